@@ -11,4 +11,6 @@ AUDITS = {
     "scaling": "what does a figure cost at a hundred times its size, on one worker and on many?",
     "tools": "what do the tools say of data that nobody prepared?",
 }
-"""Name and question of every audit, each a module of this package with a function `main(arguments)`."""
+"""Name and question of every audit, each a module of this package with a function
+`main(arguments)`.
+"""

@@ -30,8 +30,11 @@ def pytest_runtest_call() -> None:
 
 def pytest_unconfigure() -> None:
     """Write the seconds in all, and those of each of its parts."""
-    total, imported = time.perf_counter() - BEGIN, started[0] - BEGIN if started else 0.0
-    lowered = sum(spent.get("jaxpr_trace_duration", [])) + sum(spent.get("jaxpr_to_mlir_module_duration", []))
+    total = time.perf_counter() - BEGIN
+    imported = started[0] - BEGIN if started else 0.0
+    lowered = sum(spent.get("jaxpr_trace_duration", [])) + sum(
+        spent.get("jaxpr_to_mlir_module_duration", [])
+    )
     compiled = sum(spent.get("backend_compile_duration", []))
     parts = {
         "seconds": total,

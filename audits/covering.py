@@ -1,4 +1,6 @@
-"""Which tests run which lines, how long each takes, and which fails first: a plugin for the judges of mutants."""
+"""Which tests run which lines, how long each takes, and which fails first: a plugin for the judges
+of mutants.
+"""
 
 import functools
 import json
@@ -13,20 +15,26 @@ import pytest
 
 
 class Recorder:
-    """Writes to `path`, as JSON, the seconds of every test that passed, the first that failed, and who runs what.
+    """Writes to `path`, as JSON, the seconds of every test that passed, the first that failed, and
+    who runs what.
 
-    `lines` maps a file below `folder`, relative to it, to its lines, and these to the tests that run them, or to a file
-    of tests where a fixture runs them that its tests share. It is empty unless lines are to be recorded; caches of
-    functions and of traced programs are then cleared before each test, or else only the first test that needs an answer
-    would be seen to compute it.
+    `lines` maps a file below `folder`, relative to it, to its lines, and these to the tests that
+    run them, or to a file of tests where a fixture runs them that its tests share. It is empty
+    unless lines are to be recorded; caches of functions and of traced programs are then cleared
+    before each test, or else only the first test that needs an answer would be seen to compute it.
     """
 
     def __init__(self, path: Path, folder: Path | None = None):
-        self.path, self.folder = path, folder
+        self.path = path
+        self.folder = folder
         self.copy = os.path.join(os.getcwd(), "")  # the judges are run in the copy
         self.running = ""
         self.found: dict[str, Any] = {"seconds": {}, "failed": None, "lines": {}}
-        self.coverage = coverage.Coverage(data_file=None, source=[str(folder)], config_file=False) if folder else None
+        self.coverage = (
+            coverage.Coverage(data_file=None, source=[str(folder)], config_file=False)
+            if folder
+            else None
+        )
         if self.coverage:
             self.coverage.start()
 
@@ -67,7 +75,8 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add the seconds of each phase of a test."""
-        # A paper's count of programs says nothing where tests stand between its claims that clear what was compiled.
+        # A paper's count of programs says nothing where tests stand between its claims that clear
+        # what was compiled.
         report.user_properties = [pair for pair in report.user_properties if pair[0] != "programs"]
         if report.failed and not self.found["failed"]:
             self.found["failed"] = report.nodeid
@@ -86,8 +95,13 @@ class Recorder:
             self.coverage.stop()
             data = self.coverage.get_data()
             for file in data.measured_files():
-                lines = {line: [test for test in who if test] for line, who in data.contexts_by_lineno(file).items()}
+                lines = {
+                    line: [test for test in who if test]
+                    for line, who in data.contexts_by_lineno(file).items()
+                }
                 self.found["lines"][str(Path(file).relative_to(self.folder))] = lines
                 for name in {test for who in lines.values() for test in who} - set(seconds):
-                    seconds[name] = sum(time for test, time in seconds.items() if test.startswith(name))
+                    seconds[name] = sum(
+                        time for test, time in seconds.items() if test.startswith(name)
+                    )
         self.path.write_text(json.dumps(self.found), encoding="utf-8")

@@ -1,10 +1,12 @@
-"""Where the time of the fast tier goes, paper by paper: `theory-on-trial audit fast-tier [PAPER …]`.
+"""Where the time of the fast tier goes, paper by paper:
+`theory-on-trial audit fast-tier [PAPER …]`.
 
-Each paper's claims run in a process of their own. Columns: seconds of the clock in all (the machine should be idle),
-and of these the seconds for importing (until the first claim starts), for tracing and lowering to programs, for
-compiling these (or reading them from the cache on disk), and all the rest, which is the work itself; then the number of
-programs, and how many of them had to be compiled. Once with the programs in the cache, and once with an empty cache.
-The table is `fast_tier.json` of the records.
+Each paper's claims run in a process of their own. Columns: seconds of the clock in all (the machine
+should be idle), and of these the seconds for importing (until the first claim starts), for tracing
+and lowering to programs, for compiling these (or reading them from the cache on disk), and all the
+rest, which is the work itself; then the number of programs, and how many of them had to be
+compiled. Once with the programs in the cache, and once with an empty cache. The table is
+`fast_tier.json` of the records.
 """
 
 import json
@@ -21,20 +23,44 @@ from theory_on_trial import repository
 from theory_on_trial.audits.driver import Audit, Measured
 from theory_on_trial.repository import outline, records
 
-TITLES = ("seconds", "import", "trace and lower", "compile or read", "the work", "programs", "compiled")
+TITLES = (
+    "seconds",
+    "import",
+    "trace and lower",
+    "compile or read",
+    "the work",
+    "programs",
+    "compiled",
+)
 
 
 def seconds_of(paper: str, cache: str) -> list[float]:
-    """Return what a paper's fast tier cost with a warm or a cold cache, as `TITLES`; RuntimeError if a claim fails."""
+    """Return what a paper's fast tier cost with a warm or a cold cache, as `TITLES`; RuntimeError
+    if a claim fails.
+    """
     claims = [str(place) for place in outline.places(paper)]
     with tempfile.TemporaryDirectory() as scratch:
-        clock, empty = Path(scratch) / "clock.json", Path(scratch) / "cache"
+        clock = Path(scratch) / "clock.json"
+        empty = Path(scratch) / "cache"
         environment = os.environ | {"OMP_NUM_THREADS": "1", "THEORY_ON_TRIAL_CLOCK": str(clock)}
         if cache == "cold":
             environment |= {"THEORY_ON_TRIAL_CACHE": str(empty)}
-        command = ["-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "audits.clock"]
+        command = [
+            "-m",
+            "pytest",
+            "-q",
+            "--no-header",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "audits.clock",
+        ]
         run = subprocess.run(
-            [sys.executable, *command, *claims], cwd=repository.root(), env=environment, capture_output=True, text=True
+            [sys.executable, *command, *claims],
+            cwd=repository.root(),
+            env=environment,
+            capture_output=True,
+            text=True,
         )
         if run.returncode:
             raise RuntimeError(f"a claim of {paper} fails\n{run.stdout}{run.stderr}")
@@ -60,7 +86,9 @@ main = Audit(
     parts=outline.papers,
     measure=measure,
     source=source,
-    note=lambda rows: f"Seconds of the clock, one process a paper after the other, on: {processor()}.",
+    note=lambda rows: (
+        f"Seconds of the clock, one process a paper after the other, on: {processor()}."
+    ),
     selects="PAPER",
     workers=None,
     reuse=False,

@@ -1,18 +1,21 @@
-"""Break a paper's code at random and see whether anything notices: `theory-on-trial audit mutants [PAPER …]`.
+"""Break a paper's code at random and see whether anything notices:
+`theory-on-trial audit mutants [PAPER …]`.
 
-A mutant changes one number, one arithmetic operator, one sign or one comparison in `theory/<paper>` or `sims/<paper>`,
-or in a marked function of a paper on one page (`--package briefs`), in a copy of the repository. Its judges are the
-paper's tests (`tests/<paper>` or `tests/test_<paper>.py`) that import this, and its claims: those that run the changed
-line, and, where this cannot be told (the line runs on import, or in another process), all of them. The claims come
-first, so that what a test notices is what no claim did; the quickest of each come before the others. `--package` names
-another package: its modules stand for papers, and their judges are the tests beside it that import them.
+A mutant changes one number, one arithmetic operator, one sign or one comparison in `theory/<paper>`
+or `sims/<paper>`, or in a marked function of a paper on one page (`--package briefs`), in a copy of
+the repository. Its judges are the paper's tests (`tests/<paper>` or `tests/test_<paper>.py`) that
+import this, and its claims: those that run the changed line, and, where this cannot be told (the
+line runs on import, or in another process), all of them. The claims come first, so that what a test
+notices is what no claim did; the quickest of each come before the others. `--package` names another
+package: its modules stand for papers, and their judges are the tests beside it that import them.
 
-Each result is kept in the folder `mutants` of the records as it comes: an interrupted run goes on where it stopped. It
-goes by its function, the text of its line and the change, and counts as long as that line stands there; it is judged
-again once the file that noticed it has changed, or what this imports; one that nobody noticed, once any of its judges
-has. A mutant that all let pass is a hole in the checks, or an equivalent program: `survivors.json` beside the paper's
-claims (`survivors_<paper>.json` where these are one module) says which, and why. `--open` judges those again of which
-it does not.
+Each result is kept in the folder `mutants` of the records as it comes: an interrupted run goes on
+where it stopped. It goes by its function, the text of its line and the change, and counts as long
+as that line stands there; it is judged again once the file that noticed it has changed, or what
+this imports; one that nobody noticed, once any of its judges has. A mutant that all let pass is a
+hole in the checks, or an equivalent program: `survivors.json` beside the paper's claims
+(`survivors_<paper>.json` where these are one module) says which, and why. `--open` judges those
+again of which it does not.
 """
 
 import argparse
@@ -44,19 +47,36 @@ from theory_on_trial.repository.digest import imported
 from theory_on_trial.testing.warm_python import keep_examples_in
 
 PACKAGES = {"theory": 100, "sims": 30, "briefs": 20}
-"""What is broken unless told otherwise, and at least how many mutants of it are judged for each paper."""
+"""What is broken unless told otherwise, and at least how many mutants of it are judged for each
+paper.
+"""
 # Imported once for all mutants; nothing of the repository is.
 PRELOADED = ["theory_on_trial.testing.plugins", "jax", "mpmath", "beartype", "coverage"]
 PRELOADED += ["scipy.optimize", "scipy.stats", "scipy.special"]
-PATIENCE = 30  # seconds, beside five times those that the tests take with sound code; a mutant may loop for ever
-_USAGE, _NO_TESTS = 4, 5  # exit statuses of pytest
+# seconds, beside five times those that the tests take with sound code; a mutant may loop for ever
+PATIENCE = 30
+_USAGE = 4
+_NO_TESTS = 5  # exit statuses of pytest
 QUICK = 8  # tests that are tried first: most mutants are noticed by any
 
 Name = tuple[str, str]
 """What a mutant goes by: the place and the change."""
 
-OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult}
-COMPARISONS = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
+OPERATORS = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.Pow: ast.Mult,
+}
+COMPARISONS = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+}
 
 
 def copy_workbench(folder: Path) -> None:
@@ -64,7 +84,11 @@ def copy_workbench(folder: Path) -> None:
 
     def left_out(place: str, names: list[str]) -> set[str]:
         folders = {"__pycache__", "node_modules", "build", "dist", "out"}
-        return {n for n in names if n.startswith(".") or n in folders or Path(place, n, "pyvenv.cfg").exists()}
+        return {
+            n
+            for n in names
+            if n.startswith(".") or n in folders or Path(place, n, "pyvenv.cfg").exists()
+        }
 
     shutil.copytree(repository.root(), folder, ignore=left_out, dirs_exist_ok=True)
     for place in import_paths(folder)[1:]:  # every judge imports the engine
@@ -72,31 +96,49 @@ def copy_workbench(folder: Path) -> None:
 
 
 def import_paths(folder: Path) -> list[str]:
-    """Return the folders of a copy that must come first on Python's path, so that it hides what is installed."""
+    """Return the folders of a copy that must come first on Python's path, so that it hides what is
+    installed.
+    """
     engines = folder.glob("*/theory_on_trial")
     return [str(folder), *(str(place.parent) for place in engines if (place / "audits").is_dir())]
 
 
 def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m command` in a copy of the repository, which hides the installed one; stop it after 20 minutes."""
+    """Run `python -m command` in a copy of the repository, which hides the installed one; stop it
+    after 20 minutes.
+    """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(import_paths(folder))}
     return subprocess.run(
-        [sys.executable, "-m", *command], cwd=folder, env=environment, capture_output=True, text=True, timeout=1200
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=1200,
     )
 
 
 def sites(tree: ast.Module) -> list[ast.expr]:
-    """Return a module's numbers, arithmetic and comparisons, outside annotations and refusals of bad input.
+    """Return a module's numbers, arithmetic and comparisons, outside annotations and refusals of
+    bad input.
 
-    Annotations are also the domains that a module gives a name, refusals also the calls of `require`. Of a paper on one
-    page those of its marked functions.
+    Annotations are also the domains that a module gives a name, refusals also the calls of
+    `require`. Of a paper on one page those of its marked functions.
     """
     nodes: list[ast.expr] = []
 
     def visit(node: ast.AST) -> None:
-        if isinstance(node, ast.Raise | ast.If) and any(isinstance(child, ast.Raise) for child in ast.walk(node)):
+        if isinstance(node, ast.Raise | ast.If) and any(
+            isinstance(child, ast.Raise) for child in ast.walk(node)
+        ):
             return
-        head = node.func if isinstance(node, ast.Call) else node.value if isinstance(node, ast.Subscript) else None
+        head = (
+            node.func
+            if isinstance(node, ast.Call)
+            else node.value
+            if isinstance(node, ast.Subscript)
+            else None
+        )
         if isinstance(head, ast.Name) and head.id in ("require", "Annotated"):
             return
         number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
@@ -113,14 +155,18 @@ def sites(tree: ast.Module) -> list[ast.expr]:
 
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     marks = {"predicted", "observed"}
-    chosen = [node for node in functions if marks.intersection(map(ast.unparse, node.decorator_list))]
+    chosen = [
+        node for node in functions if marks.intersection(map(ast.unparse, node.decorator_list))
+    ]
     for part in chosen or tree.body:
         visit(part)
     return nodes
 
 
 def functions(source: str) -> list[str]:
-    """The qualified name of the innermost function or class around each line of a module; empty outside of all."""
+    """The qualified name of the innermost function or class around each line of a module; empty
+    outside of all.
+    """
     names = [""] * len(source.splitlines())
 
     def visit(node: ast.AST, name: str) -> None:
@@ -138,7 +184,9 @@ def functions(source: str) -> list[str]:
 
 
 def places(file: str) -> list[str]:
-    """What each line of a file of the repository goes by: file, function and text, whatever its number."""
+    """What each line of a file of the repository goes by: file, function and text, whatever its
+    number.
+    """
     source = (repository.root() / file).read_text(encoding="utf-8")
     return [
         f"{file}{'::' * bool(name)}{name}: {line.strip()}"
@@ -153,7 +201,11 @@ def variants(site: ast.expr) -> list[ast.expr]:
     if isinstance(site, ast.UnaryOp):
         return [ast.UnaryOp(ast.UAdd(), site.operand)]
     if isinstance(site, ast.Compare):
-        return [ast.Compare(site.left, [COMPARISONS[type(site.ops[0])](), *site.ops[1:]], site.comparators)]
+        return [
+            ast.Compare(
+                site.left, [COMPARISONS[type(site.ops[0])](), *site.ops[1:]], site.comparators
+            )
+        ]
     assert isinstance(site, ast.Constant)
     if isinstance(site.value, int):
         return [ast.Constant(site.value - 1), ast.Constant(site.value + 1)]
@@ -162,7 +214,9 @@ def variants(site: ast.expr) -> list[ast.expr]:
 
 
 class Mutant(NamedTuple):
-    """A module's source with one change; `file` is relative to the root, `lines` are those of the changed statement."""
+    """A module's source with one change; `file` is relative to the root, `lines` are those of the
+    changed statement.
+    """
 
     file: str
     code: str
@@ -175,10 +229,15 @@ def mutant_of(file: str, number: int, variant: int) -> Mutant:
     tree = _parsed(file)
     site = sites(tree)[number]
     changed = variants(site)[variant]
-    change, lines = f"{ast.unparse(site)} -> {ast.unparse(changed)}", range(site.lineno, (site.end_lineno or 0) + 1)
+    change = f"{ast.unparse(site)} -> {ast.unparse(changed)}"
+    lines = range(site.lineno, (site.end_lineno or 0) + 1)
     for node in ast.walk(tree):
         is_simple = isinstance(node, ast.stmt) and not hasattr(node, "body")
-        if isinstance(node, ast.stmt) and is_simple and node.lineno <= site.lineno <= (node.end_lineno or 0):
+        if (
+            isinstance(node, ast.stmt)
+            and is_simple
+            and node.lineno <= site.lineno <= (node.end_lineno or 0)
+        ):
             lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
     vars(site).update({field: getattr(changed, field) for field in changed._fields})
     return Mutant(file, ast.unparse(tree), (places(file)[site.lineno - 1], change), lines)
@@ -189,12 +248,17 @@ def drawn(files: list[str], rng: random.Random) -> Name:
     by_file = [sites(_parsed(file)) for file in files]
     chosen = rng.choices(range(len(files)), list(map(len, by_file)))[0]
     number = rng.choice(range(len(by_file[chosen])))
-    return mutant_of(files[chosen], number, rng.choice(range(len(variants(by_file[chosen][number]))))).name
+    return mutant_of(
+        files[chosen], number, rng.choice(range(len(variants(by_file[chosen][number]))))
+    ).name
 
 
 def draw(package: str, paper: str, count: int, seed: int) -> list[Name]:
-    """The names of that many different mutants, fewer only where ten times as many draws give no more."""
-    names, files = dict[Name, None](), sources(package, paper)
+    """The names of that many different mutants, fewer only where ten times as many draws give no
+    more.
+    """
+    names = dict[Name, None]()
+    files = sources(package, paper)
     for number in range(10 * count if files else 0):
         names[drawn(files, random.Random(f"{seed}/{number}"))] = None
         if len(names) == count:
@@ -205,9 +269,14 @@ def draw(package: str, paper: str, count: int, seed: int) -> list[Name]:
 def named(name: Name) -> list[Mutant]:
     """All mutants of that name: a number may stand twice in a line."""
     file = re.split(r"::|: ", name[0])[0]
-    nodes, where = sites(_parsed(file)), places(file)
+    nodes = sites(_parsed(file))
+    where = places(file)
     hits = [number for number, site in enumerate(nodes) if where[site.lineno - 1] == name[0]]
-    mutants = [mutant_of(file, number, variant) for number in hits for variant in range(len(variants(nodes[number])))]
+    mutants = [
+        mutant_of(file, number, variant)
+        for number in hits
+        for variant in range(len(variants(nodes[number])))
+    ]
     return [mutant for mutant in mutants if mutant.name == name]
 
 
@@ -216,9 +285,13 @@ def _parsed(file: str) -> ast.Module:
 
 
 def folder_of(package: str) -> Path:
-    """Return the folder of a package of the present repository, relative to the root; ValueError if it has none."""
+    """Return the folder of a package of the present repository, relative to the root; ValueError if
+    it has none.
+    """
     root = repository.root()
-    folders = [place for place in (root / package, *sorted(root.glob(f"*/{package}"))) if place.is_dir()]
+    folders = [
+        place for place in (root / package, *sorted(root.glob(f"*/{package}"))) if place.is_dir()
+    ]
     if not folders:
         raise ValueError(f"no package {package!r} in {root}")
     return folders[0].relative_to(root)
@@ -227,7 +300,9 @@ def folder_of(package: str) -> Path:
 def sources(package: str, paper: str) -> list[str]:
     """The files of a paper in a package that hold something to mutate, relative to the root."""
     folder = repository.root() / folder_of(package)
-    files = sorted((folder / paper).rglob("*.py")) or [path for path in [folder / f"{paper}.py"] if path.exists()]
+    files = sorted((folder / paper).rglob("*.py")) or [
+        path for path in [folder / f"{paper}.py"] if path.exists()
+    ]
     if paper.startswith(f"{package}."):  # on one page
         files = outline.files(paper)
     names = [path.relative_to(repository.root()).as_posix() for path in files]
@@ -235,18 +310,25 @@ def sources(package: str, paper: str) -> list[str]:
 
 
 def judges(package: str, paper: str) -> list[str]:
-    """The files of tests that judge a mutant, and the files or the package of the claims, relative to the root."""
+    """The files of tests that judge a mutant, and the files or the package of the claims, relative
+    to the root.
+    """
     tests, claims = _tests_and_claims(package, paper)
-    files = [file for place in tests for file in ([place] if place.is_file() else sorted(place.rglob("test_*.py")))]
+    files = [
+        file
+        for place in tests
+        for file in ([place] if place.is_file() else sorted(place.rglob("test_*.py")))
+    ]
     judging = [file for file in files if f"{package}.{paper}" in imported(file)]
     return [path.relative_to(repository.root()).as_posix() for path in [*judging, *claims]]
 
 
 def source_of(package: str, paper: str, *noticed_by: str) -> dict[str, Any]:
-    """Return what results rest on: the files of those who noticed, with all that they import; of a mutant that nobody
-    noticed the paper's part of the package, its tests and its claims.
+    """Return what results rest on: the files of those who noticed, with all that they import; of a
+    mutant that nobody noticed the paper's part of the package, its tests and its claims.
     """
-    root, folder = repository.root(), repository.root() / folder_of(package)
+    root = repository.root()
+    folder = repository.root() / folder_of(package)
     files = {root / who.partition("::")[0] for who in noticed_by}
     if files and all(map(Path.is_file, files)):
         return records.source(root, *files)
@@ -258,11 +340,15 @@ def source_of(package: str, paper: str, *noticed_by: str) -> dict[str, Any]:
 def _tests_and_claims(package: str, paper: str) -> tuple[list[Path], list[Path]]:
     tests = repository.root() / "tests"
     if paper in outline.papers():
-        return [path for path in (tests / paper, tests / f"test_{paper}.py") if path.exists()], outline.places(paper)
+        return [
+            path for path in (tests / paper, tests / f"test_{paper}.py") if path.exists()
+        ], outline.places(paper)
     return [repository.root() / folder_of(package).parent / "tests"], []
 
 
-def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None, patience: int) -> None:
+def _judge(
+    folder: Path, targets: list[str], path: Path, recorded: Path | None, patience: int
+) -> None:
     """Run pytest in a copy of the repository; what is found is written to `path`."""
     # Of the processor, not of the clock: a busy machine must not pass for a mutant that loops.
     resource.setrlimit(resource.RLIMIT_CPU, (patience, patience))
@@ -270,14 +356,18 @@ def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None, 
     paths = import_paths(folder)
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)  # of the processes that tests start
     sys.path[:0] = paths
-    # Bytecode goes by a file's size and second: that of sound files serves all, that of a mutant nobody.
+    # Bytecode goes by a file's size and second: that of sound files serves all, that of a mutant
+    # nobody.
     sys.dont_write_bytecode = recorded is None
     keep_examples_in(folder)
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 1)
     os.dup2(silent, 2)
-    # The engine is imported afresh: from the copy where that has one, and by pytest, which wants to be the first.
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("theory_on_trial", "audits")]:
+    # The engine is imported afresh: from the copy where that has one, and by pytest, which wants to
+    # be the first.
+    for name in [
+        name for name in sys.modules if name.partition(".")[0] in ("theory_on_trial", "audits")
+    ]:
         del sys.modules[name]
     gc.freeze()  # pytest collects garbage four times, and would look at all that is imported
     import pytest
@@ -296,12 +386,14 @@ def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None, 
     os._exit(pytest.main([*options, *targets], plugins=[Recorded()]))
 
 
-def run_judges(folder: Path, targets: list[str], patience: int, recorded: Path | None = None) -> dict[str, Any]:
+def run_judges(
+    folder: Path, targets: list[str], patience: int, recorded: Path | None = None
+) -> dict[str, Any]:
     """What `covering.Recorder` found in a run of these tests in the copy.
 
-    "failed" names the first test that failed, or what ended the run otherwise; it is empty if all passed. The run may
-    take `patience` seconds of the processor, and ten times as many of the clock. Raises RuntimeError where pytest finds
-    no such tests.
+    "failed" names the first test that failed, or what ended the run otherwise; it is empty if all
+    passed. The run may take `patience` seconds of the processor, and ten times as many of the
+    clock. Raises RuntimeError where pytest finds no such tests.
     """
     context = get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
@@ -323,17 +415,23 @@ def run_judges(folder: Path, targets: list[str], patience: int, recorded: Path |
         if files == targets:
             raise RuntimeError(f"pytest finds no tests in {', '.join(files)}")
         return run_judges(folder, files, 2 * patience, recorded)
-    return record | {"failed": record["failed"] or (f"exit status {process.exitcode}" if process.exitcode else "")}
+    return record | {
+        "failed": record["failed"]
+        or (f"exit status {process.exitcode}" if process.exitcode else "")
+    }
 
 
 def judged(folder: Path, package: str, paper: str, name: Name, sound: dict[str, Any]) -> str:
-    """Make all mutants of a name in the copy, one by one; who noticed the last, or "nobody" if one was not noticed.
+    """Make all mutants of a name in the copy, one by one; who noticed the last, or "nobody" if one
+    was not noticed.
 
     `sound` is what was recorded of the judges before.
     """
-    killer, claims = "", _claims_folder(paper)
+    killer = ""
+    claims = _claims_folder(paper)
     for mutant in named(name):
-        who, seconds = sound["lines"].get(mutant.file, {}), sound["seconds"]
+        who = sound["lines"].get(mutant.file, {})
+        seconds = sound["seconds"]
         covering = {test for line in mutant.lines for test in who.get(str(line), [])}
         quickest = sorted(covering, key=lambda one: float(seconds.get(one, 0.0)))
         stages = []
@@ -342,7 +440,9 @@ def judged(folder: Path, package: str, paper: str, name: Name, sound: dict[str, 
         killer = ""
         (folder / mutant.file).write_text(mutant.code, encoding="utf-8")
         for targets in filter(None, stages):
-            cost = sum(seconds.get(test, 0.0) for test in (targets if targets[0] in seconds else seconds))
+            cost = sum(
+                seconds.get(test, 0.0) for test in (targets if targets[0] in seconds else seconds)
+            )
             killer = killer or run_judges(folder, targets, PATIENCE + int(5 * cost))["failed"]
         shutil.copy(repository.root() / mutant.file, folder / mutant.file)
         if not killer:
@@ -351,13 +451,18 @@ def judged(folder: Path, package: str, paper: str, name: Name, sound: dict[str, 
 
 
 def sound_run(folder: Path, package: str, paper: str) -> dict[str, Any]:
-    """Seconds of the judges in a sound copy, and who runs which line; raises RuntimeError if one fails."""
-    place, seconds = folder_of(package), dict[str, float]()
+    """Seconds of the judges in a sound copy, and who runs which line; raises RuntimeError if one
+    fails.
+    """
+    place = folder_of(package)
+    seconds = dict[str, float]()
     lines: dict[str, dict[str, list[str]]] = {}
     for targets in _apart(judges(package, paper)):
         report = run_judges(folder, targets, 3600, recorded=folder / place)
         if report["failed"]:
-            raise RuntimeError(f"{report['failed']} fails in a sound copy: nothing can be learned from mutants")
+            raise RuntimeError(
+                f"{report['failed']} fails in a sound copy: nothing can be learned from mutants"
+            )
         seconds |= report["seconds"]
         for file, who in report["lines"].items():
             of_file = lines.setdefault(f"{place.as_posix()}/{file}", {})
@@ -367,7 +472,9 @@ def sound_run(folder: Path, package: str, paper: str) -> dict[str, Any]:
 
 
 def _apart(targets: Sequence[str], first: str = "") -> list[list[str]]:
-    """Targets by the folder that they begin with: a module of tests and one of claims may bear the same name."""
+    """Targets by the folder that they begin with: a module of tests and one of claims may bear the
+    same name.
+    """
     folders = dict.fromkeys(Path(target).parts[0] for target in targets)
     return [
         [target for target in targets if Path(target).parts[0] == folder]
@@ -382,9 +489,14 @@ def _claims_folder(paper: str) -> str:
 
 
 def judge_all(
-    package: str, paper: str, chosen: Sequence[Name], known: Mapping[Name, str], kept: Path | None = None
+    package: str,
+    paper: str,
+    chosen: Sequence[Name],
+    known: Mapping[Name, str],
+    kept: Path | None = None,
 ) -> list[Name]:
-    """Judge the mutants of these names, `known` ones not again; print results, and append them to the file `kept`.
+    """Judge the mutants of these names, `known` ones not again; print results, and append them to
+    the file `kept`.
 
     Returns those that nobody noticed. Raises RuntimeError if a judge fails on sound code.
     """
@@ -402,28 +514,40 @@ def judge_all(
                 known[name] = judged(folder, package, paper, name, sound())
                 if kept is not None:
                     source = source_of(package, paper, known[name])["digest"]
-                    line = {"place": name[0], "change": name[1], "noticed_by": known[name], "source": source}
+                    line = {
+                        "place": name[0],
+                        "change": name[1],
+                        "noticed_by": known[name],
+                        "source": source,
+                    }
                     kept.parent.mkdir(parents=True, exist_ok=True)
                     keep_line(kept, json.dumps(line))
             word = f"noticed by {known[name]}" if known[name] != "nobody" else "SURVIVED"
             print(f"{number:3d} {word}: {': '.join(name)}", flush=True)
     survivors = [name for name in chosen if known[name] == "nobody"]
-    print(f"{paper}: {len(chosen) - len(survivors)} of {len(chosen)} mutants of {package} noticed", flush=True)
+    print(
+        f"{paper}: {len(chosen) - len(survivors)} of {len(chosen)} mutants of {package} noticed",
+        flush=True,
+    )
     return survivors
 
 
 def run(paper: str, count: int, package: str = "theory", seed: int = 0) -> list[str]:
-    """Return a sentence for each of `count` mutants of a paper that nothing notices and nobody has explained.
+    """Return a sentence for each of `count` mutants of a paper that nothing notices and nobody has
+    explained.
 
-    Results on record for the present source are not judged again; nothing is recorded. Raises `ValueError` for a
-    package that is not there, `RuntimeError` if a judge fails on sound code.
+    Results on record for the present source are not judged again; nothing is recorded. Raises
+    `ValueError` for a package that is not there, `RuntimeError` if a judge fails on sound code.
     """
     chosen = draw(package, paper, count, seed)
     if not chosen:
         return [f"{folder_of(package)} holds nothing of {paper} that could be changed"]
     survivors = judge_all(package, paper, chosen, _of_present_source(package, paper))
     names = [name for name in map(": ".join, survivors) if name not in reasons(package, paper)]
-    return [f"nothing notices {name}; a claim shall, or a reason stands in the file of survivors" for name in names]
+    return [
+        f"nothing notices {name}; a claim shall, or a reason stands in the file of survivors"
+        for name in names
+    ]
 
 
 def path_of(package: str, paper: str) -> Path:
@@ -432,7 +556,9 @@ def path_of(package: str, paper: str) -> Path:
 
 
 def results_on_file(package: str, paper: str) -> dict[Name, dict[str, Any]]:
-    """The last result of each mutant whose line stands, by place and change, without lines cut short by a kill."""
+    """The last result of each mutant whose line stands, by place and change, without lines cut
+    short by a kill.
+    """
     path = path_of(package, paper)
     results: dict[Name, dict[str, Any]] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
@@ -444,7 +570,8 @@ def results_on_file(package: str, paper: str) -> dict[Name, dict[str, Any]]:
 
 
 def _of_present_source(package: str, paper: str) -> dict[Name, str]:
-    results, digest = results_on_file(package, paper), cache(lambda file: source_of(package, paper, file)["digest"])
+    results = results_on_file(package, paper)
+    digest = cache(lambda file: source_of(package, paper, file)["digest"])
     return {
         name: result["noticed_by"]
         for name, result in results.items()
@@ -453,7 +580,9 @@ def _of_present_source(package: str, paper: str) -> dict[Name, str]:
 
 
 def reasons(package: str, paper: str) -> dict[str, str]:
-    """Why nothing notices a mutant, by place and change, as `survivors.json` says beside the claims or the tests."""
+    """Why nothing notices a mutant, by place and change, as `survivors.json` says beside the claims
+    or the tests.
+    """
     if paper in outline.papers():
         path = outline.beside(paper, "survivors.json")
     else:
@@ -466,20 +595,35 @@ TABLE = Table(
     name="mutants",
     title="Mutation score: does anything notice when the code is wrong?",
     columns=(
-        *("package", "paper", "mutants", "noticed", "by a claim", "score", "explained", "not explained"),
+        *(
+            "package",
+            "paper",
+            "mutants",
+            "noticed",
+            "by a claim",
+            "score",
+            "explained",
+            "not explained",
+        ),
         "the explained ones",
     ),
-    parts=lambda: sorted({path.stem.partition(".")[0] for path in path_of("", "").parent.glob("*.jsonl")}),
+    parts=lambda: sorted(
+        {path.stem.partition(".")[0] for path in path_of("", "").parent.glob("*.jsonl")}
+    ),
     note=lambda rows: (
-        "A mutant changes one number, operator, sign or comparison. Noticed: a claim fails, or, where none does, a "
-        "test. Score: the share noticed of those not explained; an explained one is an equivalent program or an "
+        "A mutant changes one number, operator, sign or comparison. Noticed: a claim fails, or, "
+        "where none does, a "
+        "test. Score: the share noticed of those not explained; an explained one is an equivalent "
+        "program or an "
         "accuracy setting."
     ),
 )
 
 
 def lines() -> dict[str, list[Line]]:
-    """All results on file as lines of the table; every survivor with the reason that was found for it."""
+    """All results on file as lines of the table; every survivor with the reason that was found for
+    it.
+    """
     table: dict[str, list[Line]] = {}
     for path in sorted((repository.records_folder() / "mutants").glob("*.jsonl")):
         package, _, paper = path.stem.partition(".")
@@ -487,45 +631,69 @@ def lines() -> dict[str, list[Line]]:
         if not results:
             continue
         why = reasons(package, paper)
-        survivors = [": ".join(mutant) for mutant, result in results.items() if result["noticed_by"] == "nobody"]
+        survivors = [
+            ": ".join(mutant)
+            for mutant, result in results.items()
+            if result["noticed_by"] == "nobody"
+        ]
         explained = [f"{mutant} ({why[mutant]})" for mutant in survivors if mutant in why]
         unexplained = [mutant for mutant in survivors if mutant not in why]
         killed = len(results) - len(survivors)
         claims = _claims_folder(paper)
-        by_claims = sum(result["noticed_by"].partition("/")[0] == claims for result in results.values())
+        by_claims = sum(
+            result["noticed_by"].partition("/")[0] == claims for result in results.values()
+        )
         share = f"{100 * killed / (len(results) - len(explained)):.0f} %" if killed else "0 %"
         counts = [len(results), killed, by_claims, share, len(explained), "; ".join(unexplained)]
         source = source_of(package, paper, *(result["noticed_by"] for result in results.values()))
         if len(_of_present_source(package, paper)) < len(results):
             source["digest"] = None
-        table.setdefault(package, []).append(([package, paper, *counts, "; ".join(explained)], source))
+        table.setdefault(package, []).append(
+            ([package, paper, *counts, "; ".join(explained)], source)
+        )
     return table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the mutants; return 1 if one survived without a known reason."""
     parser = argparse.ArgumentParser(
-        prog="theory-on-trial audit mutants", description="Does anything notice when the code is wrong?"
+        prog="theory-on-trial audit mutants",
+        description="Does anything notice when the code is wrong?",
     )
     parser.add_argument("papers", nargs="*", metavar="PAPER", help="default: all")
     parser.add_argument("--package", help=f"what to break (default: {' and '.join(PACKAGES)})")
     least = " or ".join(f"{least} of {package}" for package, least in PACKAGES.items())
-    text = f"mutants of each paper, those on record first (default: all on record, and at least {least})"
+    text = (
+        "mutants of each paper, those on record first (default: all on record, and at least "
+        f"{least})"
+    )
     parser.add_argument("--count", type=int, help=text)
-    parser.add_argument("--seed", type=int, default=0, help="decides which are added to those on record (default 0)")
-    parser.add_argument("--again", action="store_true", help="judge those again that were judged on this source")
     parser.add_argument(
-        "--open", action="store_true", help="judge those on record again that survived without a reason"
+        "--seed", type=int, default=0, help="decides which are added to those on record (default 0)"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="judge those again that were judged on this source"
+    )
+    parser.add_argument(
+        "--open",
+        action="store_true",
+        help="judge those on record again that survived without a reason",
     )
     options = parser.parse_args(arguments)
     survivors: list[str] = []
     try:
         root = repository.root()
-        here = [name for name in PACKAGES if any(root.glob(f"{name}/")) or any(root.glob(f"*/{name}/"))]
+        here = [
+            name for name in PACKAGES if any(root.glob(f"{name}/")) or any(root.glob(f"*/{name}/"))
+        ]
         for package in [options.package] if options.package else here:
-            for paper in options.papers or [name for name in outline.papers() if sources(package, name)]:
+            for paper in options.papers or [
+                name for name in outline.papers() if sources(package, name)
+            ]:
                 if not sources(package, paper):
-                    parser.error(f"{folder_of(package)} holds nothing of {paper!r} that could be changed")
+                    parser.error(
+                        f"{folder_of(package)} holds nothing of {paper!r} that could be changed"
+                    )
                 survivors += _renew(package, paper, options)
     except ValueError as error:
         parser.error(str(error))
@@ -533,17 +701,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _renew(package: str, paper: str, options: argparse.Namespace) -> list[str]:
-    """Judge the mutants of a paper that were asked for, write the table, and return the survivors without a reason."""
-    results, known = results_on_file(package, paper), _of_present_source(package, paper)
+    """Judge the mutants of a paper that were asked for, write the table, and return the survivors
+    without a reason.
+    """
+    results = results_on_file(package, paper)
+    known = _of_present_source(package, paper)
     if options.open:
-        why, nobody = reasons(package, paper), [name for name in results if results[name]["noticed_by"] == "nobody"]
+        why = reasons(package, paper)
+        nobody = [name for name in results if results[name]["noticed_by"] == "nobody"]
         chosen = [name for name in nobody if ": ".join(name) not in why]
     else:
         count = options.count or max(len(results), PACKAGES.get(package, min(PACKAGES.values())))
         chosen = list(dict.fromkeys([*results, *draw(package, paper, count, options.seed)]))[:count]
     path = path_of(package, paper)
-    survivors = judge_all(package, paper, chosen, {} if options.again or options.open else known, path)
-    # Of a mutant that was judged twice the last result counts; what is gone from the code goes from the file.
-    records.write_text(path, "".join(json.dumps(line) + "\n" for line in results_on_file(package, paper).values()))
+    survivors = judge_all(
+        package, paper, chosen, {} if options.again or options.open else known, path
+    )
+    # Of a mutant that was judged twice the last result counts; what is gone from the code goes from
+    # the file.
+    records.write_text(
+        path, "".join(json.dumps(line) + "\n" for line in results_on_file(package, paper).values())
+    )
     TABLE.write(lines())
     return [name for name in map(": ".join, survivors) if name not in reasons(package, paper)]

@@ -1,16 +1,18 @@
-"""What a figure costs at a hundred times its size, on one worker and on many: `theory-on-trial audit scaling [FIGURE]`.
+"""What a figure costs at a hundred times its size, on one worker and on many:
+`theory-on-trial audit scaling [FIGURE]`.
 
-The figures are those of the table `[tool.theory-on-trial.scaling]` in the repository's `pyproject.toml`, each with the
-settings of a sample and with the share of the default runs that the sample is; all settings that count runs by the same
-share, so that the mix of costs is the same:
+The figures are those of the table `[tool.theory-on-trial.scaling]` in the repository's
+`pyproject.toml`, each with the settings of a sample and with the share of the default runs that the
+sample is; all settings that count runs by the same share, so that the mix of costs is the same:
 
     "mixup.F5" = { share = 0.05, settings = { runs = 20 } }
 
-A sample is drawn by a job of one process and by a job of two, each job with an empty cache. Every process draws three
-times: to compile; to run the cells, in a new cache; and to read them back. What the sweeps take the second time beyond
-the third is the work; the rest of the first time is what a process needs to start. Seconds are those of the processor,
-because other programs on the machine would lengthen those of the clock. What a hundred times the default runs take
-follows from them, as does what more than two workers would take. The table is `scaling.json` of the records.
+A sample is drawn by a job of one process and by a job of two, each job with an empty cache. Every
+process draws three times: to compile; to run the cells, in a new cache; and to read them back. What
+the sweeps take the second time beyond the third is the work; the rest of the first time is what a
+process needs to start. Seconds are those of the processor, because other programs on the machine
+would lengthen those of the clock. What a hundred times the default runs take follows from them, as
+does what more than two workers would take. The table is `scaling.json` of the records.
 """
 
 import inspect
@@ -37,15 +39,21 @@ COMPUTED = (8, 64, 512)
 
 
 def samples() -> dict[str, dict[str, Any]]:
-    """The figures of the repository that are measured, each with the `settings` and the `share` of its sample."""
+    """The figures of the repository that are measured, each with the `settings` and the `share` of
+    its sample.
+    """
     path = repository.root() / "pyproject.toml"
     settings = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    figures: dict[str, dict[str, Any]] = settings.get("tool", {}).get("theory-on-trial", {}).get("scaling", {})
+    figures: dict[str, dict[str, Any]] = (
+        settings.get("tool", {}).get("theory-on-trial", {}).get("scaling", {})
+    )
     return figures
 
 
 def measure(name: str, port: int, rank: int, processes: int) -> dict[str, float]:
-    """Draw a figure's sample as one process of a job; return the seconds to start, those of its work, and all cells."""
+    """Draw a figure's sample as one process of a job; return the seconds to start, those of its
+    work, and all cells.
+    """
     import jax
     import matplotlib.pyplot as plt
 
@@ -62,7 +70,11 @@ def measure(name: str, port: int, rank: int, processes: int) -> dict[str, float]
 
     def timed_sweep(*arguments: Any, **options: Any) -> Any:
         begin = time.process_time()
-        result = sweep(*arguments, **options, progress=lambda done, total, _: cells.extend([total] * (done == total)))
+        result = sweep(
+            *arguments,
+            **options,
+            progress=lambda done, total, _: cells.extend([total] * (done == total)),
+        )
         spent[-1] += time.process_time() - begin
         return result
 
@@ -79,13 +91,24 @@ def measure(name: str, port: int, rank: int, processes: int) -> dict[str, float]
 
 
 def job(name: str, processes: int) -> tuple[int, float, float]:
-    """Draw a sample in a job; return its cells, and the seconds of a cell and of a start. RuntimeError if one fails."""
+    """Draw a sample in a job; return its cells, and the seconds of a cell and of a start.
+    RuntimeError if one fails.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as empty:
         environment = os.environ | {"OMP_NUM_THREADS": "1", "THEORY_ON_TRIAL_CACHE": empty}
-        command = [sys.executable, "-m", "theory_on_trial.command", "audit", "scaling", name, "--serve", str(port)]
+        command = [
+            sys.executable,
+            "-m",
+            "theory_on_trial.command",
+            "audit",
+            "scaling",
+            name,
+            "--serve",
+            str(port),
+        ]
         jobs = [
             subprocess.Popen(
                 [*command, str(rank), str(processes)],
@@ -101,7 +124,11 @@ def job(name: str, processes: int) -> tuple[int, float, float]:
         raise RuntimeError(f"a process of the job that draws {name} failed, as it says above")
     reports = [json.loads(text.splitlines()[-1]) for text in texts]
     cells = int(reports[0]["cells"])
-    return cells, sum(report["work"] for report in reports) / cells, max(report["start"] for report in reports)
+    return (
+        cells,
+        sum(report["work"] for report in reports) / cells,
+        max(report["start"] for report in reports),
+    )
 
 
 def rows_of(name: str, options: Namespace) -> Measured:
@@ -115,7 +142,15 @@ def rows_of(name: str, options: Namespace) -> Measured:
         cells = round(sample / samples()[name]["share"] * TIMES)
         hours = (start + cells * cost / workers) / 3600
         base = rows[0][5] if rows else hours
-        rows.append([name, cells, workers, *(float(f"{x:.3g}") for x in (1e3 * cost, start, hours, base / hours)), how])
+        rows.append(
+            [
+                name,
+                cells,
+                workers,
+                *(float(f"{x:.3g}") for x in (1e3 * cost, start, hours, base / hours)),
+                how,
+            ]
+        )
     return rows, [" ".join(map(str, row)) for row in rows]
 
 
@@ -129,9 +164,12 @@ def source(name: str) -> dict[str, Any]:
 
 def _note(rows: list[Row]) -> str:
     return (
-        f"Processor seconds of a job of one and of two processes on {os.cpu_count()} cores of: {processor()}, load "
-        f"average {os.getloadavg()[0]:.0f} (beyond the cores, costs are uncertain by half); hours are start + cells x "
-        "seconds per cell / workers. Beyond two workers this is computed with the costs of two processes: it leaves "
+        f"Processor seconds of a job of one and of two processes on {os.cpu_count()} cores of: "
+        f"{processor()}, load "
+        f"average {os.getloadavg()[0]:.0f} (beyond the cores, costs are uncertain by half); hours "
+        "are start + cells x "
+        "seconds per cell / workers. Beyond two workers this is computed with the costs of two "
+        "processes: it leaves "
         "out reading the results back and whatever the machines have in common."
     )
 
@@ -151,7 +189,9 @@ AUDIT = Audit(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure the figures and record them; as a process of a job, with --serve, draw one figure's sample."""
+    """Measure the figures and record them; as a process of a job, with --serve, draw one figure's
+    sample.
+    """
     if "--serve" in arguments:
         name, _, *numbers = arguments
         print(json.dumps(measure(name, *map(int, numbers))))

@@ -1,9 +1,10 @@
 """Contenders side by side: each in a process of its own, bound to one core, taking turns.
 
-A benchmark calls `compare` with its own module's name; each contender's process runs that module with `--serve` and
-the contender's arguments, where `command` makes them a function that answers a seed, and serves it. Seconds are those
-of the processor, because other programs on the machine would lengthen those of the clock; on an idle machine the two
-are equal for a process on one core. Turns, round by round, let all contenders see the same machine.
+A benchmark calls `compare` with its own module's name; each contender's process runs that module
+with `--serve` and the contender's arguments, where `command` makes them a function that answers a
+seed, and serves it. Seconds are those of the processor, because other programs on the machine would
+lengthen those of the clock; on an idle machine the two are equal for a process on one core. Turns,
+round by round, let all contenders see the same machine.
 """
 
 import argparse
@@ -25,10 +26,14 @@ T = TypeVar("T")
 Response = dict[str, Any]
 
 _MARK = "\x1e"
-"""What an answer begins with: a contender's solvers write to standard output too, those in C whenever they like."""
+"""What an answer begins with: a contender's solvers write to standard output too, those in C
+whenever they like.
+"""
 
 RECORDS: list[dict[str, Any]] = []
-"""What `compare` has found in this process: one entry for each contender of each workload, ready for JSON."""
+"""What `compare` has found in this process: one entry for each contender of each workload, ready
+for JSON.
+"""
 
 ONE_CORE = {
     "JAX_ENABLE_X64": "1",
@@ -39,14 +44,21 @@ ONE_CORE = {
 
 
 def timed(function: Callable[..., T], *arguments: Any) -> tuple[float, T]:
-    """The processor seconds of a call, and what it returned (NumPy or a JAX array that is ready)."""
+    """The processor seconds of a call, and what it returned (NumPy or a JAX array that is
+    ready).
+    """
     start = time.process_time()
     value = function(*arguments)
     return time.process_time() - start, value
 
 
-def command(description: str, run: Callable[[bool], None], contender: Callable[..., Callable[[int], Response]]) -> None:
-    """The command line of a benchmark: `run(quick)`, or, for `compare`, what answers the seeds of one contender.
+def command(
+    description: str,
+    run: Callable[[bool], None],
+    contender: Callable[..., Callable[[int], Response]],
+) -> None:
+    """The command line of a benchmark: `run(quick)`, or, for `compare`, what answers the seeds of
+    one contender.
 
     `contender` gets that contender's arguments, numbers as numbers.
     """
@@ -68,7 +80,9 @@ def _value(written: str) -> Any:
 
 
 def serve(answer: Callable[[int], Response]) -> None:
-    """Answer each seed on standard input by one line of JSON; the answer holds "seconds", and memory is added to it."""
+    """Answer each seed on standard input by one line of JSON; the answer holds "seconds", and
+    memory is added to it.
+    """
     for line in sys.stdin:
         response = answer(int(line))
         megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -76,7 +90,9 @@ def serve(answer: Callable[[int], Response]) -> None:
 
 
 def _read(lines: IO[str]) -> Response | None:
-    """The next answer among the lines that a contender prints (the others go to standard error); None at their end."""
+    """The next answer among the lines that a contender prints (the others go to standard error);
+    None at their end.
+    """
     for line in lines:
         text, mark, written = line.rpartition(_MARK)
         print(text if mark else written, end="", file=sys.stderr)
@@ -86,11 +102,14 @@ def _read(lines: IO[str]) -> Response | None:
     return None
 
 
-def take_turns(module: str, contenders: Mapping[str, Sequence[object]], rounds: int) -> dict[str, list[Response]]:
+def take_turns(
+    module: str, contenders: Mapping[str, Sequence[object]], rounds: int
+) -> dict[str, list[Response]]:
     """The answers of every contender to seeds 0 (the first run, which compiles) to `rounds`.
 
     `contenders` maps a name to the arguments that `python -m module --serve` gets for it.
-    Raises RuntimeError if a contender's process ends before it has answered; its error is on standard error.
+    Raises RuntimeError if a contender's process ends before it has answered; its error is on
+    standard error.
     """
     processes = {}
     for name, arguments in contenders.items():
@@ -112,7 +131,9 @@ def take_turns(module: str, contenders: Mapping[str, Sequence[object]], rounds: 
             print(seed, file=process.stdin, flush=True)
             answer = _read(process.stdout)
             if answer is None:
-                raise RuntimeError(f"the contender {name!r} of {module} ended without an answer to seed {seed}")
+                raise RuntimeError(
+                    f"the contender {name!r} of {module} ended without an answer to seed {seed}"
+                )
             answers[name].append(answer)
     for process in processes.values():
         process.communicate()
@@ -132,24 +153,30 @@ def compare(
     per_unit: Callable[[str, list[Response]], float] = lambda name, answers: 1.0,
     mark: Callable[[str, list[Response]], str] = lambda name, answers: "",
 ) -> dict[str, list[Response]]:
-    """Let the contenders take turns, print a Markdown table, keep its lines in `RECORDS`, and return the answers.
+    """Let the contenders take turns, print a Markdown table, keep its lines in `RECORDS`, and
+    return the answers.
 
-    `figure` names what shows that the same work was done, and `figure_of` says it for a contender. `per_unit` turns the
-    seconds of a run into the `unit` (of an extrapolated contender, the whole work's), `mark` says how far they can be
-    trusted: ~ extrapolated, > stopped by a limit. The first run, which compiles, has its own column: by how many
-    seconds it exceeds a later one; - where it was left out.
+    `figure` names what shows that the same work was done, and `figure_of` says it for a contender.
+    `per_unit` turns the seconds of a run into the `unit` (of an extrapolated contender, the whole
+    work's), `mark` says how far they can be trusted: ~ extrapolated, > stopped by a limit. The
+    first run, which compiles, has its own column: by how many seconds it exceeds a later one; -
+    where it was left out.
     """
     names = without_torch(contenders)
     answers = take_turns(module, {name: contenders[name] for name in names}, rounds)
     ours = [name for name in names if name in ours]
     print(f"\n### {workload}, {rounds} round{'s' if rounds > 1 else ''}\n")
-    _print_cells("contender", unit, "first run, s", "MB", figure, *(f"{name} is faster by" for name in ours))
+    _print_cells(
+        "contender", unit, "first run, s", "MB", figure, *(f"{name} is faster by" for name in ours)
+    )
     _print_cells(*["---"] * (5 + len(ours)))
     spent = {
-        name: [answer["seconds"] * per_unit(name, answers[name]) for answer in answers[name][1:]] for name in names
+        name: [answer["seconds"] * per_unit(name, answers[name]) for answer in answers[name][1:]]
+        for name in names
     }
     for name in names:
-        first, steady = answers[name][0]["seconds"], statistics.median(a["seconds"] for a in answers[name][1:])
+        first = answers[name][0]["seconds"]
+        steady = statistics.median(a["seconds"] for a in answers[name][1:])
         record = {
             "benchmark": module.removeprefix("benchmarks."),
             "workload": workload,
@@ -160,7 +187,9 @@ def compare(
             "megabytes": round(max(answer["megabytes"] for answer in answers[name])),
             "figure": f"{figure} {figure_of(name, answers[name])}",
             "faster_by": {
-                our: f"{mark(name, answers[name])}{_ratio(spent[name], spent[our]):.3g}" for our in ours if our != name
+                our: f"{mark(name, answers[name])}{_ratio(spent[name], spent[our]):.3g}"
+                for our in ours
+                if our != name
             },
         }
         RECORDS.append(record)
@@ -174,9 +203,11 @@ def compare(
 
 
 def answers(
-    contenders: Mapping[str, Callable[..., Callable[[int], T]]], judge: Callable[..., dict[str, Any]]
+    contenders: Mapping[str, Callable[..., Callable[[int], T]]],
+    judge: Callable[..., dict[str, Any]],
 ) -> Callable[..., Callable[[int], Response]]:
-    """What `command` asks for, of contenders that are made for the sizes of a workload and then called with a seed.
+    """What `command` asks for, of contenders that are made for the sizes of a workload and then
+    called with a seed.
 
     `judge(seed, found, *sizes)` tells, untimed, what an answer holds beside the seconds.
     """
@@ -201,14 +232,21 @@ def contest(
     quick: Sequence[tuple[Any, ...]],
     **options: Any,
 ) -> Callable[[bool], None]:
-    """The `run` of a benchmark that compares all contenders on every workload, which is its sizes and the rounds.
+    """The `run` of a benchmark that compares all contenders on every workload, which is its sizes
+    and the rounds.
 
     `title` is a format of the sizes; `options` are those of `compare`.
     """
 
     def run(is_quick: bool) -> None:
         for *sizes, rounds in quick if is_quick else workloads:
-            compare(module, title.format(*sizes), {name: (name, *sizes) for name in contenders}, rounds, **options)
+            compare(
+                module,
+                title.format(*sizes),
+                {name: (name, *sizes) for name in contenders},
+                rounds,
+                **options,
+            )
 
     return run
 

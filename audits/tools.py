@@ -1,10 +1,12 @@
-"""What do the tools say of data that nobody prepared? `theory-on-trial audit tools [PAPER …]` asks them, many times.
+"""What do the tools say of data that nobody prepared? `theory-on-trial audit tools [PAPER …]` asks
+them, many times.
 
-A paper's data sets stand in `tests/<paper>/own_data_sets.py` as a list `SETS` of `DataSet`: some that the assumptions
-of a tool fit and some that they do not, each with a truth by another route than the tool's own. An answer is right, or
-doubted (wrong by no more than a doubt that it states), or none (a refusal, or not answerable), or wrong. Where the
-assumptions fit, the share of right answers is held against the level that the tool promises; where they do not, none
-may be wrong. The table is `tools.json` of the records.
+A paper's data sets stand in `tests/<paper>/own_data_sets.py` as a list `SETS` of `DataSet`: some
+that the assumptions of a tool fit and some that they do not, each with a truth by another route
+than the tool's own. An answer is right, or doubted (wrong by no more than a doubt that it states),
+or none (a refusal, or not answerable), or wrong. Where the assumptions fit, the share of right
+answers is held against the level that the tool promises; where they do not, none may be wrong. The
+table is `tools.json` of the records.
 """
 
 import importlib
@@ -24,7 +26,20 @@ from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.repository import records
 
 Worth = Literal["right", "doubted", "none", "wrong"]
-COLUMNS = ("paper", "tool", "data", "fits", "truth", "answer", "draws", "right", "doubted", "none", "wrong", "level")
+COLUMNS = (
+    "paper",
+    "tool",
+    "data",
+    "fits",
+    "truth",
+    "answer",
+    "draws",
+    "right",
+    "doubted",
+    "none",
+    "wrong",
+    "level",
+)
 _SURE = 0.999  # two-sided, of the verdict that a promised level is not held
 
 
@@ -36,10 +51,11 @@ class DataSet:
         tool: that is asked.
         name: of the data, in a few words.
         fits: whether the tool's assumptions do.
-        ask: draws the data of a seed, returns the answer, or it and this draw's truth; Value- or TypeErrors refuse.
+        ask: draws the data of a seed, returns the answer, or it and this draw's truth; Value- or
+            TypeErrors refuse.
         truth: by a route of its own, as it is printed.
-        judge: what an answer is, given the truth (that of the draw, if `ask` returns one, as its second argument);
-            `held` makes one from an interval.
+        judge: what an answer is, given the truth (that of the draw, if `ask` returns one, as its
+            second argument); `held` makes one from an interval.
         headline: the number that the answer leads with, as it is printed.
         draws: how many seeds.
         level: share of right answers that the tool promises; None where it gives no interval.
@@ -57,12 +73,18 @@ class DataSet:
 
 
 def held(estimate: Estimate, truth: float, answer: Answer, unit: str) -> Worth:
-    """Right where the interval holds the truth, doubted where a doubt in this unit or none is as large as the rest."""
+    """Right where the interval holds the truth, doubted where a doubt in this unit or none is as
+    large as the rest.
+    """
     low, _, high = sorted(estimate)
     off = max(low - truth, truth - high, 0.0)
     if not off:
         return "right"
-    return "doubted" if any(doubt.size >= off for doubt in answer.doubts if doubt.unit in (unit, "")) else "wrong"
+    return (
+        "doubted"
+        if any(doubt.size >= off for doubt in answer.doubts if doubt.unit in (unit, ""))
+        else "wrong"
+    )
 
 
 def worth(data: DataSet, seed: int) -> tuple[Worth, str]:
@@ -72,7 +94,11 @@ def worth(data: DataSet, seed: int) -> tuple[Worth, str]:
     except (ValueError, TypeError) as refusal:
         return "none", str(refusal)
     answer, *truth = reply if type(reply) is tuple else (reply,)  # a named one is an answer
-    return (data.judge(answer, *truth), data.headline(answer)) if answer.answerable else ("none", answer.missing)
+    return (
+        (data.judge(answer, *truth), data.headline(answer))
+        if answer.answerable
+        else ("none", answer.missing)
+    )
 
 
 def line(paper: str, data: DataSet, most: int) -> list[Any]:
@@ -82,25 +108,43 @@ def line(paper: str, data: DataSet, most: int) -> list[Any]:
     counts = Counter(what for what, _ in outcomes)
     shares = [counts[what] for what in ("right", "doubted", "none", "wrong")]
     fits = "yes" if data.fits else "no"
-    return [paper, data.tool, data.name, fits, data.truth, outcomes[0][1], draws, *shares, data.level]
+    return [
+        paper,
+        data.tool,
+        data.name,
+        fits,
+        data.truth,
+        outcomes[0][1],
+        draws,
+        *shares,
+        data.level,
+    ]
 
 
 def complaint(row: Row) -> str:
-    """What is against the tool in a line: a wrong answer, or fewer right ones than it promises; empty if nothing."""
+    """What is against the tool in a line: a wrong answer, or fewer right ones than it promises;
+    empty if nothing.
+    """
     paper, tool, name, fits, right, doubted, wrong, level = (
-        row[title] for title in ("paper", "tool", "data", "fits", "right", "doubted", "wrong", "level")
+        row[title]
+        for title in ("paper", "tool", "data", "fits", "right", "doubted", "wrong", "level")
     )
     if fits == "no" or level is None:
         return f"{paper}: {tool} was wrong {wrong} times on {name}" if wrong else ""
     answered = right + doubted + wrong
     if answered and binomtest(right, answered, level, alternative="less").pvalue < (1 - _SURE) / 2:
-        return f"{paper}: {tool} promises {level:.0%} and was right in {right} of {answered} answers on {name}"
+        return (
+            f"{paper}: {tool} promises {level:.0%} and was right in {right} of {answered} "
+            f"answers on {name}"
+        )
     return "" if answered else f"{paper}: {tool} gave no answer on {name}, which fits it"
 
 
 def papers() -> list[str]:
     """The papers of the present repository that have data sets."""
-    return sorted(path.parent.name for path in (repository.root() / "tests").glob("*/own_data_sets.py"))
+    return sorted(
+        path.parent.name for path in (repository.root() / "tests").glob("*/own_data_sets.py")
+    )
 
 
 def measure(paper: str, options: Namespace) -> Measured:
@@ -112,17 +156,23 @@ def measure(paper: str, options: Namespace) -> Measured:
 
 def source(paper: str) -> dict[str, Any]:
     """What the answers of a paper's tools rest on."""
-    return records.source(repository.root(), repository.root() / "tests" / paper / "own_data_sets.py")
+    return records.source(
+        repository.root(), repository.root() / "tests" / paper / "own_data_sets.py"
+    )
 
 
 def _options(parser: ArgumentParser) -> None:
-    parser.add_argument("--most", type=int, default=10**6, help="draws of each kind of data (default: as it says)")
+    parser.add_argument(
+        "--most", type=int, default=10**6, help="draws of each kind of data (default: as it says)"
+    )
 
 
 def _note(rows: list[Row]) -> str:
     return (
-        "Answers to data drawn anew: right (the interval or the statement holds for a truth found by another route), "
-        "doubted (wrong by no more than a doubt that it states), none (refused or not answerable), wrong. The answer "
+        "Answers to data drawn anew: right (the interval or the statement holds for a truth found "
+        "by another route), "
+        "doubted (wrong by no more than a doubt that it states), none (refused or not "
+        "answerable), wrong. The answer "
         "shown is that to the first draw."
     )
 

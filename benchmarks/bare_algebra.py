@@ -20,7 +20,8 @@ CHOSEN = 10
 CANDIDATES = 32
 LEVELS = 10
 SIGNS = 32  # directions in which the tool looks at a Jacobian of so many coordinates
-RIDGE, BUDGET = 1.0, 10.0  # the second for each row
+RIDGE = 1.0
+BUDGET = 10.0  # the second for each row
 
 
 def table(seed: int, rows: int, columns: int):
@@ -33,7 +34,10 @@ def bare_range(x, y):
     """Cosines of all pairs by one Gram matrix, and the ends for three condition numbers."""
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     cosines = (unit @ unit.T)[np.triu_indices(len(x), 1)]
-    ends = [((1 + cosines) - k * (1 - cosines)) / ((1 + cosines) + k * (1 - cosines)) for k in CONDITIONS]
+    ends = [
+        ((1 + cosines) - k * (1 - cosines)) / ((1 + cosines) + k * (1 - cosines))
+        for k in CONDITIONS
+    ]
     return float(ends[-1].min())
 
 
@@ -50,7 +54,9 @@ def bare_pursuit(x, y):
     from sklearn.linear_model import orthogonal_mp
 
     unit = x / np.linalg.norm(x, axis=0)
-    return float((unit.T @ unit - np.eye(x.shape[1])).max()) + float(orthogonal_mp(x, y, n_nonzero_coefs=CHOSEN)[0])
+    return float((unit.T @ unit - np.eye(x.shape[1])).max()) + float(
+        orthogonal_mp(x, y, n_nonzero_coefs=CHOSEN)[0]
+    )
 
 
 def views(x, y):
@@ -60,11 +66,15 @@ def views(x, y):
 
 
 def bare_labels(x, y):
-    """Least squares of one view on the other, and of the label on the view and on what it predicts."""
+    """Least squares of one view on the other, and of the label on the view and on what it
+    predicts.
+    """
     first, second, labels = views(x, y)
     n = len(labels)
     pretext = np.linalg.lstsq(first[n:], second[n:])[0]
-    errors = [np.linalg.lstsq(own, labels)[1] for own in (first[:n], first[:n] @ pretext[:, :CHOSEN])]
+    errors = [
+        np.linalg.lstsq(own, labels)[1] for own in (first[:n], first[:n] @ pretext[:, :CHOSEN])
+    ]
     return float(np.sum(errors[0]))
 
 
@@ -95,7 +105,9 @@ def tasks(x, y):
 
 
 def bare_memory(x, y):
-    """For every memory the weights by a Cholesky factorisation, from the largest down to one that forgets too much."""
+    """For every memory the weights by a Cholesky factorisation, from the largest down to one that
+    forgets too much.
+    """
     from scipy.linalg import cho_factor, cho_solve
 
     first, second, residual = tasks(x, y)
@@ -115,32 +127,51 @@ def denoise(y):
 
 
 def bare_uncertainty(x, y):
-    """Seven eigenvalues of the denoiser's Jacobian that lead in size, and its trace and symmetry by random signs."""
+    """Seven eigenvalues of the denoiser's Jacobian that lead in size, and its trace and symmetry by
+    random signs.
+    """
     from scipy.sparse.linalg import LinearOperator, eigsh
 
-    at, step = x[0], 1e-5
+    at = x[0]
+    step = 1e-5
     product = LinearOperator(
         (len(at), len(at)), lambda v: (denoise(at + step * v) - denoise(at - step * v)) / (2 * step)
     )
     signs = np.random.default_rng(0).choice([-1.0, 1.0], (len(at), SIGNS))
     between = signs.T @ np.transpose([product @ sign for sign in signs.T])
-    return float(eigsh(product, 7, ncv=24, tol=1e-3, v0=signs[:, 0])[0].max() + np.trace(between) + between[0, 1])
+    return float(
+        eigsh(product, 7, ncv=24, tol=1e-3, v0=signs[:, 0])[0].max()
+        + np.trace(between)
+        + between[0, 1]
+    )
 
 
 def audited(x, y):
     """Predictions, outcomes, and overlapping groups."""
     predictions = 1 / (1 + np.exp(-x[:, 0]))
-    return predictions, (predictions > np.random.default_rng(0).random(len(y))).astype(float), x[:, 1:] > 0
+    return (
+        predictions,
+        (predictions > np.random.default_rng(0).random(len(y))).astype(float),
+        x[:, 1:] > 0,
+    )
 
 
 def bare_means(x, y):
-    """Mean residual of each group at each level, and least squares of residuals on the groups of half the rows."""
+    """Mean residual of each group at each level, and least squares of residuals on the groups of
+    half the rows.
+    """
     predictions, outcomes, groups = audited(x, y)
-    level, means = np.minimum((predictions * LEVELS).astype(int), LEVELS - 1), []
+    level = np.minimum((predictions * LEVELS).astype(int), LEVELS - 1)
+    means = []
     for group in groups.T:
         counts = np.bincount(level[group], minlength=LEVELS)
-        means.append(np.bincount(level[group], (outcomes - predictions)[group], LEVELS) / np.maximum(counts, 1))
-    first, basis, fits = np.arange(len(outcomes)) % 2 == 0, np.column_stack([np.ones(len(outcomes)), groups]), []
+        means.append(
+            np.bincount(level[group], (outcomes - predictions)[group], LEVELS)
+            / np.maximum(counts, 1)
+        )
+    first = np.arange(len(outcomes)) % 2 == 0
+    basis = np.column_stack([np.ones(len(outcomes)), groups])
+    fits = []
     for index in range(LEVELS):
         rows = first & (level == index)
         fits.append(np.linalg.lstsq(basis[rows], (outcomes - predictions)[rows])[0])
@@ -150,18 +181,38 @@ def bare_means(x, y):
 TOOLS = {  # rows, columns, the tool, its bare algebra
     "cosine_range": (2000, 768, lambda x, y: cosine_range(x), bare_range),
     "stable_neighbours": (2000, 768, lambda x, y: stable_neighbours(x), bare_neighbours),
-    "selection_audit": (4000, 600, lambda x, y: selection_audit(x, y, CHOSEN, standardise=False), bare_pursuit),
+    "selection_audit": (
+        4000,
+        600,
+        lambda x, y: selection_audit(x, y, CHOSEN, standardise=False),
+        bare_pursuit,
+    ),
     "labels_saved": (20_000, 100, lambda x, y: labels_saved(*views(x, y)), bare_labels),
     "ey_certificate": (50_000, 256, lambda x, y: ey_certificate(*halves(x)), bare_correlations),
-    "infonce_bias": (4000, 4000, lambda x, y: infonce_bias(scores(x), CANDIDATES, held_out=True), bare_infonce),
+    "infonce_bias": (
+        4000,
+        4000,
+        lambda x, y: infonce_bias(scores(x), CANDIDATES, held_out=True),
+        bare_infonce,
+    ),
     "memory_needed": (
         400,
         400,
         lambda x, y: memory_needed(*tasks(x, y), ridge=RIDGE, budget=BUDGET * len(x)),
         bare_memory,
     ),
-    "posterior_uncertainty": (1, 4000, lambda x, y: posterior_uncertainty(denoise, x[0], 1.0), bare_uncertainty),
-    "multicalibration_audit": (100_000, 20, lambda x, y: multicalibration_audit(*audited(x, y)), bare_means),
+    "posterior_uncertainty": (
+        1,
+        4000,
+        lambda x, y: posterior_uncertainty(denoise, x[0], 1.0),
+        bare_uncertainty,
+    ),
+    "multicalibration_audit": (
+        100_000,
+        20,
+        lambda x, y: multicalibration_audit(*audited(x, y)),
+        bare_means,
+    ),
 }
 
 
@@ -176,11 +227,15 @@ def contender(name: str, tool: str, rows: int, columns: int) -> Callable[[int], 
 
 
 run = contest(
-    "benchmarks.bare_algebra", "{}, {} x {}", ("ours", "bare"),
+    "benchmarks.bare_algebra",
+    "{}, {} x {}",
+    ("ours", "bare"),
     [(tool, rows, columns, 5) for tool, (rows, columns, *_) in TOOLS.items()],
     [(tool, -(-rows // 4), columns // 4, 2) for tool, (rows, columns, *_) in TOOLS.items()],
-    ours=["ours"], figure="numbers read", figure_of=lambda name, answers: str(answers[0]["numbers"]),
-)  # fmt: skip
+    ours=["ours"],
+    figure="numbers read",
+    figure_of=lambda name, answers: str(answers[0]["numbers"]),
+)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""Label curves of a learned pretext: one decomposition and a closed form, against refitting a pipeline many times.
+"""Label curves of a learned pretext: one decomposition and a closed form, against refitting a
+pipeline many times.
 
-`python -m benchmarks.conditional_independence_ssl [--quick]` prints the table. The pipeline is scikit-learn's, fitted
-`repetitions` times at each of ten numbers of labels on drawn data; ours is the formula that the claims verify.
+`python -m benchmarks.conditional_independence_ssl [--quick]` prints the table. The pipeline is
+scikit-learn's, fitted `repetitions` times at each of ten numbers of labels on drawn data; ours is
+the formula that the claims verify.
 """
 
 from collections.abc import Callable
@@ -13,7 +15,9 @@ from sims import conditional_independence_ssl as observed
 from theory import conditional_independence_ssl as predicted
 
 SIZES = (20, 25, 30, 40, 50, 65, 80, 100, 150, 200)
-PAIRS, DIM, KEPT = 2000, 10, 2
+PAIRS = 2000
+DIM = 10
+KEPT = 2
 WORKLOADS = [(20, 5)]  # repetitions, rounds
 QUICK = [(2, 1)]
 
@@ -38,7 +42,9 @@ def sklearn_pipeline(repetitions: int) -> Callable[[int], list[float]]:
             loss = 0.0
             for _ in range(repetitions):
                 inputs, _, labels = observed.draw(rng, world, n_labels)
-                head = LinearRegression(fit_intercept=False).fit(cut.transform(pretext.predict(inputs)), labels)
+                head = LinearRegression(fit_intercept=False).fit(
+                    cut.transform(pretext.predict(inputs)), labels
+                )
                 outputs = head.predict(cut.transform(pretext.predict(new)))
                 loss += np.mean(np.sum((outputs - new @ target) ** 2, axis=1))
             risks.append(float(loss / repetitions))
@@ -67,10 +73,16 @@ CONTENDERS = {"scikit-learn pipeline": sklearn_pipeline, "ours": ours}
 answer_seed = answers(CONTENDERS, lambda seed, risks, _: {"risk": risks[SIZES.index(50)]})
 run = contest(
     "benchmarks.conditional_independence_ssl",
-    f"{len(SIZES)} numbers of labels, {{}} repetitions, {PAIRS} pairs", CONTENDERS, WORKLOADS, QUICK, ours=["ours"],
+    f"{len(SIZES)} numbers of labels, {{}} repetitions, {PAIRS} pairs",
+    CONTENDERS,
+    WORKLOADS,
+    QUICK,
+    ours=["ours"],
     figure="risk at 50 labels",
-    figure_of=lambda name, answers: f"{sum(answer['risk'] for answer in answers) / len(answers):.4f}",
-)  # fmt: skip
+    figure_of=lambda name, answers: (
+        f"{sum(answer['risk'] for answer in answers) / len(answers):.4f}"
+    ),
+)
 
 
 if __name__ == "__main__":

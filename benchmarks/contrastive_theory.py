@@ -1,4 +1,6 @@
-"""The loss of an encoder on a world of six points: sampled triples, as one would otherwise, against enumeration."""
+"""The loss of an encoder on a world of six points: sampled triples, as one would otherwise, against
+enumeration.
+"""
 
 import math
 from collections.abc import Callable
@@ -12,7 +14,11 @@ from audits.side_by_side import answers, command, contest, worst
 def world(seed: int):
     """Weights of three classes, their laws on six points, and features in the plane."""
     generator = np.random.default_rng(seed)
-    return np.array([0.5, 0.3, 0.2]), generator.dirichlet(np.ones(6), 3), generator.normal(size=(6, 2))
+    return (
+        np.array([0.5, 0.3, 0.2]),
+        generator.dirichlet(np.ones(6), 3),
+        generator.normal(size=(6, 2)),
+    )
 
 
 def numpy_triples(n: int) -> Callable[[int], float]:
@@ -20,7 +26,10 @@ def numpy_triples(n: int) -> Callable[[int], float]:
         (weights, laws, features), generator = world(seed), np.random.default_rng((seed, 1))
         cumulative = laws.cumsum(axis=1)
         own, other = generator.choice(3, (2, n), p=weights)
-        x, y, z = ((generator.random(n)[:, None] > cumulative[of]).sum(axis=1).clip(max=5) for of in (own, own, other))
+        x, y, z = (
+            (generator.random(n)[:, None] > cumulative[of]).sum(axis=1).clip(max=5)
+            for of in (own, own, other)
+        )
         margins = np.sum(features[x] * (features[y] - features[z]), axis=1)
         return float(np.mean(np.logaddexp(0, -margins)) / np.log(2))
 
@@ -32,8 +41,12 @@ def jax_triples(n: int) -> Callable[[int], float]:
 
     from sims.contrastive_theory import sample_contrastive_loss
 
-    draw = jax.jit(jax.vmap(sample_contrastive_loss, in_axes=(0, None, None, None, None)), static_argnums=4)
-    return lambda seed: float(draw(jax.random.split(jax.random.key(seed), n), *world(seed), 1).mean())
+    draw = jax.jit(
+        jax.vmap(sample_contrastive_loss, in_axes=(0, None, None, None, None)), static_argnums=4
+    )
+    return lambda seed: float(
+        draw(jax.random.split(jax.random.key(seed), n), *world(seed), 1).mean()
+    )
 
 
 def enumeration(n: int) -> Callable[[int], float]:
@@ -42,24 +55,38 @@ def enumeration(n: int) -> Callable[[int], float]:
     return lambda seed: contrastive_loss(*world(seed), "logistic")
 
 
-CONTENDERS = {"NumPy, sampled": numpy_triples, "ours, sampled": jax_triples, "ours, enumerated": enumeration}
+CONTENDERS = {
+    "NumPy, sampled": numpy_triples,
+    "ours, sampled": jax_triples,
+    "ours, enumerated": enumeration,
+}
 
 
 def exactly(seed: int) -> float:
     """The loss as a sum over all classes and triples, without rounding of the sum."""
     weights, laws, features = world(seed)
     return math.fsum(
-        weights[c] * weights[d] * laws[c, x] * laws[c, y] * laws[d, z]
+        weights[c]
+        * weights[d]
+        * laws[c, x]
+        * laws[c, y]
+        * laws[d, z]
         * math.log2(1 + math.exp(-float(features[x] @ (features[y] - features[z]))))
         for c, d, x, y, z in product(range(3), range(3), range(6), range(6), range(6))
-    )  # fmt: skip
+    )
 
 
 answer_seed = answers(CONTENDERS, lambda seed, loss, _: {"error": abs(loss - exactly(seed))})
 run = contest(
-    "benchmarks.contrastive_theory", "{} triples", CONTENDERS, [(200_000, 5)], [(5_000, 2)],
-    ours=["ours, sampled", "ours, enumerated"], figure="worst error", figure_of=worst(),
-)  # fmt: skip
+    "benchmarks.contrastive_theory",
+    "{} triples",
+    CONTENDERS,
+    [(200_000, 5)],
+    [(5_000, 2)],
+    ours=["ours, sampled", "ours, enumerated"],
+    figure="worst error",
+    figure_of=worst(),
+)
 
 
 if __name__ == "__main__":

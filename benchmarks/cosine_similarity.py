@@ -1,7 +1,9 @@
-"""How far cosines can move: refits and random gauges, as one would otherwise, against the closed form.
+"""How far cosines can move: refits and random gauges, as one would otherwise, against the closed
+form.
 
-`python -m benchmarks.cosine_similarity [--quick]` prints the table. What counts is the width of the range of one pair's
-cosine that each finds, of the whole one; refits are held to no condition number.
+`python -m benchmarks.cosine_similarity [--quick]` prints the table. What counts is the width of the
+range of one pair's cosine that each finds, of the whole one; refits are held to no condition
+number.
 """
 
 from collections.abc import Callable
@@ -13,7 +15,8 @@ from theory.cosine_similarity import any_gauge_range, objective1_factors
 
 WORKLOADS = [(40, 8, 5)]  # items, k, rounds
 QUICK = [(10, 3, 2)]
-PENALTY, CONDITION = 30.0, 10.0
+PENALTY = 30.0
+CONDITION = 10.0
 
 
 def world(seed: int, items: int, rank: int):
@@ -30,13 +33,16 @@ def refits(items: int, rank: int) -> Callable[[int], tuple[float, float]]:
 
     def estimate(seed: int) -> tuple[float, float]:
         x, _, generator = world(seed, items, rank)
-        gram, cosines = x.T @ x, []
+        gram = x.T @ x
+        cosines = []
 
         def value(flat):  # type: ignore[no-untyped-def]
             a, b = flat.reshape(2, items, rank)
             product = a @ b.T
             slope = 2 * (gram @ product - gram + PENALTY * product)
-            residual = np.trace(gram) - 2 * np.sum(gram * product) + np.sum((gram @ product) * product)
+            residual = (
+                np.trace(gram) - 2 * np.sum(gram * product) + np.sum((gram @ product) * product)
+            )
             total = residual + PENALTY * np.sum(product**2)
             return total, np.concatenate([(slope @ b).ravel(), (slope.T @ a).ravel()])
 
@@ -75,10 +81,15 @@ CONTENDERS = {"five refits": refits, "20 000 random gauges": random_gauges, "our
 
 answer_seed = answers(CONTENDERS, lambda seed, ends, *_: {"width": ends[1] - ends[0]})
 run = contest(
-    "benchmarks.cosine_similarity", "{} items, k = {}", CONTENDERS, WORKLOADS, QUICK, ours=["ours"],
+    "benchmarks.cosine_similarity",
+    "{} items, k = {}",
+    CONTENDERS,
+    WORKLOADS,
+    QUICK,
+    ours=["ours"],
     figure="width found",
     figure_of=lambda name, answers: f"{sum(one['width'] for one in answers) / len(answers):.3g}",
-)  # fmt: skip
+)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Mean, variance and fourth moment of x given one y: sampled with importance weights, as usual, or by derivatives."""
+"""Mean, variance and fourth moment of x given one y: sampled with importance weights, as usual, or
+by derivatives.
+"""
 
 from collections.abc import Callable
 
@@ -21,9 +23,13 @@ def world():
 
 def importance(n: int) -> Callable[[int], list[float]]:
     def moments(seed: int) -> list[float]:
-        prior, y, generator = world(), 0.1 + 0.2 * (seed % 5), np.random.default_rng(seed)
+        prior = world()
+        y = 0.1 + 0.2 * (seed % 5)
+        generator = np.random.default_rng(seed)
         parts = generator.choice(3, n, p=prior.weights)
-        x = prior.means[parts, 0] + np.sqrt(prior.covariances[parts, 0, 0]) * generator.normal(size=n)
+        x = prior.means[parts, 0] + np.sqrt(prior.covariances[parts, 0, 0]) * generator.normal(
+            size=n
+        )
         weights = np.exp(-((y - x) ** 2) / (2 * SIGMA**2))
         weights /= weights.sum()
         errors = x - weights @ x
@@ -39,7 +45,9 @@ def derivatives(n: int) -> Callable[[int], list[float]]:
     prior = world()
 
     def moments(seed: int) -> list[float]:
-        slopes, _ = line_derivatives(prior, np.array([0.1 + 0.2 * (seed % 5)]), np.ones(1), SIGMA, 3)
+        slopes, _ = line_derivatives(
+            prior, np.array([0.1 + 0.2 * (seed % 5)]), np.ones(1), SIGMA, 3
+        )
         return [float(moment) for moment in central_moments(slopes, SIGMA)]
 
     return moments
@@ -49,8 +57,12 @@ CONTENDERS = {"NumPy, importance samples": importance, "ours, derivatives": deri
 
 
 def exactly(seed: int) -> list[float]:
-    """The moments as integrals over the posterior, by a fine rule that is exact for what vanishes at both ends."""
-    prior, y, x = world(), 0.1 + 0.2 * (seed % 5), np.linspace(-8, 8, 20_001)
+    """The moments as integrals over the posterior, by a fine rule that is exact for what vanishes
+    at both ends.
+    """
+    prior = world()
+    y = 0.1 + 0.2 * (seed % 5)
+    x = np.linspace(-8, 8, 20_001)
     spreads = np.sqrt(prior.covariances[:, 0, 0])
     bumps = np.exp(-(((x[:, None] - prior.means[:, 0]) / spreads) ** 2) / 2) / spreads
     density = bumps @ prior.weights * np.exp(-((y - x) ** 2) / (2 * SIGMA**2))
@@ -66,9 +78,15 @@ def apart(seed: int, found: list[float], _: int) -> dict[str, float]:
 
 answer_seed = answers(CONTENDERS, apart)
 run = contest(
-    "benchmarks.denoising_posterior", "{} samples", CONTENDERS, WORKLOADS, QUICK,
-    ours=["ours, derivatives"], figure="worst relative error", figure_of=worst(),
-)  # fmt: skip
+    "benchmarks.denoising_posterior",
+    "{} samples",
+    CONTENDERS,
+    WORKLOADS,
+    QUICK,
+    ours=["ours, derivatives"],
+    figure="worst relative error",
+    figure_of=worst(),
+)
 
 
 if __name__ == "__main__":

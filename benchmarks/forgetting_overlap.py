@@ -1,4 +1,6 @@
-"""How much does each of many labellings of a second task undo? Refitting, as one would, against the overlap."""
+"""How much does each of many labellings of a second task undo? Refitting, as one would, against the
+overlap.
+"""
 
 from collections.abc import Callable
 from functools import cache
@@ -25,7 +27,9 @@ def refit(first, second, labels):
 
 
 def refitting(residuals: int, dim: int) -> Callable[[int], object]:
-    return lambda seed: np.array([refit(*world(residuals, dim, seed)[:2], y) for y in world(residuals, dim, seed)[2]])
+    return lambda seed: np.array(
+        [refit(*world(residuals, dim, seed)[:2], y) for y in world(residuals, dim, seed)[2]]
+    )
 
 
 def overlap(residuals: int, dim: int) -> Callable[[int], object]:
@@ -45,9 +49,15 @@ def apart(seed: int, deltas: object, residuals: int, dim: int) -> dict[str, floa
 
 answer_seed = answers(CONTENDERS, apart)
 run = contest(
-    "benchmarks.forgetting_overlap", "{0} residuals, {1} features of half as many inputs of each task", CONTENDERS,
-    [(1000, 400, 3)], [(20, 60, 2)], ours=["ours, by overlap"], figure="worst relative error", figure_of=worst(),
-)  # fmt: skip
+    "benchmarks.forgetting_overlap",
+    "{0} residuals, {1} features of half as many inputs of each task",
+    CONTENDERS,
+    [(1000, 400, 3)],
+    [(20, 60, 2)],
+    ours=["ours, by overlap"],
+    figure="worst relative error",
+    figure_of=worst(),
+)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
-"""In-context learning side by side with others: `python -m benchmarks.in_context_learning [--quick]`.
+"""In-context learning side by side with others:
+`python -m benchmarks.in_context_learning [--quick]`.
 
-Rules: nine textbook learners (least squares, ridge twice, a gradient step twice, a pass of SGD twice, 3 nearest
-neighbours twice) predict every label of 64 prompts of 40 examples at d = 8 from the 1, ..., 39 examples before it.
-NumPy does all prompts of a prefix at once.
+Rules: nine textbook learners (least squares, ridge twice, a gradient step twice, a pass of SGD
+twice, 3 nearest neighbours twice) predict every label of 64 prompts of 40 examples at d = 8 from
+the 1, ..., 39 examples before it. NumPy does all prompts of a prefix at once.
 
-Training: the same decoder (pre-LN, un-normalised residual, exact GeLU) with the same law of start and prompts, the same
-Adam and schedule, against a loop of PyTorch on the CPU. The loss is the mean over the last tenth of the steps, then
-over all rounds.
+Training: the same decoder (pre-LN, un-normalised residual, exact GeLU) with the same law of start
+and prompts, the same Adam and schedule, against a loop of PyTorch on the CPU. The loss is the mean
+over the last tenth of the steps, then over all rounds.
 
 Processes, turns and seconds are those of `audits.side_by_side`.
 """
@@ -18,11 +19,21 @@ import numpy as np
 
 from audits.side_by_side import Response, command, compare, timed
 
-OURS, NUMPY, TORCH = "ours", "NumPy, prefix by prefix", "PyTorch loop"
-PROMPTS, EXAMPLES, DIMENSION, NEIGHBOURS = 64, 40, 8, 3
-REGULARISERS, STEPS_GD, STEPS_SGD = (0.0, 0.1, 0.5), (0.01, 0.02), (0.01, 0.03)
+OURS = "ours"
+NUMPY = "NumPy, prefix by prefix"
+TORCH = "PyTorch loop"
+PROMPTS = 64
+EXAMPLES = 40
+DIMENSION = 8
+NEIGHBOURS = 3
+REGULARISERS = (0.0, 0.1, 0.5)
+STEPS_GD = (0.01, 0.02)
+STEPS_SGD = (0.01, 0.03)
 SIZES = {"dimension": 1, "examples": 6, "layers": 2, "width": 16, "heads": 2}
-BATCH, NOISE, RATE, WARM_UP = 64, 0.5, 5e-3, 0.1
+BATCH = 64
+NOISE = 0.5
+RATE = 5e-3
+WARM_UP = 0.1
 
 
 def draw(seed: int, count: int):
@@ -30,7 +41,9 @@ def draw(seed: int, count: int):
     rng = np.random.default_rng(seed)
     inputs = rng.standard_normal((count, EXAMPLES, DIMENSION))
     weights = rng.standard_normal((count, DIMENSION))
-    return inputs, np.einsum("pnd,pd->pn", inputs, weights) + 0.5 * rng.standard_normal((count, EXAMPLES))
+    return inputs, np.einsum("pnd,pd->pn", inputs, weights) + 0.5 * rng.standard_normal(
+        (count, EXAMPLES)
+    )
 
 
 def ours():
@@ -58,12 +71,15 @@ def in_numpy():
         answers = np.empty((9, *labels.shape))
         passes = np.zeros((2, len(inputs), DIMENSION))
         for k in range(1, EXAMPLES):
-            X, Y, query = inputs[:, :k], labels[:, :k], inputs[:, k]
+            X = inputs[:, :k]
+            Y = labels[:, :k]
+            query = inputs[:, k]
             sums = np.einsum("pkd,pk->pd", X, Y)
             gram = X.transpose(0, 2, 1) @ X
             weights = [np.einsum("pdk,pk->pd", np.linalg.pinv(X), Y)]
             weights += [
-                np.linalg.solve(gram + r * np.eye(DIMENSION), sums[..., None])[..., 0] for r in REGULARISERS[1:]
+                np.linalg.solve(gram + r * np.eye(DIMENSION), sums[..., None])[..., 0]
+                for r in REGULARISERS[1:]
             ]
             weights += [2 * step * sums for step in STEPS_GD]
             residuals = np.einsum("spd,pd->sp", passes, X[:, -1]) - Y[:, -1]
@@ -73,7 +89,10 @@ def in_numpy():
             nearest = np.argsort(distances, axis=1)[:, :NEIGHBOURS]
             near = np.take_along_axis(Y, nearest, axis=1)
             shares = 1 / np.take_along_axis(distances, nearest, axis=1)
-            answers[7:, :, k] = near.mean(axis=1), np.sum(shares * near, axis=1) / shares.sum(axis=1)
+            answers[7:, :, k] = (
+                near.mean(axis=1),
+                np.sum(shares * near, axis=1) / shares.sum(axis=1),
+            )
         return answers[:, :, 1:]
 
     return predict
@@ -85,11 +104,16 @@ def reference(inputs, labels):
 
     answers = []
     for k in range(1, EXAMPLES):
-        X, Y, query = inputs[:k], labels[:k], inputs[k]
+        X = inputs[:k]
+        Y = labels[:k]
+        query = inputs[k]
         weights = [predicted.ridge_weights(X, Y, regulariser) for regulariser in REGULARISERS]
         weights += [predicted.gradient_step_weights(X, Y, step) for step in STEPS_GD]
         weights += [predicted.sgd_weights(X, Y, step) for step in STEPS_SGD]
-        near = [predicted.nearest_neighbour_weights(X, query, NEIGHBOURS, kind) @ Y for kind in (False, True)]
+        near = [
+            predicted.nearest_neighbour_weights(X, query, NEIGHBOURS, kind) @ Y
+            for kind in (False, True)
+        ]
         answers.append([*(w @ query for w in weights), *near])
     return np.array(answers).T
 
@@ -112,7 +136,9 @@ def train_ours(seed: int, steps: int):
 
     from sims.in_context_learning import TrainingSettings, train
 
-    settings = TrainingSettings(**SIZES, steps=steps, learning_rate=RATE, batch=BATCH, noise_std=NOISE, warm_up=WARM_UP)
+    settings = TrainingSettings(
+        **SIZES, steps=steps, learning_rate=RATE, batch=BATCH, noise_std=NOISE, warm_up=WARM_UP
+    )
     return train(jax.random.key(seed), settings, progress=False).losses
 
 
@@ -120,30 +146,41 @@ def torch_decoder():
     import torch
     from torch import nn
 
-    width, heads, positions = SIZES["width"], SIZES["heads"], 2 * SIZES["examples"]
+    width = SIZES["width"]
+    heads = SIZES["heads"]
+    positions = 2 * SIZES["examples"]
 
     class Layer(nn.Module):
         def __init__(self):
             super().__init__()
             self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
             self.project, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-            self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+            self.mlp = nn.Sequential(
+                nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+            )
 
         def forward(self, hidden):
             qkv = self.project(self.norms[0](hidden)).view(len(hidden), positions, 3, heads, -1)
-            output = nn.functional.scaled_dot_product_attention(*qkv.permute(2, 0, 3, 1, 4), is_causal=True)
+            output = nn.functional.scaled_dot_product_attention(
+                *qkv.permute(2, 0, 3, 1, 4), is_causal=True
+            )
             hidden = hidden + self.out(output.transpose(1, 2).reshape(hidden.shape))
             return hidden + self.mlp(self.norms[1](hidden))
 
     class Decoder(nn.Module):
         def __init__(self):
             super().__init__()
-            self.embedding, self.readout = nn.Linear(SIZES["dimension"] + 1, width), nn.Linear(width, 1)
+            self.embedding, self.readout = (
+                nn.Linear(SIZES["dimension"] + 1, width),
+                nn.Linear(width, 1),
+            )
             self.positions = nn.Parameter(0.02 * torch.randn(positions, width))
             self.layers = nn.Sequential(*(Layer() for _ in range(SIZES["layers"])))
 
         def forward(self, tokens):
-            return self.readout(self.layers(self.embedding(tokens) + self.positions)[:, ::2])[..., 0]
+            return self.readout(self.layers(self.embedding(tokens) + self.positions)[:, ::2])[
+                ..., 0
+            ]
 
     return Decoder()
 
@@ -160,13 +197,21 @@ def train_torch(seed: int, steps: int):
     rising = int(WARM_UP * steps)
 
     def share(step):
-        return step / rising if step < rising else (1 + math.cos(math.pi * (step - rising) / (steps - rising))) / 2
+        return (
+            step / rising
+            if step < rising
+            else (1 + math.cos(math.pi * (step - rising) / (steps - rising))) / 2
+        )
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, share)
-    examples, dimension, losses = SIZES["examples"], SIZES["dimension"], []
+    examples = SIZES["examples"]
+    dimension = SIZES["dimension"]
+    losses = []
     for _ in range(steps):
         inputs = torch.randn(BATCH, examples, dimension)
-        labels = (inputs @ torch.randn(BATCH, dimension, 1))[..., 0] + NOISE * torch.randn(BATCH, examples)
+        labels = (inputs @ torch.randn(BATCH, dimension, 1))[..., 0] + NOISE * torch.randn(
+            BATCH, examples
+        )
         tokens = torch.zeros(BATCH, 2 * examples, dimension + 1)
         tokens[:, ::2, 1:], tokens[:, 1::2, 0] = inputs, labels
         optimiser.zero_grad()
@@ -205,7 +250,9 @@ def run(quick: bool) -> None:
         ends = [answer["loss"] for answer in answers]
         return f"{statistics.mean(ends):.3f} ({min(ends):.3f} to {max(ends):.3f})"
 
-    sizes = "d = {dimension}, n = {examples}, L = {layers}, H = {width}, M = {heads}".format(**SIZES)
+    sizes = "d = {dimension}, n = {examples}, L = {layers}, H = {width}, M = {heads}".format(
+        **SIZES
+    )
     compare(
         "benchmarks.in_context_learning",
         f"Training, {sizes}, batch {BATCH}, {steps} steps",
@@ -220,4 +267,10 @@ def run(quick: bool) -> None:
 
 
 if __name__ == "__main__":
-    command(__doc__, run, lambda of, name, steps: answer_rules(name) if of == "rules" else answer_training(name, steps))
+    command(
+        __doc__,
+        run,
+        lambda of, name, steps: (
+            answer_rules(name) if of == "rules" else answer_training(name, steps)
+        ),
+    )

@@ -1,4 +1,6 @@
-"""Forty steps of a very wide linear network of mean-field scaling: trained, against the recursion of its limit."""
+"""Forty steps of a very wide linear network of mean-field scaling: trained, against the recursion
+of its limit.
+"""
 
 from collections.abc import Callable
 
@@ -8,7 +10,8 @@ from audits.side_by_side import answers, command, contest, worst
 
 WORKLOADS = [(2_000_000, 5)]  # units, rounds
 QUICK = [(20_000, 2)]
-STEPS, RATE = 40, 0.15
+STEPS = 40
+RATE = 0.15
 
 
 def series(seed: int):
@@ -35,7 +38,9 @@ def our_network(n: int) -> Callable[[int], float]:
 
     def last(seed: int) -> float:
         network = shallow_network(np.random.default_rng((seed, 1)), 1, n, 0.0, RATE)
-        return float(train(network, *(values[:, None, None] for values in series(seed)))[1][-1, 0, 0, 0])
+        return float(
+            train(network, *(values[:, None, None] for values in series(seed)))[1][-1, 0, 0, 0]
+        )
 
     return last
 
@@ -53,9 +58,13 @@ def exactly(seed: int) -> float:
     """The limit by the moments of the weights, in fractions."""
     from fractions import Fraction
 
-    a, b, c = Fraction(1), Fraction(0), Fraction(1)
+    a = Fraction(1)
+    b = Fraction(0)
+    c = Fraction(1)
     f = Fraction(0)
-    for sample, target in zip(*(map(Fraction, values.tolist()) for values in series(seed)), strict=True):
+    for sample, target in zip(
+        *(map(Fraction, values.tolist()) for values in series(seed)), strict=True
+    ):
         f = b * sample
         kappa = -Fraction(RATE) * (f - target) * sample
         moments = (
@@ -69,9 +78,15 @@ def exactly(seed: int) -> float:
 
 answer_seed = answers(CONTENDERS, lambda seed, f, _: {"error": abs(f - exactly(seed))})
 run = contest(
-    "benchmarks.infinite_width", f"{{}} units, {STEPS} steps", CONTENDERS, WORKLOADS, QUICK,
-    ours=["our network", "our limit"], figure="worst error", figure_of=worst(),
-)  # fmt: skip
+    "benchmarks.infinite_width",
+    f"{{}} units, {STEPS} steps",
+    CONTENDERS,
+    WORKLOADS,
+    QUICK,
+    ours=["our network", "our limit"],
+    figure="worst error",
+    figure_of=worst(),
+)
 
 
 if __name__ == "__main__":

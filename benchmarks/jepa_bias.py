@@ -2,11 +2,12 @@
 
 `python -m benchmarks.jepa_bias [--quick]`
 
-Curves: 4096 JEPA features of random depth, start, covariance and regression coefficient, the strength at 256 times
-each, by SciPy's `solve_ivp` (LSODA) in a loop (in log coordinates, with the tolerance that comes nearest to our
-accuracy), by a vectorised closed form, and by our program. Descents: 64 networks of 16 features, depth 3, 5000 steps on
-the JEPA loss by hand-written gradients, each in its own random basis. What the first run takes beyond a later one
-(compilation) has its own column. Slow contenders do a part only: they are extrapolated, and marked by ~.
+Curves: 4096 JEPA features of random depth, start, covariance and regression coefficient, the
+strength at 256 times each, by SciPy's `solve_ivp` (LSODA) in a loop (in log coordinates, with the
+tolerance that comes nearest to our accuracy), by a vectorised closed form, and by our program.
+Descents: 64 networks of 16 features, depth 3, 5000 steps on the JEPA loss by hand-written
+gradients, each in its own random basis. What the first run takes beyond a later one (compilation)
+has its own column. Slow contenders do a part only: they are extrapolated, and marked by ~.
 Processes, turns and seconds are those of `audits.side_by_side`.
 """
 
@@ -18,10 +19,16 @@ import numpy as np
 from audits.side_by_side import Response, command, compare, timed
 from theory.jepa_bias import critical_time, strength_at
 
-FEATURES, TIMES = 4096, 256
+FEATURES = 4096
+TIMES = 256
 TOLERANCE = 1e-13
 FRACTION = 0.9
-DIM, DEPTH, INIT, STEP, RUNS, STEPS = 16, 3, 0.02, 0.04, 64, 5000
+DIM = 16
+DEPTH = 3
+INIT = 0.02
+STEP = 0.04
+RUNS = 64
+STEPS = 5000
 CHECKED = 32  # features or runs whose error is computed
 
 Run = Callable[[Any], Any]  # what was drawn -> the numbers that are compared
@@ -31,7 +38,10 @@ Run = Callable[[Any], Any]  # what was drawn -> the numbers that are compared
 CURVES = {"SciPy LSODA loop": 64, "closed form, NumPy": 128, "ours": FEATURES}
 DESCENTS = {"NumPy loop": 2, "NumPy, all runs at once": RUNS, "ours": RUNS}
 TABLES = [("curves", CURVES, 5), ("jepa descents", DESCENTS, 3)]
-QUICK = [("curves", CURVES | {"SciPy LSODA loop": 16}, 1), ("jepa descents", {"NumPy loop": 2, "ours": RUNS}, 1)]
+QUICK = [
+    ("curves", CURVES | {"SciPy LSODA loop": 16}, 1),
+    ("jepa descents", {"NumPy loop": 2, "ours": RUNS}, 1),
+]
 
 
 class Features(NamedTuple):
@@ -48,9 +58,12 @@ def draw_features(seed: int) -> Features:
     """Depths 1, 2, 3 and 5, starts below the target, times up to twice the critical time."""
     rng = np.random.default_rng((seed, 0))
     depth = rng.choice([1, 2, 3, 5], FEATURES)
-    regression, covariance = rng.uniform(0.5, 1.5, FEATURES), rng.uniform(0.5, 2, FEATURES)
+    regression = rng.uniform(0.5, 1.5, FEATURES)
+    covariance = rng.uniform(0.5, 2, FEATURES)
     init = 10 ** rng.uniform(-4, -2, FEATURES)
-    ends = critical_time(FRACTION, init, depth, covariance, regression, objective="jepa", clock="paper")
+    ends = critical_time(
+        FRACTION, init, depth, covariance, regression, objective="jepa", clock="paper"
+    )
     return Features(depth, init, covariance, regression, np.linspace(0, 2, TIMES) * ends[:, None])
 
 
@@ -76,10 +89,14 @@ def curve_solver(name: str, cells: int) -> Run:
 
     def loop(features):
         values = []
-        for depth, init, covariance, regression, times in zip(*(column[:cells] for column in features), strict=True):
+        for depth, init, covariance, regression, times in zip(
+            *(column[:cells] for column in features), strict=True
+        ):
             slope = log_velocity(depth, covariance, regression)
             start = [np.log(init)]
-            solution = solve_ivp(slope, times[[0, -1]], start, "LSODA", times, rtol=TOLERANCE, atol=TOLERANCE)
+            solution = solve_ivp(
+                slope, times[[0, -1]], start, "LSODA", times, rtol=TOLERANCE, atol=TOLERANCE
+            )
             values.append(np.exp(solution.y[0]))
         return np.array(values)
 
@@ -88,20 +105,25 @@ def curve_solver(name: str, cells: int) -> Run:
 
 def exact_curves(features: Features, cells: int):
     depth, init, covariance, regression = (column[:cells, None] for column in features[:4])
-    return strength_at(features.times[:cells], init, depth, covariance, regression, objective="jepa", clock="paper")
+    return strength_at(
+        features.times[:cells], init, depth, covariance, regression, objective="jepa", clock="paper"
+    )
 
 
 def draw_networks(seed: int):
-    """Covariances [runs, dim, dim] in random bases, and aligned starts: factors [runs, depth, dim, dim] and V.
+    """Covariances [runs, dim, dim] in random bases, and aligned starts: factors [runs, depth, dim,
+    dim] and V.
 
-    Features with the larger covariance have the larger regression coefficient: otherwise rounding, amplified along the
-    plateaus, would make equal programs differ.
+    Features with the larger covariance have the larger regression coefficient: otherwise rounding,
+    amplified along the plateaus, would make equal programs differ.
     """
     rng = np.random.default_rng((seed, 1))
     covariance, regression = np.sort(rng.uniform(0.5, 1.5, (2, RUNS, 1, DIM)))
     bases = np.linalg.qr(rng.standard_normal((RUNS, DEPTH + 1, DIM, DIM)))[0]
     features = bases[:, 0]
-    Sigma_xx, Sigma_yx = (features * values @ features.mT for values in (covariance / regression, covariance))
+    Sigma_xx, Sigma_yx = (
+        features * values @ features.mT for values in (covariance / regression, covariance)
+    )
     Sigma_xx = (Sigma_xx + Sigma_xx.mT) / 2
     layers = INIT ** (1 / DEPTH) * bases[:, 1:] @ bases[:, :-1].mT
     predictor = INIT ** (1 / DEPTH) * bases[:, -1] @ bases[:, -1].mT
@@ -135,7 +157,9 @@ def descender(name: str, cells: int) -> Run:
 
         def one(Sigma_xx, Sigma_yx, layers, predictor):
             start = Parameters(layers, predictor)
-            return encoder(gradient_descent(start, Sigma_xx, Sigma_yx, STEP, STEPS, STEPS, "jepa").parameters)
+            return encoder(
+                gradient_descent(start, Sigma_xx, Sigma_yx, STEP, STEPS, STEPS, "jepa").parameters
+            )
 
         program = jax.jit(lambda *networks: map_cells(one, *networks, mode="vmap"))
 
@@ -158,18 +182,27 @@ def descender(name: str, cells: int) -> Run:
 def answer_round(table: str, name: str, cells: int) -> Callable[[int], Response]:
     """The processor seconds of one round, and the largest relative error."""
     if table == "curves":
-        draw, run, exact = draw_features, curve_solver(name, cells), exact_curves
+        draw = draw_features
+        run = curve_solver(name, cells)
+        exact = exact_curves
     else:
-        draw, run = draw_networks, descender(name, cells)
+        draw = draw_networks
+        run = descender(name, cells)
 
         def exact(networks, checked):
-            return np.array([descent(*(part[i] for part in networks)) for i in range(min(checked, 2))])
+            return np.array(
+                [descent(*(part[i] for part in networks)) for i in range(min(checked, 2))]
+            )
 
     def answer(seed: int) -> Response:
         problem = draw(seed)
         seconds, values = timed(run, problem)
         reference = exact(problem, min(cells, CHECKED)) if seed else values[:1]
-        scale = np.abs(reference).max(axis=(-2, -1), keepdims=True) if reference.ndim == 3 else np.abs(reference)
+        scale = (
+            np.abs(reference).max(axis=(-2, -1), keepdims=True)
+            if reference.ndim == 3
+            else np.abs(reference)
+        )
         error = np.max(np.abs(values[: len(reference)] - reference) / scale)
         return {"seconds": seconds, "error": float(error)}
 

@@ -1,4 +1,6 @@
-"""Two subspaces from few samples: a soft denoiser trained by Adam, as one would otherwise, against K subspaces."""
+"""Two subspaces from few samples: a soft denoiser trained by Adam, as one would otherwise, against
+K subspaces.
+"""
 
 from collections.abc import Callable
 
@@ -8,14 +10,18 @@ from audits.side_by_side import answers, command, contest
 
 WORKLOADS = [(4, 3000, 5), (16, 3000, 5)]  # samples of each subspace, steps of training, rounds
 QUICK = [(4, 200, 2)]
-AMBIENT, DIM, GROUPS = 8, 2, 2
+AMBIENT = 8
+DIM = 2
+GROUPS = 2
 
 
 def world(seed: int, samples: int):
     """Projectors of the true subspaces, and samples of each without noise."""
     generator = np.random.default_rng(seed)
     bases = [np.linalg.qr(generator.standard_normal((AMBIENT, DIM)))[0] for _ in range(GROUPS)]
-    points = np.concatenate([generator.standard_normal((samples, DIM)) @ basis.T for basis in bases])
+    points = np.concatenate(
+        [generator.standard_normal((samples, DIM)) @ basis.T for basis in bases]
+    )
     return [basis @ basis.T for basis in bases], points
 
 
@@ -26,7 +32,9 @@ def distance(true, learned) -> float:
 
 
 def adam(samples: int, steps: int) -> Callable[[int], float]:
-    """Denoising at noise levels drawn between 0.1 and 1, by a network of the form of the posterior mean."""
+    """Denoising at noise levels drawn between 0.1 and 1, by a network of the form of the posterior
+    mean.
+    """
     import jax
     import jax.numpy as jnp
     import optax
@@ -39,7 +47,11 @@ def adam(samples: int, steps: int) -> Callable[[int], float]:
         x = points + level * jax.random.normal(at_noise, points.shape)
         parts = jnp.einsum("pn,kni,kmi->kpm", x, bases, bases) / (1 + level**2)
         evidence = jnp.einsum("pn,kpn->kp", x, parts) / (2 * level[:, 0] ** 2)
-        return jnp.mean(jnp.sum((jnp.einsum("kp,kpn->pn", jax.nn.softmax(evidence, axis=0), parts) - points) ** 2, 1))
+        return jnp.mean(
+            jnp.sum(
+                (jnp.einsum("kp,kpn->pn", jax.nn.softmax(evidence, axis=0), parts) - points) ** 2, 1
+            )
+        )
 
     @jax.jit
     def train(points, key):
@@ -51,11 +63,16 @@ def adam(samples: int, steps: int) -> Callable[[int], float]:
             ahead, moments = optimiser.update(jax.grad(loss)(bases, points, at), moments)
             return (optax.apply_updates(bases, ahead), moments), None
 
-        return jax.lax.scan(step, (bases, optimiser.init(bases)), jax.random.split(keys, steps))[0][0]
+        return jax.lax.scan(step, (bases, optimiser.init(bases)), jax.random.split(keys, steps))[0][
+            0
+        ]
 
     def solve(seed: int) -> float:
         true, points = world(seed, samples)
-        bases = [np.linalg.qr(np.asarray(basis, float))[0] for basis in train(points, jax.random.key(seed))]
+        bases = [
+            np.linalg.qr(np.asarray(basis, float))[0]
+            for basis in train(points, jax.random.key(seed))
+        ]
         return distance(true, [basis @ basis.T for basis in bases])
 
     return solve
@@ -78,10 +95,17 @@ CONTENDERS = {"JAX, denoiser by Adam": adam, "ours, K subspaces": lloyd}
 
 answer_seed = answers(CONTENDERS, lambda seed, error, *_: {"error": error})
 run = contest(
-    "benchmarks.low_dim_diffusion", "{} samples of each of two planes in 8 dimensions", CONTENDERS, WORKLOADS, QUICK,
-    ours=["ours, K subspaces"], figure="median distance",
-    figure_of=lambda name, answers: f"{sorted(answer['error'] for answer in answers)[len(answers) // 2]:.1g}",
-)  # fmt: skip
+    "benchmarks.low_dim_diffusion",
+    "{} samples of each of two planes in 8 dimensions",
+    CONTENDERS,
+    WORKLOADS,
+    QUICK,
+    ours=["ours, K subspaces"],
+    figure="median distance",
+    figure_of=lambda name, answers: (
+        f"{sorted(answer['error'] for answer in answers)[len(answers) // 2]:.1g}"
+    ),
+)
 
 
 if __name__ == "__main__":

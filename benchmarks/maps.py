@@ -1,4 +1,6 @@
-"""How long does a map of a cheap claim take? A loop over the claim's cells, as one would otherwise, against the map."""
+"""How long does a map of a cheap claim take? A loop over the claim's cells, as one would otherwise,
+against the map.
+"""
 
 import os
 import tempfile
@@ -20,8 +22,12 @@ QUICK = [(6, 1)]
 
 def grid(cells: int) -> dict[str, Any]:
     """Values of both settings, inside the claim's domain."""
-    alphas, separabilities = np.geomspace(0.1, 10, cells), np.geomspace(100, 10_000, cells)
-    return {"alpha": [float(f"{x:.4g}") for x in alphas], "least": [float(f"{x:.4g}") for x in separabilities]}
+    alphas = np.geomspace(0.1, 10, cells)
+    separabilities = np.geomspace(100, 10_000, cells)
+    return {
+        "alpha": [float(f"{x:.4g}") for x in alphas],
+        "least": [float(f"{x:.4g}") for x in separabilities],
+    }
 
 
 def looping(cells: int) -> Callable[[int], list[str]]:
@@ -32,7 +38,9 @@ def looping(cells: int) -> Callable[[int], list[str]]:
             return "outside"
 
     axes = grid(cells)
-    return lambda seed: [verdict(seed, alpha, least) for alpha in axes["alpha"] for least in axes["least"]]
+    return lambda seed: [
+        verdict(seed, alpha, least) for alpha in axes["alpha"] for least in axes["least"]
+    ]
 
 
 def mapping(cells: int) -> Callable[[int], list[str]]:
@@ -40,7 +48,12 @@ def mapping(cells: int) -> Callable[[int], list[str]]:
     os.environ["THEORY_ON_TRIAL_CACHE"] = tempfile.mkdtemp()  # where no cell is on file
 
     def verdicts(seed: int) -> list[str]:
-        return claim(CLAIM).map(seed=seed, workers=WORKERS, **grid(cells)).outcome.values.ravel().tolist()
+        return (
+            claim(CLAIM)
+            .map(seed=seed, workers=WORKERS, **grid(cells))
+            .outcome.values.ravel()
+            .tolist()
+        )
 
     return verdicts
 
@@ -49,7 +62,9 @@ CONTENDERS = {"a loop over claim(…).run": looping, "claim(…).map": mapping}
 
 
 def answer_seed(name: str, cells: int) -> Callable[[int], dict[str, Any]]:
-    """Answers with the seconds of the clock, as `audits.side_by_side.answers` does with one processor's."""
+    """Answers with the seconds of the clock, as `audits.side_by_side.answers` does with one
+    processor's.
+    """
     verdicts_of = CONTENDERS[name](cells)
 
     def answer(seed: int) -> dict[str, Any]:
@@ -62,15 +77,24 @@ def answer_seed(name: str, cells: int) -> Callable[[int], dict[str, Any]]:
 
 
 def figures(name: str, answers: list[dict[str, Any]]) -> str:
-    """What shows that the same work was done, and how many processors' seconds it took, processes included."""
+    """What shows that the same work was done, and how many processors' seconds it took, processes
+    included.
+    """
     spent = answers[-1]["processors"] - answers[-2]["processors"]
     return f"{', '.join(str(answer['verified']) for answer in answers)}; {spent:.3g} s"
 
 
 run = contest(
-    "benchmarks.maps", f"{CLAIM} at {{0}} x {{0}} settings", CONTENDERS, WORKLOADS, QUICK, ours=["claim(…).map"],
-    unit=f"seconds of the clock, {WORKERS} cores", figure="cells VERIFIED; processor time", figure_of=figures,
-)  # fmt: skip
+    "benchmarks.maps",
+    f"{CLAIM} at {{0}} x {{0}} settings",
+    CONTENDERS,
+    WORKLOADS,
+    QUICK,
+    ours=["claim(…).map"],
+    unit=f"seconds of the clock, {WORKERS} cores",
+    figure="cells VERIFIED; processor time",
+    figure_of=figures,
+)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Mixup fits side by side with scikit-learn: `python -m benchmarks.mixup [--quick]`.
 
-Everybody minimises the same empirical Mixup losses, the mixing weight averaged by a rule of six nodes for U[0, 1], on
-the same samples of two Gaussian classes at seven separabilities. Ours keeps the pairs factorised; the others get all
-mixtures as rows, each unordered pair once. Ours fits 1000 seeds, the others 20 or fewer; their time for the whole grid
-is extrapolated and marked by ~. Processes, turns and seconds are those of `audits.side_by_side`.
+Everybody minimises the same empirical Mixup losses, the mixing weight averaged by a rule of six
+nodes for U[0, 1], on the same samples of two Gaussian classes at seven separabilities. Ours keeps
+the pairs factorised; the others get all mixtures as rows, each unordered pair once. Ours fits 1000
+seeds, the others 20 or fewer; their time for the whole grid is extrapolated and marked by ~.
+Processes, turns and seconds are those of `audits.side_by_side`.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,9 @@ NODES = 6
 GRID_SEEDS = 1000
 CHECKED = 28  # fits of a round whose error is computed
 
-OURS, LBFGS, CHOLESKY = "ours", "sklearn lbfgs", "sklearn newton-cholesky"
+OURS = "ours"
+LBFGS = "sklearn lbfgs"
+CHOLESKY = "sklearn newton-cholesky"
 WORKLOADS = [  # n, d, rounds, seeds of a round
     (20, 2, 4, {OURS: 250, LBFGS: 5, CHOLESKY: 5}),
     (40, 2, 4, {OURS: 250, LBFGS: 5, CHOLESKY: 5}),
@@ -35,14 +38,18 @@ def draw(round_: int, n: int, d: int, seeds: int):
     """Samples [cells, n, d], a cell being a separability and a seed, and their common labels."""
     rng = np.random.default_rng((round_, n, d))
     labels = (np.arange(n) < n // 2).astype(float)
-    noise = rng.standard_normal((seeds, len(SEPARABILITIES), n, d)) * np.sqrt(np.geomspace(0.2, 1.8, d))
+    noise = rng.standard_normal((seeds, len(SEPARABILITIES), n, d)) * np.sqrt(
+        np.geomspace(0.2, 1.8, d)
+    )
     noise /= np.sqrt(SEPARABILITIES)[:, None, None]
     samples = (2 * labels[:, None] - 1) * np.sqrt(2 / d) + noise
     return samples.reshape(-1, n, d), labels
 
 
 def mixtures(features, labels):
-    """All mixtures as rows, their labels and weights: unordered pairs, as both orders have the same loss."""
+    """All mixtures as rows, their labels and weights: unordered pairs, as both orders have the same
+    loss.
+    """
     law = MixingLaw.beta(1.0, NODES)
     first, second = np.triu_indices(len(labels))
     share = law.nodes[:, None]
@@ -71,11 +78,14 @@ def ours() -> Fit:
     jax.config.update("jax_enable_x64", True)
     law = MixingLaw.beta(1.0, NODES)
     half = law.nodes < 0.5
-    nodes, weights = law.nodes[half], 2 * law.weights[half]
+    nodes = law.nodes[half]
+    weights = 2 * law.weights[half]
 
     @jax.jit
     def fit_all(samples, labels):
-        return map_cells(lambda features: fit_mixup(features, labels, nodes, weights, nodes).weights, samples)
+        return map_cells(
+            lambda features: fit_mixup(features, labels, nodes, weights, nodes).weights, samples
+        )
 
     return lambda samples, labels: np.asarray(fit_all(samples, labels))
 
@@ -89,7 +99,9 @@ def sklearn(solver: str) -> Fit:
         classes = np.repeat([1, 0], len(rows))
         shares = np.concatenate([weights * targets, weights * (1 - targets)]) * len(rows)
         mask = shares > 0
-        peer = LogisticRegression(C=np.inf, fit_intercept=False, solver=solver, tol=1e-8, max_iter=10_000)
+        peer = LogisticRegression(
+            C=np.inf, fit_intercept=False, solver=solver, tol=1e-8, max_iter=10_000
+        )
         return peer.fit(np.tile(rows, (2, 1))[mask], classes[mask], shares[mask]).coef_[0]
 
     return lambda samples, labels: np.array([fit(features, labels) for features in samples])
@@ -121,9 +133,13 @@ def run(quick: bool) -> None:
             rounds,
             ours=[OURS],
             figure="worst error",
-            figure_of=lambda name, answers: f"{max(max(answer['errors']) for answer in answers[1:]):.1e}",
+            figure_of=lambda name, answers: (
+                f"{max(max(answer['errors']) for answer in answers[1:]):.1e}"
+            ),
             per_unit=lambda name, answers, seeds=seeds: GRID_SEEDS / seeds[name],
-            mark=lambda name, answers, seeds=seeds, rounds=rounds: "" if rounds * seeds[name] >= GRID_SEEDS else "~",
+            mark=lambda name, answers, seeds=seeds, rounds=rounds: (
+                "" if rounds * seeds[name] >= GRID_SEEDS else "~"
+            ),
         )
 
 

@@ -1,7 +1,9 @@
-"""Mean residuals of 20 levels x 50 groups with intervals: a loop over the cells, as one would otherwise, and our audit.
+"""Mean residuals of 20 levels x 50 groups with intervals: a loop over the cells, as one would
+otherwise, and our audit.
 
-`python -m benchmarks.multicalibration_boosting [--quick]` prints the table. The audit gives K2 without bias, the worst
-combination of groups and what a round of boosting saves besides; the loop gives means and Hoeffding's intervals.
+`python -m benchmarks.multicalibration_boosting [--quick]` prints the table. The audit gives K2
+without bias, the worst combination of groups and what a round of boosting saves besides; the loop
+gives means and Hoeffding's intervals.
 """
 
 from collections.abc import Callable
@@ -12,7 +14,8 @@ from audits.side_by_side import Response, command, contest, timed
 
 WORKLOADS = [(100_000, 3)]  # rows, rounds
 QUICK = [(5_000, 1)]
-LEVELS, GROUPS = 20, 50
+LEVELS = 20
+GROUPS = 50
 
 
 def data(n: int, seed: int):
@@ -37,7 +40,10 @@ def audit(f, y, groups):
     from own_data.multicalibration_boosting import multicalibration_audit
 
     cells = multicalibration_audit(f, y, groups, n_levels=LEVELS, min_count=2).cells
-    return {(cell.level, cell.group): (cell.residual.value, cell.residual.high - cell.residual.value) for cell in cells}
+    return {
+        (cell.level, cell.group): (cell.residual.value, cell.residual.high - cell.residual.value)
+        for cell in cells
+    }
 
 
 CONTENDERS = {"NumPy, loop over cells": loop, "ours, audit": audit}
@@ -48,17 +54,27 @@ def answer_seed(name: str, n: int) -> Callable[[int], Response]:
         seconds, table = timed(CONTENDERS[name], *data(n, seed))
         means = loop(*data(n, seed))
         error = max(abs(table[cell][0] - means[cell][0]) for cell in means)
-        return {"seconds": seconds, "error": error, "half": float(np.mean([half for _, half in table.values()]))}
+        return {
+            "seconds": seconds,
+            "error": error,
+            "half": float(np.mean([half for _, half in table.values()])),
+        }
 
     return answer
 
 
 run = contest(
-    "benchmarks.multicalibration_boosting", f"{{}} rows, {LEVELS} levels, {GROUPS} groups",
-    CONTENDERS, WORKLOADS, QUICK,
-    ours=["ours, audit"], figure="off the loop's means by; mean half-width",
-    figure_of=lambda name, answers: f"{max(answer['error'] for answer in answers):.1g}; {answers[-1]['half']:.3g}",
-)  # fmt: skip
+    "benchmarks.multicalibration_boosting",
+    f"{{}} rows, {LEVELS} levels, {GROUPS} groups",
+    CONTENDERS,
+    WORKLOADS,
+    QUICK,
+    ours=["ours, audit"],
+    figure="off the loop's means by; mean half-width",
+    figure_of=lambda name, answers: (
+        f"{max(answer['error'] for answer in answers):.1g}; {answers[-1]['half']:.3g}"
+    ),
+)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Naive Bayes and ridge regression beside scikit-learn: `python -m benchmarks.naive_bayes_vs_logistic [--quick]`.
+"""Naive Bayes and ridge regression beside scikit-learn:
+`python -m benchmarks.naive_bayes_vs_logistic [--quick]`.
 
-Regression is logistic, and both are also written in NumPy. Everything is done on the synthetic problem of the released
-code of Zheng et al. 2023. What the first run takes beyond a later one (compilation) has its own column. Processes,
-turns and seconds are those of `audits.side_by_side`.
+Regression is logistic, and both are also written in NumPy. Everything is done on the synthetic
+problem of the released code of Zheng et al. 2023. What the first run takes beyond a later one
+(compilation) has its own column. Processes, turns and seconds are those of `audits.side_by_side`.
 """
 
 import math
@@ -15,9 +16,12 @@ from theory.naive_bayes_vs_logistic import official_design
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
-TOLERANCE, TEST_POINTS, DATA_SETS = 1e-6, 2000, 8
+TOLERANCE = 1e-6
+TEST_POINTS = 2000
+DATA_SETS = 8
 
-WORKLOADS = [  # kind, (n, m, K), rounds; m is the training size, the largest one where there are several
+# kind, (n, m, K), rounds; m is the training size, the largest one where there are several
+WORKLOADS = [
     ("naive Bayes", (100, 42, 2), 5),
     ("naive Bayes", (1000, 42, 2), 3),
     ("ridge", (50, 200, 2), 7),
@@ -33,7 +37,9 @@ UNITS = {"naive Bayes": ("cell", "mean error"), "ridge": ("fit", "derivative lef
 
 
 def design(n: int, n_classes: int):
-    """Class means and variances; with more than two classes in the units that the released code gives the learner."""
+    """Class means and variances; with more than two classes in the units that the released code
+    gives the learner.
+    """
     means, variances = official_design(n, n_classes)
     unit = 2.0 ** (n_classes - 3) if n_classes > 2 else 1.0
     return (means - unit * (n_classes > 2)) / unit, variances / unit**2
@@ -44,7 +50,9 @@ def draw(rng, labels, means, variances):
 
 
 def naive_bayes(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, int]:
-    """The mean error of naive Bayes over seeds and sizes, and the number of cells (a seed and a size) of a run."""
+    """The mean error of naive Bayes over seeds and sizes, and the number of cells (a seed and a
+    size) of a run.
+    """
     means, variances = design(n, n_classes)
     sizes = tuple(range(2 * n_classes, largest + 1, n_classes))
     if name == "ours":
@@ -57,11 +65,15 @@ def naive_bayes(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, i
         @jax.jit
         def errors(keys):
             def error(key):
-                return observed.nested_naive_bayes_errors(key, sizes, means, variances, max_samples=largest)
+                return observed.nested_naive_bayes_errors(
+                    key, sizes, means, variances, max_samples=largest
+                )
 
             return jax.lax.map(error, keys)
 
-        return lambda seed: float(errors(jax.random.split(jax.random.key(seed), n_seeds)).mean()), n_seeds * len(sizes)
+        return lambda seed: float(
+            errors(jax.random.split(jax.random.key(seed), n_seeds)).mean()
+        ), n_seeds * len(sizes)
 
     from scipy.special import ndtr
     from sklearn.naive_bayes import GaussianNB
@@ -71,7 +83,10 @@ def naive_bayes(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, i
     def exact_error(features, labels):
         classes = [features[labels == k] for k in range(2)]
         centres = np.array([rows.mean(axis=0) for rows in classes])
-        squares = [((rows - centre) ** 2).sum(axis=0) for rows, centre in zip(classes, centres, strict=True)]
+        squares = [
+            ((rows - centre) ** 2).sum(axis=0)
+            for rows, centre in zip(classes, centres, strict=True)
+        ]
         variance = sum(squares) / len(labels) + 1e-9
         weights = (centres[1] - centres[0]) / variance
         intercept = -0.5 * ((centres[1] ** 2 - centres[0] ** 2) / variance).sum()
@@ -91,14 +106,18 @@ def naive_bayes(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, i
                 if name == "NumPy":
                     errors.append(exact_error(features, labels))
                 else:
-                    errors.append((GaussianNB().fit(features, labels).predict(test) != test_labels).mean())
+                    errors.append(
+                        (GaussianNB().fit(features, labels).predict(test) != test_labels).mean()
+                    )
         return float(np.mean(errors))
 
     return run, n_seeds * len(sizes)
 
 
 def ridge(name: str, n: int, m: int, n_classes: int) -> tuple[Run, int]:
-    """The largest derivative of the mean loss that the fits of eight given data sets leave, and their number."""
+    """The largest derivative of the mean loss that the fits of eight given data sets leave, and
+    their number.
+    """
     from scipy.special import softmax
 
     means, variances = design(n, n_classes)
@@ -108,8 +127,12 @@ def ridge(name: str, n: int, m: int, n_classes: int) -> tuple[Run, int]:
 
     def derivative(rows, weights, intercepts, vectors):
         """By the weights that are penalised: those of one vector for two classes."""
-        residuals = (softmax(rows @ weights.T + intercepts, axis=1) - np.eye(n_classes)[labels])[:, -len(vectors) :]
-        return max(np.abs(residuals.T @ rows + vectors).max(), np.abs(residuals.sum(axis=0)).max()) / m
+        residuals = (softmax(rows @ weights.T + intercepts, axis=1) - np.eye(n_classes)[labels])[
+            :, -len(vectors) :
+        ]
+        return (
+            max(np.abs(residuals.T @ rows + vectors).max(), np.abs(residuals.sum(axis=0)).max()) / m
+        )
 
     if name == "ours":
         import jax
@@ -120,7 +143,9 @@ def ridge(name: str, n: int, m: int, n_classes: int) -> tuple[Run, int]:
             if m >= n:
                 return ridge_logistic(rows, labels, n_classes, tolerance=TOLERANCE).rule
             rotation = rotate(rows)
-            return rotation.rotate_back(ridge_logistic(rotation.rows, labels, n_classes, tolerance=TOLERANCE).rule)
+            return rotation.rotate_back(
+                ridge_logistic(rotation.rows, labels, n_classes, tolerance=TOLERANCE).rule
+            )
 
         fit_all = jax.jit(lambda stack: jax.lax.map(fit, stack))
 
@@ -129,21 +154,28 @@ def ridge(name: str, n: int, m: int, n_classes: int) -> tuple[Run, int]:
             if seed > 0:
                 return math.nan
             cases = zip(features, *rules, strict=True)
-            return max(derivative(x, w, b, w if n_classes > 2 else w[1:] - w[:1]) for x, w, b in cases)
+            return max(
+                derivative(x, w, b, w if n_classes > 2 else w[1:] - w[:1]) for x, w, b in cases
+            )
 
         return run, DATA_SETS
 
     from sklearn.linear_model import LogisticRegression
 
     def run(seed):
-        fits = [LogisticRegression(C=1.0, tol=TOLERANCE, max_iter=10_000).fit(rows, labels) for rows in features]
+        fits = [
+            LogisticRegression(C=1.0, tol=TOLERANCE, max_iter=10_000).fit(rows, labels)
+            for rows in features
+        ]
         if seed > 0:
             return math.nan
         worst = 0.0
         for rows, peer in zip(features, fits, strict=True):
-            weights, intercepts = peer.coef_, peer.intercept_
+            weights = peer.coef_
+            intercepts = peer.intercept_
             if n_classes == 2:
-                weights, intercepts = np.vstack([0 * weights, weights]), np.r_[0, intercepts]
+                weights = np.vstack([0 * weights, weights])
+                intercepts = np.r_[0, intercepts]
             worst = max(worst, derivative(rows, weights, intercepts, peer.coef_))
         return worst
 
@@ -171,7 +203,9 @@ def run(quick: bool) -> None:
             rounds,
             ours=["ours"],
             figure=figure,
-            figure_of=lambda name, answers: f"{np.nanmean([answer['figure'] for answer in answers]):.3g}",
+            figure_of=lambda name, answers: (
+                f"{np.nanmean([answer['figure'] for answer in answers]):.3g}"
+            ),
             unit=f"ms per {unit}",
             per_unit=lambda name, answers: 1e3 / answers[0]["units"],
         )

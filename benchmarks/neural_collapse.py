@@ -2,10 +2,11 @@
 
 `python -m benchmarks.neural_collapse [--quick]`
 
-Heavy-ball descent on the square loss with free features, as in the released code of Dang et al. 2023: a loop over
-seeds in NumPy, all seeds at once in NumPy, and ours, with a column of features per sample or per class.
-What the first run takes beyond a later one (compilation) has its own column. Slow contenders run one seed or a few
-steps only: they are extrapolated, and marked by ~. Processes, turns and seconds are those of `audits.side_by_side`.
+Heavy-ball descent on the square loss with free features, as in the released code of Dang et al.
+2023: a loop over seeds in NumPy, all seeds at once in NumPy, and ours, with a column of features
+per sample or per class. What the first run takes beyond a later one (compilation) has its own
+column. Slow contenders run one seed or a few steps only: they are extrapolated, and marked by ~.
+Processes, turns and seconds are those of `audits.side_by_side`.
 """
 
 import statistics
@@ -19,13 +20,16 @@ from theory.neural_collapse import mse_optimum
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
-LEARNING_RATE, MOMENTUM = 0.1, 0.9
+LEARNING_RATE = 0.1
+MOMENTUM = 0.9
 DEPTH = 3
 GROUP = 64  # seeds that our program trains at once: more do not fit the cache
 
 
 class Workload(NamedTuple):
-    """One network from every seed: class sizes, width of all layers, all decays, start, steps and seeds."""
+    """One network from every seed: class sizes, width of all layers, all decays, start, steps and
+    seeds.
+    """
 
     class_sizes: tuple[int, ...]
     width: int
@@ -42,7 +46,9 @@ class Workload(NamedTuple):
 WORKLOADS = {
     "ensemble": Workload((20, 10, 5, 5), width=8, decay=5e-3, std=0.3, steps=5000, seeds=256),
     "quick ensemble": Workload((20, 10, 5, 5), width=8, decay=5e-3, std=0.3, steps=5000, seeds=64),
-    "paper size": Workload((200, 100, 50, 50), width=64, decay=5e-4, std=0.1, steps=30_000, seeds=1),
+    "paper size": Workload(
+        (200, 100, 50, 50), width=64, decay=5e-4, std=0.1, steps=30_000, seeds=1
+    ),
 }
 PEERS = ["NumPy, seed by seed", "NumPy, all seeds"]
 OURS = ["ours", "ours, class means"]
@@ -59,8 +65,12 @@ def work(name: str, workload: Workload) -> tuple[int, int]:
 
 def numpy_trainer(workload: Workload, seeds: int, steps: int) -> Run:
     labels = np.repeat(np.arange(len(workload.class_sizes)), workload.class_sizes)
-    targets, n_samples = np.eye(len(workload.class_sizes))[:, labels], len(labels)
-    shapes = [(workload.width,) * 2] * (DEPTH - 1) + [(len(targets), workload.width), (workload.width, n_samples)]
+    targets = np.eye(len(workload.class_sizes))[:, labels]
+    n_samples = len(labels)
+    shapes = [(workload.width,) * 2] * (DEPTH - 1) + [
+        (len(targets), workload.width),
+        (workload.width, n_samples),
+    ]
 
     optimum = workload.optimum()
 
@@ -79,7 +89,9 @@ def numpy_trainer(workload: Workload, seeds: int, steps: int) -> Run:
                 gradients.append(backward @ entering.mT)
                 backward = layer.mT @ backward
             gradients = [*reversed(gradients), backward]
-            for part, velocity, gradient in zip((*weights, features), velocities, gradients, strict=True):
+            for part, velocity, gradient in zip(
+                (*weights, features), velocities, gradients, strict=True
+            ):
                 velocity *= MOMENTUM
                 velocity += gradient
                 velocity += workload.decay * part
@@ -88,7 +100,9 @@ def numpy_trainer(workload: Workload, seeds: int, steps: int) -> Run:
         for layer in weights:
             outputs = layer @ outputs
         squares = sum((part**2).sum(axis=(-2, -1)) for part in (*weights, features))
-        values = ((outputs - targets) ** 2).sum(axis=(-2, -1)) / (2 * n_samples) + workload.decay / 2 * squares
+        values = ((outputs - targets) ** 2).sum(axis=(-2, -1)) / (
+            2 * n_samples
+        ) + workload.decay / 2 * squares
         return float(np.mean(np.abs(values - optimum) < 1e-6))
 
     return run
@@ -123,14 +137,18 @@ def our_trainer(workload: Workload, seeds: int, steps: int, *, reduced: bool) ->
 
     def run(seed):
         keys = jax.random.split(jax.random.key(seed), seeds)
-        losses = [np.asarray(values(keys[first : first + GROUP])) for first in range(0, seeds, GROUP)]
+        losses = [
+            np.asarray(values(keys[first : first + GROUP])) for first in range(0, seeds, GROUP)
+        ]
         return float(np.mean(np.abs(np.concatenate(losses) - optimum) < 1e-6))
 
     return run
 
 
 def answer_seed(kind: str, name: str) -> Callable[[int], Response]:
-    """The processor seconds of one run, how many of them the whole workload takes, and the figure it found."""
+    """The processor seconds of one run, how many of them the whole workload takes, and the figure
+    it found.
+    """
     workload = WORKLOADS[kind]
     seeds, steps = work(name, workload)
     per_unit = workload.seeds * workload.steps / (seeds * steps)
@@ -150,7 +168,10 @@ def run(quick: bool) -> None:
     for kind, names, rounds in QUICK if quick else TABLES:
         sizes = WORKLOADS[kind]
         seeds = f"{sizes.seeds} seed{'s' if sizes.seeds > 1 else ''}"
-        title = f"{kind}: n = {sizes.class_sizes}, width {sizes.width}, M = {DEPTH}, {sizes.steps} steps, {seeds}"
+        title = (
+            f"{kind}: n = {sizes.class_sizes}, width {sizes.width}, M = {DEPTH}, "
+            f"{sizes.steps} steps, {seeds}"
+        )
 
         def figure_of(name, answers, sizes=sizes):
             if work(name, sizes)[1] < sizes.steps:

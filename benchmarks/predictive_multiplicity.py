@@ -1,10 +1,13 @@
-"""Proven optimality on COMPAS, and what a search finds in ten seconds: `python -m benchmarks.predictive_multiplicity`.
+"""Proven optimality on COMPAS, and what a search finds in ten seconds:
+`python -m benchmarks.predictive_multiplicity`.
 
-On COMPAS (arrest) the 0/1 formulation stands beside big-M and the published one, by the same solver, on 137 distinct
-rows. Slow contenders get some of the rows only: their time for all is extrapolated, and marked by ~; > marks a time
-limit that came first. Then the tool for users' own data, pools of penalised fits, and the published program search as
-long as each other, around the same rule. What the first run takes beyond a later one (imports, compilation) has its own
-column. Processes, turns and seconds are those of `audits.side_by_side`; `--quick` takes about half a minute.
+On COMPAS (arrest) the 0/1 formulation stands beside big-M and the published one, by the same
+solver, on 137 distinct rows. Slow contenders get some of the rows only: their time for all is
+extrapolated, and marked by ~; > marks a time limit that came first. Then the tool for users' own
+data, pools of penalised fits, and the published program search as long as each other, around the
+same rule. What the first run takes beyond a later one (imports, compilation) has its own column.
+Processes, turns and seconds are those of `audits.side_by_side`; `--quick` takes about half a
+minute.
 """
 
 import time
@@ -25,20 +28,30 @@ TASKS = ("baseline", "flips", "discrepancy at 1 %")
 AROUND = 0.05  # the one tolerance
 
 LAST: dict[str, Any] = {
-    "figure_of": lambda name, answers: answers[-1]["result"], "mark": lambda name, answers: answers[-1]["mark"],
-}  # fmt: skip
+    "figure_of": lambda name, answers: answers[-1]["result"],
+    "mark": lambda name, answers: answers[-1]["mark"],
+}
 
-TOOL, PUBLISHED = "multiplicity", "published, HiGHS, discrepancy"
-PENALISED, TILTED = "penalised fits on re-weighted samples", "penalised fits tilted at random"
+TOOL = "multiplicity"
+PUBLISHED = "published, HiGHS, discrepancy"
+PENALISED = "penalised fits on re-weighted samples"
+TILTED = "penalised fits tilted at random"
 POOLS: list[tuple[str, int, int, float]] = [  # data, n, d, tolerance
-    *[("normal", n, d, AROUND) for n, d in ((100, 2), (500, 5), (1000, 10), (2000, 20), (5000, 40))],
-    ("heavy tails", 600, 6, 0.02), ("binary", 800, 10, 0.02), ("COMPAS", 6172, 13, 0.01),
-    ("breast cancer", 569, 30, 0.01), ("breast cancer", 569, 30, 0.05),
-]  # fmt: skip
+    *[
+        ("normal", n, d, AROUND)
+        for n, d in ((100, 2), (500, 5), (1000, 10), (2000, 20), (5000, 40))
+    ],
+    ("heavy tails", 600, 6, 0.02),
+    ("binary", 800, 10, 0.02),
+    ("COMPAS", 6172, 13, 0.01),
+    ("breast cancer", 569, 30, 0.01),
+    ("breast cancer", 569, 30, 0.05),
+]
 
 
 def compas_task(task: str, name: str, limit: float, n_rows: int) -> Callable[[], tuple[str, float]]:
-    """A function that solves, and returns the result and the share of the task that it has done; 0 if it failed to.
+    """A function that solves, and returns the result and the share of the task that it has done; 0
+    if it failed to.
 
     A program has `limit` seconds; slow contenders find the flips of `n_rows` rows.
     """
@@ -53,7 +66,11 @@ def compas_task(task: str, name: str, limit: float, n_rows: int) -> Callable[[],
     some = rows[:: len(rows) // n_rows] if slow else rows
 
     def bracket(value: float, bound: float, share: float = 1.0) -> tuple[str, float]:
-        return (f"{value:g}", share) if value == bound else (f"{min(value, bound):g} to {max(value, bound):g}", 0.0)
+        return (
+            (f"{value:g}", share)
+            if value == bound
+            else (f"{min(value, bound):g} to {max(value, bound):g}", 0.0)
+        )
 
     def baseline():
         solution = observed.minimise_errors(table, **options)
@@ -82,7 +99,8 @@ def answer_task(task: str, name: str, limit: float, n_rows: int) -> Callable[[in
         runs = 1
         while fast and runs * seconds < AT_LEAST:
             more, _ = timed(run)
-            seconds, runs = (runs * seconds + more) / (runs + 1), runs + 1
+            seconds = (runs * seconds + more) / (runs + 1)
+            runs = runs + 1
         mark = ">" if not share else "~" if share < 1 else ""
         return {"seconds": seconds / (share or 1), "result": result, "mark": mark}
 
@@ -102,25 +120,38 @@ def compare_task(task: str, names: list[str], limit: float, n_rows: int) -> None
 
 
 def sample(kind: str, round_: int, n: int, d: int):
-    """Points, labels, and a linear rule as the baseline: that of normal points, of others a logistic fit."""
+    """Points, labels, and a linear rule as the baseline: that of normal points, of others a
+    logistic fit.
+    """
     from sklearn.linear_model import LogisticRegression
 
     rng = np.random.default_rng((round_, n, d))
     if kind == "normal":  # a quarter of the labels of Σ x > 0 are wrong
         points = rng.standard_normal((n, d))
-        return points, (points.sum(axis=1) > 0) ^ (rng.random(n) < 0.25), np.concatenate([[0.0], np.ones(d)])
+        return (
+            points,
+            (points.sum(axis=1) > 0) ^ (rng.random(n) < 0.25),
+            np.concatenate([[0.0], np.ones(d)]),
+        )
     if kind == "COMPAS":
         from sims.predictive_multiplicity import compas
 
         table = compas()
-        rows = np.concatenate([np.repeat(np.arange(len(table.rows)), n) for n in (table.positives, table.negatives)])
-        points, labels = table.rows[rows], np.arange(len(rows)) < table.positives.sum()
+        rows = np.concatenate(
+            [np.repeat(np.arange(len(table.rows)), n) for n in (table.positives, table.negatives)]
+        )
+        points = table.rows[rows]
+        labels = np.arange(len(rows)) < table.positives.sum()
     elif kind == "breast cancer":
         from sklearn.datasets import load_breast_cancer
 
         points, labels = load_breast_cancer(return_X_y=True)
     else:
-        points = rng.standard_t(1.5, (n, d)) if kind == "heavy tails" else rng.integers(2, size=(n, d)) - 0.5
+        points = (
+            rng.standard_t(1.5, (n, d))
+            if kind == "heavy tails"
+            else rng.integers(2, size=(n, d)) - 0.5
+        )
         labels = rng.random(n) < 1 / (1 + np.exp(-2 * np.tanh(points) @ rng.normal(size=d)))
     spread = points.std(axis=0)
     fit = LogisticRegression(max_iter=1000).fit(points / spread, labels)
@@ -133,36 +164,63 @@ def fits_of(points, labels, rng):
 
     while True:
         weights = rng.exponential(size=len(points)) ** rng.uniform(0, 2)
-        model = LogisticRegression(C=10 ** rng.uniform(-3, 2), l1_ratio=float(rng.integers(2)), solver="liblinear")
+        model = LogisticRegression(
+            C=10 ** rng.uniform(-3, 2), l1_ratio=float(rng.integers(2)), solver="liblinear"
+        )
         found = model.fit(points, labels, sample_weight=weights)
         yield np.concatenate([found.intercept_, found.coef_[0]])[None]
 
 
 def tilts_of(points, labels, rng):
-    """Logistic regressions of four penalties, a thousand times each tilted at random by up to three lengths."""
+    """Logistic regressions of four penalties, a thousand times each tilted at random by up to three
+    lengths.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    fits = [LogisticRegression(C=penalty, max_iter=500).fit(points, labels) for penalty in (0.01, 1.0, 100.0, 1e4)]
+    fits = [
+        LogisticRegression(C=penalty, max_iter=500).fit(points, labels)
+        for penalty in (0.01, 1.0, 100.0, 1e4)
+    ]
     starts = np.array([np.concatenate([fit.intercept_, fit.coef_[0]]) for fit in fits])
     starts /= np.linalg.norm(starts, axis=1, keepdims=True)
     while True:
-        tilts = rng.normal(size=(max(1, 2_000_000 // len(points)), starts.shape[1])) / starts.shape[1] ** 0.5
-        yield starts[rng.integers(4, size=len(tilts))] + 10 ** rng.uniform(-3, 0.5, (len(tilts), 1)) * tilts
+        tilts = (
+            rng.normal(size=(max(1, 2_000_000 // len(points)), starts.shape[1]))
+            / starts.shape[1] ** 0.5
+        )
+        yield (
+            starts[rng.integers(4, size=len(tilts))]
+            + 10 ** rng.uniform(-3, 0.5, (len(tilts), 1)) * tilts
+        )
 
 
-def answer_pool(name: str, kind: str, n: int, d: int, tolerance: float, limit: float) -> Callable[[int], Response]:
-    """What a contender has found after `limit` seconds by the clock, at one tolerance and around one rule."""
+def answer_pool(
+    name: str, kind: str, n: int, d: int, tolerance: float, limit: float
+) -> Callable[[int], Response]:
+    """What a contender has found after `limit` seconds by the clock, at one tolerance and around
+    one rule.
+    """
     from own_data.predictive_multiplicity import multiplicity
     from sims import predictive_multiplicity as observed
 
     def tool(points, labels, rule):
-        found = multiplicity(points, labels, [tolerance], baseline=rule, time_limit=limit, progress=False)
+        found = multiplicity(
+            points, labels, [tolerance], baseline=rule, time_limit=limit, progress=False
+        )
         row = found.by_tolerance.iloc[0]
-        return row["discrepancy"], row["ambiguity"], row["discrepancy at most"], row["ambiguity at most"]
+        return (
+            row["discrepancy"],
+            row["ambiguity"],
+            row["discrepancy at most"],
+            row["ambiguity at most"],
+        )
 
     def pool(points, labels, rule):
-        baseline, discrepancy, within = rule[0] + points @ rule[1:] > 0, 0, np.zeros(n, bool)
-        most, end = int((labels != baseline).sum()) + int(tolerance * n), time.monotonic() + limit
+        baseline = rule[0] + points @ rule[1:] > 0
+        discrepancy = 0
+        within = np.zeros(n, bool)
+        most = int((labels != baseline).sum()) + int(tolerance * n)
+        end = time.monotonic() + limit
         scaled = (points - points.mean(axis=0)) / points.std(axis=0)
         warnings.simplefilter("ignore")  # what has not converged is a classifier all the same
         weights_of: Callable[..., Any] = fits_of if name == PENALISED else tilts_of
@@ -178,8 +236,15 @@ def answer_pool(name: str, kind: str, n: int, d: int, tolerance: float, limit: f
         table = observed.aggregate(points, 2 * labels.astype(int) - 1)
         h_0 = np.zeros(len(table.rows), int)
         h_0[table.row_of_sample] = rule[0] + points @ rule[1:] > 0
-        path = observed.discrepancy_path(table, h_0, [tolerance], formulation="published", time_limit=limit)
-        return path.disagreement[0] / n, np.nan, path.bounds[0] / n, np.nan  # ambiguity takes n programs more
+        path = observed.discrepancy_path(
+            table, h_0, [tolerance], formulation="published", time_limit=limit
+        )
+        return (
+            path.disagreement[0] / n,
+            np.nan,
+            path.bounds[0] / n,
+            np.nan,
+        )  # ambiguity takes n programs more
 
     contenders: dict[str, Callable[..., Any]] = {TOOL: tool, PUBLISHED: published}
     contender = contenders.get(name, pool)
@@ -187,8 +252,16 @@ def answer_pool(name: str, kind: str, n: int, d: int, tolerance: float, limit: f
     def answer(round_: int) -> Response:
         # After a first round: what is compiled is not the search.
         seconds, (delta, alpha, *most) = timed(contender, *sample(kind, round_, n, d))
-        bounds = f" (at most {', '.join(f'{bound:.3f}' for bound in most)})" if name in (TOOL, PUBLISHED) else ""
-        return {"seconds": seconds, "result": f"{delta:.3f}, {alpha:.3f}{bounds}".replace("nan", "-"), "mark": ""}
+        bounds = (
+            f" (at most {', '.join(f'{bound:.3f}' for bound in most)})"
+            if name in (TOOL, PUBLISHED)
+            else ""
+        )
+        return {
+            "seconds": seconds,
+            "result": f"{delta:.3f}, {alpha:.3f}{bounds}".replace("nan", "-"),
+            "mark": "",
+        }
 
     return answer
 

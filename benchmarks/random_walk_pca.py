@@ -1,9 +1,11 @@
-"""PCA of a random walk side by side with scikit-learn: `python -m benchmarks.random_walk_pca [--quick]`.
+"""PCA of a random walk side by side with scikit-learn:
+`python -m benchmarks.random_walk_pca [--quick]`.
 
-Each contender draws a walk and computes its leading explained variance ratios, generation included. Ours
-comes by two routes: streaming (the noise Gram matrix in blocks of coordinates) and Bartlett (a few columns that have
-exactly the law of the whole walk). Where the stored walk alone would take gigabytes, scikit-learn is not attempted.
-Processes, turns and seconds are those of `audits.side_by_side`.
+Each contender draws a walk and computes its leading explained variance ratios, generation included.
+Ours comes by two routes: streaming (the noise Gram matrix in blocks of coordinates) and Bartlett (a
+few columns that have exactly the law of the whole walk). Where the stored walk alone would take
+gigabytes, scikit-learn is not attempted. Processes, turns and seconds are those of
+`audits.side_by_side`.
 """
 
 import resource
@@ -27,7 +29,9 @@ WORKLOADS = [  # points, dimension, contenders, rounds
 QUICK = [(300, 10_000, PEERS + OURS, 3)]
 
 
-def sklearn_contender(name: str, n_points: int, dim: int) -> tuple[Callable[[int], Any], Callable[[Any], float]]:
+def sklearn_contender(
+    name: str, n_points: int, dim: int
+) -> tuple[Callable[[int], Any], Callable[[Any], float]]:
     from sklearn.decomposition import PCA
 
     dtype = np.float32 if "f32" in name else np.float64
@@ -37,7 +41,11 @@ def sklearn_contender(name: str, n_points: int, dim: int) -> tuple[Callable[[int
         return np.random.default_rng(seed).standard_normal((n_points, dim), dtype).cumsum(axis=0)
 
     def run(seed):
-        return PCA(COMPONENTS, svd_solver=solver, random_state=0).fit(walk(seed)).explained_variance_ratio_
+        return (
+            PCA(COMPONENTS, svd_solver=solver, random_state=0)
+            .fit(walk(seed))
+            .explained_variance_ratio_
+        )
 
     def error(seed):
         points = walk(seed).astype(float)
@@ -48,7 +56,9 @@ def sklearn_contender(name: str, n_points: int, dim: int) -> tuple[Callable[[int
     return run, error
 
 
-def our_contender(name: str, n_points: int, dim: int) -> tuple[Callable[[int], Any], Callable[[Any], float]]:
+def our_contender(
+    name: str, n_points: int, dim: int
+) -> tuple[Callable[[int], Any], Callable[[Any], float]]:
     import jax
 
     from sims import random_walk_pca as observed
@@ -64,7 +74,11 @@ def our_contender(name: str, n_points: int, dim: int) -> tuple[Callable[[int], A
 
     @jax.jit
     def compiled(key):
-        ratios = observed.leading_variance_ratios_of_gram if streams else observed.leading_variance_ratios
+        ratios = (
+            observed.leading_variance_ratios_of_gram
+            if streams
+            else observed.leading_variance_ratios
+        )
         return ratios(walk(key), COMPONENTS).ratios
 
     def run(seed):
@@ -79,7 +93,9 @@ def our_contender(name: str, n_points: int, dim: int) -> tuple[Callable[[int], A
 
 
 def answer_seed(name: str, n_points: int, dim: int) -> Callable[[int], Response]:
-    """The seconds of one run; of the first one also the error of the ratios, and peak memory before that."""
+    """The seconds of one run; of the first one also the error of the ratios, and peak memory before
+    that.
+    """
     contender = sklearn_contender if name.startswith("sklearn") else our_contender
     run, error = contender(name, n_points, dim)
 

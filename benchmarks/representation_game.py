@@ -1,8 +1,9 @@
-"""The value of the game with hidden draws: a semidefinite program, as one would otherwise, against the closed form.
+"""The value of the game with hidden draws: a semidefinite program, as one would otherwise, against
+the closed form.
 
-Worlds of d features, half of them kept. "excess" is what the worst expected regret is above the value.
-The program gives the mean of a projection, of which sets must still be drawn; ours gives sets, judged by projection.
-`python -m benchmarks.representation_game [--quick]` prints the table.
+Worlds of d features, half of them kept. "excess" is what the worst expected regret is above the
+value. The program gives the mean of a projection, of which sets must still be drawn; ours gives
+sets, judged by projection. `python -m benchmarks.representation_game [--quick]` prints the table.
 """
 
 import statistics
@@ -24,10 +25,17 @@ def semidefinite(dim: int) -> Callable[[int], float]:
     def solve(seed: int) -> float:
         covariance, prior = observed.drawn_world(seed, dim)
         half = np.linalg.cholesky(prior).T @ np.linalg.cholesky(covariance)
-        projector, value = cvxpy.Variable((dim, dim), symmetric=True), cvxpy.Variable()
+        projector = cvxpy.Variable((dim, dim), symmetric=True)
+        value = cvxpy.Variable()
         left = half @ (np.eye(dim) - projector) @ half.T
-        conditions = [value * np.eye(dim) - (left + left.T) / 2 >> 0, projector >> 0, np.eye(dim) - projector >> 0]
-        problem = cvxpy.Problem(cvxpy.Minimize(value), [*conditions, cvxpy.trace(projector) == dim // 2])
+        conditions = [
+            value * np.eye(dim) - (left + left.T) / 2 >> 0,
+            projector >> 0,
+            np.eye(dim) - projector >> 0,
+        ]
+        problem = cvxpy.Problem(
+            cvxpy.Minimize(value), [*conditions, cvxpy.trace(projector) == dim // 2]
+        )
         return float(problem.solve(solver=cvxpy.CLARABEL))
 
     return solve
@@ -36,7 +44,8 @@ def semidefinite(dim: int) -> Callable[[int], float]:
 def closed_form(dim: int) -> Callable[[int], float]:
     def solve(seed: int) -> float:
         game = observed.drawn_world(seed, dim)
-        spectrum, tasks = predicted.task_spectrum(*game), predicted.task_directions(*game)
+        spectrum = predicted.task_spectrum(*game)
+        tasks = predicted.task_directions(*game)
         chances, members = predicted.systematic_mixture(predicted.inclusion(spectrum, dim // 2))
         sets = np.array([tasks[:, chosen] for chosen in members])
         return observed.worst_expected_regret(*game, sets, chances)
@@ -49,16 +58,25 @@ CONTENDERS = {"cvxpy, CLARABEL": semidefinite, "ours": closed_form}
 
 def excess(seed: int, value: float, dim: int) -> dict[str, float]:
     """By how much the value is above the least, relatively."""
-    best = predicted.mixed_value(predicted.task_spectrum(*observed.drawn_world(seed, dim)), dim // 2)
+    best = predicted.mixed_value(
+        predicted.task_spectrum(*observed.drawn_world(seed, dim)), dim // 2
+    )
     return {"excess": value / best - 1}
 
 
 answer_seed = answers(CONTENDERS, excess)
 run = contest(
-    "benchmarks.representation_game", "{} features, half of them kept", CONTENDERS, WORKLOADS, QUICK,
-    ours=["ours"], figure="median excess",
-    figure_of=lambda name, answers: f"{statistics.median(abs(answer['excess']) for answer in answers):.1g}",
-)  # fmt: skip
+    "benchmarks.representation_game",
+    "{} features, half of them kept",
+    CONTENDERS,
+    WORKLOADS,
+    QUICK,
+    ours=["ours"],
+    figure="median excess",
+    figure_of=lambda name, answers: (
+        f"{statistics.median(abs(answer['excess']) for answer in answers):.1g}"
+    ),
+)
 
 
 if __name__ == "__main__":

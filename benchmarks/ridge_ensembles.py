@@ -1,12 +1,14 @@
-"""Bags of ridge fits on subsamples without replacement, against scikit-learn's BaggingRegressor(Ridge).
+"""Bags of ridge fits on subsamples without replacement, against scikit-learn's
+BaggingRegressor(Ridge).
 
-"fit": all draw subsets, fit all members and give the mean of their coefficients. Ours takes conjugate gradients in
-single precision to 2e-5 of the gradient at zero; scikit-learn's members are solved directly. That moves the bag's
-coefficients by 1e-5, relative to their norm, and a member's are .8 off the bag's.
+"fit": all draw subsets, fit all members and give the mean of their coefficients. Ours takes
+conjugate gradients in single precision to 2e-5 of the gradient at zero; scikit-learn's members are
+solved directly. That moves the bag's coefficients by 1e-5, relative to their norm, and a member's
+are .8 off the bag's.
 
-"choose": which of three sizes and five penalties is best? scikit-learn fits a bag for each on four fifths of the points
-and is judged on the others; ours fits none. "off" is by how much the risk that comes out misses the theory's, on the
-mean over data sets and settings.
+"choose": which of three sizes and five penalties is best? scikit-learn fits a bag for each on four
+fifths of the points and is judged on the others; ours fits none. "off" is by how much the risk that
+comes out misses the theory's, on the mean over data sets and settings.
 
 `python -m benchmarks.ridge_ensembles [--quick]` prints the table.
 """
@@ -19,9 +21,13 @@ import numpy as np
 
 from audits.side_by_side import Response, command, compare, timed
 
-WORKLOADS = [("fit", (600, 300, 240, 100), 5), ("choose", (600, 300, 240, 100), 3)]  # n, p, k, members; rounds
+WORKLOADS = [
+    ("fit", (600, 300, 240, 100), 5),
+    ("choose", (600, 300, 240, 100), 3),
+]  # n, p, k, members; rounds
 QUICK = [("fit", (120, 60, 48, 8), 2), ("choose", (120, 60, 48, 8), 2)]
-PENALTY, NOISE = 0.1, 0.25
+PENALTY = 0.1
+NOISE = 0.25
 PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0)
 
 Size = tuple[int, int, int, int]
@@ -30,7 +36,8 @@ Size = tuple[int, int, int, int]
 def data(seed: int, size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     points, dim = size[:2]
     rng = np.random.default_rng(seed)
-    x, coefficients = rng.standard_normal((points, dim)), rng.standard_normal(dim) / dim**0.5
+    x = rng.standard_normal((points, dim))
+    coefficients = rng.standard_normal(dim) / dim**0.5
     return x, x @ coefficients + NOISE**0.5 * rng.standard_normal(points), coefficients
 
 
@@ -39,7 +46,9 @@ def bagged(members: int, k: int, penalty: float, seed: int, x: np.ndarray, y: np
     from sklearn.linear_model import Ridge
 
     member = Ridge(alpha=k * penalty, fit_intercept=False)
-    return BaggingRegressor(member, members, max_samples=k, bootstrap=False, random_state=seed).fit(x, y)
+    return BaggingRegressor(member, members, max_samples=k, bootstrap=False, random_state=seed).fit(
+        x, y
+    )
 
 
 def scikit_learn(size: Size) -> Callable[[int, np.ndarray, np.ndarray], np.ndarray]:
@@ -61,7 +70,11 @@ def ours(size: Size) -> Callable[[int, np.ndarray, np.ndarray], np.ndarray]:
     def bag(seed: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         keys = np.random.default_rng(seed).random((members, points))
         chosen = np.argpartition(keys, subsample, axis=1)[:, :subsample]
-        return np.asarray(observed.bagged_coefficients(x.astype(np.float32), y, chosen, PENALTY, 2e-5).mean(axis=0))
+        return np.asarray(
+            observed.bagged_coefficients(x.astype(np.float32), y, chosen, PENALTY, 2e-5).mean(
+                axis=0
+            )
+        )
 
     return bag
 
@@ -72,7 +85,8 @@ def sizes(size: Size) -> list[int]:
 
 def scikit_learn_choice(size: Size) -> Callable[[int, np.ndarray, np.ndarray], list[float]]:
     def choose(seed: int, x: np.ndarray, y: np.ndarray) -> list[float]:
-        cut, risks = len(y) // 5, []
+        cut = len(y) // 5
+        risks = []
         for k in sizes(size):
             for penalty in PENALTIES:
                 bag = bagged(size[3], k, penalty, seed, x[cut:], y[cut:])
@@ -87,7 +101,10 @@ def our_choice(size: Size) -> Callable[[int, np.ndarray, np.ndarray], list[float
 
     def choose(seed: int, x: np.ndarray, y: np.ndarray) -> list[float]:
         table = choose_subsample(x, y, sizes(size), PENALTIES, size[3], seed=seed)
-        return [row.risk.value for row in sorted(table.settings, key=lambda one: (one.size, one.penalty))]
+        return [
+            row.risk.value
+            for row in sorted(table.settings, key=lambda one: (one.size, one.penalty))
+        ]
 
     return choose
 
@@ -129,7 +146,9 @@ def run(quick: bool) -> None:
             rounds,
             ours=["ours"],
             figure="off",
-            figure_of=lambda name, answers: f"{abs(statistics.fmean(answer['off'] for answer in answers)):.2g}",
+            figure_of=lambda name, answers: (
+                f"{abs(statistics.fmean(answer['off'] for answer in answers)):.2g}"
+            ),
         )
 
 

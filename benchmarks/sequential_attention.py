@@ -1,7 +1,9 @@
-"""Thresholds and windows of five rounds: bisection with scikit-learn's coordinate descent, against one formula each.
+"""Thresholds and windows of five rounds: bisection with scikit-learn's coordinate descent, against
+one formula each.
 
-`python -m benchmarks.sequential_attention [--quick]` prints the table. scikit-learn's `orthogonal_mp` gives the chosen
-set only; the levels of the penalty at which features come in are what a solver must otherwise be asked for.
+`python -m benchmarks.sequential_attention [--quick]` prints the table. scikit-learn's
+`orthogonal_mp` gives the chosen set only; the levels of the penalty at which features come in are
+what a solver must otherwise be asked for.
 """
 
 from collections.abc import Callable
@@ -28,8 +30,12 @@ def bisection(n: int, p: int) -> Callable[[int], list[float]]:
     from sklearn.linear_model import Lasso
 
     def entry(X, y, active: int) -> tuple[float, int]:
-        """The level at which so many weights are active, and the largest one's feature just below it."""
-        low, high, at = 0.0, float(np.linalg.norm(y)), {"fit_intercept": False, "tol": 1e-13, "max_iter": 100_000}
+        """The level at which so many weights are active, and the largest one's feature just below
+        it.
+        """
+        low = 0.0
+        high = float(np.linalg.norm(y))
+        at = {"fit_intercept": False, "tol": 1e-13, "max_iter": 100_000}
         for _ in range(HALVINGS):
             middle = (low + high) / 2
             enough = np.count_nonzero(Lasso(middle / len(y), **at).fit(X, y).coef_) >= active
@@ -42,7 +48,8 @@ def bisection(n: int, p: int) -> Callable[[int], list[float]]:
             (first, pick), (second, _) = entry(left, target, 1), entry(left, target, 2)
             levels += [first, second]
             direction = left[:, pick] / np.linalg.norm(left[:, pick])
-            left, target = left - np.outer(direction, direction @ left), target - direction * (direction @ target)
+            left = left - np.outer(direction, direction @ left)
+            target = target - direction * (direction @ target)
             left[:, pick] = 0
         return levels
 
@@ -73,7 +80,11 @@ def formula(n: int, p: int) -> Callable[[int], list[float]]:
     return answer
 
 
-CONTENDERS = {"scikit-learn, bisection": bisection, "ours, descent": descent, "ours, formula": formula}
+CONTENDERS = {
+    "scikit-learn, bisection": bisection,
+    "ours, descent": descent,
+    "ours, formula": formula,
+}
 
 
 def apart(seed: int, levels: list[float], n: int, p: int) -> dict[str, float]:
@@ -83,9 +94,15 @@ def apart(seed: int, levels: list[float], n: int, p: int) -> dict[str, float]:
 
 answer_seed = answers(CONTENDERS, apart)
 run = contest(
-    "benchmarks.sequential_attention", f"{ROUNDS} rounds, {{}} x {{}}", CONTENDERS, WORKLOADS, QUICK,
-    ours=["ours, descent", "ours, formula"], figure="apart from the formula", figure_of=worst(),
-)  # fmt: skip
+    "benchmarks.sequential_attention",
+    f"{ROUNDS} rounds, {{}} x {{}}",
+    CONTENDERS,
+    WORKLOADS,
+    QUICK,
+    ours=["ours, descent", "ours, formula"],
+    figure="apart from the formula",
+    figure_of=worst(),
+)
 
 
 if __name__ == "__main__":

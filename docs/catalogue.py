@@ -1,7 +1,9 @@
-"""The catalogue of all papers: topic, what is claimed, verdicts, errata and a picture, for README and site.
+"""The catalogue of all papers: topic, what is claimed, verdicts, errata and a picture, for README
+and site.
 
-`python docs/catalogue.py` writes it into README.md; the site makes it anew with each build. Nothing is run: sentences
-come from the pages of `docs/papers` and, of papers on one page, from the module; verdicts from the published ledger.
+`python docs/catalogue.py` writes it into README.md; the site makes it anew with each build. Nothing
+is run: sentences come from the pages of `docs/papers` and, of papers on one page, from the module;
+verdicts from the published ledger.
 """
 
 import re
@@ -17,7 +19,8 @@ from theory_on_trial.repository.records import read
 
 ROOT = Path(__file__).parent.parent
 LEDGER = sorted((ROOT / "records" / "ledgers").glob("*-x1.json"))[0]
-BEGIN, END = "<!-- catalogue -->", "<!-- end of the catalogue -->"
+BEGIN = "<!-- catalogue -->"
+END = "<!-- end of the catalogue -->"
 BRIEFS = "briefs."
 
 
@@ -48,7 +51,10 @@ class Entry:
 @cache
 def catalogue() -> tuple[Entry, ...]:
     """Return all papers, by topic and name."""
-    entries = [_on_one_page(name) if name.startswith(BRIEFS) else _in_full(name) for name in outline.papers(ROOT)]
+    entries = [
+        _on_one_page(name) if name.startswith(BRIEFS) else _in_full(name)
+        for name in outline.papers(ROOT)
+    ]
     return tuple(sorted(entries, key=lambda entry: (entry.topic, entry.name)))
 
 
@@ -57,11 +63,24 @@ def _in_full(name: str) -> Entry:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     title, _, reference = text.partition("\n\n")
     topic = re.search(r"<!-- topic: (.*) -->", text)
-    point = re.search(r"^## What this means for you\n\n- (.*?)(?=\n- |\n\n)", text, re.MULTILINE | re.DOTALL)
+    point = re.search(
+        r"^## What this means for you\n\n- (.*?)(?=\n- |\n\n)", text, re.MULTILINE | re.DOTALL
+    )
     if topic is None or point is None:
-        raise ValueError(f"docs/{page} needs a line <!-- topic: … --> and a point under 'What this means for you'")
+        raise ValueError(
+            f"docs/{page} needs a line <!-- topic: … --> and a point under 'What this means for "
+            "you'"
+        )
     title = title.splitlines()[0].removeprefix("# ")
-    return Entry(name, title, reference.split("\n\n")[0], " ".join(point[1].split()), topic[1], page, _picture(name))
+    return Entry(
+        name,
+        title,
+        reference.split("\n\n")[0],
+        " ".join(point[1].split()),
+        topic[1],
+        page,
+        _picture(name),
+    )
 
 
 def _on_one_page(name: str) -> Entry:
@@ -72,11 +91,22 @@ def _on_one_page(name: str) -> Entry:
     title = _spelt(name.removeprefix(BRIEFS).replace("_", " "), text)
     page = f"papers/{name.replace('.', '/')}.md"
     about = [*about[:-1], last.strip()]
-    return Entry(name, title, reference, sentence, topic.rstrip("."), page, _picture(name), tuple(filter(None, about)))
+    return Entry(
+        name,
+        title,
+        reference,
+        sentence,
+        topic.rstrip("."),
+        page,
+        _picture(name),
+        tuple(filter(None, about)),
+    )
 
 
 def _spelt(title: str, text: str) -> str:
-    """Return a title as a sentence begins, with LDA, HiPPO and Kalman as the text below the reference spells them."""
+    """Return a title as a sentence begins, with LDA, HiPPO and Kalman as the text below the
+    reference spells them.
+    """
     body = text.partition("\n\n")[2]
     words = []
     for word in title.split():
@@ -93,30 +123,46 @@ def _picture(name: str) -> str:
 
 @cache
 def verdicts(name: str) -> str:
-    """Return how many claims of a paper hold and how many printed forms do not, as the published ledger has it."""
+    """Return how many claims of a paper hold and how many printed forms do not, as the published
+    ledger has it.
+    """
     rows = [row for row in read(LEDGER)["claims"] if paper_in(row["id"]) == name]
     held = sum(row["verdict"] == "VERIFIED" for row in rows)
     errata = sum(row["id"].endswith("-as-printed") for row in rows)
     others = len(rows) - held - errata
-    parts = [f"{held} VERIFIED"] + [f"{errata} REFUTED as printed"] * bool(errata) + [f"{others} other"] * bool(others)
+    parts = (
+        [f"{held} VERIFIED"]
+        + [f"{errata} REFUTED as printed"] * bool(errata)
+        + [f"{others} other"] * bool(others)
+    )
     return ", ".join(parts) if rows else "not yet in the ledger"
 
 
 def table(prefix: str = "") -> str:
-    """Return the catalogue as Markdown, a table for each topic; `prefix` leads from the page to the folder `docs`."""
+    """Return the catalogue as Markdown, a table for each topic; `prefix` leads from the page to the
+    folder `docs`.
+    """
     parts = []
     for topic in dict.fromkeys(entry.topic for entry in catalogue()):
-        parts += [f"### {topic.capitalize()}", "", "| | paper | what is claimed | verdicts |", "|---|---|---|---|"]
+        parts += [
+            f"### {topic.capitalize()}",
+            "",
+            "| | paper | what is claimed | verdicts |",
+            "|---|---|---|---|",
+        ]
         for entry in (entry for entry in catalogue() if entry.topic == topic):
-            picture = f'<img src="{prefix}{entry.picture}" width="140" alt="{escape(entry.title)}">' * bool(
-                entry.picture
+            picture = (
+                f'<img src="{prefix}{entry.picture}" width="140" alt="{escape(entry.title)}">'
+                * bool(entry.picture)
             )
             short = entry.name.startswith(BRIEFS)
             place = f"{prefix}{entry.page}"
             if short and prefix:  # its page is made with the site
                 place = outline.files(entry.name, ROOT)[0].relative_to(ROOT).as_posix()
             sentence = in_html(entry.sentence) if short else entry.sentence.replace("|", "\\|")
-            parts.append(f"| {picture} | [{entry.title}]({place}) | {sentence} | {verdicts(entry.name)} |")
+            parts.append(
+                f"| {picture} | [{entry.title}]({place}) | {sentence} | {verdicts(entry.name)} |"
+            )
         parts.append("")
     return "\n".join(parts).rstrip()
 
@@ -129,9 +175,14 @@ def in_html(text: str) -> str:
 def sums() -> str:
     """Return how many papers there are, and what their claims came to in the published ledger."""
     rows = read(LEDGER)["claims"]
-    held, false = (sum(row["verdict"] == verdict for row in rows) for verdict in ("VERIFIED", "REFUTED"))
+    held, false = (
+        sum(row["verdict"] == verdict for row in rows) for verdict in ("VERIFIED", "REFUTED")
+    )
     papers = len(catalogue())
-    return f"{papers} papers; in the published ledger {held} claims hold, and {false} printed statements do not."
+    return (
+        f"{papers} papers; in the published ledger {held} claims hold, and {false} printed "
+        "statements do not."
+    )
 
 
 def written(readme: str) -> str:

@@ -1,4 +1,6 @@
-"""Extension of griffe: the `>>>` examples of a docstring become blocks of code in the site, not quotations."""
+"""Extension of griffe: the `>>>` examples of a docstring become blocks of code in the site, not
+quotations.
+"""
 
 import re
 from typing import Any

@@ -1,4 +1,5 @@
-"""Draw the maps of docs/maps.md: `python docs/draw_maps.py [PAPER …]`, from the root; cells on file stay.
+"""Draw the maps of docs/maps.md: `python docs/draw_maps.py [PAPER …]`, from the root; cells on file
+stay.
 
 A cell has ten minutes: a slow machine is to draw the same maps.
 """

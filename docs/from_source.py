@@ -1,9 +1,11 @@
-"""Hook of the site: what its pages say about claims and figures comes from the registries, the guide from its file.
+"""Hook of the site: what its pages say about claims and figures comes from the registries, the
+guide from its file.
 
-A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- tools -->`, `<!-- papers -->`,
-`<!-- sums -->`, `<!-- trust -->` or `<!-- guide -->` where the text belongs, and `<!-- include PATH -->` where a file
-of the repository does; the pages of `docs/papers` enter the navigation by themselves, and those of papers on one page
-are made here: a new paper touches no file of the site.
+A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- tools -->`,
+`<!-- papers -->`, `<!-- sums -->`, `<!-- trust -->` or `<!-- guide -->` where the text belongs, and
+`<!-- include PATH -->` where a file of the repository does; the pages of `docs/papers` enter the
+navigation by themselves, and those of papers on one page are made here: a new paper touches no file
+of the site.
 """
 
 import re
@@ -31,10 +33,16 @@ PAGES = sorted((ROOT / "docs" / "papers").glob("*.md"))
 def on_config(config: Any) -> Any:
     """Put the pages of the papers into the navigation, and formulas into Markdown."""
     config.markdown_extensions.append(Formulas())
-    address = re.search(r"^repository-code: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
+    address = re.search(
+        r"^repository-code: (\S+)$",
+        (ROOT / "CITATION.cff").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
     if address is not None:
         config.repo_url, config.repo_name = address[1], "/".join(address[1].split("/")[-2:])
-    papers = next(entry["Papers"] for entry in config.nav if isinstance(entry, dict) and "Papers" in entry)
+    papers = next(
+        entry["Papers"] for entry in config.nav if isinstance(entry, dict) and "Papers" in entry
+    )
     papers += [{"In full": [f"papers/{page.name}" for page in PAGES]}]
     short = [entry for entry in catalogue() if entry.name.startswith(BRIEFS)]
     for topic in dict.fromkeys(entry.topic for entry in short):
@@ -43,7 +51,9 @@ def on_config(config: Any) -> Any:
 
 
 def on_post_template(output: str, template_name: str, config: Any, **_: Any) -> str:
-    """Leave out the page of what is not there: its links are right only where the address of the site is known."""
+    """Leave out the page of what is not there: its links are right only where the address of the
+    site is known.
+    """
     return "" if template_name == "404.html" and not config.site_url else output
 
 
@@ -57,26 +67,46 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def brief_page(entry: Entry) -> str:
-    """Return the page of a paper on one page: its docstring, claims, errata and figures, and the module itself."""
+    """Return the page of a paper on one page: its docstring, claims, errata and figures, and the
+    module itself.
+    """
     (module,) = outline.files(entry.name, ROOT)
-    errata = ["## Errata", "<!-- errata -->"] * any(c.as_printed is not None for c in claims(entry.name))
+    errata = ["## Errata", "<!-- errata -->"] * any(
+        c.as_printed is not None for c in claims(entry.name)
+    )
     paragraphs = [f"<p>{typeset(paragraph)}</p>" for paragraph in (entry.sentence, *entry.about)]
     gallery = ["## Figure", "<!-- figures -->"]
-    parts = [f"# {entry.title}", plain(entry.reference), *paragraphs, "## Claims", "<!-- claims -->", *errata, *gallery]
-    return "\n\n".join([*parts, "## The module", f"<!-- include {module.relative_to(ROOT)} -->"]) + "\n"
+    parts = [
+        f"# {entry.title}",
+        plain(entry.reference),
+        *paragraphs,
+        "## Claims",
+        "<!-- claims -->",
+        *errata,
+        *gallery,
+    ]
+    return (
+        "\n\n".join([*parts, "## The module", f"<!-- include {module.relative_to(ROOT)} -->"])
+        + "\n"
+    )
 
 
 def on_page_content(html: str, **_: Any) -> str:
     """Leave the sources of functions out of the search: names and docstrings are found."""
     return html.replace(
-        '<details class="mkdocstrings-source">', '<details class="mkdocstrings-source" data-search-exclude>'
+        '<details class="mkdocstrings-source">',
+        '<details class="mkdocstrings-source" data-search-exclude>',
     )
 
 
 def on_post_page(output: str, **_: Any) -> str:
-    """Leave out the blank lines of the theme's templates, a quarter of a page; those of code stay."""
+    """Leave out the blank lines of the theme's templates, a quarter of a page; those of code
+    stay.
+    """
     parts = re.split(r"(<pre.*?</pre>)", output, flags=re.DOTALL)
-    return "".join(part if part.startswith("<pre") else re.sub(r"\n\s*\n", "\n", part) for part in parts)
+    return "".join(
+        part if part.startswith("<pre") else re.sub(r"\n\s*\n", "\n", part) for part in parts
+    )
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
@@ -98,20 +128,33 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 def included(path: str) -> str:
     """Return a file of the repository as a block of code, its path as the title."""
-    return f'```{Path(path).suffix[1:]} title="{path}"\n{(ROOT / path).read_text(encoding="utf-8")}```'
+    return (
+        f'```{Path(path).suffix[1:]} title="{path}"\n{(ROOT / path).read_text(encoding="utf-8")}```'
+    )
 
 
 def claims_table(paper: str) -> str:
-    """Return the claims of a paper, each with its verdict in the published ledger and a link to its check."""
+    """Return the claims of a paper, each with its verdict in the published ledger and a link to its
+    check.
+    """
     verdicts = published()
     rows = [claim_row(c, verdicts.get(c.id)) for c in claims(paper) if not c.printed_form]
-    heads = "".join(f"<th>{head}</th>" for head in ("verdict", "statement", "predicted", "measured", "notices"))
-    about = f"Verdicts of the fast tier, from `records/ledgers/{LEDGER.name}`; `pytest` makes them again."
-    return f"{about}\n\n<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>\n"
+    heads = "".join(
+        f"<th>{head}</th>" for head in ("verdict", "statement", "predicted", "measured", "notices")
+    )
+    about = (
+        f"Verdicts of the fast tier, from `records/ledgers/{LEDGER.name}`; `pytest` makes "
+        "them again."
+    )
+    return (
+        f"{about}\n\n<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>\n"
+    )
 
 
 def claim_row(claim: Claim, row: dict[str, Any] | None) -> str:
-    """Return a claim as a row of HTML; `row` is what the published ledger says of it, None for the other tiers."""
+    """Return a claim as a row of HTML; `row` is what the published ledger says of it, None for the
+    other tiers.
+    """
     source = "abstract" if claim.source.provenance == "abstract" else str(claim.source)
     whence = typeset(source) if claim.source.provenance == "ours" else escape(source)
     about = f"{reference(claim)} · {claim.kind} · {whence}"
@@ -119,7 +162,11 @@ def claim_row(claim: Claim, row: dict[str, Any] | None) -> str:
     if row is None:
         why = "new" if claim.tier == "fast" else f"tier {claim.tier}"
         return f'<tr><td><small>{why}</small></td><td>{statement}</td><td colspan="3"></td></tr>'
-    numbers = (typeset(brief(row["predicted"])), typeset(brief(row["measured"])), typeset(row["notices"].split(",")[0]))
+    numbers = (
+        typeset(brief(row["predicted"])),
+        typeset(brief(row["measured"])),
+        typeset(row["notices"].split(",")[0]),
+    )
     return f"<tr><td>{row['verdict']}</td><td>{statement}</td>{''.join(f'<td>{n}</td>' for n in numbers)}</tr>"
 
 
@@ -130,7 +177,9 @@ def published() -> dict[str, dict[str, Any]]:
 
 
 def errata_table(paper: str) -> str:
-    """Return what is printed, where, and what is true instead, or the sentence that nothing was found."""
+    """Return what is printed, where, and what is true instead, or the sentence that nothing was
+    found.
+    """
     rows = [
         f"<tr><td>{typeset(c.as_printed.says)}<br><small>{escape(str(c.as_printed))}</small></td>"
         f"<td>{typeset(c.statement)}<br><small>{reference(c)}</small></td></tr>"
@@ -158,11 +207,16 @@ def tools_table(paper: str) -> str:
     """Return what the tool of a paper said of data that nobody prepared, beside the truth."""
     table = read(ROOT / "records" / "tools.json")
     rows = [row[1:] for row in table["rows"] if row[0] == paper]
-    return f"{table['note']}\n\n{grid(table['columns'][1:], rows)}\n\n`{table['command']} {paper}` makes it again."
+    return (
+        f"{table['note']}\n\n{grid(table['columns'][1:], rows)}\n\n`{table['command']} "
+        f"{paper}` makes it again."
+    )
 
 
 def trust_tables() -> str:
-    """Return the tables of records, as the report shows them: how far the workbench itself is to be trusted."""
+    """Return the tables of records, as the report shows them: how far the workbench itself is to be
+    trusted.
+    """
     parts = []
     for table in tables(ROOT / "records"):
         parts += [f"## {table['title']}", f"`{table['command']}`", table.get("note", "")]
@@ -173,7 +227,9 @@ def trust_tables() -> str:
 def grid(columns: list[str], rows: list[list[Any]]) -> str:
     """Return a table of Markdown, its entries as plain text."""
     cells = [[plain("" if entry is None else str(entry)) for entry in row] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [columns, ["---"] * len(columns), *cells])
+    return "\n".join(
+        f"| {' | '.join(line)} |" for line in [columns, ["---"] * len(columns), *cells]
+    )
 
 
 def guide() -> str:
@@ -182,7 +238,8 @@ def guide() -> str:
 
 
 def reference(claim: Claim) -> str:
-    """Return a claim's name as a link to the documentation of its check, whose page shows the source.
+    """Return a claim's name as a link to the documentation of its check, whose page shows the
+    source.
 
     That of a paper on one page stands below, on the same page.
     """

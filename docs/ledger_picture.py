@@ -1,4 +1,5 @@
-"""Draw rows of the published ledger as an SVG picture, `python docs/ledger_picture.py`: docs/ledger.svg.
+"""Draw rows of the published ledger as an SVG picture, `python docs/ledger_picture.py`:
+docs/ledger.svg.
 
 Its letters are wide enough for a phone, and its colours follow the reader's scheme.
 """
@@ -16,7 +17,8 @@ PAPER = "random_walk_pca"
 ROWS = 14
 HEADS = ("claim", "verdict", "predicted", "measured", "notices")
 PLACES = (12, 272, 454, 558, 648)  # of claim and verdict the left end, of the others the right end
-WIDTH, LINE = 660, 25
+WIDTH = 660
+LINE = 25
 STYLE = """
 text { font: 15px ui-monospace, Menlo, Consolas, monospace; fill: #1f2328; }
 rect { fill: #fbfbf8; stroke: #d0d7de; } .head, .about { fill: #59636e; } .right { text-anchor: end; }
@@ -32,15 +34,26 @@ def picture() -> str:
     rows = read(LEDGER)["claims"]
     own = [row for row in rows if paper_in(row["id"]) == PAPER]
     lines = [line(HEADS, ["head"] * 5), *(line(*cells(row)) for row in own[:ROWS])]
-    held, false = (sum(row["verdict"] == verdict for row in rows) for verdict in ("VERIFIED", "REFUTED"))
+    held, false = (
+        sum(row["verdict"] == verdict for row in rows) for verdict in ("VERIFIED", "REFUTED")
+    )
     about = f"{PAPER}, {ROWS} of {len(own)} rows; of all, {held} VERIFIED, {false} REFUTED"
     lines.append(f'<text class="about" x="{PLACES[0]}">{escape(about)}</text>')
-    groups = [f'<g transform="translate(0 {LINE * (n + 1)})">{text}</g>' for n, text in enumerate(lines)]
+    groups = [
+        f'<g transform="translate(0 {LINE * (n + 1)})">{text}</g>' for n, text in enumerate(lines)
+    ]
     height = LINE * (len(lines) + 1) - 8
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     frame = f'<rect x=".5" y=".5" width="{WIDTH - 1}" height="{height - 1}" rx="6"/>'
     return "\n".join(
-        [f'<svg xmlns="http://www.w3.org/2000/svg" {size}>', f"<style>{STYLE}\n</style>", frame, *groups, "</svg>", ""]
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size}>',
+            f"<style>{STYLE}\n</style>",
+            frame,
+            *groups,
+            "</svg>",
+            "",
+        ]
     )
 
 
@@ -57,7 +70,8 @@ def line(entries: Any, classes: list[str]) -> str:
     """Return the entries of one line as texts, numbers flush right."""
     texts = zip(entries, classes, PLACES, ("", "", "right", "right", "right"), strict=True)
     return "".join(
-        f'<text class="{(c + " " + side).strip()}" x="{x}">{escape(text)}</text>' for text, c, x, side in texts
+        f'<text class="{(c + " " + side).strip()}" x="{x}">{escape(text)}</text>'
+        for text, c, x, side in texts
     )
 
 

@@ -1,7 +1,9 @@
-"""What is wrong with a page as it was made: lost formulas, formulas left in TeX, links that lead nowhere.
+"""What is wrong with a page as it was made: lost formulas, formulas left in TeX, links that lead
+nowhere.
 
-`python docs/rendered.py build/site` prints it of every page of the site, and ends with 1 if there is anything. Where
-there is a Chromium, it opens the pages outside the API too, on a phone and on a desk.
+`python docs/rendered.py build/site` prints it of every page of the site, and ends with 1 if there
+is anything. Where there is a Chromium, it opens the pages outside the API too, on a phone and on a
+desk.
 """
 
 import re
@@ -15,13 +17,29 @@ from urllib.parse import unquote, urlsplit
 
 STASH = re.compile("klzzwxh|wzxhzdk|[\x02\x03]")  # the marks with which Markdown puts text aside
 TEX = re.compile(r"\$[^$\n]+\$|\$\$|\\[a-zA-Z]+|\\[{}|]")
-UNREAD = re.compile(r"<m[a-z]+[^>]*>\\[^<]*<|<merror")  # a command that the converter to MathML does not know
+UNREAD = re.compile(
+    r"<m[a-z]+[^>]*>\\[^<]*<|<merror"
+)  # a command that the converter to MathML does not know
 LITERAL = {"code", "pre", "script", "style", "textarea"}
 WIDTHS = (390, 1280)
 SEEN = """[document.documentElement.scrollWidth > innerWidth && "wider than the screen",
   ...[...document.images].map(one => one.complete && !one.naturalWidth && "no picture " + one.getAttribute("src"))
 ].filter(Boolean)"""
-VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+VOID = {
+    "area",
+    "base",
+    "br",
+    "col",
+    "embed",
+    "hr",
+    "img",
+    "input",
+    "link",
+    "meta",
+    "source",
+    "track",
+    "wbr",
+}
 
 
 class Page(HTMLParser):
@@ -60,7 +78,9 @@ def faults(text: str) -> list[str]:
     words = "".join(Page(text).words)
     lost = [f"a lost formula: …{_around(text, mark)}…" for mark in STASH.finditer(text)]
     raw = [f"TeX as it was written: …{_around(words, mark)}…" for mark in TEX.finditer(words)]
-    return lost + raw + [f"a command that is not known: {mark[0]}" for mark in UNREAD.finditer(text)]
+    return (
+        lost + raw + [f"a command that is not known: {mark[0]}" for mark in UNREAD.finditer(text)]
+    )
 
 
 def _around(text: str, mark: re.Match[str]) -> str:
@@ -85,14 +105,20 @@ def site_faults(site: Path) -> list[str]:
             start = site if parts.path.startswith("/") else path.parent
             target = start / unquote(parts.path).lstrip("/") if parts.path else path
             target = target / "index.html" if target.is_dir() else target
-            anchor = not parts.fragment or target.suffix != ".html" or unquote(parts.fragment) in {"", "__codelineno"}
+            anchor = (
+                not parts.fragment
+                or target.suffix != ".html"
+                or unquote(parts.fragment) in {"", "__codelineno"}
+            )
             if not target.exists() or not (anchor or unquote(parts.fragment) in names(target)):
                 complaints.append(f"{path.relative_to(site)}: nothing stands at {address}")
     return complaints
 
 
 def chromium_of_the_tests() -> Any:
-    """Return what drives the engine's pages in a browser; None without Chromium, or without the tests' packages."""
+    """Return what drives the engine's pages in a browser; None without Chromium, or without the
+    tests' packages.
+    """
     sys.path.insert(0, str(Path(__file__).parents[1] / "engine" / "tests"))
     try:
         import browser
@@ -102,17 +128,26 @@ def chromium_of_the_tests() -> Any:
 
 
 def seen_faults(site: Path) -> list[str]:
-    """Return what is wrong with the pages outside the API in a browser, at each width; nothing without Chromium."""
+    """Return what is wrong with the pages outside the API in a browser, at each width; nothing
+    without Chromium.
+    """
     browser = chromium_of_the_tests()
     if browser is None:
         return []
-    pages = [path for path in sorted(site.rglob("*.html")) if path.relative_to(site).parts[0] != "api"]
+    pages = [
+        path for path in sorted(site.rglob("*.html")) if path.relative_to(site).parts[0] != "api"
+    ]
     wrong = []
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, browser.chromium(Path(folder)) as tab:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        browser.chromium(Path(folder)) as tab,
+    ):
         for width, path in ((width, path) for width in WIDTHS for path in pages):
             tab.view(width)
             tab.open(path.as_uri())
-            wrong += [f"{path.relative_to(site)} at {width} pixels: {said}" for said in tab.run(SEEN)]
+            wrong += [
+                f"{path.relative_to(site)} at {width} pixels: {said}" for said in tab.run(SEEN)
+            ]
         wrong += [str(error) for error in tab.errors]
     return wrong
 

@@ -1,6 +1,8 @@
-"""The table of README.md on why a verdict is to be trusted: what each record says, and how much of it is up to date.
+"""The table of README.md on why a verdict is to be trusted: what each record says, and how much of
+it is up to date.
 
-`python docs/trust.py` writes it, after the audits; the numbers are sums over the lines of the tables in `records`.
+`python docs/trust.py` writes it, after the audits; the numbers are sums over the lines of the
+tables in `records`.
 """
 
 from collections import Counter
@@ -13,7 +15,8 @@ from theory_on_trial.repository import records
 from theory_on_trial.repository.records import read
 
 ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- trust -->", "<!-- end of trust -->"
+BEGIN = "<!-- trust -->"
+END = "<!-- end of trust -->"
 Line = dict[str, Any]
 
 
@@ -28,7 +31,8 @@ def _total(lines: list[Line], column: str) -> str:
 def _calibration(lines: list[Line], tier: str = "fast") -> str:
     other = sum(line["seeds"] - line["as expected"] for line in lines)
     return (
-        f"{_total(lines, 'seeds')} runs of {len(lines)} claims in the {tier} tier: {other} with another verdict; "
+        f"{_total(lines, 'seeds')} runs of {len(lines)} claims in the {tier} tier: {other} with "
+        "another verdict; "
         f"{_total(lines, 'controls')} controls: {_total(lines, 'controls not refuted')} not refuted"
     )
 
@@ -48,7 +52,8 @@ def _falsifier(lines: list[Line]) -> str:
     broken = sum(line["made 1 % tighter"] == "broken" for line in hits)
     violated = sum(line["attained"] == "VIOLATED" for line in lines)
     return (
-        f"{len(lines)} bounds searched: {violated} violated, {len(hits)} attained, and {broken} of these, made 1 % "
+        f"{len(lines)} bounds searched: {violated} violated, {len(hits)} attained, and {broken} "
+        "of these, made 1 % "
         "tighter, are broken"
     )
 
@@ -56,15 +61,18 @@ def _falsifier(lines: list[Line]) -> str:
 def _independence(lines: list[Line]) -> str:
     by = Counter(line["sides kept apart by"] for line in lines)
     return (
-        f"of {len(lines)} claims {by['theory and sims']} have a side in each of two packages that never import each "
-        f"other, {by['marks']} under either of two marks; of {by['the check']} the check makes one itself"
+        f"of {len(lines)} claims {by['theory and sims']} have a side in each of two packages that "
+        "never import each "
+        f"other, {by['marks']} under either of two marks; of {by['the check']} the check makes "
+        "one itself"
     )
 
 
 def _platforms(lines: list[Line]) -> str:
     differences = sum(sum(line[name] for name in list(line)[4:8]) for line in lines)
     return (
-        f"{len(lines)} ledgers ({', '.join(line['ledger'] for line in lines)}): {min(line['rows'] for line in lines)} "
+        f"{len(lines)} ledgers ({', '.join(line['ledger'] for line in lines)}): "
+        f"{min(line['rows'] for line in lines)} "
         f"rows, {differences} verdicts, predictions or intervals apart"
     )
 
@@ -80,16 +88,24 @@ def _settings(lines: list[Line]) -> str:
 def _resolution(lines: list[Line]) -> str:
     survivors = sum(bool(line["not noticed"]) for line in lines)
     return (
-        f"{_total(lines, 'tried')} decisions of {len(lines)} claims tried with predictions that far off, up and down: "
+        f"{_total(lines, 'tried')} decisions of {len(lines)} claims tried with predictions that "
+        "far off, up and down: "
         f"{survivors or 'none'} stayed VERIFIED"
     )
 
 
 def _tools(lines: list[Line]) -> str:
-    fitting = {fits: [line for line in lines if (line["fits"] == "yes") == fits] for fits in (True, False)}
+    fitting = {
+        fits: [line for line in lines if (line["fits"] == "yes") == fits] for fits in (True, False)
+    }
     sentences = []
     for fits, part in fitting.items():
-        sums = Counter({name: sum(line[name] for line in part) for name in ("right", "doubted", "none", "wrong")})
+        sums = Counter(
+            {
+                name: sum(line[name] for line in part)
+                for name in ("right", "doubted", "none", "wrong")
+            }
+        )
         wrong = f"{_plain(sums['wrong'])} wrong" + " at levels of 90 and 95 %" * fits
         sentences.append(
             f"where the assumptions {'fit' if fits else 'do not'} {_plain(sums['right'])} right, "
@@ -103,17 +119,32 @@ RECORDS: dict[str, tuple[str, Callable[[list[Line]], str], str]] = {
     "full_tier": ("and in the full tier?", partial(_calibration, tier="full"), "full-tier"),
     "mutants": ("does anything notice when the code is wrong?", _mutants, "mutants"),
     "falsifier": ("how near does anything come to breaking a bound?", _falsifier, "falsify"),
-    "independence": ("does the measured side share code with the predicted side?", _independence, "independence"),
-    "platforms": ("do other platforms and versions say the same?", _platforms, "platforms --devices 4"),
+    "independence": (
+        "does the measured side share code with the predicted side?",
+        _independence,
+        "independence",
+    ),
+    "platforms": (
+        "do other platforms and versions say the same?",
+        _platforms,
+        "platforms --devices 4",
+    ),
     "settings": ("does a claim hold wherever its domain says?", _settings, "settings"),
-    "resolution": ("does a verdict notice the error that it says it would?", _resolution, "resolution"),
+    "resolution": (
+        "does a verdict notice the error that it says it would?",
+        _resolution,
+        "resolution",
+    ),
     "tools": ("what do the tools say of data that nobody prepared?", _tools, "tools"),
 }
 
 
 def answers() -> list[tuple[str, str, str, str]]:
-    """Return question, answer, how many lines are of the present source, and command, for each record."""
-    rows, known = [], records.Known()
+    """Return question, answer, how many lines are of the present source, and command, for each
+    record.
+    """
+    rows = []
+    known = records.Known()
     for name, (question, sentence, command) in RECORDS.items():
         table = read(ROOT / "records" / f"{name}.json")
         lines = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]

@@ -1,1 +1,3 @@
-"""The papers' figures, redrawn: theory as lines over simulation as points. `python -m figures --help`."""
+"""The papers' figures, redrawn: theory as lines over simulation as points.
+`python -m figures --help`.
+"""

@@ -1,4 +1,6 @@
-"""Redraw the figures: `python -m figures [PAPER[.FIGURE] …]`; see `theory_on_trial.figures.command`."""
+"""Redraw the figures: `python -m figures [PAPER[.FIGURE] …]`; see
+`theory_on_trial.figures.command`.
+"""
 
 import sys
 

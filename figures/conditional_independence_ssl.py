@@ -1,4 +1,6 @@
-"""The figures of pretext tasks under conditional independence (Lee et al. 2021, arXiv 2008.01064)."""
+"""The figures of pretext tasks under conditional independence (Lee et al. 2021, arXiv
+2008.01064).
+"""
 
 from collections.abc import Sequence
 
@@ -24,16 +26,29 @@ def _world(violation: float) -> tuple[observed.Conditionals, predicted.SharedCau
 
 
 def _risks(n_labels: int, sets: int, n_pairs: int) -> Float[np.ndarray, "sets heads"]:
-    """Drawn risks of five heads: raw, exact pretexts without and with violation, learned ones cut and uncut."""
+    """Drawn risks of five heads: raw, exact pretexts without and with violation, learned ones cut
+    and uncut.
+    """
     (free, _), (dependent, _) = _world(0.0), _world(0.3)
     root = np.linalg.cholesky(free.residual)
-    exact = [np.eye(_DIM), np.linalg.svd(free.pretext)[2][:2], np.linalg.svd(dependent.pretext)[2][:6]]
+    exact = [
+        np.eye(_DIM),
+        np.linalg.svd(free.pretext)[2][:2],
+        np.linalg.svd(dependent.pretext)[2][:6],
+    ]
 
     def drawn(key: jax.Array) -> jax.Array:
         pairs, labels = jax.random.split(key)
-        directions = observed.leading_directions(observed.learned_pretext(pairs, n_pairs, free.pretext, root), 6)
+        directions = observed.leading_directions(
+            observed.learned_pretext(pairs, n_pairs, free.pretext, root), 6
+        )
         heads = [jnp.asarray(head) for head in (*exact, directions[:2], directions)]
-        return jnp.stack([observed.excess_risk(labels, n_labels, free.target, head, free.noise) for head in heads])
+        return jnp.stack(
+            [
+                observed.excess_risk(labels, n_labels, free.target, head, free.noise)
+                for head in heads
+            ]
+        )
 
     many = jax.jit(lambda keys: map_cells(drawn, keys))
     return np.asarray(many(jax.random.split(jax.random.key(n_labels), sets)))
@@ -48,13 +63,15 @@ def _risks(n_labels: int, sets: int, n_pairs: int) -> Float[np.ndarray, "sets he
 def risk_against_labels(
     sizes: Sequence[int] = (14, 20, 30, 50, 100, 200), sets: int = 1000, n_pairs: int = 2000
 ) -> Figure:
-    """What a pretext saves in labels: by its rank if it is exact, by what is kept of it if it is learned.
+    """What a pretext saves in labels: by its rank if it is exact, by what is kept of it if it is
+    learned.
 
-    Excess risk of least squares against the number of labels, for d1 = 10 features of X1 and d2 = 6 of X2: closed forms
-    (lines) and means over drawn label sets with 99 % Student intervals (points). (a) Exact pretexts: under conditional
-    independence rank 2 and no error, at a violation c = 0.3 rank 6 and the error a = 0.026, with which raw features are
-    as good from 62 labels on (dotted). (b) A pretext learned from n_pairs unlabelled pairs under conditional
-    independence, uncut and cut to its two leading directions. New.
+    Excess risk of least squares against the number of labels, for d1 = 10 features of X1 and d2 = 6
+    of X2: closed forms (lines) and means over drawn label sets with 99 % Student intervals
+    (points). (a) Exact pretexts: under conditional independence rank 2 and no error, at a violation
+    c = 0.3 rank 6 and the error a = 0.026, with which raw features are as good from 62 labels on
+    (dotted). (b) A pretext learned from n_pairs unlabelled pairs under conditional independence,
+    uncut and cut to its two leading directions. New.
     """
     risks = np.array([_risks(n_labels, sets, n_pairs) for n_labels in sizes])
     (_, free), (_, dependent) = _world(0.0), _world(0.3)
@@ -64,13 +81,25 @@ def risk_against_labels(
     error = dependent.approximation_error
     raw = (0, "raw input", _DIM, 0.0, COLOURS[6])
     panels = [
-        [raw, (1, "exact, independent", 2, 0.0, COLOURS[0]), (2, "exact, violated", 6, error, COLOURS[1])],
-        [raw, (4, "learned, uncut", 6, left[6], COLOURS[3]), (3, "learned, two directions", 2, left[2], COLOURS[2])],
+        [
+            raw,
+            (1, "exact, independent", 2, 0.0, COLOURS[0]),
+            (2, "exact, violated", 6, error, COLOURS[1]),
+        ],
+        [
+            raw,
+            (4, "learned, uncut", 6, left[6], COLOURS[3]),
+            (3, "learned, two directions", 2, left[2], COLOURS[2]),
+        ],
     ]
     figure_, row = plt.subplots(1, 2, figsize=(7.6, 3.2), sharey=True)
     for axes, heads, letter in zip(row, panels, "ab", strict=True):
         for column, name, rank, excess, colour in heads:
-            axes.loglog(grid, [predicted.excess_risk(n, rank, free.noise, excess) for n in grid], color=colour)
+            axes.loglog(
+                grid,
+                [predicted.excess_risk(n, rank, free.noise, excess) for n in grid],
+                color=colour,
+            )
             points_with_intervals(axes, sizes, risks[:, :, column].T, colour, label=name)
         axes.set(xlabel="labels  n")
         axes.set_xticks([20, 50, 100, 200], ["20", "50", "100", "200"])
@@ -79,21 +108,31 @@ def risk_against_labels(
         label(axes, letter)
     crossing = predicted.break_even(_DIM, dependent.rank, dependent.noise, error)
     row[0].axvline(crossing, color="0.5", linestyle=":", linewidth=0.8)
-    row[0].annotate(f"n* = {crossing:.1f}", (crossing, 0.004), xytext=(3, 0), textcoords="offset points", fontsize=8)
+    row[0].annotate(
+        f"n* = {crossing:.1f}",
+        (crossing, 0.004),
+        xytext=(3, 0),
+        textcoords="offset points",
+        fontsize=8,
+    )
     row[0].set(ylabel="excess risk  (units of the label, squared)")
     return figure_
 
 
 @figure("F2", quick={"cells": 6}, claims=("violated_ci_bound", "violation_is_quadratic"))
 def error_against_violation(cells: int = 13) -> Figure:
-    """A violated assumption costs its square, and far less than the bounds allow in a world of many features.
+    """A violated assumption costs its square, and far less than the bounds allow in a world of many
+    features.
 
-    Approximation error a against the violation c of the deterministic normal world (d1 = 10, d2 = 6, two causes): the
-    closed form (line) and least squares on the conditioned covariance (points, exact); above it the norm of the head
-    A^+ on the violation (dashed) and that divided out by the smallest singular value of A (dotted). New.
+    Approximation error a against the violation c of the deterministic normal world (d1 = 10, d2 =
+    6, two causes): the closed form (line) and least squares on the conditioned covariance (points,
+    exact); above it the norm of the head A^+ on the violation (dashed) and that divided out by the
+    smallest singular value of A (dotted). New.
     """
     grid = np.geomspace(0.01, 1, 60)
-    exact, inner, outer = [], [], []
+    exact = []
+    inner = []
+    outer = []
     for violation in grid:
         world = observed.gaussian_world(float(violation))
         theory = predicted.shared_cause(*world)
@@ -105,13 +144,16 @@ def error_against_violation(cells: int = 13) -> Figure:
     points = np.geomspace(0.01, 1, cells)
     laws = [_world(float(violation))[0] for violation in points]
     errors = [
-        observed.approximation_error(law.target.T[None], law.pretext.T[None], np.ones((1, _DIM)))[0] for law in laws
+        observed.approximation_error(law.target.T[None], law.pretext.T[None], np.ones((1, _DIM)))[0]
+        for law in laws
     ]
     figure_, axes = plt.subplots(figsize=(4, 3.2))
     axes.loglog(grid, outer, ":", color=COLOURS[1], label=r"$E|\delta|^2 / \sigma_{min}^2(A)$")
     axes.loglog(grid, inner, "--", color=COLOURS[4], label=r"$E|A^+\delta|^2$")
     axes.loglog(grid, exact, color=COLOURS[0], label="a, closed form")
     axes.loglog(points, errors, "o", color=COLOURS[0], label="a, least squares")
-    axes.set(xlabel="violation  c  (dimensionless)", ylabel="error  a  (units of the label, squared)")
+    axes.set(
+        xlabel="violation  c  (dimensionless)", ylabel="error  a  (units of the label, squared)"
+    )
     axes.legend()
     return figure_

@@ -1,4 +1,6 @@
-"""The figures of posterior moments: F1 moments of a mixture against y, F2 a covariance and what differences cost."""
+"""The figures of posterior moments: F1 moments of a mixture against y, F2 a covariance and what
+differences cost.
+"""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,14 +15,18 @@ from theory_on_trial.figures.panels import label, points_with_intervals
 
 LINE = np.ones(1)
 MIXTURE = observed.Mixture(
-    np.array([0.5, 0.3, 0.2]), np.array([[-1.5], [0.4], [2.0]]), np.array([0.3, 0.6, 0.2])[:, None, None] ** 2
+    np.array([0.5, 0.3, 0.2]),
+    np.array([[-1.5], [0.4], [2.0]]),
+    np.array([0.3, 0.6, 0.2])[:, None, None] ** 2,
 )
 PLANE = observed.Mixture(
     np.array([0.5, 0.5]),
     np.array([[1.0, 2.0], [8.0, 10.0]]),
     np.array([[[1.0, 0.0], [0.0, 2.0]], [[2.0, 1.0], [1.0, 1.0]]]),
 )
-BUMPS = observed.Mixture(np.array([0.5, 0.5]), np.array([[0.3], [0.7]]), np.full((2, 1, 1), 0.05**2))
+BUMPS = observed.Mixture(
+    np.array([0.5, 0.5]), np.array([[0.3], [0.7]]), np.full((2, 1, 1), 0.05**2)
+)
 
 
 def shapes(moments: np.ndarray) -> np.ndarray:
@@ -29,16 +35,21 @@ def shapes(moments: np.ndarray) -> np.ndarray:
     return np.stack([np.sqrt(second), third / second**1.5, fourth / second**2 - 3], axis=-1)
 
 
-@figure("F1", quick={"samples": 20_000, "runs": 8}, claims=("moment_recursion", "sampled_calibration"))
+@figure(
+    "F1", quick={"samples": 20_000, "runs": 8}, claims=("moment_recursion", "sampled_calibration")
+)
 def moments(sigma: float = 0.8, samples: int = 400_000, runs: int = 30) -> Figure:
-    """What the derivatives of a denoiser say of x given y: standard deviation, skewness and excess kurtosis against y.
+    """What the derivatives of a denoiser say of x given y: standard deviation, skewness and excess
+    kurtosis against y.
 
-    Prior: three bumps of weights .5, .3, .2 at -1.5, .4, 2, of standard deviations .3, .6, .2; Gaussian noise σ. Lines:
-    the recursion on derivatives of the posterior mean. Points: moments of sampled x whose y fell within 0.02 of the
-    abscissa, means of the runs of so many samples each with 99 % Student intervals. New; after Manor & Michaeli 2024.
+    Prior: three bumps of weights .5, .3, .2 at -1.5, .4, 2, of standard deviations .3, .6, .2;
+    Gaussian noise σ. Lines: the recursion on derivatives of the posterior mean. Points: moments of
+    sampled x whose y fell within 0.02 of the abscissa, means of the runs of so many samples each
+    with 99 % Student intervals. New; after Manor & Michaeli 2024.
     """
     fig, panels = plt.subplots(1, 3, figsize=(9.6, 3.1))
-    grid, places = np.linspace(-3, 3, 121), np.linspace(-2.5, 2.5, 11)
+    grid = np.linspace(-3, 3, 121)
+    places = np.linspace(-2.5, 2.5, 11)
     derivatives, _ = observed.line_derivatives(MIXTURE, grid[:, None], LINE, sigma, 3)
     lines = shapes(predicted.central_moments(derivatives, sigma))
     generator = np.random.default_rng(0)
@@ -53,7 +64,9 @@ def moments(sigma: float = 0.8, samples: int = 400_000, runs: int = 30) -> Figur
     return fig
 
 
-def _near(generator: np.random.Generator, places: np.ndarray, sigma: float, samples: int) -> np.ndarray:
+def _near(
+    generator: np.random.Generator, places: np.ndarray, sigma: float, samples: int
+) -> np.ndarray:
     """Shapes of the sampled x whose y lies near each place."""
     x, y = (values[:, 0] for values in observed.sample_pairs(generator, MIXTURE, sigma, samples))
     rows = []
@@ -70,18 +83,22 @@ def _near(generator: np.random.Generator, places: np.ndarray, sigma: float, samp
     claims=("posterior_covariance", "mixture_mean", "difference_step", "difference_rounding"),
 )
 def components(samples: int = 1500, steps: int = 31, finest: float = 1e-6) -> Figure:
-    """(a) A posterior in the plane, and (b) what third differences of step c cost its fourth moment.
+    """(a) A posterior in the plane, and (b) what third differences of step c cost its fourth
+    moment.
 
-    (a) The mixture of the released notebook, σ = 2, y = (3.5, 6.35): samples of x given y (dots), the posterior mean
-    and the ellipses of one and two standard deviations of σ²J. (b) Two bumps at .3 and .7 of standard deviation .05,
-    σ = 25/255: the worst relative error of μ₄ over 61 y in [.2, .8], points in double precision; lines: the step's
-    own error σ⁶μ₁⁽⁵⁾c²/8, or σ⁶μ₁⁽⁴⁾c/2 for the one-sided stencil, and the rounding 8 ε |μ₁| σ⁶/c³. The arrow
-    marks the step that the released code takes unless told otherwise. New.
+    (a) The mixture of the released notebook, σ = 2, y = (3.5, 6.35): samples of x given y (dots),
+      the posterior mean
+    and the ellipses of one and two standard deviations of σ²J. (b) Two bumps at .3 and .7 of
+    standard deviation .05, σ = 25/255: the worst relative error of μ₄ over 61 y in [.2, .8], points
+    in double precision; lines: the step's own error σ⁶μ₁⁽⁵⁾c²/8, or σ⁶μ₁⁽⁴⁾c/2 for the one-sided
+    stencil, and the rounding 8 ε |μ₁| σ⁶/c³. The arrow marks the step that the released code takes
+    unless told otherwise. New.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.7))
     _ellipse(left, samples)
     label(left, "a")
-    y, sigma = np.linspace(0.2, 0.8, 61), 25 / 255
+    y = np.linspace(0.2, 0.8, 61)
+    sigma = 25 / 255
     derivatives, _ = observed.line_derivatives(BUMPS, y[:, None], LINE, sigma, 5)
     exact = observed.line_moments(BUMPS, y[:, None], LINE, sigma, 4)[:, 2]
     mean = observed.posterior_mean(BUMPS, y[:, None], sigma)[:, 0]
@@ -89,7 +106,13 @@ def components(samples: int = 1500, steps: int = 31, finest: float = 1e-6) -> Fi
     stencils: tuple[tuple[Stencil, int], ...] = (("central", 4), ("one-sided", 3))
     for (stencil, place), colour, marker in zip(stencils, COLOURS, "os", strict=False):
         off = [observed.difference_fourth_moment(BUMPS, y, sigma, c, stencil) - exact for c in grid]
-        right.plot(grid, [np.max(np.abs(error) / exact) for error in off], marker, color=colour, label=stencil)
+        right.plot(
+            grid,
+            [np.max(np.abs(error) / exact) for error in off],
+            marker,
+            color=colour,
+            label=stencil,
+        )
         line = [
             max(
                 abs(predicted.step_error(sigma, d, c, stencil)) / e
@@ -98,9 +121,14 @@ def components(samples: int = 1500, steps: int = 31, finest: float = 1e-6) -> Fi
             for c in grid
         ]
         right.plot(grid, line, color=colour, label=f"{stencil}, own error")
-    rounding = [max(predicted.rounding_error(sigma, m, c) / e for m, e in zip(mean, exact, strict=True)) for c in grid]
+    rounding = [
+        max(predicted.rounding_error(sigma, m, c) / e for m, e in zip(mean, exact, strict=True))
+        for c in grid
+    ]
     right.plot(grid, rounding, "--", color="0.4", label="rounding")
-    right.annotate("default", (1e-5, 0.3), (1e-5, 30), ha="center", arrowprops={"arrowstyle": "->"}, fontsize=8)
+    right.annotate(
+        "default", (1e-5, 0.3), (1e-5, 30), ha="center", arrowprops={"arrowstyle": "->"}, fontsize=8
+    )
     right.set(
         xscale="log",
         yscale="log",
@@ -114,13 +142,16 @@ def components(samples: int = 1500, steps: int = 31, finest: float = 1e-6) -> Fi
 
 
 def _ellipse(axes: Axes, samples: int) -> None:
-    y, sigma = np.array([3.5, 6.35]), 2.0
+    y = np.array([3.5, 6.35])
+    sigma = 2.0
     mean = observed.posterior_mean(PLANE, y, sigma)
     covariance = predicted.posterior_covariance(observed.jacobian(PLANE, y, sigma), sigma)
     generator = np.random.default_rng(0)
     # Of samples of x, each is kept with the chance that its noise makes it y.
     x, _ = observed.sample_pairs(generator, PLANE, sigma, 40 * samples)
-    x = x[generator.random(len(x)) < np.exp(-np.sum((x - y) ** 2, axis=1) / (2 * sigma**2))][:samples]
+    x = x[generator.random(len(x)) < np.exp(-np.sum((x - y) ** 2, axis=1) / (2 * sigma**2))][
+        :samples
+    ]
     axes.plot(*x.T, ".", color="0.7", markersize=2, label="x given y, sampled")
     turn = np.linspace(0, 2 * np.pi, 200)
     circle = np.linalg.cholesky(covariance) @ np.stack([np.cos(turn), np.sin(turn)])
@@ -129,6 +160,10 @@ def _ellipse(axes: Axes, samples: int) -> None:
         axes.plot(*(mean[:, None] + size * circle), style, color=COLOURS[0], label=label)
     axes.plot(*mean, "o", color=COLOURS[0], markersize=5, label="μ$_1$(y)")
     axes.plot(*y, "s", color=COLOURS[1], markersize=5, label="y")
-    axes.set(xlabel="first coordinate (unit of y)", ylabel="second coordinate (unit of y)", aspect="equal")
+    axes.set(
+        xlabel="first coordinate (unit of y)",
+        ylabel="second coordinate (unit of y)",
+        aspect="equal",
+    )
     axes.set(xlim=(-6, 13.5), ylim=(-3, 13.5))
     axes.legend(loc="upper left", fontsize=7)

@@ -1,4 +1,6 @@
-"""The figures of low-dimensional diffusion: F1 how many samples teach a subspace, F2 what not knowing it costs."""
+"""The figures of low-dimensional diffusion: F1 how many samples teach a subspace, F2 what not
+knowing it costs.
+"""
 
 from collections.abc import Sequence
 
@@ -25,30 +27,48 @@ def samples(
     more: Sequence[int] = (10, 12, 16, 24, 36, 60),
     draws: int = 4000,
 ) -> Figure:
-    """How far the learned subspace is from the true one, against the number of samples per dimension, N / d.
+    """How far the learned subspace is from the true one, against the number of samples per
+    dimension, N / d.
 
-    Points: means of D² / 2d over `draws` sets of N samples of a d-dimensional subspace in n dimensions, with 99 %
-    Student intervals: without noise (black), where N < d samples are completed at random and N ≥ d leave no error, and
-    principal components of samples with noise δ in every coordinate (coloured). Lines: (d - N)(n - d) / (n - N) d, and
-    δ² (n - d) / (N - d - 1), whose mean is infinite up to N = d + 1 (dotted) and which is the first order in δ²: the
-    points with more noise lie below it where N is small. New; the question is that of Wang et al. 2024.
+    Points: means of D² / 2d over `draws` sets of N samples of a d-dimensional subspace in n
+    dimensions, with 99 % Student intervals: without noise (black), where N < d samples are
+    completed at random and N ≥ d leave no error, and principal components of samples with noise δ
+    in every coordinate (coloured). Lines: (d - N)(n - d) / (n - N) d, and δ² (n - d) / (N - d - 1),
+    whose mean is infinite up to N = d + 1 (dotted) and which is the first order in δ²: the points
+    with more noise lie below it where N is small. New; the question is that of Wang et al. 2024.
     """
     fig, axes = plt.subplots(figsize=(4.8, 3.6))
-    generator, few = np.random.default_rng(0), np.arange(dim)
+    generator = np.random.default_rng(0)
+    few = np.arange(dim)
     distances = [predicted.random_completion(ambient, dim, int(n)) / (2 * dim) for n in few]
     axes.plot(few / dim, distances, color=COLOURS[6])
     runs = [observed.completion_errors(generator, draws, ambient, dim, int(n)) for n in few]
-    points_with_intervals(axes, few / dim, np.array(runs).T / (2 * dim), COLOURS[6], label="no noise, random beside")
+    points_with_intervals(
+        axes, few / dim, np.array(runs).T / (2 * dim), COLOURS[6], label="no noise, random beside"
+    )
     for noise, colour, marker in zip(noises, COLOURS, "s^", strict=False):
         # Between whole numbers the formula is that of a fractional N.
         many = np.geomspace(dim + 1.3, more[-1], 60)
-        law = predicted.noise_law(ambient, np.ones(dim), dim + 2, noise) / (2 * dim) / (many - dim - 1)
+        law = (
+            predicted.noise_law(ambient, np.ones(dim), dim + 2, noise)
+            / (2 * dim)
+            / (many - dim - 1)
+        )
         axes.plot(many / dim, law, color=colour)
-        runs = [observed.noisy_errors(generator, draws, ambient, np.ones(dim), n, noise) for n in more]
+        runs = [
+            observed.noisy_errors(generator, draws, ambient, np.ones(dim), n, noise) for n in more
+        ]
         style = {"fmt": marker, "label": f"noise δ = {noise:g}"}
-        points_with_intervals(axes, np.array(more) / dim, np.array(runs).T / (2 * dim), colour, **style)
+        points_with_intervals(
+            axes, np.array(more) / dim, np.array(runs).T / (2 * dim), colour, **style
+        )
     axes.axvline((dim + 1) / dim, color="0.5", linestyle=":")
-    axes.set(yscale="log", xlabel="samples per dimension N / d", ylabel="squared distance D² / 2d", ylim=(5e-4, 3))
+    axes.set(
+        yscale="log",
+        xlabel="samples per dimension N / d",
+        ylabel="squared distance D² / 2d",
+        ylim=(5e-4, 3),
+    )
     axes.legend(loc="upper right")
     return fig
 
@@ -65,15 +85,18 @@ def price(
     subspaces: int = 3,
     draws: int = 100_000,
 ) -> Figure:
-    """What a denoiser loses by not being told the subspace: loss against the noise level γ, with s = 1.
+    """What a denoiser loses by not being told the subspace: loss against the noise level γ, with s
+    = 1.
 
-    K orthogonal subspaces of dimension d, equally likely. Points: means of |D(x_t) - x0|² over `draws` samples with
-    99 % Student intervals, for the denoiser whose weights see x_t (orange), the one whose subspace is read off the
-    clean point (blue), and the one that takes the subspace nearest to x_t (green). Lines: the least mean square error
-    by its integral, and dγ²/(1 + γ²), less than any function of x_t attains. Shaded: the price of assignment. New.
+    K orthogonal subspaces of dimension d, equally likely. Points: means of |D(x_t) - x0|² over
+    `draws` samples with 99 % Student intervals, for the denoiser whose weights see x_t (orange),
+    the one whose subspace is read off the clean point (blue), and the one that takes the subspace
+    nearest to x_t (green). Lines: the least mean square error by its integral, and dγ²/(1 + γ²),
+    less than any function of x_t attains. Shaded: the price of assignment. New.
     """
     fig, axes = plt.subplots(figsize=(4.8, 3.6))
-    generator, axis = np.random.default_rng(0), np.geomspace(noises[0], noises[-1], 60)
+    generator = np.random.default_rng(0)
+    axis = np.geomspace(noises[0], noises[-1], 60)
     genie = [predicted.genie_loss(dim, 1.0, noise) for noise in axis]
     mmse = [predicted.mmse(dim, subspaces, 1.0, noise) for noise in axis]
     axes.plot(axis, mmse, color=COLOURS[1], label="least of any function of x$_t$")
@@ -82,10 +105,18 @@ def price(
     basis = np.eye(dim * subspaces + 2)
     bases = [basis[:, dim * k : dim * (k + 1)] for k in range(subspaces)]
     rules: tuple[observed.Rule, ...] = "soft", "clean", "noisy"
-    losses = [observed.sampled_losses(generator, draws, bases, 1.0, noise, rules) for noise in noises]
+    losses = [
+        observed.sampled_losses(generator, draws, bases, 1.0, noise, rules) for noise in noises
+    ]
     labels = "weights at x$_t$", "nearest to the clean point", "nearest to x$_t$"
-    for k, (colour, marker, name) in enumerate(zip((COLOURS[1], COLOURS[0], COLOURS[2]), "os^", labels, strict=True)):
-        points_with_intervals(axes, noises, np.array(losses)[:, :, k].T, colour, fmt=marker, label=name)
-    axes.set(xscale="log", xlabel="noise level γ  (s = 1)", ylabel="mean square error", ylim=(0, None))
+    for k, (colour, marker, name) in enumerate(
+        zip((COLOURS[1], COLOURS[0], COLOURS[2]), "os^", labels, strict=True)
+    ):
+        points_with_intervals(
+            axes, noises, np.array(losses)[:, :, k].T, colour, fmt=marker, label=name
+        )
+    axes.set(
+        xscale="log", xlabel="noise level γ  (s = 1)", ylabel="mean square error", ylim=(0, None)
+    )
     axes.legend(loc="upper left")
     return fig

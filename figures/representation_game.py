@@ -9,7 +9,8 @@ from theory import representation_game as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import points_with_intervals
 
-DIM, STEEP = 6, np.array([3.2, 3.0, 2.2, 2.0, 1.0, 0.1])
+DIM = 6
+STEEP = np.array([3.2, 3.0, 2.2, 2.0, 1.0, 0.1])
 
 
 @figure(
@@ -21,19 +22,24 @@ DIM, STEEP = 6, np.array([3.2, 3.0, 2.2, 2.0, 1.0, 0.1])
 def worst_regrets(world: int = 0, samples: int = 20_000, replicas: int = 200) -> Figure:
     """The worst regret over plausible tasks against how many of six features' directions are kept.
 
-    Σ and S are AAᵀ/6 + 0.1 I with normal A. Lines: one representation weighed by the tasks, λ_(r+1); a hidden draw
-    among several, max over l > r of (l - r) / Σ 1/λ_i; the leading principal components. Points: what least squares on
-    `samples` rows loses on the worst task of each choice (of the mixture: expected, on the first of the tasks that it
-    hedges), means of `replicas` data sets with 99 % Student intervals. New; after Uzan & Weinberger 2024.
+    Σ and S are AAᵀ/6 + 0.1 I with normal A. Lines: one representation weighed by the tasks,
+    λ_(r+1); a hidden draw among several, max over l > r of (l - r) / Σ 1/λ_i; the leading principal
+    components. Points: what least squares on `samples` rows loses on the worst task of each choice
+    (of the mixture: expected, on the first of the tasks that it hedges), means of `replicas` data
+    sets with 99 % Student intervals. New; after Uzan & Weinberger 2024.
     """
     fig, axes = plt.subplots(figsize=(4.8, 3.6))
     sigma, prior = observed.drawn_world(world, DIM)
-    spectrum, tasks = predicted.task_spectrum(sigma, prior), predicted.task_directions(sigma, prior)
+    spectrum = predicted.task_spectrum(sigma, prior)
+    tasks = predicted.task_directions(sigma, prior)
     components = np.linalg.eigh(sigma)[1][:, ::-1]
-    ranks, generator = np.arange(1, DIM), np.random.default_rng(0)
+    ranks = np.arange(1, DIM)
+    generator = np.random.default_rng(0)
 
     def regression(representation: np.ndarray, task: np.ndarray) -> np.ndarray:
-        return observed.least_squares_regret(generator, sigma, representation, task, 0.5, samples, replicas)
+        return observed.least_squares_regret(
+            generator, sigma, representation, task, 0.5, samples, replicas
+        )
 
     pca = [components[:, :r] for r in ranks]
     of_pca = [regression(R, observed.worst_case(sigma, prior, R)) for R in pca]
@@ -45,13 +51,35 @@ def worst_regrets(world: int = 0, samples: int = 20_000, replicas: int = 200) ->
         draws.append(chances @ np.array(regrets))
     rows = (
         ("PCA", [float(observed.worst_regret(sigma, prior, R)) for R in pca], of_pca, ("^", ":")),
-        ("one, weighed by the tasks", [predicted.pure_value(spectrum, int(r)) for r in ranks], alone, ("s", "-")),
-        ("a hidden draw among several", [predicted.mixed_value(spectrum, int(r)) for r in ranks], draws, ("o", "--")),
+        (
+            "one, weighed by the tasks",
+            [predicted.pure_value(spectrum, int(r)) for r in ranks],
+            alone,
+            ("s", "-"),
+        ),
+        (
+            "a hidden draw among several",
+            [predicted.mixed_value(spectrum, int(r)) for r in ranks],
+            draws,
+            ("o", "--"),
+        ),
     )
     for (name, line, points, (marker, style)), colour in zip(rows, COLOURS[1:], strict=False):
         axes.plot(ranks, line, style, color=colour, label=name)
-        points_with_intervals(axes, ranks, np.array(points).T, colour, fmt=marker, markersize=7 if name == "PCA" else 4)
-    axes.set(xlabel="directions kept, r", ylabel="worst regret  (units of y²)", yscale="log", xticks=ranks)
+        points_with_intervals(
+            axes,
+            ranks,
+            np.array(points).T,
+            colour,
+            fmt=marker,
+            markersize=7 if name == "PCA" else 4,
+        )
+    axes.set(
+        xlabel="directions kept, r",
+        ylabel="worst regret  (units of y²)",
+        yscale="log",
+        xticks=ranks,
+    )
     axes.legend()
     return fig
 
@@ -63,16 +91,20 @@ def worst_regrets(world: int = 0, samples: int = 20_000, replicas: int = 200) ->
     marks="lines: theory; marks: simulation; dotted: the value of the game",
 )
 def who_pays(kept: int = 2, draws: int = 20_000) -> Figure:
-    """The expected regret of six uncorrelated plausible tasks, two directions kept, S with ℓ* = 4 tasks to hedge.
+    """The expected regret of six uncorrelated plausible tasks, two directions kept, S with ℓ* = 4
+    tasks to hedge.
 
-    One representation serves the first two tasks and leaves all of the third; a uniform draw leaves the first two
-    thirds; the best mixture makes the four largest pay the same, the value of the game (dotted). Lines: formulas;
-    points: means over `draws` random sets, their regrets by projection, with 99 % Student intervals. New.
+    One representation serves the first two tasks and leaves all of the third; a uniform draw leaves
+    the first two thirds; the best mixture makes the four largest pay the same, the value of the
+    game (dotted). Lines: formulas; points: means over `draws` random sets, their regrets by
+    projection, with 99 % Student intervals. New.
     """
     fig, axes = plt.subplots(figsize=(4.8, 3.6))
     sigma, prior = observed.shaped_world(observed.drawn_world(0, DIM).covariance, STEEP, 0)
-    spectrum, tasks = predicted.task_spectrum(sigma, prior), predicted.task_directions(sigma, prior)
-    index, generator = np.arange(1, DIM + 1), np.random.default_rng(1)
+    spectrum = predicted.task_spectrum(sigma, prior)
+    tasks = predicted.task_directions(sigma, prior)
+    index = np.arange(1, DIM + 1)
+    generator = np.random.default_rng(1)
     uniform = np.argsort(np.argsort(generator.random((draws, DIM)), axis=1), axis=1) < kept
     mixture = observed.dropped(generator, spectrum, kept, draws) == 0
     alone = np.tile(index <= kept, (draws, 1))
@@ -83,10 +115,14 @@ def who_pays(kept: int = 2, draws: int = 20_000) -> Figure:
     )
     for (name, line, sets, (marker, style)), colour in zip(rows, COLOURS, strict=False):
         different, codes = np.unique(sets, axis=0, return_inverse=True)
-        regrets = np.array([observed.projected_regret(sigma, tasks[:, columns], tasks) for columns in different])
+        regrets = np.array(
+            [observed.projected_regret(sigma, tasks[:, columns], tasks) for columns in different]
+        )
         axes.plot(index, line, style, color=colour)
         size = {"markersize": 8, "markerfacecolor": "none"} if marker == "s" else {"markersize": 4}
-        points_with_intervals(axes, index, regrets[codes.ravel()], colour, fmt=marker, label=name, **size)
+        points_with_intervals(
+            axes, index, regrets[codes.ravel()], colour, fmt=marker, label=name, **size
+        )
     axes.axhline(predicted.mixed_value(spectrum, kept), color="0.5", linestyle=":", linewidth=0.8)
     axes.set(xlabel="task i", ylabel="expected regret  (units of y²)", xticks=index)
     axes.legend()

@@ -1,6 +1,8 @@
-"""The figures of unconstrained stochastic CCA (Chapman, Wells & Lawry Aguila 2024, arXiv 2310.01012). Both are new.
+"""The figures of unconstrained stochastic CCA (Chapman, Wells & Lawry Aguila 2024, arXiv
+2310.01012). Both are new.
 
-F1 what a small batch leaves of each canonical direction, F2 the loss on its way down the critical points.
+F1 what a small batch leaves of each canonical direction, F2 the loss on its way down the critical
+points.
 """
 
 from collections.abc import Sequence
@@ -28,13 +30,15 @@ def shrinkage(
     runs: int = 5,
     steps: int = 20_000,
 ) -> Figure:
-    """Small batches shrink what CCA learns, and lose the weakest direction, unless each factor has a batch of its own.
+    """Small batches shrink what CCA learns, and lose the weakest direction, unless each factor has
+    a batch of its own.
 
-    Variance of each canonical component in both embeddings together, learned on white normal views with the canonical
-    correlations shown, against the batch size. Lines: the minimiser of the expected loss when one batch stands in both
-    factors of the penalty tr(V²). Points: stochastic gradient descent with fresh batches, the mean over the second half
-    of `steps` steps, means of `runs` runs with 99 % intervals. Dashed: what the population asks for, and where two
-    independent batches lead (open points, without interval).
+    Variance of each canonical component in both embeddings together, learned on white normal views
+    with the canonical correlations shown, against the batch size. Lines: the minimiser of the
+    expected loss when one batch stands in both factors of the penalty tr(V²). Points: stochastic
+    gradient descent with fresh batches, the mean over the second half of `steps` steps, means of
+    `runs` runs with 99 % intervals. Dashed: what the population asks for, and where two independent
+    batches lead (open points, without interval).
     """
     rho = np.array(correlations)
     fig, axes = plt.subplots(figsize=(5.2, 3.4))
@@ -43,7 +47,9 @@ def shrinkage(
     keys = jax.random.split(jax.random.key(0), runs)
 
     def learned(batch: int, n_batches: int) -> np.ndarray:
-        run = jax.vmap(lambda key: observed.strengths_after_descent(key, rho, batch, n_batches, steps, 0.01))
+        run = jax.vmap(
+            lambda key: observed.strengths_after_descent(key, rho, batch, n_batches, steps, 0.01)
+        )
         return np.asarray(jax.jit(run)(keys))
 
     strengths = np.stack([learned(batch, 1) for batch in batches], axis=1)
@@ -53,17 +59,30 @@ def shrinkage(
         axes.plot(grid, lines[:, i], color=colour, label=f"ρ = {rho[i]:g}")
         points_with_intervals(axes, batches, strengths[:, :, i], colour)
         axes.plot(batches[0], two[i], "o", color=colour, fillstyle="none")
-    axes.set(xscale="log", xlabel="batch size b (pairs)", ylabel="learned variance $x_i$ (dimensionless)", ylim=(0, 1))
+    axes.set(
+        xscale="log",
+        xlabel="batch size b (pairs)",
+        ylabel="learned variance $x_i$ (dimensionless)",
+        ylim=(0, 1),
+    )
     axes.set_xticks(batches, [str(batch) for batch in batches])
     axes.minorticks_off()
     marks = {
         "one batch, minimiser": Line2D([], [], color="0.3"),
         "one batch, descent": Line2D([], [], color="0.3", marker="o", linestyle=""),
-        "two batches, descent": Line2D([], [], color="0.3", marker="o", linestyle="", fillstyle="none"),
+        "two batches, descent": Line2D(
+            [], [], color="0.3", marker="o", linestyle="", fillstyle="none"
+        ),
         "population": Line2D([], [], color="0.3", linestyle="--", linewidth=0.8),
     }
     handles, names = axes.get_legend_handles_labels()
-    fig.legend([*handles, *marks.values()], [*names, *marks], loc="outside upper center", ncols=2, fontsize=7)
+    fig.legend(
+        [*handles, *marks.values()],
+        [*names, *marks],
+        loc="outside upper center",
+        ncols=2,
+        fontsize=7,
+    )
     return fig
 
 
@@ -80,11 +99,12 @@ def plateaus(
     duration: float = 12.0,
     points: int = 60,
 ) -> Figure:
-    """From a small start the loss falls from one critical point to the next, strongest direction first.
+    """From a small start the loss falls from one critical point to the next, strongest direction
+    first.
 
-    Loss along the gradient flow with B = 1 from random weights of size `start`, against time. Line: the closed form.
-    Points: Runge-Kutta. Dotted: the critical values, minus the squares of the first so many positive eigenvalues, the
-    lowest of them the minimum for this number of columns.
+    Loss along the gradient flow with B = 1 from random weights of size `start`, against time. Line:
+    the closed form. Points: Runge-Kutta. Dotted: the critical values, minus the squares of the
+    first so many positive eigenvalues, the lowest of them the minimum for this number of columns.
     """
     A = np.diag(eigenvalues)
     weights = start * np.random.default_rng(1).normal(size=(len(A), columns))
@@ -92,10 +112,25 @@ def plateaus(
     grams = [predicted.flow_gram(A, weights, float(time)) for time in grid]
     fig, axes = plt.subplots(figsize=(4.6, 3.0))
     for size in range(min(columns, sum(value > 0 for value in eigenvalues)) + 1):
-        axes.axhline(predicted.critical_loss(np.array(eigenvalues), tuple(range(size))), color="0.5", linestyle=":")
-    axes.plot(grid, [np.sum(gram**2) - 2 * np.sum(A * gram) for gram in grams], color=COLOURS[0], label="closed form")
+        axes.axhline(
+            predicted.critical_loss(np.array(eigenvalues), tuple(range(size))),
+            color="0.5",
+            linestyle=":",
+        )
+    axes.plot(
+        grid,
+        [np.sum(gram**2) - 2 * np.sum(A * gram) for gram in grams],
+        color=COLOURS[0],
+        label="closed form",
+    )
     path = observed.flow_path(A, weights, times)
-    axes.plot(times, [observed.ey_loss(A, np.eye(len(A)), W) for W in path], "o", color=COLOURS[1], label="integrated")
+    axes.plot(
+        times,
+        [observed.ey_loss(A, np.eye(len(A)), W) for W in path],
+        "o",
+        color=COLOURS[1],
+        label="integrated",
+    )
     axes.set(xlabel="time t (1 / eigenvalue)", ylabel="loss L (eigenvalue²)")
     axes.legend()
     return fig

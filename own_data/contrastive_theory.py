@@ -1,7 +1,8 @@
 """What a contrastive loss certifies, and what an InfoNCE estimate lacks, for numbers of one's own.
 
-`contrastive_report` judges a loss, `infonce_bias` a matrix of scores. Statements about losses hold for positives that
-are independent members of their class; two augmentations of one picture are more alike than that.
+`contrastive_report` judges a loss, `infonce_bias` a matrix of scores. Statements about losses hold
+for positives that are independent members of their class; two augmentations of one picture are more
+alike than that.
 """
 
 import math
@@ -29,7 +30,9 @@ _ENOUGH = 0.05  # of the estimate
 _MOST = 2**20  # candidates
 _VANISHING = math.log(1e-130)  # so that squares of quotients are numbers
 _AT_ONCE = 2**17  # scores, that stay in the processor's cache
-_DIRECTIONS, _PROBES, _NEAREST = 8, 400, 4
+_DIRECTIONS = 8
+_PROBES = 400
+_NEAREST = 4
 _FIRST_ORDER = 0.1  # nats; beyond, the next orders in 1 / K are no longer small
 
 Unit = Literal["nats", "bits", "hinge"]
@@ -40,7 +43,8 @@ _Statistics = tuple[Float[np.ndarray, "3 fits"], float, float, Float[np.ndarray,
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ContrastiveReport(Answer):
-    """What a contrastive loss says about classifiers, in the unit of the loss; no answer where it is below the floor.
+    """What a contrastive loss says about classifiers, in the unit of the loss; no answer where it
+    is below the floor.
 
     Attributes:
         floor: what no encoder gets below.
@@ -63,15 +67,24 @@ class ContrastiveReport(Answer):
 
     def lines(self) -> list[str]:
         """Return the loss over its floor, and the bound."""
-        said = "vacuous: features that are all zero do as well" if self.vacuous else "below that of zero features"
+        said = (
+            "vacuous: features that are all zero do as well"
+            if self.vacuous
+            else "below that of zero features"
+        )
         return [
             f"the loss is {1 / self.floor_share:.4g} times the floor of {self.floor:.4f}",
-            f"the loss of mean classifiers on two classes is at most {self.supervised_bound:.4f} ({said})",
+            f"the loss of mean classifiers on two classes is at most {self.supervised_bound:.4f} "
+            f"({said})",
         ]
 
     def to_do(self) -> str:
         """Return what would make a vacuous bound say something."""
-        return "train on, or take fewer negatives, until the bound says something" if self.vacuous else ""
+        return (
+            "train on, or take fewer negatives, until the bound says something"
+            if self.vacuous
+            else ""
+        )
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the loss beside its floor."""
@@ -86,16 +99,22 @@ class InfoNCEBias(Answer):
     """What an InfoNCE estimate lacks, in nats; no answer for pairs that the critic has seen.
 
     Attributes:
-        estimate: I_K of these scores, K = `candidates`: the mutual information is at least its expectation.
+        estimate: I_K of these scores, K = `candidates`: the mutual information is at least its
+            expectation.
         ceiling: log K, which it cannot exceed.
-        chi2: mean of e^score over its mean for other pairs, less one; χ^2 where the scores are log r.
-        predicted_gap: what the limit of this critic for many candidates is above the estimate, to first order in 1 / K.
-        candidates_needed: from which K on this gap is at most 5 % of the estimate; None where its interval holds 0, and
-            beyond 2^20.
+        chi2: mean of e^score over its mean for other pairs, less one; χ^2 where the scores are log
+            r.
+        predicted_gap: what the limit of this critic for many candidates is above the estimate, to
+            first order in 1 / K.
+        candidates_needed: from which K on this gap is at most 5 % of the estimate; None where its
+            interval holds 0, and beyond 2^20.
     """
 
     asked = "what does InfoNCE with K candidates say of the information, and what does it lack?"
-    rests_on = "independent pairs that the critic has not seen: one of those that go together, as of one patient"
+    rests_on = (
+        "independent pairs that the critic has not seen: one of those that go together, as "
+        "of one patient"
+    )
     unseen = "whether it has seen them after all, and information that no critic of its kind finds"
     level: float | None = 0.95
     candidates: int
@@ -108,7 +127,8 @@ class InfoNCEBias(Answer):
     def lines(self) -> list[str]:
         """Return the estimate with its ceiling and its gap."""
         return [
-            f"InfoNCE {self.estimate} nats of at most {self.ceiling:.4g}: the information is at least its mean",
+            f"InfoNCE {self.estimate} nats of at most {self.ceiling:.4g}: the information is at "
+            "least its mean",
             f"its limit is higher by {self.predicted_gap}; candidates for a gap of 5 %: "
             f"{self.candidates_needed or 'none'}; chi^2 {self.chi2}",
         ]
@@ -116,14 +136,24 @@ class InfoNCEBias(Answer):
     def to_do(self) -> str:
         """Return what would raise or secure the bound."""
         if not self.answerable or self.estimate.low <= 0:
-            return "score pairs that were held out" if not self.answerable else "take more pairs or another critic"
-        return f"take {self.candidates_needed} candidates" if (self.candidates_needed or 0) > self.candidates else ""
+            return (
+                "score pairs that were held out"
+                if not self.answerable
+                else "take more pairs or another critic"
+            )
+        return (
+            f"take {self.candidates_needed} candidates"
+            if (self.candidates_needed or 0) > self.candidates
+            else ""
+        )
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the estimate with its interval, and log K."""
         axes = axes_for(axes)
         value, low, high = self.estimate
-        axes.errorbar(self.candidates, value, [[value - low], [high - value]], fmt="o", label="InfoNCE")
+        axes.errorbar(
+            self.candidates, value, [[value - low], [high - value]], fmt="o", label="InfoNCE"
+        )
         sizes = np.geomspace(2, 8 * self.candidates)
         axes.plot(sizes, np.log(sizes), color="0.5", label="log K")
         axes.set(xscale="log", xlabel="candidates K", ylabel="nats")
@@ -133,103 +163,161 @@ class InfoNCEBias(Answer):
 
 @guarded
 def contrastive_report(
-    loss: NonNegative, weights: Classes, negatives: Negatives = 1, *, unit: Unit = "nats", views: Views = 1
+    loss: NonNegative,
+    weights: Classes,
+    negatives: Negatives = 1,
+    *,
+    unit: Unit = "nats",
+    views: Views = 1,
 ) -> ContrastiveReport:
     """Judge a contrastive loss by the weights of the latent classes.
 
     Args:
-        loss: mean of the logistic loss log(1 + sum of e^-v_i), in nats or bits, or of the hinge; of a whole epoch.
+        loss: mean of the logistic loss log(1 + sum of e^-v_i), in nats or bits, or of the hinge; of
+            a whole epoch.
         weights: of the latent classes, at least two.
         negatives: k per positive, drawn independently of it.
         unit: of the loss, "hinge" for max(0, 1 - v).
-        views: how many negatives come from one picture; 2 where a batch holds two augmentations of each.
+        views: how many negatives come from one picture; 2 where a batch holds two augmentations of
+            each.
 
-    Below the floor there is no verdict but its possible reasons. Raises ValueError for a loss of zero, the
-    hinge with more than one negative, and views that do not divide the negatives.
+    Below the floor there is no verdict but its possible reasons. Raises ValueError for a loss of
+    zero, the hinge with more than one negative, and views that do not divide the negatives.
     Source: `theory.contrastive_theory.certificate`.
 
     >>> contrastive_report(0.55, [0.5, 0.3, 0.2], unit="bits").lines()[1]
     'the loss of mean classifiers on two classes is at most 0.2742 (below that of zero features)'
     """
     require(loss > 1e-300, f"loss must be positive: no encoder has a loss of zero, got {loss}")
-    require(unit != "hinge" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}")
+    require(
+        unit != "hinge" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}"
+    )
     require_memory("weights and negatives", 4 * len(weights) * negatives / views)
     base = math.e if unit == "nats" else 2.0
     floor = predicted.collision_floor(weights, negatives, base, views)
     if loss < floor * (1 - 1e-12):
         reasons = (
-            "the loss is below the floor, so that one of these does not match: the weights, base or temperature of the "
-            "loss; positives that are independent members of their class (augmentations are more alike); "
+            "the loss is below the floor, so that one of these does not match: the weights, base "
+            "or temperature of the "
+            "loss; positives that are independent members of their class (augmentations are more "
+            "alike); "
             "negatives that come one per picture (views=2 where a batch holds two of each)"
         )
-        return ContrastiveReport(loss=loss, floor=floor, supervised_bound=None, vacuous=None, missing=reasons)
+        return ContrastiveReport(
+            loss=loss, floor=floor, supervised_bound=None, vacuous=None, missing=reasons
+        )
     per_unit = predicted.certificate(weights, 1.0, negatives, base, views) - floor
     bound = max(0.0, float((loss - floor) / per_unit))
     of_zero = math.log(2) if unit == "nats" else 1.0
-    return ContrastiveReport(loss=loss, floor=floor, supervised_bound=bound, vacuous=bool(bound >= of_zero))
+    return ContrastiveReport(
+        loss=loss, floor=floor, supervised_bound=bound, vacuous=bool(bound >= of_zero)
+    )
 
 
 @guarded
 def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> InfoNCEBias:
-    """Estimate InfoNCE with K candidates from scores of all pairs, and what it lacks of its limit for many candidates.
+    """Estimate InfoNCE with K candidates from scores of all pairs, and what it lacks of its limit
+    for many candidates.
 
     Args:
-        scores: f(x_i, y_j) in nats, temperature included, of n independent pairs (x_i, y_i); n is at least 40, and 20
-            groups of pairs are left out in turn, after which K pairs must remain.
+        scores: f(x_i, y_j) in nats, temperature included, of n independent pairs (x_i, y_i); n is
+            at least 40, and 20 groups of pairs are left out in turn, after which K pairs must
+            remain.
         candidates: K.
-        held_out: whether the critic has never seen these pairs. A critic fitted on them knows each by heart and comes
-            near log K without any information, which the scores do not show: there is no answer then.
+        held_out: whether the critic has never seen these pairs. A critic fitted on them knows each
+            by heart and comes near log K without any information, which the scores do not show:
+            there is no answer then.
 
-    Intervals are those of the grouped jackknife, over pairs, for chi^2 and the gap with what tails may hide: beyond the
-    largest of n terms those of index k, P(t > u) ~ u^(-1 / k), hold 1 / (1 - k) times its share; k is 1/2 here, where
-    variances become infinite (of log r of Gaussian pairs it is their correlation). A doubt says where tails may be
-    heavier: at any correlation about 1 in 25 answers is off without a doubt, and between .55 and .65 most are doubted.
-    Others say where the estimate may be 0 or is so near log K that the information may be anything above, where
-    neighbouring pairs are alike, where pairs seem to come in groups, and where pairs are copies. Raises ValueError for
-    fewer pairs, and for scores whose exponentials vanish next to others in their row.
+    Intervals are those of the grouped jackknife, over pairs, for chi^2 and the gap with what tails
+    may hide: beyond the largest of n terms those of index k, P(t > u) ~ u^(-1 / k), hold 1 / (1 -
+    k) times its share; k is 1/2 here, where variances become infinite (of log r of Gaussian pairs
+    it is their correlation). A doubt says where tails may be
+    heavier: at any correlation about 1 in 25 answers is off without a doubt, and between .55 and
+        .65 most are doubted.
+    Others say where the estimate may be 0 or is so near log K that the information may be anything
+    above, where neighbouring pairs are alike, where pairs seem to come in groups, and where pairs
+    are copies. Raises ValueError for fewer pairs, and for scores whose exponentials vanish next to
+    others in their row.
     Source: `theory.contrastive_theory.gap_coefficient`.
     """
     n = len(scores)
     kept = n - -(-n // GROUPS)
     enough = n >= 2 * GROUPS and kept >= candidates
-    require(enough, f"scores must have at least 40 rows, and {candidates} less a twentieth of them left out, got {n}")
+    require(
+        enough,
+        f"scores must have at least 40 rows, and {candidates} less a twentieth of them left out, "
+        f"got {n}",
+    )
     require_memory("scores", n * (3 * n + 5 * candidates))
     found, heaviest, tenth, unseen = _statistics(scores, candidates)
     estimate, chi2, coefficient = (jackknife(values, 0.95) for values in found)
     chi2 = chi2._replace(high=chi2.high + unseen[0])
-    coefficient = Estimate(coefficient.value, coefficient.low - unseen[1] / 2, coefficient.high + unseen[0])
-    # InfoNCE has no bias of its own: to correct it would only add the chance of which candidates are met.
+    coefficient = Estimate(
+        coefficient.value, coefficient.low - unseen[1] / 2, coefficient.high + unseen[0]
+    )
+    # InfoNCE has no bias of its own: to correct it would only add the chance of which candidates
+    # are met.
     estimate = Estimate(*(end - estimate.value + found[0, 0] for end in estimate))
     gap = Estimate(*(value / candidates for value in coefficient))
     needed = abs(coefficient.value) / (_ENOUGH * estimate.value) if estimate.low > 0 else math.inf
     ceiling = math.log(candidates)
     # Products of matrices may differ in the last digit.
-    distinct = len(np.unique((np.diag(scores) + 1j * scores[:, 0]).round(9))) == n  # equal for copies
+    distinct = (
+        len(np.unique((np.diag(scores) + 1j * scores[:, 0]).round(9))) == n
+    )  # equal for copies
     copied = 0 if distinct else copied_rows(scores.round(9), scores.T.round(9))
     directions = np.random.default_rng(0).standard_normal((n, _DIRECTIONS))
-    directions -= directions.mean(axis=0)  # so that what all scores of a row have in common does not count
+    directions -= directions.mean(
+        axis=0
+    )  # so that what all scores of a row have in common does not count
     views = scores @ directions, scores.T @ directions
     alike = max(map(beside, views))
     together = _together(*views, 1 + max(chi2.high, 0))
     judged = (
-        (estimate.low <= 0, "the estimate is not clearly above 0: nothing is found, and no K is named"),
-        (copied > 0, f"{copied} pairs are duplicated: copies tell nothing new, and meet as others of each other"),
-        (alike > 0, f"neighbouring pairs are alike (correlation {alike:.2f}): unless sorted, fewer are independent"),
+        (
+            estimate.low <= 0,
+            "the estimate is not clearly above 0: nothing is found, and no K is named",
+        ),
+        (
+            copied > 0,
+            f"{copied} pairs are duplicated: copies tell nothing new, and meet as others of each "
+            "other",
+        ),
+        (
+            alike > 0,
+            f"neighbouring pairs are alike (correlation {alike:.2f}): unless sorted, fewer are "
+            "independent",
+        ),
         (
             together > 0,
-            f"pairs alike in one view are alike in the other, {together:.2g} times as often as by these scores: they "
+            f"pairs alike in one view are alike in the other, {together:.2g} times as often as by "
+            "these scores: they "
             "come in groups, of which there are fewer, or the critic misses much",
         ),
-        (heaviest > _HEAVY, f"heavy tails: one pair makes up {heaviest:.0%} of a sum, and no interval holds"),
         (
-            # Of Pareto's law .1^(1 - k); less by this in 1 of 100 samples of n, simulated for 40 to 10 000, to .005.
-            tenth > 0.1 ** (1 - _TAIL) - n ** (-1 / 3) / 2,
-            f"heavy tails: a tenth of the pairs makes up {tenth:.0%} of a sum, chi^2 and the gap may be far larger",
+            heaviest > _HEAVY,
+            f"heavy tails: one pair makes up {heaviest:.0%} of a sum, and no interval holds",
         ),
-        (abs(gap.value) > _FIRST_ORDER, "the gap is too large for its first order in 1 / K: take more candidates"),
-        (estimate.value > _NEAR_CEILING * ceiling, "the estimate is near log K: the information may be anything above"),
+        (
+            # Of Pareto's law .1^(1 - k); less by this in 1 of 100 samples of n, simulated for 40 to
+            # 10 000, to .005.
+            tenth > 0.1 ** (1 - _TAIL) - n ** (-1 / 3) / 2,
+            f"heavy tails: a tenth of the pairs makes up {tenth:.0%} of a sum, chi^2 and the gap "
+            "may be far larger",
+        ),
+        (
+            abs(gap.value) > _FIRST_ORDER,
+            "the gap is too large for its first order in 1 / K: take more candidates",
+        ),
+        (
+            estimate.value > _NEAR_CEILING * ceiling,
+            "the estimate is near log K: the information may be anything above",
+        ),
     )
-    seen = "the critic has been fitted on these pairs: it may know them by heart, and the estimate says nothing then"
+    seen = (
+        "the critic has been fitted on these pairs: it may know them by heart, and the "
+        "estimate says nothing then"
+    )
     return InfoNCEBias(
         candidates=candidates,
         estimate=estimate,
@@ -242,12 +330,16 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
     )
 
 
-def _together(first: Float[np.ndarray, "n _"], second: Float[np.ndarray, "n _"], lift: float) -> float:
-    """How many times as often as by chance pairs nearest in one view are near in the other; 0 where that is no excess.
+def _together(
+    first: Float[np.ndarray, "n _"], second: Float[np.ndarray, "n _"], lift: float
+) -> float:
+    """How many times as often as by chance pairs nearest in one view are near in the other; 0 where
+    that is no excess.
 
     Of independent pairs it is about the mean density ratio of pairs, `lift`.
     """
-    n, few = len(first), max(_NEAREST, len(first) // 50)
+    n = len(first)
+    few = max(_NEAREST, len(first) // 50)
     probes = np.random.default_rng(0).permutation(n)[:_PROBES]
     apart = [-2 * view[probes] @ view.T for view in (first, second)]
     for distances, view in zip(apart, (first, second), strict=True):
@@ -259,30 +351,39 @@ def _together(first: Float[np.ndarray, "n _"], second: Float[np.ndarray, "n _"],
         apart[0][np.arange(len(probes)), one] = np.inf
     rounding = 1e-9 * np.ptp(second, axis=0).max() ** 2
     near = apart[1] <= np.partition(apart[1], few - 1, axis=1)[:, few - 1, None] + rounding
-    found, chance = np.take_along_axis(near, nearest, axis=1).sum(), _NEAREST * lift * near.sum() / (n - 1)
+    found = np.take_along_axis(near, nearest, axis=1).sum()
+    chance = _NEAREST * lift * near.sum() / (n - 1)
     return float(found / chance) if found > 1.5 * chance + 8 * math.sqrt(chance) else 0.0
 
 
 def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> _Statistics:
-    """InfoNCE, E t - 1 and the coefficient of the gap, of all pairs and without each of twenty groups of neighbours;
-    the shares of a sum of one pair and of a tenth of them; what E t and E t^2 may have beyond their largest terms. Sums
-    are never differences of larger ones.
+    """InfoNCE, E t - 1 and the coefficient of the gap, of all pairs and without each of twenty
+    groups of neighbours; the shares of a sum of one pair and of a tenth of them; what E t and E t^2
+    may have beyond their largest terms. Sums are never differences of larger ones.
     """
-    n, size = len(scores), candidates - 1
+    n = len(scores)
+    size = candidates - 1
     order = np.random.default_rng(0).permutation(n)  # rows that lie together may be alike
     groups = np.array_split(np.arange(n), GROUPS)
     starts = np.array([group[0] for group in groups])
     lengths = {sign * len(group) for group in groups for sign in (-1, 0, 1)}
-    entries, (own, following, highest) = np.zeros(n**2 + 1), np.empty((3, n))  # a last one, which no row has
+    entries, (own, following, highest) = (
+        np.zeros(n**2 + 1),
+        np.empty((3, n)),
+    )  # a last one, which no row has
     powers, (sums, squares) = entries[:-1].reshape(n, n), np.empty((2, n, GROUPS))
-    logarithms = {shift: np.zeros((n, n // size + 1)) for shift in {length % size for length in lengths}}
+    logarithms = {
+        shift: np.zeros((n, n // size + 1)) for shift in {length % size for length in lengths}
+    }
     for rows in np.array_split(np.arange(n), -(-(n**2) // _AT_ONCE)):
         block = powers[rows[0] : rows[-1] + 1]
         scores[order[rows]].take(order, axis=1, out=block, mode="clip")  # which writes at once
         block -= block.max(axis=1, keepdims=True)
         require(
-            (block[np.arange(len(rows)), rows] > _VANISHING) & (2 * np.count_nonzero(block > _VANISHING, axis=1) > n),
-            "scores must lie within 300 of the highest in each row, at least half of them and the pair's: their "
+            (block[np.arange(len(rows)), rows] > _VANISHING)
+            & (2 * np.count_nonzero(block > _VANISHING, axis=1) > n),
+            "scores must lie within 300 of the highest in each row, at least half of them and the "
+            "pair's: their "
             "exponentials vanish",
         )
         np.exp(block, out=block)
@@ -294,46 +395,75 @@ def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> _Statistic
         lines = n * rows[:, None]
         for shift, logs in logarithms.items():
             begins = np.minimum((rows[:, None] + shift) % size + size * np.arange(n // size + 1), n)
-            windows = np.add.reduceat(entries[: lines[-1, 0] + n + 1], (lines + begins).ravel()).reshape(begins.shape)
-            np.cumsum(np.log(own[rows, None] + windows[:, :-1]), axis=1, out=logs[rows[0] : rows[-1] + 1, 1:])
+            windows = np.add.reduceat(
+                entries[: lines[-1, 0] + n + 1], (lines + begins).ravel()
+            ).reshape(begins.shape)
+            np.cumsum(
+                np.log(own[rows, None] + windows[:, :-1]),
+                axis=1,
+                out=logs[rows[0] : rows[-1] + 1, 1:],
+            )
             if not shift:
                 following[rows] = windows[np.arange(len(rows)), rows // size]
-    found, around = [], _beside(powers, n, n, size)
+    found = []
+    around = _beside(powers, n, n, size)
     for gap, after in [(n, n), *((int(group[0]), int(group[-1]) + 1) for group in groups)]:
-        kept, others = np.append(np.arange(gap), np.arange(after, n)), starts != gap
+        kept = np.append(np.arange(gap), np.arange(after, n))
+        others = starts != gap
         means = (sums @ others)[kept] / (len(kept) - 1)
-        paired, second = own[kept] / means, (squares @ others)[kept] / means**2
-        excess, weighted = float(paired.mean() - 1), float(second.sum() / (len(kept) * (len(kept) - 1)))
+        paired = own[kept] / means
+        second = (squares @ others)[kept] / means**2
+        excess = float(paired.mean() - 1)
+        weighted = float(second.sum() / (len(kept) * (len(kept) - 1)))
         infonce = _infonce(own, powers, following, logarithms, around, kept, gap, candidates)
         found.append((infonce, excess, excess - (weighted - 1) / 2))
         if gap == n:
-            heaviest = float(max(paired.max() / paired.sum(), np.max((highest / means) ** 2) / second.sum()))
+            heaviest = float(
+                max(paired.max() / paired.sum(), np.max((highest / means) ** 2) / second.sum())
+            )
             terms = np.array([paired, second / (n - 1)])
             tenth = float((np.sort(terms)[:, -(n // 10) :].sum(axis=1) / terms.sum(axis=1)).max())
             unseen = (terms.max(axis=1) - terms.mean(axis=1)) / (n * (1 - _TAIL))
-    statistics, unseen = (np.where(np.abs(one) > _ROUNDING, one, 0.0) for one in (np.array(found).T, unseen))
+    statistics, unseen = (
+        np.where(np.abs(one) > _ROUNDING, one, 0.0) for one in (np.array(found).T, unseen)
+    )
     return statistics, heaviest, tenth, unseen
 
 
-def _beside(powers: Float[np.ndarray, "n n"], end: int, start: int, size: int) -> Float[np.ndarray, "n _"]:
+def _beside(
+    powers: Float[np.ndarray, "n n"], end: int, start: int, size: int
+) -> Float[np.ndarray, "n _"]:
     """The `size` - 1 columns before `end` and the `size` from `start` on."""
-    return powers.take(np.append(np.arange(end + 1 - size, end), np.arange(start, start + size)), axis=1, mode="wrap")
+    return powers.take(
+        np.append(np.arange(end + 1 - size, end), np.arange(start, start + size)),
+        axis=1,
+        mode="wrap",
+    )
 
 
 def _infonce(
-    own: Float[np.ndarray, " n"], powers: Float[np.ndarray, "n n"], following: Float[np.ndarray, " n"],
-    logarithms: dict[int, Float[np.ndarray, "n blocks"]], around: Float[np.ndarray, "n _"],
-    kept: Int[np.ndarray, " kept"], gap: int, candidates: int,
-) -> float:  # fmt: skip
+    own: Float[np.ndarray, " n"],
+    powers: Float[np.ndarray, "n n"],
+    following: Float[np.ndarray, " n"],
+    logarithms: dict[int, Float[np.ndarray, "n blocks"]],
+    around: Float[np.ndarray, "n _"],
+    kept: Int[np.ndarray, " kept"],
+    gap: int,
+    candidates: int,
+) -> float:
     """InfoNCE of the pairs kept, all but neighbours: `gap` of them before those left out.
 
-    Each row meets disjoint sets of K - 1 others: blocks of columns, in its own block the column before the first in its
-    place. Blocks begin elsewhere for other rows, or the result would hang on which columns they put together. Those
-    without a column left out beside them are sums of a few kinds, whose logarithms are added up once for all: by how
-    many columns the row's blocks are shifted; `following` are the sums that begin at the row's own column.
+    Each row meets disjoint sets of K - 1 others: blocks of columns, in its own block the column
+    before the first in its place. Blocks begin elsewhere for other rows, or the result would hang
+    on which columns they put together. Those without a column left out beside them are sums of a
+    few kinds, whose logarithms are added up once for all: by how many columns the row's blocks are
+    shifted; `following` are the sums that begin at the row's own column.
     """
-    n, m, size = len(own), len(kept), candidates - 1
-    lost, blocks = n - m, (m - 1) // size
+    n = len(own)
+    m = len(kept)
+    size = candidates - 1
+    lost = n - m
+    blocks = (m - 1) // size
     own_block, first = np.divmod(np.arange(m), size)
     begin = np.arange(size)  # what follows is of rows whose blocks begin there
     until = np.clip((gap - begin) // size, 0, blocks)
@@ -342,19 +472,29 @@ def _infonce(
     starts, stops = (np.minimum((begin + lost) // size + at, n // size) for at in (since, last))
     total = 0.0
     for rows, shift in ((slice(gap), 0), (slice(gap, m), -lost)):
-        before, after = logarithms[shift % size], logarithms[(shift + lost) % size]
-        row, of = kept[rows], first[rows]
-        total += float(np.sum(before[row, until[of]] + after[row, stops[of]] - after[row, starts[of]]))
+        before = logarithms[shift % size]
+        after = logarithms[(shift + lost) % size]
+        row = kept[rows]
+        of = first[rows]
+        total += float(
+            np.sum(before[row, until[of]] + after[row, stops[of]] - after[row, starts[of]])
+        )
     extra = np.where(own_block < blocks, powers[kept, kept[first - 1]], 0)
-    crossing, wrapping = np.where(begin < gap, gap - begin, m - begin) // size, (m - begin) // size
-    ahead, crossed = (gap - begin - crossing * size) % m, np.zeros(size, bool)
+    crossing = np.where(begin < gap, gap - begin, m - begin) // size
+    wrapping = (m - begin) // size
+    ahead = (gap - begin - crossing * size) % m
+    crossed = np.zeros(size, bool)
     beside = _beside(powers, gap, gap + lost, size)
     for block, length, sides in ((crossing, ahead, beside), (wrapping, (m - begin) % size, around)):
-        counted = (block < blocks) & (length > 0) & (length < size) & ~(crossed & (block == crossing))
+        counted = (
+            (block < blocks) & (length > 0) & (length < size) & ~(crossed & (block == crossing))
+        )
         crossed |= counted
         at = np.flatnonzero(counted[first])
         begins = sides.shape[1] * kept[at] + (size - 1 - length)[first[at]]
-        against = np.add.reduceat(sides.ravel(), np.column_stack([begins, begins + size]).ravel())[::2]
+        against = np.add.reduceat(sides.ravel(), np.column_stack([begins, begins + size]).ravel())[
+            ::2
+        ]
         mine = block[first[at]] == own_block[at]
         total += float(np.log(own[kept[at]] + against + np.where(mine, extra[at], 0)).sum())
         extra[at[mine]] = 0

@@ -1,8 +1,9 @@
 """How far the cosines of one's own embeddings can move without a single prediction changing.
 
-Right for embeddings that enter predictions through inner products with another factor (users and items, words and
-contexts, queries and keys): any invertible matrix between the two leaves all of these alone. What the range says is
-what the predictions decide, not what a regulariser or an initialisation has picked beyond them.
+Right for embeddings that enter predictions through inner products with another factor (users and
+items, words and contexts, queries and keys): any invertible matrix between the two leaves all of
+these alone. What the range says is what the predictions decide, not what a regulariser or an
+initialisation has picked beyond them.
 """
 
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ TABLE = (1.5, 4.0, 25.0)
 
 _MOST_PAIRS = {"any": 4_000_000, "diagonal": 3000}
 _MOST_ITEMS = 20_000
-_BLOCK, _AT_ONCE = 2**22, 2**17  # numbers that are held at a time, and that stay in the processor's cache
+_BLOCK = 2**22
+_AT_ONCE = 2**17  # numbers that are held at a time, and that stay in the processor's cache
 _CLOSE = 0.01  # of 1 - |cos|, below which an inner product leaves too few digits of it
 _LEVEL = 1e-12  # of a cosine, within which inner products do not tell which is the larger
 _ALIKE = 1e-3  # relative spread of lengths that only a normalisation leaves, in half precision too
@@ -55,7 +57,9 @@ class CosineRange(Answer):
     """
 
     asked: ClassVar[str] = "how far can cosines of these rows move without a prediction changing?"
-    rests_on: ClassVar[str] = "rows that enter predictions through inner products with another factor alone"
+    rests_on: ClassVar[str] = (
+        "rows that enter predictions through inner products with another factor alone"
+    )
     unseen: ClassVar[str] = "which of these gauges a regulariser or a start has picked"
 
     family: Family
@@ -69,28 +73,52 @@ class CosineRange(Answer):
     notes: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """Return how many signs are decided, the median range for each K, the first pair, imbalance and notes."""
+        """Return how many signs are decided, the median range for each K, the first pair, imbalance
+        and notes.
+        """
         count = np.sum((self.low > 0) | (self.high < 0))
         gauges = "any gauge" if self.family == "any" else "a diagonal gauge"
-        widths = [f"{np.median(ends.high - ends.low):.3g} for K = {k:g}" for k, ends in self.table.items()]
+        widths = [
+            f"{np.median(ends.high - ends.low):.3g} for K = {k:g}" for k, ends in self.table.items()
+        ]
         i, j = self.pairs[0]
         return [
-            f"{gauges} of condition {self.condition:g}: {count} of {len(self.pairs)} cosines keep their sign",
+            f"{gauges} of condition {self.condition:g}: {count} of {len(self.pairs)} cosines keep "
+            "their sign",
             f"median width of the range: {', '.join(widths)}",
-            f"rows {i} and {j}: cosine {self.cosine[0]:.4f}, from {self.low[0]:.4f} to {self.high[0]:.4f}",
-            *([] if self.imbalance is None else [f"the factors are balanced by a gauge of K = {self.imbalance:.4g}"]),
+            f"rows {i} and {j}: cosine {self.cosine[0]:.4f}, from {self.low[0]:.4f} to "
+            f"{self.high[0]:.4f}",
+            *(
+                []
+                if self.imbalance is None
+                else [f"the factors are balanced by a gauge of K = {self.imbalance:.4g}"]
+            ),
             *self.notes,
         ]
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the ranges (bars) and present cosines (points) of at most 40 pairs by cosine; return the axes."""
+        """Draw the ranges (bars) and present cosines (points) of at most 40 pairs by cosine; return
+        the axes.
+        """
         axes = axes_for(axes)
-        indices = np.argsort(self.cosine)[np.linspace(0, len(self.cosine) - 1, min(40, len(self.cosine))).astype(int)]
+        indices = np.argsort(self.cosine)[
+            np.linspace(0, len(self.cosine) - 1, min(40, len(self.cosine))).astype(int)
+        ]
         xs = np.arange(len(indices))
-        axes.vlines(xs, self.low[indices], self.high[indices], color="C0", alpha=0.4, linewidth=4, label="reachable")
+        axes.vlines(
+            xs,
+            self.low[indices],
+            self.high[indices],
+            color="C0",
+            alpha=0.4,
+            linewidth=4,
+            label="reachable",
+        )
         axes.plot(xs, self.cosine[indices], "o", color="C1", markersize=3, label="present")
         axes.axhline(0, color="0.5", linewidth=0.8)
-        axes.set(xlabel="pairs, by their cosine", ylabel="cosine (dimensionless)", ylim=(-1.05, 1.05))
+        axes.set(
+            xlabel="pairs, by their cosine", ylabel="cosine (dimensionless)", ylim=(-1.05, 1.05)
+        )
         axes.legend()
         return axes
 
@@ -101,8 +129,9 @@ class StableNeighbours(Answer):
 
     Attributes:
         neighbour: the present nearest neighbour of each item.
-        stable: whether it must remain: its least cosine is above the largest of every other. Sufficient only: one gauge
-            serves all pairs, so that more neighbours may in truth be safe.
+        stable: whether it must remain: its least cosine is above the largest of every other.
+            Sufficient only: one gauge serves all pairs, so that more neighbours may in truth be
+            safe.
         shares: the share of stable ones for K = 1.5, 4 and 25.
         margin: the least cosine with the neighbour, less the largest with any other.
     """
@@ -118,11 +147,15 @@ class StableNeighbours(Answer):
     margin: Float[np.ndarray, " items"]
 
     def lines(self) -> list[str]:
-        """Return the share of stable neighbours, that it is a lower bound, and the share for each K."""
+        """Return the share of stable neighbours, that it is a lower bound, and the share for each
+        K.
+        """
         return [
-            f"{np.mean(self.stable):.0%} of {len(self.stable)} nearest neighbours are the same in every gauge of "
+            f"{np.mean(self.stable):.0%} of {len(self.stable)} nearest neighbours are the same in "
+            "every gauge of "
             f"condition {self.condition:g}",
-            "at least: one gauge serves all pairs, and each pair was given the gauge that is worst for it",
+            "at least: one gauge serves all pairs, and each pair was given the gauge that is "
+            "worst for it",
             ", ".join(f"K = {k:g}: {share:.0%}" for k, share in self.shares.items()),
         ]
 
@@ -131,7 +164,10 @@ class StableNeighbours(Answer):
         axes = axes_for(axes)
         axes.plot(np.sort(self.margin), ".", color="C0")
         axes.axhline(0, color="0.5", linewidth=0.8)
-        axes.set(xlabel="items, by their margin", ylabel=f"margin of the neighbour at K = {self.condition:g} (cosine)")
+        axes.set(
+            xlabel="items, by their margin",
+            ylabel=f"margin of the neighbour at K = {self.condition:g} (cosine)",
+        )
         return axes
 
 
@@ -147,17 +183,21 @@ def cosine_range(
     """Return what cosines of rows of B can be had without changing a prediction.
 
     Args:
-        B: embeddings, at least two rows of at least two numbers, as they enter inner products: not normalised.
+        B: embeddings, at least two rows of at least two numbers, as they enter inner products: not
+            normalised.
         pairs: two rows each; every pair of rows if left out.
         family: every invertible gauge, or only scales of the coordinates.
-        condition: K of G = (R R^T)^-1. No K is natural: the answer tells 1.5, 4 and 25 as well; with A, look at that of
-            the gauge which balances the factors.
+        condition: K of G = (R R^T)^-1. No K is natural: the answer tells 1.5, 4 and 25 as well;
+            with A, look at that of the gauge which balances the factors.
         A: the other factor, rows of as many numbers: A itself, or the users' embeddings.
 
-    Raises ValueError for rows of zeros, a single column (its cosines are 1 or -1 in every gauge), fewer than two items,
-    pairs of rows that are not there or of a row with itself, more than 4 000 000 pairs (3000 for diagonal gauges), and
-    with A for factors without full column rank. Doubts: normalised rows, rows so short that they have no direction,
-    factors in balance, and an imbalance above K. Source: `theory.cosine_similarity.any_gauge_range`,
+    Raises ValueError for rows of zeros, a single column (its cosines are 1 or -1 in every gauge),
+    fewer than two items, pairs of rows that are not there or of a row with itself, more than 4 000
+    000 pairs (3000 for diagonal gauges), and
+    with A for factors without full column rank. Doubts: normalised rows, rows so short that they
+        have no direction,
+    factors in balance, and an imbalance above K. Source:
+        `theory.cosine_similarity.any_gauge_range`,
     `theory.cosine_similarity.diagonal_gauge_range`.
 
     >>> cosine_range([[1.0, 0.0], [0.0, 2.0]]).high.round(3).tolist()
@@ -166,7 +206,10 @@ def cosine_range(
     lengths = _judged(B)
     limit = _MOST_PAIRS[family]
     chosen = _every_pair(len(B), limit) if pairs is None else pairs
-    require(len(chosen) <= limit, f"pairs must be at most {limit} for family {family!r}, got {len(chosen)}")
+    require(
+        len(chosen) <= limit,
+        f"pairs must be at most {limit} for family {family!r}, got {len(chosen)}",
+    )
     require(chosen.max() < len(B), f"pairs must be of rows below {len(B)}, got {chosen.max()}")
     require((chosen[:, 0] != chosen[:, 1]).all(), "pairs must be of two different rows each")
     first, second = chosen.T
@@ -174,7 +217,11 @@ def cosine_range(
     squares = _squares(unit, first, second, unit @ unit.T if pairs is None else None)
 
     def ranges(k: float) -> predicted.Range:
-        return chord_range(*squares, k) if family == "any" else predicted.diagonal_gauge_range(B[first], B[second], k)
+        return (
+            chord_range(*squares, k)
+            if family == "any"
+            else predicted.diagonal_gauge_range(B[first], B[second], k)
+        )
 
     table = {k: ranges(k) for k in TABLE}
     result = table[condition] if condition in table else ranges(condition)
@@ -184,15 +231,21 @@ def cosine_range(
         for name, factor in (("A", A), ("B", B)):
             values = np.linalg.svd(factor, compute_uv=False)
             full = len(values) == B.shape[1] and values[-1] > 1e-6 * values[0]
-            sentence = "must have full column rank to six digits: of what is less, the gauge is rounding"
+            sentence = (
+                "must have full column rank to six digits: of what is less, the gauge is rounding"
+            )
             require(full, f"{name} {sentence}, got shape {factor.shape}")
         imbalance = float(np.linalg.cond(predicted.balancing_gauge(A, B)))
     width = float(np.max(result.high - result.low))
     notes = []
     if parallel := int(np.sum(1 - np.abs(cosine) < _PARALLEL)):
         notes.append(f"{parallel} pairs are parallel, and stay so in every gauge")
-    if family == "diagonal" and (count := int(np.sum(~((B[first] != 0) & (B[second] != 0)).any(axis=1)))):
-        notes.append(f"{count} pairs share no coordinate: their cosine is 0 in every diagonal gauge")
+    if family == "diagonal" and (
+        count := int(np.sum(~((B[first] != 0) & (B[second] != 0)).any(axis=1)))
+    ):
+        notes.append(
+            f"{count} pairs share no coordinate: their cosine is 0 in every diagonal gauge"
+        )
     return CosineRange(
         family=family,
         condition=float(condition),
@@ -209,7 +262,8 @@ def cosine_range(
 
 @guarded
 def stable_neighbours(B: Items, condition: Condition = 4.0) -> StableNeighbours:
-    """Return which nearest neighbours by cosine no gauge of condition number `condition` can change.
+    """Return which nearest neighbours by cosine no gauge of condition number `condition` can
+    change.
 
     Args:
         B: embeddings, at least three rows of at least two numbers, not normalised.
@@ -221,7 +275,8 @@ def stable_neighbours(B: Items, condition: Condition = 4.0) -> StableNeighbours:
     >>> stable_neighbours([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]], 1.5).stable.tolist()
     [True, True, False]
     """
-    lengths, items = _judged(B), len(B)
+    lengths = _judged(B)
+    items = len(B)
     require(3 <= items <= _MOST_ITEMS, f"B must have from 3 to {_MOST_ITEMS} rows, got {items}")
     neighbour, nearest, next_ = _two_nearest(B / lengths[:, None])
 
@@ -239,8 +294,12 @@ def stable_neighbours(B: Items, condition: Condition = 4.0) -> StableNeighbours:
     )
 
 
-def _squares(unit: Items, first: Rows, second: Rows, gram: Float[np.ndarray, "items items"] | None = None) -> Squares:
-    """|u - v|^2 and |u + v|^2 of pairs of unit rows, with all digits near 0, from their inner products if known."""
+def _squares(
+    unit: Items, first: Rows, second: Rows, gram: Float[np.ndarray, "items items"] | None = None
+) -> Squares:
+    """|u - v|^2 and |u + v|^2 of pairs of unit rows, with all digits near 0, from their inner
+    products if known.
+    """
     if gram is None:
         differences = np.zeros(len(first))
         close = np.arange(len(first))
@@ -249,17 +308,23 @@ def _squares(unit: Items, first: Rows, second: Rows, gram: Float[np.ndarray, "it
         close = np.flatnonzero(np.minimum(differences, 4 - differences) < 2 * _CLOSE)
     sums = 4 - differences
     for part in np.array_split(close, -(-len(close) * unit.shape[1] // _AT_ONCE) or 1):
-        u, v = unit[first[part]], unit[second[part]]
+        u = unit[first[part]]
+        v = unit[second[part]]
         differences[part], sums[part] = (np.einsum("ij,ij->i", x, x) for x in (u - v, u + v))
     return differences, sums
 
 
 def _two_nearest(unit: Items) -> tuple[Rows, Squares, Squares]:
-    """Each unit row's nearest other one, and the squares of the distances to it and to the second."""
+    """Each unit row's nearest other one, and the squares of the distances to it and to the
+    second.
+    """
     items = len(unit)
-    neighbour, squares = np.empty(items, int), np.empty((2, 2, items))
+    neighbour = np.empty(items, int)
+    squares = np.empty((2, 2, items))
     for block in np.array_split(np.arange(items), -(-(items**2) // _BLOCK)):
-        cosines = unit[block[0] : block[-1] + 1] @ unit.T  # of a view of all rows NumPy computes one half only
+        cosines = (
+            unit[block[0] : block[-1] + 1] @ unit.T
+        )  # of a view of all rows NumPy computes one half only
         own = np.arange(len(block))
         cosines[own, block] = -np.inf
         first = own, cosines.argmax(axis=1)
@@ -277,43 +342,70 @@ def _two_nearest(unit: Items) -> tuple[Rows, Squares, Squares]:
 
 def _every_pair(items: int, limit: int) -> Int[np.ndarray, "pairs 2"]:
     count = items * (items - 1) // 2
-    require(count <= limit, f"pairs must be chosen: B has {items} rows and so {count} pairs, more than {limit}")
+    require(
+        count <= limit,
+        f"pairs must be chosen: B has {items} rows and so {count} pairs, more than {limit}",
+    )
     return np.column_stack(np.triu_indices(items, 1))
 
 
 def _judged(rows: Items) -> Float[np.ndarray, " items"]:
     """The lengths of the rows, which must have a direction."""
     require(len(rows) >= 2, f"B must have at least two rows, got {len(rows)}")
-    require(rows.shape[1] >= 2, "B must have at least two columns: with one a cosine is 1 or -1 in every gauge")
+    require(
+        rows.shape[1] >= 2,
+        "B must have at least two columns: with one a cosine is 1 or -1 in every gauge",
+    )
     largest = np.abs(rows).max(axis=1)
     if len(empty := np.flatnonzero(largest == 0)):
-        require(False, f"B must have no row of zeros: item {empty[0]} has no embedding, its cosine is undefined")
+        require(
+            False,
+            f"B must have no row of zeros: item {empty[0]} has no embedding, its cosine is "
+            "undefined",
+        )
     return largest * np.linalg.norm(rows / largest[:, None], axis=1)
 
 
-def _doubts(lengths: Float[np.ndarray, " items"], size: float, unit: str = "of a cosine") -> tuple[Doubt, ...]:
-    middle, doubts = float(np.median(lengths)), []
+def _doubts(
+    lengths: Float[np.ndarray, " items"], size: float, unit: str = "of a cosine"
+) -> tuple[Doubt, ...]:
+    middle = float(np.median(lengths))
+    doubts = []
     if np.ptp(lengths) <= _ALIKE * middle:
         reason = (
-            "all rows have one length: if the model itself compares normalised rows, only rotations leave its "
-            "predictions alone and no cosine can move; normalised afterwards, they no longer tell about their balance"
+            "all rows have one length: if the model itself compares normalised rows, only "
+            "rotations leave its "
+            "predictions alone and no cosine can move; normalised afterwards, they no longer tell "
+            "about their balance"
         )
         doubts.append(Doubt(reason, size, unit))
     if short := int(np.sum(lengths < _SHORT * middle)):
-        doubts.append(Doubt(f"{short} rows are so short that their direction may be rounding", 2.0, "of their cosines"))
+        doubts.append(
+            Doubt(
+                f"{short} rows are so short that their direction may be rounding",
+                2.0,
+                "of their cosines",
+            )
+        )
     return tuple(doubts)
 
 
-def _doubts_of_balance(imbalance: float | None, condition: float, width: float) -> tuple[Doubt, ...]:
+def _doubts_of_balance(
+    imbalance: float | None, condition: float, width: float
+) -> tuple[Doubt, ...]:
     if imbalance is None:
         return ()
     if imbalance < _BALANCED:
         reason = (
-            "the factors are balanced, as weight decay on both leaves them: if that was so, no other gauge is an "
+            "the factors are balanced, as weight decay on both leaves them: if that was so, no "
+            "other gauge is an "
             "optimum, and the cosines are decided, by the decay"
         )
         return (Doubt(reason, width, "of a cosine"),)
     if imbalance > condition:
-        reason = f"the gauge that balances the factors has K = {imbalance:.4g}, more than the {condition:g} asked about"
+        reason = (
+            f"the gauge that balances the factors has K = {imbalance:.4g}, more than the "
+            f"{condition:g} asked about"
+        )
         return (Doubt(reason, np.inf, "of a cosine"),)
     return ()

@@ -1,7 +1,9 @@
-"""How far a restored pixel or region can be trusted, from the denoiser alone: `posterior_uncertainty`.
+"""How far a restored pixel or region can be trusted, from the denoiser alone:
+`posterior_uncertainty`.
 
-A denoiser of least squared error carries the moments of its own posterior in its derivatives (Manor & Michaeli 2024,
-arXiv 2309.13598). That it is one, of the noise that it is told of, shows in what such a denoiser cannot do.
+A denoiser of least squared error carries the moments of its own posterior in its derivatives (Manor
+& Michaeli 2024, arXiv 2309.13598). That it is one, of the noise that it is told of, shows in what
+such a denoiser cannot do.
 """
 
 from collections.abc import Callable
@@ -24,16 +26,24 @@ Vector = Float[np.ndarray, " dim"]
 
 _COVERED = 0.9  # of the posterior, at least, whatever its shape
 _STEPS = 0.02 * 2.0 ** np.arange(6)  # of sigma, for differences along one direction
-_STEP, _STEP_SINGLE = 0.02, 0.1  # of sigma, and its double, for products of J
+_STEP = 0.02
+_STEP_SINGLE = 0.1  # of sigma, and its double, for products of J
 _PROBES = 32  # directions in which J is looked at; up to so many coordinates it is known
-_ROUNDS, _SETTLED = 10, 1e-3  # restarts of Lanczos, and the residual that is small enough, of the largest eigenvalue
-_ASYMMETRIC, _IMPRECISE = 0.1, 0.1
+_ROUNDS = 10
+_SETTLED = (
+    1e-3  # restarts of Lanczos, and the residual that is small enough, of the largest eigenvalue
+)
+_ASYMMETRIC = 0.1
+_IMPRECISE = 0.1
 _SATURATED = 0.8  # of d, above which tr J leaves too little of y - mu_1 to tell the noise by
 _SURELY = 4.0  # standard errors
 _LEVEL = 0.99  # of the noise that the residual allows
 _VAGUE = 2**0.5  # times the noise as told: beyond it variances are off by a factor of two
 _PAIRS = 50
-_ROUNDED = f"the denoiser does not react to steps of {_STEP} sigma, or jumps: rounded outputs have no derivatives"
+_ROUNDED = (
+    f"the denoiser does not react to steps of {_STEP} sigma, or jumps: rounded outputs "
+    "have no derivatives"
+)
 _UNTOLD = "the denoiser keeps nearly all of y, so that the noise level cannot be checked"
 _CLIPPED = 0.02  # of the entries, equal to the least or the largest one
 
@@ -45,9 +55,11 @@ class Component(NamedTuple):
         eigenvalue: v'Jv, the variance in units of σ^2.
         residual: |Jv - v'Jv v|, an error bound of the eigenvalue if J is symmetric.
         deviation: standard deviation of v'x given y.
-        skewness: μ_3 / μ_2^(3/2); NaN where the order is 2, or differences leave it off by more than 0.1.
+        skewness: μ_3 / μ_2^(3/2); NaN where the order is 2, or differences leave it off by more
+            than 0.1.
         excess_kurtosis: μ_4 / μ_2^2 - 3; NaN likewise, and where the order is 3.
-        interval: v'mu_1, with an interval that holds v'x with a chance of 90 % at least, by Chebyshev's inequality.
+        interval: v'mu_1, with an interval that holds v'x with a chance of 90 % at least, by
+            Chebyshev's inequality.
         share: of the variance of all coordinates looked at.
         direction: v, of the shape of y, 0 outside the mask, its largest entry positive.
     """
@@ -67,18 +79,24 @@ class PosteriorUncertainty(Answer):
     """What `posterior_uncertainty` found.
 
     Attributes:
-        components: the main directions of uncertainty, the largest variance first; none where the tool cannot judge.
+        components: the main directions of uncertainty, the largest variance first; none where the
+            tool cannot judge.
         sigma: of the noise, as told.
-        sigma_seen: what |y - μ_1|^2 / (d - tr J) says of it, with an interval at 99 %; None where tr J is above 0.8 d.
+        sigma_seen: what |y - μ_1|^2 / (d - tr J) says of it, with an interval at 99 %; None where
+            tr J is above 0.8 d.
         trace: tr J, of all coordinates; from 33 on it is estimated.
         asymmetry: |J - J'| / |J|, Frobenius norms; of a posterior mean it is 0.
-        derivative_error: of the moments reported, relative; 0 where derivatives are exact in double precision.
-        z_scores: of the mean squared and cubed errors of clean pairs, against the moments predicted; None without.
+        derivative_error: of the moments reported, relative; 0 where derivatives are exact in double
+            precision.
+        z_scores: of the mean squared and cubed errors of clean pairs, against the moments
+            predicted; None without.
     """
 
     asked: ClassVar[str] = "how is x distributed about denoise(y), if y is x and normal noise?"
     rests_on: ClassVar[str] = "the denoiser being the mean of x given y, for the noise as told"
-    unseen: ClassVar[str] = "a symmetric denoiser that is no posterior mean (clean pairs would show it)"
+    unseen: ClassVar[str] = (
+        "a symmetric denoiser that is no posterior mean (clean pairs would show it)"
+    )
 
     components: tuple[Component, ...]
     sigma: float
@@ -89,8 +107,14 @@ class PosteriorUncertainty(Answer):
     z_scores: tuple[float, float] | None
 
     def lines(self) -> list[str]:
-        """Return the main directions, the noise, and how well the denoiser passes for a posterior mean."""
-        check = "unseen" if self.sigma_seen is None else f"{self.sigma_seen} by the residual, at {_LEVEL:.0%}"
+        """Return the main directions, the noise, and how well the denoiser passes for a posterior
+        mean.
+        """
+        check = (
+            "unseen"
+            if self.sigma_seen is None
+            else f"{self.sigma_seen} by the residual, at {_LEVEL:.0%}"
+        )
         lines = [f"noise {self.sigma:.4g} as told, {check}; asymmetry of J {self.asymmetry:.2g}"]
         for component in self.components[:4]:
             shape = ""
@@ -98,23 +122,54 @@ class PosteriorUncertainty(Answer):
                 shape = f", skewness {component.skewness:.3g}"
             if np.isfinite(component.excess_kurtosis):
                 shape += f", excess kurtosis {component.excess_kurtosis:.3g}"
-            share = f" ({component.share:.0%} of the variance)" if np.isfinite(component.share) else ""
+            share = (
+                f" ({component.share:.0%} of the variance)" if np.isfinite(component.share) else ""
+            )
             lines.append(f"standard deviation {component.deviation:.4g}{share}{shape}")
         if self.derivative_error:
-            lines.append(f"derivatives by differences or in single precision, moments to {self.derivative_error:.1g}")
+            lines.append(
+                "derivatives by differences or in single precision, moments to "
+                f"{self.derivative_error:.1g}"
+            )
         if self.z_scores is not None:
-            lines.append("clean pairs: squared errors z = {:.2g}, cubed ones z = {:.2g}".format(*self.z_scores))
+            lines.append(
+                "clean pairs: squared errors z = {:.2g}, cubed ones z = {:.2g}".format(
+                    *self.z_scores
+                )
+            )
         return lines
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the standard deviation along each component (thick), and the interval of 90 % at least (thin)."""
+        """Draw the standard deviation along each component (thick), and the interval of 90 % at
+        least (thin).
+        """
         axes = axes_for(axes)
         places = np.arange(1, len(self.components) + 1)
-        halves = [component.interval.high - component.interval.value for component in self.components]
+        halves = [
+            component.interval.high - component.interval.value for component in self.components
+        ]
         deviations = [component.deviation for component in self.components]
-        axes.errorbar(places, 0 * places, halves, fmt="none", color="C0", capsize=4, label="at least 90 % of x")
-        axes.errorbar(places, 0 * places, deviations, fmt="o", color="C1", elinewidth=4, label="standard deviation")
-        axes.set(xlabel="component", ylabel="distance from the restored value (unit of y)", xticks=places)
+        axes.errorbar(
+            places,
+            0 * places,
+            halves,
+            fmt="none",
+            color="C0",
+            capsize=4,
+            label="at least 90 % of x",
+        )
+        axes.errorbar(
+            places,
+            0 * places,
+            deviations,
+            fmt="o",
+            color="C1",
+            elinewidth=4,
+            label="standard deviation",
+        )
+        axes.set(
+            xlabel="component", ylabel="distance from the restored value (unit of y)", xticks=places
+        )
         axes.legend()
         return axes
 
@@ -131,30 +186,39 @@ def posterior_uncertainty(
     seed: Seed = 0,
     clean: tuple[Signals, Signals] | None = None,
 ) -> PosteriorUncertainty:
-    """Tell how x is distributed about denoise(y), for y = x + sigma n with n normal, by derivatives of the denoiser.
+    """Tell how x is distributed about denoise(y), for y = x + sigma n with n normal, by derivatives
+    of the denoiser.
 
     Args:
-        denoise: takes and returns an array of the shape of y; if JAX can trace it, derivatives are exact (jax.jit it
-            once, and later calls compile nothing), if not, they are differences, of the steps from 0.02 to 0.64 sigma
-            that agree best: large ones where it computes in single precision, as networks in PyTorch do.
+        denoise: takes and returns an array of the shape of y; if JAX can trace it, derivatives are
+            exact (jax.jit it once, and later calls compile nothing), if not, they are differences,
+            of the steps from 0.02 to 0.64 sigma
+            that agree best: large ones where it computes in single precision, as networks in
+                PyTorch do.
         y: what was observed.
         sigma: of the noise, in the unit of y.
         n_components: how many main directions of uncertainty.
-        mask: the coordinates they may involve, of the shape of y; all of y is conditioned on nevertheless.
+        mask: the coordinates they may involve, of the shape of y; all of y is conditioned on
+            nevertheless.
         order: up to which moment.
         seed: of the random directions in which J is looked at, from 33 coordinates on.
-        clean: n pairs (x, y) of the same noise, each array with n along the first axis, to check the moments against.
+        clean: n pairs (x, y) of the same noise, each array with n along the first axis, to check
+            the moments against.
 
-    No moments are reported where J is asymmetric by more than 0.1, an eigenvalue is negative beyond its error, moments
-    are those of no law, variances by differences disagree by more than 10 %, or a denoiser in NumPy does not react to
-    small steps or jumps. From 33 coordinates on only the n_components + 4 eigenvalues that lead in size are seen, by
-    Lanczos' method (`scipy.sparse.linalg.eigsh`): negative ones may lie beyond. Raises ValueError for an output of
+    No moments are reported where J is asymmetric by more than 0.1, an eigenvalue is negative beyond
+    its error, moments are those of no law, variances by differences disagree by more than 10 %, or
+    a denoiser in NumPy does not react to small steps or jumps. From 33 coordinates on only the
+    n_components + 4 eigenvalues that lead in size are seen, by Lanczos' method
+    (`scipy.sparse.linalg.eigsh`): negative ones may lie beyond. Raises ValueError for an output of
     another shape or not finite, a mask of another shape or of nothing, and fewer than 50 pairs.
     """
     line = _Line(denoise, y, sigma)
     dim = y.size
     support = np.ones(dim, bool) if mask is None else mask.ravel()
-    require(support.size == dim and (mask is None or mask.shape == y.shape), f"mask must have the shape {y.shape} of y")
+    require(
+        support.size == dim and (mask is None or mask.shape == y.shape),
+        f"mask must have the shape {y.shape} of y",
+    )
     require(support.any(), "mask must select at least one coordinate")
     generator = np.random.default_rng(seed)
     is_known = dim <= _PROBES
@@ -163,7 +227,8 @@ def posterior_uncertainty(
     trace, region, size, asymmetry = _looked_at(probes, products, support, is_known)
     if is_known:
         values, vectors = _falling(products[np.ix_(support, support)])
-        directions, residuals = _embedded(vectors, support), np.zeros(len(values))
+        directions = _embedded(vectors, support)
+        residuals = np.zeros(len(values))
     else:
         values, directions, residuals = _leading(line, support, n_components, generator)
         region = max(region, float(values.sum()))  # an estimate until here, and part of it is known
@@ -171,20 +236,35 @@ def posterior_uncertainty(
     negative = values + residuals < -rounding * np.abs(values).max(initial=1e-300)
     residual = float(np.sum((y.ravel() - line.mean) ** 2))
     sigma_seen = None if trace > _SATURATED * dim else _noise(residual, trace, size, dim)
-    components, worst, impossible = [], imprecision, False
+    components = []
+    worst = imprecision
+    impossible = False
     chosen = np.argsort(-values, kind="stable")[:n_components]
     for k in chosen:
         v = directions[:, k] * np.copysign(1.0, directions[np.abs(directions[:, k]).argmax(), k])
         component, error, possible = _component(line, v, residuals[k], sigma, order, region)
         components.append(component)
-        worst, impossible = max(worst, error), impossible or not possible
-    missing = _ROUNDED if line.rounded else _missing(asymmetry, bool(negative.any()), impossible, worst)
-    scores, doubts = None, _doubts(y, sigma, sigma_seen, residuals[chosen], values)
+        worst = max(worst, error)
+        impossible = impossible or not possible
+    missing = (
+        _ROUNDED if line.rounded else _missing(asymmetry, bool(negative.any()), impossible, worst)
+    )
+    scores = None
+    doubts = _doubts(y, sigma, sigma_seen, residuals[chosen], values)
     if clean is not None and not missing:
         scores, more = _calibrated(denoise, *clean, y, support, sigma, generator, line.double)
         doubts += more
-    facts: dict[str, Any] = {"components": () if missing else tuple(components), "doubts": () if missing else doubts}
-    facts |= {"sigma": sigma, "sigma_seen": sigma_seen, "trace": trace, "asymmetry": asymmetry, "z_scores": scores}
+    facts: dict[str, Any] = {
+        "components": () if missing else tuple(components),
+        "doubts": () if missing else doubts,
+    }
+    facts |= {
+        "sigma": sigma,
+        "sigma_seen": sigma_seen,
+        "trace": trace,
+        "asymmetry": asymmetry,
+        "z_scores": scores,
+    }
     return PosteriorUncertainty(**facts, derivative_error=worst, missing=missing, level=_COVERED)
 
 
@@ -195,31 +275,50 @@ class _Line:
         import jax
         import jax.numpy as jnp
 
-        def copying(at: Any) -> np.ndarray:  # it may work in place, or return one array again and again
+        def copying(
+            at: Any,
+        ) -> np.ndarray:  # it may work in place, or return one array again and again
             with np.errstate(all="ignore"):  # what is not finite is refused
                 answer = denoise(np.array(at))
             return np.array(answer.detach().cpu() if hasattr(answer, "detach") else answer)
 
-        self.y, self.sigma, self.rounded = y, sigma, False
+        self.y = y
+        self.sigma = sigma
+        self.rounded = False
         try:
             self.exact = jax.eval_shape(denoise, jnp.asarray(y)).shape is not None
         except Exception:  # whatever keeps JAX from tracing it, NumPy may run it
             self.exact = False
         self.denoise = denoise if self.exact else copying
-        # Compiling takes longer than one answer, and what the denoiser closes over may change before the next.
+        # Compiling takes longer than one answer, and what the denoiser closes over may change
+        # before the next.
         jit = jax.jit if often else lambda function: function
         self._forward = jit(denoise) if self.exact else copying
         values = np.asarray(self._forward(jnp.asarray(y) if self.exact else y))
-        require(values.shape == y.shape, f"denoise must return the shape {y.shape} of y, got {values.shape}")
-        require(values.dtype.kind in "fiu" and np.isfinite(values).all(), "denoise must return finite numbers")
+        require(
+            values.shape == y.shape,
+            f"denoise must return the shape {y.shape} of y, got {values.shape}",
+        )
+        require(
+            values.dtype.kind in "fiu" and np.isfinite(values).all(),
+            "denoise must return finite numbers",
+        )
         self.mean = values.ravel().astype(float)
         self.double = values.dtype.itemsize >= 8
-        if self.double and not self.exact and values.dtype.kind == "f":  # it may have been made double at the end
+        if (
+            self.double and not self.exact and values.dtype.kind == "f"
+        ):  # it may have been made double at the end
             with np.errstate(over="ignore", under="ignore"):
                 self.double = not np.array_equal(values, values.astype(np.float32))
         self.step = (_STEP if self.double else _STEP_SINGLE) * sigma
-        enough = self.exact or self.step > (1e-9 if self.double else 1e-5) * float(np.abs(y).max(initial=0))
-        require(enough, "sigma must be larger beside y where differences are taken: JAX cannot trace the denoiser")
+        enough = self.exact or self.step > (1e-9 if self.double else 1e-5) * float(
+            np.abs(y).max(initial=0)
+        )
+        require(
+            enough,
+            "sigma must be larger beside y where differences are taken: JAX cannot trace the "
+            "denoiser",
+        )
         if self.exact:
             self._push = jax.linearize(denoise, jnp.asarray(y))[1]
             self._along = jit(self._derivatives)
@@ -250,18 +349,27 @@ class _Line:
             import jax.numpy as jnp
 
             at = jnp.asarray(self.y)
-            columns = [self._push(jnp.asarray(v.reshape(self.y.shape), at.dtype)) for v in vectors.T]
+            columns = [
+                self._push(jnp.asarray(v.reshape(self.y.shape), at.dtype)) for v in vectors.T
+            ]
             return _finite([np.asarray(column, float).ravel() for column in columns]).T, 0.0
         # Steps are of one length, whatever that of a vector is.
         lengths = np.linalg.norm(vectors, axis=0)
         steps = self.step * np.array([1, -1, 2, -2])
         values = np.array([self._values(v, steps, self.y) for v in (vectors / lengths).T])
-        near, far = (values[:, 0] - values[:, 1]) / 2, (values[:, 2] - values[:, 3]) / 4
-        size, gap, least = np.linalg.norm(near), np.linalg.norm(far - near), 1e-12 * np.abs(values).max()
+        near = (values[:, 0] - values[:, 1]) / 2
+        far = (values[:, 2] - values[:, 3]) / 4
+        size = np.linalg.norm(near)
+        gap = np.linalg.norm(far - near)
+        least = 1e-12 * np.abs(values).max()
         error = min(1.0, float(gap / max(size, least))) if max(size, gap) > least else 0.0
         moves = np.abs(values - self.mean)
         moving = moves.max(axis=1) > 1e-3 * moves.max(axis=(1, 2))[:, None]
-        ties = (moves[:, :2].min(axis=1) == 0) | (values[:, 0] == values[:, 2]) | (values[:, 1] == values[:, 3])
+        ties = (
+            (moves[:, :2].min(axis=1) == 0)
+            | (values[:, 0] == values[:, 2])
+            | (values[:, 1] == values[:, 3])
+        )
         self.rounded |= not moving.any() or bool(np.mean(ties[moving]) > 0.5)
         return ((4 * near - far) / (3 * self.step) * lengths[:, None]).T, error
 
@@ -274,7 +382,9 @@ class _Line:
         return (ahead - behind) * (length / (2 * self.step))
 
     def derivatives(self, v: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The first three derivatives of v'mu_1(at + t v), and the error of each, in units of sigma."""
+        """The first three derivatives of v'mu_1(at + t v), and the error of each, in units of
+        sigma.
+        """
         units = self.sigma ** np.arange(3.0)
         if self.exact:
             import jax.numpy as jnp
@@ -284,19 +394,24 @@ class _Line:
             values = _finite(self._along(place, way)) * units
             if self.double:
                 return values, np.zeros(3)
-            shorter = _finite(self._along(place, 0.7 * way)) * units / 0.7 ** np.arange(2, 5)  # its rounding is another
+            shorter = (
+                _finite(self._along(place, 0.7 * way)) * units / 0.7 ** np.arange(2, 5)
+            )  # its rounding is another
             return values, np.abs(values - shorter)
         h = self.sigma * _STEPS
         middle, *around = self._values(v, [0.0, *h, *-h], at) @ v
         plus, minus = np.reshape(around, (2, len(h)))
-        odd, even = (plus - minus) / 2, (plus + minus) / 2 - middle
+        odd = (plus - minus) / 2
+        even = (plus + minus) / 2 - middle
         differences = (odd / h, 2 * even / h**2, (odd[1:] - 2 * odd[:-1]) / h[:-1] ** 3)
         values, errors = np.transpose([_agreed(row) for row in differences])
         return values * units, errors * units
 
 
 def _agreed(differences: np.ndarray) -> tuple[float, float]:
-    """Of differences by steps that double, without their errors of second order, the one nearest to both neighbours."""
+    """Of differences by steps that double, without their errors of second order, the one nearest to
+    both neighbours.
+    """
     estimates = (4 * differences[:-1] - differences[1:]) / 3
     gaps = np.abs(np.diff(estimates))
     worse = np.maximum(gaps[:-1], gaps[1:])
@@ -306,22 +421,36 @@ def _agreed(differences: np.ndarray) -> tuple[float, float]:
 
 def _finite(values: Any) -> np.ndarray:
     array = np.asarray(values, float)
-    require(np.isfinite(array).all(), "denoise must return finite numbers near y, with finite derivatives")
+    require(
+        np.isfinite(array).all(),
+        "denoise must return finite numbers near y, with finite derivatives",
+    )
     return array
 
 
-def _looked_at(probes: np.ndarray, products: np.ndarray, kept: np.ndarray, known: bool) -> tuple[float, ...]:
-    """The trace of J, that of the region, |J|^2, and the asymmetry, from J itself or by random signs."""
+def _looked_at(
+    probes: np.ndarray, products: np.ndarray, kept: np.ndarray, known: bool
+) -> tuple[float, ...]:
+    """The trace of J, that of the region, |J|^2, and the asymmetry, from J itself or by random
+    signs.
+    """
     diagonal = probes * products
     count = 1 if known else probes.shape[1]
     between = probes.T @ products
     skew = between - between.T
     if known:
-        size, odd = np.sum(products**2), np.sum(skew**2)
+        size = np.sum(products**2)
+        odd = np.sum(skew**2)
     else:  # of independent signs g and h, (g'Kh)^2 has the mean |K|^2, and |Jg|^2 the mean |J|^2
-        size, odd = np.mean(np.sum(products**2, axis=0)), np.sum(skew**2) / (count * (count - 1))
+        size = np.mean(np.sum(products**2, axis=0))
+        odd = np.sum(skew**2) / (count * (count - 1))
     asymmetry = float(np.sqrt(odd / size)) if size > 0 else 0.0
-    return float(diagonal.sum() / count), float(diagonal[kept].sum() / count), float(size), asymmetry
+    return (
+        float(diagonal.sum() / count),
+        float(diagonal[kept].sum() / count),
+        float(size),
+        asymmetry,
+    )
 
 
 def _falling(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -340,7 +469,9 @@ def _embedded(vectors: np.ndarray, kept: np.ndarray) -> np.ndarray:
 def _leading(
     line: _Line, kept: np.ndarray, wanted: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Eigenvalues of J on the region that lead in size, and a few more, with directions and residuals, by Lanczos."""
+    """Eigenvalues of J on the region that lead in size, and a few more, with directions and
+    residuals, by Lanczos.
+    """
     from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
     def product(v: np.ndarray) -> np.ndarray:
@@ -371,11 +502,15 @@ def _component(
 ) -> tuple[Component, float, bool]:
     """The posterior along v, the relative error of its moments, and whether a law may have them."""
     derivatives, errors = line.derivatives(v, line.y)
-    moments, errors = _moments(derivatives[: order - 1]), errors[: order - 1]
-    variance, value = float(moments[0]), float(line.mean @ v)
+    moments = _moments(derivatives[: order - 1])
+    errors = errors[: order - 1]
+    variance = float(moments[0])
+    value = float(line.mean @ v)
     deviation = float(np.sqrt(max(variance, 0.0)))
     skewness = kurtosis = np.nan
-    half, error, possible = deviation / np.sqrt(1 - _COVERED), 0.0, True
+    half = deviation / np.sqrt(1 - _COVERED)
+    error = 0.0
+    possible = True
     if deviation > 1e-6:
         parts = errors / deviation ** np.arange(2.0, order + 1)
         mask = parts <= _IMPRECISE
@@ -388,19 +523,26 @@ def _component(
     share = variance / region if region > 0 else np.nan
     interval = Estimate(value, value - sigma * half, value + sigma * half)
     image = v.reshape(line.y.shape)
-    component = Component(variance, float(residual), sigma * deviation, skewness, kurtosis, interval, share, image)
+    component = Component(
+        variance, float(residual), sigma * deviation, skewness, kurtosis, interval, share, image
+    )
     return component, error, possible
 
 
 def _moments(derivatives: np.ndarray) -> np.ndarray:
     """Of derivatives in units of sigma, those that are next to nothing being none."""
-    return predicted.central_moments(np.where(np.abs(derivatives) > SMALLEST, derivatives, 0.0), 1.0)
+    return predicted.central_moments(
+        np.where(np.abs(derivatives) > SMALLEST, derivatives, 0.0), 1.0
+    )
 
 
 def _missing(asymmetry: float, negative: bool, impossible: bool, imprecision: float) -> str:
     never = "this is not the posterior mean of any Gaussian-noise model; moments are not reported"
     if imprecision > _IMPRECISE:
-        return f"differences of the denoiser disagree by {imprecision:.0%}: a denoiser that JAX can trace is needed"
+        return (
+            f"differences of the denoiser disagree by {imprecision:.0%}: a denoiser that JAX "
+            "can trace is needed"
+        )
     if asymmetry > _ASYMMETRIC:
         return f"the Jacobian is asymmetric by {asymmetry:.2g}: {never}"
     if negative:
@@ -409,12 +551,17 @@ def _missing(asymmetry: float, negative: bool, impossible: bool, imprecision: fl
 
 
 def _noise(residual: float, trace: float, size: float, dim: int) -> Estimate:
-    """What |y - μ_1|^2 says of σ, its mean being σ^2 tr(I - J) for a linear denoiser; `size` is |J|^2."""
+    """What |y - μ_1|^2 says of σ, its mean being σ^2 tr(I - J) for a linear denoiser; `size` is
+    |J|^2.
+    """
     from scipy.stats import chi2
 
     value = float(np.sqrt(predicted.noise_variance(residual, trace, dim)))
     freedom = (dim - trace) ** 2 / max(dim - 2 * trace + size, 1e-300)
-    low, high = (value * float(np.sqrt(freedom / chi2(freedom).ppf(q))) for q in ((1 + _LEVEL) / 2, (1 - _LEVEL) / 2))
+    low, high = (
+        value * float(np.sqrt(freedom / chi2(freedom).ppf(q)))
+        for q in ((1 + _LEVEL) / 2, (1 - _LEVEL) / 2)
+    )
     return Estimate(value, low, high)
 
 
@@ -431,26 +578,53 @@ def _doubts(
             reason = f"the residual speaks for a noise of {seen.value:.3g}, not {sigma:.3g}"
             doubts.append(Doubt(reason, size, "of each variance"))
         elif sigma > _VAGUE * seen.low or seen.high > _VAGUE * sigma:
-            reason = f"{y.size} coordinates check the noise little: it may be anything from {seen.low:.3g} to"
+            reason = (
+                f"{y.size} coordinates check the noise little: it may be anything from "
+                f"{seen.low:.3g} to"
+            )
             doubts.append(Doubt(f"{reason} {seen.high:.3g}", size, "of each variance"))
     edge = max(np.mean(y == y.min()), np.mean(y == y.max()))
     if y.size >= 2 / _CLIPPED and edge > _CLIPPED:
-        doubts.append(Doubt(f"{edge:.0%} of y lies on one value, as after clipping: not Gaussian noise", np.inf, ""))
+        doubts.append(
+            Doubt(
+                f"{edge:.0%} of y lies on one value, as after clipping: not Gaussian noise",
+                np.inf,
+                "",
+            )
+        )
     largest = np.abs(values).max(initial=1e-300)
     if residuals.max(initial=0) > 10 * _SETTLED * largest:
         size = float(residuals.max() / largest)
-        doubts.append(Doubt("directions of nearly equal variance are not told apart", size, "of the largest variance"))
+        doubts.append(
+            Doubt(
+                "directions of nearly equal variance are not told apart",
+                size,
+                "of the largest variance",
+            )
+        )
     return tuple(doubts)
 
 
 def _calibrated(
-    denoise: Denoiser, x: np.ndarray, noisy: np.ndarray, y: np.ndarray, kept: np.ndarray, sigma: float,
-    generator: np.random.Generator, double: bool,
-) -> tuple[tuple[float, float], tuple[Doubt, ...]]:  # fmt: skip
-    """z-scores of squared and cubed errors along random directions of clean pairs, with what they say against them."""
-    require(x.shape == noisy.shape and x.shape[1:] == y.shape, "clean must be two arrays of pairs, each like y")
+    denoise: Denoiser,
+    x: np.ndarray,
+    noisy: np.ndarray,
+    y: np.ndarray,
+    kept: np.ndarray,
+    sigma: float,
+    generator: np.random.Generator,
+    double: bool,
+) -> tuple[tuple[float, float], tuple[Doubt, ...]]:
+    """z-scores of squared and cubed errors along random directions of clean pairs, with what they
+    say against them.
+    """
+    require(
+        x.shape == noisy.shape and x.shape[1:] == y.shape,
+        "clean must be two arrays of pairs, each like y",
+    )
     require(len(x) >= _PAIRS, f"clean must hold at least {_PAIRS} pairs, got {len(x)}")
-    line, off = _Line(denoise, noisy[0], sigma, often=True), []
+    line = _Line(denoise, noisy[0], sigma, often=True)
+    off = []
     for signal, observed in zip(x, noisy, strict=True):
         v = np.where(kept, generator.normal(size=kept.size), 0.0)
         v /= np.linalg.norm(v)
@@ -463,7 +637,9 @@ def _calibrated(
     doubts = []
     if abs(scores[0]) > _SURELY:
         size = float(abs(deviations[:, 0].mean()) / max(abs(deviations[:, 2].mean()), 1e-300))
-        doubts.append(Doubt("clean pairs have other squared errors than predicted", size, "of each variance"))
+        doubts.append(
+            Doubt("clean pairs have other squared errors than predicted", size, "of each variance")
+        )
     if double and abs(scores[1]) > _SURELY:
         doubts.append(Doubt("clean pairs have other cubed errors than predicted", np.inf, ""))
     return (float(scores[0]), float(scores[1])), tuple(doubts)

@@ -1,7 +1,9 @@
-"""How much of a task will the next one undo, and how many directions must a memory keep? Answered before training.
+"""How much of a task will the next one undo, and how many directions must a memory keep? Answered
+before training.
 
-For a model that is linear in its weights (a head on frozen features, a net in its lazy regime) from features and
-residuals alone. Nothing is said about inputs of the first task that are not handed in: hand in those that matter.
+For a model that is linear in its weights (a head on frozen features, a net in its lazy regime) from
+features and residuals alone. Nothing is said about inputs of the first task that are not handed in:
+hand in those that matter.
 """
 
 from dataclasses import dataclass
@@ -10,13 +12,21 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from theory.forgetting_overlap.domains import FirstFeatures, Memory, Residual, Ridge, SecondFeatures, Weights
+from theory.forgetting_overlap.domains import (
+    FirstFeatures,
+    Memory,
+    Residual,
+    Ridge,
+    SecondFeatures,
+    Weights,
+)
 from theory.forgetting_overlap.overlap import Parts, parts_of, ridge_filter
 from theory_on_trial.contract import NonNegative, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 
-_ZERO, _SURE = 1e-13, 1e-9  # of the largest singular value: rounding up to here, real from there on
+_ZERO = 1e-13
+_SURE = 1e-9  # of the largest singular value: rounding up to here, real from there on
 _EASY = 1e-4  # the square root of a ridge at which normal equations keep their digits
 _SINGLE = 1e-6  # what features in single precision do not resolve
 _STILL = 1e-5  # share of their length by which the weights of a net may move without a word
@@ -30,13 +40,15 @@ class Forgetting(Answer):
     Attributes:
         forgetting: Δ, the squared drift of the outputs summed over the rows of `features_s`.
         per_sample: drift of each of these outputs, in the labels' unit.
-        cos_angles: cosines of the principal angles of the tasks' row spaces, as single precision shows T; falling.
-        by_direction: what each right singular vector of `features_s` contributes, the leading one first; of equal
-            singular values only the sum is determined.
-        expected_if_random: mean of Δ, and where 95 % of it lie, for residuals of the same length in a random
-            direction. Above it, what T has to learn lies where S is vulnerable.
+        cos_angles: cosines of the principal angles of the tasks' row spaces, as single precision
+            shows T; falling.
+        by_direction: what each right singular vector of `features_s` contributes, the leading one
+            first; of equal singular values only the sum is determined.
+        expected_if_random: mean of Δ, and where 95 % of it lie, for residuals of the same length in
+            a random direction. Above it, what T has to learn lies where S is vulnerable.
         bound: what no residual that moves the weights as far would exceed.
-        learnable: share of the squared residual that T can fit, off the memory, as far as single precision shows it.
+        learnable: share of the squared residual that T can fit, off the memory, as far as single
+            precision shows it.
         update: length of the change of the weights.
         change: this change itself, w_T - w_S.
         of_net: whether weights of a net were given.
@@ -44,7 +56,9 @@ class Forgetting(Answer):
     """
 
     asked: ClassVar[str] = "how far does training on T move the outputs on the inputs of S?"
-    rests_on: ClassVar[str] = "T trained to the end, by least squares with this ridge; a model linear in its weights"
+    rests_on: ClassVar[str] = (
+        "T trained to the end, by least squares with this ridge; a model linear in its weights"
+    )
     unseen: ClassVar[str] = "inputs of S that were not handed in"
 
     forgetting: float
@@ -65,24 +79,35 @@ class Forgetting(Answer):
         typical = np.sqrt(self.forgetting / len(self.per_sample))
         angles = ", ".join(f"{cosine:.3g}" for cosine in self.cos_angles[:5]) or "none"
         return [
-            f"forgetting {self.forgetting:.4g}: outputs on {len(self.per_sample)} inputs move by {typical:.3g} (rms)",
-            f"residuals of this length in a random direction: {self.expected_if_random} (95 %); bound {self.bound:.4g}",
-            f"learnable with {self.memory} directions kept: {self.learnable:.1%} of the squared residual",
+            f"forgetting {self.forgetting:.4g}: outputs on {len(self.per_sample)} inputs move by "
+            f"{typical:.3g} (rms)",
+            f"residuals of this length in a random direction: {self.expected_if_random} (95 %); "
+            f"bound {self.bound:.4g}",
+            f"learnable with {self.memory} directions kept: {self.learnable:.1%} of the squared "
+            "residual",
             f"largest cosines between the tasks: {angles}; length of the update {self.update:.4g}",
             *self.notes[:3],
         ]
 
     def to_do(self) -> str:
         """Return what shows how far gradients of a net turn."""
-        ask_again = "ask again with the gradients at these weights plus .change: this is off by about the difference"
+        ask_again = (
+            "ask again with the gradients at these weights plus .change: this is off by "
+            "about the difference"
+        )
         return ask_again if self.of_net else ""
 
     def plot(self, axes: Any = None) -> Any:
         """Draw what each direction of the first task contributes; return the axes."""
         axes = axes_for(axes)
         axes.bar(np.arange(1, len(self.by_direction) + 1), self.by_direction, color="#0072B2")
-        axes.axvline(self.memory + 0.5, color="0.5", linestyle=":", label=f"memory, k = {self.memory}")
-        axes.set(xlabel="right singular vector i of the first task", ylabel="σ$_i$² (v$_i$·Δw)²  (label units²)")
+        axes.axvline(
+            self.memory + 0.5, color="0.5", linestyle=":", label=f"memory, k = {self.memory}"
+        )
+        axes.set(
+            xlabel="right singular vector i of the first task",
+            ylabel="σ$_i$² (v$_i$·Δw)²  (label units²)",
+        )
         axes.legend()
         return axes
 
@@ -96,7 +121,8 @@ class MemoryNeeded(Answer):
         budget: in squared units of the labels.
         tried: each k that was tried, from the rank of `features_s` downwards.
         forgetting: Δ at each of these, in that basis of tied directions that forgets most.
-        learnable: share of the squared residual that T can still fit with `memory` directions kept, at least.
+        learnable: share of the squared residual that T can still fit with `memory` directions kept,
+            at least.
     """
 
     asked: ClassVar[str] = "how many directions of S must T not use?"
@@ -112,15 +138,23 @@ class MemoryNeeded(Answer):
     def lines(self) -> list[str]:
         """Return the size of the memory, what it leaves, and the number below it."""
         forgetting = dict(zip(self.tried, self.forgetting, strict=True))
-        below = f"; with {self.memory - 1} it is {forgetting[self.memory - 1]:.4g}" if self.memory else ""
+        below = (
+            f"; with {self.memory - 1} it is {forgetting[self.memory - 1]:.4g}"
+            if self.memory
+            else ""
+        )
         return [
-            f"keep {self.memory} of {max(self.tried)} directions: forgetting {forgetting[self.memory]:.4g}{below}",
-            f"budget {self.budget:.4g}, kept by every larger memory too (forgetting may rise with k)",
+            f"keep {self.memory} of {max(self.tried)} directions: forgetting "
+            f"{forgetting[self.memory]:.4g}{below}",
+            f"budget {self.budget:.4g}, kept by every larger memory too (forgetting may rise with "
+            "k)",
             f"learnable then: {self.learnable:.1%} of the squared residual",
         ]
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the forgetting against the size of the memory, as far as it was tried; return the axes."""
+        """Draw the forgetting against the size of the memory, as far as it was tried; return the
+        axes.
+        """
         axes = axes_for(axes)
         axes.plot(self.tried, self.forgetting, "o-", color="#0072B2", label="forgetting")
         axes.axhline(self.budget, color="#D55E00", linestyle="--", label="budget")
@@ -139,23 +173,30 @@ def predicted_forgetting(
     memory: Memory = 0,
     weights: Weights | None,
 ) -> Forgetting:
-    """Predict how far training a task T moves the outputs of a model on the inputs of an earlier task S.
+    """Predict how far training a task T moves the outputs of a model on the inputs of an earlier
+    task S.
 
-    T is trained to the end on the sum of squares plus `ridge` times the squared distance from where it starts; a ridge
-    of 0 is the limit of gradient descent. Exact for models that are linear in their weights; of a net of width n up to
-    O(1/n), as long as the weights hardly move: where a narrow ReLU net's move by 1 %, it may forget twice the forecast.
+    T is trained to the end on the sum of squares plus `ridge` times the squared distance from where
+    it starts; a ridge of 0 is the limit of gradient descent. Exact for models that are linear in
+    their weights; of a net of width n up to O(1/n), as long as the weights hardly move: where a
+    narrow ReLU net's move by 1 %, it may forget twice the forecast.
 
     Args:
         features_s: a row per input of S (of a net its gradients by all weights), n_S x p.
         features_t: a row per input of T, of the same p features.
-        residual_t: labels of T less the model's outputs before T is trained: not the labels themselves.
+        residual_t: labels of T less the model's outputs before T is trained: not the labels
+            themselves.
         ridge: λ; what multiplies the squared distance where nothing is halved or averaged.
-        memory: how many leading right singular vectors of `features_s` T may not use (gradients projected off them).
-        weights: of a net after S: a doubt says by which share of their length they move; None for a linear model.
+        memory: how many leading right singular vectors of `features_s` T may not use (gradients
+            projected off them).
+        weights: of a net after S: a doubt says by which share of their length they move; None for a
+            linear model.
 
-    Where `memory` goes through tied singular values of S a doubt says what any basis of these would give.
-    Raises ValueError for features of different width, another number of residuals than rows, a negative ridge, numbers
-    that are not finite, and where the ridge does not decide the rank: a singular value of `features_t` (off the memory)
+    Where `memory` goes through tied singular values of S a doubt says what any basis of these would
+    give. Raises ValueError for features of different width, another number of residuals than rows,
+    a negative ridge, numbers
+    that are not finite, and where the ridge does not decide the rank: a singular value of
+        `features_t` (off the memory)
     from 1e-13 to 1e-9 of the largest. Source: `theory.forgetting_overlap.forgetting`.
 
     >>> found = predicted_forgetting([[2.0, 0.0]], [[0.6, 0.8]], [1.0], ridge=1.0, weights=None)
@@ -163,27 +204,56 @@ def predicted_forgetting(
     (0.36, 1.0)
     """
     first = parts_of(features_s)
-    second, clear_parts = _second(features_t, first, ridge, memory, float(np.linalg.norm(features_t, 2)))
-    change, clear_change = (p.update(ridge_filter(p.values, ridge), residual_t) for p in (second, clear_parts))
-    drifts, k, update = _drifts(first, change, memory), min(memory, len(first.values)), float(np.linalg.norm(change))
-    largest_s, largest_t = (float(np.linalg.norm(features, 2)) for features in (features_s, features_t))
+    second, clear_parts = _second(
+        features_t, first, ridge, memory, float(np.linalg.norm(features_t, 2))
+    )
+    change, clear_change = (
+        p.update(ridge_filter(p.values, ridge), residual_t) for p in (second, clear_parts)
+    )
+    drifts = _drifts(first, change, memory)
+    k = min(memory, len(first.values))
+    update = float(np.linalg.norm(change))
+    largest_s, largest_t = (
+        float(np.linalg.norm(features, 2)) for features in (features_s, features_t)
+    )
     overlaps = first.right @ _above(parts_of(features_t), _SINGLE * largest_t).right.T
     angles = np.minimum(np.linalg.svd(overlaps, compute_uv=False), 1.0)
-    is_solved, overlap = not np.any(residual_t), float(np.max(angles, initial=0.0))
-    clear_norm, rest = np.linalg.norm(clear_change), np.linalg.norm(change - clear_change)
+    is_solved = not np.any(residual_t)
+    overlap = float(np.max(angles, initial=0.0))
+    clear_norm = np.linalg.norm(clear_change)
+    rest = np.linalg.norm(change - clear_change)
     # Of what rounding may have added to T no angle is known.
-    bound = np.sum(first.values[k : k + 1] ** 2) * update**2 if k else (largest_s * (overlap * clear_norm + rest)) ** 2
-    learnable, usual = _learnable(clear_parts, residual_t), float(np.linalg.norm(residual_t)) / max(largest_t, 1e-300)
-    delta, doubts = float(drifts @ drifts), [*_unresolved(first, change, clear_change, k, usual)]
+    bound = (
+        np.sum(first.values[k : k + 1] ** 2) * update**2
+        if k
+        else (largest_s * (overlap * clear_norm + rest)) ** 2
+    )
+    learnable = _learnable(clear_parts, residual_t)
+    usual = float(np.linalg.norm(residual_t)) / max(largest_t, 1e-300)
+    delta = float(drifts @ drifts)
+    doubts = [*_unresolved(first, change, clear_change, k, usual)]
     start, stop = _cut(first, k)
-    low, high = _over_bases(first, features_t, residual_t, ridge, start, stop) if start < stop else (delta, delta)
+    low, high = (
+        _over_bases(first, features_t, residual_t, ridge, start, stop)
+        if start < stop
+        else (delta, delta)
+    )
     if max(high - delta, delta - low) > 1e-6 * delta + (_ZERO * largest_s * update) ** 2:
-        tie = f"memory = {k} cuts through singular values {start + 1} to {stop} of features_s, tied in single precision"
-        reason = f"{tie}: by their basis forgetting is anything from {low:.3g} to {high:.3g}; keep {start} or {stop}"
+        tie = (
+            f"memory = {k} cuts through singular values {start + 1} to {stop} of features_s, "
+            "tied in single precision"
+        )
+        reason = (
+            f"{tie}: by their basis forgetting is anything from {low:.3g} to {high:.3g}; "
+            f"keep {start} or {stop}"
+        )
         doubts.append(Doubt(reason, max(high - delta, delta - low), "squared units of the labels"))
     if weights is not None and update > _STILL * (length := float(np.linalg.norm(weights))):
         share = f"{update / length:.2g} of its length" if length else "all of its length"
-        reason = f"training T moves the weight vector by {share}, and the gradients of a net turn with it"
+        reason = (
+            f"training T moves the weight vector by {share}, and the gradients of a net turn "
+            "with it"
+        )
         doubts.append(Doubt(reason, np.inf, "of the forgetting"))
     remarks = {
         "residual zero: task T is already solved": is_solved,
@@ -191,41 +261,68 @@ def predicted_forgetting(
         "projection would also forbid learning T": bool(k) and not is_solved and learnable < 1e-12,
     }
     return Forgetting(
-        forgetting=delta, per_sample=first.left @ drifts, cos_angles=angles, by_direction=drifts**2,
-        expected_if_random=_random(first, second, ridge, residual_t, k), bound=float(bound), learnable=learnable,
-        update=update, change=change, of_net=weights is not None, memory=k,
-        notes=tuple(sentence for sentence, holds in remarks.items() if holds), doubts=tuple(doubts),
-    )  # fmt: skip
+        forgetting=delta,
+        per_sample=first.left @ drifts,
+        cos_angles=angles,
+        by_direction=drifts**2,
+        expected_if_random=_random(first, second, ridge, residual_t, k),
+        bound=float(bound),
+        learnable=learnable,
+        update=update,
+        change=change,
+        of_net=weights is not None,
+        memory=k,
+        notes=tuple(sentence for sentence, holds in remarks.items() if holds),
+        doubts=tuple(doubts),
+    )
 
 
 @guarded
 def memory_needed(
-    features_s: FirstFeatures, features_t: SecondFeatures, residual_t: Residual, *, ridge: Ridge, budget: NonNegative
+    features_s: FirstFeatures,
+    features_t: SecondFeatures,
+    residual_t: Residual,
+    *,
+    ridge: Ridge,
+    budget: NonNegative,
 ) -> MemoryNeeded:
-    """Find the smallest k such that T, trained off k or more leading directions of S, forgets at most the budget.
+    """Find the smallest k such that T, trained off k or more leading directions of S, forgets at
+    most the budget.
 
-    Forgetting is not monotone in k, so that sizes are tried from the rank of `features_s` (nothing is forgotten)
-    downwards until one exceeds the budget; each costs a factorisation of n_T x n_T numbers, and the last two, or all
-    where the ridge is below 1e-8 of the largest squared singular value, a decomposition of `features_t`.
+    Forgetting is not monotone in k, so that sizes are tried from the rank of `features_s` (nothing
+    is forgotten) downwards until one exceeds the budget; each costs a factorisation of n_T x n_T
+    numbers, and the last two, or all where the ridge is below 1e-8 of the largest squared singular
+    value, a decomposition of `features_t`.
 
-    `budget` is of the squared drift summed over the rows of `features_s`, in squared units of the labels; the other
-    arguments and the errors are those of `predicted_forgetting`. A memory that leaves T nothing to learn is doubted.
-    Of tied singular values (to a millionth of the largest) the basis that forgets most counts.
+    `budget` is of the squared drift summed over the rows of `features_s`, in squared units of the
+    labels; the other arguments and the errors are those of `predicted_forgetting`. A memory that
+    leaves T nothing to learn is doubted. Of tied singular values (to a millionth of the largest)
+    the basis that forgets most counts.
 
     >>> memory_needed([[3.0, 0.0], [0.0, 1.0]], [[0.6, 0.8]], [1.0], ridge=1.0, budget=0.5).memory
     1
     """
     first = parts_of(features_s)
-    rank, largest = len(first.values), float(np.linalg.norm(features_t, 2))
-    deltas, doubts = {rank: 0.0}, list[Doubt]()
-    scan = _scanned(first, features_t, residual_t, ridge, budget) if ridge > (_EASY * largest) ** 2 else {}
+    rank = len(first.values)
+    largest = float(np.linalg.norm(features_t, 2))
+    deltas = {rank: 0.0}
+    doubts = list[Doubt]()
+    scan = (
+        _scanned(first, features_t, residual_t, ridge, budget)
+        if ridge > (_EASY * largest) ** 2
+        else {}
+    )
     for k in range(rank - 1, -1, -1):
         if k in scan and k - 2 in scan:  # the last two decide
             delta = scan[k]
         else:
             pair = _second(features_t, first, ridge, k, largest)
-            change, clear_change = (p.update(ridge_filter(p.values, ridge), residual_t) for p in pair)
-            delta, other = (float(np.sum(_drifts(first, update, k) ** 2)) for update in (change, clear_change))
+            change, clear_change = (
+                p.update(ridge_filter(p.values, ridge), residual_t) for p in pair
+            )
+            delta, other = (
+                float(np.sum(_drifts(first, update, k) ** 2)) for update in (change, clear_change)
+            )
             if (delta > budget) != (other > budget) and not doubts:
                 doubts += _unresolved(first, change, clear_change, k, np.inf)
         start, stop = _cut(first, k)
@@ -233,24 +330,41 @@ def memory_needed(
             worst = _over_bases(first, features_t, residual_t, ridge, start, stop)[1]
         deltas[k] = max(delta, worst) if start < stop else delta
         if deltas[k] > budget >= delta:
-            reason = f"singular values {start + 1} to {stop} of features_s are tied: in some bases fewer would do"
+            reason = (
+                f"singular values {start + 1} to {stop} of features_s are tied: in some "
+                "bases fewer would do"
+            )
             doubts.append(Doubt(reason, stop, "directions"))
         if deltas[k] > budget:
             break
     memory = int(min(deltas) + (deltas[min(deltas)] > budget))
-    learnable = _learnable(_second(features_t, first, ridge, _cut(first, memory)[1], largest)[1], residual_t)
+    learnable = _learnable(
+        _second(features_t, first, ridge, _cut(first, memory)[1], largest)[1], residual_t
+    )
     if memory and learnable < 0.5:
-        doubts.append(Doubt("a memory of this size leaves T little to learn", 1 - learnable, "of T's squared residual"))
+        doubts.append(
+            Doubt(
+                "a memory of this size leaves T little to learn",
+                1 - learnable,
+                "of T's squared residual",
+            )
+        )
     return MemoryNeeded(
-        memory=memory, budget=float(budget), tried=tuple(deltas), forgetting=tuple(deltas.values()),
-        learnable=learnable, doubts=tuple(doubts),
-    )  # fmt: skip
+        memory=memory,
+        budget=float(budget),
+        tried=tuple(deltas),
+        forgetting=tuple(deltas.values()),
+        learnable=learnable,
+        doubts=tuple(doubts),
+    )
 
 
 def _scanned(
     first: Parts, features_t: SecondFeatures, residual: Residual, ridge: float, most: float
 ) -> dict[int, float]:
-    """The forgetting by sizes of the memory, down to the first above the budget: normal equations, to 1e-6."""
+    """The forgetting by sizes of the memory, down to the first above the budget: normal equations,
+    to 1e-6.
+    """
     from scipy.linalg import cho_factor, cho_solve
 
     along = features_t @ first.right.T
@@ -265,47 +379,80 @@ def _scanned(
     return scan
 
 
-def _second(features_t: SecondFeatures, first: Parts, ridge: float, memory: int, largest: float) -> tuple[Parts, Parts]:
-    """The second task off the memory, as single precision shows it; ValueError where rounding decides its rank."""
+def _second(
+    features_t: SecondFeatures, first: Parts, ridge: float, memory: int, largest: float
+) -> tuple[Parts, Parts]:
+    """The second task off the memory, as single precision shows it; ValueError where rounding
+    decides its rank.
+    """
     basis = first.right[:memory]
     second = parts_of(features_t - (features_t @ basis.T) @ basis, largest)
     unsure = (second.values > _ZERO * largest) & (second.values < _SURE * largest)
-    least, short = (_SURE * largest) ** 2, float(np.min(second.values[unsure], initial=np.inf))
-    about = f"features_t have a singular value of {short:.2g} beside {largest:.2g}, which may be rounding"
+    least = (_SURE * largest) ** 2
+    short = float(np.min(second.values[unsure], initial=np.inf))
+    about = (
+        f"features_t have a singular value of {short:.2g} beside {largest:.2g}, which may be "
+        "rounding"
+    )
     require(ridge > least or not unsure.any(), f"ridge must be above {least:.2g} here: {about}")
     return _above(second, _ZERO * largest), _above(second, _SINGLE * largest)
 
 
 def _cut(first: Parts, memory: int) -> tuple[int, int]:
-    """What may be kept instead: fewer and more directions, such that the cut goes through no tie; twice k, if none."""
-    edges = [0, *(np.flatnonzero(-np.diff(first.values) > _SINGLE * first.values[:1]) + 1).tolist(), len(first.values)]
-    return max(edge for edge in edges if edge <= memory), min(edge for edge in edges if edge >= memory)
+    """What may be kept instead: fewer and more directions, such that the cut goes through no tie;
+    twice k, if none.
+    """
+    edges = [
+        0,
+        *(np.flatnonzero(-np.diff(first.values) > _SINGLE * first.values[:1]) + 1).tolist(),
+        len(first.values),
+    ]
+    return max(edge for edge in edges if edge <= memory), min(
+        edge for edge in edges if edge >= memory
+    )
 
 
 def _over_bases(
-    first: Parts, features_t: SecondFeatures, residual: Residual, ridge: float, start: int, stop: int
+    first: Parts,
+    features_t: SecondFeatures,
+    residual: Residual,
+    ridge: float,
+    start: int,
+    stop: int,
 ) -> tuple[float, float]:
-    """The least and the largest forgetting where of S, in some basis, directions `start` to `stop` are kept in part.
+    """The least and the largest forgetting where of S, in some basis, directions `start` to `stop`
+    are kept in part.
 
-    Along these an update that is held to a subspace Q minimises s.N s / 2 - h.s, so that s.N s = h.s; each such s has
-    its Q, of any dimension from one to all but one. The drift is linear on this ellipsoid. Source: derived here.
+    Along these an update that is held to a subspace Q minimises s.N s / 2 - h.s, so that s.N s =
+    h.s; each such s has its Q, of any dimension from one to all but one. The drift is linear on
+    this ellipsoid. Source: derived here.
     """
-    tied, largest = first.right[start:stop], float(np.linalg.norm(features_t, 2))
+    tied = first.right[start:stop]
+    largest = float(np.linalg.norm(features_t, 2))
     off = _second(features_t, first, ridge, start, largest)[0]
     rows = off.values[:, None] * off.right
     left, values, right = np.linalg.svd(rows - rows @ tied.T @ tied, full_matrices=False)
     scale = 1 / np.sqrt(values**2 + max(ridge, (0.01 * _SURE * largest) ** 2))
-    along, labels = scale[:, None] * (left.T @ rows @ tied.T), scale * (residual @ off.left @ left)
+    along = scale[:, None] * (left.T @ rows @ tied.T)
+    labels = scale * (residual @ off.left @ left)
     gains = first.values[stop:, None] * (first.right[stop:] @ right.T) * (values * scale)
     axes, lengths, turn = np.linalg.svd(np.vstack([np.eye(len(tied)), along]), full_matrices=False)
     linear = np.vstack([np.diag(first.values[start:stop]), -gains @ along]) @ (turn.T / lengths)
     centre = labels @ axes[len(tied) :] / 2
-    middle, linear = linear @ centre + np.append(np.zeros(len(tied)), gains @ labels), linear * np.linalg.norm(centre)
+    middle = linear @ centre + np.append(np.zeros(len(tied)), gains @ labels)
+    linear = linear * np.linalg.norm(centre)
     values, vectors = np.linalg.eigh(linear.T @ linear)
     slopes = (middle @ linear @ vectors) ** 2
-    shifts = np.geomspace(1e-16, 1, 4000)[:, None] * (np.sqrt(slopes.sum()) + 1e-300)  # the dual, above by 1e-5 at most
-    dual = [np.min(shifts[:, 0] + np.sum(slopes / (shifts + abs(values - end)), axis=1)) for end in values[[0, -1]]]
-    return max(0.0, float(middle @ middle + values[0] - dual[0])), float(middle @ middle + values[-1] + dual[1])
+    shifts = np.geomspace(1e-16, 1, 4000)[:, None] * (
+        np.sqrt(slopes.sum()) + 1e-300
+    )  # the dual, above by 1e-5 at most
+    dual = [
+        np.min(shifts[:, 0] + np.sum(slopes / (shifts + abs(values - end)), axis=1))
+        for end in values[[0, -1]]
+    ]
+    return max(0.0, float(middle @ middle + values[0] - dual[0])), float(
+        middle @ middle + values[-1] + dual[1]
+    )
 
 
 def _above(parts: Parts, level: float) -> Parts:
@@ -314,9 +461,15 @@ def _above(parts: Parts, level: float) -> Parts:
     return Parts(parts.left[:, mask], parts.values[mask], parts.right[mask])
 
 
-def _drifts(first: Parts, change: Float[np.ndarray, " dim"], memory: int) -> Float[np.ndarray, " rank"]:
-    """σ_i v_i . dw, by which outputs move along each left singular vector of S; none along what is kept."""
-    return np.where(np.arange(len(first.values)) < memory, 0.0, first.values * (first.right @ change))
+def _drifts(
+    first: Parts, change: Float[np.ndarray, " dim"], memory: int
+) -> Float[np.ndarray, " rank"]:
+    """σ_i v_i . dw, by which outputs move along each left singular vector of S; none along what is
+    kept.
+    """
+    return np.where(
+        np.arange(len(first.values)) < memory, 0.0, first.values * (first.right @ change)
+    )
 
 
 def _learnable(shown: Parts, residual: Residual) -> float:
@@ -326,23 +479,46 @@ def _learnable(shown: Parts, residual: Residual) -> float:
 
 def _random(first: Parts, second: Parts, ridge: float, residual: Residual, memory: int) -> Estimate:
     """Mean and 95 % of the forgetting by residuals of this length whose direction is uniform."""
-    kernel = first.values[memory:, None] * (first.right[memory:] @ second.right.T) * ridge_filter(second.values, ridge)
+    kernel = (
+        first.values[memory:, None]
+        * (first.right[memory:] @ second.right.T)
+        * ridge_filter(second.values, ridge)
+    )
     weights = np.linalg.svd(kernel, compute_uv=False) ** 2
     generator = np.random.default_rng(0)
     squares = generator.standard_normal((_DRAWS, len(weights))) ** 2
-    lengths = squares.sum(axis=1) + 2 * generator.standard_gamma((len(residual) - len(weights)) / 2, _DRAWS)
-    low, high = np.quantile(squares @ weights / lengths, [0.025, 0.975]) * float(residual @ residual)
-    return Estimate(float(weights.sum() * (residual @ residual) / len(residual)), float(low), float(high))
+    lengths = squares.sum(axis=1) + 2 * generator.standard_gamma(
+        (len(residual) - len(weights)) / 2, _DRAWS
+    )
+    low, high = np.quantile(squares @ weights / lengths, [0.025, 0.975]) * float(
+        residual @ residual
+    )
+    return Estimate(
+        float(weights.sum() * (residual @ residual) / len(residual)), float(low), float(high)
+    )
 
 
 def _unresolved(
-    first: Parts, change: Float[np.ndarray, " dim"], resolved: Float[np.ndarray, " dim"], memory: int, usual: float
+    first: Parts,
+    change: Float[np.ndarray, " dim"],
+    resolved: Float[np.ndarray, " dim"],
+    memory: int,
+    usual: float,
 ) -> tuple[Doubt, ...]:
-    """A doubt where the forgetting, or else the update, rests on directions that single precision would not show."""
-    delta, other = (float(np.sum(_drifts(first, update, memory) ** 2)) for update in (change, resolved))
+    """A doubt where the forgetting, or else the update, rests on directions that single precision
+    would not show.
+    """
+    delta, other = (
+        float(np.sum(_drifts(first, update, memory) ** 2)) for update in (change, resolved)
+    )
     off = abs(delta - other) / max(delta, 1e-300)
-    total, part, rest = (float(np.linalg.norm(update)) for update in (change, resolved, change - resolved))
-    reason = "it rests on directions of T below a millionth of the largest, which single precision does not show"
+    total, part, rest = (
+        float(np.linalg.norm(update)) for update in (change, resolved, change - resolved)
+    )
+    reason = (
+        "it rests on directions of T below a millionth of the largest, which single "
+        "precision does not show"
+    )
     if off > 0.01 and max(delta, other) > (_SINGLE * np.max(first.values, initial=0.0) * part) ** 2:
         return (Doubt(reason, off, "of the forgetting"),)
     return (Doubt(reason, rest / total, "of the update"),) if rest > max(part, usual) else ()

@@ -1,4 +1,6 @@
-"""Do classes look Gaussian with one covariance? Tests that name what does not, at one level for all of them."""
+"""Do classes look Gaussian with one covariance? Tests that name what does not, at one level for all
+of them.
+"""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,16 +17,19 @@ def departures(
     columns: tuple[str, ...],
     directions: Float[np.ndarray, "features directions"],
 ) -> tuple[str, ...]:
-    """Sentences on what is surely not Gaussian, or not of one covariance; empty where nothing is found.
+    """Sentences on what is surely not Gaussian, or not of one covariance; empty where nothing is
+    found.
 
-    Columns, principal components of the noise and the `directions` given (what a rule sees) are tested for their
-    skewness (D'Agostino 1970), kurtosis (Anscombe & Glynn 1983), their farthest point, and equal variances of all
-    classes (Brown & Forsythe 1974), pairs of columns for equal correlations (Fisher's z). Bonferroni shares a level of
-    1 % among all of these; what is not found may still be there, the more so the fewer the samples.
+    Columns, principal components of the noise and the `directions` given (what a rule sees) are
+    tested for their skewness (D'Agostino 1970), kurtosis (Anscombe & Glynn 1983), their farthest
+    point, and equal variances of all classes (Brown & Forsythe 1974), pairs of columns for equal
+    correlations (Fisher's z). Bonferroni shares a level of 1 % among all of these; what is not
+    found may still be there, the more so the fewer the samples.
     """
     from scipy.stats import chi2, kurtosistest, levene, norm, skewtest
 
-    n_samples, n_classes = len(labels), int(labels.max()) + 1
+    n_samples = len(labels)
+    n_classes = int(labels.max()) + 1
     counts = np.bincount(labels)
     means = np.array([features[labels == k].mean(axis=0) for k in range(n_classes)])
     noise = (features - means[labels]) / np.sqrt(1 - 1 / counts)[labels, None]
@@ -43,7 +48,8 @@ def departures(
     shape = {
         "is skewed within the classes": np.atleast_1d(skewtest(views).pvalue),
         "has tails that are not Gaussian": np.atleast_1d(kurtosistest(views).pvalue),
-        "has a farthest point that is not Gaussian": 2 * np.minimum(np.exp(log_below), -np.expm1(log_below)),
+        "has a farthest point that is not Gaussian": 2
+        * np.minimum(np.exp(log_below), -np.expm1(log_below)),
         f"varies more {BETWEEN}": np.atleast_1d(
             levene(*(views[labels == k] for k in range(n_classes)), center="median", axis=0).pvalue
         ),
@@ -57,7 +63,9 @@ def departures(
         if chances.min() * tests < LEVEL:
             sentences.append(f"{names[int(chances.argmin())]} {what} (p = {chances.min():.1g})")
     if len(large) > 1:
-        with np.errstate(invalid="ignore", divide="ignore"):  # a column may be constant in one class
+        with np.errstate(
+            invalid="ignore", divide="ignore"
+        ):  # a column may be constant in one class
             correlations = [np.corrcoef(noise[labels == k].T)[first, second] for k in large]
         z = np.arctanh(np.nan_to_num(correlations) * (1 - 1e-12))
         weights = (counts[large] - 3)[:, None]
@@ -71,9 +79,13 @@ def departures(
 
 
 def alone_sufficient(
-    features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"], columns: tuple[str, ...]
+    features: Float[np.ndarray, "samples features"],
+    labels: Int[np.ndarray, " samples"],
+    columns: tuple[str, ...],
 ) -> tuple[str, ...]:
-    """Names of the columns that tell the classes by themselves: at most 1 % errors between the means of the classes."""
+    """Names of the columns that tell the classes by themselves: at most 1 % errors between the
+    means of the classes.
+    """
     hits = []
     for name, column in zip(columns, features.T, strict=True):
         means = np.array([column[labels == k].mean() for k in range(int(labels.max()) + 1)])
@@ -83,14 +95,20 @@ def alone_sufficient(
     return tuple(hits)
 
 
-def signal_chance(features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]) -> float:
-    """Chance of class means this far apart if all were equal: Wilks' test in Bartlett's approximation (1938)."""
+def signal_chance(
+    features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]
+) -> float:
+    """Chance of class means this far apart if all were equal: Wilks' test in Bartlett's
+    approximation (1938).
+    """
     from scipy.stats import chi2
 
     (n_samples, n_features), n_classes = features.shape, int(labels.max()) + 1
     means = np.array([features[labels == k].mean(axis=0) for k in range(n_classes)])
     standard = (features - features.mean(axis=0)) / features.std(axis=0)
     within = (features - means[labels]) / features.std(axis=0)
-    log_ratio = np.linalg.slogdet(standard.T @ standard)[1] - np.linalg.slogdet(within.T @ within)[1]
+    log_ratio = (
+        np.linalg.slogdet(standard.T @ standard)[1] - np.linalg.slogdet(within.T @ within)[1]
+    )
     statistic = (n_samples - 1 - (n_features + n_classes) / 2) * log_ratio
     return float(chi2.sf(statistic, n_features * (n_classes - 1)))

@@ -1,6 +1,8 @@
-"""Do features keep moving when a network is widened? From runs at a few widths, or from the exponents of its scaling.
+"""Do features keep moving when a network is widened? From runs at a few widths, or from the
+exponents of its scaling.
 
-After Yang & Hu 2021 (arXiv 2011.14522): `width_exponent` measures, `regime` computes before anything is trained.
+After Yang & Hu 2021 (arXiv 2011.14522): `width_exponent` measures, `regime` computes before
+anything is trained.
 """
 
 from dataclasses import dataclass
@@ -16,13 +18,18 @@ from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 
 Widths = Annotated[Float[np.ndarray, " widths"], Interval(1, 2**53)]
-Movement = Annotated[Float[np.ndarray, "seeds widths"], Interval(0, closed="()", why="at zero, the step is zero")]
+Movement = Annotated[
+    Float[np.ndarray, "seeds widths"], Interval(0, closed="()", why="at zero, the step is zero")
+]
 LayerExponents = Annotated[Float[np.ndarray, " layers"], SCALE]
 RateExponent = Annotated[float, SCALE]
 
 _NEAR = 0.1  # exponents nearer to zero are not told apart from it
-_SIGNIFICANT, _ROUNDING = 0.01, 1e-6
-_FEWEST_WIDTHS, _SHORTEST, _FEWEST_SEEDS = 3, 4, 3
+_SIGNIFICANT = 0.01
+_ROUNDING = 1e-6
+_FEWEST_WIDTHS = 3
+_SHORTEST = 4
+_FEWEST_SEEDS = 3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -32,13 +39,17 @@ class WidthExponent(Answer):
     Attributes:
         widths: n, increasing.
         typical: geometric mean of the movement over the seeds, one per width, in its own unit.
-        exponent: slope of the logarithm of the movement in that of n, which theory calls -r, with its interval.
+        exponent: slope of the logarithm of the movement in that of n, which theory calls -r, with
+            its interval.
         curvature: coefficient of the squared logarithm of n, with its interval; 0 for a power law.
-        verdict: of the widths given: "features move alike", "features move less and less" or "undecided".
+        verdict: of the widths given: "features move alike", "features move less and less" or
+            "undecided".
     """
 
     asked: ClassVar[str] = "do features keep moving when the network is widened?"
-    rests_on: ClassVar[str] = "seeds that are independent, and one layer and the same steps at all widths"
+    rests_on: ClassVar[str] = (
+        "seeds that are independent, and one layer and the same steps at all widths"
+    )
     unseen: ClassVar[str] = "widths beyond those given: another power may follow, or none"
 
     widths: Float[np.ndarray, " widths"]
@@ -51,22 +62,39 @@ class WidthExponent(Answer):
         """Return the verdict, the exponent and the curvature."""
         meant = {
             "features move alike": f", and rivals up to n^+-{_NEAR} would look the same",
-            "features move less and less": f", as n^{self.exponent.value:.2f}; a rival that levels off later would too",
+            "features move less and less": f", as n^{self.exponent.value:.2f}; a rival that "
+            "levels off later would too",
             "undecided": f": anything from n^{self.exponent.low:.2f} to n^{self.exponent.high:.2f}",
         }
         return [
-            f"from width {self.widths[0]:g} to {self.widths[-1]:g} {self.verdict}{meant[self.verdict]}",
+            f"from width {self.widths[0]:g} to {self.widths[-1]:g} "
+            f"{self.verdict}{meant[self.verdict]}",
             f"exponent of the movement {self.exponent}, curvature {self.curvature}",
         ]
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the movement against the width with its power law, on logarithmic axes; return the axes."""
+        """Draw the movement against the width with its power law, on logarithmic axes; return the
+        axes.
+        """
         axes = axes_for(axes)
         logs = np.log(self.widths)
         line = np.log(self.typical).mean() + self.exponent.value * (logs - logs.mean())
-        axes.plot(self.widths, np.exp(line), "-", color="#0072B2", label=f"n$^{{{self.exponent.value:.2f}}}$")
-        axes.plot(self.widths, self.typical, "o", color="#D55E00", label="geometric mean of the seeds")
-        axes.set(xscale="log", yscale="log", xlabel="width n (units)", ylabel="movement (unit of the activations)")
+        axes.plot(
+            self.widths,
+            np.exp(line),
+            "-",
+            color="#0072B2",
+            label=f"n$^{{{self.exponent.value:.2f}}}$",
+        )
+        axes.plot(
+            self.widths, self.typical, "o", color="#D55E00", label="geometric mean of the seeds"
+        )
+        axes.set(
+            xscale="log",
+            yscale="log",
+            xlabel="width n (units)",
+            ylabel="movement (unit of the activations)",
+        )
         axes.legend(frameon=False)
         return axes
 
@@ -77,14 +105,17 @@ class Regime(Answer):
 
     Attributes:
         r: features move by the order n^(-r) in training.
-        stable: whether nothing explodes, and neither activations nor what is learnt vanish by a wrong start.
+        stable: whether nothing explodes, and neither activations nor what is learnt vanish by a
+            wrong start.
         broken_condition: the first condition of stability that does not hold; empty if all do.
         nontrivial: whether the output changes by a finite amount in training.
         regime: "feature learning", "kernel regime", "nothing is learnt" or "unstable".
     """
 
     asked: ClassVar[str] = "what do networks of this scaling do when they are widened?"
-    rests_on: ClassVar[str] = "the limit of infinite width, stochastic gradient descent and a perceptron"
+    rests_on: ClassVar[str] = (
+        "the limit of infinite width, stochastic gradient descent and a perceptron"
+    )
     unseen: ClassVar[str] = "finite widths, and how far training goes"
 
     r: float
@@ -95,17 +126,27 @@ class Regime(Answer):
 
     def lines(self) -> list[str]:
         """Return the regime, with r or the condition that is broken."""
-        broken = f", broken is {self.broken_condition}"
-        return [f"{self.regime}{f': features move as n^-r, r = {self.r:.4g}' if self.stable else broken}"]
+        if self.stable:
+            return [f"{self.regime}: features move as n^-r, r = {self.r:.4g}"]
+        return [f"{self.regime}, broken is {self.broken_condition}"]
 
     def plot(self, axes: Any = None) -> Any:
         """Draw n^(-r) from 64 units on, on logarithmic axes; return the axes."""
         axes = axes_for(axes)
         widths = 2.0 ** np.arange(6, 15)
         axes.plot(
-            widths, (widths / widths[0]) ** -self.r, "-", color="#0072B2", label=f"r = {self.r:.4g}: {self.regime}"
+            widths,
+            (widths / widths[0]) ** -self.r,
+            "-",
+            color="#0072B2",
+            label=f"r = {self.r:.4g}: {self.regime}",
         )
-        axes.set(xscale="log", yscale="log", xlabel="width n (units)", ylabel="movement of features (that at n = 64)")
+        axes.set(
+            xscale="log",
+            yscale="log",
+            xlabel="width n (units)",
+            ylabel="movement of features (that at n = 64)",
+        )
         axes.legend(frameon=False)
         return axes
 
@@ -114,55 +155,79 @@ class Regime(Answer):
 def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95) -> WidthExponent:
     """Estimate with which power of the width features move, from runs of some seeds at some widths.
 
-    Each seed gives a slope of least squares; their mean has Student's interval over seeds, which are independent.
+    Each seed gives a slope of least squares; their mean has Student's interval over seeds, which
+    are independent.
 
     Args:
         widths: n of each column, three or more, the largest at least four times the smallest.
-        movement: a row per seed (three or more), a column per width: root mean square change of the activations of one
-            fixed layer, for the same data after the same steps; any unit.
+        movement: a row per seed (three or more), a column per width: root mean square change of the
+            activations of one fixed layer, for the same data after the same steps; any unit.
         level: of the intervals.
 
-    The verdict needs the whole interval within 0.1 of zero, or below -0.1, as that of a parabola's slope at the largest
-    width must be, too, where movement may have levelled off. A quadratic term that is significant at 1 % is doubted,
-    and the interval widened by what it does to the slope before it is judged; growth by more than n^0.1 that is
-    significant at 1 % is doubted too.
-    Raises ValueError for too short a ladder, a width in two columns, fewer seeds, movement that is zero, negative or
-    not finite, and for rows that repeat one seed.
+    The verdict needs the whole interval within 0.1 of zero, or below -0.1, as that of a parabola's
+    slope at the largest width must be, too, where movement may have levelled off. A quadratic term
+    that is significant at 1 % is doubted, and the interval widened by what it does to the slope
+    before it is judged; growth by more than n^0.1 that is significant at 1 % is doubted too.
+    Raises ValueError for too short a ladder, a width in two columns, fewer seeds, movement that is
+    zero, negative or not finite, and for rows that repeat one seed.
     Source: the exponent is r of `theory.infinite_width.feature_exponent`, the intervals are ours.
 
     >>> widths, rng = np.array([128, 256, 512, 1024]), np.random.default_rng(0)
     >>> print(width_exponent(widths, widths**-0.5 * rng.lognormal(0, 0.05, (6, 4))).lines()[0])
-    from width 128 to 1024 features move less and less, as n^-0.48; a rival that levels off later would too
+    from width 128 to 1024 features move less and less, as n^-0.48; a rival that levels off later
+    would too
     """
-    count, seeds = len(widths), len(movement)
+    count = len(widths)
+    seeds = len(movement)
     require(
         count >= _FEWEST_WIDTHS and widths.max() >= _SHORTEST * widths.min(),
-        f"widths are too short a ladder: three or more, from one to {_SHORTEST} times it, got {widths.tolist()[:9]}",
+        f"widths are too short a ladder: three or more, from one to {_SHORTEST} times it, got "
+        f"{widths.tolist()[:9]}",
     )
     order = np.argsort(widths)
     logs = np.log(widths[order])
-    require(np.diff(logs) > _ROUNDING, "widths must differ from column to column, by more than a millionth")
-    require(seeds >= _FEWEST_SEEDS, f"movement must have at least {_FEWEST_SEEDS} rows, one per seed, got {seeds}")
-    require(len(np.unique(movement, axis=0)) == seeds, "movement must not hold the same row twice: seeds must differ")
+    require(
+        np.diff(logs) > _ROUNDING,
+        "widths must differ from column to column, by more than a millionth",
+    )
+    require(
+        seeds >= _FEWEST_SEEDS,
+        f"movement must have at least {_FEWEST_SEEDS} rows, one per seed, got {seeds}",
+    )
+    require(
+        len(np.unique(movement, axis=0)) == seeds,
+        "movement must not hold the same row twice: seeds must differ",
+    )
     log_moves = np.log(movement[:, order])
     powers = np.vander(logs - logs.mean(), 3, increasing=True)
     slopes = np.linalg.lstsq(powers[:, :2], log_moves.T)[0][1]
     _, inclines, bends = np.linalg.lstsq(powers, log_moves.T)[0]
     last = _mean(inclines + 2 * bends * powers[-1, 1], level)
-    exponent, curvature = _mean(slopes, level), _mean(bends, level)
-    doubts, reach = [], 0.0
+    exponent = _mean(slopes, level)
+    curvature = _mean(bends, level)
+    doubts = []
+    reach = 0.0
     test = _mean(bends, 1 - _SIGNIFICANT)
     if max(test.low, -test.high) > _ROUNDING:
         reach = max(-test.low, test.high) * float(np.ptp(logs))
-        bent = "the movement is not yet a power law of the width; drop the smallest width or train longer"
+        bent = (
+            "the movement is not yet a power law of the width; drop the smallest width or "
+            "train longer"
+        )
         doubts.append(Doubt(bent, reach, "of the exponent"))
     if exponent.value > _NEAR and _mean(slopes, 1 - _SIGNIFICANT).low > 0:
-        grows = "the movement grows with the width: the rate is unstable, and larger networks will diverge"
+        grows = (
+            "the movement grows with the width: the rate is unstable, and larger networks "
+            "will diverge"
+        )
         doubts.append(Doubt(grows, np.inf, "of the exponent"))
-    low, high = exponent.low - reach, exponent.high + reach
+    low = exponent.low - reach
+    high = exponent.high + reach
     moves = low > -_NEAR and high < _NEAR
     less = max(high, last.high) < -_NEAR
-    verdict = "features move alike" if moves else "features move less and less" if less else "undecided"
+    verdict = (
+        "features move alike" if moves else "features move less and less" if less else "undecided"
+    )
     typical = np.exp(log_moves.mean(axis=0))
     return WidthExponent(
         widths=widths[order],
@@ -192,13 +257,16 @@ def regime(a: LayerExponents, b: LayerExponents, c: RateExponent) -> Regime:
         b: of the standard deviations n^(-b_l) at initialisation.
         c: of the learning rate, η n^(-c), of stochastic gradient descent (of no other optimiser).
 
-    Raises ValueError for fewer than two layers and unequally many a and b. Source: `theory.infinite_width.stability`.
+    Raises ValueError for fewer than two layers and unequally many a and b. Source:
+        `theory.infinite_width.stability`.
 
     >>> print(regime([0, 0.5], [0, 0], 0).lines()[0])
     kernel regime: features move as n^-r, r = 0.5
     """
-    r, holds = float(predicted.feature_exponent(a, b, c)), predicted.stability(a, b, c)
-    nontrivial, stable = bool(predicted.is_nontrivial(a, b, c)), bool(holds.all())
+    r = float(predicted.feature_exponent(a, b, c))
+    holds = predicted.stability(a, b, c)
+    nontrivial = bool(predicted.is_nontrivial(a, b, c))
+    stable = bool(holds.all())
     broken = "" if stable else predicted.CONDITIONS[int(np.argmin(holds))]
     learns = "feature learning" if abs(r) < 1e-9 else "kernel regime"
     kind = "unstable" if not stable else learns if nontrivial else "nothing is learnt"

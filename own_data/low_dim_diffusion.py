@@ -1,6 +1,8 @@
-"""How far is the subspace of one's own samples from the true one, and how many samples would bring it near enough?
+"""How far is the subspace of one's own samples from the true one, and how many samples would bring
+it near enough?
 
-By uncentred principal components, which is what a denoiser of matching form learns from one cluster of samples.
+By uncentred principal components, which is what a denoiser of matching form learns from one cluster
+of samples.
 """
 
 from dataclasses import dataclass
@@ -27,10 +29,12 @@ _FAR = 4.0  # standard deviations, with which data that fit are hardly ever doub
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SubspaceError(Answer):
-    """What `subspace_error` and `samples_needed` found. D^2 = |UU' - VV'|_F^2 lies between 0 and 2 min(d, n - d).
+    """What `subspace_error` and `samples_needed` found. D^2 = |UU' - VV'|_F^2 lies between 0 and 2
+    min(d, n - d).
 
     Attributes:
-        subspace: V, n x d with orthonormal columns: the leading right singular vectors of X, without centring.
+        subspace: V, n x d with orthonormal columns: the leading right singular vectors of X,
+            without centring.
         singular: all singular values of X, in its unit.
         noise: δ, per coordinate, in the unit of X, with its 95 % interval; as given, where it was.
         error: D^2 of this very sample, with the 95 % interval in which it falls.
@@ -39,7 +43,9 @@ class SubspaceError(Answer):
     """
 
     asked = "how far is the principal subspace from the one the samples lie on?"
-    rests_on = "independent samples about a subspace through the origin, noise alike in all coordinates"
+    rests_on = (
+        "independent samples about a subspace through the origin, noise alike in all coordinates"
+    )
     unseen = "a manifold that is curved, or several subspaces that span these dimensions together"
     n_samples: int
     ambient: int
@@ -54,7 +60,8 @@ class SubspaceError(Answer):
     def lines(self) -> list[str]:
         """Return the error, the noise, and the samples needed if they were asked for."""
         lines = [
-            f"{self.n_samples} samples of dimension {self.dim} in {self.ambient}: D^2 = {self.error} of at most "
+            f"{self.n_samples} samples of dimension {self.dim} in {self.ambient}: D^2 = "
+            f"{self.error} of at most "
             f"{2 * min(self.dim, self.ambient - self.dim)} (uncentred)",
             f"noise per coordinate {self.noise}",
         ]
@@ -63,9 +70,12 @@ class SubspaceError(Answer):
         return lines
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the singular values, those kept apart from those discarded, and the edge of white noise; return axes."""
+        """Draw the singular values, those kept apart from those discarded, and the edge of white
+        noise; return axes.
+        """
         axes = axes_for(axes)
-        order, dim = np.arange(1, len(self.singular) + 1), self.dim
+        order = np.arange(1, len(self.singular) + 1)
+        dim = self.dim
         axes.plot(order[:dim], self.singular[:dim], "o", color="#0072B2", label="kept")
         axes.plot(order[dim:], self.singular[dim:], "s", color="#D55E00", label="discarded")
         edge = self.noise.value * (np.sqrt(self.n_samples - dim) + np.sqrt(self.ambient - dim))
@@ -77,20 +87,23 @@ class SubspaceError(Answer):
 
 @guarded
 def subspace_error(samples: Rows, dim: Dim, noise: NonNegative | None = None) -> SubspaceError:
-    """Say how far the principal subspace of samples is from the one that they lie on but for white noise.
+    """Say how far the principal subspace of samples is from the one that they lie on but for white
+    noise.
 
-    D^2 of this sample is 2 δ^2 (n - d) sum_(j <= d) 1 / σ_j^2 to first order, whatever the law of the latents;
-    δ^2 is sum_(j > d) σ_j^2 / ((N - d)(n - d)). Right for noise that is independent in all entries, of one
-    variance, and small beside the latents.
+    D^2 of this sample is 2 δ^2 (n - d) sum_(j <= d) 1 / σ_j^2 to first order, whatever the law of
+    the latents; δ^2 is sum_(j > d) σ_j^2 / ((N - d)(n - d)). Right for noise that is independent in
+    all entries, of one variance, and small beside the latents.
 
     Args:
-        samples: N rows, independent but for their subspace; their mean is not subtracted, and counts as a direction.
+        samples: N rows, independent but for their subspace; their mean is not subtracted, and
+            counts as a direction.
         dim: d, of the subspace.
         noise: δ if it is known, in the unit of the samples.
 
-    Doubts: noise that is not white, errors beyond the first order. Cannot judge where the discarded directions are as
-    strong as the kept ones, and where samples are repeated. Raises ValueError for N < d + 2, where the mean error is
-    infinite, and for d >= n. Source: `theory.low_dim_diffusion.noise_law`.
+    Doubts: noise that is not white, errors beyond the first order. Cannot judge where the discarded
+        directions are as
+    strong as the kept ones, and where samples are repeated. Raises ValueError for N < d + 2, where
+    the mean error is infinite, and for d >= n. Source: `theory.low_dim_diffusion.noise_law`.
 
     >>> x = np.random.default_rng(0).standard_normal((40, 30)) * ([1.0] * 3 + [0.05] * 27)
     >>> subspace_error(x, 3).lines()[1]
@@ -100,24 +113,33 @@ def subspace_error(samples: Rows, dim: Dim, noise: NonNegative | None = None) ->
 
 
 @guarded
-def samples_needed(samples: Rows, dim: Dim, wanted: Wanted, noise: NonNegative | None = None) -> SubspaceError:
-    """Say of how many samples like these the principal subspace has a given mean D^2, beside `subspace_error`.
+def samples_needed(
+    samples: Rows, dim: Dim, wanted: Wanted, noise: NonNegative | None = None
+) -> SubspaceError:
+    """Say of how many samples like these the principal subspace has a given mean D^2, beside
+    `subspace_error`.
 
-    d + 1 + 2 δ^2 (n - d)(N - d - 1) sum_(j <= d) 1 / σ_j^2 / D^2, by the mean of an inverse Wishart matrix: for
-    latents of mean zero that are about normal; the interval widens with their kurtosis. Arguments, doubts and errors
-    as there; more doubts: a mean of the latents that is not zero, latents that are not normal, grow, or follow each
-    other, and few samples more than d, at which errors have no variance. Raises ValueError for a wanted D^2 of
-    2 min(d, n - d) or more.
+    d + 1 + 2 δ^2 (n - d)(N - d - 1) sum_(j <= d) 1 / σ_j^2 / D^2, by the mean of an inverse Wishart
+    matrix: for latents of mean zero that are about normal; the interval widens with their kurtosis.
+    Arguments, doubts and errors as there; more doubts: a mean of the latents that is not zero,
+    latents that are not normal, grow, or follow each other, and few samples more than d, at which
+    errors have no variance. Raises ValueError for a wanted D^2 of 2 min(d, n - d) or more.
     """
     return _judged(samples, dim, noise, float(wanted))
 
 
 def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> SubspaceError:
     n, ambient = x.shape
-    require(n >= dim + 2, f"samples must be at least dim + 2 (the mean error is infinite below), got {n} for {dim}")
+    require(
+        n >= dim + 2,
+        f"samples must be at least dim + 2 (the mean error is infinite below), got {n} for {dim}",
+    )
     require(dim < ambient, f"dim must be below the {ambient} columns of samples, got {dim}")
     most = 2.0 * min(dim, ambient - dim)
-    require(wanted is None or wanted < most, f"wanted must be below {most:g}, which no D^2 exceeds, got {wanted}")
+    require(
+        wanted is None or wanted < most,
+        f"wanted must be below {most:g}, which no D^2 exceeds, got {wanted}",
+    )
     largest = float(np.abs(x).max())
     require(largest > 0, "samples must not all be zero")
     left, singular, right = np.linalg.svd(x / largest, full_matrices=False)
@@ -127,26 +149,53 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
     variance = estimate if given is None else float(given / largest) ** 2
     dof = freedom if given is None else _KNOWN
     edge = np.sqrt(variance) * (np.sqrt(n) + np.sqrt(ambient))
-    missing, error, needed, doubts = "", Estimate(*[np.nan] * 3), None, []
+    missing = ""
+    error = Estimate(*[np.nan] * 3)
+    needed = None
+    doubts = []
     if len(np.unique(x, axis=0)) < n:
         missing = "samples that are repeated tell nothing new, so leave each in once"
-    elif singular[dim - 1] <= max(_GAP * edge, (1e-12 if variance else 1e-6) * singular[0]):  # rounding is noise too
-        missing = f"d = {dim} is not visible, as singular value {dim} lies within the noise, so take a smaller d"
+    elif singular[dim - 1] <= max(
+        _GAP * edge, (1e-12 if variance else 1e-6) * singular[0]
+    ):  # rounding is noise too
+        missing = (
+            f"d = {dim} is not visible, as singular value {dim} lies within the noise, so "
+            "take a smaller d"
+        )
     else:
-        squares, sines = _without_noise(singular[:dim] ** 2, variance * n, variance * (ambient - dim))
+        squares, sines = _without_noise(
+            singular[:dim] ** 2, variance * n, variance * (ambient - dim)
+        )
         width = np.sum(1 / squares) ** 2 / np.sum(1 / squares**2)  # by how many directions
-        error = Estimate(*(min(most, end) for end in _around(2 * np.sum(sines), (ambient - dim) * width, dof)))
+        error = Estimate(
+            *(min(most, end) for end in _around(2 * np.sum(sines), (ambient - dim) * width, dof))
+        )
         doubts = _doubts(singular, n, ambient, dim, variance)
         if abs(variance - estimate) > _FAR * np.sqrt(2 / freedom) * max(variance, estimate):
-            doubts.append(Doubt("the noise that was given is not that of the discarded directions", np.inf, ""))
+            doubts.append(
+                Doubt(
+                    "the noise that was given is not that of the discarded directions", np.inf, ""
+                )
+            )
         if wanted is not None:
-            mean = predicted.noise_law(ambient, squares / (n - dim - 1), dim + 2, np.sqrt(variance)) / wanted
+            mean = (
+                predicted.noise_law(ambient, squares / (n - dim - 1), dim + 2, np.sqrt(variance))
+                / wanted
+            )
             few = n - dim - 3  # from one on the inverse Wishart matrix has a variance
             extras = mean, 0.0, np.inf
-            if few > 0:  # its trace has this relative variance, which of an inverse chi-square is 2 / (above - 4)
+            if (
+                few > 0
+                # its trace has this relative variance, which of an inverse chi-square is 2 / (above
+                # - 4)
+            ):
                 above = 4 + width * (n - dim) * few / (n - 1)
-                factors, wider = _around(1.0, above, dof)[1:], _wider(left[:, :dim])
-                extras = mean, *(mean * (factor * above / (above - 2)) ** wider for factor in factors)
+                factors = _around(1.0, above, dof)[1:]
+                wider = _wider(left[:, :dim])
+                extras = (
+                    mean,
+                    *(mean * (factor * above / (above - 2)) ** wider for factor in factors),
+                )
             needed = Estimate(*(dim + 1 + extra for extra in extras))
             doubts += _doubts_of_number(left[:, :dim], needed, few)
     return SubspaceError(
@@ -167,8 +216,8 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
 def _without_noise(
     squares: Float[np.ndarray, " d"], along: float, across: float
 ) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
-    """Squares of the singular values that noise has not raised, and squared sines of the angles that it has caused.
-    Source: Benaych-Georges & Nadakuditi 2012.
+    """Squares of the singular values that noise has not raised, and squared sines of the angles
+    that it has caused. Source: Benaych-Georges & Nadakuditi 2012.
     """
     rest = squares - along - across
     clean = (rest + np.sqrt(np.maximum(rest**2 - 4 * along * across, 0))) / 2
@@ -176,44 +225,76 @@ def _without_noise(
 
 
 def _around(mean: float, above: float, below: float) -> tuple[float, float, float]:
-    """A mean, and times it the 95 % interval of a quotient of chi-squares, each over its degrees of freedom."""
+    """A mean, and times it the 95 % interval of a quotient of chi-squares, each over its degrees of
+    freedom.
+    """
     from scipy.stats import f
 
-    low, high = f(above, below).ppf([0.025, 0.975]) if above < below or below < _KNOWN else (1.0, 1.0)
+    low, high = (
+        f(above, below).ppf([0.025, 0.975]) if above < below or below < _KNOWN else (1.0, 1.0)
+    )
     return float(mean), float(mean * low), float(mean * high)
 
 
-def _doubts(singular: Float[np.ndarray, " values"], n: int, ambient: int, dim: int, variance: float) -> list[Doubt]:
+def _doubts(
+    singular: Float[np.ndarray, " values"], n: int, ambient: int, dim: int, variance: float
+) -> list[Doubt]:
     if variance == 0:
         return []
-    doubts, higher = [], variance * (n + ambient) / float(singular[dim - 1]) ** 2
+    doubts = []
+    higher = variance * (n + ambient) / float(singular[dim - 1]) ** 2
     if higher > _SMALL:
-        doubts.append(Doubt("the noise is not small beside the least of the latents", higher, "of the error"))
-    # White noise beside the subspace is white noise of N - d rows and n - d columns: the sphericity test of Ledoit and
-    # Wolf 2002. Samples that hang together and columns of unlike noise both spread its spectrum.
-    rows, columns, rest = n - dim, ambient - dim, singular[dim:] ** 2
-    uneven = (rows * (columns * float(np.sum(rest**2) / rest.sum() ** 2) - 1) - columns - 1) / 2 if rest.any() else 0.0
+        doubts.append(
+            Doubt("the noise is not small beside the least of the latents", higher, "of the error")
+        )
+    # White noise beside the subspace is white noise of N - d rows and n - d columns: the sphericity
+    # test of Ledoit and Wolf 2002. Samples that hang together and columns of unlike noise both
+    # spread its spectrum.
+    rows = n - dim
+    columns = ambient - dim
+    rest = singular[dim:] ** 2
+    uneven = (
+        (rows * (columns * float(np.sum(rest**2) / rest.sum() ** 2) - 1) - columns - 1) / 2
+        if rest.any()
+        else 0.0
+    )
     if abs(uneven) > _FAR:
         what = f"the discarded spectrum is not that of white noise ({uneven:+.0f} deviations off)"
-        doubts.append(Doubt(f"{what}: d too small, or noise that is coloured, dependent or heavy", np.inf, ""))
+        doubts.append(
+            Doubt(f"{what}: d too small, or noise that is coloured, dependent or heavy", np.inf, "")
+        )
     return doubts
 
 
 def _wider(left: Float[np.ndarray, "samples d"]) -> float:
-    """How many times as far latents of this kurtosis κ scatter about their second moment as normal ones, of variance
-    (κ - 1) / 2, at least as far as those.
+    """How many times as far latents of this kurtosis κ scatter about their second moment as normal
+    ones, of variance (κ - 1) / 2, at least as far as those.
     """
     kurtosis = (len(left) + 2) * float(np.mean(np.sum(left**4, axis=0)))
     return max(1.0, (kurtosis - 1) / 2) ** 0.5
 
 
-def _doubts_of_number(left: Float[np.ndarray, "samples d"], needed: Estimate, few: int) -> list[Doubt]:
+def _doubts_of_number(
+    left: Float[np.ndarray, "samples d"], needed: Estimate, few: int
+) -> list[Doubt]:
     (n, dim), doubts = left.shape, []
     if np.sum(left.sum(axis=0) ** 2) > dim + _FAR * np.sqrt(2 * dim) + _FAR**2 / 2:
-        doubts.append(Doubt("the latents have a mean, which the number of samples needed does not know", np.inf, ""))
+        doubts.append(
+            Doubt(
+                "the latents have a mean, which the number of samples needed does not know",
+                np.inf,
+                "",
+            )
+        )
     lagged = n * np.sum((left[1:].T @ left[:-1]) ** 2)  # of independent samples a chi-square
     if lagged > dim**2 + _FAR * np.sqrt(2) * dim + _FAR**2 / 2:
-        doubts.append(Doubt("latents of neighbouring samples are alike: there are fewer independent ones", np.inf, ""))
+        doubts.append(
+            Doubt(
+                "latents of neighbouring samples are alike: there are fewer independent ones",
+                np.inf,
+                "",
+            )
+        )
     lengths = np.log(np.maximum(np.sum(left**2, axis=1), 1e-300))
     if lengths.std() and abs(np.corrcoef(lengths, np.arange(n))[0, 1]) > _FAR / np.sqrt(n):
         doubts.append(Doubt("the latents grow or fall from sample to sample", np.inf, ""))

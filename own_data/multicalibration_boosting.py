@@ -1,7 +1,9 @@
-"""Is a score right on average in every group at every predicted value? An audit with intervals that hold together.
+"""Is a score right on average in every group at every predicted value? An audit with intervals that
+hold together.
 
-For each level v of the predictions and each group h: the mean of h r, r = y - f. Their squares, weighted by the levels,
-are K2. Intervals hold at finite n for independent rows that the predictor has not seen.
+For each level v of the predictions and each group h: the mean of h r, r = y - f. Their squares,
+weighted by the levels, are K2. Intervals hold at finite n for independent rows that the predictor
+has not seen.
 """
 
 from collections import Counter
@@ -30,12 +32,15 @@ Table = Float[np.ndarray, "levels groups"]
 
 _TOO_GOOD = 1e-4  # chance that residuals of other rows are as close to zero
 _FEWEST_LEVELS = 4  # from which on sums of labels are not zero by the chance of a lattice
-_COPIES, _FEWEST_KINDS = 0.01, 12  # of the rows; of different rows, from which on none is a chance
+_COPIES = 0.01
+_FEWEST_KINDS = 12  # of the rows; of different rows, from which on none is a chance
 _SAME = 1e-12  # of the range of labels: values that are nearer differ by rounding
 
 
 class Cell(NamedTuple):
-    """A level and a group, with E[h r | v] and its interval; `rows` of the level have h other than 0."""
+    """A level and a group, with E[h r | v] and its interval; `rows` of the level have h other than
+    0.
+    """
 
     level: int
     group: int
@@ -60,7 +65,9 @@ class GroupError(NamedTuple):
 
 
 class Combination(NamedTuple):
-    """The worst linear combination of groups: found on one half of the rows, judged on the other, of mean square 1."""
+    """The worst linear combination of groups: found on one half of the rows, judged on the other,
+    of mean square 1.
+    """
 
     weights: Float[np.ndarray, " groups"]
     unbiased: float
@@ -80,8 +87,8 @@ class MulticalibrationAudit(Answer):
         unjudged: how many cells have fewer rows.
         groups: K2 along each group.
         combination: of groups, where it is worst; None where a half has too few rows.
-        round_gain: by how much one round of boosting would lower the squared error, fitted on one half of the rows and
-            counted on the other; None as above.
+        round_gain: by how much one round of boosting would lower the squared error, fitted on one
+            half of the rows and counted on the other; None as above.
     """
 
     asked: ClassVar[str] = "is the score right on average in every group at every predicted value?"
@@ -106,7 +113,9 @@ class MulticalibrationAudit(Answer):
         worst = max(range(len(self.groups)), key=lambda g: self.groups[g].unbiased)
         k2 = self.groups[worst]
         summary = (
-            f"{len(faults)} of {len(self.cells)} cells are off" if faults else f"none of {len(self.cells)} cells is off"
+            f"{len(faults)} of {len(self.cells)} cells are off"
+            if faults
+            else f"none of {len(self.cells)} cells is off"
         )
         lines = [
             f"{about}: {summary}{f', {self.unjudged} have too few rows' if self.unjudged else ''}",
@@ -115,17 +124,23 @@ class MulticalibrationAudit(Answer):
         ]
         if self.combination is not None and self.round_gain is not None:
             lines.append(
-                f"worst combination: K2 {self.combination.unbiased:.3g}, at least {self.combination.least:.3g}"
+                f"worst combination: K2 {self.combination.unbiased:.3g}, at least "
+                f"{self.combination.least:.3g}"
             )
-            lines.append(f"one round of boosting would lower the squared error by {self.round_gain}")
+            lines.append(
+                f"one round of boosting would lower the squared error by {self.round_gain}"
+            )
         faults.sort(key=lambda one: -abs(one.residual.value))
         return lines + [
-            f"group {cell.group} at {self.values[cell.level]:.3g}: mean of h r {cell.residual}, {cell.rows} rows"
+            f"group {cell.group} at {self.values[cell.level]:.3g}: mean of h r {cell.residual}, "
+            f"{cell.rows} rows"
             for cell in faults[:3]
         ]
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the means of h r with their intervals against the levels, for the four worst groups; return the axes."""
+        """Draw the means of h r with their intervals against the levels, for the four worst groups;
+        return the axes.
+        """
         axes = axes_for(axes)
         order = np.argsort([-entry.unbiased for entry in self.groups])[:4].tolist()
         width = np.ptp(self.values) / 120 if len(self.values) > 1 else 0.01
@@ -149,57 +164,83 @@ def multicalibration_audit(
     groups: Groups,
     *,
     n_levels: Annotated[int, Interval(1, 2**16)] = 10,
-    bounds: Annotated[Float[np.ndarray, " 2"], USABLE_SCALE, RISING] | tuple[float, float] = (0.0, 1.0),
+    bounds: Annotated[Float[np.ndarray, " 2"], USABLE_SCALE, RISING] | tuple[float, float] = (
+        0.0,
+        1.0,
+    ),
     confidence: Fraction = 0.95,
     min_count: Annotated[int, Interval(2, 2**53)] = 50,
 ) -> MulticalibrationAudit:
-    """Audit predictions by groups: each level's mean residual, K2 without bias and its lower bound, what a round saves.
+    """Audit predictions by groups: each level's mean residual, K2 without bias and its lower bound,
+    what a round saves.
 
     Args:
-        predictions: f of each row; up to `n_levels` different values are the levels, more are put into equal bins.
+        predictions: f of each row; up to `n_levels` different values are the levels, more are put
+            into equal bins.
         y: label of each row, booleans, or numbers within `bounds`.
-        groups: h of each row, a column per group: booleans, or numbers whose largest h^2 stands for B.
+        groups: h of each row, a column per group: booleans, or numbers whose largest h^2 stands for
+            B.
         n_levels: most levels.
         bounds: the range of labels and predictions.
         confidence: of all intervals together, and of each lower bound.
         min_count: rows of a cell with h other than 0, below which it is not judged.
 
-    Intervals of cells are exact binomial ones (Clopper & Pearson 1934) where labels have two values and groups are
-    sets, Hoeffding's or empirical Bernstein ones (Maurer & Pontil 2009) otherwise, whichever is shorter, each at
-    half the level. Doubts name bins, which can hide what cancels within them; bins hardly wider than the spacing of
-    the predictions; residuals closer to zero than labels of other rows allow (an audit on training data); equal
-    groups; copied rows; neighbouring rows that are alike (no other dependence can be seen). Raises ValueError for
-    fewer than two rows, labels or predictions outside `bounds`, and where all cells have too few rows.
+    Intervals of cells are exact binomial ones (Clopper & Pearson 1934) where labels have two values
+    and groups are sets, Hoeffding's or empirical Bernstein ones (Maurer & Pontil 2009) otherwise,
+    whichever is shorter, each at half the level. Doubts name bins, which can hide what cancels
+    within them; bins hardly wider than the spacing of the predictions; residuals closer to zero
+    than labels of other rows allow (an audit on training data); equal groups; copied rows;
+    neighbouring rows that are alike (no other dependence can be seen). Raises ValueError for fewer
+    than two rows, labels or predictions outside `bounds`, and where all cells have too few rows.
 
     >>> generator = np.random.default_rng(0)
     >>> f = generator.choice([0.2, 0.5, 0.8], 6000)
     >>> member = generator.random(6000) < 0.4
     >>> y = generator.random(6000) < np.where(member & (f == 0.5), 0.65, f)
     >>> audit = multicalibration_audit(f, y.astype(float), member[:, None])
-    >>> [(cell.level, round(cell.residual.value, 3)) for cell in audit.cells if cell.residual.low > 0]
+    >>> biased = [cell for cell in audit.cells if cell.residual.low > 0]
+    >>> [(cell.level, round(cell.residual.value, 3)) for cell in biased]
     [(1, 0.058)]
     """
-    n, low, high, y = len(y), float(bounds[0]), float(bounds[1]), y.astype(float)
+    n = len(y)
+    low = float(bounds[0])
+    high = float(bounds[1])
+    y = y.astype(float)
     require(low < high, f"bounds must rise, got {low} and {high}")
     require(n >= 2, f"y must have at least two rows, got {n}")
     for name, numbers in (("predictions", predictions), ("y", y)):
-        require((numbers >= low) & (numbers <= high), f"{name} must lie within bounds, {low} to {high}")
-    levels, following = _Levels(predictions, low, high, n_levels), beside((y - predictions)[:, None])
+        require(
+            (numbers >= low) & (numbers <= high), f"{name} must lie within bounds, {low} to {high}"
+        )
+    levels = _Levels(predictions, low, high, n_levels)
+    following = beside((y - predictions)[:, None])
     # From here on rows are in the order of their levels.
-    predictions, y, h = predictions[levels.order], y[levels.order], groups[levels.order].astype(float)
+    predictions = predictions[levels.order]
+    y = y[levels.order]
+    h = groups[levels.order].astype(float)
     sums = _Sums(levels, h * (y - predictions)[:, None])
     inside = h if groups.dtype == bool else (h != 0).astype(float)
     bound = float(max(h.max(), -h.min())) ** 2
     members = levels.total(inside)
     enough = members >= min_count
-    require(enough.any(), f"groups must have a level with at least min_count = {min_count} rows of a group")
+    require(
+        enough.any(),
+        f"groups must have a level with at least min_count = {min_count} rows of a group",
+    )
     miss = (1 - confidence) / enough.size
     half = sums.half_widths(levels.ranges(h), miss)
     ends = sums.means - half, sums.means + half
     if np.isin(y, (low, high)).all() and low < high:
-        _binomial_ends(ends, levels, predictions, (y - low) / (high - low), h, inside, members, miss)
+        _binomial_ends(
+            ends, levels, predictions, (y - low) / (high - low), h, inside, members, miss
+        )
     cells = tuple(
-        Cell(level, group, int(members[level, group]), Estimate(*(float(t[level, group]) for t in (sums.means, *ends))))
+        Cell(
+            level,
+            group,
+            int(members[level, group]),
+            Estimate(*(float(t[level, group]) for t in (sums.means, *ends))),
+        )
         for level, group in zip(*(axis.tolist() for axis in np.nonzero(enough)), strict=True)
     )
     combination, round_gain = _halves(levels, predictions, y, h, confidence)
@@ -211,7 +252,10 @@ def multicalibration_audit(
         bound=bound,
         cells=cells,
         unjudged=int(enough.size - enough.sum()),
-        groups=tuple(sums.error(group, np.where(enough, _from_zero(*ends), 0.0)) for group in range(h.shape[1])),
+        groups=tuple(
+            sums.error(group, np.where(enough, _from_zero(*ends), 0.0))
+            for group in range(h.shape[1])
+        ),
         combination=combination,
         round_gain=round_gain,
         doubts=tuple(_doubts(levels, predictions, y, h, bound, following)),
@@ -220,14 +264,19 @@ def multicalibration_audit(
 
 
 class _Levels:
-    """Rows in the order of their levels, which level each of these has, the ends of each level, and how many rows."""
+    """Rows in the order of their levels, which level each of these has, the ends of each level, and
+    how many rows.
+    """
 
     def __init__(self, predictions: Vector, low: float, high: float, most: int):
         values, index = np.unique(predictions, return_inverse=True)
         self.repeats = len(predictions) - len(values)
         first = np.append(True, np.diff(values) > _SAME * (high - low))
-        values, index = values[first], np.cumsum(first)[index] - 1
-        self.low, self.high, self.width = low, high, (high - low) / most
+        values = values[first]
+        index = np.cumsum(first)[index] - 1
+        self.low = low
+        self.high = high
+        self.width = (high - low) / most
         self.binned = len(values) > most
         self.spacing = float(np.diff(values).min(initial=np.inf))
         if self.binned:
@@ -239,7 +288,9 @@ class _Levels:
         self.order = np.argsort(index, kind="stable")
         self.index, self.counts = index[self.order], np.bincount(index)
 
-    def total(self, columns: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "levels columns"]:
+    def total(
+        self, columns: Float[np.ndarray, "rows columns"]
+    ) -> Float[np.ndarray, "levels columns"]:
         """Sums of each column over the rows of each level."""
         sums = np.zeros((len(self.counts), columns.shape[1]))
         present, starts = np.unique(self.index, return_index=True)
@@ -247,9 +298,13 @@ class _Levels:
         return sums
 
     def ranges(self, h: Columns) -> Table:
-        """How far apart two values of h r can be in each level, h between the extremes of its column and 0."""
-        least, most = np.minimum(h.min(axis=0), 0), np.maximum(h.max(axis=0), 0)
-        above, below = (self.high - self.ends[0])[:, None], (self.ends[1] - self.low)[:, None]
+        """How far apart two values of h r can be in each level, h between the extremes of its
+        column and 0.
+        """
+        least = np.minimum(h.min(axis=0), 0)
+        most = np.maximum(h.max(axis=0), 0)
+        above = (self.high - self.ends[0])[:, None]
+        below = (self.ends[1] - self.low)[:, None]
         return np.maximum(most * above, -least * below) + np.maximum(most * below, -least * above)
 
 
@@ -266,16 +321,20 @@ class _Sums:
 
     def half_widths(self, ranges: Table, miss: float) -> Table:
         """Of two-sided intervals, each of which misses the mean with at most this chance."""
-        n, deviation = np.maximum(self.counts, 1)[:, None], np.log(8 / miss)
+        n = np.maximum(self.counts, 1)[:, None]
+        deviation = np.log(8 / miss)
         hoeffding = ranges * np.sqrt(np.log(4 / miss) / (2 * n))
-        bernstein = np.sqrt(2 * self.variances * deviation / n) + 7 * ranges * deviation / (3 * np.maximum(n - 1, 1))
+        bernstein = np.sqrt(2 * self.variances * deviation / n) + 7 * ranges * deviation / (
+            3 * np.maximum(n - 1, 1)
+        )
         return np.where(n > 1, np.minimum(hoeffding, bernstein), hoeffding)
 
     def error(self, group: int, least_means: Table) -> GroupError:
         """K2 along one column, with what the means are at least away from zero."""
         mask = self.counts > 0
         counts = self.counts[mask]
-        sums, squares = self.sums[mask, group], self.squares[mask, group]
+        sums = self.sums[mask, group]
+        squares = self.squares[mask, group]
         several = float(observed.unbiased(counts, sums, squares)) if counts.max() > 1 else 0.0
         least = predicted.sampled_error(counts, least_means[mask, group])
         bias = predicted.plug_in_bias(counts, self.variances[mask, group])
@@ -292,13 +351,21 @@ def _from_zero(low: Table, high: Table) -> Table:
 
 
 def _binomial_ends(
-    ends: tuple[Table, Table], levels: _Levels, predictions: Vector, positive: Vector, h: Columns, inside: Columns,
-    members: Table, miss: float,
-) -> None:  # fmt: skip
-    """Exact intervals of E[h r | v], where labels have two values and h is c or 0, from Clopper and Pearson's for the
-    members and the positive ones among them; a mean of differing predictions has its own (Hoeffding).
+    ends: tuple[Table, Table],
+    levels: _Levels,
+    predictions: Vector,
+    positive: Vector,
+    h: Columns,
+    inside: Columns,
+    members: Table,
+    miss: float,
+) -> None:
+    """Exact intervals of E[h r | v], where labels have two values and h is c or 0, from Clopper and
+    Pearson's for the members and the positive ones among them; a mean of differing predictions has
+    its own (Hoeffding).
     """
-    span, counts = levels.high - levels.low, np.broadcast_to(levels.counts[:, None], members.shape)
+    span = levels.high - levels.low
+    counts = np.broadcast_to(levels.counts[:, None], members.shape)
     values = np.where(h.max(axis=0) > 0, h.max(axis=0), h.min(axis=0))
     sets = (values != 0) & (h is inside or np.all(h == values * inside, axis=0))
     starts = np.searchsorted(levels.index, np.arange(len(levels.counts) + 1)).tolist()
@@ -308,7 +375,9 @@ def _binomial_ends(
     shares = np.where(inside.all(axis=0), 1.0, exact_ends(members, counts, miss / 20))
     low, high = exact_ends(positives, members, 0.9 * miss)
     mean = sums / np.maximum(members, 1)
-    width = (levels.ends[1] - levels.ends[0])[:, None] * np.sqrt(np.log(40 / miss) / (2 * np.maximum(members, 1)))
+    width = (levels.ends[1] - levels.ends[0])[:, None] * np.sqrt(
+        np.log(40 / miss) / (2 * np.maximum(members, 1))
+    )
     bounds = levels.low + span * low - mean - width, levels.low + span * high - mean + width
     products = [values * part * ratio for part in bounds for ratio in shares]
     some = (members > 0) & sets
@@ -344,15 +413,22 @@ def _halves(
     one_level = _Half(levels, ~first)
     one_level.index, one_level.counts = np.zeros(len(gains), int), np.array([len(gains)])
     of_gains = _Sums(one_level, gains[:, None])
-    # A correction d of a residual r gains d (2 r - d), whatever the row, and none is longer than `most`.
+    # A correction d of a residual r gains d (2 r - d), whatever the row, and none is longer than
+    # `most`.
     span = levels.high - levels.low
     largest = most * (2 * span - most) + min(span**2, most * (2 * span + most))
     width = of_gains.half_widths(np.full((1, 1), largest), 1 - confidence)
-    return Combination(weights, error.unbiased, error.least), _around(of_gains.means[0, 0], width[0, 0])
+    return Combination(weights, error.unbiased, error.least), _around(
+        of_gains.means[0, 0], width[0, 0]
+    )
 
 
-def _worst(means: Table, counts: Int[np.ndarray, " levels"], h: Columns) -> Float[np.ndarray, " groups"]:
-    """Coefficients of the combination of mean square 1 with the largest K2: the top generalised eigenvector."""
+def _worst(
+    means: Table, counts: Int[np.ndarray, " levels"], h: Columns
+) -> Float[np.ndarray, " groups"]:
+    """Coefficients of the combination of mean square 1 with the largest K2: the top generalised
+    eigenvector.
+    """
     squares, vectors = np.linalg.eigh(h.T @ h / len(h))
     mask = squares > 1e-10 * squares[-1]
     if not mask.any():
@@ -366,9 +442,13 @@ def _worst(means: Table, counts: Int[np.ndarray, " levels"], h: Columns) -> Floa
 def _corrections(
     levels: _Levels, residuals: Vector, h: Columns, first: Bool[np.ndarray, " rows"]
 ) -> tuple[Vector, float]:
-    """What least squares on the first half adds to predictions of the second, and the most that it adds to any row."""
+    """What least squares on the first half adds to predictions of the second, and the most that it
+    adds to any row.
+    """
     basis = np.column_stack([np.ones(len(h)), h / max(float(np.abs(h).max()), 1e-50)])
-    corrections, most, largest = np.zeros(len(h)), 0.0, np.abs(basis).max(axis=0)
+    corrections = np.zeros(len(h))
+    most = 0.0
+    largest = np.abs(basis).max(axis=0)
     for level in range(len(levels.counts)):
         start, end = np.searchsorted(levels.index, [level, level + 1])
         own = start + np.flatnonzero(first[start:end])
@@ -379,24 +459,44 @@ def _corrections(
     return corrections, min(most, levels.high - levels.low)
 
 
-def _doubts(levels: _Levels, predictions: Vector, y: Vector, h: Columns, bound: float, following: float) -> list[Doubt]:
+def _doubts(
+    levels: _Levels, predictions: Vector, y: Vector, h: Columns, bound: float, following: float
+) -> list[Doubt]:
     """Why the answer may be off."""
-    n, doubts = len(y), []
+    n = len(y)
+    doubts = []
     if following:
-        reason = f"residuals of neighbouring rows are alike (correlation {following:.2f}): unless they were sorted so"
-        doubts.append(Doubt(f"{reason}, there are fewer independent rows", np.inf, "of each interval's length"))
+        reason = (
+            f"residuals of neighbouring rows are alike (correlation {following:.2f}): unless "
+            "they were sorted so"
+        )
+        doubts.append(
+            Doubt(
+                f"{reason}, there are fewer independent rows", np.inf, "of each interval's length"
+            )
+        )
     copies = _copied(levels, predictions, y, h)
     if copies > _COPIES * n:
         reason = f"{copies} rows are copies of others, and count as if they were new"
         doubts.append(Doubt(reason, np.inf, "of each interval's length"))
     if levels.binned:
-        reason = f"predictions are put into bins of width {levels.width:.3g}, which can hide miscalibration"
+        reason = (
+            f"predictions are put into bins of width {levels.width:.3g}, which can hide "
+            "miscalibration"
+        )
         doubts.append(Doubt(f"{reason}: all K2 are lower bounds", np.inf, "of K2"))
         if levels.width < 2 * levels.spacing:
-            reason = f"level widths of {levels.width:.3g} are below twice the spacing of predictions"
-            doubts.append(Doubt(f"{reason}: which share a level hangs on rounding", np.inf, "of K2"))
+            reason = (
+                f"level widths of {levels.width:.3g} are below twice the spacing of predictions"
+            )
+            doubts.append(
+                Doubt(f"{reason}: which share a level hangs on rounding", np.inf, "of K2")
+            )
     if _too_good(levels, y - predictions, h):
-        reason = "residuals are closer to zero than labels of other rows allow: an audit on training data says nothing"
+        reason = (
+            "residuals are closer to zero than labels of other rows allow: an audit on "
+            "training data says nothing"
+        )
         doubts.append(Doubt(reason, np.inf, "of K2"))
     different = _different(h[:1000])
     if different < h.shape[1]:
@@ -413,7 +513,9 @@ def _doubts(levels: _Levels, predictions: Vector, y: Vector, h: Columns, bound: 
 
 
 def _copied(levels: _Levels, predictions: Vector, y: Vector, h: Columns) -> int:
-    """How many rows are equal to others; 0 where few of them, or rows of discrete columns, are equal by chance."""
+    """How many rows are equal to others; 0 where few of them, or rows of discrete columns, are
+    equal by chance.
+    """
 
     def kinds(*columns: Vector | Columns) -> Counter[bytes]:
         return Counter(row.tobytes() for row in np.column_stack(columns))
@@ -425,7 +527,8 @@ def _copied(levels: _Levels, predictions: Vector, y: Vector, h: Columns) -> int:
     if copies <= _COPIES * len(y):
         return 0
     shuffle = y[np.lexsort((np.random.default_rng(0).random(len(y))[levels.order], levels.index))]
-    alone, count = len(kinds(predictions, h)), len(kinds(predictions, h, shuffle))
+    alone = len(kinds(predictions, h))
+    count = len(kinds(predictions, h, shuffle))
     alike = count - alone > _FEWEST_KINDS * (1 + len(rows) - alone)
     return copies if alike or (len(rows) > _FEWEST_KINDS and gcd(*rows.values()) > 1) else 0
 

@@ -1,7 +1,9 @@
-"""Which r numbers to keep of features whose prediction task is not known yet, only which tasks are plausible?
+"""Which r numbers to keep of features whose prediction task is not known yet, only which tasks are
+plausible?
 
-`optimal_representation` weighs the directions of unlabelled features by the tasks, where PCA weighs them by variance.
-From Uzan & Weinberger 2024 (arXiv 2403.06971); what follows from its game for estimated covariances is derived here.
+`optimal_representation` weighs the directions of unlabelled features by the tasks, where PCA weighs
+them by variance. From Uzan & Weinberger 2024 (arXiv 2403.06971); what follows from its game for
+estimated covariances is derived here.
 """
 
 from dataclasses import dataclass
@@ -35,7 +37,9 @@ _SHARE = "of lambda_1"
 
 
 class Atom(NamedTuple):
-    """One representation of a mixture: how often it is drawn, which directions it keeps (from 0 on), its columns."""
+    """One representation of a mixture: how often it is drawn, which directions it keeps (from 0
+    on), its columns.
+    """
 
     chance: float
     directions: Int[np.ndarray, " kept"]
@@ -47,22 +51,30 @@ class OptimalRepresentation(Answer):
     """What to keep; regrets are shares of λ_1, the worst regret of keeping nothing.
 
     Attributes:
-        representation: R, d x r with R' Σ R = I; None where no subspace of dimension r leads. Keep (x - mean) R.
-        worst_regret: of R over the plausible tasks, λ_(r+1) / λ_1 of the population, with a 95 % interval.
-        pca_regret: the same for the r leading principal components, of the rows; nowhere below that of R.
+        representation: R, d x r with R' Σ R = I; None where no subspace of dimension r leads. Keep
+            (x - mean) R.
+        worst_regret: of R over the plausible tasks, λ_(r+1) / λ_1 of the population, with a 95 %
+            interval.
+        pca_regret: the same for the r leading principal components, of the rows; nowhere below that
+            of R.
         spectrum: λ_1 >= ... >= λ_d, in squared units of y.
         worst_task: f*, coefficients of the plausible task that R serves worst.
-        excess: what R, estimated from these rows, is worse than the best, for normal rows; None where there is no R.
+        excess: what R, estimated from these rows, is worse than the best, for normal rows; None
+            where there is no R.
         excess_of_halves: the same, from how different R is for halves of the rows.
         atoms: the mixture, if asked for.
-        mixed_regret: worst expected regret of the mixture for tasks chosen before the draw, with a 95 % interval.
+        mixed_regret: worst expected regret of the mixture for tasks chosen before the draw, with a
+            95 % interval.
         regret_after_draw: worst regret of a set once it is drawn and seen.
-        average_price: how many times the mixture's regret on the average plausible task is that of R.
+        average_price: how many times the mixture's regret on the average plausible task is that of
+            R.
         note: what is known of the tasks.
     """
 
     asked = "which r numbers to keep of these features, before the task is known?"
-    rests_on = "independent rows, and tasks that are linear in the features and as plausible as S says"
+    rests_on = (
+        "independent rows, and tasks that are linear in the features and as plausible as S says"
+    )
     unseen = "what tasks need of the features that is not linear"
     level: float | None = 0.95
     representation: Float[np.ndarray, "dim kept"] | None
@@ -82,7 +94,8 @@ class OptimalRepresentation(Answer):
         """Return the worst regrets of both choices and of PCA, and what they cost."""
         rank = 0 if self.representation is None else self.representation.shape[1]
         lines = [
-            f"keep {rank} of {len(self.spectrum)} directions: worst regret {self.worst_regret} {_SHARE}; "
+            f"keep {rank} of {len(self.spectrum)} directions: worst regret {self.worst_regret} "
+            f"{_SHARE}; "
             f"with PCA {self.pca_regret:.4g}"
         ]
         if self.excess is not None:
@@ -91,16 +104,21 @@ class OptimalRepresentation(Answer):
         if self.mixed_regret is not None:
             chances = ", ".join(f"{atom.chance:.3f}" for atom in self.atoms)
             lines += [
-                f"drawn among {len(self.atoms)} representations (chances {chances}): {self.mixed_regret}",
-                f"this holds before the draw: who sees it finds a regret of {self.regret_after_draw:.4g}",
+                f"drawn among {len(self.atoms)} representations (chances {chances}): "
+                f"{self.mixed_regret}",
+                "this holds before the draw: who sees it finds a regret of "
+                f"{self.regret_after_draw:.4g}",
                 f"on the average task the mixture costs {self.average_price:.3g} times as much",
             ]
         return lines + [self.note] * bool(self.note)
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the regret of each uncorrelated task under R (squares) and under the mixture (dots); return the axes."""
+        """Draw the regret of each uncorrelated task under R (squares) and under the mixture (dots);
+        return the axes.
+        """
         axes = axes_for(axes)
-        shares, index = self.spectrum / self.spectrum[0], np.arange(1, len(self.spectrum) + 1)
+        shares = self.spectrum / self.spectrum[0]
+        index = np.arange(1, len(self.spectrum) + 1)
         axes.plot(index, shares, ":", color="0.5", label="nothing kept")
         if self.representation is not None:
             pure = np.where(index <= self.representation.shape[1], 0.0, shares)
@@ -128,16 +146,18 @@ def optimal_representation(
     Args:
         X: unlabelled features, n x d, independent rows; centred inside.
         r: how many numbers to keep, below d.
-        tasks: S, d x d, where f' S^-1 f <= 1 are the plausible tasks; or k x d coefficients of past tasks, k != d,
-            whose second moment S is shrunk where the rows are white, so that units of columns do not matter, and scaled
-            to hold them all; None for S = I. Intervals are those of drawing rows and past tasks again.
+        tasks: S, d x d, where f' S^-1 f <= 1 are the plausible tasks; or k x d coefficients of past
+            tasks, k != d, whose second moment S is shrunk where the rows are white, so that units
+            of columns do not matter, and scaled to hold them all; None for S = I. Intervals are
+            those of drawing rows and past tasks again.
         mixed: whether to hedge by drawing the representation at random.
         seed: of the halves of the rows.
 
-    Where λ_r and λ_(r+1) cannot be told apart no R is given, only its regret and, if asked for, the mixture.
-    Doubts name few rows, heavy tails, rows that resemble their neighbours or are copied, and few past tasks.
-    Raises ValueError for r >= d, for fewer than 40 rows or d + 1, for features that are dependent (their rank is said),
-    and for an S that is not symmetric and positive semidefinite or is zero.
+    Where λ_r and λ_(r+1) cannot be told apart no R is given, only its regret and, if asked for, the
+    mixture. Doubts name few rows, heavy tails, rows that resemble their neighbours or are copied,
+    and few past tasks. Raises ValueError for r >= d, for fewer than 40 rows or d + 1, for features
+    that are dependent (their rank is said), and for an S that is not symmetric and positive
+    semidefinite or is zero.
     Source: `theory.representation_game`; intervals by the grouped jackknife.
 
     >>> rows = np.random.default_rng(0).standard_normal((2000, 4)) * np.sqrt([10, 3, 1, 0.5])
@@ -151,14 +171,20 @@ def optimal_representation(
     prior, note, few, shrinkage = _prior(tasks, covariance)
     scale = float(np.abs(prior).max())
     prior = prior / scale
-    spectrum, directions = predicted.task_spectrum(covariance, prior), predicted.task_directions(covariance, prior)
+    spectrum = predicted.task_spectrum(covariance, prior)
+    directions = predicted.task_directions(covariance, prior)
     spectrum = np.where(spectrum < 1e-13 * spectrum[0], 0.0, spectrum)
     useful = min(r, int(np.sum(spectrum > 0)))
     if useful < r:
-        few_values = f"only {useful} eigenvalues of Sigma S exceed rounding, so that more columns would bring nothing"
+        few_values = (
+            f"only {useful} eigenvalues of Sigma S exceed rounding, so that more columns "
+            "would bring nothing"
+        )
         note = "; ".join(filter(None, [note, few_values]))
     scores = rows @ directions
-    loadings = None if past is None else past @ covariance @ directions / np.sqrt(spectrum.clip(1e-300))
+    loadings = (
+        None if past is None else past @ covariance @ directions / np.sqrt(spectrum.clip(1e-300))
+    )
     is_tied = bool(useful == r and _spread(scores, loadings, spectrum, r - 1) > 0)
     best = directions[:, :useful] / np.sqrt(spectrum[:useful])
     excess = halves = 0.0
@@ -176,17 +202,30 @@ def optimal_representation(
         average = predicted.pure_average(spectrum, r)
         extra = {
             "atoms": tuple(
-                Atom(float(chance), subset, directions[:, subset] / np.sqrt(spectrum[subset]) / size)
+                Atom(
+                    float(chance), subset, directions[:, subset] / np.sqrt(spectrum[subset]) / size
+                )
                 for chance, subset in zip(chosen.chances, sets, strict=True)
             ),
             "mixed_regret": _share(values),
-            "regret_after_draw": max(float(np.delete(spectrum, subset).max()) for subset in sets) / float(spectrum[0]),
-            "average_price": float(predicted.mixed_average(spectrum, r) / average) if average > 0 else 1.0,
+            "regret_after_draw": max(float(np.delete(spectrum, subset).max()) for subset in sets)
+            / float(spectrum[0]),
+            "average_price": float(predicted.mixed_average(spectrum, r) / average)
+            if average > 0
+            else 1.0,
         }
     value = _share(np.array([row[r] / row[0] for row in without]))
-    added = shrinkage * float(spectrum.mean() / spectrum[0])  # where rows are white, to all eigenvalues alike
+    added = shrinkage * float(
+        spectrum.mean() / spectrum[0]
+    )  # where rows are white, to all eigenvalues alike
     if added > (value.high - value.low) / 4:
-        few.append(Doubt(f"much of lambda_{r + 1} is what shrinking adds: the tasks' own may be less", added, _SHARE))
+        few.append(
+            Doubt(
+                f"much of lambda_{r + 1} is what shrinking adds: the tasks' own may be less",
+                added,
+                _SHARE,
+            )
+        )
     doubts = [*few, *_doubts(scores, loadings, spectrum, r, excess, halves), *_doubt_of_copies(X)]
     return OptimalRepresentation(
         representation=None if is_tied else best / size,
@@ -206,17 +245,27 @@ def optimal_representation(
 def _checked(features: Features, kept: int) -> tuple[Features, float]:
     """The centred rows and their largest entry, or the reason why nothing can be said of them."""
     count, dim = features.shape
-    require(kept < dim, f"r must be below the {dim} columns of X: there is nothing to compress otherwise, got {kept}")
+    require(
+        kept < dim,
+        f"r must be below the {dim} columns of X: there is nothing to compress otherwise, got "
+        f"{kept}",
+    )
     require_memory("X", 5 * count * dim + 3 * GROUPS * dim**2)
     unseen = "directions never seen may carry regret"
-    require(count > dim, f"X must have more rows than its {dim} columns: {unseen}, got {count} rows")
+    require(
+        count > dim, f"X must have more rows than its {dim} columns: {unseen}, got {count} rows"
+    )
     require(count >= 2 * GROUPS, f"X must have at least {2 * GROUPS} rows, got {count}")
     unit = float(np.abs(features).max()) or 1.0
     rows = features / unit - (features / unit).mean(axis=0)
     deviations = rows.std(axis=0)
     varying = deviations > 1e-13 * np.abs(features / unit).max(axis=0)
-    rank = int(np.linalg.matrix_rank(rows[:, varying] / deviations[varying])) if varying.any() else 0
-    require(rank == dim, f"X must vary in all its {dim} directions: {unseen}, and it has rank {rank}")
+    rank = (
+        int(np.linalg.matrix_rank(rows[:, varying] / deviations[varying])) if varying.any() else 0
+    )
+    require(
+        rank == dim, f"X must vary in all its {dim} directions: {unseen}, and it has rank {rank}"
+    )
     largest = float(np.abs(rows).max())
     return rows / largest, largest * unit
 
@@ -233,19 +282,27 @@ def _prior(tasks: Tasks | None, covariance: Square) -> tuple[Square, str, list[D
         definite = symmetric and np.linalg.eigvalsh(tasks)[0] >= -1e-9 * largest
         require(
             definite,
-            "tasks with as many rows as columns are read as S and must be symmetric and positive semidefinite; "
+            "tasks with as many rows as columns are read as S and must be symmetric and positive "
+            "semidefinite; "
             "of d past tasks F give F.T @ F / d",
         )
         return tasks / 2 + tasks.T / 2, "", [], 0.0
     shrunk, shrinkage, error = _shrunk(tasks, covariance)
     reach = float(np.max(np.sum(tasks * np.linalg.solve(shrunk, tasks.T).T, axis=1)))
-    note = f"S: second moment of {len(tasks)} past tasks, shrunk by {shrinkage:.2f}, times {reach:.3g} to hold them all"
-    few = Doubt(f"{len(tasks)} past tasks do not tell a second moment in {dim} dimensions", np.inf, _SHARE)
+    note = (
+        f"S: second moment of {len(tasks)} past tasks, shrunk by {shrinkage:.2f}, times "
+        f"{reach:.3g} to hold them all"
+    )
+    few = Doubt(
+        f"{len(tasks)} past tasks do not tell a second moment in {dim} dimensions", np.inf, _SHARE
+    )
     return shrunk * reach, note, [few] if error > _FEW else [], shrinkage
 
 
 def _shrunk(tasks: Tasks, covariance: Square) -> tuple[Square, float, float]:
-    """Second moment of past tasks, shrunk where rows are white (Ledoit & Wolf 2004); by how much; its squared error."""
+    """Second moment of past tasks, shrunk where rows are white (Ledoit & Wolf 2004); by how much;
+    its squared error.
+    """
     root = np.linalg.cholesky(covariance)
     white = tasks @ root
     white /= np.abs(white).max()
@@ -256,18 +313,26 @@ def _shrunk(tasks: Tasks, covariance: Square) -> tuple[Square, float, float]:
     spread = max(0.0, float(np.mean(np.sum(white**2, axis=1) ** 2)) - square) / max(count - 1, 1)
     distance = float(np.sum((moment - target) ** 2))
     shrinkage = min(1.0, max(spread / distance if distance > 0 else 1.0, 1 / count))
-    back = np.linalg.solve(root.T, np.linalg.solve(root.T, (1 - shrinkage) * moment + shrinkage * target).T)
-    of_normal = (square + float(np.trace(moment)) ** 2) / count  # few tasks alike by chance hide their own scatter
+    back = np.linalg.solve(
+        root.T, np.linalg.solve(root.T, (1 - shrinkage) * moment + shrinkage * target).T
+    )
+    of_normal = (
+        square + float(np.trace(moment)) ** 2
+    ) / count  # few tasks alike by chance hide their own scatter
     return (back + back.T) / 2, shrinkage, max(spread, of_normal) / square
 
 
 def _without_groups(rows: Features, past: Tasks | None, prior: Square) -> list[tuple[Part, Square]]:
-    """The rows with their S; all of them, and without each twentieth of the rows and of the past tasks."""
+    """The rows with their S; all of them, and without each twentieth of the rows and of the past
+    tasks.
+    """
     groups = stratified_groups(np.zeros(len(rows), int))
     parts = [rows[groups != group] for group in range(-1, GROUPS)]
     if past is None:
         return [(part, prior) for part in parts]
-    of_tasks = stratified_groups(np.zeros(len(past), int)) if len(past) > 1 else np.full(1, GROUPS)  # one stays
+    of_tasks = (
+        stratified_groups(np.zeros(len(past), int)) if len(past) > 1 else np.full(1, GROUPS)
+    )  # one stays
     return [
         (part, _shrunk(past[of_tasks != group], np.cov(part.T, bias=True))[0])
         for group, part in zip(range(-1, GROUPS), parts, strict=True)
@@ -280,8 +345,12 @@ def _spectrum(rows: Features, prior: Square) -> Float[np.ndarray, " dim"]:
     return np.where(spectrum < 1e-13 * spectrum[0], 0.0, spectrum)
 
 
-def _worst_regret(rows: Features, prior: Square, representation: Float[np.ndarray, "dim kept"]) -> float:
-    """The largest mean square that regression on the representation leaves of a plausible task, on these rows."""
+def _worst_regret(
+    rows: Features, prior: Square, representation: Float[np.ndarray, "dim kept"]
+) -> float:
+    """The largest mean square that regression on the representation leaves of a plausible task, on
+    these rows.
+    """
     variances, axes = np.linalg.eigh(prior)
     outcomes = rows @ (axes * np.sqrt(variances.clip(min=0)))
     basis = np.linalg.qr(rows @ representation)[0]
@@ -291,7 +360,9 @@ def _worst_regret(rows: Features, prior: Square, representation: Float[np.ndarra
 def _of_pca(rows: Features, prior: Square, kept: int) -> float:
     """The worst regret of the leading principal components of these rows, as a share of λ_1."""
     deviations = rows - rows.mean(axis=0)
-    regret = _worst_regret(deviations, prior, np.linalg.svd(deviations, full_matrices=False)[2][:kept].T)
+    regret = _worst_regret(
+        deviations, prior, np.linalg.svd(deviations, full_matrices=False)[2][:kept].T
+    )
     share = regret / float(_spectrum(rows, prior)[0])
     return share if share > 1e-13 else 0.0
 
@@ -302,7 +373,9 @@ def _spread(
     spectrum: Float[np.ndarray, " dim"],
     first: int,
 ) -> float:
-    """How far two equal eigenvalues may lie apart in a sample, where these two do not lie further; 0 where they do."""
+    """How far two equal eigenvalues may lie apart in a sample, where these two do not lie further;
+    0 where they do.
+    """
     if first + 1 == len(spectrum) or spectrum[first + 1] == 0:
         return 0.0
     variance = float(np.var(scores[:, first] * scores[:, first + 1])) / len(scores)
@@ -314,19 +387,33 @@ def _spread(
     return width if spectrum[first] - spectrum[first + 1] <= width else 0.0
 
 
-def _excess_of_halves(rows: Features, past: Tasks | None, prior: Square, kept: int, seed: int) -> float:
-    """What R of one half is worse than R of the other, for the other; four times what all rows and tasks cost."""
-    generator, gaps = np.random.default_rng(seed), []
+def _excess_of_halves(
+    rows: Features, past: Tasks | None, prior: Square, kept: int, seed: int
+) -> float:
+    """What R of one half is worse than R of the other, for the other; four times what all rows and
+    tasks cost.
+    """
+    generator = np.random.default_rng(seed)
+    gaps = []
     for _ in range(_HALVES):
         halves = np.array_split(rows[generator.permutation(len(rows))], 2)
         halves = [half - half.mean(axis=0) for half in halves]
-        covariances, priors = [half.T @ half / len(half) for half in halves], [prior, prior]
+        covariances = [half.T @ half / len(half) for half in halves]
+        priors = [prior, prior]
         if past is not None and len(past) > 1:
             split = np.array_split(past[generator.permutation(len(past))], 2)
-            priors = [_shrunk(task, of_rows)[0] for task, of_rows in zip(split, covariances, strict=True)]
+            priors = [
+                _shrunk(task, of_rows)[0] for task, of_rows in zip(split, covariances, strict=True)
+            ]
             # Scales of S are free: that of all, so that regrets add up.
-            priors = [p * np.trace(prior @ cov) / np.trace(p @ cov) for p, cov in zip(priors, covariances, strict=True)]
-        best = [predicted.pure_representation(cov, p, kept) for cov, p in zip(covariances, priors, strict=True)]
+            priors = [
+                p * np.trace(prior @ cov) / np.trace(p @ cov)
+                for p, cov in zip(priors, covariances, strict=True)
+            ]
+        best = [
+            predicted.pure_representation(cov, p, kept)
+            for cov, p in zip(covariances, priors, strict=True)
+        ]
         for half, of_half, own, other in zip(halves, priors, best, best[::-1], strict=True):
             gaps.append(_worst_regret(half, of_half, other) - _worst_regret(half, of_half, own))
     return max(0.0, float(np.mean(gaps)) / 4)
@@ -341,15 +428,20 @@ def _share(values: Float[np.ndarray, " fits"]) -> Estimate:
 
 
 def _untold(pure: Estimate, mixture: Estimate | None, kept: int) -> str:
-    clause = "" if mixture is None else f", drawn at random {mixture} by the mixture, which is given"
+    clause = (
+        "" if mixture is None else f", drawn at random {mixture} by the mixture, which is given"
+    )
     return (
-        f"lambda_{kept} and lambda_{kept + 1} cannot be told apart, so that no {kept} directions lead: take another r; "
+        f"lambda_{kept} and lambda_{kept + 1} cannot be told apart, so that no {kept} directions "
+        "lead: take another r; "
         f"the worst regret is {pure} {_SHARE} whichever is taken{clause}"
     )
 
 
 def _doubt_of_copies(rows: Features) -> list[Doubt]:
-    """Of rows that come again, where a column has so many values that they do not meet by chance."""
+    """Of rows that come again, where a column has so many values that they do not meet by
+    chance.
+    """
     different = len(np.unique(rows, axis=0))
     if different == len(rows) or max(len(np.unique(column)) for column in rows.T) < different:
         return []
@@ -365,11 +457,16 @@ def _doubts(
     excess: float,
     halves: float,
 ) -> list[Doubt]:
-    """What speaks against independent rows with moderate tails, against their number, and for eigenvalues that tie."""
-    doubts, largest = [], float(spectrum[0])
+    """What speaks against independent rows with moderate tails, against their number, and for
+    eigenvalues that tie.
+    """
+    doubts = []
+    largest = float(spectrum[0])
     widths = {first: _spread(scores, loadings, spectrum, first) for first in (0, kept - 1, kept)}
     if max(widths.values()) > 0:
-        near = " and ".join(f"lambda_{first + 1} and lambda_{first + 2}" for first, width in widths.items() if width)
+        near = " and ".join(
+            f"lambda_{first + 1} and lambda_{first + 2}" for first, width in widths.items() if width
+        )
         reason = f"{near} lie so close that they may be one, and a sample drives them apart"
         doubts.append(Doubt(reason, max(widths.values()) / largest, _SHARE))
     scores = scores[:, : kept + 1]
@@ -377,7 +474,13 @@ def _doubts(
     squares = live**2
     heaviest = float(np.max(squares.max(axis=0) / squares.sum(axis=0)))
     if heaviest > _HEAVY:
-        doubts.append(Doubt(f"heavy tails: one row makes up {heaviest:.0%} of a direction's variance", np.inf, _SHARE))
+        doubts.append(
+            Doubt(
+                f"heavy tails: one row makes up {heaviest:.0%} of a direction's variance",
+                np.inf,
+                _SHARE,
+            )
+        )
     if excess > 0:
         weights = spectrum[:kept] * (spectrum[:kept] - spectrum[kept])
         products = np.mean(squares[:, :-1] * squares[:, -1:], axis=0)
@@ -386,12 +489,20 @@ def _doubts(
             reason = "few rows or past tasks: the directions hang on which ones there were"
             doubts.append(Doubt(reason, halves / largest, _SHARE))
         elif by_data > _OFF * excess or halves > 2 * _OFF * excess:
-            reason = "the rows are not normal: estimating the directions costs more than it would for normal ones"
+            reason = (
+                "the rows are not normal: estimating the directions costs more than it would "
+                "for normal ones"
+            )
             doubts.append(Doubt(reason, (max(by_data, halves) - excess) / largest, _SHARE))
         if excess > _LARGE * spectrum[kept]:
-            doubts.append(Doubt("few rows: the directions themselves are uncertain", excess / largest, _SHARE))
+            doubts.append(
+                Doubt("few rows: the directions themselves are uncertain", excess / largest, _SHARE)
+            )
     correlation = beside(live)
     if correlation:
-        reason = f"neighbouring rows are alike (correlation {correlation:.2f}): unless sorted, fewer are independent"
+        reason = (
+            f"neighbouring rows are alike (correlation {correlation:.2f}): unless sorted, "
+            "fewer are independent"
+        )
         doubts.append(Doubt(reason, np.inf, _SHARE))
     return doubts

@@ -1,8 +1,10 @@
-"""How large a subsample, which penalty, how many members? Answered for a bag of ridge fits without fitting one.
+"""How large a subsample, which penalty, how many members? Answered for a bag of ridge fits without
+fitting one.
 
-From Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016): the full ensemble of a setting is ridge on all points with another
-penalty, which the spectra of a few subsamples give; cross-validation of that ridge, and of a few single members, gives
-the risk of a bag of any size. Everything below is derived here, in quantities of the data alone.
+From Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016): the full ensemble of a setting is ridge on all
+points with another penalty, which the spectra of a few subsamples give; cross-validation of that
+ridge, and of a few single members, gives the risk of a bag of any size. Everything below is derived
+here, in quantities of the data alone.
 """
 
 from collections.abc import Sequence
@@ -23,12 +25,20 @@ Rows = Annotated[Float[np.ndarray, "n dim"], USABLE_SCALE]
 Responses = Annotated[Float[np.ndarray, " n"], USABLE_SCALE]
 Vector = Float[np.ndarray, " n"]
 
-_LEAST_POINTS, _LEAST_LEFT = 30, 10  # in all; outside a member that has no residual on its own
+_LEAST_POINTS = 30
+_LEAST_LEFT = 10  # in all; outside a member that has no residual on its own
 _NEAR = 5  # least squares is undefined where k = p, and diverges on either side
-_ALIKE, _UNEVEN = 0.2, 0.15  # relative: what of the risk may hang on a row's nearest ones, and on unequal leverages
-_FAR, _EXPECTED = 3.5, 2.0  # standard errors, which a correlation of independent rows passes once in 2000, in 20
+_ALIKE = 0.2
+_UNEVEN = (
+    0.15  # relative: what of the risk may hang on a row's nearest ones, and on unequal leverages
+)
+_FAR = 3.5
+_EXPECTED = (
+    2.0  # standard errors, which a correlation of independent rows passes once in 2000, in 20
+)
 _SHOWN = 5  # settings in the summary
-_NEIGHBOURS, _HEAVIEST = 4, 0.25  # rows; share of the risk
+_NEIGHBOURS = 4
+_HEAVIEST = 0.25  # rows; share of the risk
 
 
 class Setting(NamedTuple):
@@ -36,11 +46,14 @@ class Setting(NamedTuple):
 
     Attributes:
         size, penalty: k and λ, which is scikit-learn's `alpha` divided by k.
-        equivalent_penalty: λ' of ridge on all n points with the same risk as infinitely many members.
+        equivalent_penalty: λ' of ridge on all n points with the same risk as infinitely many
+            members.
         risk_full: the risk of infinitely many members.
         gcv_naive: what ordinary cross-validation would say of the bag.
-        risk: the risk of the bag, on average over its random subsamples, with a 95 % interval for these data.
-        excess: the bag's risk minus that of the best setting, with the 95 % interval of the paired difference.
+        risk: the risk of the bag, on average over its random subsamples, with a 95 % interval for
+            these data.
+        excess: the bag's risk minus that of the best setting, with the 95 % interval of the paired
+            difference.
     """
 
     size: int
@@ -66,7 +79,8 @@ class Table(Answer):
     def lines(self) -> list[str]:
         """Return a line for each of the best settings."""
         lines = [
-            f"k = {row.size}, lambda = {row.penalty:.3g}: risk of {self.members} members {row.risk}, of ever more "
+            f"k = {row.size}, lambda = {row.penalty:.3g}: risk of {self.members} members "
+            f"{row.risk}, of ever more "
             f"{row.risk_full:.4g}; above the best {row.excess}"
             for row in self.settings[:_SHOWN]
         ]
@@ -84,10 +98,16 @@ class Table(Answer):
         """Draw the risk of each setting with its interval, a colour for each penalty."""
         axes = axes_for(axes)
         for penalty in sorted({row.penalty for row in self.settings}):
-            own = sorted((row for row in self.settings if row.penalty == penalty), key=lambda one: one.size)
+            own = sorted(
+                (row for row in self.settings if row.penalty == penalty), key=lambda one: one.size
+            )
             value, low, high = np.array([row.risk for row in own]).T
             axes.errorbar(
-                [row.size for row in own], value, [value - low, high - value], marker="o", label=f"λ = {penalty:.3g}"
+                [row.size for row in own],
+                value,
+                [value - low, high - value],
+                marker="o",
+                label=f"λ = {penalty:.3g}",
             )
         axes.set(xlabel="subsample size k", ylabel=f"risk of {self.members} members")
         axes.legend()
@@ -105,10 +125,12 @@ def choose_subsample(
     subsets: Annotated[int, Interval(1, 100)] = 4,
     seed: Annotated[int, Interval(0, 2**63 - 1)] = 0,
 ) -> Table:
-    """Predict the risk of a bag of `members` ridge fits for each pair of a size and a penalty, best first.
+    """Predict the risk of a bag of `members` ridge fits for each pair of a size and a penalty, best
+    first.
 
-    Right for independent rows whose coordinates mix many independent ones, as n and p grow together; a few per cent of
-    bias are left at p = 100 (of the order 1 / p). The intervals hold for a new point of the same law, given these data.
+    Right for independent rows whose coordinates mix many independent ones, as n and p grow
+    together; a few per cent of bias are left at p = 100 (of the order 1 / p). The intervals hold
+    for a new point of the same law, given these data.
 
     Args:
         x: n rows of p numbers; used as they are, without an intercept.
@@ -119,9 +141,9 @@ def choose_subsample(
         subsets: random subsamples of each size whose spectra and fits are averaged.
         seed: of the random subsamples.
 
-    Raises ValueError for fewer than 30 rows; a constant y; a k above n; a penalty of 0 with k within 5 of p, where the
-    risk diverges, or with fewer than 10 rows outside the subsample; and a penalty at or below minus the smallest
-    eigenvalue of a subsample's Gram matrix.
+    Raises ValueError for fewer than 30 rows; a constant y; a k above n; a penalty of 0 with k
+    within 5 of p, where the risk diverges, or with fewer than 10 rows outside the subsample; and a
+    penalty at or below minus the smallest eigenvalue of a subsample's Gram matrix.
     """
     n, dim = x.shape
     require(n >= _LEAST_POINTS, f"x must have at least {_LEAST_POINTS} rows, got {n}")
@@ -129,9 +151,16 @@ def choose_subsample(
     require(len(sizes) * len(penalties) > 0, "sizes and penalties must not be empty")
     require(max(sizes) <= n, f"sizes must be at most the {n} rows of x, got {max(sizes)}")
     too_near = [k for k in sizes if 0 in penalties and abs(k - dim) < _NEAR]
-    require(not too_near, f"sizes must be {_NEAR} off the dimension {dim} at penalty 0 (risk diverges), got {too_near}")
+    require(
+        not too_near,
+        f"sizes must be {_NEAR} off the dimension {dim} at penalty 0 (risk diverges), got "
+        f"{too_near}",
+    )
     interpolating = [k for k in sizes if 0 in penalties and k < dim and n - k < _LEAST_LEFT]
-    require(not interpolating, f"sizes must leave {_LEAST_LEFT} rows out at penalty 0, got {interpolating} of {n}")
+    require(
+        not interpolating,
+        f"sizes must leave {_LEAST_LEFT} rows out at penalty 0, got {interpolating} of {n}",
+    )
     require_memory("x", 7 * n**2 + 2 * subsets * n * min(max(sizes), dim))
     data = _Whole(x, y)
     rng = np.random.default_rng(seed)
@@ -148,23 +177,37 @@ def choose_subsample(
             ranking.append(_judge(data, parts, k, penalty, members))
     ranking.sort(key=lambda one: float(one.shares.mean()))
     best = ranking[0]
-    settings = tuple(Setting(**row.known, risk=row.above(), excess=row.above(best)) for row in ranking)
+    settings = tuple(
+        Setting(**row.known, risk=row.above(), excess=row.above(best)) for row in ranking
+    )
     doubts = data.doubts(best.known["equivalent_penalty"])
     return Table(
-        members=members, settings=settings, doubts=tuple(Doubt(reason, np.inf, "of each risk") for reason in doubts)
+        members=members,
+        settings=settings,
+        doubts=tuple(Doubt(reason, np.inf, "of each risk") for reason in doubts),
     )
 
 
-def _judge(whole: "_Whole", parts: list["_Part"], k: int, penalty: float, members: int) -> "_Judged":
-    share, d = k / len(whole.y), float(np.mean([part.residual_share(penalty) for part in parts]))
+def _judge(
+    whole: "_Whole", parts: list["_Part"], k: int, penalty: float, members: int
+) -> "_Judged":
+    share = k / len(whole.y)
+    d = float(np.mean([part.residual_share(penalty) for part in parts]))
     equivalent = whole.penalty_with(float(np.mean([part.inverse_level(penalty) for part in parts])))
     full = whole.generalised_squares(equivalent)
     squares = np.mean([part.residuals(penalty) ** 2 for part in parts], axis=0)
-    single = squares / (share * d**2 + (1 - share))  # in this order: at k = n d^2 may be below a rounding of 1
+    single = squares / (
+        share * d**2 + (1 - share)
+    )  # in this order: at k = n d^2 may be below a rounding of 1
     shares = single / members + (1 - 1 / members) * full
     factor = (1 - share) + share * d
     naive = shares.mean() + share * (1 - share) * (1 - d) ** 2 / factor**2 * single.mean() / members
-    facts = {"size": k, "penalty": penalty, "equivalent_penalty": equivalent, "risk_full": float(full.mean())}
+    facts = {
+        "size": k,
+        "penalty": penalty,
+        "equivalent_penalty": equivalent,
+        "risk_full": float(full.mean()),
+    }
     of_one = single.mean() / members / shares.mean()
     scatter = of_one * np.mean([_scatter(_kept(part.every, penalty)) for part in parts])
     scatter += (1 - of_one) * _scatter(_kept(whole.eigenvalues, equivalent))
@@ -173,7 +216,9 @@ def _judge(whole: "_Whole", parts: list["_Part"], k: int, penalty: float, member
 
 @dataclass(frozen=True)
 class _Judged:
-    """A setting before it is compared: each point's share in its risk, and the variance that such shares have."""
+    """A setting before it is compared: each point's share in its risk, and the variance that such
+    shares have.
+    """
 
     known: dict[str, Any]
     shares: Vector
@@ -187,7 +232,9 @@ class _Judged:
         mean = float(shares.mean())
         if other:
             return Estimate(mean, mean - half_width, mean + half_width)
-        factor = float(np.exp(half_width / mean)) if mean else 1.0  # a mean square is skewed, its logarithm hardly
+        factor = (
+            float(np.exp(half_width / mean)) if mean else 1.0
+        )  # a mean square is skewed, its logarithm hardly
         return Estimate(mean, mean / factor, mean * factor)
 
 
@@ -200,8 +247,9 @@ def _kept(eigenvalues: Vector, penalty: float) -> Vector:
 
 
 def _scatter(kept: Vector) -> float:
-    """The variance of a risk, as estimated, about what it is for these data, in units of that of independent errors: 1
-    / (1 - t) for residuals in fewer directions than points, t for the fitted coefficients.
+    """The variance of a risk, as estimated, about what it is for these data, in units of that of
+    independent errors: 1 / (1 - t) for residuals in fewer directions than points, t for the fitted
+    coefficients.
     """
     kept_share = float(kept.mean() ** 2 / np.mean(kept**2))
     return 1 / kept_share + 1 - kept_share
@@ -212,7 +260,8 @@ class _Whole:
 
     def __init__(self, x: Float[np.ndarray, "n dim"], y: Vector):
         n, dim = x.shape
-        self.x, self.y = x, y
+        self.x = x
+        self.y = y
         self.eigenvalues, self.vectors = np.linalg.eigh(x @ x.T / n)
         self.rounding = n * 2.0**-52 * float(self.eigenvalues[-1])
         self.null = np.arange(n) < n - dim  # directions that no coefficient reaches
@@ -232,7 +281,11 @@ class _Whole:
             return float(inverse_level - np.mean(1 / (self.eigenvalues + penalty)))
 
         least = -float(self.eigenvalues[~self.null].min())
-        low, high = (least, 0.0) if inverse_level < 0 else (0.0 if self.null.any() else least, 1 / inverse_level)
+        low, high = (
+            (least, 0.0)
+            if inverse_level < 0
+            else (0.0 if self.null.any() else least, 1 / inverse_level)
+        )
         if inverse_level > 0 and excess(high) <= 1e-14 * (1 if self.null.any() else inverse_level):
             return float(high)  # beside such a penalty the data are nothing
         inside = self.rounding + 1e-9 * abs(low)
@@ -250,48 +303,75 @@ class _Whole:
         maker = (self.vectors * _kept(self.eigenvalues, penalty)) @ self.vectors.T
         without_intercept = float(np.mean((maker @ self.y / np.diag(maker)) ** 2))
         pull = maker.sum(axis=0)
-        if pull.sum() > 1e-12 * np.trace(maker):  # a free intercept, or a mean of y would look like rows in groups
+        if pull.sum() > 1e-12 * np.trace(
+            maker
+        ):  # a free intercept, or a mean of y would look like rows in groups
             maker -= np.outer(pull, pull) / pull.sum()
-        residuals, leverage = maker @ self.y, np.diag(maker)
+        residuals = maker @ self.y
+        leverage = np.diag(maker)
         left_out = (residuals / leverage) ** 2
         squares = np.sum(self.x**2, axis=1)
         distances = squares[:, None] + squares - 2 * self.x @ self.x.T
         np.fill_diagonal(distances, np.inf)
-        nearest, index = np.argsort(distances, axis=1)[:, :_NEIGHBOURS], np.arange(len(squares))
+        nearest = np.argsort(distances, axis=1)[:, :_NEIGHBOURS]
+        index = np.arange(len(squares))
         copies = int(np.sum(distances.min(axis=1) <= 1e-9 * squares.mean()))
         if copies:
             return (f"{copies} rows are duplicated: a row that is left out is still there",)
 
-        def without(others: np.ndarray) -> float:  # the mean square once these rows are left out too
+        def without(
+            others: np.ndarray,
+        ) -> float:  # the mean square once these rows are left out too
             block = np.column_stack([index, others])
             within = maker[block[:, :, None], block[:, None, :]]
-            return float(np.mean(np.linalg.solve(within, residuals[block][:, :, None])[:, 0, 0] ** 2))
+            return float(
+                np.mean(np.linalg.solve(within, residuals[block][:, :, None])[:, 0, 0] ** 2)
+            )
 
         shift = (index[:, None] + np.arange(1, _NEIGHBOURS + 1)) % len(index)
         rise = (without(nearest) - without(shift)) / left_out.mean()
         uneven = float(np.mean(residuals**2) / leverage.mean() ** 2 / left_out.mean() - 1)
         gain = 1 - left_out.mean() / without_intercept
-        # Errors alike by chance are no rarity; in rows that follow each other they are what is to be expected.
-        following = beside((residuals / leverage)[:, None], chance=_EXPECTED if beside(self.x) else _FAR)
+        # Errors alike by chance are no rarity; in rows that follow each other they are what is to
+        # be expected.
+        following = beside(
+            (residuals / leverage)[:, None], chance=_EXPECTED if beside(self.x) else _FAR
+        )
         lines = []
         if gain > _ALIKE:
-            lines.append(f"an intercept would lower the error of a row left out by {gain:.0%}: centre x and y")
+            lines.append(
+                f"an intercept would lower the error of a row left out by {gain:.0%}: centre x "
+                "and y"
+            )
         if following:
             lines.append(
-                f"errors of neighbouring rows are alike (correlation {following:.2f}): there are fewer independent rows"
+                f"errors of neighbouring rows are alike (correlation {following:.2f}): there are "
+                "fewer independent rows"
             )
         if rise > _ALIKE:
-            lines.append(f"rows come in groups: without its nearest rows too, a row's error rises by {rise:.0%}")
-        if abs(uneven) > _UNEVEN or squares.std() > squares.mean():  # of many mixed coordinates they are nearly alike
-            lines.append(f"rows differ in scale: cross-validation is {uneven:+.0%} off leave-one-out")
+            lines.append(
+                "rows come in groups: without its nearest rows too, a row's error rises by "
+                f"{rise:.0%}"
+            )
+        if (
+            abs(uneven) > _UNEVEN or squares.std() > squares.mean()
+        ):  # of many mixed coordinates they are nearly alike
+            lines.append(
+                f"rows differ in scale: cross-validation is {uneven:+.0%} off leave-one-out"
+            )
         if left_out.max() > _HEAVIEST * left_out.sum():
             share = left_out.max() / left_out.sum()
-            lines.append(f"row {left_out.argmax()} alone makes {share:.0%} of the risk: the intervals hang on it")
+            lines.append(
+                f"row {left_out.argmax()} alone makes {share:.0%} of the risk: the intervals hang "
+                "on it"
+            )
         return tuple(lines)
 
 
 class _Part:
-    """One subsample: the eigenvalues of the smaller of its two Gram matrices, all of its points' one, and its fits."""
+    """One subsample: the eigenvalues of the smaller of its two Gram matrices, all of its points'
+    one, and its fits.
+    """
 
     def __init__(self, x: Float[np.ndarray, "n dim"], y: Vector, rows: np.ndarray):
         self.y, self.rows, self.size, sample = y, rows, len(rows), x[rows]
@@ -311,7 +391,9 @@ class _Part:
         return (self.size - len(self.eigenvalues) + left) / self.size
 
     def inverse_level(self, penalty: float) -> float:
-        """What is 1 / μ: the mean of 1 / (e + penalty) over the eigenvalues of the k by k matrix; may be infinite."""
+        """What is 1 / μ: the mean of 1 / (e + penalty) over the eigenvalues of the k by k matrix;
+        may be infinite.
+        """
         if self.tall:
             return self.residual_share(penalty) / penalty if penalty else np.inf
         return float(np.mean(1 / (self.eigenvalues + penalty)))

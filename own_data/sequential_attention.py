@@ -1,7 +1,9 @@
-"""In which order, and over which penalties, would features be chosen one by one? For a table of one's own.
+"""In which order, and over which penalties, would features be chosen one by one? For a table of
+one's own.
 
-`selection_audit` follows orthogonal matching pursuit, which is what a penalty on the unchosen weights does, and says
-where the order is arbitrary, where forward selection takes another feature, and what coherence guarantees.
+`selection_audit` follows orthogonal matching pursuit, which is what a penalty on the unchosen
+weights does, and says where the order is arbitrary, where forward selection takes another feature,
+and what coherence guarantees.
 """
 
 from dataclasses import dataclass
@@ -23,7 +25,8 @@ _ALIKE = 2e-6  # of a column's length, by which a copy may differ
 _ORDERS = 99  # of y, against which what is explained is held
 _SAME = 1e-12  # of a squared length; and of the length of y, what is left of it
 _NO_MEAN = 0.01  # share of y's square that a mean may have where no intercept is fitted
-_FEWEST, _COMPARED = 40, 1000  # rows, of which it is asked whether they depend on each other
+_FEWEST = 40
+_COMPARED = 1000  # rows, of which it is asked whether they depend on each other
 _FAR = 3.5  # standard errors, which a correlation of independent rows passes once in 2000
 _SHOWN = 8
 
@@ -42,8 +45,8 @@ class Round(NamedTuple):
         runner_up: the feature of the second largest correlation; None where no other is left.
         margin: 1 - second / first correlation; 1 where no other is left.
         forward_pick: what forward selection would take in its place.
-        tied: this feature and those within 1e-8 of its correlation, or copies of it to a millionth; empty if there are
-            none.
+        tied: this feature and those within 1e-8 of its correlation, or copies of it to a millionth;
+            empty if there are none.
     """
 
     feature: int
@@ -63,13 +66,16 @@ class SelectionAudit(Answer):
         rounds: one for each feature that is chosen.
         standardised: whether columns were centred and brought to one length first, and y centred.
         explained: the share of y's squared length that the chosen features explain.
-        by_chance: the median of that share, with the range, for 99 random orders of y, which X knows nothing of.
+        by_chance: the median of that share, with the range, for 99 random orders of y, which X
+            knows nothing of.
         coherence: μ, the largest |cosine| of two columns.
-        certified_size: the largest number of columns that OMP is sure to find, lengths as they are, if y is made of
-            them alone.
+        certified_size: the largest number of columns that OMP is sure to find, lengths as they are,
+            if y is made of them alone.
     """
 
-    asked: ClassVar[str] = "in which order, and over which penalties, are features chosen one by one?"
+    asked: ClassVar[str] = (
+        "in which order, and over which penalties, are features chosen one by one?"
+    )
     rests_on: ClassVar[str] = "this table alone, of which the order is exact"
     unseen: ClassVar[str] = "what other rows of the same law would choose"
 
@@ -91,32 +97,51 @@ class SelectionAudit(Answer):
         return len(self.rounds) <= self.certified_size
 
     def lines(self) -> list[str]:
-        """Return the order, the windows, the margins, where forward selection differs, and what is certified."""
-        other = [f"{r.forward_pick} for {r.feature}" for r in self.rounds if r.forward_pick != r.feature]
+        """Return the order, the windows, the margins, where forward selection differs, and what is
+        certified.
+        """
+        other = [
+            f"{r.forward_pick} for {r.feature}" for r in self.rounds if r.forward_pick != r.feature
+        ]
         windows = [f"{r.feature} in ({r.window[0]:.4g}, {r.window[1]:.4g})" for r in self.rounds]
         nearest = min(self.rounds, key=lambda one: one.margin, default=None)
         lines = [
-            f"order: {_listed([str(j) for j in self.order])}, of {'standardised' * self.standardised or 'raw'} "
-            f"columns; {self.explained:.4g} of y explained, of y in 99 random orders {self.by_chance}",
+            f"order: {_listed([str(j) for j in self.order])}, of "
+            f"{'standardised' * self.standardised or 'raw'} "
+            f"columns; {self.explained:.4g} of y explained, of y in 99 random orders "
+            f"{self.by_chance}",
             f"alone for lambda: {_listed(windows)}",
             f"forward selection would take: {_listed(other) or 'the same in each round'}",
             f"coherence {self.coherence:.4g} certifies supports of up to {self.certified_size}: "
             f"{'this' if self.certified else 'not this'} size",
         ]
         if nearest is not None and nearest.runner_up is not None:
-            close = f"{nearest.feature} before {nearest.runner_up}, by {nearest.margin:.2g} of the correlation"
+            close = (
+                f"{nearest.feature} before {nearest.runner_up}, by {nearest.margin:.2g} of "
+                "the correlation"
+            )
             lines.insert(1, f"closest decision: {close}")
         return lines
 
     @guarded
     def plot(self, axes: Any = None) -> Any:
-        """Draw each round's window of λ as a bar, its threshold as a dot; say where forward selection differs."""
+        """Draw each round's window of λ as a bar, its threshold as a dot; say where forward
+        selection differs.
+        """
         axes = axes_for(axes)
         for number, entry in enumerate(self.rounds, 1):
             low = max(entry.window[0], 1e-3 * entry.threshold)
-            axes.plot([low, entry.threshold], [number, number], color="#0072B2", linewidth=5, solid_capstyle="butt")
+            axes.plot(
+                [low, entry.threshold],
+                [number, number],
+                color="#0072B2",
+                linewidth=5,
+                solid_capstyle="butt",
+            )
             axes.plot(entry.threshold, number, "o", color="#000000", markersize=4)
-            surprise = "" if entry.forward_pick == entry.feature else f" (forward: {entry.forward_pick})"
+            surprise = (
+                "" if entry.forward_pick == entry.feature else f" (forward: {entry.forward_pick})"
+            )
             place = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
             axes.annotate(f"{entry.feature}{surprise}", (entry.threshold, number), **place)
         if self.rounds:
@@ -130,23 +155,28 @@ class SelectionAudit(Answer):
 
 @guarded
 def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) -> SelectionAudit:
-    """Follow k rounds of choosing features one by one by a penalty on the weights of those not yet chosen.
+    """Follow k rounds of choosing features one by one by a penalty on the weights of those not yet
+    chosen.
 
-    The order is that of orthogonal matching pursuit (OMP) and depends on the scale of the columns, so that
-    `standardise` must be said. Exact for the table; it says nothing about other rows of the same law.
+    The order is that of orthogonal matching pursuit (OMP) and depends on the scale of the columns,
+    so that `standardise` must be said. Exact for the table; it says nothing about other rows of the
+    same law.
 
     Args:
         X: a row per observation, a column per feature.
         y: what is to be explained, linearly.
         k: how many features to choose.
-        standardise: True to centre the columns and y and bring the columns to length one; False to take all as they
-            are, without an intercept: centre them first, or have a column of ones among the features.
+        standardise: True to centre the columns and y and bring the columns to length one; False to
+            take all as they are, without an intercept: centre them first, or have a column of ones
+            among the features.
 
-    It stops with a doubt where y is explained before round k, and cannot judge a y that no column is correlated with.
-    Ties, duplicates and rows that depend on each other are doubted, though not each time rows in groups that overlap.
-    Raises ValueError for fewer rows than k, for k above the rank of X, for numbers that are not finite, and, when
-    standardising, for a column that is constant.
-    Source: `theory.sequential_attention.entry_levels`, `theory.sequential_attention.second_entry_level`.
+    It stops with a doubt where y is explained before round k, and cannot judge a y that no column
+    is correlated with. Ties, duplicates and rows that depend on each other are doubted, though not
+    each time rows in groups that overlap. Raises ValueError for fewer rows than k, for k above the
+    rank of X, for numbers that are not finite, and, when standardising, for a column that is
+    constant.
+    Source: `theory.sequential_attention.entry_levels`,
+        `theory.sequential_attention.second_entry_level`.
     """
     n, p = X.shape
     require(n >= k, f"k must be at most the {n} rows of X, got {k}")
@@ -157,35 +187,57 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
     lengths = np.exp(logs)
     copy_of, copies = _copies(X, lengths, cosines)
     doubts += copies
-    size, rounds, left = np.linalg.norm(y), list[Round](), predicted.leftover(X, y)
+    size = np.linalg.norm(y)
+    rounds = list[Round]()
+    left = predicted.leftover(X, y)
     while len(rounds) < k:
         last = len(rounds)
         if np.linalg.norm(left.residual) <= _SAME * size:
             if last:
-                doubts.append(Doubt(f"y is already explained after round {last}", k - last, "picks not made"))
+                doubts.append(
+                    Doubt(f"y is already explained after round {last}", k - last, "picks not made")
+                )
             break
-        rank = f"k must be at most the rank of X: after round {last} no column is left outside the span, got {k}"
+        rank = (
+            f"k must be at most the rank of X: after round {last} no column is left outside "
+            f"the span, got {k}"
+        )
         require(left.offered.any(), rank)
         correlations = left.correlations
         if np.all(np.abs(correlations) <= _SAME * lengths * size):
-            reason = f"what is left of y after round {last} is uncorrelated with every column that is left"
+            reason = (
+                f"what is left of y after round {last} is uncorrelated with every column "
+                "that is left"
+            )
             doubts += [Doubt(reason, k - last, "picks not made")] * bool(last)
             break
         rounds.append(r := _round(left, correlations, lengths, copy_of))
         if r.tied:
-            reason = f"round {last + 1}: features {_listed(list(map(str, r.tied)))} tie, and their order is arbitrary"
+            reason = (
+                f"round {last + 1}: features {_listed(list(map(str, r.tied)))} tie, and "
+                "their order is arbitrary"
+            )
             doubts.append(Doubt(reason, k - last, "of the picks"))
         left = project_off(left, r.feature, lengths)
     mu, uneven = _coherence(logs, cosines)
     share = float(1 - (np.linalg.norm(left.residual) / size) ** 2) if rounds else 0.0
     by_chance = _explained_by_chance(X, y, len(rounds), lengths, cosines)
     if rounds and share <= by_chance.high:
-        reason = f"y in random order is explained as well, by {by_chance}: these features may have nothing to do with y"
+        reason = (
+            f"y in random order is explained as well, by {by_chance}: these features may "
+            "have nothing to do with y"
+        )
         doubts.append(Doubt(reason, share, "of y's square"))
     order = [r.feature for r in rounds]
     if share and n >= _FEWEST and _dependent(X[:, order] / lengths[order], y, left.residual):
-        reason = "rows are alike in y where they follow each other or are near in these features, beyond what is linear"
-        reason += ": in a time series, or in groups, unrelated features explain more than of y in random order"
+        reason = (
+            "rows are alike in y where they follow each other or are near in these features, "
+            "beyond what is linear"
+        )
+        reason += (
+            ": in a time series, or in groups, unrelated features explain more than of y in "
+            "random order"
+        )
         doubts.append(Doubt(reason, share, "of y's square"))
     return SelectionAudit(
         rounds=tuple(rounds),
@@ -195,11 +247,15 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
         coherence=mu,
         certified_size=predicted.certified_size(mu, p, uneven),
         doubts=tuple(doubts),
-        missing="" if rounds else "y is zero, constant or uncorrelated with every column: no feature comes first",
+        missing=""
+        if rounds
+        else "y is zero, constant or uncorrelated with every column: no feature comes first",
     )
 
 
-def _round(left: predicted.Leftover, correlations: Vector, lengths: Vector, copy_of: Int[np.ndarray, " p"]) -> Round:
+def _round(
+    left: predicted.Leftover, correlations: Vector, lengths: Vector, copy_of: Int[np.ndarray, " p"]
+) -> Round:
     sizes = np.where(left.offered, np.abs(correlations), -1.0)
     pick, *others = np.argsort(-sizes, kind="stable")
     first = float(sizes[pick])
@@ -219,11 +275,15 @@ def _round(left: predicted.Leftover, correlations: Vector, lengths: Vector, copy
     )
 
 
-def _dependent(chosen: Float[np.ndarray, "n p"], y: Float[np.ndarray, " n"], residual: Float[np.ndarray, " n"]) -> bool:
+def _dependent(
+    chosen: Float[np.ndarray, "n p"], y: Float[np.ndarray, " n"], residual: Float[np.ndarray, " n"]
+) -> bool:
     """Whether rows depend on each other, so that another order of y is not as likely."""
     some = np.random.default_rng(0).permutation(len(y))[:_COMPARED]
     affine = np.column_stack([np.ones(len(y)), chosen])
-    left = residual - affine @ np.linalg.lstsq(affine, residual)[0]  # no intercept may have been fitted
+    left = (
+        residual - affine @ np.linalg.lstsq(affine, residual)[0]
+    )  # no intercept may have been fitted
     rounding = np.linalg.norm(left) <= _ALIKE * np.linalg.norm(y)
     return beside(y[:, None], chosen, chance=_FAR) > 0 or bool(
         not rounding and near(chosen[some], left[some, None], chance=_FAR)
@@ -231,7 +291,9 @@ def _dependent(chosen: Float[np.ndarray, "n p"], y: Float[np.ndarray, " n"], res
 
 
 def _directions(X: Features) -> tuple[Vector, Cosines]:
-    """Logarithms of the lengths of the columns, and cosines of any two; those of a column of zeros are 0."""
+    """Logarithms of the lengths of the columns, and cosines of any two; those of a column of zeros
+    are 0.
+    """
     largest = np.maximum(X.max(axis=0), -X.min(axis=0))
     unit = X / np.where(largest > 0, largest, 1.0)  # squares of a short column would be lost
     sizes = np.sqrt(np.einsum("ij,ij->j", unit, unit))
@@ -249,14 +311,20 @@ def _coherence(logs: Vector, cosines: Cosines) -> tuple[float, float]:
     return min(float(cross.max()), 1.0), float(np.exp(min(np.ptp(finite), 460.0)))
 
 
-def _explained_by_chance(X: Features, y: Responses, rounds: int, lengths: Vector, cosines: Cosines) -> Estimate:
-    """The share of y that as many rounds explain if its entries are put into random order: median, least and most."""
+def _explained_by_chance(
+    X: Features, y: Responses, rounds: int, lengths: Vector, cosines: Cosines
+) -> Estimate:
+    """The share of y that as many rounds explain if its entries are put into random order: median,
+    least and most.
+    """
     if not rounds:
         return Estimate(0.0, 0.0, 0.0)
-    generator, shares = np.random.default_rng(0), np.zeros(_ORDERS)
+    generator = np.random.default_rng(0)
+    shares = np.zeros(_ORDERS)
     orders = np.stack([generator.permutation(y / np.linalg.norm(y)) for _ in range(_ORDERS)])
     for order, left in enumerate(orders @ (X / np.where(lengths > 0, lengths, 1.0))):
-        rest, rows = np.where(lengths > 0, 1.0, 0.0), np.zeros((rounds, len(lengths)))
+        rest = np.where(lengths > 0, 1.0, 0.0)
+        rows = np.zeros((rounds, len(lengths)))
         for r in range(rounds):  # columns of length one, picked by their lengths: none is too short
             sizes = np.where(rest > _ALIKE**2, np.abs(left) * lengths, 0.0)
             if not sizes[pick := int(sizes.argmax())]:
@@ -264,7 +332,8 @@ def _explained_by_chance(X: Features, y: Responses, rounds: int, lengths: Vector
             rows[r] = (cosines[pick] - rows[:r, pick] @ rows[:r]) / np.sqrt(rest[pick])
             gain = left[pick] / np.sqrt(rest[pick])
             shares[order] += gain**2
-            left, rest = left - gain * rows[r], rest - rows[r] ** 2
+            left = left - gain * rows[r]
+            rest = rest - rows[r] ** 2
             rest[pick] = 0.0
     return Estimate(float(np.median(shares)), float(shares.min()), float(min(1.0, shares.max())))
 
@@ -273,7 +342,10 @@ def _standardised(X: Features, y: Responses) -> tuple[np.ndarray, np.ndarray]:
     deviations = X - X.mean(axis=0)
     largest = np.abs(deviations).max(axis=0)
     constant = np.flatnonzero(largest <= 1e-12 * np.abs(X).max(axis=0)).tolist()
-    require(not constant, f"X must have no constant column when standardising, got constant columns {constant}")
+    require(
+        not constant,
+        f"X must have no constant column when standardising, got constant columns {constant}",
+    )
     columns = deviations / largest
     targets = y - y.mean()
     targets = targets * (np.abs(targets).max() > 1e-12 * np.abs(y).max())
@@ -290,9 +362,15 @@ def _no_intercept(X: Features, y: Responses) -> list[Doubt]:
     return [Doubt(reason, float(share), "of the square of y")]
 
 
-def _copies(X: Features, lengths: Vector, cosines: Cosines) -> tuple[Int[np.ndarray, " p"], list[Doubt]]:
-    """The first column that each one is, up to its sign, a copy of; and doubts of exact copies and of near ones."""
-    copy_of, exact, close = np.arange(len(lengths)), list[str](), list[str]()
+def _copies(
+    X: Features, lengths: Vector, cosines: Cosines
+) -> tuple[Int[np.ndarray, " p"], list[Doubt]]:
+    """The first column that each one is, up to its sign, a copy of; and doubts of exact copies and
+    of near ones.
+    """
+    copy_of = np.arange(len(lengths))
+    exact = list[str]()
+    close = list[str]()
     pairs = np.triu((np.abs(cosines) > 1 - _ALIKE**2) & (lengths > 0), 1)
     for j in np.flatnonzero(pairs.any(axis=0)):
         for i in np.flatnonzero(pairs[:, j]):
@@ -305,7 +383,11 @@ def _copies(X: Features, lengths: Vector, cosines: Cosines) -> tuple[Int[np.ndar
         (exact, "are duplicates or negatives: only one of them can ever be chosen"),
         (close, "are copies to a millionth: which of them is chosen is arbitrary"),
     )
-    doubts = [Doubt(f"columns {_listed(names)} {what}", len(names), "features") for names, what in reasons if names]
+    doubts = [
+        Doubt(f"columns {_listed(names)} {what}", len(names), "features")
+        for names, what in reasons
+        if names
+    ]
     return copy_of, doubts
 
 

@@ -1,4 +1,6 @@
-"""How far are two views' embeddings from the best with the same features, and what does the batch size cost them?"""
+"""How far are two views' embeddings from the best with the same features, and what does the batch
+size cost them?
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
@@ -7,7 +9,15 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from theory import unconstrained_cca as predicted
-from theory_on_trial.contract import ANY_NUMBER, LONGEST, MAY_BE_EMPTY, USABLE_SCALE, Interval, guarded, require
+from theory_on_trial.contract import (
+    ANY_NUMBER,
+    LONGEST,
+    MAY_BE_EMPTY,
+    USABLE_SCALE,
+    Interval,
+    guarded,
+    require,
+)
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.arrays import require_memory
 from theory_on_trial.own_data.copies import copied_rows
@@ -20,14 +30,21 @@ Embedding = Annotated[Float[np.ndarray, "rows columns"], USABLE_SCALE]
 """Z of one view, a row per pair."""
 
 _CONFIDENCE = 0.95
-_SINGULAR = 1e-6  # ratio of standard deviations of the scaled columns, below which their covariance has few digits
+# ratio of standard deviations of the scaled columns, below which their covariance has few digits
+_SINGULAR = 1e-6
 _RELATED = 0.01  # level of the test that says which directions are related at all
-_FLIPS, _BLOCKS = 499, 1000  # changes of sign that a test draws, for at most so many blocks of groups
-_MISSING, _SCALED = 0.5, 0.2  # share of its strength below which a component is missing; deviation called mis-scaled
+_FLIPS = 499
+_BLOCKS = 1000  # changes of sign that a test draws, for at most so many blocks of groups
+_MISSING = 0.5
+_SCALED = (
+    0.2  # share of its strength below which a component is missing; deviation called mis-scaled
+)
 _FEWEST = 20  # batches from which a variance over batches is measured
 _DOUBT = 4.0  # standard errors
 _SHOWN = 6  # components in the summary
-_HEAVY = 0.6  # share of a jackknife's variance that no single twentieth of rows has where the interval can be trusted
+# share of a jackknife's variance that no single twentieth of rows has where the interval can be
+# trusted
+_HEAVY = 0.6
 
 
 class BatchEffect(NamedTuple):
@@ -37,9 +54,13 @@ class BatchEffect(NamedTuple):
     smallest: int | None
     """The smallest batch that keeps every related component; None where there is none to keep."""
     shrinkage: Float[np.ndarray, " related"]
-    """Strength of each related component in the end, over what it should be. Normal embeddings assumed."""
+    """Strength of each related component in the end, over what it should be. Normal embeddings
+    assumed.
+    """
     bias: Estimate | None
-    """By how much such a penalty is too large in the mean, measured on batches of the rows; None for too few rows."""
+    """By how much such a penalty is too large in the mean, measured on batches of the rows; None
+    for too few rows.
+    """
     normal_bias: float
     """The same if the embeddings were normal."""
 
@@ -50,13 +71,15 @@ class Certificate(Answer):
 
     Attributes:
         loss: L of the embeddings as they are: -2 tr(C12 + C21) + tr((C11 + C22)^2).
-        best: the least L after any linear last layer on either view: minus the sum of the squared correlations.
+        best: the least L after any linear last layer on either view: minus the sum of the squared
+            correlations.
         gap: loss - best.
         correlations: canonical correlations of the sample.
-        strengths: variance of each canonical component in the embeddings, both views together; best where it is the
-            correlation.
-        related: how many of the leading components are beyond chance, by Pillai's trace of what remains, at level 0.01;
-            with groups its chance is that of groups whose products of the views change their sign.
+        strengths: variance of each canonical component in the embeddings, both views together; best
+            where it is the correlation.
+        related: how many of the leading components are beyond chance, by Pillai's trace of what
+            remains, at level 0.01; with groups its chance is that of groups whose products of the
+            views change their sign.
         missing_components: related components with less than half their strength, counted from 0.
         scaled: other related components more than a fifth off their strength.
         squared_correlations: sum of their squares in the sample.
@@ -66,7 +89,10 @@ class Certificate(Answer):
 
     asked = "how far are these embeddings from the best with the same features?"
     rests_on = "independent rows, a pair each, or independent groups of them where they are given"
-    unseen = "relations that are not linear in the embeddings, and rows that depend on each other beyond their groups"
+    unseen = (
+        "relations that are not linear in the embeddings, and rows that depend on each other "
+        "beyond their groups"
+    )
     level: float | None = _CONFIDENCE
     loss: Estimate
     best: Estimate
@@ -83,10 +109,13 @@ class Certificate(Answer):
     def lines(self) -> list[str]:
         """Return the loss and its gap, the related components, and what a batch size does."""
         pairs = list(zip(self.strengths, self.correlations, strict=True))
-        shares = ", ".join(f"{s:.3g} of {r:.3g}" for s, r in pairs[:_SHOWN]) + ", ..." * (len(pairs) > _SHOWN)
+        shares = ", ".join(f"{s:.3g} of {r:.3g}" for s, r in pairs[:_SHOWN]) + ", ..." * (
+            len(pairs) > _SHOWN
+        )
         lines = [
             f"loss {self.loss}, best with the same features {self.best}, gap {self.gap}",
-            f"squared correlations sum to {self.squared_correlations:.4g}, unrelated views to {self.null_level:.4g}",
+            f"squared correlations sum to {self.squared_correlations:.4g}, unrelated views to "
+            f"{self.null_level:.4g}",
             f"related components: {self.related} of {len(self.correlations)}; strengths {shares}",
             f"missing: {_listed(self.missing_components)}; mis-scaled: {_listed(self.scaled)}",
         ]
@@ -94,8 +123,10 @@ class Certificate(Answer):
             ratios = ", ".join(f"{ratio:.3g}" for ratio in self.batch.shrinkage[:_SHOWN])
             bias = f"{self.batch.bias} measured" if self.batch.bias else "not measured"
             lines += [
-                f"one batch of {self.batch.size} in both factors would leave, of each strength: {ratios or 'nothing'}",
-                f"smallest batch that keeps every related component: {self.batch.smallest or 'none'}",
+                f"one batch of {self.batch.size} in both factors would leave, of each strength: "
+                f"{ratios or 'nothing'}",
+                "smallest batch that keeps every related component: "
+                f"{self.batch.smallest or 'none'}",
                 f"bias of the penalty: {bias}, {self.batch.normal_bias:.4g} if normal",
             ]
         return lines
@@ -103,7 +134,9 @@ class Certificate(Answer):
     def to_do(self) -> str:
         """Return what would bring the embeddings nearer to the best."""
         if self.batch is not None and self.batch.smallest and self.batch.size < self.batch.smallest:
-            return f"take batches of at least {self.batch.smallest}, or another batch for each factor"
+            return (
+                f"take batches of at least {self.batch.smallest}, or another batch for each factor"
+            )
         off = self.missing_components + self.scaled
         return "fit a linear last layer again, by CCA on these embeddings" if off else ""
 
@@ -126,28 +159,33 @@ def ey_certificate(
     batch_size: Annotated[int, Interval(2, LONGEST)] | None = None,
     groups: Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY] = None,
 ) -> Certificate:
-    """Hold two views' embeddings, trained by any CCA-like loss, against the best with the same features.
+    """Hold two views' embeddings, trained by any CCA-like loss, against the best with the same
+    features.
 
-    The gap is exact for the sample, whatever the training (the loss is a distance up to a constant); intervals are
-    those of a jackknife over twenty groups of independent rows. With a `batch_size`, what that batch size does where
-    the same batch stands in both factors of the penalty: for normal embeddings, so the bias of batches made of the rows
-    is measured beside it, and a difference is a doubt. Rows that depend on each other, such as those of one patient,
-    are named by `groups`, a label for each row: test and jackknife then take whole groups, and the batches that are
-    measured are filled with one group after the other. Raises ValueError for fewer
-    than 40 rows or not more than 2 K + 1, also without any twentieth of them, for a covariance that is singular, for
-    numbers that are not finite and for different shapes; TypeError for no numbers. With `groups` also for fewer than 40
-    of them. Intervals hold the truth as often as they say for normal embeddings from 200 rows on, in 87 % for
-    exponential ones and in 92 % for 100 groups.
+    The gap is exact for the sample, whatever the training (the loss is a distance up to a
+    constant); intervals are those of a jackknife over twenty groups of independent rows. With a
+    `batch_size`, what that batch size does where the same batch stands in both factors of the
+    penalty: for normal embeddings, so the bias of batches made of the rows is measured beside it,
+    and a difference is a doubt. Rows that depend on each other, such as those of one patient, are
+    named by `groups`, a label for each row: test and jackknife then take whole groups, and the
+    batches that are measured are filled with one group after the other. Raises ValueError for fewer
+    than 40 rows or not more than 2 K + 1, also without any twentieth of them, for a covariance that
+    is singular, for numbers that are not finite and for different shapes; TypeError for no numbers.
+    With `groups` also for fewer than 40 of them. Intervals hold the truth as often as they say for
+    normal embeddings from 200 rows on, in 87 % for exponential ones and in 92 % for 100 groups.
     """
     rows, columns = Z1.shape
     of_row, parts_of = groups_of(groups, rows)
     fewest = int(min(rows - np.bincount(parts_of, minlength=GROUPS)))
     require(
         rows >= 2 * GROUPS and fewest > 2 * columns + 1,
-        f"Z1 must have at least {2 * GROUPS} rows, and more than 2 K + 1 = {2 * columns + 1} also without a twentieth "
+        f"Z1 must have at least {2 * GROUPS} rows, and more than 2 K + 1 = {2 * columns + 1} also "
+        "without a twentieth "
         f"of them, got {rows}",
     )
-    require_memory("Z1 and Z2", 6 * rows * columns + (2 * _BLOCKS * columns**2 if groups is not None else 0))
+    require_memory(
+        "Z1 and Z2", 6 * rows * columns + (2 * _BLOCKS * columns**2 if groups is not None else 0)
+    )
     (W1, back1), (W2, back2) = (_white(name, Z) for name, Z in (("Z1", Z1), ("Z2", Z2)))
     parts = covariances(parts_of, W1, W2)
     for name, own in (("Z1", slice(columns)), ("Z2", slice(columns, None))):
@@ -160,7 +198,11 @@ def ey_certificate(
     n_related = _related(correlations, rows, chance)
     share = strengths[:n_related] / correlations[:n_related]
     mask = (share >= _MISSING) & (np.abs(share - 1) > _SCALED)
-    batch = None if batch_size is None else _batch_effect(Z1, Z2, correlations[:n_related], batch_size, of_row)
+    batch = (
+        None
+        if batch_size is None
+        else _batch_effect(Z1, Z2, correlations[:n_related], batch_size, of_row)
+    )
     alone = groups is None
     dependent = _dependent(W1, W2, parts[0, :columns, columns:]) if alone and n_related else ""
     return Certificate(
@@ -173,21 +215,28 @@ def ey_certificate(
         missing_components=tuple(np.flatnonzero(share < _MISSING).tolist()),
         scaled=tuple(np.flatnonzero(mask).tolist()),
         squared_correlations=float(np.sum(correlations**2)),
-        null_level=predicted.null_level(rows, columns, columns) if chance is None else float(chance[:, 0].mean()),
+        null_level=predicted.null_level(rows, columns, columns)
+        if chance is None
+        else float(chance[:, 0].mean()),
         batch=batch,
-        doubts=_doubts(losses[1:], n_related, batch, copied_rows(Z1, Z2) if alone else 0, dependent),
+        doubts=_doubts(
+            losses[1:], n_related, batch, copied_rows(Z1, Z2) if alone else 0, dependent
+        ),
     )
 
 
 def _singular(name: str, rank: int, columns: int) -> str:
     return (
-        f"{name} must have a covariance of full rank, also without any twentieth of its rows, got rank {rank} of "
+        f"{name} must have a covariance of full rank, also without any twentieth of its rows, got "
+        f"rank {rank} of "
         f"{columns}: add a ridge, or drop columns"
     )
 
 
 def _white(name: str, Z: Embedding) -> tuple[Embedding, Float[np.ndarray, "columns columns"]]:
-    """White rows W, and the matrix B with Z - mean = W B: covariances of W keep the digits that those of Z lose."""
+    """White rows W, and the matrix B with Z - mean = W B: covariances of W keep the digits that
+    those of Z lose.
+    """
     centred = Z - Z.mean(axis=0)
     scales = np.sqrt(np.einsum("ij,ij->j", centred, centred) / len(Z))
     rank = int(np.sum(scales > _SINGULAR * np.maximum(Z.max(axis=0), -Z.min(axis=0))))
@@ -200,10 +249,14 @@ def _white(name: str, Z: Embedding) -> tuple[Embedding, Float[np.ndarray, "colum
     return centred @ (axes / deviations), (axes * deviations).T * scales
 
 
-def _losses(part: Float[np.ndarray, "both both"], *backs: Float[np.ndarray, "columns columns"]) -> tuple[float, float]:
+def _losses(
+    part: Float[np.ndarray, "both both"], *backs: Float[np.ndarray, "columns columns"]
+) -> tuple[float, float]:
     """L of the embeddings, and the least L, from the covariance of their white rows."""
     K = len(backs[0])
-    own, other, cross = part[:K, :K], part[K:, K:], part[:K, K:]
+    own = part[:K, :K]
+    other = part[K:, K:]
+    cross = part[:K, K:]
     total = backs[0].T @ own @ backs[0] + backs[1].T @ other @ backs[1]
     loss = -4 * np.sum((backs[0].T @ cross) * backs[1].T) + np.sum(total**2)
     correlations = np.linalg.svd(_between(part, K)[0], compute_uv=False)
@@ -230,38 +283,58 @@ def _dependent(W1: Embedding, W2: Embedding, cross: Float[np.ndarray, "columns c
     """Why the relation may be that of dependent rows, which unrelated views show too."""
     correlation = beside(W1, W2)
     if correlation:
-        return f"neighbouring rows are alike in both views (correlation {correlation:.2f}), if they were not sorted"
-    return "rows are alike in one view where they are in the other, as in groups" if near(W1, W2, cross) else ""
+        return (
+            f"neighbouring rows are alike in both views (correlation {correlation:.2f}), if "
+            "they were not sorted"
+        )
+    return (
+        "rows are alike in one view where they are in the other, as in groups"
+        if near(W1, W2, cross)
+        else ""
+    )
 
 
 def _related(
-    correlations: Float[np.ndarray, " columns"], rows: int, chance: Float[np.ndarray, "flips columns"] | None
+    correlations: Float[np.ndarray, " columns"],
+    rows: int,
+    chance: Float[np.ndarray, "flips columns"] | None,
 ) -> int:
     """How many components come before a remainder that unrelated views may have."""
     from scipy.stats import chi2
 
     remaining = np.cumsum(correlations[::-1] ** 2)[::-1]
     if chance is None:
-        by_chance = (rows - 1) * remaining < chi2.isf(_RELATED, np.arange(len(correlations), 0, -1) ** 2)
+        by_chance = (rows - 1) * remaining < chi2.isf(
+            _RELATED, np.arange(len(correlations), 0, -1) ** 2
+        )
     else:
         by_chance = (1 + np.sum(chance >= remaining, axis=0)) / (1 + len(chance)) > _RELATED
     return int(np.argmax(by_chance)) if by_chance.any() else len(correlations)
 
 
 def _by_groups(
-    W1: Embedding, W2: Embedding, part: Float[np.ndarray, "both both"], of_row: Int[np.ndarray, " rows"]
+    W1: Embedding,
+    W2: Embedding,
+    part: Float[np.ndarray, "both both"],
+    of_row: Int[np.ndarray, " rows"],
 ) -> Float[np.ndarray, "flips columns"]:
-    """Squared correlations beyond the first k, for every k, of unrelated views: signs of whole groups are drawn, of
-    groups beyond a thousand together.
+    """Squared correlations beyond the first k, for every k, of unrelated views: signs of whole
+    groups are drawn, of groups beyond a thousand together.
     """
-    K, rng = W1.shape[1], np.random.default_rng(0)
+    K = W1.shape[1]
+    rng = np.random.default_rng(0)
     between, roots = _between(part, K)
     left, _, right = np.linalg.svd(between)
-    first, second = W1 @ np.linalg.solve(roots[0].T, left), W2 @ np.linalg.solve(roots[1].T, right.T)
+    first = W1 @ np.linalg.solve(roots[0].T, left)
+    second = W2 @ np.linalg.solve(roots[1].T, right.T)
     blocks = rng.permutation(int(of_row.max()) + 1)[of_row] % _BLOCKS
-    order, n_blocks = np.argsort(blocks, kind="stable"), int(blocks.max()) + 1
+    order = np.argsort(blocks, kind="stable")
+    n_blocks = int(blocks.max()) + 1
     ends = np.cumsum(np.bincount(blocks))[:-1]
-    products = [a.T @ b for a, b in zip(np.split(first[order], ends), np.split(second[order], ends), strict=True)]
+    products = [
+        a.T @ b
+        for a, b in zip(np.split(first[order], ends), np.split(second[order], ends), strict=True)
+    ]
     flips = rng.choice([-1.0, 1.0], (_FLIPS, n_blocks))
     totals = (flips @ np.reshape(products, (n_blocks, K * K))).reshape(_FLIPS, K, K)
     squares = (totals / (len(W1) - 1)) ** 2
@@ -270,20 +343,36 @@ def _by_groups(
 
 
 def _batch_effect(
-    Z1: Embedding, Z2: Embedding, related: Float[np.ndarray, " related"], size: int, of_row: Int[np.ndarray, " rows"]
+    Z1: Embedding,
+    Z2: Embedding,
+    related: Float[np.ndarray, " related"],
+    size: int,
+    of_row: Int[np.ndarray, " rows"],
 ) -> BatchEffect:
-    """What batches of this size do; rows of a group follow each other in those that are measured."""
+    """What batches of this size do; rows of a group follow each other in those that are
+    measured.
+    """
     from scipy.special import stdtrit
 
     n_batches = len(Z1) // size
     bias = None
     if n_batches >= _FEWEST:
         shuffle = np.argsort(np.random.default_rng(0).permutation(of_row.max() + 1))
-        order = np.argsort(shuffle[of_row], kind="stable")[: n_batches * size].reshape(n_batches, size)
+        order = np.argsort(shuffle[of_row], kind="stable")[: n_batches * size].reshape(
+            n_batches, size
+        )
         V = np.array([sum(np.atleast_2d(np.cov(Z[rows].T)) for Z in (Z1, Z2)) for rows in order])
         squares = np.sum((V - V.mean(axis=0)) ** 2, axis=(1, 2)) * n_batches / (n_batches - 1)
-        half = float(stdtrit(n_batches - 1, (1 + _CONFIDENCE) / 2)) * squares.std(ddof=1) / np.sqrt(n_batches)
-        bias = Estimate(float(squares.mean()), float(max(squares.mean() - half, 0)), float(squares.mean() + half))
+        half = (
+            float(stdtrit(n_batches - 1, (1 + _CONFIDENCE) / 2))
+            * squares.std(ddof=1)
+            / np.sqrt(n_batches)
+        )
+        bias = Estimate(
+            float(squares.mean()),
+            float(max(squares.mean() - half, 0)),
+            float(squares.mean() + half),
+        )
     return BatchEffect(
         size,
         predicted.batch_that_keeps(related) if len(related) else None,
@@ -294,27 +383,43 @@ def _batch_effect(
 
 
 def _doubts(
-    without: Float[np.ndarray, " groups"], related: int, batch: BatchEffect | None, copies: int, dependent: str
+    without: Float[np.ndarray, " groups"],
+    related: int,
+    batch: BatchEffect | None,
+    copies: int,
+    dependent: str,
 ) -> tuple[Doubt, ...]:
-    reasons = [f"{copies} rows are copies of others: chance is larger, and intervals are wider, than they say"] * (
-        copies > 0
-    )
+    reasons = [
+        f"{copies} rows are copies of others: chance is larger, and intervals are wider, than "
+        "they say"
+    ] * (copies > 0)
     if dependent:
         remedy = "unless groups= says which rows belong together"
-        reasons.append(f"{dependent}: unrelated views may seem related and intervals are too narrow, {remedy}")
+        reasons.append(
+            f"{dependent}: unrelated views may seem related and intervals are too narrow, {remedy}"
+        )
     influence = (without - without.mean()) ** 2
     if influence.max() > _HEAVY * influence.sum():
-        reasons.append("one twentieth of the rows decides how wide the intervals are: tails too heavy for them")
+        reasons.append(
+            "one twentieth of the rows decides how wide the intervals are: tails too heavy for them"
+        )
     if related == 0:
-        reasons.append("no component is beyond what unrelated views show: there is nothing to be certified")
+        reasons.append(
+            "no component is beyond what unrelated views show: there is nothing to be certified"
+        )
     if batch is not None and batch.bias is None:
-        reasons.append(f"fewer than {_FEWEST} batches of {batch.size} rows: their bias is not measured")
+        reasons.append(
+            f"fewer than {_FEWEST} batches of {batch.size} rows: their bias is not measured"
+        )
     elif batch is not None and batch.bias is not None:
         error = (batch.bias.high - batch.bias.value) / 2
         ratio = batch.bias.value / batch.normal_bias
-        if abs(batch.bias.value - batch.normal_bias) > _DOUBT * error and abs(np.log(ratio)) > np.log(1 + _SCALED):
+        if abs(batch.bias.value - batch.normal_bias) > _DOUBT * error and abs(
+            np.log(ratio)
+        ) > np.log(1 + _SCALED):
             reasons.append(
-                f"the bias of batches is {ratio:.2g} times that of normal embeddings: so is the shrinkage, roughly, "
+                f"the bias of batches is {ratio:.2g} times that of normal embeddings: so is the "
+                "shrinkage, roughly, "
                 "and not as predicted"
             )
     return tuple(Doubt(reason, np.inf, "of the loss") for reason in reasons)

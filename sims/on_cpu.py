@@ -1,4 +1,6 @@
-"""Chains of small steps, as of a differential equation: an accelerator that waits at each is a hundred times slower."""
+"""Chains of small steps, as of a differential equation: an accelerator that waits at each is a
+hundred times slower.
+"""
 
 from collections.abc import Callable
 from functools import wraps
@@ -10,7 +12,9 @@ Result = TypeVar("Result")
 
 
 def on_cpu(function: Callable[..., Result]) -> Callable[..., Result]:
-    """Let a function compute on the CPU, also where an accelerator is the default; within a program without effect."""
+    """Let a function compute on the CPU, also where an accelerator is the default; within a program
+    without effect.
+    """
 
     @wraps(function)
     def run(*arguments: Any, **options: Any) -> Result:

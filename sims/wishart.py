@@ -20,13 +20,16 @@ Freedom = Annotated[Float[AnyArray, "draws"], Interval(1, MOST)]
 def bartlett_factor(
     key: Key[Array, ""], n_rows: Rows, dim: Count, dtype: FloatType = float
 ) -> Float[Array, "rows rows"]:
-    """Lower triangular L, L Lᵀ ~ Wishart(dim, I); ValueError for fewer dimensions than rows. Source: Bartlett 1933."""
+    """Lower triangular L, L Lᵀ ~ Wishart(dim, I); ValueError for fewer dimensions than rows.
+    Source: Bartlett 1933.
+    """
     require(dim >= n_rows, f"dim must be at least the {n_rows} rows (Bartlett's factor), got {dim}")
     normal_key, chi_key = jax.random.split(key)
     odd_row = n_rows % 2
     width = n_rows - 1 + odd_row
     normals = jax.random.normal(normal_key, (n_rows // 2, width), dtype)
-    # The triangle's rows are taken in pairs, a short and a long one from one row of normals, so that none is wasted.
+    # The triangle's rows are taken in pairs, a short and a long one from one row of normals, so
+    # that none is wasted.
     square = jnp.concatenate([jnp.zeros((odd_row, width), dtype), normals, normals[::-1, ::-1]])
     below = jnp.tril(jnp.pad(square, ((0, 0), (0, n_rows - width))), -1)
     freedom = dim - jnp.arange(n_rows, dtype=dtype)
@@ -36,8 +39,9 @@ def bartlett_factor(
 @guarded(double=False)
 @jax.jit  # a loop outside of a program is compiled at every call
 def chi_square(key: Key[Array, ""], freedom: Freedom) -> Float[Array, "draws"]:
-    """Independent chi-square variables, one for each number of degrees of freedom, by the rejection of Marsaglia and
-    Tsang (2000) with all draws in one loop: a third of the time of `jax.random.chisquare`.
+    """Independent chi-square variables, one for each number of degrees of freedom, by the rejection
+    of Marsaglia and Tsang (2000) with all draws in one loop: a third of the time of
+    `jax.random.chisquare`.
     """
     shape = jnp.asarray(freedom) / 2
     root_key, loop_key = jax.random.split(key)

@@ -1,4 +1,5 @@
-"""Settings of the test run: those that all suites share, and jaxtyping's shapes checked as the tests run.
+"""Settings of the test run: those that all suites share, and jaxtyping's shapes checked as the
+tests run.
 
 Compiled programs are kept on disk: a simulator that several files test is compiled once.
 """

@@ -1,4 +1,6 @@
-"""Outputs that are written down: compared with fresh ones here, and renewed by `python tests/outputs.py NOTEBOOK …`."""
+"""Outputs that are written down: compared with fresh ones here, and renewed by
+`python tests/outputs.py NOTEBOOK …`.
+"""
 
 import asyncio
 import math
@@ -16,15 +18,26 @@ import nbformat
 import zmq
 from nbclient import NotebookClient
 
-# Imported once for all kernels, which are forks of one process. Nothing of the repository is, nor what looks for the
-# kernel when it is imported: ipywidgets, pandas and what imports pandas.
-PRELOADED = ["jax", "matplotlib.pyplot", "scipy.optimize", "scipy.stats", "diffrax", "optax", "optimistix", "cvxpy"]
+# Imported once for all kernels, which are forks of one process. Nothing of the repository is, nor
+# what looks for the kernel when it is imported: ipywidgets, pandas and what imports pandas.
+PRELOADED = [
+    "jax",
+    "matplotlib.pyplot",
+    "scipy.optimize",
+    "scipy.stats",
+    "diffrax",
+    "optax",
+    "optimistix",
+    "cvxpy",
+]
 PRELOADED += ["ipykernel.kernelapp", "nbclient", "pytest"]
 LAUNCHER = "jupyter_client.provisioning.local_provisioner.launch_kernel"
 INLINE = "module://matplotlib_inline.backend_inline"
 
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-PADDING = re.compile(r"(?<=[\[(]) | (?=[\])])")  # of an array, whose columns are as wide as their longest number
+PADDING = re.compile(
+    r"(?<=[\[(]) | (?=[\])])"
+)  # of an array, whose columns are as wide as their longest number
 WIDGET = "application/vnd.jupyter.widget"
 TIME = re.compile(r"seconds=[\d.e-]+|[\d.]+ s(?=<)")  # in a row of the ledger, as text and as HTML
 
@@ -32,11 +45,14 @@ TIME = re.compile(r"seconds=[\d.e-]+|[\d.]+ s(?=<)")  # in a row of the ledger, 
 def differences(written: str, fresh: str) -> list[str]:
     """Return a sentence for the first difference in words, or one for each number that differs.
 
-    Whitespace does not count, as a digit more may shift a table, nor do seconds. Numbers may differ by 1 in 1000, or by
-    1e-9: the last digits depend on the machine's linear algebra.
+    Whitespace does not count, as a digit more may shift a table, nor do seconds. Numbers may differ
+    by 1 in 1000, or by 1e-9: the last digits depend on the machine's linear algebra.
     """
     written, fresh = (TIME.sub("seconds", text) for text in (written, fresh))
-    words = [PADDING.sub("", re.sub(r"\s+", " ", NUMBER.sub("#", text))).strip() for text in (written, fresh)]
+    words = [
+        PADDING.sub("", re.sub(r"\s+", " ", NUMBER.sub("#", text))).strip()
+        for text in (written, fresh)
+    ]
     if words[0] != words[1]:
         return [f"written {words[0]!r}, now {words[1]!r}"]
     pairs = zip(NUMBER.findall(written), NUMBER.findall(fresh), strict=True)
@@ -48,37 +64,52 @@ def differences(written: str, fresh: str) -> list[str]:
 
 
 def text_of(cell: Any) -> str:
-    """Return what a code cell has printed or shown, as HTML where it has that: a row's text has its last digits too.
+    """Return what a code cell has printed or shown, as HTML where it has that: a row's text has its
+    last digits too.
 
     Progress bars write to the other stream.
     """
-    printed = [out.text for out in cell.outputs if out.output_type == "stream" and out.name == "stdout"]
-    shown = [out.data for out in cell.outputs if out.output_type in ("execute_result", "display_data")]
-    return "".join(printed) + "\n".join(data.get("text/html", data.get("text/plain", "")) for data in shown)
+    printed = [
+        out.text for out in cell.outputs if out.output_type == "stream" and out.name == "stdout"
+    ]
+    shown = [
+        out.data for out in cell.outputs if out.output_type in ("execute_result", "display_data")
+    ]
+    return "".join(printed) + "\n".join(
+        data.get("text/html", data.get("text/plain", "")) for data in shown
+    )
 
 
 def execute(path: Path) -> Any:
     """Return the notebook with fresh outputs, run from the folder above its own.
 
-    A slider's cell has the first picture of the slider beside it. Raises CellExecutionError for a cell that fails,
-    RuntimeError for a slider whose first picture does: widgets keep their errors to themselves.
+    A slider's cell has the first picture of the slider beside it. Raises CellExecutionError for a
+    cell that fails, RuntimeError for a slider whose first picture does: widgets keep their errors
+    to themselves.
     """
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
+            cell.outputs = []
+            cell.execution_count = None
     where = {"metadata": {"path": path.parent.parent}}
     client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where)
     waking: list[asyncio.Task] = []  # a task that nobody holds may be collected
-    client.on_notebook_start = lambda notebook: waking.append(asyncio.ensure_future(_keep_awake(client)))
+    client.on_notebook_start = lambda notebook: waking.append(
+        asyncio.ensure_future(_keep_awake(client))
+    )
     client.on_notebook_complete = lambda notebook: waking.pop().cancel()
     with patch(LAUNCHER, _fork_kernel) if sys.platform == "linux" else nullcontext():
         client.execute()
-    widgets = notebook.metadata.pop("widgets", {}).get(f"{WIDGET}-state+json", {"state": {}})["state"]
+    widgets = notebook.metadata.pop("widgets", {}).get(f"{WIDGET}-state+json", {"state": {}})[
+        "state"
+    ]
     for model in widgets.values():
         for out in model["state"].get("outputs", ()):
             if out["output_type"] == "error":
-                raise RuntimeError(f"a slider of {path.name} fails: {out['ename']}: {out['evalue']}")
+                raise RuntimeError(
+                    f"a slider of {path.name} fails: {out['ename']}: {out['evalue']}"
+                )
     for cell in notebook.cells:
         views = [out.get("data", {}).get(f"{WIDGET}-view+json") for out in cell.get("outputs", ())]
         for view in filter(None, views):
@@ -87,9 +118,17 @@ def execute(path: Path) -> Any:
 
 
 def _pictures(widgets: dict[str, Any], number: str) -> list[Any]:
-    """Return what a slider shows at its start as pictures of their own: a page that runs nothing shows these alone."""
-    inside = [child.removeprefix("IPY_MODEL_") for child in widgets[number]["state"].get("children", ())]
-    shown = [out.get("data", {}) for child in inside for out in widgets[child]["state"].get("outputs", ())]
+    """Return what a slider shows at its start as pictures of their own: a page that runs nothing
+    shows these alone.
+    """
+    inside = [
+        child.removeprefix("IPY_MODEL_") for child in widgets[number]["state"].get("children", ())
+    ]
+    shown = [
+        out.get("data", {})
+        for child in inside
+        for out in widgets[child]["state"].get("outputs", ())
+    ]
     return [nbformat.v4.new_output("display_data", data) for data in shown if "image/png" in data]
 
 
@@ -99,8 +138,11 @@ class _Forked:
     stdin = stdout = stderr = None
 
     def __init__(self, process: Any):
-        self.pid, self.poll, self.wait = process.pid, lambda: process.exitcode, process.join
-        self.kill, self.terminate = process.kill, process.terminate
+        self.pid = process.pid
+        self.poll = lambda: process.exitcode
+        self.wait = process.join
+        self.kill = process.kill
+        self.terminate = process.terminate
 
     def send_signal(self, number: int) -> None:
         os.kill(self.pid, number)
@@ -110,20 +152,26 @@ def _fork_kernel(command: list[str], *, env: dict[str, str], cwd: str, **_: Any)
     context = get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     ready, report = context.Pipe(duplex=False)
-    process = context.Process(target=_kernel, args=(report, command[command.index("-f") :], env, cwd))
+    process = context.Process(
+        target=_kernel, args=(report, command[command.index("-f") :], env, cwd)
+    )
     process.start()
     report.close()
     ready.recv()  # its signals go to a group of its own from now on
     return _Forked(process)
 
 
-def _kernel(ready: Connection, arguments: list[str], environment: dict[str, str], folder: str) -> None:
+def _kernel(
+    ready: Connection, arguments: list[str], environment: dict[str, str], folder: str
+) -> None:
     """Be the kernel that a command would start, with the compiled programs that the tests keep."""
     os.setsid()
     ready.send(None)
     os.chdir(folder)
     os.environ.update(environment)
-    sys.path[:] = [entry for entry in sys.path if not Path(entry).is_relative_to(Path(__file__).parent)]
+    sys.path[:] = [
+        entry for entry in sys.path if not Path(entry).is_relative_to(Path(__file__).parent)
+    ]
 
     import matplotlib
     from ipykernel.kernelapp import IPKernelApp
@@ -138,8 +186,8 @@ def _kernel(ready: Connection, arguments: list[str], environment: dict[str, str]
 async def _keep_awake(client: NotebookClient) -> None:
     """Look for a reply of the kernel ten times a second.
 
-    One that arrives while nbclient itself sends a slider's message goes unnoticed until the cell's time is up
-    (https://github.com/jupyter/nbclient/issues/312).
+    One that arrives while nbclient itself sends a slider's message goes unnoticed until the cell's
+    time is up (https://github.com/jupyter/nbclient/issues/312).
     """
     while True:
         client.kc.shell_channel.socket.get(zmq.EVENTS)

@@ -1,4 +1,6 @@
-"""Hypothesis strategies from annotations: admissible arguments of a guarded function, axes of one name equally long."""
+"""Hypothesis strategies from annotations: admissible arguments of a guarded function, axes of one
+name equally long.
+"""
 
 import inspect
 import os
@@ -11,7 +13,14 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from theory_on_trial.contract import MAY_BE_EMPTY, Alternative, Argument, Holds, Interval, contract_of
+from theory_on_trial.contract import (
+    MAY_BE_EMPTY,
+    Alternative,
+    Argument,
+    Holds,
+    Interval,
+    contract_of,
+)
 
 LONGEST = 4  # of an axis
 WIDEST = 6  # how far an integer goes beyond the least one
@@ -20,19 +29,26 @@ SQUARE = {"symmetric", "covariance", "definite"}  # properties of square matrice
 
 
 class Unknown(TypeError):
-    """An annotation of which no values can be drawn: a function, a record of arrays, anything at all."""
+    """An annotation of which no values can be drawn: a function, a record of arrays, anything at
+    all.
+    """
 
 
-def arguments(function: Callable[..., Any], *, extreme: bool = False) -> st.SearchStrategy[dict[str, Any]]:
-    """Return admissible arguments by name; numbers of everyday size, or, if `extreme`, any that the domain admits.
+def arguments(
+    function: Callable[..., Any], *, extreme: bool = False
+) -> st.SearchStrategy[dict[str, Any]]:
+    """Return admissible arguments by name; numbers of everyday size, or, if `extreme`, any that the
+    domain admits.
 
-    Raises `Unknown` for an argument without a default whose annotation says nothing that can be drawn; one with a
-    default keeps that.
+    Raises `Unknown` for an argument without a default whose annotation says nothing that can be
+    drawn; one with a default keeps that.
     """
     described = {name: kind for name, kind in contract_of(function).items() if name != "self"}
     free = {name: kind for name, kind in described.items() if drawable(kind)}
     if lacking := set(described) - set(free) - _with_default(function):
-        raise Unknown(f"{function.__qualname__}: no values can be drawn for {', '.join(sorted(lacking))}")
+        raise Unknown(
+            f"{function.__qualname__}: no values can be drawn for {', '.join(sorted(lacking))}"
+        )
     return _together(free, extreme)
 
 
@@ -42,12 +58,19 @@ def _together(draw: st.DrawFn, free: dict[str, Argument], extreme: bool) -> dict
     return {name: draw(values(kind, sizes, extreme)) for name, kind in free.items()}
 
 
-def values(argument: Argument, sizes: dict[str, Any] | None = None, extreme: bool = False) -> st.SearchStrategy[Any]:
+def values(
+    argument: Argument, sizes: dict[str, Any] | None = None, extreme: bool = False
+) -> st.SearchStrategy[Any]:
     """Return the admissible values of one argument; `sizes` collects the lengths of named axes."""
     known = {} if sizes is None else sizes
     kinds = [kind for kind in argument.alternatives if _known(kind)]
-    if any(kind.type in (os.PathLike, Path) or get_origin(kind.type) is os.PathLike for kind in argument.alternatives):
-        kinds = [kind for kind in kinds if kind.type is not str]  # a path: something would be written there
+    if any(
+        kind.type in (os.PathLike, Path) or get_origin(kind.type) is os.PathLike
+        for kind in argument.alternatives
+    ):
+        kinds = [
+            kind for kind in kinds if kind.type is not str
+        ]  # a path: something would be written there
     return st.one_of([_of_kind(kind, known, extreme) for kind in kinds])
 
 
@@ -68,7 +91,9 @@ def _known(kind: Alternative) -> bool:
 
 
 def _of_kind(kind: Alternative, sizes: dict[str, Any], extreme: bool) -> st.SearchStrategy[Any]:
-    annotation, origin, entries = kind.type, get_origin(kind.type) or kind.type, get_args(kind.type)
+    annotation = kind.type
+    origin = get_origin(kind.type) or kind.type
+    entries = get_args(kind.type)
     if annotation is np.random.Generator:
         return st.integers(0, 9).map(np.random.default_rng)
     if annotation is float:
@@ -77,7 +102,9 @@ def _of_kind(kind: Alternative, sizes: dict[str, Any], extreme: bool) -> st.Sear
         return _integers(kind)
     if annotation is Fraction:
         interval = _interval(kind)
-        return st.fractions(*(None if np.isinf(end) else end for end in interval.ends)).filter(interval.admits)
+        return st.fractions(*(None if np.isinf(end) else end for end in interval.ends)).filter(
+            interval.admits
+        )
     if annotation is bool:
         return st.booleans()
     if annotation is type(None):
@@ -117,7 +144,11 @@ def _reals(kind: Alternative, extreme: bool) -> st.SearchStrategy[float]:
 
 def _integers(kind: Alternative) -> st.SearchStrategy[int]:
     interval = _interval(kind)
-    low = 0 if interval.low == -np.inf else int(interval.low) + (interval.closed[0] == "(" and interval.low % 1 == 0)
+    low = (
+        0
+        if interval.low == -np.inf
+        else int(interval.low) + (interval.closed[0] == "(" and interval.low % 1 == 0)
+    )
     most = low + WIDEST if interval.high == np.inf else int(interval.high)
     high = min(low + WIDEST, most - (interval.closed[1] == ")" and interval.high == most))
     return st.integers(low, high)
@@ -135,7 +166,10 @@ def _arrays(draw: st.DrawFn, kind: Alternative, sizes: dict[str, Any], extreme: 
             several = st.lists(st.integers(least, LONGEST), max_size=2).map(tuple)
             if name.startswith("#"):  # from the last axes of the common shape, some of length one
                 common = sizes.setdefault(name, draw(several))
-                shape += [draw(st.sampled_from([1, size])) for size in common[draw(st.integers(0, len(common))) :]]
+                shape += [
+                    draw(st.sampled_from([1, size]))
+                    for size in common[draw(st.integers(0, len(common))) :]
+                ]
                 continue
             shape += sizes.setdefault(name, draw(several)) if name.isidentifier() else draw(several)
         elif name.isidentifier() and name != "_":
@@ -149,7 +183,9 @@ def _arrays(draw: st.DrawFn, kind: Alternative, sizes: dict[str, Any], extreme: 
         import jax
 
         return (
-            jax.random.key(draw(st.integers(0, 9))) if not shape else jax.random.split(jax.random.key(0), tuple(shape))
+            jax.random.key(draw(st.integers(0, 9)))
+            if not shape
+            else jax.random.split(jax.random.key(0), tuple(shape))
         )
     if "float" not in dtypes and "int" not in dtypes:
         return np.array(draw(_entries(st.booleans(), shape)), bool).reshape(shape)
@@ -159,7 +195,10 @@ def _arrays(draw: st.DrawFn, kind: Alternative, sizes: dict[str, Any], extreme: 
     properties = [marker for marker in kind.markers if isinstance(marker, Holds)]
     with np.errstate(over="ignore", invalid="ignore"):
         made = np.asarray(_made(array, {marker.name for marker in properties}))
-        assume(not made.size or (np.isfinite(made).all() and all(marker.check(made) for marker in properties)))
+        assume(
+            not made.size
+            or (np.isfinite(made).all() and all(marker.check(made) for marker in properties))
+        )
     return made
 
 
@@ -176,7 +215,9 @@ def _made(array: np.ndarray, names: set[str]) -> np.ndarray:
         array = array @ np.swapaxes(array, -1, -2)
         array = (array + np.swapaxes(array, -1, -2)) / 2
     if "definite" in names:
-        array = array + np.eye(array.shape[-1]) * (1 + np.trace(array, axis1=-2, axis2=-1)[..., None, None])
+        array = array + np.eye(array.shape[-1]) * (
+            1 + np.trace(array, axis1=-2, axis2=-1)[..., None, None]
+        )
     if "orthonormal" in names:
         array = np.linalg.qr(array)[0]
     if "probabilities" in names:

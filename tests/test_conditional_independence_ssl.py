@@ -1,4 +1,6 @@
-"""Tests of conditional independence and pretext tasks: limits, refusals, coverage, hostile input."""
+"""Tests of conditional independence and pretext tasks: limits, refusals, coverage, hostile
+input.
+"""
 
 import jax
 import numpy as np
@@ -35,18 +37,25 @@ def test_all_canonical_functions_leave_nothing_and_none_leaves_all():
     seconds = observed.second_moment(table.second_posterior, table.second_weights)
     given_ = moments[0], seconds[0], table.priors[0]
     assert predicted.canonical_functions_error(*given_, 3) == pytest.approx(0, abs=1e-14)
-    assert predicted.canonical_functions_error(*given_, 0) == pytest.approx(np.trace(moments[0]), rel=1e-12)
+    assert predicted.canonical_functions_error(*given_, 0) == pytest.approx(
+        np.trace(moments[0]), rel=1e-12
+    )
     constant = observed.canonical_functions(world, 1)[0, :, 0]
     np.testing.assert_allclose(constant, constant[0], rtol=1e-9)
     once = predicted.canonical_functions_error(*given_, 1)
     assert once == pytest.approx(np.trace(moments[0]) - np.sum(table.priors[0] ** 2), rel=1e-9)
 
 
-@given(st.integers(2, 50), st.integers(1, 50), st.floats(0.01, 10), st.floats(0.001, 1), st.booleans())
+@given(
+    st.integers(2, 50), st.integers(1, 50), st.floats(0.01, 10), st.floats(0.001, 1), st.booleans()
+)
 def test_break_even_is_where_the_risks_cross(dim, rank, noise, error, intercept):
     assume(rank <= dim)
     crossing = predicted.break_even(dim, rank, noise, error, intercept=intercept)
-    for n_labels, pays in ((int(np.ceil(crossing)) - 1, True), (int(np.floor(crossing)) + 1, False)):
+    for n_labels, pays in (
+        (int(np.ceil(crossing)) - 1, True),
+        (int(np.floor(crossing)) + 1, False),
+    ):
         raw = predicted.excess_risk(n_labels, dim, noise, intercept=intercept)
         cut = predicted.excess_risk(n_labels, rank, noise, error, intercept=intercept)
         assert np.isinf(raw) or (cut <= raw * (1 + 1e-9) if pays else cut >= raw * (1 - 1e-9))
@@ -59,7 +68,12 @@ def test_samples_have_the_covariance_of_their_world():
 
 def test_where_there_is_no_break_even_and_no_least_squares():
     assert predicted.break_even(10, 2, 1.0, 0.0) == np.inf
-    assert predicted.approximation_error(np.diag([0.3, 0.7]), np.array([[0.1, 0.7], [0.3, 0.2], [0.6, 0.9]])) == 0.0
+    assert (
+        predicted.approximation_error(
+            np.diag([0.3, 0.7]), np.array([[0.1, 0.7], [0.3, 0.2], [0.6, 0.9]])
+        )
+        == 0.0
+    )
     assert predicted.break_even(10, 10, 1.0, 0.0) == 11
     assert predicted.excess_risk(5, 4, 1.0) == np.inf
     assert predicted.excess_risk(5, 3, 1.0, intercept=True) == np.inf
@@ -82,8 +96,10 @@ def own(seed, world=WORLD, n_pairs=400, n_labelled=200):
 
 def truth(first, second, rank):
     """The error a, in the population of WORLD, of the pretext that the unlabelled rows teach."""
-    laws, factor = observed.conditionals(WORLD.covariance, 10, 2), np.linalg.cholesky(WORLD.covariance[:10, :10])
-    inputs, targets = first[200:] - first[200:].mean(axis=0), second[200:] - second[200:].mean(axis=0)
+    laws = observed.conditionals(WORLD.covariance, 10, 2)
+    factor = np.linalg.cholesky(WORLD.covariance[:10, :10])
+    inputs = first[200:] - first[200:].mean(axis=0)
+    targets = second[200:] - second[200:].mean(axis=0)
     basis, size, axes = np.linalg.svd(inputs, full_matrices=False)
     directions = (axes.T / size) @ np.linalg.svd(basis.T @ targets)[0][:, :rank]
     error = least_squares_error(laws.target.T, factor.T @ directions, np.ones(10))
@@ -98,13 +114,19 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
         noise, error, crossing = truth(*data[:2], answer.rank)
         raw = predicted.excess_risk(50, 10, noise, intercept=True)
         saved = raw - predicted.excess_risk(50, answer.rank, noise, error, intercept=True)
-        estimates = (answer.approximation_error, error), (answer.break_even, crossing), (answer.table[0].saved, saved)
+        estimates = (
+            (answer.approximation_error, error),
+            (answer.break_even, crossing),
+            (answer.table[0].saved, saved),
+        )
         hits += [low <= value <= high for (_, low, high), value in estimates]
     assert np.all(hits >= binom(120, 0.95).ppf(1e-4))
 
 
 def test_the_rank_is_found_and_the_risks_are_those_of_the_estimates():
-    assert [tool.labels_saved(*own(seed, FREE, 2000), labels=(50,)).rank for seed in range(10)].count(2) >= 8
+    assert [
+        tool.labels_saved(*own(seed, FREE, 2000), labels=(50,)).rank for seed in range(10)
+    ].count(2) >= 8
     answer = tool.labels_saved(*own(0), labels=(12, 50), rank=6)
     assert answer.rank == 6
     assert np.isinf(answer.table[0].raw)
@@ -112,19 +134,29 @@ def test_the_rank_is_found_and_the_risks_are_those_of_the_estimates():
     assert answer.table[1].raw == pytest.approx(risk, rel=0.02)
     assert answer.table[1].pretext == pytest.approx(answer.table[1].truncated)
     assert answer.error_of_pretext == pytest.approx(answer.approximation_error)
-    assert answer.table[1].saved.value == pytest.approx(answer.table[1].raw - answer.table[1].truncated, abs=0.02)
-    assert "raw least squares is undefined up to 12 labels: use ridge there" in [d.reason for d in answer.doubts]
+    assert answer.table[1].saved.value == pytest.approx(
+        answer.table[1].raw - answer.table[1].truncated, abs=0.02
+    )
+    assert "raw least squares is undefined up to 12 labels: use ridge there" in [
+        d.reason for d in answer.doubts
+    ]
     assert "raw input as good from n = " in repr(answer)
     assert "12 labels: excess risk undefined raw" in repr(answer)
     assert len(check_readable(answer)["table"]) == 2
 
 
 def test_few_labels_or_pairs_leave_a_variance_that_is_one():
-    """Forty labels of 18 features: intervals of a variance reached below 0; four pairs of one left a fold empty."""
-    rng, noises = np.random.default_rng(0), []
+    """Forty labels of 18 features: intervals of a variance reached below 0; four pairs of one left
+    a fold empty.
+    """
+    rng = np.random.default_rng(0)
+    noises = []
     for _ in range(20):
-        first, labels = rng.normal(size=(120, 18)), rng.normal(size=40)
-        noises.append(tool.labels_saved(first, first[:, :1] + rng.normal(size=(120, 1)), labels).noise)
+        first = rng.normal(size=(120, 18))
+        labels = rng.normal(size=40)
+        noises.append(
+            tool.labels_saved(first, first[:, :1] + rng.normal(size=(120, 1)), labels).noise
+        )
     assert all(0 <= low <= value for value, low, _ in noises)
     assert sum(low <= 1 <= high for _, low, high in noises) >= 17
     first = rng.normal(size=(44, 1))
@@ -142,16 +174,25 @@ def test_units_and_order_of_columns_do_not_matter():
 
 
 def test_columns_of_the_second_view_that_depend_on_others_change_nothing():
-    """X2 is one view u of a cause that the label does not share, or that with others that follow from it."""
+    """X2 is one view u of a cause that the label does not share, or that with others that follow
+    from it.
+    """
     rng = np.random.default_rng(1)
-    cause, noise = rng.normal(size=(2000, 2)), rng.normal(size=(2000, 8))
-    u, labels = cause[:, :1] + rng.normal(size=(2000, 1)), cause[:1000, 1] + 0.5 * rng.normal(size=1000)
-    first, again = cause @ rng.normal(size=(2, 8)) + noise, np.column_stack([u, np.ones(2000), -3 * u + 1, u])
+    cause = rng.normal(size=(2000, 2))
+    noise = rng.normal(size=(2000, 8))
+    u = cause[:, :1] + rng.normal(size=(2000, 1))
+    labels = cause[:1000, 1] + 0.5 * rng.normal(size=1000)
+    first = cause @ rng.normal(size=(2, 8)) + noise
+    again = np.column_stack([u, np.ones(2000), -3 * u + 1, u])
     pair = [tool.labels_saved(first, second, labels, (20, 50)) for second in (u, again)]
     assert pair[0].error_of_pretext == pytest.approx(pair[1].error_of_pretext, rel=1e-6)
-    assert [row.pretext for row in pair[0].table] == pytest.approx([row.pretext for row in pair[1].table], rel=1e-6)
+    assert [row.pretext for row in pair[0].table] == pytest.approx(
+        [row.pretext for row in pair[1].table], rel=1e-6
+    )
     assert len(pair[1].singular_values) == pair[1].effective_rank == 1
-    with pytest.raises(ValueError, match="rank must be at most 1, the rank of the learned pretext, got"):
+    with pytest.raises(
+        ValueError, match="rank must be at most 1, the rank of the learned pretext, got"
+    ):
         tool.labels_saved(first, again, labels, (20, 50), 2)
     # Refits: the pretext on the pairs, heads of least norm on all labels.
     ones = np.column_stack([np.ones(2000), first])
@@ -168,23 +209,36 @@ def test_copies_of_rows_are_doubted_and_values_that_meet_by_chance_are_not():
         first, second, labels = own(seed)
         again = np.append(np.tile(np.arange(50), 4), np.arange(200, 600))
         doubts = tool.labels_saved(first[again], second[again], labels[again[:200]]).doubts
-        assert any(doubt.reason.startswith("200 rows are duplicated, 200 of them with their label") for doubt in doubts)
+        assert any(
+            doubt.reason.startswith("200 rows are duplicated, 200 of them with their label")
+            for doubt in doubts
+        )
         pairs = np.append(np.arange(200), 200 + np.arange(400) // 2)
         doubts = tool.labels_saved(first[pairs], second[pairs], labels).doubts
-        assert any(doubt.reason.startswith("400 rows are duplicated, 0 of them") for doubt in doubts)
+        assert any(
+            doubt.reason.startswith("400 rows are duplicated, 0 of them") for doubt in doubts
+        )
         for chance in (first > 0, np.round(first)):
             doubts = tool.labels_saved(chance * 1.0, (second > 0) * 1.0, (labels > 0) * 1.0).doubts
             assert not any("duplicated" in doubt.reason for doubt in doubts)
 
 
 def test_noise_that_labels_share_is_doubted_unless_its_groups_are_named():
-    """Ten labels in a row of one patient, whose noise is half of theirs: squares of them are correlated by 1 / 4."""
-    patients, ratios = np.arange(400) // 10, []
+    """Ten labels in a row of one patient, whose noise is half of theirs: squares of them are
+    correlated by 1 / 4.
+    """
+    patients = np.arange(400) // 10
+    ratios = []
     for seed in range(20):
         (first, second, _), rng = own(seed, n_labelled=400), np.random.default_rng(seed)
         labels = first[:400, 0] + rng.normal(size=40)[patients] + rng.normal(size=400)
-        alone, named = (tool.labels_saved(first, second, labels, groups=of) for of in (None, patients))
-        said = [any("rows beside or near" in doubt.reason for doubt in answer.doubts) for answer in (alone, named)]
+        alone, named = (
+            tool.labels_saved(first, second, labels, groups=of) for of in (None, patients)
+        )
+        said = [
+            any("rows beside or near" in doubt.reason for doubt in answer.doubts)
+            for answer in (alone, named)
+        ]
         assert said == [True, False]
         ratios.append(np.ptp(named.noise) / np.ptp(alone.noise))
     assert np.mean(ratios) == pytest.approx(np.sqrt(1 + 9 / 4), rel=0.2)
@@ -193,15 +247,27 @@ def test_noise_that_labels_share_is_doubted_unless_its_groups_are_named():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda x, z, y: (x, np.column_stack([z, x[:, :2]]), y), "2 columns of X2 are linear in X1"),
-        (lambda x, z, y: (x, np.column_stack([z, 5 * x[:, 0] - 3]), y), "1 columns of X2 are linear in X1"),
-        (lambda x, z, y: (x, np.column_stack([z, x @ np.ones((10, 1))]), y), "1 columns of X2 are linear in X1"),
+        (
+            lambda x, z, y: (x, np.column_stack([z, x[:, :2]]), y),
+            "2 columns of X2 are linear in X1",
+        ),
+        (
+            lambda x, z, y: (x, np.column_stack([z, 5 * x[:, 0] - 3]), y),
+            "1 columns of X2 are linear in X1",
+        ),
+        (
+            lambda x, z, y: (x, np.column_stack([z, x @ np.ones((10, 1))]), y),
+            "1 columns of X2 are linear in X1",
+        ),
         (lambda x, z, y: (x**3, z, y), "X1 is not normal"),
         (
             lambda x, z, y: (x, z, y * np.sum(x[:200] ** 2, axis=1, keepdims=True)),
             "what X1 leaves of y changes with X1",
         ),
-        (lambda x, z, y: (np.vstack([x[:200] + 2, x[200:]]), z, y), "the mean of labelled rows of X1"),
+        (
+            lambda x, z, y: (np.vstack([x[:200] + 2, x[200:]]), z, y),
+            "the mean of labelled rows of X1",
+        ),
         (lambda x, z, y: (x, z, np.clip(np.round(y[:, 0]), -2, 2)), "5 different whole numbers"),
         (lambda x, z, y: (x[:, :4], z, y), "every direction of X1 is kept"),
     ],
@@ -217,30 +283,79 @@ def asked(change):
     return lambda: tool.labels_saved(*change(*own(5)))
 
 
-UNRELATED = asked(lambda x, z, y: (np.vstack([x[:400], -x[200:400]]), np.tile(z[:200, :1], (3, 1)), y))
+UNRELATED = asked(
+    lambda x, z, y: (np.vstack([x[:400], -x[200:400]]), np.tile(z[:200, :1], (3, 1)), y)
+)
 test_what_cannot_be_answered_is_refused = refused(
     [
-        (lambda: predicted.posterior(np.ones((2, 2)), np.ones((1, 2))), "class_means must have linearly independent"),
-        (lambda: predicted.violation_bounds(np.ones((2, 2)), np.eye(2)), "class_means must have linearly independent"),
+        (
+            lambda: predicted.posterior(np.ones((2, 2)), np.ones((1, 2))),
+            "class_means must have linearly independent",
+        ),
+        (
+            lambda: predicted.violation_bounds(np.ones((2, 2)), np.eye(2)),
+            "class_means must have linearly independent",
+        ),
         (lambda: predicted.break_even(3, 4, 1.0, 0.1), "rank must be at most dim, got 4 and 3"),
-        (lambda: predicted.learned_pretext_error(50, 3, 4, 1.0), "kept must be at most dim, got 4 and 3"),
-        (lambda: predicted.learned_pretext_error(11, 10, 2, 1.0), r"n_pairs must exceed dim \+ 1, .* got 11 and 10"),
-        (lambda: predicted.canonical_functions_error(np.eye(2), np.eye(2), [0.0, 1.0], 1), "priors must be above"),
-        (lambda: observed.conditionals(np.eye(4), 3, 1), r"covariance must have more than 3 \+ 1 rows"),
-        (lambda: observed.learned_pretext(KEY, 3, np.ones((2, 3)), np.eye(2)), "n_pairs must exceed the 3"),
+        (
+            lambda: predicted.learned_pretext_error(50, 3, 4, 1.0),
+            "kept must be at most dim, got 4 and 3",
+        ),
+        (
+            lambda: predicted.learned_pretext_error(11, 10, 2, 1.0),
+            r"n_pairs must exceed dim \+ 1, .* got 11 and 10",
+        ),
+        (
+            lambda: predicted.canonical_functions_error(np.eye(2), np.eye(2), [0.0, 1.0], 1),
+            "priors must be above",
+        ),
+        (
+            lambda: observed.conditionals(np.eye(4), 3, 1),
+            r"covariance must have more than 3 \+ 1 rows",
+        ),
+        (
+            lambda: observed.learned_pretext(KEY, 3, np.ones((2, 3)), np.eye(2)),
+            "n_pairs must exceed the 3",
+        ),
         (lambda: observed.leading_directions(np.ones((2, 3)), 3), "kept must be at most 2, got 3"),
-        (lambda: observed.excess_risk(KEY, 4, TARGET, PRETEXT, 1.0, intercept=True, steadied=True), "be at least 5"),
-        (lambda: observed.excess_risk(KEY, 2**30, np.ones((1, 64)), np.eye(1, 64), 1.0), "n_labels must ask for"),
-        (lambda: tables(2**12, 2**12, 2**12, 2), "n_worlds and the sizes must ask for arrays of at most"),
-        (asked(lambda x, z, y: (x[:212], z[:212], y)), r"X1 must have more than 10 \+ 2 rows without a label"),
-        (asked(lambda x, z, y: (x, z, y[:39])), "y must label at least 40 rows for 10 features, got 39"),
+        (
+            lambda: observed.excess_risk(
+                KEY, 4, TARGET, PRETEXT, 1.0, intercept=True, steadied=True
+            ),
+            "be at least 5",
+        ),
+        (
+            lambda: observed.excess_risk(KEY, 2**30, np.ones((1, 64)), np.eye(1, 64), 1.0),
+            "n_labels must ask for",
+        ),
+        (
+            lambda: tables(2**12, 2**12, 2**12, 2),
+            "n_worlds and the sizes must ask for arrays of at most",
+        ),
+        (
+            asked(lambda x, z, y: (x[:212], z[:212], y)),
+            r"X1 must have more than 10 \+ 2 rows without a label",
+        ),
+        (
+            asked(lambda x, z, y: (x, z, y[:39])),
+            "y must label at least 40 rows for 10 features, got 39",
+        ),
         (asked(lambda x, z, y: (x, z, np.ones(200))), "y must vary in every column"),
-        (asked(lambda x, z, y: (x, z, ["cat"] * 200)), r"y must hold numbers: give class labels as one column"),
+        (
+            asked(lambda x, z, y: (x, z, ["cat"] * 200)),
+            r"y must hold numbers: give class labels as one column",
+        ),
         (asked(lambda x, z, y: (x, z, 1e60 * y)), "y must be at most 1e50"),
         (asked(lambda x, z, y: (x, z, y[None])), "y must have one or two axes"),
         (asked(lambda x, z, y: (x, z, x[:200, 0])), "y must not be a linear function of X1"),
-        (asked(lambda x, z, y: (np.column_stack([x, x[:, 0] + x[:, 1]]), z, y)), "X1 must have linearly"),
-        (asked(lambda x, z, y: (np.column_stack([x, np.ones(600)]), z, y)), "X1 must vary in every column"),
+        (
+            asked(lambda x, z, y: (np.column_stack([x, x[:, 0] + x[:, 1]]), z, y)),
+            "X1 must have linearly",
+        ),
+        (
+            asked(lambda x, z, y: (np.column_stack([x, np.ones(600)]), z, y)),
+            "X1 must vary in every column",
+        ),
         (asked(lambda x, z, y: (x, np.ones((600, 2)), y)), "X2 must vary, got"),
         (UNRELATED, "X2 must vary with X1, got no covariance"),
         (asked(lambda x, z, y: (x, z[:-1], y)), "X2 must have one entry for each of the 600 pairs"),
@@ -250,10 +365,13 @@ test_what_cannot_be_answered_is_refused = refused(
 )
 
 TABLE = tables(3, 4, 2, 2)[0]
-TARGET, PRETEXT = np.array([[1.0, 0.5, 0.0]]), np.array([[1.0, 0.0, 1.0], [0.0, 2.0, 1.0]])
+TARGET = np.array([[1.0, 0.5, 0.0]])
+PRETEXT = np.array([[1.0, 0.0, 1.0], [0.0, 2.0, 1.0]])
 SIZES = {"n_worlds": 2, "n_first": 3, "n_second": 4, "n_classes": 2, "dim": 2, "rank": None}
 MODELS = {"target": TARGET, "head": PRETEXT, "n_labels": 6}
-UNDEFINED = "where least squares is undefined, a pretext pays at every number, or nothing bounds a doubt"
+UNDEFINED = (
+    "where least squares is undefined, a pretext pays at every number, or nothing bounds a doubt"
+)
 
 test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
     [predicted, observed, tool],

@@ -1,4 +1,6 @@
-"""CONTRIBUTING.md, followed to the letter in a copy of the repository, and what it says of a paper that is broken."""
+"""CONTRIBUTING.md, followed to the letter in a copy of the repository, and what it says of a paper
+that is broken.
+"""
 
 import re
 import sys
@@ -21,7 +23,9 @@ ROW = "uniform_row"
 
 @pytest.fixture(scope="module", autouse=True)
 def warm_python():
-    """Whatever is started as `sys.executable` starts in a moment: all that follows are programs, dozens of them."""
+    """Whatever is started as `sys.executable` starts in a moment: all that follows are programs,
+    dozens of them.
+    """
     with started() as python, pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "executable", python)
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # in a copy it disturbs nobody
@@ -55,7 +59,9 @@ def laid_down(folder, command):
 
 
 def everything_in(folder):
-    files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    files = (
+        path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    )
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in files}
 
 
@@ -75,7 +81,10 @@ def broken(path, old, new):
 
 
 def test_the_guide_names_every_file_that_a_row_has(row):
-    paths = {path.replace("NAME", ROW) for path in re.findall(r"^\| `(\S+\.\w+)` \|", GUIDE, flags=re.MULTILINE)}
+    paths = {
+        path.replace("NAME", ROW)
+        for path in re.findall(r"^\| `(\S+\.\w+)` \|", GUIDE, flags=re.MULTILINE)
+    }
     files = [*row.folder.rglob(f"*{ROW}.*"), *row.folder.glob(f"paper_checks/test_{ROW}/*.*")]
     laid = {str(path.relative_to(row.folder)) for path in files}
     assert paths == {path for path in laid if "__pycache__" not in path}
@@ -85,7 +94,9 @@ def test_a_page_passes_the_whole_gate_but_for_being_the_toy(copy):
     assert [command.split()[1] for command in COMMANDS] == ["new-paper", "check-paper"]
     run = follow(copy, COMMANDS[1])
     verdict = run.stdout.splitlines()[-1]
-    lacking = [line for line in run.stdout.splitlines() if "FAILED" in line or line.startswith("  - ")]
+    lacking = [
+        line for line in run.stdout.splitlines() if "FAILED" in line or line.startswith("  - ")
+    ]
     assert len(lacking) == 2, run.stdout + run.stderr
     assert "no toy: FAILED" in lacking[0]
     assert lacking[1].startswith(f"  - paper_checks/briefs/test_{NAME}.py still holds the toy")
@@ -95,13 +106,18 @@ def test_a_page_passes_the_whole_gate_but_for_being_the_toy(copy):
 
 def test_a_row_passes_the_whole_gate_but_for_being_the_toy(row):
     run = follow(row.folder, f"theory-on-trial check-paper {ROW}")
-    lacking = [line for line in run.stdout.splitlines() if "FAILED" in line or line.startswith("  - ")]
+    lacking = [
+        line for line in run.stdout.splitlines() if "FAILED" in line or line.startswith("  - ")
+    ]
     assert "no toy: FAILED" in lacking[0], run.stdout + run.stderr
     assert all("still holds the toy" in line for line in lacking[1:]), run.stdout
-    assert {"docs", "benchmarks", "figures"} <= {re.match(r"  - (\S+?)/", line)[1] for line in lacking[1:]}
+    assert {"docs", "benchmarks", "figures"} <= {
+        re.match(r"  - (\S+?)/", line)[1] for line in lacking[1:]
+    }
 
 
-CHECKS, RENEW = f"paper_checks/test_{ROW}", f"`theory-on-trial figures {ROW} --small --out docs/papers` puts it there"
+CHECKS = f"paper_checks/test_{ROW}"
+RENEW = f"`theory-on-trial figures {ROW} --small --out docs/papers` puts it there"
 CONSTANT = f"theory/{ROW}.py", "1 / (power + 1))\n", "1 / (power + 1.3))\n"
 UNUSED = "import os\n\nimport jax\nfrom theory import  mixup\n"
 
@@ -109,19 +125,37 @@ UNUSED = "import os\n\nimport jax\nfrom theory import  mixup\n"
 @pytest.mark.parametrize(
     ("step", "file", "old", "new", "said"),
     [
-        ("routes", f"{CHECKS}/test_claims.py", "powers of one half", "`predicted.nothing`", ["does not reach"]),
+        (
+            "routes",
+            f"{CHECKS}/test_claims.py",
+            "powers of one half",
+            "`predicted.nothing`",
+            ["does not reach"],
+        ),
         ("bounds", *CONSTANT, [f"{ROW}.power_of_the_mean is violated: "]),
         ("claims", *CONSTANT, [f"{ROW}.mean_of_power: REFUTED, expected VERIFIED."]),
         (
-            "claims", f"{CHECKS}/__init__.py", "place.\"\"\"\n", "place.\"\"\"\n\nMOST_SECONDS = 0.0001\n",
+            "claims",
+            f"{CHECKS}/__init__.py",
+            'place."""\n',
+            'place."""\n\nMOST_SECONDS = 0.0001\n',
             [f" s, MOST_SECONDS is 0.0001; the slowest claim is {ROW}."],
         ),
         (
-            "figures", f"figures/{ROW}.py", "def means(", "def averages(",
-            [f"the gallery lacks F1_averages.webp: {RENEW}", "holds F1_means.webp, and no figure: delete it"],
+            "figures",
+            f"figures/{ROW}.py",
+            "def means(",
+            "def averages(",
+            [
+                f"the gallery lacks F1_averages.webp: {RENEW}",
+                "holds F1_means.webp, and no figure: delete it",
+            ],
         ),
         (
-            "linters", f"sims/{ROW}.py", "import jax\n", UNUSED,
+            "linters",
+            f"sims/{ROW}.py",
+            "import jax\n",
+            UNUSED,
             [
                 "`os` imported but unused",
                 f"not as ruff formats it: sims/{ROW}.py",
@@ -129,8 +163,9 @@ UNUSED = "import os\n\nimport jax\nfrom theory import  mixup\n"
             ],
         ),
     ],
-    ids=lambda part: part if str(part).isalpha() else "",  # without the row's name, by which its tests are chosen
-)  # fmt: skip
+    # without the row's name, by which its tests are chosen
+    ids=lambda part: part if str(part).isalpha() else "",
+)
 def test_what_breaks_is_named(row, monkeypatch, step, file, old, new, said):
     monkeypatch.setattr(steps, "SEEDS", 1)
     with broken(row.folder / file, old, new):
@@ -140,7 +175,8 @@ def test_what_breaks_is_named(row, monkeypatch, step, file, old, new, said):
 
 
 def test_a_page_that_says_something_else_and_a_notebook_that_fails_are_named(row):
-    page, notebook = row.folder / "docs" / "papers" / f"{ROW}.md", row.folder / "notebooks" / f"{ROW}.ipynb"
+    page = row.folder / "docs" / "papers" / f"{ROW}.md"
+    notebook = row.folder / "notebooks" / f"{ROW}.ipynb"
     with broken(page, "2.088", "2.188"), broken(notebook, 'claim(\\"', 'claim(\\"no_'):
         sentences = steps.shared_tests(row)
     assert len(sentences) == 2

@@ -16,8 +16,13 @@ from sims.cosine_similarity.gauges import _best_of_coordinate
 from theory import cosine_similarity as predicted
 
 GENERATOR = np.random.default_rng(0)
-X = GENERATOR.normal(size=(40, 7)) * [3, 2.3, 2, 1.3, 1, 0.7, 0.4] @ np.linalg.qr(GENERATOR.normal(size=(7, 7)))[0]
-A, B = GENERATOR.normal(size=(7, 3)), GENERATOR.normal(size=(7, 3))
+X = (
+    GENERATOR.normal(size=(40, 7))
+    * [3, 2.3, 2, 1.3, 1, 0.7, 0.4]
+    @ np.linalg.qr(GENERATOR.normal(size=(7, 7)))[0]
+)
+A = GENERATOR.normal(size=(7, 3))
+B = GENERATOR.normal(size=(7, 3))
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=15, deadline=None)
 
@@ -34,12 +39,15 @@ def test_a_column_vanishes_where_the_penalty_exceeds_its_singular_value():
     values = np.linalg.svd(X, compute_uv=False)
     factors = predicted.objective2_factors(X, 4, (values[1] + values[2]) / 2)
     assert [bool(column.any()) for column in factors.b.T] == [True, True, False, False]
-    assert not predicted.objective2_factors(3 * np.eye(4), 2, 3.0).b.any()  # a tie, of columns that have vanished
+    assert not predicted.objective2_factors(
+        3 * np.eye(4), 2, 3.0
+    ).b.any()  # a tie, of columns that have vanished
 
 
 @pytest.mark.parametrize("condition", [1e3, 1e5, 9e5])
 def test_the_balance_of_factors_near_dependence_is_that_of_many_digits(condition):
-    generator, sizes = np.random.default_rng(7), condition ** -np.array([0, 0.5, 1])
+    generator = np.random.default_rng(7)
+    sizes = condition ** -np.array([0, 0.5, 1])
     bases, mixed = (np.linalg.qr(generator.normal(size=(2, n, 3)))[0] for n in (9, 3))
     a, b = bases * sizes @ mixed
     turned = np.linalg.qr(generator.normal(size=(9, 9)))[0] @ b
@@ -55,7 +63,9 @@ def test_the_balance_of_factors_near_dependence_is_that_of_many_digits(condition
 
 
 def test_a_cosine_that_is_small_beside_its_terms_has_a_range():
-    """Rounding is a share of the terms, which cancel here: a share of the lower end, -.006, is too little."""
+    """Rounding is a share of the terms, which cancel here: a share of the lower end, -.006, is too
+    little.
+    """
     u = [-0.4565484404279248, 0.1274923756712404, -1.7575452507599885, 0.5651766221404224]
     v = [0.8153462510003177, 0.48195219472053696, -1.5440586184540583, -0.6840868553895321]
     condition = 3.7032249219920557
@@ -76,7 +86,10 @@ def test_ranges_turn_over_and_know_no_lengths(seed, condition):
     for law in (predicted.any_gauge_range, predicted.diagonal_gauge_range):
         ends = law(u, v, condition)
         assert law(u, -v, condition).high == pytest.approx(-ends.low, abs=1e-12)
-        for other in (law(1e-40 * u, 1e40 * v, condition), law(u * [[1], [1], [1e-200]], v, condition)):
+        for other in (
+            law(1e-40 * u, 1e40 * v, condition),
+            law(u * [[1], [1], [1e-200]], v, condition),
+        ):
             assert np.ravel(other) == pytest.approx(np.ravel(ends), abs=1e-12)
 
 
@@ -87,7 +100,9 @@ def test_degenerate_pairs_do_not_move():
             assert (found.low[0], found.high[0]) == pytest.approx((sign, sign), abs=1e-9)
         assert np.ptp([ranges([[1.0, 2.0]], [[0.0, 1.0]], 1.0)]) == pytest.approx(0, abs=1e-15)
     assert predicted.diagonal_gauge_range([[1.0, 0.0]], [[0.0, 1.0]], 1e6) == (0, 0)
-    assert predicted.any_gauge_range([[1.0, 0.0]], [[0.0, 1.0]], 1e6).high[0] == pytest.approx(1, abs=1e-5)
+    assert predicted.any_gauge_range([[1.0, 0.0]], [[0.0, 1.0]], 1e6).high[0] == pytest.approx(
+        1, abs=1e-5
+    )
     assert observed.cosines([[3.0, 4.0], [0.0, 1e-200]])[0, 1] == pytest.approx(0.8)
     assert np.array_equal(predicted.extreme_gauge([1.0, 1.0], [2.0, 2.0], 9.0, "low"), np.eye(2))
 
@@ -96,11 +111,19 @@ def test_a_search_begins_at_every_corner_and_takes_the_best_point_of_a_coordinat
     for seed in range(20):
         u, v = np.random.default_rng(seed).normal(size=(2, 8))
         ends = observed.search_diagonal(np.random.default_rng(seed), u, v, 9.0, 1)
-        assert ends == pytest.approx(np.ravel(predicted.diagonal_gauge_range([u], [v], 9.0)), abs=1e-9)
-        slope, *others = np.transpose([-abs(u * v), u * u, v * v])  # some best ones lie between the ends
-        g = np.append(np.linspace(1, 9, 1001), _best_of_coordinate(np.sum(others, axis=0)[None], slope, 9.0))
+        assert ends == pytest.approx(
+            np.ravel(predicted.diagonal_gauge_range([u], [v], 9.0)), abs=1e-9
+        )
+        slope, *others = np.transpose(
+            [-abs(u * v), u * u, v * v]
+        )  # some best ones lie between the ends
+        g = np.append(
+            np.linspace(1, 9, 1001), _best_of_coordinate(np.sum(others, axis=0)[None], slope, 9.0)
+        )
         n, a, b = np.sum(others, axis=0)[:, None] + np.outer(slope, g)
-        assert np.max(n / np.sqrt(a * b)) == pytest.approx(n[-1] / np.sqrt(a[-1] * b[-1]), abs=1e-12)
+        assert np.max(n / np.sqrt(a * b)) == pytest.approx(
+            n[-1] / np.sqrt(a[-1] * b[-1]), abs=1e-12
+        )
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1e3, 1e6])
@@ -108,14 +131,17 @@ def test_a_fit_is_the_least_however_unlike_the_sizes_of_its_factors_are_at_the_s
     values = np.linalg.svd(X, compute_uv=False) ** 2
     kept = values[: A.shape[1]]
     least = np.sum(kept * 5.0 / (kept + 5.0)) + values[A.shape[1] :].sum()
-    assert observed.fit(X, factor * A, B / factor, 5.0, "product").value == pytest.approx(least, rel=1e-12)
+    assert observed.fit(X, factor * A, B / factor, 5.0, "product").value == pytest.approx(
+        least, rel=1e-12
+    )
 
 
 def test_no_gauge_of_the_condition_leaves_the_range_and_some_nearly_reach_it():
     generator = np.random.default_rng(4)
     items = generator.normal(size=(12, 3))
     answer = tool.cosine_range(items, condition=9.0)
-    below, above = [], []
+    below = []
+    above = []
     for gauge in observed.draw_gauges(generator, 3, 9.0, 1500):
         cosines = observed.cosines(np.linalg.solve(gauge, items.T).T)[tuple(answer.pairs.T)]
         below.append((cosines - answer.low).min())
@@ -136,7 +162,9 @@ def test_diagonal_gauges_are_held_to_their_own_range():
     outer = tool.cosine_range(items, condition=9.0)
     assert (outer.low <= answer.low + 1e-12).all()
     assert (outer.high - answer.high).max() > 0.01
-    turned = tool.cosine_range(items @ np.linalg.qr(generator.normal(size=(4, 4)))[0], family="diagonal", condition=9.0)
+    turned = tool.cosine_range(
+        items @ np.linalg.qr(generator.normal(size=(4, 4)))[0], family="diagonal", condition=9.0
+    )
     assert np.abs(turned.high - answer.high).max() > 0.01
     assert turned.cosine == pytest.approx(answer.cosine, abs=1e-12)
 
@@ -146,7 +174,9 @@ def test_the_balance_of_two_factors_is_read_and_doubted():
     factors = balanced.a * [1, 2, 3], balanced.b / [1, 2, 3]
     answer = tool.cosine_range(factors[1], A=factors[0], condition=4.0)
     assert answer.imbalance == pytest.approx(9)
-    assert [doubt.reason.split(" has K")[0] for doubt in answer.doubts] == ["the gauge that balances the factors"]
+    assert [doubt.reason.split(" has K")[0] for doubt in answer.doubts] == [
+        "the gauge that balances the factors"
+    ]
     assert "K = 9" in answer.summary()
     assert tool.cosine_range(factors[1], A=factors[0], condition=10.0).doubts == ()
     decayed = predicted.objective2_factors(X, 3, 6.0)
@@ -161,7 +191,10 @@ def test_the_balance_of_two_factors_is_read_and_doubted():
     ("rows", "doubt"),
     [
         (B / np.linalg.norm(B, axis=1, keepdims=True), "all rows have one length"),
-        ((B / np.linalg.norm(B, axis=1, keepdims=True)).astype(np.float16).astype(float), "all rows have one length"),
+        (
+            (B / np.linalg.norm(B, axis=1, keepdims=True)).astype(np.float16).astype(float),
+            "all rows have one length",
+        ),
         (B * np.array([1, 1, 1, 1, 1, 1, 1e-8])[:, None], "1 rows are so short"),
     ],
 )
@@ -185,7 +218,9 @@ def test_what_no_gauge_moves_is_said():
 def test_stable_neighbours_remain_in_every_gauge():
     generator = np.random.default_rng(6)
     centres = generator.normal(size=(8, 3))
-    rows = np.concatenate([centres, centres + 0.2 * generator.normal(size=(8, 3))]) * generator.uniform(1, 2, (16, 1))
+    rows = np.concatenate(
+        [centres, centres + 0.2 * generator.normal(size=(8, 3))]
+    ) * generator.uniform(1, 2, (16, 1))
     answer = tool.stable_neighbours(rows, 4.0)
     assert 0.3 < answer.stable.mean() < 1
     assert answer.shares[4.0] == answer.stable.mean()
@@ -197,7 +232,8 @@ def test_stable_neighbours_remain_in_every_gauge():
     assert not (changes & answer.stable).any()
     now = observed.cosines(rows) - 2 * np.eye(16)
     assert np.array_equal(answer.neighbour, now.argmax(axis=1))
-    i, j = 0, answer.neighbour[0]
+    i = 0
+    j = answer.neighbour[0]
     low = predicted.any_gauge_range(rows[[i]], rows[[j]], 4.0).low[0]
     others = [k for k in range(16) if k not in (i, j)]
     highest = predicted.any_gauge_range(rows[[i] * len(others)], rows[others], 4.0).high.max()
@@ -206,10 +242,13 @@ def test_stable_neighbours_remain_in_every_gauge():
 
 def test_neighbours_closer_than_inner_products_tell_are_told_apart():
     rows = np.array([[1.0, 0.0], [1.0, 1e-8], [1.0, -1e-10], [0.0, 1.0], [-1.0, 3e-9]])
-    said, ranges = tool.stable_neighbours(rows), tool.cosine_range(rows, condition=1e12)
+    said = tool.stable_neighbours(rows)
+    ranges = tool.cosine_range(rows, condition=1e12)
     assert said.neighbour.tolist() == [2, 0, 0, 1, 3]
     for low, (i, j) in zip(ranges.low, ranges.pairs, strict=True):
-        assert low == pytest.approx(predicted.any_gauge_range(rows[[i]], rows[[j]], 1e12).low[0], abs=1e-12)
+        assert low == pytest.approx(
+            predicted.any_gauge_range(rows[[i]], rows[[j]], 1e12).low[0], abs=1e-12
+        )
 
 
 def test_no_array_of_pairs_by_dimensions_is_held():
@@ -223,7 +262,9 @@ def test_no_array_of_pairs_by_dimensions_is_held():
 
 def test_nothing_is_computed_from_memory_that_was_never_written(monkeypatch):
     garbage = 0x7FF0000000000001  # as a float it raises in any arithmetic
-    monkeypatch.setattr(np, "empty", lambda shape, dtype=float: np.full(shape, garbage, np.uint64).view(dtype))
+    monkeypatch.setattr(
+        np, "empty", lambda shape, dtype=float: np.full(shape, garbage, np.uint64).view(dtype)
+    )
     assert tool.stable_neighbours(B).neighbour.shape == (len(B),)
 
 
@@ -236,17 +277,49 @@ def test_answers_are_drawn_and_name_their_rows():
 
 test_what_cannot_be_answered_is_refused = refused(
     [
-        (lambda: predicted.objective1_minimum(X, 8, 1.0), "rank must be at most 7, the smaller side of x, got 8"),
-        (lambda: predicted.objective1_product(X[:, :1] * X[0], 2, 1.0), "rank must be at most the rank of x, 1"),
-        (lambda: predicted.objective1_product(0.05 * np.eye(4), 2, 1.0), "x must have singular values 2 and 3 apart"),
-        (lambda: predicted.objective2_factors(3 * np.eye(4), 2, 1.0), "x must have singular values 2 and 3 apart"),
-        (lambda: predicted.balancing_gauge(np.ones((4, 2)), np.eye(2)), "a must have full column rank"),
-        (lambda: predicted.balancing_gauge(np.eye(2), np.ones((4, 2))), "b must have full column rank"),
-        (lambda: predicted.any_gauge_range([[0.0, 0.0]], [[1.0, 0.0]], 2.0), "first must have no row of zeros"),
-        (lambda: predicted.any_gauge_range([[1.0, 0.0]], [[1.0, 0.0]], 0.5), "condition must lie in"),
-        (lambda: observed.fit(np.ones((2, 400)), np.ones((400, 3)), np.ones((400, 3)), 1.0, "product"), "at most 1000"),
+        (
+            lambda: predicted.objective1_minimum(X, 8, 1.0),
+            "rank must be at most 7, the smaller side of x, got 8",
+        ),
+        (
+            lambda: predicted.objective1_product(X[:, :1] * X[0], 2, 1.0),
+            "rank must be at most the rank of x, 1",
+        ),
+        (
+            lambda: predicted.objective1_product(0.05 * np.eye(4), 2, 1.0),
+            "x must have singular values 2 and 3 apart",
+        ),
+        (
+            lambda: predicted.objective2_factors(3 * np.eye(4), 2, 1.0),
+            "x must have singular values 2 and 3 apart",
+        ),
+        (
+            lambda: predicted.balancing_gauge(np.ones((4, 2)), np.eye(2)),
+            "a must have full column rank",
+        ),
+        (
+            lambda: predicted.balancing_gauge(np.eye(2), np.ones((4, 2))),
+            "b must have full column rank",
+        ),
+        (
+            lambda: predicted.any_gauge_range([[0.0, 0.0]], [[1.0, 0.0]], 2.0),
+            "first must have no row of zeros",
+        ),
+        (
+            lambda: predicted.any_gauge_range([[1.0, 0.0]], [[1.0, 0.0]], 0.5),
+            "condition must lie in",
+        ),
+        (
+            lambda: observed.fit(
+                np.ones((2, 400)), np.ones((400, 3)), np.ones((400, 3)), 1.0, "product"
+            ),
+            "at most 1000",
+        ),
         (lambda: observed.regauge(A, B, np.zeros((3, 3))), "gauge"),
-        (lambda: tool.cosine_range(np.diag([1.0, 1.0, 0.0])), "item 2 has no embedding, its cosine is undef"),
+        (
+            lambda: tool.cosine_range(np.diag([1.0, 1.0, 0.0])),
+            "item 2 has no embedding, its cosine is undef",
+        ),
         (lambda: tool.stable_neighbours(np.diag([1.0, 0.0, 1.0])), "item 1 has no embedding"),
         (lambda: tool.cosine_range(B, condition=0.9), "condition must lie in"),
         (lambda: tool.cosine_range([[1.0], [2.0]]), "with one a cosine is 1 or -1 in every gauge"),
@@ -254,8 +327,14 @@ test_what_cannot_be_answered_is_refused = refused(
         (lambda: tool.stable_neighbours(B[:2]), "B must have from 3 to 20000 rows, got 2"),
         (lambda: tool.cosine_range(B, pairs=[[0, 7]]), "pairs must be of rows below 7, got 7"),
         (lambda: tool.cosine_range(B, pairs=[[1, 1]]), "pairs must be of two different rows"),
-        (lambda: tool.cosine_range(np.ones((90, 2)), family="diagonal"), "B has 90 rows and so 4005 pairs"),
-        (lambda: tool.cosine_range(B, A=A[:, :2]), "A must have one entry for each of the 3 dim, got 2"),
+        (
+            lambda: tool.cosine_range(np.ones((90, 2)), family="diagonal"),
+            "B has 90 rows and so 4005 pairs",
+        ),
+        (
+            lambda: tool.cosine_range(B, A=A[:, :2]),
+            "A must have one entry for each of the 3 dim, got 2",
+        ),
         (lambda: tool.cosine_range(B, A=A[:, [0, 1, 1]]), "A must have full column rank"),
         (lambda: tool.cosine_range(B[:, [0, 1, 1]], A=A), "B must have full column rank"),
         (lambda: tool.cosine_range(B[:2], A=A), "B must have full column rank"),

@@ -1,4 +1,6 @@
-"""The pages of the site: names of the notation tables exist, examples print what they say, tables miss no claim."""
+"""The pages of the site: names of the notation tables exist, examples print what they say, tables
+miss no claim.
+"""
 
 import contextlib
 import html
@@ -23,9 +25,12 @@ REFERENCE = re.compile(r"(?:((?:`\w+`, )*`\w+`) of )?\[`([\w.]+)`\]\[\]")
 
 
 def resolve(name):
-    """Return what a dotted name stands for; where a function and its module share a name, the function."""
+    """Return what a dotted name stands for; where a function and its module share a name, the
+    function.
+    """
     package, *parts = name.split(".")
-    member, path = importlib.import_module(package), package
+    member = importlib.import_module(package)
+    path = package
     for part in parts:
         path = f"{path}.{part}"
         member = getattr(member, part) if hasattr(member, part) else importlib.import_module(path)
@@ -42,7 +47,9 @@ def test_every_name_in_code_exists(page):
 
 @pytest.mark.parametrize("page", PAPERS, ids=lambda page: page.stem)
 def test_every_symbol_of_a_notation_table_has_a_name_in_code(page):
-    table = re.search(r"^## Notation\n\n(.*?)^## ", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    table = re.search(
+        r"^## Notation\n\n(.*?)^## ", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     rows = table[1].strip().splitlines()[2:]
     assert rows
     assert [row for row in rows if not REFERENCE.search(row)] == []
@@ -64,9 +71,13 @@ def test_examples_print_what_the_page_says(page):
 def test_every_paper_has_a_page_and_an_example():
     papers = {path.stem.removeprefix("test_") for path in (ROOT / "paper_checks").glob("test_*")}
     assert {page.stem for page in PAPERS} == papers
-    assert [page.stem for page in PAPERS if "\n## What this means for you\n\n- " not in page.read_text()] == []
+    assert [
+        page.stem for page in PAPERS if "\n## What this means for you\n\n- " not in page.read_text()
+    ] == []
     for page in PAPERS:
-        assert f"from own_data.{page.stem} import" in "".join(code for code, _ in EXAMPLE.findall(page.read_text()))
+        assert f"from own_data.{page.stem} import" in "".join(
+            code for code, _ in EXAMPLE.findall(page.read_text())
+        )
 
 
 @pytest.mark.parametrize("page", PAPERS, ids=lambda page: page.stem)
@@ -75,7 +86,8 @@ def test_the_tables_of_a_page_hold_every_claim(page):
     text = page.read_text(encoding="utf-8")
     assert all(f"<!-- {marker} -->" in text for marker in ("claims", "errata", "figures"))
     own = [claim for claim in claims(page.stem) if not claim.printed_form]
-    table, errata = hook["claims_table"](page.stem), hook["errata_table"](page.stem)
+    table = hook["claims_table"](page.stem)
+    errata = hook["errata_table"](page.stem)
     assert [claim.id for claim in own if hook["reference"](claim) not in table] == []
     assert table.count("<tr>") == len(own) + 1
     published = hook["published"]()

@@ -1,4 +1,6 @@
-"""The falsifier's record: every bound of the papers is searched, and what is attained breaks when made tighter."""
+"""The falsifier's record: every bound of the papers is searched, and what is attained breaks when
+made tighter.
+"""
 
 from theory_on_trial.audits import falsify
 from theory_on_trial.repository import outline
@@ -15,5 +17,7 @@ def test_no_line_of_the_record_has_a_complaint():
 
 
 def test_every_bound_is_on_record():
-    here = {bound for bound in falsify.bounds() if bound.rpartition(".")[0] in outline.papers()}  # tests register toys
+    here = {
+        bound for bound in falsify.bounds() if bound.rpartition(".")[0] in outline.papers()
+    }  # tests register toys
     assert set(falsify.AUDIT.on_record()) == here

@@ -35,11 +35,17 @@ def parabola(width: int = 3, height: float = 2.0):
     ("quick", "width", "command"),
     [(False, 3, "python -m figures paper.F1"), (True, 2, "python -m figures paper.F1 --quick")],
 )
-def test_a_saved_figure_leaves_an_image_a_vector_file_and_a_caption(tmp_path, quick, width, command):
+def test_a_saved_figure_leaves_an_image_a_vector_file_and_a_caption(
+    tmp_path, quick, width, command
+):
     others = plt.get_fignums()
     paths, overlaps = Figure("paper", "F1", parabola, {"width": 2}).save(tmp_path, quick)
     assert not overlaps
-    assert [path.name for path in paths] == ["F1_parabola.png", "F1_parabola.pdf", "F1_parabola.txt"]
+    assert [path.name for path in paths] == [
+        "F1_parabola.png",
+        "F1_parabola.pdf",
+        "F1_parabola.txt",
+    ]
     assert {path.parent for path in paths} == {tmp_path / "paper"}
     assert paths[0].read_bytes().startswith(b"\x89PNG")
     assert paths[1].read_bytes().startswith(b"%PDF")
@@ -62,12 +68,19 @@ def two_titles(width: int = 3):
 
 
 def test_texts_that_overlap_are_said_and_kept_beside_the_plotted_numbers(tmp_path):
-    (_, numbers, _), overlaps = Figure("paper", "F1", two_titles, {}).save(tmp_path, quick=False, small=True)
+    (_, numbers, _), overlaps = Figure("paper", "F1", two_titles, {}).save(
+        tmp_path, quick=False, small=True
+    )
     kept = json.loads(numbers.read_text(encoding="utf-8"))
     assert overlaps == kept["overlaps"] == ["'one' and 'other' overlap"]
-    assert (kept["axes"][0]["x"], kept["axes"][0]["y"]) == ("$κ_{n}$ of 2$^{n}$ in x_left_right", "T$_2$ of a_b")
+    assert (kept["axes"][0]["x"], kept["axes"][0]["y"]) == (
+        "$κ_{n}$ of 2$^{n}$ in x_left_right",
+        "T$_2$ of a_b",
+    )
     assert figures("briefs.taylor_attention")[0].marks == ""
-    assert figures("briefs.attention_gradients")[0].marks.startswith("points: largest derivative by complex steps; lin")
+    assert figures("briefs.attention_gradients")[0].marks.startswith(
+        "points: largest derivative by complex steps; lin"
+    )
 
 
 def without_caption(width: int = 1):
@@ -103,7 +116,9 @@ def test_figures_come_in_the_order_of_their_numbers():
 def test_list_names_every_figure_with_the_first_sentence_of_its_caption(capsys):
     assert main(["random_walk_pca", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0] for line in lines] == [f"random_walk_pca.F{n}" for n in range(1, len(lines) + 1)]
+    assert [line.split("  ")[0] for line in lines] == [
+        f"random_walk_pca.F{n}" for n in range(1, len(lines) + 1)
+    ]
     assert all(line.endswith(".") and len(line.split("  ")[1]) > 20 for line in lines)
 
 
@@ -112,19 +127,29 @@ def test_list_names_every_figure_with_the_first_sentence_of_its_caption(capsys):
     [
         (["no_paper"], "no figure 'no_paper'; papers with figures: "),
         (["random_walk_pca.F99"], "no figure 'random_walk_pca.F99'; its figures are F1, F2, "),
-        (["random_walk_pca.F1", "--out", __file__], "--out must be a folder that can be written, got "),
+        (
+            ["random_walk_pca.F1", "--out", __file__],
+            "--out must be a folder that can be written, got ",
+        ),
     ],
 )
 def test_a_wrong_argument_gets_one_sentence_and_status_2(capsys, arguments, sentence):
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith(f"theory-on-trial figures: error: {sentence}")
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .startswith(f"theory-on-trial figures: error: {sentence}")
+    )
 
 
 def test_ctrl_c_ends_the_drawing_in_one_line_and_leaves_no_process(tmp_path):
-    hearing = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "  # whoever started it
-    program = hearing + "from theory_on_trial.figures.command import main; sys.exit(main(sys.argv[1:]))"
+    # whoever started it
+    hearing = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    program = (
+        hearing + "from theory_on_trial.figures.command import main; sys.exit(main(sys.argv[1:]))"
+    )
     command = [sys.executable, "-c", program, "random_walk_pca", "--quick", "--out", str(tmp_path)]
     begun = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     begun.stderr.read(1)  # the bar is there: drawing has begun
@@ -160,10 +185,16 @@ def test_the_command_draws_one_figure_and_keeps_its_runs(tmp_path, monkeypatch, 
         monkeypatch.setitem(figures("random_walk_pca.F2")[0].quick, name, value)
     assert main(["random_walk_pca.F2", "--quick", "--out", str(tmp_path / "out")]) == 0
     folder = tmp_path / "out" / "random_walk_pca"
-    assert sorted(path.name for path in folder.iterdir()) == [f"F2_spectrum.{kind}" for kind in ("pdf", "png", "txt")]
-    assert "Settings: n_points = 30, dim = 300, runs = 3." in (folder / "F2_spectrum.txt").read_text(encoding="utf-8")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"F2_spectrum.{kind}" for kind in ("pdf", "png", "txt")
+    ]
+    assert "Settings: n_points = 30, dim = 300, runs = 3." in (
+        folder / "F2_spectrum.txt"
+    ).read_text(encoding="utf-8")
     assert str(folder / "F2_spectrum.png") in capsys.readouterr().out
-    assert any((tmp_path / "cache" / "figures").glob("linear_process-*/*.chunk"))  # so that redrawing is instant
+    assert any(
+        (tmp_path / "cache" / "figures").glob("linear_process-*/*.chunk")
+    )  # so that redrawing is instant
 
 
 @given(st.integers(2, 12), st.integers(0, 2**32 - 1))

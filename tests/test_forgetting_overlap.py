@@ -1,4 +1,6 @@
-"""Tests of forgetting by overlap: limits, simulators by hand, the tool on data it fits and does not."""
+"""Tests of forgetting by overlap: limits, simulators by hand, the tool on data it fits and does
+not.
+"""
 
 import itertools
 
@@ -20,52 +22,86 @@ def test_limits():
     first, second, residual = tasks(0)
     least_norm = first @ np.linalg.pinv(second) @ residual
     for times in (1, 2):  # dependent rows
-        limit = predicted.forgetting(first, np.vstack(times * [second]), np.tile(residual, times), 0.0)
+        limit = predicted.forgetting(
+            first, np.vstack(times * [second]), np.tile(residual, times), 0.0
+        )
         assert limit == pytest.approx(least_norm @ least_norm)
     assert predicted.forgetting(first, second, residual, 1e12) < 1e-18
-    assert predicted.forgetting(0 * first, second, residual, 0.5) == predicted.angle_bound(0 * first, second) == 0
-    inside = np.random.default_rng(8).normal(size=(4, 5)) @ first  # within the memory: not learned, nothing explodes
+    assert (
+        predicted.forgetting(0 * first, second, residual, 0.5)
+        == predicted.angle_bound(0 * first, second)
+        == 0
+    )
+    inside = (
+        np.random.default_rng(8).normal(size=(4, 5)) @ first
+    )  # within the memory: not learned, nothing explodes
     assert predicted.forgetting(first, inside, np.ones(4), 0.0, 5) == 0
     assert predicted.random_forgetting(first, inside, 0.0, 5).mean == 0
 
 
 def test_centred_directions_are_those_of_the_covariance():
     features = np.random.default_rng(0).normal(1, [1, 2, 3, 4], (9, 4))
-    turned = observed.principal_directions(features, 2, centred=True) @ np.linalg.eigh(np.cov(features.T))[1]
+    turned = (
+        observed.principal_directions(features, 2, centred=True)
+        @ np.linalg.eigh(np.cov(features.T))[1]
+    )
     np.testing.assert_allclose(np.abs(turned), np.eye(4)[:1:-1], atol=1e-12)
 
 
 def test_a_wide_net_forgets_what_its_tangent_kernel_says():
-    generator, key = np.random.default_rng(0), jax.random.key(0)
-    points, targets = generator.normal(size=(2, 3, 5)), generator.normal(size=(2, 3)) / 2
-    first, second = np.asarray(observed.lazy_features(key, points.reshape(6, 5), 1024)).reshape(2, 3, -1)
+    generator = np.random.default_rng(0)
+    key = jax.random.key(0)
+    points = generator.normal(size=(2, 3, 5))
+    targets = generator.normal(size=(2, 3)) / 2
+    first, second = np.asarray(observed.lazy_features(key, points.reshape(6, 5), 1024)).reshape(
+        2, 3, -1
+    )
     left = targets[1] - second @ np.linalg.pinv(first) @ targets[0]
     moved = first @ second.T @ np.linalg.solve(second @ second.T + 0.5 * np.eye(3), left)
-    assert observed.lazy_forgetting(key, points, targets, 0.5, 1024) == pytest.approx(moved @ moved, rel=1e-3)
+    assert observed.lazy_forgetting(key, points, targets, 0.5, 1024) == pytest.approx(
+        moved @ moved, rel=1e-3
+    )
 
 
 @pytest.mark.parametrize(
-    ("rate", "small", "steps"), [(1.0, 1e-9, 10), (1e-15, 1e-3, 3), (0.7, 0.9, 7), (1.5, 1.0, 4), (0.416, 1e-9, 2)]
+    ("rate", "small", "steps"),
+    [(1.0, 1e-9, 10), (1e-15, 1e-3, 3), (0.7, 0.9, 7), (1.5, 1.0, 4), (0.416, 1e-9, 2)],
 )
 def test_few_steps_along_short_directions_keep_their_digits(rate, small, steps):
-    first, second, residual = np.array([[0.3, 1.0]]), np.array([[1.0, 0.0], [0.5, small]]), np.array([0.4, 1.0])
+    first = np.array([[0.3, 1.0]])
+    second = np.array([[1.0, 0.0], [0.5, small]])
+    residual = np.array([0.4, 1.0])
     with mpmath.workdps(60):  # the steps themselves
-        task, labels, weights = mpmath.matrix(second.tolist()), mpmath.matrix(residual.tolist()), mpmath.zeros(2, 1)
+        task = mpmath.matrix(second.tolist())
+        labels = mpmath.matrix(residual.tolist())
+        weights = mpmath.zeros(2, 1)
         for _ in range(steps):
             weights += mpmath.mpf(rate) * (task.T * (labels - task * weights))
         exact = float((mpmath.matrix(first.tolist()) * weights)[0] ** 2)
-    assert predicted.stopped_forgetting(first, second, residual, rate, steps) == pytest.approx(exact, rel=1e-10)
-    assert predicted.stopped_forgetting([[0, 1]], np.diag([1, 1e-9]), [0, 1], 1, 10) == pytest.approx(1e-16, rel=1e-12)
+    assert predicted.stopped_forgetting(first, second, residual, rate, steps) == pytest.approx(
+        exact, rel=1e-10
+    )
+    assert predicted.stopped_forgetting(
+        [[0, 1]], np.diag([1, 1e-9]), [0, 1], 1, 10
+    ) == pytest.approx(1e-16, rel=1e-12)
 
 
-@pytest.mark.parametrize(("n_s", "n_t", "dim", "ridge", "memory"), [(20, 8, 40, 0.5, 3), (9, 30, 12, 2.0, 0)])
+@pytest.mark.parametrize(
+    ("n_s", "n_t", "dim", "ridge", "memory"), [(20, 8, 40, 0.5, 3), (9, 30, 12, 2.0, 0)]
+)
 def test_the_tool_says_what_a_refit_finds(n_s, n_t, dim, ridge, memory):
     first, second, residual = tasks(12, n_s, n_t, dim)
-    answer = tool.predicted_forgetting(first, second, residual, ridge=ridge, memory=memory, weights=None)
+    answer = tool.predicted_forgetting(
+        first, second, residual, ridge=ridge, memory=memory, weights=None
+    )
     right = np.linalg.svd(first)[2][:memory]
     change = update(design := second - second @ right.T @ right, residual, ridge)
     assert answer.per_sample == pytest.approx(first @ change)
-    assert answer.forgetting == pytest.approx(np.sum((first @ change) ** 2)) == pytest.approx(answer.by_direction.sum())
+    assert (
+        answer.forgetting
+        == pytest.approx(np.sum((first @ change) ** 2))
+        == pytest.approx(answer.by_direction.sum())
+    )
     assert answer.forgetting <= answer.bound
     fitted = np.linalg.norm(design @ np.linalg.pinv(design) @ residual) / np.linalg.norm(residual)
     assert (answer.update, answer.learnable) == pytest.approx((np.linalg.norm(change), fitted**2))
@@ -80,14 +116,31 @@ def test_a_cut_through_a_tie_is_doubted_by_what_any_basis_forgets():
     for seed, gap in itertools.product(range(8), (0.0, 1e-8)):
         first, second, residual = tasks(seed)
         left, _, right = np.linalg.svd(first, full_matrices=False)
-        first, deltas = left * [3, 2 + gap, 2, 2 - gap, 1] @ right, []
+        first = left * [3, 2 + gap, 2, 2 - gap, 1] @ right
+        deltas = []
         for turn in np.linalg.qr(np.random.default_rng(seed).normal(size=(1000, 3, 3)))[0]:
             kept = np.vstack([right[:1], turn[:1] @ right[1:4]])
-            deltas.append(np.sum((first @ update(second - second @ kept.T @ kept, residual, 0.5)) ** 2))
-        said = [tool.predicted_forgetting(first, second, residual, ridge=0.5, memory=k, weights=None) for k in range(6)]
-        assert ["keep 1 or 4" in answer.summary() for answer in said] == [False, False, True, True, False, False]
+            deltas.append(
+                np.sum((first @ update(second - second @ kept.T @ kept, residual, 0.5)) ** 2)
+            )
+        said = [
+            tool.predicted_forgetting(first, second, residual, ridge=0.5, memory=k, weights=None)
+            for k in range(6)
+        ]
+        assert ["keep 1 or 4" in answer.summary() for answer in said] == [
+            False,
+            False,
+            True,
+            True,
+            False,
+            False,
+        ]
         for answer in said[2:4]:  # two kept reach no further than one
-            assert 0.9 < np.max(np.abs(np.subtract(deltas, answer.forgetting))) / answer.doubts[0].size < 1
+            assert (
+                0.9
+                < np.max(np.abs(np.subtract(deltas, answer.forgetting))) / answer.doubts[0].size
+                < 1
+            )
         needed = tool.memory_needed(first, second, residual, ridge=0.5, budget=0.999 * max(deltas))
         assert needed.memory == (5 if said[4].forgetting > needed.budget else 4)
 
@@ -95,7 +148,9 @@ def test_a_cut_through_a_tie_is_doubted_by_what_any_basis_forgets():
 def test_only_the_last_two_sizes_of_a_memory_are_decomposed(monkeypatch):
     task = tasks(3, 40, 30, 60)
     deltas = [predicted.forgetting(*task, 0.5, k) for k in range(41)]
-    budget, calls, parts_of = 1.01 * deltas[10], [], tool.parts_of
+    budget = 1.01 * deltas[10]
+    calls = []
+    parts_of = tool.parts_of
     monkeypatch.setattr(tool, "parts_of", lambda *given: calls.append(1) or parts_of(*given))
     said = tool.memory_needed(*task, ridge=0.5, budget=budget)
     assert said.memory == min(k for k in range(41) if max(deltas[k:]) <= budget) > 2
@@ -104,31 +159,53 @@ def test_only_the_last_two_sizes_of_a_memory_are_decomposed(monkeypatch):
     check_readable(said)
     assert said.plot().get_lines()[-1].get_ydata()[0] == budget
     plt.close("all")
-    assert [tool.memory_needed(*task, ridge=0.5, budget=end).memory for end in (0.0, 1e9)] == [40, 0]
+    assert [tool.memory_needed(*task, ridge=0.5, budget=end).memory for end in (0.0, 1e9)] == [
+        40,
+        0,
+    ]
 
 
 def test_what_is_special_is_said():
     first, second, residual = tasks(15)
     solved = tool.predicted_forgetting(first, second, 0 * residual, ridge=0.5, weights=None)
     assert (solved.forgetting, solved.notes) == (0, ("residual zero: task T is already solved",))
-    apart = tool.predicted_forgetting(np.eye(2, 5), np.eye(2, 5, 2), [1.0, 2.0], ridge=0.0, weights=None)
+    apart = tool.predicted_forgetting(
+        np.eye(2, 5), np.eye(2, 5, 2), [1.0, 2.0], ridge=0.0, weights=None
+    )
     assert (apart.forgetting, apart.notes) == (0, ("zero overlap: nothing is forgotten",))
     inside = np.random.default_rng(16).normal(size=(4, 5)) @ first
     for ridge in (0.0, 0.5):
-        barred = tool.predicted_forgetting(first, inside, np.ones(4), ridge=ridge, memory=9, weights=None)
+        barred = tool.predicted_forgetting(
+            first, inside, np.ones(4), ridge=ridge, memory=9, weights=None
+        )
         barring = ("projection would also forbid learning T",)
-        assert (barred.forgetting, barred.learnable, barred.memory, barred.notes) == (0, 0, 5, barring)
-    assert "T little to learn" in tool.memory_needed(first, inside, np.ones(4), ridge=0.5, budget=0.0).summary()
+        assert (barred.forgetting, barred.learnable, barred.memory, barred.notes) == (
+            0,
+            0,
+            5,
+            barring,
+        )
+    assert (
+        "T little to learn"
+        in tool.memory_needed(first, inside, np.ones(4), ridge=0.5, budget=0.0).summary()
+    )
 
 
 @pytest.mark.parametrize("ridge", [0.0, 1e-9, 0.5])
 def test_rounding_to_single_precision_is_nothing_to_learn(ridge):
-    """T lies in the span of a memory of all of S: what single precision leaves of it off the memory is rounding."""
+    """T lies in the span of a memory of all of S: what single precision leaves of it off the memory
+    is rounding.
+    """
     generator = np.random.default_rng(0)
     first = generator.normal(size=(5, 30))
     data = np.float32(first), np.float32(generator.normal(size=(4, 5)) @ first), np.ones(4)
     answer = tool.predicted_forgetting(*data, ridge=ridge, memory=5, weights=None)
-    assert (answer.forgetting, answer.learnable, answer.bound, answer.expected_if_random[0]) == (0, 0, 0, 0)
+    assert (answer.forgetting, answer.learnable, answer.bound, answer.expected_if_random[0]) == (
+        0,
+        0,
+        0,
+        0,
+    )
     assert answer.notes == ("projection would also forbid learning T",)
     assert ("off up to 1 of the update" in answer.summary()) == (ridge < 0.5)
     less = tool.predicted_forgetting(*data, ridge=ridge, memory=3, weights=None)
@@ -139,10 +216,19 @@ def test_rounding_to_single_precision_is_nothing_to_learn(ridge):
 
 def test_a_memory_that_rounding_decides_is_doubted():
     first, second, residual = tasks(25, n_t=4)
-    data = first, np.float32([*second, second[0] + second[1]]), np.append(residual, 1.0)  # dependent, but for rounding
-    assert "single precision does not show" in tool.memory_needed(*data, ridge=1e-12, budget=1e3).summary()
+    data = (
+        first,
+        np.float32([*second, second[0] + second[1]]),
+        np.append(residual, 1.0),
+    )  # dependent, but for rounding
+    assert (
+        "single precision does not show"
+        in tool.memory_needed(*data, ridge=1e-12, budget=1e3).summary()
+    )
     assert not tool.memory_needed(*data, ridge=0.01, budget=1e3).doubts
-    answer = tool.predicted_forgetting(first, np.float32([second[0], second[0] / 3]), np.ones(2), ridge=0, weights=None)
+    answer = tool.predicted_forgetting(
+        first, np.float32([second[0], second[0] / 3]), np.ones(2), ridge=0, weights=None
+    )
     assert len(answer.cos_angles) == 1  # of the row they share, and not of how it was rounded
     assert answer.cos_angles == pytest.approx(predicted.cosines(first, second[:1]), abs=1e-6)
     assert answer.forgetting <= answer.bound
@@ -155,12 +241,20 @@ def test_where_nothing_is_forgotten_no_rounding_is_doubted():
     first = generator.normal(size=(5, 8)) @ basis[:8]
     second = generator.normal(size=(12, 6)) @ generator.normal(size=(6, 20)) @ basis[10:30]
     for memory, ridge in itertools.product((0, 2), (0.0, 0.1)):
-        apart = tool.predicted_forgetting(first, second, np.ones(12), ridge=ridge, memory=memory, weights=None)
+        apart = tool.predicted_forgetting(
+            first, second, np.ones(12), ridge=ridge, memory=memory, weights=None
+        )
         assert apart.forgetting < 1e-27
         assert (*apart.notes, *apart.doubts) == ("zero overlap: nothing is forgotten",)
     # A direction of T that meets S, though so short that single precision would not show it.
-    meeting = tool.predicted_forgetting(np.eye(1, 3), np.eye(2, 3) * [1e-8, 1, 0], [1, 1], ridge=0.0, weights=None)
-    assert (meeting.notes, meeting.forgetting, meeting.doubts[0].size) == ((), pytest.approx(1e16), pytest.approx(1))
+    meeting = tool.predicted_forgetting(
+        np.eye(1, 3), np.eye(2, 3) * [1e-8, 1, 0], [1, 1], ridge=0.0, weights=None
+    )
+    assert (meeting.notes, meeting.forgetting, meeting.doubts[0].size) == (
+        (),
+        pytest.approx(1e16),
+        pytest.approx(1),
+    )
     assert meeting.forgetting <= meeting.bound * (1 + 1e-12)
 
 
@@ -168,13 +262,19 @@ def test_a_net_is_doubted_and_its_gradients_at_both_ends_say_by_how_much():
     ratios = []
     for net in map(Net, range(20)):
         said = net.predicted(weights=net.weights)
-        assert said.change == pytest.approx(update(net.gradients(net.weights)[6:], net.residual, 0.5))
+        assert said.change == pytest.approx(
+            update(net.gradients(net.weights)[6:], net.residual, 0.5)
+        )
         assert "the gradients of a net turn with it; off by an unknown size" in said.summary()
         there = net.gradients(net.weights + said.change)
-        again = tool.predicted_forgetting(there[:6], there[6:], net.residual, ridge=0.5, weights=None)
+        again = tool.predicted_forgetting(
+            there[:6], there[6:], net.residual, ridge=0.5, weights=None
+        )
         assert "to do: ask again with the gradients" in said.summary()
         assert (again.to_do(), again.doubts) == ("", ())
-        ratios.append(abs(net.forgotten - said.forgetting) / abs(again.forgetting - said.forgetting))
+        ratios.append(
+            abs(net.forgotten - said.forgetting) / abs(again.forgetting - said.forgetting)
+        )
     assert 0.3 < np.median(ratios) < 2
     assert not tool.predicted_forgetting(*tasks(18), ridge=0.5, weights=np.full(10, 1e9)).doubts
 
@@ -187,18 +287,34 @@ def asked(**given):
 NEARLY = np.diag([1.0, 1e-11, 1, 1, 1, 1]) @ np.eye(6, 10)
 test_what_cannot_be_answered_is_refused = refused(
     [
-        (lambda: observed.principal_directions(np.ones((20, 6)), 7), "count must be at most 6, got 7"),
-        (lambda: observed.tilted_subspaces(np.random.default_rng(0), 3, 5, 0.4), "dim must be at least twice the rank"),
+        (
+            lambda: observed.principal_directions(np.ones((20, 6)), 7),
+            "count must be at most 6, got 7",
+        ),
+        (
+            lambda: observed.tilted_subspaces(np.random.default_rng(0), 3, 5, 0.4),
+            "dim must be at least twice the rank",
+        ),
         (asked(features_t=np.ones((6, 9))), "dim"),
         (asked(residual_t=np.ones(5)), "second"),
         (asked(ridge=0.0, features_t=NEARLY), "ridge must be above 1e-18"),
-        (lambda: tool.memory_needed(tasks(19)[0], NEARLY, np.ones(6), ridge=0.0, budget=1.0), "ridge must be above"),
-        (asked(weights=[1.0, 2.0, 3.0]), "weights must have one entry for each of the 10 dim, got 3"),
+        (
+            lambda: tool.memory_needed(tasks(19)[0], NEARLY, np.ones(6), ridge=0.0, budget=1.0),
+            "ridge must be above",
+        ),
+        (
+            asked(weights=[1.0, 2.0, 3.0]),
+            "weights must have one entry for each of the 10 dim, got 3",
+        ),
         (lambda: tool.predicted_forgetting(*tasks(19), ridge=0.5), "weights"),
     ]
 )
 
-POINTS = {"inputs": np.random.default_rng(0).normal(size=(2, 2, 3)), "targets": np.ones((2, 2)), "pairs": 2}
+POINTS = {
+    "inputs": np.random.default_rng(0).normal(size=(2, 2, 3)),
+    "targets": np.ones((2, 2)),
+    "pairs": 2,
+}
 test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
     [predicted, observed, tool],
     {

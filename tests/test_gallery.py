@@ -1,4 +1,6 @@
-"""The gallery in docs/: it holds every figure, and drawing one again gives the plotted numbers that are kept."""
+"""The gallery in docs/: it holds every figure, and drawing one again gives the plotted numbers that
+are kept.
+"""
 
 import json
 from pathlib import Path
@@ -11,17 +13,27 @@ from theory_on_trial.figures.drawing import figures, style
 from theory_on_trial.figures.plotted import differences, plotted_data
 
 GALLERY = Path(__file__).parent.parent / "docs" / "papers"
-QUICKLY_DRAWN = ("in_context_learning.F9", "briefs.attention_gradients.F1", "briefs.taylor_attention.F1")
+QUICKLY_DRAWN = (
+    "in_context_learning.F9",
+    "briefs.attention_gradients.F1",
+    "briefs.taylor_attention.F1",
+)
 
 
 def test_the_gallery_holds_every_figure_and_no_other():
     expected = {f"{figure.paper.replace('.', '/')}/{figure.file_name}" for figure in figures()}
     for suffix in ("webp", "json", "txt"):
-        assert {str(path.relative_to(GALLERY).with_suffix("")) for path in GALLERY.rglob(f"*.{suffix}")} == expected
+        assert {
+            str(path.relative_to(GALLERY).with_suffix("")) for path in GALLERY.rglob(f"*.{suffix}")
+        } == expected
 
 
 def test_the_gallery_holds_full_sizes_only():
-    quick = [path.stem for path in GALLERY.rglob("*.json") if json.loads(path.read_text(encoding="utf-8"))["quick"]]
+    quick = [
+        path.stem
+        for path in GALLERY.rglob("*.json")
+        if json.loads(path.read_text(encoding="utf-8"))["quick"]
+    ]
     assert quick == []
 
 

@@ -1,4 +1,6 @@
-"""Every tool, with what users hand in by mistake: a readable answer, or one sentence that names the argument."""
+"""Every tool, with what users hand in by mistake: a readable answer, or one sentence that names the
+argument.
+"""
 
 import warnings
 
@@ -69,13 +71,19 @@ TOOLS = {  # what is asked, its good arguments, and what is asked beside them
         {"depth": 2, "epsilon": 0.01, "objective": "jepa"},
     ),
     "which_algorithm": (
-        lambda inputs, labels, **given: which_algorithm(lambda *shown: shown[1][:, -1], inputs, labels, **given),
+        lambda inputs, labels, **given: which_algorithm(
+            lambda *shown: shown[1][:, -1], inputs, labels, **given
+        ),
         {"inputs": PROMPTS, "labels": ANSWERS},
         {"prefixes": [2]},
     ),
     "contrastive_report": (contrastive_report, {"weights": np.full(4, 0.25)}, {"loss": 0.6}),
     "infonce_bias": (infonce_bias, {"scores": SCORES}, {"candidates": 8, "held_out": True}),
-    "labels_saved": (labels_saved, {"X1": TABLE, "X2": TABLE + RNG.normal(size=(80, 3)), "y": NUMBERS[:60]}, {}),
+    "labels_saved": (
+        labels_saved,
+        {"X1": TABLE, "X2": TABLE + RNG.normal(size=(80, 3)), "y": NUMBERS[:60]},
+        {},
+    ),
     "ey_certificate": (
         ey_certificate,
         {"Z1": TABLE, "Z2": TABLE + RNG.normal(size=(80, 3)), "groups": np.arange(80)},
@@ -86,7 +94,11 @@ TOOLS = {  # what is asked, its good arguments, and what is asked beside them
         {"x": TABLE, "y": NUMBERS},
         {"sizes": [40], "penalties": [0.5], "members": 4},
     ),
-    "posterior_uncertainty": (lambda y: posterior_uncertainty(lambda x: x / 2, y, 1.0), {"y": NUMBERS[:12]}, {}),
+    "posterior_uncertainty": (
+        lambda y: posterior_uncertainty(lambda x: x / 2, y, 1.0),
+        {"y": NUMBERS[:12]},
+        {},
+    ),
     "subspace_error": (subspace_error, {"samples": TABLE}, {"dim": 1}),
     "multicalibration_audit": (
         multicalibration_audit,
@@ -113,7 +125,11 @@ TOOLS = {  # what is asked, its good arguments, and what is asked beside them
         {"features_s": TABLE[:6], "features_t": TABLE[6:12], "residual_t": NUMBERS[:6]},
         {"ridge": 0.5, "budget": 0.1},
     ),
-    "random_walk_test": (random_walk_test, {"trajectory": np.cumsum(TABLE - 0.5, axis=0)}, {"draws": 99}),
+    "random_walk_test": (
+        random_walk_test,
+        {"trajectory": np.cumsum(TABLE - 0.5, axis=0)},
+        {"draws": 99},
+    ),
 }
 
 
@@ -136,7 +152,9 @@ def first_row(value, factor):
 
 
 VARIANTS = {
-    "masked": lambda value: np.ma.masked_array(value, mask=np.arange(np.size(value)).reshape(np.shape(value)) == 1),
+    "masked": lambda value: np.ma.masked_array(
+        value, mask=np.arange(np.size(value)).reshape(np.shape(value)) == 1
+    ),
     "nan": lambda value: holed(value, np.nan),
     "infinite": lambda value: holed(value, np.inf),
     "text": lambda value: np.full(np.shape(value), "a"),
@@ -155,8 +173,12 @@ VARIANTS = {
     "constant column": constant,
     "all the same": lambda value: np.ones(np.shape(value)),
     "a row short": lambda value: value[:-1],
-    "frame": lambda value: pd.DataFrame(value) if np.ndim(value) == 2 else pd.Series(np.ravel(value)),
-    "frame with a gap": lambda value: pd.DataFrame(holed(value, np.nan)) if np.ndim(value) == 2 else None,
+    "frame": lambda value: (
+        pd.DataFrame(value) if np.ndim(value) == 2 else pd.Series(np.ravel(value))
+    ),
+    "frame with a gap": lambda value: (
+        pd.DataFrame(holed(value, np.nan)) if np.ndim(value) == 2 else None
+    ),
     "single precision": lambda value: np.asarray(value, np.float32),
     "a list": lambda value: np.asarray(value).tolist(),
     "an axis more": lambda value: np.asarray(value)[..., None],
@@ -185,16 +207,25 @@ def test_a_tool_answers_or_names_what_is_wrong(tool, name):
         except Exception as error:
             complaints.append(f"{variant}: {type(error).__name__}: {error}")
         else:
-            if variant in ("masked", "nan", "infinite", "text", "frame with a gap", "complex") and name != "groups":
+            if (
+                variant in ("masked", "nan", "infinite", "text", "frame with a gap", "complex")
+                and name != "groups"
+            ):
                 complaints.append(f"{variant}: is taken")
     assert complaints == []
 
 
 @pytest.mark.parametrize(
     ("tool", "name"),
-    [("choose_subsample", "x"), ("optimal_representation", "X"), ("assumption_diagnostics", "X"),
-     ("ey_certificate", "Z1"), ("labels_saved", "X1"), ("infonce_bias", "scores")],
-)  # fmt: skip
+    [
+        ("choose_subsample", "x"),
+        ("optimal_representation", "X"),
+        ("assumption_diagnostics", "X"),
+        ("ey_certificate", "Z1"),
+        ("labels_saved", "X1"),
+        ("infonce_bias", "scores"),
+    ],
+)
 def test_what_does_not_fit_the_memory_is_refused_before_it_is_tried(tool, name, monkeypatch):
     ask, arguments, beside = TOOLS[tool]
     monkeypatch.setattr(arrays.os, "sysconf", lambda name: 32)
@@ -203,6 +234,9 @@ def test_what_does_not_fit_the_memory_is_refused_before_it_is_tried(tool, name, 
 
 
 def test_a_million_rows_are_refused_by_a_tool_that_squares_them():
-    x, y = np.broadcast_to(1.0, (2**20, 2)), np.arange(2**20) / 2**20
-    with pytest.raises(ValueError, match=r"^x must fit this machine's memory of .* got sizes that need .* GiB"):
+    x = np.broadcast_to(1.0, (2**20, 2))
+    y = np.arange(2**20) / 2**20
+    with pytest.raises(
+        ValueError, match=r"^x must fit this machine's memory of .* got sizes that need .* GiB"
+    ):
         choose_subsample(x, y, [100], [1.0], 4)

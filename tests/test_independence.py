@@ -1,4 +1,6 @@
-"""Routes: a claim whose sides nothing keeps apart is named, read off the code of a repository; there is none here."""
+"""Routes: a claim whose sides nothing keeps apart is named, read off the code of a repository;
+there is none here.
+"""
 
 import pytest
 
@@ -20,16 +22,19 @@ FILES = {
     ),
     "theory/rolls/_sums.py": "def total(sides):\n    return sides * (sides + 1) / 2\n",
     "sims/__init__.py": "",
-    "sims/rolls.py": "import jax\ndef roll(key, sides):\n    return jax.random.randint(key, (), 1, sides)\n",
+    "sims/rolls.py": "import jax\ndef roll(key, sides):\n    return jax.random.randint(key, (), "
+    "1, sides)\n",
     "paper_checks/test_rolls.py": (
         '"""Rolls."""\n'
         "from theory_on_trial import claim, paper\n"
         "from sims import rolls as observed\n"
         "from theory import rolls as predicted\n"
         "@claim(paper('1'), kind='distribution', coarse='few samples')\n"
-        "def test_mean(trial):\n    '''x'''\n    trial.mean(lambda key: observed.roll(key, 6), predicted.mean(6))\n"
+        "def test_mean(trial):\n    '''x'''\n    trial.mean(lambda key: observed.roll(key, 6), "
+        "predicted.mean(6))\n"
         "@claim(paper('2'), kind='identity')\n"
-        "def test_variance(trial):\n    '''x'''\n    trial.identity(predicted.variance(6), 35 / 12)\n"
+        "def test_variance(trial):\n    '''x'''\n    trial.identity(predicted.variance(6), 35 / "
+        "12)\n"
         "@claim(paper('3'), kind='identity')\n"
         "def test_spread(trial):\n"
         "    '''x'''\n"
@@ -41,7 +46,8 @@ FILES = {
         "def test_by_fractions():\n    assert variance(6) == exactly(6)\n"
         "def test_of_nothing():\n    assert True\n"
     ),
-    "tests/rolls/by_hand.py": "from fractions import Fraction\ndef exactly(n):\n    return Fraction(n * n - 1, 12)\n",
+    "tests/rolls/by_hand.py": "from fractions import Fraction\ndef exactly(n):\n    return "
+    "Fraction(n * n - 1, 12)\n",
 }
 
 
@@ -64,7 +70,9 @@ def with_route(folder, words):
 
 
 def test_a_side_that_cannot_be_seen_wants_words(folder):
-    unseen = "what makes its measured side cannot be seen: @claim(route=...) says how it comes about"
+    unseen = (
+        "what makes its measured side cannot be seen: @claim(route=...) says how it comes about"
+    )
     assert independence.missing("rolls") == [f"rolls.variance: {unseen}", f"rolls.spread: {unseen}"]
 
 
@@ -72,9 +80,18 @@ def test_a_side_that_cannot_be_seen_wants_words(folder):
     ("words", "fault"),
     [
         ("route='counted by `predicted.mean`'", "the check does not reach theory.rolls.means.mean"),
-        ("route='`theory.rolls.means.spread`, `predicted.variance`'", "the check does not reach theory.rolls.means.sp"),
-        ("route='by hand', second='test_theory_rolls.py::test_gone'", "there is no test test_theory_rolls.py::test_go"),
-        ("route='by hand', second='test_theory_rolls.py::test_of_nothing'", "the test meets no formula that the claim"),
+        (
+            "route='`theory.rolls.means.spread`, `predicted.variance`'",
+            "the check does not reach theory.rolls.means.sp",
+        ),
+        (
+            "route='by hand', second='test_theory_rolls.py::test_gone'",
+            "there is no test test_theory_rolls.py::test_go",
+        ),
+        (
+            "route='by hand', second='test_theory_rolls.py::test_of_nothing'",
+            "the test meets no formula that the claim",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_route_is_named(folder, words, fault):
@@ -92,7 +109,9 @@ def test_sides_that_reach_each_other_are_named(folder):
 
 
 def test_the_command_writes_the_table_and_counts(folder, capsys):
-    with_route(folder, "route='counted in the check', second='test_theory_rolls.py::test_by_fractions'")
+    with_route(
+        folder, "route='counted in the check', second='test_theory_rolls.py::test_by_fractions'"
+    )
     assert independence.main([]) == 1
     table = records.read(folder / "records" / "independence.json")
     assert [row[1:] for row in table["rows"]] == [
@@ -121,6 +140,8 @@ def test_what_is_reached_is_followed_through_aliases_helpers_and_re_exports():
     }.items():
         assert independence.packages(claims[f"random_walk_pca.{name}"]) == packages
     # Through a helper of the paper's package, which imports inside a function.
-    assert "mpmath.quad" in reached("paper_checks.test_jepa_bias.test_critical_times.test_critical_jepa")
+    assert "mpmath.quad" in reached(
+        "paper_checks.test_jepa_bias.test_critical_times.test_critical_jepa"
+    )
     assert "theory.mixup.finite_samples.lda_rate" in reached("theory.mixup.mixup_samples")
     assert reached("theory.mixup.no_such_function") == {"theory.mixup.no_such_function"}

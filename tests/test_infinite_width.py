@@ -36,11 +36,15 @@ def test_a_step_is_that_of_automatic_differentiation():
     stepped = observed.sgd_step(network, POINTS, observed.outputs(network, POINTS) - y)
     gradients = jax.vmap(jax.grad(loss))(tuple(jnp.asarray(w) for w in network.weights))
     for w, new, gradient in zip(network.weights, stepped.weights, gradients, strict=True):
-        np.testing.assert_allclose(new, w - network.rate * np.asarray(gradient), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(
+            new, w - network.rate * np.asarray(gradient), rtol=1e-12, atol=1e-14
+        )
 
 
 def test_nodes_have_the_means_of_drawn_networks():
-    """Outputs after three steps of a small rate, and the movement of two layers in one step, which is exact."""
+    """Outputs after three steps of a small rate, and the movement of two layers in one step, which
+    is exact.
+    """
     nodes, chances = observed.reduced_nodes(20, 0.25, 0.05)
     sample = observed.shallow_network(rng(3), 200_000, 20, 0.25, 0.05)
     exact, many = (observed.train(network, *SERIES)[1][3, :, 0, 0] for network in (nodes, sample))
@@ -48,11 +52,16 @@ def test_nodes_have_the_means_of_drawn_networks():
     assert chances @ exact == pytest.approx(many.mean(), abs=5 * many.std() / 447)
     assert chances @ exact**2 == pytest.approx(np.mean(many**2), abs=5 * np.std(many**2) / 447)
     for a, b in (([0, 0.5, 0.5], [0, 0, 0]), ([-0.5, 0.5, 1], [0.5, 0, 0])):
-        scaling, x = (np.array(a), np.array(b), 0.0), np.ones((1, 1))
+        scaling = (np.array(a), np.array(b), 0.0)
+        x = np.ones((1, 1))
         nodes, chances = observed.deep_nodes(6, *scaling)
         sample = observed.draw_network(rng(4), 100_000, 6, *scaling, activation="linear")
         exact, many = (
-            np.sum((observed.features(observed.sgd_step(net, x, x), x) - observed.features(net, x)) ** 2, axis=(1, 2))
+            np.sum(
+                (observed.features(observed.sgd_step(net, x, x), x) - observed.features(net, x))
+                ** 2,
+                axis=(1, 2),
+            )
             for net in (nodes, sample)
         )
         assert chances @ exact == pytest.approx(many.mean(), abs=5 * many.std() / 316)
@@ -77,7 +86,9 @@ def test_plots_show_movement_and_power_law():
     line, points = answer.plot().get_lines()
     assert points.get_xdata().tolist() == LADDER
     assert np.allclose(points.get_ydata(), answer.typical)
-    assert np.diff(np.log(line.get_ydata())) == pytest.approx(answer.exponent.value * np.log(2), rel=1e-9)
+    assert np.diff(np.log(line.get_ydata())) == pytest.approx(
+        answer.exponent.value * np.log(2), rel=1e-9
+    )
     x, y = tool.regime(*NTK).plot().get_lines()[0].get_data()
     assert np.diff(np.log(y)) == pytest.approx(-np.diff(np.log(x)) / 2, rel=1e-9)
     plt.close("all")
@@ -106,22 +117,52 @@ def test_a_regime_follows_from_exponents(exponents, regime, broken):
 NET = observed.shallow_network(rng(), 1, 2, 0, 0.1)
 test_what_cannot_be_answered_is_refused = refused(
     [
-        (lambda: observed.draw_network(rng(), 1, 4, np.zeros(1), np.zeros(1), 0.0), "a and b must have as many"),
-        (lambda: observed.deep_nodes(9, np.zeros(2), np.zeros(2), 0.0), "a and b must have three entries, got 2 and 2"),
-        (lambda: observed.train(NET, SERIES[0], SERIES[1][:3]), "y must have one entry for each of the 8 steps, got 3"),
+        (
+            lambda: observed.draw_network(rng(), 1, 4, np.zeros(1), np.zeros(1), 0.0),
+            "a and b must have as many",
+        ),
+        (
+            lambda: observed.deep_nodes(9, np.zeros(2), np.zeros(2), 0.0),
+            "a and b must have three entries, got 2 and 2",
+        ),
+        (
+            lambda: observed.train(NET, SERIES[0], SERIES[1][:3]),
+            "y must have one entry for each of the 8 steps, got 3",
+        ),
         (lambda: observed.kernel_descent(NET, *[SERIES[0].T] * 2), "single"),
-        (lambda: predicted.departure_exponent(0.6), "s must lie in .* output at initialisation diverges"),
-        (lambda: predicted.named_scaling("mean field", 2), "hidden must be 1 for mean field, got 2"),
-        (lambda: predicted.feature_exponent([0.5], [0.5], 0), "a must have an entry for a hidden layer"),
-        (lambda: tool.regime([0, 0.5], [0, 0, 0], 0), "b must have one entry for each of the 2 layers"),
+        (
+            lambda: predicted.departure_exponent(0.6),
+            "s must lie in .* output at initialisation diverges",
+        ),
+        (
+            lambda: predicted.named_scaling("mean field", 2),
+            "hidden must be 1 for mean field, got 2",
+        ),
+        (
+            lambda: predicted.feature_exponent([0.5], [0.5], 0),
+            "a must have an entry for a hidden layer",
+        ),
+        (
+            lambda: tool.regime([0, 0.5], [0, 0, 0], 0),
+            "b must have one entry for each of the 2 layers",
+        ),
         (lambda: tool.width_exponent([128, 256], np.ones((3, 2))), "too short a ladder"),
         (lambda: tool.width_exponent([128, 256, 384], np.ones((3, 3))), "too short a ladder"),
         (lambda: tool.width_exponent([128, 256, 256, 512], np.ones((3, 4))), "widths must differ"),
         (lambda: tool.width_exponent([0, 1, 2, 4], np.ones((3, 4))), "widths must be at least 1"),
-        (lambda: tool.width_exponent(LADDER, np.ones((2, 4))), "movement must have at least 3 rows"),
-        (lambda: tool.width_exponent(LADDER, np.ones((3, 3))), "movement must have one entry for each of the 4 widths"),
+        (
+            lambda: tool.width_exponent(LADDER, np.ones((2, 4))),
+            "movement must have at least 3 rows",
+        ),
+        (
+            lambda: tool.width_exponent(LADDER, np.ones((3, 3))),
+            "movement must have one entry for each of the 4 widths",
+        ),
         (lambda: tool.width_exponent(LADDER, np.ones((3, 4))), "same row twice"),
-        (lambda: tool.width_exponent(LADDER, np.zeros((3, 4))), r"movement must be positive \(at zero, the step is"),
+        (
+            lambda: tool.width_exponent(LADDER, np.zeros((3, 4))),
+            r"movement must be positive \(at zero, the step is",
+        ),
     ]
 )
 

@@ -1,4 +1,6 @@
-"""What the records of the papers rest on: a verdict on its own paper and the engine's rules, and on nothing else."""
+"""What the records of the papers rest on: a verdict on its own paper and the engine's rules, and on
+nothing else.
+"""
 
 import ast
 
@@ -13,17 +15,34 @@ from theory_on_trial.repository import outline, records
 from theory_on_trial.repository.digest import imported
 from theory_on_trial.trial.sides import marked
 
-RULES = {"contract", "laws", "ledger.rows", "trial.registry", "trial.decisions", "decide.evidence", "decide.trends"}
-ELSEWHERE = {f"theory_on_trial.{name}" for name in ("page", "plugin", "command", "figures", "audits", "testing")}
+RULES = {
+    "contract",
+    "laws",
+    "ledger.rows",
+    "trial.registry",
+    "trial.decisions",
+    "decide.evidence",
+    "decide.trends",
+}
+ELSEWHERE = {
+    f"theory_on_trial.{name}"
+    for name in ("page", "plugin", "command", "figures", "audits", "testing")
+}
 SHARED = {"on_cpu", "wishart"}  # for simulators of several papers
 
 
-@pytest.mark.parametrize("file", outline.files(), ids=lambda file: f"{file.parent.name}-{file.stem}")
+@pytest.mark.parametrize(
+    "file", outline.files(), ids=lambda file: f"{file.parent.name}-{file.stem}"
+)
 def test_the_source_of_a_claim_is_its_paper_and_the_rules_of_the_engine(file):
-    paper, modules, one_page = repository.paper_of(file), imported(file), bool(marked(file))
+    paper = repository.paper_of(file)
+    modules = imported(file)
+    one_page = bool(marked(file))
     assert modules >= {f"theory_on_trial.{name}" for name in RULES}
     met = ELSEWHERE & {".".join(name.split(".")[:2]) for name in modules}
-    assert met == ({"theory_on_trial.figures"} if one_page else set())  # on one page a figure stands beside the claims
+    assert met == (
+        {"theory_on_trial.figures"} if one_page else set()
+    )  # on one page a figure stands beside the claims
     rooms = {name.split(".")[0] for name in modules} - {"theory_on_trial"}
     assert rooms <= {"theory", "sims", "paper_checks", f"test_{paper}", file.stem}
     papers = {name.split(".")[1] for name in modules if name.startswith(("theory.", "sims."))}
@@ -45,10 +64,14 @@ def test_a_ledger_is_that_of_its_platform_and_says_what_the_first_says(path):
     assert ledger_name(ledger["platform"]) == path.name
     assert all(row["verdict"] == row["expected"] for row in ledger["claims"])
     assert compare(LEDGERS[0], path).identical
-    assert ledger["source"] in records.read(repository.records_folder() / "platforms.json")["sources"]
+    assert (
+        ledger["source"] in records.read(repository.records_folder() / "platforms.json")["sources"]
+    )
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in repository.records_folder().glob("*.json")))
+@pytest.mark.parametrize(
+    "name", sorted(path.name for path in repository.records_folder().glob("*.json"))
+)
 def test_a_table_says_by_which_command_and_at_which_commit_it_was_made(name):
     table = records.read(repository.records_folder() / name)
     assert {"title", "command", "columns", "rows", "commit"} <= set(table)
@@ -61,12 +84,18 @@ def test_the_table_of_faults_names_tests_that_exist():
     for test in tests:
         file, _, name = test.partition("::")
         assert name in written_in(file), test
-    assert {f"engine/tests/test_faults.py::{name}" for name in written_in("engine/tests/test_faults.py")} <= set(tests)
+    assert {
+        f"engine/tests/test_faults.py::{name}" for name in written_in("engine/tests/test_faults.py")
+    } <= set(tests)
 
 
 def written_in(file):
     tree = ast.parse((repository.root() / file).read_text(encoding="utf-8"))
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
+    return {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
 
 
 def test_the_figures_that_are_scaled_are_there():

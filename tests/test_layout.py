@@ -28,13 +28,34 @@ def test_a_plain_figure_has_no_collisions(axes):
     ("spoil", "sentence"),
     [
         (lambda axes: axes.legend(loc="lower left"), "the legend 'a line' covers a line"),
-        (lambda axes: (axes.legend(loc="upper left"), axes.scatter([0.1], [0.95])), "'a line' covers points"),
-        (lambda axes: (axes.legend(loc="upper left"), axes.bar([0.05], [0.98], width=0.1)), "'a line' covers a bar"),
-        (lambda axes: (axes.legend(loc="upper left"), axes.axhline(0.95)), "'a line' covers a line"),
-        (lambda axes: (axes.legend(loc="upper left"), axes.errorbar([0.1], [0.5], [0.5])), "covers an interval"),
-        (lambda axes: (axes.text(0.5, 0.2, "here"), axes.text(0.5, 0.22, "there")), "'here' and 'there' overlap"),
-        (lambda axes: axes.figure.text(0.9, 0.5, "much too long a sentence"), "'much too long a sentence' leaves the"),
-        (lambda axes: axes.set_xticks(np.linspace(0, 1, 9), [f"{10**k}" for k in range(9)]), "overlap"),
+        (
+            lambda axes: (axes.legend(loc="upper left"), axes.scatter([0.1], [0.95])),
+            "'a line' covers points",
+        ),
+        (
+            lambda axes: (axes.legend(loc="upper left"), axes.bar([0.05], [0.98], width=0.1)),
+            "'a line' covers a bar",
+        ),
+        (
+            lambda axes: (axes.legend(loc="upper left"), axes.axhline(0.95)),
+            "'a line' covers a line",
+        ),
+        (
+            lambda axes: (axes.legend(loc="upper left"), axes.errorbar([0.1], [0.5], [0.5])),
+            "covers an interval",
+        ),
+        (
+            lambda axes: (axes.text(0.5, 0.2, "here"), axes.text(0.5, 0.22, "there")),
+            "'here' and 'there' overlap",
+        ),
+        (
+            lambda axes: axes.figure.text(0.9, 0.5, "much too long a sentence"),
+            "'much too long a sentence' leaves the",
+        ),
+        (
+            lambda axes: axes.set_xticks(np.linspace(0, 1, 9), [f"{10**k}" for k in range(9)]),
+            "overlap",
+        ),
     ],
 )
 def test_collisions_are_named(axes, spoil, sentence):

@@ -20,11 +20,18 @@ def basis(generator, ambient, dim):
 def mixture(seed=0, dims=(1, 2, 2), ambient=6, points=5):
     generator = np.random.default_rng(seed)
     weights = np.array([0.3, 0.5, 0.2])[: len(dims)]
-    return generator.standard_normal((points, ambient)), [basis(generator, ambient, d) for d in dims], weights
+    return (
+        generator.standard_normal((points, ambient)),
+        [basis(generator, ambient, d) for d in dims],
+        weights,
+    )
 
 
-SIX, OTHERS = (-1.8, -1, -0.3, 0.4, 0.9, 1.6), (-1.5, -0.8, -0.2, 0.6, 1.2, 2)
-TWELVE = np.concatenate([np.outer(one, [0.75**0.5, sign]) for one, sign in ((SIX, 0.5), (OTHERS, -0.5))])
+SIX = (-1.8, -1, -0.3, 0.4, 0.9, 1.6)
+OTHERS = (-1.5, -0.8, -0.2, 0.6, 1.2, 2)
+TWELVE = np.concatenate(
+    [np.outer(one, [0.75**0.5, sign]) for one, sign in ((SIX, 0.5), (OTHERS, -0.5))]
+)
 
 
 def test_vanishing_and_huge_noise_leave_the_nearest_subspace_and_the_prior():
@@ -39,22 +46,37 @@ def test_vanishing_and_huge_noise_leave_the_nearest_subspace_and_the_prior():
 
 
 @pytest.mark.parametrize(
-    ("dim", "subspaces", "noise"), [(2, 3, 1.0), (2, 10**4, 1.0), (2, 10**8, 0.5), (1, 2**29, 1.0), (1024, 3, 5.0)]
+    ("dim", "subspaces", "noise"),
+    [(2, 3, 1.0), (2, 10**4, 1.0), (2, 10**8, 0.5), (1, 2**29, 1.0), (1024, 3, 5.0)],
 )
-def test_the_least_loss_is_the_prior_less_what_the_weight_of_the_true_subspace_keeps(dim, subspaces, noise):
-    """E|x0|^2 - c^2 E w |P x_t|^2 of the true subspace, 1 / sum e^v as one integral, on sums of equal steps."""
-    kappa, u, (nodes, shares) = noise**-2, np.linspace(-30, 120, 1501), np.polynomial.legendre.leggauss(1000)
+def test_the_least_loss_is_the_prior_less_what_the_weight_of_the_true_subspace_keeps(
+    dim, subspaces, noise
+):
+    """E|x0|^2 - c^2 E w |P x_t|^2 of the true subspace, 1 / sum e^v as one integral, on sums of
+    equal steps.
+    """
+    kappa, u, (nodes, shares) = (
+        noise**-2,
+        np.linspace(-30, 120, 1501),
+        np.polynomial.legendre.leggauss(1000),
+    )
     z = max(0.0, dim**0.5 - 6) + 6 * (nodes + 1)
-    chances, true = chi(dim).pdf(z) * 6 * shares, kappa / 2 * z**2
-    y, others = np.exp(true - u[:, None]), np.exp(true / (1 + kappa) - u[:, None])
+    chances = chi(dim).pdf(z) * 6 * shares
+    true = kappa / 2 * z**2
+    y = np.exp(true - u[:, None])
+    others = np.exp(true / (1 + kappa) - u[:, None])
     alone = np.exp((subspaces - 1) * np.log1p(np.maximum(np.expm1(-others) @ chances, 1e-15 - 1)))
     kept = np.sum(alone * (np.exp(np.log(y) - y) @ (true * chances))) * 0.1
-    assert predicted.mmse(dim, subspaces, 1.0, noise) == pytest.approx(dim - 2 * kept / (1 + kappa), rel=1e-8)
+    assert predicted.mmse(dim, subspaces, 1.0, noise) == pytest.approx(
+        dim - 2 * kept / (1 + kappa), rel=1e-8
+    )
 
 
 @settings(max_examples=6, deadline=None)
 @given(st.integers(1, 30), st.integers(2, 50), st.floats(1e-3, 1e3))
-def test_the_least_loss_lies_between_genie_and_prior_and_grows_with_the_subspaces(dim, subspaces, noise):
+def test_the_least_loss_lies_between_genie_and_prior_and_grows_with_the_subspaces(
+    dim, subspaces, noise
+):
     losses = [predicted.mmse(dim, k, 1.0, noise) for k in (1, subspaces, subspaces + 1)]
     assert losses[0] == predicted.genie_loss(dim, 1.0, noise)
     assert losses[0] <= losses[1] * (1 + 1e-9)
@@ -65,23 +87,32 @@ def test_the_least_loss_lies_between_genie_and_prior_and_grows_with_the_subspace
 
 @pytest.mark.parametrize("dim", [1, 2])
 def test_at_small_noise_the_subspace_is_missed_where_its_own_part_is_as_small(dim):
-    excess = [predicted.mmse(dim, 3, 1.0, noise) - predicted.genie_loss(dim, 1.0, noise) for noise in (0.02, 0.01)]
+    excess = [
+        predicted.mmse(dim, 3, 1.0, noise) - predicted.genie_loss(dim, 1.0, noise)
+        for noise in (0.02, 0.01)
+    ]
     assert excess[0] / excess[1] == pytest.approx(2 ** (dim + 2), rel=0.01)
 
 
 @pytest.mark.parametrize(("dim", "threshold"), [(1, 0.3), (2, 0.7), (2, 3.0)])
 def test_the_tail_of_a_trace_is_that_of_drawn_matrices(dim, threshold):
     drawn = observed.inverse_traces(np.random.default_rng(0), 100_000, dim, 4)
-    assert observed.trace_tail(dim, 4, threshold) == pytest.approx(np.mean(drawn > threshold), abs=0.008)
+    assert observed.trace_tail(dim, 4, threshold) == pytest.approx(
+        np.mean(drawn > threshold), abs=0.008
+    )
 
 
 def test_lloyd_recovers_what_is_unique():
     counts = {2: 0, 4: 0}
     for samples, seed in [(samples, seed) for samples in counts for seed in range(20)]:
         generator = np.random.default_rng(seed)
-        points = np.concatenate([generator.standard_normal((samples, 2)) @ basis(generator, 8, 2).T for _ in "ab"])
+        points = np.concatenate(
+            [generator.standard_normal((samples, 2)) @ basis(generator, 8, 2).T for _ in "ab"]
+        )
         labels, residual = observed.k_subspaces(generator, points, 2, 2)
-        counts[samples] += len(set(labels[:samples])) == len(set(labels[samples:])) == 1 and residual < 1e-9
+        counts[samples] += (
+            len(set(labels[:samples])) == len(set(labels[samples:])) == 1 and residual < 1e-9
+        )
     assert counts[4] >= 19
     assert counts[2] <= 17
 
@@ -93,7 +124,9 @@ def test_lloyd_ends_among_ties_that_rounding_makes():
 
 
 def own(*law):
-    from tests.low_dim_diffusion.own_data_sets import own  # importing it computes truths for seconds
+    from tests.low_dim_diffusion.own_data_sets import (
+        own,
+    )  # importing it computes truths for seconds
 
     return own(np.random.default_rng(0), *law)
 
@@ -119,23 +152,48 @@ def test_noise_that_is_given_is_compared_with_the_data():
 def test_what_is_not_visible_has_no_number(law, copies, dim, sentence):
     x = np.repeat(own(*law), copies, axis=0)
     for found in (tool.subspace_error(x, dim), tool.samples_needed(x, dim, 0.1)):
-        assert (found.answerable, sentence in found.summary(), np.isnan(found.error.value)) == (False, True, True)
+        assert (found.answerable, sentence in found.summary(), np.isnan(found.error.value)) == (
+            False,
+            True,
+            True,
+        )
 
 
 test_what_cannot_be_answered_is_refused = refused(
     [
         (lambda: predicted.noise_law(20, np.ones(4), 5, 0.1), r"samples must exceed 4 \+ 1"),
         (lambda: predicted.random_completion(5, 5, 2), "dim below ambient"),
-        (lambda: predicted.posterior_mean(np.ones((1, 3)), [np.eye(2)], [1.0], 1.0, 1.0), "bases must have as many"),
-        (lambda: predicted.posterior_mean(np.ones((1, 2)), [np.eye(2)], [0.5, 0.5], 1.0, 1.0), "equally many"),
-        (lambda: predicted.least_loss(np.ones((9, 2)), 3, 1.0, [1.0], [1.0]), "at most the 2 columns of points, got 3"),
+        (
+            lambda: predicted.posterior_mean(np.ones((1, 3)), [np.eye(2)], [1.0], 1.0, 1.0),
+            "bases must have as many",
+        ),
+        (
+            lambda: predicted.posterior_mean(np.ones((1, 2)), [np.eye(2)], [0.5, 0.5], 1.0, 1.0),
+            "equally many",
+        ),
+        (
+            lambda: predicted.least_loss(np.ones((9, 2)), 3, 1.0, [1.0], [1.0]),
+            "at most the 2 columns of points, got 3",
+        ),
         (lambda: predicted.perfect_partitions(3, 2, 2), "samples must be at least dim"),
         (lambda: observed.fitting_partitions(np.ones((30, 2)), 1, 2), r"at most 10\^5 labellings"),
-        (lambda: observed.inverse_traces(np.random.default_rng(0), 1, 3, 2), "dim must be at most samples"),
-        (lambda: tool.subspace_error(np.ones((5, 9)), 4), r"samples must be at least dim \+ 2 \(the .* got 5 for 4"),
-        (lambda: tool.subspace_error(np.ones((9, 4)), 4), "dim must be below the 4 columns of samples, got 4"),
+        (
+            lambda: observed.inverse_traces(np.random.default_rng(0), 1, 3, 2),
+            "dim must be at most samples",
+        ),
+        (
+            lambda: tool.subspace_error(np.ones((5, 9)), 4),
+            r"samples must be at least dim \+ 2 \(the .* got 5 for 4",
+        ),
+        (
+            lambda: tool.subspace_error(np.ones((9, 4)), 4),
+            "dim must be below the 4 columns of samples, got 4",
+        ),
         (lambda: tool.subspace_error(np.zeros((9, 4)), 2), "samples must not all be zero"),
-        (lambda: tool.samples_needed(TWELVE, 1, 100.0), r"wanted must be below 2, which no D\^2 exceeds, got 100"),
+        (
+            lambda: tool.samples_needed(TWELVE, 1, 100.0),
+            r"wanted must be below 2, which no D\^2 exceeds, got 100",
+        ),
     ]
 )
 
@@ -143,7 +201,9 @@ test_what_cannot_be_answered_is_refused = refused(
 def test_the_plot_shows_all_singular_values():
     x = own(20, 16, (1,) * 4, 0.02)
     axes = tool.subspace_error(x, 4).plot()
-    assert np.concatenate([line.get_ydata() for line in axes.lines[:2]]) == pytest.approx(np.linalg.svd(x)[1])
+    assert np.concatenate([line.get_ydata() for line in axes.lines[:2]]) == pytest.approx(
+        np.linalg.svd(x)[1]
+    )
     plt.close("all")
 
 
@@ -151,7 +211,10 @@ X, BASES, WEIGHTS = mixture(ambient=3, dims=(1, 2, 2))
 NODES = dict(zip(("nodes", "node_weights"), observed.cubature(3), strict=True))
 GIVEN = {"points": X, "bases": BASES, "weights": WEIGHTS, **NODES}
 SMALL = {"draws": 3, "ambient": 5, "dim": 3, "samples": 2}
-FEW = Case({"samples": np.random.default_rng(0).normal(0, 2 * [1] + 7 * [0.05], (12, 9))}, infinite="no verdict")
+FEW = Case(
+    {"samples": np.random.default_rng(0).normal(0, 2 * [1] + 7 * [0.05], (12, 9))},
+    infinite="no verdict",
+)
 SEARCH = {"points": TWELVE, "start": (30.0, -30.0), "order": 8, "point_weights": None}
 test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
     [predicted, observed, tool],
@@ -164,13 +227,17 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "best_angles": Case({**SEARCH, "noise": 1.0}),
         "best_subspace": Case({"points": X, "noises": [0.5], "level_weights": [1.0], "dim": 2}),
         "denoising_loss": Case({**GIVEN, "point_weights": None}),
-        "posterior_moments": Case({"bases": BASES, "weights": WEIGHTS, "x": X, "order": 9}, infinite="underflow"),
+        "posterior_moments": Case(
+            {"bases": BASES, "weights": WEIGHTS, "x": X, "order": 9}, infinite="underflow"
+        ),
         "sampled_losses": Case({"draws": 5, "bases": BASES}),
         "k_subspaces": Case({"starts": 2}),
         "fitting_partitions": Case({"points": TWELVE[3:9]}),
         **dict.fromkeys(("completion_errors", "trained_errors"), Case(SMALL)),
         "clustered_errors": Case({**SMALL, "subspaces": 2}),
-        **dict.fromkeys(("noisy_errors", "steadied_errors"), Case({"draws": 3, "spectrum": [1.0, 2.0]})),
+        **dict.fromkeys(
+            ("noisy_errors", "steadied_errors"), Case({"draws": 3, "spectrum": [1.0, 2.0]})
+        ),
         "inverse_traces": Case({"draws": 3}),
         **dict.fromkeys(("subspace_error", "samples_needed"), FEW),
     },

@@ -61,7 +61,9 @@ def root(tmp_path, monkeypatch):
 
 def audit(root, *arguments):
     command = [sys.executable, "-m", "theory_on_trial.command", "audit", *arguments]
-    done = subprocess.run(command, cwd=root / "benchmarks", capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=root / "benchmarks", capture_output=True, text=True, check=False
+    )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -74,7 +76,9 @@ def test_benchmarks_are_recorded_and_those_that_did_not_run_keep_their_lines(roo
     assert status == 0, text
     table = records.read(path)
     assert [row[:3] for row in table["rows"]] == [
-        [paper, "sums", contender] for paper in ("coins", "dice") for contender in ("ours", "a loop")
+        [paper, "sums", contender]
+        for paper in ("coins", "dice")
+        for contender in ("ours", "a loop")
     ]
     assert table["rows"][1][7] == "sum 5000350006"
     (root / "benchmarks" / "dice.py").write_text(BENCHMARK + "edited = 1\n")
@@ -89,13 +93,27 @@ def test_benchmarks_are_recorded_and_those_that_did_not_run_keep_their_lines(roo
 
 def test_a_contender_that_cannot_run_here_keeps_its_line(root, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    rows = [["coins", workload, contender] for workload in ("sums", "gone") for contender in ("a loop", "PyTorch")]
+    rows = [
+        ["coins", workload, contender]
+        for workload in ("sums", "gone")
+        for contender in ("a loop", "PyTorch")
+    ]
     earlier = [(row, {"of": [row[2]]}) for row in rows]
     record = dict.fromkeys(("unit", "time", "first_run", "figure", "megabytes"), "")
     record |= {"benchmark": "coins", "contender": "a loop", "faster_by": {}}
-    lines = benchmarks.lines_of("coins", [record | {"workload": name} for name in ("sums", "products")], earlier)
-    assert [row[1:3] for row, _ in lines] == [["sums", "a loop"], ["sums", "PyTorch"], ["products", "a loop"]]
-    assert [source["of"][0] for _, source in lines] == ["benchmarks/coins.py", "PyTorch", "benchmarks/coins.py"]
+    lines = benchmarks.lines_of(
+        "coins", [record | {"workload": name} for name in ("sums", "products")], earlier
+    )
+    assert [row[1:3] for row, _ in lines] == [
+        ["sums", "a loop"],
+        ["sums", "PyTorch"],
+        ["products", "a loop"],
+    ]
+    assert [source["of"][0] for _, source in lines] == [
+        "benchmarks/coins.py",
+        "PyTorch",
+        "benchmarks/coins.py",
+    ]
 
 
 def test_the_fast_tier_is_measured_with_a_warm_and_with_a_cold_cache(root, tmp_path, monkeypatch):
@@ -120,7 +138,10 @@ def test_the_figures_that_are_scaled_are_named_by_the_repository(root, capsys):
     assert scaling.main([]) == 0
     assert not (root / "records").exists()
     with (root / "pyproject.toml").open("a") as file:
-        file.write('[tool.theory-on-trial.scaling]\n"coins.F1" = { share = 0.5, settings = { runs = 2 } }\n')
+        file.write(
+            '[tool.theory-on-trial.scaling]\n"coins.F1" = { share = 0.5, settings = { runs = 2 } '
+            "}\n"
+        )
     assert scaling.samples() == {"coins.F1": {"share": 0.5, "settings": {"runs": 2}}}
     with pytest.raises(SystemExit):
         scaling.main(["coins.F2"])

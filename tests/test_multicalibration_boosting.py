@@ -25,10 +25,15 @@ def world_of(seed, cells=60, dim=3):
 
 def test_functions_that_vanish_or_are_tiny():
     assert predicted.best_step([0.5, 0.5], [0.3, 0.1], [0.0, 0.0]) == 0
-    ones, residuals, third, level = np.ones((3, 1)), np.array([0.1, 0.4, -0.2]), np.full(3, 1 / 3), np.full(3, 0.5)
+    ones = np.ones((3, 1))
+    residuals = np.array([0.1, 0.4, -0.2])
+    third = np.full(3, 1 / 3)
+    level = np.full(3, 0.5)
     alone = predicted.swap_regret(third, level, residuals, ones)
     assert alone == pytest.approx(0.01)
-    assert predicted.swap_regret(third, level, residuals, np.hstack([ones, 0 * ones, 2 * ones])) == pytest.approx(alone)
+    assert predicted.swap_regret(
+        third, level, residuals, np.hstack([ones, 0 * ones, 2 * ones])
+    ) == pytest.approx(alone)
     assert predicted.swap_regret(third, level, residuals, 1e-40 * ones) == pytest.approx(alone)
     assert predicted.swap_regret(third, level, residuals, 0 * ones) == 0
     assert predicted.grid(2.0, 2.0) == 2
@@ -45,7 +50,9 @@ def test_the_worst_error_is_that_of_the_vertices():
     for seed in range(20):
         probabilities, _, means, basis, _ = world_of(seed, 5, 1)
         best = 0.0
-        for (one, other), signs in product([(i, j) for i in range(5) for j in range(i)], product((-1, 1), repeat=2)):
+        for (one, other), signs in product(
+            [(i, j) for i in range(5) for j in range(i)], product((-1, 1), repeat=2)
+        ):
             h = basis @ np.linalg.solve(basis[[one, other]], signs)
             if np.abs(h).max() <= 1 + 1e-9:
                 best = max(best, abs(probabilities @ (h * (means - 0.5))))
@@ -99,14 +106,26 @@ def asked(**change):
 ONE = {"predictions": np.ones(1), "y": np.ones(1), "groups": np.ones((1, 1))}
 test_what_cannot_be_answered_is_refused = refused(
     [
-        *((partial(predicted.bernoulli_moments, [0.25], [one], 0.5), "must add up") for one in (-0.26, 0.76)),
-        *((partial(predicted.bernoulli_moments, [0.25], [one], 0.5), "shifts must") for one in (-1.1, 1.1)),
+        *(
+            (partial(predicted.bernoulli_moments, [0.25], [one], 0.5), "must add up")
+            for one in (-0.26, 0.76)
+        ),
+        *(
+            (partial(predicted.bernoulli_moments, [0.25], [one], 0.5), "shifts must")
+            for one in (-1.1, 1.1)
+        ),
         (partial(predicted.grid, 2.0, 1.0), "alpha must be at most bound"),
         (partial(observed.undone_rows, 1000, 8, 0.2), "saved must leave room on the grid"),
-        (partial(sampled_levels, Trial("", 0), 1, 100, 0.5, 1.0), "shift must leave labels that vary"),
+        (
+            partial(sampled_levels, Trial("", 0), 1, 100, 0.5, 1.0),
+            "shift must leave labels that vary",
+        ),
         (asked(y=np.full(200, 1.5)), "y must lie within bounds, 0.0 to 1.0"),
         (asked(predictions=np.full(200, -0.1)), "predictions must lie within bounds"),
-        (asked(min_count=500), "groups must have a level with at least min_count = 500 rows of a group"),
+        (
+            asked(min_count=500),
+            "groups must have a level with at least min_count = 500 rows of a group",
+        ),
         (asked(groups=np.zeros((200, 1), bool)), "at least min_count = 50 rows of a group"),
         (asked(bounds=(1.0, 0.0)), "bounds must"),
         (asked(**ONE), "at least two rows"),
@@ -119,7 +138,8 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
     [predicted, observed, tool],
     {
         "multicalibration_audit": Case(
-            {"predictions": F, "y": Y, "groups": GROUPS, "bounds": (0.0, 1.0)}, infinite="doubts whose size is unknown"
+            {"predictions": F, "y": Y, "groups": GROUPS, "bounds": (0.0, 1.0)},
+            infinite="doubts whose size is unknown",
         )
     },
 )

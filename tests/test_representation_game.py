@@ -21,7 +21,9 @@ WORLD = observed.drawn_world(0, 6)
 SPECTRUM = predicted.task_spectrum(*WORLD)
 EXAMPLE = np.diag([10.0, 3, 1, 0.5]), np.diag([0.01, 0.1, 1, 1])
 
-spectra = st.lists(st.floats(1e-3, 1e3) | st.sampled_from([0.0, 1.0, 2.0]), min_size=2, max_size=9).map(np.array)
+spectra = st.lists(
+    st.floats(1e-3, 1e3) | st.sampled_from([0.0, 1.0, 2.0]), min_size=2, max_size=9
+).map(np.array)
 
 
 def rows_of(generator, covariance, n):
@@ -40,7 +42,9 @@ def test_equal_tasks_need_sets_of_a_cycle(dim, kept):
 
 
 @given(spectra, st.data(), st.floats(1e-30, 1e30))
-def test_the_value_scales_with_the_spectrum_and_hedging_never_hurts_in_the_worst_case(spectrum, data, unit):
+def test_the_value_scales_with_the_spectrum_and_hedging_never_hurts_in_the_worst_case(
+    spectrum, data, unit
+):
     r = data.draw(st.integers(1, len(spectrum) - 1))
     value = predicted.mixed_value(spectrum, r)
     assert predicted.mixed_value(unit * spectrum[::-1], r) == pytest.approx(unit * value, rel=1e-12)
@@ -63,12 +67,16 @@ def test_eigenvalues_that_lie_far_apart(dim):
 def test_ties_single_rounds_low_ranks_and_few_samples():
     assert predicted.estimation_excess([3.0, 1.0, 1.0], 1) == 1
     assert predicted.estimation_excess([3.0, 2.0, 0.0, 0.0], 2) == 0
-    assert predicted.pair_excess([1.0, 0.01], 1) == pytest.approx(0.01 - 1 / 101)  # one round, in which f_1 is kept
+    assert predicted.pair_excess([1.0, 0.01], 1) == pytest.approx(
+        0.01 - 1 / 101
+    )  # one round, in which f_1 is kept
     for half in np.random.default_rng(0).normal(size=(9, 6, 2)):
         assert predicted.task_spectrum(WORLD.covariance, half @ half.T).min() >= 0
     game = WORLD.covariance, np.eye(6)[:, :1], np.ones(6)
     regrets = observed.least_squares_regret(np.random.default_rng(0), *game, 1.0, 8, 20_000)
-    assert np.mean(regrets) == pytest.approx(predicted.regret(*game), abs=5 * np.std(regrets) / 20_000**0.5)
+    assert np.mean(regrets) == pytest.approx(
+        predicted.regret(*game), abs=5 * np.std(regrets) / 20_000**0.5
+    )
 
 
 def test_the_tool_keeps_what_the_tasks_ask_for_and_not_what_varies_most():
@@ -117,9 +125,11 @@ def test_units_do_not_matter():
 
 def test_past_tasks_are_all_plausible():
     generator = np.random.default_rng(3)
-    rows, past = rows_of(generator, WORLD.covariance, 400), rows_of(generator, WORLD.prior, 200)
+    rows = rows_of(generator, WORLD.covariance, 400)
+    past = rows_of(generator, WORLD.prior, 200)
     answer = tool.optimal_representation(rows, 2, past)
-    covariance, chosen = np.cov(rows.T, ddof=0), answer.representation
+    covariance = np.cov(rows.T, ddof=0)
+    chosen = answer.representation
     regrets = observed.projected_regret(covariance, chosen, past.T)
     assert regrets.max() <= answer.spectrum[2] * (1 + 1e-9)
     given_prior = tool.optimal_representation(rows, 2, WORLD.prior)
@@ -128,9 +138,14 @@ def test_past_tasks_are_all_plausible():
     for count in (1, 3):
         few = tool.optimal_representation(rows, 2, past[:count])
         assert any("do not tell a second moment" in one.reason for one in few.doubts)
-    many = tool.optimal_representation(rows, 2, generator.standard_normal((4000, 6)) @ np.linalg.inv(ROOT.T))
+    many = tool.optimal_representation(
+        rows, 2, generator.standard_normal((4000, 6)) @ np.linalg.inv(ROOT.T)
+    )
     assert not any("do not tell a second moment" in one.reason for one in many.doubts)
-    for share, count, said in ((1e-8, 100, True), (0.1, 1000, False)):  # shrinking makes .005 of the former
+    for share, count, said in (
+        (1e-8, 100, True),
+        (0.1, 1000, False),
+    ):  # shrinking makes .005 of the former
         past = rows_of(generator, np.diag([1, share]), count)
         doubts = tool.optimal_representation(rows_of(generator, np.eye(2), 300), 1, past).doubts
         assert any("is what shrinking adds" in doubt.reason for doubt in doubts) == said
@@ -141,14 +156,18 @@ ROOT = np.linalg.cholesky(WORLD.covariance)
 
 def test_units_of_columns_do_not_matter_to_past_tasks():
     turn = special_ortho_group.rvs(4, random_state=1)
-    prior, units = turn * 3.0 ** -np.arange(4) @ turn.T, 3.0 ** np.arange(4)
+    prior = turn * 3.0 ** -np.arange(4) @ turn.T
+    units = 3.0 ** np.arange(4)
     for seed in range(10):
         generator = np.random.default_rng(seed)
-        rows, past = generator.standard_normal((400, 4)), rows_of(generator, prior, 200)
+        rows = generator.standard_normal((400, 4))
+        past = rows_of(generator, prior, 200)
         answer = tool.optimal_representation(rows, 1, past)
         other = tool.optimal_representation(rows * units, 1, past / units)
         assert other.worst_regret == pytest.approx(answer.worst_regret)
-        assert np.abs(other.representation[:, 0] * units) == pytest.approx(np.abs(answer.representation[:, 0]))
+        assert np.abs(other.representation[:, 0] * units) == pytest.approx(
+            np.abs(answer.representation[:, 0])
+        )
 
 
 def test_tasks_of_low_rank_are_served_without_regret():
@@ -165,35 +184,59 @@ def test_tasks_of_low_rank_are_served_without_regret():
 def test_the_mixture_is_what_it_says():
     rows = rows_of(np.random.default_rng(5), WORLD.covariance, 300)
     answer = tool.optimal_representation(rows, 2, WORLD.prior, mixed=True)
-    chances, sets = (np.array([getattr(atom, name) for atom in answer.atoms]) for name in ("chance", "representation"))
+    chances, sets = (
+        np.array([getattr(atom, name) for atom in answer.atoms])
+        for name in ("chance", "representation")
+    )
     worst = observed.worst_expected_regret(np.cov(rows.T, ddof=0), WORLD.prior, sets, chances)
     assert worst == pytest.approx(predicted.mixed_value(answer.spectrum, 2), rel=1e-9)
     assert {tuple(atom.directions) for atom in answer.atoms} <= set(combinations(range(6), 2))
 
 
 def test_the_intervals_hold_what_they_say_as_often_as_they_say():
-    generator, runs = np.random.default_rng(6), 120
+    generator = np.random.default_rng(6)
+    runs = 120
     truths = {"worst_regret": SPECTRUM[2], "mixed_regret": predicted.mixed_value(SPECTRUM, 2)}
     rows = [rows_of(generator, WORLD.covariance, 300) for _ in range(runs)]
     answers = [tool.optimal_representation(table, 2, WORLD.prior, mixed=True) for table in rows]
     for name, truth in truths.items():
-        hits = sum(getattr(answer, name).low <= truth / SPECTRUM[0] <= getattr(answer, name).high for answer in answers)
+        hits = sum(
+            getattr(answer, name).low <= truth / SPECTRUM[0] <= getattr(answer, name).high
+            for answer in answers
+        )
         assert hits >= binom(runs, 0.95).ppf(1e-4), name
     assert np.mean([bool(answer.doubts) for answer in answers]) < 0.05
-    excesses = [observed.worst_regret(*WORLD, answer.representation) - SPECTRUM[2] for answer in answers]
-    paid, error = np.mean(excesses) / SPECTRUM[0], 5 * np.std(excesses) / math.sqrt(runs) / SPECTRUM[0]
+    excesses = [
+        observed.worst_regret(*WORLD, answer.representation) - SPECTRUM[2] for answer in answers
+    ]
+    paid = np.mean(excesses) / SPECTRUM[0]
+    error = 5 * np.std(excesses) / math.sqrt(runs) / SPECTRUM[0]
     assert np.mean([answer.excess for answer in answers]) == pytest.approx(paid, abs=error)
-    assert np.mean([answer.excess_of_halves for answer in answers]) == pytest.approx(paid, abs=error)
+    assert np.mean([answer.excess_of_halves for answer in answers]) == pytest.approx(
+        paid, abs=error
+    )
 
 
 @pytest.mark.parametrize(
     ("rows", "doubt"),
     [
         (lambda g: rows_of(g, WORLD.covariance, 300) * g.pareto(1.2, (300, 1)), "heavy tails"),
-        (lambda g: rows_of(g, WORLD.covariance, 2000) * (1 + 5 * (g.random((2000, 1)) < 0.1)), "not normal"),
-        (lambda g: np.repeat(rows_of(g, WORLD.covariance, 60), 5, axis=0), "neighbouring rows are alike"),
-        (lambda g: np.cumsum(rows_of(g, WORLD.covariance, 500), axis=0), "neighbouring rows are alike"),
-        (lambda g: g.permutation(np.repeat(rows_of(g, WORLD.covariance, 50), 6, axis=0)), "250 rows are copies"),
+        (
+            lambda g: rows_of(g, WORLD.covariance, 2000) * (1 + 5 * (g.random((2000, 1)) < 0.1)),
+            "not normal",
+        ),
+        (
+            lambda g: np.repeat(rows_of(g, WORLD.covariance, 60), 5, axis=0),
+            "neighbouring rows are alike",
+        ),
+        (
+            lambda g: np.cumsum(rows_of(g, WORLD.covariance, 500), axis=0),
+            "neighbouring rows are alike",
+        ),
+        (
+            lambda g: g.permutation(np.repeat(rows_of(g, WORLD.covariance, 50), 6, axis=0)),
+            "250 rows are copies",
+        ),
         (lambda g: np.tile(rows_of(g, WORLD.covariance, 50), (6, 1)), "250 rows are copies"),
         (lambda g: rows_of(g, np.diag([3.0, 2, 1, 1, 0.5, 0.1]), 300), "lie so close"),
     ],
@@ -213,9 +256,12 @@ def test_few_rows_are_doubted():
 
 
 def test_directions_that_tie_are_not_chosen_among():
-    generator, untold = np.random.default_rng(8), 0
+    generator = np.random.default_rng(8)
+    untold = 0
     for _ in range(40):
-        answer = tool.optimal_representation(generator.standard_normal((200, 4)) * [3, 1, 1, 0.3], 2, mixed=True)
+        answer = tool.optimal_representation(
+            generator.standard_normal((200, 4)) * [3, 1, 1, 0.3], 2, mixed=True
+        )
         untold += not answer.answerable
         assert answer.worst_regret.value > 0
         assert answer.atoms
@@ -240,7 +286,9 @@ def test_the_plot_shows_the_regret_of_each_task():
 
 
 def asked(change=lambda x: x, kept=2, *tasks):
-    return lambda: tool.optimal_representation(change(np.random.default_rng(9).normal(size=(100, 4))), kept, *tasks)
+    return lambda: tool.optimal_representation(
+        change(np.random.default_rng(9).normal(size=(100, 4))), kept, *tasks
+    )
 
 
 test_what_cannot_be_answered_is_refused = refused(
@@ -248,13 +296,31 @@ test_what_cannot_be_answered_is_refused = refused(
         (lambda: predicted.pure_value([1.0, 2.0], 2), "kept must be below the dimension 2"),
         (lambda: predicted.pure_representation(*WORLD, 6), "kept must be below the dimension 6"),
         (lambda: predicted.estimation_excess([2.0, 1.0, 1.0], 2), "spectrum must have lambda_r > "),
-        (lambda: predicted.estimation_excess([3.0, 2.0, 1.0, 1.0], 2), "spectrum must have a simple"),
-        (lambda: predicted.systematic_mixture([0.5, 0.2]), "inclusion must sum to a whole number of directions"),
-        (lambda: predicted.systematic_mixture([0.0, 0.0]), "inclusion must sum to a whole number of directions"),
+        (
+            lambda: predicted.estimation_excess([3.0, 2.0, 1.0, 1.0], 2),
+            "spectrum must have a simple",
+        ),
+        (
+            lambda: predicted.systematic_mixture([0.5, 0.2]),
+            "inclusion must sum to a whole number of directions",
+        ),
+        (
+            lambda: predicted.systematic_mixture([0.0, 0.0]),
+            "inclusion must sum to a whole number of directions",
+        ),
         (lambda: predicted.regret(np.eye(2), np.ones((2, 2)), [1.0, 2.0]), "must be able to hold"),
-        (lambda: predicted.task_spectrum([[1.0, 2.0], [2.0, 1.0]], np.eye(2)), "covariance must be symmetric"),
-        (lambda: observed.shaped_world(np.eye(3), [1.0, 2.0], 0), "spectrum must have one entry for each of the 3"),
-        (lambda: observed.worst_expected_regret(*WORLD, np.ones((2, 6, 1)), [1.0]), "as many as representations"),
+        (
+            lambda: predicted.task_spectrum([[1.0, 2.0], [2.0, 1.0]], np.eye(2)),
+            "covariance must be symmetric",
+        ),
+        (
+            lambda: observed.shaped_world(np.eye(3), [1.0, 2.0], 0),
+            "spectrum must have one entry for each of the 3",
+        ),
+        (
+            lambda: observed.worst_expected_regret(*WORLD, np.ones((2, 6, 1)), [1.0]),
+            "as many as representations",
+        ),
         (lambda: observed.guaranteed_regret(*WORLD, 6), "kept must be below 6"),
         (lambda: observed.hedge([[1.0, 2.0]], 2, [3]), "kept must be below 2"),
         (lambda: observed.hedge([[1.0, 2.0]], 1, [3, 4]), "one per game"),

@@ -48,16 +48,30 @@ def test_windows_at_the_edges():
     twins = np.column_stack([X[:, 0], X[:, 0]])
     assert predicted.second_entry_level(twins, X[:, 0]) == 0  # which of them is active is arbitrary
     assert predicted.second_entry_level(np.eye(3), [2.0, 2.0, 1.0]) == 2  # a tie
-    assert predicted.second_entry_level(np.eye(3), [3.0, 2.0, 1.0]) == 2  # orthogonal: the runner-up
-    assert predicted.second_entry_level([[1, -0.6], [0, 0.8]], [1, 1.5]) == pytest.approx(0.75, rel=1e-14)
-    nearly = [[1, 1 - 5e-10, 0], [0, 2e-5, 0], [0, 0, 1]]  # columns of cosine 1 - 2e-10, whose lines meet at 0.4
+    assert (
+        predicted.second_entry_level(np.eye(3), [3.0, 2.0, 1.0]) == 2
+    )  # orthogonal: the runner-up
+    assert predicted.second_entry_level([[1, -0.6], [0, 0.8]], [1, 1.5]) == pytest.approx(
+        0.75, rel=1e-14
+    )
+    nearly = [
+        [1, 1 - 5e-10, 0],
+        [0, 2e-5, 0],
+        [0, 0, 1],
+    ]  # columns of cosine 1 - 2e-10, whose lines meet at 0.4
     assert predicted.second_entry_level(nearly, [1, 1e-5, 0.1]) == pytest.approx(0.4, rel=1e-6)
     for turn in np.geomspace(1e-5, 1e-3, 20):  # a tie of columns so alike that rounding tells
-        one, other, between = (np.array([np.cos(angle), np.sin(angle)]) for angle in 0.3 + turn * np.array([0, 1, 0.5]))
-        assert predicted.second_entry_level(np.transpose([one, other]), between) == pytest.approx(1, rel=1e-5)
+        one, other, between = (
+            np.array([np.cos(angle), np.sin(angle)]) for angle in 0.3 + turn * np.array([0, 1, 0.5])
+        )
+        assert predicted.second_entry_level(np.transpose([one, other]), between) == pytest.approx(
+            1, rel=1e-5
+        )
     assert predicted.leftover(X, y, (0, 1)).basis.shape == (30, 2)
     # A longer column, of slope 2: its line meets +lambda above the window only, at 1.5.
-    assert predicted.second_entry_level([[1, 2], [0, 0.5]], [1, -3]) == pytest.approx(0.5, rel=1e-14)
+    assert predicted.second_entry_level([[1, 2], [0, 0.5]], [1, -3]) == pytest.approx(
+        0.5, rel=1e-14
+    )
 
 
 @given(st.integers(1, 40), st.floats(0, 1))
@@ -79,24 +93,35 @@ def test_in_the_window_scikit_learn_shows_exactly_this_feature():
         for count, stage in enumerate(audit.rounds):
             for level in (0.001, 0.999):
                 inside = stage.window[0] + level * (stage.window[1] - stage.window[0])
-                assert np.flatnonzero(lasso(X, y, audit.order[:count], inside)).tolist() == [stage.feature]
+                assert np.flatnonzero(lasso(X, y, audit.order[:count], inside)).tolist() == [
+                    stage.feature
+                ]
             left = np.abs(X.T @ residual(X, y, audit.order[:count]))
             left[list(audit.order[:count])] = -1
             order = np.argsort(-left)
             assert (stage.feature, stage.runner_up) == tuple(order[:2])
             assert stage.margin == pytest.approx(1 - left[order[1]] / left[order[0]], abs=1e-9)
-            errors = {j: np.sum(residual(X, y, (*audit.order[:count], j)) ** 2) for j in order[: 6 - count]}
+            errors = {
+                j: np.sum(residual(X, y, (*audit.order[:count], j)) ** 2)
+                for j in order[: 6 - count]
+            }
             assert stage.forward_pick == min(errors, key=errors.get)
-        assert audit.explained == pytest.approx(1 - np.sum(residual(X, y, audit.order) ** 2) / np.sum(y**2), rel=1e-9)
+        assert audit.explained == pytest.approx(
+            1 - np.sum(residual(X, y, audit.order) ** 2) / np.sum(y**2), rel=1e-9
+        )
 
 
 def test_standardising_is_centring_and_one_length():
     X, y = table(5)
     audit = tool.selection_audit(X + 7, y - 3, 3, standardise=True)
     centred = X - X.mean(axis=0)
-    by_hand = tool.selection_audit(centred / np.linalg.norm(centred, axis=0), y - y.mean(), 3, standardise=False)
+    by_hand = tool.selection_audit(
+        centred / np.linalg.norm(centred, axis=0), y - y.mean(), 3, standardise=False
+    )
     assert audit.order == by_hand.order
-    assert [one.threshold for one in audit.rounds] == pytest.approx([one.threshold for one in by_hand.rounds], rel=1e-9)
+    assert [one.threshold for one in audit.rounds] == pytest.approx(
+        [one.threshold for one in by_hand.rounds], rel=1e-9
+    )
     assert (audit.doubts, by_hand.doubts) == ((), ())
     assert tool.selection_audit(1e12 * X, y, 3, standardise=True).order == audit.order
 
@@ -117,11 +142,15 @@ def test_what_is_certified_is_found_whatever_the_lengths_of_the_columns():
         unit = generator.normal(size=(600, 8))
         unit /= np.linalg.norm(unit, axis=0)
         y = unit[:, :2] @ generator.choice([-1, 1], 2)
-        audit = tool.selection_audit(unit * np.exp(seed / 60 * generator.normal(size=8)), y, 2, standardise=False)
+        audit = tool.selection_audit(
+            unit * np.exp(seed / 60 * generator.normal(size=8)), y, 2, standardise=False
+        )
         hit = set(audit.order) == {0, 1}
         assert hit or not audit.certified
         sure += audit.certified
-        errors += predicted.certified_size(audit.coherence, 8) >= 2 and not hit  # the rule for columns of one length
+        errors += (
+            predicted.certified_size(audit.coherence, 8) >= 2 and not hit
+        )  # the rule for columns of one length
     assert min(sure, errors) > 20
 
 
@@ -129,9 +158,15 @@ def test_a_column_as_short_as_floats_go_is_no_column_of_zeros():
     X, y = table(0)
     short = X * [1, 1e-200, 1, 1, 1, 1]
     audit = tool.selection_audit(short, y, 2, standardise=False)
-    assert audit.order == tool.selection_audit(X * [1, 0, 1, 1, 1, 1], y, 2, standardise=False).order
+    assert (
+        audit.order == tool.selection_audit(X * [1, 0, 1, 1, 1, 1], y, 2, standardise=False).order
+    )
     assert audit.certified_size == 0  # it would not be found
-    assert audit.coherence == pytest.approx(predicted.coherence(X), rel=1e-12) == predicted.coherence(short)
+    assert (
+        audit.coherence
+        == pytest.approx(predicted.coherence(X), rel=1e-12)
+        == predicted.coherence(short)
+    )
 
 
 def test_short_columns_explain_by_chance_as_long_ones_do():
@@ -140,7 +175,9 @@ def test_short_columns_explain_by_chance_as_long_ones_do():
     orders = np.stack([generator.permutation(y) for _ in range(99)], axis=1)
     shares = 1 - np.linalg.lstsq(X, orders)[1] / np.sum(orders**2, axis=0)
     audit = tool.selection_audit(X * 10.0 ** np.arange(0, -30, -5), y, 6, standardise=False)
-    np.testing.assert_allclose(audit.by_chance, [np.median(shares), shares.min(), shares.max()], rtol=1e-9)
+    np.testing.assert_allclose(
+        audit.by_chance, [np.median(shares), shares.min(), shares.max()], rtol=1e-9
+    )
 
 
 def doubts(X, y, k, *, standardise=False):
@@ -157,7 +194,10 @@ def test_tables_that_do_not_fit_are_doubted():
     twins = np.column_stack([X, -X[:, 2], X[:, 2]])
     audit, text = doubts(twins, X[:, 2] + 0.01 * y, 3)
     assert "columns 2 and 6, 2 and 7 are duplicates or negatives" in text
-    assert "round 1: features 2, 6, 7 tie, and their order is arbitrary; off up to 3 of the picks" in text
+    assert (
+        "round 1: features 2, 6, 7 tie, and their order is arbitrary; off up to 3 of the picks"
+        in text
+    )
     assert audit.rounds[0].tied == (2, 6, 7)
     assert not {6, 7} & set(audit.order)
     basis = np.eye(4)
@@ -166,12 +206,19 @@ def test_tables_that_do_not_fit_are_doubted():
     assert "y is already explained after round 2; off up to 2 picks not made" in text
     audit, text = doubts(basis[:, :2], basis[:, 0] - basis[:, 3], 2)
     assert audit.order == (0,)
-    assert "what is left of y after round 1 is uncorrelated with every column that is left; off up to 1 picks" in text
+    assert (
+        "what is left of y after round 1 is uncorrelated with every column that is left; off up "
+        "to 1 picks" in text
+    )
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [(np.eye(3)[:, :2], np.eye(3)[2], False), (np.eye(3), np.zeros(3), False), (np.eye(3), np.ones(3), True)],
+    [
+        (np.eye(3)[:, :2], np.eye(3)[2], False),
+        (np.eye(3), np.zeros(3), False),
+        (np.eye(3), np.ones(3), True),
+    ],
 )
 def test_a_y_that_nothing_explains_cannot_be_judged(arguments):
     *data, standardise = arguments
@@ -199,18 +246,23 @@ def test_gates_begin_as_omp_and_the_module_as_its_formulas_say():
     early = jax.vmap(lambda key: observed.softmax_agreement(key, 24, 9, 0.5, 0.001, (2, 5)))(keys)
     assert early[:, :, 0].all()
     picks = jax.vmap(lambda key, rate: observed.coded_picks(key, 24, 9, rate, (1, 2)), (0, None))
-    assert picks(keys, 0.1)[:, 0].tolist() == picks(keys, 0.0)[:, 0].tolist()  # the largest logit as drawn
+    assert (
+        picks(keys, 0.1)[:, 0].tolist() == picks(keys, 0.0)[:, 0].tolist()
+    )  # the largest logit as drawn
     for key, (first, second) in zip(keys, picks(keys, 0.1), strict=True):
         shapes = zip(jax.random.split(key, 4), ((24, 9), 24, 9), strict=False)
         X, noise, w = (np.array(jax.random.normal(*one)) for one in shapes)
-        y, gates = 5 * X[:, 4] + 2 * X[:, 8] + 0.1 * noise, np.where(np.arange(9) == first, 1, 1 / 8)
+        y = 5 * X[:, 4] + 2 * X[:, 8] + 0.1 * noise
+        gates = np.where(np.arange(9) == first, 1, 1 / 8)
         w = w / 3 + 0.1 * X.T @ (y - X @ w / 3) / 24
         assert second == np.argmax(np.where(gates == 1, -np.inf, w * (X.T @ (y - X @ (w * gates)))))
 
 
 @pytest.mark.parametrize("number", [np.float32, np.float64])
 def test_in_floats_a_pick_is_due_at_its_step_or_at_the_next(number):
-    """As the module counts: floor((t / T - .1) / .9 K) in floating point; the theory counts in fractions."""
+    """As the module counts: floor((t / T - .1) / .9 K) in floating point; the theory counts in
+    fractions.
+    """
     late = {}
     for steps, picks in itertools.product((100, 300, 1000), (2, 6, 10, 24)):
         done = (np.arange(steps).astype(number) / number(steps) - number(0.1)) / number(0.9)
@@ -225,21 +277,54 @@ def test_in_floats_a_pick_is_due_at_its_step_or_at_the_next(number):
 X, y = table(7)
 test_what_cannot_be_answered_is_refused = refused(
     [
-        (lambda: predicted.omp_order(THREE, [1, 0, 0], 2), "rounds must be at most 1, where the residual is zero"),
-        (lambda: predicted.omp_order([[1.0, 2], [0, 0]], [1, 1], 2), "rounds must be at most 1, where no column is"),
-        (lambda: predicted.omp_order(THREE, [0, 0, 0], 1), "rounds must be at most 0, where the residual is zero"),
-        (lambda: predicted.leftover(THREE, [1, 1, 1], (0, 0)), "chosen must name different columns of the 3"),
-        (lambda: predicted.second_entry_level(THREE, [1, 1, 1], (0, 1, 2)), "X must have a column outside the span"),
+        (
+            lambda: predicted.omp_order(THREE, [1, 0, 0], 2),
+            "rounds must be at most 1, where the residual is zero",
+        ),
+        (
+            lambda: predicted.omp_order([[1.0, 2], [0, 0]], [1, 1], 2),
+            "rounds must be at most 1, where no column is",
+        ),
+        (
+            lambda: predicted.omp_order(THREE, [0, 0, 0], 1),
+            "rounds must be at most 0, where the residual is zero",
+        ),
+        (
+            lambda: predicted.leftover(THREE, [1, 1, 1], (0, 0)),
+            "chosen must name different columns of the 3",
+        ),
+        (
+            lambda: predicted.second_entry_level(THREE, [1, 1, 1], (0, 1, 2)),
+            "X must have a column outside the span",
+        ),
         (lambda: predicted.outside_ratio(3, 0.5), r"\(size - 1\) mu must be below 1, got 1"),
         (lambda: predicted.coherence([[1.0, 0], [1, 0]]), "X must have no column of zeros"),
         (lambda: predicted.pick_steps(1000, 5, 2), "at_once must divide features, got 2 and 5"),
-        (lambda: predicted.pick_steps(10, 10, 1), "steps must give each of the 10 phases one, got 10"),
+        (
+            lambda: predicted.pick_steps(10, 10, 1),
+            "steps must give each of the 10 phases one, got 10",
+        ),
         (lambda: observed.equicorrelated(3, 0.9), "hold what follows from size = 3"),
-        (lambda: observed.refitted(THREE[None], [[1, 1, 1]], 4, "best fit"), "rounds must be at most the smaller side"),
-        (lambda: tool.selection_audit(X[:3], y[:3], 4, standardise=False), "k must be at most the 3 rows of X, got 4"),
-        (lambda: tool.selection_audit(X[:, [0, 1, 0]], y, 3, standardise=False), "round 2 no column is left outside"),
-        (lambda: tool.selection_audit(np.insert(X, 6, 1, axis=1), y, 2, standardise=True), r"constant columns \[6\]"),
-        (lambda: tool.selection_audit(X, y[:-1], 2, standardise=True), "y must have one entry for each of the 30 n"),
+        (
+            lambda: observed.refitted(THREE[None], [[1, 1, 1]], 4, "best fit"),
+            "rounds must be at most the smaller side",
+        ),
+        (
+            lambda: tool.selection_audit(X[:3], y[:3], 4, standardise=False),
+            "k must be at most the 3 rows of X, got 4",
+        ),
+        (
+            lambda: tool.selection_audit(X[:, [0, 1, 0]], y, 3, standardise=False),
+            "round 2 no column is left outside",
+        ),
+        (
+            lambda: tool.selection_audit(np.insert(X, 6, 1, axis=1), y, 2, standardise=True),
+            r"constant columns \[6\]",
+        ),
+        (
+            lambda: tool.selection_audit(X, y[:-1], 2, standardise=True),
+            "y must have one entry for each of the 30 n",
+        ),
         (lambda: tool.selection_audit(X, y, 0, standardise=True), "k must be at least 1"),
         (lambda: tool.selection_audit(X, y, 2), "standardise"),
     ]

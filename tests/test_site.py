@@ -16,7 +16,9 @@ SHORT = [entry for entry in SITE["catalogue"]() if entry.name.startswith(SITE["B
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_digested(monkeypatch):  # to tell how many lines of the records are fresh takes half a minute
+def nothing_is_digested(
+    monkeypatch,
+):  # to tell how many lines of the records are fresh takes half a minute
     monkeypatch.setattr("theory_on_trial.repository.records.source", lambda *_: {})
 
 
@@ -24,10 +26,16 @@ def rendered(text, place):
     """Return a page as the site makes it, but for the theme."""
     said = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["markdown_extensions"]
     names = [next(iter(entry)) if isinstance(entry, dict) else entry for entry in said]
-    options = {name: value for entry in said if isinstance(entry, dict) for name, value in entry.items()}
-    page = SimpleNamespace(file=SimpleNamespace(src_uri=place, name=place.rpartition("/")[2].removesuffix(".md")))
+    options = {
+        name: value for entry in said if isinstance(entry, dict) for name, value in entry.items()
+    }
+    page = SimpleNamespace(
+        file=SimpleNamespace(src_uri=place, name=place.rpartition("/")[2].removesuffix(".md"))
+    )
     extensions = [*names, SITE["Formulas"]()]
-    return markdown.markdown(SITE["on_page_markdown"](text, page), extensions=extensions, extension_configs=options)
+    return markdown.markdown(
+        SITE["on_page_markdown"](text, page), extensions=extensions, extension_configs=options
+    )
 
 
 def words(text):
@@ -53,13 +61,17 @@ def test_a_paper_on_one_page_reads_as_it_is_written(entry):
 
 def test_the_catalogue_reads_as_the_docstrings_do():
     read = words(rendered("<!-- papers -->", "index.md"))
-    assert [entry.name for entry in SHORT if words(SITE["typeset"](entry.sentence)) not in read] == []
+    assert [
+        entry.name for entry in SHORT if words(SITE["typeset"](entry.sentence)) not in read
+    ] == []
 
 
 def test_characters_of_markdown_and_tex_are_text_in_a_docstring():
     hard = 'x_a * y_b, $5 | `k` <b> [T](u) a^* # ~ \\{0\\} & "q" it\'s _so_'
     in_html = SITE["catalogue_table"].__globals__["in_html"]
-    assert words(markdown.markdown(in_html(hard), extensions=[SITE["Formulas"]()])) == words(SITE["typeset"](hard))
+    assert words(markdown.markdown(in_html(hard), extensions=[SITE["Formulas"]()])) == words(
+        SITE["typeset"](hard)
+    )
     row = markdown.markdown(f"| a | b |\n|---|---|\n| {in_html(hard)} | c |", extensions=["tables"])
     assert words(row) == f"a b {words(SITE['typeset'](hard))} c"
 
@@ -79,7 +91,9 @@ def test_a_broken_formula_is_a_fault(text, fault):
 
 
 def test_formulas_keep_their_backslashes():
-    made = markdown.markdown(r"In $\{0, 1\}$, $\|x\|^2$, `$HOME$` and \$5 or \$6.", extensions=[SITE["Formulas"]()])
+    made = markdown.markdown(
+        r"In $\{0, 1\}$, $\|x\|^2$, `$HOME$` and \$5 or \$6.", extensions=[SITE["Formulas"]()]
+    )
     assert words(made).replace(" ", "") == "In{0,1},‖x‖2,$HOME$and$5or$6."
 
 
@@ -96,7 +110,9 @@ def test_a_page_that_is_too_wide_or_lacks_a_picture_is_seen(tmp_path):
 
 
 def test_a_link_that_leads_nowhere_is_a_fault(tmp_path):
-    (tmp_path / "a.html").write_text('<p id="here"><a href="b.html#there">b</a> <a href="#here">a</a></p>', "utf-8")
+    (tmp_path / "a.html").write_text(
+        '<p id="here"><a href="b.html#there">b</a> <a href="#here">a</a></p>', "utf-8"
+    )
     assert RENDERED["site_faults"](tmp_path) == ["a.html: nothing stands at b.html#there"]
     (tmp_path / "b.html").write_text("<p>b</p>", "utf-8")
     assert RENDERED["site_faults"](tmp_path) == ["a.html: nothing stands at b.html#there"]

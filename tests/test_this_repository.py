@@ -1,4 +1,6 @@
-"""What holds of all papers together: the command's names, the records' lines, and that statements are typeset whole."""
+"""What holds of all papers together: the command's names, the records' lines, and that statements
+are typeset whole.
+"""
 
 import re
 
@@ -19,21 +21,35 @@ def test_figures_are_handed_over(capsys):
 @pytest.mark.parametrize("paper", outline.papers())
 def test_the_outline_is_what_registration_finds(paper):
     assert outline.title(paper)
-    assert {k: set(v) for k, v in outline.settings(paper).items()} == {c.id: set(c.settings) for c in claims(paper)}
+    assert {k: set(v) for k, v in outline.settings(paper).items()} == {
+        c.id: set(c.settings) for c in claims(paper)
+    }
 
 
 @pytest.mark.parametrize(("name", "tier"), [("calibration", "fast"), ("full_tier", "full")])
 def test_every_claim_of_a_tier_has_its_line(name, tier):
-    here = {claim.id for paper in outline.papers() for claim in subjects_in(paper, tier)}  # tests have registered toys
+    here = {
+        claim.id for paper in outline.papers() for claim in subjects_in(paper, tier)
+    }  # tests have registered toys
     assert here == {row[0] for row in records.read(records_folder() / f"{name}.json")["rows"]}
 
 
 @pytest.mark.parametrize("paper", outline.papers())
 def test_nothing_of_the_convention_is_left_in_any_statement_and_no_word_is_lost(paper):
-    greek = re.compile(r"\b(alpha|beta|gamma|delta|epsilon|theta|kappa|lambda|mu|nu|pi|rho|sigma|tau|Sigma|Lambda)\b")
+    greek = re.compile(
+        r"\b(alpha|beta|gamma|delta|epsilon|theta|kappa|lambda|mu|nu|pi|rho|sigma|tau|Sigma|Lambda)\b"
+    )
     for claim in claims(paper):
-        text = re.sub(r"<[^>]*>", "", typeset(claim.statement)).replace("&lt;", "<").replace("&gt;", ">")
+        text = (
+            re.sub(r"<[^>]*>", "", typeset(claim.statement))
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+        )
         assert not re.search(r"[_^]|<=|>=|->|!=|sqrt\(", text), (claim.id, text)
         assert not greek.search(text), (claim.id, text)
-        words = [w for w in re.findall(r"[A-Za-z]{4,}", claim.statement) if typeset(w) == w and w != "sqrt"]
+        words = [
+            w
+            for w in re.findall(r"[A-Za-z]{4,}", claim.statement)
+            if typeset(w) == w and w != "sqrt"
+        ]
         assert [w for w in words if w not in text.replace("’", "'")] == [], claim.id

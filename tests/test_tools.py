@@ -33,10 +33,16 @@ def asks(*means, **told):
 
 def data(ask, fits=True, level=None, draws=20):
     return DataSet(
-        tool="mean_of", name="coins", fits=fits, ask=ask, truth="0", level=level, draws=draws,
+        tool="mean_of",
+        name="coins",
+        fits=fits,
+        ask=ask,
+        truth="0",
+        level=level,
+        draws=draws,
         judge=lambda answer: held(answer.mean, 0.0, answer, "of the mean"),
         headline=lambda answer: str(answer.mean),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,7 +51,12 @@ def data(ask, fits=True, level=None, draws=20):
         (asks(0.9, -1.0, 1.0, 0.0), [20, 0, 0, 0]),
         (asks(0.9, 1.1), [10, 0, 0, 10]),
         (asks(3.0, doubts=(Doubt("few rows", 2.0, "of the mean"),)), [0, 20, 0, 0]),
-        (asks(3.0, doubts=(Doubt("few rows", 1.9, "of the mean"), Doubt("late", 9.0, "seconds"))), [0, 0, 0, 20]),
+        (
+            asks(
+                3.0, doubts=(Doubt("few rows", 1.9, "of the mean"), Doubt("late", 9.0, "seconds"))
+            ),
+            [0, 0, 0, 20],
+        ),
         (asks(0.0, None, None, None), [5, 0, 15, 0]),
         (asks(7.0, missing="the rows are copies"), [0, 0, 20, 0]),
     ],
@@ -65,7 +76,12 @@ def test_the_first_answer_is_shown():
     ("ask", "fits", "level", "said"),
     [
         (asks(*[0.0] * 19, 5.0), True, 0.95, ""),
-        (asks(*[0.0] * 3, 5.0), True, 0.95, "toy: mean_of promises 95% and was right in 150 of 200 answers on coins"),
+        (
+            asks(*[0.0] * 3, 5.0),
+            True,
+            0.95,
+            "toy: mean_of promises 95% and was right in 150 of 200 answers on coins",
+        ),
         (asks(None), True, 0.95, "toy: mean_of gave no answer on coins, which fits it"),
         (asks(*[0.0] * 19, 5.0), False, 0.95, "toy: mean_of was wrong 10 times on coins"),
         (asks(*[0.0] * 19, 5.0), True, None, "toy: mean_of was wrong 10 times on coins"),
@@ -73,7 +89,10 @@ def test_the_first_answer_is_shown():
     ],
 )
 def test_what_is_against_a_tool(ask, fits, level, said):
-    assert complaint(dict(zip(COLUMNS, line("toy", data(ask, fits, level, 200), 1000), strict=True))) == said
+    assert (
+        complaint(dict(zip(COLUMNS, line("toy", data(ask, fits, level, 200), 1000), strict=True)))
+        == said
+    )
 
 
 @pytest.mark.parametrize("paper", papers())
@@ -81,8 +100,13 @@ def test_what_is_against_a_tool(ask, fits, level, said):
 def test_draws_of_some_kinds_of_data_have_no_complaint(paper):
     """The audit draws all kinds, many times."""
     sets = importlib.import_module(f"tests.{paper}.own_data_sets").SETS
-    rows = [dict(zip(COLUMNS, line(paper, kind, 1), strict=True)) for kind in sets[:: -(-len(sets) // 4)]]
-    assert [said for said in map(complaint, rows) if said and "gave no answer" not in said] == []  # one draw may not
+    rows = [
+        dict(zip(COLUMNS, line(paper, kind, 1), strict=True))
+        for kind in sets[:: -(-len(sets) // 4)]
+    ]
+    assert [
+        said for said in map(complaint, rows) if said and "gave no answer" not in said
+    ] == []  # one draw may not
 
 
 @pytest.fixture
@@ -93,7 +117,8 @@ def repository(tmp_path, monkeypatch):
     (folder / "own_data_sets.py").write_text(
         "from audits.tools import DataSet\n"
         "def refuse(seed):\n    raise TypeError('X must hold numbers')\n"
-        "SETS = [DataSet(tool='t', name='text', fits=False, ask=refuse, truth='-', judge=str, draws=3)]\n"
+        "SETS = [DataSet(tool='t', name='text', fits=False, ask=refuse, truth='-', judge=str, "
+        "draws=3)]\n"
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", ["", *map(str, __import__("sys").path)])
@@ -103,13 +128,17 @@ def repository(tmp_path, monkeypatch):
 def test_the_audit_writes_its_table(repository, capsys):
     import sys
 
-    modules = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "tests"}
+    modules = {
+        name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "tests"
+    }
     try:
         assert main([]) == 0
     finally:
         sys.modules.update(modules)
     table = json.loads((repository / "records" / "tools.json").read_text())
-    assert table["rows"] == [["toy_of_tools", "t", "text", "no", "-", "X must hold numbers", 3, 0, 0, 3, 0, None]]
+    assert table["rows"] == [
+        ["toy_of_tools", "t", "text", "no", "-", "X must hold numbers", 3, 0, 0, 3, 0, None]
+    ]
     assert table["sources"][0]["of"] == ["tests/toy_of_tools/own_data_sets.py"]
     with pytest.raises(SystemExit):
         main(["other"])

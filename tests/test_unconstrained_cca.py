@@ -27,7 +27,9 @@ def test_descent_keeps_what_the_formula_says_and_views_are_made_of_sources():
         assert predicted.batch_that_keeps([1.0, 0.5 / batch]) == batch
     strengths = observed.strengths_after_descent(jax.random.key(0), RHO, 64, 1, 2000, 0.02)
     assert strengths == pytest.approx(predicted.shrunk_strengths(RHO, 64), abs=0.03)
-    views = observed.embeddings(jax.random.key(0), RHO[1:2], np.ones((2, 1, 1)), 1000, "exponential")
+    views = observed.embeddings(
+        jax.random.key(0), RHO[1:2], np.ones((2, 1, 1)), 1000, "exponential"
+    )
     assert views[1].min() > -1.4  # 0.6 s + 0.8 s', both above -1
 
 
@@ -36,16 +38,26 @@ def test_of_small_batches_in_the_librarys_form_the_difference_of_the_views_is_a_
         assert is_one == (rho * (8 + rho**2) < (1 - rho) * (1 - rho**2))
         minima = observed.minimise_expected(np.array([rho]), 1, 8, "library", starts=12)
         best = minima.weights[np.argmin(minima.losses)]
-        np.testing.assert_allclose(np.sum(best**2) / 2, predicted.shrunk_strengths([rho], 8, "library")[0], rtol=1e-9)
+        np.testing.assert_allclose(
+            np.sum(best**2) / 2, predicted.shrunk_strengths([rho], 8, "library")[0], rtol=1e-9
+        )
         opposed = minima.weights[:, 0, 0] * minima.weights[:, 1, 0] < 0
         assert np.any(opposed) == is_one
-        np.testing.assert_allclose(minima.losses[opposed], -((1 - rho) ** 2) / (1 + (1 + rho**2) / 7), rtol=1e-9)
+        np.testing.assert_allclose(
+            minima.losses[opposed], -((1 - rho) ** 2) / (1 + (1 + rho**2) / 7), rtol=1e-9
+        )
 
 
 def test_without_a_positive_eigenvalue_nothing_is_best():
     assert predicted.least_loss(np.array([-1.0, 0.0]), 2) == 0
     assert predicted.columns_used(np.array([-1.0, 0.0]), 2) == 0
-    assert predicted.eigenvalues_of_views([0.6, 0.9], unmatched=1).tolist() == [0.9, 0.6, 0.0, -0.6, -0.9]
+    assert predicted.eigenvalues_of_views([0.6, 0.9], unmatched=1).tolist() == [
+        0.9,
+        0.6,
+        0.0,
+        -0.6,
+        -0.9,
+    ]
     assert not predicted.minimising_gram(-np.eye(2), np.eye(2), 1).any()
 
 
@@ -61,7 +73,9 @@ def test_the_flow_ends_at_the_minimum_and_at_zero_eigenvalues_decays_like_a_powe
 
 def test_two_batches_are_the_mean_of_all_pairs_and_one_is_that_of_their_squares():
     heads = np.stack([np.eye(1)] * 2)
-    Z = jax.vmap(lambda key: observed.embeddings(key, RHO[:1], heads, 4))(jax.random.split(jax.random.key(0), 3))
+    Z = jax.vmap(lambda key: observed.embeddings(key, RHO[:1], heads, 4))(
+        jax.random.split(jax.random.key(0), 3)
+    )
     V = np.var(np.asarray(Z), axis=2, ddof=1).sum(axis=(1, 2))
     apart = np.mean([V[i] * V[j] for i in range(3) for j in range(3) if i != j])
     found = observed.batch_penalties(jax.random.key(0), RHO[:1], heads, 4, 3, "normal")
@@ -76,7 +90,9 @@ def test_the_sample_gap_is_that_of_the_covariances():
     least = predicted.least_loss(predicted.generalised_eigenvalues(A, B), 3)
     found = tool.ey_certificate(*Z)
     assert found.squared_correlations == pytest.approx(-least)
-    assert loss - least == pytest.approx(predicted.loss_by_distance(A, B, np.vstack([np.eye(3)] * 2)) - least)
+    assert loss - least == pytest.approx(
+        predicted.loss_by_distance(A, B, np.vstack([np.eye(3)] * 2)) - least
+    )
     assert loss >= least
 
 
@@ -92,10 +108,14 @@ def test_a_batch_size_is_judged_on_normal_embeddings_and_doubted_on_others():
     rng = np.random.default_rng(5)
     answer = tool.ey_certificate(*views(rng, 4000, BEST), batch_size=8)
     assert answer.doubts == ()
-    assert answer.batch.shrinkage == pytest.approx(predicted.shrunk_strengths(RHO, 8) / RHO, abs=0.05)
+    assert answer.batch.shrinkage == pytest.approx(
+        predicted.shrunk_strengths(RHO, 8) / RHO, abs=0.05
+    )
     assert answer.batch.smallest == predicted.batch_that_keeps(answer.correlations)
     assert answer.batch.bias.low <= answer.batch.normal_bias <= answer.batch.bias.high
-    heavy = tool.ey_certificate(*views(rng, 4000, BEST, lambda size: rng.exponential(size=size) - 1), batch_size=8)
+    heavy = tool.ey_certificate(
+        *views(rng, 4000, BEST, lambda size: rng.exponential(size=size) - 1), batch_size=8
+    )
     assert "times that of normal embeddings" in str(heavy)
     few = tool.ey_certificate(*views(rng, 100, BEST), batch_size=8)
     assert "fewer than 20 batches" in str(few)
@@ -122,7 +142,8 @@ def test_batches_of_named_groups_are_drawn_from_whole_ones():
 
     rng = np.random.default_rng(0)
     V = np.array([sum(np.cov(Z.T) for Z in draw(rng, 6)[0]) for _ in range(4000)])
-    truth, hits = np.mean(np.sum((V - V.mean(axis=0)) ** 2, axis=(1, 2))), 0
+    truth = np.mean(np.sum((V - V.mean(axis=0)) ** 2, axis=(1, 2)))
+    hits = 0
     for seed in range(20):
         Z, of_row = draw(np.random.default_rng(seed), 200)
         answer = tool.ey_certificate(*Z, 30, groups=of_row)
@@ -149,18 +170,42 @@ test_what_cannot_be_answered_is_refused = refused(
     [
         (lambda: predicted.flow_gram(THREE, np.ones((3, 2)), 1000.0), "time must be so short"),
         (lambda: predicted.critical_point(THREE, np.eye(3), (2,), 2), "chosen .*must be positive"),
-        (lambda: predicted.critical_point(THREE, np.eye(3), (0, 0), 2), "chosen .*must be at most 2 different"),
+        (
+            lambda: predicted.critical_point(THREE, np.eye(3), (0, 0), 2),
+            "chosen .*must be at most 2 different",
+        ),
         (lambda: predicted.critical_point(THREE, np.eye(3), (3,), 2), "chosen .*of 3"),
-        (lambda: observed.every_pairing(np.eye(10), np.eye(10)), "first must have at most 9 rows, got 10"),
+        (
+            lambda: observed.every_pairing(np.eye(10), np.eye(10)),
+            "first must have at most 9 rows, got 10",
+        ),
         (lambda: observed.every_pairing(np.eye(4), np.eye(4)), "must have fewer than 4 columns"),
         (asked(lambda x, z: (x[:30], z[:30])), r"Z1 must have at least 40 rows, .* got 30"),
-        (asked(lambda x, z: (np.tile(x, 9)[:50], np.tile(z, 9)[:50])), r"more than 2 K \+ 1 = 55 also .* got 50"),
-        (asked(lambda x, z: (x, z[:, [0, 1, 1]])), "Z2 must have a covariance of full rank, .* rank 2 of 3: add a"),
-        (asked(lambda x, z: (x * [1, 1, 0], z)), "Z1 must have a covariance of full rank, .* rank 2 of 3"),
+        (
+            asked(lambda x, z: (np.tile(x, 9)[:50], np.tile(z, 9)[:50])),
+            r"more than 2 K \+ 1 = 55 also .* got 50",
+        ),
+        (
+            asked(lambda x, z: (x, z[:, [0, 1, 1]])),
+            "Z2 must have a covariance of full rank, .* rank 2 of 3: add a",
+        ),
+        (
+            asked(lambda x, z: (x * [1, 1, 0], z)),
+            "Z1 must have a covariance of full rank, .* rank 2 of 3",
+        ),
         (asked(lambda x, z: (x, z[:-1])), "Z2 must have one entry for each of the 60 rows, got 59"),
-        (asked(lambda x, z: (x, z), groups=range(59)), "groups must have a label for each of the 60 rows, got 59"),
-        (asked(lambda x, z: (x, z), groups=np.arange(60) // 2), "groups must be at least 40 different ones, got 30"),
-        (asked(lambda x, z: (x, z), groups=[None] * 60), "groups must have a label for every sample, got a missing"),
+        (
+            asked(lambda x, z: (x, z), groups=range(59)),
+            "groups must have a label for each of the 60 rows, got 59",
+        ),
+        (
+            asked(lambda x, z: (x, z), groups=np.arange(60) // 2),
+            "groups must be at least 40 different ones, got 30",
+        ),
+        (
+            asked(lambda x, z: (x, z), groups=[None] * 60),
+            "groups must have a label for every sample, got a missing",
+        ),
     ]
 )
 
@@ -168,13 +213,21 @@ WHITE = np.eye(3)
 test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
     [predicted, observed, tool],
     {
-        "critical_point": Case({"A": np.diag([2.0, 1.0, -1.0]), "B": WHITE, "chosen": (0, 1), "n_columns": 2}),
+        "critical_point": Case(
+            {"A": np.diag([2.0, 1.0, -1.0]), "B": WHITE, "chosen": (0, 1), "n_columns": 2}
+        ),
         "critical_loss": Case({"eigenvalues": np.array([2.0, 1.0]), "chosen": (0,)}),
-        "least_curvature": Case({"eigenvalues": np.array([2.0, 1.0]), "chosen": (0,), "n_columns": 2}, within=(-4, -4)),
+        "least_curvature": Case(
+            {"eigenvalues": np.array([2.0, 1.0]), "chosen": (0,), "n_columns": 2}, within=(-4, -4)
+        ),
         "columns_used": Case(within=(0, np.inf)),
         "null_level": Case(within=(0, np.inf)),
-        "squared_correlations": Case({"n_rows": 12, "dim_first": 3, "dim_second": 2}, within=(0, 2.001)),
-        "strengths_after_descent": Case({"correlations": RHO, "batch": 4, "n_batches": 1, "steps": 20, "rate": 0.01}),
+        "squared_correlations": Case(
+            {"n_rows": 12, "dim_first": 3, "dim_second": 2}, within=(0, 2.001)
+        ),
+        "strengths_after_descent": Case(
+            {"correlations": RHO, "batch": 4, "n_batches": 1, "steps": 20, "rate": 0.01}
+        ),
         "batch_penalties": Case({"batch": 4, "n_batches": 3}),
         "minimise_expected": Case({"correlations": RHO, "n_columns": 2, "starts": 2}),
         "ey_certificate": Case(

@@ -16,11 +16,18 @@ _REMOTE = ["--remote-debugging-port=0", "--remote-allow-origins=*"]
 
 
 def find():
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+    return next(
+        filter(
+            None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))
+        ),
+        None,
+    )
 
 
 class Page:
-    """One tab. `run` evaluates JavaScript and returns its value; `errors` lists what the console complained about."""
+    """One tab. `run` evaluates JavaScript and returns its value; `errors` lists what the console
+    complained about.
+    """
 
     def __init__(self, address):
         self._socket = websocket.create_connection(address, timeout=30)
@@ -37,7 +44,8 @@ class Page:
         sent = next(self._ids)
         self._socket.send(json.dumps({"id": sent, "method": method, "params": parameters}))
         while (message := json.loads(self._socket.recv())).get("id") != sent:
-            event, about = message.get("method"), message.get("params", {})
+            event = message.get("method")
+            about = message.get("params", {})
             if event in ("Runtime.exceptionThrown", "Log.entryAdded") or (
                 event == "Runtime.consoleAPICalled" and about["type"] in ("error", "warning")
             ):
@@ -48,7 +56,9 @@ class Page:
 
     def run(self, script):
         """Evaluate an expression (a promise is awaited) and return its value."""
-        done = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        done = self.call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
         if "exceptionDetails" in done:
             raise RuntimeError(done["exceptionDetails"])
         return done["result"].get("value")
@@ -56,12 +66,21 @@ class Page:
     def open(self, url):
         self.call("Page.navigate", url="about:blank")
         self.call("Page.navigate", url=url)
-        while self.run("document.readyState") != "complete" or self.run("location.href") == "about:blank":
+        while (
+            self.run("document.readyState") != "complete"
+            or self.run("location.href") == "about:blank"
+        ):
             time.sleep(0.02)
 
     def view(self, width, height=900, dark=False):
         """Set the size of the viewport in CSS pixels and the colour scheme."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 

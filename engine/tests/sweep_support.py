@@ -16,7 +16,8 @@ import numpy as np
 from theory_on_trial.sweep import sweep
 
 runs: Counter[float] = Counter()
-SPECTRA, SIZES = ({"noise": [1.0, 2.0, 3.0]}, 8), {"n_points": 10, "dim": 20}
+SPECTRA = ({"noise": [1.0, 2.0, 3.0]}, 8)
+SIZES = {"n_points": 10, "dim": 20}
 
 
 def walk(key, scale, drift=0.0, n_steps=8):
@@ -47,7 +48,9 @@ def counted(key, scale):
         runs[float(value)] += 1
         return np.zeros_like(value)
 
-    return jax.random.normal(key) + jax.pure_callback(count, jax.ShapeDtypeStruct((), scale.dtype), scale)
+    return jax.random.normal(key) + jax.pure_callback(
+        count, jax.ShapeDtypeStruct((), scale.dtype), scale
+    )
 
 
 def slow(key, scale):
@@ -55,7 +58,9 @@ def slow(key, scale):
         time.sleep(0.01)
         return np.zeros_like(value)
 
-    return jax.random.normal(key) + jax.pure_callback(sleep, jax.ShapeDtypeStruct((), scale.dtype), scale)
+    return jax.random.normal(key) + jax.pure_callback(
+        sleep, jax.ShapeDtypeStruct((), scale.dtype), scale
+    )
 
 
 def fragile(key, scale):
@@ -64,7 +69,9 @@ def fragile(key, scale):
             raise FloatingPointError("the scale is three")
         return np.asarray(value)
 
-    return jax.random.normal(key) * jax.pure_callback(check, jax.ShapeDtypeStruct((), scale.dtype), scale)
+    return jax.random.normal(key) * jax.pure_callback(
+        check, jax.ShapeDtypeStruct((), scale.dtype), scale
+    )
 
 
 def deadly(key, scale):
@@ -75,7 +82,9 @@ def deadly(key, scale):
             os.kill(os.getpid(), signal.SIGKILL)
         return np.asarray(value)
 
-    return jax.random.normal(key) * jax.pure_callback(check, jax.ShapeDtypeStruct((), scale.dtype), scale)
+    return jax.random.normal(key) * jax.pure_callback(
+        check, jax.ShapeDtypeStruct((), scale.dtype), scale
+    )
 
 
 def running_maxima(key, scale):
@@ -102,7 +111,10 @@ class LateResult:
     """What a queue system returns: not a Future, only `done`, `result` and `cancel`."""
 
     def __init__(self, executor, function, argument):
-        self.executor, self.function, self.argument, self.polls = executor, function, argument, 0
+        self.executor = executor
+        self.function = function
+        self.argument = argument
+        self.polls = 0
 
     def done(self):
         self.polls += 1
@@ -117,7 +129,9 @@ class LateResult:
 
 
 class QueueSystem:
-    """An executor that is none of the standard library's, runs its work when it is asked for, and counts."""
+    """An executor that is none of the standard library's, runs its work when it is asked for, and
+    counts.
+    """
 
     def __init__(self, max_workers):
         self._max_workers = max_workers
@@ -136,7 +150,9 @@ KILLABLE_CHUNKS = 200
 def killable_sweep(cache, report=None):
     grid = {"noise": np.linspace(0.5, 1.5, KILLABLE_CHUNKS // 5)}
     static = {"n_points": 40, "dim": 60}
-    return sweep(walk_spectrum, grid, 20, static=static, chunk=4, cache=cache, progress=report or False)
+    return sweep(
+        walk_spectrum, grid, 20, static=static, chunk=4, cache=cache, progress=report or False
+    )
 
 
 def main():

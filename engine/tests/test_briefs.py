@@ -1,4 +1,6 @@
-"""A paper on one page: its sides stand apart, its settings have domains, what a row writes by hand is derived."""
+"""A paper on one page: its sides stand apart, its settings have domains, what a row writes by hand
+is derived.
+"""
 
 import re
 import subprocess
@@ -51,7 +53,9 @@ def page(repository):
 
 def test_a_parameter_is_no_call_of_the_function_that_bears_its_name(page):
     page.write_text(
-        PAGE.replace("def summed(n): return setting(n).sum()", "def summed(closed_form): return closed_form")
+        PAGE.replace(
+            "def summed(n): return setting(n).sum()", "def summed(closed_form): return closed_form"
+        )
     )
     assert crossings(page) == []
 
@@ -64,7 +68,11 @@ def test_marks_are_read_without_running_the_file(page):
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ("return setting(n).sum()", "return closed_form(n)", r"summed \(observed\) reaches closed_form \(predicted\)"),
+        (
+            "return setting(n).sum()",
+            "return closed_form(n)",
+            r"summed \(observed\) reaches closed_form \(predicted\)",
+        ),
         (
             "def setting(n): return",
             "def setting(n): return closed_form(n) *",
@@ -76,7 +84,9 @@ def test_marks_are_read_without_running_the_file(page):
         ("n: N, x: X", "n: N, x: object", "test_most: the domain of x admits 'text'"),
     ],
 )
-def test_a_page_whose_sides_meet_is_an_error_at_collection_that_names_both(page, old, new, sentence):
+def test_a_page_whose_sides_meet_is_an_error_at_collection_that_names_both(
+    page, old, new, sentence
+):
     assert old in PAGE
     page.write_text(PAGE.replace(old, new))
     if "twice" in new:  # through a module that it imports
@@ -89,10 +99,16 @@ def test_a_page_whose_sides_meet_is_an_error_at_collection_that_names_both(page,
 
 
 def test_a_side_that_another_module_marks_is_an_error_at_collection_too(page):
-    helpers = "from theory_on_trial import observed, predicted\n@observed\ndef twice(n): return 2 * n\n"
+    helpers = (
+        "from theory_on_trial import observed, predicted\n@observed\ndef twice(n): return 2 * n\n"
+    )
     (page.parent / "helpers.py").write_text(helpers + "@predicted\ndef law(n): return n\n")
-    page.write_text(PAGE.replace("def closed_form(n): return n", "def closed_form(n): return twice(n) // 2"))
-    process = subprocess.run([sys.executable, "-m", "pytest", "-q", page], capture_output=True, text=True, check=False)
+    page.write_text(
+        PAGE.replace("def closed_form(n): return n", "def closed_form(n): return twice(n) // 2")
+    )
+    process = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", page], capture_output=True, text=True, check=False
+    )
     assert "closed_form (predicted) reaches tests.helpers.twice (observed)" in process.stdout
     assert process.returncode == 2
 
@@ -142,7 +158,9 @@ def test_what_is_laid_down_passes_and_is_still_called_a_toy(repository):
     passing = [step for title, step in steps.ON_ONE_PAGE.items() if title != "no toy"]
     assert [sentence for step in passing for sentence in step(paper) or []] == []
     (sentence,) = steps.toy(paper)
-    assert sentence.startswith('tests/test_uniform.py still holds the toy: \'"""A toy: here stand the authors')
+    assert sentence.startswith(
+        'tests/test_uniform.py still holds the toy: \'"""A toy: here stand the authors'
+    )
 
 
 def test_a_page_that_is_too_long_or_lacks_a_paragraph_is_named(page):

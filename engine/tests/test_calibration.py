@@ -8,7 +8,14 @@ import pytest
 
 from theory_on_trial import claim
 from theory_on_trial.audits import calibration
-from theory_on_trial.audits.calibration import COLUMNS, kept_runs, margin_left, run_once, table_row, wanted_seeds
+from theory_on_trial.audits.calibration import (
+    COLUMNS,
+    kept_runs,
+    margin_left,
+    run_once,
+    table_row,
+    wanted_seeds,
+)
 from theory_on_trial.audits.driver import subjects_in
 from theory_on_trial.decide.decision import Finding, Prediction
 from theory_on_trial.laws import Enclosure
@@ -62,9 +69,19 @@ def test_given(trial, number):
 '''
 CLAIM = "tosses.mean"
 RUN = {
-    "seed": 0, "verdicts": ["VERIFIED"], "as_expected": True, "controls": 3, "survivors": [], "samples": 10,
-    "budget": 0.5, "room": 0.25, "seconds": 0.5, "error": "", "measured": "a", "drawn": True,
-}  # fmt: skip
+    "seed": 0,
+    "verdicts": ["VERIFIED"],
+    "as_expected": True,
+    "controls": 3,
+    "survivors": [],
+    "samples": 10,
+    "budget": 0.5,
+    "room": 0.25,
+    "seconds": 0.5,
+    "error": "",
+    "measured": "a",
+    "drawn": True,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +129,9 @@ def test_room_is_the_distance_from_the_limit():
     def finding(estimate, **fields):
         estimate = np.asarray(estimate, float)
         interval = Enclosure(estimate, estimate, estimate, 0.0, "exact", 1)
-        return Finding("VERIFIED", Prediction(np.ones_like(estimate), **{"margin": 0.5} | fields), interval)
+        return Finding(
+            "VERIFIED", Prediction(np.ones_like(estimate), **{"margin": 0.5} | fields), interval
+        )
 
     assert margin_left(finding([1.0])) == 1
     assert margin_left(finding([1.0, 1.25])) == 0.5
@@ -134,7 +153,9 @@ def test_a_wrong_verdict_and_a_surviving_control_are_counted():
 
 def test_only_missing_seeds_run(tmp_path, monkeypatch):
     seeds = []
-    monkeypatch.setattr(calibration, "run_once", lambda subject, seed: seeds.append(seed) or RUN | {"seed": seed})
+    monkeypatch.setattr(
+        calibration, "run_once", lambda subject, seed: seeds.append(seed) or RUN | {"seed": seed}
+    )
     path = tmp_path / "runs.jsonl"
     path.write_text(json.dumps(RUN | {"seed": 1}) + '\n{"seed": 2, "ver')
     calibration.calibrate(CLAIM, path, 4)
@@ -146,15 +167,22 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    path, _ = tmp_path / "runs.jsonl", claim(CLAIM)
+    path = tmp_path / "runs.jsonl"
+    _ = claim(CLAIM)
     monkeypatch.setattr(calibration, "run_once", lambda subject, seed: RUN | {"seed": seed})
     monkeypatch.setattr(type(path), "open", full)
-    with pytest.raises(SystemExit, match=r"^the runs cannot be kept in .*runs\.jsonl \(No space left on device\): "):
+    with pytest.raises(
+        SystemExit, match=r"^the runs cannot be kept in .*runs\.jsonl \(No space left on device\): "
+    ):
         calibration.calibrate(CLAIM, path, 4)
 
 
 def test_what_needs_pytest_and_what_is_not_fast_is_left_out():
-    assert [one.id for one in subjects_in("tosses")] == ["tosses.mean", "tosses.wrong", "tosses.sum"]
+    assert [one.id for one in subjects_in("tosses")] == [
+        "tosses.mean",
+        "tosses.wrong",
+        "tosses.sum",
+    ]
 
 
 def test_the_command_runs_keeps_and_records(root, capsys):

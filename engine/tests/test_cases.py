@@ -33,7 +33,11 @@ def test_sum(trial, n: Count):
 def test_size(trial, size, share=0.01):
     """A size is its size to within a share."""
     trial.value(
-        [size, 2 * size], [size, 2 * size], error=0, margin=share * abs(size), controls={"more": [1.5 * size, 3 * size]}
+        [size, 2 * size],
+        [size, 2 * size],
+        error=0,
+        margin=share * abs(size),
+        controls={"more": [1.5 * size, 3 * size]},
     )
 
 
@@ -53,7 +57,10 @@ def test_a_case_is_called_by_its_number_whatever_holds_it(case):
     def check(trial, share: Positive, sizes=()):
         trial.identity(share, 0.5, ops=0, controls={"one": 1.0})
 
-    for cases, name in (([case], "share=0.5"), ([(case, (np.int64(3), 4))], "share=0.5, sizes=(3, 4)")):
+    for cases, name in (
+        ([case], "share=0.5"),
+        ([(case, (np.int64(3), 4))], "share=0.5, sizes=(3, 4)"),
+    ):
         trial = Trial("cases.called")
         over_cases(check, cases)(trial)
         assert [finding.case for finding in trial.findings] == [name]
@@ -69,7 +76,12 @@ def test_what_is_given_takes_the_place_of_the_cases():
 
 @pytest.mark.parametrize(
     ("given", "sentence"),
-    [({"a": 0}, "a must be"), ({"b": 1}, "b must be"), ({"a": "x"}, "a must be"), ({"a": 100}, "a must be below 100")],
+    [
+        ({"a": 0}, "a must be"),
+        ({"b": 1}, "b must be"),
+        ({"a": "x"}, "a must be"),
+        ({"a": 100}, "a must be below 100"),
+    ],
 )
 def test_outside_its_domain_a_claim_says_so_and_nothing_else(given, sentence):
     with pytest.raises(OutsideDomain, match=sentence):
@@ -115,7 +127,8 @@ def test_a_source_says_who_and_where():
 
 
 def test_cases_that_print_alike_are_all_tried():
-    largest, many = [], np.linspace(0, 1, 2001)
+    largest = []
+    many = np.linspace(0, 1, 2001)
     other = np.where(many == many[1000], 7.0, many)
 
     def check(trial, x):
@@ -130,7 +143,9 @@ def test_a_method_is_no_claim():
         def test_of(self, trial):
             """A statement."""
 
-    with pytest.raises(ValueError, match=r"TestSums\.test_of is a method: a claim is a function of its module"):
+    with pytest.raises(
+        ValueError, match=r"TestSums\.test_of is a method: a claim is a function of its module"
+    ):
         claim(ours("made up"), kind="identity")(TestSums.test_of)
 
 
@@ -153,7 +168,12 @@ def test_twice(trial, n: Count = 5):
 def test_difference(trial, n: Count = 5):
     """N less n, and 2 n less 2 n, are 0."""
     trial.value(
-        [0, 0], [0, 0], error=1e-9, margin=0.01 * n, scale=np.array([n, 2 * n]), controls={"a part": [n / 2, n]}
+        [0, 0],
+        [0, 0],
+        error=1e-9,
+        margin=0.01 * n,
+        scale=np.array([n, 2 * n]),
+        controls={"a part": [n / 2, n]},
     )
 
 
@@ -167,9 +187,15 @@ def test_nothing(trial, n: Count = 3):
     ("name", "decisions", "weakest"),
     [("size", 2, 0.005), ("twice", 1, 0.0), ("difference", 1, 0.005), ("nothing", 1, 4.44e-16)],
 )
-def test_the_audit_of_resolution_makes_every_prediction_wrong_by_what_is_noticed(name, decisions, weakest):
-    """Of several cases, beside what is printed, of zeros in a scale each, and of an identity of 0."""
-    assert resolution.unnoticed(f"cases.{name}")[0] == [[f"cases.{name}", decisions, decisions, weakest, ""]]
+def test_the_audit_of_resolution_makes_every_prediction_wrong_by_what_is_noticed(
+    name, decisions, weakest
+):
+    """Of several cases, beside what is printed, of zeros in a scale each, and of an identity of
+    0.
+    """
+    assert resolution.unnoticed(f"cases.{name}")[0] == [
+        [f"cases.{name}", decisions, decisions, weakest, ""]
+    ]
 
 
 def test_an_error_that_is_not_noticed_is_named():
@@ -182,7 +208,8 @@ def test_an_error_that_is_not_noticed_is_named():
 
 
 def test_a_case_within_a_case_keeps_both():
-    trial, numbers = Trial("toy.case"), {}
+    trial = Trial("toy.case")
+    numbers = {}
     for outer in "ab":
         with trial.case(outer):
             with trial.case("inner"):

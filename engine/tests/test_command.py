@@ -1,4 +1,6 @@
-"""The command `theory-on-trial` in somebody's repository: what it prints, its exit status, a sentence for bad input."""
+"""The command `theory-on-trial` in somebody's repository: what it prints, its exit status, a
+sentence for bad input.
+"""
 
 import json
 import os
@@ -51,7 +53,9 @@ SUMS = "verification.sums"
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     folder = tmp_path_factory.mktemp("outside")
-    (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\ntestpaths = ['verification']\n")
+    (folder / "pyproject.toml").write_text(
+        "[tool.pytest.ini_options]\ntestpaths = ['verification']\n"
+    )
     (folder / "verification").mkdir()
     (folder / "verification" / "test_sums.py").write_text(CHECKS)
     (folder / "elsewhere").mkdir()
@@ -77,7 +81,8 @@ def test_list_prints_one_line_per_claim(here, capsys):
 def test_show_prints_the_values_of_the_cases(tmp_path, capsys):
     case = CHECKS.replace(
         '"identity")\ndef test_double(trial, n, factor: Count = 2)',
-        '"identity", cases=[{"factor": 2}, {"factor": 5}])\ndef test_double(trial, n, factor: Count)',
+        '"identity", cases=[{"factor": 2}, {"factor": 5}])\ndef test_double(trial, n, factor: '
+        "Count)",
     )
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "test_sums.py").write_text(case)
@@ -142,7 +147,9 @@ def test_the_version_is_told(capsys):
         (["double[3]", "--set", "factor=3"], "REFUTED", 1),
     ],
 )
-def test_run_prints_the_row_and_tells_whether_it_is_as_expected(here, capsys, arguments, verdict, status):
+def test_run_prints_the_row_and_tells_whether_it_is_as_expected(
+    here, capsys, arguments, verdict, status
+):
     name, *others = arguments
     assert main(["run", f"verification.sums.{name}", *others]) == status
     row = shown(capsys.readouterr().out)
@@ -155,24 +162,38 @@ def test_run_prints_the_row_and_tells_whether_it_is_as_expected(here, capsys, ar
         (["show", f"{SUMS}.summ"], f"no claim '{SUMS}.summ'; nearest: {SUMS}.sum"),
         (["run", "verification.sumz.sum"], f"no claim 'verification.sumz.sum'; nearest: {SUMS}"),
         (["show", f"{SUMS}.double[4]"], f"no claim '{SUMS}.double[4]'; known: {SUMS}.do"),
-        (["run", SUMS], f"{SUMS} is a paper, say which of its claims: {SUMS}.sum, {SUMS}.triangle, {SUMS}.double"),
+        (
+            ["run", SUMS],
+            f"{SUMS} is a paper, say which of its claims: {SUMS}.sum, "
+            f"{SUMS}.triangle, {SUMS}.double",
+        ),
         (["run", f"{SUMS}.double-as-printed"], f"{SUMS}.double has no printed form"),
         (["list", "nobody"], f"no paper 'nobody'; there are {SUMS}"),
         (["run", f"{SUMS}.sum", "--set", "shift"], "--set takes NAME=VALUE, got 'shift'"),
-        (["run", f"{SUMS}.sum", "--set", "size=3"], f"{SUMS}.sum has no setting 'size'; its settings are terms, shift"),
-        (["run", f"{SUMS}.sum", "--set", "shift=one"], "--set shift must be a literal such as 3, (1, 2) or 'a'"),
-        (["run", f"{SUMS}.double[2]", "--set", "factor=0"],
-         f"{SUMS}.double[2]: outside the claim's domain: factor must be"),
+        (
+            ["run", f"{SUMS}.sum", "--set", "size=3"],
+            f"{SUMS}.sum has no setting 'size'; its settings are terms, shift",
+        ),
+        (
+            ["run", f"{SUMS}.sum", "--set", "shift=one"],
+            "--set shift must be a literal such as 3, (1, 2) or 'a'",
+        ),
+        (
+            ["run", f"{SUMS}.double[2]", "--set", "factor=0"],
+            f"{SUMS}.double[2]: outside the claim's domain: factor must be",
+        ),
         (["report", "page.html", "sumz"], f"no paper 'sumz'; there are {SUMS}"),
         (["list", "--root", "no/folder"], "--root must be a folder, got no/folder"),
         (["compare", "no.json", "no.json"], "no.json must be a ledger that can be read"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_gets_one_sentence_and_status_2(here, capsys, arguments, sentence):
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith(f"theory-on-trial: error: {sentence}")
+    assert (
+        capsys.readouterr().err.splitlines()[-1].startswith(f"theory-on-trial: error: {sentence}")
+    )
 
 
 def test_checks_that_cannot_be_collected_say_why(tmp_path, capfd):
@@ -186,14 +207,29 @@ def test_checks_that_cannot_be_collected_say_why(tmp_path, capfd):
 
 def test_compare_prints_what_differs(here, capsys, tmp_path):
     ledger = tmp_path / "a.json"
-    asked = ["-q", "-p", "no:cacheprovider", str(here / "verification"), "--trial-ledger", str(ledger)]
-    assert subprocess.run([sys.executable, "-m", "pytest", *asked], check=False, capture_output=True).returncode == 0
+    asked = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        str(here / "verification"),
+        "--trial-ledger",
+        str(ledger),
+    ]
+    assert (
+        subprocess.run(
+            [sys.executable, "-m", "pytest", *asked], check=False, capture_output=True
+        ).returncode
+        == 0
+    )
     other = json.loads(ledger.read_text())
     other["claims"][-1]["verdict"] = "REFUTED"  # of a row with parameters
     (tmp_path / "b.json").write_text(json.dumps(other))
     assert main(["compare", str(ledger), str(ledger)]) == 0
     assert main(["compare", str(ledger), str(tmp_path / "b.json")]) == 1
-    assert capsys.readouterr().out.splitlines()[-1] == "  verification.sums.double[3]: VERIFIED → REFUTED"
+    assert (
+        capsys.readouterr().out.splitlines()[-1]
+        == "  verification.sums.double[3]: VERIFIED → REFUTED"
+    )
 
 
 def test_the_outline_is_what_pytest_collects(here):
@@ -212,13 +248,22 @@ def test_the_outline_is_what_pytest_collects(here):
 def completed(line):
     """What the shell would offer behind `line`, as argcomplete answers it."""
     script = (
-        "from theory_on_trial.command import main; import sys; main(); assert not {'jax', 'numpy'} & set(sys.modules)"
+        "from theory_on_trial.command import main; import sys; main(); assert not {'jax', "
+        "'numpy'} & set(sys.modules)"
     )
-    asked = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n"}
+    asked = {
+        "_ARGCOMPLETE": "1",
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+        "_ARGCOMPLETE_IFS": "\n",
+    }
     process = subprocess.run(
         ["bash", "-c", f'exec 8>&1 9>/dev/null; exec "$0" -c "{script}"', sys.executable],
-        env={**os.environ, **asked}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env={**os.environ, **asked},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return process.stdout.replace("\v", "\n").splitlines()
 
 
@@ -252,5 +297,7 @@ def test_report_puts_a_paper_on_trial_and_writes_the_page(here, tmp_path, capfd)
 @pytest.mark.parametrize("command", ["list", "audit --help"])
 def test_a_reader_that_has_seen_enough_ends_nothing(repository, command):
     asked = f"{sys.executable} -u -m theory_on_trial.command {command} | true"
-    done = subprocess.run(["bash", "-c", asked], cwd=repository, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", asked], cwd=repository, capture_output=True, text=True, check=False
+    )
     assert (done.stdout, done.stderr) == ("", "")

@@ -8,20 +8,54 @@ import pytest
 from theory_on_trial.page.compare import compare
 
 ROW = {
-    "id": "paper.mean", "kind": "distribution", "verdict": "VERIFIED", "predicted": 0.5, "measured": 0.51,
-    "interval": [0.49, 0.53], "margin": 0.05, "error_probability": 1e-7,
-    "note": "", "resolution": 0.04, "notices": "4 %", "guarantee": "finite-n", "controls": [{"name": "one third"}],
-}  # fmt: skip
-VECTOR = {**ROW, "id": "paper.vector", "predicted": [1.0, 2.0], "measured": [1.0, 2.1],
-          "interval": [[0.9, 2.0], [1.1, 2.2]]}  # fmt: skip
-GROWTH = {**ROW, "id": "paper.growth", "kind": "rate", "predicted": "log n", "measured": "log n",
-          "interval": [[1.0, "-inf"], [2.0, "inf"]], "margin": 0.0}  # fmt: skip
-IDENTITY = {**ROW, "id": "paper.identity", "kind": "identity", "predicted": 2e-17, "measured": 1e-17,
-            "interval": [-1e-16, 1e-16], "margin": 2e-16, "error_probability": 0.0}  # fmt: skip
+    "id": "paper.mean",
+    "kind": "distribution",
+    "verdict": "VERIFIED",
+    "predicted": 0.5,
+    "measured": 0.51,
+    "interval": [0.49, 0.53],
+    "margin": 0.05,
+    "error_probability": 1e-7,
+    "note": "",
+    "resolution": 0.04,
+    "notices": "4 %",
+    "guarantee": "finite-n",
+    "controls": [{"name": "one third"}],
+}
+VECTOR = {
+    **ROW,
+    "id": "paper.vector",
+    "predicted": [1.0, 2.0],
+    "measured": [1.0, 2.1],
+    "interval": [[0.9, 2.0], [1.1, 2.2]],
+}
+GROWTH = {
+    **ROW,
+    "id": "paper.growth",
+    "kind": "rate",
+    "predicted": "log n",
+    "measured": "log n",
+    "interval": [[1.0, "-inf"], [2.0, "inf"]],
+    "margin": 0.0,
+}
+IDENTITY = {
+    **ROW,
+    "id": "paper.identity",
+    "kind": "identity",
+    "predicted": 2e-17,
+    "measured": 1e-17,
+    "interval": [-1e-16, 1e-16],
+    "margin": 2e-16,
+    "error_probability": 0.0,
+}
 LEDGER = {
-    "schema": "theory-on-trial/ledger/1", "seed": 0, "tier": "fast", "platform": {"jax": "0.10.2", "backend": "cpu"},
-    "claims": [ROW, VECTOR, GROWTH, IDENTITY], "not_run": [],
-}  # fmt: skip
+    "schema": "theory-on-trial/ledger/1",
+    "seed": 0,
+    "tier": "fast",
+    "platform": {"jax": "0.10.2", "backend": "cpu"},
+    "claims": [ROW, VECTOR, GROWTH, IDENTITY],
+    "not_run": [],
+}
 
 
 @pytest.fixture
@@ -37,11 +71,15 @@ def compared(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("change", [{"claims": None}, {"claims": [{}]}, {"platform": None}, {"claims": [ROW, 3]}])
+@pytest.mark.parametrize(
+    "change", [{"claims": None}, {"claims": [{}]}, {"platform": None}, {"claims": [ROW, 3]}]
+)
 def test_a_ledger_that_is_not_whole_is_refused(tmp_path, change):
     for name, ledger in (("a", LEDGER), ("b", LEDGER | change)):
         (tmp_path / f"{name}.json").write_text(json.dumps(ledger))
-    with pytest.raises(ValueError, match=r"b.json must be a whole ledger: its platform, or a field of a claim"):
+    with pytest.raises(
+        ValueError, match=r"b.json must be a whole ledger: its platform, or a field of a claim"
+    ):
         compare(tmp_path / "a.json", tmp_path / "b.json")
 
 
@@ -115,7 +153,11 @@ def test_an_exact_measurement_may_move_with_the_seed_that_drew_its_instance(comp
 
 
 def test_the_last_digits_of_an_exact_measurement_are_the_platforms(compared):
-    exact = {"kind": "limit", "interval": [0.53 * (1 + 1e-14), 0.53 * (1 + 1e-14)], "error_probability": 0.0}
+    exact = {
+        "kind": "limit",
+        "interval": [0.53 * (1 + 1e-14), 0.53 * (1 + 1e-14)],
+        "error_probability": 0.0,
+    }
     assert compared({"mean": exact}).identical
     exact["interval"] = [0.53 * (1 + 1e-6)] * 2
     assert [change[0] for change in compared({"mean": exact}).apart] == ["paper.mean"]
@@ -135,7 +177,11 @@ def test_claims_come_and_go(compared):
 def test_circumstances_are_told_and_do_not_count(compared):
     found = compared(tier="full", platform={"jax": "0.11.0", "backend": "gpu"})
     assert found.identical
-    assert found.circumstances == [("tier", "fast", "full"), ("jax", "0.10.2", "0.11.0"), ("backend", "cpu", "gpu")]
+    assert found.circumstances == [
+        ("tier", "fast", "full"),
+        ("jax", "0.10.2", "0.11.0"),
+        ("backend", "cpu", "gpu"),
+    ]
     assert "  jax: 0.10.2 → 0.11.0" in str(found)
 
 
@@ -144,17 +190,23 @@ def test_circumstances_are_told_and_do_not_count(compared):
     [
         (None, "must be a ledger that can be read .No such file or directory."),
         ("{", "must be a ledger in JSON, got something else"),
-        ("[]", "must be a ledger written by --ledger, of schema 'theory-on-trial/ledger/1', got None"),
+        (
+            "[]",
+            "must be a ledger written by --ledger, of schema 'theory-on-trial/ledger/1', got None",
+        ),
         ('{"schema": "other"}', "got 'other'"),
     ],
 )
 def test_what_is_no_ledger_gets_one_sentence(tmp_path, text, sentence):
-    bad, good = tmp_path / "bad.json", tmp_path / "good.json"
+    bad = tmp_path / "bad.json"
+    good = tmp_path / "good.json"
     good.write_text(json.dumps(LEDGER))
     if text is not None:
         bad.write_text(text)
     for pair in ((bad, good), (good, bad)):
-        with pytest.raises(ValueError, match=f"bad.json {sentence}" if sentence.startswith("must") else sentence):
+        with pytest.raises(
+            ValueError, match=f"bad.json {sentence}" if sentence.startswith("must") else sentence
+        ):
             compare(*pair)
 
 
@@ -170,7 +222,16 @@ def test_rounding_beside_larger_entries_is_no_difference(tmp_path):
 
 
 def test_a_claim_that_rests_on_less_is_a_difference(compared):
-    found = compared({"mean": {"resolution": None, "notices": "no size", "guarantee": "asymptotic", "controls": []}})
+    found = compared(
+        {
+            "mean": {
+                "resolution": None,
+                "notices": "no size",
+                "guarantee": "asymptotic",
+                "controls": [],
+            }
+        }
+    )
     assert not found.identical
     assert found.weaker == [
         ("paper.mean", "notices 4 %", "notices no size"),

@@ -29,9 +29,13 @@ print(compilation_cache_in_use(), len(hits))
 
 def compile_in_a_new_process(**variables):
     """Return the folder in which it keeps compiled programs, and how many it found there."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")} | variables
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("JAX_")
+    } | variables
     command = [sys.executable, "-c", COMPILE]
-    output = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True).stdout
+    output = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=120, check=True
+    ).stdout
     folder, hits = output.split()
     return Path(folder), int(hits)
 
@@ -74,7 +78,10 @@ def test_the_next_process_finds_what_was_compiled_and_heals_what_was_cut_short(t
 
 def test_a_folder_set_by_the_user_is_left_alone(tmp_path):
     own = tmp_path / "own"
-    variables = {"THEORY_ON_TRIAL_CACHE": str(tmp_path / "ours"), "JAX_COMPILATION_CACHE_DIR": str(own)}
+    variables = {
+        "THEORY_ON_TRIAL_CACHE": str(tmp_path / "ours"),
+        "JAX_COMPILATION_CACHE_DIR": str(own),
+    }
     assert compile_in_a_new_process(**variables) == (own, 0)
     assert not (tmp_path / "ours").exists()
 
@@ -91,26 +98,32 @@ def test_broken_entries_are_removed_and_whole_ones_are_not(tmp_path, damage):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-cache", "checked", "notes.txt"]
 
 
-def test_frames_of_zstd_are_read_where_that_library_is_and_kept_where_it_is_not(tmp_path, monkeypatch):
+def test_frames_of_zstd_are_read_where_that_library_is_and_kept_where_it_is_not(
+    tmp_path, monkeypatch
+):
     """A stand-in for the library, under the name that it has in this Python."""
 
     def decompress(content):
         if not content.endswith(b"end"):
             raise ArithmeticError
 
-    magic, name = b"\x28\xb5\x2f\xfd", "compression.zstd" if sys.version_info >= (3, 14) else "zstandard"
+    magic = b"\x28\xb5\x2f\xfd"
+    name = "compression.zstd" if sys.version_info >= (3, 14) else "zstandard"
     (tmp_path / "a-cache").write_bytes(magic + b"end")
     (tmp_path / "b-cache").write_bytes(magic + b"e")
     monkeypatch.setitem(sys.modules, name, None)
     assert remove_broken_entries(tmp_path) == []
     (tmp_path / "checked").unlink()
-    monkeypatch.setitem(sys.modules, name, SimpleNamespace(decompress=decompress, ZstdError=ArithmeticError))
+    monkeypatch.setitem(
+        sys.modules, name, SimpleNamespace(decompress=decompress, ZstdError=ArithmeticError)
+    )
     assert remove_broken_entries(tmp_path) == [tmp_path / "b-cache"]
 
 
 def test_only_entries_written_since_the_last_check_are_read_again(tmp_path):
     remove_broken_entries(tmp_path)
-    old, new = tmp_path / "old-cache", tmp_path / "new-cache"
+    old = tmp_path / "old-cache"
+    new = tmp_path / "new-cache"
     for entry in (old, new):
         entry.write_bytes(b"broken")
     os.utime(old, (time.time() - 3600,) * 2)

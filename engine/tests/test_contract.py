@@ -1,4 +1,6 @@
-"""The contract: what a domain admits passes as the function wants it, anything else gets one sentence."""
+"""The contract: what a domain admits passes as the function wants it, anything else gets one
+sentence.
+"""
 
 import fractions
 import math
@@ -153,7 +155,9 @@ def test_a_table_of_numbers_is_an_array():
 
 
 class Tensor:
-    """What a tensor of PyTorch with a gradient does: it refuses to be an array until it is detached."""
+    """What a tensor of PyTorch with a gradient does: it refuses to be an array until it is
+    detached.
+    """
 
     def __init__(self, entries):
         self.entries = entries
@@ -172,7 +176,12 @@ class Tensor:
 
 
 @pytest.mark.parametrize(
-    "rows", [Tensor(np.ones((1, 2), np.float32)), np.ones((1, 2)).view(np.matrix), np.ma.masked_greater([[1, 1]], 3)]
+    "rows",
+    [
+        Tensor(np.ones((1, 2), np.float32)),
+        np.ones((1, 2)).view(np.matrix),
+        np.ma.masked_greater([[1, 1]], 3),
+    ],
 )
 def test_what_is_like_an_array_is_taken_as_its_numbers(rows):
     assert scaled(rows, np.array([1.0, 3.0])).tolist() == [[1, 3]]
@@ -198,7 +207,9 @@ def test_joint_conditions_are_one_line():
     assert fits(3, 2) == 1
     with pytest.raises(ValueError, match="dim must be at least classes = 3, got 2"):
         fits(2, 3)
-    assert jax.jit(lambda x: require(x > 1, "never seen") or x)(0.0) == 0  # traced: not known, not judged
+    assert (
+        jax.jit(lambda x: require(x > 1, "never seen") or x)(0.0) == 0
+    )  # traced: not known, not judged
 
 
 def test_only_the_front_door_is_guarded_and_what_is_called_back():
@@ -220,7 +231,9 @@ def test_only_the_front_door_is_guarded_and_what_is_called_back():
         with pytest.raises(ValueError, match="x must be positive, got -2"):
             call(-2.0)
     with np.errstate(divide="ignore"):
-        assert calling(lambda x: np.float64(x) / 0, 1.0) == np.inf  # its warnings are the caller's, too
+        assert (
+            calling(lambda x: np.float64(x) / 0, 1.0) == np.inf
+        )  # its warnings are the caller's, too
 
 
 @guarded(double=False)
@@ -250,14 +263,20 @@ def test_what_is_declared_passes():
 def test_simulators_compute_in_the_precision_they_are_given():
     single = shifted(KEY, np.ones((2, 2), np.float32), 1.0, n=3)
     assert single.dtype == jnp.float32
-    np.testing.assert_allclose(single, shifted(KEY, jnp.ones((2, 2), jnp.float32), np.float64(1), n=3))
-    np.testing.assert_array_equal(shifted(KEY, [[1, 2]], 2, n=1), shifted(KEY, np.array([[1.0, 2.0]]), 2.0, n=1))
+    np.testing.assert_allclose(
+        single, shifted(KEY, jnp.ones((2, 2), jnp.float32), np.float64(1), n=3)
+    )
+    np.testing.assert_array_equal(
+        shifted(KEY, [[1, 2]], 2, n=1), shifted(KEY, np.array([[1.0, 2.0]]), 2.0, n=1)
+    )
 
 
 def test_traced_values_pass():
     traced = jax.jit(lambda scale: shifted(KEY, jnp.ones((2, 2)), scale, n=2))
     np.testing.assert_array_equal(traced(jnp.inf), [jnp.inf, jnp.inf])
-    assert jnp.isnan(jax.vmap(lambda x: shifted(KEY, x, 1.0, n=2))(np.full((1, 1, 1), np.nan))).all()
+    assert jnp.isnan(
+        jax.vmap(lambda x: shifted(KEY, x, 1.0, n=2))(np.full((1, 1, 1), np.nan))
+    ).all()
 
 
 def test_a_type_of_numbers_is_no_array():
@@ -349,7 +368,8 @@ def test_a_module_that_breaks_a_promise_fails_its_tests():
         __all__ = ("wide", "root")
         __name__ = "module"
 
-    module.wide, module.root = wide, root
+    module.wide = wide
+    module.root = root
     structure, _, admissible, _ = promises([module], {}, examples=30)
     structure()
     with pytest.raises(AssertionError, match="not finite"):
@@ -361,17 +381,24 @@ def test_a_module_that_breaks_a_promise_fails_its_tests():
 def test_arrays_that_a_traced_caller_holds_are_judged(library, monkeypatch):
     """Comparing them is not to become a part of the caller's program, wherever they are."""
     context = jax.ensure_compile_time_eval if library is jnp else nullcontext
-    monkeypatch.setattr("theory_on_trial.contract.values._reader_of", lambda leaf: (library, context()))
+    monkeypatch.setattr(
+        "theory_on_trial.contract.values._reader_of", lambda leaf: (library, context())
+    )
 
     @guarded(double=False)
-    def total(weights: Annotated[Float[AnyArray, " entries"], POSITIVE], by: Float[AnyArray, ""]) -> object:
+    def total(
+        weights: Annotated[Float[AnyArray, " entries"], POSITIVE], by: Float[AnyArray, ""]
+    ) -> object:
         return jnp.sum(weights) * by
 
     def traced(weights):
         return jax.jit(lambda by: total(weights, by))(2.0)
 
     assert traced(jnp.ones(3)) == 6
-    for weights, sentence in ((jnp.zeros(3), "be positive, got 0.0"), (jnp.full(3, jnp.nan), "be finite, got nan")):
+    for weights, sentence in (
+        (jnp.zeros(3), "be positive, got 0.0"),
+        (jnp.full(3, jnp.nan), "be finite, got nan"),
+    ):
         with pytest.raises(ValueError, match=f"weights must {sentence} among the entries"):
             traced(weights)
 
@@ -387,7 +414,10 @@ def test_options_and_any_number_of_values_have_domains():
     assert summed([1, 2], [3, 4], step=2) == 20
     for call, sentence in (
         (lambda: summed([1, 2], [0, 1]), "weights must be positive, got 0.0 among the entries"),
-        (lambda: summed([1, 2], [1]), "weights must have one entry for each of the 2 entries, got 1"),
+        (
+            lambda: summed([1, 2], [1]),
+            "weights must have one entry for each of the 2 entries, got 1",
+        ),
         (lambda: summed([1], step=0), "step must be positive, got 0.0"),
     ):
         with pytest.raises(ValueError, match=sentence):
@@ -398,7 +428,9 @@ def test_options_and_any_number_of_values_have_domains():
 
 
 @guarded
-def total(first: Float[np.ndarray, "*#batch"] | float, second: Float[np.ndarray, "*#batch"] | float) -> float:
+def total(
+    first: Float[np.ndarray, "*#batch"] | float, second: Float[np.ndarray, "*#batch"] | float
+) -> float:
     return float(np.sum(first + second))
 
 
@@ -439,50 +471,100 @@ def rows(given):
     return lambda: scaled(given, np.ones(2))
 
 
-PAIRS, TWO, MISSING = np.ones((1, 2)), np.ones(2), pd.array([1, None], "Int64")
+PAIRS = np.ones((1, 2))
+TWO = np.ones(2)
+MISSING = pd.array([1, None], "Int64")
 SENTENCES = {
     TypeError: [
         (rows("x"), r"rows must be an array of numbers with axes \(rows, columns\), got 'x'"),
-        (rows(scipy.sparse.eye_array(3)), r"rows must be .* a sparse matrix of shape \(3, 3\): make it dense"),
+        (
+            rows(scipy.sparse.eye_array(3)),
+            r"rows must be .* a sparse matrix of shape \(3, 3\): "
+            r"make it dense",
+        ),
         (rows([[1.0, 2.0], [3.0, "x"]]), r"rows must be .* a list whose entry \[1\]\[1\] is 'x'"),
         (rows([[1.0, None]]), r"rows must be .* a list whose entry \[0\]\[1\] is None"),
         (rows([[1.0, 2.0], [3.0]]), "rows must be .* a list with rows of 1 and of 2 entries"),
-        (rows(pd.DataFrame({"age": MISSING, "size": 1.0})), "rows must be .* 1 missing entries in column 'age'"),
-        (rows(pd.DataFrame({"age": [1.0], "name": ["x"]})),
-         r"rows must be .* a table of shape \(1, 2\) whose column 'name' is (str|object)"),
-        (rows(np.ma.masked_greater([[1.0, 5.0]], 3)), "with masked entries: fill them, or leave out their rows"),
+        (
+            rows(pd.DataFrame({"age": MISSING, "size": 1.0})),
+            "rows must be .* 1 missing entries in column 'age'",
+        ),
+        (
+            rows(pd.DataFrame({"age": [1.0], "name": ["x"]})),
+            r"rows must be .* a table of shape \(1, 2\) whose column 'name' is (str|object)",
+        ),
+        (
+            rows(np.ma.masked_greater([[1.0, 5.0]], 3)),
+            "with masked entries: fill them, or leave out their rows",
+        ),
         (lambda: scaled(PAIRS, TWO, "x"), "power must be a real number, got 'x'"),
         (lambda: scaled(PAIRS, TWO, True), "power must be a real number, got True"),
         (lambda: scaled(PAIRS), "missing 1 required positional argument: 'by'"),
-        (lambda: scaled(PAIRS, TWO, 1, 1), "takes from 2 to 3 positional arguments but 4 were given"),
+        (
+            lambda: scaled(PAIRS, TWO, 1, 1),
+            "takes from 2 to 3 positional arguments but 4 were given",
+        ),
         (lambda: shifted(KEY, np.ones((1, 1)), 1j, n=2), "scale must be a real number"),
-        (lambda: shifted(KEY, np.ones((1, 1)), 1.0, n=10**400), "n must be an integer, got an integer of 1329 bits"),
+        (
+            lambda: shifted(KEY, np.ones((1, 1)), 1.0, n=10**400),
+            "n must be an integer, got an integer of 1329 bits",
+        ),
         (lambda: shifted(KEY, np.ones((1, 1)), n=2), "missing"),
     ],
     ValueError: [
         (rows(TWO), r"rows must be .* got an array of float64 of shape \(2,\)"),
-        (lambda: scaled(PAIRS, np.ones(3)), "by must have one entry for each of the 2 columns, got 3"),
-        (lambda: scaled(PAIRS, pd.DataFrame({"age": [1.0]})), r"by must be .* got a DataFrame of shape \(1, 1\)"),
+        (
+            lambda: scaled(PAIRS, np.ones(3)),
+            "by must have one entry for each of the 2 columns, got 3",
+        ),
+        (
+            lambda: scaled(PAIRS, pd.DataFrame({"age": [1.0]})),
+            r"by must be .* got a DataFrame of "
+            r"shape \(1, 1\)",
+        ),
         (lambda: scaled(PAIRS, TWO, math.nan), "power must be finite, got nan"),
-        (lambda: scaled(np.ones((1, 0)), np.ones(0)), r"rows must not be empty, got an array of shape \(1, 0\)"),
+        (
+            lambda: scaled(np.ones((1, 0)), np.ones(0)),
+            r"rows must not be empty, got an array of "
+            r"shape \(1, 0\)",
+        ),
         (rows(np.array([[1.0, np.inf]])), "rows must be finite, got inf among the entries"),
-        (lambda: scaled(PAIRS, np.full(2, 1e200), 2), "numbers and memory .* power = 2.*: overflow"),
-        (lambda: scaled(PAIRS, np.zeros(2), -1), "numbers and memory .* power = -1.*: divide by zero"),
+        (
+            lambda: scaled(PAIRS, np.full(2, 1e200), 2),
+            "numbers and memory .* power = 2.*: overflow",
+        ),
+        (
+            lambda: scaled(PAIRS, np.zeros(2), -1),
+            "numbers and memory .* power = -1.*: divide by zero",
+        ),
         (lambda: inverse(np.zeros((2, 2))), "what follows from matrix = .*: Singular matrix"),
         (lambda: ones(2**52), r"what follows from n = \d+: Unable to allocate"),
-        (lambda: inverse(np.ones((2, 3))), r"matrix must be .* axes \(n, n\), got .* of shape \(2, 3\)"),
-        (lambda: total(np.ones(3), TWO), r"second must broadcast with arguments of shape \(3,\), got \(2,\)"),
-        (lambda: taking(Annotated[Matrix, SYMMETRIC])([[1.0, 1e308], [-1e308, 1.0]]), "must be a symmetric matrix"),
+        (
+            lambda: inverse(np.ones((2, 3))),
+            r"matrix must be .* axes \(n, n\), got .* of shape "
+            r"\(2, 3\)",
+        ),
+        (
+            lambda: total(np.ones(3), TWO),
+            r"second must broadcast with arguments of shape \(3,\), "
+            r"got \(2,\)",
+        ),
+        (
+            lambda: taking(Annotated[Matrix, SYMMETRIC])([[1.0, 1e308], [-1e308, 1.0]]),
+            "must be a symmetric matrix",
+        ),
         (lambda: Law([1.0], 0.0), "scale must be positive, got 0"),
         (lambda: shifted(KEY, np.full((1, 1), np.nan), 1.0, n=2), "x must be finite, got nan"),
         (lambda: shifted(KEY, jnp.ones((1, 1)), -jnp.inf, n=2), "scale must be finite, got -inf"),
         (lambda: ratio(Pair(np.array([1.0, np.nan]), "x"), 1.0), "pair must be finite, got nan"),
         (lambda: ratio(Pair(np.ones(1), "x"), 1.0, 2.0, np.nan), "rest must be finite, got nan"),
     ],
-}  # fmt: skip
+}
 
 
-@pytest.mark.parametrize(("error", "call", "sentence"), [(kind, *row) for kind in SENTENCES for row in SENTENCES[kind]])
+@pytest.mark.parametrize(
+    ("error", "call", "sentence"), [(kind, *row) for kind in SENTENCES for row in SENTENCES[kind]]
+)
 def test_what_is_not_admitted_is_named(error, call, sentence):
     with pytest.raises(error, match=sentence) as refused:
         call()

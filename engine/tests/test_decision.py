@@ -1,4 +1,6 @@
-"""The one rule: its three zones, the lemma on controls, termination, and the sentences for what cannot be decided."""
+"""The one rule: its three zones, the lemma on controls, termination, and the sentences for what
+cannot be decided.
+"""
 
 from fractions import Fraction
 
@@ -10,20 +12,24 @@ from hypothesis import strategies as st
 from theory_on_trial.decide.decision import Prediction, check_controls, decide, judge
 from theory_on_trial.laws import Enclosure
 
-# Sixteenths below 2^16 add and subtract without rounding, so that the borders of the rule can be hit exactly.
+# Sixteenths below 2^16 add and subtract without rounding, so that the borders of the rule can be
+# hit exactly.
 numbers = st.integers(-4000, 4000).map(lambda k: k / 16)
 widths = st.integers(0, 4000).map(lambda k: k / 16)
 positive = st.integers(1, 4000).map(lambda k: k / 16)
 
 
 def interval(low, high):
-    low, high = np.asarray(low, float), np.asarray(high, float)
+    low = np.asarray(low, float)
+    high = np.asarray(high, float)
     return Enclosure(low, low, high, 0.0, "exact", 1)
 
 
 @given(low=numbers, width=positive, p=numbers, slack=widths, extra=positive)
 def test_each_verdict_states_what_the_interval_proves(low, width, p, slack, extra):
-    """Each point of the interval proves it: one narrower than margin - slack always decides, in any unit and origin."""
+    """Each point of the interval proves it: one narrower than margin - slack always decides, in any
+    unit and origin.
+    """
     margin = slack + extra
     verdict = decide(interval(low, low + width), Prediction(p, margin, slack))
     farthest = max(abs(low - p), abs(low + width - p))
@@ -36,9 +42,20 @@ def test_each_verdict_states_what_the_interval_proves(low, width, p, slack, extr
         assert verdict == "INCONCLUSIVE"
 
 
-@given(data=st.data(), k=st.integers(1, 5), slack=widths, extra=positive, sign=st.sampled_from([-1, 1]), beyond=widths)
-def test_a_verified_prediction_refutes_every_admissible_control(data, k, slack, extra, sign, beyond):
-    """Lemma: |c - p| >= margin + slack in one coordinate and VERIFIED for p imply REFUTED for c, on one interval."""
+@given(
+    data=st.data(),
+    k=st.integers(1, 5),
+    slack=widths,
+    extra=positive,
+    sign=st.sampled_from([-1, 1]),
+    beyond=widths,
+)
+def test_a_verified_prediction_refutes_every_admissible_control(
+    data, k, slack, extra, sign, beyond
+):
+    """Lemma: |c - p| >= margin + slack in one coordinate and VERIFIED for p imply REFUTED for c, on
+    one interval.
+    """
     p, low = (np.array(data.draw(st.lists(numbers, min_size=k, max_size=k))) for _ in range(2))
     prediction = Prediction(p, slack + extra, slack)
     control = p.copy()
@@ -55,7 +72,9 @@ def test_a_verified_prediction_refutes_every_admissible_control(data, k, slack, 
 def test_one_sided_verdicts_mirror_each_other(low, width, p, slack, extra):
     assume(width > 0 or slack + extra > 0)  # width 0 and margin 0 is exact arithmetic, tested below
     at_most = decide(interval(low, low + width), Prediction(p, slack + extra, slack, "at most"))
-    at_least = decide(interval(-low - width, -low), Prediction(-p, slack + extra, slack, "at least"))
+    at_least = decide(
+        interval(-low - width, -low), Prediction(-p, slack + extra, slack, "at least")
+    )
     assert at_most == at_least
     if at_most == "VERIFIED":
         assert low + width < p + slack + extra
@@ -64,14 +83,22 @@ def test_one_sided_verdicts_mirror_each_other(low, width, p, slack, extra):
 
 
 def test_between_the_zones_a_claim_is_verified_and_a_control_refuted():
-    """[1, 2] lies beyond the slack and within the margin of both 0 and 3: closer than 2.5, further than 0.5."""
+    """[1, 2] lies beyond the slack and within the margin of both 0 and 3: closer than 2.5, further
+    than 0.5.
+    """
     finding = judge(interval(1.0, 2.0), Prediction(0.0, 2.5, 0.5), {"wrong": 3.0}, printed=3.0)
-    assert (finding.outcome, finding.controls[0].outcome, finding.printed) == ("VERIFIED", "REFUTED", "VERIFIED")
+    assert (finding.outcome, finding.controls[0].outcome, finding.printed) == (
+        "VERIFIED",
+        "REFUTED",
+        "VERIFIED",
+    )
 
 
 def test_a_vector_is_verified_by_all_and_refuted_by_any():
     prediction = Prediction(np.zeros(3), 1.0, 0.25)
-    inside, beyond, wide = (-0.5, 0.5), (2.0, 3.0), (-9.0, 9.0)
+    inside = (-0.5, 0.5)
+    beyond = (2.0, 3.0)
+    wide = (-9.0, 9.0)
     between = (0.3, 0.9)  # beyond the slack and within the margin: not a reason to refute
     for ends, outcome in (
         ((inside, inside, between), "VERIFIED"),
@@ -89,8 +116,12 @@ def test_exact_arithmetic_needs_no_margin(side):
     third = np.asarray(Fraction(1, 3))
     more = np.asarray(Fraction(1, 3) + Fraction(1, 10**30))
     assert decide(exact(third), Prediction(third, side=side)) == "VERIFIED"
-    assert decide(exact(more), Prediction(third, side=side)) == ("VERIFIED" if side == "at least" else "REFUTED")
-    assert decide(exact(third), Prediction(more, side=side)) == ("VERIFIED" if side == "at most" else "REFUTED")
+    assert decide(exact(more), Prediction(third, side=side)) == (
+        "VERIFIED" if side == "at least" else "REFUTED"
+    )
+    assert decide(exact(third), Prediction(more, side=side)) == (
+        "VERIFIED" if side == "at most" else "REFUTED"
+    )
 
 
 def test_an_unbounded_interval_decides_nothing_and_a_half_line_one_side():

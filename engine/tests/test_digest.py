@@ -19,7 +19,8 @@ FILES = {
     "sims/__init__.py": "",
     "sims/dice/__init__.py": "from sims.dice.rolls import roll\n",
     "sims/dice/rolls.py": "def roll(key):\n    from .lazy import late\n",
-    "sims/dice/lazy.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from sims import shared\n",
+    "sims/dice/lazy.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from sims "
+    "import shared\n",
     "sims/shared.py": "",
     "sims/coins.py": "",
     "figures/dice.py": "from theory import dice\n",
@@ -35,7 +36,8 @@ FILES = {
         "from nowhere import nothing\n"
     ),
     "paper_checks/test_dice/test_other.py": "from theory_on_trial import claim\n",
-    "paper_checks/test_coins.py": "from sims import coins as observed\nfrom theory import coins as predicted\n",
+    "paper_checks/test_coins.py": "from sims import coins as observed\nfrom theory import coins "
+    "as predicted\n",
 }
 SEEN = {name for name in FILES if name.endswith(".py") and "coins" not in name} - {
     "figures/dice.py",
@@ -60,8 +62,10 @@ def test_an_edit_is_seen_where_it_is_imported_and_nowhere_else(tmp_path, name):
 
 
 def test_what_computes_nothing_changes_nothing_and_the_rules_stand_apart(tmp_path, monkeypatch):
-    check, source = written(tmp_path), subject._source
-    plain, other = 'def f():\n    return 1, f"a{2!r}"\n', 'def f():\n    return 2, f"a{2!r}"\n'
+    check = written(tmp_path)
+    source = subject._source
+    plain = 'def f():\n    return 1, f"a{2!r}"\n'
+    other = 'def f():\n    return 2, f"a{2!r}"\n'
     (tmp_path / "theory" / "_sums.py").write_text(plain)
     before = digest(check)
     for same in (
@@ -76,7 +80,9 @@ def test_what_computes_nothing_changes_nothing_and_the_rules_stand_apart(tmp_pat
     assert digest(check).rules == before.rules
     (tmp_path / "theory" / "_sums.py").write_text(plain)
     edit = b"edited = 1\n"
-    monkeypatch.setattr(subject, "_source", lambda name, file: source(name, file) + edit * (name.endswith(".laws")))
+    monkeypatch.setattr(
+        subject, "_source", lambda name, file: source(name, file) + edit * (name.endswith(".laws"))
+    )
     assert digest(check).own == before.own
     assert digest(check).rules != before.rules
 
@@ -89,57 +95,106 @@ SAME = [
         "def f():\n    a = 1\n    def g(a): return a\n    return g(a)",
         "def f():\n    b = 1\n    def g(a): return a\n    return g(b)",
     ),
-    ("def f(n):\n    return any((a := i) for i in n), a", "def f(n):\n    return any((b := i) for i in n), b"),
-    ("def f():\n    a = 2\n    return lambda n: a * n", "def f():\n    b = 2\n    return lambda n: b * n"),
+    (
+        "def f(n):\n    return any((a := i) for i in n), a",
+        "def f(n):\n    return any((b := i) for i in n), b",
+    ),
+    (
+        "def f():\n    a = 2\n    return lambda n: a * n",
+        "def f():\n    b = 2\n    return lambda n: b * n",
+    ),
     ("def f(n):\n    raise ValueError('n')", "def f(n):\n    raise ValueError(f'n, got {n}')"),
-    ("@figure('F1')\ndef f(n):\n    return n", "@figure('F2', quick={})\ndef g(n):\n    return 2 * n"),
-    ("@claim('F1')\ndef f(n): return n", "@claim('F1', route='by hand', second='a::test_b')\ndef f(n): return n"),
-    ("MOST_PROGRAMS, MOST_SECONDS = 60, 15\na = 1", "MOST_PROGRAMS = 40\n'A limit.'\na = 1\n'One.'"),
+    (
+        "@figure('F1')\ndef f(n):\n    return n",
+        "@figure('F2', quick={})\ndef g(n):\n    return 2 * n",
+    ),
+    (
+        "@claim('F1')\ndef f(n): return n",
+        "@claim('F1', route='by hand', second='a::test_b')\ndef f(n): return n",
+    ),
+    (
+        "MOST_PROGRAMS, MOST_SECONDS = 60, 15\na = 1",
+        "MOST_PROGRAMS = 40\n'A limit.'\na = 1\n'One.'",
+    ),
 ]
 OTHER = [
     ("def f(n):\n    raise ValueError('n')", "def f(n):\n    raise TypeError('n')"),
     ("def f(n):\n    raise ValueError('n')", "def f(n):\n    return ValueError('n')"),
     ("def f(n):\n    raise KeyError(n)", "def f(n):\n    raise KeyError(-n)"),
     ("@claim('F1')\ndef f(n):\n    return n", "@claim('F1')\ndef f(n):\n    return 2 * n"),
-    ("@claim('F1')\ndef f(n):\n    return n", "@claim('F1', coarse='by chance')\ndef f(n):\n    return n"),
+    (
+        "@claim('F1')\ndef f(n):\n    return n",
+        "@claim('F1', coarse='by chance')\ndef f(n):\n    return n",
+    ),
     ("def f(n, m):\n    a, b = n, m\n    return a", "def f(n, m):\n    a, b = n, m\n    return b"),
     ("def f(n):\n    a = n\n    return a", "def f(n):\n    b = n\n    return a"),  # a global one
-    ("def f(n):\n    return n", "def f(m):\n    return m"),  # whoever calls it may name the argument
-    ("a = 1\ndef f():\n    return a", "b = 1\ndef f():\n    return b"),  # whoever imports it names it
+    (
+        "def f(n):\n    return n",
+        "def f(m):\n    return m",
+    ),  # whoever calls it may name the argument
+    (
+        "a = 1\ndef f():\n    return a",
+        "b = 1\ndef f():\n    return b",
+    ),  # whoever imports it names it
     ("class A:\n    a = 1", "class A:\n    b = 1"),
     ("def f():\n    a = 1\n    return locals()", "def f():\n    b = 1\n    return locals()"),
     (
-        "def f():\n    a = 1\n    b = 2\n    def g():\n        nonlocal a\n        a = 3\n    g()\n    return a, b",
-        "def f():\n    b = 1\n    a = 2\n    def g():\n        nonlocal a\n        a = 3\n    g()\n    return b, a",
+        "def f():\n    a = 1\n    b = 2\n    def g():\n        nonlocal a\n        a = 3\n    "
+        "g()\n    return a, b",
+        "def f():\n    b = 1\n    a = 2\n    def g():\n        nonlocal a\n        a = 3\n    "
+        "g()\n    return b, a",
     ),
     (
-        "def f():\n    a = 1\n    b = 2\n    class A:\n        a = 3\n        def g(self): return a\n    return A",
-        "def f():\n    b = 1\n    a = 2\n    class A:\n        a = 3\n        def g(self): return a\n    return A",
+        "def f():\n    a = 1\n    b = 2\n    class A:\n        a = 3\n        def g(self): return "
+        "a\n    return A",
+        "def f():\n    b = 1\n    a = 2\n    class A:\n        a = 3\n        def g(self): return "
+        "a\n    return A",
     ),
-    ("def f(n):\n    a = n\n    return [a for a in [n]], a", "def f(n):\n    a = n\n    return [b for b in [n]], n"),
+    (
+        "def f(n):\n    a = n\n    return [a for a in [n]], a",
+        "def f(n):\n    a = n\n    return [b for b in [n]], n",
+    ),
 ]
 
 
 @pytest.mark.parametrize(
     ("one", "other", "same"), [(*pair, True) for pair in SAME] + [(*pair, False) for pair in OTHER]
 )
-def test_names_of_local_variables_sentences_figures_routes_and_limits_do_not_count(one, other, same):
+def test_names_of_local_variables_sentences_figures_routes_and_limits_do_not_count(
+    one, other, same
+):
     assert (subject._tree(one.encode()) == subject._tree(other.encode())) == same
 
 
 RULES = (
-    *("ledger.rows", "ledger.verdict", "decide.decision", "decide.evidence", "laws", "decide.trends"),
+    *(
+        "ledger.rows",
+        "ledger.verdict",
+        "decide.decision",
+        "decide.evidence",
+        "laws",
+        "decide.trends",
+    ),
     *("trial.decisions", "trial.registry", "contract", "contract.guard", "contract.domains"),
 )
 ELSEWHERE = (
-    *("page.report", "page.compare", "page.typeset", "plugin", "command", "repository.records", "sweep"),
+    *(
+        "page.report",
+        "page.compare",
+        "page.typeset",
+        "plugin",
+        "command",
+        "repository.records",
+        "sweep",
+    ),
     *("figures.drawing", "audits", "audits.falsify"),
 )
 
 
 @pytest.mark.parametrize("name", [*RULES, *ELSEWHERE])
 def test_the_engine_counts_as_far_as_a_verdict_rests_on_it(tmp_path, monkeypatch, name):
-    check, source = written(tmp_path), subject._source
+    check = written(tmp_path)
+    source = subject._source
     before = digest(check)
 
     def edited(module, file):
@@ -164,7 +219,9 @@ def test_folders_without_an_init_are_followed_before_anybody_imports_them(tmp_pa
 
 def test_several_places_count_together_and_a_folder_stands_for_its_files(tmp_path):
     written(tmp_path)
-    dice, coins, checks = (tmp_path / "paper_checks" / name for name in ("test_dice", "test_coins.py", "."))
+    dice, coins, checks = (
+        tmp_path / "paper_checks" / name for name in ("test_dice", "test_coins.py", ".")
+    )
     assert len({digest(dice), digest(coins), digest(dice, coins)}) == 3
     assert digest(dice, coins) == digest(coins, dice, dice / "test_mean.py") == digest(checks)
     with pytest.raises(FileNotFoundError, match=r"test_cards\.py is not there$"):
@@ -201,12 +258,14 @@ def test_a_package_that_is_passed_through_counts_only_what_its_import_runs(tmp_p
     package = tmp_path / "lazy"
     package.mkdir()
     (package / "__init__.py").write_text(
-        "import lazy.always\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from lazy.asked import thing\n"
+        "import lazy.always\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from "
+        "lazy.asked import thing\n"
         "def __getattr__(name):\n    from lazy import asked\n"
     )
     for name in ("always", "asked", "module"):
         (package / f"{name}.py").write_text("")
-    passing, using = tmp_path / "passing.py", tmp_path / "using.py"
+    passing = tmp_path / "passing.py"
+    using = tmp_path / "using.py"
     passing.write_text("from lazy import module\nimport lazy.module\n")
     using.write_text("from lazy import thing\n")
     before = digest(passing), digest(using)

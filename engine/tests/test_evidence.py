@@ -1,4 +1,6 @@
-"""Identities, bounds, gaps, runs, and the accounts of the sampling driver: no false refutation, controls that bite."""
+"""Identities, bounds, gaps, runs, and the accounts of the sampling driver: no false refutation,
+controls that bite.
+"""
 
 import math
 from fractions import Fraction
@@ -18,10 +20,14 @@ U = 2.0**-53
 
 @pytest.mark.parametrize("n", [3, 30, 100])
 def test_dots_are_never_refuted_and_a_control_ten_errors_away_always_is(n):
-    """4e4 dots of 24-bit numbers over twelve decades: their products are exact, and fsum adds them without error."""
+    """4e4 dots of 24-bit numbers over twelve decades: their products are exact, and fsum adds them
+    without error.
+    """
     rng = np.random.default_rng([50, n])
     x, y = (
-        (rng.standard_normal((40_000, n)) * 10.0 ** rng.uniform(-3, 3, (40_000, n))).astype(np.float32).astype(float)
+        (rng.standard_normal((40_000, n)) * 10.0 ** rng.uniform(-3, 3, (40_000, n)))
+        .astype(np.float32)
+        .astype(float)
         for _ in range(2)
     )
     exact = np.array([math.fsum(row) for row in x * y])
@@ -39,9 +45,13 @@ def test_dots_are_never_refuted_and_a_control_ten_errors_away_always_is(n):
 
 @pytest.mark.parametrize(("n", "matrices"), [(5, 3000), (20, 2000), (60, 200)])
 def test_eigenvalues_are_never_refuted(n, matrices):
-    """Q diag Q' with a known spectrum: forming it and eigvalsh together take 3 n roundings of the size of the norm."""
+    """Q diag Q' with a known spectrum: forming it and eigvalsh together take 3 n roundings of the
+    size of the norm.
+    """
     rng = np.random.default_rng([51, n])
-    spectrum = np.sort(rng.standard_normal((matrices, n)) * 10.0 ** rng.uniform(-6, 0, (matrices, n)), axis=1)
+    spectrum = np.sort(
+        rng.standard_normal((matrices, n)) * 10.0 ** rng.uniform(-6, 0, (matrices, n)), axis=1
+    )
     orthogonal = np.linalg.qr(rng.standard_normal((matrices, n, n)))[0]
     values = np.linalg.eigvalsh((orthogonal * spectrum[:, None, :]) @ np.swapaxes(orthogonal, 1, 2))
     norm = np.max(np.abs(spectrum), axis=1, keepdims=True)
@@ -61,7 +71,11 @@ def test_exact_identities_tell_every_difference(a, b):
         ops=0,
         printed=(a + b) ** 2 - Fraction(1, 10**40),
     )
-    assert (finding.outcome, finding.controls[0].outcome, finding.printed) == ("VERIFIED", "REFUTED", "REFUTED")
+    assert (finding.outcome, finding.controls[0].outcome, finding.printed) == (
+        "VERIFIED",
+        "REFUTED",
+        "REFUTED",
+    )
 
 
 def test_one_wrong_entry_refutes_an_identity():
@@ -79,16 +93,22 @@ def test_a_bound_says_where_its_instances_came_from(found_by, guarantee):
     rng = np.random.default_rng(52)
     x = rng.standard_normal((1000, 20))
     y = np.where(np.arange(1000)[:, None] % 2, -3 * x, rng.standard_normal((1000, 20)))
-    lhs, rhs = np.abs(np.sum(x * y, axis=1)), np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
+    lhs = np.abs(np.sum(x * y, axis=1))
+    rhs = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
     about = {"ops": 50, "found_by": found_by, "printed": 0.9 * rhs} | (
         {"independent": 1000} if found_by == "draws" else {}
     )
     finding = evidence.bound(lhs, rhs, {"1 % less": 0.99 * rhs}, **about)
-    assert (finding.outcome, finding.controls[0].outcome, finding.printed) == ("VERIFIED", "REFUTED", "REFUTED")
+    assert (finding.outcome, finding.controls[0].outcome, finding.printed) == (
+        "VERIFIED",
+        "REFUTED",
+        "REFUTED",
+    )
     assert finding.interval.guarantee == guarantee
     assert finding.resolution.size < 1e-12
     assert finding.tightness == pytest.approx(1, abs=50 * 2 * U)
-    # Exactly alpha: were violations more likely, 1000 draws without one would have a chance below 1e-6.
+    # Exactly alpha: were violations more likely, 1000 draws without one would have a chance below
+    # 1e-6.
     assert ("<= 0.014" in finding.note) == (found_by == "draws")
     assert stats.binom.pmf(0, 1000, 0.014) <= 1e-6 <= stats.binom.pmf(0, 1000, 0.0135)
 
@@ -110,8 +130,14 @@ def test_bounds_attained_exactly_by_integers_and_zeros():
 
 def test_a_gap_encloses_the_optimum():
     prediction = Prediction(1.0, 1e-3)
-    finding = evidence.gap(1.0002, 0.9999, prediction, {"off": 1.01}, scale=1.0, ops=10, printed=1.02)
-    assert (finding.outcome, finding.controls[0].outcome, finding.printed) == ("VERIFIED", "REFUTED", "REFUTED")
+    finding = evidence.gap(
+        1.0002, 0.9999, prediction, {"off": 1.01}, scale=1.0, ops=10, printed=1.02
+    )
+    assert (finding.outcome, finding.controls[0].outcome, finding.printed) == (
+        "VERIFIED",
+        "REFUTED",
+        "REFUTED",
+    )
     assert evidence.gap(1.0002, 0.99, prediction, {}, scale=1.0, ops=10).outcome == "INCONCLUSIVE"
     assert evidence.gap(1.1, -np.inf, prediction, {}, scale=1.0, ops=10).outcome == "INCONCLUSIVE"
     assert evidence.gap(0.99, 0.98, prediction, {}, scale=1.0, ops=10).outcome == "REFUTED"
@@ -123,17 +149,26 @@ def test_a_gap_encloses_the_optimum():
         evidence.gap(1.0, np.nan, prediction, {}, scale=1.0, ops=10)
 
 
-@pytest.mark.parametrize(("printed", "verdict"), [(2 / 3, "VERIFIED"), (0.6, "REFUTED"), (2.0, "REFUTED")])
+@pytest.mark.parametrize(
+    ("printed", "verdict"), [(2 / 3, "VERIFIED"), (0.6, "REFUTED"), (2.0, "REFUTED")]
+)
 def test_what_is_printed_and_not_the_predictions_rounding_is_judged(printed, verdict):
     finding = evidence.enclosed(2 / 3, 1e-9, Prediction(2 / 3, 0.01), {"w": 0.69}, printed=printed)
-    assert (finding.outcome, finding.controls[0].outcome, finding.printed) == ("VERIFIED", "REFUTED", verdict)
+    assert (finding.outcome, finding.controls[0].outcome, finding.printed) == (
+        "VERIFIED",
+        "REFUTED",
+        verdict,
+    )
 
 
 @pytest.mark.parametrize("count", [5, 12, 20, 21])
 def test_runs_on_one_side_carry_two_to_the_one_minus_their_number(count):
-    """The sign test by hand: P(all on one side) = 2^(1 - S). That level is carried, any smaller one is not."""
+    """The sign test by hand: P(all on one side) = 2^(1 - S). That level is carried, any smaller one
+    is not.
+    """
     level = 2.0 ** (1 - count)
-    one_sided, against = np.arange(1.0, count + 1), -np.ones(count)
+    one_sided = np.arange(1.0, count + 1)
+    against = -np.ones(count)
     with pytest.raises(ValueError, match="a multiple of the outcomes"):
         evidence.runs(one_sided, {"upside down": -one_sided}, alpha=level)
     finding = evidence.runs(one_sided, {"no effect": against}, alpha=level)
@@ -148,9 +183,13 @@ def test_runs_on_one_side_carry_two_to_the_one_minus_their_number(count):
 
 @pytest.mark.parametrize("alpha", [1 / 16, 0.01])
 def test_runs_are_as_exact_as_the_binomial_law_says(alpha):
-    """Without an effect, the chance of a verdict, summed over all 2^S sign patterns, is at most alpha."""
+    """Without an effect, the chance of a verdict, summed over all 2^S sign patterns, is at most
+    alpha.
+    """
     count = 17
-    verdicts = [evidence.runs(np.arange(count) < k, {}, alpha=alpha).outcome for k in range(count + 1)]
+    verdicts = [
+        evidence.runs(np.arange(count) < k, {}, alpha=alpha).outcome for k in range(count + 1)
+    ]
     chances = stats.binom.pmf(np.arange(count + 1), count, 0.5)
     assert 0 < chances[np.array(verdicts) != "INCONCLUSIVE"].sum() <= alpha
     assert (verdicts[0], verdicts[-1]) == ("REFUTED", "VERIFIED")
@@ -160,7 +199,8 @@ class Recorder:
     """A law that returns a wide interval and writes down the error it was asked for."""
 
     def __init__(self, time_uniform):
-        self.time_uniform, self.asked = time_uniform, []
+        self.time_uniform = time_uniform
+        self.asked = []
 
     def interval(self, batches, error, resolution):
         n = sum(map(len, batches))
@@ -174,7 +214,9 @@ class Recorder:
 def test_the_budget_is_divided_by_coordinates_and_looks(time_uniform, coordinates):
     law = Recorder(time_uniform)
     prediction = Prediction(np.zeros(coordinates), 0.5, 0.1)
-    finding = evidence.mean(lambda m: np.zeros((m, coordinates)), prediction, {}, law=law, looks=(4, 6, 9), alpha=0.06)
+    finding = evidence.mean(
+        lambda m: np.zeros((m, coordinates)), prediction, {}, law=law, looks=(4, 6, 9), alpha=0.06
+    )
     share = 0.06 / coordinates / (1 if time_uniform else 3)
     assert law.asked == [(n, pytest.approx(share), (coordinates,)) for n in (4, 6, 9)]
     assert (finding.outcome, finding.looks) == ("INCONCLUSIVE", 3)
@@ -191,7 +233,9 @@ def test_sampling_stops_at_the_first_decision_and_waits_for_the_controls():
     far = evidence.mean(sampler, Prediction(50.0, 1.0), {}, law=Normal(), looks=(40, 80, 160))
     assert (far.outcome, far.looks, sizes) == ("REFUTED", 1, [40])
     one_sided = Prediction(3.0, 0.0, 0.0, "at most")
-    waiting = evidence.mean(sampler, one_sided, {"near": -0.5}, law=Normal(), looks=(40, 80, 160, 320))
+    waiting = evidence.mean(
+        sampler, one_sided, {"near": -0.5}, law=Normal(), looks=(40, 80, 160, 320)
+    )
     assert waiting.looks > 1
     assert (waiting.outcome, waiting.controls[0].outcome) == ("VERIFIED", "REFUTED")
 
@@ -208,16 +252,25 @@ def test_progress_and_schedule():
 
 def test_a_law_is_verified_its_neighbour_refuted_and_two_routes_agree():
     rng = np.random.default_rng(54)
-    control, looks = stats.expon(scale=2.0).cdf, evidence.planned_looks(128, 4000)
+    control = stats.expon(scale=2.0).cdf
+    looks = evidence.planned_looks(128, 4000)
     drawn = rng.standard_exponential
-    finding = evidence.distribution(drawn, stats.expon.cdf, {"half the rate": control}, margin=0.1, looks=looks)
+    finding = evidence.distribution(
+        drawn, stats.expon.cdf, {"half the rate": control}, margin=0.1, looks=looks
+    )
     assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
-    assert evidence.distribution(drawn, control, {}, margin=0.1, looks=(500, 1000)).outcome == "REFUTED"
+    assert (
+        evidence.distribution(drawn, control, {}, margin=0.1, looks=(500, 1000)).outcome
+        == "REFUTED"
+    )
 
     def routes(m):
         return np.stack([rng.standard_exponential(m), -np.log(rng.random(m))], axis=1)
 
-    assert evidence.distribution(routes, None, {}, margin=0.2, looks=(500, 1000, 2000)).outcome == "VERIFIED"
+    assert (
+        evidence.distribution(routes, None, {}, margin=0.2, looks=(500, 1000, 2000)).outcome
+        == "VERIFIED"
+    )
 
 
 def test_a_verified_law_refutes_every_cdf_beyond_margin_plus_slack():

@@ -1,4 +1,6 @@
-"""Where a claim holds: a search finds the failure that is there and none elsewhere, a map draws it where it is."""
+"""Where a claim holds: a search finds the failure that is there and none elsewhere, a map draws it
+where it is.
+"""
 
 import json
 import math
@@ -102,7 +104,14 @@ def here(repository):
 
 def searched(subject, seed=0, most=1000, outside=False):
     with Runs(subject, workers=1) as runs, Runs(subject, workers=1, beyond=True) as beyond:
-        return search(subject, runs, seed=seed, most=most, seconds=math.inf, outside=beyond if outside else None)
+        return search(
+            subject,
+            runs,
+            seed=seed,
+            most=most,
+            seconds=math.inf,
+            outside=beyond if outside else None,
+        )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -112,7 +121,8 @@ def test_a_failure_is_found_and_made_as_small_as_it_goes(here, seed):
     assert found.failure.nearby == {"n": "= 7 holds (6 fails)"}
     assert found.failure.confirmed == [0, 1, 2]
     found = searched(claim(f"{here}.less"), seed)
-    # One setting off its cases, x in (1, 2) and y in (5, 9), is enough; moved back across the line it holds.
+    # One setting off its cases, x in (1, 2) and y in (5, 9), is enough; moved back across the line
+    # it holds.
     ends = {"x=5": ("x", "= 4 holds (5 fails)"), "y=1": ("y", "= 3 holds (2 fails)")}
     setting = found.failure.line.partition("run(")[2].partition(",")[0]
     assert found.failure.nearby == dict([ends[setting]])
@@ -141,14 +151,18 @@ def test_a_setting_that_ends_its_process_is_a_failure(here):
 def test_limits_that_a_claim_needs_are_told_from_narrow_ones(here):
     limits = searched(claim(f"{here}.limits"), most=20, outside=True).limits
     assert limits == {
-        "dim declared from 1": "necessary, first fails at 0 (ZeroDivisionError: float division by zero)",
+        "dim declared from 1": "necessary, first fails at 0 (ZeroDivisionError: float division by "
+        "zero)",
         "dim declared to 6": f"narrow: holds to 40, first fails at 41 ({here}.limits is REFUTED)",
         "penalty declared from 1": "narrow: holds to -1, as far as was tried",
-        "penalty declared to 1000": f"narrow: holds to 3e+08, first fails at 3.2e+08 ({here}.limits is REFUTED)",
+        "penalty declared to 1000": "narrow: holds to 3e+08, first fails at 3.2e+08 "
+        f"({here}.limits is REFUTED)",
         "even declared from 2": "necessary, first fails at 1 (outside: even numbers begin at 2)",
         "even declared to 8": "narrow: holds to 1032, as far as was tried",
     }
-    assert attempt(claim(f"{here}.limits"), {"dim": 7}).outcome == "outside"  # afterwards the limits are as they were
+    assert (
+        attempt(claim(f"{here}.limits"), {"dim": 7}).outcome == "outside"
+    )  # afterwards the limits are as they were
     assert attempt(claim(f"{here}.limits"), {"dim": 7.5}, beyond=True).outcome == "outside"
 
 
@@ -156,15 +170,20 @@ def test_what_is_simpler_is_admitted_and_a_chain_of_it_ends(here):
     starts = {"n": (4711, 1), "way": ("b", "a"), "share": (0.7391, 0.7), "of": ((9, 8, 7, 6), (1,))}
     for kinds in map(domains, (claim(f"{here}.from_seven"), claim(f"{here}.share"))):
         for name, kind in kinds.items():
-            value, steps = starts[name][0], 0
+            value = starts[name][0]
+            steps = 0
             while simple := simpler(kind, value):
-                value, steps = simple[0], steps + 1
+                value = simple[0]
+                steps = steps + 1
             assert value == starts[name][1]
             assert steps < 40
 
 
 def test_the_command_says_it_in_lines_and_in_json(here, capsys):
-    assert main(["search", f"{here}.share", f"{here}.from_seven", "--runs", "40", "--workers", "1"]) == 1
+    assert (
+        main(["search", f"{here}.share", f"{here}.from_seven", "--runs", "40", "--workers", "1"])
+        == 1
+    )
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{here}.share: no failure"
     assert lines[1].startswith("  nearest to the bound: lhs / rhs = 0.75 at share = 0.75")
@@ -177,11 +196,30 @@ def test_the_command_says_it_in_lines_and_in_json(here, capsys):
 
 
 def test_an_interrupted_search_tells_what_is_known_and_resumes(here, tmp_path, true_children):
-    command = [sys.executable, "-m", "theory_on_trial.command", "search", f"{here}.slow", "--runs", "2000", "--workers"]
-    environment = {**os.environ, "THEORY_ON_TRIAL_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen([*command, "2"], env=environment, stdout=subprocess.PIPE, text=True) as running:
-        folder, start = tmp_path / "cache" / "explored", time.monotonic()
-        while not any(path.stat().st_size for path in folder.glob("*")) and time.monotonic() < start + 100:
+    command = [
+        sys.executable,
+        "-m",
+        "theory_on_trial.command",
+        "search",
+        f"{here}.slow",
+        "--runs",
+        "2000",
+        "--workers",
+    ]
+    environment = {
+        **os.environ,
+        "THEORY_ON_TRIAL_CACHE": str(tmp_path / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
+    with subprocess.Popen(
+        [*command, "2"], env=environment, stdout=subprocess.PIPE, text=True
+    ) as running:
+        folder = tmp_path / "cache" / "explored"
+        start = time.monotonic()
+        while (
+            not any(path.stat().st_size for path in folder.glob("*"))
+            and time.monotonic() < start + 100
+        ):
             time.sleep(0.05)
         running.send_signal(signal.SIGINT)
         output = running.communicate(timeout=60)[0]
@@ -197,15 +235,22 @@ def test_an_interrupted_search_tells_what_is_known_and_resumes(here, tmp_path, t
 @pytest.mark.parametrize("seed", range(3))
 def test_a_map_draws_a_boundary_where_it_is(here, seed):
     dataset = claim(f"{here}.from_seven").map(n="1..5000", way="b", cells=20, seed=seed)
-    assert dataset["n"].values[[0, -1]].tolist() == [1, 5000]  # a logarithmic axis of integers, each once
+    assert dataset["n"].values[[0, -1]].tolist() == [
+        1,
+        5000,
+    ]  # a logarithmic axis of integers, each once
     assert dataset["n"].values[10] < 300
     assert ((dataset["outcome"] == "VERIFIED") == (dataset["n"] >= 7)).all()
     assert ((abs(dataset["error"] - 0.1) < 1e-12) == (dataset["n"] < 7)).all()
     assert ((dataset["low"] <= dataset["error"]) & (dataset["error"] <= dataset["high"])).all()
     two = claim(f"{here}.less").map(x=list(range(8)), y=range(1, 9), seed=seed)
     assert ((two["outcome"] == "VERIFIED") == (two["x"] < two["y"])).all()
-    three = claim(f"{here}.limits").map(dim=[1, 40, 41], penalty=[1.0, 1e9], even=[0, 2], outside=True, seed=seed)
-    assert three["outcome"].values[:, :, 0].tolist() == [["outside"] * 2] * 3  # a joint condition is no limit
+    three = claim(f"{here}.limits").map(
+        dim=[1, 40, 41], penalty=[1.0, 1e9], even=[0, 2], outside=True, seed=seed
+    )
+    assert (
+        three["outcome"].values[:, :, 0].tolist() == [["outside"] * 2] * 3
+    )  # a joint condition is no limit
     assert three["outcome"].values[:, 0, 1].tolist() == ["VERIFIED", "VERIFIED", "REFUTED"]
     assert three["outcome"].values[:, 1, 1].tolist() == ["REFUTED"] * 3
     inside = claim(f"{here}.limits").map(dim=[0, 1, 7], seed=seed)
@@ -213,24 +258,60 @@ def test_a_map_draws_a_boundary_where_it_is(here, seed):
 
 
 def test_a_map_is_a_picture_or_a_page_whose_cells_tell_their_rows(here, tmp_path, capsys):
-    asked = ["map", f"{here}.less", "--x", "x=0..3", "--y", "y=1,2,3", "--workers", "2", "--cells", "4"]
+    asked = [
+        "map",
+        f"{here}.less",
+        "--x",
+        "x=0..3",
+        "--y",
+        "y=1,2,3",
+        "--workers",
+        "2",
+        "--cells",
+        "4",
+    ]
     for name in ("map.png", "map.pdf", "map.html"):
         assert main([*asked, "--out", name]) == 0
         assert capsys.readouterr().out == f"{here}.less: 6 VERIFIED, 6 REFUTED; seed 0.\n"
     assert (tmp_path / "map.png").read_bytes()[:4] == b"\x89PNG"
     page = (tmp_path / "map.html").read_text()
     assert page.count("<title>x = ") == 12
-    assert re.search(rf"x = 3, y = 2; REFUTED; predicted 1, measured 1\.1 in ± \S+; {here}\.less is REFUTED<", page)
+    assert re.search(
+        rf"x = 3, y = 2; REFUTED; predicted 1, measured 1\.1 in ± \S+; {here}\.less is REFUTED<",
+        page,
+    )
     assert not re.search(r"<script|(src|href)=.https?:", page)
-    curve = ["map", f"{here}.limits", "--x", "dim=1..60", "--outside", "--workers", "1", "--out", "curve.html"]
+    curve = [
+        "map",
+        f"{here}.limits",
+        "--x",
+        "dim=1..60",
+        "--outside",
+        "--workers",
+        "1",
+        "--out",
+        "curve.html",
+    ]
     assert main([*curve, "--set", "penalty=3.0"]) == 0
     assert "penalty = 3.0" in (tmp_path / "curve.html").read_text()
-    third = ["map", f"{here}.from_seven", "--x", "n=2..20", "--y", "way=a,b", "--cells", "3", "--workers", "1"]
+    third = [
+        "map",
+        f"{here}.from_seven",
+        "--x",
+        "n=2..20",
+        "--y",
+        "way=a,b",
+        "--cells",
+        "3",
+        "--workers",
+        "1",
+    ]
     assert main([*third, "--out", "ways.svg"]) == 0
 
 
 def test_the_declared_domain_is_shaded_and_named(here):
-    subject, colours = claim(f"{here}.limits"), (to_rgba(COLOURS[3]), to_rgba("0.9"))  # of a map, and of a curve
+    subject = claim(f"{here}.limits")
+    colours = (to_rgba(COLOURS[3]), to_rgba("0.9"))  # of a map, and of a curve
     plane = draw(subject.map(dim=[0, 1, 6, 7], penalty=[1.0, 1e3, 1e4], outside=True))
     line = draw(subject.map(dim=[-8, 0, 2, 8], outside=True))
     extents = [[[0.5, -0.5], [2.5, 1.5]], [[1, 0], [6, 1]]]  # around cells; from 1 to 6
@@ -249,15 +330,29 @@ def test_a_cell_that_is_late_or_dies_is_named_and_costs_no_other(here, monkeypat
         dataset = map_of(claim(f"{here}.mortal"), grid, limit=1.0, **options)
         assert dataset["outcome"].sel(n=[1, 2]).values.tolist() == [["VERIFIED"] * 4] * 2
         assert dataset["outcome"].sel(n=3).values.tolist() == ["died", "late", "late", "exception"]
-        whys = ["ended its process (SIGKILL)", "no end within 1 s", "no end within 1 s", "MemoryError: "]
+        whys = [
+            "ended its process (SIGKILL)",
+            "no end within 1 s",
+            "no end within 1 s",
+            "MemoryError: ",
+        ]
         assert dataset["why"].sel(n=3).values.tolist() == whys
         # What was late is tried again where it has longer, the rest is on file.
         ended = []
         again = map_of(
-            claim(f"{here}.mortal"), grid, limit=30.0, progress=lambda *done: ended.append(done[:2]), **options
+            claim(f"{here}.mortal"),
+            grid,
+            limit=30.0,
+            progress=lambda *done: ended.append(done[:2]),
+            **options,
         )
     cells._waiting.cache_clear()  # they wait for the next chunk
-    assert again["outcome"].sel(n=3).values.tolist() == ["died", "VERIFIED", "VERIFIED", "exception"]
+    assert again["outcome"].sel(n=3).values.tolist() == [
+        "died",
+        "VERIFIED",
+        "VERIFIED",
+        "exception",
+    ]
     assert ended[-1] == (2, 2)
     assert len(ended) == 2
 
@@ -268,7 +363,8 @@ def test_an_interrupted_map_resumes(here, tmp_path, true_children):
     with subprocess.Popen(
         [sys.executable, *words.split()], env=environment, stderr=subprocess.PIPE, text=True
     ) as running:
-        folder, start = tmp_path / "cache" / "cells", time.monotonic()
+        folder = tmp_path / "cache" / "cells"
+        start = time.monotonic()
         while not list(folder.glob("*/*.chunk")) and time.monotonic() < start + 100:
             time.sleep(0.05)
         running.send_signal(signal.SIGINT)
@@ -278,7 +374,10 @@ def test_an_interrupted_map_resumes(here, tmp_path, true_children):
     assert 0 < kept < 128
     ended = []
     dataset = map_of(
-        claim(f"{here}.slow"), {"n": range(1, 129)}, workers=2, progress=lambda *done: ended.append(done[0])
+        claim(f"{here}.slow"),
+        {"n": range(1, 129)},
+        workers=2,
+        progress=lambda *done: ended.append(done[0]),
     )
     assert kept < ended[0] <= kept + 8
     assert (dataset["outcome"] == "VERIFIED").all()

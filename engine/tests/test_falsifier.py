@@ -1,4 +1,6 @@
-"""The falsifier: it finds where a bound is attained or breaks, what is attained breaks when tighter, and it resumes."""
+"""The falsifier: it finds where a bound is attained or breaks, what is attained breaks when
+tighter, and it resumes.
+"""
 
 import pytest
 
@@ -77,7 +79,9 @@ def test_the_command_says_how_tight_each_bound_is_and_resumes(file, capsys):
 def test_a_bound_that_breaks_somewhere_in_its_domain_is_found(file, capsys):
     file.write_text(CLAIMS.replace("HIGH = 1.5", "HIGH = 1.4"))
     (sentence,) = falsify.unexpected("waves")
-    assert sentence.startswith('waves.rise is violated: claim("waves.rise").run(x=4.0, seed=0): waves.rise is REFUTED')
+    assert sentence.startswith(
+        'waves.rise is violated: claim("waves.rise").run(x=4.0, seed=0): waves.rise is REFUTED'
+    )
     assert not records_folder().exists()  # only the command writes
     assert falsify.main(["waves.rise", "--workers", "1"]) == 1
     assert sentence in capsys.readouterr().out

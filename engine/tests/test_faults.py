@@ -1,4 +1,6 @@
-"""What kills, full disks, too little memory and interruptions leave behind: nothing lost, nothing wrong read."""
+"""What kills, full disks, too little memory and interruptions leave behind: nothing lost, nothing
+wrong read.
+"""
 
 import contextlib
 import random
@@ -42,13 +44,17 @@ def address_space():
     return int(re.search(r"VmSize:\s*(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
 
 
-# --- a full disk -----------------------------------------------------------------------------------------------------
+# --- a full disk
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_disk_that_fills_up_loses_no_result_and_names_the_folder(tmp_path):
-    """No file may grow beyond 4 kB: the small files of the first sweep fit, the chunks of the second do not."""
+    """No file may grow beyond 4 kB: the small files of the first sweep fit, the chunks of the
+    second do not.
+    """
     draws = partial(sweep, sweep_support.draw, {"scale": [1.0]}, 4, cache=tmp_path / "small")
-    spectra, large = partial(sweep, sweep_support.walk_spectrum, {"noise": [1.0]}, static=SPECTRUM), tmp_path / "large"
+    spectra = partial(sweep, sweep_support.walk_spectrum, {"noise": [1.0]}, static=SPECTRUM)
+    large = tmp_path / "large"
     small = draws()
     spectra(1, cache=large)
     # The program is compiled here: JAX, too, could not keep it on the full disk.
@@ -59,10 +65,16 @@ def test_a_disk_that_fills_up_loses_no_result_and_names_the_folder(tmp_path):
 
     with limited(resource.RLIMIT_FSIZE, 4096):
         xr.testing.assert_identical(draws(), small)
-        sentence = rf"chunks cannot be kept in {large}/\S+ \(File too large\): this sweep goes on and will return"
+        sentence = (
+            rf"chunks cannot be kept in {large}/\S+ \(File too large\): this sweep goes on "
+            r"and will return"
+        )
         with pytest.warns(RuntimeWarning, match=sentence) as warnings:
             full = spectra(64, cache=large, chunk=21)
-        with pytest.warns(RuntimeWarning, match=sentence), pytest.raises(KeyboardInterrupt) as interruption:
+        with (
+            pytest.warns(RuntimeWarning, match=sentence),
+            pytest.raises(KeyboardInterrupt) as interruption,
+        ):
             spectra(64, cache=large, chunk=21, progress=interrupt)
     assert "interrupted; 1 of 64 cells are kept" in interruption.value.__notes__[0]
     assert len(warnings) == 3
@@ -77,11 +89,16 @@ def test_a_disk_that_is_full_from_the_start_is_refused_before_the_first_cell(tmp
     sweep_support.runs.clear()
     with (
         limited(resource.RLIMIT_FSIZE, 0),
-        pytest.raises(ValueError, match=rf"^cache must be a folder that can be written to, got {tmp_path} \(File too"),
+        pytest.raises(
+            ValueError,
+            match=rf"^cache must be a folder that can be written to, got {tmp_path} \(File too",
+        ),
     ):
         sweep(sweep_support.counted, {"scale": [1.0]}, 4, cache=tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match=r"^cache must be a folder that can be written to, got .*file \(Not a dir"):
+    with pytest.raises(
+        ValueError, match=r"^cache must be a folder that can be written to, got .*file \(Not a dir"
+    ):
         sweep(sweep_support.counted, {"scale": [1.0]}, 4, cache=tmp_path / "file")
     assert sweep_support.runs.total() == 0
 
@@ -91,20 +108,27 @@ def test_a_full_disk_leaves_the_last_record_of_the_falsifier(tmp_path):
     records.write(path, {"rows": [["claim", 0.5]]})
     with (
         limited(resource.RLIMIT_FSIZE, 256),
-        pytest.raises(SystemExit, match=r"^what was found cannot be kept in .*falsifier\.json \(File too large\)"),
+        pytest.raises(
+            SystemExit,
+            match=r"^what was found cannot be kept in .*falsifier\.json \(File too large\)",
+        ),
     ):
         records.write(path, {"rows": [["claim", 0.6]] * 100})
     assert records.read(path)["rows"] == [["claim", 0.5]]
     assert [file.name for file in tmp_path.iterdir()] == ["falsifier.json"]
 
 
-# --- too little memory -----------------------------------------------------------------------------------------------
+# --- too little memory
+# -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("executor", [None, sweep_support.QueueSystem(max_workers=2)], ids=["device", "executor"])
+@pytest.mark.parametrize(
+    "executor", [None, sweep_support.QueueSystem(max_workers=2)], ids=["device", "executor"]
+)
 def test_a_batch_that_exhausts_the_memory_is_halved_until_it_fits(executor, monkeypatch):
     """16 cells of at least 16 MB at once in 256 MB, which the sweep was told to be plenty."""
-    maxima, sizes = partial(sweep, sweep_support.running_maxima, {"scale": [1.0, 2.0]}, 8), []
+    maxima = partial(sweep, sweep_support.running_maxima, {"scale": [1.0, 2.0]}, 8)
+    sizes = []
     reference = maxima()
 
     def note(done, total, seconds):
@@ -121,12 +145,16 @@ def test_a_batch_that_exhausts_the_memory_is_halved_until_it_fits(executor, monk
 def test_a_cell_that_exhausts_the_memory_alone_is_named():
     with (
         limited(resource.RLIMIT_AS, address_space() + 2**29),
-        pytest.raises(SimulationError, match=r"failed at n_terms=\d+, scale=3\.0, seed=0: .*RESOURCE_EXHAUSTED"),
+        pytest.raises(
+            SimulationError,
+            match=r"failed at n_terms=\d+, scale=3\.0, seed=0: .*RESOURCE_EXHAUSTED",
+        ),
     ):
         sweep(sweep_support.long_sum, {"scale": [3.0]}, 2, static={"n_terms": 2**28})
 
 
-# --- kills, interruptions, two at once -------------------------------------------------------------------------------
+# --- kills, interruptions, two at once
+# -------------------------------------------------------------------------------
 
 WAITING = """
 import signal, sys
@@ -141,12 +169,18 @@ killable_sweep(sys.argv[1], lambda done, total, seconds: print(done, flush=True)
 
 
 def waiting_child(tmp_path, name):
-    """A process that waits for a line, then sweeps into `tmp_path`/cache and writes its result to `tmp_path`/name."""
+    """A process that waits for a line, then sweeps into `tmp_path`/cache and writes its result to
+    `tmp_path`/name.
+    """
     return subprocess.Popen(
         [sys.executable, "-c", WAITING, str(tmp_path / "cache"), str(tmp_path / name)],
-        cwd=HERE, env=child_environment(tmp_path), text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        cwd=HERE,
+        env=child_environment(tmp_path),
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +214,9 @@ def test_an_interrupt_from_the_keyboard_says_what_is_kept(tmp_path, whole):
     assert child.returncode == -signal.SIGINT
     kept = len(chunk_files(tmp_path / "cache"))
     assert 3 <= kept < sweep_support.KILLABLE_CHUNKS
-    assert (f"the sweep was interrupted; {4 * kept} of 800 cells are kept in {tmp_path / 'cache'}") in error
+    assert (
+        f"the sweep was interrupted; {4 * kept} of 800 cells are kept in {tmp_path / 'cache'}"
+    ) in error
     assert list(tmp_path.glob("cache/*/*.tmp")) == []
     xr.testing.assert_identical(sweep_support.killable_sweep(tmp_path / "cache"), whole)
 
@@ -199,7 +235,9 @@ for round in range(10**6):
 def test_ten_kills_of_the_falsifier_leave_a_whole_record(tmp_path):
     chance = random.Random(0)
     for _ in range(10):
-        with subprocess.Popen([sys.executable, "-c", RECORDING, tmp_path], stdout=subprocess.PIPE, text=True) as child:
+        with subprocess.Popen(
+            [sys.executable, "-c", RECORDING, tmp_path], stdout=subprocess.PIPE, text=True
+        ) as child:
             for _ in range(chance.randint(1, 6)):
                 child.stdout.readline()
             time.sleep(chance.uniform(0, 0.01))
@@ -209,23 +247,33 @@ def test_ten_kills_of_the_falsifier_leave_a_whole_record(tmp_path):
         assert len({row[2] for row in rows}) == 1
 
 
-# --- the calibration's lines -----------------------------------------------------------------------------------------
+# --- the calibration's lines
+# -----------------------------------------------------------------------------------------
 
 CLAIM = "walks.rate"
 
 
 class Subject:
-    id, tier = CLAIM, "fast"
+    id = CLAIM
+    tier = "fast"
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_a_calibration_that_was_cut_anywhere_goes_on(tmp_path_factory, monkeypatch, data):
-    path, seeds = tmp_path_factory.mktemp("runs") / "runs.jsonl", []
+    path = tmp_path_factory.mktemp("runs") / "runs.jsonl"
+    seeds = []
 
     def run_once(subject, seed):
         seeds.append(seed)
-        return {"seed": seed, "measured": f"{subject.id} under {seed}", "budget": 1.0, "seconds": 2.0}
+        return {
+            "seed": seed,
+            "measured": f"{subject.id} under {seed}",
+            "budget": 1.0,
+            "seconds": 2.0,
+        }
 
     monkeypatch.setattr(calibration, "run_once", run_once)
     monkeypatch.setattr(calibration, "claim", lambda claim_id: Subject)
@@ -250,11 +298,15 @@ def test_two_calibrations_of_one_claim_at_once_read_nothing_wrong(tmp_path, monk
 
     monkeypatch.setattr(calibration, "run_once", run_once)
     monkeypatch.setattr(calibration, "claim", lambda claim_id: Subject)
-    both = [threading.Thread(target=calibration.calibrate, args=(CLAIM, path, 100)) for _ in range(2)]
+    both = [
+        threading.Thread(target=calibration.calibrate, args=(CLAIM, path, 100)) for _ in range(2)
+    ]
     for one in both:
         one.start()
     for one in both:
         one.join()
     assert all(run == run_once(None, run["seed"]) for run in calibration.kept_runs(path))
-    calibration.calibrate(CLAIM, path, 100)  # what both began at the same moment may have been left out
+    calibration.calibrate(
+        CLAIM, path, 100
+    )  # what both began at the same moment may have been left out
     assert [run["seed"] for run in calibration.kept_runs(path)] == list(range(100))

@@ -17,25 +17,43 @@ from theory_on_trial.page.formats import badge, citations, latex, markdown, meth
 HOSTILE = r"""\input{/etc/passwd} 100 % of a_b^2 & "c" #1 ${x}$ ~ <script>|x| `y` *z* [u](v)
  λ ≤ 3 → ∞, Rényi, 中 =1+1"""
 GOOD = Row(
-    "toys.a_b", "toys", "Theorem 1 & 2", HOSTILE, "bound", "fast", "VERIFIED", "VERIFIED",
-    predicted=0.5, measured=0.49, interval=[0.4, 0.55], error_probability=5e-7,
+    "toys.a_b",
+    "toys",
+    "Theorem 1 & 2",
+    HOSTILE,
+    "bound",
+    "fast",
+    "VERIFIED",
+    "VERIFIED",
+    predicted=0.5,
+    measured=0.49,
+    interval=[0.4, 0.55],
+    error_probability=5e-7,
     controls=[{"name": "wrong", "predicted": 1.0, "verdict": "REFUTED"}],
     settings=[{"n": 3, "way": "a_b"}, {"n": 4, "way": "c"}],
-)  # fmt: skip
+)
 BAD = replace(GOOD, id="toys.c", verdict="REFUTED", statement="=HYPERLINK(1)", settings=[])
-TITLES = {"toys": "Éluard, d'Arc & Li 2024, \"What 100 % of {toys} do & don't\", ICLR, arXiv 2401.00001."}
+TITLES = {
+    "toys": "Éluard, d'Arc & Li 2024, \"What 100 % of {toys} do & don't\", ICLR, arXiv 2401.00001."
+}
 
 
 def test_latex_escapes_whatever_stands_in_a_statement():
     text = table_of([GOOD, BAD], "tex", 0, "fast", TITLES)["tex"]
-    row = next(line for line in text.splitlines() if line.startswith(r"toys.\allowbreak{}a\_\allowbreak{}b"))
+    row = next(
+        line
+        for line in text.splitlines()
+        if line.startswith(r"toys.\allowbreak{}a\_\allowbreak{}b")
+    )
     assert len(re.findall(r"(?<!\\)&", row)) == 7
     assert r"\textbackslash{}input\{/etc/passwd\} 100 \% of a\_b\textasciicircum{}2 \& " in row
     assert r"\#1 \$\{x\}\$ \textasciitilde{} \textless{}script\textgreater{}" in row
     assert r"$\lambda$ $\leq$ 3 $\to$ $\infty$, Rényi, [U+4E2D] =1+1" in row
     commands = set(re.findall(r"\\([a-zA-Z]+)", latex(HOSTILE)))
-    assert commands <= {*("textbackslash", "textasciicircum", "textasciitilde", "textless", "textgreater"),
-                        *("textquotedbl", "textbar", "lambda", "leq", "to", "infty")}  # fmt: skip
+    assert commands <= {
+        *("textbackslash", "textasciicircum", "textasciitilde", "textless", "textgreater"),
+        *("textquotedbl", "textbar", "lambda", "leq", "to", "infty"),
+    }
     assert "\n" not in latex(HOSTILE)
 
 
@@ -45,8 +63,12 @@ def test_latex_compiles(tmp_path):
     (tmp_path / "table.tex").write_text(texts["tex"])
     (tmp_path / "table.bib").write_text(texts["bib"])
     head = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs,longtable}\begin{document}"
-    (tmp_path / "all.tex").write_text(rf"{head}\input{{table}}\bibliography{{table}}\end{{document}}")
-    subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all"], cwd=tmp_path, check=True)
+    (tmp_path / "all.tex").write_text(
+        rf"{head}\input{{table}}\bibliography{{table}}\end{{document}}"
+    )
+    subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all"], cwd=tmp_path, check=True
+    )
 
 
 def test_markdown_and_csv_show_a_statement_as_it_is():
@@ -55,7 +77,11 @@ def test_markdown_and_csv_show_a_statement_as_it_is():
     assert len(re.findall(r"(?<!\\)\|", row)) == 9
     assert "&lt;script&gt;" in row
     assert not re.search(r"(?<!\\)[*`\[\]$#~]", markdown(HOSTILE))
-    table = list(csv.DictReader(table_of([GOOD, BAD], "csv", 0, "fast", TITLES)["csv"].splitlines(keepends=True)))
+    table = list(
+        csv.DictReader(
+            table_of([GOOD, BAD], "csv", 0, "fast", TITLES)["csv"].splitlines(keepends=True)
+        )
+    )
     assert table[0]["statement"] == HOSTILE
     assert table[0]["settings"] == "n = 3, way = a_b and 1 more"
     assert table[1]["statement"] == "'=HYPERLINK(1)"  # which a spreadsheet would follow
@@ -77,32 +103,59 @@ def test_references_are_read_from_what_a_paper_says_of_itself():
     entries = citations("toys", TITLES["toys"])
     assert list(entries) == ["eluard2024"]
     titled = r"title = {{What 100 \% of \{toys\} do \& don't}}"
-    for field in ("author = {Éluard and d'Arc and Li}", titled, "year = {2024}", "eprint = {2401.00001}", "{ICLR}"):
+    for field in (
+        "author = {Éluard and d'Arc and Li}",
+        titled,
+        "year = {2024}",
+        "eprint = {2401.00001}",
+        "{ICLR}",
+    ):
         assert field in entries["eluard2024"]
-    two = citations("two", 'A et al. 2016, "One", arXiv 1602.02215; A & B 2016, "Two", arXiv 1909.13021.')
+    two = citations(
+        "two", 'A et al. 2016, "One", arXiv 1602.02215; A & B 2016, "Two", arXiv 1909.13021.'
+    )
     assert list(two) == ["a2016", "a2016b"]
     assert "author = {A and others}" in two["a2016"]
-    assert citations("toys.sums", "Sums: a toy.") == {"toyssums": "@misc{toyssums,\n  note = {Sums: a toy.},\n}\n"}
+    assert citations("toys.sums", "Sums: a toy.") == {
+        "toyssums": "@misc{toyssums,\n  note = {Sums: a toy.},\n}\n"
+    }
     assert citations("none", "") == {}
 
 
 @pytest.mark.parametrize(
     ("rows", "said", "colour"),
-    [([GOOD] * 12, "12 of 12", "#2a7f3f"), ([GOOD, BAD], "1 of 2", "#b3341f"), ([], "0 of 0", "#b3341f")],
+    [
+        ([GOOD] * 12, "12 of 12", "#2a7f3f"),
+        ([GOOD, BAD], "1 of 2", "#b3341f"),
+        ([], "0 of 0", "#b3341f"),
+    ],
 )
 def test_a_badge_says_how_many_are_as_expected(rows, said, colour):
     drawn = ElementTree.fromstring(badge(rows))
-    assert [text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")] == ["claims", said]
+    assert [text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")] == [
+        "claims",
+        said,
+    ]
     assert drawn.find("{http://www.w3.org/2000/svg}path").get("fill") == colour
 
 
 def test_the_commands_write_them_from_a_ledger(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    write_json(tmp_path / "ledger.json", [GOOD, replace(GOOD, id="else.x", paper="else")], [], [], 3, "fast")
+    write_json(
+        tmp_path / "ledger.json",
+        [GOOD, replace(GOOD, id="else.x", paper="else")],
+        [],
+        [],
+        3,
+        "fast",
+    )
     assert main(["badge", "ledger.json", "badge.svg"]) == 0
     assert "2 of 2" in (tmp_path / "badge.svg").read_text()
     for form in ("tex", "md", "csv"):
-        assert main(["report", f"table.{form}", "toys", "--format", form, "--ledger", "ledger.json"]) == 0
+        assert (
+            main(["report", f"table.{form}", "toys", "--format", form, "--ledger", "ledger.json"])
+            == 0
+        )
         text = (tmp_path / f"table.{form}").read_text()
         assert "toys" in text
         assert "else" not in text

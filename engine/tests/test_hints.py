@@ -24,25 +24,63 @@ def law_is(t, cdf, wrong=stats.norm.cdf):
 
 
 MISFITS = [
-    (lambda t: mean(t, controls=0.3), "trial.mean: controls= must be a dictionary, its keys say .*, got 0.3"),
-    (lambda t: mean(t, controls={"w": abs}), "trial.mean: control 'w' must be a number, or one for each coordinate"),
-    (lambda t: mean(t, law="bounded"), "law= must be a law of theory_on_trial.laws, as Bounded.*, got 'bounded'"),
-    (lambda t: mean(t, sampler=lambda n: n), r"sampler= must be a function of .*, got a function of \(n\)"),
-    (lambda t: mean(t, sampler=np.ones(9)), r"sampler= must be a function of \(generator, n\), got an array"),
+    (
+        lambda t: mean(t, controls=0.3),
+        "trial.mean: controls= must be a dictionary, its keys say .*, got 0.3",
+    ),
+    (
+        lambda t: mean(t, controls={"w": abs}),
+        "trial.mean: control 'w' must be a number, or one for each coordinate",
+    ),
+    (
+        lambda t: mean(t, law="bounded"),
+        "law= must be a law of theory_on_trial.laws, as Bounded.*, got 'bounded'",
+    ),
+    (
+        lambda t: mean(t, sampler=lambda n: n),
+        r"sampler= must be a function of .*, got a function "
+        r"of \(n\)",
+    ),
+    (
+        lambda t: mean(t, sampler=np.ones(9)),
+        r"sampler= must be a function of \(generator, n\), "
+        r"got an array",
+    ),
     (lambda t: mean(t, most="many"), "trial.mean: most= must be a number, got 'many'"),
     (lambda t: mean(t, wrong_processes=[uniform]), "wrong_processes= must be a dictionary"),
-    (lambda t: t.probability(sampler=uniform, predict=0.5, **KNOWN), "trial.probability: law= is known"),
-    (lambda t: t.probability(sampler=uniform, predict=0.5, margin=0.1, controls=0.3), "mean: controls= must be a"),
-    (lambda t: law_is(t, 0.5), "trial.distribution: cdf= must be a function of an array, as .*, got 0.5"),
-    (lambda t: law_is(t, stats.norm), "cdf= must be a function of an array, as scipy.stats.norm.cdf, got"),
-    (lambda t: law_is(t, stats.uniform.cdf, 0.3), "control 'w' must be a function of an array, as .*, got 0.3"),
-    (lambda t: t.bound(1.0, 2.0, found_by="luck", ops=1), "found_by= must be one of draws, .*, got 'luck'"),
-]  # fmt: skip
+    (
+        lambda t: t.probability(sampler=uniform, predict=0.5, **KNOWN),
+        "trial.probability: law= is known",
+    ),
+    (
+        lambda t: t.probability(sampler=uniform, predict=0.5, margin=0.1, controls=0.3),
+        "mean: controls= must be a",
+    ),
+    (
+        lambda t: law_is(t, 0.5),
+        "trial.distribution: cdf= must be a function of an array, as .*, got 0.5",
+    ),
+    (
+        lambda t: law_is(t, stats.norm),
+        "cdf= must be a function of an array, as scipy.stats.norm.cdf, got",
+    ),
+    (
+        lambda t: law_is(t, stats.uniform.cdf, 0.3),
+        "control 'w' must be a function of an array, as .*, got 0.3",
+    ),
+    (
+        lambda t: t.bound(1.0, 2.0, found_by="luck", ops=1),
+        "found_by= must be one of draws, .*, got 'luck'",
+    ),
+]
 
 
 @pytest.mark.parametrize(("decide", "sentence"), MISFITS)
 def test_an_argument_of_another_sort_is_named(decide, sentence):
-    with pytest.raises((TypeError, ValueError, AttributeError, KeyError), match=sentence) as refused, explain():
+    with (
+        pytest.raises((TypeError, ValueError, AttributeError, KeyError), match=sentence) as refused,
+        explain(),
+    ):
         decide(Trial("toys.misfit"))
     assert len(refused.value.__notes__) == 1  # what it said by itself
 

@@ -19,9 +19,15 @@ DOCUMENTED = {"progress": "anything that is true"}
 
 
 def complaints(function, given, names):
-    """What is said of every hostile value of every argument, where it is neither an answer nor a sentence."""
+    """What is said of every hostile value of every argument, where it is neither an answer nor a
+    sentence.
+    """
     tried = {(name, label): {**given, name: value} for name in names for label, value in hostile()}
-    return {at: said for at, arguments in tried.items() if (said := judged(function, arguments, Case())[0])}
+    return {
+        at: said
+        for at, arguments in tried.items()
+        if (said := judged(function, arguments, Case())[0])
+    }
 
 
 @pytest.mark.parametrize("name", [name for name in SWEEP if name not in DOCUMENTED])
@@ -35,7 +41,10 @@ def test_cells_have_one_length():
 
     given = {"cells": np.arange(3.0), "others": np.ones((3, 2)), "mode": "map"}
     found = complaints(double, given, given)
-    theirs = ("not finite", "names no argument: multiply")  # what the function itself answers or says
+    theirs = (
+        "not finite",
+        "names no argument: multiply",
+    )  # what the function itself answers or says
     assert {at: said for at, said in found.items() if not said.startswith(theirs)} == {}
 
 

@@ -1,7 +1,8 @@
 """Error rates of the intervals: 1e5 repetitions at every border of a claim.
 
-Every count of wrong verdicts is compared with the 1e-6 quantile of the binomial law at the stated level, so that one of
-these assertions fails by chance in one seed of a million, and a level that is exceeded by a few per cent is noticed.
+Every count of wrong verdicts is compared with the 1e-6 quantile of the binomial law at the stated
+level, so that one of these assertions fails by chance in one seed of a million, and a level that is
+exceeded by a few per cent is noticed.
 """
 
 from itertools import pairwise
@@ -45,10 +46,14 @@ def three_zones(low, high, p, margin, slack):
     return np.where(inside, 1, np.where((high < p - slack) | (low > p + slack), -1, 0))
 
 
-def wrong_verdicts(law, draw, truth, margin, looks, *, slack_share=0.4, alpha=ALPHA, repetitions=REPETITIONS):
-    """Count wrong final verdicts where the truth lies on each border of a claim, from `repetitions` sequences.
+def wrong_verdicts(
+    law, draw, truth, margin, looks, *, slack_share=0.4, alpha=ALPHA, repetitions=REPETITIONS
+):
+    """Count wrong final verdicts where the truth lies on each border of a claim, from `repetitions`
+    sequences.
 
-    `draw(rng, n, r)` returns a batch of shape (n, r) or (n, r, 2). A sequence stops at its first verdict.
+    `draw(rng, n, r)` returns a batch of shape (n, r) or (n, r, 2). A sequence stops at its first
+    verdict.
     """
     slack = slack_share * margin
     claims = {
@@ -60,8 +65,11 @@ def wrong_verdicts(law, draw, truth, margin, looks, *, slack_share=0.4, alpha=AL
     counts = dict.fromkeys([*claims, "missed at some look"], 0)
     share = alpha if law.time_uniform else alpha / len(looks)
     for chunk in range(CHUNKS):
-        rng, r = np.random.default_rng([20, chunk]), repetitions // CHUNKS
-        batches, verdicts, misses = [], {name: np.zeros(r, int) for name in claims}, np.zeros(r, bool)
+        rng = np.random.default_rng([20, chunk])
+        r = repetitions // CHUNKS
+        batches = []
+        verdicts = {name: np.zeros(r, int) for name in claims}
+        misses = np.zeros(r, bool)
         for size in np.diff([0, *looks]):
             batches.append(draw(rng, size, r))
             low, high = law.interval(batches, share, np.asarray(margin - slack))[1:3]
@@ -98,7 +106,13 @@ def signs(rng, n, r):
         (Bernoulli(), events(0.3), 0.3, 0.15, (20, 40, 80, 160)),
         (Bernoulli(), events(0.05), 0.05, 0.049, (20, 40, 80, 160)),
         (Bounded(0, 1), lambda g, n, r: g.random((n, r)), 0.5, 0.2, (16, 48, 96)),
-        (Bounded(0, 1), lambda g, n, r: g.choice([0, 0.5, 1], (n, r), p=[0.9, 0.07, 0.03]), 0.065, 0.06, (32, 96, 200)),
+        (
+            Bounded(0, 1),
+            lambda g, n, r: g.choice([0, 0.5, 1], (n, r), p=[0.9, 0.07, 0.03]),
+            0.065,
+            0.06,
+            (32, 96, 200),
+        ),
         (Normal(), normal, 0.0, 0.6, (5, 10, 20, 40, 80)),
         (NormalVariance(), normal, 1.0, 0.8, (5, 10, 20, 40, 80)),
         (SubGaussian(1.0), signs, 0.0, 0.6, (10, 20, 40)),
@@ -108,7 +122,9 @@ def signs(rng, n, r):
     ],
 )
 def test_wrong_verdicts_stay_below_the_level_at_every_border(law, draw, truth, margin, looks):
-    assert max(wrong_verdicts(law, draw, truth, margin, looks).values()) <= most_allowed(REPETITIONS, ALPHA)
+    assert max(wrong_verdicts(law, draw, truth, margin, looks).values()) <= most_allowed(
+        REPETITIONS, ALPHA
+    )
 
 
 def test_three_zones_is_the_rule_of_decide():
@@ -119,7 +135,10 @@ def test_three_zones_is_the_rule_of_decide():
     expected = [names[v] for v in three_zones(low, high, 0.1, 0.8, 0.3)]
     assert set(expected) == set(names.values())
     for u, v, outcome in zip(low, high, expected, strict=True):
-        assert decide(Enclosure((u + v) / 2, u, v, 0.0, "exact", 1), Prediction(0.1, 0.8, 0.3)) == outcome
+        assert (
+            decide(Enclosure((u + v) / 2, u, v, 0.0, "exact", 1), Prediction(0.1, 0.8, 0.3))
+            == outcome
+        )
 
 
 FOREIGN = {
@@ -136,14 +155,24 @@ FOREIGN = {
 
 @pytest.mark.parametrize("name", FOREIGN)
 def test_asymptotic_intervals_miss_no_more_often_than_they_say(name):
-    """Student's interval and the chi-square interval, widened or not, miss up to a third of these at 1e-3."""
+    """Student's interval and the chi-square interval, widened or not, miss up to a third of these
+    at 1e-3.
+    """
     draw, mean, variance = FOREIGN[name]
-    error, repetitions, runs, sizes = 1e-3, 40_000, 400, (60, 200, 700)
-    means, variances = (Asymptotic(), 3 * np.sqrt(variance)), (NormalVariance(asymptotic=True), variance)
+    error = 1e-3
+    repetitions = 40_000
+    runs = 400
+    sizes = (60, 200, 700)
+    means = (Asymptotic(), 3 * np.sqrt(variance))
+    variances = (NormalVariance(asymptotic=True), variance)
     laws = (means, variances, (RatioOfMeans(), 1.0))
     misses, finite = np.zeros((2, len(sizes), len(laws)), int)
     for chunk in range(repetitions // runs):
-        drawn = draw(np.random.default_rng([21, chunk]), (2, max(sizes), runs)) + 3 * np.sqrt(variance) - mean
+        drawn = (
+            draw(np.random.default_rng([21, chunk]), (2, max(sizes), runs))
+            + 3 * np.sqrt(variance)
+            - mean
+        )
         x = np.stack(drawn, axis=2)
         for size, n in enumerate(sizes):
             for i, (law, truth) in enumerate(laws):
@@ -157,7 +186,8 @@ def test_asymptotic_intervals_miss_no_more_often_than_they_say(name):
 
 
 @pytest.mark.parametrize(
-    ("law", "n"), [(Asymptotic(), 150), (RatioOfMeans(), 150), (NormalVariance(asymptotic=True), 1000)]
+    ("law", "n"),
+    [(Asymptotic(), 150), (RatioOfMeans(), 150), (NormalVariance(asymptotic=True), 1000)],
 )
 def test_asymptotic_laws_conclude_from_normal_samples_at_the_level_of_a_claim(law, n):
     """At 1e-8, the share of one of a few coordinates at one of ten looks."""
@@ -168,12 +198,16 @@ def test_asymptotic_laws_conclude_from_normal_samples_at_the_level_of_a_claim(la
 
 @pytest.mark.parametrize("n", [5, 12, 60])
 def test_the_asymptotic_interval_is_hardly_ever_finite_while_the_skewness_cannot_be_known(n):
-    """At 1e-4 a dozen exponential samples that look symmetric by chance once let 2.5 alpha through."""
+    """At 1e-4 a dozen exponential samples that look symmetric by chance once let 2.5 alpha
+    through.
+    """
     x = np.random.default_rng(22).standard_exponential((n, 100_000))
     assert np.mean(np.isfinite(Asymptotic().interval([x], 1e-4, np.asarray(0.0)).high)) < 1e-3
 
 
-@pytest.mark.parametrize("law", [Asymptotic(), Normal(), NormalVariance(), NormalVariance(asymptotic=True)])
+@pytest.mark.parametrize(
+    "law", [Asymptotic(), Normal(), NormalVariance(), NormalVariance(asymptotic=True)]
+)
 def test_samples_that_are_all_equal_tell_nothing(law):
     """A rare event that never happened has no spread, but a mean and a variance."""
     x = np.random.default_rng(32).standard_normal((2000, 2)) * [0, 1]
@@ -193,8 +227,12 @@ def test_samples_that_are_not_normal_are_refused_where_normality_is_claimed(name
 
 @pytest.mark.parametrize("n", [20, 64, 300, 1000])
 def test_normal_samples_are_refused_less_often_than_the_error(n):
-    """One sample of a batch comes from N(-+6, 1): far skewness and kurtosis are most likely the work of one outlier."""
-    rng, repetitions, shift = np.random.default_rng([34, n]), 10_000_000 // n, 6.0
+    """One sample of a batch comes from N(-+6, 1): far skewness and kurtosis are most likely the
+    work of one outlier.
+    """
+    rng = np.random.default_rng([34, n])
+    repetitions = 10_000_000 // n
+    shift = 6.0
     x = rng.standard_normal((n, repetitions))
     x[0] += shift * rng.choice([-1, 1], repetitions)
     weight = 1 / np.mean(np.exp(-(shift**2) / 2) * np.cosh(shift * x), axis=0)
@@ -212,19 +250,30 @@ def distances(x, at, before):
 
 @pytest.mark.parametrize("truth", [0.0, 0.3])
 def test_one_sample_distance_errs_less_than_its_level(truth):
-    """Samples truth + (1 - truth) U are at sup distance `truth` from U; slack 0 and margin 0.3 put both on a border."""
-    looks, errors, misses = (10, 20, 40, 80), 0, 0
+    """Samples truth + (1 - truth) U are at sup distance `truth` from U; slack 0 and margin 0.3 put
+    both on a border.
+    """
+    looks = (10, 20, 40, 80)
+    errors = 0
+    misses = 0
     for chunk in range(CHUNKS):
-        rng, r = np.random.default_rng([23, chunk]), REPETITIONS // CHUNKS
+        rng = np.random.default_rng([23, chunk])
+        r = REPETITIONS // CHUNKS
         samples = truth + (1 - truth) * rng.random((looks[-1], r))
-        verdict, outside = np.zeros(r, int), np.zeros(r, bool)
+        verdict = np.zeros(r, int)
+        outside = np.zeros(r, bool)
         for n in looks:
-            x, band = np.sort(samples[:n], axis=0), np.sqrt(np.log(2 * len(looks) / ALPHA) / (2 * n))
+            x = np.sort(samples[:n], axis=0)
+            band = np.sqrt(np.log(2 * len(looks) / ALPHA) / (2 * n))
             distance = distances(x, x, x)
             law = SupDistance(lambda x: np.clip(x, 0, 1))
             found = law.interval([samples[: n // 2, 0], samples[n // 2 : n, 0]], ALPHA / 4, band)
-            np.testing.assert_allclose(found[:3], [distance[0], max(distance[0] - band, 0), distance[0] + band], 1e-14)
-            verdict = np.where(verdict == 0, three_zones(distance - band, distance + band, 0.0, 0.3, 0.0), verdict)
+            np.testing.assert_allclose(
+                found[:3], [distance[0], max(distance[0] - band, 0), distance[0] + band], 1e-14
+            )
+            verdict = np.where(
+                verdict == 0, three_zones(distance - band, distance + band, 0.0, 0.3, 0.0), verdict
+            )
             outside |= np.abs(distance - truth) > band
         errors += np.sum(verdict == (-1 if truth == 0 else 1))
         misses += outside.sum()
@@ -232,22 +281,36 @@ def test_one_sample_distance_errs_less_than_its_level(truth):
 
 
 def test_distance_to_a_law_with_atoms_is_the_kolmogorov_distance():
-    """With atoms the jump of the cdf is not a distance: Poisson samples do not differ from Poisson's law."""
+    """With atoms the jump of the cdf is not a distance: Poisson samples do not differ from
+    Poisson's law.
+    """
     samples = np.random.default_rng(24).poisson(2.0, 20_000).astype(float)
-    interval = SupDistance(lambda x: stats.poisson.cdf(x, 2.0)).interval([samples], 1e-6, np.asarray(0.0))
+    interval = SupDistance(lambda x: stats.poisson.cdf(x, 2.0)).interval(
+        [samples], 1e-6, np.asarray(0.0)
+    )
     support = np.arange(0, 30)
-    by_counting = np.max(np.abs(np.mean(samples[:, None] <= support, axis=0) - stats.poisson.cdf(support, 2.0)))
+    by_counting = np.max(
+        np.abs(np.mean(samples[:, None] <= support, axis=0) - stats.poisson.cdf(support, 2.0))
+    )
     np.testing.assert_allclose(interval.estimate, by_counting, atol=1e-15)
     assert interval.low == 0
-    assert SupDistance(lambda x: stats.poisson.cdf(x, 2.2)).interval([samples], 1e-6, np.asarray(0.0)).low > 0
+    assert (
+        SupDistance(lambda x: stats.poisson.cdf(x, 2.2))
+        .interval([samples], 1e-6, np.asarray(0.0))
+        .low
+        > 0
+    )
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.4])
 def test_two_sample_distance_errs_less_than_its_level(shift):
-    looks, misses = (10, 20, 40), 0
+    looks = (10, 20, 40)
+    misses = 0
     for chunk in range(CHUNKS):
-        rng, r = np.random.default_rng([25, chunk]), REPETITIONS // CHUNKS
-        x, y = rng.random((looks[-1], r)), shift + rng.random((looks[-1], r))
+        rng = np.random.default_rng([25, chunk])
+        r = REPETITIONS // CHUNKS
+        x = rng.random((looks[-1], r))
+        y = shift + rng.random((looks[-1], r))
         outside = np.zeros(r, bool)
         for n in looks:
             bands = 2 * np.sqrt(np.log(4 * len(looks) / ALPHA) / (2 * n))
@@ -264,11 +327,14 @@ def test_two_sample_distance_errs_less_than_its_level(shift):
 
 
 def test_rejected_means_form_a_half_line():
-    """The end is found by bisection, so that an accepted island below it would void the guarantee."""
+    """The end is found by bisection, so that an accepted island below it would void the
+    guarantee.
+    """
     grid = np.linspace(1e-6, 1 - 1e-6, 301)
     for seed in range(1000):
         rng = np.random.default_rng([28, seed])
-        shape, resolution = np.exp(rng.normal(0, 2, 2)), np.asarray(rng.uniform(0.003, 0.5))
+        shape = np.exp(rng.normal(0, 2, 2))
+        resolution = np.asarray(rng.uniform(0.003, 0.5))
         atom = rng.choice([0.0, 0.9])
         sizes = rng.integers(1, 60, rng.integers(1, 8))
         batches = [np.where(rng.random(n) < atom, 0.0, rng.beta(*shape, n)) for n in sizes]
@@ -280,10 +346,13 @@ def test_rejected_means_form_a_half_line():
 
 
 @pytest.mark.parametrize(
-    ("offset", "width"), [*((o, w) for o in (0.0, -3.0, 1e4, 1e8) for w in (0.25, 64.0)), (0.0, 1e-200), (0.0, 1e200)]
+    ("offset", "width"),
+    [*((o, w) for o in (0.0, -3.0, 1e4, 1e8) for w in (0.25, 64.0)), (0.0, 1e-200), (0.0, 1e200)],
 )
 def test_bounded_interval_moves_with_the_range(offset, width):
-    """Affine maps of data and range map the interval, up to the rounding of the mapped samples and 48 halvings."""
+    """Affine maps of data and range map the interval, up to the rounding of the mapped samples and
+    48 halvings.
+    """
     for seed in range(20):
         rng = np.random.default_rng([29, seed])
         batches = [rng.beta(0.7, 2.0, n) for n in (5, 20, 35)]
@@ -296,7 +365,9 @@ def test_bounded_interval_moves_with_the_range(offset, width):
 
 
 def test_bounded_is_valid_for_any_split_into_batches():
-    """The same 1e4 streams in one batch, singly, or in random pieces: each split keeps the time-uniform level."""
+    """The same 1e4 streams in one batch, singly, or in random pieces: each split keeps the
+    time-uniform level.
+    """
     rng = np.random.default_rng(26)
     x = (rng.random((24, 10_000)) < 0.2).astype(float)
     for split in ([24], [1] * 24, [3, 1, 9, 2, 9]):
@@ -318,12 +389,15 @@ def test_one_sample_says_nothing(law):
 
 @ctx.workprec(200)
 def test_tail_quantiles_against_ball_arithmetic():
-    """The exact tail beyond SciPy's quantiles is the asked one to 1e-9 of itself: the bound of 1e-6 moves by 1e-15."""
+    """The exact tail beyond SciPy's quantiles is the asked one to 1e-9 of itself: the bound of 1e-6
+    moves by 1e-15.
+    """
     for tail in (1e-8, 5e-7):
         level = arb(tail)
         tails = [1 - (1 + (arb(stats.norm.isf(tail)) / arb(2).sqrt()).erf()) / 2]
         for n in (1, 4, 19, 300, 100_000):
-            t, half = arb(stats.t.isf(tail, n)), arb(n) / 2
+            t = arb(stats.t.isf(tail, n))
+            half = arb(n) / 2
             tails.append((n / (n + t * t)).beta_lower(half, arb(1) / 2, regularized=True) / 2)
             tails.append((arb(stats.chi2.isf(tail, n)) / 2).gamma_upper(half, regularized=True))
             tails.append(1 - (arb(stats.chi2.ppf(tail, n)) / 2).gamma_upper(half, regularized=True))
@@ -331,7 +405,9 @@ def test_tail_quantiles_against_ball_arithmetic():
             low, high = (arb(float(end)) for end in exact_ends(k, n, 2 * tail))
             tails.append(low.beta_lower(k, n - k + 1, regularized=True))
             tails.append(1 - high.beta_lower(k + 1, n - k, regularized=True))
-        assert all(abs(found / level - 1) < 1e-9 for found in tails)  # of balls: true only if the whole ball is inside
+        assert all(
+            abs(found / level - 1) < 1e-9 for found in tails
+        )  # of balls: true only if the whole ball is inside
 
 
 @pytest.mark.parametrize(
@@ -348,6 +424,8 @@ def test_tail_quantiles_against_ball_arithmetic():
 def test_samples_of_the_law_are_never_refused(law, draws, n):
     """At a level of 1/2, of which 5e-6 is left for the question."""
     for chunk in range(20):
-        found = law.interval([draws(np.random.default_rng([n, chunk]), (n, 1000))], 0.5, np.asarray(0.1))
+        found = law.interval(
+            [draws(np.random.default_rng([n, chunk]), (n, 1000))], 0.5, np.asarray(0.1)
+        )
         assert np.all(found.low <= found.estimate)
         assert np.all(found.estimate <= found.high)

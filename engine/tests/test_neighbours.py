@@ -25,14 +25,17 @@ def test_independent_rows_are_not_alike_and_rows_that_follow_each_other_are():
 def test_rows_in_shuffled_groups_are_alike_where_they_are_near():
     rng = np.random.default_rng(1)
     of_row = rng.permutation(np.repeat(np.arange(30), 10))
-    first, second = rng.standard_normal((2, 30, 3))[:, of_row] + 0.3 * rng.standard_normal((2, 300, 3))
+    first, second = rng.standard_normal((2, 30, 3))[:, of_row] + 0.3 * rng.standard_normal(
+        (2, 300, 3)
+    )
     assert beside(first, second) == 0
     assert near(first, second)
     assert near(1e150 * first, second + first, np.eye(3) / 1e150)
 
 
 def test_covariances_without_each_group_are_numpys():
-    rows, groups = np.random.default_rng(2).standard_normal((47, 3)) + 0.1, stratified_groups(np.zeros(47, int))
+    rows = np.random.default_rng(2).standard_normal((47, 3)) + 0.1
+    groups = stratified_groups(np.zeros(47, int))
     found = covariances(groups, rows[:, :1], rows[:, 1:])
     for group, one in zip(range(-1, 20), found, strict=True):
         assert one == pytest.approx(np.cov(rows[groups != group].T))
@@ -50,7 +53,8 @@ def test_exact_ends_are_scipys_and_hold_the_share(successes, trials):
 
 def test_rows_that_come_several_times_are_counted():
     rng = np.random.default_rng(0)
-    first, second = rng.standard_normal((50, 3)), rng.standard_normal((50, 2))
+    first = rng.standard_normal((50, 3))
+    second = rng.standard_normal((50, 2))
     again = rng.permutation(np.repeat(np.arange(50), 4))
     assert copied_rows(first, second) == 0
     assert copied_rows(first[again], second[again]) == 200

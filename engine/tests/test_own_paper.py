@@ -1,7 +1,8 @@
-"""The engine in somebody else's repositories, `examples/own_paper` above all, in a fresh environment without papers.
+"""The engine in somebody else's repositories, `examples/own_paper` above all, in a fresh
+environment without papers.
 
-The environment is made once; everything in it is asked by running a program there. It holds the engine as pip installs
-it, and links to Hypothesis, pytest-xdist and what all three say they need.
+The environment is made once; everything in it is asked by running a program there. It holds the
+engine as pip installs it, and links to Hypothesis, pytest-xdist and what all three say they need.
 """
 
 import json
@@ -22,8 +23,17 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "own_paper"
 VERDICTS = dict.fromkeys(
     [
-        *(f"averages.{name}" for name in ("bernstein", "monte-carlo", "squared_cosine", "standard_deviation")),
-        *("descent.worst_case", "information.infonce", "kernels.phase", "kernels.variance", "spectra.edge"),
+        *(
+            f"averages.{name}"
+            for name in ("bernstein", "monte-carlo", "squared_cosine", "standard_deviation")
+        ),
+        *(
+            "descent.worst_case",
+            "information.infonce",
+            "kernels.phase",
+            "kernels.variance",
+            "spectra.edge",
+        ),
         *(f"networks.second_moment[{depth}]" for depth in (1, 2, 3)),
         *("regression.ridgeless[10-40]", "regression.ridgeless[40-10]"),
     ],
@@ -36,7 +46,16 @@ def programs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fresh") / "environment"
     venv.create(folder)
     found = folder / ("Scripts" if os.name == "nt" else "bin")
-    pip = [sys.executable, "-m", "pip", "--python", found / "python", "install", "--no-input", "--no-deps"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        found / "python",
+        "install",
+        "--no-input",
+        "--no-deps",
+    ]
     subprocess.run([*pip, ROOT / "engine"], check=True)
     link(*folder.rglob("site-packages"), ["hypothesis", "pytest-xdist", *engine(found).requires])
     return found
@@ -44,7 +63,11 @@ def programs(tmp_path_factory):
 
 def engine(programs):
     """What pip knows of the engine in the fresh environment."""
-    return next(metadata.distributions(name="theory-on-trial", path=[str(*programs.parent.rglob("site-packages"))]))
+    return next(
+        metadata.distributions(
+            name="theory-on-trial", path=[str(*programs.parent.rglob("site-packages"))]
+        )
+    )
 
 
 def link(place, requirements):
@@ -59,18 +82,34 @@ def link(place, requirements):
 
 
 def run(programs, folder, program, *arguments, status=0):
-    """Run a program of the fresh environment in a folder; its output, which is shown where the status is another."""
+    """Run a program of the fresh environment in a folder; its output, which is shown where the
+    status is another.
+    """
     ours = ("PYTHON", "PYTEST", "COV", "XLA_FLAGS")  # settings of this very run
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     process = subprocess.run(
-        [programs / program, *map(str, arguments)], cwd=folder, env=environment, capture_output=True, text=True
+        [programs / program, *map(str, arguments)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert process.returncode == status, process.stdout + process.stderr
     return process.stdout + process.stderr
 
 
 def pytest_in(programs, folder, *arguments, status=0):
-    return run(programs, folder, "python", "-m", "pytest", "-p", "no:cacheprovider", *arguments, status=status)
+    return run(
+        programs,
+        folder,
+        "python",
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        *arguments,
+        status=status,
+    )
 
 
 def rows(path):
@@ -81,7 +120,9 @@ def rows(path):
 
 
 def write(folder, settings="", **files):
-    """A small repository: settings of pytest, names of files, a double underscore for a folder, with what they hold."""
+    """A small repository: settings of pytest, names of files, a double underscore for a folder,
+    with what they hold.
+    """
     (folder / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\n{settings}")
     for name, text in files.items():
         path = folder / f"{name.replace('__', '/')}.py"
@@ -92,14 +133,19 @@ def write(folder, settings="", **files):
 
 def copied(tmp_path_factory):
     ignored = shutil.ignore_patterns("__pycache__", ".*")
-    return Path(shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("example") / "own_paper", ignore=ignored))
+    return Path(
+        shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("example") / "own_paper", ignore=ignored)
+    )
 
 
 @pytest.fixture(scope="session")
 def namespaces(programs, tmp_path_factory):
-    """The example as it stands, its folders namespace packages, after a run with its own options and ours."""
+    """The example as it stands, its folders namespace packages, after a run with its own options
+    and ours.
+    """
     folder = copied(tmp_path_factory)
-    own, ours = ("--seed", 7, "--report", "own.txt"), ("--trial-seed", 0, "--trial-report", "page.html")
+    own = ("--seed", 7, "--report", "own.txt")
+    ours = ("--trial-seed", 0, "--trial-report", "page.html")
     printed = pytest_in(programs, folder, *own, *ours, "--trial-ledger", "ledger.json")
     (folder / "printed.txt").write_text(printed)
     return folder
@@ -116,7 +162,9 @@ def packages(programs, tmp_path_factory):
 
 
 def test_all_verdicts_are_as_expected(programs, namespaces):
-    pytest_in(programs, namespaces, "--trial-seed", 1)  # as the page says; under this one a claim once ran out of draws
+    pytest_in(
+        programs, namespaces, "--trial-seed", 1
+    )  # as the page says; under this one a claim once ran out of draws
     found = rows(namespaces / "ledger.json")
     assert {name: row["verdict"] for name, row in found.items()} == VERDICTS
     assert all(row["controls"] for row in found.values())
@@ -139,7 +187,11 @@ def test_list_and_show_find_the_claims(programs, namespaces):
         return re.findall(r"^  (\S+) \[", printed, re.M)
 
     assert sorted(listed()) == sorted(VERDICTS)
-    assert listed("--kind", "bound") == ["averages.bernstein", "descent.worst_case", "information.infonce"]
+    assert listed("--kind", "bound") == [
+        "averages.bernstein",
+        "descent.worst_case",
+        "information.infonce",
+    ]
     shown = run(programs, namespaces, "theory-on-trial", "show", "regression.ridgeless[10-40]")
     assert "n=10, d=40" in shown
     assert "[40-10]" not in shown
@@ -238,8 +290,14 @@ def python(programs, folder, code):
 
 
 def test_nothing_but_the_engine_becomes_importable(programs, tmp_path):
-    names = "theory sims own_data tools figures arguments paper_checks tests docs benchmarks notebooks engine"
-    code = f"import importlib.util; print([n for n in '{names}'.split() if importlib.util.find_spec(n)])"
+    names = (
+        "theory sims own_data tools figures arguments paper_checks tests docs benchmarks "
+        "notebooks engine"
+    )
+    code = (
+        f"import importlib.util; print([n for n in '{names}'.split() if "
+        "importlib.util.find_spec(n)])"
+    )
     assert python(programs, tmp_path, code) == "[]"
     files = [file for file in engine(programs).files if file.parts[0] != ".."]
     folder, facts = sorted({file.parts[0] for file in files})
@@ -249,7 +307,9 @@ def test_nothing_but_the_engine_becomes_importable(programs, tmp_path):
 
 def test_the_engine_depends_on_nine_packages_at_most(programs):
     direct = sorted(line for line in engine(programs).requires if "extra ==" not in line)
-    stated = tomllib.loads((ROOT / "engine" / "pyproject.toml").read_text())["project"]["dependencies"]
+    stated = tomllib.loads((ROOT / "engine" / "pyproject.toml").read_text())["project"][
+        "dependencies"
+    ]
     assert direct == sorted(stated)
     assert len(direct) <= 9
     readme = (ROOT / "engine" / "README.md").read_text().lower()
@@ -260,7 +320,10 @@ def test_the_engine_depends_on_nine_packages_at_most(programs):
     ("line", "heavy"),
     [
         ("import theory_on_trial", "jax numpy scipy pytest jinja2"),
-        ("from theory_on_trial import Trial, claim, claims, laws, paper", "jax scipy matplotlib xarray"),
+        (
+            "from theory_on_trial import Trial, claim, claims, laws, paper",
+            "jax scipy matplotlib xarray",
+        ),
         ("import theory_on_trial.plugin", "jax numpy scipy jinja2"),
         ("import theory_on_trial.command", "jax scipy matplotlib xarray jinja2"),
     ],

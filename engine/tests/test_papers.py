@@ -1,4 +1,6 @@
-"""What `new-paper` refuses and leaves alone, and what `check-paper` finds missing, slow, wrong or endless."""
+"""What `new-paper` refuses and leaves alone, and what `check-paper` finds missing, slow, wrong or
+endless.
+"""
 
 import signal
 import subprocess
@@ -36,17 +38,24 @@ def test_double(trial):
 
 @pytest.fixture
 def toy(repository):
-    return Paper("toy", repository({"paper_checks/test_toy.py": CHECKS}, "testpaths = ['paper_checks']\n"))
+    return Paper(
+        "toy", repository({"paper_checks/test_toy.py": CHECKS}, "testpaths = ['paper_checks']\n")
+    )
 
 
 def everything_in(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("two-words", "NAME must be a lower-case identifier such as ridge_ensembles, got 'two-words'"),
+        (
+            "two-words",
+            "NAME must be a lower-case identifier such as ridge_ensembles, got 'two-words'",
+        ),
         ("Toy", "NAME must be a lower-case identifier"),
         ("lambda", "NAME must be a lower-case identifier"),
         ("", "NAME must be a lower-case identifier"),
@@ -63,7 +72,8 @@ def test_a_name_that_is_none_or_taken_is_refused_and_nothing_is_written(toy, nam
 
 
 @pytest.mark.parametrize(
-    "taken", ["sims/new/a.py", "tests/new/test_a.py", "notebooks/new.ipynb", "docs/papers/new/F1.txt"]
+    "taken",
+    ["sims/new/a.py", "tests/new/test_a.py", "notebooks/new.ipynb", "docs/papers/new/F1.txt"],
 )
 def test_a_package_or_a_page_of_that_name_is_not_touched(toy, taken):
     (toy.folder / taken).parent.mkdir(parents=True)
@@ -92,7 +102,11 @@ def test_a_page_of_which_one_function_is_left_is_the_toy(toy):
 
 def test_what_a_repository_does_not_have_is_not_called_passed(toy, monkeypatch, capsys):
     lay_down("new", toy.folder)
-    wanted = {title: step for title, step in steps.ON_ONE_PAGE.items() if step in (steps.mutants, steps.linters)}
+    wanted = {
+        title: step
+        for title, step in steps.ON_ONE_PAGE.items()
+        if step in (steps.mutants, steps.linters)
+    }
     monkeypatch.setattr(papers, "ON_ONE_PAGE", wanted)
     assert check("new", toy.folder) == 0
     assert capsys.readouterr().out.count(": not asked of this repository, ") == 2
@@ -110,7 +124,9 @@ def test_every_missing_file_and_section_is_named(toy):
     assert "the page has no line '<!-- errata -->'" in sentences
     assert "the page has no line '## Errata'" in sentences
     assert "the page has no example that imports from own_data.toy" in sentences
-    assert not any("## Notation" in sentence or "<!-- claims -->" in sentence for sentence in sentences)
+    assert not any(
+        "## Notation" in sentence or "<!-- claims -->" in sentence for sentence in sentences
+    )
 
 
 def test_claims_as_expected_leave_nothing_to_say(toy):
@@ -127,14 +143,19 @@ def test_a_wrong_claim_is_named_once_and_claims_of_the_full_tier_are_run(toy):
 
 def test_checks_that_cannot_be_imported_are_named_with_the_reason(toy, monkeypatch):
     monkeypatch.setattr(steps, "SEEDS", 1)
-    (toy.folder / "paper_checks" / "test_toy.py").write_text(f"import nothing_of_this_name\n{CHECKS}")
+    (toy.folder / "paper_checks" / "test_toy.py").write_text(
+        f"import nothing_of_this_name\n{CHECKS}"
+    )
     (sentence,) = steps.claims(toy)
     assert sentence.startswith("ERROR paper_checks/test_toy.py - ")
     assert "nothing_of_this_name" in sentence
 
 
 def test_slow_claims_are_named_by_their_tier(toy, monkeypatch):
-    busy = "    import time; end = time.process_time() + 0.2\n    while time.process_time() < end:\n        pass\n"
+    busy = (
+        "    import time; end = time.process_time() + 0.2\n    while time.process_time() < "
+        "end:\n        pass\n"
+    )
     slow = CHECKS.replace("    trial.identity", f"{busy}    trial.identity")
     (toy.folder / "paper_checks" / "test_toy.py").write_text(f"{slow}\n\nMOST_SECONDS = 0.15\n")
     monkeypatch.setattr(steps, "CLAIM_SECONDS", {"fast": 0.1, "full": 0.1})
@@ -155,7 +176,9 @@ def test_the_verdict_is_one_line_and_the_exit_status(toy, monkeypatch, capsys):
         "[1/1] nothing: passed, 0 s",
         "toy: nothing is missing, nothing fails (0 s)",
     ]
-    monkeypatch.setattr(papers, "ROW", {"nothing": lambda paper: [], "two": lambda paper: ["first", "second"]})
+    monkeypatch.setattr(
+        papers, "ROW", {"nothing": lambda paper: [], "two": lambda paper: ["first", "second"]}
+    )
     assert check("toy", toy.folder) == 1
     assert capsys.readouterr().out.splitlines()[1:] == [
         "[2/2] two: FAILED, 0 s",
@@ -166,7 +189,9 @@ def test_the_verdict_is_one_line_and_the_exit_status(toy, monkeypatch, capsys):
 
 
 def test_what_does_not_end_is_stopped_and_said(toy, true_children, monkeypatch, capsys):
-    monkeypatch.setattr(papers, "ROW", {"waiting": lambda paper: paper.run("-c", "while True: pass", timeout=1)})
+    monkeypatch.setattr(
+        papers, "ROW", {"waiting": lambda paper: paper.run("-c", "while True: pass", timeout=1)}
+    )
     assert check("toy", toy.folder) == 1
     assert "  - no end within 1 s" in capsys.readouterr().out.splitlines()
 
@@ -178,7 +203,9 @@ def test_an_interrupt_ends_it_with_one_line_and_leaves_nothing_running(toy, true
     hearing = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
     begun = hearing + "from theory_on_trial.command import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-u", "-c", begun, "check-paper", "toy"]
-    with subprocess.Popen(command, cwd=toy.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        command, cwd=toy.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
         assert waited_for(lambda: commands_about(toy), present=True)
         run.send_signal(signal.SIGINT)
         shown, errors = run.communicate(timeout=60)

@@ -1,4 +1,6 @@
-"""The ledgers of several platforms: named after them, condensed to what is compared, recorded again when stale."""
+"""The ledgers of several platforms: named after them, condensed to what is compared, recorded again
+when stale.
+"""
 
 import json
 
@@ -24,11 +26,27 @@ def test_devices(trial):
 
 
 def row(name, verdict="VERIFIED", **fields):
-    about = {"paper": "coins", "source": "x", "statement": "y", "tier": "fast", "expected": "VERIFIED"}
-    shown = {"predicted": 0.5, "measured": 0.51, "interval": [0.4, 0.6], "margin": 0.1, "error_probability": 1e-7}
+    about = {
+        "paper": "coins",
+        "source": "x",
+        "statement": "y",
+        "tier": "fast",
+        "expected": "VERIFIED",
+    }
+    shown = {
+        "predicted": 0.5,
+        "measured": 0.51,
+        "interval": [0.4, 0.6],
+        "margin": 0.1,
+        "error_probability": 1e-7,
+    }
     shown |= {"resolution": 0.2}
     controls = {"controls": [{"name": "c", "predicted": 0.3, "verdict": "REFUTED"}]}
-    return Row(id=f"coins.{name}", kind="distribution", **{"verdict": verdict, **about, **shown, **controls, **fields})
+    return Row(
+        id=f"coins.{name}",
+        kind="distribution",
+        **{"verdict": verdict, **about, **shown, **controls, **fields},
+    )
 
 
 ROWS = [
@@ -72,7 +90,8 @@ def test_a_name_says_the_platform():
 )
 def test_a_condensed_ledger_compares_as_the_whole_one(tmp_path, fields, differs):
     other = written(tmp_path / "changed.json", [row("fair", **fields), *ROWS[1:]])
-    whole, small = written(tmp_path / "whole.json", ROWS), kept(tmp_path / "small.json", ROWS)
+    whole = written(tmp_path / "whole.json", ROWS)
+    small = kept(tmp_path / "small.json", ROWS)
     assert small.stat().st_size < 0.6 * whole.stat().st_size
     assert compare(whole, small).identical
     assert compare(small, other) == compare(whole, other)
@@ -98,8 +117,14 @@ def test_only_ledgers_of_this_platform_are_recorded_again(root):
     folder = root / "ledgers"
     assert platforms.to_renew(folder) == [1]
     here = platform_facts() | {"devices": 2}
-    for facts, digest in ((here, "of old"), (here | {"devices": 3}, None), (here | {"jax": "0.0.1"}, "of old")):
-        source = {**SOURCE, "digest": digest} if digest else records.source(root, root / "test_coins.py")
+    for facts, digest in (
+        (here, "of old"),
+        (here | {"devices": 3}, None),
+        (here | {"jax": "0.0.1"}, "of old"),
+    ):
+        source = (
+            {**SOURCE, "digest": digest} if digest else records.source(root, root / "test_coins.py")
+        )
         records.write_json(folder / ledger_name(facts), {"platform": facts, "source": source}, ())
     assert platforms.to_renew(folder) == [2]
 
@@ -114,7 +139,9 @@ def test_the_command_records_and_compares(root, warm_children, capsys):
     before = path.read_text()
     assert platforms.main([]) == 0  # it is of the present source
     assert path.read_text() == before
-    with pytest.raises(RuntimeError, match="a claim fails on this platform: its ledger is not kept"):
+    with pytest.raises(
+        RuntimeError, match="a claim fails on this platform: its ledger is not kept"
+    ):
         platforms.main(["--devices", "1"])
     with pytest.raises(SystemExit):
         platforms.main(["--devices", "0"])

@@ -38,11 +38,28 @@ PAPER = """
 """
 
 SCHEMA = {
-    "id": str, "paper": str, "source": str, "statement": str, "kind": str, "tier": str, "expected": str,
-    "verdict": str, "predicted": float, "measured": float, "interval": list, "margin": float, "slack": float,
-    "error_probability": float, "guarantee": str, "controls": list, "samples": int, "looks": int, "seconds": float,
-    "tightness": (float, type(None)), "note": str,
-}  # fmt: skip
+    "id": str,
+    "paper": str,
+    "source": str,
+    "statement": str,
+    "kind": str,
+    "tier": str,
+    "expected": str,
+    "verdict": str,
+    "predicted": float,
+    "measured": float,
+    "interval": list,
+    "margin": float,
+    "slack": float,
+    "error_probability": float,
+    "guarantee": str,
+    "controls": list,
+    "samples": int,
+    "looks": int,
+    "seconds": float,
+    "tightness": (float, type(None)),
+    "note": str,
+}
 
 
 @pytest.fixture
@@ -52,7 +69,9 @@ def paper(pytester):
 
 
 def ledger(pytester, *arguments):
-    done = pytester.runpytest_subprocess("--trial-ledger", "ledger.json", "-p", "no:cacheprovider", *arguments)
+    done = pytester.runpytest_subprocess(
+        "--trial-ledger", "ledger.json", "-p", "no:cacheprovider", *arguments
+    )
     path = pytester.path / "ledger.json"
     return done, json.loads(path.read_text()) if path.exists() else None
 
@@ -70,11 +89,17 @@ def test_fast_tier_lists_what_it_leaves_out(paper):
         for name, kind in SCHEMA.items():
             assert isinstance(row[name], kind), (name, row[name])
     assert book["not_run"] == [
-        {"id": "dice.sum-of_squares", "tier": "full", "reason": "tier full is above this run's tier fast"}
+        {
+            "id": "dice.sum-of_squares",
+            "tier": "full",
+            "reason": "tier full is above this run's tier fast",
+        }
     ]
     assert "2 of 2 verdicts as expected; 1 of 1 controls REFUTED" in result.stdout.str()
     page = (paper.path / "report.html").read_text()
-    assert 'pytest "test_dice.py::test_mean" --trial-tier fast --trial-seed 5' in html.unescape(page)
+    assert 'pytest "test_dice.py::test_mean" --trial-tier fast --trial-seed 5' in html.unescape(
+        page
+    )
     assert all(f'<select name="{name}">' in page for name in ("paper", "kind", "verdict"))
     assert "http" not in page.replace("http-equiv", "")  # self-contained
 
@@ -94,7 +119,11 @@ def printed_by(pytester, monkeypatch, *arguments, columns=80):
 
 
 def decided(printed):
-    return [line.split()[:3] for line in printed.partition("= FAILURES =")[0].splitlines() if line[:2] in ("+ ", "! ")]
+    return [
+        line.split()[:3]
+        for line in printed.partition("= FAILURES =")[0].splitlines()
+        if line[:2] in ("+ ", "! ")
+    ]
 
 
 MEAN = [["+", "dice.mean", "VERIFIED"], ["+", "dice.mean-as-printed", "REFUTED"]]
@@ -112,8 +141,12 @@ def test_every_claim_has_its_line_as_it_is_decided(pytester, monkeypatch, worker
     assert "%" in line
 
 
-@pytest.mark.parametrize(("option", "lines", "dots"), [("-q", [], "..F"), ("-v", MEAN + WRONG, "test_mean PASSED")])
-def test_quiet_and_verbose_do_what_users_of_pytest_expect(pytester, monkeypatch, option, lines, dots):
+@pytest.mark.parametrize(
+    ("option", "lines", "dots"), [("-q", [], "..F"), ("-v", MEAN + WRONG, "test_mean PASSED")]
+)
+def test_quiet_and_verbose_do_what_users_of_pytest_expect(
+    pytester, monkeypatch, option, lines, dots
+):
     printed = printed_by(pytester, monkeypatch, option)
     assert decided(printed) == lines
     assert dots in printed.replace(".F.", "..F")
@@ -150,13 +183,20 @@ def test_a_refusal_shows_the_line_of_the_check_and_nothing_of_the_engine(pyteste
             trial.mean(lambda generator, n: n, 0.5, law=None, margin=0.1)
     """
     pytester.makepyfile(test_dice=textwrap.dedent(PAPER) + textwrap.dedent(close))
-    output = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-k", "close or measured or two").stdout.str()
+    output = pytester.runpytest_subprocess(
+        "-p", "no:cacheprovider", "-k", "close or measured or two"
+    ).stdout.str()
     first, _, rest = output.partition("_ test_measured _")
-    assert "E       theory_on_trial.decide.decision.ControlTooClose: control 'nearly' lies within" in first
+    assert (
+        "E       theory_on_trial.decide.decision.ControlTooClose: control 'nearly' lies within"
+        in first
+    )
     assert "decisions.py" not in first
     assert "give sampler=, a function of (generator, n)" in rest
     assert "sampling.py" not in rest.partition("_ test_two _")[2]
-    assert output.partition("short test summary")[0].count("lies within") == 1  # nothing is said twice
+    assert (
+        output.partition("short test summary")[0].count("lies within") == 1
+    )  # nothing is said twice
     assert "ZeroDivisionError" in rest  # in a process that the claim brings along: told from there
 
 
@@ -191,12 +231,17 @@ def test_what_was_not_run_comes_back_from_the_workers(paper):
     [
         ("trial.identity(1, 2, ops=0, controls={'c': 3})", "REFUTED", "REFUTED, expected VERIFIED"),
         (
-            "trial.probability(lambda key: jax.random.bernoulli(key, 0.5) * 1, 0.5, margin=0.001, slack=0,"
+            "trial.probability(lambda key: jax.random.bernoulli(key, 0.5) * 1, 0.5, margin=0.001, "
+            "slack=0,"
             " controls={'c': 0.6}, first=64, most=64)",
             "INCONCLUSIVE",
             "INCONCLUSIVE, expected VERIFIED",
         ),
-        ("trial.identity(1, 1, ops=0, wrong_processes={'the same': 1})", "INCONCLUSIVE", "control survived: the same"),
+        (
+            "trial.identity(1, 1, ops=0, wrong_processes={'the same': 1})",
+            "INCONCLUSIVE",
+            "control survived: the same",
+        ),
         ("pass", "INCONCLUSIVE", "the check made no decision"),
         ("raise RuntimeError('broken simulator')", "INCONCLUSIVE", "broken simulator"),
     ],
@@ -209,15 +254,25 @@ def test_everything_but_the_expected_verdict_fails_the_run(pytester, body, verdi
 
 
 @pytest.mark.parametrize(("most", "status"), [(0, 1), (1000, 0)])
-@pytest.mark.parametrize("place", ["checks/__init__.py", "checks/test_toy/__init__.py", "checks/test_toy/test_mean.py"])
+@pytest.mark.parametrize(
+    "place", ["checks/__init__.py", "checks/test_toy/__init__.py", "checks/test_toy/test_mean.py"]
+)
 def test_more_programs_than_a_paper_may_ask_for_fail_the_run(pytester, most, status, place):
-    files = {"checks/__init__.py": "", "checks/test_toy/__init__.py": "", "checks/test_toy/test_mean.py": PAPER}
+    files = {
+        "checks/__init__.py": "",
+        "checks/test_toy/__init__.py": "",
+        "checks/test_toy/test_mean.py": PAPER,
+    }
     files[place] += f"\n    MOST_PROGRAMS = {most}\n"
     lay_out(pytester.path, {name: textwrap.dedent(text) for name, text in files.items()})
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     assert result.ret == status
     result.stdout.fnmatch_lines(["programs that were asked for: toy *"])
-    above = [line for line in result.outlines if line.endswith("programs, its ceiling is MOST_PROGRAMS = 0")]
+    above = [
+        line
+        for line in result.outlines
+        if line.endswith("programs, its ceiling is MOST_PROGRAMS = 0")
+    ]
     assert len(above) == status
 
 
@@ -266,13 +321,20 @@ def test_every_row_of_a_parametrised_claim_has_an_id_and_a_stream_of_its_own(pyt
     pytester.makepyfile(test_shifted=PARAMETRISED)
     result, book = ledger(pytester)
     result.assert_outcomes(passed=3)
-    assert [row["id"] for row in book["claims"]] == [f"shifted.mean[{shift}]" for shift in ("0.0", "0.25", "0.5")]
+    assert [row["id"] for row in book["claims"]] == [
+        f"shifted.mean[{shift}]" for shift in ("0.0", "0.25", "0.5")
+    ]
     assert {row["paper"] for row in book["claims"]} == {"shifted"}
-    draws = {round(row["measured"] - shift, 9) for row, shift in zip(book["claims"], (0.0, 0.25, 0.5), strict=True)}
+    draws = {
+        round(row["measured"] - shift, 9)
+        for row, shift in zip(book["claims"], (0.0, 0.25, 0.5), strict=True)
+    }
     assert len(draws) == 3
     result, part = ledger(pytester, "-k", "shifted.mean[0.25]")
     assert part["claims"][0]["measured"] == book["claims"][1]["measured"]
-    result, part = ledger(pytester, "--trial-set", "shift=0.3")  # three rows would say the same, under values they lack
+    result, part = ledger(
+        pytester, "--trial-set", "shift=0.3"
+    )  # three rows would say the same, under values they lack
     result.assert_outcomes(passed=1, deselected=2)
     assert [row["id"] for row in part["claims"]] == ["shifted.mean[shift=0.3]"]
 
@@ -282,7 +344,12 @@ def test_files_of_one_name_in_two_folders_are_two_papers(pytester):
         pytester.mkpydir(folder).joinpath("test_dice.py").write_text(textwrap.dedent(PAPER))
     _, book = ledger(pytester)
     rows = {row["id"]: row["measured"] for row in book["claims"]}
-    assert list(rows) == ["a.dice.mean", "a.dice.mean-as-printed", "b.dice.mean", "b.dice.mean-as-printed"]
+    assert list(rows) == [
+        "a.dice.mean",
+        "a.dice.mean-as-printed",
+        "b.dice.mean",
+        "b.dice.mean-as-printed",
+    ]
     assert rows["a.dice.mean"] != rows["b.dice.mean"]
 
 
@@ -307,20 +374,53 @@ DECORATORS = "@given(x=st.integers())", '@claim(paper("Section 1"), kind="identi
     ("written", "arguments", "sentence"),
     [
         ("def test_it(trial):\n    pass\n", [], "decorate it with @claim"),
-        *((textwrap.dedent(PAPER) + textwrap.dedent(AGAIN.format(name)), [], "two claims are called dice.")
-          for name in ("test_mean", "test_Mean")),
-        *((DRAWN.format(*order), [], "cannot be a claim and drawn by @given")
-          for order in (DECORATORS, reversed(DECORATORS))),
+        *(
+            (
+                textwrap.dedent(PAPER) + textwrap.dedent(AGAIN.format(name)),
+                [],
+                "two claims are called dice.",
+            )
+            for name in ("test_mean", "test_Mean")
+        ),
+        *(
+            (DRAWN.format(*order), [], "cannot be a claim and drawn by @given")
+            for order in (DECORATORS, reversed(DECORATORS))
+        ),
         (PAPER, ["--trial-ledger", "."], "--trial-ledger must name a file"),
-        (PAPER, ["--trial-set", "power=two"], "--trial-set power must be a literal such as 3, (1, 2) or 'a', got two"),
-        (PAPER, ["--trial-set", "pover=2"], "--trial-set: no claim has a setting 'pover'; there are power"),
-        (PAPER.replace(", as_printed=SAID", ""), [], "as_printed= of a decision needs @claim(…, as_printed=paper("),
-        (PAPER.replace("(trial, power=1)", "(trial, power)"), [], "(see --trial-tier), 2 that did not begin"),
-        (PAPER.replace("power=1)", "power: __import__('theory_on_trial').contract.Interval(1, 3) = 1)"),
-         [], "dice.mean: a domain stands in Annotated, power: Annotated[float, …]"),
-        (PAPER.replace("law=Bounded(0, 1)", "law='bounded'"), [], "trial.mean: law= must be a law of"),
+        (
+            PAPER,
+            ["--trial-set", "power=two"],
+            "--trial-set power must be a literal such as 3, (1, 2) or 'a', got two",
+        ),
+        (
+            PAPER,
+            ["--trial-set", "pover=2"],
+            "--trial-set: no claim has a setting 'pover'; there are power",
+        ),
+        (
+            PAPER.replace(", as_printed=SAID", ""),
+            [],
+            "as_printed= of a decision needs @claim(…, as_printed=paper(",
+        ),
+        (
+            PAPER.replace("(trial, power=1)", "(trial, power)"),
+            [],
+            "(see --trial-tier), 2 that did not begin",
+        ),
+        (
+            PAPER.replace(
+                "power=1)", "power: __import__('theory_on_trial').contract.Interval(1, 3) = 1)"
+            ),
+            [],
+            "dice.mean: a domain stands in Annotated, power: Annotated[float, …]",
+        ),
+        (
+            PAPER.replace("law=Bounded(0, 1)", "law='bounded'"),
+            [],
+            "trial.mean: law= must be a law of",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_gets_one_sentence(pytester, written, arguments, sentence):
     pytester.makepyfile(test_dice=written)
     done = pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
@@ -371,7 +471,11 @@ def test_a_claim_that_needs_no_jax_does_not_start_it(pytester, true_children):
 
 @pytest.mark.parametrize(
     "left_out",
-    ["@pytest.mark.skip(reason='no time')", "@pytest.mark.xfail(run=False)", "@pytest.mark.usefixtures('absent')"],
+    [
+        "@pytest.mark.skip(reason='no time')",
+        "@pytest.mark.xfail(run=False)",
+        "@pytest.mark.usefixtures('absent')",
+    ],
 )
 def test_a_claim_that_never_began_is_listed(pytester, left_out):
     _, book = run(pytester, ["decide(trial, 1)"], left_out)
@@ -486,12 +590,16 @@ def test_it(trial):
 
 
 def run(pytester, body, marker="", *arguments, claim=CLAIM):
-    pytester.makepyfile(test_sums=f"{HEAD}{marker}{claim}" + "".join(f"    {line}\n" for line in body))
+    pytester.makepyfile(
+        test_sums=f"{HEAD}{marker}{claim}" + "".join(f"    {line}\n" for line in body)
+    )
     return ledger(pytester, *arguments)
 
 
 @pytest.mark.parametrize("arguments", [(), ("-n", "2")])
-@pytest.mark.parametrize("marker", ["@pytest.mark.xfail", "@pytest.mark.xfail(strict=True, raises=BaseException)"])
+@pytest.mark.parametrize(
+    "marker", ["@pytest.mark.xfail", "@pytest.mark.xfail(strict=True, raises=BaseException)"]
+)
 @pytest.mark.parametrize("body", ["decide(trial, 1)", "raise RuntimeError('broken')"])
 def test_a_claim_marked_xfail_fails_the_run(pytester, body, marker, arguments):
     done, book = run(pytester, [body], marker, *arguments)
@@ -510,15 +618,21 @@ def test_a_claim_that_skips_itself_after_a_decision_fails_the_run(pytester, firs
 
 @pytest.mark.parametrize("afterwards", ["pass", "decide(trial, 2)", "pytest.skip('no time')"])
 def test_a_decision_that_raised_counts_where_the_check_catches_it(pytester, afterwards):
-    attempt = "trial.mean(constant, 2.0, law=Normal(), margin=1.0, slack=2.0, controls={'three': 3.0})"
-    done, book = run(pytester, ["try:", f"    {attempt}", "except ValueError:", "    pass", afterwards])
+    attempt = (
+        "trial.mean(constant, 2.0, law=Normal(), margin=1.0, slack=2.0, controls={'three': 3.0})"
+    )
+    done, book = run(
+        pytester, ["try:", f"    {attempt}", "except ValueError:", "    pass", afterwards]
+    )
     assert [row["verdict"] for row in book["claims"]] == ["INCONCLUSIVE"]
     assert "does not depend on its key" in book["claims"][0]["note"]
     assert done.ret == 1
 
 
 def test_a_decision_that_raised_before_the_printed_form_costs_no_row(pytester):
-    claim = CLAIM.replace("kind=", 'as_printed=paper("Section 1", says="One and one are three."), kind=')
+    claim = CLAIM.replace(
+        "kind=", 'as_printed=paper("Section 1", says="One and one are three."), kind='
+    )
     done, book = run(pytester, ["decide(trial, 2)", "raise RuntimeError('no memory')"], claim=claim)
     assert [row["verdict"] for row in book["claims"]] == ["INCONCLUSIVE"]
     assert "RuntimeError: no memory" in book["claims"][0]["note"]

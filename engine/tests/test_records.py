@@ -11,7 +11,12 @@ from theory_on_trial.page.report import write_html
 from theory_on_trial.page.searched import beside_search, tightest
 from theory_on_trial.repository import records
 
-TABLE = {"title": "Heads", "command": "theory-on-trial audit heads", "columns": ["coin", "share"], "note": "Of 10."}
+TABLE = {
+    "title": "Heads",
+    "command": "theory-on-trial audit heads",
+    "columns": ["coin", "share"],
+    "note": "Of 10.",
+}
 
 
 @pytest.fixture
@@ -20,7 +25,11 @@ def folder(repository):
 
 
 def write(folder):
-    sources = [records.source(folder, folder / "penny.py"), records.source(folder, folder / "dime.py"), None]
+    sources = [
+        records.source(folder, folder / "penny.py"),
+        records.source(folder, folder / "dime.py"),
+        None,
+    ]
     table = {**TABLE, "rows": [["penny", 0.5], ["dime", 0.25], ["none", None]], "sources": sources}
     records.write(folder / "records" / "heads.json", table)
     return records.read(folder / "records" / "heads.json")
@@ -45,7 +54,9 @@ def test_a_table_carries_the_commit(folder):
     git(folder, "init")
     git(folder, "add", ".")
     git(folder, "commit", "-m", "x")
-    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
     assert write(folder)["commit"] == head
     assert write(folder)["commit"] == head  # a table that was just renewed does not count
     (folder / "metal.py").write_text("silver = 1\n")
@@ -56,7 +67,9 @@ def test_a_table_that_json_cannot_hold_leaves_the_last_one(folder):
     write(folder)
     before = (folder / "records" / "heads.json").read_text()
     with pytest.raises(ValueError, match="Out of range float"):
-        records.write(folder / "records" / "heads.json", {**TABLE, "rows": [["penny", float("nan")]]})
+        records.write(
+            folder / "records" / "heads.json", {**TABLE, "rows": [["penny", float("nan")]]}
+        )
     assert (folder / "records" / "heads.json").read_text() == before
     assert [path.name for path in (folder / "records").iterdir()] == ["heads.json"]
 
@@ -68,11 +81,16 @@ def test_a_row_is_stale_once_its_source_or_an_import_of_it_has_changed(folder):
     assert records.stale(table, folder) == [True, False, False]
     (folder / "dime.py").unlink()
     assert records.stale(table, folder) == [True, True, False]
-    sentence = "Stale: 2 of 3 lines are of an earlier source; `theory-on-trial audit heads` measures again."
+    sentence = (
+        "Stale: 2 of 3 lines are of an earlier source; `theory-on-trial audit heads` "
+        "measures again."
+    )
     assert records.staleness(table, folder) == sentence
     (shown,) = records.tables(folder / "records")
     assert shown["note"] == f"Of 10. {sentence}"
-    assert records.stale({"rows": [[1]]}, folder) == [False]  # it does not say what it was measured on
+    assert records.stale({"rows": [[1]]}, folder) == [
+        False
+    ]  # it does not say what it was measured on
 
 
 def test_the_command_lists_what_is_stale(folder, capsys):
@@ -84,7 +102,8 @@ def test_the_command_lists_what_is_stale(folder, capsys):
     (folder / "metal.py").write_text("silver = 1\n")
     assert audits.main(["--stale"]) == 1
     assert capsys.readouterr().out.splitlines() == [
-        "heads.json: Stale: 1 of 3 lines are of an earlier source; `theory-on-trial audit heads` measures again.",
+        "heads.json: Stale: 1 of 3 lines are of an earlier source; `theory-on-trial audit heads` "
+        "measures again.",
         "  penny.py",
     ]
 

@@ -1,4 +1,6 @@
-"""Claims as Python objects: finding, listing, running under other settings, and what registration refuses."""
+"""Claims as Python objects: finding, listing, running under other settings, and what registration
+refuses.
+"""
 
 import jax
 import numpy as np
@@ -10,7 +12,10 @@ from theory_on_trial.ledger import brief_interval
 
 
 @claim(
-    paper("Section 1"), kind="distribution", coarse="few samples", as_printed=paper("Section 1", says="The mean is 3.")
+    paper("Section 1"),
+    kind="distribution",
+    coarse="few samples",
+    as_printed=paper("Section 1", says="The mean is 3."),
 )
 def test_shift(trial, shift=1.0, count=2):
     """The mean of a shifted normal is the shift.
@@ -18,9 +23,13 @@ def test_shift(trial, shift=1.0, count=2):
     More text that is not the statement.
     """
     trial.mean(
-        lambda key: shift + jax.random.normal(key, (count,)), np.full(count, shift), law=Normal(), margin=0.5,
-        controls={"no shift": np.zeros(count)}, as_printed=np.full(count, 3.0),
-    )  # fmt: skip
+        lambda key: shift + jax.random.normal(key, (count,)),
+        np.full(count, shift),
+        law=Normal(),
+        margin=0.5,
+        controls={"no shift": np.zeros(count)},
+        as_printed=np.full(count, 3.0),
+    )
 
 
 def test_a_claim_is_found_by_any_spelling():
@@ -40,7 +49,11 @@ def test_a_claim_runs_under_other_settings():
     assert "VERIFIED" in str(row)
     assert "<table>" in row._repr_html_()
     printed = claim("registry.shift-as-printed").run(seed=3)
-    assert (printed.verdict, printed.as_expected, printed.predicted) == ("REFUTED", True, [3.0, 3.0])
+    assert (printed.verdict, printed.as_expected, printed.predicted) == (
+        "REFUTED",
+        True,
+        [3.0, 3.0],
+    )
 
 
 def test_the_seed_decides_every_number_and_only_the_seed():
@@ -103,9 +116,11 @@ def test_what_registration_refuses():
 
 @pytest.mark.parametrize("nesting", [0, 1, 2])
 def test_an_interval_is_shown_by_its_first_coordinate(nesting):
-    low, high = 1.0, 2.0
+    low = 1.0
+    high = 2.0
     for _ in range(nesting):
-        low, high = [low, 7.0], [high, 9.0]
+        low = [low, 7.0]
+        high = [high, 9.0]
     assert brief_interval([low, high]) == "[1, 2]"
 
 
@@ -133,7 +148,9 @@ def test_the_decision_implies_the_kind_where_it_can():
     assert claim(paper("Section 1"))(test_implied).claim.kind == "distribution"
     assert claim(paper("Section 1"))(test_of_an_array).claim.kind == "identity"
     assert claim(paper("Section 1"))(test_one_sided).claim.kind == "bound"
-    with pytest.raises(ValueError, match=r"test_open calls trial.value, or .*: say what kind of claim it is"):
+    with pytest.raises(
+        ValueError, match=r"test_open calls trial.value, or .*: say what kind of claim it is"
+    ):
         claim(paper("Section 1"))(test_open)
     with pytest.raises(ValueError, match="test_none calls no decision of trial: say what kind"):
         claim(paper("Section 1"))(test_none)

@@ -29,8 +29,14 @@ from theory_on_trial.page.typeset import typeset
         ("sqrt(2 / d) -> inf", '√<span class="root">2 / <i>d</i></span> → ∞'),
         ("5e-4 of 1e6", "5\u202f×\u202f10<sup>−4</sup> of 10<sup>6</sup>"),
         ("E[U^2] = w . x_1", "E[<i>U</i><sup>2</sup>] = <i>w</i> · <i>x</i><sub>1</sub>"),
-        ("w-bar, sum_{j != k} θ_j", "<i>w\u0305</i>, ∑<sub><i>j</i> ≠ <i>k</i></sub> <i>θ</i><sub><i>j</i></sub>"),
-        ("`runs` of n_points, target_dim", "<code>runs</code> of <code>n_points</code>, <code>target_dim</code>"),
+        (
+            "w-bar, sum_{j != k} θ_j",
+            "<i>w\u0305</i>, ∑<sub><i>j</i> ≠ <i>k</i></sub> <i>θ</i><sub><i>j</i></sub>",
+        ),
+        (
+            "`runs` of n_points, target_dim",
+            "<code>runs</code> of <code>n_points</code>, <code>target_dim</code>",
+        ),
         ('<b> & "c" x_(1', "&lt;<i>b</i>&gt; &amp; &#34;<i>c</i>&#34; <i>x</i><sub>1</sub>"),
     ],
 )
@@ -38,26 +44,62 @@ def test_statements_are_typeset(text, html):
     assert typeset(text) == html
 
 
-@claim(paper("Theorem 1"), kind="identity", as_printed=paper("Theorem 1", says="The sum of x_k^2 is n^2 / 3."))
+@claim(
+    paper("Theorem 1"),
+    kind="identity",
+    as_printed=paper("Theorem 1", says="The sum of x_k^2 is n^2 / 3."),
+)
 def test_squares(trial, n=12):
     """The sum of the squares x_k^2, k <= n, is n (n + 1)(2n + 1) / 6."""
     total = sum(k * k for k in range(n + 1))
     wrong = {"x_k^3": 6084.0}
-    trial.identity(total, n * (n + 1) * (2 * n + 1) / 6, ops=0, controls=wrong, as_printed=n * n / 3)
-    trial.value([2.0, 3.0], [2.0, 3.0], error=[1e-9, 1e-6], margin=[0.1, 0.2], controls={"other": [1.0, 9.0]})
+    trial.identity(
+        total, n * (n + 1) * (2 * n + 1) / 6, ops=0, controls=wrong, as_printed=n * n / 3
+    )
+    trial.value(
+        [2.0, 3.0],
+        [2.0, 3.0],
+        error=[1e-9, 1e-6],
+        margin=[0.1, 0.2],
+        controls={"other": [1.0, 9.0]},
+    )
 
 
 def ledger():
-    """Two papers: real rows, one that stopped with an error, a growth law, and a hostile statement."""
+    """Two papers: real rows, one that stopped with an error, a growth law, and a hostile
+    statement.
+    """
     rows = [claim(f"report.squares{printed}").run() for printed in ("", "-as-printed")]
     about = {"source": "Section 2", "tier": "fast", "expected": "VERIFIED", "command": "pytest"}
-    broken = Row("other.broken", "other", statement="A <script>alert(1)</script> of a_" + "b" * 80, kind="rate",
-                 verdict="INCONCLUSIVE", note="RuntimeError: broken simulator", **about)  # fmt: skip
-    growth = Row("other.growth", "other", statement="m grows like log n.", kind="rate", verdict="VERIFIED",
-                 predicted="log n", measured="log n", interval=[[1.0, "-inf", 3.0], [2.0, 3.0, "inf"]], slack=0.7,
-                 error_probability=1e-7, guarantee="finite-n (union)", samples=10, looks=1,
-                 controls=[{"name": "n", "predicted": "n", "verdict": "REFUTED"}], **about)  # fmt: skip
-    left_out = [{"id": "other.costly", "tier": "full", "reason": "tier full is above this run's tier fast"}]
+    broken = Row(
+        "other.broken",
+        "other",
+        statement="A <script>alert(1)</script> of a_" + "b" * 80,
+        kind="rate",
+        verdict="INCONCLUSIVE",
+        note="RuntimeError: broken simulator",
+        **about,
+    )
+    growth = Row(
+        "other.growth",
+        "other",
+        statement="m grows like log n.",
+        kind="rate",
+        verdict="VERIFIED",
+        predicted="log n",
+        measured="log n",
+        interval=[[1.0, "-inf", 3.0], [2.0, 3.0, "inf"]],
+        slack=0.7,
+        error_probability=1e-7,
+        guarantee="finite-n (union)",
+        samples=10,
+        looks=1,
+        controls=[{"name": "n", "predicted": "n", "verdict": "REFUTED"}],
+        **about,
+    )
+    left_out = [
+        {"id": "other.costly", "tier": "full", "reason": "tier full is above this run's tier fast"}
+    ]
     return [*rows, broken, growth], left_out
 
 
@@ -75,8 +117,13 @@ def page(tmp_path_factory):
     """A report of the ledger above with one figure and one table about trust; its path."""
     folder = tmp_path_factory.mktemp("report")
     (folder / "records").mkdir()
-    table = {"title": "Calibration", "command": "python -m calibration", "columns": ["procedure", "rate"],
-             "rows": [["mean", 1e-7]], "note": "of 10 000 runs"}  # fmt: skip
+    table = {
+        "title": "Calibration",
+        "command": "python -m calibration",
+        "columns": ["procedure", "rate"],
+        "rows": [["mean", 1e-7]],
+        "note": "of 10 000 runs",
+    }
     (folder / "records" / "calibration.json").write_text(json.dumps(table))
     (folder / "records" / "unrelated.json").write_text("{}")
     Figure("report", "F1", parabola, {}, ("squares",)).save(folder / "figures" / "out", quick=False)
@@ -88,21 +135,30 @@ def page(tmp_path_factory):
 def test_the_page_is_self_contained_and_escapes_what_it_is_given(page):
     html = page.read_text(encoding="utf-8")
     links = re.findall(r"""(?:src|href)="([^"]*)|url\(([^)]*)""", html)
-    outside = {"".join(link) for link in links if "".join(link)[:1] not in ("#", "d")}  # anchors and data: only
+    outside = {
+        "".join(link) for link in links if "".join(link)[:1] not in ("#", "d")
+    }  # anchors and data: only
     assert outside == {"report-trust.html"}
     assert "<script>alert" not in html
     assert html.count("data:image/png;base64") == 1
 
 
 def test_the_page_says_what_holds_and_what_does_not(page):
-    html = re.sub(r"</?(?:i|sub|sup|span)\b[^>]*>", "", page.read_text(encoding="utf-8").split("<main>")[1])
+    html = re.sub(
+        r"</?(?:i|sub|sup|span)\b[^>]*>", "", page.read_text(encoding="utf-8").split("<main>")[1]
+    )
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
     assert "1 statement holds: 1 identity" in text
-    assert "Not as printed ✗ REFUTED The sum of xk2 is n2 / 3. 48 printed, 650 measured ✓ VERIFIED The sum of" in text
+    assert (
+        "Not as printed ✗ REFUTED The sum of xk2 is n2 / 3. 48 printed, 650 measured ✓ VERIFIED "
+        "The sum of" in text
+    )
     assert "Not as expected ? INCONCLUSIVE" in text
     assert "expected VERIFIED: RuntimeError: broken simulator" in text
     assert "Not put on trial in this run: 1 other.costly: tier full is above" in text
-    assert "exact [1] 2 2 ± 10−9 0.1 0 [2] 3 3 ± 10−6 0.2 0" in text  # the second coordinate of the second decision
+    assert (
+        "exact [1] 2 2 ± 10−9 0.1 0 [2] 3 3 ± 10−6 0.2 0" in text
+    )  # the second coordinate of the second decision
     assert re.search(r"other 1, 9 \S+ ✗ REFUTED", text)  # a control, and its distance
     assert "notices" in text
     assert "Its figures are not drawn yet: theory-on-trial figures other draws them" in text
@@ -122,22 +178,38 @@ def test_the_tables_of_trust_have_a_page_of_their_own(page):
 
 
 def test_a_row_is_drawn_as_prediction_measurement_and_controls():
-    controls = [{"name": str(value), "predicted": value, "verdict": "REFUTED"} for value in (1.5, 90.0)]
-    row = replace(claim("report.squares").run(), predicted=2.0, measured=2.1, interval=[2.05, 2.15], margin=0.2)
+    controls = [
+        {"name": str(value), "predicted": value, "verdict": "REFUTED"} for value in (1.5, 90.0)
+    ]
+    row = replace(
+        claim("report.squares").run(),
+        predicted=2.0,
+        measured=2.1,
+        interval=[2.05, 2.15],
+        margin=0.2,
+    )
     row = replace(row, controls=controls, parts=[])
-    for other in ({"parts": [{}, {}]}, {"note": "coordinate [3] of 9, the worst"}):  # whose are the controls?
+    for other in (
+        {"parts": [{}, {}]},
+        {"note": "coordinate [3] of 9, the worst"},
+    ):  # whose are the controls?
         assert "control" not in interval_plot(replace(row, **other))
     picture = interval_plot(row)
-    # The axis reaches 1.25 times as far as the nearest control, .5 away, and is 158 wide between its edges of 5.
+    # The axis reaches 1.25 times as far as the nearest control, .5 away, and is 158 wide between
+    # its edges of 5.
     assert re.findall(r'class="prediction" d="M([\d.]+)', picture) == ["84.0"]
-    assert [float(x) for x in re.findall(r'cx="([\d.]+)', picture)] == [pytest.approx(84 + 79 * 0.1 / 0.625, abs=0.06)]
+    assert [float(x) for x in re.findall(r'cx="([\d.]+)', picture)] == [
+        pytest.approx(84 + 79 * 0.1 / 0.625, abs=0.06)
+    ]
     near, far = re.findall(r'class="control" d="M([\d.]+)', picture)
     assert float(near) == pytest.approx(84 - 79 * 0.5 / 0.625, abs=0.06)
     assert float(far) > 160  # an arrow at the end
     assert "controls at 1.5, 90" in picture
     assert interval_plot(replace(row, predicted="log n", measured="log n")) == ""
     assert interval_plot(replace(row, interval=None)) == ""
-    assert interval_plot(replace(row, predicted=[2.0, 7.0], measured=[2.1, 7.0], interval=[[2.05, 7.0], [2.15, 7.0]]))
+    assert interval_plot(
+        replace(row, predicted=[2.0, 7.0], measured=[2.1, 7.0], interval=[[2.05, 7.0], [2.15, 7.0]])
+    )
 
 
 def test_figures_of_the_gallery_stand_in_where_none_is_drawn(tmp_path):
@@ -147,7 +219,9 @@ def test_figures_of_the_gallery_stand_in_where_none_is_drawn(tmp_path):
     assert (kept.id, kept.format) == ("report.F1", "webp")
     write_html(tmp_path / "report.html", *ledger(), 0, "fast", tmp_path)
     assert "data:image/webp;base64" in (tmp_path / "report.html").read_text(encoding="utf-8")
-    Figure("report", "F2", parabola, {}, ("squares",)).save(tmp_path / "figures" / "out", quick=False)
+    Figure("report", "F2", parabola, {}, ("squares",)).save(
+        tmp_path / "figures" / "out", quick=False
+    )
     assert [picture.id for picture in drawn_of("report", tmp_path)] == ["report.F2"]
 
 
@@ -198,7 +272,10 @@ ALL = ["other.broken", "other.growth", "report.squares", "report.squares-as-prin
 
 def choose(tab, name, value):
     tab.run(f"document.querySelector('[name={name}]').value = '{value}'")
-    tab.run(f"document.querySelector('[name={name}]').dispatchEvent(new Event('input', {{bubbles: true}}))")
+    tab.run(
+        f"document.querySelector('[name={name}]').dispatchEvent(new Event('input', {{bubbles: "
+        f"true}}))"
+    )
     return sorted(tab.run(SHOWN))
 
 
@@ -232,7 +309,9 @@ def test_a_permalink_opens_its_claim_whatever_was_filtered(tab, page):
     tab.run("new Promise(requestAnimationFrame)")
     assert tab.run("document.getElementById('report.squares').open")
     assert sorted(tab.run(SHOWN)) == ALL
-    assert 0 <= tab.run("document.getElementById('report.squares').getBoundingClientRect().top") < 900
+    assert (
+        0 <= tab.run("document.getElementById('report.squares').getBoundingClientRect().top") < 900
+    )
     link = "document.querySelector('[id=\"report.squares\"] .permalink').href"
     assert tab.run(link) == page.as_uri() + "#report.squares"
 
@@ -241,9 +320,14 @@ def test_a_permalink_opens_its_claim_whatever_was_filtered(tab, page):
 def test_an_opened_claim_shows_its_figure_small(tab, page):
     tab.open(page.as_uri() + "#report.squares")
     tab.run("new Promise(done => setTimeout(done, 50))")
-    sizes = "[...document.querySelectorAll('[id=\"report.squares\"] img')].map(image => image.naturalWidth > 0)"
+    sizes = (
+        "[...document.querySelectorAll('[id=\"report.squares\"] img')].map(image => "
+        "image.naturalWidth > 0)"
+    )
     assert tab.run(sizes) == [True]
-    assert tab.run("performance.getEntriesByType('resource').every(e => e.name.startsWith('data:'))")
+    assert tab.run(
+        "performance.getEntriesByType('resource').every(e => e.name.startsWith('data:'))"
+    )
 
 
 @in_browser
@@ -271,7 +355,10 @@ def test_claims_are_one_stop_of_the_tabulator_and_arrow_keys_lead_on(tab):
     assert tab.run("document.querySelectorAll('.claim > summary[tabindex=\"0\"]').length") == 1
     tab.call("Emulation.setFocusEmulationEnabled", enabled=True)
     tab.run("heads[0].focus()")
-    press = "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: '%s', bubbles: true}))"
+    press = (
+        "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: '%s', "
+        "bubbles: true}))"
+    )
     focus = "document.activeElement.closest('.claim').id"
     first = tab.run(focus)
     tab.run(press % "ArrowDown")
@@ -284,7 +371,9 @@ def test_claims_are_one_stop_of_the_tabulator_and_arrow_keys_lead_on(tab):
 
 
 @in_browser
-@pytest.mark.parametrize(("width", "dark"), [(390, False), (390, True), (900, False), (1280, False)])
+@pytest.mark.parametrize(
+    ("width", "dark"), [(390, False), (390, True), (900, False), (1280, False)]
+)
 def test_nothing_is_wider_than_the_window(tab, width, dark):
     tab.view(width, dark=dark)
     tab.run("document.querySelectorAll('details').forEach(details => details.open = true)")
@@ -304,12 +393,19 @@ def test_print_leaves_the_filters_out_and_the_details_closed(tab):
 def test_a_ledger_of_330_claims_prints_on_25_pages(browser, tmp_path):
     rows = [row for row in ledger()[0] if row.as_expected]
     many = [
-        replace(row, id=f"p{n % 11}.{row.id}{n}{row.id[-11:]}", paper=f"p{n % 11}", statement=row.statement * 3)
+        replace(
+            row,
+            id=f"p{n % 11}.{row.id}{n}{row.id[-11:]}",
+            paper=f"p{n % 11}",
+            statement=row.statement * 3,
+        )
         for n in range(110)
         for row in rows
     ]
     assert len(many) == 330
     write_html(tmp_path / "page.html", many, [], 0, "fast", tmp_path)
     browser.open((tmp_path / "page.html").as_uri())
-    pdf = base64.b64decode(browser.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)["data"])
+    pdf = base64.b64decode(
+        browser.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)["data"]
+    )
     assert 5 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 25

@@ -1,4 +1,6 @@
-"""The resolution, by deed: a prediction that is off by more is no longer VERIFIED, by less it still is on some side."""
+"""The resolution, by deed: a prediction that is off by more is no longer VERIFIED, by less it still
+is on some side.
+"""
 
 from dataclasses import replace
 
@@ -18,36 +20,56 @@ shares = st.floats(0.01, 0.99)
 
 
 def interval(low, high):
-    low, high = np.asarray(low, float), np.asarray(high, float)
+    low = np.asarray(low, float)
+    high = np.asarray(high, float)
     return Enclosure((low + high) / 2, low, high, 0.0, "exact", 1)
 
 
-@given(value=st.one_of(sizes, sizes.map(lambda v: -v)), margin=sizes, slack=shares, offset=shares, width=shares)
-def test_an_error_of_the_resolution_is_noticed_in_either_direction(value, margin, slack, offset, width):
+@given(
+    value=st.one_of(sizes, sizes.map(lambda v: -v)),
+    margin=sizes,
+    slack=shares,
+    offset=shares,
+    width=shares,
+)
+def test_an_error_of_the_resolution_is_noticed_in_either_direction(
+    value, margin, slack, offset, width
+):
     half = width * margin / 2
     centre = value + (2 * offset - 1) * (margin - half)
-    box, prediction = interval(centre - half, centre + half), Prediction(value, margin, slack * margin)
+    box = interval(centre - half, centre + half)
+    prediction = Prediction(value, margin, slack * margin)
     finding = judge(box, prediction, {})
     assume(finding.outcome == "VERIFIED")
     size = finding.resolution.size
     for sign in (1, -1):
-        assert decide(box, replace(prediction, value=value * (1 + sign * size * 1.0001))) == "REFUTED"
-    verdicts = [decide(box, replace(prediction, value=value * (1 + sign * size * 0.9999))) for sign in (1, -1)]
+        assert (
+            decide(box, replace(prediction, value=value * (1 + sign * size * 1.0001))) == "REFUTED"
+        )
+    verdicts = [
+        decide(box, replace(prediction, value=value * (1 + sign * size * 0.9999)))
+        for sign in (1, -1)
+    ]
     assert verdicts != ["REFUTED", "REFUTED"]
 
 
-@given(bound=sizes, share=shares, slack=st.floats(0, 1), side=st.sampled_from(["at most", "at least"]))
+@given(
+    bound=sizes, share=shares, slack=st.floats(0, 1), side=st.sampled_from(["at most", "at least"])
+)
 def test_a_bound_that_is_tightened_beyond_it_is_violated(bound, share, slack, side):
     sign = 1 if side == "at most" else -1
     measured = bound * share if side == "at most" else bound / share
-    found, prediction = interval(measured, measured), Prediction(bound, slack, slack, side)
+    found = interval(measured, measured)
+    prediction = Prediction(bound, slack, slack, side)
     size = judge(found, prediction, {}).resolution.size
     assert decide(found, replace(prediction, value=bound * (1 - sign * size * 1.0001))) == "REFUTED"
     assert decide(found, replace(prediction, value=bound * (1 - sign * size * 0.9999))) != "REFUTED"
 
 
 def test_the_tightest_instance_tells_how_tight_a_bound_is():
-    found = judge(interval([0.2, 0.97], [0.2, 0.97]), Prediction(np.ones(2), 1e-12, 0.0, "at most"), {}).resolution
+    found = judge(
+        interval([0.2, 0.97], [0.2, 0.97]), Prediction(np.ones(2), 1e-12, 0.0, "at most"), {}
+    ).resolution
     assert found.size == pytest.approx(0.03)
 
 
@@ -86,13 +108,18 @@ def test_no_error_of_the_resolution_passes_by_luck_at_an_earlier_look():
     def decided(value, *intervals):
         prediction = Prediction(np.array([value]), 0.01, 0.002)
         sizes = range(1, 1 + len(intervals))
-        return evidence.mean(lambda n: np.ones((n, 1)), prediction, {}, law=Prescribed(*intervals), looks=sizes)
+        return evidence.mean(
+            lambda n: np.ones((n, 1)), prediction, {}, law=Prescribed(*intervals), looks=sizes
+        )
 
-    first, second = decided(1.0, looks[1]), decided(1.0, *looks)
+    first = decided(1.0, looks[1])
+    second = decided(1.0, *looks)
     assert (first.outcome, second.outcome, second.looks) == ("VERIFIED", "VERIFIED", 2)
     assert first.resolution.size == pytest.approx(0.007)
     assert decided(1.009, looks[1]).outcome == "REFUTED"
-    assert decided(1.009, *looks).outcome == "VERIFIED"  # an error that the last look alone would have noticed
+    assert (
+        decided(1.009, *looks).outcome == "VERIFIED"
+    )  # an error that the last look alone would have noticed
     assert second.resolution.size == pytest.approx(0.0105)
     assert decided(1.0106, *looks).outcome == "REFUTED"
 
@@ -101,14 +128,27 @@ def test_no_error_of_the_resolution_passes_by_luck_at_an_earlier_look():
     ("measured", "predicted", "error", "sentence"),
     [
         ([1.0, 2.0], 1.5, [0.0, 0.0], "one prediction for all 2 coordinates"),
-        ([1.0, 0.0], [1.0, 0.0], [0.0, 0.2], "where 0 is predicted errors are noticed from 0.2 of the largest on"),
-        ([1.0, 1.0], [1.0, 1.0], [0.0, 0.2], "noticed from 0.1 % on, an error in one coordinate from 0.2 on"),
+        (
+            [1.0, 0.0],
+            [1.0, 0.0],
+            [0.0, 0.2],
+            "where 0 is predicted errors are noticed from 0.2 of the largest on",
+        ),
+        (
+            [1.0, 1.0],
+            [1.0, 1.0],
+            [0.0, 0.2],
+            "noticed from 0.1 % on, an error in one coordinate from 0.2 on",
+        ),
     ],
 )
 def test_what_a_row_does_not_show_is_in_its_note(measured, predicted, error, sentence):
     trial = Trial("toy.note")
     trial.value(
-        np.array(measured), np.array(predicted), margin=np.where(np.array(error) > 0, 0.3, 0.001), error=error,
+        np.array(measured),
+        np.array(predicted),
+        margin=np.where(np.array(error) > 0, 0.3, 0.001),
+        error=error,
         controls={"w": np.array(predicted) + 9},
-    )  # fmt: skip
+    )
     assert sentence in trial.findings[0].note

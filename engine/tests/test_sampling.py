@@ -1,4 +1,6 @@
-"""A measurement that does not draw from its stream is not judged, nor are draws that share something."""
+"""A measurement that does not draw from its stream is not judged, nor are draws that share
+something.
+"""
 
 import functools
 import re
@@ -34,7 +36,12 @@ DESIGN = RNG.normal(size=25)
 
 def decide(measure, predict=0.0, law=None, seed=0, **options):
     trial = Trial("toy.claim", seed)
-    options = {"margin": 0.3, "controls": {"wrong": np.asarray(predict) + 0.7}, "most": 20_000, **options}
+    options = {
+        "margin": 0.3,
+        "controls": {"wrong": np.asarray(predict) + 0.7},
+        "most": 20_000,
+        **options,
+    }
     trial.mean(measure, predict, law=law or Normal(), **options)
     return trial.findings[0]
 
@@ -67,7 +74,9 @@ def scanned(key, noise):
 
 
 def called_back(key):
-    return jax.pure_callback(lambda _: np.float32(RNG.normal()), jax.ShapeDtypeStruct((), jnp.float32), key[None])
+    return jax.pure_callback(
+        lambda _: np.float32(RNG.normal()), jax.ShapeDtypeStruct((), jnp.float32), key[None]
+    )
 
 
 REFUSED = {
@@ -78,45 +87,73 @@ REFUSED = {
         "a key from outside": lambda key: jax.random.normal(KEY),
         "a jitted one": jax.jit(lambda key: jax.random.normal(jax.random.key(3))),
         "an unused draw": lambda key: (jax.random.normal(key), jnp.ones(()))[1],
-        "a scan that ignores it": lambda key: scanned(key, lambda one: jax.random.normal(jax.random.key(3))),
-        "a map that ignores it": lambda key: jnp.mean(jax.lax.map(lambda one: 2.0, jax.random.split(key, 4))),
-        "vmap": lambda key: jax.vmap(lambda k: jax.random.normal(jax.random.key(3)))(jax.random.split(key, 2)).sum(),
+        "a scan that ignores it": lambda key: scanned(
+            key, lambda one: jax.random.normal(jax.random.key(3))
+        ),
+        "a map that ignores it": lambda key: jnp.mean(
+            jax.lax.map(lambda one: 2.0, jax.random.split(key, 4))
+        ),
+        "vmap": lambda key: jax.vmap(lambda k: jax.random.normal(jax.random.key(3)))(
+            jax.random.split(key, 2)
+        ).sum(),
     },
     "does in part not depend on its key": {
         "stack": lambda key: jnp.stack([jax.random.normal(key), jax.random.normal(KEY)]),
-        "concatenate": lambda key: jnp.concatenate([jax.random.normal(key, (2,)), jnp.full(2, RNG.normal())]),
+        "concatenate": lambda key: jnp.concatenate(
+            [jax.random.normal(key, (2,)), jnp.full(2, RNG.normal())]
+        ),
         "a list": lambda key: jnp.array([jax.random.normal(key), 1.5]),
-        "a jitted stack": jax.jit(lambda key: jnp.array([jax.random.normal(key), 1.5]).reshape(2, 1)),
+        "a jitted stack": jax.jit(
+            lambda key: jnp.array([jax.random.normal(key), 1.5]).reshape(2, 1)
+        ),
     },
     "holds other constants when it is traced again": {
         "a shift": lambda key: jax.random.normal(key) + RNG.normal(),
         "noise": lambda key: jnp.sum(jax.random.normal(key, (5,)) * RNG.normal(size=5)),
         "in a jitted function": lambda key: shifted_by_numpy(jax.random.normal(key)),
         "a jitted measurement": jax.jit(lambda key: jax.random.normal(key) + RNG.normal()),
-        "in a loop": lambda key: jax.lax.fori_loop(0, 3, lambda _, x: x + RNG.normal(), jax.random.normal(key)),
+        "in a loop": lambda key: jax.lax.fori_loop(
+            0, 3, lambda _, x: x + RNG.normal(), jax.random.normal(key)
+        ),
         "a power": lambda key: jax.random.normal(key) ** int(RNG.integers(2, 1000)),
     },
     "makes a key of its own inside": {
-        "beside a little": lambda key: 1e-3 * jax.random.normal(key) + jax.random.normal(jax.random.key(3)),
-        "jitted": jax.jit(lambda key: jax.random.normal(key) + jax.jit(jax.random.normal)(jax.random.PRNGKey(3))),
+        "beside a little": lambda key: (
+            1e-3 * jax.random.normal(key) + jax.random.normal(jax.random.key(3))
+        ),
+        "jitted": jax.jit(
+            lambda key: jax.random.normal(key) + jax.jit(jax.random.normal)(jax.random.PRNGKey(3))
+        ),
     },
-    "gives other numbers for the same keys": {"callback": lambda key: 1e-3 * jax.random.normal(key) + called_back(key)},
+    "gives other numbers for the same keys": {
+        "callback": lambda key: 1e-3 * jax.random.normal(key) + called_back(key)
+    },
     "draws from NumPy's or Python's own generator while": {
         "the old one": lambda key: 0.1 * jax.random.normal(key) + np.random.randint(2),  # noqa: NPY002
     },
-}  # fmt: skip
+}
 SOUND = {
     "normal": jax.random.normal,
     "jitted": jax.jit(jax.random.normal),
     "partial": functools.partial(jax.random.normal, shape=()),
     "split": lambda key: jax.random.normal(jax.random.split(key)[1]),
     "scan": lambda key: scanned(key, jax.random.normal) / np.sqrt(10),
-    "carry": lambda key: jax.lax.scan(lambda c, _: ((c[1], c[1]), None), (0.0, jax.random.normal(key)), length=3)[0][0],
-    "while": lambda key: jax.lax.while_loop(lambda x: jnp.abs(x) > 9, lambda x: x / 2, jax.random.normal(key)),
-    "cond": lambda key: jax.lax.cond(jax.random.normal(key) > 9, lambda k: 0.0, jax.random.normal, key),
+    "carry": lambda key: jax.lax.scan(
+        lambda c, _: ((c[1], c[1]), None), (0.0, jax.random.normal(key)), length=3
+    )[0][0],
+    "while": lambda key: jax.lax.while_loop(
+        lambda x: jnp.abs(x) > 9, lambda x: x / 2, jax.random.normal(key)
+    ),
+    "cond": lambda key: jax.lax.cond(
+        jax.random.normal(key) > 9, lambda k: 0.0, jax.random.normal, key
+    ),
     "a custom derivative": lambda key: identity(jax.random.normal(key)),
-    "a design drawn once": lambda key: jnp.mean(jax.random.normal(key, (25,)) * np.sign(DESIGN)) * 5,
-    "a design drawn from a seed": lambda key: jax.random.normal(key) + 0 * np.random.default_rng(3).normal(),
+    "a design drawn once": lambda key: (
+        jnp.mean(jax.random.normal(key, (25,)) * np.sign(DESIGN)) * 5
+    ),
+    "a design drawn from a seed": lambda key: (
+        jax.random.normal(key) + 0 * np.random.default_rng(3).normal()
+    ),
     "half precision": lambda key: jax.random.normal(key, dtype=jnp.bfloat16),
     "a constant key": lambda key: jax.random.normal(key) * jax.random.rademacher(KEY, ()),
 }
@@ -141,7 +178,10 @@ def test_a_measurement_that_uses_its_key_is_judged(name):
 def test_a_wrong_process_must_draw_too():
     for process, sentence in (
         (lambda key: 3.0, "the wrong process 'frozen' does not depend on its key"),
-        (lambda key: 0 * jax.random.normal(key), r"equal, 0: a constant is no process \(the wrong process 'frozen'"),
+        (
+            lambda key: 0 * jax.random.normal(key),
+            r"equal, 0: a constant is no process \(the wrong process 'frozen'",
+        ),
     ):
         with pytest.raises(ValueError, match=sentence):
             decide(jax.random.normal, wrong_processes={"frozen": process})
@@ -149,7 +189,8 @@ def test_a_wrong_process_must_draw_too():
 
 def test_a_coin_thrown_by_numpy_while_a_measurement_is_traced_is_found():
     """It falls alike in all four traces of one in eight."""
-    refusals, rng = 0, np.random.default_rng(5)
+    refusals = 0
+    rng = np.random.default_rng(5)
     for _ in range(40):
         throw = functools.partial(lambda rng, key: jax.random.normal(key) + rng.integers(2), rng)
         try:
@@ -175,7 +216,10 @@ def test_the_measurement_is_traced_a_few_times_and_compiled_once():
 
 def test_a_program_compiled_quickly_draws_the_same_numbers_but_for_rounding():
     def draw(key, start):
-        return map_cells(lambda i: jax.random.exponential(jax.random.fold_in(key, i), (50,)), start + jnp.arange(64))
+        return map_cells(
+            lambda i: jax.random.exponential(jax.random.fold_in(key, i), (50,)),
+            start + jnp.arange(64),
+        )
 
     with jax.enable_x64(True):
         np.testing.assert_allclose(quick_jit(draw)(KEY, 7), jax.jit(draw)(KEY, 7), rtol=1e-13)
@@ -184,14 +228,30 @@ def test_a_program_compiled_quickly_draws_the_same_numbers_but_for_rounding():
 @pytest.mark.parametrize(
     ("measure", "predict", "sentence"),
     [
-        (lambda key: (jax.random.normal(key), jax.random.normal(key)), [0, 0], "must be one array, got a tuple of 2"),
+        (
+            lambda key: (jax.random.normal(key), jax.random.normal(key)),
+            [0, 0],
+            "must be one array, got a tuple of 2",
+        ),
         (lambda key: {"x": jax.random.normal(key)}, 0, "must be one array, got a dict of 1"),
         (lambda key: None, 0, "must be one array, got a NoneType of 0"),
-        (lambda key: jax.random.normal(key, (0,)), 0, r"must have a coordinate, got an array of shape \(0,\)"),
+        (
+            lambda key: jax.random.normal(key, (0,)),
+            0,
+            r"must have a coordinate, got an array of shape \(0,\)",
+        ),
         (lambda key: jax.random.normal(key, dtype=complex), 0, "must be real numbers, got complex"),
         (jax.random.split, [0, 0], "must be real numbers, got key<fry>"),
-        (lambda key: jax.random.normal(key, (3,)), [0, 0], r"has shape \(3,\), the prediction \(2,\)"),
-        (lambda key: jnp.log(jax.random.normal(key)), 0, "of 64 sampled values are not finite, first nan in sample"),
+        (
+            lambda key: jax.random.normal(key, (3,)),
+            [0, 0],
+            r"has shape \(3,\), the prediction \(2,\)",
+        ),
+        (
+            lambda key: jnp.log(jax.random.normal(key)),
+            0,
+            "of 64 sampled values are not finite, first nan in sample",
+        ),
     ],
 )
 def test_what_is_no_sample_gets_one_sentence(measure, predict, sentence):
@@ -199,10 +259,16 @@ def test_what_is_no_sample_gets_one_sentence(measure, predict, sentence):
         decide(measure, predict)
 
 
-@pytest.mark.parametrize("law", [Normal(), NormalVariance(), Bounded(-1, 1), SubGaussian(1), Symmetric(), Asymptotic()])
+@pytest.mark.parametrize(
+    "law", [Normal(), NormalVariance(), Bounded(-1, 1), SubGaussian(1), Symmetric(), Asymptotic()]
+)
 def test_equal_samples_are_no_sample(law):
-    with pytest.raises(ValueError, match=r"all 64 samples are equal, 0: a constant is no process \(the measurement"):
-        decide(lambda key: jnp.floor(jax.random.uniform(key) * 0.999), 0.0, law)  # depends on the key, and is 0 for all
+    with pytest.raises(
+        ValueError, match=r"all 64 samples are equal, 0: a constant is no process \(the measurement"
+    ):
+        decide(
+            lambda key: jnp.floor(jax.random.uniform(key) * 0.999), 0.0, law
+        )  # depends on the key, and is 0 for all
 
 
 def test_one_coordinate_of_equal_samples_is_named_unless_it_is_known():
@@ -211,19 +277,31 @@ def test_one_coordinate_of_equal_samples_is_named_unless_it_is_known():
 
     known = np.array([[0.0, 0.0], [0.25, 0.0]])
     # Student's interval says nothing of a coordinate that does not vary.
-    for law, predict in ((Normal(), np.zeros((2, 2))), (Bounded(-1, 1), np.zeros((2, 2))), (Asymptotic(), known)):
-        with pytest.raises(ValueError, match=r"all 64 samples of coordinate \[1, 0\] are equal, 0.25"):
+    for law, predict in (
+        (Normal(), np.zeros((2, 2))),
+        (Bounded(-1, 1), np.zeros((2, 2))),
+        (Asymptotic(), known),
+    ):
+        with pytest.raises(
+            ValueError, match=r"all 64 samples of coordinate \[1, 0\] are equal, 0.25"
+        ):
             decide(measure, predict, law)
     assert decide(measure, known, Bounded(-1, 1)).outcome == "VERIFIED"
 
 
 def test_events_and_one_of_two_means_may_be_known():
     rare = Trial("toy.rare")
-    rare.probability(lambda key: jax.random.bernoulli(key, 1e-4), 0.0, margin=0.01, controls={"half": 0.5})
+    rare.probability(
+        lambda key: jax.random.bernoulli(key, 1e-4), 0.0, margin=0.01, controls={"half": 0.5}
+    )
     # Of 64 events of chance 1e-3 all are 0 in most streams.
-    rare.probability(sampler=lambda g, n: g.random(n) < 1e-3, predict=1e-3, margin=5e-3, controls={"more": 0.01})
+    rare.probability(
+        sampler=lambda g, n: g.random(n) < 1e-3, predict=1e-3, margin=5e-3, controls={"more": 0.01}
+    )
     assert [finding.outcome for finding in rare.findings] == ["VERIFIED"] * 2
-    ratio = decide(lambda key: jnp.ones(2).at[0].set(1 + jax.random.normal(key)), 1.0, RatioOfMeans())
+    ratio = decide(
+        lambda key: jnp.ones(2).at[0].set(1 + jax.random.normal(key)), 1.0, RatioOfMeans()
+    )
     assert ratio.outcome == "VERIFIED"
     with pytest.raises(ValueError, match=r"all 64 samples of coordinate \[0\] are equal, 2"):
         decide(lambda key: 2 + 0 * jax.random.normal(key, (2,)), 1.0, RatioOfMeans())
@@ -239,11 +317,15 @@ def test_an_undecided_trial_says_of_which_coordinate_how_many_samples_would_deci
 
     def trial(most):
         options = {"margin": [1, 0.02, 1], "controls": {"wrong": [6, 1, 4]}, "most": most}
-        return sampled(lambda generator, n: generator.normal([5, 0, 3], size=(n, 3)), [5, 0, 3], law, **options)
+        return sampled(
+            lambda generator, n: generator.normal([5, 0, 3], size=(n, 3)), [5, 0, 3], law, **options
+        )
 
     finding = trial(2000)
     assert finding.outcome == "INCONCLUSIVE"
-    where = r"after 2\d{3} samples the interval of coordinate \[1\] is .* wide and margin - slack 0.02"
+    where = (
+        r"after 2\d{3} samples the interval of coordinate \[1\] is .* wide and margin - slack 0.02"
+    )
     assert re.match(where, finding.note)
     many = about(finding.note)
     assert many > 20_000
@@ -270,7 +352,9 @@ def test_of_a_bound_the_end_that_crosses_it_counts(side, predict, samples):
 
 
 def test_an_unbounded_interval_and_one_on_its_bound_have_no_number_of_samples():
-    few = sampled(lambda generator, n: generator.standard_exponential(n), 1.0, Asymptotic(), most=64)
+    few = sampled(
+        lambda generator, n: generator.standard_exponential(n), 1.0, Asymptotic(), most=64
+    )
     said = "the interval is unbounded still: these are too few for the law, or do not vary"
     assert few.note == f"after 64 samples {said}"
 
@@ -278,7 +362,9 @@ def test_an_unbounded_interval_and_one_on_its_bound_have_no_number_of_samples():
         dyadic = generator.integers(2**20, size=n // 2) / 2**20
         return generator.permutation(np.concatenate([dyadic, 1 - dyadic]))
 
-    bound = sampled(balanced, 0.5, Bounded(0, 1), side="at most", margin=None, controls={"less": 0.2}, most=1024)
+    bound = sampled(
+        balanced, 0.5, Bounded(0, 1), side="at most", margin=None, controls={"less": 0.2}, most=1024
+    )
     assert (bound.outcome, bound.controls[0].outcome) == ("INCONCLUSIVE", "REFUTED")
     assert bound.note.endswith("the interval lies on the bound")
 
@@ -286,17 +372,28 @@ def test_an_unbounded_interval_and_one_on_its_bound_have_no_number_of_samples():
 def test_an_undecided_control_printed_form_or_wrong_process_says_so_too():
     options = {"side": "at most", "margin": None, "most": 500}
     control = sampled(normal, 1.0, controls={"nearly": 0.001, "half": -0.5}, **options)
-    assert (control.outcome, [c.outcome for c in control.controls]) == ("VERIFIED", ["INCONCLUSIVE", "REFUTED"])
-    assert re.fullmatch(r"control 'nearly': after \d+ samples .*; about \d+ samples would decide \(.*\)", control.note)
+    assert (control.outcome, [c.outcome for c in control.controls]) == (
+        "VERIFIED",
+        ["INCONCLUSIVE", "REFUTED"],
+    )
+    assert re.fullmatch(
+        r"control 'nearly': after \d+ samples .*; about \d+ samples would decide \(.*\)",
+        control.note,
+    )
     printed = sampled(normal, 1.0, controls={"half": -0.5}, as_printed=0.001, **options)
     assert printed.note.startswith("as printed: after")
-    trial, shifted = Trial("toy.law"), {"shifted": functools.partial(stats.norm.cdf, loc=0.12)}
+    trial = Trial("toy.law")
+    shifted = {"shifted": functools.partial(stats.norm.cdf, loc=0.12)}
     trial.distribution(sampler=normal, cdf=stats.norm.cdf, margin=0.1, controls=shifted, most=2000)
     assert about(trial.findings[0].note) > 2000
-    near, far = (lambda generator, n, shift=shift: generator.normal(shift, size=n) for shift in (0.05, 1))
+    near, far = (
+        lambda generator, n, shift=shift: generator.normal(shift, size=n) for shift in (0.05, 1)
+    )
     wrong = sampled(normal, wrong_processes={"near": near, "far": far}, margin=0.1, most=4500)
     assert [c.outcome for c in wrong.controls] == ["REFUTED", "INCONCLUSIVE", "REFUTED"]
-    assert re.fullmatch(r"the wrong process 'near': after \d+ samples .* about \d+ samples would .*", wrong.note)
+    assert re.fullmatch(
+        r"the wrong process 'near': after \d+ samples .* about \d+ samples would .*", wrong.note
+    )
 
 
 def test_draws_by_numpy_are_judged_and_are_those_of_the_seed():
@@ -311,7 +408,8 @@ def test_draws_by_numpy_are_judged_and_are_those_of_the_seed():
 
 
 def test_looks_continue_the_stream_and_streams_have_names():
-    trial, streams = Trial("toy.claim", 5), {}
+    trial = Trial("toy.claim", 5)
+    streams = {}
 
     def recording(name):
         def draws(generator, n):
@@ -322,14 +420,23 @@ def test_looks_continue_the_stream_and_streams_have_names():
         return draws
 
     trial.mean(
-        sampler=recording("true"), predict=0.0, law=Normal(), margin=0.1, controls={"wrong": 0.5},
+        sampler=recording("true"),
+        predict=0.0,
+        law=Normal(),
+        margin=0.1,
+        controls={"wrong": 0.5},
         wrong_processes={"shifted": recording("shifted")},
-    )  # fmt: skip
+    )
     finding = trial.findings[0]
-    assert (finding.outcome, [control.outcome for control in finding.controls]) == ("VERIFIED", ["REFUTED"] * 2)
+    assert (finding.outcome, [control.outcome for control in finding.controls]) == (
+        "VERIFIED",
+        ["REFUTED"] * 2,
+    )
     looks = [*streams["true"][:1], *streams["true"][13:]]  # between them: other streams
     assert len(looks) > finding.looks > 1
-    whole = trial.generator("x") and Trial("toy.claim", 5).generator("0/").normal(size=finding.interval.n)
+    whole = trial.generator("x") and Trial("toy.claim", 5).generator("0/").normal(
+        size=finding.interval.n
+    )
     np.testing.assert_array_equal(np.concatenate(looks), whole)
     assert finding.interval.estimate == pytest.approx(np.mean(whole))
     assert not np.array_equal(streams["shifted"][0], looks[0])
@@ -338,13 +445,18 @@ def test_looks_continue_the_stream_and_streams_have_names():
 def test_events_and_laws_by_numpy():
     trial = Trial("toy.claim")
     trial.probability(
-        sampler=lambda generator, n: generator.random(n) < 0.3, predict=0.3, margin=0.05, controls={"half": 0.5}
+        sampler=lambda generator, n: generator.random(n) < 0.3,
+        predict=0.3,
+        margin=0.05,
+        controls={"half": 0.5},
     )
     trial.distribution(
         sampler=lambda generator, n: generator.standard_exponential(n),
-        cdf=stats.expon.cdf, margin=0.1, controls={"half the rate": stats.expon(scale=2).cdf},
+        cdf=stats.expon.cdf,
+        margin=0.1,
+        controls={"half the rate": stats.expon(scale=2).cdf},
         wrong_processes={"lomax": lambda generator, n: generator.pareto(1.0, n)},
-    )  # fmt: skip
+    )
     trial.distribution(sampler=lambda generator, n: generator.normal(size=(n, 2)), margin=0.1)
     assert [finding.outcome for finding in trial.findings] == ["VERIFIED"] * 3
     assert [c.outcome for finding in trial.findings for c in finding.controls] == ["REFUTED"] * 3
@@ -358,28 +470,78 @@ def of_one_seed(generator, n):
     ("sampler", "predict", "sentence"),
     [
         (of_one_seed, 0, "the measurement does not draw from the generator that it is given"),
-        (lambda g, n: (g.random(), of_one_seed(g, n))[1], 0, "the measurement gives the same 64 samples for other gen"),
-        (lambda g, n: np.full(n, g.random() < 0.5) * 1.0, 0, "64 equal samples, and other ones each time: they ar"),
-        (lambda g, n: g.normal(size=n // 2), 0, r"64 samples must lie along the first axis, got .* shape \(32,"),
-        (lambda g, n: g.normal(), 0, r"64 samples must lie along the first axis, got an array of shape \(\)"),
-        (lambda g, n: g.normal(size=(n, 0)), 0, r"a sample must have a coordinate, got an array of shape \(64, 0\)"),
+        (
+            lambda g, n: (g.random(), of_one_seed(g, n))[1],
+            0,
+            "the measurement gives the same 64 samples for other gen",
+        ),
+        (
+            lambda g, n: np.full(n, g.random() < 0.5) * 1.0,
+            0,
+            "64 equal samples, and other ones each time: they ar",
+        ),
+        (
+            lambda g, n: g.normal(size=n // 2),
+            0,
+            r"64 samples must lie along the first axis, got "
+            r".* shape \(32,",
+        ),
+        (
+            lambda g, n: g.normal(),
+            0,
+            r"64 samples must lie along the first axis, got an array of "
+            r"shape \(\)",
+        ),
+        (
+            lambda g, n: g.normal(size=(n, 0)),
+            0,
+            r"a sample must have a coordinate, got an array "
+            r"of shape \(64, 0\)",
+        ),
         (lambda g, n: g.normal(size=n) + 1j, 0, "samples must be real numbers, got complex128"),
-        (lambda g, n: g.normal(size=n).astype(object), 0, "samples must be real numbers, got object"),
-        (lambda g, n: [str(x) for x in g.normal(size=n)], 0, "samples must be real numbers, got <U"),
-        (lambda g, n: g.normal(size=(n, 3)), [0, 0], r"measurement has shape \(3,\), the prediction \(2,\)"),
-        (lambda g, n: np.log(g.random(n)) / (np.arange(n) != 7), 0, "1 of 64 sampled values .* first -inf in sample 7"),
-        (lambda g, n: np.where(np.arange(2 * n) == 15, np.nan, g.random(2 * n)).reshape(n, 2), [1, 1],
-         r"first nan in sample 7, coordinate \[1"),
-        (lambda g, n: 0 * g.random((n, 2)), [1, 1], r"all 64 samples of coordinate \[0\] are equal, 0"),
+        (
+            lambda g, n: g.normal(size=n).astype(object),
+            0,
+            "samples must be real numbers, got object",
+        ),
+        (
+            lambda g, n: [str(x) for x in g.normal(size=n)],
+            0,
+            "samples must be real numbers, got <U",
+        ),
+        (
+            lambda g, n: g.normal(size=(n, 3)),
+            [0, 0],
+            r"measurement has shape \(3,\), the "
+            r"prediction \(2,\)",
+        ),
+        (
+            lambda g, n: np.log(g.random(n)) / (np.arange(n) != 7),
+            0,
+            "1 of 64 sampled values .* first -inf in sample 7",
+        ),
+        (
+            lambda g, n: np.where(np.arange(2 * n) == 15, np.nan, g.random(2 * n)).reshape(n, 2),
+            [1, 1],
+            r"first nan in sample 7, coordinate \[1",
+        ),
+        (
+            lambda g, n: 0 * g.random((n, 2)),
+            [1, 1],
+            r"all 64 samples of coordinate \[0\] are "
+            r"equal, 0",
+        ),
         (lambda g, n: np.ma.masked_less(g.normal(size=n), 0), 0, "masked entries"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.filterwarnings("ignore:divide by zero")
 def test_draws_that_are_no_samples_get_one_sentence(sampler, predict, sentence):
     with pytest.raises(ValueError, match=sentence):
         sampled(sampler, predict)
     if np.ndim(predict) == 0:
-        with pytest.raises(ValueError, match=r"\(the wrong process 'wrong'\)|^the wrong process 'wrong' "):
+        with pytest.raises(
+            ValueError, match=r"\(the wrong process 'wrong'\)|^the wrong process 'wrong' "
+        ):
             sampled(normal, margin=1, controls={"far": 2}, wrong_processes={"wrong": sampler})
 
 
@@ -405,10 +567,14 @@ def permuted(g, n):
 
 
 class Repeating:
-    """Draws 64 samples once for each generator and gives them again at each call, in the same order or another."""
+    """Draws 64 samples once for each generator and gives them again at each call, in the same order
+    or another.
+    """
 
     def __init__(self, law, ordered):
-        self.law, self.ordered, self.known = law, ordered, {}
+        self.law = law
+        self.ordered = ordered
+        self.known = {}
 
     def __call__(self, g, n):
         again, _ = self.known.setdefault(id(g), (self.law(g, 64), g))
@@ -420,7 +586,9 @@ def coin(g, n):
     return g.random(n) < 0.5
 
 
-AT_A_LAG, SHARED, COPIES = "go together at a lag of", "samples of one call share something", "they are copies"
+AT_A_LAG = "go together at a lag of"
+SHARED = "samples of one call share something"
+COPIES = "they are copies"
 
 
 @pytest.mark.parametrize(
@@ -429,7 +597,11 @@ AT_A_LAG, SHARED, COPIES = "go together at a lag of", "samples of one call share
         (lambda g, n: np.repeat(g.random(n) < 0.5, 4)[:n], f"{AT_A_LAG}|{SHARED}", 0.5),
         (lambda g, n: np.repeat(g.standard_normal(n), 2)[:n], AT_A_LAG, 0.0),
         (lambda g, n: np.tile(g.standard_normal(32), n)[:n], AT_A_LAG, 0.0),
-        (lambda g, n: np.cumsum(g.standard_normal((n, 2)), axis=0) / np.sqrt(n), f"{AT_A_LAG}|{SHARED}", np.zeros(2)),
+        (
+            lambda g, n: np.cumsum(g.standard_normal((n, 2)), axis=0) / np.sqrt(n),
+            f"{AT_A_LAG}|{SHARED}",
+            np.zeros(2),
+        ),
         (autoregressive(0.1), AT_A_LAG, 0.0),
         (autoregressive(0.9), f"{AT_A_LAG}|{SHARED}", 0.0),
         (one_model(0.3), SHARED, 0.0),
@@ -440,9 +612,17 @@ AT_A_LAG, SHARED, COPIES = "go together at a lag of", "samples of one call share
         (Repeating(normal, ordered=True), f"{COPIES}|{AT_A_LAG}|call before", 0.0),
         (Repeating(normal, ordered=False), f"{COPIES}|{AT_A_LAG}", 0.0),
         (Repeating(coin, ordered=True), f"{AT_A_LAG}|call before", 0.5),
-        (lambda g, n: g.permutation(np.arange(n) % 2), f"the same 64 samples in .* calls: {COPIES}", 0.5),
+        (
+            lambda g, n: g.permutation(np.arange(n) % 2),
+            f"the same 64 samples in .* calls: {COPIES}",
+            0.5,
+        ),
         (lambda g, n: g.permutation(np.arange(n) % 64 == 0), f"calls: {COPIES}", 1 / 64),
-        (lambda g, n: g.random(n) + np.random.default_rng().random(n), "other samples for the same generator", 1.0),
+        (
+            lambda g, n: g.random(n) + np.random.default_rng().random(n),
+            "other samples for the same generator",
+            1.0,
+        ),
     ],
 )
 def test_samples_that_go_together_are_refused(draws, sentence, predict):
@@ -452,12 +632,16 @@ def test_samples_that_go_together_are_refused(draws, sentence, predict):
 
 @pytest.mark.parametrize("share", [0.1, 0.01])
 def test_a_model_for_each_call_leaves_few_wrong_verdicts(share):
-    """Of 30 seeds each, for a prediction that is true and one that is false; all but a few were wrong once."""
+    """Of 30 seeds each, for a prediction that is true and one that is false; all but a few were
+    wrong once.
+    """
     counts = Counter()
     for seed in range(30):
         for predict, wrong in ((0.0, "REFUTED"), (0.06, "VERIFIED")):
             try:
-                outcome = sampled(one_model(share), predict, Asymptotic(), seed, margin=0.05, most=100_000).outcome
+                outcome = sampled(
+                    one_model(share), predict, Asymptotic(), seed, margin=0.05, most=100_000
+                ).outcome
             except ValueError:
                 outcome = "refused"
             counts[outcome == wrong] += 1
@@ -477,10 +661,13 @@ def test_a_model_for_each_call_leaves_few_wrong_verdicts(share):
     ],
 )
 def test_independent_samples_of_any_law_are_not_refused(draws):
-    independence, generator = Independence("these"), np.random.default_rng(3)
+    independence = Independence("these")
+    generator = np.random.default_rng(3)
     for n in (64, 64, 128, 1024, 2):
         independence.ask(draws(generator, n))
-    assert sorted(independence.sums) == [2**k for k in range(10)]  # every lag up to half of the largest look was asked
+    assert sorted(independence.sums) == [
+        2**k for k in range(10)
+    ]  # every lag up to half of the largest look was asked
     for n in [64] * 20 + [200] * 10 + [1000] * 3 + [2] * 200:
         independence.compare(draws(generator, n))
 
@@ -496,16 +683,23 @@ def test_independent_samples_of_any_law_are_not_refused(draws):
     ],
 )
 def test_calls_of_independent_samples_differ_no_more_than_the_bound_says(draws):
-    """The Chernoff bound behind `compare`, from the sums it keeps, at 1e-2 and 1e-3 where it can be counted."""
-    level, evidence = np.array([[1e-2], [1e-3]]), []
+    """The Chernoff bound behind `compare`, from the sums it keeps, at 1e-2 and 1e-3 where it can be
+    counted.
+    """
+    level = np.array([[1e-2], [1e-3]])
+    evidence = []
     for seed in range(2):
-        independence, generator = Independence("these"), np.random.default_rng([36, seed])
+        independence = Independence("these")
+        generator = np.random.default_rng([36, seed])
         for n in [16] * 6 + [16, 24, 32, 60, 100]:
             independence.compare(draws(generator, (n, 5000)))
         many, sums, squares = (np.array(column) for column in zip(*independence.calls, strict=True))
-        mean, freedom = sums.sum(axis=0) / many.sum(), len(many) - 1
+        mean = sums.sum(axis=0) / many.sum()
+        freedom = len(many) - 1
         variance = squares.sum(axis=0) / many.sum() - mean**2
-        variance = np.where(independence.atom > many.sum() / 2, _proxy(mean, *independence.ends), variance)
+        variance = np.where(
+            independence.atom > many.sum() / 2, _proxy(mean, *independence.ends), variance
+        )
         between = np.sum((sums - many[:, None] * mean) ** 2 / many[:, None], axis=0)
         ratio = np.maximum(between / np.maximum(variance, 1e-300) / freedom, 1)
         evidence.append(freedom / 2 * (ratio - 1 - np.log(ratio)))

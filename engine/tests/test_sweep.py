@@ -1,4 +1,6 @@
-"""The sweep: which numbers it computes, what it labels them, what it compiles, keeps and survives."""
+"""The sweep: which numbers it computes, what it labels them, what it compiles, keeps and
+survives.
+"""
 
 import concurrent.futures
 import contextlib
@@ -40,8 +42,12 @@ GRID = {"scale": [0.5, 1.0, 2.0, 4.0], "drift": [-1.0, 0.0, 0.25]}
 
 def stream(seed, **parameters):
     text = repr(sorted((name, repr(value)) for name, value in parameters.items()))
-    first, second = np.frombuffer(hashlib.sha256(text.encode()).digest()[:8], ">u4").astype(np.uint32)
-    return jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(jax.random.key(0), first), second), seed)
+    first, second = np.frombuffer(hashlib.sha256(text.encode()).digest()[:8], ">u4").astype(
+        np.uint32
+    )
+    return jax.random.fold_in(
+        jax.random.fold_in(jax.random.fold_in(jax.random.key(0), first), second), seed
+    )
 
 
 @pytest.fixture(scope="module")
@@ -63,21 +69,27 @@ def compilations():
     jax.monitoring.unregister_event_duration_listener(listen)
 
 
-# --- the numbers -----------------------------------------------------------------------------------------------------
+# --- the numbers
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_cell_is_the_simulator_called_with_the_folded_key(whole):
     simulate = jax.jit(sweep_support.walk)
     for scale, drift, seed in [(0.5, -1.0, 0), (2.0, 0.25, 5), (4.0, 0.25, 3)]:
         # 2.0 is spelt as 2 and -1.0 as -1: equal values have one stream, whatever their types
-        spelt = {"scale": {2.0: 2, 4.0: 4}.get(scale, scale), "drift": -1 if drift == -1.0 else drift}
+        spelt = {
+            "scale": {2.0: 2, 4.0: 4}.get(scale, scale),
+            "drift": -1 if drift == -1.0 else drift,
+        }
         alone = simulate(stream(seed, **spelt), scale, drift)
         cell = whole.sel(scale=scale, drift=drift, seed=seed)
         np.testing.assert_array_equal(cell["end"], alone["end"])
         np.testing.assert_array_equal(cell["length"], alone["length"])
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     scales=st.lists(st.sampled_from(GRID["scale"]), min_size=1, unique=True),
     drifts=st.lists(st.sampled_from(GRID["drift"]), min_size=1, unique=True),
@@ -88,7 +100,9 @@ def test_a_cell_is_the_simulator_called_with_the_folded_key(whole):
 @example(scales=[4.0, 0.5], drifts=[0.25], seeds=[5, 1], chunk=None, swapped=True)
 def test_order_extent_and_chunks_change_no_number(whole, scales, drifts, seeds, chunk, swapped):
     grid = {"scale": scales, "drift": drifts}
-    part = sweep(sweep_support.walk, dict(reversed(grid.items())) if swapped else grid, seeds, chunk=chunk)
+    part = sweep(
+        sweep_support.walk, dict(reversed(grid.items())) if swapped else grid, seeds, chunk=chunk
+    )
     expected = whole.sel(part.coords).transpose(*part["length"].dims, ...)
     np.testing.assert_array_equal(part["length"], expected["length"])
     np.testing.assert_array_equal(part["end"], expected["end"])
@@ -98,17 +112,24 @@ def test_a_value_has_one_stream_whether_static_traced_or_fixed(whole):
     fixed = sweep(sweep_support.walk, {"scale": 2, "drift": [0.0]}, 6)
     static = sweep(sweep_support.walk, {"drift": [0.0]}, 6, static={"scale": 2.0})
     for result in (fixed, static):
-        # the scale multiplies as an integer, or as a constant of the program: at most the last digit of each step
-        np.testing.assert_allclose(result["length"], whole["length"].sel(scale=2.0, drift=[0.0]), rtol=24 * 2**-53)
+        # the scale multiplies as an integer, or as a constant of the program: at most the last
+        # digit of each step
+        np.testing.assert_allclose(
+            result["length"], whole["length"].sel(scale=2.0, drift=[0.0]), rtol=24 * 2**-53
+        )
         assert result["scale"].ndim == 0
         assert result["length"].dims == ("drift", "seed")
 
 
 def test_common_parameters_share_their_random_numbers_and_every_key_and_seed_has_its_own():
     common = sweep(sweep_support.draw, {"scale": [1.0, 2.0, 4.0]}, 4, common=["scale"])["draw"]
-    np.testing.assert_array_equal(common / common["scale"], np.broadcast_to(common.sel(scale=1.0), (3, 4)))
+    np.testing.assert_array_equal(
+        common / common["scale"], np.broadcast_to(common.sel(scale=1.0), (3, 4))
+    )
     ends = [0, 2**32 - 1]
-    draws = [sweep(sweep_support.draw, {"scale": [1.0]}, ends, key=key)["draw"].values for key in ends]
+    draws = [
+        sweep(sweep_support.draw, {"scale": [1.0]}, ends, key=key)["draw"].values for key in ends
+    ]
     assert np.unique(draws).size == 4
 
 
@@ -116,9 +137,10 @@ def test_vmap_agrees_to_rounding():
     grid = {"scale": [0.5, 1.0, 2.0]}
     reference = sweep(sweep_support.gram_trace, grid, 5)["gram_trace"]
     traces = sweep(sweep_support.gram_trace, grid, 5, mode="vmap", chunk=4)["gram_trace"]
-    # The squared Frobenius norm of G = D D', D of 30 x 10. An entry of G errs by 10 eps (|D||D|'), the sum of the 900
-    # squares relatively by 901 eps, the normals by a few: in all by 2 * 950 eps of the squared norm of |D||D|', which
-    # is at most that of D to the fourth, and this at most rank(D) = 10 times the result.
+    # The squared Frobenius norm of G = D D', D of 30 x 10. An entry of G errs by 10 eps (|D||D|'),
+    # the sum of the 900 squares relatively by 901 eps, the normals by a few: in all by 2 * 950 eps
+    # of the squared norm of |D||D|', which is at most that of D to the fourth, and this at most
+    # rank(D) = 10 times the result.
     np.testing.assert_allclose(traces, reference, rtol=10 * 2 * 950 * 2**-53)
 
 
@@ -131,10 +153,13 @@ def test_float32_is_another_simulation(tmp_path):
         xr.testing.assert_identical(single, sweep(sweep_support.draw, grid, 3))
     assert double["draw"].dtype == np.float64
     xr.testing.assert_identical(double, sweep(sweep_support.draw, grid, 3, cache=tmp_path))
-    assert single.sel(scale=0.1)["draw"].shape == (3,)  # the labels are the user's numbers, not their float32
+    assert single.sel(scale=0.1)["draw"].shape == (
+        3,
+    )  # the labels are the user's numbers, not their float32
 
 
-# --- the labels ------------------------------------------------------------------------------------------------------
+# --- the labels
+# --------------------------------------------------------------------------------------------------
 
 
 def test_outputs_of_every_kind_are_named():
@@ -153,21 +178,34 @@ def test_static_values_of_every_kind_are_labels_that_survive_a_file(tmp_path):
     def simulator(key, rate, law, degree, shape, flag):
         return rate * len(law) * jax.random.normal(key, (2,)) + (1.0 if flag is True else 2.0)
 
-    static = {"law": ["normal", "cauchy"], "degree": [None, 2], "shape": (3, (True, 1.5)), "flag": [True]}
+    static = {
+        "law": ["normal", "cauchy"],
+        "degree": [None, 2],
+        "shape": (3, (True, 1.5)),
+        "flag": [True],
+    }
     result = sweep(simulator, {"rate": [0.5, 2]}, [4, 2], static=static)
     assert result["simulator"].dims == ("law", "degree", "flag", "rate", "seed", "simulator_dim0")
     assert result["law"].values.tolist() == ["normal", "cauchy"]
     assert result["degree"].values.tolist() == ["None", "2"]
     assert (result["shape"].item(), result["seed"].values.tolist()) == ("(3, (True, 1.5))", [4, 2])
-    assert (result.attrs["simulator"].split(":")[0], result.attrs["key"]) == ("test_sweep", "threefry2x32:0")
+    assert (result.attrs["simulator"].split(":")[0], result.attrs["key"]) == (
+        "test_sweep",
+        "threefry2x32:0",
+    )
     result.to_netcdf(tmp_path / "static.nc")
     with xr.open_dataset(tmp_path / "static.nc") as again:
         xr.testing.assert_identical(again.load(), result)
-    other = sweep(simulator, {"rate": [0.5, 2]}, [4, 2], static=static | {"flag": [1]})  # equal, another program
-    assert (other["simulator"].values - result["simulator"].values).mean() == pytest.approx(1.0, abs=1e-12)
+    other = sweep(
+        simulator, {"rate": [0.5, 2]}, [4, 2], static=static | {"flag": [1]}
+    )  # equal, another program
+    assert (other["simulator"].values - result["simulator"].values).mean() == pytest.approx(
+        1.0, abs=1e-12
+    )
 
 
-# --- compilation -----------------------------------------------------------------------------------------------------
+# --- compilation
+# --------------------------------------------------------------------------------------------------
 
 
 def test_one_compilation_per_shape(compilations):
@@ -184,54 +222,127 @@ def test_one_compilation_per_shape(compilations):
     assert compiled({"scale": [1.0, 2.0, 3.0]}, 5, chunk=4) == 1  # the last chunk has three cells
     assert compiled({"scale": [1.0, 2.0, 3.0]}, 5, chunk=4, static={"n_points": [1, 2, 4]}) == 3
     assert compiled({"scale": [1.0, 2.0, 3.0]}, 5, chunk=4, static={"n_points": [4, 2]}) == 0
-    assert compiled({"scale": [1.0, 2.0, 3.0]}, 5, mode="vmap") == 2  # one of them for the memory of a cell
+    assert (
+        compiled({"scale": [1.0, 2.0, 3.0]}, 5, mode="vmap") == 2
+    )  # one of them for the memory of a cell
     assert compiled({"scale": [1.5, 2.5]}, 8, mode="vmap") == 0
     assert compiled({"scale": [1, 2, 3]}, 5, chunk=4) == 1  # integers are another type
 
 
-# --- bad input -------------------------------------------------------------------------------------------------------
+# --- bad input
+# --------------------------------------------------------------------------------------------------
 
 THREADS = concurrent.futures.ThreadPoolExecutor(1)
 FORKS = concurrent.futures.ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork"))
 WRONG = [
-    (dict(grid={"scale": 1.0, "speed": [1.0]}), TypeError, "walk must take a key .* keyword argument 'speed'"),
+    (
+        dict(grid={"scale": 1.0, "speed": [1.0]}),
+        TypeError,
+        "walk must take a key .* keyword argument 'speed'",
+    ),
     (dict(grid={}), TypeError, "walk must take a key .* missing a required argument: 'scale'"),
-    *((dict(grid={"scale": values}), ValueError, r"grid\['scale'\] must be a number or a list of different numbers")
-      for values in ([], [[1.0]], [1.0, float("nan")], [1.0, 2.0, 1.0])),
+    *(
+        (
+            dict(grid={"scale": values}),
+            ValueError,
+            r"grid\['scale'\] must be a number or a list of "
+            r"different numbers",
+        )
+        for values in ([], [[1.0]], [1.0, float("nan")], [1.0, 2.0, 1.0])
+    ),
     (dict(grid={"scale": ["a"]}), TypeError, r"grid\['scale'\] must hold real numbers .*'a'"),
-    (dict(grid={"seed": [1]}, simulator=lambda key, seed: 1.0), ValueError, "different names, got seed, seed, output"),
-    (dict(static={"scale": 1.0}), ValueError, "the seed and outputs must have different names, got scale, scale, seed"),
-    (dict(static={"n_steps": []}), ValueError, r"static\['n_steps'\] must be one value or a list of different values"),
-    (dict(static={"n_steps": {3}}), TypeError, r"static\['n_steps'\] must be a number, a string, None or a tuple"),
-    (dict(seeds=[]), TypeError, r"seeds must be an integer or an array of numbers with axes \(seeds\)"),
+    (
+        dict(grid={"seed": [1]}, simulator=lambda key, seed: 1.0),
+        ValueError,
+        "different names, got seed, seed, output",
+    ),
+    (
+        dict(static={"scale": 1.0}),
+        ValueError,
+        "the seed and outputs must have different names, got scale, scale, seed",
+    ),
+    (
+        dict(static={"n_steps": []}),
+        ValueError,
+        r"static\['n_steps'\] must be one value or a list "
+        r"of different values",
+    ),
+    (
+        dict(static={"n_steps": {3}}),
+        TypeError,
+        r"static\['n_steps'\] must be a number, a string, "
+        r"None or a tuple",
+    ),
+    (
+        dict(seeds=[]),
+        TypeError,
+        r"seeds must be an integer or an array of numbers with axes "
+        r"\(seeds\)",
+    ),
     (dict(seeds=[1, 1]), ValueError, r"seeds must be different numbers in \[0, 2\*\*32\)"),
     (dict(seeds=[2**32]), ValueError, r"seeds must be different numbers in \[0, 2\*\*32\)"),
-    (dict(common=["drift"]), ValueError, r"common must name parameters of the sweep \(scale\), got 'drift'"),
-    (dict(executor=3), TypeError, r"executor must have a method submit\(function, argument\), got 3"),
+    (
+        dict(common=["drift"]),
+        ValueError,
+        r"common must name parameters of the sweep \(scale\), "
+        r"got 'drift'",
+    ),
+    (
+        dict(executor=3),
+        TypeError,
+        r"executor must have a method submit\(function, argument\), got "
+        r"3",
+    ),
     (dict(executor=THREADS, mode="vmap"), ValueError, "executor must not be a thread pool in mode"),
     (dict(executor=FORKS), ValueError, "executor must not fork"),
-    (dict(static={"n_steps": [3, 4]}, simulator=lambda key, scale, n_steps: key), ValueError, "arrays of numbers"),
+    (
+        dict(static={"n_steps": [3, 4]}, simulator=lambda key, scale, n_steps: key),
+        ValueError,
+        "arrays of numbers",
+    ),
     (dict(grid={}, simulator=lambda key: ()), ValueError, "must return arrays of numbers"),
-    (dict(grid={}, simulator=lambda key: {"seed": 1.0}), ValueError, "must have different names, got seed, seed"),
-    (dict(grid={}, simulator=lambda key: {"a": {"b": 1.0}, "a_b": 2.0}), ValueError, "names, got seed, a_b, a_b"),
-    (dict(simulator=functools.partial(sweep_support.draw, scale=1.0)), TypeError, "simulator must be a function"),
-    (dict(grid={}, static={"n": [3, 4]}, simulator=lambda key, n: jax.random.normal(key, n)), ValueError,
-     "must return arrays of one shape for all static values"),
-]  # fmt: skip
+    (
+        dict(grid={}, simulator=lambda key: {"seed": 1.0}),
+        ValueError,
+        "must have different names, got seed, seed",
+    ),
+    (
+        dict(grid={}, simulator=lambda key: {"a": {"b": 1.0}, "a_b": 2.0}),
+        ValueError,
+        "names, got seed, a_b, a_b",
+    ),
+    (
+        dict(simulator=functools.partial(sweep_support.draw, scale=1.0)),
+        TypeError,
+        "simulator must be a function",
+    ),
+    (
+        dict(grid={}, static={"n": [3, 4]}, simulator=lambda key, n: jax.random.normal(key, n)),
+        ValueError,
+        "must return arrays of one shape for all static values",
+    ),
+]
 
 
 @pytest.mark.parametrize(("arguments", "kind", "sentence"), WRONG)
-def test_bad_input_gets_one_sentence_before_any_compilation(compilations, arguments, kind, sentence):
+def test_bad_input_gets_one_sentence_before_any_compilation(
+    compilations, arguments, kind, sentence
+):
     before = len(compilations)
     with pytest.raises(kind, match=sentence) as caught:
-        sweep(**({"simulator": sweep_support.walk, "grid": {"scale": [1.0]}, "seeds": 2} | arguments))
+        sweep(
+            **({"simulator": sweep_support.walk, "grid": {"scale": [1.0]}, "seeds": 2} | arguments)
+        )
     assert "\n" not in str(caught.value)
     assert len(compilations) == before
 
 
 @pytest.mark.parametrize(("value", "dtype"), [(2**40, "int32"), (1e300, "float32")])
 def test_numbers_that_the_precision_cannot_hold_are_refused(value, dtype):
-    with jax.enable_x64(False), pytest.raises(ValueError, match=rf"grid\['scale'\] must fit into {dtype}"):
+    with (
+        jax.enable_x64(False),
+        pytest.raises(ValueError, match=rf"grid\['scale'\] must fit into {dtype}"),
+    ):
         sweep(sweep_support.draw, {"scale": [value]}, 2)
 
 
@@ -241,7 +352,8 @@ def test_a_simulator_that_cannot_be_traced_says_where():
     assert "flags belong in static=" in " ".join(caught.value.__notes__)
 
 
-# --- memory ----------------------------------------------------------------------------------------------------------
+# --- memory
+# --------------------------------------------------------------------------------------------------
 
 
 def test_vmap_stays_inside_the_memory(monkeypatch):
@@ -249,7 +361,14 @@ def test_vmap_stays_inside_the_memory(monkeypatch):
         monkeypatch.setattr(part, "_MEMORY", 4 * memory)
         counts = [0]
         grid = {"scale": np.linspace(1.0, 2.0, 8)}
-        sweep(sweep_support.gram_trace, grid, 4, mode="vmap", progress=lambda done, *_: counts.append(done), **options)
+        sweep(
+            sweep_support.gram_trace,
+            grid,
+            4,
+            mode="vmap",
+            progress=lambda done, *_: counts.append(done),
+            **options,
+        )
         return np.diff(counts).tolist()
 
     cell = next(bound for bound in 2400 * 2 ** np.arange(20) if sizes(int(bound))[0] > 1) // 2
@@ -261,7 +380,8 @@ def test_vmap_stays_inside_the_memory(monkeypatch):
     assert sizes(2**32, chunk=12) == [12, 12, 8]
 
 
-# --- what is kept ----------------------------------------------------------------------------------------------------
+# --- what is kept
+# --------------------------------------------------------------------------------------------------
 
 
 def counted_sweep(cache, scales=(1.0, 2.0, 4.0), seeds=6, **options):
@@ -287,7 +407,9 @@ def test_finished_cells_are_never_run_again(tmp_path, compilations):
     assert counted_sweep(tmp_path)[1] == 0
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_a_damaged_file_counts_as_absent(tmp_path_factory, data):
     cache = tmp_path_factory.mktemp("cache")
@@ -310,13 +432,16 @@ def test_a_damaged_file_counts_as_absent(tmp_path_factory, data):
 def test_orphans_of_killed_writers_are_removed_after_a_day(tmp_path):
     counted_sweep(tmp_path)
     (folder,) = tmp_path.iterdir()
-    old, new = folder / "a.chunk1.tmp", folder / "b.chunk2.tmp"
+    old = folder / "a.chunk1.tmp"
+    new = folder / "b.chunk2.tmp"
     for path in (old, new):
         path.write_bytes(b"half a chunk")
     os.utime(old, (time.time() - 2 * 24 * 3600,) * 2)
     assert counted_sweep(tmp_path)[1] == 0
     assert (old.exists(), new.exists()) == (False, True)
-    assert json.loads((folder / "identity.json").read_text())["simulator"] == "sweep_support:counted"
+    assert (
+        json.loads((folder / "identity.json").read_text())["simulator"] == "sweep_support:counted"
+    )
 
 
 def test_chunks_of_a_simulator_without_a_file_or_with_bound_values_are_not_kept(tmp_path):
@@ -340,47 +465,58 @@ def test_source_digest_is_of_the_code_that_is_loaded(tmp_path, monkeypatch):
     assert source_digest(importlib.reload(module).simulate) != original
 
 
-# --- interruptions ---------------------------------------------------------------------------------------------------
+# --- interruptions
+# --------------------------------------------------------------------------------------------------
 
 
 def test_twenty_kills_change_no_bit(tmp_path, warm_children):
-    """SIGKILL after a random number of chunks, at a random moment of the next: in the middle of the work."""
+    """SIGKILL after a random number of chunks, at a random moment of the next: in the middle of the
+    work.
+    """
     chance = random.Random(0)
     program = [sys.executable, "-c", "from sweep_support import main; main()"]
     environment = child_environment(tmp_path)
     reference = sweep_support.killable_sweep(None)
     folders = (tmp_path / f"cache{number}" for number in itertools.count())
-    cache, chunks, kills = next(folders), 0, 0
+    cache = next(folders)
+    chunks = 0
+    kills = 0
     while kills < 20:
         command = [*program, str(cache)]
-        with subprocess.Popen(command, cwd=HERE, env=environment, stdout=subprocess.PIPE, text=True) as child:
+        with subprocess.Popen(
+            command, cwd=HERE, env=environment, stdout=subprocess.PIPE, text=True
+        ) as child:
             worker = int(child.stdout.readline())
             for _ in range(chance.randint(1, 6)):
                 child.stdout.readline()
             time.sleep(chance.uniform(0, 0.01))
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)
-        before, chunks = chunks, len(chunk_files(cache))
+        before = chunks
+        chunks = len(chunk_files(cache))
         assert chunks > before
         if child.returncode == -signal.SIGKILL and chunks < sweep_support.KILLABLE_CHUNKS:
             kills += 1
         else:  # on a busy machine the child may have finished before the kill
             xr.testing.assert_identical(sweep_support.killable_sweep(cache), reference)
-            cache, chunks = next(folders), 0
+            cache = next(folders)
+            chunks = 0
     xr.testing.assert_identical(sweep_support.killable_sweep(cache), reference)
 
 
 def test_a_failing_cell_is_named_and_the_others_are_kept(tmp_path):
     grid = {"scale": [1.0, 2.0, 3.0]}
     with pytest.raises(
-        SimulationError, match=r"failed at scale=3\.0, seed=0: FloatingPointError: the scale is three\n"
+        SimulationError,
+        match=r"failed at scale=3\.0, seed=0: FloatingPointError: the scale is three\n",
     ):
         sweep(sweep_support.fragile, grid, 4, chunk=3, cache=tmp_path)
     assert len(chunk_files(tmp_path)) == 2
     sweep(sweep_support.fragile, {"scale": [1.0, 2.0]}, 4, cache=tmp_path)
 
 
-# --- devices and executors -------------------------------------------------------------------------------------------
+# --- devices and executors
+# -------------------------------------------------------------------------------------------
 
 FOUR_DEVICES = """
 import faulthandler, sys
@@ -407,20 +543,32 @@ np.savez(sys.argv[1], mapped=mapped["walk_spectrum"], automatic=automatic["draw"
 
 
 def test_four_devices_change_no_bit(tmp_path, warm_children):
-    """In mode "vmap" four CPU devices would wait for each other for ever: the time limits are part of the test."""
-    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=4"  # the same bits: the same options
+    """In mode "vmap" four CPU devices would wait for each other for ever: the time limits are part
+    of the test.
+    """
+    # the same bits: the same options
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=4"
     environment = child_environment(tmp_path, XLA_FLAGS=flags)
     subprocess.run(
         [sys.executable, "-c", FOUR_DEVICES, str(tmp_path / "four.npz")],
-        cwd=HERE, env=environment, timeout=120, check=True,
-    )  # fmt: skip
+        cwd=HERE,
+        env=environment,
+        timeout=120,
+        check=True,
+    )
     four = np.load(tmp_path / "four.npz")
-    single = sweep(sweep_support.walk_spectrum, {"noise": [1.0, 2.0]}, 20, static={"n_points": 40, "dim": 60})
+    single = sweep(
+        sweep_support.walk_spectrum, {"noise": [1.0, 2.0]}, 20, static={"n_points": 40, "dim": 60}
+    )
     np.testing.assert_array_equal(four["mapped"], single["walk_spectrum"])
-    np.testing.assert_array_equal(four["automatic"], sweep(sweep_support.draw, {"scale": [1.0, 2.0]}, 50)["draw"])
+    np.testing.assert_array_equal(
+        four["automatic"], sweep(sweep_support.draw, {"scale": [1.0, 2.0]}, 50)["draw"]
+    )
     # eigenvalues are found to within c n eps |A|, and the trace bounds the norm
     scale = float(single["walk_spectrum"].sum("walk_spectrum_dim0").max())
-    np.testing.assert_allclose(four["batched"], single["walk_spectrum"], rtol=0, atol=40 * 60 * 2**-53 * scale)
+    np.testing.assert_allclose(
+        four["batched"], single["walk_spectrum"], rtol=0, atol=40 * 60 * 2**-53 * scale
+    )
 
 
 @pytest.fixture(scope="module")
@@ -430,7 +578,9 @@ def serial_spectra():
 
 def test_a_queue_system_is_polled_and_not_flooded(tmp_path, serial_spectra):
     queue = sweep_support.QueueSystem(max_workers=2)
-    result = sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES, executor=queue, chunk=2, cache=tmp_path)
+    result = sweep(
+        sweep_support.walk_spectrum, *SPECTRA, static=SIZES, executor=queue, chunk=2, cache=tmp_path
+    )
     xr.testing.assert_identical(result, serial_spectra)
     assert (queue.submitted, queue.most_pending, queue.pending) == (12, 8, 0)
     assert len(chunk_files(tmp_path)) == 12
@@ -439,38 +589,67 @@ def test_a_queue_system_is_polled_and_not_flooded(tmp_path, serial_spectra):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES, executor=queue, chunk=2, progress=interrupt)
+        sweep(
+            sweep_support.walk_spectrum,
+            *SPECTRA,
+            static=SIZES,
+            executor=queue,
+            chunk=2,
+            progress=interrupt,
+        )
     assert queue.cancelled == queue.pending == 7
 
 
 @pytest.fixture(params=["processes", "dask", "submitit"])
 def elsewhere(request, tmp_path, monkeypatch, warm_python):
-    """An executor in whose workers a deadly cell kills its process as long as the file `poison` is there."""
+    """An executor in whose workers a deadly cell kills its process as long as the file `poison` is
+    there.
+    """
     poison = tmp_path / "poison"
     poison.touch()
-    for name, value in child_environment(tmp_path, DEADLY=str(poison), PYTHONPATH=str(HERE)).items():
+    for name, value in child_environment(
+        tmp_path, DEADLY=str(poison), PYTHONPATH=str(HERE)
+    ).items():
         monkeypatch.setenv(name, value)
     if request.param == "processes":
-        with concurrent.futures.ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        with concurrent.futures.ProcessPoolExecutor(
+            2, mp_context=multiprocessing.get_context("spawn")
+        ) as pool:
             yield pool
-    elif request.param == "submitit":  # its "local" jobs are processes that get and leave files, as Slurm's do
+    elif (
+        request.param == "submitit"
+    ):  # its "local" jobs are processes that get and leave files, as Slurm's do
         yield submitit.AutoExecutor(tmp_path / "jobs", cluster="local", local_python=warm_python[0])
     else:
         with (
-            dask.config.set({"distributed.scheduler.allowed-failures": 0}),  # by default a chunk may kill three workers
-            distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
+            dask.config.set(
+                {"distributed.scheduler.allowed-failures": 0}
+            ),  # by default a chunk may kill three workers
+            distributed.LocalCluster(
+                n_workers=2, threads_per_worker=1, dashboard_address=":0"
+            ) as cluster,
             distributed.Client(cluster) as client,
         ):
             yield client.get_executor()
 
 
-def test_workers_elsewhere_change_no_bit_and_their_death_loses_no_finished_chunk(tmp_path, serial_spectra, elsewhere):
-    result = sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES, executor=elsewhere, chunk=12)
+def test_workers_elsewhere_change_no_bit_and_their_death_loses_no_finished_chunk(
+    tmp_path, serial_spectra, elsewhere
+):
+    result = sweep(
+        sweep_support.walk_spectrum, *SPECTRA, static=SIZES, executor=elsewhere, chunk=12
+    )
     xr.testing.assert_identical(result, serial_spectra)
-    with pytest.raises(SimulationError, match=r"failed at scale=3\.0, seed=0: FloatingPointError: the scale is three"):
+    with pytest.raises(
+        SimulationError,
+        match=r"failed at scale=3\.0, seed=0: FloatingPointError: the scale is three",
+    ):
         sweep(sweep_support.fragile, {"scale": [3.0]}, 1, executor=elsewhere)
-    deadly, cache = ({"scale": [1.0, 2.0, 3.0]}, 4), tmp_path / "cache"
-    with pytest.raises(RuntimeError, match=r"^a worker died \(.*run the same sweep again to resume$") as death:
+    deadly = ({"scale": [1.0, 2.0, 3.0]}, 4)
+    cache = tmp_path / "cache"
+    with pytest.raises(
+        RuntimeError, match=r"^a worker died \(.*run the same sweep again to resume$"
+    ) as death:
         sweep(sweep_support.deadly, *deadly, executor=elsewhere, chunk=4, cache=cache)
     assert "\n" not in str(death.value)
     kept = len(chunk_files(cache))
@@ -485,11 +664,14 @@ def test_threads_change_no_bit_and_a_pool_that_is_broken_says_so(serial_spectra)
     xr.testing.assert_identical(threaded, serial_spectra)
     with concurrent.futures.ThreadPoolExecutor(1) as over:
         over.shutdown()
-        with pytest.raises(RuntimeError, match=r"a worker died .* nothing was kept, because no cache was given"):
+        with pytest.raises(
+            RuntimeError, match=r"a worker died .* nothing was kept, because no cache was given"
+        ):
             sweep(sweep_support.draw, {"scale": [1.0]}, 4, executor=over)
 
 
-# --- the processes of a `jax.distributed` job -------------------------------------------------------------------------
+# --- the processes of a `jax.distributed` job
+# -------------------------------------------------------------------------
 
 # It ends without JAX's own farewell, which waits minutes for a process that has died.
 JOB = """
@@ -534,7 +716,15 @@ def run_job(tmp_path, **variables):
     environment = child_environment(tmp_path, **variables)
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", JOB, str(port), str(rank), str(tmp_path / "cache"), str(tmp_path / f"{rank}")],
+            [
+                sys.executable,
+                "-c",
+                JOB,
+                str(port),
+                str(rank),
+                str(tmp_path / "cache"),
+                str(tmp_path / f"{rank}"),
+            ],
             cwd=HERE,
             env=environment,
             stdout=subprocess.PIPE,
@@ -559,7 +749,10 @@ def test_the_processes_of_a_job_share_the_cells_and_all_return_all(tmp_path):
     assert zero[3].startswith("SimulationError: the simulator failed at scale=3.0, seed=0: ")
     assert one[3].startswith("SimulationError: the simulator failed at scale=3.0, seed=1: ")
     for lines in (zero, one):
-        sentence = "RuntimeError: [78] cells of other processes of the job are not in .* a folder that all 2 share"
+        sentence = (
+            "RuntimeError: [78] cells of other processes of the job are not in .* a folder "
+            "that all 2 share"
+        )
         assert re.match(sentence, lines[4])
 
 
@@ -570,7 +763,8 @@ def test_a_process_of_a_job_that_dies_loses_nothing_that_is_finished(tmp_path, m
     zero, one = run_job(tmp_path, DEADLY=str(poison))
     assert one == []
     sentence = (
-        "RuntimeError: another process of the job died .*; what is finished is kept in .*: start it again to resume"
+        "RuntimeError: another process of the job died .*; what is finished is kept in .*: "
+        "start it again to resume"
     )
     assert re.match(sentence, zero[-1])
     # the two draws; all 8 cells of process 0; those 5 of process 1 that come before scale 3
@@ -581,7 +775,8 @@ def test_a_process_of_a_job_that_dies_loses_nothing_that_is_finished(tmp_path, m
     xr.testing.assert_identical(resumed, sweep(sweep_support.deadly, {"scale": [1.0, 2.0, 3.0]}, 5))
 
 
-# --- progress --------------------------------------------------------------------------------------------------------
+# --- progress
+# --------------------------------------------------------------------------------------------------
 
 
 class Terminal(io.StringIO):

@@ -53,7 +53,9 @@ def test_what_is_no_number_is_refused_by_column_and_remedy(column, error, what, 
         features("X", pd.DataFrame({"fine": [1, 2], "odd": column}))
 
 
-@pytest.mark.parametrize("table", [[[1, "a"], [2, "b"]], [[1, None], [2, 3]], [[1, 1j], [2, 3]], [[1, np.inf], [2, 3]]])
+@pytest.mark.parametrize(
+    "table", [[[1, "a"], [2, "b"]], [[1, None], [2, 3]], [[1, 1j], [2, 3]], [[1, np.inf], [2, 3]]]
+)
 def test_arrays_are_refused_as_frames_are(table):
     with pytest.raises((TypeError, ValueError), match=r"column 'x[12]'"):
         features("X", table)
@@ -61,7 +63,10 @@ def test_arrays_are_refused_as_frames_are(table):
 
 @pytest.mark.parametrize("read", [features, numbers, lambda _, X: labelled_samples(X, [0, 1, 0])])
 def test_what_numpy_would_misread_is_refused(read):
-    for odd in (np.ma.masked_greater(np.arange(6.0).reshape(3, 2), 3), scipy.sparse.eye_array(3, 2)):
+    for odd in (
+        np.ma.masked_greater(np.arange(6.0).reshape(3, 2), 3),
+        scipy.sparse.eye_array(3, 2),
+    ):
         with pytest.raises(TypeError, match=r"X must be an array, got .*(masked|sparse)"):
             read("X", odd)
 
@@ -69,13 +74,17 @@ def test_what_numpy_would_misread_is_refused(read):
 def test_masked_labels_are_refused_and_a_bad_entry_is_named():
     with pytest.raises(TypeError, match=r"y must be an array, got .*masked"):
         labelled_samples(np.ones((3, 2)), np.ma.masked_equal([0, 1, 2], 2))
-    with pytest.raises(TypeError, match=r"y must hold numbers only, got a list whose entry \[1\] is 'a'"):
+    with pytest.raises(
+        TypeError, match=r"y must hold numbers only, got a list whose entry \[1\] is 'a'"
+    ):
         numbers("y", [1.0, "a"])
 
 
 def test_more_numbers_than_memory_holds_are_refused_before_they_are_tried():
     require_memory("pairs", 1000)
-    with pytest.raises(ValueError, match=r"pairs must fit this machine's memory of .* GiB, got sizes that need"):
+    with pytest.raises(
+        ValueError, match=r"pairs must fit this machine's memory of .* GiB, got sizes that need"
+    ):
         require_memory("pairs", 1e14)
 
 
@@ -124,14 +133,17 @@ class Whole(Found):
         return "take more"
 
 
-def test_a_summary_says_what_was_asked_what_it_rests_on_what_it_cannot_see_and_what_to_do_in_this_order():
+def test_order_of_a_summary():
     doubts = tuple(Doubt(f"reason {size}", size, "steps") for size in range(9))
     lines = Whole(doubts=doubts, level=0.95).summary().split("\n")
     assert len(lines) == 12
     assert lines[:4] == ["asked: how many steps?", "two of three", "a", "b"]
     assert lines[4] == "rests on: independent steps; intervals hold at 0.95"
     assert lines[5] == "cannot see: steps that were not taken"
-    assert lines[-2:] == ["doubt: reason 4; off up to 4 steps (4 more in .doubts)", "to do: take more"]
+    assert lines[-2:] == [
+        "doubt: reason 4; off up to 4 steps (4 more in .doubts)",
+        "to do: take more",
+    ]
     assert Whole().to_dict()["unseen"] == "steps that were not taken"
 
 
@@ -173,8 +185,12 @@ def test_a_readable_answer_is_short_and_drawn_with_labels():
 
 
 def test_an_answer_is_ready_for_json():
-    found = Found(table=pd.DataFrame({"x": [1.5, np.nan]}, index=["r", "s"]), doubts=(Doubt("why", np.inf, "s"),))
+    found = Found(
+        table=pd.DataFrame({"x": [1.5, np.nan]}, index=["r", "s"]),
+        doubts=(Doubt("why", np.inf, "s"),),
+    )
     said = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    doubts, table = [{"reason": "why", "size": None, "unit": "s"}], {"x": {"r": 1.5, "s": None}}
+    doubts = [{"reason": "why", "size": None, "unit": "s"}]
+    table = {"x": {"r": 1.5, "s": None}}
     numbers = {"parts": [{"time": None, "order": [0, 1]}], "table": table}
     assert said == {"answerable": True, "level": None, "doubts": doubts, "missing": "", **numbers}

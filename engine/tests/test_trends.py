@@ -1,4 +1,6 @@
-"""Limits, orders of convergence and growth laws: brackets that hold the truth, and error rates of the boxes."""
+"""Limits, orders of convergence and growth laws: brackets that hold the truth, and error rates of
+the boxes.
+"""
 
 import jax
 import numpy as np
@@ -21,8 +23,16 @@ doublings = 50.0 * 2.0 ** np.arange(6)
 SEQUENCES = {
     "(1 + 1/n)^n": (lambda n: np.exp(n * np.log1p(1 / n)), np.e, 1),
     "n sin(1/n)": (lambda n: n * np.sin(1 / n), 1.0, 2),
-    "sum of 1/k^2": (lambda n: np.array([np.sum(1 / np.arange(m, 0, -1) ** 2) for m in n]), np.pi**2 / 6, 1),
-    "first component of a walk": (lambda n: 6 / ((n * n - 1) * 4 * np.sin(np.pi / (2 * n)) ** 2), 6 / np.pi**2, 2),
+    "sum of 1/k^2": (
+        lambda n: np.array([np.sum(1 / np.arange(m, 0, -1) ** 2) for m in n]),
+        np.pi**2 / 6,
+        1,
+    ),
+    "first component of a walk": (
+        lambda n: 6 / ((n * n - 1) * 4 * np.sin(np.pi / (2 * n)) ** 2),
+        6 / np.pi**2,
+        2,
+    ),
     "below its limit": (lambda n: 2 - 5 / n + 7 / n**2, 2.0, 1),
     "root": (lambda n: 1 + 1 / np.sqrt(n) + 1 / n**1.5, 1.0, 0.5),
 }
@@ -33,8 +43,11 @@ def test_the_extrapolated_bracket_holds_the_limit_and_is_narrower_than_the_last_
     function, truth, order = SEQUENCES[name]
     values = function(doublings)
     prediction = Prediction(truth, abs(values[-1] - truth))
-    finding = trends.limit(values, doublings, prediction, {"last value": truth - 2 * (truth - values[-1])}, order=order)
-    # n roundings of a sum, amplified by the geometric series 1 / (2^order - 1) in either bracket end.
+    finding = trends.limit(
+        values, doublings, prediction, {"last value": truth - 2 * (truth - values[-1])}, order=order
+    )
+    # n roundings of a sum, amplified by the geometric series 1 / (2^order - 1) in either bracket
+    # end.
     rounding = 4 * doublings[-1] * U * np.max(np.abs(values)) / (2.0**order - 1)
     assert finding.interval.low - rounding <= truth <= finding.interval.high + rounding
     assert finding.interval.high - finding.interval.low < abs(values[-1] - values[-2])
@@ -60,21 +73,31 @@ def test_a_wrong_order_or_no_limit_gives_no_bracket(function, order):
     assert found.outcome == "INCONCLUSIVE"
 
 
-@pytest.mark.parametrize(("order", "sentence"), [(1.0, "larger sizes would decide"), (3.0, "have not settled into")])
+@pytest.mark.parametrize(
+    ("order", "sentence"), [(1.0, "larger sizes would decide"), (3.0, "have not settled into")]
+)
 def test_an_undecided_limit_names_its_coordinate(order, sentence):
     sizes = np.array([8, 16, 32, 64])
     values = np.stack([1 + 1 / sizes + 1 / sizes**2, 1 + 0.001 / sizes], axis=1)
     trial = Trial("toy.limit")
-    trial.limit(values, sizes, [1.0, 1.0], order=order, margin=[1e-5, 1.0], controls={"w": [2.0, 9.0]})
+    trial.limit(
+        values, sizes, [1.0, 1.0], order=order, margin=[1e-5, 1.0], controls={"w": [2.0, 9.0]}
+    )
     assert trial.findings[0].outcome == "INCONCLUSIVE"
     assert "the interval of coordinate [0] " in trial.findings[0].note
     assert sentence in trial.findings[0].note
 
 
 def test_a_computed_remainder_is_the_half_width():
-    found = trends.limit([1.0, 1.5, 1.75], [1, 2, 4], Prediction(2.0, 0.6), {"off": 3.0}, remainder=0.25, printed=2.7)
+    found = trends.limit(
+        [1.0, 1.5, 1.75], [1, 2, 4], Prediction(2.0, 0.6), {"off": 3.0}, remainder=0.25, printed=2.7
+    )
     assert (found.interval.low, found.interval.high) == (1.5, 2.0)
-    assert (found.outcome, found.controls[0].outcome, found.printed) == ("VERIFIED", "REFUTED", "REFUTED")
+    assert (found.outcome, found.controls[0].outcome, found.printed) == (
+        "VERIFIED",
+        "REFUTED",
+        "REFUTED",
+    )
 
 
 @pytest.mark.parametrize("correction", [4.0, -4.0])
@@ -90,12 +113,16 @@ def test_the_order_of_convergence_is_enclosed(exponent, correction):
 
 def test_rounding_widens_the_order_and_unsettled_slopes_leave_it_open():
     errors = 3 * doublings**-2.0
-    exact, blurred = (trends.convergence_order(errors, doublings, r * errors) for r in (4 * U, 1e-3))
+    exact, blurred = (
+        trends.convergence_order(errors, doublings, r * errors) for r in (4 * U, 1e-3)
+    )
     assert exact.high - exact.low < 1e-12
     # A power law disturbed by +-0.1 % at each size, as the stated rounding allows.
     for seed in range(200):
         noise = np.random.default_rng([60, seed]).uniform(-1e-3, 1e-3, len(errors))
-        disturbed = trends.convergence_order(errors * (1 + noise), doublings, 1e-3 * errors * (1 + 2e-3))
+        disturbed = trends.convergence_order(
+            errors * (1 + noise), doublings, 1e-3 * errors * (1 + 2e-3)
+        )
         assert disturbed.low <= -2 <= disturbed.high
     assert blurred.high - blurred.low == pytest.approx(2 * 5 * 2e-3 / np.log(2), rel=1e-2)
     drifting = trends.convergence_order(1 / np.log(doublings) ** 3, doublings, 0.0)
@@ -107,10 +134,15 @@ FACTORS = 4.0 ** np.arange(5)
 
 
 def mean_squares(seed, sizes, runs, error, seeds):
-    """For every seed one interval per size for the mean square of normal errors whose variance is 1 / size."""
-    rng, law = np.random.default_rng([65, seed]), NormalVariance()
+    """For every seed one interval per size for the mean square of normal errors whose variance is 1
+    / size.
+    """
+    rng = np.random.default_rng([65, seed])
+    law = NormalVariance()
     boxes = [
-        law.interval([rng.standard_normal((runs, seeds)) / np.sqrt(n)], error / len(sizes), np.asarray(0.0))
+        law.interval(
+            [rng.standard_normal((runs, seeds)) / np.sqrt(n)], error / len(sizes), np.asarray(0.0)
+        )
         for n in sizes
     ]
     return [
@@ -120,7 +152,9 @@ def mean_squares(seed, sizes, runs, error, seeds):
 
 
 def test_a_true_rate_of_a_simulated_error_is_refuted_by_chance_no_more_often_than_stated():
-    """The level is 1e-3, where a thousand seeds could show more; of values taken for exact one in fifty is refuted."""
+    """The level is 1e-3, where a thousand seeds could show more; of values taken for exact one in
+    fifty is refuted.
+    """
     refutations = as_if_exact = 0
     for boxes in mean_squares(0, FACTORS, 1000, 1e-3, 1000):
         exponent = trends.convergence_order(boxes, FACTORS)
@@ -142,23 +176,38 @@ def test_enough_runs_verify_a_true_rate_and_refute_a_wrong_one():
 
 
 def within(values, widths, where):
-    """Intervals that have values at their lower or, where a bit of `where` is set, at their upper end."""
-    lows = [value - width * (where >> k & 1) for k, (value, width) in enumerate(zip(values, widths, strict=True))]
-    return [Enclosure(low + w / 2, low, low + w, 1e-8, "finite-n", 10) for low, w in zip(lows, widths, strict=True)]
+    """Intervals that have values at their lower or, where a bit of `where` is set, at their upper
+    end.
+    """
+    lows = [
+        value - width * (where >> k & 1)
+        for k, (value, width) in enumerate(zip(values, widths, strict=True))
+    ]
+    return [
+        Enclosure(low + w / 2, low, low + w, 1e-8, "finite-n", 10)
+        for low, w in zip(lows, widths, strict=True)
+    ]
 
 
 @given(
-    exponent=st.floats(-2, 2), correction=st.floats(-3, 3), width=st.floats(1e-6, 0.3), where=st.integers(0, 2**6 - 1)
+    exponent=st.floats(-2, 2),
+    correction=st.floats(-3, 3),
+    width=st.floats(1e-6, 0.3),
+    where=st.integers(0, 2**6 - 1),
 )
-def test_the_exponent_is_enclosed_wherever_the_errors_lie_in_their_boxes(exponent, correction, width, where):
+def test_the_exponent_is_enclosed_wherever_the_errors_lie_in_their_boxes(
+    exponent, correction, width, where
+):
     errors = 3 * doublings**exponent * (1 + correction / doublings)
     found = trends.convergence_order(within(errors, width * errors, where), doublings)
     assert found.low <= exponent <= found.high
 
 
 def test_an_interval_that_reaches_zero_tells_nothing_of_an_order():
-    boxes = [Enclosure(np.asarray(1 / n), np.asarray(low), np.asarray(2 / n), 1e-8, "finite-n", 9)
-             for n, low in zip(doublings, (0.01, 0.005, 1e-3, 1e-3, 0.0, -np.inf), strict=True)]  # fmt: skip
+    boxes = [
+        Enclosure(np.asarray(1 / n), np.asarray(low), np.asarray(2 / n), 1e-8, "finite-n", 9)
+        for n, low in zip(doublings, (0.01, 0.005, 1e-3, 1e-3, 0.0, -np.inf), strict=True)
+    ]
     found = trends.convergence_order(boxes, doublings)
     assert (found.low, found.high) == (-np.inf, np.inf)
 
@@ -174,10 +223,16 @@ def test_intervals_of_no_width_give_the_limit_of_exact_values(options):
 
 
 @given(
-    leading=st.floats(1, 5), following=st.floats(-5, 5), width=st.floats(0, 1e-3), where=st.integers(0, 2**6 - 1),
-    order=st.sampled_from([0.5, 1, 2, (1, 2)]), sign=st.sampled_from([-1, 1]),
-)  # fmt: skip
-def test_the_limit_is_enclosed_wherever_the_values_lie_in_their_boxes(leading, following, width, where, order, sign):
+    leading=st.floats(1, 5),
+    following=st.floats(-5, 5),
+    width=st.floats(0, 1e-3),
+    where=st.integers(0, 2**6 - 1),
+    order=st.sampled_from([0.5, 1, 2, (1, 2)]),
+    sign=st.sampled_from([-1, 1]),
+)
+def test_the_limit_is_enclosed_wherever_the_values_lie_in_their_boxes(
+    leading, following, width, where, order, sign
+):
     first = np.min(order)
     values = 2 + sign * leading / doublings**first + following / doublings ** (first + 1)
     boxes = within(values, np.full(6, width), where)
@@ -192,40 +247,75 @@ def test_the_limit_is_enclosed_wherever_the_values_lie_in_their_boxes(leading, f
 def test_a_computed_remainder_needs_the_last_interval_only():
     samples = np.random.default_rng(67).standard_normal((1000, 2))
     last = Asymptotic().interval([samples], 1e-7, np.asarray(0.0))
-    found = trends.limit([last, last, last], [1, 2, 4], Prediction([0.0, 0.0], 1.0), {}, remainder=0.25).interval
+    found = trends.limit(
+        [last, last, last], [1, 2, 4], Prediction([0.0, 0.0], 1.0), {}, remainder=0.25
+    ).interval
     np.testing.assert_array_equal(found.high, last.high + 0.25)
     assert (found.error, found.guarantee) == (2e-7, "asymptotic (computed remainder)")
 
 
 def test_a_trial_takes_what_it_drew_for_exact_only_if_it_is_told_so():
-    sizes, rate = (4, 8, 16, 32), {"margin": 0.1, "controls": {"as 1 / n": -1.0}}
+    sizes = (4, 8, 16, 32)
+    rate = {"margin": 0.1, "controls": {"as 1 / n": -1.0}}
     for draw in (lambda trial: trial.generator("draws"), lambda trial: trial.key("draws")):
         trial = Trial("a.claim")
-        exact, rng = 3.0 / np.array(sizes), np.random.default_rng(1)
+        exact = 3.0 / np.array(sizes)
+        rng = np.random.default_rng(1)
         trial.order(exact, sizes, -1.0, rounding=1e-15, margin=0.1, controls={"as n^-2": -2.0})
         draw(trial)
-        with pytest.raises(ValueError, match="numbers of a claim that draws at random are not exact"):
+        with pytest.raises(
+            ValueError, match="numbers of a claim that draws at random are not exact"
+        ):
             trial.order(
-                [rng.standard_normal((400, n)).mean(axis=1).std() for n in sizes], sizes, -0.5, rounding=0.0, **rate
+                [rng.standard_normal((400, n)).mean(axis=1).std() for n in sizes],
+                sizes,
+                -0.5,
+                rounding=0.0,
+                **rate,
             )
         for numbers in (exact, [Enclosure(v, v, v, 1e-9, "finite-n", 9) for v in exact]):
-            with pytest.raises(ValueError, match="numbers of a claim that draws at random are not exact"):
+            with pytest.raises(
+                ValueError, match="numbers of a claim that draws at random are not exact"
+            ):
                 trial.limit(numbers, sizes, 0.0, order=1, margin=0.1)
-        trial.order(exact, sizes, -1.0, rounding=1e-15, margin=0.1, controls={"as n^-2": -2.0}, same_instance=True)
+        trial.order(
+            exact,
+            sizes,
+            -1.0,
+            rounding=1e-15,
+            margin=0.1,
+            controls={"as n^-2": -2.0},
+            same_instance=True,
+        )
         trial.limit(exact, sizes, 0.0, order=1, margin=0.1, scale=1.0, same_instance=True)
-        trial.order([Enclosure(v, 0.99 * v, 1.01 * v, 1e-9, "finite-n", 9) for v in exact], sizes, -1.0, margin=0.5,
-                    controls={"as n^-2": -2.0})  # fmt: skip
+        trial.order(
+            [Enclosure(v, 0.99 * v, 1.01 * v, 1e-9, "finite-n", 9) for v in exact],
+            sizes,
+            -1.0,
+            margin=0.5,
+            controls={"as n^-2": -2.0},
+        )
         trial.value(0.01, 0.0, margin=0.1, error=0.0, scale=1.0, controls={"one": 1.0})
         assert [finding.outcome for finding in trial.findings] == ["VERIFIED"] * 5
         assert [finding.note for finding in trial.findings] == [
-            "", *["on one random instance, the same at every size"] * 2, "",
+            "",
+            *["on one random instance, the same at every size"] * 2,
+            "",
             "of what this seed drew, and no average over other draws",
-        ]  # fmt: skip
+        ]
 
 
 def test_samples_that_the_trial_draws_itself_leave_later_limits_exact():
     trial = Trial("a.claim")
-    trial.mean(jax.random.normal, 0.0, law=Normal(), margin=0.5, scale=1.0, controls={"one": 1.0}, vectorised=True)
+    trial.mean(
+        jax.random.normal,
+        0.0,
+        law=Normal(),
+        margin=0.5,
+        scale=1.0,
+        controls={"one": 1.0},
+        vectorised=True,
+    )
     trial.limit(1.0 / doublings, doublings, 0.0, order=1, margin=0.1, scale=1.0)
     assert trial.findings[-1].outcome == "VERIFIED"
 
@@ -241,8 +331,12 @@ TRUTHS = {
 
 
 def boxes(truth, spread, error, rng, experiments, seeds=40):
-    """Student intervals for log m(n_j) from 40 seeds each, at error / J, for many experiments at once."""
-    logs = np.log(truth(DESIGN))[:, None] + spread / np.sqrt(seeds) * rng.standard_normal((len(DESIGN), experiments))
+    """Student intervals for log m(n_j) from 40 seeds each, at error / J, for many experiments at
+    once.
+    """
+    logs = np.log(truth(DESIGN))[:, None] + spread / np.sqrt(seeds) * rng.standard_normal(
+        (len(DESIGN), experiments)
+    )
     deviation = spread * np.sqrt(rng.chisquare(seeds - 1, (len(DESIGN), experiments)) / (seeds - 1))
     half = stats.t.isf(error / len(DESIGN) / 2, seeds - 1) * deviation / np.sqrt(seeds)
     return np.exp(logs - half), np.exp(logs + half)
@@ -253,7 +347,9 @@ def test_the_true_law_survives(name):
     """2e4 experiments for each of five truths: rejected in a share of at most 1e-2."""
     low, high = boxes(TRUTHS[name], 0.01, 1e-2, np.random.default_rng([61, len(name)]), 20_000)
     law = GROWTH_LAWS[name]
-    rejected = sum(not trends.survives(law, DESIGN, u, v) for u, v in zip(low.T, high.T, strict=True))
+    rejected = sum(
+        not trends.survives(law, DESIGN, u, v) for u, v in zip(low.T, high.T, strict=True)
+    )
     assert rejected <= stats.binom.isf(1e-6, 20_000, 1e-2)
 
 
@@ -262,33 +358,56 @@ def test_boxes_at_one_in_a_million_leave_only_the_true_law(name):
     low, high = boxes(TRUTHS[name], 0.003, 1e-6, np.random.default_rng([62, len(name)]), 1)
     others = [law for law in TRUTHS if law != name]
     finding = trends.growth(
-        DESIGN, low[:, 0], high[:, 0], name, error=1e-6, slack_log=0.002, controls=others, printed=others[0]
+        DESIGN,
+        low[:, 0],
+        high[:, 0],
+        name,
+        error=1e-6,
+        slack_log=0.002,
+        controls=others,
+        printed=others[0],
     )
-    assert finding.outcome == finding.controls[0].outcome.replace("REFUTED", "VERIFIED") == "VERIFIED"
+    assert (
+        finding.outcome == finding.controls[0].outcome.replace("REFUTED", "VERIFIED") == "VERIFIED"
+    )
     assert {control.outcome for control in finding.controls} == {"REFUTED"}
     assert (finding.printed, str(finding.interval.estimate)) == ("REFUTED", name)
 
 
 def test_wide_boxes_leave_it_undecided_and_a_constant_is_never_verified():
-    wide = trends.growth(DESIGN, DESIGN * 0.2, DESIGN * 5, "n", error=1e-6, slack_log=0.0, controls=[])
+    wide = trends.growth(
+        DESIGN, DESIGN * 0.2, DESIGN * 5, "n", error=1e-6, slack_log=0.0, controls=[]
+    )
     assert wide.outcome == "INCONCLUSIVE"
-    flat = trends.growth(DESIGN, np.full(6, 0.99), np.full(6, 1.01), "const", error=1e-6, slack_log=0.0, controls=[])
+    flat = trends.growth(
+        DESIGN, np.full(6, 0.99), np.full(6, 1.01), "const", error=1e-6, slack_log=0.0, controls=[]
+    )
     assert flat.outcome == "INCONCLUSIVE"
 
 
-@given(a=st.floats(0, 1e6), b=st.floats(1e-6, 1e3), name=st.sampled_from(sorted(TRUTHS)), width=st.floats(1e-9, 0.5))
+@given(
+    a=st.floats(0, 1e6),
+    b=st.floats(1e-6, 1e3),
+    name=st.sampled_from(sorted(TRUTHS)),
+    width=st.floats(1e-9, 0.5),
+)
 def test_every_member_of_a_family_survives_whatever_its_offset(a, b, name, width):
-    """Boxes of relative width >= 1e-9 around a + b g(n): the rounding of the closed form is below 1e-13."""
+    """Boxes of relative width >= 1e-9 around a + b g(n): the rounding of the closed form is below
+    1e-13.
+    """
     n = np.array([10.0, 100, 1000, 1e4, 1e5])
     m = a + b * GROWTH_LAWS[name](n)
     assert trends.survives(GROWTH_LAWS[name], n, m * (1 - width), m * (1 + width))
 
 
 def test_profiling_over_a_grid_of_ratios_rejects_a_true_law():
-    """3 + 0.01 n^2 has b / a = 1 / 300, which in units of the largest g is 3e7: a grid up to 1e6 never gets there."""
+    """3 + 0.01 n^2 has b / a = 1 / 300, which in units of the largest g is 3e7: a grid up to 1e6
+    never gets there.
+    """
     n = np.array([10.0, 100, 1000, 1e4, 1e5])
     m = 3 + 0.01 * n**2
-    low, high = m * 0.97, m * 1.03
+    low = m * 0.97
+    high = m * 1.03
     g = n**2 / np.max(n**2)
     shapes = 1 + np.logspace(-6, 6, 2001)[:, None] * g
     assert not (np.max(low / shapes, axis=1) <= np.min(high / shapes, axis=1)).any()
@@ -299,8 +418,11 @@ SIZES = np.array([10.0, 12, 15, 19, 24, 30])
 
 
 def curves(rng, mean, runs, sd):
-    """Draw curves that share one normal disturbance per run, as nested designs do, besides one of their own."""
-    shared, own = rng.standard_normal((runs, 1)), rng.standard_normal((runs, len(mean)))
+    """Draw curves that share one normal disturbance per run, as nested designs do, besides one of
+    their own.
+    """
+    shared = rng.standard_normal((runs, 1))
+    own = rng.standard_normal((runs, len(mean)))
     return mean * (1 + sd * (0.8 * shared + 0.6 * own))
 
 
@@ -308,25 +430,36 @@ def curves(rng, mean, runs, sd):
 def test_a_power_law_is_cut_exactly_where_it_meets_the_level(exponent, where):
     samples = curves(np.random.default_rng(4), (SIZES / where) ** -exponent * 0.01, 50, 1e-12)
     found = crossing(SIZES, samples, 0.01, law=Normal(), error=1e-6)
-    # The mean of 50 runs and Student's 6 leave about 1e-12 of each mean, and 1 / exponent of that in m*.
-    np.testing.assert_allclose([found.low, found.estimate, found.high], where, rtol=2e-12 * (1 + 1 / exponent))
+    # The mean of 50 runs and Student's 6 leave about 1e-12 of each mean, and 1 / exponent of that
+    # in m*.
+    np.testing.assert_allclose(
+        [found.low, found.estimate, found.high], where, rtol=2e-12 * (1 + 1 / exponent)
+    )
 
 
 def test_the_interval_misses_the_crossing_no_more_often_than_it_says():
-    rng, alpha, repetitions, runs, where = np.random.default_rng(0), 0.05, 20_000, 12, 17.3
+    rng = np.random.default_rng(0)
+    alpha = 0.05
+    repetitions = 20_000
+    runs = 12
+    where = 17.3
     mean = (SIZES / where) ** -2.0 * 0.01
     misses = 0
     for _ in range(repetitions):
         interval = crossing(SIZES, curves(rng, mean, runs, 0.3), 0.01, law=Normal(), error=alpha)
         misses += not interval.low <= where <= interval.high
     assert misses <= stats.binom.isf(1e-6, repetitions, alpha)
-    # Two of the six means decide on either side, so that the union bound is generous, but not by orders of magnitude.
+    # Two of the six means decide on either side, so that the union bound is generous, but not by
+    # orders of magnitude.
     assert misses >= repetitions * alpha / 100
 
 
 def test_without_the_share_of_each_size_the_interval_would_miss_too_often():
-    rng, repetitions, where = np.random.default_rng(1), 4000, 17.3
-    mean, misses = np.full(6, 0.01) * (SIZES / where) ** -0.05, 0
+    rng = np.random.default_rng(1)
+    repetitions = 4000
+    where = 17.3
+    mean = np.full(6, 0.01) * (SIZES / where) ** -0.05
+    misses = 0
     for _ in range(repetitions):
         samples = mean + 0.004 * rng.standard_normal((12, 6))
         interval = crossing(SIZES, samples, 0.01, law=Normal(), error=6 * 0.05)  # each size at 0.05
@@ -336,7 +469,13 @@ def test_without_the_share_of_each_size_the_interval_would_miss_too_often():
 
 @pytest.mark.parametrize(("level", "low", "high"), [(1.0, 0.0, 0.0), (1e-5, np.inf, np.inf)])
 def test_a_level_outside_the_design_is_said_to_be_outside(level, low, high):
-    found = crossing(SIZES, curves(np.random.default_rng(5), 1 / SIZES, 5, 1e-12), level, law=Normal(), error=1e-6)
+    found = crossing(
+        SIZES,
+        curves(np.random.default_rng(5), 1 / SIZES, 5, 1e-12),
+        level,
+        law=Normal(),
+        error=1e-6,
+    )
     assert (found.low, found.high) == (low, high)
 
 
@@ -360,13 +499,19 @@ def test_samples_with_a_proved_range_give_a_finite_n_interval():
 @pytest.mark.parametrize(
     ("act", "sentence"),
     [
-        (lambda: crossing([2, 2], np.ones((3, 2)), 1.0, law=Normal(), error=0.1), "increasing positive sizes"),
+        (
+            lambda: crossing([2, 2], np.ones((3, 2)), 1.0, law=Normal(), error=0.1),
+            "increasing positive sizes",
+        ),
         (lambda: crossing([1, 2], np.ones((3, 3)), 1.0, law=Normal(), error=0.1), "shape"),
         (lambda: crossing([1, 2], np.full((3, 2), np.nan), 1.0, law=Normal(), error=0.1), "finite"),
         (lambda: crossing([1, 2], np.ones((3, 2)), 0.0, law=Normal(), error=0.1), "positive level"),
         (lambda: growth_at_most([2, 4], [0, 1], [1, 2], "n", error=0.1), "first box"),
         (lambda: growth_at_most([4, 2], [1, 1], [1, 2], "n", error=0.1), "increasing sizes"),
-        (lambda: growth_at_most([1, 2], [1, 1], [1, 2], "log n", error=0.1), "positive on the design"),
+        (
+            lambda: growth_at_most([1, 2], [1, 1], [1, 2], "log n", error=0.1),
+            "positive on the design",
+        ),
     ],
 )
 def test_what_cannot_be_judged_gets_one_sentence(act, sentence):
@@ -382,7 +527,8 @@ ORDER = ["const", "log n", "sqrt n", "n", "n log n", "n^2"]
 def test_at_most_follows_the_order_of_the_laws(truth, claimed, scale):
     exact = scale * GROWTH_LAWS[truth](SPREAD)
     found = growth_at_most(SPREAD, exact * 0.99, exact * 1.01, claimed, error=0.0)
-    faster, same = ORDER.index(truth) > ORDER.index(claimed), truth == claimed
+    faster = ORDER.index(truth) > ORDER.index(claimed)
+    same = truth == claimed
     assert found.outcome == ("INCONCLUSIVE" if same else "REFUTED" if faster else "VERIFIED")
 
 
@@ -396,5 +542,7 @@ def test_a_decreasing_quantity_refutes_the_exact_form_of_every_law():
     exact = 10 - np.log(SPREAD)
     found = growth_at_most(SPREAD, exact * 0.99, exact * 1.01, "const", error=1e-6, printed="log n")
     assert (found.outcome, found.printed) == ("VERIFIED", "REFUTED")
-    flat = growth_at_most(SPREAD, np.full(6, 0.9), np.full(6, 1.1), "n", error=1e-6, printed="log n")
+    flat = growth_at_most(
+        SPREAD, np.full(6, 0.9), np.full(6, 1.1), "n", error=1e-6, printed="log n"
+    )
     assert (flat.outcome, flat.printed) == ("VERIFIED", "INCONCLUSIVE")

@@ -1,4 +1,6 @@
-"""What a claim must have earned to be VERIFIED: referees' tricks end INCONCLUSIVE, or in one sentence."""
+"""What a claim must have earned to be VERIFIED: referees' tricks end INCONCLUSIVE, or in one
+sentence.
+"""
 
 from types import SimpleNamespace
 
@@ -26,42 +28,139 @@ HONEST = {"controls": {"1 % more": 1.01}, "error": 1e-9}
 @pytest.mark.parametrize(
     ("decide", "kind", "why"),
     [
-        (lambda t: t.identity(2.0, 2.0, ops=1), "identity", "no control that could have failed (controls=)"),
+        (
+            lambda t: t.identity(2.0, 2.0, ops=1),
+            "identity",
+            "no control that could have failed (controls=)",
+        ),
         (lambda t: t.value(1.0, 1.0, margin=1e-3, error=0, controls={}), "identity", "no control"),
-        (lambda t: t.identity(np.ones(10), np.ones(10), ops=1, controls={"one": np.r_[2, np.ones(9)]}), "identity",
-         "refuted on 10 % of the coordinates only"),
-        (lambda t: t.identity(1.0, 1.0, ops=1, controls={"a thousand": 1000.0}), "identity", "factor of 1e+03"),
-        (lambda t: t.value(1.0, 1.0, margin=0.2, error=0, controls={"half": 0.5}), "identity", "below 20 % would"),
-        (lambda t: t.value(0.0, 0.0, margin=0.2, error=0, controls={"one": 1.0}), "identity", "no size of error"),
-        (lambda t: t.value(0.0, 0.0, margin=0.2, error=0, scale=1.0, controls={"one": 1.0}), "identity",
-         "error below 20 % of its scale"),
-        (lambda t: t.value([1, 57], [1, 0], margin=[1e-3, 100], error=0, controls={"two": [2.0, 0]}), "identity",
-         "of the largest would not be noticed"),
-        (lambda t: t.value([1.0, 1.7], [1.0, 1.0], margin=[1e-3, 0.8], error=0, controls={"two": [2.0, 1.0]}),
-         "identity", "of the largest would not be noticed"),
-        (lambda t: t.value(0.3, 0.0, margin=1.0, error=0, scale=1e20, controls={"three": 3.0}), "identity",
-         "a unit that says something"),
-        (lambda t: t.value(1.3, 1.0, side="at most", slack=0.5, error=0, controls={"less": 0.4}), "bound",
-         "be 50 % tighter"),
-        (lambda t: t.value(1.0, 1.0, margin=0.01, error=0, controls={"a": 1e9}, wrong_processes={"b": 1e12}),
-         "identity", "nobody could hold it"),
-        (lambda t: t.value(1.0, 1.0, side="at most", slack=1e-3, error=0, wrong_processes={"b": 1e3}), "bound",
-         "nobody could hold it"),
-        (lambda t: t.distribution(uniform, lambda x: np.clip(x, 0, 1), margin=0.05, controls={"at 1": lambda x: x >= 1},
-                                  most=20_000), "distribution", "in probability: nobody"),
-        (lambda t: t.order([1.0, 0.5**4, 0.25**4, 0.125**4], [1, 2, 4, 8], -4.2, rounding=0.0, margin=0.4,
-                           controls={"five": -5.0}), "limit", "would not be noticed"),
-        (lambda t: t.bound(1.0, 2.0, found_by="all", ops=1, controls={"half": 0.9}), "bound", "be 50 % tighter"),
-        (lambda t: t.bound(1.0, 1.0, found_by="all", ops=1, controls={"small": 1e-3}), "bound", "factor of 1e+03"),
-        (lambda t: t.value(-3.0, 5.0, side="at most", error=0, controls={"less": -4.0}), "bound", "be 1.6e+02 % tight"),
-        (lambda t: t.runs(np.ones(5), alpha=0.0625, controls={"none": -2 * np.ones(5)}), "empirical", "no size of"),
-        (lambda t: t.runs(np.ones(5), alpha=0.0625, controls={"none": -2 * np.ones(5)}), "rate", "sign of a few runs"),
+        (
+            lambda t: t.identity(
+                np.ones(10), np.ones(10), ops=1, controls={"one": np.r_[2, np.ones(9)]}
+            ),
+            "identity",
+            "refuted on 10 % of the coordinates only",
+        ),
+        (
+            lambda t: t.identity(1.0, 1.0, ops=1, controls={"a thousand": 1000.0}),
+            "identity",
+            "factor of 1e+03",
+        ),
+        (
+            lambda t: t.value(1.0, 1.0, margin=0.2, error=0, controls={"half": 0.5}),
+            "identity",
+            "below 20 % would",
+        ),
+        (
+            lambda t: t.value(0.0, 0.0, margin=0.2, error=0, controls={"one": 1.0}),
+            "identity",
+            "no size of error",
+        ),
+        (
+            lambda t: t.value(0.0, 0.0, margin=0.2, error=0, scale=1.0, controls={"one": 1.0}),
+            "identity",
+            "error below 20 % of its scale",
+        ),
+        (
+            lambda t: t.value(
+                [1, 57], [1, 0], margin=[1e-3, 100], error=0, controls={"two": [2.0, 0]}
+            ),
+            "identity",
+            "of the largest would not be noticed",
+        ),
+        (
+            lambda t: t.value(
+                [1.0, 1.7], [1.0, 1.0], margin=[1e-3, 0.8], error=0, controls={"two": [2.0, 1.0]}
+            ),
+            "identity",
+            "of the largest would not be noticed",
+        ),
+        (
+            lambda t: t.value(0.3, 0.0, margin=1.0, error=0, scale=1e20, controls={"three": 3.0}),
+            "identity",
+            "a unit that says something",
+        ),
+        (
+            lambda t: t.value(1.3, 1.0, side="at most", slack=0.5, error=0, controls={"less": 0.4}),
+            "bound",
+            "be 50 % tighter",
+        ),
+        (
+            lambda t: t.value(
+                1.0, 1.0, margin=0.01, error=0, controls={"a": 1e9}, wrong_processes={"b": 1e12}
+            ),
+            "identity",
+            "nobody could hold it",
+        ),
+        (
+            lambda t: t.value(
+                1.0, 1.0, side="at most", slack=1e-3, error=0, wrong_processes={"b": 1e3}
+            ),
+            "bound",
+            "nobody could hold it",
+        ),
+        (
+            lambda t: t.distribution(
+                uniform,
+                lambda x: np.clip(x, 0, 1),
+                margin=0.05,
+                controls={"at 1": lambda x: x >= 1},
+                most=20_000,
+            ),
+            "distribution",
+            "in probability: nobody",
+        ),
+        (
+            lambda t: t.order(
+                [1.0, 0.5**4, 0.25**4, 0.125**4],
+                [1, 2, 4, 8],
+                -4.2,
+                rounding=0.0,
+                margin=0.4,
+                controls={"five": -5.0},
+            ),
+            "limit",
+            "would not be noticed",
+        ),
+        (
+            lambda t: t.bound(1.0, 2.0, found_by="all", ops=1, controls={"half": 0.9}),
+            "bound",
+            "be 50 % tighter",
+        ),
+        (
+            lambda t: t.bound(1.0, 1.0, found_by="all", ops=1, controls={"small": 1e-3}),
+            "bound",
+            "factor of 1e+03",
+        ),
+        (
+            lambda t: t.value(-3.0, 5.0, side="at most", error=0, controls={"less": -4.0}),
+            "bound",
+            "be 1.6e+02 % tight",
+        ),
+        (
+            lambda t: t.runs(np.ones(5), alpha=0.0625, controls={"none": -2 * np.ones(5)}),
+            "empirical",
+            "no size of",
+        ),
+        (
+            lambda t: t.runs(np.ones(5), alpha=0.0625, controls={"none": -2 * np.ones(5)}),
+            "rate",
+            "sign of a few runs",
+        ),
         (lambda t: t.value(1.0, 1.0, margin=1e-3, **HONEST), "bound", "needs a one-sided decision"),
-        (lambda t: t.bound(1.0, 1.0, found_by="all", ops=1, controls={"less": 0.9}), "identity", "a two-sided"),
-        (lambda t: t.value(1.0, 1.0005, margin=1e-3, error=1e-3, controls={"more": 1.1}), "identity", "neither within"),
+        (
+            lambda t: t.bound(1.0, 1.0, found_by="all", ops=1, controls={"less": 0.9}),
+            "identity",
+            "a two-sided",
+        ),
+        (
+            lambda t: t.value(1.0, 1.0005, margin=1e-3, error=1e-3, controls={"more": 1.1}),
+            "identity",
+            "neither within",
+        ),
         (lambda t: None, "identity", "made no decision"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_earned_is_not_verified(decide, kind, why):
     outcome, note = verdict(decide, kind, coarse="a sign only" if kind == "rate" else "")
     assert outcome == "INCONCLUSIVE"
@@ -72,25 +171,70 @@ def test_what_is_not_earned_is_not_verified(decide, kind, why):
     ("decide", "kind", "reasons"),
     [
         (lambda t: t.value(1.0, 1.0, margin=1e-3, **HONEST), "identity", {}),
-        (lambda t: t.identity(2**60, 2**60, ops=0, controls={"one more": 2**60 + 1}), "identity", {}),
-        (lambda t: t.value(1.0, 1.0, margin=0.2, error=0, controls={"half": 0.5}), "identity", {"coarse": "few runs"}),
-        (lambda t: t.bound(1.0, 2.0, found_by="all", ops=1, controls={"less": 0.9}), "bound", {"loose": "worst case"}),
+        (
+            lambda t: t.identity(2**60, 2**60, ops=0, controls={"one more": 2**60 + 1}),
+            "identity",
+            {},
+        ),
+        (
+            lambda t: t.value(1.0, 1.0, margin=0.2, error=0, controls={"half": 0.5}),
+            "identity",
+            {"coarse": "few runs"},
+        ),
+        (
+            lambda t: t.bound(1.0, 2.0, found_by="all", ops=1, controls={"less": 0.9}),
+            "bound",
+            {"loose": "worst case"},
+        ),
         (lambda t: t.bound(1.0, 1.05, found_by="all", ops=1, controls={"less": 0.9}), "bound", {}),
-        (lambda t: t.bound(np.ones(99), np.ones(99), found_by="draws", independent=99, ops=0,
-                           controls={"half": np.full(99, 0.5)}), "bound", {}),
-        (lambda t: t.order([1, 0.999, 0.998, 0.997], [1, 2, 4, 8], -1e-3, rounding=1e-3, margin=0.02,
-                           controls={"half": -0.5}), "rate", {}),
-        (lambda t: t.growth([8, 64, 512, 4096], [3, 6, 9, 12], [3.01, 6.01, 9.01, 12.01], "log n", error=1e-9,
-                            slack_log=0.0, controls=["n"]), "rate", {}),
+        (
+            lambda t: t.bound(
+                np.ones(99),
+                np.ones(99),
+                found_by="draws",
+                independent=99,
+                ops=0,
+                controls={"half": np.full(99, 0.5)},
+            ),
+            "bound",
+            {},
+        ),
+        (
+            lambda t: t.order(
+                [1, 0.999, 0.998, 0.997],
+                [1, 2, 4, 8],
+                -1e-3,
+                rounding=1e-3,
+                margin=0.02,
+                controls={"half": -0.5},
+            ),
+            "rate",
+            {},
+        ),
+        (
+            lambda t: t.growth(
+                [8, 64, 512, 4096],
+                [3, 6, 9, 12],
+                [3.01, 6.01, 9.01, 12.01],
+                "log n",
+                error=1e-9,
+                slack_log=0.0,
+                controls=["n"],
+            ),
+            "rate",
+            {},
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_earned_is_verified(decide, kind, reasons):
     assert verdict(decide, kind, **reasons) == ("VERIFIED", "")
 
 
 def test_equal_numbers_are_equal_at_any_size():
     for size in (8.0, 1e-300, 1e300, 0.0):
-        outcome, note = verdict(lambda t, v=size: t.identity(v, v, ops=1, controls={"more": 1.5 * v or 1.0}))
+        outcome, note = verdict(
+            lambda t, v=size: t.identity(v, v, ops=1, controls={"more": 1.5 * v or 1.0})
+        )
         assert outcome == "VERIFIED", note
 
 
@@ -105,5 +249,13 @@ def test_one_case_that_is_not_decided_is_named():
 
 
 def test_the_weakest_guarantee_stands_for_the_claim():
-    ranked = ["exact", "finite-n", "finite-n (normal)", "asymptotic (union)", "extrapolated", "searched", "by eye"]
+    ranked = [
+        "exact",
+        "finite-n",
+        "finite-n (normal)",
+        "asymptotic (union)",
+        "extrapolated",
+        "searched",
+        "by eye",
+    ]
     assert sorted(reversed(ranked), key=weakness) == ranked

@@ -1,4 +1,6 @@
-"""Wrong procedures exceed, on the same samples, the level that ours keeps (1e-6 quantile, 1e5 repetitions)."""
+"""Wrong procedures exceed, on the same samples, the level that ours keeps (1e-6 quantile, 1e5
+repetitions).
+"""
 
 import numpy as np
 import pytest
@@ -20,8 +22,12 @@ def exceeds(count, level, repetitions=REPETITIONS):
 
 
 def test_delta_method_for_a_ratio_exceeds_its_level_where_fieller_does_not():
-    """Six pairs of normal numbers, the denominators of mean and spread one: Fieller's interval is exact."""
-    n, fieller, delta = 6, 0, 0
+    """Six pairs of normal numbers, the denominators of mean and spread one: Fieller's interval is
+    exact.
+    """
+    n = 6
+    fieller = 0
+    delta = 0
     for chunk in range(CHUNKS):
         rng = np.random.default_rng([30, chunk])
         denominator, numerator = 1 + rng.standard_normal((2, n, REPETITIONS // CHUNKS))
@@ -29,7 +35,11 @@ def test_delta_method_for_a_ratio_exceeds_its_level_where_fieller_does_not():
         found = RatioOfMeans(normal=True).interval([pairs], ALPHA, np.asarray(0.0))
         fieller += missed_by(found.low, found.high, 1.0)
         ratio = numerator.mean(axis=0) / denominator.mean(axis=0)
-        spread = np.std(numerator - ratio * denominator, axis=0, ddof=1) / denominator.mean(axis=0) / np.sqrt(n)
+        spread = (
+            np.std(numerator - ratio * denominator, axis=0, ddof=1)
+            / denominator.mean(axis=0)
+            / np.sqrt(n)
+        )
         half = stats.t.isf(ALPHA / 2, n - 1) * np.abs(spread)
         delta += missed_by(ratio - half, ratio + half, 1.0)
     assert not exceeds(fieller, ALPHA)
@@ -48,12 +58,15 @@ def test_student_on_skewed_samples_exceeds_its_level_and_both_laws_refuse():
 
 
 def test_looking_twelve_times_at_an_undivided_level_exceeds_it():
-    looks, undivided, divided = [5], 0, 0
+    looks = [5]
+    undivided = 0
+    divided = 0
     while len(looks) < 12:
         looks.append(round(looks[-1] * 1.4) + 1)
     for chunk in range(CHUNKS):
         x = np.random.default_rng([32, chunk]).standard_normal((looks[-1], REPETITIONS // CHUNKS))
-        total, squares = np.cumsum(x, axis=0), np.cumsum(x * x, axis=0)
+        total = np.cumsum(x, axis=0)
+        squares = np.cumsum(x * x, axis=0)
         peeked, planned = np.zeros((2, REPETITIONS // CHUNKS), bool)
         for n in looks:
             interval = Normal().interval([x[:n]], ALPHA / 12, np.asarray(0.0))
@@ -63,14 +76,19 @@ def test_looking_twelve_times_at_an_undivided_level_exceeds_it():
             half = stats.t.isf(ALPHA / 2, n - 1) * np.sqrt((squares[n - 1] / n - mean**2) / (n - 1))
             peeked |= np.abs(mean) > half
             few = Normal().interval([x[:n, :20]], ALPHA, np.asarray(0.0))
-            np.testing.assert_allclose([few.low, few.high], [(mean - half)[:20], (mean + half)[:20]], 1e-9, 1e-12)
-        undivided, divided = undivided + peeked.sum(), divided + planned.sum()
+            np.testing.assert_allclose(
+                [few.low, few.high], [(mean - half)[:20], (mean + half)[:20]], 1e-9, 1e-12
+            )
+        undivided = undivided + peeked.sum()
+        divided = divided + planned.sum()
     assert not exceeds(divided, ALPHA)
     assert exceeds(undivided, 4 * ALPHA)
 
 
 def test_the_symmetric_mixture_on_exponential_samples_exceeds_its_level():
-    """The evidence at the truth, at each of 400 sizes, as the interval inverts it: symmetric samples keep 1e-4."""
+    """The evidence at the truth, at each of 400 sizes, as the interval inverts it: symmetric
+    samples keep 1e-4.
+    """
     error = 1e-4
     misses = {"exponential": 0, "signs": 0}
     for chunk in range(CHUNKS):
@@ -80,20 +98,26 @@ def test_the_symmetric_mixture_on_exponential_samples_exceeds_its_level():
             ("exponential", rng.standard_exponential(shape) - 1),
             ("signs", rng.choice([-1.0, 1.0], shape)),
         ):
-            total, squares = np.cumsum(x, axis=0), np.cumsum(x * x, axis=0)
+            total = np.cumsum(x, axis=0)
+            squares = np.cumsum(x * x, axis=0)
             evidence = np.log(1 / (squares + 1)) / 2 + total**2 / (squares + 1) / 2
             crossings = evidence >= np.log(1 / error)
             misses[name] += int(np.sum(np.any(crossings, axis=0)))
             for n in (50, 400):
                 interval = Symmetric().interval([x[:n, :125]], error, np.asarray(0.0))
-                np.testing.assert_array_equal((interval.low > 0) | (interval.high < 0), crossings[n - 1, :125])
+                np.testing.assert_array_equal(
+                    (interval.low > 0) | (interval.high < 0), crossings[n - 1, :125]
+                )
     assert exceeds(misses["exponential"], error)
     assert not exceeds(misses["signs"], error)
 
 
 def test_a_control_variate_fitted_to_the_same_five_samples_exceeds_the_level():
-    """Y - beta C with beta fixed in advance is normal and exact; with beta from the same samples Student is not."""
-    rng, n = np.random.default_rng(34), 5
+    """Y - beta C with beta fixed in advance is normal and exact; with beta from the same samples
+    Student is not.
+    """
+    rng = np.random.default_rng(34)
+    n = 5
     control = rng.standard_normal((n, REPETITIONS))
     y = 0.8 * control + 0.6 * rng.standard_normal((n, REPETITIONS))
     interval = Normal().interval([y - 0.8 * control], ALPHA, np.asarray(0.0))
@@ -105,12 +129,17 @@ def test_a_control_variate_fitted_to_the_same_five_samples_exceeds_the_level():
 
 
 def test_a_distance_to_a_fitted_law_verifies_what_is_false():
-    """N(mu, 1) at sup distance 0.3 from N(0, 1), the border of the claim: fitting the mean first hides it."""
-    rng, n, margin = np.random.default_rng(35), 150, 0.3
+    """N(mu, 1) at sup distance 0.3 from N(0, 1), the border of the claim: fitting the mean first
+    hides it.
+    """
+    rng = np.random.default_rng(35)
+    n = 150
+    margin = 0.3
     mu = 2 * stats.norm.ppf((1 + margin) / 2)
     x = np.sort(mu + rng.standard_normal((n, 2000)), axis=0)
     band = np.sqrt(np.log(2 / ALPHA) / (2 * n))
-    known, fitted = stats.norm.cdf(x), stats.norm.cdf(x - x.mean(axis=0))
+    known = stats.norm.cdf(x)
+    fitted = stats.norm.cdf(x - x.mean(axis=0))
 
     def distances(cdf):
         steps = (np.arange(n + 1) / n)[:, None]

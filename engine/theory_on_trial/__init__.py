@@ -1,9 +1,10 @@
-"""Theory on trial: claims, the decision procedures that judge them, and the ledger of verdicts, for any repository.
+"""Theory on trial: claims, the decision procedures that judge them, and the ledger of verdicts, for
+any repository.
 
-`claim` registers a check or finds a registered claim, `claims` lists them; `paper`, `abstract`, `code` and `ours` say
-who states it; `predicted` and `observed` mark the two sides of a claim whose paper stands on one page; `Trial` is what
-a check receives, whose methods are the decisions. The laws of the data (`Bernoulli`, `Bounded`, `Normal`, …) are in
-`theory_on_trial.laws`.
+`claim` registers a check or finds a registered claim, `claims` lists them; `paper`, `abstract`,
+`code` and `ours` say who states it; `predicted` and `observed` mark the two sides of a claim whose
+paper stands on one page; `Trial` is what a check receives, whose methods are the decisions. The
+laws of the data (`Bernoulli`, `Bounded`, `Normal`, …) are in `theory_on_trial.laws`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,24 @@ if TYPE_CHECKING:
     from theory_on_trial.trial.registry import Claim, claim, claims
     from theory_on_trial.trial.sides import observed, predicted
 
-__all__ = ["Claim", "Source", "Trial", "abstract", "claim", "claims", "code", "observed", "ours", "paper", "predicted"]
+__all__ = [
+    "Claim",
+    "Source",
+    "Trial",
+    "abstract",
+    "claim",
+    "claims",
+    "code",
+    "observed",
+    "ours",
+    "paper",
+    "predicted",
+]
 
 
 def __getattr__(name: str) -> Any:
-    # The pytest plugin lives in this package and is loaded in every test run: importing it must stay free.
+    # The pytest plugin lives in this package and is loaded in every test run: importing it must
+    # stay free.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "Trial":
@@ -27,4 +41,6 @@ def __getattr__(name: str) -> Any:
         return Trial
     from theory_on_trial.trial import provenance, registry, sides
 
-    return next(getattr(home, name) for home in (provenance, sides, registry) if hasattr(home, name))
+    return next(
+        getattr(home, name) for home in (provenance, sides, registry) if hasattr(home, name)
+    )

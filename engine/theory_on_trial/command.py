@@ -1,8 +1,9 @@
-"""The command `theory-on-trial`: list, show and run claims, write the report, compare ledgers, audit, add a paper.
+"""The command `theory-on-trial`: list, show and run claims, write the report, compare ledgers,
+audit, add a paper.
 
-It works in any repository: claims are found where pytest would find them, from the root of the repository around the
-present folder, or in the paths that are given. What a subcommand needs is imported when it runs: help and completion
-are quick.
+It works in any repository: claims are found where pytest would find them, from the root of the
+repository around the present folder, or in the paths that are given. What a subcommand needs is
+imported when it runs: help and completion are quick.
 """
 
 import argparse
@@ -28,8 +29,11 @@ _INTERRUPTED = 130  # what shells say of a process that Ctrl-C ended
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one subcommand; return its exit status: 0, 1 for a claim that fails or ledgers that differ, 2 for usage."""
-    # OpenBLAS reads it once, when it is loaded; the eigenproblems here are small, and two threads slow each other down.
+    """Run one subcommand; return its exit status: 0, 1 for a claim that fails or ledgers that
+    differ, 2 for usage.
+    """
+    # OpenBLAS reads it once, when it is loaded; the eigenproblems here are small, and two threads
+    # slow each other down.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         return _called(sys.argv[1:] if arguments is None else arguments)
@@ -62,7 +66,8 @@ def _called(given: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="theory-on-trial", description="Puts the claims of theory papers on trial, in any repository."
+        prog="theory-on-trial",
+        description="Puts the claims of theory papers on trial, in any repository.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and stop")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -74,10 +79,17 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = command("list", _list, "list the claims of a paper, or of all papers")
     _paper(listing, nargs="?", help="default: all papers")
-    listing.add_argument("--tier", choices=TIERS, default="paper", help="what a run of this tier tries (default: all)")
+    listing.add_argument(
+        "--tier",
+        choices=TIERS,
+        default="paper",
+        help="what a run of this tier tries (default: all)",
+    )
     listing.add_argument("--kind", choices=KINDS, help="claims of one kind")
 
-    showing = command("show", _show, "show a claim: statement, source, settings with their defaults")
+    showing = command(
+        "show", _show, "show a claim: statement, source, settings with their defaults"
+    )
     _claim(showing)
 
     running = command("run", _run, "put one claim on trial and print its row of the ledger")
@@ -91,64 +103,126 @@ def _parser() -> argparse.ArgumentParser:
         help="other settings, e.g. --set dim=500 sizes='(10, 20)'",
     )
     setting.completer = _complete_setting
-    running.add_argument("--seed", type=int, default=0, help="decides every random number (default 0)")
+    running.add_argument(
+        "--seed", type=int, default=0, help="decides every random number (default 0)"
+    )
     running.add_argument("--json", action="store_true", help="print the rows as JSON")
 
-    searching = command("search", _search, "look for a setting at which a claim fails, and make it small")
+    searching = command(
+        "search", _search, "look for a setting at which a claim fails, and make it small"
+    )
     _claim(searching, several=True)
-    searching.add_argument("--seconds", type=float, metavar="S", help="draw settings for so long (default 60)")
-    searching.add_argument("--runs", type=int, metavar="N", help="draw at most so many settings (default 4000)")
+    searching.add_argument(
+        "--seconds", type=float, metavar="S", help="draw settings for so long (default 60)"
+    )
+    searching.add_argument(
+        "--runs", type=int, metavar="N", help="draw at most so many settings (default 4000)"
+    )
     searching.add_argument("--seed", type=int, default=0, help="decides the settings (default 0)")
-    searching.add_argument("--inconclusive", action="store_true", help="count INCONCLUSIVE as a failure")
-    searching.add_argument("--outside", action="store_true", help="pass the ends of the domain: which are needed?")
+    searching.add_argument(
+        "--inconclusive", action="store_true", help="count INCONCLUSIVE as a failure"
+    )
+    searching.add_argument(
+        "--outside", action="store_true", help="pass the ends of the domain: which are needed?"
+    )
     searching.add_argument("--workers", type=int, help="processes (default: one for each core)")
     searching.add_argument("--json", action="store_true", help="print JSON")
 
-    mapping = command("map", _map, "put a claim on trial over a grid of its settings and draw where it holds")
+    mapping = command(
+        "map", _map, "put a claim on trial over a grid of its settings and draw where it holds"
+    )
     _claim(mapping)
     for axis, required in (("--x", True), ("--y", False), ("--z", False)):
         about = "a setting with its values, NAME=LOW..HIGH or NAME=a,b,c"
-        mapping.add_argument(axis, required=required, metavar="NAME=VALUES", help=about).completer = _complete_setting
-    mapping.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .png, .pdf, .svg, .webp or .html")
-    mapping.add_argument("--cells", type=int, default=30, help="how many values a range has (default 30)")
-    mapping.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="other settings")
-    mapping.add_argument("--seed", type=int, default=0, help="decides every random number (default 0)")
-    mapping.add_argument("--outside", action="store_true", help="go on beyond the declared domain, which is shaded")
-    mapping.add_argument("--limit", type=float, default=60.0, metavar="S", help="seconds a cell may take (default 60)")
+        mapping.add_argument(
+            axis, required=required, metavar="NAME=VALUES", help=about
+        ).completer = _complete_setting
+    mapping.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="a .png, .pdf, .svg, .webp or .html"
+    )
+    mapping.add_argument(
+        "--cells", type=int, default=30, help="how many values a range has (default 30)"
+    )
+    mapping.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="other settings"
+    )
+    mapping.add_argument(
+        "--seed", type=int, default=0, help="decides every random number (default 0)"
+    )
+    mapping.add_argument(
+        "--outside", action="store_true", help="go on beyond the declared domain, which is shaded"
+    )
+    mapping.add_argument(
+        "--limit",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="seconds a cell may take (default 60)",
+    )
     mapping.add_argument("--workers", type=int, help="processes (default: one for each core)")
 
     command("figures", None, "redraw figures; `figures --help` names its options")
-    command("audit", None, "measure how far the verdicts are to be trusted; `audit --help` names the audits")
+    command(
+        "audit",
+        None,
+        "measure how far the verdicts are to be trusted; `audit --help` names the audits",
+    )
 
-    reporting = command("report", _report, "put the papers on trial and write the report, one self-contained HTML page")
+    reporting = command(
+        "report",
+        _report,
+        "put the papers on trial and write the report, one self-contained HTML page",
+    )
     reporting.add_argument("path", type=Path, metavar="PAGE.html")
     reporting.add_argument(
-        "--format", choices=("html", "tex", "md", "csv"), default="html", help="tex, md, csv: the ledger as a table"
+        "--format",
+        choices=("html", "tex", "md", "csv"),
+        default="html",
+        help="tex, md, csv: the ledger as a table",
     )
-    reporting.add_argument("--ledger", type=Path, metavar="LEDGER.json", help="of a table: a ledger that is there")
+    reporting.add_argument(
+        "--ledger", type=Path, metavar="LEDGER.json", help="of a table: a ledger that is there"
+    )
     _paper(reporting, nargs="*", default=[], help="default: all papers")
     reporting.add_argument("--tier", choices=TIERS, default="fast", help="default: fast")
-    reporting.add_argument("--seed", type=int, default=0, help="decides every random number (default 0)")
+    reporting.add_argument(
+        "--seed", type=int, default=0, help="decides every random number (default 0)"
+    )
 
-    badging = command("badge", _badge, "draw how many claims of a ledger came out as expected, as an SVG")
+    badging = command(
+        "badge", _badge, "draw how many claims of a ledger came out as expected, as an SVG"
+    )
     badging.add_argument("ledger", type=Path, metavar="LEDGER.json")
     badging.add_argument("path", type=Path, metavar="BADGE.svg")
 
-    comparing = command("compare", _compare, "compare two ledgers that `pytest --trial-ledger` wrote")
+    comparing = command(
+        "compare", _compare, "compare two ledgers that `pytest --trial-ledger` wrote"
+    )
     comparing.add_argument("a", type=Path, metavar="A.json")
     comparing.add_argument("b", type=Path, metavar="B.json")
 
-    laying = command("new-paper", _new_paper, "lay down a new paper on one page, which passes as it is")
+    laying = command(
+        "new-paper", _new_paper, "lay down a new paper on one page, which passes as it is"
+    )
     laying.add_argument("name", metavar="NAME", help="the paper's name, e.g. uniform_mean")
-    laying.add_argument("--row", action="store_true", help="a file in every folder, for a paper with a tool of its own")
+    laying.add_argument(
+        "--row",
+        action="store_true",
+        help="a file in every folder, for a paper with a tool of its own",
+    )
 
     checking = command(
-        "check-paper", _check_paper, "run everything the repository asks of a paper; name what is missing"
+        "check-paper",
+        _check_paper,
+        "run everything the repository asks of a paper; name what is missing",
     )
     _paper(checking, help="its name")
     for subparser in (listing, showing, running, searching, mapping, reporting, laying, checking):
         subparser.add_argument(
-            "--root", type=Path, metavar="PATH", help="another repository, or a folder of one (default: this folder)"
+            "--root",
+            type=Path,
+            metavar="PATH",
+            help="another repository, or a folder of one (default: this folder)",
         )
     return parser
 
@@ -169,7 +243,9 @@ def _paper(parser: argparse.ArgumentParser, **options: Any) -> None:
 
 def _claim(parser: argparse.ArgumentParser, several: bool = False) -> None:
     many: dict[str, Any] = {"nargs": "+"} if several else {}
-    argument = parser.add_argument("claim", metavar="CLAIM", help="its id, e.g. random_walk_pca.sim_evr", **many)
+    argument = parser.add_argument(
+        "claim", metavar="CLAIM", help="its id, e.g. random_walk_pca.sim_evr", **many
+    )
     argument.completer = _complete_claim  # type: ignore[attr-defined]
 
 
@@ -190,10 +266,16 @@ def _paper_in(claim_id: str) -> str:
 
 
 def _collected(files: Sequence[Path], folder: Path) -> list[dict[str, Any]]:
-    """Return the facts of all claims that pytest collects in some files; ValueError, with its words, if it cannot."""
+    """Return the facts of all claims that pytest collects in some files; ValueError, with its
+    words, if it cannot.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "claims.json"
-        process = _pytest(["--collect-only", "-q", "--trial-list", str(path), *map(str, files)], folder, quiet=True)
+        process = _pytest(
+            ["--collect-only", "-q", "--trial-list", str(path), *map(str, files)],
+            folder,
+            quiet=True,
+        )
         if not path.exists() or process.returncode not in (0, _NO_TESTS):
             print(process.stdout, file=sys.stderr)
             raise ValueError("pytest cannot collect the claims, as it says above")
@@ -201,11 +283,15 @@ def _collected(files: Sequence[Path], folder: Path) -> list[dict[str, Any]]:
     return facts
 
 
-def _pytest(arguments: list[str], folder: Path, quiet: bool = False) -> subprocess.CompletedProcess[str]:
-    # A process of its own: pytest rewrites the modules of its plugins, which must not be loaded yet. What it says of
-    # its progress goes to the terminal in any case.
+def _pytest(
+    arguments: list[str], folder: Path, quiet: bool = False
+) -> subprocess.CompletedProcess[str]:
+    # A process of its own: pytest rewrites the modules of its plugins, which must not be loaded
+    # yet. What it says of its progress goes to the terminal in any case.
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE if quiet else None, text=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, stdout=subprocess.PIPE if quiet else None, text=True, check=False
+    )
 
 
 def _folder(options: argparse.Namespace) -> Path:
@@ -218,21 +304,34 @@ def _known_paper(paper: str, folder: Path) -> str:
     papers = outline.papers(folder)
     name = outline.normal(paper)
     match = next((other for other in papers if outline.normal(other) == name), None)
-    match = match or next((other for other in papers if outline.normal(other).endswith(f".{name}")), None)
+    match = match or next(
+        (other for other in papers if outline.normal(other).endswith(f".{name}")), None
+    )
     if match is None:
         near = get_close_matches(paper, papers) or papers
-        nothing = f"none: no test of {folder} is a claim. Call it in the repository that has it, or say --root PATH"
+        nothing = (
+            f"none: no test of {folder} is a claim. Call it in the repository that has it, "
+            "or say --root PATH"
+        )
         raise ValueError(f"no paper {paper!r}; there are {', '.join(near) or nothing}")
     return match
 
 
 def _known_claim(claim_id: str, folder: Path) -> tuple[str, outline.Stated]:
-    """Return the id of a claim, or of its printed form, and where it is stated; parameters in brackets are kept."""
+    """Return the id of a claim, or of its printed form, and where it is stated; parameters in
+    brackets are kept.
+    """
     claims = outline.stated(folder)
-    name = outline.normal(claim_id.partition("[")[0].removesuffix("-as-printed").removesuffix("_as_printed"))
+    name = outline.normal(
+        claim_id.partition("[")[0].removesuffix("-as-printed").removesuffix("_as_printed")
+    )
     for claim in claims:
         if outline.normal(claim.id) == name:
-            if outline.normal(claim_id).endswith("_as_printed") and not claim.printed and claim_id != claim.id:
+            if (
+                outline.normal(claim_id).endswith("_as_printed")
+                and not claim.printed
+                and claim_id != claim.id
+            ):
                 raise ValueError(f"{claim.id} has no printed form")
             return claim.id + claim_id[len(claim.id) :], claim
     # A name alone is enough where one claim bears it.
@@ -240,7 +339,10 @@ def _known_claim(claim_id: str, folder: Path) -> tuple[str, outline.Stated]:
     if len(matches) == 1:
         return _known_claim(matches[0].id + claim_id[len(name) :], folder)
     if matches:
-        raise ValueError(f"{claim_id!r} is the name of several claims: {', '.join(claim.id for claim in matches)}")
+        raise ValueError(
+            f"{claim_id!r} is the name of several claims: "
+            f"{', '.join(claim.id for claim in matches)}"
+        )
     if ids := [claim.id for claim in claims if outline.normal(claim.id.rpartition(".")[0]) == name]:
         raise ValueError(f"{claim_id} is a paper, say which of its claims: {', '.join(ids)}")
     from theory_on_trial.trial.registry import unknown_claim
@@ -254,14 +356,18 @@ def _list(options: argparse.Namespace) -> int:
     claims = [
         claim
         for claim in _collected(outline.files(paper, folder), folder)
-        if TIERS.index(claim["tier"]) <= TIERS.index(options.tier) and options.kind in (None, claim["kind"])
+        if TIERS.index(claim["tier"]) <= TIERS.index(options.tier)
+        and options.kind in (None, claim["kind"])
     ]
     if not outline.files(paper, folder):
         print(f"no test of {folder} is a claim", file=sys.stderr)
     for name in dict.fromkeys(claim["paper"] for claim in claims):
         print(": ".join(filter(None, [name, outline.title(name, folder)])))
         for claim in (claim for claim in claims if claim["paper"] == name):
-            print(f"  {claim['id']} [{claim['kind']}, {claim['tier']}] {claim['statement']} ({claim['source']})")
+            print(
+                f"  {claim['id']} [{claim['kind']}, {claim['tier']}] {claim['statement']} "
+                f"({claim['source']})"
+            )
     return 0
 
 
@@ -278,7 +384,10 @@ def _show(options: argparse.Namespace) -> int:
         fields = {
             "claim": claim["id"],
             "paper": outline.title(claim["paper"], folder) or claim["paper"],
-            **{name: claim[name] for name in ("source", "statement", "as printed", "kind", "tier", "expected")},
+            **{
+                name: claim[name]
+                for name in ("source", "statement", "as printed", "kind", "tier", "expected")
+            },
             **{name: claim[name] for name in ("route", "second route")},
             "settings": ", ".join(settings) or "none",
             "controls": f"known after a run: theory-on-trial run {claim['id']}",
@@ -303,12 +412,29 @@ def _run(options: argparse.Namespace) -> int:
     node = f"{place.file}::{place.function}{'[' * bool(parameters)}{parameters}"
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "ledger.json"
-        flags = ["-q", "--trial-tier", "paper", "--trial-seed", str(options.seed), "--trial-ledger", str(path), node]
+        flags = [
+            "-q",
+            "--trial-tier",
+            "paper",
+            "--trial-seed",
+            str(options.seed),
+            "--trial-ledger",
+            str(path),
+            node,
+        ]
         flags += [part for text in options.set for part in ("--trial-set", text)]
         process = _pytest(flags, folder, quiet=True)
-        ledger = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"claims": [], "not_run": []}
+        ledger = (
+            json.loads(path.read_text(encoding="utf-8"))
+            if path.exists()
+            else {"claims": [], "not_run": []}
+        )
         claims = ledger["claims"]
-    matches = [row for row in claims if row["id"].endswith("-as-printed") == claim_id.endswith("-as-printed")]
+    matches = [
+        row
+        for row in claims
+        if row["id"].endswith("-as-printed") == claim_id.endswith("-as-printed")
+    ]
     if not matches and ledger["not_run"]:
         raise ValueError(f"{claim_id}: {ledger['not_run'][0]['reason']}")
     if not matches:
@@ -322,7 +448,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check_settings(given: list[str], stated: outline.Stated) -> None:
-    """Raise ValueError unless every `NAME=VALUE` names a setting of the claim and holds a literal."""
+    """Raise ValueError unless every `NAME=VALUE` names a setting of the claim and holds a
+    literal.
+    """
     for name in settings_of(given, "--set"):
         if name not in stated.settings:
             names = ", ".join(stated.settings) or "none"
@@ -333,7 +461,9 @@ def _search(options: argparse.Namespace) -> int:
     from theory_on_trial.explore.command import search
 
     folder = _folder(options)
-    return search([_known_claim(claim_id, folder)[0] for claim_id in options.claim], folder, options)
+    return search(
+        [_known_claim(claim_id, folder)[0] for claim_id in options.claim], folder, options
+    )
 
 
 def _map(options: argparse.Namespace) -> int:
@@ -358,7 +488,9 @@ def _report(options: argparse.Namespace) -> int:
         raise ValueError(f"no test of {folder} is a claim: there is nothing to report")
     flags = ["--trial-tier", options.tier, "--trial-seed", str(options.seed)]
     if options.format == "html":
-        return _pytest([*flags, "--trial-report", str(options.path.absolute()), *files], folder).returncode
+        return _pytest(
+            [*flags, "--trial-report", str(options.path.absolute()), *files], folder
+        ).returncode
     with tempfile.TemporaryDirectory() as scratch:
         ledger = Path(scratch) / "ledger.json"
         status = _pytest([*flags, "--trial-ledger", str(ledger), *files], folder).returncode
@@ -374,7 +506,9 @@ def _table(options: argparse.Namespace, path: Path, folder: Path) -> None:
     rows, ledger = _rows(path)
     asked = tuple(f".{outline.normal(name)}" for name in options.paper) or ""
     rows = [row for row in rows if f".{outline.normal(row.paper)}".endswith(asked)]
-    titles = {paper: outline.title(paper, folder) for paper in dict.fromkeys(row.paper for row in rows)}
+    titles = {
+        paper: outline.title(paper, folder) for paper in dict.fromkeys(row.paper for row in rows)
+    }
     texts = formats.table_of(rows, options.format, ledger["seed"], ledger["tier"], titles)
     formats.write(options.path, texts)
 
@@ -388,9 +522,13 @@ def _rows(path: Path) -> tuple[list[Any], dict[str, Any]]:
     ledger = read(path)
     names = {field.name for field in fields(Row)}
     try:
-        return [Row(**{name: row[name] for name in row if name in names}) for row in ledger["claims"]], ledger
+        return [
+            Row(**{name: row[name] for name in row if name in names}) for row in ledger["claims"]
+        ], ledger
     except TypeError as error:
-        raise ValueError(f"{path} must be a ledger as pytest writes it, with all fields of a row ({error})") from None
+        raise ValueError(
+            f"{path} must be a ledger as pytest writes it, with all fields of a row ({error})"
+        ) from None
 
 
 def _badge(options: argparse.Namespace) -> int:

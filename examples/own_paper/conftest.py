@@ -1,4 +1,6 @@
-"""What this repository's tests had before any claim: a seed and a report of their own, and fixtures."""
+"""What this repository's tests had before any claim: a seed and a report of their own, and
+fixtures.
+"""
 
 from pathlib import Path
 

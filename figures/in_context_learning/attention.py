@@ -28,13 +28,16 @@ def linear_attention_phases(
     steps: int = 1500,
     starts: int = 4,
 ) -> Figure:
-    """One layer of linear attention is nearly optimal for short contexts or much noise, and far from it otherwise.
+    """One layer of linear attention is nearly optimal for short contexts or much noise, and far
+    from it otherwise.
 
-    (a) Least risk of one layer of linear attention over the Bayes risk, for contexts of N examples and noise of
-    variance σ², in d dimensions with x ~ N(0, I) and w ~ N(0, I); exact. Dashed: N = d. Without noise the quotient
-    grows without bound from N = d on. (b) The two eigenvalues of the optimal map A* (lines) for inputs with the given
-    `variances` and σ² = 0.25 against N; both tend to 1/variance (dotted), the larger variance sooner. Points: layers
-    trained by Adam from `starts` positive starts on all entries, means with 99 % Student intervals.
+    (a) Least risk of one layer of linear attention over the Bayes risk, for contexts of N examples
+      and noise of
+    variance σ², in d dimensions with x ~ N(0, I) and w ~ N(0, I); exact. Dashed: N = d. Without
+    noise the quotient grows without bound from N = d on. (b) The two eigenvalues of the optimal map
+    A* (lines) for inputs with the given `variances` and σ² = 0.25 against N; both tend to
+    1/variance (dotted), the larger variance sooner. Points: layers trained by Adam from `starts`
+    positive starts on all entries, means with 99 % Student intervals.
     """
     fig, (phases, entries) = plt.subplots(1, 2, figsize=(8.6, 3.5))
     lengths = np.unique(np.geomspace(1, largest, 24).round().astype(int))
@@ -52,31 +55,53 @@ def linear_attention_phases(
     )
     levels = [1, 1.05, 1.1, 1.25, 1.5, 2, 4, 10, 30, 100]
     colours = BoundaryNorm(levels, 256, extend="max")
-    contours = phases.contourf(lengths, noises, quotient, levels, norm=colours, cmap="cividis", extend="max")
+    contours = phases.contourf(
+        lengths, noises, quotient, levels, norm=colours, cmap="cividis", extend="max"
+    )
     phases.axvline(dimension, color="white", linestyle="--", linewidth=0.8)
-    bar = fig.colorbar(contours, ax=phases, ticks=levels, label="linear attention's risk / Bayes risk")
+    bar = fig.colorbar(
+        contours, ax=phases, ticks=levels, label="linear attention's risk / Bayes risk"
+    )
     bar.ax.set_yticklabels([f"{level:g}" for level in levels])
-    phases.set(xscale="log", yscale="log", xlabel="context length N", ylabel="noise variance σ² / τ²")
+    phases.set(
+        xscale="log", yscale="log", xlabel="context length N", ylabel="noise variance σ² / τ²"
+    )
     phases.set_title(f"d = {dimension}")
-    covariance, noise = np.diag(variances), 0.25
+    covariance = np.diag(variances)
+    noise = 0.25
     fine = np.unique(np.geomspace(1, 4 * max(contexts), 40).round().astype(int))
     best = [predicted.optimal_map(covariance, np.eye(len(variances)), noise, int(n)) for n in fine]
     maps = np.array([_trained(covariance, noise, n, steps, starts) for n in contexts])
     for row, (variance, colour) in enumerate(zip(variances, COLOURS, strict=False)):
-        entries.plot(fine, [matrix[row, row] for matrix in best], color=colour, label=f"variance {variance:g}")
+        entries.plot(
+            fine,
+            [matrix[row, row] for matrix in best],
+            color=colour,
+            label=f"variance {variance:g}",
+        )
         entries.axhline(1 / variance, color=colour, linestyle=":", linewidth=0.8)
         points_with_intervals(entries, list(contexts), maps[:, :, row].T, colour)
-    entries.set(xscale="log", xlabel="context length N", ylabel="eigenvalue of the map A", ylim=(0, None))
+    entries.set(
+        xscale="log", xlabel="context length N", ylabel="eigenvalue of the map A", ylim=(0, None)
+    )
     entries.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
     letters((phases, entries))
     return fig
 
 
-def _trained(covariance: np.ndarray, noise: float, context: int, steps: int, starts: int) -> np.ndarray:
+def _trained(
+    covariance: np.ndarray, noise: float, context: int, steps: int, starts: int
+) -> np.ndarray:
     """The diagonal of the map of each trained layer, [starts, dimension]."""
     layers = train_linear_attention(
-        jax.random.key(5), starts, dimension=len(covariance), context=context, noise_std=noise**0.5,
-        input_covariance=covariance, steps=steps, batch=256,
-    )  # fmt: skip
+        jax.random.key(5),
+        starts,
+        dimension=len(covariance),
+        context=context,
+        noise_std=noise**0.5,
+        input_covariance=covariance,
+        steps=steps,
+        batch=256,
+    )
     maps = effective_map(layers.value_projection, layers.key_query)
     return np.diagonal(np.asarray(maps), axis1=1, axis2=2)

@@ -14,7 +14,8 @@ from theory import in_context_learning as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label
 
-_REGULARISER, _STEP = 0.3, 0.02
+_REGULARISER = 0.3
+_STEP = 0.02
 
 
 @figure(
@@ -29,18 +30,25 @@ _REGULARISER, _STEP = 0.3, 0.02
         "thm2-sherman-morrison",
         "finite-precision",
     ),
-    marks="points: evaluation; solid: law of the error; dotted: bound on the rounding; dashed: proportional to s²",
+    marks="points: evaluation; solid: law of the error; dotted: bound on the rounding; dashed: "
+    "proportional to s²",
 )
-def precision_of_constructions(dimension: int = 4, points: int = 13, factors: int = 400, rows: int = 30) -> Figure:
-    """Constructions as precise as desired on paper have a best scale in floating point: their errors are U-shaped.
+def precision_of_constructions(
+    dimension: int = 4, points: int = 13, factors: int = 400, rows: int = 30
+) -> Figure:
+    """Constructions as precise as desired on paper have a best scale in floating point: their
+    errors are U-shaped.
 
-    (a) Root mean square error of Lemma 4's product for factors uniform in [-1, 1] against its scale s. Lines: the law
-    of the error, κ s² [(x+y)⁴ - x⁴ - y⁴], and s⁴ after Richardson's extrapolation; dotted: a bound on the rounding,
-    which grows as 1/s. Points: evaluation in float64, and one in float32. (b) Largest error of the compiled
-    transformers of Theorem 1 (one gradient step, 9 layers) and Theorem 2 (one Sherman-Morrison update, 14 layers)
-    against closed forms, over 32 prompts of d dimensions; dashed: proportional to s². (c) Relative error of `rows`
-    numbers passed through layer norm with pads of size N: of first order with the pads of Lemma 6, of second with
-    balanced ones. Lines: exact factor; dotted: rounding, ε N / L. α = 0.02, λ = 0.3, the layer norm in (b) ideal.
+    (a) Root mean square error of Lemma 4's product for factors uniform in [-1, 1] against its scale
+      s. Lines: the law
+    of the error, κ s² [(x+y)⁴ - x⁴ - y⁴], and s⁴ after Richardson's extrapolation; dotted: a bound
+    on the rounding, which grows as 1/s. Points: evaluation in float64, and one in float32. (b)
+    Largest error of the compiled transformers of Theorem 1 (one gradient step, 9 layers) and
+    Theorem 2 (one Sherman-Morrison update, 14 layers) against closed forms, over 32 prompts of d
+    dimensions; dashed: proportional to s². (c) Relative error of `rows` numbers passed through
+    layer norm with pads of size N: of first order with the pads of Lemma 6, of second with balanced
+    ones. Lines: exact factor; dotted: rounding, ε N / L. α = 0.02, λ = 0.3, the layer norm in (b)
+    ideal.
     """
     fig, (product, theorems, pads) = plt.subplots(1, 3, figsize=(10.5, 3.4))
     _products(product, points, factors)
@@ -60,16 +68,29 @@ def _products(axis: Axes, points: int, factors: int) -> None:
         ("float64, Richardson", np.float64, True, np.logspace(-5, -0.5, points)),
         ("float32", np.float32, False, np.logspace(-3.3, -0.5, points)),
     )
-    for (name, dtype, richardson, scales), colour, marker in zip(series, COLOURS, "os^", strict=False):
-        left, right = jnp.asarray(x, dtype), jnp.asarray(y, dtype)
+    for (name, dtype, richardson, scales), colour, marker in zip(
+        series, COLOURS, "os^", strict=False
+    ):
+        left = jnp.asarray(x, dtype)
+        right = jnp.asarray(y, dtype)
         exact = np.asarray(left, float) * np.asarray(right, float)
-        products = [activations.gelu_product(left, right, dtype(s), richardson=richardson) for s in scales]
-        axis.plot(scales, [_size(np.asarray(f, float) - exact) for f in products], marker, color=colour, label=name)
+        products = [
+            activations.gelu_product(left, right, dtype(s), richardson=richardson) for s in scales
+        ]
+        axis.plot(
+            scales,
+            [_size(np.asarray(f, float) - exact) for f in products],
+            marker,
+            color=colour,
+            label=name,
+        )
         law = predicted.richardson_product_error if richardson else predicted.gelu_product_error
         fine = np.geomspace(scales[0], scales[-1], 60)
         axis.plot(fine, [_size(law(x, y, s)) for s in fine], color=colour)
         eps = float(np.finfo(dtype).eps)
-        bounds = [predicted.rounding_of_product(s, 1.0, eps) * (1.5 if richardson else 1) for s in fine]
+        bounds = [
+            predicted.rounding_of_product(s, 1.0, eps) * (1.5 if richardson else 1) for s in fine
+        ]
         axis.plot(fine, bounds, ":", color=colour)
     axis.set(xlabel="scale s of the product", ylabel="error of the product (rms)", ylim=(1e-14, 1))
 
@@ -80,45 +101,81 @@ def _size(errors: np.ndarray) -> float:
 
 def _theorems(axis: Axes, dimension: int, points: int) -> None:
     rng = np.random.default_rng(1)
-    inputs, query = rng.standard_normal((32, 1, dimension)), rng.standard_normal((32, dimension))
-    labels, start = rng.standard_normal((32, 1)) * np.sqrt(dimension), rng.standard_normal(dimension)
-    step = [predicted.sgd_weights(X, Y, _STEP, _REGULARISER, start) for X, Y in zip(inputs, labels, strict=True)]
-    update = [predicted.one_sample_ridge(X[0], float(Y[0]), _REGULARISER) for X, Y in zip(inputs, labels, strict=True)]
+    inputs = rng.standard_normal((32, 1, dimension))
+    query = rng.standard_normal((32, dimension))
+    labels = rng.standard_normal((32, 1)) * np.sqrt(dimension)
+    start = rng.standard_normal(dimension)
+    step = [
+        predicted.sgd_weights(X, Y, _STEP, _REGULARISER, start)
+        for X, Y in zip(inputs, labels, strict=True)
+    ]
+    update = [
+        predicted.one_sample_ridge(X[0], float(Y[0]), _REGULARISER)
+        for X, Y in zip(inputs, labels, strict=True)
+    ]
     built = (
         ("Theorem 1", programs.gradient_step_program(dimension, _STEP, _REGULARISER, start), step),
         ("Theorem 2", programs.ridge_update_program(dimension, _REGULARISER), update),
     )
     scales = np.logspace(-7, -1, points)
     for (name, program, weights), colour, marker in zip(built, COLOURS, "os", strict=False):
-        exact, errors = np.sum(np.array(weights) * query, axis=1), []
+        exact = np.sum(np.array(weights) * query, axis=1)
+        errors = []
         for scale in scales:
             compiled = compiler.compile_program(
-                program.instructions, registers=program.register_rows, positions=program.positions,
-                scales=network.Scales(product=float(scale)), balanced=True,
-            )  # fmt: skip
+                program.instructions,
+                registers=program.register_rows,
+                positions=program.positions,
+                scales=network.Scales(product=float(scale)),
+                balanced=True,
+            )
             answers = programs.predict(compiled, inputs, labels, query).value
             errors.append(np.abs(np.asarray(answers) - exact).max())
         axis.plot(scales, errors, marker, color=colour, label=f"{name}, d = {dimension}")
         middle = int(np.argmin(np.abs(scales - 1e-3)))
-        axis.plot(scales, errors[middle] * (scales / scales[middle]) ** 2, "--", color=colour, linewidth=0.8)
-    axis.set(xlabel="scale s of the products", ylabel="largest error of the answer", ylim=(1e-12, 1e3))
+        axis.plot(
+            scales,
+            errors[middle] * (scales / scales[middle]) ** 2,
+            "--",
+            color=colour,
+            linewidth=0.8,
+        )
+    axis.set(
+        xlabel="scale s of the products", ylabel="largest error of the answer", ylim=(1e-12, 1e3)
+    )
 
 
 def _pads(axis: Axes, rows: int, points: int) -> None:
     entries = np.abs(np.random.default_rng(2).standard_normal(rows))
-    total, squares, length = float(entries.sum()), float(entries @ entries), rows + 2
+    total = float(entries.sum())
+    squares = float(entries @ entries)
+    length = rows + 2
     sizes = np.logspace(2, 11, points)
     fine = np.geomspace(sizes[0], sizes[-1], 100)
     pass_through = jax.jit(activations.layer_norm)
-    pads: tuple[tuple[Literal["paper", "balanced"], float], ...] = (("paper", 0.0), ("balanced", 0.5))
+    pads: tuple[tuple[Literal["paper", "balanced"], float], ...] = (
+        ("paper", 0.0),
+        ("balanced", 0.5),
+    )
     for (kind, share), colour, marker in zip(pads, COLOURS, "os", strict=False):
-        upper, lower = sizes - share * total, -sizes - (1 - share) * total
-        columns = np.concatenate([[upper, lower], np.broadcast_to(entries[:, None], (rows, points))])
+        upper = sizes - share * total
+        lower = -sizes - (1 - share) * total
+        columns = np.concatenate(
+            [[upper, lower], np.broadcast_to(entries[:, None], (rows, points))]
+        )
         outputs = np.sqrt(2 / length) * sizes * np.asarray(pass_through(columns))[2:]
         errors = np.linalg.norm(outputs - entries[:, None], axis=0) / np.sqrt(squares)
         axis.plot(sizes, errors, marker, color=colour, label=f"{kind} pads")
         axis.plot(
-            fine, [1 - predicted.layer_norm_factor(float(pad), total, squares, kind) for pad in fine], color=colour
+            fine,
+            [1 - predicted.layer_norm_factor(float(pad), total, squares, kind) for pad in fine],
+            color=colour,
         )
-    axis.plot(fine, np.finfo(float).eps * fine / length, ":", color=COLOURS[6], label="rounding, ε N / L")
-    axis.set(xlabel="pad N of the layer norm", ylabel="relative error of what is passed on", ylim=(1e-14, 1))
+    axis.plot(
+        fine, np.finfo(float).eps * fine / length, ":", color=COLOURS[6], label="rounding, ε N / L"
+    )
+    axis.set(
+        xlabel="pad N of the layer norm",
+        ylabel="relative error of what is passed on",
+        ylim=(1e-14, 1),
+    )

@@ -1,4 +1,6 @@
-"""Which rule is it: distances from least squares and from a trained model (F1), and λ against the noise (F2)."""
+"""Which rule is it: distances from least squares and from a trained model (F1), and λ against the
+noise (F2).
+"""
 
 from collections.abc import Sequence
 from functools import partial
@@ -20,9 +22,24 @@ from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label, letters, points_with_intervals
 from theory_on_trial.figures.replicates import replicates
 
-_NAMES = ("Ridge(0.1)", "GD(0.01)", "GD(0.02)", "SGD(0.01)", "SGD(0.03)", "3-NN weighted", "3-NN uniform")
-_LOOKS = [(COLOURS[0], "s"), (COLOURS[1], "^"), (COLOURS[1], "v"), (COLOURS[2], "D"), (COLOURS[2], "d"),
-          (COLOURS[3], "P"), (COLOURS[3], "X")]  # fmt: skip
+_NAMES = (
+    "Ridge(0.1)",
+    "GD(0.01)",
+    "GD(0.02)",
+    "SGD(0.01)",
+    "SGD(0.03)",
+    "3-NN weighted",
+    "3-NN uniform",
+)
+_LOOKS = [
+    (COLOURS[0], "s"),
+    (COLOURS[1], "^"),
+    (COLOURS[1], "v"),
+    (COLOURS[2], "D"),
+    (COLOURS[2], "d"),
+    (COLOURS[3], "P"),
+    (COLOURS[3], "X"),
+]
 
 
 @figure(
@@ -41,15 +58,19 @@ def rules_compared(
     steps: int = 8000,
     prompts: int = 2048,
 ) -> Figure:
-    """How far the textbook rules are from least squares, for which the paper's trained model stands, and from a model.
+    """How far the textbook rules are from least squares, for which the paper's trained model
+    stands, and from a model.
 
-    Prompts without noise, τ = 1. (a) Squared prediction difference SPD / d to least squares in d dimensions, which
-    takes the place of the paper's model with 16 layers (within 0.01 of it, according to its figure 1) and is exact.
-    Lines: exact laws; points: simulation, means of `runs` samples of `count` prompts. "label": the label itself, whose
-    distance is what nobody can know. The neighbour rules have no law; their points are joined by thin lines. (b) SPD/d,
-    (c) ILWD/d (difference of the weights behind the answers) between the rules and one small trained model, drawn with
-    `model_dimension` dimensions and the given layers instead of the paper's 8 and 16, whose distance to least squares
-    is in black. Bars: 99 % Student intervals, in (b) and (c) over `prompts` prompts and 64 of them, for this one model.
+    Prompts without noise, τ = 1. (a) Squared prediction difference SPD / d to least squares in d
+    dimensions, which takes the place of the paper's model with 16 layers (within 0.01 of it,
+    according to its figure 1) and is exact. Lines: exact laws; points: simulation, means of `runs`
+    samples of `count` prompts. "label": the label itself, whose distance is what nobody can know.
+    The neighbour rules have no law; their points are joined by thin lines. (b) SPD/d,
+    (c) ILWD/d (difference of the weights behind the answers) between the rules and one small
+      trained model, drawn with
+    `model_dimension` dimensions and the given layers instead of the paper's 8 and 16, whose
+    distance to least squares is in black. Bars: 99 % Student intervals, in (b) and (c) over
+    `prompts` prompts and 64 of them, for this one model.
     """
     fig, axes = plt.subplots(1, 3, figsize=(10.5, 3.7))
     prefixes = np.arange(1, largest + 1)
@@ -60,20 +81,41 @@ def rules_compared(
     rules = [baselines.ols(), *LINEAR, *NEIGHBOURS]
     counts = np.arange(1, settings.examples)
     for of_rule, name, (colour, marker) in zip(
-        np.asarray(models.distances(settings, rules, prompts)), ("least squares", *_NAMES), _MODEL_LOOKS, strict=True
+        np.asarray(models.distances(settings, rules, prompts)),
+        ("least squares", *_NAMES),
+        _MODEL_LOOKS,
+        strict=True,
     ):
-        points_with_intervals(axes[1], counts, of_rule, colour, fmt=f"{marker}-", linewidth=0.6, label=name)
-    for of_rule, (colour, marker) in zip(_weight_distances(settings, counts), _MODEL_LOOKS, strict=False):
+        points_with_intervals(
+            axes[1], counts, of_rule, colour, fmt=f"{marker}-", linewidth=0.6, label=name
+        )
+    for of_rule, (colour, marker) in zip(
+        _weight_distances(settings, counts), _MODEL_LOOKS, strict=False
+    ):
         points_with_intervals(axes[2], counts, of_rule, colour, fmt=f"{marker}-", linewidth=0.6)
-    axes[0].set(xlabel="number of examples k", ylabel="SPD / d to least squares", title=f"d = {dimension}, exact")
+    axes[0].set(
+        xlabel="number of examples k",
+        ylabel="SPD / d to least squares",
+        title=f"d = {dimension}, exact",
+    )
     axes[0].set(ylim=(0, 1.25), xticks=range(2, largest + 1, 2))
     size = f"model: d = {model_dimension}, L = {layers}, H = {settings.width}"
-    axes[1].set(xlabel="number of examples k", ylabel="SPD / d to the model", title=size, ylim=(0, None))
-    axes[2].set(xlabel="number of examples k", ylabel="ILWD / d to the model", title=size, ylim=(0, None))
+    axes[1].set(
+        xlabel="number of examples k", ylabel="SPD / d to the model", title=size, ylim=(0, None)
+    )
+    axes[2].set(
+        xlabel="number of examples k", ylabel="ILWD / d to the model", title=size, ylim=(0, None)
+    )
     letters(axes)
     handles, names = axes[1].get_legend_handles_labels()
     more, label_name = axes[0].get_legend_handles_labels()
-    fig.legend(handles + more[-1:], names + label_name[-1:], loc="outside lower center", ncols=9, fontsize=7)
+    fig.legend(
+        handles + more[-1:],
+        names + label_name[-1:],
+        loc="outside lower center",
+        ncols=9,
+        fontsize=7,
+    )
     return fig
 
 
@@ -81,32 +123,50 @@ _MODEL_LOOKS = [(COLOURS[6], "o"), *_LOOKS]
 
 
 def _exact_laws(
-    axis: Axes, found: Float[np.ndarray, "runs rules prefixes"], dimension: int, prefixes: np.ndarray
+    axis: Axes,
+    found: Float[np.ndarray, "runs rules prefixes"],
+    dimension: int,
+    prefixes: np.ndarray,
 ) -> None:
     sizes = [(dimension, int(k)) for k in prefixes]
     laws = [[predicted.spd_ridge_to_ols(0.1, *size) for size in sizes]]
-    laws += [[predicted.spd_gradient_step_to_ols(*size, step) for size in sizes] for step in (0.01, 0.02)]
+    laws += [
+        [predicted.spd_gradient_step_to_ols(*size, step) for size in sizes] for step in (0.01, 0.02)
+    ]
     laws += [[predicted.spd_sgd_to_ols(*size, step) for size in sizes] for step in (0.01, 0.03)]
     for row, (name, (colour, marker)) in enumerate(zip(_NAMES, _LOOKS, strict=True)):
         if row < len(laws):
             axis.plot(prefixes, np.array(laws[row]) / dimension, color=colour, label=name)
-        style = {"fmt": marker if row < len(laws) else f"{marker}:", "linewidth": 0.6, "markersize": 3}
+        style = {
+            "fmt": marker if row < len(laws) else f"{marker}:",
+            "linewidth": 0.6,
+            "markersize": 3,
+        }
         points_with_intervals(axis, prefixes, found[:, row], colour, **style)
     values = [predicted.spd_labels(*size) / dimension for size in sizes]
     axis.plot(prefixes, values, "--", color=COLOURS[5], label="label (a)")
     points_with_intervals(axis, prefixes, found[:, -1], COLOURS[5], markersize=2.5)
 
 
-def _weight_distances(settings: training.TrainingSettings, seen: np.ndarray, count: int = 64) -> np.ndarray:
-    """Squared distance / d between the weights behind a model and those of the linear rules, prompt by prompt."""
-    model, batch = models.trained(settings), models.fresh_prompts(settings, count)
+def _weight_distances(
+    settings: training.TrainingSettings, seen: np.ndarray, count: int = 64
+) -> np.ndarray:
+    """Squared distance / d between the weights behind a model and those of the linear rules, prompt
+    by prompt.
+    """
+    model = models.trained(settings)
+    batch = models.fresh_prompts(settings, count)
     queries = jax.random.normal(jax.random.key(3), (32, settings.dimension))
     exact = baselines.weights_all(batch, [baselines.ols(), *LINEAR])
-    predict = models.at_full_length(partial(training.in_context_predictions, model), settings.examples)
+    predict = models.at_full_length(
+        partial(training.in_context_predictions, model), settings.examples
+    )
     distances = []
     for k in seen:
         fit = metrics.implicit_fit(predict, batch, int(k), queries)
-        distances.append(jnp.sum((exact[:, :, int(k)] - fit.weights) ** 2, axis=-1) / settings.dimension)
+        distances.append(
+            jnp.sum((exact[:, :, int(k)] - fit.weights) ** 2, axis=-1) / settings.dimension
+        )
     return np.moveaxis(np.asarray(jnp.stack(distances)), 0, -1)
 
 
@@ -118,25 +178,38 @@ def _weight_distances(settings: training.TrainingSettings, seen: np.ndarray, cou
 )
 def noise_and_regulariser(
     dimension: int = 8,
-    columns: Sequence[tuple[float, float]] = ((0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75)),
+    columns: Sequence[tuple[float, float]] = (
+        (0.0, 1.0),
+        (0.25, 1.0),
+        (0.5, 1.5),
+        (0.5, 1.0),
+        (0.5, 0.75),
+    ),
     prefixes: Sequence[int] = (1, 2, 3),
     layers: int = 2,
     steps: int = 2000,
     prompts: int = 8192,
 ) -> Figure:
-    """The best learner of noisy labels is ridge regression with λ = σ²/τ²: exact minima lie on the diagonal.
+    """The best learner of noisy labels is ridge regression with λ = σ²/τ²: exact minima lie on the
+    diagonal.
 
-    Rows: ridge regression with five λ, the first one least squares. Columns: pairs (σ, τ) of noise and weights. (a)
-    Squared difference SPD / (d τ²) to the Bayes predictor at d dimensions, mean over k = `prefixes`; exact, and 0 on
-    the diagonal. (b) The same for small trained models in place of the Bayes predictor, one for each column, of scalar
-    problems with τ = 1, `layers` layers of 16 units and the mean over k = 1 to 5 of a sample of `prompts` prompts; the
-    paper has one model of 8 dimensions and 16 layers for each. Rings: smallest of the column. ∞: an infinite mean.
+    Rows: ridge regression with five λ, the first one least squares. Columns: pairs (σ, τ) of noise
+    and weights. (a) Squared difference SPD / (d τ²) to the Bayes predictor at d dimensions, mean
+    over k = `prefixes`; exact, and 0 on the diagonal. (b) The same for small trained models in
+    place of the Bayes predictor, one for each column, of scalar problems with τ = 1, `layers`
+    layers of 16 units and the mean over k = 1 to 5 of a sample of `prompts` prompts; the paper has
+    one model of 8 dimensions and 16 layers for each. Rings: smallest of the column. ∞: an infinite
+    mean.
     """
-    regularisers = [(s / t) ** 2 for s, t in ((0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75))]
+    regularisers = [
+        (s / t) ** 2 for s, t in ((0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75))
+    ]
     exact = np.array(
         [
             [
-                np.mean([predicted.spd_ridge_to_bayes(row, dimension, k, t, s) for k in prefixes]) / dimension / t**2
+                np.mean([predicted.spd_ridge_to_bayes(row, dimension, k, t, s) for k in prefixes])
+                / dimension
+                / t**2
                 for s, t in columns
             ]
             for row in regularisers
@@ -146,7 +219,9 @@ def noise_and_regulariser(
     measured = np.empty_like(exact)
     for column, (sigma, tau) in enumerate(columns):
         settings = models.small(steps, layers, noise_std=sigma / tau)
-        measured[:, column] = np.asarray(models.distances(settings, rules, prompts)).mean(axis=(1, 2))
+        measured[:, column] = np.asarray(models.distances(settings, rules, prompts)).mean(
+            axis=(1, 2)
+        )
         infinite = np.isinf(predicted.spd_ridge_to_bayes(0.0, 1, 1, 1.0, sigma / tau))
         measured[0, column] = np.inf if infinite else measured[0, column]
     fig, axes = plt.subplots(1, 2, figsize=(9, 3.7))
@@ -159,7 +234,10 @@ def noise_and_regulariser(
 
 
 def _heat_map(
-    axis: Axes, cells: np.ndarray, regularisers: Sequence[float], columns: Sequence[tuple[float, float]]
+    axis: Axes,
+    cells: np.ndarray,
+    regularisers: Sequence[float],
+    columns: Sequence[tuple[float, float]],
 ) -> None:
     positive = np.where(np.isfinite(cells) & (cells > 0), cells, np.nan)
     image = axis.imshow(positive, norm=LogNorm(), cmap="cividis", aspect="auto")
@@ -168,9 +246,23 @@ def _heat_map(
     for (row, column), value in np.ndenumerate(cells):
         text = "∞" if np.isinf(value) else f"{value:.1e}" if value > 0 else "0"
         dark_cell = np.isfinite(value) and 0 < value < light
-        axis.text(column, row, text, ha="center", va="center", fontsize=7, color="white" if dark_cell else "black")
+        axis.text(
+            column,
+            row,
+            text,
+            ha="center",
+            va="center",
+            fontsize=7,
+            color="white" if dark_cell else "black",
+        )
     for column, row in enumerate(cells.argmin(axis=0)):
-        axis.plot(column, row, "o", markersize=30, markerfacecolor="none", markeredgecolor=COLOURS[1])
-    axis.set_yticks(range(len(regularisers)), ["0 (OLS)", *(f"{row:.3g}" for row in regularisers[1:])])
-    axis.set_xticks(range(len(columns)), [f"{(s / t) ** 2:.3g}\n({s:g}/{t:g})²" for s, t in columns])
+        axis.plot(
+            column, row, "o", markersize=30, markerfacecolor="none", markeredgecolor=COLOURS[1]
+        )
+    axis.set_yticks(
+        range(len(regularisers)), ["0 (OLS)", *(f"{row:.3g}" for row in regularisers[1:])]
+    )
+    axis.set_xticks(
+        range(len(columns)), [f"{(s / t) ** 2:.3g}\n({s:g}/{t:g})²" for s, t in columns]
+    )
     axis.set(xlabel="noise (σ/τ)² of the prompts", ylabel="regulariser λ")

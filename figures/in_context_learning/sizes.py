@@ -1,4 +1,6 @@
-"""What the depth and the width of a model do: phases (F3), smallest sizes (F8), and the ladder with noise (F12)."""
+"""What the depth and the width of a model do: phases (F3), smallest sizes (F8), and the ladder with
+noise (F12).
+"""
 
 from collections.abc import Sequence
 
@@ -29,21 +31,28 @@ _FAMILY = {
 def phases_of_depth(
     dimension: int = 2, depths: Sequence[int] = (1, 2, 4), steps: int = 8000, prompts: int = 4096
 ) -> Figure:
-    """The deeper a trained model, the nearer it is to least squares, and the less to one gradient step.
+    """The deeper a trained model, the nearer it is to least squares, and the less to one gradient
+    step.
 
-    Squared difference SPD / d between trained models and four rules against the depth L, mean over k = 1 to 5 of
-    prompts without noise; `dimension` dimensions, one head of 32 units. Dotted at the right: exact distance of each
-    rule from least squares, where a perfect model's points would be. Bars: 99 % Student intervals over `prompts`
-    prompts; one model each. A miniature of the paper's sweep (d = 8 and 16, up to 16 layers and 1024 units, 500 000
-    steps): of its three phases the two later ones are here, the nearest rule going from Ridge(0.5) over Ridge(0.1) to
-    least squares. For the width see F8.
+    Squared difference SPD / d between trained models and four rules against the depth L, mean over
+    k = 1 to 5 of prompts without noise; `dimension` dimensions, one head of 32 units. Dotted at the
+    right: exact distance of each rule from least squares, where a perfect model's points would be.
+    Bars: 99 % Student intervals over `prompts` prompts; one model each. A miniature of the paper's
+    sweep (d = 8 and 16, up to 16 layers and 1024 units, 500 000 steps): of its three phases the two
+    later ones are here, the nearest rule going from Ridge(0.5) over Ridge(0.1) to least squares.
+    For the width see F8.
     """
     fig, axis = plt.subplots(figsize=(5.6, 3.7))
     settings = [models.ladder(dimension, layers, steps) for layers in depths]
-    distances = [np.asarray(models.distances(s, list(_FAMILY.values()), prompts)).mean(axis=2) for s in settings]
+    distances = [
+        np.asarray(models.distances(s, list(_FAMILY.values()), prompts)).mean(axis=2)
+        for s in settings
+    ]
     for row, (name, colour, marker) in enumerate(zip(_FAMILY, COLOURS, "os^D", strict=False)):
         runs = np.array([of_model[row] for of_model in distances]).T
-        points_with_intervals(axis, list(depths), runs, colour, fmt=f"{marker}-", linewidth=0.6, label=name)
+        points_with_intervals(
+            axis, list(depths), runs, colour, fmt=f"{marker}-", linewidth=0.6, label=name
+        )
         axis.axhline(_exact_distance(name, dimension), xmin=0.9, color=colour, linestyle=":")
     axis.set_xscale("log", base=2)
     axis.set_xticks(list(depths), [str(layers) for layers in depths])
@@ -57,14 +66,29 @@ def _exact_distance(name: str, dimension: int) -> float:
     """SPD / d of a rule to least squares without noise, mean over the prefixes."""
     prefixes = range(1, models.EXAMPLES)
     if name == "GD(0.05)":
-        return float(np.mean([predicted.spd_gradient_step_to_ols(dimension, k, 0.05) for k in prefixes])) / dimension
+        return (
+            float(
+                np.mean([predicted.spd_gradient_step_to_ols(dimension, k, 0.05) for k in prefixes])
+            )
+            / dimension
+        )
     parameter = _FAMILY[name].parameter
-    return float(np.mean([predicted.spd_ridge_to_ols(parameter, dimension, k) for k in prefixes])) / dimension
+    return (
+        float(np.mean([predicted.spd_ridge_to_ols(parameter, dimension, k) for k in prefixes]))
+        / dimension
+    )
 
 
 @figure(
     "F8",
-    quick={"layers": 1, "depths": (1,), "widths": (16,), "heads": (2,), "steps": 500, "prompts": 1024},
+    quick={
+        "layers": 1,
+        "depths": (1,),
+        "widths": (16,),
+        "heads": (2,),
+        "steps": 500,
+        "prompts": 1024,
+    },
     claims=("min-width",),
     marks="below the line least squares describes the model better",
 )
@@ -78,11 +102,12 @@ def smallest_sizes(
 ) -> Figure:
     """The smallest model that least squares describes better than Ridge(0.1) does.
 
-    SPD to least squares over SPD to Ridge(0.1), both from the same trained model, mean over k = 1 to 5 of scalar
-    prompts without noise: below the line at 1 the model counts as least squares. (a) Against the depth L (H = 16, two
-    heads), (b) the width H (`layers` layers, two heads), (c) the number of heads M (as many, H = 16). The quotients of
-    8 samples of prompts, with 99 % Student intervals of their mean; one model for each size, after `steps` steps. A
-    miniature of the paper's figure 8, which has d up to 20 and the smallest size of a sweep with 500 000 steps.
+    SPD to least squares over SPD to Ridge(0.1), both from the same trained model, mean over k = 1
+    to 5 of scalar prompts without noise: below the line at 1 the model counts as least squares. (a)
+    Against the depth L (H = 16, two heads), (b) the width H (`layers` layers, two heads), (c) the
+    number of heads M (as many, H = 16). The quotients of 8 samples of prompts, with 99 % Student
+    intervals of their mean; one model for each size, after `steps` steps. A miniature of the
+    paper's figure 8, which has d up to 20 and the smallest size of a sweep with 500 000 steps.
     """
     fig, axes = plt.subplots(1, 3, figsize=(9, 3.2), sharey=True)
     panels = (
@@ -90,9 +115,14 @@ def smallest_sizes(
         ("width H", widths, [models.small(steps, layers, width=width) for width in widths]),
         ("heads M", heads, [models.small(steps, layers, heads=number) for number in heads]),
     )
-    rules = list(_FAMILY.values())  # only two are needed, but these have been compiled for the other figure
+    rules = list(
+        _FAMILY.values()
+    )  # only two are needed, but these have been compiled for the other figure
     for axis, (text, sizes, settings), letter in zip(axes, panels, "abc", strict=True):
-        pairs = [np.asarray(models.distances(s, rules, prompts))[:2].reshape(2, 8, -1).mean(axis=2) for s in settings]
+        pairs = [
+            np.asarray(models.distances(s, rules, prompts))[:2].reshape(2, 8, -1).mean(axis=2)
+            for s in settings
+        ]
         quotients = np.array([to_ols / to_ridge for to_ols, to_ridge in pairs]).T
         points_with_intervals(axis, list(sizes), quotients, COLOURS[0])
         axis.axhline(1, color=COLOURS[6], linewidth=0.8)
@@ -110,14 +140,18 @@ def smallest_sizes(
     claims=("icl-approaches-mbr", "bayes-error", "gd-best-step"),
 )
 def ladder_to_the_bayes_error(
-    depths: Sequence[int] = (1, 2, 4), steps: int = 6000, noise_std: float = 0.5, prompts: int = 8192
+    depths: Sequence[int] = (1, 2, 4),
+    steps: int = 6000,
+    noise_std: float = 0.5,
+    prompts: int = 8192,
 ) -> Figure:
     """Two layers come down to the Bayes error; one does not.
 
-    Scalar problems with noise σ = `noise_std`, τ = 1; trained models of 16 units and two heads. (a) Squared error after
-    k examples, noise included: lines are exact, of the Bayes predictor (black) and of one gradient step of the best
-    size for each k (dotted); points: trained models. (b) Mean over k = 1 to 5 against the depth L, with the exact Bayes
-    error and that of the best gradient steps. Bars: 99 % Student intervals over `prompts` prompts; one model each.
+    Scalar problems with noise σ = `noise_std`, τ = 1; trained models of 16 units and two heads. (a)
+    Squared error after k examples, noise included: lines are exact, of the Bayes predictor (black)
+    and of one gradient step of the best size for each k (dotted); points: trained models. (b) Mean
+    over k = 1 to 5 against the depth L, with the exact Bayes error and that of the best gradient
+    steps. Bars: 99 % Student intervals over `prompts` prompts; one model each.
     """
     fig, (by_prefix, by_depth) = plt.subplots(1, 2, figsize=(8.4, 3.4))
     prefixes = np.arange(models.EXAMPLES)
@@ -131,10 +165,21 @@ def ladder_to_the_bayes_error(
     for layers, colour, marker in zip(depths, COLOURS, "os^", strict=False):
         settings = models.small(steps, layers=layers, noise_std=noise_std)
         batch = models.fresh_prompts(settings, prompts)
-        errors = np.asarray(training.in_context_predictions(models.trained(settings), batch) - batch.labels) ** 2
-        points_with_intervals(by_prefix, prefixes, errors, colour, fmt=marker, label=f"model, L = {layers}")
-        points_with_intervals(by_depth, [layers], errors[:, 1:].mean(axis=1)[:, None], colour, fmt=marker)
-    by_prefix.set(xlabel="number of examples k", ylabel="squared error", ylim=(0, None), title="d = 1")
+        errors = (
+            np.asarray(
+                training.in_context_predictions(models.trained(settings), batch) - batch.labels
+            )
+            ** 2
+        )
+        points_with_intervals(
+            by_prefix, prefixes, errors, colour, fmt=marker, label=f"model, L = {layers}"
+        )
+        points_with_intervals(
+            by_depth, [layers], errors[:, 1:].mean(axis=1)[:, None], colour, fmt=marker
+        )
+    by_prefix.set(
+        xlabel="number of examples k", ylabel="squared error", ylim=(0, None), title="d = 1"
+    )
     by_prefix.legend()
     by_depth.set_xscale("log", base=2)
     by_depth.set_xticks(list(depths), [str(layers) for layers in depths])

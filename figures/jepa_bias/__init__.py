@@ -1,8 +1,9 @@
 """The figures of JEPA's implicit bias (Littwin et al. 2024, arXiv 2407.03475), and new ones.
 
-F1 learning curves of the scalar equations, F2 the effect of depth, F3 networks trained on generative models, F4 phase
-diagram of the order, F5 displacement, F6 staircases of stepwise self-supervision, F7 stability of all partial states,
-F8 a predicted itinerary. Importing the package registers them.
+F1 learning curves of the scalar equations, F2 the effect of depth, F3 networks trained on
+generative models, F4 phase diagram of the order, F5 displacement, F6 staircases of stepwise
+self-supervision, F7 stability of all partial states, F8 a predicted itinerary. Importing the
+package registers them.
 """
 
 from figures.jepa_bias import curves, displacement, generative, order, partial_states, staircases

@@ -39,15 +39,17 @@ def learning_curves(
     opposed_rhos: Sequence[float] = (1.0, 0.85, 0.7, 0.6, 0.5),
     points: int = 12,
 ) -> Figure:
-    """JEPA learns features of large ρ first, MAE does not care; where λ says the opposite, the order is inverted.
+    """JEPA learns features of large ρ first, MAE does not care; where λ says the opposite, the
+    order is inverted.
 
-    Strength w̄(t) of a feature under the scalar equations (7), JEPA, and (8), MAE, from w̄(0) = ε. (a), (d): ρ = 1 and
-    the five `lambdas`, the darker the larger: both objectives learn large λ first. (b), (e): λ = 1 and the five `rhos`,
-    the darker the larger: JEPA learns large ρ first and to a higher strength ρ^L, MAE's curves rise together to
-    ρ^(L/(L+1)). (c), (f): λ grows while ρ falls, the darker the larger λ and the smaller ρ: JEPA learns the light ones
-    first, MAE the dark ones. Lines: the exact implicit solutions, inverted. Points: an implicit solver of order 5
-    stepping the equations through time. Time is in the paper's units, L times that of the gradient flow. The layout
-    follows figure 2 of Littwin et al. 2024; depth, ε, λ and ρ are ours.
+    Strength w̄(t) of a feature under the scalar equations (7), JEPA, and (8), MAE, from w̄(0) = ε.
+    (a), (d): ρ = 1 and the five `lambdas`, the darker the larger: both objectives learn large λ
+    first. (b), (e): λ = 1 and the five `rhos`, the darker the larger: JEPA learns large ρ first and
+    to a higher strength ρ^L, MAE's curves rise together to ρ^(L/(L+1)). (c), (f): λ grows while ρ
+    falls, the darker the larger λ and the smaller ρ: JEPA learns the light ones first, MAE the dark
+    ones. Lines: the exact implicit solutions, inverted. Points: an implicit solver of order 5
+    stepping the equations through time. Time is in the paper's units, L times that of the gradient
+    flow. The layout follows figure 2 of Littwin et al. 2024; depth, ε, λ and ρ are ours.
     """
     fig, axes = plt.subplots(2, 3, figsize=(9, 5.2), sharex="row")
     columns = (
@@ -66,12 +68,18 @@ def learning_curves(
         ):
             scale = 1e5 if objective == "jepa" else 1
             grid = np.linspace(0, 1.15 * float(latest), 400)
-            for covariance, regression, shade in zip(covariances, regressions, shades(len(covariances)), strict=True):
+            for covariance, regression, shade in zip(
+                covariances, regressions, shades(len(covariances)), strict=True
+            ):
                 curve = predicted.strength_at(
                     grid, init, depth, covariance, regression, objective=objective, clock="paper"
                 )
-                axis.plot(grid / scale, curve, color=shade, label=text.format(covariance, regression))
-                times = _times_along(grid[-1], points, init, depth, covariance, regression, objective)
+                axis.plot(
+                    grid / scale, curve, color=shade, label=text.format(covariance, regression)
+                )
+                times = _times_along(
+                    grid[-1], points, init, depth, covariance, regression, objective
+                )
                 strengths = _stepped(depth, init, covariance, regression, times, objective)
                 axis.plot(times / scale, strengths, "o", color=shade, markersize=2.5)
             axis.set(ylim=(-0.03, 1.08), title=f"{name}, {title}")
@@ -84,19 +92,36 @@ def learning_curves(
 
 
 def _times_along(
-    end: float, points: int, init: float, depth: int, covariance: float, regression: float, objective: Objective
+    end: float,
+    points: int,
+    init: float,
+    depth: int,
+    covariance: float,
+    regression: float,
+    objective: Objective,
 ) -> np.ndarray:
     """Evenly spaced times, and those at which the curve is on its way up."""
-    levels = np.array([0.2, 0.4, 0.6, 0.8]) * predicted.asymptote(depth, regression, objective=objective)
-    rising = predicted.time_to_reach(levels, init, depth, covariance, regression, objective=objective, clock="paper")
+    levels = np.array([0.2, 0.4, 0.6, 0.8]) * predicted.asymptote(
+        depth, regression, objective=objective
+    )
+    rising = predicted.time_to_reach(
+        levels, init, depth, covariance, regression, objective=objective, clock="paper"
+    )
     return np.sort(np.concatenate([end * (np.arange(points) + 0.5) / points, rising]))
 
 
 def _stepped(
-    depth: int, init: float, covariance: float, regression: float, times: np.ndarray, objective: Objective
+    depth: int,
+    init: float,
+    covariance: float,
+    regression: float,
+    times: np.ndarray,
+    objective: Objective,
 ) -> np.ndarray:
     """The scalar equation stepped through time."""
-    curve = observed.simulate_flow(depth, init, covariance, regression, times, objective=objective, clock="paper")
+    curve = observed.simulate_flow(
+        depth, init, covariance, regression, times, objective=objective, clock="paper"
+    )
     return np.asarray(curve)
 
 
@@ -115,11 +140,12 @@ def depth_fan(
 ) -> Figure:
     """The deeper the encoder, the longer JEPA waits with features of small ρ; MAE hardly ever does.
 
-    Critical time of a feature with regression coefficient ρ over that of one with ρ = 1 and the same λ, for encoders of
-    L layers started at w̄ = ε: the time at which w̄ reaches the fraction p of its asymptote. (a) JEPA: the fan opens
-    with L (the slope at ρ = 1 is about ε^(1/L) (2L-1)/(2L-2)). A curve dives and ends where ε reaches p ρ^L: such a
-    feature starts above its target. (b) MAE on the same axes, and for small ρ even a little earlier. Lines: exact
-    critical times. Points: quadrature of the scalar equations.
+    Critical time of a feature with regression coefficient ρ over that of one with ρ = 1 and the
+    same λ, for encoders of L layers started at w̄ = ε: the time at which w̄ reaches the fraction p
+    of its asymptote. (a) JEPA: the fan opens with L (the slope at ρ = 1 is about ε^(1/L)
+    (2L-1)/(2L-2)). A curve dives and ends where ε reaches p ρ^L: such a feature starts above its
+    target. (b) MAE on the same axes, and for small ρ even a little earlier. Lines: exact critical
+    times. Points: quadrature of the scalar equations.
     """
     fig, axes = plt.subplots(1, 2, figsize=(7.4, 3.2), sharey=True)
     for axis, (objective, name), letter in zip(axes, OBJECTIVES, "ab", strict=True):
@@ -127,12 +153,20 @@ def depth_fan(
             grid = np.linspace(lowest_rho, 1, 200)
             alive = init < 0.98 * fraction * predicted.asymptote(depth, grid, objective=objective)
             grid = grid[alive]
-            reference = predicted.critical_time(fraction, init, depth, 1.0, 1.0, objective=objective, clock="paper")
-            times = predicted.critical_time(fraction, init, depth, 1.0, grid, objective=objective, clock="paper")
+            reference = predicted.critical_time(
+                fraction, init, depth, 1.0, 1.0, objective=objective, clock="paper"
+            )
+            times = predicted.critical_time(
+                fraction, init, depth, 1.0, grid, objective=objective, clock="paper"
+            )
             axis.plot(grid, times / reference, color=colour, label=f"L = {depth}")
             chosen = np.linspace(grid[0], 1, points)
             axis.plot(chosen, _hits(fraction, depth, init, chosen, objective), "o", color=colour)
-        axis.set(xlabel="regression coefficient  ρ", title=f"{name}, ε = {init:g}, p = {fraction:g}", yscale="log")
+        axis.set(
+            xlabel="regression coefficient  ρ",
+            title=f"{name}, ε = {init:g}, p = {fraction:g}",
+            yscale="log",
+        )
         axis.set_yticks([1, 2, 3, 5], ["1", "2", "3", "5"])
         axis.minorticks_off()
         label(axis, letter)
@@ -141,11 +175,15 @@ def depth_fan(
     return fig
 
 
-def _hits(fraction: float, depth: int, init: float, rhos: np.ndarray, objective: Objective) -> np.ndarray:
+def _hits(
+    fraction: float, depth: int, init: float, rhos: np.ndarray, objective: Objective
+) -> np.ndarray:
     """Simulated critical times over the last of them (that of ρ = 1)."""
 
     def hit(rho):
-        return observed.hitting_time_by_quadrature(fraction, depth, init, 1.0, rho, objective=objective, clock="paper")
+        return observed.hitting_time_by_quadrature(
+            fraction, depth, init, 1.0, rho, objective=objective, clock="paper"
+        )
 
     times = np.asarray(jax.jit(jax.vmap(hit))(rhos))
     return times / times[-1]

@@ -32,7 +32,9 @@ def flow_of_network(
     basis: np.ndarray | None = None,
     records: int = 600,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Times and strengths of all features along a network's flow up to `horizon`, in steps of at most `step`."""
+    """Times and strengths of all features along a network's flow up to `horizon`, in steps of at
+    most `step`.
+    """
     stride = int(np.ceil(horizon / step / records))
     run = observed.gradient_flow(
         parameters,
@@ -47,7 +49,9 @@ def flow_of_network(
     return np.asarray(run.times), np.asarray(run.strengths)
 
 
-def diagonal_covariances(lambdas: Sequence[float], rhos: Sequence[float], basis: Any) -> tuple[Any, Any]:
+def diagonal_covariances(
+    lambdas: Sequence[float], rhos: Sequence[float], basis: Any
+) -> tuple[Any, Any]:
     """Σ_xx and Σ_yx with those features in that basis."""
     cross = (basis * np.asarray(lambdas)) @ basis.T
     return (basis * (np.asarray(lambdas) / np.asarray(rhos))) @ basis.T, cross

@@ -27,13 +27,14 @@ def staircases(
     random_scale: float = 1e-5,
     records: int = 200,
 ) -> Figure:
-    """Linear Barlow Twins learns one eigenvector at a time: its loss descends a staircase of unit steps.
+    """Linear Barlow Twins learns one eigenvector at a time: its loss descends a staircase of unit
+    steps.
 
-    Gradient flow of ‖WΓWᵀ - I‖² for a Γ with the given `eigenvalues` in a random basis and an embedding of `outputs`
-    dimensions. (a) The loss from an aligned start (s_j(0) = `init`) and from a random one of size `random_scale`;
-    dashed: the predicted times τ_j = -ln(s_j(0)² γ_j) / 8γ_j at which a mode is half learned. (b) Singular values of W
-    from the aligned start. Lines: exact solution. Points: adaptive Runge-Kutta of order 8 on the whole matrix. After
-    Simon et al. 2023.
+    Gradient flow of ‖WΓWᵀ - I‖² for a Γ with the given `eigenvalues` in a random basis and an
+    embedding of `outputs` dimensions. (a) The loss from an aligned start (s_j(0) = `init`) and from
+    a random one of size `random_scale`; dashed: the predicted times τ_j = -ln(s_j(0)² γ_j) / 8γ_j
+    at which a mode is half learned. (b) Singular values of W from the aligned start. Lines: exact
+    solution. Points: adaptive Runge-Kutta of order 8 on the whole matrix. After Simon et al. 2023.
     """
     spectrum = np.array(eigenvalues)
     horizon = 1.35 * float(predicted.stepwise_critical_time(random_scale, spectrum[outputs - 1]))
@@ -43,11 +44,14 @@ def staircases(
     strengths = np.full(outputs, init)
     runs = {
         "aligned start": init * basis[:, :outputs].T,
-        "random start": np.asarray(observed.random_embedding(jax.random.key(5), outputs, len(spectrum), random_scale)),
+        "random start": np.asarray(
+            observed.random_embedding(jax.random.key(5), outputs, len(spectrum), random_scale)
+        ),
     }
     paths = {name: observed.stepwise_flow(start, moment, times) for name, start in runs.items()}
     losses = {
-        name: np.asarray(jax.vmap(lambda W: observed.stepwise_loss(W, moment))(path)) for name, path in paths.items()
+        name: np.asarray(jax.vmap(lambda W: observed.stepwise_loss(W, moment))(path))
+        for name, path in paths.items()
     }
     values = np.linalg.norm(np.asarray(paths["aligned start"]) @ basis, axis=1)
     fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
@@ -55,7 +59,9 @@ def staircases(
     exact = [predicted.stepwise_loss(time, strengths, spectrum[:outputs]) for time in fine]
     thin = slice(None, None, max(1, records // 50))
     left.plot(fine, exact, color=COLOURS[6], label="exact, aligned start")
-    for (name, loss), colour, marker in zip(losses.items(), (COLOURS[0], COLOURS[1]), "os", strict=True):
+    for (name, loss), colour, marker in zip(
+        losses.items(), (COLOURS[0], COLOURS[1]), "os", strict=True
+    ):
         left.plot(times[thin], loss[thin], marker, color=colour, label=name, linestyle="")
     for mode in range(outputs):
         half_learned = float(predicted.stepwise_critical_time(init, spectrum[mode]))

@@ -39,39 +39,60 @@ def learning_curves(
     erm_sizes: Sequence[int] = (10, 20, 40, 80, 160, 400, 1000, 3000, 10000),
     runs: int = 200,
 ) -> Figure:
-    """Separable classes hide the Bayes direction from training without augmentation; Mixup finds it, masks never do.
+    """Separable classes hide the Bayes direction from training without augmentation; Mixup finds
+    it, masks never do.
 
-    1 - cos(w, b) of the learnt weights w to the Bayes direction b = Σ⁻¹μ against the sample size n, for classes
-    N(±μ, Σ/κ) in the plane, μ = (1, 1), Σ = diag(.2, 1.8), half the points of either class, λ uniform, all masks
-    equally likely. Points: means over `runs` samples with 99 % Student intervals; bands: from the 10 % to the 90 %
-    quantile of the runs. Lines: without augmentation the ridge-LDA path at finite n up to n = e^(a/2) (dotted), where
-    separability ends, a = κm², and the law of large n, T K_erm(a) / (2κ|b|²n), beyond (solid); Mixup with the averaged
-    loss likewise with K_mix(a), called C/n (solid), and one λ per pair with the term B_s κ/n² of large κ added
-    (dashed); masks the expected minimiser (dash-dotted), which stays away from b. The path is the limit of large κ:
-    fluctuations of the direction put the orange points above it. (a-e) Growing κ. The four learners see the same
-    samples. Oh & Yun 2023 for the curse and its cure; all lines are new.
+    1 - cos(w, b) of the learnt weights w to the Bayes direction b = Σ⁻¹μ against the sample size n,
+    for classes N(±μ, Σ/κ) in the plane, μ = (1, 1), Σ = diag(.2, 1.8), half the points of either
+    class, λ uniform, all masks equally likely. Points: means over `runs` samples with 99 % Student
+    intervals; bands: from the 10 % to the 90 % quantile of the runs. Lines: without augmentation
+    the ridge-LDA path at finite n up to n = e^(a/2) (dotted), where separability ends, a = κm², and
+    the law of large n, T K_erm(a) / (2κ|b|²n), beyond (solid); Mixup with the averaged loss
+    likewise with K_mix(a), called C/n (solid), and one λ per pair with the term B_s κ/n² of large κ
+    added (dashed); masks the expected minimiser (dash-dotted), which stays away from b. The path is
+    the limit of large κ: fluctuations of the direction put the orange points above it. (a-e)
+    Growing κ. The four learners see the same samples. Oh & Yun 2023 for the curse and its cure; all
+    lines are new.
     """
     size = max(2.45 * len(separabilities), 6.5), 3.8
-    fig, axes = plt.subplots(1, len(separabilities), figsize=size, sharey=True, sharex=True, squeeze=False)
+    fig, axes = plt.subplots(
+        1, len(separabilities), figsize=size, sharey=True, sharex=True, squeeze=False
+    )
     for learner, (name, colour, marker) in _LEARNERS.items():
         chosen = erm_sizes if learner == "erm" else sizes
         weights = [fitted(learner, n, separabilities, runs) for n in chosen]
         distances = deficits(np.array(weights), REFERENCE.pair(1).bayes_direction)
         for panel, values in zip(axes[0], np.moveaxis(distances, 1, 0), strict=True):
             points_with_intervals(panel, chosen, values.T, colour, fmt=marker, label=name)
-            panel.fill_between(chosen, *np.quantile(values, (0.1, 0.9), axis=1), color=colour, alpha=0.1, linewidth=0)
+            panel.fill_between(
+                chosen,
+                *np.quantile(values, (0.1, 0.9), axis=1),
+                color=colour,
+                alpha=0.1,
+                linewidth=0,
+            )
     for separability, panel, letter in zip(separabilities, axes[0], "abcdefgh", strict=False):
         _theory_lines(panel, separability, np.geomspace(sizes[0], erm_sizes[-1], 81))
         a = REFERENCE.pair(separability).effective_separability
-        panel.set(xscale="log", yscale="log", title=f"κ = {separability:g}  (a = {a:.3g})", xlabel="samples  n")
+        panel.set(
+            xscale="log",
+            yscale="log",
+            title=f"κ = {separability:g}  (a = {a:.3g})",
+            xlabel="samples  n",
+        )
         label(panel, letter)
     axes[0, 0].set(ylabel="1 − cos(w, b)  (dimensionless)", ylim=(3e-6, 1.5))
-    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=max(3, len(separabilities)))
+    fig.legend(
+        *axes[0, 0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=max(3, len(separabilities)),
+    )
     return fig
 
 
 def _theory_lines(axes: Axes, separability: float, n: np.ndarray) -> None:
-    pair, law = REFERENCE.pair(separability), predicted.MixingLaw.beta(1.0)
+    pair = REFERENCE.pair(separability)
+    law = predicted.MixingLaw.beta(1.0)
     a = pair.effective_separability
     few = n < np.exp(a / 2)
     path = [pair.misalignment(predicted.erm_direction_at(pair, size)) for size in n[few]]

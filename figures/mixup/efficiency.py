@@ -21,7 +21,13 @@ _MARKERS = {0.2: "^", 1.0: "s", 5.0: "v"}
 @figure(
     "F5",
     quick={"simulated": (0.5, 2, 8), "erm_most": 1, "n": 40, "erm_n": 40, "runs": 150},
-    claims=("efficiency_order", "erm_fisher", "erm_fisher_exponent", "mixup_asymptotic", "lda_rate"),
+    claims=(
+        "efficiency_order",
+        "erm_fisher",
+        "erm_fisher_exponent",
+        "mixup_asymptotic",
+        "lda_rate",
+    ),
 )
 def efficiencies(
     simulated: Sequence[float] = (0.25, 0.5, 1, 2, 4, 8, 16),
@@ -30,18 +36,23 @@ def efficiencies(
     erm_n: int = 4000,
     runs: int = 400,
 ) -> Figure:
-    """Mixup is nearly as efficient as linear discriminant analysis; the maximum of the likelihood pays exponentially.
+    """Mixup is nearly as efficient as linear discriminant analysis; the maximum of the likelihood
+    pays exponentially.
 
-    n (1 - cos(w, b)) tends to T K(a) / (2κ|b|²), T = tr(P Σ⁻¹) across b: the factor K against a = κ m². Lines: K_erm
-    without augmentation, K_mix of Mixup with λ ~ Beta(α, α), K_lda = a + 1. Points: the same ratio from the mean over
-    `runs` samples of `n` points (`erm_n` without augmentation, up to a = `erm_most`, beyond which the samples are too
-    small for the limit) of the classes of F1, balanced, with 99 % Student intervals; a finite n leaves them high by a
-    few times 1/n. (a) On a logarithmic axis. (b) Relative to discriminant analysis, the points to the same samples with
-    intervals of the ratio to first order: larger α is nearer to it, and all meet at small a. New.
+    n (1 - cos(w, b)) tends to T K(a) / (2κ|b|²), T = tr(P Σ⁻¹) across b: the factor K against a = κ
+    m². Lines: K_erm without augmentation, K_mix of Mixup with λ ~ Beta(α, α), K_lda = a + 1.
+    Points: the same ratio from the mean over `runs` samples of `n` points (`erm_n` without
+    augmentation, up to a = `erm_most`, beyond which the samples are too small for the limit) of the
+    classes of F1, balanced, with 99 % Student intervals; a finite n leaves them high by a few times
+    1/n. (a) On a logarithmic axis. (b) Relative to discriminant analysis, the points to the same
+    samples with intervals of the ratio to first order: larger α is nearer to it, and all meet at
+    small a. New.
     """
     grid = np.geomspace(0.1, 64, 40)
     lda = np.array([predicted.lda_efficiency(a) for a in grid])
-    curves = {"no augmentation": (np.array([predicted.erm_efficiency(a) for a in grid]), COLOURS[1])}
+    curves = {
+        "no augmentation": (np.array([predicted.erm_efficiency(a) for a in grid]), COLOURS[1])
+    }
     for alpha in _ALPHAS:
         law = predicted.MixingLaw.beta(alpha, _NODES)
         values = np.array([predicted.mixup_efficiency(a, law) for a in grid])
@@ -56,7 +67,9 @@ def efficiencies(
     points_with_intervals(left, simulated, benchmark, COLOURS[6], fmt="D")
     plain = estimates("erm", few, erm_n, runs)
     points_with_intervals(left, few, plain, COLOURS[1])
-    points_with_intervals(right, few, ratio_of_means(plain, estimates("lda", few, erm_n, runs)), COLOURS[1])
+    points_with_intervals(
+        right, few, ratio_of_means(plain, estimates("lda", few, erm_n, runs)), COLOURS[1]
+    )
     for alpha in _ALPHAS:
         constants = estimates("mixup", simulated, n, runs, alpha)
         points_with_intervals(left, simulated, constants, _COLOURS[alpha], fmt=_MARKERS[alpha])
@@ -85,6 +98,8 @@ def estimates(
 def ratio_of_means(
     above: Float[np.ndarray, "runs points"], below: Float[np.ndarray, "runs points"]
 ) -> Float[np.ndarray, "runs points"]:
-    """Numbers whose mean is the ratio of the means, and whose spread is that of the ratio to first order."""
+    """Numbers whose mean is the ratio of the means, and whose spread is that of the ratio to first
+    order.
+    """
     ratio = above.mean(axis=0) / below.mean(axis=0)
     return ratio + (above - ratio * below) / below.mean(axis=0)

@@ -23,13 +23,16 @@ class Shape(NamedTuple):
 
 
 REFERENCE = Shape((1.0, 1.0), ((0.2, 0.0), (0.0, 1.8)))
-"""Two classes in the plane whose mean is far from an eigenvector of Σ: cos(μ, b) = .78, m² = 5.56."""
+"""Two classes in the plane whose mean is far from an eigenvector of Σ: cos(μ, b) = .78, m² = 5.56.
+"""
 
 
 def uniform_masks(
     dim: int,
 ) -> tuple[Bool[np.ndarray, "masks dim"], Float[np.ndarray, " masks"], Float[np.ndarray, " masks"]]:
-    """All masks of `dim` coordinates, their equal probabilities, and the shares of coordinates kept, their labels."""
+    """All masks of `dim` coordinates, their equal probabilities, and the shares of coordinates
+    kept, their labels.
+    """
     masks = predicted.all_masks(dim)
     return masks, np.full(len(masks), 1 / len(masks)), masks.mean(axis=1)
 
@@ -53,7 +56,9 @@ def fitted(
     weights = data["learnt_weights"].transpose("separability", "seed", ...).values
     if not np.isfinite(weights).all():
         failures = int((~np.isfinite(weights)).any(axis=-1).sum())
-        raise RuntimeError(f"{failures} of {weights.shape[0] * runs} fits of {learner} at n = {n} did not converge")
+        raise RuntimeError(
+            f"{failures} of {weights.shape[0] * runs} fits of {learner} at n = {n} did not converge"
+        )
     return weights
 
 
@@ -61,5 +66,7 @@ def deficits(
     weights: Float[np.ndarray, "*cells dim"], target: Float[np.ndarray, " dim"]
 ) -> Float[np.ndarray, "*cells"]:
     """1 - cos between weights and a target direction, without cancellation."""
-    chord = weights / np.linalg.norm(weights, axis=-1, keepdims=True) - target / np.linalg.norm(target)
+    chord = weights / np.linalg.norm(weights, axis=-1, keepdims=True) - target / np.linalg.norm(
+        target
+    )
     return (chord**2).sum(axis=-1) / 2

@@ -1,4 +1,6 @@
-"""What the figures simulate. Apart from the drawing, so that a change to a drawing does not throw its data away."""
+"""What the figures simulate. Apart from the drawing, so that a change to a drawing does not throw
+its data away.
+"""
 
 from typing import Literal
 
@@ -28,7 +30,8 @@ def learnt_weights(
     label_law: LabelLaw,
     separability: ScalarLike,
 ) -> Float[Array, " dim"]:
-    """Weights of one fit to one sample of n points; λ ~ Beta(α, α), masks uniform. NaN where it did not converge.
+    """Weights of one fit to one sample of n points; λ ~ Beta(α, α), masks uniform. NaN where it did
+    not converge.
 
     `learner` is "erm", "mixup" (λ averaged), "sampled" (one λ per pair), "masks" or "lda".
     """
@@ -37,16 +40,22 @@ def learnt_weights(
     if learner == "erm":
         return observed.erm_weights(learner_key, *sample)
     if learner == "mixup":
-        return observed.mixup_weights(learner_key, *sample, *folded(predicted.MixingLaw.beta(alpha, _NODES)))
+        return observed.mixup_weights(
+            learner_key, *sample, *folded(predicted.MixingLaw.beta(alpha, _NODES))
+        )
     if learner == "sampled":
         return observed.sampled_mixup_weights(learner_key, *sample, alpha)
     if learner == "masks":
         masks = predicted.all_masks(len(mean))
         equal = np.full(len(masks), 1 / len(masks))
-        return observed.mask_weights(learner_key, *sample, masks.astype(float), equal, masks.mean(axis=1))
+        return observed.mask_weights(
+            learner_key, *sample, masks.astype(float), equal, masks.mean(axis=1)
+        )
     if learner == "lda":
         return _lda_weights(*sample)
-    raise ValueError(f'learner must be "erm", "mixup", "sampled", "masks" or "lda", got {learner!r}')
+    raise ValueError(
+        f'learner must be "erm", "mixup", "sampled", "masks" or "lda", got {learner!r}'
+    )
 
 
 def training_sample(
@@ -60,20 +69,29 @@ def training_sample(
     """The sample that `learnt_weights` of this key is fitted to."""
     data_key, _ = jax.random.split(key)
     factor = observed.covariance_factor(np.array(covariance))
-    return observed.pair_sample(data_key, n, jnp.array(mean), factor, separability, labels=label_law)
+    return observed.pair_sample(
+        data_key, n, jnp.array(mean), factor, separability, labels=label_law
+    )
 
 
 def folded(
     law: predicted.MixingLaw,
 ) -> tuple[Float[np.ndarray, " half"], Float[np.ndarray, " half"], Float[np.ndarray, " half"]]:
-    """Nodes, weights and input weights of a symmetric law's half below 1/2: the same loss at half the cost."""
+    """Nodes, weights and input weights of a symmetric law's half below 1/2: the same loss at half
+    the cost.
+    """
     half = law.nodes < 0.5
     return law.nodes[half], 2 * law.weights[half], law.input_weights[half]
 
 
-def _lda_weights(features: Float[Array, "n dim"], labels: Float[Array, " n"]) -> Float[Array, " dim"]:
-    """Fisher's linear discriminant: the inverse pooled covariance times the difference of the class means."""
-    ones, zeros = labels / labels.sum(), (1 - labels) / (1 - labels).sum()
+def _lda_weights(
+    features: Float[Array, "n dim"], labels: Float[Array, " n"]
+) -> Float[Array, " dim"]:
+    """Fisher's linear discriminant: the inverse pooled covariance times the difference of the class
+    means.
+    """
+    ones = labels / labels.sum()
+    zeros = (1 - labels) / (1 - labels).sum()
     means = zeros @ features, ones @ features
     residuals = features - jnp.where(labels[:, None] == 1, means[1], means[0])
     return jnp.linalg.solve(residuals.T @ residuals, means[1] - means[0])
@@ -87,15 +105,19 @@ def tail_direction(
     separability: ScalarLike,
     log_n: ScalarLike,
 ) -> observed.TailDirection:
-    """Direction found without augmentation on n = round(e^log_n) points, from the farthest `n_kept` of them."""
+    """Direction found without augmentation on n = round(e^log_n) points, from the farthest `n_kept`
+    of them.
+    """
     factor = observed.covariance_factor(np.array(covariance))
     return observed.tail_direction(key, log_n, jnp.array(mean), factor, separability, n_kept)
 
 
 def digit_accuracies(key: Key[Array, ""], n: int, ridge: ScalarLike) -> observed.Accuracies:
-    """Accuracies on held-out handwritten 3 and 8 after training on n of them without and with augmentation.
+    """Accuracies on held-out handwritten 3 and 8 after training on n of them without and with
+    augmentation.
 
-    Mixup with λ uniform; masks that cut out one of all boxes of 2 x 2 pixels, with equal probabilities.
+    Mixup with λ uniform; masks that cut out one of all boxes of 2 x 2 pixels, with equal
+    probabilities.
     """
     digits = observed.digit_pair(3, 8)
     masks = box_masks()
@@ -140,16 +162,18 @@ def moon_network(
     learning_rate: ScalarLike,
     augmentation: ScalarLike,
 ) -> dict[str, Float[Array, "..."]]:
-    """A network with one hidden layer trained on n points of the two moons: test accuracy and its scores on a grid.
+    """A network with one hidden layer trained on n points of the two moons: test accuracy and its
+    scores on a grid.
 
-    Gradient descent with momentum .9 on all points. `augmentation` is a position in `AUGMENTATIONS`: from the second on
-    every point is mixed with a random one in each step, by λ uniform or by one of the four masks. `window` is that of
-    the grid: left, right, low, high.
+    Gradient descent with momentum .9 on all points. `augmentation` is a position in
+    `AUGMENTATIONS`: from the second on every point is mixed with a random one in each step, by λ
+    uniform or by one of the four masks. `window` is that of the grid: left, right, low, high.
     """
     split_key, start_key, step_key = jax.random.split(key, 3)
     points, targets = (jnp.array(values) for values in moons())
     order = jax.random.permutation(split_key, len(points))
-    train, test = order[:n], order[n:]
+    train = order[:n]
+    test = order[n:]
 
     def score(parameters, features):
         inner, offset, outer, bias = parameters
@@ -160,19 +184,24 @@ def moon_network(
         return jnp.mean(jax.nn.softplus(scores) - labels * scores)
 
     def mixed(mixing_key):
-        features, labels = points[train], targets[train]
+        features = points[train]
+        labels = targets[train]
         partner_key, share_key = jax.random.split(mixing_key)
         partners = jax.random.permutation(partner_key, n)
         uniform = jnp.broadcast_to(jax.random.uniform(share_key, (n, 1)), (n, 2))
         mask = jax.random.bernoulli(share_key, 0.5, (n, 2)).astype(float)
         shares = jnp.stack([jnp.ones((n, 2)), uniform, mask])[jnp.asarray(augmentation, int)]
         own = shares.mean(axis=1)
-        return shares * features + (1 - shares) * features[partners], own * labels + (1 - own) * labels[partners]
+        return shares * features + (1 - shares) * features[partners], own * labels + (
+            1 - own
+        ) * labels[partners]
 
     def step(state, number):
         parameters, velocity = state
         slopes = jax.grad(loss)(parameters, *mixed(jax.random.fold_in(step_key, number)))
-        velocity = jax.tree.map(lambda speed, slope: 0.9 * speed - learning_rate * slope, velocity, slopes)
+        velocity = jax.tree.map(
+            lambda speed, slope: 0.9 * speed - learning_rate * slope, velocity, slopes
+        )
         return (jax.tree.map(jnp.add, parameters, velocity), velocity), None
 
     keys = jax.random.split(start_key, 3)
@@ -182,8 +211,13 @@ def moon_network(
         jax.random.normal(keys[2], (hidden,)) / jnp.sqrt(hidden),
         jnp.zeros(()),
     )
-    (network, _), _ = jax.lax.scan(step, (start, jax.tree.map(jnp.zeros_like, start)), jnp.arange(n_steps))
+    (network, _), _ = jax.lax.scan(
+        step, (start, jax.tree.map(jnp.zeros_like, start)), jnp.arange(n_steps)
+    )
     left, right, low, high = window
-    grid = jnp.stack(jnp.meshgrid(jnp.linspace(left, right, resolution), jnp.linspace(low, high, resolution)), axis=-1)
+    grid = jnp.stack(
+        jnp.meshgrid(jnp.linspace(left, right, resolution), jnp.linspace(low, high, resolution)),
+        axis=-1,
+    )
     correct = (score(network, points[test]) > 0) == (targets[test] == 1)
     return {"accuracy": correct.mean(), "score": score(network, grid), "train": train}

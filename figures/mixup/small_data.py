@@ -21,7 +21,8 @@ _MASKS = ("masks", "boxes (CutMix)", COLOURS[3], "D")
 @figure(
     "F8",
     quick={"sizes": (20,), "ridges": (1e-5, 1e-2), "runs": 8, "networks": 5, "n_steps": 1000},
-    marks="(a-c) lines: boundaries of trained networks; points: one training set. (d-f) lines join points",
+    marks="(a-c) lines: boundaries of trained networks; points: one training set. (d-f) lines "
+    "join points",
 )
 def small_data(
     sizes: Sequence[int] = (20, 40, 80),
@@ -32,17 +33,20 @@ def small_data(
     hidden: int = 32,
     n_steps: int = 3000,
 ) -> Figure:
-    """Beyond the paper's theory: with few points, many pixels and hardly any ridge, linear Mixup is worse than none.
+    """Beyond the paper's theory: with few points, many pixels and hardly any ridge, linear Mixup is
+    worse than none.
 
-    Above: two moons, networks with one hidden layer of `hidden` tanh units, trained by `n_steps` of gradient descent on
-    `moon_points` points: the boundaries of `networks` networks on as many training sets (lines), one of the sets
-    (dots), and the mean accuracy on the other points with its 99 % Student interval (title). (a) No augmentation, (b)
-    Mixup, (c) coordinates exchanged by masks. Below: handwritten digits 3 against 8 (8 x 8 pixels, centred), logistic
-    regression without bias with a ridge penalty, trained on n images, half of either digit: accuracy on all others,
-    without augmentation, with Mixup (λ uniform) and with boxes cut out of one image and pasted into the other. Means
-    over `runs` splits with 99 % Student intervals, those of one ridge side by side; nothing is predicted, and thin
-    lines only join them. (d-f) Growing n. There are 64 pixels: Mixup behaves like a discriminant analysis, whose
-    scatter matrix is singular or nearly so for so few points, and a larger ridge repairs that. New.
+    Above: two moons, networks with one hidden layer of `hidden` tanh units, trained by `n_steps` of
+    gradient descent on `moon_points` points: the boundaries of `networks` networks on as many
+    training sets (lines), one of the sets (dots), and the mean accuracy on the other points with
+    its 99 % Student interval (title). (a) No augmentation, (b) Mixup, (c) coordinates exchanged by
+    masks. Below: handwritten digits 3 against 8 (8 x 8 pixels, centred), logistic regression
+    without bias with a ridge penalty, trained on n images, half of either digit: accuracy on all
+    others, without augmentation, with Mixup (λ uniform) and with boxes cut out of one image and
+    pasted into the other. Means over `runs` splits with 99 % Student intervals, those of one ridge
+    side by side; nothing is predicted, and thin lines only join them. (d-f) Growing n. There are 64
+    pixels: Mixup behaves like a discriminant analysis, whose scatter matrix is singular or nearly
+    so for so few points, and a larger ridge repairs that. New.
     """
     fig, (above, below) = plt.subplots(2, 3, figsize=(9.3, 5.6))
     _moon_panels(above, networks, moon_points, hidden, n_steps)
@@ -73,11 +77,18 @@ def _digit_panel(axes: Axes, n: int, ridges: Sequence[float], runs: int) -> None
 
 
 def _moon_panels(row: Sequence[Axes], runs: int, n: int, hidden: int, n_steps: int) -> None:
-    static = {"n": n, "hidden": hidden, "n_steps": n_steps, "window": _WINDOW, "resolution": _RESOLUTION}
+    static = {
+        "n": n,
+        "hidden": hidden,
+        "n_steps": n_steps,
+        "window": _WINDOW,
+        "resolution": _RESOLUTION,
+    }
     grid = {"learning_rate": 0.1, "augmentation": range(len(AUGMENTATIONS))}
     data = replicates(moon_network, runs, static, grid, common=["augmentation"])
     left, right, low, high = _WINDOW
-    across, up = np.linspace(left, right, _RESOLUTION), np.linspace(low, high, _RESOLUTION)
+    across = np.linspace(left, right, _RESOLUTION)
+    up = np.linspace(low, high, _RESOLUTION)
     points, labels = moons()
     for place, (name, axes) in enumerate(zip(AUGMENTATIONS, row, strict=True)):
         networks = data.isel(augmentation=place)

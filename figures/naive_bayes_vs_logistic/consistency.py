@@ -22,7 +22,8 @@ _NO_BOUND = 500.0  # on the logits, of which the softmax still has no zeros
     "F5",
     quick={"class_counts": (2, 3), "draws": 1000},
     claims=("psi_conjugate", "hcons_multiclass", "hcons_sqrt2", "hcons_bounded_fails"),
-    marks="(a) dashed: tanh Λ, from where Ψ is straight. (c) dashed: error regret that costs nothing",
+    marks="(a) dashed: tanh Λ, from where Ψ is straight. (c) dashed: error regret that costs "
+    "nothing",
 )
 def consistency(
     bounds: Sequence[float] = (0.5, 1.0, 2.0),
@@ -30,28 +31,40 @@ def consistency(
     draws: int = 3000,
     logit_bound: float = 0.5,
 ) -> Figure:
-    """A small log-loss regret forces a small error regret for any number of classes, but not if logits are bounded.
+    """A small log-loss regret forces a small error regret for any number of classes, but not if
+    logits are bounded.
 
-    (a) The least log-loss regret Ψ(t) (nats) at which the error regret can be t, without a bound on the logits and for
-    two classes with logits in [-Λ, Λ] (Ψ_Λ, straight beyond tanh Λ); t²/2 (dotted) bounds Ψ from below. (b) Random
-    posteriors p and predictions q of K classes: t = p_a - p_b for the most probable classes a of p and b of q, against
-    the log-loss regret KL(p‖q). All lie above Ψ (line). Dotted: t², which some violate. (c) The same for three classes
-    with |logits| <= Λ = logit_bound, log-loss regret against the best logits in the box: below Ψ_Λ (line), draws and
-    the counterexample p = ((1 + t)/2, (1 - t)/2, 0) with the second class a hair ahead (circles; the second line is
-    their regret, exactly). Up to ρ/(2 + ρ), ρ = exp(-2Λ) (vertical line), it costs nothing. `draws` draws per number
-    of classes, those with t > 0 shown. Zheng et al. 2023 for the subject; transform, counterexample and draws are new.
+    (a) The least log-loss regret Ψ(t) (nats) at which the error regret can be t, without a bound on
+      the logits and for
+    two classes with logits in [-Λ, Λ] (Ψ_Λ, straight beyond tanh Λ); t²/2 (dotted) bounds Ψ from
+    below. (b) Random posteriors p and predictions q of K classes: t = p_a - p_b for the most
+    probable classes a of p and b of q, against the log-loss regret KL(p‖q). All lie above Ψ (line).
+    Dotted: t², which some violate. (c) The same for three classes with |logits| <= Λ = logit_bound,
+    log-loss regret against the best logits in the box: below Ψ_Λ (line), draws and the
+    counterexample p = ((1 + t)/2, (1 - t)/2, 0) with the second class a hair ahead (circles; the
+    second line is their regret, exactly). Up to ρ/(2 + ρ), ρ = exp(-2Λ) (vertical line), it costs
+    nothing. `draws` draws per number of classes, those with t > 0 shown. Zheng et al. 2023 for the
+    subject; transform, counterexample and draws are new.
     """
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(10.5, 3.5))
     t = np.linspace(0, 1, 201)
     left.plot(t, predicted.consistency_transform(t), color=COLOURS[6], label="Ψ, no bound")
     for bound, colour in zip(bounds, COLOURS, strict=False):
-        left.plot(t, predicted.consistency_transform(t, bound), color=colour, label=f"$Ψ_Λ$, Λ = {bound:g}")
+        left.plot(
+            t,
+            predicted.consistency_transform(t, bound),
+            color=colour,
+            label=f"$Ψ_Λ$, Λ = {bound:g}",
+        )
         left.axvline(np.tanh(bound), color=colour, linewidth=0.6, linestyle="--")
     left.plot(t, t**2 / 2, ":", color="0.4", label="$t^2/2$")
 
     for n_classes, colour in zip(class_counts, COLOURS, strict=False):
-        data = replicates(posterior_and_logits, draws, {"n_classes": n_classes}, {"logit_bound": _NO_BOUND})
-        p, logits = data["posterior"].values, data["logits"].values
+        data = replicates(
+            posterior_and_logits, draws, {"n_classes": n_classes}, {"logit_bound": _NO_BOUND}
+        )
+        p = data["posterior"].values
+        logits = data["logits"].values
         q = softmax(logits, axis=1)
         regrets = predicted.kl_divergence(p, q / q.sum(axis=1, keepdims=True))
         _draws(middle, _error_regret(p, logits), regrets, colour, f"K = {n_classes}")
@@ -61,10 +74,13 @@ def consistency(
     middle.set(xscale="log", yscale="log", xlim=(1e-3, 1.1), ylim=(1e-7, 20))
 
     data = replicates(posterior_and_logits, draws, {"n_classes": 3}, {"logit_bound": logit_bound})
-    p, logits = data["posterior"].values, data["logits"].values
+    p = data["posterior"].values
+    logits = data["logits"].values
     regrets = predicted.conditional_regret(logits, p, logit_bound)
     _draws(right, _error_regret(p, logits), regrets, COLOURS[1], "draws, K = 3")
-    right.plot(t, predicted.consistency_transform(t, logit_bound), color=COLOURS[6], label="$Ψ_Λ(t)$")
+    right.plot(
+        t, predicted.consistency_transform(t, logit_bound), color=COLOURS[6], label="$Ψ_Λ(t)$"
+    )
     family = np.stack([(1 + t) / 2, (1 - t) / 2, np.zeros_like(t)], axis=1)
     tie = np.array([logit_bound, logit_bound, -logit_bound])
     exact = predicted.conditional_regret(np.tile(tie, (len(t), 1)), family, logit_bound)
@@ -73,8 +89,12 @@ def consistency(
     members = family[10::20]
     scores = np.tile(ahead, (len(members), 1))
     regrets = predicted.conditional_regret(scores, members, logit_bound)
-    right.plot(_error_regret(members, scores), regrets, "o", color=COLOURS[0], label="counterexample")
-    right.axvline(predicted.box_tie_threshold(3, logit_bound), color=COLOURS[0], linewidth=0.6, linestyle="--")
+    right.plot(
+        _error_regret(members, scores), regrets, "o", color=COLOURS[0], label="counterexample"
+    )
+    right.axvline(
+        predicted.box_tie_threshold(3, logit_bound), color=COLOURS[0], linewidth=0.6, linestyle="--"
+    )
     right.set(ylim=(-0.02, 0.6), title=f"Λ = {logit_bound:g}")
     left.legend(fontsize=7, loc="upper left")
     middle.legend(fontsize=7, loc="lower right", markerscale=2)
@@ -94,8 +114,21 @@ def _error_regret(
 
 
 def _draws(
-    axes: Axes, t: Float[np.ndarray, " draws"], regrets: Float[np.ndarray, " draws"], colour: str, name: str
+    axes: Axes,
+    t: Float[np.ndarray, " draws"],
+    regrets: Float[np.ndarray, " draws"],
+    colour: str,
+    name: str,
 ) -> None:
     """Draw those whose prediction is wrong as dots."""
     mask = t > 0
-    axes.plot(t[mask], regrets[mask], ".", color=colour, markersize=2, markeredgewidth=0, label=name, rasterized=True)
+    axes.plot(
+        t[mask],
+        regrets[mask],
+        ".",
+        color=colour,
+        markersize=2,
+        markeredgewidth=0,
+        label=name,
+        rasterized=True,
+    )

@@ -1,4 +1,6 @@
-"""The sample size at which a mean learning curve falls to a target, and how well the runs determine it."""
+"""The sample size at which a mean learning curve falls to a target, and how well the runs determine
+it.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,7 +13,9 @@ from theory_on_trial.figures.panels import student_interval
 
 
 class Crossing(NamedTuple):
-    """Where the curve crosses, and the ends of a 99 % interval around it (to first order in the noise)."""
+    """Where the curve crosses, and the ends of a 99 % interval around it (to first order in the
+    noise).
+    """
 
     size: float
     low: float
@@ -19,13 +23,17 @@ class Crossing(NamedTuple):
 
 
 def samples_needed(
-    errors_at: Callable[[int], Float[np.ndarray, " runs"]], sizes: Int[np.ndarray, " sizes"], target: float
+    errors_at: Callable[[int], Float[np.ndarray, " runs"]],
+    sizes: Int[np.ndarray, " sizes"],
+    target: float,
 ) -> Crossing:
-    """Return m* at which the mean of `errors_at(m)` falls to `target`, among neighbours found by bisection of `sizes`.
+    """Return m* at which the mean of `errors_at(m)` falls to `target`, among neighbours found by
+    bisection of `sizes`.
 
-    The logarithm of the mean error is interpolated in the logarithm of m. The interval is Student's for the error at
-    m* (every run interpolated there), carried over to m by the slope of the curve.
-    Raises ValueError where `bisect_sizes` does: a curve that does not cross the target within the sizes, or NaN.
+    The logarithm of the mean error is interpolated in the logarithm of m. The interval is Student's
+    for the error at m* (every run interpolated there), carried over to m by the slope of the curve.
+    Raises ValueError where `bisect_sizes` does: a curve that does not cross the target within the
+    sizes, or NaN.
     """
     grid, errors = bisect_sizes(errors_at, sizes, target)
     means = errors.mean(axis=0)

@@ -11,8 +11,9 @@ def data_set(
 ) -> tuple[Float[Array, "samples features"], Int[np.ndarray, " samples"]]:
     """Return features and labels 0..K-1 of scikit-learn's `load_<name>`.
 
-    `n_random` replaces the features by that many random ones, max(0, a·x + b) of the centred features x scaled by
-    their common spread: a ~ N(0, 2/n) and b ~ N(0, 1) are fixed. They stand in for the deep features of the paper.
+    `n_random` replaces the features by that many random ones, max(0, a·x + b) of the centred
+    features x scaled by their common spread: a ~ N(0, 2/n) and b ~ N(0, 1) are fixed. They stand in
+    for the deep features of the paper.
     """
     from sklearn import datasets
 
@@ -21,7 +22,9 @@ def data_set(
         return jnp.asarray(features), labels
     weights_key, offsets_key = jax.random.split(jax.random.key(0))
     standard = (features - features.mean(axis=0)) / features.std(axis=0).max()
-    weights = jax.random.normal(weights_key, (features.shape[1], n_random)) * np.sqrt(2 / features.shape[1])
+    weights = jax.random.normal(weights_key, (features.shape[1], n_random)) * np.sqrt(
+        2 / features.shape[1]
+    )
     return jax.nn.relu(standard @ weights + jax.random.normal(offsets_key, (n_random,))), labels
 
 

@@ -50,7 +50,12 @@ _MOST = 150  # samples, more than naive Bayes needs with seven classes
 def growth(
     sizes: Sequence[int] = (100, 200, 400, 1000),
     classes: Sequence[int] = (2, 3, 5, 7),
-    logistic_sizes: Sequence[Sequence[int]] = ((100, 200, 400, 1000), (100, 200, 400), (100, 200), (100,)),
+    logistic_sizes: Sequence[Sequence[int]] = (
+        (100, 200, 400, 1000),
+        (100, 200, 400),
+        (100, 200),
+        (100,),
+    ),
     scanned_sizes: Sequence[int] = (100, 1000),
     logistic_scanned_sizes: Sequence[int] = (100, 200),
     runs: int = 1000,
@@ -59,40 +64,66 @@ def growth(
     logistic_scans: int = 5,
     level: float = 0.01,
 ) -> Figure:
-    """The samples that naive Bayes needs do not grow with n at all, those of logistic regression in the end linearly.
+    """The samples that naive Bayes needs do not grow with n at all, those of logistic regression in
+    the end linearly.
 
-    The released simulation: K Gaussian classes with means c_k (1, ..., 1), c = -1, 1, 2, 4, 8, 16, 32, half of the n
-    variances n and half 1, random labels. m is the number of samples at which the error is `level` above the asymptotic
-    one, which for n = 100 is 6.0e-13, 1.3e-4, 7.6e-5 and 5.4e-5 for K = 2, 3, 5 and 7, and for K = 3, n = 200, 1.8e-7.
-    Discs: where the mean of exact errors crosses, from `runs` (naive Bayes) or `logistic_runs` (ridge logistic
-    regression, C = 1; sizes left out are expensive) runs, with 99 % Student intervals of the error at the crossing over
-    the slope there. Squares: the released scan, the first m of 2K, 2K + ⌈ln n⌉, ... at which a single run is below the
-    level, mean over `scans` or, for two classes only, `logistic_scans` runs with 99 % Student intervals. (a-d) Naive
-    Bayes: the exact law for known variances (green, K = 2); the second value that the scan can report (grey), which
-    looks logarithmic whatever the truth; growth with ln n from the first disc on (dotted), which is claimed. (e-h)
-    Logistic regression, with growth like n through the last disc (dotted): from three classes on the problem gets
-    easier with n at first. Zheng et al. 2023; crossings, intervals and the exact law are new.
+    The released simulation: K Gaussian classes with means c_k (1, ..., 1), c = -1, 1, 2, 4, 8, 16,
+    32, half of the n variances n and half 1, random labels. m is the number of samples at which the
+    error is `level` above the asymptotic one, which for n = 100 is 6.0e-13, 1.3e-4, 7.6e-5 and
+    5.4e-5 for K = 2, 3, 5 and 7, and for K = 3, n = 200, 1.8e-7. Discs: where the mean of exact
+    errors crosses, from `runs` (naive Bayes) or `logistic_runs` (ridge logistic regression, C = 1;
+    sizes left out are expensive) runs, with 99 % Student intervals of the error at the crossing
+    over the slope there. Squares: the released scan, the first m of 2K, 2K + ⌈ln n⌉, ... at which a
+    single run is below the level, mean over `scans` or, for two classes only, `logistic_scans` runs
+    with 99 % Student intervals. (a-d) Naive Bayes: the exact law for known variances (green, K =
+    2); the second value that the scan can report (grey), which looks logarithmic whatever the
+    truth; growth with ln n from the first disc on (dotted), which is claimed. (e-h) Logistic
+    regression, with growth like n through the last disc (dotted): from three classes on the problem
+    gets easier with n at first. Zheng et al. 2023; crossings, intervals and the exact law are new.
     """
-    fig, axes = plt.subplots(2, len(classes), figsize=(max(2.7 * len(classes), 6.4), 5.6), sharex=True, squeeze=False)
-    for n_classes, fitted_sizes, (above, below) in zip(classes, logistic_sizes, axes.T, strict=True):
+    fig, axes = plt.subplots(
+        2, len(classes), figsize=(max(2.7 * len(classes), 6.4), 5.6), sharex=True, squeeze=False
+    )
+    for n_classes, fitted_sizes, (above, below) in zip(
+        classes, logistic_sizes, axes.T, strict=True
+    ):
         scan_sizes = logistic_scanned_sizes if n_classes == 2 else ()
         _naive_bayes_panel(above, n_classes, sizes, scanned_sizes, runs, scans, level)
-        _logistic_panel(below, n_classes, sizes, fitted_sizes, scan_sizes, logistic_runs, logistic_scans, level)
-        above.set_title(f"K = {n_classes},  ε$_∞$({sizes[0]}) = {_asymptotic_error(sizes[0], n_classes):.1e}")
+        _logistic_panel(
+            below, n_classes, sizes, fitted_sizes, scan_sizes, logistic_runs, logistic_scans, level
+        )
+        above.set_title(
+            f"K = {n_classes},  ε$_∞$({sizes[0]}) = {_asymptotic_error(sizes[0], n_classes):.1e}"
+        )
         below.set(xlabel="features  n")
         below.set_xticks(sizes, [str(n) for n in sizes])
         below.xaxis.set_minor_locator(NullLocator())
         plain_log_ticks(below, "y")
     for row, learner in zip(axes, ("naive Bayes", "logistic regression"), strict=True):
         row[0].set_ylabel(f"samples  m,  {learner}")
-    entries = {name: line for row in axes for line, name in zip(*row[0].get_legend_handles_labels(), strict=True)}
-    fig.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=min(3, 1 + len(classes)))
+    entries = {
+        name: line
+        for row in axes
+        for line, name in zip(*row[0].get_legend_handles_labels(), strict=True)
+    }
+    fig.legend(
+        list(entries.values()),
+        list(entries),
+        loc="outside lower center",
+        ncols=min(3, 1 + len(classes)),
+    )
     letters(axes.flat)
     return fig
 
 
 def _naive_bayes_panel(
-    axes: Axes, n_classes: int, sizes: Sequence[int], scanned: Sequence[int], runs: int, scans: int, level: float
+    axes: Axes,
+    n_classes: int,
+    sizes: Sequence[int],
+    scanned: Sequence[int],
+    runs: int,
+    scans: int,
+    level: float,
 ) -> None:
     candidates = np.arange(n_classes + 1, _MOST)
     crossings = []
@@ -100,7 +131,9 @@ def _naive_bayes_panel(
         # Padding to one size makes one program for all n.
         settings = {"n_classes": n_classes, "padded_features": max(sizes)}
         errors_at = _errors(naive_bayes_error, runs, settings, {"n_features": n})
-        crossings.append(samples_needed(errors_at, candidates, _asymptotic_error(n, n_classes) + level))
+        crossings.append(
+            samples_needed(errors_at, candidates, _asymptotic_error(n, n_classes) + level)
+        )
     _crossing_points(axes, sizes, crossings, COLOURS[0], "naive Bayes: mean error crosses")
     _scan_points(axes, naive_bayes_scan, n_classes, {n: _MOST for n in scanned}, scans, level)
     logs = np.log(sizes)
@@ -108,8 +141,14 @@ def _naive_bayes_panel(
     axes.plot(sizes, crossings[0].size * logs / logs[0], ":", color=COLOURS[6], label="∝ ln n")
     if n_classes == 2:
         problems = [predicted.official_design(n, 2) for n in sizes]
-        distances = [predicted.mahalanobis_squared(means[1] - means[0], variances) for means, variances in problems]
-        law = [predicted.naive_bayes_samples(n, d, level) for n, d in zip(sizes, distances, strict=True)]
+        distances = [
+            predicted.mahalanobis_squared(means[1] - means[0], variances)
+            for means, variances in problems
+        ]
+        law = [
+            predicted.naive_bayes_samples(n, d, level)
+            for n, d in zip(sizes, distances, strict=True)
+        ]
         axes.plot(sizes, law, color=COLOURS[2], label="exact law, known variances")
     axes.set(xscale="log", ylim=(0, None))
 
@@ -129,11 +168,15 @@ def _logistic_panel(
         candidates = _candidates(n, n_classes)
         settings = {"n_classes": n_classes, "n_features": n, "max_samples": int(candidates[-1])}
         errors_at = _errors(logistic_error, runs, settings, {})
-        crossings.append(samples_needed(errors_at, candidates, _asymptotic_error(n, n_classes) + level))
+        crossings.append(
+            samples_needed(errors_at, candidates, _asymptotic_error(n, n_classes) + level)
+        )
     _crossing_points(axes, fitted, crossings, COLOURS[1], "logistic regression: mean error crosses")
     most = {n: int(_candidates(n, n_classes)[-1]) for n in scanned}
     _scan_points(axes, logistic_scan, n_classes, most, scans, level)
-    axes.plot(sizes, crossings[-1].size * np.array(sizes) / fitted[-1], ":", color=COLOURS[4], label="∝ n")
+    axes.plot(
+        sizes, crossings[-1].size * np.array(sizes) / fitted[-1], ":", color=COLOURS[4], label="∝ n"
+    )
     axes.set(xscale="log", yscale="log")
 
 
@@ -142,10 +185,11 @@ def _asymptotic_error(n_features: int, n_classes: int) -> float:
 
 
 def _candidates(n_features: int, n_classes: int) -> Int[np.ndarray, " sizes"]:
-    """Sizes among which logistic regression's crossing is looked for, a factor of more than three around a guess.
+    """Sizes among which logistic regression's crossing is looked for, a factor of more than three
+    around a guess.
 
-    Good from n = 50 on (below, three classes need more). A guess that fails is an error of the bisection, never a wrong
-    point.
+    Good from n = 50 on (below, three classes need more). A guess that fails is an error of the
+    bisection, never a wrong point.
     """
     guess = (0.6 * n_classes - 0.3) * n_features + 140 * (n_classes - 2) + 27
     return geometric_sizes(max(int(0.5 * guess), n_classes + 1), int(1.7 * guess), 1.15)
@@ -154,27 +198,50 @@ def _candidates(n_features: int, n_classes: int) -> Int[np.ndarray, " sizes"]:
 def _errors(
     simulator: Callable[..., Any], runs: int, static: Mapping[str, int], grid: Mapping[str, int]
 ) -> Callable[[int], Float[np.ndarray, " runs"]]:
-    """Return the errors of `runs` runs as a function of the number of samples, with the same random numbers for all."""
+    """Return the errors of `runs` runs as a function of the number of samples, with the same random
+    numbers for all.
+    """
 
     def errors_at(size: int) -> Float[np.ndarray, " runs"]:
-        data = replicates(simulator, runs, static, {**grid, "n_samples": size}, common=["n_samples"])
+        data = replicates(
+            simulator, runs, static, {**grid, "n_samples": size}, common=["n_samples"]
+        )
         return data[simulator.__name__].values
 
     return errors_at
 
 
-def _crossing_points(axes: Axes, sizes: Sequence[int], crossings: Sequence[Crossing], colour: str, name: str) -> None:
+def _crossing_points(
+    axes: Axes, sizes: Sequence[int], crossings: Sequence[Crossing], colour: str, name: str
+) -> None:
     middle, low, high = np.array(crossings).T
-    axes.errorbar(sizes, middle, [middle - low, high - middle], fmt="o", color=colour, elinewidth=0.8, label=name)
+    axes.errorbar(
+        sizes,
+        middle,
+        [middle - low, high - middle],
+        fmt="o",
+        color=colour,
+        elinewidth=0.8,
+        label=name,
+    )
 
 
 def _scan_points(
-    axes: Axes, simulator: Callable[..., Any], n_classes: int, most: Mapping[int, int], runs: int, level: float
+    axes: Axes,
+    simulator: Callable[..., Any],
+    n_classes: int,
+    most: Mapping[int, int],
+    runs: int,
+    level: float,
 ) -> None:
-    """Draw what the released scan reports for every n, given the most samples that it may take there."""
+    """Draw what the released scan reports for every n, given the most samples that it may take
+    there.
+    """
     for n, limit in most.items():
         static = {"n_features": n, "n_classes": n_classes, "most": limit}
-        data = replicates(simulator, runs, static, {"target": _asymptotic_error(n, n_classes) + level})
+        data = replicates(
+            simulator, runs, static, {"target": _asymptotic_error(n, n_classes) + level}
+        )
         reports = data[simulator.__name__].values[:, None].astype(float)
         square = {"fmt": "s", "markerfacecolor": "white", "label": "released scan"}
         points_with_intervals(axes, [n], reports, COLOURS[3], **square)

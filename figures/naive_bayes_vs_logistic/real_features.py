@@ -16,7 +16,12 @@ from theory_on_trial.figures.replicates import replicates
 
 @figure(
     "F2",
-    quick={"names": ("digits", "wine", "iris"), "sizes": (20, 50, 100), "n_random": (128,), "runs": 20},
+    quick={
+        "names": ("digits", "wine", "iris"),
+        "sizes": (20, 50, 100),
+        "n_random": (128,),
+        "runs": 20,
+    },
     claims=("real_two_regimes",),
 )
 def learning_curves(
@@ -27,16 +32,21 @@ def learning_curves(
     runs: int = 40,
     random_runs: int = 8,
 ) -> Figure:
-    """Few samples favour naive Bayes, if any learner; with many, logistic regression is ahead on all but four features.
+    """Few samples favour naive Bayes, if any learner; with many, logistic regression is ahead on
+    all but four features.
 
-    Test error against the number of training samples m, drawn at random from the data set until every class is among
-    them (all other samples test), features scaled to [0, 1] by their range in the training set: means over `runs`
-    splits (discs: naive Bayes, one colour for each floor added to the variances; squares: ridge logistic regression,
-    C = 1) with 99 % Student intervals for the data set as it is, joined to guide the eye. Sizes that leave fewer than a
-    quarter of the samples to test are left out. (a-d) Scikit-learn's bundled data sets. (e, f) Random ReLU features of
-    the digits, over `random_runs` splits, as a stand-in for the deep features of the paper. Zheng et al. 2023.
+    Test error against the number of training samples m, drawn at random from the data set until
+    every class is among them (all other samples test), features scaled to [0, 1] by their range in
+    the training set: means over `runs` splits (discs: naive Bayes, one colour for each floor added
+    to the variances; squares: ridge logistic regression, C = 1) with 99 % Student intervals for the
+    data set as it is, joined to guide the eye. Sizes that leave fewer than a quarter of the samples
+    to test are left out. (a-d) Scikit-learn's bundled data sets. (e, f) Random ReLU features of the
+    digits, over `random_runs` splits, as a stand-in for the deep features of the paper. Zheng et
+    al. 2023.
     """
-    chosen = [(name, None, runs) for name in names] + [("digits", count, random_runs) for count in n_random]
+    chosen = [(name, None, runs) for name in names] + [
+        ("digits", count, random_runs) for count in n_random
+    ]
     columns = -(-len(chosen) // 2)
     fig, axes = plt.subplots(2, columns, figsize=(2.9 * columns, 5.2), squeeze=False)
     for (name, count, splits), panel, letter in zip(chosen, axes.flat, "abcdefgh", strict=False):
@@ -57,7 +67,9 @@ def learning_curves(
             )
         logistic = {"fmt": "s-", "linewidth": 0.6, "label": "logistic regression"}
         points_with_intervals(panel, fitting, data["logistic"].values, COLOURS[1], **logistic)
-        panel.set(xscale="log", yscale="log", title=title(name, count, features.shape[1], n_classes))
+        panel.set(
+            xscale="log", yscale="log", title=title(name, count, features.shape[1], n_classes)
+        )
         panel.set_xticks(fitting, [str(m) for m in fitting])
         panel.xaxis.set_minor_locator(NullLocator())
         plain_log_ticks(panel, "y")

@@ -1,4 +1,6 @@
-"""What the figures simulate. Apart from the drawing, so that a change to a drawing does not throw its data away."""
+"""What the figures simulate. Apart from the drawing, so that a change to a drawing does not throw
+its data away.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +13,8 @@ from theory import naive_bayes_vs_logistic as predicted
 
 TOLERANCE = 1e-6  # of the logistic fits; looser ones move the sample complexity
 Number = float | Float[Array, ""]
-_POINTS = 256  # of the integration over more than two classes: an error of 1e-4 at most in errors of about .01
+# of the integration over more than two classes: an error of 1e-4 at most in errors of about .01
+_POINTS = 256
 
 
 def official_problem(
@@ -19,7 +22,8 @@ def official_problem(
 ) -> tuple[Float[np.ndarray, "classes features"], Float[np.ndarray, " features"]]:
     """Means and variances of the released simulation in the units in which its learners see them.
 
-    From three classes on, features x become (x - u)/u with u = 2^(K - 3), which matters to a ridge penalty only.
+    From three classes on, features x become (x - u)/u with u = 2^(K - 3), which matters to a ridge
+    penalty only.
     """
     means, variances = predicted.official_design(n_features, n_classes)
     if n_classes == 2:
@@ -29,25 +33,35 @@ def official_problem(
 
 
 def naive_bayes_error(
-    key: Key[Array, ""], n_classes: int, padded_features: int, n_features: ScalarLike, n_samples: ScalarLike
+    key: Key[Array, ""],
+    n_classes: int,
+    padded_features: int,
+    n_features: ScalarLike,
+    n_samples: ScalarLike,
 ) -> Float[Array, ""]:
     """Error of naive Bayes in the released simulation, random labels.
 
-    The features beyond the first n are constant but for a variance of 1e-40, of no weight beside the floor.
+    The features beyond the first n are constant but for a variance of 1e-40, of no weight beside
+    the floor.
     """
     points = None if n_classes == 2 else observed.quasi_random_points(_POINTS, n_classes)
     levels, _ = predicted.official_design(1, n_classes)
-    index, n = jnp.arange(padded_features), jnp.asarray(n_features)
+    index = jnp.arange(padded_features)
+    n = jnp.asarray(n_features)
     variances = jnp.where(index < n // 2, n.astype(float), jnp.where(index < n, 1.0, 1e-40))
     means = jnp.where(index < n, levels, 0.0)
     sizes = jnp.asarray(n_samples)[None]
-    return observed.naive_bayes_errors(key, sizes, means, variances, labels="random", points=points)[0]
+    return observed.naive_bayes_errors(
+        key, sizes, means, variances, labels="random", points=points
+    )[0]
 
 
 def logistic_error(
     key: Key[Array, ""], n_features: int, n_classes: int, max_samples: int, n_samples: ScalarLike
 ) -> Float[Array, ""]:
-    """Error of ridge logistic regression (C = 1) on the first `n_samples` of `max_samples` in the same simulation."""
+    """Error of ridge logistic regression (C = 1) on the first `n_samples` of `max_samples` in the
+    same simulation.
+    """
     points = None if n_classes == 2 else observed.quasi_random_points(_POINTS, n_classes)
     return observed.logistic_errors(
         key,
@@ -60,27 +74,48 @@ def logistic_error(
     )[0]
 
 
-def naive_bayes_scan(key: Key[Array, ""], n_features: int, n_classes: int, most: int, target: Number) -> Int[Array, ""]:
+def naive_bayes_scan(
+    key: Key[Array, ""], n_features: int, n_classes: int, most: int, target: Number
+) -> Int[Array, ""]:
     """What the released scan reports for naive Bayes in one run."""
-    return observed.official_scan(key, *official_problem(n_features, n_classes), n_classes, target, most=most)
+    return observed.official_scan(
+        key, *official_problem(n_features, n_classes), n_classes, target, most=most
+    )
 
 
-def logistic_scan(key: Key[Array, ""], n_features: int, n_classes: int, most: int, target: Number) -> Int[Array, ""]:
+def logistic_scan(
+    key: Key[Array, ""], n_features: int, n_classes: int, most: int, target: Number
+) -> Int[Array, ""]:
     """What the released scan reports for ridge logistic regression (C = 1) in one run."""
     problem = official_problem(n_features, n_classes)
-    return observed.official_logistic_scan(key, *problem, n_classes, target, most=most, tolerance=TOLERANCE)
+    return observed.official_logistic_scan(
+        key, *problem, n_classes, target, most=most, tolerance=TOLERANCE
+    )
 
 
 def split_curves(
-    key: Key[Array, ""], name: str, n_random: int | None, sizes: tuple[int, ...], floors: tuple[float, ...]
+    key: Key[Array, ""],
+    name: str,
+    n_random: int | None,
+    sizes: tuple[int, ...],
+    floors: tuple[float, ...],
 ) -> dict[str, Float[Array, "..."]]:
-    """Test errors on random splits of a data set: naive Bayes for each variance floor, and logistic regression."""
+    """Test errors on random splits of a data set: naive Bayes for each variance floor, and logistic
+    regression.
+    """
     features, labels = data_set(name, n_random)
 
     def errors(floor: Number) -> Float[Array, "sizes 2"]:
         n_classes = int(labels.max()) + 1
         return observed.split_errors(
-            key, features, labels, n_classes, sizes, max_samples=sizes[-1], tolerance=TOLERANCE, var_floor=floor
+            key,
+            features,
+            labels,
+            n_classes,
+            sizes,
+            max_samples=sizes[-1],
+            tolerance=TOLERANCE,
+            var_floor=floor,
         )
 
     curves = jax.vmap(errors)(jnp.array(floors))
@@ -90,7 +125,9 @@ def split_curves(
 def known_variance_error(
     key: Key[Array, ""], n_features: int, signal_exponent: ScalarLike, n_samples: ScalarLike
 ) -> Float[Array, ""]:
-    """Error of naive Bayes with known unit variances and m/2 samples per class, Δ² = n^a spread over all features."""
+    """Error of naive Bayes with known unit variances and m/2 samples per class, Δ² = n^a spread
+    over all features.
+    """
     half = jnp.sqrt(n_features ** (jnp.asarray(signal_exponent) - 1)) / 2
     means = jnp.stack([jnp.full(n_features, -half), jnp.full(n_features, half)])
     unit = jnp.ones(n_features)
@@ -100,12 +137,20 @@ def known_variance_error(
 
 
 def equicorrelated_pair(
-    key: Key[Array, ""], n_features: int, gap: float, sizes: tuple[int, ...], correlation: ScalarLike
+    key: Key[Array, ""],
+    n_features: int,
+    gap: float,
+    sizes: tuple[int, ...],
+    correlation: ScalarLike,
 ) -> Float[Array, "sizes 2"]:
-    """Errors of (naive Bayes, ridge logistic regression) on prefixes of one data set of equicorrelated features."""
+    """Errors of (naive Bayes, ridge logistic regression) on prefixes of one data set of
+    equicorrelated features.
+    """
     means = half_informative(n_features, gap)
     covariance = (1 - jnp.asarray(correlation)) * jnp.eye(n_features) + correlation
-    return observed.paired_errors(key, sizes, means, covariance, max_samples=sizes[-1], tolerance=TOLERANCE)
+    return observed.paired_errors(
+        key, sizes, means, covariance, max_samples=sizes[-1], tolerance=TOLERANCE
+    )
 
 
 def half_informative(n_features: int, gap: float) -> Float[np.ndarray, "2 features"]:
@@ -117,12 +162,16 @@ def half_informative(n_features: int, gap: float) -> Float[np.ndarray, "2 featur
 def posterior_and_logits(
     key: Key[Array, ""], n_classes: int, logit_bound: Number
 ) -> dict[str, Float[Array, " classes"]]:
-    """A random posterior and logits for it, clipped to [-Λ, Λ]; half of them are near the log posterior.
+    """A random posterior and logits for it, clipped to [-Λ, Λ]; half of them are near the log
+    posterior.
 
-    The posterior is Dirichlet with a concentration from .05 to 5, the logits' scale is .01 to 10, both log-uniform.
+    The posterior is Dirichlet with a concentration from .05 to 5, the logits' scale is .01 to 10,
+    both log-uniform.
     """
     concentration_key, posterior_key, scale_key, noise_key, near_key = jax.random.split(key, 5)
-    concentration = jnp.exp(jax.random.uniform(concentration_key, minval=jnp.log(0.05), maxval=jnp.log(5.0)))
+    concentration = jnp.exp(
+        jax.random.uniform(concentration_key, minval=jnp.log(0.05), maxval=jnp.log(5.0))
+    )
     posterior = jax.random.dirichlet(posterior_key, jnp.full(n_classes, concentration))
     scale = jnp.exp(jax.random.uniform(scale_key, minval=jnp.log(0.01), maxval=jnp.log(10.0)))
     centre = jnp.where(jax.random.bernoulli(near_key), jnp.log(jnp.maximum(posterior, 1e-300)), 0)

@@ -42,24 +42,30 @@ def low_rank(
     extra_width: int = 2,
     starts: int = 12,
 ) -> Figure:
-    """Under cross-entropy simplex frames are the global minimum in shallow heads; in deep ones lower rank beats them.
+    """Under cross-entropy simplex frames are the global minimum in shallow heads; in deep ones
+    lower rank beats them.
 
-    (a-c) f_ETF - f_X in percent of f_ETF, X the antipodal pairs of classes (with one single direction if K is odd),
-    each at its best scale or at zero, n = per_class, all decays λ: orange where X has the lower objective. Dashed: the
-    smallest K for which X wins as λ → 0, which is approached like 1 / log(1/λ) only. At M = 1 the simplex frame is
-    proved to be global. (d-f) Ends of L-BFGS from `starts` random heads of width K + extra_width at λ = searched_decay
-    (discs; each is one run, so there is no interval), relative to the simplex frame (line at 1), and the antipodal
-    pairs (black line). At M = 1 no run ends below 1; from M = 2 on runs end below the simplex frame, some of them,
-    mostly at odd K, below the antipodal pairs as well. The comparison is new and agrees with Garrod & Keating 2025
-    against the abstract of Dang et al. 2023.
+    (a-c) f_ETF - f_X in percent of f_ETF, X the antipodal pairs of classes (with one single
+    direction if K is odd), each at its best scale or at zero, n = per_class, all decays λ: orange
+    where X has the lower objective. Dashed: the smallest K for which X wins as λ → 0, which is
+    approached like 1 / log(1/λ) only. At M = 1 the simplex frame is proved to be global. (d-f) Ends
+    of L-BFGS from `starts` random heads of width K + extra_width at λ = searched_decay (discs; each
+    is one run, so there is no interval), relative to the simplex frame (line at 1), and the
+    antipodal pairs (black line). At M = 1 no run ends below 1; from M = 2 on runs end below the
+    simplex frame, some of them, mostly at odd K, below the antipodal pairs as well. The comparison
+    is new and agrees with Garrod & Keating 2025 against the abstract of Dang et al. 2023.
     """
     fig, axes = plt.subplots(2, len(depths), figsize=(3.2 * len(depths), 5.6), squeeze=False)
     classes = np.arange(3, most_classes + 1)
     decay_grid = np.geomspace(1e-6, 1e-1, decays)
     norm = TwoSlopeNorm(0, -30, 30)
     for depth, above, below in zip(depths, *axes, strict=True):
-        gain = np.array([[_gain(int(k), per_class, depth, decay) for decay in decay_grid] for k in classes])
-        drawn_map = above.pcolormesh(decay_grid, classes, gain, norm=norm, cmap="PuOr_r", rasterized=True)
+        gain = np.array(
+            [[_gain(int(k), per_class, depth, decay) for decay in decay_grid] for k in classes]
+        )
+        drawn_map = above.pcolormesh(
+            decay_grid, classes, gain, norm=norm, cmap="PuOr_r", rasterized=True
+        )
         beaten = [k for k in classes if predicted.etf_beaten_by_cross_polytope(int(k), depth)]
         if beaten:
             above.axhline(beaten[0] - 0.5, color=COLOURS[6], linestyle="--", linewidth=0.8)
@@ -81,12 +87,20 @@ def _gain(n_classes: int, per_class: int, depth: int, decay: float) -> float:
 
 def _values(n_classes: int, per_class: int, depth: int, decay: float) -> tuple[float, float]:
     patterns = np.eye(n_classes) - 1 / n_classes, predicted.cross_polytope_pattern(n_classes)
-    simplex, pairs = (predicted.frame_value(pattern, per_class, [decay] * depth, decay)[1] for pattern in patterns)
+    simplex, pairs = (
+        predicted.frame_value(pattern, per_class, [decay] * depth, decay)[1] for pattern in patterns
+    )
     return simplex, pairs
 
 
 def _search(
-    axes: Any, classes: Sequence[int], per_class: int, depth: int, decay: float, extra_width: int, starts: int
+    axes: Any,
+    classes: Sequence[int],
+    per_class: int,
+    depth: int,
+    decay: float,
+    extra_width: int,
+    starts: int,
 ) -> None:
     pairs: list[float] = []
     for n_classes in classes:
@@ -107,5 +121,7 @@ def _ends(
 ) -> Float[np.ndarray, "ends"]:
     problem = observed.Problem((per_class,) * n_classes, (decay,) * depth, decay, loss="ce")
     key = jax.random.fold_in(jax.random.key(depth), n_classes)
-    ends = observed.optima(problem, key, starts, widths=(width,) * depth, weight_std=0.5, feature_std=0.5)
+    ends = observed.optima(
+        problem, key, starts, widths=(width,) * depth, weight_std=0.5, feature_std=0.5
+    )
     return np.array([end.value for end in ends if end.gradient_norm < _CONVERGED])

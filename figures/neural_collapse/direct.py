@@ -38,7 +38,8 @@ _LIMITS = (1e-17, 9.0)
         "nc_rate",
         "nc_rate-within",
     ),
-    marks="points: descent; lines: predicted last phase; dotted: where it would stay at the other frame",
+    marks="points: descent; lines: predicted last phase; dotted: where it would stay at the other "
+    "frame",
 )
 def direct_balanced(
     per_class: int = 100,
@@ -50,24 +51,31 @@ def direct_balanced(
     every: int = 1000,
     runs: int = 3,
 ) -> Figure:
-    """From a small random start, deep linear heads on balanced classes collapse to their frame at every depth M.
+    """From a small random start, deep linear heads on balanced classes collapse to their frame at
+    every depth M.
 
-    Full-batch gradient descent on weights and free features of all K n samples, square loss, η = 0.1, momentum 0.9,
-    start N(0, 0.1²). Points: geometric means over the runs with 99 % Student intervals of the mean logarithm. (a-d)
-    Without a bias, towards orthogonal frames. (e-h) With one that is not decayed, towards simplex frames. NC2 is the
-    largest distance over all W_M..W_m; dotted: where it would stay if the heads had collapsed to the other of the two
-    frames. f - f* is the distance to the minimum in closed form. Lines: the predicted last phase, which depends on the
-    decay λ alone: with r(h) the heavy-ball rate of curvature h, NC1 falls at 2 r(λ) + 2 r(2λ), NC2 and NC3 at r(2λ),
-    f - f* at 2 r(λ), where weight decay removes the parts of the features that no weight reads; their heights go
-    through the last point above rounding. (g) At M = 1 NC3 falls at r(λ) in the end: the part of the classifier that
-    is common to all classes is idle beside a bias, and decay alone removes it. Dang et al. 2023; intervals, the
-    minimum and the rates are new.
+    Full-batch gradient descent on weights and free features of all K n samples, square loss, η =
+    0.1, momentum 0.9, start N(0, 0.1²). Points: geometric means over the runs with 99 % Student
+    intervals of the mean logarithm. (a-d) Without a bias, towards orthogonal frames. (e-h) With one
+    that is not decayed, towards simplex frames. NC2 is the largest distance over all W_M..W_m;
+    dotted: where it would stay if the heads had collapsed to the other of the two frames. f - f* is
+    the distance to the minimum in closed form. Lines: the predicted last phase, which depends on
+    the decay λ alone: with r(h) the heavy-ball rate of curvature h, NC1 falls at 2 r(λ) + 2 r(2λ),
+    NC2 and NC3 at r(2λ), f - f* at 2 r(λ), where weight decay removes the parts of the features
+    that no weight reads; their heights go through the last point above rounding. (g) At M = 1 NC3
+    falls at r(λ) in the end: the part of the classifier that is common to all classes is idle
+    beside a bias, and decay alone removes it. Dang et al. 2023; intervals, the minimum and the
+    rates are new.
     """
     names = ("within_class", "weights", "alignment", "gap")
     fig, axes = plt.subplots(2, 4, figsize=(10, 5), sharex=True, sharey="row")
     frames = predicted.orthogonal_frame(n_classes), predicted.simplex_etf(n_classes)
     other = predicted.frame_distance(*frames)
-    settings: dict[str, Any] = {"class_sizes": (per_class,) * n_classes, "width": width, "decay": decay}
+    settings: dict[str, Any] = {
+        "class_sizes": (per_class,) * n_classes,
+        "width": width,
+        "decay": decay,
+    }
     settings |= {"steps": steps, "every": every}
     for row, bias in zip(axes, (False, True), strict=True):
         settings["bias"] = bias
@@ -82,7 +90,8 @@ def direct_balanced(
     "F2",
     quick={"depths": (3,), "steps": 6000},
     claims=("imb_M1", "imb_deep", "nc_rate", "nc_rate-within"),
-    marks="points: descent; lines: predicted last phase; dotted: where it would stay at the orthogonal frame",
+    marks="points: descent; lines: predicted last phase; dotted: where it would stay at the "
+    "orthogonal frame",
 )
 def direct_imbalanced(
     class_sizes: Sequence[int] = (200, 100, 50, 50),
@@ -93,19 +102,26 @@ def direct_imbalanced(
     every: int = 1000,
     runs: int = 3,
 ) -> Figure:
-    """Imbalanced classes without a bias collapse to a general orthogonal frame whose lengths follow the class sizes.
+    """Imbalanced classes without a bias collapse to a general orthogonal frame whose lengths follow
+    the class sizes.
 
-    As F1 with n_k = class_sizes; the metrics are distances to the predicted optimum. Points: geometric means over the
-    runs with 99 % Student intervals of the mean logarithm. (a) Within-class spread. (b) Products W_M..W_m of the
-    weights, the largest distance over m. (c) Class means. (d) Logits. (e) Weights against class means. (f) Objective
-    above the minimum in closed form. Lines: predicted rates as in F1, twice that of NC2 in (d), as the slowest modes
-    leave the product unchanged to first order. Dotted: where (b, c) would stay if the heads had collapsed to the
-    orthogonal frame of equal lengths, in the colour of the depth M. Dang et al. 2023; intervals, the minimum and the
-    rates are new.
+    As F1 with n_k = class_sizes; the metrics are distances to the predicted optimum. Points:
+    geometric means over the runs with 99 % Student intervals of the mean logarithm. (a)
+    Within-class spread. (b) Products W_M..W_m of the weights, the largest distance over m. (c)
+    Class means. (d) Logits. (e) Weights against class means. (f) Objective above the minimum in
+    closed form. Lines: predicted rates as in F1, twice that of NC2 in (d), as the slowest modes
+    leave the product unchanged to first order. Dotted: where (b, c) would stay if the heads had
+    collapsed to the orthogonal frame of equal lengths, in the colour of the depth M. Dang et al.
+    2023; intervals, the minimum and the rates are new.
     """
     fig, axes = plt.subplots(2, 3, figsize=(8.6, 5.2), sharex=True, sharey=True)
     panels = dict(zip(_NAMES, axes.flat, strict=True))
-    settings: dict[str, Any] = {"class_sizes": tuple(class_sizes), "width": width, "decay": decay, "bias": False}
+    settings: dict[str, Any] = {
+        "class_sizes": tuple(class_sizes),
+        "width": width,
+        "decay": decay,
+        "bias": False,
+    }
     _trajectories(panels, depths, runs, settings | {"steps": steps, "every": every})
     equal = predicted.orthogonal_frame(len(class_sizes))
     for depth, colour in zip(depths, COLOURS, strict=False):
@@ -118,18 +134,26 @@ def direct_imbalanced(
     return fig
 
 
-def _trajectories(panels: dict[str, Axes], depths: Sequence[int], runs: int, settings: dict[str, Any]) -> None:
+def _trajectories(
+    panels: dict[str, Axes], depths: Sequence[int], runs: int, settings: dict[str, Any]
+) -> None:
     times = np.arange(settings["every"], settings["steps"] + 1, settings["every"])
     start = {"learning_rate": LEARNING_RATE, "start_std": START}
     for depth, colour in zip(depths, COLOURS, strict=False):
-        data = replicates(direct_experiment, runs, settings | {"depth": depth, "reduced": False}, start)
+        data = replicates(
+            direct_experiment, runs, settings | {"depth": depth, "reduced": False}, start
+        )
         rates = _last_phase(settings["decay"], idle_mean=settings["bias"] and depth == 1)
         for name, axes in panels.items():
-            falling_points(axes, times, data[name].values, colour, rates[name], label=f"M = {depth}")
+            falling_points(
+                axes, times, data[name].values, colour, rates[name], label=f"M = {depth}"
+            )
 
 
 def _last_phase(decay: float, idle_mean: bool) -> dict[str, float]:
-    """Rates per step at which the metrics fall in the end; `idle_mean`: the classifier has a part that nothing uses."""
+    """Rates per step at which the metrics fall in the end; `idle_mean`: the classifier has a part
+    that nothing uses.
+    """
     frame = predicted.nc2_rate(decay, LEARNING_RATE, MOMENTUM)
     idle = predicted.heavy_ball_rate(decay, LEARNING_RATE, MOMENTUM)
     return {

@@ -1,4 +1,6 @@
-"""Ten imbalanced classes: who survives weight decay, and how long features and classifiers are, F6."""
+"""Ten imbalanced classes: who survives weight decay, and how long features and classifiers are,
+F6.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,8 +27,16 @@ _GEOMETRY = {
 @figure(
     "F6",
     quick={"depths": (1,), "strong_depths": (2,), "steps": 4000, "every": 400, "runs": 3},
-    claims=("imb_M1", "imb_M1_minority", "imb_deep", "imb_deep_minority", "feature_lengths", "gd_basin"),
-    marks="lines: theory; points: descent; hollow: from a small start; dotted: size below which classes vanish",
+    claims=(
+        "imb_M1",
+        "imb_M1_minority",
+        "imb_deep",
+        "imb_deep_minority",
+        "feature_lengths",
+        "gd_basin",
+    ),
+    marks="lines: theory; points: descent; hollow: from a small start; dotted: size below which "
+    "classes vanish",
 )
 def minorities(
     class_sizes: Sequence[int] = (500, 500, 400, 400, 300, 300, 200, 200, 100, 100),
@@ -41,22 +51,30 @@ def minorities(
     every: int = 600,
     runs: int = 4,
 ) -> Figure:
-    """Minorities have shorter classifiers and longer features, until weight decay beyond a critical size removes them.
+    """Minorities have shorter classifiers and longer features, until weight decay beyond a critical
+    size removes them.
 
-    Ten classes, N = 3000, no bias, in the class-mean reduction with momentum 0.9; lines are the minimum as a function
-    of the class size n_k at this N, points the means over the runs with 99 % Student intervals. (a-d) λ = decay, that
-    is 1e-5 in the units of the released code for CIFAR-10, whose loss is an average over entries; start N(0, 0.1²) and
-    learning_rate. (a) Largest of NC2 and NC3 against the steps, geometric means with intervals of the mean logarithm,
-    and the predicted last phase (lines). (b) Own logit of each class. (c, d) Squared lengths of classifier and class
-    mean. (e-h) The same, without rates, at the decay at which classes below critical_size vanish from the minimum
-    (dotted), learning rate 0.1. Filled: start N(0, strong_start²). Hollow: start N(0, 0.1²), in (f-h) each run on its
-    own: from there the deep head loses more than the minimum does, and ends in a local minimum that keeps the largest
-    classes only, of two classes of one size perhaps a mixture. At M = 1 lengths vanish continuously, and there small
-    classes have the shorter features; at M = 2 they vanish with a jump. Setting of Dang et al. 2023; lines, second row
-    and intervals are new.
+    Ten classes, N = 3000, no bias, in the class-mean reduction with momentum 0.9; lines are the
+    minimum as a function of the class size n_k at this N, points the means over the runs with 99 %
+    Student intervals. (a-d) λ = decay, that is 1e-5 in the units of the released code for CIFAR-10,
+    whose loss is an average over entries; start N(0, 0.1²) and learning_rate. (a) Largest of NC2
+    and NC3 against the steps, geometric means with intervals of the mean logarithm, and the
+    predicted last phase (lines). (b) Own logit of each class. (c, d) Squared lengths of classifier
+    and class mean. (e-h) The same, without rates, at the decay at which classes below critical_size
+    vanish from the minimum (dotted), learning rate 0.1. Filled: start N(0, strong_start²). Hollow:
+    start N(0, 0.1²), in (f-h) each run on its own: from there the deep head loses more than the
+    minimum does, and ends in a local minimum that keeps the largest classes only, of two classes of
+    one size perhaps a mixture. At M = 1 lengths vanish continuously, and there small classes have
+    the shorter features; at M = 2 they vanish with a jump. Setting of Dang et al. 2023; lines,
+    second row and intervals are new.
     """
     sizes = tuple(class_sizes)
-    settings: dict[str, Any] = {"class_sizes": sizes, "width": width, "bias": False, "reduced": True}
+    settings: dict[str, Any] = {
+        "class_sizes": sizes,
+        "width": width,
+        "bias": False,
+        "reduced": True,
+    }
     settings |= {"steps": steps, "every": every}
     fig, axes = plt.subplots(2, 4, figsize=(10.5, 5.2))
     for depth, colour in zip(depths, COLOURS, strict=False):
@@ -85,7 +103,9 @@ def minorities(
     for row in axes:
         row[0].set(yscale="log", ylim=(1e-17, 9), xlabel="steps", ylabel="largest of NC2 and NC3")
         for panel, name in zip(row[1:], _GEOMETRY.values(), strict=True):
-            panel.set(xlabel="samples of the class  $n_k$", ylabel=name, xlim=(0, 1.06 * max(sizes)))
+            panel.set(
+                xlabel="samples of the class  $n_k$", ylabel=name, xlim=(0, 1.06 * max(sizes))
+            )
     for panel in axes[1, 1:]:
         panel.axvline(critical_size, color="0.5", linestyle=":")
     axes[0, 0].legend(loc="upper right")
@@ -95,9 +115,17 @@ def minorities(
 
 
 def _convergence(
-    axes: Any, data: Any, colour: str, steps: int, every: int, rate: float | None = None, **style: Any
+    axes: Any,
+    data: Any,
+    colour: str,
+    steps: int,
+    every: int,
+    rate: float | None = None,
+    **style: Any,
 ) -> None:
-    worst = np.max([data[name].values for name in ("weights", "features", "logits", "alignment")], axis=0)
+    worst = np.max(
+        [data[name].values for name in ("weights", "features", "logits", "alignment")], axis=0
+    )
     falling_points(axes, np.arange(every, steps + 1, every), worst, colour, rate, **style)
 
 
@@ -116,6 +144,8 @@ def _predicted_geometry(
 
 
 def _lengths(size: int, n_samples: int, depth: int, decay: float) -> Float[np.ndarray, "3"]:
-    """Own logit and squared lengths of classifier and class mean of a class: other classes matter through N alone."""
+    """Own logit and squared lengths of classifier and class mean of a class: other classes matter
+    through N alone.
+    """
     optimum = predicted.mse_optimum((size, n_samples - size), [decay] * depth, decay)
     return np.array([optimum.logits[0, 0], optimum.product_gram[0, 0], optimum.feature_gram[0, 0]])

@@ -1,4 +1,6 @@
-"""What the figures simulate. Apart from the drawing, so that a change to a drawing does not throw its data away."""
+"""What the figures simulate. Apart from the drawing, so that a change to a drawing does not throw
+its data away.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -8,11 +10,17 @@ from jaxtyping import Array, Float, Key, ScalarLike
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
 
-LEARNING_RATE, MOMENTUM, START = 0.1, 0.9, 0.1
-"""Of the released code; START is the standard deviation of all weights and features before training."""
+LEARNING_RATE = 0.1
+MOMENTUM = 0.9
+START = 0.1
+"""Of the released code; START is the standard deviation of all weights and features before
+training.
+"""
 
 _NOISE = 1e-4
-"""Of every parameter at each new decay: it leaves a point that is no longer stable, but not the basin of zero."""
+"""Of every parameter at each new decay: it leaves a point that is no longer stable, but not the
+basin of zero.
+"""
 
 
 def direct_experiment(
@@ -28,10 +36,11 @@ def direct_experiment(
     learning_rate: ScalarLike,
     start_std: ScalarLike,
 ) -> dict[str, Float[Array, "..."]]:
-    """Gap to the optimum and collapse metrics of one descent every `every` steps, and the geometry at its end.
+    """Gap to the optimum and collapse metrics of one descent every `every` steps, and the geometry
+    at its end.
 
-    The metrics are distances to the predicted optimum, as in the released code; "weights" is the largest over m of
-    those of W_M..W_m. All decays are equal.
+    The metrics are distances to the predicted optimum, as in the released code; "weights" is the
+    largest over m of those of W_M..W_m. All decays are equal.
     """
     optimum = predicted.mse_optimum(class_sizes, [decay] * depth, decay, bias=bias)
     frames = predicted.optimum_targets(optimum)
@@ -46,7 +55,9 @@ def direct_experiment(
         weight_std=start_std,
         feature_std=start_std,
         reduced=reduced,
-        targets=observed.Targets(frames.suffix_grams, frames.feature_gram, frames.logits, frames.duality),
+        targets=observed.Targets(
+            frames.suffix_grams, frames.feature_gram, frames.logits, frames.duality
+        ),
     )
     matrix = observed.product(run.head.weights)
     if reduced:
@@ -99,14 +110,21 @@ def decay_loop(
     steps: int,
     start_std: ScalarLike,
 ) -> Float[Array, "levels classes"]:
-    """Shares σ_k / √n of the K largest singular values of W_M..W_1 H at the end of each decay, visited in order.
+    """Shares σ_k / √n of the K largest singular values of W_M..W_1 H at the end of each decay,
+    visited in order.
 
-    The classes are equal; each decay starts where the last one ended, the first one from a random head.
+    The classes are equal; each decay starts where the last one ended, the first one from a random
+    head.
     """
     start_key, ramp_key = jax.random.split(key)
     n_classes = len(class_sizes)
     start = observed.initial_head(
-        start_key, (width,) * depth, n_classes, n_classes, weight_std=start_std, feature_std=start_std
+        start_key,
+        (width,) * depth,
+        n_classes,
+        n_classes,
+        weight_std=start_std,
+        feature_std=start_std,
     )
     path = observed.ramp(
         ramp_key,

@@ -16,7 +16,9 @@ SECONDS = 60
 
 
 class Solved(NamedTuple):
-    """A table, the optimal baseline of largest margin, the flips of all rows, and the discrepancy path."""
+    """A table, the optimal baseline of largest margin, the flips of all rows, and the discrepancy
+    path.
+    """
 
     table: observed.Table
     baseline: observed.Solution
@@ -41,13 +43,17 @@ def features_without_race(samples: observed.Compas, features: Sequence[str] | No
     ]
 
 
-def solved_compas(target: Target, tolerances: Sequence[float], features: Sequence[str] | None) -> Solved:
+def solved_compas(
+    target: Target, tolerances: Sequence[float], features: Sequence[str] | None
+) -> Solved:
     """Everything about COMPAS without race; its samples are in the order of `compas_samples`."""
     return _solved_compas(target, tuple(tolerances), None if features is None else tuple(features))
 
 
 @cache
-def _solved_compas(target: Target, tolerances: tuple[float, ...], features: tuple[str, ...] | None) -> Solved:
+def _solved_compas(
+    target: Target, tolerances: tuple[float, ...], features: tuple[str, ...] | None
+) -> Solved:
     samples = observed.compas_samples(target)
     columns = features_without_race(samples, features)
     names = [samples.columns[column] for column in columns]
@@ -56,7 +62,9 @@ def _solved_compas(target: Target, tolerances: tuple[float, ...], features: tupl
 
 
 def ambiguous_rows(solved: Solved, admitted: int) -> Bool[np.ndarray, "rows"]:
-    """The rows that a competitor with at most `admitted` errors more than the baseline predicts otherwise."""
+    """The rows that a competitor with at most `admitted` errors more than the baseline predicts
+    otherwise.
+    """
     return solved.flips.errors <= solved.baseline.errors + admitted
 
 

@@ -25,15 +25,18 @@ _EXCLUSIVE_OR = np.array([-1, 1, 1, -1])
     marks="(a-d) shaded: predicted +; ring: the corner that is wrong; line: largest margin",
 )
 def exclusive_or(copies: int = 25, tolerances: int = 26) -> Figure:
-    """Four linear classifiers are equally good on exclusive or, and any two of them disagree on half of the points.
+    """Four linear classifiers are equally good on exclusive or, and any two of them disagree on
+    half of the points.
 
-    Each corner of the square holds n/4 = `copies` points, labelled + where one coordinate is 1 and - elsewhere. (a-d)
-    The optimal classifiers, found by integer programming: shaded where + is predicted, ringed the corner that is wrong;
-    the line is where the weights of largest margin γ (Σ|w| = 1, intercept counted) of the theory's linear program
-    change sign. (e) Discrepancy δ and ambiguity α around the first of them against the error tolerance ε: points by
-    integer programs, lines from the list of all 14 linear dichotomies; dashed, Proposition 1: δ ≤ 2R + ε, at most 1,
-    met at ε = 0, at ε = R, and from 1 - 2R on, where the opposite of the baseline competes. After Figure 1 of Marx,
-    Calmon & Ustun 2020, as recalled.
+    Each corner of the square holds n/4 = `copies` points, labelled + where one coordinate is 1 and
+    - elsewhere. (a-d) The optimal classifiers, found by integer programming: shaded where + is
+      predicted, ringed the corner that is wrong;
+    the line is where the weights of largest margin γ (Σ|w| = 1, intercept counted) of the theory's
+    linear program change sign. (e) Discrepancy δ and ambiguity α around the first of them against
+    the error tolerance ε: points by integer programs, lines from the list of all 14 linear
+    dichotomies; dashed, Proposition 1: δ ≤ 2R + ε, at most 1, met at ε = 0, at ε = R, and from 1 -
+    2R on, where the opposite of the baseline competes. After Figure 1 of Marx, Calmon & Ustun 2020,
+    as recalled.
     """
     table = observed.aggregate(_CORNERS, _EXCLUSIVE_OR, np.full(4, copies))
     optima = observed.co_optimal(table).solutions
@@ -52,23 +55,38 @@ def _draw_classifier(axes: Axes, table: observed.Table, solution: observed.Solut
     first, second = np.meshgrid(side, side)
     intercept, *slopes = solution.weights
     predicted_positive = intercept + slopes[0] * first + slopes[1] * second > 0
-    axes.pcolormesh(side, side, predicted_positive, cmap=ListedColormap(["white", "#CFE3F1"]), rasterized=True)
+    axes.pcolormesh(
+        side, side, predicted_positive, cmap=ListedColormap(["white", "#CFE3F1"]), rasterized=True
+    )
     margin, weights = predicted.largest_margin(solution.dichotomy, table.rows)
-    axes.contour(first, second, weights[0] + weights[1] * first + weights[2] * second, [0], colors="black")
+    axes.contour(
+        first, second, weights[0] + weights[1] * first + weights[2] * second, [0], colors="black"
+    )
     for row, corner in enumerate(table.rows):
         is_positive = table.positives[row] > 0
-        axes.plot(*corner, "P" if is_positive else "o", color=COLOURS[0 if is_positive else 1], markersize=7)
+        axes.plot(
+            *corner,
+            "P" if is_positive else "o",
+            color=COLOURS[0 if is_positive else 1],
+            markersize=7,
+        )
         if solution.dichotomy[row] != is_positive:
             axes.plot(*corner, "o", markersize=15, markerfacecolor="none", markeredgecolor="black")
     axes.set(aspect="equal", xticks=[0, 1], yticks=[0, 1], xlabel="$x_1$", ylabel="$x_2$")
-    axes.set_title(f"{solution.errors} wrong, γ = {Fraction(margin).limit_denominator(100)}", fontsize=8)
+    axes.set_title(
+        f"{solution.errors} wrong, γ = {Fraction(margin).limit_denominator(100)}", fontsize=8
+    )
 
 
-def _draw_paths(axes: Axes, table: observed.Table, baseline: observed.Solution, tolerances: int) -> None:
+def _draw_paths(
+    axes: Axes, table: observed.Table, baseline: observed.Solution, tolerances: int
+) -> None:
     grid = np.linspace(0, 1, tolerances)
     measured = (
         observed.discrepancy_path(table, baseline, grid).disagreement,
-        observed.ambiguity_path(table, baseline, observed.flip_errors(table, baseline), grid).ambiguous,
+        observed.ambiguity_path(
+            table, baseline, observed.flip_errors(table, baseline), grid
+        ).ambiguous,
     )
     cells = predicted.linear_dichotomies(table.rows)
     exact = (
@@ -78,7 +96,9 @@ def _draw_paths(axes: Axes, table: observed.Table, baseline: observed.Solution, 
     percent = 100 * np.arange(table.n + 1) / table.n
     looks = (("discrepancy δ", COLOURS[0], "o"), ("ambiguity α", COLOURS[2], "s"))
     for values, points, (name, colour, marker) in zip(exact, measured, looks, strict=True):
-        axes.step(percent, 100 * values / table.n, where="post", color=colour, label=f"{name}, enumerated")
+        axes.step(
+            percent, 100 * values / table.n, where="post", color=colour, label=f"{name}, enumerated"
+        )
         axes.plot(100 * grid, 100 * points / table.n, marker, color=colour, label=f"{name}, solved")
     error = baseline.errors / table.n
     bound = [min(1.0, predicted.discrepancy_bound(error, epsilon)) for epsilon in percent / 100]

@@ -14,8 +14,11 @@ from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label
 
 _NAMES = {
-    "african_american": "African-American", "causasian": "Caucasian", "hispanic": "Hispanic", "other": "other",
-}  # fmt: skip
+    "african_american": "African-American",
+    "causasian": "Caucasian",
+    "hispanic": "Hispanic",
+    "other": "other",
+}
 
 
 @figure(
@@ -30,19 +33,26 @@ def groups(
     tolerances: Sequence[float] = TOLERANCES,
     features: Sequence[str] | None = None,
 ) -> Figure:
-    """Groups by race share the burden of an arbitrary choice unequally, although no classifier sees race.
+    """Groups by race share the burden of an arbitrary choice unequally, although no classifier sees
+    race.
 
-    COMPAS, features without race. (a) For everybody and by group, at tolerance ε = `epsilon`: share whose prediction
-    some competitor changes (ambiguity, squares), share that the most discrepant competitor changes (circles; where
-    several competitors change equally many people in all, their split between groups is that of the one found), and
-    errors of the baseline (triangles); short lines: the flip bound, which the ambiguity of a group cannot exceed.
-    (b) Ambiguity of each group against the tolerance: points by integer programs, thin lines the bounds. All shares are
-    exact counts of the people in the data. After the subgroup table of Marx, Calmon & Ustun 2020, as recalled.
+    COMPAS, features without race. (a) For everybody and by group, at tolerance ε = `epsilon`: share
+    whose prediction some competitor changes (ambiguity, squares), share that the most discrepant
+    competitor changes (circles; where several competitors change equally many people in all, their
+    split between groups is that of the one found), and errors of the baseline (triangles); short
+    lines: the flip bound, which the ambiguity of a group cannot exceed.
+    (b) Ambiguity of each group against the tolerance: points by integer programs, thin lines the
+      bounds. All shares are
+    exact counts of the people in the data. After the subgroup table of Marx, Calmon & Ustun 2020,
+    as recalled.
     """
     solution = solved_compas(target, tolerances, features)
     table, baseline, _, path = solution
     samples = observed.compas_samples(target)
-    members = {"all": np.full(len(samples.race), True), **{_NAMES[key]: samples.race == key for key in _NAMES}}
+    members = {
+        "all": np.full(len(samples.race), True),
+        **{_NAMES[key]: samples.race == key for key in _NAMES},
+    }
     errors = baseline.dichotomy[table.row_of_sample] != (samples.labels == 1)
     at = list(path.tolerances).index(epsilon)
     changes = (path.solutions[at].dichotomy != baseline.dichotomy)[table.row_of_sample]
@@ -66,16 +76,39 @@ def groups(
             left.plot(share(values, group), place, marker, color=colour, markersize=5)
         limits = [bound(e, group) for e in excesses.tolist()]
         right.step(100 * excesses / table.n, limits, where="post", color=colour, linewidth=0.6)
-        right.plot(100 * path.tolerances, [share(flags, group) for flags in ambiguous], "s", color=colour, label=name)
+        right.plot(
+            100 * path.tolerances,
+            [share(flags, group) for flags in ambiguous],
+            "s",
+            color=colour,
+            label=name,
+        )
     sizes = [int(samples.counts[group].sum()) for group in members.values()]
-    left.set_yticks(range(len(members)), [f"{name}\nn = {size}" for name, size in zip(members, sizes, strict=True)])
+    left.set_yticks(
+        range(len(members)),
+        [f"{name}\nn = {size}" for name, size in zip(members, sizes, strict=True)],
+    )
     left.invert_yaxis()
     for marker, name in (("s", "ambiguity"), ("o", "discrepancy"), ("^", "baseline errors")):
         left.plot([], [], marker, color="0.4", label=name)
     left.plot([], [], color="0.4", label="flip bound")
-    left.legend(loc="lower center", bbox_to_anchor=(0.5, 1.06), ncols=4, columnspacing=0.9, handletextpad=0.3)
-    left.set(xlabel=f"share of the group (%), {target}, ε = {epsilon:.2%}", ylabel="group", xlim=(0, None))
-    right.set(xlabel="error tolerance ε (% of people)", ylabel="ambiguity α (% of the group)", ylim=(0, 104))
+    left.legend(
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.06),
+        ncols=4,
+        columnspacing=0.9,
+        handletextpad=0.3,
+    )
+    left.set(
+        xlabel=f"share of the group (%), {target}, ε = {epsilon:.2%}",
+        ylabel="group",
+        xlim=(0, None),
+    )
+    right.set(
+        xlabel="error tolerance ε (% of people)",
+        ylabel="ambiguity α (% of the group)",
+        ylim=(0, 104),
+    )
     right.legend(loc="lower right")
     label(left, "a", x=-0.2)
     label(right, "b", x=-0.08)

@@ -21,16 +21,21 @@ from theory_on_trial.figures.panels import letters, points_with_intervals
     claims=("parity", "order", "steps", "discrepancy-bound", "cover-count"),
     marks="(a) frame: bounds for any classifier whatsoever",
 )
-def rashomon(n_points: int = 60, dim: int = 2, noise: float = 0.25, runs: int = 40, shown: int = 16) -> Figure:
-    """The set of good models, drawn whole: error against disagreement with the best, for every linear classifier.
+def rashomon(
+    n_points: int = 60, dim: int = 2, noise: float = 0.25, runs: int = 40, shown: int = 16
+) -> Figure:
+    """The set of good models, drawn whole: error against disagreement with the best, for every
+    linear classifier.
 
-    Normal points in `dim` dimensions, labelled by the sign of their sum, wrongly with probability `noise`. (a) Each dot
-    is one linear dichotomy, all of which are enumerated; black lines: |E - E₀| and E + E₀ (reflected at the top), which
-    enclose every classifier whatsoever; stairs: discrepancy, the highest dot so far to the right of E₀. (b) How many
-    classifiers make E errors, mean over `runs` sets with 99 % Student intervals, and the same for labels that have
-    nothing to do with the points: line, Cover's count times the binomial law of E. The signal moves classifiers out to
-    both ends. (c) Discrepancy and ambiguity around the best classifier of each set against the tolerance ε, means
-    likewise; dashed: mean of Proposition 1, 2R + ε, at most 1. The Rashomon diagram and (b) are new.
+    Normal points in `dim` dimensions, labelled by the sign of their sum, wrongly with probability
+    `noise`. (a) Each dot is one linear dichotomy, all of which are enumerated; black lines: |E -
+    E₀| and E + E₀ (reflected at the top), which enclose every classifier whatsoever; stairs:
+    discrepancy, the highest dot so far to the right of E₀. (b) How many classifiers make E errors,
+    mean over `runs` sets with 99 % Student intervals, and the same for labels that have nothing to
+    do with the points: line, Cover's count times the binomial law of E. The signal moves
+    classifiers out to both ends. (c) Discrepancy and ambiguity around the best classifier of each
+    set against the tolerance ε, means likewise; dashed: mean of Proposition 1, 2R + ε, at most 1.
+    The Rashomon diagram and (b) are new.
     """
     samples, paths = _enumerated(n_points, dim, noise, runs)
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.5))
@@ -45,19 +50,35 @@ def rashomon(n_points: int = 60, dim: int = 2, noise: float = 0.25, runs: int = 
         (paths, COLOURS[0], "o", f"{noise:.0%} wrong labels"),
     ):
         points_with_intervals(
-            middle, errors, np.array([path.cells for path in results]), colour, fmt=marker, label=name, markersize=2.5
+            middle,
+            errors,
+            np.array([path.cells for path in results]),
+            colour,
+            fmt=marker,
+            label=name,
+            markersize=2.5,
         )
     middle.set(xlabel="errors E (points)", ylabel="linear classifiers (number)", xlim=(0, n_points))
     middle.set_ylim(0, 2.4 * law.max())
     middle.legend(loc="upper left")
 
     at = np.unique(np.linspace(0, n_points, shown).astype(int))
-    for name, symbol, colour, marker in (("discrepancy", "δ", COLOURS[0], "o"), ("ambiguity", "α", COLOURS[2], "s")):
+    for name, symbol, colour, marker in (
+        ("discrepancy", "δ", COLOURS[0], "o"),
+        ("ambiguity", "α", COLOURS[2], "s"),
+    ):
         percent = 100 * np.array([getattr(path, name)[at] for path in paths]) / n_points
-        points_with_intervals(right, 100 * at / n_points, percent, colour, label=f"{name} {symbol}", fmt=marker)
+        points_with_intervals(
+            right, 100 * at / n_points, percent, colour, label=f"{name} {symbol}", fmt=marker
+        )
     fine = errors / n_points
-    bounds = [[min(1.0, predicted.discrepancy_bound(path.errors / n_points, e)) for e in fine] for path in paths]
-    right.plot(100 * fine, 100 * np.mean(bounds, axis=0), "--", color=COLOURS[6], label="Proposition 1")
+    bounds = [
+        [min(1.0, predicted.discrepancy_bound(path.errors / n_points, e)) for e in fine]
+        for path in paths
+    ]
+    right.plot(
+        100 * fine, 100 * np.mean(bounds, axis=0), "--", color=COLOURS[6], label="Proposition 1"
+    )
     right.set(xlabel="error tolerance ε (% of points)", ylabel="points (%)", ylim=(0, 108))
     right.legend(loc="lower right")
     letters((left, middle, right), x=-0.1)
@@ -67,11 +88,15 @@ def rashomon(n_points: int = 60, dim: int = 2, noise: float = 0.25, runs: int = 
 def _enumerated(
     n_points: int, dim: int, noise: float, runs: int
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[observed.Paths]]:
-    """Points with labels 0 and 1 of `runs` sets, and what meeting all linear classifiers of each tells."""
+    """Points with labels 0 and 1 of `runs` sets, and what meeting all linear classifiers of each
+    tells.
+    """
     keys = jax.random.split(jax.random.key(0), runs)
     features, labels = _draw_sets(keys, n_points, dim, noise)
     samples = list(zip(np.asarray(features), (np.asarray(labels) == 1).astype(int), strict=True))
-    return samples, [observed.enumerate_paths(points, label, 1 - label) for points, label in samples]
+    return samples, [
+        observed.enumerate_paths(points, label, 1 - label) for points, label in samples
+    ]
 
 
 @partial(jax.jit, static_argnames=("n_points", "dim"))
@@ -82,8 +107,11 @@ def _draw_sets(keys: jax.Array, n_points: int, dim: int, noise: float) -> observ
 def _draw_cells(axes: Axes, points: np.ndarray, labels: np.ndarray, path: observed.Paths) -> None:
     n_points = len(points)
     cells = observed.dichotomies(points)
-    errors, differing = (cells != labels).sum(axis=1), (cells != path.baseline).sum(axis=1)
-    axes.plot(errors, differing, ".", color=COLOURS[5], markersize=3, label=f"{len(cells)} classifiers")
+    errors = (cells != labels).sum(axis=1)
+    differing = (cells != path.baseline).sum(axis=1)
+    axes.plot(
+        errors, differing, ".", color=COLOURS[5], markersize=3, label=f"{len(cells)} classifiers"
+    )
     possible = np.arange(n_points + 1)
     ends = np.array([predicted.disagreement_range(int(e), path.errors, n_points) for e in possible])
     for end in ends.T:

@@ -1,4 +1,6 @@
-"""What the figures simulate. Apart from the drawing, so that a change to a drawing does not throw its data away."""
+"""What the figures simulate. Apart from the drawing, so that a change to a drawing does not throw
+its data away.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +22,9 @@ def linear_process(
     averaging: float = 0.0,
     running_mean: float = 0.0,
 ) -> dict[str, Float[Array, "..."]]:
-    """PCA of one trajectory: ℓ_k, ρ̂_k, the leading scores in units of their amplitude sqrt(2 ℓ_k / T), and |x_t|."""
+    """PCA of one trajectory: ℓ_k, ρ̂_k, the leading scores in units of their amplitude sqrt(2 ℓ_k /
+    T), and |x_t|.
+    """
     points = observed.trajectory(
         observed.equivalent_gaussian_noise(key, n_points, dim),
         momentum=momentum,
@@ -43,9 +47,13 @@ def leading_ratios(key: Key[Array, ""], n_points: int, dim: int) -> Float[Array,
     return observed.explained_variance_ratio(key, n_points, dim)[:3]
 
 
-def distance_from_start(key: Key[Array, ""], n_points: int, dim: int, reversion: float) -> Float[Array, "points"]:
+def distance_from_start(
+    key: Key[Array, ""], n_points: int, dim: int, reversion: float
+) -> Float[Array, "points"]:
     """|x_t| of one Ornstein-Uhlenbeck process that starts at the origin."""
-    points = observed.trajectory(observed.equivalent_gaussian_noise(key, n_points, dim), reversion=reversion)
+    points = observed.trajectory(
+        observed.equivalent_gaussian_noise(key, n_points, dim), reversion=reversion
+    )
     return jnp.linalg.norm(points, axis=1)
 
 
@@ -61,10 +69,11 @@ def training_windows(
     learning_rate: float,
     momentum: float = 0.0,
 ) -> dict[str, Float[Array, "..."]]:
-    """PCA of four windows (`WINDOWS`) of a run on the digits: ρ̂_k and the scores in units of their amplitude.
+    """PCA of four windows (`WINDOWS`) of a run on the digits: ρ̂_k and the scores in units of their
+    amplitude.
 
-    The whole run is thinned to the length of a window. The same comes out once more, "projected", after a random
-    projection of the parameters to `target_dim` dimensions, if that is given.
+    The whole run is thinned to the length of a window. The same comes out once more, "projected",
+    after a random projection of the parameters to `target_dim` dimensions, if that is given.
     """
     run_key, projection_key = jax.random.split(key)
     run = observed.train(
@@ -83,7 +92,9 @@ def training_windows(
     results = {"accuracy": run.accuracy, **_components_of_each(jnp.stack(windows), n_components)}
     if target_dim is not None:
         sketches = jax.lax.map(
-            lambda points: observed.random_projection(projection_key, points - points[0], target_dim),
+            lambda points: observed.random_projection(
+                projection_key, points - points[0], target_dim
+            ),
             jnp.stack(windows),
         )
         of_projected = _components_of_each(sketches, n_components)
@@ -94,7 +105,9 @@ def training_windows(
 def _components_of_each(
     trajectories: Float[Array, "trajectories points dim"], count: int
 ) -> dict[str, Float[Array, "trajectories ..."]]:
-    components = jax.lax.map(lambda points: observed.principal_components(points, count), trajectories)
+    components = jax.lax.map(
+        lambda points: observed.principal_components(points, count), trajectories
+    )
     return {
         "ratio": components.variances / components.total_variance[:, None],
         "score": components.time_courses * jnp.sqrt(trajectories.shape[1] / 2),
@@ -102,16 +115,25 @@ def _components_of_each(
 
 
 def gaussian_regression(
-    key: Key[Array, ""], n_examples: int, n_features: int, n_outputs: int, n_steps: int, learning_rate: float
+    key: Key[Array, ""],
+    n_examples: int,
+    n_features: int,
+    n_outputs: int,
+    n_steps: int,
+    learning_rate: float,
 ) -> dict[str, Float[Array, "..."]]:
-    """PCA of a linear model that learns a random linear map from Gaussian inputs by SGD, one example per step.
+    """PCA of a linear model that learns a random linear map from Gaussian inputs by SGD, one
+    example per step.
 
-    Returned are ρ̂_k, the leading scores in units of their amplitude, and |x_t - x_{t-1}|² for t = 2..T.
+    Returned are ρ̂_k, the leading scores in units of their amplitude, and |x_t - x_{t-1}|² for t =
+    2..T.
     """
     input_key, teacher_key, run_key = jax.random.split(key, 3)
     inputs = jax.random.normal(input_key, (n_examples, n_features))
     teacher = jax.random.normal(teacher_key, (n_features, n_outputs)) * n_features**-0.5
-    run = observed.train(run_key, inputs, inputs @ teacher, n_steps=n_steps, batch=1, learning_rate=learning_rate)
+    run = observed.train(
+        run_key, inputs, inputs @ teacher, n_steps=n_steps, batch=1, learning_rate=learning_rate
+    )
     components = observed.principal_components(run.parameters, n_steps - 1)
     return {
         "ratio": components.variances / components.total_variance,

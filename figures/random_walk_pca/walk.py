@@ -11,7 +11,13 @@ from figures.random_walk_pca.panels import aligned, tableau
 from figures.random_walk_pca.simulations import linear_process
 from theory import random_walk_pca as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, letters, log_spaced, points_with_intervals, student_interval
+from theory_on_trial.figures.panels import (
+    label,
+    letters,
+    log_spaced,
+    points_with_intervals,
+    student_interval,
+)
 from theory_on_trial.figures.replicates import replicates
 
 _SMALL = {"n_points": 200, "dim": 2000, "runs": 4}
@@ -21,18 +27,25 @@ _SMALL = {"n_points": 200, "dim": 2000, "runs": 4}
     "F1",
     quick=_SMALL,
     claims=("exact_spectrum", "lissajous", "chebyshev_relation"),
-    marks="shaded: against time. (c) points: simulation; lines: theory; above: d times the missing overlap",
+    marks="shaded: against time. (c) points: simulation; lines: theory; above: d times the "
+    "missing overlap",
 )
 def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
-    """Principal components of a high-dimensional random walk are cosines, and draw Lissajous curves against each other.
+    """Principal components of a high-dimensional random walk are cosines, and draw Lissajous curves
+    against each other.
 
-    (a) The first five components of one simulated walk of T = n_points points in d = dim dimensions, each against every
-    other, and against time on the diagonal. (b) The exact population components cos(πk(t - ½)/T) in the same places.
-    (c) Each score p_k in units of its amplitude b_k = (2ℓ_k/T)^½ against the step: points are means over the runs with
-    99 % Student intervals, lines are theory. Above: d times the missing overlap 1 - (û_k·u_k)², mean over the runs with
-    its interval, and its first-order law. Antognini & Sohl-Dickstein 2018.
+    (a) The first five components of one simulated walk of T = n_points points in d = dim
+      dimensions, each against every
+    other, and against time on the diagonal. (b) The exact population components cos(πk(t - ½)/T) in
+    the same places.
+    (c) Each score p_k in units of its amplitude b_k = (2ℓ_k/T)^½ against the step: points are means
+      over the runs with
+    99 % Student intervals, lines are theory. Above: d times the missing overlap 1 - (û_k·u_k)²,
+    mean over the runs with its interval, and its first-order law. Antognini & Sohl-Dickstein 2018.
     """
-    scores = replicates(linear_process, runs, {"n_points": n_points, "dim": dim}, {})["score"].values
+    scores = replicates(linear_process, runs, {"n_points": n_points, "dim": dim}, {})[
+        "score"
+    ].values
     theory = predicted.cosine_modes(n_points, 5) * np.sqrt(n_points / 2)
     scores = aligned(scores, theory)
     fig = plt.figure(figsize=(8.4, 6.6))
@@ -49,7 +62,9 @@ def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure
     for k, axes in enumerate(panels):
         axes.plot(time, theory[:, k], color=COLOURS[6])
         points_with_intervals(axes, time[picks], scores[:, picks, k], COLOURS[0])
-        axes.set_title(f"k = {k + 1}\n{mean[k]:.2f} ± {half_width[k]:.2f}  (law {law[k]:.2f})", fontsize=7.5)
+        axes.set_title(
+            f"k = {k + 1}\n{mean[k]:.2f} ± {half_width[k]:.2f}  (law {law[k]:.2f})", fontsize=7.5
+        )
         axes.set(xlabel="step t", ylim=(-1.3, 1.3), xlim=(0, n_points))
     panels[0].set_ylabel("score  $p_k/b_k$")
     label(panels[0], "c", x=-0.28)
@@ -63,27 +78,44 @@ def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure
     marks="(b) line: first order in 1/d",
 )
 def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
-    """The explained variance ratios of a walk fall as k⁻², with 61 % in the first component at every length.
+    """The explained variance ratios of a walk fall as k⁻², with 61 % in the first component at
+    every length.
 
-    (a) Lines: the exact ratios ρ_k of T = n_points points as d → ∞, and the limit 6/(πk)² as T → ∞ also, from which
-    they bend off towards 3/(2(T² - 1)) at k = T - 1. Points: means over the runs in d = dim dimensions, with 99 %
-    Student intervals. (b) The same relative to ρ_k; the line is the first-order law in 1/d, drawn up to k = d^½, where
-    it ends to be valid: beyond, the spread of the noise's own eigenvalues takes over, as T/d is not small (the axis is
-    linear within ± .02, logarithmic outside). Antognini & Sohl-Dickstein 2018.
+    (a) Lines: the exact ratios ρ_k of T = n_points points as d → ∞, and the limit 6/(πk)² as T → ∞
+      also, from which
+    they bend off towards 3/(2(T² - 1)) at k = T - 1. Points: means over the runs in d = dim
+    dimensions, with 99 % Student intervals. (b) The same relative to ρ_k; the line is the
+    first-order law in 1/d, drawn up to k = d^½, where it ends to be valid: beyond, the spread of
+    the noise's own eigenvalues takes over, as T/d is not small (the axis is linear within ± .02,
+    logarithmic outside). Antognini & Sohl-Dickstein 2018.
     """
-    ratios = replicates(linear_process, runs, {"n_points": n_points, "dim": dim}, {})["ratio"].values
+    ratios = replicates(linear_process, runs, {"n_points": n_points, "dim": dim}, {})[
+        "ratio"
+    ].values
     population = predicted.explained_variance_ratio(n_points)
     index = np.arange(1, n_points)
     picks = log_spaced(n_points - 1, 40)
-    fig, (above, below) = plt.subplots(2, 1, figsize=(4.6, 5.2), sharex=True, height_ratios=(2.2, 1))
-    above.loglog(index, predicted.explained_variance_ratio_limit(n_points - 1), "--", color=COLOURS[4], label="6/(πk)²")
+    fig, (above, below) = plt.subplots(
+        2, 1, figsize=(4.6, 5.2), sharex=True, height_ratios=(2.2, 1)
+    )
+    above.loglog(
+        index,
+        predicted.explained_variance_ratio_limit(n_points - 1),
+        "--",
+        color=COLOURS[4],
+        label="6/(πk)²",
+    )
     above.loglog(index, population, color=COLOURS[6], label=f"exact $ρ_k$, T = {n_points}, d → ∞")
-    points_with_intervals(above, picks, ratios[:, picks - 1], COLOURS[0], label=f"simulation, d = {dim}")
+    points_with_intervals(
+        above, picks, ratios[:, picks - 1], COLOURS[0], label=f"simulation, d = {dim}"
+    )
     above.set(ylabel="explained variance ratio  $ρ_k$")
     above.legend(loc="lower left")
     valid = min(int(np.sqrt(dim)), n_points - 1)
     law = predicted.mean_explained_variance_ratio(predicted.eigenvalues(n_points), dim, valid)
-    points_with_intervals(below, picks, ratios[:, picks - 1] / population[picks - 1] - 1, COLOURS[0])
+    points_with_intervals(
+        below, picks, ratios[:, picks - 1] / population[picks - 1] - 1, COLOURS[0]
+    )
     below.plot(index[:valid], law / population[:valid] - 1, color=COLOURS[6])
     below.axhline(0, color="0.7", linewidth=0.6, zorder=0)
     below.set(xlabel="component  k", ylabel=r"$\hat{ρ}_k / ρ_k - 1$", xscale="log")
@@ -98,7 +130,8 @@ def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     "F3",
     quick={**_SMALL, "sweep_runs": 10},
     claims=("momentum_spectrum", "momentum_long_memory", "momentum_concentrates"),
-    marks="points: simulation; lines: exact; (a) bands: circulant formula, triangles: its corner; (b) dotted: limits",
+    marks="points: simulation; lines: exact; (a) bands: circulant formula, triangles: its corner; "
+    "(b) dotted: limits",
 )
 def momentum(
     n_points: int = 1000,
@@ -108,18 +141,22 @@ def momentum(
     sweep_points: int = 200,
     sweep_runs: int = 20,
 ) -> Figure:
-    """Momentum takes variance from the high components; the low ones notice only once 1/(1 - γ) nears the length T.
+    """Momentum takes variance from the high components; the low ones notice only once 1/(1 - γ)
+    nears the length T.
 
-    (a) Ratios ρ_k of T = n_points points, each curve for one momentum γ. Thin lines: exact, d → ∞. Pale bands: the
-    circulant formula, with k⁻² below and k⁻⁴ beyond the crossover k* = T(1 - γ)/(πγ^½), marked by triangles. (b) The
-    first three ratios at T = sweep_points; dotted lines are their limits at γ = 0 (cosines) and γ → 1 (the integrated
-    walk, where the scores are beam modes), .608 and .959 for the first. Points: means over runs in d = dim dimensions
-    with 99 % Student intervals; at finite d the last components fall below the exact line, as without momentum.
-    Antognini & Sohl-Dickstein 2018; the limit γ → 1 is new.
+    (a) Ratios ρ_k of T = n_points points, each curve for one momentum γ. Thin lines: exact, d → ∞.
+      Pale bands: the
+    circulant formula, with k⁻² below and k⁻⁴ beyond the crossover k* = T(1 - γ)/(πγ^½), marked by
+    triangles. (b) The first three ratios at T = sweep_points; dotted lines are their limits at γ =
+    0 (cosines) and γ → 1 (the integrated walk, where the scores are beam modes), .608 and .959 for
+    the first. Points: means over runs in d = dim dimensions with 99 % Student intervals; at finite
+    d the last components fall below the exact line, as without momentum. Antognini & Sohl-Dickstein
+    2018; the limit γ → 1 is new.
     """
     sizes = {"n_points": n_points, "dim": dim}
     ratios = replicates(linear_process, runs, sizes, {"momentum": list(momenta)})["ratio"]
-    index, picks = np.arange(1, n_points), log_spaced(n_points - 1)
+    index = np.arange(1, n_points)
+    picks = log_spaced(n_points - 1)
     fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.9), width_ratios=(1.25, 1))
     for value, colour in zip(momenta, COLOURS, strict=False):
         exact = predicted.momentum_explained_variance_ratio(n_points, value)
@@ -127,29 +164,50 @@ def momentum(
         left.loglog(index, exact, color=colour)
         left.loglog(index, circulant / circulant.sum(), color=colour, linewidth=5, alpha=0.25)
         points_with_intervals(
-            left, picks, ratios.sel(momentum=value).values[:, picks - 1], colour, label=f"γ = {value:g}"
+            left,
+            picks,
+            ratios.sel(momentum=value).values[:, picks - 1],
+            colour,
+            label=f"γ = {value:g}",
         )
         crossover = predicted.momentum_crossover_index(n_points, value)
         if crossover < n_points:
             at = np.interp(crossover, index, exact)
             left.plot(crossover, at * 3, "v", color=colour, markersize=6)
     left.legend(loc="lower left", title=f"T = {n_points}, d = {dim}", title_fontsize=8)
-    left.set(xlabel="component  k", ylabel="explained variance ratio  $ρ_k$", ylim=(exact[-1] / 5, 2))
+    left.set(
+        xlabel="component  k", ylabel="explained variance ratio  $ρ_k$", ylim=(exact[-1] / 5, 2)
+    )
 
     swept = np.array([0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999])
     sizes |= {"n_points": sweep_points}
     sweep = replicates(linear_process, sweep_runs, sizes, {"momentum": list(swept)})["ratio"]
     fine = 1 - np.geomspace(1, 5e-4, 60)
-    curve = np.array([predicted.momentum_explained_variance_ratio(sweep_points, value)[:3] for value in fine])
+    curve = np.array(
+        [predicted.momentum_explained_variance_ratio(sweep_points, value)[:3] for value in fine]
+    )
     for k, colour in enumerate((COLOURS[0], COLOURS[1], COLOURS[2])):
         right.plot(1 - fine, curve[:, k], color=COLOURS[6])
-        points_with_intervals(right, 1 - swept, sweep.values[:, :, k].T, colour, label=f"$ρ_{k + 1}$")
+        points_with_intervals(
+            right, 1 - swept, sweep.values[:, :, k].T, colour, label=f"$ρ_{k + 1}$"
+        )
         for limit in (
             predicted.explained_variance_ratio_limit(3)[k],
             predicted.integrated_walk_explained_variance_ratio(3)[k],
         ):
             right.axhline(limit, color=colour, linestyle=":", linewidth=0.9)
-    right.set(xlabel="1 - γ", ylabel="explained variance ratio  $ρ_k$", xscale="log", xlim=(1.3, 4e-4), ylim=(0, 1.02))
-    right.legend(loc="center right", bbox_to_anchor=(1, 0.45), title=f"T = {sweep_points}, d = {dim}", title_fontsize=8)
+    right.set(
+        xlabel="1 - γ",
+        ylabel="explained variance ratio  $ρ_k$",
+        xscale="log",
+        xlim=(1.3, 4e-4),
+        ylim=(0, 1.02),
+    )
+    right.legend(
+        loc="center right",
+        bbox_to_anchor=(1, 0.45),
+        title=f"T = {sweep_points}, d = {dim}",
+        title_fontsize=8,
+    )
     letters((left, right), x=-0.1)
     return fig

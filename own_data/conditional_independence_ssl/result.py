@@ -12,7 +12,9 @@ from theory_on_trial.own_data.estimate import Estimate
 
 
 class Risks(NamedTuple):
-    """Expected excess risks over the best predictor that is linear in X1, for one number of labels."""
+    """Expected excess risks over the best predictor that is linear in X1, for one number of
+    labels.
+    """
 
     n_labels: int
     raw: float
@@ -34,19 +36,27 @@ class LabelsSaved(Answer):
 
     Attributes:
         table: risks for each number of labels asked for.
-        break_even: from how many labels on the raw input is as good as the truncated pretext; infinite for never.
+        break_even: from how many labels on the raw input is as good as the truncated pretext;
+            infinite for never.
         rank: directions kept, those that predict new rows of X2 best unless they were given.
         effective_rank: those that do predict best.
         singular_values: of the pretext in white coordinates of X1.
         noise: σ^2, the variance that X1 leaves of the label, linearly.
-        approximation_error: a of the truncated pretext, what it can never reach, learning it included.
+        approximation_error: a of the truncated pretext, what it can never reach, learning it
+            included.
         error_of_pretext: a of the whole pretext.
         n_pairs, n_labelled: unlabelled and labelled rows.
     """
 
     asked = "how many labels does predicting X2 from X1 first save, by least squares?"
-    rests_on = "independent rows (or groups of labels, if named), and noise of y that is the same whatever X1"
-    unseen = "what is not linear in X1, predictors that see both views, and noise that labels share far from each other"
+    rests_on = (
+        "independent rows (or groups of labels, if named), and noise of y that is the same "
+        "whatever X1"
+    )
+    unseen = (
+        "what is not linear in X1, predictors that see both views, and noise that labels "
+        "share far from each other"
+    )
     level: float | None = 0.95
     table: tuple[Risks, ...]
     break_even: Estimate
@@ -60,28 +70,38 @@ class LabelsSaved(Answer):
     n_labelled: int
 
     def lines(self) -> list[str]:
-        """Return from where on the raw input is as good, the noise, and the risks at up to five numbers of labels."""
+        """Return from where on the raw input is as good, the noise, and the risks at up to five
+        numbers of labels.
+        """
         crossing = f"from n = {self.break_even}"
         if math.isinf(self.break_even.value):
             crossing = f"at no n, or from {self.break_even.low:.4g} at the earliest"
         lines = [
-            f"{self.n_pairs} pairs, {self.n_labelled} labels, {self.rank} directions: raw input as good {crossing}",
+            f"{self.n_pairs} pairs, {self.n_labelled} labels, {self.rank} directions: raw input "
+            f"as good {crossing}",
             f"noise {self.noise}, approximation error {self.approximation_error}",
         ]
         for n_labels, raw, _, truncated, saved in self.table[:_SHOWN]:
             if math.isfinite(raw):
                 lines.append(
-                    f"{n_labels} labels: excess risk {raw:.4g} raw, {truncated:.4g} on the pretext; saved {saved}"
+                    f"{n_labels} labels: excess risk {raw:.4g} raw, {truncated:.4g} on the "
+                    f"pretext; saved {saved}"
                 )
             elif math.isfinite(truncated):
-                lines.append(f"{n_labels} labels: excess risk undefined raw, {truncated:.4g} on the pretext")
+                lines.append(
+                    f"{n_labels} labels: excess risk undefined raw, {truncated:.4g} on the pretext"
+                )
             else:
                 lines.append(f"{n_labels} labels: too few for either")
         return lines
 
     def to_do(self) -> str:
         """Return whether to learn the pretext first."""
-        return "with fewer labels than that predict X2 first" if self.break_even.low > 2 else "use the raw input"
+        return (
+            "with fewer labels than that predict X2 first"
+            if self.break_even.low > 2
+            else "use the raw input"
+        )
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the risks against the number of labels."""

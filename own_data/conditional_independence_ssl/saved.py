@@ -8,7 +8,16 @@ from jaxtyping import Float
 
 from own_data.conditional_independence_ssl.result import LabelsSaved, Risks
 from theory import conditional_independence_ssl as predicted
-from theory_on_trial.contract import ANY_NUMBER, LONGEST, MAY_BE_EMPTY, USABLE_SCALE, Count, Interval, guarded, require
+from theory_on_trial.contract import (
+    ANY_NUMBER,
+    LONGEST,
+    MAY_BE_EMPTY,
+    USABLE_SCALE,
+    Count,
+    Interval,
+    guarded,
+    require,
+)
 from theory_on_trial.own_data.answer import Doubt
 from theory_on_trial.own_data.arrays import entries, numbers, require_memory
 from theory_on_trial.own_data.copies import copied_rows
@@ -41,59 +50,86 @@ def labels_saved(
     rank: Count | None = None,
     groups: Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY] = None,
 ) -> LabelsSaved:
-    """How many labels predicting X2 from X1 saves, by least squares throughout, and until how many labels it pays.
+    """How many labels predicting X2 from X1 saves, by least squares throughout, and until how many
+    labels it pays.
 
-    The pretext is learned on the rows without a label. On the labelled rows the variance that each set of features
-    leaves of the label gives σ^2 and a, with 95 % intervals from a jackknife in 20 groups; risks follow by
-    `theory.conditional_independence_ssl.excess_risk` with an intercept. The error a holds for this learned pretext: its
-    finite number of pairs is in it. Only what is linear in X1 is compared, and X2 is used to learn the pretext alone: a
-    predictor that sees both views may do better than all of these.
+    The pretext is learned on the rows without a label. On the labelled rows the variance that each
+    set of features leaves of the label gives σ^2 and a, with 95 % intervals from a jackknife in 20
+    groups; risks follow by `theory.conditional_independence_ssl.excess_risk` with an intercept. The
+    error a holds for this learned pretext: its finite number of pairs is in it. Only what is linear
+    in X1 is compared, and X2 is used to learn the pretext alone: a predictor that sees both views
+    may do better than all of these.
 
     Args:
         X1: the view to predict from, a row per pair.
         X2: the other view, in units in which its errors weigh alike.
         y: labels of the first len(y) rows: numbers, or a column for each class (one-hot).
         labels: the numbers of labels to answer for.
-        rank: directions of the pretext to keep; by default as many as predict X2 best in five-fold cross-validation.
-        groups: a name for each label, where those of one name (a patient) share noise: jackknifed in whole groups.
+        rank: directions of the pretext to keep; by default as many as predict X2 best in five-fold
+            cross-validation.
+        groups: a name for each label, where those of one name (a patient) share noise: jackknifed
+            in whole groups.
 
-    Raises ValueError for no more than d1 + 2 unlabelled pairs, for too few labels to tell noise from error, for labels
-    or views that are constant, for columns of X1 that are linearly dependent, and for a rank above the pretext's;
-    TypeError for labels that are names.
+    Raises ValueError for no more than d1 + 2 unlabelled pairs, for too few labels to tell noise
+    from error, for labels or views that are constant, for columns of X1 that are linearly
+    dependent, and for a rank above the pretext's; TypeError for labels that are names.
     """
     require(len(labels) > 0, "labels must name at least one number of labels")
     outcomes = _outcomes(y)
-    n_labelled, dim = len(outcomes), X1.shape[1]
+    n_labelled = len(outcomes)
+    dim = X1.shape[1]
     n_pairs = len(X1) - n_labelled
     require(
-        n_pairs > dim + 2, f"X1 must have more than {dim} + 2 rows without a label to learn from, got {max(n_pairs, 0)}"
+        n_pairs > dim + 2,
+        f"X1 must have more than {dim} + 2 rows without a label to learn from, got "
+        f"{max(n_pairs, 0)}",
     )
     fewest = max(_FEWEST, -(-GROUPS * (dim + _SPARE) // (GROUPS - 1)))
-    require(n_labelled >= fewest, f"y must label at least {fewest} rows for {dim} features, got {n_labelled}")
+    require(
+        n_labelled >= fewest,
+        f"y must label at least {fewest} rows for {dim} features, got {n_labelled}",
+    )
     require_memory("X1 and X2", 4 * X1.size + 2 * X2.size)
-    first, second = X1[n_labelled:], X2[n_labelled:] - X2[n_labelled:].mean(axis=0)
+    first = X1[n_labelled:]
+    second = X2[n_labelled:] - X2[n_labelled:].mean(axis=0)
     centre, white = _white(first)
     pretext = (first - centre) @ white
     require(np.ptp(second, axis=0).any(), "X2 must vary, got constant columns only")
     _, singular, directions = np.linalg.svd(second.T @ pretext / n_pairs, full_matrices=False)
-    require(singular[0] > _COLLINEAR * second.std(axis=0).max(), "X2 must vary with X1, got no covariance at all")
-    # Columns of X2 that depend on each other, as of classes one-hot, leave directions in which the pretext is zero.
+    require(
+        singular[0] > _COLLINEAR * second.std(axis=0).max(),
+        "X2 must vary with X1, got no covariance at all",
+    )
+    # Columns of X2 that depend on each other, as of classes one-hot, leave directions in which the
+    # pretext is zero.
     most = int(np.sum(singular > _COLLINEAR * singular[0]))
-    singular, directions = singular[:most], directions[:most]
-    require(rank is None or rank <= most, f"rank must be at most {most}, the rank of the learned pretext, got {rank}")
+    singular = singular[:most]
+    directions = directions[:most]
+    require(
+        rank is None or rank <= most,
+        f"rank must be at most {most}, the rank of the learned pretext, got {rank}",
+    )
     best = min(_effective_rank(pretext, second), most)
     width = best if rank is None else rank
     inputs = (X1[:n_labelled] - centre) @ white
-    spread, parts_of = outcomes.std(axis=0), groups_of(groups, n_labelled)[1]
+    spread = outcomes.std(axis=0)
+    parts_of = groups_of(groups, n_labelled)[1]
     parts = covariances(parts_of, inputs, (outcomes - outcomes.mean(axis=0)) / spread)
-    # Rows: all labels and those without each group; columns: what the raw input, the pretext and its part leave.
+    # Rows: all labels and those without each group; columns: what the raw input, the pretext and
+    # its part leave.
     counts = [n_labelled, *(n_labelled - np.bincount(parts_of)).tolist()]
     heads = [np.eye(dim), directions.T, directions[:width].T]
     left = np.array(
-        [[_left(part, count, head, spread) for head in heads] for part, count in zip(parts, counts, strict=True)]
+        [
+            [_left(part, count, head, spread) for head in heads]
+            for part, count in zip(parts, counts, strict=True)
+        ]
     )
     least = _ROUNDING * np.sum(spread**2)
-    require(left[0, 0] > least, "y must not be a linear function of X1: there is no noise to compare with")
+    require(
+        left[0, 0] > least,
+        "y must not be a linear function of X1: there is no noise to compare with",
+    )
     noise = at_least(jackknife(left[:, 0], _CONFIDENCE), 0.0)
     ratio = jackknife(left[:, 2] / left[:, 0] - 1, _CONFIDENCE)
 
@@ -118,21 +154,39 @@ def labels_saved(
 
 def _outcomes(y: Any) -> Float[np.ndarray, "labelled outputs"]:
     if entries("y", y).dtype.kind in "OUST":
-        raise TypeError("y must hold numbers: give class labels as one column of 0 and 1 for each class (one-hot)")
+        raise TypeError(
+            "y must hold numbers: give class labels as one column of 0 and 1 for each class "
+            "(one-hot)"
+        )
     outcomes = numbers("y", y)
-    require(outcomes.ndim in (1, 2) and outcomes.size, f"y must have one or two axes, got shape {outcomes.shape}")
+    require(
+        outcomes.ndim in (1, 2) and outcomes.size,
+        f"y must have one or two axes, got shape {outcomes.shape}",
+    )
     require(np.isfinite(outcomes), "y must be finite")
-    require(np.abs(outcomes).max() <= 1e50, f"y must be at most 1e50 in size, got {np.abs(outcomes).max():.3g}")
+    require(
+        np.abs(outcomes).max() <= 1e50,
+        f"y must be at most 1e50 in size, got {np.abs(outcomes).max():.3g}",
+    )
     outcomes = outcomes.reshape(len(outcomes), -1)
     spread = np.ptp(outcomes, axis=0)
-    require(np.all(spread > 1e-12 * np.abs(outcomes).max(axis=0)), "y must vary in every column, got a constant one")
+    require(
+        np.all(spread > 1e-12 * np.abs(outcomes).max(axis=0)),
+        "y must vary in every column, got a constant one",
+    )
     return outcomes
 
 
-def _white(first: Float[np.ndarray, "pairs dim"]) -> tuple[Float[np.ndarray, " dim"], Float[np.ndarray, "dim dim"]]:
+def _white(
+    first: Float[np.ndarray, "pairs dim"],
+) -> tuple[Float[np.ndarray, " dim"], Float[np.ndarray, "dim dim"]]:
     """The mean, and a matrix that makes centred rows white."""
-    centre, spread = first.mean(axis=0), first.std(axis=0)
-    require(np.all(spread > 1e-12 * np.abs(first).max(axis=0)), "X1 must vary in every column, got a constant one")
+    centre = first.mean(axis=0)
+    spread = first.std(axis=0)
+    require(
+        np.all(spread > 1e-12 * np.abs(first).max(axis=0)),
+        "X1 must vary in every column, got a constant one",
+    )
     scaled = (first - centre) / spread
     variances, axes = np.linalg.eigh(scaled.T @ scaled / len(first))
     require(
@@ -142,29 +196,46 @@ def _white(first: Float[np.ndarray, "pairs dim"]) -> tuple[Float[np.ndarray, " d
     return centre, axes / np.sqrt(variances) / spread[:, None]
 
 
-def _effective_rank(pretext: Float[np.ndarray, "pairs dim"], second: Float[np.ndarray, "pairs second"]) -> int:
-    """The number of leading directions that predicts rows left out best; of white and of centred rows."""
+def _effective_rank(
+    pretext: Float[np.ndarray, "pairs dim"], second: Float[np.ndarray, "pairs second"]
+) -> int:
+    """The number of leading directions that predicts rows left out best; of white and of centred
+    rows.
+    """
     fold = np.random.default_rng(0).permutation(len(pretext)) % _FOLDS
     parts = [(pretext[fold == k], second[fold == k]) for k in np.unique(fold)]
-    own, cross = pretext.T @ pretext, pretext.T @ second
+    own = pretext.T @ pretext
+    cross = pretext.T @ second
     sums = pretext.sum(axis=0), second.sum(axis=0)
     errors = np.zeros(min(cross.shape))
     for first, other in parts:
         count = len(pretext) - len(first)
-        mean, target = (total - part.sum(axis=0) for total, part in zip(sums, (first, other), strict=True))
-        mean, target = mean / count, target / count
-        own_out, cross_out = first.T @ first, first.T @ other
+        mean, target = (
+            total - part.sum(axis=0) for total, part in zip(sums, (first, other), strict=True)
+        )
+        mean = mean / count
+        target = target / count
+        own_out = first.T @ first
+        cross_out = first.T @ other
         scatter = own - own_out - count * np.outer(mean, mean)
         # Few rows may not determine all directions: least norm does not use the others.
         variances, axes = np.linalg.eigh(scatter)
-        root = axes * np.where(variances > _COLLINEAR * variances[-1], variances.clip(1e-300) ** -0.5, 0.0)
+        root = axes * np.where(
+            variances > _COLLINEAR * variances[-1], variances.clip(1e-300) ** -0.5, 0.0
+        )
         left, singular, right = np.linalg.svd(
             root.T @ (cross - cross_out - count * np.outer(mean, target)), full_matrices=False
         )
-        # Squared errors on the rows left out, but for those of their mean, from their moments about the kept means.
-        shift, offset = first.mean(axis=0), other.mean(axis=0)
-        own_out += len(first) * (np.outer(mean, mean) - np.outer(shift, mean) - np.outer(mean, shift))
-        cross_out += len(first) * (np.outer(mean, target) - np.outer(shift, target) - np.outer(mean, offset))
+        # Squared errors on the rows left out, but for those of their mean, from their moments about
+        # the kept means.
+        shift = first.mean(axis=0)
+        offset = other.mean(axis=0)
+        own_out += len(first) * (
+            np.outer(mean, mean) - np.outer(shift, mean) - np.outer(mean, shift)
+        )
+        cross_out += len(first) * (
+            np.outer(mean, target) - np.outer(shift, target) - np.outer(mean, offset)
+        )
         scores = root @ left
         squares = np.sum(scores * (own_out @ scores), axis=0) * singular**2
         errors += np.cumsum(squares - 2 * singular * np.sum(scores * (cross_out @ right.T), axis=0))
@@ -177,18 +248,27 @@ def _left(
     head: Float[np.ndarray, "dim width"],
     spread: Float[np.ndarray, " outputs"],
 ) -> float:
-    """The variance that features and an intercept leave of the labels, without bias where the model holds."""
+    """The variance that features and an intercept leave of the labels, without bias where the model
+    holds.
+    """
     dim, width = head.shape
-    own, cross = head.T @ part[:dim, :dim] @ head, head.T @ part[:dim, dim:]
+    own = head.T @ part[:dim, :dim] @ head
+    cross = head.T @ part[:dim, dim:]
     left = np.diag(part)[dim:] - np.sum(cross * np.linalg.solve(own, cross), axis=0)
     return float(left @ spread**2) * (count - 1) / (count - width - 1)
 
 
-def _risks(n_labels: int, widths: tuple[int, int, int], left: Float[np.ndarray, "subsets heads"]) -> Risks:
+def _risks(
+    n_labels: int, widths: tuple[int, int, int], left: Float[np.ndarray, "subsets heads"]
+) -> Risks:
     """All risks at n labels: what a head leaves, times how much fitting adds to it, less σ^2."""
-    factors = np.array([1 + predicted.excess_risk(n_labels, width, 1.0, intercept=True) for width in widths])
+    factors = np.array(
+        [1 + predicted.excess_risk(n_labels, width, 1.0, intercept=True) for width in widths]
+    )
     noise = left[0, 0]
-    raw, pretext, truncated = (float(max(r, noise) * f - noise) for r, f in zip(left[0], factors, strict=True))
+    raw, pretext, truncated = (
+        float(max(r, noise) * f - noise) for r, f in zip(left[0], factors, strict=True)
+    )
     if np.isfinite(factors[[0, 2]]).all():
         saved = jackknife(left[:, 0] * factors[0] - left[:, 2] * factors[2], _CONFIDENCE)
     else:
@@ -197,20 +277,30 @@ def _risks(n_labels: int, widths: tuple[int, int, int], left: Float[np.ndarray, 
 
 
 def _uneven(
-    basis: Float[np.ndarray, "rows width"], leverages: Float[np.ndarray, " rows"], squares: Float[np.ndarray, " rows"]
+    basis: Float[np.ndarray, "rows width"],
+    leverages: Float[np.ndarray, " rows"],
+    squares: Float[np.ndarray, " rows"],
 ) -> float:
-    """Chance of squares that follow the leverages, or these and the basis, as much as these: Koenker's test (1981)."""
+    """Chance of squares that follow the leverages, or these and the basis, as much as these:
+    Koenker's test (1981).
+    """
     from scipy.stats import chi2
 
-    deviations, own = squares - squares.mean(), leverages - leverages.mean()
+    deviations = squares - squares.mean()
+    own = leverages - leverages.mean()
     own /= max(float(np.linalg.norm(own)), 1e-300)
     beyond = own - basis @ (basis.T @ own)
-    length, variance = float(np.linalg.norm(beyond)), float(deviations.var())
+    length = float(np.linalg.norm(beyond))
+    variance = float(deviations.var())
     if not variance:
         return 1.0
-    new = float(beyond @ deviations) / length if length > _COLLINEAR else 0.0  # leverages may be a sum of the inputs
+    new = (
+        float(beyond @ deviations) / length if length > _COLLINEAR else 0.0
+    )  # leverages may be a sum of the inputs
     every = (np.sum((basis.T @ deviations) ** 2) + new**2) / variance
-    return float(2 * min(chi2.sf((own @ deviations) ** 2 / variance, 1), chi2.sf(every, basis.shape[1])))
+    return float(
+        2 * min(chi2.sf((own @ deviations) ** 2 / variance, 1), chi2.sf(every, basis.shape[1]))
+    )
 
 
 def _doubts(
@@ -227,10 +317,12 @@ def _doubts(
     second = X2[n_labelled:] - X2[n_labelled:].mean(axis=0)
     unexplained = second - pretext @ (pretext.T @ second) / len(pretext)
     linear = int(np.sum(unexplained.std(axis=0) < _COPIED * second.std(axis=0)))
-    # Fourth moments enter the mean of an inverse Gram matrix first: E|x|^4 - d (d + 2) over d n, relatively.
+    # Fourth moments enter the mean of an inverse Gram matrix first: E|x|^4 - d (d + 2) over d n,
+    # relatively.
     excess = float(np.mean(np.sum(pretext**2, axis=1) ** 2)) / dim - (dim + 2)
     basis = np.linalg.qr(np.column_stack([np.ones(n_labelled), inputs]))[0]
-    residuals, leverages = outcomes - basis @ (basis.T @ outcomes), np.sum(basis**2, axis=1)
+    residuals = outcomes - basis @ (basis.T @ outcomes)
+    leverages = np.sum(basis**2, axis=1)
     squares = np.sum(residuals**2, axis=1) / (1 - leverages)
     uneven = _uneven(basis, leverages, squares)
     left = residuals / residuals.std(axis=0)
@@ -240,35 +332,55 @@ def _doubts(
     matches = copied_rows(X1[:n_labelled], np.column_stack([X2[:n_labelled], outcomes]))
     copies = matches + copied_rows(X1[n_labelled:], X2[n_labelled:])
     doubts = (
-        (linear > 0, f"{linear} columns of X2 are linear in X1: the pretext copies what it should learn"),
+        (
+            linear > 0,
+            f"{linear} columns of X2 are linear in X1: the pretext copies what it should learn",
+        ),
         (
             copies > 0,
-            f"{copies} rows are duplicated, {matches} of them with their label: copies narrow intervals, if they "
+            f"{copies} rows are duplicated, {matches} of them with their label: copies narrow "
+            "intervals, if they "
             "have labels, and else keep too many directions",
         ),
-        (smallest <= dim + 2, f"raw least squares is undefined up to {dim + 2} labels: use ridge there"),
-        (kept == dim, "every direction of X1 is kept: the pretext is a change of coordinates and saves no label"),
+        (
+            smallest <= dim + 2,
+            f"raw least squares is undefined up to {dim + 2} labels: use ridge there",
+        ),
+        (
+            kept == dim,
+            "every direction of X1 is kept: the pretext is a change of coordinates and saves no "
+            "label",
+        ),
         (
             abs(excess) > _HEAVY * max(smallest, dim + 3),
-            f"X1 is not normal: fourth moments change the raw risk at {max(smallest, dim + 3)} labels by a factor of "
+            f"X1 is not normal: fourth moments change the raw risk at {max(smallest, dim + 3)} "
+            "labels by a factor of "
             f"about {max(1 + excess / max(smallest, dim + 3), 0):.2g}",
         ),
         (
             uneven < _UNEVEN,
-            "what X1 leaves of y changes with X1: y is not linear in it, or its noise is uneven, and risks are rough",
+            "what X1 leaves of y changes with X1: y is not linear in it, or its noise is uneven, "
+            "and risks are rough",
         ),
         (
             bool(alike),
-            "what X1 leaves of y is alike in rows beside or near each other: y is not linear in X1, or intervals are "
+            "what X1 leaves of y is alike in rows beside or near each other: y is not linear in "
+            "X1, or intervals are "
             "too narrow unless groups are named",
         ),
         (
             abs(shift) > _DOUBT,
-            "the mean of labelled rows of X1 is not that of the others: their pretext may be another",
+            "the mean of labelled rows of X1 is not that of the others: their pretext may be "
+            "another",
         ),
         (
-            outcomes.shape[1] == 1 and 2 < classes <= 20 and bool(np.all(outcomes == np.round(outcomes))),
-            f"y has {classes} different whole numbers: if these are classes, give a column for each (one-hot)",
+            outcomes.shape[1] == 1
+            and 2 < classes <= 20
+            and bool(np.all(outcomes == np.round(outcomes))),
+            f"y has {classes} different whole numbers: if these are classes, give a column for "
+            "each (one-hot)",
         ),
     )
-    return tuple(Doubt(sentence, np.inf, "of each risk") for doubtful, sentence in doubts if doubtful)
+    return tuple(
+        Doubt(sentence, np.inf, "of each risk") for doubtful, sentence in doubts if doubtful
+    )

@@ -1,7 +1,9 @@
-"""The textbook algorithms that a learner is compared with, in NumPy, for all prompts and prefixes at once.
+"""The textbook algorithms that a learner is compared with, in NumPy, for all prompts and prefixes
+at once.
 
-After k examples G = XᵀX and b = XᵀY. What descends on the squares from zero answers Σ_j f(s_j) (v_jᵀb)(v_jᵀx), with the
-eigenvalues s_j and eigenvectors v_j of G and a filter f of its own: 1/s for least squares, 1/(s + λ) for ridge.
+After k examples G = XᵀX and b = XᵀY. What descends on the squares from zero answers Σ_j f(s_j)
+(v_jᵀb)(v_jᵀx), with the eigenvalues s_j and eigenvectors v_j of G and a filter f of its own: 1/s
+for least squares, 1/(s + λ) for ridge.
 """
 
 from collections.abc import Callable
@@ -12,7 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 NULL = 1e-12  # of the largest eigenvalue: smaller ones are zero
-_TURNS, _NEARLY = 8, 1e-14
+_TURNS = 8
+_NEARLY = 1e-14
 _AT_ONCE = 10_000  # numbers, which a processor keeps at hand
 MOST_STEPS = 50
 
@@ -23,16 +26,23 @@ class Examples:
     """Prompts up to each prefix k, with what the algorithms share."""
 
     def __init__(
-        self, inputs: Float[np.ndarray, "prompts n d"], labels: Float[np.ndarray, "prompts n"], prefixes: list[int]
+        self,
+        inputs: Float[np.ndarray, "prompts n d"],
+        labels: Float[np.ndarray, "prompts n"],
+        prefixes: list[int],
     ):
-        self.inputs, self.labels, self.prefixes = inputs, labels, prefixes
+        self.inputs = inputs
+        self.labels = labels
+        self.prefixes = prefixes
         self.queries = inputs[:, prefixes]
         products = np.einsum("pni,pnj->pnij", inputs, inputs).cumsum(axis=1)
         self.gram = products[:, [k - 1 for k in prefixes]]
         self.moments = (inputs * labels[..., None]).cumsum(axis=1)[:, [k - 1 for k in prefixes]]
 
     @cached_property
-    def spectrum(self) -> tuple[Float[np.ndarray, "prompts prefixes d"], Float[np.ndarray, "prompts prefixes d"]]:
+    def spectrum(
+        self,
+    ) -> tuple[Float[np.ndarray, "prompts prefixes d"], Float[np.ndarray, "prompts prefixes d"]]:
         """The eigenvalues s_j of G, and (v_jᵀb)(v_jᵀx)."""
         values, vectors = np.linalg.eigh(self.gram)
         along = [np.einsum("pkij,pki->pkj", vectors, of) for of in (self.moments, self.queries)]
@@ -66,8 +76,9 @@ class Examples:
 class Family(NamedTuple):
     """Algorithms by their parameters, searched on a logarithmic scale.
 
-    symbols : of the parameters; ranges : decades of each, in `units`; answers : of given parameters; a parameter that
-    is a whole number has `choices`, and `answers` then takes some of them and returns the answers of each.
+    symbols : of the parameters; ranges : decades of each, in `units`; answers : of given
+    parameters; a parameter that is a whole number has `choices`, and `answers` then takes some of
+    them and returns the answers of each.
     """
 
     name: str
@@ -98,8 +109,12 @@ def gradient_step(shown: Examples, step: float) -> Answers:
     return 2 * step * np.einsum("pki,pki->pk", shown.moments, shown.queries)
 
 
-def gradient_steps(shown: Examples, step: Any, choices: Any) -> Float[np.ndarray, "steps prompts prefixes"]:
-    """After each number of steps t, all of them on all examples; `step` is one for all t, or one for each."""
+def gradient_steps(
+    shown: Examples, step: Any, choices: Any
+) -> Float[np.ndarray, "steps prompts prefixes"]:
+    """After each number of steps t, all of them on all examples; `step` is one for all t, or one
+    for each.
+    """
     values, along = shown.spectrum
     left = 1 - 2 * np.reshape(step, (-1, 1, 1, 1)) * values
     left = left ** np.reshape(choices, (-1, 1, 1, 1))
@@ -111,9 +126,11 @@ def momentum_steps(
 ) -> Float[np.ndarray, "steps prompts prefixes"]:
     """The same with heavy-ball momentum, one for all t or one for each."""
     values, along = shown.spectrum
-    times, residuals = np.asarray(choices), np.empty((len(choices), *values.shape))  # along each eigenvector
+    times = np.asarray(choices)
+    residuals = np.empty((len(choices), *values.shape))  # along each eigenvector
     pairs = np.stack(np.broadcast_arrays(np.ravel(step), np.ravel(momentum)))[..., None, None, None]
-    one, order = pairs.shape[1] == 1, np.argsort(times)
+    one = pairs.shape[1] == 1
+    order = np.argsort(times)
     size = len(order) if one else 1 + _AT_ONCE // values.size
     for rows in np.split(order, range(size, len(order), size)):
         steps, momenta = pairs if one else pairs[:, rows]
@@ -127,42 +144,55 @@ def momentum_steps(
 
 def sgd(shown: Examples, step: float) -> Answers:
     """One pass over the examples, one by one."""
-    weights, answers = np.zeros((len(shown.inputs), shown.inputs.shape[2])), {}
+    weights = np.zeros((len(shown.inputs), shown.inputs.shape[2]))
+    answers = {}
     for k in range(max(shown.prefixes)):
         x = shown.inputs[:, k]
-        weights = weights - 2 * step * x * (np.sum(x * weights, axis=1) - shown.labels[:, k])[:, None]
+        weights = (
+            weights - 2 * step * x * (np.sum(x * weights, axis=1) - shown.labels[:, k])[:, None]
+        )
         answers[k + 1] = weights
-    return np.stack([np.sum(answers[k] * shown.inputs[:, k], axis=1) for k in shown.prefixes], axis=1)
+    return np.stack(
+        [np.sum(answers[k] * shown.inputs[:, k], axis=1) for k in shown.prefixes], axis=1
+    )
 
 
 def elastic_net(shown: Examples, absolute: float, square: float = 0.0) -> Answers:
-    """Minimiser of ½ |Y - Xw|² + λ₁ |w|₁ + ½ λ₂ |w|², along its path of line segments as λ₁ falls from where w = 0.
+    """Minimiser of ½ |Y - Xw|² + λ₁ |w|₁ + ½ λ₂ |w|², along its path of line segments as λ₁ falls
+    from where w = 0.
 
-    Between two levels at which a weight comes or goes w = u - λ₁ v, and Xᵀ(Y - Xw) - λ₂ w = p + λ₁ q (the lasso's path
-    of Osborne, Presnell & Turlach 2000, for all prompts at once).
+    Between two levels at which a weight comes or goes w = u - λ₁ v, and Xᵀ(Y - Xw) - λ₂ w = p + λ₁
+    q (the lasso's path of Osborne, Presnell & Turlach 2000, for all prompts at once).
     """
     dimension = shown.moments.shape[-1]
     gram = shown.gram.reshape(-1, dimension, dimension) + square * np.eye(dimension)
     moments = shown.moments.reshape(-1, dimension)
     left = np.flatnonzero((level := np.abs(moments).max(axis=1)) > absolute)
-    solution, signs, diagonal = np.zeros(moments.shape), np.zeros(moments.shape), np.arange(dimension)
+    solution = np.zeros(moments.shape)
+    signs = np.zeros(moments.shape)
+    diagonal = np.arange(dimension)
     first = np.abs(moments[left]).argmax(axis=1)
     signs[left, first] = np.sign(moments[left, first])
     for _ in range(_TURNS * dimension):
         if not len(left):
             break
-        own, rows = signs[left], np.arange(len(left))
+        own = signs[left]
+        rows = np.arange(len(left))
         active = own != 0
         system = np.where(active[:, :, None] & active[:, None], gram[left], 0.0)
         # A singular system has many solutions: any of them will do.
         largest = system[:, diagonal, diagonal].max(axis=1, keepdims=True)
         system[:, diagonal, diagonal] += np.where(active, _NEARLY * dimension * largest, 1.0)
-        parts = np.linalg.solve(system, np.stack([np.where(active, moments[left], 0.0), own], axis=2))
+        parts = np.linalg.solve(
+            system, np.stack([np.where(active, moments[left], 0.0), own], axis=2)
+        )
         along = gram[left] @ parts
         (u, v), p, q = parts.transpose(2, 0, 1), moments[left] - along[..., 0], along[..., 1]
         side = np.sign(p)
         with np.errstate(divide="ignore", invalid="ignore"):
-            ends = np.where(active, np.where(own * u < 0, u / v, 0.0), np.abs(p) / np.maximum(1 - q * side, 0.0))
+            ends = np.where(
+                active, np.where(own * u < 0, u / v, 0.0), np.abs(p) / np.maximum(1 - q * side, 0.0)
+            )
         which = ends.argmax(axis=1)
         level[left] = np.minimum(ends[rows, which], level[left])
         solution[left] = u - absolute * v
@@ -172,15 +202,21 @@ def elastic_net(shown: Examples, absolute: float, square: float = 0.0) -> Answer
 
 
 def neighbours(shown: Examples, count: int, weighted: bool = False) -> Answers:
-    """The mean label of the nearest examples, weighted by the inverse square of the distance or not."""
+    """The mean label of the nearest examples, weighted by the inverse square of the distance or
+    not.
+    """
     order = np.argsort(shown.distances, axis=2, kind="stable")[:, :, :count]
     squares = np.take_along_axis(shown.distances, order, axis=2)
-    labels = np.take_along_axis(np.broadcast_to(shown.labels[:, None], shown.distances.shape), order, axis=2)
+    labels = np.take_along_axis(
+        np.broadcast_to(shown.labels[:, None], shown.distances.shape), order, axis=2
+    )
     finite = np.isfinite(squares)
     if weighted:
         touching = finite & (squares == 0)
         inverse = squares.min(axis=2, keepdims=True) / np.where(squares > 0, squares, 1.0)
-        shares = np.where(touching.any(axis=2, keepdims=True), touching, np.where(finite, inverse, 0.0))
+        shares = np.where(
+            touching.any(axis=2, keepdims=True), touching, np.where(finite, inverse, 0.0)
+        )
     else:
         shares = finite.astype(float)
     return (shares * labels).sum(axis=2) / shares.sum(axis=2)
@@ -197,18 +233,23 @@ def softmax_attention(shown: Examples, temperature: float) -> Answers:
 
 
 def bayesian_average(shown: Examples) -> Answers:
-    """Ridge regression averaged over λ, log-uniform in nine decades, by its evidence; their size is integrated out."""
+    """Ridge regression averaged over λ, log-uniform in nine decades, by its evidence; their size is
+    integrated out.
+    """
     values, _ = shown.spectrum
     size = values.max(initial=np.finfo(float).tiny)
     sums = (shown.labels**2).cumsum(axis=1)[:, [k - 1 for k in shown.prefixes]]
     vectors = np.linalg.eigh(shown.gram)[1]
     along = np.einsum("pkij,pki->pkj", vectors, shown.moments) ** 2
     count = np.array(shown.prefixes)
-    logs, answers = [], []
+    logs = []
+    answers = []
     for regulariser in size * np.geomspace(1e-6, 1e3, 37):
         fit = (along / (values + regulariser)).sum(axis=2)
         residual = np.maximum(sums - fit, 1e-12 * np.maximum(sums, np.finfo(float).tiny))
-        logs.append(-0.5 * np.log1p(values / regulariser).sum(axis=2) - 0.5 * count * np.log(residual))
+        logs.append(
+            -0.5 * np.log1p(values / regulariser).sum(axis=2) - 0.5 * count * np.log(residual)
+        )
         answers.append(ridge(shown, regulariser))
     weights = np.exp(np.array(logs) - np.max(logs, axis=0))
     return (weights * np.array(answers)).sum(axis=0) / weights.sum(axis=0)
@@ -227,7 +268,12 @@ FAMILIES = (
     Family("one gradient step", gradient_step, ("α",), (STEPS,), ("step",)),
     Family("one pass of SGD", sgd, ("α",), (STEPS,), ("step",)),
     Family(
-        "gradient steps", gradient_steps, ("α",), ((-4.0, 1.0),), ("step",), choices=tuple(range(2, MOST_STEPS + 1))
+        "gradient steps",
+        gradient_steps,
+        ("α",),
+        ((-4.0, 1.0),),
+        ("step",),
+        choices=tuple(range(2, MOST_STEPS + 1)),
     ),
     Family(
         "gradient steps with momentum",

@@ -1,4 +1,6 @@
-"""The parameters with which a family of algorithms comes nearest to a learner, and intervals of means over prompts."""
+"""The parameters with which a family of algorithms comes nearest to a learner, and intervals of
+means over prompts.
+"""
 
 import itertools
 from collections.abc import Sequence
@@ -11,13 +13,16 @@ from own_data.in_context_learning.candidates import Examples, Family
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife
 
-_POINTS, _POINTS_OF_EACH = {1: (17,), 2: (7, 7)}, {1: (33,), 2: (17, 7)}  # of the grid; for each whole number
+_POINTS = {1: (17,), 2: (7, 7)}
+_POINTS_OF_EACH = {1: (33,), 2: (17, 7)}  # of the grid; for each whole number
 _STARTS = 2  # of the descent for each whole number
-_STEPS, _KEPT = (5, 20), 8
+_STEPS = (5, 20)
+_KEPT = 8
 _LAST_STEPS = 20  # from the best point, to its minimum
 _ARRIVED = 1e-12  # decades: the search is over
 _AROUND = 6  # whole numbers on either side
-_DAMPING, _HUGE = 1e-2, 1e100
+_DAMPING = 1e-2
+_HUGE = 1e100
 _POLISH = 80  # evaluations
 _AT_END = 1e-3  # decades
 _DIFFERENCE = 1e-4  # decades, of a derivative
@@ -34,7 +39,9 @@ Answers = Float[np.ndarray, "prompts prefixes"]
 
 
 class Fit(NamedTuple):
-    """The member of a family that comes nearest: its parameters with their intervals, and its whole number if any."""
+    """The member of a family that comes nearest: its parameters with their intervals, and its whole
+    number if any.
+    """
 
     family: Family
     parameters: dict[str, Estimate]
@@ -42,30 +49,47 @@ class Fit(NamedTuple):
 
     def answers(self, shown: Examples) -> Answers:
         """What it answers."""
-        return _answers(self.family, shown, [estimate.value for estimate in self.parameters.values()], self.choice)
+        return _answers(
+            self.family,
+            shown,
+            [estimate.value for estimate in self.parameters.values()],
+            self.choice,
+        )
 
 
-def _answers(family: Family, shown: Examples, parameters: Sequence[float], choice: int | None) -> Answers:
+def _answers(
+    family: Family, shown: Examples, parameters: Sequence[float], choice: int | None
+) -> Answers:
     if choice is None:
         return family.answers(shown, *parameters)
     return family.answers(shown, *parameters, (choice,))[0]
 
 
 def fit(
-    family: Family, shown: Examples, answers: Answers, prompts: Numbers, confidence: float, start: Fit | None = None
+    family: Family,
+    shown: Examples,
+    answers: Answers,
+    prompts: Numbers,
+    confidence: float,
+    start: Fit | None = None,
 ) -> Fit:
-    """The member of `family` whose answers to `shown` have the least mean squared difference from a learner's.
+    """The member of `family` whose answers to `shown` have the least mean squared difference from a
+    learner's.
 
-    A grid of decades, then a search from its best point; intervals from the scores of the prompts, of which those with
-    the same number in `prompts` count as one. One set of parameters serves all prefixes. From a `start`, which fixes
-    the whole number, the search is for the nearest minimum.
+    A grid of decades, then a search from its best point; intervals from the scores of the prompts,
+    of which those with the same number in `prompts` count as one. One set of parameters serves all
+    prefixes. From a `start`, which fixes the whole number, the search is for the nearest minimum.
     """
     if not family.symbols:
         return Fit(family, {}, None)
     units = _units(shown)
     scale = np.array([units[unit] for unit in family.units])
     parameters, choice = _nearest(family, shown, answers, scale, start)
-    return Fit(family, _parameters(family, shown, answers, prompts, confidence, scale, parameters, choice), choice)
+    return Fit(
+        family,
+        _parameters(family, shown, answers, prompts, confidence, scale, parameters, choice),
+        choice,
+    )
 
 
 def _nearest(
@@ -75,7 +99,10 @@ def _nearest(
 
     def missing(exponents: Any, *among: Any) -> Float[np.ndarray, "..."]:
         with np.errstate(over="ignore", invalid="ignore"):
-            return family.answers(shown, *(scale * (10.0 ** np.asarray(exponents)).T).T, *among) - answers
+            return (
+                family.answers(shown, *(scale * (10.0 ** np.asarray(exponents)).T).T, *among)
+                - answers
+            )
 
     def losses(exponents: Any, *among: Any) -> Float[np.ndarray, "..."]:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -83,38 +110,59 @@ def _nearest(
         return np.where(np.isfinite(squares), squares, np.inf)
 
     def residuals(starts: Any, among: Any) -> Float[np.ndarray, "starts answers"]:
-        differences = missing(starts.T, among) if family.choices else np.stack([missing(row) for row in starts])
-        return np.clip(np.nan_to_num(differences.reshape(len(starts), -1), nan=_HUGE), -_HUGE, _HUGE)
+        differences = (
+            missing(starts.T, among)
+            if family.choices
+            else np.stack([missing(row) for row in starts])
+        )
+        return np.clip(
+            np.nan_to_num(differences.reshape(len(starts), -1), nan=_HUGE), -_HUGE, _HUGE
+        )
 
     if start is not None:
-        best = np.log10([p.value for p in start.parameters.values()] / scale).clip(*np.transpose(family.ranges))
+        best = np.log10([p.value for p in start.parameters.values()] / scale).clip(
+            *np.transpose(family.ranges)
+        )
         among = None if start.choice is None else np.array([start.choice])
         return _descended(residuals, among, best[None], family, _LAST_STEPS)[0], start.choice
     counts = (_POINTS_OF_EACH if family.choices else _POINTS)[len(family.ranges)]
-    axes = [np.linspace(*limits, count) for limits, count in zip(family.ranges, counts, strict=True)]
+    axes = [
+        np.linspace(*limits, count) for limits, count in zip(family.ranges, counts, strict=True)
+    ]
     points = [np.array(point) for point in itertools.product(*axes)]
     choices = family.choices
     if not choices:
         grid = [losses(point) for point in points]
-        best = _polished(lambda point: float(losses(point)), points[int(np.argmin(grid))], axes, family)
+        best = _polished(
+            lambda point: float(losses(point)), points[int(np.argmin(grid))], axes, family
+        )
         return _descended(residuals, None, best[None], family, _LAST_STEPS)[0], None
-    # Each whole number has minima of its own: a few steps from the best points of the grid for each, then the best.
+    # Each whole number has minima of its own: a few steps from the best points of the grid for
+    # each, then the best.
     order = np.argsort([losses(point, choices) for point in points], axis=0, kind="stable")
-    minima, among = np.array(points)[order[:_STARTS].ravel()], np.tile(choices, _STARTS)
+    minima = np.array(points)[order[:_STARTS].ravel()]
+    among = np.tile(choices, _STARTS)
     for steps in _STEPS:
         minima = _descended(residuals, among, minima, family, steps)
         best = np.argsort(losses(minima.T, among), kind="stable")[:_KEPT]
-        minima, among = minima[best], among[best]
-    # Neighbouring numbers do nearly as well with nearly the same parameters: down the valley, as long as one is better.
-    best, choice, least_loss = minima[0], int(among[0]), np.inf
+        minima = minima[best]
+        among = among[best]
+    # Neighbouring numbers do nearly as well with nearly the same parameters: down the valley, as
+    # long as one is better.
+    best = minima[0]
+    choice = int(among[0])
+    least_loss = np.inf
     while True:
         around = np.array([other for other in choices if abs(other - choice) <= _AROUND])
         minima = _descended(residuals, around, np.tile(best, (len(around), 1)), family, _LAST_STEPS)
         left = losses(minima.T, around)
         least = int(np.argmin(left))
-        better, before = left[least] < least_loss, choice
+        better = left[least] < least_loss
+        before = choice
         if better:
-            best, choice, least_loss = minima[least], int(around[least]), float(left[least])
+            best = minima[least]
+            choice = int(around[least])
+            least_loss = float(left[least])
         if not better or choice == before:
             return best, choice
 
@@ -122,25 +170,32 @@ def _nearest(
 def _descended(
     residuals: Any, among: Any, starts: Any, family: Family, steps: int
 ) -> Float[np.ndarray, "starts parameters"]:
-    """Damped Gauss-Newton steps (Levenberg and Marquardt), from all starts at once, within the ranges."""
+    """Damped Gauss-Newton steps (Levenberg and Marquardt), from all starts at once, within the
+    ranges.
+    """
     low, high = np.array(family.ranges).T
-    points, damping = starts, np.full(len(starts), _DAMPING)
+    points = starts
+    damping = np.full(len(starts), _DAMPING)
     with np.errstate(over="ignore", invalid="ignore"):
         left = residuals(points, among)
         for _ in range(steps):
             moves = np.where(points + _DIFFERENCE < high, _DIFFERENCE, -_DIFFERENCE)
             ahead = [
-                (residuals(points + moves * axis, among) - left) / (moves @ axis)[:, None] for axis in np.eye(len(low))
+                (residuals(points + moves * axis, among) - left) / (moves @ axis)[:, None]
+                for axis in np.eye(len(low))
             ]
             slopes = np.stack(ahead, axis=2)
             curvature = np.einsum("cna,cnb->cab", slopes, slopes)
             own = np.einsum("caa->ca", curvature)
             own += damping[:, None] * own + np.finfo(float).tiny
-            step = np.linalg.solve(curvature, np.einsum("cna,cn->ca", slopes, left)[..., None])[..., 0]
+            step = np.linalg.solve(curvature, np.einsum("cna,cn->ca", slopes, left)[..., None])[
+                ..., 0
+            ]
             next_points = np.clip(points - step, low, high)
             trial = residuals(next_points, among)
             better = np.sum(trial**2, axis=1) < np.sum(left**2, axis=1)
-            points, left = np.where(better[:, None], next_points, points), np.where(better[:, None], trial, left)
+            points = np.where(better[:, None], next_points, points)
+            left = np.where(better[:, None], trial, left)
             damping = np.where(better, damping / 5, damping * 5)
             if np.abs(step).max() <= _ARRIVED:
                 break
@@ -161,11 +216,20 @@ def _polished(loss: Any, start: Any, axes: Any, family: Family) -> Any:
 
     if len(start) == 1:
         options = {"xatol": 1e-10, "maxiter": _POLISH}
-        result = minimize_scalar(lambda x: logarithm([x]), bounds=limits[0], method="bounded", options=options)
-        candidates = [start, np.array([result.x]), np.array([limits[0][0]]), np.array([limits[0][1]])]
+        result = minimize_scalar(
+            lambda x: logarithm([x]), bounds=limits[0], method="bounded", options=options
+        )
+        candidates = [
+            start,
+            np.array([result.x]),
+            np.array([limits[0][0]]),
+            np.array([limits[0][1]]),
+        ]
     else:
         options = {"xatol": 1e-9, "fatol": 1e-9, "maxfev": _POLISH}
-        result = minimize(logarithm, start, method="Nelder-Mead", bounds=family.ranges, options=options)
+        result = minimize(
+            logarithm, start, method="Nelder-Mead", bounds=family.ranges, options=options
+        )
         candidates = [start, result.x]
     return min(candidates, key=loss)
 
@@ -180,8 +244,8 @@ def _parameters(
     best: Any,
     choice: int | None,
 ) -> dict[str, Estimate]:
-    """Intervals of the parameters, open where they reach an end of the range or do not matter, and never narrower than
-    `ROUNDING` in distance.
+    """Intervals of the parameters, open where they reach an end of the range or do not matter, and
+    never narrower than `ROUNDING` in distance.
     """
 
     def at(exponents: Any) -> Answers:
@@ -191,12 +255,18 @@ def _parameters(
     centre = at(best)
     steps = _DIFFERENCE * np.eye(len(best))
     slopes = np.stack([(at(best + step) - at(best - step)) / (2 * _DIFFERENCE) for step in steps])
-    curvature = np.nan_to_num(np.einsum("apk,bpk->ab", slopes, slopes), posinf=0.0, neginf=0.0) / centre.size
+    curvature = (
+        np.nan_to_num(np.einsum("apk,bpk->ab", slopes, slopes), posinf=0.0, neginf=0.0)
+        / centre.size
+    )
     values = (scale * 10.0**best).tolist()
     power = float(np.mean(shown.labels**2))
     spectrum = np.linalg.eigvalsh(curvature)
     if spectrum[0] <= max(_LEAST_CURVATURE * power, _SINGULAR * spectrum[-1]):
-        return {symbol: Estimate(value, 0.0, np.inf) for symbol, value in zip(family.symbols, values, strict=True)}
+        return {
+            symbol: Estimate(value, 0.0, np.inf)
+            for symbol, value in zip(family.symbols, values, strict=True)
+        }
     inverse = np.linalg.inv(curvature)
     open_ends = np.sqrt(ROUNDING * power * np.diagonal(inverse))  # decades
     estimates = {}
@@ -219,10 +289,14 @@ def _parameters(
 
 
 def ratio(
-    above: Float[np.ndarray, " prompts"], below: Float[np.ndarray, " prompts"], prompts: Numbers, confidence: float
+    above: Float[np.ndarray, " prompts"],
+    below: Float[np.ndarray, " prompts"],
+    prompts: Numbers,
+    confidence: float,
 ) -> Estimate:
-    """Σ above / Σ below of what is not negative, with those r for which above - r below may have the mean zero.
-    Of what is exact but for rounding a few large prompts leave no r out: the largest of a prompt bounds it too.
+    """Σ above / Σ below of what is not negative, with those r for which above - r below may have
+    the mean zero. Of what is exact but for rounding a few large prompts leave no r out: the largest
+    of a prompt bounds it too.
     """
     sums = [np.bincount(prompts, of) for of in (above, below)]
     if not above.any():
@@ -236,16 +310,19 @@ def ratio(
 
 
 def _of_scores(
-    scores: Float[np.ndarray, " prompts"], curvatures: Float[np.ndarray, " prompts"], confidence: float
+    scores: Float[np.ndarray, " prompts"],
+    curvatures: Float[np.ndarray, " prompts"],
+    confidence: float,
 ) -> tuple[float, float]:
-    """Values δ that the prompts allow: those for which Student's t of the scores g_p + c_p δ is not too large.
-    It holds for few prompts where each score is symmetric about zero at the truth (Efron 1969), else in the limit of
-    many. Unbounded where so few prompts decide that no δ is excluded.
+    """Values δ that the prompts allow: those for which Student's t of the scores g_p + c_p δ is not
+    too large. It holds for few prompts where each score is symmetric about zero at the truth (Efron
+    1969), else in the limit of many. Unbounded where so few prompts decide that no δ is excluded.
     """
     from scipy.special import stdtrit
 
     size = max(np.abs(scores).max(), curvatures.max())  # so that no square overflows
-    scores, curvatures = scores / size, curvatures / size
+    scores = scores / size
+    curvatures = curvatures / size
     count = len(scores)
     square = stdtrit(count - 1, (1 + confidence) / 2) ** 2
     square *= count / (count - 1 + square)  # of the sum, over that of the squares
@@ -262,10 +339,18 @@ def _units(shown: Examples) -> dict[str, float]:
     """What a parameter is measured in: |x|², its inverse, |x|, |x||y|."""
     size = float(np.mean(np.sum(shown.inputs**2, axis=2)))
     label = float(np.sqrt(np.mean(shown.labels**2)))
-    return {"size": size, "step": 0.5 / size, "length": size**0.5, "label": size**0.5 * label, "one": 1.0}
+    return {
+        "size": size,
+        "step": 0.5 / size,
+        "length": size**0.5,
+        "label": size**0.5 * label,
+        "one": 1.0,
+    }
 
 
-def without_groups(values: Float[np.ndarray, "*rows prompts"], groups: Groups) -> Float[np.ndarray, "*rows fits"]:
+def without_groups(
+    values: Float[np.ndarray, "*rows prompts"], groups: Groups
+) -> Float[np.ndarray, "*rows fits"]:
     """Means over all prompts, and over those without group 0, 1, ..., 19."""
     masks = np.array([np.ones(len(groups), bool), *(groups != group for group in range(GROUPS))])
     return np.stack([values[..., rows].mean(axis=-1) for rows in masks], axis=-1)
@@ -279,8 +364,12 @@ def interval(values: Float[np.ndarray, " fits"], confidence: float) -> Estimate:
     return Estimate(*[float(values[0]) if np.isinf(values[0]) else np.nan] * 3)
 
 
-def degree(answers: Answers, answers_scaled: Answers, scale: float, groups: Groups, confidence: float) -> Estimate:
-    """The logarithm of Σ f(c) f(1) / Σ f(1)² over that of c; NaN unless the first sum is positive."""
+def degree(
+    answers: Answers, answers_scaled: Answers, scale: float, groups: Groups, confidence: float
+) -> Estimate:
+    """The logarithm of Σ f(c) f(1) / Σ f(1)² over that of c; NaN unless the first sum is
+    positive.
+    """
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         along, own = without_groups(
             np.stack([np.sum(answers_scaled * answers, axis=1), np.sum(answers**2, axis=1)]), groups
@@ -289,10 +378,13 @@ def degree(answers: Answers, answers_scaled: Answers, scale: float, groups: Grou
 
 
 def not_told_apart(
-    names: Sequence[str], distances: Float[np.ndarray, "rules prompts"], groups: Groups, confidence: float
+    names: Sequence[str],
+    distances: Float[np.ndarray, "rules prompts"],
+    groups: Groups,
+    confidence: float,
 ) -> tuple[str, ...]:
-    """The nearest, and those whose distances may be as small, comparing logarithms; the error is shared out among all
-    comparisons.
+    """The nearest, and those whose distances may be as small, comparing logarithms; the error is
+    shared out among all comparisons.
     """
     means = without_groups(distances, groups) + ROUNDING
     order = np.argsort(means[:, 0], kind="stable")
@@ -300,6 +392,7 @@ def not_told_apart(
     near = [
         i
         for i in order[1:]
-        if np.isfinite(means[i]).all() and jackknife(np.log(means[i] / means[order[0]]), level).low <= 0
+        if np.isfinite(means[i]).all()
+        and jackknife(np.log(means[i] / means[order[0]]), level).low <= 0
     ]
     return tuple(names[i] for i in [order[0], *near])

@@ -1,7 +1,7 @@
 """What would JEPA or MAE learn first from a user's two views, and would it stay learned?
 
-`learning_order` answers for covariances, `learning_order_of_views` for two paired data matrices, with intervals. The
-features that the answer speaks of are those of `shared_features`.
+`learning_order` answers for covariances, `learning_order_of_views` for two paired data matrices,
+with intervals. The features that the answer speaks of are those of `shared_features`.
 """
 
 from own_data.jepa_bias.features import SharedFeatures, shared_features

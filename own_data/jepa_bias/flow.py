@@ -1,7 +1,8 @@
-"""The gradient flow of a whole network from an aligned start, and when its features cross their levels.
+"""The gradient flow of a whole network from an aligned start, and when its features cross their
+levels.
 
-Steps are those of a stabilised explicit method: once a feature is learned it relaxes a million times faster than the
-next one grows, and no Jacobian of (L + 1) d^2 unknowns has to be solved.
+Steps are those of a stabilised explicit method: once a feature is learned it relaxes a million
+times faster than the next one grows, and no Jacobian of (L + 1) d^2 unknowns has to be solved.
 """
 
 from collections.abc import Callable
@@ -18,9 +19,11 @@ from theory.jepa_bias.domains import Objective
 Matrices = Float[np.ndarray, "*batch dim dim"]
 Factors = Float[np.ndarray, "factors batch dim dim"]
 
-_MOST_WORK, _MOST_EVALUATIONS = 1e10, 60_000  # multiplications, and velocities times factors where calls cost more
+_MOST_WORK = 1e10
+_MOST_EVALUATIONS = 60_000  # multiplications, and velocities times factors where calls cost more
 _FEWEST_EVALUATIONS = 100  # with which a start can be left
-_SETTLED = 0.01  # distance to the end state, relative, from which on nothing is learned or lost: at most 1 - p
+# distance to the end state, relative, from which on nothing is learned or lost: at most 1 - p
+_SETTLED = 0.01
 _MOST_STAGES = 2000
 _RADIUS_STEPS = 10  # between two looks at the fastest rate
 
@@ -35,9 +38,10 @@ class Track(NamedTuple):
 
 
 def end_state(Sigma_xx: Matrices, Sigma_yx: Matrices, depth: int, objective: Objective) -> Matrices:
-    """A = W-bar^T W-bar once all is learned, for balanced factors; features q have strength sqrt(q^T A q).
-    With R = Σ_yx Σ_xx^(-1), JEPA's solves A^(1 + 1/L) = R^T A R, found by a contraction of factor L / (L + 1)
-    in Thompson's metric; MAE's is (R^T R)^(L / (L + 1)). Derived here.
+    """A = W-bar^T W-bar once all is learned, for balanced factors; features q have strength
+    sqrt(q^T A q). With R = Σ_yx Σ_xx^(-1), JEPA's solves A^(1 + 1/L) = R^T A R, found by a
+    contraction of factor L / (L + 1) in Thompson's metric; MAE's is (R^T R)^(L / (L + 1)). Derived
+    here.
     """
     regression = np.linalg.solve(Sigma_xx, Sigma_yx.mT)
     power = depth / (depth + 1)
@@ -45,24 +49,36 @@ def end_state(Sigma_xx: Matrices, Sigma_yx: Matrices, depth: int, objective: Obj
         return _power(regression @ regression.mT, power)
     end = np.broadcast_to(np.eye(Sigma_xx.shape[-1]), Sigma_xx.shape)
     for _ in range(60 * (depth + 1)):
-        before, end = end, _power(regression @ end @ regression.mT, power)
+        before = end
+        end = _power(regression @ end @ regression.mT, power)
         if np.abs(end - before).max() <= 16 * ROUNDING * np.abs(end).max():
             break
     return end
 
 
 def follow(
-    Sigma_xx: Float[np.ndarray, "batch dim dim"], Sigma_yx: Float[np.ndarray, "batch dim dim"],
+    Sigma_xx: Float[np.ndarray, "batch dim dim"],
+    Sigma_yx: Float[np.ndarray, "batch dim dim"],
     end: Float[np.ndarray, "batch features features"],
-    depth: int, epsilon: float, objective: Objective, fraction: float, horizon: float, tolerance: float,
-) -> Track:  # fmt: skip
-    """The flows from factors epsilon^(1/L) I until the end states, the horizon, or the most that a run may cost, in a
-    basis whose first vectors are the features. `tolerance` is relative, of every entry in a step.
+    depth: int,
+    epsilon: float,
+    objective: Objective,
+    fraction: float,
+    horizon: float,
+    tolerance: float,
+) -> Track:
+    """The flows from factors epsilon^(1/L) I until the end states, the horizon, or the most that a
+    run may cost, in a basis whose first vectors are the features. `tolerance` is relative, of every
+    entry in a step.
     """
-    batch, dim, n_features = len(end), Sigma_xx.shape[-1], end.shape[-1]
+    batch = len(end)
+    dim = Sigma_xx.shape[-1]
+    n_features = end.shape[-1]
     lengths = np.sqrt(np.diagonal(end, axis1=1, axis2=2))
     near = min(_SETTLED, 1 - fraction) * lengths[:, :, None] * lengths[:, None]
-    evaluations = min(_MOST_EVALUATIONS / (depth + 1), _MOST_WORK / ((4 * depth + 2) * batch * dim**3))
+    evaluations = min(
+        _MOST_EVALUATIONS / (depth + 1), _MOST_WORK / ((4 * depth + 2) * batch * dim**3)
+    )
     if evaluations < _FEWEST_EVALUATIONS:
         start = np.full((1, batch, n_features), np.log(epsilon))
         return Track(np.zeros(1), start, 0 * start)
@@ -71,10 +87,13 @@ def follow(
 
     state = np.broadcast_to(epsilon ** (1 / depth) * np.eye(dim), (depth + 1, batch, dim, dim))
     least = 1e-12 * state.max()
-    now, slope = 0.0, velocity(state)
+    now = 0.0
+    slope = velocity(state)
     step = 0.01 * float(np.linalg.norm(state) / np.linalg.norm(slope))
     direction = np.random.default_rng(0).standard_normal(state.shape)
-    radius, count, cost = 0.0, 0, 0.0
+    radius = 0.0
+    count = 0
+    cost = 0.0
     rows = [_row(now, state, slope, n_features)]
     while now < horizon and cost < evaluations:
         if count % _RADIUS_STEPS == 0:
@@ -92,7 +111,10 @@ def follow(
             error /= tolerance * np.maximum(np.abs(state), np.abs(after)) + least
             size = float(np.mean(error**4) ** 0.25)
         if size <= 1:
-            now, state, slope, count = now + step, after, slope_after, count + 1
+            now = now + step
+            state = after
+            slope = slope_after
+            count = count + 1
             rows.append(_row(now, state, slope, n_features))
             encoder = _encoder(state)[:, :, :n_features]
             if (np.abs(encoder.mT @ encoder - end) <= near).all():
@@ -104,7 +126,9 @@ def follow(
 
 
 def crossings(track: Track, which: int, levels: Float[np.ndarray, " features"]) -> list[Event]:
-    """What rises and falls through its level in one of the flows, by time, interpolated by cubics of the logarithm."""
+    """What rises and falls through its level in one of the flows, by time, interpolated by cubics
+    of the logarithm.
+    """
     from scipy.interpolate import CubicHermiteSpline
 
     events = []
@@ -115,7 +139,9 @@ def crossings(track: Track, which: int, levels: Float[np.ndarray, " features"]) 
         kind: Literal["learned", "relearned"] = "learned"
         for index in np.flatnonzero((over[1:] >= 0) != (over[:-1] >= 0)):
             pair = slice(index, index + 2)
-            cubic = CubicHermiteSpline(track.times[pair], over[pair], track.slopes[pair, which, feature])
+            cubic = CubicHermiteSpline(
+                track.times[pair], over[pair], track.slopes[pair, which, feature]
+            )
             time = float(next(iter(cubic.roots(extrapolate=False)), track.times[index + 1]))
             if over[index] < 0:
                 events.append(Event(time, feature, kind))
@@ -125,13 +151,18 @@ def crossings(track: Track, which: int, levels: Float[np.ndarray, " features"]) 
     return sorted(events)
 
 
-def _velocity(factors: Factors, Sigma_xx: Matrices, Sigma_yx: Matrices, objective: Objective) -> Factors:
+def _velocity(
+    factors: Factors, Sigma_xx: Matrices, Sigma_yx: Matrices, objective: Objective
+) -> Factors:
     """Minus the gradients by W_1 .. W_L and V, JEPA's target held fixed."""
     prefixes = [factors[0]]
     for layer in factors[1:-1]:
         prefixes.append(layer @ prefixes[-1])
-    encoder, predictor = prefixes[-1], factors[-1]
-    residual = (encoder @ Sigma_yx if objective == "jepa" else Sigma_yx) - predictor @ encoder @ Sigma_xx
+    encoder = prefixes[-1]
+    predictor = factors[-1]
+    residual = (
+        encoder @ Sigma_yx if objective == "jepa" else Sigma_yx
+    ) - predictor @ encoder @ Sigma_xx
     velocity = np.empty_like(factors)
     velocity[-1] = residual @ encoder.mT
     for layer in range(len(factors) - 2, -1, -1):
@@ -147,7 +178,8 @@ def _encoder(factors: Factors) -> Matrices:
 def _row(
     now: float, state: Factors, slope: Factors, n_features: int
 ) -> tuple[float, Float[np.ndarray, "batch features"], Float[np.ndarray, "batch features"]]:
-    product, moving = state[0], slope[0]
+    product = state[0]
+    moving = slope[0]
     for layer, change in zip(state[1:-1], slope[1:-1], strict=True):
         product, moving = layer @ product, change @ product + layer @ moving
     squares = np.maximum(np.sum(product**2, axis=-2), 1e-300)
@@ -163,12 +195,16 @@ def _power(matrix: Matrices, power: float) -> Matrices:
 def _spectral_radius(
     velocity: Callable[[Factors], Factors], state: Factors, slope: Factors, direction: Factors
 ) -> tuple[float, Factors]:
-    """Largest |eigenvalue| of the Jacobian by four power iterations on differences, and where to start the next."""
-    size, radius = float(np.linalg.norm(state)), 0.0
+    """Largest |eigenvalue| of the Jacobian by four power iterations on differences, and where to
+    start the next.
+    """
+    size = float(np.linalg.norm(state))
+    radius = 0.0
     for _ in range(4):
         direction = direction / np.linalg.norm(direction)
         image = (velocity(state + 1e-7 * size * direction) - slope) / (1e-7 * size)
-        radius, direction = float(np.linalg.norm(image)), image
+        radius = float(np.linalg.norm(image))
+        direction = image
     return 1.2 * radius, direction / radius + 1e-3 * state / size
 
 
@@ -196,11 +232,15 @@ def _coefficients(stages: int) -> tuple[list[float], ...]:
 def _chebyshev_step(
     velocity: Callable[[Factors], Factors], state: Factors, slope: Factors, step: float, stages: int
 ) -> Factors:
-    """One step of order two, stable up to 0.65 stages^2 over the fastest rate (Sommeijer, Shampine & Verwer 1997)."""
+    """One step of order two, stable up to 0.65 stages^2 over the fastest rate (Sommeijer, Shampine
+    & Verwer 1997).
+    """
     mu, nu, tilde, gamma = _coefficients(stages)
-    older, old = state, state + tilde[1] * step * slope
+    older = state
+    old = state + tilde[1] * step * slope
     for j in range(2, stages + 1):
         new = (1 - mu[j] - nu[j]) * state + mu[j] * old + nu[j] * older
         new += step * (tilde[j] * velocity(old) + gamma[j] * slope)
-        older, old = old, new
+        older = old
+        old = new
     return old

@@ -15,7 +15,8 @@ SHOWN = 8  # entries of a list that are printed
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LearningOrder(Answer):
-    """What `learning_order` predicts. Features are numbered from 0 in the order in which they are first learned.
+    """What `learning_order` predicts. Features are numbered from 0 in the order in which they are
+    first learned.
 
     Attributes:
         clock: of all times.
@@ -23,17 +24,21 @@ class LearningOrder(Answer):
         covariance: λ, in squared units of the data.
         regression: ρ.
         times: when each is first learned.
-        aligned_times: when the scalar equations say so, true where the covariances commute; NaN where never.
+        aligned_times: when the scalar equations say so, true where the covariances commute; NaN
+            where never.
         events: what is learned, unlearned and relearned, and when; complete up to `horizon`.
         horizon: up to when the network was followed; infinite where the scalar equations are exact.
         unlearned: how many more features are not learned by then.
-        starting_above: how many more start above the fraction p of their final strength: reduce epsilon or depth.
-        dropped: how many directions have no variance in x, so that what y has there cannot be learned.
+        starting_above: how many more start above the fraction p of their final strength: reduce
+            epsilon or depth.
+        dropped: how many directions have no variance in x, so that what y has there cannot be
+            learned.
         commutator: norm of Σ_xx Σ_yx - Σ_yx Σ_xx over the product of the norms.
         asymmetry: norm of Σ_yx - Σ_yx^T over that of Σ_yx.
-        integration_error: of the times, relative, by the steps of the flow; 0 where the scalar equations are exact.
-        end_spectrum: of the state in which all is learned: eigenvalues of JEPA's predictor, or singular values of MAE's
-            encoder.
+        integration_error: of the times, relative, by the steps of the flow; 0 where the scalar
+            equations are exact.
+        end_spectrum: of the state in which all is learned: eigenvalues of JEPA's predictor, or
+            singular values of MAE's encoder.
     """
 
     asked: ClassVar[str] = "which features does a deep linear network learn, and when?"
@@ -72,7 +77,9 @@ class LearningOrder(Answer):
         return [event.feature for event in sorted(last.values()) if event.kind != "unlearned"]
 
     def lines(self) -> list[str]:
-        """Return how many features are learned, the first of them, the lasting order and the events."""
+        """Return how many features are learned, the first of them, the lasting order and the
+        events.
+        """
         return [
             self.headline(),
             "learned first: " + listed([f"{i} at {time:.5g}" for i, time in enumerate(self.times)]),
@@ -91,28 +98,37 @@ class LearningOrder(Answer):
         }
         rest = "".join(f", {count} {what}" for what, count in counts.items() if count)
         return (
-            f"{self.objective.upper()}, depth {self.depth}, epsilon {self.epsilon:g}: {len(self.times)} of "
+            f"{self.objective.upper()}, depth {self.depth}, epsilon {self.epsilon:g}: "
+            f"{len(self.times)} of "
             f"{len(self.basis)} features are learned{rest}"
         )
 
     def course(self) -> str:
         """Return the lasting order, and what happens after features are first learned."""
         later = [
-            f"{event.feature} {event.kind} at {event.time:.5g}" for event in self.events if event.kind != "learned"
+            f"{event.feature} {event.kind} at {event.time:.5g}"
+            for event in self.events
+            if event.kind != "learned"
         ]
         return f"for good in the order {listed(self.lasting_order)}; then: {listed(later)}"
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw when each feature is learned (bars), and what the scalar equations say (line); return the axes."""
+        """Draw when each feature is learned (bars), and what the scalar equations say (line);
+        return the axes.
+        """
         axes = axes_for(axes)
         stop = 1.1 * max(event.time for event in self.events) if self.events else 1.0
         for feature in range(len(self.times)):
             own = [event for event in self.events if event.feature == feature]
             for start, lost in zip(own[::2], [*own[1::2], None], strict=False):
                 until = stop if lost is None else lost.time
-                axes.barh(feature, until - start.time, left=start.time, height=0.3, color="C0", alpha=0.4)
+                axes.barh(
+                    feature, until - start.time, left=start.time, height=0.3, color="C0", alpha=0.4
+                )
         axes.plot(self.times, range(len(self.times)), "o", color="C0", label="first learned")
-        axes.plot(self.aligned_times, range(len(self.times)), "--", color="C1", label="scalar equations")
+        axes.plot(
+            self.aligned_times, range(len(self.times)), "--", color="C1", label="scalar equations"
+        )
         axes.set(xlabel=f"time ({self.clock} clock)", ylabel="feature", xlim=(0, stop))
         axes.set_yticks(range(len(self.times)))
         axes.invert_yaxis()

@@ -14,10 +14,24 @@ from own_data.jepa_bias.order import COARSE, integrated, learning_order
 from own_data.jepa_bias.result import LearningOrder
 from theory import jepa_bias as predicted
 from theory.jepa_bias.domains import Clock, Objective
-from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Count, Fraction, Positive, guarded, require
+from theory_on_trial.contract import (
+    ANY_NUMBER,
+    MAY_BE_EMPTY,
+    Count,
+    Fraction,
+    Positive,
+    guarded,
+    require,
+)
 from theory_on_trial.own_data.answer import Answer, Doubt
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.own_data.jackknife import GROUPS, at_least, covariances, jackknife, stratified_groups
+from theory_on_trial.own_data.jackknife import (
+    GROUPS,
+    at_least,
+    covariances,
+    jackknife,
+    stratified_groups,
+)
 from theory_on_trial.own_data.neighbours import beside
 from theory_on_trial.own_data.table import Features, features
 
@@ -44,14 +58,16 @@ class ViewsLearningOrder(Answer):
         regression: ρ.
         times: when each is first learned with infinite data; up to infinity where it may never be.
         undecided: how many neighbours in the order of times have intervals that overlap.
-        squared_commutator: of the population, relative as in `order`, squared; its interval reaches zero where the
-            population may commute.
+        squared_commutator: of the population, relative as in `order`, squared; its interval reaches
+            zero where the population may commute.
         squared_asymmetry: likewise.
     """
 
     asked: ClassVar[str] = LearningOrder.asked
     rests_on: ClassVar[str] = f"{LearningOrder.rests_on}; independent pairs"
-    unseen: ClassVar[str] = f"{LearningOrder.unseen}; that pairs which stand apart are of one subject"
+    unseen: ClassVar[str] = (
+        f"{LearningOrder.unseen}; that pairs which stand apart are of one subject"
+    )
 
     n_samples: int
     distinct: int
@@ -66,7 +82,9 @@ class ViewsLearningOrder(Answer):
     confidence: float
 
     def lines(self) -> list[str]:
-        """Return the prediction for these pairs, and when the first features are learned in the population."""
+        """Return the prediction for these pairs, and when the first features are learned in the
+        population.
+        """
         constant = f", without variance: {', '.join(self.constant)}" if self.constant else ""
         entries = [f"{i} at {time}" for i, time in enumerate(self.times)]
         return [
@@ -75,7 +93,8 @@ class ViewsLearningOrder(Answer):
             *[f"  {', '.join(some)}" for some in (entries[:3], entries[3:6]) if some],
             *([f"  and {len(entries) - 6} more"] if len(entries) > 6 else []),
             f"these pairs: {self.order.course()}",
-            f"the data do not decide {self.undecided} of {len(entries) - 1} neighbours in the order of times",
+            f"the data do not decide {self.undecided} of {len(entries) - 1} neighbours in the "
+            "order of times",
         ]
 
     def plot(self, axes: Any = None) -> Any:
@@ -99,17 +118,20 @@ def learning_order_of_views(
     clock: Clock = "flow",
     confidence: Fraction = 0.95,
 ) -> ViewsLearningOrder:
-    """`learning_order` of a network trained on the pairs (X, Y), with intervals for the population behind them.
+    """`learning_order` of a network trained on the pairs (X, Y), with intervals for the population
+    behind them.
 
-    Covariances are taken about the means of the two views: subtract them before training. `order` is that of a network
-    trained on just these pairs. The sample itself puts it out of line, so that it may show displacements that infinite
-    data would not have: where the population may commute, intervals reach to the times without them.
+    Covariances are taken about the means of the two views: subtract them before training. `order`
+    is that of a network trained on just these pairs. The sample itself puts it out of line, so that
+    it may show displacements that infinite data would not have: where the population may commute,
+    intervals reach to the times without them.
 
-    Intervals are those of the grouped jackknife (20 groups) with Student's quantile, each at `confidence` on its own,
-    of the features found on all pairs: asymptotic in n for fixed dimension. Those of λ and ρ see each group by the
-    features of the others. Equal pairs stay in one group, and where neighbouring rows are alike groups are blocks of
-    rows: rows of one subject must follow each other, or intervals are too short. Not answerable with fewer than ten
-    distinct pairs per feature; heavy tails are doubted.
+    Intervals are those of the grouped jackknife (20 groups) with Student's quantile, each at
+    `confidence` on its own, of the features found on all pairs: asymptotic in n for fixed
+    dimension. Those of λ and ρ see each group by the features of the others. Equal pairs stay in
+    one group, and where neighbouring rows are alike groups are blocks of rows: rows of one subject
+    must follow each other, or intervals are too short. Not answerable with fewer than ten distinct
+    pairs per feature; heavy tails are doubted.
 
     Args:
         X: n >= 40 rows, the context view of each thing; a matrix or a data frame.
@@ -121,18 +143,25 @@ def learning_order_of_views(
         clock: flow or paper.
         confidence: of each interval.
 
-    Raises TypeError for views without numbers, ValueError for views that are not finite (the column is named), of
-    different shapes, of fewer than 40 rows, without variance, with columns whose standard deviations are further apart
+    Raises TypeError for views without numbers, ValueError for views that are not finite (the column
+    is named), of different shapes, of fewer than 40 rows, without variance, with columns whose
+    standard deviations are further apart
     than ten thousand times, and as `learning_order`. Source: derived here.
 
-    >>> signal = np.random.default_rng(0).normal(size=(3, 1000, 2)) * [[[1.0, 1.2]], [[0.2, 1.0]], [[0.2, 1.0]]]
-    >>> found = learning_order_of_views(signal[0] + signal[1], signal[0] + signal[2], 2, 0.01, "jepa")
+    >>> scales = [[[1.0, 1.2]], [[0.2, 1.0]], [[0.2, 1.0]]]
+    >>> shared, first, second = np.random.default_rng(0).normal(size=(3, 1000, 2)) * scales
+    >>> found = learning_order_of_views(shared + first, shared + second, 2, 0.01, "jepa")
     >>> found.order.times.round(-1), found.order.lasting_order
     (array([320., 350.]), [1, 0])
     """
-    context, target = features("X", X), features("Y", Y)
-    shape, n_samples = context.values.shape, len(context.values)
-    require(target.values.shape == shape, f"Y must have the shape of X, which is {shape}, got {target.values.shape}")
+    context = features("X", X)
+    target = features("Y", Y)
+    shape = context.values.shape
+    n_samples = len(context.values)
+    require(
+        target.values.shape == shape,
+        f"Y must have the shape of X, which is {shape}, got {target.values.shape}",
+    )
     require(n_samples >= 2 * GROUPS, f"X must have at least {2 * GROUPS} rows, got {n_samples}")
     constant = _constant_columns(context)
     x, y = (view.values - view.values.mean(axis=0) for view in (context, target))
@@ -142,9 +171,12 @@ def learning_order_of_views(
     except ValueError as error:
         if not str(error).startswith("Sigma"):
             raise
-        raise ValueError(f"{error} (Sigma_xx is the covariance of X, Sigma_yx that of Y with X)") from error
+        raise ValueError(
+            f"{error} (Sigma_xx is the covariance of X, Sigma_yx that of Y with X)"
+        ) from error
     groups, distinct = _groups(x, y, order.basis)
-    both, dim = covariances(groups, x, y), shape[1]
+    both = covariances(groups, x, y)
+    dim = shape[1]
     moments = both[:, :dim, :dim], both[:, dim:, :dim]
     variances, lambdas = _held_out(moments, groups, order.basis)
     squares = np.array([_squared_norms(*pair) for pair in zip(*moments, strict=True)])
@@ -155,7 +187,8 @@ def learning_order_of_views(
     missing = order.missing
     if distinct < _FEWEST * len(order.basis):
         missing = (
-            f"at least {_FEWEST * len(order.basis)} distinct pairs for {len(order.basis)} columns, got {distinct}; "
+            f"at least {_FEWEST * len(order.basis)} distinct pairs for {len(order.basis)} "
+            f"columns, got {distinct}; "
             ".order is what a network trained on just these pairs does"
         )
     return ViewsLearningOrder(
@@ -177,7 +210,9 @@ def learning_order_of_views(
 
 
 def _constant_columns(view: Features) -> tuple[str, ...]:
-    """Names of the columns without variance; `ValueError` where the others are on scales too far apart."""
+    """Names of the columns without variance; `ValueError` where the others are on scales too far
+    apart.
+    """
     varies = np.ptp(view.values, axis=0) > 0
     require(varies.any(), "X must vary, got the same row throughout")
     spreads = np.where(varies, view.values.std(axis=0), np.nan)
@@ -185,14 +220,19 @@ def _constant_columns(view: Features) -> tuple[str, ...]:
     ratio = np.nanmax(spreads) / np.nanmin(spreads)
     require(
         ratio <= _MOST_SPREAD,
-        f"X must have columns on comparable scales, got a standard deviation of {widest!r} {ratio:.1g} times that of "
+        f"X must have columns on comparable scales, got a standard deviation of {widest!r} "
+        f"{ratio:.1g} times that of "
         f"{narrowest!r}: standardise the columns, or leave one out",
     )
     return tuple(column for column, moves in zip(view.columns, varies, strict=True) if not moves)
 
 
-def _groups(x: Matrix, y: Matrix, basis: Float[np.ndarray, "dim features"]) -> tuple[Int[np.ndarray, " samples"], int]:
-    """Twenty groups of rows: at random, equal rows together, or blocks where neighbouring rows are alike."""
+def _groups(
+    x: Matrix, y: Matrix, basis: Float[np.ndarray, "dim features"]
+) -> tuple[Int[np.ndarray, " samples"], int]:
+    """Twenty groups of rows: at random, equal rows together, or blocks where neighbouring rows are
+    alike.
+    """
     _, index = np.unique(np.hstack([x, y]), axis=0, return_inverse=True)
     index = index.ravel()
     distinct = int(index.max()) + 1
@@ -202,16 +242,21 @@ def _groups(x: Matrix, y: Matrix, basis: Float[np.ndarray, "dim features"]) -> t
 
 
 def _held_out(
-    moments: tuple[Moments, Moments], groups: Int[np.ndarray, " samples"], basis: Float[np.ndarray, "dim features"]
+    moments: tuple[Moments, Moments],
+    groups: Int[np.ndarray, " samples"],
+    basis: Float[np.ndarray, "dim features"],
 ) -> list[Float[np.ndarray, "fits features"]]:
-    """σ^2 and λ of the features, of all groups and of all but each, every group seen by the features of the others.
+    """σ^2 and λ of the features, of all groups and of all but each, every group seen by the
+    features of the others.
 
-    Rows show λ of the features that were found on them further apart than they are in the population.
+    Rows show λ of the features that were found on them further apart than they are in the
+    population.
     """
     start = np.linalg.svd(basis, full_matrices=True)[0]
     start[:, : basis.shape[1]] = basis
     bases = turned(moments[0][1:], moments[1][1:], start)[:, :, : basis.shape[1]]
-    rows, found = len(groups) - np.array([0, *np.bincount(groups, minlength=GROUPS)]), []
+    rows = len(groups) - np.array([0, *np.bincount(groups, minlength=GROUPS)])
+    found = []
     for matrices in moments:
         scatters = (rows - 1)[:, None, None] * matrices
         seen = np.einsum("bif,bij,bjf->bf", bases, scatters[0] - scatters[1:], bases)
@@ -220,7 +265,9 @@ def _held_out(
 
 
 def _beyond(values: Float[np.ndarray, " fits"], seen: float, confidence: float) -> Estimate:
-    """The jackknife's interval, and beyond it as far as what is held out differs from what all rows show."""
+    """The jackknife's interval, and beyond it as far as what is held out differs from what all rows
+    show.
+    """
     value, low, high = jackknife(values, confidence, "log" if (values > 0).all() else "linear")
     return Estimate(value, low + min(0.0, values[0] - seen), high + max(0.0, values[0] - seen))
 
@@ -229,39 +276,63 @@ def _squared_norms(
     Sigma_xx: Float[np.ndarray, "dim dim"], Sigma_yx: Float[np.ndarray, "dim dim"]
 ) -> tuple[float, float]:
     """Squares of the relative commutator and asymmetry."""
-    scale_xx, scale_yx = np.sum(Sigma_xx**2), np.sum(Sigma_yx**2)
+    scale_xx = np.sum(Sigma_xx**2)
+    scale_yx = np.sum(Sigma_yx**2)
     commutator = predicted.commutator_norm(Sigma_xx, Sigma_yx) ** 2 / (scale_xx * scale_yx)
     return float(commutator), float(np.sum((Sigma_yx - Sigma_yx.T) ** 2) / scale_yx)
 
 
 def _times(
-    moments: tuple[Moments, Moments], order: LearningOrder, lambdas: Float[np.ndarray, "fits features"],
-    variances: Float[np.ndarray, "fits features"], confidence: Fraction, may_commute: bool,
-) -> tuple[Estimate, ...]:  # fmt: skip
-    """First times in the population: of all flows, stepped together, and of the scalar equations if they may hold."""
+    moments: tuple[Moments, Moments],
+    order: LearningOrder,
+    lambdas: Float[np.ndarray, "fits features"],
+    variances: Float[np.ndarray, "fits features"],
+    confidence: Fraction,
+    may_commute: bool,
+) -> tuple[Estimate, ...]:
+    """First times in the population: of all flows, stepped together, and of the scalar equations if
+    they may hold.
+    """
     if not order.answerable:
         return ()
     factor = order.depth if order.clock == "paper" else 1
     horizon = (order.horizon if np.isfinite(order.horizon) else 4 * order.times.max()) / factor
     track, ends = integrated(
-        *moments, order.basis, order.depth, order.epsilon, order.objective, order.fraction, horizon, COARSE
+        *moments,
+        order.basis,
+        order.depth,
+        order.epsilon,
+        order.objective,
+        order.fraction,
+        horizon,
+        COARSE,
     )
     onsets = np.full(lambdas.shape, np.inf)
     for fit, lengths in enumerate(ends):
         for event in crossings(track, fit, order.fraction * lengths):
             onsets[fit, event.feature] = min(onsets[fit, event.feature], factor * event.time)
-    onsets *= order.times / np.where(np.isfinite(onsets[0]), onsets[0], order.times)  # the error of coarse steps
+    onsets *= order.times / np.where(
+        np.isfinite(onsets[0]), onsets[0], order.times
+    )  # the error of coarse steps
     rates = np.abs(lambdas), np.abs(lambdas) / variances
     scalar_times = predicted.critical_time(
-        order.fraction, order.epsilon, order.depth, *rates, objective=order.objective, clock=order.clock
+        order.fraction,
+        order.epsilon,
+        order.depth,
+        *rates,
+        objective=order.objective,
+        clock=order.clock,
     )
     scalar_times = np.where((lambdas > 0) & (scalar_times > 0), scalar_times, np.inf)
     times = []
     for feature in range(len(order.times)):
-        value = float(order.times[feature])  # an unlearning is no smooth statistic, whose bias could be removed
+        value = float(
+            order.times[feature]
+        )  # an unlearning is no smooth statistic, whose bias could be removed
         ranges = [_interval(onsets[:, feature], confidence)]
         ranges += [_interval(scalar_times[:, feature], confidence)] if may_commute else []
-        low, high = min(estimate.low for estimate in ranges), max(estimate.high for estimate in ranges)
+        low = min(estimate.low for estimate in ranges)
+        high = max(estimate.high for estimate in ranges)
         time = Estimate(value, min(value, low), max(value, high))
         times.append(time)
     return tuple(times)
@@ -269,14 +340,28 @@ def _times(
 
 def _interval(times: Float[np.ndarray, " fits"], confidence: Fraction) -> Estimate:
     """From zero to infinity where not all fits have a time."""
-    return jackknife(times, confidence, "log") if np.isfinite(times).all() else Estimate(float(times[0]), 0.0, np.inf)
+    return (
+        jackknife(times, confidence, "log")
+        if np.isfinite(times).all()
+        else Estimate(float(times[0]), 0.0, np.inf)
+    )
 
 
 def _doubts(x: Matrix, order: LearningOrder, may_commute: bool) -> tuple[Doubt, ...]:
     scores = x @ order.basis
-    kurtosis = float(np.max(np.mean(scores**4, axis=0) / np.mean(scores**2, axis=0) ** 2, initial=0))
+    kurtosis = float(
+        np.max(np.mean(scores**4, axis=0) / np.mean(scores**2, axis=0) ** 2, initial=0)
+    )
     heavy = bool(kurtosis > max(3 + _SIGNIFICANT * np.sqrt(24 / len(x)), 0.01 * len(x)))
     shift = float(np.nanmax(np.abs(order.times / order.aligned_times - 1), initial=0))
-    tails = Doubt(f"tails are heavy (kurtosis {kurtosis:.2g}): intervals may be too short", np.inf, "of each time")
-    aligned = Doubt("with infinite data the covariances may commute, and nothing be displaced", shift, "of each time")
+    tails = Doubt(
+        f"tails are heavy (kurtosis {kurtosis:.2g}): intervals may be too short",
+        np.inf,
+        "of each time",
+    )
+    aligned = Doubt(
+        "with infinite data the covariances may commute, and nothing be displaced",
+        shift,
+        "of each time",
+    )
     return (tails,) * heavy + (aligned,) * (may_commute and shift > 0.01)

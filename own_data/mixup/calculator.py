@@ -1,4 +1,6 @@
-"""The sample sizes at which three ways of training come within a target cosine of the Bayes direction."""
+"""The sample sizes at which three ways of training come within a target cosine of the Bayes
+direction.
+"""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -29,15 +31,22 @@ class SampleSizes(NamedTuple):
 
 @guarded
 def samples_needed(
-    pair: GaussianPair, law: MixingLaw, target_cosine: Fraction, *, mode: Mode = "expected", balanced: bool = True
+    pair: GaussianPair,
+    law: MixingLaw,
+    target_cosine: Fraction,
+    *,
+    mode: Mode = "expected",
+    balanced: bool = True,
 ) -> SampleSizes:
-    """Where the curves of `AngleCurves` fall below 1 - `target_cosine` for good: of plain training, Mixup and LDA.
+    """Where the curves of `AngleCurves` fall below 1 - `target_cosine` for good: of plain training,
+    Mixup and LDA.
 
-    At least 2 samples without augmentation, more than d + 2 for the others, whose laws do not go below. Their sizes
-    grow in proportion to 1 / (1 - target); that of plain training is exponential in κ unless μ is an eigenvector
-    of Σ or the target is low.
+    At least 2 samples without augmentation, more than d + 2 for the others, whose laws do not go
+    below. Their sizes grow in proportion to 1 / (1 - target); that of plain training is exponential
+    in κ unless μ is an eigenvector of Σ or the target is low.
 
-    `target_cosine` is the mean cosine to the Bayes direction; the other arguments are those of `AngleCurves`.
+    `target_cosine` is the mean cosine to the Bayes direction; the other arguments are those of
+    `AngleCurves`.
 
     Raises ValueError as `AngleCurves` and `theory.mixup.mixup_efficiency`.
     Source: derived here.
@@ -56,7 +65,9 @@ def where_below(curves: AngleCurves, target: float) -> SampleSizes:
     def of_spare(curve: Callable[[float], float]) -> float:
         # What there is beyond d + 2 may be little.
         start = float(np.log(least)) - 30
-        log_spare = _first_below(lambda position: curve(least + float(np.exp(position))), target, start)
+        log_spare = _first_below(
+            lambda position: curve(least + float(np.exp(position))), target, start
+        )
         return float(np.logaddexp(np.log(least), log_spare))
 
     return SampleSizes(_erm_size(curves, target), of_spare(curves.mixup), of_spare(curves.lda))
@@ -70,9 +81,14 @@ def count(log_n: float) -> str:
 
 
 def _erm_size(curves: AngleCurves, target: float) -> float:
-    """Log n from which on the curve without augmentation, which may rise at places, stays below the target."""
+    """Log n from which on the curve without augmentation, which may rise at places, stays below the
+    target.
+    """
     positions = np.linspace(np.log(2), curves.log_consistent, _SCANNED).tolist()
-    last_above = next((position for position in reversed(positions) if curves.erm(position) > target), positions[0])
+    last_above = next(
+        (position for position in reversed(positions) if curves.erm(position) > target),
+        positions[0],
+    )
     return _first_below(curves.erm, target, last_above)
 
 
@@ -84,5 +100,8 @@ def _first_below(curve: Callable[[float], float], target: float, low: float) -> 
         return low
     step = 1.0
     while curve(low + step) > target:
-        low, step = low + step, 2 * step
-    return float(brentq(lambda position: curve(position) - target, low, low + step, xtol=1e-12, rtol=8.9e-16))
+        low = low + step
+        step = 2 * step
+    return float(
+        brentq(lambda position: curve(position) - target, low, low + step, xtol=1e-12, rtol=8.9e-16)
+    )

@@ -1,4 +1,6 @@
-"""How far the assumptions behind naive Bayes hold on a user's features, and who is ahead at which size."""
+"""How far the assumptions behind naive Bayes hold on a user's features, and who is ahead at which
+size.
+"""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -17,7 +19,9 @@ from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.features import labelled_samples
 from theory_on_trial.own_data.jackknife import GROUPS, Scale, at_least, jackknife, stratified_groups
 
-_LAW, _RARE, _FROM = 0.05, 0.3, 20.0  # off by this share and this over samples of the rarer class, from so many on
+_LAW = 0.05
+_RARE = 0.3
+_FROM = 20.0  # off by this share and this over samples of the rarer class, from so many on
 
 Handed = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
 """What a user has: `labelled_samples` says of it where it is wrong."""
@@ -25,40 +29,51 @@ Handed = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
 
 @guarded
 def assumption_diagnostics(
-    X: Handed, y: Handed, *, excess: Annotated[float, Interval(0, 0.5, "()")] = 0.01, confidence: Fraction = 0.95
+    X: Handed,
+    y: Handed,
+    *,
+    excess: Annotated[float, Interval(0, 0.5, "()")] = 0.01,
+    confidence: Fraction = 0.95,
 ) -> AssumptionDiagnostics:
-    """Measure on (X, y) which of the two classifiers is ahead at which size, and say what the theory adds to that.
+    """Measure on (X, y) which of the two classifiers is ahead at which size, and say what the
+    theory adds to that.
 
-    Who is ahead is measured, whatever the law of the data: scikit-learn's Gaussian naive Bayes and tuned ridge logistic
-    regression on standardised features are trained on parts of the data (`measured.measure`), and the crossing is
-    where the sign of their difference changes for the last time (`measured.crossing`).
+    Who is ahead is measured, whatever the law of the data: scikit-learn's Gaussian naive Bayes and
+    tuned ridge logistic regression on standardised features are trained on parts of the data
+    (`measured.measure`), and the crossing is where the sign of their difference changes for the
+    last time (`measured.crossing`).
 
-    What the theory says holds for Gaussian classes of one covariance. Skewness, kurtosis, farthest points, variances
-    and correlations of the classes are tested at 1 % together (`own_data.gaussian_classes`); where
-    something is found, where a measured error is surely below the "Bayes error", or where a column alone tells the
-    classes, nothing is predicted. Copies of rows and columns that do not vary are left out. Labels without any sign of
-    a signal (Wilks' test at 1 %, and no classifier surely better than guessing) are no answer.
+    What the theory says holds for Gaussian classes of one covariance. Skewness, kurtosis, farthest
+    points, variances and correlations of the classes are tested at 1 % together
+    (`own_data.gaussian_classes`); where something is found, where a measured error is surely below
+    the "Bayes error", or where a column alone tells the classes, nothing is predicted. Copies of
+    rows and columns that do not vary are left out. Labels without any sign of a signal (Wilks' test
+    at 1 %, and no classifier surely better than guessing) are no answer.
 
-    l_k is the score log p_k - sum_i (x_i - μ_ki)^2 / (2 σ_i^2) of naive Bayes with pooled variances. Divisions by
-    n use the number of features; the released code of the paper divides β and α by the number of classes, which
-    makes them larger by n / K. Samples and growth are those of the law at the user's n and correlations
-    (`NaiveBayesCurve`), for naive Bayes with variances shared by the classes.
+    l_k is the score log p_k - sum_i (x_i - μ_ki)^2 / (2 σ_i^2) of naive Bayes with pooled
+    variances. Divisions by n use the number of features; the released code of the paper divides β
+    and α by the number of classes, which makes them larger by n / K. Samples and growth are those
+    of the law at the user's n and correlations (`NaiveBayesCurve`), for naive Bayes with variances
+    shared by the classes.
 
-    Samples are those of two classes in proportion; of more classes the pairs' errors add up to too much (1.2 to 1.8
-    times where simulated), and where unequal classes have a gap above `excess` what is neglected is as large as the
-    excess: samples, growth and the curve of naive Bayes are None there. That of logistic regression is the one of
-    equally likely classes, None where shares shift it by more than 5 %.
+    Samples are those of two classes in proportion; of more classes the pairs' errors add up to too
+    much (1.2 to 1.8 times where simulated), and where unequal classes have a gap above `excess`
+    what is neglected is as large as the excess: samples, growth and the curve of naive Bayes are
+    None there. That of logistic regression is the one of equally likely classes, None where shares
+    shift it by more than 5 %.
 
-    Intervals of predictions are those of the grouped jackknife (20 random groups, stratified, fixed seed) with
-    Student's quantile: asymptotic in m for fixed n, conditional on the ranges of the features, each at `confidence` on
-    its own. Where several classes or eigenvalues tie for the least or largest they are approximate even then. Those of
-    samples are wider by what the law is off by beside simulated fits, 5 % and 0.3 over the samples of the rarer class,
-    those of growth by 1.5 times as much.
+    Intervals of predictions are those of the grouped jackknife (20 random groups, stratified, fixed
+    seed) with Student's quantile: asymptotic in m for fixed n, conditional on the ranges of the
+    features, each at `confidence` on its own. Where several classes or eigenvalues tie for the
+    least or largest they are approximate even then. Those of samples are wider by what the law is
+    off by beside simulated fits, 5 % and 0.3 over the samples of the rarer class, those of growth
+    by 1.5 times as much.
 
-    The regime is "never" where the gap surely exceeds `excess`, else how `samples` grows while features of the same
-    kind are added: "O(1)" for an exponent surely at most zero, "O(log n)" for one surely at most that of log n on
-    n / 2 .. n (and at most 1/2), "O(n)" for one surely above. It is "undecided" where an interval does not decide.
-    One data set cannot tell how other features would behave.
+    The regime is "never" where the gap surely exceeds `excess`, else how `samples` grows while
+    features of the same kind are added: "O(1)" for an exponent surely at most zero, "O(log n)" for
+    one surely at most that of log n on n / 2 .. n (and at most 1/2), "O(n)" for one surely above.
+    It is "undecided" where an interval does not decide. One data set cannot tell how other features
+    would behave.
 
     Args:
         X: m rows of n >= 2 numbers, a matrix or a data frame.
@@ -68,7 +83,8 @@ def assumption_diagnostics(
 
     Raises as `labelled_samples`; m below 40 or too small for n is a ValueError.
 
-    Source: σ^2, β and α are those of the released code of Zheng et al. 2023, arXiv 2302.02334; all else
+    Source: σ^2, β and α are those of the released code of Zheng et al. 2023, arXiv 2302.02334; all
+        else
     derived here.
 
     >>> labels, rng = np.arange(400) % 2, np.random.default_rng(0)
@@ -78,15 +94,22 @@ def assumption_diagnostics(
     ('O(log n)', True)
     """
     samples = labelled_samples(X, y)
-    features, labels, columns = samples.features, samples.labels, samples.columns
-    require_memory("X", 8 * features.size + 2 * ((len(samples.classes) - 1) * (len(columns) + 1)) ** 2)
+    features = samples.features
+    labels = samples.labels
+    columns = samples.columns
+    require_memory(
+        "X", 8 * features.size + 2 * ((len(samples.classes) - 1) * (len(columns) + 1)) ** 2
+    )
     measured = measure(features, labels, confidence)
     unit_features = features / np.ptp(features, axis=0)
     groups = stratified_groups(labels)
     leaks = (*samples.leaks, *alone_sufficient(features, labels, columns))
     best = min(min(m.naive_bayes.high, m.logistic.high) for m in measured)
     masks = [np.ones(len(labels), bool), *(groups != group for group in range(GROUPS))]
-    fits = [fit(unit_features[rows], labels[rows], len(samples.classes)) for rows in masks[: 1 if leaks else None]]
+    fits = [
+        fit(unit_features[rows], labels[rows], len(samples.classes))
+        for rows in masks[: 1 if leaks else None]
+    ]
     reasons = tuple(f"column {name!r} alone tells the classes" for name in leaks)
     reasons = reasons or departures(unit_features, labels, columns, fits[0].directions)
     reasons = tuple(sorted(reasons, key=lambda one: BETWEEN not in one))
@@ -100,11 +123,14 @@ def assumption_diagnostics(
         if best < predicted.bayes_error.low:
             reasons = ("a classifier errs less than the best rule of Gaussian classes could",)
             predicted = None
-    disguise = "alone tells the classes: it may be the label in disguise, leave it out and ask again"
+    disguise = (
+        "alone tells the classes: it may be the label in disguise, leave it out and ask again"
+    )
     clues = [f"column {name!r} {disguise}" for name in leaks]
     if in_squares:
         squares = (
-            "variances or correlations tell the classes and means do not: add squares and products of the columns, "
+            "variances or correlations tell the classes and means do not: add squares and "
+            "products of the columns, "
         )
         clues.append(f"{squares}which neither classifier sees all of")
     doubts = [Doubt(reason, np.inf, "of the error rate") for reason in clues]
@@ -121,8 +147,10 @@ def assumption_diagnostics(
         predicted=predicted,
         level=confidence,
         doubts=tuple(doubts),
-        missing=f"no signal: in these {len(labels)} samples neither means, variances nor correlations of two features "
-        "differ between the classes beyond chance; more samples or features might tell them, or three features together"
+        missing=f"no signal: in these {len(labels)} samples neither means, variances nor "
+        "correlations of two features "
+        "differ between the classes beyond chance; more samples or features might tell them, or "
+        "three features together"
         if silent
         else "",
     )
@@ -134,10 +162,14 @@ def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int
 
     naive_bayes, bayes = limits(fits)
     percentiles = np.array([np.percentile(f.variances, range(0, 101, 10)) for f in fits])
-    naive_bayes_error, bayes_error = (jackknife(errors, confidence, "probit") for errors in (naive_bayes, bayes))
+    naive_bayes_error, bayes_error = (
+        jackknife(errors, confidence, "probit") for errors in (naive_bayes, bayes)
+    )
     gap = at_least(jackknife(naive_bayes - bayes, confidence), 0.0)
-    n_features, n_classes = len(fits[0].variances), len(fits[0].priors)
-    largest, equal = at_least(estimate(lambda one: one.largest_eigenvalue, "log"), 1.0), _as_if_equal(fits[0])
+    n_features = len(fits[0].variances)
+    n_classes = len(fits[0].priors)
+    largest = at_least(estimate(lambda one: one.largest_eigenvalue, "log"), 1.0)
+    equal = _as_if_equal(fits[0])
     is_known = n_classes == 2 and (equal or gap.value <= excess)
     samples, growth = _needs(fits, excess, confidence) if is_known else (None, None)
     guessing = naive_bayes_error.high >= 1 - fits[0].priors.max() - excess
@@ -148,7 +180,9 @@ def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int
         greatest_alpha=estimate(lambda one: one.greatest_alpha, "log"),
         variance_percentiles=tuple(jackknife(column, confidence) for column in percentiles.T),
         rho_0=estimate(lambda one: float(min(one.variances.min(), one.priors.min())), "log"),
-        largest_eigenvalue=_largest_eigenvalue(fits[0].largest_eigenvalue, largest, n_features, n_samples - n_classes),
+        largest_eigenvalue=_largest_eigenvalue(
+            fits[0].largest_eigenvalue, largest, n_features, n_samples - n_classes
+        ),
         naive_bayes_error=naive_bayes_error,
         bayes_error=bayes_error,
         gap=gap,
@@ -161,8 +195,8 @@ def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int
 
 
 def _as_if_equal(one: Fit) -> bool:
-    """Whether the law of equally likely classes is that of these, to 5 %: shares p and q change the density at the
-    boundary by 2 sqrt(p q) e^(-log(p / q)^2 / (2 Δ^2)). Derived here.
+    """Whether the law of equally likely classes is that of these, to 5 %: shares p and q change the
+    density at the boundary by 2 sqrt(p q) e^(-log(p / q)^2 / (2 Δ^2)). Derived here.
     """
     first, second = np.triu_indices(len(one.priors), 1)
     p, q = (one.priors[k] / (one.priors[first] + one.priors[second]) for k in (first, second))
@@ -174,21 +208,29 @@ def _needs(fits: list[Fit], excess: float, confidence: float) -> tuple[Estimate,
     """Samples that naive Bayes needs, and how they grow with the features."""
     order = kind_order(fits[0].naive_bayes)
     sizes = np.array([f.naive_bayes.samples(excess) for f in fits])
-    exponents = [growth_exponent(f.naive_bayes, m, excess, order) for f, m in zip(fits, sizes.tolist(), strict=True)]
+    exponents = [
+        growth_exponent(f.naive_bayes, m, excess, order)
+        for f, m in zip(fits, sizes.tolist(), strict=True)
+    ]
     growth = jackknife(np.array(exponents), confidence)
     samples = jackknife(sizes, confidence, "log")
     off = _LAW + _RARE / (fits[0].priors.min() * max(samples.low, fits[0].naive_bayes.fewest))
     growth = growth._replace(low=growth.low - 1.5 * off, high=growth.high + 1.5 * off)
     # Below it the law's excess is up to 37 % too small.
-    samples = samples._replace(low=samples.low * (1 - off), high=max(samples.high * (1 + off), _FROM))
+    samples = samples._replace(
+        low=samples.low * (1 - off), high=max(samples.high * (1 + off), _FROM)
+    )
     return at_least(samples, 2.0), growth
 
 
-def _largest_eigenvalue(observed: float, estimate: Estimate, n_features: int, freedom: int) -> Estimate:
-    """The estimate, with nothing above 1 in it where uncorrelated features show as large an eigenvalue in one data set
-    of a hundred, by the Tracy-Widom law (Johnstone 2001).
+def _largest_eigenvalue(
+    observed: float, estimate: Estimate, n_features: int, freedom: int
+) -> Estimate:
+    """The estimate, with nothing above 1 in it where uncorrelated features show as large an
+    eigenvalue in one data set of a hundred, by the Tracy-Widom law (Johnstone 2001).
     """
-    wide, tall = np.sqrt(n_features), np.sqrt(freedom)
+    wide = np.sqrt(n_features)
+    tall = np.sqrt(freedom)
     edge = (wide + tall) ** 2 + 2.02 * (wide + tall) * (1 / wide + 1 / tall) ** (1 / 3)
     if observed * freedom > edge:
         return estimate

@@ -1,4 +1,6 @@
-"""Both classifiers as they would be used, trained on parts of the data of several sizes and tested on the rest."""
+"""Both classifiers as they would be used, trained on parts of the data of several sizes and tested
+on the rest.
+"""
 
 from typing import Any, NamedTuple
 
@@ -21,8 +23,10 @@ class Measured(NamedTuple):
 
     Attributes:
         size: m, rows that train.
-        naive_bayes: error of naive Bayes, a variance for each class and feature (scikit-learn's `GaussianNB`).
-        logistic: error of ridge logistic regression on standardised features, C tuned on the rows that train.
+        naive_bayes: error of naive Bayes, a variance for each class and feature (scikit-learn's
+            `GaussianNB`).
+        logistic: error of ridge logistic regression on standardised features, C tuned on the rows
+            that train.
         lead: error of logistic regression less that of naive Bayes.
     """
 
@@ -33,28 +37,34 @@ class Measured(NamedTuple):
 
 
 def measure(
-    features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"], confidence: float
+    features: Float[np.ndarray, "samples features"],
+    labels: Int[np.ndarray, " samples"],
+    confidence: float,
 ) -> tuple[Measured, ...]:
     """Measure at up to five sizes; the intervals hold at `confidence` for all sizes together.
 
-    Each of up to 16 random divisions draws classes in proportion, smaller training sets inside larger ones. The
-    variance of a mean over B of them, which share rows, is at most S^2 (1 / B + m / M) + s^2 / M for m of M rows: S^2
-    between training sets, s^2 between test rows (Hoeffding 1948, for each of the two; both are estimated). Student's
-    interval with B - 1 degrees of freedom; of an error no narrower than the exact one of as many errors in the rows
-    held out.
+    Each of up to 16 random divisions draws classes in proportion, smaller training sets inside
+    larger ones. The variance of a mean over B of them, which share rows, is at most S^2 (1 / B + m
+    / M) + s^2 / M for m of M rows: S^2 between training sets, s^2 between test rows (Hoeffding
+    1948, for each of the two; both are estimated). Student's interval with B - 1 degrees of
+    freedom; of an error no narrower than the exact one of as many errors in the rows held out.
     """
     from scipy.stats import t
 
-    n_samples, n_classes = len(labels), int(labels.max()) + 1
+    n_samples = len(labels)
+    n_classes = int(labels.max()) + 1
     least = max(10, 3 * n_classes)
-    sizes = np.unique(np.geomspace(least, max(least, min(_LARGEST * n_samples, _MOST)), _STEPS).astype(int)).tolist()
+    sizes = np.unique(
+        np.geomspace(least, max(least, min(_LARGEST * n_samples, _MOST)), _STEPS).astype(int)
+    ).tolist()
     splits = int(np.clip(SPLITS * _COSTLY / (features.shape[1] * (n_classes - 1)), 6, SPLITS))
     errors = np.full((len(sizes), splits, 2, n_samples), np.nan)
     rng = np.random.default_rng(0)
     for split in range(splits):
         order = _proportional_order(labels, rng)
         for at, size in enumerate(sizes):
-            train, test = order[:size], order[size:]
+            train = order[:size]
+            test = order[size:]
             errors[at, split][:, test] = _both_wrong(features, labels, train, test)
     quantile = float(t.ppf(1 - (1 - confidence) / (2 * len(sizes)), splits - 1))
 
@@ -65,28 +75,37 @@ def measure(
         of_tests = np.nanvar(losses, axis=1).mean() / (n_samples - size)
         of_training = max(between.var(ddof=1) - of_tests, 0.0)
         variance = of_training * (1 / splits + size / n_samples) + rows.var() / n_samples
-        value, half = float(between.mean()), quantile * float(np.sqrt(variance))
+        value = float(between.mean())
+        half = quantile * float(np.sqrt(variance))
         return Estimate(value, value - half, value + half)
 
     def share(losses: Float[np.ndarray, "splits samples"], size: int) -> Estimate:
         value, low, high = np.clip(mean(losses, size), 0, 1).tolist()
-        # Few errors show little of their own scatter: no narrower than so many errors in all rows held out.
+        # Few errors show little of their own scatter: no narrower than so many errors in all rows
+        # held out.
         count = int(np.sum(~np.all(np.isnan(losses), axis=0)))
         least, most = exact_ends(value * count, count, (1 - confidence) / len(sizes))
         return Estimate(value, min(low, least), max(high, most))
 
     return tuple(
-        Measured(size, share(losses[:, 0], size), share(losses[:, 1], size), mean(losses[:, 1] - losses[:, 0], size))
+        Measured(
+            size,
+            share(losses[:, 0], size),
+            share(losses[:, 1], size),
+            mean(losses[:, 1] - losses[:, 0], size),
+        )
         for size, losses in zip(sizes, errors, strict=True)
     )
 
 
 def crossing(measured: tuple[Measured, ...]) -> Estimate:
-    """The size from which on logistic regression is ahead, up to the largest measured; infinite where it is not.
+    """The size from which on logistic regression is ahead, up to the largest measured; infinite
+    where it is not.
 
-    The interval starts at the largest size at which naive Bayes is surely ahead (0 where there is none) and ends at the
-    size from which on logistic regression surely is (infinite where there is none). The value is where the mean leads
-    change sign for the last time, or an end of the interval.
+    The interval starts at the largest size at which naive Bayes is surely ahead (0 where there is
+    none) and ends at the size from which on logistic regression surely is (infinite where there is
+    none). The value is where the mean leads change sign for the last time, or an end of the
+    interval.
     """
     sizes = np.array([row.size for row in measured], float)
     leads = np.array([row.lead for row in measured])
@@ -100,12 +119,18 @@ def crossing(measured: tuple[Measured, ...]) -> Estimate:
     value = np.inf if last == len(sizes) else float(sizes[0])
     if 0 < last < len(sizes):
         before, after = leads[last - 1 : last + 1, 0]
-        value = float(sizes[last - 1] * (sizes[last] / sizes[last - 1]) ** (before / (before - after)))
+        value = float(
+            sizes[last - 1] * (sizes[last] / sizes[last - 1]) ** (before / (before - after))
+        )
     return Estimate(min(max(value, low), high), low, high)
 
 
-def _proportional_order(labels: Int[np.ndarray, " samples"], rng: np.random.Generator) -> Int[np.ndarray, " samples"]:
-    """A random order in which every beginning has the classes in proportion, from two of each class on."""
+def _proportional_order(
+    labels: Int[np.ndarray, " samples"], rng: np.random.Generator
+) -> Int[np.ndarray, " samples"]:
+    """A random order in which every beginning has the classes in proportion, from two of each class
+    on.
+    """
     position = np.empty(len(labels))
     for k in range(int(labels.max()) + 1):
         members = rng.permutation(np.flatnonzero(labels == k))
@@ -123,10 +148,14 @@ def _both_wrong(
     from sklearn import config_context
     from sklearn.naive_bayes import GaussianNB
 
-    centre, scale = features[train].mean(axis=0), features[train].std(axis=0)
+    centre = features[train].mean(axis=0)
+    scale = features[train].std(axis=0)
     inputs = (features - centre) / np.where(scale > 0, scale, 1)
     # A feature may be constant in all of the rows that train; these have been checked.
-    with np.errstate(all="ignore"), config_context(assume_finite=True, skip_parameter_validation=True):
+    with (
+        np.errstate(all="ignore"),
+        config_context(assume_finite=True, skip_parameter_validation=True),
+    ):
         naive_bayes = GaussianNB().fit(inputs[train], labels[train]).predict(inputs[test])
     weights = tuned_logistic(inputs[train], labels[train], int(labels.max()) + 1)
     logistic = np.argmax(np.column_stack([inputs[test], np.ones(len(test))]) @ weights, axis=1)
@@ -134,16 +163,20 @@ def _both_wrong(
 
 
 def tuned_logistic(
-    features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"], n_classes: int
+    features: Float[np.ndarray, "samples features"],
+    labels: Int[np.ndarray, " samples"],
+    n_classes: int,
 ) -> Float[np.ndarray, "parameters classes"]:
-    """Weights and intercepts (last row) of multinomial ridge logistic regression, C of the least log loss left out by
-    one Newton step from the fit to all rows (Rad & Maleki 2020).
+    """Weights and intercepts (last row) of multinomial ridge logistic regression, C of the least
+    log loss left out by one Newton step from the fit to all rows (Rad & Maleki 2020).
     """
     design = np.column_stack([features, np.ones(len(features))])
     basis = np.linalg.qr(np.column_stack([np.ones(n_classes), np.eye(n_classes)[:, 1:]]))[0][:, 1:]
     targets = np.eye(n_classes)[labels]
-    inner, width = n_classes - 1, design.shape[1]
-    best, weights = np.inf, np.zeros((width, n_classes))
+    inner = n_classes - 1
+    width = design.shape[1]
+    best = np.inf
+    weights = np.zeros((width, n_classes))
     parameters = np.zeros((inner, width))
     for strength in _STRENGTHS:
         penalty = np.append(np.full(width - 1, 1 / strength), 1e-6)
@@ -157,24 +190,34 @@ def tuned_logistic(
                 part = inverse[k * width : (k + 1) * width, other * width : (other + 1) * width]
                 blocks[:, k, other] = np.sum(design @ part * design, axis=1)
         pull = ((chances - targets) @ basis)[:, :, None]
-        left_out = scores + (blocks @ np.linalg.solve(np.eye(inner) - spread @ blocks, pull))[:, :, 0]
-        loss = -np.log(np.maximum(_softmax(left_out @ basis.T)[np.arange(len(labels)), labels], 1e-12)).mean()
+        left_out = (
+            scores + (blocks @ np.linalg.solve(np.eye(inner) - spread @ blocks, pull))[:, :, 0]
+        )
+        loss = -np.log(
+            np.maximum(_softmax(left_out @ basis.T)[np.arange(len(labels)), labels], 1e-12)
+        ).mean()
         if loss < best:
-            best, weights = loss, (basis @ parameters).T
+            best = loss
+            weights = (basis @ parameters).T
     return weights
 
 
 def _newton(design: Any, targets: Any, basis: Any, penalty: Any, start: Any) -> tuple[Any, Any]:
-    """Minimiser of the log loss plus the penalty, as coefficients of `basis`, and the inverse Hessian there."""
+    """Minimiser of the log loss plus the penalty, as coefficients of `basis`, and the inverse
+    Hessian there.
+    """
     inner, width = start.shape
 
     def objective(parameters: Any) -> float:
         scores = design @ parameters.T @ basis.T
         top = scores.max(axis=1, keepdims=True)
         log_sum = np.log(np.exp(scores - top).sum(axis=1)) + top[:, 0]
-        return float((log_sum - (scores * targets).sum(axis=1)).sum() + (penalty * parameters**2).sum() / 2)
+        return float(
+            (log_sum - (scores * targets).sum(axis=1)).sum() + (penalty * parameters**2).sum() / 2
+        )
 
-    parameters, value = start, objective(start)
+    parameters = start
+    value = objective(start)
     flat = np.eye(inner * width)
     for _ in range(50):
         chances = _softmax(design @ parameters.T @ basis.T)
@@ -191,9 +234,12 @@ def _newton(design: Any, targets: Any, basis: Any, penalty: Any, start: Any) -> 
         if decrement < 1e-5 * len(design):
             break
         factor = 1.0
-        while (new := objective(parameters - factor * step)) > value - factor * decrement / 10 and factor > 1e-4:
+        while (
+            new := objective(parameters - factor * step)
+        ) > value - factor * decrement / 10 and factor > 1e-4:
             factor /= 2
-        parameters, value = parameters - factor * step, new
+        parameters = parameters - factor * step
+        value = new
     return parameters, np.linalg.inv(flat)
 
 

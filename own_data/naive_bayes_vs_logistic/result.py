@@ -18,31 +18,39 @@ _SENTENCES: dict[Regime, str] = {
     "O(log n)": "O(log n), naive Bayes needs hardly more samples for more such features",
     "O(n)": "O(n), naive Bayes needs ever more samples for more such features",
     "never": "never, no number of samples brings naive Bayes near the Bayes error",
-    "undecided": "undecided, the data do not say how many samples naive Bayes needs for more such features",
+    "undecided": "undecided, the data do not say how many samples naive Bayes needs for more such "
+    "features",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """What Gaussian classes of one covariance imply. Every `Estimate` is freed of its first-order bias.
+    """What Gaussian classes of one covariance imply. Every `Estimate` is freed of its first-order
+    bias.
 
     Attributes:
         beta: [K, K, K], |mean over class k of l_k1 - l_k2| / n at [k1, k2, k], as fitted.
         alpha: [K, K, K], variance over class k of l_k1 - l_k2, over n, at [k1, k2, k], as fitted.
-        least_beta: least mean of l_k - l_j over class k, over n: the theorem wants it bounded away from zero.
-        greatest_alpha: largest variance of l_k - l_j over class k, over n: the theorem wants it bounded.
-        variance_percentiles: 0th, 10th, ..., 100th percentile of the pooled variances after min-max scaling.
+        least_beta: least mean of l_k - l_j over class k, over n: the theorem wants it bounded away
+            from zero.
+        greatest_alpha: largest variance of l_k - l_j over class k, over n: the theorem wants it
+            bounded.
+        variance_percentiles: 0th, 10th, ..., 100th percentile of the pooled variances after min-max
+            scaling.
         rho_0: the least of these variances and of the priors.
         largest_eigenvalue: of D^-1/2 Σ D^-1/2, from 1 (uncorrelated features) to n (copies of one).
         naive_bayes_error: limit of naive Bayes with infinite data.
         bayes_error: limit of logistic regression and of linear discriminant analysis.
         gap: the former less the latter, never negative.
-        samples: real m from which on naive Bayes with variances shared by two classes, in proportion, is within
-            `excess` of its limit; None, as are growth and its curve, where the law does not reach.
+        samples: real m from which on naive Bayes with variances shared by two classes, in
+            proportion, is within `excess` of its limit; None, as are growth and its curve, where
+            the law does not reach.
         growth: exponent of n in `samples`, from half of the features to all.
-        regime: how the samples grow that naive Bayes needs to come within `excess` of the Bayes error.
+        regime: how the samples grow that naive Bayes needs to come within `excess` of the Bayes
+            error.
         naive_bayes: its learning curve, variances shared by the classes.
-        logistic: that of logistic regression without a penalty, from `fewest` samples on; None for unequal classes.
+        logistic: that of logistic regression without a penalty, from `fewest` samples on; None for
+            unequal classes.
     """
 
     beta: Float[np.ndarray, "classes classes classes"]
@@ -72,16 +80,18 @@ class AssumptionDiagnostics(Answer):
         classes: the K labels, in the order of every axis over classes.
         left_out: what of the data was left out, a line or none.
         measured: cross-validated errors of both classifiers at several sizes.
-        crossing: samples from which on logistic regression is ahead, up to the largest size measured: its interval
-            starts at 0 where naive Bayes is nowhere surely ahead (then `high` is an upper bound) and ends at infinity
-            where logistic regression is not surely ahead at the largest size (then `low` is a lower bound).
+        crossing: samples from which on logistic regression is ahead, up to the largest size
+            measured: its interval starts at 0 where naive Bayes is nowhere surely ahead (then
+            `high` is an upper bound) and ends at infinity where logistic regression is not surely
+            ahead at the largest size (then `low` is a lower bound).
         departures: what in the data is surely not as the theory assumes; nothing is predicted then.
         predicted: what the theory implies; None where there are departures or no signal.
     """
 
     asked = "naive Bayes or logistic regression on these features, and with how many samples?"
     rests_on = (
-        "independent rows; what is predicted also on Gaussian classes of one covariance, in proportion where they "
+        "independent rows; what is predicted also on Gaussian classes of one covariance, in "
+        "proportion where they "
         "train (labels drawn at random need some 1 + 1 / n times the samples, n features)"
     )
     unseen = "rows of another kind than these, and who is ahead beyond the largest size measured"
@@ -95,25 +105,39 @@ class AssumptionDiagnostics(Answer):
     predicted: Predicted | None
 
     def lines(self) -> list[str]:
-        """Return who is ahead from where on, the errors measured, and what the theory adds or why it cannot."""
+        """Return who is ahead from where on, the errors measured, and what the theory adds or why
+        it cannot.
+        """
         last = self.measured[-1]
         lines = [
-            f"{self.n_samples} samples, {self.n_features} features, {len(self.classes)} classes: {self._ahead()}",
+            f"{self.n_samples} samples, {self.n_features} features, {len(self.classes)} classes: "
+            f"{self._ahead()}",
             f"measured with {last.size} to train: naive Bayes errs by {last.naive_bayes}, "
             f"logistic regression by {last.logistic}",
         ]
         if self.predicted is None:
-            lines.append(f"nothing predicted, as the data are not what the theory assumes: {self.departures[0]}")
+            lines.append(
+                "nothing predicted, as the data are not what the theory assumes: "
+                f"{self.departures[0]}"
+            )
         else:
             theory = self.predicted
             if theory.samples is None:
-                law = "two classes" if len(self.classes) > 2 else "equally likely classes, or of a gap below the excess"
+                law = (
+                    "two classes"
+                    if len(self.classes) > 2
+                    else "equally likely classes, or of a gap below the excess"
+                )
                 lines.append(f"samples that naive Bayes needs: not known, the law is that of {law}")
             elif theory.regime != "never":
-                lines.append(f"samples that naive Bayes needs: {theory.samples}, growing with n^{theory.growth}")
+                lines.append(
+                    f"samples that naive Bayes needs: {theory.samples}, growing with "
+                    f"n^{theory.growth}"
+                )
             lines += [
                 _SENTENCES[theory.regime],
-                f"with infinite data naive Bayes errs by {theory.naive_bayes_error}, the best rule by "
+                f"with infinite data naive Bayes errs by {theory.naive_bayes_error}, the best "
+                "rule by "
                 f"{theory.bayes_error}",
             ]
         return [*lines, *self.left_out]
@@ -128,12 +152,16 @@ class AssumptionDiagnostics(Answer):
 
     def _ahead(self) -> str:
         value, low, high = self.crossing
-        smallest, largest = self.measured[0].size, self.measured[-1].size
+        smallest = self.measured[0].size
+        largest = self.measured[-1].size
         if high == np.inf:
             if low == 0:
                 sure = [str(row.size) for row in self.measured if row.lead.high < 0]
                 if sure:
-                    return f"logistic regression is ahead with {', '.join(sure)} samples, undecided up to {largest}"
+                    return (
+                        f"logistic regression is ahead with {', '.join(sure)} samples, "
+                        f"undecided up to {largest}"
+                    )
                 return f"undecided, neither classifier is surely ahead with up to {largest} samples"
             if low == largest:
                 return f"naive Bayes is ahead with {largest} samples; a crossing would lie above"
@@ -144,13 +172,19 @@ class AssumptionDiagnostics(Answer):
         return f"logistic regression is ahead from m = {value:.3g} [{low:g}, {high:g}] on"
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the errors measured (points), those predicted (lines) and the interval of the crossing."""
+        """Draw the errors measured (points), those predicted (lines) and the interval of the
+        crossing.
+        """
         axes = axes_for(axes)
         sizes = np.array([row.size for row in self.measured], float)
         curves: list[Any] = []
         if self.predicted is not None:
             curves = [
-                (self.predicted.naive_bayes_error.value, self.predicted.naive_bayes, "variances shared"),
+                (
+                    self.predicted.naive_bayes_error.value,
+                    self.predicted.naive_bayes,
+                    "variances shared",
+                ),
                 (self.predicted.bayes_error.value, self.predicted.logistic, "without a penalty"),
             ]
         for colour, attribute, name in (
@@ -159,7 +193,14 @@ class AssumptionDiagnostics(Answer):
         ):
             value, low, high = np.array([getattr(row, attribute) for row in self.measured]).T
             xs = sizes * (0.98 if colour == "C0" else 1.02)
-            axes.errorbar(xs, value, [value - low, high - value], fmt="o", color=colour, label=f"{name}, measured")
+            axes.errorbar(
+                xs,
+                value,
+                [value - low, high - value],
+                fmt="o",
+                color=colour,
+                label=f"{name}, measured",
+            )
         for colour, (limit, curve, what) in zip(("C0", "C1"), curves, strict=False):
             if curve is None or curve.fewest > 4 * sizes[-1]:
                 continue

@@ -16,8 +16,8 @@ _LEAST_DECAY = 1e-100  # powers and products of the decays of all layers must no
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """A head and the features entering it, a column per sample, ordered by class; decays are those that go with |.|^2 /
-    (2 N) or the mean cross-entropy.
+    """A head and the features entering it, a column per sample, ordered by class; decays are those
+    that go with |.|^2 / (2 N) or the mean cross-entropy.
     """
 
     weights: list[Float[np.ndarray, "_ _"]]
@@ -47,25 +47,45 @@ class Head:
 
 
 def head_of(
-    weights: Sequence[Float[AnyArray, "_ _"]], features: Float[np.ndarray, "samples inputs"],
-    labels: Int[AnyArray, " samples"], decays: Sequence[float] | Float[np.ndarray, " factors"],
-    bias: Float[AnyArray, " classes"] | None, normalisation: Normalisation | float,
-) -> tuple[Head, float]:  # fmt: skip
+    weights: Sequence[Float[AnyArray, "_ _"]],
+    features: Float[np.ndarray, "samples inputs"],
+    labels: Int[AnyArray, " samples"],
+    decays: Sequence[float] | Float[np.ndarray, " factors"],
+    bias: Float[AnyArray, " classes"] | None,
+    normalisation: Normalisation | float,
+) -> tuple[Head, float]:
     """The head, and α. Raises as `certify_head`."""
-    layers, rows = [np.asarray(layer, float) for layer in weights], features
+    layers = [np.asarray(layer, float) for layer in weights]
+    rows = features
     classes = np.asarray(labels)
     require_chain(layers, rows.T)
-    n_classes, n_factors = len(layers[-1]), len(layers) + 1
-    require(classes.max() < n_classes, f"labels must be in 0 .. {n_classes - 1}, got {classes.max()}")
+    n_classes = len(layers[-1])
+    n_factors = len(layers) + 1
+    require(
+        classes.max() < n_classes, f"labels must be in 0 .. {n_classes - 1}, got {classes.max()}"
+    )
     sizes = np.bincount(classes, minlength=n_classes)
-    require(np.all(sizes), f"labels must have samples of every class, got none of class {sizes.argmin()}")
-    require(len(decays) == n_factors, f"decays must be {n_factors}, of each layer and of the features")
-    require(bias is None or len(bias) == n_classes, f"bias must be {n_classes} numbers, one per class")
-    require(bias is None or n_classes > 1, "bias must be None for a single class, which it would fit alone")
+    require(
+        np.all(sizes),
+        f"labels must have samples of every class, got none of class {sizes.argmin()}",
+    )
+    require(
+        len(decays) == n_factors, f"decays must be {n_factors}, of each layer and of the features"
+    )
+    require(
+        bias is None or len(bias) == n_classes, f"bias must be {n_classes} numbers, one per class"
+    )
+    require(
+        bias is None or n_classes > 1,
+        "bias must be None for a single class, which it would fit alone",
+    )
     alpha = 1 / predicted.decay_in_half_mean_square(1.0, n_classes, normalisation)
     strengths = np.asarray(decays, float) / alpha
     least = strengths[strengths > 0].min(initial=np.inf)
-    require(least >= _LEAST_DECAY, f"decays over the normalisation must be 0 or at least {_LEAST_DECAY:g}, got {least}")
+    require(
+        least >= _LEAST_DECAY,
+        f"decays over the normalisation must be 0 or at least {_LEAST_DECAY:g}, got {least}",
+    )
     order = np.argsort(classes, kind="stable")
     head = Head(
         weights=layers,

@@ -20,12 +20,16 @@ class Baseline:
 
     Attributes:
         dichotomy: b, 1 where h_0 predicts the positive class, for each row of the table.
-        model: the user's as given, or the coefficients of the best one, the intercept first, Σ |w| = 1.
-        least_errors: proved bounds of E_0, the least errors of a linear classifier; equal where it is proved.
-        is_own: whether h_0 is the user's model; else it is optimal if E_0 is proved, and the best one found if not.
-        n_optimal: how many optimal classifiers were found, at most 100, or counted in low dimension; h_0 has the
-            largest margin of those found.
-        knows_all_optimal: whether these are all. Neither is looked for where h_0 is the user's or E_0 is not proved.
+        model: the user's as given, or the coefficients of the best one, the intercept first, Σ |w|
+            = 1.
+        least_errors: proved bounds of E_0, the least errors of a linear classifier; equal where it
+            is proved.
+        is_own: whether h_0 is the user's model; else it is optimal if E_0 is proved, and the best
+            one found if not.
+        n_optimal: how many optimal classifiers were found, at most 100, or counted in low
+            dimension; h_0 has the largest margin of those found.
+        knows_all_optimal: whether these are all. Neither is looked for where h_0 is the user's or
+            E_0 is not proved.
     """
 
     dichotomy: Int[np.ndarray, " rows"]
@@ -37,7 +41,9 @@ class Baseline:
 
 
 class Own(NamedTuple):
-    """A user's model on the sample: its dichotomy, and weights on the table that have it, where known."""
+    """A user's model on the sample: its dichotomy, and weights on the table that have it, where
+    known.
+    """
 
     dichotomy: Int[np.ndarray, " rows"]
     weights: Float[np.ndarray, " dims"] | None
@@ -49,16 +55,21 @@ def own_baseline(sample: Sample, X: Any, model: Any) -> Own:
     undecided = np.flatnonzero(~np.isfinite(scores) | (scores == 0))
     if len(undecided):
         first = undecided[0]
-        raise ValueError(f"baseline must give finite scores other than 0, got {scores[first]} for sample {first}")
+        raise ValueError(
+            f"baseline must give finite scores other than 0, got {scores[first]} for sample {first}"
+        )
     # Scores that are linear in the features show it by a fit, which spares a program.
     table = sample.table
     design = np.column_stack([np.ones(len(scores)), table.unit_design[table.row_of_sample, 1:]])
     fit = np.linalg.lstsq(design, scores, rcond=None)[0]
-    low, high = table.rows.min(axis=0), table.rows.max(axis=0)
+    low = table.rows.min(axis=0)
+    high = table.rows.max(axis=0)
     slopes = fit[1:] / (high - low)
     weights = np.concatenate([[fit[0] - slopes @ low], slopes])
     norm = np.abs(weights).sum()
-    if norm and np.array_equal(exact_signs(table, weights / norm)[table.row_of_sample], np.sign(scores)):
+    if norm and np.array_equal(
+        exact_signs(table, weights / norm)[table.row_of_sample], np.sign(scores)
+    ):
         dichotomy = np.zeros(len(table.rows), int)
         dichotomy[table.row_of_sample] = scores > 0
         return Own(dichotomy, weights / norm)
@@ -66,14 +77,17 @@ def own_baseline(sample: Sample, X: Any, model: Any) -> Own:
 
 
 def scores_of(model: Any) -> Scores:
-    """The scores of a fitted model with a `decision_function`, or of coefficients, the intercept first."""
+    """The scores of a fitted model with a `decision_function`, or of coefficients, the intercept
+    first.
+    """
     if hasattr(model, "decision_function"):
         return lambda X: _one_each(np.asarray(model.decision_function(X), float), X)
     try:
         coefficients = np.asarray(model, float)
     except (TypeError, ValueError):
         raise TypeError(
-            f"baseline must be a model with a decision_function or coefficients, got {type(model).__name__}"
+            "baseline must be a model with a decision_function or coefficients, got "
+            f"{type(model).__name__}"
         ) from None
 
     def scores(X: Any) -> Float[np.ndarray, " samples"]:
@@ -90,5 +104,8 @@ def scores_of(model: Any) -> Scores:
 
 def _one_each(scores: Float[np.ndarray, "..."], X: Any) -> Float[np.ndarray, " samples"]:
     if scores.shape != (len(X),):
-        raise ValueError(f"baseline must give each of the {len(X)} samples one score, got the shape {scores.shape}")
+        raise ValueError(
+            f"baseline must give each of the {len(X)} samples one score, got the shape "
+            f"{scores.shape}"
+        )
     return scores

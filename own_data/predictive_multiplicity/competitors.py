@@ -14,8 +14,9 @@ _SUMS = 1e-9  # relative, by which sums of weights that are not whole depend on 
 class Affected(NamedTuple):
     """Whom the known competitors within a tolerance affect.
 
-    some : rows that one of them predicts otherwise; most : those that number `chosen` does, which disagrees most with
-    the baseline (None: there is none); counts : how many predict a row otherwise; known : how many there are.
+    some : rows that one of them predicts otherwise; most : those that number `chosen` does, which
+    disagrees most with the baseline (None: there is none); counts : how many predict a row
+    otherwise; known : how many there are.
     """
 
     some: Bool[np.ndarray, " rows"]
@@ -28,8 +29,9 @@ class Affected(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class Competitors:
     """Known classifiers other than the baseline.
-    Dichotomies are 1 where a row of the table is predicted +1; `coefficients` have the intercept first, then one for
-    each feature of the user's, Σ |w| = 1; `errors` are weights of the samples that each gets wrong.
+    Dichotomies are 1 where a row of the table is predicted +1; `coefficients` have the intercept
+    first, then one for each feature of the user's, Σ |w| = 1; `errors` are weights of the samples
+    that each gets wrong.
     """
 
     table: Table
@@ -47,13 +49,17 @@ class Competitors:
         """Whom those affect that make at most `admitted` errors more than the baseline."""
         competing = np.flatnonzero(self.errors <= self.reach(admitted))
         differs = self.dichotomies[competing] != self.baseline
-        chosen, most = None, np.zeros(len(self.baseline), bool)
+        chosen = None
+        most = np.zeros(len(self.baseline), bool)
         if len(competing):
             largest = int((differs @ self.table.totals).argmax())
-            chosen, most = int(competing[largest]), differs[largest]
+            chosen = int(competing[largest])
+            most = differs[largest]
         return Affected(differs.any(axis=0), most, chosen, differs.sum(axis=0), len(competing))
 
     def least_errors(self) -> Real[np.ndarray, " rows"]:
-        """For each row the least errors of a known competitor that predicts otherwise, infinite where none does."""
+        """For each row the least errors of a known competitor that predicts otherwise, infinite
+        where none does.
+        """
         errors = np.where(self.dichotomies != self.baseline, self.errors[:, None], np.inf)
         return errors.min(axis=0, initial=np.inf)

@@ -1,4 +1,6 @@
-"""Predictive multiplicity of linear classifiers on a user's own samples, with a proof for each number."""
+"""Predictive multiplicity of linear classifiers on a user's own samples, with a proof for each
+number.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
@@ -40,27 +42,33 @@ def multiplicity(
     progress: ProgressSetting = "auto",
     cache: Folder | None = None,
 ) -> Multiplicity:
-    """The discrepancy and ambiguity of linear classifiers on a sample, at every error tolerance, with what is proved.
+    """The discrepancy and ambiguity of linear classifiers on a sample, at every error tolerance,
+    with what is proved.
 
-    A classifier competes with the baseline h_0 at ε if its error rate is at most ε higher. Discrepancy is the largest
-    share of predictions that one competitor changes, ambiguity the share that some competitor changes. Line searches
-    find competitors; bounds of theory, enumeration in low dimension and integer programs prove that there are no
-    others. Equal rows count as one, so the number of distinct rows decides about the time: seconds at about 150 rows of
-    small integers or bins. At some hundred rows of continuous features in more than three dimensions little is proved;
-    the answers are brackets then, as tight as `time_limit` allows.
+    A classifier competes with the baseline h_0 at ε if its error rate is at most ε higher.
+    Discrepancy is the largest share of predictions that one competitor changes, ambiguity the share
+    that some competitor changes. Line searches find competitors; bounds of theory, enumeration in
+    low dimension and integer programs prove that there are no others. Equal rows count as one, so
+    the number of distinct rows decides about the time: seconds at about 150 rows of small integers
+    or bins. At some hundred rows of continuous features in more than three dimensions little is
+    proved; the answers are brackets then, as tight as `time_limit` allows.
 
     Args:
         X: features, [n, d], an array or a data frame, without a column for the intercept.
-        y: labels of two classes, [n]: -1 and +1, 0 and 1, booleans, strings. The second in order is the positive one.
-        epsilons: tolerances of the error rate, from -1 to 1; the answers are by increasing tolerance, each once.
-            Negative ones ask for competitors that are so much better, which a baseline of your own may have.
-        baseline: a linear model of your own, optimal or not: fitted, with a `decision_function` of X (scikit-learn's,
-            also at the end of a pipeline), or its coefficients, the intercept first. None: the optimal classifier of
-            the largest margin, of those known after 100 (discrepancy and ambiguity may depend on which one is taken).
+        y: labels of two classes, [n]: -1 and +1, 0 and 1, booleans, strings. The second in order is
+            the positive one.
+        epsilons: tolerances of the error rate, from -1 to 1; the answers are by increasing
+            tolerance, each once. Negative ones ask for competitors that are so much better, which a
+            baseline of your own may have.
+        baseline: a linear model of your own, optimal or not: fitted, with a `decision_function` of
+            X (scikit-learn's, also at the end of a pipeline), or its coefficients, the intercept
+            first. None: the optimal classifier of the largest margin, of those known after 100
+            (discrepancy and ambiguity may depend on which one is taken).
         sample_weight: how often each sample counts, [n]; once each if not given.
-        groups: of each sample, [n], names or numbers: adds what happens to whom. It is not a feature.
-        time_limit: seconds for the whole call, None for as long as proofs take. When it is over, or at Ctrl-C, what is
-            known by then is returned: proved bounds, and labelled as such.
+        groups: of each sample, [n], names or numbers: adds what happens to whom. It is not a
+            feature.
+        time_limit: seconds for the whole call, None for as long as proofs take. When it is over, or
+            at Ctrl-C, what is known by then is returned: proved bounds, and labelled as such.
         workers: processes that share the programs of the rows.
         progress: a bar on a terminal if "auto", always or never if True or False, or a function of
             (done, total, incumbent, bound), for each program.
@@ -68,14 +76,17 @@ def multiplicity(
 
     Raises:
         TypeError: for features or coefficients that are not numbers.
-        ValueError: for an X that is no table with rows or not finite, other than two classes, weights that are all
-            zero, lengths that do not match, a group that is missing or without weight, and a baseline that is not
-            linear on these rows or has a score of 0.
+        ValueError: for an X that is no table with rows or not finite, other than two classes,
+            weights that are all zero, lengths that do not match, a group that is missing or without
+            weight, and a baseline that is not linear on these rows or has a score of 0.
 
     Source: the definitions of Marx, Calmon & Ustun 2020; solved and proved as derived here.
 
     >>> corners, labels = [[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1]
-    >>> found = multiplicity(corners, labels, epsilons=[0.0, 0.25], sample_weight=[25, 25, 25, 25], progress=False)
+    >>> weights = [25, 25, 25, 25]
+    >>> found = multiplicity(
+    ...     corners, labels, epsilons=[0.0, 0.25], sample_weight=weights, progress=False
+    ... )
     >>> found.by_tolerance[["discrepancy", "ambiguity", "proved"]].values.tolist()
     [[0.5, 1.0, True], [0.75, 1.0, True]]
     """
@@ -84,7 +95,11 @@ def multiplicity(
     table = sample.table
     tolerances = np.unique(np.asarray(epsilons, float))
     admitted = [_admitted(sample, epsilon) for epsilon in tolerances.tolist()]
-    weights = np.ones(len(table.row_of_sample)) if sample_weight is None else np.asarray(sample_weight, float)
+    weights = (
+        np.ones(len(table.row_of_sample))
+        if sample_weight is None
+        else np.asarray(sample_weight, float)
+    )
     group_of = None if groups is None else group_numbers(groups, weights)
     own = None if baseline is None else own_baseline(sample, X, baseline)
     with progress_of(progress, "multiplicity", 1 + len(set(admitted)) + len(table.rows)) as bar:
@@ -126,16 +141,25 @@ def _admitted(sample: Sample, epsilon: float) -> int | float:
     return int(np.floor(errors + _COUNT_TOLERANCE)) if sample.table.has_counts else errors
 
 
-def _found(sample: Sample, search: Search, own: Own | None, model: Any) -> tuple[Baseline, Competitors, int]:
-    """The baseline, its competitors, and how many of these no coefficients in the user's units can write down."""
-    table, known = sample.table, search.known
+def _found(
+    sample: Sample, search: Search, own: Own | None, model: Any
+) -> tuple[Baseline, Competitors, int]:
+    """The baseline, its competitors, and how many of these no coefficients in the user's units can
+    write down.
+    """
+    table = sample.table
+    known = search.known
     coefficients = sample.coefficients(known.weights)
     rows = np.zeros((len(table.rows), len(sample.columns)))
     rows[:, sample.kept] = (table.rows + sample.centres) / sample.units
-    differs = ((coefficients[:, :1] + coefficients[:, 1:] @ rows.T > 0) != known.dichotomies).any(axis=1)
+    differs = ((coefficients[:, :1] + coefficients[:, 1:] @ rows.T > 0) != known.dichotomies).any(
+        axis=1
+    )
     gordan = GordanProgram(table) if differs.any() else None
     unwritten = 0
-    for which in np.flatnonzero(differs):  # the margin decides whether rounding matters: take the largest
+    for which in np.flatnonzero(
+        differs
+    ):  # the margin decides whether rounding matters: take the largest
         assert gordan is not None
         widest = gordan.weights(known.dichotomies[which].astype(int))
         if widest is not None:
@@ -155,41 +179,65 @@ def _found(sample: Sample, search: Search, own: Own | None, model: Any) -> tuple
     )
     others = ~is_base
     dichotomies = known.dichotomies[others].astype(int)
-    competitors = Competitors(table, search.baseline, dichotomies, coefficients[others], known.errors[others])
+    competitors = Competitors(
+        table, search.baseline, dichotomies, coefficients[others], known.errors[others]
+    )
     return h_0, competitors, unwritten
 
 
-def _doubts(sample: Sample, search: Search, by_tolerance: pd.DataFrame, unwritten: int) -> Iterator[Doubt]:
+def _doubts(
+    sample: Sample, search: Search, by_tolerance: pd.DataFrame, unwritten: int
+) -> Iterator[Doubt]:
     table = sample.table
     for measure in ("discrepancy", "ambiguity"):
         gap = float((by_tolerance[f"{measure} at most"] - by_tolerance[measure]).max())
         if gap > search.slack / table.n:
             sizes = f"{len(table.rows)} distinct rows of {table.rows.shape[1]} features"
-            why = {"": f"the programs did not close it, of {sizes}", "interrupted": "the search was interrupted"}.get(
-                search.stopped, f"the time limit ended the search, of {sizes}"
+            why = {
+                "": f"the programs did not close it, of {sizes}",
+                "interrupted": "the search was interrupted",
+            }.get(search.stopped, f"the time limit ended the search, of {sizes}")
+            yield Doubt(
+                f"the {measure} is known between bounds only: {why}", gap, f"of the {measure}"
             )
-            yield Doubt(f"the {measure} is known between bounds only: {why}", gap, f"of the {measure}")
     errors = search.known.errors.min().item()
     if not search.proved_least:
         gap = (errors - search.least) / table.n
-        yield Doubt("a better classifier than all that are known is not excluded", gap, "of the error rate")
+        yield Doubt(
+            "a better classifier than all that are known is not excluded", gap, "of the error rate"
+        )
     if search.n_optimal > 1 and search.baseline is not None:
         ties = search.known.most(search.baseline, errors) / table.n
-        yield Doubt("other optimal classifiers may be the baseline as well", ties, "of the predictions")
+        yield Doubt(
+            "other optimal classifiers may be the baseline as well", ties, "of the predictions"
+        )
     if sample.n_near:
-        near = f"{sample.n_near} rows have another one within 1e-9 of a feature's range: round them, or drop copies"
+        near = (
+            f"{sample.n_near} rows have another one within 1e-9 of a feature's range: round "
+            "them, or drop copies"
+        )
         yield Doubt(near, sample.n_near / len(table.rows), "of the rows")
     if unwritten:
-        yield Doubt(f"coefficients of {unwritten} competitors need more than double precision", np.inf, "")
+        yield Doubt(
+            f"coefficients of {unwritten} competitors need more than double precision", np.inf, ""
+        )
     if search.n_failures:
-        yield Doubt(f"the solver gave up on {search.n_failures} programs, whose bounds stay where they were", 0.0, "")
+        yield Doubt(
+            f"the solver gave up on {search.n_failures} programs, whose bounds stay where they "
+            "were",
+            0.0,
+            "",
+        )
 
 
 def _missing(sample: Sample) -> str:
-    n_rows, n_dims = len(sample.table.rows), len(sample.kept) + 1
+    n_rows = len(sample.table.rows)
+    n_dims = len(sample.kept) + 1
     if n_rows > n_dims:
         return ""
     return (
-        f"a linear classifier can label these {n_rows} distinct rows of {n_dims - 1} independent features in any way, "
-        f"so that the tolerance alone decides; it needs more than {n_dims} distinct rows, or fewer features"
+        f"a linear classifier can label these {n_rows} distinct rows of {n_dims - 1} independent "
+        "features in any way, "
+        f"so that the tolerance alone decides; it needs more than {n_dims} distinct rows, or "
+        "fewer features"
     )

@@ -16,8 +16,8 @@ _NEAR = 1e-9  # of a feature's range: rows that are no further apart are beyond 
 
 
 class Sample(NamedTuple):
-    """A sample as a table of unit * x - centre, and the way back: all `columns`, those `kept`, their `units` and
-    `centres`, and the label `positive` that counts as +1.
+    """A sample as a table of unit * x - centre, and the way back: all `columns`, those `kept`,
+    their `units` and `centres`, and the label `positive` that counts as +1.
     """
 
     table: Table
@@ -30,13 +30,17 @@ class Sample(NamedTuple):
     def coefficients(
         self, weights: Float[np.ndarray, "classifiers dims"]
     ) -> Float[np.ndarray, "classifiers coefficients"]:
-        """Weights on the table's columns as coefficients of the user's features, the intercept first, Σ |w| = 1."""
+        """Weights on the table's columns as coefficients of the user's features, the intercept
+        first, Σ |w| = 1.
+        """
         spread = np.zeros((len(weights), len(self.columns) + 1))
         spread[:, 0] = weights[:, 0] - weights[:, 1:] @ self.centres
         spread[:, self.kept + 1] = weights[:, 1:] * self.units
         return spread / np.abs(spread).sum(axis=1, keepdims=True)
 
-    def weights(self, coefficients: Float[np.ndarray, " coefficients"]) -> Float[np.ndarray, " dims"] | None:
+    def weights(
+        self, coefficients: Float[np.ndarray, " coefficients"]
+    ) -> Float[np.ndarray, " dims"] | None:
         """The way back; None if a column that the table has not got counts."""
         others = np.delete(coefficients[1:], self.kept)
         slopes = coefficients[1:][self.kept] / self.units
@@ -58,17 +62,23 @@ class Sample(NamedTuple):
 
 def names_of(X: Any, n_features: int) -> tuple[str, ...]:
     """The names of the features: those of a data frame, or x1, x2, ..."""
-    return tuple(str(name) for name in getattr(X, "columns", (f"x{column}" for column in range(1, n_features + 1))))
+    return tuple(
+        str(name)
+        for name in getattr(X, "columns", (f"x{column}" for column in range(1, n_features + 1)))
+    )
 
 
 def sample_of(X: Samples, y: Any, sample_weight: SampleWeights | None) -> Sample:
     """The aggregated sample. Errors as `multiplicity`.
-    Numbers written with decimals are taken as these decimals, and multiplied until they are whole; a feature that is
-    large beside its range, such as a time stamp, is counted from its least value. Neither rounds.
+    Numbers written with decimals are taken as these decimals, and multiplied until they are whole;
+    a feature that is large beside its range, such as a time stamp, is counted from its least value.
+    Neither rounds.
     """
     values, columns = features("X", X)
     labels, positive = _signs(y)
-    whole, units, centres = values.copy(), np.ones(values.shape[1]), np.zeros(values.shape[1])
+    whole = values.copy()
+    units = np.ones(values.shape[1])
+    centres = np.zeros(values.shape[1])
     for column, entries_ in enumerate(values.T if len(values) else ()):
         whole[:, column], units[column], centres[column] = _exact(entries_)
     table = aggregate(whole, labels, sample_weight, [str(column) for column in range(len(columns))])
@@ -76,7 +86,9 @@ def sample_of(X: Samples, y: Any, sample_weight: SampleWeights | None) -> Sample
     return Sample(table, columns, kept, units[kept], centres[kept], positive)
 
 
-def _exact(column: Float[np.ndarray, " samples"]) -> tuple[Float[np.ndarray, " samples"], float, float]:
+def _exact(
+    column: Float[np.ndarray, " samples"],
+) -> tuple[Float[np.ndarray, " samples"], float, float]:
     """The column times a unit less a centre, without rounding, and these two."""
     unit = 1.0
     for decimals in range(_MOST_DECIMALS + 1):
@@ -84,24 +96,32 @@ def _exact(column: Float[np.ndarray, " samples"]) -> tuple[Float[np.ndarray, " s
         if np.abs(scaled).max() >= 2.0**53:
             break
         if np.array_equal(scaled / 10.0**decimals, column):
-            column, unit = scaled, 10.0**decimals
+            column = scaled
+            unit = 10.0**decimals
             break
-    low, high = column.min(), column.max()
-    # Numbers of one sign that differ by less than a factor of two have exact differences (Sterbenz).
+    low = column.min()
+    high = column.max()
+    # Numbers of one sign that differ by less than a factor of two have exact differences
+    # (Sterbenz).
     nearest = min(abs(low), abs(high))
     centre = low if np.sign(low) * np.sign(high) > 0 and 0 < high - low <= nearest else 0.0
     return column - centre + 0.0, unit, float(centre)
 
 
 def _signs(y: Any) -> tuple[Int[np.ndarray, " samples"], Any]:
-    """Labels as -1 and +1, and which of the user's is +1: of two classes the second in order, as in scikit-learn."""
+    """Labels as -1 and +1, and which of the user's is +1: of two classes the second in order, as in
+    scikit-learn.
+    """
     values = entries("y", y)
     if values.ndim != 1:
         raise ValueError(f"y must be one label per row of X, got the shape {values.shape}")
     if values.dtype.kind == "c":
         raise TypeError(f"y must hold labels, got {values.dtype}")
     if pd.isna(values).any():
-        raise ValueError(f"y must have a label for every row, got none for row {np.flatnonzero(pd.isna(values))[0]}")
+        raise ValueError(
+            "y must have a label for every row, got none for row "
+            f"{np.flatnonzero(pd.isna(values))[0]}"
+        )
     classes = np.unique(values.astype(str) if values.dtype.kind == "O" else values).tolist()
     if values.dtype.kind == "O" and len({type(value) for value in values.tolist()}) == 1:
         classes = sorted(set(values.tolist()))
@@ -115,18 +135,26 @@ def _signs(y: Any) -> tuple[Int[np.ndarray, " samples"], Any]:
     return np.where(values == classes[1], 1, -1), classes[1]
 
 
-def group_numbers(groups: Any, weights: Float[np.ndarray, " samples"]) -> tuple[Int[np.ndarray, " samples"], pd.Index]:
+def group_numbers(
+    groups: Any, weights: Float[np.ndarray, " samples"]
+) -> tuple[Int[np.ndarray, " samples"], pd.Index]:
     """The number of each sample's group, and the groups sorted. Errors as `multiplicity`."""
     values = entries("groups", groups)
     if values.shape != weights.shape:
-        raise ValueError(f"groups must be one for each of the {len(weights)} samples, got the shape {values.shape}")
+        raise ValueError(
+            f"groups must be one for each of the {len(weights)} samples, got the shape "
+            f"{values.shape}"
+        )
     number_of, names = pd.factorize(values, sort=True)
     missing = np.flatnonzero(number_of < 0)
     if len(missing):
         raise ValueError(
-            f"groups must be known for every sample, got {values.tolist()[missing[0]]!r} for sample {missing[0]}"
+            f"groups must be known for every sample, got {values.tolist()[missing[0]]!r} for "
+            f"sample {missing[0]}"
         )
     empty = np.flatnonzero(np.bincount(number_of, weights) == 0)
     if len(empty):
-        raise ValueError(f"groups must have a positive weight each, got none for {names.tolist()[empty[0]]!r}")
+        raise ValueError(
+            f"groups must have a positive weight each, got none for {names.tolist()[empty[0]]!r}"
+        )
     return number_of, pd.Index(names)

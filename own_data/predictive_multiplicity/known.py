@@ -18,12 +18,13 @@ Folder = str | os.PathLike[str]
 class Known:
     """Distinct classifiers, and proved bounds by name.
 
-    dichotomies : [classifiers, rows]; weights : on the table's features, the intercept first; errors : of each;
-    fewest : the fewest errors of one with b_u = 0 and with b_u = 1, [2, rows].
+    dichotomies : [classifiers, rows]; weights : on the table's features, the intercept first;
+    errors : of each; fewest : the fewest errors of one with b_u = 0 and with b_u = 1, [2, rows].
     """
 
     def __init__(self, table: Table, cache: Folder | None):
-        n_rows, n_dims = len(table.rows), table.rows.shape[1] + 1
+        n_rows = len(table.rows)
+        n_dims = table.rows.shape[1] + 1
         self._table = table
         self._seen: set[bytes] = set()
         self.dichotomies: Int[np.ndarray, "classifiers rows"] = np.zeros((0, n_rows), np.int8)
@@ -48,7 +49,9 @@ class Known:
             return
         self._seen.update(new)
         dichotomies = np.array([one.dichotomy for one in new.values()], np.int8)
-        errors = np.where(dichotomies == 1, self._table.negatives, self._table.positives).sum(axis=1)
+        errors = np.where(dichotomies == 1, self._table.negatives, self._table.positives).sum(
+            axis=1
+        )
         self.dichotomies = np.concatenate([self.dichotomies, dichotomies])
         self.weights = np.concatenate([self.weights, [one.weights for one in new.values()]])
         self.errors = np.concatenate([self.errors, errors])
@@ -66,14 +69,20 @@ class Known:
         for row, value in task.fixed.items():
             values = np.where(self.dichotomies[:, row] == value, values, np.inf)
         best = int(values.argmin())
-        return Classifier(self.weights[best], self.dichotomies[best].astype(int)) if np.isfinite(values[best]) else None
+        return (
+            Classifier(self.weights[best], self.dichotomies[best].astype(int))
+            if np.isfinite(values[best])
+            else None
+        )
 
     def most(self, baseline: Int[np.ndarray, " rows"], reach: float) -> float:
         """The largest disagreement with a baseline of those of at most so many errors."""
         differs = self.dichotomies[self.errors <= reach] != baseline
         return float((differs @ self._table.totals).max(initial=0))
 
-    def note(self, name: str, bound: float, baseline: Int[np.ndarray, " rows"] | None = None) -> None:
+    def note(
+        self, name: str, bound: float, baseline: Int[np.ndarray, " rows"] | None = None
+    ) -> None:
         """Keep a proved bound; the larger one counts."""
         name = _name(name, baseline)
         if bound > self._bounds.get(name, -np.inf) and np.isfinite(bound):
@@ -89,7 +98,9 @@ class Known:
         """Write new classifiers to the disk."""
         if self._store is not None and len(self.errors) > self._kept:
             weights = self.weights[self._kept :]
-            self._store.save({"label": np.arange(self._kept, len(self.errors))}, {"weights": weights})
+            self._store.save(
+                {"label": np.arange(self._kept, len(self.errors))}, {"weights": weights}
+            )
             self._kept = len(self.errors)
 
 
@@ -98,13 +109,26 @@ def _bound(name: str, bound: float) -> dict[str, np.ndarray]:
 
 
 def _name(name: str, baseline: Int[np.ndarray, " rows"] | None) -> str:
-    return name if baseline is None else f"{name} {hashlib.sha256(baseline.astype(np.int8).tobytes()).hexdigest()[:16]}"
+    return (
+        name
+        if baseline is None
+        else f"{name} {hashlib.sha256(baseline.astype(np.int8).tobytes()).hexdigest()[:16]}"
+    )
 
 
 def _store_of(table: Table, cache: Folder) -> Any:
-    from theory_on_trial.sweep.store import ChunkStore, source_digest  # its import takes a fifth of a second
+    from theory_on_trial.sweep.store import (
+        ChunkStore,
+        source_digest,
+    )  # its import takes a fifth of a second
 
-    numbers = b"".join(np.asarray(part, float).tobytes() for part in (table.rows, table.positives, table.negatives))
+    numbers = b"".join(
+        np.asarray(part, float).tobytes() for part in (table.rows, table.positives, table.negatives)
+    )
     digest = hashlib.sha256(numbers).hexdigest()
-    identity = {"source": source_digest(minimise_errors), "shape": list(table.rows.shape), "numbers": digest}
+    identity = {
+        "source": source_digest(minimise_errors),
+        "shape": list(table.rows.shape),
+        "numbers": digest,
+    }
     return ChunkStore(cache, "multiplicity", identity)

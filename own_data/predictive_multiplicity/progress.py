@@ -1,4 +1,6 @@
-"""Progress of exact solvers: programs done, and the best answer and the bound of the one that is running."""
+"""Progress of exact solvers: programs done, and the best answer and the bound of the one that is
+running.
+"""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -15,7 +17,8 @@ class Progress:
     """Tells a bar or a function how far a list of programs is."""
 
     def __init__(self, report: Callable[[int, float, float], None], total: int):
-        self._report, self._total = report, total
+        self._report = report
+        self._total = total
         self._done = 0
         self._last = (float("nan"), float("nan"))
 
@@ -36,7 +39,9 @@ class Progress:
 
 @contextlib.contextmanager
 def progress_of(setting: ProgressSetting, what: str, total: int) -> Iterator[Progress]:
-    """A bar on a terminal if "auto", always or never if True or False; or calls of (done, total, incumbent, bound)."""
+    """A bar on a terminal if "auto", always or never if True or False; or calls of (done, total,
+    incumbent, bound).
+    """
     if callable(setting):
         yield Progress(lambda done, incumbent, bound: setting(done, total, incumbent, bound), total)
         return

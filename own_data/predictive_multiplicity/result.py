@@ -22,33 +22,40 @@ _MOST_LINES = 5
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Multiplicity(Answer):
-    """What `multiplicity` found. Shares are of the weight of the samples, from 0 to 1; tables have a row per tolerance.
+    """What `multiplicity` found. Shares are of the weight of the samples, from 0 to 1; tables have
+    a row per tolerance.
 
     All bounds hold for all linear classifiers, without a margin.
 
     Attributes:
         columns: names of the features.
-        dropped: those left out because they depend linearly on the constant and the ones before them.
+        dropped: those left out because they depend linearly on the constant and the ones before
+            them.
         positive: the label that counts as +1.
         baseline: h_0, and what was proved of the best classifier.
-        by_tolerance: "admitted", the errors beyond the baseline's; "discrepancy" and "ambiguity", each proved to lie
-            between this number, which known classifiers reach, and "… at most"; "proved": the two are equal (up to
-            a relative 2e-6 where weights are not whole), and the baseline is the user's or proved to be optimal;
-            "competitors", how many are known (there may be many more).
-        classifiers: of the known competitor that disagrees most with the baseline: the intercept, a coefficient per
-            feature (Σ |w| = 1) and the error rate. Missing where no competitor is known.
-        people: per sample, in the order given: the baseline's "prediction"; "conflict from", the least tolerance at
-            which a known competitor predicts otherwise; "no conflict below", a tolerance below which provably none
-            does.
+        by_tolerance: "admitted", the errors beyond the baseline's; "discrepancy" and "ambiguity",
+            each proved to lie between this number, which known classifiers reach, and "… at most";
+            "proved": the two are equal (up to a relative 2e-6 where weights are not whole), and the
+            baseline is the user's or proved to be optimal; "competitors", how many are known (there
+            may be many more).
+        classifiers: of the known competitor that disagrees most with the baseline: the intercept, a
+            coefficient per feature (Σ |w| = 1) and the error rate. Missing where no competitor is
+            known.
+        people: per sample, in the order given: the baseline's "prediction"; "conflict from", the
+            least tolerance at which a known competitor predicts otherwise; "no conflict below", a
+            tolerance below which provably none does.
         conflicts: per sample and tolerance, how many of the known competitors predict otherwise.
-        groups: per group and tolerance, its "share" of the sample, the "ambiguity" and "ambiguity at most" within it,
-            and "changed", what the one of `classifiers` changes of it. None without groups.
+        groups: per group and tolerance, its "share" of the sample, the "ambiguity" and "ambiguity
+            at most" within it, and "changed", what the one of `classifiers` changes of it. None
+            without groups.
         competitors: all known competitors.
         stopped: "", "out of time" or "interrupted".
     """
 
     asked = "how many predictions hang on the choice among equally good linear classifiers?"
-    rests_on = "these samples alone: what is proved holds of every linear classifier, whatever their law"
+    rests_on = (
+        "these samples alone: what is proved holds of every linear classifier, whatever their law"
+    )
     unseen = "other samples (see `held_out`), and classifiers that are not linear in these columns"
     columns: tuple[str, ...]
     dropped: tuple[str, ...]
@@ -64,25 +71,35 @@ class Multiplicity(Answer):
 
     @guarded
     def held_out(self, X: Samples, y: Annotated[Any, ANY_NUMBER]) -> pd.DataFrame:
-        """How the baseline and the known competitors do on other samples; nothing of it is optimal there.
+        """How the baseline and the known competitors do on other samples; nothing of it is optimal
+        there.
 
-        The classifiers are those of the training sample, and so are the tolerances. Of the samples given here,
-        "discrepancy, not optimal" is the share that the most disagreeing of them there changes, "ambiguity, not
-        optimal" that which some of them changes, "error rate" and "baseline error rate" what the former and h_0 get
-        wrong. A score of exactly 0 predicts -1.
-        Raises TypeError for an X without numbers; ValueError for an X that has no rows, is not finite or has other
-        columns than the training sample, and for other than one label for each row. Source: arXiv 1909.06677.
+        The classifiers are those of the training sample, and so are the tolerances. Of the samples
+        given here, "discrepancy, not optimal" is the share that the most disagreeing of them there
+        changes, "ambiguity, not optimal" that which some of them changes, "error rate" and
+        "baseline error rate" what the former and h_0 get wrong. A score of exactly 0 predicts -1.
+        Raises TypeError for an X without numbers; ValueError for an X that has no rows, is not
+        finite or has other columns than the training sample, and for other than one label for each
+        row. Source: arXiv 1909.06677.
         """
-        features, labels = numbers("X", X), np.asarray(y)
+        features = numbers("X", X)
+        labels = np.asarray(y)
         positives = labels == self.positive
-        fits = features.ndim == 2 and len(features) and names_of(X, features.shape[1]) == self.columns
-        require(fits, f"X must be a table with the columns {', '.join(self.columns)} and at least one row")
+        fits = (
+            features.ndim == 2 and len(features) and names_of(X, features.shape[1]) == self.columns
+        )
+        require(
+            fits,
+            f"X must be a table with the columns {', '.join(self.columns)} and at least one row",
+        )
         if not np.isfinite(features).all():
             raise ValueError(f"X must be finite, got {features[~np.isfinite(features)][0]}")
         n = len(features)
         require(len(labels) == n, f"y must be {n} labels, one per row of X, got {len(labels)}")
         baseline = scores_of(self.baseline.model)(X) > 0
-        predictions = np.array([scores_of(one)(features) > 0 for one in self.competitors.coefficients])
+        predictions = np.array(
+            [scores_of(one)(features) > 0 for one in self.competitors.coefficients]
+        )
         rows = []
         for admitted in self.by_tolerance["admitted"]:
             competing = self.competitors.errors <= self.competitors.reach(admitted)
@@ -91,7 +108,9 @@ class Multiplicity(Answer):
             rows.append(
                 {
                     "discrepancy, not optimal": np.mean(most != baseline),
-                    "ambiguity, not optimal": np.mean((predictions[competing] != baseline).any(axis=0)),
+                    "ambiguity, not optimal": np.mean(
+                        (predictions[competing] != baseline).any(axis=0)
+                    ),
                     "error rate": np.mean(most != positives),
                     "baseline error rate": np.mean(baseline != positives),
                 }
@@ -107,28 +126,52 @@ class Multiplicity(Answer):
                 f"{measure} {_bracket(row[measure], row[measure + ' at most'])}"
                 for measure in ("discrepancy", "ambiguity")
             )
-            lines.append(f"error rate + {tolerance:.4g}: {brackets} ({'proved' if row['proved'] else 'not proved'})")
+            lines.append(
+                f"error rate + {tolerance:.4g}: {brackets} "
+                f"({'proved' if row['proved'] else 'not proved'})"
+            )
         return lines
 
     def to_do(self) -> str:
         """Return what would close the brackets, where there are any."""
         return (
-            "" if self.by_tolerance["proved"].all() else "for narrower brackets give a longer time_limit, or fewer rows"
+            ""
+            if self.by_tolerance["proved"].all()
+            else "for narrower brackets give a longer time_limit, or fewer rows"
         )
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
-        """Draw discrepancy and ambiguity by tolerance, known as points, bounds as bars, Proposition 1 as a line."""
+        """Draw discrepancy and ambiguity by tolerance, known as points, bounds as bars, Proposition
+        1 as a line.
+        """
         from matplotlib.pyplot import subplots
 
         drawn = subplots()[1] if axes is None else axes
-        table, tolerances = self.by_tolerance, self.by_tolerance.index.to_numpy()
+        table = self.by_tolerance
+        tolerances = self.by_tolerance.index.to_numpy()
         error = self.competitors.table.errors(self.baseline.dichotomy) / self.competitors.table.n
         for shift, measure in ((-1, "discrepancy"), (1, "ambiguity")):
-            known, most = table[measure].to_numpy(), table[f"{measure} at most"].to_numpy()
-            apart = 0.003 * shift * max(float(np.ptp(tolerances)), 1e-3)  # so that bars do not hide each other
-            drawn.errorbar(tolerances + apart, known, [0 * known, most - known], fmt="o", capsize=3, label=measure)
+            known = table[measure].to_numpy()
+            most = table[f"{measure} at most"].to_numpy()
+            apart = (
+                0.003 * shift * max(float(np.ptp(tolerances)), 1e-3)
+            )  # so that bars do not hide each other
+            drawn.errorbar(
+                tolerances + apart,
+                known,
+                [0 * known, most - known],
+                fmt="o",
+                capsize=3,
+                label=measure,
+            )
         grid = np.linspace(min(tolerances.min(), 0), max(tolerances.max(), 1e-3), 50)
-        drawn.plot(grid, np.clip(2 * error + grid, 0, 1), "k--", linewidth=0.8, label="discrepancy, Proposition 1")
+        drawn.plot(
+            grid,
+            np.clip(2 * error + grid, 0, 1),
+            "k--",
+            linewidth=0.8,
+            label="discrepancy, Proposition 1",
+        )
         drawn.set_xlabel("tolerance of the error rate")
         drawn.set_ylabel("share of the predictions")
         drawn.set_ylim(-0.02, 1.02)
@@ -147,14 +190,18 @@ class Multiplicity(Answer):
         elif self.baseline.n_optimal == 1 and self.baseline.knows_all_optimal:
             which = "the optimal classifier"
         elif self.baseline.n_optimal:
-            ties = f"{self.baseline.n_optimal}{'' if self.baseline.knows_all_optimal else ' or more'}"
+            ties = (
+                f"{self.baseline.n_optimal}{'' if self.baseline.knows_all_optimal else ' or more'}"
+            )
             which = f"one of {ties} optimal classifiers"
         else:
             which = "an optimal classifier"
         return (
-            f"{table.n:.10g} samples in {len(table.rows)} distinct rows of {len(table.columns)} independent features"
+            f"{table.n:.10g} samples in {len(table.rows)} distinct rows of {len(table.columns)} "
+            "independent features"
             f"{dropped}",
-            f"baseline: {which}, {errors:.10g} errors ({errors / table.n:.2%}), least possible {least}",
+            f"baseline: {which}, {errors:.10g} errors ({errors / table.n:.2%}), least possible "
+            f"{least}",
         )
 
 

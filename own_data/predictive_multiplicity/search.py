@@ -1,4 +1,6 @@
-"""What is known of all linear classifiers of a sample: line searches find, programs and enumeration prove."""
+"""What is known of all linear classifiers of a sample: line searches find, programs and enumeration
+prove.
+"""
 
 import math
 import time
@@ -10,7 +12,14 @@ from jaxtyping import Bool, Float, Int, Real
 from own_data.predictive_multiplicity.known import Folder, Known
 from own_data.predictive_multiplicity.progress import Progress
 from own_data.predictive_multiplicity.tilts import TiltSearch
-from sims.predictive_multiplicity import Solution, Table, dichotomies, enumerate_paths, exact_signs, flip_errors
+from sims.predictive_multiplicity import (
+    Solution,
+    Table,
+    dichotomies,
+    enumerate_paths,
+    exact_signs,
+    flip_errors,
+)
 from sims.predictive_multiplicity.certificates import GordanProgram, Weights
 from sims.predictive_multiplicity.domains import Workers
 from sims.predictive_multiplicity.incumbents import AllBelow, Incumbents
@@ -35,11 +44,13 @@ _PAIRS = 4e5  # of rows, that a program sorts in a second
 
 
 class Search:
-    """The fewest errors with each row on either side, and the largest disagreement within each reach, bracketed.
+    """The fewest errors with each row on either side, and the largest disagreement within each
+    reach, bracketed.
 
-    known : classifiers with their exact dichotomies. least : a proved bound of E_0, the fewest errors of all. lower :
-    of the fewest errors with b_u = 0 and with b_u = 1, [2, rows]. caps : of the disagreement, by admitted errors.
-    baseline : the user's h_0, or the best classifier known. Every bound covers all linear classifiers.
+    known : classifiers with their exact dichotomies. least : a proved bound of E_0, the fewest
+    errors of all. lower : of the fewest errors with b_u = 0 and with b_u = 1, [2, rows]. caps : of
+    the disagreement, by admitted errors. baseline : the user's h_0, or the best classifier known.
+    Every bound covers all linear classifiers.
     """
 
     def __init__(
@@ -55,14 +66,20 @@ class Search:
         bar: Progress,
     ):
         self.table, self.admitted, self._own = table, sorted(set(admitted)), own
-        self._start, self._workers, self._bar = start, workers, bar
+        self._start = start
+        self._workers = workers
+        self._bar = bar
         self._deadline, self._limited = deadline, deadline.left() is not None
         self.known = Known(table, cache)
-        positives, negatives = table.positives, table.negatives
+        positives = table.positives
+        negatives = table.negatives
         self.least: int | float = np.minimum(positives, negatives).sum().item()
-        self.lower = (self.least - np.minimum(positives, negatives) + np.stack([positives, negatives])).astype(float)
+        self.lower = (
+            self.least - np.minimum(positives, negatives) + np.stack([positives, negatives])
+        ).astype(float)
         self.caps: dict[int | float, float] = {}
-        self.n_optimal, self.knows_all_optimal = 0, False
+        self.n_optimal = 0
+        self.knows_all_optimal = False
         self.stopped = ""
         self.n_failures = 0
         self._engine: MarginFree | None = None
@@ -95,12 +112,17 @@ class Search:
     def reach(self, admitted: int | float) -> float:
         """The most errors of a competitor."""
         return float(
-            self.table.errors(self.baseline) + admitted + (0 if self.table.has_counts else 1e-9 * self.table.n)
+            self.table.errors(self.baseline)
+            + admitted
+            + (0 if self.table.has_counts else 1e-9 * self.table.n)
         )
 
     def flips(self) -> tuple[Real[np.ndarray, "rows"], Real[np.ndarray, "rows"]]:
-        """Bounds of E_u, the fewest errors of a classifier that differs from h_0 at u: proved, and reached."""
-        rows, sides = np.arange(len(self.baseline)), 1 - self.baseline
+        """Bounds of E_u, the fewest errors of a classifier that differs from h_0 at u: proved, and
+        reached.
+        """
+        rows = np.arange(len(self.baseline))
+        sides = 1 - self.baseline
         return np.maximum(self.lower[sides, rows], self.least), self.known.fewest[sides, rows]
 
     def open_rows(self) -> Bool[np.ndarray, "rows"]:
@@ -109,15 +131,20 @@ class Search:
         return low < high - self.slack
 
     def cap(self, admitted: int | float) -> float:
-        """Proved bound of the disagreement with h_0 of classifiers that make so many errors more."""
-        table, errors = self.table, self.table.errors(self.baseline)
+        """Proved bound of the disagreement with h_0 of classifiers that make so many errors
+        more.
+        """
+        table = self.table
+        errors = self.table.errors(self.baseline)
         low, _ = self.flips()
         ambiguous = float(table.totals[low <= self.reach(admitted)].sum())
         bounds = [float(table.n), ambiguous, float(max(2 * errors + admitted, 0))]
         bounds += [cap for at, cap in self.caps.items() if at >= admitted]
         if table.has_counts:
             counts = self.baseline, table.positives, table.negatives
-            bounds.append(math.floor(predicted.knapsack_bound(*counts, int(max(admitted, 0))) + 1e-6))
+            bounds.append(
+                math.floor(predicted.knapsack_bound(*counts, int(max(admitted, 0))) + 1e-6)
+            )
             mixed = ((table.positives > 0) & (table.negatives > 0)).any()
             if errors == 0 and not mixed and admitted >= 0:
                 bounds.append(float(predicted.separable_bound(*counts[1:], int(admitted))))
@@ -126,9 +153,17 @@ class Search:
     # The search.
 
     def run(self) -> None:
-        """Find, then prove, until all is proved or the time is over; what an interrupt leaves is kept."""
+        """Find, then prove, until all is proved or the time is over; what an interrupt leaves is
+        kept.
+        """
         try:
-            for step in (self._enumerate, self._find, self._prove_least, self._find_optimal, self._prove_disagreement):
+            for step in (
+                self._enumerate,
+                self._find,
+                self._prove_least,
+                self._find_optimal,
+                self._prove_disagreement,
+            ):
                 if not self._over():
                     step()
             self._prove_flips()
@@ -140,8 +175,13 @@ class Search:
         self.known.keep()
 
     def _all_proved(self) -> bool:
-        reached = [self.known.most(self.baseline, self.reach(admitted)) for admitted in self.admitted]
-        caps = all(self.cap(at) <= most + self.slack for at, most in zip(self.admitted, reached, strict=True))
+        reached = [
+            self.known.most(self.baseline, self.reach(admitted)) for admitted in self.admitted
+        ]
+        caps = all(
+            self.cap(at) <= most + self.slack
+            for at, most in zip(self.admitted, reached, strict=True)
+        )
         return self.proved_least and caps and not self.open_rows().any()
 
     def _over(self) -> bool:
@@ -160,15 +200,24 @@ class Search:
         return self.known.dichotomies[int(self.known.errors.argmin())].astype(int)
 
     def _rebase(self) -> None:
-        """Where no baseline was given it is the best classifier known; what was proved of the old one's caps goes."""
-        if self._own is None and self.known.errors.min() < self.table.errors(self.baseline) - self.slack:
-            self.baseline, self.caps = self._best(), {}
+        """Where no baseline was given it is the best classifier known; what was proved of the old
+        one's caps goes.
+        """
+        if (
+            self._own is None
+            and self.known.errors.min() < self.table.errors(self.baseline) - self.slack
+        ):
+            self.baseline = self._best()
+            self.caps = {}
 
     def _find(self) -> None:
         if self._all_proved() or (not self._limited and self.known.noted("found") is not None):
             return
-        positives, negatives = self.table.positives, self.table.negatives
-        if not self.least and self.table.rows.size <= _SMALL:  # no row has both labels: are they linear?
+        positives = self.table.positives
+        negatives = self.table.negatives
+        if (
+            not self.least and self.table.rows.size <= _SMALL
+        ):  # no row has both labels: are they linear?
             weights = GordanProgram(self.table).weights((positives > negatives).astype(int))
             if weights is not None:
                 self._admit(weights.weights)
@@ -192,17 +241,24 @@ class Search:
 
     def _aim(self, search: TiltSearch) -> None:
         if not np.array_equal(self._aimed, self.baseline):
-            search.aim(self.baseline, np.array([self.reach(admitted) for admitted in self.admitted]))
+            search.aim(
+                self.baseline, np.array([self.reach(admitted) for admitted in self.admitted])
+            )
             self._aimed = self.baseline
 
     def _read(self, deadline: Deadline) -> None:
-        """Know exactly what the search has met: for each row a classifier of the fewest errors, while there is time."""
+        """Know exactly what the search has met: for each row a classifier of the fewest errors,
+        while there is time.
+        """
         search = self._lines
         assert search is not None
         self.known.add(search.chief() if self._limited else search.classifiers())
-        sides, rows = 1 - self._aimed, np.arange(len(self.table.rows))
+        sides = 1 - self._aimed
+        rows = np.arange(len(self.table.rows))
         left = np.random.default_rng(0).permutation(rows)
-        left = left[np.argsort(search.errors[sides, left] > self.reach(self.admitted[-1]), kind="stable")]
+        left = left[
+            np.argsort(search.errors[sides, left] > self.reach(self.admitted[-1]), kind="stable")
+        ]
         while not deadline.passed():
             left = left[search.errors[sides[left], left] < self.known.fewest[sides[left], left]]
             if not len(left):
@@ -220,7 +276,11 @@ class Search:
             self._aim(search)
             end = self._part(0.7)
             while not end.passed():
-                for go_on in (search.batches, search.climbs, lambda part: search.other_sides(part, 1)):
+                for go_on in (
+                    search.batches,
+                    search.climbs,
+                    lambda part: search.other_sides(part, 1),
+                ):
                     go_on(Deadline(min(_TURN, end.left() or 0.0)))
             before = time.monotonic()
             self._read(self._part(0.5))
@@ -228,15 +288,23 @@ class Search:
             reading = time.monotonic() - before
 
     def _enumerate(self) -> None:
-        """In low dimension meet every dichotomy; points that are not in general position are left to the programs."""
+        """In low dimension meet every dichotomy; points that are not in general position are left
+        to the programs.
+        """
         table = self.table
         n_rows, dim = table.rows.shape
         if not 1 <= dim <= _HIGHEST_DIMENSION or not table.has_counts or table.n > 10**7:
             return
         half = sum(math.comb(n_rows - 1, k) for k in range(dim + 1))
         left = self._deadline.left()
-        most = _MOST_SIGN_TESTS if left is None else min(_MOST_SIGN_TESTS, 0.5 * _SIGN_TESTS * (left - _COMPILES))
-        aligned = max(np.unique(column, return_counts=True)[1].max() for column in table.rows.T) > dim
+        most = (
+            _MOST_SIGN_TESTS
+            if left is None
+            else min(_MOST_SIGN_TESTS, 0.5 * _SIGN_TESTS * (left - _COMPILES))
+        )
+        aligned = (
+            max(np.unique(column, return_counts=True)[1].max() for column in table.rows.T) > dim
+        )
         if aligned or half * n_rows > most:
             return
         import jax
@@ -259,7 +327,9 @@ class Search:
         self.lower[1 - self.baseline, rows] = paths.flip_errors
         for admitted in self.admitted:
             if admitted >= 0:
-                self.caps[admitted] = float(paths.discrepancy[min(int(admitted), len(paths.discrepancy) - 1)])
+                self.caps[admitted] = float(
+                    paths.discrepancy[min(int(admitted), len(paths.discrepancy) - 1)]
+                )
         if cells is not None:
             self._realise_cells(cells)
 
@@ -268,7 +338,10 @@ class Search:
         errors = np.where(cells == 1, self.table.negatives, self.table.positives).sum(axis=1)
         differs = cells != self.baseline
         low, high = self.flips()
-        wanted = {int(np.flatnonzero(differs[:, row] & (errors == low[row]))[0]) for row in np.flatnonzero(low < high)}
+        wanted = {
+            int(np.flatnonzero(differs[:, row] & (errors == low[row]))[0])
+            for row in np.flatnonzero(low < high)
+        }
         for admitted in self.admitted:
             disagreement = np.where(errors <= self.reach(admitted), differs @ self.table.totals, -1)
             wanted.add(int(disagreement.argmax()))
@@ -283,14 +356,18 @@ class Search:
 
     def _too_large(self) -> bool:
         """Whether setting up a program would take more than the time that is left."""
-        left, n_rows = self._deadline.left(), len(self.table.rows)
+        left = self._deadline.left()
+        n_rows = len(self.table.rows)
         return left is not None and n_rows**2 / 2 > _PAIRS * left
 
     def _solve(self, task: Task, deadline: Deadline) -> float:
-        """A proved bound of a task; what is met on the way is kept. Where the solver gives up it starts afresh."""
+        """A proved bound of a task; what is met on the way is kept. Where the solver gives up it
+        starts afresh.
+        """
         if self._too_large():
             return -np.inf
-        bound, sign = -np.inf, 1 if task.baseline is None else -1
+        bound = -np.inf
+        sign = 1 if task.baseline is None else -1
 
         def watch(best: float, proved: float) -> None:
             self._bar.watch(sign * best, sign * proved)
@@ -300,7 +377,9 @@ class Search:
             best = self.known.best(task)
             if best is not None:
                 pool.add(best.dichotomy, Weights(best.weights, math.nan))
-            self._engine = self._engine or MarginFree(self.table, GordanProgram(self.table), margin=0.0)
+            self._engine = self._engine or MarginFree(
+                self.table, GordanProgram(self.table), margin=0.0
+            )
             bound = max(bound, self._engine.solve(task, pool, deadline, watch)[0])
             self.known.add([Classifier(weights.weights, dichotomy) for dichotomy, weights in pool])
             if not self._engine.failed:
@@ -319,32 +398,49 @@ class Search:
         self._rebase()
 
     def _find_optimal(self) -> None:
-        """All optimal classifiers: h_0 becomes the one of the largest margin, the others close what ties leave open."""
+        """All optimal classifiers: h_0 becomes the one of the largest margin, the others close what
+        ties leave open.
+        """
         table = self.table
         if self._own is not None or not self.proved_least or self._too_large():
             return
         if self.n_optimal:  # enumeration has counted them
             self.knows_all_optimal = True
             return
-        task, gordan = least_errors(table), GordanProgram(table)
+        task = least_errors(table)
+        gordan = GordanProgram(table)
         if self.known.noted("optimal") == len(self.known.optimal()):
-            complete, optimal = True, self.known.optimal().astype(int)
+            complete = True
+            optimal = self.known.optimal().astype(int)
         else:
-            below = AllBelow(table, self.least + (1 if task.integral else 1e-5 * max(1.0, self.least)), _MOST_OPTIMAL)
+            below = AllBelow(
+                table,
+                self.least + (1 if task.integral else 1e-5 * max(1.0, self.least)),
+                _MOST_OPTIMAL,
+            )
             cutoff = below.best_value(task)
             engine = MarginFree(table, gordan, margin=0.0)
             complete = engine.solve(task, below, self._part(0.2))[0] >= cutoff
             self.known.add([Classifier(weights.weights, dichotomy) for dichotomy, weights in below])
-            optimal = np.array([dichotomy for dichotomy, _ in below if task.value(dichotomy) < cutoff])
+            optimal = np.array(
+                [dichotomy for dichotomy, _ in below if task.value(dichotomy) < cutoff]
+            )
             if complete:
                 self.known.note("optimal", float(len(self.known.optimal())))
-        self.n_optimal, self.knows_all_optimal = max(len(optimal), 1), complete
-        margins = [weights.margin for weights in map(gordan.weights, optimal) if weights is not None]
+        self.n_optimal = max(len(optimal), 1)
+        self.knows_all_optimal = complete
+        margins = [
+            weights.margin for weights in map(gordan.weights, optimal) if weights is not None
+        ]
         if len(margins) == len(optimal) > 0:
-            order = sorted(range(len(optimal)), key=lambda which: (-round(margins[which], 9), optimal[which].tolist()))
+            order = sorted(
+                range(len(optimal)),
+                key=lambda which: (-round(margins[which], 9), optimal[which].tolist()),
+            )
             best = optimal[order[0]]
             if not np.array_equal(best, self.baseline):
-                self.baseline, self.caps = best, {}
+                self.baseline = best
+                self.caps = {}
         if complete and task.integral:
             tied = np.stack([(optimal == side).any(axis=0) for side in (0, 1)])
             self.lower = np.maximum(self.lower, np.where(tied, self.least, self.least + 1))
@@ -367,7 +463,9 @@ class Search:
             self.known.note(name, -self.caps[admitted], self.baseline)
 
     def _prove_flips(self) -> None:
-        """The rows that decide at a tolerance first, most samples first, in rounds of growing time."""
+        """The rows that decide at a tolerance first, most samples first, in rounds of growing
+        time.
+        """
         rounds = 0
         while self.open_rows().any() and not self._over() and not self._too_large():
             before = self.lower.copy()
@@ -377,7 +475,9 @@ class Search:
                 for row in self._ordered():
                     if self._over():
                         return
-                    self._prove_flip(row, self._part(2.0**rounds / 100) if self._limited else Deadline(None))
+                    self._prove_flip(
+                        row, self._part(2.0**rounds / 100) if self._limited else Deadline(None)
+                    )
             rounds += 1
             if not self._limited or (rounds > 8 and np.array_equal(before, self.lower)):
                 return
@@ -386,7 +486,9 @@ class Search:
         low, high = self.flips()
         reaches = np.array([self.reach(admitted) for admitted in self.admitted])[:, None]
         decides = ((low <= reaches) & (reaches < high)).sum(axis=0) * self.table.totals
-        yield from (int(row) for row in np.argsort(-decides, kind="stable") if self.open_rows()[row])
+        yield from (
+            int(row) for row in np.argsort(-decides, kind="stable") if self.open_rows()[row]
+        )
 
     def _prove_flip(self, row: int, deadline: Deadline) -> None:
         side = 1 - int(self.baseline[row])
@@ -400,7 +502,9 @@ class Search:
         rows = np.array(list(self._ordered()))
         left = self._deadline.left()
         each = None if left is None else max(left * self._workers / len(rows), 1e-3)
-        found = flip_errors(self.table, self.baseline, rows=rows, workers=self._workers, time_limit=each)
+        found = flip_errors(
+            self.table, self.baseline, rows=rows, workers=self._workers, time_limit=each
+        )
         for row, solution in zip(rows.tolist(), found.solutions, strict=True):
             self._absorb(row, solution)
 

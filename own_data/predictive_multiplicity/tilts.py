@@ -1,4 +1,6 @@
-"""Many weights at once, tilted at random from those that are known: a pool that starts where line searches are."""
+"""Many weights at once, tilted at random from those that are known: a pool that starts where line
+searches are.
+"""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,14 +14,16 @@ _ROWS = 8  # whose best classifiers are tilted, for each that disagrees most
 
 
 class TiltSearch(LineSearch):
-    """Line searches, and batches of random tilts: a line meets all of its classifiers, but a batch is twenty times as
-    quick for each direction, and leaves where lines have climbed to a peak.
+    """Line searches, and batches of random tilts: a line meets all of its classifiers, but a batch
+    is twenty times as quick for each direction, and leaves where lines have climbed to a peak.
     """
 
     def batches(self, deadline: Deadline) -> None:
-        """Until the deadline tilt the best classifier, the fits, those of most disagreement and those of rows.
+        """Until the deadline tilt the best classifier, the fits, those of most disagreement and
+        those of rows.
 
-        Half of the tilts are as likely in all directions, half as likely as re-weighted samples move a fit there.
+        Half of the tilts are as likely in all directions, half as likely as re-weighted samples
+        move a fit there.
         """
         n_rows, n_dims = self._design.shape
         fits = np.array([weights for weights, _ in self._fits]).reshape(-1, n_dims)
@@ -35,10 +39,15 @@ class TiltSearch(LineSearch):
                     if np.isfinite(start).all() and np.linalg.norm(fit - start) > 0:
                         self._line(start, fit - start)
             all_most = np.repeat(self._most_weights, _ROWS, axis=0)
-            starts = np.concatenate([self.best[None], fits, all_most, some, np.reshape(apart, (-1, n_dims))])
+            starts = np.concatenate(
+                [self.best[None], fits, all_most, some, np.reshape(apart, (-1, n_dims))]
+            )
             starts = starts[np.isfinite(starts).all(axis=1)]
             chosen = starts[self._random.integers(len(starts), size=max(_AT_ONCE // n_rows, 1))]
-            tilts = self._random.standard_normal(chosen.shape) @ shapes[self._random.integers(len(shapes))]
+            tilts = (
+                self._random.standard_normal(chosen.shape)
+                @ shapes[self._random.integers(len(shapes))]
+            )
             sizes = 10.0 ** self._random.uniform(-3, 0.5, (len(chosen), 1)) / n_dims**0.5
             self._meet(chosen / np.linalg.norm(chosen, axis=1, keepdims=True) + sizes * tilts)
 
@@ -58,20 +67,35 @@ class TiltSearch(LineSearch):
         return self._exact(self._others()[rows])
 
     def _others(self) -> Float[np.ndarray, "rows dims"]:
-        """For each row the best known weights that put it on the other side of h_0's; NaN where none are."""
+        """For each row the best known weights that put it on the other side of h_0's; NaN where
+        none are.
+        """
         return self._where[1 - self._baseline.astype(int), np.arange(len(self._baseline))]
 
     def _apart_fit(self) -> Float[np.ndarray, "dims"]:
-        """A penalised logistic fit of few errors and much disagreement, at a random price, on re-weighted rows."""
+        """A penalised logistic fit of few errors and much disagreement, at a random price, on
+        re-weighted rows.
+        """
         cost = self._gain - self._random.uniform() * self._apart
         weight = np.abs(cost) * self._random.exponential(size=len(cost)) ** self._random.uniform()
-        penalty, weights = 10.0 ** self._random.uniform(-6, -1), np.zeros(self._design.shape[1])
+        penalty = 10.0 ** self._random.uniform(-6, -1)
+        weights = np.zeros(self._design.shape[1])
         for _ in range(_STEPS):
             chance = 1 / (1 + np.exp(-np.clip(self._design @ weights, -30, 30)))
-            gradient = self._design.T @ (weight * (chance - (cost < 0))) / weight.sum() + penalty * weights
-            curved = (self._design.T * (weight * chance * (1 - chance) / weight.sum())) @ self._design
-            weights = weights - np.linalg.solve(curved + (penalty + 1e-9) * np.eye(len(weights)), gradient)
-        return weights / np.linalg.norm(weights) if np.isfinite(weights).all() and weights.any() else self.best
+            gradient = (
+                self._design.T @ (weight * (chance - (cost < 0))) / weight.sum() + penalty * weights
+            )
+            curved = (
+                self._design.T * (weight * chance * (1 - chance) / weight.sum())
+            ) @ self._design
+            weights = weights - np.linalg.solve(
+                curved + (penalty + 1e-9) * np.eye(len(weights)), gradient
+            )
+        return (
+            weights / np.linalg.norm(weights)
+            if np.isfinite(weights).all() and weights.any()
+            else self.best
+        )
 
     def _meet(self, weights: Float[np.ndarray, "classifiers dims"]) -> None:
         """Remember the best of these, as `_remember` does those of a line."""
@@ -80,7 +104,8 @@ class TiltSearch(LineSearch):
         disagreement = self._totals[self._baseline].sum() + self._apart @ positive
         part = int(errors.argmin())
         if errors[part] < self._best_errors:
-            self._best_errors, self.best = errors[part], weights[part]
+            self._best_errors = errors[part]
+            self.best = weights[part]
         for which, reach in enumerate(self._reaches):
             within = np.where(errors <= reach, disagreement, -1.0)
             part = int(within.argmax())
@@ -89,7 +114,8 @@ class TiltSearch(LineSearch):
         kept = np.flatnonzero(errors <= self._reaches.max(initial=-np.inf))
         if not len(kept):
             return
-        sides, rows = 1 - self._baseline.astype(int), np.arange(len(self._baseline))
+        sides = 1 - self._baseline.astype(int)
+        rows = np.arange(len(self._baseline))
         fewest = np.where(positive[:, kept] != self._baseline[:, None], errors[kept], np.inf)
         parts = fewest.argmin(axis=1)
         better = np.flatnonzero(fewest[rows, parts] < self.errors[sides, rows])

@@ -21,7 +21,9 @@ class Views:
         tolerances: Float[np.ndarray, " tolerances"],
         admitted: list[int | float],
     ):
-        self._competitors, self._search, self._admitted = competitors, search, admitted
+        self._competitors = competitors
+        self._search = search
+        self._admitted = admitted
         self._table = competitors.table
         self._affected = [competitors.within(one) for one in admitted]
         self._index = pd.Index(tolerances, name="tolerance")
@@ -31,11 +33,15 @@ class Views:
         """Rows that a competitor may change: not proved otherwise."""
         low, _ = self._search.flips()
         pairs = zip(self._admitted, self._affected, strict=True)
-        return [affected.some | (low <= self._search.reach(admitted)) for admitted, affected in pairs]
+        return [
+            affected.some | (low <= self._search.reach(admitted)) for admitted, affected in pairs
+        ]
 
     def by_tolerance(self) -> pd.DataFrame:
         """Discrepancy and ambiguity, by tolerance."""
-        search, totals, n = self._search, self._table.totals, self._table.n
+        search = self._search
+        totals = self._table.totals
+        n = self._table.n
         ambiguity, discrepancy = (
             np.array([totals[getattr(affected, name)].sum() for affected in self._affected])
             for name in ("some", "most")
@@ -61,7 +67,9 @@ class Views:
 
     def classifiers(self, columns: tuple[str, ...]) -> pd.DataFrame:
         """The most disagreeing competitor, by tolerance."""
-        known = np.column_stack([self._competitors.coefficients, self._competitors.errors / self._table.n])
+        known = np.column_stack(
+            [self._competitors.coefficients, self._competitors.errors / self._table.n]
+        )
         numbers = [
             np.full(known.shape[1], np.nan) if affected.chosen is None else known[affected.chosen]
             for affected in self._affected
@@ -71,10 +79,17 @@ class Views:
     def people(self, index: Any) -> pd.DataFrame:
         """The baseline's prediction and the tolerances from which on it is in doubt, by sample."""
         errors = self._table.errors(self._competitors.baseline)
-        limits = {"conflict from": self._competitors.least_errors(), "no conflict below": self._search.flips()[0]}
+        limits = {
+            "conflict from": self._competitors.least_errors(),
+            "no conflict below": self._search.flips()[0],
+        }
         by_row = {"prediction": 2 * self._competitors.baseline - 1}
-        by_row |= {name: np.maximum(limit - errors, 0) / self._table.n for name, limit in limits.items()}
-        return pd.DataFrame({name: values[self._table.row_of_sample] for name, values in by_row.items()}, index)
+        by_row |= {
+            name: np.maximum(limit - errors, 0) / self._table.n for name, limit in limits.items()
+        }
+        return pd.DataFrame(
+            {name: values[self._table.row_of_sample] for name, values in by_row.items()}, index
+        )
 
     def conflicts(self, index: Any) -> pd.DataFrame:
         """How many known competitors predict otherwise, by sample and tolerance."""
@@ -82,13 +97,18 @@ class Views:
         return pd.DataFrame(counts[self._table.row_of_sample], index, self._index)
 
     def groups(
-        self, group_of: Int[np.ndarray, " samples"], names: pd.Index, weights: Float[np.ndarray, " samples"]
+        self,
+        group_of: Int[np.ndarray, " samples"],
+        names: pd.Index,
+        weights: Float[np.ndarray, " samples"],
     ) -> pd.DataFrame:
         """Who is affected, by group and tolerance."""
         sizes = np.bincount(group_of, weights)
 
         def shares(rows: Bool[np.ndarray, " rows"]) -> Float[np.ndarray, " groups"]:
-            return np.bincount(group_of, weights * rows[self._table.row_of_sample], len(names)) / sizes
+            return (
+                np.bincount(group_of, weights * rows[self._table.row_of_sample], len(names)) / sizes
+            )
 
         parts = [
             pd.DataFrame(

@@ -1,9 +1,11 @@
-"""The null of the walk test by symmetry: signs and order of the steps of a random walk carry no information.
+"""The null of the walk test by symmetry: signs and order of the steps of a random walk carry no
+information.
 
-Independent steps of one law that is symmetric about zero have the same joint law after any permutation and any change
-of signs, in any dimension and with any covariance. A statistic of the recorded steps therefore has, among its values on
-B signed permutations of them, a uniform rank: its level is exact for every T, d and noise. Source: Fisher's
-randomisation test (1935); the statistics: derived here.
+Independent steps of one law that is symmetric about zero have the same joint law after any
+permutation and any change of signs, in any dimension and with any covariance. A statistic of the
+recorded steps therefore has, among its values on B signed permutations of them, a uniform rank: its
+level is exact for every T, d and noise. Source: Fisher's randomisation test (1935); the statistics:
+derived here.
 """
 
 from typing import NamedTuple
@@ -25,8 +27,9 @@ _BESIDE = 1000  # random steps that all others are compared with in direction
 
 
 class Departure(NamedTuple):
-    """One statistic of the steps beside its values on B signed permutations: by how many of their standard `deviations`
-    it is above their mean, and the `p_value` of a random walk, at least 2 / (B + 1): two-sided, but for "variance".
+    """One statistic of the steps beside its values on B signed permutations: by how many of their
+    standard `deviations` it is above their mean, and the `p_value` of a random walk, at least 2 /
+    (B + 1): two-sided, but for "variance".
     """
 
     deviations: float
@@ -34,45 +37,74 @@ class Departure(NamedTuple):
 
 
 def departures(
-    gram: Float[np.ndarray, "steps steps"], n_components: int, draws: int, seed: int, *, ordered: bool = False
+    gram: Float[np.ndarray, "steps steps"],
+    n_components: int,
+    draws: int,
+    seed: int,
+    *,
+    ordered: bool = False,
 ) -> tuple[dict[str, Departure], float]:
     """Return each statistic by what it shows, and the p-value of all of them together.
 
-    "PC k": the variance along the half-cosine of k half-periods, on which component k of a walk lies. "drift": the
-    squared displacement. "momentum": products of neighbouring steps (negative where a step is taken back). "noise": the
-    trend of the squared step lengths. "variance": the largest peak in the spectrum of the ranks of these lengths, by
-    periods and by changes. "clustering": products of the ranks up to five steps apart. "covariance": slow changes of
-    the squared cosines with a thousand random ones of the steps. `ordered` steps change their signs only, which leaves
-    the level exact for steps whose variance changes; the last four then say nothing. The joint p-value ranks the
-    smallest of their ranks, and among equal ones the larger deviation: no Bonferroni, and the level is exact whatever
-    their dependence.
+    "PC k": the variance along the half-cosine of k half-periods, on which component k of a walk
+    lies. "drift": the squared displacement. "momentum": products of neighbouring steps (negative
+    where a step is taken back). "noise": the trend of the squared step lengths. "variance": the
+    largest peak in the spectrum of the ranks of these lengths, by periods and by changes.
+    "clustering": products of the ranks up to five steps apart. "covariance": slow changes of the
+    squared cosines with a thousand random ones of the steps. `ordered` steps change their signs
+    only, which leaves the level exact for steps whose variance changes; the last four then say
+    nothing. The joint p-value ranks the smallest of their ranks, and among equal ones the larger
+    deviation: no Bonferroni, and the level is exact whatever their dependence.
     """
     values = _statistics(gram, n_components, draws, np.random.default_rng(seed), ordered)
-    names = [*(f"PC {k}" for k in range(1, n_components + 1)), "drift", "momentum", "noise", *OF_VARIANCE]
-    ranks = np.stack([_ranks(v, 1 + (of != "variance")) for of, v in zip(names, values.T, strict=True)], axis=1)
+    names = [
+        *(f"PC {k}" for k in range(1, n_components + 1)),
+        "drift",
+        "momentum",
+        "noise",
+        *OF_VARIANCE,
+    ]
+    ranks = np.stack(
+        [_ranks(v, 1 + (of != "variance")) for of, v in zip(names, values.T, strict=True)], axis=1
+    )
     spread = values.std(axis=0)
     away = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     farthest = np.abs(away).max(axis=1)
-    joint = ranks.min(axis=1) - farthest / (1 + farthest) / len(values)  # ranks differ by 1 / (B + 1)
-    measures = {name: Departure(float(d), float(p)) for name, d, p in zip(names, away[0], ranks[0], strict=True)}
+    joint = ranks.min(axis=1) - farthest / (1 + farthest) / len(
+        values
+    )  # ranks differ by 1 / (B + 1)
+    measures = {
+        name: Departure(float(d), float(p))
+        for name, d, p in zip(names, away[0], ranks[0], strict=True)
+    }
     return measures, float(np.mean(joint <= joint[0]))
 
 
 def _statistics(
-    gram: Float[np.ndarray, "steps steps"], n_components: int, draws: int, rng: np.random.Generator, ordered: bool
+    gram: Float[np.ndarray, "steps steps"],
+    n_components: int,
+    draws: int,
+    rng: np.random.Generator,
+    ordered: bool,
 ) -> Float[np.ndarray, "_ _"]:
-    """The statistics of the steps in the first row, of signed permutations of them in the others."""
+    """The statistics of the steps in the first row, of signed permutations of them in the
+    others.
+    """
     steps = len(gram)
     time = np.arange(1, steps + 1)
-    # The overlap of the centred points with the k-th half-cosine is, up to a factor, that of the steps with these.
+    # The overlap of the centred points with the k-th half-cosine is, up to a factor, that of the
+    # steps with these.
     sines = np.sin(np.pi * np.outer(time, np.arange(1, n_components + 1)) / (steps + 1))
     sines *= np.sqrt(predicted.eigenvalues(steps + 1)[:n_components])
     weights = np.column_stack([sines, np.ones(steps)])
     cosines = np.cos(np.pi * np.outer(time - 0.5, np.arange(1, _SLOW + 1)) / steps)
-    lengths, coordinates = np.diagonal(gram), factor(gram)
+    lengths = np.diagonal(gram)
+    coordinates = factor(gram)
     ranks = rankdata(lengths) - (steps + 1) / 2
     some = rng.spawn(1)[0].permutation(steps)[:_BESIDE]
-    squares = gram[:, some] ** 2 / np.maximum(np.outer(lengths, lengths[some]), np.finfo(float).tiny)
+    squares = gram[:, some] ** 2 / np.maximum(
+        np.outer(lengths, lengths[some]), np.finfo(float).tiny
+    )
     squares[some, np.arange(len(some))] = 0.0
     squares -= squares.mean()
     rows = []
@@ -86,18 +118,28 @@ def _statistics(
             order[:] = np.arange(steps)
         forms = _forms(coordinates, order, signs[:, :, None] * weights)
         forms **= 0.25  # of which both tails have about one length, of one square or of many
-        flips = _forms(squares, order, np.broadcast_to(cosines, (count, *cosines.shape))).sum(axis=1)
+        flips = _forms(squares, order, np.broadcast_to(cosines, (count, *cosines.shape))).sum(
+            axis=1
+        )
         ranking = ranks[order]
-        peak = np.abs(np.fft.rfft(ranking, 2 * steps, axis=1)).max(axis=1)  # at half frequencies, too
-        clusters = sum(np.sum(ranking[:, :-lag] * ranking[:, lag:], axis=1) for lag in range(1, _NEAR + 1))
-        neighbours = np.sum(signs[:, :-1] * signs[:, 1:] * gram[order[:, :-1], order[:, 1:]], axis=1)
+        peak = np.abs(np.fft.rfft(ranking, 2 * steps, axis=1)).max(
+            axis=1
+        )  # at half frequencies, too
+        clusters = sum(
+            np.sum(ranking[:, :-lag] * ranking[:, lag:], axis=1) for lag in range(1, _NEAR + 1)
+        )
+        neighbours = np.sum(
+            signs[:, :-1] * signs[:, 1:] * gram[order[:, :-1], order[:, 1:]], axis=1
+        )
         trend = lengths[order] @ (time - time.mean())
         rows.append(np.column_stack([forms, neighbours, trend, peak, clusters, flips]))
     return np.concatenate(rows)
 
 
 def factor(gram: Float[np.ndarray, "steps steps"]) -> Float[np.ndarray, "steps rank"]:
-    """Coordinates of the steps, as many as they have directions, with these inner products: pivoted Cholesky."""
+    """Coordinates of the steps, as many as they have directions, with these inner products: pivoted
+    Cholesky.
+    """
     upper, pivots, rank, _ = lapack.dpstrf(gram)
     coordinates = np.empty((len(gram), rank))
     coordinates[pivots - 1] = np.triu(upper[:rank]).T
@@ -105,9 +147,13 @@ def factor(gram: Float[np.ndarray, "steps steps"]) -> Float[np.ndarray, "steps r
 
 
 def _forms(
-    rows: Float[np.ndarray, "steps columns"], order: Int[np.ndarray, "draws steps"], weights: Float[np.ndarray, "..."]
+    rows: Float[np.ndarray, "steps columns"],
+    order: Int[np.ndarray, "draws steps"],
+    weights: Float[np.ndarray, "..."],
 ) -> Float[np.ndarray, "draws _"]:
-    """Squared length of the sum of the rows in this order with each column of weights, draws x steps x columns."""
+    """Squared length of the sum of the rows in this order with each column of weights, draws x
+    steps x columns.
+    """
     grid = np.zeros(weights.shape)
     np.put_along_axis(grid, order[:, :, None], weights, axis=1)
     sums = rows.T @ grid.transpose(1, 0, 2).reshape(len(rows), -1)
@@ -116,7 +162,9 @@ def _forms(
 
 
 def _ranks(values: Float[np.ndarray, " draws"], sides: int) -> Float[np.ndarray, " draws"]:
-    """The share of values at least as far above as each; on two sides twice that on its nearer side, at most 1."""
+    """The share of values at least as far above as each; on two sides twice that on its nearer
+    side, at most 1.
+    """
     order = np.sort(values)
     above = 1 - np.searchsorted(order, values, side="left") / values.size
     below = np.searchsorted(order, values, side="right") / values.size if sides == 2 else above

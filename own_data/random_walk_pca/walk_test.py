@@ -1,4 +1,6 @@
-"""Is this trajectory a random walk? A calibrated test from the exact theory of the PCA of random walks."""
+"""Is this trajectory a random walk? A calibrated test from the exact theory of the PCA of random
+walks.
+"""
 
 import warnings
 from dataclasses import dataclass
@@ -14,14 +16,21 @@ from own_data.random_walk_pca.estimators import (
     estimate_reversion,
 )
 from own_data.random_walk_pca.randomisation import OF_VARIANCE, Departure, departures, factor
-from own_data.random_walk_pca.steps import StepGram, Trajectory, checked_step_gram, effective_dimension
+from own_data.random_walk_pca.steps import (
+    StepGram,
+    Trajectory,
+    checked_step_gram,
+    effective_dimension,
+)
 from theory import random_walk_pca as predicted
 from theory_on_trial.contract import LONGEST, Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 
 _LEAST_CHANCE = 1e-13
-"""Scores end at 7.3 standard deviations, where the law of the cosine content is no longer known to a digit."""
+"""Scores end at 7.3 standard deviations, where the law of the cosine content is no longer known to
+a digit.
+"""
 _FEWEST_DIMENSIONS = 30
 _LEVEL = 0.01
 """Of the verdict in words."""
@@ -38,22 +47,29 @@ class WalkTest(Answer):
         variance_ratios: share of component k in the variance, as PCA reports it.
         walk_ratios: the same for a random walk of this size and effective dimension, in the mean.
         ratio_z: standard normal score of the ratio; positive where it is larger than a walk's.
-        cosine_contents: squared overlap in [0, 1] of the component's time course with the cosine of k half-periods.
+        cosine_contents: squared overlap in [0, 1] of the component's time course with the cosine of
+            k half-periods.
         walk_contents: the same for a random walk, in the mean given the observed variances.
-        content_z: standard normal score of the content; negative where the component is not a cosine.
-        departures: the statistics that decide, each with its deviation and p-value among signed permutations of the
-            steps; see `own_data.random_walk_pca.randomisation`.
-        p_value: chance that a random walk has any of them as far out, exact for every T, d and noise.
-        causes: what each significant departure would be if it were the only one: parameters with their intervals. Where
-            the variance changes, those that stay significant when steps keep their order and change their signs only.
+        content_z: standard normal score of the content; negative where the component is not a
+            cosine.
+        departures: the statistics that decide, each with its deviation and p-value among signed
+            permutations of the steps; see `own_data.random_walk_pca.randomisation`.
+        p_value: chance that a random walk has any of them as far out, exact for every T, d and
+            noise.
+        causes: what each significant departure would be if it were the only one: parameters with
+            their intervals. Where the variance changes, those that stay significant when steps keep
+            their order and change their signs only.
 
     Doubts are about the scores z; the verdict does not rest on them.
     """
 
-    asked: ClassVar[str] = "is this a random walk: are the steps independent, of one law, symmetric about zero?"
+    asked: ClassVar[str] = (
+        "is this a random walk: are the steps independent, of one law, symmetric about zero?"
+    )
     rests_on: ClassVar[str] = "signed permutations of the steps; the level is exact for any noise"
     unseen: ClassVar[str] = (
-        "one long step (as of heavy tails), departures too weak for these points, or such as move no statistic"
+        "one long step (as of heavy tails), departures too weak for these points, or such as move "
+        "no statistic"
     )
 
     n_points: int
@@ -74,13 +90,20 @@ class WalkTest(Answer):
         of_contents = (self.cosine_contents, self.walk_contents, self.content_z)
         rows = zip(*(column.tolist() for column in of_ratios + of_contents), strict=True)
         table = [
-            f"{k:3d}   {ratio:14.4f}   {walk_ratio:9.4f}   {ratio_z:+5.1f}   ".replace("+nan", "   -")
+            f"{k:3d}   {ratio:14.4f}   {walk_ratio:9.4f}   {ratio_z:+5.1f}   ".replace(
+                "+nan", "   -"
+            )
             + f"{content:14.4f}   {walk_content:9.4f}   {content_z:+5.1f}"
-            for k, (ratio, walk_ratio, ratio_z, content, walk_content, content_z) in enumerate(rows, start=1)
+            for k, (ratio, walk_ratio, ratio_z, content, walk_content, content_z) in enumerate(
+                rows, start=1
+            )
         ]
         head = " PC   variance ratio   of a walk       z   cosine content   of a walk       z"
         unknown = np.flatnonzero(np.isnan(self.ratio_z[:4])) + 1
-        said = [f"cannot judge: the ratio of PC {k}, which has no known law in so few dimensions" for k in unknown[:1]]
+        said = [
+            f"cannot judge: the ratio of PC {k}, which has no known law in so few dimensions"
+            for k in unknown[:1]
+        ]
         return [self._headline(), *([head] if table else []), *table[:4], *said]
 
     def plot(self, axes: Any = None) -> Any:
@@ -88,20 +111,31 @@ class WalkTest(Answer):
         axes = axes_for(axes)
         components = np.arange(1, len(self.variance_ratios) + 1)
         axes.plot(components, self.walk_ratios, "-", color="#0072B2", label="of a random walk")
-        axes.plot(components, self.variance_ratios, "o", color="#D55E00", label="of this trajectory")
-        axes.set(xlabel="principal component k", ylabel="share of the variance", yscale="log", xticks=components)
+        axes.plot(
+            components, self.variance_ratios, "o", color="#D55E00", label="of this trajectory"
+        )
+        axes.set(
+            xlabel="principal component k",
+            ylabel="share of the variance",
+            yscale="log",
+            xticks=components,
+        )
         axes.legend(frameon=False)
         return axes
 
     def _headline(self) -> str:
         about = f"{self.n_points} points, effective dimension {self.effective_dimension:.4g}"
         if self.p_value > _LEVEL:
-            return f"{about}: consistent with a random walk at the 1 % level (p = {self.p_value:.2g})"
+            return (
+                f"{about}: consistent with a random walk at the 1 % level (p = {self.p_value:.2g})"
+            )
         causes = "; ".join(f"{name} {estimate}" for name, estimate in self.causes.items())
         clause = f"; if one cause alone: {causes}" * bool(causes)
         out = [name for name in OF_VARIANCE if self.departures[name].p_value <= _LEVEL]
         changes = f"; not of one law throughout: {', '.join(out)}" * bool(out)
-        return f"{about}: not a random walk at the 1 % level (p = {self.p_value:.2g}){changes}{clause}"
+        return (
+            f"{about}: not a random walk at the 1 % level (p = {self.p_value:.2g}){changes}{clause}"
+        )
 
 
 @guarded(double=False)
@@ -113,34 +147,43 @@ def random_walk_test(
     draws: Annotated[int, Interval(99, 10**6)] = 999,
     seed: int = 0,
 ) -> WalkTest:
-    """Compare a trajectory with a random walk: steps that are independent, of one law, symmetric about zero.
+    """Compare a trajectory with a random walk: steps that are independent, of one law, symmetric
+    about zero.
 
-    The verdict compares the steps with signed permutations of them, which a random walk could have taken as well,
-    by the variance on the leading half-cosines, the displacement, products of neighbouring steps, and trend,
-    periods, jumps and memory of their length and directions. Its level is exact for any noise, in any dimension,
-    also where the effective dimension is small; `p_value` is at least 1 / (draws + 1). Power grows with T and with
-    the effective dimension: of GARCH(.15, .8) in 20 dimensions 92 of 100 walks of 300 steps are seen, all of 600.
+    The verdict compares the steps with signed permutations of them, which a random walk could have
+    taken as well, by the variance on the leading half-cosines, the displacement, products of
+    neighbouring steps, and trend, periods, jumps and memory of their length and directions. Its
+    level is exact for any noise, in any dimension, also where the effective dimension is small;
+    `p_value` is at least 1 / (draws + 1). Power grows with T and with the effective dimension: of
+    GARCH(.15, .8) in 20 dimensions 92 of 100 walks of 300 steps are seen, all of 600.
 
-    Beside it stand the variance ratios and cosine contents of the components with those of a walk. Their scores z are
-    standard normal for Gaussian steps to first order in 1 / effective dimension (mean within .2 of 0, variance .75 to
-    1.2 from an effective dimension of 40 on for isotropic noise, several hundred for anisotropic), and end at +-7.3.
+    Beside it stand the variance ratios and cosine contents of the components with those of a walk.
+    Their scores z are standard normal for Gaussian steps to first order in 1 / effective dimension
+    (mean within .2 of 0, variance .75 to 1.2 from an effective dimension of 40 on for isotropic
+    noise, several hundred for anisotropic), and end at +-7.3.
 
     Args:
         trajectory: T recorded points, T x d, NumPy or JAX, of any floating dtype; T may exceed d.
-        step_gram: instead of it, the inner products of the T - 1 steps, from `step_gram` or a `StepGramRecorder`.
-        n_components: K, leading components to judge; fewer are shown where the trajectory has not more directions. Of
-            one column there are none, and the verdict stands alone.
+        step_gram: instead of it, the inner products of the T - 1 steps, from `step_gram` or a
+            `StepGramRecorder`.
+        n_components: K, leading components to judge; fewer are shown where the trajectory has not
+            more directions. Of one column there are none, and the verdict stands alone.
         draws: B, signed permutations.
         seed: of the signed permutations.
 
-    Doubts name an effective dimension below 30, where the scores z are not calibrated, and components beyond its square
-    root, which are no cosines; far beyond it the law of the ratios has no variance left, and their scores are NaN; and
-    a step longer than normal steps would have in one trajectory of a hundred: a jump, or heavy tails. Where one step in
-    five is zero the question stays open. Raises ValueError for fewer than ten points, values that are not finite (the
-    first point is named), no movement, steps without noise, or more components than steps less one.
+    Doubts name an effective dimension below 30, where the scores z are not calibrated, and
+    components beyond its square root, which are no cosines; far beyond it the law of the ratios has
+    no variance left, and their scores are NaN; and
+    a step longer than normal steps would have in one trajectory of a hundred: a jump, or heavy
+        tails. Where one step in
+    five is zero the question stays open. Raises ValueError for fewer than ten points, values that
+    are not finite (the first point is named), no movement, steps without noise, or more components
+    than steps less one.
 
-    Source: the spectrum of Antognini & Sohl-Dickstein 2018, arXiv 1806.08805; the cosine content of Hess 2000, Phys.
-    Rev. E 62, 8438; their laws at finite dimension: derived here; the null by symmetry: Fisher 1935.
+    Source: the spectrum of Antognini & Sohl-Dickstein 2018, arXiv 1806.08805; the cosine content of
+        Hess 2000, Phys.
+    Rev. E 62, 8438; their laws at finite dimension: derived here; the null by symmetry: Fisher
+    1935.
 
     >>> steps = np.random.default_rng(0).standard_normal((300, 500))
     >>> print(random_walk_test(np.cumsum(steps, axis=0)).lines()[0])
@@ -148,7 +191,10 @@ def random_walk_test(
     """
     gram = checked_step_gram(trajectory, step_gram)
     most = len(gram) - 1
-    require(n_components <= most, f"n_components must be at most {most} for {len(gram) + 1} points, got {n_components}")
+    require(
+        n_components <= most,
+        f"n_components must be at most {most} for {len(gram) + 1} points, got {n_components}",
+    )
     dimension = effective_dimension(gram)
     variances, contents = _components(gram, n_components)
     ratios = variances[: len(contents)] / variances.sum()
@@ -177,15 +223,16 @@ def random_walk_test(
 def _components(
     gram: Float[np.ndarray, "steps steps"], n_components: int
 ) -> tuple[Float[np.ndarray, " rank"], Float[np.ndarray, " components"]]:
-    """All variances of the trajectory, decreasing, and the cosine contents of its leading components, both from the
-    coordinates of the steps in the basis of the half-cosines.
+    """All variances of the trajectory, decreasing, and the cosine contents of its leading
+    components, both from the coordinates of the steps in the basis of the half-cosines.
     """
     from scipy.fft import dst
 
     scale = np.sqrt(predicted.eigenvalues(len(gram) + 1))
     points = scale[:, None] * dst(factor(gram), type=1, norm="ortho", axis=0)
     variances, vectors = np.linalg.eigh(points.T @ points)
-    variances, vectors = variances[::-1].clip(min=0), vectors[:, ::-1]
+    variances = variances[::-1].clip(min=0)
+    vectors = vectors[:, ::-1]
     directions = int(np.sum(variances > len(gram) * np.finfo(float).eps * variances[0]))
     leading = range(min(n_components, directions - 1))
     return variances, np.array([(points[k] @ vectors[:, k]) ** 2 / variances[k] for k in leading])
@@ -194,14 +241,18 @@ def _components(
 def _judge_ratios(
     ratios: Float[np.ndarray, " components"], n_points: int, dimension: float
 ) -> tuple[Float[np.ndarray, " components"], Float[np.ndarray, " components"]]:
-    """Mean ratios of a walk, and scores: the odds of a ratio follow an F law, which has its skewness."""
+    """Mean ratios of a walk, and scores: the odds of a ratio follow an F law, which has its
+    skewness.
+    """
     from scipy.special import fdtr, fdtrc
 
-    spectrum, count = predicted.eigenvalues(n_points), ratios.size
+    spectrum = predicted.eigenvalues(n_points)
+    count = ratios.size
     if not count:
         return ratios, ratios
     shares = spectrum / spectrum.sum()
-    own, rest = shares[:count], np.sum(shares**2) - shares[:count] ** 2
+    own = shares[:count]
+    rest = np.sum(shares**2) - shares[:count] ** 2
     bias = predicted.eigenvalue_bias(spectrum, dimension, count)
     bias = bias + predicted.eigenvalue_bias_second_order(spectrum, dimension, count)
     with warnings.catch_warnings():
@@ -209,17 +260,23 @@ def _judge_ratios(
         mean = predicted.mean_explained_variance_ratio(spectrum, dimension, count)
     odds = own / (1 - own) * (1 + bias / (1 - own))
     relative_odds = ratios / (1 - ratios) / odds
-    freedom = 2 / predicted.eigenvalue_variance(spectrum, dimension, count), dimension * (1 - own) ** 2 / rest
+    freedom = (
+        2 / predicted.eigenvalue_variance(spectrum, dimension, count),
+        dimension * (1 - own) ** 2 / rest,
+    )
     return mean, _normal_score(fdtr(*freedom, relative_odds), fdtrc(*freedom, relative_odds))
 
 
 def _judge_contents(
-    contents: Float[np.ndarray, " components"], variances: Float[np.ndarray, " rank"], dimension: float
+    contents: Float[np.ndarray, " components"],
+    variances: Float[np.ndarray, " rank"],
+    dimension: float,
 ) -> tuple[Float[np.ndarray, " components"], Float[np.ndarray, " components"]]:
-    """Mean contents of a walk, and scores: what a component loses to each other one is a squared normal variable of
-    weight l_j l_k / (l_j - l_k)^2 / d, with the observed variances l.
+    """Mean contents of a walk, and scores: what a component loses to each other one is a squared
+    normal variable of weight l_j l_k / (l_j - l_k)^2 / d, with the observed variances l.
     """
-    means, scores = np.empty(contents.size), np.empty(contents.size)
+    means = np.empty(contents.size)
+    scores = np.empty(contents.size)
     for k, content in enumerate(contents):
         others = np.delete(variances, k)
         gaps = np.maximum((others - variances[k]) ** 2, np.finfo(float).tiny)
@@ -233,26 +290,43 @@ def _judge_contents(
 def _normal_score(
     below: Float[np.ndarray, " components"], above: Float[np.ndarray, " components"]
 ) -> Float[np.ndarray, " components"]:
-    """The standard normal value with these chances on either side; each tail is taken from its own chance."""
+    """The standard normal value with these chances on either side; each tail is taken from its own
+    chance.
+    """
     from scipy.special import ndtri
 
-    return np.where(below < above, ndtri(np.maximum(below, _LEAST_CHANCE)), -ndtri(np.maximum(above, _LEAST_CHANCE)))
+    return np.where(
+        below < above,
+        ndtri(np.maximum(below, _LEAST_CHANCE)),
+        -ndtri(np.maximum(above, _LEAST_CHANCE)),
+    )
 
 
 def _of_directions(
-    gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure], n_components: int, draws: int, seed: int
+    gram: Float[np.ndarray, "steps steps"],
+    found: dict[str, Departure],
+    n_components: int,
+    draws: int,
+    seed: int,
 ) -> dict[str, Departure]:
-    """The departures; where the variance changes, the weaker of each and of what changes of sign alone leave of it."""
+    """The departures; where the variance changes, the weaker of each and of what changes of sign
+    alone leave of it.
+    """
     if min(found[name].p_value for name in OF_VARIANCE) > _LEVEL:
         return found
     by_sign, _ = departures(gram, n_components, draws, seed, ordered=True)
-    weaker = {name: max(d, by_sign[name], key=lambda either: either.p_value) for name, d in found.items()}
+    weaker = {
+        name: max(d, by_sign[name], key=lambda either: either.p_value) for name, d in found.items()
+    }
     return weaker | {"noise": found["noise"]}
 
 
-def _causes(gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure]) -> dict[str, Estimate]:
+def _causes(
+    gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure]
+) -> dict[str, Estimate]:
     """What each significant departure would be if it were the only one, the farthest first."""
-    lengths, noise = np.diagonal(gram), found["noise"]
+    lengths = np.diagonal(gram)
+    noise = found["noise"]
     decays = noise.p_value <= _LEVEL and bool(np.all(lengths > 0)) and _decays(np.log(lengths))
     steps = found["momentum"]
     # Reversion takes steps back, and holds the walk together.
@@ -263,13 +337,17 @@ def _causes(gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure])
         "reversion": (back, back.deviations < 0, estimate_reversion),
         "decay of the noise": (noise, decays, estimate_noise_decay),
     }
-    hits = [(name, *rest) for name, rest in candidates.items() if rest[0].p_value <= _LEVEL and rest[1]]
+    hits = [
+        (name, *rest) for name, rest in candidates.items() if rest[0].p_value <= _LEVEL and rest[1]
+    ]
     hits.sort(key=lambda one: -abs(one[1].deviations))
     return {name: estimator(step_gram=gram) for name, _, _, estimator in hits}
 
 
 def _decays(logs: Float[np.ndarray, " steps"]) -> bool:
-    """Whether a power of time leaves no memory of the variance: no rank correlation of squared lengths in time."""
+    """Whether a power of time leaves no memory of the variance: no rank correlation of squared
+    lengths in time.
+    """
     from scipy.stats import linregress, rankdata
 
     times = np.log(np.arange(2, len(logs) + 2))
@@ -294,16 +372,21 @@ def _jump(gram: Float[np.ndarray, "steps steps"]) -> tuple[Doubt, ...]:
         return ()
     share = float(lengths[at] / lengths.sum())
     reason = (
-        f"step {at + 1} has {np.sqrt(lengths[at] / usual):.2g} times the usual length: one jump, or heavy tails, "
+        f"step {at + 1} has {np.sqrt(lengths[at] / usual):.2g} times the usual length: one jump, "
+        "or heavy tails, "
         "which the test takes for a walk"
     )
     return (Doubt(reason, share, "of the squared lengths"),)
 
 
 def _standing_still(gram: Float[np.ndarray, "steps steps"]) -> str:
-    """What to say where many points repeat: signed permutations do not see in which order they do."""
+    """What to say where many points repeat: signed permutations do not see in which order they
+    do.
+    """
     still = int(np.sum(np.diagonal(gram) == 0))
-    return f"{still} of {len(gram)} steps are zero; leave out points that are recorded twice" * (5 * still > len(gram))
+    return f"{still} of {len(gram)} steps are zero; leave out points that are recorded twice" * (
+        5 * still > len(gram)
+    )
 
 
 def _doubts(dimension: float, components: int) -> tuple[Doubt, ...]:
@@ -311,11 +394,17 @@ def _doubts(dimension: float, components: int) -> tuple[Doubt, ...]:
     if not components:
         return ()
     if dimension < _FEWEST_DIMENSIONS:
-        scatter = "a walk's own first variance ratio scatters by more than 7 %, and the scores z are not calibrated"
+        scatter = (
+            "a walk's own first variance ratio scatters by more than 7 %, and the scores z "
+            "are not calibrated"
+        )
         reason = f"the effective dimension {dimension:.3g} is below {_FEWEST_DIMENSIONS}: {scatter}"
     elif components > np.sqrt(dimension):
         no_cosine = f"PC {components} of a walk is not expected to be a cosine"
-        reason = f"{no_cosine}: it lies beyond the square root of the effective dimension {dimension:.3g}"
+        reason = (
+            f"{no_cosine}: it lies beyond the square root of the effective dimension "
+            f"{dimension:.3g}"
+        )
     else:
         return ()
     return (Doubt(reason, np.inf, "of the scores z"),)

@@ -1,13 +1,15 @@
 """Tanay & Griffin 2018, "A New Angle on L2 Regularization", arXiv 1806.11186.
 
-For whoever tunes the weight decay of a linear classifier: which direction waits at each end, not always δ.
+For whoever tunes the weight decay of a linear classifier: which direction waits at each end, not
+always δ.
 
-Two classes have n_+ and n_- points, n in all; δ is the difference of the means, S the within-class scatter
-divided by n, with eigenpairs s_i, u_i, and p_i = (u_i δ)^2 / |δ|^2; m_k = sum of p_i (s_i + λ)^-k. Ridge
-minimises mean (y - w x - b)^2 + λ |w|^2, the hinge classifier mean (1 - y (w x + b))_+ + λ |w|^2, b free.
+Two classes have n_+ and n_- points, n in all; δ is the difference of the means, S the within-class
+scatter divided by n, with eigenpairs s_i, u_i, and p_i = (u_i δ)^2 / |δ|^2; m_k = sum of p_i (s_i +
+λ)^-k. Ridge minimises mean (y - w x - b)^2 + λ |w|^2, the hinge classifier mean (1 - y (w x + b))_+
++ λ |w|^2, b free.
 
-Read: the abstract ("this angle depends on the level of L2 regularization used"). Derived here: all claims.
-Not claimed: the direction at λ_0 itself, and of a constant classifier (u = 0).
+Read: the abstract ("this angle depends on the level of L2 regularization used"). Derived here: all
+claims. Not claimed: the direction at λ_0 itself, and of a constant classifier (u = 0).
 Topic: learning.
 """
 
@@ -22,14 +24,21 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
 Class = Annotated[int, Interval(2, 30, why="one point has no scatter; of more, programs are slow")]
-More = Annotated[int, Interval(1, 30, why="by how much one class is larger; of more, programs are slow")]
+More = Annotated[
+    int, Interval(1, 30, why="by how much one class is larger; of more, programs are slow")
+]
 Dim = Annotated[int, Interval(2, 6, why="on a line there is no angle; of more, programs are slow")]
-Penalty = Annotated[float, Interval(1e-3, 100, why="in squared units of the data; beyond, the angle is 0 to rounding")]
+Penalty = Annotated[
+    float,
+    Interval(1e-3, 100, why="in squared units of the data; beyond, the angle is 0 to rounding"),
+]
 Above = Annotated[float, Interval(1.01, 20, why="λ as a multiple of where the law begins")]
 
 
 def points_of_classes(generator, positives, negatives, dim):
-    """Gaussian classes with means five apart, of unequal spread along the axes, and labels 1 and -1."""
+    """Gaussian classes with means five apart, of unequal spread along the axes, and labels 1 and
+    -1.
+    """
     labels = np.repeat([1.0, -1.0], [positives, negatives])
     points = generator.normal(size=(len(labels), dim)) * np.linspace(0.6, 1.4, dim)
     points[:, : dim // 2 + 1] += 5 * labels[:, None] / 2 / np.sqrt(dim // 2 + 1)
@@ -42,9 +51,15 @@ def difference_of_means(points, labels):
 
 
 def box_program(quadratic, linear, row, total, most):
-    """The a of least a'Qa / 2 + q'a with 0 <= a <= most and row a = total, by an interior-point method."""
-    settings, size = clarabel.DefaultSettings(), len(linear)
-    settings.verbose, settings.tol_gap_abs, settings.tol_gap_rel, settings.tol_feas = False, 1e-13, 1e-13, 1e-13
+    """The a of least a'Qa / 2 + q'a with 0 <= a <= most and row a = total, by an interior-point
+    method.
+    """
+    settings = clarabel.DefaultSettings()
+    size = len(linear)
+    settings.verbose = False
+    settings.tol_gap_abs = 1e-13
+    settings.tol_gap_rel = 1e-13
+    settings.tol_feas = 1e-13
     constraints = sparse.csc_matrix(np.vstack([row, -np.eye(size), np.eye(size)]))
     limits = np.repeat([total, 0, most], [1, size, size])
     cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(2 * size)]
@@ -54,8 +69,11 @@ def box_program(quadratic, linear, row, total, most):
 
 @observed
 def ridge_angle(points, labels, penalty):
-    """Cosine of w and δ from the normal equations of the data, and d log cos / d λ by a complex step."""
-    rows, delta = points - points.mean(axis=0), difference_of_means(points, labels)
+    """Cosine of w and δ from the normal equations of the data, and d log cos / d λ by a complex
+    step.
+    """
+    rows = points - points.mean(axis=0)
+    delta = difference_of_means(points, labels)
     decay = len(labels) * (penalty + 1e-30j) * np.eye(len(delta))
     w = np.linalg.solve(rows.T @ rows + decay, rows.T @ labels)
     cosine = w @ delta / np.sqrt(w @ w) / np.linalg.norm(delta)
@@ -64,15 +82,23 @@ def ridge_angle(points, labels, penalty):
 
 @observed
 def sines(spectra, deltas, penalty):
-    """Sines of the angles between δ and (S + λ)^-1 δ, S diagonal, from what is left after projection."""
-    w, along = deltas / (spectra + penalty), deltas / np.linalg.norm(deltas, axis=1, keepdims=True)
-    return np.linalg.norm(w - np.sum(w * along, axis=1, keepdims=True) * along, axis=1) / np.linalg.norm(w, axis=1)
+    """Sines of the angles between δ and (S + λ)^-1 δ, S diagonal, from what is left after
+    projection.
+    """
+    w = deltas / (spectra + penalty)
+    along = deltas / np.linalg.norm(deltas, axis=1, keepdims=True)
+    return np.linalg.norm(
+        w - np.sum(w * along, axis=1, keepdims=True) * along, axis=1
+    ) / np.linalg.norm(w, axis=1)
 
 
 @observed
 def hinge_classifier(points, labels, penalty):
-    """The w of the hinge classifier from its dual program, its value there, and a lower bound of the least value."""
-    rows, most = labels[:, None] * points, 1 / len(labels)
+    """The w of the hinge classifier from its dual program, its value there, and a lower bound of
+    the least value.
+    """
+    rows = labels[:, None] * points
+    most = 1 / len(labels)
     dual = box_program(rows @ rows.T / (2 * penalty), -np.ones(len(labels)), labels, 0.0, most)
     sums = np.array([dual[labels > 0].sum(), dual[labels < 0].sum()])  # which must be equal
     dual = dual * np.where(labels > 0, *(sums.min() / sums))
@@ -84,8 +110,11 @@ def hinge_classifier(points, labels, penalty):
 
 @predicted
 def moments(points, labels, penalty):
-    """The cosine m_1 / sqrt(m_2), and d log cos / d λ = m_3 / m_2 - m_2 / m_1, which is not negative."""
-    delta, means = difference_of_means(points, labels), [points[labels == sign].mean(axis=0) for sign in (1, -1)]
+    """The cosine m_1 / sqrt(m_2), and d log cos / d λ = m_3 / m_2 - m_2 / m_1, which is not
+    negative.
+    """
+    delta = difference_of_means(points, labels)
+    means = [points[labels == sign].mean(axis=0) for sign in (1, -1)]
     within = points - np.where(labels[:, None] > 0, *means)
     values, vectors = np.linalg.eigh(within.T @ within / len(labels))
     shares = (vectors.T @ delta) ** 2 / (delta @ delta)
@@ -109,9 +138,14 @@ def balanced_threshold(points, labels):
 
 @predicted
 def reduced_hull(points, labels):
-    """u, the shortest vector from the mean of - to the hull of + with weights up to 1 / n_-, and λ_1."""
-    positives, negatives = points[labels > 0], points[labels < 0]
-    offsets, few, ones = positives - negatives.mean(axis=0), len(negatives), np.ones(len(positives))
+    """u, the shortest vector from the mean of - to the hull of + with weights up to 1 / n_-, and
+    λ_1.
+    """
+    positives = points[labels > 0]
+    negatives = points[labels < 0]
+    offsets = positives - negatives.mean(axis=0)
+    few = len(negatives)
+    ones = np.ones(len(positives))
     weights = box_program(offsets @ offsets.T, 0 * ones, ones, 1.0, 1 / few)
     u = weights @ offsets / weights.sum()
     reach = np.max(positives[weights > 1e-6 / few] @ u) - np.min(negatives @ u)
@@ -124,11 +158,18 @@ def hinge_value(direction, penalty, few, count):
     return 2 * few / count - few**2 * (direction @ direction) / (4 * penalty * count**2)
 
 
-@claim(ours("derived: w is along (S + λ)^-1 δ"), kind="identity", cases=[(30, 20, 5, 1.0), (2, 2, 2, 1e-3)])
+@claim(
+    ours("derived: w is along (S + λ)^-1 δ"),
+    kind="identity",
+    cases=[(30, 20, 5, 1.0), (2, 2, 2, 1e-3)],
+)
 def test_angle(trial, positives: Class, negatives: Class, dim: Dim, penalty: Penalty):
-    """Ridge has cos(w, δ) = m_1 / sqrt(m_2), and d log cos / d λ = m_3/m_2 - m_2/m_1 is never negative."""
+    """Ridge has cos(w, δ) = m_1 / sqrt(m_2), and d log cos / d λ = m_3/m_2 - m_2/m_1 is never
+    negative.
+    """
     points, labels = points_of_classes(trial.generator("points"), positives, negatives, dim)
-    measured, law = ridge_angle(points, labels, penalty), moments(points, labels, penalty)
+    measured = ridge_angle(points, labels, penalty)
+    law = moments(points, labels, penalty)
     controls = {"scatter not divided by n": moments(points, labels, penalty / len(labels))}
     within = points - labels[:, None] * difference_of_means(points, labels) / 2
     least = np.linalg.eigvalsh(np.cov(within.T, bias=True))[0] + penalty
@@ -140,58 +181,104 @@ def test_angle(trial, positives: Class, negatives: Class, dim: Dim, penalty: Pen
 def test_floor(trial, dim: Dim, penalty: Penalty):
     """For ridge cos >= 2 sqrt(κ) / (1 + κ), that is sin <= (κ - 1) / (κ + 1): attained."""
     generator = trial.generator("spectra")
-    spectra, deltas = np.sort(generator.uniform(0.2, 5, (100, dim))), generator.normal(size=(100, dim))
-    deltas[0] = np.sqrt(spectra[0] + penalty) * (np.arange(dim) % (dim - 1) == 0)  # the case of equality
-    bounds, twice = largest_sines(spectra, penalty), largest_sines(spectra, 2 * penalty)
-    measured, options = sines(spectra, deltas, penalty), {"ops": 10 * dim, "scale": 10.0}
-    trial.bound(measured, bounds, found_by="draws", independent=99, controls={"2 λ": twice}, **options)
+    spectra = np.sort(generator.uniform(0.2, 5, (100, dim)))
+    deltas = generator.normal(size=(100, dim))
+    deltas[0] = np.sqrt(spectra[0] + penalty) * (
+        np.arange(dim) % (dim - 1) == 0
+    )  # the case of equality
+    bounds = largest_sines(spectra, penalty)
+    twice = largest_sines(spectra, 2 * penalty)
+    measured = sines(spectra, deltas, penalty)
+    options = {"ops": 10 * dim, "scale": 10.0}
+    trial.bound(
+        measured, bounds, found_by="draws", independent=99, controls={"2 λ": twice}, **options
+    )
     trial.identity(measured[0], bounds[0], controls={"2 λ": twice[0]}, **options)
 
 
 def judge_hinge(trial, points, labels, penalty, start, direction, wrong):
-    """Compare value and direction of the hinge classifier with the theory, which must fail below the start."""
-    few, count, (w, value, bound) = np.sum(labels < 0), len(labels), hinge_classifier(points, labels, penalty)
+    """Compare value and direction of the hinge classifier with the theory, which must fail below
+    the start.
+    """
+    few, count, (w, value, bound) = (
+        np.sum(labels < 0),
+        len(labels),
+        hinge_classifier(points, labels, penalty),
+    )
     before = 1.8 * start * count / few * hinge_classifier(points, labels, 0.9 * start)[0]
-    law, wrong_value = hinge_value(direction, penalty, few, count), {"constant classifier": 2 * few / count}
+    law = hinge_value(direction, penalty, few, count)
+    wrong_value = {"constant classifier": 2 * few / count}
     margin = 1e-3 * (2 * few / count - law)
     trial.gap(value, bound, law, margin=margin, scale=1.0, ops=100 * count, controls=wrong_value)
-    scale, change = 2 * penalty * count / few, np.sqrt(max(value - bound, 1e-15) / penalty)  # most that w may be off
-    options = {"error": scale * change, "margin": 1e-3 * np.linalg.norm(direction), "controls": wrong}
-    trial.value(scale * w, direction, wrong_processes={"nine tenths of the threshold": before}, **options)
+    scale = 2 * penalty * count / few
+    change = np.sqrt(max(value - bound, 1e-15) / penalty)  # most that w may be off
+    options = {
+        "error": scale * change,
+        "margin": 1e-3 * np.linalg.norm(direction),
+        "controls": wrong,
+    }
+    trial.value(
+        scale * w, direction, wrong_processes={"nine tenths of the threshold": before}, **options
+    )
 
 
-@claim(ours("derived: every dual variable is at its limit"), kind="optimality", cases=[(20, 5, 1.01), (2, 2, 20.0)])
+@claim(
+    ours("derived: every dual variable is at its limit"),
+    kind="optimality",
+    cases=[(20, 5, 1.01), (2, 2, 20.0)],
+)
 def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
     """With classes of one size w = δ / (4 λ) from λ_0 = (max over + - min over - of δ x) / 8 on."""
     points, labels = points_of_classes(trial.generator("points"), negatives, negatives, dim)
-    delta, start = difference_of_means(points, labels), balanced_threshold(points, labels)
+    delta = difference_of_means(points, labels)
+    start = balanced_threshold(points, labels)
     judge_hinge(trial, points, labels, above * start, start, delta, {"δ / (2 λ)": 2 * delta})
 
 
-@claim(ours("derived: the dual, - at its limit"), kind="optimality", cases=[(10, 10, 5, 1.01), (2, 1, 2, 20.0)])
+@claim(
+    ours("derived: the dual, - at its limit"),
+    kind="optimality",
+    cases=[(10, 10, 5, 1.01), (2, 1, 2, 20.0)],
+)
 def test_hinge_unbalanced(trial, negatives: Class, more: More, dim: Dim, above: Above):
-    """With m points - and more +, w = m u / (2 λ n) from λ_1 on: towards a hull, and not along δ."""
+    """With m points - and more +, w = m u / (2 λ n) from λ_1 on: towards a hull, and not along
+    δ.
+    """
     points, labels = points_of_classes(trial.generator("points"), negatives + more, negatives, dim)
-    (u, start), control = reduced_hull(points, labels), {"delta": difference_of_means(points, labels)}
+    (u, start), control = (
+        reduced_hull(points, labels),
+        {"delta": difference_of_means(points, labels)},
+    )
     judge_hinge(trial, points, labels, above * start, start, u, control)
 
 
 @figure("F1", claims=("angle", "hinge_balanced", "hinge_unbalanced"))
 def turning_angles(positives: int = 20, dim: int = 5):
-    """Weight decay turns a classifier to the difference of the means, but not a hinge classifier of unequal classes.
+    """Weight decay turns a classifier to the difference of the means, but not a hinge classifier of
+    unequal classes.
 
-    20 points against 20 or 10. δ: difference of the means. Marks: lines: theory (hinge: from λ_0 or λ_1 on); points:
-    dual programs.
+    20 points against 20 or 10. δ: difference of the means. Marks: lines: theory (hinge: from λ_0 or
+    λ_1 on); points: dual programs.
     """
-    penalties, lines, fans = np.geomspace(0.01, 10, 25), {}, {}
+    penalties = np.geomspace(0.01, 10, 25)
+    lines = {}
+    fans = {}
     for negatives in (20, 10):
         name = f"hinge, {positives} and {negatives} points"
         points, labels = points_of_classes(np.random.default_rng(0), positives, negatives, dim)
         delta, (u, start) = difference_of_means(points, labels), reduced_hull(points, labels)
-        fits = np.array([u, *(hinge_classifier(points, labels, penalty)[0] for penalty in penalties)])
+        fits = np.array(
+            [u, *(hinge_classifier(points, labels, penalty)[0] for penalty in penalties)]
+        )
         cosines = fits @ delta / np.linalg.norm(fits, axis=1) / np.linalg.norm(delta)
         angles = np.degrees(np.arccos(np.minimum(cosines, 1)))  # that of u first
         lines[name], fans[name] = (np.array([start, 10]), angles[0]), (penalties, angles[1:])
     ridge = np.arccos([moments(points, labels, penalty)[0] for penalty in penalties])
     lines[f"ridge, {positives} and 10 points"] = penalties, np.degrees(ridge)
-    return chart(lines, fans, log="x", x="weight decay λ (squared unit of the data)", y="angle to δ (degrees)")
+    return chart(
+        lines,
+        fans,
+        log="x",
+        x="weight decay λ (squared unit of the data)",
+        y="angle to δ (degrees)",
+    )

@@ -1,17 +1,19 @@
-"""Sun, Suresh & Menon 2024, "The importance of feature preprocessing for differentially private linear optimization",
-ICLR, arXiv 2307.11106.
+"""Sun, Suresh & Menon 2024, "The importance of feature preprocessing for differentially private
+linear optimization", ICLR, arXiv 2307.11106.
 
-For whoever runs private gradient descent on raw features: what their offset costs, and which centre to take.
+For whoever runs private gradient descent on raw features: what their offset costs, and which centre
+to take.
 
-Points x = c ± a, n/2 of each, have outcomes y = w(x-c) + b. The loss is ½ mean (w'x + b' - y)², whose Hessian H has the
-entries c²+a², c and 1; T steps of size η follow its gradient plus √s2 N(0, I) from 0. A budget of ρ (zero-concentrated,
-one of n points replaced) asks for s2 = 2C²T/(n²ρ), where C = √(R²+1), R = |c|+a, bounds the gradient of a point while
-its residual is at most 1. h_i are the eigenvalues of H, e_i the first error in their basis, r_i = 1-ηh_i.
+Points x = c ± a, n/2 of each, have outcomes y = w(x-c) + b. The loss is ½ mean (w'x + b' - y)²,
+whose Hessian H has the entries c²+a², c and 1; T steps of size η follow its gradient plus √s2 N(0,
+I) from 0. A budget of ρ (zero-concentrated, one of n points replaced) asks for s2 = 2C²T/(n²ρ),
+where C = √(R²+1), R = |c|+a, bounds the gradient of a point while its residual is at most 1. h_i
+are the eigenvalues of H, e_i the first error in their basis, r_i = 1-ηh_i.
 
-Read: the abstract, which for another loss has "an example where without feature preprocessing, DPSGD incurs an
-optimality gap proportional to the maximum Euclidean norm of features over all samples". Derived here: all laws.
-Not claimed: clipping (first residuals reach 1.5, for which an honest budget would ask), and a private centre's price.
-Topic: learning.
+Read: the abstract, which for another loss has "an example where without feature preprocessing,
+DPSGD incurs an optimality gap proportional to the maximum Euclidean norm of features over all
+samples". Derived here: all laws. Not claimed: clipping (first residuals reach 1.5, for which an
+honest budget would ask), and a private centre's price. Topic: learning.
 """
 
 from itertools import combinations
@@ -25,14 +27,30 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
 Offset = Annotated[float, Interval(0, 8, why="the condition number grows with its fourth power")]
-Spread = Annotated[float, Interval(0.5, 2, why="it sets the unit of the offset; beyond, rounding shows")]
+Spread = Annotated[
+    float, Interval(0.5, 2, why="it sets the unit of the offset; beyond, rounding shows")
+]
 Doublings = Annotated[int, Interval(0, 12, why="of one step: beyond 2^12 steps rounding shows")]
-Fraction = Annotated[float, Interval(0.05, 1.95, why="of 1/h_max: from 2 on the steps diverge, near 0 nothing moves")]
-Time = Annotated[float, Interval(0.1, 10, why="of 1/h_max: below nothing moves, above the error is too small")]
-Budget = Annotated[float, Interval(0.01, 100, why="beyond, one of the two parts is far below the other")]
-Dims = Annotated[int, Interval(2, 4, why="on a line half the diameter is right; beyond, there are too many spheres")]
-Points = Annotated[int, Interval(4, 8, why="of three points no centre is worse; of more, there are too many spheres")]
-N, W, B = 1000, 1.0, 0.5  # points, slope and mean of the outcomes
+Fraction = Annotated[
+    float, Interval(0.05, 1.95, why="of 1/h_max: from 2 on the steps diverge, near 0 nothing moves")
+]
+Time = Annotated[
+    float, Interval(0.1, 10, why="of 1/h_max: below nothing moves, above the error is too small")
+]
+Budget = Annotated[
+    float, Interval(0.01, 100, why="beyond, one of the two parts is far below the other")
+]
+Dims = Annotated[
+    int,
+    Interval(2, 4, why="on a line half the diameter is right; beyond, there are too many spheres"),
+]
+Points = Annotated[
+    int,
+    Interval(4, 8, why="of three points no centre is worse; of more, there are too many spheres"),
+]
+N = 1000
+W = 1.0
+B = 0.5  # points, slope and mean of the outcomes
 
 
 def design(c, a):
@@ -47,7 +65,9 @@ def noise_variance(c, a, steps, budget):
 
 @predicted
 def modes(c, a):
-    """Eigenvalues of H, the smaller as a²/h_max, and the squared first errors (W, B - Wc) in their basis."""
+    """Eigenvalues of H, the smaller as a²/h_max, and the squared first errors (W, B - Wc) in their
+    basis.
+    """
     largest = (c**2 + a**2 + 1 + np.sqrt((c**2 + a**2 + 1) ** 2 - 4 * a**2)) / 2
     angle = np.arctan2(2 * c, c**2 + a**2 - 1) / 2
     basis = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
@@ -56,33 +76,53 @@ def modes(c, a):
 
 @predicted
 def excess(c, a, steps, step_size, budget, denominator=1):
-    """Bias ½Σ h_i e_i² r_i^{2T} and noise ½Σ ηs2(1-r_i^{2T})/(2-ηh_i) of the expected excess loss."""
+    """Bias ½Σ h_i e_i² r_i^{2T} and noise ½Σ ηs2(1-r_i^{2T})/(2-ηh_i) of the expected excess
+    loss.
+    """
     h, errors = modes(c, a)
     decay = (1 - step_size * h) ** (2 * steps)
-    spread = step_size * noise_variance(c, a, steps, budget) * (1 - decay) / (2 - denominator * step_size * h)
+    spread = (
+        step_size
+        * noise_variance(c, a, steps, budget)
+        * (1 - decay)
+        / (2 - denominator * step_size * h)
+    )
     return np.array([np.sum(h * errors * decay), np.sum(spread)]) / 2
 
 
 @observed
 def moments(c, a, doublings, step_size, variance):
-    """Bias and noise after 2^doublings steps on the data, those of two stretches being one stretch's applied twice."""
+    """Bias and noise after 2^doublings steps on the data, those of two stretches being one
+    stretch's applied twice.
+    """
     rows, outcomes = design(c, a)
     hessian = rows.T @ rows / 2
-    power, covariance = np.eye(2) - step_size * hessian, step_size**2 * variance * np.eye(2)
+    power = np.eye(2) - step_size * hessian
+    covariance = step_size**2 * variance * np.eye(2)
     for _ in range(doublings):
         power, covariance = power @ power, power @ covariance @ power.T + covariance
     left = rows @ power @ np.linalg.solve(rows, outcomes)
     return np.array([left @ left / 2, np.trace(hessian @ covariance)]) / 2
 
 
-@claim(ours("geometric series"), kind="identity", cases=[(3.0, 0.7, 8, 1.5, 1.0), (0.0, 2.0, 4, 0.5, 1.0)])
-def test_excess(trial, c: Offset, a: Spread, doublings: Doublings, fraction: Fraction, budget: Budget):
-    """After T steps the expected excess loss is a bias and a noise term in closed form, mode by mode."""
+@claim(
+    ours("geometric series"),
+    kind="identity",
+    cases=[(3.0, 0.7, 8, 1.5, 1.0), (0.0, 2.0, 4, 0.5, 1.0)],
+)
+def test_excess(
+    trial, c: Offset, a: Spread, doublings: Doublings, fraction: Fraction, budget: Budget
+):
+    """After T steps the expected excess loss is a bias and a noise term in closed form, mode by
+    mode.
+    """
     ((largest, smallest), errors), steps = modes(c, a), 2**doublings
     law = excess(c, a, steps, step_size := fraction / largest, budget)
     measured = moments(c, a, doublings, step_size, noise_variance(c, a, steps, budget))
-    # The residual is rounded where parameters and rows are large, the slow mode's covariance where the loss is steep.
-    reach, mix = largest * np.sum(errors), min(fraction * steps, largest / smallest)
+    # The residual is rounded where parameters and rows are large, the slow mode's covariance where
+    # the loss is steep.
+    reach = largest * np.sum(errors)
+    mix = min(fraction * steps, largest / smallest)
     scale = np.array([np.sqrt(law[0] * reach) + 1e-12 * reach, law[1] * mix])
     controls = {"no 2-ηh": excess(c, a, steps, step_size, budget, denominator=0)}
     trial.identity(measured, law, ops=20 * steps + 200, scale=scale, controls=controls)
@@ -93,23 +133,38 @@ def flow_excess(c, a, time, budget):
     """½Σ h_i e_i² e^{-2h_iτ} and ½ (C²τ/(n²ρ)) Σ (1-e^{-2h_iτ}), the limit η → 0 at τ = ηT."""
     h, errors = modes(c, a)
     decay = np.exp(-2 * h * time)
-    return np.array([np.sum(h * errors * decay), noise_variance(c, a, time, budget) / 2 * np.sum(1 - decay)]) / 2
+    return (
+        np.array(
+            [np.sum(h * errors * decay), noise_variance(c, a, time, budget) / 2 * np.sum(1 - decay)]
+        )
+        / 2
+    )
 
 
-@claim(ours("the steps are a Euler scheme"), kind="limit", cases=[(2.0, 0.7, 5.0, 1.0), (0.0, 2.0, 1.0, 0.1)])
+@claim(
+    ours("the steps are a Euler scheme"),
+    kind="limit",
+    cases=[(2.0, 0.7, 5.0, 1.0), (0.0, 2.0, 1.0, 0.1)],
+)
 def test_flow(trial, c: Offset, a: Spread, time: Time, budget: Budget):
-    """More and smaller steps are free: at ηT = τ the excess loss tends to a limit that depends on τ and the budget."""
+    """More and smaller steps are free: at ηT = τ the excess loss tends to a limit that depends on τ
+    and the budget.
+    """
     time /= modes(c, a)[0][0]
     values = [moments(c, a, k, time / 2**k, noise_variance(c, a, 2**k, budget)) for k in (19, 20)]
     law = flow_excess(c, a, time, budget)
     distance = np.abs(excess(c, a, 2**20, time / 2**20, budget) - law)
     controls = {"a point removed, not replaced": law * [1, 1 / 4]}
-    trial.limit(values, [2**19, 2**20], law, remainder=distance, margin=0.01 * law, controls=controls)
+    trial.limit(
+        values, [2**19, 2**20], law, remainder=distance, margin=0.01 * law, controls=controls
+    )
 
 
 @predicted
 def offset_power():
-    """R² by the sensitivity C², and R² by the time 1/h_min ~ R²/a² that a conditioned loss takes: 4."""
+    """R² by the sensitivity C², and R² by the time 1/h_min ~ R²/a² that a conditioned loss takes:
+    4.
+    """
     return 2 + 2
 
 
@@ -117,7 +172,8 @@ def offset_power():
 def noise_of_flow(c, a, relative_time):
     """The noise part at h_min τ = relative_time and ρ = 1, from a Lyapunov equation."""
     rows, _ = design(c, a)
-    hessian, inverse = rows.T @ rows / 2, np.linalg.inv(rows) @ np.linalg.inv(rows).T * 2
+    hessian = rows.T @ rows / 2
+    inverse = np.linalg.inv(rows) @ np.linalg.inv(rows).T * 2
     time = relative_time * np.max(np.linalg.eigvalsh(inverse))
     limit = linalg.solve_continuous_lyapunov(hessian, noise_variance(c, a, time, 1.0) * np.eye(2))
     decay = linalg.expm(-time * hessian)
@@ -126,19 +182,29 @@ def noise_of_flow(c, a, relative_time):
 
 @claim(ours("sensitivity and conditioning"), kind="rate", cases=[(1.0, 3.0), (2.0, 0.5)])
 def test_price_of_offset(trial, a: Spread, relative_time: Time):
-    """Trained to a fixed share of its error, the noise part grows as R⁴: R² by sensitivity, R² by conditioning."""
+    """Trained to a fixed share of its error, the noise part grows as R⁴: R² by sensitivity, R² by
+    conditioning.
+    """
     sizes = 2.0 ** np.arange(4, 10)
     noise = np.array([noise_of_flow(radius - a, a, relative_time) for radius in sizes])
-    law = np.array([flow_excess(r - a, a, relative_time / modes(r - a, a)[0][1], 1.0)[1] for r in sizes])
-    # Condition numbers reach 1e11, and the slow mode's share of the loss loses half of these digits.
-    alone, error = law[0] * (sizes / sizes[0]) ** 2, 1e-5 * law
+    law = np.array(
+        [flow_excess(r - a, a, relative_time / modes(r - a, a)[0][1], 1.0)[1] for r in sizes]
+    )
+    # Condition numbers reach 1e11, and the slow mode's share of the loss loses half of these
+    # digits.
+    alone = law[0] * (sizes / sizes[0]) ** 2
+    error = 1e-5 * law
     trial.value(noise, law, error=error, margin=1e-3 * law, controls={"sensitivity alone": alone})
-    trial.order(noise, sizes, offset_power(), rounding=error, margin=0.04, controls={"sensitivity alone": 2})
+    trial.order(
+        noise, sizes, offset_power(), rounding=error, margin=0.04, controls={"sensitivity alone": 2}
+    )
 
 
 @predicted
 def centre_bounds(dim, points):
-    """In units of the diameter: Jung's radius √(d/(2(d+1))) of the best ball, and 1-1/n about the mean."""
+    """In units of the diameter: Jung's radius √(d/(2(d+1))) of the best ball, and 1-1/n about the
+    mean.
+    """
     return np.sqrt(dim / (2 * (dim + 1))), 1 - 1 / points
 
 
@@ -151,21 +217,28 @@ def smallest_radius(cloud):
             edges = cloud[list(chosen[1:])] - cloud[chosen[0]]
             weights = np.linalg.lstsq(2 * edges @ edges.T, np.sum(edges**2, axis=1), rcond=None)[0]
             radius = np.linalg.norm(weights @ edges)
-            if np.max(np.linalg.norm(cloud - cloud[chosen[0]] - weights @ edges, axis=1)) <= radius * (1 + 1e-9):
+            if np.max(
+                np.linalg.norm(cloud - cloud[chosen[0]] - weights @ edges, axis=1)
+            ) <= radius * (1 + 1e-9):
                 best = min(best, radius)
     return best
 
 
 @claim(ours("Jung 1901; distances from a mean"), kind="bound", cases=[(2, 4), (3, 5)])
 def test_centre(trial, dim: Dims, points: Points):
-    """The best centre leaves a radius of √(d/(2(d+1))) diameters at most, the mean up to 1-1/n: twice as much noise."""
+    """The best centre leaves a radius of √(d/(2(d+1))) diameters at most, the mean up to 1-1/n:
+    twice as much noise.
+    """
     trial.require(points > dim, "points must exceed dim: a simplex has one more")
     clouds = trial.generator("clouds").standard_normal((8, points, dim))
     simplex = np.linalg.svd(np.eye(dim + 1) - 1 / (dim + 1))[0][:, :dim]
     clouds[0], clouds[1] = simplex[np.minimum(np.arange(points), dim)], np.eye(points)[:, :1]
     diameters = np.max(np.linalg.norm(clouds[:, :, None] - clouds[:, None], axis=3), axis=(1, 2))
     about_mean = np.max(np.linalg.norm(clouds - clouds.mean(axis=1, keepdims=True), axis=2), axis=1)
-    (ball, mean), draws = np.outer(centre_bounds(dim, points), diameters), {"found_by": "draws", "independent": 6}
+    (ball, mean), draws = (
+        np.outer(centre_bounds(dim, points), diameters),
+        {"found_by": "draws", "independent": 6},
+    )
     best = [smallest_radius(cloud) for cloud in clouds]
     trial.bound(best, ball, **draws, ops=1000, controls={"half the diameter": diameters / 2})
     trial.bound(about_mean, mean, **draws, ops=1000, controls={"the best ball's": ball})
@@ -175,14 +248,23 @@ def test_centre(trial, dim: Dims, points: Points):
 def noise_against_offset(relative_time: float = 3.0):
     """An offset is paid for twice: the noise of private gradient descent costs its fourth power.
 
-    n = 1000, ρ = 1, a = 1, h_min τ = `relative_time`. Marks: lines: law of small steps; points: Lyapunov equation.
+    n = 1000, ρ = 1, a = 1, h_min τ = `relative_time`. Marks: lines: law of small steps; points:
+    Lyapunov equation.
     """
     offsets = np.geomspace(0.25, 64, 33)
     raw = [flow_excess(c, 1.0, relative_time / modes(c, 1.0)[0][1], 1.0)[1] for c in offsets]
     centred = flow_excess(0.0, 1.0, relative_time, 1.0)[1]
     return chart(
-        {"raw features": (offsets, raw), "sensitivity alone": (offsets, centred * ((offsets + 1) ** 2 + 1) / 2)},
-        {"raw features": (offsets[::4], [noise_of_flow(c, 1.0, relative_time) for c in offsets[::4]])},
+        {
+            "raw features": (offsets, raw),
+            "sensitivity alone": (offsets, centred * ((offsets + 1) ** 2 + 1) / 2),
+        },
+        {
+            "raw features": (
+                offsets[::4],
+                [noise_of_flow(c, 1.0, relative_time) for c in offsets[::4]],
+            )
+        },
         levels={"centred": centred},
         dashed=["sensitivity alone"],
         x="offset c  (units of a)",

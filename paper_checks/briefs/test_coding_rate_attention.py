@@ -1,16 +1,19 @@
-"""Yu, Buchanan, Pai, Chu, Wu, Tong, Haeffele & Ma 2023, "White-Box Transformers" (CRATE), NeurIPS, arXiv 2306.01129.
+"""Yu, Buchanan, Pai, Chu, Wu, Tong, Haeffele & Ma 2023, "White-Box Transformers" (CRATE), NeurIPS,
+arXiv 2306.01129.
 
-For whoever reads attention as a gradient step on a coding rate: how good is the step that the network really takes?
+For whoever reads attention as a gradient step on a coding rate: how good is the step that the
+network really takes?
 
-Tokens Z are a d×N matrix, the heads U_k are d×p with orthonormal columns and orthogonal to each other. With
-β = p/(N ε²) and α = d/(N ε²), the rates are R = ½ logdet(I + α ZᵀZ) and R_c = Σ_k ½ logdet(I + β G_k), where
-G_k = (U_kᵀZ)ᵀ(U_kᵀZ). For a singular value σ of some U_kᵀZ write x = β σ². The exact gradient has the factor
-(I + β G_k)⁻¹, for which the network puts its first order I − β G_k. A sparse code A ≥ 0 of Z = D A is improved by
-A⁺ = ReLU(A + η Dᵀ(Z − D A) − η λ), a step on F(A) = ½ ‖Z − D A‖² + λ Σ A.
+Tokens Z are a d×N matrix, the heads U_k are d×p with orthonormal columns and orthogonal to each
+other. With β = p/(N ε²) and α = d/(N ε²), the rates are R = ½ logdet(I + α ZᵀZ) and R_c = Σ_k ½
+logdet(I + β G_k), where G_k = (U_kᵀZ)ᵀ(U_kᵀZ). For a singular value σ of some U_kᵀZ write x = β σ².
+The exact gradient has the factor (I + β G_k)⁻¹, for which the network puts its first order I − β
+G_k. A sparse code A ≥ 0 of Z = D A is improved by A⁺ = ReLU(A + η Dᵀ(Z − D A) − η λ), a step on
+F(A) = ½ ‖Z − D A‖² + λ Σ A.
 
 Read: equations 67 and 68, and Appendix A.3. Derived here: the error of the first order, where it
-turns compression into expansion, the whole Hessian, and the descent per step. Not claimed: trained networks.
-Topic: sequence models and attention.
+turns compression into expansion, the whole Hessian, and the descent per step. Not claimed: trained
+networks. Topic: sequence models and attention.
 """
 
 from typing import Annotated
@@ -25,17 +28,26 @@ ONE_BY_ONE = "the gradient is taken entry by entry"
 Tokens = Annotated[int, Interval(1, 24, why=ONE_BY_ONE)]
 Width = Annotated[int, Interval(1, 6, why=ONE_BY_ONE)]
 Heads = Annotated[int, Interval(1, 3, why=ONE_BY_ONE)]
-Size = Annotated[float, Interval(0.1, 10, why="largest σ √β: the error of less drowns in rounding, of more is all")]
+Size = Annotated[
+    float,
+    Interval(0.1, 10, why="largest σ √β: the error of less drowns in rounding, of more is all"),
+]
 Step = Annotated[float, Interval(0.01, 0.9, why="h = κβ; a step of 1 could turn a direction round")]
 Side = Annotated[int, Interval(1, 5, why="the Hessian has (d N)² entries")]
 Atoms = Annotated[int, Interval(1, 32, why="a square dictionary is solved with")]
-Share = Annotated[float, Interval(0.05, 0.94, why="of the longest step 2/‖D‖², with which nothing descends for sure")]
+Share = Annotated[
+    float,
+    Interval(0.05, 0.94, why="of the longest step 2/‖D‖², with which nothing descends for sure"),
+]
 
 
 def tokens_and_heads(generator, width, heads, tokens, size):
-    """Heads as columns of one orthogonal matrix (d = heads · p + 1), and tokens, of largest σ `size`; β = 1."""
+    """Heads as columns of one orthogonal matrix (d = heads · p + 1), and tokens, of largest σ
+    `size`; β = 1.
+    """
     dim = heads * width + 1
-    basis, z = np.linalg.qr(generator.normal(size=(dim, dim - 1)))[0], generator.normal(size=(dim, tokens))
+    basis = np.linalg.qr(generator.normal(size=(dim, dim - 1)))[0]
+    z = generator.normal(size=(dim, tokens))
     u = basis.reshape(dim, heads, width).transpose(1, 0, 2)
     return z * size / np.linalg.norm(u.transpose(0, 2, 1) @ z, 2, axis=(1, 2)).max(), u
 
@@ -50,7 +62,13 @@ def first_order(z, heads):
 def rate(z, heads):
     """R_c by determinants, at β = 1, of one or many token matrices, complex ones too."""
     parts = heads.transpose(0, 2, 1) @ z[..., None, :, :]
-    return np.sum(np.log(np.linalg.det(np.eye(parts.shape[-2]) + parts @ np.swapaxes(parts, -1, -2))), axis=-1) / 2
+    return (
+        np.sum(
+            np.log(np.linalg.det(np.eye(parts.shape[-2]) + parts @ np.swapaxes(parts, -1, -2))),
+            axis=-1,
+        )
+        / 2
+    )
 
 
 @observed
@@ -64,7 +82,9 @@ def gradient(z, heads):
 def closed_gradient(z, heads):
     """Equation 67: Σ U_k U_kᵀ Z (I + G_k)⁻¹, at β = 1."""
     parts = heads.transpose(0, 2, 1) @ z
-    return np.sum(heads @ parts @ np.linalg.inv(np.eye(z.shape[1]) + parts.transpose(0, 2, 1) @ parts), axis=0)
+    return np.sum(
+        heads @ parts @ np.linalg.inv(np.eye(z.shape[1]) + parts.transpose(0, 2, 1) @ parts), axis=0
+    )
 
 
 @predicted
@@ -80,46 +100,73 @@ def moved(sigma, h):
     return np.array([sigma * (1 - h / (1 + sigma**2)), sigma * np.abs(1 - h + h * sigma**2)])
 
 
-@claim(paper("equations 67 and 68; the error is ours"), kind="identity", cases=[(3, 2, 20, 0.3), (3, 2, 20, 3.0)])
+@claim(
+    paper("equations 67 and 68; the error is ours"),
+    kind="identity",
+    cases=[(3, 2, 20, 0.3), (3, 2, 20, 3.0)],
+)
 def test_gradient_and_error(trial, width: Width, heads: Heads, tokens: Tokens, size: Size):
-    """The gradient of R_c is β Σ U_k U_kᵀ Z (I + β G_k)⁻¹; with I − β G_k it errs by √Σ (β σ x²/(1 + x))² in norm."""
+    """The gradient of R_c is β Σ U_k U_kᵀ Z (I + β G_k)⁻¹; with I − β G_k it errs by √Σ (β σ x²/(1
+    + x))² in norm.
+    """
     z, u = tokens_and_heads(trial.generator(), width, heads, tokens, size)
-    slope, law = gradient(z, u), closed_gradient(z, u)
+    slope = gradient(z, u)
+    law = closed_gradient(z, u)
     controls = {"first order": first_order(z, u), "R_c without its ½": 2 * law}
     sigma = np.linalg.svd(u.transpose(0, 2, 1) @ z, compute_uv=False)
     rounding = 40 * (z.size + (1 + sigma.max() ** 2) * width)
     trial.identity(slope, law, ops=rounding, scale=np.max(np.abs(z)), controls=controls)
-    error, scale = np.linalg.norm(slope - first_order(z, u)), np.linalg.norm(sigma + sigma**3)
+    error = np.linalg.norm(slope - first_order(z, u))
+    scale = np.linalg.norm(sigma + sigma**3)
     rivals = {"σ x²": np.linalg.norm(sigma**5), "σ x/(1 + x)": first_order_error(sigma, 1)}
     trial.identity(error, first_order_error(sigma), ops=rounding, scale=scale, controls=rivals)
 
 
-@claim(ours("steps keep the singular vectors of U_kᵀZ"), kind="identity", cases=[(3, 2, 20, 0.1), (1, 1, 1, 0.9)])
+@claim(
+    ours("steps keep the singular vectors of U_kᵀZ"),
+    kind="identity",
+    cases=[(3, 2, 20, 0.1), (1, 1, 1, 0.9)],
+)
 def test_step_turns_round(trial, width: Width, heads: Heads, tokens: Tokens, step: Step):
-    """A true step κ = h/β takes σ to σ (1 − h/(1 + x)), a first-order one to σ |1 − h + h x|, larger once x > 1."""
+    """A true step κ = h/β takes σ to σ (1 − h/(1 + x)), a first-order one to σ |1 − h + h x|,
+    larger once x > 1.
+    """
     z, u = tokens_and_heads(trial.generator(), width, heads, tokens, 2.0)
-    sigma, bound = np.linalg.svd(u.transpose(0, 2, 1) @ z, compute_uv=False), 40 * (z.size + 4 * width)
-    after = [u.transpose(0, 2, 1) @ (z - step * slope) for slope in (gradient(z, u), first_order(z, u))]
+    sigma = np.linalg.svd(u.transpose(0, 2, 1) @ z, compute_uv=False)
+    bound = 40 * (z.size + 4 * width)
+    after = [
+        u.transpose(0, 2, 1) @ (z - step * slope) for slope in (gradient(z, u), first_order(z, u))
+    ]
     values = np.linalg.svd(np.array(after), compute_uv=False)
     law = np.sort(moved(sigma, step), axis=-1)[..., ::-1]
-    rivals = {"first order always compresses": law[[0, 0]], "no step": np.stack([sigma, sigma]), "exchanged": law[::-1]}
+    rivals = {
+        "first order always compresses": law[[0, 0]],
+        "no step": np.stack([sigma, sigma]),
+        "exchanged": law[::-1],
+    }
     trial.identity(values, law, ops=bound, controls=rivals)
 
 
 @observed
 def hessian_eigenvalues(instances):
-    """Of R at α = 1 and each of several Z, in increasing order: complex steps of the gradient Z (I + ZᵀZ)⁻¹."""
+    """Of R at α = 1 and each of several Z, in increasing order: complex steps of the gradient Z (I
+    + ZᵀZ)⁻¹.
+    """
     spectra = []
     for z in instances:
         complex_steps = z + 1e-30j * np.eye(z.size).reshape(-1, *z.shape)
-        slopes = complex_steps @ np.linalg.inv(np.eye(z.shape[1]) + np.swapaxes(complex_steps, -1, -2) @ complex_steps)
+        slopes = complex_steps @ np.linalg.inv(
+            np.eye(z.shape[1]) + np.swapaxes(complex_steps, -1, -2) @ complex_steps
+        )
         spectra.append(np.linalg.eigvalsh(slopes.imag.reshape(z.size, -1) / 1e-30))
     return np.array(spectra)
 
 
 @predicted
 def hessian_law(z, sign=1.0):
-    """(1 ± √(x_i x_j))/((1 + x_i)(1 + x_j)) for i < j, (1 − x_i)/(1 + x_i)², and 1/(1 + x_i), |d − N| times each."""
+    """(1 ± √(x_i x_j))/((1 + x_i)(1 + x_j)) for i < j, (1 − x_i)/(1 + x_i)², and 1/(1 + x_i), |d −
+    N| times each.
+    """
     x = np.linalg.svd(z, compute_uv=False) ** 2
     i, j = np.triu_indices(x.size, 1)
     pairs = [(1 + s * np.sqrt(x[i] * x[j])) / ((1 + x[i]) * (1 + x[j])) for s in (1, -1)]
@@ -127,13 +174,23 @@ def hessian_law(z, sign=1.0):
     return np.sort(np.concatenate(pairs + own))
 
 
-@claim(ours("second-order terms along pairs of singular directions"), kind="identity", cases=[(3, 3), (3, 5), (1, 1)])
+@claim(
+    ours("second-order terms along pairs of singular directions"),
+    kind="identity",
+    cases=[(3, 3), (3, 5), (1, 1)],
+)
 def test_hessian_spectrum(trial, dim: Side, tokens: Side):
-    """The Hessian of R has the stated eigenvalues, so that it lies in [−α/8, α]; both ends are attained."""
+    """The Hessian of R has the stated eigenvalues, so that it lies in [−α/8, α]; both ends are
+    attained.
+    """
     flat = np.sqrt(3) * np.eye(dim, tokens)
     instances = np.array([trial.generator().normal(size=(dim, tokens)), flat, 0 * flat])
-    spectra, law = hessian_eigenvalues(instances), np.array([hessian_law(z) for z in instances])
-    controls = {"R without its ½": 2 * law, "convex": np.array([hessian_law(z, -1) for z in instances])}
+    spectra = hessian_eigenvalues(instances)
+    law = np.array([hessian_law(z) for z in instances])
+    controls = {
+        "R without its ½": 2 * law,
+        "convex": np.array([hessian_law(z, -1) for z in instances]),
+    }
     trial.identity(spectra, law, ops=60 * dim * tokens, controls=controls)
     ends = np.array([spectra[1].min(), spectra[2].max()])
     controls = {"9/4, the bound of A.3": np.array([-9 / 4, 9 / 4])}
@@ -144,7 +201,9 @@ def test_hessian_spectrum(trial, dim: Side, tokens: Side):
 def ista_steps(d, z, a, step, penalty):
     """The squared length of a step, how far it lowers F, and F before it."""
     after = np.maximum(a + step * d.T @ (z - d @ a) - step * penalty, 0)
-    before, now = (np.sum((z - d @ x) ** 2, axis=0) / 2 + penalty * np.sum(x, axis=0) for x in (a, after))
+    before, now = (
+        np.sum((z - d @ x) ** 2, axis=0) / 2 + penalty * np.sum(x, axis=0) for x in (a, after)
+    )
     return np.sum((after - a) ** 2, axis=0), before - now, before
 
 
@@ -154,35 +213,60 @@ def longest_per_descent(step, norm):
     return 1 / (1 / step - norm**2 / 2)
 
 
-@claim(ours("descent lemma of F on A ≥ 0, where F is smooth"), kind="bound", cases=[(8, 0.3), (8, 0.94), (1, 0.5)])
+@claim(
+    ours("descent lemma of F on A ≥ 0, where F is smooth"),
+    kind="bound",
+    cases=[(8, 0.3), (8, 0.94), (1, 0.5)],
+)
 def test_ista_descent(trial, atoms: Atoms, share: Share):
-    """From A ≥ 0 a step of 0 < η < 2/‖D‖² lowers F by at least (1/η − ‖D‖²/2) ‖A⁺ − A‖²; equality is possible."""
-    generator, penalty = trial.generator(), 0.1
-    norm, top = np.linalg.norm(d := generator.normal(size=(atoms, atoms)), 2), np.linalg.svd(d)[2][0]
-    a, z = np.maximum(generator.normal(size=(atoms, 200)), 0), generator.normal(size=(atoms, 200))
+    """From A ≥ 0 a step of 0 < η < 2/‖D‖² lowers F by at least (1/η − ‖D‖²/2) ‖A⁺ − A‖²; equality
+    is possible.
+    """
+    generator = trial.generator()
+    penalty = 0.1
+    norm = np.linalg.norm(d := generator.normal(size=(atoms, atoms)), 2)
+    top = np.linalg.svd(d)[2][0]
+    a = np.maximum(generator.normal(size=(atoms, 200)), 0)
+    z = generator.normal(size=(atoms, 200))
     # Equality: the gradient is the top singular vector, of either sign, and no entry comes near 0.
     a[:, 0] = 10 + 1 / norm**2
     z[:, 0] = d @ a[:, 0] - np.linalg.solve(d.T, top / 10 - penalty)
-    step, most = 2 * share / norm**2, longest_per_descent(2 * share / norm**2, norm)
+    step = 2 * share / norm**2
+    most = longest_per_descent(2 * share / norm**2, norm)
     squares, descent, before = ista_steps(d, z, a, step, penalty)
     controls = {"1 % shorter": 0.99 * most * descent, "η for 1/(1/η − ‖D‖²/2)": step * descent}
-    trial.bound(squares, most * descent, ops=10 * atoms, scale=most * before, found_by="search", controls=controls)
+    trial.bound(
+        squares,
+        most * descent,
+        ops=10 * atoms,
+        scale=most * before,
+        found_by="search",
+        controls=controls,
+    )
 
 
 @figure("F1", claims=("step_turns_round",))
 def change_of_rate(step: float = 0.1, most: float = 5.0):
-    """A first-order attention step expands what it should compress: change of the coding rate R_c against x = βσ².
+    """A first-order attention step expands what it should compress: change of the coding rate R_c
+    against x = βσ².
 
-    One head, one direction, step h = κβ = 0.1. The true gradient step lowers R_c everywhere, the first order turns
-    round at x = 1. Marks: lines: laws; points: rates by determinants before and after a step.
+    One head, one direction, step h = κβ = 0.1. The true gradient step lowers R_c everywhere, the
+    first order turns round at x = 1. Marks: lines: laws; points: rates by determinants before and
+    after a step.
     """
-    x, at, u = np.linspace(0.05, most, 100), np.linspace(0.25, most, 20), np.array([[[1.0], [0.0]]])
+    x = np.linspace(0.05, most, 100)
+    at = np.linspace(0.25, most, 20)
+    u = np.array([[[1.0], [0.0]]])
     tokens = [np.array([[np.sqrt(y)], [0.3]]) for y in at]
-    slopes, after = {"true gradient": gradient, "first order": first_order}, moved(np.sqrt(x), step)
+    slopes = {"true gradient": gradient, "first order": first_order}
+    after = moved(np.sqrt(x), step)
     changes = np.log((1 + after**2) / (1 + x)) / 2
     return chart(
         {name: (x, change) for name, change in zip(slopes, changes, strict=True)},
-        {name: (at, [rate(z - step * slope(z, u), u) - rate(z, u) for z in tokens]) for name, slope in slopes.items()},
+        {
+            name: (at, [rate(z - step * slope(z, u), u) - rate(z, u) for z in tokens])
+            for name, slope in slopes.items()
+        },
         levels={"no change": 0.0},
         x="x = βσ² (dimensionless)",
         y="change of R_c (nats)",

@@ -1,16 +1,17 @@
-"""Walker, Yang, Muca Cirone, Salvi & Lyons 2025, "Structured Linear CDEs: Maximally Expressive and Parallel-in-Time
-Sequence Models", NeurIPS, arXiv 2505.17761.
+"""Walker, Yang, Muca Cirone, Salvi & Lyons 2025, "Structured Linear CDEs: Maximally Expressive and
+Parallel-in-Time Sequence Models", NeurIPS, arXiv 2505.17761.
 
-For whoever chooses the transition structure of a recurrent layer for state tracking: commuting (diagonal) transitions
-know letter counts only, blocks that permute track every group, and for A5 blocks of size two are enough.
+For whoever chooses the transition structure of a recurrent layer for state tracking: commuting
+(diagonal) transitions know letter counts only, blocks that permute track every group, and for A5
+blocks of size two are enough.
 
-Words x_1 … x_n are uniform over two generators of a permutation group G of m points; the state is M(x_n) … M(x_1) h_0,
-without additive input, the target the product g = x_n … x_1, and the read-out the best lookup. G' is the commutator
-subgroup.
+Words x_1 … x_n are uniform over two generators of a permutation group G of m points; the state is
+M(x_n) … M(x_1) h_0, without additive input, the target the product g = x_n … x_1, and the read-out
+the best lookup. G' is the commutator subgroup.
 
-Read: the abstract ("unlike the diagonal state-transition matrices of S4D and Mamba", "SLiCEs solve the A_5
-state-tracking benchmark with a single layer"). Derived here: all claims. Not claimed: anything with an additive input,
-which can store a whole word in one number.
+Read: the abstract ("unlike the diagonal state-transition matrices of S4D and Mamba", "SLiCEs solve
+the A_5 state-tracking benchmark with a single layer"). Derived here: all claims. Not claimed:
+anything with an additive input, which can store a whole word in one number.
 Topic: sequence models and attention.
 """
 
@@ -27,12 +28,19 @@ from theory_on_trial.figures import chart, figure
 
 Group = Literal["S3", "S4", "S5", "A5"]
 Length = Annotated[int, Interval(2, 12, why="one letter is known; all 2^n words are tried")]
-Many = Annotated[int, Interval(256, 512, why="of shorter words the limit is not reached to .1 %, longer take seconds")]
+Many = Annotated[
+    int,
+    Interval(
+        256, 512, why="of shorter words the limit is not reached to .1 %, longer take seconds"
+    ),
+]
 Long = Annotated[int, Interval(2, 4096, why="one letter has no order; more take seconds")]
 
 GENERATORS = {f"S{m}": [(1, 0, *range(2, m)), (*range(1, m), 0)] for m in (3, 4, 5)}
 GENERATORS["A5"] = [(1, 2, 0, 3, 4), (1, 2, 3, 4, 0)]
-"""A transposition and a full cycle; of A5 a cycle of three and one of five. (p_0, p_1, …) takes i to p_i."""
+"""A transposition and a full cycle; of A5 a cycle of three and one of five. (p_0, p_1, …) takes i
+to p_i.
+"""
 PHI = (1 + np.sqrt(5)) / 2
 QUATERNIONS = np.array([[0.5, 0, 0.5 / PHI, -PHI / 2], [PHI / 2, 0, -0.5, -0.5 / PHI]])
 """Lifts of A5's generators to unit quaternions: the binary icosahedral group of 120 elements."""
@@ -59,20 +67,29 @@ def action(group):
 
 @observed
 def lookup_successes(group, length):
-    """Over all 2^n words: how often the best lookup of a diagonal state with entries 2 and 3 is right."""
-    words, after = np.arange(2**length), action(group)
-    state, element = np.ones(2**length, int), np.zeros(2**length, int)
+    """Over all 2^n words: how often the best lookup of a diagonal state with entries 2 and 3 is
+    right.
+    """
+    words = np.arange(2**length)
+    after = action(group)
+    state = np.ones(2**length, int)
+    element = np.zeros(2**length, int)
     for t in range(length):
         letter = words >> t & 1
-        state, element = state * (2 + letter), after[letter, element]
+        state = state * (2 + letter)
+        element = after[letter, element]
     pairs, numbers = np.unique(np.stack([state, element]), axis=1, return_counts=True)
     return sum(numbers[pairs[0] == h].max() for h in np.unique(state))
 
 
 @observed
 def accuracy(group, length):
-    """The best lookup's accuracy, from P(element, how often the first letter came) after one letter more each time."""
-    first, second = np.argsort(action(group), axis=1)  # from where each generator leads to each element
+    """The best lookup's accuracy, from P(element, how often the first letter came) after one letter
+    more each time.
+    """
+    first, second = np.argsort(
+        action(group), axis=1
+    )  # from where each generator leads to each element
     chances = np.zeros((len(first), length + 1))
     chances[0, 0] = 1.0
     for _ in range(length):
@@ -82,24 +99,33 @@ def accuracy(group, length):
 
 @observed
 def tree_products(group, words):
-    """M(x_n) … M(x_1) of each word by a scan of 0/1 matrices: neighbours, then pairs of neighbours, and so on."""
+    """M(x_n) … M(x_1) of each word by a scan of 0/1 matrices: neighbours, then pairs of neighbours,
+    and so on.
+    """
     matrices = np.array([np.eye(len(a), dtype=int)[:, list(a)] for a in GENERATORS[group]])[words]
     while (count := matrices.shape[1]) > 1:
-        matrices = np.concatenate([matrices[:, 1::2] @ matrices[:, :-1:2], matrices[:, count // 2 * 2 :]], axis=1)
+        matrices = np.concatenate(
+            [matrices[:, 1::2] @ matrices[:, :-1:2], matrices[:, count // 2 * 2 :]], axis=1
+        )
     return matrices[:, 0].argmax(axis=1)
 
 
 @observed
 def read_from_blocks(word):
-    """After each letter the element of A5 whose lift, up to sign, is nearest to a state in C², a unit quaternion."""
+    """After each letter the element of A5 whose lift, up to sign, is nearest to a state in C², a
+    unit quaternion.
+    """
     w, x, y, z = QUATERNIONS.T
     blocks = np.array([[w + 1j * x, y + 1j * z], [-y + 1j * z, w - 1j * x]]).transpose(2, 0, 1)
-    members, start = elements("A5"), np.array([1.0 + 0j, 0])
+    members = elements("A5")
+    start = np.array([1.0 + 0j, 0])
     lifts = {members[0]: start}
     for g in members:
         for a, block in zip(GENERATORS["A5"], blocks, strict=True):
             lifts.setdefault(compose(a, g), block @ lifts[g])
-    states = np.array([*accumulate(word, lambda state, letter: blocks[letter] @ state, initial=start)])[1:]
+    states = np.array(
+        [*accumulate(word, lambda state, letter: blocks[letter] @ state, initial=start)]
+    )[1:]
     nearness = np.abs((states @ np.array([lifts[g] for g in members]).conj().T).real)
     return np.array(members)[nearness.argmax(axis=1)]
 
@@ -112,7 +138,9 @@ def closure_rank(group):
 
 @predicted
 def ceiling(group, length):
-    """Σ_c max_g of how many words have counts c and product g: those of c letters from those of c - 1."""
+    """Σ_c max_g of how many words have counts c and product g: those of c letters from those of c -
+    1.
+    """
     first, second = GENERATORS[group]
     words = Counter({(0, tuple(range(len(first)))): 1})
     for _ in range(length):
@@ -121,7 +149,9 @@ def ceiling(group, length):
             longer[count + 1, compose(first, g)] += number
             longer[count, compose(second, g)] += number
         words = longer
-    return sum(max(number for (c, _), number in words.items() if c == count) for count in range(length + 1))
+    return sum(
+        max(number for (c, _), number in words.items() if c == count) for count in range(length + 1)
+    )
 
 
 @predicted
@@ -133,64 +163,101 @@ def products(group, word):
 
 @predicted
 def commutator_order(size):
-    """|G'| = m!/2: the commutators of the symmetric groups, and of A5, generate the alternating one."""
+    """|G'| = m!/2: the commutators of the symmetric groups, and of A5, generate the alternating
+    one.
+    """
     return factorial(size) // 2
 
 
 @predicted
 def closure_dimension(size):
-    """1 + (m - 1)²: a line and all matrices on its complement, as the group moves any pair to any other."""
+    """1 + (m - 1)²: a line and all matrices on its complement, as the group moves any pair to any
+    other.
+    """
     return 1 + (size - 1) ** 2
 
 
 @claim(ours("derived by counting"), kind="identity", cases=[("A5", 8), ("S5", 12), ("S3", 3)])
 def test_parikh_ceiling(trial, group: Group, length: Length):
-    """A diagonal recurrence only counts letters: at best it gets Σ_c max_g #{words of counts c, product g} right."""
-    best, half = ceiling(group, length), 2**length // 2
+    """A diagonal recurrence only counts letters: at best it gets Σ_c max_g #{words of counts c,
+    product g} right.
+    """
+    best = ceiling(group, length)
+    half = 2**length // 2
     controls = {"one more": best + 1, "every second word": half + (best == half)}
     trial.identity(lookup_successes(group, length), best, ops=0, controls=controls)
 
 
 @claim(ours("derived: uniform in a coset of G'"), kind="limit", cases=[("A5", 256), ("S3", 256)])
 def test_ceiling_limit(trial, group: Group, length: Many):
-    """The best accuracy of a diagonal recurrence tends to 1/|G'|: 1/60 for A5 and S5, 1/12 for S4, 1/3 for S3."""
-    order, size = commutator_order(int(group[1])), len(elements(group))
+    """The best accuracy of a diagonal recurrence tends to 1/|G'|: 1/60 for A5 and S5, 1/12 for S4,
+    1/3 for S3.
+    """
+    order = commutator_order(int(group[1]))
+    size = len(elements(group))
     controls = {"1/(|G'| - 1)": 1 / (order - 1), "1/|G|": 1 / (size + (size == order))}
-    trial.value(accuracy(group, length), 1 / order, error=1e-10, margin=1e-3 / order, controls=controls)
+    trial.value(
+        accuracy(group, length), 1 / order, error=1e-10, margin=1e-3 / order, controls=controls
+    )
 
 
-@claim(ours("derived; the abstract says that one layer solves A5"), kind="identity", cases=[("A5", 2000), ("S4", 65)])
+@claim(
+    ours("derived; the abstract says that one layer solves A5"),
+    kind="identity",
+    cases=[("A5", 2000), ("S4", 65)],
+)
 def test_small_blocks_suffice(trial, group: Group, length: Long):
-    """Blocks that permute give the product exactly, by a tree scan as one by one; for A5 complex blocks of size two do,
-    whose state is a unit quaternion that is read up to its sign.
+    """Blocks that permute give the product exactly, by a tree scan as one by one; for A5 complex
+    blocks of size two do, whose state is a unit quaternion that is read up to its sign.
     """
     words = trial.generator().integers(0, 2, (32, length))
     truth = [products(group, word)[-1] for word in words]
     backwards = {"in reversed order": tree_products(group, words[:, ::-1])}
     trial.identity(tree_products(group, words), truth, ops=0, wrong_processes=backwards)
     along = products("A5", words[0])
-    trial.identity(read_from_blocks(words[0]), along, ops=0, controls={"one letter late": np.roll(along, 1, axis=0)})
+    trial.identity(
+        read_from_blocks(words[0]),
+        along,
+        ops=0,
+        controls={"one letter late": np.roll(along, 1, axis=0)},
+    )
 
 
-@claim(ours("derived: these groups are doubly transitive"), kind="identity", cases=["S3", "S4", "S5", "A5"])
+@claim(
+    ours("derived: these groups are doubly transitive"),
+    kind="identity",
+    cases=["S3", "S4", "S5", "A5"],
+)
 def test_closure_dimension(trial, group: Group):
     """The algebra that the permutation matrices generate has dimension 1 + (m - 1)², not m²."""
     m = int(group[1])
-    trial.identity(closure_rank(group), closure_dimension(m), ops=0, controls={"m²": m**2, "(m - 1)²": (m - 1) ** 2})
+    trial.identity(
+        closure_rank(group),
+        closure_dimension(m),
+        ops=0,
+        controls={"m²": m**2, "(m - 1)²": (m - 1) ** 2},
+    )
 
 
 @figure("F1", claims=("parikh_ceiling", "ceiling_limit"))
 def best_accuracy(groups=("S3", "S4", "S5", "A5")):
     """No diagonal recurrence tracks a group that does not commute.
 
-    The best accuracy against the length of the words. Marks: lines: counts; points: lookups over all words;
-    dotted: limits 1/|G'|, for S_5 as for A_5.
+    The best accuracy against the length of the words. Marks: lines: counts; points: lookups over
+    all words; dotted: limits 1/|G'|, for S_5 as for A_5.
     """
     names = {group: f"${group[0]}_{group[1]}$" for group in groups}
-    short, lengths = range(1, 13), [*range(1, 12), *np.geomspace(12, 64, 10).astype(int).tolist()]
+    short = range(1, 13)
+    lengths = [*range(1, 12), *np.geomspace(12, 64, 10).astype(int).tolist()]
     return chart(
-        {name: (lengths, [ceiling(group, n) / 2**n for n in lengths]) for group, name in names.items()},
-        {name: (short, [lookup_successes(group, n) / 2**n for n in short]) for group, name in names.items()},
+        {
+            name: (lengths, [ceiling(group, n) / 2**n for n in lengths])
+            for group, name in names.items()
+        },
+        {
+            name: (short, [lookup_successes(group, n) / 2**n for n in short])
+            for group, name in names.items()
+        },
         levels={name: 1 / commutator_order(int(group[1])) for group, name in names.items()},
         x="length of the words  (letters)",
         y="best accuracy  (dimensionless)",

@@ -1,16 +1,17 @@
-"""Melnychuk, Frauen & Feuerriegel 2024, "Bounds on Representation-Induced Confounding Bias for Treatment Effect
-Estimation", ICLR, arXiv 2311.11321.
+"""Melnychuk, Frauen & Feuerriegel 2024, "Bounds on Representation-Induced Confounding Bias for
+Treatment Effect Estimation", ICLR, arXiv 2311.11321.
 
-For someone who conditions on a low-dimensional φ(x) and must say how far E[Y(1)|φ] can be from the observed mean.
+For someone who conditions on a low-dimensional φ(x) and must say how far E[Y(1)|φ] can be from the
+observed mean.
 
-At one value of φ the treated have outcomes y_i with probabilities p_i and mean M, and π = P(A = 1|φ). A sensitivity
-Γ ≥ 1 bounds what φ leaves out: for each hidden u, the odds of treatment given φ and u are within a factor Γ of those
-given φ. Then dP(Y(1)|φ)/dP(Y|A = 1, φ) is a weight w with mean 1 in [s-, s+], s- = 1-(1-1/Γ)(1-π),
-s+ = 1+(Γ-1)(1-π).
+At one value of φ the treated have outcomes y_i with probabilities p_i and mean M, and π = P(A =
+1|φ). A sensitivity Γ ≥ 1 bounds what φ leaves out: for each hidden u, the odds of treatment given φ
+and u are within a factor Γ of those given φ. Then dP(Y(1)|φ)/dP(Y|A = 1, φ) is a weight w with mean
+1 in [s-, s+], s- = 1-(1-1/Γ)(1-π), s+ = 1+(Γ-1)(1-π).
 
-Read: the abstract ("partial identification of CATEs"). Derived here: the closed forms, for this marginal sensitivity
-model, and the world that attains them. Not claimed: that both arms attain their ends at once.
-Topic: learning.
+Read: the abstract ("partial identification of CATEs"). Derived here: the closed forms, for this
+marginal sensitivity model, and the world that attains them. Not claimed: that both arms attain
+their ends at once. Topic: learning.
 """
 
 from typing import Annotated
@@ -22,17 +23,27 @@ from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Outcomes = Annotated[int, Interval(4, 200, why="of three, one may hold half of the mass; beyond, the program is slow")]
-Propensity = Annotated[float, Interval(0.05, 0.95, why="beyond, π hardly enters the weights, or nothing is hidden")]
+Outcomes = Annotated[
+    int,
+    Interval(4, 200, why="of three, one may hold half of the mass; beyond, the program is slow"),
+]
+Propensity = Annotated[
+    float, Interval(0.05, 0.95, why="beyond, π hardly enters the weights, or nothing is hidden")
+]
 Sensitivity = Annotated[float, Interval(1.05, 20, why="at 1 both ends are the observed mean")]
-Deviation = Annotated[float, Interval(1e-3, 1e3, why="a law without spread has no bounds but its mean")]
+Deviation = Annotated[
+    float, Interval(1e-3, 1e3, why="a law without spread has no bounds but its mean")
+]
 Strata = Annotated[int, Interval(2, 10, why="one stratum confounds nothing")]
-INSTANCES, PRECISE = 6, {"epsabs": 1e-13, "epsrel": 1e-12}
+INSTANCES = 6
+PRECISE = {"epsabs": 1e-13, "epsrel": 1e-12}
 
 
 def treated_laws(generator, outcomes):
     """Draw outcomes and their probabilities, a row for each instance."""
-    return generator.standard_normal((INSTANCES, outcomes)), generator.dirichlet(np.ones(outcomes), INSTANCES)
+    return generator.standard_normal((INSTANCES, outcomes)), generator.dirichlet(
+        np.ones(outcomes), INSTANCES
+    )
 
 
 def least_and_most(propensity, sensitivity):
@@ -42,7 +53,9 @@ def least_and_most(propensity, sensitivity):
 
 @predicted
 def upper_end(outcomes, chances, propensity, sensitivity):
-    """M + (1-π)(1-1/Γ)(CVaR - M), CVaR the mean of the top 1/(1+Γ) of the mass, an atom at its end being split."""
+    """M + (1-π)(1-1/Γ)(CVaR - M), CVaR the mean of the top 1/(1+Γ) of the mass, an atom at its end
+    being split.
+    """
     order = np.argsort(-outcomes)
     before = np.cumsum(chances[order]) - chances[order]
     level = 1 / (1 + sensitivity)
@@ -54,7 +67,9 @@ def upper_end(outcomes, chances, propensity, sensitivity):
 @predicted
 def interval(outcomes, chances, propensity, sensitivity):
     """Lower and upper end; the lower one is the upper one of -y."""
-    upper, lower = (sign * upper_end(sign * outcomes, chances, propensity, sensitivity) for sign in (1, -1))
+    upper, lower = (
+        sign * upper_end(sign * outcomes, chances, propensity, sensitivity) for sign in (1, -1)
+    )
     return np.array([lower, upper])
 
 
@@ -63,14 +78,21 @@ def worst_weights(outcomes, chances, propensity, sensitivity):
     """Both ends by a linear program over the weights."""
     box = [least_and_most(propensity, sensitivity)] * len(outcomes)
     programs = [
-        optimize.linprog(sign * outcomes * chances, A_eq=chances[None], b_eq=[1], bounds=box) for sign in (1, -1)
+        optimize.linprog(sign * outcomes * chances, A_eq=chances[None], b_eq=[1], bounds=box)
+        for sign in (1, -1)
     ]
     return np.array([programs[0].fun, -programs[1].fun])
 
 
-@claim(ours("a fractional knapsack"), kind="optimality", cases=[(4, 0.5, 2.0), (30, 0.25, 4.0), (5, 0.5, 1.25)])
+@claim(
+    ours("a fractional knapsack"),
+    kind="optimality",
+    cases=[(4, 0.5, 2.0), (30, 0.25, 4.0), (5, 0.5, 1.25)],
+)
 def test_closed_form(trial, outcomes: Outcomes, propensity: Propensity, sensitivity: Sensitivity):
-    """The largest E[Y(1)|φ] is M + (1-π)(1-1/Γ)(CVaR - M), the mean of the top 1/(1+Γ) taking part, whatever π is."""
+    """The largest E[Y(1)|φ] is M + (1-π)(1-1/Γ)(CVaR - M), the mean of the top 1/(1+Γ) taking part,
+    whatever π is.
+    """
     laws = list(zip(*treated_laws(trial.generator("laws"), outcomes), strict=True))
     measured = np.array([worst_weights(y, chances, propensity, sensitivity) for y, chances in laws])
     ends = np.array([interval(y, chances, propensity, sensitivity) for y, chances in laws])
@@ -88,7 +110,9 @@ def gaussian_half_width(deviation, propensity, sensitivity):
 
 @observed
 def half_width_by_quadrature(deviation, propensity, sensitivity):
-    """Weigh by s- below a threshold and by s+ above; find the one at which the mass is 1, and integrate y."""
+    """Weigh by s- below a threshold and by s+ above; find the one at which the mass is 1, and
+    integrate y.
+    """
     least, most = least_and_most(propensity, sensitivity)
 
     def moment(power, threshold):
@@ -103,21 +127,31 @@ def half_width_by_quadrature(deviation, propensity, sensitivity):
     return deviation * moment(1, threshold)
 
 
-@claim(ours("the closed form for a normal law"), kind="identity", cases=[(1.0, 0.5, 2.0), (2.0, 0.5, 3.0)])
+@claim(
+    ours("the closed form for a normal law"),
+    kind="identity",
+    cases=[(1.0, 0.5, 2.0), (2.0, 0.5, 3.0)],
+)
 def test_gaussian(trial, deviation: Deviation, propensity: Propensity, sensitivity: Sensitivity):
-    """For Y|A = 1 ~ N(m, s²) the ends are m ± s(1-π)(Γ-1/Γ) times the normal density at its Γ/(1+Γ) quantile."""
+    """For Y|A = 1 ~ N(m, s²) the ends are m ± s(1-π)(Γ-1/Γ) times the normal density at its Γ/(1+Γ)
+    quantile.
+    """
     law = gaussian_half_width(deviation, propensity, sensitivity)
     # Quadratures and a threshold to 1e-12, weights below 20.
-    error, median = 1e-9 * deviation, deviation * (1 - propensity) * (sensitivity - 1 / sensitivity) * stats.norm.pdf(0)
+    error = 1e-9 * deviation
+    median = deviation * (1 - propensity) * (sensitivity - 1 / sensitivity) * stats.norm.pdf(0)
     controls = {"weights in [1/Γ, Γ]": law / (1 - propensity), "split at the median": median}
     measured = half_width_by_quadrature(deviation, propensity, sensitivity)
     trial.value(measured, law, error=error, margin=1e-5 * law, controls=controls)
 
 
 def attaining_world(outcomes, chances, propensity, sensitivity):
-    """Split the treated at the top 1/(1+Γ): P(u), P(A = 1|u) and the law of Y(1) given u, for the top and the rest."""
+    """Split the treated at the top 1/(1+Γ): P(u), P(A = 1|u) and the law of Y(1) given u, for the
+    top and the rest.
+    """
     least, most = least_and_most(propensity, sensitivity)
-    order, top = np.argsort(-outcomes), 1 / (1 + sensitivity)
+    order = np.argsort(-outcomes)
+    top = 1 / (1 + sensitivity)
     before = np.cumsum(chances[order]) - chances[order]
     inside = np.zeros_like(chances)
     inside[order] = np.clip(top - before, 0, chances[order])
@@ -134,13 +168,23 @@ def seen_and_true(outcomes, strata, treated, laws):
     return joint @ laws / propensity, propensity, np.max([odds, 1 / odds]), strata @ laws @ outcomes
 
 
-@claim(ours("a stratum's weight is π over its propensity, mixed"), kind="bound", cases=[(3, 4), (2, 10)])
+@claim(
+    ours("a stratum's weight is π over its propensity, mixed"),
+    kind="bound",
+    cases=[(3, 4), (2, 10)],
+)
 def test_contains_truth(trial, strata: Strata, outcomes: Outcomes):
-    """If treatment is random given x, E[Y(1)|φ] lies within the ends for Γ* = the largest odds ratio of π(x) to π."""
-    generator, truths, ends, narrower = trial.generator("worlds"), [], [], []
+    """If treatment is random given x, E[Y(1)|φ] lies within the ends for Γ* = the largest odds
+    ratio of π(x) to π.
+    """
+    generator = trial.generator("worlds")
+    truths = []
+    ends = []
+    narrower = []
     values = 1 + generator.uniform(0, 1, (200, outcomes))
     for instance, y in enumerate(values):
-        shares, odds = generator.dirichlet(np.ones(strata)), generator.uniform(0.05, 0.95, strata)
+        shares = generator.dirichlet(np.ones(strata))
+        odds = generator.uniform(0.05, 0.95, strata)
         laws = generator.dirichlet(np.ones(outcomes), strata)
         if instance == 0:
             shares, odds, laws = attaining_world(y, laws[0], 0.5, 2.0)
@@ -151,18 +195,26 @@ def test_contains_truth(trial, strata: Strata, outcomes: Outcomes):
     # Of the lower end, distances from 2, which no outcome exceeds.
     below, above = np.transpose(ends)
     control = np.concatenate([2 - np.transpose(narrower)[0], np.transpose(narrower)[1]])
-    exact, draws = np.array(truths), {"found_by": "draws", "independent": 199}
-    lhs, rhs = np.concatenate([2 - exact, exact]), np.concatenate([2 - below, above])
+    exact = np.array(truths)
+    draws = {"found_by": "draws", "independent": 199}
+    lhs = np.concatenate([2 - exact, exact])
+    rhs = np.concatenate([2 - below, above])
     trial.bound(lhs, rhs, **draws, ops=100 * outcomes, controls={"√Γ*": control})
 
 
-@claim(ours("the worst weights as a world"), kind="optimality", cases=[(4, 0.5, 2.0), (30, 0.25, 4.0)])
+@claim(
+    ours("the worst weights as a world"), kind="optimality", cases=[(4, 0.5, 2.0), (30, 0.25, 4.0)]
+)
 def test_attained(trial, outcomes: Outcomes, propensity: Propensity, sensitivity: Sensitivity):
-    """Two hidden groups, the top outcomes and the rest, show any treated law and put the truth at the upper end."""
+    """Two hidden groups, the top outcomes and the rest, show any treated law and put the truth at
+    the upper end.
+    """
     y, chances = (values[0] for values in treated_laws(trial.generator("laws"), outcomes))
     strata, odds, laws = attaining_world(y, chances, propensity, sensitivity)
     shown, chance, largest, truth = seen_and_true(y, strata, odds, laws)
-    ends = [upper_end(y, chances, propensity, factor) for factor in (sensitivity, (1 + sensitivity) / 2)]
+    ends = [
+        upper_end(y, chances, propensity, factor) for factor in (sensitivity, (1 + sensitivity) / 2)
+    ]
     controls = {"half the odds": np.array([propensity, (1 + sensitivity) / 2, ends[1]])}
     law = np.array([propensity, sensitivity, ends[0]])
     trial.identity(np.array([chance, largest, truth]), law, ops=100 * outcomes, controls=controls)
@@ -171,19 +223,25 @@ def test_attained(trial, outcomes: Outcomes, propensity: Propensity, sensitivity
 
 @figure("F1", claims=("closed_form", "attained"))
 def interval_of_the_mean(propensity: float = 0.5):
-    """What a representation may hide: the interval of E[Y(1)|φ] against the sensitivity, and a world at its end.
+    """What a representation may hide: the interval of E[Y(1)|φ] against the sensitivity, and a
+    world at its end.
 
     Outcomes 0, 1, 2 and 5 with probabilities 0.1, 0.4, 0.3 and 0.2 among the treated. The
     world that attains the end: two hidden groups with odds ratios 1/2 and 2.
     """
-    y, chances = np.array([0.0, 1, 2, 5]), np.array([0.1, 0.4, 0.3, 0.2])
-    line, few = np.linspace(1, 4, 60), np.linspace(1.25, 4, 12)
+    y = np.array([0.0, 1, 2, 5])
+    chances = np.array([0.1, 0.4, 0.3, 0.2])
+    line = np.linspace(1, 4, 60)
+    few = np.linspace(1.25, 4, 12)
     ends = np.array([interval(y, chances, propensity, factor) for factor in line])
     programs = [worst_weights(y, chances, propensity, factor) for factor in few]
     _, _, largest, truth = seen_and_true(y, *attaining_world(y, chances, propensity, 2.0))
     return chart(
         {"closed form": (line, ends)},
-        {"linear program": (np.repeat(few, 2), np.ravel(programs)), "a world that attains it": (largest, truth)},
+        {
+            "linear program": (np.repeat(few, 2), np.ravel(programs)),
+            "a world that attains it": (largest, truth),
+        },
         levels={"mean of the treated": y @ chances},
         legend="upper left",
         x="sensitivity Γ  (dimensionless)",

@@ -1,14 +1,16 @@
-"""Cai, Huang, Chen, Hao & Zhang 2023, "Causal Discovery with Latent Confounders Based on Higher-Order Cumulants", ICML,
-arXiv 2305.19582.
+"""Cai, Huang, Chen, Hao & Zhang 2023, "Causal Discovery with Latent Confounders Based on
+Higher-Order Cumulants", ICML, arXiv 2305.19582.
 
-For those who estimate a mixing ratio through a hidden cause: which noise allows it, and with what error.
+For those who estimate a mixing ratio through a hidden cause: which noise allows it, and with what
+error.
 
-x1 = a1 L + e1 and x2 = a2 L + e2 + b x1 with independent L, e1, e2 of mean 0; b = 0 unless said. r = a2/a1, and
-k_122 is the cumulant of (x1, x2, x2), and so on. Their estimates from n points are k-statistics; that of third order is
-n/((n-1)(n-2)) times a sum of centred products. σ_11, σ_12, σ_22 are the covariances.
+x1 = a1 L + e1 and x2 = a2 L + e2 + b x1 with independent L, e1, e2 of mean 0; b = 0 unless said. r
+= a2/a1, and k_122 is the cumulant of (x1, x2, x2), and so on. Their estimates from n points are
+k-statistics; that of third order is n/((n-1)(n-2)) times a sum of centred products. σ_11, σ_12,
+σ_22 are the covariances.
 
-Read: the abstract ("a closed-form solution to OICA in specific cases"). Derived here: all forms. Not claimed: means of
-the estimated ratio, which has none.
+Read: the abstract ("a closed-form solution to OICA in specific cases"). Derived here: all forms.
+Not claimed: means of the estimated ratio, which has none.
 Topic: learning.
 """
 
@@ -23,9 +25,16 @@ from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-First = Annotated[float, Interval(0.3, 3, why="a hidden cause that is weak or drowns the noise takes digits away")]
-Second = Annotated[float, Interval(-3, -0.3, why="of a positive ratio x2 is the mirror image; near 0 it has no digits")]
-Chance = Annotated[float, Interval(0.02, 0.1, why="a more even hidden cause has a small third or fourth cumulant")]
+First = Annotated[
+    float, Interval(0.3, 3, why="a hidden cause that is weak or drowns the noise takes digits away")
+]
+Second = Annotated[
+    float,
+    Interval(-3, -0.3, why="of a positive ratio x2 is the mirror image; near 0 it has no digits"),
+]
+Chance = Annotated[
+    float, Interval(0.02, 0.1, why="a more even hidden cause has a small third or fourth cumulant")
+]
 Moderate = Annotated[float, Interval(0.5, 2, why="outside, 200 points are too few for the limit")]
 Edge = Annotated[float, Interval(0.2, 2, why="a weak edge has a determinant near 0")]
 
@@ -60,32 +69,53 @@ def cumulant(points, chances, *indices):
     if len(indices) == 3:
         return moment(*indices)
     i, j, k, l = indices
-    return moment(i, j, k, l) - moment(i, j) * moment(k, l) - moment(i, k) * moment(j, l) - moment(i, l) * moment(j, k)
+    return (
+        moment(i, j, k, l)
+        - moment(i, j) * moment(k, l)
+        - moment(i, k) * moment(j, l)
+        - moment(i, l) * moment(j, k)
+    )
 
 
 @predicted
 def mixing_ratio(a1, a2):
-    """The ratio r = a2/a1: each index 2 in place of a 1 is a factor r where only L joins the two."""
+    """The ratio r = a2/a1: each index 2 in place of a 1 is a factor r where only L joins the
+    two.
+    """
     return a2 / a1
 
 
-@claim(ours("cumulants add up"), kind="identity", cases=[(1.0, -1.5, 0.05), (3.0, -0.3, 0.1), (0.3, -3.0, 0.02)])
+@claim(
+    ours("cumulants add up"),
+    kind="identity",
+    cases=[(1.0, -1.5, 0.05), (3.0, -0.3, 0.1), (0.3, -3.0, 0.02)],
+)
 def test_ratio(trial, a1: First, a2: Second, chance: Chance):
-    """The mixing ratio is k_122/k_112 = k_1222/k_1122 = k_1122/k_1112, with its sign, for any noise."""
+    """The mixing ratio is k_122/k_112 = k_1222/k_1122 = k_1122/k_1112, with its sign, for any
+    noise.
+    """
     law = enumerated(a1, a2, [two_points(chance), *noises(trial.generator("noise"))])
-    k = {word: cumulant(*law, *(int(letter) - 1 for letter in word)) for word in ("112", "122", "1112", "1122", "1222")}
+    k = {
+        word: cumulant(*law, *(int(letter) - 1 for letter in word))
+        for word in ("112", "122", "1112", "1122", "1222")
+    }
     measured = np.array([k["122"] / k["112"], k["1222"] / k["1122"], k["1122"] / k["1112"]])
     covariance = (law[0].T * law[1]) @ law[0]
     size = (1 + a1**2 + a2**2) ** 2 / min(abs(value) for value in k.values())
-    slope, root = covariance[0, 1] / covariance[0, 0], np.sqrt(k["1222"] / k["1112"])
+    slope = covariance[0, 1] / covariance[0, 0]
+    root = np.sqrt(k["1222"] / k["1112"])
     controls = {"least squares": np.full(3, slope), "√(k_1222/k_1112)": np.full(3, root)}
     # Moments of fourth order cancel down to a cumulant.
-    trial.identity(measured, np.full(3, mixing_ratio(a1, a2)), ops=100, scale=50 * size, controls=controls)
+    trial.identity(
+        measured, np.full(3, mixing_ratio(a1, a2)), ops=100, scale=50 * size, controls=controls
+    )
 
 
 @predicted
 def variance_of_contrast(points, chances, ratio):
-    """Eψ², ψ = x1x2u - σ22x1 - 2σ12x2 + r(σ11x2 + 2σ12x1), u = x2 - rx1: n Var(k̂_122 - r k̂_112) tends to it."""
+    """Eψ², ψ = x1x2u - σ22x1 - 2σ12x2 + r(σ11x2 + 2σ12x1), u = x2 - rx1: n Var(k̂_122 - r k̂_112)
+    tends to it.
+    """
     x1, x2 = points.T
     (s11, s12), (_, s22) = (points.T * chances) @ points
     centring = ratio * (s11 * x2 + 2 * s12 * x1) - s22 * x1 - 2 * s12 * x2
@@ -94,7 +124,9 @@ def variance_of_contrast(points, chances, ratio):
 
 @observed
 def of_triples(points):
-    """Third k-statistics k̂_112, k̂_122 of all samples of three: 3/2 times a sum of centred products."""
+    """Third k-statistics k̂_112, k̂_122 of all samples of three: 3/2 times a sum of centred
+    products.
+    """
     grid = np.moveaxis(points[np.indices([len(points)] * 3)], 0, -1)
     x1, x2 = np.moveaxis(grid - grid.mean(axis=-1, keepdims=True), -2, 0)
     return 1.5 * np.stack([np.sum(x1 * x1 * x2, axis=-1), np.sum(x1 * x2 * x2, axis=-1)], axis=-1)
@@ -104,20 +136,33 @@ def of_triples(points):
 def test_fieller(trial, a1: First, a2: Second, chance: Chance):
     """k̂_122 - r k̂_112 has mean 0 at every n ≥ 3, and n times its variance tends to v = Eψ²."""
     points, chances = enumerated(a1, a2, [two_points(chance), *noises(trial.generator("noise"))])
-    ratio, third = mixing_ratio(a1, a2), cumulant(points, chances, 0, 0, 1)
-    # A k-statistic is the mean of those of all triples: its variance tends to 9/n times that of one point's share.
+    ratio = mixing_ratio(a1, a2)
+    third = cumulant(points, chances, 0, 0, 1)
+    # A k-statistic is the mean of those of all triples: its variance tends to 9/n times that of one
+    # point's share.
     shares = np.einsum("j,k,ijkl->il", chances, chances, of_triples(points))
     means = chances @ shares
     leading = 9 * chances @ ((shares - means) @ [-ratio, 1]) ** 2
     exact = np.array([third, ratio * third, variance_of_contrast(points, chances, ratio)])
     raw = chances @ (points[:, 0] * points[:, 1] * (points @ [-ratio, 1])) ** 2
-    controls = {"plain third moments": exact * [2 / 9, 2 / 9, 1], "ψ without centring": np.array([*exact[:2], raw])}
-    trial.identity(np.array([*means, leading]), exact, ops=8**3, scale=np.abs(exact) + np.max(exact), controls=controls)
+    controls = {
+        "plain third moments": exact * [2 / 9, 2 / 9, 1],
+        "ψ without centring": np.array([*exact[:2], raw]),
+    }
+    trial.identity(
+        np.array([*means, leading]),
+        exact,
+        ops=8**3,
+        scale=np.abs(exact) + np.max(exact),
+        controls=controls,
+    )
 
 
 @predicted
 def limit_of_the_ratio(covariance):
-    """Location v12/v11 and scale √(v11v22-v12²)/v11 of a Cauchy law, from n times the covariances of k̂_112, k̂_122."""
+    """Location v12/v11 and scale √(v11v22-v12²)/v11 of a Cauchy law, from n times the covariances
+    of k̂_112, k̂_122.
+    """
     (s11, s12), (_, s22) = covariance
     v11, v22 = (2 * s**2 * t + 4 * s * s12**2 for s, t in ((s11, s22), (s22, s11)))
     v12 = 4 * s11 * s12 * s22 + 2 * s12**3
@@ -134,16 +179,23 @@ def estimated_ratio(x1, x2):
 @observed
 def sampled_ratios(generator, count, factor, size):
     """Estimated ratios of normal samples whose covariance has this factor."""
-    return estimated_ratio(*np.moveaxis(generator.standard_normal((count, size, 2)) @ factor.T, -1, 0))
+    return estimated_ratio(
+        *np.moveaxis(generator.standard_normal((count, size, 2)) @ factor.T, -1, 0)
+    )
 
 
-@claim(ours("a ratio of two jointly normal limits"), kind="distribution", cases=[(1.0, 1.5, 1.0, 1.0)])
+@claim(
+    ours("a ratio of two jointly normal limits"), kind="distribution", cases=[(1.0, 1.5, 1.0, 1.0)]
+)
 def test_gaussian_latent(trial, a1: Moderate, a2: Moderate, noise1: Moderate, noise2: Moderate):
-    """If all is normal the estimated ratio tends to a Cauchy law whose centre is not r: more data do not help."""
+    """If all is normal the estimated ratio tends to a Cauchy law whose centre is not r: more data
+    do not help.
+    """
     covariance = np.array([[a1**2 + noise1**2, a1 * a2], [a1 * a2, a2**2 + noise2**2]])
     location, scale = limit_of_the_ratio(covariance)
     draws = partial(sampled_ratios, factor=np.linalg.cholesky(covariance), size=200)
-    cdf, controls = stats.cauchy(location, scale).cdf, {"twice as wide": stats.cauchy(location, 2 * scale).cdf}
+    cdf = stats.cauchy(location, scale).cdf
+    controls = {"twice as wide": stats.cauchy(location, 2 * scale).cdf}
     trial.distribution(sampler=draws, cdf=cdf, margin=0.02, controls=controls, first=4096)
 
 
@@ -153,45 +205,87 @@ def determinant(a1, a2, b, kurtoses):
     return a1 * (a2 + b * a1) * b * a2**2 * np.prod(kurtoses)
 
 
-@claim(ours("fourth cumulants of both sources"), kind="identity", cases=[(1.0, -1.5, 0.5), (0.5, -0.5, 1.0)])
+@claim(
+    ours("fourth cumulants of both sources"),
+    kind="identity",
+    cases=[(1.0, -1.5, 0.5), (0.5, -0.5, 1.0)],
+)
 def test_one_latent(trial, a1: First, a2: Second, edge: Edge):
-    """The determinant k_1112 k_1222 - k_1122² shows an edge, unless the noise of x1 has no fourth cumulant."""
+    """The determinant k_1112 k_1222 - k_1122² shows an edge, unless the noise of x1 has no fourth
+    cumulant.
+    """
     generator = trial.generator("noise")
-    hidden, (first, second), flat = two_points(0.05), noises(generator), two_points((1 - np.sqrt(1 / 3)) / 2)
-    worlds = [(edge, first), (-edge, first), (edge / 2, first), (0.0, first), (-a2 / a1, first), (edge, flat)]
-    measured, law, size = [], [], []
+    hidden, (first, second), flat = (
+        two_points(0.05),
+        noises(generator),
+        two_points((1 - np.sqrt(1 / 3)) / 2),
+    )
+    worlds = [
+        (edge, first),
+        (-edge, first),
+        (edge / 2, first),
+        (0.0, first),
+        (-a2 / a1, first),
+        (edge, flat),
+    ]
+    measured = []
+    law = []
+    size = []
     for b, noise in worlds:
         points = enumerated(a1, a2, [hidden, noise, second], b)
-        k1112, k1122, k1222 = (cumulant(*points, *word) for word in ((0, 0, 0, 1), (0, 0, 1, 1), (0, 1, 1, 1)))
+        k1112, k1122, k1222 = (
+            cumulant(*points, *word) for word in ((0, 0, 0, 1), (0, 0, 1, 1), (0, 1, 1, 1))
+        )
         measured.append(k1112 * k1222 - k1122**2)
-        law.append(determinant(a1, a2, b, [chances @ values**4 - 3 for values, chances in (hidden, noise)]))
+        law.append(
+            determinant(a1, a2, b, [chances @ values**4 - 3 for values, chances in (hidden, noise)])
+        )
         # What cancels: fourth moments in a cumulant, and products of cumulants.
-        size.append(np.sum(points[1] @ points[0] ** 4) * (1 + np.max(np.abs([k1112, k1122, k1222]))))
+        size.append(
+            np.sum(points[1] @ points[0] ** 4) * (1 + np.max(np.abs([k1112, k1122, k1222])))
+        )
     direct = np.array(law) * [a2 / (a2 + b * a1) if a2 + b * a1 else 1 for b, _ in worlds]
-    trial.identity(np.array(measured), np.array(law), ops=20, scale=np.array(size), controls={"direct effect": direct})
+    trial.identity(
+        np.array(measured),
+        np.array(law),
+        ops=20,
+        scale=np.array(size),
+        controls={"direct effect": direct},
+    )
 
 
 @figure("F1", claims=("fieller", "gaussian_latent"))
 def quartiles_of_the_ratio(runs: int = 1000):
-    """A normal hidden cause gives no estimate: quartiles of the estimated ratio against n, the true one being -1.5.
+    """A normal hidden cause gives no estimate: quartiles of the estimated ratio against n, the true
+    one being -1.5.
 
-    a1 = 1, noises are normal, L is exponential or normal. N(r, v/(n k_112²)) has v = 77.125, k_112 = -3.
-    Marks: points: quartiles of 1000 samples, 99 %; lines: normal or Cauchy law; names: law of L.
+    a1 = 1, noises are normal, L is exponential or normal. N(r, v/(n k_112²)) has v = 77.125, k_112
+    = -3. Marks: points: quartiles of 1000 samples, 99 %; lines: normal or Cauchy law; names: law of
+    L.
     """
-    generator, sizes, quarters = np.random.default_rng(0), 2 ** np.arange(7, 12), np.array([0.25, 0.5, 0.75])
+    generator = np.random.default_rng(0)
+    sizes = 2 ** np.arange(7, 12)
+    quarters = np.array([0.25, 0.5, 0.75])
     cauchy = stats.cauchy(*limit_of_the_ratio(np.array([[2, -1.5], [-1.5, 3.25]])))
     normal = [stats.norm(-1.5, np.sqrt(77.125 / n) / 3).ppf(quarters) for n in sizes]
 
-    reach, points = 2.576 * np.sqrt(quarters * (1 - quarters) / runs), {}
+    reach = 2.576 * np.sqrt(quarters * (1 - quarters) / runs)
+    points = {}
 
     def quartiles(law, n):
-        hidden, noise = getattr(generator, law)(size=(runs, n)), generator.normal(size=(2, runs, n))
+        hidden = getattr(generator, law)(size=(runs, n))
+        noise = generator.normal(size=(2, runs, n))
         ratios = estimated_ratio(hidden + noise[0], noise[1] - 1.5 * hidden)
         return np.quantile(ratios, [quarters - reach, quarters, quarters + reach])
 
-    lines = {"exponential": (sizes, normal), "normal": (sizes, np.tile(cauchy.ppf(quarters), (5, 1)))}
+    lines = {
+        "exponential": (sizes, normal),
+        "normal": (sizes, np.tile(cauchy.ppf(quarters), (5, 1))),
+    }
     for law in lines:
-        low, middle, high = np.array([quartiles(law, n) for n in sizes]).swapaxes(0, 1).reshape(3, -1)
+        low, middle, high = (
+            np.array([quartiles(law, n) for n in sizes]).swapaxes(0, 1).reshape(3, -1)
+        )
         points[law] = np.repeat(sizes, 3), middle, [middle - low, high - middle]
     y = "quartiles of the estimate (dimensionless)"
     return chart(lines, points, legend="lower right", x="sample size n", y=y, ylim=(-2.5, 0.3))

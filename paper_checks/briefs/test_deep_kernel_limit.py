@@ -1,16 +1,17 @@
-"""Yang, Robeyns, Milsom, Schoots & Aitchison 2023, "A theory of representation learning gives a deep generalisation of
-kernel methods", ICML, arXiv 2108.13097.
+"""Yang, Robeyns, Milsom, Schoots & Aitchison 2023, "A theory of representation learning gives a
+deep generalisation of kernel methods", ICML, arXiv 2108.13097.
 
-For whoever asks what infinite width keeps if the outputs grow along: a kernel that still learns, and how far a finite
-network is from it.
+For whoever asks what infinite width keeps if the outputs grow along: a kernel that still learns,
+and how far a finite network is from it.
 
-Linear kernels and one eigenvector: input kernel k = g_0, P outputs of mean square λ, noise variance σ². Given the layer
-before, a layer of width ν_l P has the Gram value g_l ~ g_{l-1} χ²/(ν_l P) with ν_l P degrees of freedom, and the
-outputs are N(0, g_L + σ²). As P grows the posterior of g_1, …, g_L concentrates where the objective
--½log(g_L+σ²) - ½λ/(g_L+σ²) - Σ ½ν_l(g_l/g_{l-1} - 1 - log(g_l/g_{l-1})) is largest.
+Linear kernels and one eigenvector: input kernel k = g_0, P outputs of mean square λ, noise variance
+σ². Given the layer before, a layer of width ν_l P has the Gram value g_l ~ g_{l-1} χ²/(ν_l P) with
+ν_l P degrees of freedom, and the outputs are N(0, g_L + σ²). As P grows the posterior of g_1, …,
+g_L concentrates where the objective -½log(g_L+σ²) - ½λ/(g_L+σ²) - Σ ½ν_l(g_l/g_{l-1} - 1 -
+log(g_l/g_{l-1})) is largest.
 
-Read: the abstract ("combining a log-likelihood … with a series of KL-divergences"). Derived here: all solutions.
-Not claimed: kernels that are not linear.
+Read: the abstract ("combining a log-likelihood … with a series of KL-divergences"). Derived here:
+all solutions. Not claimed: kernels that are not linear.
 Topic: learning.
 """
 
@@ -23,11 +24,25 @@ from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Kernel = Annotated[float, Interval(0.1, 10, why="outside, the posterior asks for more outputs before it concentrates")]
-Noise = Annotated[float, Interval(0.05, 2, why="without noise the likelihood has a pole at 0; more drowns the outputs")]
-Power = Annotated[float, Interval(0.2, 10, why="outside, the posterior asks for more outputs before it concentrates")]
-Width = Annotated[float, Interval(0.1, 20, why="outside, the limits of `ends` are nearer than the margin")]
-Depth = Annotated[int, Interval(2, 8, why="with one layer there is nothing to compare; beyond, searches take seconds")]
+Kernel = Annotated[
+    float,
+    Interval(0.1, 10, why="outside, the posterior asks for more outputs before it concentrates"),
+]
+Noise = Annotated[
+    float,
+    Interval(0.05, 2, why="without noise the likelihood has a pole at 0; more drowns the outputs"),
+]
+Power = Annotated[
+    float,
+    Interval(0.2, 10, why="outside, the posterior asks for more outputs before it concentrates"),
+]
+Width = Annotated[
+    float, Interval(0.1, 20, why="outside, the limits of `ends` are nearer than the margin")
+]
+Depth = Annotated[
+    int,
+    Interval(2, 8, why="with one layer there is nothing to compare; beyond, searches take seconds"),
+]
 OUTPUTS = 10**6
 
 
@@ -35,26 +50,41 @@ def objective(grams, k, noise, power, widths):
     """The log posterior per output, for one Gram value in each layer along the last axis."""
     ratios = grams / np.concatenate([np.full_like(grams[..., :1], k), grams[..., :-1]], axis=-1)
     scale = grams[..., -1] + noise
-    return -(np.log(scale) + power / scale + np.sum(widths * (ratios - 1 - np.log(ratios)), axis=-1)) / 2
+    return (
+        -(np.log(scale) + power / scale + np.sum(widths * (ratios - 1 - np.log(ratios)), axis=-1))
+        / 2
+    )
 
 
 def learning(trial, k, noise, power):
     """Ask for outputs that the prior kernel does not explain already."""
-    trial.require(abs(power - k - noise) >= 0.1 * power, "power must be 10 % off k + noise: else nothing is learned")
+    trial.require(
+        abs(power - k - noise) >= 0.1 * power,
+        "power must be 10 % off k + noise: else nothing is learned",
+    )
 
 
 @predicted
 def learned_gram(k, noise, power, width):
-    """The positive root of (ν/k)g³ + (2σ²ν/k-ν+1)g² + (σ⁴ν/k-2νσ²+σ²-λ)g - νσ⁴; a Descartes count leaves one."""
+    """The positive root of (ν/k)g³ + (2σ²ν/k-ν+1)g² + (σ⁴ν/k-2νσ²+σ²-λ)g - νσ⁴; a Descartes count
+    leaves one.
+    """
     w = width / k
-    coefficients = [w, 2 * noise * w - width + 1, noise**2 * w - 2 * width * noise + noise - power, -width * noise**2]
+    coefficients = [
+        w,
+        2 * noise * w - width + 1,
+        noise**2 * w - 2 * width * noise + noise - power,
+        -width * noise**2,
+    ]
     roots = np.roots(coefficients)
     return np.max(roots[np.abs(roots.imag) < 1e-9 * np.abs(roots)].real)
 
 
 @predicted
 def corrections(k, noise, power, width):
-    """Shift b and v of posterior mean g*+b/P and variance v/P: b = -v/g*+½p3v², v = -1/p2, p2, p3 derivatives at g*."""
+    """Shift b and v of posterior mean g*+b/P and variance v/P: b = -v/g*+½p3v², v = -1/p2, p2, p3
+    derivatives at g*.
+    """
     g = learned_gram(k, noise, power, width)
     scale = g + noise
     p2 = 1 / (2 * scale**2) - power / scale**3 - width / (2 * g**2)
@@ -78,24 +108,42 @@ def posterior(k, noise, power, width, outputs):
     return np.exp(peak) + mean, weights @ (values - mean) ** 2 / np.sum(weights)
 
 
-@claim(ours("the derivative of the objective"), kind="limit", cases=[(1.0, 0.3, 4.0, 2.0), (0.5, 0.3, 4.0, 0.1)])
+@claim(
+    ours("the derivative of the objective"),
+    kind="limit",
+    cases=[(1.0, 0.3, 4.0, 2.0), (0.5, 0.3, 4.0, 0.1)],
+)
 def test_stationary(trial, k: Kernel, noise: Noise, power: Power, width: Width):
-    """As outputs and width grow together the Gram value tends to the one positive root of a cubic, not to its prior."""
+    """As outputs and width grow together the Gram value tends to the one positive root of a cubic,
+    not to its prior.
+    """
     learning(trial, k, noise, power)
     law = learned_gram(k, noise, power, width)
     error = 2 * np.sum(np.abs(corrections(k, noise, power, width))) / OUTPUTS
-    controls = {"the infinite network's kernel": k, "the divergence twice": learned_gram(k, noise, power, 2 * width)}
-    mean, margin = posterior(k, noise, power, width, OUTPUTS)[0], error + 0.01 * min(law, abs(law - k))
+    controls = {
+        "the infinite network's kernel": k,
+        "the divergence twice": learned_gram(k, noise, power, 2 * width),
+    }
+    mean = posterior(k, noise, power, width, OUTPUTS)[0]
+    margin = error + 0.01 * min(law, abs(law - k))
     trial.value(mean, law, error=1e-12 * law, slack=error, margin=margin, controls=controls)
 
 
-@claim(ours("Laplace's method to second order"), kind="rate", cases=[(1.0, 0.3, 4.0, 2.0), (0.5, 0.3, 4.0, 0.1)])
+@claim(
+    ours("Laplace's method to second order"),
+    kind="rate",
+    cases=[(1.0, 0.3, 4.0, 2.0), (0.5, 0.3, 4.0, 0.1)],
+)
 def test_finite_width(trial, k: Kernel, noise: Noise, power: Power, width: Width):
-    """With P outputs the posterior has mean g*+b/P and variance v/P up to higher orders, b and v in closed form."""
-    g, law = learned_gram(k, noise, power, width), corrections(k, noise, power, width)
+    """With P outputs the posterior has mean g*+b/P and variance v/P up to higher orders, b and v in
+    closed form.
+    """
+    g = learned_gram(k, noise, power, width)
+    law = corrections(k, noise, power, width)
     mean, spread = posterior(k, noise, power, width, OUTPUTS)
     unit = law[1] / np.array([g, 1])
-    measured, controls = OUTPUTS * np.array([mean - g, spread]), {"log g for g, flat": law + unit}
+    measured = OUTPUTS * np.array([mean - g, spread])
+    controls = {"log g for g, flat": law + unit}
     trial.value(measured, law, error=1e-3 * unit, margin=0.01 * unit, scale=unit, controls=controls)
 
 
@@ -108,7 +156,9 @@ def both_ends(k, noise, power):
 @observed
 def slope(grams, *setting):
     """The objective's derivatives by a complex step, exact to rounding."""
-    return np.array([objective(grams + 1e-30j * step, *setting).imag / 1e-30 for step in np.eye(len(grams))])
+    return np.array(
+        [objective(grams + 1e-30j * step, *setting).imag / 1e-30 for step in np.eye(len(grams))]
+    )
 
 
 @observed
@@ -120,20 +170,29 @@ def stationary_point(k, noise, power, width, low, high):
 
 @claim(ours("first order in 1/ν and in ν"), kind="limit", cases=[(1.0, 0.3, 4.0), (0.5, 0.05, 0.2)])
 def test_ends(trial, k: Kernel, noise: Noise, power: Power):
-    """Wide networks tend to the prior kernel as 1/ν with a known constant, narrow ones to maximum likelihood λ-σ²."""
+    """Wide networks tend to the prior kernel as 1/ν with a known constant, narrow ones to maximum
+    likelihood λ-σ².
+    """
     learning(trial, k, noise, power)
-    trial.require(power >= 1.2 * noise, "power must exceed noise by 20 %: else narrow networks tend to 0")
-    best, extreme = power - noise, 1e7
+    trial.require(
+        power >= 1.2 * noise, "power must exceed noise by 20 %: else narrow networks tend to 0"
+    )
+    best = power - noise
+    extreme = 1e7
     wide = extreme * (stationary_point(k, noise, power, extreme, k / 2, 2 * k) - k)
     narrow = stationary_point(k, noise, power, 1 / extreme, best / 2, 2 * best)
     law = both_ends(k, noise, power)
     controls = {"no noise": both_ends(k, 0.0, power)}
-    trial.value(np.array([wide, narrow]), law, error=1e-7, margin=1e-3 * np.abs(law), controls=controls)
+    trial.value(
+        np.array([wide, narrow]), law, error=1e-7, margin=1e-3 * np.abs(law), controls=controls
+    )
 
 
 @predicted
 def layer_grams(k, noise, power, widths):
-    """g_l = g_{l-1}(1+c/ν_l) with one c for all layers, c = g(λ-g-σ²)/(g+σ²)² at g = g_L: the best of its roots."""
+    """g_l = g_{l-1}(1+c/ν_l) with one c for all layers, c = g(λ-g-σ²)/(g+σ²)² at g = g_L: the best
+    of its roots.
+    """
 
     def layers(t):
         return k * np.cumprod(1 + np.expm1(t) * np.min(widths) / widths)
@@ -144,14 +203,23 @@ def layer_grams(k, noise, power, widths):
 
     grid = np.linspace(-15, np.log1p((1 + power / noise) / np.min(widths)), 4001)
     signs = np.sign([residual(t) for t in grid])
-    roots = [optimize.brentq(residual, *grid[i : i + 2], xtol=1e-14) for i in np.flatnonzero(np.diff(signs))]
-    return max((layers(root) for root in roots), key=lambda grams: objective(grams, k, noise, power, widths))
+    roots = [
+        optimize.brentq(residual, *grid[i : i + 2], xtol=1e-14)
+        for i in np.flatnonzero(np.diff(signs))
+    ]
+    return max(
+        (layers(root) for root in roots),
+        key=lambda grams: objective(grams, k, noise, power, widths),
+    )
 
 
 @observed
 def best_grams(k, noise, power, widths):
-    """The best of several descents in log g_1, …, log g_L, from kernels that grow or shrink evenly."""
-    setting, share = (k, noise, power, widths), np.arange(1, len(widths) + 1) / len(widths)
+    """The best of several descents in log g_1, …, log g_L, from kernels that grow or shrink
+    evenly.
+    """
+    setting = (k, noise, power, widths)
+    share = np.arange(1, len(widths) + 1) / len(widths)
 
     def descent(last):
         return optimize.minimize(
@@ -164,28 +232,50 @@ def best_grams(k, noise, power, widths):
     return np.exp(min((descent(last) for last in (0.1, 1.0, 10.0)), key=lambda found: found.fun).x)
 
 
-@claim(ours("the chain of derivatives"), kind="identity", cases=[(1.0, 0.3, 4.0, 2.0, 3), (0.5, 1.0, 10.0, 1.0, 6)])
+@claim(
+    ours("the chain of derivatives"),
+    kind="identity",
+    cases=[(1.0, 0.3, 4.0, 2.0, 3), (0.5, 1.0, 10.0, 1.0, 6)],
+)
 def test_depth(trial, k: Kernel, noise: Noise, power: Power, width: Width, depth: Depth):
-    """At the optimum ν_l(g_l/g_{l-1} - 1) is the same in all layers: of equal widths the kernel grows geometrically."""
+    """At the optimum ν_l(g_l/g_{l-1} - 1) is the same in all layers: of equal widths the kernel
+    grows geometrically.
+    """
     learning(trial, k, noise, power)
     widths = width * trial.generator("widths").uniform(0.5, 2, depth)
-    law, measured = layer_grams(k, noise, power, widths), best_grams(k, noise, power, widths)
+    law = layer_grams(k, noise, power, widths)
+    measured = best_grams(k, noise, power, widths)
     steps = np.arange(1, depth + 1) / depth
-    controls = {"the infinite network's kernel": np.full(depth, k), "evenly in width": k + (law[-1] - k) * steps}
+    controls = {
+        "the infinite network's kernel": np.full(depth, k),
+        "evenly in width": k + (law[-1] - k) * steps,
+    }
     # Descents end at a gradient of 1e-11, where the curvature exceeds 1e-4.
     trial.value(measured, law, error=1e-6 * law, margin=1e-5 * law, controls=controls)
 
 
 @figure("F1", claims=("depth", "finite_width"))
 def grams_by_layer(k: float = 1.0, noise: float = 0.3, power: float = 40.0, depth: int = 6):
-    """A kernel that learns grows geometrically: the Gram value in each layer for three widths per output.
+    """A kernel that learns grows geometrically: the Gram value in each layer for three widths per
+    output.
 
-    Narrow networks overfit. Marks: ν: width per output; lines: one equation; points: descents on the objective.
+    Narrow networks overfit. Marks: ν: width per output; lines: one equation; points: descents on
+    the objective.
     """
-    layers, lines, points = np.arange(depth + 1), {}, {}
+    layers = np.arange(depth + 1)
+    lines = {}
+    points = {}
     for width in (0.3, 3.0, 30.0):
         setting = k, noise, power, np.full(depth, width)
         lines[f"ν = {width:g}"] = layers, [k, *layer_grams(*setting)]
         points[f"ν = {width:g}"] = layers, [k, *best_grams(*setting)]
     levels = {"infinite width": k, "maximum likelihood": power - noise}
-    return chart(lines, points, levels=levels, legend="beside", log="y", x="layer", y="Gram value  (units of y²)")
+    return chart(
+        lines,
+        points,
+        levels=levels,
+        legend="beside",
+        log="y",
+        x="layer",
+        y="Gram value  (units of y²)",
+    )

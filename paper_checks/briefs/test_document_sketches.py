@@ -1,17 +1,20 @@
-"""Dhulipala et al. 2024, "MUVERA: Multi-Vector Retrieval via Fixed Dimensional Encodings", arXiv 2405.19504.
+"""Dhulipala et al. 2024, "MUVERA: Multi-Vector Retrieval via Fixed Dimensional Encodings", arXiv
+2405.19504.
 
-For one who replaces a max-similarity search by inner products of sketches and must choose the number of hyperplanes:
-the sketch never overstates a similarity, and with two candidates its mean is a random walk's.
+For one who replaces a max-similarity search by inner products of sketches and must choose the
+number of hyperplanes: the sketch never overstates a similarity, and with two candidates its mean is
+a random walk's.
 
-Queries Q and documents P are unit vectors; NCh is the mean over q of the largest <q, p>. k Gaussian hyperplanes cut
-space into 2^k cells. The query's sketch holds in each cell the SUM of its vectors there, the document's the MEAN of its
-vectors; an empty cell of the document is filled with the mean of its vectors at the least Hamming distance. F is the
-inner product of both sketches divided by |Q|. There is one repetition and no inner projection.
+Queries Q and documents P are unit vectors; NCh is the mean over q of the largest <q, p>. k Gaussian
+hyperplanes cut space into 2^k cells. The query's sketch holds in each cell the SUM of its vectors
+there, the document's the MEAN of its vectors; an empty cell of the document is filled with the mean
+of its vectors at the least Hamming distance. F is the inner product of both sketches divided by
+|Q|. There is one repetition and no inner projection.
 
-Read: the abstract ("high-quality ε-approximations"). Derived here: all claims; that F is one-sided shows that an
-error above can come from the projection only. Not claimed: the rule for ties of the released code, which may take the
-first vector, and a bound for more than two documents, where a union bound says nothing.
-Topic: linear algebra for learning.
+Read: the abstract ("high-quality ε-approximations"). Derived here: all claims; that F is one-sided
+shows that an error above can come from the projection only. Not claimed: the rule for ties of the
+released code, which may take the first vector, and a bound for more than two documents, where a
+union bound says nothing. Topic: linear algebra for learning.
 """
 
 from functools import partial
@@ -29,16 +32,25 @@ from theory_on_trial.laws import Bernoulli, Bounded
 Queries = Annotated[int, Interval(1, 8, why="a query has a vector; more are a longer mean")]
 Documents = Annotated[int, Interval(2, 12, why="of one document every cell holds the same vector")]
 Dim = Annotated[int, Interval(2, 16, why="on a line two unit vectors are the same or opposite")]
-Bits = Annotated[int, Interval(1, 5, why="the sketches have 2^bits cells, and no bit makes no cells")]
+Bits = Annotated[
+    int, Interval(1, 5, why="the sketches have 2^bits cells, and no bit makes no cells")
+]
 Copies = Annotated[int, Interval(2, 5, why="one copy repeats nothing")]
 Near = Annotated[float, Interval(0, 1.9, why="in radians, nearer than the other document")]
-Far = Annotated[float, Interval(0.1, 2, why="in radians; beyond, the nearer one at angle 0 is all that draws find")]
+Far = Annotated[
+    float,
+    Interval(0.1, 2, why="in radians; beyond, the nearer one at angle 0 is all that draws find"),
+]
 Turn = Annotated[float, Interval(0, np.pi, why="the angle at q between the arcs to both documents")]
-Angle = Annotated[float, Interval(0.1, 1, why="in radians; at 0 all bits agree, beyond 1 they do too rarely")]
+Angle = Annotated[
+    float, Interval(0.1, 1, why="in radians; at 0 all bits agree, beyond 1 they do too rarely")
+]
 
 
 def on_the_sphere(near, far, turn):
-    """A query, two documents at angles near and far from it, in directions that differ by turn; the angle of both."""
+    """A query, two documents at angles near and far from it, in directions that differ by turn; the
+    angle of both.
+    """
     second = [np.cos(far), np.sin(far) * np.cos(turn), np.sin(far) * np.sin(turn)]
     vectors = np.array([[1.0, 0, 0], [np.cos(near), np.sin(near), 0], second])
     return vectors, np.arccos(np.clip(vectors[1] @ vectors[2], -1, 1))
@@ -48,7 +60,9 @@ def on_the_sphere(near, far, turn):
 def products(queries, documents, planes, fill=True):
     """F for each draw of hyperplanes, from both sketches written out: 2^k cells of vectors."""
     cells = np.indices((2,) * planes.shape[1]).reshape(planes.shape[1], -1).T[..., None]
-    to_query, to_document = (np.sum((planes @ v.T > 0)[:, None] != cells, axis=2) for v in (queries, documents))
+    to_query, to_document = (
+        np.sum((planes @ v.T > 0)[:, None] != cells, axis=2) for v in (queries, documents)
+    )
     in_cell = to_document == (to_document.min(axis=2, keepdims=True) if fill else 0)
     document = in_cell @ documents / np.maximum(in_cell.sum(axis=2, keepdims=True), 1)
     return np.sum(((to_query == 0) @ queries) * document, axis=(1, 2)) / len(queries)
@@ -56,12 +70,20 @@ def products(queries, documents, planes, fill=True):
 
 @observed
 def sampled_shares(generator, n, vectors, bits, fill=True):
-    """F of the first vector with all others from its least value, 0 without fill, to its largest as from 0 to 1."""
-    planes, similarities = generator.normal(size=(n, bits, vectors.shape[1])), vectors[1:] @ vectors[0]
+    """F of the first vector with all others from its least value, 0 without fill, to its largest as
+    from 0 to 1.
+    """
+    planes = generator.normal(size=(n, bits, vectors.shape[1]))
+    similarities = vectors[1:] @ vectors[0]
     signs = (planes @ vectors.T > 0).reshape(n, -1)
-    _, first, outcome = np.unique(signs, axis=0, return_index=True, return_inverse=True)  # each is written out once
-    low, high = fill * similarities.min(), similarities.max()
-    return np.round((products(vectors[:1], vectors[1:], planes[first], fill) - low) / (high - low), 9)[outcome]
+    _, first, outcome = np.unique(
+        signs, axis=0, return_index=True, return_inverse=True
+    )  # each is written out once
+    low = fill * similarities.min()
+    high = similarities.max()
+    return np.round(
+        (products(vectors[:1], vectors[1:], planes[first], fill) - low) / (high - low), 9
+    )[outcome]
 
 
 @predicted
@@ -72,8 +94,11 @@ def chamfer(queries, documents):
 
 @predicted
 def chance_of_nearer(near, far, between, bits):
-    """P(N1 < N2) + P(N1 = N2) / 2, where N2 - N1 has k steps, +1 with chance a and -1 with chance b."""
-    up, down = (far + between - near) / (2 * np.pi), (near + between - far) / (2 * np.pi)
+    """P(N1 < N2) + P(N1 = N2) / 2, where N2 - N1 has k steps, +1 with chance a and -1 with chance
+    b.
+    """
+    up = (far + between - near) / (2 * np.pi)
+    down = (near + between - far) / (2 * np.pi)
     law = polypow([down, 1 - up - down, up], bits)
     return law[bits + 1 :].sum() + law[bits] / 2
 
@@ -86,7 +111,9 @@ def chance_of_one_cell(angle, bits):
 
 @predicted
 def by_hamming_distance(queries, documents, planes):
-    """F without sketches: for each query the mean similarity of the documents whose bits differ least."""
+    """F without sketches: for each query the mean similarity of the documents whose bits differ
+    least.
+    """
     query_bits, bits = (vectors @ planes.transpose(0, 2, 1) > 0 for vectors in (queries, documents))
     distances = np.sum(query_bits[:, :, None] != bits[:, None], axis=3)
     nearest = distances == distances.min(axis=2, keepdims=True)
@@ -97,41 +124,101 @@ def by_hamming_distance(queries, documents, planes):
 def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bits: Bits):
     """F is at most NCh for every draw of hyperplanes, and equals it for one document."""
     generator = trial.generator("vectors")
-    query, document = (uniform_direction(dim).rvs(n, random_state=generator) for n in (queries, documents))
+    query, document = (
+        uniform_direction(dim).rvs(n, random_state=generator) for n in (queries, documents)
+    )
     document[1] *= -np.sign(document[0] @ document[1])  # two at least are parted by many draws
     sets = (document, document[:1])
-    measured = np.array([products(query, some, generator.normal(size=(200, bits, dim))) for some in sets])
-    bounds = np.array([[chamfer(query, some)] for some in sets])  # all are counted from the least value, -1
+    measured = np.array(
+        [products(query, some, generator.normal(size=(200, bits, dim))) for some in sets]
+    )
+    bounds = np.array(
+        [[chamfer(query, some)] for some in sets]
+    )  # all are counted from the least value, -1
     controls = {"mean similarity": 1 + np.array([[np.mean(query @ some.T)] for some in sets])}
-    trial.bound(1 + measured, 1 + bounds, found_by="draws", independent=200, ops=200, scale=1.0, controls=controls)
+    trial.bound(
+        1 + measured,
+        1 + bounds,
+        found_by="draws",
+        independent=200,
+        ops=200,
+        scale=1.0,
+        controls=controls,
+    )
 
 
-@claim(ours("derived: a walk"), kind="identity", cases=[(0.8, 1.4, 0.0, 4), (0.8, 1.4, np.pi, 4), (0.3, 0.6, 1.0, 5)])
+@claim(
+    ours("derived: a walk"),
+    kind="identity",
+    cases=[(0.8, 1.4, 0.0, 4), (0.8, 1.4, np.pi, 4), (0.3, 0.6, 1.0, 5)],
+)
 def test_two_documents(trial, near: Near, far: Far, turn: Turn, bits: Bits):
-    """E F = <q, p2> + (<q, p1> - <q, p2>) (P(N1 < N2) + P(N1 = N2) / 2), the N being Hamming distances from q."""
-    trial.require(far >= near + 0.1, "far must exceed near by .1: documents equally far have the same similarity")
+    """E F = <q, p2> + (<q, p1> - <q, p2>) (P(N1 < N2) + P(N1 = N2) / 2), the N being Hamming
+    distances from q.
+    """
+    trial.require(
+        far >= near + 0.1,
+        "far must exceed near by .1: documents equally far have the same similarity",
+    )
     vectors, between = on_the_sphere(near, far, turn)
-    mean, alone = (chance_of_nearer(near, far, t, bits) for t in (between, near + far - 2 * near * far / np.pi))
-    controls = {"sign of the walk": 1 - mean} | ({"independent": alone} if abs(alone - mean) > 0.03 else {})
-    draw, law = partial(sampled_shares, vectors=vectors, bits=bits), Bounded(0, 1)
-    trial.mean(sampler=draw, predict=mean, law=law, margin=0.007, controls=controls, first=4096, most=500_000)
+    mean, alone = (
+        chance_of_nearer(near, far, t, bits) for t in (between, near + far - 2 * near * far / np.pi)
+    )
+    controls = {"sign of the walk": 1 - mean} | (
+        {"independent": alone} if abs(alone - mean) > 0.03 else {}
+    )
+    draw = partial(sampled_shares, vectors=vectors, bits=bits)
+    law = Bounded(0, 1)
+    trial.mean(
+        sampler=draw,
+        predict=mean,
+        law=law,
+        margin=0.007,
+        controls=controls,
+        first=4096,
+        most=500_000,
+    )
 
 
-@claim(ours("derived: all k bits must agree"), kind="identity", cases=[(0.6, 4), (1.0, 1), (0.1, 5)])
+@claim(
+    ours("derived: all k bits must agree"), kind="identity", cases=[(0.6, 4), (1.0, 1), (0.1, 5)]
+)
 def test_cost_of_no_fill(trial, angle: Angle, bits: Bits):
     """With one document and empty cells left empty, E F = <q, p> (1 - t / π)^k."""
-    law, controls = chance_of_one_cell(angle, bits), {"one bit more": chance_of_one_cell(angle, bits + 1)}
-    draw = partial(sampled_shares, vectors=on_the_sphere(angle, 0, 0)[0][:2], bits=bits, fill=False)  # 1 %: 10^6 draws
-    trial.mean(sampler=draw, predict=law, law=Bernoulli(), margin=0.015 * law, controls=controls, most=2**21)
+    law = chance_of_one_cell(angle, bits)
+    controls = {"one bit more": chance_of_one_cell(angle, bits + 1)}
+    draw = partial(
+        sampled_shares, vectors=on_the_sphere(angle, 0, 0)[0][:2], bits=bits, fill=False
+    )  # 1 %: 10^6 draws
+    trial.mean(
+        sampler=draw,
+        predict=law,
+        law=Bernoulli(),
+        margin=0.015 * law,
+        controls=controls,
+        most=2**21,
+    )
 
 
-@claim(ours("derived: a mean forgets copies"), kind="identity", cases=[(8, 12, 8, 4, 3), (1, 2, 2, 1, 2)])
-def test_duplicates(trial, queries: Queries, documents: Documents, dim: Dim, bits: Bits, copies: Copies):
-    """Repeating every document vector leaves F unchanged; with sums in place of means it would be multiplied."""
+@claim(
+    ours("derived: a mean forgets copies"),
+    kind="identity",
+    cases=[(8, 12, 8, 4, 3), (1, 2, 2, 1, 2)],
+)
+def test_duplicates(
+    trial, queries: Queries, documents: Documents, dim: Dim, bits: Bits, copies: Copies
+):
+    """Repeating every document vector leaves F unchanged; with sums in place of means it would be
+    multiplied.
+    """
     generator = trial.generator("vectors")
-    query, document = (uniform_direction(dim).rvs(n, random_state=generator) for n in (queries, documents))
-    planes, copied = generator.normal(size=(50, bits, dim)), np.repeat(document, copies, axis=0)
-    measured, law = products(query, copied, planes), by_hamming_distance(query, document, planes)
+    query, document = (
+        uniform_direction(dim).rvs(n, random_state=generator) for n in (queries, documents)
+    )
+    planes = generator.normal(size=(50, bits, dim))
+    copied = np.repeat(document, copies, axis=0)
+    measured = products(query, copied, planes)
+    law = by_hamming_distance(query, document, planes)
     trial.identity(measured, law, ops=1000, scale=1.0, controls={"sums of copies": copies * law})
 
 
@@ -139,13 +226,30 @@ def test_duplicates(trial, queries: Queries, documents: Documents, dim: Dim, bit
 def sketches_of_two_documents(near: float = 0.3, far: float = 0.6, draws: int = 2000):
     """How soon hyperplanes find the nearer of two documents depends on where the other one lies.
 
-    Documents at .3 and .6 radians from the query, where the angle between them is 0, 90 or 180 degrees; F is 0 if it is
-    the lower similarity, 1 if the higher. Marks: lines: theory; points: means of 2000 draws, 95 % intervals.
+    Documents at .3 and .6 radians from the query, where the angle between them is 0, 90 or 180
+    degrees; F is 0 if it is the lower similarity, 1 if the higher. Marks: lines: theory; points:
+    means of 2000 draws, 95 % intervals.
     """
-    all_k, some, lines, points = np.arange(1, 41), np.array([1, 2, 4, 6, 8]), {}, {}
+    all_k = np.arange(1, 41)
+    some = np.array([1, 2, 4, 6, 8])
+    lines = {}
+    points = {}
     for degrees in (0, 90, 180):
-        (vectors, between), generator = on_the_sphere(near, far, np.radians(degrees)), np.random.default_rng(0)
+        (vectors, between), generator = (
+            on_the_sphere(near, far, np.radians(degrees)),
+            np.random.default_rng(0),
+        )
         shares = np.array([sampled_shares(generator, draws, vectors, k) for k in some])
         lines[f"{degrees}°"] = all_k, [chance_of_nearer(near, far, between, k) for k in all_k]
-        points[f"{degrees}°"] = some, shares.mean(axis=1), 1.96 * shares.std(axis=1) / np.sqrt(draws)
-    return chart(lines, points, levels={"max similarity": 1.0}, x="hyperplanes k", y="mean F in units of its range")
+        points[f"{degrees}°"] = (
+            some,
+            shares.mean(axis=1),
+            1.96 * shares.std(axis=1) / np.sqrt(draws),
+        )
+    return chart(
+        lines,
+        points,
+        levels={"max similarity": 1.0},
+        x="hyperplanes k",
+        y="mean F in units of its range",
+    )

@@ -1,12 +1,13 @@
 """Shen, Sun & Wei 2023, "Equiangular Basis Vectors", CVPR, arXiv 2303.11637.
 
-For whoever fixes N class vectors in d dimensions: which worst cosine between two of them is possible?
+For whoever fixes N class vectors in d dimensions: which worst cosine between two of them is
+possible?
 
-Rows v_1 … v_N are unit vectors in d dimensions. As lines, their worst cosine is μ = max |v_i·v_j| over i ≠ j; as
-directions it is μ₊ = max v_i·v_j.
+Rows v_1 … v_N are unit vectors in d dimensions. As lines, their worst cosine is μ = max |v_i·v_j|
+over i ≠ j; as directions it is μ₊ = max v_i·v_j.
 
-Read: the abstract ("as orthogonal as possible", "equal status"). Derived here: all four claims, the first two bounds
-being recalled, Welch's and Rankin's. Not claimed: what training finds.
+Read: the abstract ("as orthogonal as possible", "equal status"). Derived here: all four claims, the
+first two bounds being recalled, Welch's and Rankin's. Not claimed: what training finds.
 Topic: representations.
 """
 
@@ -29,8 +30,12 @@ from theory_on_trial.laws import Asymptotic
 Dim = Annotated[int, Interval(2, 8, why="the best arrangement is searched")]
 Few = Annotated[int, Interval(2, 4, why="the best arrangement is searched")]
 Vectors = Annotated[int, Interval(3, 24, why="the best arrangement is searched")]
-Surplus = Annotated[int, Interval(1, 8, why="vectors beyond d (d + 1)/2; the best arrangement is searched")]
-Several = Annotated[int, Interval(50, 150, why="thousands of sets are drawn, of fewer vectors few pairs are close")]
+Surplus = Annotated[
+    int, Interval(1, 8, why="vectors beyond d (d + 1)/2; the best arrangement is searched")
+]
+Several = Annotated[
+    int, Interval(50, 150, why="thousands of sets are drawn, of fewer vectors few pairs are close")
+]
 AnyDim = Annotated[int, Interval(3, 48, why="thousands of sets are drawn")]
 Cosine = Annotated[float, Interval(0.05, 0.6, why="closer pairs are too rare to be counted")]
 
@@ -39,8 +44,14 @@ def named_arrangements(dim):
     """Known arrangements: dimension and unit rows, in as many coordinates as are convenient."""
     sets = {
         "simplex": (dim, np.eye(dim + 1) - 1 / (dim + 1)),
-        "icosahedron": (3, [np.roll([0, 2, sign * (1 + np.sqrt(5))], k) for sign in (1, -1) for k in range(3)]),
-        "28 lines": (7, [4 * np.eye(8)[i] + 4 * np.eye(8)[j] - 1 for i, j in combinations(range(8), 2)]),
+        "icosahedron": (
+            3,
+            [np.roll([0, 2, sign * (1 + np.sqrt(5))], k) for sign in (1, -1) for k in range(3)],
+        ),
+        "28 lines": (
+            7,
+            [4 * np.eye(8)[i] + 4 * np.eye(8)[j] - 1 for i, j in combinations(range(8), 2)],
+        ),
         "square": (2, [[np.cos(k * np.pi / 4), np.sin(k * np.pi / 4)] for k in range(4)]),
         "cube": (3, [*np.eye(3), *([1, a, b] for a, b in product((1, -1), repeat=2))]),
         "unbiased": (4, [*np.eye(4), *hadamard(4), *(hadamard(4) * [1, 1, 1, -1])]),
@@ -57,58 +68,91 @@ def worst_cosine(rows, lines=True):
 
 @observed
 def best_arrangement(generator, dim, count, starts, lines=True):
-    """Rows of least worst cosine by L-BFGS on ever sharper soft maxima, which exceed maxima by log(pairs)/p at most."""
+    """Rows of least worst cosine by L-BFGS on ever sharper soft maxima, which exceed maxima by
+    log(pairs)/p at most.
+    """
 
     def soft_maximum(entries, p):
         rows, lengths = normalize(entries.reshape(count, dim), return_norm=True)
         gram = rows @ rows.T
         levels = p * (np.abs(gram) if lines else gram) - np.diag(np.full(count, np.inf))
         pull = softmax(levels) * (np.sign(gram) if lines else 1)
-        slope = 2 * (pull @ rows - np.sum(pull * gram, axis=1, keepdims=True) * rows) / lengths[:, None]
+        slope = (
+            2 * (pull @ rows - np.sum(pull * gram, axis=1, keepdims=True) * rows) / lengths[:, None]
+        )
         return logsumexp(levels) / p, slope.ravel()
 
-    ends, search = generator.normal(size=(starts, count * dim)), {"method": "L-BFGS-B", "options": {"maxiter": 200}}
+    ends = generator.normal(size=(starts, count * dim))
+    search = {"method": "L-BFGS-B", "options": {"maxiter": 200}}
     for p in np.geomspace(10, 1e4 if lines else 1e6, 6):
-        ends = [minimize(soft_maximum, entries, args=(p,), jac=True, **search).x for entries in ends]
-    return min((normalize(entries.reshape(count, dim)) for entries in ends), key=lambda v: worst_cosine(v, lines))
+        ends = [
+            minimize(soft_maximum, entries, args=(p,), jac=True, **search).x for entries in ends
+        ]
+    return min(
+        (normalize(entries.reshape(count, dim)) for entries in ends),
+        key=lambda v: worst_cosine(v, lines),
+    )
 
 
 @predicted
 def least_cosines(dim, count):
-    """√((N − d)/(d (N − 1))), as Σ (v_i·v_j)² ≥ N²/d; 1/√d for N > d (d + 1)/2; signed −1/(N − 1), or 0."""
+    """√((N − d)/(d (N − 1))), as Σ (v_i·v_j)² ≥ N²/d; 1/√d for N > d (d + 1)/2; signed −1/(N − 1),
+    or 0.
+    """
     welch = np.sqrt(max(count - dim, 0) / (dim * (count - 1)))
     return np.array([welch, 1 / np.sqrt(dim), -1 / (count - 1) if count <= dim + 1 else 0.0])
 
 
 @claim(ours("recalled; Welch 1974"), kind="bound", cases=[(3, 5), (5, 10), (8, 9)])
 def test_welch(trial, dim: Dim, vectors: Vectors):
-    """The worst |cos| of N > d lines is √((N − d)/(d (N − 1))) at least; equiangular tight sets attain it."""
+    """The worst |cos| of N > d lines is √((N − d)/(d (N − 1))) at least; equiangular tight sets
+    attain it.
+    """
     trial.require(vectors > dim, "vectors must exceed dim: fewer can be orthogonal")
-    frames, best = named_arrangements(dim), best_arrangement(trial.generator(), dim, vectors, 2)
+    frames = named_arrangements(dim)
+    best = best_arrangement(trial.generator(), dim, vectors, 2)
     sets = [(dim, best), *(frames[name] for name in ("simplex", "icosahedron", "28 lines"))]
     law, orthoplex, _ = np.transpose([least_cosines(d, len(rows)) for d, rows in sets])
-    worst, rivals = [worst_cosine(rows) for _, rows in sets], {"1 % more": 1.01 * law, "1/√d": orthoplex}
+    worst = [worst_cosine(rows) for _, rows in sets]
+    rivals = {"1 % more": 1.01 * law, "1/√d": orthoplex}
     trial.bound(law, worst, ops=100.0, found_by="search", wrong_processes=rivals)
 
 
-@claim(ours("recalled; Rankin, Conway, Hardin and Sloane"), kind="bound", cases=[(2, 1), (3, 1), (4, 2)])
+@claim(
+    ours("recalled; Rankin, Conway, Hardin and Sloane"),
+    kind="bound",
+    cases=[(2, 1), (3, 1), (4, 2)],
+)
 def test_orthoplex(trial, dim: Few, surplus: Surplus):
-    """The worst |cos| of N > d (d + 1)/2 lines is 1/√d at least, more than Welch's; some sets attain it."""
-    frames, count = named_arrangements(dim), dim * (dim + 1) // 2 + surplus
+    """The worst |cos| of N > d (d + 1)/2 lines is 1/√d at least, more than Welch's; some sets
+    attain it.
+    """
+    frames = named_arrangements(dim)
+    count = dim * (dim + 1) // 2 + surplus
     sets = [frames["square"], frames["cube"], frames["unbiased"]]
     sets += [(dim, best_arrangement(trial.generator(), dim, count, 2))]
     law = np.array([least_cosines(d, len(rows))[1] for d, rows in sets])
-    worst, few = ([worst_cosine(v) for _, v in group] for group in (sets, [sets[0], frames["icosahedron"], *sets[2:]]))
+    worst, few = (
+        [worst_cosine(v) for _, v in group]
+        for group in (sets, [sets[0], frames["icosahedron"], *sets[2:]])
+    )
     rivals = {"controls": {"N = d (d + 1)/2": few}, "wrong_processes": {"1 % more": 1.01 * law}}
     trial.bound(law, worst, ops=100.0, found_by="search", **rivals)
 
 
 @claim(ours("recalled; Rankin"), kind="optimality", cases=[(3, 4), (3, 6), (5, 7), (6, 3)])
 def test_signed(trial, dim: Dim, vectors: Vectors):
-    """The least worst cosine μ₊ of N directions is −1/(N − 1) for N ≤ d + 1, and exactly 0 for d + 2 ≤ N ≤ 2d."""
-    trial.require(vectors <= 2 * dim, "vectors must be at most 2 dim: no closed form is known beyond")
-    cosine = worst_cosine(best_arrangement(trial.generator(), dim, vectors, 4, lines=False), lines=False)
-    law, pairs = least_cosines(dim, vectors)[2], vectors * (vectors - 1) / 2
+    """The least worst cosine μ₊ of N directions is −1/(N − 1) for N ≤ d + 1, and exactly 0 for d +
+    2 ≤ N ≤ 2d.
+    """
+    trial.require(
+        vectors <= 2 * dim, "vectors must be at most 2 dim: no closed form is known beyond"
+    )
+    cosine = worst_cosine(
+        best_arrangement(trial.generator(), dim, vectors, 4, lines=False), lines=False
+    )
+    law = least_cosines(dim, vectors)[2]
+    pairs = vectors * (vectors - 1) / 2
     controls = {"orthogonal": 0.0} if law else {"always −1/(N − 1)": -1 / (vectors - 1)}
     trial.value(cosine, law, error=1e-5 * np.log(pairs), margin=2e-3, scale=1.0, controls=controls)
 
@@ -126,25 +170,51 @@ def close_pairs(generator, count, vectors, dim, cosine):
     return (np.sum(np.abs(rows @ np.swapaxes(rows, 1, 2)) > cosine, axis=(1, 2)) - vectors) / 2
 
 
-@claim(ours("a squared cosine has a beta law"), kind="identity", cases=[(32, 80, 0.3), (3, 50, 0.6)])
+@claim(
+    ours("a squared cosine has a beta law"), kind="identity", cases=[(32, 80, 0.3), (3, 50, 0.6)]
+)
 def test_random_pairs(trial, dim: AnyDim, vectors: Several, cosine: Cosine):
-    """Of N uniform directions N (N − 1)/2 · I_{1 − t²}((d − 1)/2, ½) pairs have |cos| > t on average."""
+    """Of N uniform directions N (N − 1)/2 · I_{1 − t²}((d − 1)/2, ½) pairs have |cos| > t on
+    average.
+    """
     law = mean_close_pairs(dim, vectors, cosine)  # to 1.2 %: half as many sets again would give 1 %
     trial.require(law >= 50, "fifty pairs at least must be expected: rarer ones take long to count")
-    draw, pairs = partial(close_pairs, vectors=vectors, dim=dim, cosine=cosine), vectors * (vectors - 1)
-    laws = {"d + 1": mean_close_pairs(dim + 1, vectors, cosine), "normal tail": pairs * norm.sf(cosine * np.sqrt(dim))}
-    laws = {"one sign": law / 2} | {name: value for name, value in laws.items() if abs(value - law) > 0.05 * law}
-    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.012 * law, controls=laws, first=100, most=40_000)
+    draw = partial(close_pairs, vectors=vectors, dim=dim, cosine=cosine)
+    pairs = vectors * (vectors - 1)
+    laws = {
+        "d + 1": mean_close_pairs(dim + 1, vectors, cosine),
+        "normal tail": pairs * norm.sf(cosine * np.sqrt(dim)),
+    }
+    laws = {"one sign": law / 2} | {
+        name: value for name, value in laws.items() if abs(value - law) > 0.05 * law
+    }
+    trial.mean(
+        sampler=draw,
+        predict=law,
+        law=Asymptotic(),
+        margin=0.012 * law,
+        controls=laws,
+        first=100,
+        most=40_000,
+    )
 
 
 @figure("F1", claims=("welch", "orthoplex"))
 def best_in_space(most: int = 12):
-    """In space a sixth class costs nothing, and a seventh much: least worst |cos| of N lines in three dimensions.
+    """In space a sixth class costs nothing, and a seventh much: least worst |cos| of N lines in
+    three dimensions.
 
-    Marks: points: best of four searches; lines: bounds of Welch and 1/√3, which holds from N = 7 on.
+    Marks: points: best of four searches; lines: bounds of Welch and 1/√3, which holds from N = 7
+    on.
     """
     counts = np.arange(4, most + 1)
     cosines = [worst_cosine(best_arrangement(np.random.default_rng(0), 3, n, 4)) for n in counts]
     welch, orthoplex, _ = np.transpose([least_cosines(3, n) for n in counts])
     lines = {"Welch": (counts, welch), "1/√d, from N = 7 on": (counts[3:], orthoplex[3:])}
-    return chart(lines, {"search": (counts, cosines)}, legend="lower right", x="number of lines N", y="worst |cos|")
+    return chart(
+        lines,
+        {"search": (counts, cosines)},
+        legend="lower right",
+        x="number of lines N",
+        y="worst |cos|",
+    )

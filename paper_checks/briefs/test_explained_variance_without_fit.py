@@ -1,15 +1,17 @@
-"""Sheth & Fusi 2019, "Feature Gradients: Scalable Feature Selection via Discrete Relaxation", arXiv 1908.10382.
+"""Sheth & Fusi 2019, "Feature Gradients: Scalable Feature Selection via Discrete Relaxation", arXiv
+1908.10382.
 
-For one with fewer samples than features who asks whether the features explain anything: a sum over pairs of samples
-answers without a fit, and its exact variance says how far to trust it.
+For one with fewer samples than features who asks whether the features explain anything: a sum over
+pairs of samples answers without a fit, and its exact variance says how far to trust it.
 
-Samples (x_i, y_i), i = 1..n, are independent with one law on R^d x R, no intercept; g = E[y x], A = E[y^2 x x'],
-S = E[x x'], and X, y stack the samples. T = (|X'y|^2 - sum of y_i^2 |x_i|^2) / (n (n - 1)) costs n d operations. In the
-Gaussian case x has covariance I and y = <x, β> + noise of variance v; b = |β|^2 is the explained variance.
+Samples (x_i, y_i), i = 1..n, are independent with one law on R^d x R, no intercept; g = E[y x], A =
+E[y^2 x x'], S = E[x x'], and X, y stack the samples. T = (|X'y|^2 - sum of y_i^2 |x_i|^2) / (n (n -
+1)) costs n d operations. In the Gaussian case x has covariance I and y = <x, β> + noise of variance
+v; b = |β|^2 is the explained variance.
 
-Read: the abstract ("linear time and space"); Kong & Valiant, arXiv 1805.01626, recalled. Derived here: the exact
-variance (Hoeffding's decomposition) and the proof by paths, which meet each sample once. Not claimed: that T is
-positive: it is negative often, and setting it to 0 there makes a bias.
+Read: the abstract ("linear time and space"); Kong & Valiant, arXiv 1805.01626, recalled. Derived
+here: the exact variance (Hoeffding's decomposition) and the proof by paths, which meet each sample
+once. Not claimed: that T is positive: it is negative often, and setting it to 0 there makes a bias.
 Topic: linear algebra for learning.
 """
 
@@ -23,21 +25,39 @@ from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Samples = Annotated[int, Interval(2, 6, why="T needs a pair; all 4^samples samples of a law on four points are listed")]
-Few = Annotated[int, Interval(2, 4, why="T needs a pair; all (3 * 2^dim)^samples samples are listed")]
-Dim = Annotated[int, Interval(1, 6, why="of a law on four points; more columns are combinations of four")]
-Nodes = Annotated[int, Interval(1, 3, why="as many as samples and more; 3 * 2^dim points stand for a Gaussian law")]
+Samples = Annotated[
+    int,
+    Interval(2, 6, why="T needs a pair; all 4^samples samples of a law on four points are listed"),
+]
+Few = Annotated[
+    int, Interval(2, 4, why="T needs a pair; all (3 * 2^dim)^samples samples are listed")
+]
+Dim = Annotated[
+    int, Interval(1, 6, why="of a law on four points; more columns are combinations of four")
+]
+Nodes = Annotated[
+    int,
+    Interval(1, 3, why="as many as samples and more; 3 * 2^dim points stand for a Gaussian law"),
+]
 Signal = Annotated[float, Interval(0, 4, why="explained variance, in units of the features")]
-Noise = Annotated[float, Interval(0.1, 4, why="without noise and signal all is 0; in units of the features")]
+Noise = Annotated[
+    float, Interval(0.1, 4, why="without noise and signal all is 0; in units of the features")
+]
 
 
 def four_points(generator, dim):
     """A law on four random points of R^dim x R: points x, values y, chances."""
-    return generator.normal(size=(4, dim)), generator.normal(size=4), generator.dirichlet(np.full(4, 10))
+    return (
+        generator.normal(size=(4, dim)),
+        generator.normal(size=4),
+        generator.dirichlet(np.full(4, 10)),
+    )
 
 
 def gaussian_nodes(dim, signal, noise):
-    """A law on 3 * 2^dim points, β along x_1, with g and A of the Gaussian case, and so its mean and variance."""
+    """A law on 3 * 2^dim points, β along x_1, with g and A of the Gaussian case, and so its mean
+    and variance.
+    """
     grid = np.array(list(product([-np.sqrt(3), 0, np.sqrt(3)], *[[-1, 1]] * dim)))
     values = np.sqrt(signal) * grid[:, 0] + np.sqrt(noise) * grid[:, dim]
     return grid[:, :dim], values, np.where(grid[:, 0] == 0, 2 / 3, 1 / 6) / 2**dim
@@ -48,7 +68,8 @@ def enumerated(law, samples, statistic):
     """Mean and variance of a statistic of (X, y) over all samples, each with its chance."""
     points, values, chances = law
     indices = np.indices((len(chances),) * samples).reshape(samples, -1).T
-    results, weights = statistic(points[indices], values[indices]), np.prod(chances[indices], axis=1)
+    results = statistic(points[indices], values[indices])
+    weights = np.prod(chances[indices], axis=1)
     mean = weights @ results
     return mean, weights @ (results - mean) ** 2
 
@@ -61,8 +82,13 @@ def plug_in_statistic(x, y):
 
 @observed
 def path_statistics(x, y, most=None, diagonal=1):
-    """The y'G^k y / C(n, k + 1), k = 1..n-1, with G the triangle of XX' from this diagonal up; T is the first."""
-    gram, samples, along, results = np.triu(x @ np.swapaxes(x, 1, 2), diagonal), y.shape[1], y, []
+    """The y'G^k y / C(n, k + 1), k = 1..n-1, with G the triangle of XX' from this diagonal up; T is
+    the first.
+    """
+    gram = np.triu(x @ np.swapaxes(x, 1, 2), diagonal)
+    samples = y.shape[1]
+    along = y
+    results = []
     for steps in range(1, most or samples):
         along = np.einsum("sij,sj->si", gram, along)
         results.append(np.sum(y * along, axis=1) / comb(samples, steps + 1))
@@ -73,7 +99,8 @@ def path_statistics(x, y, most=None, diagonal=1):
 def path_means(law, samples):
     """The g'S^(k-1) g, k = 1..n-1; the first is |g|^2."""
     points, values, chances = law
-    g, second = (chances * values) @ points, (points.T * chances) @ points
+    g = (chances * values) @ points
+    second = (points.T * chances) @ points
     return np.array([g @ np.linalg.matrix_power(second, k) @ g for k in range(samples - 1)])
 
 
@@ -81,68 +108,125 @@ def path_means(law, samples):
 def pair_variance(law, samples):
     """(4 (n - 2) z1 + 2 z2) / (n (n - 1)) with z1 = g'Ag - |g|^4 and z2 = tr A^2 - |g|^4."""
     points, values, chances = law
-    g, fourth = (chances * values) @ points, (points.T * (chances * values**2)) @ points
-    z1, z2 = g @ fourth @ g - (g @ g) ** 2, np.sum(fourth**2) - (g @ g) ** 2
+    g = (chances * values) @ points
+    fourth = (points.T * (chances * values**2)) @ points
+    z1 = g @ fourth @ g - (g @ g) ** 2
+    z2 = np.sum(fourth**2) - (g @ g) ** 2
     return (4 * (samples - 2) * z1 + 2 * z2) / (samples * (samples - 1))
 
 
 @predicted
 def gaussian_case(samples, dim, b, v):
-    """The same with the Gaussian z1 and z2, and the mean of the plug-in, which keeps pairs of a sample with itself."""
-    z1, z2 = 2 * b**2 + v * b, dim * (b + v) ** 2 + 4 * b * (b + v) + 3 * b**2
-    return (4 * (samples - 2) * z1 + 2 * z2) / (samples * (samples - 1)), b + ((dim + 1) * b + dim * v) / samples
+    """The same with the Gaussian z1 and z2, and the mean of the plug-in, which keeps pairs of a
+    sample with itself.
+    """
+    z1 = 2 * b**2 + v * b
+    z2 = dim * (b + v) ** 2 + 4 * b * (b + v) + 3 * b**2
+    return (4 * (samples - 2) * z1 + 2 * z2) / (samples * (samples - 1)), b + (
+        (dim + 1) * b + dim * v
+    ) / samples
 
 
-@claim(ours("recalled, Kong & Valiant; derived: distinct samples"), kind="identity", cases=[(4, 2), (2, 6), (6, 1)])
+@claim(
+    ours("recalled, Kong & Valiant; derived: distinct samples"),
+    kind="identity",
+    cases=[(4, 2), (2, 6), (6, 1)],
+)
 def test_unbiased(trial, samples: Samples, dim: Dim):
     """E T = |g|^2 for every law and every n >= 2, also with fewer samples than features."""
     law = four_points(trial.generator("law"), dim)
-    measured, means = enumerated(law, samples, path_statistics)[0][0], path_means(law, samples)[0]
-    controls = {"biased": means * (samples - 1) / samples, "plug-in": enumerated(law, samples, plug_in_statistic)[0]}
-    trial.identity(measured, means, ops=4**samples, scale=np.max(law[1] ** 2) * np.sum(law[0] ** 2), controls=controls)
+    measured = enumerated(law, samples, path_statistics)[0][0]
+    means = path_means(law, samples)[0]
+    controls = {
+        "biased": means * (samples - 1) / samples,
+        "plug-in": enumerated(law, samples, plug_in_statistic)[0],
+    }
+    trial.identity(
+        measured,
+        means,
+        ops=4**samples,
+        scale=np.max(law[1] ** 2) * np.sum(law[0] ** 2),
+        controls=controls,
+    )
 
 
-@claim(ours("derived: Hoeffding"), kind="identity", cases=[(4, 1, 0.5, 0.7), (3, 2, 0.8, 2), (2, 3, 0, 1)])
+@claim(
+    ours("derived: Hoeffding"),
+    kind="identity",
+    cases=[(4, 1, 0.5, 0.7), (3, 2, 0.8, 2), (2, 3, 0, 1)],
+)
 def test_exact_variance(trial, samples: Few, dim: Nodes, signal: Signal, noise: Noise):
-    """Var T = (4 (n - 2) z1 + 2 z2) / (n (n - 1)); Gaussian z1 = 2 b^2 + v b, z2 = d (b+v)^2 + 4 b (b+v) + 3 b^2."""
+    """Var T = (4 (n - 2) z1 + 2 z2) / (n (n - 1)); Gaussian z1 = 2 b^2 + v b, z2 = d (b+v)^2 + 4 b
+    (b+v) + 3 b^2.
+    """
     laws = four_points(trial.generator("law"), dim), gaussian_nodes(dim, signal, noise)
     measured = [enumerated(law, samples, path_statistics)[1][0] for law in laws]
-    variance = np.array([pair_variance(laws[0], samples), gaussian_case(samples, dim, signal, noise)[0]])
+    variance = np.array(
+        [pair_variance(laws[0], samples), gaussian_case(samples, dim, signal, noise)[0]]
+    )
     scale = [(np.max(y**2) * np.sum(x**2)) ** 2 for x, y, _ in laws]
     controls = {"n^2 for n (n - 1)": variance * (samples - 1) / samples}
-    controls["x, y independent if Gaussian"] = np.array([variance[0], 2 * dim * (signal + noise) ** 2 / samples**2])
+    controls["x, y independent if Gaussian"] = np.array(
+        [variance[0], 2 * dim * (signal + noise) ** 2 / samples**2]
+    )
     trial.identity(measured, variance, ops=1000, scale=scale, controls=controls)
 
 
-@claim(ours("recalled, Kong & Valiant; derived: increasing paths"), kind="identity", cases=[(5, 2), (2, 1), (6, 6)])
+@claim(
+    ours("recalled, Kong & Valiant; derived: increasing paths"),
+    kind="identity",
+    cases=[(5, 2), (2, 1), (6, 6)],
+)
 def test_paths(trial, samples: Samples, dim: Dim):
-    """With G the strictly upper triangle of XX', E y'G^k y / C(n, k + 1) = g'S^(k-1) g for every law and k < n."""
+    """With G the strictly upper triangle of XX', E y'G^k y / C(n, k + 1) = g'S^(k-1) g for every
+    law and k < n.
+    """
     law = four_points(trial.generator("law"), dim)
-    measured, means = enumerated(law, samples, path_statistics)[0], path_means(law, samples)
-    controls = {"all of XX'": enumerated(law, samples, lambda x, y: path_statistics(x, y, diagonal=-samples))[0]}
+    measured = enumerated(law, samples, path_statistics)[0]
+    means = path_means(law, samples)
+    controls = {
+        "all of XX'": enumerated(
+            law, samples, lambda x, y: path_statistics(x, y, diagonal=-samples)
+        )[0]
+    }
     sizes = np.max(law[1] ** 2) * np.max(np.sum(law[0] ** 2, axis=1)) ** np.arange(1, samples)
-    trial.identity(measured, means, ops=4**samples, scale=sizes, controls=controls | {"half": means / 2})
+    trial.identity(
+        measured, means, ops=4**samples, scale=sizes, controls=controls | {"half": means / 2}
+    )
 
 
-@claim(ours("derived: fourth moments of a Gaussian"), kind="identity", cases=[(3, 2, 0.5, 0.7), (2, 1, 0, 1)])
+@claim(
+    ours("derived: fourth moments of a Gaussian"),
+    kind="identity",
+    cases=[(3, 2, 0.5, 0.7), (2, 1, 0, 1)],
+)
 def test_plug_in(trial, samples: Few, dim: Nodes, signal: Signal, noise: Noise):
-    """Gaussian |X'y|^2 / n^2, which keeps the pairs of a sample with itself, has mean b + ((d + 1) b + d v) / n."""
+    """Gaussian |X'y|^2 / n^2, which keeps the pairs of a sample with itself, has mean b + ((d + 1)
+    b + d v) / n.
+    """
     law, other = (gaussian_case(n, dim, signal, noise)[1] for n in (samples, samples + 1))
     measured = enumerated(gaussian_nodes(dim, signal, noise), samples, plug_in_statistic)[0]
     trial.identity(measured, law, ops=1000, controls={"n + 1 for n": other})
 
 
 @figure("F1", claims=("unbiased", "exact_variance", "plug_in"))
-def signal_without_fit(dim: int = 100, signal: float = 0.5, noise: float = 0.5, repetitions: int = 200):
-    """Explained variance of 100 features is estimated without bias from fewer samples than features.
+def signal_without_fit(
+    dim: int = 100, signal: float = 0.5, noise: float = 0.5, repetitions: int = 200
+):
+    """Explained variance of 100 features is estimated without bias from fewer samples than
+    features.
 
-    Gaussian data, explained variance .5; the plug-in is |X'y|^2 / n^2. Marks: lines, band: mean, two standard
-    deviations by theory; points, bars: of 200 data sets.
+    Gaussian data, explained variance .5; the plug-in is |X'y|^2 / n^2. Marks: lines, band: mean,
+    two standard deviations by theory; points, bars: of 200 data sets.
     """
-    generator, sizes, wide = np.random.default_rng(0), np.arange(25, 226, 40), np.arange(20, 241)
+    generator = np.random.default_rng(0)
+    sizes = np.arange(25, 226, 40)
+    wide = np.arange(20, 241)
     variances, plug_in = gaussian_case(wide, dim, signal, noise)
     x = generator.normal(size=(repetitions, sizes[-1], dim))
-    y = np.sqrt(signal) * x[..., 0] + np.sqrt(noise) * generator.normal(size=(repetitions, sizes[-1]))
+    y = np.sqrt(signal) * x[..., 0] + np.sqrt(noise) * generator.normal(
+        size=(repetitions, sizes[-1])
+    )
     runs = {"T": (sizes, [path_statistics(x[:, :n], y[:, :n], most=2)[:, 0] for n in sizes])}
     runs["plug-in"] = sizes - 5, [plug_in_statistic(x[:, :n], y[:, :n]) for n in sizes - 5]
     lines = {"T": (wide, signal, 2 * np.sqrt(variances)), "plug-in": (wide, plug_in)}

@@ -1,16 +1,18 @@
-"""Trager, Perera, Zancato, Achille, Bhatia & Soatto 2023, "Linear Spaces of Meanings: Compositional Structures in
-Vision-Language Models", ICCV, arXiv 2302.14383.
+"""Trager, Perera, Zancato, Achille, Bhatia & Soatto 2023, "Linear Spaces of Meanings: Compositional
+Structures in Vision-Language Models", ICCV, arXiv 2302.14383.
 
-For whoever builds "ideal words" from embeddings of combined concepts: averages give the best ones under product weights
-only, tables without any structure look compositional, and what is left over is statistical dependence.
+For whoever builds "ideal words" from embeddings of combined concepts: averages give the best ones
+under product weights only, tables without any structure look compositional, and what is left over
+is statistical dependence.
 
-A table holds a vector u_{ab…} in R^D for each cell of a grid of two or three factors, N cells in all. It is
-decomposable if u_{ab…} = u_0 + u_a + u_b + …. A vector v of the other modality gives the cells the probabilities
-p(a, b | v) ∝ exp(u_ab·v). With q = 1 + Σ (n_i - 1), n_i values per factor, decomposable scalar tables have dimension q.
+A table holds a vector u_{ab…} in R^D for each cell of a grid of two or three factors, N cells in
+all. It is decomposable if u_{ab…} = u_0 + u_a + u_b + …. A vector v of the other modality gives the
+cells the probabilities p(a, b | v) ∝ exp(u_ab·v). With q = 1 + Σ (n_i - 1), n_i values per factor,
+decomposable scalar tables have dimension q.
 
-Read: Proposition 4 and Corollary 8. Derived here: the share that chance explains, the failure under unbalanced weights,
-the odds ratios, the information. Not claimed: that real embeddings are Gaussian.
-Topic: representations.
+Read: Proposition 4 and Corollary 8. Derived here: the share that chance explains, the failure under
+unbalanced weights, the odds ratios, the information. Not claimed: that real embeddings are
+Gaussian. Topic: representations.
 """
 
 from functools import partial
@@ -25,24 +27,41 @@ from theory_on_trial import claim, observed, ours, paper, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Values = Annotated[int, Interval(2, 12, why="a factor of one value says nothing; a least-squares fit over all cells")]
+Values = Annotated[
+    int,
+    Interval(2, 12, why="a factor of one value says nothing; a least-squares fit over all cells"),
+]
 Third = Annotated[int, Interval(1, 6, why="one value stands for no third factor")]
 Width = Annotated[int, Interval(1, 64, why="every column is fitted")]
-FewValues = Annotated[int, Interval(2, 5, why="a factor of one value says nothing; 10⁵ tables are drawn")]
-FewThird = Annotated[int, Interval(1, 2, why="one value stands for no third factor; 10⁵ tables are drawn")]
+FewValues = Annotated[
+    int, Interval(2, 5, why="a factor of one value says nothing; 10⁵ tables are drawn")
+]
+FewThird = Annotated[
+    int, Interval(1, 2, why="one value stands for no third factor; 10⁵ tables are drawn")
+]
 FewColumns = Annotated[int, Interval(1, 8, why="10⁵ tables are drawn")]
 TABLES = [(3, 4, 8), (2, 2, 1), (12, 12, 64)]  # two factors and D
 
 
 def dummies(shape):
-    """The design of a decomposable table, one row for each cell and one indicator for every value of every factor."""
-    return np.hstack([np.eye(n)[row] for n, row in zip(shape, np.indices(shape).reshape(len(shape), -1), strict=True)])
+    """The design of a decomposable table, one row for each cell and one indicator for every value
+    of every factor.
+    """
+    return np.hstack(
+        [
+            np.eye(n)[row]
+            for n, row in zip(shape, np.indices(shape).reshape(len(shape), -1), strict=True)
+        ]
+    )
 
 
 @predicted
 def marginal_means(table, weights):
-    """The weighted grand mean and, for each factor, how its weighted means differ from it, added up in every cell."""
-    full, factors = np.broadcast_to(weights[..., None], table.shape), set(range(weights.ndim))
+    """The weighted grand mean and, for each factor, how its weighted means differ from it, added up
+    in every cell.
+    """
+    full = np.broadcast_to(weights[..., None], table.shape)
+    factors = set(range(weights.ndim))
     grand = np.average(table, tuple(factors), full)
     means = (np.average(table, tuple(factors - {i}), full, keepdims=True) for i in factors)
     return grand + sum(mean - grand for mean in means)
@@ -58,20 +77,26 @@ def contrasts(table):
 def least_squares(table, weights):
     """The decomposable table with the least weighted squared error."""
     root = np.sqrt(weights).reshape(-1, 1)
-    design, targets = dummies(weights.shape), table.reshape(weights.size, -1)
+    design = dummies(weights.shape)
+    targets = table.reshape(weights.size, -1)
     return (design @ np.linalg.lstsq(root * design, root * targets)[0]).reshape(table.shape)
 
 
 @predicted
 def chance_law(shape, width, centred):
-    """The law of the explained share: Beta(D q/2, D (N - q)/2), about the grand mean with q - 1 for q."""
-    dimension, cells = sum(shape) - 2, shape[0] * shape[1] * shape[2]
+    """The law of the explained share: Beta(D q/2, D (N - q)/2), about the grand mean with q - 1 for
+    q.
+    """
+    dimension = sum(shape) - 2
+    cells = shape[0] * shape[1] * shape[2]
     return beta(width * (dimension - centred) / 2, width * (cells - dimension) / 2)
 
 
 @observed
 def explained_shares(generator, n, shape, width, centred):
-    """|fit|²/|u|² of n tables of normal numbers, by projection on an orthonormal basis of the decomposable ones."""
+    """|fit|²/|u|² of n tables of normal numbers, by projection on an orthonormal basis of the
+    decomposable ones.
+    """
     tables = generator.normal(size=(n, np.prod(shape), width))
     tables -= centred * tables.mean(axis=1, keepdims=True)
     fits = np.tensordot(tables, orth(dummies(shape)), (1, 0))
@@ -80,71 +105,144 @@ def explained_shares(generator, n, shape, width, centred):
 
 @observed
 def dependence(table, v):
-    """p(a, b | v)/(p(a | v) p(b | v)), log odds p(1, 1) p(a, b)/(p(1, b) p(a, 1)) beyond the first, and information."""
+    """p(a, b | v)/(p(a | v) p(b | v)), log odds p(1, 1) p(a, b)/(p(1, b) p(a, 1)) beyond the first,
+    and information.
+    """
     p = softmax(table @ v)
     ratios = p / np.outer(p.sum(axis=1), p.sum(axis=0))
     return ratios, np.log(p[0, 0] * p[1:, 1:] / (p[:1, 1:] * p[1:, :1])), np.sum(p * np.log(ratios))
 
 
-@claim(paper("Proposition 4"), kind="identity", cases=[(3, 4, 1, 8), (2, 2, 5, 3), (2, 2, 1, 1), (12, 12, 6, 2)])
+@claim(
+    paper("Proposition 4"),
+    kind="identity",
+    cases=[(3, 4, 1, 8), (2, 2, 5, 3), (2, 2, 1, 1), (12, 12, 6, 2)],
+)
 def test_marginal_means(trial, first: Values, second: Values, third: Third, width: Width):
-    """Under product weights averages give the best decomposable table; else they miss even one that is decomposable."""
-    generator, shape = trial.generator(), (first, second, third)
-    table, logs = generator.normal(size=(*shape, width)), generator.uniform(-1, 1, shape)
+    """Under product weights averages give the best decomposable table; else they miss even one that
+    is decomposable.
+    """
+    generator = trial.generator()
+    shape = (first, second, third)
+    table = generator.normal(size=(*shape, width))
+    logs = generator.uniform(-1, 1, shape)
     exact, product = (x[:, :1, :1] + x[:1, :, :1] + x[:1, :1] for x in (table, logs))
-    weights, tilted = np.exp(product), np.exp(logs)
-    ops, plain = 40 * np.prod(shape), {"unweighted means": marginal_means(table, np.ones(shape))}
-    trial.identity(least_squares(table, weights), marginal_means(table, weights), ops=ops, controls=plain)
+    weights = np.exp(product)
+    tilted = np.exp(logs)
+    ops = 40 * np.prod(shape)
+    plain = {"unweighted means": marginal_means(table, np.ones(shape))}
+    trial.identity(
+        least_squares(table, weights), marginal_means(table, weights), ops=ops, controls=plain
+    )
     rivals = {"means under unbalanced weights": marginal_means(exact, tilted)}
-    trial.identity(least_squares(exact, tilted), exact, ops=ops, scale=np.abs(exact).max(), controls=rivals)
+    trial.identity(
+        least_squares(exact, tilted), exact, ops=ops, scale=np.abs(exact).max(), controls=rivals
+    )
 
 
-@claim(ours("derived: normal squares in two spaces"), kind="distribution", cases=[(2, 2, 1, 4), (3, 3, 1, 2)])
-def test_chance_share(trial, first: FewValues, second: FewValues, third: FewThird, width: FewColumns):
-    """A decomposable table explains of independent normal entries Beta(D q/2, D (N - q)/2); q - 1 about grand means."""
+@claim(
+    ours("derived: normal squares in two spaces"),
+    kind="distribution",
+    cases=[(2, 2, 1, 4), (3, 3, 1, 2)],
+)
+def test_chance_share(
+    trial, first: FewValues, second: FewValues, third: FewThird, width: FewColumns
+):
+    """A decomposable table explains of independent normal entries Beta(D q/2, D (N - q)/2); q - 1
+    about grand means.
+    """
     shape = (first, second, third)
     for centred in (False, True):  # of each 70,000 tables: for 1 % in probability twice as many
         law, other = (chance_law(shape, width, flag) for flag in (centred, not centred))
         controls = {"raw for centred, or centred for raw": other.cdf}
         shares = partial(explained_shares, shape=shape, width=width, centred=centred)
-        trial.distribution(sampler=shares, cdf=law.cdf, margin=0.02, controls=controls, first=2**14, most=10**5)
+        trial.distribution(
+            sampler=shares, cdf=law.cdf, margin=0.02, controls=controls, first=2**14, most=10**5
+        )
 
 
-@claim(paper("Corollary 8", says="conditionally independent given any image y"), kind="identity", cases=TABLES)
+@claim(
+    paper("Corollary 8", says="conditionally independent given any image y"),
+    kind="identity",
+    cases=TABLES,
+)
 def test_independence(trial, first: Values, second: Values, width: Width):
-    """Log odds are (u_11 + u_ab - u_1b - u_a1)·v: factors are independent given spanning v iff u is decomposable."""
-    generator, shape = trial.generator(), (first, second)
-    table, v = generator.normal(size=(*shape, width)), generator.normal(size=width) / np.sqrt(width)
+    """Log odds are (u_11 + u_ab - u_1b - u_a1)·v: factors are independent given spanning v iff u is
+    decomposable.
+    """
+    generator = trial.generator()
+    shape = (first, second)
+    table = generator.normal(size=(*shape, width))
+    v = generator.normal(size=width) / np.sqrt(width)
     odds = np.stack([dependence(table, basis)[1] for basis in np.eye(width)], axis=-1)
-    law, words = contrasts(table), table[:, :1] + table[:1]
+    law = contrasts(table)
+    words = table[:, :1] + table[:1]
     trial.identity(odds, law, ops=32, scale=8 + np.abs(table).max(), controls={"reversed": -law})
-    trial.identity(dependence(words, v)[0], 1.0, ops=1000, wrong_processes={"any table": dependence(table, v)[0]})
+    trial.identity(
+        dependence(words, v)[0],
+        1.0,
+        ops=1000,
+        wrong_processes={"any table": dependence(table, v)[0]},
+    )
 
 
 @claim(ours("derived from the second derivative"), kind="limit", cases=TABLES)
 def test_small_information(trial, first: Values, second: Values, width: Width):
-    """For small ε two factors share the information ε² mean (I_ab·v)²/2 given ε v; I is u less its decomposable fit."""
-    generator, sizes = trial.generator(), 2.0 ** np.arange(8, 15)
-    table, v = generator.normal(size=(first, second, width)), orth(generator.normal(size=(width, 1)))[:, 0]
-    table[0, 0] = table[0, 1] + table[1, 0] - table[1, 1] + v  # a contrast of one: far from decomposable
-    values = [size**2 * (dependence(table, v / size)[2] + dependence(table, -v / size)[2]) / 2 for size in sizes]
+    """For small ε two factors share the information ε² mean (I_ab·v)²/2 given ε v; I is u less its
+    decomposable fit.
+    """
+    generator = trial.generator()
+    sizes = 2.0 ** np.arange(8, 15)
+    table = generator.normal(size=(first, second, width))
+    v = orth(generator.normal(size=(width, 1)))[:, 0]
+    table[0, 0] = (
+        table[0, 1] + table[1, 0] - table[1, 1] + v
+    )  # a contrast of one: far from decomposable
+    values = [
+        size**2 * (dependence(table, v / size)[2] + dependence(table, -v / size)[2]) / 2
+        for size in sizes
+    ]
     predict = np.mean(((table - marginal_means(table, np.ones((first, second)))) @ v) ** 2) / 2
     controls = {"without ½": 2 * predict, "sum for mean": first * second * predict}
-    bound = np.ptp(table @ v) ** 4 / sizes[-1] ** 2 + 1e-15 * sizes[-1] ** 2  # fourth derivative <= 14 R⁴; rounding
-    trial.limit(values, sizes, predict, remainder=bound, margin=1e-3 * predict, controls=controls, same_instance=True)
+    bound = (
+        np.ptp(table @ v) ** 4 / sizes[-1] ** 2 + 1e-15 * sizes[-1] ** 2
+    )  # fourth derivative <= 14 R⁴; rounding
+    trial.limit(
+        values,
+        sizes,
+        predict,
+        remainder=bound,
+        margin=1e-3 * predict,
+        controls=controls,
+        same_instance=True,
+    )
 
 
 @figure("F1", claims=("chance_share",))
 def chance(width=4, tables=60):
     """Random tables look compositional.
 
-    Share of a table of independent normal numbers that the best decomposable table explains, about the grand mean, for
-    square grids of two factors. Marks: lines: mean and quantiles of the Beta law; points, bars: those of 60 tables.
+    Share of a table of independent normal numbers that the best decomposable table explains, about
+    the grand mean, for square grids of two factors. Marks: lines: mean and quantiles of the Beta
+    law; points, bars: those of 60 tables.
     """
-    generator, sides = np.random.default_rng(0), np.arange(2, 11)
+    generator = np.random.default_rng(0)
+    sides = np.arange(2, 11)
     laws = chance_law((sides, sides, 1), width, True)
     shares = [explained_shares(generator, tables, (n, n, 1), width, True) for n in sides]
-    lines = {"mean": (sides, laws.mean()), "5 %": (sides, laws.ppf(0.05)), "95 %": (sides, laws.ppf(0.95))}
-    points, zero = {"random tables": (np.repeat(sides, tables), np.ravel(shares))}, {"no structure, no share?": 0.0}
+    lines = {
+        "mean": (sides, laws.mean()),
+        "5 %": (sides, laws.ppf(0.05)),
+        "95 %": (sides, laws.ppf(0.95)),
+    }
+    points = {"random tables": (np.repeat(sides, tables), np.ravel(shares))}
+    zero = {"no structure, no share?": 0.0}
     x = "values n of each of two factors (N = n² cells)"
-    return chart(lines, points, levels=zero, dashed=["5 %", "95 %"], x=x, y="explained share  (dimensionless)")
+    return chart(
+        lines,
+        points,
+        levels=zero,
+        dashed=["5 %", "95 %"],
+        x=x,
+        y="explained share  (dimensionless)",
+    )

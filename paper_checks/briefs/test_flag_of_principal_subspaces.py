@@ -1,15 +1,19 @@
-"""Pennec 2018, "Barycentric Subspace Analysis on Manifolds", Annals of Statistics, arXiv 1607.02833; Mankovich & Birdal
-2023, "Chordal Averaging on Flag Manifolds and Its Applications", ICCV, arXiv 2303.13501.
+"""Pennec 2018, "Barycentric Subspace Analysis on Manifolds", Annals of Statistics, arXiv
+1607.02833; Mankovich & Birdal 2023, "Chordal Averaging on Flag Manifolds and Its Applications",
+ICCV, arXiv 2303.13501.
 
-For whoever compares or averages nested bases of principal components: what an error in each of them costs, that no flag
-but that of principal components is even a local optimum, and that means of flags are not found one vector at a time.
+For whoever compares or averages nested bases of principal components: what an error in each of them
+costs, that no flag but that of principal components is even a local optimum, and that means of
+flags are not found one vector at a time.
 
-Centred data X (N, n) have S = XᵀX/N with eigenvalues λ_1 > … > λ_n. A flag is an orthonormal u_1, …, u_q, of which the
-first k vectors span V_k with projection P_k; its cost, the accumulated unexplained variance, is AUV = Σ_{k<=q} mean
-|x - P_k x|². With w_j = max(q - j + 1, 0) it is q tr S - Σ w_j u_jᵀ S u_j. Chordal means have least Σ sin² of angles.
+Centred data X (N, n) have S = XᵀX/N with eigenvalues λ_1 > … > λ_n. A flag is an orthonormal u_1,
+…, u_q, of which the first k vectors span V_k with projection P_k; its cost, the accumulated
+unexplained variance, is AUV = Σ_{k<=q} mean
+|x - P_k x|². With w_j = max(q - j + 1, 0) it is q tr S - Σ w_j u_jᵀ S u_j. Chordal means have least
+Σ sin² of angles.
 
-Read: the abstracts. Derived here: the values, prices and indices. Not claimed: anything about curved spaces.
-Topic: linear algebra for learning.
+Read: the abstracts. Derived here: the values, prices and indices. Not claimed: anything about
+curved spaces. Topic: linear algebra for learning.
 """
 
 from functools import partial
@@ -23,18 +27,34 @@ from theory_on_trial import abstract, claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Dim = Annotated[int, Interval(3, 6, why="in the plane a flag is a line; a search turns all pairs of axes many times")]
+Dim = Annotated[
+    int,
+    Interval(
+        3, 6, why="in the plane a flag is a line; a search turns all pairs of axes many times"
+    ),
+]
 Steps = Annotated[int, Interval(2, 8, why="a single subspace has no order; at most the dimension")]
-ManyDims = Annotated[int, Interval(3, 16, why="in the plane a flag is a line; all pairs of components are turned")]
-FewDims = Annotated[int, Interval(3, 4, why="in the plane a flag is a line; all n! orderings are differentiated twice")]
+ManyDims = Annotated[
+    int, Interval(3, 16, why="in the plane a flag is a line; all pairs of components are turned")
+]
+FewDims = Annotated[
+    int,
+    Interval(3, 4, why="in the plane a flag is a line; all n! orderings are differentiated twice"),
+]
 Angle = Annotated[float, Interval(0.01, 3.1, why="at 0 and π nothing is turned")]
 
 
 def data(generator, dim):
-    """Centred points whose standard deviations fall by a fifth each, in a random basis; eigenvalues, eigenvectors."""
+    """Centred points whose standard deviations fall by a fifth each, in a random basis;
+    eigenvalues, eigenvectors.
+    """
     left, right = (np.linalg.qr(generator.normal(size=(n, dim)))[0] for n in (4 * dim, dim))
     values = 0.64 ** np.arange(dim)
-    return np.linalg.qr(left - left.mean(axis=0))[0] * np.sqrt(4 * dim * values) @ right.T, values, right
+    return (
+        np.linalg.qr(left - left.mean(axis=0))[0] * np.sqrt(4 * dim * values) @ right.T,
+        values,
+        right,
+    )
 
 
 def pairs_up_to(dim, steps):
@@ -58,7 +78,9 @@ def unexplained(points, frames):
 
 @observed
 def least(cost, frame, pairs):
-    """The frame of least cost that turning pairs of axes one by one finds: a constant and a sinusoid of 2 φ."""
+    """The frame of least cost that turning pairs of axes one by one finds: a constant and a
+    sinusoid of 2 φ.
+    """
     thirds = np.pi / 3 * np.arange(3)
     for i, j in pairs:
         values = cost(np.array([turned(frame, i, j, at) for at in thirds]))
@@ -68,25 +90,35 @@ def least(cost, frame, pairs):
 
 @observed
 def chordal_costs(frames, q, blocks):
-    """Σ sin² of the principal angles between blocks of columns of q, one or many, and the same of each frame."""
-    cosines = [np.linalg.svd(frames[..., b].mT @ q[..., None, :, b], compute_uv=False) for b in blocks]
+    """Σ sin² of the principal angles between blocks of columns of q, one or many, and the same of
+    each frame.
+    """
+    cosines = [
+        np.linalg.svd(frames[..., b].mT @ q[..., None, :, b], compute_uv=False) for b in blocks
+    ]
     return sum(np.sum(1 - c**2, axis=(-1, -2)) for c in cosines)
 
 
 @predicted
 def chordal_minimum(frames):
     """The number p k less the k largest eigenvalues of Σ Y_i Y_iᵀ."""
-    return np.sum(len(frames) - np.linalg.eigvalsh(np.sum(frames @ frames.mT, axis=0))[-frames.shape[2] :])
+    return np.sum(
+        len(frames) - np.linalg.eigvalsh(np.sum(frames @ frames.mT, axis=0))[-frames.shape[2] :]
+    )
 
 
 @predicted
 def greedy_flag(frames):
-    """Best u_1, then u_2; 2 p - u_1ᵀP_1 u_1 - u_2ᵀP_2 u_2 before and after the best turn, P_k = Σ_i y_ik y_ikᵀ."""
+    """Best u_1, then u_2; 2 p - u_1ᵀP_1 u_1 - u_2ᵀP_2 u_2 before and after the best turn, P_k = Σ_i
+    y_ik y_ikᵀ.
+    """
     first, second = np.einsum("iak,ibk->kab", frames, frames)
     basis = np.linalg.eigh(first)[1][:, ::-1]
     basis[:, 1:] = basis[:, 1:] @ np.linalg.eigh(basis[:, 1:].T @ second @ basis[:, 1:])[1][:, ::-1]
     a, b = (basis[:, :2].T @ matrix @ basis[:, :2] for matrix in (first, second))
-    return basis, 2 * len(frames) - np.array([a[0, 0] + b[1, 1], np.trace(b) + np.linalg.eigvalsh(a - b)[-1]])
+    return basis, 2 * len(frames) - np.array(
+        [a[0, 0] + b[1, 1], np.trace(b) + np.linalg.eigvalsh(a - b)[-1]]
+    )
 
 
 @predicted
@@ -112,49 +144,85 @@ def turned_costs(points, vectors, steps, angle):
 
 @observed
 def hessian_spectra(points, vectors, steps, orderings):
-    """Hessian eigenvalues of AUV at the flags of reordered components, by second differences along rotations."""
+    """Hessian eigenvalues of AUV at the flags of reordered components, by second differences along
+    rotations.
+    """
     (dim, width), (a, b) = (len(vectors), 1e-4), np.array(pairs_up_to(len(vectors), steps)).T
     skew = np.eye(dim)[a][:, :, None] * np.eye(dim)[b][:, None]
     skew = np.multiply.outer([1, -1], skew - skew.mT)
     turns = expm(width / 2 * (skew[:, None, :, None] + skew[:, None]))
-    costs = [unexplained(points, (vectors[:, ordering] @ turns)[..., :steps]) for ordering in orderings]
+    costs = [
+        unexplained(points, (vectors[:, ordering] @ turns)[..., :steps]) for ordering in orderings
+    ]
     return np.linalg.eigvalsh(np.einsum("a,b,pabij->pij", [1, -1], [1, -1], costs)) / width**2
 
 
-@claim(abstract("minimizes the Accumulated Unexplained Variances"), kind="optimality", cases=[(4, 2), (3, 3)])
+@claim(
+    abstract("minimizes the Accumulated Unexplained Variances"),
+    kind="optimality",
+    cases=[(4, 2), (3, 3)],
+)
 def test_flag_minimum(trial, dim: Dim, steps: Steps):
-    """Over all flags AUV is least for principal components, Σ_i min(i - 1, q) λ_i, and largest for the last ones."""
-    trial.require(dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps")
+    """Over all flags AUV is least for principal components, Σ_i min(i - 1, q) λ_i, and largest for
+    the last ones.
+    """
+    trial.require(
+        dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps"
+    )
     points, values, _ = data(trial.generator(), dim)
-    predict, pairs = extreme_costs(values, steps), pairs_up_to(dim, steps) * 60
-    costs = (lambda q: unexplained(points, q[..., :steps]), lambda q: -unexplained(points, q[..., :steps]))
+    predict = extreme_costs(values, steps)
+    pairs = pairs_up_to(dim, steps) * 60
+    costs = (
+        lambda q: unexplained(points, q[..., :steps]),
+        lambda q: -unexplained(points, q[..., :steps]),
+    )
     measured = np.array([1, -1]) * [cost(least(cost, np.eye(dim), pairs)) for cost in costs]
     alone = steps * np.array([values[steps:].sum(), values[: dim - steps].sum()])
     controls = {"q times V_q alone": alone, "extremes exchanged": predict[::-1]}
     trial.identity(measured, predict, ops=40 * dim, scale=steps * values.sum(), controls=controls)
 
 
-@claim(ours("derived from the weights of AUV"), kind="identity", cases=[(5, 3, 0.3), (3, 2, 3.1), (16, 8, 1.0)])
+@claim(
+    ours("derived from the weights of AUV"),
+    kind="identity",
+    cases=[(5, 3, 0.3), (3, 2, 3.1), (16, 8, 1.0)],
+)
 def test_rotation_price(trial, dim: ManyDims, steps: Steps, angle: Angle):
-    """Turning components i < j by φ costs (w_i - w_j)(λ_i - λ_j) sin² φ; V_q alone sees nothing where i, j <= q."""
-    trial.require(dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps")
+    """Turning components i < j by φ costs (w_i - w_j)(λ_i - λ_j) sin² φ; V_q alone sees nothing
+    where i, j <= q.
+    """
+    trial.require(
+        dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps"
+    )
     points, values, vectors = data(trial.generator(), dim)
     predict, flat = (turning_price(values, steps, angle, alone) for alone in (False, True))
     controls = {"V_q alone": flat, "sin φ for sin² φ": predict / np.sin(angle)}
-    measured, scale = turned_costs(points, vectors, steps, angle), steps * values.sum()  # of what is subtracted
+    measured = turned_costs(points, vectors, steps, angle)
+    scale = steps * values.sum()  # of what is subtracted
     trial.identity(measured, predict, ops=20 * dim, scale=scale, controls=controls)
 
 
-@claim(ours("derived from the second derivative along rotations"), kind="identity", cases=[(4, 3), (4, 2), (3, 3)])
+@claim(
+    ours("derived from the second derivative along rotations"),
+    kind="identity",
+    cases=[(4, 3), (4, 2), (3, 3)],
+)
 def test_morse_index(trial, dim: FewDims, steps: Steps):
-    """The critical flags are the orderings π of the components, with Hessian eigenvalues 2 (w_a - w_b)(λ_π(a) -
-    λ_π(b)), and as many directions down as π has inversions: only the flag of principal components is a local minimum.
+    """The critical flags are the orderings π of the components, with Hessian eigenvalues 2 (w_a -
+    w_b)(λ_π(a) - λ_π(b)), and as many directions down as π has inversions: only the flag of
+    principal components is a local minimum.
     """
-    trial.require(dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps")
+    trial.require(
+        dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps"
+    )
     points, values, vectors = data(trial.generator(), dim)
-    orderings = np.array([p for p in permutations(range(dim)) if list(p[steps:]) == sorted(p[steps:])])
+    orderings = np.array(
+        [p for p in permutations(range(dim)) if list(p[steps:]) == sorted(p[steps:])]
+    )
     spectra = hessian_spectra(points, vectors, steps, orderings)
-    predict, flat = np.sort([[2 * turning_price(values[p], steps, np.pi / 2, w) for p in orderings] for w in (0, 1)])
+    predict, flat = np.sort(
+        [[2 * turning_price(values[p], steps, np.pi / 2, w) for p in orderings] for w in (0, 1)]
+    )
     trial.value(spectra, predict, error=1e-6, margin=1e-4, controls={"equal weights": flat})
     inversions = [sum(early > late for early, late in combinations(p, 2)) for p in orderings]
     rivals = {"misplaced components": np.sum(orderings != np.arange(dim), axis=1)}
@@ -163,16 +231,26 @@ def test_morse_index(trial, dim: FewDims, steps: Steps):
 
 @claim(ours("derived by Ky Fan's theorem"), kind="optimality", cases=[(5, 2), (3, 2), (6, 4)])
 def test_chordal_mean(trial, dim: Dim, steps: Steps):
-    """The least Σ sin² to p bases Y_i is p k less the k largest eigenvalues of Σ Y_i Y_iᵀ; a greedy flag is no mean."""
+    """The least Σ sin² to p bases Y_i is p k less the k largest eigenvalues of Σ Y_i Y_iᵀ; a greedy
+    flag is no mean.
+    """
     trial.require(dim > steps, "the whole space has no angles: dim must exceed steps")
-    frames, pairs = np.linalg.qr(trial.generator().normal(size=(7, dim, steps)))[0], pairs_up_to(dim, steps)
-    cost, first, pair = (partial(chordal_costs, frames, blocks=b) for b in ([range(steps)], [[0]], [[0], [1]]))
-    best, mean = least(cost, np.eye(dim), pairs * 400), np.linalg.qr(frames.mean(axis=0))[0]
-    rivals, ops = {"mean of the bases": cost(mean)}, 20 * dim
-    trial.identity(cost(best), chordal_minimum(frames), ops=ops, scale=7.0 * steps, wrong_processes=rivals)
+    frames = np.linalg.qr(trial.generator().normal(size=(7, dim, steps)))[0]
+    pairs = pairs_up_to(dim, steps)
+    cost, first, pair = (
+        partial(chordal_costs, frames, blocks=b) for b in ([range(steps)], [[0]], [[0], [1]])
+    )
+    best = least(cost, np.eye(dim), pairs * 400)
+    mean = np.linalg.qr(frames.mean(axis=0))[0]
+    rivals = {"mean of the bases": cost(mean)}
+    ops = 20 * dim
+    trial.identity(
+        cost(best), chordal_minimum(frames), ops=ops, scale=7.0 * steps, wrong_processes=rivals
+    )
     basis, costs = greedy_flag(frames[..., :2])
     greedy = least(pair, least(first, basis, pairs[: dim - 1]), pairs[dim - 1 : 2 * dim - 3])
-    turns, rivals = [pair(greedy), pair(least(pair, greedy, pairs[:1]))], {"the greedy flag is best": costs[:1]}
+    turns = [pair(greedy), pair(least(pair, greedy, pairs[:1]))]
+    rivals = {"the greedy flag is best": costs[:1]}
     trial.identity(turns, costs, ops=ops, controls=rivals)
 
 
@@ -180,16 +258,22 @@ def test_chordal_mean(trial, dim: Dim, steps: Steps):
 def prices(dim=5, steps=3):
     """A flag prices every turn, a subspace only those that leave it.
 
-    Cost of turning two of five components by φ in a flag of three. The largest subspace V₃ alone sees the last pair
-    only. Marks: lines: (w_i − w_j)(λ_i − λ_j) sin² φ; points: data projected on each subspace.
+    Cost of turning two of five components by φ in a flag of three. The largest subspace V₃ alone
+    sees the last pair only. Marks: lines: (w_i − w_j)(λ_i − λ_j) sin² φ; points: data projected on
+    each subspace.
     """
     points, values, vectors = data(np.random.default_rng(0), dim)
-    angles, few, pairs = np.linspace(0, np.pi, 200), np.linspace(0, np.pi, 13), pairs_up_to(dim, steps)
+    angles = np.linspace(0, np.pi, 200)
+    few = np.linspace(0, np.pi, 13)
+    pairs = pairs_up_to(dim, steps)
     prices = np.array([turning_price(values, steps, angle) for angle in angles])
     measured = np.array([turned_costs(points, vectors, steps, angle) for angle in few])
-    turns = {f"turning {a + 1} and {b + 1}": pairs.index((a, b)) for a, b in [(0, 1), (0, 2), (2, 4)]}
+    turns = {
+        f"turning {a + 1} and {b + 1}": pairs.index((a, b)) for a, b in [(0, 1), (0, 2), (2, 4)]
+    }
     return chart(
-        {name: (angles, prices[:, at]) for name, at in turns.items()} | {"1 and 2 for V₃ alone": (angles, 0.0)},
+        {name: (angles, prices[:, at]) for name, at in turns.items()}
+        | {"1 and 2 for V₃ alone": (angles, 0.0)},
         {name: (few, measured[:, at]) for name, at in turns.items()},
         dashed=["1 and 2 for V₃ alone"],
         x="angle φ  (radians)",

@@ -1,15 +1,19 @@
-"""Biondi, Pernici, Ricci & Del Bimbo 2024, "Stationary Representations", CVPR, arXiv 2405.02581; CoReS, 2111.07632.
+"""Biondi, Pernici, Ricci & Del Bimbo 2024, "Stationary Representations", CVPR, arXiv 2405.02581;
+CoReS, 2111.07632.
 
-For whoever upgrades a retrieval model without re-indexing the gallery: when are old and new features compatible?
+For whoever upgrades a retrieval model without re-indexing the gallery: when are old and new
+features compatible?
 
-A fixed head holds unit vectors w_0 … w_d in d dimensions with w_i·w_j = c, where c = −1/d for a simplex. Features of
-class y are unit vectors from the von Mises–Fisher law around w_y with a concentration κ, which is the model's quality;
-their mean has the length ρ = I_{d/2}(κ)/I_{d/2−1}(κ). The gallery is old (o), the query new (n), and the distance is
-1 − cos. Compatibility asks for two things of mean distances: (i) within a class that of n and o is at most that of two
-old features o and o'; (ii) across classes it is at least that of o and o'.
+A fixed head holds unit vectors w_0 … w_d in d dimensions with w_i·w_j = c, where c = −1/d for a
+simplex. Features of class y are unit vectors from the von Mises–Fisher law around w_y with a
+concentration κ, which is the model's quality; their mean has the length ρ =
+I_{d/2}(κ)/I_{d/2−1}(κ). The gallery is old (o), the query new (n), and the distance is 1 − cos.
+Compatibility asks for two things of mean distances: (i) within a class that of n and o is at most
+that of two old features o and o'; (ii) across classes it is at least that of o and o'.
 
-Read: the abstracts of both. Derived here: when both inequalities hold, that squared Euclidean distances cannot have
-both, and what a head that is made anew keeps. Not claimed: single pairs, which obey either hardly more often than not.
+Read: the abstracts of both. Derived here: when both inequalities hold, that squared Euclidean
+distances cannot have both, and what a head that is made anew keeps. Not claimed: single pairs,
+which obey either hardly more often than not.
 
 Topic: representations.
 """
@@ -28,10 +32,17 @@ from theory_on_trial.laws import Asymptotic, Bounded
 
 Dim = Annotated[int, Interval(2, 32, why="tens of thousands of features are drawn")]
 Concentration = Annotated[float, Interval(1, 50, why="less is hardly a class, more is a point")]
-Cosine = Annotated[float, Interval(-1, 0.9, why="between two prototypes; the same prototype would be one class")]
+Cosine = Annotated[
+    float, Interval(-1, 0.9, why="between two prototypes; the same prototype would be one class")
+]
 Noise = Annotated[float, Interval(0.1, 1, why="beside prototypes of length one")]
-Classes = Annotated[int, Interval(2, 60, why="one class has no simplex, of very many an optimal rotation takes long")]
-More = Annotated[int, Interval(1, 60, why="classes that are added; as many more as there may be at first")]
+Classes = Annotated[
+    int,
+    Interval(2, 60, why="one class has no simplex, of very many an optimal rotation takes long"),
+]
+More = Annotated[
+    int, Interval(1, 60, why="classes that are added; as many more as there may be at first")
+]
 
 
 def simplex(classes):
@@ -42,13 +53,20 @@ def simplex(classes):
 
 @observed
 def distances(generator, count, dim, old, new, cosine):
-    """Distances within a class (old to old, new to old) and across classes (the same), each of independent features."""
-    first, second = np.eye(dim)[0], cosine * np.eye(dim)[0] + np.sqrt(1 - cosine**2) * np.eye(dim)[1]
+    """Distances within a class (old to old, new to old) and across classes (the same), each of
+    independent features.
+    """
+    first = np.eye(dim)[0]
+    second = cosine * np.eye(dim)[0] + np.sqrt(1 - cosine**2) * np.eye(dim)[1]
 
     def features(mean, concentration):
         return vonmises_fisher(mean, concentration).rvs(count, random_state=generator)
 
-    pairs = [(features(first, model), features(mean, old)) for mean in (first, second) for model in (old, new)]
+    pairs = [
+        (features(first, model), features(mean, old))
+        for mean in (first, second)
+        for model in (old, new)
+    ]
     return np.stack([1 - np.sum(query * gallery, axis=1) for query, gallery in pairs], axis=1)
 
 
@@ -60,33 +78,54 @@ def mean_length(dim, concentration):
 
 @predicted
 def mean_distances(dim, old, new, cosine):
-    """1 − ρ² of two old features and 1 − ρ_n ρ_o of a new and an old one; across classes 1 − c times these products."""
+    """1 − ρ² of two old features and 1 − ρ_n ρ_o of a new and an old one; across classes 1 − c
+    times these products.
+    """
     products = mean_length(dim, old) * np.array([mean_length(dim, old), mean_length(dim, new)])
     return np.concatenate([1 - products, 1 - cosine * products])
 
 
 @claim(
-    ours("means of independent features multiply"), kind="identity", cases=[(5, 4.0, 20.0, -0.2), (5, 4.0, 20.0, 0.3)]
+    ours("means of independent features multiply"),
+    kind="identity",
+    cases=[(5, 4.0, 20.0, -0.2), (5, 4.0, 20.0, 0.3)],
 )
 def test_both_inequalities(trial, dim: Dim, old: Concentration, new: Concentration, cosine: Cosine):
-    """Mean distances are 1 − ρ_n ρ_o within a class and 1 − c ρ_n ρ_o across: a better model breaks (ii) if c > 0."""
+    """Mean distances are 1 − ρ_n ρ_o within a class and 1 − c ρ_n ρ_o across: a better model breaks
+    (ii) if c > 0.
+    """
     law = mean_distances(dim, old, new, cosine)
     controls = {"features at their prototypes": 1 - np.array([1, 1, cosine, cosine])}
     if abs(mean_length(dim, new) - mean_length(dim, old)) > 0.1:
         controls["the query stays old"] = mean_distances(dim, old, old, cosine)
-    draw, margin = partial(distances, dim=dim, old=old, new=new, cosine=cosine), 0.02 * np.maximum(law, 0.25)
-    trial.mean(sampler=draw, predict=law, law=Bounded(0, 2), margin=margin, controls=controls, first=4000, most=400_000)
+    draw = partial(distances, dim=dim, old=old, new=new, cosine=cosine)
+    margin = 0.02 * np.maximum(law, 0.25)
+    trial.mean(
+        sampler=draw,
+        predict=law,
+        law=Bounded(0, 2),
+        margin=margin,
+        controls=controls,
+        first=4000,
+        most=400_000,
+    )
 
 
 @observed
 def squared_distances(generator, count, dim, old, new):
-    """Squared distances of Gaussian features w_y + σ ε around the corners of the simplex, ordered as the others."""
+    """Squared distances of Gaussian features w_y + σ ε around the corners of the simplex, ordered
+    as the others.
+    """
     first, second = simplex(dim + 1)[:2]
 
     def features(mean, noise):
         return mean + noise * generator.normal(size=(count, dim))
 
-    pairs = [(features(first, model), features(mean, old)) for mean in (first, second) for model in (old, new)]
+    pairs = [
+        (features(first, model), features(mean, old))
+        for mean in (first, second)
+        for model in (old, new)
+    ]
     return np.stack([np.sum((query - gallery) ** 2, axis=1) for query, gallery in pairs], axis=1)
 
 
@@ -97,18 +136,37 @@ def mean_squared_distances(dim, old, new):
     return np.concatenate([within, within + 2 + 2 / dim])
 
 
-@claim(ours("noise adds the same to all squared distances"), kind="identity", cases=[(5, 0.5, 0.2), (8, 0.3, 0.3)])
+@claim(
+    ours("noise adds the same to all squared distances"),
+    kind="identity",
+    cases=[(5, 0.5, 0.2), (8, 0.3, 0.3)],
+)
 def test_euclidean(trial, dim: Dim, old: Noise, new: Noise):
-    """For squared distances (i) needs σ_n ≤ σ_o and (ii) σ_n ≥ σ_o: both hold only if the model is no better."""
+    """For squared distances (i) needs σ_n ≤ σ_o and (ii) σ_n ≥ σ_o: both hold only if the model is
+    no better.
+    """
     law = mean_squared_distances(dim, old, new)
-    rivals = {"d − 1 directions": law - np.tile(law[:2] / dim, 2), "same prototype": law[[0, 1, 0, 1]]}
+    rivals = {
+        "d − 1 directions": law - np.tile(law[:2] / dim, 2),
+        "same prototype": law[[0, 1, 0, 1]],
+    }
     draw = partial(squared_distances, dim=dim, old=old, new=new)
-    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.012 * law, controls=rivals, first=4000, most=10**6)
+    trial.mean(
+        sampler=draw,
+        predict=law,
+        law=Asymptotic(),
+        margin=0.012 * law,
+        controls=rivals,
+        first=4000,
+        most=10**6,
+    )
 
 
 @observed
 def kept(classes, more):
-    """The best mean cosine of the old corners with the first ones of a larger simplex, by an optimal rotation."""
+    """The best mean cosine of the old corners with the first ones of a larger simplex, by an
+    optimal rotation.
+    """
     before = np.pad(simplex(classes), ((0, 0), (0, more)))
     left, _, right = np.linalg.svd(before.T @ simplex(classes + more)[:classes])
     return np.mean(np.sum(before @ left @ right * simplex(classes + more)[:classes], axis=1))
@@ -120,9 +178,15 @@ def kept_law(classes, more):
     return np.sqrt((classes - 1) * (classes + more) / (classes * (classes + more - 1)))
 
 
-@claim(ours("Procrustes; both Gram matrices are known"), kind="optimality", cases=[(2, 1), (5, 5), (10, 60)])
+@claim(
+    ours("Procrustes; both Gram matrices are known"),
+    kind="optimality",
+    cases=[(2, 1), (5, 5), (10, 60)],
+)
 def test_regrown_head(trial, classes: Classes, more: More):
-    """A simplex made anew keeps K of its K₂ directions at best at the mean cosine √((K − 1) K₂/(K (K₂ − 1)))."""
+    """A simplex made anew keeps K of its K₂ directions at best at the mean cosine √((K − 1) K₂/(K
+    (K₂ − 1))).
+    """
     law = kept_law(classes, more)
     controls = {"kept": 1.0, "without its root": law**2}
     trial.identity(kept(classes, more), law, ops=30 * (classes + more), controls=controls)
@@ -130,20 +194,33 @@ def test_regrown_head(trial, classes: Classes, more: More):
 
 @figure("F1", claims=("both_inequalities",))
 def mixed_distances(dim: int = 5, old: float = 4.0, pairs: int = 4000):
-    """A better model keeps both inequalities only if prototypes repel: mean distance of new to old against κ_n.
+    """A better model keeps both inequalities only if prototypes repel: mean distance of new to old
+    against κ_n.
 
-    Five dimensions, κ_o = 4. A better model stays below two old features within a class and above them across: c < 0.
-    Marks: lines: law; points: 4000 pairs, two standard errors; dotted: two old features, κ_n = κ_o.
+    Five dimensions, κ_o = 4. A better model stays below two old features within a class and above
+    them across: c < 0. Marks: lines: law; points: 4000 pairs, two standard errors; dotted: two old
+    features, κ_n = κ_o.
     """
     generator = np.random.default_rng(0)
-    x, at, lines, points, levels = np.linspace(4, 40, 60), np.array([4, 8, 16, 28, 40]), {}, {}, {}
+    x = np.linspace(4, 40, 60)
+    at = np.array([4, 8, 16, 28, 40])
+    lines = {}
+    points = {}
+    levels = {}
     for name, column, cosine in [("within a class", 1, -0.2)] + [
         (f"across, c = {c:g}", 3, c) for c in (-0.2, 0.0, 0.3)
     ]:
         lines[name] = x, [mean_distances(dim, old, kappa, cosine)[column] for kappa in x]
-        sample = np.array([distances(generator, pairs, dim, old, kappa, cosine)[:, column] for kappa in at])
+        sample = np.array(
+            [distances(generator, pairs, dim, old, kappa, cosine)[:, column] for kappa in at]
+        )
         points[name] = at, sample.mean(axis=1), 2 * sample.std(axis=1) / np.sqrt(pairs)
         levels[name] = lines[name][1][0]
     return chart(
-        lines, points, levels=levels, x="concentration κ_n of the new model", y="mean of 1 − cos", ylim=(0.4, 1.6)
+        lines,
+        points,
+        levels=levels,
+        x="concentration κ_n of the new model",
+        y="mean of 1 − cos",
+        ylim=(0.4, 1.6),
     )

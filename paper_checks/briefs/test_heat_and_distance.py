@@ -1,15 +1,18 @@
-"""Huguet et al. 2023, "A Heat Diffusion Perspective on Geodesic Preserving Dimensionality Reduction", arXiv 2305.19043.
+"""Huguet et al. 2023, "A Heat Diffusion Perspective on Geodesic Preserving Dimensionality
+Reduction", arXiv 2305.19043.
 
-For one who reads distances off a diffusion: which time to take, and which correction, on a manifold and on a graph.
+For one who reads distances off a diffusion: which time to take, and which correction, on a manifold
+and on a graph.
 
-h_t is the kernel of exp(t Laplacian), with generator Δ and not Δ / 2, so that -4 t log h_t tends to the squared
-distance d^2 as t -> 0 on a manifold. The circle has length 2 π, S^3 is the unit sphere of R^4, and of a graph with
-weights w the generator is -L, L = degrees - weights. The chain has spacing h and rates 1 / h^2; p is its kernel.
+h_t is the kernel of exp(t Laplacian), with generator Δ and not Δ / 2, so that -4 t log h_t tends to
+the squared distance d^2 as t -> 0 on a manifold. The circle has length 2 π, S^3 is the unit sphere
+of R^4, and of a graph with weights w the generator is -L, L = degrees - weights. The chain has
+spacing h and rates 1 / h^2; p is its kernel.
 
-Read: the abstract ("explicitly connecting heat diffusion to manifold distances"). Derived here: circle and sphere by
-summing over all geodesics (the images d + 2 π k), the graph by the first power of L that reaches, the chain by
-Debye's asymptotics of Bessel functions. Not claimed: other manifolds, where further terms of order t appear.
-Topic: linear algebra for learning.
+Read: the abstract ("explicitly connecting heat diffusion to manifold distances"). Derived here:
+circle and sphere by summing over all geodesics (the images d + 2 π k), the graph by the first power
+of L that reaches, the chain by Debye's asymptotics of Bessel functions. Not claimed: other
+manifolds, where further terms of order t appear. Topic: linear algebra for learning.
 """
 
 from math import factorial
@@ -24,21 +27,33 @@ from theory_on_trial import abstract, claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Time = Annotated[float, Interval(0.02, 1, why="earlier, spectral sums need more digits; later, heat has mixed")]
-Side = Annotated[int, Interval(2, 6, why="the grid has side x side nodes; further corners need more digits")]
-Slope = Annotated[float, Interval(0.5, 4, why="u = d h / (2 t); below, the limit is d^2, beyond, kernels underflow")]
+Time = Annotated[
+    float, Interval(0.02, 1, why="earlier, spectral sums need more digits; later, heat has mixed")
+]
+Side = Annotated[
+    int, Interval(2, 6, why="the grid has side x side nodes; further corners need more digits")
+]
+Slope = Annotated[
+    float,
+    Interval(0.5, 4, why="u = d h / (2 t); below, the limit is d^2, beyond, kernels underflow"),
+]
 DISTANCES = np.append(np.linspace(0.1, 3, 12), np.pi)
 
 
 @observed
 def heat_logarithm(manifold, distance, time):
-    """-4 t log h_t on the circle or S^3 from eigenfunctions, with digits to spare for the cancellation."""
+    """-4 t log h_t on the circle or S^3 from eigenfunctions, with digits to spare for the
+    cancellation.
+    """
     digits = 30 + int(np.pi**2 / (4 * time * np.log(10)))
     orders = range(1, int(np.sqrt(digits * np.log(10) / time)) + 3)
     with mpmath.workdps(digits):
-        d, t = mpmath.mpf(distance), mpmath.mpf(time)
+        d = mpmath.mpf(distance)
+        t = mpmath.mpf(time)
         if manifold == "circle":
-            kernel = (0.5 + mpmath.fsum(mpmath.exp(-(k**2) * t) * mpmath.cos(k * d) for k in orders)) / mpmath.pi
+            kernel = (
+                0.5 + mpmath.fsum(mpmath.exp(-(k**2) * t) * mpmath.cos(k * d) for k in orders)
+            ) / mpmath.pi
         else:
             terms = [n * mpmath.exp(-(n**2 - 1) * t) * mpmath.sin(n * d) for n in orders]
             kernel = mpmath.fsum(terms) / mpmath.sin(d) / (2 * mpmath.pi**2)
@@ -47,28 +62,40 @@ def heat_logarithm(manifold, distance, time):
 
 @predicted
 def sum_over_geodesics(manifold, time, most=8, curved=True):
-    """-4 t log of a sum over the geodesics d + 2 π k, |k| <= most; on S^3 weights change sign behind the antipode."""
-    images, dimension = np.add.outer(DISTANCES, 2 * np.pi * np.arange(-most, most + 1)), 1
-    weights, curvature = np.ones_like(images), 0.0
+    """-4 t log of a sum over the geodesics d + 2 π k, |k| <= most; on S^3 weights change sign
+    behind the antipode.
+    """
+    images = np.add.outer(DISTANCES, 2 * np.pi * np.arange(-most, most + 1))
+    dimension = 1
+    weights = np.ones_like(images)
+    curvature = 0.0
     if manifold == "sphere":
-        weights, dimension = images / DISTANCES[:, None], 3
+        weights = images / DISTANCES[:, None]
+        dimension = 3
         weights[-1] = images[-1] ** 2 / (2 * time) - 1  # all geodesics meet at the antipode
         curvature = curved * (time + np.append(np.log(DISTANCES / np.sin(DISTANCES))[:-1], 0))
     total = np.sum(weights * np.exp(-(images**2 - DISTANCES[:, None] ** 2) / (4 * time)), axis=1)
-    return DISTANCES**2 - 4 * time * (np.log(total) + curvature - dimension / 2 * np.log(4 * np.pi * time))
+    return DISTANCES**2 - 4 * time * (
+        np.log(total) + curvature - dimension / 2 * np.log(4 * np.pi * time)
+    )
 
 
 @observed
 def grid_kernel(weights, time):
-    """The row of exp(-t L) of a corner, by the jumps of a walk: positive terms, accurate for the smallest entries."""
-    degrees, rate = sum(weights), sum(weights).max()
+    """The row of exp(-t L) of a corner, by the jumps of a walk: positive terms, accurate for the
+    smallest entries.
+    """
+    degrees = sum(weights)
+    rate = sum(weights).max()
     jumps = weights / rate + np.diag(1 - degrees / rate)
     return sum(poisson.pmf(k, rate * time) * np.linalg.matrix_power(jumps, k)[0] for k in range(40))
 
 
 @observed
 def chain_logarithm(slope, steps):
-    """-4 t log(p / h) - 2 t log(4 π t) at distance 1 on the chain of spacing 1 / steps, and t, which is h / (2 u)."""
+    """-4 t log(p / h) - 2 t log(4 π t) at distance 1 on the chain of spacing 1 / steps, and t,
+    which is h / (2 u).
+    """
     time = 1 / (2 * slope * steps)
     kernel = ive(steps, 2 * time * steps**2) * steps
     return -4 * time * np.log(kernel) - 2 * time * np.log(4 * np.pi * time), time
@@ -77,12 +104,16 @@ def chain_logarithm(slope, steps):
 @predicted
 def shortest_paths(weights, hops):
     """The sum over shortest paths of the product of weights, divided by m!."""
-    return [np.linalg.matrix_power(weights, m)[0, node] / factorial(m) for node, m in enumerate(hops)]
+    return [
+        np.linalg.matrix_power(weights, m)[0, node] / factorial(m) for node, m in enumerate(hops)
+    ]
 
 
 @predicted
 def lattice_square(u):
-    """(2 / u^2) (u asinh u + 1 - sqrt(1 + u^2)), and the slope log(1 + u^2) of the next term in t."""
+    """(2 / u^2) (u asinh u + 1 - sqrt(1 + u^2)), and the slope log(1 + u^2) of the next term in
+    t.
+    """
     return np.array([2 / u**2 * (u * np.arcsinh(u) + 1 - np.hypot(1, u)), np.log1p(u**2)])
 
 
@@ -94,18 +125,31 @@ def grid(generator, side):
     return weights + weights.T, places.sum(axis=1)
 
 
-@claim(abstract("explicitly connecting heat diffusion to manifold distances"), kind="identity", cases=[0.1, 0.02, 1.0])
+@claim(
+    abstract("explicitly connecting heat diffusion to manifold distances"),
+    kind="identity",
+    cases=[0.1, 0.02, 1.0],
+)
 def test_circle(trial, time: Time):
-    """On the circle -4t log h_t - 2t log(4 π t) = d^2 - 4t log sum_k exp(-((d + 2 π k)^2 - d^2) / 4t)."""
-    measured, law = [heat_logarithm("circle", d, time) for d in DISTANCES], sum_over_geodesics("circle", time)
-    controls = {"one geodesic": sum_over_geodesics("circle", time, most=0), "generator Δ / 2": 2 * law}
+    """On the circle -4t log h_t - 2t log(4 π t) = d^2 - 4t log sum_k exp(-((d + 2 π k)^2 - d^2) /
+    4t).
+    """
+    measured = [heat_logarithm("circle", d, time) for d in DISTANCES]
+    law = sum_over_geodesics("circle", time)
+    controls = {
+        "one geodesic": sum_over_geodesics("circle", time, most=0),
+        "generator Δ / 2": 2 * law,
+    }
     trial.identity(measured, law, ops=100, scale=np.pi**2, controls=controls)
 
 
 @claim(ours("derived: images on S^3"), kind="identity", cases=[0.1, 0.02, 1.0])
 def test_sphere(trial, time: Time):
-    """On S^3 curvature adds 4t^2 + 4t log(d / sin d), images have weights 1 + 2 π k / d; antipodes cost t log 1/t."""
-    measured, law = [heat_logarithm("sphere", d, time) for d in DISTANCES], sum_over_geodesics("sphere", time)
+    """On S^3 curvature adds 4t^2 + 4t log(d / sin d), images have weights 1 + 2 π k / d; antipodes
+    cost t log 1/t.
+    """
+    measured = [heat_logarithm("sphere", d, time) for d in DISTANCES]
+    law = sum_over_geodesics("sphere", time)
     short, flat = (sum_over_geodesics("sphere", time, *option) for option in ((0,), (8, False)))
     controls = {"one geodesic": short, "as if flat": flat}
     trial.identity(measured, law, ops=100, scale=np.pi**2, controls=controls)
@@ -113,37 +157,75 @@ def test_sphere(trial, time: Time):
 
 @claim(ours("derived: the first power of L that reaches a node"), kind="limit", cases=[4, 2])
 def test_graph_sees_hops(trial, side: Side):
-    """On a graph h_t / t^m tends to the sum over shortest paths of the product of weights / m!: t log h_t -> 0."""
+    """On a graph h_t / t^m tends to the sum over shortest paths of the product of weights / m!: t
+    log h_t -> 0.
+    """
     weights, hops = grid(trial.generator("weights"), side)
     times = 2.0 ** -np.arange(8, 14)
     ratios = [(grid_kernel(weights, t) / t**hops)[1:] for t in times]
     law = np.array(shortest_paths(weights, hops)[1:])
-    controls = {"generator L / 2": law / 2.0 ** hops[1:], "no factorial": law * [factorial(m) for m in hops[1:]]}
-    trial.limit(ratios, 1 / times, law, order=1, margin=1e-4 * law, controls=controls, same_instance=True)
+    controls = {
+        "generator L / 2": law / 2.0 ** hops[1:],
+        "no factorial": law * [factorial(m) for m in hops[1:]],
+    }
+    trial.limit(
+        ratios, 1 / times, law, order=1, margin=1e-4 * law, controls=controls, same_instance=True
+    )
 
 
 @claim(ours("derived: Debye's asymptotics"), kind="limit", cases=[1.0, 0.5, 4.0])
 def test_chain(trial, slope: Slope):
-    """At u = d h / (2t) fixed, -4t log(p / h) -> d^2 (2 / u^2) (u asinh u + 1 - sqrt(1 + u^2)), then t log(1 + u^2)."""
-    trial.require(abs(slope - 1.5**0.5) >= 0.08, "slope must be .08 off sqrt(1.5), where the order is not 1 but 2")
+    """At u = d h / (2t) fixed, -4t log(p / h) -> d^2 (2 / u^2) (u asinh u + 1 - sqrt(1 + u^2)),
+    then t log(1 + u^2).
+    """
+    trial.require(
+        abs(slope - 1.5**0.5) >= 0.08,
+        "slope must be .08 off sqrt(1.5), where the order is not 1 but 2",
+    )
     steps, (square, next_term) = 2 ** np.arange(3, 9), lattice_square(slope)
     values, times = np.array([chain_logarithm(slope, k) for k in steps]).T
-    controls, other = {"d^2": 1.0, "first correction": 1 - slope**2 / 12}, {"u^2": slope**2, "none": 0.0}
+    controls = {"d^2": 1.0, "first correction": 1 - slope**2 / 12}
+    other = {"u^2": slope**2, "none": 0.0}
     trial.limit(values, steps, square, order=1, margin=1e-4, controls=controls)
-    trial.limit((values - square) / times, steps, next_term, order=1, margin=1e-2 * next_term, controls=other)
+    trial.limit(
+        (values - square) / times,
+        steps,
+        next_term,
+        order=1,
+        margin=1e-2 * next_term,
+        controls=other,
+    )
 
 
 @figure("F1", claims=("circle", "graph_sees_hops", "chain"))
 def heat_against_time(distance: float = 1.3, spacing: float = 0.1):
-    """On a chain heat forgets the distance d at times below d times the spacing, on the circle it never does.
+    """On a chain heat forgets the distance d at times below d times the spacing, on the circle it
+    never does.
 
-    -4t log h_t - 2t log(4 π t) at distance 1.3 on the circle and on a chain of spacing .1. Marks: lines: d²,
-    law of the chain to the order of t; points: spectral sums, Bessel functions.
+    -4t log h_t - 2t log(4 π t) at distance 1.3 on the circle and on a chain of spacing .1. Marks:
+    lines: d², law of the chain to the order of t; points: spectral sums, Bessel functions.
     """
-    times, wide, early = np.geomspace(0.02, 0.5, 9), np.geomspace(0.003, 0.5, 200), np.geomspace(0.003, 0.5, 12)
-    circle = np.array([heat_logarithm("circle", distance, t) for t in times]) - 2 * times * np.log(4 * np.pi * times)
-    kernel = ive(round(distance / spacing), 2 * early / spacing**2) / spacing * np.sqrt(4 * np.pi * early)
+    times = np.geomspace(0.02, 0.5, 9)
+    wide = np.geomspace(0.003, 0.5, 200)
+    early = np.geomspace(0.003, 0.5, 12)
+    circle = np.array([heat_logarithm("circle", distance, t) for t in times]) - 2 * times * np.log(
+        4 * np.pi * times
+    )
+    kernel = (
+        ive(round(distance / spacing), 2 * early / spacing**2)
+        / spacing
+        * np.sqrt(4 * np.pi * early)
+    )
     square, next_term = lattice_square(distance * spacing / (2 * wide))
-    lines = {"circle": (wide, distance**2), "chain": (wide, distance**2 * square + wide * next_term)}
+    lines = {
+        "circle": (wide, distance**2),
+        "chain": (wide, distance**2 * square + wide * next_term),
+    }
     points = {"circle": (times, circle), "chain": (early, -4 * early * np.log(kernel))}
-    return chart(lines, points, log="x", x="time t (length squared)", y="corrected -4t log h (length squared)")
+    return chart(
+        lines,
+        points,
+        log="x",
+        x="time t (length squared)",
+        y="corrected -4t log h (length squared)",
+    )

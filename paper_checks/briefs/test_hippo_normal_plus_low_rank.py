@@ -1,15 +1,18 @@
-"""Gu, Goel & Ré 2022, "Efficiently Modeling Long Sequences with Structured State Spaces", ICLR, arXiv 2111.00396.
+"""Gu, Goel & Ré 2022, "Efficiently Modeling Long Sequences with Structured State Spaces", ICLR,
+arXiv 2111.00396.
 
-For whoever asks why the HiPPO matrix is not simply diagonalised: a rank-one correction makes it normal and gives its
-convolution as Cauchy sums, while its own eigenvectors have a condition that grows like 5.83 to the power of its size.
+For whoever asks why the HiPPO matrix is not simply diagonalised: a rank-one correction makes it
+normal and gives its convolution as Cauchy sums, while its own eigenvectors have a condition that
+grows like 5.83 to the power of its size.
 
-HiPPO-LegS has A_nk = -√((2n+1)(2k+1)) below the diagonal, A_nn = -(n + 1) and B_n = √(2n+1), n < N. The bilinear rule
-of step Δ gives Ā = (I - Δ A/2)⁻¹ (I + Δ A/2), B̄ = (I - Δ A/2)⁻¹ Δ B and the kernel C Ā^i B̄, i < L. P_n = √(n + 1/2).
-The condition κ of a simple eigenvalue is |left| |right| over |left · right|; no matrix of eigenvectors has a smaller.
+HiPPO-LegS has A_nk = -√((2n+1)(2k+1)) below the diagonal, A_nn = -(n + 1) and B_n = √(2n+1), n < N.
+The bilinear rule of step Δ gives Ā = (I - Δ A/2)⁻¹ (I + Δ A/2), B̄ = (I - Δ A/2)⁻¹ Δ B and the
+kernel C Ā^i B̄, i < L. P_n = √(n + 1/2). The condition κ of a simple eigenvalue is |left| |right|
+over |left · right|; no matrix of eigenvectors has a smaller.
 
-Read: Theorem 1 (this P stands in its proof), Lemma 3.2 and the abstract. Derived here: the conditions, their growth.
-Not claimed: the condition of the best matrix of eigenvectors. The lemma's "2^{4N/3}" is exceeded from N = 95 on.
-Topic: sequence models and attention.
+Read: Theorem 1 (this P stands in its proof), Lemma 3.2 and the abstract. Derived here: the
+conditions, their growth. Not claimed: the condition of the best matrix of eigenvectors. The lemma's
+"2^{4N/3}" is exceeded from N = 95 on. Topic: sequence models and attention.
 """
 
 import math
@@ -22,12 +25,20 @@ from theory_on_trial import abstract, claim, observed, ours, paper, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-States = Annotated[int, Interval(2, 128, why="one number is a normal matrix; beyond, eigenvalues take seconds")]
+States = Annotated[
+    int, Interval(2, 128, why="one number is a normal matrix; beyond, eigenvalues take seconds")
+]
 Modes = Annotated[int, Interval(1, 64, why="beyond, powers of a dense matrix take long")]
-Length = Annotated[int, Interval(3, 255, why="two entries have the root of unity -1; beyond, powers take long")]
+Length = Annotated[
+    int, Interval(3, 255, why="two entries have the root of unity -1; beyond, powers take long")
+]
 Step = Annotated[float, Interval(0.001, 1, why="the unit of time is that of the slowest state")]
-ExactStates = Annotated[int, Interval(2, 48, why="one eigenvalue has condition 1; beyond, fractions take seconds")]
-Large = Annotated[int, Interval(256, 1024, why="below, terms of order 1/N hide the limit; larger take seconds")]
+ExactStates = Annotated[
+    int, Interval(2, 48, why="one eigenvalue has condition 1; beyond, fractions take seconds")
+]
+Large = Annotated[
+    int, Interval(256, 1024, why="below, terms of order 1/N hide the limit; larger take seconds")
+]
 
 
 def hippo(states):
@@ -44,7 +55,9 @@ def correction(states):
 
 @observed
 def departure(matrix):
-    """The commutator of a matrix with its transpose over its square, in Frobenius norms: 0 if it is normal."""
+    """The commutator of a matrix with its transpose over its square, in Frobenius norms: 0 if it is
+    normal.
+    """
     return np.linalg.norm(matrix @ matrix.T - matrix.T @ matrix) / np.linalg.norm(matrix) ** 2
 
 
@@ -53,7 +66,8 @@ def transformed_kernel(states, length, step, c):
     """The discrete Fourier transform of C Ā^i B̄, i < L, from the powers, and C - C Ā^L."""
     (a, b), unit = hippo(states), np.eye(states)
     implicit = np.linalg.inv(unit - step / 2 * a)
-    matrix, powers = implicit @ (unit + step / 2 * a), [step * implicit @ b]
+    matrix = implicit @ (unit + step / 2 * a)
+    powers = [step * implicit @ b]
     for _ in range(length - 1):
         powers.append(matrix @ powers[-1])
     return np.fft.fft(np.array(powers) @ c), c - c @ np.linalg.matrix_power(matrix, length)
@@ -61,20 +75,26 @@ def transformed_kernel(states, length, step, c):
 
 @predicted
 def cauchy_kernel(states, length, step, c, rank_one=True):
-    """2/(1+ζ) (k_cb - k_cp k_pb/(1 + k_pp)) with k_xy the Cauchy sums Σ x_j y_j/(g - λ_j), g = (2/Δ)(1-ζ)/(1+ζ)."""
+    """2/(1+ζ) (k_cb - k_cp k_pb/(1 + k_pp)) with k_xy the Cauchy sums Σ x_j y_j/(g - λ_j), g =
+    (2/Δ)(1-ζ)/(1+ζ).
+    """
     (a, b), p = hippo(states), correction(states)
     frequencies, basis = np.linalg.eigh(-1j * (a + np.outer(p, p) + np.eye(states) / 2))
     zeta = np.exp(-2j * np.pi * np.arange(length) / length)
     poles = 1 / ((2 / step * (1 - zeta) / (1 + zeta))[:, None] - (-0.5 + 1j * frequencies))
-    rights, lefts = [basis.conj().T @ x for x in (b, p)], [x @ basis for x in (c, p)]
+    rights = [basis.conj().T @ x for x in (b, p)]
+    lefts = [x @ basis for x in (c, p)]
     (cb, cp), (pb, pp) = [[poles @ (left * right) for right in rights] for left in lefts]
     return 2 / (1 + zeta) * (cb - rank_one * cp * pb / (1 + pp))
 
 
 @observed
 def eigenvectors(states, j):
-    """Exact right and left eigenvectors for -(j+1) of A with √(2n+1) scaled out: -(2k+1) below its diagonal."""
-    right, left = [Fraction(0)] * states, [Fraction(0)] * states
+    """Exact right and left eigenvectors for -(j+1) of A with √(2n+1) scaled out: -(2k+1) below its
+    diagonal.
+    """
+    right = [Fraction(0)] * states
+    left = [Fraction(0)] * states
     right[j] = left[j] = Fraction(1)
     total = Fraction(2 * j + 1)
     for n in range(j + 1, states):
@@ -98,7 +118,9 @@ def log_condition(states, j):
 
 @predicted
 def condition(states, j):
-    """κ_j = (N - j)/(2j + 1) · (N + j)!/((N - j)! j!²), into which both sums of squares telescope."""
+    """κ_j = (N - j)/(2j + 1) · (N + j)!/((N - j)! j!²), into which both sums of squares
+    telescope.
+    """
     return (states - j) * math.comb(states + j, 2 * j) * math.comb(2 * j, j) / (2 * j + 1)
 
 
@@ -110,7 +132,9 @@ def eigenvector_entry(i, j):
 
 @predicted
 def leading_condition():
-    """Where κ_j is largest over N, 1/√2, its base (1+√2)² and the limit 1/(2π√2) of N κ_j over base^N: Stirling."""
+    """Where κ_j is largest over N, 1/√2, its base (1+√2)² and the limit 1/(2π√2) of N κ_j over
+    base^N: Stirling.
+    """
     return 1 / math.sqrt(2), (1 + math.sqrt(2)) ** 2, 1 / (2 * math.pi * math.sqrt(2))
 
 
@@ -118,27 +142,44 @@ def leading_condition():
 def test_normal_plus_rank_one(trial, states: States):
     """A + P Pᵀ is normal with all eigenvalues on the line Re = -1/2, although A is not normal."""
     (a, _), p = hippo(states), correction(states)
-    vectors = {"no correction": 0 * p, "P = √(n+1)": np.sqrt(p**2 + 0.5), "P = √(2n+1)": np.sqrt(2) * p}
+    vectors = {
+        "no correction": 0 * p,
+        "P = √(n+1)": np.sqrt(p**2 + 0.5),
+        "P = √(2n+1)": np.sqrt(2) * p,
+    }
     rivals = {name: departure(a + np.outer(x, x)) for name, x in vectors.items()}
-    normal, line = a + np.outer(p, p), np.full(states, -0.5)
+    normal = a + np.outer(p, p)
+    line = np.full(states, -0.5)
     trial.identity(departure(normal), 0.0, ops=2 * states, scale=1.0, wrong_processes=rivals)
-    size, ends = np.linalg.norm(normal, 2), {"those of A": -np.arange(states) - 1.0, "Re = -1": 2 * line}
+    size = np.linalg.norm(normal, 2)
+    ends = {"those of A": -np.arange(states) - 1.0, "Re = -1": 2 * line}
     trial.identity(np.linalg.eigvals(normal).real, line, ops=3 * states, scale=size, controls=ends)
 
 
-@claim(abstract("well-studied computation of a Cauchy kernel"), kind="identity", cases=[(4, 63, 0.1), (16, 127, 0.05)])
+@claim(
+    abstract("well-studied computation of a Cauchy kernel"),
+    kind="identity",
+    cases=[(4, 63, 0.1), (16, 127, 0.05)],
+)
 def test_cauchy_kernel(trial, modes: Modes, length: Length, step: Step):
-    """At the roots of unity ζ the transform of the kernel is 2/(1+ζ) (k_cb - k_cp k_pb/(1 + k_pp)): Cauchy sums in the
-    unitary eigenbasis of A + P Pᵀ, with C (I - Ā^L) for C.
+    """At the roots of unity ζ the transform of the kernel is 2/(1+ζ) (k_cb - k_cp k_pb/(1 + k_pp)):
+    Cauchy sums in the unitary eigenbasis of A + P Pᵀ, with C (I - Ā^L) for C.
     """
     trial.require(length % 2 == 1, "length must be odd: at ζ = -1 the formula needs its limit")
-    trial.require(length * step <= 12, "length * step must be at most 12: beyond, what wraps around has decayed")
+    trial.require(
+        length * step <= 12,
+        "length * step must be at most 12: beyond, what wraps around has decayed",
+    )
     c = trial.generator().normal(size=modes)
     measured, cut = transformed_kernel(modes, length, step, c)
-    alias, bare = cauchy_kernel(modes, length, step, c), cauchy_kernel(modes, length, step, cut, rank_one=False)
+    alias = cauchy_kernel(modes, length, step, c)
+    bare = cauchy_kernel(modes, length, step, cut, rank_one=False)
     controls = {"C for C (I - Ā^L)": alias.view(float), "without the rank one": bare.view(float)}
-    predict, ops = cauchy_kernel(modes, length, step, cut).view(float), (length + modes) * (1 + step * modes**2)
-    trial.identity(measured.view(float), predict, ops=ops, scale=np.linalg.norm(c) * modes, controls=controls)
+    predict = cauchy_kernel(modes, length, step, cut).view(float)
+    ops = (length + modes) * (1 + step * modes**2)
+    trial.identity(
+        measured.view(float), predict, ops=ops, scale=np.linalg.norm(c) * modes, controls=controls
+    )
 
 
 @claim(
@@ -148,31 +189,55 @@ def test_cauchy_kernel(trial, modes: Modes, length: Length, step: Step):
     as_printed=paper("Lemma 3.2", says="diagonalized by the matrix V_ij = (i+j choose i-j)"),
 )
 def test_eigenvalue_conditions(trial, states: ExactStates):
-    """The eigenvalue -(j+1) of A has condition (N-j)/(2j+1) · (N+j)!/((N-j)! j!²) and, up to a factor, the eigenvector
-    (-1)^{i-j} √(2i+1) (i+j choose i-j).
+    """The eigenvalue -(j+1) of A has condition (N-j)/(2j+1) · (N+j)!/((N-j)! j!²) and, up to a
+    factor, the eigenvector (-1)^{i-j} √(2i+1) (i+j choose i-j).
     """
     indices = np.arange(states)
     logs = [log_condition(states, j) for j in range(states)]
     predict = np.log([condition(states, j) for j in range(states)])
-    controls = {"without its first factor": predict - np.log((states - indices) / (2 * indices + 1))}
+    controls = {
+        "without its first factor": predict - np.log((states - indices) / (2 * indices + 1))
+    }
     trial.identity(logs, predict, ops=16, controls=controls)
     pairs = [(i, j) for j in range(min(states, 8)) for i in range(j, min(states, 8))]
-    entries = [float(eigenvectors(8, j)[0][i]) * math.sqrt((2 * i + 1) / (2 * j + 1)) for i, j in pairs]
-    law, printed = [eigenvector_entry(i, j) for i, j in pairs], [math.comb(i + j, i - j) for i, j in pairs]
+    entries = [
+        float(eigenvectors(8, j)[0][i]) * math.sqrt((2 * i + 1) / (2 * j + 1)) for i, j in pairs
+    ]
+    law = [eigenvector_entry(i, j) for i, j in pairs]
+    printed = [math.comb(i + j, i - j) for i, j in pairs]
     trial.identity(entries, law, ops=8, controls={"no signs": np.abs(law)}, as_printed=printed)
 
 
 @claim(ours("derived by Stirling's formula"), kind="rate", cases=[1024])
 def test_growth(trial, size: Large):
-    """The largest condition is that of j near N/√2, and N times it over (1+√2)^{2N} tends to 1/(2π√2) = .1125."""
+    """The largest condition is that of j near N/√2, and N times it over (1+√2)^{2N} tends to
+    1/(2π√2) = .1125.
+    """
     place, base, limit = leading_condition()
     window = np.arange(round(place * size) - 4, round(place * size) + 5)
     logs = [log_condition(size, int(j)) - size * math.log(base) for j in window]
-    slack = limit / size  # Stirling's terms and the prefactor's slope add .41/N, the rounding of j takes up to .71/N
+    slack = (
+        limit / size
+    )  # Stirling's terms and the prefactor's slope add .41/N, the rounding of j takes up to .71/N
     controls = {"1/8": 0.125, "1/(2π)": 1 / (2 * math.pi)}
-    trial.value(size * math.exp(max(logs)), limit, error=1e-10, slack=slack, margin=2 * slack, controls=controls)
-    j, near = window[np.argmax(logs)], 1.5 / size  # the prefactor's slope moves it by .75, rounding by .5
-    trial.value(j / size, place, error=0.0, slack=near, margin=2 * near, controls={"2/3": 2 / 3, "3/4": 0.75})
+    trial.value(
+        size * math.exp(max(logs)),
+        limit,
+        error=1e-10,
+        slack=slack,
+        margin=2 * slack,
+        controls=controls,
+    )
+    j = window[np.argmax(logs)]
+    near = 1.5 / size  # the prefactor's slope moves it by .75, rounding by .5
+    trial.value(
+        j / size,
+        place,
+        error=0.0,
+        slack=near,
+        margin=2 * near,
+        controls={"2/3": 2 / 3, "3/4": 0.75},
+    )
 
 
 @figure("F1", claims=("eigenvalue_conditions", "growth"))
@@ -185,8 +250,12 @@ def conditions(sizes=(8, 16, 32)):
     _, base, limit = leading_condition()
     names = {size: f"N = {size}" for size in sizes}
     exact = {size: np.exp([log_condition(size, j) for j in range(size)]) for size in sizes}
-    lines = {name: (range(size), [condition(size, j) for j in range(size)]) for size, name in names.items()}
+    lines = {
+        name: (range(size), [condition(size, j) for j in range(size)])
+        for size, name in names.items()
+    }
     points = {name: (range(size), exact[size]) for size, name in names.items()}
     levels = {name: limit * base**size / size for size, name in names.items()}
-    x, y = "index j  (dimensionless)", "condition  (dimensionless)"
+    x = "index j  (dimensionless)"
+    y = "condition  (dimensionless)"
     return chart(lines, points, levels=levels, legend="beside", x=x, y=y, log="y")

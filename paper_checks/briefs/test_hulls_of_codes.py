@@ -1,17 +1,18 @@
-"""Bouyuklieva, Bouyukliev & Özbudak 2024, "Enumeration of linear codes with different hulls", arXiv 2402.01255.
+"""Bouyuklieva, Bouyukliev & Özbudak 2024, "Enumeration of linear codes with different hulls", arXiv
+2402.01255.
 
-For designers of code-based or quantum schemes: how often a random linear code meets its dual in 0 only, or in a hull of
-a given dimension.
+For designers of code-based or quantum schemes: how often a random linear code meets its dual in 0
+only, or in a hull of a given dimension.
 
-A code C is one of the [n,k]_q = Π (q^{n-j}-1)/(q^{j+1}-1), j < k, subspaces of dimension k of F_q^n, q = 2 or an odd
-prime. Its hull is the intersection with the dual code for the Euclidean product, of dimension l = k - rank(GG') where
-the rows of G generate C. A(n,k,l) is the number of codes with that hull, σ_i that of the self-orthogonal codes of
-dimension i.
+A code C is one of the [n,k]_q = Π (q^{n-j}-1)/(q^{j+1}-1), j < k, subspaces of dimension k of
+F_q^n, q = 2 or an odd prime. Its hull is the intersection with the dual code for the Euclidean
+product, of dimension l = k - rank(GG') where the rows of G generate C. A(n,k,l) is the number of
+codes with that hull, σ_i that of the self-orthogonal codes of dimension i.
 
-Read: the abstract ("for given dimension k and length n ≥ 2k the number of all [n,k]_q linear codes with hull dimension
-l decreases as l increases"). Derived here: the counts, by Möbius inversion from σ_i, which is classical; that n ≥ 2k is
-not needed, since a code and its dual have one hull. Not claimed: anything for q = 4, 8, ….
-Topic: learning.
+Read: the abstract ("for given dimension k and length n ≥ 2k the number of all [n,k]_q linear codes
+with hull dimension l decreases as l increases"). Derived here: the counts, by Möbius inversion from
+σ_i, which is classical; that n ≥ 2k is not needed, since a code and its dual have one hull. Not
+claimed: anything for q = 4, 8, …. Topic: learning.
 """
 
 from fractions import Fraction
@@ -27,10 +28,16 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
 Field = Literal[2, 3, 5]
-Length = Annotated[int, Interval(4, 8, why="all codes are written down; below, no two wrong counts differ")]
-Dim = Annotated[int, Interval(2, 6, why="hulls of dimension 0 and 1 alone do not tell wrong counts apart")]
+Length = Annotated[
+    int, Interval(4, 8, why="all codes are written down; below, no two wrong counts differ")
+]
+Dim = Annotated[
+    int, Interval(2, 6, why="hulls of dimension 0 and 1 alone do not tell wrong counts apart")
+]
 Short = Annotated[int, Interval(1, 6, why="all codes are written down")]
-Dims = Annotated[int, Interval(7, 12, why="below, the limit is too far; beyond, drawing codes takes seconds")]
+Dims = Annotated[
+    int, Interval(7, 12, why="below, the limit is too far; beyond, drawing codes takes seconds")
+]
 
 
 @predicted
@@ -43,7 +50,9 @@ def subspaces(n, k, q):
 
 @predicted
 def self_orthogonal(n, i, q):
-    """σ_i: totally isotropic subspaces of the Euclidean form; of a binary one within the vectors of even weight."""
+    """σ_i: totally isotropic subspaces of the Euclidean form; of a binary one within the vectors of
+    even weight.
+    """
     half, odd = divmod(n, 2)
     if q == 2 and not odd:
         return 2**i * self_orthogonal(n - 1, i, 2) + (self_orthogonal(n - 1, i - 1, 2) if i else 0)
@@ -60,7 +69,10 @@ def codes_by_hull(n, k, q):
     """A(n,k,l) = Σ_{i≥l} (-1)^{i-l} q^{C(i-l,2)} [i,l]_q σ_i [n-2i,k-i]_q for l = 0, …, k."""
     over = [self_orthogonal(n, i, q) * subspaces(n - 2 * i, k - i, q) for i in range(k + 1)]
     return [
-        sum((-1) ** (i - l) * q ** comb(i - l, 2) * subspaces(i, l, q) * over[i] for i in range(l, k + 1))
+        sum(
+            (-1) ** (i - l) * q ** comb(i - l, 2) * subspaces(i, l, q) * over[i]
+            for i in range(l, k + 1)
+        )
         for l in range(k + 1)
     ]
 
@@ -69,10 +81,12 @@ def codes_by_hull(n, k, q):
 def rank(matrices, q):
     """Ranks modulo a prime, by Gaussian elimination of all matrices at once."""
     m, (count, rows, columns) = matrices % q, matrices.shape
-    ranks, places = np.zeros(count, int), np.arange(count)
+    ranks = np.zeros(count, int)
+    places = np.arange(count)
     for column in range(columns):
         free = (m[:, :, column] != 0) & (np.arange(rows) >= ranks[:, None])
-        pivot, has = np.argmax(free, axis=1), np.any(free, axis=1)
+        pivot = np.argmax(free, axis=1)
+        has = np.any(free, axis=1)
         # By Fermat a^(q-2) is the inverse of a.
         pivots = m[places, pivot] * m[places, pivot, column][:, None] ** (q - 2) % q
         m[places[has], pivot[has]] = m[places[has], ranks[has]]
@@ -91,7 +105,9 @@ def hulls(generators, q):
 
 @observed
 def counted(n, k, q):
-    """Write down the reduced echelon matrix of every code, and count the hulls of dimension 0, …, k."""
+    """Write down the reduced echelon matrix of every code, and count the hulls of dimension 0, …,
+    k.
+    """
     counts = np.zeros(k + 1, int)
     for pivots in combinations(range(n), k):
         free = [(row, j) for row, p in enumerate(pivots) for j in range(p, n) if j not in pivots]
@@ -105,36 +121,59 @@ def counted(n, k, q):
 
 
 def require_few(trial, q, n, k):
-    """Ask for sizes at which wrong counts differ, and for no more codes than can be written down."""
-    trial.require(k <= n - 2, "k must be at most n - 2: else a hull has one dimension, and wrong counts look right")
-    trial.require(q ** (k * (n - k)) <= 15_000, "q^(k(n-k)) must be at most 15000: all codes are written down")
+    """Ask for sizes at which wrong counts differ, and for no more codes than can be written
+    down.
+    """
+    trial.require(
+        k <= n - 2,
+        "k must be at most n - 2: else a hull has one dimension, and wrong counts look right",
+    )
+    trial.require(
+        q ** (k * (n - k)) <= 15_000, "q^(k(n-k)) must be at most 15000: all codes are written down"
+    )
 
 
 @claim(
-    ours("Möbius inversion"), kind="identity", cases=[(2, 7, 3), (2, 6, 4), (3, 5, 2), (3, 4, 2), (3, 6, 2), (5, 4, 2)]
+    ours("Möbius inversion"),
+    kind="identity",
+    cases=[(2, 7, 3), (2, 6, 4), (3, 5, 2), (3, 4, 2), (3, 6, 2), (5, 4, 2)],
 )
 def test_count(trial, q: Field, n: Length, k: Dim):
-    """The number of codes with hull dimension l is an alternating sum of self-orthogonal codes and their extensions."""
+    """The number of codes with hull dimension l is an alternating sum of self-orthogonal codes and
+    their extensions.
+    """
     require_few(trial, q, n, k)
     exact = codes_by_hull(n, k, q)
     twice = [self_orthogonal(n, l, q) * subspaces(n - 2 * l, k - l, q) for l in range(k + 1)]
-    trial.identity(counted(n, k, q), exact, ops=0, controls={"codes of larger hulls counted again": twice})
+    trial.identity(
+        counted(n, k, q), exact, ops=0, controls={"codes of larger hulls counted again": twice}
+    )
 
 
 LOOSE = "a hull of one dimension more is as frequent in the limit of q = 2, l = 0 only"
 
 
-@claim(ours("a code and its dual have one hull"), kind="bound", cases=[(2, 6, 4), (3, 5, 3)], loose=LOOSE)
+@claim(
+    ours("a code and its dual have one hull"),
+    kind="bound",
+    cases=[(2, 6, 4), (3, 5, 3)],
+    loose=LOOSE,
+)
 def test_decreasing(trial, q: Field, n: Length, k: Dim):
-    """The number of codes falls strictly as the hull's dimension grows up to min(k, n-k), whether or not n ≥ 2k."""
+    """The number of codes falls strictly as the hull's dimension grows up to min(k, n-k), whether
+    or not n ≥ 2k.
+    """
     require_few(trial, q, n, k)
-    larger, exact = counted(n, k, q)[1 : min(k, n - k) + 1], np.array(codes_by_hull(n, n - k, q)[: min(k, n - k)])
+    larger = counted(n, k, q)[1 : min(k, n - k) + 1]
+    exact = np.array(codes_by_hull(n, n - k, q)[: min(k, n - k)])
     trial.bound(larger, exact - 1, found_by="all", ops=0, controls={"by a factor q": exact / q})
 
 
 @predicted
 def mean_power(n, k, q):
-    """E q^{dim hull} = 1 + s(q^k-1)(q^{n-k}-1)/((q^n-1)(q^{n-1}-1)), s = σ_1(q-1) self-orthogonal vectors."""
+    """E q^{dim hull} = 1 + s(q^k-1)(q^{n-k}-1)/((q^n-1)(q^{n-1}-1)), s = σ_1(q-1) self-orthogonal
+    vectors.
+    """
     vectors = self_orthogonal(n, 1, q) * (q - 1)
     return 1 + Fraction(vectors * (q**k - 1) * (q ** (n - k) - 1), (q**n - 1) * (q ** (n - 1) - 1))
 
@@ -151,33 +190,57 @@ def test_mean_of_q_to_hull(trial, q: Field, n: Length, k: Short):
 @predicted
 def limit_law(q):
     """P(l) = Π_{i≥1} (1+q^-i)^-1 / Π_{i≤l} (q^i-1) for l = 0, 1, 2; 60 factors leave 2^-60."""
-    return np.array([1, 1 / (q - 1), 1 / (q - 1) / (q**2 - 1)]) / prod(1 + q**-i for i in range(1, 61))
+    return np.array([1, 1 / (q - 1), 1 / (q - 1) / (q**2 - 1)]) / prod(
+        1 + q**-i for i in range(1, 61)
+    )
 
 
 @observed
 def random_hulls(generator, count, n, k, q):
-    """Which hulls of random k × n generators have dimension 0, 1 and 2; their rank is below k once in q^(n-k)."""
+    """Which hulls of random k × n generators have dimension 0, 1 and 2; their rank is below k once
+    in q^(n-k).
+    """
     return hulls(generator.integers(q, size=(count, k, n)), q)[:, None] == [0, 1, 2]
 
 
 @claim(ours("the limit of the count"), kind="limit", cases=[(2, 8), (3, 7)])
 def test_limit(trial, q: Literal[2, 3], k: Dims):
-    """Of long codes a share Π (1+q^-i)^-1 has hull 0; binary hulls have dimension 0 and 1 equally often, .419."""
-    law, total = limit_law(q), subspaces(3 * k, k, q)
-    remainder = np.abs([float(Fraction(count, total)) for count in codes_by_hull(3 * k, k, q)[:3]] - law)
-    slack, controls = remainder + q ** (-2.0 * k), {"geometric": (1 - 1 / q) / q ** np.arange(3)}
-    draws = partial(random_hulls, n=3 * k, k=k, q=q)  # an elimination each: for 1 % a million codes would be drawn
-    trial.probability(sampler=draws, predict=law, margin=0.04 * law[0], slack=slack, controls=controls, first=2**12)
+    """Of long codes a share Π (1+q^-i)^-1 has hull 0; binary hulls have dimension 0 and 1 equally
+    often, .419.
+    """
+    law = limit_law(q)
+    total = subspaces(3 * k, k, q)
+    remainder = np.abs(
+        [float(Fraction(count, total)) for count in codes_by_hull(3 * k, k, q)[:3]] - law
+    )
+    slack = remainder + q ** (-2.0 * k)
+    controls = {"geometric": (1 - 1 / q) / q ** np.arange(3)}
+    draws = partial(
+        random_hulls, n=3 * k, k=k, q=q
+    )  # an elimination each: for 1 % a million codes would be drawn
+    trial.probability(
+        sampler=draws,
+        predict=law,
+        margin=0.04 * law[0],
+        slack=slack,
+        controls=controls,
+        first=2**12,
+    )
 
 
 @figure("F1", claims=("limit", "count"))
 def hull_dimensions(codes: int = 3000):
-    """Binary hulls of dimension 0 and 1 become equally likely: shares of the codes of length 3k by hull dimension.
+    """Binary hulls of dimension 0 and 1 become equally likely: shares of the codes of length 3k by
+    hull dimension.
 
-    Marks: lines: exact; points: 3000 random codes, 99.9 % intervals; dotted: limits, for 0 as for 1.
+    Marks: lines: exact; points: 3000 random codes, 99.9 % intervals; dotted: limits, for 0 as for
+    1.
     """
-    generator, dims = np.random.default_rng(0), np.arange(2, 11)
-    exact = np.array([np.array(codes_by_hull(3 * k, k, 2)[:3]) / subspaces(3 * k, k, 2) for k in dims.tolist()])
+    generator = np.random.default_rng(0)
+    dims = np.arange(2, 11)
+    exact = np.array(
+        [np.array(codes_by_hull(3 * k, k, 2)[:3]) / subspaces(3 * k, k, 2) for k in dims.tolist()]
+    )
     shares = np.array([np.mean(random_hulls(generator, codes, 3 * k, k, 2), axis=0) for k in dims])
     names = [f"hull of dimension {hull}" for hull in range(3)]
     intervals = 3.3 * np.sqrt(shares * (1 - shares) / codes)

@@ -1,15 +1,17 @@
-"""He, Yu & Goldfeld 2024, "Information-Theoretic Generalization Bounds for Deep Neural Networks", arXiv 2404.03176.
+"""He, Yu & Goldfeld 2024, "Information-Theoretic Generalization Bounds for Deep Neural Networks",
+arXiv 2404.03176.
 
-For readers of information bounds: a linear network on which every divergence that such a bound adds up, and the true
-gap between training and test error, is known in closed form.
+For readers of information bounds: a linear network on which every divergence that such a bound adds
+up, and the true gap between training and test error, is known in closed form.
 
-A label y = ±1 and a point x give u = yx ~ N(μ, s²I) in d dimensions. A classifier takes the mean w of n samples u_i and
-predicts the sign of w·x. Linear layers that do not depend on the data map u to B_l u, with B_l of full rank r_l and
-B_0 = I. The information at layer l is KL_l, the divergence of the law of B_l u_i given w from that of B_l u, u fresh.
+A label y = ±1 and a point x give u = yx ~ N(μ, s²I) in d dimensions. A classifier takes the mean w
+of n samples u_i and predicts the sign of w·x. Linear layers that do not depend on the data map u to
+B_l u, with B_l of full rank r_l and B_0 = I. The information at layer l is KL_l, the divergence of
+the law of B_l u_i given w from that of B_l u, u fresh.
 
-Read: the abstract (the example, the decrease over layers). Derived here: all formulas (at μ = 0 by Student's t); a
-training point is not N(w, s²I), as w takes the share 1/n of its variance. Not claimed: layers that learn.
-Topic: learning.
+Read: the abstract (the example, the decrease over layers). Derived here: all formulas (at μ = 0 by
+Student's t); a training point is not N(w, s²I), as w takes the share 1/n of its variance. Not
+claimed: layers that learn. Topic: learning.
 """
 
 from typing import Annotated
@@ -21,19 +23,43 @@ from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Dims = Annotated[int, Interval(2, 32, why="one dimension has one rank only; beyond, rounding adds up over layers")]
-Samples = Annotated[int, Interval(2, 1000, why="one sample is its own mean; terms of order 1 leave one of order 1/n")]
-Noise = Annotated[float, Interval(0.01, 100, why="the logarithms of variances cancel, and take digits with them")]
-Added = Annotated[float, Interval(0.1, 10, why="less leaves nearly all of a divergence, more nearly nothing")]
-FewDims = Annotated[int, Interval(1, 6, why="with more dimensions than samples, training errors are too rare to count")]
-FewSamples = Annotated[int, Interval(2, 12, why="with more, independence of w and the sample is too nearly true")]
-Signal = Annotated[float, Interval(0, 1, why="training errors of well separated classes are too rare to count")]
-Inputs = Annotated[int, Interval(2, 10, why="all 2^d masks are tried; one input has one number of differences")]
-Rate = Annotated[float, Interval(0.02, 0.98, why="outside, the factors differ from 0 or 1 by too little to be told")]
+Dims = Annotated[
+    int,
+    Interval(2, 32, why="one dimension has one rank only; beyond, rounding adds up over layers"),
+]
+Samples = Annotated[
+    int,
+    Interval(2, 1000, why="one sample is its own mean; terms of order 1 leave one of order 1/n"),
+]
+Noise = Annotated[
+    float, Interval(0.01, 100, why="the logarithms of variances cancel, and take digits with them")
+]
+Added = Annotated[
+    float, Interval(0.1, 10, why="less leaves nearly all of a divergence, more nearly nothing")
+]
+FewDims = Annotated[
+    int,
+    Interval(1, 6, why="with more dimensions than samples, training errors are too rare to count"),
+]
+FewSamples = Annotated[
+    int, Interval(2, 12, why="with more, independence of w and the sample is too nearly true")
+]
+Signal = Annotated[
+    float, Interval(0, 1, why="training errors of well separated classes are too rare to count")
+]
+Inputs = Annotated[
+    int, Interval(2, 10, why="all 2^d masks are tried; one input has one number of differences")
+]
+Rate = Annotated[
+    float,
+    Interval(0.02, 0.98, why="outside, the factors differ from 0 or 1 by too little to be told"),
+]
 
 
 def linear_layers(generator, dim):
-    """Return B_0 = I, B_1, …: the first dim, dim - 1, … rows of a matrix whose condition number is at most 2."""
+    """Return B_0 = I, B_1, …: the first dim, dim - 1, … rows of a matrix whose condition number is
+    at most 2.
+    """
     left, right = np.linalg.qr(generator.standard_normal((2, dim, dim)))[0]
     matrix = left * generator.uniform(1, 2, dim) @ right
     return [np.eye(dim), *(matrix[:rank] for rank in range(dim, 0, -1))]
@@ -41,15 +67,21 @@ def linear_layers(generator, dim):
 
 @predicted
 def layer_information(maps, offset, samples, noise, share=1):
-    """KL_l = ½[r_l(-1/n - log(1-1/n)) + |P_l(w-μ)|²/s²], P_l the projection on the row space of B_l, and its mean."""
-    ranks, squares = np.transpose([(len(b), np.sum((offset @ np.linalg.qr(b.T)[0]) ** 2)) for b in maps])
+    """KL_l = ½[r_l(-1/n - log(1-1/n)) + |P_l(w-μ)|²/s²], P_l the projection on the row space of
+    B_l, and its mean.
+    """
+    ranks, squares = np.transpose(
+        [(len(b), np.sum((offset @ np.linalg.qr(b.T)[0]) ** 2)) for b in maps]
+    )
     loss = -share / samples - np.log1p(-share / samples)
     return np.array([ranks * loss + squares / noise**2, ranks * (loss + 1 / samples)]) / 2
 
 
 @predicted
 def kept_share(rate, dim=1):
-    """The share 1-δ^d of a divergence that dropout leaves at most; for noise, δ is its share of the variance."""
+    """The share 1-δ^d of a divergence that dropout leaves at most; for noise, δ is its share of the
+    variance.
+    """
     return 1 - rate**dim
 
 
@@ -61,44 +93,101 @@ def training_variance(samples):
 
 @observed
 def divergence(matrix, shift, variance, noise, added=0.0):
-    """KL of N(μ+shift, variance·s²I) from N(μ, s²I) under a map, with noise of variance `added` on the image."""
-    gram, image, extra = noise**2 * matrix @ matrix.T, matrix @ shift, added * np.eye(len(matrix))
-    spread, fresh = variance * gram + extra, gram + extra
+    """KL of N(μ+shift, variance·s²I) from N(μ, s²I) under a map, with noise of variance `added` on
+    the image.
+    """
+    gram = noise**2 * matrix @ matrix.T
+    image = matrix @ shift
+    extra = added * np.eye(len(matrix))
+    spread = variance * gram + extra
+    fresh = gram + extra
     quadratic = np.trace(np.linalg.solve(fresh, spread + np.outer(image, image))) - len(matrix)
     return (quadratic + np.linalg.slogdet(fresh)[1] - np.linalg.slogdet(spread)[1]) / 2
 
 
-@claim(ours("the law of a sample given the mean of all"), kind="identity", cases=[(6, 8, 1.5), (2, 2, 100.0)])
+@claim(
+    ours("the law of a sample given the mean of all"),
+    kind="identity",
+    cases=[(6, 8, 1.5), (2, 2, 100.0)],
+)
 def test_layer_kl(trial, dim: Dims, samples: Samples, noise: Noise):
-    """Given w, the information of a layer counts its rank and the part of w-μ in its row space; it never rises."""
-    generator, error = trial.generator("layers"), noise / np.sqrt(samples)
-    maps, offset = linear_layers(generator, dim), error * generator.standard_normal(dim)
-    law, rival = (layer_information(maps, offset, samples, noise, share) for share in (1, 0))  # of 1/n
-    # The divergence is quadratic in w: 2d points with the mean and covariance of w give its mean exactly.
-    offsets = np.vstack([offset, error * np.sqrt(dim) * np.eye(dim), -error * np.sqrt(dim) * np.eye(dim)])
-    exact, *runs = np.array([[divergence(m, w, training_variance(samples), noise) for m in maps] for w in offsets])
+    """Given w, the information of a layer counts its rank and the part of w-μ in its row space; it
+    never rises.
+    """
+    generator = trial.generator("layers")
+    error = noise / np.sqrt(samples)
+    maps = linear_layers(generator, dim)
+    offset = error * generator.standard_normal(dim)
+    law, rival = (
+        layer_information(maps, offset, samples, noise, share) for share in (1, 0)
+    )  # of 1/n
+    # The divergence is quadratic in w: 2d points with the mean and covariance of w give its mean
+    # exactly.
+    offsets = np.vstack(
+        [offset, error * np.sqrt(dim) * np.eye(dim), -error * np.sqrt(dim) * np.eye(dim)]
+    )
+    exact, *runs = np.array(
+        [[divergence(m, w, training_variance(samples), noise) for m in maps] for w in offsets]
+    )
     rounding = {"ops": 500 * dim, "scale": 10 * dim}  # logarithms of variances up to 10 cancel
-    trial.identity([exact, np.mean(runs, axis=0)], law, **rounding, controls={"w is independent of the sample": rival})
-    trial.bound(exact[1:], law[0, :-1], found_by="all", **rounding, controls={"a tenth is lost": 0.9 * exact[:-1]})
+    trial.identity(
+        [exact, np.mean(runs, axis=0)],
+        law,
+        **rounding,
+        controls={"w is independent of the sample": rival},
+    )
+    trial.bound(
+        exact[1:],
+        law[0, :-1],
+        found_by="all",
+        **rounding,
+        controls={"a tenth is lost": 0.9 * exact[:-1]},
+    )
 
 
-@claim(ours("Pinsker"), kind="bound", cases=[(3, 4, 0.5), (2, 3, 0.0)], loose="Pinsker's is attained to 80 %")
+@claim(
+    ours("Pinsker"),
+    kind="bound",
+    cases=[(3, 4, 0.5), (2, 3, 0.0)],
+    loose="Pinsker's is attained to 80 %",
+)
 def test_gap(trial, dim: FewDims, samples: FewSamples, signal: Signal):
-    """The mean training error is half a noncentral F probability; the gap obeys √(KL/2) with the score's KL."""
-    trial.require(dim <= samples, "dim must be at most samples: else training errors are too rare to count")
-    mean, error = signal * np.eye(dim)[0], stats.ncf.cdf((samples - 1) / dim, dim, 1, samples * signal**2) / 2
-    controls = {"as on fresh points": stats.norm.cdf(-(signal**2) / np.hypot(signal, np.sqrt(dim / samples)))}
+    """The mean training error is half a noncentral F probability; the gap obeys √(KL/2) with the
+    score's KL.
+    """
+    trial.require(
+        dim <= samples, "dim must be at most samples: else training errors are too rare to count"
+    )
+    mean = signal * np.eye(dim)[0]
+    error = stats.ncf.cdf((samples - 1) / dim, dim, 1, samples * signal**2) / 2
+    controls = {
+        "as on fresh points": stats.norm.cdf(
+            -(signal**2) / np.hypot(signal, np.sqrt(dim / samples))
+        )
+    }
 
     def errors(generator, count):
         points = generator.normal(mean, size=(count, samples, dim))
         return np.sum(points[:, 0] * points.mean(axis=1), axis=1) < 0
 
-    trial.probability(sampler=errors, predict=error, margin=0.03 * error, controls=controls, first=2**13, most=2**21)
+    trial.probability(
+        sampler=errors,
+        predict=error,
+        margin=0.03 * error,
+        controls=controls,
+        first=2**13,
+        most=2**21,
+    )
     weights = mean + trial.generator("w").standard_normal((1000, dim)) / np.sqrt(samples)
-    length, spread = np.linalg.norm(weights, axis=1), np.sqrt(training_variance(samples))  # of scores w·u/|w|
+    length = np.linalg.norm(weights, axis=1)
+    spread = np.sqrt(training_variance(samples))  # of scores w·u/|w|
     gap = np.abs(stats.norm.cdf(weights @ mean / length) - stats.norm.cdf(length / spread))
-    most = np.sqrt([layer_information([w[None]], w - mean, samples, 1.0)[0, 0] / 2 for w in weights])
-    trial.bound(gap, most, found_by="draws", independent=1000, ops=100, controls={"half of it": most / 2})
+    most = np.sqrt(
+        [layer_information([w[None]], w - mean, samples, 1.0)[0, 0] / 2 for w in weights]
+    )
+    trial.bound(
+        gap, most, found_by="draws", independent=1000, ops=100, controls={"half of it": most / 2}
+    )
 
 
 @observed
@@ -106,45 +195,85 @@ def dropped_divergence(inputs, laws, rate):
     """KL after dropout between two laws on the same inputs, every mask applied to every input."""
     masks = np.transpose(list(map(np.ravel, np.indices([2] * inputs.shape[1]))))
     chance = np.prod(np.where(masks == 1, 1 - rate, rate), axis=1)
-    codes = np.unique(np.concatenate(inputs[:, None] * masks), axis=0, return_inverse=True)[1].ravel()
+    codes = np.unique(np.concatenate(inputs[:, None] * masks), axis=0, return_inverse=True)[
+        1
+    ].ravel()
     return stats.entropy(*(np.bincount(codes, np.outer(law, chance).ravel()) for law in laws))
 
 
-@claim(ours("two inputs are confused when all differences are dropped"), kind="bound", cases=[(3, 0.5), (6, 0.2)])
+@claim(
+    ours("two inputs are confused when all differences are dropped"),
+    kind="bound",
+    cases=[(3, 0.5), (6, 0.2)],
+)
 def test_dropout(trial, dim: Inputs, rate: Rate):
-    """Dropout leaves at most 1-δ^d of a divergence, 1-δ^h between two inputs that differ in h coordinates, none 0."""
+    """Dropout leaves at most 1-δ^d of a divergence, 1-δ^h between two inputs that differ in h
+    coordinates, none 0.
+    """
     generator = trial.generator("laws")
-    inputs, laws = generator.integers(-1, 3, (20, 4, dim)), generator.dirichlet(np.ones(4), (20, 2))
-    inputs[:dim, 0], inputs[:dim, 1], laws[:dim, :, 2:] = 1, 1 + np.tri(dim), 0  # they differ in 1, …, d coordinates
+    inputs = generator.integers(-1, 3, (20, 4, dim))
+    laws = generator.dirichlet(np.ones(4), (20, 2))
+    inputs[:dim, 0], inputs[:dim, 1], laws[:dim, :, 2:] = (
+        1,
+        1 + np.tri(dim),
+        0,
+    )  # they differ in 1, …, d coordinates
     after = np.array([dropped_divergence(*pair, rate) for pair in zip(inputs, laws, strict=True)])
-    before, rounding = stats.entropy(*laws.transpose(1, 2, 0)), {"ops": 2**dim + 100, "scale": 1.0}
+    before = stats.entropy(*laws.transpose(1, 2, 0))
+    rounding = {"ops": 2**dim + 100, "scale": 1.0}
     share = kept_share(rate, 1 + np.arange(dim))
-    trial.identity(after[:dim], share * before[:dim], **rounding, controls={"1-δ^d": share[-1] * before[:dim]})
+    trial.identity(
+        after[:dim], share * before[:dim], **rounding, controls={"1-δ^d": share[-1] * before[:dim]}
+    )
     controls = {"1-δ": share[0] * before}
-    trial.bound(after, share[-1] * before, found_by="draws", independent=10, **rounding, controls=controls)
+    trial.bound(
+        after, share[-1] * before, found_by="draws", independent=10, **rounding, controls=controls
+    )
 
 
-@claim(ours("Gaussian noise contracts by a squared correlation"), kind="bound", cases=[(4, 0.7), (2, 10.0)])
+@claim(
+    ours("Gaussian noise contracts by a squared correlation"),
+    kind="bound",
+    cases=[(4, 0.7), (2, 10.0)],
+)
 def test_gaussian_noise(trial, dim: Dims, added: Added):
-    """Normal noise of variance τ leaves at most v/(v+τ) of a divergence from a normal law of largest variance v."""
+    """Normal noise of variance τ leaves at most v/(v+τ) of a divergence from a normal law of
+    largest variance v.
+    """
     generator = trial.generator("laws")
-    maps, variances = linear_layers(generator, dim), np.append(1.0, generator.uniform(0.3, 3, 19))  # 1: attained
+    maps = linear_layers(generator, dim)
+    variances = np.append(1.0, generator.uniform(0.3, 3, 19))  # 1: attained
     laws = list(zip(generator.standard_normal((20, dim)), variances, strict=True))
-    before, after = (np.array([[divergence(m, *law, 1, noise) for m in maps] for law in laws]) for noise in (0, added))
-    share = kept_share(added / (added + np.array([np.linalg.norm(matrix, 2) ** 2 for matrix in maps])))
+    before, after = (
+        np.array([[divergence(m, *law, 1, noise) for m in maps] for law in laws])
+        for noise in (0, added)
+    )
+    share = kept_share(
+        added / (added + np.array([np.linalg.norm(matrix, 2) ** 2 for matrix in maps]))
+    )
     draws = {"found_by": "draws", "independent": 19, "ops": 500 * dim, "scale": 10 * dim}
-    trial.bound(after, share * before, **draws, controls={"correlation to the fourth": share**2 * before})
+    trial.bound(
+        after, share * before, **draws, controls={"correlation to the fourth": share**2 * before}
+    )
 
 
 @figure("F1", claims=("layer_kl",))
 def information_per_layer(dim: int = 24, samples: int = 12, draws: int = 40):
-    """A layer counts by its rank: the information of linear layers falls along the network, for every training set.
+    """A layer counts by its rank: the information of linear layers falls along the network, for
+    every training set.
 
-    KL of a seen from a fresh point. Marks: line: −(r/2) log(1 − 1/n); points, bars: mean, 5 % to 95 % of 40 sets.
+    KL of a seen from a fresh point. Marks: line: −(r/2) log(1 − 1/n); points, bars: mean, 5 % to 95
+    % of 40 sets.
     """
-    generator, ranks = np.random.default_rng(0), np.arange(dim, 0, -1)
-    maps, offsets = linear_layers(generator, dim)[1:], generator.standard_normal((draws, dim)) / np.sqrt(samples)
-    curves = [[divergence(m, offset, training_variance(samples), 1) for m in maps] for offset in offsets]
+    generator = np.random.default_rng(0)
+    ranks = np.arange(dim, 0, -1)
+    maps = linear_layers(generator, dim)[1:]
+    offsets = generator.standard_normal((draws, dim)) / np.sqrt(samples)
+    curves = [
+        [divergence(m, offset, training_variance(samples), 1) for m in maps] for offset in offsets
+    ]
     lines = {"mean over training sets": (ranks, layer_information(maps, offsets[0], samples, 1)[1])}
     points = {"each training set": (np.tile(ranks, draws), np.ravel(curves))}
-    return chart(lines, points, x="rank of the layer, which falls along the network", y="information  (nats)")
+    return chart(
+        lines, points, x="rank of the layer, which falls along the network", y="information  (nats)"
+    )

@@ -1,16 +1,18 @@
-"""Khezeli, Blaas, Soboczenski, Chia & Kalantari 2021, "On Invariance Penalties for Risk Minimization",
-arXiv 2106.09777.
+"""Khezeli, Blaas, Soboczenski, Chia & Kalantari 2021, "On Invariance Penalties for Risk
+Minimization", arXiv 2106.09777.
 
-For whoever tunes an invariance penalty and wonders whether a small one means invariance: the squared gradient can be
-made small by rescaling a feature and has another noise level in each representation; the gap of the risk has neither.
+For whoever tunes an invariance penalty and wonders whether a small one means invariance: the
+squared gradient can be made small by rescaling a feature and has another noise level in each
+representation; the gap of the risk has neither.
 
-In one environment G = E ΦΦᵀ is positive definite, b = E Φ y, R(w) = E (wᵀΦ - y)² and g = ∇R(w) = 2 (G w - b). IRMv1 is
-|g|², the gap is R(w) - min R. With n samples the expectations are averages; p is the number of features. Log-loss has
-R(w) = -E log σ(y wᵀΦ) with labels y = ±1.
+In one environment G = E ΦΦᵀ is positive definite, b = E Φ y, R(w) = E (wᵀΦ - y)² and g = ∇R(w) = 2
+(G w - b). IRMv1 is
+|g|², the gap is R(w) - min R. With n samples the expectations are averages; p is the number of
+features. Log-loss has R(w) = -E log σ(y wᵀΦ) with labels y = ±1.
 
-Read: the abstract. Derived here: all four statements. Not claimed: that a small gap makes a predictor invariant. With
-p >= n the least risk is 0 and the gap is the risk itself: no invariance is left to measure.
-Topic: representations.
+Read: the abstract. Derived here: all four statements. Not claimed: that a small gap makes a
+predictor invariant. With p >= n the least risk is 0 and the gap is the risk itself: no invariance
+is left to measure. Topic: representations.
 """
 
 from itertools import product
@@ -25,12 +27,25 @@ from theory_on_trial import abstract, claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Samples = Annotated[int, Interval(3, 2000, why="fewer than three fix two weights; a refit by least squares")]
-Features = Annotated[int, Interval(2, 64, why="of one feature G is a number; a refit by least squares")]
-Signed = Annotated[int, Interval(3, 12, why="fewer than three fix two weights; all 2^n sign vectors are tried")]
-FewFeatures = Annotated[int, Interval(2, 11, why="of one feature G is a number; fewer than the samples")]
-Shrink = Annotated[float, Interval(1e-5, 0.9, why="at 1 nothing changes; below, G has no inverse in double precision")]
-Spread = Annotated[float, Interval(0.1, 10, why="variance of the spurious feature's noise, beside a signal of 2")]
+Samples = Annotated[
+    int, Interval(3, 2000, why="fewer than three fix two weights; a refit by least squares")
+]
+Features = Annotated[
+    int, Interval(2, 64, why="of one feature G is a number; a refit by least squares")
+]
+Signed = Annotated[
+    int, Interval(3, 12, why="fewer than three fix two weights; all 2^n sign vectors are tried")
+]
+FewFeatures = Annotated[
+    int, Interval(2, 11, why="of one feature G is a number; fewer than the samples")
+]
+Shrink = Annotated[
+    float,
+    Interval(1e-5, 0.9, why="at 1 nothing changes; below, G has no inverse in double precision"),
+]
+Spread = Annotated[
+    float, Interval(0.1, 10, why="variance of the spurious feature's noise, beside a signal of 2")
+]
 Noise = Annotated[float, Interval(1e-3, 1e3, why="a unit, within what squares leave of the digits")]
 
 
@@ -38,7 +53,11 @@ def regression(generator, samples, features):
     """A design (n, p) whose features are correlated and of unlike size, targets, and weights w."""
     design = generator.normal(size=(samples, features)) * np.geomspace(1, 3, features)
     design[:, 1:] += design[:, :1]
-    return design, design.sum(axis=1) + generator.normal(size=samples), generator.normal(size=features)
+    return (
+        design,
+        design.sum(axis=1) + generator.normal(size=samples),
+        generator.normal(size=features),
+    )
 
 
 def log_slopes(design, labels, weights):
@@ -54,25 +73,35 @@ def quadratic_form(gram, slope):
 
 @observed
 def refitted_gap(design, targets, weights):
-    """R(w) - min R, where the least risk is that of a refit by least squares; one for each column of targets."""
-    refit, error = np.linalg.lstsq(design, targets)[0], targets.T - design @ weights
+    """R(w) - min R, where the least risk is that of a refit by least squares; one for each column
+    of targets.
+    """
+    refit = np.linalg.lstsq(design, targets)[0]
+    error = targets.T - design @ weights
     return np.mean(error**2, axis=-1) - np.mean((targets - design @ refit).T ** 2, axis=-1)
 
 
 @predicted
 def penalties_of_pair(spreads, shrink):
-    """IRMv1 and gap of the common fit, both summed: the slopes are 2 c w₂ (t - t̄), G⁻¹ has 1/(c² (1 + t)) there."""
+    """IRMv1 and gap of the common fit, both summed: the slopes are 2 c w₂ (t - t̄), G⁻¹ has 1/(c²
+    (1 + t)) there.
+    """
     slopes = 2 * (spreads - spreads.mean()) / (1 + spreads.mean())
     return shrink**2 * np.sum(slopes**2), np.sum(slopes**2 / (1 + spreads)) / 4
 
 
 @observed
 def penalties_of_model(spreads, shrink):
-    """The same from the covariance of the structural model, by solving for the common and for each own fit."""
-    causes, scale = np.linalg.inv(np.eye(3) - np.eye(3, k=-1)), np.array([1, shrink])  # of x₁, y, x₂
+    """The same from the covariance of the structural model, by solving for the common and for each
+    own fit.
+    """
+    causes = np.linalg.inv(np.eye(3) - np.eye(3, k=-1))
+    scale = np.array([1, shrink])  # of x₁, y, x₂
     second = np.array([causes @ np.diag([1, 1, spread]) @ causes.T for spread in spreads])
-    gram, cross = scale[:, None] * second[:, ::2, ::2] * scale, scale * second[:, ::2, 1]
-    common, own = np.linalg.solve(gram.sum(axis=0), cross.sum(axis=0)), np.linalg.solve(gram, cross[..., None])[..., 0]
+    gram = scale[:, None] * second[:, ::2, ::2] * scale
+    cross = scale * second[:, ::2, 1]
+    common = np.linalg.solve(gram.sum(axis=0), cross.sum(axis=0))
+    own = np.linalg.solve(gram, cross[..., None])[..., 0]
 
     def risk(w):
         return np.sum(w * ((gram @ w[..., None])[..., 0] - 2 * cross))
@@ -108,41 +137,81 @@ def logistic_gaps(design, labels, weights):
     def risk(w):
         return -np.mean(log_expit(labels * (w @ design.T)), axis=-1)
 
-    begin, options = np.zeros(design.shape[1]), {"gtol": 1e-9}
-    least = minimize(risk, begin, jac=lambda w: log_slopes(design, labels, w), method="BFGS", options=options)
+    begin = np.zeros(design.shape[1])
+    options = {"gtol": 1e-9}
+    least = minimize(
+        risk, begin, jac=lambda w: log_slopes(design, labels, w), method="BFGS", options=options
+    )
     return risk(weights) - least.fun
 
 
-@claim(ours("derived: the risk is quadratic with Hessian 2 G"), kind="identity", cases=[(50, 4), (3, 2), (2000, 64)])
+@claim(
+    ours("derived: the risk is quadratic with Hessian 2 G"),
+    kind="identity",
+    cases=[(50, 4), (3, 2), (2000, 64)],
+)
 def test_gap(trial, samples: Samples, features: Features):
     """Of squared loss, R(w) - min R = ¼ gᵀ G⁻¹ g for all weights w."""
-    trial.require(samples > features, "as many features as samples fit everything: samples must exceed features")
+    trial.require(
+        samples > features,
+        "as many features as samples fit everything: samples must exceed features",
+    )
     design, targets, w = regression(trial.generator(), samples, features)
-    gram, slope = design.T @ design / samples, 2 * design.T @ (design @ w - targets) / samples
+    gram = design.T @ design / samples
+    slope = 2 * design.T @ (design @ w - targets) / samples
     predict = quadratic_form(gram, slope)
     controls = {"¼ |g|²": slope @ slope / 4, "½ gᵀ G⁻¹ g": 2 * predict, "gᵀ G⁻¹ g": 4 * predict}
-    ops, scale = samples + 20 * np.linalg.cond(gram), np.mean((np.abs(design) @ np.abs(w) + np.abs(targets)) ** 2)
-    trial.identity(refitted_gap(design, targets, w), predict, ops=ops, scale=scale, controls=controls)
+    ops = samples + 20 * np.linalg.cond(gram)
+    scale = np.mean((np.abs(design) @ np.abs(w) + np.abs(targets)) ** 2)
+    trial.identity(
+        refitted_gap(design, targets, w), predict, ops=ops, scale=scale, controls=controls
+    )
 
 
-@claim(abstract("arbitrarily small"), kind="identity", cases=[(0.2, 2.0, 0.1), (0.1, 10.0, 1e-5), (10.0, 0.5, 0.9)])
+@claim(
+    abstract("arbitrarily small"),
+    kind="identity",
+    cases=[(0.2, 2.0, 0.1), (0.1, 10.0, 1e-5), (10.0, 0.5, 0.9)],
+)
 def test_scaling(trial, spread: Spread, other: Spread, shrink: Shrink):
-    """With x₁ → y → x₂, noise of variance 1, 1 and t, and the features (x₁, c x₂) of two environments, IRMv1 of the
-    common fit is proportional to c², while its risk and its gap do not depend on c.
+    """With x₁ → y → x₂, noise of variance 1, 1 and t, and the features (x₁, c x₂) of two
+    environments, IRMv1 of the common fit is proportional to c², while its risk and its gap do not
+    depend on c.
     """
-    trial.require(abs(spread - other) >= 0.01, "the environments must differ: spread and other by 0.01 at least")
-    spreads, unit = np.array([spread, other]), np.array([shrink**-2, 1])
+    trial.require(
+        abs(spread - other) >= 0.01,
+        "the environments must differ: spread and other by 0.01 at least",
+    )
+    spreads = np.array([spread, other])
+    unit = np.array([shrink**-2, 1])
     predict = np.array(penalties_of_pair(spreads, shrink))
-    controls = {"IRMv1 as at c = 1": unit * predict / [shrink**2, 1], "gap times c²": unit * predict * [1, shrink**2]}
-    trial.identity(unit * penalties_of_model(spreads, shrink), unit * predict, ops=64, scale=20.0, controls=controls)
+    controls = {
+        "IRMv1 as at c = 1": unit * predict / [shrink**2, 1],
+        "gap times c²": unit * predict * [1, shrink**2],
+    }
+    trial.identity(
+        unit * penalties_of_model(spreads, shrink),
+        unit * predict,
+        ops=64,
+        scale=20.0,
+        controls=controls,
+    )
 
 
-@claim(ours("derived by Cochran's theorem"), kind="distribution", cases=[(8, 3, 0.5), (3, 2, 1.0), (12, 11, 1e3)])
+@claim(
+    ours("derived by Cochran's theorem"),
+    kind="distribution",
+    cases=[(8, 3, 0.5), (3, 2, 1.0), (12, 11, 1e3)],
+)
 def test_noise_floor(trial, samples: Signed, features: FewFeatures, noise: Noise):
-    """With noise of variance σ² the gap at the true weights has the mean p σ²/n, and with Gaussian noise the law
-    (σ²/n) χ²_p, whatever G; IRMv1 has the mean 4 σ² tr G/n: one threshold serves all representations for the gap only.
+    """With noise of variance σ² the gap at the true weights has the mean p σ²/n, and with Gaussian
+    noise the law (σ²/n) χ²_p, whatever G; IRMv1 has the mean 4 σ² tr G/n: one threshold serves all
+    representations for the gap only.
     """
-    trial.require(samples > features, "as many features as samples fit everything: samples must exceed features")
+    trial.require(
+        samples > features,
+        "as many features as samples fit everything: samples must exceed features",
+    )
     design, _, _ = regression(trial.generator(), samples, features)
     gram = design.T @ design / samples
     gap, irm = predict = noise_floor(gram, samples, noise)
@@ -155,20 +224,35 @@ def test_noise_floor(trial, samples: Signed, features: FewFeatures, noise: Noise
         errors = generator.normal(size=(samples, n))
         return samples * refitted_gap(design, errors, np.zeros(features))
 
-    trial.distribution(sampler=gaps, cdf=chi2(features).cdf, margin=0.02, controls=laws, first=2**13)
+    trial.distribution(
+        sampler=gaps, cdf=chi2(features).cdf, margin=0.02, controls=laws, first=2**13
+    )
 
 
-@claim(ours("derived: the Hessian of log-loss is G/4 at most"), kind="bound", cases=[(50, 4), (3, 2), (2000, 64)])
+@claim(
+    ours("derived: the Hessian of log-loss is G/4 at most"),
+    kind="bound",
+    cases=[(50, 4), (3, 2), (2000, 64)],
+)
 def test_logistic(trial, samples: Samples, features: Features):
-    """Of log-loss with a finite minimiser, R(w) - min R >= 2 gᵀ G⁻¹ g for all weights w, with equality at the minimum
-    only; near it equality is approached where each sample comes with both labels.
+    """Of log-loss with a finite minimiser, R(w) - min R >= 2 gᵀ G⁻¹ g for all weights w, with
+    equality at the minimum only; near it equality is approached where each sample comes with both
+    labels.
     """
-    trial.require(samples > features, "as many features as samples fit everything: samples must exceed features")
+    trial.require(
+        samples > features,
+        "as many features as samples fit everything: samples must exceed features",
+    )
     design, targets, w = regression(trial.generator(), samples, features)
     weights = w * np.geomspace(0.03, 3, 12)[:, None] / np.sqrt(np.mean((design @ w) ** 2))
-    floors, gaps = [], []
-    for twice in (features, samples):  # so many samples come with both labels, so that no weights separate the labels
-        rows, labels = np.vstack([design, design[:twice]]), np.sign(np.append(targets, -targets[:twice]))
+    floors = []
+    gaps = []
+    for twice in (
+        features,
+        samples,
+    ):  # so many samples come with both labels, so that no weights separate the labels
+        rows = np.vstack([design, design[:twice]])
+        labels = np.sign(np.append(targets, -targets[:twice]))
         floors.append(logistic_floor(rows.T @ rows / len(rows), log_slopes(rows, labels, weights)))
         gaps.append(logistic_gaps(rows, labels, weights))
     rivals = {"as if the Hessian were G/8 at most": 2 * np.array(floors)}
@@ -179,11 +263,20 @@ def test_logistic(trial, samples: Samples, features: Features):
 def shrinking(spread=0.2, other=2.0):
     """A shrunken feature hides from IRMv1.
 
-    Sum over two environments, at their common fit, of the squared gradient and of the gap of the risk, which stays the
-    same. Marks: lines: closed form; points: solved from the model's covariance.
+    Sum over two environments, at their common fit, of the squared gradient and of the gap of the
+    risk, which stays the same. Marks: lines: closed form; points: solved from the model's
+    covariance.
     """
-    spreads, shrinks, names = np.array([spread, other]), np.geomspace(1e-3, 1, 13), ("IRMv1", "gap")
-    lines, points = (np.array([of(spreads, c) for c in shrinks]).T for of in (penalties_of_pair, penalties_of_model))
-    curves = [{name: (shrinks, y) for name, y in zip(names, rows, strict=True)} for rows in (lines, points)]
+    spreads = np.array([spread, other])
+    shrinks = np.geomspace(1e-3, 1, 13)
+    names = ("IRMv1", "gap")
+    lines, points = (
+        np.array([of(spreads, c) for c in shrinks]).T
+        for of in (penalties_of_pair, penalties_of_model)
+    )
+    curves = [
+        {name: (shrinks, y) for name, y in zip(names, rows, strict=True)}
+        for rows in (lines, points)
+    ]
     y = "penalty  (squared unit of the target)"
     return chart(*curves, legend="lower right", log="xy", x="factor c of the spurious feature", y=y)

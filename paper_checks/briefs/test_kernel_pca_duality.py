@@ -1,17 +1,19 @@
-"""Tonin, Lambert, Patrinos & Suykens 2023, "Extending Kernel PCA through Dualization: Sparsity, Robustness and Fast
-Algorithms", ICML, arXiv 2306.05815.
+"""Tonin, Lambert, Patrinos & Suykens 2023, "Extending Kernel PCA through Dualization: Sparsity,
+Robustness and Fast Algorithms", ICML, arXiv 2306.05815.
 
-For whoever runs kernel PCA by gradients or asks it to be sparse: which value to expect, what a gap between the two
-problems certifies (nothing), from which threshold ε on nothing is left, and from which κ on clipping changes nothing.
+For whoever runs kernel PCA by gradients or asks it to be sparse: which value to expect, what a gap
+between the two problems certifies (nothing), from which threshold ε on nothing is left, and from
+which κ on clipping changes nothing.
 
-Φ (n, d) holds n points in feature space, K = Φ Φᵀ with eigenvalues λ_1 >= λ_2 >= …; W (d, s) has singular values of at
-most 1. The primal is P(W) = -F(Φ W), the dual D(H) = F*(H) - |ΦᵀH|_* with the nuclear norm tr (Hᵀ K H)^(1/2). F is half
-the squared norm, or, with s = 1, such that F*(h) = |h|²/2 + ε |h|_1, the ε-insensitive loss, or F*(h) = |h|²/2 where
-all |h_i| <= κ and infinite elsewhere, Huber's. r_1 >= r_2 >= … are the sizes √K_ii of the points, u_1 is the first
+Φ (n, d) holds n points in feature space, K = Φ Φᵀ with eigenvalues λ_1 >= λ_2 >= …; W (d, s) has
+singular values of at most 1. The primal is P(W) = -F(Φ W), the dual D(H) = F*(H) - |ΦᵀH|_* with the
+nuclear norm tr (Hᵀ K H)^(1/2). F is half the squared norm, or, with s = 1, such that F*(h) = |h|²/2
++ ε |h|_1, the ε-insensitive loss, or F*(h) = |h|²/2 where all |h_i| <= κ and infinite elsewhere,
+  Huber's. r_1 >= r_2 >= … are the sizes √K_ii of the points, u_1 is the first
 eigenvector of K, and M is the largest |Φᵀσ| over vectors σ of signs.
 
-Read: the abstract. Derived here: all values. Not claimed: the minimum for ε below r_2, or that one start finds it.
-Topic: linear algebra for learning.
+Read: the abstract. Derived here: all values. Not claimed: the minimum for ε below r_2, or that one
+start finds it. Topic: linear algebra for learning.
 """
 
 from itertools import product
@@ -24,10 +26,16 @@ from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Points = Annotated[int, Interval(4, 64, why="as many as components at least; each is the start of a search")]
-Components = Annotated[int, Interval(2, 4, why="of one component all norms agree; eigenvalues halve, one to the next")]
+Points = Annotated[
+    int, Interval(4, 64, why="as many as components at least; each is the start of a search")
+]
+Components = Annotated[
+    int, Interval(2, 4, why="of one component all norms agree; eigenvalues halve, one to the next")
+]
 FewPoints = Annotated[int, Interval(4, 12, why="the rank is four; all vectors of signs are tried")]
-Share = Annotated[float, Interval(0, 0.95, why="ε between r_2 and r_1, where it is r_1 the minimum is 0")]
+Share = Annotated[
+    float, Interval(0, 0.95, why="ε between r_2 and r_1, where it is r_1 the minimum is 0")
+]
 
 
 def features(generator, points, rank):
@@ -41,13 +49,16 @@ def features(generator, points, rank):
 def dual(h, kernel):
     """D(H) of the square loss, from K alone, and its gradient."""
     values, vectors = np.linalg.eigh(h.T @ kernel @ h)
-    return np.sum(h**2) / 2 - np.sum(np.sqrt(values)), h - kernel @ h @ (vectors / np.sqrt(values)) @ vectors.T
+    return np.sum(h**2) / 2 - np.sum(np.sqrt(values)), h - kernel @ h @ (
+        vectors / np.sqrt(values)
+    ) @ vectors.T
 
 
 @observed
 def primal(m, phi):
     """P(W) of the square loss at the polar factor W of M, and its gradient in M."""
-    inverse, image = np.linalg.inv(m.T @ m), phi.T @ phi @ m
+    inverse = np.linalg.inv(m.T @ m)
+    image = phi.T @ phi @ m
     return -np.trace(inverse @ m.T @ image) / 2, (m @ inverse @ m.T @ image - image) @ inverse
 
 
@@ -59,8 +70,14 @@ def searched(generator, objective, of, shape):
         loss, slope = objective(flat.reshape(shape), of)
         return loss, slope.ravel()
 
-    search = {"jac": True, "method": "L-BFGS-B", "options": {"ftol": 0, "gtol": 1e-10, "maxiter": 2000}}
-    ends = [minimize(loss_and_slope, x, **search) for x in generator.normal(size=(3, np.prod(shape)))]
+    search = {
+        "jac": True,
+        "method": "L-BFGS-B",
+        "options": {"ftol": 0, "gtol": 1e-10, "maxiter": 2000},
+    }
+    ends = [
+        minimize(loss_and_slope, x, **search) for x in generator.normal(size=(3, np.prod(shape)))
+    ]
     best = min(ends, key=lambda end: end.fun)
     return best.fun, np.linalg.norm(best.jac)
 
@@ -68,7 +85,8 @@ def searched(generator, objective, of, shape):
 @observed
 def iterated(generator, phi, epsilon=0.0, kappa=np.inf):
     """The least |h|²/2 + ε |h|_1 - |Φᵀh| over |h_i| <= κ, and its number of h_i that are not zero.
-    By iterating h = sign(Φ w) min((|Φ w| - ε)_+, κ), w = Φᵀh/|Φᵀh|, from the direction of each point and random ones.
+    By iterating h = sign(Φ w) min((|Φ w| - ε)_+, κ), w = Φᵀh/|Φᵀh|, from the direction of each
+    point and random ones.
     """
     starts = np.column_stack([phi.T, generator.normal(size=(phi.shape[1], 20))])
     w = starts / np.linalg.norm(starts, axis=0)
@@ -102,10 +120,15 @@ def sparse_law(kernel, epsilon):
 
 @predicted
 def huber_bracket(phi, shares):
-    """κ M - n κ²/2 and min(κ M, λ_1/2), around -min D, and κ, as shares of √λ_1 max |u_1i|, where both are λ_1/2."""
+    """κ M - n κ²/2 and min(κ M, λ_1/2), around -min D, and κ, as shares of √λ_1 max |u_1i|, where
+    both are λ_1/2.
+    """
     left, singular, _ = np.linalg.svd(phi)
     kappa = shares * singular[0] * np.abs(left[:, 0]).max()
-    most = kappa * np.linalg.norm(np.array(list(product([-1, 1], repeat=len(phi)))) @ phi, axis=1).max()
+    most = (
+        kappa
+        * np.linalg.norm(np.array(list(product([-1, 1], repeat=len(phi)))) @ phi, axis=1).max()
+    )
     return most - len(phi) * kappa**2 / 2, np.minimum(most, singular[0] ** 2 / 2), kappa
 
 
@@ -115,35 +138,56 @@ def test_same_minimum(trial, points: Points, components: Components):
     generator = trial.generator()
     phi = features(generator, points, components + 2)
     problems = ((primal, phi, phi.shape[1]), (dual, kernel := phi @ phi.T, points))
-    ends = (searched(generator, objective, of, (size, components)) for objective, of, size in problems)
+    ends = (
+        searched(generator, objective, of, (size, components)) for objective, of, size in problems
+    )
     (values, slopes), predict = zip(*ends, strict=True), square_minimum(kernel, components)
-    controls = {"F* without ½": predict / 2, "Frobenius for nuclear norm": square_minimum(kernel, 1)}
+    controls = {
+        "F* without ½": predict / 2,
+        "Frobenius for nuclear norm": square_minimum(kernel, 1),
+    }
     trial.value(values, predict, error=np.array(slopes) + 1e-12, margin=1e-5, controls=controls)
 
 
-@claim(ours("derived: |ΦᵀH|_* = <H, Φ W> for the polar factor W"), kind="identity", cases=[(12, 3), (6, 4), (64, 2)])
+@claim(
+    ours("derived: |ΦᵀH|_* = <H, Φ W> for the polar factor W"),
+    kind="identity",
+    cases=[(12, 3), (6, 4), (64, 2)],
+)
 def test_duality_from_above(trial, points: Points, components: Components):
-    """For every H and the polar factor W of ΦᵀH, D(H) - P(W) = |H - Φ W|²/2: the dual lies above the primal and both
-    above one minimum, so that a small gap between them certifies nothing.
+    """For every H and the polar factor W of ΦᵀH, D(H) - P(W) = |H - Φ W|²/2: the dual lies above
+    the primal and both above one minimum, so that a small gap between them certifies nothing.
     """
     generator = trial.generator()
-    phi, h = features(generator, points, components + 2), generator.normal(size=(points, components))
+    phi = features(generator, points, components + 2)
+    h = generator.normal(size=(points, components))
     left, _, right = np.linalg.svd(phi.T @ h, full_matrices=False)
-    upper, value, predict = dual(h, phi @ phi.T)[0], primal(left @ right, phi)[0], half_distance(h, phi, left @ right)
-    controls, scale = {"without ½": 2 * predict, "no duality gap": 0.0}, abs(upper) + abs(value) + np.sum(h**2)
+    upper = dual(h, phi @ phi.T)[0]
+    value = primal(left @ right, phi)[0]
+    predict = half_distance(h, phi, left @ right)
+    controls = {"without ½": 2 * predict, "no duality gap": 0.0}
+    scale = abs(upper) + abs(value) + np.sum(h**2)
     trial.identity(upper - value, predict, ops=20 * points, scale=scale, controls=controls)
 
 
-@claim(ours("derived: |Φᵀh| <= Σ r_i |h_i|"), kind="identity", cases=[(15, 0.5), (4, 0.0), (64, 0.95)])
+@claim(
+    ours("derived: |Φᵀh| <= Σ r_i |h_i|"), kind="identity", cases=[(15, 0.5), (4, 0.0), (64, 0.95)]
+)
 def test_sparsity_threshold(trial, points: Points, share: Share):
-    """The ε-insensitive minimum is 0 if and only if ε >= r_1, and for r_2 <= ε < r_1 it is -(r_1 - ε)²/2, with a single
-    h_i that is not zero: the largest point, not the first principal component, decides.
+    """The ε-insensitive minimum is 0 if and only if ε >= r_1, and for r_2 <= ε < r_1 it is -(r_1 -
+    ε)²/2, with a single h_i that is not zero: the largest point, not the first principal component,
+    decides.
     """
     generator = trial.generator()
     phi = features(generator, points, 4)
-    phi[np.argmax(np.linalg.norm(phi, axis=1))] *= 1.1  # apart from the second, or r_1 - ε is lost in rounding
-    kernel, sizes = phi @ phi.T, np.sort(np.linalg.norm(phi, axis=1))[::-1]
-    epsilons = np.array([sizes[1] + share * (sizes[0] - sizes[1]), sizes[0] * (1 + 1e-12), 1.2 * sizes[0]])
+    phi[np.argmax(np.linalg.norm(phi, axis=1))] *= (
+        1.1  # apart from the second, or r_1 - ε is lost in rounding
+    )
+    kernel = phi @ phi.T
+    sizes = np.sort(np.linalg.norm(phi, axis=1))[::-1]
+    epsilons = np.array(
+        [sizes[1] + share * (sizes[0] - sizes[1]), sizes[0] * (1 + 1e-12), 1.2 * sizes[0]]
+    )
     values, counts = zip(*(iterated(generator, phi, epsilon) for epsilon in epsilons), strict=True)
     predict, number = zip(*(sparse_law(kernel, epsilon) for epsilon in epsilons), strict=True)
     controls = {"√λ_1 for r_1": -((np.sqrt(np.linalg.eigvalsh(kernel)[-1]) - epsilons) ** 2) / 2}
@@ -151,9 +195,15 @@ def test_sparsity_threshold(trial, points: Points, share: Share):
     trial.identity(counts, number, ops=0, controls={"the two largest points": [2, 0, 0]})
 
 
-@claim(ours("derived: κ|t| - κ²/2 <= F(t) <= min(κ|t|, t²/2) for Huber's F"), kind="bound", cases=[12, 7, 4])
+@claim(
+    ours("derived: κ|t| - κ²/2 <= F(t) <= min(κ|t|, t²/2) for Huber's F"),
+    kind="bound",
+    cases=[12, 7, 4],
+)
 def test_huber_bracket(trial, points: FewPoints):
-    """Huber's minimum is in [max(-κ M, -λ_1/2), n κ²/2 - κ M], and is -λ_1/2 if and only if κ >= √λ_1 max |u_1i|."""
+    """Huber's minimum is in [max(-κ M, -λ_1/2), n κ²/2 - κ M], and is -λ_1/2 if and only if κ >=
+    √λ_1 max |u_1i|.
+    """
     generator = trial.generator()
     phi = features(generator, points, 4)
     low, high, kappas = huber_bracket(phi, np.array([0.003, 0.03, 0.3, 0.6, 0.9, 1, 2]))
@@ -162,23 +212,35 @@ def test_huber_bracket(trial, points: FewPoints):
     trial.bound(low, depths, found_by="search", ops=100, scale=4.0, wrong_processes=single)
     largest = {"r_1 for M": np.minimum(high, kappas * np.linalg.norm(phi, axis=1).max())}
     trial.bound(depths, high, found_by="search", ops=100, scale=4.0, controls=largest)
-    trial.identity(depths[5:], high[5:], ops=100, scale=4.0, wrong_processes={"below the threshold": depths[3:5]})
+    trial.identity(
+        depths[5:],
+        high[5:],
+        ops=100,
+        scale=4.0,
+        wrong_processes={"below the threshold": depths[3:5]},
+    )
 
 
 @figure("F1", claims=("sparsity_threshold",))
 def thresholds(points=15):
     """The largest point decides from which threshold on nothing is left.
 
-    Depth √(-2 min) of ε-insensitive kernel PCA with one component. The size √λ_1 of it would let it end later. Marks:
-    points: iteration from many starts; r₁, r₂: the largest points; line: from r₂ on.
+    Depth √(-2 min) of ε-insensitive kernel PCA with one component. The size √λ_1 of it would let it
+    end later. Marks: points: iteration from many starts; r₁, r₂: the largest points; line: from r₂
+    on.
     """
     generator = np.random.default_rng(3)
     phi = features(generator, points, 4)
-    sizes, grid = np.sort(np.linalg.norm(phi, axis=1))[::-1], np.linspace(0, 2.2, 45)
-    late, depths = np.linspace(sizes[1], 2.2, 100), [-iterated(generator, phi, epsilon)[0] for epsilon in grid]
+    sizes = np.sort(np.linalg.norm(phi, axis=1))[::-1]
+    grid = np.linspace(0, 2.2, 45)
+    late = np.linspace(sizes[1], 2.2, 100)
+    depths = [-iterated(generator, phi, epsilon)[0] for epsilon in grid]
     law = [-sparse_law(phi @ phi.T, epsilon)[0] for epsilon in late]
     return chart(
-        {"r₁ - ε, then 0": (late, np.sqrt(np.multiply(2, law))), "√λ₁ - ε": (grid, np.maximum(2 - grid, 0))},
+        {
+            "r₁ - ε, then 0": (late, np.sqrt(np.multiply(2, law))),
+            "√λ₁ - ε": (grid, np.maximum(2 - grid, 0)),
+        },
         {"iteration": (grid, np.sqrt(np.multiply(2, depths)))},
         dashed=["√λ₁ - ε"],
         x="threshold ε  (unit of the points)",

@@ -1,15 +1,18 @@
-"""Ding, Tong, Chan, Dai, Ma & Haeffele 2023, "Unsupervised Manifold Linearizing and Clustering", ICCV, 2301.01805.
+"""Ding, Tong, Chan, Dai, Ma & Haeffele 2023, "Unsupervised Manifold Linearizing and Clustering",
+ICCV, 2301.01805.
 
-For whoever trains with maximal coding rate reduction and chooses the precision ε and the width d: what is the optimum?
+For whoever trains with maximal coding rate reduction and chooses the precision ε and the width d:
+what is the optimum?
 
-Class j has a share π_j of the points; its features, in d dimensions, have mean square length 1 and rank at most d_j.
-With C_j the mean of z zᵀ over the class (trace 1) and C = Σ π_j C_j, the rate reduction at precision ε is
-ΔR = ½ logdet(I + d C/ε²) − Σ π_j ½ logdet(I + d C_j/ε²). A class that fills r directions evenly, orthogonally to all
-others, contributes v_j(r) = (r/2)[log(1 + dπ_j/(ε² r)) − π_j log(1 + d/(ε² r))].
+Class j has a share π_j of the points; its features, in d dimensions, have mean square length 1 and
+rank at most d_j. With C_j the mean of z zᵀ over the class (trace 1) and C = Σ π_j C_j, the rate
+reduction at precision ε is ΔR = ½ logdet(I + d C/ε²) − Σ π_j ½ logdet(I + d C_j/ε²). A class that
+fills r directions evenly, orthogonally to all others, contributes v_j(r) = (r/2)[log(1 + dπ_j/(ε²
+r)) − π_j log(1 + d/(ε² r))].
 
-Read: the abstract, and the book of the same group, which has an unspecified constant in ε⁴ < c · min π_j d²/d_j².
-Derived here: the optimum where there is room for all classes, and the exact c. Found by search only: the optimum where
-there is not. Not claimed: that networks attain it.
+Read: the abstract, and the book of the same group, which has an unspecified constant in ε⁴ < c ·
+min π_j d²/d_j². Derived here: the optimum where there is room for all classes, and the exact c.
+Found by search only: the optimum where there is not. Not claimed: that networks attain it.
 Topic: representations.
 """
 
@@ -26,30 +29,45 @@ Dim = Annotated[int, Interval(4, 8, why="optima are searched among some fifty nu
 Narrow = Annotated[int, Interval(3, 5, why="with more there is room for both classes")]
 Rank = Annotated[int, Interval(1, 3, why="most directions of a class; optima are searched")]
 Crowd = Annotated[int, Interval(2, 3, why="of a class; optima are searched")]
-Share = Annotated[float, Interval(0.2, 0.8, why="of the first of two classes; a rarer one contributes next to nothing")]
-Precision = Annotated[float, Interval(0.2, 1, why="ε; coarser than the features themselves, hardly any rate is left")]
+Share = Annotated[
+    float,
+    Interval(0.2, 0.8, why="of the first of two classes; a rarer one contributes next to nothing"),
+]
+Precision = Annotated[
+    float, Interval(0.2, 1, why="ε; coarser than the features themselves, hardly any rate is left")
+]
 Directions = Annotated[int, Interval(2, 40, why="one direction is optimal at every precision")]
 AnyShare = Annotated[float, Interval(0.01, 0.95, why="a single class has no rate to reduce")]
 
 
 @observed
 def negative_reduction(entries, dim, first, shares, scale):
-    """−ΔR and its derivative, where the first columns are M_1 and the rest M_2, C_j = M_j M_jᵀ/|M_j|², scale = d/ε²."""
+    """−ΔR and its derivative, where the first columns are M_1 and the rest M_2, C_j = M_j
+    M_jᵀ/|M_j|², scale = d/ε².
+    """
     parts = np.split(entries.reshape(dim, -1), [first], axis=1)
     own = np.array([np.eye(dim) + scale * m @ m.T / np.sum(m**2) for m in parts])
-    total, slopes = np.tensordot(shares, own, 1), []
+    total = np.tensordot(shares, own, 1)
+    slopes = []
     for m, share, c in zip(parts, shares, own, strict=True):
         slope = share * scale * (np.linalg.solve(c, m) - np.linalg.solve(total, m)) / np.sum(m**2)
         slopes.append(slope - m * np.sum(slope * m) / np.sum(m**2))
-    return (shares @ np.linalg.slogdet(own)[1] - np.linalg.slogdet(total)[1]) / 2, np.hstack(slopes).ravel()
+    return (shares @ np.linalg.slogdet(own)[1] - np.linalg.slogdet(total)[1]) / 2, np.hstack(
+        slopes
+    ).ravel()
 
 
 @observed
 def largest_reduction(generator, dim, ranks, shares, precision):
-    """The largest ΔR of BFGS searches from nearly orthogonal and random features of all ranks; the last decrement."""
-    searches, options = [], {"gtol": 1e-7}
+    """The largest ΔR of BFGS searches from nearly orthogonal and random features of all ranks; the
+    last decrement.
+    """
+    searches = []
+    options = {"gtol": 1e-7}
     for first, second in np.ndindex(*ranks):
-        frame = np.linalg.qr(generator.normal(size=(dim, dim)))[0][:, np.arange(first + second + 2) % dim]
+        frame = np.linalg.qr(generator.normal(size=(dim, dim)))[0][
+            :, np.arange(first + second + 2) % dim
+        ]
         setting = dim, first + 1, shares, dim / precision**2
         for noise in (0.1, 10):
             start = (frame + noise * generator.normal(size=frame.shape)).ravel()
@@ -73,31 +91,50 @@ def optimum(dim, ranks, shares, precision):
 
 
 def judge_optimum(trial, dim, ranks, share, precision):
-    """The decision on the largest rate reduction that a search finds; a decrement of 1e-9 is beyond its rounding."""
+    """The decision on the largest rate reduction that a search finds; a decrement of 1e-9 is beyond
+    its rounding.
+    """
     shares = np.array([share, 1 - share])
     law = optimum(dim, ranks, shares, precision)
     best, decrement = largest_reduction(trial.generator(), dim, ranks, shares, precision)
     laws = {"always full rank": ranks, "always a line": (1, 1)}
     laws = {name: np.sum(contribution(r, shares, dim / precision**2)) for name, r in laws.items()}
-    laws = {name: value for name, value in laws.items() if abs(value - law) > 2e-3 * law} | {"log2": law / np.log(2)}
+    laws = {name: value for name, value in laws.items() if abs(value - law) > 2e-3 * law} | {
+        "log2": law / np.log(2)
+    }
     trial.value(best, law, error=1e-6 * law + 10 * decrement, margin=1e-3 * law, controls=laws)
 
 
-@claim(ours("logdet is subadditive"), kind="optimality", cases=[(6, 3, 3, 0.5, 0.5), (6, 2, 3, 1 / 3, 0.9)])
+@claim(
+    ours("logdet is subadditive"),
+    kind="optimality",
+    cases=[(6, 3, 3, 0.5, 0.5), (6, 2, 3, 1 / 3, 0.9)],
+)
 def test_optimum(trial, dim: Dim, first: Rank, second: Rank, share: Share, precision: Precision):
-    """If Σ d_j ≤ d, the most of ΔR is Σ max v_j(r), r ≤ d_j: orthogonal classes, each of r equal singular values."""
-    trial.require(first + second <= dim, "first + second must be at most dim: there must be room for both classes")
+    """If Σ d_j ≤ d, the most of ΔR is Σ max v_j(r), r ≤ d_j: orthogonal classes, each of r equal
+    singular values.
+    """
+    trial.require(
+        first + second <= dim,
+        "first + second must be at most dim: there must be room for both classes",
+    )
     judge_optimum(trial, dim, (first, second), share, precision)
 
 
 @observed
 def threshold(rank, share, dim):
-    """The ε from which on fewer equal singular values are better, by determinants; the orthogonal class is constant."""
-    even = np.array([np.diag(np.repeat([1 / r, 0], [r, rank - r])) for r in range(1, rank + 1)])  # C_j for all r
+    """The ε from which on fewer equal singular values are better, by determinants; the orthogonal
+    class is constant.
+    """
+    even = np.array(
+        [np.diag(np.repeat([1 / r, 0], [r, rank - r])) for r in range(1, rank + 1)]
+    )  # C_j for all r
 
     def advantage(log_precision):
         scale = dim / np.exp(2 * log_precision)
-        total, own = (np.linalg.slogdet(np.eye(rank) + weight * even)[1] for weight in (share * scale, scale))
+        total, own = (
+            np.linalg.slogdet(np.eye(rank) + weight * even)[1] for weight in (share * scale, scale)
+        )
         *fewer, full = total - share * own
         return full - max(fewer)
 
@@ -120,9 +157,15 @@ def precision_at(constant, rank, share, dim):
     return (constant * share) ** 0.25 * np.sqrt(dim / rank)
 
 
-@claim(ours("v_j(d_j) against v_j(d_j − 1)"), kind="identity", cases=[(3, 0.5, 6), (2, 0.01, 8), (40, 0.9, 4)])
+@claim(
+    ours("v_j(d_j) against v_j(d_j − 1)"),
+    kind="identity",
+    cases=[(3, 0.5, 6), (2, 0.01, 8), (40, 0.9, 4)],
+)
 def test_sharp_precision(trial, rank: Directions, share: AnyShare, dim: Dim):
-    """Rank d_j is optimal iff ε⁴ ≤ c π_j d²/d_j² with a c < ½ that depends on π_j and d_j, and goes to 0 with π_j."""
+    """Rank d_j is optimal iff ε⁴ ≤ c π_j d²/d_j² with a c < ½ that depends on π_j and d_j, and goes
+    to 0 with π_j.
+    """
     law = precision_at(sharp_constant(rank, share), rank, share, dim)
     controls = {f"c = {c:g}": precision_at(c, rank, share, dim) for c in (1, 0.5)}
     trial.identity(threshold(rank, share, dim), law, ops=1e6, controls=controls)
@@ -130,21 +173,41 @@ def test_sharp_precision(trial, rank: Directions, share: AnyShare, dim: Dim):
 
 @claim(ours("found by search only"), kind="empirical", cases=[(4, 3, 3, 0.5), (3, 2, 2, 0.3)])
 def test_too_many(trial, dim: Narrow, first: Crowd, second: Crowd, precision: Precision):
-    """If Σ d_j > d, the best found is the most of Σ v_j(r_j) over Σ r_j ≤ d, of equal classes possibly unequal r_j."""
-    trial.require(first + second > dim, "first + second must exceed dim: else there is room for all")
+    """If Σ d_j > d, the best found is the most of Σ v_j(r_j) over Σ r_j ≤ d, of equal classes
+    possibly unequal r_j.
+    """
+    trial.require(
+        first + second > dim, "first + second must exceed dim: else there is room for all"
+    )
     judge_optimum(trial, dim, (first, second), 0.5, precision)
 
 
 @figure("F1", claims=("optimum", "sharp_precision"))
 def rank_of_a_class(dim: int = 6, most: int = 3):
-    """A coarse precision costs whole directions: rate reduction of two classes of rank at most 3 against ε.
+    """A coarse precision costs whole directions: rate reduction of two classes of rank at most 3
+    against ε.
 
-    Six dimensions, equal classes. Marks: lines: Σ v_j(r) for ranks r; points: best of all searches; vertical: to here
-    r = 3 is best, ε⁴ = c π d²/9 with the exact c (left) or with c = 1.
+    Six dimensions, equal classes. Marks: lines: Σ v_j(r) for ranks r; points: best of all searches;
+    vertical: to here r = 3 is best, ε⁴ = c π d²/9 with the exact c (left) or with c = 1.
     """
-    fine, at = np.linspace(0.7, 1.4, 60), np.linspace(0.72, 1.38, 9)
-    lines = {f"r = {r}": (fine, 2 * contribution(r, 0.5, dim / fine**2)) for r in range(1, most + 1)}
-    rates = [largest_reduction(np.random.default_rng(0), dim, (most, most), np.full(2, 0.5), e)[0] for e in at]
-    ends = {f"c = {c:.4g}": precision_at(c, most, 0.5, dim) for c in (sharp_constant(most, 0.5), 1.0)}
+    fine = np.linspace(0.7, 1.4, 60)
+    at = np.linspace(0.72, 1.38, 9)
+    lines = {
+        f"r = {r}": (fine, 2 * contribution(r, 0.5, dim / fine**2)) for r in range(1, most + 1)
+    }
+    rates = [
+        largest_reduction(np.random.default_rng(0), dim, (most, most), np.full(2, 0.5), e)[0]
+        for e in at
+    ]
+    ends = {
+        f"c = {c:.4g}": precision_at(c, most, 0.5, dim) for c in (sharp_constant(most, 0.5), 1.0)
+    }
     points = {"search": (at, rates)}
-    return chart(lines, points, thresholds=ends, log="y", x="precision ε (dimensionless)", y="rate reduction ΔR (nats)")
+    return chart(
+        lines,
+        points,
+        thresholds=ends,
+        log="y",
+        x="precision ε (dimensionless)",
+        y="rate reduction ΔR (nats)",
+    )

@@ -2,14 +2,14 @@
 
 For whoever trains with small batches: how many negatives is a moving average of covariances worth?
 
-A batch at time t has n unit rows Z_t in d dimensions, and B_t = Z_tᵀZ_t/n. The moving average starts from C_0 = 0:
-C_t = β C_{t−1} + (1 − β) B_t with 0 ≤ β < 1; the loss is L = ρ tr(B_t C_t). With a frozen encoder rows are independent
-draws from one law on the sphere, and Σ = E z zᵀ.
+A batch at time t has n unit rows Z_t in d dimensions, and B_t = Z_tᵀZ_t/n. The moving average
+starts from C_0 = 0: C_t = β C_{t−1} + (1 − β) B_t with 0 ≤ β < 1; the loss is L = ρ tr(B_t C_t).
+With a frozen encoder rows are independent draws from one law on the sphere, and Σ = E z zᵀ.
 
-Read: the abstract, and an implementation (lightly-ai/lightly, lightly/loss/tico_loss.py). Derived here: the weights of
-the implicit memory bank, its size, and the bias of the loss. Not claimed: batches whose rows are centred before they
-are normalised, as in that code; such rows depend on each other.
-Topic: representations.
+Read: the abstract, and an implementation (lightly-ai/lightly, lightly/loss/tico_loss.py). Derived
+here: the weights of the implicit memory bank, its size, and the bias of the loss. Not claimed:
+batches whose rows are centred before they are normalised, as in that code; such rows depend on each
+other. Topic: representations.
 """
 
 from functools import reduce
@@ -27,8 +27,13 @@ Dim = Annotated[int, Interval(2, 16, why="the gradient is taken entry by entry")
 Times = Annotated[int, Interval(1, 60, why="the bank of pairs is summed")]
 Batch = Annotated[int, Interval(1, 4, why="all histories are enumerated: 2 to the power n t")]
 Steps = Annotated[int, Interval(1, 12, why="all histories are enumerated: 2 to the power n t")]
-Decay = Annotated[float, Interval(0, 0.99, why="nearer to 1 the average has hardly begun after so few steps")]
-Spread = Annotated[float, Interval(0.1, 1.5, why="angle between the two rows that are drawn; at 0 there is one row")]
+Decay = Annotated[
+    float, Interval(0, 0.99, why="nearer to 1 the average has hardly begun after so few steps")
+]
+Spread = Annotated[
+    float,
+    Interval(0.1, 1.5, why="angle between the two rows that are drawn; at 0 there is one row"),
+]
 HISTORIES = [(2, 6, 0.9, 1.0), (4, 3, 0.5, 0.1), (1, 12, 0.5, 1.5), (3, 1, 0.0, 0.5)]
 
 
@@ -45,27 +50,41 @@ def moving_average(covariances, decay):
 
 @observed
 def gradients(rows, decay):
-    """The derivative of L/ρ along every entry of Z_t, with C_t held constant and with B_t in it, by complex steps."""
-    past, now = np.swapaxes(rows, -1, -2) @ rows / rows.shape[1], rows[-1]
+    """The derivative of L/ρ along every entry of Z_t, with C_t held constant and with B_t in it, by
+    complex steps.
+    """
+    past = np.swapaxes(rows, -1, -2) @ rows / rows.shape[1]
+    now = rows[-1]
     bent = now + 1e-30j * np.eye(now.size).reshape(-1, *now.shape)
-    b, bank = np.swapaxes(bent, -1, -2) @ bent / len(now), moving_average(past, decay)
+    b = np.swapaxes(bent, -1, -2) @ bent / len(now)
+    bank = moving_average(past, decay)
     through = bank + (1 - decay) * (b - past[-1])
     return np.array([np.trace(b @ c, axis1=-2, axis2=-1).imag / 1e-30 for c in (bank, through)])
 
 
 @predicted
 def bank_gradients(rows, decay, doubled=2.0, uniform=False):
-    """(2/n²) Σ_s w_s Σ_j (z_i·z_j^s) z_j^s, w_s = (1 − β) β^(t − s); not detached, the present batch weighs double."""
+    """(2/n²) Σ_s w_s Σ_j (z_i·z_j^s) z_j^s, w_s = (1 − β) β^(t − s); not detached, the present
+    batch weighs double.
+    """
     weights = (1 - decay) * decay ** np.arange(len(rows))[::-1]
-    weights = np.array([weights, weights]) if not uniform else np.full((2, len(rows)), weights.mean())
+    weights = (
+        np.array([weights, weights]) if not uniform else np.full((2, len(rows)), weights.mean())
+    )
     weights[1, -1] *= doubled
     pull = np.einsum("ms,id,sjd,sje->mie", weights, rows[-1], rows, rows)
     return 2 / rows.shape[1] ** 2 * pull.reshape(2, -1)
 
 
-@claim(ours("a quadratic form, written as a sum over pairs"), kind="identity", cases=[(6, 4, 9, 0.9), (1, 2, 1, 0.0)])
+@claim(
+    ours("a quadratic form, written as a sum over pairs"),
+    kind="identity",
+    cases=[(6, 4, 9, 0.9), (1, 2, 1, 0.0)],
+)
 def test_bank_gradient(trial, rows: Rows, dim: Dim, times: Times, decay: Decay):
-    """The gradient is that of a bank of all past rows with weights (1 − β) β^(t − s); not detached, w_t doubles."""
+    """The gradient is that of a bank of all past rows with weights (1 − β) β^(t − s); not detached,
+    w_t doubles.
+    """
     z = unit_rows(trial.generator(), times, rows, dim)
     law = bank_gradients(z, decay)
     controls = {"nothing doubled": bank_gradients(z, decay, 1.0), "half of it": law / 2}
@@ -73,12 +92,15 @@ def test_bank_gradient(trial, rows: Rows, dim: Dim, times: Times, decay: Decay):
         controls["weights that sum to 1"] = law / (1 - decay**times)
     if times > 1:
         controls["a uniform queue"] = bank_gradients(z, decay, uniform=True)
-    trial.identity(gradients(z, decay), law, ops=10 * (dim + rows * times), scale=4.0 / rows, controls=controls)
+    trial.identity(
+        gradients(z, decay), law, ops=10 * (dim + rows * times), scale=4.0 / rows, controls=controls
+    )
 
 
 def two_rows(spread):
     """Two unit rows at an angle, the first drawn with chance .3, their chances, and Σ."""
-    rows, chances = np.array([[1.0, 0.0], [np.cos(spread), np.sin(spread)]]), np.array([0.3, 0.7])
+    rows = np.array([[1.0, 0.0], [np.cos(spread), np.sin(spread)]])
+    chances = np.array([0.3, 0.7])
     return rows, chances, (rows.T * chances) @ rows
 
 
@@ -92,53 +114,80 @@ def histories(batch, steps, decay, spread):
     b = np.swapaxes(z, -1, -2) @ z / batch
     c = moving_average(np.swapaxes(b, 0, 1), decay)
     errors = c - np.tensordot(weights, c, 1)
-    return weights @ np.sum(errors**2, axis=(1, 2)), weights @ np.trace(b[:, -1] @ c, axis1=1, axis2=2)
+    return weights @ np.sum(errors**2, axis=(1, 2)), weights @ np.trace(
+        b[:, -1] @ c, axis1=1, axis2=2
+    )
 
 
 @predicted
 def bank_error(sigma, batch, steps, decay):
-    """(1 − tr Σ²)(1 − β^(2t)), divided by the rows n (1 + β)/(1 − β) of a plain queue that errs as much for large t."""
+    """(1 − tr Σ²)(1 − β^(2t)), divided by the rows n (1 + β)/(1 − β) of a plain queue that errs as
+    much for large t.
+    """
     return (1 - np.sum(sigma**2)) * (1 - decay ** (2 * steps)) * (1 - decay) / (batch * (1 + decay))
 
 
 @predicted
 def mean_loss(sigma, batch, steps, decay):
-    """(1 − β^t) tr Σ² + (1 − β)(1 − tr Σ²)/n, in units of ρ: each row meets itself in the present batch."""
+    """(1 − β^t) tr Σ² + (1 − β)(1 − tr Σ²)/n, in units of ρ: each row meets itself in the present
+    batch.
+    """
     return (1 - decay**steps) * np.sum(sigma**2) + (1 - decay) * (1 - np.sum(sigma**2)) / batch
 
 
 @claim(ours("variance of a weighted sum of independent batches"), kind="identity", cases=HISTORIES)
 def test_bank_size(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spread):
-    """E ‖C_t − E C_t‖² = (1 − tr Σ²)(1 − β)(1 − β^(2t))/(n (1 + β)), in the long run that of n (1 + β)/(1 − β) rows."""
-    trial.require(batch * steps <= 12, "batch * steps must be at most 12: all histories are enumerated")
+    """E ‖C_t − E C_t‖² = (1 − tr Σ²)(1 − β)(1 − β^(2t))/(n (1 + β)), in the long run that of n (1 +
+    β)/(1 − β) rows.
+    """
+    trial.require(
+        batch * steps <= 12, "batch * steps must be at most 12: all histories are enumerated"
+    )
     sigma = two_rows(spread)[2]
-    law, variance = bank_error(sigma, batch, steps, decay), 1 - np.sum(sigma**2)
+    law = bank_error(sigma, batch, steps, decay)
+    variance = 1 - np.sum(sigma**2)
     controls = {"the second moment": law / variance, "one row more": law * batch / (batch + 1)}
     if decay > 0.02:
         controls["n/(1 − β) rows"] = law * (1 + decay)
     if decay**steps > 1e-4:  # else both are 1
         controls["1 − β^t for its square"] = law / (1 + decay**steps)
-    trial.identity(histories(batch, steps, decay, spread)[0], law, ops=1000.0, scale=1.0, controls=controls)
+    trial.identity(
+        histories(batch, steps, decay, spread)[0], law, ops=1000.0, scale=1.0, controls=controls
+    )
 
 
 @claim(ours("E tr(B_t B_s) is tr Σ² for s < t"), kind="identity", cases=HISTORIES)
 def test_self_term(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spread):
-    """The mean loss is ρ (1 − β^t) tr Σ² + ρ (1 − β)(1 − tr Σ²)/n: rows that meet themselves add the second term."""
-    trial.require(batch * steps <= 12, "batch * steps must be at most 12: all histories are enumerated")
+    """The mean loss is ρ (1 − β^t) tr Σ² + ρ (1 − β)(1 − tr Σ²)/n: rows that meet themselves add
+    the second term.
+    """
+    trial.require(
+        batch * steps <= 12, "batch * steps must be at most 12: all histories are enumerated"
+    )
     law = mean_loss(sigma := two_rows(spread)[2], batch, steps, decay)
-    controls = {"no self term": (1 - decay**steps) * np.sum(sigma**2), "1/n for its share": law + (1 - decay) / batch}
-    trial.identity(histories(batch, steps, decay, spread)[1], law, ops=1000.0, scale=1.0, controls=controls)
+    controls = {
+        "no self term": (1 - decay**steps) * np.sum(sigma**2),
+        "1/n for its share": law + (1 - decay) / batch,
+    }
+    trial.identity(
+        histories(batch, steps, decay, spread)[1], law, ops=1000.0, scale=1.0, controls=controls
+    )
 
 
 @figure("F1", claims=("bank_size",))
 def error_of_the_average(batch: int = 8, runs: int = 200, times: int = 300):
-    """A moving average is worth n (1 + β)/(1 − β) rows: squared error of C_t against time t for three decays.
+    """A moving average is worth n (1 + β)/(1 − β) rows: squared error of C_t against time t for
+    three decays.
 
-    Batches of n = 8 uniform rows in four dimensions. Marks: lines: law; points: 200 runs, two standard errors; dotted:
-    queues of n (1+β)/(1−β) rows.
+    Batches of n = 8 uniform rows in four dimensions. Marks: lines: law; points: 200 runs, two
+    standard errors; dotted: queues of n (1+β)/(1−β) rows.
     """
-    generator, t, at = np.random.default_rng(0), np.arange(1, times + 1), np.geomspace(1, times, 14).astype(int)
-    lines, points, levels = {}, {}, {}
+    generator = np.random.default_rng(0)
+    t = np.arange(1, times + 1)
+    at = np.geomspace(1, times, 14).astype(int)
+    lines = {}
+    points = {}
+    levels = {}
     for name, decay in {"β = 0.5": 0.5, "β = 0.9": 0.9, "β = 0.99": 0.99}.items():
         z = unit_rows(generator, times, runs, batch, 4)
         b = np.swapaxes(z, -1, -2) @ z / batch - np.eye(4) / 4
@@ -146,4 +195,11 @@ def error_of_the_average(batch: int = 8, runs: int = 200, times: int = 300):
         lines[name] = t, bank_error(np.eye(4) / 4, batch, t, decay)
         points[name] = at, errors.mean(axis=1), 2 * errors.std(axis=1) / np.sqrt(runs)
         levels[name] = bank_error(np.eye(4) / 4, batch, np.inf, decay)
-    return chart(lines, points, levels=levels, log="xy", x="time t (batches)", y="E ‖C_t − E C_t‖² (dimensionless)")
+    return chart(
+        lines,
+        points,
+        levels=levels,
+        log="xy",
+        x="time t (batches)",
+        y="E ‖C_t − E C_t‖² (dimensionless)",
+    )

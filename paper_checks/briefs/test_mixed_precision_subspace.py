@@ -1,12 +1,13 @@
-"""Saxena et al. 2024, "ResQ: Mixed-Precision Quantization of Large Language Models with Low-Rank Residuals",
-arXiv 2412.14363.
+"""Saxena et al. 2024, "ResQ: Mixed-Precision Quantization of Large Language Models with Low-Rank
+Residuals", arXiv 2412.14363.
 
-For whoever keeps r of d channels at more bits than the rest: the exact error of rotating and rounding, hence which
-subspace to keep, and when the principal one is the wrong choice.
+For whoever keeps r of d channels at more bits than the rest: the exact error of rotating and
+rounding, hence which subspace to keep, and when the principal one is the wrong choice.
 
-Tokens x have E x xᵀ = S. An r-dimensional subspace with projection P is kept at b_H bits, the rest at b_L. In each part
-a random (Haar) rotation is followed by symmetric rounding to D round(y/D), with D = max |y_i|/L for each token and
-L = 2^(b-1) - 1. g(d, b) is the mean of |error|²/|y|² for a uniformly random direction y in d dimensions.
+Tokens x have E x xᵀ = S. An r-dimensional subspace with projection P is kept at b_H bits, the rest
+at b_L. In each part a random (Haar) rotation is followed by symmetric rounding to D round(y/D),
+with D = max |y_i|/L for each token and L = 2^(b-1) - 1. g(d, b) is the mean of |error|²/|y|² for a
+uniformly random direction y in d dimensions.
 
 Read: the abstract. Derived here: g, the error, both extremes and the flip. Not claimed: that
 rotating helps; tokens whose entries all have one size are rounded better without it.
@@ -24,13 +25,25 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Bounded
 
-Dim = Annotated[int, Interval(6, 16, why="a part of few dimensions needs a million tokens; all of them are rotated")]
+Dim = Annotated[
+    int,
+    Interval(6, 16, why="a part of few dimensions needs a million tokens; all of them are rotated"),
+]
 Kept = Annotated[int, Interval(1, 8, why="a random rotation of every token")]
-Bits = Annotated[int, Interval(2, 8, why="one bit has no positive level; errors of nine and more lose digits")]
+Bits = Annotated[
+    int, Interval(2, 8, why="one bit has no positive level; errors of nine and more lose digits")
+]
 Line = Annotated[int, Interval(1, 2, why="a line or a plane, of which all rotations are tried")]
-FewBits = Annotated[int, Interval(2, 5, why="one bit has no positive level; finer cells need more angles")]
-Many = Annotated[int, Interval(24, 128, why="below, 4 and 5 bits may be equally good; every token is drawn whole")]
-MoreBits = Annotated[int, Interval(5, 8, why="more than the four of the two dimensions beside them")]
+FewBits = Annotated[
+    int, Interval(2, 5, why="one bit has no positive level; finer cells need more angles")
+]
+Many = Annotated[
+    int,
+    Interval(24, 128, why="below, 4 and 5 bits may be equally good; every token is drawn whole"),
+]
+MoreBits = Annotated[
+    int, Interval(5, 8, why="more than the four of the two dimensions beside them")
+]
 
 
 def rounded(y, bits):
@@ -41,31 +54,49 @@ def rounded(y, bits):
 
 @predicted
 def rounding_error(dim, bits):
-    """g(d, b): the largest of d Gaussian entries is M, the others lie in (-M, M), where each cell has a closed form.
-    g = (1/d) ∫ 2 d φ(M) (d - 1) (2 Φ(M) - 1)^(d-2) c(M) dM with c(M) = ∫ (t - D round(t/D))² φ(t) dt over (-M, M).
+    """g(d, b): the largest of d Gaussian entries is M, the others lie in (-M, M), where each cell
+    has a closed form. g = (1/d) ∫ 2 d φ(M) (d - 1) (2 Φ(M) - 1)^(d-2) c(M) dM with c(M) = ∫ (t - D
+    round(t/D))² φ(t) dt over (-M, M).
     """
     if dim == 1:
         return 0.0
     nodes, weights = np.polynomial.legendre.leggauss(300)
-    largest, levels = 5 * (nodes[:, None] + 1), 2 ** (bits - 1) - 1
+    largest = 5 * (nodes[:, None] + 1)
+    levels = 2 ** (bits - 1) - 1
     centres = largest / levels * np.arange(-levels, levels + 1)
-    low, high = (np.clip(centres + half * largest / levels / 2, -largest, largest) for half in (-1, 1))
-    mass, slope = norm.cdf(high) - norm.cdf(low), norm.pdf(high) - norm.pdf(low)
-    cells = (1 + centres**2) * mass - high * norm.pdf(high) + low * norm.pdf(low) + 2 * centres * slope
+    low, high = (
+        np.clip(centres + half * largest / levels / 2, -largest, largest) for half in (-1, 1)
+    )
+    mass = norm.cdf(high) - norm.cdf(low)
+    slope = norm.pdf(high) - norm.pdf(low)
+    cells = (
+        (1 + centres**2) * mass - high * norm.pdf(high) + low * norm.pdf(low) + 2 * centres * slope
+    )
     m = largest[:, 0]
-    return 5 * weights @ (2 * (dim - 1) * norm.pdf(m) * (2 * norm.cdf(m) - 1) ** (dim - 2) * cells.sum(axis=1))
+    return (
+        5
+        * weights
+        @ (2 * (dim - 1) * norm.pdf(m) * (2 * norm.cdf(m) - 1) ** (dim - 2) * cells.sum(axis=1))
+    )
 
 
 @predicted
 def token_error(values, kept, high, low):
-    """g(r, b_H) tr(P S) + g(d - r, b_L)(tr S - tr(P S)) for the first r of the directions with variances `values`."""
+    """g(r, b_H) tr(P S) + g(d - r, b_L)(tr S - tr(P S)) for the first r of the directions with
+    variances `values`.
+    """
     others = len(values) - kept
-    return rounding_error(kept, high) * values[:kept].sum() + rounding_error(others, low) * values[kept:].sum()
+    return (
+        rounding_error(kept, high) * values[:kept].sum()
+        + rounding_error(others, low) * values[kept:].sum()
+    )
 
 
 @predicted
 def extremes(values, kept, high, low):
-    """Errors of the best and the worst subspace; best are the first r directions if g(d - r, b_L) > g(r, b_H)."""
+    """Errors of the best and the worst subspace; best are the first r directions if g(d - r, b_L) >
+    g(r, b_H).
+    """
     first = rounding_error(len(values) - kept, low) > rounding_error(kept, high)
     ends = [token_error(order, kept, high, low) for order in (values, values[::-1])]
     return np.array(ends if first else ends[::-1])
@@ -101,7 +132,9 @@ def relative_errors(generator, n, dim, bits):
 
 @observed
 def plane_errors(y, bits):
-    """Means of |error|² over the last but one axis and all rotations of planes, of which a quarter turn has each."""
+    """Means of |error|² over the last but one axis and all rotations of planes, of which a quarter
+    turn has each.
+    """
     turns = np.exp(0.5j * np.pi * (np.arange(2**12) + 0.5) / 2**12)
     z = np.multiply.outer(y @ [1, 1j], turns)
     y = np.stack([z.real, z.imag], axis=-1)
@@ -110,42 +143,62 @@ def plane_errors(y, bits):
 
 @observed
 def basis_errors(tokens, bases, kept, bits):
-    """Mean |error|² of tokens whose first r coordinates in each basis are kept apart; on a line there is no error."""
+    """Mean |error|² of tokens whose first r coordinates in each basis are kept apart; on a line
+    there is no error.
+    """
     parts = zip(np.split(tokens @ bases, [kept], axis=-1), bits, strict=True)
     return sum(plane_errors(part, b) for part, b in parts if part.shape[-1] == 2)
 
 
-@claim(ours("derived: a rotated token has a uniform direction"), kind="identity", cases=[(8, 2, 8, 4), (7, 1, 4, 2)])
+@claim(
+    ours("derived: a rotated token has a uniform direction"),
+    kind="identity",
+    cases=[(8, 2, 8, 4), (7, 1, 4, 2)],
+)
 def test_exact_error(trial, dim: Dim, kept: Kept, high: Bits, low: Bits):
-    """For tokens of any law the mean squared error is g(r, b_H) tr(P S) + g(d - r, b_L)(tr S - tr(P S)): of it the law
-    enters by the variance in the subspace alone, and only the direction of an inequality of g decides which is best.
+    """For tokens of any law the mean squared error is g(r, b_H) tr(P S) + g(d - r, b_L)(tr S - tr(P
+    S)): of it the law enters by the variance in the subspace alone, and only the direction of an
+    inequality of g decides which is best.
     """
-    trial.require(dim - kept >= 5, "five dimensions at least are left: a part of fewer needs a million tokens")
-    trial.require(high >= low, "the subspace is kept at no fewer bits than the rest: high must be at least low")
+    trial.require(
+        dim - kept >= 5, "five dimensions at least are left: a part of fewer needs a million tokens"
+    )
+    trial.require(
+        high >= low,
+        "the subspace is kept at no fewer bits than the rest: high must be at least low",
+    )
     values = 0.6 ** np.arange(dim)
     predict = token_error(values, kept, high, low)
     errors = partial(measured_errors, values=values, kept=kept, bits=(high, low))
-    dims, levels = np.array([kept, dim - kept]), 2.0 ** np.array([high - 1, low - 1]) - 1
+    dims = np.array([kept, dim - kept])
+    levels = 2.0 ** np.array([high - 1, low - 1]) - 1
     sizes = np.array([values[:kept].sum(), values[kept:].sum()])
     joint = rounding_error(dim, high) * sizes[0] + rounding_error(dim, low) * sizes[1]
     usual = sizes @ (np.log(dims) / (6 * levels**2))
-    law = Bounded(0, float(0.3 * sizes @ ((dims - 1) / levels**2)))  # half a step in all entries but one
+    law = Bounded(
+        0, float(0.3 * sizes @ ((dims - 1) / levels**2))
+    )  # half a step in all entries but one
     controls = {"D²/12 with a largest entry √(2 log d)": usual, "g of all d": joint}
     options = {"law": law, "margin": 0.01 * predict, "first": 2**13, "most": 10**6}
     trial.mean(sampler=errors, predict=predict, controls=controls, **options)
 
 
 @claim(
-    abstract("provably optimal mixed precision"), kind="optimality", cases=[(2, 2, 4, 3), (1, 2, 3, 2), (2, 1, 5, 4)]
+    abstract("provably optimal mixed precision"),
+    kind="optimality",
+    cases=[(2, 2, 4, 3), (1, 2, 3, 2), (2, 1, 5, 4)],
 )
 def test_pca_is_optimal(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
-    """Over all r-dimensional subspaces the principal one has the least error and the last one the largest if
-    g(d - r, b_L) > g(r, b_H), and the other way round if it is less, as for r = d - 1 > 1.
+    """Over all r-dimensional subspaces the principal one has the least error and the last one the
+    largest if g(d - r, b_L) > g(r, b_H), and the other way round if it is less, as for r = d - 1 >
+    1.
     """
     trial.require(kept + rest > 2, "two lines are rounded without error: kept or rest must be 2")
     trial.require(high > low, "with as many bits no subspace is better: high must exceed low")
-    generator, dim = trial.generator(), kept + rest
-    values, sizes = 0.36 ** np.arange(dim), np.append(0, np.geomspace(0.05, 5, 12))[:, None, None]
+    generator = trial.generator()
+    dim = kept + rest
+    values = 0.36 ** np.arange(dim)
+    sizes = np.append(0, np.geomspace(0.05, 5, 12))[:, None, None]
     left, right = np.linalg.qr(generator.normal(size=(2, dim, dim)))[0]
     # Bases of the first and of the last directions, and bases near to and far from them.
     ends = np.array([right, right[:, ::-1]])[:, None]
@@ -153,39 +206,72 @@ def test_pca_is_optimal(trial, kept: Line, rest: Line, high: FewBits, low: FewBi
     errors = basis_errors(np.sqrt(dim * values) * left @ right.T, bases, kept, (high, low))
     best, worst = predict = extremes(values, kept, high, low)
     average = {"an average subspace": token_error(np.full(dim, values.mean()), kept, high, low)}
-    controls = {name: [error, error] for name, error in average.items()} | {"exchanged": predict[::-1]}
-    trial.value(np.sort(errors[:, 0]), predict, error=1e-4 * predict, margin=1e-3 * predict, controls=controls)
+    controls = {name: [error, error] for name, error in average.items()} | {
+        "exchanged": predict[::-1]
+    }
+    trial.value(
+        np.sort(errors[:, 0]),
+        predict,
+        error=1e-4 * predict,
+        margin=1e-3 * predict,
+        controls=controls,
+    )
     trial.bound(best, errors[:, 1:].ravel(), found_by="grid", ops=10, wrong_processes=average)
     trial.bound(errors[:, 1:].ravel(), worst, found_by="grid", ops=10, controls=average)
 
 
 @claim(ours("derived: g grows with the dimension"), kind="identity", cases=[(64, 5), (64, 6)])
 def test_rule_flips(trial, many: Many, bits: MoreBits):
-    """The error g grows with the dimension: g(64, 5) = .0025 exceeds g(2, 4) = .0014, so that of 66 channels the 64
-    with the least variance should have the fifth bit; g(64, 6) = .0006 does not exceed it.
+    """The error g grows with the dimension: g(64, 5) = .0025 exceeds g(2, 4) = .0014, so that of 66
+    channels the 64 with the least variance should have the fifth bit; g(64, 6) = .0006 does not
+    exceed it.
     """
-    predict, plane = rounding_error(many, bits), rounding_error(2, 4)
+    predict = rounding_error(many, bits)
+    plane = rounding_error(2, 4)
     errors = partial(relative_errors, dim=many, bits=bits)
-    controls = {"the plane's at four bits": plane, "the plane's at as many": rounding_error(2, bits)}
-    law, margin = Bounded(0, many / (2 * (2 ** (bits - 1) - 1)) ** 2), 0.01 * predict
-    trial.mean(sampler=errors, predict=predict, law=law, margin=margin, controls=controls, first=2**11, most=10**6)
+    controls = {
+        "the plane's at four bits": plane,
+        "the plane's at as many": rounding_error(2, bits),
+    }
+    law = Bounded(0, many / (2 * (2 ** (bits - 1) - 1)) ** 2)
+    margin = 0.01 * predict
+    trial.mean(
+        sampler=errors,
+        predict=predict,
+        law=law,
+        margin=margin,
+        controls=controls,
+        first=2**11,
+        most=10**6,
+    )
     uniform = {"D²/12 in both entries": (0.5 + 1 / np.pi) / (6 * 7**2)}
-    trial.value(plane_errors(np.array([[1, 0]]), 4), plane, error=1e-10, margin=1e-8, controls=uniform)
+    trial.value(
+        plane_errors(np.array([[1, 0]]), 4), plane, error=1e-10, margin=1e-8, controls=uniform
+    )
 
 
 @figure("F1", claims=("exact_error",))
 def subspaces(dim=10, high=5, low=4, tokens=20000):
     """Which subspace deserves the fifth bit depends on how many dimensions it has.
 
-    Mean squared error of ten channels of variances 0.6^i, r of them at five bits, the others at four. At r = 9 the last
-    are best. Marks: lines: exact, dashed for r average channels; points: 20 000 tokens, 99 % intervals.
+    Mean squared error of ten channels of variances 0.6^i, r of them at five bits, the others at
+    four. At r = 9 the last are best. Marks: lines: exact, dashed for r average channels; points: 20
+    000 tokens, 99 % intervals.
     """
-    generator, values, ranks = np.random.default_rng(0), 0.6 ** np.arange(dim), np.arange(1, dim)
+    generator = np.random.default_rng(0)
+    values = 0.6 ** np.arange(dim)
+    ranks = np.arange(1, dim)
     orders = {"first r": values, "last r": values[::-1], "average": np.full(dim, values.mean())}
-    lines = {name: (ranks, [1e3 * token_error(order, r, high, low) for r in ranks]) for name, order in orders.items()}
+    lines = {
+        name: (ranks, [1e3 * token_error(order, r, high, low) for r in ranks])
+        for name, order in orders.items()
+    }
     points = {}
     for name in ("first r", "last r"):
-        errors = 1e3 * np.array([measured_errors(generator, tokens, orders[name], r, (high, low)) for r in ranks])
+        errors = 1e3 * np.array(
+            [measured_errors(generator, tokens, orders[name], r, (high, low)) for r in ranks]
+        )
         points[name] = ranks, errors.mean(axis=1), 2.576 * errors.std(axis=1) / np.sqrt(tokens)
-    x, y = "dimensions r at five bits, of 10", "mean squared error  (10⁻³ squared units)"
+    x = "dimensions r at five bits, of 10"
+    y = "mean squared error  (10⁻³ squared units)"
     return chart(lines, points, dashed=["average"], x=x, y=y)

@@ -1,16 +1,17 @@
-"""Titsias, Galashov, Rannen-Triki, Pascanu, Teh & Bornschein 2024, "Kalman Filter for Online Classification of
-Non-Stationary Data", ICLR, arXiv 2306.08448.
+"""Titsias, Galashov, Rannen-Triki, Pascanu, Teh & Bornschein 2024, "Kalman Filter for Online
+Classification of Non-Stationary Data", ICLR, arXiv 2306.08448.
 
-For someone who tracks a drifting linear head and picks one forgetting coefficient γ: what the filter computes, how long
-it remembers, and what a wrong γ costs.
+For someone who tracks a drifting linear head and picks one forgetting coefficient γ: what the
+filter computes, how long it remembers, and what a wrong γ costs.
 
-The head drifts as w_t = γ w_{t-1} + √(1-γ²) N(0, cI) from w_0 ~ N(0, cI), and y_t = φ_t·w_t + N(0, σ²) for features
-φ_t in R^d. The Kalman filter predicts each y_t from those before. In steady state with d = 1 and φ = 1, v is the
-variance of its prediction of w_t, K = v/(v+σ²) its gain, q = (1-γ²)c the variance of a drift.
+The head drifts as w_t = γ w_{t-1} + √(1-γ²) N(0, cI) from w_0 ~ N(0, cI), and y_t = φ_t·w_t + N(0,
+σ²) for features φ_t in R^d. The Kalman filter predicts each y_t from those before. In steady state
+with d = 1 and φ = 1, v is the variance of its prediction of w_t, K = v/(v+σ²) its gain, q = (1-γ²)c
+the variance of a drift.
 
-Read: the abstract ("a parameter drift transition density, parametrized by a coefficient that quantifies forgetting").
-The factor √(1-γ²) is recalled. Derived here: all laws. Not claimed: anything on classes, where it approximates.
-Topic: learning.
+Read: the abstract ("a parameter drift transition density, parametrized by a coefficient that
+quantifies forgetting"). The factor √(1-γ²) is recalled. Derived here: all laws. Not claimed:
+anything on classes, where it approximates. Topic: learning.
 """
 
 from typing import Annotated
@@ -22,11 +23,21 @@ from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Steps = Annotated[int, Interval(2, 128, why="one step forgets nothing; beyond, the dense solve is ill-conditioned")]
+Steps = Annotated[
+    int,
+    Interval(2, 128, why="one step forgets nothing; beyond, the dense solve is ill-conditioned"),
+]
 Dims = Annotated[int, Interval(1, 16, why="larger heads lose digits in the dense solve")]
-Gamma = Annotated[float, Interval(0.1, 0.99, why="nearer to 0 and 1, which are tried too, other drifts look like this")]
-Forgetting = Annotated[float, Interval(0.1, 0.995, why="near 1 the steady state takes long; at 0 there is no past")]
-Scale = Annotated[float, Interval(0.1, 10, why="beyond, the drift or the noise drowns in the other")]
+Gamma = Annotated[
+    float,
+    Interval(0.1, 0.99, why="nearer to 0 and 1, which are tried too, other drifts look like this"),
+]
+Forgetting = Annotated[
+    float, Interval(0.1, 0.995, why="near 1 the steady state takes long; at 0 there is no past")
+]
+Scale = Annotated[
+    float, Interval(0.1, 10, why="beyond, the drift or the noise drowns in the other")
+]
 STEPS = 6000  # past that the settled filters look back on: at γ = 0.995 its weight is below 1e-13
 
 
@@ -35,12 +46,16 @@ def outcomes_of_drift(generator, features, gamma, c, noise=1.0):
     drifts = np.sqrt(c * (1 - gamma**2)) * generator.standard_normal(features.shape)
     drifts[0] /= np.sqrt(1 - gamma**2)
     heads = signal.lfilter([1], [1, -gamma], drifts, axis=0)
-    return np.sum(features * heads, axis=1) + np.sqrt(noise) * generator.standard_normal(len(features))
+    return np.sum(features * heads, axis=1) + np.sqrt(noise) * generator.standard_normal(
+        len(features)
+    )
 
 
 @predicted
 def one_gaussian(features, outcomes, gamma, c):
-    """The density log N(y; 0, cγ^{|s-t|} φ_s·φ_t + I) and the mean of the last head given y, from an n × n matrix."""
+    """The density log N(y; 0, cγ^{|s-t|} φ_s·φ_t + I) and the mean of the last head given y, from
+    an n × n matrix.
+    """
     decay = linalg.toeplitz(gamma ** np.arange(len(outcomes)))
     covariance = c * decay * (features @ features.T) + np.eye(len(outcomes))
     mean = c * features.T @ (decay[-1] * linalg.solve(covariance, outcomes, assume_a="pos"))
@@ -49,37 +64,59 @@ def one_gaussian(features, outcomes, gamma, c):
 
 @observed
 def filtered(features, outcomes, c, gamma, drift):
-    """Run the filter, a rank-one update in each step: the sum of log p(y_t | past), and the mean of the last head."""
-    mean, covariance, total = np.zeros(features.shape[1]), c * np.eye(features.shape[1]), 0.0
+    """Run the filter, a rank-one update in each step: the sum of log p(y_t | past), and the mean of
+    the last head.
+    """
+    mean = np.zeros(features.shape[1])
+    covariance = c * np.eye(features.shape[1])
+    total = 0.0
     for step, (phi, y) in enumerate(zip(features, outcomes, strict=True)):
         if step:
             mean, covariance = gamma * mean, gamma**2 * covariance + drift * np.eye(len(mean))
-        variance, residual = phi @ covariance @ phi + 1, y - phi @ mean
+        variance = phi @ covariance @ phi + 1
+        residual = y - phi @ mean
         total -= (residual**2 / variance + np.log(2 * np.pi * variance)) / 2
         gain = covariance @ phi / variance
-        mean, covariance = mean + gain * residual, covariance - np.outer(gain, phi @ covariance)
+        mean = mean + gain * residual
+        covariance = covariance - np.outer(gain, phi @ covariance)
     return np.append(total, mean)
 
 
-@claim(ours("the chain rule for a Gaussian process"), kind="identity", cases=[(40, 4, 0.95, 5.0), (3, 2, 0.5, 1.0)])
+@claim(
+    ours("the chain rule for a Gaussian process"),
+    kind="identity",
+    cases=[(40, 4, 0.95, 5.0), (3, 2, 0.5, 1.0)],
+)
 def test_likelihood(trial, steps: Steps, dim: Dims, gamma: Gamma, c: Scale):
-    """The filter's log p(y_t | past) add up to a Gaussian's of covariance c γ^(|s - t|) φ_s·φ_t + σ²I."""
-    generator, gammas = trial.generator("data"), np.array([0.0, gamma, 1.0])
+    """The filter's log p(y_t | past) add up to a Gaussian's of covariance c γ^(|s - t|) φ_s·φ_t +
+    σ²I.
+    """
+    generator = trial.generator("data")
+    gammas = np.array([0.0, gamma, 1.0])
     features = generator.standard_normal((steps, dim))
     outcomes = outcomes_of_drift(generator, features, gamma, c)
     dense = np.array([one_gaussian(features, outcomes, g, c) for g in gammas])
-    drifts = {"model": c * (1 - gammas**2), "drift of variance c": np.full(3, c), "(1-γ)c": c * (1 - gammas)}
+    drifts = {
+        "model": c * (1 - gammas**2),
+        "drift of variance c": np.full(3, c),
+        "(1-γ)c": c * (1 - gammas),
+    }
     runs = {}
     for name, drift in drifts.items():
-        runs[name] = np.array([filtered(features, outcomes, c, *pair) for pair in zip(gammas, drift, strict=True)])
-    # Each step loses what the condition number of the covariance asks for, up to the squared outcomes in all.
+        runs[name] = np.array(
+            [filtered(features, outcomes, c, *pair) for pair in zip(gammas, drift, strict=True)]
+        )
+    # Each step loses what the condition number of the covariance asks for, up to the squared
+    # outcomes in all.
     ops = 10 * steps * dim * (1 + c * dim * steps)
     trial.identity(runs.pop("model"), dense, ops=ops, wrong_processes=runs)
 
 
 @predicted
 def steady_variance(gamma, c, noise):
-    """The variance v = ½[-β + √(β²+4qσ²)], β = (1-γ²)σ²-q, the positive root of v = γ²vσ²/(v+σ²) + q."""
+    """The variance v = ½[-β + √(β²+4qσ²)], β = (1-γ²)σ²-q, the positive root of v = γ²vσ²/(v+σ²) +
+    q.
+    """
     q = (1 - gamma**2) * c
     beta = (1 - gamma**2) * noise - q
     return (np.sqrt(beta**2 + 4 * q * noise) - beta) / 2
@@ -87,7 +124,9 @@ def steady_variance(gamma, c, noise):
 
 @observed
 def settled_filter(gamma, c, noise, steps):
-    """Iterate the scalar filter until it is settled: its variance, and the weights of the past in a prediction."""
+    """Iterate the scalar filter until it is settled: its variance, and the weights of the past in a
+    prediction.
+    """
     variance = c
     for _ in range(steps):
         variance = gamma**2 * variance * noise / (variance + noise) + (1 - gamma**2) * c
@@ -95,56 +134,99 @@ def settled_filter(gamma, c, noise, steps):
     return variance, signal.lfilter([gamma * gain], [1, gamma * (gain - 1)], np.eye(1, steps)[0])
 
 
-@claim(ours("the fixed point of the variance's recursion"), kind="identity", cases=[(0.9, 1.0, 0.5), (0.99, 1.0, 0.5)])
+@claim(
+    ours("the fixed point of the variance's recursion"),
+    kind="identity",
+    cases=[(0.9, 1.0, 0.5), (0.99, 1.0, 0.5)],
+)
 def test_steady_state(trial, gamma: Forgetting, c: Scale, noise: Scale):
-    """The settled filter remembers 1/(1-γ(1-K)) steps, K = v/(v+σ²) from a quadratic for v: far fewer than 1/(1-γ)."""
+    """The settled filter remembers 1/(1-γ(1-K)) steps, K = v/(v+σ²) from a quadratic for v: far
+    fewer than 1/(1-γ).
+    """
     variance, weights = settled_filter(gamma, c, noise, STEPS)
     predict = steady_variance(gamma, c, noise)
     law = np.array([predict, 1 / (1 - gamma * noise / (predict + noise))])
-    controls = {"drift of variance c": [steady_variance(0.0, c, noise), 1], "decay by γ": [predict, 1 / (1 - gamma)]}
-    trial.identity(np.array([variance, np.sum(weights) / weights[0]]), law, ops=1000, controls=controls)
+    controls = {
+        "drift of variance c": [steady_variance(0.0, c, noise), 1],
+        "decay by γ": [predict, 1 / (1 - gamma)],
+    }
+    trial.identity(
+        np.array([variance, np.sum(weights) / weights[0]]), law, ops=1000, controls=controls
+    )
 
 
 @predicted
 def one_step_error(truth, gamma, c, noise):
-    """MSE = X_11 - 2X_12 + X_22 + σ², X = AXA' + Q the covariance of the head and of what the filter takes it for."""
+    """MSE = X_11 - 2X_12 + X_22 + σ², X = AXA' + Q the covariance of the head and of what the
+    filter takes it for.
+    """
     gain = 1 - noise / (steady_variance(gamma, c, noise) + noise)
     step = np.array([[truth, 0], [gamma * gain, gamma * (1 - gain)]])
-    covariance = linalg.solve_discrete_lyapunov(step, np.diag([(1 - truth**2) * c, (gamma * gain) ** 2 * noise]))
+    covariance = linalg.solve_discrete_lyapunov(
+        step, np.diag([(1 - truth**2) * c, (gamma * gain) ** 2 * noise])
+    )
     return covariance[0, 0] - 2 * covariance[0, 1] + covariance[1, 1] + noise
 
 
 @observed
 def error_of_weights(truth, gamma, c, noise):
-    """The mean squared error of the settled filter's weights on y, whose covariances are cγ_0^|h|, plus σ² at 0."""
+    """The mean squared error of the settled filter's weights on y, whose covariances are cγ_0^|h|,
+    plus σ² at 0.
+    """
     weights = np.concatenate([[-1.0], settled_filter(gamma, c, noise, STEPS)[1]])
     covariances = c * truth ** np.arange(len(weights))
     covariances[0] += noise
     return weights @ linalg.matmul_toeplitz(covariances, weights)
 
 
-@claim(ours("a linear recursion of both states"), kind="identity", cases=[(0.9, 1.0, 0.5), (0.5, 10.0, 0.1)])
+@claim(
+    ours("a linear recursion of both states"),
+    kind="identity",
+    cases=[(0.9, 1.0, 0.5), (0.5, 10.0, 0.1)],
+)
 def test_wrong_forgetting(trial, truth: Forgetting, c: Scale, noise: Scale):
-    """A filter with γ on a head with γ_0 errs as a 2 × 2 Lyapunov equation says, least at γ = γ_0."""
+    """A filter with γ on a head with γ_0 errs as a 2 × 2 Lyapunov equation says, least at γ =
+    γ_0.
+    """
     gammas = np.array([0.3, 0.6, 0.8, 0.97, truth])
     law = np.array([one_step_error(truth, gamma, c, noise) for gamma in gammas])
     measured = np.array([error_of_weights(truth, gamma, c, noise) for gamma in gammas])
     belief = np.array([steady_variance(gamma, c, noise) + noise for gamma in gammas])
     trial.identity(measured, law, ops=1000, controls={"what the filter believes": belief})
-    trial.bound(np.full(5, law[-1]), measured, found_by="grid", ops=1000, controls={"0.5 % better": 0.995 * measured})
+    trial.bound(
+        np.full(5, law[-1]),
+        measured,
+        found_by="grid",
+        ops=1000,
+        controls={"0.5 % better": 0.995 * measured},
+    )
 
 
 @figure("F1", claims=("wrong_forgetting", "steady_state"))
-def cost_of_wrong_forgetting(truth: float = 0.9, c: float = 1.0, noise: float = 0.5, steps: int = 40_000):
-    """A wrong γ is cheap near the true one and dear far from it: the one-step error of a filter on a drifting head.
+def cost_of_wrong_forgetting(
+    truth: float = 0.9, c: float = 1.0, noise: float = 0.5, steps: int = 40_000
+):
+    """A wrong γ is cheap near the true one and dear far from it: the one-step error of a filter on
+    a drifting head.
 
     Marks: line: Lyapunov equation; points: one head, 99 % from batches; γ: filter's, γ₀: true.
     """
     outcomes = outcomes_of_drift(np.random.default_rng(0), np.ones((steps, 1)), truth, c, noise)
-    fine, coarse = np.geomspace(1e-3, 1, 60), np.geomspace(1e-3, 1, 10)
-    predictions = [signal.fftconvolve(outcomes, settled_filter(1 - x, c, noise, 2000)[1])[: steps - 1] for x in coarse]
-    errors = np.mean((np.subtract(outcomes[1:], predictions)[:, 1999:] ** 2).reshape(10, -1, 2000), axis=2)
-    points = coarse, errors.mean(axis=1), 2.88 * errors.std(axis=1, ddof=1) / np.sqrt(errors.shape[1])  # Student's
+    fine = np.geomspace(1e-3, 1, 60)
+    coarse = np.geomspace(1e-3, 1, 10)
+    predictions = [
+        signal.fftconvolve(outcomes, settled_filter(1 - x, c, noise, 2000)[1])[: steps - 1]
+        for x in coarse
+    ]
+    errors = np.mean(
+        (np.subtract(outcomes[1:], predictions)[:, 1999:] ** 2).reshape(10, -1, 2000), axis=2
+    )
+    points = (
+        coarse,
+        errors.mean(axis=1),
+        2.88 * errors.std(axis=1, ddof=1) / np.sqrt(errors.shape[1]),
+    )  # Student's
     theory = {"theory": (fine, [one_step_error(truth, 1 - x, c, noise) for x in fine])}
-    x, y = "forgetting 1 - γ of the filter", "mean squared error  (units of y²)"
+    x = "forgetting 1 - γ of the filter"
+    y = "mean squared error  (units of y²)"
     return chart(theory, {"simulated": points}, log="x", thresholds={"γ = γ₀": 1 - truth}, x=x, y=y)

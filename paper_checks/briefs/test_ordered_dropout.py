@@ -1,16 +1,17 @@
-"""Horváth, Laskaridis, Rajput & Wang 2024, "Maestro: Uncovering Low-Rank Structures via Trainable Decomposition", ICML,
-arXiv 2308.14929.
+"""Horváth, Laskaridis, Rajput & Wang 2024, "Maestro: Uncovering Low-Rank Structures via Trainable
+Decomposition", ICML, arXiv 2308.14929.
 
-For whoever trains a nested low-rank layer once and cuts it to any rank later: nothing is lost at any cut, while
-dropping components independently forbids the very order that the cuts need.
+For whoever trains a nested low-rank layer once and cuts it to any rank later: nothing is lost at
+any cut, while dropping components independently forbids the very order that the cuts need.
 
-A linear map A (m, n) meets inputs with E x xᵀ = S, positive definite. U (m, r) and V (n, r) are trained with the first
-b columns kept, b of probability p_b > 0; σ_1 > σ_2 > … are the singular values of A S^(1/2), with the symmetric
-root. Plain dropout keeps each of the r components by itself with probability q and does not rescale.
+A linear map A (m, n) meets inputs with E x xᵀ = S, positive definite. U (m, r) and V (n, r) are
+trained with the first b columns kept, b of probability p_b > 0; σ_1 > σ_2 > … are the singular
+values of A S^(1/2), with the symmetric root. Plain dropout keeps each of the r components by itself
+with probability q and does not rescale.
 
-Read: the abstract, which names the case of white inputs. Derived here: the values for every S, each prefix, plain
-dropout. Not claimed: that training of deep networks reaches these minima; flat valleys slow it down even here.
-Topic: linear algebra for learning.
+Read: the abstract, which names the case of white inputs. Derived here: the values for every S, each
+prefix, plain dropout. Not claimed: that training of deep networks reaches these minima; flat
+valleys slow it down even here. Topic: linear algebra for learning.
 """
 
 from itertools import product
@@ -23,35 +24,53 @@ from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Size = Annotated[int, Interval(3, 10, why="fewer hold no order of two; smaller singular values learn slowly")]
-Rank = Annotated[int, Interval(2, 4, why="of one component there is no order; a search over all entries, many times")]
-Kept = Annotated[float, Interval(0.2, 0.9, why="at 1 nothing is dropped; below .2 hardly anything is learned")]
+Size = Annotated[
+    int, Interval(3, 10, why="fewer hold no order of two; smaller singular values learn slowly")
+]
+Rank = Annotated[
+    int,
+    Interval(2, 4, why="of one component there is no order; a search over all entries, many times"),
+]
+Kept = Annotated[
+    float, Interval(0.2, 0.9, why="at 1 nothing is dropped; below .2 hardly anything is learned")
+]
 
 
 def instance(generator, size):
-    """A (size, size + 1), S and its root, with singular values σ of A S^(1/2) each .7 of the one before."""
+    """A (size, size + 1), S and its root, with singular values σ of A S^(1/2) each .7 of the one
+    before.
+    """
     left, right = (np.linalg.qr(generator.normal(size=(n, size)))[0] for n in (size, size + 1))
     turn = np.linalg.qr(generator.normal(size=(size + 1, size + 1)))[0]
     spread = np.linspace(0.5, 2, size + 1)
-    root, inverse = (turn * spread) @ turn.T, (turn / spread) @ turn.T
+    root = (turn * spread) @ turn.T
+    inverse = (turn / spread) @ turn.T
     return (left * 0.7 ** np.arange(size)) @ right.T @ inverse, root
 
 
 @observed
 def trained(generator, target, root, masks, chances, starts=3):
-    """U and V of the least mean of |(A - U diag(mask) Vᵀ) S^(1/2)|² over masks, that mean, and the slope left there."""
+    """U and V of the least mean of |(A - U diag(mask) Vᵀ) S^(1/2)|² over masks, that mean, and the
+    slope left there.
+    """
 
     def fit(entries):
         v = entries.reshape(-1, masks.shape[1])
-        images, together = root @ root @ v, (masks.T * chances) @ masks
+        images = root @ root @ v
+        together = (masks.T * chances) @ masks
         u = np.linalg.solve((v.T @ images) * together, (target @ images * (chances @ masks)).T).T
         errors = ((u * masks[:, None]) @ v.T - target) @ root
         slopes = np.einsum("b,bmn,mr,br->nr", 2 * chances, errors @ root, u, masks)
         return chances @ np.sum(errors**2, axis=(1, 2)), slopes.ravel(), u, v
 
     options = {"maxiter": 2000, "ftol": 0, "gtol": 1e-9}
-    guesses = np.linalg.qr(generator.normal(size=(starts, target.shape[1], masks.shape[1])))[0].reshape(starts, -1)
-    ends = [minimize(lambda x: fit(x)[:2], guess, jac=True, method="L-BFGS-B", options=options) for guess in guesses]
+    guesses = np.linalg.qr(generator.normal(size=(starts, target.shape[1], masks.shape[1])))[
+        0
+    ].reshape(starts, -1)
+    ends = [
+        minimize(lambda x: fit(x)[:2], guess, jac=True, method="L-BFGS-B", options=options)
+        for guess in guesses
+    ]
     best = min(ends, key=lambda end: end.fun)
     return *fit(best.x)[2:], best.fun, np.linalg.norm(best.jac)
 
@@ -72,50 +91,95 @@ def nested_loss(target, root, chances):
 
 @predicted
 def dropout_optimum(values, rank, kept):
-    """The least Σ (a_i - q s_i)² + c T², |u_i| |v_i| = T/r, with c = q (1 - q)/r and s_i = (a_i - c T/q)_+ / q. T is
-    Σ s_i = Σ_{i<=k} a_i/(q + k c/q), where k <= r singular values are above the threshold c T/q.
+    """The least Σ (a_i - q s_i)² + c T², |u_i| |v_i| = T/r, with c = q (1 - q)/r and s_i = (a_i - c
+    T/q)_+ / q. T is Σ s_i = Σ_{i<=k} a_i/(q + k c/q), where k <= r singular values are above the
+    threshold c T/q.
     """
     c = kept * (1 - kept) / rank
-    total = brentq(lambda t: np.maximum(values[:rank] - c * t / kept, 0).sum() / kept - t, 0, values.sum() / kept)
+    total = brentq(
+        lambda t: np.maximum(values[:rank] - c * t / kept, 0).sum() / kept - t,
+        0,
+        values.sum() / kept,
+    )
     shrunk = np.maximum(values - c * total / kept, 0) / kept
     shrunk[rank:] = 0
     return np.sum((values - kept * shrunk) ** 2) + c * total**2, total / rank
 
 
 def nested(trial, size, rank):
-    """A and the root of S, the masks that keep the first b components, probabilities p_b, and what is trained."""
-    trial.require(size >= rank, "no map of size by size + 1 has a larger rank: size must be at least rank")
+    """A and the root of S, the masks that keep the first b components, probabilities p_b, and what
+    is trained.
+    """
+    trial.require(
+        size >= rank, "no map of size by size + 1 has a larger rank: size must be at least rank"
+    )
     generator = trial.generator()
     target, root = instance(generator, size)
-    masks, chances = np.tril(np.ones((rank, rank))), generator.dirichlet(np.full(rank, 5.0)) * 0.7 + 0.3 / rank
+    masks = np.tril(np.ones((rank, rank)))
+    chances = generator.dirichlet(np.full(rank, 5.0)) * 0.7 + 0.3 / rank
     return target, root, masks, chances, trained(generator, target, root, masks, chances)
 
 
-@claim(ours("derived by Eckart and Young's theorem for each b"), kind="optimality", cases=[(5, 3), (3, 2)])
+@claim(
+    ours("derived by Eckart and Young's theorem for each b"),
+    kind="optimality",
+    cases=[(5, 3), (3, 2)],
+)
 def test_nested_minimum(trial, size: Size, rank: Rank):
-    """The least Σ_b p_b E |A x - U_b V_bᵀ x|² over nested factors is Σ_b p_b Σ_{i>b} σ_i²: each cut is optimal."""
+    """The least Σ_b p_b E |A x - U_b V_bᵀ x|² over nested factors is Σ_b p_b Σ_{i>b} σ_i²: each cut
+    is optimal.
+    """
     target, root, _, chances, (_, _, loss, slope) = nested(trial, size, rank)
     equal = nested_loss(target, root, np.full(rank, 1 / rank))
-    rivals = {"singular values of A": nested_loss(target, np.eye(size + 1), chances), "all cuts equally likely": equal}
+    rivals = {
+        "singular values of A": nested_loss(target, np.eye(size + 1), chances),
+        "all cuts equally likely": equal,
+    }
     trial.value(loss, nested_loss(target, root, chances), error=slope, margin=1e-5, controls=rivals)
 
 
-@claim(ours("derived by Eckart and Young's theorem for each b"), kind="identity", cases=[(4, 3), (6, 2)])
+@claim(
+    ours("derived by Eckart and Young's theorem for each b"),
+    kind="identity",
+    cases=[(4, 3), (6, 2)],
+)
 def test_every_prefix(trial, size: Size, rank: Rank):
-    """A nested prefix is the best cut of A S^(1/2), times S^(-1/2), which is that of A only if S is a multiple of I."""
+    """A nested prefix is the best cut of A S^(1/2), times S^(-1/2), which is that of A only if S is
+    a multiple of I.
+    """
     target, root, masks, _, (u, v, _, slope) = nested(trial, size, rank)
-    predict, plain = ([truncated(target, r, b) for b in range(1, rank + 1)] for r in (root, np.eye(size + 1)))
+    predict, plain = (
+        [truncated(target, r, b) for b in range(1, rank + 1)] for r in (root, np.eye(size + 1))
+    )
     turn = np.linalg.qr(trial.generator("turn").normal(size=(rank, rank)))[0]
-    cut, basis = (np.array([(u @ q * mask) @ (v @ q).T for mask in masks]) for q in (np.eye(rank), turn))
-    controls, off = {"SVD of A": np.array(plain)}, {"components turned": basis}
+    cut, basis = (
+        np.array([(u @ q * mask) @ (v @ q).T for mask in masks]) for q in (np.eye(rank), turn)
+    )
+    controls = {"SVD of A": np.array(plain)}
+    off = {"components turned": basis}
     # Along the flattest direction the slope is some hundredths of the distance.
-    trial.value(cut, np.array(predict), error=1000 * slope, margin=1e-4, controls=controls, wrong_processes=off)
+    trial.value(
+        cut,
+        np.array(predict),
+        error=1000 * slope,
+        margin=1e-4,
+        controls=controls,
+        wrong_processes=off,
+    )
 
 
-@claim(ours("derived by Cauchy and Schwarz"), kind="optimality", cases=[(5, 3, 0.5), (3, 3, 0.2), (6, 2, 0.9)])
+@claim(
+    ours("derived by Cauchy and Schwarz"),
+    kind="optimality",
+    cases=[(5, 3, 0.5), (3, 3, 0.2), (6, 2, 0.9)],
+)
 def test_plain_dropout(trial, size: Size, rank: Rank, kept: Kept):
-    """For S = I, components kept with chance q, the least loss is Σ (a_i - q s_i)² + c T², all |u_i| |v_i| = T/r."""
-    trial.require(size >= rank, "no map of size by size + 1 has a larger rank: size must be at least rank")
+    """For S = I, components kept with chance q, the least loss is Σ (a_i - q s_i)² + c T², all
+    |u_i| |v_i| = T/r.
+    """
+    trial.require(
+        size >= rank, "no map of size by size + 1 has a larger rank: size must be at least rank"
+    )
     target, _ = instance(trial.generator(), size)
     masks = np.array(list(product([0.0, 1.0], repeat=rank)))
     chances = np.prod(np.where(masks == 1, kept, 1 - kept), axis=1)
@@ -125,23 +189,37 @@ def test_plain_dropout(trial, size: Size, rank: Rank, kept: Kept):
     least, norm = dropout_optimum(values, rank, kept)
     ridge = (1 - kept) * np.sum(values[:rank] ** 2) + np.sum(values[rank:] ** 2)
     free = np.append(np.sum(values[rank:] ** 2), values[:rank] / kept)
-    controls = {"a penalty of its own each, s_i = a_i": np.append(ridge, values[:rank]), "rescaled and free": free}
+    controls = {
+        "a penalty of its own each, s_i = a_i": np.append(ridge, values[:rank]),
+        "rescaled and free": free,
+    }
     error = np.append(slope, np.full(rank, 1000 * slope))
-    trial.value(measured, np.append(least, np.full(rank, norm)), error=error, margin=1e-4, controls=controls)
+    trial.value(
+        measured, np.append(least, np.full(rank, norm)), error=error, margin=1e-4, controls=controls
+    )
 
 
 @figure("F1", claims=("nested_minimum", "plain_dropout"))
 def cuts(size=6, rank=5):
     """Only nested training leaves every cut at its optimum.
 
-    Squared error of a map cut to its first b components. Marks: line: singular values beyond b; points: trainings.
+    Squared error of a map cut to its first b components. Marks: line: singular values beyond b;
+    points: trainings.
     """
     generator = np.random.default_rng(0)
     target, root = instance(generator, size)
-    prefixes, subsets = np.tril(np.ones((rank, rank))), np.array(list(product([0.0, 1.0], repeat=rank)))
-    schemes = {"nested": (prefixes, np.full(rank, 1 / rank)), "full rank alone": (prefixes[-1:], np.ones(1))}
-    schemes["independent dropout, q = 0.8"] = subsets, np.prod(np.where(subsets == 1, 0.8, 0.2), axis=1)
-    points, b = {}, np.arange(1, rank + 1)
+    prefixes = np.tril(np.ones((rank, rank)))
+    subsets = np.array(list(product([0.0, 1.0], repeat=rank)))
+    schemes = {
+        "nested": (prefixes, np.full(rank, 1 / rank)),
+        "full rank alone": (prefixes[-1:], np.ones(1)),
+    }
+    schemes["independent dropout, q = 0.8"] = (
+        subsets,
+        np.prod(np.where(subsets == 1, 0.8, 0.2), axis=1),
+    )
+    points = {}
+    b = np.arange(1, rank + 1)
     for name, scheme in schemes.items():
         u, v, _, _ = trained(generator, target, root, *scheme, starts=1)
         points[name] = b, [np.sum(((u[:, :j] @ v[:, :j].T - target) @ root) ** 2) for j in b]

@@ -1,14 +1,17 @@
-"""Deng & Luo 2023, "Learning Neural Eigenfunctions", ICCV, arXiv 2304.02841; NeuralEF (Deng et al. 2022), 2205.00165.
+"""Deng & Luo 2023, "Learning Neural Eigenfunctions", ICCV, arXiv 2304.02841; NeuralEF (Deng et al.
+2022), 2205.00165.
 
-For whoever trains ordered spectral features and chooses the penalty α: from which α on are they ordered, and by what?
+For whoever trains ordered spectral features and chooses the penalty α: from which α on are they
+ordered, and by what?
 
-K is a symmetric N×N matrix with eigenvalues λ_1 > λ_2 > … > 0 and eigenvectors v_l. Unit columns ψ_1 … ψ_k are
-trained, R = ΨᵀKΨ. Column j ascends R_jj − α Σ_{i<j} R_ij² (plain) or R_jj − Σ_{i<j} R_ij²/R_ii (ratio), the earlier
-columns held constant by a stop-gradient. Without it ("joint") all columns ascend Σ_j R_jj − α Σ_{i<j} R_ij².
+K is a symmetric N×N matrix with eigenvalues λ_1 > λ_2 > … > 0 and eigenvectors v_l. Unit columns
+ψ_1 … ψ_k are trained, R = ΨᵀKΨ. Column j ascends R_jj − α Σ_{i<j} R_ij² (plain) or R_jj − Σ_{i<j}
+R_ij²/R_ii (ratio), the earlier columns held constant by a stop-gradient. Without it ("joint") all
+columns ascend Σ_j R_jj − α Σ_{i<j} R_ij².
 
-Read: section 3.4 and equation 5 of the first paper. Derived here: what the penalties deflate, and both thresholds of α.
-Not claimed: that just above the joint threshold the ordered columns are the global optimum, which is false for some K.
-Topic: representations.
+Read: section 3.4 and equation 5 of the first paper. Derived here: what the penalties deflate, and
+both thresholds of α. Not claimed: that just above the joint threshold the ordered columns are the
+global optimum, which is false for some K. Topic: representations.
 """
 
 from itertools import permutations
@@ -23,21 +26,29 @@ from theory_on_trial.figures import COLOURS, figure
 
 Dim = Annotated[int, Interval(5, 20, why="of K; larger ones take long")]
 Columns = Annotated[int, Interval(2, 4, why="one column needs no penalty; all orders are tried")]
-Penalty = Annotated[float, Interval(0.1, 10, why="of the unit in which the eigenvalues are between 0 and 1")]
+Penalty = Annotated[
+    float, Interval(0.1, 10, why="of the unit in which the eigenvalues are between 0 and 1")
+]
 Strength = Annotated[float, Interval(2, 10, why="α λ_k; beyond, the search creeps along R_ij = 0")]
 
 
 def spectrum(generator, dim, columns):
     """Eigenvalues below 1, k + 1 of which are at least .05 apart, random eigenvectors, and K."""
-    gaps = 0.05 + (0.9 - 0.05 * (columns + 2)) * generator.dirichlet(np.ones(columns + 2))[: columns + 1]
+    gaps = (
+        0.05
+        + (0.9 - 0.05 * (columns + 2)) * generator.dirichlet(np.ones(columns + 2))[: columns + 1]
+    )
     tail = (1 - gaps.sum()) * np.sort(generator.uniform(0.1, 0.9, dim - columns - 1))[::-1]
-    values, vectors = np.append(1 - np.cumsum(gaps), tail), np.linalg.qr(generator.normal(size=(dim, dim)))[0]
+    values = np.append(1 - np.cumsum(gaps), tail)
+    vectors = np.linalg.qr(generator.normal(size=(dim, dim)))[0]
     return values, vectors, (vectors * values) @ vectors.T
 
 
 @observed
 def quadratic_form(k, earlier, alpha):
-    """The matrix of what a column ascends, the earlier ones being constant, by polarisation; α = None is the ratio."""
+    """The matrix of what a column ascends, the earlier ones being constant, by polarisation; α =
+    None is the ratio.
+    """
 
     def objective(psi):
         r = np.einsum("...i,ij,...j->...", psi, k, psi)
@@ -68,9 +79,13 @@ def deflated(values, vectors, count, alpha):
 
 @claim(ours("K v_i = λ_i v_i"), kind="identity", cases=[(8, 3, 0.7), (5, 2, 10.0), (20, 4, 0.1)])
 def test_deflation(trial, dim: Dim, columns: Columns, penalty: Penalty):
-    """With ψ_i = v_i the ratio penalty deflates K exactly, with no α to tune; the plain one leaves λ_i − α λ_i²."""
+    """With ψ_i = v_i the ratio penalty deflates K exactly, with no α to tune; the plain one leaves
+    λ_i − α λ_i².
+    """
     values, vectors, k = spectrum(trial.generator(), dim, columns)
-    forms = np.array([quadratic_form(k, vectors[:, : columns - 1], alpha) for alpha in (None, penalty)])
+    forms = np.array(
+        [quadratic_form(k, vectors[:, : columns - 1], alpha) for alpha in (None, penalty)]
+    )
     law = np.array([deflated(values, vectors, columns - 1, alpha) for alpha in (None, penalty)])
     controls = {"no deflation": np.array([k, k]), "exchanged": law[::-1]}
     trial.identity(forms, law, ops=50 * dim * (1 + penalty), controls=controls)
@@ -85,26 +100,39 @@ def order_threshold(values, columns):
 @observed
 def found_threshold(k, vectors, columns):
     """The least α at which the learned columns are v_1 … v_k in order, by bisection."""
-    low, high = 0.0, 1e3
+    low = 0.0
+    high = 1e3
     for _ in range(60):
         middle = (low + high) / 2
-        in_order = np.abs(np.sum(vectors[:, :columns] * learned(k, columns, middle), axis=0)).min() > 0.7
+        in_order = (
+            np.abs(np.sum(vectors[:, :columns] * learned(k, columns, middle), axis=0)).min() > 0.7
+        )
         low, high = (low, middle) if in_order else (middle, high)
     return high
 
 
-@claim(ours("the top eigenvector of what is left"), kind="identity", cases=[(8, 3), (5, 2), (12, 4)])
+@claim(
+    ours("the top eigenvector of what is left"), kind="identity", cases=[(8, 3), (5, 2), (12, 4)]
+)
 def test_threshold(trial, dim: Dim, columns: Columns):
-    """With plain penalty and stop-gradient the columns are v_1 … v_k iff α > max (λ_i − λ_j)/λ_i² over i < j ≤ k."""
+    """With plain penalty and stop-gradient the columns are v_1 … v_k iff α > max (λ_i − λ_j)/λ_i²
+    over i < j ≤ k.
+    """
     values, vectors, k = spectrum(trial.generator(), dim, columns)
     law = order_threshold(values, columns)
-    controls = {"1/λ_1": 1 / values[0], "1/λ_k": 1 / values[columns - 1], "each pair penalised twice": law / 2}
+    controls = {
+        "1/λ_1": 1 / values[0],
+        "1/λ_k": 1 / values[columns - 1],
+        "each pair penalised twice": law / 2,
+    }
     trial.identity(found_threshold(k, vectors, columns), law, ops=3000 * dim, controls=controls)
 
 
 @observed
 def joint(k, x, alpha):
-    """The joint objective at normalised columns of X, and its gradient in X; of many X, complex ones too."""
+    """The joint objective at normalised columns of X, and its gradient in X; of many X, complex
+    ones too.
+    """
     psi = x / (norms := np.sqrt(np.sum(x**2, axis=-2, keepdims=True)))
     r = np.swapaxes(psi, -1, -2) @ k @ psi
     off = r * (1 - np.eye(r.shape[-1]))
@@ -133,30 +161,49 @@ def sum_of_leading(values, columns):
     return np.sum(values[:columns])
 
 
-@claim(ours("Jensen's inequality on the diagonal of R"), kind="optimality", cases=[(8, 3, 2.0), (5, 2, 5.0)])
+@claim(
+    ours("Jensen's inequality on the diagonal of R"),
+    kind="optimality",
+    cases=[(8, 3, 2.0), (5, 2, 5.0)],
+)
 def test_unordered(trial, dim: Dim, columns: Columns, strength: Strength):
-    """Without stop-gradient and with large α the optimum is Σ λ_l at v_1 … v_k, in any of the k! orders."""
+    """Without stop-gradient and with large α the optimum is Σ λ_l at v_1 … v_k, in any of the k!
+    orders.
+    """
     generator = trial.generator()
     values, vectors, k = spectrum(generator, dim, columns)
-    law, alpha = sum_of_leading(values, columns), strength / values[columns - 1]
+    law = sum_of_leading(values, columns)
+    alpha = strength / values[columns - 1]
     best, decrement = best_of_joint(k, generator, columns, alpha)
-    controls = {"k times λ_1": columns * values[0], "one column fewer": sum_of_leading(values, columns - 1)}
+    controls = {
+        "k times λ_1": columns * values[0],
+        "one column fewer": sum_of_leading(values, columns - 1),
+    }
     trial.value(best, law, error=10 * decrement + 1e-9, margin=1e-3 * law, controls=controls)
     orders = np.array(list(permutations(range(columns))))
     at_orders = np.array([joint(k, vectors[:, order], alpha)[0] for order in orders])
     sums = np.sum(values[orders] * (orders == np.arange(columns)), axis=1)
-    trial.identity(at_orders, np.full(len(orders), law), ops=50 * dim * (1 + alpha), controls={"in place": sums})
+    trial.identity(
+        at_orders,
+        np.full(len(orders), law),
+        ops=50 * dim * (1 + alpha),
+        controls={"in place": sums},
+    )
 
 
 @observed
 def local_threshold(k, psi):
-    """The α at which the joint Hessian along the spheres becomes negative definite at these columns."""
+    """The α at which the joint Hessian along the spheres becomes negative definite at these
+    columns.
+    """
     steps = 1e-30j * np.eye(psi.size).reshape(-1, *psi.shape)
     flat = [joint(k, psi + steps, alpha)[1].imag.reshape(psi.size, -1) / 1e-30 for alpha in (0, 1)]
     radial = np.concatenate([np.diag(entry) for entry in psi])
     tangent = np.linalg.svd(radial)[0][:, psi.shape[1] :]
     free, unit = (tangent.T @ hessian @ tangent for hessian in flat)
-    return brentq(lambda alpha: np.linalg.eigvalsh(free + alpha * (unit - free))[-1], 0, 1e3, xtol=1e-13)
+    return brentq(
+        lambda alpha: np.linalg.eigvalsh(free + alpha * (unit - free))[-1], 0, 1e3, xtol=1e-13
+    )
 
 
 @predicted
@@ -167,30 +214,40 @@ def joint_threshold(values, columns):
 
 @claim(ours("2×2 blocks of the Hessian"), kind="identity", cases=[(8, 3), (5, 2), (12, 4)])
 def test_joint_threshold(trial, dim: Dim, columns: Columns):
-    """Without stop-gradient v_1 … v_k is a strict local maximum, up to signs, iff α > 1/(λ_{k − 1} + λ_k)."""
+    """Without stop-gradient v_1 … v_k is a strict local maximum, up to signs, iff α > 1/(λ_{k − 1}
+    + λ_k).
+    """
     values, vectors, k = spectrum(trial.generator(), dim, columns)
-    law, last = joint_threshold(values, columns), values[columns - 1]
+    law = joint_threshold(values, columns)
+    last = values[columns - 1]
     controls = {"1/(2 λ_k)": 0.5 / last, "1/λ_k": 1 / last}
     trial.identity(local_threshold(k, vectors[:, :columns]), law, ops=1e5, controls=controls)
 
 
 @figure("F1", claims=("threshold",))
 def third_column(dim: int = 12):
-    """Below a threshold of α a column repeats an earlier one: what the third column attains against the penalty.
+    """Below a threshold of α a column repeats an earlier one: what the third column attains against
+    the penalty.
 
-    K has the eigenvalues .9, .7, .5, .3, … Lines: what is left of the first three under the plain penalty. Points: the
-    third column, the first two being learned before it. Dotted: the threshold, which is (.9 − .5)/.81 here.
+    K has the eigenvalues .9, .7, .5, .3, … Lines: what is left of the first three under the plain
+    penalty. Points: the third column, the first two being learned before it. Dotted: the threshold,
+    which is (.9 − .5)/.81 here.
     """
     import matplotlib.pyplot as plt
 
     fig, axes = plt.subplots(figsize=(5.4, 3.0))
     values = np.append([0.9, 0.7, 0.5], np.linspace(0.3, 0.05, dim - 3))
     vectors = np.linalg.qr(np.random.default_rng(0).normal(size=(dim, dim)))[0]
-    alphas, k = np.linspace(0.26, 0.9, 30), (vectors * values) @ vectors.T
-    left = np.array([np.diag(vectors.T @ deflated(values, vectors, 2, alpha) @ vectors)[:3] for alpha in alphas])
+    alphas = np.linspace(0.26, 0.9, 30)
+    k = (vectors * values) @ vectors.T
+    left = np.array(
+        [np.diag(vectors.T @ deflated(values, vectors, 2, alpha) @ vectors)[:3] for alpha in alphas]
+    )
     for row in range(3):
         axes.plot(alphas, left[:, row], color=COLOURS[row], label=f"left of λ_{row + 1}")
-    peaks = [np.linalg.eigvalsh(quadratic_form(k, learned(k, 2, alpha), alpha))[-1] for alpha in alphas]
+    peaks = [
+        np.linalg.eigvalsh(quadratic_form(k, learned(k, 2, alpha), alpha))[-1] for alpha in alphas
+    ]
     axes.plot(alphas, peaks, "o", color=COLOURS[6], label="third column")
     axes.axvline(order_threshold(values, 3), color=COLOURS[6], linestyle=":", label="threshold")
     axes.set(xlabel="penalty α (dimensionless)", ylabel="objective of column 3")

@@ -1,15 +1,17 @@
-"""Lim, Zhu, Selfridge & Kasim 2024, "Parallelizing non-linear sequential models over the sequence length", ICLR,
-arXiv 2309.12252.
+"""Lim, Zhu, Selfridge & Kasim 2024, "Parallelizing non-linear sequential models over the sequence
+length", ICLR, arXiv 2309.12252.
 
-For whoever evaluates a recurrent network of length T by parallel scans and asks how many sweeps it takes: each makes
-one more step exact at least, and where the map contracts the error shrinks quadratically.
+For whoever evaluates a recurrent network of length T by parallel scans and asks how many sweeps it
+takes: each makes one more step exact at least, and where the map contracts the error shrinks
+quadratically.
 
-x_t = f_t(x_{t-1}), t = 1 … T, with x_0 known. A sweep makes y_t = f_t(x̂_{t-1}) + J_t (y_{t-1} - x̂_{t-1}), y_0 = x_0,
-of a guess x̂, with J_t = f_t'(x̂_{t-1}) (Newton) or 0 (Picard). It is linear in y, hence an associative scan, here a
-loop. e is guess less truth, e⁺ the same after a sweep; L and M are the largest |f'| and |f''| between the two.
+x_t = f_t(x_{t-1}), t = 1 … T, with x_0 known. A sweep makes y_t = f_t(x̂_{t-1}) + J_t (y_{t-1} -
+x̂_{t-1}), y_0 = x_0, of a guess x̂, with J_t = f_t'(x̂_{t-1}) (Newton) or 0 (Picard). It is linear
+in y, hence an associative scan, here a loop. e is guess less truth, e⁺ the same after a sweep; L
+and M are the largest |f'| and |f''| between the two.
 
-Read: the abstract ("does not need any special structure"). Derived here: all claims. Not claimed: how many sweeps a
-trained network needs (about T where small differences grow).
+Read: the abstract ("does not need any special structure"). Derived here: all claims. Not claimed:
+how many sweeps a trained network needs (about T where small differences grow).
 Topic: sequence models and attention.
 """
 
@@ -23,9 +25,16 @@ from theory_on_trial.figures import COLOURS, figure
 
 Steps = Annotated[int, Interval(2, 200, why="one step is exact after one sweep; more take seconds")]
 Units = Annotated[int, Interval(1, 32, why="more units take seconds")]
-Gain = Annotated[float, Interval(0.1, 8, why="smaller ones leave nothing of the state, larger ones saturate all units")]
-Rate = Annotated[float, Interval(0.5, 3.9, why="the logistic map leaves [0, 1] above 4 and dies out below 1/2")]
-Slope = Annotated[float, Interval(0.05, 0.9, why="near 1 the largest error needs a very long sequence")]
+Gain = Annotated[
+    float,
+    Interval(0.1, 8, why="smaller ones leave nothing of the state, larger ones saturate all units"),
+]
+Rate = Annotated[
+    float, Interval(0.5, 3.9, why="the logistic map leaves [0, 1] above 4 and dies out below 1/2")
+]
+Slope = Annotated[
+    float, Interval(0.05, 0.9, why="near 1 the largest error needs a very long sequence")
+]
 Sweeps = Annotated[int, Interval(1, 4, why="of more, a small slope leaves rounding only")]
 
 
@@ -59,7 +68,9 @@ def affine(weights, inputs):
 
 @observed
 def sweep(step, start, guess, newton=True):
-    """One sweep with so much of J, in the order of operations that leaves exact steps exact to the last bit."""
+    """One sweep with so much of J, in the order of operations that leaves exact steps exact to the
+    last bit.
+    """
     before = np.concatenate([[start], guess[:-1]])
     states = [start]
     for t, x in enumerate(before):
@@ -71,7 +82,8 @@ def sweep(step, start, guess, newton=True):
 @observed
 def exact_steps(step, start, guess, newton, sweeps):
     """After each sweep, how many of the first steps equal the loop's bit for bit."""
-    states, counts = truth(step, start, len(guess)), []
+    states = truth(step, start, len(guess))
+    counts = []
     for _ in range(sweeps):
         guess = sweep(step, start, guess, newton)
         unequal = np.any((guess != states).reshape(len(guess), -1), axis=1)
@@ -87,9 +99,14 @@ def exact_after(sweeps):
 
 @predicted
 def next_error(rate, guess, errors):
-    """e⁺_t = r Σ_{q<t} e_q² Π_{q<j<t} f'(x̂_j) for t = 1 … T, as -f''/2 = r; guess and errors begin with t = 0."""
+    """e⁺_t = r Σ_{q<t} e_q² Π_{q<j<t} f'(x̂_j) for t = 1 … T, as -f''/2 = r; guess and errors begin
+    with t = 0.
+    """
     slopes = rate * (1 - 2 * guess)
-    return [rate * sum(errors[q] ** 2 * np.prod(slopes[q + 1 : t]) for q in range(t)) for t in range(1, len(guess))]
+    return [
+        rate * sum(errors[q] ** 2 * np.prod(slopes[q + 1 : t]) for q in range(t))
+        for t in range(1, len(guess))
+    ]
 
 
 @predicted
@@ -104,27 +121,39 @@ def shifted(errors, slope, sweeps):
     return slope**sweeps * np.concatenate([np.zeros(sweeps), errors])[: len(errors)]
 
 
-@claim(ours("derived by induction"), kind="identity", cases=[(40, 8, 1.5), (60, 16, 4.0), (2, 1, 0.5)])
+@claim(
+    ours("derived by induction"), kind="identity", cases=[(40, 8, 1.5), (60, 16, 4.0), (2, 1, 0.5)]
+)
 def test_prefix(trial, steps: Steps, units: Units, gain: Gain):
-    """After k sweeps, Newton's or Picard's, the first k steps are exact whatever the maps and the guess; of affine maps
-    one of Newton's makes all exact.
+    """After k sweeps, Newton's or Picard's, the first k steps are exact whatever the maps and the
+    guess; of affine maps one of Newton's makes all exact.
     """
     generator = trial.generator()
-    weights, inputs = generator.normal(size=(units, units)) / np.sqrt(units), generator.normal(size=(steps, units))
-    start, guess = generator.normal(size=units), generator.normal(size=(steps, units))
+    weights = generator.normal(size=(units, units)) / np.sqrt(units)
+    inputs = generator.normal(size=(steps, units))
+    start = generator.normal(size=units)
+    guess = generator.normal(size=(steps, units))
     sweeps = min(steps, 30)
     for newton in (True, False):
         counts = exact_steps(recurrent(gain * weights, inputs), start, guess, newton, sweeps)
         more = {"k + 1 steps": np.minimum(exact_after(sweeps) + 1, steps)}
         trial.value(counts, exact_after(sweeps), error=0.0, side="at least", controls=more)
     step = affine(0.9 * weights / np.linalg.norm(weights, 2), inputs)
-    states, size = truth(step, start, steps), 20 * np.abs(inputs).max()
-    rivals = {"Picard": 0, "a Jacobian that is 1 % off": 0.99}  # by chance Picard's is many times off where x is near 0
+    states = truth(step, start, steps)
+    size = 20 * np.abs(inputs).max()
+    rivals = {
+        "Picard": 0,
+        "a Jacobian that is 1 % off": 0.99,
+    }  # by chance Picard's is many times off where x is near 0
     rivals = {name: sweep(step, start, guess, share) for name, share in rivals.items()}
-    trial.identity(sweep(step, start, guess), states, ops=10 * (units + 4), scale=size, wrong_processes=rivals)
+    trial.identity(
+        sweep(step, start, guess), states, ops=10 * (units + 4), scale=size, wrong_processes=rivals
+    )
 
 
-@claim(ours("derived by Taylor's formula"), kind="identity", cases=[(50, 2.5), (200, 3.9), (2, 1.0)])
+@claim(
+    ours("derived by Taylor's formula"), kind="identity", cases=[(50, 2.5), (200, 3.9), (2, 1.0)]
+)
 def test_error_recursion(trial, steps: Steps, rate: Rate):
     """For x → r x (1 - x) the error after a sweep is e⁺_t = r Σ_{q<t} e_q² Π_{q<j<t} f'(x̂_j)."""
     states = truth(logistic(rate), 0.3, steps)
@@ -135,17 +164,26 @@ def test_error_recursion(trial, steps: Steps, rate: Rate):
     growth = [1.0]
     for x in guess[:-1]:
         growth.append(1 + abs(rate * (1 - 2 * x)) * growth[-1])
-    controls = {"half of it": predict / 2, "the last term alone": rate * np.append(0.0, errors[:-1]) ** 2 / 2}
+    controls = {
+        "half of it": predict / 2,
+        "the last term alone": rate * np.append(0.0, errors[:-1]) ** 2 / 2,
+    }
     trial.identity(measured, predict, ops=4 * steps, scale=np.array(growth), controls=controls)
 
 
 @claim(ours("derived by summing the recursion"), kind="bound", cases=[0.3, 0.7])
 def test_quadratic(trial, slope: Slope):
-    """Where L < 1 a sweep leaves |e⁺| <= M |e|²/(2 (1 - L)); at a fixed point this is reached as e → 0 and T → ∞."""
-    rate, lhs, rhs = 2 - slope, [], []
+    """Where L < 1 a sweep leaves |e⁺| <= M |e|²/(2 (1 - L)); at a fixed point this is reached as e
+    → 0 and T → ∞.
+    """
+    rate = 2 - slope
+    lhs = []
+    rhs = []
     point = 1 - 1 / rate
     for shift in (0.1, 0.01, 1e-4):
-        after = sweep(logistic(rate), point, np.full(600, point + shift)) - truth(logistic(rate), point, 600)
+        after = sweep(logistic(rate), point, np.full(600, point + shift)) - truth(
+            logistic(rate), point, 600
+        )
         lhs.append(np.abs(after).max())
         rhs.append(quadratic_bound(shift, slope, 2 * rate))
     for row in trial.generator().normal(size=(20, 100)):
@@ -159,41 +197,65 @@ def test_quadratic(trial, slope: Slope):
 
 @claim(ours("derived by induction"), kind="identity", cases=[(50, 0.6, 3), (2, 0.9, 1)])
 def test_picard_shift(trial, steps: Steps, slope: Slope, sweeps: Sweeps):
-    """For f_t(x) = a x + u_t Picard's error after k sweeps is a^k e_{t-k}, and 0 for t <= k: linear, not quadratic."""
+    """For f_t(x) = a x + u_t Picard's error after k sweeps is a^k e_{t-k}, and 0 for t <= k:
+    linear, not quadratic.
+    """
     trial.require(sweeps < steps, "sweeps must be below steps: then all steps are exact")
     inputs, guess = trial.generator().normal(size=(2, steps))
     step = affine(slope, inputs)
-    states, latest = truth(step, 1.0, steps), guess
+    states = truth(step, 1.0, steps)
+    latest = guess
     for _ in range(sweeps):
         latest = sweep(step, 1.0, latest, newton=False)
-    errors, size = guess - states, 20 * (np.abs([inputs, guess]).max() + 1)
-    controls = {"one sweep fewer": shifted(errors, slope, sweeps - 1), "not shifted": slope**sweeps * errors}
-    trial.identity(latest - states, shifted(errors, slope, sweeps), ops=8, scale=size, controls=controls)
+    errors = guess - states
+    size = 20 * (np.abs([inputs, guess]).max() + 1)
+    controls = {
+        "one sweep fewer": shifted(errors, slope, sweeps - 1),
+        "not shifted": slope**sweeps * errors,
+    }
+    trial.identity(
+        latest - states, shifted(errors, slope, sweeps), ops=8, scale=size, controls=controls
+    )
 
 
 @figure("F1", claims=("prefix", "quadratic"))
 def sweeps_needed(gains=(0.5, 1.0, 2.0, 4.0), length=128):
     """How many sweeps a parallel evaluation takes depends on whether differences grow.
 
-    Largest error for h → tanh(W h + u) with 16 units and 128 steps, W random with a gain. Marks: points: Newton's
-    sweeps; dashed: Picard's; vertical: exact from 128 on; above: Newton's first sweep at gain 4; below: exactly 0.
+    Largest error for h → tanh(W h + u) with 16 units and 128 steps, W random with a gain. Marks:
+    points: Newton's sweeps; dashed: Picard's; vertical: exact from 128 on; above: Newton's first
+    sweep at gain 4; below: exactly 0.
     """
     import matplotlib.pyplot as plt
 
     generator = np.random.default_rng(0)
-    weights, inputs = generator.normal(size=(16, 16)) / 4, generator.normal(size=(length, 16))
+    weights = generator.normal(size=(16, 16)) / 4
+    inputs = generator.normal(size=(length, 16))
     fig, axes = plt.subplots(figsize=(5.4, 3.4))
     for gain, colour in zip(gains, COLOURS, strict=False):
         step = recurrent(gain * weights, inputs)
         states = truth(step, np.zeros(16), length)
         for newton in (True, False):
-            guess, errors = np.zeros((length, 16)), []
+            guess = np.zeros((length, 16))
+            errors = []
             while len(errors) < length and (not errors or errors[-1] > 1e-13):
                 guess = sweep(step, np.zeros(16), guess, newton)
                 errors.append(np.abs(guess - states).max())
             style, name = ("o-", "Newton") if newton else ("--", "Picard")
-            axes.plot(range(1, len(errors) + 1), errors, style, color=colour, ms=2, label=f"gain {gain:g}, {name}")
+            axes.plot(
+                range(1, len(errors) + 1),
+                errors,
+                style,
+                color=colour,
+                ms=2,
+                label=f"gain {gain:g}, {name}",
+            )
     axes.axvline(exact_after(length)[-1], color=COLOURS[6], linewidth=0.8, label="exact, theory")
-    axes.set(xlabel="sweeps  (dimensionless)", ylabel="largest error  (dimensionless)", yscale="log", ylim=(1e-16, 1e9))
+    axes.set(
+        xlabel="sweeps  (dimensionless)",
+        ylabel="largest error  (dimensionless)",
+        yscale="log",
+        ylim=(1e-16, 1e9),
+    )
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return fig

@@ -1,14 +1,17 @@
-"""Bleistein et al. 2023, "Learning the Dynamics of Sparsely Observed Interacting Systems", ICML, arXiv 2301.11647.
+"""Bleistein et al. 2023, "Learning the Dynamics of Sparsely Observed Interacting Systems", ICML,
+arXiv 2301.11647.
 
-For one who regresses on signature features of irregular series: how many levels are needed, and which channels.
+For one who regresses on signature features of irregular series: how many levels are needed, and
+which channels.
 
-X is a piecewise linear path in R^d with increments D_1..D_K; its signature S has the tensors S_0 = 1, S_1, S_2, .. of
-iterated integrals, and S_n of one segment is D x .. x D / n!. A controlled equation dy = sum of A_i y dX_i has p x p
-matrices A_i; B_k = sum of A_i D_k,i is the segment's generator, and C = sum of the spectral norms of the B_k.
+X is a piecewise linear path in R^d with increments D_1..D_K; its signature S has the tensors S_0 =
+1, S_1, S_2, .. of iterated integrals, and S_n of one segment is D x .. x D / n!. A controlled
+equation dy = sum of A_i y dX_i has p x p matrices A_i; B_k = sum of A_i D_k,i is the segment's
+generator, and C = sum of the spectral norms of the B_k.
 
-Read: the abstract. Derived here: all claims (the part of level m is at most C^m / m!). Not claimed: that the bound is
-near for winding paths, whose tensors are far smaller, and that few levels are few numbers: level N has d^N of them.
-Topic: linear algebra for learning.
+Read: the abstract. Derived here: all claims (the part of level m is at most C^m / m!). Not claimed:
+that the bound is near for winding paths, whose tensors are far smaller, and that few levels are few
+numbers: level N has d^N of them. Topic: linear algebra for learning.
 """
 
 from functools import reduce
@@ -25,48 +28,72 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
 LINEAR = abstract("cast this non-linear problem as a high-dimensional linear regression")
-Segments = Annotated[int, Interval(1, 5, why="a path has a segment; all rising index tuples are listed")]
-Channels = Annotated[int, Interval(2, 3, why="of one channel S knows the increment only; d^n numbers a level")]
+Segments = Annotated[
+    int, Interval(1, 5, why="a path has a segment; all rising index tuples are listed")
+]
+Channels = Annotated[
+    int, Interval(2, 3, why="of one channel S knows the increment only; d^n numbers a level")
+]
 Level = Annotated[int, Interval(2, 4, why="level 1 is the increment; level n has d^n numbers")]
-Several = Annotated[int, Interval(2, 5, why="within one segment all matrices are the same, and the path is straight")]
+Several = Annotated[
+    int,
+    Interval(2, 5, why="within one segment all matrices are the same, and the path is straight"),
+]
 Order = Annotated[int, Interval(1, 6, why="words up to this length; there are d^n of length n")]
-States = Annotated[int, Interval(3, 5, why="words of two letters, which have an order, survive in triangular 3 x 3")]
+States = Annotated[
+    int,
+    Interval(3, 5, why="words of two letters, which have an order, survive in triangular 3 x 3"),
+]
 
 
 @observed
 def iterated_integrals(increments, level):
-    """S_n by its definition: sums over segments k_1 <= .. <= k_n, divided by the factorials of repetitions."""
+    """S_n by its definition: sums over segments k_1 <= .. <= k_n, divided by the factorials of
+    repetitions.
+    """
     total = np.zeros((increments.shape[1],) * level)
     for chosen in combinations_with_replacement(range(len(increments)), level):
-        total += reduce(np.multiply.outer, increments[list(chosen)]) / np.prod(factorial(np.bincount(chosen)))
+        total += reduce(np.multiply.outer, increments[list(chosen)]) / np.prod(
+            factorial(np.bincount(chosen))
+        )
     return total
 
 
 @observed
 def flow(increments, matrices):
     """The matrix that takes y_0 to y_T: the product of the matrix exponentials of the segments."""
-    return reduce(np.matmul, [expm(np.tensordot(increment, matrices, 1)) for increment in increments[::-1]])
+    return reduce(
+        np.matmul, [expm(np.tensordot(increment, matrices, 1)) for increment in increments[::-1]]
+    )
 
 
 @predicted
 def chen(first, second):
     """S_n(X * Y) = sum over m <= n of S_m(X) x S_(n-m)(Y), for all levels of two signatures."""
-    return [sum(np.multiply.outer(first[m], second[n - m]) for m in range(n + 1)) for n in range(len(first))]
+    return [
+        sum(np.multiply.outer(first[m], second[n - m]) for m in range(n + 1))
+        for n in range(len(first))
+    ]
 
 
 @predicted
 def signature(increments, level):
     """All levels up to one, segment by segment."""
     factors = [[increment / n for n in range(1, level + 1)] for increment in increments]
-    return reduce(chen, [list(accumulate(terms, np.multiply.outer, initial=np.ones(()))) for terms in factors])
+    return reduce(
+        chen, [list(accumulate(terms, np.multiply.outer, initial=np.ones(()))) for terms in factors]
+    )
 
 
 @predicted
 def sum_over_words(increments, matrices, level, reverse=False):
     """The sum over words w_1..w_n of S^w A_(w_n) .. A_(w_1), cut after each level from 0 on."""
-    sums, products = [np.eye(len(matrices[0]))], np.eye(len(matrices[0]))[None]
+    sums = [np.eye(len(matrices[0]))]
+    products = np.eye(len(matrices[0]))[None]
     for tensor in signature(increments, level)[1:]:
-        products = np.concatenate(products[:, None] @ matrices if reverse else matrices @ products[:, None])
+        products = np.concatenate(
+            products[:, None] @ matrices if reverse else matrices @ products[:, None]
+        )
         sums.append(sums[-1] + np.tensordot(tensor.ravel(), products, 1))
     return np.array(sums)
 
@@ -79,26 +106,41 @@ def tail(total, level):
 
 @claim(ours("recalled: Chen's identity"), kind="identity", cases=[(4, 3, 2, 3), (1, 1, 3, 4)])
 def test_chen(trial, segments: Segments, others: Segments, channels: Channels, level: Level):
-    """The signature of a path and a second one after it is S_n = sum of S_m(first) x S_(n-m)(second): order matters."""
+    """The signature of a path and a second one after it is S_n = sum of S_m(first) x
+    S_(n-m)(second): order matters.
+    """
     generator = trial.generator("paths")
     first, second = (generator.normal(size=(n, channels)) for n in (segments, others))
     measured = iterated_integrals(np.vstack([first, second]), level)
     levels = signature(first, level), signature(second, level)
-    controls = {"second path first": chen(*levels[::-1])[level], "ends only": levels[0][level] + levels[1][level]}
-    length = np.sum(np.abs(first).sum(axis=0) + np.abs(second).sum(axis=0)) ** level / factorial(level)
+    controls = {
+        "second path first": chen(*levels[::-1])[level],
+        "ends only": levels[0][level] + levels[1][level],
+    }
+    length = np.sum(np.abs(first).sum(axis=0) + np.abs(second).sum(axis=0)) ** level / factorial(
+        level
+    )
     trial.identity(measured, chen(*levels)[level], ops=100, scale=length, controls=controls)
 
 
 @claim(LINEAR, kind="bound", cases=[(5, 2, 3, 5), (2, 3, 4, 3)])
-def test_linear_functional(trial, segments: Several, channels: Channels, states: States, order: Order):
-    """Y_T is the sum over words of S^w A_(w_n)..A_(w_1) y_0; cut after level N it misses at most the tail of exp(C)."""
+def test_linear_functional(
+    trial, segments: Several, channels: Channels, states: States, order: Order
+):
+    """Y_T is the sum over words of S^w A_(w_n)..A_(w_1) y_0; cut after level N it misses at most
+    the tail of exp(C).
+    """
     generator = trial.generator("paths and equations")
-    errors, tails, first, levels = [], [], [], np.arange(order + 1)
+    errors = []
+    tails = []
+    first = []
+    levels = np.arange(order + 1)
     for instance in range(20):
         increments = generator.uniform(-1, 1, (segments, channels)) / segments
         matrices = generator.normal(size=(channels, states, states)) / states
         if instance == 0:  # one state and a rising path attain the bound
-            increments, matrices = np.abs(increments[:, :1]), np.ones((1, 1, 1))
+            increments = np.abs(increments[:, :1])
+            matrices = np.ones((1, 1, 1))
         total = sum(np.linalg.norm(np.tensordot(row, matrices, 1), 2) for row in increments)
         cuts = sum_over_words(increments, matrices, order)
         errors += [*np.linalg.norm(flow(increments, matrices) - cuts, 2, axis=(1, 2))]
@@ -107,41 +149,63 @@ def test_linear_functional(trial, segments: Several, channels: Channels, states:
     options = {"found_by": "draws", "independent": 19, "ops": 1000, "scale": exp(2)}
     trial.bound(errors, tails, controls={"first term of the tail": first}, **options)
     basis = np.linalg.qr(generator.normal(size=(states, states)))[0]
-    matrices = basis @ np.triu(matrices, 1) @ basis.T  # products of as many as there are states vanish
-    law, reverse = (sum_over_words(increments, matrices, states - 1, flag)[-1] for flag in (False, True))
-    trial.identity(flow(increments, matrices), law, ops=1000, controls={"A_(w_1)..A_(w_n)": reverse})
+    matrices = (
+        basis @ np.triu(matrices, 1) @ basis.T
+    )  # products of as many as there are states vanish
+    law, reverse = (
+        sum_over_words(increments, matrices, states - 1, flag)[-1] for flag in (False, True)
+    )
+    trial.identity(
+        flow(increments, matrices), law, ops=1000, controls={"A_(w_1)..A_(w_n)": reverse}
+    )
 
 
-@claim(ours("derived: time enters a word only as a channel"), kind="identity", cases=[(4, 2, 3), (2, 3, 2)])
+@claim(
+    ours("derived: time enters a word only as a channel"),
+    kind="identity",
+    cases=[(4, 2, 3), (2, 3, 2)],
+)
 def test_clock_blindness(trial, segments: Several, channels: Channels, level: Level):
-    """Without a time channel S ignores the clock, and a path and its reverse give 1, 0, 0..; word (x, t) is an area."""
+    """Without a time channel S ignores the clock, and a path and its reverse give 1, 0, 0..; word
+    (x, t) is an area.
+    """
     generator = trial.generator("path and clocks")
     increments = generator.normal(size=(segments, channels))
     finer = np.repeat(increments, 2, axis=0) * generator.dirichlet((2, 2), segments).reshape(-1, 1)
     back = np.vstack([increments, -increments[::-1]])
-    once, straight = (signature(x, level)[level] for x in (increments, increments.sum(axis=0, keepdims=True)))
+    once, straight = (
+        signature(x, level)[level] for x in (increments, increments.sum(axis=0, keepdims=True))
+    )
     twice = signature(np.tile(increments, (2, 1)), level)[level]
     controls = {"ends alone, and twice the path": np.stack([straight, twice])}
     length = np.sum(2 * np.abs(increments)) ** level / factorial(level)
     measured = np.stack([iterated_integrals(x, level) for x in (finer, back)])
     trial.identity(measured, [once, 0 * once], ops=100, scale=length, controls=controls)
-    path, clocks = generator.normal(size=segments + 1), np.cumsum(generator.uniform(0.2, 1, (2, segments + 1)), axis=1)
+    path = generator.normal(size=segments + 1)
+    clocks = np.cumsum(generator.uniform(0.2, 1, (2, segments + 1)), axis=1)
     words = [iterated_integrals(np.diff([path, clock]).T, 2)[0, 1] for clock in clocks]
     areas = np.trapezoid(path - path[0], clocks)
-    trial.identity(words, areas, ops=100, scale=10.0 * segments, controls={"the other clock": areas[::-1]})
+    trial.identity(
+        words, areas, ops=100, scale=10.0 * segments, controls={"the other clock": areas[::-1]}
+    )
 
 
 @figure("F1", claims=("linear_functional",))
 def levels_needed(order: int = 10):
-    """The bound on a cut signature is exact for one rising channel and far too large for winding paths.
+    """The bound on a cut signature is exact for one rising channel and far too large for winding
+    paths.
 
-    Error of the flow of a controlled equation when the signature is cut after level N, total length C = 1.5 in both
-    cases. Marks: line: bound, the tail of exp(C); points: matrix exponentials against sums over words.
+    Error of the flow of a controlled equation when the signature is cut after level N, total length
+    C = 1.5 in both cases. Marks: line: bound, the tail of exp(C); points: matrix exponentials
+    against sums over words.
     """
-    generator, levels = np.random.default_rng(0), np.arange(order + 1)
-    winding, matrices = generator.normal(size=(6, 2)), generator.normal(size=(2, 3, 3))
+    generator = np.random.default_rng(0)
+    levels = np.arange(order + 1)
+    winding = generator.normal(size=(6, 2))
+    matrices = generator.normal(size=(2, 3, 3))
     winding *= 1.5 / sum(np.linalg.norm(np.tensordot(row, matrices, 1), 2) for row in winding)
-    rising, points = (np.full((3, 1), 0.5), np.ones((1, 1, 1))), {}
+    rising = (np.full((3, 1), 0.5), np.ones((1, 1, 1)))
+    points = {}
     paths = {"one rising channel": rising, "winding in two channels": (winding, matrices)}
     for name, (path, maps) in paths.items():
         cuts = sum_over_words(path, maps, order)

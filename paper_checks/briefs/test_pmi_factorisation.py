@@ -1,16 +1,18 @@
-"""Shazeer, Doherty, Evans & Waterson 2016, "Swivel: Improving Embeddings by Noticing What's Missing", arXiv 1602.02215;
-Rozemberczki, Allen & Sarkar 2021, "Multi-scale Attributed Node Embedding", arXiv 1909.13021.
+"""Shazeer, Doherty, Evans & Waterson 2016, "Swivel: Improving Embeddings by Noticing What's
+Missing", arXiv 1602.02215; Rozemberczki, Allen & Sarkar 2021, "Multi-scale Attributed Node
+Embedding", arXiv 1909.13021.
 
-For whoever replaces skip-gram or DeepWalk by the factors of a matrix: which one it is, which weights its entries have,
-and what walks of finite length and features of nodes change.
+For whoever replaces skip-gram or DeepWalk by the factors of a matrix: which one it is, which
+weights its entries have, and what walks of finite length and features of nodes change.
 
-P holds the probabilities of pairs (word, context), all positive, with margins p_w and p_c; noise contexts have the law
-q ∝ p_c^α, k of them for each pair, and Q = p_w qᵀ. The loss of scores X is L(X) = -Σ [P log σ(X) + k Q log σ(-X)]. A
-graph has weights A = Aᵀ, degrees d that add up to vol, and T = D⁻¹A; walks have ℓ nodes, start at stationarity, and the
-window b < ℓ pairs each node with those up to b steps later, or with their features, of which node j has F_jf.
+P holds the probabilities of pairs (word, context), all positive, with margins p_w and p_c; noise
+contexts have the law q ∝ p_c^α, k of them for each pair, and Q = p_w qᵀ. The loss of scores X is
+L(X) = -Σ [P log σ(X) + k Q log σ(-X)]. A graph has weights A = Aᵀ, degrees d that add up to vol,
+and T = D⁻¹A; walks have ℓ nodes, start at stationarity, and the window b < ℓ pairs each node with
+those up to b steps later, or with their features, of which node j has F_jf.
 
-Read: the abstracts. Recalled: the minimiser (Levy & Goldberg 2014). Derived here: the rest. Not claimed: anything about
-pairs that never occur, whose scores have no minimiser.
+Read: the abstracts. Recalled: the minimiser (Levy & Goldberg 2014). Derived here: the rest. Not
+claimed: anything about pairs that never occur, whose scores have no minimiser.
 Topic: representations.
 """
 
@@ -23,19 +25,34 @@ from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
-Words = Annotated[int, Interval(2, 64, why="of one word or context nothing is learned; each score has its own root")]
-Negatives = Annotated[int, Interval(2, 50, why="with one the shift is zero; of thousands no sample is made")]
+Words = Annotated[
+    int,
+    Interval(2, 64, why="of one word or context nothing is learned; each score has its own root"),
+]
+Negatives = Annotated[
+    int, Interval(2, 50, why="with one the shift is zero; of thousands no sample is made")
+]
 Power = Annotated[float, Interval(0, 0.9, why="at 1 the noise has the contexts' own law")]
-Nodes = Annotated[int, Interval(3, 6, why="two nodes make a regular graph; all walks are listed, nodes^length")]
-Length = Annotated[int, Interval(3, 7, why="so that a window of two fits; all walks are listed, nodes^length")]
-Features = Annotated[int, Interval(2, 16, why="a single feature depends on nothing; a weight for each and each node")]
-Window = Annotated[int, Interval(2, 6, why="with a window of one there is one weight; it is shorter than a walk")]
+Nodes = Annotated[
+    int, Interval(3, 6, why="two nodes make a regular graph; all walks are listed, nodes^length")
+]
+Length = Annotated[
+    int, Interval(3, 7, why="so that a window of two fits; all walks are listed, nodes^length")
+]
+Features = Annotated[
+    int, Interval(2, 16, why="a single feature depends on nothing; a weight for each and each node")
+]
+Window = Annotated[
+    int, Interval(2, 6, why="with a window of one there is one weight; it is shorter than a walk")
+]
 TABLES = [(6, 5, 5, 0.75), (2, 2, 2, 0.0), (64, 40, 50, 0.9)]  # words, contexts, k, α
 
 
 def pairs(generator, words, contexts, power):
     """P, and Q for the noise law p_c^α."""
-    p = generator.dirichlet(np.full(words * contexts, 2.0)).reshape(words, contexts) + 1e-3 / (words * contexts)
+    p = generator.dirichlet(np.full(words * contexts, 2.0)).reshape(words, contexts) + 1e-3 / (
+        words * contexts
+    )
     p /= p.sum()
     noise = p.sum(axis=0) ** power
     return p, np.outer(p.sum(axis=1), noise / noise.sum())
@@ -56,11 +73,13 @@ def sgns_loss(x, p, q, negatives):
 @observed
 def best_scores(p, q, negatives):
     """The root of each entry's derivative, by bisection."""
-    low, high = np.full(p.shape, -60.0), np.full(p.shape, 60.0)
+    low = np.full(p.shape, -60.0)
+    high = np.full(p.shape, 60.0)
     for _ in range(64):
         x = (low + high) / 2
         rising = negatives * q * expit(x) > p * expit(-x)
-        low, high = np.where(rising, low, x), np.where(rising, x, high)
+        low = np.where(rising, low, x)
+        high = np.where(rising, x, high)
     return x
 
 
@@ -74,7 +93,9 @@ def shifted_pmi(p, q, negatives):
 def excess(x, p, q, negatives):
     """Σ (P + k Q) KL(σ(X*) ‖ σ(X)), what L(X) exceeds its minimum by."""
     share = p / (p + negatives * q)
-    return np.sum((p + negatives * q) * (rel_entr(share, expit(x)) + rel_entr(1 - share, expit(-x))))
+    return np.sum(
+        (p + negatives * q) * (rel_entr(share, expit(x)) + rel_entr(1 - share, expit(-x)))
+    )
 
 
 @predicted
@@ -85,7 +106,9 @@ def weights(p, q, negatives):
 
 @observed
 def walk_counts(a, length, window, start):
-    """The expected numbers of pairs (node, node up to b steps later), over all walks with their probabilities."""
+    """The expected numbers of pairs (node, node up to b steps later), over all walks with their
+    probabilities.
+    """
     transition = a / a.sum(axis=1, keepdims=True)
     walks = np.indices((len(a),) * length).reshape(length, -1)
     chance = start[walks[0]] * np.prod(transition[walks[:-1], walks[1:]], axis=0)
@@ -109,70 +132,118 @@ def walk_shares(length, window):
 
 @predicted
 def feature_dependence(a, shares, features, margin=None):
-    """(Σ ω_r T^r F)_if Σ dᵀF / (s_i (dᵀF)_f), s the row sums of Σ ω_r T^r F; F = I gives vol (Σ ω_r T^r)_ij / d_j."""
+    """(Σ ω_r T^r F)_if Σ dᵀF / (s_i (dᵀF)_f), s the row sums of Σ ω_r T^r F; F = I gives vol (Σ ω_r
+    T^r)_ij / d_j.
+    """
     degrees = a.sum(axis=1)
-    powers = sum(share * np.linalg.matrix_power(a / degrees[:, None], r) for r, share in enumerate(shares, 1))
-    sums, columns = powers @ features, degrees @ features
+    powers = sum(
+        share * np.linalg.matrix_power(a / degrees[:, None], r) for r, share in enumerate(shares, 1)
+    )
+    sums = powers @ features
+    columns = degrees @ features
     return sums * columns.sum() / np.outer(sums.sum(axis=1) if margin is None else margin, columns)
 
 
-@claim(ours("recalled from Levy & Goldberg 2014, the minimiser; derived, the excess"), kind="optimality", cases=TABLES)
+@claim(
+    ours("recalled from Levy & Goldberg 2014, the minimiser; derived, the excess"),
+    kind="optimality",
+    cases=TABLES,
+)
 def test_shifted_pmi(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
-    """L has the one minimiser log(P/Q) - log k and exceeds its minimum by Σ (P + k Q) KL(σ(X*) ‖ σ(X))."""
+    """L has the one minimiser log(P/Q) - log k and exceeds its minimum by Σ (P + k Q) KL(σ(X*) ‖
+    σ(X)).
+    """
     generator = trial.generator()
     p, q = pairs(generator, words, contexts, power)
-    predict, best = shifted_pmi(p, q, negatives), best_scores(p, q, negatives)
+    predict = shifted_pmi(p, q, negatives)
+    best = best_scores(p, q, negatives)
     own = np.outer(p.sum(axis=1), p.sum(axis=0))
-    controls = {"no - log k": shifted_pmi(p, q, 1), "noise of power one": shifted_pmi(p, own, negatives)}
+    controls = {
+        "no - log k": shifted_pmi(p, q, 1),
+        "noise of power one": shifted_pmi(p, own, negatives),
+    }
     trial.identity(best, predict, ops=64, scale=60.0, controls=controls)
     x = generator.normal(size=p.shape)
-    over, predict = sgns_loss(x, p, q, negatives) - sgns_loss(best, p, q, negatives), excess(x, p, q, negatives)
+    over = sgns_loss(x, p, q, negatives) - sgns_loss(best, p, q, negatives)
+    predict = excess(x, p, q, negatives)
     rivals = {"mean for sum": predict / (1 + negatives), "none": 0.0}
     trial.identity(over, predict, ops=p.size, scale=4.0 * negatives, controls=rivals)
 
 
 @claim(ours("derived from the second derivative"), kind="limit", cases=TABLES)
 def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
-    """Near its minimum L grows by (ε²/2) Σ w Δ² with w = P k Q/(P + k Q): factors of low rank are a weighted fit of the
-    shifted PMI, which its truncated singular value decomposition, weighting all entries alike, is not.
+    """Near its minimum L grows by (ε²/2) Σ w Δ² with w = P k Q/(P + k Q): factors of low rank are a
+    weighted fit of the shifted PMI, which its truncated singular value decomposition, weighting all
+    entries alike, is not.
     """
-    generator, sizes = trial.generator(), 2.0 ** np.arange(3, 9)
+    generator = trial.generator()
+    sizes = 2.0 ** np.arange(3, 9)
     p, q = pairs(generator, words, contexts, power)
-    best, step = best_scores(p, q, negatives), generator.uniform(-1, 1, p.shape)
+    best = best_scores(p, q, negatives)
+    step = generator.uniform(-1, 1, p.shape)
     least = sgns_loss(best, p, q, negatives)
-    growth = [[sgns_loss(best + sign * step / size, p, q, negatives) - least for sign in (1, -1)] for size in sizes]
+    growth = [
+        [sgns_loss(best + sign * step / size, p, q, negatives) - least for sign in (1, -1)]
+        for size in sizes
+    ]
     predict = np.sum(weights(p, q, negatives) * step**2)
     controls = {"weights P": np.sum(p * step**2), "twice": 2 * predict}
     values = sizes**2 * np.sum(growth, axis=1)
-    bound = np.sum((p + negatives * q) * step**4) / 96 / sizes[-1] ** 2  # the fourth derivative is at most 1/8
-    trial.limit(values, sizes, predict, remainder=bound, margin=1e-4 * predict, controls=controls, same_instance=True)
+    bound = (
+        np.sum((p + negatives * q) * step**4) / 96 / sizes[-1] ** 2
+    )  # the fourth derivative is at most 1/8
+    trial.limit(
+        values,
+        sizes,
+        predict,
+        remainder=bound,
+        margin=1e-4 * predict,
+        controls=controls,
+        same_instance=True,
+    )
 
 
-@claim(ours("derived: ℓ - r pairs are r steps apart"), kind="identity", cases=[(5, 6, 2), (3, 7, 6), (6, 4, 3)])
+@claim(
+    ours("derived: ℓ - r pairs are r steps apart"),
+    kind="identity",
+    cases=[(5, 6, 2), (3, 7, 6), (6, 4, 3)],
+)
 def test_finite_walk(trial, nodes: Nodes, length: Length, window: Window):
-    """Walks of ℓ nodes give #(i, j) # / (#i #j) = vol (Σ ω_r T^r)_ij / d_j with ω_r ∝ ℓ - r, of infinite ones 1/b."""
+    """Walks of ℓ nodes give #(i, j) # / (#i #j) = vol (Σ ω_r T^r)_ij / d_j with ω_r ∝ ℓ - r, of
+    infinite ones 1/b.
+    """
     trial.require(length > window, "a window fits into a walk: length must exceed window")
     a = graph(trial.generator(), nodes)
     starts = (a.sum(axis=1) / a.sum(), np.full(nodes, 1 / nodes))
     measured, uniform = (dependence(walk_counts(a, length, window, start)) for start in starts)
     shares = (walk_shares(length, window), np.ones(window))
     predict, equal = (feature_dependence(a, omega, np.eye(nodes)) for omega in shares)
-    other, ops = {"uniform starts": uniform}, nodes**length
+    other = {"uniform starts": uniform}
+    ops = nodes**length
     trial.identity(measured, predict, ops=ops, controls={"ω_r = 1/b": equal}, wrong_processes=other)
 
 
-@claim(ours("derived: from node i a walk sees s_i features"), kind="identity", cases=[(5, 6, 2, 3), (3, 7, 6, 2)])
+@claim(
+    ours("derived: from node i a walk sees s_i features"),
+    kind="identity",
+    cases=[(5, 6, 2, 3), (3, 7, 6, 2)],
+)
 def test_node_feature(trial, nodes: Nodes, length: Length, window: Window, number: Features):
-    """Pairs of a node and a feature of a node up to b steps later have the PMI of C = D (Σ ω_r T^r) F with C's own row
-    sums; degrees stand for these only where the expected number of features is the same from each node.
+    """Pairs of a node and a feature of a node up to b steps later have the PMI of C = D (Σ ω_r T^r)
+    F with C's own row sums; degrees stand for these only where the expected number of features is
+    the same from each node.
     """
     trial.require(length > window, "a window fits into a walk: length must exceed window")
     generator = trial.generator()
-    a, features = graph(generator, nodes), generator.exponential(size=(nodes, number))
-    start, shares = a.sum(axis=1) / a.sum(), walk_shares(length, window)
+    a = graph(generator, nodes)
+    features = generator.exponential(size=(nodes, number))
+    start = a.sum(axis=1) / a.sum()
+    shares = walk_shares(length, window)
     measured = dependence(walk_counts(a, length, window, start) @ features)
     predict, equal = (feature_dependence(a, omega, features) for omega in (shares, np.ones(window)))
-    by_degrees = feature_dependence(a, shares, features, shares.sum() * start @ features.sum(axis=1))
+    by_degrees = feature_dependence(
+        a, shares, features, shares.sum() * start @ features.sum(axis=1)
+    )
     controls = {"degrees for row sums": by_degrees, "ω_r = 1/b": equal}
     trial.identity(measured, predict, ops=nodes**length, controls=controls)
 
@@ -181,14 +252,16 @@ def test_node_feature(trial, nodes: Nodes, length: Length, window: Window, numbe
 def lengths(nodes=4, window=2):
     """Walks of finite length are not NetMF's infinite ones.
 
-    How far the largest entry of exp(PMI) lies from the one under equal weights ω_r = 1/b, against the number of nodes
-    in a walk on a small weighted graph: the weights ω_r ∝ ℓ - r, and all walks listed up to eight nodes.
+    How far the largest entry of exp(PMI) lies from the one under equal weights ω_r = 1/b, against
+    the number of nodes in a walk on a small weighted graph: the weights ω_r ∝ ℓ - r, and all walks
+    listed up to eight nodes.
     """
     import matplotlib.pyplot as plt
 
     a = graph(np.random.default_rng(0), nodes)
     equal = feature_dependence(a, np.ones(window), np.eye(nodes))
-    many, few = np.unique(np.geomspace(window + 1, 1000, 60).astype(int)), np.arange(window + 1, 9)
+    many = np.unique(np.geomspace(window + 1, 1000, 60).astype(int))
+    few = np.arange(window + 1, 9)
     laws = [feature_dependence(a, walk_shares(length, window), np.eye(nodes)) for length in many]
     exact = [dependence(walk_counts(a, length, window, a.sum(axis=1) / a.sum())) for length in few]
     line, points = (np.abs(np.array(values) - equal).max(axis=(1, 2)) for values in (laws, exact))

@@ -1,16 +1,17 @@
 """He, Zhang, Ren & Sun 2015, "Delving Deep into Rectifiers", ICCV, arXiv 1502.01852.
 
-For whoever picks scale, width and depth of an unnormalised network: the mean of its activations says "stable", their
-law says how often they are not.
+For whoever picks scale, width and depth of an unnormalised network: the mean of its activations
+says "stable", their law says how often they are not.
 
-The layers are h_0 = x, h_l = φ(W_l h_(l-1)) without biases, φ(t) = t above 0 and a t below; W_l is n_l x n_(l-1)
-with independent entries of mean 0 and variance s_l. He's choice is s_l = 2 / ((1 + a^2) n_(l-1)), Xavier's 1 / n_(l-1).
+The layers are h_0 = x, h_l = φ(W_l h_(l-1)) without biases, φ(t) = t above 0 and a t below; W_l is
+n_l x n_(l-1) with independent entries of mean 0 and variance s_l. He's choice is s_l = 2 / ((1 +
+a^2) n_(l-1)), Xavier's 1 / n_(l-1).
 |.| is the length, and c = 6 (1 + a^4) / (1 + a^2)^2, so that c = 6 for ReLU and 3 without a kink.
 
-Read: the abstract; the paper's argument about variances is recalled. Derived here: all four laws, exact at any widths.
-The first needs weights of a symmetric law only, the second besides that their kurtosis is 3, so that both can be
-enumerated over weights of three values; the others need Gaussian weights. Not claimed: smooth activations.
-Topic: learning.
+Read: the abstract; the paper's argument about variances is recalled. Derived here: all four laws,
+exact at any widths. The first needs weights of a symmetric law only, the second besides that their
+kurtosis is 3, so that both can be enumerated over weights of three values; the others need Gaussian
+weights. Not claimed: smooth activations. Topic: learning.
 """
 
 import itertools
@@ -26,12 +27,22 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 from theory_on_trial.laws import Asymptotic
 
-Few = Annotated[int, Interval(1, 3, why="a layer has a unit; all weights of three values are listed")]
-Width = Annotated[int, Interval(2, 6, why="a single ReLU unit is dead half the time; wider layers take longer")]
-Slope = Annotated[float, Interval(-0.9, 0.9, why="without a kink, at -1 and 1, all choices of the scale agree")]
+Few = Annotated[
+    int, Interval(1, 3, why="a layer has a unit; all weights of three values are listed")
+]
+Width = Annotated[
+    int, Interval(2, 6, why="a single ReLU unit is dead half the time; wider layers take longer")
+]
+Slope = Annotated[
+    float, Interval(-0.9, 0.9, why="without a kink, at -1 and 1, all choices of the scale agree")
+]
 Wide = Annotated[int, Interval(3, 6, why="fewer units hardly add up to more than random signs do")]
-Kinked = Annotated[float, Interval(-0.9, 0.25, why="with a smaller kink the readout hardly matters")]
-MOST_WEIGHTS = "inputs * first + first * second must be at most 10: all 3^weights networks are listed"
+Kinked = Annotated[
+    float, Interval(-0.9, 0.25, why="with a smaller kink the readout hardly matters")
+]
+MOST_WEIGHTS = (
+    "inputs * first + first * second must be at most 10: all 3^weights networks are listed"
+)
 
 
 def rectified(t, a):
@@ -47,7 +58,8 @@ def he_variances(widths, a):
 @observed
 def preactivations(weights, x, a):
     """W_l h_(l-1) of many networks at one input, layer by layer."""
-    before, layer = [], np.broadcast_to(x, (len(weights[0]), len(x)))
+    before = []
+    layer = np.broadcast_to(x, (len(weights[0]), len(x)))
     for w in weights:
         before.append(np.einsum("nij,nj->ni", w, layer))
         layer = rectified(before[-1], a)
@@ -65,18 +77,25 @@ def gaussian_weights(generator, n, widths, variances):
 def enumerated_powers(widths, variances, x, a):
     """E|h_L|^2 and E|h_L|^4 over all weights of values 0 and +-sqrt(3 s), whose kurtosis is 3."""
     shapes = list(zip(widths[1:], widths[:-1], strict=True))
-    values = np.array(list(itertools.product([-1, 0, 1], repeat=sum(rows * columns for rows, columns in shapes))))
+    values = np.array(
+        list(itertools.product([-1, 0, 1], repeat=sum(rows * columns for rows, columns in shapes)))
+    )
     parts = np.split(values, np.cumsum([rows * columns for rows, columns in shapes])[:-1], axis=1)
     weights = [
-        np.sqrt(3 * s) * part.reshape(-1, *shape) for s, part, shape in zip(variances, parts, shapes, strict=True)
+        np.sqrt(3 * s) * part.reshape(-1, *shape)
+        for s, part, shape in zip(variances, parts, shapes, strict=True)
     ]
     squares = np.sum(rectified(preactivations(weights, x, a)[-1], a) ** 2, axis=1)
-    return np.prod(np.where(values == 0, 2 / 3, 1 / 6), axis=1) @ np.stack([squares, squares**2], axis=1)
+    return np.prod(np.where(values == 0, 2 / 3, 1 / 6), axis=1) @ np.stack(
+        [squares, squares**2], axis=1
+    )
 
 
 @observed
 def gradient_squares(generator, n, widths, variances, x, a, readout=None):
-    """|gradient in x of v h_L|^2 of n networks, by a backward pass; v holds random signs unless it is given."""
+    """|gradient in x of v h_L|^2 of n networks, by a backward pass; v holds random signs unless it
+    is given.
+    """
     weights = gaussian_weights(generator, n, widths, variances)
     back = generator.choice([-1.0, 1.0], (n, widths[-1])) if readout is None else readout
     for w, before in zip(weights[::-1], preactivations(weights, x, a)[::-1], strict=True):
@@ -119,67 +138,113 @@ def mean_gradient(widths, variances, a):
 @predicted
 def gradient_of_sum(widths, variances, a):
     """One layer, v = (1, .., 1): besides, s (1 - a)^2 n_1 (n_1 - 1) / (2 π)."""
-    return mean_gradient(widths, variances, a) + variances[0] * (1 - a) ** 2 * widths[1] * (widths[1] - 1) / (2 * np.pi)
+    return mean_gradient(widths, variances, a) + variances[0] * (1 - a) ** 2 * widths[1] * (
+        widths[1] - 1
+    ) / (2 * np.pi)
 
 
-@claim(ours("derived: φ(z)^2 + φ(-z)^2 = (1 + a^2) z^2"), kind="identity", cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)])
+@claim(
+    ours("derived: φ(z)^2 + φ(-z)^2 = (1 + a^2) z^2"),
+    kind="identity",
+    cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)],
+)
 def test_second_moment(trial, inputs: Few, first: Few, second: Few, slope: Slope):
-    """E|h_L|^2 = |x|^2 times the product of s_l n_l (1 + a^2) / 2, for weights of any symmetric law."""
+    """E|h_L|^2 = |x|^2 times the product of s_l n_l (1 + a^2) / 2, for weights of any symmetric
+    law.
+    """
     trial.require(inputs * first + first * second <= 10, MOST_WEIGHTS)
-    widths, x = (inputs, first, second), trial.generator("input").normal(size=inputs)
+    widths = (inputs, first, second)
+    x = trial.generator("input").normal(size=inputs)
     variances = he_variances(widths, slope)
-    measured, law = enumerated_powers(widths, variances, x, slope)[0], mean_square(widths, variances, x, slope)
+    measured = enumerated_powers(widths, variances, x, slope)[0]
+    law = mean_square(widths, variances, x, slope)
     controls = {"Xavier's scale keeps it": law * ((1 + slope**2) / 2) ** 2}
     trial.identity(measured, law, ops=1000, controls=controls)
 
 
-@claim(ours("derived: E φ(z)^4 = 3 (1 + a^4) / 2"), kind="identity", cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)])
+@claim(
+    ours("derived: E φ(z)^4 = 3 (1 + a^4) / 2"),
+    kind="identity",
+    cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)],
+)
 def test_fluctuations(trial, inputs: Few, first: Few, second: Few, slope: Slope):
-    """E|h_L|^4 / (E|h_L|^2)^2 is the product of 1 + (c - 1) / n_l: 1 + 5 / n_l for ReLU, 1 + 2 / n_l without a kink."""
+    """E|h_L|^4 / (E|h_L|^2)^2 is the product of 1 + (c - 1) / n_l: 1 + 5 / n_l for ReLU, 1 + 2 /
+    n_l without a kink.
+    """
     trial.require(inputs * first + first * second <= 10, MOST_WEIGHTS)
-    widths, x = (inputs, first, second), trial.generator("input").normal(size=inputs)
+    widths = (inputs, first, second)
+    x = trial.generator("input").normal(size=inputs)
     square, fourth = enumerated_powers(widths, he_variances(widths, slope), x, slope)
     controls = {"c = 3, as of a normal law": fluctuation(widths, slope, 3)}
     trial.identity(fourth / square**2, fluctuation(widths, slope), ops=1000, controls=controls)
 
 
-@claim(ours("derived: |h_l|^2 / |h_(l-1)|^2 are independent"), kind="distribution", cases=[(2, 3), (6, 4)])
+@claim(
+    ours("derived: |h_l|^2 / |h_(l-1)|^2 are independent"),
+    kind="distribution",
+    cases=[(2, 3), (6, 4)],
+)
 def test_typical_size(trial, first: Width, second: Width):
-    """A ReLU network is dead with chance 1 - prod(1 - 2^-n_l); alive, E log(|h_L|^2 / E|h_L|^2) = sum of e(n_l)."""
-    widths, last = (1, first, second), typical_logarithm(second)  # to 3 %: 1 % takes nine times the networks
+    """A ReLU network is dead with chance 1 - prod(1 - 2^-n_l); alive, E log(|h_L|^2 / E|h_L|^2) =
+    sum of e(n_l).
+    """
+    widths = (1, first, second)
+    last = typical_logarithm(second)  # to 3 %: 1 % takes nine times the networks
 
     def alive_and_logarithm(generator, n):
         weights = gaussian_weights(generator, n, widths, he_variances(widths, 0))
-        squares = np.sum(rectified(preactivations(weights, np.ones(1), 0)[-1], 0) ** 2, axis=1) / second
+        squares = (
+            np.sum(rectified(preactivations(weights, np.ones(1), 0)[-1], 0) ** 2, axis=1) / second
+        )
         return np.stack([squares > 0, np.log(np.where(squares > 0, squares, 1))], axis=1)
 
     law = alive(widths) * np.array([1, typical_logarithm(first) + last])
     controls = {"the last layer alone": alive(widths[1:]) * np.array([1, last])}
-    options = {"law": Asymptotic(), "margin": np.abs(law) * [0.016, 0.03], "first": 4096, "most": 10**6}
+    options = {
+        "law": Asymptotic(),
+        "margin": np.abs(law) * [0.016, 0.03],
+        "first": 4096,
+        "most": 10**6,
+    }
     trial.mean(sampler=alive_and_logarithm, predict=law, controls=controls, **options)
 
 
-@claim(ours("derived: a row's sign carries slope and weight"), kind="identity", cases=[(3, 6, 5, 0.25), (1, 3, 3, 0.0)])
+@claim(
+    ours("derived: a row's sign carries slope and weight"),
+    kind="identity",
+    cases=[(3, 6, 5, 0.25), (1, 3, 3, 0.0)],
+)
 def test_backward(trial, inputs: Few, first: Wide, second: Wide, slope: Kinked):
-    """A random readout has E|gradient|^2 = n_0 prod s_l n_l (1 + a^2) / 2; the sum of units has (1 - a)^2 / π more."""
-    widths, x = (inputs, first, second), trial.generator("input").normal(size=inputs)
-    variances = he_variances(widths, slope)  # products of squares: for 1 % ten million networks would be drawn
+    """A random readout has E|gradient|^2 = n_0 prod s_l n_l (1 + a^2) / 2; the sum of units has (1
+    - a)^2 / π more.
+    """
+    widths = (inputs, first, second)
+    x = trial.generator("input").normal(size=inputs)
+    variances = he_variances(
+        widths, slope
+    )  # products of squares: for 1 % ten million networks would be drawn
     random = partial(gradient_squares, widths=widths, variances=variances, x=x, a=slope)
     law = mean_gradient(widths, variances, slope)
-    controls, options = {"Xavier's scale": law * ((1 + slope**2) / 2) ** 2}, {"law": Asymptotic(), "first": 4096}
-    trial.mean(sampler=random, predict=law, margin=0.04 * law, controls=controls, most=10**6, **options)
+    controls = {"Xavier's scale": law * ((1 + slope**2) / 2) ** 2}
+    options = {"law": Asymptotic(), "first": 4096}
+    trial.mean(
+        sampler=random, predict=law, margin=0.04 * law, controls=controls, most=10**6, **options
+    )
     of_sum = partial(random, widths=widths[:2], variances=variances[:1], readout=np.ones(first))
     law = gradient_of_sum(widths[:2], variances[:1], slope)
     controls = {"as for a random one": mean_gradient(widths[:2], variances[:1], slope)}
-    trial.mean(sampler=of_sum, predict=law, margin=0.03 * law, controls=controls, most=10**6, **options)
+    trial.mean(
+        sampler=of_sum, predict=law, margin=0.03 * law, controls=controls, most=10**6, **options
+    )
 
 
 @figure("F1", claims=("second_moment", "typical_size"))
 def size_against_depth(depth: int = 30, networks: int = 200):
-    """He's scale keeps the mean square of activations and lets the typical square fall by a factor each layer.
+    """He's scale keeps the mean square of activations and lets the typical square fall by a factor
+    each layer.
 
-    ReLU networks. Marks: points: medians of |h_l|² / |x|² over 200 networks, bars: 10 % to 90 % quantile; dashed: exp
-    of the sum of e(n), the typical size; black: the mean.
+    ReLU networks. Marks: points: medians of |h_l|² / |x|² over 200 networks, bars: 10 % to 90 %
+    quantile; dashed: exp of the sum of e(n), the typical size; black: the mean.
     """
     import matplotlib.pyplot as plt
 
@@ -187,11 +252,18 @@ def size_against_depth(depth: int = 30, networks: int = 200):
     layers = np.arange(1, depth + 1)
     for width, colour, shift in ((10, COLOURS[1], -0.15), (40, COLOURS[0], 0.15)):
         widths = (width,) * (depth + 1)
-        weights = gaussian_weights(np.random.default_rng(0), networks, widths, he_variances(widths, 0))
+        weights = gaussian_weights(
+            np.random.default_rng(0), networks, widths, he_variances(widths, 0)
+        )
         before = np.array(preactivations(weights, np.ones(width), 0))
-        low, middle, high = np.quantile(np.mean(rectified(before, 0) ** 2, axis=2), [0.1, 0.5, 0.9], axis=1)
-        bars, typical = [middle - low, high - middle], np.exp(layers * typical_logarithm(width))
-        axes.errorbar(layers + shift, middle, bars, fmt="o", color=colour, label=f"width {width}, networks")
+        low, middle, high = np.quantile(
+            np.mean(rectified(before, 0) ** 2, axis=2), [0.1, 0.5, 0.9], axis=1
+        )
+        bars = [middle - low, high - middle]
+        typical = np.exp(layers * typical_logarithm(width))
+        axes.errorbar(
+            layers + shift, middle, bars, fmt="o", color=colour, label=f"width {width}, networks"
+        )
         axes.plot(layers, typical, "--", color=colour, label=f"width {width}, theory")
     axes.axhline(1, color=COLOURS[6], label="mean")
     axes.set(yscale="log", xlabel="layer l", ylabel="mean square of activations / input")

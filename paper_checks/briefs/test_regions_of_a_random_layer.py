@@ -1,15 +1,18 @@
-"""He, Lei, Ji & Tao, "Neural networks behave as hash encoders: An empirical study", arXiv 2101.05490.
+"""He, Lei, Ji & Tao, "Neural networks behave as hash encoders: An empirical study", arXiv
+2101.05490.
 
-For whoever reads "more linear regions" as expressivity, or activation patterns as hash codes: how many regions one
-random ReLU layer has, how many of them inputs can meet, and how often two inputs share one.
+For whoever reads "more linear regions" as expressivity, or activation patterns as hash codes: how
+many regions one random ReLU layer has, how many of them inputs can meet, and how often two inputs
+share one.
 
-A layer of n units on R^d gives a point x the code sign(Wx + b), and the points of one code are a linear region. W and b
-have a continuous law, so that the hyperplanes of the units are in general position.
+A layer of n units on R^d gives a point x the code sign(Wx + b), and the points of one code are a
+linear region. W and b have a continuous law, so that the hyperplanes of the units are in general
+position.
 
-Read: the abstract, which is empirical ("almost every linear region contains at most one training example").
-Derived here: all counts; the first is Schläfli's of 1850. Not claimed: anything on trained networks beyond the first
-count, which no training changes, as it is the same for almost all weights.
-Topic: learning.
+Read: the abstract, which is empirical ("almost every linear region contains at most one training
+example"). Derived here: all counts; the first is Schläfli's of 1850. Not claimed: anything on
+trained networks beyond the first count, which no training changes, as it is the same for almost all
+weights. Topic: learning.
 """
 
 from itertools import combinations, product
@@ -23,10 +26,18 @@ from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
-Units = Annotated[int, Interval(2, 10, why="one unit cuts once, however it lies; beyond ten, the rays are too many")]
+Units = Annotated[
+    int,
+    Interval(2, 10, why="one unit cuts once, however it lies; beyond ten, the rays are too many"),
+]
 Inputs = Annotated[int, Interval(1, 4, why="in more dimensions the codes of all rays are too many")]
-FewUnits = Annotated[int, Interval(3, 5, why="of two units codes look uniform; of six, equal ones are too rare")]
-Dims = Annotated[int, Interval(2, 10, why="an angle needs a plane; beyond, codes are too close to uniform to tell")]
+FewUnits = Annotated[
+    int, Interval(3, 5, why="of two units codes look uniform; of six, equal ones are too rare")
+]
+Dims = Annotated[
+    int,
+    Interval(2, 10, why="an angle needs a plane; beyond, codes are too close to uniform to tell"),
+]
 
 
 def sum_of_binomials(count, terms):
@@ -42,14 +53,17 @@ def regions(units, dim):
 
 @predicted
 def regions_in_an_orthant(units, dim):
-    """Mean number of regions that meet x > 0, over all signs of the columns: 2^-d times those of n + d units."""
+    """Mean number of regions that meet x > 0, over all signs of the columns: 2^-d times those of n
+    + d units.
+    """
     return regions(units + dim, dim) / 2**dim
 
 
 @observed
 def codes(rows):
     """Return all sign patterns of rows·x, x in R^D, read off at the extreme rays of the regions.
-    A ray lies on D - 1 of the hyperplanes; beside it their signs are arbitrary, and those of the others are the ray's.
+    A ray lies on D - 1 of the hyperplanes; beside it their signs are arbitrary, and those of the
+    others are the ray's.
     """
     dim = rows.shape[1]
     chosen = np.array(list(combinations(range(len(rows)), dim - 1)), dtype=int)
@@ -64,8 +78,9 @@ def codes(rows):
 
 @observed
 def counted(generator, units, dim, positive):
-    """Count the codes of one random layer with bias (as x_0 > 0 in one dimension more) and without. With `positive` the
-    signs of the inputs count as well, over 2^d: the mean over the orthants, which the signs of the columns exchange.
+    """Count the codes of one random layer with bias (as x_0 > 0 in one dimension more) and without.
+    With `positive` the signs of the inputs count as well, over 2^d: the mean over the orthants,
+    which the signs of the columns exchange.
     """
     weights = generator.standard_normal((units, dim + 1))
     inputs = np.eye(dim + 1)[: dim if positive else 0]
@@ -75,18 +90,33 @@ def counted(generator, units, dim, positive):
     return np.array([len(affine) / 2, len(plain)]) / 2 ** len(inputs)
 
 
-@claim(ours("classical: the count of cells in general position"), kind="identity", cases=[(6, 3), (10, 2), (2, 1)])
+@claim(
+    ours("classical: the count of cells in general position"),
+    kind="identity",
+    cases=[(6, 3), (10, 2), (2, 1)],
+)
 def test_regions(trial, units: Units, inputs: Inputs):
-    """Almost surely Σ_{j≤d} C(n,j) regions with bias, 2 Σ_{j<d} C(n-1,j) without, whatever the weights."""
+    """Almost surely Σ_{j≤d} C(n,j) regions with bias, 2 Σ_{j<d} C(n-1,j) without, whatever the
+    weights.
+    """
     trial.require(units > inputs, "units must exceed inputs: up to d units, all 2^n codes occur")
-    controls = {"all codes": np.full(2, 2**units), "bias as one input less": regions(units, inputs + 1)}
+    controls = {
+        "all codes": np.full(2, 2**units),
+        "bias as one input less": regions(units, inputs + 1),
+    }
     measured = counted(trial.generator("layer"), units, inputs, False)
     trial.identity(measured, regions(units, inputs), ops=1, controls=controls)
 
 
-@claim(ours("inputs > 0 cut like d more units"), kind="identity", cases=[(5, 3), (10, 2), (2, 1), (4, 4)])
+@claim(
+    ours("inputs > 0 cut like d more units"),
+    kind="identity",
+    cases=[(5, 3), (10, 2), (2, 1), (4, 4)],
+)
 def test_orthant(trial, units: Units, inputs: Inputs):
-    """Inputs after a ReLU, x > 0, meet 2^-d Σ_{j≤d} C(n+d,j) regions with bias in the mean over the columns' signs."""
+    """Inputs after a ReLU, x > 0, meet 2^-d Σ_{j≤d} C(n+d,j) regions with bias in the mean over the
+    columns' signs.
+    """
     controls = {"a share 2^-d of all regions": regions(units, inputs) / 2**inputs}
     measured = counted(trial.generator("layer"), units, inputs, True)
     trial.identity(measured, regions_in_an_orthant(units, inputs), ops=1, controls=controls)
@@ -94,14 +124,20 @@ def test_orthant(trial, units: Units, inputs: Inputs):
 
 @predicted
 def chance_of_one_code(units, dim):
-    """E(1 - θ/π)^n over the angle of two normal points, whose density is proportional to sin^{d-2} on [0, π]."""
-    mass = quad(lambda angle: (1 - angle / np.pi) ** units * np.sin(angle) ** (dim - 2), 0, np.pi)[0]
+    """E(1 - θ/π)^n over the angle of two normal points, whose density is proportional to sin^{d-2}
+    on [0, π].
+    """
+    mass = quad(lambda angle: (1 - angle / np.pi) ** units * np.sin(angle) ** (dim - 2), 0, np.pi)[
+        0
+    ]
     return mass / quad(lambda angle: np.sin(angle) ** (dim - 2), 0, np.pi)[0]
 
 
 @observed
 def equal_codes(generator, count, units, dim):
-    """Whether two normal points have one code under normal weights without bias, all drawn anew each time."""
+    """Whether two normal points have one code under normal weights without bias, all drawn anew
+    each time.
+    """
     points = generator.standard_normal((count, dim, 2))
     signs = generator.standard_normal((count, units, dim)) @ points > 0
     first, second = np.moveaxis(signs, 2, 0)
@@ -110,7 +146,9 @@ def equal_codes(generator, count, units, dim):
 
 @claim(ours("a unit parts two points with chance θ/π"), kind="identity", cases=[(3, 3), (4, 2)])
 def test_collisions(trial, units: FewUnits, inputs: Dims):
-    """N normal points have C(N,2) E(1-θ/π)^n pairs of one code in the mean, more than a uniform hash would leave."""
+    """N normal points have C(N,2) E(1-θ/π)^n pairs of one code in the mean, more than a uniform
+    hash would leave.
+    """
     value = chance_of_one_code(units, inputs)  # to 1.5 %: twice the draws would give 1 %
     trial.probability(
         sampler=lambda generator, count: equal_codes(generator, count, units, inputs),
@@ -124,24 +162,34 @@ def test_collisions(trial, units: FewUnits, inputs: Dims):
 
 @figure("F1", claims=("collisions",))
 def pairs_in_one_region(points: int = 200, runs: int = 400):
-    """Few inputs make a poor hash: 200 normal points share linear regions long after a uniform hash has parted them.
+    """Few inputs make a poor hash: 200 normal points share linear regions long after a uniform hash
+    has parted them.
 
     N = 200 inputs. Marks: lines: C(N,2) E(1 − θ/π)^n; points: 400 layers, 99 %; dashed: C(N,2)/2^n.
     """
     import matplotlib.pyplot as plt
 
     fig, axes = plt.subplots(figsize=(4.8, 3.4))
-    generator, units, pairs = np.random.default_rng(0), np.arange(2, 25, 2), points * (points - 1) / 2
+    generator = np.random.default_rng(0)
+    units = np.arange(2, 25, 2)
+    pairs = points * (points - 1) / 2
     for dim, marker, colour in zip((3, 10, 50), "os^", COLOURS, strict=False):
         axes.plot(units, [pairs * chance_of_one_code(n, dim) for n in units], color=colour)
         weights = generator.standard_normal((runs, dim, units[-1]))
         signs = 2.0 * (generator.standard_normal((runs, points, dim)) @ weights > 0) - 1
         agree = [signs[..., :n] @ signs[..., :n].transpose(0, 2, 1) == n for n in units]
         together = np.array([(np.sum(same, axis=(1, 2)) - points) / 2 for same in agree])
-        widths = 2.59 * together.std(axis=1, ddof=1) / np.sqrt(runs)  # Student's quantile, 399 degrees of freedom
-        mean, name = together.mean(axis=1), f"d = {dim}"
-        axes.errorbar(units, mean, widths, fmt=marker, mfc="none", elinewidth=0.8, color=colour, label=name)
+        widths = (
+            2.59 * together.std(axis=1, ddof=1) / np.sqrt(runs)
+        )  # Student's quantile, 399 degrees of freedom
+        mean = together.mean(axis=1)
+        name = f"d = {dim}"
+        axes.errorbar(
+            units, mean, widths, fmt=marker, mfc="none", elinewidth=0.8, color=colour, label=name
+        )
     axes.plot(units, pairs / 2.0**units, "--", color="grey", label="uniform hash")
-    axes.set(xlabel="units n", ylabel="pairs of points in one region", yscale="log", ylim=(1e-3, None))
+    axes.set(
+        xlabel="units n", ylabel="pairs of points in one region", yscale="log", ylim=(1e-3, None)
+    )
     axes.legend()
     return fig

@@ -1,17 +1,18 @@
-"""Moschella, Maiorca, Fumero, Norelli, Locatello & Rodolà 2023, "Relative representations enable zero-shot latent space
-communication", ICLR, arXiv 2209.15430.
+"""Moschella, Maiorca, Fumero, Norelli, Locatello & Rodolà 2023, "Relative representations enable
+zero-shot latent space communication", ICLR, arXiv 2209.15430.
 
-For whoever stitches two models through the cosines to shared anchors: nothing but rotation and scale is forgiven, any
-other linear map moves cosines, by an amount whose largest value is known exactly; one sample beside the anchors tells
-whether it did, and of a sample only its norm is lost.
+For whoever stitches two models through the cosines to shared anchors: nothing but rotation and
+scale is forgiven, any other linear map moves cosines, by an amount whose largest value is known
+exactly; one sample beside the anchors tells whether it did, and of a sample only its norm is lost.
 
-A sample x and anchors a_1, …, a_m lie in R^d, and r(x) has the entries cos(x, a_i). A second space shows A x and A a_i
-for an invertible matrix A whose largest singular value is K times its least. Q stands for an orthogonal matrix, c for a
-positive number, B for the matrix whose rows are the anchors with length one.
+A sample x and anchors a_1, …, a_m lie in R^d, and r(x) has the entries cos(x, a_i). A second space
+shows A x and A a_i for an invertible matrix A whose largest singular value is K times its least. Q
+stands for an orthogonal matrix, c for a positive number, B for the matrix whose rows are the
+anchors with length one.
 
-Read: the abstract. Derived here: how far a cosine moves, the certificate, and the decoding. Not claimed: anything about
-anchors that are no exact counterparts of each other. A translation is an isometry too, and is not forgiven: centre.
-Topic: representations.
+Read: the abstract. Derived here: how far a cosine moves, the certificate, and the decoding. Not
+claimed: anything about anchors that are no exact counterparts of each other. A translation is an
+isometry too, and is not forgiven: centre. Topic: representations.
 """
 
 from typing import Annotated
@@ -24,10 +25,17 @@ from theory_on_trial import abstract, claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Dim = Annotated[int, Interval(2, 256, why="on a line every cosine is 1 or -1; a dense rotation is drawn")]
-FewDims = Annotated[int, Interval(2, 5, why="on a line every cosine is 1 or -1; a search varies every coordinate")]
+Dim = Annotated[
+    int, Interval(2, 256, why="on a line every cosine is 1 or -1; a dense rotation is drawn")
+]
+FewDims = Annotated[
+    int, Interval(2, 5, why="on a line every cosine is 1 or -1; a search varies every coordinate")
+]
 Anchors = Annotated[int, Interval(1, 1024, why="all cosines are held at once")]
-Ratio = Annotated[float, Interval(1.01, 1e3, why="nearer to 1 nothing moves; beyond, a search misses the worst pair")]
+Ratio = Annotated[
+    float,
+    Interval(1.01, 1e3, why="nearer to 1 nothing moves; beyond, a search misses the worst pair"),
+]
 
 
 def unit(vectors):
@@ -37,45 +45,65 @@ def unit(vectors):
 
 @predicted
 def relative(samples, anchors):
-    """r(x) of each row of samples, by inner products; a second space is predicted to show the same."""
+    """r(x) of each row of samples, by inner products; a second space is predicted to show the
+    same.
+    """
     return unit(samples) @ unit(anchors).T
 
 
 @observed
 def cosine(x, a):
-    """Cosines of the angles between rows; an angle is read off the sum and the difference of unit vectors."""
-    x, a = unit(x), unit(a)
+    """Cosines of the angles between rows; an angle is read off the sum and the difference of unit
+    vectors.
+    """
+    x = unit(x)
+    a = unit(a)
     return np.cos(2 * np.arctan2(np.linalg.norm(x - a, axis=-1), np.linalg.norm(x + a, axis=-1)))
 
 
 @observed
 def move(x, a, stretch):
-    """How far cos(A x, A a) lies from cos(x, a) for A = diag(stretch), which is every A up to rotations."""
+    """How far cos(A x, A a) lies from cos(x, a) for A = diag(stretch), which is every A up to
+    rotations.
+    """
     return np.abs(cosine(stretch * x, stretch * a) - cosine(x, a))
 
 
 @observed
 def searched_moves(generator, dim, ratio, starts=4):
-    """The largest moves that searches over x, a and A's inner singular values find, one for each random start."""
+    """The largest moves that searches over x, a and A's inner singular values find, one for each
+    random start.
+    """
 
     def loss(v):
         inner = 1 + (ratio - 1) * np.sin(v[2 * dim :]) ** 2
         return -move(v[:dim], v[dim : 2 * dim], np.concatenate([[1.0], inner, [ratio]]))
 
-    return np.array([-minimize(loss, v, method="L-BFGS-B").fun for v in generator.normal(size=(starts, 3 * dim - 2))])
+    return np.array(
+        [
+            -minimize(loss, v, method="L-BFGS-B").fun
+            for v in generator.normal(size=(starts, 3 * dim - 2))
+        ]
+    )
 
 
 @observed
 def kept_ratios(generator, anchors, samples, starts=4):
-    """The K of maps that keep the cosines of anchors and samples to the anchors, as least squares finds them."""
-    rows, dim = np.vstack([anchors, samples]), anchors.shape[1]
+    """The K of maps that keep the cosines of anchors and samples to the anchors, as least squares
+    finds them.
+    """
+    rows = np.vstack([anchors, samples])
+    dim = anchors.shape[1]
 
     def change(entries):
         images = rows @ entries.reshape(dim, dim).T
         return (cosine(images[:, None], images[:dim]) - cosine(rows[:, None], anchors)).ravel()
 
     guesses = generator.normal(size=(starts, dim**2))
-    ends = (least_squares(change, entries, method="lm", ftol=1e-15, xtol=1e-15, gtol=1e-15) for entries in guesses)
+    ends = (
+        least_squares(change, entries, method="lm", ftol=1e-15, xtol=1e-15, gtol=1e-15)
+        for entries in guesses
+    )
     return np.array([np.linalg.cond(end.x.reshape(dim, dim)) for end in ends if end.cost < 1e-22])
 
 
@@ -85,66 +113,120 @@ def largest_move(ratio):
     return 2 * (ratio - 1) / (ratio + 1)
 
 
-@claim(abstract("invariance to latent isometries and rescalings"), kind="identity", cases=[(16, 24), (2, 1), (256, 40)])
+@claim(
+    abstract("invariance to latent isometries and rescalings"),
+    kind="identity",
+    cases=[(16, 24), (2, 1), (256, 40)],
+)
 def test_invariance(trial, dim: Dim, anchors: Anchors):
-    """A map c Q and factors > 0 of single samples and anchors leave r(x) alone; an isometric translation does not."""
+    """A map c Q and factors > 0 of single samples and anchors leave r(x) alone; an isometric
+    translation does not.
+    """
     generator = trial.generator()
-    x, a = generator.normal(size=(8, dim)), generator.normal(size=(anchors, dim))
-    turn, shift = 3 * ortho_group.rvs(dim, random_state=generator), generator.normal(size=dim)
+    x = generator.normal(size=(8, dim))
+    a = generator.normal(size=(anchors, dim))
+    turn = 3 * ortho_group.rvs(dim, random_state=generator)
+    shift = generator.normal(size=dim)
     u, v = (np.exp(generator.normal(size=(len(rows), 1))) * rows @ turn.T for rows in (x, a))
     rivals = {"translated by a normal vector": cosine((x + shift)[:, None], a + shift)}
-    trial.identity(cosine(u[:, None], v), relative(x, a), ops=4 * dim + 20, scale=1.0, wrong_processes=rivals)
+    trial.identity(
+        cosine(u[:, None], v), relative(x, a), ops=4 * dim + 20, scale=1.0, wrong_processes=rivals
+    )
 
 
-@claim(ours("derived: tan(θ/2) moves by the factor K at most"), kind="bound", cases=[(2, 2.0), (4, 5.0), (3, 1.1)])
+@claim(
+    ours("derived: tan(θ/2) moves by the factor K at most"),
+    kind="bound",
+    cases=[(2, 2.0), (4, 5.0), (3, 1.1)],
+)
 def test_worst_move(trial, dim: FewDims, ratio: Ratio):
-    """No A moves a cosine by more than 2 (K - 1)/(K + 1), as diag(1, K) moves that of (1, K^(-1/2)), (1, -K^(-1/2))."""
-    most, corner = largest_move(ratio), np.array([1, ratio**-0.5])
-    controls, shifts = {"half of it": most / 2, "1 - 1/K": 1 - 1 / ratio}, searched_moves(trial.generator(), dim, ratio)
+    """No A moves a cosine by more than 2 (K - 1)/(K + 1), as diag(1, K) moves that of (1,
+    K^(-1/2)), (1, -K^(-1/2)).
+    """
+    most = largest_move(ratio)
+    corner = np.array([1, ratio**-0.5])
+    controls = {"half of it": most / 2, "1 - 1/K": 1 - 1 / ratio}
+    shifts = searched_moves(trial.generator(), dim, ratio)
     trial.bound(shifts, most, found_by="search", ops=32, scale=1.0, controls=controls)
     worst = move(corner, corner * [1, -1], np.array([1, ratio]))
-    trial.identity(worst, most, ops=32, scale=1.0, controls=controls | {"K² for K": largest_move(ratio**2)})
+    trial.identity(
+        worst, most, ops=32, scale=1.0, controls=controls | {"K² for K": largest_move(ratio**2)}
+    )
 
 
-@claim(ours("derived: A M = Q M diag(s), M having the anchors as columns"), kind="identity", cases=[2, 4])
+@claim(
+    ours("derived: A M = Q M diag(s), M having the anchors as columns"),
+    kind="identity",
+    cases=[2, 4],
+)
 def test_certificate(trial, dim: FewDims):
-    """If dim anchors and a sample without a zero coordinate keep cosines, A = c Q; anchors alone pass M diag(s) M⁻¹."""
+    """If dim anchors and a sample without a zero coordinate keep cosines, A = c Q; anchors alone
+    pass M diag(s) M⁻¹.
+    """
     generator = trial.generator()
-    anchors = ortho_group.rvs(dim, random_state=generator) + generator.uniform(-0.2, 0.2, (dim, dim))
+    anchors = ortho_group.rvs(dim, random_state=generator) + generator.uniform(
+        -0.2, 0.2, (dim, dim)
+    )
     coordinates = generator.choice([-1, 1], (4, dim)) * generator.uniform(0.5, 2, (4, dim))
     fewer = {"the anchors alone": kept_ratios(generator, anchors, anchors[:0]).min()}
-    ratios = kept_ratios(generator, anchors, coordinates[:1] @ anchors)  # residuals of 1e-11, anchors far apart
+    ratios = kept_ratios(
+        generator, anchors, coordinates[:1] @ anchors
+    )  # residuals of 1e-11, anchors far apart
     trial.value(ratios.max(), 1.0, error=1e-8, margin=1e-6, wrong_processes=fewer)
-    factors, rows = generator.uniform(1, 4, dim), np.vstack([np.eye(dim), coordinates])
+    factors = generator.uniform(1, 4, dim)
+    rows = np.vstack([np.eye(dim), coordinates])
     stretch = np.linalg.solve(anchors, factors[:, None] * anchors)
     cosines = cosine((rows @ anchors @ stretch)[:, None], anchors @ stretch)
     predict, own = (relative(rows * by @ anchors, anchors) for by in (factors, np.ones(dim)))
-    trial.identity(cosines, predict, ops=40 * dim * np.linalg.cond(anchors), scale=1.0, controls={"samples stay": own})
+    trial.identity(
+        cosines,
+        predict,
+        ops=40 * dim * np.linalg.cond(anchors),
+        scale=1.0,
+        controls={"samples stay": own},
+    )
 
 
-@claim(ours("derived: r(x) = B x/|x|, and B⁺B = I"), kind="identity", cases=[(16, 24), (2, 2), (64, 64), (256, 1024)])
+@claim(
+    ours("derived: r(x) = B x/|x|, and B⁺B = I"),
+    kind="identity",
+    cases=[(16, 24), (2, 2), (64, 64), (256, 1024)],
+)
 def test_direction_decoded(trial, dim: Dim, anchors: Anchors):
     """Where the anchors span the space, x/|x| = B⁺ r(x): of a sample only its norm is lost."""
-    trial.require(anchors >= dim, "fewer anchors than dimensions span no space: anchors must be at least dim")
+    trial.require(
+        anchors >= dim, "fewer anchors than dimensions span no space: anchors must be at least dim"
+    )
     generator = trial.generator()
-    x, a = generator.normal(size=(8, dim)), generator.normal(size=(anchors, dim))
-    cosines, b = cosine(x[:, None], a), unit(a)
-    direction, off = relative(x, np.eye(dim)), {"Bᵀ r(x), normalised": unit(cosines @ b)}
+    x = generator.normal(size=(8, dim))
+    a = generator.normal(size=(anchors, dim))
+    cosines = cosine(x[:, None], a)
+    b = unit(a)
+    direction = relative(x, np.eye(dim))
+    off = {"Bᵀ r(x), normalised": unit(cosines @ b)}
     options = {"ops": 40 * dim * np.linalg.cond(b), "scale": 1.0, "wrong_processes": off}
-    trial.identity(cosines @ np.linalg.pinv(b).T, direction, controls={"with its norm": x}, **options)
+    trial.identity(
+        cosines @ np.linalg.pinv(b).T, direction, controls={"with its norm": x}, **options
+    )
 
 
 @figure("F1", claims=("worst_move",))
 def moves(dim=16, pairs=40):
     """How far a linear map moves a cosine.
 
-    Random pairs move far less. Marks: circles: the pair of the plane that attains the line; squares: mean, 5 % to 95 %.
+    Random pairs move far less. Marks: circles: the pair of the plane that attains the line;
+    squares: mean, 5 % to 95 %.
     """
-    ratios, grid = np.geomspace(1.02, 100, 16)[:, None], np.geomspace(1.01, 120, 200)
-    corners, stretches = ratios ** [0, -0.5], ratios[..., None] ** np.linspace(0, 1, dim)
+    ratios = np.geomspace(1.02, 100, 16)[:, None]
+    grid = np.geomspace(1.01, 120, 200)
+    corners = ratios ** [0, -0.5]
+    stretches = ratios[..., None] ** np.linspace(0, 1, dim)
     random = move(*np.random.default_rng(1).normal(size=(2, 16, pairs, dim)), stretches)
     points = {"extreme pair": (ratios[:, 0], move(corners, corners * [1, -1], ratios ** [0, 1]))}
     points["random pairs in 16 dimensions"] = np.repeat(ratios, pairs), random.ravel()
     law = {"largest, 2 (K - 1)/(K + 1)": (grid, largest_move(grid))}
-    labels = {"x": "ratio K of the extreme singular values", "y": "|move of the cosine|  (dimensionless)"}
+    labels = {
+        "x": "ratio K of the extreme singular values",
+        "y": "|move of the cosine|  (dimensionless)",
+    }
     return chart(law, points, log="x", ylim=(0, 2.9), legend="upper left", **labels)

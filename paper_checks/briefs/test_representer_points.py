@@ -1,17 +1,19 @@
-"""Tsai et al. 2023, "Representer Point Selection for Explaining Regularized High-dimensional Models", ICML, 2305.20002.
+"""Tsai et al. 2023, "Representer Point Selection for Explaining Regularized High-dimensional
+Models", ICML, 2305.20002.
 
-For one who explains a prediction of a sparse or low-rank model by its training samples: which sum of contributions is
-exact, and which part of it is a choice.
+For one who explains a prediction of a sparse or low-rank model by its training samples: which sum
+of contributions is exact, and which part of it is a choice.
 
 A matrix θ minimises (1/n) sum of l(y_i, <X_i, θ>) + λ |θ|, here with the logistic loss, where |θ|
-is the sum of the absolute entries, of the norms of the rows (the group lasso), or of the singular values (the nuclear
-norm; θ = U D V' is the thin decomposition). At the optimum a_i = -l'_i / (n λ), l'_i being the slope of the
-loss in the score <X_i, θ>, and Γ = sum of a_i X_i is a subgradient of the norm.
+is the sum of the absolute entries, of the norms of the rows (the group lasso), or of the singular
+values (the nuclear norm; θ = U D V' is the thin decomposition). At the optimum a_i = -l'_i / (n λ),
+l'_i being the slope of the loss in the score <X_i, θ>, and Γ = sum of a_i X_i is a subgradient of
+the norm.
 
-Read: the abstract. Derived here: all identities, from the subgradient (on the support Γ is the sign of an entry,
-the direction of a row, or U V' between the singular spaces). Not claimed: anything away from the optimum, and that a
-contribution is what leaving the sample out would change, which it is not.
-Topic: linear algebra for learning.
+Read: the abstract. Derived here: all identities, from the subgradient (on the support Γ is the sign
+of an entry, the direction of a row, or U V' between the singular spaces). Not claimed: anything
+away from the optimum, and that a contribution is what leaving the sample out would change, which it
+is not. Topic: linear algebra for learning.
 """
 
 from typing import Annotated, Literal
@@ -22,11 +24,20 @@ from theory_on_trial import abstract, claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
-Samples = Annotated[int, Interval(10, 60, why="of fewer the optimum may fit all labels; beyond, the solver is slow")]
-Size = Annotated[int, Interval(2, 6, why="of one row or column two of the norms are one; beyond, the solver is slow")]
-Share = Annotated[float, Interval(0.1, 0.9, why="of the least λ that makes θ 0; nearer to 0 the solver is slow")]
+Samples = Annotated[
+    int, Interval(10, 60, why="of fewer the optimum may fit all labels; beyond, the solver is slow")
+]
+Size = Annotated[
+    int,
+    Interval(2, 6, why="of one row or column two of the norms are one; beyond, the solver is slow"),
+]
+Share = Annotated[
+    float, Interval(0.1, 0.9, why="of the least λ that makes θ 0; nearer to 0 the solver is slow")
+]
 Norm = Literal["entries", "rows", "singular values"]
-CONTRIBUTIONS = abstract("decomposes the model prediction in terms of contributions from each of the training samples")
+CONTRIBUTIONS = abstract(
+    "decomposes the model prediction in terms of contributions from each of the training samples"
+)
 TEMPERS = (0.0, 0.25, 0.5, 1.0)  # exponents c
 
 
@@ -56,16 +67,23 @@ def shrunk(theta, amount, norm):
 
 @observed
 def minimiser(features, labels, lam, norm, most=20_000):
-    """The optimum by accelerated proximal steps that restart, and how far it is from stationary, in units of Γ."""
+    """The optimum by accelerated proximal steps that restart, and how far it is from stationary, in
+    units of Γ.
+    """
     step = 4 * len(labels) / np.linalg.norm(features.reshape(len(labels), -1), 2) ** 2
-    theta, ahead, momentum = np.zeros(features.shape[1:]), np.full(features.shape[1:], 0.1), 1.0
+    theta = np.zeros(features.shape[1:])
+    ahead = np.full(features.shape[1:], 0.1)
+    momentum = 1.0
     for _ in range(most):
-        gradient = np.tensordot(slopes(labels, np.tensordot(features, ahead)), features, 1) / len(labels)
+        gradient = np.tensordot(slopes(labels, np.tensordot(features, ahead)), features, 1) / len(
+            labels
+        )
         new = shrunk(ahead - step * gradient, step * lam, norm)
         if (residual := np.abs(new - ahead).max() / (step * lam)) < 1e-13:
             break
         momentum = 1.0 if np.sum((ahead - new) * (new - theta)) > 0 else momentum
-        before, momentum = momentum, (1 + np.sqrt(1 + 4 * momentum**2)) / 2
+        before = momentum
+        momentum = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
         theta, ahead = new, new + (before - 1) / momentum * (new - theta)
     return new, residual
 
@@ -81,10 +99,15 @@ def norm_of(theta, norm):
 @observed
 def vanishing_penalty(features, labels, norm):
     """Both ends of a bracket of the least λ at which the minimiser is 0."""
-    low, high = 0.0, np.linalg.norm(features, axis=(1, 2)).mean()
+    low = 0.0
+    high = np.linalg.norm(features, axis=(1, 2)).mean()
     while high - low > 0.005 * high:
         middle = (low + high) / 2
-        low, high = (middle, high) if np.any(minimiser(features, labels, middle, norm, 300)[0]) else (low, middle)
+        low, high = (
+            (middle, high)
+            if np.any(minimiser(features, labels, middle, norm, 300)[0])
+            else (low, middle)
+        )
     return low, high
 
 
@@ -103,13 +126,17 @@ def weighted(theta, x, norm, temper=0.5):
         return np.linalg.norm(theta, axis=1)[:, None] * x
     left, values, right = np.linalg.svd(theta, full_matrices=False)
     large = values > 1e-9 * values[0]
-    left, values, right = left[:, large], values[large], right[large]
+    left = left[:, large]
+    values = values[large]
+    right = right[large]
     return (left * values**temper) @ left.T @ x @ (right.T * values ** (1 - temper)) @ right
 
 
 @predicted
 def least_vanishing_penalty(features, labels, norm):
-    """The dual norm of sum of l'_i(0) X_i, divided by n: the largest entry, row or singular value."""
+    """The dual norm of sum of l'_i(0) X_i, divided by n: the largest entry, row or singular
+    value.
+    """
     gradient = np.tensordot(slopes(labels, np.zeros(len(labels))), features, 1) / len(labels)
     lengths = {"entries": np.abs(gradient), "rows": np.linalg.norm(gradient, axis=1)}
     return np.max(lengths.get(norm, np.linalg.norm(gradient, 2)))
@@ -126,33 +153,59 @@ def fitted(trial, samples, rows, columns, norm, share):
 
 
 def judge_sum(trial, samples, rows, columns, norm, share, tempers=(0.5,)):
-    """Compare the scores of twenty new points with the sums of contributions, and with sums of wrong ones."""
+    """Compare the scores of twenty new points with the sums of contributions, and with sums of
+    wrong ones.
+    """
     *_, theta, error, _, gamma = fitted(trial, samples, rows, columns, norm, share)
-    news = np.repeat(trial.generator("new points").normal(size=(20, rows, columns)), len(tempers), axis=0)
-    sums = [np.sum(gamma * weighted(theta, x, norm, c)) for x, c in zip(news, np.tile(tempers, 20), strict=True)]
+    news = np.repeat(
+        trial.generator("new points").normal(size=(20, rows, columns)), len(tempers), axis=0
+    )
+    sums = [
+        np.sum(gamma * weighted(theta, x, norm, c))
+        for x, c in zip(news, np.tile(tempers, 20), strict=True)
+    ]
     controls = {
         "weights of a squared norm": gamma,
         "squares of entries": gamma * theta**2,
         "entry by entry": gamma * ((theta != 0) if norm == "entries" else np.abs(theta)),
     }
     controls = {name: np.tensordot(news, w) for name, w in controls.items()}
-    sizes, margin = np.linalg.norm(news, axis=(1, 2)), 1e-8 * np.linalg.norm(theta)
-    trial.value(np.tensordot(news, theta), sums, error=error * sizes, margin=margin * sizes, controls=controls)
+    sizes = np.linalg.norm(news, axis=(1, 2))
+    margin = 1e-8 * np.linalg.norm(theta)
+    trial.value(
+        np.tensordot(news, theta),
+        sums,
+        error=error * sizes,
+        margin=margin * sizes,
+        controls=controls,
+    )
 
 
 @claim(CONTRIBUTIONS, kind="identity", cases=[(40, 3, 5, 0.3), (10, 2, 2, 0.8)])
 def test_l1_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share):
-    """With the sum of absolute entries, <θ, x> is the sum over i and j of a_i |θ_j| X_ij x_j, for every x."""
+    """With the sum of absolute entries, <θ, x> is the sum over i and j of a_i |θ_j| X_ij x_j, for
+    every x.
+    """
     judge_sum(trial, samples, rows, columns, "entries", share)
 
 
-@claim(ours("derived: Γ V = U and U' Γ = V'"), kind="identity", cases=[(40, 5, 4, 0.4), (10, 2, 3, 0.8)])
+@claim(
+    ours("derived: Γ V = U and U' Γ = V'"),
+    kind="identity",
+    cases=[(40, 5, 4, 0.4), (10, 2, 3, 0.8)],
+)
 def test_nuclear_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share):
-    """With the nuclear norm θ = (U D^c U') Γ (V D^(1-c) V') for every c from 0 to 1: parts are a choice."""
+    """With the nuclear norm θ = (U D^c U') Γ (V D^(1-c) V') for every c from 0 to 1: parts are a
+    choice.
+    """
     judge_sum(trial, samples, rows, columns, "singular values", share, TEMPERS)
 
 
-@claim(ours("derived: Γ is the direction of a row"), kind="identity", cases=[(40, 5, 4, 0.3), (10, 2, 2, 0.8)])
+@claim(
+    ours("derived: Γ is the direction of a row"),
+    kind="identity",
+    cases=[(40, 5, 4, 0.3), (10, 2, 2, 0.8)],
+)
 def test_group_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share):
     """With the group lasso, the length of its row of θ stands in place of |θ_j|."""
     judge_sum(trial, samples, rows, columns, "rows", share)
@@ -164,30 +217,44 @@ def test_group_sum(trial, samples: Samples, rows: Size, columns: Size, share: Sh
     cases=[(40, 3, 5, 0.3, "entries"), (40, 5, 4, 0.4, "rows"), (30, 4, 5, 0.6, "singular values")],
 )
 def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share: Share, norm: Norm):
-    """Contributions to the training scores add up to |θ|; θ is 0 from |sum l'_i(0) X_i|_dual / n on."""
-    features, labels, lam, theta, error, parts, _ = fitted(trial, samples, rows, columns, norm, share)
-    total, size = parts @ np.tensordot(features, theta), norm_of(theta, norm)
+    """Contributions to the training scores add up to |θ|; θ is 0 from |sum l'_i(0) X_i|_dual / n
+    on.
+    """
+    features, labels, lam, theta, error, parts, _ = fitted(
+        trial, samples, rows, columns, norm, share
+    )
+    total = parts @ np.tensordot(features, theta)
+    size = norm_of(theta, norm)
     controls = {"λ forgotten": lam * total, "square of the length": np.sum(theta**2)}
     trial.value(size, total, error=rows * columns * error, margin=1e-8 * size, controls=controls)
-    least, (low, high) = least_vanishing_penalty(features, labels, norm), vanishing_penalty(features, labels, norm)
-    controls, error = {"slope 1 at 0": 2 * least}, (high - low) / 2
+    least, (low, high) = (
+        least_vanishing_penalty(features, labels, norm),
+        vanishing_penalty(features, labels, norm),
+    )
+    controls = {"slope 1 at 0": 2 * least}
+    error = (high - low) / 2
     trial.value((low + high) / 2, least, error=error, margin=0.01 * least, controls=controls)
 
 
 @figure("F1", claims=("nuclear_sum",))
 def contributions_are_a_choice(samples: int = 40, rows: int = 5, columns: int = 4):
-    """Of a low-rank model the sum of contributions is the prediction, and each single one is a choice.
+    """Of a low-rank model the sum of contributions is the prediction, and each single one is a
+    choice.
 
     Marks: points: contributions of 40 training samples to one score; line: those at c = 0.
     """
     import matplotlib.pyplot as plt
 
-    generator, norm = np.random.default_rng(0), "singular values"
+    generator = np.random.default_rng(0)
+    norm = "singular values"
     features, labels = training_set(generator, samples, rows, columns)
     lam = 0.4 * least_vanishing_penalty(features, labels, norm)
-    theta, x = minimiser(features, labels, lam, norm)[0], generator.normal(size=(rows, columns))
+    theta = minimiser(features, labels, lam, norm)[0]
+    x = generator.normal(size=(rows, columns))
     parts = coefficients(features, labels, theta, lam)
-    base, half, full = (parts * np.tensordot(features, weighted(theta, x, norm, c)) for c in (0, 0.5, 1))
+    base, half, full = (
+        parts * np.tensordot(features, weighted(theta, x, norm, c)) for c in (0, 0.5, 1)
+    )
     fig, axes = plt.subplots(figsize=(5.4, 3.4))
     axes.plot(base, half, "o", color=COLOURS[0], label=f"c = 1/2: sum {half.sum():.4f}")
     axes.plot(base, full, "x", color=COLOURS[1], label=f"c = 1: sum {full.sum():.4f}")

@@ -1,18 +1,20 @@
-"""Axiotis et al. 2024, "Data-Efficient Learning via Clustering-Based Sensitivity Sampling: Foundation Models and
-Beyond", ICML, arXiv 2402.17327.
+"""Axiotis et al. 2024, "Data-Efficient Learning via Clustering-Based Sensitivity Sampling:
+Foundation Models and Beyond", ICML, arXiv 2402.17327.
 
-For one who estimates a total loss from k cluster centres and s further samples: the estimate has an exact variance, no
-draw of it exceeds a known number, and its spread vanishes with the size of the clusters.
+For one who estimates a total loss from k cluster centres and s further samples: the estimate has an
+exact variance, no draw of it exceeds a known number, and its spread vanishes with the size of the
+clusters.
 
-Point i has the loss l_i >= 0, its centre the loss c_i, and it lies at distance v_i from its centre (to the Hoelder
-power). The losses are assumed to obey |l_i - c_i| <= λ v_i, so that h_i = c_i + λ v_i is known before l_i is
-and at least as large. Points are drawn with chance p_i = h_i / Z, Z = sum of h_i, and the estimate of L = sum of l_i is
-the mean of l_I / p_I over s independent draws I. Φ is the sum of the v_i.
+Point i has the loss l_i >= 0, its centre the loss c_i, and it lies at distance v_i from its centre
+(to the Hoelder power). The losses are assumed to obey |l_i - c_i| <= λ v_i, so that h_i = c_i + λ
+v_i is known before l_i is and at least as large. Points are drawn with chance p_i = h_i / Z, Z =
+sum of h_i, and the estimate of L = sum of l_i is the mean of l_I / p_I over s independent draws I.
+Φ is the sum of the v_i.
 
 Read: the abstract ("k + 1/ε^2 elements"). Derived here: all constants, by Cauchy and Schwarz and by
-l_i <= h_i <= l_i + 2 λ v_i. Hoeffding's inequality turns the largest draw into the abstract's 1/ε^2, and
-Bernstein's turns the variance into less for tight clusters. Not claimed: that this is the least variance; at loose
-clusters uniform sampling may be better.
+l_i <= h_i <= l_i + 2 λ v_i. Hoeffding's inequality turns the largest draw into the abstract's
+1/ε^2, and Bernstein's turns the variance into less for tight clusters. Not claimed: that this is
+the least variance; at loose clusters uniform sampling may be better.
 Topic: linear algebra for learning.
 """
 
@@ -25,16 +27,24 @@ from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Points = Annotated[int, Interval(2, 8, why="one point leaves nothing to chance; all points^draws draws are listed")]
+Points = Annotated[
+    int, Interval(2, 8, why="one point leaves nothing to chance; all points^draws draws are listed")
+]
 Draws = Annotated[int, Interval(1, 4, why="all points^draws draws are listed")]
-Corners = Annotated[int, Interval(2, 12, why="all 2^points corners of the admissible losses are tried")]
-Lambda = Annotated[float, Interval(0.05, 1.0, why="centre losses start at 1: beyond, a loss could be negative")]
+Corners = Annotated[
+    int, Interval(2, 12, why="all 2^points corners of the admissible losses are tried")
+]
+Lambda = Annotated[
+    float, Interval(0.05, 1.0, why="centre losses start at 1: beyond, a loss could be negative")
+]
 Missed = Annotated[int, Interval(1, 7, why="at least one point is missed and one is drawable")]
 Radius = Annotated[float, Interval(0.05, 1.0, why="in units of the centre losses, as λ")]
 
 
 def clusters(generator, points, radius, lam):
-    """Losses of centres, distances to them and chances: pairs of points share a centre, none lies beyond the radius."""
+    """Losses of centres, distances to them and chances: pairs of points share a centre, none lies
+    beyond the radius.
+    """
     centre_losses = np.repeat(generator.uniform(1, 3, points), 2)[:points]
     distances = radius * generator.uniform(0.2, 1, points)
     ceilings = centre_losses + lam * distances
@@ -43,7 +53,9 @@ def clusters(generator, points, radius, lam):
 
 @predicted
 def mean_and_variance(losses, chances, draws):
-    """Mean of the estimate, which is L less what is never drawn, and its variance (sum of l^2 / p - L^2) / s."""
+    """Mean of the estimate, which is L less what is never drawn, and its variance (sum of l^2 / p -
+    L^2) / s.
+    """
     drawable = chances > 0
     total = losses[drawable].sum()
     return np.array([total, (np.sum(losses[drawable] ** 2 / chances[drawable]) - total**2) / draws])
@@ -58,93 +70,164 @@ def largest_draw(centre_losses, distances, lam):
 @predicted
 def variance_bounds(losses, centre_losses, distances, lam, draws):
     """L (Z - L) / s, and 2 λ Φ L / s."""
-    total, ceiling = losses.sum(axis=-1), largest_draw(centre_losses, distances, lam)
+    total = losses.sum(axis=-1)
+    ceiling = largest_draw(centre_losses, distances, lam)
     return np.stack([total * (ceiling - total), 2 * lam * distances.sum(axis=-1) * total]) / draws
 
 
 @observed
 def enumerated(losses, chances, draws):
-    """Mean, variance and largest value of the estimate over all sequences of draws that can occur."""
+    """Mean, variance and largest value of the estimate over all sequences of draws that can
+    occur.
+    """
     sequences = np.array(list(itertools.product(np.flatnonzero(chances), repeat=draws)))
-    estimates, weights = np.mean(losses[sequences] / chances[sequences], axis=1), np.prod(chances[sequences], axis=1)
+    estimates = np.mean(losses[sequences] / chances[sequences], axis=1)
+    weights = np.prod(chances[sequences], axis=1)
     mean = weights @ estimates
     return np.array([mean, weights @ (estimates - mean) ** 2, estimates.max()])
 
 
-@claim(ours("derived: the draws are independent"), kind="identity", cases=[(5, 3, 0.7, 1.0), (2, 1, 1.0, 0.05)])
+@claim(
+    ours("derived: the draws are independent"),
+    kind="identity",
+    cases=[(5, 3, 0.7, 1.0), (2, 1, 1.0, 0.05)],
+)
 def test_mean_and_variance(trial, points: Points, draws: Draws, lam: Lambda, radius: Radius):
     """The estimate has mean L and variance ((sum of l_i^2 over its chance) - L^2) / s."""
     generator = trial.generator("losses")
     centre_losses, distances, chances = clusters(generator, points, radius, lam)
     losses = centre_losses + lam * distances * generator.uniform(-1, 1, points)
-    total, second = losses.sum(), np.sum(losses**2 / chances)
+    total = losses.sum()
+    second = np.sum(losses**2 / chances)
     uniform = (points * np.sum(losses**2) - total**2) / draws
-    rivals = {"drawn uniformly, of the centres": [centre_losses.sum(), uniform], "not centred": [total, second / draws]}
-    moments, law = enumerated(losses, chances, draws)[:2], mean_and_variance(losses, chances, draws)
-    trial.identity(moments, law, ops=points**draws, scale=np.array([total, second]), controls=rivals)
+    rivals = {
+        "drawn uniformly, of the centres": [centre_losses.sum(), uniform],
+        "not centred": [total, second / draws],
+    }
+    moments = enumerated(losses, chances, draws)[:2]
+    law = mean_and_variance(losses, chances, draws)
+    trial.identity(
+        moments, law, ops=points**draws, scale=np.array([total, second]), controls=rivals
+    )
 
 
-@claim(ours("derived from l_i <= h_i <= l_i + 2 λ v_i"), kind="bound", cases=[(6, 0.7, 1.0), (9, 0.2, 0.3)])
+@claim(
+    ours("derived from l_i <= h_i <= l_i + 2 λ v_i"),
+    kind="bound",
+    cases=[(6, 0.7, 1.0), (9, 0.2, 0.3)],
+)
 def test_bounded_terms(trial, points: Corners, lam: Lambda, radius: Radius):
     """No draw contributes more than Z, whatever the losses are, and Z <= L + 2 λ Φ."""
     centre_losses, distances, chances = clusters(trial.generator("losses"), points, radius, lam)
     losses = centre_losses + lam * distances * list(itertools.product([-1, 1], repeat=points))
     largest = np.array([enumerated(corner, chances, 1)[2] for corner in losses])
     ceilings = np.full(len(losses), largest_draw(centre_losses, distances, lam))
-    totals, reach = losses.sum(axis=1), lam * distances.sum()
+    totals = losses.sum(axis=1)
+    reach = lam * distances.sum()
     options = {"found_by": "all", "ops": 4 * points, "controls": {"L + λ Φ": totals + reach}}
     trial.bound(largest, ceilings, **options)
     trial.bound(np.full(len(losses), largest.max()), totals + 2 * reach, **options)
 
 
-@claim(ours("derived: l_i^2 / p_i <= Z l_i, equal for l_i = 0 and l_i = h_i"), kind="bound", cases=[(5, 2, 0.7)])
+@claim(
+    ours("derived: l_i^2 / p_i <= Z l_i, equal for l_i = 0 and l_i = h_i"),
+    kind="bound",
+    cases=[(5, 2, 0.7)],
+)
 def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
-    """The variance is at most L (Z - L) / s, which is at most 2 λ Φ L / s; both equalities can hold at once."""
+    """The variance is at most L (Z - L) / s, which is at most 2 λ Φ L / s; both equalities can hold
+    at once.
+    """
     generator = trial.generator("losses")
-    distances, centre_losses, shares = generator.uniform(0.1, 1, (3, 200, points)) * [[[1]], [[3 * lam]], [[1]]]
+    distances, centre_losses, shares = generator.uniform(0.1, 1, (3, 200, points)) * [
+        [[1]],
+        [[3 * lam]],
+        [[1]],
+    ]
     # One half of the points lies on the centres, the other half as far below them as it can, at 0.
     half = (points + 1) // 2
     distances[0, :half], centre_losses[0, half:], shares[0] = 0, lam * distances[0, half:], 0
-    lowest, ceilings = np.maximum(centre_losses - lam * distances, 0), centre_losses + lam * distances
+    lowest = np.maximum(centre_losses - lam * distances, 0)
+    ceilings = centre_losses + lam * distances
     losses = lowest + shares * (ceilings - lowest)
     pairs = zip(losses, ceilings / ceilings.sum(axis=1, keepdims=True), strict=True)
     variances = np.array([enumerated(*pair, draws)[1] for pair in pairs])
     first, second = variance_bounds(losses, centre_losses, distances, lam, draws)
-    options = {"found_by": "draws", "independent": 199, "ops": points**draws, "scale": ceilings.sum(axis=1) ** 2}
+    options = {
+        "found_by": "draws",
+        "independent": 199,
+        "ops": points**draws,
+        "scale": ceilings.sum(axis=1) ** 2,
+    }
     trial.bound(variances, first, controls={"half of it": first / 2}, **options)
     trial.bound(variances, second, controls={"λ Φ L / s": second / 2}, **options)
 
 
-@claim(ours("derived: what is never drawn is missing"), kind="identity", cases=[(5, 2, 2), (2, 1, 1)])
+@claim(
+    ours("derived: what is never drawn is missing"), kind="identity", cases=[(5, 2, 2), (2, 1, 1)]
+)
 def test_small_lambda(trial, points: Points, missed: Missed, draws: Draws):
-    """Points with c_i + λ v_i = 0 and a positive loss are never drawn: the mean is L without their losses."""
+    """Points with c_i + λ v_i = 0 and a positive loss are never drawn: the mean is L without their
+    losses.
+    """
     trial.require(missed < points, "some points must be drawable: missed must be below points")
     centre_losses, _, chances = clusters(trial.generator("losses"), points, 1.0, 0.5)
     visible = np.arange(points) >= missed
-    losses, chances = centre_losses / (4 - 3 * visible), chances * visible / np.sum(chances * visible)
-    controls = {"L, as if unbiased": losses.sum(), "all points share the loss": losses.sum() * (1 - missed / points)}
-    mean, law = enumerated(losses, chances, draws)[0], mean_and_variance(losses, chances, draws)[0]
+    losses = centre_losses / (4 - 3 * visible)
+    chances = chances * visible / np.sum(chances * visible)
+    controls = {
+        "L, as if unbiased": losses.sum(),
+        "all points share the loss": losses.sum() * (1 - missed / points),
+    }
+    mean = enumerated(losses, chances, draws)[0]
+    law = mean_and_variance(losses, chances, draws)[0]
     trial.identity(mean, law, ops=points**draws, controls=controls)
 
 
 @figure("F1", claims=("mean_and_variance", "variance_bound"))
-def spread_of_the_estimate(points: int = 200, centres: int = 5, draws: int = 40, redraws: int = 2000):
-    """Tight clusters make forty samples as good as knowing all losses; uniform sampling keeps its error.
+def spread_of_the_estimate(
+    points: int = 200, centres: int = 5, draws: int = 40, redraws: int = 2000
+):
+    """Tight clusters make forty samples as good as knowing all losses; uniform sampling keeps its
+    error.
 
     Losses in five clusters, 40 draws. The bound on sensitivity sampling is √(2 λ Φ / (L s)).
     Marks: lines: exact relative deviations; points: spread of 100 estimates, 20 times, 99 %.
     """
-    generator, sizes, lines, estimates = np.random.default_rng(0), np.geomspace(0.01, 1, 13), {}, {}
+    generator = np.random.default_rng(0)
+    sizes = np.geomspace(0.01, 1, 13)
+    lines = {}
+    estimates = {}
     centre_losses = np.resize(generator.uniform(0.2, 2, centres), points)
     distances = sizes[:, None] * generator.uniform(0, 1, points) * centre_losses
-    losses, ceilings = centre_losses + distances * generator.uniform(-1, 1, points), centre_losses + distances
+    losses = centre_losses + distances * generator.uniform(-1, 1, points)
+    ceilings = centre_losses + distances
     laws = {"sensitivity sampling": ceilings / ceilings.sum(axis=1, keepdims=True)}
     laws["uniform sampling"], totals = np.full_like(losses, 1 / points), losses.sum(axis=1)
     for name, chances in laws.items():
         pairs = [*zip(losses, chances, strict=True)]
-        lines[name] = sizes, np.sqrt([mean_and_variance(row, p, draws)[1] for row, p in pairs]) / totals
-        samples = [(row / p)[generator.choice(points, p=p, size=(20, redraws // 20, draws))] for row, p in pairs]
+        lines[name] = (
+            sizes,
+            np.sqrt([mean_and_variance(row, p, draws)[1] for row, p in pairs]) / totals,
+        )
+        samples = [
+            (row / p)[generator.choice(points, p=p, size=(20, redraws // 20, draws))]
+            for row, p in pairs
+        ]
         spreads = np.std(np.mean(samples, axis=3), axis=2, ddof=1) / totals[:, None]
-        estimates[name] = sizes, spreads.mean(axis=1), 2.86 * spreads.std(axis=1, ddof=1) / np.sqrt(20)  # Student's
-    lines["bound"] = sizes, np.sqrt(variance_bounds(losses, centre_losses, distances, 1.0, draws)[1]) / totals
-    return chart(lines, estimates, log="xy", x="cluster radius / centre loss", y="relative standard deviation")
+        estimates[name] = (
+            sizes,
+            spreads.mean(axis=1),
+            2.86 * spreads.std(axis=1, ddof=1) / np.sqrt(20),
+        )  # Student's
+    lines["bound"] = (
+        sizes,
+        np.sqrt(variance_bounds(losses, centre_losses, distances, 1.0, draws)[1]) / totals,
+    )
+    return chart(
+        lines,
+        estimates,
+        log="xy",
+        x="cluster radius / centre loss",
+        y="relative standard deviation",
+    )

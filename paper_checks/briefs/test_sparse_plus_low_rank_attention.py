@@ -1,17 +1,19 @@
 """Chen, Dao, Winsor, Song, Rudra & Ré 2021, "Scatterbrain", NeurIPS, arXiv 2110.15343.
 
-For whoever combines hashing with random features: when is the sum better than its parts, and what does sharing cost?
+For whoever combines hashing with random features: when is the sum better than its parts, and what
+does sharing cost?
 
-A query q and a key k have the attention score A = exp(q·k). Of m positive random features exp(w·(q + k) − c), with w
-from N(0, I) and c = (‖q‖² + ‖k‖²)/2, the mean F has the expectation A and the variance v = A² (exp(s) − 1)/m, where
-s = ‖q + k‖². A hash takes b sign bits, sign(w·q) and sign(w·k); the pair collides if all of them agree, which has the
-chance P = p₀^b with p₀ = 1 − θ/π, θ being the angle between q and k. Scatterbrain returns A on a collision and F
-otherwise; the sparse part alone returns A or 0. Hash and features draw directions w of their own, unless the first t
-bits and features share theirs.
+A query q and a key k have the attention score A = exp(q·k). Of m positive random features exp(w·(q
++ k) − c), with w from N(0, I) and c = (‖q‖² + ‖k‖²)/2, the mean F has the expectation A and the
+  variance v = A² (exp(s) − 1)/m, where
+s = ‖q + k‖². A hash takes b sign bits, sign(w·q) and sign(w·k); the pair collides if all of them
+agree, which has the chance P = p₀^b with p₀ = 1 − θ/π, θ being the angle between q and k.
+Scatterbrain returns A on a collision and F otherwise; the sparse part alone returns A or 0. Hash
+and features draw directions w of their own, unless the first t bits and features share theirs.
 
-Read: the abstract. Derived here: every constant; under a tilted law, w from N(j (q + k), I), the bits agree with the
-chance p_j, a bivariate normal one. Not claimed: anything of softmax rows whose sum is normalised, which are biased.
-Topic: sequence models and attention.
+Read: the abstract. Derived here: every constant; under a tilted law, w from N(j (q + k), I), the
+bits agree with the chance p_j, a bivariate normal one. Not claimed: anything of softmax rows whose
+sum is normalised, which are biased. Topic: sequence models and attention.
 """
 
 from typing import Annotated
@@ -24,16 +26,22 @@ from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Length = Annotated[float, Interval(0.2, 1.0, why="shorter, A is 1 whatever happens; longer, features are useless")]
+Length = Annotated[
+    float, Interval(0.2, 1.0, why="shorter, A is 1 whatever happens; longer, features are useless")
+]
 Features = Annotated[int, Interval(1, 2, why="all outcomes of all features are enumerated")]
 Bits = Annotated[int, Interval(1, 6, why="of more bits hardly any pair has a collision")]
 Shared = Annotated[int, Interval(1, 2, why="no more than there are features")]
-ROUNDINGS = 2000  # of a sum over some 10⁵ outcomes, taken pairwise, and of the special functions on either side
+# of a sum over some 10⁵ outcomes, taken pairwise, and of the special functions on either side
+ROUNDINGS = 2000
 
 
 def pairs(generator, length):
-    """Four queries of this length and shorter keys, in the plane: at no angle are collisions sure or rare."""
-    angles, shorter = generator.uniform(0.4, 2.7, 4), generator.uniform(0.3, 1, 4)
+    """Four queries of this length and shorter keys, in the plane: at no angle are collisions sure
+    or rare.
+    """
+    angles = generator.uniform(0.4, 2.7, 4)
+    shorter = generator.uniform(0.3, 1, 4)
     keys = (length * shorter) * np.array([np.cos(angles), np.sin(angles)])
     return np.tile([length, 0.0], (4, 1)), keys.T
 
@@ -46,7 +54,9 @@ def spread(q, k):
 
 @predicted
 def agreement(q, k, tilt=0):
-    """The chance p_j that one bit of q and k agrees if w is drawn from N(j (q + k), I): Owen's T for j = 0, 1, 2."""
+    """The chance p_j that one bit of q and k agrees if w is drawn from N(j (q + k), I): Owen's T
+    for j = 0, 1, 2.
+    """
     h, g = (np.sum((q + k) * x, axis=1) / np.linalg.norm(x, axis=1) for x in (q, k))
     cosine = np.sum(q * k, axis=1) / np.linalg.norm(q, axis=1) / np.linalg.norm(k, axis=1)
     sine = np.sqrt(1 - cosine**2)
@@ -56,18 +66,22 @@ def agreement(q, k, tilt=0):
 
 @observed
 def enumerated(q, k, features, bits, shared=0):
-    """Bias, mean squared error of Scatterbrain, that of the sparse part alone, in units of A, over all outcomes.
-    A Gauss rule stands for the coordinate x of each w along q + k, to 14 standard deviations, 8 beyond the farthest
-    peak. Given x, the bit agrees while the other coordinate lies between two roots.
+    """Bias, mean squared error of Scatterbrain, that of the sparse part alone, in units of A, over
+    all outcomes. A Gauss rule stands for the coordinate x of each w along q + k, to 14 standard
+    deviations, 8 beyond the farthest peak. Given x, the bit agrees while the other coordinate lies
+    between two roots.
     """
-    along, area = np.linalg.norm(q + k, axis=1, keepdims=True), np.abs(q[:, :1] * k[:, 1:] - q[:, 1:] * k[:, :1])
+    along = np.linalg.norm(q + k, axis=1, keepdims=True)
+    area = np.abs(q[:, :1] * k[:, 1:] - q[:, 1:] * k[:, :1])
     nodes, weights = np.polynomial.legendre.leggauss(96)
     x = np.concatenate([-7 * (nodes + 1), 7 * (nodes + 1)])
     mass = np.tile(7 * weights, 2) * norm.pdf(x)
     feature = np.exp(along * x - np.sum(q**2 + k**2, axis=1, keepdims=True) / 2)
     roots = [x * np.sum((q + k) * v, axis=1, keepdims=True) / area for v in (q, k)]
     agrees = np.abs(ndtr(roots[0]) - ndtr(-roots[1]))
-    weight, total, collides = np.ones(1), np.zeros((len(q), 1)), (agrees @ mass)[:, None] ** (bits - shared)
+    weight = np.ones(1)
+    total = np.zeros((len(q), 1))
+    collides = (agrees @ mass)[:, None] ** (bits - shared)
     for n in range(features):
         weight = np.outer(weight, mass).ravel()
         total = (total[..., None] + feature[:, None]).reshape(len(q), -1)
@@ -76,67 +90,111 @@ def enumerated(q, k, features, bits, shared=0):
     return np.array([((1 - collides) * error**power) @ weight for power in (1, 2, 0)])
 
 
-@claim(ours("hash and features are independent"), kind="identity", cases=[(1, 1, 0.7), (2, 3, 1.0), (1, 6, 0.2)])
+@claim(
+    ours("hash and features are independent"),
+    kind="identity",
+    cases=[(1, 1, 0.7), (2, 3, 1.0), (1, 6, 0.2)],
+)
 def test_unbiased_and_smaller(trial, features: Features, bits: Bits, length: Length):
-    """Scatterbrain with a hash of its own is unbiased, and its variance is 1 − P times that of the features alone."""
+    """Scatterbrain with a hash of its own is unbiased, and its variance is 1 − P times that of the
+    features alone.
+    """
     q, k = pairs(trial.generator(), length)
-    misses, alone = 1 - agreement(q, k) ** bits, spread(q, k) / features
-    variances = {"(1 − P) v": misses * alone, "(1 − P)² v": misses**2 * alone, "P v": (1 - misses) * alone, "v": alone}
+    misses = 1 - agreement(q, k) ** bits
+    alone = spread(q, k) / features
+    variances = {
+        "(1 − P) v": misses * alone,
+        "(1 − P)² v": misses**2 * alone,
+        "P v": (1 - misses) * alone,
+        "v": alone,
+    }
     controls = {name: np.stack([0 * variance, variance]) for name, variance in variances.items()}
-    moments, law = enumerated(q, k, features, bits)[:2], controls.pop("(1 − P) v")
+    moments = enumerated(q, k, features, bits)[:2]
+    law = controls.pop("(1 − P) v")
     trial.identity(moments, law, ops=ROUNDINGS, scale=1 + features * alone, controls=controls)
 
 
-@claim(ours("without a collision the sparse part errs by A"), kind="identity", cases=[(1, 1, 0.7), (2, 3, 1.0)])
+@claim(
+    ours("without a collision the sparse part errs by A"),
+    kind="identity",
+    cases=[(1, 1, 0.7), (2, 3, 1.0)],
+)
 def test_beats_sparse_iff(trial, features: Features, bits: Bits, length: Length):
-    """Scatterbrain has a smaller error than the sparse part alone iff m > exp(s) − 1, whatever the hash."""
+    """Scatterbrain has a smaller error than the sparse part alone iff m > exp(s) − 1, whatever the
+    hash.
+    """
     q, k = pairs(trial.generator(), length)
     _, hybrid, sparse = enumerated(q, k, features, bits)
-    threshold, misses = spread(q, k), 1 - agreement(q, k) ** bits
-    controls = {"exp(s/2)": np.sqrt(1 + threshold), "counts misses twice": misses * threshold, "exp(s)": 1 + threshold}
-    trial.identity(features * hybrid / sparse, threshold, ops=ROUNDINGS, scale=1 / misses, controls=controls)
+    threshold = spread(q, k)
+    misses = 1 - agreement(q, k) ** bits
+    controls = {
+        "exp(s/2)": np.sqrt(1 + threshold),
+        "counts misses twice": misses * threshold,
+        "exp(s)": 1 + threshold,
+    }
+    trial.identity(
+        features * hybrid / sparse, threshold, ops=ROUNDINGS, scale=1 / misses, controls=controls
+    )
 
 
 @claim(
-    ours("a positive feature tilts the law of its w by q + k; all other bits are independent of it"),
+    ours(
+        "a positive feature tilts the law of its w by q + k; all other bits are independent of it"
+    ),
     kind="identity",
     cases=[(1, 1, 1, 0.7), (2, 2, 2, 1.0), (2, 3, 1, 0.2)],
 )
 def test_shared_hash_bias(trial, features: Features, bits: Bits, shared: Shared, length: Length):
     """If t bits use the directions of t features, the bias is (t/m) A p₀^(b − 1) (p₀ − p₁)."""
-    trial.require(shared <= min(features, bits), "shared must be at most the number of features and that of bits")
+    trial.require(
+        shared <= min(features, bits),
+        "shared must be at most the number of features and that of bits",
+    )
     q, k = pairs(trial.generator(), length)
-    p0, p1 = agreement(q, k), agreement(q, k, 1)
+    p0 = agreement(q, k)
+    p1 = agreement(q, k, 1)
     law = shared / features * p0 ** (bits - 1) * (p0 - p1)
     controls = {"unbiased": 0 * law, "p₀^b for p₀^(b − 1)": p0 * law, "p₁ − p₀": -law}
     bias = enumerated(q, k, features, bits, shared)[0]
     trial.identity(bias, law, ops=ROUNDINGS, scale=1.0, controls=controls)
 
 
-@claim(ours("a squared feature tilts the law of its w by 2 (q + k)"), kind="identity", cases=[0.7, 1.0, 0.2])
+@claim(
+    ours("a squared feature tilts the law of its w by 2 (q + k)"),
+    kind="identity",
+    cases=[0.7, 1.0, 0.2],
+)
 def test_shared_hash_error(trial, length: Length):
-    """One feature and one bit on a shared direction err by A² [exp(s) (1 − p₂) − 2 (1 − p₁) + 1 − p₀] in the square."""
+    """One feature and one bit on a shared direction err by A² [exp(s) (1 − p₂) − 2 (1 − p₁) + 1 −
+    p₀] in the square.
+    """
     q, k = pairs(trial.generator(), length)
     zero, once, twice = (1 - agreement(q, k, tilt) for tilt in (0, 1, 2))
     law = (1 + spread(q, k)) * twice - 2 * once + zero
     controls = {"as if independent": spread(q, k) * zero, "tilted once": spread(q, k) * once}
-    trial.identity(enumerated(q, k, 1, 1, 1)[1], law, ops=ROUNDINGS, scale=2 + law, controls=controls)
+    trial.identity(
+        enumerated(q, k, 1, 1, 1)[1], law, ops=ROUNDINGS, scale=2 + law, controls=controls
+    )
 
 
 @figure("F1", claims=("unbiased_and_smaller", "beats_sparse_iff"))
 def errors(angle: float = 1.2, bits: int = 2, features: int = 2):
-    """Scatterbrain is the better part in one: mean squared error of an attention score against the temperature.
+    """Scatterbrain is the better part in one: mean squared error of an attention score against the
+    temperature.
 
-    Query and key of one length, at a fixed angle, are stretched together. Beyond the vertical line, where
-    exp(s) − 1 = m, the features harm more than they help.
+    Query and key of one length, at a fixed angle, are stretched together. Beyond the vertical line,
+    where exp(s) − 1 = m, the features harm more than they help.
     Marks: lines: laws of m = 2 features; points: all outcomes of hash and features; A: score.
     """
     lengths = np.linspace(0.15, 1.2, 60)
-    q, k = lengths[:, None] * [1, 0], lengths[:, None] * [np.cos(angle), np.sin(angle)]
-    misses, alone = 1 - agreement(q, k) ** bits, spread(q, k) / features
+    q = lengths[:, None] * [1, 0]
+    k = lengths[:, None] * [np.cos(angle), np.sin(angle)]
+    misses = 1 - agreement(q, k) ** bits
+    alone = spread(q, k) / features
     laws = {"sparse alone": misses, "features alone": alone, "both": misses * alone}
     points = {"both": (lengths[::6], enumerated(q[::6], k[::6], features, bits)[1])}
     crossing = {"exp(s) − 1 = m": np.sqrt(np.log1p(features) / (2 + 2 * np.cos(angle)))}
     lines = {name: (lengths, law) for name, law in laws.items()}
-    x, y = "length of query and key (dimensionless)", "mean squared error / A²"
+    x = "length of query and key (dimensionless)"
+    y = "mean squared error / A²"
     return chart(lines, points, log="y", thresholds=crossing, x=x, y=y)

@@ -1,15 +1,17 @@
-"""Chen, Sultan, Tian, Chen & Skiena 2019, "Fast and Accurate Network Embeddings via Very Sparse Random Projection"
-(FastRP), CIKM, arXiv 1908.11512.
+"""Chen, Sultan, Tian, Chen & Skiena 2019, "Fast and Accurate Network Embeddings via Very Sparse
+Random Projection" (FastRP), CIKM, arXiv 1908.11512.
 
-For whoever projects with matrices that are mostly zero: which sparsity costs nothing, and on which vectors it does.
+For whoever projects with matrices that are mostly zero: which sparsity costs nothing, and on which
+vectors it does.
 
-R (k, d) has independent entries ±√s with probability 1/(2s) each and zeros else, s >= 1; s = 1 are signs, s = 3 has two
-thirds zeros. Squared norms are estimated by f = |R x|²/k and inner products by g = <R x, R y>/k, means over k
-independent rows. FastRP takes N = Σ_r α_r A^r L Rᵀ/√k, where A is a row-normalised adjacency and L = D^β.
+R (k, d) has independent entries ±√s with probability 1/(2s) each and zeros else, s >= 1; s = 1 are
+signs, s = 3 has two thirds zeros. Squared norms are estimated by f = |R x|²/k and inner products by
+g = <R x, R y>/k, means over k independent rows. FastRP takes N = Σ_r α_r A^r L Rᵀ/√k, where A is a
+row-normalised adjacency and L = D^β.
 
-Read: the abstract. Recalled: the tail (Achlioptas 2003). Derived here: the variances, the law of a one-hot vector,
-FastRP's law. Not claimed: the tail for s above 3, where vectors with one large entry break it.
-Topic: linear algebra for learning.
+Read: the abstract. Recalled: the tail (Achlioptas 2003). Derived here: the variances, the law of a
+one-hot vector, FastRP's law. Not claimed: the tail for s above 3, where vectors with one large
+entry break it. Topic: linear algebra for learning.
 """
 
 from itertools import product
@@ -22,19 +24,37 @@ from theory_on_trial import abstract, claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
-Dim = Annotated[int, Interval(2, 8, why="a single entry has no inner products; all 3^d rows are listed")]
-Sparsity = Annotated[float, Interval(1, 1e4, why="a probability 1/s; above, sums of so rare rows lose their digits")]
-Thinned = Annotated[float, Interval(1.5, 1e4, why="at 1 a one-hot vector keeps its norm; above, rare rows lose digits")]
-Rows = Annotated[int, Interval(64, 2048, why="with few rows hardly any entry is seen; a law on a lattice is convolved")]
-Large = Annotated[float, Interval(30, 100, why="far enough above 3 that the tail is seen to fail from 64 rows on")]
-Power = Annotated[float, Interval(-1, -0.1, why="FastRP divides by degrees; at 0 it leaves them out")]
+Dim = Annotated[
+    int, Interval(2, 8, why="a single entry has no inner products; all 3^d rows are listed")
+]
+Sparsity = Annotated[
+    float, Interval(1, 1e4, why="a probability 1/s; above, sums of so rare rows lose their digits")
+]
+Thinned = Annotated[
+    float,
+    Interval(1.5, 1e4, why="at 1 a one-hot vector keeps its norm; above, rare rows lose digits"),
+]
+Rows = Annotated[
+    int,
+    Interval(
+        64, 2048, why="with few rows hardly any entry is seen; a law on a lattice is convolved"
+    ),
+]
+Large = Annotated[
+    float, Interval(30, 100, why="far enough above 3 that the tail is seen to fail from 64 rows on")
+]
+Power = Annotated[
+    float, Interval(-1, -0.1, why="FastRP divides by degrees; at 0 it leaves them out")
+]
 
 
 def rows(dim, sparsity):
     """All 3^d rows of R, and their probabilities."""
     signs = np.array(list(product([-1.0, 0.0, 1.0], repeat=dim)))
     zero = 1 - 1 / sparsity
-    return np.sqrt(sparsity) * signs, np.prod(np.where(signs == 0, zero, 1 / (2 * sparsity)), axis=1)
+    return np.sqrt(sparsity) * signs, np.prod(
+        np.where(signs == 0, zero, 1 / (2 * sparsity)), axis=1
+    )
 
 
 def graph(generator, nodes, power):
@@ -56,13 +76,16 @@ def moments(x, y, sparsity):
 @predicted
 def law(x, y, sparsity):
     """<x, y> and |x|² |y|² + <x, y>² + (s - 3) Σ x_i² y_i², the mean and k times the variance."""
-    inner, squares = np.sum(x * y, axis=-1), np.sum(x**2, axis=-1) * np.sum(y**2, axis=-1)
+    inner = np.sum(x * y, axis=-1)
+    squares = np.sum(x**2, axis=-1) * np.sum(y**2, axis=-1)
     return np.array([inner, squares + inner**2 + (sparsity - 3) * np.sum(x**2 * y**2, axis=-1)])
 
 
 @observed
 def tails(x, count, sparsity, widths):
-    """P(| |R x|²/k - |x|² | >= ε |x|²) for a whole x, by convolving the law of (r·x)² with itself k times."""
+    """P(| |R x|²/k - |x|² | >= ε |x|²) for a whole x, by convolving the law of (r·x)² with itself k
+    times.
+    """
     patterns, chance = rows(len(x), sparsity)
     squares = np.rint((patterns @ x) ** 2 / sparsity).astype(int)
     length = count * squares.max() + 1
@@ -76,7 +99,10 @@ def tails(x, count, sparsity, widths):
 def one_hot_tails(count, sparsity, widths):
     """P(|s c/k - 1| >= ε) of a binomial c with k trials at 1/s."""
     c = np.arange(count + 1)
-    return [binom.pmf(c, count, 1 / sparsity)[np.abs(sparsity * c / count - 1) >= width].sum() for width in widths]
+    return [
+        binom.pmf(c, count, 1 / sparsity)[np.abs(sparsity * c / count - 1) >= width].sum()
+        for width in widths
+    ]
 
 
 @predicted
@@ -87,9 +113,12 @@ def tail_bound(count, widths):
 
 @observed
 def similarities(adjacency, degrees, alphas, sparsity):
-    """Mean and variance of k <N_i, N_j> per column, by repeated products on every possible column of R."""
+    """Mean and variance of k <N_i, N_j> per column, by repeated products on every possible column
+    of R.
+    """
     patterns, chance = rows(len(adjacency), sparsity)
-    embedding, step = 0.0, patterns.T * degrees[:, None]
+    embedding = 0.0
+    step = patterns.T * degrees[:, None]
     for alpha in alphas:
         step = adjacency @ step
         embedding = embedding + alpha * step
@@ -106,10 +135,14 @@ def similarity_law(adjacency, degrees, alphas, sparsity):
     return law(matrix[:, None], matrix[None], sparsity)
 
 
-@claim(ours("derived: an entry's fourth moment is s"), kind="identity", cases=[(8, 3.0), (8, 30.0), (2, 1.0), (5, 1e4)])
+@claim(
+    ours("derived: an entry's fourth moment is s"),
+    kind="identity",
+    cases=[(8, 3.0), (8, 30.0), (2, 1.0), (5, 1e4)],
+)
 def test_norm_variance(trial, dim: Dim, sparsity: Sparsity):
-    """E f = |x|² and k Var f = 2 |x|⁴ + (s - 3) Σ x_i⁴: with s = 3 exactly the variance of Gaussian entries, for every
-    x, and with s = 1 never more.
+    """E f = |x|² and k Var f = 2 |x|⁴ + (s - 3) Σ x_i⁴: with s = 3 exactly the variance of Gaussian
+    entries, for every x, and with s = 1 never more.
     """
     x = trial.generator().normal(size=(4, dim))
     mean, variance = predict = law(x, x, sparsity)
@@ -118,24 +151,41 @@ def test_norm_variance(trial, dim: Dim, sparsity: Sparsity):
     trial.identity(moments(x, x, sparsity), predict, ops=3**dim, controls=controls)
 
 
-@claim(ours("derived: an entry's fourth moment is s"), kind="identity", cases=[(8, 3.0), (8, 30.0), (2, 1.0), (5, 1e4)])
+@claim(
+    ours("derived: an entry's fourth moment is s"),
+    kind="identity",
+    cases=[(8, 3.0), (8, 30.0), (2, 1.0), (5, 1e4)],
+)
 def test_inner_variance(trial, dim: Dim, sparsity: Sparsity):
-    """E g = <x, y> and k Var g = |x|² |y|² + <x, y>² + (s - 3) Σ x_i² y_i²: on disjoint supports s does not matter."""
+    """E g = <x, y> and k Var g = |x|² |y|² + <x, y>² + (s - 3) Σ x_i² y_i²: on disjoint supports s
+    does not matter.
+    """
     x, y = trial.generator().normal(size=(2, 4, dim))
     x[3, : dim // 2], y[3, dim // 2 :] = 0, 0
     mean, variance = predict = law(x, y, sparsity)
     controls = {"no <x, y>²": [mean, variance - mean**2]}
     controls |= {"s - 1 for s - 3": [mean, variance + 2 * np.sum(x**2 * y**2, axis=-1)]}
-    scale = (sparsity + 3) * np.max(np.sum(x**2, axis=-1) * np.sum(y**2, axis=-1))  # of the terms: they may cancel
-    trial.identity(moments(x, y, sparsity), predict, ops=3**dim + 10, scale=scale, controls=controls)
+    scale = (sparsity + 3) * np.max(
+        np.sum(x**2, axis=-1) * np.sum(y**2, axis=-1)
+    )  # of the terms: they may cancel
+    trial.identity(
+        moments(x, y, sparsity), predict, ops=3**dim + 10, scale=scale, controls=controls
+    )
 
 
-@claim(ours("derived: each row sees the entry or does not"), kind="distribution", cases=[(64, 3.0), (256, 30.0)])
+@claim(
+    ours("derived: each row sees the entry or does not"),
+    kind="distribution",
+    cases=[(64, 3.0), (256, 30.0)],
+)
 def test_one_hot_law(trial, count: Rows, sparsity: Thinned):
-    """For x = e_1 the estimate f is s/k times a binomial number of k trials at 1/s: it is 0 with chance (1 - 1/s)^k."""
+    """For x = e_1 the estimate f is s/k times a binomial number of k trials at 1/s: it is 0 with
+    chance (1 - 1/s)^k.
+    """
     widths = np.sqrt((sparsity - 1) / count) * trial.generator().uniform(0.25, 3, 12)
     controls = {"normal": 2 * norm.sf(widths * np.sqrt(count / (sparsity - 1)))}
-    measured, predict = tails(np.array([1, 0]), count, sparsity, widths), one_hot_tails(count, sparsity, widths)
+    measured = tails(np.array([1, 0]), count, sparsity, widths)
+    predict = one_hot_tails(count, sparsity, widths)
     # Each of some k probabilities is off by a rounding of the transform.
     trial.value(measured, predict, error=16 * count * 2.0**-53, margin=1e-10, controls=controls)
 
@@ -147,10 +197,11 @@ def test_one_hot_law(trial, count: Rows, sparsity: Thinned):
     loose="a Chernoff bound for both sides, of which about half is reached at small ε",
 )
 def test_tail(trial, count: Rows, sparsity: Large):
-    """For s = 1 and s = 3, P(| |R x|²/k - |x|² | >= ε |x|²) <= 2 exp(-(k/2)(ε²/2 - ε³/3)) for 0 < ε < 1; for large s
-    this is false.
+    """For s = 1 and s = 3, P(| |R x|²/k - |x|² | >= ε |x|²) <= 2 exp(-(k/2)(ε²/2 - ε³/3)) for 0 < ε
+    < 1; for large s this is false.
     """
-    widths, vectors = np.geomspace(0.01, 0.95, 20), np.array([[1, 0, 0], [1, 1, 1], [3, 1, 0]])
+    widths = np.geomspace(0.01, 0.95, 20)
+    vectors = np.array([[1, 0, 0], [1, 1, 1], [3, 1, 0]])
     measured = [tails(x, count, s, widths) for x in vectors for s in (1.0, 3.0)]
     large = {"one entry, large s": np.tile(tails(vectors[0], count, sparsity, widths), (6, 1))}
     bound = np.tile(tail_bound(count, widths), (6, 1))
@@ -164,15 +215,16 @@ def test_tail(trial, count: Rows, sparsity: Large):
     cases=[(6, 3.0, -0.5), (2, 1.0, -1.0), (8, 100.0, -0.1)],
 )
 def test_fastrp_similarity(trial, nodes: Dim, sparsity: Sparsity, power: Power):
-    """FastRP's repeated products have E <N_i, N_j> = (M Mᵀ)_ij with M = Σ α_r A^r L, and the variance of an inner
-    product of the rows M_i and M_j.
+    """FastRP's repeated products have E <N_i, N_j> = (M Mᵀ)_ij with M = Σ α_r A^r L, and the
+    variance of an inner product of the rows M_i and M_j.
     """
     generator = trial.generator()
     (adjacency, degrees), alphas = graph(generator, nodes, power), generator.uniform(0.5, 2, 3)
     predict = similarity_law(adjacency, degrees, alphas, sparsity)
     controls = {"without L": similarity_law(adjacency, np.ones(nodes), alphas, sparsity)}
     controls |= {"first power only": similarity_law(adjacency, degrees, alphas[:1], sparsity)}
-    measured, scale = similarities(adjacency, degrees, alphas, sparsity), sparsity * predict.max()
+    measured = similarities(adjacency, degrees, alphas, sparsity)
+    scale = sparsity * predict.max()
     trial.identity(measured, predict, ops=3**nodes, scale=scale, controls=controls)
 
 
@@ -180,19 +232,31 @@ def test_fastrp_similarity(trial, nodes: Dim, sparsity: Sparsity, power: Power):
 def variances(dim=8):
     """Two thirds of zeros cost nothing; more cost most where one entry is large.
 
-    Variance of the squared norm, k Var f/|x|⁴, against the sparsity s of the projection, for a flat, a Gaussian and a
-    one-hot vector in eight dimensions: closed form, and all 3⁸ rows listed. All meet at s = 3, the Gaussian value 2.
+    Variance of the squared norm, k Var f/|x|⁴, against the sparsity s of the projection, for a
+    flat, a Gaussian and a one-hot vector in eight dimensions: closed form, and all 3⁸ rows listed.
+    All meet at s = 3, the Gaussian value 2.
     """
     import matplotlib.pyplot as plt
 
     x = np.array([np.ones(dim), np.random.default_rng(1).normal(size=dim), np.eye(dim)[0]])
     x /= np.linalg.norm(x, axis=1, keepdims=True)
-    grid, points = np.geomspace(1, 100, 100), np.geomspace(1, 100, 9)
-    lines, exact = (np.array([of(x, x, s)[1] for s in where]).T for of, where in ((law, grid), (moments, points)))
+    grid = np.geomspace(1, 100, 100)
+    points = np.geomspace(1, 100, 9)
+    lines, exact = (
+        np.array([of(x, x, s)[1] for s in where]).T
+        for of, where in ((law, grid), (moments, points))
+    )
     fig, axes = plt.subplots(figsize=(5.4, 3.4))
     for k, name in enumerate(("flat", "Gaussian", "one-hot")):
         axes.plot(grid, lines[k], color=COLOURS[k], label=f"{name} x, closed form")
-        axes.plot(points, exact[k], "os^"[k], color=COLOURS[k], mfc="none", label=f"{name} x, 3⁸ rows listed")
+        axes.plot(
+            points,
+            exact[k],
+            "os^"[k],
+            color=COLOURS[k],
+            mfc="none",
+            label=f"{name} x, 3⁸ rows listed",
+        )
     axes.set(xscale="log", yscale="symlog", xlabel="sparsity s  (1/s of the entries are not zero)")
     axes.set(ylabel="k Var f / |x|⁴  (dimensionless)", ylim=(-0.1, 150))
     axes.legend(loc="lower right")

@@ -1,15 +1,15 @@
 """Zhai et al. 2024, "Spectrally Transformed Kernel Regression", ICLR, arXiv 2402.00645.
 
-For one who brings unlabelled data into a kernel: how to compute the transformed kernel without eigenvectors, and how
-far off it is on average when the law of the data is known from a sample only.
+For one who brings unlabelled data into a kernel: how to compute the transformed kernel without
+eigenvectors, and how far off it is on average when the law of the data is known from a sample only.
 
-The domain is finite, with the law μ > 0 (M its diagonal matrix) and the kernel matrix K. λ_i, ψ_i are the
-eigenpairs of K M, with ψ' M ψ = I, and the transformed kernel is K_s = sum of s(λ_i) ψ_i ψ_i'. K_p stands
-for s(x) = x^p, so that K_1 = K.
+The domain is finite, with the law μ > 0 (M its diagonal matrix) and the kernel matrix K. λ_i, ψ_i
+are the eigenpairs of K M, with ψ' M ψ = I, and the transformed kernel is K_s = sum of s(λ_i) ψ_i
+ψ_i'. K_p stands for s(x) = x^p, so that K_1 = K.
 
-Read: the abstract ("STKR with a known polynomial transformation"). Derived here: all four identities. Not claimed: that
-s(0) other than 0 can be had from powers, and anything about ties of the spectrum.
-Topic: linear algebra for learning.
+Read: the abstract ("STKR with a known polynomial transformation"). Derived here: all four
+identities. Not claimed: that s(0) other than 0 can be had from powers, and anything about ties of
+the spectrum. Topic: linear algebra for learning.
 """
 
 import itertools
@@ -21,19 +21,34 @@ from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Points = Annotated[int, Interval(2, 30, why="one point leaves nothing to transform; beyond, nothing new happens")]
-Degree = Annotated[int, Interval(2, 8, why="of degree 1 nothing is transformed; higher ones see λ_1 only")]
+Points = Annotated[
+    int, Interval(2, 30, why="one point leaves nothing to transform; beyond, nothing new happens")
+]
+Degree = Annotated[
+    int, Interval(2, 8, why="of degree 1 nothing is transformed; higher ones see λ_1 only")
+]
 Share = Annotated[float, Interval(0.1, 0.99, why="η λ_1: towards 1 the inverse is ill-conditioned")]
-Terms = Annotated[int, Interval(1, 40, why="a series has a term; beyond, the remainder is below rounding")]
-Labels = Annotated[int, Interval(1, 30, why="a fit needs a label; points may be labelled repeatedly")]
-Ridge = Annotated[float, Interval(0.05, 10, why="below, the system is ill-conditioned; above, the fit is 0")]
+Terms = Annotated[
+    int, Interval(1, 40, why="a series has a term; beyond, the remainder is below rounding")
+]
+Labels = Annotated[
+    int, Interval(1, 30, why="a fit needs a label; points may be labelled repeatedly")
+]
+Ridge = Annotated[
+    float, Interval(0.05, 10, why="below, the system is ill-conditioned; above, the fit is 0")
+]
 Few = Annotated[int, Interval(2, 4, why="all points^draws samples are listed")]
 Draws = Annotated[int, Interval(1, 6, why="all points^draws samples are listed")]
 
 
 def domain(generator, points, share=0.5):
-    """A kernel matrix of points of the plane, a law that is not uniform, and η, a share of 1/λ_1."""
-    places, (sizes, chances) = generator.normal(size=(points, 2)), generator.uniform(0.3, 1.7, (2, points))
+    """A kernel matrix of points of the plane, a law that is not uniform, and η, a share of
+    1/λ_1.
+    """
+    places, (sizes, chances) = (
+        generator.normal(size=(points, 2)),
+        generator.uniform(0.3, 1.7, (2, points)),
+    )
     kernel = np.outer(sizes, sizes) * np.exp(-np.sum((places[:, None] - places) ** 2, axis=-1) / 2)
     chances = chances / chances.sum()
     return kernel, chances, share / np.abs(np.linalg.eigvals(kernel * chances)).max()
@@ -41,11 +56,15 @@ def domain(generator, points, share=0.5):
 
 @observed
 def features(kernel, chances, coefficients=(1.0,), eta=0.0):
-    """Columns sqrt(s(λ_i)) ψ_i, s(x) = sum of π_p x^p / (1 - η x), by eigenvectors of M^(1/2) K M^(1/2)."""
+    """Columns sqrt(s(λ_i)) ψ_i, s(x) = sum of π_p x^p / (1 - η x), by eigenvectors of M^(1/2) K
+    M^(1/2).
+    """
     root = np.sqrt(chances)
     values, vectors = np.linalg.eigh(root[:, None] * kernel * root)
     x = np.maximum(values, 0)
-    return vectors / root[:, None] * np.sqrt(np.polyval([*coefficients[::-1], 0], x) / (1 - eta * x))
+    return (
+        vectors / root[:, None] * np.sqrt(np.polyval([*coefficients[::-1], 0], x) / (1 - eta * x))
+    )
 
 
 @observed
@@ -60,7 +79,10 @@ def mean_over_samples(kernel, chances, draws, exponent):
 @predicted
 def transform(kernel, chances, coefficients=(1.0,), eta=0.0):
     """K_s of the same s: (I - η K M)^(-1) times the sum of π_p K (M K)^(p - 1)."""
-    powers = sum(pi * np.linalg.matrix_power(chances[:, None] * kernel, p) for p, pi in enumerate(coefficients))
+    powers = sum(
+        pi * np.linalg.matrix_power(chances[:, None] * kernel, p)
+        for p, pi in enumerate(coefficients)
+    )
     return np.linalg.solve(np.eye(len(kernel)) - eta * kernel * chances, kernel @ powers)
 
 
@@ -78,53 +100,105 @@ def mean_of_cubes(kernel, chances, draws):
     return (1 - 1 / draws) * transform(kernel, chances, [0, 0, 1]) + coinciding / draws
 
 
-@claim(ours("derived: (K M)^p has eigenvalues λ^p"), kind="identity", cases=[(12, 3, 0.9), (2, 2, 0.1)])
+@claim(
+    ours("derived: (K M)^p has eigenvalues λ^p"), kind="identity", cases=[(12, 3, 0.9), (2, 2, 0.1)]
+)
 def test_no_eigenvectors(trial, points: Points, degree: Degree, share: Share):
-    """For s(x) = sum of π_p x^p, K_s = sum of π_p K (M K)^(p-1); for x / (1 - η x), (I - η K M)^(-1) K."""
+    """For s(x) = sum of π_p x^p, K_s = sum of π_p K (M K)^(p-1); for x / (1 - η x), (I - η K
+    M)^(-1) K.
+    """
     generator = trial.generator("domain")
-    (kernel, chances, eta), coefficients = domain(generator, points, share), generator.uniform(0.2, 1, degree)
-    uniform, scale = np.full(points, 1 / points), 1 / np.sqrt(np.outer(chances, chances))
+    (kernel, chances, eta), coefficients = (
+        domain(generator, points, share),
+        generator.uniform(0.2, 1, degree),
+    )
+    uniform = np.full(points, 1 / points)
+    scale = 1 / np.sqrt(np.outer(chances, chances))
     root = features(kernel, chances, coefficients)
     entries = sum(pi * kernel**p for p, pi in enumerate(coefficients, 1))
     rivals = {"uniform μ": transform(kernel, uniform, coefficients), "powers of entries": entries}
     law = transform(kernel, chances, coefficients)
-    trial.identity(root @ root.T, law, ops=10 * points * degree, scale=degree * scale, controls=rivals)
+    trial.identity(
+        root @ root.T, law, ops=10 * points * degree, scale=degree * scale, controls=rivals
+    )
     root = features(kernel, chances, eta=eta)
-    rivals = {"uniform": transform(kernel, uniform, eta=eta), "no M": transform(kernel, np.full(points, 0.1), eta=eta)}
+    rivals = {
+        "uniform": transform(kernel, uniform, eta=eta),
+        "no M": transform(kernel, np.full(points, 0.1), eta=eta),
+    }
     scale = scale / (1 - share) ** 2  # the derivative of s at the largest eigenvalue
-    trial.identity(root @ root.T, transform(kernel, chances, eta=eta), ops=10 * points, scale=scale, controls=rivals)
+    trial.identity(
+        root @ root.T,
+        transform(kernel, chances, eta=eta),
+        ops=10 * points,
+        scale=scale,
+        controls=rivals,
+    )
 
 
-@claim(ours("derived: a geometric tail"), kind="identity", cases=[(12, 0.9, 5), (9, 0.5, 19), (2, 0.1, 1)])
+@claim(
+    ours("derived: a geometric tail"),
+    kind="identity",
+    cases=[(12, 0.9, 5), (9, 0.5, 19), (2, 0.1, 1)],
+)
 def test_truncation(trial, points: Points, share: Share, terms: Terms):
     """After q terms of s(x) = x + η x^2 + .. the operator error is λ_1 (η λ_1)^q / (1 - η λ_1)."""
-    trial.require(share**terms >= 1e-6, "share^terms must be at least 1e-6: rounding hides a smaller remainder")
+    trial.require(
+        share**terms >= 1e-6,
+        "share^terms must be at least 1e-6: rounding hides a smaller remainder",
+    )
     kernel, chances, eta = domain(trial.generator("domain"), points, share)
-    root, largest = features(kernel, chances, eta=eta), share / eta
+    root = features(kernel, chances, eta=eta)
+    largest = share / eta
     difference = root @ root.T - transform(kernel, chances, eta ** np.arange(terms))
-    error = np.linalg.norm(np.sqrt(np.outer(chances, chances)) * difference, 2)  # as an operator on L2(mu)
+    error = np.linalg.norm(
+        np.sqrt(np.outer(chances, chances)) * difference, 2
+    )  # as an operator on L2(mu)
     law = largest * share**terms / (1 - share)
     controls = {"one term more": law * share, "no factor 1 / (1 - x)": law * (1 - share)}
-    trial.identity(error, law, ops=10 * points, scale=points * largest / (1 - share) ** 2, controls=controls)
+    trial.identity(
+        error, law, ops=10 * points, scale=points * largest / (1 - share) ** 2, controls=controls
+    )
 
 
-@claim(ours("derived: representer theorem"), kind="identity", cases=[(12, 6, 0.9, 0.05), (2, 1, 0.1, 10.0)])
+@claim(
+    ours("derived: representer theorem"),
+    kind="identity",
+    cases=[(12, 6, 0.9, 0.05), (2, 1, 0.1, 10.0)],
+)
 def test_representer(trial, points: Points, labelled: Labels, share: Share, ridge: Ridge):
-    """The penalised least-squares fit in the norm of K_s is K_s(., X) (K_s(X, X) + n β I)^(-1) y."""
+    """The penalised least-squares fit in the norm of K_s is K_s(., X) (K_s(X, X) + n β I)^(-1)
+    y.
+    """
     generator = trial.generator("domain")
     kernel, chances, eta = domain(generator, points, share)
-    chosen, labels = generator.integers(points, size=labelled), generator.normal(size=labelled)
-    kernel_s, root = transform(kernel, chances, eta=eta), features(kernel, chances, eta=eta)
+    chosen = generator.integers(points, size=labelled)
+    labels = generator.normal(size=labelled)
+    kernel_s = transform(kernel, chances, eta=eta)
+    root = features(kernel, chances, eta=eta)
     design = np.vstack([root[chosen], np.sqrt(ridge * labelled) * np.eye(points)])
     measured = root @ np.linalg.lstsq(design, np.append(labels, np.zeros(points)))[0]
-    controls = {"half the β": fit(kernel_s, chosen, labels, ridge / 2), "K itself": fit(kernel, chosen, labels, ridge)}
+    controls = {
+        "half the β": fit(kernel_s, chosen, labels, ridge / 2),
+        "K itself": fit(kernel, chosen, labels, ridge),
+    }
     scale = (1 + np.trace(kernel_s) / ridge) / (1 - share) * np.abs(labels).max()
-    trial.identity(measured, fit(kernel_s, chosen, labels, ridge), ops=10 * points, scale=scale, controls=controls)
+    trial.identity(
+        measured,
+        fit(kernel_s, chosen, labels, ridge),
+        ops=10 * points,
+        scale=scale,
+        controls=controls,
+    )
 
 
-@claim(ours("derived: which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)])
+@claim(
+    ours("derived: which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)]
+)
 def test_sample_bias(trial, points: Few, draws: Draws):
-    """From N draws K_2 is unbiased, and K_3 has the mean (1 - 1/N) K_3 + (1/N) K M diag(K_11, K_22, ..) K."""
+    """From N draws K_2 is unbiased, and K_3 has the mean (1 - 1/N) K_3 + (1/N) K M diag(K_11, K_22,
+    ..) K.
+    """
     kernel, chances, _ = domain(trial.generator("domain"), points)
     measured = np.stack([mean_over_samples(kernel, chances, draws, p) for p in (2, 3)])
     second, third = (transform(kernel, chances, pi) for pi in ([0, 1], [0, 0, 1]))
@@ -136,15 +210,21 @@ def test_sample_bias(trial, points: Few, draws: Draws):
 
 @figure("F1", claims=("sample_bias",))
 def bias_of_powers(points: int = 4, most: int = 6):
-    """A transformed kernel from a sample is biased upwards from the cube on, by a share that falls like 1/N.
+    """A transformed kernel from a sample is biased upwards from the cube on, by a share that falls
+    like 1/N.
 
-    Means of the empirical K_2 and K_3, traces over the population's. Marks: lines: theory; points: all samples.
+    Means of the empirical K_2 and K_3, traces over the population's. Marks: lines: theory; points:
+    all samples.
     """
     kernel, chances, _ = domain(np.random.default_rng(0), points)
-    sizes, means = np.arange(1, most + 1), {}
+    sizes = np.arange(1, most + 1)
+    means = {}
     for p, coefficients in ((2, [0, 1]), (3, [0, 0, 1])):
         trace = np.trace(transform(kernel, chances, coefficients))
-        means[f"K_{p}"] = sizes, [np.trace(mean_over_samples(kernel, chances, n, p)) / trace for n in sizes]
+        means[f"K_{p}"] = (
+            sizes,
+            [np.trace(mean_over_samples(kernel, chances, n, p)) / trace for n in sizes],
+        )
     cubes = [np.trace(mean_of_cubes(kernel, chances, n)) / trace for n in sizes]
     lines = {"K_2": (sizes, 1.0), "K_3": (sizes, cubes)}
     return chart(lines, means, x="draws N", y="mean trace / trace of the population")

@@ -1,15 +1,16 @@
-"""Gu, Johnson, Goel, Saab, Dao, Rudra & Ré 2021, "Combining Recurrent, Convolutional, and Continuous-time Models with
-Linear State-Space Layers", NeurIPS, arXiv 2110.13985.
+"""Gu, Johnson, Goel, Saab, Dao, Rudra & Ré 2021, "Combining Recurrent, Convolutional, and
+Continuous-time Models with Linear State-Space Layers", NeurIPS, arXiv 2110.13985.
 
-For whoever picks a step size or a discretisation for a state-space model: the layer warps frequencies, has order one or
-two as its input is sampled, and has implicit Euler steps for gates.
+For whoever picks a step size or a discretisation for a state-space model: the layer warps
+frequencies, has order one or two as its input is sampled, and has implicit Euler steps for gates.
 
-The model is x' = A x + B u, y = C x; A (N, N) has a negative definite symmetric part here. The layer is the bilinear
-rule x_k = Ā x_{k-1} + B̄ u_k, x_0 = 0, with Ā = (I - Δ A/2)⁻¹ (I + Δ A/2) and B̄ = (I - Δ A/2)⁻¹ Δ B: the input is that
-of the step's end. H(s) = C (s I - A)⁻¹ B, T = n Δ, and σ is the logistic function.
+The model is x' = A x + B u, y = C x; A (N, N) has a negative definite symmetric part here. The
+layer is the bilinear rule x_k = Ā x_{k-1} + B̄ u_k, x_0 = 0, with Ā = (I - Δ A/2)⁻¹ (I + Δ A/2) and
+B̄ = (I - Δ A/2)⁻¹ Δ B: the input is that of the step's end. H(s) = C (s I - A)⁻¹ B, T = n Δ, and σ
+is the logistic function.
 
-Read: the abstract and Lemma 3.1 (the gate). Derived here: the response, the errors, how far a gate is from the flow.
-Not claimed: anything about trained layers or about the choice of A.
+Read: the abstract and Lemma 3.1 (the gate). Derived here: the response, the errors, how far a gate
+is from the flow. Not claimed: anything about trained layers or about the choice of A.
 Topic: sequence models and attention.
 """
 
@@ -25,20 +26,38 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
 States = Annotated[int, Interval(1, 32, why="beyond, thousands of steps of the layer take seconds")]
-Step = Annotated[float, Interval(0.01, 4, why="a smaller step keeps its transient for tens of thousands of steps")]
-Turn = Annotated[float, Interval(0.02, 3, why="ω Δ: near 0 all rules agree, at π the amplification is infinite")]
-Horizon = Annotated[float, Interval(0.5, 3, why="the error is followed over some time constants, then all has decayed")]
-Score = Annotated[float, Interval(-10, 20, why="below, all rules agree; above, the flow is at its end to nine digits")]
-Farthest = Annotated[float, Interval(3, 700, why="the largest gap is at 2.51; beyond 700 both steps are at their end")]
+Step = Annotated[
+    float,
+    Interval(0.01, 4, why="a smaller step keeps its transient for tens of thousands of steps"),
+]
+Turn = Annotated[
+    float, Interval(0.02, 3, why="ω Δ: near 0 all rules agree, at π the amplification is infinite")
+]
+Horizon = Annotated[
+    float,
+    Interval(0.5, 3, why="the error is followed over some time constants, then all has decayed"),
+]
+Score = Annotated[
+    float,
+    Interval(-10, 20, why="below, all rules agree; above, the flow is at its end to nine digits"),
+]
+Farthest = Annotated[
+    float,
+    Interval(3, 700, why="the largest gap is at 2.51; beyond 700 both steps are at their end"),
+]
 
 CONSTANT = np.zeros((1, 1)), np.ones(1)  # u' = 0, u(0) = 1
 SINE = np.array([[0.0, 1.0], [-1.0, 0.0]]), np.array([0.0, 1.0])  # u'' = -u, u(0) = 0, u'(0) = 1
 
 
 def system(generator, states):
-    """A (N, N), damped rotations that are coupled and not normal, with symmetric part below zero, and B, C (N,)."""
+    """A (N, N), damped rotations that are coupled and not normal, with symmetric part below zero,
+    and B, C (N,).
+    """
     coupling = np.triu(generator.uniform(-1, 1, (states, states)), 2)
-    a = -np.diag(np.linspace(0.6, 1.4, states)) + 0.5 * coupling / max(1.0, np.linalg.norm(coupling, 2))
+    a = -np.diag(np.linspace(0.6, 1.4, states)) + 0.5 * coupling / max(
+        1.0, np.linalg.norm(coupling, 2)
+    )
     for k in range(states // 2):
         frequency = 0.5 + 2 * k / states
         a[2 * k, 2 * k + 1], a[2 * k + 1, 2 * k] = frequency, -frequency
@@ -47,7 +66,9 @@ def system(generator, states):
 
 
 def driven(a, forcing, signal, start, time):
-    """x(T) of x' = A x + F w, w' = S w, x(0) = 0, w(0) = `start`, by the exponential of the augmented matrix."""
+    """x(T) of x' = A x + F w, w' = S w, x(0) = 0, w(0) = `start`, by the exponential of the
+    augmented matrix.
+    """
     matrix = np.block([[a, forcing], [np.zeros((len(signal), len(a))), signal]])
     return expm(matrix * time)[: len(a), len(a) :] @ start
 
@@ -62,7 +83,10 @@ def transition(a, b, step):
 @observed
 def layer(a, b, step, inputs):
     """The last state of the layer, one for each column of inputs (n, columns)."""
-    (matrix, vector), state = transition(a, b, step), np.zeros((len(a), inputs.shape[1]), inputs.dtype)
+    (matrix, vector), state = (
+        transition(a, b, step),
+        np.zeros((len(a), inputs.shape[1]), inputs.dtype),
+    )
     for u in inputs:
         state = matrix @ state + np.outer(vector, u)
     return state
@@ -70,7 +94,9 @@ def layer(a, b, step, inputs):
 
 @observed
 def steady_response(a, b, c, turns, step):
-    """The output over the input exp(i ω k Δ) once 1e-17 of the start is left, and the number of roundings in it."""
+    """The output over the input exp(i ω k Δ) once 1e-17 of the start is left, and the number of
+    roundings in it.
+    """
     loss = 1 - np.linalg.norm(transition(a, b, step)[0], 2)
     inputs = np.exp(1j * turns * np.arange(1 + int(40 / loss))[:, None])
     return c @ layer(a, b, step, inputs) / inputs[-1], (len(a) + 4 + 40 * turns.max()) / loss
@@ -78,7 +104,9 @@ def steady_response(a, b, c, turns, step):
 
 @predicted
 def warped_response(a, b, c, turns, step, warped=True):
-    """H at the frequency (2/Δ) tan(ω Δ/2), half a sample early and amplified by 1/cos(ω Δ/2); or H(i ω), not warped."""
+    """H at the frequency (2/Δ) tan(ω Δ/2), half a sample early and amplified by 1/cos(ω Δ/2); or
+    H(i ω), not warped.
+    """
     frequencies = 2 / step * np.tan(turns / 2) if warped else turns / step
     values = [c @ np.linalg.solve(1j * omega * np.eye(len(a)) - a, b) for omega in frequencies]
     return np.array(values) * (np.exp(0.5j * turns) / np.cos(turns / 2) if warped else 1)
@@ -86,15 +114,17 @@ def warped_response(a, b, c, turns, step, warped=True):
 
 @predicted
 def errors_of_layer(a, b, signal, start, time, step):
-    """(Δ/2) ∫ e^{A(T-s)} B u'(s) ds of sampling, (Δ²/12) ∫ e^{A(T-s)} x'''(s) ds of the rule, and what they leave.
-    Of u = 1 the second is (T Δ²/12) A² e^{AT} B. The rest: next terms, as |B| = 1, |e^{At}| <= 1 and |u^(j)| <= 1.
+    """(Δ/2) ∫ e^{A(T-s)} B u'(s) ds of sampling, (Δ²/12) ∫ e^{A(T-s)} x'''(s) ds of the rule, and
+    what they leave. Of u = 1 the second is (T Δ²/12) A² e^{AT} B. The rest: next terms, as |B| = 1,
+    |e^{At}| <= 1 and |u^(j)| <= 1.
     """
     forcing = np.outer(b, np.eye(len(signal))[0])
     joint = np.block([[a, forcing], [np.zeros((len(signal), len(a))), signal]])
     third = np.linalg.matrix_power(joint, 3)[: len(a)]
     sampling = step / 2 * driven(a, forcing @ signal, signal, start, time)
     rule = step**2 / 12 * driven(a, third, joint, np.append(np.zeros(len(a)), start), time)
-    norm, sizes = np.linalg.norm(a, 2), [time]  # of x and its derivatives
+    norm = np.linalg.norm(a, 2)
+    sizes = [time]  # of x and its derivatives
     for _ in range(5):
         sizes.append(norm * sizes[-1] + 1)
     bend = norm * (norm * time + 1) * sizes[3] + sizes[4]
@@ -105,7 +135,9 @@ def errors_of_layer(a, b, signal, start, time, step):
 @observed
 def implicit_step(x, u, step):
     """The root y of y = x + Δ (u - y)."""
-    return brentq(lambda y: y - x - step * (u - y), min(x, u) - 1, max(x, u) + 1, xtol=1e-15, rtol=1e-15)
+    return brentq(
+        lambda y: y - x - step * (u - y), min(x, u) - 1, max(x, u) + 1, xtol=1e-15, rtol=1e-15
+    )
 
 
 @predicted
@@ -116,31 +148,54 @@ def gate(x, u, score):
 
 @predicted
 def largest_gap():
-    """Where (1 - e^{-Δ}) - Δ/(1 + Δ) is largest, Δ = -1 - 2 W₋₁(-e^{-1/2}/2), and its value there."""
+    """Where (1 - e^{-Δ}) - Δ/(1 + Δ) is largest, Δ = -1 - 2 W₋₁(-e^{-1/2}/2), and its value
+    there.
+    """
     step = -1 - 2 * lambertw(-np.exp(-0.5) / 2, -1).real
     return step, -np.expm1(-step) - step / (1 + step)
 
 
-@claim(ours("derived by the z-transform"), kind="identity", cases=[(4, 0.5, 1.5), (1, 0.1, 0.1), (31, 0.05, 3.0)])
+@claim(
+    ours("derived by the z-transform"),
+    kind="identity",
+    cases=[(4, 0.5, 1.5), (1, 0.1, 0.1), (31, 0.05, 3.0)],
+)
 def test_warped_response(trial, states: States, step: Step, turn: Turn):
-    """The layer answers exp(i ω k Δ) with e^{iωΔ/2}/cos(ω Δ/2) H(i (2/Δ) tan(ω Δ/2)): warped, early and amplified."""
+    """The layer answers exp(i ω k Δ) with e^{iωΔ/2}/cos(ω Δ/2) H(i (2/Δ) tan(ω Δ/2)): warped, early
+    and amplified.
+    """
     a, b, c = system(trial.generator(), states)
     turns = turn * np.array([0.5, 0.7, 1.0])
-    (measured, ops), predict = steady_response(a, b, c, turns, step), warped_response(a, b, c, turns, step)
-    plain, late = warped_response(a, b, c, turns, step, warped=False), predict * np.exp(-0.5j * turns)
-    controls, scale = {"not warped": plain.view(float), "not early": late.view(float)}, 2 * np.linalg.norm(c)
-    trial.identity(measured.view(float), predict.view(float), ops=ops, scale=scale, controls=controls)
+    (measured, ops), predict = (
+        steady_response(a, b, c, turns, step),
+        warped_response(a, b, c, turns, step),
+    )
+    plain = warped_response(a, b, c, turns, step, warped=False)
+    late = predict * np.exp(-0.5j * turns)
+    controls = {"not warped": plain.view(float), "not early": late.view(float)}
+    scale = 2 * np.linalg.norm(c)
+    trial.identity(
+        measured.view(float), predict.view(float), ops=ops, scale=scale, controls=controls
+    )
 
 
-@claim(ours("derived by Euler's and Maclaurin's formula"), kind="rate", cases=[(4, 2.0), (1, 0.5), (32, 3.0)])
+@claim(
+    ours("derived by Euler's and Maclaurin's formula"),
+    kind="rate",
+    cases=[(4, 2.0), (1, 0.5), (32, 3.0)],
+)
 def test_order_of_error(trial, states: States, horizon: Horizon):
-    """At a fixed time T the error is (Δ²/12) ∫ e^{A(T-s)} x'''(s) ds if the input is constant or averaged over each
-    step; sampling it at the steps' ends adds (Δ/2) ∫ e^{A(T-s)} B u'(s) ds: order one.
+    """At a fixed time T the error is (Δ²/12) ∫ e^{A(T-s)} x'''(s) ds if the input is constant or
+    averaged over each step; sampling it at the steps' ends adds (Δ/2) ∫ e^{A(T-s)} B u'(s) ds:
+    order one.
     """
     (a, b, _), steps = system(trial.generator(), states), round(2048 * horizon)
-    step, sine = horizon / steps, np.sin(np.linspace(0, horizon, steps + 1))
+    step = horizon / steps
+    sine = np.sin(np.linspace(0, horizon, steps + 1))
     mean = (sine[1:] + sine[:-1]) / 2
-    for name, inputs in zip(("constant", "averaged", "sampled"), (np.ones(steps), mean, sine[1:]), strict=True):
+    for name, inputs in zip(
+        ("constant", "averaged", "sampled"), (np.ones(steps), mean, sine[1:]), strict=True
+    ):
         signal, start = CONSTANT if name == "constant" else SINE
         flow = driven(a, np.outer(b, np.eye(len(signal))[0]), signal, start, horizon)
         sampling, predict, slack, beyond = errors_of_layer(a, b, signal, start, horizon, step)
@@ -148,16 +203,31 @@ def test_order_of_error(trial, states: States, horizon: Horizon):
         controls = {"1/24 for 1/12": predict / 2, "Euler's error of order one": euler}
         if name == "sampled":
             controls = {"a quarter for a half": predict + sampling / 2, "of order two": predict}
-            predict, slack = predict + sampling, slack + beyond
-        error, rounding = layer(a, b, step, inputs[:, None])[:, 0] - flow, steps * (states + 4) * 2.0**-53
-        trial.value(error, predict, slack=slack, error=rounding, margin=slack + 2 * rounding, controls=controls)
+            predict = predict + sampling
+            slack = slack + beyond
+        error = layer(a, b, step, inputs[:, None])[:, 0] - flow
+        rounding = steps * (states + 4) * 2.0**-53
+        trial.value(
+            error,
+            predict,
+            slack=slack,
+            error=rounding,
+            margin=slack + 2 * rounding,
+            controls=controls,
+        )
 
 
 @claim(paper("Lemma 3.1"), kind="identity", cases=[0.0, 2.0, -10.0, 20.0])
 def test_gate_is_backward_euler(trial, score: Score):
-    """The gated update (1 - σ(z)) x + σ(z) u is one implicit Euler step of x' = u - x of size Δ = e^z."""
+    """The gated update (1 - σ(z)) x + σ(z) u is one implicit Euler step of x' = u - x of size Δ =
+    e^z.
+    """
     (x, u), step = trial.generator().normal(size=(2, 32)), np.exp(score)
-    shares = {"explicit Euler": step, "bilinear": step / (1 + step / 2), "the flow": -np.expm1(-step)}
+    shares = {
+        "explicit Euler": step,
+        "bilinear": step / (1 + step / 2),
+        "the flow": -np.expm1(-step),
+    }
     controls = {name: x + share * (u - x) for name, share in shares.items()}
     roots = [implicit_step(*pair, step) for pair in zip(x, u, strict=True)]
     trial.identity(roots, gate(x, u, score), ops=8, controls=controls)
@@ -165,21 +235,39 @@ def test_gate_is_backward_euler(trial, score: Score):
 
 @claim(ours("derived by setting the derivative to zero"), kind="bound", cases=[3.0, 50.0])
 def test_gate_against_flow(trial, farthest: Farthest):
-    """A gate never opens further than the flow of x' = u - x does, and lags by .2036 at most, at Δ = 2.5129 alone."""
+    """A gate never opens further than the flow of x' = u - x does, and lags by .2036 at most, at Δ
+    = 2.5129 alone.
+    """
     steps = np.sort(np.concatenate([np.geomspace(1e-3, farthest, 100), np.linspace(2, 3, 501)]))
-    flow = np.array([driven(-np.eye(1), np.eye(1), *CONSTANT, step)[0] for step in steps])  # from 0 towards u = 1
+    flow = np.array(
+        [driven(-np.eye(1), np.eye(1), *CONSTANT, step)[0] for step in steps]
+    )  # from 0 towards u = 1
     gaps = flow - [implicit_step(0.0, 1.0, step) for step in steps]
     where, most = largest_gap()
     trial.bound(gaps, most, found_by="grid", ops=8, scale=1.0, controls={"one fifth": 0.2})
-    trial.value(-gaps, 0.0, error=32 * 2.0**-53, side="at most", scale=most, controls={"it lags by a tenth": -0.1})
-    trial.value(steps[gaps.argmax()], where, error=0.002, margin=0.005, controls={"Δ = e": np.e, "Δ = 5/2": 2.5})
+    trial.value(
+        -gaps,
+        0.0,
+        error=32 * 2.0**-53,
+        side="at most",
+        scale=most,
+        controls={"it lags by a tenth": -0.1},
+    )
+    trial.value(
+        steps[gaps.argmax()],
+        where,
+        error=0.002,
+        margin=0.005,
+        controls={"Δ = e": np.e, "Δ = 5/2": 2.5},
+    )
 
 
 @figure("F1", claims=("warped_response",))
 def size_of_response(step=1.0, states=4):
     """A bilinear layer answers at a warped frequency.
 
-    Size of the response to exp(i ω t): four states, their layer of step Δ = 1 by the closed form, and its recurrence.
+    Size of the response to exp(i ω t): four states, their layer of step Δ = 1 by the closed form,
+    and its recurrence.
     """
     import matplotlib.pyplot as plt
 
@@ -190,6 +278,10 @@ def size_of_response(step=1.0, states=4):
     axes.plot(turns / step, law, color=COLOURS[0], label="layer, closed form")
     run, _ = steady_response(a, b, c, turns, step)
     axes.plot(turns / step, abs(run), "o", color=COLOURS[1], label="layer, recurrence")
-    axes.set(xlabel="frequency ω  (radians per unit of time)", ylabel="size of the response  (dimensionless)", ylim=0)
+    axes.set(
+        xlabel="frequency ω  (radians per unit of time)",
+        ylabel="size of the response  (dimensionless)",
+        ylim=0,
+    )
     axes.legend()
     return fig

@@ -1,15 +1,16 @@
-"""Nauen, Palacio & Dengel 2024, "TaylorShift: Shifting the Complexity of Self-Attention from Squared to Linear (and
-Back) using Taylor-Softmax", arXiv 2403.02920.
+"""Nauen, Palacio & Dengel 2024, "TaylorShift: Shifting the Complexity of Self-Attention from
+Squared to Linear (and Back) using Taylor-Softmax", arXiv 2403.02920.
 
-For whoever replaces the exponential in attention by its Taylor polynomial: from which length on the linear form is
-cheaper, which orders have positive weights, and how much focus is lost.
+For whoever replaces the exponential in attention by its Taylor polynomial: from which length on the
+linear form is cheaper, which orders have positive weights, and how much focus is lost.
 
-Q, K, V are (N, d), T_m(s) = Σ_{j<=m} s^j/j!, the weights of one row are T_2(s)/Σ T_2(s) with scores s = q · k, and
-|s| <= τ where q and k are normalised with a temperature τ. ⊠ multiplies each row with itself, d² columns wide; the
-first column of V̂ = (1, V) makes the denominator.
+Q, K, V are (N, d), T_m(s) = Σ_{j<=m} s^j/j!, the weights of one row are T_2(s)/Σ T_2(s) with scores
+s = q · k, and
+|s| <= τ where q and k are normalised with a temperature τ. ⊠ multiplies each row with itself, d²
+columns wide; the first column of V̂ = (1, V) makes the denominator.
 
-Read: the abstract. Recalled and derived again by counting: both counts. Derived here: parity and focus. Not claimed:
-the lengths in the abstract, which were measured at one d.
+Read: the abstract. Recalled and derived again by counting: both counts. Derived here: parity and
+focus. Not claimed: the lengths in the abstract, which were measured at one d.
 Topic: sequence models and attention.
 """
 
@@ -23,11 +24,15 @@ from theory_on_trial import abstract, claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
-Tokens = Annotated[int, Interval(2, 256, why="one token has all weight; beyond, dense forms take long")]
+Tokens = Annotated[
+    int, Interval(2, 256, why="one token has all weight; beyond, dense forms take long")
+]
 Width = Annotated[int, Interval(1, 24, why="beyond, the d² columns of a product of rows take long")]
 Order = Annotated[int, Interval(1, 12, why="the roots of longer polynomials lose digits")]
 Others = Annotated[int, Interval(1, 64, why="among more tokens the search takes long")]
-Temperature = Annotated[float, Interval(0.1, 40, why="below, all weights are alike; beyond, one token has all")]
+Temperature = Annotated[
+    float, Interval(0.1, 40, why="below, all weights are alike; beyond, one token has all")
+]
 
 
 class Counted(np.ndarray):
@@ -54,7 +59,9 @@ def direct(q, k, v):
 
 @observed
 def linear(q, k, v):
-    """Attention by the linear form, and the entries alive beside each other at its peak, (K ⊠ K)ᵀ V̂."""
+    """Attention by the linear form, and the entries alive beside each other at its peak, (K ⊠ K)ᵀ
+    V̂.
+    """
     v_one = np.concatenate([np.ones((len(v), 1)), v], axis=1).view(type(v))
     squares = [(x[:, :, None] * x[:, None, :]).reshape(len(x), -1) for x in (q, k)]
     moment = squares[1].T @ v_one
@@ -64,7 +71,9 @@ def linear(q, k, v):
 
 @observed
 def horner(order, scores):
-    """T_m by Horner's rule, and how many of the eigenvalues of its companion matrix, its roots, are real."""
+    """T_m by Horner's rule, and how many of the eigenvalues of its companion matrix, its roots, are
+    real.
+    """
     coefficients = [1 / factorial(j) for j in range(order, -1, -1)]
     return np.polyval(coefficients, scores), np.sum(np.abs(np.roots(coefficients).imag) < 1e-6)
 
@@ -79,7 +88,9 @@ def cost(form, tokens, width):
 
 @observed
 def largest_weight(others, temperature, generator):
-    """The largest weight that one of the tokens can get, by search over all scores in [-τ, τ] from several starts."""
+    """The largest weight that one of the tokens can get, by search over all scores in [-τ, τ] from
+    several starts.
+    """
 
     def log_weight(scores):
         values = 1 + scores + scores**2 / 2
@@ -88,8 +99,13 @@ def largest_weight(others, temperature, generator):
         return np.log(values.sum() / values[0]), gradient
 
     starts = generator.uniform(-temperature, temperature, (4, others + 1))
-    starts[1:, 0] = np.abs(starts[1:, 0])  # below -1 the weight rises to the left, to another maximum
-    options = {"bounds": [(-temperature, temperature)] * (others + 1), "options": {"ftol": 1e-15, "gtol": 1e-12}}
+    starts[1:, 0] = np.abs(
+        starts[1:, 0]
+    )  # below -1 the weight rises to the left, to another maximum
+    options = {
+        "bounds": [(-temperature, temperature)] * (others + 1),
+        "options": {"ftol": 1e-15, "gtol": 1e-12},
+    }
     return np.exp(-min(minimize(log_weight, start, jac=True, **options).fun for start in starts))
 
 
@@ -123,7 +139,9 @@ def crossovers(d):
 
 @predicted
 def lowest(order):
-    """Of even m: T_m is least at the only root r of T_{m-1}, its derivative, and is r^m/m! there."""
+    """Of even m: T_m is least at the only root r of T_{m-1}, its derivative, and is r^m/m!
+    there.
+    """
     root = brentq(lambda s: polynomial(order - 1, s), -2.0 * order, 0.0, xtol=1e-15)
     return root, root**order / factorial(order)
 
@@ -135,23 +153,42 @@ def focus(others, temperature, lowest=-1.0):
     return most / (most + others * polynomial(2, max(lowest, -temperature)))
 
 
-@claim(abstract("full token-to-token interactions in linear time and space"), kind="identity", cases=[(40, 8), (2, 1)])
+@claim(
+    abstract("full token-to-token interactions in linear time and space"),
+    kind="identity",
+    cases=[(40, 8), (2, 1)],
+)
 def test_two_forms(trial, tokens: Tokens, width: Width):
-    """Second-order Taylor attention is ½ (Q ⊠ Q)((K ⊠ K)ᵀ V̂) + Q (Kᵀ V̂) + 1ᵀ V̂, divided by its first column."""
+    """Second-order Taylor attention is ½ (Q ⊠ Q)((K ⊠ K)ᵀ V̂) + Q (Kᵀ V̂) + 1ᵀ V̂, divided by its
+    first column.
+    """
     q, k, v = trial.generator().normal(size=(3, tokens, width))
-    predict, rival = attention(q, k, v), attention(q, k, v, half=1.0)
-    scale = polynomial(2, np.abs(q) @ np.abs(k).T).sum(axis=1).max() / (tokens / 2) * np.abs(v).max()
+    predict = attention(q, k, v)
+    rival = attention(q, k, v, half=1.0)
+    scale = (
+        polynomial(2, np.abs(q) @ np.abs(k).T).sum(axis=1).max() / (tokens / 2) * np.abs(v).max()
+    )
     for form in (direct, linear):
         measured, _ = form(q, k, v)
-        trial.identity(measured, predict, ops=width**2 + tokens, scale=scale, controls={"s² for s²/2": rival})
+        trial.identity(
+            measured, predict, ops=width**2 + tokens, scale=scale, controls={"s² for s²/2": rival}
+        )
 
 
-@claim(abstract("analytically determine the crossover points"), kind="identity", cases=[(8, 5), (16, 100), (1, 2)])
+@claim(
+    abstract("analytically determine the crossover points"),
+    kind="identity",
+    cases=[(8, 5), (16, 100), (1, 2)],
+)
 def test_crossovers(trial, width: Width, tokens: Tokens):
-    """The direct form takes 4N²d + 6N² operations, the linear one N (4d³ + 10d² + 9d + 4), so that it pays from
-    d² + d + 3/4 - 1/(8d + 12) tokens on; by entries from ((d+1)² + √(d⁴ + 12d³ + 14d² + 4d + 1))/4 on.
+    """The direct form takes 4N²d + 6N² operations, the linear one N (4d³ + 10d² + 9d + 4), so that
+    it pays from d² + d + 3/4 - 1/(8d + 12) tokens on; by entries from ((d+1)² + √(d⁴ + 12d³ + 14d²
+    + 4d + 1))/4 on.
     """
-    controls = {"without the polynomial": np.array(costs(tokens, width)) - [[6 * tokens**2, 0], [0, width * tokens]]}
+    controls = {
+        "without the polynomial": np.array(costs(tokens, width))
+        - [[6 * tokens**2, 0], [0, width * tokens]]
+    }
     counts = [cost(form, tokens, width) for form in (direct, linear)]
     trial.identity(counts, costs(tokens, width), ops=0, controls=controls)
     # The difference of both costs is a parabola in N, here through three of its points.
@@ -163,18 +200,32 @@ def test_crossovers(trial, width: Width, tokens: Tokens):
 
 @claim(ours("derived: the derivative of T_m is T_{m-1}"), kind="bound", cases=[1, 2, 3, 6])
 def test_parity(trial, order: Order):
-    """T_m is positive everywhere exactly if m is even; then its least value is r^m/m! at the only root r of T_{m-1}."""
-    roots, even = horner(order, 0.0)[1], order + order % 2
-    trial.identity(roots, order % 2, ops=0, controls={"odd orders are positive, too": 1 - order % 2})
+    """T_m is positive everywhere exactly if m is even; then its least value is r^m/m! at the only
+    root r of T_{m-1}.
+    """
+    roots = horner(order, 0.0)[1]
+    even = order + order % 2
+    trial.identity(
+        roots, order % 2, ops=0, controls={"odd orders are positive, too": 1 - order % 2}
+    )
     place, least = lowest(even)
     scores = np.append(np.linspace(-3.0 * even, even, 2001), place)
-    values, sizes = horner(even, scores)[0], polynomial(even, np.abs(scores))
-    trial.bound(-values, -least, found_by="grid", ops=2 * even, scale=sizes, controls={"1, at 0": -1.0})
+    values = horner(even, scores)[0]
+    sizes = polynomial(even, np.abs(scores))
+    trial.bound(
+        -values, -least, found_by="grid", ops=2 * even, scale=sizes, controls={"1, at 0": -1.0}
+    )
 
 
-@claim(ours("derived: every other weight is least at -1"), kind="optimality", cases=[(15, 5.0), (40, 0.5), (3, 20.0)])
+@claim(
+    ours("derived: every other weight is least at -1"),
+    kind="optimality",
+    cases=[(15, 5.0), (40, 0.5), (3, 20.0)],
+)
 def test_focus_cap(trial, others: Others, temperature: Temperature):
-    """No weight exceeds T_2(τ)/(T_2(τ) + (N - 1)/2) if τ >= 1: the other scores are then at -1, not at -τ."""
+    """No weight exceeds T_2(τ)/(T_2(τ) + (N - 1)/2) if τ >= 1: the other scores are then at -1, not
+    at -τ.
+    """
     most = largest_weight(others, temperature, trial.generator())
     softmax = 1 / (1 + others * np.exp(-2 * temperature))
     controls = {"softmax": softmax, "others at 0": focus(others, temperature, 0.0)}
@@ -185,13 +236,25 @@ def test_focus_cap(trial, others: Others, temperature: Temperature):
 def largest_weights(others=1023):
     """Taylor attention cannot focus as softmax does.
 
-    The largest weight that one of 1024 tokens can get from scores in [-τ, τ]: closed forms, and a search over them.
+    The largest weight that one of 1024 tokens can get from scores in [-τ, τ]: closed forms, and a
+    search over them.
     """
     import matplotlib.pyplot as plt
 
     temperatures, (fig, axes) = np.geomspace(0.3, 40, 100), plt.subplots(figsize=(5.4, 3.4))
-    axes.loglog(temperatures, 1 / (1 + others * np.exp(-2 * temperatures)), "--", color=COLOURS[6], label="softmax")
-    axes.plot(temperatures, [focus(others, t) for t in temperatures], color=COLOURS[0], label="T$_2$, closed form")
+    axes.loglog(
+        temperatures,
+        1 / (1 + others * np.exp(-2 * temperatures)),
+        "--",
+        color=COLOURS[6],
+        label="softmax",
+    )
+    axes.plot(
+        temperatures,
+        [focus(others, t) for t in temperatures],
+        color=COLOURS[0],
+        label="T$_2$, closed form",
+    )
     best = [largest_weight(others, t, np.random.default_rng(0)) for t in temperatures[::12]]
     axes.plot(temperatures[::12], best, "o", color=COLOURS[1], label="T$_2$, search")
     axes.set(xlabel="largest score τ  (dimensionless)", ylabel="largest weight  (dimensionless)")

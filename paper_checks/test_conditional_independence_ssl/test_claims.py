@@ -15,16 +15,31 @@ from theory_on_trial.laws import Asymptotic
 FewLabels = Annotated[int, Interval(20, 80, why="a cap, which nothing requires")]
 Violation = Annotated[float, Interval(0, 1, why="with more, the samples that tell take minutes")]
 Violated = Annotated[float, Interval(0.2, 1, why="a smaller violation is not told from none")]
-Seen = Annotated[float, Interval(1e-3, 2, why="less is lost in rounding, more makes class means linearly dependent")]
-Smallest = Annotated[float, Interval(1e-4, 0.02, why="less is lost in rounding, of more the next order is seen")]
-Worlds = Annotated[int, Interval(2000, 10**4, why="in fewer none may attain a bound, more take seconds")]
+Seen = Annotated[
+    float,
+    Interval(1e-3, 2, why="less is lost in rounding, more makes class means linearly dependent"),
+]
+Smallest = Annotated[
+    float, Interval(1e-4, 0.02, why="less is lost in rounding, of more the next order is seen")
+]
+Worlds = Annotated[
+    int, Interval(2000, 10**4, why="in fewer none may attain a bound, more take seconds")
+]
 Several = Annotated[int, Interval(2, 24, why="one leaves nothing to learn, more are not needed")]
 Drawn = Annotated[int, Interval(2, 300, why="as many are drawn")]
 Size = Annotated[int, Interval(1, 128, why="worlds of this size are decomposed in a moment")]
 Features = Literal["pretext", "all"]
-Labels = Annotated[int, Interval(25, 50, why="below risks have heavy tails, above r / (n - r) is as good a formula")]
-FewPairs = Annotated[int, Interval(30, 800, why="below risks have heavy tails, above d1 τ / n1 is as good a formula")]
-Pairs = Annotated[int, Interval(2000, MOST, why="the error of a learned pretext is known to first order in 1 / n1")]
+Labels = Annotated[
+    int,
+    Interval(25, 50, why="below risks have heavy tails, above r / (n - r) is as good a formula"),
+]
+FewPairs = Annotated[
+    int, Interval(30, 800, why="below risks have heavy tails, above d1 τ / n1 is as good a formula")
+]
+Pairs = Annotated[
+    int,
+    Interval(2000, MOST, why="the error of a learned pretext is known to first order in 1 / n1"),
+]
 OPS = 1000
 """Roundings of a few decompositions of order 30, whose conditions here are below a hundred."""
 
@@ -47,7 +62,9 @@ def errors(table):
 
 
 def normal(violation, **sizes):
-    """A deterministic normal world: conditioned by solving, its theory, and a basis of what its pretext shows."""
+    """A deterministic normal world: conditioned by solving, its theory, and a basis of what its
+    pretext shows.
+    """
     world = observed.gaussian_world(violation, **sizes)
     theory = predicted.shared_cause(*world)
     dim, n_causes = world.first.shape
@@ -58,45 +75,72 @@ def normal(violation, **sizes):
 def normal_error(found, outputs=None):
     """The a of a normal world by least squares in white coordinates."""
     dim = found.pretext.shape[1]
-    target, pretext = found.target[None, :outputs].swapaxes(1, 2), found.pretext.T[None]
+    target = found.target[None, :outputs].swapaxes(1, 2)
+    pretext = found.pretext.T[None]
     return observed.approximation_error(target, pretext, np.ones((1, dim)))[0]
 
 
 @claim(
-    ours("ψ = A p if X1 and X2 are independent given Y; then A has a left inverse. In reading notes, proved here"),
+    ours(
+        "ψ = A p if X1 and X2 are independent given Y; then A has a left inverse. In reading "
+        "notes, proved here"
+    ),
     kind="identity",
     cases=[(12, 9, 3, 5), (30, 20, 5, 8)],
 )
 def test_posterior_is_linear(trial, n_first: Size, n_second: Size, n_classes: Several, dim: Size):
-    """With A of full rank p = A^+ E[X2 | X1], of second moment M, and a linear head on the pretext errs by a = 0."""
+    """With A of full rank p = A^+ E[X2 | X1], of second moment M, and a linear head on the pretext
+    errs by a = 0.
+    """
     trial.require(min(n_second, dim) >= n_classes, "n_second and dim must be at least n_classes")
-    trial.require(n_first > min(n_second, dim), "n_first must exceed n_second or dim, or a head fits any label")
+    trial.require(
+        n_first > min(n_second, dim),
+        "n_first must exceed n_second or dim, or a head fits any label",
+    )
     sizes = n_first, n_second, n_classes, dim
     _, table, moment = tables(trial, *sizes)
     _, dependent, _ = tables(trial, *sizes, violation=1.0)
-    means, pretext = table.class_means[0], table.pretext[0]
+    means = table.class_means[0]
+    pretext = table.pretext[0]
     leading = predicted.posterior(means[:, :-1], pretext)
     last = np.column_stack([leading, 1 - leading.sum(axis=1)])
     exact, control = (
-        observed.second_moment(p[None], table.weights) for p in (predicted.posterior(means, pretext), last)
+        observed.second_moment(p[None], table.weights)
+        for p in (predicted.posterior(means, pretext), last)
     )
     head = np.linalg.norm(np.linalg.pinv(means)) * np.max(np.linalg.norm(pretext, axis=1))
-    trial.identity(moment, exact, ops=n_second * n_classes, scale=head, controls={"without the last mean": control})
+    trial.identity(
+        moment,
+        exact,
+        ops=n_second * n_classes,
+        scale=head,
+        controls={"without the last mean": control},
+    )
     total = trace(moment)  # of which the head explains all
     trial.identity(
-        total - errors(table), total, ops=OPS, wrong_processes={"dependent given Y": total - errors(dependent)}
+        total - errors(table),
+        total,
+        ops=OPS,
+        wrong_processes={"dependent given Y": total - errors(dependent)},
     )
 
 
 @claim(
-    ours("the projection of T p on the rows of A, in the metric of M"), kind="identity", cases=[(2, 2), (5, 2), (5, 1)]
+    ours("the projection of T p on the rows of A, in the metric of M"),
+    kind="identity",
+    cases=[(2, 2), (5, 2), (5, 1)],
 )
 def test_rank_deficient(trial, dim: Size, rank: Size, n_classes: Several = 3):
-    """With A of lower rank than there are classes, a = tr M - tr M A'(A M A')^+ A M, M = E[p p']."""
+    """With A of lower rank than there are classes, a = tr M - tr M A'(A M A')^+ A M, M = E[p
+    p'].
+    """
     trial.require(rank <= dim, "rank must be at most dim")
-    trial.require(rank < n_classes <= 9, "rank must be below n_classes, which 9 values of X2 must tell apart")
+    trial.require(
+        rank < n_classes <= 9, "rank must be below n_classes, which 9 values of X2 must tell apart"
+    )
     _, table, (moment,) = tables(trial, 12, 9, n_classes, dim, rank=rank)
-    means, evenly = table.class_means[0], np.full_like(table.weights, 1 / 12)
+    means = table.class_means[0]
+    evenly = np.full_like(table.weights, 1 / 12)
     controls = {
         "class priors for M": predicted.approximation_error(np.diag(table.priors[0]), means),
         "M with equal weights of x1": predicted.approximation_error(
@@ -108,14 +152,20 @@ def test_rank_deficient(trial, dim: Size, rank: Size, n_classes: Several = 3):
 
 
 @claim(
-    ours("the singular functions of p(y) p(x1 | y) p(x2 | y); that nonlinear CCA fits is in the abstract"),
+    ours(
+        "the singular functions of p(y) p(x1 | y) p(x2 | y); that nonlinear CCA fits is in the "
+        "abstract"
+    ),
     kind="identity",
     cases=[(12, 9, 3, 3), (12, 9, 3, 2), (30, 20, 5, 5), (30, 20, 5, 2)],
 )
 def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: Several, kept: Size):
-    """E[Y | X1] lies in the span of the k leading canonical functions of x1; a = sum of |M^(1/2) u_i|^2 over others."""
+    """E[Y | X1] lies in the span of the k leading canonical functions of x1; a = sum of |M^(1/2)
+    u_i|^2 over others.
+    """
     trial.require(
-        kept <= min(n_second, n_classes), "kept must be at most n_second and n_classes, the rank of the table"
+        kept <= min(n_second, n_classes),
+        "kept must be at most n_second and n_classes, the rank of the table",
     )
     trial.require(kept < n_first, "n_first must exceed kept, or any functions of x1 fit")
     world, table, (moment,) = tables(trial, n_first, n_second, n_classes, 1)
@@ -136,7 +186,10 @@ def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: Several, kept
     )
 
 
-@claim(ours("B = A^+ as a head; the shape of the outer bound is recalled from the paper's theorem"), kind="bound")
+@claim(
+    ours("B = A^+ as a head; the shape of the outer bound is recalled from the paper's theorem"),
+    kind="bound",
+)
 def test_violated_ci_bound(trial, violation: Seen = 1.0, worlds: Worlds = 2000):
     """With δ = E[X2 | X1] - A p: a <= E|A^+ δ|^2 <= E|δ|^2 / σ_min(A)^2."""
     _, table, _ = tables(trial, 3, 2, 2, 2, worlds=worlds, violation=violation)
@@ -145,10 +198,17 @@ def test_violated_ci_bound(trial, violation: Seen = 1.0, worlds: Worlds = 2000):
     inner, outer = predicted.violation_bounds(table.class_means, moment)
     singular = np.linalg.svd(table.class_means, compute_uv=False)
     totals = np.trace(moment, axis1=1, axis2=2)
-    controls = {"σ_max for σ_min": outer * (singular[:, -1] / singular[:, 0]) ** 2, "half": outer / 2}
+    controls = {
+        "σ_max for σ_min": outer * (singular[:, -1] / singular[:, 0]) ** 2,
+        "half": outer / 2,
+    }
     controls |= {"no σ_min": totals, "ε^4 for ε^2": outer * totals}
     # A head that is far too large for nearly equal means loses digits by their condition.
-    options = {"ops": 100 * np.max(singular[:, 0] / singular[:, -1]), "found_by": "draws", "independent": worlds}
+    options = {
+        "ops": 100 * np.max(singular[:, 0] / singular[:, -1]),
+        "found_by": "draws",
+        "independent": worlds,
+    }
     trial.bound(errors(table), inner, controls={"half": inner / 2}, **options)
     trial.bound(errors(table), outer, controls=controls, **options)
 
@@ -174,16 +234,21 @@ def test_violation_is_quadratic(trial, smallest: Smallest = 0.01):
     cases=[8, 6, 5, 4, 3],
 )
 def test_latent_variables(trial, dim: Size, n_classes: Several = 3, n_latent: Several = 2):
-    """X1 and X2 independent given (Y, Z): a = 0 needs means of X2 of rank k m, and a formula holds for any rank."""
+    """X1 and X2 independent given (Y, Z): a = 0 needs means of X2 of rank k m, and a formula holds
+    for any rank.
+    """
     cells = n_classes * n_latent
     trial.require(cells <= 12, "n_classes n_latent must be at most the 12 values of X2")
     _, table, (moment,) = tables(trial, 15, 12, cells, dim)
     merger = np.kron(np.eye(n_classes), np.ones(n_latent))
-    labels, means = table.posterior @ merger.T, table.class_means[0]
+    labels = table.posterior @ merger.T
+    means = table.class_means[0]
     of_classes = (means * table.priors) @ merger.T / (merger @ table.priors[0])
     total = np.trace(merger @ moment @ merger.T)  # E|p|^2, of which the head explains all but a
     if n_classes <= dim < cells:
-        controls = {"k + m means suffice" if dim >= n_classes + n_latent else "k means suffice": total}
+        controls = {
+            "k + m means suffice" if dim >= n_classes + n_latent else "k means suffice": total
+        }
     else:
         head = table.pretext @ np.linalg.pinv(of_classes, rcond=1e-10).T
         met, size = (np.sum(table.weights[..., None] * head * array) for array in (labels, head))
@@ -196,13 +261,23 @@ def test_latent_variables(trial, dim: Size, n_classes: Several = 3, n_latent: Se
     )
 
 
-@claim(ours("(Y, Z) in place of Y: rank and span of the regression of X2 on both"), kind="identity", cases=[6, 5, 4])
-def test_latent_variables__gaussian(trial, second_dim: Size, n_classes: Size = 2, n_latent: Size = 3):
+@claim(
+    ours("(Y, Z) in place of Y: rank and span of the regression of X2 on both"),
+    kind="identity",
+    cases=[6, 5, 4],
+)
+def test_latent_variables__gaussian(
+    trial, second_dim: Size, n_classes: Size = 2, n_latent: Size = 3
+):
     """Normal Z: the pretext has rank min(k + m, d2), and a = 0 from d2 = k + m on."""
     n_causes = n_classes + n_latent
-    trial.require(n_classes < second_dim and n_causes <= 10, "second_dim must exceed n_classes, and 10 n_causes")
+    trial.require(
+        n_classes < second_dim and n_causes <= 10,
+        "second_dim must exceed n_classes, and 10 n_causes",
+    )
     laws, theory, _ = normal(0.0, second_dim=second_dim, n_causes=n_causes)
-    means, merger = observed.gaussian_world(0.0, 10, second_dim, n_causes).second, np.eye(n_causes)[:n_classes]
+    means = observed.gaussian_world(0.0, 10, second_dim, n_causes).second
+    merger = np.eye(n_causes)[:n_classes]
     error = predicted.approximation_error(theory.target_moment, means, merger)
     trial.identity(
         np.array([normal_error(laws, n_classes), np.linalg.matrix_rank(laws.pretext, tol=1e-10)]),
@@ -218,7 +293,9 @@ def test_latent_variables__gaussian(trial, second_dim: Size, n_classes: Size = 2
     cases=[(0.0, "pretext"), (0.6, "pretext"), (0.3, "all")],
 )
 def test_labels_needed(trial, violation: Violation, features: Features, n_labels: Labels = 50):
-    """Least squares on r features: the mean excess risk is a + (σ^2 + a) r / (n - r - 1), a = 0 with all of X1."""
+    """Least squares on r features: the mean excess risk is a + (σ^2 + a) r / (n - r - 1), a = 0
+    with all of X1.
+    """
     laws, theory, head, rank, error = read_by(features, violation)
 
     def risk(spread, noise=theory.noise + error):
@@ -230,8 +307,15 @@ def test_labels_needed(trial, violation: Violation, features: Features, n_labels
         controls["the width d2 for r"] = risk(6 / (n_labels - 7))
     elif error and violation > 0.25:  # below it is too near to be told apart
         controls["σ^2 for σ^2 + a"] = risk(rank / (n_labels - rank - 1), theory.noise)
-    # One hundredth of what labels cost: of all of it, a large a would hide r / (n - r), 1 / (n - r) of that cost away.
-    trial.mean(risk_of(laws, head, n_labels), right, margin=0.01 * (right - error), controls=controls, **SAMPLES)
+    # One hundredth of what labels cost: of all of it, a large a would hide r / (n - r), 1 / (n - r)
+    # of that cost away.
+    trial.mean(
+        risk_of(laws, head, n_labels),
+        right,
+        margin=0.01 * (right - error),
+        controls=controls,
+        **SAMPLES,
+    )
 
 
 SAMPLES = {"law": Asymptotic(), "first": 1024, "most": 30_000}
@@ -241,7 +325,11 @@ def read_by(features, violation):
     """A normal world, and the head that its labels meet, with the head's rank and error."""
     laws, theory, basis = normal(violation)
     error = theory.approximation_error
-    head = (basis, theory.rank, error) if features == "pretext" else (np.eye(basis.shape[1]), basis.shape[1], 0.0)
+    head = (
+        (basis, theory.rank, error)
+        if features == "pretext"
+        else (np.eye(basis.shape[1]), basis.shape[1], 0.0)
+    )
     return laws, theory, *head
 
 
@@ -251,15 +339,24 @@ def risk_of(found, head, n_labels, **options):
     return lambda key: observed.excess_risk(key, *setting, steadied=True, **options)
 
 
-@claim(ours("labels_needed of centred samples, and the error of their mean"), kind="limit", cases=["pretext", "all"])
-def test_labels_needed__intercept(trial, features: Features, n_labels: Labels = 40, violation: Violated = 0.3):
+@claim(
+    ours("labels_needed of centred samples, and the error of their mean"),
+    kind="limit",
+    cases=["pretext", "all"],
+)
+def test_labels_needed__intercept(
+    trial, features: Features, n_labels: Labels = 40, violation: Violated = 0.3
+):
     """With an intercept the mean excess risk is (σ^2 + a)(1 + 1/n)(n - 2)/(n - r - 2) - σ^2."""
     laws, theory, head, rank, error = read_by(features, violation)
     risk, control = (
-        predicted.excess_risk(n_labels, rank, theory.noise, error, intercept=intercept) for intercept in (True, False)
+        predicted.excess_risk(n_labels, rank, theory.noise, error, intercept=intercept)
+        for intercept in (True, False)
     )
     measure = risk_of(laws, head, n_labels, intercept=True)
-    trial.mean(measure, risk, margin=0.01 * risk, controls={"without the intercept": control}, **SAMPLES)
+    trial.mean(
+        measure, risk, margin=0.01 * risk, controls={"without the intercept": control}, **SAMPLES
+    )
 
 
 @claim(
@@ -275,16 +372,20 @@ def test_classes_needed(
     dim: Size,
     n_labels: Annotated[int, Interval(4000, 10**6, why="to first order in 1 / n")] = 8000,
 ):
-    """Least squares on n labels of k classes and the pretext's k features errs by tr G^-1 E[(1 - |P|^2) φ φ'] / n.
+    """Least squares on n labels of k classes and the pretext's k features errs by tr G^-1 E[(1 -
+    |P|^2) φ φ'] / n.
 
-    Of all values of X1 told apart it is sum (1 - |P|^2) / n over these, some n_first / k times as much.
+    Of all values of X1 told apart it is sum (1 - |P|^2) / n over these, some n_first / k times as
+    much.
     """
     trial.require(min(n_second, dim) >= n_classes, "n_second and dim must be at least n_classes")
     trial.require(n_first >= 2 * n_classes, "n_first must be twice n_classes, or little is saved")
     _, table, _ = tables(trial, n_first, n_second, n_classes, dim)
-    posterior, weights = table.posterior[0], table.weights[0]
+    posterior = table.posterior[0]
+    weights = table.weights[0]
     features = np.linalg.svd(table.pretext[0], full_matrices=False)[0][:, :n_classes]
-    noises, second = 1 - np.sum(posterior**2, axis=1), features.T @ (weights[:, None] * features)
+    noises = 1 - np.sum(posterior**2, axis=1)
+    second = features.T @ (weights[:, None] * features)
 
     def excess(generator, n):  # the mean over labels is exact, given the drawn x1
         counts = generator.multinomial(n_labels, weights, n)[..., None]
@@ -293,24 +394,37 @@ def test_classes_needed(
         return n_labels * np.einsum("nij,ji->n", noise, second)
 
     cost = predicted.class_cost(posterior, weights, features)
-    controls = {"all values of X1": noises.sum(), "k": n_classes, "k mean variances": n_classes * (weights @ noises)}
+    controls = {
+        "all values of X1": noises.sum(),
+        "k": n_classes,
+        "k mean variances": n_classes * (weights @ noises),
+    }
     controls = {name: value for name, value in controls.items() if abs(value - cost) > 0.06 * cost}
     options = {"margin": 0.02 * cost, "controls": controls, "first": 500, "most": 20_000}
     trial.mean(sampler=excess, predict=cost, law=Asymptotic(), **options)
 
 
 @claim(ours("1 - |P|^2 is at most 1 - 1/k"), kind="bound")
-def test_classes_needed__at_most(trial, n_first: Size = 12, n_classes: Several = 3, worlds: Several = 20):
-    """However many values X1 has, least squares on n labels of k classes errs by (k - 1) / n at most."""
+def test_classes_needed__at_most(
+    trial, n_first: Size = 12, n_classes: Several = 3, worlds: Several = 20
+):
+    """However many values X1 has, least squares on n labels of k classes errs by (k - 1) / n at
+    most.
+    """
     trial.require(n_first > n_classes, "n_first must exceed n_classes")
     _, table, _ = tables(trial, n_first, n_classes, n_classes, n_classes, worlds=worlds)
-    costs, bound = [], np.full(2 * worlds, n_classes - 1.0)
+    costs = []
+    bound = np.full(2 * worlds, n_classes - 1.0)
     for posterior, weights in zip(table.posterior, table.weights, strict=True):
         for share in (1.0, 0.01):  # of what classes differ in
             p = share * posterior + (1 - share) / n_classes
             costs.append(predicted.class_cost(p, weights, p))
-    controls = {"(k - 1) / 2": bound / 2} | ({"1, as of two classes": bound**0} if n_classes > 2 else {})
-    trial.bound(np.array(costs), bound, found_by="draws", independent=worlds, ops=1e6, controls=controls)
+    controls = {"(k - 1) / 2": bound / 2} | (
+        {"1, as of two classes": bound**0} if n_classes > 2 else {}
+    )
+    trial.bound(
+        np.array(costs), bound, found_by="draws", independent=worlds, ops=1e6, controls=controls
+    )
 
 
 @claim(
@@ -318,13 +432,23 @@ def test_classes_needed__at_most(trial, n_first: Size = 12, n_classes: Several =
     kind="limit",
     cases=[(35, 0.2), (120, 0.3), (35, 0.0)],
 )
-def test_break_even(trial, n_labels: Annotated[int, Interval(30, 150, why="about n*; caps")], violation: Violation):
-    """A violated assumption costs more than it saves from n* labels on (62.2 at 0.3): below the pretext wins."""
-    trial.require(violation == 0 or violation >= 0.2, "violation must be 0 or at least 0.2, where it is seen")
+def test_break_even(
+    trial, n_labels: Annotated[int, Interval(30, 150, why="about n*; caps")], violation: Violation
+):
+    """A violated assumption costs more than it saves from n* labels on (62.2 at 0.3): below the
+    pretext wins.
+    """
+    trial.require(
+        violation == 0 or violation >= 0.2, "violation must be 0 or at least 0.2, where it is seen"
+    )
     laws, theory, basis = normal(violation)
-    rank, error = theory.rank, theory.approximation_error if violation else 0.0
+    rank = theory.rank
+    error = theory.approximation_error if violation else 0.0
     crossing = predicted.break_even(10, rank, theory.noise, error)
-    trial.require(abs(n_labels - crossing) > 10, "n_labels must be 10 away from n*, where the heads are as good")
+    trial.require(
+        abs(n_labels - crossing) > 10,
+        "n_labels must be 10 away from n*, where the heads are as good",
+    )
 
     def measure(key):  # both on the same labels
         return risk_of(laws, basis, n_labels)(key) - risk_of(laws, np.eye(10), n_labels)(key)
@@ -334,9 +458,19 @@ def test_break_even(trial, n_labels: Annotated[int, Interval(30, 150, why="about
         return predicted.excess_risk(n_labels, rank, theory.noise, error) - raw
 
     risk = paired(rank, error)
-    controls = {"always helps": paired(rank, 0.0)} if violation else {"the width d2 for r": paired(6, 0.0)}
-    margin = 0.01 * risk * np.sign(n_labels - crossing)  # positive if n* is on the side of n that the risks say
-    trial.mean(measure, risk, margin=margin, controls=controls | {"never helps": paired(10, error)}, **SAMPLES)
+    controls = (
+        {"always helps": paired(rank, 0.0)} if violation else {"the width d2 for r": paired(6, 0.0)}
+    )
+    margin = (
+        0.01 * risk * np.sign(n_labels - crossing)
+    )  # positive if n* is on the side of n that the risks say
+    trial.mean(
+        measure,
+        risk,
+        margin=margin,
+        controls=controls | {"never helps": paired(10, error)},
+        **SAMPLES,
+    )
 
 
 @claim(
@@ -345,65 +479,91 @@ def test_break_even(trial, n_labels: Annotated[int, Interval(30, 150, why="about
     cases=[(0.3, False), (0.6, True)],
 )
 def test_break_even__exactly(trial, violation: Violated, intercept: bool):
-    """At n* both heads are as good: 1 + a / σ^2 = (n* - r - 1) / (n* - d1 - 1); one more with an intercept."""
+    """At n* both heads are as good: 1 + a / σ^2 = (n* - r - 1) / (n* - d1 - 1); one more with an
+    intercept.
+    """
     laws, theory, _ = normal(violation)
 
     def ratio(n_labels):
         return (n_labels - theory.rank - 1 - intercept) / (n_labels - 11 - intercept)
 
     options = {"intercept": intercept}
-    crossing = predicted.break_even(10, theory.rank, theory.noise, theory.approximation_error, **options)
-    controls = {"d1 + σ^2 (d1 - r) / a": ratio(crossing - 1), "d1 + 1 + σ^2 / a": ratio(11 + (crossing - 11) / 4)}
+    crossing = predicted.break_even(
+        10, theory.rank, theory.noise, theory.approximation_error, **options
+    )
+    controls = {
+        "d1 + σ^2 (d1 - r) / a": ratio(crossing - 1),
+        "d1 + 1 + σ^2 / a": ratio(11 + (crossing - 11) / 4),
+    }
     trial.identity(1 + normal_error(laws) / laws.noise, ratio(crossing), ops=OPS, controls=controls)
 
 
 def learned(n_pairs):
-    """The normal world without violation, the directions that n1 pairs teach, τ, and a root of its noise."""
+    """The normal world without violation, the directions that n1 pairs teach, τ, and a root of its
+    noise.
+    """
     laws, theory, _ = normal(0.0)
     root = np.linalg.cholesky(laws.residual)
     tau = predicted.pretext_noise(theory.target, theory.pretext, theory.residual)
 
     def directions(key):
-        return observed.leading_directions(observed.learned_pretext(key, n_pairs, laws.pretext, root), 6)
+        return observed.leading_directions(
+            observed.learned_pretext(key, n_pairs, laws.pretext, root), 6
+        )
 
     return laws, theory, directions, tau, root
 
 
 @claim(ours("first-order perturbation of the row space of the pretext"), kind="limit")
 def test_learned_pretext(trial, n_pairs: Pairs = 6400):
-    """A pretext learned from n1 pairs cut to k directions has a = (d1 - k) τ / (n1 - d1 - 1), to 1 % or 64 / n1."""
+    """A pretext learned from n1 pairs cut to k directions has a = (d1 - k) τ / (n1 - d1 - 1), to 1
+    % or 64 / n1.
+    """
     laws, theory, directions, tau, root = learned(n_pairs)
     left, singular, right = np.linalg.svd(laws.pretext)
-    signal, no_signal = right[:2], left[:, 2:].T
+    signal = right[:2]
+    no_signal = left[:, 2:].T
     head = laws.target @ signal.T / singular[:2] @ left[:, :2].T / n_pairs**0.5
-    mean_of_noise = np.sum((head @ root) ** 2) * np.array([8, 4])  # head and no_signal see independent noise
+    mean_of_noise = np.sum((head @ root) ** 2) * np.array(
+        [8, 4]
+    )  # head and no_signal see independent noise
 
     def errors_of(key):  # less what its noise would leave by itself, plus the mean of that
-        noise, full = observed.pretext_noise(key, root, 10), directions(key)
+        noise = observed.pretext_noise(key, root, 10)
+        full = directions(key)
         estimate = observed.leading_directions(jnp.concatenate([signal, no_signal @ noise]), 6)
         errors = [observed.head_error(laws.target, rows) for rows in (full[:2], full)]
         of_noise = [observed.head_error(head @ noise, rows) for rows in (signal, estimate)]
         return jnp.stack(errors) - jnp.stack(of_noise) + mean_of_noise
 
     def formula(noise):
-        return np.array([predicted.learned_pretext_error(n_pairs, 10, rank, noise) for rank in (2, 6)])
+        return np.array(
+            [predicted.learned_pretext_error(n_pairs, 10, rank, noise) for rank in (2, 6)]
+        )
 
     all_noise = theory.residual + theory.pretext @ theory.pretext.T
     total = predicted.pretext_noise(theory.target, theory.pretext, all_noise)
     risk = formula(tau)
-    controls = {"d1 for d1 - k": np.full(2, 10 * tau / (n_pairs - 11)), "all variance of X2": formula(total)}
+    controls = {
+        "d1 for d1 - k": np.full(2, 10 * tau / (n_pairs - 11)),
+        "all variance of X2": formula(total),
+    }
     trial.mean(errors_of, risk, margin=max(0.01, 64 / n_pairs) * risk, controls=controls, **SAMPLES)
 
 
 @claim(ours("the mean of an inverse Wishart matrix"), kind="limit", cases=[30, 60])
 def test_learned_pretext__true_head(trial, n_pairs: FewPairs):
-    """Under the head of the true pretext one learned from n1 pairs errs by d1 τ / (n1 - d1 - 1), at any n1."""
+    """Under the head of the true pretext one learned from n1 pairs errs by d1 τ / (n1 - d1 - 1), at
+    any n1.
+    """
     laws, _, _, tau, root = learned(n_pairs)
     head = laws.target @ np.linalg.pinv(laws.pretext, rcond=1e-10)
     noise = np.sum((head @ root) ** 2)
 
     def error_of(key):  # that head of a regression of X2 on x1 is the regression of that head of X2
-        return observed.excess_risk(key, n_pairs, head @ laws.pretext, np.eye(10), noise, steadied=True)
+        return observed.excess_risk(
+            key, n_pairs, head @ laws.pretext, np.eye(10), noise, steadied=True
+        )
 
     risk = predicted.learned_pretext_error(n_pairs, 10, 0, tau)
     controls = {"d1 τ / n1": 10 * tau / n_pairs}
@@ -412,46 +572,77 @@ def test_learned_pretext__true_head(trial, n_pairs: FewPairs):
     trial.mean(error_of, risk, margin=0.01 * risk, controls=controls, **SAMPLES)
 
 
-@claim(ours("learned_pretext put into labels_needed with r = k"), kind="limit", tier="full", cases=[20, 40, 80])
+@claim(
+    ours("learned_pretext put into labels_needed with r = k"),
+    kind="limit",
+    tier="full",
+    cases=[20, 40, 80],
+)
 def test_learned_pretext__labels(trial, n_labels: FewLabels, n_pairs: Pairs = 2000):
-    """A learned pretext saves labels by what is kept of it: k coefficients cut, d2 coefficients uncut."""
+    """A learned pretext saves labels by what is kept of it: k coefficients cut, d2 coefficients
+    uncut.
+    """
     laws, theory, directions, tau, _ = learned(n_pairs)
 
     def measure(key):
         pairs, labels = jax.random.split(key)
         full = directions(pairs)
         heads = full[:2], full
-        return jnp.stack([observed.excess_risk(labels, n_labels, laws.target, head, laws.noise) for head in heads])
+        return jnp.stack(
+            [
+                observed.excess_risk(labels, n_labels, laws.target, head, laws.noise)
+                for head in heads
+            ]
+        )
 
     def risks(ranks):
         left = [predicted.learned_pretext_error(n_pairs, 10, rank, tau) for rank in (2, 6)]
         pairs = zip(ranks, left, strict=True)
-        return np.array([predicted.excess_risk(n_labels, rank, theory.noise, error) for rank, error in pairs])
+        return np.array(
+            [predicted.excess_risk(n_labels, rank, theory.noise, error) for rank, error in pairs]
+        )
 
-    risk, controls = risks((2, 6)), {"k, uncut too": risks((2, 2)), "d2, cut too": risks((6, 6))}
+    risk = risks((2, 6))
+    controls = {"k, uncut too": risks((2, 2)), "d2, cut too": risks((6, 6))}
     trial.mean(measure, risk, margin=0.05 * risk, controls=controls, **SAMPLES)
 
 
 @claim(ours("an invertible map of x1 changes no least-squares prediction"), kind="identity")
 def test_no_gain_if_wide(trial, dim: Several = 6, second_dim: Several = 8, n_labels: Drawn = 30):
-    """With d2 >= d1, n1 > d1 and n >= d1 labels a head on the uncut learned pretext is that on x1: nothing is saved."""
-    trial.require(second_dim >= dim > 2, "second_dim must be at least dim, above the two directions of the control")
+    """With d2 >= d1, n1 > d1 and n >= d1 labels a head on the uncut learned pretext is that on x1:
+    nothing is saved.
+    """
+    trial.require(
+        second_dim >= dim > 2,
+        "second_dim must be at least dim, above the two directions of the control",
+    )
     trial.require(n_labels >= dim, "n_labels must be at least dim")
-    generator, world = trial.generator(), observed.gaussian_world(0.0, dim, second_dim)
+    generator = trial.generator()
+    world = observed.gaussian_world(0.0, dim, second_dim)
 
     def drawn():
         first, second, labels = observed.draw(generator, world, 300)
         pretext = np.linalg.lstsq(first[100:], second[100:], rcond=None)[0]
-        return first, labels, pretext, np.linalg.svd(first[:n_labels] @ pretext, compute_uv=False)[[0, dim - 1]]
+        return (
+            first,
+            labels,
+            pretext,
+            np.linalg.svd(first[:n_labels] @ pretext, compute_uv=False)[[0, dim - 1]],
+        )
 
     # True of any data, so that it is asked of those of which rounding leaves most.
-    first, labels, pretext, (most, least) = max((drawn() for _ in range(20)), key=lambda data: data[-1][1])
+    first, labels, pretext, (most, least) = max(
+        (drawn() for _ in range(20)), key=lambda data: data[-1][1]
+    )
     cut = np.linalg.svd(pretext)[0][:, :2]
 
     def says(through, count=n_labels):
-        return observed.head_predictions(first[:count] @ through, labels[:count], first[50:100] @ through)
+        return observed.head_predictions(
+            first[:count] @ through, labels[:count], first[50:100] @ through
+        )
 
-    raw, few = says(np.eye(dim)), dim - 1
+    raw = says(np.eye(dim))
+    few = dim - 1
     longest = np.linalg.norm(first[50:100] @ pretext, axis=1).max()
     trial.identity(
         says(pretext),
@@ -466,9 +657,15 @@ def test_no_gain_if_wide(trial, dim: Several = 6, second_dim: Several = 8, n_lab
     )
 
 
-@claim(ours("any function linear in x1 is one of an invertible map of x1"), kind="identity", cases=[(6, 8, 0.5)])
+@claim(
+    ours("any function linear in x1 is one of an invertible map of x1"),
+    kind="identity",
+    cases=[(6, 8, 0.5)],
+)
 def test_ci_not_necessary(trial, dim: Size, second_dim: Size, violation: Violated):
-    """With a pretext of rank d1, a = 0 whatever the dependence given Y: independence buys the rank, not a = 0."""
+    """With a pretext of rank d1, a = 0 whatever the dependence given Y: independence buys the rank,
+    not a = 0.
+    """
     trial.require(second_dim >= dim > 2, "second_dim must be at least dim, above the 2 causes")
     laws, theory, _ = normal(violation, dim=dim, second_dim=second_dim)
     means = observed.gaussian_world(violation, dim, second_dim).second
@@ -478,17 +675,29 @@ def test_ci_not_necessary(trial, dim: Size, second_dim: Size, violation: Violate
         np.array([normal_error(laws), np.linalg.matrix_rank(laws.pretext, tol=1e-10)]),
         np.array([theory.approximation_error, theory.rank]),
         ops=OPS,
-        controls={"a > 0 as independence fails": np.array([inner, dim]), "rank k": np.array([0.0, 2])},
+        controls={
+            "a > 0 as independence fails": np.array([inner, dim]),
+            "rank k": np.array([0.0, 2]),
+        },
     )
 
 
-@claim(ours("Bayes' rule for normal variables; E[Y | X1] discards the second view"), kind="identity", cases=[0.0, 0.3])
+@claim(
+    ours("Bayes' rule for normal variables; E[Y | X1] discards the second view"),
+    kind="identity",
+    cases=[0.0, 0.3],
+)
 def test_second_view_discarded(trial, violation: Violation):
-    """The target is E[Y | X1]: X2 would explain more of Y than that, by a term B'B of the precision, B = A2 - L A1."""
+    """The target is E[Y | X1]: X2 would explain more of Y than that, by a term B'B of the
+    precision, B = A2 - L A1.
+    """
     laws, theory, _ = normal(violation)
     trial.identity(
         np.array([laws.noise, laws.noise_of_both]),
         np.array([theory.noise, theory.noise_of_both]),
         ops=OPS,
-        controls={"X2 adds nothing": np.full(2, theory.noise), "X1 says all": np.full(2, theory.noise_of_both)},
+        controls={
+            "X2 adds nothing": np.full(2, theory.noise),
+            "X1 says all": np.full(2, theory.noise_of_both),
+        },
     )

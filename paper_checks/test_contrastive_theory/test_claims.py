@@ -15,13 +15,21 @@ from theory_on_trial.laws import Bounded
 
 World = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Weights of the classes, a law of points per class, and features of the points."""
-Correlation = Annotated[float, Interval(0.05, 0.6, why="less is lost in the error of the nodes, which grows with it")]
-Several = Annotated[int, Interval(2, 2**20, why="of one, controls are the law too; the high end is a cap")]
-Negatives = Annotated[int, Interval(3, 16, why="of two, what holds of one is as good, more take minutes")]
+Correlation = Annotated[
+    float, Interval(0.05, 0.6, why="less is lost in the error of the nodes, which grows with it")
+]
+Several = Annotated[
+    int, Interval(2, 2**20, why="of one, controls are the law too; the high end is a cap")
+]
+Negatives = Annotated[
+    int, Interval(3, 16, why="of two, what holds of one is as good, more take minutes")
+]
 Block = Annotated[int, Interval(2, 4, why="one is no block, larger ones are not needed")]
 Smallest = Annotated[int, Interval(3, 4, why="of less, the next order is seen, more take minutes")]
 Candidates = Annotated[int, Interval(2, 5, why="a positive and a negative; all tuples are summed")]
-Expanded = Annotated[int, Interval(12, 16, why="from there on the expansions are followed over four doublings")]
+Expanded = Annotated[
+    int, Interval(12, 16, why="from there on the expansions are followed over four doublings")
+]
 
 WEIGHTS = np.array([0.5, 0.3, 0.2])
 TAU = float(WEIGHTS @ WEIGHTS)
@@ -48,7 +56,9 @@ def grid_world(low: float, high: float, points: int) -> World:
 
 
 def spread_world(variance: float) -> World:
-    """Two classes +-1 in the first coordinate, with +-sqrt(variance) in the second, whatever the class."""
+    """Two classes +-1 in the first coordinate, with +-sqrt(variance) in the second, whatever the
+    class.
+    """
     features = [(sign, other * np.sqrt(variance)) for sign in (1, -1) for other in (1, -1)]
     return PAIR, np.kron(np.eye(2), PAIR), np.array(features)
 
@@ -72,14 +82,21 @@ WORLD = random_world(np.random.default_rng(0))
 
 
 @claim(
-    ours("Jensen's inequality given x and the classes; recalled for one negative, derived for more"),
+    ours(
+        "Jensen's inequality given x and the classes; recalled for one negative, derived for more"
+    ),
     kind="bound",
     cases=[("hinge", 1), ("logistic", 1), ("logistic", 4)],
 )
 def test_unsupervised_bounds_supervised(trial, loss: Loss, negatives: Count, worlds: Count = 400):
-    """L_un >= floor + (1 - τ) w L_sup for every encoder; with one negative this is τ + (1 - τ) L_sup."""
-    trial.require(loss == "logistic" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}")
-    generator, floor = trial.generator("worlds"), predicted.collision_floor(WEIGHTS, negatives)
+    """L_un >= floor + (1 - τ) w L_sup for every encoder; with one negative this is τ + (1 - τ)
+    L_sup.
+    """
+    trial.require(
+        loss == "logistic" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}"
+    )
+    generator = trial.generator("worlds")
+    floor = predicted.collision_floor(WEIGHTS, negatives)
     cases = [random_world(generator, length=generator.exponential(2)) for _ in range(worlds)]
     cases += [collapsed_world(0.7), collapsed_world(5.0)]
     risks = np.array([predicted.supervised_loss(*world, loss) for world in cases])
@@ -90,12 +107,20 @@ def test_unsupervised_bounds_supervised(trial, loss: Loss, negatives: Count, wor
         "the floor in bits, the losses in nats": least + floor / np.log(2) - floor,
     }
     losses = [observed.contrastive_loss(*world, loss, negatives) for world in cases]
-    trial.bound(least, losses, found_by="draws", independent=worlds, ops=1000, wrong_processes=processes)
+    trial.bound(
+        least, losses, found_by="draws", independent=worlds, ops=1000, wrong_processes=processes
+    )
 
 
-@claim(ours("concavity of log, in the proof of the certificate"), kind="identity", cases=[(4, 1), (6, 2), (12, 3)])
+@claim(
+    ours("concavity of log, in the proof of the certificate"),
+    kind="identity",
+    cases=[(4, 1), (6, 2), (12, 3)],
+)
 def test_many_negatives(trial, negatives: Negatives, views: Count):
-    """Here w = min_c E min(1, n / (1 + N)) / (1 - ρ_c), n negatives beside N = m Bin(k / m, ρ_c) collisions."""
+    """Here w = min_c E min(1, n / (1 + N)) / (1 - ρ_c), n negatives beside N = m Bin(k / m, ρ_c)
+    collisions.
+    """
     alone = negatives % views == 0 and negatives > views
     trial.require(alone, f"views must divide negatives and be fewer, got {views} and {negatives}")
     weights = []
@@ -117,8 +142,12 @@ def test_many_negatives(trial, negatives: Negatives, views: Count):
     cases=[("hinge", "collapsed"), ("logistic", "collapsed"), ("hinge", "short")],
 )
 def test_equality_cases(trial, loss: Loss, encoder: Literal["collapsed", "short"]):
-    """L_un = τ + (1 - τ) L_sup if f is constant on each class, or with the hinge while no v exceeds 1."""
-    trial.require(loss == "hinge" or encoder == "collapsed", "loss must be the hinge for a short encoder")
+    """L_un = τ + (1 - τ) L_sup if f is constant on each class, or with the hinge while no v exceeds
+    1.
+    """
+    trial.require(
+        loss == "hinge" or encoder == "collapsed", "loss must be the hinge for a short encoder"
+    )
     weights, laws, features = WORLD
     short = weights, laws, 0.3 * features
     classwise = WEIGHTS, np.kron(np.eye(3), PAIR), np.repeat(features[:3], 2, axis=0)
@@ -126,27 +155,45 @@ def test_equality_cases(trial, loss: Loss, encoder: Literal["collapsed", "short"
     def excess(world, loss):
         return observed.contrastive_loss(*world, loss) - certified(world, loss)
 
-    processes = {"for any encoder": excess(WORLD, loss), "for any short encoder": excess(short, "logistic")}
+    processes = {
+        "for any encoder": excess(WORLD, loss),
+        "for any short encoder": excess(short, "logistic"),
+    }
     measured = excess(classwise if encoder == "collapsed" else short, loss)
     # Rounding of sums of 216 terms that add up to about one.
     trial.value(measured, 0.0, error=3e-14, margin=6e-14, scale=1.0, wrong_processes=processes)
 
 
 @claim(
-    ours("v is symmetric given x, and Gini's mean difference is at most 2 / sqrt(3) standard deviations"),
+    ours(
+        "v is symmetric given x, and Gini's mean difference is at most 2 / sqrt(3) standard "
+        "deviations"
+    ),
     kind="bound",
     cases=["hinge", "logistic"],
 )
 def test_collision_loss(trial, loss: Loss, worlds: Count = 200):
-    """L_same - 1 <= c' s(f) with c' = 1 / sqrt(3) for the hinge, 1 / (sqrt(3) ln 2) for the logistic loss in bits."""
+    """L_same - 1 <= c' s(f) with c' = 1 / sqrt(3) for the hinge, 1 / (sqrt(3) ln 2) for the
+    logistic loss in bits.
+    """
     generator = trial.generator("worlds")
     cases = [random_world(generator, length=generator.exponential(5)) for _ in range(worlds)]
     cases += [grid_world(-1000, 1000, 9), grid_world(999.8, 1000.2, 9)]
-    bound = predicted.collision_constant(loss) * np.array([predicted.spread(*world) for world in cases])
+    bound = predicted.collision_constant(loss) * np.array(
+        [predicted.spread(*world) for world in cases]
+    )
     variance = np.append(bound[:-1], bound[-1] * np.std(cases[-1][2]))
     controls = {"0.95 c'": 0.95 * bound, "the variance for its root": variance}
     excess = [observed.pair_loss(*world, loss, "same class") - 1 for world in cases]
-    trial.bound(excess, bound, found_by="draws", independent=worlds, ops=1000, scale=1 + bound, controls=controls)
+    trial.bound(
+        excess,
+        bound,
+        found_by="draws",
+        independent=worlds,
+        ops=1000,
+        scale=1 + bound,
+        controls=controls,
+    )
 
 
 @claim(
@@ -155,40 +202,68 @@ def test_collision_loss(trial, loss: Loss, worlds: Count = 200):
     cases=[("hinge", 2), ("hinge", 9), ("logistic", 3), ("logistic", 5)],
 )
 def test_collision_constant_is_best(
-    trial, loss: Loss, points: Annotated[int, Interval(2, 200, why="all triples of points are held")]
+    trial,
+    loss: Loss,
+    points: Annotated[int, Interval(2, 200, why="all triples of points are held")],
 ):
-    """Of m equally spaced numbers, far apart, (L_same - 1) / (c' s) is sqrt(1 - 1 / m^2): no smaller c' is enough."""
+    """Of m equally spaced numbers, far apart, (L_same - 1) / (c' s) is sqrt(1 - 1 / m^2): no
+    smaller c' is enough.
+    """
     reaches = 10.0 ** np.arange(2, 6)
     worlds = [grid_world(-reach, reach, points) for reach in reaches]
-    bound = predicted.collision_constant(loss) * np.array([predicted.spread(*world) for world in worlds])
-    ratios = (np.array([observed.pair_loss(*world, loss, "same class") for world in worlds]) - 1) / bound
+    bound = predicted.collision_constant(loss) * np.array(
+        [predicted.spread(*world) for world in worlds]
+    )
+    ratios = (
+        np.array([observed.pair_loss(*world, loss, "same class") for world in worlds]) - 1
+    ) / bound
     sharp = predicted.grid_sharpness(points)
     controls = {"1 / sqrt(2) for 1 / sqrt(3)": sharp * np.sqrt(3 / 2), "any grid attains it": 1.0}
     # What |v| below 1 costs is at most 1.
     trial.limit(ratios, reaches, sharp, remainder=1 / bound[-1], margin=1e-6, controls=controls)
 
 
-@claim(ours("order recalled; Jensen's inequality"), kind="bound", cases=[("hinge", 1), ("hinge", 2), ("logistic", 2)])
-def test_blocks(trial, loss: Loss, block: Annotated[int, Interval(1, 4, why="counts of 2 b points are summed")]):
-    """With means of b positives and of b negatives of one class, L_b >= L_2b >= τ + (1 - τ) L_sup."""
+@claim(
+    ours("order recalled; Jensen's inequality"),
+    kind="bound",
+    cases=[("hinge", 1), ("hinge", 2), ("logistic", 2)],
+)
+def test_blocks(
+    trial, loss: Loss, block: Annotated[int, Interval(1, 4, why="counts of 2 b points are summed")]
+):
+    """With means of b positives and of b negatives of one class, L_b >= L_2b >= τ + (1 - τ)
+    L_sup.
+    """
     worlds = [WORLD, collapsed_world(0.5)]  # the second one attains all of it
-    once, twice = (np.array([observed.block_loss(*world, loss, b) for world in worlds]) for b in (block, 2 * block))
+    once, twice = (
+        np.array([observed.block_loss(*world, loss, b) for world in worlds])
+        for b in (block, 2 * block)
+    )
     floor = np.array([certified(world, loss) for world in worlds])
     controls = {"the limit of large blocks": np.array([floor, floor])}
     if loss == "logistic":  # the hinge does not notice
         independent = [predicted.independent_block_limit(*world) for world in worlds]
         controls["negatives of independent classes"] = np.array([once, independent])
-    trial.bound(np.array([twice, floor]), np.array([once, twice]), found_by="grid", ops=1000, controls=controls)
+    trial.bound(
+        np.array([twice, floor]),
+        np.array([once, twice]),
+        found_by="grid",
+        ops=1000,
+        controls=controls,
+    )
 
 
 @claim(
     ours("definition of the block loss"),
     kind="distribution",
     cases=[("hinge", 2), ("hinge", 4), ("logistic", 4)],
-    route="`observed.sample_block_loss` in JAX against `observed.block_loss`, a sum over all counts",
+    route="`observed.sample_block_loss` in JAX against `observed.block_loss`, a sum over all "
+    "counts",
 )
 def test_blocks__sampled(trial, loss: Loss, block: Block):
-    """Sampled blocks have the mean loss that enumeration gives, between those of no block and of large ones."""
+    """Sampled blocks have the mean loss that enumeration gives, between those of no block and of
+    large ones.
+    """
     highest = 1 + np.ptp(WORLD[2] @ WORLD[2].T, axis=1).max()  # of log(1 + e^-v) too
     mean = observed.block_loss(*WORLD, loss, block)
     trial.mean(
@@ -196,7 +271,10 @@ def test_blocks__sampled(trial, loss: Loss, block: Block):
         mean,
         law=Bounded(0, highest if loss == "hinge" else highest / np.log(2)),
         margin=0.01 * mean,
-        controls={"no block": observed.block_loss(*WORLD, loss, 1), "large blocks": certified(WORLD, loss)},
+        controls={
+            "no block": observed.block_loss(*WORLD, loss, 1),
+            "large blocks": certified(WORLD, loss),
+        },
         first=16384,
         most=1_000_000,
         vectorised=True,
@@ -205,36 +283,56 @@ def test_blocks__sampled(trial, loss: Loss, block: Block):
 
 @claim(ours("law of large numbers within a class"), kind="limit", cases=[False, True])
 def test_block_limit(trial, independent: bool, smallest: Smallest = 3):
-    """Of large blocks τ + (1 - τ) L_sup remains, of independent negatives something else (logistic loss)."""
-    world, sizes = random_world(np.random.default_rng(0), points=3), (smallest * 2 ** np.arange(5)).tolist()
+    """Of large blocks τ + (1 - τ) L_sup remains, of independent negatives something else (logistic
+    loss).
+    """
+    world = random_world(np.random.default_rng(0), points=3)
+    sizes = (smallest * 2 ** np.arange(5)).tolist()
     limits = [certified(world, "logistic"), predicted.independent_block_limit(*world)]
     controls = {"that of the other negatives": limits[not independent]}
     controls["no collisions"] = predicted.supervised_loss(*world, "logistic")
-    losses = [observed.block_loss(*world, "logistic", block, independent=independent) for block in sizes]
+    losses = [
+        observed.block_loss(*world, "logistic", block, independent=independent) for block in sizes
+    ]
     trial.limit(losses, sizes, limits[independent], order=(1, 2), margin=1e-3, controls=controls)
 
 
 @claim(ours("Jensen's inequality: colliding v have mean 0"), kind="optimality", cases=NEGATIVES)
 def test_collision_floor(trial, negatives: Count, views: Count, worlds: Count = 100):
-    """No encoder's logistic loss is below E log2(1 + m Bin(k / m, ρ_c)), with k negatives, m views of an object."""
-    trial.require(negatives % views == 0, f"views must divide negatives, got {views} and {negatives}")
-    generator, floor = trial.generator("worlds"), predicted.collision_floor(WEIGHTS, negatives, views=views)
-    cases = [random_world(generator, points=3, length=generator.exponential(5)) for _ in range(worlds)]
+    """No encoder's logistic loss is below E log2(1 + m Bin(k / m, ρ_c)), with k negatives, m views
+    of an object.
+    """
+    trial.require(
+        negatives % views == 0, f"views must divide negatives, got {views} and {negatives}"
+    )
+    generator = trial.generator("worlds")
+    floor = predicted.collision_floor(WEIGHTS, negatives, views=views)
+    cases = [
+        random_world(generator, points=3, length=generator.exponential(5)) for _ in range(worlds)
+    ]
     cases += [collapsed_world(10.0)]
-    losses = np.array([observed.contrastive_loss(*world, "logistic", negatives, views) for world in cases])
+    losses = np.array(
+        [observed.contrastive_loss(*world, "logistic", negatives, views) for world in cases]
+    )
     processes = {"log2(1 + k τ)": np.full(worlds + 1, np.log2(1 + negatives * TAU))}
     floors = np.full(worlds + 1, floor)
-    trial.bound(floors, losses, found_by="draws", independent=worlds, ops=1000, wrong_processes=processes)
+    trial.bound(
+        floors, losses, found_by="draws", independent=worlds, ops=1000, wrong_processes=processes
+    )
 
 
 @claim(ours("a negative of another class costs nothing there"), kind="optimality", cases=NEGATIVES)
 def test_collision_floor__approached(trial, negatives: Count, views: Count):
     """Collapsed classes that are far apart come as near to the floor as one likes."""
-    trial.require(negatives % views == 0, f"views must divide negatives, got {views} and {negatives}")
+    trial.require(
+        negatives % views == 0, f"views must divide negatives, got {views} and {negatives}"
+    )
     floor = predicted.collision_floor(WEIGHTS, negatives, views=views)
     controls = {"log2(1 + k τ)": np.log2(1 + negatives * TAU), "no floor": 0.0}
     controls |= {"k τ": negatives * TAU} if negatives > 1 else {}
-    controls |= {"each view on its own": predicted.collision_floor(WEIGHTS, negatives)} if views > 1 else {}
+    controls |= (
+        {"each view on its own": predicted.collision_floor(WEIGHTS, negatives)} if views > 1 else {}
+    )
     loss = observed.contrastive_loss(*collapsed_world(10.0), "logistic", negatives, views)
     # Another class costs k e^-100; of rounding, chances lose some 1e-14 in their logarithms.
     trial.value(loss, floor, error=1e-12 * floor, margin=1e-9 * floor, controls=controls)
@@ -244,7 +342,10 @@ def test_collision_floor__approached(trial, negatives: Count, views: Count):
 def test_collision_floor__sampled(trial, negatives: Several):
     """Sampled losses of collapsed classes far apart have the mean E log2(1 + Bin(k, ρ_c))."""
     floor = predicted.collision_floor(WEIGHTS, negatives)
-    trial.require(np.log2(1 + negatives * TAU) > 1.03 * floor, "negatives must be few: of many, log2 is linear")
+    trial.require(
+        np.log2(1 + negatives * TAU) > 1.03 * floor,
+        "negatives must be few: of many, log2 is linear",
+    )
     trial.mean(
         lambda key: observed.sample_contrastive_loss(key, *collapsed_world(10.0), negatives),
         floor,
@@ -259,9 +360,14 @@ def test_collision_floor__sampled(trial, negatives: Several):
 
 @claim(ours("enumeration of four points"), kind="identity", cases=[0.25, 0.5, 1.0, 1.5, 2.0])
 def test_good_minimiser_can_lose(trial, variance: NonNegative):
-    """Two equal classes, f = (+-1, +-s), hinge: L_un = (s^2 + 1/2) / 2 from s^2 = 1/2 on, 1/2 below; L_sup = 0."""
+    """Two equal classes, f = (+-1, +-s), hinge: L_un = (s^2 + 1/2) / 2 from s^2 = 1/2 on, 1/2
+    below; L_sup = 0.
+    """
     world = spread_world(variance)
-    rivals = {"collisions alone": observed.pair_loss(*world, "hinge", "same class"), "that of f = 0": 1.0}
+    rivals = {
+        "collisions alone": observed.pair_loss(*world, "hinge", "same class"),
+        "that of f = 0": 1.0,
+    }
     rivals |= {"the same below 1/2": (variance + 0.5) / 2} if variance < 0.5 else {}
     trial.identity(
         [observed.contrastive_loss(*world, "hinge"), predicted.supervised_loss(*world, "hinge")],
@@ -277,24 +383,43 @@ def test_useless_encoder_wins(trial, loss: Literal["hinge"] = "hinge"):
     from scipy.optimize import brentq
 
     constant = observed.contrastive_loss(*spread_world(1.0)[:2], np.ones((4, 1)), loss)
-    threshold = brentq(lambda v: observed.contrastive_loss(*spread_world(v), loss) - constant, 0.5, 4, xtol=1e-13)
+    threshold = brentq(
+        lambda v: observed.contrastive_loss(*spread_world(v), loss) - constant, 0.5, 4, xtol=1e-13
+    )
     predict = brentq(lambda v: predicted.spread_loss(v) - 1, 0.5, 4, xtol=1e-13)
-    trial.value(threshold, predict, error=1e-12, margin=1e-9, controls={"s^2 = 1": 1.0, "s^2 = 2": 2.0})
+    trial.value(
+        threshold, predict, error=1e-12, margin=1e-9, controls={"s^2 = 1": 1.0, "s^2 = 2": 2.0}
+    )
 
 
 @claim(ours("recalled; Jensen's inequality"), kind="bound", cases=[2, 5])
 def test_infonce_bounds(trial, candidates: Candidates, joints: Count = 100):
     """I_K(f) <= min(I, log K) for every critic f."""
     generator = trial.generator("joints")
-    tables = [0.999 * generator.dirichlet(np.ones(9)).reshape(3, 3) + 0.001 / 9 for _ in range(joints)]
-    pairs = [(p, log_ratio(p) + generator.exponential() * generator.normal(size=(3, 3))) for p in tables]
-    # Log K is attained where y gives x away, and I with many candidates, whose counts are few for two values of y.
-    triples, two = [(*pair, candidates) for pair in pairs], np.array([[0.4, 0.1], [0.2, 0.3]])
-    triples += [(p, log_ratio(p), k) for p, k in ((TABLE, candidates), (two, 2**17), (diagonal(20), candidates))]
+    tables = [
+        0.999 * generator.dirichlet(np.ones(9)).reshape(3, 3) + 0.001 / 9 for _ in range(joints)
+    ]
+    pairs = [
+        (p, log_ratio(p) + generator.exponential() * generator.normal(size=(3, 3))) for p in tables
+    ]
+    # Log K is attained where y gives x away, and I with many candidates, whose counts are few for
+    # two values of y.
+    triples = [(*pair, candidates) for pair in pairs]
+    two = np.array([[0.4, 0.1], [0.2, 0.3]])
+    triples += [
+        (p, log_ratio(p), k)
+        for p, k in ((TABLE, candidates), (two, 2**17), (diagonal(20), candidates))
+    ]
     ceilings = np.array([predicted.infonce_ceiling(p, k) for p, _, k in triples])
     values = [observed.infonce(*triple) for triple in triples]
-    processes = {"the positive left out": [observed.infonce(*triple, leave_out_positive=True) for triple in triples]}
-    controls = {"log(K - 1)": np.minimum(ceilings, np.log(candidates - 1))} if candidates == 2 else {}
+    processes = {
+        "the positive left out": [
+            observed.infonce(*triple, leave_out_positive=True) for triple in triples
+        ]
+    }
+    controls = (
+        {"log(K - 1)": np.minimum(ceilings, np.log(candidates - 1))} if candidates == 2 else {}
+    )
     bound = {"found_by": "draws", "independent": joints, "ops": 1000, "scale": 1 + ceilings}
     trial.bound(values, ceilings, controls=controls, wrong_processes=processes, **bound)
 
@@ -308,12 +433,19 @@ def test_infonce_bounds(trial, candidates: Candidates, joints: Count = 100):
 )
 def test_best_critic(trial, candidates: Several):
     """At any K the best critic is log r, up to a function of x."""
-    trial.require(candidates <= 64, f"candidates must be at most 64, whose counts are summed, got {candidates}")
+    trial.require(
+        candidates <= 64,
+        f"candidates must be at most 64, whose counts are summed, got {candidates}",
+    )
     best = observed.best_critic(TABLE, candidates)
     ratio = log_ratio(TABLE)
-    error = abs(np.sum(best.gradient * (ratio - best.critic))) + 1e-13  # by concavity; and rounding of 135 terms
+    error = (
+        abs(np.sum(best.gradient * (ratio - best.critic))) + 1e-13
+    )  # by concavity; and rounding of 135 terms
     critics = {"log p(x, y)": np.log(TABLE), "half of log r": ratio / 2, "r": np.exp(ratio)}
-    controls = {name: observed.infonce(TABLE, critic, candidates) for name, critic in critics.items()}
+    controls = {
+        name: observed.infonce(TABLE, critic, candidates) for name, critic in critics.items()
+    }
     predict = observed.infonce(TABLE, ratio, candidates)
     trial.value(best.value, predict, error=error, margin=1e-12, controls=controls)
 
@@ -322,32 +454,52 @@ def test_best_critic(trial, candidates: Several):
 def test_infonce_gap(trial, smallest: Expanded = 16):
     """With f = log r, K (I - I_K) -> χ^2 / 2."""
     sizes = (smallest * 2 ** np.arange(5)).tolist()
-    information, chi2 = predicted.mutual_information(TABLE), predicted.chi_squared(TABLE)
+    information = predicted.mutual_information(TABLE)
+    chi2 = predicted.chi_squared(TABLE)
     gaps = [k * (information - observed.infonce(TABLE, log_ratio(TABLE), k)) for k in sizes]
     controls = {"I for χ^2 / 2": information, "chi^2": chi2, "I / 2": information / 2}
     trial.limit(gaps, sizes, chi2 / 2, order=(1, 2), margin=1e-4 * chi2, controls=controls)
 
 
-@claim(ours("a normal pair on the nodes of Gauss and Hermite"), kind="identity", cases=[0.2, 0.4, 0.6])
+@claim(
+    ours("a normal pair on the nodes of Gauss and Hermite"), kind="identity", cases=[0.2, 0.4, 0.6]
+)
 def test_gaussian_chi_squared(trial, correlation: Correlation):
     """A normal pair of correlation ρ has χ^2 = ρ^2 / (1 - ρ^2)."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(120)
     weights = weights / weights.sum()
-    x, y, residual = nodes[:, None], nodes, 1 - correlation**2
-    ratio = np.exp((2 * correlation * x * y - correlation**2 * (x**2 + y**2)) / (2 * residual)) / np.sqrt(residual)
+    x = nodes[:, None]
+    y = nodes
+    residual = 1 - correlation**2
+    ratio = np.exp(
+        (2 * correlation * x * y - correlation**2 * (x**2 + y**2)) / (2 * residual)
+    ) / np.sqrt(residual)
     chi2 = predicted.gaussian_chi_squared(correlation)
     controls = {"rho^2": correlation**2, "-log(1 - ρ^2)": -np.log(residual)}
     value = float(weights @ ratio**2 @ weights) - 1
     trial.value(value, chi2, error=1e-9, margin=1e-6 * chi2, controls=controls)
 
 
-@claim(ours("identity derived; the KL is what the abstract of the third paper measures sufficiency by"), kind="limit")
+@claim(
+    ours(
+        "identity derived; the KL is what the abstract of the third paper measures sufficiency by"
+    ),
+    kind="limit",
+)
 def test_excess_is_kl(trial, smallest: Expanded = 16):
-    """For any critic I - I_K tends to E_x KL(p(y | x) | q(y | x)), q(y | x) proportional to p(y) e^f(x, y)."""
-    sizes, excess = (smallest * 2 ** np.arange(5)).tolist(), predicted.limit_excess(TABLE, CRITIC)
-    lacking = [predicted.mutual_information(TABLE) - observed.infonce(TABLE, CRITIC, k) for k in sizes]
+    """For any critic I - I_K tends to E_x KL(p(y | x) | q(y | x)), q(y | x) proportional to p(y)
+    e^f(x, y).
+    """
+    sizes = (smallest * 2 ** np.arange(5)).tolist()
+    excess = predicted.limit_excess(TABLE, CRITIC)
+    lacking = [
+        predicted.mutual_information(TABLE) - observed.infonce(TABLE, CRITIC, k) for k in sizes
+    ]
     rows = TABLE.sum(axis=1, keepdims=True)
-    q, flat = (odds / odds.sum(axis=1, keepdims=True) for odds in (np.exp(CRITIC) * TABLE.sum(axis=0), np.exp(CRITIC)))
+    q, flat = (
+        odds / odds.sum(axis=1, keepdims=True)
+        for odds in (np.exp(CRITIC) * TABLE.sum(axis=0), np.exp(CRITIC))
+    )
     controls = {
         "KL reversed": float(np.sum(rows * q * np.log(q * rows / TABLE))),
         "q without p(y)": float(np.sum(TABLE * np.log(TABLE / rows / flat))),
@@ -357,7 +509,9 @@ def test_excess_is_kl(trial, smallest: Expanded = 16):
 
 @claim(ours("second-order expansion of the logarithm of the mean"), kind="rate")
 def test_excess_is_kl__next_term(trial, smallest: Expanded = 16):
-    """K (I_inf - I_K) -> E_p t - 1 - (E t^2 - 1) / 2 with t = q / p(y), the last E over p(x) p(y)."""
+    """K (I_inf - I_K) -> E_p t - 1 - (E t^2 - 1) / 2 with t = q / p(y), the last E over p(x)
+    p(y).
+    """
     sizes = (smallest * 2 ** np.arange(5)).tolist()
     limit = predicted.mutual_information(TABLE) - predicted.limit_excess(TABLE, CRITIC)
     gaps = [k * (limit - observed.infonce(TABLE, CRITIC, k)) for k in sizes]
@@ -368,21 +522,29 @@ def test_excess_is_kl__next_term(trial, smallest: Expanded = 16):
 
 @claim(
     abstract(
-        "using it as an objective for representation learning may lead to highly entangled representations due to its "
+        "using it as an objective for representation learning may lead to highly entangled "
+        "representations due to its "
         "invariance under arbitrary invertible transformations"
     ),
     kind="identity",
     cases=["0123", "0213"],
 )
 def test_encoding_is_not_seen(trial, order: Literal["0123", "0213"]):
-    """Recoding x leaves I and the best I_K alone, but not what a threshold tells of [x >= 2], x uniform on 0...3."""
-    places, accuracy = [int(x) for x in order], 1.0 if order == "0123" else 0.75
-    joint, is_high = 0.15 * np.eye(4) + 0.025, np.array(places) >= 2
-    recoding, label = joint[places], np.stack([joint[:2].sum(axis=0), joint[2:].sum(axis=0)])
+    """Recoding x leaves I and the best I_K alone, but not what a threshold tells of [x >= 2], x
+    uniform on 0...3.
+    """
+    places = [int(x) for x in order]
+    accuracy = 1.0 if order == "0123" else 0.75
+    joint = 0.15 * np.eye(4) + 0.025
+    is_high = np.array(places) >= 2
+    recoding = joint[places]
+    label = np.stack([joint[:2].sum(axis=0), joint[2:].sum(axis=0)])
     best = [observed.infonce(table, log_ratio(table), 2) for table in (joint, label)]
     predict = np.array([predicted.mutual_information(joint), best[0]])
     controls = {"those of the label": np.array([predicted.mutual_information(label), best[1]])}
-    measured = np.array([predicted.mutual_information(recoding), observed.best_critic(recoding, 2).value])
+    measured = np.array(
+        [predicted.mutual_information(recoding), observed.best_critic(recoding, 2).value]
+    )
     trial.value(measured, predict, error=1e-12, margin=1e-9, controls=controls)
     agreeing = [np.mean((np.arange(4) >= cut) == is_high) for cut in range(5)]
     best_cut = max(*agreeing, *(1 - share for share in agreeing))

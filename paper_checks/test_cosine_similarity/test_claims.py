@@ -10,21 +10,48 @@ from theory import cosine_similarity as predicted
 from theory_on_trial import abstract, claim, ours
 from theory_on_trial.contract import Count, Interval
 
-Cosine = Annotated[float, Interval(-0.95, 0.95, why="nearer to one, the gauge is too ill conditioned")]
-Items = Annotated[int, Interval(5, 16, why="optima are searched by Newton's method among 2 k items numbers")]
-Rank = Annotated[int, Interval(1, 4, why="the k-th singular value is .72 of the one before, and a search must see it")]
-Several = Annotated[int, Interval(2, 4, why="with k = 1 every cosine is 1 or -1; the k-th must be seen by a search")]
-SOFTER = "in squared units of singular values that fall from 19: beyond, wrong shrinkages agree or leave nothing"
+Cosine = Annotated[
+    float, Interval(-0.95, 0.95, why="nearer to one, the gauge is too ill conditioned")
+]
+Items = Annotated[
+    int, Interval(5, 16, why="optima are searched by Newton's method among 2 k items numbers")
+]
+Rank = Annotated[
+    int,
+    Interval(
+        1, 4, why="the k-th singular value is .72 of the one before, and a search must see it"
+    ),
+]
+Several = Annotated[
+    int, Interval(2, 4, why="with k = 1 every cosine is 1 or -1; the k-th must be seen by a search")
+]
+SOFTER = (
+    "in squared units of singular values that fall from 19: beyond, wrong shrinkages agree "
+    "or leave nothing"
+)
 Penalty = Annotated[float, Interval(1, 300, why=SOFTER)]
-Decay = Annotated[float, Interval(0.1, 12, why="above 13.7 one direction is left, and every cosine is 1 or -1")]
-Condition = Annotated[float, Interval(1.5, 1e4, why="nearer to 1 the range has no width, beyond rounding shows")]
-FewFlow = Annotated[int, Interval(2, 3, why="with k = 1 every cosine is 1 or -1; a flow must reach the k-th direction")]
-Gauges = Annotated[int, Interval(10, 2**16, why="of a few fewer none is near an end; all are held at once")]
-Dim = Annotated[int, Interval(2, 6, why="all corners of the gauges are tried, and k = 1 has no angle")]
+Decay = Annotated[
+    float, Interval(0.1, 12, why="above 13.7 one direction is left, and every cosine is 1 or -1")
+]
+Condition = Annotated[
+    float, Interval(1.5, 1e4, why="nearer to 1 the range has no width, beyond rounding shows")
+]
+FewFlow = Annotated[
+    int,
+    Interval(2, 3, why="with k = 1 every cosine is 1 or -1; a flow must reach the k-th direction"),
+]
+Gauges = Annotated[
+    int, Interval(10, 2**16, why="of a few fewer none is near an end; all are held at once")
+]
+Dim = Annotated[
+    int, Interval(2, 6, why="all corners of the gauges are tried, and k = 1 has no angle")
+]
 
 
 def ratings(generator: np.random.Generator, items: int) -> np.ndarray:
-    """X of singular values 19, 13.7, 9.8, 7.1, ... in random directions, 33 more users than items."""
+    """X of singular values 19, 13.7, 9.8, 7.1, ... in random directions, 33 more users than
+    items.
+    """
     left, right = (np.linalg.qr(generator.normal(size=(n, items)))[0] for n in (items + 33, items))
     return (left * singular_values(items)) @ right.T
 
@@ -35,8 +62,11 @@ def singular_values(items: int) -> np.ndarray:
 
 
 def fitted(generator, x, rank, penalty, penalised, starts=3):
-    """Fits from random starts of unit size; a search that ends in a gauge so stretched that rounding shows is left."""
-    fits, spare = [], 3 * starts
+    """Fits from random starts of unit size; a search that ends in a gauge so stretched that
+    rounding shows is left.
+    """
+    fits = []
+    spare = 3 * starts
     while len(fits) < starts:
         fit = observed.fit(x, *generator.normal(size=(2, x.shape[1], rank)), penalty, penalised)
         degenerate = penalised == "product" and np.linalg.cond(fit.a) > 1e3
@@ -52,7 +82,10 @@ def value_error(x, fits):
 
 def product_error(fits):
     """How far the remaining steps may move A B^T, and rounding."""
-    return max(2 * fit.moved + 1e-15 * np.linalg.norm(fit.a) * np.linalg.norm(fit.b) for fit in fits) + 1e-13
+    return (
+        max(2 * fit.moved + 1e-15 * np.linalg.norm(fit.a) * np.linalg.norm(fit.b) for fit in fits)
+        + 1e-13
+    )
 
 
 def cosine_error(fits):
@@ -68,7 +101,10 @@ def right_vectors(x, rank):
 def require_decided(trial, values, penalty):
     """Leave out a λ that makes one of the optimum's columns vanish only just."""
     distinct = np.abs(penalty / values - 1).min() > 0.03
-    trial.require(distinct, f"penalty must be 3 % off each of the first singular values 19 * .72^i, got {penalty}")
+    trial.require(
+        distinct,
+        f"penalty must be 3 % off each of the first singular values 19 * .72^i, got {penalty}",
+    )
 
 
 @claim(
@@ -78,15 +114,21 @@ def require_decided(trial, values, penalty):
 )
 def test_objective1_optimum(trial, items: Items, rank: Rank, penalty: Penalty):
     """The least of objective 1: the sum of λ σ_i^2 / (σ_i^2 + λ), i <= k, and of σ_i^2 beyond."""
-    generator, values = trial.generator(), singular_values(items)[:rank]
+    generator = trial.generator()
+    values = singular_values(items)[:rank]
     x = ratings(generator, items)
-    fits, vectors = fitted(generator, x, rank, penalty, "product"), right_vectors(x, rank)
+    fits = fitted(generator, x, rank, penalty, "product")
+    vectors = right_vectors(x, rank)
     factors = {
         "σ for its square": 1 / (1 + penalty / values),
         "objective 2's factor": np.maximum(1 - np.sqrt(penalty) / values, 0),
     }
-    controls = {name: observed.loss(x, vectors * s, vectors, penalty, "product") for name, s in factors.items()}
-    least, minima = predicted.objective1_minimum(x, rank, penalty), [fit.value for fit in fits]
+    controls = {
+        name: observed.loss(x, vectors * s, vectors, penalty, "product")
+        for name, s in factors.items()
+    }
+    least = predicted.objective1_minimum(x, rank, penalty)
+    minima = [fit.value for fit in fits]
     trial.value(minima, least, error=value_error(x, fits), margin=1e-9 * least, controls=controls)
 
 
@@ -97,9 +139,11 @@ def test_objective1_optimum(trial, items: Items, rank: Rank, penalty: Penalty):
 )
 def test_objective1_optimum__product(trial, items: Items, rank: Rank, penalty: Penalty):
     """Every optimum of objective 1 has A B^T = V_k diag(s) V_k^T, s_i = 1 / (1 + λ / σ_i^2)."""
-    generator, values = trial.generator(), singular_values(items)[:rank]
+    generator = trial.generator()
+    values = singular_values(items)[:rank]
     x = ratings(generator, items)
-    fits, vectors = fitted(generator, x, rank, penalty, "product", starts=2), right_vectors(x, rank)
+    fits = fitted(generator, x, rank, penalty, "product", starts=2)
+    vectors = right_vectors(x, rank)
     factors = {
         "σ for its square": 1 / (1 + penalty / values),
         "objective 2's factor": np.maximum(1 - np.sqrt(penalty) / values, 0),
@@ -107,7 +151,8 @@ def test_objective1_optimum__product(trial, items: Items, rank: Rank, penalty: P
         "λ 1 % larger": 1 / (1 + 1.01 * penalty / values**2),
     }
     controls = {name: np.array([(vectors * s) @ vectors.T] * 2) for name, s in factors.items()}
-    products, best = np.array([fit.a @ fit.b.T for fit in fits]), predicted.objective1_product(x, rank, penalty)
+    products = np.array([fit.a @ fit.b.T for fit in fits])
+    best = predicted.objective1_product(x, rank, penalty)
     trial.value(products, best, error=product_error(fits), margin=1e-9, controls=controls)
 
 
@@ -118,24 +163,30 @@ def lacking(factors, pairs):
 
 @claim(
     abstract(
-        "For some linear models the similarities are not even unique, while for others they are implicitly controlled "
+        "For some linear models the similarities are not even unique, while for others they are "
+        "implicitly controlled "
         "by the regularization."
     ),
     kind="identity",
     cases=[(7, 3, 30.0, -0.9), (5, 2, 3.0, 0.9), (6, 3, 10.0, 0.3)],
 )
 def test_cosines_not_unique(trial, items: Items, rank: Several, penalty: Penalty, wanted: Cosine):
-    """For any cosine in (-1, 1) objective 1 has an optimum at which two items have it; objective 2 leaves one only."""
+    """For any cosine in (-1, 1) objective 1 has an optimum at which two items have it; objective 2
+    leaves one only.
+    """
     generator = trial.generator()
     x = ratings(generator, items)
     fits = fitted(generator, x, rank, penalty, "product")
     ends: list[Any] = []
     beyond: list[Any] = []
-    pairs, most = [], 1.0
+    pairs = []
+    most = 1.0
     for fit in fits:
         cosines = observed.cosines(fit.b)
         i, j = np.unravel_index(np.abs(cosines).argmin(), cosines.shape)
-        ratio = (1 - wanted) / (1 + wanted) * (1 + cosines[i, j]) / (1 - cosines[i, j])  # of tangents of half the angle
+        ratio = (
+            (1 - wanted) / (1 + wanted) * (1 + cosines[i, j]) / (1 - cosines[i, j])
+        )  # of tangents of half the angle
         condition = max(ratio, 1 / ratio)
         for place, k in ((ends, condition), (beyond, 1.1 * condition)):
             gauge = extreme_gauges(fit.b[i], fit.b[j], k)[0 if ratio > 1 else 1]
@@ -143,25 +194,44 @@ def test_cosines_not_unique(trial, items: Items, rank: Several, penalty: Penalty
         pairs.append((i, j))
         most = max(most, condition)
     least = predicted.objective1_minimum(x, rank, penalty)
-    values, error = [observed.loss(x, a, b, penalty, "product") for a, b in ends], value_error(x, fits) * most**0.5
-    margin, others = 1e-9 * least + 2 * error, {"k - 1": (rank - 1, penalty), "λ + 1 %": (rank, 1.01 * penalty)}
+    values = [observed.loss(x, a, b, penalty, "product") for a, b in ends]
+    error = value_error(x, fits) * most**0.5
+    margin = 1e-9 * least + 2 * error
+    others = {"k - 1": (rank - 1, penalty), "λ + 1 %": (rank, 1.01 * penalty)}
     minima = {name: predicted.objective1_minimum(x, *other) for name, other in others.items()}
-    apart = {name: m for name, m in minima.items() if name == "k - 1" or abs(m - least) > 10 * np.max(margin)}
+    apart = {
+        name: m
+        for name, m in minima.items()
+        if name == "k - 1" or abs(m - least) > 10 * np.max(margin)
+    }
     trial.value(values, least, error=error, margin=margin, controls=apart)
     descents = [observed.fit(x, a, b, penalty**0.5, "factors").b for a, b in ends]
-    rivals = {"where the search ended": [fit.b for fit in fits], "the factors penalised, from there": descents}
+    rivals = {
+        "where the search ended": [fit.b for fit in fits],
+        "the factors penalised, from there": descents,
+    }
     rivals["a gauge of 10 % more"] = [b for _, b in beyond]
-    processes, error = {name: lacking(rows, pairs) for name, rows in rivals.items()}, 1e-13 * most
+    processes = {name: lacking(rows, pairs) for name, rows in rivals.items()}
+    error = 1e-13 * most
     gaps = lacking([b for _, b in ends], pairs)
-    trial.value(gaps, np.full(3, 1 - wanted), error=error, margin=10 * error, wrong_processes=processes)
+    trial.value(
+        gaps, np.full(3, 1 - wanted), error=error, margin=10 * error, wrong_processes=processes
+    )
 
 
-@claim(ours("R^-T turns b_i^T b_j into b_i^T (R R^T)^-1 b_j"), kind="identity", cases=[(7, 3, 30.0), (5, 2, 3.0)])
+@claim(
+    ours("R^-T turns b_i^T b_j into b_i^T (R R^T)^-1 b_j"),
+    kind="identity",
+    cases=[(7, 3, 30.0), (5, 2, 3.0)],
+)
 def test_cosines_not_unique__gauge(trial, items: Items, rank: Several, penalty: Penalty):
-    """An optimum of objective 1 is the symmetric one in a gauge R, with its cosines under G = (R R^T)^-1."""
+    """An optimum of objective 1 is the symmetric one in a gauge R, with its cosines under G = (R
+    R^T)^-1.
+    """
     generator = trial.generator()
     x = ratings(generator, items)
-    fits, symmetric = fitted(generator, x, rank, penalty, "product"), predicted.objective1_factors(x, rank, penalty)
+    fits = fitted(generator, x, rank, penalty, "product")
+    symmetric = predicted.objective1_factors(x, rank, penalty)
     gauges = [np.linalg.lstsq(symmetric.a, fit.a, rcond=None)[0] for fit in fits]
     inverses = [np.linalg.inv(R) for R in gauges]
     metrics = [inverse.T @ inverse for inverse in inverses]
@@ -169,11 +239,21 @@ def test_cosines_not_unique__gauge(trial, items: Items, rank: Several, penalty: 
     law = np.array([predicted.gauge_cosines(symmetric.b, metric) for metric in metrics])
     controls = {
         "the symmetric gauge": predicted.gauge_cosines(symmetric.b, np.eye(rank)) - law,
-        "R for its inverse": np.array([predicted.gauge_cosines(symmetric.b, R @ R.T) for R in gauges]) - law,
+        "R for its inverse": np.array(
+            [predicted.gauge_cosines(symmetric.b, R @ R.T) for R in gauges]
+        )
+        - law,
     }
     error = cosine_error(fits) * max(np.linalg.cond(metric) for metric in metrics)
     left = np.array([observed.cosines(fit.b) for fit in fits]) - law
-    trial.value(left, np.zeros_like(left), error=error, margin=1e-8 + 2 * error, scale=1.0, controls=controls)
+    trial.value(
+        left,
+        np.zeros_like(left),
+        error=error,
+        margin=1e-8 + 2 * error,
+        scale=1.0,
+        controls=controls,
+    )
 
 
 @claim(
@@ -183,17 +263,23 @@ def test_cosines_not_unique__gauge(trial, items: Items, rank: Several, penalty: 
 )
 def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
     """Least |X|^2 - sum_{i <= k} (σ_i - λ)_+^2 of objective 2, at V_k diag(1 - λ/σ)_+ V_k^T."""
-    generator, values = trial.generator(), singular_values(items)[:rank]
+    generator = trial.generator()
+    values = singular_values(items)[:rank]
     require_decided(trial, values, penalty)
     x = ratings(generator, items)
-    fits, best = fitted(generator, x, rank, penalty, "factors"), predicted.objective2_factors(x, rank, penalty)
+    fits = fitted(generator, x, rank, penalty, "factors")
+    best = predicted.objective2_factors(x, rank, penalty)
     controls = {"λ 1 % larger": np.sum(x**2) - np.sum(np.maximum(values - 1.01 * penalty, 0) ** 2)}
     controls["of objective 1"] = predicted.objective1_minimum(x, rank, penalty**2)
-    minima, least = [fit.value for fit in fits], predicted.objective2_minimum(x, rank, penalty)
+    minima = [fit.value for fit in fits]
+    least = predicted.objective2_minimum(x, rank, penalty)
     trial.value(minima, least, error=value_error(x, fits), margin=1e-9 * least, controls=controls)
     rival = predicted.objective1_product(x, rank, penalty**2)
-    products, controls = np.array([fit.a @ fit.b.T for fit in fits]), {"of objective 1": np.array([rival] * 3)}
-    trial.value(products, best.a @ best.b.T, error=product_error(fits), margin=1e-9, controls=controls)
+    products = np.array([fit.a @ fit.b.T for fit in fits])
+    controls = {"of objective 1": np.array([rival] * 3)}
+    trial.value(
+        products, best.a @ best.b.T, error=product_error(fits), margin=1e-9, controls=controls
+    )
 
 
 @claim(
@@ -202,11 +288,15 @@ def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
 def test_objective2_optimum__cosines(trial, items: Items, rank: Several, penalty: Decay):
-    """Objective 2 leaves one set of item cosines, those of the rows of V_k diag(b), b_i^2 = (σ_i - λ)_+."""
-    generator, values = trial.generator(), singular_values(items)[:rank]
+    """Objective 2 leaves one set of item cosines, those of the rows of V_k diag(b), b_i^2 = (σ_i -
+    λ)_+.
+    """
+    generator = trial.generator()
+    values = singular_values(items)[:rank]
     require_decided(trial, values, penalty)
     x = ratings(generator, items)
-    fits, vectors = fitted(generator, x, rank, penalty, "factors"), right_vectors(x, rank)
+    fits = fitted(generator, x, rank, penalty, "factors")
+    vectors = right_vectors(x, rank)
     squares = np.maximum(values - penalty, 0)
     weights = {
         "σ - λ for its root": squares,
@@ -214,31 +304,54 @@ def test_objective2_optimum__cosines(trial, items: Items, rank: Several, penalty
         "λ 1 % larger": np.sqrt(np.maximum(values - 1.01 * penalty, 0)),
         "V itself": np.ones(rank),
     }
-    controls = {name: np.array([observed.cosines(vectors * weight)] * 3) for name, weight in weights.items()}
-    cosines, best = np.array([observed.cosines(fit.b) for fit in fits]), predicted.objective2_factors(x, rank, penalty)
-    trial.value(cosines, observed.cosines(best.b), error=cosine_error(fits), margin=1e-8, controls=controls)
+    controls = {
+        name: np.array([observed.cosines(vectors * weight)] * 3) for name, weight in weights.items()
+    }
+    cosines = np.array([observed.cosines(fit.b) for fit in fits])
+    best = predicted.objective2_factors(x, rank, penalty)
+    trial.value(
+        cosines, observed.cosines(best.b), error=cosine_error(fits), margin=1e-8, controls=controls
+    )
 
 
-@claim(ours("recalled; the columns of V are orthonormal where k = p"), kind="identity", cases=[(7, 30.0), (12, 3.0)])
+@claim(
+    ours("recalled; the columns of V are orthonormal where k = p"),
+    kind="identity",
+    cases=[(7, 30.0), (12, 3.0)],
+)
 def test_identity_gauge(trial, items: Items, penalty: Penalty):
-    """With k = p and B = V no two items are similar, whatever the data; with A = V users are as similar as X's rows."""
+    """With k = p and B = V no two items are similar, whatever the data; with A = V users are as
+    similar as X's rows.
+    """
     x = ratings(trial.generator(), items)
     design = np.concatenate([x, np.sqrt(penalty) * np.eye(items)])
     best = np.linalg.lstsq(design, np.concatenate([x, np.zeros((items, items))]), rcond=None)[0]
-    in_v, symmetric, in_x = (predicted.objective1_factors(x, items, penalty, share) for share in (0.0, 0.5, 1.0))
+    in_v, symmetric, in_x = (
+        predicted.objective1_factors(x, items, penalty, share) for share in (0.0, 0.5, 1.0)
+    )
     fewer = predicted.objective1_factors(x, items - 1, penalty, 0.0)
     products = np.array([factors.a @ factors.b.T for factors in (in_v, symmetric, in_x)])
-    controls = {"k = p - 1": np.array([fewer.a @ fewer.b.T] * 3), "s squared": np.array([in_v.a @ in_x.b.T] * 3)}
+    controls = {
+        "k = p - 1": np.array([fewer.a @ fewer.b.T] * 3),
+        "s squared": np.array([in_v.a @ in_x.b.T] * 3),
+    }
     trial.identity(np.array([best] * 3), products, ops=1000, controls=controls)
-    controls = {"the symmetric gauge": observed.cosines(symmetric.b), "k = p - 1": observed.cosines(fewer.b)}
+    controls = {
+        "the symmetric gauge": observed.cosines(symmetric.b),
+        "k = p - 1": observed.cosines(fewer.b),
+    }
     trial.identity(observed.cosines(in_v.b), np.eye(items), ops=1000, scale=1.0, controls=controls)
-    controls = {"the symmetric gauge": observed.cosines(x @ symmetric.a), "B = V": observed.cosines(x @ in_v.a)}
+    controls = {
+        "the symmetric gauge": observed.cosines(x @ symmetric.a),
+        "B = V": observed.cosines(x @ in_v.a),
+    }
     trial.identity(observed.cosines(x), observed.cosines(x @ in_x.a), ops=1000, controls=controls)
 
 
 def balanced_start(generator, items, rank):
     """A = Q_1 H and B = Q_2 H, with orthonormal columns Q."""
-    mixing, bases = generator.normal(size=(rank, rank)), generator.normal(size=(2, items, rank))
+    mixing = generator.normal(size=(rank, rank))
+    bases = generator.normal(size=(2, items, rank))
     return [np.linalg.qr(basis)[0] @ mixing for basis in bases]
 
 
@@ -248,18 +361,24 @@ def balanced_start(generator, items, rank):
     cases=[(5, 2, 3.0), (7, 3, 30.0)],
 )
 def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
-    """A balanced start of gradient flow, A^T A = B^T B, ends in the symmetric gauge: the start picks the cosines."""
+    """A balanced start of gradient flow, A^T A = B^T B, ends in the symmetric gauge: the start
+    picks the cosines.
+    """
     generator = trial.generator()
     x, (a, b) = ratings(generator, items), balanced_start(generator, items, rank)
-    ends = {scale: observed.flow(x, scale * a, b / scale, penalty, 1e-12) for scale in (1.0, 1.01, 1.2)}
-    coarse, symmetric = observed.flow(x, a, b, penalty, 1e-11), predicted.objective1_factors(x, rank, penalty)
+    ends = {
+        scale: observed.flow(x, scale * a, b / scale, penalty, 1e-12) for scale in (1.0, 1.01, 1.2)
+    }
+    coarse = observed.flow(x, a, b, penalty, 1e-11)
+    symmetric = predicted.objective1_factors(x, rank, penalty)
     cosines = {scale: observed.cosines(end.b) for scale, end in ends.items()}
     error = np.abs(cosines[1.0] - observed.cosines(coarse.b)).max() + 1e-12
     processes = {f"A times {scale}, B over it": cosines[scale] for scale in (1.01, 1.2)}
     controls = {"B = V": observed.cosines(right_vectors(x, rank))}
     options = {"controls": controls, "wrong_processes": processes}
     trial.value(cosines[1.0], observed.cosines(symmetric.b), error=error, margin=1e-8, **options)
-    product, roughly = ends[1.0].a @ ends[1.0].b.T, coarse.a @ coarse.b.T
+    product = ends[1.0].a @ ends[1.0].b.T
+    roughly = coarse.a @ coarse.b.T
     best = [predicted.objective1_product(x, rank, factor * penalty) for factor in (1.0, 1.01)]
     error = np.abs(product - roughly).max() + 1e-12
     trial.value(product, best[0], error=error, margin=1e-8, controls={"λ 1 % larger": best[1]})
@@ -271,23 +390,42 @@ def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
     cases=[(5, 2, 3.0), (7, 3, 30.0)],
 )
 def test_flow_picks_gauge__conserved(trial, items: Items, rank: FewFlow, penalty: Penalty):
-    """Gradient flow of objective 1 conserves A^T A - B^T B, also from a start that is not balanced."""
+    """Gradient flow of objective 1 conserves A^T A - B^T B, also from a start that is not
+    balanced.
+    """
     generator = trial.generator()
     x, (a, b) = ratings(generator, items), balanced_start(generator, items, rank)
-    a, b = 1.2 * a, b / 1.2
+    a = 1.2 * a
+    b = b / 1.2
     fine, coarse = (observed.flow(x, a, b, penalty, accuracy) for accuracy in (1e-12, 1e-11))
-    now, roughly, start = (left.T @ left - right.T @ right for left, right in (fine, coarse, (a, b)))
-    controls = {"its trace alone": np.eye(rank) * np.trace(start) / rank, "its diagonal alone": np.diag(np.diag(start))}
+    now, roughly, start = (
+        left.T @ left - right.T @ right for left, right in (fine, coarse, (a, b))
+    )
+    controls = {
+        "its trace alone": np.eye(rank) * np.trace(start) / rank,
+        "its diagonal alone": np.diag(np.diag(start)),
+    }
     size = np.linalg.norm(a.T @ a)
-    # An error of 1e-12 in each of some thousand steps, and ten times that in the coarse run, which measures it.
-    trial.value(now, start, error=np.abs(now - roughly).max() + 1e-13 * size, margin=1e-8 * size, controls=controls)
+    # An error of 1e-12 in each of some thousand steps, and ten times that in the coarse run, which
+    # measures it.
+    trial.value(
+        now,
+        start,
+        error=np.abs(now - roughly).max() + 1e-13 * size,
+        margin=1e-8 * size,
+        controls=controls,
+    )
 
 
 @claim(
-    ours("P M P = N is solved by the geometric mean of M^-1 and N"), kind="identity", cases=[(7, 3, 30.0), (6, 2, 3.0)]
+    ours("P M P = N is solved by the geometric mean of M^-1 and N"),
+    kind="identity",
+    cases=[(7, 3, 30.0), (6, 2, 3.0)],
 )
 def test_balancing_gauge(trial, items: Items, rank: Several, penalty: Penalty):
-    """R with R R^T = P, the geometric mean of (A^T A)^-1 and B^T B, turns any optimum into the symmetric one."""
+    """R with R R^T = P, the geometric mean of (A^T A)^-1 and B^T B, turns any optimum into the
+    symmetric one.
+    """
     generator = trial.generator()
     x = ratings(generator, items)
     fits = fitted(generator, x, rank, penalty, "product", starts=2)
@@ -300,33 +438,44 @@ def test_balancing_gauge(trial, items: Items, rank: Several, penalty: Penalty):
     }
     cosines = {
         name: np.array(
-            [observed.cosines(observed.regauge(fit.a, fit.b, r)[1]) for fit, r in zip(fits, group, strict=True)]
+            [
+                observed.cosines(observed.regauge(fit.a, fit.b, r)[1])
+                for fit, r in zip(fits, group, strict=True)
+            ]
         )
         for name, group in gauges.items()
     }
     error = cosine_error(fits) * max(np.linalg.cond(gauge) ** 2 for gauge in gauges["P"])
     measured = cosines.pop("P")
-    trial.value(measured, observed.cosines(symmetric), error=error, margin=1e-8 + 2 * error, wrong_processes=cosines)
+    trial.value(
+        measured,
+        observed.cosines(symmetric),
+        error=error,
+        margin=1e-8 + 2 * error,
+        wrong_processes=cosines,
+    )
 
 
 @claim(ours("R^-T R^T = I"), kind="identity", cases=[(7, 3, 30.0), (6, 2, 3.0)])
 def test_scores_are_safe(trial, items: Items, rank: Several, penalty: Penalty):
-    """No gauge moves the scores X A B^T, or cosines of their columns, which are those of B under G = (X A)^T X A."""
+    """No gauge moves the scores X A B^T, or cosines of their columns, which are those of B under G
+    = (X A)^T X A.
+    """
     generator = trial.generator()
     x = ratings(generator, items)
-    fits, best = (
-        fitted(generator, x, rank, penalty, "product", starts=1),
-        predicted.objective1_factors(x, rank, penalty),
-    )
+    fits = fitted(generator, x, rank, penalty, "product", starts=1)
+    best = predicted.objective1_factors(x, rank, penalty)
     gauges = observed.draw_gauges(generator, rank, 100.0, 4)
     pairs = [observed.regauge(fits[0].a, fits[0].b, gauge) for gauge in gauges]
-    scores, truth = np.array([x @ a @ b.T for a, b in pairs]), x @ best.a @ best.b.T
+    scores = np.array([x @ a @ b.T for a, b in pairs])
+    truth = x @ best.a @ best.b.T
     # The norm of X is 19, the condition number of R 10.
     error = 19 * 10 * product_error(fits)
     projection = x @ right_vectors(x, rank) @ right_vectors(x, rank).T
     controls = {"X projected, not shrunk": np.array([projection] * 4)}
     trial.value(scores, truth, error=error, margin=1e-8 + 2 * error, controls=controls)
-    users, columns = x @ best.a, np.array([observed.cosines(score.T) for score in scores])
+    users = x @ best.a
+    columns = np.array([observed.cosines(score.T) for score in scores])
     turn = 4 * np.sqrt(len(x)) * error / np.linalg.norm(truth, axis=0).min() + 1e-13
     controls = {"B itself": np.array([observed.cosines(b) for _, b in pairs])}
     similar = predicted.gauge_cosines(best.b, users.T @ users)
@@ -335,12 +484,18 @@ def test_scores_are_safe(trial, items: Items, rank: Several, penalty: Penalty):
 
 @claim(ours("Wielandt's inequality"), kind="bound", cases=[(2, 4.0), (3, 10.0), (5, 100.0)])
 def test_range_any_gauge(trial, dim: Dim, condition: Condition, gauges: Gauges = 2000):
-    """No G of condition <= K brings a cosine past cos 2 atan(t sqrt K) or cos 2 atan(t / sqrt K), t = tan(θ/2)."""
+    """No G of condition <= K brings a cosine past cos 2 atan(t sqrt K) or cos 2 atan(t / sqrt K), t
+    = tan(θ/2).
+    """
     generator = trial.generator()
     u, v = generator.normal(size=(2, dim))
     sample = observed.gauged_cosines(u, v, observed.draw_gauges(generator, dim, condition, gauges))
-    cosines = np.concatenate([sample, observed.gauged_cosines(u, v, extreme_gauges(u, v, condition))])
-    limits = {k: predicted.any_gauge_range(u[None], v[None], k) for k in (condition, condition / 1.1)}
+    cosines = np.concatenate(
+        [sample, observed.gauged_cosines(u, v, extreme_gauges(u, v, condition))]
+    )
+    limits = {
+        k: predicted.any_gauge_range(u[None], v[None], k) for k in (condition, condition / 1.1)
+    }
     sides = {k: np.repeat([-ends.low, ends.high], gauges + 2, axis=1) for k, ends in limits.items()}
     controls = {"K / 1.1": sides[condition / 1.1]}
     bound = {"found_by": "draws", "independent": gauges, "ops": 1000 * condition**0.5, "scale": 1.0}
@@ -353,15 +508,30 @@ def test_range_any_gauge(trial, dim: Dim, condition: Condition, gauges: Gauges =
     cases=[(2, 4.0), (3, 10.0), (5, 100.0)],
 )
 def test_range_any_gauge__attained(trial, dim: Dim, condition: Condition, pairs: Count = 5):
-    """G = I + (K - 1) m m^T has the least cosine if m is the direction of u - v, the largest if that of u + v."""
-    trial.require(pairs <= 1000, f"pairs must be at most 1000, which are drawn one by one, got {pairs}")
+    """G = I + (K - 1) m m^T has the least cosine if m is the direction of u - v, the largest if
+    that of u + v.
+    """
+    trial.require(
+        pairs <= 1000, f"pairs must be at most 1000, which are drawn one by one, got {pairs}"
+    )
     us, vs = trial.generator().normal(size=(2, pairs, dim))
-    cosines = [observed.gauged_cosines(u, v, extreme_gauges(u, v, condition)) for u, v in zip(us, vs, strict=True)]
-    conditions = {"K for sqrt K": condition**2, "1.01 K": 1.01 * condition, "K / 1.01": condition / 1.01}
-    controls = {name: np.array(predicted.any_gauge_range(us, vs, k)) for name, k in conditions.items()}
+    cosines = [
+        observed.gauged_cosines(u, v, extreme_gauges(u, v, condition))
+        for u, v in zip(us, vs, strict=True)
+    ]
+    conditions = {
+        "K for sqrt K": condition**2,
+        "1.01 K": 1.01 * condition,
+        "K / 1.01": condition / 1.01,
+    }
+    controls = {
+        name: np.array(predicted.any_gauge_range(us, vs, k)) for name, k in conditions.items()
+    }
     controls["diagonal gauges"] = np.array(predicted.diagonal_gauge_range(us, vs, condition))
     ends = np.array(predicted.any_gauge_range(us, vs, condition))
-    trial.identity(np.array(cosines).T, ends, ops=100 * condition**0.5, scale=1.0, controls=controls)
+    trial.identity(
+        np.array(cosines).T, ends, ops=100 * condition**0.5, scale=1.0, controls=controls
+    )
 
 
 def extreme_gauges(u, v, condition):
@@ -376,18 +546,27 @@ def extreme_gauges(u, v, condition):
     cases=[(2, 100.0), (3, 4.0), (5, 25.0)],
 )
 def test_range_diagonal_gauge(trial, dim: Dim, condition: Condition):
-    """Over diag(g), 1 <= g <= K, cosines reach max_t h, or min_t h if none is positive, h = max_g 2 N / (t A + B/t)."""
+    """Over diag(g), 1 <= g <= K, cosines reach max_t h, or min_t h if none is positive, h = max_g 2
+    N / (t A + B/t).
+    """
     generator = trial.generator()
     pairs = generator.normal(size=(2, 7, dim))
     pairs[:, 4:] = np.abs(pairs[:, 4:])  # with cosines of one sign
-    pairs[:, -1] = np.eye(2, dim).sum(axis=0) * np.array([[1.0], [1.2]]) ** np.arange(dim)  # (1, 1), (1, 1.2)
+    pairs[:, -1] = np.eye(2, dim).sum(axis=0) * np.array([[1.0], [1.2]]) ** np.arange(
+        dim
+    )  # (1, 1), (1, 1.2)
     us, vs = pairs
-    extremes = np.array([observed.search_diagonal(generator, u, v, condition) for u, v in zip(us, vs, strict=True)]).T
+    extremes = np.array(
+        [observed.search_diagonal(generator, u, v, condition) for u, v in zip(us, vs, strict=True)]
+    ).T
     corners = np.array(list(product([1.0, condition], repeat=dim)))
     n, a, b = (corners @ array.T for array in (us * vs, us**2, vs**2))
     cosines = n / np.sqrt(a * b)
     controls = {"the best corner": np.array([cosines.min(axis=0), cosines.max(axis=0)])}
-    controls |= {f"{k:g} K": np.array(predicted.diagonal_gauge_range(us, vs, k * condition)) for k in (1.1, 1.01)}
+    controls |= {
+        f"{k:g} K": np.array(predicted.diagonal_gauge_range(us, vs, k * condition))
+        for k in (1.1, 1.01)
+    }
     controls["any gauge"] = np.array(predicted.any_gauge_range(us, vs, condition))
     ends = np.array(predicted.diagonal_gauge_range(us, vs, condition))
     trial.value(extremes, ends, error=1e-11, margin=1e-8, controls=controls)

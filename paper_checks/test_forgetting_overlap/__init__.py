@@ -1,8 +1,9 @@
-"""Doan, Abbana Bennani, Mazoure, Rabusseau & Alquier 2021, "A Theoretical Analysis of Catastrophic Forgetting ...".
+"""Doan, Abbana Bennani, Mazoure, Rabusseau & Alquier 2021, "A Theoretical Analysis of Catastrophic
+Forgetting ...".
 
-The abstract, a third-party note with the main formulas and the released code were read; no theorem is cited by number.
-Features and weights are standard normal, labels three times as large, drawn anew under every seed; measured are
-weights that were fitted one task after the other.
+The abstract, a third-party note with the main formulas and the released code were read; no theorem
+is cited by number. Features and weights are standard normal, labels three times as large, drawn
+anew under every seed; measured are weights that were fitted one task after the other.
 """
 
 from typing import Annotated, NamedTuple
@@ -14,9 +15,16 @@ from theory_on_trial.contract import Interval
 MOST_PROGRAMS = 0
 """Ceiling of the programs that the fast tier may ask XLA for in one process."""
 
-Size = Annotated[int, Interval(1, 300, why="matrices of so many rows are squared some twenty times")]
-Ridge = Annotated[float, Interval(0, 1e6, why="a larger one leaves updates that are lost in the digits of the weights")]
-Spare = Annotated[int, Interval(0, 300, why="matrices of so many rows are squared some twenty times")]
+Size = Annotated[
+    int, Interval(1, 300, why="matrices of so many rows are squared some twenty times")
+]
+Ridge = Annotated[
+    float,
+    Interval(0, 1e6, why="a larger one leaves updates that are lost in the digits of the weights"),
+]
+Spare = Annotated[
+    int, Interval(0, 300, why="matrices of so many rows are squared some twenty times")
+]
 
 
 class TwoTasks(NamedTuple):
@@ -39,7 +47,9 @@ class TwoTasks(NamedTuple):
 
 
 def draw_rows(generator, *shape):
-    """Normal features, singular values below a tenth of the largest raised to it: digits are left at every size."""
+    """Normal features, singular values below a tenth of the largest raised to it: digits are left
+    at every size.
+    """
     left, values, right = np.linalg.svd(generator.standard_normal(shape), full_matrices=False)
     return left * np.maximum(values, values[..., :1] / 10)[..., None, :] @ right
 
@@ -47,13 +57,17 @@ def draw_rows(generator, *shape):
 def two_tasks(generator, n_s, n_t, dim) -> TwoTasks:
     """Normal features and weights, labels three times as large."""
     first, second = (draw_rows(generator, rows, dim) for rows in (n_s, n_t))
-    return TwoTasks(first, second, generator.standard_normal(dim), 3 * generator.standard_normal(n_t))
+    return TwoTasks(
+        first, second, generator.standard_normal(dim), 3 * generator.standard_normal(n_t)
+    )
 
 
 def subtracted(features, before, after):
     """The size of what is subtracted in |φ (after - before)|^2."""
     lengths = np.linalg.norm(before) + np.linalg.norm(after)
-    return float(np.linalg.norm(features, 2) * lengths * np.linalg.norm(features @ (after - before)))
+    return float(
+        np.linalg.norm(features, 2) * lengths * np.linalg.norm(features @ (after - before))
+    )
 
 
 def condition(features, ridge, rank=None):
@@ -63,7 +77,13 @@ def condition(features, ridge, rank=None):
 
 
 def meets(trial, measured, truth, controls, ops, scale):
-    """An identity of numbers; a wrong theory that says the same at this setting, but for rounding, is no control."""
+    """An identity of numbers; a wrong theory that says the same at this setting, but for rounding,
+    is no control.
+    """
     rounding = 44 * ops * 2.0**-53 * scale
-    distinct = {name: control for name, control in controls.items() if np.any(np.abs(control - truth) > rounding)}
+    distinct = {
+        name: control
+        for name, control in controls.items()
+        if np.any(np.abs(control - truth) > rounding)
+    }
     trial.identity(measured, truth, ops=ops, scale=scale, controls=distinct)

@@ -1,4 +1,6 @@
-"""What a next task undoes, exactly, in the mean over residuals, and at an angle between the tasks."""
+"""What a next task undoes, exactly, in the mean over residuals, and at an angle between the
+tasks.
+"""
 
 from functools import partial
 from itertools import product
@@ -6,7 +8,16 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from paper_checks.test_forgetting_overlap import Ridge, Size, Spare, condition, draw_rows, meets, subtracted, two_tasks
+from paper_checks.test_forgetting_overlap import (
+    Ridge,
+    Size,
+    Spare,
+    condition,
+    draw_rows,
+    meets,
+    subtracted,
+    two_tasks,
+)
 from sims import forgetting_overlap as observed
 from theory import forgetting_overlap as predicted
 from theory_on_trial import claim, ours
@@ -17,30 +28,46 @@ from theory_on_trial.trial.provenance import Source
 Several = Annotated[int, Interval(1, 30, why="a hundred thousand labellings are solved at once")]
 Few = Annotated[int, Interval(1, 10, why="3^n nodes are summed")]
 Tasks = Annotated[int, Interval(2, 100, why="one alone makes no chain, and each is fitted")]
-SomeRidge = Annotated[float, Interval(1e-6, 1e6, why="far from these it is not told from none, or leaves no update")]
-Share = Annotated[float, Interval(1e-3, 1.9, why="in units of 1 / σ^2; at 2 descent hops, beyond it diverges")]
+SomeRidge = Annotated[
+    float, Interval(1e-6, 1e6, why="far from these it is not told from none, or leaves no update")
+]
+Share = Annotated[
+    float, Interval(1e-3, 1.9, why="in units of 1 / σ^2; at 2 descent hops, beyond it diverges")
+]
 Steps = Annotated[int, Interval(1, 10**4, why="each is taken")]
-Degrees = Annotated[float, Interval(5, 75, why="towards the ends both laws agree, and the exact claim judges")]
+Degrees = Annotated[
+    float, Interval(5, 75, why="towards the ends both laws agree, and the exact claim judges")
+]
 AnyDegrees = Annotated[float, Interval(0, 90, why="between two subspaces there is no other angle")]
 Teacher = Literal["teacher", "independent"]
 
 ALIGN = Source(
     "abstract",
-    "the sentence names no condition; it is tried on tasks of one teacher, and holds at a given residual "
+    "the sentence names no condition; it is tried on tasks of one teacher, and holds at a given "
+    "residual "
     "(inverted_u-independent)",
     says="In this paper, we show that the impact of CF increases as two tasks increasingly align.",
 )
-QUOTED = ours("the formula as a third-party note quotes it; here from the normal equations of the ridge refit")
+QUOTED = ours(
+    "the formula as a third-party note quotes it; here from the normal equations of the ridge refit"
+)
 
 
-@claim(QUOTED, kind="identity", cases=[(5, 6, 10, 0.5), (3, 4, 10, 0.5), (12, 8, 6, 0.1), (1, 1, 5, 2.0)])
+@claim(
+    QUOTED,
+    kind="identity",
+    cases=[(5, 6, 10, 0.5), (3, 4, 10, 0.5), (12, 8, 6, 0.1), (1, 1, 5, 2.0)],
+)
 def test_overlap_identity(trial, n_s: Size, n_t: Size, dim: Size, ridge: SomeRidge):
     """Training T with ridge λ moves S's outputs by |U_S Σ_S O Σ_T (Σ_T^2 + λ)^-1 U_T^T y|^2."""
     tasks = two_tasks(trial.generator(), n_s, n_t, dim)
     after = observed.descend(tasks.features_t, tasks.targets, tasks.weights, ridge)
     truth = predicted.forgetting(*tasks.features, tasks.residual, ridge)
     ridges = {"no λ": 0.0, "λ + 10 %": 1.1 * ridge, "λ / 2": ridge / 2, "2 λ": 2 * ridge}
-    controls = {name: predicted.forgetting(*tasks.features, tasks.residual, level) for name, level in ridges.items()}
+    controls = {
+        name: predicted.forgetting(*tasks.features, tasks.residual, level)
+        for name, level in ridges.items()
+    }
     controls["y_T for the residual"] = predicted.forgetting(*tasks.features, tasks.targets, ridge)
     values = np.linalg.svd(tasks.features_s, compute_uv=False)
     left, inner, right = np.linalg.svd(tasks.features_t, full_matrices=False)
@@ -51,15 +78,25 @@ def test_overlap_identity(trial, n_s: Size, n_t: Size, dim: Size, ridge: SomeRid
     controls["Σ_T^2 for Σ_T"] = float(np.sum((tasks.features_s @ update) ** 2))
     measured = observed.drift(tasks.features_s, tasks.weights, after)
     ops = 2 * (n_s + n_t + dim) * condition(tasks.features_t, ridge)
-    meets(trial, float(measured), truth, controls, ops, subtracted(tasks.features_s, tasks.weights, after))
+    meets(
+        trial,
+        float(measured),
+        truth,
+        controls,
+        ops,
+        subtracted(tasks.features_s, tasks.weights, after),
+    )
 
 
 @claim(QUOTED, kind="identity", cases=[(5, 4, 10, 3, 0.5), (2, 7, 6, 5, 0.1)])
 def test_chain(trial, n_s: Size, n_k: Size, dim: Size, tasks: Tasks, ridge: SomeRidge):
-    """Through tasks 1, ..., m drifts add as vectors, each with its residual against the weights before it."""
+    """Through tasks 1, ..., m drifts add as vectors, each with its residual against the weights
+    before it.
+    """
     generator = trial.generator()
     first, _, weights, _ = two_tasks(generator, n_s, n_k, dim)
-    features, targets = draw_rows(generator, tasks, n_k, dim), 3 * generator.standard_normal((tasks, n_k))
+    features = draw_rows(generator, tasks, n_k, dim)
+    targets = 3 * generator.standard_normal((tasks, n_k))
     after = weights
     for task, labels in zip(features, targets, strict=True):
         after = observed.refit(task, labels, after, ridge)
@@ -69,7 +106,10 @@ def test_chain(trial, n_s: Size, n_k: Size, dim: Size, tasks: Tasks, ridge: Some
         predicted.chained_drifts(first, block[None], own[None], ridge)[0]
         for block, own in zip(features, residuals, strict=True)
     )
-    controls = {"sum of squared drifts": float(np.sum(drifts**2)), "residuals against w_S": float(at_start @ at_start)}
+    controls = {
+        "sum of squared drifts": float(np.sum(drifts**2)),
+        "residuals against w_S": float(at_start @ at_start),
+    }
     # Where drifts cancel by chance, the two above are far away.
     rivals = {
         "λ + 10 %": predicted.chained_drifts(first, features, residuals, 1.1 * ridge),
@@ -94,39 +134,66 @@ def test_chain(trial, n_s: Size, n_k: Size, dim: Size, tasks: Tasks, ridge: Some
     kind="identity",
     cases=[(5, 0.0), (15, 0.0), (15, 2.0), (5, 2.0)],
 )
-def test_loss_increase(trial, n_s: Size, first_ridge: Ridge, n_t: Size = 6, dim: Size = 10, ridge: SomeRidge = 0.5):
+def test_loss_increase(
+    trial, n_s: Size, first_ridge: Ridge, n_t: Size = 6, dim: Size = 10, ridge: SomeRidge = 0.5
+):
     """S's sum of squares grows by Δ after least squares, by Δ - 2 λ_S w_S . dw after ridge λ_S."""
     generator = trial.generator()
-    (first, second, _, targets), labels = two_tasks(generator, n_s, n_t, dim), generator.standard_normal(n_s)
+    (first, second, _, targets), labels = (
+        two_tasks(generator, n_s, n_t, dim),
+        generator.standard_normal(n_s),
+    )
     weights = observed.refit(first, labels, np.zeros(dim), first_ridge)
     after = observed.refit(second, targets, weights, ridge)
-    left, moved_outputs = labels - first @ weights, first @ (after - weights)  # whose losses differ by few digits
+    left = labels - first @ weights
+    moved_outputs = first @ (after - weights)  # whose losses differ by few digits
     measured = float(moved_outputs @ (moved_outputs - 2 * left))
     task = first, second, targets - second @ weights, ridge
-    truth, drift = predicted.loss_increase(*task, weights, first_ridge), predicted.forgetting(*task)
-    controls = {"Delta": drift, "Δ / 2": drift / 2, "plus": 2 * drift - truth, "once": (drift + truth) / 2}
+    truth = predicted.loss_increase(*task, weights, first_ridge)
+    drift = predicted.forgetting(*task)
+    controls = {
+        "Delta": drift,
+        "Δ / 2": drift / 2,
+        "plus": 2 * drift - truth,
+        "once": (drift + truth) / 2,
+    }
     controls["λ + 10 %"] = predicted.loss_increase(*task[:3], 1.1 * ridge, weights, first_ridge)
     worst = condition(second, ridge) ** 0.5 + condition(first, first_ridge) ** 0.5
-    lengths, outputs = np.linalg.norm(weights) + np.linalg.norm(after), np.linalg.norm(moved_outputs)
+    lengths = np.linalg.norm(weights) + np.linalg.norm(after)
+    outputs = np.linalg.norm(moved_outputs)
     size = subtracted(first, weights, after) + 2 * lengths * np.linalg.norm(first.T @ left)
     size += outputs * (np.linalg.norm(labels) + outputs)
     meets(trial, measured, truth, controls, 4 * (n_s + n_t + dim) * worst, size)
 
 
-@claim(ours("a geometric series of the steps"), kind="identity", cases=[(0.5, 37), (1.5, 5), (0.1, 1), (1.2, 3000)])
-def test_early_stopping(trial, share: Share, steps: Steps, n_s: Size = 5, n_t: Size = 6, dim: Size = 10):
+@claim(
+    ours("a geometric series of the steps"),
+    kind="identity",
+    cases=[(0.5, 37), (1.5, 5), (0.1, 1), (1.2, 3000)],
+)
+def test_early_stopping(
+    trial, share: Share, steps: Steps, n_s: Size = 5, n_t: Size = 6, dim: Size = 10
+):
     """After m steps of rate η the ridge's filter is replaced by (1 - (1 - η σ^2)^m) / σ."""
     tasks = two_tasks(trial.generator(), n_s, n_t, dim)
     rate = share / float(np.linalg.norm(tasks.features_t, 2)) ** 2
     after = observed.march(tasks.features_t, tasks.targets, tasks.weights, rate, steps)
-    schedules = {"m + 1 steps": (rate, steps + 1), "half the rate": (rate / 2, steps), "1 % more": (1.01 * rate, steps)}
+    schedules = {
+        "m + 1 steps": (rate, steps + 1),
+        "half the rate": (rate / 2, steps),
+        "1 % more": (1.01 * rate, steps),
+    }
     if share < 1:  # at twice the rate others diverge
         schedules["the rate without the half"] = 2 * rate, steps
     theory = partial(predicted.stopped_forgetting, *tasks.features, tasks.residual)
     controls: dict[str, object] = {name: theory(*schedule) for name, schedule in schedules.items()}
-    controls["ridge 1 / (η m)"] = predicted.forgetting(*tasks.features, tasks.residual, 1 / (rate * steps))
+    controls["ridge 1 / (η m)"] = predicted.forgetting(
+        *tasks.features, tasks.residual, 1 / (rate * steps)
+    )
     truth = theory(rate, steps)
-    measured, size = (way(tasks.features_s, tasks.weights, after) for way in (observed.drift, subtracted))
+    measured, size = (
+        way(tasks.features_s, tasks.weights, after) for way in (observed.drift, subtracted)
+    )
     # A first step of nearly two goes so far.
     excursion = 2 * np.linalg.norm(tasks.residual) / np.linalg.norm(tasks.features_t, 2)
     size *= 1 + excursion / np.linalg.norm(tasks.weights)
@@ -136,7 +203,10 @@ def test_early_stopping(trial, share: Share, steps: Steps, n_s: Size = 5, n_t: S
 def laws_of(tasks, ridge):
     """Mean and variance of Δ under random residuals, and as other theories have them."""
     ridges = {"λ + 10 %": 1.1 * ridge, "no λ": 0.0, "2 λ": 2 * ridge}
-    laws = {name: np.array(predicted.random_forgetting(*tasks.features, level)[:2]) for name, level in ridges.items()}
+    laws = {
+        name: np.array(predicted.random_forgetting(*tasks.features, level)[:2])
+        for name, level in ridges.items()
+    }
     _, values, right = np.linalg.svd(tasks.features_t, full_matrices=False)
     image = tasks.features_s @ right.T * (values**2 / (values**2 + ridge))
     laws["Σ_T^2 for Σ_T"] = np.array([np.sum(image**2), 2 * np.sum((image @ image.T) ** 2)])
@@ -146,13 +216,21 @@ def laws_of(tasks, ridge):
 def forgotten(tasks, residuals, ridge):
     """Δ for many residuals at once, by refits from w_S."""
     starts = np.broadcast_to(tasks.weights, (len(residuals), len(tasks.weights)))
-    after = observed.refit(tasks.features_t, residuals + tasks.features_t @ tasks.weights, starts, ridge)
+    after = observed.refit(
+        tasks.features_t, residuals + tasks.features_t @ tasks.weights, starts, ridge
+    )
     return observed.drift(tasks.features_s, starts, after)
 
 
-@claim(ours("mean of a quadratic form"), kind="distribution", cases=[(20, 20, 30, 5.0), (8, 16, 12, 2.0)])
+@claim(
+    ours("mean of a quadratic form"),
+    kind="distribution",
+    cases=[(20, 20, 30, 5.0), (8, 16, 12, 2.0)],
+)
 def test_random_residual(trial, n_s: Several, n_t: Several, dim: Several, ridge: SomeRidge):
-    """Residuals N(0, I) make S forget sum e_i on average, e the squared singular values of Σ_S O F."""
+    """Residuals N(0, I) make S forget sum e_i on average, e the squared singular values of Σ_S O
+    F.
+    """
     tasks = two_tasks(trial.generator("tasks"), n_s, n_t, dim)
     truth, laws = laws_of(tasks, ridge)
     margin = 0.008 * truth[0]
@@ -169,10 +247,18 @@ def test_random_residual(trial, n_s: Several, n_t: Several, dim: Several, ridge:
     )
 
 
-@claim(ours("moments of a quadratic form"), kind="identity", cases=[(5, 6, 10, 0.5), (2, 5, 3, 0.1), (3, 4, 5, 1e5)])
+@claim(
+    ours("moments of a quadratic form"),
+    kind="identity",
+    cases=[(5, 6, 10, 0.5), (2, 5, 3, 0.1), (3, 4, 5, 1e5)],
+)
 def test_random_residual__moments(trial, n_s: Size, n_t: Few, dim: Size, ridge: SomeRidge):
-    """E Δ = sum e_i and Var Δ = 2 sum e_i^2, on the nodes of Gauss and Hermite, exact up to degree five."""
-    tasks = two_tasks(trial.generator(), n_s, n_t, dim)._replace(weights=np.zeros(dim))  # which keeps all digits
+    """E Δ = sum e_i and Var Δ = 2 sum e_i^2, on the nodes of Gauss and Hermite, exact up to degree
+    five.
+    """
+    tasks = two_tasks(trial.generator(), n_s, n_t, dim)._replace(
+        weights=np.zeros(dim)
+    )  # which keeps all digits
     truth, laws = laws_of(tasks, ridge)
     nodes = np.sqrt(3) * np.array(list(product((-1, 0, 1), repeat=n_t)))
     chances = np.prod(np.where(nodes == 0, 2 / 3, 1 / 6), axis=1)
@@ -180,41 +266,69 @@ def test_random_residual__moments(trial, n_s: Size, n_t: Few, dim: Size, ridge: 
     mean = float(chances @ deltas)
     laws["variance without the 2"] = truth / np.array([1, 2])
     ops = 100 * (dim + n_t) * condition(tasks.features_t, ridge) ** 0.5
-    most, norms = np.max(deltas), [np.linalg.norm(matrix, 2) for matrix in tasks.features]
-    size = most + np.sqrt(3 * n_t * most) * norms[0] / np.hypot(norms[1], np.sqrt(ridge))  # of the stacked inverse
+    most = np.max(deltas)
+    norms = [np.linalg.norm(matrix, 2) for matrix in tasks.features]
+    size = most + np.sqrt(3 * n_t * most) * norms[0] / np.hypot(
+        norms[1], np.sqrt(ridge)
+    )  # of the stacked inverse
     scale = np.array([size, size * most])
     meets(trial, np.array([mean, chances @ (deltas - mean) ** 2]), truth, laws, ops, scale)
 
 
-@claim(ours("quoted, the constant from the norms of Σ_S and O"), kind="bound", cases=[(3, 4, 3, 0.5), (2, 2, 0, 0.0)])
-def test_principal_angle_bound(trial, n_s: Size, n_t: Size, spare: Spare, ridge: Ridge, draws: Count = 2000):
-    """Δ <= σ_{S,1}^2 cos^2 θ_1 |w_T - w_S|^2, with equality where S's top direction is the aligned one."""
-    generator, dim = trial.generator(), n_s + n_t + spare  # with fewer features some angle is 0, and says nothing
+@claim(
+    ours("quoted, the constant from the norms of Σ_S and O"),
+    kind="bound",
+    cases=[(3, 4, 3, 0.5), (2, 2, 0, 0.0)],
+)
+def test_principal_angle_bound(
+    trial, n_s: Size, n_t: Size, spare: Spare, ridge: Ridge, draws: Count = 2000
+):
+    """Δ <= σ_{S,1}^2 cos^2 θ_1 |w_T - w_S|^2, with equality where S's top direction is the aligned
+    one.
+    """
+    generator = trial.generator()
+    dim = n_s + n_t + spare  # with fewer features some angle is 0, and says nothing
     tasks = two_tasks(generator, n_s, n_t, dim)
     residuals = np.vstack([generator.standard_normal((draws, n_t)), np.eye(n_t)])
     updates = observed.refit(tasks.features_t, residuals, np.zeros((len(residuals), dim)), ridge)
-    turn, mix = (np.linalg.qr(generator.standard_normal((size, size)))[0] for size in (6, 3))  # of features and rows
+    turn, mix = (
+        np.linalg.qr(generator.standard_normal((size, size)))[0] for size in (6, 3)
+    )  # of features and rows
     rows = np.array([[0.8, 0, 0, 0.6, 0, 0], [0, 0.6, 0, 0, 0.8, 0], [0, 0, 0, 0, 0, 1]])
     pair = mix @ np.diag([3.0, 2, 1, 0, 0, 0])[:3] @ turn, rows @ turn
     tight = observed.refit(pair[1], np.array([1.0, 0, 0]), np.zeros(6), 0.0)
     squares = np.append(np.sum(updates**2, axis=1), tight @ tight)
-    still = observed.drift(tasks.features_s, 0 * updates, updates), observed.drift(pair[0], 0 * tight, tight)
+    still = (
+        observed.drift(tasks.features_s, 0 * updates, updates),
+        observed.drift(pair[0], 0 * tight, tight),
+    )
     deltas = np.append(*still)
-    factors = np.repeat([predicted.angle_bound(*tasks.features), predicted.angle_bound(*pair)], [len(updates), 1])
-    angle = np.repeat([predicted.cosines(*tasks.features)[0], predicted.cosines(*pair)[0]], [len(updates), 1])
+    factors = np.repeat(
+        [predicted.angle_bound(*tasks.features), predicted.angle_bound(*pair)], [len(updates), 1]
+    )
+    angle = np.repeat(
+        [predicted.cosines(*tasks.features)[0], predicted.cosines(*pair)[0]], [len(updates), 1]
+    )
     values, of_t = (np.linalg.svd(matrix, compute_uv=False) for matrix in tasks.features)
     second = np.repeat([(values[1] / values[0]) if n_s > 1 else 1.0, 2 / 3], [len(updates), 1])
     controls = {"cos^4": factors * angle**2 * squares, "sigma_{S,2}": factors * second**2 * squares}
-    # An update's error is relative to the inverse of the stacked design, and counts across the angle.
+    # An update's error is relative to the inverse of the stacked design, and counts across the
+    # angle.
     blown = np.repeat([1 + np.sqrt(ridge) / of_t[-1], 1.0], [len(updates), 1]) / angle
-    bound = {"found_by": "draws", "independent": draws, "ops": 1000, "scale": blown * (factors * squares + deltas)}
+    bound = {
+        "found_by": "draws",
+        "independent": draws,
+        "ops": 1000,
+        "scale": blown * (factors * squares + deltas),
+    }
     trial.bound(deltas, factors * squares, controls=controls, **bound)
 
 
 def forgotten_at(generator, subspaces, n, teacher):
     """Δ / r of n pairs of tasks with these features: labels of one teacher, or random residuals."""
     first, second = subspaces
-    teachers, noise = generator.standard_normal((n, first.shape[1])), generator.standard_normal((n, len(second)))
+    teachers = generator.standard_normal((n, first.shape[1]))
+    noise = generator.standard_normal((n, len(second)))
     before = observed.refit(first, teachers @ first.T, np.zeros_like(teachers), 0.0)
     labels = teachers @ second.T if teacher else before @ second.T + noise
     after = observed.refit(second, labels, before, 0.0)
@@ -223,14 +337,19 @@ def forgotten_at(generator, subspaces, n, teacher):
 
 def angle_laws(law, angle):
     """The law asked for, and others that are as plausible."""
-    laws = {"teacher": predicted.teacher_forgetting(angle), "independent": predicted.independent_forgetting(angle)}
+    laws = {
+        "teacher": predicted.teacher_forgetting(angle),
+        "independent": predicted.independent_forgetting(angle),
+    }
     truth = laws.pop(law)
     return truth, laws | {"sin^2": float(np.sin(angle) ** 2), "twice the power": truth**2}
 
 
 def on_average(trial, law, degrees, rank, spare, printed):
     """The decision on the mean of Δ / r at an angle."""
-    subspaces = observed.tilted_subspaces(trial.generator("subspaces"), rank, 2 * rank + spare, np.radians(degrees))
+    subspaces = observed.tilted_subspaces(
+        trial.generator("subspaces"), rank, 2 * rank + spare, np.radians(degrees)
+    )
     truth, laws = angle_laws(law, np.radians(degrees))
     margin = 0.01 * truth
     trial.mean(
@@ -246,20 +365,30 @@ def on_average(trial, law, degrees, rank, spare, printed):
 
 
 @claim(
-    ours("variance of B (I - A^T A) w*"), kind="distribution", cases=[15.0, 30.0, 45.0, 60.0, 75.0], as_printed=ALIGN
+    ours("variance of B (I - A^T A) w*"),
+    kind="distribution",
+    cases=[15.0, 30.0, 45.0, 60.0, 75.0],
+    as_printed=ALIGN,
 )
 def test_inverted_u(trial, degrees: Degrees, rank: Several = 3, spare: Spare = 4):
-    """Two tasks of one teacher w* ~ N(0, I) at an angle θ: E Δ / r = cos^2 θ sin^2 θ, without ridge."""
+    """Two tasks of one teacher w* ~ N(0, I) at an angle θ: E Δ / r = cos^2 θ sin^2 θ, without
+    ridge.
+    """
     on_average(trial, "teacher", degrees, rank, spare, printed=True)
 
 
 @claim(
-    ours("mean of a quadratic form; of it the abstract prints that the impact increases as two tasks align"),
+    ours(
+        "mean of a quadratic form; of it the abstract prints that the impact increases as two "
+        "tasks align"
+    ),
     kind="distribution",
     cases=[15.0, 45.0, 75.0],
 )
 def test_inverted_u__independent(trial, degrees: Degrees, rank: Several = 3, spare: Spare = 4):
-    """With a residual N(0, I) whatever the angle, E Δ / r = cos^2 θ increases as the tasks align."""
+    """With a residual N(0, I) whatever the angle, E Δ / r = cos^2 θ increases as the tasks
+    align.
+    """
     on_average(trial, "independent", degrees, rank, spare, printed=False)
 
 
@@ -267,18 +396,37 @@ def test_inverted_u__independent(trial, degrees: Degrees, rank: Several = 3, spa
     ours("the mean over w* ~ N(0, I) of a quadratic form is its sum over a basis"),
     kind="identity",
     cases=[
-        (law, angle) for law in ("teacher", "independent") for angle in (0.0, 0.001, 15.0, 45.0, 75.0, 89.999, 90.0)
+        (law, angle)
+        for law in ("teacher", "independent")
+        for angle in (0.0, 0.001, 15.0, 45.0, 75.0, 89.999, 90.0)
     ],
 )
-def test_inverted_u__exact(trial, law: Teacher, degrees: AnyDegrees, rank: Size = 3, spare: Spare = 4):
+def test_inverted_u__exact(
+    trial, law: Teacher, degrees: AnyDegrees, rank: Size = 3, spare: Spare = 4
+):
     """E Δ / r is cos^2 θ sin^2 θ of one teacher, cos^2 θ of random residuals, at every angle."""
     inside = 1e-5 <= degrees <= 90 - 1e-5
-    trial.require(inside or degrees in (0, 90), "degrees must be 0, 90 or 1e-5 off: nearer a mean of 0 is rounding")
-    angle, dim = float(np.radians(degrees)), 2 * rank + spare
+    trial.require(
+        inside or degrees in (0, 90),
+        "degrees must be 0, 90 or 1e-5 off: nearer a mean of 0 is rounding",
+    )
+    angle = float(np.radians(degrees))
+    dim = 2 * rank + spare
     first, second = observed.tilted_subspaces(trial.generator(), rank, dim, angle)
-    before = observed.refit(first, first.T, np.zeros((dim, dim)), 0.0) if law == "teacher" else np.zeros((rank, dim))
+    before = (
+        observed.refit(first, first.T, np.zeros((dim, dim)), 0.0)
+        if law == "teacher"
+        else np.zeros((rank, dim))
+    )
     after = observed.refit(second, second.T if law == "teacher" else np.eye(rank), before, 0.0)
     truth, laws = angle_laws(law, angle)
     truth = round(truth, 30)  # what is less is rounding, and no unit for errors
     size = float(np.sqrt(truth)) or 1.0  # of the outputs, whose rounding is that of weights of one
-    meets(trial, float(np.sum(observed.drift(first, before, after))) / rank, truth, laws, 10 * dim, size)
+    meets(
+        trial,
+        float(np.sum(observed.drift(first, before, after))) / rank,
+        truth,
+        laws,
+        10 * dim,
+        size,
+    )

@@ -1,11 +1,21 @@
-"""Memories that keep the principal directions of a first task, and wide networks, which forget as their kernel says."""
+"""Memories that keep the principal directions of a first task, and wide networks, which forget as
+their kernel says.
+"""
 
 from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
 
-from paper_checks.test_forgetting_overlap import Ridge, Size, Spare, condition, meets, subtracted, two_tasks
+from paper_checks.test_forgetting_overlap import (
+    Ridge,
+    Size,
+    Spare,
+    condition,
+    meets,
+    subtracted,
+    two_tasks,
+)
 from sims import forgetting_overlap as observed
 from theory import forgetting_overlap as predicted
 from theory_on_trial import claim, code, ours
@@ -14,7 +24,9 @@ from theory_on_trial.laws import RatioOfMeans
 
 
 def with_a_mean(generator, rows, dim):
-    """Features of variances that fall, on the first 12 axes, about a common mean that dominates them."""
+    """Features of variances that fall, on the first 12 axes, about a common mean that dominates
+    them.
+    """
     sizes = np.exp(-0.3 * np.minimum(np.arange(dim), 11))
     return 6 * generator.standard_normal(dim) + sizes * generator.standard_normal((rows, dim))
 
@@ -25,11 +37,20 @@ def with_a_mean(generator, rows, dim):
     cases=[(1, 19, 11, 6, 0.5), (3, 2, 7, 4, 0.0), (5, 0, 5, 4, 0.5), (30, 5, 33, 30, 0.0)],
 )
 def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: Size, ridge: Ridge):
-    """T solved off the top k right singular vectors of S: Δ = sum_{i>k} σ_i^2 (v_i . dw)^2, 0 at k = rank."""
-    trial.require(n_t + 3 <= spare or ridge >= 0.01, "ridge must be .01 for n_t above spare - 3: T is nearly singular")
-    n_s, dim = memory + rows, memory + spare
+    """T solved off the top k right singular vectors of S: Δ = sum_{i>k} σ_i^2 (v_i . dw)^2, 0 at k
+    = rank.
+    """
+    trial.require(
+        n_t + 3 <= spare or ridge >= 0.01,
+        "ridge must be .01 for n_t above spare - 3: T is nearly singular",
+    )
+    n_s = memory + rows
+    dim = memory + spare
     generator = trial.generator()
-    start = {"features_s": with_a_mean(generator, n_s, dim), "weights": np.zeros(dim)}  # which keeps all digits
+    start = {
+        "features_s": with_a_mean(generator, n_s, dim),
+        "weights": np.zeros(dim),
+    }  # which keeps all digits
     tasks = two_tasks(generator, n_s, n_t, dim)._replace(**start)
     directions = observed.principal_directions(tasks.features_s, memory)
     after = observed.descend(tasks.features_t, tasks.targets, tasks.weights, ridge, directions)
@@ -40,13 +61,27 @@ def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: 
     controls = dict(zip(("no memory", "k - 1", "k + 1"), rivals, strict=True))
     left = tasks.features_t - tasks.features_t @ directions.T @ directions
     worst = condition(left, ridge, min(n_t, dim - memory)) if memory < dim else 1.0
-    if memory < dim:  # what is projected away, and what cancels in the gradient, leaves its rounding
+    if (
+        memory < dim
+    ):  # what is projected away, and what cancels in the gradient, leaves its rounding
         gradient = np.linalg.norm(left.T @ tasks.targets)
-        worst *= float(np.linalg.norm(tasks.features_t, 2) * np.linalg.norm(tasks.targets) / gradient)
+        worst *= float(
+            np.linalg.norm(tasks.features_t, 2) * np.linalg.norm(tasks.targets) / gradient
+        )
     size = subtracted(tasks.features_s, tasks.weights, after) if truth else rivals[0]
     lost = 2 * dim * worst * 2.0**-53 * size
-    trial.require(lost < 1e-5 * (truth or size), "ridge must let no more than 1e-5 of what is forgotten be rounding")
-    meets(trial, float(observed.drift(tasks.features_s, tasks.weights, after)), truth, controls, 2 * dim * worst, size)
+    trial.require(
+        lost < 1e-5 * (truth or size),
+        "ridge must let no more than 1e-5 of what is forgotten be rounding",
+    )
+    meets(
+        trial,
+        float(observed.drift(tasks.features_s, tasks.weights, after)),
+        truth,
+        controls,
+        2 * dim * worst,
+        size,
+    )
 
 
 @claim(
@@ -57,10 +92,13 @@ def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: 
     cases=[(5, 4, 10)],
 )
 def test_pca_ogd__not_monotone(trial, n_s: Literal[5, 6], n_t: Literal[4, 5], dim: Literal[10, 11]):
-    """In more than 3 of 10 pairs of tasks a larger memory k, without ridge, forgets more than some smaller one."""
+    """In more than 3 of 10 pairs of tasks a larger memory k, without ridge, forgets more than some
+    smaller one.
+    """
 
     def rise(generator, *, anew=True):
-        tasks, zero = two_tasks(generator, n_s, n_t, dim), np.zeros((n_s, dim))
+        tasks = two_tasks(generator, n_s, n_t, dim)
+        zero = np.zeros((n_s, dim))
         right = observed.principal_directions(tasks.features_s, n_s)
         off = [np.eye(dim) - right[:k].T @ right[:k] for k in range(n_s)]
         designs = [tasks.features_t @ (P if anew else off[0]) for P in off]
@@ -77,7 +115,9 @@ def test_pca_ogd__not_monotone(trial, n_s: Literal[5, 6], n_t: Literal[4, 5], di
 
 
 def per_square(features_s, kept, tasks):
-    """Δ / |dw|^2 of tasks solved off what is kept, and of one that looks where this leaves most of S."""
+    """Δ / |dw|^2 of tasks solved off what is kept, and of one that looks where this leaves most of
+    S.
+    """
     worst = np.linalg.svd(features_s - features_s @ kept.T @ kept)[2][:1]
     ratios = []
     for features_t, targets in [*tasks, (worst, np.ones(1))]:
@@ -92,8 +132,14 @@ def memory_world(trial, memory, rows, spare, n_t, draws):
     """S with a mean, tasks T, and both kinds of memory."""
     generator = trial.generator()
     features_s = with_a_mean(generator, memory + rows, memory + spare)
-    tasks = [(generator.standard_normal((n_t, memory + spare)), generator.standard_normal(n_t)) for _ in range(draws)]
-    memories = [observed.principal_directions(features_s, memory, centred=centred) for centred in (False, True)]
+    tasks = [
+        (generator.standard_normal((n_t, memory + spare)), generator.standard_normal(n_t))
+        for _ in range(draws)
+    ]
+    memories = [
+        observed.principal_directions(features_s, memory, centred=centred)
+        for centred in (False, True)
+    ]
     return features_s, tasks, *memories, {"found_by": "draws", "independent": draws, "ops": 1000}
 
 
@@ -103,7 +149,9 @@ def memory_world(trial, memory, rows, spare, n_t, draws):
     cases=[(1, 19, 11, 6), (4, 16, 8, 6), (2, 1, 6, 2)],
 )
 def test_pca_ogd(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws: Count = 300):
-    """Off the top k right singular vectors of S, Δ <= σ_{S,k+1}^2 |dw|^2 for every T; not so if centred."""
+    """Off the top k right singular vectors of S, Δ <= σ_{S,k+1}^2 |dw|^2 for every T; not so if
+    centred.
+    """
     features_s, tasks, top, centred, bound = memory_world(trial, memory, rows, spare, n_t, draws)
     factor, left, less = (
         np.full(draws + 1, value)
@@ -114,9 +162,18 @@ def test_pca_ogd(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws:
         )
     )
     processes = {"principal directions of centred features": per_square(features_s, centred, tasks)}
-    # What S is projected by is right to u σ_1: a square of what is left, to twice its root times that.
-    ratios, scale = per_square(features_s, top, tasks), factor + np.sqrt(factor * predicted.memory_bound(features_s, 0))
-    trial.bound(ratios, factor, scale=scale, controls={"sigma_{k+2}": less}, wrong_processes=processes, **bound)
+    # What S is projected by is right to u σ_1: a square of what is left, to twice its root times
+    # that.
+    ratios = per_square(features_s, top, tasks)
+    scale = factor + np.sqrt(factor * predicted.memory_bound(features_s, 0))
+    trial.bound(
+        ratios,
+        factor,
+        scale=scale,
+        controls={"sigma_{k+2}": less},
+        wrong_processes=processes,
+        **bound,
+    )
     trial.bound(ratios, left, scale=scale, controls={"sigma_{k+2}": less}, **bound)  # as a norm
 
 
@@ -128,11 +185,16 @@ def test_pca_ogd(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws:
         "tldoan/PCA-OGD",
         "algos/ogd.py, update_mem, torch.pca_lowrank(..., center=True)",
         "196d0370",
-        says="Kept are the principal directions of centred gradients, to leave Δ <= σ_{k+1}^2 |dw|^2.",
+        says="Kept are the principal directions of centred gradients, to leave Δ <= σ_{k+1}^2 "
+        "|dw|^2.",
     ),
 )
-def test_pca_ogd__centred(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws: Count = 300):
-    """Principal directions of centred features leave Δ <= |φ_S P|^2 |dw|^2, the mean feature being in φ_S P."""
+def test_pca_ogd__centred(
+    trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws: Count = 300
+):
+    """Principal directions of centred features leave Δ <= |φ_S P|^2 |dw|^2, the mean feature being
+    in φ_S P.
+    """
     features_s, tasks, _, centred, bound = memory_world(trial, memory, rows, spare, n_t, draws)
     more = observed.principal_directions(features_s, memory + 1, centred=True)
     bounds = predicted.kept_bound(features_s, centred), predicted.memory_bound(features_s, memory)
@@ -140,12 +202,19 @@ def test_pca_ogd__centred(trial, memory: Size, rows: Size, spare: Size, n_t: Siz
     controls = {"one direction more": np.full(draws + 1, predicted.kept_bound(features_s, more))}
     scale = factor + predicted.memory_bound(features_s, 0)
     trial.bound(
-        per_square(features_s, centred, tasks), factor, scale=scale, controls=controls, as_printed=printed, **bound
+        per_square(features_s, centred, tasks),
+        factor,
+        scale=scale,
+        controls=controls,
+        as_printed=printed,
+        **bound,
     )
 
 
 def lazy_world(generator, inputs, dim):
-    """Unit inputs and labels of two tasks, drawn until S's kernel has a condition of at most 30 in a very wide net."""
+    """Unit inputs and labels of two tasks, drawn until S's kernel has a condition of at most 30 in
+    a very wide net.
+    """
     import jax
 
     while True:
@@ -161,7 +230,9 @@ def linearised(features, targets, ridge):
     """What a model with these features, of which the first half are those of S, would forget."""
     rows = targets.shape[1]
     before = observed.refit(features[:rows], targets[0], np.zeros(features.shape[1]), 0.0)
-    return predicted.forgetting(features[:rows], features[rows:], targets[1] - features[rows:] @ before, ridge)
+    return predicted.forgetting(
+        features[:rows], features[rows:], targets[1] - features[rows:] @ before, ridge
+    )
 
 
 @claim(
@@ -172,16 +243,25 @@ def linearised(features, targets, ridge):
 )
 def test_lazy_net(
     trial,
-    pairs: Annotated[int, Interval(128, 512, why="narrower nets are not lazy yet, wider ones take minutes")] = 128,
+    pairs: Annotated[
+        int, Interval(128, 512, why="narrower nets are not lazy yet, wider ones take minutes")
+    ] = 128,
     inputs: Annotated[int, Interval(2, 4, why="more of them are seldom well conditioned")] = 4,
-    dim: Annotated[int, Interval(6, 50, why="in fewer, inputs are seldom well conditioned; the high end is a cap")] = 6,
+    dim: Annotated[
+        int,
+        Interval(6, 50, why="in fewer, inputs are seldom well conditioned; the high end is a cap"),
+    ] = 6,
     ridge: Annotated[float, Interval(0.1, 10, why="a cap, which nothing requires")] = 0.5,
 ):
-    """A tanh net forgets what its own initial tangent kernel says, but for errors that fall at least like n^-0.8."""
+    """A tanh net forgets what its own initial tangent kernel says, but for errors that fall at
+    least like n^-0.8.
+    """
     import jax
 
     points, targets, wide = lazy_world(trial.generator("world"), inputs, dim)
-    first, counts, rows = 16, (4 * pairs, pairs), points.reshape(-1, dim)
+    first = 16
+    counts = (4 * pairs, pairs)
+    rows = points.reshape(-1, dim)
     forget = partial(observed.lazy_forgetting, inputs=points, targets=targets, ridge=ridge)
     batches = {n: jax.jit(jax.vmap(partial(forget, pairs=n))) for n in counts}
     limit = linearised(wide, targets, ridge)
@@ -192,10 +272,15 @@ def test_lazy_net(
 
     def drawn(generator, n, at_infinity=False):
         errors = []
-        for keys in jax.random.split(jax.random.key(generator.integers(2**31)), (n // first, first)):
+        for keys in jax.random.split(
+            jax.random.key(generator.integers(2**31)), (n // first, first)
+        ):
             nets = [np.asarray(batches[count](keys)) for count in counts]
             errors += [
-                [error(key, net[i], count, at_infinity) for count, net in zip(counts, nets, strict=True)]
+                [
+                    error(key, net[i], count, at_infinity)
+                    for count, net in zip(counts, nets, strict=True)
+                ]
                 for i, key in enumerate(keys)
             ]
         return np.array(errors)
@@ -205,7 +290,11 @@ def test_lazy_net(
         predict=4**-0.8,
         law=RatioOfMeans(),
         side="at most",
-        wrong_processes={"the kernel of infinite width": lambda generator, n: drawn(generator, n, at_infinity=True)},
+        wrong_processes={
+            "the kernel of infinite width": lambda generator, n: drawn(
+                generator, n, at_infinity=True
+            )
+        },
         first=first,
         most=2048,
     )

@@ -1,9 +1,11 @@
-"""Akyurek et al. 2023, "What learning algorithm is in-context learning? Investigations with linear models".
+"""Akyurek et al. 2023, "What learning algorithm is in-context learning? Investigations with linear
+models".
 
-ICLR 2023, arXiv 2211.15661. Its constructions are compiled to explicit weights, its baselines are put beside exact
-risks, and neighbouring papers on linear self-attention are put on trial with it; small transformers are trained in the
-full tier. d is the dimension, k the number of examples before the query, n that of a whole prompt, τ and σ the
-standard deviations of weights and noise, s the scale of the GeLU products, N that of whatever is passed on.
+ICLR 2023, arXiv 2211.15661. Its constructions are compiled to explicit weights, its baselines are
+put beside exact risks, and neighbouring papers on linear self-attention are put on trial with it;
+small transformers are trained in the full tier. d is the dimension, k the number of examples before
+the query, n that of a whole prompt, τ and σ the standard deviations of weights and noise, s the
+scale of the GeLU products, N that of whatever is passed on.
 """
 
 from itertools import product
@@ -19,15 +21,20 @@ from theory_on_trial import abstract
 from theory_on_trial.base.compilation_cache import cache_folder
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS, MOST_SECONDS = 100, 15
-"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the cache."""
+MOST_PROGRAMS = 100
+MOST_SECONDS = 15
+"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the
+cache.
+"""
 
 OSWALD = "von Oswald et al. 2023 (arXiv 2212.07677)"
 AHN = "Ahn et al. 2023 (arXiv 2306.00297)"
 ZHANG = "Zhang, Frei & Bartlett 2024 (arXiv 2306.09927)"
 MATCH = abstract(
-    "trained in-context learners closely match the predictors computed by gradient descent, ridge regression, and "
-    "exact least-squares regression, transitioning between different predictors as transformer depth and dataset "
+    "trained in-context learners closely match the predictors computed by gradient descent, ridge "
+    "regression, and "
+    "exact least-squares regression, transitioning between different predictors as transformer "
+    "depth and dataset "
     "noise vary, and converging to Bayesian estimators for large widths and depths"
 )
 UNIT = 2.0**-53
@@ -40,63 +47,94 @@ PromptCount = Annotated[int, Interval(1, 100, why="each costs")]
 
 
 def draw_prompts(rng, count, examples, dimension):
-    """Inputs, labels (all standard normal: a program must work for any) and a query, `count` of each."""
-    inputs, labels = rng.standard_normal((count, examples, dimension)), rng.standard_normal((count, examples))
+    """Inputs, labels (all standard normal: a program must work for any) and a query, `count` of
+    each.
+    """
+    inputs = rng.standard_normal((count, examples, dimension))
+    labels = rng.standard_normal((count, examples))
     return inputs, labels * np.sqrt(dimension), rng.standard_normal((count, dimension))
 
 
 def compiled(program, balanced=True, **scales):
-    """The transformer of a program, with balanced pads and the default scales unless others are named."""
+    """The transformer of a program, with balanced pads and the default scales unless others are
+    named.
+    """
     sizes = {"registers": program.register_rows, "positions": program.positions}
-    return compiler.compile_program(program.instructions, **sizes, scales=network.Scales(**scales), balanced=balanced)
+    return compiler.compile_program(
+        program.instructions, **sizes, scales=network.Scales(**scales), balanced=balanced
+    )
 
 
 def answers(program, prompts, layer_norm="ideal", **scales):
-    """What the compiled program answers to each prompt, and whether something was clipped on the way."""
+    """What the compiled program answers to each prompt, and whether something was clipped on the
+    way.
+    """
     prediction = programs.predict(compiled(program, **scales), *prompts, layer_norm=layer_norm)
     return np.asarray(prediction.value), np.asarray(prediction.overflow)
 
 
 def on_each(rule, prompts):
     """The answers of `rule(X, Y)`, a function that returns weights, to all prompts."""
-    return np.array([rule(inputs, labels) @ query for inputs, labels, query in zip(*prompts, strict=True)])
+    return np.array(
+        [rule(inputs, labels) @ query for inputs, labels, query in zip(*prompts, strict=True)]
+    )
 
 
 def gauss_hermite(nodes_per_variable, variables):
-    """Nodes [nodes, variables] and probabilities: exact means of polynomials of degree 2 n - 1 in each normal."""
+    """Nodes [nodes, variables] and probabilities: exact means of polynomials of degree 2 n - 1 in
+    each normal.
+    """
     nodes, weights = np.polynomial.hermite_e.hermegauss(nodes_per_variable)
     grid = np.array(list(product(nodes, repeat=variables)))
     return grid, np.array(list(product(weights / weights.sum(), repeat=variables))).prod(axis=1)
 
 
 def query_risks(weights, inputs, weight_std, noise_std):
-    """E (a.Y - w.x)^2 given the inputs, for label weights a [..., count, prefixes, examples]; x is the next input."""
+    """E (a.Y - w.x)^2 given the inputs, for label weights a [..., count, prefixes, examples]; x is
+    the next input.
+    """
     errors = np.einsum("...cke,ced->...ckd", weights, inputs) - inputs
     return weight_std**2 * np.sum(errors**2, axis=-1) + noise_std**2 * np.sum(weights**2, axis=-1)
 
 
 def level(n_runs):
-    """The level of a sign test that asks for equal signs of all runs: 2^-n by chance, and as much on either side."""
+    """The level of a sign test that asks for equal signs of all runs: 2^-n by chance, and as much
+    on either side.
+    """
     return 2.0 ** (1 - n_runs)
 
 
 def untrained(trial, run, settings):
     """A model at a random start."""
-    sizes = {name: getattr(settings, name) for name in ("dimension", "examples", "layers", "width", "heads")}
+    sizes = {
+        name: getattr(settings, name)
+        for name in ("dimension", "examples", "layers", "width", "heads")
+    }
     return learner.Transformer(jax.random.fold_in(trial.key("untrained"), run), **sizes)
 
 
 def trained(seed, run, settings):
-    """One of the trained models of a seed, shared by all claims; what was trained before is read from the cache."""
+    """One of the trained models of a seed, shared by all claims; what was trained before is read
+    from the cache.
+    """
     key = jax.random.fold_in(jax.random.key(seed), run)
     return training.train(key, settings, checkpoint=cache_folder() / "in_context_learning").model
 
 
 def fresh_prompts(key, settings, count=8192):
     """Prompts of the kind that a model was trained on."""
-    deviations = {name: getattr(settings, name) for name in ("noise_std", "weight_std", "weight_mean")}
+    deviations = {
+        name: getattr(settings, name) for name in ("noise_std", "weight_std", "weight_mean")
+    }
     return sample_prompts(key, count, settings.examples, settings.dimension, **deviations)
 
 
-FAMILY = {"least squares": ols(), "ridge .1": ridge(0.1), "ridge .5": ridge(0.5), "one step": gradient_step(0.05)}
-"""The rules among which the nearest to a model of a given depth is sought, fixed before any model was looked at."""
+FAMILY = {
+    "least squares": ols(),
+    "ridge .1": ridge(0.1),
+    "ridge .5": ridge(0.5),
+    "one step": gradient_step(0.05),
+}
+"""The rules among which the nearest to a model of a given depth is sought, fixed before any model
+was looked at.
+"""

@@ -1,10 +1,19 @@
-"""The textbook rules: which of them is the Bayes predictor, what separates it from the others, and their limits."""
+"""The textbook rules: which of them is the Bayes predictor, what separates it from the others, and
+their limits.
+"""
 
 from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_in_context_learning import UNIT, PromptCount, Std, draw_prompts, gauss_hermite, query_risks
+from paper_checks.test_in_context_learning import (
+    UNIT,
+    PromptCount,
+    Std,
+    draw_prompts,
+    gauss_hermite,
+    query_risks,
+)
 from sims.in_context_learning import baselines, metrics
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
@@ -12,12 +21,17 @@ from theory_on_trial import claim, ours, paper
 from theory_on_trial.contract import Interval
 
 GRID = (0.0, 1 / 16, 1 / 9, 1 / 4, 4 / 9)
-"""The regularisers of figure 2, least squares first; its columns have these noise-to-weight ratios."""
-COUNT, EXAMPLES, DIMENSION = 16, 13, 4
+"""The regularisers of figure 2, least squares first; its columns have these noise-to-weight ratios.
+"""
+COUNT = 16
+EXAMPLES = 13
+DIMENSION = 4
 """Prompts on which the risks of all rules are compared."""
 MATCHED = len(GRID)
 """The place of the ridge with λ = σ^2 / τ^2 among the rules; the one of twice that follows."""
-Penalty = Annotated[float, Interval(0.05, 1000, why="with less, conditions take the digits of a penalty")]
+Penalty = Annotated[
+    float, Interval(0.05, 1000, why="with less, conditions take the digits of a penalty")
+]
 """λ of a ridge."""
 Shown = Annotated[int, Interval(1, 30, why="each prompt is solved exactly")]
 """Examples whose labels are fitted."""
@@ -25,25 +39,36 @@ Dimension = Annotated[int, Interval(1, 10, why="each prompt is solved exactly")]
 
 
 def drawn_rules(trial, matched, repeated=False):
-    """Inputs of some prompts, and the label weights of ridges (those of figure 2 and the matched) and other rules."""
+    """Inputs of some prompts, and the label weights of ridges (those of figure 2 and the matched)
+    and other rules.
+    """
     inputs = trial.generator("inputs").standard_normal((COUNT, EXAMPLES, DIMENSION))
     if repeated:
         inputs[:, -1] = inputs[:, 3]
     rules = [baselines.ridge(parameter) for parameter in (*GRID, matched, 2 * matched)]
     rules += [baselines.gradient_step(0.02), baselines.sgd(0.03), baselines.nearest_neighbours()]
-    return inputs, np.asarray(baselines.label_weights(inputs, [*rules, baselines.nearest_neighbours(weighted=True)]))
+    return inputs, np.asarray(
+        baselines.label_weights(inputs, [*rules, baselines.nearest_neighbours(weighted=True)])
+    )
 
 
 def condition(inputs, penalty, prefixes=range(EXAMPLES)):
-    """The largest condition of a rule at each prefix, [count, prefixes]: least squares', or the matched ridge's."""
+    """The largest condition of a rule at each prefix, [count, prefixes]: least squares', or the
+    matched ridge's.
+    """
     spectra = [[np.linalg.svd(X[:k], compute_uv=False) for k in prefixes] for X in inputs]
-    return np.array([[s[0] / min(s[-1], penalty**0.5) if len(s) else 1.0 for s in spectrum] for spectrum in spectra])
+    return np.array(
+        [
+            [s[0] / min(s[-1], penalty**0.5) if len(s) else 1.0 for s in spectrum]
+            for spectrum in spectra
+        ]
+    )
 
 
 def posterior_mean(X, Y, weight_std, noise_std):
-    """The mean of w given the labels, by the trapezoidal rule along the singular directions of X, and its points.
-    The rule is exact to exp(-40): a spacing is .7 standard deviations of each direction, and the density has fallen by
-    as much where the grid ends.
+    """The mean of w given the labels, by the trapezoidal rule along the singular directions of X,
+    and its points. The rule is exact to exp(-40): a spacing is .7 standard deviations of each
+    direction, and the density has fallen by as much where the grid ends.
     """
     _, singular, directions = np.linalg.svd(X)
     widths = np.zeros(2)
@@ -59,27 +84,41 @@ def posterior_mean(X, Y, weight_std, noise_std):
 
 @claim(paper("equation 19"), kind="optimality", cases=[1, 3, 5])
 def test_mbr__ridge(
-    trial, examples: Annotated[int, Interval(1, 6, why="a grid must hold the posterior")],
-    weight_std: Std = 1.5, noise_std: Std = 0.5,
-):  # fmt: skip
-    """The posterior mean is the ridge with λ = σ^2 / τ^2; given any inputs no rule has a smaller risk."""
-    trial.require(weight_std <= 4 * noise_std, "weight_std must be at most 4 noise_std: a grid must hold the posterior")
+    trial,
+    examples: Annotated[int, Interval(1, 6, why="a grid must hold the posterior")],
+    weight_std: Std = 1.5,
+    noise_std: Std = 0.5,
+):
+    """The posterior mean is the ridge with λ = σ^2 / τ^2; given any inputs no rule has a smaller
+    risk.
+    """
+    trial.require(
+        weight_std <= 4 * noise_std,
+        "weight_std must be at most 4 noise_std: a grid must hold the posterior",
+    )
     X, Y, _ = (array[0] for array in draw_prompts(trial.generator("prompt"), 1, examples, 2))
-    Y, stds = weight_std * Y, {"weight_std": weight_std, "noise_std": noise_std}
+    Y = weight_std * Y
+    stds = {"weight_std": weight_std, "noise_std": noise_std}
     mean, points, reach = posterior_mean(X, Y, **stds)
     ratio = noise_std**2 / weight_std**2
     parameters = {"1/2 before one of the squares": 2 * ratio}
     if abs(weight_std - 1) > 0.05:
         parameters |= {"λ = σ^2": noise_std**2, "λ = σ^2 / τ": noise_std**2 / weight_std}
-    controls = {name: predicted.ridge_weights(X, Y, parameter) for name, parameter in parameters.items()}
+    controls = {
+        name: predicted.ridge_weights(X, Y, parameter) for name, parameter in parameters.items()
+    }
     law = predicted.bayes_weights(X, Y, **stds)
     trial.identity(mean, law, ops=points, scale=reach, controls=controls)
     inputs, weights = drawn_rules(trial, ratio)
     risks = query_risks(weights, inputs, weight_std, noise_std)[:, :, examples]
-    least = np.array([predicted.bayes_prediction_risk(X[:examples], X[examples], **stds) for X in inputs])
+    least = np.array(
+        [predicted.bayes_prediction_risk(X[:examples], X[examples], **stds) for X in inputs]
+    )
     unequal = 40 * DIMENSION * condition(inputs, ratio, [examples])[:, 0]
     options = {"found_by": "draws", "independent": COUNT, "ops": 1, "scale": risks * unequal}
-    everywhere, noisy = (np.broadcast_to(side, risks.shape) for side in (least, least + noise_std**2))
+    everywhere, noisy = (
+        np.broadcast_to(side, risks.shape) for side in (least, least + noise_std**2)
+    )
     trial.bound(everywhere, risks, **options, wrong_processes={"the error of a noisy label": noisy})
     twice = {"twice λ": risks[MATCHED + 1]}
     trial.identity(risks[MATCHED], least, ops=1, scale=least * unequal, wrong_processes=twice)
@@ -88,57 +127,101 @@ def test_mbr__ridge(
 @claim(
     ours("by orthogonality: given the examples the Bayes predictor is the conditional mean"),
     kind="identity",
-    route="risks by a quadratic form less `predicted.bayes_prediction_risk`, against `predicted.prediction_spd`",
+    route="risks by a quadratic form less `predicted.bayes_prediction_risk`, against "
+    "`predicted.prediction_spd`",
 )
 def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
-    """For every rule the risk is the Bayes risk plus the squared prediction difference to the Bayes predictor."""
-    ratio, stds = noise_std**2 / weight_std**2, {"weight_std": weight_std, "noise_std": noise_std}
+    """For every rule the risk is the Bayes risk plus the squared prediction difference to the Bayes
+    predictor.
+    """
+    ratio = noise_std**2 / weight_std**2
+    stds = {"weight_std": weight_std, "noise_std": noise_std}
     inputs, weights = drawn_rules(trial, ratio)
 
     def distances(c, k):
         """Of each rule from the Bayes predictor, and from the ridge of twice its penalty."""
-        X, query = inputs[c, :k], inputs[c, k]
-        rules = predicted.bayes_rule(X, **stds).T @ query, predicted.ridge_rule(X, 2 * ratio).T @ query
-        return [[predicted.prediction_spd(a[c, k, :k], b, X, **stds) for b in rules] for a in weights]
+        X = inputs[c, :k]
+        query = inputs[c, k]
+        rules = (
+            predicted.bayes_rule(X, **stds).T @ query,
+            predicted.ridge_rule(X, 2 * ratio).T @ query,
+        )
+        return [
+            [predicted.prediction_spd(a[c, k, :k], b, X, **stds) for b in rules] for a in weights
+        ]
 
     table = np.array([[distances(c, k) for k in range(EXAMPLES)] for c in range(COUNT)])
     distance, to_other = np.moveaxis(table, (3, 2), (0, 1))
-    least = [[predicted.bayes_prediction_risk(X[:k], X[k], **stds) for k in range(EXAMPLES)] for X in inputs]
+    least = [
+        [predicted.bayes_prediction_risk(X[:k], X[k], **stds) for k in range(EXAMPLES)]
+        for X in inputs
+    ]
     risks = query_risks(weights, inputs, weight_std, noise_std)
     rivals = {"distance to the ridge of 2 λ": to_other, "no excess": 0 * distance}
-    trial.identity(risks - least, distance, ops=40 * DIMENSION, scale=risks * condition(inputs, ratio), controls=rivals)
+    trial.identity(
+        risks - least,
+        distance,
+        ops=40 * DIMENSION,
+        scale=risks * condition(inputs, ratio),
+        controls=rivals,
+    )
 
 
 @claim(
-    ours("by the singular values: λ / (s^2 + λ) of each component is lost"), kind="limit",
+    ours("by the singular values: λ / (s^2 + λ) of each component is lost"),
+    kind="limit",
     cases=[(5, 8), (30, 8)],
-)  # fmt: skip
+)
 def test_ols__limit(
-    trial, examples: Annotated[int, Interval(1, 200, why="each prefix is solved")],
-    dimension: Annotated[int, Interval(1, 50, why="a cap, which nothing requires")], count: PromptCount = 4,
-):  # fmt: skip
-    """As σ falls to zero the Bayes predictor tends to least squares of minimum norm, its error of order λ."""
+    trial,
+    examples: Annotated[int, Interval(1, 200, why="each prefix is solved")],
+    dimension: Annotated[int, Interval(1, 50, why="a cap, which nothing requires")],
+    count: PromptCount = 4,
+):
+    """As σ falls to zero the Bayes predictor tends to least squares of minimum norm, its error of
+    order λ.
+    """
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, examples + 1, dimension)
-    prompts, fractions = Prompts(X, Y, X[:, 0]), 2.0 ** -np.arange(8, 15)
-    inputs, labels = X[:, :-1], Y[:, :-1]
+    prompts = Prompts(X, Y, X[:, 0])
+    fractions = 2.0 ** -np.arange(8, 15)
+    inputs = X[:, :-1]
+    labels = Y[:, :-1]
     _, singular, directions = np.linalg.svd(inputs)
-    least = np.array([predicted.ols_weights(*prompt) for prompt in zip(inputs, labels, strict=True)])
+    least = np.array(
+        [predicted.ols_weights(*prompt) for prompt in zip(inputs, labels, strict=True)]
+    )
     penalties = fractions * np.min(singular) ** 2
-    fits = np.asarray(baselines.weights_all(prompts, [baselines.ridge(float(lam)) for lam in penalties]))[:, :, -1]
-    lengths, unseen = np.linalg.norm(least, axis=1), directions[:, -1]
-    ahead = np.sign(np.sum(unseen * least, axis=1)) * lengths  # backwards, first-order terms may cancel
-    total, rival = (np.linalg.norm(fits - end, axis=(1, 2)) for end in (least, least + ahead[:, None] * unseen))
+    fits = np.asarray(
+        baselines.weights_all(prompts, [baselines.ridge(float(lam)) for lam in penalties])
+    )[:, :, -1]
+    lengths = np.linalg.norm(least, axis=1)
+    unseen = directions[:, -1]
+    ahead = (
+        np.sign(np.sum(unseen * least, axis=1)) * lengths
+    )  # backwards, first-order terms may cancel
+    total, rival = (
+        np.linalg.norm(fits - end, axis=(1, 2)) for end in (least, least + ahead[:, None] * unseen)
+    )
     rounding = 40 * dimension * UNIT * np.linalg.norm(singular[:, 0] / singular[:, -1] * lengths)
-    controls = {"controls": {"as λ^2": -2.0, "as σ": -0.5}, "wrong_processes": {"another solution": rival}}
-    trial.order(total, 1 / fractions, -1.0, rounding=rounding, margin=0.005, same_instance=True, **controls)
+    controls = {
+        "controls": {"as λ^2": -2.0, "as σ": -0.5},
+        "wrong_processes": {"another solution": rival},
+    }
+    trial.order(
+        total, 1 / fractions, -1.0, rounding=rounding, margin=0.005, same_instance=True, **controls
+    )
 
 
 @claim(ours("by E x x^T = I in equations 15-17"), kind="identity")
 def test_ilwd__linear(
-    trial, prefix: Annotated[int, Interval(1, 100, why="each example costs")] = 6, count: PromptCount = 4,
+    trial,
+    prefix: Annotated[int, Interval(1, 100, why="each example costs")] = 6,
+    count: PromptCount = 4,
     dimension: Annotated[int, Interval(2, 6, why="three nodes for each normal number")] = 4,
-):  # fmt: skip
-    """A fit to d answers of a linear rule returns its weights; for x ~ N(0, I) the ILWD of two rules is their SPD."""
+):
+    """A fit to d answers of a linear rule returns its weights; for x ~ N(0, I) the ILWD of two
+    rules is their SPD.
+    """
     nodes, probabilities = gauss_hermite(3, dimension)
     rules = [baselines.ridge(0.1), baselines.gradient_step(0.02), baselines.sgd(0.02)]
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, prefix, dimension)
@@ -147,8 +230,12 @@ def test_ilwd__linear(
     def act(rule):
         return lambda asked: baselines.predict_all(asked, rules)[rules.index(rule)]
 
-    fits = np.array([metrics.implicit_fit(act(rule), prompts, prefix, nodes).weights for rule in rules])
-    answers = np.array([metrics.answer_queries(act(rule), prompts, prefix, nodes) for rule in rules])
+    fits = np.array(
+        [metrics.implicit_fit(act(rule), prompts, prefix, nodes).weights for rule in rules]
+    )
+    answers = np.array(
+        [metrics.answer_queries(act(rule), prompts, prefix, nodes) for rule in rules]
+    )
     laws = (
         lambda X, Y: predicted.ridge_weights(X, Y, 0.1),
         lambda X, Y: predicted.gradient_step_weights(X, Y, 0.02),
@@ -162,34 +249,55 @@ def test_ilwd__linear(
         "wrong_processes": {"d - 1 test inputs": law @ np.linalg.pinv(few) @ few},
     }
     trial.identity(fits, law, ops=40 * dimension + len(nodes), scale=size, **controls)
-    spd, ilwd = ((answers[0] - answers[1]) ** 2) @ probabilities, np.sum((law[0] - law[1]) ** 2, axis=1)
+    spd = ((answers[0] - answers[1]) ** 2) @ probabilities
+    ilwd = np.sum((law[0] - law[1]) ** 2, axis=1)
     options = {"ops": 40 * dimension + len(nodes), "scale": size**2}
     trial.identity(spd, ilwd, **options, controls={"divided by d": ilwd / dimension})
 
 
 @claim(
-    ours("by the sign of the risk's slope in λ: figure 2 of the paper, for exact predictors"), kind="optimality",
+    ours("by the sign of the risk's slope in λ: figure 2 of the paper, for exact predictors"),
+    kind="optimality",
     cases=[(0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75)],
-)  # fmt: skip
-def test_fig2__diagonal(trial, noise_std: Annotated[float, Interval(0, 10, why="a cap only")], weight_std: Std):
-    """Of figure 2's ridges the one with λ = σ^2 / τ^2, put among them, has the least risk for any inputs."""
+)
+def test_fig2__diagonal(
+    trial, noise_std: Annotated[float, Interval(0, 10, why="a cap only")], weight_std: Std
+):
+    """Of figure 2's ridges the one with λ = σ^2 / τ^2, put among them, has the least risk for any
+    inputs.
+    """
     ratio = noise_std**2 / weight_std**2
-    trial.require(not 0 < ratio < 1e-4, "noise_std must be 0 or a hundredth of weight_std: risks nearly tie with less")
+    trial.require(
+        not 0 < ratio < 1e-4,
+        "noise_std must be 0 or a hundredth of weight_std: risks nearly tie with less",
+    )
     parameters = np.unique(np.round([*GRID, ratio, 2 * ratio], 12))
     place = int(np.argmin(np.abs(parameters - ratio)))
     gaps = np.diff(parameters)[max(place - 1, 0) : place + 1]
-    trial.require(gaps.min() > 1e-3 * ratio, "noise_std / weight_std must not nearly tie with a ridge of figure 2")
+    trial.require(
+        gaps.min() > 1e-3 * ratio,
+        "noise_std / weight_std must not nearly tie with a ridge of figure 2",
+    )
     inputs, weights = drawn_rules(trial, ratio)
-    rows = [int(np.argmin(np.abs(np.array([*GRID, ratio, 2 * ratio]) - parameter))) for parameter in parameters]
+    rows = [
+        int(np.argmin(np.abs(np.array([*GRID, ratio, 2 * ratio]) - parameter)))
+        for parameter in parameters
+    ]
     risks = query_risks(weights[rows], inputs, weight_std, noise_std)[:, :, 1:]
-    best, next_one = np.argmin(risks, axis=0), place + 1 if place + 1 < len(rows) else place - 1
-    rivals = {"the next penalty": next_one, "λ = σ^2": int(np.argmin(np.abs(parameters - noise_std**2)))}
+    best = np.argmin(risks, axis=0)
+    next_one = place + 1 if place + 1 < len(rows) else place - 1
+    rivals = {
+        "the next penalty": next_one,
+        "λ = σ^2": int(np.argmin(np.abs(parameters - noise_std**2))),
+    }
     controls = {name: np.full(best.shape, row) for name, row in rivals.items() if row != place}
     trial.identity(best, np.full(best.shape, place), ops=0, controls=controls)
 
 
 def unit_prompts(X, weight_std, noise_std):
-    """The weights and labels of d + k prompts over which a sum is the mean over w and the noise, of any square."""
+    """The weights and labels of d + k prompts over which a sum is the mean over w and the noise, of
+    any square.
+    """
     weights = weight_std * np.eye(X.shape[1])
     labels = np.vstack([weights @ X.T, noise_std * np.eye(len(X))])
     return np.pad(weights, ((0, len(X)), (0, 0))), labels
@@ -201,95 +309,156 @@ def by_elimination(X, Y, penalty):
 
 
 @claim(
-    ours("by the normal equations for each unit vector of w and of the noise: the mean of a square is a sum of them"),
-    kind="identity", cases=[(0.3, 5), (2.0, 2)],
-)  # fmt: skip
+    ours(
+        "by the normal equations for each unit vector of w and of the noise: the mean of a "
+        "square is a sum of them"
+    ),
+    kind="identity",
+    cases=[(0.3, 5), (2.0, 2)],
+)
 def test_ridge__spectrum(
-    trial, regulariser: Penalty, examples: Shown, dimension: Dimension = 3, weight_std: Std = 1.5, noise_std: Std = 0.5
+    trial,
+    regulariser: Penalty,
+    examples: Shown,
+    dimension: Dimension = 3,
+    weight_std: Std = 1.5,
+    noise_std: Std = 0.5,
 ):
     """Given X a ridge risks the sum of (τ^2 λ^2 + σ^2 s) / (s + λ)^2, τ^2 where s = 0.
 
     Its slope in λ is the sum of 2 s (λ τ^2 - σ^2) / (s + λ)^3.
     """
-    X, step = trial.generator("inputs").standard_normal((examples, dimension)), 1e-30
-    spectrum, stds = np.linalg.svd(X, compute_uv=False) ** 2, (weight_std, noise_std)
+    X = trial.generator("inputs").standard_normal((examples, dimension))
+    step = 1e-30
+    spectrum = np.linalg.svd(X, compute_uv=False) ** 2
+    stds = (weight_std, noise_std)
     weights, labels = unit_prompts(X, *stds)
-    errors = by_elimination(X, labels, regulariser + 1j * step) - weights  # a complex step: no difference is taken
-    measured = [np.sum(errors.real**2), np.sum(errors.real**2), 2 * np.sum(errors.real * errors.imag) / step]
+    errors = (
+        by_elimination(X, labels, regulariser + 1j * step) - weights
+    )  # a complex step: no difference is taken
+    measured = [
+        np.sum(errors.real**2),
+        np.sum(errors.real**2),
+        2 * np.sum(errors.real * errors.imag) / step,
+    ]
 
     def laws(penalty):
         rule_risk = predicted.linear_rule_risk(predicted.ridge_rule(X, penalty), X, *stds)
         slope = predicted.ridge_risk_slope(penalty, spectrum, *stds)
-        return np.array([predicted.ridge_risk(penalty, spectrum, dimension, *stds), rule_risk, slope])
+        return np.array(
+            [predicted.ridge_risk(penalty, spectrum, dimension, *stds), rule_risk, slope]
+        )
 
     size = np.sum(errors.real**2 + 2 * weights**2) * (1 + spectrum[0] / regulariser)
     controls = {"1/2 before one of the squares": laws(2 * regulariser)}
     scale = size * np.array([1, 1, 2 / regulariser])
-    trial.identity(np.array(measured), laws(regulariser), ops=40 * dimension, scale=scale, controls=controls)
+    trial.identity(
+        np.array(measured), laws(regulariser), ops=40 * dimension, scale=scale, controls=controls
+    )
 
 
 @claim(
-    ours("by the normal equations for each unit vector of w and of the noise: the mean of a square is a sum of them"),
-    kind="identity", cases=[(0.3, 5), (2.0, 2)],
-)  # fmt: skip
+    ours(
+        "by the normal equations for each unit vector of w and of the noise: the mean of a "
+        "square is a sum of them"
+    ),
+    kind="identity",
+    cases=[(0.3, 5), (2.0, 2)],
+)
 def test_ridge__distance(
-    trial, regulariser: Penalty, examples: Shown, dimension: Dimension = 3, weight_std: Std = 1.5, noise_std: Std = 0.5
+    trial,
+    regulariser: Penalty,
+    examples: Shown,
+    dimension: Dimension = 3,
+    weight_std: Std = 1.5,
+    noise_std: Std = 0.5,
 ):
     """From the Bayes predictor a ridge is sum s (λ τ^2 - σ^2)^2 / ((s + λ)^2 (τ^2 s + σ^2)) off.
 
     At a query its risk and that distance are quadratic forms in the weights on the labels.
     """
-    stds, ratio = {"weight_std": weight_std, "noise_std": noise_std}, (noise_std / weight_std) ** 2
-    trial.require(ratio > 0.01, "noise_std must be above a tenth of weight_std: elimination loses digits")
-    trial.require(abs(regulariser / ratio - 1) > 0.01, "regulariser must not be that of the Bayes predictor")
+    stds = {"weight_std": weight_std, "noise_std": noise_std}
+    ratio = (noise_std / weight_std) ** 2
+    trial.require(
+        ratio > 0.01, "noise_std must be above a tenth of weight_std: elimination loses digits"
+    )
+    trial.require(
+        abs(regulariser / ratio - 1) > 0.01, "regulariser must not be that of the Bayes predictor"
+    )
     *X, query = trial.generator("inputs").standard_normal((examples + 1, dimension))
     X = np.array(X)
     weights, labels = unit_prompts(X, **stds)
     fits, best = (by_elimination(X, labels, penalty) for penalty in (regulariser, ratio))
     gaps = [fits - best, fits - best, (fits - weights) @ query, (fits - best) @ query]
-    spectrum, rule = np.linalg.svd(X, compute_uv=False) ** 2, predicted.ridge_rule(X, regulariser)
+    spectrum = np.linalg.svd(X, compute_uv=False) ** 2
+    rule = predicted.ridge_rule(X, regulariser)
 
     def laws(**stds):
         bayes = predicted.bayes_rule(X, **stds)
         at_query = predicted.prediction_risk(rule.T @ query, X, query, **stds)
         spd = predicted.prediction_spd(rule.T @ query, bayes.T @ query, X, **stds)
         distance = predicted.spd_to_bayes(regulariser, spectrum, **stds)
-        return np.array([distance, predicted.linear_rule_spd(rule, bayes, X, **stds), at_query, spd])
+        return np.array(
+            [distance, predicted.linear_rule_spd(rule, bayes, X, **stds), at_query, spd]
+        )
 
-    controls = {"noise of half the variance": laws(weight_std=weight_std, noise_std=noise_std * 0.5**0.5)}
-    size = np.sum(weights**2 + fits**2 + best**2) * (1 + spectrum[0] / min(ratio, regulariser)) * (1 + query @ query)
-    trial.identity([np.sum(gap**2) for gap in gaps], laws(**stds), ops=40 * dimension, scale=size, controls=controls)
+    controls = {
+        "noise of half the variance": laws(weight_std=weight_std, noise_std=noise_std * 0.5**0.5)
+    }
+    size = (
+        np.sum(weights**2 + fits**2 + best**2)
+        * (1 + spectrum[0] / min(ratio, regulariser))
+        * (1 + query @ query)
+    )
+    trial.identity(
+        [np.sum(gap**2) for gap in gaps],
+        laws(**stds),
+        ops=40 * dimension,
+        scale=size,
+        controls=controls,
+    )
 
 
 @claim(
     ours("by the normal equations for each unit vector of w, and a projection on what is seen"),
-    kind="identity", cases=[(0.3, 5), (2.0, 2)],
-)  # fmt: skip
+    kind="identity",
+    cases=[(0.3, 5), (2.0, 2)],
+)
 def test_ridge__noiseless(trial, regulariser: Penalty, examples: Shown, dimension: Dimension = 3):
-    """Of w ~ N(0, I) without noise a ridge misses sum (λ / (s + λ))^2 and what is unseen, the Bayes risk."""
+    """Of w ~ N(0, I) without noise a ridge misses sum (λ / (s + λ))^2 and what is unseen, the Bayes
+    risk.
+    """
     *X, query = trial.generator("inputs").standard_normal((examples + 1, dimension))
-    X, step = np.array(X), 1e-30
-    singular, basis, unit = np.linalg.svd(X, compute_uv=False), np.linalg.qr(X.T)[0], np.eye(dimension)
+    X = np.array(X)
+    step = 1e-30
+    singular = np.linalg.svd(X, compute_uv=False)
+    basis = np.linalg.qr(X.T)[0]
+    unit = np.eye(dimension)
     fits = by_elimination(X, X.T, regulariser + 1j * step)  # a complex step: no difference is taken
-    errors, distance, unseen = fits.real - unit, fits.real - basis @ basis.T, unit - basis @ basis.T
+    errors = fits.real - unit
+    distance = fits.real - basis @ basis.T
+    unseen = unit - basis @ basis.T
     measured = [np.sum(error**2) for error in (errors, errors, distance, distance, unseen)]
     measured += [2 * np.sum(errors * fits.imag) / step]
     measured += [np.sum((error @ query) ** 2) for error in (errors, distance, unseen)]
     rule, bayes = (predicted.ridge_rule(X, penalty) for penalty in (regulariser, 0.0))
 
     def laws(**stds):
-        problem, at_query = (regulariser, singular**2), (rule.T @ query, bayes.T @ query)
-        return np.array([
-            predicted.ridge_risk(*problem, dimension, **stds),
-            predicted.linear_rule_risk(rule, X, **stds),
-            predicted.spd_to_bayes(*problem, **stds),
-            predicted.linear_rule_spd(rule, bayes, X, **stds),
-            predicted.bayes_risk_given_inputs(X, **stds),
-            predicted.ridge_risk_slope(*problem, **stds),
-            predicted.prediction_risk(at_query[0], X, query, **stds),
-            predicted.prediction_spd(*at_query, X, **stds),
-            predicted.bayes_prediction_risk(X, query, **stds),
-        ])  # fmt: skip
+        problem = (regulariser, singular**2)
+        at_query = (rule.T @ query, bayes.T @ query)
+        return np.array(
+            [
+                predicted.ridge_risk(*problem, dimension, **stds),
+                predicted.linear_rule_risk(rule, X, **stds),
+                predicted.spd_to_bayes(*problem, **stds),
+                predicted.linear_rule_spd(rule, bayes, X, **stds),
+                predicted.bayes_risk_given_inputs(X, **stds),
+                predicted.ridge_risk_slope(*problem, **stds),
+                predicted.prediction_risk(at_query[0], X, query, **stds),
+                predicted.prediction_spd(*at_query, X, **stds),
+                predicted.bayes_prediction_risk(X, query, **stds),
+            ]
+        )
 
     size = dimension * (singular[0] / singular[-1] + singular[0] ** 2 / regulariser)
     scale = size * np.array([1, 1, 1, 1, 1, 2 / regulariser, *3 * [query @ query]])
@@ -298,24 +467,36 @@ def test_ridge__noiseless(trial, regulariser: Penalty, examples: Shown, dimensio
 
 
 @claim(
-    ours("by sorting distances: the two baselines of three nearest neighbours, where there are fewer too"),
-    kind="identity", cases=[False, True],
-)  # fmt: skip
+    ours(
+        "by sorting distances: the two baselines of three nearest neighbours, where there are "
+        "fewer too"
+    ),
+    kind="identity",
+    cases=[False, True],
+)
 def test_nearest__neighbours(trial, weighted: bool):
-    """The labels of the three nearest examples count alike, or as 1 / |x_i - x|^2, and of fewer all of them."""
+    """The labels of the three nearest examples count alike, or as 1 / |x_i - x|^2, and of fewer all
+    of them.
+    """
     inputs, weights = drawn_rules(trial, 1.0, repeated=True)
     labels = trial.generator("labels").standard_normal((COUNT, EXAMPLES))
 
     def answers(neighbours, spread=lambda shares: shares):
         predictions = np.zeros((COUNT, EXAMPLES))
         for c, k in np.ndindex(predictions.shape):
-            shares = predicted.nearest_neighbour_weights(inputs[c, :k], inputs[c, k], neighbours, weighted)
+            shares = predicted.nearest_neighbour_weights(
+                inputs[c, :k], inputs[c, k], neighbours, weighted
+            )
             predictions[c, k] = spread(shares) @ labels[c, :k]
         return predictions
 
     thirds = np.minimum(np.arange(EXAMPLES), 3) / 3
     controls = {"four neighbours": answers(4), "always divided by 3": answers(3) * thirds}
     if weighted:
-        controls["1 / |x_i - x|"] = answers(3, lambda shares: np.sqrt(shares) / max(np.sqrt(shares).sum(), UNIT))
+        controls["1 / |x_i - x|"] = answers(
+            3, lambda shares: np.sqrt(shares) / max(np.sqrt(shares).sum(), UNIT)
+        )
     predictions = np.einsum("ckn,cn->ck", weights[-1 if weighted else -2], labels)
-    trial.identity(predictions, answers(3), ops=8 * DIMENSION, scale=np.abs(labels).max(), controls=controls)
+    trial.identity(
+        predictions, answers(3), ops=8 * DIMENSION, scale=np.abs(labels).max(), controls=controls
+    )

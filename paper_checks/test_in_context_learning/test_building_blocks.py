@@ -1,4 +1,6 @@
-"""The building blocks of the constructions: products by GeLU, passing GeLU and layer norm, division, reading."""
+"""The building blocks of the constructions: products by GeLU, passing GeLU and layer norm,
+division, reading.
+"""
 
 from dataclasses import replace
 from functools import partial
@@ -17,8 +19,12 @@ from theory_on_trial.contract import Interval
 
 Form = Literal["erf", "tanh"]
 """Of GeLU."""
-Shift = Annotated[float, Interval(0.05, 3, why="beyond, the closed form rounds more than the differences do")]
-Points = Annotated[int, Interval(10, 100_000, why="fewer points may miss the worst, and each is evaluated")]
+Shift = Annotated[
+    float, Interval(0.05, 3, why="beyond, the closed form rounds more than the differences do")
+]
+Points = Annotated[
+    int, Interval(10, 100_000, why="fewer points may miss the worst, and each is evaluated")
+]
 Rows = Annotated[int, Interval(2, 200, why="rounding of longer sums hides the first order")]
 """Entries of x beside the two pads."""
 Factor = Annotated[float, Interval(0.1, 10.0, why="a cap, which nothing requires")]
@@ -27,7 +33,9 @@ Factor = Annotated[float, Interval(0.1, 10.0, why="a cap, which nothing requires
 @partial(jax.jit, static_argnames=("form", "richardson"))
 def products(x, y, scales, form="erf", richardson=False):
     """The product of x and y at every scale."""
-    return jax.vmap(partial(activations.gelu_product, x, y, form=form, richardson=richardson))(scales)
+    return jax.vmap(partial(activations.gelu_product, x, y, form=form, richardson=richardson))(
+        scales
+    )
 
 
 passed_by_gelu = jax.jit(activations.gelu, static_argnames="form")
@@ -40,87 +48,130 @@ def layer_norms(columns, gains):
 
 
 def through_layer_norm(rows, upper, lower, pads):
-    """The rows (not the pads) after sqrt(2/L) N LayerNorm(upper, lower, rows), one column for each pad N."""
-    columns = np.concatenate([[upper, lower], np.broadcast_to(rows[:, None], (len(rows), len(pads)))])
+    """The rows (not the pads) after sqrt(2/L) N LayerNorm(upper, lower, rows), one column for each
+    pad N.
+    """
+    columns = np.concatenate(
+        [[upper, lower], np.broadcast_to(rows[:, None], (len(rows), len(pads)))]
+    )
     return np.asarray(layer_norms(columns, np.sqrt(2 / len(columns)) * pads))[2:]
 
 
 def layer_norm_ops(rows):
-    """Roundings, in units of the pad: sums over all rows in the mean and the variance, and those of the last step."""
+    """Roundings, in units of the pad: sums over all rows in the mean and the variance, and those of
+    the last step.
+    """
     return len(rows) + 10
 
 
-@claim(ours("by the Taylor series of GeLU in Lemma 4's product: GeLU(x) - x / 2 is even"), kind="limit",
-       cases=["erf", "tanh"])  # fmt: skip
+@claim(
+    ours("by the Taylor series of GeLU in Lemma 4's product: GeLU(x) - x / 2 is even"),
+    kind="limit",
+    cases=["erf", "tanh"],
+)
 def test_gelu__mul(trial, form: Form, n_points: Points = 200):
-    """On [-2, 2] Lemma 4's product errs by κ s^2 [(x + y)^4 - x^4 - y^4]: its remainder is of fourth order."""
+    """On [-2, 2] Lemma 4's product errs by κ s^2 [(x + y)^4 - x^4 - y^4]: its remainder is of
+    fourth order.
+    """
     x, y = trial.generator("factors").uniform(-2, 2, (2, n_points))
     scales = np.array([1e-2, 1e-3, *2.0 ** -np.arange(4, 11)])
     measured = np.asarray(products(x, y, scales, form))
     # The theory's bound counts two roundings in a GeLU, where the library's erf has up to four.
-    rounding = np.array([2 * predicted.rounding_of_product(s, 2, 2 * UNIT) for s in scales])[:, None]
+    rounding = np.array([2 * predicted.rounding_of_product(s, 2, 2 * UNIT) for s in scales])[
+        :, None
+    ]
     law = np.array([x * y + predicted.gelu_product_error(x, y, s, form) for s in scales[:2]])
     # Terms after the next one are smaller by s^2 (x + y)^2 < .002.
     unseen = 1.01 * np.abs([predicted.gelu_product_next_term(x, y, s, form) for s in scales[:2]])
     ramps = (np.maximum(x + y, 0) - np.maximum(x, 0) - np.maximum(y, 0)) / scales[:2, None]
-    controls = {"sqrt(2/π) for sqrt(π/2)": law * 2 / np.pi, "no error": np.broadcast_to(x * y, law.shape)}
+    controls = {
+        "sqrt(2/π) for sqrt(π/2)": law * 2 / np.pi,
+        "no error": np.broadcast_to(x * y, law.shape),
+    }
     relu = {"ReLU": np.sqrt(np.pi / 2) * ramps}
     options = {"error": rounding[:2], "slack": unseen, "margin": unseen + 3 * rounding[:2]}
     trial.value(measured[:2], law, **options, controls=controls, wrong_processes=relu)
-    errors, orders = np.sqrt(np.mean((measured[2:] - x * y) ** 2, axis=1)), {"third order": -1.0, "fifth order": -3.0}
+    errors = np.sqrt(np.mean((measured[2:] - x * y) ** 2, axis=1))
+    orders = {"third order": -1.0, "fifth order": -3.0}
     options = {"rounding": rounding[2:, 0], "margin": 0.02, "same_instance": True}
     trial.order(errors, 1 / scales[2:], -2.0, **options, controls=orders)
 
 
 @claim(ours("by Richardson's extrapolation of Lemma 4's product in s^2"), kind="limit")
 def test_richardson__mul(trial, n_points: Points = 200):
-    """Two products at scales s and 2s combine to one with an error of order s^4, -4 κ_6 s^4 [(x + y)^6 - ...]."""
+    """Two products at scales s and 2s combine to one with an error of order s^4, -4 κ_6 s^4 [(x +
+    y)^6 - ...].
+    """
     x, y = trial.generator("factors").uniform(-1, 1, (2, n_points))
     scales = 2.0 ** -np.arange(2, 8)
-    combination, single = (np.asarray(products(x, y, scales, richardson=flag)) for flag in (True, False))
+    combination, single = (
+        np.asarray(products(x, y, scales, richardson=flag)) for flag in (True, False)
+    )
     rounding = np.array([3 * predicted.rounding_of_product(s, 1, 2 * UNIT) for s in scales])
-    size, of_one = (np.sqrt(np.mean((product - x * y) ** 2, axis=1)) for product in (combination, single))
+    size, of_one = (
+        np.sqrt(np.mean((product - x * y) ** 2, axis=1)) for product in (combination, single)
+    )
     options = {"rounding": rounding, "margin": 0.02, "same_instance": True}
     controls = {"controls": {"s^2": -2.0, "s^3": -3.0}, "wrong_processes": {"one product": of_one}}
     trial.order(size, 1 / scales, -4.0, **options, **controls)
     leading = predicted.richardson_product_error(x, y, float(scales[-2]))
-    # The series of erf goes on with z^8 / 672; the combination multiplies it by (4 - 2^6) / 3 = -20.
+    # The series of erf goes on with z^8 / 672; the combination multiplies it by (4 - 2^6) / 3 =
+    # -20.
     eighth = 20 / 672 * scales[-2] ** 6 * ((np.abs(x) + np.abs(y)) ** 8)
     options = {"error": rounding[-2], "slack": eighth, "margin": eighth + 3 * rounding[-2]}
-    trial.value(combination[-2] - x * y, leading, **options, controls={"of the other sign": -leading})
+    trial.value(
+        combination[-2] - x * y, leading, **options, controls={"of the other sign": -leading}
+    )
 
 
-@claim(ours("from GeLU(u) = u Φ(u) in Lemma 5, or u over 1 + exp of a cubic"), kind="identity",
-       cases=[("erf", 4.0), ("erf", 7.0), ("tanh", 4.0), ("tanh", 7.0)])  # fmt: skip
+@claim(
+    ours("from GeLU(u) = u Φ(u) in Lemma 5, or u over 1 + exp of a cubic"),
+    kind="identity",
+    cases=[("erf", 4.0), ("erf", 7.0), ("tanh", 4.0), ("tanh", 7.0)],
+)
 def test_gelu__bypass(
-    trial, form: Form, shift: Annotated[float, Interval(3, 7, why="beyond, rounding hides what is lost")],
+    trial,
+    form: Form,
+    shift: Annotated[float, Interval(3, 7, why="beyond, rounding hides what is lost")],
     n_points: Points = 200,
-):  # fmt: skip
+):
     """GeLU(N + x) - N loses (N + x)(1 - Φ(N + x)) of x, on [-2, 2] most at x = -2."""
     x = np.append(trial.generator("entries").uniform(-2, 2, n_points), -2.0)
     loss = shift + x - np.asarray(passed_by_gelu(shift + x, form))
     law = predicted.gelu_bypass_error(x, shift, form)
     controls = {"nothing is lost": 0 * law, "1 - Φ(N + x)": law / (shift + x)}
     trial.identity(loss, law, ops=8, scale=shift + 2, controls=controls)
-    edge, inside = (np.full(loss.shape, predicted.gelu_bypass_error(np.array(at), shift, form)) for at in (-2.0, -1.9))
+    edge, inside = (
+        np.full(loss.shape, predicted.gelu_bypass_error(np.array(at), shift, form))
+        for at in (-2.0, -1.9)
+    )
     options = {"found_by": "draws", "independent": n_points, "ops": 8, "scale": shift + 2}
     trial.bound(loss, edge, **options, controls={"what x = -1.9 loses": inside})
 
 
 @claim(ours("from mean and variance of the padded column in Lemma 6"), kind="limit")
 def test_ln__bypass(trial, n_rows: Rows = 30):
-    """With pads N, -N - S layer norm multiplies x by (1 + S/N + (S^2 + |x|^2) / 2N^2)^(-1/2), about 1 - S/2N."""
+    """With pads N, -N - S layer norm multiplies x by (1 + S/N + (S^2 + |x|^2) / 2N^2)^(-1/2), about
+    1 - S/2N.
+    """
     rows = np.abs(trial.generator("rows").standard_normal(n_rows))
-    total, squares = rows.sum(), rows @ rows
+    total = rows.sum()
+    squares = rows @ rows
     pads = 100 * total * 4.0 ** np.arange(4)
     outputs = through_layer_norm(rows, pads, -pads - total, pads)
     factors = np.array([predicted.layer_norm_factor(pad, total, squares, "paper") for pad in pads])
-    leading = np.array([predicted.layer_norm_leading_error(pad, total, squares, "paper") for pad in pads])
-    law, ops = rows[:, None] * factors, layer_norm_ops(rows)
-    controls = {"controls": {"sqrt(1/L) for sqrt(2/L)": law / np.sqrt(2)},
-             "wrong_processes": {"no S in the second pad": through_layer_norm(rows, pads, -pads, pads)}}  # fmt: skip
+    leading = np.array(
+        [predicted.layer_norm_leading_error(pad, total, squares, "paper") for pad in pads]
+    )
+    law = rows[:, None] * factors
+    ops = layer_norm_ops(rows)
+    controls = {
+        "controls": {"sqrt(1/L) for sqrt(2/L)": law / np.sqrt(2)},
+        "wrong_processes": {"no S in the second pad": through_layer_norm(rows, pads, -pads, pads)},
+    }
     trial.identity(outputs, law, ops=ops, scale=pads, **controls)
-    loss, rounding = 1 - rows @ outputs / squares, 4 * ops * UNIT * pads * total / squares
+    loss = 1 - rows @ outputs / squares
+    rounding = 4 * ops * UNIT * pads * total / squares
     options = {"rounding": rounding, "margin": 0.005, "same_instance": True}
     trial.order(loss, pads, -1.0, **options, controls={"second order": -2.0})
     unseen = np.abs(factors - 1 - leading)
@@ -130,16 +181,21 @@ def test_ln__bypass(trial, n_rows: Rows = 30):
 
 @claim(ours("from mean and variance of a column with balanced pads"), kind="limit")
 def test_ln__bypass__balanced(trial, n_rows: Rows = 30):
-    """With the pads N - S/2, -N - S/2 the error of the same layer norm is of second order, (S^2/4 + |x|^2/2) / 2N^2."""
+    """With the pads N - S/2, -N - S/2 the error of the same layer norm is of second order, (S^2/4 +
+    |x|^2/2) / 2N^2.
+    """
     rows = np.abs(trial.generator("rows").standard_normal(n_rows))
-    total, squares = rows.sum(), rows @ rows
+    total = rows.sum()
+    squares = rows @ rows
     pads = 10 * total * 2.0 ** np.arange(5)
     outputs = through_layer_norm(rows, pads - total / 2, -pads - total / 2, pads)
     as_in_paper = through_layer_norm(rows, pads, -pads - total, pads)
     factors = np.array([predicted.layer_norm_factor(pad, total, squares) for pad in pads])
     leading = np.array([predicted.layer_norm_leading_error(pad, total, squares) for pad in pads])
-    controls = {"controls": {"no error": np.broadcast_to(rows[:, None], outputs.shape)},
-             "wrong_processes": {"the paper's pads": as_in_paper}}  # fmt: skip
+    controls = {
+        "controls": {"no error": np.broadcast_to(rows[:, None], outputs.shape)},
+        "wrong_processes": {"the paper's pads": as_in_paper},
+    }
     ops = layer_norm_ops(rows)
     trial.identity(outputs, rows[:, None] * factors, ops=ops, scale=pads, **controls)
     loss = 1 - rows @ outputs / squares
@@ -151,42 +207,63 @@ def test_ln__bypass__balanced(trial, n_rows: Rows = 30):
     trial.value(loss, -leading, **options, controls={"without |x|^2": total**2 / 8 / pads**2})
 
 
-@claim(ours("from mean and variance of the padded column in Lemma 8, whose pads must add up to -S"), kind="identity",
-       cases=[0.4, 2.5])  # fmt: skip
+@claim(
+    ours("from mean and variance of the padded column in Lemma 8, whose pads must add up to -S"),
+    kind="identity",
+    cases=[0.4, 2.5],
+)
 def test_ln__div(trial, divisor: Factor, n_rows: Rows = 30):
-    """With pads +-Nc - S/2 layer norm divides by |c|: the sign is lost, and without -S/2 the mean S/L stays."""
-    rows, divisors = trial.generator("rows").standard_normal(n_rows), np.array([divisor, -divisor])
-    total, squares = rows.sum(), rows @ rows
-    ideal, sign_control = rows[:, None] / np.abs(divisors), {"y / c": rows[:, None] / divisors}
+    """With pads +-Nc - S/2 layer norm divides by |c|: the sign is lost, and without -S/2 the mean
+    S/L stays.
+    """
+    rows = trial.generator("rows").standard_normal(n_rows)
+    divisors = np.array([divisor, -divisor])
+    total = rows.sum()
+    squares = rows @ rows
+    ideal = rows[:, None] / np.abs(divisors)
+    sign_control = {"y / c": rows[:, None] / divisors}
 
     def divide(pad, upper_share, lower_share):
-        upper, lower = pad * divisors - upper_share * total, -pad * divisors - lower_share * total
+        upper = pad * divisors - upper_share * total
+        lower = -pad * divisors - lower_share * total
         return through_layer_norm(rows, upper, lower, np.full(2, pad))
 
     def law(pad):
-        return ideal * [predicted.layer_norm_division_factor(pad, c, total, squares) for c in divisors]
+        return ideal * [
+            predicted.layer_norm_division_factor(pad, c, total, squares) for c in divisors
+        ]
 
     pad, large = (length * np.sqrt(squares) / divisor for length in (1e3, 1e5))
     processes = {"bare pads": divide(pad, 0, 0), "pads Nc, -Nc - S": divide(pad, 0, 1)}
     controls = {"controls": sign_control | {"no error": ideal}, "wrong_processes": processes}
     trial.identity(divide(pad, 0.5, 0.5), law(pad), ops=layer_norm_ops(rows), scale=pad, **controls)
-    rounding, unseen = 4 * layer_norm_ops(rows) * UNIT * large, np.abs(ideal - law(large))
+    rounding = 4 * layer_norm_ops(rows) * UNIT * large
+    unseen = np.abs(ideal - law(large))
     options = {"error": rounding, "slack": unseen, "margin": unseen + 3 * rounding}
     bare = {"bare pads": divide(large, 0, 0)}
-    trial.value(divide(large, 0.5, 0.5), ideal, **options, controls=sign_control, wrong_processes=bare)
+    trial.value(
+        divide(large, 0.5, 0.5), ideal, **options, controls=sign_control, wrong_processes=bare
+    )
 
 
 @partial(jax.jit, static_argnames="layer_norm")
 def one_layer(built, states, layer_norm="ideal"):
     """The hidden states (registers and scratch) after a network of one layer."""
     rows = built.layout.pad_rows.start
-    return jax.vmap(lambda state: network.run(built, network.embed(built, state), layer_norm=layer_norm).hidden[:rows])(
-        states
-    )
+    return jax.vmap(
+        lambda state: network.run(built, network.embed(built, state), layer_norm=layer_norm).hidden[
+            :rows
+        ]
+    )(states)
 
 
-FIRST, SECOND, TARGET, NUMBERS, QUOTIENTS = (0, 6), (6, 12), (12, 16), (16, 20), (20, 24)
-"""Registers of the primitives on trial: two matrices of 2 x 3 and 3 x 2, and what is made of them."""
+FIRST = (0, 6)
+SECOND = (6, 12)
+TARGET = (12, 16)
+NUMBERS = (16, 20)
+QUOTIENTS = (20, 24)
+"""Registers of the primitives on trial: two matrices of 2 x 3 and 3 x 2, and what is made of them.
+"""
 
 
 def _ran(states, left, right, bias):
@@ -204,46 +281,78 @@ def _ran(states, left, right, bias):
         "W_1 and W_2 exchanged": aff(FIRST, SECOND, TARGET, right, left, bias),
         "by the next row": div(NUMBERS, 1, QUOTIENTS),
     }
-    built = compiler.compile_program(list(instructions.values()), registers=24, positions=3, scales=network.Scales())
+    built = compiler.compile_program(
+        list(instructions.values()), registers=24, positions=3, scales=network.Scales()
+    )
     weights = jax.tree.map(np.asarray, built.weights)
-    layers = [replace(built, weights=jax.tree.map(lambda w, i=i: w[i : i + 1], weights)) for i in range(10)]
-    return {name: np.asarray(one_layer(layer, states)) for name, layer in zip(instructions, layers, strict=True)}
+    layers = [
+        replace(built, weights=jax.tree.map(lambda w, i=i: w[i : i + 1], weights))
+        for i in range(10)
+    ]
+    return {
+        name: np.asarray(one_layer(layer, states))
+        for name, layer in zip(instructions, layers, strict=True)
+    }
 
 
 def _products(states, shape):
-    """The product of the two matrices in each column, by rows; the first one read by rows (2, 3) or by columns."""
+    """The product of the two matrices in each column, by rows; the first one read by rows (2, 3) or
+    by columns.
+    """
     first = states[:, :6].reshape(len(states), *shape, 3)
     first = first if shape == (2, 3) else np.swapaxes(first, 1, 2)
-    return np.einsum("nrct,ncst->nrst", first, states[:, 6:12].reshape(-1, 3, 2, 3)).reshape(-1, 4, 3)
+    return np.einsum("nrct,ncst->nrst", first, states[:, 6:12].reshape(-1, 3, 2, 3)).reshape(
+        -1, 4, 3
+    )
 
 
 def _of(primitive, states, left, right, bias):
-    """The rows that a primitive writes, what, what it would by a wrong theory, and the wrong form of it."""
-    numbers, target, divisor = states[:, 16:20], states[:, 12:16].copy(), states[:, [0]]
+    """The rows that a primitive writes, what, what it would by a wrong theory, and the wrong form
+    of it.
+    """
+    numbers = states[:, 16:20]
+    target = states[:, 12:16].copy()
+    divisor = states[:, [0]]
     target[:, :, 2] = numbers[:, :, 0]
     copies = np.concatenate([numbers[:, :, :2], target[:, :, 2:]], axis=2)
     affine = left @ states[:, :6] + right @ states[:, 6:12]
-    by_rows, by_columns = _products(states, (2, 3)), _products(states, (3, 2))
+    by_rows = _products(states, (2, 3))
+    by_columns = _products(states, (3, 2))
     return {
         "mov": (NUMBERS, copies, {"nothing moved": numbers}, "from the next column"),
         "mov to other rows": (TARGET, target, {"all columns copied": numbers}, "without a gate"),
         "mul": (TARGET, by_rows, {"the first matrix by columns": by_columns}, "a, b, c = 3, 2, 3"),
         "aff": (TARGET, affine + bias[:, None], {"no bias": affine}, "W_1 and W_2 exchanged"),
-        "div": (QUOTIENTS, numbers / np.abs(divisor), {"y / c": numbers / divisor}, "by the next row"),
+        "div": (
+            QUOTIENTS,
+            numbers / np.abs(divisor),
+            {"y / c": numbers / divisor},
+            "by the next row",
+        ),
     }[primitive]
 
 
-@claim(paper("Lemma 1 and Definition C.2"), kind="identity", cases=["mov", "mov to other rows", "mul", "aff", "div"])
+@claim(
+    paper("Lemma 1 and Definition C.2"),
+    kind="identity",
+    cases=["mov", "mov to other rows", "mul", "aff", "div"],
+)
 def test_primitives(
-    trial, primitive: Literal["mov", "mov to other rows", "mul", "aff", "div"],
+    trial,
+    primitive: Literal["mov", "mov to other rows", "mul", "aff", "div"],
     count: Annotated[int, Interval(1, 1000, why="each is drawn")] = 16,
-):  # fmt: skip
-    """Each of mov, mul, div and aff is one decoder layer, which leaves all other rows as they are and no scratch."""
+):
+    """Each of mov, mul, div and aff is one decoder layer, which leaves all other rows as they are
+    and no scratch.
+    """
     rng = trial.generator("states")
     (left, right), bias = rng.uniform(-1, 1, (2, 4, 6)), rng.uniform(-1, 1, 4)
     states = rng.uniform(-2, 2, (count, 24, 3))
     states[:, :2] = np.where(states[:, :2] < 0, -1, 1) * np.maximum(np.abs(states[:, :2]), 0.1)
-    states[:, 20:], states[0, 0] = 0, -np.abs(states[0, 0])  # a quotient starts at zero; one divisor is negative
+    states[:, 20:], states[0, 0] = (
+        0,
+        -np.abs(states[0, 0]),
+    )  # a quotient starts at zero; one divisor is negative
     results = _ran(states, left, right, bias)
     (start, end), new, rivals, process = _of(primitive, states, left, right, bias)
 
@@ -251,72 +360,128 @@ def test_primitives(
         return np.concatenate([before[:, :start], rows, before[:, end:]], axis=1)
 
     before = np.pad(states, ((0, 0), (0, results["mov"].shape[1] - 24), (0, 0)))
-    # All but the product pass the bypass of 1000 a few times; the product's scale of 1e-6 leaves 1e-9.
+    # All but the product pass the bypass of 1000 a few times; the product's scale of 1e-6 leaves
+    # 1e-9.
     options = {"error": 8 * 12 * UNIT * 10, "margin": 1e-8 if primitive == "mul" else 1e-11}
-    processes = {process: results[process], "a layer that replaces its input": results[primitive] - before}
+    processes = {
+        process: results[process],
+        "a layer that replaces its input": results[primitive] - before,
+    }
     controls = {name: written(rows) for name, rows in rivals.items()}
-    trial.value(results[primitive], written(new), **options, controls=controls, wrong_processes=processes)
+    trial.value(
+        results[primitive], written(new), **options, controls=controls, wrong_processes=processes
+    )
 
 
-@claim(ours("from the softmax of one score N_a among zeros"), kind="identity", cases=[(20, 5.0), (20, 10.0), (3, 2.0)])
+@claim(
+    ours("from the softmax of one score N_a among zeros"),
+    kind="identity",
+    cases=[(20, 5.0), (20, 10.0), (3, 2.0)],
+)
 def test_hard__attention(
-    trial, positions: Annotated[int, Interval(2, 200, why="codes of positions are dense")],
+    trial,
+    positions: Annotated[int, Interval(2, 200, why="codes of positions are dense")],
     sharpness: Annotated[float, Interval(0, 12, "(]", why="beyond, rounding hides what is missed")],
-):  # fmt: skip
-    """A softmax with score N_a at one of i positions and 0 elsewhere misses (i - 1) / (exp(N_a) + i - 1) of it."""
-    state, bypass = np.zeros((1, 1, positions)), 30.0
+):
+    """A softmax with score N_a at one of i positions and 0 elsewhere misses (i - 1) / (exp(N_a) + i
+    - 1) of it.
+    """
+    state = np.zeros((1, 1, positions))
+    bypass = 30.0
     state[0, 0, 0] = 1.0
-    scales, program = network.Scales(bypass=bypass, sharpness=sharpness), [mov(0, positions - 1, (0, 1))]
+    scales = network.Scales(bypass=bypass, sharpness=sharpness)
+    program = [mov(0, positions - 1, (0, 1))]
     built = compiler.compile_program(program, registers=1, positions=positions, scales=scales)
     error = 1 - float(np.asarray(one_layer(built, state))[0, 0, -1])
     law = predicted.hard_attention_error(positions, sharpness)
     more = predicted.hard_attention_error(positions + 1, sharpness)
-    controls = {"(i - 1) exp(-N_a)": (positions - 1) * np.exp(-sharpness), "one position more": more}
+    controls = {
+        "(i - 1) exp(-N_a)": (positions - 1) * np.exp(-sharpness),
+        "one position more": more,
+    }
     trial.identity(error, law, ops=10, scale=bypass, controls=controls)
 
 
 def direct_tanh(x, shift):
-    """x^2 by six tanh units, as it is written: the second difference of their pairs over their curvature at 0."""
-    pairs = np.tanh(np.multiply.outer((2, 1, 0), x) + shift) - np.tanh(np.multiply.outer((2, 1, 0), x) - shift)
+    """x^2 by six tanh units, as it is written: the second difference of their pairs over their
+    curvature at 0.
+    """
+    pairs = np.tanh(np.multiply.outer((2, 1, 0), x) + shift) - np.tanh(
+        np.multiply.outer((2, 1, 0), x) - shift
+    )
     return (pairs[0] - 2 * pairs[1] + pairs[2]) / (-4 * np.tanh(shift) * (1 - np.tanh(shift) ** 2))
 
 
-@claim(ours("by taking even parts in Lemma 4's product of x and x, and a finite difference of tanh: figure 7's curves"),
-       kind="identity", cases=["erf", "tanh"])  # fmt: skip
+@claim(
+    ours(
+        "by taking even parts in Lemma 4's product of x and x, and a finite difference of "
+        "tanh: figure 7's curves"
+    ),
+    kind="identity",
+    cases=["erf", "tanh"],
+)
 def test_squares(trial, form: Form, shift: Shift = 0.5, n_points: Points = 200):
-    """Three GeLUs and six tanh units square x up to errors that even functions of x give exactly."""
-    x, scales = trial.generator("entries").uniform(-2, 2, n_points), 2.0 ** np.arange(-6, 3)
-    curves = {name: np.array([predicted.product_of_gelus(x, s, name) for s in scales]) for name in ("erf", "tanh")}
+    """Three GeLUs and six tanh units square x up to errors that even functions of x give
+    exactly.
+    """
+    x = trial.generator("entries").uniform(-2, 2, n_points)
+    scales = 2.0 ** np.arange(-6, 3)
+    curves = {
+        name: np.array([predicted.product_of_gelus(x, s, name) for s in scales])
+        for name in ("erf", "tanh")
+    }
     rival = "tanh" if form == "erf" else "erf"
     # Three GeLUs of arguments up to 4 s, over s^2.
-    controls = {"x^2": np.broadcast_to(x**2, curves[form].shape), f"the {rival} form": curves[rival]}
-    trial.identity(products(x, x, scales, form), curves[form], ops=16, scale=4 / scales[:, None], controls=controls)
-    law, curve = predicted.square_by_tanh(x, shift), np.cosh(shift) ** 2
-    size = max(curve / np.tanh(shift), curve**2 / 8)  # of the differences, and of 1 - tanh^2 in the closed form
+    controls = {
+        "x^2": np.broadcast_to(x**2, curves[form].shape),
+        f"the {rival} form": curves[rival],
+    }
+    trial.identity(
+        products(x, x, scales, form),
+        curves[form],
+        ops=16,
+        scale=4 / scales[:, None],
+        controls=controls,
+    )
+    law = predicted.square_by_tanh(x, shift)
+    curve = np.cosh(shift) ** 2
+    size = max(
+        curve / np.tanh(shift), curve**2 / 8
+    )  # of the differences, and of 1 - tanh^2 in the closed form
     controls = {"cosh for its square": law / np.cosh(shift), "x^2": x**2}
     trial.identity(direct_tanh(x, shift), law, ops=16, scale=size, controls=controls)
 
 
 def least(total, start):
-    """Where log-derivatives of a sum of a falling and a rising power vanish, in the digits that mpmath is set to."""
+    """Where log-derivatives of a sum of a falling and a rising power vanish, in the digits that
+    mpmath is set to.
+    """
     slope = partial(mpmath.diff, lambda log: total(mpmath.exp(log)))
-    return mpmath.exp(mpmath.findroot(slope, (mpmath.log(start) - 2, mpmath.log(start) + 2), solver="anderson"))
+    return mpmath.exp(
+        mpmath.findroot(slope, (mpmath.log(start) - 2, mpmath.log(start) + 2), solver="anderson")
+    )
 
 
 Eps = Annotated[float, Interval(1e-16, 1e-6, why="float64 and float32 are within")]
 """Spacing of the floating-point numbers at one."""
 
 
-@claim(ours("by the balance of rounding and the leading error"), kind="optimality",
-       cases=[(2**-52, False), (2**-52, True), (2**-23, False)])  # fmt: skip
+@claim(
+    ours("by the balance of rounding and the leading error"),
+    kind="optimality",
+    cases=[(2**-52, False), (2**-52, True), (2**-23, False)],
+)
 def test_best__scale(trial, eps: Eps, richardson: bool, magnitude: Factor = 2.0):
-    """At x = y = B the error of a product and its rounding are least together at s about ε^(1/3) / B.
+    """At x = y = B the error of a product and its rounding are least together at s about ε^(1/3) /
+    B.
 
     With Richardson's combination of two products it is about ε^(1/5) / B.
     """
     with mpmath.workdps(60):
         B = mpmath.mpf(magnitude)
-        unit = 4 * mpmath.sqrt(mpmath.pi / 2) * eps * B  # over s: what rounding leaves of one product
+        unit = (
+            4 * mpmath.sqrt(mpmath.pi / 2) * eps * B
+        )  # over s: what rounding leaves of one product
 
         def product(s):
             gelu = [u * mpmath.ncdf(u) for u in (2 * s * B, s * B)]
@@ -324,26 +489,39 @@ def test_best__scale(trial, eps: Eps, richardson: bool, magnitude: Factor = 2.0)
 
         def total(s):
             if richardson:
-                return abs((4 * product(s) - product(2 * s)) / 3 - B**2) + unit / s * (4 / 3 + 1 / 6)
+                return abs((4 * product(s) - product(2 * s)) / 3 - B**2) + unit / s * (
+                    4 / 3 + 1 / 6
+                )
             return abs(product(s) - B**2) + unit / s
 
-        optimum = float(least(total, mpmath.mpf(eps) ** (mpmath.mpf(1) / (5 if richardson else 3)) / B))
+        optimum = float(
+            least(total, mpmath.mpf(eps) ** (mpmath.mpf(1) / (5 if richardson else 3)) / B)
+        )
     law = predicted.best_product_scale(magnitude, eps, richardson)
-    unseen = (law * magnitude) ** 2  # of the next term of the series, whose share in the slope is smaller
+    unseen = (
+        law * magnitude
+    ) ** 2  # of the next term of the series, whose share in the slope is smaller
     rival = predicted.best_product_scale(magnitude, eps / 2, richardson)
     options = {"error": 1e-12 * law, "slack": unseen * law, "margin": max(1e-8, 2 * unseen) * law}
     trial.value(optimum, law, **options, controls={"ε / 2 for ε": rival})
 
 
-@claim(ours("by the balance of rounding and the leading error"), kind="optimality", cases=["balanced", "paper"])
+@claim(
+    ours("by the balance of rounding and the leading error"),
+    kind="optimality",
+    cases=["balanced", "paper"],
+)
 def test_best__pad(trial, pads: Literal["balanced", "paper"], eps: Eps = 2**-52, n_rows: Rows = 30):
-    """The largest entry's error in a layer norm and the rounding of the pads are least together at N ~ ε^(-1/3).
+    """The largest entry's error in a layer norm and the rounding of the pads are least together at
+    N ~ ε^(-1/3).
 
     With the paper's pads, which leave an error of first order, it is at N ~ ε^(-1/2).
     """
     rows = np.abs(trial.generator("rows").standard_normal(n_rows))
     with mpmath.workdps(60):
-        S, squares, length = mpmath.mpf(rows.sum()), mpmath.mpf(rows @ rows), n_rows + 2
+        S = mpmath.mpf(rows.sum())
+        squares = mpmath.mpf(rows @ rows)
+        length = n_rows + 2
 
         def total(N):
             ends = (N - S / 2, -N - S / 2) if pads == "balanced" else (N, -N - S)
@@ -351,9 +529,13 @@ def test_best__pad(trial, pads: Literal["balanced", "paper"], eps: Eps = 2**-52,
             factor = mpmath.sqrt(mpmath.mpf(2) / length) * N / mpmath.sqrt(variance)
             return rows.max() * abs(1 - factor) + eps * N / length
 
-        optimum = float(least(total, S * mpmath.mpf(eps) ** (-mpmath.mpf(1) / (3 if pads == "balanced" else 2))))
+        optimum = float(
+            least(total, S * mpmath.mpf(eps) ** (-mpmath.mpf(1) / (3 if pads == "balanced" else 2)))
+        )
     arguments = (n_rows + 2, float(rows.max()), float(rows.sum()), float(rows @ rows))
     law, rival = (predicted.best_pad(*arguments, precision, pads) for precision in (eps, eps / 2))
-    unseen = float(S + squares / S) / law  # of the next order in 1 / N, whose share in the slope is smaller
+    unseen = (
+        float(S + squares / S) / law
+    )  # of the next order in 1 / N, whose share in the slope is smaller
     options = {"error": 1e-12 * law, "slack": unseen * law, "margin": max(1e-6, 2 * unseen) * law}
     trial.value(optimum, law, **options, controls={"ε / 2 for ε": rival})

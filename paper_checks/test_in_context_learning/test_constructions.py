@@ -1,4 +1,6 @@
-"""Theorems 1 and 2 as explicit transformers, what repeating them gives, and how large and how exact they are."""
+"""Theorems 1 and 2 as explicit transformers, what repeating them gives, and how large and how exact
+they are.
+"""
 
 import warnings
 from dataclasses import replace
@@ -6,32 +8,50 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from paper_checks.test_in_context_learning import UNIT, PromptCount, answers, compiled, draw_prompts, on_each
+from paper_checks.test_in_context_learning import (
+    UNIT,
+    PromptCount,
+    answers,
+    compiled,
+    draw_prompts,
+    on_each,
+)
 from sims.in_context_learning import baselines, error_bound, network, programs
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
 from theory_on_trial import claim, ours, paper
 from theory_on_trial.contract import Interval
 
-STEP, REGULARISER = 0.02, 0.3
+STEP = 0.02
+REGULARISER = 0.3
 _DENSE = "the weights of all layers are dense"
 Dimension = Annotated[int, Interval(1, 16, why=_DENSE)]
 """d, where a layer has some d registers."""
 Inverse = Annotated[int, Interval(1, 8, why=_DENSE)]
 """d, where a layer has some d^2 registers."""
 Several = Annotated[int, Interval(2, 12, why=_DENSE)]
-Prompted = Annotated[int, Interval(16, 1000, why="fewer prompts may miss an error, and each is run")]
+Prompted = Annotated[
+    int, Interval(16, 1000, why="fewer prompts may miss an error, and each is run")
+]
 
 
 def rounding_of(prompts):
-    """Rounding of the closed forms: a few sums of d products, k deep, of numbers no larger than these prompts make."""
+    """Rounding of the closed forms: a few sums of d products, k deep, of numbers no larger than
+    these prompts make.
+    """
     inputs, labels, query = prompts
-    size = np.abs(inputs).sum(axis=(1, 2)) * (1 + np.abs(labels).max(axis=1)) * np.abs(query).sum(axis=1)
+    size = (
+        np.abs(inputs).sum(axis=(1, 2))
+        * (1 + np.abs(labels).max(axis=1))
+        * np.abs(query).sum(axis=1)
+    )
     return 64 * UNIT * size * (1 + 1 / REGULARISER)
 
 
 def size_of(prompts):
-    """One and the sum of squares of all numbers of a prompt: the errors of GeLU's products grow as a power of it."""
+    """One and the sum of squares of all numbers of a prompt: the errors of GeLU's products grow as
+    a power of it.
+    """
     return 1 + sum((numbers**2).reshape(len(numbers), -1).sum(axis=1) for numbers in prompts)
 
 
@@ -56,31 +76,46 @@ def _begun(trial, dimension, count, examples=1):
     kind="identity",
     cases=[1, 2, 4, 8],
     as_printed=paper(
-        "Appendix A, the chain of Theorem 1", says="w' = w - 2 α (x_1 (w.x_1 - y_1) - λ w) is the step of equation 11"
+        "Appendix A, the chain of Theorem 1",
+        says="w' = w - 2 α (x_1 (w.x_1 - y_1) - λ w) is the step of equation 11",
     ),
 )
 def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
-    """Nine decoder layers take one SGD step on the ridge loss, w' = w - 2 α (x_1 (w.x_1 - y_1) + λ w)."""
+    """Nine decoder layers take one SGD step on the ridge loss, w' = w - 2 α (x_1 (w.x_1 - y_1) + λ
+    w).
+    """
     start, prompts = _begun(trial, dimension, count)
     program = programs.gradient_step_program(dimension, STEP, REGULARISER, start)
     chain = programs.gradient_step_program(dimension, STEP, REGULARISER, start, printed_sign=True)
-    outputs, law, rounding = answers(program, prompts)[0], sgd_answers(prompts, start), rounding_of(prompts)
+    outputs = answers(program, prompts)[0]
+    law = sgd_answers(prompts, start)
+    rounding = rounding_of(prompts)
     options = {"error": rounding, "margin": 4e-10 * (size_of(prompts) + start @ start)}
-    controls = {"controls": {"α for 2 α": sgd_answers(prompts, start, STEP / 2)},
-             "wrong_processes": {"the chain with -λ": answers(chain, prompts)[0]}}  # fmt: skip
+    controls = {
+        "controls": {"α for 2 α": sgd_answers(prompts, start, STEP / 2)},
+        "wrong_processes": {"the chain with -λ": answers(chain, prompts)[0]},
+    }
     minus = law + 4 * STEP * REGULARISER * prompts[2] @ start
     trial.value(outputs, law, **options, **controls, as_printed=minus)
     scales = 2.0 ** -np.arange(7, 11)
-    errors = [np.sqrt(np.mean((answers(program, prompts, product=s)[0] - law) ** 2)) for s in scales]
+    errors = [
+        np.sqrt(np.mean((answers(program, prompts, product=s)[0] - law) ** 2)) for s in scales
+    ]
     # Rounding grows as 1 / s, and what is seen at 1e-6 is more than the rounding there.
-    options = {"rounding": np.abs(outputs - law).max() * 1e-6 / scales, "margin": 0.02, "same_instance": True}
+    options = {
+        "rounding": np.abs(outputs - law).max() * 1e-6 / scales,
+        "margin": 0.02,
+        "same_instance": True,
+    }
     trial.order(errors, 1 / scales, -2.0, **options, controls={"as s": -1.0, "as s^3": -3.0})
 
 
 def _without_one(program):
     """Theorem 2's program with an eighth layer that adds nothing to the denominator."""
     eighth = replace(program.instructions[7], bias=np.zeros(1))
-    return program._replace(instructions=(*program.instructions[:7], eighth, *program.instructions[8:]))
+    return program._replace(
+        instructions=(*program.instructions[:7], eighth, *program.instructions[8:])
+    )
 
 
 def _forgetful(program):
@@ -92,22 +127,34 @@ def _forgetful(program):
 
 @claim(paper("Theorem 2 and equations 13-14"), kind="identity", cases=[1, 2, 4, 8])
 def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64):
-    """Fourteen decoder layers do one Sherman-Morrison update: the answer is x_1.x_2 y_1 / (λ + |x_1|^2)."""
+    """Fourteen decoder layers do one Sherman-Morrison update: the answer is x_1.x_2 y_1 / (λ +
+    |x_1|^2).
+    """
     _, prompts = _begun(trial, dimension, count)
     program = programs.ridge_update_program(dimension, REGULARISER)
 
     def closed(regulariser):
-        return on_each(lambda X, Y: predicted.one_sample_ridge(X[0], float(Y[0]), regulariser), prompts)
+        return on_each(
+            lambda X, Y: predicted.one_sample_ridge(X[0], float(Y[0]), regulariser), prompts
+        )
 
-    law, options = closed(REGULARISER), {"error": rounding_of(prompts), "margin": 6e-10 * size_of(prompts) ** 1.5}
-    controls = {"A_1^-1 without the 1 + in the denominator": np.zeros_like(law), "2 λ": closed(2 * REGULARISER)}
+    law = closed(REGULARISER)
+    options = {"error": rounding_of(prompts), "margin": 6e-10 * size_of(prompts) ** 1.5}
+    controls = {
+        "A_1^-1 without the 1 + in the denominator": np.zeros_like(law),
+        "2 λ": closed(2 * REGULARISER),
+    }
     less = {"layer 8 adds nothing": answers(_without_one(program), prompts)[0]}
-    trial.value(answers(program, prompts)[0], law, **options, controls=controls, wrong_processes=less)
+    trial.value(
+        answers(program, prompts)[0], law, **options, controls=controls, wrong_processes=less
+    )
 
 
 @claim(ours("by induction over Theorem 1's chain"), kind="identity", cases=[(4, 2), (4, 4), (4, 8)])
 def test_sgd__stack(trial, dimension: Dimension, examples: Several, count: Prompted = 16):
-    """Stacked, Theorem 1 makes one pass of SGD over n examples in 8n layers, in the registers of a single step."""
+    """Stacked, Theorem 1 makes one pass of SGD over n examples in 8n layers, in the registers of a
+    single step.
+    """
     _, prompts = _begun(trial, dimension, count, examples)
     program = programs.sgd_program(dimension, examples, STEP, REGULARISER)
     restart = sgd_answers((prompts[0][:, -1:], prompts[1][:, -1:], prompts[2]))
@@ -123,17 +170,27 @@ def test_sgd__stack(trial, dimension: Dimension, examples: Several, count: Promp
     cases=[(4, 2), (4, 8)],
     as_printed=paper(
         "after Theorem 2",
-        says="Theorem 2's chain, which ends in A_n^-1 x_n y_n, repeated for every example, is ridge regression",
+        says="Theorem 2's chain, which ends in A_n^-1 x_n y_n, repeated for every example, is "
+        "ridge regression",
     ),
 )
 def test_ridge__stack(trial, dimension: Inverse, examples: Several, count: Prompted = 16):
-    """Carrying A^-1 and sum x_i y_i along, the updates of Theorem 2 give ridge on n examples in 11n + 3 layers."""
+    """Carrying A^-1 and sum x_i y_i along, the updates of Theorem 2 give ridge on n examples in 11n
+    + 3 layers.
+    """
     _, prompts = _begun(trial, dimension, count, examples)
-    program, law = programs.recursive_ridge_program(dimension, examples, REGULARISER), ridge_answers(prompts)
-    (value, overflow), (_, overflow_small) = answers(program, prompts), answers(program, prompts, bypass=30.0)
+    program = programs.recursive_ridge_program(dimension, examples, REGULARISER)
+    law = ridge_answers(prompts)
+    (value, overflow), (_, overflow_small) = (
+        answers(program, prompts),
+        answers(program, prompts, bypass=30.0),
+    )
     options = {"error": rounding_of(prompts), "margin": 6e-10 * size_of(prompts) ** 1.5}
     controls = {"twice λ": ridge_answers(prompts, 2 * REGULARISER)}
-    last = on_each(lambda X, Y: np.linalg.solve(X.T @ X + REGULARISER * np.eye(dimension), X[-1] * Y[-1]), prompts)
+    last = on_each(
+        lambda X, Y: np.linalg.solve(X.T @ X + REGULARISER * np.eye(dimension), X[-1] * Y[-1]),
+        prompts,
+    )
     trial.value(value, law, **options, controls=controls, as_printed=last)
     clips = {"bypass N = 30": np.sum(overflow_small)}
     trial.identity(np.sum(overflow), 0, ops=0, wrong_processes=clips)
@@ -142,26 +199,39 @@ def test_ridge__stack(trial, dimension: Inverse, examples: Several, count: Promp
 @claim(
     ours("by adding up the errors of all layers (on paper, Lemma 1 is as precise as desired)"),
     kind="bound",
-    cases=[("gradient step", 4, 1, "ideal"), ("gradient step", 4, 1, "realised"),
-           ("ridge", 3, 3, "ideal"), ("ridge", 3, 3, "realised")],
+    cases=[
+        ("gradient step", 4, 1, "ideal"),
+        ("gradient step", 4, 1, "realised"),
+        ("ridge", 3, 3, "ideal"),
+        ("ridge", 3, 3, "realised"),
+    ],
     loose="worst case over the roundings of every operation: best known ratio .04",
-    route="`sims.in_context_learning.predict` below `sims.in_context_learning.error_bound.prompt_error`, a bound",
-)  # fmt: skip
+    route="`sims.in_context_learning.predict` below "
+    "`sims.in_context_learning.error_bound.prompt_error`, a bound",
+)
 def test_finite__precision(
-    trial, program: Literal["gradient step", "ridge"], dimension: Annotated[int, Interval(1, 6, why=_DENSE)],
-    examples: Annotated[int, Interval(1, 8, why=_DENSE)], layer_norm: Literal["ideal", "realised"],
+    trial,
+    program: Literal["gradient step", "ridge"],
+    dimension: Annotated[int, Interval(1, 6, why=_DENSE)],
+    examples: Annotated[int, Interval(1, 8, why=_DENSE)],
+    layer_norm: Literal["ideal", "realised"],
     count: Prompted = 16,
-):  # fmt: skip
-    """Where nothing is clipped, float64 keeps the bound of the scales, realised layer norm too if pads are balanced."""
+):
+    """Where nothing is clipped, float64 keeps the bound of the scales, realised layer norm too if
+    pads are balanced.
+    """
     trial.require(program == "ridge" or examples == 1, "examples must be 1 for a gradient step")
     start, prompts = _begun(trial, dimension, count, examples)
     if program == "ridge":
-        built, law = programs.recursive_ridge_program(dimension, examples, REGULARISER), ridge_answers(prompts)
+        built = programs.recursive_ridge_program(dimension, examples, REGULARISER)
+        law = ridge_answers(prompts)
     else:
-        built, law = programs.gradient_step_program(dimension, STEP, REGULARISER, start), sgd_answers(prompts, start)
+        built = programs.gradient_step_program(dimension, STEP, REGULARISER, start)
+        law = sgd_answers(prompts, start)
     value, overflow = answers(built, prompts, layer_norm)
     trial.require(not np.any(overflow), "prompts must leave everything below the bypass of 1000")
-    state, tokens = np.zeros((count, built.register_rows, built.positions)), np.asarray(programs.prompt_state(*prompts))
+    state = np.zeros((count, built.register_rows, built.positions))
+    tokens = np.asarray(programs.prompt_state(*prompts))
     state[:, : tokens.shape[1]] = tokens
     with np.errstate(over="ignore", invalid="ignore"):
         limit = error_bound.prompt_error(
@@ -169,8 +239,12 @@ def test_finite__precision(
         )
     controls = {"controls": {"no error": np.zeros(count)}}
     if layer_norm == "realised":
-        paper_values = programs.predict(compiled(built, balanced=False), *prompts, layer_norm="realised").value
-        controls["wrong_processes"] = {"the paper's pads at the same N": np.abs(np.asarray(paper_values) - law)}
+        paper_values = programs.predict(
+            compiled(built, balanced=False), *prompts, layer_norm="realised"
+        ).value
+        controls["wrong_processes"] = {
+            "the paper's pads at the same N": np.abs(np.asarray(paper_values) - law)
+        }
     options = {"found_by": "draws", "independent": count, "ops": 1}
     trial.bound(np.abs(value - law), limit + rounding_of(prompts), **options, **controls)
 
@@ -185,29 +259,41 @@ _PROGRAMS = {
         lambda d, n: predicted.theorem_two_counts(d),
     ),
     "SGD": (lambda d, n: programs.sgd_program(d, n, STEP, REGULARISER), predicted.sgd_stack_counts),
-    "ridge": (lambda d, n: programs.recursive_ridge_program(d, n, REGULARISER), predicted.ridge_stack_counts),
+    "ridge": (
+        lambda d, n: programs.recursive_ridge_program(d, n, REGULARISER),
+        predicted.ridge_stack_counts,
+    ),
 }
 """What builds each program, and what counts its layers, registers and rows."""
 
 
 @claim(
-    ours("by counting the registers and instructions of each chain"), kind="identity",
+    ours("by counting the registers and instructions of each chain"),
+    kind="identity",
     cases=[(kind, d, 1) for kind in ("gradient step", "update") for d in (1, 2, 4, 8)]
     + [("SGD", 4, 8), ("ridge", 2, 1), ("ridge", 2, 8)],
-)  # fmt: skip
+)
 def test_counts(
-    trial, program: Literal["gradient step", "update", "SGD", "ridge"], dimension: Inverse,
+    trial,
+    program: Literal["gradient step", "update", "SGD", "ridge"],
+    dimension: Inverse,
     examples: Annotated[int, Interval(1, 12, why=_DENSE)],
-):  # fmt: skip
-    """Depth does not grow with d; one step needs 4d + 3 registers, one Sherman-Morrison update 3d^2 + 5d + 3."""
-    trial.require(program in ("SGD", "ridge") or examples == 1, "examples must be 1 for a single step or update")
+):
+    """Depth does not grow with d; one step needs 4d + 3 registers, one Sherman-Morrison update 3d^2
+    + 5d + 3.
+    """
+    trial.require(
+        program in ("SGD", "ridge") or examples == 1,
+        "examples must be 1 for a single step or update",
+    )
     build, formula = _PROGRAMS[program]
     built = build(dimension, examples)
 
     def law(d):
         return np.array(formula(d, examples))
 
-    counts, controls = law(dimension), {"a layer and a register to read the answer": law(dimension) + 1}
+    counts = law(dimension)
+    controls = {"a layer and a register to read the answer": law(dimension) + 1}
     if dimension > 1:
         controls["a layer more for each dimension"] = counts + np.array([dimension - 1, 0, 0])
     if dimension > 2 and program in ("update", "ridge"):
@@ -216,15 +302,25 @@ def test_counts(
     trial.identity(sizes, counts, ops=0, controls=controls)
 
 
-@claim(ours("by equation 13, once for each example"), kind="identity", cases=[1.0, 0.1, 1e-2, 1e-3, 1e-5])
+@claim(
+    ours("by equation 13, once for each example"),
+    kind="identity",
+    cases=[1.0, 0.1, 1e-2, 1e-3, 1e-5],
+)
 def test_sm__recursion(
-    trial, regulariser: Annotated[float, Interval(1e-5, 10.0, why="rounding grows as its reciprocal")],
+    trial,
+    regulariser: Annotated[float, Interval(1e-5, 10.0, why="rounding grows as its reciprocal")],
     examples: Annotated[int, Interval(2, 100, why="the control has one less, each costs")] = 30,
-    dimension: Annotated[int, Interval(1, 20, why="a cap, which nothing requires")] = 8, count: PromptCount = 4,
-):  # fmt: skip
-    """One rank-one update of the inverse per example is ridge regression on all; it loses ε |X|^2 / λ."""
+    dimension: Annotated[int, Interval(1, 20, why="a cap, which nothing requires")] = 8,
+    count: PromptCount = 4,
+):
+    """One rank-one update of the inverse per example is ridge regression on all; it loses ε |X|^2 /
+    λ.
+    """
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, examples + 1, dimension)
-    estimates = np.asarray(baselines.weights_all(Prompts(X, Y, X[:, 0]), [baselines.ridge(regulariser)]))[0]
+    estimates = np.asarray(
+        baselines.weights_all(Prompts(X, Y, X[:, 0]), [baselines.ridge(regulariser)])
+    )[0]
     pairs = list(zip(X[:, :-1], Y[:, :-1], strict=True))
 
     def without_plus(inputs, labels):
@@ -238,6 +334,8 @@ def test_sm__recursion(
         warnings.simplefilter("ignore", UserWarning)  # that lambda is small
         law = np.array([predicted.recursive_ridge_weights(*pair, regulariser) for pair in pairs])
     scale = np.sum(X[:, :-1] ** 2, axis=(1, 2))[:, None] / regulariser * np.abs(law).max()
-    controls = {"controls": {"1 - v.A^-1 u": np.array([without_plus(*pair) for pair in pairs])},
-             "wrong_processes": {"one example less": estimates[:, examples - 1]}}  # fmt: skip
+    controls = {
+        "controls": {"1 - v.A^-1 u": np.array([without_plus(*pair) for pair in pairs])},
+        "wrong_processes": {"one example less": estimates[:, examples - 1]},
+    }
     trial.identity(estimates[:, examples], law, ops=4 * dimension, scale=scale, **controls)

@@ -1,4 +1,6 @@
-"""Linear self-attention on joined tokens: the descent that its layers do, its optimum, and where training takes it."""
+"""Linear self-attention on joined tokens: the descent that its layers do, its optimum, and where
+training takes it.
+"""
 
 from functools import partial
 from typing import Annotated, Literal
@@ -7,7 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_in_context_learning import AHN, OSWALD, SIGNS, ZHANG, Runs, draw_prompts, gauss_hermite, level
+from paper_checks.test_in_context_learning import (
+    AHN,
+    OSWALD,
+    SIGNS,
+    ZHANG,
+    Runs,
+    draw_prompts,
+    gauss_hermite,
+    level,
+)
 from sims.in_context_learning import attention_flow, attention_training, baselines, learned_descent
 from sims.in_context_learning import linear_attention as observed
 from sims.in_context_learning.prompts import Prompts
@@ -17,13 +28,17 @@ from theory_on_trial.contract import Count, Interval
 
 COVARIANCE = np.array([[1.1, 0.4], [0.4, 0.7]])
 """Λ, where a flow runs."""
-Context = Annotated[int, Interval(2, 50, why="the sum over one is its mean; each takes a column more")]
+Context = Annotated[
+    int, Interval(2, 50, why="the sum over one is its mean; each takes a column more")
+]
 """N, examples."""
 Layers = Annotated[int, Interval(2, 6, why="steps that are not short enough grow with each layer")]
 CAP = "a cap, which nothing requires"
 Side = Annotated[int, Interval(1, 10, why=CAP)]
 Blocks = Annotated[int, Interval(2, 10, why="blocks of one number commute; the high end is a cap")]
-Start = Annotated[float, Interval(0.1, 0.6, why="the theorem asks for a small start; the low end is a cap")]
+Start = Annotated[
+    float, Interval(0.1, 0.6, why="the theorem asks for a small start; the low end is a cap")
+]
 Few = Annotated[int, Interval(1, 3, why="three nodes or more for each normal number")]
 """Examples over which a mean is a sum over nodes."""
 
@@ -59,11 +74,21 @@ def largest(X):
 
 @claim(paper(f"{OSWALD}, proposition 1"), kind="identity", cases=[(8, 4, 3), (3, 5, 2)])
 def test_lsa__gd(
-    trial, examples: Context, dimension: Side, layers: Layers, asked: Annotated[int, Interval(1, 20, why=CAP)] = 3,
-    step: Annotated[float, Interval(0.1, 1, why="rounding grows by it in each layer, the low end is a cap")] = 0.3,
-):  # fmt: skip
-    """L layers of linear attention with set weights are L steps of gradient descent, on context and query tokens."""
-    X, Y, start = (array[0] for array in draw_prompts(trial.generator("prompt"), 1, examples, dimension))
+    trial,
+    examples: Context,
+    dimension: Side,
+    layers: Layers,
+    asked: Annotated[int, Interval(1, 20, why=CAP)] = 3,
+    step: Annotated[
+        float, Interval(0.1, 1, why="rounding grows by it in each layer, the low end is a cap")
+    ] = 0.3,
+):
+    """L layers of linear attention with set weights are L steps of gradient descent, on context and
+    query tokens.
+    """
+    X, Y, start = (
+        array[0] for array in draw_prompts(trial.generator("prompt"), 1, examples, dimension)
+    )
     queries = trial.generator("queries").standard_normal((asked, dimension))
     set_weights = observed.descent_layers(start, step, layers, examples)
 
@@ -75,17 +100,36 @@ def test_lsa__gd(
         estimate = predicted.descent_weights(X, Y, step, layers, start)
         return np.append(X @ (estimate - start), queries @ estimate)
 
-    flip = set_weights._replace(values=np.asarray(set_weights.values) * np.append(np.ones(dimension), -1.0))
+    flip = set_weights._replace(
+        values=np.asarray(set_weights.values) * np.append(np.ones(dimension), -1.0)
+    )
     size = (1 + step * largest(X)) ** layers * (1 + np.abs(Y).max()) * (1 + np.abs(start).sum())
-    controls = {"a sum over the examples": law(step * examples, layers), "one step less": law(step, layers - 1)}
-    processes = {"queries among keys and values": through(set_weights, examples + asked), "+1 in W_V": through(flip)}
+    controls = {
+        "a sum over the examples": law(step * examples, layers),
+        "one step less": law(step, layers - 1),
+    }
+    processes = {
+        "queries among keys and values": through(set_weights, examples + asked),
+        "+1 in W_V": through(flip),
+    }
     options = {"ops": 4 * examples * dimension, "scale": size}
-    trial.identity(through(set_weights), law(step, layers), **options, controls=controls, wrong_processes=processes)
+    trial.identity(
+        through(set_weights),
+        law(step, layers),
+        **options,
+        controls=controls,
+        wrong_processes=processes,
+    )
 
 
-@claim(ours(f"by induction over the layers, as lemma 1 of {AHN} but for the transpose"), kind="identity")
+@claim(
+    ours(f"by induction over the layers, as lemma 1 of {AHN} but for the transpose"),
+    kind="identity",
+)
 def test_lsa__multilayer(trial, examples: Context = 6, dimension: Blocks = 3, layers: Layers = 3):
-    """L layers with Q_l = -diag(A_l, 0) are L steps of descent, the l-th preconditioned by the transpose of A_l."""
+    """L layers with Q_l = -diag(A_l, 0) are L steps of descent, the l-th preconditioned by the
+    transpose of A_l.
+    """
     rng = trial.generator("prompt")
     X, Y, _ = (array[0] for array in draw_prompts(rng, 1, examples, dimension))
     blocks = 0.5 * rng.standard_normal((layers, dimension, dimension)) / np.sqrt(dimension)
@@ -100,18 +144,29 @@ def test_lsa__multilayer(trial, examples: Context = 6, dimension: Blocks = 3, la
 
     growth = np.prod([1 + np.linalg.norm(block, 2) * largest(X) for block in blocks])
     size = growth * (1 + np.abs(Y).max())
-    controls = {"A for its transpose": law(np.swapaxes(blocks, 1, 2)), "in reverse order": law(blocks[::-1])}
-    trial.identity(weights, law(blocks), ops=4 * examples * dimension, scale=size, controls=controls)
+    controls = {
+        "A for its transpose": law(np.swapaxes(blocks, 1, 2)),
+        "in reverse order": law(blocks[::-1]),
+    }
+    trial.identity(
+        weights, law(blocks), ops=4 * examples * dimension, scale=size, controls=controls
+    )
 
 
-TASKS, SIDE = 1000, 10
+TASKS = 1000
+SIDE = 10
 """Tasks that GD and GD++ learn from, and their d and N, as in von Oswald et al. 2023."""
 
 
 def learned_descents(layers=2):
-    """What GD and GD++ learn from one set of tasks, whatever the seed, so that both are fixed; and the tasks."""
+    """What GD and GD++ learn from one set of tasks, whatever the seed, so that both are fixed; and
+    the tasks.
+    """
     spectra = learned_descent.task_spectra(jax.random.key(0), TASKS, SIDE, SIDE)
-    fits = [learned_descent.learn_descent(spectra, layers, SIDE, contract=contract) for contract in (False, True)]
+    fits = [
+        learned_descent.learn_descent(spectra, layers, SIDE, contract=contract)
+        for contract in (False, True)
+    ]
     return *fits, np.asarray(spectra)
 
 
@@ -120,7 +175,10 @@ def beats(first, second):
 
     def event(key):
         spectrum = learned_descent.task_spectra(key, 1, SIDE, SIDE)
-        one, two = (learned_descent.descent_losses(spectrum, f.steps, f.contractions, SIDE)[0] for f in (first, second))
+        one, two = (
+            learned_descent.descent_losses(spectrum, f.steps, f.contractions, SIDE)[0]
+            for f in (first, second)
+        )
         return one < two
 
     return event
@@ -128,18 +186,26 @@ def beats(first, second):
 
 @claim(ours(f"by the recursion of each eigenvalue under GD++ of {OSWALD}"), kind="identity")
 def test_gdpp__polynomial(
-    trial, dimension: Annotated[int, Interval(1, 20, why=CAP)] = SIDE, examples: Context = SIDE, layers: Layers = 3
+    trial,
+    dimension: Annotated[int, Interval(1, 20, why=CAP)] = SIDE,
+    examples: Context = SIDE,
+    layers: Layers = 3,
 ):
-    """GD++ multiplies the error along each eigenvector of X^T X by a polynomial; two layers beat GD on 99 % of
-    tasks.
+    """GD++ multiplies the error along each eigenvector of X^T X by a polynomial; two layers beat GD
+    on 99 % of tasks.
     """
     rng = trial.generator("prompt")
-    X, queries = rng.uniform(-1, 1, (examples, dimension)), rng.uniform(-1, 1, (8, dimension))
+    X = rng.uniform(-1, 1, (examples, dimension))
+    queries = rng.uniform(-1, 1, (8, dimension))
     weights, (eigenvalues, vectors) = rng.standard_normal(dimension), np.linalg.eigh(X.T @ X)
     steps = rng.uniform(0.5, 1.5, layers) * examples / eigenvalues[-1]
-    contractions = np.append(rng.uniform(0.2, 0.8, layers - 1), 0) / eigenvalues[-1]  # the last has no effect
+    contractions = (
+        np.append(rng.uniform(0.2, 0.8, layers - 1), 0) / eigenvalues[-1]
+    )  # the last has no effect
     stack = observed.contracting_layers(steps, contractions, dimension, examples)
-    after = np.asarray(attend(stack, observed.joined_tokens(X, X @ weights, queries, np.zeros(8)), examples))
+    after = np.asarray(
+        attend(stack, observed.joined_tokens(X, X @ weights, queries, np.zeros(8)), examples)
+    )
 
     def law(contractions, power=2):
         residual = contraction = np.ones(dimension)
@@ -152,25 +218,49 @@ def test_gdpp__polynomial(
         return queries @ vectors @ ((weights @ vectors) * (1 - residual))
 
     size = 2.5**layers * np.abs(weights).sum()
-    controls = {"a for a^2": law(contractions, 1), "GD, which contracts nothing": law(0 * contractions)}
-    trial.identity(-after[-8:, -1], law(contractions), ops=4 * dimension * examples, scale=size, controls=controls)
+    controls = {
+        "a for a^2": law(contractions, 1),
+        "GD, which contracts nothing": law(0 * contractions),
+    }
+    trial.identity(
+        -after[-8:, -1],
+        law(contractions),
+        ops=4 * dimension * examples,
+        scale=size,
+        controls=controls,
+    )
     plain, contracting, spectra = learned_descents()
-    losses = [predicted.gdpp_loss(spectra, fit.steps, fit.contractions, SIDE) for fit in (plain, contracting)]
+    losses = [
+        predicted.gdpp_loss(spectra, fit.steps, fit.contractions, SIDE)
+        for fit in (plain, contracting)
+    ]
     processes = {"exchanged": np.array([contracting.fitted_loss, plain.fitted_loss])}
     fit_losses = np.array([plain.fitted_loss, contracting.fitted_loss])
     trial.identity(fit_losses, np.array(losses), ops=TASKS, scale=SIDE, wrong_processes=processes)
-    controls = {"controls": {"it always does": 1.0}, "wrong_processes": {"GD against itself": beats(plain, plain)}}
-    trial.probability(beats(contracting, plain), 0.99, side="at least", **controls, first=1024, most=40_000)
+    controls = {
+        "controls": {"it always does": 1.0},
+        "wrong_processes": {"GD against itself": beats(plain, plain)},
+    }
+    trial.probability(
+        beats(contracting, plain), 0.99, side="at least", **controls, first=1024, most=40_000
+    )
 
 
 def exact_moments(covariance, prior, noise_variance, examples):
-    """E b b^T and E w b^T of what a layer adds up, b = (1/N) sum y_i x_i, in two dimensions, and how many nodes."""
+    """E b b^T and E w b^T of what a layer adds up, b = (1/N) sum y_i x_i, in two dimensions, and
+    how many nodes.
+    """
     nodes, probabilities = gauss_hermite(3, 3 * examples + 2)
     inputs = nodes[:, : 2 * examples].reshape(-1, examples, 2) @ root(covariance)
     weights = nodes[:, 2 * examples : 2 * examples + 2] @ root(prior)
-    labels = np.einsum("nki,ni->nk", inputs, weights) + np.sqrt(noise_variance) * nodes[:, 2 * examples + 2 :]
+    labels = (
+        np.einsum("nki,ni->nk", inputs, weights)
+        + np.sqrt(noise_variance) * nodes[:, 2 * examples + 2 :]
+    )
     units = [np.broadcast_to(unit, weights.shape) for unit in np.eye(2)]
-    sums = np.stack([np.asarray(predictions(1.0, np.eye(2), inputs, labels, unit)) for unit in units], axis=1)
+    sums = np.stack(
+        [np.asarray(predictions(1.0, np.eye(2), inputs, labels, unit)) for unit in units], axis=1
+    )
     return (sums.T * probabilities) @ sums, (weights.T * probabilities) @ sums, len(nodes)
 
 
@@ -191,21 +281,28 @@ def certified_optimum(covariance, prior, second, cross):
 
 
 @claim(
-    ours(f"by completing the square in A; contains theorem 1 of {AHN}"), kind="optimality",
+    ours(f"by completing the square in A; contains theorem 1 of {AHN}"),
+    kind="optimality",
     cases=[(1, 0.3), (2, 0.3), (3, 0.0)],
-)  # fmt: skip
-def test_lsa__optimum(trial, examples: Few, noise_variance: Annotated[float, Interval(0, 10, why=CAP)]):
+)
+def test_lsa__optimum(
+    trial, examples: Few, noise_variance: Annotated[float, Interval(0, 10, why=CAP)]
+):
     """The best A is Σ_w [(1 + 1/N) Λ Σ_w + (tr(Λ Σ_w) + σ^2)/N I]^-1, with a certificate."""
-    covariance, prior = drawn_covariance(trial, "inputs"), drawn_covariance(trial, "weights")
+    covariance = drawn_covariance(trial, "inputs")
+    prior = drawn_covariance(trial, "weights")
     second, cross, nodes = exact_moments(covariance, prior, noise_variance, examples)
     A, primal, dual = certified_optimum(covariance, prior, second, cross)
-    signal, law = covariance @ prior, (covariance, prior, noise_variance, examples)
-    strength, unshrunk = np.trace(signal), np.linalg.inv(covariance)
+    signal = covariance @ prior
+    law = (covariance, prior, noise_variance, examples)
+    strength = np.trace(signal)
+    unshrunk = np.linalg.inv(covariance)
 
     def inverted(matrix, constant):
         return prior @ np.linalg.inv(matrix + constant / examples * np.eye(2))
 
-    rivals, losses = {"Lambda^-1": unshrunk}, {"at Λ^-1": predicted.linear_attention_loss(unshrunk, *law)}
+    rivals = {"Lambda^-1": unshrunk}
+    losses = {"at Λ^-1": predicted.linear_attention_loss(unshrunk, *law)}
     rivals["1 for 1 + 1/N"] = inverted(signal, strength + noise_variance)
     rivals["without the trace"] = inverted((1 + 1 / examples) * signal, noise_variance)
     if noise_variance > 1e-3:
@@ -213,30 +310,56 @@ def test_lsa__optimum(trial, examples: Few, noise_variance: Annotated[float, Int
         losses["without noise"] = predicted.optimal_loss(covariance, prior, 0.0, examples)
     # The moments are sums of as many positive terms as there are nodes.
     scale = np.linalg.cond(second) * np.abs(cross @ np.linalg.inv(second)).max()
-    trial.identity(cross @ np.linalg.inv(second), predicted.optimal_map(*law), ops=nodes, scale=scale, controls=rivals)
-    best, size = predicted.optimal_loss(*law), {"scale": strength, "ops": nodes}
+    trial.identity(
+        cross @ np.linalg.inv(second),
+        predicted.optimal_map(*law),
+        ops=nodes,
+        scale=scale,
+        controls=rivals,
+    )
+    best = predicted.optimal_loss(*law)
+    size = {"scale": strength, "ops": nodes}
     trial.gap(primal, dual, best, margin=1e-9 * strength, **size, controls=losses)
-    aside, gradient = A + 0.1, predicted.loss_gradient
+    aside = A + 0.1
+    gradient = predicted.loss_gradient
     loss = np.trace(covariance @ (aside @ second @ aside.T - 2 * aside @ cross.T + prior))
-    of_aside, least = predicted.linear_attention_loss(aside, *law), {"the least": best}
+    of_aside = predicted.linear_attention_loss(aside, *law)
+    least = {"the least": best}
     trial.identity(loss, of_aside, ops=nodes, scale=strength + noise_variance, controls=least)
     size = {"scale": strength + noise_variance, "ops": 10 * nodes}
     away = {"at Λ^-1": gradient(unshrunk, *law), "of half the square": gradient(aside, *law) / 2}
-    trial.identity(2 * covariance @ (aside @ second - cross), gradient(aside, *law), **size, controls=away)
+    trial.identity(
+        2 * covariance @ (aside @ second - cross), gradient(aside, *law), **size, controls=away
+    )
     # How the slope changes with each entry of A, by rows.
-    slopes = np.array([2 * (covariance @ unit @ second).ravel() for unit in np.eye(4).reshape(4, 2, 2)])
+    slopes = np.array(
+        [2 * (covariance @ unit @ second).ravel() for unit in np.eye(4).reshape(4, 2, 2)]
+    )
     columns = {"entries by columns": 2 * np.kron(second, covariance)}
     trial.identity(slopes, predicted.loss_hessian(*law), **size, controls=columns)
 
 
-@claim(ours(f"by homogeneity, as a remark of {ZHANG} says of large shifts"), kind="identity", cases=[0.5, 2.0, -1.0])
+@claim(
+    ours(f"by homogeneity, as a remark of {ZHANG} says of large shifts"),
+    kind="identity",
+    cases=[0.5, 2.0, -1.0],
+)
 def test_lsa__covshift(
-    trial, scale: Annotated[float, Interval(-8, 8, why="farther off no other power is near")], examples: Context = 6,
-    dimension: Side = 2, count: Annotated[int, Interval(1, 100, why=CAP)] = 5,
-):  # fmt: skip
-    """Inputs scaled by c multiply prediction over truth by c^2 for linear attention, by 1 for least squares."""
-    trial.require(abs(scale) >= 0.1 and abs(scale - 1) > 0.05, "scale must shift the inputs, and not to zero")
-    trial.require(examples >= dimension, "examples must be at least dimension: least squares must know w")
+    trial,
+    scale: Annotated[float, Interval(-8, 8, why="farther off no other power is near")],
+    examples: Context = 6,
+    dimension: Side = 2,
+    count: Annotated[int, Interval(1, 100, why=CAP)] = 5,
+):
+    """Inputs scaled by c multiply prediction over truth by c^2 for linear attention, by 1 for least
+    squares.
+    """
+    trial.require(
+        abs(scale) >= 0.1 and abs(scale - 1) > 0.05, "scale must shift the inputs, and not to zero"
+    )
+    trial.require(
+        examples >= dimension, "examples must be at least dimension: least squares must know w"
+    )
     X, _, query = draw_prompts(trial.generator("prompts"), count, examples, dimension)
     weights = trial.generator("weights").standard_normal((count, dimension))
     form = trial.generator("form").standard_normal((dimension, dimension))
@@ -252,20 +375,31 @@ def test_lsa__covshift(
             if p != but and abs(scale**p - scale**but) > 0.04 * abs(scale) ** but
         }
 
-    before, ops = predict(1.0), 8 * examples * dimension
-    sizes = np.linalg.norm(X, axis=(1, 2)) ** 2 * np.linalg.norm(weights, axis=1) * np.linalg.norm(query, axis=1)
+    before = predict(1.0)
+    ops = 8 * examples * dimension
+    sizes = (
+        np.linalg.norm(X, axis=(1, 2)) ** 2
+        * np.linalg.norm(weights, axis=1)
+        * np.linalg.norm(query, axis=1)
+    )
     size = scale**2 * sizes * np.linalg.norm(form) / examples
     law = predicted.covariate_shift_ratio(scale) * before
     trial.identity(predict(scale), law, ops=ops, scale=size, controls=powers(before, but=2))
     contexts = np.concatenate([scale * X, query[:, None]], axis=1)
     labels = np.einsum("nki,ni->nk", contexts, weights)
-    estimates = np.asarray(baselines.weights_all(Prompts(contexts, labels, weights), [baselines.ols()]))[0, :, -1]
+    estimates = np.asarray(
+        baselines.weights_all(Prompts(contexts, labels, weights), [baselines.ols()])
+    )[0, :, -1]
     condition = np.array([np.linalg.cond(inputs) for inputs in X])[:, None] * np.abs(weights).max()
-    trial.identity(estimates, weights, ops=40 * examples, scale=condition, controls=powers(weights, but=0))
+    trial.identity(
+        estimates, weights, ops=40 * examples, scale=condition, controls=powers(weights, but=0)
+    )
 
 
 def flow_end(loss, start, rate):
-    """Where the gradient flow of a layer ends: after twenty times of the slowest decay it has arrived."""
+    """Where the gradient flow of a layer ends: after twenty times of the slowest decay it has
+    arrived.
+    """
     flow = attention_flow.gradient_flow(loss, start, np.array([20 / rate]))
     return attention_flow.FullWeights(*(entries[0] for entries in flow))
 
@@ -274,7 +408,9 @@ _gradient = jax.jit(lambda loss, weights: jax.grad(loss)(weights))
 
 
 def what_is_left(loss, end, rate):
-    """What the slope at the end leaves (other directions decay faster), and 1e-12 in each of some hundred steps."""
+    """What the slope at the end leaves (other directions decay faster), and 1e-12 in each of some
+    hundred steps.
+    """
     slope = float(np.linalg.norm(np.stack(_gradient(loss, end))))
     return 2 * slope / rate + 1e3 * attention_flow.RELATIVE_TOLERANCE
 
@@ -292,32 +428,62 @@ def stacked_limit(value, form):
 
 @claim(paper(f"{ZHANG}, theorem 4.1"), kind="limit")
 def test_lsa__flow(trial, context: Count = 5, scale: Start = 0.3):
-    """Gradient flow of all entries ends at W_PV = [tr Γ^-2]^(1/4) e e^T, W_KQ = [tr Γ^-2]^(-1/4) Γ^-1."""
-    gamma, loss = predicted.zhang_gamma(COVARIANCE, context), attention_flow.full_loss(COVARIANCE, context)
-    trial.require(scale**2 * np.linalg.norm(gamma, 2) * 2**0.5 < 2, "scale must be small: s^2 |Gamma| sqrt(d) < 2")
+    """Gradient flow of all entries ends at W_PV = [tr Γ^-2]^(1/4) e e^T, W_KQ = [tr Γ^-2]^(-1/4)
+    Γ^-1.
+    """
+    gamma = predicted.zhang_gamma(COVARIANCE, context)
+    loss = attention_flow.full_loss(COVARIANCE, context)
+    trial.require(
+        scale**2 * np.linalg.norm(gamma, 2) * 2**0.5 < 2,
+        "scale must be small: s^2 |Gamma| sqrt(d) < 2",
+    )
     start = jax.tree.map(np.asarray, attention_flow.balanced_start(scale, np.eye(2) / 2**0.25))
     tilted_start = attention_flow.FullWeights(2 * start.value_projection, start.key_query / 2)
-    everywhere = attention_flow.FullWeights(start.value_projection + scale / 4, start.key_query + scale / 4)
+    everywhere = attention_flow.FullWeights(
+        start.value_projection + scale / 4, start.key_query + scale / 4
+    )
     rate = predicted.zhang_rate(COVARIANCE, context)
-    final, rival, full = (flow_end(loss, weights, rate) for weights in (start, tilted_start, everywhere))
+    final, rival, full = (
+        flow_end(loss, weights, rate) for weights in (start, tilted_start, everywhere)
+    )
     value, form = predicted.zhang_limit(COVARIANCE, context)
     controls = {
         "Lambda^-1": limit_of(COVARIANCE),
         "norms exchanged": stacked_limit(1 / value, form * value**2),
         "without the trace": limit_of((1 + 1 / context) * COVARIANCE),
     }
-    processes = {"another balance at the start": np.stack(rival), "a start in all entries": np.stack(full)}
+    processes = {
+        "another balance at the start": np.stack(rival),
+        "a start in all entries": np.stack(full),
+    }
     options = {"error": what_is_left(loss, final, rate), "margin": 1e-7}
-    trial.value(np.stack(final), stacked_limit(value, form), **options, controls=controls, wrong_processes=processes)
-    product, same = (float(w.value_projection[-1, -1]) * np.asarray(w.key_query)[:2, :2] for w in (rival, final))
-    inverse, law = np.linalg.inv(COVARIANCE), np.linalg.inv(gamma)
+    trial.value(
+        np.stack(final),
+        stacked_limit(value, form),
+        **options,
+        controls=controls,
+        wrong_processes=processes,
+    )
+    product, same = (
+        float(w.value_projection[-1, -1]) * np.asarray(w.key_query)[:2, :2] for w in (rival, final)
+    )
+    inverse = np.linalg.inv(COVARIANCE)
+    law = np.linalg.inv(gamma)
     options = {"error": 1e-9 + np.abs(same - law).max(), "margin": 1e-7}
     trial.value(product, law, **options, controls={"Lambda^-1": inverse})
 
 
-@claim(ours("by the curvature of the loss in the entries that move, at the limit"), kind="identity", cases=[1, 2, 3])
-def test_lsa__rate(trial, dimension: Annotated[int, Interval(1, 3, why="a sum over nodes")], context: Count = 5):
-    """Near its limit the flow decays at the least curvature but zero, known from the spectra of Λ and Γ."""
+@claim(
+    ours("by the curvature of the loss in the entries that move, at the limit"),
+    kind="identity",
+    cases=[1, 2, 3],
+)
+def test_lsa__rate(
+    trial, dimension: Annotated[int, Interval(1, 3, why="a sum over nodes")], context: Count = 5
+):
+    """Near its limit the flow decays at the least curvature but zero, known from the spectra of Λ
+    and Γ.
+    """
     rng = trial.generator("inputs")
     axes = np.linalg.qr(rng.standard_normal((dimension, dimension)))[0]
     covariance = axes * rng.uniform(0.5, 2, dimension) @ axes.T
@@ -326,10 +492,16 @@ def test_lsa__rate(trial, dimension: Annotated[int, Interval(1, 3, why="a sum ov
     product = np.column_stack([form.ravel(), value * np.eye(form.size)])
     curvature = product.T @ attention_flow.reduced_loss(covariance, context).quadratic @ product
     still, *rates = np.linalg.eigvalsh(curvature)
-    gamma, law = predicted.zhang_gamma(covariance, context), np.array([0.0, predicted.zhang_rate(covariance, context)])
+    gamma = predicted.zhang_gamma(covariance, context)
+    law = np.array([0.0, predicted.zhang_rate(covariance, context)])
     slowest = value**2 * np.min(np.linalg.eigvalsh(covariance) ** 2 * np.linalg.eigvalsh(gamma))
-    controls = {"W_KQ moves alone": np.array([0.0, slowest]), "without the 1/2 of the loss": 2 * law}
-    trial.identity(np.array([still, rates[0]]), law, ops=27**dimension, scale=rates[-1], controls=controls)
+    controls = {
+        "W_KQ moves alone": np.array([0.0, slowest]),
+        "without the 1/2 of the loss": 2 * law,
+    }
+    trial.identity(
+        np.array([still, rates[0]]), law, ops=27**dimension, scale=rates[-1], controls=controls
+    )
 
 
 LABELS = {
@@ -341,20 +513,29 @@ LABELS = {
 
 
 @claim(
-    paper(f"{ZHANG}, theorem 4.2"), kind="identity",
+    paper(f"{ZHANG}, theorem 4.2"),
+    kind="identity",
     cases=[("linear", 6, 2), ("cubic", 6, 2), ("mixed", 6, 2), ("mixed", 3, 1)],
-)  # fmt: skip
-def test_lsa__generalise(trial, label: Literal["linear", "cubic", "mixed"], training: Count, test: Few):
-    """The risk of the limit on prompts of M examples, of any labels: S / M plus a bias that stays at 1 / N^2."""
+)
+def test_lsa__generalise(
+    trial, label: Literal["linear", "cubic", "mixed"], training: Count, test: Few
+):
+    """The risk of the limit on prompts of M examples, of any labels: S / M plus a bias that stays
+    at 1 / N^2.
+    """
     covariance = drawn_covariance(trial, "inputs")
     nodes, probabilities = gauss_hermite(5, 2 * test + 2)
-    points, (single, weights) = nodes.reshape(-1, test + 1, 2) @ root(covariance), gauss_hermite(5, 2)
+    points, (single, weights) = (
+        nodes.reshape(-1, test + 1, 2) @ root(covariance),
+        gauss_hermite(5, 2),
+    )
     labels = LABELS[label](points)
     layer = predicted.zhang_limit(covariance, training)
     outputs = np.asarray(predictions(*layer, points[:, :test], labels[:, :test], points[:, test]))
     risk = probabilities @ (outputs - labels[:, test]) ** 2
     single = single @ root(covariance)
-    products, squares = single * LABELS[label](single)[:, None], weights @ LABELS[label](single) ** 2
+    products = single * LABELS[label](single)[:, None]
+    squares = weights @ LABELS[label](single) ** 2
     mean = weights @ products
     slope = np.linalg.solve(covariance, mean)
     moments = slope, (products.T * weights) @ products - np.outer(mean, mean)
@@ -366,7 +547,11 @@ def test_lsa__generalise(trial, label: Literal["linear", "cubic", "mixed"], trai
     laws = [law(training, test)]
     if label == "linear":
         moments_of_linear = predicted.linear_label_moments(np.array([1.0, -0.5]), covariance)
-        laws.append(predicted.zhang_risk(*moments_of_linear[:2], covariance, training, test, moments_of_linear[2]))
+        laws.append(
+            predicted.zhang_risk(
+                *moments_of_linear[:2], covariance, training, test, moments_of_linear[2]
+            )
+        )
     controls = {"one example more": law(training, test + 1)}
     if training != test:
         controls["M and N exchanged"] = law(test, training)
@@ -375,20 +560,32 @@ def test_lsa__generalise(trial, label: Literal["linear", "cubic", "mixed"], trai
 
 
 @claim(
-    ours(f"by the optimal map, to which theorem 4.1 of {ZHANG} takes gradient flow"), kind="empirical", tier="full",
+    ours(f"by the optimal map, to which theorem 4.1 of {ZHANG} takes gradient flow"),
+    kind="empirical",
+    tier="full",
     coarse=SIGNS,
-)  # fmt: skip
+)
 def test_lsa__train(
-    trial, dimension: Annotated[int, Interval(1, 4, why=CAP)] = 3,
-    context: Annotated[int, Interval(2, 20, why=CAP)] = 8, starts: Runs = 5,
-):  # fmt: skip
-    """From a positive start Adam on all entries of a layer finds the optimal map; the other blocks that act vanish."""
-    covariance, prior = np.diag(np.linspace(0.5, 1.5, dimension)), np.eye(dimension)
+    trial,
+    dimension: Annotated[int, Interval(1, 4, why=CAP)] = 3,
+    context: Annotated[int, Interval(2, 20, why=CAP)] = 8,
+    starts: Runs = 5,
+):
+    """From a positive start Adam on all entries of a layer finds the optimal map; the other blocks
+    that act vanish.
+    """
+    covariance = np.diag(np.linspace(0.5, 1.5, dimension))
+    prior = np.eye(dimension)
     weights = attention_training.train_linear_attention(
-        trial.key("starts"), starts, dimension=dimension, context=context, input_covariance=covariance
+        trial.key("starts"),
+        starts,
+        dimension=dimension,
+        context=context,
+        input_covariance=covariance,
     )
     maps = np.asarray(attention_training.effective_map(weights.value_projection, weights.key_query))
-    value, form = np.asarray(weights.value_projection), np.asarray(weights.key_query)
+    value = np.asarray(weights.value_projection)
+    form = np.asarray(weights.key_query)
 
     def distance(length):
         law = predicted.optimal_map(covariance, prior, 0.0, length)

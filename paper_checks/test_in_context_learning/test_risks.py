@@ -1,4 +1,6 @@
-"""How the risks of the rules depend on d and k: exactly by quadrature, and by simulation in more dimensions."""
+"""How the risks of the rules depend on d and k: exactly by quadrature, and by simulation in more
+dimensions.
+"""
 
 from functools import partial
 from typing import Annotated, Literal
@@ -21,7 +23,9 @@ from theory_on_trial.laws import Asymptotic, Bounded
 SHARES = (0.2, 0.8, 1.0, 1.2)
 """Steps, in units of the largest stable one."""
 Inverted = Annotated[int, Interval(1, 12, why="up to 400 000 matrices of this size are inverted")]
-Several = Annotated[int, Interval(2, 40, why="one eigenvalue is its own mean; the high end is a cap")]
+Several = Annotated[
+    int, Interval(2, 40, why="one eigenvalue is its own mean; the high end is a cap")
+]
 Dimension = Annotated[int, Interval(1, 4, why="three nodes for each normal number")]
 Examples = Annotated[int, Interval(1, 4, why="three nodes for each normal number")]
 
@@ -32,20 +36,27 @@ def steps_of(dimension):
 
 
 def normals(trial, dimension, examples):
-    """How many normal numbers a prompt holds; require that a sum over three nodes for each is no longer than 3^9."""
+    """How many normal numbers a prompt holds; require that a sum over three nodes for each is no
+    longer than 3^9.
+    """
     number = dimension * examples + dimension + examples
-    trial.require(number <= 9, "dimension and examples must be small: three nodes for each normal number")
+    trial.require(
+        number <= 9, "dimension and examples must be small: three nodes for each normal number"
+    )
     return number
 
 
 def exact_risks(kind, dimension, examples, weight_std, noise_std):
-    """E |w_hat - w|^2 of a rule of the given kind after all examples, for each step: three nodes for each normal.
-    The squared error has degree four in each of them, so that the mean is exact.
+    """E |w_hat - w|^2 of a rule of the given kind after all examples, for each step: three nodes
+    for each normal. The squared error has degree four in each of them, so that the mean is exact.
     """
     nodes, probabilities = gauss_hermite(3, dimension * examples + dimension + examples)
     inputs = nodes[:, : dimension * examples].reshape(-1, examples, dimension)
     weights = weight_std * nodes[:, dimension * examples : dimension * (examples + 1)]
-    labels = np.einsum("nki,ni->nk", inputs, weights) + noise_std * nodes[:, dimension * (examples + 1) :]
+    labels = (
+        np.einsum("nki,ni->nk", inputs, weights)
+        + noise_std * nodes[:, dimension * (examples + 1) :]
+    )
     return weight_errors(inputs, labels, weights, kind)[:, :, -1] @ probabilities
 
 
@@ -53,22 +64,37 @@ def weight_errors(inputs, labels, weights, kind):
     """|w_hat - w|^2, [steps, prompts, prefixes], after 0, 1, ... examples."""
     # One example more, which no prefix sees.
     inputs = np.pad(inputs, ((0, 0), (0, 1), (0, 0)))
-    prompts, kinds = Prompts(inputs, np.pad(labels, ((0, 0), (0, 1))), weights), ("gradient_step", "sgd")
-    rules = [getattr(baselines, name)(float(step)) for name in kinds for step in steps_of(inputs.shape[2])]
-    estimates = np.asarray(baselines.weights_all(prompts, rules)).reshape(2, len(SHARES), *inputs.shape)
+    prompts = Prompts(inputs, np.pad(labels, ((0, 0), (0, 1))), weights)
+    kinds = ("gradient_step", "sgd")
+    rules = [
+        getattr(baselines, name)(float(step))
+        for name in kinds
+        for step in steps_of(inputs.shape[2])
+    ]
+    estimates = np.asarray(baselines.weights_all(prompts, rules)).reshape(
+        2, len(SHARES), *inputs.shape
+    )
     return np.sum((estimates[kinds.index(kind)] - weights[:, None]) ** 2, axis=-1)
 
 
-@claim(ours("by the law of an entry of an inverse Wishart matrix"), kind="distribution", cases=[(4, 2), (3, 6)])
+@claim(
+    ours("by the law of an entry of an inverse Wishart matrix"),
+    kind="distribution",
+    cases=[(4, 2), (3, 6)],
+)
 def test_ols__risk(trial, dimension: Inverted, examples: Inverted):
-    """The noise in least squares costs σ^2 k/(d - k - 1) for k < d - 1 and σ^2 d/(k - d - 1) for k > d + 1.
+    """The noise in least squares costs σ^2 k/(d - k - 1) for k < d - 1 and σ^2 d/(k - d - 1) for k
+    > d + 1.
 
-    The reciprocal of a diagonal entry of the smaller Gram matrix's inverse is chi-square with |d - k| + 1 degrees of
-    freedom; the trace is a sum of such entries, and its mean an integral. (A mean over simulated traces would need
-    far more samples, or none would be enough: for |d - k| < 4 their variance is infinite.)
+    The reciprocal of a diagonal entry of the smaller Gram matrix's inverse is chi-square with |d -
+    k| + 1 degrees of freedom; the trace is a sum of such entries, and its mean an integral. (A mean
+    over simulated traces would need far more samples, or none would be enough: for |d - k| < 4
+    their variance is infinite.)
     """
     few, many = sorted((dimension, examples))
-    trial.require(many - few > 1, "examples must differ from dimension by two at least: the mean is infinite")
+    trial.require(
+        many - few > 1, "examples must differ from dimension by two at least: the mean is infinite"
+    )
 
     def reciprocals(rng, count):
         factors = rng.standard_normal((count, few, many))
@@ -77,107 +103,180 @@ def test_ols__risk(trial, dimension: Inverted, examples: Inverted):
     freedom = many - few + 1
     controls = {"one degree less": chi2(freedom - 1).cdf, "one more": chi2(freedom + 1).cdf}
     sizes = {"first": 16384, "most": 400_000}
-    trial.distribution(sampler=reciprocals, cdf=chi2(freedom).cdf, margin=0.01, controls=controls, **sizes)
+    trial.distribution(
+        sampler=reciprocals, cdf=chi2(freedom).cdf, margin=0.01, controls=controls, **sizes
+    )
     mean, error = quad(lambda s: chi2.pdf(s, freedom) / s, 0, np.inf, epsabs=0, epsrel=1e-11)
     # The difference to noisy labels, whose own variance is 1.
-    cost = predicted.spd_labels(dimension, examples, noise_std=1.0) - 1 - max(dimension - examples, 0)
+    cost = (
+        predicted.spd_labels(dimension, examples, noise_std=1.0) - 1 - max(dimension - examples, 0)
+    )
     controls = {"without the 1": few / (many - few)}
     rounding = 1e-12 * (cost + dimension + 1)
     trial.value(few * mean, cost, error=few * error + rounding, margin=1e-8, controls=controls)
 
 
 @claim(
-    ours("by the posterior variance of each eigendirection of X^T X, and one integral over the spectrum"),
-    kind="distribution", cases=[(1, 0.5), (2, 0.5), (2, 1.0)],
-)  # fmt: skip
+    ours(
+        "by the posterior variance of each eigendirection of X^T X, and one integral over the "
+        "spectrum"
+    ),
+    kind="distribution",
+    cases=[(1, 0.5), (2, 0.5), (2, 1.0)],
+)
 def test_bayes__error(
-    trial, dimension: Annotated[int, Interval(1, 6, why="a cap, which nothing requires")],
-    noise_std: Annotated[float, Interval(0.3, 3, why="with more, examples tell little; the low end is a cap")],
+    trial,
+    dimension: Annotated[int, Interval(1, 6, why="a cap, which nothing requires")],
+    noise_std: Annotated[
+        float, Interval(0.3, 3, why="with more, examples tell little; the low end is a cap")
+    ],
     examples: Annotated[int, Interval(3, 12, why="a cap, which nothing requires")] = 6,
-):  # fmt: skip
-    """Over the prefixes 1 .. n - 1 the Bayes risk is the mean of σ^2 / (s + σ^2) over the spectra of X^T X."""
+):
+    """Over the prefixes 1 .. n - 1 the Bayes risk is the mean of σ^2 / (s + σ^2) over the spectra
+    of X^T X.
+    """
 
     def excess(examples):
         """Per dimension and without the label noise, which every predictor has."""
-        return (predicted.mean_bayes_error(dimension, examples, noise_std=noise_std) - noise_std**2) / dimension
+        return (
+            predicted.mean_bayes_error(dimension, examples, noise_std=noise_std) - noise_std**2
+        ) / dimension
 
     def measure(key):
         inputs = jax.random.normal(key, (examples - 1, dimension))
-        spectra = metrics.gram_eigenvalues(jnp.tril(jnp.ones((examples - 1, examples - 1)))[:, :, None] * inputs)
-        # The risk of ridge regression at lambda = sigma^2; it is 1 in directions without any example (s = 0).
+        spectra = metrics.gram_eigenvalues(
+            jnp.tril(jnp.ones((examples - 1, examples - 1)))[:, :, None] * inputs
+        )
+        # The risk of ridge regression at lambda = sigma^2; it is 1 in directions without any
+        # example (s = 0).
         risks = (noise_std**4 + noise_std**2 * spectra) / (spectra + noise_std**2) ** 2
         return 1 - jnp.mean(jnp.sum(1 - risks, axis=-1)) / dimension
 
     law = excess(examples)
     controls = {"half as many examples again": excess(examples + examples // 2 + 1)}
-    trial.mean(measure, law, law=Bounded(0, 1), margin=0.03 * law, controls=controls, first=2048, most=120_000)
+    trial.mean(
+        measure,
+        law,
+        law=Bounded(0, 1),
+        margin=0.03 * law,
+        controls=controls,
+        first=2048,
+        most=120_000,
+    )
 
 
 @claim(ours("by the fourth moments of the inputs"), kind="identity", cases=[(2, 2), (1, 3), (3, 1)])
-def test_gd__risk(trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5):
+def test_gd__risk(
+    trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
+):
     """One gradient step has the risk τ^2 d (1 - 4 α k) + 4 α^2 k d [(k + d + 1) τ^2 + σ^2]."""
     nodes = 3 ** normals(trial, dimension, examples)
 
     def risks(divided_by, noise_std):
         steps = steps_of(dimension) / divided_by
-        return np.array([predicted.gradient_step_risk(dimension, examples, a, weight_std, noise_std) for a in steps])
+        return np.array(
+            [
+                predicted.gradient_step_risk(dimension, examples, a, weight_std, noise_std)
+                for a in steps
+            ]
+        )
 
-    law, controls = risks(1, noise_std), {"no noise": risks(1, 0.0)}
+    law = risks(1, noise_std)
+    controls = {"no noise": risks(1, 0.0)}
     if examples > 1:
         controls["mean of the gradients"] = risks(examples, noise_std)
     measured = exact_risks("gradient_step", dimension, examples, weight_std, noise_std)
-    trial.identity(measured, law, ops=nodes, scale=weight_std**2 + noise_std**2 + law, controls=controls)
+    trial.identity(
+        measured, law, ops=nodes, scale=weight_std**2 + noise_std**2 + law, controls=controls
+    )
     noiseless = exact_risks("gradient_step", dimension, examples, weight_std, 0.0)
-    of_unit = [predicted.gradient_step_risk(dimension, examples, step) for step in steps_of(dimension)]
+    of_unit = [
+        predicted.gradient_step_risk(dimension, examples, step) for step in steps_of(dimension)
+    ]
     quiet = weight_std**2 * np.array(of_unit)
     fourth = (2 * weight_std * steps_of(dimension)) ** 2 * examples * dimension
     controls = {"with noise": law, "k + d for k + d + 1": quiet - fourth}
     trial.identity(noiseless, quiet, ops=nodes, scale=weight_std**2 + quiet, controls=controls)
 
 
-@claim(ours("the vertex of the parabola that the risk is in α"), kind="optimality", cases=[(2, 2), (1, 3), (3, 1)])
-def test_gd__best__step(trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5):
-    """The best single step is α = 1 / (2 (k + d + 1 + σ^2 / τ^2)), the optimum of linear attention too."""
-    trial.require(noise_std <= 3 * weight_std, "noise_std must be at most 3 weight_std: the best step is tiny beyond")
-    nodes, ratio = 3 ** normals(trial, dimension, examples), (noise_std / weight_std) ** 2
+@claim(
+    ours("the vertex of the parabola that the risk is in α"),
+    kind="optimality",
+    cases=[(2, 2), (1, 3), (3, 1)],
+)
+def test_gd__best__step(
+    trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
+):
+    """The best single step is α = 1 / (2 (k + d + 1 + σ^2 / τ^2)), the optimum of linear attention
+    too.
+    """
+    trial.require(
+        noise_std <= 3 * weight_std,
+        "noise_std must be at most 3 weight_std: the best step is tiny beyond",
+    )
+    nodes = 3 ** normals(trial, dimension, examples)
+    ratio = (noise_std / weight_std) ** 2
     risks = exact_risks("gradient_step", dimension, examples, weight_std, noise_std)
-    zero, stds = predicted.zero_predictor_risk(dimension, weight_std), (weight_std, noise_std)
+    zero = predicted.zero_predictor_risk(dimension, weight_std)
+    stds = (weight_std, noise_std)
     # The risk is a parabola through its value at alpha = 0.
     low, high, *_ = steps_of(dimension)
     falls = (risks[:2] - zero) / np.array([low, high])
     curvature = (falls[1] - falls[0]) / (high - low)
     slope = falls[0] - curvature * low
-    vertex, law = -slope / (2 * curvature), predicted.best_step(dimension, examples, *stds)
+    vertex = -slope / (2 * curvature)
+    law = predicted.best_step(dimension, examples, *stds)
     # Differences of risks at steps of a fifth and four fifths of the limit, and again of those.
     rounding = {"ops": nodes, "scale": 20 * (1 + ratio)}
     controls = {"without the 1": 1 / (2 * (examples + dimension + ratio)), "α for 2 α": 2 * law}
     trial.identity(vertex, law, **rounding, controls=controls)
     best = predicted.best_step_risk(dimension, examples, *stds)
     rounding = {"ops": nodes, "scale": 20 * (1 + ratio) * zero}
-    trial.identity(zero - slope**2 / (4 * curvature), best, **rounding, controls={"risk of zero": zero})
+    trial.identity(
+        zero - slope**2 / (4 * curvature), best, **rounding, controls={"risk of zero": zero}
+    )
     unit = np.eye(dimension)
-    attention = float(predicted.optimal_map(unit, weight_std**2 * unit, noise_std**2, examples)[0, 0])
+    attention = float(
+        predicted.optimal_map(unit, weight_std**2 * unit, noise_std**2, examples)[0, 0]
+    )
     rounding = {"ops": nodes, "scale": 40 * examples * (1 + ratio)}
     controls = {"d for d + 1": examples / (examples + dimension + ratio)}
     trial.identity(2 * examples * vertex, attention, **rounding, controls=controls)
 
 
-@claim(ours("by the fourth moments of one input, step by step"), kind="identity", cases=[(2, 2), (1, 3), (3, 1)])
-def test_sgd__risk(trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5):
+@claim(
+    ours("by the fourth moments of one input, step by step"),
+    kind="identity",
+    cases=[(2, 2), (1, 3), (3, 1)],
+)
+def test_sgd__risk(
+    trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
+):
     """SGD takes the risk r to ρ r + 4 α^2 σ^2 d, ρ = 1 - 4 α + 4 α^2 (d + 2), and |w|^4 to f_4."""
-    nodes, steps = 3 ** normals(trial, dimension, examples), steps_of(dimension)
+    nodes = 3 ** normals(trial, dimension, examples)
+    steps = steps_of(dimension)
     measured = exact_risks("sgd", dimension, examples, weight_std, noise_std)
-    law = np.array([predicted.sgd_risk(dimension, examples, step, weight_std, noise_std) for step in steps])
-    rival, zero = weight_std**2 * dimension, predicted.zero_predictor_risk(dimension, weight_std)
+    law = np.array(
+        [predicted.sgd_risk(dimension, examples, step, weight_std, noise_std) for step in steps]
+    )
+    rival = weight_std**2 * dimension
+    zero = predicted.zero_predictor_risk(dimension, weight_std)
     by_steps = [zero] * len(steps)
     for _ in range(examples):
-        by_steps = [predicted.sgd_next_risk(r, dimension, a, noise_std) for r, a in zip(by_steps, steps, strict=True)]
-        rival = (1 - 4 * steps + 4 * steps**2 * dimension) * rival + 4 * steps**2 * noise_std**2 * dimension
+        by_steps = [
+            predicted.sgd_next_risk(r, dimension, a, noise_std)
+            for r, a in zip(by_steps, steps, strict=True)
+        ]
+        rival = (
+            1 - 4 * steps + 4 * steps**2 * dimension
+        ) * rival + 4 * steps**2 * noise_std**2 * dimension
     size = {"ops": nodes, "scale": weight_std**2 + noise_std**2 + law}
     for theory in (law, np.array(by_steps)):
         trial.identity(measured, theory, **size, controls={"d for d + 2": rival})
     noiseless = exact_risks("sgd", dimension, examples, weight_std, 0.0)
-    quiet = weight_std**2 * np.array([predicted.sgd_risk(dimension, examples, step) for step in steps])
+    quiet = weight_std**2 * np.array(
+        [predicted.sgd_risk(dimension, examples, step) for step in steps]
+    )
     by_less = weight_std**2 * dimension * (1 - 4 * steps + 4 * steps**2 * dimension) ** examples
     controls = {"with noise": law, "d for d + 2": by_less}
     trial.identity(noiseless, quiet, ops=nodes, scale=weight_std**2 + quiet, controls=controls)
@@ -186,37 +285,49 @@ def test_sgd__risk(trial, dimension: Dimension, examples: Examples, weight_std: 
     trial.identity(limit, zero, ops=nodes, scale=2 * zero, wrong_processes=processes)
     # |w_hat - w|^4 has degree eight; the prompts are filled up so that one program serves for all.
     points, probabilities = gauss_hermite(5, dimension)
-    inputs, weights = np.zeros((nodes, examples, dimension)), np.broadcast_to(np.eye(dimension)[0], (nodes, dimension))
+    inputs = np.zeros((nodes, examples, dimension))
+    weights = np.broadcast_to(np.eye(dimension)[0], (nodes, dimension))
     inputs[: len(points), 0] = points
     errors = weight_errors(inputs, inputs[:, :, 0], weights, "sgd")[:, : len(points), 1]
     fourth = np.array([predicted.fourth_moment_factor(dimension, step) for step in steps])
     squares = np.array([predicted.sgd_contraction(dimension, step) for step in steps]) ** 2
-    trial.identity(errors**2 @ probabilities, fourth, ops=100, scale=1 + fourth, controls={"rho^2": squares})
+    trial.identity(
+        errors**2 @ probabilities, fourth, ops=100, scale=1 + fourth, controls={"rho^2": squares}
+    )
 
 
 @claim(
-    ours("by fourth moments of normal numbers, and chi-square numbers in the triangular factor of Bartlett"),
-    kind="identity", cases=[(3, 5), (4, 4), (20, 9)],
-    route="moments of normal numbers and digamma functions in the check against integrals over a density",
-)  # fmt: skip
+    ours(
+        "by fourth moments of normal numbers, and chi-square numbers in the triangular factor of "
+        "Bartlett"
+    ),
+    kind="identity",
+    cases=[(3, 5), (4, 4), (20, 9)],
+    route="moments of normal numbers and digamma functions in the check against integrals over a "
+    "density",
+)
 def test_wishart__spectrum(trial, dimension: Several, examples: Several):
-    """Over the spectrum of X^T X the sums of s, s^2 and log s are d k, d k (d + k + 1) and those of log chi-squares."""
+    """Over the spectrum of X^T X the sums of s, s^2 and log s are d k, d k (d + k + 1) and those of
+    log chi-squares.
+    """
     few, many = sorted((dimension, examples))
     functions = (lambda s: s, lambda s: s**2, np.log)
     sums = np.array([predicted.expected_spectral_sum(f, dimension, examples) for f in functions])
     logs = np.sum(np.log(2) + digamma((many - np.arange(few)) / 2))
     law = np.array([few * many, few * many * (few + many + 1), logs])
     complex_logs = np.sum(np.log(2) + digamma(many - np.arange(few)))
-    controls = {"complex data": np.array([2 * few * many, 4 * few * many * (few + many), complex_logs])}
+    controls = {
+        "complex data": np.array([2 * few * many, 4 * few * many * (few + many), complex_logs])
+    }
     controls |= {"means for sums": law / few}
     scale = np.array([law[0], law[1], few * (3 + np.log(many))])
     trial.identity(law, sums, ops=16 * (many + 8), scale=scale, controls=controls)
 
 
 def mean_over_spectra(function, few, many, nodes):
-    """The mean of a sum over the one or two eigenvalues s > 0 of X^T X, by Gauss-Laguerre rules for their density.
-    That is s^((many - few - 1) / 2) exp(-s / 2) for each, times their distance; the rules are for the smaller one and
-    for the distance.
+    """The mean of a sum over the one or two eigenvalues s > 0 of X^T X, by Gauss-Laguerre rules for
+    their density. That is s^((many - few - 1) / 2) exp(-s / 2) for each, times their distance; the
+    rules are for the smaller one and for the distance.
     """
     power = (many - few - 1) // 2
     # One power is left to the nodes, as the function may have a pole at 0.
@@ -224,78 +335,138 @@ def mean_over_spectra(function, few, many, nodes):
     chances = chances * smaller
     if few == 1:
         return function(2 * smaller) @ (chances / chances.sum())
-    # Written in the smaller one and the distance t the density has the factors exp(-s) and t exp(-t / 2).
+    # Written in the smaller one and the distance t the density has the factors exp(-s) and t exp(-t
+    # / 2).
     distance, weights = roots_genlaguerre(nodes, 1)
     larger = smaller[:, None] + 2 * distance
     chances = chances[:, None] * weights * larger**power
-    return np.sum((function(smaller)[..., None] + function(larger)) * (chances / chances.sum()), axis=(-2, -1))
+    return np.sum(
+        (function(smaller)[..., None] + function(larger)) * (chances / chances.sum()), axis=(-2, -1)
+    )
 
 
 @claim(
-    ours("by the loss of each eigendirection of X^T X, and the joint density of its one or two eigenvalues"),
-    kind="distribution", cases=[(1, 1, 2.0), (2, 1, 1.0), (2, 3, 4.0)],
-)  # fmt: skip
+    ours(
+        "by the loss of each eigendirection of X^T X, and the joint density of its one or two "
+        "eigenvalues"
+    ),
+    kind="distribution",
+    cases=[(1, 1, 2.0), (2, 1, 1.0), (2, 3, 4.0)],
+)
 def test_ridge__laws(
-    trial, few: Literal[1, 2], excess: Annotated[int, Interval(1, 6, why="a cap, which nothing requires")],
-    regulariser: Annotated[float, Interval(0.5, 5.0, why="nodes know little of poles near 0; the high end is a cap")],
-    weight_std: Std = 1.5, noise_std: Std = 1.2,
-):  # fmt: skip
-    """What ridge risks, and its distances from least squares and from the Bayes predictor, are integrals over spectra.
+    trial,
+    few: Literal[1, 2],
+    excess: Annotated[int, Interval(1, 6, why="a cap, which nothing requires")],
+    regulariser: Annotated[
+        float, Interval(0.5, 5.0, why="nodes know little of poles near 0; the high end is a cap")
+    ],
+    weight_std: Std = 1.5,
+    noise_std: Std = 1.2,
+):
+    """What ridge risks, and its distances from least squares and from the Bayes predictor, are
+    integrals over spectra.
 
-    There are d = `few` dimensions and k = `few` + 2 `excess` + 1 examples, or the other way round, or no examples.
+    There are d = `few` dimensions and k = `few` + 2 `excess` + 1 examples, or the other way round,
+    or no examples.
     """
-    many, ratio = few + 2 * excess + 1, noise_std**2 / weight_std**2
-    trial.require(0.5 <= ratio <= 5, "noise_std / weight_std must be moderate: of poles near 0 the nodes know little")
-    trial.require(abs(regulariser / ratio - 1) > 0.01, "regulariser must not be that of the Bayes predictor")
+    many = few + 2 * excess + 1
+    ratio = noise_std**2 / weight_std**2
+    trial.require(
+        0.5 <= ratio <= 5,
+        "noise_std / weight_std must be moderate: of poles near 0 the nodes know little",
+    )
+    trial.require(
+        abs(regulariser / ratio - 1) > 0.01, "regulariser must not be that of the Bayes predictor"
+    )
 
     def losses(s, weight, noise):
-        ridge, bayes = s / (s + regulariser), s / (s + noise / weight)
+        ridge = s / (s + regulariser)
+        bayes = s / (s + noise / weight)
         label = weight + noise / s
-        return np.array([weight * (1 - ridge) ** 2 + noise / s * ridge**2, label * (1 - ridge) ** 2,
-                         label * (bayes - ridge) ** 2])  # fmt: skip
+        return np.array(
+            [
+                weight * (1 - ridge) ** 2 + noise / s * ridge**2,
+                label * (1 - ridge) ** 2,
+                label * (bayes - ridge) ** 2,
+            ]
+        )
 
     def laws(sizes, *stds):
-        functions = predicted.ridge_expected_risk, predicted.spd_ridge_to_ols, predicted.spd_ridge_to_bayes
+        functions = (
+            predicted.ridge_expected_risk,
+            predicted.spd_ridge_to_ols,
+            predicted.spd_ridge_to_bayes,
+        )
         return np.array([[law(regulariser, d, k, *stds) for law in functions] for d, k in sizes])
 
     for stds in ((weight_std, noise_std), ()):  # unit weights without noise unless others are named
         weight, noise = np.square(stds or (1.0, 0.0))
         of_seen = partial(losses, weight=weight, noise=noise)
-        coarse, fine = (np.outer([1, 1, 0], mean_over_spectra(of_seen, few, many, nodes)) for nodes in (90, 120))
+        coarse, fine = (
+            np.outer([1, 1, 0], mean_over_spectra(of_seen, few, many, nodes)) for nodes in (90, 120)
+        )
         error = np.abs(fine - coarse) + 1e-12 * fine
         fine[1:, 0] += weight * np.array([many - few, many])  # of what no example shows
         law = laws([(few, many), (many, few), (many, 0)], *stds)
         controls = {"one example more": laws([(few, many + 1), (many, few + 1), (many, 1)], *stds)}
-        trial.value(fine, law, error=error, margin=1e-4 * np.maximum(law, weight), controls=controls)
+        trial.value(
+            fine, law, error=error, margin=1e-4 * np.maximum(law, weight), controls=controls
+        )
 
 
-PREFIXES, SHORT, LONG, PENALTIES = (2, 5, 8, 11, 14), (0.01, 0.02), (0.01, 0.03), (0.1, 0.5)
+PREFIXES = (2, 5, 8, 11, 14)
+SHORT = (0.01, 0.02)
+LONG = (0.01, 0.03)
+PENALTIES = (0.1, 0.5)
 """Of figure 1: numbers of examples, steps of GD and of SGD, and penalties of ridge regression."""
 
 
 @claim(
-    ours("by the risk laws, as least squares is exact on all that is seen: figure 1 with it for the trained model"),
-    kind="distribution", tier="full",
-)  # fmt: skip
-def test_fig1__curves(trial, dimension: Annotated[int, Interval(2, 12, why="each costs 32 prompts")] = 8):
-    """Without noise the squared distances of GD, SGD and ridge from least squares follow exact laws in k and d."""
-    rules = [baselines.ols(), *map(baselines.ridge, PENALTIES), *map(baselines.gradient_step, SHORT)]
+    ours(
+        "by the risk laws, as least squares is exact on all that is seen: figure 1 with it for "
+        "the trained model"
+    ),
+    kind="distribution",
+    tier="full",
+)
+def test_fig1__curves(
+    trial, dimension: Annotated[int, Interval(2, 12, why="each costs 32 prompts")] = 8
+):
+    """Without noise the squared distances of GD, SGD and ridge from least squares follow exact laws
+    in k and d.
+    """
+    rules = [
+        baselines.ols(),
+        *map(baselines.ridge, PENALTIES),
+        *map(baselines.gradient_step, SHORT),
+    ]
     rules += map(baselines.sgd, LONG)
-    batch, length, units = 32, max(PREFIXES) + 1, jnp.eye(dimension)
+    batch = 32
+    length = max(PREFIXES) + 1
+    units = jnp.eye(dimension)
 
     def measure(key):
-        # The mean over w given X is a sum over the unit vectors; over X it is one of a batch, nearly normal.
+        # The mean over w given X is a sum over the unit vectors; over X it is one of a batch,
+        # nearly normal.
         inputs = jax.random.normal(key, (batch, length, dimension))
         copies = jnp.repeat(inputs, dimension, axis=0)
         weights = jnp.tile(units, (batch, 1))
-        estimates = baselines.weights_all(Prompts(copies, jnp.einsum("nki,ni->nk", copies, weights), weights), rules)
+        estimates = baselines.weights_all(
+            Prompts(copies, jnp.einsum("nki,ni->nk", copies, weights), weights), rules
+        )
         distances = dimension * jnp.mean(jnp.sum((estimates - estimates[0]) ** 2, axis=-1), axis=1)
         # Ridge at k = d only: elsewhere rare spectra make up most of its distance.
-        return jnp.concatenate([distances[3:, np.array(PREFIXES)].ravel(), distances[1:3, dimension]])
+        return jnp.concatenate(
+            [distances[3:, np.array(PREFIXES)].ravel(), distances[1:3, dimension]]
+        )
 
     def laws(one_step, descent):
-        ridges = [predicted.spd_ridge_to_ols(parameter, dimension, dimension) for parameter in PENALTIES]
-        curves = [one_step(k, a) for a in SHORT for k in PREFIXES] + [descent(k, a) for a in LONG for k in PREFIXES]
+        ridges = [
+            predicted.spd_ridge_to_ols(parameter, dimension, dimension) for parameter in PENALTIES
+        ]
+        curves = [one_step(k, a) for a in SHORT for k in PREFIXES] + [
+            descent(k, a) for a in LONG for k in PREFIXES
+        ]
         return np.array(curves + ridges)
 
     def unseen(k):
@@ -311,4 +482,6 @@ def test_fig1__curves(trial, dimension: Annotated[int, Interval(2, 12, why="each
     )
     risks = law + np.array([*map(unseen, PREFIXES * 4), 1, 1])
     controls = {"mean gradient, and d for d + 2": mean_gradient, "risks": risks}
-    trial.mean(measure, law, law=Asymptotic(), margin=0.04 * law, controls=controls, first=64, most=2048)
+    trial.mean(
+        measure, law, law=Asymptotic(), margin=0.04 * law, controls=controls, first=64, most=2048
+    )

@@ -1,7 +1,9 @@
-"""Yang & Hu 2021, "Feature Learning in Infinite-Width Neural Networks" (Tensor Programs IV), ICML, arXiv 2011.14522.
+"""Yang & Hu 2021, "Feature Learning in Infinite-Width Neural Networks" (Tensor Programs IV), ICML,
+arXiv 2011.14522.
 
-The abstract and the released code were read, and no theorem: exponents and conditions are recalled, formulas for a
-finite width derived here. Layer l is n^(-a_l) w^l, w^l ~ N(0, n^(-2 b_l)), the rate η n^(-c).
+The abstract and the released code were read, and no theorem: exponents and conditions are recalled,
+formulas for a finite width derived here. Layer l is n^(-a_l) w^l, w^l ~ N(0, n^(-2 b_l)), the rate
+η n^(-c).
 """
 
 from typing import Annotated
@@ -17,7 +19,9 @@ X = np.array([1, -1, 0.5, 1, -0.5, 1, -1, 0.5])
 SERIES = X[:, None, None], 1.5 * X[:, None, None]
 """One sample per step, y = 1.5 x."""
 Wide = Annotated[int, Interval(1024, 2**16, why="below, powers of n mix, above, rounding is seen")]
-Small = Annotated[float, Interval(0.02, 0.16, why="below, the bias is lost in rounding, above, steps overshoot")]
+Small = Annotated[
+    float, Interval(0.02, 0.16, why="below, the bias is lost in rounding, above, steps overshoot")
+]
 
 
 def pieces(count, weights):

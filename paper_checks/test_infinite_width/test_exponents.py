@@ -1,4 +1,6 @@
-"""How features, outputs and departures from kernels scale with the width: exponents, measured and counted."""
+"""How features, outputs and departures from kernels scale with the width: exponents, measured and
+counted.
+"""
 
 from typing import Annotated, Literal
 
@@ -18,25 +20,39 @@ POINTS = np.random.default_rng(0).standard_normal((4, 3))
 VALUES = 0.5 + np.sin(POINTS[:, :1])
 Depth = Annotated[int, Interval(1, 6, why="rounding grows from layer to layer")]
 Rate = Annotated[float, Interval(-2, 2, why="twice as far as c of the named scalings")]
-Power = Annotated[float, Interval(-20, 20, why="squares of powers of 4096 units stay in the range of floats")]
-Start = Annotated[float, Interval(0.5, 1.5, why="below, no readout is stable, above, movement is lost in rounding")]
-Learnt = Annotated[float, Interval(1, 2, why="below, no readout is stable, above, it learns nothing by far")]
+Power = Annotated[
+    float, Interval(-20, 20, why="squares of powers of 4096 units stay in the range of floats")
+]
+Start = Annotated[
+    float,
+    Interval(0.5, 1.5, why="below, no readout is stable, above, movement is lost in rounding"),
+]
+Learnt = Annotated[
+    float, Interval(1, 2, why="below, no readout is stable, above, it learns nothing by far")
+]
 Hidden = Annotated[float, Interval(-0.5, 0.5, why="a cap, which nothing requires")]
 Some = Annotated[int, Interval(2, 2**10, why="as many weights are drawn, eight times")]
-From64 = Annotated[int, Interval(64, 256, why="smaller ones are not yet in the power law, larger take ten minutes")]
+From64 = Annotated[
+    int, Interval(64, 256, why="smaller ones are not yet in the power law, larger take ten minutes")
+]
 EXPONENT = 0.002
 """To how much an exponent is stated that is measured without sampling, whatever its size."""
 
 
 def slopes(generator, samples, widths, measure, power):
     """Slopes of the logarithm of `measure`, of networks of n^power weights, in that of n.
-    Of such that grow there are so many at smaller widths that all root mean squares are over as many units. Networks of
-    one hidden layer are drawn with the same numbers at all widths: the units of a large one are those of several.
+    Of such that grow there are so many at smaller widths that all root mean squares are over as
+    many units. Networks of one hidden layer are drawn with the same numbers at all widths: the
+    units of a large one are those of several.
     """
-    logs, seed = [], generator.integers(2**63)
+    logs = []
+    seed = generator.integers(2**63)
     for width in widths:
-        rng, several = np.random.default_rng([seed, (power > 1) * width]), widths[-1] // width
-        values = [measure(rng, count * several, width) for count in pieces(samples, widths[-1] ** power)]
+        rng = np.random.default_rng([seed, (power > 1) * width])
+        several = widths[-1] // width
+        values = [
+            measure(rng, count * several, width) for count in pieces(samples, widths[-1] ** power)
+        ]
         squares = np.concatenate(values).reshape(samples, several) ** 2
         logs.append(np.log(squares.mean(axis=1)) / 2)
     return slope(logs, widths)
@@ -90,7 +106,9 @@ def others(wrong, predict, margin):
 
 
 def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
-    """The decision on the exponent of a measure that is known at each width, to a relative rounding there."""
+    """The decision on the exponent of a measure that is known at each width, to a relative rounding
+    there.
+    """
     sizes = np.array([of_width(int(width)) for width in widths])
     options = {"margin": EXPONENT, "controls": others(wrong, predict, EXPONENT)} | options
     trial.order(sizes, widths, predict, rounding=rounding * sizes, **options)
@@ -102,10 +120,11 @@ def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
     cases=[(0.5, 1.0, 0.0), (1.0, 1.0, -1.0), (0.75, 1.0, -0.5), (0.5, 1.0, 1.0), (1.0, 2.0, 0.0)],
 )
 def test_width_exponent(trial, start: Start, learnt: Learnt, c: Rate, width: Some = 128):
-    """With one hidden layer features move by n^(-r), r = min(a + b, 2 a + c) + c: NTK 1/2, mean field 0, standard 3/2.
+    """With one hidden layer features move by n^(-r), r = min(a + b, 2 a + c) + c: NTK 1/2, mean
+    field 0, standard 3/2.
 
-    a + b of the readout is `start`, 2 a + c is `learnt`; a and b of the first layer are 0. The same units are put
-    together to networks of all widths, and the step is small.
+    a + b of the readout is `start`, 2 a + c is `learnt`; a and b of the first layer are 0. The same
+    units are put together to networks of all widths, and the step is small.
     """
     scaling = by_readout(trial, np.zeros(1), start, learnt, c)
     r = float(predicted.feature_exponent(*scaling))
@@ -114,24 +133,38 @@ def test_width_exponent(trial, start: Start, learnt: Learnt, c: Rate, width: Som
 
 
 def of_one_layer(trial, scaling, r, width, wrong):
-    """The decision on the movement by n^(-r) in a small step of the same units, put together to four widths."""
+    """The decision on the movement by n^(-r) in a small step of the same units, put together to
+    four widths.
+    """
 
     def moved(n):
-        network = observed.draw_network(trial.generator("units"), 8 * width // n, n, *scaling, inputs=3)
+        network = observed.draw_network(
+            trial.generator("units"), 8 * width // n, n, *scaling, inputs=3
+        )
         step = stepped(network, POINTS[:1], SMALL * width**r)
         return np.sqrt(np.mean(movement(network, step, POINTS[:1]) ** 2))
 
-    power_law(trial, moved, width * 2 ** np.arange(4), -r, wrong, 1e-14 / SMALL * 8**r, same_instance=True)
+    power_law(
+        trial, moved, width * 2 ** np.arange(4), -r, wrong, 1e-14 / SMALL * 8**r, same_instance=True
+    )
 
 
 def by_readout(trial, hidden, start, learnt, c):
-    """Exponents with these a of hidden layers, if stable, with a first step like later ones and beyond rounding."""
+    """Exponents with these a of hidden layers, if stable, with a first step like later ones and
+    beyond rounding.
+    """
     a = np.append(hidden, (learnt - c) / 2)
     b = np.where(np.arange(len(a)) > 0, 0.5 - a, -a)
     b[-1] = start - a[-1]
     trial.require(predicted.stability(a, b, c), "all exponents together must be stable")
-    trial.require(start <= learnt, "start must be at most learnt, or later steps move features more than the first")
-    trial.require(predicted.feature_exponent(a, b, c) <= 2, "r must be at most 2: smaller steps are lost in rounding")
+    trial.require(
+        start <= learnt,
+        "start must be at most learnt, or later steps move features more than the first",
+    )
+    trial.require(
+        predicted.feature_exponent(a, b, c) <= 2,
+        "r must be at most 2: smaller steps are lost in rounding",
+    )
     return a, b, c
 
 
@@ -139,13 +172,19 @@ def of_two_layers(trial, first, second, start, learnt, c):
     """Exponents of two hidden layers, r, and others that one might take for it."""
     scaling = by_readout(trial, np.array([first, second]), start, learnt, c)
     gap = abs(2 * first + 1 - 2 * second)
-    trial.require(gap == 0 or gap >= 1, "2 first + 1 and 2 second must be equal or 1 apart, or layers mix")
+    trial.require(
+        gap == 0 or gap >= 1, "2 first + 1 and 2 second must be equal or 1 apart, or layers mix"
+    )
     r = float(predicted.feature_exponent(*scaling))
     last = start + c - 1 + 2 * second
     return (
         scaling,
         r,
-        {"the last hidden layer for the least": -last, "without - 1": -r - 1, "1/2 for every r > 0": -0.5},
+        {
+            "the last hidden layer for the least": -last,
+            "without - 1": -r - 1,
+            "1/2 for every r > 0": -0.5,
+        },
     )
 
 
@@ -160,9 +199,17 @@ def of_two_layers(trial, first, second, start, learnt, c):
     ],
 )
 def test_width_exponent__deep(
-    trial, first: Hidden, second: Hidden, start: Start, learnt: Learnt, c: UnitInterval, width: Wide = 1024
+    trial,
+    first: Hidden,
+    second: Hidden,
+    start: Start,
+    learnt: Learnt,
+    c: UnitInterval,
+    width: Wide = 1024,
 ):
-    """With two hidden layers the one that moves features most decides r: NTK 1/2, and 0 where it is the first."""
+    """With two hidden layers the one that moves features most decides r: NTK 1/2, and 0 where it is
+    the first.
+    """
     scaling, r, rivals = of_two_layers(trial, first, second, start, learnt, c)
 
     def moved(n):
@@ -188,24 +235,41 @@ def test_width_exponent__deep(
     coarse="an exponent is stated to 0.05, whatever its size",
 )
 def test_width_exponent__named(
-    trial, first: Hidden, second: Hidden, start: Start, learnt: Learnt, c: UnitInterval, width: From64
+    trial,
+    first: Hidden,
+    second: Hidden,
+    start: Start,
+    learnt: Learnt,
+    c: UnitInterval,
+    width: From64,
 ):
-    """Tanh networks of two hidden layers move features by n^(-r): muP r = 0, standard with c = 1 1/2, half-way 1/4."""
+    """Tanh networks of two hidden layers move features by n^(-r): muP r = 0, standard with c = 1
+    1/2, half-way 1/4.
+    """
     scaling, r, rivals = of_two_layers(trial, first, second, start, learnt, c)
     judged(trial, one_step(scaling), [width, 2 * width, 4 * width], -r, rivals, power=2)
 
 
 @claim(
-    ours("readout and features each change the output by a mean over units of a product of their sizes"),
+    ours(
+        "readout and features each change the output by a mean over units of a product of their "
+        "sizes"
+    ),
     kind="rate",
     cases=[(0.625, -0.125, -0.25), (0.5, 0.0, 0.0), (1.0, 0.0, -1.0), (0.5, 0.0, -0.5)],
 )
 def test_one_step__features(
-    trial, a: UnitInterval, b: Annotated[float, Interval(-1, 1, why="as far as a")], c: Rate, width: Some = 128
+    trial,
+    a: UnitInterval,
+    b: Annotated[float, Interval(-1, 1, why="as far as a")],
+    c: Rate,
+    width: Some = 128,
 ):
-    """Features moved by the first step change the output by n^(1 - (a + b) - r): it explodes where that exceeds 0.
+    """Features moved by the first step change the output by n^(1 - (a + b) - r): it explodes where
+    that exceeds 0.
 
-    So with a = (0, .625), b = (0, -.125), c = -.25, though r = 1/4 and learning the readout changes it finitely.
+    So with a = (0, .625), b = (0, -.125), c = -.25, though r = 1/4 and learning the readout changes
+    it finitely.
     """
     scaling = np.array([0, a]), np.array([0, b]), c
     r = float(predicted.first_step_exponent(*scaling))
@@ -213,10 +277,14 @@ def test_one_step__features(
     grows = float(1 - a - b - r)
 
     def changed(n):
-        network = observed.draw_network(trial.generator("units"), 8 * width // n, n, *scaling, inputs=3)
+        network = observed.draw_network(
+            trial.generator("units"), 8 * width // n, n, *scaling, inputs=3
+        )
         step = stepped(network, POINTS[:1], SMALL * width**r)
         half_step = network._replace(weights=(step.weights[0], network.weights[1]))
-        return abs(np.mean(observed.outputs(half_step, POINTS[:1]) - observed.outputs(network, POINTS[:1])))
+        return abs(
+            np.mean(observed.outputs(half_step, POINTS[:1]) - observed.outputs(network, POINTS[:1]))
+        )
 
     rivals = {
         "what learning the readout does": 1 - 2 * a - c,
@@ -224,31 +292,53 @@ def test_one_step__features(
         "1/2 - r, as of random signs": 0.5 - a - b - r,
     }
     power_law(
-        trial, changed, width * 2 ** np.arange(4), grows, rivals, 1e-14 / SMALL * 8 ** (abs(r) + 1), same_instance=True
+        trial,
+        changed,
+        width * 2 ** np.arange(4),
+        grows,
+        rivals,
+        1e-14 / SMALL * 8 ** (abs(r) + 1),
+        same_instance=True,
     )
 
 
 @claim(
-    ours("r of a step from a prescribed error; that features explode where it is negative is recalled"),
+    ours(
+        "r of a step from a prescribed error; that features explode where it is negative is "
+        "recalled"
+    ),
     kind="rate",
     cases=[(0.5, 1.0, -0.75), (1.0, 1.0, -1.25), (0.5, 1.5, -1.5)],
 )
 def test_width_exponent__unstable(trial, start: Start, learnt: Learnt, c: Rate, width: Some = 128):
-    """With r < 0, against the fourth condition, the first order of a step moves features by n^(-r), without bound."""
+    """With r < 0, against the fourth condition, the first order of a step moves features by n^(-r),
+    without bound.
+    """
     a = (learnt - c) / 2
     scaling = np.array([0, a]), np.array([0, start - a]), c
     r = float(predicted.feature_exponent(*scaling))
     broken = not predicted.stability(*scaling)[3]
     trial.require(start <= learnt and broken, "start must be at most learnt, and start + c below 0")
-    of_one_layer(trial, scaling, r, width, {"features learnt": 0.0, "2 a + c only": -learnt - c, "without c": -start})
+    of_one_layer(
+        trial,
+        scaling,
+        r,
+        width,
+        {"features learnt": 0.0, "2 a + c only": -learnt - c, "without c": -start},
+    )
 
 
-NAMED = ours("recalled exponents and conditions; that neither standard nor NTK learns features is in the abstract")
+NAMED = ours(
+    "recalled exponents and conditions; that neither standard nor NTK learns features is in the "
+    "abstract"
+)
 
 
 @claim(NAMED, kind="rate", cases=["NTK", "mean field", "muP", "standard"])
 def test_named_scalings__moved(trial, name: Name, width: Some = 128):
-    """With one hidden layer features of NTK and standard networks freeze, and those of mean field and muP do not."""
+    """With one hidden layer features of NTK and standard networks freeze, and those of mean field
+    and muP do not.
+    """
     scaling = predicted.named_scaling(name)
     r = float(predicted.feature_exponent(*scaling))
     of_one_layer(trial, scaling, r, width, {"features learnt": 0.0, "as in NTK": -0.5})
@@ -260,29 +350,59 @@ def test_named_scalings__moved(trial, name: Name, width: Some = 128):
     cases=[(0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (0.0, 0.5)],
 )
 def test_one_step(trial, c: Rate, a: UnitInterval, width: Wide = 1024):
-    """One step moves the output by n^(1 - 2 a - c): standard networks, a = 0 and b = 1/2, explode unless c = 1.
+    """One step moves the output by n^(1 - 2 a - c): standard networks, a = 0 and b = 1/2, explode
+    unless c = 1.
 
-    In the mean over networks of the same units, from an error so small that the step is of the first order.
+    In the mean over networks of the same units, from an error so small that the step is of the
+    first order.
     """
-    scaling, grows = (np.array([0, a]), np.array([0, 0.5]), c), 1 - 2 * a - c
+    scaling = (np.array([0, a]), np.array([0, 0.5]), c)
+    grows = 1 - 2 * a - c
 
     def changed(n):
-        network = observed.draw_network(trial.generator("units"), 8 * width // n, n, *scaling, inputs=3)
+        network = observed.draw_network(
+            trial.generator("units"), 8 * width // n, n, *scaling, inputs=3
+        )
         step = stepped(network, POINTS[:1], SMALL / width**grows)
-        return abs(np.mean(observed.outputs(step, POINTS[:1]) - observed.outputs(network, POINTS[:1])))
+        return abs(
+            np.mean(observed.outputs(step, POINTS[:1]) - observed.outputs(network, POINTS[:1]))
+        )
 
-    rivals = {"no growth": 0.0, "1/2, as of a sum of random terms": grows - 0.5, "without 2 a": 1 - c}
-    power_law(trial, changed, width * 2 ** np.arange(4), grows, rivals, 1e-14 / SMALL * 8**2, same_instance=True)
+    rivals = {
+        "no growth": 0.0,
+        "1/2, as of a sum of random terms": grows - 0.5,
+        "without 2 a": 1 - c,
+    }
+    power_law(
+        trial,
+        changed,
+        width * 2 ** np.arange(4),
+        grows,
+        rivals,
+        1e-14 / SMALL * 8**2,
+        same_instance=True,
+    )
 
 
 @claim(
     NAMED,
     kind="identity",
-    cases=[("NTK", 1), ("NTK", 3), ("mean field", 1), ("muP", 1), ("muP", 4), ("standard", 1), ("standard", 2)],
+    cases=[
+        ("NTK", 1),
+        ("NTK", 3),
+        ("mean field", 1),
+        ("muP", 1),
+        ("muP", 4),
+        ("standard", 1),
+        ("standard", 2),
+    ],
     route="exponents by formula against the table of the four names in the check",
 )
-def test_named_scalings(trial, name: Name, hidden: Annotated[int, Interval(1, 2**10, why="more take seconds")]):
-    """All are stable and learn: NTK with r = 1/2, standard with c = 1 with 3/2 or 1/2 if deep, muP and mean field 0.
+def test_named_scalings(
+    trial, name: Name, hidden: Annotated[int, Interval(1, 2**10, why="more take seconds")]
+):
+    """All are stable and learn: NTK with r = 1/2, standard with c = 1 with 3/2 or 1/2 if deep, muP
+    and mean field 0.
 
     With another start of any hidden layer none is stable.
     """
@@ -292,39 +412,55 @@ def test_named_scalings(trial, name: Name, hidden: Annotated[int, Interval(1, 2*
     start = 0.5 if name in ("NTK", "standard") else 1.0
     rate = {"standard": 1.0, "mean field": -1.0}.get(name, 0.0)
     stable = predicted.stability(a, b, c).all() and predicted.is_nontrivial(a, b, c)
-    holds = [predicted.stability(a, b + 0.25 * (np.arange(hidden + 1) == layer), c).all() for layer in range(hidden)]
+    holds = [
+        predicted.stability(a, b + 0.25 * (np.arange(hidden + 1) == layer), c).all()
+        for layer in range(hidden)
+    ]
     law = np.array([r, r, 0.5 - start, rate, 1.0, 0.0])
     exponents = predicted.feature_exponent(a, b, c), predicted.first_step_exponent(a, b, c)
     measured = np.array([*exponents, predicted.output_exponent(a, b), c, stable, np.sum(holds)])
-    shift, other = np.array([1.0, 1, 0, 0, 0, 0]), np.array([0, 0, 0, 1 - 2 * rate, 0, 0])
+    shift = np.array([1.0, 1, 0, 0, 0, 0])
+    other = np.array([0, 0, 0, 1 - 2 * rate, 0, 0])
     controls = {"without - 1 in r": law + shift, "another rate": law + other}
     trial.identity(measured, law, ops=8, scale=1.0, controls=controls)
 
 
 @claim(
-    ours("w^l / n^θ moves by n^(-2 θ) as much; recalled"), kind="identity", cases=[("NTK", 2, 0.3), ("muP", 3, -1.0)]
+    ours("w^l / n^θ moves by n^(-2 θ) as much; recalled"),
+    kind="identity",
+    cases=[("NTK", 2, 0.3), ("muP", 3, -1.0)],
 )
 def test_abc_symmetry(
     trial,
     name: Name,
     hidden: Depth,
-    theta: Annotated[float, Interval(-4, 4, why="beyond, powers of the width leave the range of floats")],
-    width: Annotated[int, Interval(2, 2**10, why="powers of one unit are one, more take memory")] = 32,
+    theta: Annotated[
+        float, Interval(-4, 4, why="beyond, powers of the width leave the range of floats")
+    ],
+    width: Annotated[
+        int, Interval(2, 2**10, why="powers of one unit are one, more take memory")
+    ] = 32,
     steps: Annotated[int, Interval(1, 8, why="rounding grows from step to step")] = 5,
 ):
     """(a + θ, b - θ, c - 2 θ) on every layer leaves f unchanged at every step."""
     trial.require(name != "mean field" or hidden == 1, "hidden must be 1 for mean field")
-    trial.require(abs(theta) >= 0.1 and steps >= 2, "theta must be .1 off zero, and steps 2, or any c does")
+    trial.require(
+        abs(theta) >= 0.1 and steps >= 2, "theta must be .1 off zero, and steps 2, or any c does"
+    )
     scaling = predicted.named_scaling(name, hidden)
 
     def trained(a, b, c):
         network = observed.draw_network(trial.generator(), 1, width, a, b, c, inputs=3)
-        return observed.train(network, *(np.broadcast_to(x, (steps, *x.shape)) for x in (POINTS, VALUES)))[1]
+        return observed.train(
+            network, *(np.broadcast_to(x, (steps, *x.shape)) for x in (POINTS, VALUES))
+        )[1]
 
     a, b, c = predicted.shifted(scaling, theta)
     processes = {"c - θ": trained(a, b, c + theta), "c a little larger": trained(a, b, c + 0.1)}
     ops = 10 * width * hidden * steps
-    trial.identity(trained(a, b, c), trained(*scaling), ops=ops, scale=1.0, wrong_processes=processes)
+    trial.identity(
+        trained(a, b, c), trained(*scaling), ops=ops, scale=1.0, wrong_processes=processes
+    )
 
 
 @claim(
@@ -338,17 +474,23 @@ def test_silent_start(
     b: Power,
     width: Annotated[int, Interval(1, 2**9, why="eight times as many readouts are held")] = 64,
 ):
-    """The output at initialisation is of the order n^(1/2 - a - b): n^(-1/2) in mean field, 1 in NTK.
+    """The output at initialisation is of the order n^(1/2 - a - b): n^(-1/2) in mean field, 1 in
+    NTK.
 
-    Over the readout f^2 has the mean of its sum over a basis of readouts; units are the same at all widths.
+    Over the readout f^2 has the mean of its sum over a basis of readouts; units are the same at all
+    widths.
     """
     scaling = np.array([0.0, a]), np.array([0.0, b]), 0.0
     exponent = float(predicted.output_exponent(*scaling[:2]))
 
     def size(n):
-        network = observed.draw_network(trial.generator("units"), 8 * width // n, n, *scaling, inputs=3)
+        network = observed.draw_network(
+            trial.generator("units"), 8 * width // n, n, *scaling, inputs=3
+        )
         basis = np.broadcast_to(float(n) ** -b * np.eye(n), (8 * width // n, n, n))
-        outputs = observed.outputs(network._replace(weights=(network.weights[0], basis)), POINTS[:1])
+        outputs = observed.outputs(
+            network._replace(weights=(network.weights[0], basis)), POINTS[:1]
+        )
         return np.sqrt(np.mean(np.sum(outputs**2, axis=2)))
 
     rivals = {"- a - b": -a - b, "of order one": 0.0}
@@ -362,11 +504,16 @@ def test_silent_start(
     route="loops over integers in the check against arrays of floats",
 )
 def test_conditions(
-    trial, hidden: Literal[1, 2], parts: Annotated[int, Interval(4, 6, why="all of a grid are listed")]
+    trial,
+    hidden: Literal[1, 2],
+    parts: Annotated[int, Interval(4, 6, why="all of a grid are listed")],
 ):
-    """On a grid of exponents from -1 to 3/2 what is stable and learns features has a + b >= 1: f starts as n^(-1/2)."""
+    """On a grid of exponents from -1 to 3/2 what is stable and learns features has a + b >= 1: f
+    starts as n^(-1/2).
+    """
     a, b, c = grid(hidden, parts)
-    holds, r = predicted.stability(a, b, c), predicted.feature_exponent(a, b, c)
+    holds = predicted.stability(a, b, c)
+    r = predicted.feature_exponent(a, b, c)
     learns = predicted.is_nontrivial(a, b, c)
     moving = abs(r) < 1e-9
 
@@ -375,7 +522,9 @@ def test_conditions(
         return stable & moving, np.array([stable.sum(), (stable & moving).sum()])
 
     (mask, counts), (wider, more) = counted(range(6)), counted(range(5))
-    trial.identity(enumerated(hidden, parts), counts, ops=0, controls={"without the last condition": more})
+    trial.identity(
+        enumerated(hidden, parts), counts, ops=0, controls={"without the last condition": more}
+    )
     start = predicted.output_exponent(a, b)
     processes = {"without the last condition": start[wider].max()}
     trial.bound(start[mask].max(), -0.5, found_by="all", ops=8, wrong_processes=processes)
@@ -390,7 +539,9 @@ def grid(hidden, parts):
 
 
 def enumerated(hidden, parts):
-    """How many are stable and learn, and how many learn features, in integers; the unit is a part of one."""
+    """How many are stable and learn, and how many learn features, in integers; the unit is a part
+    of one.
+    """
     axis = range(-parts, 3 * parts // 2 + 1)
     counts = np.zeros(2, int)
     for first in axis:
@@ -400,7 +551,12 @@ def enumerated(hidden, parts):
                 for c in axis:
                     for b in axis:
                         r = min(a + b, 2 * a + c) + c - parts + mover
-                        stable = 2 * (a + b) >= parts and r >= 0 and 2 * a + c >= parts and a + b + r >= parts
+                        stable = (
+                            2 * (a + b) >= parts
+                            and r >= 0
+                            and 2 * a + c >= parts
+                            and a + b + r >= parts
+                        )
                         if stable and (2 * a + c == parts or a + b + r == parts):
                             counts += [1, r == 0]
     return counts

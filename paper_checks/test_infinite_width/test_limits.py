@@ -1,4 +1,6 @@
-"""What networks of one hidden layer converge to as their width grows, and what a finite width adds."""
+"""What networks of one hidden layer converge to as their width grows, and what a finite width
+adds.
+"""
 
 from typing import Annotated
 
@@ -19,8 +21,11 @@ LINEAR = code("edwardjhu/TP4", "TP4MAML/meta/maml/model.py, MetaInfLin1LP", "b64
 
 
 def recursion(start=1.0, rate=RATE, sequential=False):
-    """f_t of the second moments, as one might get them wrong: in start, rate, or in the order of the updates."""
-    moments, outputs = start * np.eye(2), []
+    """f_t of the second moments, as one might get them wrong: in start, rate, or in the order of
+    the updates.
+    """
+    moments = start * np.eye(2)
+    outputs = []
     for x, y in zip(X, 1.5 * X, strict=True):
         outputs.append(moments[0, 1] * x)
         kappa = -rate * (outputs[-1] - y) * x
@@ -30,35 +35,65 @@ def recursion(start=1.0, rate=RATE, sequential=False):
 
 
 @claim(
-    ours("the second moments of a linear network, step by step; that limits have explicit formulas is in the abstract"),
+    ours(
+        "the second moments of a linear network, step by step; that limits have explicit formulas "
+        "is in the abstract"
+    ),
     kind="limit",
     cases=[(0.15, 1024)],
 )
 def test_limit_recursion(
     trial,
-    rate: Annotated[float, Interval(0.1, 0.16, why="below, κ^2 is lost in the margin, above, f_7 nears zero")],
+    rate: Annotated[
+        float, Interval(0.1, 0.16, why="below, κ^2 is lost in the margin, above, f_7 nears zero")
+    ],
     width: Annotated[int, Interval(256, 2**16, why="the order 1 / n^2 is neglected")],
 ):
-    """For f = (1/n) v'w x, f_t -> b x with a, b, c <- second moments of (w + κ v, v + κ w); + β_t / n."""
+    """For f = (1/n) v'w x, f_t -> b x with a, b, c <- second moments of (w + κ v, v + κ w); + β_t /
+    n.
+    """
     theory = predicted.finite_width(X, 1.5 * X, rate)
     limit = predicted.limit_outputs(X, 1.5 * X, rate)
-    trial.require(np.all(abs(rate * (limit - 1.5 * X) * X) < 1), "rate must keep |kappa| below 1: steps overshoot")
+    trial.require(
+        np.all(abs(rate * (limit - 1.5 * X) * X) < 1),
+        "rate must keep |kappa| below 1: steps overshoot",
+    )
 
     def sampler(generator, nets):
-        networks = (observed.shallow_network(generator, count, width, 0.0, rate) for count in pieces(nets, width))
-        return np.concatenate([observed.train(network, *SERIES)[1][LATER, :, 0, 0].T for network in networks])
+        networks = (
+            observed.shallow_network(generator, count, width, 0.0, rate)
+            for count in pieces(nets, width)
+        )
+        return np.concatenate(
+            [observed.train(network, *SERIES)[1][LATER, :, 0, 0].T for network in networks]
+        )
 
     truth = (limit + theory.bias / width)[LATER]
     controls = {"v updated with the new w": recursion(rate=rate, sequential=True)[LATER]}
-    controls |= {"variance 0.9": recursion(0.9, rate)[LATER], "10 % more rate": recursion(rate=1.1 * rate)[LATER]}
+    controls |= {
+        "variance 0.9": recursion(0.9, rate)[LATER],
+        "10 % more rate": recursion(rate=1.1 * rate)[LATER],
+    }
     looks = {"first": 400, "most": 20_000}
-    trial.mean(sampler=sampler, predict=truth, law=Asymptotic(), margin=0.005 * abs(truth), controls=controls, **looks)
+    trial.mean(
+        sampler=sampler,
+        predict=truth,
+        law=Asymptotic(),
+        margin=0.005 * abs(truth),
+        controls=controls,
+        **looks,
+    )
 
 
 def moments(width, rate):
-    """At every t >= 2 n (E f_t - limit) and n E (f_t - limit)^2 of networks n units wide, by nodes of Gauss."""
+    """At every t >= 2 n (E f_t - limit) and n E (f_t - limit)^2 of networks n units wide, by nodes
+    of Gauss.
+    """
     network, chances = observed.reduced_nodes(width, 0.0, rate)
-    excess = observed.train(network, *SERIES)[1][:, :, 0, 0] - predicted.finite_width(X, 1.5 * X, rate).limit[:, None]
+    excess = (
+        observed.train(network, *SERIES)[1][:, :, 0, 0]
+        - predicted.finite_width(X, 1.5 * X, rate).limit[:, None]
+    )
     return width * excess[LATER] @ chances, width * excess[LATER] ** 2 @ chances
 
 
@@ -67,23 +102,34 @@ def expanded(trial, rate, width, part):
     starts = [(), ((1.0, 1.0, 1.0),), ((0.0, 1.0, 0.0),), ((2.0, 0.0, 2.0),)]
     names = ("covariance 1", "only b random", "b not random")
     truth, *rivals = (
-        np.asarray(getattr(predicted.finite_width(X, 1.5 * X, rate, *covariance), part))[LATER] for covariance in starts
+        np.asarray(getattr(predicted.finite_width(X, 1.5 * X, rate, *covariance), part))[LATER]
+        for covariance in starts
     )
     sizes = width * 2 ** np.arange(5)
     values = [moments(int(n), rate)[("bias", "variance").index(part)] for n in sizes]
     margin = 1e-3 * np.max(np.abs(truth))
-    trial.limit(values, sizes, truth, order=1, margin=margin, controls=dict(zip(names, rivals, strict=True)))
+    trial.limit(
+        values, sizes, truth, order=1, margin=margin, controls=dict(zip(names, rivals, strict=True))
+    )
 
 
-@claim(ours("second order of the delta method in the initial moments"), kind="limit", cases=[0.15, 0.1, 0.03])
+@claim(
+    ours("second order of the delta method in the initial moments"),
+    kind="limit",
+    cases=[0.15, 0.1, 0.03],
+)
 def test_finite_width_bias(trial, rate: Small, width: Wide = 1024):
-    """E f_t = limit + β_t / n, β_t = tr(H diag(2, 1, 2)) / 2, H the Hessian of f_t in the initial a, b, c."""
+    """E f_t = limit + β_t / n, β_t = tr(H diag(2, 1, 2)) / 2, H the Hessian of f_t in the initial
+    a, b, c.
+    """
     expanded(trial, rate, width, "bias")
 
 
 @claim(ours("delta method in the initial moments"), kind="limit", cases=[0.15, 0.1, 0.03])
 def test_limit_fluctuation(trial, rate: Small, width: Wide = 1024):
-    """sqrt(n) (f_t - limit) has variance J diag(2, 1, 2) J', J the gradient of f_t in the initial a, b, c."""
+    """sqrt(n) (f_t - limit) has variance J diag(2, 1, 2) J', J the gradient of f_t in the initial
+    a, b, c.
+    """
     expanded(trial, rate, width, "variance")
 
 
@@ -95,23 +141,32 @@ def test_small_net(
     outputs: Sides,
     steps: Annotated[int, Interval(1, 30, why="rounding grows from step to step")],
 ):
-    """Units n from Ω, multiplier 1/n, rate η n, follow at every step d + k units from R, R'R = Ω'Omega/n."""
+    """Units n from Ω, multiplier 1/n, rate η n, follow at every step d + k units from R, R'R =
+    Ω'Omega/n.
+    """
     ends = inputs + outputs
     generator = trial.generator()
     wide = observed.shallow_network(generator, 1, width, 0.0, 0.2 / ends, inputs, outputs)
     into, out = wide.weights
     omega = np.concatenate([into[0], out[0].T], axis=1)
-    x, y = generator.uniform(-1, 1, (steps, 1, inputs)), generator.uniform(-1, 1, (steps, 1, outputs))
+    x = generator.uniform(-1, 1, (steps, 1, inputs))
+    y = generator.uniform(-1, 1, (steps, 1, outputs))
 
     def started(units):
         weights = units[None, :, :inputs], units[None, :, inputs:].swapaxes(1, 2)
-        return observed.train(wide._replace(weights=weights, multipliers=(1.0, 1.0), rate=0.2 / ends), x, y)[1]
+        return observed.train(
+            wide._replace(weights=weights, multipliers=(1.0, 1.0), rate=0.2 / ends), x, y
+        )[1]
 
     R = predicted.small_start(omega)
-    controls = {"R = 1": started(np.eye(ends))} | ({"R' for R": started(R.T)} if width >= ends else {})
+    controls = {"R = 1": started(np.eye(ends))} | (
+        {"R' for R": started(R.T)} if width >= ends else {}
+    )
     controls["diagonal of the Gram matrix only"] = started(np.diag(np.linalg.norm(R, axis=0)))
     value = observed.train(wide, x, y)[1]
-    trial.identity(value, started(R), ops=steps * (width + 10 * ends**2), scale=1.0, controls=controls)
+    trial.identity(
+        value, started(R), ops=steps * (width + 10 * ends**2), scale=1.0, controls=controls
+    )
 
 
 @claim(
@@ -121,19 +176,29 @@ def test_small_net(
 )
 def test_tanh_limit(
     trial,
-    rate: Annotated[float, Interval(0.2, 1, why="below, little is learnt, above, units leave Gauss's nodes behind")],
+    rate: Annotated[
+        float,
+        Interval(0.2, 1, why="below, little is learnt, above, units leave Gauss's nodes behind"),
+    ],
     width: Annotated[int, Interval(256, 2**14, why="the order 1 / n is neglected")],
 ):
-    """In muP a tanh network of one hidden layer follows, as n grows, an average over units that all move, to 1 %.
+    """In muP a tanh network of one hidden layer follows, as n grows, an average over units that all
+    move, to 1 %.
 
     f = E v tanh(w x), w and v from N(0, 1), each unit descending on the error of the average.
     """
     truth, coarse = (predicted.tanh_limit_outputs(X, 1.5 * X, rate, nodes) for nodes in (40, 28))
-    scaling, later = predicted.named_scaling("mean field"), slice(4, None)
+    scaling = predicted.named_scaling("mean field")
+    later = slice(4, None)
 
     def sampler(generator, nets):
-        batch = (observed.draw_network(generator, count, width, *scaling, rate=rate) for count in pieces(nets, width))
-        return np.concatenate([observed.train(network, *SERIES)[1][later, :, 0, 0].T for network in batch])
+        batch = (
+            observed.draw_network(generator, count, width, *scaling, rate=rate)
+            for count in pieces(nets, width)
+        )
+        return np.concatenate(
+            [observed.train(network, *SERIES)[1][later, :, 0, 0].T for network in batch]
+        )
 
     frozen = predicted.tanh_limit_outputs(X, 1.5 * X, rate, 40, moving=False)
     controls = {

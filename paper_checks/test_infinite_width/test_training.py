@@ -1,11 +1,20 @@
-"""How long a small readout stays behind, and how far training leaves the descent of the initial kernel."""
+"""How long a small readout stays behind, and how far training leaves the descent of the initial
+kernel.
+"""
 
 from typing import Annotated
 
 import numpy as np
 
 from paper_checks.test_infinite_width import SERIES, Small, Wide, X
-from paper_checks.test_infinite_width.test_exponents import POINTS, VALUES, judged, movement, power_law, slope
+from paper_checks.test_infinite_width.test_exponents import (
+    POINTS,
+    VALUES,
+    judged,
+    movement,
+    power_law,
+    slope,
+)
 from sims import infinite_width as observed
 from theory import infinite_width as predicted
 from theory_on_trial import claim, ours
@@ -14,15 +23,24 @@ from theory_on_trial.contract import Interval
 UNITS = np.array([[0.7], [-1.3]])
 FEW = np.array([[1], [0.6]]), np.array([[1.5], [-1.2]])
 Steps = Annotated[int, Interval(1, 32, why="longer runs take minutes")]
-Readout = Annotated[float, Interval(1, 2, why="below, the start is not small, above, rounding hides the first step")]
+Readout = Annotated[
+    float, Interval(1, 2, why="below, the start is not small, above, rounding hides the first step")
+]
 From128 = Annotated[int, Interval(128, 2**13, why="of smaller networks the order 1 / n^2 is seen")]
-LATE = ours("the least of a + b and 2 a + c in r, recalled; the experiment and its order 1 / n are ours")
+LATE = ours(
+    "the least of a + b and 2 a + c in r, recalled; the experiment and its order 1 / n are ours"
+)
 
 
 def late_readout(trial, steps, readout, width):
-    """The decision on the exponent of the movement in so many steps, with what widths of this size add to it."""
-    trial.require(steps * width <= 2**13, "steps times width must be at most 2^13: more take minutes")
-    scaling, widths = (np.array([0.0, 0.5]), np.array([0.0, readout]), 0.0), width * 2 ** np.arange(3)
+    """The decision on the exponent of the movement in so many steps, with what widths of this size
+    add to it.
+    """
+    trial.require(
+        steps * width <= 2**13, "steps times width must be at most 2^13: more take minutes"
+    )
+    scaling = (np.array([0.0, 0.5]), np.array([0.0, readout]), 0.0)
+    widths = width * 2 ** np.arange(3)
 
     def measure(generator, nets, units):
         network = observed.draw_network(generator, nets, units, *scaling, inputs=3)
@@ -30,51 +48,81 @@ def late_readout(trial, steps, readout, width):
         return movement(network, observed.train(network, *batches)[0], POINTS)
 
     first, later = (
-        float(exponent(*scaling)) for exponent in (predicted.first_step_exponent, predicted.feature_exponent)
+        float(exponent(*scaling))
+        for exponent in (predicted.first_step_exponent, predicted.feature_exponent)
     )
     rivals = {"that of the first step": -first, "that of later steps, of infinite width": -later}
-    tilt, coarser = (added(trial, steps, readout, widths, nodes) if steps > 1 else 0.0 for nodes in (20, 16))
+    tilt, coarser = (
+        added(trial, steps, readout, widths, nodes) if steps > 1 else 0.0 for nodes in (20, 16)
+    )
     predict = tilt - (later if steps > 1 else first)
-    judged(trial, measure, widths.tolist(), predict, rivals, margin=0.005, slack=abs(tilt - coarser), most=4000)
+    judged(
+        trial,
+        measure,
+        widths.tolist(),
+        predict,
+        rivals,
+        margin=0.005,
+        slack=abs(tilt - coarser),
+        most=4000,
+    )
 
 
 def added(trial, steps, readout, widths, nodes):
-    """What the start of the readout and the order 1 / n add to the slope, by so many nodes for each weight."""
+    """What the start of the readout and the order 1 / n add to the slope, by so many nodes for each
+    weight.
+    """
     late = predicted.late_movement(*predicted.normal_units(3, nodes), POINTS, VALUES[:, 0], steps)
     order = (late.fed_back + late.drawn) / late.limit / widths
-    trial.require(abs(order[0]) <= 0.1, "width must keep the order 1 / n below a tenth: its square is neglected")
-    return float(slope((np.log(late.limit + late.start * widths ** (1 - 2 * readout)) + order) / 2, widths))
+    trial.require(
+        abs(order[0]) <= 0.1,
+        "width must keep the order 1 / n below a tenth: its square is neglected",
+    )
+    return float(
+        slope((np.log(late.limit + late.start * widths ** (1 - 2 * readout)) + order) / 2, widths)
+    )
 
 
 @claim(LATE, kind="rate", cases=[1, 2, 16])
 def test_late_readout(trial, steps: Steps, readout: Readout = 1.0, width: From128 = 128):
-    """A readout that starts small and learns first: a = (0, 1/2), b = (0, 1) moves features n^(-3/2), then n^(-1).
+    """A readout that starts small and learns first: a = (0, 1/2), b = (0, 1) moves features
+    n^(-3/2), then n^(-1).
 
-    To first order in 1 / n, which grows with the steps: kernels of moved features and of finitely many units.
+    To first order in 1 / n, which grows with the steps: kernels of moved features and of finitely
+    many units.
     """
     late_readout(trial, steps, readout, width)
 
 
 @claim(LATE, kind="rate", tier="full", cases=[(8, 128), (32, 256)])
 def test_late_readout__long(trial, steps: Steps, width: From128, readout: Readout = 1.0):
-    """In many steps a readout that starts small, a = (0, 1/2), b = (0, 1), moves features n^(-1) as n grows.
+    """In many steps a readout that starts small, a = (0, 1/2), b = (0, 1), moves features n^(-1) as
+    n grows.
 
-    At these widths the order 1 / n, which grows with the steps, makes the exponent seem nearer to zero.
+    At these widths the order 1 / n, which grows with the steps, makes the exponent seem nearer to
+    zero.
     """
     late_readout(trial, steps, readout, width)
 
 
 @claim(
-    ours("first order in moved features, second order of the delta method in the share of each kind of unit"),
+    ours(
+        "first order in moved features, second order of the delta method in the share of each "
+        "kind of unit"
+    ),
     kind="limit",
     cases=[2, 5, 12],
 )
 def test_late_readout__order(
     trial,
     steps: Annotated[int, Interval(2, 13, why="later, the next orders are as large")],
-    share: Annotated[float, Interval(0.02, 0.95, why="the next order is seen of rarer kinds")] = 0.3,
+    share: Annotated[
+        float, Interval(0.02, 0.95, why="the next order is seen of rarer kinds")
+    ] = 0.3,
 ):
-    """Of units of two kinds, drawn at random, with a readout from zero: n times what the limit lacks of the square."""
+    """Of units of two kinds, drawn at random, with a readout from zero: n times what the limit
+    lacks of the square.
+    """
     from scipy.stats import binom
 
     x, y = FEW
@@ -84,53 +132,93 @@ def test_late_readout__order(
         count = np.arange(n + 1)  # of units of the first kind, which is all that networks differ in
         into = np.where(np.arange(n) < count[:, None], *UNITS)[:, :, None]
         network = observed.Network((into, np.zeros((n + 1, 1, n))), (1.0, n**-0.5), 1.0, "tanh")
-        movements = n * movement(network, observed.train(network, np.stack([x] * steps), np.stack([y] * steps))[0], x)
+        movements = n * movement(
+            network, observed.train(network, np.stack([x] * steps), np.stack([y] * steps))[0], x
+        )
         return n * (binom.pmf(count, n, share) @ movements**2 - law.limit)
 
-    sizes, truth = 16 * 2 ** np.arange(6), law.fed_back + law.drawn
-    controls = {"kernels of infinitely many units": law.fed_back, "features that stand still": law.drawn}
+    sizes = 16 * 2 ** np.arange(6)
+    truth = law.fed_back + law.drawn
+    controls = {
+        "kernels of infinitely many units": law.fed_back,
+        "features that stand still": law.drawn,
+    }
     both = abs(law.fed_back) + abs(law.drawn)
-    margin, alike = 0.002 * both, "share must be such that the two orders do not cancel to a tenth"
+    margin = 0.002 * both
+    alike = "share must be such that the two orders do not cancel to a tenth"
     trial.require(abs(truth) >= 0.1 * both, alike)
     controls = {name: value for name, value in controls.items() if abs(value - truth) >= 3 * margin}
-    trial.limit([excess(int(n)) for n in sizes], sizes, truth, order=(1, 2), margin=margin, controls=controls)
+    trial.limit(
+        [excess(int(n)) for n in sizes],
+        sizes,
+        truth,
+        order=(1, 2),
+        margin=margin,
+        controls=controls,
+    )
 
 
 @claim(
-    ours("the exponent; the abstract has that a parametrization learns features or descends with a kernel, not both"),
+    ours(
+        "the exponent; the abstract has that a parametrization learns features or descends with a "
+        "kernel, not both"
+    ),
     kind="rate",
     cases=[(0.5, 0.15), (0.25, 0.15), (0.0, 0.15), (0.5, 0.1)],
 )
 def test_dichotomy(
     trial,
     s: Annotated[float, Interval(0, 0.5, why="from feature learning to the kernel regime")],
-    rate: Annotated[float, Interval(0.05, 0.16, why="below, powers of n mix, above, steps overshoot")],
-    width: Annotated[int, Interval(4096, 8192, why="below, powers of n mix, and the largest is 2^40 times it")] = 4096,
+    rate: Annotated[
+        float, Interval(0.05, 0.16, why="below, powers of n mix, above, steps overshoot")
+    ],
+    width: Annotated[
+        int, Interval(4096, 8192, why="below, powers of n mix, and the largest is 2^40 times it")
+    ] = 4096,
 ):
-    """Linear networks F_s leave the descent of their own initial kernel by n^(-2 s), where features move n^(-s)."""
-    trial.require(s in (0, 0.5) or 0.1 <= s <= 0.25, "s must be 0, 1/2 or in [0.1, 0.25], or powers of n mix")
+    """Linear networks F_s leave the descent of their own initial kernel by n^(-2 s), where features
+    move n^(-s).
+    """
+    trial.require(
+        s in (0, 0.5) or 0.1 <= s <= 0.25, "s must be 0, 1/2 or in [0.1, 0.25], or powers of n mix"
+    )
     ratio = 2 ** int(np.ceil(1 / s)) if s else 16  # the next order is n^-2s smaller
     rivals = {"s for 2 s": -s, "-1 for every s": -1.0, "none": 0.0}
     widths = [width * ratio**k for k in range(5)]
-    rounding = 1e-15 * widths[-1] ** (3 * s)  # of f, of which the departure is n^-2s; steps are seen through n^s
-    power_law(trial, lambda n: departure(n, s, rate), widths, -predicted.departure_exponent(s), rivals, rounding)
+    rounding = 1e-15 * widths[-1] ** (
+        3 * s
+    )  # of f, of which the departure is n^-2s; steps are seen through n^s
+    power_law(
+        trial,
+        lambda n: departure(n, s, rate),
+        widths,
+        -predicted.departure_exponent(s),
+        rivals,
+        rounding,
+    )
 
 
 def departure(width, s, rate):
-    """Root mean square, over steps and networks, of the trained output less that of kernel descent from the start."""
+    """Root mean square, over steps and networks, of the trained output less that of kernel descent
+    from the start.
+    """
     network, chances = observed.reduced_nodes(width, s, rate)
-    gap = observed.train(network, *SERIES)[1][:, :, 0, 0] - observed.kernel_descent(network, *SERIES)
+    gap = observed.train(network, *SERIES)[1][:, :, 0, 0] - observed.kernel_descent(
+        network, *SERIES
+    )
     return float(np.sqrt(np.mean(gap**2 @ chances)))
 
 
-@claim(ours("the recursion against kernel descent with a + c = 2"), kind="limit", cases=[0.15, 0.05])
+@claim(
+    ours("the recursion against kernel descent with a + c = 2"), kind="limit", cases=[0.15, 0.05]
+)
 def test_dichotomy__feature_learning(trial, rate: Small, width: Wide = 4096):
-    """At s = 0 that departure tends to a constant: the recursion less descent with the kernel 2 x x'."""
-    full, kernel, half = (
-        predicted.limit_outputs(X, 1.5 * X, rate),
-        predicted.kernel_limit_outputs(X, 1.5 * X, rate),
-        predicted.kernel_limit_outputs(X, 1.5 * X, rate / 2),
-    )
+    """At s = 0 that departure tends to a constant: the recursion less descent with the kernel 2 x
+    x'.
+    """
+    full = predicted.limit_outputs(X, 1.5 * X, rate)
+    kernel = predicted.kernel_limit_outputs(X, 1.5 * X, rate)
+    half = predicted.kernel_limit_outputs(X, 1.5 * X, rate / 2)
     constant, control = (float(np.sqrt(np.mean((full - path) ** 2))) for path in (kernel, half))
     sizes = width * 2 ** np.arange(5)
     values = [departure(int(n), 0.0, rate) for n in sizes]

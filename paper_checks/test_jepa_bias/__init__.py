@@ -1,10 +1,11 @@
-"""Littwin, Saremi, Advani, Thilak, Nakkiran, Huang & Susskind 2024, "How JEPA Avoids Noisy Features: The Implicit Bias
-of Deep Linear Self Distillation Networks", arXiv 2407.03475.
+"""Littwin, Saremi, Advani, Thilak, Nakkiran, Huang & Susskind 2024, "How JEPA Avoids Noisy
+Features: The Implicit Bias of Deep Linear Self Distillation Networks", arXiv 2407.03475.
 
-Its body could not be read: equation and theorem numbers are those that a public formalisation quotes, and no constant
-is attributed to it. Closed forms meet solvers, quadrature in 30 digits and networks trained on both objectives. L is
-the encoder's depth, ε the start and w-bar the strength of a feature, λ the covariance of its two views, ρ
-its regression coefficient, p the fraction of the asymptote that counts as learned.
+Its body could not be read: equation and theorem numbers are those that a public formalisation
+quotes, and no constant is attributed to it. Closed forms meet solvers, quadrature in 30 digits and
+networks trained on both objectives. L is the encoder's depth, ε the start and w-bar the strength of
+a feature, λ the covariance of its two views, ρ its regression coefficient, p the fraction of the
+asymptote that counts as learned.
 """
 
 from itertools import pairwise
@@ -18,11 +19,15 @@ from sims import jepa_bias as observed
 from theory_on_trial import abstract, paper
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS, MOST_SECONDS = 80, 15
-"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the cache."""
+MOST_PROGRAMS = 80
+MOST_SECONDS = 15
+"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the
+cache.
+"""
 
 HIGH_INFLUENCE = abstract(
-    "in a simplified linear setting where both approaches learn similar representations, JEPAs are biased to learn "
+    "in a simplified linear setting where both approaches learn similar representations, JEPAs "
+    "are biased to learn "
     "high-influence features, i.e., features characterized by having high regression coefficients"
 )
 THEOREM = paper("Theorem 4.5, as a public formalisation quotes it")
@@ -33,10 +38,14 @@ OBJECTIVES: tuple[Objective, Objective] = ("jepa", "mae")
 _GOOD_TO = "the simulator's quadrature is good to eleven digits up to there"
 Depth = Annotated[int, Interval(1, 8, why=_GOOD_TO)]
 DeepDepth = Annotated[int, Interval(2, 8, why="expansions of two layers or more; " + _GOOD_TO)]
-Start = Annotated[float, Interval(1e-12, 1, why="times are as 1 / ε^2, the digits of a start in them")]
+Start = Annotated[
+    float, Interval(1e-12, 1, why="times are as 1 / ε^2, the digits of a start in them")
+]
 Covariance = Annotated[float, Interval(1e-6, 1e6, why="it scales time alone")]
 Regression = Annotated[float, Interval(0.1, 10, why="times are as its power 2L - 1")]
-Fraction = Annotated[float, Interval(0.01, 0.99, why="digits cancel where it is hardly above 0 or below 1")]
+Fraction = Annotated[
+    float, Interval(0.01, 0.99, why="digits cancel where it is hardly above 0 or below 1")
+]
 Ratio = Annotated[float, Interval(1.001, 10, why="of covariances that differ")]
 """κ = λ_1 / λ_2."""
 Problems = Annotated[int, Interval(1, 500, why="minutes")]
@@ -53,8 +62,8 @@ def rotation(angle):
 
 
 def aligned_network(rng, weights, depth, objective):
-    """Return a network whose factors are all `weights` on random features, and the features as columns.
-    The predictor undoes the encoder's rotation, for MAE in the input space.
+    """Return a network whose factors are all `weights` on random features, and the features as
+    columns. The predictor undoes the encoder's rotation, for MAE in the input space.
     """
     rotations = random_rotations(rng, len(weights), depth + 1)
     layers = np.stack([after * weights @ before.T for before, after in pairwise(rotations)])
@@ -64,12 +73,16 @@ def aligned_network(rng, weights, depth, objective):
 
 
 def two_layers(objective, second, cross):
-    """Return the flow of two layers and a predictor of two features, written by hand, for SciPy's solvers."""
+    """Return the flow of two layers and a predictor of two features, written by hand, for SciPy's
+    solvers.
+    """
 
     def slope(_, at):
         first, last, predictor = at.reshape(3, 2, 2)
         encoder = last @ first
-        residual = (encoder @ cross if objective == "jepa" else cross) - predictor @ encoder @ second
+        residual = (
+            encoder @ cross if objective == "jepa" else cross
+        ) - predictor @ encoder @ second
         back = predictor.T @ residual
         return np.ravel([last.T @ back, back @ first.T, residual @ encoder.T])
 

@@ -1,4 +1,6 @@
-"""A learned feature is unlearned for a preferred one and relearned later: when, and in which cases."""
+"""A learned feature is unlearned for a preferred one and relearned later: when, and in which
+cases.
+"""
 
 from typing import Annotated, Any, Literal, get_args
 
@@ -17,21 +19,38 @@ from theory_on_trial.contract import Interval
 
 UNSTABLE = ours("from the rates at which the linearised flow leaves a partial state")
 
-COVARIANCE, REGRESSION = np.array([1.6, 0.8]), np.array([0.5, 1.0])
-DEPTH, INIT, FRACTION = 2, 0.005, 0.8
-STEP, EVERY, RECORDS = 0.05, 10, 2840
+COVARIANCE = np.array([1.6, 0.8])
+REGRESSION = np.array([0.5, 1.0])
+DEPTH = 2
+INIT = 0.005
+FRACTION = 0.8
+STEP = 0.05
+EVERY = 10
+RECORDS = 2840
 FLOW: dict[str, Any] = {"clock": "flow"}
-MARGINAL = {"jepa": (COVARIANCE, REGRESSION, INIT), "mae": (np.array([1.2, 1.0]), np.array([0.5, 1.2]), 1e-7)}
-"""Two features and a start for which each objective unlearns the first one: MAE, with its short plateaus, late only."""
+MARGINAL = {
+    "jepa": (COVARIANCE, REGRESSION, INIT),
+    "mae": (np.array([1.2, 1.0]), np.array([0.5, 1.2]), 1e-7),
+}
+"""Two features and a start for which each objective unlearns the first one: MAE, with its short
+plateaus, late only.
+"""
 Kind = Literal["covariance", "rotated predictor", "symmetric predictor"]
 Angle = Annotated[float, Interval(1e-12, 0.2, why="a small misalignment, above rounding")]
-Turn = Annotated[float, Interval(1e-10, 0.2, why="small; of less, the wait is as long as that of the scalar equations")]
+Turn = Annotated[
+    float,
+    Interval(1e-10, 0.2, why="small; of less, the wait is as long as that of the scalar equations"),
+]
 
 
 def rate_of(objective, rule=None):
-    """Return the saddle's rate at which feature 2 displaces feature 1, by the rule of an objective."""
+    """Return the saddle's rate at which feature 2 displaces feature 1, by the rule of an
+    objective.
+    """
     (first, second), (old, new), _ = MARGINAL[objective]
-    return float(predicted.saddle_rate(DEPTH, first, old, second, new, objective=rule or objective, **FLOW))
+    return float(
+        predicted.saddle_rate(DEPTH, first, old, second, new, objective=rule or objective, **FLOW)
+    )
 
 
 def views_of(covariance, regression):
@@ -46,12 +65,16 @@ def levels_of(regression, depth, objective):
 
 def due_of(covariance, regression, depth, init, objective):
     """When the scalar equations learn the features, flow clock."""
-    return predicted.critical_time(FRACTION, init, depth, covariance, regression, objective=objective, **FLOW)
+    return predicted.critical_time(
+        FRACTION, init, depth, covariance, regression, objective=objective, **FLOW
+    )
 
 
 def turned_start(trial, init, objective, delta):
     """The aligned start with V(0) turned by the angle δ."""
-    return observed.misaligned_init(trial.key(), 2, DEPTH, init, objective, delta, rotate_latents=False)
+    return observed.misaligned_init(
+        trial.key(), 2, DEPTH, init, objective, delta, rotate_latents=False
+    )
 
 
 def rotated_run(trial, delta, method=observed.gradient_flow, regression=REGRESSION):
@@ -66,22 +89,36 @@ def crossings(run, levels):
 
 
 def solved_crossing(trial, delta, levels):
-    """When the second feature is learned, by SciPy's adaptive solver of order 8 on autodiff through a stop-gradient."""
+    """When the second feature is learned, by SciPy's adaptive solver of order 8 on autodiff through
+    a stop-gradient.
+    """
     start = turned_start(trial, INIT, "jepa", delta)
     views = (*views_of(COVARIANCE, REGRESSION), np.zeros((2, 2)))
     flat, unravel = ravel_pytree(start)
-    slope = jax.jit(lambda at: -ravel_pytree(observed.autodiff_gradients(unravel(at), *views, "jepa"))[0])
+    slope = jax.jit(
+        lambda at: -ravel_pytree(observed.autodiff_gradients(unravel(at), *views, "jepa"))[0]
+    )
     times = np.linspace(0, STEP * EVERY * RECORDS, RECORDS + 1)
     # What is seeded is as small as delta: only relative errors count.
     solution = solve_ivp(
-        lambda _, at: np.asarray(slope(at)), times[[0, -1]], np.asarray(flat), "DOP853", times, rtol=1e-9, atol=1e-20
+        lambda _, at: np.asarray(slope(at)),
+        times[[0, -1]],
+        np.asarray(flat),
+        "DOP853",
+        times,
+        rtol=1e-9,
+        atol=1e-20,
     )
-    strengths = np.linalg.norm(jax.vmap(lambda at: observed.encoder(unravel(at)))(jnp.asarray(solution.y.T)), axis=1)
+    strengths = np.linalg.norm(
+        jax.vmap(lambda at: observed.encoder(unravel(at)))(jnp.asarray(solution.y.T)), axis=1
+    )
     return float(observed.up_crossings(times, strengths, levels).first[1])
 
 
 def falls(run, levels):
-    """Whether feature 1, once learned, falls to less than a fifth of its level, and whether it ends above it."""
+    """Whether feature 1, once learned, falls to less than a fifth of its level, and whether it ends
+    above it.
+    """
     strength = np.asarray(run.strengths[:, 0])
     start = np.argmax(strength >= levels[0])
     return [int(strength[start:].min() < 0.2 * levels[0]), int(strength[-1] >= levels[0])]
@@ -95,14 +132,18 @@ def falls(run, levels):
     coarse="the misalignment's prefactor, of order one, moves the time by 5 %",
 )
 def test_displacement(trial, delta: Turn):
-    """What λ puts first is unlearned at about t_1 + log(1/δ) / μ for the larger ρ, and relearned later.
+    """What λ puts first is unlearned at about t_1 + log(1/δ) / μ for the larger ρ, and relearned
+    later.
 
-    The scalar equations are monotone and cannot show it: they learn the second feature later, by up to a half.
+    The scalar equations are monotone and cannot show it: they learn the second feature later, by up
+    to a half.
     """
     levels = levels_of(REGRESSION, DEPTH, "jepa")
     due = due_of(COVARIANCE, REGRESSION, DEPTH, INIT, "jepa")
-    run, aligned_run = rotated_run(trial, delta), rotated_run(trial, 0.0)
-    second, scalar = crossings(run, levels).first[1], {"the scalar equations": due[1]}
+    run = rotated_run(trial, delta)
+    aligned_run = rotated_run(trial, 0.0)
+    second = crossings(run, levels).first[1]
+    scalar = {"the scalar equations": due[1]}
     trial.value(
         second,
         solved_crossing(trial, delta, levels),
@@ -119,18 +160,34 @@ def test_displacement(trial, delta: Turn):
         slower = predicted.displacement_time(due[0], rate * REGRESSION[0], delta)
         time = predicted.displacement_time(due[0], rate, delta)
         margin = 2 / rate  # the offset c is of order one
-        trial.value(second, time, error=0.02, margin=margin, controls=scalar | {"one more power of ρ_j": slower})
+        trial.value(
+            second,
+            time,
+            error=0.02,
+            margin=margin,
+            controls=scalar | {"one more power of ρ_j": slower},
+        )
     exchanged_levels = levels_of(REGRESSION[::-1], DEPTH, "jepa")
     stable = falls(rotated_run(trial, delta, regression=REGRESSION[::-1]), exchanged_levels)
     controls = {"never unlearned": [0, 1], "never relearned": [1, 0]}
-    trial.identity(falls(run, levels), [1, 1], ops=0, controls=controls, wrong_processes={"ρ exchanged": stable})
+    trial.identity(
+        falls(run, levels),
+        [1, 1],
+        ops=0,
+        controls=controls,
+        wrong_processes={"ρ exchanged": stable},
+    )
 
 
 def solved_run(objective, init, turn, cross=None):
-    """When both marginal features are learned first, and all strengths, from V(0) times `turn`, by SciPy's LSODA."""
+    """When both marginal features are learned first, and all strengths, from V(0) times `turn`, by
+    SciPy's LSODA.
+    """
     covariance, regression, _ = MARGINAL[objective]
     second, aligned_cross = views_of(covariance, regression)
-    times = np.linspace(0, 1.05 * due_of(covariance, regression, DEPTH, init, objective).max(), 2001)
+    times = np.linspace(
+        0, 1.05 * due_of(covariance, regression, DEPTH, init, objective).max(), 2001
+    )
 
     def strengths(at):
         factors = at.T.reshape(*at.shape[1:], 3, 2, 2)
@@ -143,7 +200,9 @@ def solved_run(objective, init, turn, cross=None):
     slope = two_layers(objective, second, aligned_cross if cross is None else cross)
     # What is seeded is as small as delta: only relative errors count.
     start = init ** (1 / DEPTH) * np.ravel([np.eye(2), np.eye(2), turn])
-    path = solve_ivp(slope, times[[0, -1]], start, "LSODA", times, events=excesses, rtol=1e-9, atol=1e-20)
+    path = solve_ivp(
+        slope, times[[0, -1]], start, "LSODA", times, events=excesses, rtol=1e-9, atol=1e-20
+    )
     return [float(roots[0]) for roots in path.t_events], strengths(path.y)
 
 
@@ -159,7 +218,9 @@ def expected_events(objective, init, delta):
     """
     covariance, regression, _ = MARGINAL[objective]
     kind: Kind = "covariance" if objective == "jepa" else "rotated predictor"
-    shift = float(predicted.misalignment_offset(DEPTH, init, *covariance, objective=objective, kind=kind))
+    shift = float(
+        predicted.misalignment_offset(DEPTH, init, *covariance, objective=objective, kind=kind)
+    )
     options: dict[str, Any] = {"objective": objective, "offset": shift, **FLOW}
     events = predicted.itinerary(covariance, regression, DEPTH, init, FRACTION, delta, **options)
     return [(event.feature, -1 if event.kind == "unlearned" else 1) for event in events], shift
@@ -169,19 +230,31 @@ def expected_events(objective, init, delta):
 def test_displacement__solved(
     trial,
     objective: Objective,
-    delta: Annotated[float, Interval(1e-4, 3e-3, why="small, and a hundredth of it before the scalar time")] = 1e-3,
+    delta: Annotated[
+        float, Interval(1e-4, 3e-3, why="small, and a hundredth of it before the scalar time")
+    ] = 1e-3,
 ):
-    """The first feature is learned, unlearned for the second and relearned, log(100) / μ later for δ / 100."""
+    """The first feature is learned, unlearned for the second and relearned, log(100) / μ later for
+    δ / 100.
+    """
     covariance, regression, _ = MARGINAL[objective]
     init = 7e-4 if objective == "jepa" else 1e-7  # the plateaus are long
-    levels, rate = levels_of(regression, DEPTH, objective), rate_of(objective)
+    levels = levels_of(regression, DEPTH, objective)
+    rate = rate_of(objective)
     runs = [solved_run(objective, init, rotation(angle)) for angle in (delta, delta / 100)]
-    (itinerary, shift), events = expected_events(objective, init, delta), events_of(runs[0][1], levels)
-    trial.identity(events, itinerary, ops=0, controls={"exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)]})
+    (itinerary, shift), events = (
+        expected_events(objective, init, delta),
+        events_of(runs[0][1], levels),
+    )
+    trial.identity(
+        events, itinerary, ops=0, controls={"exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)]}
+    )
     for_good = predicted.permanent_order(covariance, regression, objective=objective)
     last = [feature for feature, move in events if move > 0][-2:]
     trial.identity(last, for_good, ops=0, controls={"by λ": np.argsort(-covariance)})
-    earlier, later = (predicted.displacement_time(0.0, rate, at, shift) for at in (delta, delta / 100))
+    earlier, later = (
+        predicted.displacement_time(0.0, rate, at, shift) for at in (delta, delta / 100)
+    )
     trial.value(
         runs[1][0][1] - runs[0][0][1],
         later - earlier,
@@ -194,18 +267,29 @@ def test_displacement__solved(
 
 @claim(ours("the amplitude δ e^(μ t - c) is at one"), kind="identity")
 def test_displacement__wait(
-    trial, rate: Annotated[float, Interval(1e-3, 50, why="of slower ones the ninth digit is rounding")] = 0.3,
-    delta: Angle = 1e-3, offset: Annotated[float, Interval(0.1, 3, why="of order one")] = 0.7,
-):  # fmt: skip
-    """An amplitude that starts at δ e^(-c) and grows at the rate μ is at one by t_j + (log(1/δ) + c) / μ.
+    trial,
+    rate: Annotated[
+        float, Interval(1e-3, 50, why="of slower ones the ninth digit is rounding")
+    ] = 0.3,
+    delta: Angle = 1e-3,
+    offset: Annotated[float, Interval(0.1, 3, why="of order one")] = 0.7,
+):
+    """An amplitude that starts at δ e^(-c) and grows at the rate μ is at one by t_j + (log(1/δ) +
+    c) / μ.
 
     At once where it starts at one or above, never where μ <= 0.
     """
-    start, above = 2.5, np.log(delta) - 0.5
+    start = 2.5
+    above = np.log(delta) - 0.5
     size = delta * np.exp(-offset)
-    wait = brentq(lambda t: size * np.exp(rate * t) - 1, 0, (1 - np.log(size)) / rate, xtol=1e-12, rtol=1e-14)
+    wait = brentq(
+        lambda t: size * np.exp(rate * t) - 1, 0, (1 - np.log(size)) / rate, xtol=1e-12, rtol=1e-14
+    )
     times = [predicted.displacement_time(start, rate, delta, shift) for shift in (offset, above)]
-    controls = {"without c": [start - np.log(delta) / rate, start], "before it": [times[0], start - 0.5 / rate]}
+    controls = {
+        "without c": [start - np.log(delta) / rate, start],
+        "before it": [times[0], start - 0.5 / rate],
+    }
     trial.value([start + wait, start], times, error=1e-9, margin=1e-8, controls=controls)
     never = np.isinf(predicted.displacement_time(start, rate * np.array([1, 0, -1]), delta, offset))
     trial.identity([False, True, True], never, ops=0, controls={"whatever μ": [False] * 3})
@@ -213,9 +297,13 @@ def test_displacement__wait(
 
 @claim(UNSTABLE, kind="empirical", tier="full", cases=OBJECTIVES)
 def test_displacement__itinerary(
-    trial, objective: Objective, delta: Annotated[float, Interval(1e-5, 1e-2, why="smaller ones are late")] = 1e-3
+    trial,
+    objective: Objective,
+    delta: Annotated[float, Interval(1e-5, 1e-2, why="smaller ones are late")] = 1e-3,
 ):
-    """What is learned, unlearned and relearned, and in what order, is as the saddles' rates say, with JEPA and MAE."""
+    """What is learned, unlearned and relearned, and in what order, is as the saddles' rates say,
+    with JEPA and MAE.
+    """
     covariance, regression, init = MARGINAL[objective]
     second, cross = views_of(covariance, regression)
     start = turned_start(trial, init, objective, delta)
@@ -225,20 +313,32 @@ def test_displacement__itinerary(
     itinerary, _ = expected_events(objective, init, delta)
     events = events_of(run.strengths, levels_of(regression, DEPTH, objective))
     trial.identity([len(events)], [len(itinerary)], ops=0, controls={"monotone": [2]})
-    rivals = {"the first for good": [(0, 1), (0, -1), (1, 1), (1, -1)], "exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)]}
+    rivals = {
+        "the first for good": [(0, 1), (0, -1), (1, 1), (1, -1)],
+        "exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)],
+    }
     trial.identity(events, itinerary, ops=0, controls=rivals)
 
 
 @claim(UNSTABLE, kind="rate", tier="full", cases=[("jepa", 7e-4), ("mae", 1e-7)])
 def test_displacement_law(
-    trial, objective: Objective, init: Annotated[float, Interval(1e-8, 1e-3, why="the plateau must be long")]
+    trial,
+    objective: Objective,
+    init: Annotated[float, Interval(1e-8, 1e-3, why="the plateau must be long")],
 ):
-    """With covariances turned by δ the wait on the plateau is [log(1/δ) + O(1)] / μ, μ the saddle's rate."""
-    deltas, step = (1e-2, 1e-3, 1e-4), 0.2
+    """With covariances turned by δ the wait on the plateau is [log(1/δ) + O(1)] / μ, μ the saddle's
+    rate.
+    """
+    deltas = (1e-2, 1e-3, 1e-4)
+    step = 0.2
     covariance, regression, _ = MARGINAL[objective]
     second, cross = views_of(covariance, regression)
-    due, rate = due_of(covariance, regression, DEPTH, init, objective), rate_of(objective)
-    trial.require(np.ptp(due) * rate > -2 * np.log(deltas[-1]), "init must leave a plateau of twice the longest wait")
+    due = due_of(covariance, regression, DEPTH, init, objective)
+    rate = rate_of(objective)
+    trial.require(
+        np.ptp(due) * rate > -2 * np.log(deltas[-1]),
+        "init must leave a plateau of twice the longest wait",
+    )
     steps = int(np.ceil(1.02 * due.max() / step))
     trial.require(steps < 10**6, "init must be larger: a million steps take minutes")
     start = observed.aligned_init(None, 2, DEPTH, init, objective)
@@ -255,22 +355,30 @@ def test_displacement_law(
         error=rate * step / np.ptp(log_delta),  # times are known to within a step
         slack=deltas[0] / 2,  # the tilt itself changes rates and starts at this order
         margin=0.02,
-        controls={"one more power of ρ_j (JEPA), JEPA's rate (MAE)": rate / rival_rate, "no law": 0.0},
+        controls={
+            "one more power of ρ_j (JEPA), JEPA's rate (MAE)": rate / rival_rate,
+            "no law": 0.0,
+        },
     )
 
 
 @claim(UNSTABLE, kind="rate", cases=get_args(Kind))
 def test_displacement_law__offset(
-    trial, kind: Kind,
+    trial,
+    kind: Kind,
     delta: Annotated[float, Interval(1e-6, 3e-3, why="small, and its plateau not too long")] = 1e-3,
-):  # fmt: skip
-    """MAE's offset grows as (1 + λ_i / λ_j) log(1/ε) / L if V(0) is turned, and not with covariances.
+):
+    """MAE's offset grows as (1 + λ_i / λ_j) log(1/ε) / L if V(0) is turned, and not with
+    covariances.
 
     With a symmetric perturbation of V(0) the sign of the ratio is the other.
     """
     inits, (covariance, regression, _) = (1e-8, 1e-9), MARGINAL["mae"]
-    waits, decade, cross = [], np.log(inits[0] / inits[1]), views_of(covariance, regression)[1]
-    turn, predictor = rotation(delta), np.eye(2)
+    waits = []
+    decade = np.log(inits[0] / inits[1])
+    cross = views_of(covariance, regression)[1]
+    turn = rotation(delta)
+    predictor = np.eye(2)
     if kind == "covariance":
         cross = turn @ cross @ turn.T
     else:
@@ -281,10 +389,15 @@ def test_displacement_law__offset(
         waits.append(times[1] - times[0])
 
     def slope(kind):
-        offsets = [predicted.misalignment_offset(DEPTH, at, *covariance, objective="mae", kind=kind) for at in inits]
+        offsets = [
+            predicted.misalignment_offset(DEPTH, at, *covariance, objective="mae", kind=kind)
+            for at in inits
+        ]
         return float(offsets[1] - offsets[0]) / decade
 
-    slack = inits[0] ** ((DEPTH - 1) / DEPTH) * -np.log(inits[0])  # the rise onto the plateau, relatively
+    slack = inits[0] ** ((DEPTH - 1) / DEPTH) * -np.log(
+        inits[0]
+    )  # the rise onto the plateau, relatively
     trial.value(
         rate_of("mae") * (waits[1] - waits[0]) / decade,
         slope(kind),

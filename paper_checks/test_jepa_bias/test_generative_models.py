@@ -16,9 +16,13 @@ from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
-MOMENTS = ours("second moments of a model of a kind that summaries of the paper name; its parameters are ours")
+MOMENTS = ours(
+    "second moments of a model of a kind that summaries of the paper name; its parameters are ours"
+)
 Variance = Annotated[float, Interval(0.01, 100, why="a cap, which nothing requires")]
-Rate = Annotated[float, Interval(0.2, 0.8, why="what is rarely seen, or rarely hidden, takes many samples")]
+Rate = Annotated[
+    float, Interval(0.2, 0.8, why="what is rarely seen, or rarely hidden, takes many samples")
+]
 """q and q', the share that a mask lets through."""
 Seen = Annotated[int, Interval(1, 80, why="orders of matrices that take a moment")]
 Level = Annotated[float, Interval(0.5, 2, why="a cap, which nothing requires")]
@@ -32,7 +36,9 @@ def correlated(dim=3):
 
 
 def decide_covariances(trial, views, settings, expected, controls, varies=True):
-    """Decide both covariances of views that are sampled at some settings, on every entry that varies at all."""
+    """Decide both covariances of views that are sampled at some settings, on every entry that
+    varies at all.
+    """
     mask = np.broadcast_to(varies, np.shape(np.stack(expected)))
 
     def measured(key):
@@ -42,7 +48,8 @@ def decide_covariances(trial, views, settings, expected, controls, varies=True):
     trial.mean(
         measured,
         np.stack(expected)[mask],
-        law=Asymptotic(),  # of averages of 500 products: nearly normal, and nothing more is known of them
+        # of averages of 500 products: nearly normal, and nothing more is known of them
+        law=Asymptotic(),
         margin=0.02,  # entries are of order one
         controls={name: np.stack(rival)[mask] for name, rival in controls.items()},
         first=512,
@@ -53,7 +60,8 @@ def decide_covariances(trial, views, settings, expected, controls, varies=True):
 @claim(MOMENTS, kind="distribution", tier="full")
 def test_gen_static(trial, noise_level: Level = 1.0):
     """Two noisy views of one signal have λ = σ_s^2, ρ = σ_s^2 / (σ_s^2 + σ_n^2)."""
-    signal, noise = np.array([1.5, 1.0, 0.6]), noise_level * np.array([1.2, 0.3, 0.2])
+    signal = np.array([1.5, 1.0, 0.6])
+    noise = noise_level * np.array([1.2, 0.3, 0.2])
     features = predicted.static_features(signal, noise)
     covariances = [np.diag(features.covariance / features.regression), np.diag(features.covariance)]
     controls = {
@@ -66,17 +74,27 @@ def test_gen_static(trial, noise_level: Level = 1.0):
 
 @claim(MOMENTS, kind="distribution", tier="full")
 def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
-    """Masks have Σ_xx = q^2 S + q (1-q) D, Σ_yx = q (1-q)(S - D) (complementary) or q q' S (independent)."""
-    trial.require(abs(rate - target_rate) > 0.05, "target_rate must differ from rate: else nothing tells them apart")
-    S, varies = correlated(), np.stack([np.ones((3, 3), bool), ~np.eye(3, dtype=bool)])
+    """Masks have Σ_xx = q^2 S + q (1-q) D, Σ_yx = q (1-q)(S - D) (complementary) or q q' S
+    (independent).
+    """
+    trial.require(
+        abs(rate - target_rate) > 0.05,
+        "target_rate must differ from rate: else nothing tells them apart",
+    )
+    S = correlated()
+    varies = np.stack([np.ones((3, 3), bool), ~np.eye(3, dtype=bool)])
     second, cross = predicted.complementary_mask_covariances(S, rate)
     controls = {"Σ_yx = q (S - D)": [second, cross / (1 - rate)], "Σ_xx = q S": [rate * S, cross]}
-    decide_covariances(trial, observed.masked_views, (S, rate), [second, cross], controls, varies=varies)
+    decide_covariances(
+        trial, observed.masked_views, (S, rate), [second, cross], controls, varies=varies
+    )
     second, cross = predicted.independent_mask_covariances(S, rate, target_rate)
     controls = {"Σ_yx = q^2 S": [second, rate**2 * S]}
     independent = partial(observed.masked_views, target_visible=target_rate)
     decide_covariances(trial, independent, (S, rate), [second, cross], controls)
-    overlap = observed.empirical_covariances(*observed.masked_views(trial.key("zeros"), 1000, S, rate)).Sigma_yx
+    overlap = observed.empirical_covariances(
+        *observed.masked_views(trial.key("zeros"), 1000, S, rate)
+    ).Sigma_yx
     overlap_control = {"q (1-q) S": rate * (1 - rate) * np.diag(S)}
     trial.identity(np.diag(np.asarray(overlap)), np.zeros(3), ops=0, controls=overlap_control)
 
@@ -84,7 +102,8 @@ def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
 @claim(MOMENTS, kind="distribution", tier="full")
 def test_gen_temporal(trial, noise_level: Level = 1.0):
     """Next frame from this one: λ = γ v, ρ = γ v / (v + σ_n^2), v = σ_u^2 / (1 - γ^2)."""
-    persistence, innovation = np.array([0.9, 0.5, -0.4]), np.array([0.1, 0.6, 0.5])
+    persistence = np.array([0.9, 0.5, -0.4])
+    innovation = np.array([0.1, 0.6, 0.5])
     noise = noise_level * np.array([0.3, 0.2, 0.4])
     features = predicted.temporal_features(persistence, innovation, noise)
     covariances = [np.diag(features.covariance / features.regression), np.diag(features.covariance)]
@@ -93,80 +112,119 @@ def test_gen_temporal(trial, noise_level: Level = 1.0):
         "v = σ_u^2": [np.diag(innovation + noise), covariances[1]],
         "features correlated": [matrix + 0.1 for matrix in covariances],
     }
-    decide_covariances(trial, observed.temporal_views, (persistence, innovation, noise), covariances, controls)
+    decide_covariances(
+        trial, observed.temporal_views, (persistence, innovation, noise), covariances, controls
+    )
 
 
 def two_frames(variance, persistence, innovation, noise):
-    """Λ and ρ of z + n and γ z + u + n', by enumeration: each of the four is plus or minus its deviation."""
+    """Λ and ρ of z + n and γ z + u + n', by enumeration: each of the four is plus or minus its
+    deviation.
+    """
     signs = np.array(list(product((-1, 1), repeat=4)))[:, :, None]
     z, u, first, second = np.moveaxis(signs * np.sqrt([variance, innovation, noise, noise]), 1, 0)
-    context, target = z + first, persistence * z + u + second
+    context = z + first
+    target = persistence * z + u + second
     covariance = np.mean(target * context, axis=0)
     return [covariance, covariance / np.mean(context**2, axis=0)]
 
 
 @claim(MOMENTS, kind="identity", cases=("static", "temporal"))
-def test_gen_static__enumerated(trial, model: Literal["static", "temporal"], noise_level: Level = 1.0):
-    """Two noisy views, and two noisy frames, have λ and ρ as stated whatever the laws of signal and noise."""
-    persistence, innovation = np.array([0.9, 0.5, -0.4]), np.array([0.1, 0.6, 0.5])
-    noise, variance = noise_level * np.array([1.2, 0.3, 0.2]), np.array([1.5, 1.0, 0.6])
+def test_gen_static__enumerated(
+    trial, model: Literal["static", "temporal"], noise_level: Level = 1.0
+):
+    """Two noisy views, and two noisy frames, have λ and ρ as stated whatever the laws of signal and
+    noise.
+    """
+    persistence = np.array([0.9, 0.5, -0.4])
+    innovation = np.array([0.1, 0.6, 0.5])
+    noise = noise_level * np.array([1.2, 0.3, 0.2])
+    variance = np.array([1.5, 1.0, 0.6])
     if model == "static":
-        features, persistence, innovation = predicted.static_features(variance, noise), np.ones(3), np.zeros(3)
+        features = predicted.static_features(variance, noise)
+        persistence = np.ones(3)
+        innovation = np.zeros(3)
     else:
         features = predicted.temporal_features(persistence, innovation, noise)
         for _ in range(400):  # frames until it is stationary
             variance = persistence**2 * variance + innovation
-    measured, clear = two_frames(variance, persistence, innovation, noise), [features.covariance, persistence]
-    controls = {"ρ without noise": clear, "λ of the view with itself": [variance + noise, features.regression]}
+    measured = two_frames(variance, persistence, innovation, noise)
+    clear = [features.covariance, persistence]
+    controls = {
+        "ρ without noise": clear,
+        "λ of the view with itself": [variance + noise, features.regression],
+    }
     # A frame's roundings last for 1 / (1 - 0.81) frames.
     trial.identity(measured, np.array(features), ops=100, scale=2.0, controls=controls)
 
 
 def enumerated(S, rate, target_rate=None):
-    """Both covariances of masked views, summed over all masks; of the target its own mask, or what the first hides."""
+    """Both covariances of masked views, summed over all masks; of the target its own mask, or what
+    the first hides.
+    """
     masks = np.array(list(product((0, 1), repeat=len(S))))
-    view_chances, target_chances = (np.prod(np.where(masks, q, 1 - q), axis=1) for q in (rate, target_rate or 0.5))
-    targets = 1 - masks if target_rate is None else np.broadcast_to(target_chances @ masks, masks.shape)
+    view_chances, target_chances = (
+        np.prod(np.where(masks, q, 1 - q), axis=1) for q in (rate, target_rate or 0.5)
+    )
+    targets = (
+        1 - masks if target_rate is None else np.broadcast_to(target_chances @ masks, masks.shape)
+    )
     return masks.T * view_chances @ masks * S, targets.T * view_chances @ masks * S
 
 
 @claim(MOMENTS, kind="identity")
 def test_gen_masking__enumerated(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
     """Summed over all masks the covariances are as said, whatever the coordinates' variances."""
-    S, options = correlated(), {"ops": 3 * 2**3, "scale": 4.0}
-    covariances, pair = enumerated(S, rate), np.stack(predicted.complementary_mask_covariances(S, rate))
-    controls = {"Σ_yx = q (S - D)": [pair[0], pair[1] / (1 - rate)], "Σ_xx = q S": [rate * S, pair[1]]}
+    S = correlated()
+    options = {"ops": 3 * 2**3, "scale": 4.0}
+    covariances = enumerated(S, rate)
+    pair = np.stack(predicted.complementary_mask_covariances(S, rate))
+    controls = {
+        "Σ_yx = q (S - D)": [pair[0], pair[1] / (1 - rate)],
+        "Σ_xx = q S": [rate * S, pair[1]],
+    }
     trial.identity(covariances, pair, controls=controls, **options)
     covariances = enumerated(S, rate, target_rate)
     pair = np.stack(predicted.independent_mask_covariances(S, rate, target_rate))
-    trial.identity(covariances, pair, controls={"masks as factors": [rate * S, target_rate * S]}, **options)
+    trial.identity(
+        covariances, pair, controls={"masks as factors": [rate * S, target_rate * S]}, **options
+    )
 
 
 @claim(ours("least squares of y on x is Σ_yx Σ_xx^+"), kind="identity")
 def test_gen_spectrum(trial, dim: Seen = 8, n_samples: Seen = 5):
-    """On a feature q of few samples least squares of y on x is ρ q, and the covariance of y with q . x is λ q.
+    """On a feature q of few samples least squares of y on x is ρ q, and the covariance of y with q
+    . x is λ q.
 
     So also where features have the same variance: they are told apart by λ.
     """
     trial.require(n_samples <= dim, "n_samples must be dim at most: so many features are seen")
-    rng, count = trial.generator("views"), n_samples
+    rng = trial.generator("views")
+    count = n_samples
     variance = 2.0 + np.arange(count) // 2
     covariance = variance / 2 + 0.25 * (np.arange(count) % 2)
-    basis, latent = random_rotations(rng, dim, 1)[0, :, :count], random_rotations(rng, count, 1)[0] * np.sqrt(count)
-    X, Y = latent * np.sqrt(variance) @ basis.T, latent * (covariance / np.sqrt(variance)) @ basis.T
+    basis = random_rotations(rng, dim, 1)[0, :, :count]
+    latent = random_rotations(rng, count, 1)[0] * np.sqrt(count)
+    X = latent * np.sqrt(variance) @ basis.T
+    Y = latent * (covariance / np.sqrt(variance)) @ basis.T
     restriction = predicted.restrict_to_range(X.T @ X / count, Y.T @ X / count)
     spectrum = predicted.joint_spectrum(restriction.Sigma_xx, restriction.Sigma_yx)
     features = restriction.basis @ spectrum.basis
     measured = [np.linalg.lstsq(X, Y)[0].T @ features, Y.T @ (X @ features) / count]
     exact = [spectrum.regression * features, spectrum.covariance * features]
     scale = dim * variance.max()
-    trial.identity(measured, exact, ops=10 * dim, scale=scale, controls={"both exchanged": exact[::-1]})
-    truth, controls = np.sort(covariance)[::-1], {"the variances": np.sort(variance)[::-1]}
+    trial.identity(
+        measured, exact, ops=10 * dim, scale=scale, controls={"both exchanged": exact[::-1]}
+    )
+    truth = np.sort(covariance)[::-1]
+    controls = {"the variances": np.sort(variance)[::-1]}
     trial.identity(truth, spectrum.covariance, ops=10 * dim, scale=scale, controls=controls)
 
 
 def orders(features, depth=5, fraction=0.8):
-    """The orders in which both objectives learn the features, by quadrature, from a hundredth of the weakest target."""
+    """The orders in which both objectives learn the features, by quadrature, from a hundredth of
+    the weakest target.
+    """
     rankings = []
     for objective in OBJECTIVES:
         targets = fraction * predicted.asymptote(depth, features.regression, objective=objective)
@@ -176,14 +234,18 @@ def orders(features, depth=5, fraction=0.8):
 
 
 @claim(ours("both λ and ρ of a circulant S increase with its eigenvalues"), kind="identity")
-def test_gen_masking__order(trial, rate: Rate = 0.5, target_rate: Rate = 0.5, variance: Variance = 2.0):
-    """Under uniform masking λ and ρ have one order, and JEPA and MAE agree: the strongest direction is first.
+def test_gen_masking__order(
+    trial, rate: Rate = 0.5, target_rate: Rate = 0.5, variance: Variance = 2.0
+):
+    """Under uniform masking λ and ρ have one order, and JEPA and MAE agree: the strongest direction
+    is first.
 
     A complementary mask has λ < 0 for directions weaker than one coordinate.
     """
     S = variance * circulant([1.0, 0.55, 0.3, 0.3, 0.55])
     spectrum = np.linalg.eigvalsh(S)
-    spectra, exact = [], []
+    spectra = []
+    exact = []
     for target in (None, target_rate):
         second, cross = enumerated(S, rate, target)
         spectra.append([np.linalg.eigvalsh(cross), eigh(cross, second, eigvals_only=True)])
@@ -194,25 +256,45 @@ def test_gen_masking__order(trial, rate: Rate = 0.5, target_rate: Rate = 0.5, va
         )
     controls = {
         "all are learned": np.abs(exact),
-        "Σ_xx = q^2 S": [[pair.covariance, pair.covariance / (rate**2 * spectrum)] for pair in exact],
+        "Σ_xx = q^2 S": [
+            [pair.covariance, pair.covariance / (rate**2 * spectrum)] for pair in exact
+        ],
     }
     # The sums, conditioned up to 10; rho has no unit.
     scale = np.array([[variance], [1.0]]) * 10
     trial.identity(spectra, np.array(exact), ops=5 * 2**5, scale=scale, controls=controls)
-    features = predicted.independent_mask_features(np.array([0.3, 0.9, 2.7]), 1.0, rate, target_rate)
-    strongest, weakest = [2, 1, 0], [0, 1, 2]
+    features = predicted.independent_mask_features(
+        np.array([0.3, 0.9, 2.7]), 1.0, rate, target_rate
+    )
+    strongest = [2, 1, 0]
+    weakest = [0, 1, 2]
     controls = {"JEPA the other way round": [weakest, strongest]}
     trial.identity(orders(features, depth=2), [strongest, strongest], ops=0, controls=controls)
 
 
 @claim(ours("ρ is γ without noise, which rises here while λ falls"), kind="identity")
-def test_gen_temporal__order(trial, depth: Annotated[int, Interval(5, 8, why="shallower, λ still decides")] = 5):
-    """Of successive frames JEPA learns the slow, weak feature first and MAE last; the fast, strong one inversely."""
-    persistence, variance = np.array([0.5, 0.7, 0.95]), np.array([2.0, 1.35, 0.9])
-    features = predicted.temporal_features(persistence, variance * (1 - persistence**2), np.zeros(3))
+def test_gen_temporal__order(
+    trial, depth: Annotated[int, Interval(5, 8, why="shallower, λ still decides")] = 5
+):
+    """Of successive frames JEPA learns the slow, weak feature first and MAE last; the fast, strong
+    one inversely.
+    """
+    persistence = np.array([0.5, 0.7, 0.95])
+    variance = np.array([2.0, 1.35, 0.9])
+    features = predicted.temporal_features(
+        persistence, variance * (1 - persistence**2), np.zeros(3)
+    )
     controls = {"both by λ": [[0, 1, 2]] * 2, "both by ρ": [[2, 1, 0]] * 2}
     processes = {
         "one layer": orders(features, 1),
-        "static views of the same variances": orders(predicted.static_features(variance, np.zeros(3)), depth),
+        "static views of the same variances": orders(
+            predicted.static_features(variance, np.zeros(3)), depth
+        ),
     }
-    trial.identity(orders(features, depth), [[2, 1, 0], [0, 1, 2]], ops=0, controls=controls, wrong_processes=processes)
+    trial.identity(
+        orders(features, depth),
+        [[2, 1, 0], [0, 1, 2]],
+        ops=0,
+        controls=controls,
+        wrong_processes=processes,
+    )

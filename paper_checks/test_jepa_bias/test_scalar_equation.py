@@ -15,7 +15,9 @@ Several = Annotated[int, Interval(2, 8, why="a cap, which nothing requires")]
 Dim = Annotated[int, Interval(1, 16, why="seconds")]
 """d, of the views and of every layer."""
 Shallow = Annotated[int, Interval(1, 4, why="the steps would have to be shorter")]
-Spread = Annotated[float, Interval(0.2, 1, why="a tiny network does not move, a large one too fast for the steps")]
+Spread = Annotated[
+    float, Interval(0.2, 1, why="a tiny network does not move, a large one too fast for the steps")
+]
 """Standard deviation of the entries of a random network."""
 
 _gradients = jax.jit(observed.autodiff_gradients, static_argnames=("objective", "stop_gradient"))
@@ -31,30 +33,54 @@ def random_views(rng, dim):
 
 def random_network(rng, dim, depth, spread):
     """A network in no way balanced or aligned."""
-    layers, predictor = rng.standard_normal((depth, dim, dim)), rng.standard_normal((dim, dim))
+    layers = rng.standard_normal((depth, dim, dim))
+    predictor = rng.standard_normal((dim, dim))
     return observed.Parameters(spread * layers, spread * predictor)
 
 
 def residuals(parameters):
     """W_(a+1)^T W_(a+1) - W_a W_a^T of all neighbouring factors."""
-    return np.array(predicted.balance_residuals(list(np.asarray(parameters.layers)), np.asarray(parameters.predictor)))
+    return np.array(
+        predicted.balance_residuals(
+            list(np.asarray(parameters.layers)), np.asarray(parameters.predictor)
+        )
+    )
 
 
 def drift(parameters, slopes):
-    """Return the derivative of the residuals: they are quadratic, so whatever step a central difference takes is it."""
-    size = max(np.abs(slope).max() for slope in slopes)  # of a step as long as the factors least is lost
+    """Return the derivative of the residuals: they are quadratic, so whatever step a central
+    difference takes is it.
+    """
+    size = max(
+        np.abs(slope).max() for slope in slopes
+    )  # of a step as long as the factors least is lost
     ahead, behind = (
-        residuals(jax.tree.map(lambda at, slope, sign=sign: at + sign / size * np.asarray(slope), parameters, slopes))
+        residuals(
+            jax.tree.map(
+                lambda at, slope, sign=sign: at + sign / size * np.asarray(slope),
+                parameters,
+                slopes,
+            )
+        )
         for sign in (1, -1)
     )
     return (ahead - behind) * size / 2
 
 
-@claim(ours("V^T grad_V = grad_(W_L) W_L^T, and likewise in all pairs of factors"), kind="identity", cases=OBJECTIVES)
-def test_balance_conserved(trial, objective: Objective, dim: Dim = 4, depth: Depth = 3, spread: Spread = 0.5):
-    """The gradient leaves W_(a+1)^T W_(a+1) - W_a W_a^T and V^T V - W_L W_L^T where they are, for any covariances."""
+@claim(
+    ours("V^T grad_V = grad_(W_L) W_L^T, and likewise in all pairs of factors"),
+    kind="identity",
+    cases=OBJECTIVES,
+)
+def test_balance_conserved(
+    trial, objective: Objective, dim: Dim = 4, depth: Depth = 3, spread: Spread = 0.5
+):
+    """The gradient leaves W_(a+1)^T W_(a+1) - W_a W_a^T and V^T V - W_L W_L^T where they are, for
+    any covariances.
+    """
     rng = trial.generator("network")
-    parameters, views = random_network(rng, dim, depth, spread), random_views(rng, dim)
+    parameters = random_network(rng, dim, depth, spread)
+    views = random_views(rng, dim)
     slopes = jax.tree.map(np.asarray, _gradients(parameters, *views, objective))
     uneven = slopes._replace(layers=slopes.layers * (1.5 + np.arange(depth))[:, None, None])
     processes = {"the layers at rates of their own": drift(parameters, uneven)}
@@ -64,30 +90,56 @@ def test_balance_conserved(trial, objective: Objective, dim: Dim = 4, depth: Dep
     norms = [np.linalg.norm(factor, 2) for factor in (*parameters.layers, parameters.predictor)]
     steepest = max(np.abs(slope).max() for slope in slopes)
     products = np.prod(np.maximum(1, norms)) ** 2 * sum(np.linalg.norm(view) for view in views)
-    scale, still = steepest * (max(norms) + dim) ** 2 + max(norms) * products, np.zeros((depth, dim, dim))
-    trial.identity(drift(parameters, slopes), still, ops=2 * dim * (depth + 2), scale=scale, wrong_processes=processes)
+    scale = steepest * (max(norms) + dim) ** 2 + max(norms) * products
+    still = np.zeros((depth, dim, dim))
+    trial.identity(
+        drift(parameters, slopes),
+        still,
+        ops=2 * dim * (depth + 2),
+        scale=scale,
+        wrong_processes=processes,
+    )
 
 
-@claim(ours("the gradient conserves them at every point that the flow passes"), kind="identity", cases=OBJECTIVES)
+@claim(
+    ours("the gradient conserves them at every point that the flow passes"),
+    kind="identity",
+    cases=OBJECTIVES,
+)
 def test_balance_conserved__flow(
-    trial, objective: Objective, dim: Annotated[int, Interval(2, 16, why="one number may hardly move; seconds")] = 2,
-    depth: Shallow = 2, spread: Annotated[float, Interval(0.3, 0.6, why="less hardly moves, more outruns steps")] = 0.5,
-):  # fmt: skip
-    """Along the whole flow from a start neither balanced nor aligned the same residuals stay what they were."""
+    trial,
+    objective: Objective,
+    dim: Annotated[int, Interval(2, 16, why="one number may hardly move; seconds")] = 2,
+    depth: Shallow = 2,
+    spread: Annotated[float, Interval(0.3, 0.6, why="less hardly moves, more outruns steps")] = 0.5,
+):
+    """Along the whole flow from a start neither balanced nor aligned the same residuals stay what
+    they were.
+    """
     rng = trial.generator("network")
     # A network is as fast as its singular values are large, which grow with the root of dim.
-    parameters, (xx, yx, yy) = random_network(rng, dim, depth, spread * (2 / dim) ** 0.5), random_views(rng, dim)
+    parameters, (xx, yx, yy) = (
+        random_network(rng, dim, depth, spread * (2 / dim) ** 0.5),
+        random_views(rng, dim),
+    )
     start = residuals(parameters)
     # Some views relax so fast that this step would be too long for them.
     step = min(0.0025, observed.largest_stable_step(xx, yx, depth, objective) / 20)
 
     def end(factor, **options):
         stride = 500 // factor
-        run = observed.gradient_flow(parameters, xx, yx, factor * step, 4 * stride, stride, objective, **options)
+        run = observed.gradient_flow(
+            parameters, xx, yx, factor * step, 4 * stride, stride, objective, **options
+        )
         return np.asarray(run.balance[-1])
 
-    fine, coarse = end(1), end(2)
-    processes = {"without the stop-gradient": end(2, stop_gradient=False, Sigma_yy=yy)} if objective == "jepa" else {}
+    fine = end(1)
+    coarse = end(2)
+    processes = (
+        {"without the stop-gradient": end(2, stop_gradient=False, Sigma_yy=yy)}
+        if objective == "jepa"
+        else {}
+    )
     # A step twice as long has sixteen times the error.
     error = np.abs(fine - coarse).max() + 1e-13
     controls = {"the residuals die out": np.zeros(start.shape)}
@@ -100,7 +152,9 @@ def _encoder_velocity(parameters, slopes):
 
 
 def decide_velocity(trial, objective, depth, dim):
-    """Decide that the projected gradient of the whole network is the scalar velocity on the diagonal, zero off it."""
+    """Decide that the projected gradient of the whole network is the scalar velocity on the
+    diagonal, zero off it.
+    """
     rng = trial.generator("state")
     weights, covariance, away = rng.uniform((0.6, 0.5, 0.2), (1.1, 2.0, 0.6), (dim, 3)).T
     still = weights if objective == "jepa" else weights ** (depth + 1)  # at such ρ nothing moves
@@ -110,11 +164,15 @@ def decide_velocity(trial, objective, depth, dim):
     slopes = _gradients_by_hand(parameters, *views, objective)
     encoder, encoder_velocity = (np.asarray(part) for part in _encoder_velocity(parameters, slopes))
     measured = -encoder.T @ encoder_velocity
-    strength, rival = weights**depth, "mae" if objective == "jepa" else "jepa"
+    strength = weights**depth
+    rival = "mae" if objective == "jepa" else "jepa"
 
     def on_diagonal(rule, clock):
         return np.diag(
-            strength * predicted.velocity(strength, depth, covariance, regression, objective=rule, clock=clock)
+            strength
+            * predicted.velocity(
+                strength, depth, covariance, regression, objective=rule, clock=clock
+            )
         )
 
     def on_clocks(flow):
@@ -128,7 +186,8 @@ def decide_velocity(trial, objective, depth, dim):
     }
     if depth > 1:
         controls["the clock's factor L dropped"] = np.stack([on_diagonal(objective, "paper")] * 2)
-    # Every term is at most this: depth of them, each a product of two encoders, one predictor and a covariance.
+    # Every term is at most this: depth of them, each a product of two encoders, one predictor and a
+    # covariance.
     reach = max(1.0, weights.max()) ** (4 * depth + 2)
     trial.identity(
         on_clocks(features.T @ measured @ features),
@@ -140,15 +199,23 @@ def decide_velocity(trial, objective, depth, dim):
     )
 
 
-@claim(paper("Equation (7), as a public formalisation quotes it"), kind="identity", cases=(1, 2, 3, 6))
+@claim(
+    paper("Equation (7), as a public formalisation quotes it"), kind="identity", cases=(1, 2, 3, 6)
+)
 def test_ode_jepa(trial, depth: Depth, dim: Dim = 3):
-    """On aligned balanced networks JEPA moves every feature as dw/dt = λ w^(3 - 1/L) - (λ / ρ) w^3."""
+    """On aligned balanced networks JEPA moves every feature as dw/dt = λ w^(3 - 1/L) - (λ / ρ)
+    w^3.
+    """
     decide_velocity(trial, "jepa", depth, dim)
 
 
-@claim(paper("Equation (8), as a public formalisation quotes it"), kind="identity", cases=(1, 2, 3, 6))
+@claim(
+    paper("Equation (8), as a public formalisation quotes it"), kind="identity", cases=(1, 2, 3, 6)
+)
 def test_ode_mae(trial, depth: Depth, dim: Dim = 3):
-    """On aligned balanced networks MAE moves every feature as dw/dt = λ w^(2 - 1/L) - (λ / ρ) w^3."""
+    """On aligned balanced networks MAE moves every feature as dw/dt = λ w^(2 - 1/L) - (λ / ρ)
+    w^3.
+    """
     decide_velocity(trial, "mae", depth, dim)
 
 
@@ -159,7 +226,9 @@ def test_ode_mae(trial, depth: Depth, dim: Dim = 3):
     route="`predicted.end_to_end_asymptote` against `predicted.asymptote`; gradients against zero",
 )
 def test_fixed_points(trial, objective: Objective, depth: Several, covariance: Covariance = 1.3):
-    """The gradient vanishes at w-bar = ρ^L (JEPA), ρ^(L/(L+1)) (MAE), whatever λ; V w-bar = ρ^(L+1), ρ."""
+    """The gradient vanishes at w-bar = ρ^L (JEPA), ρ^(L/(L+1)) (MAE), whatever λ; V w-bar =
+    ρ^(L+1), ρ.
+    """
     regression = np.array([0.3, 0.7, 1.4])
     rng = trial.generator("bases")
 
@@ -174,9 +243,25 @@ def test_fixed_points(trial, objective: Objective, depth: Several, covariance: C
     asymptote = predicted.asymptote(depth, regression, objective=objective)
     scale = 1.4 ** (2 * depth + 1) * covariance / 0.3
     processes = {"rho": slope(regression), "rho^(1/L)": slope(regression ** (1 / depth))}
-    trial.identity(slope(asymptote), np.zeros((3, 3)), ops=3 * (4 * depth + 6), scale=scale, wrong_processes=processes)
+    trial.identity(
+        slope(asymptote),
+        np.zeros((3, 3)),
+        ops=3 * (4 * depth + 6),
+        scale=scale,
+        wrong_processes=processes,
+    )
     parameters, _ = network(asymptote)
-    spectrum = np.linalg.svd(np.asarray(parameters.predictor @ observed.encoder(parameters)), compute_uv=False)[::-1]
-    jepa_end, mae_end = (predicted.end_to_end_asymptote(depth, regression, objective=rule) for rule in OBJECTIVES)
+    spectrum = np.linalg.svd(
+        np.asarray(parameters.predictor @ observed.encoder(parameters)), compute_uv=False
+    )[::-1]
+    jepa_end, mae_end = (
+        predicted.end_to_end_asymptote(depth, regression, objective=rule) for rule in OBJECTIVES
+    )
     right, rival = (jepa_end, mae_end) if objective == "jepa" else (mae_end, jepa_end)
-    trial.identity(spectrum, right, ops=3 * (depth + 10), scale=1.4 ** (depth + 1), controls={"the other's": rival})
+    trial.identity(
+        spectrum,
+        right,
+        ops=3 * (depth + 10),
+        scale=1.4 ** (depth + 1),
+        controls={"the other's": rival},
+    )

@@ -1,8 +1,10 @@
-"""Wang et al. 2024, "Diffusion Models Learn Low-Dimensional Distributions via Subspace Clustering", arXiv 2409.02426.
+"""Wang et al. 2024, "Diffusion Models Learn Low-Dimensional Distributions via Subspace Clustering",
+arXiv 2409.02426.
 
-The abstract was read, and no theorem: a review says what the theorems assume and how they are built. What is on trial
-are the abstract's statements with formulas derived here, and what the same derivations say beyond them. Standing apart:
-"the training loss" of the abstract is read for two networks, one that is told the cluster and one that is not.
+The abstract was read, and no theorem: a review says what the theorems assume and how they are
+built. What is on trial are the abstract's statements with formulas derived here, and what the same
+derivations say beyond them. Standing apart: "the training loss" of the abstract is read for two
+networks, one that is told the cluster and one that is not.
 """
 
 import numpy as np
@@ -14,5 +16,11 @@ def random_bases(generator, ambient, dims):
 
 
 def told_apart(predict, margin, wrong):
-    """Those of some wrong predictions that the margin can tell from the true one at these settings."""
-    return {name: value for name, value in wrong.items() if np.any(np.abs(value - predict) > 2.5 * np.asarray(margin))}
+    """Those of some wrong predictions that the margin can tell from the true one at these
+    settings.
+    """
+    return {
+        name: value
+        for name, value in wrong.items()
+        if np.any(np.abs(value - predict) > 2.5 * np.asarray(margin))
+    }

@@ -1,4 +1,6 @@
-"""Denoisers: the posterior mean, what its losses are minimised by, and what not being told the cluster costs."""
+"""Denoisers: the posterior mean, what its losses are minimised by, and what not being told the
+cluster costs.
+"""
 
 from typing import Annotated
 
@@ -13,16 +15,23 @@ from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Asymptotic
 
 EQUIVALENCE = abstract(
-    "With these setups, [...] optimizing the training loss of diffusion models is equivalent to solving the canonical "
+    "With these setups, [...] optimizing the training loss of diffusion models is equivalent to "
+    "solving the canonical "
     "subspace clustering problem over the training samples"
 )
 Dims = tuple[Annotated[int, Interval(1, 2, why="nodes for each latent are multiplied")], ...]
 """d_1, ..., d_K."""
 Several = Annotated[int, Interval(2, 128, why="as many nodes stand around each point")]
-Loud = Annotated[float, Interval(0.5, 2, why="with less, clustering says nearly the same, more scatters more")]
+Loud = Annotated[
+    float, Interval(0.5, 2, why="with less, clustering says nearly the same, more scatters more")
+]
 Faint = Annotated[float, Interval(1e-3, 0.03, why="a limit, which at a tenth is not yet there")]
-Averaged = Annotated[float, Interval(0.7, 10, why="with less, the bias is nearly that of twelve points")]
-Angle = Annotated[float, Interval(20, 40, why="in degrees; other lines are nearly one, or nearly orthogonal")]
+Averaged = Annotated[
+    float, Interval(0.7, 10, why="with less, the bias is nearly that of twelve points")
+]
+Angle = Annotated[
+    float, Interval(20, 40, why="in degrees; other lines are nearly one, or nearly orthogonal")
+]
 
 
 def rising_weights(dims):
@@ -44,16 +53,23 @@ def two_lines(angle):
 def on_lines(angle, amplitudes):
     """Points on two lines at plus and minus an angle, by their distances from zero."""
     directions = [(np.cos(np.radians(angle)), sign * np.sin(np.radians(angle))) for sign in (1, -1)]
-    return np.concatenate([np.outer(a, direction) for a, direction in zip(amplitudes, directions, strict=True)])
+    return np.concatenate(
+        [np.outer(a, direction) for a, direction in zip(amplitudes, directions, strict=True)]
+    )
 
 
 def mixture(trial, dims, signal, noise):
-    """A mixture of random subspaces, thirty points x_t of each, and what wrong weights would make of them."""
+    """A mixture of random subspaces, thirty points x_t of each, and what wrong weights would make
+    of them.
+    """
     trial.require(2 <= len(dims) <= 4, "dims must be those of 2 to 4 subspaces")
     require_visible(trial, signal, noise, 0.5, 10.0)
     generator = trial.generator("mixture")
-    bases, weights = random_bases(generator, 6, dims), rising_weights(dims)
-    clean = np.concatenate([generator.standard_normal((30, basis.shape[1])) @ basis.T for basis in bases])
+    bases = random_bases(generator, 6, dims)
+    weights = rising_weights(dims)
+    clean = np.concatenate(
+        [generator.standard_normal((30, basis.shape[1])) @ basis.T for basis in bases]
+    )
     x = signal * clean + noise * generator.standard_normal(clean.shape)
     projections = np.array([x @ basis @ basis.T for basis in bases])
     squares = np.sum(projections**2, axis=2)
@@ -61,7 +77,9 @@ def mixture(trial, dims, signal, noise):
     def weighted(phi, power=0.5, prior=weights):
         evidence = phi * squares - power * np.log1p((signal / noise) ** 2) * np.array(dims)[:, None]
         chances = prior[:, None] * np.exp(evidence - evidence.max(axis=0))
-        return predicted.shrinkage(signal, noise) * np.einsum("kp,kpn->pn", chances / chances.sum(axis=0), projections)
+        return predicted.shrinkage(signal, noise) * np.einsum(
+            "kp,kpn->pn", chances / chances.sum(axis=0), projections
+        )
 
     phi = (signal / noise) ** 2 / (signal**2 + noise**2) / 2
     rivals = {"φ = s^2 / (2 γ^4)": weighted((signal / noise**2) ** 2 / 2)}
@@ -74,9 +92,15 @@ def mixture(trial, dims, signal, noise):
 MIXTURES = [((1, 2, 2), 1.0, 0.7), ((2, 2), 0.5, 0.5), ((1, 2), 2.0, 5.0)]
 
 
-@claim(ours("Gaussian posteriors weighted by Bayes' rule; recalled for equal d and π"), kind="identity", cases=MIXTURES)
+@claim(
+    ours("Gaussian posteriors weighted by Bayes' rule; recalled for equal d and π"),
+    kind="identity",
+    cases=MIXTURES,
+)
 def test_posterior_mean(trial, dims: Dims, signal: Level, noise: Level):
-    """E[x0 | x_t] = c sum w_k P_k x_t, w_k ~ π_k (1 + s^2/γ^2)^(-d_k/2) exp(φ |U_k'x_t|^2), the soft one."""
+    """E[x0 | x_t] = c sum w_k P_k x_t, w_k ~ π_k (1 + s^2/γ^2)^(-d_k/2) exp(φ |U_k'x_t|^2), the
+    soft one.
+    """
     x, law, controls = mixture(trial, dims, signal, noise)
     mean, _ = observed.posterior_moments(x, *law)
     trial.identity(mean, predicted.posterior_mean(x, *law), ops=1000, controls=controls)
@@ -84,13 +108,17 @@ def test_posterior_mean(trial, dims: Dims, signal: Level, noise: Level):
 
 @claim(ours("law of total variance over the subspaces, given x_t"), kind="identity", cases=MIXTURES)
 def test_posterior_mean__variance(trial, dims: Dims, signal: Level, noise: Level):
-    """Var(x0 | x_t) = γ^2 / (s^2 + γ^2) sum w_k d_k + c^2 (sum w_k |P_k x_t|^2 - |sum w_k P_k x_t|^2)."""
+    """Var(x0 | x_t) = γ^2 / (s^2 + γ^2) sum w_k d_k + c^2 (sum w_k |P_k x_t|^2 - |sum w_k P_k
+    x_t|^2).
+    """
     x, law, _ = mixture(trial, dims, signal, noise)
     _, variance = observed.posterior_moments(x, *law)
     predict = predicted.posterior_variance(x, *law)
     length = np.sum(predicted.posterior_mean(x, *law) ** 2, axis=1)
     controls = {"|sum w P x|^2 not subtracted": predict + length}
-    controls["the mean dimension"] = predict + (np.mean(dims) - max(dims)) * (noise / np.hypot(signal, noise)) ** 2
+    controls["the mean dimension"] = (
+        predict + (np.mean(dims) - max(dims)) * (noise / np.hypot(signal, noise)) ** 2
+    )
     if len(set(dims)) == 1:
         del controls["the mean dimension"]
     trial.identity(variance, predict, ops=1000, scale=np.max(predict + length), controls=controls)
@@ -98,7 +126,8 @@ def test_posterior_mean__variance(trial, dims: Dims, signal: Level, noise: Level
 
 def written_out(points, projected, dims, signal, noise):
     """Losses with wrong constants, for mean squares of points and of their projections."""
-    c, total = predicted.shrinkage(signal, noise), np.mean(np.sum(points**2, axis=1))
+    c = predicted.shrinkage(signal, noise)
+    total = np.mean(np.sum(points**2, axis=1))
     return {
         "2 c s for B": total - 2 * c * signal * projected + (c * noise) ** 2 * dims,
         "no noise": total - c * signal * (2 - c * signal) * projected,
@@ -106,17 +135,31 @@ def written_out(points, projected, dims, signal, noise):
     }
 
 
-@claim(ours("expectation of a square"), kind="identity", cases=[(5, 2, 0.7), (8, 3, 0.2), (3, 1, 5.0), (2, 2, 0.01)])
+@claim(
+    ours("expectation of a square"),
+    kind="identity",
+    cases=[(5, 2, 0.7), (8, 3, 0.2), (3, 1, 5.0), (2, 2, 0.01)],
+)
 def test_loss_is_pca(trial, ambient: Several, dim: Count, noise: Level, signal: Level = 1.0):
-    """One subspace: E|D - x|^2 = |x|^2 - B |U'x|^2 + c^2 γ^2 d, B > 0 at every noise level: PCA, uncentred."""
+    """One subspace: E|D - x|^2 = |x|^2 - B |U'x|^2 + c^2 γ^2 d, B > 0 at every noise level: PCA,
+    uncentred.
+    """
     trial.require(dim <= ambient, "dim must be at most ambient")
     require_visible(trial, signal, noise)
     generator = trial.generator("points")
-    points, (basis,) = 1 + generator.standard_normal((20, ambient)), random_bases(generator, ambient, [dim])
-    loss = observed.denoising_loss(points, [basis], np.ones(1), signal, noise, *observed.cubature(ambient))
+    points, (basis,) = (
+        1 + generator.standard_normal((20, ambient)),
+        random_bases(generator, ambient, [dim]),
+    )
+    loss = observed.denoising_loss(
+        points, [basis], np.ones(1), signal, noise, *observed.cubature(ambient)
+    )
     square = np.mean(np.sum((points @ basis) ** 2, axis=1))
-    scale, predict = np.mean(np.sum(points**2, axis=1)), predicted.clustering_loss(points, [basis], signal, noise)
-    controls = told_apart(predict, 1e-12 * ambient * scale, written_out(points, square, dim, signal, noise))
+    scale = np.mean(np.sum(points**2, axis=1))
+    predict = predicted.clustering_loss(points, [basis], signal, noise)
+    controls = told_apart(
+        predict, 1e-12 * ambient * scale, written_out(points, square, dim, signal, noise)
+    )
     trial.identity(loss, predict, ops=200 * ambient, scale=scale, controls=controls)
 
 
@@ -125,14 +168,21 @@ def test_loss_is_pca__minimiser(
     trial,
     ambient: Annotated[int, Interval(2, 6, why="derivatives in n d entries are numerical")],
     dim: Count,
-    signal: Annotated[float, Interval(0.2, 25, why="of less, numerical derivatives leave few digits")] = 1.0,
+    signal: Annotated[
+        float, Interval(0.2, 25, why="of less, numerical derivatives leave few digits")
+    ] = 1.0,
 ):
-    """Averaged over noise levels, the least loss is that of the leading right singular vectors, mean included."""
+    """Averaged over noise levels, the least loss is that of the leading right singular vectors,
+    mean included.
+    """
     trial.require(dim < ambient, "dim must be below ambient")
-    generator, levels = trial.generator("points"), (np.array([0.3, 2.0]), np.array([0.6, 0.4]))
+    generator = trial.generator("points")
+    levels = (np.array([0.3, 2.0]), np.array([0.6, 0.4]))
     points = generator.standard_normal((40, ambient)) * ([1.0] * (ambient - 1) + [0.1])
     points[:, -1] += 2 - points[:, -1].mean()  # the mean lies on the weakest axis
-    minima = sorted(observed.best_subspace(generator, points, dim, signal, *levels)[1] for _ in range(6))
+    minima = sorted(
+        observed.best_subspace(generator, points, dim, signal, *levels)[1] for _ in range(6)
+    )
     predict = predicted.least_loss(points, dim, signal, *levels)
     basis = np.linalg.svd(points - points.mean(axis=0))[2][:dim].T
     losses = [predicted.clustering_loss(points, [basis], signal, noise) for noise in levels[0]]
@@ -146,34 +196,45 @@ def test_loss_is_pca__minimiser(
 @claim(
     EQUIVALENCE,
     kind="identity",
-    cases=[(2, (1, 1), 0.7), (6, (2, 2, 2), 0.3), (5, (1, 2), 2.0), (2, (2, 1), 0.02), (2, (2, 2), 1.0)],
+    cases=[
+        (2, (1, 1), 0.7),
+        (6, (2, 2, 2), 0.3),
+        (5, (1, 2), 2.0),
+        (2, (2, 1), 0.02),
+        (2, (2, 2), 1.0),
+    ],
 )
 def test_loss_is_clustering(trial, ambient: Several, dims: Dims, noise: Level, signal: Level = 1.0):
-    """Told the cluster by x0, the loss is mean|x|^2 - B mean max_k |U_k'x|^2 + c^2 γ^2 d: that of K subspaces."""
+    """Told the cluster by x0, the loss is mean|x|^2 - B mean max_k |U_k'x|^2 + c^2 γ^2 d: that of K
+    subspaces.
+    """
     trial.require(2 <= len(dims) <= 8, "dims must be those of 2 to 8 subspaces")
     require_visible(trial, signal, noise)
     generator = trial.generator("points")
-    points, bases = generator.standard_normal((12, ambient)), random_bases(generator, ambient, dims)
+    points = generator.standard_normal((12, ambient))
+    bases = random_bases(generator, ambient, dims)
     squares = np.array([np.sum((points @ basis) ** 2, axis=1) for basis in bases])
     mean_dim = np.mean(np.array(dims)[squares.argmax(axis=0)])
     predict = predicted.clustering_loss(points, bases, signal, noise)
     of_all = [predicted.clustering_loss(points, [basis], signal, noise) for basis in bases]
     controls = {"clusters drawn, not chosen": np.mean(of_all)} if min(dims) < ambient else {}
-    scale, wrong = (
-        np.mean(np.sum(points**2, axis=1)),
-        written_out(points, squares.max(axis=0).mean(), mean_dim, signal, noise),
-    )
+    scale = np.mean(np.sum(points**2, axis=1))
+    wrong = written_out(points, squares.max(axis=0).mean(), mean_dim, signal, noise)
     controls |= told_apart(predict, 1e-12 * ambient * scale, wrong)
     nodes = observed.gauss_hermite(2, 40) if ambient == 2 else observed.cubature(ambient)
     setting = points, bases, rising_weights(dims), signal, noise, *nodes
     loss, noisy = (observed.denoising_loss(*setting, rule) for rule in ("clean", "noisy"))
     # Where no node moves a point to another cluster, this is no other process.
     processes = {"argmax at x_t": noisy} if abs(noisy - loss) > 1e-3 * loss else {}
-    trial.identity(loss, predict, ops=200 * ambient, scale=scale, controls=controls, wrong_processes=processes)
+    trial.identity(
+        loss, predict, ops=200 * ambient, scale=scale, controls=controls, wrong_processes=processes
+    )
 
 
 def wrong_price(trial, dim, subspaces, signal, noise):
-    """The loss with c^2 E sum_k (1 - max w) |P_k x_t|^2 for the price, from draws of |P_k x_t|^2."""
+    """The loss with c^2 E sum_k (1 - max w) |P_k x_t|^2 for the price, from draws of |P_k
+    x_t|^2.
+    """
     squares = noise**2 * trial.generator("squares").chisquare(dim, (40_000, subspaces))
     squares[:, 0] *= 1 + (signal / noise) ** 2
     evidence = squares * (signal / noise) ** 2 / (signal**2 + noise**2) / 2
@@ -189,7 +250,11 @@ Few = Annotated[int, Interval(1, 16, why="hundreds of thousands of points are dr
 ORDERS = {1: (60, 50), 2: (60, 50), 3: (22, 18), 4: (18, 16)}
 
 
-@claim(PRICE, kind="identity", cases=[(0.5, 1, 2, 1.0), (3.0, 2, 2, 2.0), (1.0, 1, 3, 1.0), (3.0, 2, 1, 1.0)])
+@claim(
+    PRICE,
+    kind="identity",
+    cases=[(0.5, 1, 2, 1.0), (3.0, 2, 2, 2.0), (1.0, 1, 3, 1.0), (3.0, 2, 1, 1.0)],
+)
 def test_price_of_assignment(
     trial,
     noise: Level,
@@ -208,41 +273,77 @@ def test_price_of_assignment(
     require_visible(trial, signal, noise, 0.5, 10.0)
     bases = [np.eye(ambient)[:, dim * k : dim * (k + 1)] for k in range(subspaces)]
 
-    def losses(order, *rules):  # of a point on the first axis, which rotations within its subspace make of any
+    def losses(
+        order, *rules
+    ):  # of a point on the first axis, which rotations within its subspace make of any
         squares, weights = roots_genlaguerre(order, dim / 2 - 1)
         points = np.outer(np.sqrt(2 * squares), np.eye(ambient)[0])
-        world = points, bases, np.full(subspaces, 1 / subspaces), signal, noise, *observed.gauss_hermite(ambient, order)
-        return np.array([observed.denoising_loss(*world, rule, weights / weights.sum()) for rule in rules])
+        world = (
+            points,
+            bases,
+            np.full(subspaces, 1 / subspaces),
+            signal,
+            noise,
+            *observed.gauss_hermite(ambient, order),
+        )
+        return np.array(
+            [observed.denoising_loss(*world, rule, weights / weights.sum()) for rule in rules]
+        )
 
     measured, rough = (losses(order, "clean", "soft") for order in ORDERS[ambient])
-    predict = np.array([predicted.genie_loss(dim, signal, noise), predicted.mmse(dim, subspaces, signal, noise)])
-    laws, processes = {"γ^2 / s^2": predict * [1 + (noise / signal) ** 2, 1]}, {}
-    laws["x_t itself"] = np.full(2, dim * min(noise, signal) ** 2)  # or, where noise is large, the mean
+    predict = np.array(
+        [predicted.genie_loss(dim, signal, noise), predicted.mmse(dim, subspaces, signal, noise)]
+    )
+    laws = {"γ^2 / s^2": predict * [1 + (noise / signal) ** 2, 1]}
+    processes = {}
+    laws["x_t itself"] = np.full(
+        2, dim * min(noise, signal) ** 2
+    )  # or, where noise is large, the mean
     if subspaces > 1:
         laws["soft = told"] = np.full(2, predict[0])
-        laws["1 - max w for w_k (1 - w_k)"] = np.array([predict[0], wrong_price(trial, dim, subspaces, signal, noise)])
+        laws["1 - max w for w_k (1 - w_k)"] = np.array(
+            [predict[0], wrong_price(trial, dim, subspaces, signal, noise)]
+        )
         processes = {"argmax at x_t": np.append(rough[0], losses(ORDERS[ambient][1], "noisy"))}
     error = np.abs(measured - rough) + 1e-9 * predict
     options = {"controls": told_apart(predict, 1e-4 * predict, laws), "wrong_processes": processes}
     trial.value(measured, predict, error=error, margin=1e-4 * predict, **options)
 
 
-@claim(PRICE, kind="identity", tier="full", cases=[(0.2, 2, 3), (1.0, 3, 4), (0.5, 2, 3), (2.0, 2, 3), (0.7, 3, 5)])
-def test_price_of_assignment__sampled(trial, noise: Level, dim: Few, subspaces: Few, signal: Level = 1.0):
-    """Drawn on orthogonal subspaces: not to know the cluster costs c^2 E sum w_k (1 - w_k) |P_k x_t|^2."""
+@claim(
+    PRICE,
+    kind="identity",
+    tier="full",
+    cases=[(0.2, 2, 3), (1.0, 3, 4), (0.5, 2, 3), (2.0, 2, 3), (0.7, 3, 5)],
+)
+def test_price_of_assignment__sampled(
+    trial, noise: Level, dim: Few, subspaces: Few, signal: Level = 1.0
+):
+    """Drawn on orthogonal subspaces: not to know the cluster costs c^2 E sum w_k (1 - w_k) |P_k
+    x_t|^2.
+    """
     require_visible(trial, signal, noise)
-    losses = np.array([predicted.genie_loss(dim, signal, noise), predicted.mmse(dim, subspaces, signal, noise)])
-    trial.require(losses[0] < 0.95 * losses[1], "not being told the cluster must cost 5 % of the loss, to be noticed")
+    losses = np.array(
+        [predicted.genie_loss(dim, signal, noise), predicted.mmse(dim, subspaces, signal, noise)]
+    )
+    trial.require(
+        losses[0] < 0.95 * losses[1],
+        "not being told the cluster must cost 5 % of the loss, to be noticed",
+    )
     ambient = dim * subspaces + 2
     rotation = random_bases(trial.generator("rotation"), ambient, [ambient])[0]
     bases = [rotation[:, dim * k : dim * (k + 1)] for k in range(subspaces)]
 
     def sampled(*rules):
-        return lambda generator, n: observed.sampled_losses(generator, n, bases, signal, noise, rules)
+        return lambda generator, n: observed.sampled_losses(
+            generator, n, bases, signal, noise, rules
+        )
 
     rivals = {
         "soft = told": np.full(2, losses[0]),
-        "1 - max w for w_k (1 - w_k)": np.array([losses[0], wrong_price(trial, dim, subspaces, signal, noise)]),
+        "1 - max w for w_k (1 - w_k)": np.array(
+            [losses[0], wrong_price(trial, dim, subspaces, signal, noise)]
+        ),
         "γ^2 / s^2": losses * [1 + (noise / signal) ** 2, 1],
     }
     trial.mean(
@@ -258,17 +359,24 @@ def test_price_of_assignment__sampled(trial, noise: Level, dim: Few, subspaces: 
 
 
 @claim(
-    ours("another network than the abstract's setups name: it is not told the cluster, and sees twelve points"),
+    ours(
+        "another network than the abstract's setups name: it is not told the cluster, and sees "
+        "twelve points"
+    ),
     kind="optimality",
     cases=[1.0, 0.5],
 )
 def test_soft_is_not_clustering(trial, noise: Loud, angle: Angle = 30.0):
-    """Twelve points on two lines at +-30 degrees: the soft loss has its minimum elsewhere, at γ = 1 by 2 degrees.
+    """Twelve points on two lines at +-30 degrees: the soft loss has its minimum elsewhere, at γ = 1
+    by 2 degrees.
 
-    K subspaces have theirs there, and there alone. The minimum is predicted from x_t alone, by Stein's lemma.
+    K subspaces have theirs there, and there alone. The minimum is predicted from x_t alone, by
+    Stein's lemma.
     """
-    points, start = two_lines(angle), (angle, -angle)
-    angles, predict = observed.best_angles(points, start, noise, 40)[0], predicted.soft_angles(points, start, noise, 40)
+    points = two_lines(angle)
+    start = (angle, -angle)
+    angles = observed.best_angles(points, start, noise, 40)[0]
+    predict = predicted.soft_angles(points, start, noise, 40)
     rough = observed.best_angles(points, tuple(angles), noise, 28)[0]
     less = predicted.soft_angles(points, tuple(predict), noise, 28)
     trial.value(
@@ -281,44 +389,71 @@ def test_soft_is_not_clustering(trial, noise: Loud, angle: Angle = 30.0):
     )
 
 
-@claim(ours("Stein's lemma, with the variance as a divergence"), kind="identity", cases=[(1.0, 1.5), (2.0, 2.0)])
+@claim(
+    ours("Stein's lemma, with the variance as a divergence"),
+    kind="identity",
+    cases=[(1.0, 1.5), (2.0, 2.0)],
+)
 def test_soft_is_not_clustering__implicit(trial, signal: Level, noise: Level):
-    """The soft loss of given points is E[|D|^2 - 2 D . x_t / s + 2 Var(x0 | x_t)] + mean|x0|^2, a loss of x_t alone."""
+    """The soft loss of given points is E[|D|^2 - 2 D . x_t / s + 2 Var(x0 | x_t)] + mean|x0|^2, a
+    loss of x_t alone.
+    """
     require_visible(trial, signal, noise, 1.0, 10.0)
     generator = trial.generator("points")
-    points, weights = generator.standard_normal((5, 2)), np.array([0.3, 0.7])
+    points = generator.standard_normal((5, 2))
+    weights = np.array([0.3, 0.7])
     setting = points, random_bases(generator, 2, [1, 1]), weights, signal, noise
     rules = [observed.gauss_hermite(2, order) for order in (60, 40)]
     loss, rough = (observed.denoising_loss(*setting, *nodes) for nodes in rules)
     predict, less = (predicted.implicit_loss(*setting, *nodes) for nodes in rules)
     x = signal * points[:, None] + noise * rules[0][0]
-    variance = predicted.posterior_variance(x.reshape(-1, 2), *setting[1:]).reshape(len(points), -1) @ rules[0][1]
+    variance = (
+        predicted.posterior_variance(x.reshape(-1, 2), *setting[1:]).reshape(len(points), -1)
+        @ rules[0][1]
+    )
     trial.value(
         loss,
         predict,
         error=abs(loss - rough) + 1e-12,
         slack=abs(predict - less),
         margin=1e-3 * predict,
-        controls={"the variance once": predict - variance.mean(), "no variance": predict - 2 * variance.mean()},
+        controls={
+            "the variance once": predict - variance.mean(),
+            "no variance": predict - 2 * variance.mean(),
+        },
     )
 
 
 @claim(ours("no noise moves a point to the other line"), kind="optimality", cases=[0.02, 0.01])
 def test_soft_is_not_clustering__limit(trial, noise: Faint, angle: Angle = 30.0):
-    """As γ vanishes, the soft loss of those points has its minimum where K subspaces have theirs."""
-    points, start = two_lines(angle), np.array([angle, -angle])
+    """As γ vanishes, the soft loss of those points has its minimum where K subspaces have
+    theirs.
+    """
+    points = two_lines(angle)
+    start = np.array([angle, -angle])
     angles = observed.best_angles(points, (angle + 1, -angle - 2), noise, 24)[0]
     controls = {"as at γ = 1": predicted.soft_angles(points, tuple(start), 1.0, 24)}
     trial.value(angles, start, error=1e-4, margin=0.01, controls=controls)
 
 
-@claim(ours("the soft denoiser is the posterior mean, which no other beats"), kind="optimality", cases=[1.0, 2.0])
+@claim(
+    ours("the soft denoiser is the posterior mean, which no other beats"),
+    kind="optimality",
+    cases=[1.0, 2.0],
+)
 def test_soft_is_not_clustering__population(trial, noise: Averaged, angle: Angle = 30.0):
-    """Over Gaussian amplitudes on the two lines, the soft loss has its minimum at the lines themselves."""
+    """Over Gaussian amplitudes on the two lines, the soft loss has its minimum at the lines
+    themselves.
+    """
     nodes, weights = observed.gauss_hermite(1, 24)
-    points, start = on_lines(angle, [nodes[:, 0]] * 2), np.array([angle, -angle])
+    points = on_lines(angle, [nodes[:, 0]] * 2)
+    start = np.array([angle, -angle])
     chances = np.tile(weights / 2, 2)
     angles = observed.best_angles(points, (angle + 4, 7 - angle), noise, 32, chances)[0]
     rough = observed.best_angles(points, tuple(angles), noise, 24, chances)[0]
-    controls = {"biased as by twelve points": predicted.soft_angles(two_lines(angle), tuple(start), noise, 24)}
+    controls = {
+        "biased as by twelve points": predicted.soft_angles(
+            two_lines(angle), tuple(start), noise, 24
+        )
+    }
     trial.value(angles, start, error=np.abs(angles - rough) + 1e-3, margin=0.05, controls=controls)

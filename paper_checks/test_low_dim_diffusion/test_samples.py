@@ -13,7 +13,10 @@ from theory_on_trial.contract import Count, Interval, Natural
 from theory_on_trial.laws import Asymptotic, Bounded
 
 Groups = Annotated[int, Interval(2, 8, why="all partitions are tried")]
-FewDim = Annotated[int, Interval(2, 6, why="of lines any sample is enough, of twelve samples all choices are listed")]
+FewDim = Annotated[
+    int,
+    Interval(2, 6, why="of lines any sample is enough, of twelve samples all choices are listed"),
+]
 Ambient = Annotated[int, Interval(2, 256, why="larger ones only take longer")]
 Extra = Annotated[int, Interval(0, 1, why="with more there is a mean")]
 Flat = Annotated[int, Interval(2, 256, why="thousands of matrices of that size are decomposed")]
@@ -28,19 +31,28 @@ def completions(trial, ambient, dim, samples):
         "2 (d - N)(n - d) / n": predict * (ambient - samples) / ambient,
         "sines counted once": predict / 2,
     }
-    return predict, {"margin": 0.01 * predict, "controls": told_apart(predict, 0.01 * predict, rivals)}
+    return predict, {
+        "margin": 0.01 * predict,
+        "controls": told_apart(predict, 0.01 * predict, rivals),
+    }
 
 
 @claim(
-    ours("mean of a random projection; the abstract says that the number of samples is linear in d"),
+    ours(
+        "mean of a random projection; the abstract says that the number of samples is linear in d"
+    ),
     kind="distribution",
     cases=[(20, 6, 1), (20, 6, 3), (20, 6, 5), (12, 5, 0)],
 )
 def test_random_completion(trial, ambient: Flat, dim: Count, samples: Natural):
-    """With N < d samples and no noise, E D^2 = 2 (d - N)(n - d) / (n - N) where the rest is random."""
+    """With N < d samples and no noise, E D^2 = 2 (d - N)(n - d) / (n - N) where the rest is
+    random.
+    """
     predict, options = completions(trial, ambient, dim, samples)
     trial.mean(
-        sampler=lambda generator, n: observed.completion_errors(generator, n, ambient, dim, samples),
+        sampler=lambda generator, n: observed.completion_errors(
+            generator, n, ambient, dim, samples
+        ),
         predict=predict,
         law=Bounded(0, predicted.worst_completion(ambient, dim, samples) + 1e-9),
         first=1000,
@@ -49,16 +61,26 @@ def test_random_completion(trial, ambient: Flat, dim: Count, samples: Natural):
     )
 
 
-@claim(ours("gradient ascent turns with its random start and its samples"), kind="distribution", cases=[(12, 4, 2)])
+@claim(
+    ours("gradient ascent turns with its random start and its samples"),
+    kind="distribution",
+    cases=[(12, 4, 2)],
+)
 def test_random_completion__training(
-    trial, ambient: Annotated[int, Interval(2, 32, why="thousands of runs are trained")], dim: Count, samples: Natural
+    trial,
+    ambient: Annotated[int, Interval(2, 32, why="thousands of runs are trained")],
+    dim: Count,
+    samples: Natural,
 ):
-    """After gradient ascent on N < d samples from a random start, too, E D^2 = 2 (d - N)(n - d) / (n - N)."""
+    """After gradient ascent on N < d samples from a random start, too, E D^2 = 2 (d - N)(n - d) /
+    (n - N).
+    """
     predict, options = completions(trial, ambient, dim, samples)
     trial.mean(
         sampler=lambda generator, n: observed.trained_errors(generator, n, ambient, dim, samples),
         predict=predict,
-        # A run that is still on its way may be farther off than any completion, but no farther than two subspaces.
+        # A run that is still on its way may be farther off than any completion, but no farther than
+        # two subspaces.
         law=Bounded(0, predicted.worst_completion(ambient, dim, 0) + 1e-9),
         first=1000,
         most=1_000_000,
@@ -66,19 +88,32 @@ def test_random_completion__training(
     )
 
 
-@claim(ours("both subspaces share the samples, and R^n has n dimensions"), kind="bound", cases=[(20, 6, 1), (7, 5, 2)])
-def test_random_completion__worst(trial, ambient: Flat, dim: Count, samples: Natural, draws: Count = 200):
+@claim(
+    ours("both subspaces share the samples, and R^n has n dimensions"),
+    kind="bound",
+    cases=[(20, 6, 1), (7, 5, 2)],
+)
+def test_random_completion__worst(
+    trial, ambient: Flat, dim: Count, samples: Natural, draws: Count = 200
+):
     """D^2 <= 2 min(d - N, n - d), which a completion away from the true subspace attains."""
     trial.require(samples < dim < ambient, "samples must be below dim, and dim below ambient")
     trial.require(draws * ambient * dim <= 10**7, "draws must be at most 10^7 / (n d)")
-    axes, away = np.eye(ambient), min(dim - samples, ambient - dim)
-    true, estimate = axes[:, :dim], axes[:, [*range(dim - away), *range(dim, dim + away)]]
+    axes = np.eye(ambient)
+    away = min(dim - samples, ambient - dim)
+    true = axes[:, :dim]
+    estimate = axes[:, [*range(dim - away), *range(dim, dim + away)]]
     distance = np.sum((true @ true.T - estimate @ estimate.T) ** 2)
     errors = observed.completion_errors(trial.generator("runs"), draws, ambient, dim, samples)
     bound = np.full(draws + 1, predicted.worst_completion(ambient, dim, samples))
     controls = {"min(d - N, n - d)": bound / 2, "less by a tenth": 0.9 * bound}
     trial.bound(
-        np.append(errors, distance), bound, found_by="draws", independent=draws, ops=100 * ambient, controls=controls
+        np.append(errors, distance),
+        bound,
+        found_by="draws",
+        independent=draws,
+        ops=100 * ambient,
+        controls=controls,
     )
 
 
@@ -91,22 +126,33 @@ def test_noise_law(
     trial,
     ambient: Flat,
     dim: Count,
-    samples: Annotated[int, Interval(11, 64, why="thousands of matrices of that size are decomposed")],
+    samples: Annotated[
+        int, Interval(11, 64, why="thousands of matrices of that size are decomposed")
+    ],
     noise: Annotated[float, Interval(1e-6, 0.1, why="rounding below, the next order in δ^2 above")],
     decay: Annotated[float, Interval(1, 4, why="the least variance is above the noise")] = 1.0,
 ):
-    """PCA of N noisy samples has E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1) to first order in δ^2."""
-    trial.require(dim < ambient and dim + 8 <= samples, "dim must be below ambient, and 8 below samples")
+    """PCA of N noisy samples has E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1) to first order in
+    δ^2.
+    """
+    trial.require(
+        dim < ambient and dim + 8 <= samples, "dim must be below ambient, and 8 below samples"
+    )
     spectrum = decay ** -np.arange(float(dim))
     small = noise**2 * (ambient + samples) <= 0.005 * (samples - dim - 1) * spectrum[-1]
     trial.require(small, "noise must be small beside the least variance of the latents")
     predict = predicted.noise_law(ambient, spectrum, samples, noise) / noise**2
     factors = {"d / N": samples, "d / (N - d)": samples - dim, "d / (N - d + 1)": samples - dim + 1}
     rivals = {name: predict * (samples - dim - 1) / divisor for name, divisor in factors.items()}
-    rivals |= {"sines counted once": predict / 2, "the mean variance": 2 * (ambient - dim) * dim / spectrum.mean()}
+    rivals |= {
+        "sines counted once": predict / 2,
+        "the mean variance": 2 * (ambient - dim) * dim / spectrum.mean(),
+    }
     rivals["the mean variance"] /= samples - dim - 1
     trial.mean(
-        sampler=lambda g, n: observed.steadied_errors(g, n, ambient, spectrum, samples, noise) / noise**2,
+        sampler=lambda g, n: (
+            observed.steadied_errors(g, n, ambient, spectrum, samples, noise) / noise**2
+        ),
         predict=predict,
         law=Asymptotic(),
         margin=0.01 * predict,
@@ -117,7 +163,10 @@ def test_noise_law(
 
 
 @claim(
-    ours("a wrong label needs a sample near where subspaces meet; then principal components of each cluster"),
+    ours(
+        "a wrong label needs a sample near where subspaces meet; then principal components of "
+        "each cluster"
+    ),
     kind="limit",
     tier="full",
     cases=[(8, 2, 12, 2), (10, 2, 12, 3)],
@@ -127,21 +176,40 @@ def test_noise_law__clusters(
     ambient: Annotated[int, Interval(8, 20, why="of thousands of trained matrices")],
     dim: Annotated[int, Interval(2, 4, why="two lines are at times nearer than a start is")],
     samples: Annotated[int, Interval(9, 40, why="of thousands of trained matrices")],
-    subspaces: Annotated[int, Interval(2, 4, why="one has none to be told from, and each is trained")],
-    noise: Annotated[float, Interval(1e-4, 0.01, why="more exchanges samples where subspaces come near")] = 0.003,
+    subspaces: Annotated[
+        int, Interval(2, 4, why="one has none to be told from, and each is trained")
+    ],
+    noise: Annotated[
+        float, Interval(1e-4, 0.01, why="more exchanges samples where subspaces come near")
+    ] = 0.003,
 ):
-    """K subspaces trained on N noisy samples each have E D^2 = 2 δ^2 (n - d) d / (N - d - 1), where told apart."""
+    """K subspaces trained on N noisy samples each have E D^2 = 2 δ^2 (n - d) d / (N - d - 1), where
+    told apart.
+    """
     room = ambient >= 2 * (dim + subspaces)
-    trial.require(room, "ambient must be 2 (dim + subspaces), or two of the drawn ones may be nearer than a start is")
+    trial.require(
+        room,
+        "ambient must be 2 (dim + subspaces), or two of the drawn ones may be nearer than a start "
+        "is",
+    )
     trial.require(samples >= 2 * dim + 5, "samples must be 2 dim + 5, or errors have heavy tails")
     law = predicted.noise_law(ambient, np.ones(dim), samples, noise) / noise**2
-    counts = {"d / N": samples, "d / (N - d)": samples - dim, "samples of all subspaces": subspaces * samples - dim - 1}
+    counts = {
+        "d / N": samples,
+        "d / (N - d)": samples - dim,
+        "samples of all subspaces": subspaces * samples - dim - 1,
+    }
     rivals = {name: law * (samples - dim - 1) / count for name, count in counts.items()}
-    rivals = {name: rival for name, rival in rivals.items() if abs(rival / law - 1) > 0.035}  # beyond the margin
+    rivals = {
+        name: rival for name, rival in rivals.items() if abs(rival / law - 1) > 0.035
+    }  # beyond the margin
 
     def errors(generator, n):
         sets = (generator, 500, ambient, dim, samples, subspaces, noise)
-        drawn = np.concatenate([observed.clustered_errors(*sets) for _ in range(n // 500 + 1)]) / noise**2
+        drawn = (
+            np.concatenate([observed.clustered_errors(*sets) for _ in range(n // 500 + 1)])
+            / noise**2
+        )
         # In one set of some 10^5 two subspaces come so near that labels are wrong.
         return drawn[drawn.max(axis=1) < 50 * law][:n].mean(axis=1)
 
@@ -155,14 +223,29 @@ def test_noise_law__clusters(
     cases=[(1, 0), (1, 1), (2, 0), (2, 1)],
 )
 def test_threshold_tail__exact(
-    trial, dim: Annotated[int, Interval(1, 2, why="the law of the trace is integrated")], extra: Extra
+    trial,
+    dim: Annotated[int, Interval(1, 2, why="the law of the trace is integrated")],
+    extra: Extra,
 ):
-    """One row or two: t^((m + 1) / 2) P(tr (AA')^-1 > t) tends to sqrt 2 G for N = d, and to d / 2 for N = d + 1."""
-    power, limit = predicted.tail_exponent(extra), predicted.tail_constant(dim, extra)
+    """One row or two: t^((m + 1) / 2) P(tr (AA')^-1 > t) tends to sqrt 2 G for N = d, and to d / 2
+    for N = d + 1.
+    """
+    power = predicted.tail_exponent(extra)
+    limit = predicted.tail_constant(dim, extra)
     thresholds = np.array([1e10, 1e12])
-    tails = [observed.trace_tail(dim, dim + extra, threshold) * threshold**power for threshold in thresholds]
+    tails = [
+        observed.trace_tail(dim, dim + extra, threshold) * threshold**power
+        for threshold in thresholds
+    ]
     other = predicted.tail_constant(dim + 1, extra)
-    trial.limit(tails, thresholds, limit, remainder=thresholds[-1] ** -0.5, margin=1e-5, controls={"of d + 1": other})
+    trial.limit(
+        tails,
+        thresholds,
+        limit,
+        remainder=thresholds[-1] ** -0.5,
+        margin=1e-5,
+        controls={"of d + 1": other},
+    )
 
 
 @claim(
@@ -177,17 +260,27 @@ def test_threshold_tail(
     extra: Extra,
     reach: Annotated[float, Interval(6, 12, why="rarer events want more draws")] = 6.25,
 ):
-    """P(τ > t) ~ C t^(-(m + 1) / 2), τ = tr (AA')^-1, N = d + m: no mean for m = 0, 1; C = sqrt 2 G, and d / 2.
+    """P(τ > t) ~ C t^(-(m + 1) / 2), τ = tr (AA')^-1, N = d + m: no mean for m = 0, 1; C = sqrt 2
+    G, and d / 2.
 
     G = Gamma((d + 1) / 2) / Gamma(d / 2). t = 100 at d = 4.
     """
-    threshold, power = reach * max(dim, 2 if extra else 4) ** 2, predicted.tail_exponent(extra)
+    threshold = reach * max(dim, 2 if extra else 4) ** 2
+    power = predicted.tail_exponent(extra)
     predict = predicted.tail_constant(dim, extra) * threshold**-power
     margin = (0.04 if extra else 0.015) * predict
-    rivals = {"exponents exchanged": predict * threshold ** (power - predicted.tail_exponent(1 - extra))}
-    rivals |= {"(d + 1) / 2": (dim + 1) / 2 / threshold} if extra else {"sqrt(d)": (dim / threshold) ** 0.5}
+    rivals = {
+        "exponents exchanged": predict * threshold ** (power - predicted.tail_exponent(1 - extra))
+    }
+    rivals |= (
+        {"(d + 1) / 2": (dim + 1) / 2 / threshold}
+        if extra
+        else {"sqrt(d)": (dim / threshold) ** 0.5}
+    )
     trial.probability(
-        sampler=lambda g, n: (observed.inverse_traces(g, n, dim, dim + extra) > threshold).astype(float),
+        sampler=lambda g, n: (observed.inverse_traces(g, n, dim, dim + extra) > threshold).astype(
+            float
+        ),
         predict=predict,
         margin=margin,
         controls=told_apart(predict, margin, rivals),
@@ -197,18 +290,28 @@ def test_threshold_tail(
 
 
 def fitting_partitions(trial, samples, dim, subspaces, ambient):
-    """How many partitions of samples of random subspaces have residual 0: counted, and as predicted."""
+    """How many partitions of samples of random subspaces have residual 0: counted, and as
+    predicted.
+    """
     trial.require(dim < ambient, "dim must be below ambient")
     trial.require(samples * subspaces <= 12, "samples must be at most 12 in all")
-    trial.require(subspaces ** (samples * subspaces) <= 10**5, "samples must have at most 10^5 labellings")
+    trial.require(
+        subspaces ** (samples * subspaces) <= 10**5, "samples must have at most 10^5 labellings"
+    )
     generator = trial.generator("samples")
     bases = random_bases(generator, ambient, [dim] * subspaces)
-    points = np.concatenate([generator.standard_normal((samples, dim)) @ basis.T for basis in bases])
+    points = np.concatenate(
+        [generator.standard_normal((samples, dim)) @ basis.T for basis in bases]
+    )
     count, _ = observed.fitting_partitions(points, dim, subspaces)
     return count, predicted.perfect_partitions(dim, samples, subspaces)
 
 
-@claim(ours("any d points lie on a subspace of dimension d"), kind="identity", cases=[(2, 2), (3, 2), (2, 3)])
+@claim(
+    ours("any d points lie on a subspace of dimension d"),
+    kind="identity",
+    cases=[(2, 2), (3, 2), (2, 3)],
+)
 def test_uniqueness(trial, dim: FewDim, subspaces: Groups, ambient: Ambient = 8):
     """K >= 2 and N = d >= 2: (K d)! / ((d!)^K K!) partitions of the samples have residual 0."""
     count, predict = fitting_partitions(trial, dim, dim, subspaces, ambient)
@@ -221,10 +324,16 @@ def test_uniqueness(trial, dim: FewDim, subspaces: Groups, ambient: Ambient = 8)
     kind="identity",
     cases=[(3, 2, 2), (4, 2, 2), (4, 3, 2), (6, 1, 2), (3, 2, 3), (1, 1, 3)],
 )
-def test_uniqueness__enough(trial, samples: Count, dim: Count, subspaces: Groups, ambient: Ambient = 8):
+def test_uniqueness__enough(
+    trial, samples: Count, dim: Count, subspaces: Groups, ambient: Ambient = 8
+):
     """K >= 2 and N > d, or d = 1: the partition is the only one with residual 0."""
     trial.require(samples > dim or samples == dim == 1, "samples must exceed dim, or both be 1")
     count, predict = fitting_partitions(trial, samples, dim, subspaces, ambient)
-    total = factorial(samples * subspaces) // (factorial(samples) ** subspaces * factorial(subspaces))
-    controls = {"labels told apart": factorial(subspaces), "two": 2} | ({"any partition": total} if total > 1 else {})
+    total = factorial(samples * subspaces) // (
+        factorial(samples) ** subspaces * factorial(subspaces)
+    )
+    controls = {"labels told apart": factorial(subspaces), "two": 2} | (
+        {"any partition": total} if total > 1 else {}
+    )
     trial.identity(count, predict, ops=0, controls=controls)

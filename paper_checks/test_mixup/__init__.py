@@ -1,8 +1,10 @@
-"""Oh & Yun 2023, "Provable Benefit of Mixup for Finding Optimal Decision Boundaries", arXiv 2306.00267.
+"""Oh & Yun 2023, "Provable Benefit of Mixup for Finding Optimal Decision Boundaries", arXiv
+2306.00267.
 
-Only its abstract could be read, so no claim bears a theorem number or constant of it: on trial are the abstract's
-statements, in the sharper forms derived here, and identities of neighbouring papers. Labels are fair coins, points
-N(+-μ, Σ / κ), b = Σ^-1 μ the Bayes direction, m^2 = μ' b, a = κ m^2, ε a target for 1 - cos.
+Only its abstract could be read, so no claim bears a theorem number or constant of it: on trial are
+the abstract's statements, in the sharper forms derived here, and identities of neighbouring papers.
+Labels are fair coins, points N(+-μ, Σ / κ), b = Σ^-1 μ the Bayes direction, m^2 = μ' b, a = κ m^2,
+ε a target for 1 - cos.
 """
 
 from typing import Annotated
@@ -16,15 +18,20 @@ from theory.mixup import GaussianPair, MixingLaw
 from theory_on_trial import abstract
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS, MOST_SECONDS = 60, 15
-"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the cache."""
+MOST_PROGRAMS = 60
+MOST_SECONDS = 15
+"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the
+cache.
+"""
 
 CURSE = abstract(
-    "As we increase κ to make the data distribution more separable, the sample complexity of vanilla training "
+    "As we increase κ to make the data distribution more separable, the sample complexity of "
+    "vanilla training "
     "increases exponentially in κ"
 )
 DISTORTS = abstract(
-    "we study other masking-based Mixup-style techniques and show that they can distort the training loss and make its "
+    "we study other masking-based Mixup-style techniques and show that they can distort the "
+    "training loss and make its "
     "minimizer converge to a suboptimal classifier in terms of test accuracy"
 )
 
@@ -43,7 +50,9 @@ def reference_pair(separability: float = 1.0) -> GaussianPair:
 def random_pair(rng: np.random.Generator, dim: int, separability: float) -> GaussianPair:
     """Return two classes with a random mean and a random noise shape of moderate condition."""
     root = rng.standard_normal((dim, dim + 2))
-    return GaussianPair(rng.standard_normal(dim), root @ root.T / dim + 0.1 * np.eye(dim), separability)
+    return GaussianPair(
+        rng.standard_normal(dim), root @ root.T / dim + 0.1 * np.eye(dim), separability
+    )
 
 
 def mixture_pair() -> GaussianPair:
@@ -53,14 +62,17 @@ def mixture_pair() -> GaussianPair:
 
 
 def folded(law: MixingLaw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return nodes, weights and input weights of a symmetric law's half below 1/2: the same loss at half the cost."""
+    """Return nodes, weights and input weights of a symmetric law's half below 1/2: the same loss at
+    half the cost.
+    """
     half = law.nodes < 0.5
     return law.nodes[half], 2 * law.weights[half], law.input_weights[half]
 
 
 def random_chord(key, deficit):
-    """Chord sqrt(2 (1 - cos)) between two directions with a random sign: its variance is 2 E[1 - cos], bias included.
-    In the plane it is about normal, where 1 - cos itself has the heavy tail of a squared normal.
+    """Chord sqrt(2 (1 - cos)) between two directions with a random sign: its variance is 2 E[1 -
+    cos], bias included. In the plane it is about normal, where 1 - cos itself has the heavy tail of
+    a squared normal.
     """
     return jax.random.rademacher(jax.random.fold_in(key, 1), deficit.shape) * jnp.sqrt(2 * deficit)
 

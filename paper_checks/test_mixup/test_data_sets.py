@@ -1,4 +1,6 @@
-"""Mixup on one data set: a certified minimiser exists, and at large separability it is a modified LDA."""
+"""Mixup on one data set: a certified minimiser exists, and at large separability it is a modified
+LDA.
+"""
 
 import warnings
 from typing import Annotated
@@ -15,16 +17,21 @@ from theory_on_trial.contract import Interval
 LAW = predicted.MixingLaw.beta(1.0, 12)
 
 Least = Annotated[float, Interval(1e4, 1e5, why="a limit; of more, the fits' tolerance shows")]
-Separability = Annotated[float, Interval(3e3, 3e4, why="of less, higher orders show, of more, the fits' tolerance")]
+Separability = Annotated[
+    float, Interval(3e3, 3e4, why="of less, higher orders show, of more, the fits' tolerance")
+]
 Sets = Annotated[int, Interval(6, 100, why="fewer may miss a failure, and each is fitted")]
-Size = Annotated[int, Interval(8, 40, why="smaller classes may be separable, and all pairs are formed")]
+Size = Annotated[
+    int, Interval(8, 40, why="smaller classes may be separable, and all pairs are formed")
+]
 
 
 def samples(trial, count, sizes, separabilities):
-    """Features [separabilities, points, dim] of `count` data sets with (n_0, n_1) = `sizes`, and their labels.
-    A data set has the same standardised noise at every κ.
+    """Features [separabilities, points, dim] of `count` data sets with (n_0, n_1) = `sizes`, and
+    their labels. A data set has the same standardised noise at every κ.
     """
-    pair, rng = mixture_pair(), trial.generator("noise")
+    pair = mixture_pair()
+    rng = trial.generator("noise")
     factor = np.asarray(observed.covariance_factor(pair.covariance))
     labels = np.repeat([0, 1], sizes)
     means = (2 * labels[:, None] - 1) * pair.mean
@@ -35,26 +42,38 @@ def samples(trial, count, sizes, separabilities):
 
 def mixup_weights(features, labels):
     """Mixup's minimiser on one data set."""
-    fit = observed.fit_mixup(features, labels.astype(float), LAW.nodes, LAW.weights, LAW.input_weights)
+    fit = observed.fit_mixup(
+        features, labels.astype(float), LAW.nodes, LAW.weights, LAW.input_weights
+    )
     return np.asarray(fit.weights)
 
 
 def lda_errors(points, labels):
-    """1 - cos of Mixup's minimiser to the modified LDA, to plain LDA, and to the one with h in place of h_1."""
+    """1 - cos of Mixup's minimiser to the modified LDA, to plain LDA, and to the one with h in
+    place of h_1.
+    """
     low, high = (points[labels == label].mean(axis=0) for label in (0, 1))
     residuals = points - np.where(labels[:, None] == 1, high, low)
-    scatter, centre = residuals.T @ residuals / len(points), np.outer(low + high, low + high) / 4
+    scatter = residuals.T @ residuals / len(points)
+    centre = np.outer(low + high, low + high) / 4
     candidates = (
         predicted.modified_lda_direction(points, labels, LAW),
         np.linalg.solve(scatter, high - low),
         np.linalg.solve(scatter + centre, high - low),
     )
-    return [predicted.one_minus_cosine(mixup_weights(points, labels), candidate) for candidate in candidates]
+    return [
+        predicted.one_minus_cosine(mixup_weights(points, labels), candidate)
+        for candidate in candidates
+    ]
 
 
-@claim(ours("the loss to second order in the noise, about the scores of the class means"), kind="limit")
+@claim(
+    ours("the loss to second order in the noise, about the scores of the class means"), kind="limit"
+)
 def test_modified_lda_limit(trial, least: Least = 1e4, n: Size = 8, count: Sets = 9):
-    """As κ grows Mixup on a balanced data set has the direction (h S_w + h_1 c c')^-1 (mean_1 - mean_0)."""
+    """As κ grows Mixup on a balanced data set has the direction (h S_w + h_1 c c')^-1 (mean_1 -
+    mean_0).
+    """
     separabilities = least * 4.0 ** np.arange(5)
     errors = [
         [lda_errors(points, labels) for points in features]
@@ -64,27 +83,62 @@ def test_modified_lda_limit(trial, least: Least = 1e4, n: Size = 8, count: Sets 
     mean, plain, one_curvature = np.exp(np.mean(np.log(errors), axis=0)).T
     rounding = 1e-8 * np.sqrt(mean)  # the fits' tolerance of 1e-9, times the chord's slope
     rivals = {"kappa^(-1/2)": -0.5, "kappa^-2": -2.0}
-    trial.order(mean, separabilities, -1.0, rounding=rounding, margin=0.01, controls=rivals, same_instance=True)
+    trial.order(
+        mean,
+        separabilities,
+        -1.0,
+        rounding=rounding,
+        margin=0.01,
+        controls=rivals,
+        same_instance=True,
+    )
     slack = 1 / separabilities[-1]
     rivals = {"plain LDA": plain[-1], "h in place of h_1": one_curvature[-1]}
-    trial.value(mean[-1], 0.0, side="at most", slack=slack, scale=plain[-1], error=rounding[-1], wrong_processes=rivals)
+    trial.value(
+        mean[-1],
+        0.0,
+        side="at most",
+        slack=slack,
+        scale=plain[-1],
+        error=rounding[-1],
+        wrong_processes=rivals,
+    )
 
 
-@claim(ours("the loss to second order in the scores about the class means"), kind="limit", cases=[(10, 14), (16, 32)])
-def test_reduced_problem(trial, n_zeros: Size, n_ones: Size, separability: Separability = 1e4, count: Sets = 9):
-    """With unequal class counts Mixup at large κ minimises, to fourth order, a problem in class moments alone."""
+@claim(
+    ours("the loss to second order in the scores about the class means"),
+    kind="limit",
+    cases=[(10, 14), (16, 32)],
+)
+def test_reduced_problem(
+    trial, n_zeros: Size, n_ones: Size, separability: Separability = 1e4, count: Sets = 9
+):
+    """With unequal class counts Mixup at large κ minimises, to fourth order, a problem in class
+    moments alone.
+    """
     apart = abs(n_zeros - n_ones) >= 0.1 * (n_zeros + n_ones)
-    trial.require(apart, "n_zeros and n_ones must differ by a tenth of their sum: else Mixup is nearly a modified LDA")
-    trial.require(0.5 <= n_zeros / n_ones <= 2, "n_zeros / n_ones must lie in [1/2, 2]: else scores are large")
-    deficits, remainders = [], []
+    trial.require(
+        apart,
+        "n_zeros and n_ones must differ by a tenth of their sum: else Mixup is nearly a modified "
+        "LDA",
+    )
+    trial.require(
+        0.5 <= n_zeros / n_ones <= 2, "n_zeros / n_ones must lie in [1/2, 2]: else scores are large"
+    )
+    deficits = []
+    remainders = []
     for (points,), labels in samples(trial, count, (n_zeros, n_ones), (separability,)):
-        weights, classes = mixup_weights(points, labels), [points[labels == label] for label in (0, 1)]
+        weights = mixup_weights(points, labels)
+        classes = [points[labels == label] for label in (0, 1)]
         means = np.stack([members.mean(axis=0) for members in classes])
         covariances = np.stack([np.cov(members.T, bias=True) for members in classes])
         directions = [
-            predicted.reduced_problem(means, scale * covariances, n_ones / len(labels), LAW) for scale in (1, 0.5, 2)
+            predicted.reduced_problem(means, scale * covariances, n_ones / len(labels), LAW)
+            for scale in (1, 0.5, 2)
         ]
-        deficits.append([predicted.one_minus_cosine(weights, direction) for direction in directions])
+        deficits.append(
+            [predicted.one_minus_cosine(weights, direction) for direction in directions]
+        )
         fourth = np.mean(((points - means[labels]) @ directions[0]) ** 4)
         flattest = np.linalg.eigvalsh(covariances.mean(axis=0))[0]
         remainders.append(fourth**1.5 / (flattest * np.sum(np.square(directions[0]))))
@@ -92,7 +146,8 @@ def test_reduced_problem(trial, n_zeros: Size, n_ones: Size, separability: Separ
     trial.value(
         half,
         np.zeros(count),
-        margin=150 * np.array(remainders) + 1e-8,  # the gradient's third powers of scores over the weakest curvature
+        margin=150 * np.array(remainders)
+        + 1e-8,  # the gradient's third powers of scores over the weakest curvature
         scale=1.0,  # one minus a cosine
         error=1e-9,
         wrong_processes={"a quarter of Q": quarter, "all of Q": full},
@@ -100,8 +155,9 @@ def test_reduced_problem(trial, n_zeros: Size, n_ones: Size, separability: Separ
 
 
 def minima(points, labels):
-    """Mixup's minimum by Newton, a lower bound on it, that of a program, the labels' entropy, and the loss of zero.
-    None where, by its own account, the interior-point solver stalls: on one data set in a hundred.
+    """Mixup's minimum by Newton, a lower bound on it, that of a program, the labels' entropy, and
+    the loss of zero. None where, by its own account, the interior-point solver stalls: on one data
+    set in a hundred.
     """
     arguments = (points, labels, LAW.nodes, LAW.weights, LAW.input_weights)
     with warnings.catch_warnings():
@@ -110,7 +166,8 @@ def minima(points, labels):
             program = observed.mixup_program(*arguments)
         except ValueError:
             return None
-    mixtures, weights = observed.mixed_rows(*arguments), mixup_weights(points, labels)
+    mixtures = observed.mixed_rows(*arguments)
+    weights = mixup_weights(points, labels)
     certificate = predicted.entropy_certificate(*mixtures, weights)
     # Any other w' loses at most |w' - w| times the gradient: twice |w| is room for every candidate.
     dual = certificate.dual - 2 * np.linalg.norm(weights) * certificate.infeasibility
@@ -121,26 +178,48 @@ def minima(points, labels):
 
 def uniqueness(points, labels):
     """Whether five mixtures of one data set have one minimiser, and whether they should."""
-    soft, hard = (np.array([0.3]), np.ones(1), np.array([0.3])), (np.ones(1), np.ones(1), np.ones(1))
+    soft = (np.array([0.3]), np.ones(1), np.array([0.3]))
+    hard = (np.ones(1), np.ones(1), np.ones(1))
     one_class = np.ones(len(labels))
-    settings = [(points, labels, soft, 1), (points, labels, hard, 0), (points[1:4], labels[1:4], soft, 1)]
+    settings = [
+        (points, labels, soft, 1),
+        (points, labels, hard, 0),
+        (points[1:4], labels[1:4], soft, 1),
+    ]
     settings += [(points[:2], labels[[0, -1]], soft, 0), (np.abs(points), one_class, soft, 0)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one class alone is what is on trial
         mixes = [observed.mixed_rows(rows, ones, *law) for rows, ones, law, _ in settings]
     return [
-        (int(observed.has_one_minimiser(mix.rows, mix.labels)), *s[3:]) for mix, s in zip(mixes, settings, strict=True)
+        (int(observed.has_one_minimiser(mix.rows, mix.labels)), *s[3:])
+        for mix, s in zip(mixes, settings, strict=True)
     ]
 
 
 @claim(ours("by convexity, and the entropy dual of the logistic loss"), kind="optimality")
-def test_coercive(trial, count: Sets = 6, separability: Annotated[float, Interval(1, 1000, why="a cap only")] = 50.0):
-    """One soft λ other than 1/2, both classes and points that span: exactly one minimiser, certified by a dual."""
-    sets = [(points, labels.astype(float)) for (points,), labels in samples(trial, 2 * count, (3, 3), (separability,))]
-    results = [(data_set, values) for data_set in sets if (values := minima(*data_set)) is not None][:count]
+def test_coercive(
+    trial,
+    count: Sets = 6,
+    separability: Annotated[float, Interval(1, 1000, why="a cap only")] = 50.0,
+):
+    """One soft λ other than 1/2, both classes and points that span: exactly one minimiser,
+    certified by a dual.
+    """
+    sets = [
+        (points, labels.astype(float))
+        for (points,), labels in samples(trial, 2 * count, (3, 3), (separability,))
+    ]
+    results = [
+        (data_set, values) for data_set in sets if (values := minima(*data_set)) is not None
+    ][:count]
     primals, duals, optima, floors, starts = np.transpose([values for _, values in results])
     controls = {"entropy of the labels": floors, "loss of w = 0": starts}
-    trial.gap(primals, duals, optima, margin=1e-7, scale=1.0, ops=len(LAW.nodes) * 36, controls=controls)
+    trial.gap(
+        primals, duals, optima, margin=1e-7, scale=1.0, ops=len(LAW.nodes) * 36, controls=controls
+    )
     unique, truths = np.concatenate([uniqueness(*data_set) for data_set, _ in results]).T
-    none, full = np.zeros(len(unique), int), np.ones(len(unique), int)
-    trial.identity(unique, truths, ops=0, controls={"as without augmentation": none, "always": full})
+    none = np.zeros(len(unique), int)
+    full = np.ones(len(unique), int)
+    trial.identity(
+        unique, truths, ops=0, controls={"as without augmentation": none, "always": full}
+    )

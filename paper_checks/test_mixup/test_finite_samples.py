@@ -1,4 +1,6 @@
-"""Mixup with n points: how fast the angle to b closes, and what unequal classes and sampled lambdas cost."""
+"""Mixup with n points: how fast the angle to b closes, and what unequal classes and sampled lambdas
+cost.
+"""
 
 from typing import Annotated, Literal
 
@@ -52,19 +54,24 @@ def chord(separability, n, mode="expected"):
 def same_sample(key, n, separability, mode="expected"):
     """The sample that `deficits` fits."""
     labels = "random" if mode == "random" else "balanced"
-    return observed.pair_sample(jax.random.split(key)[0], n, SHAPE.mean, FACTOR, separability, labels=labels)
+    return observed.pair_sample(
+        jax.random.split(key)[0], n, SHAPE.mean, FACTOR, separability, labels=labels
+    )
 
 
 def statistics_of(sample):
     """The means of both classes, and the sum of squares within them."""
-    ones, zeros = sample.labels[:, None], 1 - sample.labels[:, None]
+    ones = sample.labels[:, None]
+    zeros = 1 - sample.labels[:, None]
     low, high = ((side * sample.features).sum(axis=0) / side.sum() for side in (zeros, ones))
     residuals = sample.features - ones * high - zeros * low
     return low, high, residuals.T @ residuals
 
 
 def drawn_statistics(key, n, separability):
-    """The `statistics_of` n points in balanced classes, drawn by their laws: normal means, a Wishart matrix."""
+    """The `statistics_of` n points in balanced classes, drawn by their laws: normal means, a
+    Wishart matrix.
+    """
     means_key, factor_key = jax.random.split(key)
     root = FACTOR / jnp.sqrt(separability)
     noise = jax.random.normal(means_key, (2, len(root))) @ root.T / jnp.sqrt(n / 2)
@@ -81,8 +88,11 @@ def lda_deficit(statistics, n):
 
 
 def first_order(statistics, n, separability):
-    """The first order of `lda_deficit` in the scatter's error, in units of its mean: exactly, by Wishart's moments."""
-    scatter, bayes = separability * statistics[2] / (n - 2), SHAPE.bayes_direction
+    """The first order of `lda_deficit` in the scatter's error, in units of its mean: exactly, by
+    Wishart's moments.
+    """
+    scatter = separability * statistics[2] / (n - 2)
+    bayes = SHAPE.bayes_direction
     turn = jnp.linalg.solve(SHAPE.covariance, scatter @ bayes - SHAPE.mean)
     across = turn - bayes * (bayes @ turn) / (bayes @ bayes)
     return (n - 2) * (across @ across) / (SHAPE.signal * SHAPE.projected_precision_trace)
@@ -104,9 +114,19 @@ def require_even(trial, n):
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
 
 
-@claim(ours("variance of a U-statistic of all pairs"), kind="limit", tier="full", cases=[0.7, 4.0], coarse=NEXT_ORDER)
-def test_mixup_asymptotic(trial, separability: Annotated[float, Interval(0.5, 10, why="a cap only")], n: Size = 80):
-    """At fixed κ n E[1 - cos] tends to T K_mix / (2 κ |b|^2), the sandwich variance of all pairs."""
+@claim(
+    ours("variance of a U-statistic of all pairs"),
+    kind="limit",
+    tier="full",
+    cases=[0.7, 4.0],
+    coarse=NEXT_ORDER,
+)
+def test_mixup_asymptotic(
+    trial, separability: Annotated[float, Interval(0.5, 10, why="a cap only")], n: Size = 80
+):
+    """At fixed κ n E[1 - cos] tends to T K_mix / (2 κ |b|^2), the sandwich variance of all
+    pairs.
+    """
     require_even(trial, n)
     pair = reference_pair(separability)
     efficiency = predicted.mixup_efficiency(pair.effective_separability, LAW)
@@ -123,17 +143,26 @@ def test_mixup_asymptotic(trial, separability: Annotated[float, Interval(0.5, 10
     )
 
 
-@claim(ours("the mean of an inverse Wishart matrix, in the expansion of LDA's direction"), kind="limit")
+@claim(
+    ours("the mean of an inverse Wishart matrix, in the expansion of LDA's direction"), kind="limit"
+)
 def test_lda_rate(
     trial,
     separability: Large = 4096.0,
     n: Annotated[int, Interval(20, 70, why="four n^2 are at most κ; the low end is a cap")] = 32,
-    n_large: Annotated[int, Interval(400, 10**6, why="a first order in 1 / n; the high end is a cap")] = 10**5,
+    n_large: Annotated[
+        int, Interval(400, 10**6, why="a first order in 1 / n; the high end is a cap")
+    ] = 10**5,
 ):
-    """At large κ balanced Mixup is as near b as the modified LDA of its data: n E[1 - cos] -> m^2 T / (2 |b|^2)."""
+    """At large κ balanced Mixup is as near b as the modified LDA of its data: n E[1 - cos] -> m^2 T
+    / (2 |b|^2).
+    """
     require_even(trial, n)
     require_even(trial, n_large)
-    trial.require(separability >= 4 * n**2, "separability must be at least 4 n^2: what drawn labels cost shows then")
+    trial.require(
+        separability >= 4 * n**2,
+        "separability must be at least 4 n^2: what drawn labels cost shows then",
+    )
     kappas = (separability, 4 * separability)
     trial.mean(
         beside_lda(n, kappas, "expected"),
@@ -150,13 +179,27 @@ def test_lda_rate(
 
     def beside_first_order(key):
         statistics = drawn_statistics(key, n_large, separability)
-        return jnp.stack([lda_deficit(statistics, n_large), rate * first_order(statistics, n_large, separability)])
+        return jnp.stack(
+            [
+                lda_deficit(statistics, n_large),
+                rate * first_order(statistics, n_large, separability),
+            ]
+        )
 
-    slack = 4 / n_large + 1 / (separability * SHAPE.signal)  # relative corrections of order 1 / n, and of the means
+    slack = 4 / n_large + 1 / (
+        separability * SHAPE.signal
+    )  # relative corrections of order 1 / n, and of the means
     margin = 0.009 + 8 / n_large
     rates = {"without m^2": 1 / SHAPE.signal, "trace of the whole inverse": full_trace}
     trial.mean(
-        beside_first_order, 1.0, law=RatioOfMeans(), slack=slack, margin=margin, controls=rates, first=1024, most=10_000
+        beside_first_order,
+        1.0,
+        law=RatioOfMeans(),
+        slack=slack,
+        margin=margin,
+        controls=rates,
+        first=1024,
+        most=10_000,
     )
 
 
@@ -168,8 +211,13 @@ def test_lda_rate(
     coarse=NEXT_ORDER,
 )
 def test_imbalance(trial, separability: Large, n: Size = 60):
-    """Labels drawn at random add B_i κ / n^2 to E[1 - cos], through the class counts of each data set."""
-    trial.require(max(n / 2, 40) <= separability / n <= 4 * n, "separability must lie in [max(n / 2, 40) n, 4 n^2]")
+    """Labels drawn at random add B_i κ / n^2 to E[1 - cos], through the class counts of each data
+    set.
+    """
+    trial.require(
+        max(n / 2, 40) <= separability / n <= 4 * n,
+        "separability must lie in [max(n / 2, 40) n, 4 n^2]",
+    )
     ones = np.arange(1, n)
     excess = n * (2 * ones / n - 1) ** 2 * (n / 4) * (1 / ones + 1 / (n - ones))  # mean about one
     base = 2 / n * predicted.lda_rate(SHAPE, n)
@@ -179,7 +227,9 @@ def test_imbalance(trial, separability: Large, n: Size = 60):
     chances = chances / chances.sum()
 
     def standardised(key):
-        scale = jnp.asarray(variance)[same_sample(key, n, 1.0, "random").labels.sum().astype(int) - 1]
+        scale = jnp.asarray(variance)[
+            same_sample(key, n, 1.0, "random").labels.sum().astype(int) - 1
+        ]
         return random_chord(key, deficits(key, (separability,), n, "random")[0]) / jnp.sqrt(scale)
 
     controls = {
@@ -187,44 +237,68 @@ def test_imbalance(trial, separability: Large, n: Size = 60):
         "free": (base / variance) @ chances,
     }
     options = {"slack": 10 / n, "margin": 0.3, "first": 512}
-    trial.mean(standardised, 1.0, law=NormalVariance(asymptotic=True), controls=controls, most=12_000, **options)
+    trial.mean(
+        standardised,
+        1.0,
+        law=NormalVariance(asymptotic=True),
+        controls=controls,
+        most=12_000,
+        **options,
+    )
 
     def angle(noise, count):
-        # Only the sum of the class means matters. Threads of a callback compute in single precision unless told, and
-        # are given their arguments so; now and then it is the main thread, which is not.
-        counts, means = (n - int(count), int(count)), np.stack([np.zeros(2), np.asarray(noise, float)])
+        # Only the sum of the class means matters. Threads of a callback compute in single precision
+        # unless told, and are given their arguments so; now and then it is the main thread, which
+        # is not.
+        counts = (n - int(count), int(count))
+        means = np.stack([np.zeros(2), np.asarray(noise, float)])
         pair = reference_pair(separability)
         with jax.enable_x64(True):
-            return np.float32(n * pair.misalignment(predicted.imbalance_weights(pair, LAW, means, counts)))
+            return np.float32(
+                n * pair.misalignment(predicted.imbalance_weights(pair, LAW, means, counts))
+            )
 
     def paired(key):
         sample = same_sample(key, n, separability, "random")
         count = sample.labels.sum()
-        noise = sample.labels @ sample.features / count + (1 - sample.labels) @ sample.features / (n - count)
+        noise = sample.labels @ sample.features / count + (1 - sample.labels) @ sample.features / (
+            n - count
+        )
         shape = jax.ShapeDtypeStruct((), jnp.float32)
-        prediction = jax.pure_callback(angle, shape, noise.astype(jnp.float32), count, vmap_method="sequential")
+        prediction = jax.pure_callback(
+            angle, shape, noise.astype(jnp.float32), count, vmap_method="sequential"
+        )
         deficit = n * deficits(key, (separability,), n, "random")[0]
         return jnp.stack([deficit, prediction + predicted.lda_rate(SHAPE, n)])
 
     controls = {"a quarter": 0.25, "twice": 2.0}
-    trial.mean(paired, 1.0, law=RatioOfMeans(), margin=0.25, controls=controls, first=512, most=8000)
+    trial.mean(
+        paired, 1.0, law=RatioOfMeans(), margin=0.25, controls=controls, first=512, most=8000
+    )
 
 
 def exact_noise(pair, offset=0.0):
-    """Points of both classes, zeros first, moved by `offset`; their noise has exactly the covariance of the pair."""
+    """Points of both classes, zeros first, moved by `offset`; their noise has exactly the
+    covariance of the pair.
+    """
     factor = np.sqrt(pair.dim) * np.linalg.cholesky(pair.covariance / pair.separability).T
     spread = np.concatenate([factor, -factor]) + offset
-    return np.concatenate([spread - pair.mean, spread + pair.mean]), np.repeat([0.0, 1.0], len(spread))
+    return np.concatenate([spread - pair.mean, spread + pair.mean]), np.repeat(
+        [0.0, 1.0], len(spread)
+    )
 
 
 def weighted_fit(points, labels, share=0.5):
-    """Mixup's minimiser where the ones weigh `share` altogether, with the Hessian, and every mixed row's gradient.
-    Newton from zero; gradients and masses are [nodes, first point, second point], those of the law left out.
+    """Mixup's minimiser where the ones weigh `share` altogether, with the Hessian, and every mixed
+    row's gradient. Newton from zero; gradients and masses are [nodes, first point, second point],
+    those of the law left out.
     """
-    mixtures, n = observed.mixed_rows(points, labels, LAW.nodes, LAW.weights, LAW.input_weights), len(points)
+    mixtures = observed.mixed_rows(points, labels, LAW.nodes, LAW.weights, LAW.input_weights)
+    n = len(points)
     point_masses = np.where(labels == 1, share, 1 - share) * 2 / n
     pairs = np.outer(point_masses, point_masses)
-    masses, weights = np.outer(LAW.weights, pairs).ravel(), np.zeros(points.shape[1])
+    masses = np.outer(LAW.weights, pairs).ravel()
+    weights = np.zeros(points.shape[1])
     for _ in range(12):
         chances = 1 / (1 + np.exp(-mixtures.rows @ weights))
         gradients = (chances - mixtures.labels)[:, None] * mixtures.rows
@@ -239,23 +313,43 @@ def tangent(weights, direction):
 
 
 @claim(
-    ours("the first order of the minimiser in a common shift of both classes, which unequal counts let through"),
+    ours(
+        "the first order of the minimiser in a common shift of both classes, which unequal counts "
+        "let through"
+    ),
     kind="limit",
     cases=[-1.0, 0.3],
 )
-def test_imbalance__shift(trial, tilt: Annotated[float, Interval(-2, 0.5, why="a shift along μ turns nothing")]):
-    """Unequal counts turn Mixup by sqrt(κ) (A (p - q) / 2 h)(Σ^-1 - b b' / m^2)(z_1 + z_0), to first order."""
-    trial.require(not -0.74 <= tilt <= -0.69, "tilt must not lie in [-0.74, -0.69]: the next order changes sign there")
-    directions = np.array([[np.sqrt(0.2), 0.0], [0.0, np.sqrt(1.8)], [1.0, tilt]])  # the roots of Sigma, and another
+def test_imbalance__shift(
+    trial, tilt: Annotated[float, Interval(-2, 0.5, why="a shift along μ turns nothing")]
+):
+    """Unequal counts turn Mixup by sqrt(κ) (A (p - q) / 2 h)(Σ^-1 - b b' / m^2)(z_1 + z_0), to
+    first order.
+    """
+    trial.require(
+        not -0.74 <= tilt <= -0.69,
+        "tilt must not lie in [-0.74, -0.69]: the next order changes sign there",
+    )
+    directions = np.array(
+        [[np.sqrt(0.2), 0.0], [0.0, np.sqrt(1.8)], [1.0, tilt]]
+    )  # the roots of Sigma, and another
     separabilities = 6400 * 2.0 ** np.arange(5)
 
     def beside_the_law(kappa):
-        """In the last direction the turn over its law, and B_i from the others; shift and p - q fall as κ grows."""
-        pair, half, shift, turns = reference_pair(kappa), int(kappa / 10), 10 / np.sqrt(kappa), []
+        """In the last direction the turn over its law, and B_i from the others; shift and p - q
+        fall as κ grows.
+        """
+        pair = reference_pair(kappa)
+        half = int(kappa / 10)
+        shift = 10 / np.sqrt(kappa)
+        turns = []
         bayes = pair.bayes_direction
         for direction in directions:
             offset = shift * direction / np.sqrt(kappa)
-            fits = [weighted_fit(*exact_noise(pair, offset), (1 + side / half) / 2)[0] for side in (1, -1)]
+            fits = [
+                weighted_fit(*exact_noise(pair, offset), (1 + side / half) / 2)[0]
+                for side in (1, -1)
+            ]
             # What is even in p - q the shift does in balanced classes too.
             turns.append((tangent(fits[0], bayes) - tangent(fits[1], bayes)) / 2)
             means = np.stack([offset - pair.mean, offset + pair.mean])
@@ -264,9 +358,21 @@ def test_imbalance__shift(trial, tilt: Annotated[float, Interval(-2, 0.5, why="a
 
     ratios, coefficients = np.transpose([beside_the_law(kappa) for kappa in separabilities])
     exact = predicted.imbalance_coefficient(SHAPE, LAW)
-    trial.limit(ratios, separabilities, 1.0, order=1, margin=0.01, controls={"the other way": -1.0, "without 1/2": 0.5})
-    controls = {"without 1/2": exact / 4, "λ sampled": predicted.sampled_lambda_coefficient(SHAPE, LAW)}
-    trial.limit(coefficients, separabilities, exact, order=1, margin=0.01 * exact, controls=controls)
+    trial.limit(
+        ratios,
+        separabilities,
+        1.0,
+        order=1,
+        margin=0.01,
+        controls={"the other way": -1.0, "without 1/2": 0.5},
+    )
+    controls = {
+        "without 1/2": exact / 4,
+        "λ sampled": predicted.sampled_lambda_coefficient(SHAPE, LAW),
+    }
+    trial.limit(
+        coefficients, separabilities, exact, order=1, margin=0.01 * exact, controls=controls
+    )
 
 
 @claim(
@@ -281,7 +387,10 @@ def test_sampled_lambda(trial, separability: Large, n: Size = 80):
     require_even(trial, n)
     base = 2 / n * predicted.lda_rate(SHAPE, n)
     increment = 2 * separability / n**2 * predicted.sampled_lambda_coefficient(SHAPE, LAW)
-    trial.require(increment > base, "separability must be so large that the sampling of lambda costs most, got less")
+    trial.require(
+        increment > base,
+        "separability must be so large that the sampling of lambda costs most, got less",
+    )
     variance = base + increment
     trial.mean(
         chord(separability, n, "sampled"),
@@ -296,10 +405,19 @@ def test_sampled_lambda(trial, separability: Large, n: Size = 80):
     )
 
 
-@claim(ours("the delta method: variances of the gradients of all pairs at the fit"), kind="limit", cases=[2.0, 5.0])
-def test_sampled_lambda__delta(trial, condition: Annotated[float, Interval(1.5, 20, why="a cap only")]):
-    """A λ for each ordered pair has the cost B_s of the variance that it gives every pair's gradient."""
-    separabilities, coefficients = 400 * 2.0 ** np.arange(6), []
+@claim(
+    ours("the delta method: variances of the gradients of all pairs at the fit"),
+    kind="limit",
+    cases=[2.0, 5.0],
+)
+def test_sampled_lambda__delta(
+    trial, condition: Annotated[float, Interval(1.5, 20, why="a cap only")]
+):
+    """A λ for each ordered pair has the cost B_s of the variance that it gives every pair's
+    gradient.
+    """
+    separabilities = 400 * 2.0 ** np.arange(6)
+    coefficients = []
     covariance = np.array([[1.0, 0.3], [0.3, condition]])
     for kappa in separabilities:
         pair = predicted.GaussianPair(np.array([1.0, -0.6]), covariance, kappa)
@@ -308,29 +426,48 @@ def test_sampled_lambda__delta(trial, condition: Annotated[float, Interval(1.5, 
         scatter = np.einsum("k,ij,kijc,kije->ce", LAW.weights, pairs, deviations, deviations)
         unit = pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
         response = (np.eye(2) - np.outer(unit, unit)) @ np.linalg.inv(hessian)
-        coefficients.append(np.trace(response @ scatter @ response.T) / (2 * kappa * weights @ weights))
-    exact, imbalance = predicted.sampled_lambda_coefficient(pair, LAW), predicted.imbalance_coefficient(pair, LAW)
+        coefficients.append(
+            np.trace(response @ scatter @ response.T) / (2 * kappa * weights @ weights)
+        )
+    exact = predicted.sampled_lambda_coefficient(pair, LAW)
+    imbalance = predicted.imbalance_coefficient(pair, LAW)
     same = LAW.mean((LAW.input_weights - 0.5) ** 2) * imbalance
-    rivals = {"the pairs of one class alone": same, "without the halves": 2 * exact - same, "B_i": imbalance}
+    rivals = {
+        "the pairs of one class alone": same,
+        "without the halves": 2 * exact - same,
+        "B_i": imbalance,
+    }
     trial.limit(
         coefficients, separabilities, exact, order=(1, 2), margin=0.005 * exact, controls=rivals
     )  # the first may vanish
 
 
-@claim(ours("the equation times n^2 (n - d - 2) is a cubic"), kind="identity", cases=["expected", "random", "sampled"])
+@claim(
+    ours("the equation times n^2 (n - d - 2) is a cubic"),
+    kind="identity",
+    cases=["expected", "random", "sampled"],
+)
 def test_n_eps_formula__cubic(trial, mode: Mode, separability: AnySeparability = 6400.0):
     """The size at which C / (n - d - 2) + B κ / n^2 = ε is the largest root of a cubic."""
-    pair, epsilons = reference_pair(separability), np.array([0.03, 0.003, 0.0003])
-    cost, rate, least = 0.0, predicted.lda_rate(pair), pair.dim + 2
+    pair = reference_pair(separability)
+    epsilons = np.array([0.03, 0.003, 0.0003])
+    cost = 0.0
+    rate = predicted.lda_rate(pair)
+    least = pair.dim + 2
     if mode == "random":
         cost = separability * predicted.imbalance_coefficient(pair, LAW)
     if mode == "sampled":
         cost = separability * predicted.sampled_lambda_coefficient(pair, LAW)
     sampling: Literal["sampled", "expected"] = "sampled" if mode == "sampled" else "expected"
-    sizes = [predicted.mixup_samples(pair, float(eps), LAW, sampling, mode != "random") for eps in epsilons]
+    sizes = [
+        predicted.mixup_samples(pair, float(eps), LAW, sampling, mode != "random")
+        for eps in epsilons
+    ]
     exact = np.array(sizes)
     cubics = [[eps, -eps * least - rate, -cost, cost * least] for eps in epsilons]
-    roots = np.array([max(root.real for root in np.roots(cubic) if abs(root.imag) < 1e-9) for cubic in cubics])
+    roots = np.array(
+        [max(root.real for root in np.roots(cubic) if abs(root.imag) < 1e-9) for cubic in cubics]
+    )
     controls = {"C / n": (rate + np.sqrt(rate**2 + 4 * epsilons * cost)) / (2 * epsilons)}
     # A simple root; companion matrices of a cubic err by some hundred roundings of its size.
     trial.value(roots, exact, margin=1e-9 * exact, error=1e-11 * exact, controls=controls)
@@ -346,10 +483,16 @@ def test_n_eps_formula__cubic(trial, mode: Mode, separability: AnySeparability =
 def test_n_eps_formula(
     trial,
     mode: Mode,
-    separability: Annotated[float, Interval(100, 2000, why="the formula is of large κ; the high end is a cap")] = 640.0,
-    epsilon: Annotated[float, Interval(0.001, 0.004, why="a formula of small angles; the low end is a cap")] = 0.002,
+    separability: Annotated[
+        float, Interval(100, 2000, why="the formula is of large κ; the high end is a cap")
+    ] = 640.0,
+    epsilon: Annotated[
+        float, Interval(0.001, 0.004, why="a formula of small angles; the low end is a cap")
+    ] = 0.002,
 ):
-    """Mixup reaches 1 - cos = ε at the root of C / (n - d - 2) + B κ / n^2: like sqrt(κ) at most."""
+    """Mixup reaches 1 - cos = ε at the root of C / (n - d - 2) + B κ / n^2: like sqrt(κ) at
+    most.
+    """
     pair = reference_pair(separability)
     costs = {
         "expected": 0.0,
@@ -357,13 +500,22 @@ def test_n_eps_formula(
         "sampled": predicted.sampled_lambda_coefficient(pair, LAW) * separability,
     }
     root = predicted.mixup_samples(
-        pair, epsilon, LAW, "sampled" if mode == "sampled" else "expected", balanced=mode != "random"
+        pair,
+        epsilon,
+        LAW,
+        "sampled" if mode == "sampled" else "expected",
+        balanced=mode != "random",
     )
-    rate, cost, n = predicted.lda_rate(pair), costs[mode], 2 * round(root / 2)
+    rate = predicted.lda_rate(pair)
+    cost = costs[mode]
+    n = 2 * round(root / 2)
     excess = rate / (root - pair.dim - 2)
     controls = {"C / n": rate / root + cost / root**2}
-    trial.identity(excess + cost / root**2, epsilon, ops=200, scale=epsilon * root, controls=controls)
-    # At the nearest even size the mean angle is epsilon up to the rounding of n, which the formula itself gives.
+    trial.identity(
+        excess + cost / root**2, epsilon, ops=200, scale=epsilon * root, controls=controls
+    )
+    # At the nearest even size the mean angle is epsilon up to the rounding of n, which the formula
+    # itself gives.
     variance = 2 * (predicted.lda_rate(pair, n) / n + cost / n**2)
     trial.mean(
         chord(separability, n, mode),

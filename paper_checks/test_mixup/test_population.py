@@ -1,4 +1,6 @@
-"""Infinitely many samples: without augmentation and under every scalar mixing law the minimiser is a multiple of b."""
+"""Infinitely many samples: without augmentation and under every scalar mixing law the minimiser is
+a multiple of b.
+"""
 
 from typing import Annotated, Literal
 
@@ -17,12 +19,18 @@ ALIGNED = ours("for any w . μ the loss grows with w' Σ w, which is least along
 DRAWS = 128
 """Random operators in each test of alignment: enough, where every single draw is aligned."""
 QUADRATURE = 1e-11
-"""Relative error of a root found from 401 nodes: 401 roundings of terms up to e^(a/2) <= 1e3 times the curvature."""
+"""Relative error of a root found from 401 nodes: 401 roundings of terms up to e^(a/2) <= 1e3 times
+the curvature.
+"""
 
 OnGrid = Annotated[float, Interval(0.1, 10, why="a cap, which nothing requires")]
-Frequent = Annotated[float, Interval(0.05, 2, why="rarer errors of the Bayes rule would take too many points")]
+Frequent = Annotated[
+    float, Interval(0.05, 2, why="rarer errors of the Bayes rule would take too many points")
+]
 """a, where errors are counted."""
-Curved = Annotated[float, Interval(0.1, 13, why="beyond, e^(-a/2) is too flat for the quadrature of float64")]
+Curved = Annotated[
+    float, Interval(0.1, 13, why="beyond, e^(-a/2) is too flat for the quadrature of float64")
+]
 """a without augmentation."""
 Effective = Annotated[float, Interval(1e-3, 5000, why="a cap, which nothing requires")]
 """a with augmentation."""
@@ -56,9 +64,12 @@ def coordinatewise(key):
 
 
 def extrapolating(key):
-    """Scalar A and B that are not a convex combination: (1.2, -.2), (.5, .9), (.7, .1), (.3, .3)."""
+    """Scalar A and B that are not a convex combination: (1.2, -.2), (.5, .9), (.7, .1), (.3,
+    .3).
+    """
     kind = jax.random.randint(key, (), 0, 4)
-    first, second = jnp.array([1.2, 0.5, 0.7, 0.3])[kind], jnp.array([-0.2, 0.9, 0.1, 0.3])[kind]
+    first = jnp.array([1.2, 0.5, 0.7, 0.3])[kind]
+    second = jnp.array([-0.2, 0.9, 0.1, 0.3])[kind]
     return first * jnp.eye(3), second * jnp.eye(3), jnp.array([0.9, 0.4, 0.8, 0.6])[kind]
 
 
@@ -78,11 +89,15 @@ def rotated(key):
 def alignment_test(trial, operators, pair, draws=DRAWS):
     """The test of alignment of one law of operators."""
     key = trial.key("operators")
-    return observed.check_alignment(operators, pair.mean, pair.covariance, pair.separability, key, draws=draws)
+    return observed.check_alignment(
+        operators, pair.mean, pair.covariance, pair.separability, key, draws=draws
+    )
 
 
 def displacement_and_room(found):
-    """Displacement of the minimiser from the ray of b, and how far beyond it the test still admits."""
+    """Displacement of the minimiser from the ray of b, and how far beyond it the test still
+    admits.
+    """
     return found.displacement, found.displacement_limit - found.displacement
 
 
@@ -96,34 +111,56 @@ def with_separability(pair, separability):
     return predicted.GaussianPair(pair.mean, pair.covariance, separability)
 
 
-@claim(ours("by the likelihood ratio, and Cauchy's inequality"), kind="identity", cases=[(2, 0.3), (5, 0.2)])
+@claim(
+    ours("by the likelihood ratio, and Cauchy's inequality"),
+    kind="identity",
+    cases=[(2, 0.3), (5, 0.2)],
+)
 def test_bayes_direction(
     trial,
     dim: Annotated[int, Interval(2, 20, why="one dimension has no angle; the high end is a cap")],
     effective: Frequent,
-    n_directions: Annotated[int, Interval(50, 10**4, why="few may miss a better one, and each is drawn")] = 400,
+    n_directions: Annotated[
+        int, Interval(50, 10**4, why="few may miss a better one, and each is drawn")
+    ] = 400,
 ):
-    """The rule 1[w . x > 0] errs with chance Φ(-sqrt(κ) w . μ / |Σ^(1/2) w|), least for w along b."""
+    """The rule 1[w . x > 0] errs with chance Φ(-sqrt(κ) w . μ / |Σ^(1/2) w|), least for w along
+    b.
+    """
     rng = trial.generator("pair")
     shape = random_pair(rng, dim, 1.0)
     pair = with_separability(shape, effective / shape.signal)
     rules = np.stack([pair.bayes_direction, pair.mean])
-    factor, errors = observed.covariance_factor(pair.covariance), np.array([pair.error(rule) for rule in rules])
+    factor = observed.covariance_factor(pair.covariance)
+    errors = np.array([pair.error(rule) for rule in rules])
     noisy = with_separability(pair, pair.separability / 2)
 
     def wrong(generator, count):  # of one side, the other being its mirror image
-        noise = generator.standard_normal((count, dim)) @ np.asarray(factor).T / np.sqrt(pair.separability)
+        noise = (
+            generator.standard_normal((count, dim))
+            @ np.asarray(factor).T
+            / np.sqrt(pair.separability)
+        )
         return (pair.mean + noise) @ rules.T <= 0
 
     rivals = {"variance 2 / κ": np.array([noisy.error(rule) for rule in rules])}
     effort = {"first": 65536, "most": 16_000_000}
-    trial.probability(sampler=wrong, predict=errors, margin=0.01 * errors, controls=rivals, **effort)
+    trial.probability(
+        sampler=wrong, predict=errors, margin=0.01 * errors, controls=rivals, **effort
+    )
     spreads = 10.0 ** rng.uniform(-3, 0, (n_directions, 1)) * np.linalg.norm(pair.bayes_direction)
     near = pair.bayes_direction + spreads * rng.standard_normal((n_directions, dim))
     least = np.full(n_directions, pair.error(pair.bayes_direction))
     around = np.array([pair.error(direction) for direction in near])
     processes = {"μ in place of b": np.full(n_directions, pair.error(pair.mean))}
-    trial.bound(least, around, found_by="draws", independent=n_directions, ops=100, wrong_processes=processes)
+    trial.bound(
+        least,
+        around,
+        found_by="draws",
+        independent=n_directions,
+        ops=100,
+        wrong_processes=processes,
+    )
 
 
 @claim(
@@ -137,31 +174,48 @@ def test_erm_expected_minimiser(trial, effective: Curved):
     """Without augmentation the expected loss is least at 2 κ b, for every κ."""
     shape = mixture_pair()
     pair = with_separability(shape, effective / shape.signal)
-    alignment, cosine = alignment_test(trial, no_augmentation, pair), 1 - shape.misalignment(shape.mean)
+    alignment = alignment_test(trial, no_augmentation, pair)
+    cosine = 1 - shape.misalignment(shape.mean)
     displacement, room = displacement_and_room(alignment)
     sine = np.sqrt(1 - cosine**2) / cosine
     measured = np.array([alignment.scale / (2 * pair.separability), displacement])
     controls = {"κ b": np.array([0.5, 0.0]), "2 κ μ": np.array([1.0, sine])}
-    trial.value(measured, np.array([1.0, 0.0]), margin=1e-6, error=np.array([QUADRATURE, room]), controls=controls)
+    trial.value(
+        measured,
+        np.array([1.0, 0.0]),
+        margin=1e-6,
+        error=np.array([QUADRATURE, room]),
+        controls=controls,
+    )
     loss = predicted.erm_expected_loss(pair)
-    steps = [predicted.relative_newton_step(loss, w) for w in (predicted.erm_minimiser(pair), pair.bayes_direction)]
+    steps = [
+        predicted.relative_newton_step(loss, w)
+        for w in (predicted.erm_minimiser(pair), pair.bayes_direction)
+    ]
     half = predicted.relative_newton_step(loss, pair.separability * pair.bayes_direction)
-    # Where Newton still has this far to go is not the minimum; the quadrature's rounding moves it by QUADRATURE.
-    trial.value(steps[0], 0.0, margin=1e-6, scale=1.0, error=QUADRATURE, wrong_processes={"κ b": half})
+    # Where Newton still has this far to go is not the minimum; the quadrature's rounding moves it
+    # by QUADRATURE.
+    trial.value(
+        steps[0], 0.0, margin=1e-6, scale=1.0, error=QUADRATURE, wrong_processes={"κ b": half}
+    )
 
 
 def _over_pairs(pair, weights, law, step):
-    """The loss of mixed pairs by the trapezoidal rule over the scores of both points, and over their labels.
-    `law` is what every coordinate keeps of the first point, the first label's weight, and the chance of both.
+    """The loss of mixed pairs by the trapezoidal rule over the scores of both points, and over
+    their labels. `law` is what every coordinate keeps of the first point, the first label's weight,
+    and the chance of both.
     """
     nodes = np.arange(-9, 9 + step / 2, step)
     density = np.exp(-(nodes**2) / 2)
-    grid, total = np.outer(density, density) / density.sum() ** 2, 0.0
+    grid = np.outer(density, density) / density.sum() ** 2
+    total = 0.0
     for shares, label, mass in zip(*law, strict=True):
         parts = [side * weights for side in (shares, 1 - shares)]
         spreads = [np.sqrt(part @ pair.covariance @ part / pair.separability) for part in parts]
         for first, second in np.ndindex(2, 2):
-            centre = (2 * first - 1) * parts[0] @ pair.mean + (2 * second - 1) * parts[1] @ pair.mean
+            centre = (2 * first - 1) * parts[0] @ pair.mean + (2 * second - 1) * parts[
+                1
+            ] @ pair.mean
             scores = centre + spreads[0] * nodes[:, None] + spreads[1] * nodes
             mixed = label * first + (1 - label) * second
             total += mass / 4 * np.sum(grid * (np.logaddexp(0, scores) - mixed * scores))
@@ -172,15 +226,25 @@ def _over_pairs(pair, weights, law, step):
     ours("the scores of both points are independent normals, for each pair of labels"),
     kind="identity",
     cases=[("none", 1.0), ("mixup", 0.5), ("boxes", 3.0)],
-    route="a trapezoidal rule over the scores of both points in the check against one over a single score",
+    route="a trapezoidal rule over the scores of both points in the check against one over a "
+    "single score",
     second="test_theory_mixup.py::test_the_quadrature_is_exact_for_logistic_functions",
 )
 def test_expected_losses(trial, way: Literal["none", "mixup", "boxes"], separability: OnGrid):
-    """The expected loss of mixed pairs is a mean over two labels and one normal score with the pair's variance."""
-    pair = predicted.GaussianPair(np.array([1.0, 0.6]), np.array([[1.0, 0.4], [0.4, 0.7]]), separability)
+    """The expected loss of mixed pairs is a mean over two labels and one normal score with the
+    pair's variance.
+    """
+    pair = predicted.GaussianPair(
+        np.array([1.0, 0.6]), np.array([[1.0, 0.4], [0.4, 0.7]]), separability
+    )
     weights = pair.bayes_direction + trial.generator("weights").uniform(-0.3, 0.3, 2)
-    law, boxes = predicted.MixingLaw.beta(0.7, 8), predicted.box_masks(1, 2)
-    shares = {"none": np.ones((1, 2)), "mixup": np.outer(law.nodes, np.ones(2)), "boxes": boxes.astype(float)}[way]
+    law = predicted.MixingLaw.beta(0.7, 8)
+    boxes = predicted.box_masks(1, 2)
+    shares = {
+        "none": np.ones((1, 2)),
+        "mixup": np.outer(law.nodes, np.ones(2)),
+        "boxes": boxes.astype(float),
+    }[way]
     labels = shares.mean(axis=1)
     masses = law.weights if way == "mixup" else np.full(len(shares), 1 / len(shares))
     loss = {
@@ -189,21 +253,31 @@ def test_expected_losses(trial, way: Literal["none", "mixup", "boxes"], separabi
         "boxes": lambda: predicted.mask_expected_loss(pair, boxes, masses, labels),
     }[way]()
 
-    coarse, fine = (_over_pairs(pair, weights, (shares, labels, masses), step) for step in (0.2, 0.1))
-    exact, still = loss.value(weights), 0 * loss.covariances
-    rivals = {"without noise": predicted.ExpectedLoss(loss.means, still, loss.labels, loss.probabilities)}
+    coarse, fine = (
+        _over_pairs(pair, weights, (shares, labels, masses), step) for step in (0.2, 0.1)
+    )
+    exact = loss.value(weights)
+    still = 0 * loss.covariances
+    rivals = {
+        "without noise": predicted.ExpectedLoss(loss.means, still, loss.labels, loss.probabilities)
+    }
     if way != "none":
         ones = np.ones_like(loss.labels)
-        rivals["one point's label"] = predicted.ExpectedLoss(loss.means, loss.covariances, ones, loss.probabilities)
+        rivals["one point's label"] = predicted.ExpectedLoss(
+            loss.means, loss.covariances, ones, loss.probabilities
+        )
     controls = {name: rival.value(weights) for name, rival in rivals.items()}
-    trial.value(fine, exact, margin=1e-9 * exact, error=abs(fine - coarse) + 1e-12, controls=controls)
+    trial.value(
+        fine, exact, margin=1e-9 * exact, error=abs(fine - coarse) + 1e-12, controls=controls
+    )
 
 
 @claim(
     ALIGNED,
     kind="optimality",
     cases=[(2, 0.2, 0.02), (3, 1.0, 3.0), (3, 5.0, 30.0), (8, 1.0, 200.0)],
-    route="Newton by `predicted.mixup_minimiser`, and a normal grid, against `predicted.scalar_minimiser`",
+    route="Newton by `predicted.mixup_minimiser`, and a normal grid, against "
+    "`predicted.scalar_minimiser`",
     second="test_theory_mixup.py::test_the_quadrature_is_exact_for_logistic_functions",
 )
 def test_mixup_expected_minimiser(
@@ -212,39 +286,69 @@ def test_mixup_expected_minimiser(
     alpha: Annotated[float, Interval(0.1, 20, why="a cap, which nothing requires")],
     effective: Effective,
 ):
-    """Mixup's expected loss is least at a multiple of b for every finite κ; u = w . μ depends on a alone."""
-    shape, law = random_pair(trial.generator("pair"), dim, 1.0), predicted.MixingLaw.beta(alpha)
+    """Mixup's expected loss is least at a multiple of b for every finite κ; u = w . μ depends on a
+    alone.
+    """
+    shape = random_pair(trial.generator("pair"), dim, 1.0)
+    law = predicted.MixingLaw.beta(alpha)
     pair = with_separability(shape, effective / shape.signal)
     loss = predicted.mixup_expected_loss(pair, law)
-    scale, unequal = predicted.scalar_minimiser(effective, law) / pair.signal, loss.covariances.copy()
-    unequal[: len(law.nodes)] *= np.geomspace(0.3, 3, dim)[:, None] ** 0.5 * np.geomspace(0.3, 3, dim) ** 0.5
+    scale = predicted.scalar_minimiser(effective, law) / pair.signal
+    unequal = loss.covariances.copy()
+    unequal[: len(law.nodes)] *= (
+        np.geomspace(0.3, 3, dim)[:, None] ** 0.5 * np.geomspace(0.3, 3, dim) ** 0.5
+    )
     masks = predicted.all_masks(dim)
     candidates = (
         predicted.mixup_minimiser(pair, law),
-        predicted.newton_minimiser(predicted.ExpectedLoss(loss.means, unequal, loss.labels, loss.probabilities)),
-        predicted.mask_minimiser(pair, masks, np.full(len(masks), 1 / len(masks)), masks.mean(axis=1)),
+        predicted.newton_minimiser(
+            predicted.ExpectedLoss(loss.means, unequal, loss.labels, loss.probabilities)
+        ),
+        predicted.mask_minimiser(
+            pair, masks, np.full(len(masks), 1 / len(masks)), masks.mean(axis=1)
+        ),
     )
-    length, condition = np.linalg.norm(pair.bayes_direction), np.sqrt(np.linalg.cond(pair.covariance))
-    turn, noise, mixing = (np.linalg.norm(w / scale - pair.bayes_direction) / length for w in candidates)
+    length = np.linalg.norm(pair.bayes_direction)
+    condition = np.sqrt(np.linalg.cond(pair.covariance))
+    turn, noise, mixing = (
+        np.linalg.norm(w / scale - pair.bayes_direction) / length for w in candidates
+    )
     error = condition * (2 * predicted.relative_newton_step(loss, candidates[0]) + QUADRATURE)
     processes = {"other noise within the classes": noise, "masks": mixing}
-    trial.value(turn, 0.0, margin=1e-6, scale=1.0, error=error, wrong_processes=processes)  # in lengths of b
+    trial.value(
+        turn, 0.0, margin=1e-6, scale=1.0, error=error, wrong_processes=processes
+    )  # in lengths of b
     atom = np.array([0.3]), np.ones(1)
     shapes = (mixture_pair(), random_pair(trial.generator("another pair"), 3, 1.0))
     pairs = [with_separability(member, effective / member.signal) for member in shapes]
-    mapped, plain = predicted.MixingLaw.atoms(*atom, lambda mixing: mixing - 0.1), predicted.MixingLaw.atoms(*atom)
-    exact, without_map = (predicted.scalar_minimiser(effective, member) for member in (mapped, plain))
-    scales = np.array([alignment_test(trial, fixed_mixup, member).scale * member.signal for member in pairs])
+    mapped = predicted.MixingLaw.atoms(*atom, lambda mixing: mixing - 0.1)
+    plain = predicted.MixingLaw.atoms(*atom)
+    exact, without_map = (
+        predicted.scalar_minimiser(effective, member) for member in (mapped, plain)
+    )
+    scales = np.array(
+        [alignment_test(trial, fixed_mixup, member).scale * member.signal for member in pairs]
+    )
     error = QUADRATURE * exact
-    trial.value(scales, np.full(2, exact), margin=1e-6, error=error, controls={"g = λ": np.full(2, without_map)})
+    trial.value(
+        scales,
+        np.full(2, exact),
+        margin=1e-6,
+        error=error,
+        controls={"g = λ": np.full(2, without_map)},
+    )
 
 
 @claim(ALIGNED, kind="identity")
 def test_g_invariance(trial, separability: Separability = 3.0):
-    """The map g from label weight to input weight does not change the direction, only the length."""
+    """The map g from label weight to input weight does not change the direction, only the
+    length.
+    """
     pair = with_separability(mixture_pair(), separability)
     maps = (lambda x: x**2, lambda x: 1 - x**3, lambda x: 0 * x + 0.5, lambda x: 0.25 + x / 2)
-    displacements = np.array([displacement_and_room(alignment_test(trial, scalar_mixing(g), pair)) for g in maps])
+    displacements = np.array(
+        [displacement_and_room(alignment_test(trial, scalar_mixing(g), pair)) for g in maps]
+    )
     control = least_displacement(alignment_test(trial, coordinatewise, pair))
     trial.value(
         displacements[:, 0],
@@ -258,7 +362,9 @@ def test_g_invariance(trial, separability: Separability = 3.0):
 
 @claim(ALIGNED, kind="optimality")
 def test_affine_sufficient(trial, separability: Separability = 3.0):
-    """Random multiples of the identity as A and B, extrapolating ones too, keep b; other matrices do not."""
+    """Random multiples of the identity as A and B, extrapolating ones too, keep b; other matrices
+    do not.
+    """
     pair = with_separability(mixture_pair(), separability)
     measured, error = displacement_and_room(alignment_test(trial, extrapolating, pair))
     processes = {

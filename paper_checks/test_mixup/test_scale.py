@@ -1,4 +1,6 @@
-"""How long Mixup's minimiser is, and how efficient the three ways of training are: laws of a = κ m^2 alone."""
+"""How long Mixup's minimiser is, and how efficient the three ways of training are: laws of a = κ
+m^2 alone.
+"""
 
 from typing import Annotated
 
@@ -17,21 +19,27 @@ NODES = 64
 Least = Annotated[float, Interval(40, 80, why="a limit; beyond, e^(8 a) nears the largest float")]
 Efficient = Annotated[float, Interval(0.1, 64, why="the classes are a hundred points each")]
 """a, at which the three efficiencies are compared."""
-Moderate = Annotated[float, Interval(0.01, 40, why="an adaptive integral of terms that fall by e^-20")]
+Moderate = Annotated[
+    float, Interval(0.01, 40, why="an adaptive integral of terms that fall by e^-20")
+]
 """a, at which an integral is taken."""
 
 
 def fit_without_noise(law):
     """Mixup of the two class means alone: what is left of the problem at infinite separability."""
-    points, labels = np.array([[1.0], [-1.0]]), np.array([1.0, 0.0])
+    points = np.array([[1.0], [-1.0]])
+    labels = np.array([1.0, 0.0])
     return observed.fit_mixup(points, labels, law.nodes, law.weights, law.input_weights)
 
 
 def scores_without_noise(laws):
-    """The scores u of the class means, and twice the last relative Newton step (the points have length one)."""
+    """The scores u of the class means, and twice the last relative Newton step (the points have
+    length one).
+    """
     fits = [fit_without_noise(law) for law in laws]
     scores = np.array([float(fit.weights[0]) for fit in fits])
-    # Roundings of the 64 terms move the root by 1e-12 where the curvature is as small as e^-u, u < 5.
+    # Roundings of the 64 terms move the root by 1e-12 where the curvature is as small as e^-u, u <
+    # 5.
     return scores, np.array([2 * float(fit.newton_step) for fit in fits]) * (1 + scores) + 1e-12
 
 
@@ -41,35 +49,66 @@ def scores_without_noise(laws):
     cases=[(0.2, 400), (1.0, 400)],
     route="`predicted.scalar_minimiser` in its limit against `predicted.limit_scale_correction`",
 )
-def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 2000, why="a limit; then rounding")]):
-    """As κ grows u* tends to u_inf, a (u_inf - u*) to (u h + u^2 h' / 2) / L_2, if soft mixed pairs exist."""
+def test_scale_limit(
+    trial, alpha: Alpha, least: Annotated[float, Interval(400, 2000, why="a limit; then rounding")]
+):
+    """As κ grows u* tends to u_inf, a (u_inf - u*) to (u h + u^2 h' / 2) / L_2, if soft mixed pairs
+    exist.
+    """
     # λ is within 1 / sqrt(8 α) of 1/2: powers of α / a follow one another, not of 1 / a.
-    law, effective = predicted.MixingLaw.beta(alpha, NODES), max(least, 20 * alpha) * 2.0 ** np.arange(5)
+    law = predicted.MixingLaw.beta(alpha, NODES)
+    effective = max(least, 20 * alpha) * 2.0 ** np.arange(5)
     (limit,), (error,) = scores_without_noise([law])
     scores = np.array([predicted.scalar_minimiser(a, law) for a in effective])
-    correction, curvature = predicted.limit_scale_correction(law), predicted.limit_curvatures(law)
+    correction = predicted.limit_scale_correction(law)
+    curvature = predicted.limit_curvatures(law)
     without = limit * curvature.noise / curvature.scale
-    changes_sign = "alpha must keep away from .39, where the correction changes sign and no theory is near it"
+    changes_sign = (
+        "alpha must keep away from .39, where the correction changes sign and no theory is near it"
+    )
     trial.require(abs(correction) > 0.11 * abs(without - correction), changes_sign)
-    trial.require(abs(alpha - 0.1125) > 0.0125, "alpha must not lie in [0.1, 0.125]: the next order changes sign there")
+    trial.require(
+        abs(alpha - 0.1125) > 0.0125,
+        "alpha must not lie in [0.1, 0.125]: the next order changes sign there",
+    )
     slack = effective[-1] * error
     terms = {"without h'": without, "h' without 1/2": 2 * correction - without}
     trial.limit(
-        effective * (limit - scores), effective, correction, order=1, margin=1e-3 * without, slack=slack, controls=terms
+        effective * (limit - scores),
+        effective,
+        correction,
+        order=1,
+        margin=1e-3 * without,
+        slack=slack,
+        controls=terms,
     )
-    atoms, half = predicted.MixingLaw.atoms, np.array([0.5])
-    laws = [law, predicted.MixingLaw.beta(alpha, NODES, lambda mixing: 0 * mixing + 0.5), atoms(half, np.ones(1))]
+    atoms = predicted.MixingLaw.atoms
+    half = np.array([0.5])
+    laws = [
+        law,
+        predicted.MixingLaw.beta(alpha, NODES, lambda mixing: 0 * mixing + 0.5),
+        atoms(half, np.ones(1)),
+    ]
     laws += [atoms(half, np.ones(1), lambda mixing: mixing / 2)]
     hard = ([0.0, 0.3, 1.0], [0.45, 0.1, 0.45]), ([0.0, 0.3, 0.5, 1.0], [0.45, 0.0, 0.1, 0.45])
     laws += [atoms(np.array(nodes), np.array(weights)) for nodes, weights in hard]
     existence = np.array([int(np.isfinite(predicted.limit_scale(member))) for member in laws])
     convergence = np.array([int(fit_without_noise(member).converged) for member in laws])
-    terms = {"bounded for every law": np.ones(len(laws), int), "only if g = λ": np.array([1, 0, 1, 0, 1, 1])}
+    terms = {
+        "bounded for every law": np.ones(len(laws), int),
+        "only if g = λ": np.array([1, 0, 1, 0, 1, 1]),
+    }
     trial.identity(convergence, existence, ops=0, controls=terms)
 
 
-@claim(ours("where the loss of the class means alone has no slope"), kind="identity", cases=[0.1, 0.2, 0.5, 1.0])
-def test_lambda_dependence(trial, alpha: Annotated[float, Interval(0.05, 1.2, why="below the lowest u_inf")]):
+@claim(
+    ours("where the loss of the class means alone has no slope"),
+    kind="identity",
+    cases=[0.1, 0.2, 0.5, 1.0],
+)
+def test_lambda_dependence(
+    trial, alpha: Annotated[float, Interval(0.05, 1.2, why="below the lowest u_inf")]
+):
     """For λ ~ Beta(α, α), u_inf falls and then rises with α."""
     laws = [predicted.MixingLaw.beta(parameter, NODES) for parameter in (alpha, 1.5, 2.25 / alpha)]
     halves = [predicted.MixingLaw(np.full(NODES, 0.5), law.weights, law.nodes) for law in laws]
@@ -84,12 +123,17 @@ def test_lambda_dependence(trial, alpha: Annotated[float, Interval(0.05, 1.2, wh
 
 
 def plug_in_efficiency(a, law, per_class):
-    """K_mix = a^2 Ψ / (H u)^2 of classes that are `per_class` quantiles each: sums over pairs at Mixup's own fit."""
+    """K_mix = a^2 Ψ / (H u)^2 of classes that are `per_class` quantiles each: sums over pairs at
+    Mixup's own fit.
+    """
     quantiles = ndtri((np.arange(per_class) + 0.5) / per_class)
     noise = quantiles / np.sqrt(a * np.mean(quantiles**2))
-    points, labels = np.concatenate([1 + noise, noise - 1]), np.repeat([1.0, 0.0], per_class)
+    points = np.concatenate([1 + noise, noise - 1])
+    labels = np.repeat([1.0, 0.0], per_class)
     fit = observed.fit_mixup(points[:, None], labels, law.nodes, law.weights, law.input_weights)
-    score, pull, curvature = float(fit.weights[0]), np.zeros(2 * per_class), 0.0
+    score = float(fit.weights[0])
+    pull = np.zeros(2 * per_class)
+    curvature = 0.0
     for mixing, weight, g in zip(law.nodes, law.weights, law.input_weights, strict=True):
         chances = expit(score * (g * points[:, None] + (1 - g) * points))
         residuals = chances - (mixing * labels[:, None] + (1 - mixing) * labels)
@@ -102,19 +146,37 @@ def plug_in_efficiency(a, law, per_class):
     ours("by the sandwich variance of all pairs, and Fisher's information without augmentation"),
     kind="bound",
     cases=[(0.5, 0.2), (2.0, 1.0), (8.0, 1.0), (64.0, 5.0)],
-    route="`predicted.erm_efficiency`, `predicted.mixup_efficiency` and `predicted.lda_efficiency` share no code",
+    route="`predicted.erm_efficiency`, `predicted.mixup_efficiency` and "
+    "`predicted.lda_efficiency` share no code",
 )
-def test_efficiency_order(trial, effective: Efficient, alpha: Annotated[float, Interval(0.2, 10, why="a cap only")]):
-    """K_lda < K_mix < K_erm at every a, and K_mix falls with α: Mixup lies between discriminant and regression."""
-    message = "alpha must be at least effective / 8, or 5: quantiles of scores that are far apart settle later"
+def test_efficiency_order(
+    trial, effective: Efficient, alpha: Annotated[float, Interval(0.2, 10, why="a cap only")]
+):
+    """K_lda < K_mix < K_erm at every a, and K_mix falls with α: Mixup lies between discriminant and
+    regression.
+    """
+    message = (
+        "alpha must be at least effective / 8, or 5: quantiles of scores that are far apart "
+        "settle later"
+    )
     trial.require(alpha >= min(effective / 8, 5), message)
-    law, narrower = predicted.MixingLaw.beta(alpha, 24), predicted.MixingLaw.beta(1.1 * alpha, 24)
-    mixup, logistic = predicted.mixup_efficiency(effective, law), predicted.erm_efficiency(effective)
+    law = predicted.MixingLaw.beta(alpha, 24)
+    narrower = predicted.MixingLaw.beta(1.1 * alpha, 24)
+    mixup = predicted.mixup_efficiency(effective, law)
+    logistic = predicted.erm_efficiency(effective)
     discriminant = predicted.lda_efficiency(effective)
-    half, full = (plug_in_efficiency(effective, predicted.MixingLaw.beta(alpha, 12), n) for n in (100, 200))
+    half, full = (
+        plug_in_efficiency(effective, predicted.MixingLaw.beta(alpha, 12), n) for n in (100, 200)
+    )
     value = 2 * full - half  # what quantiles leave out falls nearly like one over their number
     error = abs(full - half)
-    trial.value(value, mixup, margin=0.01 * mixup, error=error, controls={"one of two summands of the pull": mixup / 4})
+    trial.value(
+        value,
+        mixup,
+        margin=0.01 * mixup,
+        error=error,
+        controls={"one of two summands of the pull": mixup / 4},
+    )
     trial.bound(
         np.array([discriminant, predicted.mixup_efficiency(effective, narrower), mixup]),
         np.array([mixup, mixup, logistic]),
@@ -134,17 +196,31 @@ def information(a):
     return quad(integrand, -60, 60, points=[0.0], epsabs=0, epsrel=1e-11, limit=400)
 
 
-@claim(ours("Laplace's method for the information"), kind="limit", cases=[(0.02, 50), (2.0, 50), (8.0, 60), (20.0, 70)])
+@claim(
+    ours("Laplace's method for the information"),
+    kind="limit",
+    cases=[(0.02, 50), (2.0, 50), (8.0, 60), (20.0, 70)],
+)
 def test_erm_fisher_exponent(trial, moderate: Moderate, least: Least):
     """K_erm grows like sqrt(2 a / π) e^(a/2)."""
     (integral, uncertain), exact = information(moderate), predicted.erm_efficiency(moderate)
     values = np.sqrt(8 * np.pi * moderate) / (4 * integral)
     # Beyond |v| = 60 the integrand is below e^-60 of its integral e^(-a/2) / sqrt(a).
     error = exact * (uncertain / integral + 1e-12)
-    trial.value(values, exact, margin=1e-8 * exact, error=error, controls={"as for a = 0": 1.0, "a + 1": moderate + 1})
+    trial.value(
+        values,
+        exact,
+        margin=1e-8 * exact,
+        error=error,
+        controls={"as for a = 0": 1.0, "a + 1": moderate + 1},
+    )
     effective = least * 2.0 ** np.arange(5)
     values = np.array([predicted.erm_efficiency(float(a)) for a in effective])
     ratio = values / [predicted.erm_efficiency_asymptotic(float(a)) for a in effective]
-    trial.limit(ratio, effective, 1.0, order=1, margin=1e-3, controls={"without the 2": np.sqrt(2.0)})
+    trial.limit(
+        ratio, effective, 1.0, order=1, margin=1e-3, controls={"without the 2": np.sqrt(2.0)}
+    )
     exponents = np.log(values / np.sqrt(2 * effective / np.pi)) / effective
-    trial.limit(exponents, effective, 0.5, order=2, margin=1e-4, controls={"e^a": 1.0, "e^(a/4)": 0.25})
+    trial.limit(
+        exponents, effective, 0.5, order=2, margin=1e-4, controls={"e^a": 1.0, "e^(a/4)": 0.25}
+    )

@@ -17,12 +17,24 @@ Cells = Annotated[int, Interval(1, 1000, why="rounding grows with the sums")]
 Dim = Annotated[int, Interval(1, 20, why="a cap, which nothing requires")]
 Place = Annotated[int, Interval(0, 3, why="predictions have four values")]
 Levels = Annotated[int, Interval(1, 200, why="each is summed exactly")]
-Bias = Annotated[float, Interval(0.01, 0.25, why="means of labels stay in [0, 1]; the low end is a cap")]
-Functions = Annotated[int, Interval(1, 3, why="levels must hold more cells than there are functions")]
-Roomy = Annotated[int, Interval(60, 200, why="levels must hold more cells than functions; the high end is a cap")]
-Share = Annotated[float, Interval(1e-9, 0.125, why="smaller gains are lost in rounding, from B / 4 on any f is good")]
+Bias = Annotated[
+    float, Interval(0.01, 0.25, why="means of labels stay in [0, 1]; the low end is a cap")
+]
+Functions = Annotated[
+    int, Interval(1, 3, why="levels must hold more cells than there are functions")
+]
+Roomy = Annotated[
+    int, Interval(60, 200, why="levels must hold more cells than functions; the high end is a cap")
+]
+Share = Annotated[
+    float,
+    Interval(1e-9, 0.125, why="smaller gains are lost in rounding, from B / 4 on any f is good"),
+]
 """α / B."""
-Fine = Annotated[float, Interval(1e-6, 0.09, why="smaller gains are lost in rounding, on coarser grids 1/m matters")]
+Fine = Annotated[
+    float,
+    Interval(1e-6, 0.09, why="smaller gains are lost in rounding, on coarser grids 1/m matters"),
+]
 Coarse = Annotated[float, Interval(0.01, 0.125, why="as many sets of cells as rounds are fitted")]
 Bound = Annotated[float, Interval(1e-90, 1e90, why="what is squared and divided stays a number")]
 """B, on h^2."""
@@ -31,46 +43,79 @@ Members = Annotated[float, Interval(0.01, 1, why="a share of all; the low end is
 """P(h = 1), apart from y."""
 Shift = Annotated[float, Interval(0, 1, why="a cap, which nothing requires")]
 """Of E[y|v] from v, up and down by turns."""
-BOTH = [(0.1, 1.0), (0.03, 1.0), (0.01, 4.0), (0.002, 1.0), (0.08 / 0.95, 1.0), (0.08 / 0.95, 4.0), (0.05, 0.1)]
+BOTH = [
+    (0.1, 1.0),
+    (0.03, 1.0),
+    (0.01, 4.0),
+    (0.002, 1.0),
+    (0.08 / 0.95, 1.0),
+    (0.08 / 0.95, 4.0),
+    (0.05, 0.1),
+]
 LEVELS = [(50, 40, 0.0), (50, 40, 0.02), (6, 3, 0.05), (2, 3, 0.75)]
 
 
 def world_of(seed, cells, dim):
-    """W(s): its probabilities, predictions of four values, means of the labels, and all affine functions."""
+    """W(s): its probabilities, predictions of four values, means of the labels, and all affine
+    functions.
+    """
     world = observed.random_world(seed, cells, dim)
     predictions, coefficients = observed.random_predictor(seed, cells, dim)
-    return world.probabilities, predictions, world.means, observed.affine(world.features), coefficients
+    return (
+        world.probabilities,
+        predictions,
+        world.means,
+        observed.affine(world.features),
+        coefficients,
+    )
 
 
 @claim(
-    ours("the error is a quadratic of the step"), kind="identity", cases=[(w, v) for w in range(5) for v in range(4)]
+    ours("the error is a quadratic of the step"),
+    kind="identity",
+    cases=[(w, v) for w in range(5) for v in range(4)],
 )
 def test_step(trial, world: Natural, level: Place, cells: Cells = 60, dim: Dim = 3):
-    """At level v along h the best step is E[h r|v] / E[h^2|v], and it lowers the error by (E[h r|v])^2 / E[h^2|v]."""
+    """At level v along h the best step is E[h r|v] / E[h^2|v], and it lowers the error by (E[h
+    r|v])^2 / E[h^2|v].
+    """
     probabilities, predictions, means, basis, coefficients = world_of(world, cells, dim)
     values = np.unique(predictions)
     trial.require(level < len(values), "level must be one that a cell has")
     at = predictions == values[level]
     chances = probabilities[at] / probabilities[at].sum()
-    h, residuals = (basis @ coefficients)[at], means[at] - values[level]
+    h = (basis @ coefficients)[at]
+    residuals = means[at] - values[level]
     gain = predicted.step_gain(chances, residuals, h)
     rivals = {"without the second order": 2 * gain}
     if at.sum() > 1:
-        rivals["Var(h) for E[h^2]"] = (chances @ (h * residuals)) ** 2 / (chances @ (h - chances @ h) ** 2)
+        rivals["Var(h) for E[h^2]"] = (chances @ (h * residuals)) ** 2 / (
+            chances @ (h - chances @ h) ** 2
+        )
     of = chances, predictions[at], means[at], h
-    gains = [observed.gain(*of, predicted.best_step(chances, residuals, h)), observed.best_gain(*of)]
+    gains = [
+        observed.gain(*of, predicted.best_step(chances, residuals, h)),
+        observed.best_gain(*of),
+    ]
     controls = {name: np.full(2, theory) for name, theory in rivals.items()}
-    scale = abs(predicted.best_step(chances, residuals, h)) * (chances @ np.abs(h * residuals)) + gain
+    scale = (
+        abs(predicted.best_step(chances, residuals, h)) * (chances @ np.abs(h * residuals)) + gain
+    )
     trial.identity(gains, np.full(2, gain), ops=2 * cells, scale=scale, controls=controls)
 
 
 @claim(
-    ours("least squares in each level; that such a condition on squared error characterises it is in the abstract"),
+    ours(
+        "least squares in each level; that such a condition on squared error characterises it is "
+        "in the abstract"
+    ),
     kind="identity",
     cases=[(0, 60, 3), (1, 60, 3), (2, 12, 2), (3, 200, 6)],
 )
 def test_swap_regret(trial, world: Natural, cells: Cells, dim: Dim):
-    """The best g in H of each level saves the sum over v of P(v) max over h in H of (E[h r|v])^2 / E[h^2|v]."""
+    """The best g in H of each level saves the sum over v of P(v) max over h in H of (E[h r|v])^2 /
+    E[h^2|v].
+    """
     probabilities, predictions, means, basis, _ = world_of(world, cells, dim)
     residuals = means - predictions
 
@@ -83,9 +128,16 @@ def test_swap_regret(trial, world: Natural, cells: Cells, dim: Dim):
     controls = {"h centred in each level": np.full(2, regret - constants)}
     if cells > dim + 1 and len(np.unique(predictions)) > 1:
         middle = np.full(cells, 0.5)
-        common = observed.level_fit(probabilities, middle, np.clip((1 + residuals) / 2, 0, 1), basis)
-        controls["one correction for all levels"] = np.full(2, 2 * (common - middle) @ (probabilities * residuals))
-    gains = [saved(predictions), observed.best_ratio(probabilities, predictions, means, basis, world)]
+        common = observed.level_fit(
+            probabilities, middle, np.clip((1 + residuals) / 2, 0, 1), basis
+        )
+        controls["one correction for all levels"] = np.full(
+            2, 2 * (common - middle) @ (probabilities * residuals)
+        )
+    gains = [
+        saved(predictions),
+        observed.best_ratio(probabilities, predictions, means, basis, world),
+    ]
     # Rounding, and what BFGS leaves: the square of a gradient of 1e-8.
     trial.value(gains, np.full(2, regret), error=1e-12, margin=1e-10, controls=controls)
 
@@ -94,59 +146,104 @@ def test_swap_regret(trial, world: Natural, cells: Cells, dim: Dim):
 def test_converse(trial, world: Natural, cells: Cells = 60, dim: Dim = 3, draws: Count = 500):
     """If h lowers the error of level v by a, E[(h - v)(y - v)|v] >= a / 2."""
     probabilities, _, means, basis, _ = world_of(world, cells, dim)
-    middle, generator = np.full(cells, 0.5), trial.generator("h")
+    middle = np.full(cells, 0.5)
+    generator = trial.generator("h")
     fit = observed.level_fit(probabilities, middle, means, basis) - middle
-    steps = [generator.exponential(0.1) * (basis @ generator.normal(size=dim + 1)) for _ in range(draws)]
+    steps = [
+        generator.exponential(0.1) * (basis @ generator.normal(size=dim + 1)) for _ in range(draws)
+    ]
     steps += [fraction * fit for fraction in (0.1, 0.01, 0.001)]
     gains = [observed.gain(probabilities, middle, means, step, 1.0) for step in steps]
     least = np.array([predicted.least_correlation(gain) for gain in gains])
     correlations = np.array([probabilities @ (step * (means - middle)) for step in steps])
     sizes = np.array([probabilities @ step**2 for step in steps]) + np.abs(correlations)
     rivals = {"a for a / 2": 2 * least}
-    trial.bound(least, correlations, found_by="draws", independent=draws, ops=1000, scale=sizes, wrong_processes=rivals)
+    trial.bound(
+        least,
+        correlations,
+        found_by="draws",
+        independent=draws,
+        ops=1000,
+        scale=sizes,
+        wrong_processes=rivals,
+    )
 
 
 @claim(
-    ours("least squares: E[fit r|v] = E[fit^2|v]"), kind="identity", cases=[(0, 1.0), (0, 0.1), (1, 0.01), (2, 0.001)]
+    ours("least squares: E[fit r|v] = E[fit^2|v]"),
+    kind="identity",
+    cases=[(0, 1.0), (0, 0.1), (1, 0.01), (2, 0.001)],
 )
 def test_converse__sharp(trial, world: Natural, fraction: Moved, cells: Cells = 60):
     """Of h = v + ε fit that E[...|v] is a / (2 - ε): no constant above 1/2 will do."""
     probabilities, _, means, basis, _ = world_of(world, cells, 3)
     middle = np.full(cells, 0.5)
     step = fraction * (observed.level_fit(probabilities, middle, means, basis) - middle)
-    ratio = probabilities @ (step * (means - middle)) / observed.gain(probabilities, middle, means, step, 1.0)
+    ratio = (
+        probabilities
+        @ (step * (means - middle))
+        / observed.gain(probabilities, middle, means, step, 1.0)
+    )
     controls = {"1 for 1/2": 1.0} if fraction < 0.9 else {"1/2": 0.5}
-    trial.identity(float(ratio), predicted.converse_ratio(fraction), ops=1000 + 4 * cells, controls=controls)
+    trial.identity(
+        float(ratio), predicted.converse_ratio(fraction), ops=1000 + 4 * cells, controls=controls
+    )
 
 
-@claim(ours("Jensen's inequality for the bias of a bin's levels"), kind="bound", cases=[(4, 2), (20, 5), (7, 3)])
+@claim(
+    ours("Jensen's inequality for the bias of a bin's levels"),
+    kind="bound",
+    cases=[(4, 2), (20, 5), (7, 3)],
+)
 def test_binning_hides(trial, levels: Several, merged: Several, draws: Count = 200):
-    """Merging levels into bins can lower K2 of r = y - f and cannot raise it: a binned audit is a lower bound."""
-    generator, bins = trial.generator("levels"), np.arange(levels) // merged
+    """Merging levels into bins can lower K2 of r = y - f and cannot raise it: a binned audit is a
+    lower bound.
+    """
+    generator = trial.generator("levels")
+    bins = np.arange(levels) // merged
     weights = [*generator.dirichlet(np.ones(levels), draws), *[np.full(levels, 1 / levels)] * 2]
     weights.append((np.arange(levels) > 0) / (levels - 1))
     signs = np.where(np.arange(levels) % 2, -0.1, 0.1)
     biases = [*generator.uniform(-1, 1, (draws, levels)), signs, np.zeros(levels), np.cos(bins)]
     values = (np.arange(levels) + 0.5) / levels
-    pairs, twice = list(zip(weights, biases, strict=True)), np.full(levels, 2.0)
-    fine = [predicted.calibration_error(weight, values, bias / 2, twice) for weight, bias in pairs]  # h = 2
-    centres = (values[bins * merged] + values[np.minimum((bins + 1) * merged, levels) - 1]) / 2 + 0.05
-    rivals = {"r from the bin's centre": [observed.binned_error(w, b + values - centres, bins) for w, b in pairs]}
+    pairs = list(zip(weights, biases, strict=True))
+    twice = np.full(levels, 2.0)
+    fine = [
+        predicted.calibration_error(weight, values, bias / 2, twice) for weight, bias in pairs
+    ]  # h = 2
+    centres = (
+        values[bins * merged] + values[np.minimum((bins + 1) * merged, levels) - 1]
+    ) / 2 + 0.05
+    rivals = {
+        "r from the bin's centre": [
+            observed.binned_error(w, b + values - centres, bins) for w, b in pairs
+        ]
+    }
     coarse = [observed.binned_error(weight, bias, bins) for weight, bias in pairs]
     trial.bound(
-        coarse, np.array(fine), found_by="draws", independent=draws, ops=4 * levels, scale=1.0, wrong_processes=rivals
+        coarse,
+        np.array(fine),
+        found_by="draws",
+        independent=draws,
+        ops=4 * levels,
+        scale=1.0,
+        wrong_processes=rivals,
     )
 
 
 @claim(ours("law of total variance"), kind="identity", cases=[(4, 2, 0), (20, 5, 0), (300, 10, 1)])
 def test_binning_hides__exactly(trial, levels: Several, merged: Several, instance: Natural):
     """What bins hide of K2 is the sum over bins of P(b) Var(E[r|v] | b)."""
-    generator, bins = np.random.default_rng(instance), 2 * (np.arange(levels) // merged)
-    weights, biases = generator.dirichlet(np.ones(levels)), generator.uniform(-1, 1, levels)
+    generator = np.random.default_rng(instance)
+    bins = 2 * (np.arange(levels) // merged)
+    weights = generator.dirichlet(np.ones(levels))
+    biases = generator.uniform(-1, 1, levels)
     if levels > merged + 1:  # the first bin is empty
         weights = weights * (bins > 0) / weights[bins > 0].sum()
     hidden = predicted.hidden_by_bins(weights, biases, bins)
-    lost = observed.binned_error(weights, biases, np.arange(levels)) - observed.binned_error(weights, biases, bins)
+    lost = observed.binned_error(weights, biases, np.arange(levels)) - observed.binned_error(
+        weights, biases, bins
+    )
     mean = weights @ biases
     controls = {"binning is conservative": -hidden}
     if levels > 2 * merged:
@@ -166,19 +263,29 @@ def test_binning_hides__exactly(trial, levels: Several, merged: Several, instanc
     ),
 )
 def test_coded_error(trial, levels: Levels, bias: Bias):
-    """K2 with h = 1 is the sum over all levels of (n_v / n) (mean of y - v)^2, the largest among them."""
+    """K2 with h = 1 is the sum over all levels of (n_v / n) (mean of y - v)^2, the largest among
+    them.
+    """
     values = (np.arange(levels) + 0.5) / levels / 2
     biases = bias * (np.arange(levels) + 1) / levels
     predictions = np.tile(values, 4)
     labels = predictions + np.tile(biases, 4) + np.repeat([-1, 1, -1, 1], levels) * predictions / 2
     n = len(labels)
-    k2 = predicted.calibration_error(np.full(n, 1 / n), predictions, labels - predictions, np.ones(n))
+    k2 = predicted.calibration_error(
+        np.full(n, 1 / n), predictions, labels - predictions, np.ones(n)
+    )
     exact = sum(
         (sum(Fraction(y) - Fraction(value) for y in labels[predictions == value].tolist()) / 4) ** 2
         for value in values.tolist()
     )
     release = observed.released_error(predictions, labels)
-    trial.identity(float(exact / levels), k2, ops=20 * n, controls={"without the largest": release}, as_printed=release)
+    trial.identity(
+        float(exact / levels),
+        k2,
+        ops=20 * n,
+        controls={"without the largest": release},
+        as_printed=release,
+    )
 
 
 def boosted(world, share, bound, **wrong):
@@ -195,17 +302,28 @@ def boosted(world, share, bound, **wrong):
 def worlds_of(trial, draws):
     """Small random worlds, and W(0) to W(2)."""
     generator = trial.generator("worlds")
-    sizes = [(*generator.integers(0, 2**32, 1), *generator.integers((2, 1), (40, 4))) for _ in range(draws)]
-    return [*(observed.random_world(*map(int, size)) for size in sizes), *map(observed.random_world, range(3))]
+    sizes = [
+        (*generator.integers(0, 2**32, 1), *generator.integers((2, 1), (40, 4)))
+        for _ in range(draws)
+    ]
+    return [
+        *(observed.random_world(*map(int, size)) for size in sizes),
+        *map(observed.random_world, range(3)),
+    ]
 
 
 @claim(
-    ours("rounding costs E|fit - y|/m + 1/(4 m^2), the rest of the last gain is the swap regret; the rule is recalled"),
+    ours(
+        "rounding costs E|fit - y|/m + 1/(4 m^2), the rest of the last gain is the swap regret; "
+        "the rule is recalled"
+    ),
     kind="bound",
     cases=[(0.005, 1.0), (0.002, 4.0), (0.002, 0.1)],
 )
 def test_halting(trial, share: Fine, bound: Bound, draws: Count = 8):
-    """Stopped at a gain <= α/(2 B), m = ceil(2 B/α), K2 <= B (α/(2 B) + 1/(2 m) + 1/(4 m^2)) <= α."""
+    """Stopped at a gain <= α/(2 B), m = ceil(2 B/α), K2 <= B (α/(2 B) + 1/(2 m) + 1/(4 m^2)) <=
+    α.
+    """
     rule = predicted.tolerance(share * bound, bound), predicted.grid(share * bound, bound)
     undone = observed.undone_rows(10**12, rule[1], rule[0])
     worst = observed.World(undone.counts / undone.counts.sum(), undone.features, undone.labels)
@@ -231,22 +349,38 @@ def test_halting(trial, share: Fine, bound: Bound, draws: Count = 8):
     cases=[(0.125, 1.0), (0.1, 1.0), (0.08 / 0.95, 4.0), (0.0201, 0.1)],
 )
 def test_halting__rounds(trial, share: Coarse, bound: Bound, draws: Count = 8):
-    """There are at most ceil(B / (2 α)) rounds, the rejected one too: each other gains over α/(2 B) of 1/4."""
-    most, m = predicted.most_rounds(share * bound, bound), predicted.grid(share * bound, bound)
+    """There are at most ceil(B / (2 α)) rounds, the rejected one too: each other gains over α/(2 B)
+    of 1/4.
+    """
+    most = predicted.most_rounds(share * bound, bound)
+    m = predicted.grid(share * bound, bound)
     sets = int(np.ceil((1 - 1e-6) / (2 * share))) - 1  # each a round whose gain is 1 / (4 sets)
     slow_world = observed.peeled_world(sets, min(0.01 / m, (1 / (2 * share * sets) - 1) / 4))
     rounds = [boosted(world, share, bound)[0].rounds for world in worlds_of(trial, draws)]
-    rounds.append(boosted(slow_world, share, bound, grid=m + m % 2)[0].rounds)  # 1/2 must be on the grid
+    rounds.append(
+        boosted(slow_world, share, bound, grid=m + m % 2)[0].rounds
+    )  # 1/2 must be on the grid
     controls = {"one round suffices": 1.0} | ({"one less": most - 1} if rounds[-1] == most else {})
     options = {"found_by": "draws", "independent": draws, "ops": 10}
     trial.bound(rounds, np.full(len(rounds), most), controls=controls, **options)
 
 
-@claim(ours("exact arithmetic of the guarantee"), kind="identity", cases=[*BOTH, (1.0, 1.0), (1e-6, 2.0)])
-def test_halting__grid(trial, share: Annotated[float, Interval(1e-9, 1, why="grids of up to 2^40")], bound: Bound):
-    """No grid coarser than m = ceil(2 B / α) moves predictions by at most half the tolerance, α/(2B)."""
-    alpha, most = Fraction(share * bound), Fraction(bound)
-    least = 1 + bisect_left(range(1, 2**40), True, key=lambda m: Fraction(1, m) <= alpha / (2 * most))
+@claim(
+    ours("exact arithmetic of the guarantee"),
+    kind="identity",
+    cases=[*BOTH, (1.0, 1.0), (1e-6, 2.0)],
+)
+def test_halting__grid(
+    trial, share: Annotated[float, Interval(1e-9, 1, why="grids of up to 2^40")], bound: Bound
+):
+    """No grid coarser than m = ceil(2 B / α) moves predictions by at most half the tolerance,
+    α/(2B).
+    """
+    alpha = Fraction(share * bound)
+    most = Fraction(bound)
+    least = 1 + bisect_left(
+        range(1, 2**40), True, key=lambda m: Fraction(1, m) <= alpha / (2 * most)
+    )
     m = predicted.grid(share * bound, bound)
     trial.identity(least, m, ops=0, controls={"ceil(B / α)": -(-m // 2), "one more": m + 1})
     guarantee = predicted.guaranteed_error(bound, predicted.tolerance(share * bound, bound), m)
@@ -261,16 +395,26 @@ def test_halting__grid(trial, share: Annotated[float, Interval(1e-9, 1, why="gri
 def test_halting__first_round(trial, share: Share, bound: Bound = 3.0):
     """On means 1/2 -+ δ the first round gains δ^2 and is rejected up to δ^2 = α / (2 B)."""
     deltas = np.sqrt(share / 2 * np.array([0.999, 1.001]))
-    rounds = [boosted(observed.two_cells(delta), share, bound, grid=2**50)[0].rounds for delta in deltas.tolist()]
+    rounds = [
+        boosted(observed.two_cells(delta), share, bound, grid=2**50)[0].rounds
+        for delta in deltas.tolist()
+    ]
     trial.identity(rounds, [1, 2], ops=0, controls={"at α / B": [1, 1], "at α / (4 B)": [2, 2]})
 
 
 def released(features, labels, bins, gamma):
-    """K2 of the rounded model before the last of the released class, its guarantee, and K2 of what is returned."""
-    basis, uniform = observed.affine(features), np.full(len(labels), 1 / len(labels))
+    """K2 of the rounded model before the last of the released class, its guarantee, and K2 of what
+    is returned.
+    """
+    basis = observed.affine(features)
+    uniform = np.full(len(labels), 1 / len(labels))
     models = observed.released_lsboost(labels, basis, bins, gamma).models
-    alone = np.sum(np.unique(models[-3], return_counts=True)[1] == 1) / len(labels)  # levels of one row
-    error, final = (observed.worst_error(uniform, f, labels, basis) for f in (models[-3], models[-1].clip(0, 1)))
+    alone = np.sum(np.unique(models[-3], return_counts=True)[1] == 1) / len(
+        labels
+    )  # levels of one row
+    error, final = (
+        observed.worst_error(uniform, f, labels, basis) for f in (models[-3], models[-1].clip(0, 1))
+    )
     return error, predicted.guaranteed_error(1.0, gamma / bins, bins) + alone, final
 
 
@@ -281,49 +425,70 @@ def released(features, labels, bins, gamma):
 )
 def test_released_class(
     trial,
-    rows: Annotated[int, Interval(1200, 10**4, why="fewer are fitted as they are, more take memory")],
+    rows: Annotated[
+        int, Interval(1200, 10**4, why="fewer are fitted as they are, more take memory")
+    ],
     bins: Annotated[int, Interval(40, 1000, why="of fewer, terms of the order 1/m matter")],
     gamma: Annotated[float, Interval(0.05, 0.5, why="a cap, which nothing requires")],
 ):
-    """The rounded model before the last of the released class has K2 <= B (γ + 1/2 + 1/(4 m)) / m; not returned.
+    """The rounded model before the last of the released class has K2 <= B (γ + 1/2 + 1/(4 m)) / m;
+    not returned.
 
-    On rows drawn at random, in ten bins, and on rows whose rounding undoes most of what a round gains.
+    On rows drawn at random, in ten bins, and on rows whose rounding undoes most of what a round
+    gains.
     """
     trial.require(bins % 2 == 0, "bins must be even: 1/2 is then on the grid")
     generator = trial.generator("rows")
     x = generator.uniform(-1, 1, (1500, 2))
     y = (generator.random(len(x)) < 0.5 + 0.2 * np.sin(3 * x[:, 0])).astype(float)
     undone = observed.delayed_rows(rows, bins, gamma / bins)
-    features, labels = (np.repeat(part, undone.counts, axis=0) for part in (undone.features, undone.labels))
+    features, labels = (
+        np.repeat(part, undone.counts, axis=0) for part in (undone.features, undone.labels)
+    )
     cases = released(x, y, 10, gamma), released(features, labels, bins, gamma)
     k2, guarantees, final = np.transpose(cases)
-    processes, controls = {"what it returns": final}, {"rounding costs nothing": [gamma / 10, gamma / bins]}
+    processes = {"what it returns": final}
+    controls = {"rounding costs nothing": [gamma / 10, gamma / bins]}
     options = {"found_by": "draws", "independent": 1, "ops": 1000}
     trial.bound(k2, guarantees, wrong_processes=processes, controls=controls, **options)
 
 
 @claim(
     abstract(
-        "We then show that our weak learning assumption on H is both necessary and sufficient for multicalibration "
+        "We then show that our weak learning assumption on H is both necessary and sufficient for "
+        "multicalibration "
         "with respect to H to imply Bayes optimality"
     ),
     kind="optimality",
     cases=[2, 3, 5],
 )
 def test_weak_learning(trial, dim: Annotated[int, Interval(2, 8, why="there are 2^dim cells")]):
-    """Of a parity, f = 1/2 is multicalibrated for affine H, 1/4 above Bayes' error; H with the product gains that."""
+    """Of a parity, f = 1/2 is multicalibrated for affine H, 1/4 above Bayes' error; H with the
+    product gains that.
+    """
     world = observed.parity_world(dim)
-    weights, few, half = world.probabilities, observed.affine(world.features), np.full(2**dim, 0.5)
+    weights = world.probabilities
+    few = observed.affine(world.features)
+    half = np.full(2**dim, 0.5)
     full = np.column_stack([few, world.features.prod(axis=1)])
-    measured, predict = [], []
+    measured = []
+    predict = []
     for basis in (few, full):
         run = observed.lsboost(weights, world.means, basis, grid=20, tolerance=0.05)
-        measured += [observed.worst_error(weights, half, world.means, basis), run.errors[0] - run.errors[1]]
+        measured += [
+            observed.worst_error(weights, half, world.means, basis),
+            run.errors[0] - run.errors[1],
+        ]
         predict += [round(predicted.swap_regret(weights, half, world.means - half, basis), 15)] * 2
     measured.append(run.errors[0] - observed.squared_error(weights, world.means, world.means))
-    rivals = {"any multicalibrated f is Bayes'": [0, 0, 0.25, 0.25, 0], "no H is": [0, 0, 0, 0, 0.25]}
+    rivals = {
+        "any multicalibrated f is Bayes'": [0, 0, 0.25, 0.25, 0],
+        "no H is": [0, 0, 0, 0, 0.25],
+    }
     controls = {name: np.array(values) for name, values in rivals.items()}
-    trial.identity(measured, np.array([*predict, predict[-1]]), ops=2**dim, scale=0.25, controls=controls)
+    trial.identity(
+        measured, np.array([*predict, predict[-1]]), ops=2**dim, scale=0.25, controls=controls
+    )
 
 
 @claim(
@@ -331,41 +496,68 @@ def test_weak_learning(trial, dim: Annotated[int, Interval(2, 8, why="there are 
     kind="bound",
     cases=[0, 1, 2],
 )
-def test_weak_learning__relative(trial, world: Natural, functions: Functions = 2, cells: Roomy = 100):
-    """Where C holds the labels' means at a level, it saves at most what H does over the squared cosine of their angle.
+def test_weak_learning__relative(
+    trial, world: Natural, functions: Functions = 2, cells: Roomy = 100
+):
+    """Where C holds the labels' means at a level, it saves at most what H does over the squared
+    cosine of their angle.
 
     So f that is multicalibrated for affine H, which has nothing to save, is so for C.
     """
     generator = trial.generator(str(world))
     weights, predictions, _, basis, _ = world_of(world, cells, 3)
-    other = basis @ generator.normal(size=(4, functions)) + generator.normal(size=(cells, functions)) / 2
+    other = (
+        basis @ generator.normal(size=(4, functions))
+        + generator.normal(size=(cells, functions)) / 2
+    )
     gains = []
     for value in np.unique(predictions):
         at = predictions == value
-        trial.require(at.sum() > 4 + functions, "cells must leave more at each level than H and C have functions")
-        chances, level, classes = weights[at] / weights[at].sum(), predictions[at], (basis[at], other[at])
+        trial.require(
+            at.sum() > 4 + functions,
+            "cells must leave more at each level than H and C have functions",
+        )
+        chances = weights[at] / weights[at].sum()
+        level = predictions[at]
+        classes = (basis[at], other[at])
         frames = [np.linalg.qr(np.sqrt(chances)[:, None] * span)[0] for span in classes]
         _, cosines, directions = np.linalg.svd(frames[0].T @ frames[1])
-        for direction in [directions[-1], *generator.normal(size=(20, functions))]:  # the first is farthest from H
+        for direction in [
+            directions[-1],
+            *generator.normal(size=(20, functions)),
+        ]:  # the first is farthest from H
             residuals = (frames[1] @ direction) / np.sqrt(chances)
             means = level + 0.1 * residuals / np.abs(residuals).max()
             start = observed.squared_error(chances, level, means)
             fits = (observed.level_fit(chances, level, means, span) for span in classes)
-            gains.append([*(start - observed.squared_error(chances, fit, means) for fit in fits), cosines[-1]])
+            gains.append(
+                [
+                    *(start - observed.squared_error(chances, fit, means) for fit in fits),
+                    cosines[-1],
+                ]
+            )
     by_first, by_other, cosine = np.transpose(gains)
     bounds = [predicted.relative_gain(*pair) for pair in zip(by_first, cosine, strict=True)]
     controls = {"as much as H": by_first, "the cosine for its square": by_first / cosine}
-    trial.bound(by_other, bounds, found_by="draws", independent=1, ops=1e5, scale=0.25, controls=controls)
+    trial.bound(
+        by_other, bounds, found_by="draws", independent=1, ops=1e5, scale=0.25, controls=controls
+    )
 
 
 def sampled_levels(trial, levels, per_level, shift, share):
-    """Values v, shifts of E[y|v] up and down by turns, n_v, and what theory says of K2, its bias and the variances."""
+    """Values v, shifts of E[y|v] up and down by turns, n_v, and what theory says of K2, its bias
+    and the variances.
+    """
     values = (np.arange(levels) + 0.5) / levels
     shifts = np.where(np.arange(levels) % 2, -shift, shift)
-    chances, counts = values + shifts, np.full(levels, per_level) + np.arange(levels) % 2
-    trial.require((chances >= 0) & (chances <= 1), "shift must leave v + shift in [0, 1] for all levels")
+    chances = values + shifts
+    counts = np.full(levels, per_level) + np.arange(levels) % 2
+    trial.require(
+        (chances >= 0) & (chances <= 1), "shift must leave v + shift in [0, 1] for all levels"
+    )
     biases, variances = predicted.bernoulli_moments(values, shifts, share)
-    k2, bias = predicted.sampled_error(counts, biases), predicted.plug_in_bias(counts, variances)
+    k2 = predicted.sampled_error(counts, biases)
+    bias = predicted.plug_in_bias(counts, variances)
     trial.require(bias > 0, "shift must leave labels that vary")
     return counts, values, chances, k2, bias
 
@@ -373,9 +565,13 @@ def sampled_levels(trial, levels, per_level, shift, share):
 def enumerated(counts, values, chances, share):
     """Means of plug-in and unbiased K2, from all counts in each level."""
     means = np.zeros(2)
-    for count, value, chance in zip(counts.tolist(), values.tolist(), chances.tolist(), strict=True):
+    for count, value, chance in zip(
+        counts.tolist(), values.tolist(), chances.tolist(), strict=True
+    ):
         likely, sums, squares = observed.enumerate_levels(count, value, chance, share)
-        alone, sums, squares = np.array([count]), sums[:, None], squares[:, None]
+        alone = np.array([count])
+        sums = sums[:, None]
+        squares = squares[:, None]
         several = observed.unbiased(alone, sums, squares) if count > 1 else np.zeros(len(likely))
         means += count * np.array([likely @ observed.plug_in(alone, sums), likely @ several])
     return means / counts.sum()
@@ -383,41 +579,70 @@ def enumerated(counts, values, chances, share):
 
 @claim(ours("the variance of a level's mean"), kind="distribution", cases=LEVELS)
 def test_plug_in_bias(trial, levels: Count, per_level: Count, shift: Shift, share: Members = 0.4):
-    """Given n_v, plug-in K2 has the mean sum of (n_v/n) θ_v^2 + sum of Var(h r|v) / n, over all levels v."""
-    trial.require(levels * per_level**2 <= 10**6, "levels must be few: all counts of each are enumerated")
+    """Given n_v, plug-in K2 has the mean sum of (n_v/n) θ_v^2 + sum of Var(h r|v) / n, over all
+    levels v.
+    """
+    trial.require(
+        levels * per_level**2 <= 10**6, "levels must be few: all counts of each are enumerated"
+    )
     counts, values, chances, k2, bias = sampled_levels(trial, levels, per_level, shift, share)
     mean = enumerated(counts, values, chances, share)[0]
     controls = {"no bias": k2, "2 Var": k2 + 2 * bias}
     if levels > 1:
         controls["Var of one level"] = k2 + bias / levels
-    trial.value(mean, k2 + bias, error=1e-11 * (k2 + bias), margin=1e-9 * (k2 + bias), controls=controls)
+    trial.value(
+        mean, k2 + bias, error=1e-11 * (k2 + bias), margin=1e-9 * (k2 + bias), controls=controls
+    )
 
 
 @claim(ours("products of different samples alone"), kind="distribution", cases=LEVELS)
 def test_unbiased_k2(trial, levels: Count, per_level: Several, shift: Shift, share: Members = 0.4):
-    """The sum of (n_v/n) (S1^2 - S2) / (n_v (n_v - 1)), S1 and S2 sums of h r and its square, has K2 as its mean."""
-    trial.require(levels * per_level**2 <= 10**6, "levels must be few: all counts of each are enumerated")
+    """The sum of (n_v/n) (S1^2 - S2) / (n_v (n_v - 1)), S1 and S2 sums of h r and its square, has
+    K2 as its mean.
+    """
+    trial.require(
+        levels * per_level**2 <= 10**6, "levels must be few: all counts of each are enumerated"
+    )
     counts, values, chances, k2, bias = sampled_levels(trial, levels, per_level, shift, share)
     plug_in, unbiased = enumerated(counts, values, chances, share)
-    rivals = {"plug-in": [k2 + bias, 0.0], "divisor n_v": [k2 + bias / per_level, bias - bias / per_level]}
+    rivals = {
+        "plug-in": [k2 + bias, 0.0],
+        "divisor n_v": [k2 + bias / per_level, bias - bias / per_level],
+    }
     controls = {name: np.array(theory) for name, theory in rivals.items()}
-    estimates, rounding = np.array([unbiased, plug_in - unbiased]), 1e-11 * (k2 + bias)
-    trial.value(estimates, np.array([k2, bias]), error=rounding, margin=100 * rounding, scale=bias, controls=controls)
+    estimates = np.array([unbiased, plug_in - unbiased])
+    rounding = 1e-11 * (k2 + bias)
+    trial.value(
+        estimates,
+        np.array([k2, bias]),
+        error=rounding,
+        margin=100 * rounding,
+        scale=bias,
+        controls=controls,
+    )
 
 
 @claim(ours("as enumerated"), kind="distribution", cases=[(50, 40, 0.0), (6, 40, 0.25)])
-def test_plug_in_bias__sampled(trial, levels: Count, per_level: Several, shift: Shift, share: Members = 0.4):
+def test_plug_in_bias__sampled(
+    trial, levels: Count, per_level: Several, shift: Shift, share: Members = 0.4
+):
     """Samples have these two means."""
     trial.require(
-        levels <= 200 and levels * per_level * share >= 90, "levels must be at most 200, with 90 members in all"
+        levels <= 200 and levels * per_level * share >= 90,
+        "levels must be at most 200, with 90 members in all",
     )
     counts, values, chances, k2, bias = sampled_levels(trial, levels, per_level, shift, share)
-    near = "shift must be 0, or make K2 as large as its bias and at most 50 times it: one hides the other else"
+    near = (
+        "shift must be 0, or make K2 as large as its bias and at most 50 times it: one hides "
+        "the other else"
+    )
     trial.require(k2 == 0 or bias <= k2 <= 50 * bias, near)
 
     def sampler(generator, n):
         sums, squares = observed.sample_levels(generator, n, counts, values, chances, share)
-        return np.stack([observed.plug_in(counts, sums), observed.unbiased(counts, sums, squares)], axis=1)
+        return np.stack(
+            [observed.plug_in(counts, sums), observed.unbiased(counts, sums, squares)], axis=1
+        )
 
     controls = {"no bias": np.full(2, k2), "plug-in for both": np.full(2, k2 + bias)}
     margin = 0.008 * np.array([k2 + bias, k2 or bias])
@@ -425,4 +650,11 @@ def test_plug_in_bias__sampled(trial, levels: Count, per_level: Several, shift: 
         controls["bias with divisor n_v"] = np.array([k2 + bias, k2 + bias / per_level])
     looks = {"first": 8192, "most": 1_000_000}
     predict = np.array([k2 + bias, k2])
-    trial.mean(predict=predict, sampler=sampler, law=Asymptotic(), margin=margin, controls=controls, **looks)
+    trial.mean(
+        predict=predict,
+        sampler=sampler,
+        law=Asymptotic(),
+        margin=margin,
+        controls=controls,
+        **looks,
+    )

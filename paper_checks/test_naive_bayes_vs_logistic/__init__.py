@@ -1,8 +1,10 @@
-"""Zheng et al. 2023, "Revisiting Discriminative vs. Generative Classifiers: Theory and Implications", arXiv 2302.02334.
+"""Zheng et al. 2023, "Revisiting Discriminative vs. Generative Classifiers: Theory and
+Implications", arXiv 2302.02334.
 
-Only its abstract and its released code could be read, so no claim bears a theorem number of it: what is on trial are
-the abstract's statements, the released simulation, and sharper laws derived here. n is the number of features, m the
-number of samples, K the number of classes, Δ the Mahalanobis distance between two classes.
+Only its abstract and its released code could be read, so no claim bears a theorem number of it:
+what is on trial are the abstract's statements, the released simulation, and sharper laws derived
+here. n is the number of features, m the number of samples, K the number of classes, Δ the
+Mahalanobis distance between two classes.
 """
 
 from typing import Annotated
@@ -13,13 +15,18 @@ from theory_on_trial import code
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.trial.provenance import Source
 
-MOST_PROGRAMS, MOST_SECONDS = 70, 20
-"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the cache."""
+MOST_PROGRAMS = 70
+MOST_SECONDS = 20
+"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the
+cache.
+"""
 
 Samples = Annotated[int, Interval(10, MOST, why="a cap, which nothing requires")]
 Correlation = Annotated[float, Interval(0, 1, "[)", why="at 1 there is one feature")]
 OfficialClasses = Annotated[int, Interval(2, 7, why="as many class means as the released code has")]
-Gap = Annotated[float, Interval(0.01, 50, why="classes that can be told apart, with errors among floats")]
+Gap = Annotated[
+    float, Interval(0.01, 50, why="classes that can be told apart, with errors among floats")
+]
 """Δ^2, the squared distance between two classes."""
 
 
@@ -34,12 +41,16 @@ def equicorrelated(n_features: int, correlation: float) -> np.ndarray:
 
 
 def two_classes(n_features: int, squared_distance: float) -> np.ndarray:
-    """Return the means of two classes with unit variances whose distance lies along every feature alike."""
+    """Return the means of two classes with unit variances whose distance lies along every feature
+    alike.
+    """
     half = np.sqrt(squared_distance / n_features) / 2
     return np.stack([np.full(n_features, -half), np.full(n_features, half)])
 
 
 def half_informative(n_features: int = 20, gap: float = 0.8) -> np.ndarray:
-    """Return the means of two classes that differ by `gap` in the first half of the features only."""
+    """Return the means of two classes that differ by `gap` in the first half of the features
+    only.
+    """
     difference = np.where(np.arange(n_features) < n_features // 2, gap, 0.0)
     return np.stack([-difference / 2, difference / 2])

@@ -1,4 +1,6 @@
-"""The error that is left with infinitely many samples, and the released simulation's own numbers."""
+"""The error that is left with infinitely many samples, and the released simulation's own
+numbers.
+"""
 
 from itertools import combinations
 from typing import Annotated, Literal
@@ -30,7 +32,9 @@ DRAWS = {"law": Bounded(0, 1), "first": 8192, "most": 1_000_000, "vectorised": T
 
 Features = Annotated[int, Interval(1, 200, why="every sample holds as many numbers")]
 SeveralFeatures = Annotated[int, Interval(2, 200, why="a covariance matrix is drawn")]
-ManyFeatures = Annotated[int, Interval(300, 4000, why="the law is that of large n, and takes all eigenvalues")]
+ManyFeatures = Annotated[
+    int, Interval(300, 4000, why="the law is that of large n, and takes all eigenvalues")
+]
 FewClasses = Annotated[int, Interval(3, 6, why="orthants of K - 1 dimensions")]
 
 
@@ -51,65 +55,121 @@ def mistakes(rule, means, factor):
     kind="identity",
     cases=[(2, 3, 0.0), (1, 7, 0.0), (2, 3, 0.5)],
 )
-def test_asym_nb_error(trial, n_features: Features, n_classes: OfficialClasses, correlation: Correlation):
-    """Naive Bayes with the true means and variances errs as predicted, with collinear classes and under correlation."""
+def test_asym_nb_error(
+    trial, n_features: Features, n_classes: OfficialClasses, correlation: Correlation
+):
+    """Naive Bayes with the true means and variances errs as predicted, with collinear classes and
+    under correlation.
+    """
     means, variances = predicted.official_design(n_features, n_classes)
     sigma = np.sqrt(np.outer(variances, variances)) * equicorrelated(n_features, correlation)
-    error, ideal = (predicted.collinear_asymptotic_error(means[:, 0], s) for s in (sigma, variances))
-    trial.require(error >= 0.05, "n_features must be few: classes overlap by an error of 5 % at least")
+    error, ideal = (
+        predicted.collinear_asymptotic_error(means[:, 0], s) for s in (sigma, variances)
+    )
+    trial.require(
+        error >= 0.05, "n_features must be few: classes overlap by an error of 5 % at least"
+    )
     margin = 0.0095 * error
     rivals = {"without the factor 2": error / 2}
     if abs(error - ideal) > 2 * margin:
         rivals["without the correlation"] = ideal
     rule = observed.naive_bayes_rule(means, variances, observed.equal_priors(n_classes))
-    trial.mean(mistakes(rule, means, observed.covariance_factor(sigma)), error, margin=margin, controls=rivals, **DRAWS)
+    trial.mean(
+        mistakes(rule, means, observed.covariance_factor(sigma)),
+        error,
+        margin=margin,
+        controls=rivals,
+        **DRAWS,
+    )
 
 
 def _margins(rng, n_features):
-    """For a drawn covariance: the margins of naive Bayes and Bayes in a drawn direction, and in an aligned one.
-    Last the aligned margin without correlations, and the condition number.
+    """For a drawn covariance: the margins of naive Bayes and Bayes in a drawn direction, and in an
+    aligned one. Last the aligned margin without correlations, and the condition number.
     """
     root = rng.standard_normal((n_features, n_features + 1))
     sigma = root @ root.T + np.exp(rng.uniform(np.log(1e-4), 0)) * np.eye(n_features)
-    scales, difference = np.sqrt(np.diag(sigma)), rng.standard_normal(n_features)
+    scales = np.sqrt(np.diag(sigma))
+    difference = rng.standard_normal(n_features)
     weights = difference / scales**2
     margin = weights @ difference / (2 * np.sqrt(weights @ sigma @ weights))
-    aligned = scales * np.linalg.eigh(sigma / np.outer(scales, scales))[1][:, int(rng.integers(n_features))]
+    aligned = (
+        scales
+        * np.linalg.eigh(sigma / np.outer(scales, scales))[1][:, int(rng.integers(n_features))]
+    )
     pair = predicted.naive_bayes_margin(aligned, sigma), predicted.bayes_margin(aligned, sigma)
     uncorrelated = predicted.bayes_margin(aligned, scales**2)
-    return margin, predicted.bayes_margin(difference, sigma), *pair, uncorrelated, np.linalg.cond(sigma)
+    return (
+        margin,
+        predicted.bayes_margin(difference, sigma),
+        *pair,
+        uncorrelated,
+        np.linalg.cond(sigma),
+    )
 
 
 @claim(
-    ours("Cauchy and Schwarz, after Ng & Jordan 2001: the discriminative limit is no worse; when it is as good"),
+    ours(
+        "Cauchy and Schwarz, after Ng & Jordan 2001: the discriminative limit is no worse; when "
+        "it is as good"
+    ),
     kind="bound",
-    route="`theory.naive_bayes_vs_logistic.naive_bayes_margin` at eigenvectors, and definitions in the check",
+    route="`theory.naive_bayes_vs_logistic.naive_bayes_margin` at eigenvectors, and definitions "
+    "in the check",
 )
 def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures = 11):
     """Naive Bayes ends no better than Bayes, and as well where D^-1 d and Σ^-1 d are parallel."""
     rng = trial.generator("draws")
     rows = [_margins(rng, int(rng.integers(2, most_features + 1))) for _ in range(n_draws)]
     margin, best, aligned_margin, best_aligned, diagonal_margin, condition = np.array(rows).T
-    bests, ops = np.concatenate([best, best_aligned]), 30 * most_features
+    bests = np.concatenate([best, best_aligned])
+    ops = 30 * most_features
     margins = np.concatenate([margin, aligned_margin])
     scale = np.tile(condition, 2) * bests
     margin_controls = {"99 % of the margin": 0.99 * bests}
-    trial.bound(margins, bests, found_by="draws", independent=n_draws, ops=ops, scale=scale, controls=margin_controls)
+    trial.bound(
+        margins,
+        bests,
+        found_by="draws",
+        independent=n_draws,
+        ops=ops,
+        scale=scale,
+        controls=margin_controls,
+    )
     controls = {"without the correlations": diagonal_margin}
-    trial.identity(aligned_margin, best_aligned, ops=ops, scale=condition * best_aligned, controls=controls)
+    trial.identity(
+        aligned_margin, best_aligned, ops=ops, scale=condition * best_aligned, controls=controls
+    )
 
 
-@claim(ours("the margin of the population rule; finite m adds noise in the weights, to leading order"), kind="limit")
+@claim(
+    ours("the margin of the population rule; finite m adds noise in the weights, to leading order"),
+    kind="limit",
+)
 def test_nb_correlated_floor(
-    trial, n_features: SeveralFeatures = 20, correlation: Correlation = 0.5, n_samples: Samples = 100_000
+    trial,
+    n_features: SeveralFeatures = 20,
+    correlation: Correlation = 0.5,
+    n_samples: Samples = 100_000,
 ):
-    """With correlated features the error of naive Bayes tends to its own floor, not to the Bayes error."""
-    means, sigma = half_informative(n_features), equicorrelated(n_features, correlation)
-    floor, bayes = predicted.naive_bayes_asymptotic_error(means, sigma), predicted.bayes_error(means, sigma)
-    slack, margin = _left_at(means, sigma, n_samples), 0.006 * floor
-    trial.require(slack < margin / 2, f"n_samples must be large beside n_features = {n_features}, got {n_samples}")
-    trial.require(floor - bayes > 2 * margin, "correlation must part the floor from the Bayes error")
-    counts, factor = observed.balanced_counts(n_samples, 2), observed.covariance_factor(sigma)
+    """With correlated features the error of naive Bayes tends to its own floor, not to the Bayes
+    error.
+    """
+    means = half_informative(n_features)
+    sigma = equicorrelated(n_features, correlation)
+    floor = predicted.naive_bayes_asymptotic_error(means, sigma)
+    bayes = predicted.bayes_error(means, sigma)
+    slack = _left_at(means, sigma, n_samples)
+    margin = 0.006 * floor
+    trial.require(
+        slack < margin / 2,
+        f"n_samples must be large beside n_features = {n_features}, got {n_samples}",
+    )
+    trial.require(
+        floor - bayes > 2 * margin, "correlation must part the floor from the Bayes error"
+    )
+    counts = observed.balanced_counts(n_samples, 2)
+    factor = observed.covariance_factor(sigma)
 
     def measure(key):
         class_means, scatter = observed.sample_statistics_correlated(key, counts, means, factor)
@@ -117,13 +177,25 @@ def test_nb_correlated_floor(
         return observed.conditional_error(rule, means, sigma)
 
     controls = {"the Bayes error": bayes}
-    trial.mean(measure, floor, law=Bounded(0, 1), slack=slack, margin=margin, controls=controls, first=512, most=40_000)
+    trial.mean(
+        measure,
+        floor,
+        law=Bounded(0, 1),
+        slack=slack,
+        margin=margin,
+        controls=controls,
+        first=512,
+        most=40_000,
+    )
 
 
 def _left_at(means, sigma, n_samples):
-    """What noise in the weights adds to the error: its share of their length, in features of unit variance."""
+    """What noise in the weights adds to the error: its share of their length, in features of unit
+    variance.
+    """
     scales = np.sqrt(np.diag(sigma))
-    correlations, along = sigma / np.outer(scales, scales), (means[1] - means[0]) / scales
+    correlations = sigma / np.outer(scales, scales)
+    along = (means[1] - means[0]) / scales
     margin = predicted.naive_bayes_margin(means[1] - means[0], sigma)
     share = (4 * np.sum(correlations**2) / (along @ correlations @ along) + 2) / n_samples
     return share * margin * np.exp(-(margin**2) / 2) / np.sqrt(2 * np.pi)
@@ -134,11 +206,14 @@ def _left_at(means, sigma, n_samples):
     kind="identity",
     cases=list(BAYES_ERRORS),
     as_printed=released(
-        "main_simulation.py", says="For K = 2 the Bayes errors at n = 2, 4, 10, 20 are .06655, .02924, .00483, .00037."
+        "main_simulation.py",
+        says="For K = 2 the Bayes errors at n = 2, 4, 10, 20 are .06655, .02924, .00483, .00037.",
     ),
 )
 def test_official_bayes_errors(trial, n_features: Literal[2, 4, 10, 20]):
-    """The released design with K = 2 has the Bayes error Φ(-sqrt((n + 1) / 2)), which its table understates."""
+    """The released design with K = 2 has the Bayes error Φ(-sqrt((n + 1) / 2)), which its table
+    understates.
+    """
     means, variances = predicted.official_design(n_features, 2)
     rule = observed.naive_bayes_rule(means, variances, observed.equal_priors(2))
     error = float(jax.jit(observed.conditional_error)(rule, means, variances))
@@ -148,50 +223,76 @@ def test_official_bayes_errors(trial, n_features: Literal[2, 4, 10, 20]):
 
 
 @claim(
-    ours("the free sum of a Marchenko-Pastur law and of two atoms; the lowest eigenvalue is within its fluctuations"),
+    ours(
+        "the free sum of a Marchenko-Pastur law and of two atoms; the lowest eigenvalue is within "
+        "its fluctuations"
+    ),
     kind="limit",
     cases=[400, 800],
     as_printed=released(
         "data/generate_data.py",
-        says="Gaussian features are drawn with the covariance (2 U - 1)^T (2 U - 1), U uniform in n x n from seed 0, "
+        says="Gaussian features are drawn with the covariance (2 U - 1)^T (2 U - 1), U uniform in "
+        "n x n from seed 0, "
         "its diagonal replaced by floor(n / 2) times n and by ones: it has no negative eigenvalue.",
     ),
 )
 def test_hard_covariance(trial, n_features: ManyFeatures):
-    """The released correlated design is no covariance: its smallest eigenvalue is near 1 - .3086 n."""
+    """The released correlated design is no covariance: its smallest eigenvalue is near 1 - .3086
+    n.
+    """
     n = n_features
     uniform = 2 * np.random.RandomState(0).rand(n, n) - 1
     products = uniform.T @ uniform
     np.fill_diagonal(products, predicted.official_design(n, 2)[1])
-    smallest, rounding = np.linalg.eigvalsh(products)[0], 3 * n * 2.0**-53 * n * np.linalg.norm(products, 2)
+    smallest = np.linalg.eigvalsh(products)[0]
+    rounding = 3 * n * 2.0**-53 * n * np.linalg.norm(products, 2)
     trial.value(
         (smallest - 1) / n,
         _lowest_edge(),
         error=rounding / n,
         slack=0.25 * n ** (-2 / 3),  # an eigenvalue at an edge fluctuates by this order
         margin=0.5 * n ** (-2 / 3),
-        controls={"positive semi-definite": -1 / n, "variances left as they are, less n / 3": -1 / 3},
+        controls={
+            "positive semi-definite": -1 / n,
+            "variances left as they are, less n / 3": -1 / 3,
+        },
         as_printed=-1 / n,
     )
 
 
 def _lowest_edge():
-    """The least number in the support of P / 3 - 1/3 + B: P Marchenko-Pastur of ratio 1, B free of it, 0 or 1 alike."""
+    """The least number in the support of P / 3 - 1/3 + B: P Marchenko-Pastur of ratio 1, B free of
+    it, 0 or 1 alike.
+    """
 
     def outside(y):  # where 1 / (3 - G) is the R-transform of P / 3 and G that of B at y < 0
         return -(y + 1 / (3 - (1 / y + 1 / (y - 1)) / 2))
 
-    return -minimize_scalar(outside, bounds=(-5, -1e-6), method="bounded", options={"xatol": 1e-12}).fun - 1 / 3
+    return (
+        -minimize_scalar(
+            outside, bounds=(-5, -1e-6), method="bounded", options={"xatol": 1e-12}
+        ).fun
+        - 1 / 3
+    )
 
 
-@claim(ours("given the class, the K scores are normal with the covariance W Σ W^T"), kind="identity", cases=[3, 4])
+@claim(
+    ours("given the class, the K scores are normal with the covariance W Σ W^T"),
+    kind="identity",
+    cases=[3, 4],
+)
 def test_conditional_error(
-    trial, n_classes: FewClasses, n_features: Annotated[int, Interval(2, 40, why="in more, mistakes are rare")] = 4,
+    trial,
+    n_classes: FewClasses,
+    n_features: Annotated[int, Interval(2, 40, why="in more, mistakes are rare")] = 4,
     n_samples: Samples = 40,
-):  # fmt: skip
-    """The exact error of a trained rule, computed in K dimensions, is the frequency of its mistakes in n."""
+):
+    """The exact error of a trained rule, computed in K dimensions, is the frequency of its mistakes
+    in n.
+    """
     rng = trial.generator("design")
-    means, root = rng.standard_normal((n_classes, n_features)) / 2, rng.standard_normal((n_features, 2 * n_features))
+    means = rng.standard_normal((n_classes, n_features)) / 2
+    root = rng.standard_normal((n_features, 2 * n_features))
     between = means[1] - means[0]  # a common factor along it makes the scores depend on each other
     sigma = root @ root.T / (2 * n_features) + 4 * np.outer(between, between) / (between @ between)
     estimates = means + rng.standard_normal(means.shape) * np.sqrt(n_classes / n_samples)
@@ -211,9 +312,11 @@ def test_conditional_error(
     margin = 0.0095 * error
     controls = {name: rival for name, rival in rivals.items() if abs(rival - error) > 2 * margin}
     trial.require(controls, "n_features must be so small that classes overlap")
-    exact, points = jax.jit(observed.conditional_error), observed.quasi_random_points(4096, n_classes)
+    exact = jax.jit(observed.conditional_error)
+    points = observed.quasi_random_points(4096, n_classes)
     halves = [float(exact(rule, means, sigma, points=half)) for half in np.split(points, 2)]
-    # Orthants are good to 1e-6; two halves of the quasi-random points differ by more than their mean errs.
+    # Orthants are good to 1e-6; two halves of the quasi-random points differ by more than their
+    # mean errs.
     error_bound = 1e-6 + abs(halves[1] - halves[0])
     trial.value(np.mean(halves), error, error=error_bound, margin=margin / 4, controls=controls)
     measure = mistakes(rule, means, observed.covariance_factor(sigma))

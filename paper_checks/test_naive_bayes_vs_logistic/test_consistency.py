@@ -1,4 +1,6 @@
-"""From the logistic loss to the 0-1 loss: the transform Ψ, its multiclass form, and where bounded logits break it."""
+"""From the logistic loss to the 0-1 loss: the transform Ψ, its multiclass form, and where bounded
+logits break it.
+"""
 
 from typing import Annotated
 
@@ -17,15 +19,20 @@ Several = Annotated[int, Interval(2, 2000, why="one point shows no factor, and m
 Classes = Annotated[int, Interval(2, 1000, why="every draw has an entry per class")]
 ManyClasses = Annotated[int, Interval(3, 100, why="two classes have no such gap")]
 LowBound = Annotated[float, Interval(0.01, 2.5, why="its double is told from it at t = .99")]
-TightBound = Annotated[float, Interval(0.05, 3, why="gaps are of the order exp(-2 Λ), regrets of its square")]
+TightBound = Annotated[
+    float, Interval(0.05, 3, why="gaps are of the order exp(-2 Λ), regrets of its square")
+]
 AnyBound = Annotated[float, Interval(0.1, 300, why="posteriors are floats, regrets above rounding")]
 Draws = Annotated[int, Interval(1, 100_000, why="all draws are held at once")]
 
 
 def kl_divergence(p, logits):
     """KL(p || softmax(logits)) per row and the size of the terms that were subtracted."""
-    self_terms, cross_terms = xlogy(p, p), p * log_softmax(logits, axis=1)
-    return np.sum(self_terms - cross_terms, axis=1), np.sum(np.abs(self_terms) + np.abs(cross_terms), axis=1)
+    self_terms = xlogy(p, p)
+    cross_terms = p * log_softmax(logits, axis=1)
+    return np.sum(self_terms - cross_terms, axis=1), np.sum(
+        np.abs(self_terms) + np.abs(cross_terms), axis=1
+    )
 
 
 def top_two(p, logits):
@@ -40,9 +47,15 @@ def regrets(mass, p, logits):
     return mass @ (best - choice), max(mass @ kl_divergence(p, logits)[0], 0.0)
 
 
-@claim(ours("Legendre: the maximiser is artanh t, or the bound if larger"), kind="identity", cases=[0.5, 1.0, 2.0])
+@claim(
+    ours("Legendre: the maximiser is artanh t, or the bound if larger"),
+    kind="identity",
+    cases=[0.5, 1.0, 2.0],
+)
 def test_psi_conjugate(trial, logit_bound: LowBound, n_points: Several = 60):
-    """Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2 is the conjugate of log cosh, also with bounded logits."""
+    """Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2 is the conjugate of log cosh, also with bounded
+    logits.
+    """
 
     def psi(bound):
         return np.stack([predicted.consistency_transform(ts, limit) for limit in (bound, np.inf)])
@@ -52,7 +65,9 @@ def test_psi_conjugate(trial, logit_bound: LowBound, n_points: Several = 60):
         # tanh(20) = 1 in float64: no logit beyond is ever the best.
         np.array([[_conjugate(t, limit) for t in ts] for limit in (logit_bound, 20.0)]),
         psi(logit_bound),
-        error=1e-12,  # log cosh has curvature <= 1: a maximiser known to 1e-7 leaves 1e-14, rounding less than 40 eps
+        # log cosh has curvature <= 1: a maximiser known to 1e-7 leaves 1e-14, rounding less than 40
+        # eps
+        error=1e-12,
         margin=1e-9,
         controls={"1/2 dropped": 2 * psi(logit_bound), "2 Λ": psi(2 * logit_bound)},
     )
@@ -61,7 +76,9 @@ def test_psi_conjugate(trial, logit_bound: LowBound, n_points: Several = 60):
         for row, limit in zip(psi(logit_bound), (logit_bound, np.inf), strict=True)
     ]
     # Psi is as flat as t^2 / 2, so that an error of Psi grows by 1 / t <= 100 in t.
-    trial.value(np.array(inverse), np.stack([ts, ts]), error=1e-12, margin=1e-9, controls={"t / 2": ts / 2})
+    trial.value(
+        np.array(inverse), np.stack([ts, ts]), error=1e-12, margin=1e-9, controls={"t / 2": ts / 2}
+    )
     curve = psi(logit_bound)[1]
     trial.bound(ts**2 / 2, curve, found_by="grid", ops=10, controls={"half of Ψ": curve / 2})
 
@@ -73,7 +90,9 @@ def _conjugate(t, limit):
         return np.logaddexp(x, -x) - np.log(2) - x * t
 
     best = minimize_scalar(negative, bounds=(0, limit), method="bounded", options={"xatol": 1e-9})
-    return max(-best.fun, -negative(limit))  # the search stays inside the interval: its end is compared too
+    return max(
+        -best.fun, -negative(limit)
+    )  # the search stays inside the interval: its end is compared too
 
 
 @claim(
@@ -83,25 +102,34 @@ def _conjugate(t, limit):
     route="divergences of drawn distributions by SciPy",
 )
 def test_hcons_multiclass(trial, n_classes: Classes, n_draws: Draws = 50_000):
-    """The logistic regret is at least (p_a + p_b) Ψ((p_a - p_b) / (p_a + p_b)) >= Ψ(p_a - p_b), for any K."""
-    trial.require(n_draws * n_classes <= 2**24, "n_draws * n_classes must be at most 2^24: all are held at once")
+    """The logistic regret is at least (p_a + p_b) Ψ((p_a - p_b) / (p_a + p_b)) >= Ψ(p_a - p_b), for
+    any K.
+    """
+    trial.require(
+        n_draws * n_classes <= 2**24,
+        "n_draws * n_classes must be at most 2^24: all are held at once",
+    )
     rng = trial.generator("draws")
     concentration = np.exp(rng.uniform(np.log(0.05), np.log(5), (n_draws, 1)))
     gammas = rng.standard_gamma(np.broadcast_to(concentration, (n_draws, n_classes))) + 1e-12
     logits = rng.standard_normal(gammas.shape) * np.exp(rng.uniform(-4, 2, (n_draws, 1)))
-    # The extremal pair: the two best classes share their mass evenly, the wrong one wins the tie by a hair.
+    # The extremal pair: the two best classes share their mass evenly, the wrong one wins the tie by
+    # a hair.
     t = np.linspace(0.02, 0.98, 49)
-    extreme, tie = np.zeros((49, n_classes)), np.full((49, n_classes), -800.0)
+    extreme = np.zeros((49, n_classes))
+    tie = np.full((49, n_classes), -800.0)
     extreme[:, 0], extreme[:, 1] = 1 - t, 1 + t
     tie[:, 0], tie[:, 1] = HAIR, 0.0
-    middle, lesser = _judge_regrets(trial, np.concatenate([gammas, extreme]), np.concatenate([logits, tie]), n_draws)
+    middle, lesser = _judge_regrets(
+        trial, np.concatenate([gammas, extreme]), np.concatenate([logits, tie]), n_draws
+    )
     options = {"found_by": "draws", "independent": n_draws, "ops": 8 * n_classes, "scale": 1.0}
     trial.bound(lesser, middle, controls={"twice Ψ": middle / 2}, **options)
 
 
 def _judge_regrets(trial, masses, logits, n_draws):
-    """Hold the regret of logits, of which `n_draws` are drawn, to its bound where posteriors are as `masses`.
-    Returns that bound and the lesser one.
+    """Hold the regret of logits, of which `n_draws` are drawn, to its bound where posteriors are as
+    `masses`. Returns that bound and the lesser one.
     """
     p = masses / masses.sum(axis=1, keepdims=True)
     regret, scale = kl_divergence(p, logits)
@@ -112,16 +140,24 @@ def _judge_regrets(trial, masses, logits, n_draws):
     return middle, predicted.consistency_transform(best - choice)
 
 
-@claim(ours("Ψ(t) >= t^2 / 2, and Jensen"), kind="bound", route="divergences of drawn problems by SciPy")
+@claim(
+    ours("Ψ(t) >= t^2 / 2, and Jensen"),
+    kind="bound",
+    route="divergences of drawn problems by SciPy",
+)
 def test_hcons_sqrt2(trial, n_problems: Count = 4000, most_points: Count = 50):
-    """The 0-1 regret is at most the square root of twice the logistic regret, on any distribution of finite support."""
+    """The 0-1 regret is at most the square root of twice the logistic regret, on any distribution
+    of finite support.
+    """
     rng = trial.generator("problems")
 
     def drawn():
         shape = (int(rng.integers(1, most_points + 1)), int(rng.integers(2, 8)))
         p = rng.dirichlet(np.ones(shape[1]), shape[0])
         noise = rng.standard_normal(shape) * np.exp(rng.uniform(np.log(1e-2), np.log(10)))
-        return regrets(rng.dirichlet(np.ones(shape[0])), p, noise + (np.log(p) if rng.random() < 0.5 else 0))
+        return regrets(
+            rng.dirichlet(np.ones(shape[0])), p, noise + (np.log(p) if rng.random() < 0.5 else 0)
+        )
 
     def extremal(t):  # one point, an even split, the wrong class chosen by a hair
         return regrets(np.ones(1), np.array([[(1 - t) / 2, (1 + t) / 2]]), np.array([[1e-9, 0.0]]))
@@ -130,28 +166,51 @@ def test_hcons_sqrt2(trial, n_problems: Count = 4000, most_points: Count = 50):
     excess, regret = np.array(pairs).T
     bound = predicted.zero_one_regret_bound(regret)
     controls = {"constant 1": np.sqrt(regret)}
-    trial.bound(excess, bound, found_by="draws", independent=n_problems, ops=8 * most_points, controls=controls)
+    trial.bound(
+        excess,
+        bound,
+        found_by="draws",
+        independent=n_problems,
+        ops=8 * most_points,
+        controls=controls,
+    )
 
 
 @claim(
-    ours("Karush-Kuhn-Tucker conditions of the minimum in a box: the condition that a bound for bounded logits needs"),
+    ours(
+        "Karush-Kuhn-Tucker conditions of the minimum in a box: the condition that a bound for "
+        "bounded logits needs"
+    ),
     kind="optimality",
     cases=[(3, 0.5), (3, 1.0), (4, 0.5), (6, 1.0)],
 )
 def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: TightBound):
-    """With K >= 3 classes and logits in a box the logistic regret can vanish where the 0-1 regret does not."""
+    """With K >= 3 classes and logits in a box the logistic regret can vanish where the 0-1 regret
+    does not.
+    """
     spill = np.exp(-2 * logit_bound)
     tie = predicted.box_tie_threshold(n_classes, logit_bound)
-    split = (1 + (n_classes - 3) * spill) / (1 + (n_classes - 1) * spill)  # up to which the second best is inside
+    split = (1 + (n_classes - 3) * spill) / (
+        1 + (n_classes - 1) * spill
+    )  # up to which the second best is inside
     gaps = np.array([0.3 * tie, 0.9 * tie, tie + 0.1 * (split - tie), tie + 0.5 * (split - tie)])
     p = np.zeros((4, n_classes))
     p[:, 0], p[:, 1] = (1 - gaps) / 2, (1 + gaps) / 2
     primal, dual = np.array([_conic_minimum(row, logit_bound) for row in p]).T
     least = predicted.box_minimiser(p, logit_bound).loss
     free = kl_divergence(p[:, :2], np.zeros((4, 2)))[0]
-    trial.gap(primal, dual, least, margin=1e-4, scale=1.0, ops=50, controls={"logits unbounded": np.log(2) - free})
+    trial.gap(
+        primal,
+        dual,
+        least,
+        margin=1e-4,
+        scale=1.0,
+        ops=50,
+        controls={"logits unbounded": np.log(2) - free},
+    )
 
-    # The wrong class wins by the tie at the corner (Lambda, Lambda, -Lambda, ...): nothing is lost up to the threshold.
+    # The wrong class wins by the tie at the corner (Lambda, Lambda, -Lambda, ...): nothing is lost
+    # up to the threshold.
     corner = np.full(p.shape, -logit_bound)
     corner[:, :2] = logit_bound
     share = 1 / (2 + (n_classes - 2) * spill)
@@ -159,15 +218,21 @@ def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: TightBo
     loss = kl_divergence(second, np.log([[share, 1 - share]] * 4))[0]
     cost = predicted.conditional_regret(corner, p, logit_bound)
     rivals = {"Ψ_Lambda(t), as for two classes": predicted.consistency_transform(gaps, logit_bound)}
-    trial.identity(cost, np.where(gaps > tie, loss, 0.0), ops=50, scale=1 + np.log(n_classes), controls=rivals)
+    trial.identity(
+        cost, np.where(gaps > tie, loss, 0.0), ops=50, scale=1 + np.log(n_classes), controls=rivals
+    )
 
 
 def _conic_minimum(p, limit):
-    """A conic solver's least log loss in the box, and a lower bound on it: the best that the gradient there allows."""
+    """A conic solver's least log loss in the box, and a lower bound on it: the best that the
+    gradient there allows.
+    """
     import cvxpy as cp
 
     logits = cp.Variable(len(p))
-    problem = cp.Problem(cp.Minimize(cp.log_sum_exp(logits) - p @ logits), [logits <= limit, logits >= -limit])
+    problem = cp.Problem(
+        cp.Minimize(cp.log_sum_exp(logits) - p @ logits), [logits <= limit, logits >= -limit]
+    )
     problem.solve(solver=cp.CLARABEL)
     inside = np.clip(logits.value, -limit, limit)
     slopes = np.exp(log_softmax(inside)) - p
@@ -181,56 +246,100 @@ def _conic_minimum(p, limit):
     cases=[3, 4, 7],
     route="divergences of drawn distributions by SciPy",
 )
-def test_hcons_bounded_repaired(trial, n_classes: Classes, logit_bound: AnyBound = 1.0, n_draws: Draws = 20_000):
-    """Where no posteriors differ by more than the factor exp(2 Λ) the bound holds for bounded logits, any K."""
-    trial.require(n_draws * n_classes <= 2**24, "n_draws * n_classes must be at most 2^24: all are held at once")
+def test_hcons_bounded_repaired(
+    trial, n_classes: Classes, logit_bound: AnyBound = 1.0, n_draws: Draws = 20_000
+):
+    """Where no posteriors differ by more than the factor exp(2 Λ) the bound holds for bounded
+    logits, any K.
+    """
+    trial.require(
+        n_draws * n_classes <= 2**24,
+        "n_draws * n_classes must be at most 2^24: all are held at once",
+    )
     rng = trial.generator("draws")
     log_p, logits = logit_bound * rng.uniform(-1, 1, (2, n_draws, n_classes))
-    # The extremal pair: the two best classes share their mass evenly, all others get what they should.
+    # The extremal pair: the two best classes share their mass evenly, all others get what they
+    # should.
     t = min(np.tanh(logit_bound), 0.98) * np.linspace(0.02, 1, 49)
     extreme = np.full((49, n_classes), -logit_bound)
     extreme[:, 0], extreme[:, 1] = np.log1p(-t), np.log1p(t)
     tie = extreme.copy()
     tie[:, 0], tie[:, 1] = HAIR, 0.0
-    _judge_regrets(trial, np.exp(np.concatenate([log_p, extreme])), np.concatenate([logits, tie]), n_draws)
+    _judge_regrets(
+        trial, np.exp(np.concatenate([log_p, extreme])), np.concatenate([logits, tie]), n_draws
+    )
 
 
-@claim(ours("logits of a box differ by at most 2 Λ, all such fit"), kind="identity", cases=[(3, 1.5), (6, 0.4)])
+@claim(
+    ours("logits of a box differ by at most 2 Λ, all such fit"),
+    kind="identity",
+    cases=[(3, 1.5), (6, 0.4)],
+)
 def test_hcons_ratio_condition(
     trial,
     n_classes: ManyClasses,
-    logit_bound: Annotated[float, Interval(0.01, 2, why="beyond, the search's gap shows beside what a box costs")],
-    n_draws: Annotated[int, Interval(8, 1000, why="four ranges, twice at least; each is searched")] = 24,
+    logit_bound: Annotated[
+        float, Interval(0.01, 2, why="beyond, the search's gap shows beside what a box costs")
+    ],
+    n_draws: Annotated[
+        int, Interval(8, 1000, why="four ranges, twice at least; each is searched")
+    ] = 24,
 ):
-    """Bounded logits reach a posterior exactly where no entry exceeds another by more than the factor exp(2 Λ)."""
+    """Bounded logits reach a posterior exactly where no entry exceeds another by more than the
+    factor exp(2 Λ).
+    """
     # Logits whose range is drawn, on either side of 2 Lambda.
     raw = trial.generator("posteriors").uniform(0, 1, (n_draws, n_classes))
     ranges = 2 * logit_bound * np.resize([0.5, 0.9, 1.1, 1.6], n_draws)[:, None]
     p = softmax(ranges * (raw - raw.min(axis=1)[:, None]) / np.ptp(raw, axis=1)[:, None], axis=1)
-    minimisers, gaps = map(np.array, zip(*(_box_minimiser(row, logit_bound) for row in p), strict=True))
+    minimisers, gaps = map(
+        np.array, zip(*(_box_minimiser(row, logit_bound) for row in p), strict=True)
+    )
     least = kl_divergence(p, minimisers)[0]
-    holds, box = (np.array([predicted.ratio_condition(row, x) for row in p]) for x in (logit_bound, logit_bound / 2))
+    holds, box = (
+        np.array([predicted.ratio_condition(row, x) for row in p])
+        for x in (logit_bound, logit_bound / 2)
+    )
     controls = {"one Λ": box, "any logits": np.ones(n_draws, bool)}
-    best, third = (np.array([predicted.box_minimiser(q, x).logits for q in p]) for x in (logit_bound, logit_bound / 3))
+    best, third = (
+        np.array([predicted.box_minimiser(q, x).logits for q in p])
+        for x in (logit_bound, logit_bound / 3)
+    )
     log_p = np.log(p)
-    middle_logits = log_p - (log_p.max(axis=1, keepdims=True) + log_p.min(axis=1, keepdims=True)) / 2
+    middle_logits = (
+        log_p - (log_p.max(axis=1, keepdims=True) + log_p.min(axis=1, keepdims=True)) / 2
+    )
     clipped_logits = np.clip(middle_logits, -logit_bound, logit_bound)
     exact, *rivals = (
-        np.array([predicted.kl_divergence(*pair) for pair in zip(p, softmax(logits, axis=1), strict=True)])
+        np.array(
+            [
+                predicted.kl_divergence(*pair)
+                for pair in zip(p, softmax(logits, axis=1), strict=True)
+            ]
+        )
         for logits in (best, clipped_logits, third)
     )
-    # What a box of a third costs is the unit: a tenth of the range beyond the box costs more than 1e-5 of it.
+    # What a box of a third costs is the unit: a tenth of the range beyond the box costs more than
+    # 1e-5 of it.
     hits = (least < 1e-6 * rivals[1]).astype(int)
-    trial.identity(hits, holds.astype(int), ops=0, controls={name: box.astype(int) for name, box in controls.items()})
-    controls, margin = {"a third of Λ": rivals[1]}, 1e-4 * rivals[1] + 2 * gaps
-    if np.any(np.abs(rivals[0] - exact) > 10 * margin):  # in small boxes the middle is best to all but the third order
+    trial.identity(
+        hits,
+        holds.astype(int),
+        ops=0,
+        controls={name: box.astype(int) for name, box in controls.items()},
+    )
+    controls = {"a third of Λ": rivals[1]}
+    margin = 1e-4 * rivals[1] + 2 * gaps
+    if np.any(
+        np.abs(rivals[0] - exact) > 10 * margin
+    ):  # in small boxes the middle is best to all but the third order
         controls["clipped about the middle"] = rivals[0]
     trial.value(least, exact, margin=margin, scale=rivals[1], error=gaps, controls=controls)
 
 
 def _box_minimiser(p, limit):
-    """The logits of the least log loss in the box, and by how much they may miss it (the gap of Frank & Wolfe).
-    By truncated Newton steps: quasi-Newton ones may stop at a bound.
+    """The logits of the least log loss in the box, and by how much they may miss it (the gap of
+    Frank & Wolfe). By truncated Newton steps: quasi-Newton ones may stop at a bound.
     """
     logits = minimize(
         lambda h: logsumexp(h) - p @ h,
@@ -250,11 +359,17 @@ def _box_minimiser(p, limit):
     cases=[0.25, 4.0, 30.0],
     route="an entropy by a trapezoidal rule over the plane against a mean over one variable",
 )
-def test_bayes_log_loss(trial, squared_distance: Annotated[float, Interval(0.1, 50, why="the grid shows the rest")]):
-    """The least log loss of two Gaussian classes is the entropy of the class at a point, a mean over Δ alone."""
-    sigma, along = np.array([[1.0, 0.6], [0.6, 2.0]]), np.array([1.0, 0.3])
+def test_bayes_log_loss(
+    trial, squared_distance: Annotated[float, Interval(0.1, 50, why="the grid shows the rest")]
+):
+    """The least log loss of two Gaussian classes is the entropy of the class at a point, a mean
+    over Δ alone.
+    """
+    sigma = np.array([[1.0, 0.6], [0.6, 2.0]])
+    along = np.array([1.0, 0.3])
     half = along * np.sqrt(squared_distance / (along @ np.linalg.solve(sigma, along))) / 2
-    precision, root = np.linalg.inv(sigma), np.linalg.cholesky(sigma)
+    precision = np.linalg.inv(sigma)
+    root = np.linalg.cholesky(sigma)
 
     def entropy(step):
         """The mean over the plane of -log P(y | x), by the trapezoidal rule in each class."""
@@ -271,7 +386,8 @@ def test_bayes_log_loss(trial, squared_distance: Annotated[float, Interval(0.1, 
             losses.append(np.logaddexp(0, log_density(x, -centre) - log_density(x, centre)))
         return np.mean(losses, axis=0) @ masses / masses.sum()
 
-    coarse, fine = entropy(0.2), entropy(0.1)
+    coarse = entropy(0.2)
+    fine = entropy(0.1)
     means = np.stack([-half, half])
     exact = predicted.bayes_log_loss(means, sigma)
     controls = {
@@ -280,4 +396,10 @@ def test_bayes_log_loss(trial, squared_distance: Annotated[float, Interval(0.1, 
             predicted.expected_log_loss(squared_distance / 4, float(np.sqrt(squared_distance)))
         ),
     }
-    trial.value(fine, exact, margin=1e-8 * exact, error=abs(fine - coarse) + 1e-12 * exact, controls=controls)
+    trial.value(
+        fine,
+        exact,
+        margin=1e-8 * exact,
+        error=abs(fine - coarse) + 1e-12 * exact,
+        controls=controls,
+    )

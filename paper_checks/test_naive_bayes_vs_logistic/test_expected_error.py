@@ -1,4 +1,6 @@
-"""How the expected error of naive Bayes falls with the sample size, exactly, and the three regimes that follow."""
+"""How the expected error of naive Bayes falls with the sample size, exactly, and the three regimes
+that follow.
+"""
 
 from typing import Annotated, Literal
 
@@ -19,32 +21,51 @@ EXACT = {"error": 0.0, "guarantee": "exact"}
 """Boxes around what is computed have no width."""
 
 Features = Annotated[int, Interval(1, 2000, why="every sample holds as many numbers")]
-ManyFeatures = Annotated[int, Interval(10, 1000, why="the law is that of large n; every sample holds all means")]
-Samples = Annotated[float, Interval(2, 1e9, why="one sample per class; the error has then been its limit for long")]
+ManyFeatures = Annotated[
+    int, Interval(10, 1000, why="the law is that of large n; every sample holds all means")
+]
+Samples = Annotated[
+    float, Interval(2, 1e9, why="one sample per class; the error has then been its limit for long")
+]
 Deviation = Annotated[float, Interval(0.001, 10, why="a cap, which nothing requires")]
-Failure = Annotated[float, Interval(0.01, 0.3, why="beyond, samples would have to tell a thousandth")]
-Excess = Annotated[float, Interval(0.01, 0.05, why="far below it the asymptotic error fades from sight")]
+Failure = Annotated[
+    float, Interval(0.01, 0.3, why="beyond, samples would have to tell a thousandth")
+]
+Excess = Annotated[
+    float, Interval(0.01, 0.05, why="far below it the asymptotic error fades from sight")
+]
 Classes = Annotated[int, Interval(2, 50, why="every sample holds as many means")]
 
 
 @claim(
-    ours("the error is the chance that two independent normal vectors have a negative inner product"),
+    ours(
+        "the error is the chance that two independent normal vectors have a negative inner product"
+    ),
     kind="identity",
     cases=[(1, 4, 1), (5, 4, 4), (50, 10, 4), (200, 20, 9)],
 )
 def test_nb_exact_law(trial, n_features: Features, n_samples: Samples, squared_distance: Gap):
-    """With known variances the expected error of naive Bayes is an integral that depends on n, m and Δ only."""
-    n, m = n_features, n_samples
+    """With known variances the expected error of naive Bayes is an integral that depends on n, m
+    and Δ only.
+    """
+    n = n_features
+    m = n_samples
     exact = predicted.naive_bayes_expected_error(n, m, squared_distance)
-    trial.require(exact >= 0.02, "squared_distance must leave an error of 2 %: rarer ones take millions of samples")
+    trial.require(
+        exact >= 0.02,
+        "squared_distance must leave an error of 2 %: rarer ones take millions of samples",
+    )
     margin = 0.009 * exact
     rivals = {
         "τ = sqrt(2 / m)": _coarse_law(n, squared_distance, 2 / m, 1 + 1 / m),
         "without 1 + 1 / m": _coarse_law(n, squared_distance, 4 / m, 1),
     }
     controls = {name: rival for name, rival in rivals.items() if abs(rival - exact) > 3 * margin}
-    trial.require(controls, f"n_samples must be so small that the error is not yet its limit, got {m}")
-    means, ones = two_classes(n, squared_distance), np.ones(n)
+    trial.require(
+        controls, f"n_samples must be so small that the error is not yet its limit, got {m}"
+    )
+    means = two_classes(n, squared_distance)
+    ones = np.ones(n)
 
     def measure(key):
         estimates = means + jax.random.normal(key, means.shape) * np.sqrt(2 / m)
@@ -52,12 +73,21 @@ def test_nb_exact_law(trial, n_features: Features, n_samples: Samples, squared_d
         return observed.conditional_error(rule, means, ones)
 
     trial.mean(
-        measure, exact, law=Bounded(0, 1), margin=margin, controls=controls, first=2048, most=4_000_000, vectorised=True
+        measure,
+        exact,
+        law=Bounded(0, 1),
+        margin=margin,
+        controls=controls,
+        first=2048,
+        most=4_000_000,
+        vectorised=True,
     )
 
 
 def _coarse_law(n, squared_distance, tau_squared, midpoint):
-    """The integral of the law with its two variances as arguments, on a grid that is good to a few per cent."""
+    """The integral of the law with its two variances as arguments, on a grid that is good to a few
+    per cent.
+    """
     quantiles = (np.arange(200) + 0.5) / 200
     along = np.sqrt(squared_distance) + np.sqrt(tau_squared) * norm.ppf(quantiles)[:, None]
     across = tau_squared * chi2.ppf(quantiles, n - 1) if n > 1 else np.zeros(200)
@@ -65,14 +95,29 @@ def _coarse_law(n, squared_distance, tau_squared, midpoint):
     return float(np.mean(ndtr(-np.sqrt(squared_distance / midpoint) / 2 * cosine)))
 
 
-@claim(ours("Ng & Jordan 2001: O(log n) samples; exact for independent normal means"), kind="rate", cases=[10, 100])
+@claim(
+    ours("Ng & Jordan 2001: O(log n) samples; exact for independent normal means"),
+    kind="rate",
+    cases=[10, 100],
+)
 def test_nb_param_lemma(
-    trial, n_features: ManyFeatures, deviation: Deviation = 0.2, failure: Failure = 0.1, n_classes: Classes = 2
+    trial,
+    n_features: ManyFeatures,
+    deviation: Deviation = 0.2,
+    failure: Failure = 0.1,
+    n_classes: Classes = 2,
 ):
-    """All class means are within ε of the truth with probability 1 - δ from exactly m* ~ log n samples."""
-    trial.require(n_features * n_classes <= 10_000, "n_features * n_classes must be at most 10000: drawn per sample")
+    """All class means are within ε of the truth with probability 1 - δ from exactly m* ~ log n
+    samples.
+    """
+    trial.require(
+        n_features * n_classes <= 10_000,
+        "n_features * n_classes must be at most 10000: drawn per sample",
+    )
     design = n_features * 10.0 ** np.arange(6)
-    law = np.array([predicted.sup_norm_samples(int(n), n_classes, deviation, failure) for n in design])
+    law = np.array(
+        [predicted.sup_norm_samples(int(n), n_classes, deviation, failure) for n in design]
+    )
 
     def within(samples):
         def measure(key):
@@ -92,13 +137,28 @@ def test_nb_param_lemma(
         most=400_000,
         vectorised=True,
     )
-    increments, limit = np.diff(law), 2 * n_classes / deviation**2 * np.log(10)
+    increments = np.diff(law)
+    limit = 2 * n_classes / deviation**2 * np.log(10)
     roots = np.diff(np.sqrt(np.log(design)))
-    rivals = {"steps that shrink, like sqrt(log n)": np.append(increments[:-1] * roots[1:] / roots[:-1], limit)}
-    trial.bound(increments, np.append(increments[1:], limit), found_by="grid", ops=100, scale=law[-1], controls=rivals)
-    # The steps rise from the first to the limit: no line in log n is further away than half of what they differ by.
+    rivals = {
+        "steps that shrink, like sqrt(log n)": np.append(
+            increments[:-1] * roots[1:] / roots[:-1], limit
+        )
+    }
+    trial.bound(
+        increments,
+        np.append(increments[1:], limit),
+        found_by="grid",
+        ops=100,
+        scale=law[-1],
+        controls=rivals,
+    )
+    # The steps rise from the first to the limit: no line in log n is further away than half of what
+    # they differ by.
     slack = (limit - increments[0]) * 5 / 2 / law[0]
-    trial.growth(design, law, law, "log n", slack_log=slack, **EXACT, controls=["const", "sqrt n", "n"])
+    trial.growth(
+        design, law, law, "log n", slack_log=slack, **EXACT, controls=["const", "sqrt n", "n"]
+    )
 
 
 @claim(
@@ -110,26 +170,46 @@ def test_nb_param_lemma(
 def test_nb_large_n(
     trial,
     fixed: Literal["m / n", "m"],
-    n_samples: Annotated[float, Interval(4, 100, why="at 50 features, where errors are neither 1/2 nor the limit")],
+    n_samples: Annotated[
+        float, Interval(4, 100, why="at 50 features, where errors are neither 1/2 nor the limit")
+    ],
     excess: Excess = 0.02,
 ):
-    """As n grows the error is Φ(-Δ^2 / (2 sqrt((Δ^2 + 4 n / m)(1 + 1 / m)))), with m / n or m fixed."""
-    exponent, sizes = {"m / n": 0.0, "m": 0.5}[fixed], 3200 * 2 ** np.arange(7)  # of Delta^2 ~ n^exponent
-    designs = [(int(n), n_samples * (n / 50) ** (1 - 2 * exponent), 4 * (n / 50) ** exponent) for n in sizes]
+    """As n grows the error is Φ(-Δ^2 / (2 sqrt((Δ^2 + 4 n / m)(1 + 1 / m)))), with m / n or m
+    fixed.
+    """
+    exponent = {"m / n": 0.0, "m": 0.5}[fixed]
+    sizes = 3200 * 2 ** np.arange(7)  # of Delta^2 ~ n^exponent
+    designs = [
+        (int(n), n_samples * (n / 50) ** (1 - 2 * exponent), 4 * (n / 50) ** exponent)
+        for n in sizes
+    ]
     exact = np.array([predicted.naive_bayes_expected_error(*design) for design in designs])
-    formula = np.array([predicted.naive_bayes_expected_error_large_n(*design) for design in designs])
+    formula = np.array(
+        [predicted.naive_bayes_expected_error_large_n(*design) for design in designs]
+    )
     n, m, gap = designs[-1]
     rivals = {"n / m": (gap + n / m) * (1 + 1 / m), "without Δ^2": 4 * n / m * (1 + 1 / m)}
     if fixed == "m":
         rivals = {"n / m": rivals["n / m"], "without 1 + 1 / m": gap + 4 * n / m}
-    controls = {name: ndtr(-gap / (2 * np.sqrt(noise))) / formula[-1] for name, noise in rivals.items()}
+    controls = {
+        name: ndtr(-gap / (2 * np.sqrt(noise))) / formula[-1] for name, noise in rivals.items()
+    }
     trial.limit(exact / formula, sizes, 1.0, order=1 - exponent, margin=5e-3, controls=controls)
     # The size that solves this law for m is its root, and tends to that of the exact law.
     target = ndtr(-1) + excess
     roots = [predicted.naive_bayes_samples_large_n(int(n), 4.0, excess) for n in sizes]
     counts = [predicted.naive_bayes_samples(int(n), 4.0, excess) for n in sizes]
-    errors = [predicted.naive_bayes_expected_error_large_n(int(n), m, 4.0) for n, m in zip(sizes, roots, strict=True)]
-    trial.identity(np.array(errors), np.full(len(sizes), target), ops=100, controls={"half of it": target - excess / 2})
+    errors = [
+        predicted.naive_bayes_expected_error_large_n(int(n), m, 4.0)
+        for n, m in zip(sizes, roots, strict=True)
+    ]
+    trial.identity(
+        np.array(errors),
+        np.full(len(sizes), target),
+        ops=100,
+        controls={"half of it": target - excess / 2},
+    )
     controls = {"n / m": 0.25}
     trial.limit(np.divide(counts, roots), sizes, 1.0, order=1, margin=1e-3, controls=controls)
 
@@ -142,14 +222,28 @@ def test_nb_large_n(
 )
 def test_nb_linear_when_weak(
     trial,
-    squared_distance: Annotated[float, Interval(0.5, 16, why="float64 resolves the excess beside an error")] = 4.0,
+    squared_distance: Annotated[
+        float, Interval(0.5, 16, why="float64 resolves the excess beside an error")
+    ] = 4.0,
     excess: Excess = 0.02,
     first: Annotated[int, Interval(50, 10_000, why="the law is that of large n")] = 50,
 ):
-    """With a fixed distance between the classes naive Bayes needs a number of samples proportional to n."""
+    """With a fixed distance between the classes naive Bayes needs a number of samples proportional
+    to n.
+    """
     sizes = first * 2 ** np.arange(7)
-    counts = np.array([predicted.naive_bayes_samples(int(n), squared_distance, excess) for n in sizes])
-    trial.growth(sizes, counts, counts, "n", slack_log=0.01, **EXACT, controls=["const", "log n", "sqrt n", "n log n"])
+    counts = np.array(
+        [predicted.naive_bayes_samples(int(n), squared_distance, excess) for n in sizes]
+    )
+    trial.growth(
+        sizes,
+        counts,
+        counts,
+        "n",
+        slack_log=0.01,
+        **EXACT,
+        controls=["const", "log n", "sqrt n", "n log n"],
+    )
 
 
 @claim(
@@ -160,11 +254,17 @@ def test_nb_linear_when_weak(
     second="test_theory_nb.py::test_reference_values_of_an_independent_two_dimensional_quadrature",
 )
 def test_nb_constant_when_dense(
-    trial, density: Annotated[float, Interval(0.01, 10, why="weaker signals need more features")], n_samples: Samples
+    trial,
+    density: Annotated[float, Interval(0.01, 10, why="weaker signals need more features")],
+    n_samples: Samples,
 ):
-    """With Δ^2 = c n the expected error at a fixed number of samples falls to zero: m does not grow with n."""
+    """With Δ^2 = c n the expected error at a fixed number of samples falls to zero: m does not grow
+    with n.
+    """
     sizes = 100 * 4 ** np.arange(8)
-    errors = np.array([predicted.naive_bayes_expected_error(int(n), n_samples, density * n) for n in sizes])
+    errors = np.array(
+        [predicted.naive_bayes_expected_error(int(n), n_samples, density * n) for n in sizes]
+    )
     trial.limit(
         errors,
         sizes,
@@ -172,7 +272,9 @@ def test_nb_constant_when_dense(
         remainder=errors[-1],  # errors fall, and are never negative
         margin=1e-3,
         scale=0.5,
-        controls={"Δ^2 = 4 fixed": predicted.naive_bayes_expected_error(int(sizes[-1]), n_samples, 4.0)},
+        controls={
+            "Δ^2 = 4 fixed": predicted.naive_bayes_expected_error(int(sizes[-1]), n_samples, 4.0)
+        },
     )
 
 
@@ -180,35 +282,65 @@ def test_nb_constant_when_dense(
     ours("by 16 n / Δ^4 normal quantiles squared, Δ^2 = n^a"),
     kind="rate",
     cases=[0.0, 0.25, 0.4, 0.6],
-    route="slopes of `predicted.naive_bayes_samples` against `predicted.naive_bayes_sample_exponent`",
+    route="slopes of `predicted.naive_bayes_samples` against "
+    "`predicted.naive_bayes_sample_exponent`",
 )
 def test_nb_sample_exponent(
-    trial, signal_exponent: Annotated[float, Interval(0, 1, why="constant long before")], excess: Excess = 0.02
+    trial,
+    signal_exponent: Annotated[float, Interval(0, 1, why="constant long before")],
+    excess: Excess = 0.02,
 ):
-    """With Δ^2 = n^a the number of samples grows like n^(1 - 2a), and not at all from a = 1/2 on."""
+    """With Δ^2 = n^a the number of samples grows like n^(1 - 2a), and not at all from a = 1/2
+    on.
+    """
     a = signal_exponent
-    slow = f"signal_exponent must be 0, or 0.24 from it and 0.09 from 1/2: powers fade slowly there, got {a}"
+    slow = (
+        "signal_exponent must be 0, or 0.24 from it and 0.09 from 1/2: powers fade slowly "
+        f"there, got {a}"
+    )
     trial.require((a == 0 or a >= 0.24) and abs(a - 0.5) > 0.09, slow)
     sizes = 2.0 ** np.arange(32, 53, 5)
     counts = np.array([predicted.naive_bayes_samples(int(n), n**a, excess) for n in sizes])
     rivals = {"1 - a": 1 - a, "1 - 2 a for every a": 1 - 2 * a, "log n samples": 0.0}
     exponent = predicted.naive_bayes_sample_exponent(a)
     controls = {name: rival for name, rival in rivals.items() if abs(rival - exponent) > 0.03}
-    trial.order(counts, sizes, exponent, rounding=1e-9 * counts, margin=0.009 * (exponent or 1), controls=controls)
+    trial.order(
+        counts,
+        sizes,
+        exponent,
+        rounding=1e-9 * counts,
+        margin=0.009 * (exponent or 1),
+        controls=controls,
+    )
 
 
-@claim(ours("independent labels miss a class of prior p with probability (1 - p)^m"), kind="rate", cases=[8, 32])
+@claim(
+    ours("independent labels miss a class of prior p with probability (1 - p)^m"),
+    kind="rate",
+    cases=[8, 32],
+)
 def test_nb_rare_class(
-    trial, n_features: Annotated[int, Interval(8, 200, why="a sample holds some n labels")], failure: Fraction = 0.5
+    trial,
+    n_features: Annotated[int, Interval(8, 200, why="a sample holds some n labels")],
+    failure: Fraction = 0.5,
 ):
-    """A class of prior 1/n has to be seen first: with such priors the number of samples grows like n."""
+    """A class of prior 1/n has to be seen first: with such priors the number of samples grows like
+    n.
+    """
     n = n_features
-    trial.require(failure >= 0.2, f"failure must be at least 0.2: a rarer one is not measured to 1 %, got {failure}")
+    trial.require(
+        failure >= 0.2,
+        f"failure must be at least 0.2: a rarer one is not measured to 1 %, got {failure}",
+    )
     sizes = n * 2 ** np.arange(6)
     counts = np.array([predicted.rare_class_samples(1 / size, failure) for size in sizes])
     count = int(np.ceil(counts[0]))
-    trial.require(2 <= count <= 10_000, f"failure must ask for 2 to 10000 labels a sample, got {failure}")
-    trial.growth(sizes, counts, counts, "n", slack_log=1 / n, **EXACT, controls=["const", "log n", "sqrt n"])
+    trial.require(
+        2 <= count <= 10_000, f"failure must ask for 2 to 10000 labels a sample, got {failure}"
+    )
+    trial.growth(
+        sizes, counts, counts, "n", slack_log=1 / n, **EXACT, controls=["const", "log n", "sqrt n"]
+    )
 
     def absent(labels):
         return lambda key: jnp.mean(jnp.min(jax.random.uniform(key, (16, labels)), axis=1) >= 1 / n)

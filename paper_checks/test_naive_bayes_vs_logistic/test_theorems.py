@@ -1,4 +1,6 @@
-"""The explicit theorems: every constant of the O(log n) bound for naive Bayes and of the O(n) bound for regression."""
+"""The explicit theorems: every constant of the O(log n) bound for naive Bayes and of the O(n) bound
+for regression.
+"""
 
 from typing import Annotated
 
@@ -23,12 +25,16 @@ Few = Annotated[int, Interval(3, 12, why="2^n points are enumerated")]
 Patterns = Annotated[int, Interval(2, 3, why="as many patterns of class means")]
 """K in the laws of binary features."""
 Runs = Annotated[int, Interval(1, 5000, why="each is a fit or a draw")]
-Level = Annotated[float, Interval(1e-6, 0.003, why="rare flips attain the bound; the low end is a cap")]
+Level = Annotated[
+    float, Interval(1e-6, 0.003, why="rare flips attain the bound; the low end is a cap")
+]
 """How rarely a binary feature flips."""
 
 
 def class_means(n_features, n_classes, level=0.3):
-    """Means of binary features that cycle through .3, .7 (and .5): every feature tells every pair of classes apart."""
+    """Means of binary features that cycle through .3, .7 (and .5): every feature tells every pair
+    of classes apart.
+    """
     levels = np.array([level, 1 - level, 0.5])[:n_classes]
     return levels[(np.arange(n_features)[None, :] + np.arange(n_classes)[:, None]) % n_classes]
 
@@ -42,20 +48,35 @@ def deviation_of(statistics, means):
     """The largest error of any estimated mean, pooled variance or prior."""
     estimates, variances, shares = statistics
     truth = jnp.mean(means * (1 - means), axis=0)
-    largest = [jnp.abs(a - b).max() for a, b in ((estimates, means), (variances, truth), (shares, 1 / len(means)))]
+    largest = [
+        jnp.abs(a - b).max()
+        for a, b in ((estimates, means), (variances, truth), (shares, 1 / len(means)))
+    ]
     return jnp.max(jnp.stack(largest))
 
 
 def _bound_sides(world, means, variances, shares, deviations):
-    """Both sides of both bounds, and the asymptotic error, for estimates that deviate so much: an array each."""
-    n, floor = world.means.shape[1], least_parameter(world.means)
+    """Both sides of both bounds, and the asymptotic error, for estimates that deviate so much: an
+    array each.
+    """
+    n = world.means.shape[1]
+    floor = least_parameter(world.means)
     exact = world.scores(world.means, world.variances, observed.equal_priors(len(world.means)))
     scores = world.scores(means, variances, shares)
     shifts = np.abs(scores - exact).max(axis=(1, 2))
     bounds = np.array([predicted.score_deviation_bound(n, e, floor) for e in deviations])
     mass = np.array([world.margin_mass(n * predicted.margin_width(e, floor)) for e in deviations])
     limit = np.full(len(mass), world.asymptotic_error)
-    return np.array([shifts, bounds, world.error(scores), limit + mass, limit, np.full(len(mass), np.abs(exact).max())])
+    return np.array(
+        [
+            shifts,
+            bounds,
+            world.error(scores),
+            limit + mass,
+            limit,
+            np.full(len(mass), np.abs(exact).max()),
+        ]
+    )
 
 
 def _lowest_variances(n_features):
@@ -63,7 +84,9 @@ def _lowest_variances(n_features):
     world = predicted.BinaryFeatures(np.repeat([[0.002], [0.006]], n_features, axis=1))
     deviation = least_parameter(world.means) / 2
     means = np.maximum(world.means - [[deviation], [0]], 0)
-    return _bound_sides(world, means[None], world.variances[None] / 2, np.full((1, 2), 0.5), [deviation])
+    return _bound_sides(
+        world, means[None], world.variances[None] / 2, np.full((1, 2), 0.5), [deviation]
+    )
 
 
 def _all_wrong():
@@ -71,11 +94,15 @@ def _all_wrong():
     world = predicted.BinaryFeatures(np.array([[0.95], [0.5]]))
     deviation = least_parameter(world.means) / 2
     shares = 0.5 + deviation * np.array([[-1, 1]])
-    return _bound_sides(world, np.array([[[1.0], [0.5]]]), world.variances[None] / 2, shares, [deviation])
+    return _bound_sides(
+        world, np.array([[[1.0], [0.5]]]), world.variances[None] / 2, shares, [deviation]
+    )
 
 
 def _tipped_tie():
-    """Estimates that err wherever they may: a near tie at (1, 0), where the first class never is, tips over."""
+    """Estimates that err wherever they may: a near tie at (1, 0), where the first class never is,
+    tips over.
+    """
     near = 0.1397  # at .13962 the two features outweigh each other there
     world = predicted.BinaryFeatures(np.array([[0.0, near], [0.5, 1 - near]]))
     means = world.means + np.array([[0, 0], [0, 5e-4]])
@@ -83,13 +110,21 @@ def _tipped_tie():
 
 
 @claim(
-    ours("Taylor bounds of every term of the scores; hypotheses after the abstract and the released diagnostics"),
+    ours(
+        "Taylor bounds of every term of the scores; hypotheses after the abstract and the "
+        "released diagnostics"
+    ),
     kind="bound",
     cases=[(8, 3, 1000), (8, 3, 1_000_000)],
 )
-def test_nb_theorem_explicit(trial, n_features: Few, n_classes: Patterns, n_samples: Samples, n_runs: Runs = 200):
-    """Scores and error of naive Bayes obey the explicit bounds on every training set near the truth."""
-    world, priors = predicted.BinaryFeatures(class_means(n_features, n_classes)), observed.equal_priors(n_classes)
+def test_nb_theorem_explicit(
+    trial, n_features: Few, n_classes: Patterns, n_samples: Samples, n_runs: Runs = 200
+):
+    """Scores and error of naive Bayes obey the explicit bounds on every training set near the
+    truth.
+    """
+    world = predicted.BinaryFeatures(class_means(n_features, n_classes))
+    priors = observed.equal_priors(n_classes)
 
     def replicate(key):
         statistics = observed.binary_statistics(key, n_samples, world.means, priors)
@@ -98,13 +133,18 @@ def test_nb_theorem_explicit(trial, n_features: Few, n_classes: Patterns, n_samp
     keys = jax.random.split(trial.key("runs"), n_runs)
     *estimates, deviation = map(np.asarray, quick_map(replicate)(keys))
     near = deviation <= least_parameter(world.means) / 2  # the theorem speaks of these only
-    trial.require(near.any(), f"n_samples must be so large that estimates come within rho_0 / 2, got {n_samples}")
+    trial.require(
+        near.any(),
+        f"n_samples must be so large that estimates come within rho_0 / 2, got {n_samples}",
+    )
     sides = _bound_sides(world, *[part[near] for part in (*estimates, deviation)])
     shifts, bounds, error, limit, none, size = np.concatenate(
         [sides, _lowest_variances(n_features), _all_wrong(), _tipped_tie()], axis=1
     )
     options = {"found_by": "draws", "independent": int(near.sum()), "ops": 20 * n_features}
-    trial.bound(shifts, bounds, scale=size, controls={"no variance found below ρ_0": bounds / 2}, **options)
+    trial.bound(
+        shifts, bounds, scale=size, controls={"no variance found below ρ_0": bounds / 2}, **options
+    )
     trial.bound(error, limit, scale=1.0, controls={"no margin mass": none}, **options)
 
 
@@ -114,8 +154,12 @@ def test_nb_theorem_explicit(trial, n_features: Few, n_classes: Patterns, n_samp
     cases=[(7, 2), (7, 3), (12, 3)],
     route="all points against `theory.naive_bayes_vs_logistic.margin_mass_bound`",
 )
-def test_nb_theorem_explicit__margins(trial, n_features: Few, n_classes: Patterns, level: Level = 3e-4):
-    """Where margins concentrate the mass within τ n of a tie is at most (K - 1) α / (n (β - τ)^2)."""
+def test_nb_theorem_explicit__margins(
+    trial, n_features: Few, n_classes: Patterns, level: Level = 3e-4
+):
+    """Where margins concentrate the mass within τ n of a tie is at most (K - 1) α / (n (β -
+    τ)^2).
+    """
     # Rare flips attain it for two classes: one flip costs as much as all other features vary.
     worlds = [(2, level), (n_classes, level), (n_classes, 0.3)]
     mass, bounds = np.concatenate([_margin_masses(n_features, *world) for world in worlds], axis=1)
@@ -124,13 +168,20 @@ def test_nb_theorem_explicit__margins(trial, n_features: Few, n_classes: Pattern
 
 
 def _margin_masses(n_features, n_classes, level):
-    """The mass within every margin below β n that some point has, where the mass rises, and the bound on it."""
+    """The mass within every margin below β n that some point has, where the mass rises, and the
+    bound on it.
+    """
     world = predicted.BinaryFeatures(class_means(n_features, n_classes, level))
-    scores = np.sort(world.scores(world.means, world.variances, observed.equal_priors(n_classes)), axis=1)
+    scores = np.sort(
+        world.scores(world.means, world.variances, observed.equal_priors(n_classes)), axis=1
+    )
     alpha, beta = world.margin_moments()
     margins = np.unique(np.round(scores[:, -1] - scores[:, -2], 9)) + 1e-9
     widths = np.append(0, margins[margins < 0.999 * beta * n_features])
-    bounds = [predicted.margin_mass_bound(n_features, n_classes, alpha, beta, w / n_features) for w in widths]
+    bounds = [
+        predicted.margin_mass_bound(n_features, n_classes, alpha, beta, w / n_features)
+        for w in widths
+    ]
     return np.array([[world.margin_mass(width) for width in widths], bounds])
 
 
@@ -144,11 +195,15 @@ def test_nb_theorem_explicit__samples(
     n_features: Annotated[int, Interval(2, 1000, why="all estimates are drawn")] = 50,
     n_classes: Patterns = 3,
     failure: Annotated[
-        float, Interval(0.15, 0.5, why="too few samples fail nearly always: six times a rarer chance")
+        float,
+        Interval(0.15, 0.5, why="too few samples fail nearly always: six times a rarer chance"),
     ] = 0.2,
 ):
-    """O(log n) samples suffice, with every constant: all parameters are within ε with the stated chance."""
-    means, priors = class_means(n_features, n_classes), observed.equal_priors(n_classes)
+    """O(log n) samples suffice, with every constant: all parameters are within ε with the stated
+    chance.
+    """
+    means = class_means(n_features, n_classes)
+    priors = observed.equal_priors(n_classes)
     floor = least_parameter(means)
     deviation = floor / 2
     exact = predicted.sufficient_samples(n_features, n_classes, deviation, failure, floor)
@@ -158,13 +213,25 @@ def test_nb_theorem_explicit__samples(
 
     def escapes(size):
         def measure(key):
-            return (deviation_of(observed.binary_statistics(key, size, means, priors), means) > deviation).astype(float)
+            return (
+                deviation_of(observed.binary_statistics(key, size, means, priors), means)
+                > deviation
+            ).astype(float)
 
         return measure
 
-    trial.identity(chance, failure, ops=100, controls={"2 n K alone": failure * estimates / (estimates + 1)})
+    trial.identity(
+        chance, failure, ops=100, controls={"2 n K alone": failure * estimates / (estimates + 1)}
+    )
     few = {"log(2 n K / δ) / (8 ε^2) samples": escapes(too_few)}
-    trial.probability(escapes(int(np.ceil(exact))), failure, side="at most", wrong_processes=few, first=256, most=2000)
+    trial.probability(
+        escapes(int(np.ceil(exact))),
+        failure,
+        side="at most",
+        wrong_processes=few,
+        first=256,
+        most=2000,
+    )
 
 
 @claim(
@@ -177,38 +244,62 @@ def test_nb_theorem_vacuous(
     trial,
     n_features: Annotated[int, Interval(1, 10**6, why="a cap, which nothing requires")] = 100,
     n_classes: Annotated[int, Interval(2, 100, why="a cap, which nothing requires")] = 2,
-    failure: Annotated[float, Interval(1e-20, 1, "[)", why="beneath, the constant log(1 / δ) hides log n")] = 0.05,
+    failure: Annotated[
+        float, Interval(1e-20, 1, "[)", why="beneath, the constant log(1 / δ) hides log n")
+    ] = 0.05,
     floor: Annotated[
         float, Interval(0.005, 0.25, why="no variance in [0, 1] exceeds 1/4; the low end is a cap")
     ] = 0.21,
     beta: Annotated[float, Interval(0.01, 10, why="a cap, which nothing requires")] = 0.38,
 ):
     """The explicit bound says nothing before (K + 3)^2 / (ρ_0 ε^2) log((2 n K + 1) / δ) samples."""
-    trial.require(floor * n_classes <= 1, f"floor must be at most 1 / n_classes, as the least prior is, got {floor}")
+    trial.require(
+        floor * n_classes <= 1,
+        f"floor must be at most 1 / n_classes, as the least prior is, got {floor}",
+    )
     deviation = beta / (2 * (4 / floor + 1 / floor**2))
     trial.require(deviation < floor / 2, f"beta must be below the width at rho_0 / 2, got {beta}")
     unions = np.log(2 * n_features * n_classes + 1) - np.log(failure)
     enough = (n_classes + 3) ** 2 / (floor * deviation**2) * unions
     least_width = np.array(
         [
-            predicted.margin_width(_least_deviation(m, n_features, n_classes, failure, floor), floor)
+            predicted.margin_width(
+                _least_deviation(m, n_features, n_classes, failure, floor), floor
+            )
             for m in np.geomspace(10, enough, 40)
         ]
     )
-    trial.bound(beta, least_width, found_by="grid", ops=1000, controls={"half of τ": least_width / 2})
+    trial.bound(
+        beta, least_width, found_by="grid", ops=1000, controls={"half of τ": least_width / 2}
+    )
     sizes = 10.0 ** np.arange(1, 7)
-    counts = np.array([predicted.sufficient_samples(int(n), n_classes, floor / 2, failure, floor) for n in sizes])
+    counts = np.array(
+        [predicted.sufficient_samples(int(n), n_classes, floor / 2, failure, floor) for n in sizes]
+    )
     trial.growth(
-        sizes, counts, counts, "log n", error=0.0, slack_log=0.01, guarantee="exact", controls=["const", "sqrt n", "n"]
+        sizes,
+        counts,
+        counts,
+        "log n",
+        error=0.0,
+        slack_log=0.01,
+        guarantee="exact",
+        controls=["const", "sqrt n", "n"],
     )
 
 
 def _least_deviation(n_samples, n_features, n_classes, failure, floor):
-    """The smallest ε at which the theorem's own chance of failure is at most `failure` (bisection)."""
-    low, high = 1e-7, floor / 2  # beyond, the theorem says nothing at all
+    """The smallest ε at which the theorem's own chance of failure is at most `failure`
+    (bisection).
+    """
+    low = 1e-7
+    high = floor / 2  # beyond, the theorem says nothing at all
     for _ in range(80):
         middle = np.sqrt(low * high)
-        if predicted.deviation_probability_bound(n_samples, n_features, n_classes, middle, floor) <= failure:
+        if (
+            predicted.deviation_probability_bound(n_samples, n_features, n_classes, middle, floor)
+            <= failure
+        ):
             high = middle
         else:
             low = middle
@@ -216,7 +307,10 @@ def _least_deviation(n_samples, n_features, n_classes, failure, floor):
 
 
 @claim(
-    ours("after Ng & Jordan 2001: a constant fraction of informative features; a sum of squares, term by term"),
+    ours(
+        "after Ng & Jordan 2001: a constant fraction of informative features; a sum of squares, "
+        "term by term"
+    ),
     kind="bound",
     cases=[(5, 0.2), (20, 0.5), (80, 1.0)],
 )
@@ -228,57 +322,102 @@ def test_nb_log_odds(
     variance: Broad = 0.25,
     n_draws: Runs = 400,
 ):
-    """If a fraction f of the features has |μ_1 - μ_0| >= γ, the expected log-odds grow at least like n."""
+    """If a fraction f of the features has |μ_1 - μ_0| >= γ, the expected log-odds grow at least
+    like n.
+    """
     rng = trial.generator("draws")
     informative = np.arange(n_features) < int(np.ceil(fraction * n_features))
     least = np.where(informative, gap, 0.0)
 
     def log_odds(gaps, variances):
-        rule = observed.naive_bayes_rule(np.stack([-gaps / 2, gaps / 2]), variances, observed.equal_priors(2))
+        rule = observed.naive_bayes_rule(
+            np.stack([-gaps / 2, gaps / 2]), variances, observed.equal_priors(2)
+        )
         scores = np.asarray(rule.weights) @ (gaps / 2) + np.asarray(rule.intercepts)
         return scores[1] - scores[0]
 
     def drawn():
-        return log_odds(least + rng.exponential(1, n_features), variance * rng.uniform(0.2, 1, n_features))
+        return log_odds(
+            least + rng.exponential(1, n_features), variance * rng.uniform(0.2, 1, n_features)
+        )
 
-    odds = np.array([log_odds(least, np.full(n_features, variance)), *(drawn() for _ in range(n_draws))])
-    bound = predicted.informative_log_odds_bound(n_features, float(np.mean(informative)), gap, variance)
+    odds = np.array(
+        [log_odds(least, np.full(n_features, variance)), *(drawn() for _ in range(n_draws))]
+    )
+    bound = predicted.informative_log_odds_bound(
+        n_features, float(np.mean(informative)), gap, variance
+    )
     # As an upper bound: the theory's floor lies below the log-odds of the population rule.
     lower = np.full(len(odds), bound)
     scale = 1 + odds  # the log priors cancel
     controls = {"half": odds / 2}
-    trial.bound(lower, odds, found_by="draws", independent=n_draws, ops=20 * n_features, scale=scale, controls=controls)
+    trial.bound(
+        lower,
+        odds,
+        found_by="draws",
+        independent=n_draws,
+        ops=20 * n_features,
+        scale=scale,
+        controls=controls,
+    )
 
 
 @claim(
     ours("symmetrisation, vector contraction, and softmax being sqrt(2)-Lipschitz"),
     kind="bound",
     cases=[10, 100],
-    loose="constants of symmetrisation and contraction: even where the loss is a line a tenth of the bound is reached",
+    loose="constants of symmetrisation and contraction: even where the loss is a line a tenth of "
+    "the bound is reached",
 )
 def test_lr_rademacher(trial, n_samples: Drawn, weight_bound: SmallBound = 0.1):
-    """The worst gap of risk and empirical logistic risk over |w_k| <= W is at most 4 K W X / sqrt(m) on average."""
+    """The worst gap of risk and empirical logistic risk over |w_k| <= W is at most 4 K W X /
+    sqrt(m) on average.
+    """
     points = np.array([-1.0, 1.0])  # equally likely, with labels that know nothing of them
-    # The loss of two classes depends on w_1 - w_0 alone, which runs over [-2 W, 2 W] when both |w_k| <= W.
+    # The loss of two classes depends on w_1 - w_0 alone, which runs over [-2 W, 2 W] when both
+    # |w_k| <= W.
     slopes = np.linspace(-2 * weight_bound, 2 * weight_bound, 401)
-    loss = np.logaddexp(0, -np.stack([-1, 1])[:, None, None] * slopes[None, :, None] * points)  # label, slope, point
+    loss = np.logaddexp(
+        0, -np.stack([-1, 1])[:, None, None] * slopes[None, :, None] * points
+    )  # label, slope, point
     risk = np.mean(loss, axis=(0, 2))
 
     def measure(key):
         draws = jax.random.randint(key, (n_samples,), 0, 4)
         counts = jnp.bincount(draws, length=4).reshape(2, 2) / n_samples
-        return jnp.maximum(jnp.max(risk - jnp.einsum("lsp,lp->s", loss, counts)), 0)  # at slope 0 there is no gap
+        return jnp.maximum(
+            jnp.max(risk - jnp.einsum("lsp,lp->s", loss, counts)), 0
+        )  # at slope 0 there is no gap
 
     bound = predicted.logistic_log_regret_bound(n_samples, 2, weight_bound, 1.0)
     law = Bounded(0, float(loss.max() - loss.min()))
-    trial.mean(measure, bound, law=law, side="at most", controls={"a sixteenth": bound / 16}, first=1024, most=60_000)
+    trial.mean(
+        measure,
+        bound,
+        law=law,
+        side="at most",
+        controls={"a sixteenth": bound / 16},
+        first=1024,
+        most=60_000,
+    )
     sizes = np.array([16.0, 32, 64, 128])
-    bounds = np.array([predicted.logistic_zero_one_regret_bound(7 * n, 3, 1.0, np.sqrt(n)) for n in sizes])
-    trial.identity(bounds, np.full(4, bounds[0]), ops=20, scale=bounds[0], controls={"X = 1": bounds[0] / sizes**0.25})
+    bounds = np.array(
+        [predicted.logistic_zero_one_regret_bound(7 * n, 3, 1.0, np.sqrt(n)) for n in sizes]
+    )
+    trial.identity(
+        bounds,
+        np.full(4, bounds[0]),
+        ops=20,
+        scale=bounds[0],
+        controls={"X = 1": bounds[0] / sizes**0.25},
+    )
 
 
 @claim(
-    ours("symmetrisation doubles, contraction costs sqrt(2) and the steepness of the loss, once for each class"),
+    ours(
+        "symmetrisation doubles, contraction costs sqrt(2) and the steepness of the loss, once "
+        "for each class"
+    ),
     kind="bound",
     cases=[(6, 2), (9, 4)],
     route="a mean over all signs of orthogonal points, in the check",
@@ -289,19 +428,32 @@ def test_lr_rademacher__steps(
     n_classes: Annotated[int, Interval(2, 1000, why="a cap, which nothing requires")],
     weight_bound: Broader = 0.7,
     feature_norm: Broader = 3.0,
-    share: Annotated[float, Interval(0.01, 0.2, why="signs seldom add up as orthogonal points do")] = 0.04,
+    share: Annotated[
+        float, Interval(0.01, 0.2, why="signs seldom add up as orthogonal points do")
+    ] = 0.04,
 ):
-    """4 K (W X + B) / sqrt(m) is the product of its steps, each attained: sure mistakes, orthogonal points."""
-    sure, intercept = np.where(np.arange(n_classes) == 0, 50.0, 0.0), share * weight_bound * feature_norm
+    """4 K (W X + B) / sqrt(m) is the product of its steps, each attained: sure mistakes, orthogonal
+    points.
+    """
+    sure = np.where(np.arange(n_classes) == 0, 50.0, 0.0)
+    intercept = share * weight_bound * feature_norm
     steepness = np.linalg.norm(np.exp(sure - np.logaddexp.reduce(sure)) - np.eye(n_classes)[1])
     signs = 2.0 * (np.arange(2**n_samples)[:, None] >> np.arange(n_samples) & 1) - 1
-    pulls = np.linalg.norm(signs * feature_norm, axis=1) * weight_bound + np.abs(signs.sum(axis=1)) * intercept
+    pulls = (
+        np.linalg.norm(signs * feature_norm, axis=1) * weight_bound
+        + np.abs(signs.sum(axis=1)) * intercept
+    )
     steps = 2 * np.sqrt(2) * steepness * n_classes * np.mean(pulls) / n_samples
     of = n_samples, n_classes, weight_bound, feature_norm
     bound = predicted.logistic_log_regret_bound(*of, intercept)
-    controls = {"no sqrt(2)": bound / np.sqrt(2), "no intercept": predicted.logistic_log_regret_bound(*of)}
+    controls = {
+        "no sqrt(2)": bound / np.sqrt(2),
+        "no intercept": predicted.logistic_log_regret_bound(*of),
+    }
     trial.bound(steps, bound, found_by="all", ops=100, controls=controls)
     gaps = np.array([0.0, np.sqrt(bound)])
     bounds = [predicted.logistic_zero_one_regret_bound(*of, intercept, gap) for gap in gaps]
     exact = np.sqrt(2 * (bound + gaps))
-    trial.identity(np.array(bounds), exact, ops=10, controls={"the gap outside the root": exact[0] + gaps})
+    trial.identity(
+        np.array(bounds), exact, ops=10, controls={"the gap outside the root": exact[0] + gaps}
+    )

@@ -1,8 +1,10 @@
-"""Dang et al. 2023, "Neural Collapse in Deep Linear Networks: From Balanced to Imbalanced Data", arXiv 2301.00437.
+"""Dang et al. 2023, "Neural Collapse in Deep Linear Networks: From Balanced to Imbalanced Data",
+arXiv 2301.00437.
 
-Only its abstract and its released code could be read, so no claim bears a theorem number of it. Closed forms meet
-descents from random starts, certificates and brute-force searches. M is the depth of the linear head, K the number of
-classes, n_k their sizes, N their sum, d_m the input width of layer m.
+Only its abstract and its released code could be read, so no claim bears a theorem number of it.
+Closed forms meet descents from random starts, certificates and brute-force searches. M is the depth
+of the linear head, K the number of classes, n_k their sizes, N their sum, d_m the input width of
+layer m.
 """
 
 from typing import Annotated
@@ -10,19 +12,30 @@ from typing import Annotated
 from theory_on_trial import abstract, code, ours
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS, MOST_SECONDS = 60, 25
-"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the cache."""
+MOST_PROGRAMS = 60
+MOST_SECONDS = 25
+"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the
+cache.
+"""
 
 DEEP = abstract(
-    "we take a step further and prove the NC occurrences in deep linear networks for the popular mean squared error "
-    "(MSE) and cross entropy (CE) losses, showing that global solutions exhibit NC properties across the linear layers"
+    "we take a step further and prove the NC occurrences in deep linear networks for the popular "
+    "mean squared error "
+    "(MSE) and cross entropy (CE) losses, showing that global solutions exhibit NC properties "
+    "across the linear layers"
 )
 UNEQUAL = abstract(
-    "convergence of the last-layer features and classifiers to a geometry consisting of orthogonal vectors, whose "
+    "convergence of the last-layer features and classifiers to a geometry consisting of "
+    "orthogonal vectors, whose "
     "lengths depend on the amount of data in their corresponding classes"
 )
-SPLIT = ours("by von Neumann's trace inequality the problem splits into a scalar one for each direction of the labels")
-HESSIAN = ours("from the second derivative of the objective in the singular directions of the labels")
+SPLIT = ours(
+    "by von Neumann's trace inequality the problem splits into a scalar one for each direction of "
+    "the labels"
+)
+HESSIAN = ours(
+    "from the second derivative of the objective in the singular directions of the labels"
+)
 
 
 def released(path, says=""):
@@ -33,9 +46,13 @@ def released(path, says=""):
 DENSE = "a dense Hessian of all parameters is taken"
 NClasses = Annotated[int, Interval(2, 12, why=DENSE)]
 PerClass = Annotated[int, Interval(1, 50, why=DENSE)]
-Sizes = tuple[Annotated[int, Interval(1, 1000, why="each point is a column of a dense matrix")], ...]
+Sizes = tuple[
+    Annotated[int, Interval(1, 1000, why="each point is a column of a dense matrix")], ...
+]
 Depth = Annotated[int, Interval(1, 4, why=DENSE)]
-Strength = Annotated[float, Interval(0.005, 0.97, why="of the threshold, where the largest class ties with zero")]
+Strength = Annotated[
+    float, Interval(0.005, 0.97, why="of the threshold, where the largest class ties with zero")
+]
 """The β that the largest class feels, relative to its global threshold."""
 Ratio = Annotated[float, Interval(0.2, 5.0, why="farther apart, descents of deep nets end at zero")]
 """By what factor decays grow from the features to the last layer, layer by layer."""

@@ -4,31 +4,59 @@ from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_neural_collapse import MARGIN, Depth, NClasses, PerClass, Sizes, Strength, Width
-from paper_checks.test_neural_collapse.geometry import gram_error, grams, normalised_error, predicted_grams, stacked
+from paper_checks.test_neural_collapse import (
+    MARGIN,
+    Depth,
+    NClasses,
+    PerClass,
+    Sizes,
+    Strength,
+    Width,
+)
+from paper_checks.test_neural_collapse.geometry import (
+    gram_error,
+    grams,
+    normalised_error,
+    predicted_grams,
+    stacked,
+)
 from paper_checks.test_neural_collapse.minima import data_values, found_optimum, schatten_bound
-from paper_checks.test_neural_collapse.problems import apart, problem_of, require_classes, require_frame, shared_decays
+from paper_checks.test_neural_collapse.problems import (
+    apart,
+    problem_of,
+    require_classes,
+    require_frame,
+    shared_decays,
+)
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
-Collapsed = Annotated[float, Interval(1.01, 1000.0, why="above the threshold all has collapsed; the high end is a cap")]
+Collapsed = Annotated[
+    float,
+    Interval(1.01, 1000.0, why="above the threshold all has collapsed; the high end is a cap"),
+]
 DECAYED = ours("the decayed bias is minimised out: the mean direction keeps a share κ of its loss")
 
 
 @claim(
-    ours("minimising over the bias centres the labels, whose singular directions then follow the scalar problem"),
+    ours(
+        "minimising over the bias centres the labels, whose singular directions then follow the "
+        "scalar problem"
+    ),
     kind="optimality",
     cases=[((6, 4, 2, 1), 1, 8), ((6, 4, 2, 1), 2, 8), ((5, 3, 2), 3, 8), ((8, 4, 2, 1), 2, 2)],
 )
 def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strength: Strength = 0.2):
-    """With a bias b* = n / N, and the singular directions of diag(sqrt n)(I - u u^T) follow the scalar problem.
+    """With a bias b* = n / N, and the singular directions of diag(sqrt n)(I - u u^T) follow the
+    scalar problem.
 
     The head is dual to the class means about their plain average.
     """
     require_classes(trial, class_sizes)
-    decays, widths = shared_decays(class_sizes, depth, strength), (len(class_sizes) + 4,) * (depth - 1) + (width,)
+    decays = shared_decays(class_sizes, depth, strength)
+    widths = (len(class_sizes) + 4,) * (depth - 1) + (width,)
     optimum = predicted.mse_optimum(class_sizes, *decays, widths=widths, bias=True)
     require_frame(trial, optimum)
     problem = problem_of(class_sizes, *decays, bias=True)
@@ -39,41 +67,73 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
     trial.value(np.asarray(end.head.bias), sizes / sizes.sum(), controls=even, **options)
     frames = predicted_grams(optimum)
     diagonal = predicted_grams(predicted.mse_optimum(class_sizes, *decays, widths=widths))
-    simplex = np.trace(frames, axis1=1, axis2=2)[:, None, None] * (len(sizes) * np.eye(len(sizes)) - 1)
-    rivals = {"the frame without bias": diagonal, "a simplex": simplex / (len(sizes) * (len(sizes) - 1))}
+    simplex = np.trace(frames, axis1=1, axis2=2)[:, None, None] * (
+        len(sizes) * np.eye(len(sizes)) - 1
+    )
+    rivals = {
+        "the frame without bias": diagonal,
+        "a simplex": simplex / (len(sizes) * (len(sizes) - 1)),
+    }
     trial.value(stacked(grams(problem, end.head)), frames, controls=rivals, **options)
     options |= {"error": normalised_error(problem, end), "scale": 1.0}
-    trial.require(options["error"] < MARGIN, "class_sizes, depth and decays must leave the minimum more curvature")
-    labels, means = np.repeat(np.arange(len(sizes)), class_sizes), np.asarray(end.head.features) / np.sqrt(sizes)
+    trial.require(
+        options["error"] < MARGIN,
+        "class_sizes, depth and decays must leave the minimum more curvature",
+    )
+    labels = np.repeat(np.arange(len(sizes)), class_sizes)
+    means = np.asarray(end.head.features) / np.sqrt(sizes)
     with_bias, without = (
-        predicted.nc_metrics(end.head.weights, means[:, labels], labels, predicted.optimum_targets(best), centred=bias)
-        for best, bias in ((optimum, True), (predicted.mse_optimum(class_sizes, *decays, widths=widths), False))
+        predicted.nc_metrics(
+            end.head.weights,
+            means[:, labels],
+            labels,
+            predicted.optimum_targets(best),
+            centred=bias,
+        )
+        for best, bias in (
+            (optimum, True),
+            (predicted.mse_optimum(class_sizes, *decays, widths=widths), False),
+        )
     )
     about_zero = apart(trial, 0.0, 0.005, {"as without bias": without.duality})
     trial.value(with_bias.duality, 0.0, wrong_processes=about_zero, **options)
     controls = {"n_k for the squared singular values": _by_class(optimum, sizes, widths)}
     controls["the bias alone"] = 0.5 - sizes @ sizes / (2 * sizes.sum() ** 2)
     trial.gap(
-        end.value, schatten_bound(problem, widths), optimum.value, margin=1e-8, scale=1.0, ops=100, controls=controls
+        end.value,
+        schatten_bound(problem, widths),
+        optimum.value,
+        margin=1e-8,
+        scale=1.0,
+        ops=100,
+        controls=controls,
     )
 
 
 def _by_class(optimum, sizes, widths):
     """The value if the largest K - 1 classes took the places of the squared singular values."""
-    strongest, values = np.sort(sizes)[::-1][:-1], data_values(sizes, bias=True)
-    rank, depth = min(len(values), *widths), len(widths)
+    strongest = np.sort(sizes)[::-1][:-1]
+    values = data_values(sizes, bias=True)
+    rank = min(len(values), *widths)
+    depth = len(widths)
     betas = optimum.betas[0] * values[0] ** 2 / strongest[:rank]
     costs = predicted.scalar_objective(predicted.global_root(betas, depth), betas, depth)
     return (strongest[:rank] @ costs + strongest[rank:].sum()) / (2 * sizes.sum())
 
 
-@claim(ours("the bias alone fits the class frequencies, which leaves the variance of a label"), kind="optimality")
+@claim(
+    ours("the bias alone fits the class frequencies, which leaves the variance of a label"),
+    kind="optimality",
+)
 def test_imb_bias__trivial(trial, class_sizes: Sizes = (6, 4, 2, 1), strength: Collapsed = 10.0):
-    """Where every direction has collapsed the bias alone is left: f* = 1/2 - sum n_k^2 / (2 N^2)."""
+    """Where every direction has collapsed the bias alone is left: f* = 1/2 - sum n_k^2 / (2
+    N^2).
+    """
     require_classes(trial, class_sizes)
     weight_decays, feature_decay = shared_decays(class_sizes, 1, strength)
     optimum = predicted.mse_optimum(class_sizes, weight_decays, feature_decay, bias=True)
-    sizes, n_samples = np.array(class_sizes, float), sum(class_sizes)
+    sizes = np.array(class_sizes, float)
+    n_samples = sum(class_sizes)
     problem = problem_of(class_sizes, weight_decays, feature_decay, bias=True)
     end = observed.best_of(problem, trial.key("starts"), 3, widths=(len(sizes) + 1,))
     trivial = 0.5 - np.sum(sizes**2) / (2 * n_samples**2)
@@ -84,13 +144,23 @@ def test_imb_bias__trivial(trial, class_sizes: Sizes = (6, 4, 2, 1), strength: C
     trial.gap(end.value, dual, trivial, margin=1e-8, scale=1.0, ops=100, controls=controls)
 
 
-@claim(DECAYED, kind="optimality", cases=[(1, 0.1), (1, 0.3), (1, 1.0), (1, 10.0), (2, 0.5), (2, 1.0), (2, 5.0)])
+@claim(
+    DECAYED,
+    kind="optimality",
+    cases=[(1, 0.1), (1, 0.3), (1, 1.0), (1, 10.0), (2, 0.5), (2, 1.0), (2, 5.0)],
+)
 def test_bias_decay(
-    trial, depth: Depth, bias_decay: Annotated[float, Interval(1e-3, 1e3, why="beyond, κ is 0 or 1 to a thousandth")],
-    strength: Strength = 0.01, n_classes: NClasses = 4, per_class: PerClass = 3,
-):  # fmt: skip
+    trial,
+    depth: Depth,
+    bias_decay: Annotated[float, Interval(1e-3, 1e3, why="beyond, κ is 0 or 1 to a thousandth")],
+    strength: Strength = 0.01,
+    n_classes: NClasses = 4,
+    per_class: PerClass = 3,
+):
     """A decayed bias: the mean direction obeys β κ^(-(M+1)/M), κ = λ_b / (1 + λ_b)."""
-    sizes, kappa, widths = (per_class,) * n_classes, bias_decay / (1 + bias_decay), (n_classes + 4,) * depth
+    sizes = (per_class,) * n_classes
+    kappa = bias_decay / (1 + bias_decay)
+    widths = (n_classes + 4,) * depth
     decays = shared_decays(sizes, depth, strength)
     optimum = predicted.mse_optimum(sizes, *decays, bias=True, bias_decay=bias_decay)
     require_frame(trial, optimum)
@@ -99,13 +169,19 @@ def test_bias_decay(
     beta = optimum.betas[0]
 
     def under(weight, exponent):
-        """Geometry and value, were β of the mean direction β weight^-exponent and its loss times `weight`."""
+        """Geometry and value, were β of the mean direction β weight^-exponent and its loss times
+        `weight`.
+        """
         betas = beta * np.array([1.0, weight**-exponent])
         roots = predicted.global_root(betas, depth)
         contrasts, mean = predicted.shrinkage(roots, depth)
         logits = contrasts * np.eye(n_classes) + (mean - contrasts) / n_classes
         bias = np.full(n_classes, (1 - mean) / n_classes / (1 + bias_decay))
-        value = np.array([n_classes - 1, weight]) @ predicted.scalar_objective(roots, betas, depth) / (2 * n_classes)
+        value = (
+            np.array([n_classes - 1, weight])
+            @ predicted.scalar_objective(roots, betas, depth)
+            / (2 * n_classes)
+        )
         return np.concatenate([logits.ravel(), bias, [value]])
 
     exact = np.concatenate([optimum.logits.ravel(), optimum.bias, [optimum.value]])
@@ -117,16 +193,27 @@ def test_bias_decay(
 
 @claim(DECAYED, kind="optimality", cases=[0.97, 1.03, 1e6])
 def test_bias_decay__frame(
-    trial, times: Annotated[float, Interval(0.1, 1e6, why="beyond, the bias is 0 to the margin")],
-    strength: Annotated[float, Interval(0.005, 0.8, why="nearer to the threshold, 1, minima are flat")] = 0.01,
-    n_classes: NClasses = 4, per_class: PerClass = 3,
-):  # fmt: skip
-    """At depth one the mean keeps a share of max(0, 1 - sqrt(β) / κ): a simplex iff β κ^(-2) > 1."""
-    trial.require(abs(times - 1) >= 1e-3, "times must keep off the critical decay of the bias, 1, by 0.001")
-    sizes, root = (per_class,) * n_classes, strength**0.5  # the threshold of depth one is one
+    trial,
+    times: Annotated[float, Interval(0.1, 1e6, why="beyond, the bias is 0 to the margin")],
+    strength: Annotated[
+        float, Interval(0.005, 0.8, why="nearer to the threshold, 1, minima are flat")
+    ] = 0.01,
+    n_classes: NClasses = 4,
+    per_class: PerClass = 3,
+):
+    """At depth one the mean keeps a share of max(0, 1 - sqrt(β) / κ): a simplex iff β κ^(-2) >
+    1.
+    """
+    trial.require(
+        abs(times - 1) >= 1e-3, "times must keep off the critical decay of the bias, 1, by 0.001"
+    )
+    sizes = (per_class,) * n_classes
+    root = strength**0.5  # the threshold of depth one is one
     bias_decay = float(times * root / (1 - root))  # at times = 1, kappa = sqrt(beta)
     kappa = bias_decay / (1 + bias_decay)
-    problem = problem_of(sizes, *shared_decays(sizes, 1, strength), bias=True, bias_decay=bias_decay)
+    problem = problem_of(
+        sizes, *shared_decays(sizes, 1, strength), bias=True, bias_decay=bias_decay
+    )
     end = found_optimum(trial, problem, (n_classes + 2,))
     logits = grams(problem, end.head)["logits"]
     mean = logits.sum() / n_classes
@@ -134,7 +221,8 @@ def test_bias_decay__frame(
     def shares(of_mean):
         return np.array([1 - root, max(0.0, 1 - of_mean)])
 
-    exact, measured = shares(root / kappa), [(np.trace(logits) - mean) / (n_classes - 1), mean]
+    exact = shares(root / kappa)
+    measured = [(np.trace(logits) - mean) / (n_classes - 1), mean]
     rootless = np.array([1 - strength, max(0.0, 1 - strength / kappa**2)])
     rivals = {"λ_b for κ": shares(root / bias_decay), "β for its root": rootless}
     controls = apart(trial, exact, MARGIN, rivals)

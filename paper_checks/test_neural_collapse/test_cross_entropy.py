@@ -1,4 +1,6 @@
-"""Cross-entropy with balanced classes: the simplex frame is optimal at depth one, and beaten from depth two on."""
+"""Cross-entropy with balanced classes: the simplex frame is optimal at depth one, and beaten from
+depth two on.
+"""
 
 from typing import Annotated
 
@@ -7,14 +9,22 @@ from scipy.optimize import brentq
 
 from paper_checks.test_neural_collapse import DEEP, Ratio
 from paper_checks.test_neural_collapse.geometry import gram_error, grams
-from paper_checks.test_neural_collapse.problems import apart, problem_of, reduced_head, value_and_slope
+from paper_checks.test_neural_collapse.problems import (
+    apart,
+    problem_of,
+    reduced_head,
+    value_and_slope,
+)
 from paper_checks.test_neural_collapse.test_certificates import convex_value
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
-PAIRS = ours("antipodal pairs of classes need half as many directions; the finding agrees with Garrod & Keating 2025")
+PAIRS = ours(
+    "antipodal pairs of classes need half as many directions; the finding agrees with Garrod & "
+    "Keating 2025"
+)
 SEARCH = ours("search for configurations of lower objective; agrees with Garrod & Keating 2025")
 Classes = Annotated[int, Interval(2, 16, why="a dense Hessian of all parameters is taken")]
 PerClass = Annotated[int, Interval(1, 1000, why="each point is a column of a dense matrix")]
@@ -22,9 +32,13 @@ Depth = Annotated[int, Interval(1, 6, why="a cap, which nothing requires")]
 Several = Annotated[int, Interval(3, 32, why="two are one pair; each pattern is a matrix")]
 Many = tuple[Several, ...]
 Depths = tuple[Depth, ...]
-Tiny = tuple[Annotated[float, Interval(1e-8, 1e-2, why="a limit of small decays; the low end is a cap")], ...]
+Tiny = tuple[
+    Annotated[float, Interval(1e-8, 1e-2, why="a limit of small decays; the low end is a cap")], ...
+]
 Small = Annotated[float, Interval(1e-6, 0.1, why="beyond it no frame is left")]
-Shallow = Annotated[float, Interval(1e-3, 10.0, why="descents with cross-entropy slow down with the logits")]
+Shallow = Annotated[
+    float, Interval(1e-3, 10.0, why="descents with cross-entropy slow down with the logits")
+]
 
 
 def pattern_head(pattern, scale, per_class, decays, widths):
@@ -36,15 +50,21 @@ def pattern_head(pattern, scale, per_class, decays, widths):
 
 
 def etf_head(n_classes, per_class, decays, widths, stretch=1.0):
-    """The simplex frame at `stretch` times its largest stationary scale; `decays` end with that of the features."""
+    """The simplex frame at `stretch` times its largest stationary scale; `decays` end with that of
+    the features.
+    """
     scale, _ = predicted.etf_stationary(n_classes, per_class, decays[:-1], decays[-1])
-    return pattern_head(np.eye(n_classes) - 1 / n_classes, stretch * scale, per_class, decays, widths)
+    return pattern_head(
+        np.eye(n_classes) - 1 / n_classes, stretch * scale, per_class, decays, widths
+    )
 
 
 def antipodal_head(n_classes, per_class, decays, widths):
     """Antipodal pairs of classes at their largest stationary scale."""
     scale, _ = predicted.cross_polytope_stationary(n_classes, per_class, decays[:-1], decays[-1])
-    return pattern_head(predicted.cross_polytope_pattern(n_classes), scale, per_class, decays, widths)
+    return pattern_head(
+        predicted.cross_polytope_pattern(n_classes), scale, per_class, decays, widths
+    )
 
 
 def stationary_values(n_classes, depth, per_class, decay):
@@ -54,7 +74,9 @@ def stationary_values(n_classes, depth, per_class, decay):
 
 
 def measured_values(n_classes, depth, per_class, decay):
-    """The objective of all parameters at the simplex frame and at antipodal pairs, and what rounding does to it."""
+    """The objective of all parameters at the simplex frame and at antipodal pairs, and what
+    rounding does to it.
+    """
     of = n_classes, per_class, (decay,) * (depth + 1), (n_classes,) * depth
     problem = problem_of((per_class,) * n_classes, (decay,) * depth, decay, loss="ce")
     frame, pairs = (value_and_slope(problem, build(*of))[0] for build in (etf_head, antipodal_head))
@@ -65,24 +87,44 @@ def measured_values(n_classes, depth, per_class, decay):
 @claim(
     DEEP,
     kind="optimality",
-    cases=[(*row, bias) for row in ((3, 4, 0.03), (4, 3, 0.03), (6, 2, 0.05), (4, 3, 0.162)) for bias in (False, True)],
+    cases=[
+        (*row, bias)
+        for row in ((3, 4, 0.03), (4, 3, 0.03), (6, 2, 0.05), (4, 3, 0.162))
+        for bias in (False, True)
+    ],
 )
-def test_ce_M1(trial, n_classes: Classes, per_class: PerClass, decay: Shallow, bias: bool, ratio: Ratio = 4.0):
+def test_ce_M1(
+    trial, n_classes: Classes, per_class: PerClass, decay: Shallow, bias: bool, ratio: Ratio = 4.0
+):
     """CE at depth one: logits σ* (I - 1 1^T / K), σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1))."""
-    sizes, of = (per_class,) * n_classes, (float(decay / ratio**0.5), float(decay * ratio**0.5))
-    trial.require(n_classes * per_class <= 1000, "n_classes * per_class must be 1000 at most, the columns of the dual")
+    sizes = (per_class,) * n_classes
+    of = (float(decay / ratio**0.5), float(decay * ratio**0.5))
+    trial.require(
+        n_classes * per_class <= 1000,
+        "n_classes * per_class must be 1000 at most, the columns of the dual",
+    )
     strength = per_class**0.5 * decay  # 1 / K at the threshold
-    trial.require(abs(strength * n_classes - 1) > 0.01, "decay must keep 1 % off the threshold, where minima are flat")
+    trial.require(
+        abs(strength * n_classes - 1) > 0.01,
+        "decay must keep 1 % off the threshold, where minima are flat",
+    )
     optimum = predicted.ce_optimum_shallow(n_classes, per_class, *of)
     problem = problem_of(sizes, of[:1], of[1], bias=bias, loss="ce")
     end = observed.best_of(problem, trial.key("starts"), 3, widths=(n_classes - 1,))
     logits = grams(problem, end.head)["logits"] + np.asarray(end.head.bias)[:, None] * bias
-    controls = {"N for n": predicted.ce_optimum_shallow(n_classes, per_class * n_classes, *of).value}
+    controls = {
+        "N for n": predicted.ce_optimum_shallow(n_classes, per_class * n_classes, *of).value
+    }
     if optimum.trivial:
-        trial.require(strength < 0.99 / (n_classes - 1), "decay must not exceed what K - 1 classes would survive")
+        trial.require(
+            strength < 0.99 / (n_classes - 1),
+            "decay must not exceed what K - 1 classes would survive",
+        )
         # The scale formula gives a negative scale here: the loss beyond zero.
         scale = np.log(1 / strength - (n_classes - 1))
-        extrapolation = np.log1p((n_classes - 1) * np.exp(-scale)) + (n_classes - 1) * strength * abs(scale)
+        extrapolation = np.log1p((n_classes - 1) * np.exp(-scale)) + (
+            n_classes - 1
+        ) * strength * abs(scale)
         controls = {"threshold 1/(K - 1)": extrapolation}
     else:
         simplex = optimum.scale * (np.eye(n_classes) - 1 / n_classes)
@@ -105,7 +147,10 @@ def _dual(logits, per_class, decays, bias):
     return predicted.dual_bound(feasible, labels, *decays, loss="ce", bias=bias)
 
 
-@claim(ours("the frame's orbit is stationary along its scale, and nothing descends at small decays"), kind="identity")
+@claim(
+    ours("the frame's orbit is stationary along its scale, and nothing descends at small decays"),
+    kind="identity",
+)
 def test_ce_deep_ETF_critical(
     trial,
     n_classes: Classes = 6,
@@ -114,23 +159,40 @@ def test_ce_deep_ETF_critical(
     width: Annotated[int, Interval(2, 16, why="a dense Hessian of all parameters is taken")] = 7,
     depth: Annotated[int, Interval(2, 3, why="deep heads, of which a dense Hessian is taken")] = 2,
 ):
-    """CE at depth two: the simplex frame at its stationary scale is a critical point and a local minimum."""
-    trial.require(width > n_classes, "width must exceed K: only then kernels of K and of K - 1 directions differ")
-    trial.require(n_classes * per_class**0.5 * decay < 0.02, "decay must be small beside 1 / (K sqrt(n))")
-    decays, widths = (decay,) * (depth + 1), (width,) * depth
+    """CE at depth two: the simplex frame at its stationary scale is a critical point and a local
+    minimum.
+    """
+    trial.require(
+        width > n_classes,
+        "width must exceed K: only then kernels of K and of K - 1 directions differ",
+    )
+    trial.require(
+        n_classes * per_class**0.5 * decay < 0.02, "decay must be small beside 1 / (K sqrt(n))"
+    )
+    decays = (decay,) * (depth + 1)
+    widths = (width,) * depth
     problem = problem_of((per_class,) * n_classes, decays[:-1], decay, loss="ce")
-    heads = [etf_head(n_classes, per_class, decays, widths, stretch) for stretch in (1.0, 1.001, 0.5)]
-    longest = max(np.linalg.norm(np.asarray(factor), 2) for factor in (*heads[0].weights, heads[0].features))
+    heads = [
+        etf_head(n_classes, per_class, decays, widths, stretch) for stretch in (1.0, 1.001, 0.5)
+    ]
+    longest = max(
+        np.linalg.norm(np.asarray(factor), 2) for factor in (*heads[0].weights, heads[0].features)
+    )
     slopes = [value_and_slope(problem, head)[1] for head in heads]
     rounding = 1000 * 2.0**-53 * longest**depth
     longer = {"0.1 % longer": slopes[1]}
-    trial.value(slopes[0], 0.0, error=rounding, margin=2 * rounding, scale=decay, wrong_processes=longer)
+    trial.value(
+        slopes[0], 0.0, error=rounding, margin=2 * rounding, scale=decay, wrong_processes=longer
+    )
     spectrum, half_spectrum = (observed.hessian_spectrum(problem, heads[i]) for i in (0, 2))
     options = {"found_by": "all", "ops": 25 * len(spectrum), "scale": spectrum[-1]}
     trial.bound(-spectrum[0], 0.0, wrong_processes={"half as long": -half_spectrum[0]}, **options)
-    flat, kernels = np.sum(np.abs(spectrum) < 1e-6 * decay), predicted.hessian_kernel_dimension
+    flat = np.sum(np.abs(spectrum) < 1e-6 * decay)
+    kernels = predicted.hessian_kernel_dimension
     of_classes = {"K directions": np.array([kernels(widths, n_classes)])}
-    trial.identity(np.array([flat]), np.array([kernels(widths, n_classes - 1)]), ops=0, controls=of_classes)
+    trial.identity(
+        np.array([flat]), np.array([kernels(widths, n_classes - 1)]), ops=0, controls=of_classes
+    )
 
 
 def decide_gain(trial, n_classes, depth, per_class, decay):
@@ -147,18 +209,34 @@ def decide_gain(trial, n_classes, depth, per_class, decay):
 
 
 @claim(PAIRS, kind="optimality", cases=[(6, 2), (4, 3)], as_printed=DEEP)
-def test_ce_deep_global(trial, n_classes: Classes, depth: Depth, per_class: PerClass = 4, decay: Small = 1e-3):
-    """CE from depth two on: antipodal pairs of classes beat the simplex frame, (K, M) = (6, 2) and (4, 3)."""
+def test_ce_deep_global(
+    trial, n_classes: Classes, depth: Depth, per_class: PerClass = 4, decay: Small = 1e-3
+):
+    """CE from depth two on: antipodal pairs of classes beat the simplex frame, (K, M) = (6, 2) and
+    (4, 3).
+    """
     simplex, value = stationary_values(n_classes, depth, per_class, decay)
-    trial.require(simplex > value + 1e-9, "pairs must win: K >= 6 at M = 2, K >= 4 at M = 3, at small decays")
+    trial.require(
+        simplex > value + 1e-9, "pairs must win: K >= 6 at M = 2, K >= 4 at M = 3, at small decays"
+    )
     _, pairs, error = decide_gain(trial, n_classes, depth, per_class, decay)
     # Were the frame a global minimiser, as printed, no head would have a lower objective than it.
     controls = {"the simplex frame is least": simplex}
-    trial.value(pairs, value, side="at least", error=error, slack=2 * error, controls=controls, as_printed=simplex)
+    trial.value(
+        pairs,
+        value,
+        side="at least",
+        error=error,
+        slack=2 * error,
+        controls=controls,
+        as_printed=simplex,
+    )
 
 
 @claim(PAIRS, kind="optimality", cases=[(4, 2), (4, 1), (6, 1), (10, 1)])
-def test_ce_deep_global__holds(trial, n_classes: Classes, depth: Depth, per_class: PerClass = 4, decay: Small = 1e-3):
+def test_ce_deep_global__holds(
+    trial, n_classes: Classes, depth: Depth, per_class: PerClass = 4, decay: Small = 1e-3
+):
     """The simplex frame beats antipodal pairs at depth one, and for K = 4 at depth two."""
     simplex, value = stationary_values(n_classes, depth, per_class, decay)
     deeper = np.subtract(*stationary_values(n_classes, depth + 1, per_class, decay))
@@ -168,7 +246,10 @@ def test_ce_deep_global__holds(trial, n_classes: Classes, depth: Depth, per_clas
 
 
 @claim(
-    ours("of balanced factors the objective is a function of the scale, which any search can minimise"),
+    ours(
+        "of balanced factors the objective is a function of the scale, which any search can "
+        "minimise"
+    ),
     kind="optimality",
     cases=[(4, 1), (4, 2), (3, 4)],
 )
@@ -177,35 +258,60 @@ def test_ce_frame_value(
     n_classes: Annotated[int, Interval(3, 20, why="two are one pair; the high end is a cap")],
     depth: Depth,
     per_class: Annotated[int, Interval(1, 100, why="a cap, which nothing requires")] = 4,
-    unit: Annotated[float, Interval(2, 1e15, why="of the logits, by which scales are divided")] = 1e12,
+    unit: Annotated[
+        float, Interval(2, 1e15, why="of the logits, by which scales are divided")
+    ] = 1e12,
 ):
-    """The best scale of any pattern of logits, and the last at which a frame is stationary, in any units; or zero."""
-    noise, simplex = trial.generator("pattern").uniform(-0.9, 0.9, (n_classes,) * 2), np.eye(n_classes) - 1 / n_classes
-    pattern, zero = np.where(np.eye(n_classes) == 1, 1.0, noise), (0.0, np.log(n_classes))
+    """The best scale of any pattern of logits, and the last at which a frame is stationary, in any
+    units; or zero.
+    """
+    noise = trial.generator("pattern").uniform(-0.9, 0.9, (n_classes,) * 2)
+    simplex = np.eye(n_classes) - 1 / n_classes
+    pattern = np.where(np.eye(n_classes) == 1, 1.0, noise)
+    zero = (0.0, np.log(n_classes))
     decays = (np.array([1e-3, 0.1, 3.0]) / per_class ** (1 / (depth + 1))).tolist()
 
     def scales(depth, decay):
         """Of the pattern in three units, and of the frame: each scale with the objective there."""
         of = per_class, [decay] * depth, decay
-        best = [np.multiply(predicted.frame_value(pattern * x, *of), (x, 1)) for x in (1 / unit, 1, unit)]
+        best = [
+            np.multiply(predicted.frame_value(pattern * x, *of), (x, 1))
+            for x in (1 / unit, 1, unit)
+        ]
         return np.array([*best, predicted.etf_stationary(n_classes, *of)])
 
     best_scales = []
     for decay in decays:
-        turns, last = (_turns(logits, per_class, [decay] * depth, decay) for logits in (pattern, simplex))
-        best_scales.append([*[min([zero, *turns], key=lambda turn: turn[1])] * 3, [zero, *last][-1]])
-    exact, deeper = (np.array([scales(layers, decay) for decay in decays]) for layers in (depth, depth + 1))
-    controls = {"one layer more": deeper, "as at the least decay": np.repeat(exact[:1], len(decays), axis=0)}
-    trial.value(best_scales, exact, error=1e-11 * (1 + exact), margin=1e-8, scale=1.0, controls=controls)
+        turns, last = (
+            _turns(logits, per_class, [decay] * depth, decay) for logits in (pattern, simplex)
+        )
+        best_scales.append(
+            [*[min([zero, *turns], key=lambda turn: turn[1])] * 3, [zero, *last][-1]]
+        )
+    exact, deeper = (
+        np.array([scales(layers, decay) for decay in decays]) for layers in (depth, depth + 1)
+    )
+    controls = {
+        "one layer more": deeper,
+        "as at the least decay": np.repeat(exact[:1], len(decays), axis=0),
+    }
+    trial.value(
+        best_scales, exact, error=1e-11 * (1 + exact), margin=1e-8, scale=1.0, controls=controls
+    )
 
 
 def _turns(pattern, per_class, weight_decays, feature_decay):
-    """The scales at which the objective of balanced factors turns from falling to rising, and its values there."""
-    factors, singular_values = len(weight_decays) + 1, np.linalg.svd(pattern, compute_uv=False)
+    """The scales at which the objective of balanced factors turns from falling to rising, and its
+    values there.
+    """
+    factors = len(weight_decays) + 1
+    singular_values = np.linalg.svd(pattern, compute_uv=False)
     squares = per_class * singular_values[singular_values > 1e-12 * singular_values[0]] ** 2
     strength = factors / 2 * (np.prod(weight_decays) * feature_decay) ** (1 / factors)
 
-    def cost(scale):  # of a complex scale too: its imaginary part is the slope, without cancellation
+    def cost(
+        scale,
+    ):  # of a complex scale too: its imaginary part is the slope, without cancellation
         margins = np.diag(pattern) - pattern  # of every column
         loss = np.mean(np.log(np.sum(np.exp(-np.multiply.outer(scale, margins)), axis=-2)), axis=-1)
         return loss + strength * np.sum(squares ** (1 / factors)) * scale ** (2 / factors)
@@ -213,7 +319,10 @@ def _turns(pattern, per_class, weight_decays, feature_decay):
     grid = np.geomspace(1e-3, 1e3, 4001)
     slopes = cost(grid + 1e-30j).imag
     cells = np.flatnonzero((slopes[:-1] < 0) & (slopes[1:] >= 0))
-    scales = [brentq(lambda x: cost(x + 1e-30j).imag, grid[i], grid[i + 1], xtol=1e-15, rtol=1e-14) for i in cells]
+    scales = [
+        brentq(lambda x: cost(x + 1e-30j).imag, grid[i], grid[i + 1], xtol=1e-15, rtol=1e-14)
+        for i in cells
+    ]
     return [(scale, float(cost(scale))) for scale in scales]
 
 
@@ -222,9 +331,13 @@ def test_ce_deep_global__rule(
     trial,
     classes: Many = (3, 4, 5, 6, 7, 8, 10),
     depths: Depths = (1, 2, 3, 4),
-    decay: Annotated[float, Interval(1e-20, 1e-13, why="the limit is reached like 1 / log(1 / decay)")] = 1e-14,
+    decay: Annotated[
+        float, Interval(1e-20, 1e-13, why="the limit is reached like 1 / log(1 / decay)")
+    ] = 1e-14,
 ):
-    """As decays vanish antipodal pairs win iff floor(K/2) 2^(2/L) + (K mod 2) < K - 1, L = M + 1."""
+    """As decays vanish antipodal pairs win iff floor(K/2) 2^(2/L) + (K mod 2) < K - 1, L = M +
+    1.
+    """
     trial.require(len(classes) * len(depths) > 0, "classes and depths must not be empty")
     cases = [(n_classes, depth) for n_classes in classes for depth in depths]
     values = [measured_values(*case, 1, decay) for case in cases]
@@ -232,7 +345,9 @@ def test_ce_deep_global__rule(
     rivals = {
         "never": np.zeros(len(cases), int),
         "from depth two on": np.array([depth > 1 for _, depth in cases]).astype(int),
-        "2^(1/L)": np.array([k // 2 * 2 ** (1 / (m + 1)) + k % 2 < k - 1 for k, m in cases]).astype(int),
+        "2^(1/L)": np.array([k // 2 * 2 ** (1 / (m + 1)) + k % 2 < k - 1 for k, m in cases]).astype(
+            int
+        ),
     }
     won = np.array([pairs < frame for frame, pairs, _ in values]).astype(int)
     trial.identity(won, rule, ops=0, controls=apart(trial, rule, 0.1, rivals))
@@ -244,32 +359,59 @@ def test_ce_deep_global__search(
     per_class: Annotated[int, Interval(2, 6, why="a cap, which nothing requires")] = 4,
     decay: Annotated[float, Interval(5e-4, 2e-3, why="a cap, which nothing requires")] = 1e-3,
     width: Annotated[int, Interval(7, 10, why="wide starts end at the simplex frame")] = 8,
-    starts: Annotated[int, Interval(8, 100, why="fewer may miss the best, and each is a descent")] = 8,
+    starts: Annotated[
+        int, Interval(8, 100, why="fewer may miss the best, and each is a descent")
+    ] = 8,
 ):
-    """K = 6, M = 2: descents from random starts end below the simplex frame, the best of them at rank three."""
+    """K = 6, M = 2: descents from random starts end below the simplex frame, the best of them at
+    rank three.
+    """
     problem = problem_of((per_class,) * 6, (decay, decay), decay, loss="ce")
-    search = observed.best_configuration(problem, trial.key("starts"), starts, widths=(width, width))
+    search = observed.best_configuration(
+        problem, trial.key("starts"), starts, widths=(width, width)
+    )
     frame, pairs = stationary_values(6, 2, per_class, decay)
     error = search.best.gradient_norm**2 / decay + 1e-13
-    trial.value(search.best.value, pairs, error=error, margin=1e-6, controls={"simplex frame": frame})
+    trial.value(
+        search.best.value, pairs, error=error, margin=1e-6, controls={"simplex frame": frame}
+    )
     trial.identity(np.array([search.rank]), np.array([3]), ops=0, controls={"K - 1": np.array([5])})
 
 
 @claim(PAIRS, kind="optimality", tier="full")
 def test_ce_lowrank(
-    trial, classes: Many = (4, 6, 8, 10, 20), depths: Depths = (1, 2, 3, 4, 6), decays: Tiny = (1e-2, 1e-3, 1e-4, 1e-6)
+    trial,
+    classes: Many = (4, 6, 8, 10, 20),
+    depths: Depths = (1, 2, 3, 4, 6),
+    decays: Tiny = (1e-2, 1e-3, 1e-4, 1e-6),
 ):
-    """With n = 4 antipodal pairs win at M >= 2, except K = 4, M = 2 at decays of 1e-3 and below; never at M = 1."""
-    trial.require(all(k % 2 == 0 for k in classes), "classes must be even numbers: a single one has no partner")
-    trial.require(not any(1e-3 < lam < 1e-2 for lam in decays), "decays must not lie where K = 4 flips, (0.001, 0.01)")
+    """With n = 4 antipodal pairs win at M >= 2, except K = 4, M = 2 at decays of 1e-3 and below;
+    never at M = 1.
+    """
+    trial.require(
+        all(k % 2 == 0 for k in classes),
+        "classes must be even numbers: a single one has no partner",
+    )
+    trial.require(
+        not any(1e-3 < lam < 1e-2 for lam in decays),
+        "decays must not lie where K = 4 flips, (0.001, 0.01)",
+    )
     cases = [(k, depth, decay) for k in classes for depth in depths for decay in decays]
     values = [measured_values(k, depth, 4, decay) for k, depth, decay in cases]
     # A collapsed pattern has the same value, log K, in both.
     won = np.array([pairs < frame - 1e-12 for frame, pairs, _ in values]).astype(int)
-    claims = [depth > 1 and not (k == 4 and depth == 2 and decay <= 1e-3) for k, depth, decay in cases]
-    rule, deep = np.array(claims).astype(int), np.array([depth > 1 for _, depth, _ in cases]).astype(int)
-    rivals = {"the simplex frame always": np.zeros(len(cases), int), "pairs at any depth": np.ones(len(cases), int)}
-    trial.identity(won, rule, ops=0, controls=apart(trial, rule, 0.1, rivals | {"every K from M = 2 on": deep}))
+    claims = [
+        depth > 1 and not (k == 4 and depth == 2 and decay <= 1e-3) for k, depth, decay in cases
+    ]
+    rule = np.array(claims).astype(int)
+    deep = np.array([depth > 1 for _, depth, _ in cases]).astype(int)
+    rivals = {
+        "the simplex frame always": np.zeros(len(cases), int),
+        "pairs at any depth": np.ones(len(cases), int),
+    }
+    trial.identity(
+        won, rule, ops=0, controls=apart(trial, rule, 0.1, rivals | {"every K from M = 2 on": deep})
+    )
 
 
 @claim(
@@ -280,18 +422,30 @@ def test_ce_lowrank(
     loose="what the best head attains has no closed form; the frame is beaten by 1 to 11 %",
 )
 def test_ce_deep_global__search_more(
-    trial, n_classes: Classes, depth: Depth,
+    trial,
+    n_classes: Classes,
+    depth: Depth,
     per_class: Annotated[int, Interval(2, 6, why="a cap, which nothing requires")],
-    starts: Annotated[int, Interval(24, 100, why="fewer may miss the best, and each is a descent")] = 24,
-    decay: Annotated[float, Interval(1e-3, 2e-3, why="of less, K = 4 wins less; a cap, which nothing requires")] = 1e-3,
-):  # fmt: skip
-    """(K, M) = (4, 3), (5, 2), (7, 2), (10, 2): some descent ends below the simplex frame, by 0.5 % at least."""
+    starts: Annotated[
+        int, Interval(24, 100, why="fewer may miss the best, and each is a descent")
+    ] = 24,
+    decay: Annotated[
+        float, Interval(1e-3, 2e-3, why="of less, K = 4 wins less; a cap, which nothing requires")
+    ] = 1e-3,
+):
+    """(K, M) = (4, 3), (5, 2), (7, 2), (10, 2): some descent ends below the simplex frame, by 0.5 %
+    at least.
+    """
     pairs = [(4, 3), (5, 2), (7, 2), (10, 2)]
-    trial.require((n_classes, depth) in pairs, f"n_classes and depth must be one of {pairs}: others may lose")
+    trial.require(
+        (n_classes, depth) in pairs, f"n_classes and depth must be one of {pairs}: others may lose"
+    )
     widths = (max(8, n_classes + 2),) * depth
     problem = problem_of((per_class,) * n_classes, (decay,) * depth, decay, loss="ce")
     search = observed.best_configuration(problem, trial.key("starts"), starts, widths=widths)
     frame, _ = stationary_values(n_classes, depth, per_class, decay)
     start = etf_head(n_classes, per_class, (decay,) * (depth + 1), widths)
     processes = {"a descent from the simplex frame": observed.minimise(problem, start).value}
-    trial.value(search.best.value, 0.995 * frame, error=1e-9, side="at most", wrong_processes=processes)
+    trial.value(
+        search.best.value, 0.995 * frame, error=1e-9, side="at most", wrong_processes=processes
+    )

@@ -16,15 +16,29 @@ from theory_on_trial import abstract, claim, ours
 from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import Interval
 
-STEP, MOMENTUM, START = 0.1, 0.9, 0.1  # of the released code
+STEP = 0.1
+MOMENTUM = 0.9
+START = 0.1  # of the released code
 
 RATES = ours("heavy-ball descent near the minimum, by the curvatures of the Hessian there")
-RAMPED = ours("the non-zero solution stays a local minimum up to β_ex, and zero always is one at depth two and more")
-FewSeeds = Annotated[int, Interval(3, 100, why="seven settings; fewer signs carry no level of 1e-6")]
-Seeds = Annotated[int, Interval(7, 100, why="fewer signs carry no level of 1e-6, more take minutes")]
-Weak = Annotated[float, Interval(3e-3, 6e-3, why="stronger decay kills such starts, weaker takes longer")]
+RAMPED = ours(
+    "the non-zero solution stays a local minimum up to β_ex, and zero always is one at depth two "
+    "and more"
+)
+FewSeeds = Annotated[
+    int, Interval(3, 100, why="seven settings; fewer signs carry no level of 1e-6")
+]
+Seeds = Annotated[
+    int, Interval(7, 100, why="fewer signs carry no level of 1e-6, more take minutes")
+]
+Weak = Annotated[
+    float, Interval(3e-3, 6e-3, why="stronger decay kills such starts, weaker takes longer")
+]
 Steps = Annotated[int, Interval(4000, 10**5, why="each level is followed to rest")]
-Deep = Annotated[int, Interval(2, 3, why="a shallow net has its own claim, deeper ones take longer to leave zero")]
+Deep = Annotated[
+    int,
+    Interval(2, 3, why="a shallow net has its own claim, deeper ones take longer to leave zero"),
+]
 Wide = Annotated[int, Interval(24, 64, why="narrower heads lose classes on the way")]
 TRAINED = (((10,) * 4, 3, 32), ((20, 10, 5, 5), 2, 32))
 
@@ -37,11 +51,15 @@ def schedule(decay, lengths):
 
 @functools.cache
 def trainer(class_sizes, depth, width, decay, steps, every, reduced=True):
-    """The compiled training of many seeds with equal decays and the released code's step, momentum and start."""
+    """The compiled training of many seeds with equal decays and the released code's step, momentum
+    and start.
+    """
     problem = problem_of(class_sizes, (decay,) * depth, decay)
     optimum = predicted.mse_optimum(class_sizes, [decay] * depth, decay)
     frames = predicted.optimum_targets(optimum)
-    targets = observed.Targets(frames.suffix_grams, frames.feature_gram, frames.logits, frames.duality)
+    targets = observed.Targets(
+        frames.suffix_grams, frames.feature_gram, frames.logits, frames.duality
+    )
 
     def run(key):
         training = observed.train(
@@ -67,16 +85,25 @@ def trainer(class_sizes, depth, width, decay, steps, every, reduced=True):
 
 
 def decide_reached(trial, n_seeds, settings):
-    """Decide that runs end at the predicted geometry and value more often than not; the wrong frame must fail."""
-    distances, to_simplex, gaps, gaps_above = [], [], [], []
+    """Decide that runs end at the predicted geometry and value more often than not; the wrong frame
+    must fail.
+    """
+    distances = []
+    to_simplex = []
+    gaps = []
+    gaps_above = []
     for index, (arguments, options) in enumerate(settings):
         run, optimum = trainer(*arguments, **options)
         keys = jax.random.split(trial.key(str(index)), n_seeds)
         _, objective, within, frame, products = (np.asarray(x) for x in run(keys))
         # NaN is what metrics of a head that has died out are.
-        distances.append(np.nan_to_num(np.maximum(frame[:, -1].max(axis=1), within[:, -1]), nan=2.0))
+        distances.append(
+            np.nan_to_num(np.maximum(frame[:, -1].max(axis=1), within[:, -1]), nan=2.0)
+        )
         simplex = predicted.simplex_etf(optimum.class_sizes.size)
-        to_simplex.append(np.nan_to_num([predicted.frame_distance(gram, simplex) for gram in products], nan=2.0))
+        to_simplex.append(
+            np.nan_to_num([predicted.frame_distance(gram, simplex) for gram in products], nan=2.0)
+        )
         gaps.append(np.abs(objective[:, -1] - optimum.value))
         gaps_above.append(np.abs(objective[:, -1] - 1.01 * optimum.value))
     metrics = {"simplex frame": 1e-6 - np.concatenate(to_simplex)}
@@ -86,12 +113,18 @@ def decide_reached(trial, n_seeds, settings):
 
 
 @claim(
-    abstract("we empirically validate our theoretical analyses on synthetic and practical network architectures"),
+    abstract(
+        "we empirically validate our theoretical analyses on synthetic and practical network "
+        "architectures"
+    ),
     kind="empirical",
-    coarse="runs from three settings carry a sign each: more of them than not, for certain two in three of 36",
+    coarse="runs from three settings carry a sign each: more of them than not, for certain two in "
+    "three of 36",
 )
 def test_gd_reaches_NC(trial, n_seeds: Seeds = 12, decay: Weak = 5e-3):
-    """From random starts of enough width gradient descent reaches the predicted frame and the global minimum."""
+    """From random starts of enough width gradient descent reaches the predicted frame and the
+    global minimum.
+    """
     settings: list = [((*case, decay, *schedule(decay, 20)), {}) for case in TRAINED]
     shallow = ((10,) * 4, 1, 16, decay, *schedule(decay, 12))
     decide_reached(trial, n_seeds, [*settings, (shallow, {"reduced": False})])
@@ -101,40 +134,61 @@ def test_gd_reaches_NC(trial, n_seeds: Seeds = 12, decay: Weak = 5e-3):
     released("synthetic_experiment_imbalanced.py"),
     kind="empirical",
     tier="full",
-    coarse="runs from seven settings carry a sign each: more of them than not, for certain two in three of 28",
+    coarse="runs from seven settings carry a sign each: more of them than not, for certain two in "
+    "three of 28",
 )
 def test_gd_reaches_NC__official(trial, n_seeds: FewSeeds = 4):
-    """At the released settings (N = 400, width 64, decay 5e-4, 30 000 steps) NC1, NC2 and NC3 vanish, M = 1, 3, 6."""
+    """At the released settings (N = 400, width 64, decay 5e-4, 30 000 steps) NC1, NC2 and NC3
+    vanish, M = 1, 3, 6.
+    """
     unequal = (200, 100, 50, 50)
     settings: list = [
-        ((sizes, depth, 64, 5e-4, 30_000, 1000), {}) for sizes in ((100,) * 4, unequal) for depth in (1, 3, 6)
+        ((sizes, depth, 64, 5e-4, 30_000, 1000), {})
+        for sizes in ((100,) * 4, unequal)
+        for depth in (1, 3, 6)
     ]
-    decide_reached(trial, n_seeds, [*settings, ((unequal, 1, 64, 5e-4, 30_000, 1000), {"reduced": False})])
+    decide_reached(
+        trial, n_seeds, [*settings, ((unequal, 1, 64, 5e-4, 30_000, 1000), {"reduced": False})]
+    )
 
 
 def final_rates(steps, metrics, low, high):
-    """The rates of falling metrics over their last windows between two levels, and the changes from the ones before."""
+    """The rates of falling metrics over their last windows between two levels, and the changes from
+    the ones before.
+    """
     rates = []
     for metric in metrics:
         indices = np.flatnonzero((metric > low) & (metric < high))
-        logs, times, third = np.log(metric[indices]), steps[indices], len(indices) // 3
+        logs = np.log(metric[indices])
+        times = steps[indices]
+        third = len(indices) // 3
         windows = (third, 2 * third), (2 * third, -1)
-        rates.append([-(logs[end] - logs[start]) / (times[end] - times[start]) for start, end in windows])
+        rates.append(
+            [-(logs[end] - logs[start]) / (times[end] - times[start]) for start, end in windows]
+        )
     before, last = np.transpose(rates)
     # Faster modes still fade: the change between windows is larger than what is left of it.
     return np.median(last), np.median(np.abs(last - before))
 
 
 @claim(RATES, kind="rate", cases=TRAINED)
-def test_nc_rate(trial, class_sizes: Sizes, depth: Deep, width: Wide, n_seeds: Seeds = 12, decay: Weak = 5e-3):
+def test_nc_rate(
+    trial, class_sizes: Sizes, depth: Deep, width: Wide, n_seeds: Seeds = 12, decay: Weak = 5e-3
+):
     """The last phase of NC2 has the heavy-ball rate of curvature 2 λ, whatever the depth."""
     require_classes(trial, class_sizes)
     betas = predicted.mse_optimum(class_sizes, [decay] * depth, decay).betas
     alive = len(betas) > 1 and np.all(betas < 0.6 * predicted.global_threshold(depth))
-    trial.require(alive, "class_sizes must be two or more, and well alive: below 0.6 of the threshold")
-    trial.require(max(class_sizes) <= 100, "class_sizes must be at most 100: with more, runs reach no frame")
+    trial.require(
+        alive, "class_sizes must be two or more, and well alive: below 0.6 of the threshold"
+    )
+    trial.require(
+        max(class_sizes) <= 100, "class_sizes must be at most 100: with more, runs reach no frame"
+    )
     run, _ = trainer(class_sizes, depth, width, decay, *schedule(decay, 20))
-    times, _, _, frame, _ = (np.asarray(x) for x in run(jax.random.split(trial.key("seeds"), n_seeds)))
+    times, _, _, frame, _ = (
+        np.asarray(x) for x in run(jax.random.split(trial.key("seeds"), n_seeds))
+    )
     success = frame[:, -1].max(axis=1) < 1e-6
     exact = predicted.nc2_rate(decay, STEP, MOMENTUM)
     rate, error = final_rates(times[0], frame[success, :, 0], 1e-12, 1e-3)
@@ -147,9 +201,12 @@ def test_nc_rate(trial, class_sizes: Sizes, depth: Deep, width: Wide, n_seeds: S
 def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: Weak = 5e-3):
     """NC1 falls at twice the rates of curvatures λ and 2 λ together."""
     run, _ = trainer((10,) * 4, 1, 16, decay, *schedule(decay, 12), reduced=False)
-    times, _, within, *_ = (np.asarray(x) for x in run(jax.random.split(trial.key("seeds"), n_seeds)))
+    times, _, within, *_ = (
+        np.asarray(x) for x in run(jax.random.split(trial.key("seeds"), n_seeds))
+    )
     rate, error = final_rates(times[0], within, 1e-24, 1e-8)
-    exact, frame = predicted.nc1_rate(decay, STEP, MOMENTUM), predicted.nc2_rate(decay, STEP, MOMENTUM)
+    exact = predicted.nc1_rate(decay, STEP, MOMENTUM)
+    frame = predicted.nc2_rate(decay, STEP, MOMENTUM)
     controls = {
         "3.3 times NC2": 3.3 * frame,
         "that of NC2": frame,
@@ -158,35 +215,61 @@ def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: Weak = 5e-3):
     trial.value(rate, exact, error=error, margin=1e-3 * exact, controls=controls)
 
 
-@claim(ours("the recursion of heavy-ball descent on a parabola is linear"), kind="identity", cases=[0.9, 0.5])
+@claim(
+    ours("the recursion of heavy-ball descent on a parabola is linear"),
+    kind="identity",
+    cases=[0.9, 0.5],
+)
 def test_nc_rate__parabola(
     trial,
-    momentum: Annotated[float, Interval(0.1, 0.95, why="beyond, the first two regimes are one to rounding")],
+    momentum: Annotated[
+        float, Interval(0.1, 0.95, why="beyond, the first two regimes are one to rounding")
+    ],
     step: Annotated[float, Interval(0.001, 10, why="slopes are chosen in its units: a cap")] = STEP,
 ):
-    """Heavy-ball descent has the rate of its larger root: where it creeps, oscillates, overshoots and diverges."""
-    ends = (1 - np.sqrt(momentum)) ** 2, (1 + np.sqrt(momentum)) ** 2  # of eta h, between which it oscillates
-    slopes = np.array([ends[0] / 10, ends[0] / 2, 1.0, (ends[1] + 2 * (1 + momentum)) / 2, 3 * (1 + momentum)])
+    """Heavy-ball descent has the rate of its larger root: where it creeps, oscillates, overshoots
+    and diverges.
+    """
+    ends = (
+        (1 - np.sqrt(momentum)) ** 2,
+        (1 + np.sqrt(momentum)) ** 2,
+    )  # of eta h, between which it oscillates
+    slopes = np.array(
+        [ends[0] / 10, ends[0] / 2, 1.0, (ends[1] + 2 * (1 + momentum)) / 2, 3 * (1 + momentum)]
+    )
 
     def rates(slopes, momentum):
         steps = [np.array([[1 + momentum - slope, -momentum], [1, 0]]) for slope in slopes]
         return np.array([-np.log(np.abs(np.linalg.eigvals(matrix)).max()) for matrix in steps])
 
     exact = np.array([predicted.heavy_ball_rate(slope / step, step, momentum) for slope in slopes])
-    controls = {"small steps": slopes / (1 - momentum), "oscillating": np.full(len(slopes), -np.log(momentum) / 2)}
+    controls = {
+        "small steps": slopes / (1 - momentum),
+        "oscillating": np.full(len(slopes), -np.log(momentum) / 2),
+    }
     options = {"ops": 1000, "scale": 1.0}
     trial.identity(rates(slopes, momentum), exact, controls=controls, **options)
     # Without momentum, of the curvatures 2 lambda, 2 lambda x and both lambda and 2 lambda twice.
-    decay, root = 0.1 / step, 0.3
-    plain, slow = predicted.nc2_rate(decay, step), predicted.nc2_rate(decay, step, smallest_root=root)
+    decay = 0.1 / step
+    root = 0.3
+    plain = predicted.nc2_rate(decay, step)
+    slow = predicted.nc2_rate(decay, step, smallest_root=root)
     twice, slower, once = rates(np.array([0.2, 0.2 * root, 0.1]), 0.0)
     value = np.array([twice, slower, 2 * once + 2 * twice])
     formula = np.array([plain, slow, predicted.nc1_rate(decay, step)])
-    trial.identity(value, formula, controls={"momentum": rates(np.array([0.2, 0.2 * root, 0.1]), momentum)}, **options)
+    trial.identity(
+        value,
+        formula,
+        controls={"momentum": rates(np.array([0.2, 0.2 * root, 0.1]), momentum)},
+        **options,
+    )
 
 
 @claim(
-    ours("the loss moves neighbouring layers by terms that cancel in their difference, the decays shrink it"),
+    ours(
+        "the loss moves neighbouring layers by terms that cancel in their difference, the decays "
+        "shrink it"
+    ),
     kind="identity",
     cases=[((4, 3), "mse", True), ((4,), "ce", False)],
 )
@@ -196,21 +279,35 @@ def test_imbalance_decay(
     loss: Literal["mse", "ce"],
     bias: bool,
     decay: Annotated[float, Interval(0.01, 0.2, why="the flow is followed to time 5")] = 0.05,
-    steps: Annotated[int, Interval(400, 10**5, why="steps of the flow must be short, and each costs")] = 1000,
+    steps: Annotated[
+        int, Interval(400, 10**5, why="steps of the flow must be short, and each costs")
+    ] = 1000,
     class_sizes: Sizes = (3, 2, 1),
 ):
-    """In gradient flow with equal decays W_(m+1)^T W_(m+1) - W_m W_m^T falls as exp(-2 λ t), for any loss."""
+    """In gradient flow with equal decays W_(m+1)^T W_(m+1) - W_m W_m^T falls as exp(-2 λ t), for
+    any loss.
+    """
     require_classes(trial, class_sizes)
     trial.require(len(widths) > 0, "widths must hold at least one layer")
-    trial.require(steps % 4 == 0, "steps must be a multiple of four: half as many have a record in the middle")
-    depth, time, std = len(widths), 5.0, max(widths) ** -0.5
+    trial.require(
+        steps % 4 == 0, "steps must be a multiple of four: half as many have a record in the middle"
+    )
+    depth = len(widths)
+    time = 5.0
+    std = max(widths) ** -0.5
     key = trial.key("start")
-    start = observed.initial_head(key, widths, len(class_sizes), len(class_sizes), weight_std=std, feature_std=std)
+    start = observed.initial_head(
+        key, widths, len(class_sizes), len(class_sizes), weight_std=std, feature_std=std
+    )
 
     @jax.jit
     def flow(start, decays, time_step):
-        problem = observed.Problem(class_sizes, tuple(decays[:-1]), decays[-1], loss=loss, bias=bias)
-        imbalances = observed.gradient_flow(start, problem, time_step=time_step, steps=steps, every=steps // 2)
+        problem = observed.Problem(
+            class_sizes, tuple(decays[:-1]), decays[-1], loss=loss, bias=bias
+        )
+        imbalances = observed.gradient_flow(
+            start, problem, time_step=time_step, steps=steps, every=steps // 2
+        )
         return jnp.concatenate([matrix.reshape(len(matrix), -1) for matrix in imbalances], axis=1)
 
     equal = jnp.full(depth + 1, decay)
@@ -222,7 +319,14 @@ def test_imbalance_decay(
     error = np.abs(fine[2] - coarse).max() + 1e-13
     controls = {"exp(-λ t)": fine[0] * np.sqrt(factor)}
     processes = {"unequal decays": unequal[2]}
-    trial.value(fine[2], fine[0] * factor, error=error, margin=1e-8, controls=controls, wrong_processes=processes)
+    trial.value(
+        fine[2],
+        fine[0] * factor,
+        error=error,
+        margin=1e-8,
+        controls=controls,
+        wrong_processes=processes,
+    )
 
 
 PerClass = Annotated[int, Interval(1, 50, why="ramps of so many steps follow no slower curvature")]
@@ -230,62 +334,89 @@ PerClass = Annotated[int, Interval(1, 50, why="ramps of so many steps follow no 
 
 @claim(RAMPED, kind="empirical")
 def test_hysteresis(trial, n_classes: NClasses = 3, per_class: PerClass = 3, steps: Steps = 4000):
-    """M = 2: slowly raised decay keeps the frame up to β_ex, beyond β_gl; lowered again, zero remains zero."""
-    depth, existence = 2, predicted.existence_threshold(2)
+    """M = 2: slowly raised decay keeps the frame up to β_ex, beyond β_gl; lowered again, zero
+    remains zero.
+    """
+    depth = 2
+    existence = predicted.existence_threshold(2)
     rising = np.array([0.3, 0.4, 0.5, 0.55, 0.6, 0.625, 0.7])
     betas = np.concatenate([rising, [0.6, 0.5, 0.4, 0.3, 0.2]])
     measured, decays = _ramped(trial, n_classes, per_class, depth, betas, steps)
     roots = predicted.largest_root(np.minimum(betas, existence), depth)
 
     def shares(alive):
-        return np.repeat(np.where(alive, predicted.shrinkage(roots, depth), 0)[:, None], n_classes, axis=1)
+        return np.repeat(
+            np.where(alive, predicted.shrinkage(roots, depth), 0)[:, None], n_classes, axis=1
+        )
 
     up = np.arange(len(betas)) < len(rising)
-    radial = [predicted.radial_eigenvalues(np.array([x]), h, depth)[0] for x, h in zip(roots, decays, strict=True)]
+    radial = [
+        predicted.radial_eigenvalues(np.array([x]), h, depth)[0]
+        for x, h in zip(roots, decays, strict=True)
+    ]
     slowest = np.where(betas < existence, np.minimum(radial, decays), decays)
     rivals = {
         "gone at β_gl": shares(up & (betas < predicted.global_threshold(depth))),
         "no memory": shares(betas < existence),
     }
-    exact, error = shares(up & (betas < existence)), _left(trial, slowest, steps, n_classes)
+    exact = shares(up & (betas < existence))
+    error = _left(trial, slowest, steps, n_classes)
     trial.value(measured, exact, error=error, margin=1e-4, controls=rivals)
 
 
 @claim(RAMPED, kind="empirical")
-def test_hysteresis__shallow(trial, n_classes: NClasses = 3, per_class: PerClass = 3, steps: Steps = 4000):
+def test_hysteresis__shallow(
+    trial, n_classes: NClasses = 3, per_class: PerClass = 3, steps: Steps = 4000
+):
     """M = 1: no hysteresis, the frame is the same on the way up and down."""
     rising = np.array([0.3, 0.4, 0.5, 0.6, 0.8, 1.2])
     betas = np.concatenate([rising, rising[-2::-1]])
     measured, decays = _ramped(trial, n_classes, per_class, 1, betas, steps)
     shares = np.where(betas < 1, 1 - np.sqrt(betas), 0)
-    # The slowest curvatures: 2 lambda min(1, x) where the frame lives, lambda (1 - beta^(-1/2)) at zero.
+    # The slowest curvatures: 2 lambda min(1, x) where the frame lives, lambda (1 - beta^(-1/2)) at
+    # zero.
     slowest = decays * np.where(betas < 1, np.minimum(2, 2 * (betas**-0.5 - 1)), 1 - betas**-0.5)
     stays = np.where(np.arange(len(betas)) < len(rising), shares, 0)
     rivals = {"zero remains zero": stays, "1 - β": np.maximum(1 - betas, 0)}
-    controls = {name: np.repeat(values[:, None], n_classes, axis=1) for name, values in rivals.items()}
-    exact, error = np.repeat(shares[:, None], n_classes, axis=1), _left(trial, slowest, steps, n_classes)
+    controls = {
+        name: np.repeat(values[:, None], n_classes, axis=1) for name, values in rivals.items()
+    }
+    exact = np.repeat(shares[:, None], n_classes, axis=1)
+    error = _left(trial, slowest, steps, n_classes)
     trial.value(measured, exact, error=error, margin=1e-4, controls=controls)
 
 
 def _left(trial, curvatures, steps, n_classes):
-    """What is left of a displacement after the steps at one level, in its slowest mode; require that it is little.
-    Momentum may stretch it.
+    """What is left of a displacement after the steps at one level, in its slowest mode; require
+    that it is little. Momentum may stretch it.
     A frame that comes back grows from noise of 1e-4, of which its direction may hold a hundredth.
     """
-    left = 1e6 * np.exp([-steps * predicted.heavy_ball_rate(float(mode), STEP, MOMENTUM) for mode in curvatures])
-    trial.require(left.max() < 1e-5, "steps must follow each level to rest: more for many classes and samples")
+    left = 1e6 * np.exp(
+        [-steps * predicted.heavy_ball_rate(float(mode), STEP, MOMENTUM) for mode in curvatures]
+    )
+    trial.require(
+        left.max() < 1e-5, "steps must follow each level to rest: more for many classes and samples"
+    )
     return np.repeat(left[:, None], n_classes, axis=1) + 1e-9
 
 
 def _ramped(trial, n_classes, per_class, depth, betas, steps):
-    """The shares σ / sqrt(n) at the end of each level of β, from the global minimum of the first; the decays."""
+    """The shares σ / sqrt(n) at the end of each level of β, from the global minimum of the first;
+    the decays.
+    """
     sizes = (per_class,) * n_classes
     strengths = betas / predicted.global_threshold(depth)
-    decays = np.array([shared_decays(sizes, depth, strength, ratio=1.0)[1] for strength in strengths])
+    decays = np.array(
+        [shared_decays(sizes, depth, strength, ratio=1.0)[1] for strength in strengths]
+    )
     problem = problem_of(sizes, (decays[0],) * depth, decays[0])
     head = lowest(problem, trial.key("start"), 2, (n_classes,) * depth).head
     options = {"steps": steps, "learning_rate": STEP, "momentum": MOMENTUM, "noise": 1e-4}
     ramp = jax.jit(
-        lambda key, head: observed.ramp(key, head, problem, jnp.asarray(decays / decays[0]), **options).singular_values
+        lambda key, head: (
+            observed.ramp(
+                key, head, problem, jnp.asarray(decays / decays[0]), **options
+            ).singular_values
+        )
     )
     return np.asarray(ramp(trial.key("noise"), head)) / np.sqrt(per_class), decays

@@ -4,22 +4,48 @@ from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_neural_collapse import MARGIN, SPLIT, UNEQUAL, Depth, Ratio, Sizes, Starts, Strength, Width
-from paper_checks.test_neural_collapse.geometry import decide_shapes, gram_error, grams, predicted_grams, stacked
+from paper_checks.test_neural_collapse import (
+    MARGIN,
+    SPLIT,
+    UNEQUAL,
+    Depth,
+    Ratio,
+    Sizes,
+    Starts,
+    Strength,
+    Width,
+)
+from paper_checks.test_neural_collapse.geometry import (
+    decide_shapes,
+    gram_error,
+    grams,
+    predicted_grams,
+    stacked,
+)
 from paper_checks.test_neural_collapse.minima import found_optimum, lowest, schatten_bound
-from paper_checks.test_neural_collapse.problems import apart, problem_of, require_classes, require_frame, shared_decays
+from paper_checks.test_neural_collapse.problems import (
+    apart,
+    problem_of,
+    require_classes,
+    require_frame,
+    shared_decays,
+)
 from theory import neural_collapse as predicted
 from theory_on_trial import claim
 from theory_on_trial.contract import Interval
 
-AnyStrength = Annotated[float, Interval(0.005, 10.0, why="of the threshold of the largest; the ends are caps")]
+AnyStrength = Annotated[
+    float, Interval(0.005, 10.0, why="of the threshold of the largest; the ends are caps")
+]
 Off = Annotated[float, Interval(-0.2, 0.2, why="about the threshold; the ends are caps")]
 DeepDepth = Annotated[int, Interval(2, 4, why="at depth one see imb_M1")]
 UNEVEN = [((6, 4, 2, 1), 2), ((6, 4, 2, 1), 3), ((5, 3, 2), 2)]
 
 
 def trained(trial, class_sizes, depth, strength, ratio=1.5):
-    """Return the problem of these classes without a bottleneck, its lowest end and the predicted optimum."""
+    """Return the problem of these classes without a bottleneck, its lowest end and the predicted
+    optimum.
+    """
     require_classes(trial, class_sizes)
     decays = shared_decays(class_sizes, depth, strength, ratio)
     optimum = predicted.mse_optimum(class_sizes, *decays)
@@ -29,8 +55,12 @@ def trained(trial, class_sizes, depth, strength, ratio=1.5):
 
 
 def decide_frames(trial, problem, end, frames, controls):
-    """Decide the four matrices of `grams`, diag(a) each; a frame with a bias is wrong beside the diagonal."""
-    bias_optimum = predicted.mse_optimum(problem.class_sizes, problem.weight_decays, problem.feature_decay, bias=True)
+    """Decide the four matrices of `grams`, diag(a) each; a frame with a bias is wrong beside the
+    diagonal.
+    """
+    bias_optimum = predicted.mse_optimum(
+        problem.class_sizes, problem.weight_decays, problem.feature_decay, bias=True
+    )
     rivals = {name: np.stack([np.diag(a) for a in matrices]) for name, matrices in controls.items()}
     exact = np.stack([np.diag(a) for a in frames])
     trial.value(
@@ -38,19 +68,30 @@ def decide_frames(trial, problem, end, frames, controls):
         exact,
         error=gram_error(problem, end),
         margin=MARGIN,
-        controls=apart(trial, exact, MARGIN, {**rivals, "with a bias": predicted_grams(bias_optimum)}),
+        controls=apart(
+            trial, exact, MARGIN, {**rivals, "with a bias": predicted_grams(bias_optimum)}
+        ),
     )
     lengths = np.sqrt(np.stack(frames[1:3]))
-    unequal, squares = (np.stack([predicted.general_orthogonal_frame(a) for a in x]) for x in (lengths, lengths**2))
+    unequal, squares = (
+        np.stack([predicted.general_orthogonal_frame(a) for a in x]) for x in (lengths, lengths**2)
+    )
     simplex = np.repeat(predicted.simplex_etf(len(exact[0]))[None], 2, axis=0)
-    decide_shapes(trial, problem, end, unequal, {"squares for lengths": squares, "simplex frame": simplex})
+    decide_shapes(
+        trial, problem, end, unequal, {"squares for lengths": squares, "simplex frame": simplex}
+    )
 
 
 def decide_duality(trial, problem, end, ratios, wrong):
-    """Decide that row k of W_M .. W_1 is `ratios[k]` times the class mean h_k, for the classes that live."""
-    total = np.linalg.multi_dot([*(np.asarray(w) for w in end.head.weights[::-1]), np.eye(end.head.features.shape[0])])
+    """Decide that row k of W_M .. W_1 is `ratios[k]` times the class mean h_k, for the classes that
+    live.
+    """
+    total = np.linalg.multi_dot(
+        [*(np.asarray(w) for w in end.head.weights[::-1]), np.eye(end.head.features.shape[0])]
+    )
     means = np.asarray(end.head.features) / np.sqrt(np.array(problem.class_sizes, float))
-    alive, scale = ratios > 0, np.abs(total).max()
+    alive = ratios > 0
+    scale = np.abs(total).max()
 
     def residual(factors):
         return (total - (factors * means).T)[alive]
@@ -61,7 +102,9 @@ def decide_duality(trial, problem, end, ratios, wrong):
         error=(1 + ratios.max()) * gram_error(problem, end),
         margin=MARGIN,
         scale=scale,
-        wrong_processes=apart(trial, 0.0, 0.005 * scale, {name: residual(factors) for name, factors in wrong.items()}),
+        wrong_processes=apart(
+            trial, 0.0, 0.005 * scale, {name: residual(factors) for name, factors in wrong.items()}
+        ),
     )
 
 
@@ -69,17 +112,22 @@ def decide_duality(trial, problem, end, ratios, wrong):
 def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Sizes = (6, 4, 2, 1)):
     """M = 1: a general orthogonal frame with s_k^2 = (sqrt(n_k λ_H / λ_W) - N λ_H)_+."""
     problem, end, _ = trained(trial, class_sizes, 1, strength, ratio)
-    sizes, n_samples = np.array(class_sizes, float), sum(class_sizes)
+    sizes = np.array(class_sizes, float)
+    n_samples = sum(class_sizes)
     (weight_decay,), feature_decay = problem.weight_decays, problem.feature_decay
 
     def frames(squares, feature_decay=feature_decay):
         denominator = squares + n_samples * feature_decay
         return squares, squares, squares / denominator**2, squares / denominator
 
-    squares = np.maximum(np.sqrt(sizes * feature_decay / weight_decay) - n_samples * feature_decay, 0)
+    squares = np.maximum(
+        np.sqrt(sizes * feature_decay / weight_decay) - n_samples * feature_decay, 0
+    )
     rivals = {"lengths by sqrt(n_k)": frames(np.sqrt(sizes) * squares.sum() / np.sqrt(sizes).sum())}
     if abs(np.log(ratio)) > 0.01:
-        swap = np.maximum(np.sqrt(sizes * weight_decay / feature_decay) - n_samples * weight_decay, 0)
+        swap = np.maximum(
+            np.sqrt(sizes * weight_decay / feature_decay) - n_samples * weight_decay, 0
+        )
         rivals["decays exchanged"] = frames(swap, weight_decay)
     decide_frames(trial, problem, end, frames(squares), rivals)
     ratios = np.sqrt(sizes * feature_decay / weight_decay) * (squares > 0)
@@ -88,11 +136,15 @@ def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Size
 
 @claim(SPLIT, kind="optimality")
 def test_imb_M1_minority(
-    trial, class_sizes: Sizes = (6, 4, 2), strengths: tuple[AnyStrength, ...] = (0.09, 0.24, 0.4, 0.7, 1.06, 1.5)
+    trial,
+    class_sizes: Sizes = (6, 4, 2),
+    strengths: tuple[AnyStrength, ...] = (0.09, 0.24, 0.4, 0.7, 1.06, 1.5),
 ):
     """M = 1: class k is mapped to zero iff n_k <= N^2 λ_W λ_H."""
     require_classes(trial, class_sizes)
-    sizes, n_samples, alive = np.array(class_sizes), sum(class_sizes), []
+    sizes = np.array(class_sizes)
+    n_samples = sum(class_sizes)
+    alive = []
     trial.require(len(strengths) > 0, "strengths must hold at least one number")
     away = np.abs(np.array(strengths)[:, None] * max(sizes) / sizes - 1)
     trial.require(np.all(away > 1e-3), "strengths must keep every class off its threshold by 0.001")
@@ -100,43 +152,69 @@ def test_imb_M1_minority(
     for index, pair in enumerate(decays):
         problem = problem_of(class_sizes, *pair)
         end = lowest(problem, trial.key(str(index)), 2, (len(sizes) + 2,))
-        alive.append(np.diag(grams(problem, end.head)["logits"]) > 1e-4)  # 0.001 off the threshold it is 5e-4
+        alive.append(
+            np.diag(grams(problem, end.head)["logits"]) > 1e-4
+        )  # 0.001 off the threshold it is 5e-4
     strength = np.array([weights[0] * features for weights, features in decays])[:, None]
-    critical = np.array([predicted.critical_class_size(n_samples, *pair) for pair in decays])[:, None]
+    critical = np.array([predicted.critical_class_size(n_samples, *pair) for pair in decays])[
+        :, None
+    ]
     living = (sizes > critical).astype(int)
     rivals = {
         "N λ_W λ_H": (sizes > n_samples * strength).astype(int),
         "n_k^2": (sizes**2 > n_samples**2 * strength).astype(int),
         "twice the size": (sizes > 2 * critical).astype(int),
     }
-    trial.identity(np.array(alive).astype(int), living, ops=0, controls=apart(trial, living, 0.1, rivals))
+    trial.identity(
+        np.array(alive).astype(int), living, ops=0, controls=apart(trial, living, 0.1, rivals)
+    )
     smallest = n_samples**2 * strength
-    trial.identity(critical, smallest, ops=60, scale=smallest, controls={"N for N^2": smallest / n_samples})
+    trial.identity(
+        critical, smallest, ops=60, scale=smallest, controls={"N for N^2": smallest / n_samples}
+    )
 
 
 @claim(UNEQUAL, kind="optimality", cases=UNEVEN)
-def test_imb_deep(trial, class_sizes: Sizes, depth: DeepDepth, strength: Strength = 0.25, ratio: Ratio = 0.7):
-    """M >= 2: general orthogonal frames, c s_k^(2M) for W, c s_k^(2M) / (c s_k^(2M) + N λ_H)^2 for features."""
+def test_imb_deep(
+    trial, class_sizes: Sizes, depth: DeepDepth, strength: Strength = 0.25, ratio: Ratio = 0.7
+):
+    """M >= 2: general orthogonal frames, c s_k^(2M) for W, c s_k^(2M) / (c s_k^(2M) + N λ_H)^2 for
+    features.
+    """
     problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
-    weight_decays, ridge = problem.weight_decays, problem.n_samples * problem.feature_decay
+    weight_decays = problem.weight_decays
+    ridge = problem.n_samples * problem.feature_decay
     squares = optimum.layer_singular_values[0] ** 2
     c = weight_decays[0] ** (depth - 1) / np.prod(weight_decays[1:])
 
     def frames(constant, exponent):
-        product, last = constant * squares**exponent, weight_decays[0] / weight_decays[-1] * squares
+        product = constant * squares**exponent
+        last = weight_decays[0] / weight_decays[-1] * squares
         return product, last, product / (product + ridge) ** 2, product / (product + ridge)
 
     unequal = {"c = 1": frames(1.0, depth)} if abs(c - 1) > 0.01 else {}
-    decide_frames(trial, problem, end, frames(c, depth), {"exponent M for 2 M": frames(c, depth / 2), **unequal})
+    decide_frames(
+        trial,
+        problem,
+        end,
+        frames(c, depth),
+        {"exponent M for 2 M": frames(c, depth / 2), **unequal},
+    )
     product = c * squares**depth
-    decide_duality(trial, problem, end, (product + ridge) * (product > 0), {"without N λ_H": product})
+    decide_duality(
+        trial, problem, end, (product + ridge) * (product > 0), {"without N λ_H": product}
+    )
 
 
 @claim(SPLIT, kind="optimality", cases=[(2, -0.03), (2, 0.03), (3, -0.03), (3, 0.03)])
-def test_imb_deep_minority(trial, depth: DeepDepth, off: Off, class_sizes: Sizes = (6, 4, 2), starts: Starts = 1):
+def test_imb_deep_minority(
+    trial, depth: DeepDepth, off: Off, class_sizes: Sizes = (6, 4, 2), starts: Starts = 1
+):
     """M >= 2: class k is mapped to zero iff n_k < M N (N Λ)^(1/M) / β_gl(M)."""
     require_classes(trial, class_sizes)
-    n_samples, smallest, threshold = sum(class_sizes), min(class_sizes), predicted.global_threshold(depth)
+    n_samples = sum(class_sizes)
+    smallest = min(class_sizes)
+    threshold = predicted.global_threshold(depth)
     beta = (1 + off) * threshold
     trial.require(class_sizes.count(smallest) == 1, "class_sizes must have one smallest class")
     decays = shared_decays(class_sizes, depth, (1 + off) * smallest / max(class_sizes))
@@ -151,22 +229,38 @@ def test_imb_deep_minority(trial, depth: DeepDepth, off: Off, class_sizes: Sizes
     # Alive where it should be dead, or dead where it should be alive.
     gain = 1 - float(predicted.scalar_objective(predicted.largest_root(beta, depth), beta, depth))
     rival = optimum.value + abs(gain) * smallest / (2 * n_samples)
-    options = {"margin": 1e-8, "scale": 1.0, "ops": 100, "controls": {"the other fate of the class": rival}}
+    options = {
+        "margin": 1e-8,
+        "scale": 1.0,
+        "ops": 100,
+        "controls": {"the other fate of the class": rival},
+    }
     trial.gap(primal, schatten_bound(problem, widths), optimum.value, **options)
 
 
 @claim(SPLIT, kind="optimality", cases=[1, 2])
 def test_imb_bottleneck(
-    trial, depth: Depth, width: Width = 2, class_sizes: Sizes = (1, 6, 2, 4), strength: Strength = 0.1
+    trial,
+    depth: Depth,
+    width: Width = 2,
+    class_sizes: Sizes = (1, 6, 2, 4),
+    strength: Strength = 0.1,
 ):
     """Behind a bottleneck of R the R largest classes survive, in whatever order they come."""
     require_classes(trial, class_sizes)
-    n_classes, widths = len(class_sizes), (len(class_sizes) + 4,) * (depth - 1) + (width,)
+    n_classes = len(class_sizes)
+    widths = (len(class_sizes) + 4,) * (depth - 1) + (width,)
     trial.require(width < n_classes, "width must be a bottleneck: below the number of classes")
     decays = shared_decays(class_sizes, depth, strength)
-    optimum, rival = (predicted.mse_optimum(class_sizes, *decays, widths=widths, bias=bias) for bias in (False, True))
+    optimum, rival = (
+        predicted.mse_optimum(class_sizes, *decays, widths=widths, bias=bias)
+        for bias in (False, True)
+    )
     require_frame(trial, optimum)
-    trial.require(np.sum(np.diag(optimum.logits) > 0) > 1, "width and strength must leave two classes at least")
+    trial.require(
+        np.sum(np.diag(optimum.logits) > 0) > 1,
+        "width and strength must leave two classes at least",
+    )
     problem = problem_of(class_sizes, *decays)
     end = found_optimum(trial, problem, widths)
     shares = np.diag(predicted.mse_optimum(class_sizes, *decays).logits)
@@ -176,19 +270,30 @@ def test_imb_bottleneck(
         "the R smallest classes": np.diag(shares * (from_small < width)),
         "with a bias": rival.logits,
     }
-    logits, controls = grams(problem, end.head)["logits"], apart(trial, optimum.logits, MARGIN, rivals)
-    trial.value(logits, optimum.logits, error=gram_error(problem, end), margin=MARGIN, controls=controls)
+    logits = grams(problem, end.head)["logits"]
+    controls = apart(trial, optimum.logits, MARGIN, rivals)
+    trial.value(
+        logits, optimum.logits, error=gram_error(problem, end), margin=MARGIN, controls=controls
+    )
 
 
 @claim(SPLIT, kind="optimality", cases=[(1, 0.01), (2, 0.15), (1, 0.25)])
 def test_feature_lengths(trial, depth: Depth, strength: Strength, class_sizes: Sizes = (6, 4, 2)):
-    """|h_k|^2 = x^M / (N λ_H (1 + x^M)^2): minority features are longer, unless near collapse at M = 1."""
-    trial.require(all(np.diff(class_sizes) < 0), "class_sizes must fall: lengths of equal classes are equal")
+    """|h_k|^2 = x^M / (N λ_H (1 + x^M)^2): minority features are longer, unless near collapse at M
+    = 1.
+    """
+    trial.require(
+        all(np.diff(class_sizes) < 0), "class_sizes must fall: lengths of equal classes are equal"
+    )
     problem, end, optimum = trained(trial, class_sizes, depth, strength)
     powers = optimum.roots[optimum.alive] ** depth
-    trial.require(len(powers) > 1, "decays must leave two classes alive, whose lengths can be compared")
+    trial.require(
+        len(powers) > 1, "decays must leave two classes alive, whose lengths can be compared"
+    )
     products = powers[1:] * powers[:-1]  # near collapse they are below one
-    trial.require(np.all(np.abs(products - 1) > 1e-3), "no two features may be of one length, up to 0.001")
+    trial.require(
+        np.all(np.abs(products - 1) > 1e-3), "no two features may be of one length, up to 0.001"
+    )
     squares = powers / (sum(class_sizes) * problem.feature_decay * (1 + powers) ** 2)
     lengths = np.diag(grams(problem, end.head)["features"])[optimum.alive]
     relative = np.sqrt(np.array(class_sizes)[optimum.alive])
@@ -198,4 +303,6 @@ def test_feature_lengths(trial, depth: Depth, strength: Strength, class_sizes: S
     }
     trial.value(lengths, squares, error=gram_error(problem, end), margin=MARGIN, controls=controls)
     rises = np.sign(products - 1).astype(int)
-    trial.identity(np.sign(np.diff(lengths)).astype(int), rises, ops=0, controls={"the other order": -rises})
+    trial.identity(
+        np.sign(np.diff(lengths)).astype(int), rises, ops=0, controls={"the other order": -rises}
+    )

@@ -1,4 +1,6 @@
-"""How weight decay is shared among the layers: the Schatten quasi-norm of the logits, and balanced factors."""
+"""How weight decay is shared among the layers: the Schatten quasi-norm of the logits, and balanced
+factors.
+"""
 
 from typing import Annotated, Literal
 
@@ -13,7 +15,9 @@ from theory import neural_collapse as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
-SHARED = ours("by Hoelder's inequality for singular values of a product, with equality for balanced factors")
+SHARED = ours(
+    "by Hoelder's inequality for singular values of a product, with equality for balanced factors"
+)
 Size = Annotated[int, Interval(2, 100, why="each draw is decomposed")]
 
 
@@ -27,7 +31,9 @@ def decay_of(weights, features, weight_decays, feature_decay):
 
 def product_of(weights, features):
     """W_M ... W_1 H."""
-    return np.linalg.multi_dot([*(np.asarray(layer) for layer in weights[::-1]), np.asarray(features)])
+    return np.linalg.multi_dot(
+        [*(np.asarray(layer) for layer in weights[::-1]), np.asarray(features)]
+    )
 
 
 @claim(SHARED, kind="optimality", cases=[1, 2, 3])
@@ -47,38 +53,67 @@ def test_mse_reduction(
     weights, features = predicted.balanced_factorisation(product, decays, feature_decay)
     ops = 3 * (rows + columns) * (depth + 1)
     even = {"twice the matrix": 2 * product}
-    trial.identity(product_of(weights, features), product, ops=ops, scale=singular_values[0], controls=even)
+    trial.identity(
+        product_of(weights, features), product, ops=ops, scale=singular_values[0], controls=even
+    )
     strength = (depth + 1) / 2 * (np.prod(decays) * feature_decay) ** (1 / (depth + 1))
-    controls = {"prefactor L": 2 * least, "exponent 1/L": strength * np.sum(singular_values ** (1 / (depth + 1)))}
-    trial.identity(decay_of(weights, features, decays, feature_decay), least, ops=ops, scale=least, controls=controls)
+    controls = {
+        "prefactor L": 2 * least,
+        "exponent 1/L": strength * np.sum(singular_values ** (1 / (depth + 1))),
+    }
+    trial.identity(
+        decay_of(weights, features, decays, feature_decay),
+        least,
+        ops=ops,
+        scale=least,
+        controls=controls,
+    )
     costs = []
     for draw in range(n_draws):
         # Half of them close to the balanced factors: only these come near the bound.
-        layer, size = rng.integers(depth), features.shape[0]
-        change = rng.standard_normal((size, size)) * (1.0 if draw % 2 else 0.02) + (0 if draw % 2 else np.eye(size))
+        layer = rng.integers(depth)
+        size = features.shape[0]
+        change = rng.standard_normal((size, size)) * (1.0 if draw % 2 else 0.02) + (
+            0 if draw % 2 else np.eye(size)
+        )
         factors = [features, *weights]
         factors[layer] = np.linalg.solve(change, factors[layer])
         factors[layer + 1] = factors[layer + 1] @ change
         costs.append(decay_of(factors[1:], factors[0], decays, feature_decay))
     options = {"found_by": "draws", "independent": n_draws, "ops": ops}
-    trial.bound(np.full(n_draws, least), costs, wrong_processes={"prefactor L": np.full(n_draws, 2 * least)}, **options)
+    trial.bound(
+        np.full(n_draws, least),
+        costs,
+        wrong_processes={"prefactor L": np.full(n_draws, 2 * least)},
+        **options,
+    )
 
 
 @claim(SHARED, kind="optimality")
 def test_mse_reduction__trained(
-    trial, class_sizes: Sizes = (6, 4, 2, 1), depth: Depth = 2, strength: Strength = 0.25, ratio: Ratio = 1.5
+    trial,
+    class_sizes: Sizes = (6, 4, 2, 1),
+    depth: Depth = 2,
+    strength: Strength = 0.25,
+    ratio: Ratio = 1.5,
 ):
     """Descent ends at factors whose decay is the Schatten quasi-norm of the logits they produce."""
     problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
-    weight_decays, feature_decay = problem.weight_decays, problem.feature_decay
-    # What weight decay has switched off is not exactly zero, and fractional powers would blow it up.
-    left, values, right = np.linalg.svd(product_of(end.head.weights, end.head.features), full_matrices=False)
+    weight_decays = problem.weight_decays
+    feature_decay = problem.feature_decay
+    # What weight decay has switched off is not exactly zero, and fractional powers would blow it
+    # up.
+    left, values, right = np.linalg.svd(
+        product_of(end.head.weights, end.head.features), full_matrices=False
+    )
     alive = np.arange(len(values)) < optimum.alive.sum()
     product = (left[:, alive] * values[alive]) @ right[alive]
     penalty = predicted.schatten_penalty(product, weight_decays, feature_decay)
     controls = {"prefactor L": 2 * penalty, "M for L": penalty / (1 + 1 / depth)}
-    decay, error = decay_of(end.head.weights, end.head.features, weight_decays, feature_decay), gram_error(problem, end)
-    mean, margin = float(np.mean([*weight_decays, feature_decay])), max(MARGIN, 2 * error)
+    decay = decay_of(end.head.weights, end.head.features, weight_decays, feature_decay)
+    error = gram_error(problem, end)
+    mean = float(np.mean([*weight_decays, feature_decay]))
+    margin = max(MARGIN, 2 * error)
     even = predicted.schatten_penalty(product, [mean] * depth, mean)
     controls |= (
         {"the mean of the decays": even} if abs(even - penalty) > 2 * margin else {}
@@ -92,14 +127,21 @@ def test_mse_reduction__trained(
     cases=[("mse", False), ("mse", True), ("ce", False)],
 )
 def test_layer_balance(
-    trial, loss: Literal["mse", "ce"], bias: bool, depth: Depth = 3, width: Width = 6,
-    class_sizes: Sizes = (4, 3, 2), strength: Strength = 0.1, ratio: Ratio = 0.7,
-):  # fmt: skip
+    trial,
+    loss: Literal["mse", "ce"],
+    bias: bool,
+    depth: Depth = 3,
+    width: Width = 6,
+    class_sizes: Sizes = (4, 3, 2),
+    strength: Strength = 0.1,
+    ratio: Ratio = 0.7,
+):
     """At critical points λ_(m+1) W_(m+1)^T W_(m+1) = λ_m W_m W_m^T, the features being layer 0."""
     require_classes(trial, class_sizes)
     trial.require(abs(np.log(ratio)) > 0.1, "ratio must be 10 % off one: equal decays cancel")
     weight_decays, feature_decay = shared_decays(class_sizes, depth, strength, ratio)
-    decays, widths = np.array([feature_decay, *weight_decays]), (width,) * depth
+    decays = np.array([feature_decay, *weight_decays])
+    widths = (width,) * depth
     problem = problem_of(class_sizes, weight_decays, feature_decay, loss=loss, bias=bias)
     end = observed.best_of(problem, trial.key("starts"), 3, widths=widths)
     factors = [np.asarray(factor) for factor in (end.head.features, *end.head.weights)]
@@ -108,7 +150,9 @@ def test_layer_balance(
 
     def residual(scales):
         pairs = zip(factors[:-1], factors[1:], scales[:-1], scales[1:], strict=True)
-        return np.concatenate([(b * later.T @ later - a * early @ early.T).ravel() for early, later, a, b in pairs])
+        return np.concatenate(
+            [(b * later.T @ later - a * early @ early.T).ravel() for early, later, a, b in pairs]
+        )
 
     trial.value(
         residual(decays),
@@ -122,15 +166,26 @@ def test_layer_balance(
 
 
 @claim(SPLIT, kind="optimality", cases=UNEVEN[:2])
-def test_sv_formula(trial, class_sizes: Sizes, depth: Depth, strength: Strength = 0.25, ratio: Ratio = 0.7):
+def test_sv_formula(
+    trial, class_sizes: Sizes, depth: Depth, strength: Strength = 0.25, ratio: Ratio = 0.7
+):
     """λ_m σ_k(W_m)^2 = λ_H σ_k(H)^2 = (N Λ)^(1/M) x_k in every layer m."""
     problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
-    trial.require(2 * np.mean(optimum.roots > 0) >= 1, "strength must leave half of the classes alive")
-    n_samples, decays = problem.n_samples, np.array([problem.feature_decay, *problem.weight_decays])
+    trial.require(
+        2 * np.mean(optimum.roots > 0) >= 1, "strength must leave half of the classes alive"
+    )
+    n_samples = problem.n_samples
+    decays = np.array([problem.feature_decay, *problem.weight_decays])
     gains = [
         decay * np.linalg.svd(np.asarray(factor), compute_uv=False)[: len(class_sizes)] ** 2
         for decay, factor in zip(decays, [end.head.features, *end.head.weights], strict=True)
     ]
     balance = (n_samples * np.prod(decays)) ** (1 / depth) * np.sort(optimum.roots)[::-1]
     laws = {"Λ^(1/M) x_k": np.tile(balance / n_samples ** (1 / depth), (depth + 1, 1))}
-    trial.value(gains, np.tile(balance, (depth + 1, 1)), error=gram_error(problem, end), margin=MARGIN, controls=laws)
+    trial.value(
+        gains,
+        np.tile(balance, (depth + 1, 1)),
+        error=gram_error(problem, end),
+        margin=MARGIN,
+        controls=laws,
+    )

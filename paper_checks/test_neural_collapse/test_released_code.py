@@ -1,21 +1,38 @@
-"""What the released code takes for granted: its criterion, its length ratio, and its normalisation of the loss."""
+"""What the released code takes for granted: its criterion, its length ratio, and its normalisation
+of the loss.
+"""
 
 from typing import Annotated, Literal
 
 import numpy as np
 from scipy.optimize import minimize
 
-from paper_checks.test_neural_collapse import NClasses, PerClass, Ratio, Sizes, Starts, Strength, released
+from paper_checks.test_neural_collapse import (
+    NClasses,
+    PerClass,
+    Ratio,
+    Sizes,
+    Starts,
+    Strength,
+    released,
+)
 from paper_checks.test_neural_collapse.geometry import gram_error
 from paper_checks.test_neural_collapse.minima import lowest, schatten_bound, truncations
-from paper_checks.test_neural_collapse.problems import apart, problem_of, require_classes, shared_decays
+from paper_checks.test_neural_collapse.problems import (
+    apart,
+    problem_of,
+    require_classes,
+    shared_decays,
+)
 from paper_checks.test_neural_collapse.test_imbalanced import trained
 from sims.neural_collapse.gradients import flatten, value_and_gradient
 from theory import neural_collapse as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
-Between = Annotated[float, Interval(0.501, 0.649, why="the thresholds of depth two are 0.5 and 0.6495")]
+Between = Annotated[
+    float, Interval(0.501, 0.649, why="the thresholds of depth two are 0.5 and 0.6495")
+]
 
 
 @claim(
@@ -24,15 +41,22 @@ Between = Annotated[float, Interval(0.501, 0.649, why="the thresholds of depth t
     cases=[0.52, 0.55, 0.6],
     as_printed=released(
         "synthetic_experiment_imbalanced.py (compute_x)",
-        says="The x of class k is the largest real root of b / n_k = M x^(M-1) / (x^M + 1)^2, or 0 below zero.",
+        says="The x of class k is the largest real root of b / n_k = M x^(M-1) / (x^M + 1)^2, or "
+        "0 below zero.",
     ),
 )
-def test_code_criterion(trial, beta: Between, n_classes: NClasses = 3, per_class: PerClass = 3, starts: Starts = 1):
-    """Between the thresholds zero is the global minimum, f = 1/2, although the scalar equation has a root."""
-    sizes, widths = (per_class,) * n_classes, (n_classes + 3,) * 2
+def test_code_criterion(
+    trial, beta: Between, n_classes: NClasses = 3, per_class: PerClass = 3, starts: Starts = 1
+):
+    """Between the thresholds zero is the global minimum, f = 1/2, although the scalar equation has
+    a root.
+    """
+    sizes = (per_class,) * n_classes
+    widths = (n_classes + 3,) * 2
     problem = problem_of(sizes, *shared_decays(sizes, 2, beta / 0.5))
     value = float(predicted.scalar_objective(predicted.largest_root(beta, 2), beta, 2)) / 2
-    primal, dual = lowest(problem, trial.key("starts"), starts, widths).value, schatten_bound(problem, widths)
+    primal = lowest(problem, trial.key("starts"), starts, widths).value
+    dual = schatten_bound(problem, widths)
     one_alive = {"one class alive": 0.5 + (value - 0.5) / n_classes}
     options = {"margin": 1e-8, "scale": 1.0, "ops": 100, "controls": one_alive}
     trial.gap(primal, dual, 0.5, as_printed=value, **options)
@@ -46,11 +70,16 @@ def test_code_criterion(trial, beta: Between, n_classes: NClasses = 3, per_class
         says="At depth one diag(W W^T) / diag(H^T H) = n_k, whatever the decays.",
     ),
 )
-def test_code_length_ratio(trial, class_sizes: Sizes = (6, 4, 2, 1), strength: Strength = 0.03, ratio: Ratio = 0.4):
+def test_code_length_ratio(
+    trial, class_sizes: Sizes = (6, 4, 2, 1), strength: Strength = 0.03, ratio: Ratio = 0.4
+):
     """At depth one |w_k|^2 / |h_k|^2 = n_k λ_H / λ_W for every class that is alive."""
-    trial.require(abs(np.log(ratio)) > 0.01, "ratio must not be one: for equal decays the code is right")
+    trial.require(
+        abs(np.log(ratio)) > 0.01, "ratio must not be one: for equal decays the code is right"
+    )
     problem, end, optimum = trained(trial, class_sizes, 1, strength, ratio)
-    sizes, alive = np.array(class_sizes, float), optimum.alive
+    sizes = np.array(class_sizes, float)
+    alive = optimum.alive
     ratios = sizes / ratio
     lengths = np.sum(np.asarray(end.head.weights[0]) ** 2, axis=1)
     means = np.sum(np.asarray(end.head.features) ** 2, axis=0) / sizes
@@ -65,7 +94,10 @@ def test_code_length_ratio(trial, class_sizes: Sizes = (6, 4, 2, 1), strength: S
 
 
 @claim(
-    ours("both terms are divided by a; train_1st_order_unbalanced.py of the released code takes means of all entries"),
+    ours(
+        "both terms are divided by a; train_1st_order_unbalanced.py of the released code takes "
+        "means of all entries"
+    ),
     kind="optimality",
     cases=["half_mean_over_entries", "mean_over_entries", "mean_over_samples"],
 )
@@ -73,13 +105,20 @@ def test_rescale_loss(
     trial,
     name: Literal["half_mean_over_entries", "mean_over_entries", "mean_over_samples"],
     class_sizes: Sizes = (6, 4, 2),
-    decay: Annotated[float, Interval(1e-3, 0.02, why="of descents with more, few end lowest")] = 0.01,
+    decay: Annotated[
+        float, Interval(1e-3, 0.02, why="of descents with more, few end lowest")
+    ] = 0.01,
     starts: Starts = 4,
 ):
-    """Minimising a times the loss with decays λ is the theory's problem with decays λ / a, values times a."""
+    """Minimising a times the loss with decays λ is the theory's problem with decays λ / a, values
+    times a.
+    """
     require_classes(trial, class_sizes)
-    n_classes, width = len(class_sizes), 2 * len(class_sizes)
-    factor = {"half_mean_over_entries": 1 / n_classes, "mean_over_entries": 2 / n_classes}.get(name, 2.0)
+    n_classes = len(class_sizes)
+    width = 2 * len(class_sizes)
+    factor = {"half_mean_over_entries": 1 / n_classes, "mean_over_entries": 2 / n_classes}.get(
+        name, 2.0
+    )
     problem = problem_of(class_sizes, (decay, decay), decay)
     slope = value_and_gradient(problem, (width, width), n_classes)
 
@@ -88,16 +127,21 @@ def test_rescale_loss(
         norm = decay / 2 * np.sum(flat**2)
         return factor * (full - norm) + norm, factor * (gradient - decay * flat) + decay * flat
 
-    rng, count = trial.generator("starts"), 2 * width * n_classes + width**2
+    rng = trial.generator("starts")
+    count = 2 * width * n_classes + width**2
     options = {"gtol": 1e-10, "maxiter": 5000}
-    heads = [flatten(head, problem) for head in truncations(problem, trial.key("truncations"), (width, width))]
+    heads = [
+        flatten(head, problem)
+        for head in truncations(problem, trial.key("truncations"), (width, width))
+    ]
     points = [*(rng.standard_normal(count) for _ in range(starts)), *heads]
     ends = [minimize(scaled, point, jac=True, options=options) for point in points]
     best = min(ends, key=lambda end: end.fun)
     theory_decay = predicted.decay_in_half_mean_square(decay, n_classes, name)
     value = factor * predicted.mse_optimum(class_sizes, [theory_decay] * 2, theory_decay).value
     plain = factor * predicted.mse_optimum(class_sizes, [decay] * 2, decay).value
-    # A minimum of curvature mu >= 2 decay (balanced layers) lies at most |gradient|^2 / (2 mu) below.
+    # A minimum of curvature mu >= 2 decay (balanced layers) lies at most |gradient|^2 / (2 mu)
+    # below.
     error = np.sum(best.jac**2) / (4 * decay) + 1e-13
     controls = apart(trial, value, 1e-8, {"decays left as they are": plain})
     trial.value(best.fun, value, error=error, margin=1e-8, controls=controls)

@@ -1,10 +1,13 @@
-"""Marx, Calmon & Ustun 2020, "Predictive Multiplicity in Classification", ICML 2020, arXiv 1909.06677, and neighbours.
+"""Marx, Calmon & Ustun 2020, "Predictive Multiplicity in Classification", ICML 2020, arXiv
+1909.06677, and neighbours.
 
-Of the paper its abstract, its introduction, the released code and the public data were read, so what is on trial are
-the definitions, Proposition 1 and Figure 1 as recalled, the released formulations, and sharper statements derived here.
-The neighbours are Ustun, Spangher & Liu 2019 (recourse, arXiv 1809.06514), Ustun & Rudin 2016 (SLIM, arXiv 1502.04269)
-and Chen, Klochkov & Liu 2024 (bias scores, arXiv 2310.05725). E(h) counts errors, E_0 those of the baseline h_0, n the
-points, e = floor(ε n) the errors that a competitor may add; counts are integers and are compared exactly.
+Of the paper its abstract, its introduction, the released code and the public data were read, so
+what is on trial are the definitions, Proposition 1 and Figure 1 as recalled, the released
+formulations, and sharper statements derived here. The neighbours are Ustun, Spangher & Liu 2019
+(recourse, arXiv 1809.06514), Ustun & Rudin 2016 (SLIM, arXiv 1502.04269) and Chen, Klochkov & Liu
+2024 (bias scores, arXiv 2310.05725). E(h) counts errors, E_0 those of the baseline h_0, n the
+points, e = floor(ε n) the errors that a competitor may add; counts are integers and are compared
+exactly.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,14 +22,20 @@ from theory_on_trial import Trial, abstract, ours
 from theory_on_trial.contract import Interval
 from theory_on_trial.trial.provenance import Source
 
-MOST_PROGRAMS, MOST_SECONDS = 30, 20
-"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the cache."""
+MOST_PROGRAMS = 30
+MOST_SECONDS = 20
+"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the
+cache.
+"""
 
 EXACTLY = abstract(
-    "We introduce formal measures to evaluate the severity of predictive multiplicity and develop integer programming "
+    "We introduce formal measures to evaluate the severity of predictive multiplicity and develop "
+    "integer programming "
     "tools to compute them exactly for linear classification problems."
 )
-OPTIMA = ours("optima of this project's own programs, recorded here and proved by their bounds at every run")
+OPTIMA = ours(
+    "optima of this project's own programs, recorded here and proved by their bounds at every run"
+)
 
 
 def thresholds(says: str) -> Source:
@@ -41,14 +50,18 @@ def slim(says: str) -> Source:
 
 Dim = Annotated[int, Interval(1, 3, why="all linear classifiers are met")]
 NPoints = Annotated[int, Interval(12, 100, why="all tolerances are tried")]
-NSets = Annotated[int, Interval(2, 100, why="controls differ on some set only, and each is searched exactly")]
+NSets = Annotated[
+    int, Interval(2, 100, why="controls differ on some set only, and each is searched exactly")
+]
 Copies = Annotated[int, Interval(1, 1000, why="each is a point of the exact search")]
 
 EPSILONS = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
 
 
 class Solved(NamedTuple):
-    """A COMPAS table with the optimal baseline of largest margin, all flips, and both paths at `EPSILONS`."""
+    """A COMPAS table with the optimal baseline of largest margin, all flips, and both paths at
+    `EPSILONS`.
+    """
 
     table: observed.Table
     baseline: observed.Solution
@@ -64,7 +77,9 @@ def solved(target: Target, *, oversampled: bool = False) -> Solved:
     baseline = observed.co_optimal(table).solutions[0]
     flips = observed.flip_errors(table, baseline)
     path = observed.discrepancy_path(table, baseline, EPSILONS)
-    return Solved(table, baseline, flips, path, observed.ambiguity_path(table, baseline, flips, EPSILONS))
+    return Solved(
+        table, baseline, flips, path, observed.ambiguity_path(table, baseline, flips, EPSILONS)
+    )
 
 
 def counts(table: observed.Table) -> tuple[np.ndarray, np.ndarray]:
@@ -78,9 +93,19 @@ def over(items: Iterable[Any], measure: Callable[[Any], tuple[Any, ...]]) -> lis
 
 
 def apart(trial: Trial, truth: Any, wrong: dict[str, Any]) -> dict[str, Any]:
-    """Return the wrong answers that differ from the truth somewhere; require settings at which one of them does."""
-    left = {name: value for name, value in wrong.items() if np.any(np.asarray(value) != np.asarray(truth))}
-    trial.require(left, f"settings must tell the claim from {' or '.join(map(repr, wrong))}: at these all are the same")
+    """Return the wrong answers that differ from the truth somewhere; require settings at which one
+    of them does.
+    """
+    left = {
+        name: value
+        for name, value in wrong.items()
+        if np.any(np.asarray(value) != np.asarray(truth))
+    }
+    trial.require(
+        left,
+        f"settings must tell the claim from {' or '.join(map(repr, wrong))}: at these all are the "
+        "same",
+    )
     return left
 
 

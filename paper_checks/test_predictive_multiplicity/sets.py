@@ -1,4 +1,6 @@
-"""Small sets of points whose linear classifiers are all met: corners, lattices, and points in general position."""
+"""Small sets of points whose linear classifiers are all met: corners, lattices, and points in
+general position.
+"""
 
 import numpy as np
 
@@ -23,16 +25,24 @@ def lattice(shape: tuple[int, ...]) -> np.ndarray:
     return np.indices(shape).reshape(len(shape), -1).T
 
 
-def lattice_set(generator: np.random.Generator, dim: int = 2, n_points: int = 40) -> tuple[np.ndarray, np.ndarray]:
-    """Points drawn from the lattice of this dimension, all of it present, with fair labels -1 or +1."""
+def lattice_set(
+    generator: np.random.Generator, dim: int = 2, n_points: int = 40
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points drawn from the lattice of this dimension, all of it present, with fair labels -1 or
+    +1.
+    """
     points = lattice(LATTICES[dim])
     repeats = generator.integers(0, len(points), n_points - len(points))
     rows = np.concatenate([np.arange(len(points)), repeats])
     return points[rows].astype(float), 2 * generator.integers(0, 2, n_points) - 1
 
 
-def lattice_tables(generator: np.random.Generator, dim: int, n_points: int, n_sets: int) -> list[observed.Table]:
-    """The tables of so many `lattice_set`s: a row for each point of the lattice, in lexicographic order."""
+def lattice_tables(
+    generator: np.random.Generator, dim: int, n_points: int, n_sets: int
+) -> list[observed.Table]:
+    """The tables of so many `lattice_set`s: a row for each point of the lattice, in lexicographic
+    order.
+    """
     return [observed.aggregate(*lattice_set(generator, dim, n_points)) for _ in range(n_sets)]
 
 
@@ -40,27 +50,32 @@ def general_position(
     generator: np.random.Generator, n_rows: int = 12, dim: int = 2, n_points: int = 30
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Normal points, and how many of `n_points` labels are positive and negative at each."""
-    counts = generator.multinomial(n_points, np.full(2 * n_rows, 1 / (2 * n_rows))).reshape(2, n_rows)
+    counts = generator.multinomial(n_points, np.full(2 * n_rows, 1 / (2 * n_rows))).reshape(
+        2, n_rows
+    )
     return generator.standard_normal((n_rows, dim)), counts[0], counts[1]
 
 
 def sampled_paths(
     generator: np.random.Generator, n_sets: int, dim: int, n_points: int
 ) -> list[tuple[observed.Paths, np.ndarray, np.ndarray]]:
-    """All linear dichotomies of sets in general position met; every second baseline is any labelling, not an optimum.
-    Returns the paths with the counts n+ and n- of each set.
+    """All linear dichotomies of sets in general position met; every second baseline is any
+    labelling, not an optimum. Returns the paths with the counts n+ and n- of each set.
     """
     paths = []
     for draw in range(n_sets):
         points, positives, negatives = general_position(generator, N_ROWS[dim], dim, n_points)
         baseline = generator.integers(0, 2, len(points)) if draw % 2 else None
-        paths.append((observed.enumerate_paths(points, positives, negatives, baseline), positives, negatives))
+        paths.append(
+            (observed.enumerate_paths(points, positives, negatives, baseline), positives, negatives)
+        )
     return paths
 
 
 def cells_by_weights(points: np.ndarray, largest: int = 4) -> np.ndarray:
-    """The dichotomies without ties of all weights in -largest, ..., largest, constant first: [cells, points] of 0, 1.
-    Found by trying every weight vector, so that it knows nothing of counting formulas or solvers.
+    """The dichotomies without ties of all weights in -largest, ..., largest, constant first:
+    [cells, points] of 0, 1. Found by trying every weight vector, so that it knows nothing of
+    counting formulas or solvers.
     """
     design = np.insert(points, 0, 1, axis=1).astype(np.int16)
     n_weights = design.shape[1]

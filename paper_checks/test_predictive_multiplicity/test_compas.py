@@ -1,19 +1,36 @@
-"""The public COMPAS data: every count of the paths proved optimal, ties among baselines, and what ad-hoc pools miss."""
+"""The public COMPAS data: every count of the paths proved optimal, ties among baselines, and what
+ad-hoc pools miss.
+"""
 
 import itertools
 from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_predictive_multiplicity import EPSILONS, OPTIMA, Dim, NPoints, NSets, counts, over, solved
-from paper_checks.test_predictive_multiplicity.sets import EXCLUSIVE_OR, labelled_corners, lattice_tables
+from paper_checks.test_predictive_multiplicity import (
+    EPSILONS,
+    OPTIMA,
+    Dim,
+    NPoints,
+    NSets,
+    counts,
+    over,
+    solved,
+)
+from paper_checks.test_predictive_multiplicity.sets import (
+    EXCLUSIVE_OR,
+    labelled_corners,
+    lattice_tables,
+)
 from sims import predictive_multiplicity as observed
 from sims.predictive_multiplicity.domains import Target
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
-NPools = Annotated[int, Interval(10, 100, why="of fewer none may attain the bound; 1100 models are fitted to each")]
+NPools = Annotated[
+    int, Interval(10, 100, why="of fewer none may attain the bound; 1100 models are fitted to each")
+]
 ONE_PERCENT = EPSILONS.index(0.01)
 RACE = {
     "ambiguity": [0.0016, 0.1005, 0.2526, 0.4177, 0.6683, 0.7790, 0.8725, 0.9383, 1.0],
@@ -23,11 +40,24 @@ RACE = {
 
 
 def judge_table(trial, answers, n, errors, discrepancies, ambiguities):
-    """Decide that every count is attained and proved; Proposition 1 as discrepancy, and a constant classifier, not."""
-    measures = [n, answers.baseline.errors, *answers.discrepancy.disagreement, *answers.ambiguity.ambiguous]
-    bounds = [answers.table.n, answers.baseline.bound, *answers.discrepancy.bounds, *answers.ambiguity.bounds]
+    """Decide that every count is attained and proved; Proposition 1 as discrepancy, and a constant
+    classifier, not.
+    """
+    measures = [
+        n,
+        answers.baseline.errors,
+        *answers.discrepancy.disagreement,
+        *answers.ambiguity.ambiguous,
+    ]
+    bounds = [
+        answers.table.n,
+        answers.baseline.bound,
+        *answers.discrepancy.bounds,
+        *answers.ambiguity.bounds,
+    ]
     exact = np.array(2 * [[n, errors, *discrepancies, *ambiguities]])
-    proposition, constant = exact.copy(), exact.copy()
+    proposition = exact.copy()
+    constant = exact.copy()
     proposition[:, 2:11] = 2 * errors + answers.discrepancy.admitted
     constant[:, 1] = min(count.sum() for count in counts(answers.table))
     controls = {"Proposition 1 with equality": proposition, "errors of the best constant": constant}
@@ -41,7 +71,9 @@ def judge_table(trial, answers, n, errors, discrepancies, ambiguities):
     second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
 )
 def test_compas__table(trial):
-    """COMPAS arrest, 6172 people: 2008 errors; at 1 % one competitor changes 1105 predictions, all together 3160."""
+    """COMPAS arrest, 6172 people: 2008 errors; at 1 % one competitor changes 1105 predictions, all
+    together 3160.
+    """
     discrepancies = [2, 296, 547, 762, 1105, 1278, 1433, 1749, 2196]
     ambiguities = [2, 445, 1073, 2005, 3160, 4102, 4225, 4684, 6172]
     judge_table(trial, solved("arrest"), 6172, 2008, discrepancies, ambiguities)
@@ -61,7 +93,9 @@ def test_compas__table(trial):
     second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
 )
 def test_compas__violent(trial):
-    """COMPAS violent, 6172 people: 683 errors; at 1 % one competitor changes 155 predictions, all together 1228."""
+    """COMPAS violent, 6172 people: 683 errors; at 1 % one competitor changes 155 predictions, all
+    together 1228.
+    """
     discrepancies = [4, 38, 61, 94, 155, 212, 275, 375, 598]
     ambiguities = [4, 166, 349, 815, 1228, 1624, 2412, 3804, 4767]
     judge_table(trial, solved("violent"), 6172, 683, discrepancies, ambiguities)
@@ -76,7 +110,9 @@ def test_compas__violent(trial):
     second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
 )
 def test_compas__oversampled(trial, target: Target):
-    """Over-sampled COMPAS, 6726 and 10960 records: 2200 and 4141 errors, from the baseline of largest margin."""
+    """Over-sampled COMPAS, 6726 and 10960 records: 2200 and 4141 errors, from the baseline of
+    largest margin.
+    """
     n, errors, discrepancies, ambiguities = {
         "arrest": (
             *(6726, 2200),
@@ -100,19 +136,35 @@ def test_compas__oversampled(trial, target: Target):
     route="the paper's two numbers against proved bounds",
 )
 def test_introduction(trial):
-    """Over-sampled COMPAS: a competitor at most 1 % worse changes over 17 % of predictions; 44 % can be changed."""
+    """Over-sampled COMPAS: a competitor at most 1 % worse changes over 17 % of predictions; 44 %
+    can be changed.
+    """
     table, baseline, _, path, ambiguity = solved("arrest", oversampled=True)
     shares = np.array([path.disagreement[ONE_PERCENT], ambiguity.ambiguous[ONE_PERCENT]]) / table.n
     pool = observed.elastic_net_pool(table.rows, *counts(table))
     labellings = observed.pool_dichotomies(table.rows, pool)
-    pool_paths = observed.pool_multiplicity(labellings, *counts(table), baseline.dichotomy, path.admitted)
+    pool_paths = observed.pool_multiplicity(
+        labellings, *counts(table), baseline.dichotomy, path.admitted
+    )
     twice = {"twice as many": np.array([0.34, 0.88])}
-    pools = {"what an ad-hoc pool shows": np.array([measure[ONE_PERCENT] for measure in pool_paths]) / table.n}
-    trial.value(shares, np.array([0.17, 0.44]), error=2.0**-53, side="at least", controls=twice, wrong_processes=pools)
+    pools = {
+        "what an ad-hoc pool shows": np.array([measure[ONE_PERCENT] for measure in pool_paths])
+        / table.n
+    }
+    trial.value(
+        shares,
+        np.array([0.17, 0.44]),
+        error=2.0**-53,
+        side="at least",
+        controls=twice,
+        wrong_processes=pools,
+    )
 
 
 def spread(table, admitted):
-    """The discrepancy around each of the optimal baselines, and what is proved of it, in rising order."""
+    """The discrepancy around each of the optimal baselines, and what is proved of it, in rising
+    order.
+    """
     optima = observed.co_optimal(table).solutions
     paths = [observed.discrepancy_path(table, optimum, [admitted / table.n]) for optimum in optima]
     return np.sort([(int(path.disagreement[0]), int(path.bounds[0])) for path in paths], axis=0)
@@ -124,28 +176,44 @@ def spread(table, admitted):
     route="counts in the claim against proved bounds",
 )
 def test_baseline__ties(trial):
-    """Which optimum is the baseline matters: the ten of over-sampled COMPAS have 356 to 514 conflicts at 0.1 %."""
+    """Which optimum is the baseline matters: the ten of over-sampled COMPAS have 356 to 514
+    conflicts at 0.1 %.
+    """
     ten = np.array([356, 356, 358, 360, 362, 508, 508, 510, 512, 514])
     spans = spread(observed.compas("arrest", oversampled=True), 6)
-    trial.identity(spans, np.stack(2 * [ten], axis=1), ops=0, controls={"one value for all": np.full((10, 2), ten[-4])})
-    # Not always: the raw data have two optima of one path, and the four of exclusive or are alike by symmetry.
-    raw, symmetric = spread(observed.compas("arrest"), 6), spread(labelled_corners(EXCLUSIVE_OR), 0)
+    trial.identity(
+        spans,
+        np.stack(2 * [ten], axis=1),
+        ops=0,
+        controls={"one value for all": np.full((10, 2), ten[-4])},
+    )
+    # Not always: the raw data have two optima of one path, and the four of exclusive or are alike
+    # by symmetry.
+    raw = spread(observed.compas("arrest"), 6)
+    symmetric = spread(labelled_corners(EXCLUSIVE_OR), 0)
     spans = [len(raw), *set(raw.ravel().tolist()), len(symmetric), *set(symmetric.ravel().tolist())]
     trial.identity(spans, [2, 296, 4, 50], ops=0, controls={"one more": [3, 296, 5, 50]})
 
 
 @claim(ours("no-good cuts exclude what was met, until nothing as good is left"), kind="optimality")
 def test_rashomon__cells(
-    trial, n_points: NPoints = 40, n_sets: NSets = 2, extra: Annotated[int, Interval(1, 4, why="cells multiply")] = 2
+    trial,
+    n_points: NPoints = 40,
+    n_sets: NSets = 2,
+    extra: Annotated[int, Interval(1, 4, why="cells multiply")] = 2,
 ):
-    """Near-optimal classifiers met one by one are all of them; COMPAS has 2 with 2008 errors and 27 with 2009."""
+    """Near-optimal classifiers met one by one are all of them; COMPAS has 2 with 2008 errors and 27
+    with 2009.
+    """
 
     def measure(table):
         near = observed.co_optimal(table, extra)
         least = near.solutions[0].errors
         numbers = [
             int(near.complete),
-            *np.bincount([optimum.errors - least for optimum in near.solutions], minlength=extra + 1),
+            *np.bincount(
+                [optimum.errors - least for optimum in near.solutions], minlength=extra + 1
+            ),
         ]
         errors = predicted.errors_of(predicted.linear_dichotomies(table.rows), *counts(table))
         exact = [1, *np.bincount(errors - errors.min(), minlength=extra + 1)[: extra + 1]]
@@ -154,31 +222,49 @@ def test_rashomon__cells(
     rng = trial.generator("sets")
     tables = [table for dim in (2, 3) for table in lattice_tables(rng, dim, n_points, n_sets)]
     near = observed.co_optimal(observed.compas("arrest"), 1)
-    compas = [int(near.complete), *np.bincount([optimum.errors - 2008 for optimum in near.solutions])]
+    compas = [
+        int(near.complete),
+        *np.bincount([optimum.errors - 2008 for optimum in near.solutions]),
+    ]
     published = compas, [1, 2, 27], [1, 1, 27], [1, 2, 0]
     pairs = zip(over(tables, measure), published, strict=True)
     numbers, exact, optimum, strict = ([*sets.ravel(), *row] for sets, row in pairs)
-    trial.identity(numbers, exact, ops=0, controls={"one optimum": optimum, "< in place of <=": strict})
+    trial.identity(
+        numbers, exact, ops=0, controls={"one optimum": optimum, "< in place of <=": strict}
+    )
 
 
 @claim(ours("the pool of the released code is a subset of all linear classifiers"), kind="bound")
 def test_adhoc__lower__bound(trial, dim: Dim = 2, n_points: NPoints = 40, n_sets: NPools = 10):
-    """A pool of elastic nets shows at most the multiplicity there is, on COMPAS less at every tolerance."""
+    """A pool of elastic nets shows at most the multiplicity there is, on COMPAS less at every
+    tolerance.
+    """
 
     def shown(table, baseline, tolerances):
-        pool = observed.pool_dichotomies(table.rows, observed.elastic_net_pool(table.rows, *counts(table)))
+        pool = observed.pool_dichotomies(
+            table.rows, observed.elastic_net_pool(table.rows, *counts(table))
+        )
         worst = pool[np.argmax(predicted.errors_of(pool, *counts(table)))]
-        around = (observed.pool_multiplicity(pool, *counts(table), h, tolerances) for h in (baseline, worst))
+        around = (
+            observed.pool_multiplicity(pool, *counts(table), h, tolerances)
+            for h in (baseline, worst)
+        )
         return [np.concatenate(measures) for measures in around]
 
     def on_lattice(table):
         cells = predicted.linear_dichotomies(table.rows)
-        arguments = cells, cells[np.argmin(predicted.errors_of(cells, *counts(table)))], *counts(table)
+        arguments = (
+            cells,
+            cells[np.argmin(predicted.errors_of(cells, *counts(table)))],
+            *counts(table),
+        )
         exact = predicted.discrepancy_path_of(*arguments), predicted.ambiguity_path_of(*arguments)
         return *shown(table, arguments[1], np.arange(n_points + 1)), np.concatenate(exact)
 
     def tells(table):
-        """Whether labels depend on some feature or differ in number: of others all models are zero."""
+        """Whether labels depend on some feature or differ in number: of others all models are
+        zero.
+        """
         return np.any(np.insert(table.rows, 0, 1, axis=1).T @ np.subtract(*counts(table)))
 
     tables = filter(tells, lattice_tables(trial.generator("sets"), dim, n_points, 2 * n_sets))
@@ -188,14 +274,17 @@ def test_adhoc__lower__bound(trial, dim: Dim = 2, n_points: NPoints = 40, n_sets
     measured = [*pool_paths.ravel(), *(compas + 1)]
     bounds = [*exact.ravel(), *path.disagreement, *ambiguity.ambiguous]
     processes = {"around the worst model of the pool": [*around.ravel(), *worst]}
-    trial.bound(measured, bounds, found_by="draws", independent=n_sets, ops=0, wrong_processes=processes)
+    trial.bound(
+        measured, bounds, found_by="draws", independent=n_sets, ops=0, wrong_processes=processes
+    )
 
 
 @claim(
     ours("covering ends where no competitor flips anybody new"),
     kind="optimality",
     tier="full",
-    route="`observed.ambiguity_by_coverage`, one competitor after another, against one program per row",
+    route="`observed.ambiguity_by_coverage`, one competitor after another, against one program "
+    "per row",
     second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
 )
 def test_coverage__compas(trial):
@@ -203,9 +292,16 @@ def test_coverage__compas(trial):
     table, baseline, flips, _, ambiguity = solved("arrest")
     coverage = observed.ambiguity_by_coverage(table, baseline, 0.01)
     first = table.disagreement(coverage.solutions[0].dichotomy, baseline.dichotomy)
-    numbers = [coverage.ambiguous, coverage.bound, ambiguity.ambiguous[ONE_PERCENT], len(flips.errors)]
+    numbers = [
+        coverage.ambiguous,
+        coverage.bound,
+        ambiguity.ambiguous[ONE_PERCENT],
+        len(flips.errors),
+    ]
     stop = [first, first, *numbers[2:]]
-    trial.identity(numbers, [3160, 3160, 3160, 137], ops=0, wrong_processes={"stop after one program": stop})
+    trial.identity(
+        numbers, [3160, 3160, 3160, 137], ops=0, wrong_processes={"stop after one program": stop}
+    )
 
 
 @claim(
@@ -216,18 +312,28 @@ def test_coverage__compas(trial):
     second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
 )
 def test_compas__race(
-    trial, seconds: Annotated[float, Interval(10, 3600, why="with less the discrepancies stay unproved")] = 120
+    trial,
+    seconds: Annotated[
+        float, Interval(10, 3600, why="with less the discrepancies stay unproved")
+    ] = 120,
 ):
-    """COMPAS arrest with race, 329 rows: 1985 errors; at 1 % one competitor changes 1035 predictions, all 66.83 %."""
-    table, without = observed.compas("arrest", race=True), solved("arrest")
+    """COMPAS arrest with race, 329 rows: 1985 errors; at 1 % one competitor changes 1035
+    predictions, all 66.83 %.
+    """
+    table = observed.compas("arrest", race=True)
+    without = solved("arrest")
     baseline = observed.co_optimal(table, time_limit=seconds).solutions[0]
     flips = observed.flip_errors(table, baseline, time_limit=seconds)
     ambiguity = observed.ambiguity_path(table, baseline, flips, EPSILONS)
     path = observed.discrepancy_path(table, baseline, EPSILONS, time_limit=seconds)
-    numbers, fewest = [len(table.rows), baseline.errors, baseline.bound], without.baseline.errors
-    trial.identity(numbers, [329, 1985, 1985], ops=0, controls={"without race": [137, fewest, fewest]})
+    numbers = [len(table.rows), baseline.errors, baseline.bound]
+    fewest = without.baseline.errors
+    trial.identity(
+        numbers, [329, 1985, 1985], ops=0, controls={"without race": [137, fewest, fewest]}
+    )
     # On a slower machine the limit leaves bounds, which still enclose the counts.
-    shares, people = np.array(RACE["ambiguity"]), np.array(RACE["discrepancy"])
+    shares = np.array(RACE["ambiguity"])
+    people = np.array(RACE["discrepancy"])
     for low, high, paper, rounding, rival in (
         (ambiguity.ambiguous, ambiguity.bounds, shares, 5e-5, without.ambiguity.ambiguous),
         (path.disagreement, path.bounds, people / table.n, 0.0, without.discrepancy.disagreement),
@@ -235,5 +341,10 @@ def test_compas__race(
         error = (high - low) / (2 * table.n) + 2.0**-52
         controls = {"without race": rival / table.n}
         trial.value(
-            (low + high) / (2 * table.n), paper, error=error, slack=rounding, margin=rounding + 1e-3, controls=controls
+            (low + high) / (2 * table.n),
+            paper,
+            error=error,
+            slack=rounding,
+            margin=rounding + 1e-3,
+            controls=controls,
         )

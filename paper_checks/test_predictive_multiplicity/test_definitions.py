@@ -1,11 +1,23 @@
-"""What holds for every class of classifiers and every baseline: Proposition 1 and its sharper and wider companions."""
+"""What holds for every class of classifiers and every baseline: Proposition 1 and its sharper and
+wider companions.
+"""
 
 from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_predictive_multiplicity import Copies, Dim, NPoints, NSets, apart, beyond, counts, over, solved
+from paper_checks.test_predictive_multiplicity import (
+    Copies,
+    Dim,
+    NPoints,
+    NSets,
+    apart,
+    beyond,
+    counts,
+    over,
+    solved,
+)
 from paper_checks.test_predictive_multiplicity.sets import (
     EXCLUSIVE_OR,
     N_ROWS,
@@ -22,16 +34,25 @@ from theory_on_trial.contract import Interval
 
 
 @claim(
-    ours("Proposition 1, as recalled: E(h) - E_0 = c - w and w <= E_0 for c new and w repaired mistakes"),
+    ours(
+        "Proposition 1, as recalled: E(h) - E_0 = c - w and w <= E_0 for c new and w repaired "
+        "mistakes"
+    ),
     kind="bound",
     cases=[2, 3, None],
     loose="draws of many points stay below; exclusive or attains it, in a claim of its own",
 )
 def test_discrepancy__bound(
-    trial, dim: Dim | None, n_points: NPoints = 30,
-    n_sets: Annotated[int, Interval(30, 1000, why="of fewer, none may pass the control; each is searched")] = 60,
-):  # fmt: skip
-    """Discrepancy is at most 2 R(h_0) + ε for every class of classifiers and every baseline, optimal or not."""
+    trial,
+    dim: Dim | None,
+    n_points: NPoints = 30,
+    n_sets: Annotated[
+        int, Interval(30, 1000, why="of fewer, none may pass the control; each is searched")
+    ] = 60,
+):
+    """Discrepancy is at most 2 R(h_0) + ε for every class of classifiers and every baseline,
+    optimal or not.
+    """
     rng = trial.generator("sets")
 
     def any_class(_):
@@ -47,18 +68,36 @@ def test_discrepancy__bound(
         paths = [path for path, _, _ in sampled_paths(rng, n_sets, dim, n_points)]
         discrepancies, errors = over(paths, lambda path: (path.discrepancy, path.errors / n_points))
     epsilons = np.arange(n_points + 1) / n_points
-    bounds = [[predicted.discrepancy_bound(error, epsilon) for epsilon in epsilons] for error in errors]
+    bounds = [
+        [predicted.discrepancy_bound(error, epsilon) for epsilon in epsilons] for error in errors
+    ]
     controls = beyond(trial, discrepancies / n_points, {"R(h_0) + ε": errors[:, None] + epsilons})
-    trial.bound(discrepancies / n_points, bounds, found_by="draws", independent=n_sets, ops=4, controls=controls)
+    trial.bound(
+        discrepancies / n_points,
+        bounds,
+        found_by="draws",
+        independent=n_sets,
+        ops=4,
+        controls=controls,
+    )
 
 
-@claim(ours("any classifier errs on the minority everywhere but at the row it flips"), kind="identity", cases=[4, 6])
+@claim(
+    ours("any classifier errs on the minority everywhere but at the row it flips"),
+    kind="identity",
+    cases=[4, 6],
+)
 def test_ambiguity__bound(
-    trial, n_rows: Annotated[int, Interval(3, 10, why="all labellings are tried")], n_points: NPoints = 40,
+    trial,
+    n_rows: Annotated[int, Interval(3, 10, why="all labellings are tried")],
+    n_points: NPoints = 40,
     n_sets: NSets = 8,
-):  # fmt: skip
-    """Over all classifiers of the rows ambiguity counts the points of rows whose fewest errors are at most E_0 + e."""
-    rng, labellings = trial.generator("sets"), np.indices((2,) * n_rows).reshape(n_rows, -1).T
+):
+    """Over all classifiers of the rows ambiguity counts the points of rows whose fewest errors are
+    at most E_0 + e.
+    """
+    rng = trial.generator("sets")
+    labellings = np.indices((2,) * n_rows).reshape(n_rows, -1).T
     tolerances = np.arange(n_points + 1)
 
     def measure(_):
@@ -72,38 +111,67 @@ def test_ambiguity__bound(
     # Summed over the tolerances, as a strict level set differs at the few steps only.
     ambiguity, bounds, alone = (np.cumsum(path, axis=1) for path in over(range(n_sets), measure))
     strict = np.insert(bounds[:, :-1], 0, 0, axis=1)
-    rivals = {"rows flipped alone, no mistake repaired": alone, "level set with < in place of <=": strict}
+    rivals = {
+        "rows flipped alone, no mistake repaired": alone,
+        "level set with < in place of <=": strict,
+    }
     trial.identity(ambiguity, bounds, ops=0, controls=apart(trial, bounds, rivals))
 
 
-@claim(ours("one repairs all of h_0's mistakes and errs at the other corner"), kind="identity", cases=[1, 7, 25])
+@claim(
+    ours("one repairs all of h_0's mistakes and errs at the other corner"),
+    kind="identity",
+    cases=[1, 7, 25],
+)
 def test_bound__tight(trial, copies: Copies):
     """The bound is attained: on exclusive or at ε = 0 the discrepancy is 2 R(h_0) = 1/2."""
     table = labelled_corners(EXCLUSIVE_OR, copies)
     baseline = observed.minimise_errors(table)
     disagreements = observed.discrepancy_path(table, baseline, (0.0, 0.5)).disagreement
-    bounds = np.array([table.n * predicted.discrepancy_bound(baseline.errors / table.n, e) for e in (0.0, 0.5)])
-    controls = {"2 R + ε - 1/n": [*(bounds - 1), 0.5 - 1 / table.n], "R + ε": [*(bounds - copies), 0.25]}
-    trial.identity([*disagreements, disagreements[0] / table.n], [*bounds, 0.5], ops=0, controls=controls)
+    bounds = np.array(
+        [table.n * predicted.discrepancy_bound(baseline.errors / table.n, e) for e in (0.0, 0.5)]
+    )
+    controls = {
+        "2 R + ε - 1/n": [*(bounds - 1), 0.5 - 1 / table.n],
+        "R + ε": [*(bounds - copies), 0.25],
+    }
+    trial.identity(
+        [*disagreements, disagreements[0] / table.n], [*bounds, 0.5], ops=0, controls=controls
+    )
 
 
-@claim(ours("whoever a competitor flips is flipped by some, and competitors stay"), kind="bound", cases=[2, 3])
+@claim(
+    ours("whoever a competitor flips is flipped by some, and competitors stay"),
+    kind="bound",
+    cases=[2, 3],
+)
 def test_order(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """Discrepancy never exceeds ambiguity; both rise with the tolerance, and one is zero only where the other is."""
+    """Discrepancy never exceeds ambiguity; both rise with the tolerance, and one is zero only where
+    the other is.
+    """
     paths = [path for path, _, _ in sampled_paths(trial.generator("sets"), n_sets, dim, n_points)]
     discrepancy, ambiguity = over(paths, lambda path: (path.discrepancy, path.ambiguity))
     options = {"found_by": "draws", "independent": n_sets, "ops": 0}
     strict = np.insert(ambiguity[:, :-1], 0, 0, axis=1)
-    controls = {"level set with < in place of <=": strict, "δ <= 2 δ - α": 2 * discrepancy - ambiguity}
+    controls = {
+        "level set with < in place of <=": strict,
+        "δ <= 2 δ - α": 2 * discrepancy - ambiguity,
+    }
     trial.bound(discrepancy, ambiguity, **options, controls=beyond(trial, discrepancy, controls))
     for path in (discrepancy, ambiguity):
-        trial.bound(path[:, :-1], path[:, 1:], **options, controls={"a rise at every step": path[:, 1:] - 1})
+        trial.bound(
+            path[:, :-1], path[:, 1:], **options, controls={"a rise at every step": path[:, 1:] - 1}
+        )
     changes, effects, strictly = (np.sign(path) for path in (discrepancy, ambiguity, strict))
     controls = {"level set with < in place of <=": strictly, "nobody": np.zeros_like(effects)}
     trial.identity(changes, effects, ops=0, controls=controls)
 
 
-@claim(ours("errors are counted, so that ε n matters by its floor alone"), kind="identity", cases=[1, 2, 3])
+@claim(
+    ours("errors are counted, so that ε n matters by its floor alone"),
+    kind="identity",
+    cases=[1, 2, 3],
+)
 def test_steps(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
     """Discrepancy is a right-continuous step function of ε with jumps at multiples of 1/n only."""
     integers = np.array([0, 1, 2, 3, 5, 8, 12])[:, None]
@@ -120,14 +188,22 @@ def test_steps(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
         jumps = observed.discrepancy_path(table, baseline, epsilons).disagreement
         return jumps, path[steps], path[strict], path[nearest]
 
-    jumps, steps, strict, nearest = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    jumps, steps, strict, nearest = over(
+        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
+    )
     rivals = {"level set with < in place of <=": strict, "ε n rounded": nearest}
     trial.identity(jumps, steps, ops=0, controls=apart(trial, steps, rivals))
 
 
-@claim(ours("the disagreement is E(h) - E_0 and twice the repaired mistakes"), kind="identity", cases=[1, 2, 3])
+@claim(
+    ours("the disagreement is E(h) - E_0 and twice the repaired mistakes"),
+    kind="identity",
+    cases=[1, 2, 3],
+)
 def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
-    """Disagreement has the parity of E(h) - E_0 and lies between |E(h) - E_0| and E(h) + E_0, for every classifier."""
+    """Disagreement has the parity of E(h) - E_0 and lies between |E(h) - E_0| and E(h) + E_0, for
+    every classifier.
+    """
     rng = trial.generator("sets")
 
     def measure(draw, table):
@@ -136,7 +212,11 @@ def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
         cells = predicted.linear_dichotomies(table.rows)
         baseline = cells[rng.integers(len(cells))]
         errors = [table.errors(cell) for cell in cells]
-        return errors, len(cells) * [table.errors(baseline)], [table.disagreement(cell, baseline) for cell in cells]
+        return (
+            errors,
+            len(cells) * [table.errors(baseline)],
+            [table.disagreement(cell, baseline) for cell in cells],
+        )
 
     def measure_compas(target):
         answers = solved(target)
@@ -161,15 +241,19 @@ def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
 
 @claim(ours("by the triangle inequality through the labels"), kind="bound", cases=[2, 3])
 def test_pair__diameter(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """Any two competitors differ on at most 2 (R(h_0) + ε) of the points, twice ε where h_0 has it once."""
+    """Any two competitors differ on at most 2 (R(h_0) + ε) of the points, twice ε where h_0 has it
+    once.
+    """
     rng = trial.generator("sets")
     tolerances = [1, 3, 6]
 
     def measure(_):
         points, positives, negatives = general_position(rng, N_ROWS[dim], dim, n_points)
         cells = observed.dichotomies(points)
-        weights, errors = positives + negatives, cells @ (negatives - positives) + positives.sum()
-        signs, least = 2 * cells - 1, errors.min()
+        weights = positives + negatives
+        errors = cells @ (negatives - positives) + positives.sum()
+        signs = 2 * cells - 1
+        least = errors.min()
         distances = (n_points - signs * weights @ signs.T) // 2
         near = [errors <= least + tolerance for tolerance in tolerances]
         shares = [(least / n_points, tolerance / n_points) for tolerance in tolerances]
@@ -182,9 +266,15 @@ def test_pair__diameter(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets =
     trial.bound(diameters, bounds, found_by="draws", independent=n_sets, ops=8, controls=controls)
 
 
-@claim(ours("integer programs meet a lattice's competitors, whose pairs are counted"), kind="optimality", cases=[2, 3])
+@claim(
+    ours("integer programs meet a lattice's competitors, whose pairs are counted"),
+    kind="optimality",
+    cases=[2, 3],
+)
 def test_pair__diameter__met(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
-    """Competitors met one by one by integer programs are as far apart as any two of the level set."""
+    """Competitors met one by one by integer programs are as far apart as any two of the level
+    set.
+    """
 
     def measure(table):
         near = [a.dichotomy for a in observed.co_optimal(table, 2).solutions]
@@ -192,19 +282,33 @@ def test_pair__diameter__met(trial, dim: Dim, n_points: NPoints = 40, n_sets: NS
         arguments = (predicted.linear_dichotomies(table.rows), near[0], *counts(table), 2)
         return widest, predicted.pair_diameter_of(*arguments), predicted.discrepancy_of(*arguments)
 
-    diameters, exact, alone = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
-    trial.identity(diameters, exact, ops=0, controls=apart(trial, exact, {"from the baseline alone": alone}))
+    diameters, exact, alone = over(
+        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
+    )
+    trial.identity(
+        diameters, exact, ops=0, controls=apart(trial, exact, {"from the baseline alone": alone})
+    )
 
 
-@claim(ours("-h_0 differs everywhere, alone, and makes n - E_0 errors"), kind="identity", cases=[2, 3])
+@claim(
+    ours("-h_0 differs everywhere, alone, and makes n - E_0 errors"), kind="identity", cases=[2, 3]
+)
 def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     """Where -h_0 is in the class, δ = α = 1 from e = n - 2 E_0 on, and δ < 1 below."""
-    paths = [path for path, _, _ in sampled_paths(trial.generator("sets"), 2 * n_sets, dim, n_points)[::2]]
+    paths = [
+        path
+        for path, _, _ in sampled_paths(trial.generator("sets"), 2 * n_sets, dim, n_points)[::2]
+    ]
 
     def measure(path):
         tolerance = predicted.saturation_tolerance(path.errors, n_points)
         first = int(np.argmax(path.discrepancy == n_points))
-        return [first, path.ambiguity[tolerance]], [tolerance, n_points], path.errors, path.ambiguity[0]
+        return (
+            [first, path.ambiguity[tolerance]],
+            [tolerance, n_points],
+            path.errors,
+            path.ambiguity[0],
+        )
 
     measured, exact, errors, at_zero = over(paths, measure)
     rivals = {"1 - R(h_0)": n_points - errors, "one error less": n_points - 2 * errors - 1}
@@ -213,28 +317,56 @@ def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60)
     trial.identity(measured, exact, ops=0, controls=apart(trial, exact, controls))
 
 
-@claim(ours("without mistakes there is none to repair: every disagreement is a new one"), kind="bound", cases=[2, 3])
+@claim(
+    ours("without mistakes there is none to repair: every disagreement is a new one"),
+    kind="bound",
+    cases=[2, 3],
+)
 def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """For a baseline without errors every disagreement is an error: δ <= ε, but α may be far larger."""
+    """For a baseline without errors every disagreement is an error: δ <= ε, but α may be far
+    larger.
+    """
     rng = trial.generator("sets")
     tolerances = np.arange(n_points + 1)
 
     def measure(_):
         points, positives, negatives = general_position(rng, N_ROWS[dim], dim, n_points)
-        weights, sides = positives + negatives, points @ rng.standard_normal(dim) > rng.standard_normal()
-        positives, negatives = np.where(sides, weights, 0), np.where(sides, 0, weights)
+        weights = positives + negatives
+        sides = points @ rng.standard_normal(dim) > rng.standard_normal()
+        positives = np.where(sides, weights, 0)
+        negatives = np.where(sides, 0, weights)
         paths = observed.enumerate_paths(points, positives, negatives)
-        bounds = [predicted.separable_bound(positives, negatives, tolerance) for tolerance in tolerances.tolist()]
+        bounds = [
+            predicted.separable_bound(positives, negatives, tolerance)
+            for tolerance in tolerances.tolist()
+        ]
         sums = np.unique(lattice((2,) * len(weights)) @ weights)
-        return paths.discrepancy, paths.ambiguity, bounds, sums[np.searchsorted(sums, tolerances, side="right") - 1]
+        return (
+            paths.discrepancy,
+            paths.ambiguity,
+            bounds,
+            sums[np.searchsorted(sums, tolerances, side="right") - 1],
+        )
 
     discrepancy, ambiguity, bounds, sums = over(range(n_sets), measure)
-    rivals = {"epsilon": np.tile(tolerances, (n_sets, 1)), "less than ε": np.insert(bounds[:, :-1], 0, 0, axis=1)}
+    rivals = {
+        "epsilon": np.tile(tolerances, (n_sets, 1)),
+        "less than ε": np.insert(bounds[:, :-1], 0, 0, axis=1),
+    }
     trial.identity(sums, bounds, ops=0, controls=apart(trial, bounds, rivals))
     options = {"found_by": "draws", "independent": n_sets}
     trial.bound(discrepancy, bounds, **options, ops=0, wrong_processes={"ambiguity": ambiguity})
     shares = np.broadcast_to(tolerances / n_points, discrepancy.shape)
     half = beyond(trial, discrepancy / n_points, {"ε / 2": shares / 2})
     trial.bound(discrepancy / n_points, shares, **options, ops=2, controls=half)
-    processes = {"an average row allowed": [path[:, n_points // N_ROWS[dim]] for path in (discrepancy, ambiguity)]}
-    trial.identity([discrepancy[:, 0], ambiguity[:, 0]], np.zeros((2, n_sets)), ops=0, wrong_processes=processes)
+    processes = {
+        "an average row allowed": [
+            path[:, n_points // N_ROWS[dim]] for path in (discrepancy, ambiguity)
+        ]
+    }
+    trial.identity(
+        [discrepancy[:, 0], ambiguity[:, 0]],
+        np.zeros((2, n_sets)),
+        ops=0,
+        wrong_processes=processes,
+    )

@@ -1,12 +1,27 @@
-"""The integer programs give what meeting every linear dichotomy gives, in each formulation and form of the table."""
+"""The integer programs give what meeting every linear dichotomy gives, in each formulation and form
+of the table.
+"""
 
 from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
 
-from paper_checks.test_predictive_multiplicity import EXACTLY, Dim, NPoints, NSets, apart, counts, over
-from paper_checks.test_predictive_multiplicity.sets import EXCLUSIVE_OR, labelled_corners, lattice_set, lattice_tables
+from paper_checks.test_predictive_multiplicity import (
+    EXACTLY,
+    Dim,
+    NPoints,
+    NSets,
+    apart,
+    counts,
+    over,
+)
+from paper_checks.test_predictive_multiplicity.sets import (
+    EXCLUSIVE_OR,
+    labelled_corners,
+    lattice_set,
+    lattice_tables,
+)
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, ours
@@ -20,8 +35,11 @@ EPSILONS = (0.0, 0.05, 0.1, 0.3)
 
 
 def answers_of(table, baseline, epsilons=EPSILONS):
-    """Errors of all flips, and discrepancies at some tolerances, over all linear dichotomies of a table."""
-    cells, best = predicted.linear_dichotomies(table.rows), baseline.dichotomy
+    """Errors of all flips, and discrepancies at some tolerances, over all linear dichotomies of a
+    table.
+    """
+    cells = predicted.linear_dichotomies(table.rows)
+    best = baseline.dichotomy
     steps = [predicted.tolerance_count(epsilon, table.n) for epsilon in epsilons]
     path = predicted.discrepancy_path_of(cells, best, *counts(table))
     return predicted.flip_errors_of(cells, best, *counts(table)), path[steps]
@@ -33,28 +51,48 @@ def fewest_errors(table):
 
 
 @claim(EXACTLY, kind="optimality", cases=BOTH)
-def test_erm__exact(trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 6):
-    """The mixed-integer programs find the fewest errors of all linear dichotomies, as released or shortened."""
+def test_erm__exact(
+    trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 6
+):
+    """The mixed-integer programs find the fewest errors of all linear dichotomies, as released or
+    shortened.
+    """
 
     def measure(table):
         errors = observed.minimise_errors(table, formulation=formulation).errors
         return errors, fewest_errors(table), min(count.sum() for count in counts(table))
 
-    errors, exact, constant = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
-    trial.identity(errors, exact, ops=0, controls=apart(trial, exact, {"the best constant": constant}))
+    errors, exact, constant = over(
+        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
+    )
+    trial.identity(
+        errors, exact, ops=0, controls=apart(trial, exact, {"the best constant": constant})
+    )
 
 
 @claim(ours("by the linear program of the largest margin, 1/5 on exclusive or"), kind="optimality")
-def test_erm__margin(trial, off: Annotated[float, Interval(1e-3, 0.19, why="0.2 - off is positive")] = 0.01):
-    """A margin beyond that of the best dichotomy, 1/5 on exclusive or, loses it, and one below does not."""
+def test_erm__margin(
+    trial, off: Annotated[float, Interval(1e-3, 0.19, why="0.2 - off is positive")] = 0.01
+):
+    """A margin beyond that of the best dichotomy, 1/5 on exclusive or, loses it, and one below does
+    not.
+    """
     table = labelled_corners(EXCLUSIVE_OR)
-    below, above = (np.round(observed.uncertified_errors(table, 0.2 + side * off).reported) for side in (-1, 1))
-    trial.identity(below, fewest_errors(table), ops=0, wrong_processes={"a margin above 1/5": above})
+    below, above = (
+        np.round(observed.uncertified_errors(table, 0.2 + side * off).reported) for side in (-1, 1)
+    )
+    trial.identity(
+        below, fewest_errors(table), ops=0, wrong_processes={"a margin above 1/5": above}
+    )
 
 
 @claim(EXACTLY, kind="optimality", cases=BOTH)
-def test_flip__exact(trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 2):
-    """The flip programs find, for every row, the fewest errors of a linear dichotomy that flips it."""
+def test_flip__exact(
+    trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 2
+):
+    """The flip programs find, for every row, the fewest errors of a linear dichotomy that flips
+    it.
+    """
 
     def measure(table):
         baseline = observed.minimise_errors(table)
@@ -63,49 +101,84 @@ def test_flip__exact(trial, dim: Dim, formulation: WithWeights, n_points: NPoint
         alone = baseline.errors + np.abs(np.subtract(*counts(table)))
         return errors, exact, alone, np.full(len(alone), baseline.errors)
 
-    errors, exact, alone, free = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    errors, exact, alone, free = over(
+        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
+    )
     rivals = {"the row flipped alone": alone, "some optimum flips it": free}
     trial.identity(errors, exact, ops=0, controls=apart(trial, exact, rivals))
 
 
 @claim(EXACTLY, kind="optimality", cases=BOTH)
-def test_disc__exact(trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 2):
-    """The discrepancy program, agreement stated on both sides, finds the most that one competitor changes."""
+def test_disc__exact(
+    trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 2
+):
+    """The discrepancy program, agreement stated on both sides, finds the most that one competitor
+    changes.
+    """
 
     def measure(table):
         baseline = observed.minimise_errors(table)
-        path = observed.discrepancy_path(table, baseline, EPSILONS, formulation=formulation).disagreement
-        reports = [observed.one_sided_discrepancy(table, baseline, epsilon).reported for epsilon in EPSILONS]
+        path = observed.discrepancy_path(
+            table, baseline, EPSILONS, formulation=formulation
+        ).disagreement
+        reports = [
+            observed.one_sided_discrepancy(table, baseline, epsilon).reported
+            for epsilon in EPSILONS
+        ]
         return path, answers_of(table, baseline)[1], np.round(reports)
 
-    path, exact, one_sided = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    path, exact, one_sided = over(
+        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
+    )
     processes = apart(trial, exact, {"agreement stated on one side": one_sided})
     trial.identity(path, exact, ops=0, wrong_processes=processes)
 
 
-@claim(ours("by Gordan a labelling is linear unless a signed circuit forbids it"), kind="optimality", cases=[1, 2, 3])
+@claim(
+    ours("by Gordan a labelling is linear unless a signed circuit forbids it"),
+    kind="optimality",
+    cases=[1, 2, 3],
+)
 def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 6):
-    """Rows for circuits replace weights and margin: baseline, flips and discrepancy are those of all dichotomies."""
+    """Rows for circuits replace weights and margin: baseline, flips and discrepancy are those of
+    all dichotomies.
+    """
 
     def measure(table):
         baseline = observed.minimise_errors(table)
-        flips, path = observed.flip_errors(table, baseline), observed.discrepancy_path(table, baseline, EPSILONS)
-        certificates = {solution.certificate for solution in (baseline, *flips.solutions, *path.solutions)}
-        measured = [baseline.errors, *flips.errors, *path.disagreement, len(certificates - {"exact"})]
+        flips = observed.flip_errors(table, baseline)
+        path = observed.discrepancy_path(table, baseline, EPSILONS)
+        certificates = {
+            solution.certificate for solution in (baseline, *flips.solutions, *path.solutions)
+        }
+        measured = [
+            baseline.errors,
+            *flips.errors,
+            *path.disagreement,
+            len(certificates - {"exact"}),
+        ]
         exact = [fewest_errors(table), *np.concatenate(answers_of(table, baseline)), 0]
         least = np.minimum(*counts(table)).sum()
         steps = exact[len(table.rows) + 1 :]
         any_labels = [least, *(least + np.abs(np.subtract(*counts(table)))), *steps]
         return measured, exact, any_labels, [baseline.errors] * (len(table.rows) + 1) + steps
 
-    measured, exact, any_labels, free = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    measured, exact, any_labels, free = over(
+        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
+    )
     rivals = {"every labelling allowed": any_labels, "some optimum flips any row": free}
     trial.identity(measured, exact, ops=0, controls=apart(trial, exact, rivals))
 
 
-@claim(ours("a point is ambiguous once the best classifier that flips it competes"), kind="identity", cases=[1, 2, 3])
+@claim(
+    ours("a point is ambiguous once the best classifier that flips it competes"),
+    kind="identity",
+    cases=[1, 2, 3],
+)
 def test_ambiguity__cdf(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 4):
-    """Ambiguity is the distribution function of the flip errors: one program per row gives the whole path."""
+    """Ambiguity is the distribution function of the flip errors: one program per row gives the
+    whole path.
+    """
     tolerances = np.arange(n_points // 4 + 1)  # beyond, hardly anybody is left
 
     def measure(table):
@@ -114,31 +187,52 @@ def test_ambiguity__cdf(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets =
         doubled = np.arange(2 * len(tolerances) - 1) / n_points
         path = observed.ambiguity_path(table, baseline, flips, doubled).ambiguous
         cells = predicted.linear_dichotomies(table.rows)
-        exact = [predicted.ambiguity_of(cells, baseline.dichotomy, *counts(table), e) for e in tolerances.tolist()]
+        exact = [
+            predicted.ambiguity_of(cells, baseline.dichotomy, *counts(table), e)
+            for e in tolerances.tolist()
+        ]
         within = flips.errors <= baseline.errors + tolerances[:, None]
         row_counts = np.round(n_points * within.mean(axis=1))
         return path[tolerances], exact, path[2 * tolerances], row_counts
 
-    path, exact, double, row_counts = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    path, exact, double, row_counts = over(
+        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
+    )
     rivals = {"a tolerance of 2 ε": double, "rows counted once each": row_counts}
     trial.identity(path, exact, ops=0, wrong_processes=apart(trial, exact, rivals))
 
 
-@claim(ours("whom no competitor flips beyond those covered, nobody flips"), kind="optimality", cases=[2, 3])
-def test_coverage__certificate(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 6, epsilon: Tolerance = 0.05):
-    """Taking the competitor that flips most of what is not covered yet, until none flips any, ends at the ambiguity."""
+@claim(
+    ours("whom no competitor flips beyond those covered, nobody flips"),
+    kind="optimality",
+    cases=[2, 3],
+)
+def test_coverage__certificate(
+    trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 6, epsilon: Tolerance = 0.05
+):
+    """Taking the competitor that flips most of what is not covered yet, until none flips any, ends
+    at the ambiguity.
+    """
 
     def measure(table):
         baseline = observed.minimise_errors(table)
         coverage = observed.ambiguity_by_coverage(table, baseline, epsilon)
-        cells, tolerance = predicted.linear_dichotomies(table.rows), predicted.tolerance_count(epsilon, table.n)
+        cells = predicted.linear_dichotomies(table.rows)
+        tolerance = predicted.tolerance_count(epsilon, table.n)
         exact = predicted.ambiguity_of(cells, baseline.dichotomy, *counts(table), tolerance)
         # Where nobody competes there is no solution at all, and nothing to cover.
-        first = sum(table.disagreement(step.dichotomy, baseline.dichotomy) for step in coverage.solutions[:1])
+        first = sum(
+            table.disagreement(step.dichotomy, baseline.dichotomy)
+            for step in coverage.solutions[:1]
+        )
         return [coverage.ambiguous, coverage.bound], [exact, exact], [first, first]
 
-    totals, exact, first = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
-    trial.identity(totals, exact, ops=0, wrong_processes=apart(trial, exact, {"stop after one program": first}))
+    totals, exact, first = over(
+        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
+    )
+    trial.identity(
+        totals, exact, ops=0, wrong_processes=apart(trial, exact, {"stop after one program": first})
+    )
 
 
 @claim(ours("errors and disagreements are sums over people"), kind="identity", cases=[2, 3])
@@ -146,10 +240,14 @@ def test_aggregate(
     trial,
     dim: Dim,
     n_points: Annotated[int, Interval(12, 40, why="the theory sees each person on a row")] = 24,
-    factor: Annotated[int, Interval(2, 100, why="by 1 nothing is multiplied; the high end is a cap")] = 3,
+    factor: Annotated[
+        int, Interval(2, 100, why="by 1 nothing is multiplied; the high end is a cap")
+    ] = 3,
     n_sets: NSets = 3,
 ):
-    """Equal rows may be merged with weights, and all counts multiplied: the shares stay what they are."""
+    """Equal rows may be merged with weights, and all counts multiplied: the shares stay what they
+    are.
+    """
     rng = trial.generator("sets")
     epsilons = np.arange(8) / n_points
 
@@ -160,22 +258,32 @@ def test_aggregate(
     def measure(_):
         points, labels = lattice_set(rng, dim, n_points)
         people = (labels == 1).astype(int), (labels == -1).astype(int)
-        tables = [observed.aggregate(points, labels, np.full(n_points, times)) for times in (1, factor)]
-        row_of_sample, baseline = tables[0].row_of_sample, observed.minimise_errors(tables[0])
-        cells, dichotomy = predicted.linear_dichotomies(points), baseline.dichotomy[row_of_sample]
+        tables = [
+            observed.aggregate(points, labels, np.full(n_points, times)) for times in (1, factor)
+        ]
+        row_of_sample = tables[0].row_of_sample
+        baseline = observed.minimise_errors(tables[0])
+        cells = predicted.linear_dichotomies(points)
+        dichotomy = baseline.dichotomy[row_of_sample]
         flips = predicted.flip_errors_of(cells, dichotomy, *people)
         exact = np.append(flips, predicted.discrepancy_path_of(cells, dichotomy, *people)[:8])
         # Without weights a row counts once for each label that it has.
         distinct = np.unique(np.column_stack([points, labels]), axis=0)
         unweighted_table = observed.aggregate(distinct[:, :-1], distinct[:, -1])
         measured = [programs(table, baseline, row_of_sample) for table in tables]
-        return measured, [exact, factor * exact], 2 * [programs(unweighted_table, baseline, row_of_sample)]
+        return (
+            measured,
+            [exact, factor * exact],
+            2 * [programs(unweighted_table, baseline, row_of_sample)],
+        )
 
     measured, exact, rival = over(range(n_sets), measure)
     trial.identity(measured, exact, ops=0, wrong_processes={"merged without weights": rival})
 
 
-@claim(ours("weights map along with the points, and a margin does not"), kind="identity", cases=[2, 3])
+@claim(
+    ours("weights map along with the points, and a margin does not"), kind="identity", cases=[2, 3]
+)
 def test_invariance(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 3):
     """Linear maps, dependent columns, exchanged labels and the order of rows change nothing."""
     rng = trial.generator("sets")
@@ -184,36 +292,55 @@ def test_invariance(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 3):
     def measure(_):
         points, labels = lattice_set(rng, dim, n_points)
         plain = observed.aggregate(points, labels)
-        baseline, order, sign = observed.minimise_errors(plain), rng.permutation(n_points), rng.choice([-1, 1])
+        baseline = observed.minimise_errors(plain)
+        order = rng.permutation(n_points)
+        sign = rng.choice([-1, 1])
         image = points @ mixing - 7.0
         image = np.column_stack([image, image.sum(axis=1), np.full(n_points, 4.0)])[order]
         table = observed.aggregate(image, sign * labels[order])
         scores = sign * (2.0 * baseline.dichotomy[plain.row_of_sample] - 1)
         image_baseline = observed.baseline_of_scores(table, scores[order])
-        flips = observed.flip_errors(table, image_baseline).errors[table.row_of_sample][np.argsort(order)]
+        flips = observed.flip_errors(table, image_baseline).errors[table.row_of_sample][
+            np.argsort(order)
+        ]
         first = np.unique(plain.row_of_sample, return_index=True)[1]  # a person of each row
         path = observed.discrepancy_path(table, image_baseline, EPSILONS).disagreement
         exact, steps = answers_of(plain, baseline)
-        return [len(table.dropped), *flips[first], *path], [2, *exact, *steps], [2, *exact, steps[0], *steps[:-1]]
+        return (
+            [len(table.dropped), *flips[first], *path],
+            [2, *exact, *steps],
+            [2, *exact, steps[0], *steps[:-1]],
+        )
 
     measured, exact, rival = over(range(n_sets), measure)
-    trial.identity(measured, exact, ops=0, controls=apart(trial, exact, {"a tolerance less": rival}))
+    trial.identity(
+        measured, exact, ops=0, controls=apart(trial, exact, {"a tolerance less": rival})
+    )
 
 
-@claim(ours("the weights of a scaled feature take up the norm that the margin is measured in"), kind="optimality")
+@claim(
+    ours("the weights of a scaled feature take up the norm that the margin is measured in"),
+    kind="optimality",
+)
 def test_invariance__margin(
     trial,
     n_points: NPoints = 40,
     n_sets: NSets = 6,
-    scale: Annotated[float, Interval(1e-6, 1e-3, why="the solver's tolerance, and the margin")] = 1e-4,
+    scale: Annotated[
+        float, Interval(1e-6, 1e-3, why="the solver's tolerance, and the margin")
+    ] = 1e-4,
 ):
-    """A feature may be scaled where no margin is asked for, while a margin of 1e-3 loses the best dichotomies."""
+    """A feature may be scaled where no margin is asked for, while a margin of 1e-3 loses the best
+    dichotomies.
+    """
 
     def measure(table):
         image = replace(table, rows=table.rows * [1.0, scale])
         finite = round(observed.uncertified_errors(image, 1e-3).reported)
         return observed.minimise_errors(image).errors, fewest_errors(table), finite
 
-    errors, exact, finite = over(lattice_tables(trial.generator("sets"), 2, n_points, n_sets), measure)
+    errors, exact, finite = over(
+        lattice_tables(trial.generator("sets"), 2, n_points, n_sets), measure
+    )
     processes = apart(trial, exact, {"margin 1e-3, one feature scaled": finite})
     trial.identity(errors, exact, ops=0, wrong_processes=processes)

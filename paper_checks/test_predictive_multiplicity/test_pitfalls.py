@@ -1,4 +1,6 @@
-"""What goes wrong without care: one-sided rows, margins at the solver's tolerance, a big M that is too small."""
+"""What goes wrong without care: one-sided rows, margins at the solver's tolerance, a big M that is
+too small.
+"""
 
 from fractions import Fraction
 from typing import Annotated
@@ -20,7 +22,9 @@ MARGIN = 0.9
 
 
 def one_person_a_label(generator, dim):
-    """A table of the lattice in which every row has at most one person of each label, and some row has one."""
+    """A table of the lattice in which every row has at most one person of each label, and some row
+    has one.
+    """
     points = lattice(LATTICES[dim])
     present = generator.integers(0, 2, (2, len(points)))
     present[0, 0] = 1
@@ -30,41 +34,70 @@ def one_person_a_label(generator, dim):
 
 def both_sides(table, baseline, epsilon):
     """The discrepancy, what the one-sided program reports, and what it may declare at most."""
-    cells, tolerance = predicted.linear_dichotomies(table.rows), predicted.tolerance_count(epsilon, table.n)
+    cells = predicted.linear_dichotomies(table.rows)
+    tolerance = predicted.tolerance_count(epsilon, table.n)
     arguments = (cells, baseline, *counts(table), tolerance)
     report = round(observed.one_sided_discrepancy(table, baseline, epsilon).reported)
-    return predicted.discrepancy_of(*arguments), report, predicted.one_sided_discrepancy_of(*arguments)
+    return (
+        predicted.discrepancy_of(*arguments),
+        report,
+        predicted.one_sided_discrepancy_of(*arguments),
+    )
 
 
-@claim(ours("agreement declared where there is none hides an error from its bound"), kind="bound", cases=[2, 3])
+@claim(
+    ours("agreement declared where there is none hides an error from its bound"),
+    kind="bound",
+    cases=[2, 3],
+)
 def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
-    """With agreement stated on one side the discrepancy program is a relaxation: never below the truth, often above."""
+    """With agreement stated on one side the discrepancy program is a relaxation: never below the
+    truth, often above.
+    """
     rng = trial.generator("sets")
     tables = [one_person_a_label(rng, dim) for _ in range(n_sets)]
     baselines = [observed.minimise_errors(table).dichotomy for table in tables]
-    cases = [(*pair, epsilon) for pair in zip(tables, baselines, strict=True) for epsilon in EPSILONS]
-    # Five points on a line: the only classifier with one error is the constant, yet 2 of 5 are reported as changed.
+    cases = [
+        (*pair, epsilon) for pair in zip(tables, baselines, strict=True) for epsilon in EPSILONS
+    ]
+    # Five points on a line: the only classifier with one error is the constant, yet 2 of 5 are
+    # reported as changed.
     line = observed.aggregate(np.arange(5.0)[:, None], np.array([-1, -1, 1, -1, -1]))
-    exact, reports, declarations = over([*cases, (line, np.zeros(5, int), 0.0)], lambda one: both_sides(*one))
+    exact, reports, declarations = over(
+        [*cases, (line, np.zeros(5, int), 0.0)], lambda one: both_sides(*one)
+    )
     trial.identity([exact[-1], reports[-1]], [0, 2], ops=0, controls={"equal": [0, 0]})
     equal = {"equality (never above)": 2 * exact - reports}
     trial.bound(exact, reports, found_by="draws", independent=n_sets, ops=0, controls=equal)
     trial.identity(reports, declarations, ops=0, controls={"the true discrepancy": exact})
 
 
-@claim(ours("a linear function on the l1 ball is largest at a vertex"), kind="identity", cases=[1, 3, 8])
-def test_bigm(trial, dim: Dims, n_points: Annotated[int, Interval(3, 1000, why="a cap only")] = 200):
-    """M = γ + max(1, |x|_inf) is the smallest M for which the row binds no weights of |w|_1 <= 1."""
+@claim(
+    ours("a linear function on the l1 ball is largest at a vertex"),
+    kind="identity",
+    cases=[1, 3, 8],
+)
+def test_bigm(
+    trial, dim: Dims, n_points: Annotated[int, Interval(3, 1000, why="a cap only")] = 200
+):
+    """M = γ + max(1, |x|_inf) is the smallest M for which the row binds no weights of |w|_1 <=
+    1.
+    """
     points = trial.generator("points").integers(-9, 10, (n_points, dim)) / 4
     vertices = np.concatenate([np.eye(dim + 1), -np.eye(dim + 1)])
     least = MARGIN + np.max(vertices @ np.insert(points, 0, 1, axis=1).T, axis=0)
     half = MARGIN + np.abs(points).max(axis=1) / 2
     controls = {"half of |x|": half, "no γ": least - MARGIN}
     trial.identity(least, predicted.big_m(points, MARGIN), ops=2, scale=4.0, controls=controls)
-    # On a small margin half of M does no harm, since w may shrink; close to the largest one it leaves no solution.
-    table = observed.aggregate(np.array([[-1.0], [1.0], [10.0]]), np.array([-1, 1, -1]), np.array([5, 5, 1]))
+    # On a small margin half of M does no harm, since w may shrink; close to the largest one it
+    # leaves no solution.
+    table = observed.aggregate(
+        np.array([[-1.0], [1.0], [10.0]]), np.array([-1, 1, -1]), np.array([5, 5, 1])
+    )
     best = predicted.errors_of(predicted.linear_dichotomies(table.rows), *counts(table)).min()
-    errors, half_errors = (observed.uncertified_errors(table, MARGIN, reach=reach).reported for reach in (1.0, 0.5))
+    errors, half_errors = (
+        observed.uncertified_errors(table, MARGIN, reach=reach).reported for reach in (1.0, 0.5)
+    )
     trial.identity(errors, best, ops=0, wrong_processes={"half of M": half_errors})
 
 
@@ -74,25 +107,36 @@ def test_bigm(trial, dim: Dims, n_points: Annotated[int, Interval(3, 1000, why="
     cases=[(target, race) for target in ("arrest", "violent") for race in (False, True)],
 )
 def test_irreducible(trial, target: Target, race: bool):
-    """No classifier errs less than sum_u min(n+_u, n-_u): the rows z_p + z_p' = 1 tell the linear relaxation so."""
-    table, samples = observed.compas(target, race=race), observed.compas_samples(target)
+    """No classifier errs less than sum_u min(n+_u, n-_u): the rows z_p + z_p' = 1 tell the linear
+    relaxation so.
+    """
+    table = observed.compas(target, race=race)
+    samples = observed.compas_samples(target)
     bound = predicted.irreducible_errors(*counts(table))
 
     def counted(race):
         people: dict[bytes, list[int]] = {}
-        for features, label, count in zip(samples.features, samples.labels, samples.counts, strict=True):
-            people.setdefault((features if race else features[4:]).tobytes(), [0, 0])[int(label > 0)] += int(count)
+        for features, label, count in zip(
+            samples.features, samples.labels, samples.counts, strict=True
+        ):
+            people.setdefault((features if race else features[4:]).tobytes(), [0, 0])[
+                int(label > 0)
+            ] += int(count)
         return sum(min(pair) for pair in people.values())
 
     processes = {"race left out or put in": counted(not race)}
     trial.identity(counted(race), bound, ops=0, wrong_processes=processes)
     # The relaxation is solved to 1e-9 a row, and no multiplier exceeds the people of a row.
-    root, without = observed.root_bound(table), observed.root_bound(table, conflict_rows=False)
+    root = observed.root_bound(table)
+    without = observed.root_bound(table, conflict_rows=False)
     controls = {"without the rows for both labels": without, "a hundredth less": 0.99 * root}
     trial.bound(bound, root + 1e-9 * table.n, found_by="all", ops=1, controls=controls)
     if not race:
-        fewest, rarer = solved(target).baseline.errors, min(count.sum() for count in counts(table))
-        errors = np.array([fewest, counted(race)])  # of the best linear rule, and of each row's more frequent label
+        fewest = solved(target).baseline.errors
+        rarer = min(count.sum() for count in counts(table))
+        errors = np.array(
+            [fewest, counted(race)]
+        )  # of the best linear rule, and of each row's more frequent label
         rarest = {"the rarer label of all": np.full(2, rarer)}
         trial.bound(np.full(2, bound), errors, found_by="all", ops=0, wrong_processes=rarest)
 
@@ -108,29 +152,43 @@ def test_irreducible(trial, target: Target, race: bool):
     ),
 )
 def test_margin__floor(trial):
-    """A margin at the solver's tolerance lets w = 0 pass: the irreducible error is reported, which nothing attains."""
-    table, fewest = observed.compas(), solved("arrest").baseline.errors
+    """A margin at the solver's tolerance lets w = 0 pass: the irreducible error is reported, which
+    nothing attains.
+    """
+    table = observed.compas()
+    fewest = solved("arrest").baseline.errors
 
     def outcome(margin):
         report = observed.uncertified_errors(table, margin, feasibility=1e-6)
         return [round(report.reported), report.errors, min(report.wrong_rows, 1)]
 
-    floor, above = outcome(1e-6), outcome(1e-3)
+    floor = outcome(1e-6)
+    above = outcome(1e-3)
     zero = predicted.errors(np.zeros(len(table.rows), int), *counts(table))
     lost = [predicted.irreducible_errors(*counts(table)), zero, 1]
-    trial.identity(floor, lost, ops=0, wrong_processes={"margin 1e-3": above}, as_printed=[fewest, fewest, 0])
+    trial.identity(
+        floor, lost, ops=0, wrong_processes={"margin 1e-3": above}, as_printed=[fewest, fewest, 0]
+    )
     trial.identity(above, [fewest, fewest, 0], ops=0, wrong_processes={"margin 1e-6": floor})
 
 
 @claim(
-    ours("below ten times the tolerance w = 0 passes, and above its own margin the best dichotomy is lost"),
+    ours(
+        "below ten times the tolerance w = 0 passes, and above its own margin the best dichotomy "
+        "is lost"
+    ),
     kind="empirical",
     tier="full",
     cases=[1e-3, 1e-4, 1e-5],
 )
-def test_margin__window(trial, margin: Annotated[float, Interval(1e-5, 7e-3, why="of the best dichotomy")]):
-    """On COMPAS margins from ten times the tolerance to that of the best dichotomy find the optimum, others do not."""
-    table, best = observed.compas(), solved("arrest").baseline
+def test_margin__window(
+    trial, margin: Annotated[float, Interval(1e-5, 7e-3, why="of the best dichotomy")]
+):
+    """On COMPAS margins from ten times the tolerance to that of the best dichotomy find the
+    optimum, others do not.
+    """
+    table = observed.compas()
+    best = solved("arrest").baseline
 
     def outcome(margin):
         report = observed.uncertified_errors(table, margin)
@@ -139,8 +197,14 @@ def test_margin__window(trial, margin: Annotated[float, Interval(1e-5, 7e-3, why
     fewest = predicted.errors(best.dichotomy, *counts(table))
     low = {"below ten times the tolerance": outcome(min(margin, 1e-3) * 1e-3)}
     trial.identity(outcome(margin), [fewest, fewest], ops=0, wrong_processes=low)
-    trial.identity(outcome(1e-2), [fewest + 1, fewest + 1], ops=0, wrong_processes={"a margin below": outcome(margin)})
-    # Both margins come from linear programs solved to 1e-7; a dichotomy of margin 1e-2 would have been found above.
+    trial.identity(
+        outcome(1e-2),
+        [fewest + 1, fewest + 1],
+        ops=0,
+        wrong_processes={"a margin below": outcome(margin)},
+    )
+    # Both margins come from linear programs solved to 1e-7; a dichotomy of margin 1e-2 would have
+    # been found above.
     largest, _ = predicted.largest_margin(best.dichotomy, table.rows)
     trial.value(best.margin, largest, error=1e-7, margin=1e-6, controls={"1e-2": 1e-2})
 
@@ -152,12 +216,21 @@ def test_margin__window(trial, margin: Annotated[float, Interval(1e-5, 7e-3, why
     route="two formulations, each with its proved bound",
 )
 def test_sign__binaries__redundant(trial):
-    """Signs of the weights need no binaries, nor |w|_1 = 1 more than |w|_1 <= 1: the optima on COMPAS are equal."""
+    """Signs of the weights need no binaries, nor |w|_1 = 1 more than |w|_1 <= 1: the optima on
+    COMPAS are equal.
+    """
     table = observed.compas()
-    published, shorter = (observed.minimise_errors(table, formulation=form) for form in ("published", "big_m"))
+    published, shorter = (
+        observed.minimise_errors(table, formulation=form) for form in ("published", "big_m")
+    )
     no_margin = round(observed.uncertified_errors(table, 0.0).reported)
     loose = {"no margin": 2 * [no_margin]}
-    trial.identity([shorter.errors, shorter.bound], [published.errors, published.bound], ops=0, wrong_processes=loose)
+    trial.identity(
+        [shorter.errors, shorter.bound],
+        [published.errors, published.bound],
+        ops=0,
+        wrong_processes=loose,
+    )
 
 
 @claim(
@@ -168,20 +241,32 @@ def test_sign__binaries__redundant(trial):
     second="test_sims_pm.py::test_exact_signs_are_those_of_rational_arithmetic",
 )
 def test_recount(trial, target: Target):
-    """Every answer, its weights applied to each record in exact arithmetic, errs exactly as often as reported."""
+    """Every answer, its weights applied to each record in exact arithmetic, errs exactly as often
+    as reported.
+    """
     answers = solved(target)
 
     def recount(weights):
         exact = [Fraction(weight) for weight in weights.tolist()]
         errors = 0
-        for row, positive, negative in zip(answers.table.rows.tolist(), *counts(answers.table), strict=True):
-            score = exact[0] + sum(weight for weight, entry in zip(exact[1:], row, strict=True) if entry)
+        for row, positive, negative in zip(
+            answers.table.rows.tolist(), *counts(answers.table), strict=True
+        ):
+            score = exact[0] + sum(
+                weight for weight, entry in zip(exact[1:], row, strict=True) if entry
+            )
             errors += negative if score > 0 else positive if score < 0 else positive + negative
         return int(errors)
 
     solutions = (answers.baseline, *answers.flips.solutions, *answers.discrepancy.solutions)
     reports = [solution.errors for solution in solutions]
     fewer = {"one error fewer": [errors - 1 for errors in reports]}
-    trial.identity([recount(solution.weights) for solution in solutions], reports, ops=0, controls=fewer)
-    careless = {"a margin of 1e-6": recount(observed.uncertified_errors(answers.table, 1e-6).weights)}
-    trial.identity(recount(answers.baseline.weights), answers.baseline.errors, ops=0, wrong_processes=careless)
+    trial.identity(
+        [recount(solution.weights) for solution in solutions], reports, ops=0, controls=fewer
+    )
+    careless = {
+        "a margin of 1e-6": recount(observed.uncertified_errors(answers.table, 1e-6).weights)
+    }
+    trial.identity(
+        recount(answers.baseline.weights), answers.baseline.errors, ops=0, wrong_processes=careless
+    )

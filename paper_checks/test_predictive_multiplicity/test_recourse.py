@@ -1,4 +1,6 @@
-"""Actionable recourse: closed forms for feasibility and cost against integer programs, on grids of integers (exact)."""
+"""Actionable recourse: closed forms for feasibility and cost against integer programs, on grids of
+integers (exact).
+"""
 
 from typing import Annotated
 
@@ -11,7 +13,9 @@ from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, code, ours
 from theory_on_trial.contract import MAY_BE_INFINITE, Interval
 
-NPeople = Annotated[int, Interval(20, 1000, why="of a few, few are refused for more than one reason")]
+NPeople = Annotated[
+    int, Interval(20, 1000, why="of a few, few are refused for more than one reason")
+]
 NFeatures = Annotated[int, Interval(3, 8, why="all choices of actions are tried")]
 """Features, the last one immutable."""
 
@@ -19,7 +23,8 @@ NOBODY = -1.0
 """Stands for an infinite cost, where exact numbers are compared."""
 
 
-# One feature alone costs 1.125, the two others together 1 each: the total and the largest cost disagree.
+# One feature alone costs 1.125, the two others together 1 each: the total and the largest cost
+# disagree.
 DISPUTED = (
     -2.0,
     np.array([1.0, 1.0, 2.0]),
@@ -29,12 +34,18 @@ DISPUTED = (
 
 
 def refusals(generator, n_people, n_features=4):
-    """Scores below zero, weights, and menus of three actions and inaction for features, the last one immutable."""
+    """Scores below zero, weights, and menus of three actions and inaction for features, the last
+    one immutable.
+    """
     people = []
     for _ in range(n_people):
         weights = generator.integers(-5, 6, n_features).astype(float)
-        actions = [np.append(0.0, generator.integers(-3, 4, 3)).astype(float) for _ in range(n_features)]
-        costs = [np.append(0.0, generator.integers(1, 12, 3)).astype(float) for _ in range(n_features)]
+        actions = [
+            np.append(0.0, generator.integers(-3, 4, 3)).astype(float) for _ in range(n_features)
+        ]
+        costs = [
+            np.append(0.0, generator.integers(1, 12, 3)).astype(float) for _ in range(n_features)
+        ]
         actions[-1], costs[-1] = np.zeros(1), np.zeros(1)
         people.append((float(-generator.integers(1, 45)), weights, actions, costs))
     return people
@@ -47,29 +58,51 @@ def finite(costs):
 
 @claim(ours("a sum is largest where each of its terms is"), kind="identity", cases=[4, 6])
 def test_recourse__feasible(
-    trial, n_features: NFeatures,
-    n_people: Annotated[int, Interval(80, 1000, why="of fewer, none may have the immutable feature to thank")] = 100,
-):  # fmt: skip
+    trial,
+    n_features: NFeatures,
+    n_people: Annotated[
+        int, Interval(80, 1000, why="of fewer, none may have the immutable feature to thank")
+    ] = 100,
+):
     """Without joint constraints recourse exists if and only if s(x) + sum_j max_k w_j a_jk >= 0."""
 
     def measure(person):
         score, weights, actions, _ = person
         mutable = [*actions[:-1], np.array([0.0, 3.0, -3.0])]
         flags = observed.cheapest_recourse(*person) is not None
-        return flags, predicted.recourse_exists(*person[:3]), predicted.recourse_exists(score, weights, mutable)
+        return (
+            flags,
+            predicted.recourse_exists(*person[:3]),
+            predicted.recourse_exists(score, weights, mutable),
+        )
 
     flags, exact, mutable = over(refusals(trial.generator("people"), n_people, n_features), measure)
     rules = apart(trial, exact, {"the immutable feature may move": mutable})
-    trial.identity(flags.astype(int), exact.astype(int), ops=0, controls={name: 1 * row for name, row in rules.items()})
+    trial.identity(
+        flags.astype(int),
+        exact.astype(int),
+        ops=0,
+        controls={name: 1 * row for name, row in rules.items()},
+    )
 
 
-@claim(ours("without dearer actions recourse exists from the least sufficient cost on"), kind="identity", cases=[4, 6])
+@claim(
+    ours("without dearer actions recourse exists from the least sufficient cost on"),
+    kind="identity",
+    cases=[4, 6],
+)
 def test_recourse__maxcost(trial, n_features: NFeatures, n_people: NPeople = 40):
-    """The least largest cost is min {τ : s(x) + sum_j max_(c_jk <= τ) w_j a_jk >= 0}: sorting, no program."""
+    """The least largest cost is min {τ : s(x) + sum_j max_(c_jk <= τ) w_j a_jk >= 0}: sorting, no
+    program.
+    """
 
     def measure(person):
-        cheapest, total = (observed.cheapest_recourse(*person, objective=kind) for kind in ("largest", "total"))
-        answers = [NOBODY if solution is None else solution.largest_cost for solution in (cheapest, total)]
+        cheapest, total = (
+            observed.cheapest_recourse(*person, objective=kind) for kind in ("largest", "total")
+        )
+        answers = [
+            NOBODY if solution is None else solution.largest_cost for solution in (cheapest, total)
+        ]
         return *answers, predicted.cheapest_largest_cost(*person)
 
     people = [DISPUTED, *refusals(trial.generator("people"), n_people, n_features)]
@@ -80,66 +113,108 @@ def test_recourse__maxcost(trial, n_features: NFeatures, n_people: NPeople = 40)
     trial.identity(costs, exact, ops=0, controls=strict, wrong_processes=processes)
 
 
-@claim(ours("one action a menu, at the least cost that lifts the score: a knapsack"), kind="optimality", cases=[4, 6])
+@claim(
+    ours("one action a menu, at the least cost that lifts the score: a knapsack"),
+    kind="optimality",
+    cases=[4, 6],
+)
 def test_recourse__total(trial, n_features: NFeatures, n_people: NPeople = 40):
-    """The least total cost is that of a multiple-choice knapsack; its linear relaxation is cheaper."""
+    """The least total cost is that of a multiple-choice knapsack; its linear relaxation is
+    cheaper.
+    """
 
     def measure(person):
         recourse = observed.cheapest_recourse(*person)
         cost = NOBODY if recourse is None else recourse.total_cost
-        return cost, predicted.cheapest_total_cost(*person), predicted.total_cost_relaxation(*person)
+        return (
+            cost,
+            predicted.cheapest_total_cost(*person),
+            predicted.total_cost_relaxation(*person),
+        )
 
     costs, *theory = over(refusals(trial.generator("people"), n_people, n_features), measure)
     exact, relaxation = map(finite, theory)
-    trial.identity(costs, exact, ops=0, controls=apart(trial, exact, {"linear relaxation": relaxation}))
-    # The relaxation is solved to 1e-7 of the largest score, 45, at prices of at most 11 a unit of score.
+    trial.identity(
+        costs, exact, ops=0, controls=apart(trial, exact, {"linear relaxation": relaxation})
+    )
+    # The relaxation is solved to 1e-7 of the largest score, 45, at prices of at most 11 a unit of
+    # score.
     half = {"half of it": 0.5 * costs}
-    trial.bound(relaxation - 45 * 11 * 1e-7, costs, found_by="draws", independent=n_people, ops=8, controls=half)
+    trial.bound(
+        relaxation - 45 * 11 * 1e-7,
+        costs,
+        found_by="draws",
+        independent=n_people,
+        ops=8,
+        controls=half,
+    )
 
 
 @claim(ours("by Hoelder's inequality"), kind="identity", cases=[1.0, 1.5, 2.0, 3.0, np.inf])
 def test_recourse__l2(
     trial,
     norm: Annotated[float, Interval(1, why="there is no norm of less"), MAY_BE_INFINITE],
-    n_features: Annotated[int, Interval(2, 20, why="of one, norms are one; of many, far apart")] = 4,
+    n_features: Annotated[
+        int, Interval(2, 20, why="of one, norms are one; of many, far apart")
+    ] = 4,
     n_people: Annotated[int, Interval(1, 100, why="each is drawn")] = 6,
 ):
-    """Unbounded real actions cost -s(x) / |w|_q in the norm p, 1/p + 1/q = 1, attained, unless w is zero."""
+    """Unbounded real actions cost -s(x) / |w|_q in the norm p, 1/p + 1/q = 1, attained, unless w is
+    zero.
+    """
     rng = trial.generator("people")
     other_norm = 1 if norm < 2 else np.inf  # q lies on the other side of two
 
     def measure(_):
-        score, weights = -float(rng.uniform(1, 9)), rng.standard_normal(n_features)
+        score = -float(rng.uniform(1, 9))
+        weights = rng.standard_normal(n_features)
         cost = np.linalg.norm(observed.continuous_recourse(score, weights, norm), norm)
         exact, action = predicted.unbounded_recourse(score, weights, norm)
         attainment = [exact, np.linalg.norm(action, norm), weights @ action]
-        return [cost, cost, -score], attainment, [-score / np.linalg.norm(weights, other_norm)] * 2 + [-score]
+        return (
+            [cost, cost, -score],
+            attainment,
+            [-score / np.linalg.norm(weights, other_norm)] * 2 + [-score],
+        )
 
     measured, exact, rival = over(range(n_people), measure)
-    # A conic solver asked for 1e-8 delivers a duality gap and a residual of that size, relative to the cost.
+    # A conic solver asked for 1e-8 delivers a duality gap and a residual of that size, relative to
+    # the cost.
     controls = {f"|w|_{other_norm} in place of |w|_q": rival}
     trial.value(measured, exact, error=1e-6 * exact, margin=1e-5 * exact, controls=controls)
-    exists = [observed.continuous_recourse(-1.0, np.array([0.0, w]), norm) is not None for w in (0.0, 1.0)]
+    exists = [
+        observed.continuous_recourse(-1.0, np.array([0.0, w]), norm) is not None for w in (0.0, 1.0)
+    ]
     costs = [predicted.unbounded_recourse(-1.0, np.array([0.0, w]), norm)[0] for w in (0.0, 1.0)]
-    trial.identity(np.array(exists, int), np.isfinite(costs).astype(int), ops=0, controls={"always": [1, 1]})
+    trial.identity(
+        np.array(exists, int), np.isfinite(costs).astype(int), ops=0, controls={"always": [1, 1]}
+    )
 
 
 @claim(
-    ours("one action of a total below any difference of two costs decides between equal largest costs only"),
+    ours(
+        "one action of a total below any difference of two costs decides between equal largest "
+        "costs only"
+    ),
     kind="optimality",
     as_printed=code(
         "ustunb/actionable-recourse",
         "recourse/builder.py",
         "e851de0",
-        says="With ε = the least cost difference within one menu over the sum of largest costs the tie-breaker "
+        says="With ε = the least cost difference within one menu over the sum of largest costs "
+        "the tie-breaker "
         "keeps the least largest cost.",
     ),
 )
 def test_recourse__tie__breaker(trial, n_features: NFeatures = 4, n_people: NPeople = 30):
-    """The tie-breaker of the largest cost must respect the least difference of two costs, of different menus too."""
+    """The tie-breaker of the largest cost must respect the least difference of two costs, of
+    different menus too.
+    """
 
     def largest(person, weight):
-        return observed.cheapest_recourse(*person, objective="largest", tie_breaker=weight).largest_cost
+        return observed.cheapest_recourse(
+            *person, objective="largest", tie_breaker=weight
+        ).largest_cost
 
     def measure(person):
         safe = predicted.safe_tie_breaker(person[3]) / 2
@@ -149,28 +224,43 @@ def test_recourse__tie__breaker(trial, n_features: NFeatures = 4, n_people: NPeo
     people = [DISPUTED, *(person for person in people if predicted.recourse_exists(*person[:3]))]
     # Summed from the disputed person on, as few others tell tie-breakers apart.
     costs, exact, heavy = (np.cumsum(of) for of in over(people, measure))
-    release = largest(DISPUTED, 1.0 / 3.125)  # the least difference within one menu, over the sum of largest costs
+    release = largest(
+        DISPUTED, 1.0 / 3.125
+    )  # the least difference within one menu, over the sum of largest costs
     within = {"the least difference within one menu": release}
     trial.identity(costs[0], exact[0], ops=0, wrong_processes=within, as_printed=release)
     trial.identity(costs, exact, ops=0, wrong_processes={"a tie-breaker of 1000": heavy})
 
 
-@claim(ours("a distribution function counts whom an action passes"), kind="identity", cases=["shift", "log"])
+@claim(
+    ours("a distribution function counts whom an action passes"),
+    kind="identity",
+    cases=["shift", "log"],
+)
 def test_recourse__percentile(
     trial,
     kind: Percentile,
-    n_people: Annotated[int, Interval(10, 10_000, why="an action must not pass all; the high end is a cap")] = 50,
+    n_people: Annotated[
+        int, Interval(10, 10_000, why="an action must not pass all; the high end is a cap")
+    ] = 50,
     n_features: Annotated[int, Interval(5, 1000, why="each is drawn")] = 20,
 ):
-    """Percentile costs are shares of a population that an action passes; the logarithmic one measures who is ahead."""
+    """Percentile costs are shares of a population that an action passes; the logarithmic one
+    measures who is ahead.
+    """
     rng = trial.generator("people")
     theory = {"shift": predicted.percentile_shifts, "log": predicted.log_percentile_shifts}[kind]
-    value, actions = 3.0, np.arange(0.0, 7.0)
+    value = 3.0
+    actions = np.arange(0.0, 7.0)
 
     def measure(_):
         population = np.append(rng.integers(0, 12, n_people - 1), 11.0)  # whom no action passes
         costs = observed.percentile_costs(population, value, actions, kind)
-        return costs, theory(population, value, actions), theory(population, value, np.maximum(actions - 1, 0))
+        return (
+            costs,
+            theory(population, value, actions),
+            theory(population, value, np.maximum(actions - 1, 0)),
+        )
 
     costs, exact, strict = over(range(n_features), measure)
     # Ranks are whole shares; the logarithm of one is at most that of their number.

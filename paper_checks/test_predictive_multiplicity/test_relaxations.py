@@ -1,4 +1,6 @@
-"""Bounds without integer programs: the fractional knapsack of flip costs, and the relaxation by parallelograms."""
+"""Bounds without integer programs: the fractional knapsack of flip costs, and the relaxation by
+parallelograms.
+"""
 
 from typing import Annotated
 
@@ -6,7 +8,15 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
-from paper_checks.test_predictive_multiplicity import Dim, NPoints, NSets, beyond, counts, over, solved
+from paper_checks.test_predictive_multiplicity import (
+    Dim,
+    NPoints,
+    NSets,
+    beyond,
+    counts,
+    over,
+    solved,
+)
 from paper_checks.test_predictive_multiplicity.sets import sampled_paths
 from sims import predictive_multiplicity as observed
 from sims.predictive_multiplicity.domains import Target
@@ -19,22 +29,34 @@ FEASIBILITY = 1e-7
 
 
 def knapsack_program(costs, weights, tolerance):
-    """The largest weight of rows, each taken in part or whole, whose costs stay within the tolerance, by a solver."""
+    """The largest weight of rows, each taken in part or whole, whose costs stay within the
+    tolerance, by a solver.
+    """
     return -linprog(-weights, A_ub=costs[None], b_ub=[tolerance], bounds=(0, 1)).fun
 
 
 def taken_by(order, costs, weights, tolerance):
-    """The weight taken greedily in a given order, the last row in part: the knapsack of another order."""
-    total, left = weights[costs <= 0].sum(), tolerance - costs[costs <= 0].sum()
+    """The weight taken greedily in a given order, the last row in part: the knapsack of another
+    order.
+    """
+    total = weights[costs <= 0].sum()
+    left = tolerance - costs[costs <= 0].sum()
     for row in order[costs[order] > 0]:
         share = min(1.0, left / costs[row])
-        total, left = total + share * weights[row], left - share * costs[row]
+        total = total + share * weights[row]
+        left = left - share * costs[row]
     return total
 
 
-@claim(ours("a competitor flips rows, whose costs add up to at most e"), kind="bound", cases=["arrest", "violent"])
+@claim(
+    ours("a competitor flips rows, whose costs add up to at most e"),
+    kind="bound",
+    cases=["arrest", "violent"],
+)
 def test_knapsack(trial, target: Target):
-    """On COMPAS discrepancy is at most the fractional knapsack of weights t_u at costs g_u, as programs confirm."""
+    """On COMPAS discrepancy is at most the fractional knapsack of weights t_u at costs g_u, as
+    programs confirm.
+    """
     table, baseline, _, path, _ = solved(target)
     costs = np.where(baseline.dichotomy == 1, 1, -1) * (table.positives - table.negatives)
     backwards = np.argsort(-costs / table.totals, kind="stable")
@@ -50,26 +72,42 @@ def test_knapsack(trial, target: Target):
     trial.value(programs, bounds, error=FEASIBILITY * table.n, margin=0.01, controls=controls)
 
 
-@claim(ours("each row's cost is its weight less twice the mistakes it repairs"), kind="bound", cases=[2, 3])
+@claim(
+    ours("each row's cost is its weight less twice the mistakes it repairs"),
+    kind="bound",
+    cases=[2, 3],
+)
 def test_knapsack__sampled(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 40):
-    """Discrepancy is at most the fractional knapsack of flip costs, and that within Proposition 1, for any baseline."""
+    """Discrepancy is at most the fractional knapsack of flip costs, and that within Proposition 1,
+    for any baseline.
+    """
 
     def measure(drawn):
         path, positives, negatives = drawn
-        tolerances, n = range(n_points + 1), n_points
-        knapsack = [predicted.knapsack_bound(path.baseline, positives, negatives, e) for e in tolerances]
+        tolerances = range(n_points + 1)
+        n = n_points
+        knapsack = [
+            predicted.knapsack_bound(path.baseline, positives, negatives, e) for e in tolerances
+        ]
         proposition = [n * predicted.discrepancy_bound(path.errors / n, e / n) for e in tolerances]
         return path.discrepancy, knapsack, proposition, path.errors + np.arange(n + 1)
 
     sets = sampled_paths(trial.generator("sets"), n_sets, dim, n_points)
     deltas, knapsack, proposition, naive = over(sets, measure)
     drawn = {"found_by": "draws", "independent": n_sets, "ops": 12}
-    trial.bound(deltas, knapsack, **drawn, controls=beyond(trial, deltas, {"E_0 + e": np.minimum(naive, knapsack)}))
+    trial.bound(
+        deltas,
+        knapsack,
+        **drawn,
+        controls=beyond(trial, deltas, {"E_0 + e": np.minimum(naive, knapsack)}),
+    )
     trial.bound(knapsack, proposition, **drawn, controls={"E_0 + e": naive})
 
 
 def tightened(table, cost, bounds, level=None):
-    """The least cost @ b over b in [0, 1]^m with all violated parallelograms added in turn, and its b."""
+    """The least cost @ b over b in [0, 1]^m with all violated parallelograms added in turn, and its
+    b.
+    """
     separation = observed.Parallelograms(table)
     rows, limits = ([], []) if level is None else ([level[0]], [level[1]])
     while True:
@@ -108,15 +146,24 @@ def most_flipped(table, baseline, tolerance):
     """What the relaxation allows a competitor to flip."""
     moves = np.where(baseline.dichotomy == 1, table.totals, -table.totals).astype(float)
     level = gains(table), float(baseline.errors + tolerance - table.positives.sum())
-    return float(table.totals[baseline.dichotomy == 1].sum()) - tightened(table, moves, everywhere(table), level)[0]
+    return (
+        float(table.totals[baseline.dichotomy == 1].sum())
+        - tightened(table, moves, everywhere(table), level)[0]
+    )
 
 
-@claim(ours("every linear dichotomy obeys the rows, and on COMPAS the best of all that do is one"), kind="optimality")
+@claim(
+    ours("every linear dichotomy obeys the rows, and on COMPAS the best of all that do is one"),
+    kind="optimality",
+)
 def test_parallelogram__lp(trial):
-    """With all parallelograms the linear program proves the 2008 errors of COMPAS, without one more program."""
+    """With all parallelograms the linear program proves the 2008 errors of COMPAS, without one more
+    program.
+    """
     table, baseline, *_ = solved("arrest")
     least, b = tightened(table, gains(table), everywhere(table))
-    errors, error = least + table.positives.sum(), FEASIBILITY * table.n
+    errors = least + table.positives.sum()
+    error = FEASIBILITY * table.n
     none = {"no rows": predicted.irreducible_errors(*counts(table))}
     trial.value([errors, baseline.errors], [2008, 2008], error=error, margin=0.01, controls=none)
     half = {"every row at 1/2": np.full(len(b), 0.5)}
@@ -124,11 +171,17 @@ def test_parallelogram__lp(trial):
 
 
 @claim(ours("every linear dichotomy obeys the rows"), kind="bound")
-def test_parallelogram__flips(trial, n_flips: Annotated[int, Interval(1, 137, why="there are 137 rows")] = 10):
-    """With all parallelograms the linear program bounds the errors of every flip on COMPAS from below."""
+def test_parallelogram__flips(
+    trial, n_flips: Annotated[int, Interval(1, 137, why="there are 137 rows")] = 10
+):
+    """With all parallelograms the linear program bounds the errors of every flip on COMPAS from
+    below.
+    """
     table, baseline, flips, *_ = solved("arrest")
     rows = np.argsort(table.totals)[::-1][:n_flips]
-    lowest = np.array([least_with_flip(table, baseline, row) for row in rows]) - FEASIBILITY * table.n
+    lowest = (
+        np.array([least_with_flip(table, baseline, row) for row in rows]) - FEASIBILITY * table.n
+    )
     errors = flips.errors[rows]
     singles = predicted.flip_error_bounds(baseline.dichotomy, *counts(table))[rows]
     trial.bound(lowest, errors, found_by="all", ops=137, controls={"no rows": singles})
@@ -136,13 +189,25 @@ def test_parallelogram__flips(trial, n_flips: Annotated[int, Interval(1, 137, wh
 
 @claim(ours("every competitor obeys the rows, which the knapsack does not know"), kind="bound")
 def test_parallelogram__discrepancy(trial):
-    """With all parallelograms the linear program bounds every discrepancy on COMPAS, more sharply than the knapsack."""
+    """With all parallelograms the linear program bounds every discrepancy on COMPAS, more sharply
+    than the knapsack.
+    """
     table, baseline, _, path, _ = solved("arrest")
-    tolerances, error = path.admitted.tolist(), FEASIBILITY * table.n
+    tolerances = path.admitted.tolist()
+    error = FEASIBILITY * table.n
     highest = np.array([most_flipped(table, baseline, tolerance) for tolerance in tolerances])
-    knapsacks = [predicted.knapsack_bound(baseline.dichotomy, *counts(table), tolerance) for tolerance in tolerances]
+    knapsacks = [
+        predicted.knapsack_bound(baseline.dichotomy, *counts(table), tolerance)
+        for tolerance in tolerances
+    ]
     exact = {"the discrepancy itself": path.disagreement}
-    trial.bound(path.disagreement, highest + error, found_by="all", ops=137, wrong_processes={"knapsack": knapsacks})
+    trial.bound(
+        path.disagreement,
+        highest + error,
+        found_by="all",
+        ops=137,
+        wrong_processes={"knapsack": knapsacks},
+    )
     trial.bound(highest - error, knapsacks, found_by="all", ops=137, controls=exact)
 
 
@@ -152,10 +217,15 @@ def test_parallelogram__discrepancy(trial):
     tier="full",
     route="two exact formulations, with and without weights",
 )
-def test_circuits__needed(trial, n_flips: Annotated[int, Interval(1, 10, why="an integer program solves each")] = 4):
-    """Longer circuits are needed too: flips that cost more than all parallelograms tell, by two exact formulations."""
+def test_circuits__needed(
+    trial, n_flips: Annotated[int, Interval(1, 10, why="an integer program solves each")] = 4
+):
+    """Longer circuits are needed too: flips that cost more than all parallelograms tell, by two
+    exact formulations.
+    """
     table, baseline, flips, *_ = solved("arrest")
-    short, bounds = [], []
+    short = []
+    bounds = []
     for row in np.argsort(table.totals)[::-1]:
         value = np.ceil(least_with_flip(table, baseline, row) - FEASIBILITY * table.n)
         if value < flips.errors[row]:
@@ -164,4 +234,9 @@ def test_circuits__needed(trial, n_flips: Annotated[int, Interval(1, 10, why="an
         if len(short) == n_flips:
             break
     with_weights = observed.flip_errors(table, baseline, rows=np.array(short), formulation="big_m")
-    trial.identity(flips.errors[short], with_weights.bounds, ops=0, wrong_processes={"parallelograms alone": bounds})
+    trial.identity(
+        flips.errors[short],
+        with_weights.bounds,
+        ops=0,
+        wrong_processes={"parallelograms alone": bounds},
+    )

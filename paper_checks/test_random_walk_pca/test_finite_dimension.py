@@ -1,4 +1,6 @@
-"""Finitely many dimensions: bias, scatter and directions of the sample components, and the whole spectrum."""
+"""Finitely many dimensions: bias, scatter and directions of the sample components, and the whole
+spectrum.
+"""
 
 import functools
 from typing import Annotated
@@ -14,44 +16,67 @@ from theory_on_trial.contract import LONGEST, MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded, NormalVariance
 
 Dimension = Annotated[int, Interval(200, LONGEST, why="later orders in 1 / d are not computed")]
-WalkPoints = Annotated[int, Interval(8, 64, why="of few points later components have no bias, of many are slow")]
+WalkPoints = Annotated[
+    int, Interval(8, 64, why="of few points later components have no bias, of many are slow")
+]
 WalkDimension = Annotated[int, Interval(300, MOST, why="later orders in 1 / d are not computed")]
-LAWLEY = ours("Lawley's sum over the walk's spectrum, closed by the zeros of Chebyshev's polynomials")
+LAWLEY = ours(
+    "Lawley's sum over the walk's spectrum, closed by the zeros of Chebyshev's polynomials"
+)
 WALKS = [(8, 500), (16, 20_000)]
 SCATTERED = [(8, 5000), (16, 20_000)]
-RotatedPoints = Annotated[int, Interval(8, 30, why="the third component's neighbours must not be close")]
-RotatedDimension = Annotated[int, Interval(2000, MOST, why="of fewer, scatter of later orders hides a hundredth")]
+RotatedPoints = Annotated[
+    int, Interval(8, 30, why="the third component's neighbours must not be close")
+]
+RotatedDimension = Annotated[
+    int, Interval(2000, MOST, why="of fewer, scatter of later orders hides a hundredth")
+]
 LongPoints = Annotated[int, Interval(30, 120, why="long, and thousands are drawn")]
-BiasedPoints = Annotated[int, Interval(12, 100, why="fewer have no 3/4 to speak of, of more thousands are slow")]
+BiasedPoints = Annotated[
+    int, Interval(12, 100, why="fewer have no 3/4 to speak of, of more thousands are slow")
+]
 TracedPoints = Annotated[int, Interval(4, 60, why="of more points, one point more is not told")]
 GlobalPoints = Annotated[int, Interval(20, 400, why="a hundred spectra are drawn whole")]
-GlobalDimension = Annotated[int, Interval(40, 400, why="a hundred are drawn whole; corrections are of order 1 / d")]
+GlobalDimension = Annotated[
+    int, Interval(40, 400, why="a hundred are drawn whole; corrections are of order 1 / d")
+]
 SECOND_ORDER = 5
-"""The variance of a ratio is off its first order by at most this over d, relatively: 4.2 +- .7 at most was seen."""
+"""The variance of a ratio is off its first order by at most this over d, relatively: 4.2 +- .7 at
+most was seen.
+"""
 
 
 @claim(FIRST_FEW, kind="distribution")
 def test_first_two_fraction(trial, n_points: LongPoints = 60, dim: Dimension = 1000):
-    """The first two components of a long high-dimensional walk explain 76 % of the variance, three explain 83 %."""
+    """The first two components of a long high-dimensional walk explain 76 % of the variance, three
+    explain 83 %.
+    """
     variances = predicted.eigenvalues(n_points)
     fractions = np.cumsum(predicted.mean_explained_variance_ratio(variances, dim, 3))[1:]
     trial.mean(
         lambda key: jnp.cumsum(observed.explained_variance_ratio(key, n_points, dim)[:3])[1:],
         fractions,
         law=Bounded(0, 1),
-        slack=np.cumsum(np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3)))[1:],
+        slack=np.cumsum(np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3)))[
+            1:
+        ],
         margin=0.01,
         controls={
-            "without centring": np.cumsum(predicted.uncentred_explained_variance_ratio_limit(3))[1:],
-            "80 % in the first two": np.array([0.8, fractions[1]]),  # a round number that is heard of walks
+            "without centring": np.cumsum(predicted.uncentred_explained_variance_ratio_limit(3))[
+                1:
+            ],
+            "80 % in the first two": np.array(
+                [0.8, fractions[1]]
+            ),  # a round number that is heard of walks
         },
         first=256,
     )
 
 
 def _controlled(n_points, dim):
-    """Return a simulator of three ratios of a walk, and of their linear response to the noise, with its coefficients.
-    The noise along the population axes is chi-square of mean one and variance 2 / d, independently: control variates.
+    """Return a simulator of three ratios of a walk, and of their linear response to the noise, with
+    its coefficients. The noise along the population axes is chi-square of mean one and variance 2 /
+    d, independently: control variates.
     """
     population = observed.population_spectrum(n_points)
     shares = population / population.sum()
@@ -64,14 +89,22 @@ def _controlled(n_points, dim):
     return sampled, response
 
 
-@claim(ours("Lawley's bias of Wishart eigenvalues, divided by their trace"), kind="distribution", cases=WALKS)
+@claim(
+    ours("Lawley's bias of Wishart eigenvalues, divided by their trace"),
+    kind="distribution",
+    cases=WALKS,
+)
 def test_sim_evr(trial, n_points: WalkPoints, dim: WalkDimension):
     """Ratio k has mean ρ_k (1 + (b_k - 2 ρ_k + 2 q) / d)."""
     sampler, _ = _controlled(n_points, dim)
-    variances, ratios = predicted.eigenvalues(n_points), predicted.explained_variance_ratio(n_points)[:3]
+    variances = predicted.eigenvalues(n_points)
+    ratios = predicted.explained_variance_ratio(n_points)[:3]
     mean_ratios = predicted.mean_explained_variance_ratio(variances, dim, 3)
     second_order = np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3))
-    controls = {"no bias": ratios, "that of eigenvalues": ratios * (1 + predicted.eigenvalue_bias(variances, dim, 3))}
+    controls = {
+        "no bias": ratios,
+        "that of eigenvalues": ratios * (1 + predicted.eigenvalue_bias(variances, dim, 3)),
+    }
     trial.mean(
         lambda key: jnp.subtract(*sampler(key)),
         mean_ratios,
@@ -83,11 +116,16 @@ def test_sim_evr(trial, n_points: WalkPoints, dim: WalkDimension):
     )
 
 
-@claim(ours("first-order scatter of Wishart eigenvalues, divided by their trace"), kind="distribution", cases=SCATTERED)
+@claim(
+    ours("first-order scatter of Wishart eigenvalues, divided by their trace"),
+    kind="distribution",
+    cases=SCATTERED,
+)
 def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
     """Ratio k has variance 2 ρ_k^2 (1 - 2 ρ_k + q) / d."""
     sampler, response = _controlled(n_points, dim)
-    variances, ratios = predicted.eigenvalues(n_points), predicted.explained_variance_ratio(n_points)[:3]
+    variances = predicted.eigenvalues(n_points)
+    ratios = predicted.explained_variance_ratio(n_points)[:3]
     centre = predicted.mean_explained_variance_ratio(variances, dim, 3)
     scatter = predicted.explained_variance_ratio_std(variances, dim)[:3] ** 2
 
@@ -101,7 +139,10 @@ def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
         law=Asymptotic(),
         slack=scatter * SECOND_ORDER / dim,
         margin=scatter * (0.008 + SECOND_ORDER / dim),
-        controls={"without q": 2 / dim * ratios**2 * (1 - 2 * ratios), "eigenvalues' own": 2 / dim * ratios**2},
+        controls={
+            "without q": 2 / dim * ratios**2 * (1 - 2 * ratios),
+            "eigenvalues' own": 2 / dim * ratios**2,
+        },
         first=2048,
         most=400_000,
     )
@@ -109,13 +150,16 @@ def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
 
 @claim(LAWLEY, kind="rate", tier="full", cases=[(20, 200), (50, 1000)])
 def test_eig_bias_three_quarters(trial, n_points: BiasedPoints, dim: Dimension):
-    """Eigenvalue k has relative bias b_k / d, b_k = (3/2) x_k / (1 + x_k), x_k = cos(π k / T): 3/4 for every k."""
+    """Eigenvalue k has relative bias b_k / d, b_k = (3/2) x_k / (1 + x_k), x_k = cos(π k / T): 3/4
+    for every k.
+    """
     population = observed.population_spectrum(n_points)
     variances = predicted.eigenvalues(n_points)
 
     def scaled_bias(key):
         sample = observed.eigenbasis_sample(key, population, dim, count=3)
-        # The noise along each population axis has mean exactly one: a control variate with a known mean.
+        # The noise along each population axis has mean exactly one: a control variate with a known
+        # mean.
         return dim * (sample.variances[:3] / population[:3] - sample.noise_variances[:3])
 
     trial.mean(
@@ -124,7 +168,11 @@ def test_eig_bias_three_quarters(trial, n_points: BiasedPoints, dim: Dimension):
         law=Asymptotic(),
         slack=dim * np.abs(predicted.eigenvalue_bias_second_order(variances, dim, 3)),
         margin=np.array([0.04, 0.1, 0.15]),
-        controls={"3 k / 4": 0.75 * np.arange(1, 4), "one half": np.full(3, 0.5), "no bias": np.zeros(3)},
+        controls={
+            "3 k / 4": 0.75 * np.arange(1, 4),
+            "one half": np.full(3, 0.5),
+            "no bias": np.zeros(3),
+        },
         first=8192,
         most=400_000,
     )
@@ -132,7 +180,10 @@ def test_eig_bias_three_quarters(trial, n_points: BiasedPoints, dim: Dimension):
 
 @claim(LAWLEY, kind="identity", cases=[3, 8, 60])
 def test_eig_bias_three_quarters__sum(
-    trial, n_points: Annotated[int, Interval(3, 100, why="the smallest eigenvalues of more lie within rounding")]
+    trial,
+    n_points: Annotated[
+        int, Interval(3, 100, why="the smallest eigenvalues of more lie within rounding")
+    ],
 ):
     """Lawley's sum of λ_j / (λ_k - λ_j) is (3/2) x_k / (1 + x_k), x_k = cos(π k / T), for all k."""
     population = observed.population_spectrum(n_points)
@@ -145,25 +196,37 @@ def test_eig_bias_three_quarters__sum(
         # Each eigenvalue carries T roundings of the largest one.
         ops=2 * n_points,
         scale=population[0] * np.sum((population + population[:, None]) / gaps**2, axis=1),
-        controls={"3/4 for every k": np.full(n_points - 1, 0.75), "without the factor 3/2": coefficients / 1.5},
+        controls={
+            "3/4 for every k": np.full(n_points - 1, 0.75),
+            "without the factor 3/2": coefficients / 1.5,
+        },
     )
 
 
 def _spectra_of_gauss_rule(population, dim, n_nodes=4):
-    """Return sample eigenvalues and squared overlaps at all nodes of a rule for Bartlett's factor, and their chances.
-    Its diagonal's squares are chi-square, its other entries normal: means of polynomials up to degree seven are exact,
-    those of smooth functions up to 1 / dim^4.
+    """Return sample eigenvalues and squared overlaps at all nodes of a rule for Bartlett's factor,
+    and their chances. Its diagonal's squares are chi-square, its other entries normal: means of
+    polynomials up to degree seven are exact, those of smooth functions up to 1 / dim^4.
     """
 
     def rule(diagonal, off_diagonal):
-        nodes, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(off_diagonal, 1) + np.diag(off_diagonal, -1))
+        nodes, vectors = np.linalg.eigh(
+            np.diag(diagonal) + np.diag(off_diagonal, 1) + np.diag(off_diagonal, -1)
+        )
         return nodes, vectors[0] ** 2
 
-    k, count = np.arange(n_nodes), population.size
+    k = np.arange(n_nodes)
+    count = population.size
     normal = rule(np.zeros(n_nodes), np.sqrt(k[1:]))
-    squares = [rule(dim - i + 4 * k, np.sqrt(2 * k[1:] * (dim - i - 2 + 2 * k[1:]))) for i in range(count)]
-    rules = [(np.sqrt(nodes), weights) for nodes, weights in squares] + [normal] * (count * (count - 1) // 2)
-    entries = np.stack(np.meshgrid(*(nodes for nodes, _ in rules), indexing="ij"), axis=-1).reshape(-1, len(rules))
+    squares = [
+        rule(dim - i + 4 * k, np.sqrt(2 * k[1:] * (dim - i - 2 + 2 * k[1:]))) for i in range(count)
+    ]
+    rules = [(np.sqrt(nodes), weights) for nodes, weights in squares] + [normal] * (
+        count * (count - 1) // 2
+    )
+    entries = np.stack(np.meshgrid(*(nodes for nodes, _ in rules), indexing="ij"), axis=-1).reshape(
+        -1, len(rules)
+    )
     chances = functools.reduce(np.multiply.outer, [weights for _, weights in rules]).ravel()
     factor = np.zeros((len(chances), count, count))
     factor[:, range(count), range(count)] = entries[:, :count]
@@ -173,23 +236,38 @@ def _spectra_of_gauss_rule(population, dim, n_nodes=4):
     return eigenvalues[:, ::-1], np.diagonal(vectors[:, :, ::-1], axis1=1, axis2=2) ** 2, chances
 
 
-@claim(ours("fourth-order perturbation of Wishart eigenvalues; Lawley 1956 for variances"), kind="limit", cases=[3, 4])
+@claim(
+    ours("fourth-order perturbation of Wishart eigenvalues; Lawley 1956 for variances"),
+    kind="limit",
+    cases=[3, 4],
+)
 def test_sim_evr__second_order(
-    trial, n_points: Annotated[int, Interval(3, 4, why="the rule grows by four times for each entry of a factor")]
+    trial,
+    n_points: Annotated[
+        int, Interval(3, 4, why="the rule grows by four times for each entry of a factor")
+    ],
 ):
-    """Second order in 1 / d of bias and variance of eigenvalues, of bias of ratios, and of rotation."""
-    variances, dims = predicted.eigenvalues(n_points), 2000 * 2 ** np.arange(5)
-    count, shares = variances.size, variances / variances.sum()
+    """Second order in 1 / d of bias and variance of eigenvalues, of bias of ratios, and of
+    rotation.
+    """
+    variances = predicted.eigenvalues(n_points)
+    dims = 2000 * 2 ** np.arange(5)
+    count = variances.size
+    shares = variances / variances.sum()
 
     def beyond_first(dim):
-        spectra, overlaps, chances = _spectra_of_gauss_rule(observed.population_spectrum(n_points), dim)
+        spectra, overlaps, chances = _spectra_of_gauss_rule(
+            observed.population_spectrum(n_points), dim
+        )
         means = chances @ spectra / variances
         scatter = chances @ (spectra / variances - means) ** 2
         ratios = chances @ (spectra / spectra.sum(axis=1, keepdims=True)) / shares
         first = predicted.eigenvalue_bias(variances, dim, count)
         first_of_ratios = predicted.mean_explained_variance_ratio(variances, dim, count) / shares
         rotation = chances @ (1 - overlaps) - predicted.overlap_deficit(variances, dim, count)
-        return dim**2 * np.concatenate([means - 1 - first, scatter - 2 / dim, ratios - first_of_ratios, rotation])
+        return dim**2 * np.concatenate(
+            [means - 1 - first, scatter - 2 / dim, ratios - first_of_ratios, rotation]
+        )
 
     bias = predicted.eigenvalue_bias_second_order(variances, 1, count)
     scatter = predicted.eigenvalue_variance(variances, 1, count) - 2
@@ -197,18 +275,36 @@ def test_sim_evr__second_order(
     rotation = predicted.overlap_deficit_second_order(variances, 1, count)
     terms = np.concatenate([bias, scatter, ratio, rotation])
     margin = 0.001 * np.abs(terms)
-    controls = {"another sign": -terms, "ratios as eigenvalues": np.concatenate([bias, scatter, bias, rotation])}
-    trial.limit([beyond_first(dim) for dim in dims.tolist()], dims, terms, order=1, margin=margin, controls=controls)
+    controls = {
+        "another sign": -terms,
+        "ratios as eigenvalues": np.concatenate([bias, scatter, bias, rotation]),
+    }
+    trial.limit(
+        [beyond_first(dim) for dim in dims.tolist()],
+        dims,
+        terms,
+        order=1,
+        margin=margin,
+        controls=controls,
+    )
 
 
 def _deficits(n_points, dim):
-    """Return a simulator of 1 - overlap^2 of three components with their cosines. Squared products of the noise along
-    two axes of the steps have mean 1 / d exactly: a control variate, whatever it is multiplied by.
+    """Return a simulator of 1 - overlap^2 of three components with their cosines. Squared products
+    of the noise along two axes of the steps have mean 1 / d exactly: a control variate, whatever it
+    is multiplied by.
     """
     variances = predicted.eigenvalues(n_points)
-    steps = np.sqrt(2 / n_points) * np.sin(np.pi / n_points * np.outer(np.arange(1, n_points), np.arange(1, n_points)))
+    steps = np.sqrt(2 / n_points) * np.sin(
+        np.pi / n_points * np.outer(np.arange(1, n_points), np.arange(1, n_points))
+    )
     itself = np.eye(3, n_points - 1)
-    rotation = (1 - itself) * variances * variances[:3, None] / (variances - variances[:3, None] + itself) ** 2
+    rotation = (
+        (1 - itself)
+        * variances
+        * variances[:3, None]
+        / (variances - variances[:3, None] + itself) ** 2
+    )
     cosines = np.cos(np.pi / n_points * np.outer(np.arange(0.5, n_points), np.arange(1, 4)))
 
     def measure(key):
@@ -221,27 +317,54 @@ def _deficits(n_points, dim):
     return measure
 
 
-@claim(ours("first-order rotation of Wishart eigenvectors, summed"), kind="rate", cases=[(8, 50_000), (12, 200_000)])
+@claim(
+    ours("first-order rotation of Wishart eigenvectors, summed"),
+    kind="rate",
+    cases=[(8, 50_000), (12, 200_000)],
+)
 def test_lissajous(trial, n_points: RotatedPoints, dim: RotatedDimension):
-    """Component k misses its cosine by (1/d) sum_{j != k} θ_j θ_k / (θ_j - θ_k)^2, about k^2 / d."""
+    """Component k misses its cosine by (1/d) sum_{j != k} θ_j θ_k / (θ_j - θ_k)^2, about k^2 /
+    d.
+    """
     variances = predicted.eigenvalues(n_points)
     first = predicted.overlap_deficit(variances, dim, 3)
     bias = predicted.eigenvalue_bias(variances, dim, 3)
     measure = _deficits(n_points, dim)
     deficits = first + predicted.overlap_deficit_second_order(variances, dim, 3)
-    slack = 10 * first**3  # the next term: 7 first^3 was seen for the third component of eight points
-    controls = {"π^2 k^2 / 6": np.pi**2 * np.arange(1, 4) ** 2 / 6 / dim, "θ_k^2 for θ_j θ_k": first - bias}
-    trial.mean(measure, deficits, law=Asymptotic(), slack=slack, margin=0.009 * first, controls=controls, first=512)
+    slack = (
+        10 * first**3
+    )  # the next term: 7 first^3 was seen for the third component of eight points
+    controls = {
+        "π^2 k^2 / 6": np.pi**2 * np.arange(1, 4) ** 2 / 6 / dim,
+        "θ_k^2 for θ_j θ_k": first - bias,
+    }
+    trial.mean(
+        measure,
+        deficits,
+        law=Asymptotic(),
+        slack=slack,
+        margin=0.009 * first,
+        controls=controls,
+        first=512,
+    )
 
 
 def _total(n_points):
     """Return a simulator of the total variance of a walk in one dimension."""
-    return lambda key: jnp.sum(observed.centre(observed.trajectory(observed.noise(key, n_points, 1))) ** 2)
+    return lambda key: jnp.sum(
+        observed.centre(observed.trajectory(observed.noise(key, n_points, 1))) ** 2
+    )
 
 
-@claim(ours("the determinant of I + 2 s K is a ratio of Chebyshev polynomials"), kind="distribution", cases=[4, 12])
+@claim(
+    ours("the determinant of I + 2 s K is a ratio of Chebyshev polynomials"),
+    kind="distribution",
+    cases=[4, 12],
+)
 def test_trace_laplace(trial, n_points: TracedPoints):
-    """Per coordinate the total variance S has E exp(-s S) = (T / U_{T-1}(1 + s))^(1/2), U Chebyshev's second kind."""
+    """Per coordinate the total variance S has E exp(-s S) = (T / U_{T-1}(1 + s))^(1/2), U
+    Chebyshev's second kind.
+    """
     s = np.array([1.44, 7.2, 28.8]) / n_points**2  # S is of order T^2
     total = _total(n_points)
 
@@ -253,16 +376,25 @@ def test_trace_laplace(trial, n_points: TracedPoints):
         transform(n_points, 1),
         law=Bounded(0, 1),
         margin=0.005,
-        controls={"power 1 for 1/2": transform(n_points, 2), "one point more": transform(n_points + 1, 1)},
+        controls={
+            "power 1 for 1/2": transform(n_points, 2),
+            "one point more": transform(n_points + 1, 1),
+        },
         first=4096,
         most=400_000,
         vectorised=True,
     )
 
 
-@claim(ours("the transform of a sum of weighted chi-squares, inverted"), kind="distribution", cases=[4, 12])
+@claim(
+    ours("the transform of a sum of weighted chi-squares, inverted"),
+    kind="distribution",
+    cases=[4, 12],
+)
 def test_trace_laplace__law(trial, n_points: TracedPoints):
-    """Per coordinate the total variance is sum_k λ_k χ^2_1, whose law is the inverse of that transform."""
+    """Per coordinate the total variance is sum_k λ_k χ^2_1, whose law is the inverse of that
+    transform.
+    """
     variances = predicted.eigenvalues(n_points)
     grid = np.linspace(0, 12 * variances.sum(), 4000)
     tables = {dim: predicted.trace_cdf(grid, variances, dim) for dim in (1, 2)}
@@ -277,9 +409,15 @@ def test_trace_laplace__law(trial, n_points: TracedPoints):
     )
 
 
-@claim(ours("the path graph's resolvent, by Chebyshev's polynomials"), kind="identity", cases=[(2,), (60,), (240,)])
+@claim(
+    ours("the path graph's resolvent, by Chebyshev's polynomials"),
+    kind="identity",
+    cases=[(2,), (60,), (240,)],
+)
 def test_mp_equation__sum(trial, n_points: Points):
-    """The sum over the path graph is closed: sum_k 1 / (θ_k + m) = (T coth(T φ) - coth φ) / (2 sinh φ)."""
+    """The sum over the path graph is closed: sum_k 1 / (θ_k + m) = (T coth(T φ) - coth φ) / (2 sinh
+    φ).
+    """
     shifts = np.logspace(-2, 3, 15) / n_points**2
     phi = 2 * np.arcsinh(np.sqrt(shifts) / 2)
     inverse = 1 / np.asarray(observed.population_spectrum(n_points))
@@ -294,10 +432,17 @@ def test_mp_equation__sum(trial, n_points: Points):
     )
 
 
-@claim(ours("Silverstein's equation for the path graph's spectrum"), kind="limit", cases=[(240, 120), (60, 120)])
+@claim(
+    ours("Silverstein's equation for the path graph's spectrum"),
+    kind="limit",
+    cases=[(240, 120), (60, 120)],
+)
 def test_mp_equation(trial, n_points: GlobalPoints, dim: GlobalDimension):
-    """The spectrum's Stieltjes transform m(z) solves z = -1/m + (1/d) sum_k 1 / (θ_k + m), a closed form in m."""
-    population, z = observed.population_spectrum(n_points), np.array([-0.5, -5.0, -100.0])
+    """The spectrum's Stieltjes transform m(z) solves z = -1/m + (1/d) sum_k 1 / (θ_k + m), a closed
+    form in m.
+    """
+    population = observed.population_spectrum(n_points)
+    z = np.array([-0.5, -5.0, -100.0])
 
     def transform(key):
         spectrum = observed.eigenbasis_sample(key, population, dim).variances
@@ -313,11 +458,22 @@ def test_mp_equation(trial, n_points: GlobalPoints, dim: GlobalDimension):
     slack = first + exact / dim**2  # the second correction is of relative order 1 / d^2
     margin = 0.007 * exact + slack
     controls = {"Marchenko-Pastur": _marchenko_pastur(z, n_points, dim)}
-    trial.mean(transform, exact, law=Asymptotic(), slack=slack, margin=margin, controls=controls, first=64, most=4000)
+    trial.mean(
+        transform,
+        exact,
+        law=Asymptotic(),
+        slack=slack,
+        margin=margin,
+        controls=controls,
+        first=64,
+        most=4000,
+    )
 
 
 def _marchenko_pastur(z, n_points, dim):
-    """Companion transform of white noise of the same trace: z = -1/m + (n / d) v / (1 + v m), v the mean variance."""
+    """Companion transform of white noise of the same trace: z = -1/m + (n / d) v / (1 + v m), v the
+    mean variance.
+    """
     n = n_points - 1
     v = predicted.total_variance(n_points) / n
     # v z m^2 + (z + v - v n / d) m + 1 = 0
@@ -325,7 +481,12 @@ def _marchenko_pastur(z, n_points, dim):
     return (-linear - np.sqrt(linear**2 - 4 * v * z)) / (2 * v * z)
 
 
-@claim(FIRST_FEW, kind="distribution", tier="paper", coarse="a thousand walks tell a variance to a third")
+@claim(
+    FIRST_FEW,
+    kind="distribution",
+    tier="paper",
+    coarse="a thousand walks tell a variance to a third",
+)
 def test_sim_evr_large(
     trial,
     n_points: Annotated[int, Interval(5, 2000, why="its Gram matrix is held")] = 1000,
@@ -345,7 +506,15 @@ def test_sim_evr_large(
     mean_ratios = predicted.mean_explained_variance_ratio(variances, dim, 3)
     margin = 5 * predicted.explained_variance_ratio_std(variances, dim)[:3]
     controls = {"without centring": predicted.uncentred_explained_variance_ratio_limit(3)}
-    trial.mean(ratios(dim), mean_ratios, law=Asymptotic(), margin=margin, controls=controls, first=128, most=1024)
+    trial.mean(
+        ratios(dim),
+        mean_ratios,
+        law=Asymptotic(),
+        margin=margin,
+        controls=controls,
+        first=128,
+        most=1024,
+    )
     scatter = predicted.explained_variance_ratio_std(variances, dim)[:3] ** 2
     trial.mean(
         ratios(dim),

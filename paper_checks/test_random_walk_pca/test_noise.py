@@ -16,20 +16,34 @@ from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded, NormalVariance, RatioOfMeans
 
 SECOND_ORDER = 3
-"""The variance of ρ_1 is off its first order by at most this over d; 1.3 to 2.9 was seen of laws with all moments."""
+"""The variance of ρ_1 is off its first order by at most this over d; 1.3 to 2.9 was seen of laws
+with all moments.
+"""
 KURTOSIS = {"rademacher": -2.0, "uniform": -1.2, "student": 6.0, "laplace": 3.0}
-Dim = Annotated[int, Interval(100, 4000, why="each coordinate is drawn, and few have later orders in 1 / d")]
+Dim = Annotated[
+    int, Interval(100, 4000, why="each coordinate is drawn, and few have later orders in 1 / d")
+]
 ManyDimensions = Annotated[int, Interval(300, MOST, why="of fewer, later orders in 1 / D count")]
 """d or m where only their first order counts."""
-TrianglePoints = Annotated[int, Interval(3, 30, why="of two points there is one component, of many all are slow")]
-TriangleDimension = Annotated[int, Interval(3, 64, why="of more, one degree of freedom less is not told")]
-FewTrianglePoints = Annotated[int, Interval(4, 30, why="three components or more; of many all are slow")]
-ManyTriangleDimensions = Annotated[int, Interval(20, 64, why="of few they scatter; of more, one less is not told")]
+TrianglePoints = Annotated[
+    int, Interval(3, 30, why="of two points there is one component, of many all are slow")
+]
+TriangleDimension = Annotated[
+    int, Interval(3, 64, why="of more, one degree of freedom less is not told")
+]
+FewTrianglePoints = Annotated[
+    int, Interval(4, 30, why="three components or more; of many all are slow")
+]
+ManyTriangleDimensions = Annotated[
+    int, Interval(20, 64, why="of few they scatter; of more, one less is not told")
+]
 BARTLETT = ours("Bartlett's decomposition: a Gaussian matrix is a triangular one up to a rotation")
 TRIANGLES = [(12, 16), (5, 40)]
 Exponent = Annotated[float, Interval(-0.6, -0.2, why="d_eff is large, and not the rank")]
 """p of the spectrum i^p of Σ."""
-Projected = Annotated[int, Interval(60, 200, why="the bias of order 1 / D must be seen beside the second")]
+Projected = Annotated[
+    int, Interval(60, 200, why="the bias of order 1 / D must be seen beside the second")
+]
 
 
 def ratio_variance(n_points, dim):
@@ -49,17 +63,26 @@ def mean_ratio(n_points, dim):
     cases=["rademacher", "uniform", "laplace", "student"],
 )
 def test_noise_universality(
-    trial, law: Literal["rademacher", "uniform", "student", "laplace"], n_points: SampledPoints = 6, dim: Dim = 400
+    trial,
+    law: Literal["rademacher", "uniform", "student", "laplace"],
+    n_points: SampledPoints = 6,
+    dim: Dim = 400,
 ):
-    """Steps of any law with finite variance give ρ_1 the same mean, and the same scatter but for their kurtosis and,
-    where they have no sixth moment as Student's t with 5 degrees of freedom, a term of order d^(-1/2).
+    """Steps of any law with finite variance give ρ_1 the same mean, and the same scatter but for
+    their kurtosis and, where they have no sixth moment as Student's t with 5 degrees of freedom, a
+    term of order d^(-1/2).
     """
 
     def first_ratio(law):
         return lambda key: observed.explained_variance_ratio(key, n_points, dim, law=law)[0]
 
-    trial.require(dim >= 300, "dim must be at least 300: below, the kurtosis of the steps moves the mean, too")
-    trial.require(n_points * dim <= 32_000, "n_points * dim must be at most 32000: longer draws take many minutes")
+    trial.require(
+        dim >= 300, "dim must be at least 300: below, the kurtosis of the steps moves the mean, too"
+    )
+    trial.require(
+        n_points * dim <= 32_000,
+        "n_points * dim must be at most 32000: longer draws take many minutes",
+    )
     mean = mean_ratio(n_points, dim)
     trial.mean(
         first_ratio(law),
@@ -72,7 +95,9 @@ def test_noise_universality(
         first=1024,
     )
     tails = predicted.tail_shortfall(n_points, 5.0) / dim**0.5 if law == "student" else 0.0
-    first_order = ratio_variance(n_points, dim) * predicted.kurtosis_factor_ratio(n_points, KURTOSIS[law])[0]
+    first_order = (
+        ratio_variance(n_points, dim) * predicted.kurtosis_factor_ratio(n_points, KURTOSIS[law])[0]
+    )
     variance = first_order * (1 + tails)
     trial.mean(
         first_ratio(law),
@@ -87,7 +112,9 @@ def test_noise_universality(
 
 
 @claim(
-    ours("one coordinate in the tail moves the ratio by a finite amount, not by its linear response"),
+    ours(
+        "one coordinate in the tail moves the ratio by a finite amount, not by its linear response"
+    ),
     kind="limit",
     cases=[(6, 5.0), (8, 4.8), (5, 5.3)],
 )
@@ -96,32 +123,47 @@ def test_noise_universality__tails(
     n_points: Annotated[int, Interval(5, 8, why="of more points the term is small")],
     freedom: Annotated[float, Interval(4.6, 5.4, why="nearer to 4 or 6 the limit is slow")],
 ):
-    """For Student's t with 4 < ν < 6 what single coordinates add to the scatter of ρ_1 beyond the linear response,
-    relative to first order and times d^((ν - 4)/2), tends to the integral over the power tail alone.
+    """For Student's t with 4 < ν < 6 what single coordinates add to the scatter of ρ_1 beyond the
+    linear response, relative to first order and times d^((ν - 4)/2), tends to the integral over the
+    power tail alone.
     """
-    population, axes = observed.population_spectrum(n_points), observed.population_eigenvectors(n_points)
-    share, unit = population[0] / population.sum(), (1 - 2 / freedom) ** 0.5
-    steps = np.tril(np.ones((n_points, n_points - 1)), -1) - (np.arange(n_points - 1, 0, -1) / n_points)
+    population = observed.population_spectrum(n_points)
+    axes = observed.population_eigenvectors(n_points)
+    share = population[0] / population.sum()
+    unit = (1 - 2 / freedom) ** 0.5
+    steps = np.tril(np.ones((n_points, n_points - 1)), -1) - (
+        np.arange(n_points - 1, 0, -1) / n_points
+    )
     gram = (axes * population) @ axes.T
     linear = ((axes[:, 0] @ steps) ** 2 - share * np.sum(steps**2, axis=0)) / population.sum()
 
     def scaled(dim):
-        """By the trapezoidal rule in log x, which is exact to rounding for what vanishes at both ends."""
+        """By the trapezoidal rule in log x, which is exact to rounding for what vanishes at both
+        ends.
+        """
         logs, step = np.linspace(np.log(1e-3), np.log(1e14 * dim**0.5), 1501, retstep=True)
         u = np.exp(2 * logs) / dim
-        spectra = np.linalg.eigvalsh(gram + u[:, None, None, None] * np.einsum("ij,kj->jik", steps, steps))
+        spectra = np.linalg.eigvalsh(
+            gram + u[:, None, None, None] * np.einsum("ij,kj->jik", steps, steps)
+        )
         squares = (spectra[..., -1] / spectra.sum(axis=-1) - share) ** 2 - np.outer(u, linear) ** 2
-        excess = squares.sum(axis=1) @ (2 * stats.t.pdf(np.exp(logs) / unit, freedom) / unit * np.exp(logs) * step)
+        excess = squares.sum(axis=1) @ (
+            2 * stats.t.pdf(np.exp(logs) / unit, freedom) / unit * np.exp(logs) * step
+        )
         return dim ** (freedom / 2) * excess / first
 
     response = population / population.sum() * ((np.arange(n_points - 1) == 0) - share)
-    first = 2 * response @ response * predicted.kurtosis_factor_ratio(n_points, 6 / (freedom - 4))[0]
+    first = (
+        2 * response @ response * predicted.kurtosis_factor_ratio(n_points, 6 / (freedom - 4))[0]
+    )
 
     sizes = 16_000.0 * 2.0 ** np.arange(7)
     limit = predicted.tail_shortfall(n_points, freedom)
     shortfalls = np.array([scaled(dim) for dim in sizes])
     controls = {"no such term": 0.0, "of a variance of ν / (ν - 2)": limit / unit**freedom}
-    trial.limit(shortfalls, sizes, limit, order=3 - freedom / 2, margin=0.003, scale=1.0, controls=controls)
+    trial.limit(
+        shortfalls, sizes, limit, order=3 - freedom / 2, margin=0.003, scale=1.0, controls=controls
+    )
 
 
 @claim(
@@ -131,19 +173,30 @@ def test_noise_universality__tails(
 )
 def test_noise_universality__kurtosis(
     trial,
-    n_points: Annotated[int, Interval(4, 9, why="each of 3^(T - 1) walks is run; of three points no kurtosis shows")],
+    n_points: Annotated[
+        int, Interval(4, 9, why="each of 3^(T - 1) walks is run; of three points no kurtosis shows")
+    ],
     kurtosis: Annotated[float, Interval(-2, 30, why="no law has less; the high end is a cap")],
 ):
-    """Kurtosis changes the first-order variance of ratio k by its own share and its mirror's, not by 3 / (4T)."""
-    trial.require(abs(kurtosis) >= 0.1, "kurtosis must be 0.1 at least in size: without it there is nothing to tell")
+    """Kurtosis changes the first-order variance of ratio k by its own share and its mirror's, not
+    by 3 / (4T).
+    """
+    trial.require(
+        abs(kurtosis) >= 0.1,
+        "kurtosis must be 0.1 at least in size: without it there is nothing to tell",
+    )
     signs = np.indices((3,) * (n_points - 1)).reshape(n_points - 1, -1) - 1
     walks = np.vstack([np.zeros(signs.shape[1]), np.cumsum(signs, axis=0)])
-    population, axes = observed.population_spectrum(n_points), observed.population_eigenvectors(n_points)
-    squares, shares = (axes.T @ walks) ** 2 / population[:, None], population / population.sum()
+    population = observed.population_spectrum(n_points)
+    axes = observed.population_eigenvectors(n_points)
+    squares = (axes.T @ walks) ** 2 / population[:, None]
+    shares = population / population.sum()
     response = shares[:, None] * (squares - shares @ squares)
 
     def variance(kurtosis):
-        moves = 1 / (kurtosis + 3)  # steps of size moves^(-1/2) with this chance, none else, have this kurtosis
+        moves = 1 / (
+            kurtosis + 3
+        )  # steps of size moves^(-1/2) with this chance, none else, have this kurtosis
         return (response / moves) ** 2 @ np.prod(np.where(signs == 0, 1 - moves, moves / 2), axis=0)
 
     factors = predicted.kurtosis_factor_ratio(n_points, kurtosis)
@@ -152,11 +205,20 @@ def test_noise_universality__kurtosis(
         "as of the eigenvalue": np.full(n_points - 1, 1 + 0.75 * kurtosis / n_points),
         "none": np.ones(n_points - 1),
     }
-    trial.identity(variance(kurtosis) / variance(0.0), factors, ops=4 * signs.shape[1], scale=scale, controls=controls)
+    trial.identity(
+        variance(kurtosis) / variance(0.0),
+        factors,
+        ops=4 * signs.shape[1],
+        scale=scale,
+        controls=controls,
+    )
 
 
 @claim(
-    ours("moments of the Gram matrix of the steps; the paper is quoted with a condition on the rank of the covariance"),
+    ours(
+        "moments of the Gram matrix of the steps; the paper is quoted with a condition on the "
+        "rank of the covariance"
+    ),
     kind="distribution",
     tier="full",
 )
@@ -165,31 +227,52 @@ def test_deff_not_rank(
     n_points: SampledPoints = 8,
     dim: Dim = 1000,
     exponent: Exponent = -0.4,
-    many_points: Annotated[int, Interval(1000, 20_000, why="far more than dimensions, and hundreds are drawn")] = 5000,
+    many_points: Annotated[
+        int, Interval(1000, 20_000, why="far more than dimensions, and hundreds are drawn")
+    ] = 5000,
 ):
-    """The scatter of ρ_1 is set by d_eff = (tr Σ)^2 / tr Σ^2; the number of points may exceed it by far."""
+    """The scatter of ρ_1 is set by d_eff = (tr Σ)^2 / tr Σ^2; the number of points may exceed it by
+    far.
+    """
     spectrum = np.arange(1, dim + 1) ** exponent
     effective = predicted.effective_dimension(spectrum)
-    trial.require(0.2 * dim < effective < 0.8 * dim, "exponent must leave d_eff between a fifth and four fifths of dim")
-    trial.require(n_points * dim <= 64_000, "n_points * dim must be at most 64000: longer draws take many minutes")
-    variance, traces = ratio_variance(n_points, effective), [np.sum(spectrum**k) for k in (1, 2, 3)]
+    trial.require(
+        0.2 * dim < effective < 0.8 * dim,
+        "exponent must leave d_eff between a fifth and four fifths of dim",
+    )
+    trial.require(
+        n_points * dim <= 64_000,
+        "n_points * dim must be at most 64000: longer draws take many minutes",
+    )
+    variance = ratio_variance(n_points, effective)
+    traces = [np.sum(spectrum**k) for k in (1, 2, 3)]
     # The third cumulant, beside that of as many equal directions, sets the second order.
     second = SECOND_ORDER / effective * traces[0] * traces[2] / traces[1] ** 2
-    trial.require(second < 0.015, "dim must be larger, or exponent nearer to 0: the second order exceeds 1.5 %")
+    trial.require(
+        second < 0.015,
+        "dim must be larger, or exponent nearer to 0: the second order exceeds 1.5 %",
+    )
     trial.mean(
-        lambda key: observed.explained_variance_ratio(key, n_points, dim, scales=np.sqrt(spectrum))[0],
+        lambda key: observed.explained_variance_ratio(key, n_points, dim, scales=np.sqrt(spectrum))[
+            0
+        ],
         variance,
         law=NormalVariance(asymptotic=True),
         slack=variance * second,
         margin=variance * (0.02 + second),
-        controls={"half of d_eff": ratio_variance(n_points, effective / 2), "the rank": ratio_variance(n_points, dim)},
+        controls={
+            "half of d_eff": ratio_variance(n_points, effective / 2),
+            "the rank": ratio_variance(n_points, dim),
+        },
         first=16_384,
         most=300_000,
     )
     few_dim = 50
     eigenvalues = predicted.eigenvalues(many_points)
     trial.mean(
-        lambda key: observed.variance_ratios(observed.trajectory(observed.noise(key, many_points, few_dim)))[0],
+        lambda key: observed.variance_ratios(
+            observed.trajectory(observed.noise(key, many_points, few_dim))
+        )[0],
         predicted.mean_explained_variance_ratio(eigenvalues, few_dim, 1)[0],
         law=Bounded(0, 1),
         slack=np.abs(predicted.explained_variance_ratio_second_order(eigenvalues, few_dim, 1)[0]),
@@ -200,7 +283,11 @@ def test_deff_not_rank(
     )
 
 
-@claim(ours("moments of products of Gaussian steps"), kind="distribution", cases=[(60, 300, -0.5), (100, 150, -0.25)])
+@claim(
+    ours("moments of products of Gaussian steps"),
+    kind="distribution",
+    cases=[(60, 300, -0.5), (100, 150, -0.25)],
+)
 def test_deff_estimator(
     trial,
     n_steps: Annotated[int, Interval(20, 200, why="few scatter, of many thousands are drawn")],
@@ -210,7 +297,10 @@ def test_deff_estimator(
     """The inner products of the steps estimate d_eff = (tr Σ)^2 / tr Σ^2."""
     spectrum = np.arange(1, dim + 1) ** exponent
     d_eff = predicted.effective_dimension(spectrum)
-    trial.require(0.2 * dim < d_eff < 0.97 * dim, "exponent must leave d_eff between a fifth of dim and all of it")
+    trial.require(
+        0.2 * dim < d_eff < 0.97 * dim,
+        "exponent must leave d_eff between a fifth of dim and all of it",
+    )
 
     shares = spectrum / spectrum.sum()
 
@@ -219,7 +309,8 @@ def test_deff_estimator(
         gram = steps @ steps.T
         squared_length = jnp.mean(jnp.diagonal(gram)) ** 2
         between = squared_length / observed.effective_dimension(gram)
-        # Both are taken off to first order in the squares of the coordinates, whose means are the shares.
+        # Both are taken off to first order in the squares of the coordinates, whose means are the
+        # shares.
         squares = jnp.mean(steps**2, axis=0) - shares
         return jnp.stack([squared_length - 2 * jnp.sum(squares), between - 2 * squares @ shares])
 
@@ -241,17 +332,26 @@ def test_deff_estimator(
     cases=[(6, 20_000, 20_000), (10, 10_000, 80_000)],
 )
 def test_jl_projection(
-    trial, n_points: Annotated[int, Interval(5, 30, why="more are slow")], dim: ManyDimensions, target: ManyDimensions
+    trial,
+    n_points: Annotated[int, Interval(5, 30, why="more are slow")],
+    dim: ManyDimensions,
+    target: ManyDimensions,
 ):
     """Projecting d dimensions on m spreads ρ_1 as one dimension D with 1/D = 1/d + 1/m does."""
     alike = max(dim, target) < 9 * min(dim, target)
-    trial.require(alike, "dim and target must differ by less than a factor of nine: else the smaller one rules")
+    trial.require(
+        alike,
+        "dim and target must differ by less than a factor of nine: else the smaller one rules",
+    )
     D = predicted.combined_dimension(dim, target)
     variance = ratio_variance(n_points, D)
     shares = predicted.explained_variance_ratio(n_points)
     response = shares[0] * (np.eye(1, n_points - 1)[0] - shares)
-    axes = np.sqrt(2 / n_points) * np.sin(np.pi / n_points * np.outer(*[np.arange(1, n_points)] * 2))
-    # The squares of projected noise have variance 2/d + 2/m + 4/(dm), covariance 2/(dm), and responses sum to zero.
+    axes = np.sqrt(2 / n_points) * np.sin(
+        np.pi / n_points * np.outer(*[np.arange(1, n_points)] * 2)
+    )
+    # The squares of projected noise have variance 2/d + 2/m + 4/(dm), covariance 2/(dm), and
+    # responses sum to zero.
     linear_variance = (2 / dim + 2 / target + 2 / (dim * target)) * np.sum(response**2)
 
     def squared_deviation(key):
@@ -263,7 +363,10 @@ def test_jl_projection(
         linear = response @ jnp.sum((axes @ image[1:]) ** 2, axis=1)
         return (ratio - mean_ratio(n_points, D)) ** 2 - linear**2 + linear_variance
 
-    rivals = {"min(d, m)": ratio_variance(n_points, min(dim, target)), "d + m": ratio_variance(n_points, dim + target)}
+    rivals = {
+        "min(d, m)": ratio_variance(n_points, min(dim, target)),
+        "d + m": ratio_variance(n_points, dim + target),
+    }
     trial.mean(
         squared_deviation,
         variance,
@@ -283,9 +386,15 @@ def test_jl_projection(
     cases=[(20, 60, 60), (8, 100, 150)],
 )
 def test_jl_projection__bias(trial, n_points: SampledPoints, dim: Projected, target: Projected):
-    """Projecting d dimensions on m moves the mean of ρ_1 as one dimension D with 1/D = 1/d + 1/m."""
-    trial.require(max(dim, target) <= 1.5 * min(dim, target), "dim and target must be alike: else the smaller rules")
-    D, variances = predicted.combined_dimension(dim, target), predicted.eigenvalues(n_points)
+    """Projecting d dimensions on m moves the mean of ρ_1 as one dimension D with 1/D = 1/d +
+    1/m.
+    """
+    trial.require(
+        max(dim, target) <= 1.5 * min(dim, target),
+        "dim and target must be alike: else the smaller rules",
+    )
+    D = predicted.combined_dimension(dim, target)
+    variances = predicted.eigenvalues(n_points)
     bias = mean_ratio(n_points, D) - predicted.explained_variance_ratio(n_points)[0]
     second_order = abs(predicted.explained_variance_ratio_second_order(variances, D, 1)[0])
 
@@ -300,7 +409,10 @@ def test_jl_projection__bias(trial, n_points: SampledPoints, dim: Projected, tar
         law=Bounded(0, 1),
         slack=second_order,
         margin=0.2 * bias + second_order,
-        controls={"min(d, m)": mean_ratio(n_points, min(dim, target)), "d + m": mean_ratio(n_points, dim + target)},
+        controls={
+            "min(d, m)": mean_ratio(n_points, min(dim, target)),
+            "d + m": mean_ratio(n_points, dim + target),
+        },
         first=8192,
         most=400_000,
     )
@@ -313,7 +425,9 @@ def _symmetric(sums):
 
 
 def _falling(freedom, dim):
-    """Return freedom! / (freedom - k)! / dim^k, k = 1..3: the mean e_k of a Wishart matrix of mean one is that."""
+    """Return freedom! / (freedom - k)! / dim^k, k = 1..3: the mean e_k of a Wishart matrix of mean
+    one is that.
+    """
     return np.cumprod([(freedom - j) / dim for j in range(3)])
 
 
@@ -324,12 +438,14 @@ def _falling(freedom, dim):
     route="`observed.noise` against `sims.wishart.bartlett_factor`",
 )
 def test_bartlett_equals_walk(trial, n_points: FewTrianglePoints, dim: ManyTriangleDimensions):
-    """Variances of a walk, from its steps and from Bartlett's triangle, have E e_k = e_k(λ) d! / ((d - k)! d^k).
+    """Variances of a walk, from its steps and from Bartlett's triangle, have E e_k = e_k(λ) d! /
+    ((d - k)! d^k).
 
     e_k is the elementary symmetric function, k = 1, 2, 3.
     """
     trial.require(dim >= n_points, f"dim must be at least n_points = {n_points}, got {dim}")
-    variances, mean = predicted.eigenvalues(n_points), _falling(dim, dim)
+    variances = predicted.eigenvalues(n_points)
+    mean = _falling(dim, dim)
     population = np.asarray(_symmetric([np.sum(variances**power) for power in (1, 2, 3)]))
 
     def relative(noise):
@@ -349,7 +465,15 @@ def test_bartlett_equals_walk(trial, n_points: FewTrianglePoints, dim: ManyTrian
         "one degree of freedom less": np.tile(_falling(dim - 1, dim), (2, 1)),
         "d^k for d! / (d - k)!": np.ones((2, 3)),
     }
-    trial.mean(measure, np.tile(mean, (2, 1)), law=Asymptotic(), margin=0.008, controls=means, first=4096, most=400_000)
+    trial.mean(
+        measure,
+        np.tile(mean, (2, 1)),
+        law=Asymptotic(),
+        margin=0.008,
+        controls=means,
+        first=4096,
+        most=400_000,
+    )
 
 
 @claim(BARTLETT, kind="distribution", cases=TRIANGLES)

@@ -18,15 +18,25 @@ Rate = Annotated[float, Interval(1e-4, 1.99, why="below, a walk; at 2 the proces
 """α."""
 AnyRate = Annotated[float, Interval(0, 1.99, why="at 2 the process is unstable")]
 """α, at 0 that of a walk."""
-Trapping = Annotated[float, Interval(0.05, 0.9, why="the circle is reached, and its radius is told from others")]
+Trapping = Annotated[
+    float, Interval(0.05, 0.9, why="the circle is reached, and its radius is told from others")
+]
 """α of a process that settles within a few points."""
 RecursionPoints = Annotated[int, Interval(40, 10_000, why="the recursion runs hundreds of times")]
-RevertingPoints = Annotated[int, Interval(1600, 4000, why="fewer revert at once at the largest α T")]
-LargeCrossover = Annotated[float, Interval(15, 25, why="sixteen times as much is large, and eigenvalues apart")]
+RevertingPoints = Annotated[
+    int, Interval(1600, 4000, why="fewer revert at once at the largest α T")
+]
+LargeCrossover = Annotated[
+    float, Interval(15, 25, why="sixteen times as much is large, and eigenvalues apart")
+]
 """The least α T of five."""
 TrappedPoints = Annotated[int, Interval(3, 100, why="tens of thousands are drawn")]
-TrappedDimension = Annotated[int, Interval(30, MOST, why="of fewer, the norm scatters as much as it is")]
-AnyDimension = Annotated[int, Interval(1, MOST, why="it enters a formula alone, and floats hold it")]
+TrappedDimension = Annotated[
+    int, Interval(30, MOST, why="of fewer, the norm scatters as much as it is")
+]
+AnyDimension = Annotated[
+    int, Interval(1, MOST, why="it enters a formula alone, and floats hold it")
+]
 FewPoints = Annotated[int, Interval(3, 10, why="three to this power walks are run")]
 FewDimensions = Annotated[int, Interval(4, 7, why="of more, too few visits are seen")]
 Crossover = Annotated[float, Interval(0.05, 40, why="beyond, extrapolation wants more points")]
@@ -36,23 +46,37 @@ Crossover = Annotated[float, Interval(0.05, 40, why="beyond, extrapolation wants
 def settled_points(trial, n_points, rate):
     """Require that hardly anything is left of the start; return its share of the squared norm."""
     left = (1 - rate) ** (2 * n_points)
-    trial.require(left <= 0.002, f"n_points must let the start fade: (1 - rate)^(2 n_points) is {left:.2g}, above .002")
+    trial.require(
+        left <= 0.002,
+        f"n_points must let the start fade: (1 - rate)^(2 n_points) is {left:.2g}, above .002",
+    )
     return left
 
 
 @claim(
-    ours("eigenvectors are sums of two waves and a constant: the two ends and the mean give a secular equation"),
+    ours(
+        "eigenvectors are sums of two waves and a constant: the two ends and the mean give a "
+        "secular equation"
+    ),
     kind="identity",
     cases=[(50, 0.04), (200, 0.01), (100, 0.3), (60, 1.5), (60, 1.9), (60, 0.999)],
 )
 def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
-    """A secular equation gives all eigenvalues and modes of the process started at the minimum, at rates in (0, 2)."""
-    trial.require(abs(rate - 1) >= 1e-4, "rate must not be 1: all eigenvalues are one, in any formula")
+    """A secular equation gives all eigenvalues and modes of the process started at the minimum, at
+    rates in (0, 2).
+    """
+    trial.require(
+        abs(rate - 1) >= 1e-4, "rate must not be 1: all eigenvalues are one, in any formula"
+    )
     exact = predicted.ornstein_uhlenbeck_eigenvalues(n_points, rate)
     circulant = np.sort(predicted.ornstein_uhlenbeck_circulant_eigenvalues(n_points, rate))[::-1]
     measured = observed.population_spectrum(n_points, reversion=rate)
-    scale = n_points * exact[0] / min(1, 2 - rate)  # near rate 2 frequencies lie near pi, and terms cancel
-    trial.identity(measured, exact, ops=3, scale=scale, controls={"the circulant formula": circulant})
+    scale = (
+        n_points * exact[0] / min(1, 2 - rate)
+    )  # near rate 2 frequencies lie near pi, and terms cancel
+    trial.identity(
+        measured, exact, ops=3, scale=scale, controls={"the circulant formula": circulant}
+    )
     covariance = np.asarray(observed.population_covariance(n_points, reversion=rate))
     count = min(3, n_points - 1)
 
@@ -64,23 +88,37 @@ def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
     zeros = np.zeros((n_points, count))
     processes = {"the walk's cosines": residual(cosines * np.sqrt(2 / n_points))}
     # Phases of up to n π are rounded by n π / 2 units, and so are the three terms of a mode.
-    trial.identity(measured, zeros, ops=5 * n_points, scale=exact[0] / min(1, 2 - rate), wrong_processes=processes)
+    trial.identity(
+        measured,
+        zeros,
+        ops=5 * n_points,
+        scale=exact[0] / min(1, 2 - rate),
+        wrong_processes=processes,
+    )
 
 
 @claim(
-    ours("the exact totals differ by 3 / (2 α T); to first order in α the covariance of times loses α s t"),
+    ours(
+        "the exact totals differ by 3 / (2 α T); to first order in α the covariance of times "
+        "loses α s t"
+    ),
     kind="bound",
     cases=[400, 1600, 6400],
 )
 def test_ou_circulant_limit(trial, n_points: RecursionPoints):
-    """The circulant formula errs in ρ_1 by at most 3 / (2 α T) from 4 on, (8 / π^2 - 1/2) α T below 0.1."""
-    small, large = np.array([0.003, 0.01, 0.03, 0.1]), np.geomspace(4, 400, 8)
+    """The circulant formula errs in ρ_1 by at most 3 / (2 α T) from 4 on, (8 / π^2 - 1/2) α T below
+    0.1.
+    """
+    small = np.array([0.003, 0.01, 0.03, 0.1])
+    large = np.geomspace(4, 400, 8)
     c = np.concatenate([small, large[large <= n_points / 5]])
 
     def relative_error(crossover):
         spectrum = observed.leading_population_spectrum(n_points, 1, reversion=crossover / n_points)
         formula = predicted.ornstein_uhlenbeck_circulant_eigenvalues(n_points, crossover / n_points)
-        return abs(formula.max() / formula.sum() / (spectrum.eigenvalues[0] / spectrum.total_variance) - 1)
+        return abs(
+            formula.max() / formula.sum() / (spectrum.eigenvalues[0] / spectrum.total_variance) - 1
+        )
 
     errors = [relative_error(crossover) for crossover in c]
     bounds = np.where(c >= 4, 1.5 / c, (8 / np.pi**2 - 0.5) * c)
@@ -91,9 +129,13 @@ def test_ou_circulant_limit(trial, n_points: RecursionPoints):
     trial.bound(errors, bounds, found_by="grid", ops=4 * n_points, scale=1.0, controls=controls)
 
 
-@claim(ours("the secular equation in the continuum"), kind="limit", cases=[0.05, 0.5, 2.0, 8.0, 40.0])
+@claim(
+    ours("the secular equation in the continuum"), kind="limit", cases=[0.05, 0.5, 2.0, 8.0, 40.0]
+)
 def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
-    """At fixed c = α T the ratios tend to a continuum law, from 6 / (π k)^2 at c = 0 to a flat 2 / c."""
+    """At fixed c = α T the ratios tend to a continuum law, from 6 / (π k)^2 at c = 0 to a flat 2 /
+    c.
+    """
     sizes = np.array([200, 400, 800, 1600, 3200])
 
     def ratios(n):
@@ -101,9 +143,13 @@ def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
         return spectrum.eigenvalues / spectrum.total_variance
 
     measured = np.array([ratios(n) for n in sizes])
-    left = np.diff(2 * measured[1:] - measured[:-1], axis=0)[-3:]  # of second order, so that each is a quarter
+    left = np.diff(2 * measured[1:] - measured[:-1], axis=0)[
+        -3:
+    ]  # of second order, so that each is a quarter
     settled = np.all(np.abs(left[:-1] / left[1:] / 4 - 1) < 0.3)
-    trial.require(settled, f"crossover must not be where a second-order correction vanishes, got {crossover}")
+    trial.require(
+        settled, f"crossover must not be where a second-order correction vanishes, got {crossover}"
+    )
     walk = predicted.explained_variance_ratio_limit(count)
     trial.limit(
         measured,
@@ -115,23 +161,40 @@ def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
     )
 
 
-@claim(ours("secular equation of the exact covariance: its ends change from free to fixed"), kind="limit")
-def test_ou_sine_not_cosine(trial, n_points: RevertingPoints = 1600, crossover: LargeCrossover = 20.0):
-    """For α T >> 1 the first component is a full sine, not a half cosine: its cosine content falls towards
-    (8 / 3 π)^2 = 0.72.
+@claim(
+    ours("secular equation of the exact covariance: its ends change from free to fixed"),
+    kind="limit",
+)
+def test_ou_sine_not_cosine(
+    trial, n_points: RevertingPoints = 1600, crossover: LargeCrossover = 20.0
+):
+    """For α T >> 1 the first component is a full sine, not a half cosine: its cosine content falls
+    towards (8 / 3 π)^2 = 0.72.
     """
     crossovers = crossover * 2.0 ** np.arange(5)
 
     def content(modes):
         return predicted.cosine_content(modes)[0]
 
-    spectra = [observed.leading_population_spectrum(n_points, 1, reversion=c / n_points) for c in crossovers]
+    spectra = [
+        observed.leading_population_spectrum(n_points, 1, reversion=c / n_points)
+        for c in crossovers
+    ]
     contents = np.array([content(spectrum.time_courses) for spectrum in spectra])
-    exact = [content(predicted.ornstein_uhlenbeck_modes(n_points, c / n_points, 1)) for c in crossovers]
-    # The gap between the first two eigenvalues closes as c grows, and the eigenvector turns by rounding / gap.
-    gaps = [1 - np.divide(*predicted.ornstein_uhlenbeck_eigenvalues(n_points, c / n_points)[1::-1]) for c in crossovers]
+    exact = [
+        content(predicted.ornstein_uhlenbeck_modes(n_points, c / n_points, 1)) for c in crossovers
+    ]
+    # The gap between the first two eigenvalues closes as c grows, and the eigenvector turns by
+    # rounding / gap.
+    gaps = [
+        1 - np.divide(*predicted.ornstein_uhlenbeck_eigenvalues(n_points, c / n_points)[1::-1])
+        for c in crossovers
+    ]
     limit = (8 / (3 * np.pi)) ** 2
-    controls = {"the limit of large α T": np.full(5, limit), "cosines, as those of the walk": np.ones(5)}
+    controls = {
+        "the limit of large α T": np.full(5, limit),
+        "cosines, as those of the walk": np.ones(5),
+    }
     trial.identity(contents, exact, ops=3 * n_points, scale=1 / np.array(gaps), controls=controls)
     cosine = {"a cosine": 1.0, "half a sine": 0.5}
     trial.limit(contents, crossovers, limit, order=(1, 2), margin=0.003, controls=cosine)
@@ -149,7 +212,15 @@ def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate
 
     margin = (0.007 + left) * plateau
     rivals = {"1 / (2 α)": 1 / (2 * rate), "1 / α^2": 1 / rate**2}
-    trial.mean(squared_norm, plateau, law=Asymptotic(), slack=left * plateau, margin=margin, controls=rivals, first=512)
+    trial.mean(
+        squared_norm,
+        plateau,
+        law=Asymptotic(),
+        slack=left * plateau,
+        margin=margin,
+        controls=rivals,
+        first=512,
+    )
 
 
 @claim(
@@ -158,19 +229,26 @@ def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate
     cases=[(50, 0.04), (50, 0.0), (20, 1.0), (30, 1.7)],
 )
 def test_ou_trapping__start(trial, n_points: Points, rate: AnyRate):
-    """From the minimum E |x_t|^2 = (1 - a^(2t)) / (1 - a^2), a = 1 - α: t itself without reversion."""
+    """From the minimum E |x_t|^2 = (1 - a^(2t)) / (1 - a^2), a = 1 - α: t itself without
+    reversion.
+    """
     steps = np.arange(1, n_points + 1)
     norms = predicted.mean_squared_norm(steps, rate)
     measured = observed.expected_squared_norms(n_points, reversion=rate)
     unsquared = norms / (1 + (1 - rate) ** steps) * (1 - rate / 2)
-    trial.identity(measured, norms, ops=6 * n_points, scale=norms, controls={"(1 - a^t) / (2 α)": unsquared})
+    trial.identity(
+        measured, norms, ops=6 * n_points, scale=norms, controls={"(1 - a^t) / (2 α)": unsquared}
+    )
 
 
-@claim(ours("the settled norm is chi-square"), kind="distribution", cases=[(8, 2000, 0.4), (6, 3, 0.6)])
+@claim(
+    ours("the settled norm is chi-square"), kind="distribution", cases=[(8, 2000, 0.4), (6, 3, 0.6)]
+)
 def test_ou_trapping__spread(trial, n_points: FewPoints, dim: AnyDimension, rate: Trapping):
     """The settled squared norm has the relative spread sqrt(2 / d)."""
     left = settled_points(trial, n_points, rate)
-    # Three nodes of Gauss and Hermite for each step: means of polynomials up to degree five are exact.
+    # Three nodes of Gauss and Hermite for each step: means of polynomials up to degree five are
+    # exact.
     nodes, weights = np.polynomial.hermite_e.hermegauss(3)
     choices = np.indices((3,) * n_points).reshape(n_points, -1)
     chances = np.prod(weights[choices] / weights.sum(), axis=0)
@@ -178,32 +256,60 @@ def test_ou_trapping__spread(trial, n_points: FewPoints, dim: AnyDimension, rate
     plateau = predicted.trapping_radius(rate) ** 2
     variance = (predicted.squared_norm_relative_std(dim) * plateau) ** 2
     trial.value(
-        (chances @ squares**2 - (chances @ squares) ** 2) / dim,  # the mean of dim coordinates, each independent
+        (chances @ squares**2 - (chances @ squares) ** 2)
+        / dim,  # the mean of dim coordinates, each independent
         variance,
         error=4 * choices.shape[1] * 2.0**-53 * 3 * variance,
         slack=2 * left * variance,
         margin=(0.001 + 2 * left) * variance,
-        controls={"spread sqrt(1 / d)": variance / 2, "radius 1 / sqrt(2 α)": (1 / rate) ** 2 / (2 * dim)},
+        controls={
+            "spread sqrt(1 / d)": variance / 2,
+            "radius 1 / sqrt(2 α)": (1 / rate) ** 2 / (2 * dim),
+        },
     )
 
 
-@claim(ours("the stationary covariance"), kind="distribution", cases=[(16, 2000, 0.25, 4), (8, 4000, 0.5, 2)])
-def test_ou_trapping__directions(trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping, lag: Lag):
-    """Directions decay: E x_s . x_t = a^(|s - t|) / (α (2 - α)) of the trapped process, a = 1 - α."""
+@claim(
+    ours("the stationary covariance"),
+    kind="distribution",
+    cases=[(16, 2000, 0.25, 4), (8, 4000, 0.5, 2)],
+)
+def test_ou_trapping__directions(
+    trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping, lag: Lag
+):
+    """Directions decay: E x_s . x_t = a^(|s - t|) / (α (2 - α)) of the trapped process, a = 1 -
+    α.
+    """
     decay = (1 - rate) ** lag
-    trial.require(lag < n_points and 0.1 <= decay <= 0.8, "lag must be below n_points, and (1 - rate)^lag in [.1, .8]")
+    trial.require(
+        lag < n_points and 0.1 <= decay <= 0.8,
+        "lag must be below n_points, and (1 - rate)^lag in [.1, .8]",
+    )
     later = np.arange(n_points)[:, None] >= n_points - lag
 
     def products(key):
         noise = observed.equivalent_gaussian_noise(key, n_points, dim)
-        # Each walk is paired with the one whose steps between the two points are reversed: what they add cancels.
-        walks = observed.trajectory(jnp.hstack([noise, jnp.where(later, -noise, noise)]), reversion=rate)
+        # Each walk is paired with the one whose steps between the two points are reversed: what
+        # they add cancels.
+        walks = observed.trajectory(
+            jnp.hstack([noise, jnp.where(later, -noise, noise)]), reversion=rate
+        )
         return jnp.sum(walks[-1] * walks[-1 - lag]) / 2 / predicted.trapping_radius(rate) ** 2
 
-    loss = decay * settled_points(trial, n_points - lag, rate)  # the earlier position is not quite settled
+    loss = decay * settled_points(
+        trial, n_points - lag, rate
+    )  # the earlier position is not quite settled
     law = predicted.stationary_correlation(np.array([lag]), rate)[0]
     controls = {"twice the rate": decay**2, "no reversion: the direction is kept": 1.0}
-    trial.mean(products, law, law=Asymptotic(), slack=loss, margin=0.007 * decay + loss, controls=controls, first=512)
+    trial.mean(
+        products,
+        law,
+        law=Asymptotic(),
+        slack=loss,
+        margin=0.007 * decay + loss,
+        controls=controls,
+        first=512,
+    )
 
 
 def _comes_close(n_points, dim, rate):
@@ -232,28 +338,39 @@ def test_ou_not_mean_reverting(trial, n_points: TrappedPoints, dim: FewDimension
     )
 
 
-@claim(ours("the settled norm is chi-square"), kind="distribution", cases=[(6, 4, 0.5), (5, 5, 0.6)])
-def test_ou_not_mean_reverting__chance(trial, n_points: TrappedPoints, dim: FewDimensions, rate: Trapping):
+@claim(
+    ours("the settled norm is chi-square"), kind="distribution", cases=[(6, 4, 0.5), (5, 5, 0.6)]
+)
+def test_ou_not_mean_reverting__chance(
+    trial, n_points: TrappedPoints, dim: FewDimensions, rate: Trapping
+):
     """Visits to the middle have the chance P(|x_t| < r_c / 2) = P(χ^2_d < d / 4)."""
     left = settled_points(trial, n_points, rate)
-    radius, shrunk = predicted.trapping_radius(rate), 0.45
+    radius = predicted.trapping_radius(rate)
+    shrunk = 0.45
     response = predicted.ornstein_uhlenbeck_impulse_response(n_points, rate)[::-1]
     axis = response / np.linalg.norm(response)
 
     def log_weight(square):
-        """The log likelihood ratio of noise whose square along the axis was this before it was shrunk."""
+        """The log likelihood ratio of noise whose square along the axis was this before it was
+        shrunk.
+        """
         return dim * (np.log(shrunk) + (1 - shrunk**2) / 2 * square)
 
     def weighted_visit(key):
         noise = observed.noise(key, n_points, dim, dtype=jnp.float32)
-        # Importance sampling: with less noise along one axis visits are common; along any axis the mean is the same.
+        # Importance sampling: with less noise along one axis visits are common; along any axis the
+        # mean is the same.
         along = axis @ noise
         walk = observed.trajectory(noise - (1 - shrunk) * axis[:, None] * along, reversion=rate)
-        return jnp.where(jnp.sum(walk[-1] ** 2) < radius**2 / 4, jnp.exp(log_weight(jnp.sum(along**2))), 0.0)
+        return jnp.where(
+            jnp.sum(walk[-1] ** 2) < radius**2 / 4, jnp.exp(log_weight(jnp.sum(along**2))), 0.0
+        )
 
     largest = np.exp(log_weight((radius / np.linalg.norm(response) / 2 / shrunk) ** 2))
     chance, more, less = (chi2.cdf(d / 4, d) for d in (dim, dim + 1, dim - 1))
-    # A norm that is shorter by the share `left` of its square comes closer: the chance rises by at most d / 2 of it.
+    # A norm that is shorter by the share `left` of its square comes closer: the chance rises by at
+    # most d / 2 of it.
     trial.mean(
         weighted_visit,
         chance,

@@ -27,16 +27,24 @@ from theory_on_trial import claim, code, ours
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
-REPAIR = code("kaitan365/CorrectedGCV", "Non-Gaussian/compute_risk.py", "4100ffb")  # of arXiv 2310.01374
-Fewer = Annotated[int, Interval(100, 300, why="smaller samples scatter more than this tells, larger take minutes")]
-Positive = Annotated[float, Interval(0.1, 1, why="a smaller one leaves terms of order 1 / |p - k|, some per cent")]
+REPAIR = code(
+    "kaitan365/CorrectedGCV", "Non-Gaussian/compute_risk.py", "4100ffb"
+)  # of arXiv 2310.01374
+Fewer = Annotated[
+    int, Interval(100, 300, why="smaller samples scatter more than this tells, larger take minutes")
+]
+Positive = Annotated[
+    float, Interval(0.1, 1, why="a smaller one leaves terms of order 1 / |p - k|, some per cent")
+]
 MORE = LOOKS | {"most": 5600}  # 2 f(p) - f(p / 2) scatters three times as much as f(p)
 
 
 def worlds(trial, dim, *setting):
-    """A world at p and at p / 2, of which 2 f(p) - f(p / 2) is judged: terms of order 1 / p are gone.
+    """A world at p and at p / 2, of which 2 f(p) - f(p / 2) is judged: terms of order 1 / p are
+    gone.
 
-    An expansion in 1 / p is what means of traces of normal rows have where the limit is smooth in penalty and aspect.
+    An expansion in 1 / p is what means of traces of normal rows have where the limit is smooth in
+    penalty and aspect.
     """
     return world(trial, dim, *setting), populated(dim // 2, *setting[:2])
 
@@ -44,54 +52,81 @@ def worlds(trial, dim, *setting):
 def of_both(worlds, penalty, law, *members):
     """2 f(p) - f(p / 2) of a law, for bags of so many members."""
     large, small = (
-        np.array([law(population, penalty, *aspects, m) for m in members]) for population, aspects, _ in worlds
+        np.array([law(population, penalty, *aspects, m) for m in members])
+        for population, aspects, _ in worlds
     )
     return 2 * large - small
 
 
 def judging(worlds, penalty):
-    """A sampler of what one cross-validation of a bag exceeds its risk by: all points, the union, corrected."""
+    """A sampler of what one cross-validation of a bag exceeds its risk by: all points, the union,
+    corrected.
+    """
 
     def excesses(seed, size):
         form = members(jax.random.key(seed), penalty, **size)
         turned = observed.TraceForm(
-            form.risks[::-1, ::-1], form.residuals[:, ::-1, ::-1], form.freedom[::-1], form.seen[::-1]
+            form.risks[::-1, ::-1],
+            form.residuals[:, ::-1, ::-1],
+            form.freedom[::-1],
+            form.seen[::-1],
         )
         naive = [observed.gcv(form, m) - observed.bag_mean(form.risks, m) for m in (1, 2)]
-        unions = [observed.union_gcv(one, 2) - jnp.mean(one.risks[:2, :2]) for one in (form, turned)]
-        corrected = [observed.corrected_gcv(form, m) - observed.bag_mean(form.risks, m) for m in (1, 2, 8)]
+        unions = [
+            observed.union_gcv(one, 2) - jnp.mean(one.risks[:2, :2]) for one in (form, turned)
+        ]
+        corrected = [
+            observed.corrected_gcv(form, m) - observed.bag_mean(form.risks, m) for m in (1, 2, 8)
+        ]
         return jnp.stack([*naive, sum(unions) / 2, *corrected])
 
     programs = [jax.jit(partial(jax.lax.map, partial(excesses, size=size))) for *_, size in worlds]
     batch = LOOKS["first"]
 
     def draw(generator, n):
-        rounds = [[program(generator.integers(2**63, size=batch)) for program in programs] for _ in range(n // batch)]
+        rounds = [
+            [program(generator.integers(2**63, size=batch)) for program in programs]
+            for _ in range(n // batch)
+        ]
         return np.concatenate([2 * large - small for large, small in rounds])
 
     return draw
 
 
 @claim(
-    ours("a training point's residual is d times its leave-one-out residual"), kind="limit", tier="full", cases=[WITH]
+    ours("a training point's residual is d times its leave-one-out residual"),
+    kind="limit",
+    tier="full",
+    cases=[WITH],
 )
-def test_gcv_bias_finite_M(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Hundred = 100):
-    """GCV over all n points exceeds the risk by w (1 - w) (1 - d)^2 / (1 - w + w d)^2 times R_1 / M, M = 1, 2.
+def test_gcv_bias_finite_M(
+    trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Hundred = 100
+):
+    """GCV over all n points exceeds the risk by w (1 - w) (1 - d)^2 / (1 - w + w d)^2 times R_1 /
+    M, M = 1, 2.
 
-    To 1.1 % of itself; over the points that two members have seen it is wrong, too, and predicted to 2.5 %.
+    To 1.1 % of itself; over the points that two members have seen it is wrong, too, and predicted
+    to 2.5 %.
     """
     both = worlds(trial, dim, aspect, subsample_aspect, penalty)
     one, two = of_both(both, penalty, predicted.gcv_bias, 1, 2)
     risks = of_both(both, penalty, predicted.ensemble_risk, 1, 2, 2)
     seen = "penalty must leave an excess of a tenth of the risk: chance hides a smaller one"
     trial.require(one > 0.1 * risks[0], seen)
-    truth = np.array([risks[0] + one, risks[1] + two, *of_both(both, penalty, predicted.union_gcv, 2)])
-    controls = {"the risk, as of infinitely many": risks, "1 / M^2": np.array([truth[0], risks[1] + one / 4, truth[2]])}
+    truth = np.array(
+        [risks[0] + one, risks[1] + two, *of_both(both, penalty, predicted.union_gcv, 2)]
+    )
+    controls = {
+        "the risk, as of infinitely many": risks,
+        "1 / M^2": np.array([truth[0], risks[1] + one / 4, truth[2]]),
+    }
     if abs(truth[2] - truth[1]) > 0.05 * truth[1]:
         controls["over the other points"] = truth[[0, 2, 1]]
     excesses = judging(both, penalty)
     trial.mean(
-        sampler=lambda generator, n: risks + excesses(generator, n)[:, :3],  # whose own scatter is subtracted
+        sampler=lambda generator, n: (
+            risks + excesses(generator, n)[:, :3]
+        ),  # whose own scatter is subtracted
         predict=truth,
         law=Asymptotic(),
         margin=np.array([0.011, 0.011, 0.025]) * truth,
@@ -100,11 +135,19 @@ def test_gcv_bias_finite_M(trial, aspect: AspectOfAll, subsample_aspect: Aspect,
     )
 
 
-@claim(ours("a training point's residual is d times its leave-one-out residual"), kind="limit", cases=[WITH])
-def test_gcv_bias(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Positive, dim: Fewer = 100):
-    """GCV exceeds the risk by w (1 - w) (1 - d)^2 / (1 - w + w d)^2 times R_1 / M, to 3 % of itself, M = 1, 2.
+@claim(
+    ours("a training point's residual is d times its leave-one-out residual"),
+    kind="limit",
+    cases=[WITH],
+)
+def test_gcv_bias(
+    trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Positive, dim: Fewer = 100
+):
+    """GCV exceeds the risk by w (1 - w) (1 - d)^2 / (1 - w + w d)^2 times R_1 / M, to 3 % of
+    itself, M = 1, 2.
 
-    So it does over all n points, w = k / n; over the points that two members have seen it is wrong, too.
+    So it does over all n points, w = k / n; over the points that two members have seen it is wrong,
+    too.
     """
     population, aspects, size = world(trial, dim, aspect, subsample_aspect, penalty)
 
@@ -115,23 +158,42 @@ def test_gcv_bias(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty:
 
     one, two = ((population, penalty, *aspects, m) for m in (1, 2))
     risks = np.array([predicted.ensemble_risk(*setting) for setting in (one, two, two)])
-    excess = [predicted.gcv_bias(*one), predicted.gcv_bias(*two), predicted.union_gcv(*two) - risks[2]]
+    excess = [
+        predicted.gcv_bias(*one),
+        predicted.gcv_bias(*two),
+        predicted.union_gcv(*two) - risks[2],
+    ]
     seen = "penalty must leave an excess of .15 of the risk: 3 % do not tell a smaller one"
     trial.require(excess[0] > 0.15 * risks[0], seen)
     truth = risks + excess
-    controls = {"none, as of infinitely many": risks, "1 / M^2": risks + excess * np.array([1, 1 / 2, 1])}
+    controls = {
+        "none, as of infinitely many": risks,
+        "1 / M^2": risks + excess * np.array([1, 1 / 2, 1]),
+    }
     trial.mean(
-        lambda key: risks + judged(key), truth, law=Asymptotic(), margin=0.03 * truth, controls=controls, **LOOKS
+        lambda key: risks + judged(key),
+        truth,
+        law=Asymptotic(),
+        margin=0.03 * truth,
+        controls=controls,
+        **LOOKS,
     )
 
 
 def repaired(trial, aspect, subsample_aspect, penalty, dim, share):
     """The decision on corrected cross-validation of 1, 2 and 8 members."""
     both = worlds(trial, dim, aspect, subsample_aspect, penalty)
-    bias, risks = (of_both(both, penalty, law, 1, 2, 8) for law in (predicted.gcv_bias, predicted.ensemble_risk))
+    bias, risks = (
+        of_both(both, penalty, law, 1, 2, 8)
+        for law in (predicted.gcv_bias, predicted.ensemble_risk)
+    )
     population, aspects, _ = both[0]
     d = predicted.residual_share(population, penalty, aspects[1])
-    shares = {"not": 1, "with members' own residuals": 1 - d**2, "by 1 / M^2": np.array([0, 1 / 2, 7 / 8])}
+    shares = {
+        "not": 1,
+        "with members' own residuals": 1 - d**2,
+        "by 1 / M^2": np.array([0, 1 / 2, 7 / 8]),
+    }
     excesses = judging(both, penalty)
     trial.mean(
         sampler=lambda generator, n: excesses(generator, n)[:, 3:],
@@ -145,8 +207,12 @@ def repaired(trial, aspect, subsample_aspect, penalty, dim, share):
 
 
 @claim(REPAIR, kind="limit", tier="full", cases=[WITH])
-def test_corrected_gcv(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Hundred = 100):
-    """GCV of M members without its excess, estimated from residuals and df, is their risk, to 1 %."""
+def test_corrected_gcv(
+    trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Hundred = 100
+):
+    """GCV of M members without its excess, estimated from residuals and df, is their risk, to 1
+    %.
+    """
     repaired(trial, aspect, subsample_aspect, penalty, dim, 0.01)
 
 
@@ -155,42 +221,75 @@ def test_corrected_gcv__ridgeless(
     trial,
     aspect: AspectOfAll,
     subsample_aspect: Aspect,
-    dim: Annotated[int, Interval(100, 200, why="smaller ones scatter more than minutes tell, larger take ten")] = 100,
+    dim: Annotated[
+        int, Interval(100, 200, why="smaller ones scatter more than minutes tell, larger take ten")
+    ] = 100,
 ):
-    """Without penalty GCV of M members without its excess, estimated from residuals and df, is their risk, to 1.5 %."""
+    """Without penalty GCV of M members without its excess, estimated from residuals and df, is
+    their risk, to 1.5 %.
+    """
     repaired(trial, aspect, subsample_aspect, 0.0, dim, 0.015)
 
 
-@claim(ours("all points that one member has seen are its training points"), kind="limit", tier="full",
-       cases=[WITH, MANY])  # fmt: skip
+@claim(
+    ours("all points that one member has seen are its training points"),
+    kind="limit",
+    tier="full",
+    cases=[WITH, MANY],
+)
 def test_union_consistent_M1(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Hundred = 160
 ):
-    """Of one member, GCV over the points it has seen is its risk, where d > 0, and GCV over all points is not."""
+    """Of one member, GCV over the points it has seen is its risk, where d > 0, and GCV over all
+    points is not.
+    """
     population, aspects, size = world(trial, dim, aspect, subsample_aspect, penalty)
-    trial.require(penalty > 0 or subsample_aspect < 1, "penalty must be positive where p > k: GCV is 0 / 0 otherwise")
+    trial.require(
+        penalty > 0 or subsample_aspect < 1,
+        "penalty must be positive where p > k: GCV is 0 / 0 otherwise",
+    )
 
     def judged(key):
         form = members(key, penalty, **size, members=2)
         risk = form.risks[0, 0]
-        return jnp.stack([observed.union_gcv(form, 1) - risk, observed.gcv(form, 1) - observed.bag_mean(form.risks, 1)])
+        return jnp.stack(
+            [
+                observed.union_gcv(form, 1) - risk,
+                observed.gcv(form, 1) - observed.bag_mean(form.risks, 1),
+            ]
+        )
 
     risk = predicted.member_risk(population, penalty, aspects[1])
     setting = (population, penalty, *aspects, 1)
     both = np.array([predicted.union_gcv(*setting) - risk, predicted.gcv_bias(*setting)])
-    truth, controls = risk + both, {"each for the other": risk + both[::-1]}
-    trial.require(np.ptp(both) > 0.06 * truth.max(), "penalty must be smaller: GCV over all points is the risk, too")
-    trial.mean(lambda key: risk + judged(key), truth, law=Asymptotic(), margin=0.04 * truth, controls=controls, **LOOKS)
+    truth = risk + both
+    controls = {"each for the other": risk + both[::-1]}
+    trial.require(
+        np.ptp(both) > 0.06 * truth.max(),
+        "penalty must be smaller: GCV over all points is the risk, too",
+    )
+    trial.mean(
+        lambda key: risk + judged(key),
+        truth,
+        law=Asymptotic(),
+        margin=0.04 * truth,
+        controls=controls,
+        **LOOKS,
+    )
 
 
 def largest_gcv_error(rng, variances, signal, points, subsamples, members=3, responses=64):
-    """The largest |GCV - risk| over penalties and sizes, of infinitely many members and of one, for each response.
-    Rows and nested subsets are drawn once; what infinitely many members have is the mean over pairs of those drawn.
+    """The largest |GCV - risk| over penalties and sizes, of infinitely many members and of one, for
+    each response. Rows and nested subsets are drawn once; what infinitely many members have is the
+    mean over pairs of those drawn.
     """
     dim = len(variances)
     scale = np.sqrt(variances)[:, None]
-    x, order = observed.data_set(jax.random.key(rng.integers(2**63)), variances, points, max(subsamples), members)
-    x, order = np.asarray(x, float), np.asarray(order)
+    x, order = observed.data_set(
+        jax.random.key(rng.integers(2**63)), variances, points, max(subsamples), members
+    )
+    x = np.asarray(x, float)
+    order = np.asarray(order)
     b = rng.standard_normal((dim, responses)) * np.sqrt(signal)[:, None]
     y = x @ b + np.sqrt(POPULATION.noise) * rng.standard_normal((points, responses))
 
@@ -202,20 +301,30 @@ def largest_gcv_error(rng, variances, signal, points, subsamples, members=3, res
     largest = np.zeros((2, responses))
     for k in subsamples:
         for penalty in (0.0, 1.0):
-            fitted, freedom = [], []
+            fitted = []
+            freedom = []
             for rows in order[:, :k]:
                 seen = x[rows]
                 gram = seen @ seen.T if k < dim else seen.T @ seen
                 inverse = np.linalg.inv(gram / k + penalty * np.eye(len(gram)))
-                fitted.append((seen.T @ (inverse @ y[rows]) if k < dim else inverse @ (seen.T @ y[rows])) / k)
+                fitted.append(
+                    (seen.T @ (inverse @ y[rows]) if k < dim else inverse @ (seen.T @ y[rows])) / k
+                )
                 freedom.append(len(gram) - penalty * np.trace(inverse))
-            judged = of_bags(y - x @ np.array(fitted)) / points / (1 - np.mean(freedom) / points) ** 2
-            largest = np.maximum(largest, abs(judged - POPULATION.noise - of_bags((np.array(fitted) - b) * scale)))
+            judged = (
+                of_bags(y - x @ np.array(fitted)) / points / (1 - np.mean(freedom) / points) ** 2
+            )
+            largest = np.maximum(
+                largest, abs(judged - POPULATION.noise - of_bags((np.array(fitted) - b) * scale))
+            )
     return largest
 
 
 @claim(
-    ours("the central limit theorem for residuals; the abstract has uniform consistency over sizes, and no order"),
+    ours(
+        "the central limit theorem for residuals; the abstract has uniform consistency over "
+        "sizes, and no order"
+    ),
     kind="rate",
     tier="full",
     cases=[0.5],
@@ -225,21 +334,28 @@ def test_gcv_uniform(
     trial,
     aspect: Annotated[float, Interval(0.3, 0.5, why="subsamples have p / k down to .625")],
     dim: Annotated[
-        int, Interval(40, 80, why="smaller ones are not yet in the power law, larger ones take minutes")
+        int,
+        Interval(40, 80, why="smaller ones are not yet in the power law, larger ones take minutes"),
     ] = 40,
 ):
-    """The largest |GCV - risk| of full ensembles over penalties 0 and 1 and sizes k falls as n^(-1/2) on average.
+    """The largest |GCV - risk| of full ensembles over penalties 0 and 1 and sizes k falls as
+    n^(-1/2) on average.
 
-    So GCV is consistent at the worst of them at once; of one member it is not, and the largest tends to a constant.
+    So GCV is consistent at the worst of them at once; of one member it is not, and the largest
+    tends to a constant.
     """
 
     def largest(generator, p):
         variances, signal, _ = directions(p)
         sizes = tuple(round(p / one) for one in (0.625, 2.0, 4.0))
-        return np.log(largest_gcv_error(generator, variances, signal, round(p / aspect), sizes).mean(axis=1))
+        return np.log(
+            largest_gcv_error(generator, variances, signal, round(p / aspect), sizes).mean(axis=1)
+        )
 
     def slopes(generator, n):
-        return np.array([largest(generator, 4 * dim) - largest(generator, dim) for _ in range(n)]) / np.log(4)
+        return np.array(
+            [largest(generator, 4 * dim) - largest(generator, dim) for _ in range(n)]
+        ) / np.log(4)
 
     trial.mean(
         sampler=lambda generator, n: slopes(generator, n)[:, 0],

@@ -13,28 +13,46 @@ from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
-Ratio = Annotated[float, Interval(2, 1e4, why="at 1 the spectrum is isotropic; the high end is a cap")]
+Ratio = Annotated[
+    float, Interval(2, 1e4, why="at 1 the spectrum is isotropic; the high end is a cap")
+]
 
 
-@claim(ours("the penalty is a convex function of μ > -min r"), kind="optimality", cases=[(0.25, 8.0), (3.0, 8.0)])
-def test_least_penalty(trial, aspect: Annotated[float, Interval(0.01, 100, why="a cap only")], ratio: Ratio):
-    """No penalty is below the least of μ - φ sum h r μ / (μ + r), which is -(1 - sqrt(φ))^2 for Σ = I."""
+@claim(
+    ours("the penalty is a convex function of μ > -min r"),
+    kind="optimality",
+    cases=[(0.25, 8.0), (3.0, 8.0)],
+)
+def test_least_penalty(
+    trial, aspect: Annotated[float, Interval(0.01, 100, why="a cap only")], ratio: Ratio
+):
+    """No penalty is below the least of μ - φ sum h r μ / (μ + r), which is -(1 - sqrt(φ))^2 for Σ =
+    I.
+    """
     trial.require(abs(aspect - 1) >= 0.1, "aspect must be .1 off 1: there no penalty is below 0")
-    eigenvalues, half, isotropic = np.array([1.0, ratio]), np.array([0.5, 0.5]), -((1 - np.sqrt(aspect)) ** 2)
+    eigenvalues = np.array([1.0, ratio])
+    half = np.array([0.5, 0.5])
+    isotropic = -((1 - np.sqrt(aspect)) ** 2)
 
     def penalty(place):
         mu = np.exp(place) - 1
         return mu * (1 - aspect * np.mean(eigenvalues / (mu + eigenvalues)))
 
     minimum = minimize_scalar(penalty, bounds=(-20, 20), method="bounded", options={"xatol": 1e-8})
-    populations = (predicted.Population(spectrum, half, half, 1.0, 0.25) for spectrum in (eigenvalues, np.ones(2)))
+    populations = (
+        predicted.Population(spectrum, half, half, 1.0, 0.25)
+        for spectrum in (eigenvalues, np.ones(2))
+    )
     least = np.array([predicted.least_penalty(population, aspect) for population in populations])
     trial.value(
         [minimum.fun, isotropic],
         least,
         error=1e-12 * ratio,
         margin=1e-10 * ratio,
-        controls={"of the mean eigenvalue": [(1 + ratio) / 2 * isotropic, isotropic], "0": [0.0, 0.0]},
+        controls={
+            "of the mean eigenvalue": [(1 + ratio) / 2 * isotropic, isotropic],
+            "0": [0.0, 0.0],
+        },
     )
 
 
@@ -44,12 +62,18 @@ def least_of(function, low):
     return min((minimum.fun, minimum.x), (function(low), low))  # the search tries no end
 
 
-@claim(ours("the abstract's equality of the best ridgeless ensemble and the best ridge, computed"), kind="optimality",
-       cases=[(0.5, 0.25), (0.5, 0.02), (0.8, 0.25), (1.5, 0.25)])  # fmt: skip
+@claim(
+    ours("the abstract's equality of the best ridgeless ensemble and the best ridge, computed"),
+    kind="optimality",
+    cases=[(0.5, 0.25), (0.5, 0.02), (0.8, 0.25), (1.5, 0.25)],
+)
 def test_optimum(trial, aspect: AnyAspect, noise: Noise):
-    """The least risk of full ensembles without penalty, over φ_s, is that of ridge over penalties from 0 on."""
+    """The least risk of full ensembles without penalty, over φ_s, is that of ridge over penalties
+    from 0 on.
+    """
     population = replace(POPULATION, noise=noise)
-    ridge, bags = predicted.optimal_ridge(population, aspect), predicted.optimal_ridgeless(population, aspect)
+    ridge = predicted.optimal_ridge(population, aspect)
+    bags = predicted.optimal_ridgeless(population, aspect)
 
     def risk(penalty, subsample_aspect):
         return predicted.full_ensemble_risk(population, penalty, aspect, subsample_aspect)
@@ -75,16 +99,34 @@ def test_optimum(trial, aspect: AnyAspect, noise: Noise):
     )
 
 
-@claim(ours("the least of a ratio of quadratics, from the discriminant of its difference to a constant"), kind="bound")
+@claim(
+    ours(
+        "the least of a ratio of quadratics, from the discriminant of its difference to a constant"
+    ),
+    kind="bound",
+)
 def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25):
-    """For Σ = I the best k without penalty attains the least risk, φ c^2 + (1 - φ (1 + s)) c = s, s = noise."""
+    """For Σ = I the best k without penalty attains the least risk, φ c^2 + (1 - φ (1 + s)) c = s, s
+    = noise.
+    """
     population = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, noise)
     half = (1 - aspect * (1 + noise)) / 2
     root = np.sqrt(half**2 + aspect * noise)
-    least = noise / (root + half) if half > 0 else (root - half) / aspect  # without a difference of near numbers
+    least = (
+        noise / (root + half) if half > 0 else (root - half) / aspect
+    )  # without a difference of near numbers
     best = predicted.isotropic_optimal_subsample_aspect(aspect, noise)
-    grid = [(0.0, best), *((ridge, phi) for ridge in (0.0, 0.1, 1.0) for phi in np.linspace(max(aspect, 1.01), 6, 12))]
-    risks = np.array([predicted.full_ensemble_risk(population, ridge, aspect, phi) for ridge, phi in grid])
+    grid = [
+        (0.0, best),
+        *(
+            (ridge, phi)
+            for ridge in (0.0, 0.1, 1.0)
+            for phi in np.linspace(max(aspect, 1.01), 6, 12)
+        ),
+    ]
+    risks = np.array(
+        [predicted.full_ensemble_risk(population, ridge, aspect, phi) for ridge, phi in grid]
+    )
     levels = np.array([predicted.level(population, *setting) for setting in grid])
     trial.bound(
         np.full(len(grid), least),
@@ -94,8 +136,12 @@ def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25)
         controls={"without the inflation by variance": noise + (levels / (1 + levels)) ** 2},
     )
     many = predicted.ensemble_risk(population, 0.0, aspect, best, 10_000)
-    trial.identity(risks[0], least, ops=1e4, scale=least, controls={"of ten thousand members": many})
-    _, place = least_of(lambda phi: predicted.full_ensemble_risk(population, 0.0, aspect, phi), max(1.0, aspect))
+    trial.identity(
+        risks[0], least, ops=1e4, scale=least, controls={"of ten thousand members": many}
+    )
+    _, place = least_of(
+        lambda phi: predicted.full_ensemble_risk(population, 0.0, aspect, phi), max(1.0, aspect)
+    )
     roots = {"φ_s* = φ": aspect, "the smaller root": aspect / best}
     trial.value(place, best, error=3e-7, margin=1e-6, controls=roots)
 
@@ -106,17 +152,25 @@ def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25)
     tier="full",
 )
 def test_negative_ridge(trial, dim: Many = 480):
-    """Where p = 3 n, little variance, and no signal, in most directions makes the best penalty negative: -.0588."""
-    small, large = dim * 4 // 5, dim - dim * 4 // 5
-    masses, aspect = np.array([small, large]) / dim, dim / (dim // 3)
+    """Where p = 3 n, little variance, and no signal, in most directions makes the best penalty
+    negative: -.0588.
+    """
+    small = dim * 4 // 5
+    large = dim - dim * 4 // 5
+    masses = np.array([small, large]) / dim
+    aspect = dim / (dim // 3)
     population = predicted.Population(np.array([0.1, 3]), masses, np.array([0.0, 1]), 1.0, 0.01)
-    variances, signal = np.repeat([0.1, 3.0], [small, large]), np.repeat([0.0, 1 / large], [small, large])
+    variances = np.repeat([0.1, 3.0], [small, large])
+    signal = np.repeat([0.0, 1 / large], [small, large])
     size = {"points": dim // 3, "subsample": dim // 3, "members": 1}
     best = predicted.optimal_ridge(population, aspect, negative=True)
     gain = predicted.optimal_ridge(population, aspect).risk - best.risk
 
     def gains(key):
-        forms = [observed.trace_form(key, variances, signal, 0.01, penalty, **size) for penalty in (0.0, best.place)]
+        forms = [
+            observed.trace_form(key, variances, signal, 0.01, penalty, **size)
+            for penalty in (0.0, best.place)
+        ]
         return forms[0].risks[0, 0] - forms[1].risks[0, 0]
 
     positive = predicted.full_ensemble_risk(population, 0.0, aspect, aspect)

@@ -34,10 +34,13 @@ from theory_on_trial import claim, code, ours
 from theory_on_trial.contract import Interval, UnitInterval
 from theory_on_trial.laws import Asymptotic
 
-REPOSITORY, COMMIT = "jaydu1/overparameterized-ensembling", "1f50507"
+REPOSITORY = "jaydu1/overparameterized-ensembling"
+COMMIT = "1f50507"
 LAWS = code(REPOSITORY, "paper/gcv/compute_risk.py", COMMIT)
 LINE = "lam = (φ_s-φ) * np.trace(np.linalg.solve(np.identity(p) + v * Σ, v * Σ)) / p"
-SCALED = code(REPOSITORY, "paper/gcv/run_gcv_opt.py, line 27", COMMIT, says=f"The equivalent penalty: {LINE}")
+SCALED = code(
+    REPOSITORY, "paper/gcv/run_gcv_opt.py, line 27", COMMIT, says=f"The equivalent penalty: {LINE}"
+)
 STOP = "The fixed point is iterated while ε>1e-3, ε = np.abs(v-v0)/(np.abs(v0)+1e-3)."
 STOPPED = code(REPOSITORY, "paper/gcv/fixed_point_sol.py, v_general", COMMIT, says=STOP)
 
@@ -46,7 +49,9 @@ DATA_SETS = 48
 
 
 def drawing(dim, aspect, subsample_aspect, penalty, ridges=(), correlation=None):
-    """A function of seeds: risks of two members, of all, and of ridge on all rows, with numbers of mean zero."""
+    """A function of seeds: risks of two members, of all, and of ridge on all rows, with numbers of
+    mean zero.
+    """
     variances, signal, halves = directions(dim, correlation)
     _, _, size = populated(dim, aspect, subsample_aspect)
     points = size["points"]
@@ -55,7 +60,9 @@ def drawing(dim, aspect, subsample_aspect, penalty, ridges=(), correlation=None)
         x, chosen = observed.data_set(jax.random.key(seed), variances, points, size["subsample"], 3)
         single, pair = (observed.bag_mean(risks_of(x, chosen, penalty), m) for m in (1, 2))
         all_rows = jnp.arange(points)[None]
-        beside = jax.lax.map(lambda ridge: risks_of(x, all_rows, ridge)[0, 0], jnp.array(ridges, float))
+        beside = jax.lax.map(
+            lambda ridge: risks_of(x, all_rows, ridge)[0, 0], jnp.array(ridges, float)
+        )
         return jnp.append(jnp.stack([pair, 2 * pair - single]), beside), x, chosen
 
     def risks_of(x, chosen, ridge):
@@ -66,17 +73,24 @@ def drawing(dim, aspect, subsample_aspect, penalty, ridges=(), correlation=None)
     def draw(seeds):
         risks, x, chosen = map(np.asarray, program(seeds))
         all_rows = np.tile(np.arange(points), (len(x), 1, 1))
-        fits = [(chosen, penalty), *((all_rows, ridge) for ridge in ridges[:1])]  # those of one ridge serve for all
-        numbers = [observed.zero_means(x, rows, variances, halves, max(ridge, 0.01)) for rows, ridge in fits]
+        fits = [
+            (chosen, penalty),
+            *((all_rows, ridge) for ridge in ridges[:1]),
+        ]  # those of one ridge serve for all
+        numbers = [
+            observed.zero_means(x, rows, variances, halves, max(ridge, 0.01))
+            for rows, ridge in fits
+        ]
         return risks, np.concatenate(numbers, axis=1)
 
     return draw
 
 
 def extrapolated(trial, draws, combined, truth, controls, as_printed=None):
-    """The decision on 2 f(p) - f(p / 2), from which the terms of order 1 / p are gone, f the mean of combined risks.
-    Of the numbers of mean zero so much is taken off each risk as fits best on data sets drawn for that: the mean stays
-    as it is, and a tenth of the scatter. All predictions are f at p and at p / 2.
+    """The decision on 2 f(p) - f(p / 2), from which the terms of order 1 / p are gone, f the mean
+    of combined risks. Of the numbers of mean zero so much is taken off each risk as fits best on
+    data sets drawn for that: the mean stays as it is, and a tenth of the scatter. All predictions
+    are f at p and at p / 2.
     """
 
     def drawn(draw, generator, n):
@@ -85,7 +99,10 @@ def extrapolated(trial, draws, combined, truth, controls, as_printed=None):
 
     shares = []
     for draw in draws:
-        risks, numbers = (part - part.mean(axis=0) for part in drawn(draw, trial.generator("shares"), 2 * DATA_SETS))
+        risks, numbers = (
+            part - part.mean(axis=0)
+            for part in drawn(draw, trial.generator("shares"), 2 * DATA_SETS)
+        )
         unit = numbers.std(axis=0) + 1e-9
         shares.append(np.linalg.lstsq(numbers / unit, risks, rcond=1e-5)[0] / unit[:, None])
 
@@ -120,7 +137,9 @@ def risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, apart=20, 
         for p in (dim, dim // 2):
             population, aspects, _ = populated(p, aspect, subsample_aspect, correlation)
             setting = (replace(population, noise=noise), penalty, *aspects)
-            pairs.append([predicted.ensemble_risk(*setting, members), predicted.full_ensemble_risk(*setting)])
+            pairs.append(
+                [predicted.ensemble_risk(*setting, members), predicted.full_ensemble_risk(*setting)]
+            )
         return np.array(pairs)
 
     def otherwise(solved_at, left):
@@ -134,52 +153,91 @@ def risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, apart=20, 
         return np.array(pairs)
 
     truth = law()
-    controls = {"without the new point's noise": truth - POPULATION.noise, "each for the other": truth[:, ::-1]}
+    controls = {
+        "without the new point's noise": truth - POPULATION.noise,
+        "each for the other": truth[:, ::-1],
+    }
     controls |= {"half the noise": law(noise=POPULATION.noise / 2), "1 / M^2": law(members=4)}
     rivals = {}
     if penalty >= 0.1:  # without one t is t squared where p <= k, and 1 elsewhere
         linear = otherwise(1, lambda population, mu, phi: 1 - phi * shrunk(population, mu))
-        rivals = {"μ of all points": otherwise(0, threshold_distance), "r / (μ + r) unsquared": linear}
+        rivals = {
+            "μ of all points": otherwise(0, threshold_distance),
+            "r / (μ + r) unsquared": linear,
+        }
     if correlation is not None:
-        rivals |= {"equal eigenvalues": law(correlation=0.0), "two eigenvalues": law(correlation=None)}
-    controls |= {name: risks for name, risks in rivals.items() if np.abs(risks / truth - 1).max() > 0.05}
-    draws = [drawing(p, aspect, subsample_aspect, penalty, correlation=correlation) for p in (dim, dim // 2)]
+        rivals |= {
+            "equal eigenvalues": law(correlation=0.0),
+            "two eigenvalues": law(correlation=None),
+        }
+    controls |= {
+        name: risks for name, risks in rivals.items() if np.abs(risks / truth - 1).max() > 0.05
+    }
+    draws = [
+        drawing(p, aspect, subsample_aspect, penalty, correlation=correlation)
+        for p in (dim, dim // 2)
+    ]
     extrapolated(trial, draws, lambda risks: risks, truth, controls)
 
 
 @claim(LAWS, kind="limit", cases=[WITH])
-def test_risk_law(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Medium = 40):
-    """All members have risk C = (σ^2 + c) / (1 - t(φ)), two (C + R_1) / 2, R_1 as C at φ_s, to 1 %."""
+def test_risk_law(
+    trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Medium = 40
+):
+    """All members have risk C = (σ^2 + c) / (1 - t(φ)), two (C + R_1) / 2, R_1 as C at φ_s, to 1
+    %.
+    """
     risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim)
 
 
-@claim(ours("Szegő's theorem on the eigenvalues of Toeplitz matrices, put into the law"), kind="limit", tier="full",
-       cases=[(0.6, *WITH), (-0.8, *WITH)])  # fmt: skip
+@claim(
+    ours("Szegő's theorem on the eigenvalues of Toeplitz matrices, put into the law"),
+    kind="limit",
+    tier="full",
+    cases=[(0.6, *WITH), (-0.8, *WITH)],
+)
 def test_risk_law__autoregressive(
-    trial, correlation: Correlation, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Medium = 40
+    trial,
+    correlation: Correlation,
+    aspect: AspectOfAll,
+    subsample_aspect: Aspect,
+    penalty: Penalty,
+    dim: Medium = 40,
 ):
-    """For Σ_ij = ρ^(|i - j|) all members and two of them have risks C and (C + R_1) / 2, as for eigenvalues r.
+    """For Σ_ij = ρ^(|i - j|) all members and two of them have risks C and (C + R_1) / 2, as for
+    eigenvalues r.
 
-    These are (1 - ρ^2) / |1 - ρ e^(i t)|^2, t uniform, with coefficients equal along all directions.
+    These are (1 - ρ^2) / |1 - ρ e^(i t)|^2, t uniform, with coefficients equal along all
+    directions.
     """
     risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, correlation=correlation)
 
 
 @claim(LAWS, kind="limit", tier="full", cases=[(0.5, 2.0, 160), (0.4, 0.8, 160), (0.4, 0.625, 80)])
-def test_risk_law__ridgeless(trial, aspect: AspectOfAll, subsample_aspect: Aspect, dim: Forty = 160):
-    """Without penalty all members have risk C = (σ^2 + c) / (1 - t(φ)), two (C + R_1) / 2, R_1 as C at φ_s."""
+def test_risk_law__ridgeless(
+    trial, aspect: AspectOfAll, subsample_aspect: Aspect, dim: Forty = 160
+):
+    """Without penalty all members have risk C = (σ^2 + c) / (1 - t(φ)), two (C + R_1) / 2, R_1 as C
+    at φ_s.
+    """
     risks_meet_the_law(trial, aspect, subsample_aspect, 0.0, dim, apart=40)
 
 
-@claim(ours("the mean of an inverse Wishart matrix in the limit: least squares has no bias"), kind="identity",
-       cases=[(0.4, 0.625), (0.5, 1.0)], route="what least squares is known to risk, written in the check",
-       second="test_ridge_ensembles.py::test_the_exact_risk_tends_to_the_limit")  # fmt: skip
+@claim(
+    ours("the mean of an inverse Wishart matrix in the limit: least squares has no bias"),
+    kind="identity",
+    cases=[(0.4, 0.625), (0.5, 1.0)],
+    route="what least squares is known to risk, written in the check",
+    second="test_ridge_ensembles.py::test_the_exact_risk_tends_to_the_limit",
+)
 def test_risk_law__least_squares(
     trial,
     aspect: Annotated[float, Interval(0.01, 0.5, why="k is at most n")],
     subsample_aspect: Annotated[float, Interval(0.5, 1, why="beyond, fits interpolate")],
 ):
-    """Without penalty, for p <= k, C = σ^2 / (1 - φ) and R_1 = σ^2 / (1 - φ_s), infinite at p = k."""
+    """Without penalty, for p <= k, C = σ^2 / (1 - φ) and R_1 = σ^2 / (1 - φ_s), infinite at p =
+    k.
+    """
     exact = (1 - np.array([aspect, subsample_aspect])) / POPULATION.noise
 
     def inverse(penalty):
@@ -192,18 +250,29 @@ def test_risk_law__least_squares(
     trial.identity(exact, inverse(0.0), ops=20, scale=1 / POPULATION.noise, controls=controls)
 
 
-@claim(ours("mean of an inverse Wishart matrix"), kind="distribution", cases=[(20, 16, True), (20, 20, False)])
+@claim(
+    ours("mean of an inverse Wishart matrix"),
+    kind="distribution",
+    cases=[(20, 16, True), (20, 20, False)],
+)
 def test_finite_size_exact(
     trial, smaller: Some, apart: Apart, wide: bool, signal: UnitInterval = 1.0, noise: Noise = 0.25
 ):
-    """Least squares on k normal points has risk σ^2 (1 + k / (p - k - 1)) + |β|^2 (1 - k / p) for k < p - 1."""
+    """Least squares on k normal points has risk σ^2 (1 + k / (p - k - 1)) + |β|^2 (1 - k / p) for k
+    < p - 1.
+    """
     points, dim = (smaller, smaller + apart) if wide else (smaller + apart, smaller)
     size = {"points": points, "subsample": points, "members": 1}
     exact = predicted.ridgeless_member_risk(points, dim, signal, noise)
     limit = noise * (1 + smaller / apart) + signal * max(0, 1 - points / dim)
-    trial.require(exact - limit >= 0.01 * exact, "p - k for p - k - 1 must miss 1 % of the risk: margins are .9 %")
+    trial.require(
+        exact - limit >= 0.01 * exact,
+        "p - k for p - k - 1 must miss 1 % of the risk: margins are .9 %",
+    )
     trial.mean(
-        lambda key: observed.trace_form(key, np.ones(dim), np.full(dim, signal / dim), noise, 0.0, **size).risks[0, 0],
+        lambda key: observed.trace_form(
+            key, np.ones(dim), np.full(dim, signal / dim), noise, 0.0, **size
+        ).risks[0, 0],
         exact,
         law=Asymptotic(),
         margin=0.009 * exact,
@@ -214,11 +283,17 @@ def test_finite_size_exact(
 
 @claim(ours("the square of a mean of M errors, averaged over all bags"), kind="identity")
 def test_affine_in_1_over_M(trial, there: Few = 8, dim: Some = 20):
-    """Given the members, the mean risk of all bags of M of them is affine in 1 / M: R_1 / M + (1 - 1 / M) C."""
+    """Given the members, the mean risk of all bags of M of them is affine in 1 / M: R_1 / M + (1 -
+    1 / M) C.
+    """
     factor = trial.generator().standard_normal((there, dim))
     products = factor @ factor.T / dim
-    bags = [[products[np.ix_(bag, bag)].mean() for bag in combinations(range(there), m)] for m in range(1, there + 1)]
-    single, pair = np.trace(products) / there, (products.sum() - np.trace(products)) / (there * (there - 1))
+    bags = [
+        [products[np.ix_(bag, bag)].mean() for bag in combinations(range(there), m)]
+        for m in range(1, there + 1)
+    ]
+    single = np.trace(products) / there
+    pair = (products.sum() - np.trace(products)) / (there * (there - 1))
 
     def law(share):
         return np.array([single * share(m) + (1 - share(m)) * pair for m in range(1, there + 1)])
@@ -233,18 +308,32 @@ def test_affine_in_1_over_M(trial, there: Few = 8, dim: Some = 20):
 
 
 def ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim):
-    """The decision on ridge with the equivalent penalty beside the full ensemble, on the same rows."""
+    """The decision on ridge with the equivalent penalty beside the full ensemble, on the same
+    rows.
+    """
     population, aspects, _ = world(trial, dim, aspect, subsample_aspect, penalty, apart=20)
-    trial.require(penalty > 0 or abs(aspect - 1) > 0.1, "aspect must be off 1 without penalty: the risk is infinite")
+    trial.require(
+        penalty > 0 or abs(aspect - 1) > 0.1,
+        "aspect must be off 1 without penalty: the risk is infinite",
+    )
     mu = predicted.level(population, penalty, aspects[1])
-    trial.require(mu > 0, "subsample_aspect must exceed 1 without penalty: below, mu is 0, and no fit is regularised")
+    trial.require(
+        mu > 0,
+        "subsample_aspect must exceed 1 without penalty: below, mu is 0, and no fit is regularised",
+    )
     trial.require(abs(np.log(mu)) > 0.2, "mu must be 20 % off 1: the printed form is right there")
 
     def at(p):
         population, aspects, _ = populated(p, aspect, subsample_aspect)
         equivalent = predicted.equivalent_penalty(population, penalty, *aspects)
-        ridges = (equivalent / predicted.level(population, penalty, aspects[1]), equivalent)  # as printed, and as it is
-        risks = [predicted.full_ensemble_risk(population, lam, aspects[0], aspects[0]) for lam in (*ridges, penalty)]
+        ridges = (
+            equivalent / predicted.level(population, penalty, aspects[1]),
+            equivalent,
+        )  # as printed, and as it is
+        risks = [
+            predicted.full_ensemble_risk(population, lam, aspects[0], aspects[0])
+            for lam in (*ridges, penalty)
+        ]
         return drawing(p, aspect, subsample_aspect, penalty, ridges), risks
 
     draws, risks = zip(at(dim), at(dim // 2), strict=True)
@@ -255,7 +344,9 @@ def ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim):
     extrapolated(
         trial,
         draws,
-        lambda risks: risks[:, 2:] - risks[:, 1:2] + full,  # the ensemble's own scatter is subtracted
+        lambda risks: (
+            risks[:, 2:] - risks[:, 1:2] + full
+        ),  # the ensemble's own scatter is subtracted
         truth,
         controls={"the penalty itself": truth + truth[:, 1:] - same},
         as_printed=truth + truth[:, 1:] - truth[:, :1],
@@ -266,14 +357,22 @@ SAME = "both have one level μ; that such penalties exist is in the abstract"
 
 
 @claim(ours(SAME), kind="limit", cases=[WITH], as_printed=SCALED)
-def test_path_equivalence(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Medium = 40):
-    """Infinitely many members are as good as ridge on all points of penalty μ - φ sum h r μ / (μ + r), to 1 %."""
+def test_path_equivalence(
+    trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Medium = 40
+):
+    """Infinitely many members are as good as ridge on all points of penalty μ - φ sum h r μ / (μ +
+    r), to 1 %.
+    """
     ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim)
 
 
 @claim(ours(SAME), kind="limit", tier="full", cases=[(0.5, 2.0)], as_printed=SCALED)
-def test_path_equivalence__ridgeless(trial, aspect: AspectOfAll, subsample_aspect: Aspect, dim: Forty = 40):
-    """Infinitely many members without penalty are as good as ridge with penalty μ - φ sum h r μ / (μ + r)."""
+def test_path_equivalence__ridgeless(
+    trial, aspect: AspectOfAll, subsample_aspect: Aspect, dim: Forty = 40
+):
+    """Infinitely many members without penalty are as good as ridge with penalty μ - φ sum h r μ /
+    (μ + r).
+    """
     ridge_is_as_good(trial, aspect, subsample_aspect, 0.0, dim)
 
 
@@ -290,8 +389,13 @@ def test_fixed_point(
     aspect: Annotated[float, Interval(1, 30, why="below, v has no limit without penalty")],
     penalty: Annotated[float, Interval(0, 10, why="a cap, which nothing requires")],
 ):
-    """The level μ is the limit of v = 1 / (λ + φ_s sum h r / (1 + v r)), μ = 1 / v; rows are AR(1), .25."""
-    trial.require(aspect >= 1.1 or penalty >= 0.01, "aspect must be 1.1 or penalty .01: v grows without end at 1 and 0")
+    """The level μ is the limit of v = 1 / (λ + φ_s sum h r / (1 + v r)), μ = 1 / v; rows are AR(1),
+    .25.
+    """
+    trial.require(
+        aspect >= 1.1 or penalty >= 0.01,
+        "aspect must be 1.1 or penalty .01: v grows without end at 1 and 0",
+    )
     spectrum = np.linalg.eigvalsh(toeplitz(0.25 ** np.arange(100.0)))
     equal = np.full(100, 0.01)
     isotropic = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, 1.0)

@@ -12,28 +12,37 @@ from theory_on_trial import abstract, claim, code, ours
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Bounded
 
-Uneven = Annotated[float, Interval(1, 10, why="the longest over the shortest; the high end is a cap")]
+Uneven = Annotated[
+    float, Interval(1, 10, why="the longest over the shortest; the high end is a cap")
+]
 Second = Annotated[float, Interval(0, 0.95, why="at 1 columns are parallel")]
 Cosine = Annotated[float, Interval(-0.95, 0.95, why="at the ends columns are parallel")]
-Penalised = Annotated[float, Interval(0.1, 0.8, why="at 1 no other feature enters; the low end is a cap")]
+Penalised = Annotated[
+    float, Interval(0.1, 0.8, why="at 1 no other feature enters; the low end is a cap")
+]
 Rows = Annotated[int, Interval(16, 200, why="coordinate descent is followed to the last digits")]
 Columns = Annotated[int, Interval(4, 20, why="a cap, which nothing requires")]
 Done = Annotated[int, Interval(0, 18, why="two columns must be left of the twenty")]
 """Rounds before the one at trial."""
 ROUNDS = [(n, 8, done) for n in (16, 20, 30, 60) for done in range(5)]
-Inner = Annotated[float, Interval(0.05, 0.95, why="at the ends columns are parallel, or levels tie")]
+Inner = Annotated[
+    float, Interval(0.05, 0.95, why="at the ends columns are parallel, or levels tie")
+]
 EQUIVALENT = (
-    "an adaptation to this setting is equivalent to the classical Orthogonal Matching Pursuit (OMP) algorithm, and "
+    "an adaptation to this setting is equivalent to the classical Orthogonal Matching Pursuit "
+    "(OMP) algorithm, and "
     "thus inherits all of its provable guarantees"
 )
 released = partial(code, "google-research/google-research", commit="1cf0498e")
 MODULE = released(
     "sequential_attention/sequential_attention.py",
-    says="logits are trained from the end of the warm-up on, which is when the first feature is picked",
+    says="logits are trained from the end of the warm-up on, which is when the first feature is "
+    "picked",
 )
 SCHEDULE = released(
     "sequential_attention/sequential_attention.py",
-    says="the next pick falls due once floor((t / T - .1) / .9 K), K - 1 at most, is the number chosen; read in exact "
+    says="the next pick falls due once floor((t / T - .1) / .9 K), K - 1 at most, is the number "
+    "chosen; read in exact "
     "fractions, of which floats may be a step late",
 )
 
@@ -44,13 +53,15 @@ LARGEST = released(
 
 
 def sparse_round(trial, n, p, done):
-    """A sparse problem of columns of many scales, what OMP has chosen in so many rounds, and forward selection's next.
-    That column is so short that it is not OMP's next. It has changed no earlier round, for it won none.
+    """A sparse problem of columns of many scales, what OMP has chosen in so many rounds, and
+    forward selection's next. That column is so short that it is not OMP's next. It has changed no
+    earlier round, for it won none.
     """
     trial.require(n >= 2 * p, "n must be at least 2 p, for columns to be far from dependent")
     trial.require(done <= p - 2, "done must leave two columns to choose from")
     X, y = observed.sparse_problem(trial.generator("problem"), n, p)
-    X, y = X / 1e5, y / 1e9  # units in which lengths and levels are far from 1
+    X = X / 1e5
+    y = y / 1e9  # units in which lengths and levels are far from 1
     chosen = tuple(map(int, predicted.omp_order(X, y, done))) if done else ()
     left = predicted.leftover(X, y, chosen)
     sizes = np.abs(left.correlations)
@@ -61,11 +72,18 @@ def sparse_round(trial, n, p, done):
 
 @claim(abstract(EQUIVALENT), kind="identity", cases=ROUNDS)
 def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
-    """In every round no unchosen weight is active above max |x_j . r_S|, and just below it OMP's pick is, alone."""
+    """In every round no unchosen weight is active above max |x_j . r_S|, and just below it OMP's
+    pick is, alone.
+    """
     X, y, chosen, forward = sparse_round(trial, n, p, done)
-    level, pick = predicted.entry_levels(X, y, done + 1)[-1], predicted.omp_order(X, y, done + 1)[-1]
+    level = predicted.entry_levels(X, y, done + 1)[-1]
+    pick = predicted.omp_order(X, y, done + 1)[-1]
     controls = {"without the half": 2 * level}
-    controls |= {"the path of the plain LASSO": observed.entry(X, y, ((),), done + 1).middle[0]} if done else {}
+    controls |= (
+        {"the path of the plain LASSO": observed.entry(X, y, ((),), done + 1).middle[0]}
+        if done
+        else {}
+    )
     entry = observed.entry(X, y, (chosen,)).middle[0]
     trial.value(entry, level, error=1e-10 * level, margin=1e-9 * level, controls=controls)
     active = observed.weights(X, y, chosen, level * np.array([1 + 1e-6, 1 - 1e-6])) != 0
@@ -75,25 +93,39 @@ def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
     trial.identity(active, law, ops=0, controls={"forward selection": greedy})
 
 
-@claim(ours("the first crossing of two lines, as the correlations are linear in λ"), kind="identity", cases=ROUNDS)
+@claim(
+    ours("the first crossing of two lines, as the correlations are linear in λ"),
+    kind="identity",
+    cases=ROUNDS,
+)
 def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
     """Exactly one unchosen weight is active for λ in (λ_2, λ_1), with the formula for λ_2."""
     X, y, chosen, _ = sparse_round(trial, n, p, done)
-    first, pick = predicted.entry_levels(X, y, done + 1)[-1], predicted.omp_order(X, y, done + 1)[-1]
-    twins = np.column_stack([X, X[:, pick], -X[:, pick]])  # copies of it, never alone, change nothing
+    first = predicted.entry_levels(X, y, done + 1)[-1]
+    pick = predicted.omp_order(X, y, done + 1)[-1]
+    twins = np.column_stack(
+        [X, X[:, pick], -X[:, pick]]
+    )  # copies of it, never alone, change nothing
     second = predicted.second_entry_level(twins, y, chosen)
     runner = np.sort(np.abs(predicted.leftover(X, y, chosen).correlations))[-2]
     rotation = np.linalg.qr(trial.generator("turned").normal(size=(p, p)))[0]
     tie = rotation, rotation.sum(axis=1)  # of all correlations
     law = np.array([second, predicted.second_entry_level(*tie)])
-    entries = np.append(observed.entry(X, y, (chosen,), 2).middle, observed.entry(*tie, ((),), 2).middle)
+    entries = np.append(
+        observed.entry(X, y, (chosen,), 2).middle, observed.entry(*tie, ((),), 2).middle
+    )
     controls = {"the runner-up correlation": np.array([runner, 0.0])}
     trial.value(entries, law, error=1e-10 * law, margin=1e-9 * law, controls=controls)
     inside = second + np.array([0.999, 0.5, 0.001]) * (first - second)
     levels = np.array([(1 + 1e-8) * first, *inside, (1 - 1e-8) * second])
     shifted = np.array([*levels[:3], (1 + 1e-8) * runner, (1 - 1e-8) * runner])
     counts, other = (observed.active_counts(X, y, chosen, grid) for grid in (levels, shifted))
-    trial.identity(counts, np.array([0, 1, 1, 1, 2]), ops=0, wrong_processes={"the runner-up correlation": other})
+    trial.identity(
+        counts,
+        np.array([0, 1, 1, 1, 2]),
+        ops=0,
+        wrong_processes={"the runner-up correlation": other},
+    )
 
 
 SQUARES = ours("recalled; |b| is the least (w^2 + β^2) / 2 with w β = b")
@@ -108,59 +140,92 @@ SQUARES = ours("recalled; |b| is the least (w^2 + β^2) / 2 with w β = b")
 def test_hadamard_is_l1(trial, n: Rows, p: Columns, share: Penalised = 0.3):
     """Λ / 2 on the squares of w_j and β_j outside S has the value and the fit of λ on |w_j β_j|."""
     X, y, chosen, _ = sparse_round(trial, n, p, 2)
-    level, size = share * predicted.entry_levels(X, y, 3)[-1], np.linalg.norm(y)
+    level = share * predicted.entry_levels(X, y, 3)[-1]
+    size = np.linalg.norm(y)
     solution = observed.weights(X, y, chosen, np.array([level]))[0]
     law = np.sum((y - X @ solution) ** 2) / 2 + level * np.abs(np.delete(solution, chosen)).sum()
     search = partial(observed.hadamard_minimum, trial.generator("starts"), X, y, chosen)
-    minimum, half, full = search(level), search(2 * level), search(level, all_cost=True)
+    minimum = search(level)
+    half = search(2 * level)
+    full = search(level, all_cost=True)
     minima = {"without the half": half, "a penalty on the chosen ones too": full}
     values = {name: other.value for name, other in minima.items()}
     trial.value(minimum.value, law, error=1e-12 * law, margin=1e-9 * law, wrong_processes=values)
     fits = {name: X @ other.weights / size for name, other in minima.items()}
-    fit, options = X @ solution / size, {"error": 1e-8, "margin": 1e-7, "scale": 1.0}
+    fit = X @ solution / size
+    options = {"error": 1e-8, "margin": 1e-7, "scale": 1.0}
     trial.value(X @ minimum.weights / size, fit, wrong_processes=fits, **options)
 
 
-@claim(ours("three columns, computed by hand"), kind="identity", cases=[0.6, 0.55, 0.7], as_printed=LARGEST)
-def test_fixed_penalty(trial, cosine: Annotated[float, Interval(0.55, 0.7, why="from 1/2 to sqrt(1/2)")]):
-    """Of y = e_1 + e_2, (a, a, b) enters before e_1 and e_2; its weight is the largest for λ > (1 - 2 a^2) / a."""
+@claim(
+    ours("three columns, computed by hand"),
+    kind="identity",
+    cases=[0.6, 0.55, 0.7],
+    as_printed=LARGEST,
+)
+def test_fixed_penalty(
+    trial, cosine: Annotated[float, Interval(0.55, 0.7, why="from 1/2 to sqrt(1/2)")]
+):
+    """Of y = e_1 + e_2, (a, a, b) enters before e_1 and e_2; its weight is the largest for λ > (1 -
+    2 a^2) / a.
+    """
     from scipy.optimize import brentq
 
-    X, y = np.array([[cosine, 1, 0], [cosine, 0, 1], [np.sqrt(1 - 2 * cosine**2), 0, 0]]), np.array([1.0, 1, 0])
+    X = np.array([[cosine, 1, 0], [cosine, 0, 1], [np.sqrt(1 - 2 * cosine**2), 0, 0]])
+    y = np.array([1.0, 1, 0])
 
     def lead(level):
         first, *others = np.abs(observed.weights(X, y, (), np.array([level]))[0])
         return first - max(others)
 
-    until, second = (1 - 2 * cosine**2) / cosine, predicted.second_entry_level(X, y)
+    until = (1 - 2 * cosine**2) / cosine
+    second = predicted.second_entry_level(X, y)
     controls = {"lambda_2": second, "lambda_1": predicted.entry_levels(X, y, 1)[0]}
     root = brentq(lead, 0.1 * until, second, xtol=1e-14)
     trial.value(root, until, error=1e-11, margin=1e-9, controls=controls, as_printed=0.0)
 
 
-@claim(ours("two columns in the plane, computed by hand"), kind="identity", cases=[(0.6, 1 / 3), (0.3, 0.5)])
+@claim(
+    ours("two columns in the plane, computed by hand"),
+    kind="identity",
+    cases=[(0.6, 1 / 3), (0.3, 0.5)],
+)
 def test_thresholds_not_monotone(trial, cosine: Inner, rise: Inner):
-    """The first level need not fall from round to round: x = (1, 0), (-c, s) and y = (1, v / s) have 1, then v > 1."""
-    sine, second = np.sqrt(1 - cosine**2), 1 + cosine * rise
-    X, y = np.array([[1, -cosine], [0, sine]]), np.array([1, second / sine])
+    """The first level need not fall from round to round: x = (1, 0), (-c, s) and y = (1, v / s)
+    have 1, then v > 1.
+    """
+    sine = np.sqrt(1 - cosine**2)
+    second = 1 + cosine * rise
+    X = np.array([[1, -cosine], [0, sine]])
+    y = np.array([1, second / sine])
     levels = predicted.entry_levels(X, y, 2)
-    controls = {"the path of the plain LASSO": np.array([levels[0], predicted.second_entry_level(X, y)])}
-    trial.value(observed.entry(X, y, ((), (0,))).middle, levels, error=1e-10, margin=1e-9, controls=controls)
+    controls = {
+        "the path of the plain LASSO": np.array([levels[0], predicted.second_entry_level(X, y)])
+    }
+    trial.value(
+        observed.entry(X, y, ((), (0,))).middle, levels, error=1e-10, margin=1e-9, controls=controls
+    )
     trial.identity(levels, np.array([1, second]), ops=100, controls=controls)
 
 
 def shares(event, designs, steps=1000):
-    """The share of a half-turn in which an event happens, for each design; event(design, angle) takes many at once.
-    Where it changes from one of the steps to the next its end is found by bisection.
+    """The share of a half-turn in which an event happens, for each design; event(design, angle)
+    takes many at once. Where it changes from one of the steps to the next its end is found by
+    bisection.
     """
     grid = np.pi * np.arange(steps + 1) / steps
-    indicator = event(np.repeat(np.arange(designs), steps + 1), np.tile(grid, designs)).reshape(designs, -1)
+    indicator = event(np.repeat(np.arange(designs), steps + 1), np.tile(grid, designs)).reshape(
+        designs, -1
+    )
     row, place = np.nonzero(indicator[:, 1:] != indicator[:, :-1])
-    low, high, before = grid[place], grid[place + 1], indicator[row, place]
+    low = grid[place]
+    high = grid[place + 1]
+    before = indicator[row, place]
     for _ in range(50):
         middle = (low + high) / 2
         same = event(row, middle) == before
-        low, high = np.where(same, middle, low), np.where(same, high, middle)
+        low = np.where(same, middle, low)
+        high = np.where(same, high, middle)
     return indicator[:, -1] + np.bincount(row, np.where(before, low, -low), designs) / np.pi
 
 
@@ -171,15 +236,22 @@ def rises(X, y, rounds=2):
 
 def differs(X, y, rounds=2):
     """Whether OMP and forward selection choose in another order."""
-    greedy, best = (observed.refitted(X, y, rounds, rule).picks for rule in ("largest gradient", "best fit"))
+    greedy, best = (
+        observed.refitted(X, y, rounds, rule).picks for rule in ("largest gradient", "best fit")
+    )
     return (greedy != best).any(axis=1)
 
 
 def rising_in_the_plane(cosines):
-    """The shares of directions of y at which two unit columns of these cosines make the first level rise."""
-    designs = np.moveaxis(np.array([[np.ones_like(cosines), cosines], [0 * cosines, np.sqrt(1 - cosines**2)]]), 2, 0)
+    """The shares of directions of y at which two unit columns of these cosines make the first level
+    rise.
+    """
+    designs = np.moveaxis(
+        np.array([[np.ones_like(cosines), cosines], [0 * cosines, np.sqrt(1 - cosines**2)]]), 2, 0
+    )
     return shares(
-        lambda which, angle: rises(designs[which], np.column_stack([np.cos(angle), np.sin(angle)])), len(cosines)
+        lambda which, angle: rises(designs[which], np.column_stack([np.cos(angle), np.sin(angle)])),
+        len(cosines),
     )
 
 
@@ -199,7 +271,9 @@ LOOSE = "shares hang on the tables; what is claimed is that this is no exception
 
 
 def most_tables(trial, event, least, n, p, *, scaled=False, **wrong):
-    """An event happens in so many tables of columns that correlate by one half, and in orthogonal ones not."""
+    """An event happens in so many tables of columns that correlate by one half, and in orthogonal
+    ones not.
+    """
 
     def drawn(generator, count, *, event=event, turned=False):
         X, y = observed.problems(generator, count, n, p, 0.5, scaled=scaled)
@@ -211,107 +285,180 @@ def most_tables(trial, event, least, n, p, *, scaled=False, **wrong):
     trial.probability(sampler=drawn, predict=least, wrong_processes=processes, **options)
 
 
-@claim(RANDOM, kind="empirical", tier="full", loose=LOOSE, cases=[(60, 15, 5, False), (50, 12, 4, True)])
-def test_thresholds_not_monotone__tables(trial, n: TableRows, p: TableColumns, rounds: FewRounds, scaled: bool):
-    """In more than 2 of 10 tables of correlated columns, of one length or many, the first level rises in some round."""
+@claim(
+    RANDOM,
+    kind="empirical",
+    tier="full",
+    loose=LOOSE,
+    cases=[(60, 15, 5, False), (50, 12, 4, True)],
+)
+def test_thresholds_not_monotone__tables(
+    trial, n: TableRows, p: TableColumns, rounds: FewRounds, scaled: bool
+):
+    """In more than 2 of 10 tables of correlated columns, of one length or many, the first level
+    rises in some round.
+    """
     most_tables(trial, partial(rises, rounds=rounds), 0.2, n, p, scaled=scaled)
 
 
 @claim(RANDOM, kind="empirical", tier="full", loose=LOOSE, cases=[(60, 15)])
 def test_not_forward_selection__tables(trial, n: TableRows, p: TableColumns):
-    """In more than 3 of 10 tables of correlated columns of one length OMP and forward selection differ in 5 rounds."""
+    """In more than 3 of 10 tables of correlated columns of one length OMP and forward selection
+    differ in 5 rounds.
+    """
     most_tables(trial, partial(differs, rounds=5), 0.3, n, p)
 
 
 def leaves_the_path(X, y):
-    """Whether OMP's first five are another order than that in which features enter scikit-learn's LASSO path."""
+    """Whether OMP's first five are another order than that in which features enter scikit-learn's
+    LASSO path.
+    """
     from sklearn.linear_model import lars_path
 
-    paths = [lars_path(*table, method="lasso", max_iter=7)[2] != 0 for table in zip(X, y, strict=True)]
-    orders = [np.argsort(np.where(path.any(axis=1), path.argmax(axis=1), 99), kind="stable")[:5] for path in paths]
+    paths = [
+        lars_path(*table, method="lasso", max_iter=7)[2] != 0 for table in zip(X, y, strict=True)
+    ]
+    orders = [
+        np.argsort(np.where(path.any(axis=1), path.argmax(axis=1), 99), kind="stable")[:5]
+        for path in paths
+    ]
     return (observed.refitted(X, y, 5, "largest gradient").picks != orders).any(axis=1)
 
 
 @claim(RANDOM, kind="empirical", tier="full", loose=LOOSE, cases=[(60, 15)])
 def test_not_lasso_path(trial, n: TableRows, p: TableColumns):
-    """In more than 9 of 10 tables of correlated columns OMP's first five are in another order than the LASSO path's."""
-    most_tables(trial, leaves_the_path, 0.9, n, p, **{"forward selection for the path": partial(differs, rounds=5)})
+    """In more than 9 of 10 tables of correlated columns OMP's first five are in another order than
+    the LASSO path's.
+    """
+    most_tables(
+        trial,
+        leaves_the_path,
+        0.9,
+        n,
+        p,
+        **{"forward selection for the path": partial(differs, rounds=5)},
+    )
 
 
 DimOfSpace = Annotated[int, Interval(2, 10, why="means over designs are integrated on a few nodes")]
 
 
-@claim(ours("angles at which a pick or the rise changes"), kind="distribution", cases=[0.6, -0.8, 0.05])
+@claim(
+    ours("angles at which a pick or the rise changes"), kind="distribution", cases=[0.6, -0.8, 0.05]
+)
 def test_thresholds_not_monotone__in_the_plane(trial, cosine: Cosine):
-    """Of all directions of y in the plane of two unit columns, (2 / π)(atan b - atan a) make λ_1 rise."""
-    trial.require(abs(cosine) >= 0.03, "|cosine| must be at least 0.03: near 0 no direction has a rise")
-    share, inner = predicted.rising_share(cosine), np.arctan(1 / np.sqrt(1 - cosine**2))
-    controls = {"1 for 1 / sqrt(1 - ρ^2)": share + (inner - np.pi / 4) * 2 / np.pi, "half of them": share / 2}
+    """Of all directions of y in the plane of two unit columns, (2 / π)(atan b - atan a) make λ_1
+    rise.
+    """
+    trial.require(
+        abs(cosine) >= 0.03, "|cosine| must be at least 0.03: near 0 no direction has a rise"
+    )
+    share = predicted.rising_share(cosine)
+    inner = np.arctan(1 / np.sqrt(1 - cosine**2))
+    controls = {
+        "1 for 1 / sqrt(1 - ρ^2)": share + (inner - np.pi / 4) * 2 / np.pi,
+        "half of them": share / 2,
+    }
     measured = rising_in_the_plane(np.array([cosine]))[0]
     trial.value(measured, share, error=1e-12, margin=1e-10, controls=controls)
 
 
-@claim(ours("the law of the angle between random directions"), kind="distribution", cases=[3, 2, 10])
+@claim(
+    ours("the law of the angle between random directions"), kind="distribution", cases=[3, 2, 10]
+)
 def test_thresholds_not_monotone__drawn(trial, rows: DimOfSpace):
-    """Of two random directions in R^n as columns, and y of another, so many make λ_1 rise: a mean over cosines."""
+    """Of two random directions in R^n as columns, and y of another, so many make λ_1 rise: a mean
+    over cosines.
+    """
     angles, weights = over_designs(rows)
-    measured, share = rising_in_the_plane(np.sin(angles)) @ weights, predicted.mean_rising_share(rows)
+    measured = rising_in_the_plane(np.sin(angles)) @ weights
+    share = predicted.mean_rising_share(rows)
     at_mean = predicted.rising_share(float(np.sin(angles) @ weights))
-    controls = {"at the mean cosine": at_mean, "one row more": predicted.mean_rising_share(rows + 1)}
+    controls = {
+        "at the mean cosine": at_mean,
+        "one row more": predicted.mean_rising_share(rows + 1),
+    }
     trial.value(measured, share, error=1e-11, margin=1e-9, controls=controls)
 
 
 @claim(ours("three columns, computed by hand"), kind="identity", cases=[(0.8, 0.5), (0.3, 0.2)])
 def test_not_forward_selection(trial, cosine: Inner, height: Inner):
-    """Of unit columns (1, 0, 0), (c, s, 0), (0, 0, 1) and y = (a, 1, h), s < h < 1, OMP picks 1, 3, 2, not 1, 2, 3."""
+    """Of unit columns (1, 0, 0), (c, s, 0), (0, 0, 1) and y = (a, 1, h), s < h < 1, OMP picks 1, 3,
+    2, not 1, 2, 3.
+    """
     sine = np.sqrt(1 - cosine**2)
     X = np.array([[1, cosine, 0], [0, sine, 0], [0, 0, 1]])
     y = np.array([4 / (1 - cosine), 1, sine + height * (1 - sine)])
     orders = np.array([predicted.omp_order(X, y, 3), predicted.forward_order(X, y, 3)])
-    measured = [observed.refitted(X[None], y[None], 3, rule).picks[0] for rule in ("largest gradient", "best fit")]
-    trial.identity(np.array(measured), orders, ops=0, controls={"one order": orders[[0, 0]], "exchanged": orders[::-1]})
-    measured, levels = (
-        observed.refitted(X[None], y[None], 3, "largest gradient").levels[0],
-        predicted.entry_levels(X, y, 3),
+    measured = [
+        observed.refitted(X[None], y[None], 3, rule).picks[0]
+        for rule in ("largest gradient", "best fit")
+    ]
+    trial.identity(
+        np.array(measured),
+        orders,
+        ops=0,
+        controls={"one order": orders[[0, 0]], "exchanged": orders[::-1]},
     )
+    measured = observed.refitted(X[None], y[None], 3, "largest gradient").levels[0]
+    levels = predicted.entry_levels(X, y, 3)
     trial.identity(measured, levels, ops=100, controls={"all from round 1": X.T @ y})
 
 
-@claim(ours("angles at which a pick changes"), kind="distribution", cases=[(0.8, 0.0), (0.95, 0.6), (0.2, 0.5)])
+@claim(
+    ours("angles at which a pick changes"),
+    kind="distribution",
+    cases=[(0.8, 0.0), (0.95, 0.6), (0.2, 0.5)],
+)
 def test_not_forward_selection__in_the_plane(trial, first: Inner, second: Second):
-    """Of all directions of r_S, (2 / π) |atan(|P x_1| / |P x_2|) - π / 4| make OMP pick another feature."""
+    """Of all directions of r_S, (2 / π) |atan(|P x_1| / |P x_2|) - π / 4| make OMP pick another
+    feature.
+    """
     sines = np.sqrt(1 - np.square([first, second]))
     share = predicted.differing_share(*sines)
-    trial.require(share >= 0.01, "first and second must differ enough for a hundredth of the directions to tell")
-    X, along = np.array([[1, first, second], [0, sines[0], 0], [0, 0, sines[1]]]), 4 / (1 - max(first, second))
+    trial.require(
+        share >= 0.01,
+        "first and second must differ enough for a hundredth of the directions to tell",
+    )
+    X = np.array([[1, first, second], [0, sines[0], 0], [0, 0, sines[1]]])
+    along = 4 / (1 - max(first, second))
 
     def event(which, angle):
         y = np.column_stack([np.full(len(angle), along), np.cos(angle), np.sin(angle)])
         return differs(np.broadcast_to(X, (len(y), 3, 3)), y)
 
-    controls = {"the difference of the lengths": abs(sines[0] - sines[1]) / 2, "half of them": share / 2}
+    controls = {
+        "the difference of the lengths": abs(sines[0] - sines[1]) / 2,
+        "half of them": share / 2,
+    }
     trial.value(shares(event, 1)[0], share, error=1e-11, margin=1e-9, controls=controls)
 
 
 @claim(ours("ratios of normal numbers and of χ variables"), kind="distribution", cases=[2, 3, 10])
 def test_not_forward_selection__drawn(trial, rows: DimOfSpace):
-    """OMP and forward selection begin with other ones of two normal columns: mean |t| / π, t of density cos^(n-2)."""
+    """OMP and forward selection begin with other ones of two normal columns: mean |t| / π, t of
+    density cos^(n-2).
+    """
     angles, weights = over_designs(rows)
     across = np.array([np.sin(angles / 2 + np.pi / 4), np.cos(angles / 2 + np.pi / 4)])
 
     def event(which, angle):  # the direction of what both columns have along y
-        X, y = np.zeros((len(angle), 3, 2)), np.broadcast_to([1.0, 0, 0], (len(angle), 3))
+        X = np.zeros((len(angle), 3, 2))
+        y = np.broadcast_to([1.0, 0, 0], (len(angle), 3))
         X[:, 0] = np.column_stack([np.cos(angle), np.sin(angle)])
         X[:, 1, 0], X[:, 2, 1] = across[0, which], across[1, which]
         return differs(X, y, 1)
 
-    measured, share = shares(event, len(angles)) @ weights, predicted.mean_differing_share(rows)
+    measured = shares(event, len(angles)) @ weights
+    share = predicted.mean_differing_share(rows)
     controls = {"one row more": predicted.mean_differing_share(rows + 1), "half of them": share / 2}
     trial.value(measured, share, error=1e-11, margin=1e-9, controls=controls)
 
 
 Several = Annotated[int, Interval(2, 40, why="designs at every step of a search")]
-Support = Annotated[int, Interval(2, 8, why="larger ones ask for designs of less coherence than those drawn")]
+Support = Annotated[
+    int, Interval(2, 8, why="larger ones ask for designs of less coherence than those drawn")
+]
 
 
 @claim(ours("column sums of the Gram matrix; Tropp 2004"), kind="bound", cases=[2, 3, 5])
@@ -322,26 +469,44 @@ def test_coherence_recovery(
     n: Annotated[int, Interval(1200, 4000, why="of fewer rows columns are too alike")] = 1500,
     designs: Annotated[int, Interval(20, 400, why="fewer show little, and each is formed")] = 30,
 ):
-    """Other columns correlate with what k columns span by at most k μ / (1 - (k - 1) μ) of the largest of the k."""
+    """Other columns correlate with what k columns span by at most k μ / (1 - (k - 1) μ) of the
+    largest of the k.
+    """
     trial.require(size < p, "p must exceed size: another column is needed")
     generator = trial.generator("designs")
     tables = list(observed.problems(generator, designs, n, p, scaled=True)[0])
     cosines = np.array([0.1, 0.5, 0.99, 1.1]) / (2 * size - 1)
-    tight = [observed.equicorrelated(size, cosine) * generator.uniform(1, 9, size + 1) for cosine in cosines]
+    tight = [
+        observed.equicorrelated(size, cosine) * generator.uniform(1, 9, size + 1)
+        for cosine in cosines
+    ]
     mu = [predicted.coherence(X) for X in tables + tight]
-    mutual = np.array([*mu[designs:], predicted.coherence(np.column_stack([tables[0], -2 * tables[0]]))])
+    mutual = np.array(
+        [*mu[designs:], predicted.coherence(np.column_stack([tables[0], -2 * tables[0]]))]
+    )
     controls = {"for one column more": np.append(cosines * (2 * size - 1) / (2 * size + 1), 1.0)}
     trial.identity(mutual, np.append(cosines, 1.0), ops=10 * n, controls=controls)
     weights = [*generator.normal(size=(designs, size)), *np.ones((len(tight), size))]
-    ratios = [observed.outside_ratio(X, tuple(range(size)), w) for X, w in zip(tables + tight, weights, strict=True)]
+    ratios = [
+        observed.outside_ratio(X, tuple(range(size)), w)
+        for X, w in zip(tables + tight, weights, strict=True)
+    ]
     bounds = [predicted.outside_ratio(size, cosine) for cosine in mu]
     controls = {"k μ": size * np.array(mu), "k - 1 for k": np.array(bounds) * (size - 1) / size}
-    trial.bound(ratios, bounds, found_by="draws", independent=designs, ops=10 * n, controls=controls)
+    trial.bound(
+        ratios, bounds, found_by="draws", independent=designs, ops=10 * n, controls=controls
+    )
 
 
-@claim(ours("where that bound is 1, and attained"), kind="optimality", cases=[(2, 1.0), (3, 1.0), (5, 1.0), (3, 2.5)])
+@claim(
+    ours("where that bound is 1, and attained"),
+    kind="optimality",
+    cases=[(2, 1.0), (3, 1.0), (5, 1.0), (3, 2.5)],
+)
 def test_coherence_recovery__threshold(trial, size: Several, uneven: Uneven):
-    """Up to μ = 1 / (k (1 + L / l) - 1), lengths from l to L, OMP picks the k columns of y, from there on another."""
+    """Up to μ = 1 / (k (1 + L / l) - 1), lengths from l to L, OMP picks the k columns of y, from
+    there on another.
+    """
     from scipy.optimize import brentq
 
     def missed(mu):
@@ -355,14 +520,26 @@ def test_coherence_recovery__threshold(trial, size: Several, uneven: Uneven):
     controls = {"one column fewer": 1 / (reach - 2), "1 / (k (1 + L / l))": 1 / reach}
     controls |= {"lengths left out": 1 / (2 * size - 1)} if uneven >= 1.001 else {}
     trial.value(threshold, limit, error=1e-11, margin=1e-9, controls=controls)
-    mu = np.array([0.999, 1.001, 0.999, 0.999, 0.999, 0.0]) * threshold, [50, 50, size, size + 1, size - 1, size]
-    supports = [predicted.certified_size(*case, uneven) for case in [(limit, 50), *zip(*mu, strict=True)]]
+    mu = (
+        np.array([0.999, 1.001, 0.999, 0.999, 0.999, 0.0]) * threshold,
+        [50, 50, size, size + 1, size - 1, size],
+    )
+    supports = [
+        predicted.certified_size(*case, uneven) for case in [(limit, 50), *zip(*mu, strict=True)]
+    ]
     sizes = [size - 1, size, size - 1, size, size, size - 1, size]
-    wrong_sizes = {"1 / (k (1 + L / l))": [size - 1, size - 1, *sizes[2:]], "not at most p": [*sizes[:6], size + 1]}
+    wrong_sizes = {
+        "1 / (k (1 + L / l))": [size - 1, size - 1, *sizes[2:]],
+        "not at most p": [*sizes[:6], size + 1],
+    }
     trial.identity(supports, sizes, ops=0, controls=wrong_sizes)
 
 
-@claim(ours("weights grow by η c / p a step, and logits with w o c"), kind="limit", cases=[(20, 0.5), (5, 0.0)])
+@claim(
+    ours("weights grow by η c / p a step, and logits with w o c"),
+    kind="limit",
+    cases=[(20, 0.5), (5, 0.0)],
+)
 def test_softmax_early_law(
     trial,
     steps: Annotated[int, Interval(3, 100, why="after two the expansion in the rate ends")],
@@ -370,7 +547,9 @@ def test_softmax_early_law(
     n: Annotated[int, Interval(20, 200, why="a cap, which nothing requires")] = 60,
     p: Annotated[int, Interval(3, 20, why="of two centred numbers all are alike")] = 12,
 ):
-    """For a small rate η, a_j - mean tends to η^2 t (t - 1) / 2 (c_j^2 - mean of c^2) / p^2: OMP's pick leads."""
+    """For a small rate η, a_j - mean tends to η^2 t (t - 1) / 2 (c_j^2 - mean of c^2) / p^2: OMP's
+    pick leads.
+    """
     trial.require(n > p, "n must exceed p, for least squares to be one of the controls")
     ((X,), (y,)) = observed.problems(trial.generator("problem"), 1, n, p, correlation)
     rates = 1e-3 / steps / 2.0 ** np.arange(5)
@@ -379,9 +558,19 @@ def test_softmax_early_law(
     size = np.linalg.norm(law)
     products = (X.T @ y / n) * np.linalg.lstsq(X, y)[0]
     controls = {"t^2 for t (t - 1)": law / size * steps / (steps - 1)}
-    controls["least squares for one c"] = steps * (steps - 1) / 2 * (products - products.mean()) / p**2 / size
+    controls["least squares for one c"] = (
+        steps * (steps - 1) / 2 * (products - products.mean()) / p**2 / size
+    )
     values = (np.array(logits) - np.mean(logits, axis=1, keepdims=True)) / size
-    trial.limit(values, 1 / rates, law / size, controls=controls, order=(1, 2), margin=1e-5, same_instance=True)
+    trial.limit(
+        values,
+        1 / rates,
+        law / size,
+        controls=controls,
+        order=(1, 2),
+        margin=1e-5,
+        same_instance=True,
+    )
 
 
 @claim(
@@ -394,49 +583,77 @@ def test_softmax_early_law(
 def test_softmax_late_differs(
     trial,
     correlation: Annotated[float, Interval(0, 0.6, why="a cap, which nothing requires")],
-    steps: Annotated[int, Interval(3000, 8000, why="picks change late, and each step costs")] = 4000,
+    steps: Annotated[
+        int, Interval(3000, 8000, why="picks change late, and each step costs")
+    ] = 4000,
     n: Annotated[int, Interval(50, 100, why="a cap, which nothing requires")] = 60,
     p: Annotated[int, Interval(12, 16, why="a cap, which nothing requires")] = 12,
 ):
-    """Training takes OMP's pick from the largest logit in 3 of 10 designs or more, and takes it to least squares'."""
+    """Training takes OMP's pick from the largest logit in 3 of 10 designs or more, and takes it to
+    least squares'.
+    """
 
     def changed(key, *, until=(5, steps)):
-        (first, least_squares), (late, later) = observed.softmax_agreement(key, n, p, correlation, 0.05, until)
+        (first, least_squares), (late, later) = observed.softmax_agreement(
+            key, n, p, correlation, 0.05, until
+        )
         return jnp.stack([first - late, later - least_squares])
 
     controls = {"lost in nine of ten": np.array([0.9, 0.05])}
     early = {"after 200 steps": lambda key: changed(key, until=(5, 200))}
-    options = {"side": "at least", "law": Bounded(-1, 1), "first": 250, "most": 6000, "vectorised": True}
+    options = {
+        "side": "at least",
+        "law": Bounded(-1, 1),
+        "first": 250,
+        "most": 6000,
+        "vectorised": True,
+    }
     trial.mean(changed, np.array([0.3, 0.05]), controls=controls, wrong_processes=early, **options)
 
 
 @claim(SCHEDULE, kind="identity", cases=[(1000, 10, 1), (1000, 6, 2), (200, 10, 5)])
 def test_coded_schedule(
-    trial, steps: Annotated[int, Interval(2, 20_000, why="steps are taken one by one")], picks: Count, at_once: Count
+    trial,
+    steps: Annotated[int, Interval(2, 20_000, why="steps are taken one by one")],
+    picks: Count,
+    at_once: Count,
 ):
-    """Picks of m features fall due at steps T (1 + 9 i / K) / 10, i = 0, m, ... < K = k / m: m ceil(k / m^2).
+    """Picks of m features fall due at steps T (1 + 9 i / K) / 10, i = 0, m, ... < K = k / m: m
+    ceil(k / m^2).
 
-    In exact fractions: rounding may delay a pick by one step, in double precision from 190 to 191 of T = 1000, k = 10.
+    In exact fractions: rounding may delay a pick by one step, in double precision from 190 to 191
+    of T = 1000, k = 10.
     """
     trial.require(picks % at_once == 0, "at_once must divide picks")
     trial.require(9 * steps >= 10 * (picks // at_once), "steps must give each phase one")
     times, chosen = observed.coded_schedule(steps, picks, at_once)
-    law = np.array([*predicted.pick_steps(steps, picks, at_once), predicted.features_chosen(picks, at_once)])
+    law = np.array(
+        [*predicted.pick_steps(steps, picks, at_once), predicted.features_chosen(picks, at_once)]
+    )
     controls = {"one step later": law + np.append(np.ones(len(times), int), 0)}
     controls |= {} if law[-1] == picks else {"all k": np.array([*law[:-1], picks])}
     trial.identity(np.array([*times, chosen]), law, ops=0, controls=controls)
 
 
 @claim(
-    MODULE, kind="distribution", tier="full", loose="how often the next pick is the strongest feature hangs on the data"
+    MODULE,
+    kind="distribution",
+    tier="full",
+    loose="how often the next pick is the strongest feature hangs on the data",
 )
 def test_coded_first_pick(
     trial,
-    p: Annotated[int, Interval(6, 20, why="beyond, 2 / p, what no training gives, is no rival to .9")] = 12,
+    p: Annotated[
+        int, Interval(6, 20, why="beyond, 2 / p, what no training gives, is no rival to .9")
+    ] = 12,
     n: Annotated[int, Interval(24, 100, why="a cap, which nothing requires")] = 24,
-    steps: Annotated[int, Interval(200, 1000, why="fewer may not see the data, and each costs")] = 200,
+    steps: Annotated[
+        int, Interval(200, 1000, why="fewer may not see the data, and each costs")
+    ] = 200,
 ):
-    """The module's first pick is any feature with chance 1 / p, as logits had no gradient; the next one sees data."""
+    """The module's first pick is any feature with chance 1 / p, as logits had no gradient; the next
+    one sees data.
+    """
     when = predicted.pick_steps(steps, 2, 1)
 
     def first(key, *, trained_first=False):
@@ -445,7 +662,11 @@ def test_coded_first_pick(
     chance = 1 / p
     processes = {"gates trained from the start": lambda key: first(key, trained_first=True)}
     options = {"first": 8192, "vectorised": True}
-    most = {"margin": 0.04 * chance, "most": 60_000 * p, "controls": {"either of the two in y": 2 * chance}}
+    most = {
+        "margin": 0.04 * chance,
+        "most": 60_000 * p,
+        "controls": {"either of the two in y": 2 * chance},
+    }
     trial.probability(first, chance, wrong_processes=processes, **most, **options)
 
     def both(key, *, until=when):

@@ -15,18 +15,26 @@ from theory_on_trial.laws import Asymptotic, Bounded
 
 UNEVEN = (0.9, 0.8, 0.7, 0.15)
 WORLD = ((0.9, 0.6, 0.3), (1.0, 0.7, 0.5))
-"""Canonical correlations of two white views, and the weight of each direction in both embeddings."""
+"""Canonical correlations of two white views, and the weight of each direction in both embeddings.
+"""
 
 HEAVY = "law must have a moderate eighth moment: no sample is large enough"
 Enumerated = Annotated[int, Interval(2, 3, why="3^(4 b) batches")]
-Kurtosis = Annotated[float, Interval(-2, 100, why="-2 is the least there is, and the formula is linear in it")]
+Kurtosis = Annotated[
+    float, Interval(-2, 100, why="-2 is the least there is, and the formula is linear in it")
+]
 Visible = Annotated[int, Interval(2, 10_000, why="larger batches hardly shrink")]
-Related = tuple[Annotated[float, Interval(0.01, 1, "[)", why="weaker is none; at 1 it is singular")], ...]
+Related = tuple[
+    Annotated[float, Interval(0.01, 1, "[)", why="weaker is none; at 1 it is singular")], ...
+]
 
 
 def _embedded(correlations, weights, unrelated=False):
-    """Covariance of both embeddings, and their loadings on the sources x = s, y = ρ s + sqrt(1 - ρ^2) s'."""
-    rho, w = np.zeros(len(weights)) if unrelated else np.asarray(correlations), np.diag(weights)
+    """Covariance of both embeddings, and their loadings on the sources x = s, y = ρ s + sqrt(1 -
+    ρ^2) s'.
+    """
+    rho = np.zeros(len(weights)) if unrelated else np.asarray(correlations)
+    w = np.diag(weights)
     loadings = np.block([[w, 0 * w], [w * rho, w * np.sqrt(1 - rho**2)]])
     return loadings @ loadings.T, loadings
 
@@ -35,14 +43,18 @@ def _embedded(correlations, weights, unrelated=False):
 def test_two_batch_unbiased(trial, batch: Enumerated, kurtosis: Kurtosis):
     """With V' from an independent batch E tr(V V') = tr V^2, for every batch size and every law.
 
-    Exact for every law of independent sources: the mean over all batches of a three-point law with this kurtosis.
+    Exact for every law of independent sources: the mean over all batches of a three-point law with
+    this kurtosis.
     """
-    rho, w = WORLD[0][:2], WORLD[1][:2]
+    rho = WORLD[0][:2]
+    w = WORLD[1][:2]
     covariance, loadings = _embedded(rho, w)
     truth = predicted.two_batch_penalty(covariance)
     cumulants = predicted.cumulant_bias(loadings, np.full(4, float(kurtosis)), batch)
     trial.identity(
-        observed.enumerated_penalties(np.array(rho), np.stack([np.diag(w)] * 2), batch, kurtosis)[1],
+        observed.enumerated_penalties(np.array(rho), np.stack([np.diag(w)] * 2), batch, kurtosis)[
+            1
+        ],
         truth,
         ops=3 ** (4 * batch),  # terms of the mean
         controls={
@@ -52,14 +64,20 @@ def test_two_batch_unbiased(trial, batch: Enumerated, kurtosis: Kurtosis):
     )
 
 
-@claim(ours("the fourth moments of sample covariances"), kind="identity", cases=[(2, 0), (2, 6), (3, -2)])
+@claim(
+    ours("the fourth moments of sample covariances"),
+    kind="identity",
+    cases=[(2, 0), (2, 6), (3, -2)],
+)
 def test_single_batch_bias(trial, batch: Enumerated, kurtosis: Kurtosis):
-    """One batch in both factors adds (1/m) sum of tr(C C) + (tr C)^2 over pairs of views, and (1/b) sum of cumulants.
+    """One batch in both factors adds (1/m) sum of tr(C C) + (tr C)^2 over pairs of views, and (1/b)
+    sum of cumulants.
 
-    Exact for every law of independent sources: the mean of a polynomial of degree four, over all batches of a
-    three-point law with this kurtosis.
+    Exact for every law of independent sources: the mean of a polynomial of degree four, over all
+    batches of a three-point law with this kurtosis.
     """
-    rho, w = WORLD[0][:2], WORLD[1][:2]
+    rho = WORLD[0][:2]
+    w = WORLD[1][:2]
     covariance, loadings = _embedded(rho, w)
     normal = predicted.single_batch_bias(covariance, batch)
     cumulants = predicted.cumulant_bias(loadings, np.full(4, float(kurtosis)), batch)
@@ -69,8 +87,16 @@ def test_single_batch_bias(trial, batch: Enumerated, kurtosis: Kurtosis):
         "b for m": normal * (batch - 1) / batch + cumulants,
         "covariances between the views left out": within + cumulants,
     } | ({"cumulants left out": normal} if abs(kurtosis) > 1e-3 else {})
-    single, double = observed.enumerated_penalties(np.array(rho), np.stack([np.diag(w)] * 2), batch, kurtosis)
-    trial.identity(single - double, normal + cumulants, ops=3 ** (4 * batch), scale=single + double, controls=controls)
+    single, double = observed.enumerated_penalties(
+        np.array(rho), np.stack([np.diag(w)] * 2), batch, kurtosis
+    )
+    trial.identity(
+        single - double,
+        normal + cumulants,
+        ops=3 ** (4 * batch),
+        scale=single + double,
+        controls=controls,
+    )
 
 
 @claim(
@@ -80,13 +106,18 @@ def test_single_batch_bias(trial, batch: Enumerated, kurtosis: Kurtosis):
     cases=[(4, "normal"), (16, "normal"), (16, "exponential"), (16, "sign")],
 )
 def test_sampled_bias(trial, batch: Batch, law: Law):
-    """Over independent batches the mean of tr(V V') is tr V^2, and half that of |V - V'|^2 is that bias."""
+    """Over independent batches the mean of tr(V V') is tr V^2, and half that of |V - V'|^2 is that
+    bias.
+    """
     rho, w = WORLD
     covariance, loadings = _embedded(rho, w)
     kurtosis = {"normal": 0.0, "exponential": 6.0, "cubed exponential": 1e4, "sign": -2.0}[law]
     trial.require(law != "cubed exponential", HEAVY)
-    normal, truth = predicted.single_batch_bias(covariance, batch), predicted.two_batch_penalty(covariance)
-    means = np.array([truth, normal + predicted.cumulant_bias(loadings, np.full(6, kurtosis), batch)])
+    normal = predicted.single_batch_bias(covariance, batch)
+    truth = predicted.two_batch_penalty(covariance)
+    means = np.array(
+        [truth, normal + predicted.cumulant_bias(loadings, np.full(6, kurtosis), batch)]
+    )
     heads = np.stack([np.diag(w)] * 2)
     trial.mean(
         lambda key: observed.batch_penalties(key, np.array(rho), heads, batch, 256, law),
@@ -106,12 +137,15 @@ def test_sampled_bias(trial, batch: Batch, law: Law):
         "jameschapman19/cca_zoo",
         "cca_zoo/linear/_gradient/_ey.py, CCA_EY.derivative",
         "7d5d396",
-        says="penalties: view.T @ representation @ B / (n - 1) + independent view.T @ independent representation @ "
+        says="penalties: view.T @ representation @ B / (n - 1) + independent view.T @ independent "
+        "representation @ "
         "independent B / (n - 1)",
     ),
 )
 def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Size = 5, n_columns: Columns = 2):
-    """The gradient of the two-batch loss multiplies each batch's factor by the *other* batch's V, both centred."""
+    """The gradient of the two-batch loss multiplies each batch's factor by the *other* batch's V,
+    both centred.
+    """
     rng = trial.generator()
     views, second = rng.normal(size=(2, 2, pairs, dim))
     weights = rng.normal(size=(2, dim, n_columns))
@@ -121,7 +155,9 @@ def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Size = 5, n_columns: C
         exact,
         ops=10 * pairs,
         scale=np.abs(exact).max() + np.sum(weights**2) ** 1.5,
-        controls={"not centred": predicted.two_batch_gradient(views, second, weights, centred=False)},
+        controls={
+            "not centred": predicted.two_batch_gradient(views, second, weights, centred=False)
+        },
         as_printed=predicted.two_batch_gradient(views, second, weights, "its own"),
     )
 
@@ -142,19 +178,32 @@ def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Size = 5, n_columns: C
 def test_small_batch_shrinks(
     trial, batch: Visible, form: Form, n_columns: Columns, correlations: Correlations = UNEVEN
 ):
-    """With one batch of b normal pairs in both factors, x = argmin x^T Q x - 2 r^T x, x >= 0: uneven, weak ones lost.
+    """With one batch of b normal pairs in both factors, x = argmin x^T Q x - 2 r^T x, x >= 0:
+    uneven, weak ones lost.
 
-    Q = I + [diag(1 + ρ^2) + 1 1^T + ρ ρ^T] / (2 m) of the K largest ρ, and r = ρ (or 1 + ρ: "library").
+    Q = I + [diag(1 + ρ^2) + 1 1^T + ρ ρ^T] / (2 m) of the K largest ρ, and r = ρ (or 1 + ρ:
+    "library").
     """
     rho = np.sort(correlations)[::-1]
-    trial.require(n_columns <= len(rho), "n_columns must be at most the directions, which this programme has")
     trial.require(
-        np.all(rho[n_columns - 1] - rho[n_columns : n_columns + 1] >= 0.01), "correlations K, K + 1: .01 apart"
+        n_columns <= len(rho), "n_columns must be at most the directions, which this programme has"
     )
-    trial.require(rho[0] >= 0.01, "the largest correlation must be at least .01: nothing is left to shrink")
+    trial.require(
+        np.all(rho[n_columns - 1] - rho[n_columns : n_columns + 1] >= 0.01),
+        "correlations K, K + 1: .01 apart",
+    )
+    trial.require(
+        rho[0] >= 0.01, "the largest correlation must be at least .01: nothing is left to shrink"
+    )
     lone = form == "off-diagonal" or rho[n_columns - 1] >= 1 / batch
-    trial.require(lone, "in the library's form correlation K must be 1 / batch, or x - y is a local minimum, too")
-    trial.require(rho[0] <= 0.99, "the largest correlation must be at most .99: of one column shrinkage is even at 1")
+    trial.require(
+        lone,
+        "in the library's form correlation K must be 1 / batch, or x - y is a local minimum, too",
+    )
+    trial.require(
+        rho[0] <= 0.99,
+        "the largest correlation must be at most .99: of one column shrinkage is even at 1",
+    )
     minimum = observed.minimise_expected(rho, n_columns, batch, form)
     strengths = np.sum(minimum.weights.reshape(-1, 2, len(rho), n_columns) ** 2, axis=(1, 3))
     goal = rho[:n_columns] + (form == "library")
@@ -165,7 +214,8 @@ def test_small_batch_shrinks(
     trial.value(
         related(strengths / (2 if form == "library" else 1)),
         related(predicted.shrunk_strengths(rho[:n_columns], batch, form)[None]),
-        error=100 * minimum.residuals.max() + 1e-12,  # by far the flattest direction has curvature above 0.01
+        error=100 * minimum.residuals.max()
+        + 1e-12,  # by far the flattest direction has curvature above 0.01
         margin=1e-8,
         controls={
             "no shrinkage": related(goal[None]),
@@ -177,28 +227,49 @@ def test_small_batch_shrinks(
 @claim(
     ours("where no strength of that programme vanishes"),
     kind="identity",
-    cases=[{"correlations": UNEVEN}, {"correlations": (0.95, 0.5, 0.5, 0.1)}, {"correlations": (0.9, 0.8)}],
+    cases=[
+        {"correlations": UNEVEN},
+        {"correlations": (0.95, 0.5, 0.5, 0.1)},
+        {"correlations": (0.9, 0.8)},
+    ],
 )
 def test_batch_that_keeps(trial, correlations: Related):
-    """The least batch without a direction i that is lost: ρ_i <= X / (2 m - Y), X = sum of x, Y = sum of ρ x."""
+    """The least batch without a direction i that is lost: ρ_i <= X / (2 m - Y), X = sum of x, Y =
+    sum of ρ x.
+    """
     rho = np.array(correlations)
     trial.require(len(rho) > 0, NOTHING)
     least = predicted.batch_that_keeps(rho)
     rough = int(np.ceil((rho.sum() / rho.min() + np.sum(rho**2)) / 2)) + 1
-    trial.require(rough != least, "correlations must shrink so much that they and the strengths x give unlike batches")
+    trial.require(
+        rough != least,
+        "correlations must shrink so much that they and the strengths x give unlike batches",
+    )
     clear = predicted.shrunk_strengths(rho, least).min() > 1e-4
-    trial.require(clear, "correlations must leave the least strength above 1e-4 at the least batch: it is sought there")
+    trial.require(
+        clear,
+        "correlations must leave the least strength above 1e-4 at the least batch: it is sought "
+        "there",
+    )
     near = range(max(least - 1, 2), least + 1)
     ends = {b: observed.minimise_expected(rho, len(rho), b, starts=1).weights for b in near}
-    keeps = [b for b, W in ends.items() if np.sum(W.reshape(2, len(rho), -1) ** 2, axis=(0, 2)).min() > 1e-6]
+    keeps = [
+        b
+        for b, W in ends.items()
+        if np.sum(W.reshape(2, len(rho), -1) ** 2, axis=(0, 2)).min() > 1e-6
+    ]
     trial.identity(min(keeps), least, ops=0, controls={"ρ for x": rough})
 
 
 @claim(ours("the minima of the expected losses"), kind="limit", tier="full", cases=[1, 2])
-def test_descent_shrinks(trial, n_batches: Annotated[int, Interval(1, 2, why="shared, or one each")], batch: Batch = 8):
-    """Stochastic gradient descent ends at these strengths if one batch does for both factors, at ρ with two batches.
+def test_descent_shrinks(
+    trial, n_batches: Annotated[int, Interval(1, 2, why="shared, or one each")], batch: Batch = 8
+):
+    """Stochastic gradient descent ends at these strengths if one batch does for both factors, at ρ
+    with two batches.
 
-    Of the three strong directions: the mean over the last 2000 of 4000 steps, while the rate falls from 0.01 to 0.003.
+    Of the three strong directions: the mean over the last 2000 of 4000 steps, while the rate falls
+    from 0.01 to 0.003.
     """
     trial.require(batch >= 5, "batch must be at least 5: on fewer rows steps diverge at times")
     rho = np.array(UNEVEN)
@@ -216,34 +287,62 @@ def test_descent_shrinks(trial, n_batches: Annotated[int, Interval(1, 2, why="sh
     )
 
 
-@claim(ours("classical: Pillai's trace of exchangeable rows"), kind="identity", cases=[(5, 2, 2), (8, 4, 3)])
-def test_null_level(trial, n_rows: Annotated[int, Interval(4, 8, why="n! of them")], dim_first: Size, dim_second: Size):
-    """Any two data sets: the squared canonical correlations sum to d1 d2 / (n - 1), in the mean over pairings of rows.
+@claim(
+    ours("classical: Pillai's trace of exchangeable rows"),
+    kind="identity",
+    cases=[(5, 2, 2), (8, 4, 3)],
+)
+def test_null_level(
+    trial,
+    n_rows: Annotated[int, Interval(4, 8, why="n! of them")],
+    dim_first: Size,
+    dim_second: Size,
+):
+    """Any two data sets: the squared canonical correlations sum to d1 d2 / (n - 1), in the mean
+    over pairings of rows.
 
-    So they do, in the mean, for unrelated views with independent rows of any law, of which all pairings are alike.
+    So they do, in the mean, for unrelated views with independent rows of any law, of which all
+    pairings are alike.
     """
     trial.require(n_rows > dim_first + dim_second, "n_rows must exceed dim_first + dim_second")
-    rng, level = trial.generator(), predicted.null_level(n_rows, dim_first, dim_second)
-    smaller = {"the smaller d": level / max(dim_first, dim_second)} if max(dim_first, dim_second) > 1 else {}
+    rng = trial.generator()
+    level = predicted.null_level(n_rows, dim_first, dim_second)
+    smaller = (
+        {"the smaller d": level / max(dim_first, dim_second)}
+        if max(dim_first, dim_second) > 1
+        else {}
+    )
     trial.identity(
-        observed.every_pairing(rng.normal(size=(n_rows, dim_first)), rng.exponential(size=(n_rows, dim_second))),
+        observed.every_pairing(
+            rng.normal(size=(n_rows, dim_first)), rng.exponential(size=(n_rows, dim_second))
+        ),
         level,
         ops=100 * n_rows,
         controls={"d1 d2 / n": level * (n_rows - 1) / n_rows} | smaller,
     )
 
 
-@claim(ours("the same, where views are sampled"), kind="identity", tier="full", cases=[(40, 6, 4, "cubed exponential")])
+@claim(
+    ours("the same, where views are sampled"),
+    kind="identity",
+    tier="full",
+    cases=[(40, 6, 4, "cubed exponential")],
+)
 def test_sampled_null_level(
     trial,
-    n_rows: Annotated[int, Interval(3, 60, why="a share 1 / n of the level is told, which takes n^2 draws")],
+    n_rows: Annotated[
+        int, Interval(3, 60, why="a share 1 / n of the level is told, which takes n^2 draws")
+    ],
     dim_first: Size,
     dim_second: Size,
     law: Law,
 ):
-    """Unrelated views, rows of any law: the squared canonical correlations sum to d1 d2 / (n - 1) in the mean."""
+    """Unrelated views, rows of any law: the squared canonical correlations sum to d1 d2 / (n - 1)
+    in the mean.
+    """
     trial.require(n_rows > dim_first + dim_second, "n_rows must exceed dim_first + dim_second")
-    level, large = predicted.null_level(n_rows, dim_first, dim_second), max(dim_first, dim_second)
+    level = predicted.null_level(n_rows, dim_first, dim_second)
+    large = max(dim_first, dim_second)
     smaller = {"the smaller d": level / large} if large > 1 else {}
     trial.mean(
         lambda key: observed.squared_correlations(key, n_rows, dim_first, dim_second, law),

@@ -16,22 +16,33 @@ SPECTRUM = (3.0, 2.0, 1.2, 0.7, -0.4, -1.5)
 RELATED = (0.9, 0.6, 0.3, 0.0, 0.0)
 """Canonical correlations of two views of five dimensions, three of them related."""
 FADES = "between time / 2 and time W must not all but vanish: |w|^2 must not fall tenfold"
-MOVES = "between time / 2 and time the flow must move by 1e-6: earlier nothing has happened, later it is at rest"
+MOVES = (
+    "between time / 2 and time the flow must move by 1e-6: earlier nothing has happened, "
+    "later it is at rest"
+)
 
-Share = Annotated[float, Interval(0.1, 0.9, why="at 1 the views are linearly dependent; the low end is a cap")]
+Share = Annotated[
+    float, Interval(0.1, 0.9, why="at 1 the views are linearly dependent; the low end is a cap")
+]
 Few = Annotated[int, Interval(1, 1000, why="each is followed or drawn")]
 Eigenvalues = tuple[Annotated[float, Interval(-10, 10, why="starts of order one suit them")], ...]
 Starts = Annotated[int, Interval(1, 100, why="each is followed to its end")]
 Surplus = Annotated[int, Interval(0, 10, why="columns or dimensions that stay empty: ten show it")]
 Chosen = tuple[Annotated[int, Interval(0, 5, why="indices of the six eigenvalues")], ...]
-Time = Annotated[float, Interval(0, 100, "(]", why="in units of the eigenvalues; by then all is at rest")]
+Time = Annotated[
+    float, Interval(0, 100, "(]", why="in units of the eigenvalues; by then all is at rest")
+]
 Views = Annotated[int, Interval(2, 12, why="all coordinates of all views are descended on")]
-More = Annotated[int, Interval(3, 12, why="two views may turn one of them around; more are descended on for long")]
+More = Annotated[
+    int,
+    Interval(3, 12, why="two views may turn one of them around; more are descended on for long"),
+]
 
 
 def _pencil(rng, eigenvalues):
     """A and B of a random problem with these eigenvalues."""
-    root, dim = rng.normal(size=(2 * len(eigenvalues), len(eigenvalues))), len(eigenvalues)
+    root = rng.normal(size=(2 * len(eigenvalues), len(eigenvalues)))
+    dim = len(eigenvalues)
     B = root.T @ root / len(root) + np.eye(dim) / 4
     basis = np.linalg.cholesky(B) @ np.linalg.qr(rng.normal(size=(dim, dim)))[0]
     A = basis * eigenvalues @ basis.T
@@ -41,24 +52,37 @@ def _pencil(rng, eigenvalues):
 def _spectrum(trial, eigenvalues):
     """The eigenvalues, the largest first, in a unit that suits starts of order one."""
     trial.require(
-        np.max(np.abs(eigenvalues), initial=0) >= 0.1, "the largest |eigenvalue| must be at least .1: A has that unit"
+        np.max(np.abs(eigenvalues), initial=0) >= 0.1,
+        "the largest |eigenvalue| must be at least .1: A has that unit",
     )
     return np.sort(eigenvalues)[::-1]
 
 
 def _views(correlations, form, unmatched=0):
-    """A and B of white views with these canonical correlations, the second of so many dimensions more."""
+    """A and B of white views with these canonical correlations, the second of so many dimensions
+    more.
+    """
     rho = np.array(correlations)
     first, second = (np.eye(len(rho) + more) for more in (0, unmatched))
-    return observed.pencil_of_views(first, second, rho[:, None] * np.eye(len(rho), len(second)), form)
+    return observed.pencil_of_views(
+        first, second, rho[:, None] * np.eye(len(rho), len(second)), form
+    )
 
 
-@claim(ours("expand both squares; the loss is named after it"), kind="identity", cases=[(4, 1), (8, 3), (20, 20)])
+@claim(
+    ours("expand both squares; the loss is named after it"),
+    kind="identity",
+    cases=[(4, 1), (8, 3), (20, 20)],
+)
 def test_eckart_young(trial, dim: Size, n_columns: Columns):
-    """With A' = B^(-1/2) A B^(-1/2) and P = B^(1/2) W W^T B^(1/2) the loss is |A' - P|^2 - |A'|^2."""
+    """With A' = B^(-1/2) A B^(-1/2) and P = B^(1/2) W W^T B^(1/2) the loss is |A' - P|^2 -
+    |A'|^2.
+    """
     rng = trial.generator()
     A, B = _pencil(rng, rng.normal(size=dim))
-    matrices = rng.normal(size=(3, dim, n_columns))  # one loss may be near zero, and then all else is far from it
+    matrices = rng.normal(
+        size=(3, dim, n_columns)
+    )  # one loss may be near zero, and then all else is far from it
     values, vectors = np.linalg.eigh(B)
     once_more = vectors / np.sqrt(values) @ vectors.T @ A @ vectors / np.sqrt(values) @ vectors.T
     distances = np.array([predicted.loss_by_distance(A, B, W) for W in matrices])
@@ -67,10 +91,13 @@ def test_eckart_young(trial, dim: Size, n_columns: Columns):
         np.array([observed.ey_loss(A, B, W) for W in matrices]),
         distances,
         ops=10 * dim,
-        scale=np.array([np.sum((W.T @ B @ W) ** 2) for W in matrices]) + np.sum(A**2) / values[0] ** 2,
+        scale=np.array([np.sum((W.T @ B @ W) ** 2) for W in matrices])
+        + np.sum(A**2) / values[0] ** 2,
         controls={
             "1 for the factor 2": distances + np.array([np.sum(W * (A @ W)) for W in matrices]),
-            "B^-1 for B^(-1/2)": np.array([predicted.loss_by_distance(once_more, B, W) for W in matrices]),
+            "B^-1 for B^(-1/2)": np.array(
+                [predicted.loss_by_distance(once_more, B, W) for W in matrices]
+            ),
         },
     )
 
@@ -81,29 +108,43 @@ def test_eckart_young(trial, dim: Size, n_columns: Columns):
     cases=[(SPECTRUM, 1), (SPECTRUM, 3), (SPECTRUM, 5)],
 )
 def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts: Starts = 6):
-    """Every descent ends at min L = - sum of the squares of the K largest eigenvalues, negative ones counted as 0."""
-    rng, spectrum = trial.generator(), _spectrum(trial, eigenvalues)
-    rank, size, least = np.sum(spectrum[:n_columns] > 0), np.sum(spectrum**2), predicted.least_loss(spectrum, n_columns)
-    top, missing = spectrum[:rank], spectrum[rank : rank + 1]
+    """Every descent ends at min L = - sum of the squares of the K largest eigenvalues, negative
+    ones counted as 0.
+    """
+    rng = trial.generator()
+    spectrum = _spectrum(trial, eigenvalues)
+    rank = np.sum(spectrum[:n_columns] > 0)
+    size = np.sum(spectrum**2)
+    least = predicted.least_loss(spectrum, n_columns)
+    top = spectrum[:rank]
+    missing = spectrum[rank : rank + 1]
     gaps = np.concatenate([top, (top[-1:] if rank == n_columns else 0) - missing])
     trial.require(
-        rank and min(gaps) >= 0.03, "one eigenvalue must be positive, and the K largest .03 off the next and 0"
+        rank and min(gaps) >= 0.03,
+        "one eigenvalue must be positive, and the K largest .03 off the next and 0",
     )
     A, B = _pencil(rng, eigenvalues)
     minima = observed.minimise(A, B, rng.normal(size=(starts, len(spectrum), n_columns)))
-    negative = {"negative ones as well": -np.sum(spectrum[:n_columns] ** 2)} if min(spectrum[:n_columns]) < 0 else {}
+    negative = (
+        {"negative ones as well": -np.sum(spectrum[:n_columns] ** 2)}
+        if min(spectrum[:n_columns]) < 0
+        else {}
+    )
     trial.value(
         minima.losses,
         least,
-        error=minima.residuals + 1e-12 * size,  # half the digits of B are lost to its condition at worst
+        error=minima.residuals
+        + 1e-12 * size,  # half the digits of B are lost to its condition at worst
         margin=1e-8 * size,
         controls={"1 for the factor 2": least / 4} | negative,
     )
-    gram, W = predicted.minimising_gram(A, B, n_columns), minima.weights[0]
+    gram = predicted.minimising_gram(A, B, n_columns)
+    W = minima.weights[0]
     trial.value(
         np.diag(W @ W.T),
         np.diag(gram),
-        error=1e4 * minima.residuals[0] + 1e-11,  # of a minimiser whose least curvature is above 0.1
+        error=1e4 * minima.residuals[0]
+        + 1e-11,  # of a minimiser whose least curvature is above 0.1
         margin=1e-8,
         controls={"1 for the factor 2": np.diag(gram) / 2},
     )
@@ -122,16 +163,27 @@ def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts:
     ],
 )
 def test_minimum_of_views(
-    trial, form: Form, n_columns: FewColumns, unmatched: Surplus, correlations: Correlations = RELATED
+    trial,
+    form: Form,
+    n_columns: FewColumns,
+    unmatched: Surplus,
+    correlations: Correlations = RELATED,
 ):
-    """For CCA min L is - sum of ρ_i^2, or - sum of (1 + ρ_i)^2 in the library's form, over the K largest."""
+    """For CCA min L is - sum of ρ_i^2, or - sum of (1 + ρ_i)^2 in the library's form, over the K
+    largest.
+    """
     trial.require(len(correlations), "correlations must not be empty")
     relation = max(correlations) >= 0.01
-    trial.require(form == "library" or relation, "a correlation must be at least .01: else only W = 0 is a minimum")
+    trial.require(
+        form == "library" or relation,
+        "a correlation must be at least .01: else only W = 0 is a minimum",
+    )
     A, B = _views(correlations, form, unmatched)
     minima = observed.minimise(A, B, trial.generator().normal(size=(3, len(A), n_columns)))
     least, other = (
-        predicted.least_loss(predicted.eigenvalues_of_views(np.array(correlations), kind, unmatched), n_columns)
+        predicted.least_loss(
+            predicted.eigenvalues_of_views(np.array(correlations), kind, unmatched), n_columns
+        )
         for kind in (form, "library" if form == "off-diagonal" else "off-diagonal")
     )
     trial.value(
@@ -144,66 +196,107 @@ def test_minimum_of_views(
 
 
 def _many_views(rng, correlations, views, form):
-    """A and B of views of which each two have these correlations, each in coordinates of its own."""
-    rho, dim = np.diag(correlations), len(correlations)
+    """A and B of views of which each two have these correlations, each in coordinates of its
+    own.
+    """
+    rho = np.diag(correlations)
+    dim = len(correlations)
     turns = rng.normal(size=(views, dim, dim)) / 4 + np.eye(dim)
     T = np.zeros((views * dim, views * dim))
     for k, turn in enumerate(turns):
         T[k * dim : (k + 1) * dim, k * dim : (k + 1) * dim] = turn
-    A, B = T @ np.kron(1 - np.eye(views), rho) @ T.T, T @ T.T
+    A = T @ np.kron(1 - np.eye(views), rho) @ T.T
+    B = T @ T.T
     return (A + B if form == "library" else A), B
 
 
 def _least_of_views(trial, views, form, n_columns, correlations, wrong):
     """The decision on the minimum of the loss for so many views."""
     trial.require(
-        min(np.abs(correlations), default=0) >= 0.03, "correlations must be .03 off 0: there the loss is flat"
+        min(np.abs(correlations), default=0) >= 0.03,
+        "correlations must be .03 off 0: there the loss is flat",
     )
     A, B = _many_views(trial.generator(), correlations, views, form)
-    trial.require(np.linalg.cond(B) < 1e4, "seed must leave views whose covariances are not near singular")
+    trial.require(
+        np.linalg.cond(B) < 1e4, "seed must leave views whose covariances are not near singular"
+    )
     minima = observed.minimise(A, B, trial.generator("starts").normal(size=(3, len(A), n_columns)))
     least, *losses = (predicted.least_loss(spectrum, n_columns) for spectrum in wrong)
-    controls = {"1 for the factor 2": least / 4} | dict(zip(("as of two views", "no sign"), losses, strict=False))
+    controls = {"1 for the factor 2": least / 4} | dict(
+        zip(("as of two views", "no sign"), losses, strict=False)
+    )
     size = float(np.sum(wrong[0] ** 2))
     controls = {name: loss for name, loss in controls.items() if abs(loss - least) > 1e-4 * size}
     error = minima.residuals + 1e-12 * size
     trial.value(minima.losses, least, error=error, margin=1e-8 * size, controls=controls)
 
 
-@claim(ours("the spectrum of a matrix of ones"), kind="optimality", cases=[
-    (3, "off-diagonal", 2), (4, "off-diagonal", 4), (3, "library", 2), (5, "library", 3)
-])  # fmt: skip
-def test_more_views(trial, views: Views, form: Form, n_columns: Columns, correlations: Correlations = (0.9, 0.6, 0.3)):
-    """Of V views with correlations ρ_i between each two, min L is - sum of ((V - 1) ρ_i)^2 over the K largest.
+@claim(
+    ours("the spectrum of a matrix of ones"),
+    kind="optimality",
+    cases=[(3, "off-diagonal", 2), (4, "off-diagonal", 4), (3, "library", 2), (5, "library", 3)],
+)
+def test_more_views(
+    trial,
+    views: Views,
+    form: Form,
+    n_columns: Columns,
+    correlations: Correlations = (0.9, 0.6, 0.3),
+):
+    """Of V views with correlations ρ_i between each two, min L is - sum of ((V - 1) ρ_i)^2 over the
+    K largest.
 
     In the library's form - sum of (1 + (V - 1) ρ_i)^2, as long as K directions are related.
     """
-    trial.require(0 < n_columns <= views * len(correlations), "n_columns must be at most all dimensions of all views")
+    trial.require(
+        0 < n_columns <= views * len(correlations),
+        "n_columns must be at most all dimensions of all views",
+    )
     rho = np.array(correlations)
     eigenvalues = predicted.eigenvalues_of_many_views
-    _least_of_views(trial, views, form, n_columns, rho, [eigenvalues(rho, views, form), eigenvalues(rho, 2, form)])
+    _least_of_views(
+        trial,
+        views,
+        form,
+        n_columns,
+        rho,
+        [eigenvalues(rho, views, form), eigenvalues(rho, 2, form)],
+    )
 
 
 @claim(ours("-ρ is an eigenvalue V - 1 times"), kind="optimality", cases=[(3, 2), (3, 4), (5, 3)])
 def test_more_views__negative(trial, views: More, n_columns: Columns, share: Share = 0.5):
-    """Of three or more views a negative correlation is worth less than a positive one: V - 1 columns of ρ^2.
+    """Of three or more views a negative correlation is worth less than a positive one: V - 1
+    columns of ρ^2.
 
     Two views may turn one of them around; more cannot all be turned against each other.
     """
-    trial.require(0 < n_columns <= 2 * views, "n_columns must be at most all dimensions of all views")
+    trial.require(
+        0 < n_columns <= 2 * views, "n_columns must be at most all dimensions of all views"
+    )
     rho = np.array([0.2, -share / (views - 1)])
     eigenvalues = predicted.eigenvalues_of_many_views
-    spectra = [eigenvalues(values, v, "off-diagonal") for values, v in ((rho, views), (rho, 2), (np.abs(rho), views))]
+    spectra = [
+        eigenvalues(values, v, "off-diagonal")
+        for values, v in ((rho, views), (rho, 2), (np.abs(rho), views))
+    ]
     _least_of_views(trial, views, "off-diagonal", n_columns, rho, spectra)
 
 
 @claim(ours("a direction without a positive eigenvalue only costs"), kind="identity")
 def test_surplus_columns(trial, n_columns: FewColumns = 4, correlations: Correlations = RELATED):
-    """Columns beyond the positive eigenvalues stay empty: the rank of a minimiser is less than K if λ_K <= 0."""
+    """Columns beyond the positive eigenvalues stay empty: the rank of a minimiser is less than K if
+    λ_K <= 0.
+    """
     rho = np.array(correlations)
     trial.require(len(rho) > 0, NOTHING)
-    trial.require(n_columns > np.sum(rho > 0), "n_columns must exceed the related directions: there is no surplus else")
-    trial.require((rho == 0) | (rho >= 0.01), "correlations must be 0 or at least .01: a rank has a threshold")
+    trial.require(
+        n_columns > np.sum(rho > 0),
+        "n_columns must exceed the related directions: there is no surplus else",
+    )
+    trial.require(
+        (rho == 0) | (rho >= 0.01), "correlations must be 0 or at least .01: a rank has a threshold"
+    )
     A, B = _views(correlations, "off-diagonal")
     minima = observed.minimise(A, B, trial.generator().normal(size=(2, len(A), n_columns)))
     library = predicted.eigenvalues_of_views(np.array(correlations), "library")
@@ -211,20 +304,32 @@ def test_surplus_columns(trial, n_columns: FewColumns = 4, correlations: Correla
         np.array([np.linalg.matrix_rank(W, tol=1e-3) for W in minima.weights]),
         predicted.columns_used(predicted.eigenvalues_of_views(np.array(correlations)), n_columns),
         ops=0,
-        controls={"as in the library's form": predicted.columns_used(library, n_columns), "all": n_columns},
+        controls={
+            "as in the library's form": predicted.columns_used(library, n_columns),
+            "all": n_columns,
+        },
     )
 
 
-@claim(ours("Eckart, Young & Mirsky for a positive semidefinite approximation"), kind="bound", cases=[(6, 2), (12, 5)])
+@claim(
+    ours("Eckart, Young & Mirsky for a positive semidefinite approximation"),
+    kind="bound",
+    cases=[(6, 2), (12, 5)],
+)
 def test_floor(trial, dim: Size, n_columns: Columns, draws: Few = 200):
-    """No W has a smaller loss: -L(W) <= sum of the squares of the K largest positive eigenvalues."""
-    rng, place = trial.generator(), np.arange(dim) / dim
+    """No W has a smaller loss: -L(W) <= sum of the squares of the K largest positive
+    eigenvalues.
+    """
+    rng = trial.generator()
+    place = np.arange(dim) / dim
     A, B = _pencil(rng, np.where(place < 2 / 3, 1 - place, -place))  # a third of them negative
     eigenvalues = predicted.generalised_eigenvalues(A, B)
     rank = predicted.columns_used(eigenvalues, n_columns)
     best = predicted.critical_point(A, B, tuple(range(rank)), n_columns)
     most = -predicted.least_loss(eigenvalues, n_columns)
-    sample = best + rng.normal(size=(draws, *best.shape)) * 10.0 ** rng.uniform(-3, 0, (draws, 1, 1))
+    sample = best + rng.normal(size=(draws, *best.shape)) * 10.0 ** rng.uniform(
+        -3, 0, (draws, 1, 1)
+    )
     trial.bound(
         np.array([-observed.ey_loss(A, B, W) for W in (best, *sample)]),
         np.full(draws + 1, most),
@@ -240,23 +345,36 @@ def test_floor(trial, dim: Size, n_columns: Columns, draws: Few = 200):
     ours("recalled: no spurious minima; values and curvatures derived"),
     kind="identity",
     cases=[
-        *((S, more, SPECTRUM) for more in (0, 1) for size in range(1, 5) for S in combinations(range(4), size)),
+        *(
+            (S, more, SPECTRUM)
+            for more in (0, 1)
+            for size in range(1, 5)
+            for S in combinations(range(4), size)
+        ),
         ((), 1, SPECTRUM),
         ((0, 1), 1, (2.0, 1.0, 0.0, -0.5)),
         ((0,), 0, (1.0, -1.5)),
     ],
 )
 def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: Eigenvalues):
-    """At W = U_S Λ_S^(1/2), |S| <= K, L is stationary, - sum of λ_i^2 over S, and a strict saddle but one."""
+    """At W = U_S Λ_S^(1/2), |S| <= K, L is stationary, - sum of λ_i^2 over S, and a strict saddle
+    but one.
+    """
     spectrum = _spectrum(trial, eigenvalues)
     positive = spectrum[spectrum > 0]
-    trial.require(min(positive, default=0) >= 0.01, "positive eigenvalues must be at least .01, and one must be there")
-    chosen = tuple({index for index in chosen if index < len(positive)})  # those that are there, once each
+    trial.require(
+        min(positive, default=0) >= 0.01,
+        "positive eigenvalues must be at least .01, and one must be there",
+    )
+    chosen = tuple(
+        {index for index in chosen if index < len(positive)}
+    )  # those that are there, once each
     n_columns = len(chosen) + surplus
     trial.require(n_columns, "chosen and surplus must give W a column")
     A, B = _pencil(trial.generator(), spectrum)
     W = predicted.critical_point(A, B, chosen, n_columns)
-    rounding, size = {"ops": 100 * len(eigenvalues)}, np.sum(np.abs(spectrum))
+    rounding = {"ops": 100 * len(eigenvalues)}
+    size = np.sum(np.abs(spectrum))
     if chosen:  # W = 0 is stationary, and L = 0 there, whatever the formulas
         steep = np.linalg.norm(A) * np.sqrt(spectrum[0])
         trial.value(
@@ -269,26 +387,39 @@ def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: E
         )
         loss = predicted.critical_loss(spectrum, chosen)
         trial.identity(
-            observed.ey_loss(A, B, W), loss, **rounding, scale=size**2, controls={"1 for the factor 2": loss / 4}
+            observed.ey_loss(A, B, W),
+            loss,
+            **rounding,
+            scale=size**2,
+            controls={"1 for the factor 2": loss / 4},
         )
     least = predicted.least_curvature(spectrum, chosen, n_columns)
-    controls = {"half of it": least / 2} if least else {"no flat directions": 4 * spectrum[max(chosen)]}
+    controls = (
+        {"half of it": least / 2} if least else {"no flat directions": 4 * spectrum[max(chosen)]}
+    )
     if chosen and not surplus and least < 0:
         above = np.delete(spectrum, chosen) - spectrum[list(chosen)].min()
         above = above[above > 1e-6 * size]  # equal ones may differ by rounding
         several = len(above) and np.ptp(above) > 1e-6 * size
         controls |= {"the nearest missing eigenvalue": -4 * above.min()} if several else {}
-    trial.identity(observed.curvatures(A, B, W)[0], least, **rounding, scale=size, controls=controls)
+    trial.identity(
+        observed.curvatures(A, B, W)[0], least, **rounding, scale=size, controls=controls
+    )
 
 
 @claim(ours("a Riccati equation in W W^T"), kind="identity", cases=[0.2, 0.5, 1.0, 2.0])
 def test_flow(trial, time: Time, eigenvalues: Eigenvalues = (1.0, 0.6, 0.2, 0.0, -0.7)):
-    """For B = I the flow has W W^T = Y (I + W0^T A^(-1) (exp(8 A t) - I) W0)^(-1) Y^T with Y = exp(4 A t) W0."""
-    rng, _ = trial.generator(), _spectrum(trial, eigenvalues)
+    """For B = I the flow has W W^T = Y (I + W0^T A^(-1) (exp(8 A t) - I) W0)^(-1) Y^T with Y =
+    exp(4 A t) W0.
+    """
+    rng = trial.generator()
+    _ = _spectrum(trial, eigenvalues)
     # At random but for the first direction, which no coordinate lacks: none of them fades.
-    first, columns = np.ones((len(eigenvalues), 1)), rng.normal(size=(len(eigenvalues), len(eigenvalues) - 1))
+    first = np.ones((len(eigenvalues), 1))
+    columns = rng.normal(size=(len(eigenvalues), len(eigenvalues) - 1))
     basis = np.linalg.qr(np.hstack([first, columns]))[0]
-    A, start = basis * eigenvalues @ basis.T, 0.3 * rng.normal(size=(len(eigenvalues), 3))
+    A = basis * eigenvalues @ basis.T
+    start = 0.3 * rng.normal(size=(len(eigenvalues), 3))
     A = (A + A.T) / 2
     ends, half, quarter = (np.diag(predicted.flow_gram(A, start, time / k)) for k in (1, 2, 4))
     trial.require(min(np.max(np.abs(ends - half)), np.max(np.abs(ends - quarter))) >= 1e-6, MOVES)
@@ -303,7 +434,11 @@ def test_flow(trial, time: Time, eigenvalues: Eigenvalues = (1.0, 0.6, 0.2, 0.0,
     )
 
 
-@claim(ours("the flow from one direction"), kind="identity", cases=[(0.9, 0.01), (0.9, 2.0), (0.0, 0.5), (-0.5, 0.5)])
+@claim(
+    ours("the flow from one direction"),
+    kind="identity",
+    cases=[(0.9, 0.01), (0.9, 2.0), (0.0, 0.5), (-0.5, 0.5)],
+)
 def test_flow_aligned(
     trial,
     eigenvalue: Annotated[float, Interval(-10, 10, why="a cap, which nothing requires")],
@@ -314,7 +449,13 @@ def test_flow_aligned(
     end, half = (predicted.aligned_strength(eigenvalue, start, time / k) for k in (1, 2))
     trial.require(abs(end - half) >= 1e-6, MOVES)
     trial.require(abs(half / end - 1) < 9, FADES)
-    W = observed.flow_path(np.diag([eigenvalue, 0.3]), np.array([[start**0.5], [0.0]]), np.array([time]))[0]
+    W = observed.flow_path(
+        np.diag([eigenvalue, 0.3]), np.array([[start**0.5], [0.0]]), np.array([time])
+    )[0]
     trial.value(
-        float(np.sum(W**2)), end, error=1e-10 * max(1, end), margin=1e-9 * max(1, end), controls={"rate 4": half}
+        float(np.sum(W**2)),
+        end,
+        error=1e-10 * max(1, end),
+        margin=1e-9 * max(1, end),
+        controls={"rate 4": half},
     )

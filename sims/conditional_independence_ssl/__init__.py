@@ -1,8 +1,9 @@
-"""Worlds of two views and a label, and least squares in them: tables and covariances summed, or samples drawn.
+"""Worlds of two views and a label, and least squares in them: tables and covariances summed, or
+samples drawn.
 
-`DiscreteWorld` and `GaussianWorld` hold joint laws; `table_statistics` and `conditionals` condition them by summing and
-solving. `learned_pretext` and `excess_risk` draw what n1 pairs and n labels make of a world in white coordinates of x1,
-and `draw` gives samples as users have them.
+`DiscreteWorld` and `GaussianWorld` hold joint laws; `table_statistics` and `conditionals` condition
+them by summing and solving. `learned_pretext` and `excess_risk` draw what n1 pairs and n labels
+make of a world in white coordinates of x1, and `draw` gives samples as users have them.
 """
 
 from sims.conditional_independence_ssl.heads import (

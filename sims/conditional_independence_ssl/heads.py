@@ -1,4 +1,6 @@
-"""Least squares: heads on given features, pretexts learned from pairs, and the risk that a few labels leave."""
+"""Least squares: heads on given features, pretexts learned from pairs, and the risk that a few
+labels leave.
+"""
 
 from typing import Annotated
 
@@ -11,7 +13,15 @@ from scipy.special import digamma
 
 from sims.wishart import bartlett_factor
 from theory_on_trial.base.arrays import AnyArray
-from theory_on_trial.contract import NON_NEGATIVE, POSITIVE, Count, Interval, guarded, require, require_room
+from theory_on_trial.contract import (
+    NON_NEGATIVE,
+    POSITIVE,
+    Count,
+    Interval,
+    guarded,
+    require,
+    require_room,
+)
 
 Noise = Annotated[ScalarLike, NON_NEGATIVE]
 Pairs = Annotated[int, Interval(1, 2**40)]
@@ -23,7 +33,9 @@ def approximation_error(
     features: Float[np.ndarray, "worlds points features"],
     weights: Annotated[Float[np.ndarray, "worlds points"], POSITIVE],
 ) -> Float[np.ndarray, " worlds"]:
-    """Least weighted sum of squares that a linear head without intercept leaves of each world's targets."""
+    """Least weighted sum of squares that a linear head without intercept leaves of each world's
+    targets.
+    """
     root = np.sqrt(weights)[..., None]
     basis, singular, _ = np.linalg.svd(root * features, full_matrices=False)
     basis = basis * (singular > 1e-10 * singular[:, :1])[:, None, :]
@@ -33,7 +45,8 @@ def approximation_error(
 
 @guarded
 def second_moment(
-    values: Float[np.ndarray, "worlds points outputs"], weights: Annotated[Float[np.ndarray, "worlds points"], POSITIVE]
+    values: Float[np.ndarray, "worlds points outputs"],
+    weights: Annotated[Float[np.ndarray, "worlds points"], POSITIVE],
 ) -> Float[np.ndarray, "worlds outputs outputs"]:
     """E[v v'] of each world."""
     return values.swapaxes(1, 2) @ (weights[..., None] * values)
@@ -45,7 +58,9 @@ def head_predictions(
     labels: Float[np.ndarray, "labelled outputs"],
     new: Float[np.ndarray, "new features"],
 ) -> Float[np.ndarray, "new outputs"]:
-    """What the least-squares head on labelled features, of least norm where several are best, says of new ones."""
+    """What the least-squares head on labelled features, of least norm where several are best, says
+    of new ones.
+    """
     return new @ np.linalg.lstsq(features, labels, rcond=1e-10)[0]
 
 
@@ -56,34 +71,47 @@ def learned_pretext(
     pretext: Float[AnyArray, "second dim"],
     residual_root: Float[AnyArray, "second second"],
 ) -> Float[Array, "second dim"]:
-    """The regression of X2 on white X1 that least squares finds in n1 pairs, X2 = G x1 + R N(0, 1), exact in law by
-    Bartlett's factor. Raises ValueError for no more pairs than features.
+    """The regression of X2 on white X1 that least squares finds in n1 pairs, X2 = G x1 + R N(0, 1),
+    exact in law by Bartlett's factor. Raises ValueError for no more pairs than features.
     """
     dim = pretext.shape[1]
     require(n_pairs > dim, f"n_pairs must exceed the {dim} features, got {n_pairs}")
     factor = bartlett_factor(jax.random.fold_in(key, 0), dim, n_pairs)
     noise = pretext_noise(key, residual_root, dim)
-    return jnp.asarray(pretext) + jax.scipy.linalg.solve_triangular(factor, noise.T, lower=True, trans="T").T
+    return (
+        jnp.asarray(pretext)
+        + jax.scipy.linalg.solve_triangular(factor, noise.T, lower=True, trans="T").T
+    )
 
 
 @guarded(double=False)
 def pretext_noise(
     key: Key[Array, ""], residual_root: Float[AnyArray, "second second"], dim: Count
 ) -> Float[Array, "second dim"]:
-    """The noise R N in the pretext that `learned_pretext` learns with this key: its error, about, times sqrt(n1)."""
+    """The noise R N in the pretext that `learned_pretext` learns with this key: its error, about,
+    times sqrt(n1).
+    """
     require_room("dim", len(residual_root) * dim)
-    return jnp.asarray(residual_root @ jax.random.normal(jax.random.fold_in(key, 1), (len(residual_root), dim)))
+    return jnp.asarray(
+        residual_root @ jax.random.normal(jax.random.fold_in(key, 1), (len(residual_root), dim))
+    )
 
 
 @guarded(double=False)
-def leading_directions(pretext: Float[AnyArray, "second dim"], kept: Count) -> Float[Array, "kept dim"]:
-    """The leading right singular vectors of a pretext as rows, on which its truncation is a head."""
+def leading_directions(
+    pretext: Float[AnyArray, "second dim"], kept: Count
+) -> Float[Array, "kept dim"]:
+    """The leading right singular vectors of a pretext as rows, on which its truncation is a
+    head.
+    """
     require(kept <= min(pretext.shape), f"kept must be at most {min(pretext.shape)}, got {kept}")
     return jnp.asarray(jnp.linalg.svd(pretext, full_matrices=False)[2][:kept])
 
 
 @guarded(double=False)
-def head_error(target: Float[AnyArray, "outputs dim"], directions: Float[AnyArray, "kept dim"]) -> Float[Array, ""]:
+def head_error(
+    target: Float[AnyArray, "outputs dim"], directions: Float[AnyArray, "kept dim"]
+) -> Float[Array, ""]:
     """What the best head on orthonormal directions of white coordinates leaves of a target."""
     return jnp.sum((target - target @ directions.T @ directions) ** 2)
 
@@ -99,11 +127,13 @@ def excess_risk(
     intercept: bool = False,
     steadied: bool = False,
 ) -> Float[Array, ""]:
-    """Excess risk of least squares on n labelled samples of white normal x1, read by the rows of `head`.
+    """Excess risk of least squares on n labelled samples of white normal x1, read by the rows of
+    `head`.
 
-    The label noise, of total variance `noise`, is averaged exactly given the samples; the rows of `head` must be
-    linearly independent. `steadied` subtracts a variable of mean zero: the mean stays, and its sampling error a third
-    (10 features, 25 samples) or less. Raises ValueError for fewer samples than coefficients, two more if steadied.
+    The label noise, of total variance `noise`, is averaged exactly given the samples; the rows of
+    `head` must be linearly independent. `steadied` subtracts a variable of mean zero: the mean
+    stays, and its sampling error a third (10 features, 25 samples) or less. Raises ValueError for
+    fewer samples than coefficients, two more if steadied.
     """
     n_features, dim = head.shape
     least = n_features + intercept + 2 * steadied
@@ -119,21 +149,30 @@ def excess_risk(
     # Signal and unit noise are regressed in one solve: (F'F)^(-1) [F'X T', H H'].
     right = jnp.concatenate([features.T @ (inputs @ target.T), head @ head.T], axis=1)
     solution = jax.scipy.linalg.solve(gram, right, assume_a="pos")
-    estimate, spread = solution[:, : len(target)], jnp.trace(solution[:, len(target) :])
+    estimate = solution[:, : len(target)]
+    spread = jnp.trace(solution[:, len(target) :])
     if steadied:
-        rows, sums = head[:n_features, :dim], gram[:n_features, -1]
+        rows = head[:n_features, :dim]
+        sums = gram[:n_features, -1]
         scatter = gram[:n_features, :n_features] - intercept * jnp.outer(sums, sums) / n_labels
         spread = spread - _chance_of_spread(scatter, rows @ rows.T, n_labels - intercept)
     return jnp.sum((estimate.T @ head - target) ** 2) + noise * spread
 
 
 def _chance_of_spread(
-    wishart: Float[Array, "features features"], covariance: Float[AnyArray, "features features"], freedom: int
+    wishart: Float[Array, "features features"],
+    covariance: Float[AnyArray, "features features"],
+    freedom: int,
 ) -> Array:
-    """By how much tr C W^(-1) is off its mean, as told by tr C^(-1) W and log det W, whose means are known."""
+    """By how much tr C W^(-1) is off its mean, as told by tr C^(-1) W and log det W, whose means
+    are known.
+    """
     n_features = len(wishart)
     white = jax.scipy.linalg.solve(covariance, wishart, assume_a="pos")
-    root, unit = jnp.linalg.cholesky(wishart), jnp.linalg.cholesky(covariance)
+    root = jnp.linalg.cholesky(wishart)
+    unit = jnp.linalg.cholesky(covariance)
     log = 2 * jnp.sum(jnp.log(jnp.diag(root) / jnp.diag(unit)))
     mean_log = np.sum(digamma((freedom - np.arange(n_features)) / 2)) + n_features * np.log(2)
-    return (jnp.trace(white) / freedom - n_features - 2 * (log - mean_log)) / (freedom - n_features - 1)
+    return (jnp.trace(white) / freedom - n_features - 2 * (log - mean_log)) / (
+        freedom - n_features - 1
+    )

@@ -5,7 +5,15 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.contract import COVARIANCE, Count, Interval, Natural, guarded, require, require_room
+from theory_on_trial.contract import (
+    COVARIANCE,
+    Count,
+    Interval,
+    Natural,
+    guarded,
+    require,
+    require_room,
+)
 
 Few = Annotated[int, Interval(1, 2**12)]
 """Sizes of small worlds, whose tables are held whole."""
@@ -49,9 +57,10 @@ def discrete_worlds(
     rank: Few | None = None,
     violation: Violation = 0.0,
 ) -> DiscreteWorld:
-    """Random worlds: p(y) from Dirichlet(2), p(x1 | y) and p(x2 | y) from Dirichlet(1), values of X2 standard normal.
-    X1 and X2 are independent given Y; with a violation v each cell of the joint table is then multiplied by
-    exp(v N(0, 1)) and the table scaled to sum one. `rank` below `dim` gives X2 values in a random subspace.
+    """Random worlds: p(y) from Dirichlet(2), p(x1 | y) and p(x2 | y) from Dirichlet(1), values of
+    X2 standard normal. X1 and X2 are independent given Y; with a violation v each cell of the joint
+    table is then multiplied by exp(v N(0, 1)) and the table scaled to sum one. `rank` below `dim`
+    gives X2 values in a random subspace.
     """
     require_room("n_worlds and the sizes", n_worlds * n_classes * n_first * n_second)
     priors = rng.dirichlet(np.full(n_classes, 2.0), n_worlds)
@@ -87,10 +96,15 @@ def table_statistics(world: DiscreteWorld) -> TableStatistics:
 def canonical_functions(
     world: DiscreteWorld, kept: Natural, *, as_functions: bool = True
 ) -> Float[np.ndarray, "worlds first kept"]:
-    """The leading left singular functions of P(x1, x2) / sqrt(p(x1) p(x2)), or without `as_functions` their vectors."""
+    """The leading left singular functions of P(x1, x2) / sqrt(p(x1) p(x2)), or without
+    `as_functions` their vectors.
+    """
     table = world.joint.sum(axis=1)
-    first, second = np.sqrt(table.sum(axis=2)), np.sqrt(table.sum(axis=1))
-    vectors = np.linalg.svd(table / first[..., None] / second[:, None, :], full_matrices=False)[0][..., :kept]
+    first = np.sqrt(table.sum(axis=2))
+    second = np.sqrt(table.sum(axis=1))
+    vectors = np.linalg.svd(table / first[..., None] / second[:, None, :], full_matrices=False)[0][
+        ..., :kept
+    ]
     return vectors / first[..., None] if as_functions else vectors
 
 
@@ -133,14 +147,23 @@ class Conditionals(NamedTuple):
 
 
 @guarded
-def gaussian_world(violation: Violation = 0.0, dim: Few = 10, second_dim: Few = 6, n_causes: Few = 2) -> GaussianWorld:
-    """A world without chance: rows (cos j, sin j) of A1 and (cos 2i, sin 3i) of A2, L = c cos(ij + 1) / sqrt(d1), i and
-    j from 0. Causes beyond the second have loadings cos((l + 1) j + l) and cos((l + 2) i + l), l from 2 on.
+def gaussian_world(
+    violation: Violation = 0.0, dim: Few = 10, second_dim: Few = 6, n_causes: Few = 2
+) -> GaussianWorld:
+    """A world without chance: rows (cos j, sin j) of A1 and (cos 2i, sin 3i) of A2, L = c cos(ij +
+    1) / sqrt(d1), i and j from 0. Causes beyond the second have loadings cos((l + 1) j + l) and
+    cos((l + 2) i + l), l from 2 on.
     """
-    j, i, causes = np.arange(dim)[:, None], np.arange(second_dim)[:, None], np.arange(n_causes)
-    first = np.where(causes == 0, np.cos(j), np.where(causes == 1, np.sin(j), np.cos((causes + 1) * j + causes)))
+    j = np.arange(dim)[:, None]
+    i = np.arange(second_dim)[:, None]
+    causes = np.arange(n_causes)
+    first = np.where(
+        causes == 0, np.cos(j), np.where(causes == 1, np.sin(j), np.cos((causes + 1) * j + causes))
+    )
     second = np.where(
-        causes == 0, np.cos(2 * i), np.where(causes == 1, np.sin(3 * i), np.cos((causes + 2) * i + causes))
+        causes == 0,
+        np.cos(2 * i),
+        np.where(causes == 1, np.sin(3 * i), np.cos((causes + 2) * i + causes)),
     )
     return GaussianWorld(first, second, violation * np.cos(i * j.T + 1) / np.sqrt(dim))
 
@@ -149,10 +172,13 @@ def gaussian_world(violation: Violation = 0.0, dim: Few = 10, second_dim: Few = 
 def conditionals(
     covariance: Annotated[Float[np.ndarray, "all all"], COVARIANCE], dim: Few, n_causes: Few
 ) -> Conditionals:
-    """Condition jointly normal (X1, X2, Y): X1 has the first `dim` coordinates, Y the last `n_causes`. Raises
-    ValueError where nothing is left for X2, or the covariance of X1 or of the pair is singular.
+    """Condition jointly normal (X1, X2, Y): X1 has the first `dim` coordinates, Y the last
+    `n_causes`. Raises ValueError where nothing is left for X2, or the covariance of X1 or of the
+    pair is singular.
     """
-    require(len(covariance) > dim + n_causes, f"covariance must have more than {dim} + {n_causes} rows")
+    require(
+        len(covariance) > dim + n_causes, f"covariance must have more than {dim} + {n_causes} rows"
+    )
     white = np.linalg.cholesky(covariance[:dim, :dim])
     regression = np.linalg.solve(white, covariance[:dim, dim:]).T
     left = covariance[dim:, dim:] - regression @ regression.T
@@ -170,10 +196,19 @@ def conditionals(
 @guarded
 def draw(
     rng: np.random.Generator, world: GaussianWorld, n_samples: Count
-) -> tuple[Float[np.ndarray, "samples dim"], Float[np.ndarray, "samples second"], Float[np.ndarray, "samples causes"]]:
+) -> tuple[
+    Float[np.ndarray, "samples dim"],
+    Float[np.ndarray, "samples second"],
+    Float[np.ndarray, "samples causes"],
+]:
     """Samples of X1, X2 and Y."""
     (dim, n_causes), n_second = world.first.shape, len(world.second)
     require_room("n_samples", n_samples * (dim + n_second + n_causes))
-    cause, noise = rng.normal(size=(n_samples, n_causes)), rng.normal(size=(n_samples, dim))
+    cause = rng.normal(size=(n_samples, n_causes))
+    noise = rng.normal(size=(n_samples, dim))
     first = cause @ world.first.T + noise
-    return first, cause @ world.second.T + noise @ world.leak.T + rng.normal(size=(n_samples, n_second)), cause
+    return (
+        first,
+        cause @ world.second.T + noise @ world.leak.T + rng.normal(size=(n_samples, n_second)),
+        cause,
+    )

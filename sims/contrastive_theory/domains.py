@@ -19,7 +19,11 @@ Features = Annotated[Float[np.ndarray, "points dim"], USABLE_SCALE]
 """A row per point."""
 Joint = Annotated[
     Float[np.ndarray, "rows columns"],
-    Holds("joint", "be positive and sum to one", lambda p: bool((p > 0).all() and abs(p.sum() - 1) <= 1e-9)),
+    Holds(
+        "joint",
+        "be positive and sum to one",
+        lambda p: bool((p > 0).all() and abs(p.sum() - 1) <= 1e-9),
+    ),
 ]
 Critic = Annotated[Float[np.ndarray, "rows columns"], USABLE_SCALE]
 """f(x, y), a row per x."""
@@ -34,18 +38,24 @@ def counted(
     names: str, draws: int, chances: Float[np.ndarray, "*laws outcomes"], times: int
 ) -> tuple[Float[np.ndarray, "counts outcomes"], Float[np.ndarray, "*laws counts"]]:
     """All counts that independent draws may give, and the chance of each under every law.
-    Raises ValueError where `times` these counts are more than 10^7 terms, which the arguments `names` ask for.
+    Raises ValueError where `times` these counts are more than 10^7 terms, which the arguments
+    `names` ask for.
     """
     from scipy.special import xlogy
 
     outcomes = chances.shape[-1]
-    require(times * comb(draws + outcomes - 1, draws) <= MOST, f"{names} must ask for sums of at most 10^7 terms")
+    require(
+        times * comb(draws + outcomes - 1, draws) <= MOST,
+        f"{names} must ask for sums of at most 10^7 terms",
+    )
     counts, log_ways = _counts(draws, outcomes)
     return counts, np.exp(log_ways + xlogy(counts, chances[..., None, :]).sum(axis=-1))
 
 
 @lru_cache(maxsize=8)
-def _counts(draws: int, outcomes: int) -> tuple[Float[np.ndarray, "counts outcomes"], Float[np.ndarray, " counts"]]:
+def _counts(
+    draws: int, outcomes: int
+) -> tuple[Float[np.ndarray, "counts outcomes"], Float[np.ndarray, " counts"]]:
     """All counts, and the logarithm of how many sequences have each."""
     from scipy.special import gammaln
 

@@ -19,13 +19,23 @@ Some = Annotated[int, Interval(1, 2**20)]
 
 @guarded(double=False)
 def sample_block_loss(
-    key: Key[Array, ""], weights: Weights, conditionals: Conditionals, features: Features, loss: Loss, block: Some
+    key: Key[Array, ""],
+    weights: Weights,
+    conditionals: Conditionals,
+    features: Features,
+    loss: Loss,
+    block: Some,
 ) -> Float[Array, ""]:
-    """One loss of an anchor with the mean of `block` points of its class against that of `block` of one other draw."""
+    """One loss of an anchor with the mean of `block` points of its class against that of `block` of
+    one other draw.
+    """
     at_class, at_positive, at_negative = jax.random.split(key, 3)
-    anchor_class, negative_class = jax.random.choice(at_class, len(weights), (2,), p=jnp.asarray(weights))
+    anchor_class, negative_class = jax.random.choice(
+        at_class, len(weights), (2,), p=jnp.asarray(weights)
+    )
     scores = _of_class(at_positive, conditionals, features, anchor_class, 1 + block)
-    anchor, positives = scores[0], scores[1:]
+    anchor = scores[0]
+    positives = scores[1:]
     negatives = _of_class(at_negative, conditionals, features, negative_class, block)
     margin = anchor @ (positives.mean(axis=0) - negatives.mean(axis=0))
     return jnp.maximum(0, 1 - margin) if loss == "hinge" else jnp.logaddexp(0, -margin) / jnp.log(2)
@@ -33,9 +43,15 @@ def sample_block_loss(
 
 @guarded(double=False)
 def sample_contrastive_loss(
-    key: Key[Array, ""], weights: Weights, conditionals: Conditionals, features: Features, negatives: Some
+    key: Key[Array, ""],
+    weights: Weights,
+    conditionals: Conditionals,
+    features: Features,
+    negatives: Some,
 ) -> Float[Array, ""]:
-    """One log2(1 + sum of e^-v) of an anchor and a positive of one class against negatives of independent classes."""
+    """One log2(1 + sum of e^-v) of an anchor and a positive of one class against negatives of
+    independent classes.
+    """
     at_class, at_points, at_negatives = jax.random.split(key, 3)
     classes = jax.random.choice(at_class, len(weights), (1 + negatives,), p=jnp.asarray(weights))
     anchor, positive = _of_class(at_points, conditionals, features, classes[0], 2)
@@ -49,11 +65,15 @@ def sample_contrastive_loss(
 def gaussian_log_ratios(
     key: Key[Array, ""], correlation: Annotated[ScalarLike, Interval(-1, 1, "()")], candidates: Some
 ) -> Float[Array, "candidates"]:
-    """Log r(x, y_j) of a normal x and its candidates, the first of which goes with it; the others have mean r 1."""
+    """Log r(x, y_j) of a normal x and its candidates, the first of which goes with it; the others
+    have mean r 1.
+    """
     normals = jax.random.normal(key, (1 + candidates,))
-    anchor, noise = normals[0], normals[1:]
+    anchor = normals[0]
+    noise = normals[1:]
     y = noise.at[0].set(correlation * anchor + jnp.sqrt(1 - correlation**2) * noise[0])
-    product, squares = anchor * y, anchor**2 + y**2
+    product = anchor * y
+    squares = anchor**2 + y**2
     log_r = (2 * correlation * product - correlation**2 * squares) / (2 * (1 - correlation**2))
     return jnp.asarray(log_r - jnp.log1p(-(correlation**2)) / 2)
 

@@ -1,4 +1,6 @@
-"""InfoNCE of finite joint laws, by enumeration of the candidates' counts, and its best critic by an optimiser."""
+"""InfoNCE of finite joint laws, by enumeration of the candidates' counts, and its best critic by an
+optimiser.
+"""
 
 from typing import NamedTuple
 
@@ -19,10 +21,12 @@ class Best(NamedTuple):
 
 
 @guarded
-def infonce(joint: Joint, critic: Critic, candidates: Candidates, *, leave_out_positive: bool = False) -> float:
-    """E log[e^f(x, y_1) / (mean of e^f(x, y_j) over all candidates)], in nats; y_1 goes with x, the others do not.
-    With `leave_out_positive` the mean is over the others alone, as is sometimes written. Raises ValueError for sums of
-    more than 10^7 terms.
+def infonce(
+    joint: Joint, critic: Critic, candidates: Candidates, *, leave_out_positive: bool = False
+) -> float:
+    """E log[e^f(x, y_1) / (mean of e^f(x, y_j) over all candidates)], in nats; y_1 goes with x, the
+    others do not. With `leave_out_positive` the mean is over the others alone, as is sometimes
+    written. Raises ValueError for sums of more than 10^7 terms.
     """
     value, _ = _value_and_gradient(joint, critic, candidates, leave_out_positive)
     return value
@@ -37,7 +41,13 @@ def best_critic(joint: Joint, candidates: Candidates) -> Best:
         value, gradient = _value_and_gradient(joint, flat.reshape(joint.shape), candidates, False)
         return -value, -gradient.ravel()
 
-    end = minimize(negative, np.zeros(joint.size), jac=True, method="BFGS", options={"gtol": 1e-10, "maxiter": 10**4})
+    end = minimize(
+        negative,
+        np.zeros(joint.size),
+        jac=True,
+        method="BFGS",
+        options={"gtol": 1e-10, "maxiter": 10**4},
+    )
     return Best(end.x.reshape(joint.shape), -float(end.fun), -end.jac.reshape(joint.shape))
 
 
@@ -49,7 +59,11 @@ def _value_and_gradient(
     shifted = critic - critic.max(axis=1, keepdims=True)
     tilts = np.exp(shifted)
     totals = np.broadcast_to((tilts @ counts.T)[:, None, :], (*joint.shape, len(counts)))
-    sums = totals / (candidates - 1) if leave_out_positive else (totals + tilts[:, :, None]) / candidates
+    sums = (
+        totals / (candidates - 1)
+        if leave_out_positive
+        else (totals + tilts[:, :, None]) / candidates
+    )
     law = joint[:, :, None] * chances
     value = float(np.sum(law * (shifted[:, :, None] - np.log(sums))))
     shares = law / (totals + tilts[:, :, None])

@@ -1,10 +1,20 @@
-"""Contrastive losses of a finite world, by enumeration: classes c ~ weights, points given c ~ a row of conditionals."""
+"""Contrastive losses of a finite world, by enumeration: classes c ~ weights, points given c ~ a row
+of conditionals.
+"""
 
 from typing import Literal
 
 import numpy as np
 
-from sims.contrastive_theory.domains import Block, Conditionals, Features, Loss, Negatives, Weights, counted
+from sims.contrastive_theory.domains import (
+    Block,
+    Conditionals,
+    Features,
+    Loss,
+    Negatives,
+    Weights,
+    counted,
+)
 from theory_on_trial.contract import guarded, require
 
 
@@ -18,13 +28,17 @@ def contrastive_loss(
     views: Negatives = 1,
 ) -> float:
     """E loss of an anchor and a positive of one class against negatives of independent classes.
-    Each negative point is seen `views` times. Raises ValueError for the hinge with more than one negative, for views
-    that do not divide the negatives, and for sums of more than 10^7 terms.
+    Each negative point is seen `views` times. Raises ValueError for the hinge with more than one
+    negative, for views that do not divide the negatives, and for sums of more than 10^7 terms.
     """
-    require(loss == "logistic" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}")
+    require(
+        loss == "logistic" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}"
+    )
     require(negatives % views == 0, f"views must divide negatives, got {views} and {negatives}")
     size = len(features) ** 2
-    counts, chances = counted("negatives and features", negatives // views, weights @ conditionals, size)
+    counts, chances = counted(
+        "negatives and features", negatives // views, weights @ conditionals, size
+    )
     pairs = np.einsum("c,cx,cy->xy", weights, conditionals, conditionals)
     scores = features @ features.T
     if loss == "hinge":
@@ -46,14 +60,23 @@ def pair_loss(
     loss: Loss,
     negative: Literal["same class", "another class"],
 ) -> float:
-    """E loss with one negative of the anchor's class, or of another (ValueError where there is only one class)."""
+    """E loss with one negative of the anchor's class, or of another (ValueError where there is only
+    one class).
+    """
     same = np.eye(len(weights))
     pairs = np.outer(weights, weights) * (same if negative == "same class" else 1 - same)
-    require(pairs.sum() > 0, "weights must be positive for two classes where negative is of another class")
+    require(
+        pairs.sum() > 0,
+        "weights must be positive for two classes where negative is of another class",
+    )
     scores = features @ features.T
     margins = scores[:, :, None] - scores[:, None, :]
-    losses = np.maximum(0, 1 - margins) if loss == "hinge" else np.logaddexp(0, -margins) / np.log(2)
-    total = np.einsum("cd,cx,cy,dz,xyz->", pairs, conditionals, conditionals, conditionals, losses, optimize=True)
+    losses = (
+        np.maximum(0, 1 - margins) if loss == "hinge" else np.logaddexp(0, -margins) / np.log(2)
+    )
+    total = np.einsum(
+        "cd,cx,cy,dz,xyz->", pairs, conditionals, conditionals, conditionals, losses, optimize=True
+    )
     return float(total / pairs.sum())
 
 
@@ -67,17 +90,20 @@ def block_loss(
     *,
     independent: bool = False,
 ) -> float:
-    """E loss with the mean of `block` positives against that of `block` negatives, of one class or of independent ones.
-    Raises ValueError for sums of more than 10^7 terms.
+    """E loss with the mean of `block` positives against that of `block` negatives, of one class or
+    of independent ones. Raises ValueError for sums of more than 10^7 terms.
     """
     size = len(features)
     laws = np.vstack([conditionals, weights @ conditionals])
     counts, chances = counted("block and features", block, laws, size * size * (block + 1))
-    positive, negative = chances[:-1], chances[-1] if independent else weights @ chances[:-1]
+    positive = chances[:-1]
+    negative = chances[-1] if independent else weights @ chances[:-1]
     means = features @ (counts @ features / block).T
     total = 0.0
     for at_x, law in zip(means, (weights[:, None] * conditionals).T, strict=True):
         margins = at_x[:, None] - at_x
-        losses = np.maximum(0, 1 - margins) if loss == "hinge" else np.logaddexp(0, -margins) / np.log(2)
+        losses = (
+            np.maximum(0, 1 - margins) if loss == "hinge" else np.logaddexp(0, -margins) / np.log(2)
+        )
         total += float((law @ positive) @ losses @ negative)
     return total

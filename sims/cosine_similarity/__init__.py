@@ -1,5 +1,13 @@
-"""Factorisations fitted by descent, flows followed to rest, gauges drawn and searched: what cosines there are."""
+"""Factorisations fitted by descent, flows followed to rest, gauges drawn and searched: what cosines
+there are.
+"""
 
 from sims.cosine_similarity.fits import Fit, fit, loss
 from sims.cosine_similarity.flow import Rest, flow
-from sims.cosine_similarity.gauges import cosines, draw_gauges, gauged_cosines, regauge, search_diagonal
+from sims.cosine_similarity.gauges import (
+    cosines,
+    draw_gauges,
+    gauged_cosines,
+    regauge,
+    search_diagonal,
+)

@@ -17,7 +17,11 @@ Invertible = Annotated[Float[np.ndarray, "k k"], USABLE_SCALE]
 Rows = Annotated[
     Float[np.ndarray, "rows dim"],
     USABLE_SCALE,
-    Holds("rows", "have no row of zeros, whose cosine is undefined", lambda rows: bool(rows.any(axis=-1).all())),
+    Holds(
+        "rows",
+        "have no row of zeros, whose cosine is undefined",
+        lambda rows: bool(rows.any(axis=-1).all()),
+    ),
 ]
 Vector = Annotated[Float[np.ndarray, " dim"], USABLE_SCALE]
 Condition = Annotated[float, Interval(1, 1e15)]

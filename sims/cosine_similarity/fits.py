@@ -1,4 +1,6 @@
-"""Two regularised factorisations, minimised from any start by L-BFGS and, at the end, by Newton's method."""
+"""Two regularised factorisations, minimised from any start by L-BFGS and, at the end, by Newton's
+method.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -27,7 +29,9 @@ class Fit(NamedTuple):
     value: float
     """Of the objective."""
     step: float
-    """Length of the next step of Newton's method, across the gauges: how far the optimum may still be."""
+    """Length of the next step of Newton's method, across the gauges: how far the optimum may still
+    be.
+    """
     moved: float
     """By how much that step would move A B^T, which no gauge changes."""
     decrement: float
@@ -37,17 +41,23 @@ class Fit(NamedTuple):
 @guarded
 def loss(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalised) -> float:
     """|X - X A B^T|^2 + λ |A B^T|^2, or + λ (|X A|^2 + |B|^2) with the factors penalised."""
-    users, product = x @ a, a @ b.T
+    users = x @ a
+    product = a @ b.T
     size = np.sum(product**2) if penalised == "product" else np.sum(users**2) + np.sum(b**2)
     return float(np.sum((x - users @ b.T) ** 2) + penalty * size)
 
 
 @guarded
 def fit(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalised) -> Fit:
-    """Minimise from the start (a, b). Raises ValueError for more than 2000 numbers in both, or where a fit diverges."""
+    """Minimise from the start (a, b). Raises ValueError for more than 2000 numbers in both, or
+    where a fit diverges.
+    """
     from scipy.optimize import minimize
 
-    require(a.size <= _MOST_NUMBERS // 2, f"a must hold at most {_MOST_NUMBERS // 2} numbers, got {a.size}")
+    require(
+        a.size <= _MOST_NUMBERS // 2,
+        f"a must hold at most {_MOST_NUMBERS // 2} numbers, got {a.size}",
+    )
     gram = x.T @ x
 
     def value(flat: Flat) -> float:
@@ -57,15 +67,17 @@ def fit(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalise
         return _flat(gradient(gram, *_pair(flat, a.shape), penalty, penalised))
 
     options = {"maxiter": 20_000, "maxfun": 40_000, "ftol": 1e-13, "gtol": 0.0, "maxcor": 30}
-    factors, gauge = (a, b), np.eye(a.shape[1])
+    factors = (a, b)
+    gauge = np.eye(a.shape[1])
     for _ in range(_DESCENTS):
         end = minimize(value, _flat(factors), jac=slopes, method="L-BFGS-B", options=options).x
         factors = _pair(end, a.shape)
         if penalised == "product":
-            # No gauge moves objective 1. Where one factor is tiny a descent stalls, and curvatures are near rounding;
-            # where A is orthonormal it goes on.
+            # No gauge moves objective 1. Where one factor is tiny a descent stalls, and curvatures
+            # are near rounding; where A is orthonormal it goes on.
             triangle = np.linalg.qr(factors[0])[1]
-            factors, gauge = (factors[0] @ np.linalg.inv(triangle), factors[1] @ triangle.T), triangle @ gauge
+            factors = (factors[0] @ np.linalg.inv(triangle), factors[1] @ triangle.T)
+            gauge = triangle @ gauge
     flat = _flat(factors)
     for last in range(_NEWTON_STEPS + 1):
         slope = slopes(flat)
@@ -75,11 +87,14 @@ def fit(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalise
         if last < _NEWTON_STEPS:
             flat = flat - step
     factors, remainder = (
-        (pair[0] @ gauge, np.linalg.solve(gauge, pair[1].T).T) for pair in (_pair(flat, a.shape), _pair(step, a.shape))
+        (pair[0] @ gauge, np.linalg.solve(gauge, pair[1].T).T)
+        for pair in (_pair(flat, a.shape), _pair(step, a.shape))
     )
     shift = float(np.linalg.norm(remainder[0] @ factors[1].T + factors[0] @ remainder[1].T))
     decrease = abs(float(slope @ step)) / 2
-    return Fit(*factors, value(_flat(factors)), float(np.linalg.norm(_flat(remainder))), shift, decrease)
+    return Fit(
+        *factors, value(_flat(factors)), float(np.linalg.norm(_flat(remainder))), shift, decrease
+    )
 
 
 def gradient(
@@ -95,7 +110,9 @@ def gradient(
     if penalised == "product":
         by_product += 2 * penalty * product
         return by_product @ b, np.swapaxes(by_product, -1, -2) @ a
-    return by_product @ b + 2 * penalty * gram @ a, np.swapaxes(by_product, -1, -2) @ a + 2 * penalty * b
+    return by_product @ b + 2 * penalty * gram @ a, np.swapaxes(
+        by_product, -1, -2
+    ) @ a + 2 * penalty * b
 
 
 def _hessian(slopes: Callable[[Many], Many], flat: Flat) -> Float[np.ndarray, "numbers numbers"]:

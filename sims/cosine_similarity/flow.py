@@ -24,17 +24,22 @@ class Rest(NamedTuple):
 
 @guarded
 def flow(x: Ratings, a: Factor, b: Factor, penalty: Positive, accuracy: Accuracy = 1e-11) -> Rest:
-    """Follow A' = -dL/dA, B' = -dL/dB by LSODA of this relative accuracy, of which the gradient keeps a tenth at rest.
-    Raises ValueError where 200 000 gradients do not get it there.
+    """Follow A' = -dL/dA, B' = -dL/dB by LSODA of this relative accuracy, of which the gradient
+    keeps a tenth at rest. Raises ValueError where 200 000 gradients do not get it there.
     """
     from scipy.integrate import LSODA
 
-    shape, gram, calls = a.shape, x.T @ x, 0
+    shape = a.shape
+    gram = x.T @ x
+    calls = 0
 
     def velocity(_: float, state: Float[np.ndarray, " numbers"]) -> Float[np.ndarray, " numbers"]:
         nonlocal calls
         calls += 1
-        require(calls <= _MOST_CALLS, f"a and b must come to rest within {_MOST_CALLS} gradients at penalty {penalty}")
+        require(
+            calls <= _MOST_CALLS,
+            f"a and b must come to rest within {_MOST_CALLS} gradients at penalty {penalty}",
+        )
         first, second = state.reshape(2, *shape)
         by_a, by_b = gradient(gram, first, second, penalty, "product")
         return -np.concatenate([by_a.ravel(), by_b.ravel()])
@@ -43,7 +48,9 @@ def flow(x: Ratings, a: Factor, b: Factor, penalty: Positive, accuracy: Accuracy
     least = _REST * accuracy * float(np.linalg.norm(velocity(0, start)))
 
     unit = 1 / float(np.trace(gram) + penalty)
-    path = LSODA(velocity, 0, start, 1e6 * unit, rtol=accuracy, atol=accuracy * float(np.abs(start).max()))
+    path = LSODA(
+        velocity, 0, start, 1e6 * unit, rtol=accuracy, atol=accuracy * float(np.abs(start).max())
+    )
     while path.status == "running" and np.linalg.norm(velocity(path.t, path.y)) > least:
         path.step()
     at_rest = np.linalg.norm(velocity(path.t, path.y)) <= least

@@ -37,7 +37,9 @@ def draw_gauges(
     condition: Condition,
     count: Annotated[int, Interval(1, 2**20)],
 ) -> Float[np.ndarray, "count dim dim"]:
-    """Gauges R in random bases, (R R^T)^-1 of eigenvalues from 1 / K to 1: log-uniform, or, of every other R, ends."""
+    """Gauges R in random bases, (R R^T)^-1 of eigenvalues from 1 / K to 1: log-uniform, or, of
+    every other R, ends.
+    """
     bases = np.linalg.qr(generator.normal(size=(count, dim, dim)))[0]
     shares = generator.random((count, dim))
     shares[::2] = shares[::2].round()
@@ -48,7 +50,9 @@ def draw_gauges(
 def gauged_cosines(
     first: Vector, second: Vector, gauges: Float[np.ndarray, "count dim dim"]
 ) -> Float[np.ndarray, " count"]:
-    """The cosine of b_i R^-T and b_j R^-T for each gauge R. Raises ValueError for a singular one."""
+    """The cosine of b_i R^-T and b_j R^-T for each gauge R. Raises ValueError for a singular
+    one.
+    """
     images = np.linalg.solve(gauges, np.stack([first, second], axis=1))
     images = images / np.linalg.norm(images, axis=1, keepdims=True)
     return np.sum(images[..., 0] * images[..., 1], axis=1)
@@ -62,20 +66,24 @@ def search_diagonal(
     condition: Condition,
     starts: Annotated[int, Interval(1, 2**16)] = 24,
 ) -> tuple[float, float]:
-    """The least and the largest cosine found over G = diag(g), 1 <= g <= K, by ascent in one coordinate after another.
-    Starts are random, log-uniform and corners (all corners up to 256). Along a coordinate the ends and the one point of
-    zero derivative are compared; the best after 60 rounds is polished by L-BFGS.
+    """The least and the largest cosine found over G = diag(g), 1 <= g <= K, by ascent in one
+    coordinate after another. Starts are random, log-uniform and corners (all corners up to 256).
+    Along a coordinate the ends and the one point of zero derivative are compared; the best after 60
+    rounds is polished by L-BFGS.
     """
     high = _ascend(generator, first, second, condition, starts)
     return -_ascend(generator, first, -second, condition, starts), high
 
 
-def _ascend(generator: np.random.Generator, u: Numbers, v: Numbers, condition: float, starts: int) -> float:
+def _ascend(
+    generator: np.random.Generator, u: Numbers, v: Numbers, condition: float, starts: int
+) -> float:
     shares = generator.random((starts, len(u)))
     shares[::2] = shares[::2].round()
     if 2 ** len(u) <= _CORNERS:
         shares = np.concatenate([shares, list(product((0.0, 1.0), repeat=len(u)))])
-    g, terms = condition**shares, np.stack([u * v, u * u, v * v])
+    g = condition**shares
+    terms = np.stack([u * v, u * u, v * v])
     before = np.full(len(g), -np.inf)
     for _ in range(_SWEEPS):
         for k in range(len(u)):
@@ -97,23 +105,34 @@ def _polished(logs: Numbers, each: Numbers, condition: float) -> float:
         g = np.exp(logs)
         n, a, b = each @ g
         cosine = n / np.sqrt(a * b)
-        return -float(cosine), -g * (each[0] / np.sqrt(a * b) - cosine * (each[1] / a + each[2] / b) / 2)
+        return -float(cosine), -g * (
+            each[0] / np.sqrt(a * b) - cosine * (each[1] / a + each[2] / b) / 2
+        )
 
     options = {"ftol": 1e-16, "gtol": 1e-14, "maxiter": 2000}
     end = minimize(
-        negative, logs, jac=True, method="L-BFGS-B", bounds=[(0, np.log(condition))] * len(logs), options=options
+        negative,
+        logs,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0, np.log(condition))] * len(logs),
+        options=options,
     )
     return -float(end.fun)
 
 
 def _best_of_coordinate(rest: Numbers, slope: Numbers, condition: float) -> Numbers:
-    """The entry of g in [1, K] that makes the cosine largest, for sums `rest` without it and what it adds per unit."""
+    """The entry of g in [1, K] that makes the cosine largest, for sums `rest` without it and what
+    it adds per unit.
+    """
     n, a, b = rest.T
     dn, da, db = slope
     constant = dn * a * b - n * (da * b + db * a) / 2
     linear = dn * (a * db + b * da) - n * da * db - dn * (da * b + db * a) / 2
     flat = linear == 0
     still = np.where(flat, 1.0, -constant / np.where(flat, 1.0, linear))
-    candidates = np.stack([np.ones_like(n), np.full_like(n, condition), np.clip(still, 1.0, condition)])
+    candidates = np.stack(
+        [np.ones_like(n), np.full_like(n, condition), np.clip(still, 1.0, condition)]
+    )
     values = (n + candidates * dn) / np.sqrt((a + candidates * da) * (b + candidates * db))
     return np.take_along_axis(candidates, values.argmax(axis=0)[None], axis=0)[0]

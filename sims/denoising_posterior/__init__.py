@@ -1,4 +1,6 @@
-"""Worlds whose posteriors are sums: mixtures of normal laws, of single points too, and what denoising does in them."""
+"""Worlds whose posteriors are sums: mixtures of normal laws, of single points too, and what
+denoising does in them.
+"""
 
 from sims.denoising_posterior.differentiation import jacobian, line_derivatives
 from sims.denoising_posterior.draws import sample_pairs
@@ -10,4 +12,8 @@ from sims.denoising_posterior.mixtures import (
     posterior_covariance,
     posterior_mean,
 )
-from sims.denoising_posterior.numerics import difference_fourth_moment, marginal_nodes, subspace_tangents
+from sims.denoising_posterior.numerics import (
+    difference_fourth_moment,
+    marginal_nodes,
+    subspace_tangents,
+)

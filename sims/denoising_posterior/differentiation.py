@@ -1,4 +1,6 @@
-"""Derivatives of posterior means without a formula for them: complex steps, and Cauchy's integral on a circle."""
+"""Derivatives of posterior means without a formula for them: complex steps, and Cauchy's integral
+on a circle.
+"""
 
 from math import factorial
 from typing import Annotated
@@ -15,7 +17,9 @@ NODES = 64
 
 @guarded
 def jacobian(world: Mixture, y: Direction, sigma: Noise) -> Float[np.ndarray, "dim dim"]:
-    """The derivative of [μ_1]_i by y_j at [i, j], by steps into the complex plane, which cancel nothing."""
+    """The derivative of [μ_1]_i by y_j at [i, j], by steps into the complex plane, which cancel
+    nothing.
+    """
     step = 1e-25 * sigma
     steps = y + 1j * step * np.eye(len(y))
     _, chances, centres = posterior_parts(world, solved(world, sigma), steps)
@@ -31,9 +35,10 @@ def line_derivatives(
     order: Annotated[int, Interval(1, 20)],
     onto: Direction | None = None,
 ) -> tuple[Float[np.ndarray, "*batch orders"], Float[np.ndarray, "*batch orders"]]:
-    """The derivatives 1 up to the order of v'mu_1(y + t v) at t = 0, and what their rounding is to be measured in.
-    With `onto` the projection is on another direction. The radius is chosen so that p(y) has no zero on a circle twice
-    as wide; the second result is k! times the largest |v'mu_1| on it / radius^k.
+    """The derivatives 1 up to the order of v'mu_1(y + t v) at t = 0, and what their rounding is to
+    be measured in. With `onto` the projection is on another direction. The radius is chosen so that
+    p(y) has no zero on a circle twice as wide; the second result is k! times the largest |v'mu_1|
+    on it / radius^k.
     """
     model = solved(world, sigma)
     radius = safe_radius(world, y, v, sigma)
@@ -48,11 +53,16 @@ def line_derivatives(
 
 
 def safe_radius(world: Mixture, y: np.ndarray, v: np.ndarray, sigma: float) -> np.ndarray:
-    """Half as far as one may go from y into the complex plane along v, for arguments that differ by three at most."""
+    """Half as far as one may go from y into the complex plane along v, for arguments that differ by
+    three at most.
+    """
     model = solved(world, sigma)
     slopes = model.linear @ v - np.einsum("...i,kij,j->...k", y, model.curved, v)
     bends = np.einsum("i,kij,j->k", v, model.curved, v)
-    spread, bend = np.ptp(slopes, axis=-1), np.ptp(bends)
+    spread = np.ptp(slopes, axis=-1)
+    bend = np.ptp(bends)
     extent = float(np.ptp(world.means, axis=0).max() + np.sqrt(np.abs(world.covariances).max()))
-    widest = 10 * sigma * (1 + sigma / extent if extent else 1.0)  # of one component the mean has no poles at all
+    widest = (
+        10 * sigma * (1 + sigma / extent if extent else 1.0)
+    )  # of one component the mean has no poles at all
     return np.asarray(3 / np.maximum(spread + np.sqrt(spread**2 + 6 * bend), 3 / widest))

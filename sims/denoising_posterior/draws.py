@@ -15,7 +15,9 @@ Law = Literal["normal", "laplace", "uniform"]
 def sample_pairs(
     generator: np.random.Generator, world: Mixture, sigma: Noise, n: Size, law: Law = "normal"
 ) -> tuple[Float[np.ndarray, "n dim"], Float[np.ndarray, "n dim"]]:
-    """Independent x and y = x + σ n, the coordinates of n independent, of variance one and of this law."""
+    """Independent x and y = x + σ n, the coordinates of n independent, of variance one and of this
+    law.
+    """
     components = generator.choice(len(world.weights), size=n, p=world.weights)
     eigenvalues, vectors = np.linalg.eigh(world.covariances)
     roots = vectors * np.sqrt(np.maximum(eigenvalues, 0))[:, None]

@@ -1,4 +1,5 @@
-"""Exact posteriors of x given y = x + σ n, for x of a mixture of normal laws: sums over its components.
+"""Exact posteriors of x given y = x + σ n, for x of a mixture of normal laws: sums over its
+components.
 
 Everything is analytic in y: complex y are admitted where derivatives are taken through them.
 """
@@ -9,7 +10,14 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float, Inexact
 
-from theory_on_trial.contract import COVARIANCE, PROBABILITIES, USABLE_SCALE, Interval, guarded, require
+from theory_on_trial.contract import (
+    COVARIANCE,
+    PROBABILITIES,
+    USABLE_SCALE,
+    Interval,
+    guarded,
+    require,
+)
 
 Noise = Annotated[float, Interval(1e-50, 1e50)]
 Points = Annotated[Inexact[np.ndarray, "*batch dim"], USABLE_SCALE]
@@ -20,7 +28,9 @@ Order = Annotated[int, Interval(2, 20, why="moments from the second on")]
 
 
 class Mixture(NamedTuple):
-    """A law of x: component k has a weight, a mean and a covariance; zero covariances make it one of points."""
+    """A law of x: component k has a weight, a mean and a covariance; zero covariances make it one
+    of points.
+    """
 
     weights: Annotated[Float[np.ndarray, " components"], PROBABILITIES]
     means: Annotated[Float[np.ndarray, "components dim"], USABLE_SCALE]
@@ -55,12 +65,18 @@ def solved(world: Mixture, sigma: float) -> Solved:
 
 
 def _logarithms(weights: np.ndarray) -> np.ndarray:
-    """Of weights; minus infinity for a component that has none, which is not in the law wherever y is."""
+    """Of weights; minus infinity for a component that has none, which is not in the law wherever y
+    is.
+    """
     return np.log(weights, out=np.full_like(weights, -np.inf), where=weights > 0)
 
 
-def posterior_parts(world: Mixture, known: Solved, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Logarithms of the weights given y, up to a number, the weights, and the means given y; components come first."""
+def posterior_parts(
+    world: Mixture, known: Solved, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logarithms of the weights given y, up to a number, the weights, and the means given y;
+    components come first.
+    """
     square = np.einsum("k...i,...i->k...", np.einsum("kij,...j->k...i", known.curved, y), y)
     shape = (-1, *[1] * (y.ndim - 1))
     logs = known.constant.reshape(shape) + np.einsum("ki,...i->k...", known.linear, y) - square / 2
@@ -79,12 +95,16 @@ def posterior_mean(world: Mixture, y: Points, sigma: Noise) -> Points:
 
 
 @guarded
-def posterior_covariance(world: Mixture, y: Direction, sigma: Noise) -> Float[np.ndarray, "dim dim"]:
+def posterior_covariance(
+    world: Mixture, y: Direction, sigma: Noise
+) -> Float[np.ndarray, "dim dim"]:
     """Cov(x | y), the covariances within the components and that of their means."""
     model = solved(world, sigma)
     _, chances, centres = posterior_parts(world, model, y)
     gaps = centres - chances @ centres
-    return np.einsum("k,kij->ij", chances, model.within) + np.einsum("k,ki,kj->ij", chances, gaps, gaps)
+    return np.einsum("k,kij->ij", chances, model.within) + np.einsum(
+        "k,ki,kj->ij", chances, gaps, gaps
+    )
 
 
 @guarded
@@ -104,7 +124,8 @@ def line_moments(
     moments = []
     for n in range(2, order + 1):  # E (a + s z)^n, z normal: its even moments are 1, 1, 3, 15, ...
         terms = (
-            comb(n, j) * prod(range(1, j, 2)) * gaps ** (n - j) * variances ** (j // 2) for j in range(0, n + 1, 2)
+            comb(n, j) * prod(range(1, j, 2)) * gaps ** (n - j) * variances ** (j // 2)
+            for j in range(0, n + 1, 2)
         )
         moments.append(np.sum(chances * np.asarray(sum(terms)), axis=0))
     return np.stack(moments, axis=-1)
@@ -116,7 +137,10 @@ def log_density(world: Mixture, y: Points, sigma: Noise) -> Inexact[np.ndarray, 
     model = solved(world, sigma)
     logs, _, _ = posterior_parts(world, model, y)
     largest = model.level + logs.real.max(axis=0)
-    common = np.einsum("...i,ij,...j->...", y, model.first, y) / 2 + len(model.first) * np.log(2 * np.pi * sigma**2) / 2
+    common = (
+        np.einsum("...i,ij,...j->...", y, model.first, y) / 2
+        + len(model.first) * np.log(2 * np.pi * sigma**2) / 2
+    )
     return np.asarray(largest + np.log(np.exp(logs + model.level - largest).sum(axis=0)) - common)
 
 
@@ -128,8 +152,13 @@ def point_moment(
     sigma: Noise,
     order: Order,
 ) -> Inexact[np.ndarray, "*axes"]:
-    """The tensor E[(x - μ_1) x ... x (x - μ_1) | y] of x among single points, with as many axes as the order."""
-    require(points.shape[1] ** order <= 10**7, "points and order must ask for tensors of at most 10^7 entries")
+    """The tensor E[(x - μ_1) x ... x (x - μ_1) | y] of x among single points, with as many axes as
+    the order.
+    """
+    require(
+        points.shape[1] ** order <= 10**7,
+        "points and order must ask for tensors of at most 10^7 entries",
+    )
     logs = _logarithms(weights) + (points @ y - np.sum(points**2, axis=1) / 2) / sigma**2
     chances = np.exp(logs - logs.real.max())
     chances = chances / chances.sum()

@@ -1,11 +1,21 @@
-"""Models that are linear in their weights, fitted from where the task before has left them; NumPy, float64."""
+"""Models that are linear in their weights, fitted from where the task before has left them; NumPy,
+float64.
+"""
 
 from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.contract import LONGEST, USABLE_SCALE, Count, Interval, NonNegative, guarded, require
+from theory_on_trial.contract import (
+    LONGEST,
+    USABLE_SCALE,
+    Count,
+    Interval,
+    NonNegative,
+    guarded,
+    require,
+)
 
 Features = Annotated[Float[np.ndarray, "rows dim"], USABLE_SCALE]
 """φ, a row per input."""
@@ -19,12 +29,17 @@ Length = Annotated[int, Interval(1, LONGEST)]
 Rank = Annotated[int, Interval(1, 2**12)]
 Angle = Annotated[float, Interval(0, np.pi / 2)]
 
-_PASSES, _DOUBLINGS = 4, 64
+_PASSES = 4
+_DOUBLINGS = 64
 
 
 @guarded
-def refit(features: Features, targets: Targets, start: Start, ridge: NonNegative) -> Float[np.ndarray, "*batch dim"]:
-    """Return the minimiser of |φ w - y|^2 + ridge |w - start|^2, without ridge the nearest to the start."""
+def refit(
+    features: Features, targets: Targets, start: Start, ridge: NonNegative
+) -> Float[np.ndarray, "*batch dim"]:
+    """Return the minimiser of |φ w - y|^2 + ridge |w - start|^2, without ridge the nearest to the
+    start.
+    """
     rows, dim = features.shape
     design = np.vstack([features, np.sqrt(ridge) * np.eye(dim)]) if ridge > 0 else features
     inverse = np.linalg.pinv(design, rcond=max(design.shape) * 2.0**-52)[:, :rows]
@@ -40,14 +55,15 @@ def descend(
     ridge: NonNegative,
     kept: Kept | None = None,
 ) -> Float[np.ndarray, " dim"]:
-    """Run gradient descent on |φ w - y|^2 + ridge |w - start|^2 from the start until it stands still.
-    With `kept` every gradient is projected off these rows. 2^k steps are taken at once, as k squarings of the affine
-    map of one step. Raises ValueError where 2^64 steps do not end it.
+    """Run gradient descent on |φ w - y|^2 + ridge |w - start|^2 from the start until it stands
+    still. With `kept` every gradient is projected off these rows. 2^k steps are taken at once, as k
+    squarings of the affine map of one step. Raises ValueError where 2^64 steps do not end it.
     """
     projector = np.eye(len(start)) - (0 if kept is None else kept.T @ kept)
     curvature = features.T @ features + ridge * np.eye(len(start))
     rate = float(np.linalg.norm(curvature, 2))
-    update, residual = np.zeros(len(start)), targets - features @ start
+    update = np.zeros(len(start))
+    residual = targets - features @ start
     step = projector - projector @ curvature @ projector / (rate or 1.0)
     for _ in range(_PASSES):
         gradient = projector @ (features.T @ (residual - features @ update) - ridge * update)
@@ -55,16 +71,23 @@ def descend(
     return start + update
 
 
-def _geometric_sum(step: Float[np.ndarray, "dim dim"], first: Float[np.ndarray, " dim"]) -> Float[np.ndarray, " dim"]:
-    """Sum first + step first + step^2 first + ..., until a doubling of the number of terms adds 1e-10 of it."""
-    total, power = first, step
+def _geometric_sum(
+    step: Float[np.ndarray, "dim dim"], first: Float[np.ndarray, " dim"]
+) -> Float[np.ndarray, " dim"]:
+    """Sum first + step first + step^2 first + ..., until a doubling of the number of terms adds
+    1e-10 of it.
+    """
+    total = first
+    power = step
     for _ in range(_DOUBLINGS):
         more = power @ total
         total = total + more
         if np.linalg.norm(more) <= 1e-10 * np.linalg.norm(total):
             return total
         power = power @ power
-    raise ValueError("features must be better conditioned: 2^64 steps of gradient descent do not reach its limit")
+    raise ValueError(
+        "features must be better conditioned: 2^64 steps of gradient descent do not reach its limit"
+    )
 
 
 @guarded
@@ -85,14 +108,20 @@ def march(
 @guarded
 def drift(features: Features, before: Start, after: Start) -> float | Float[np.ndarray, "*batch"]:
     """Return |φ (after - before)|^2, by how much the outputs on these inputs have moved."""
-    movement: float | Float[np.ndarray, "*batch"] = np.sum(((after - before) @ features.T) ** 2, axis=-1)
+    movement: float | Float[np.ndarray, "*batch"] = np.sum(
+        ((after - before) @ features.T) ** 2, axis=-1
+    )
     return movement
 
 
 @guarded
 def principal_directions(features: Features, count: Count, *, centred: bool = False) -> Kept:
-    """The leading right singular vectors, as rows; first centred if asked. ValueError for more than there are."""
-    require(count <= min(features.shape), f"count must be at most {min(features.shape)}, got {count}")
+    """The leading right singular vectors, as rows; first centred if asked. ValueError for more than
+    there are.
+    """
+    require(
+        count <= min(features.shape), f"count must be at most {min(features.shape)}, got {count}"
+    )
     rows = features - features.mean(axis=0) if centred else features
     return np.linalg.svd(rows, full_matrices=False)[2][:count]
 
@@ -101,8 +130,11 @@ def principal_directions(features: Features, count: Count, *, centred: bool = Fa
 def tilted_subspaces(
     generator: np.random.Generator, rank: Rank, dim: Rank, angle: Angle
 ) -> tuple[Float[np.ndarray, "rank dim"], Float[np.ndarray, "rank dim"]]:
-    """Draw two orthonormal sets of rows, A and cos A + sin A_perp, at these angles; ValueError for 2 rank > dim."""
+    """Draw two orthonormal sets of rows, A and cos A + sin A_perp, at these angles; ValueError for
+    2 rank > dim.
+    """
     require(2 * rank <= dim, f"dim must be at least twice the rank, got {dim} and {rank}")
     basis = np.linalg.qr(generator.standard_normal((dim, 2 * rank)))[0].T
-    first, second = basis[:rank], basis[rank:]
+    first = basis[:rank]
+    second = basis[rank:]
     return first, np.cos(angle) * first + np.sin(angle) * second

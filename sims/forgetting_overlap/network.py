@@ -1,4 +1,6 @@
-"""Wide two-layer tanh networks that learn one task and then another, in JAX; callers map over keys."""
+"""Wide two-layer tanh networks that learn one task and then another, in JAX; callers map over
+keys.
+"""
 
 from functools import partial
 from typing import Annotated
@@ -12,13 +14,19 @@ from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import NON_NEGATIVE, USABLE_SCALE, Interval, guarded
 
 Inputs = Annotated[Float[AnyArray, "rows dim"], USABLE_SCALE]
-Width = Annotated[int, Interval(1, 2**24, why="pairs of units, which cancel each other at the start")]
+Width = Annotated[
+    int, Interval(1, 2**24, why="pairs of units, which cancel each other at the start")
+]
 
-_SMALL, _MOST_STEPS, _NEWTON = 1e-11, 20_000, 30
+_SMALL = 1e-11
+_MOST_STEPS = 20_000
+_NEWTON = 30
 
 
 def _start(key: Key[Array, ""], pairs: int, dim: int) -> Float[Array, " parameters"]:
-    """Weights and readout N(0, 1), each unit with a twin of opposite readout, so that all outputs are zero."""
+    """Weights and readout N(0, 1), each unit with a twin of opposite readout, so that all outputs
+    are zero.
+    """
     units = jax.random.normal(key, (pairs, dim + 1))
     return jnp.concatenate([units, units.at[:, dim].multiply(-1)]).ravel()
 
@@ -30,7 +38,9 @@ def _outputs(parameters: Float[Array, " parameters"], inputs: Inputs) -> Float[A
 
 @guarded(double=False)
 @partial(jax.jit, static_argnames="pairs")
-def lazy_features(key: Key[Array, ""], inputs: Inputs, pairs: Width) -> Float[Array, "rows parameters"]:
+def lazy_features(
+    key: Key[Array, ""], inputs: Inputs, pairs: Width
+) -> Float[Array, "rows parameters"]:
     """Return the gradients of the outputs by all parameters at the start."""
     gradients: Array = jax.jacrev(_outputs)(_start(key, pairs, inputs.shape[1]), inputs)
     return gradients
@@ -45,11 +55,13 @@ def lazy_forgetting(
     ridge: Annotated[ScalarLike, NON_NEGATIVE],
     pairs: Width,
 ) -> Float[Array, ""]:
-    """Train a net on the first task, then on the second: how far have its outputs on the first inputs moved, squared?
+    """Train a net on the first task, then on the second: how far have its outputs on the first
+    inputs moved, squared?
 
-    The first task is trained by gradient descent until no output misses by 1e-11, or 20 000 steps are over; the second
-    by 30 steps of Gauss and Newton on the sum of squares plus `ridge` times the squared distance from where it started.
-    These may not settle, and give NaN, for narrow nets without a ridge.
+    The first task is trained by gradient descent until no output misses by 1e-11, or 20 000 steps
+    are over; the second by 30 steps of Gauss and Newton on the sum of squares plus `ridge` times
+    the squared distance from where it started. These may not settle, and give NaN, for narrow nets
+    without a ridge.
     """
     start = _start(key, pairs, inputs.shape[2])
     gradients = jax.jacrev(_outputs)(start, inputs[0])

@@ -1,4 +1,6 @@
-"""In-context learning of linear functions: transformers that are built, and transformers that are trained."""
+"""In-context learning of linear functions: transformers that are built, and transformers that are
+trained.
+"""
 
 from sims.in_context_learning.activations import gelu, gelu_product, layer_norm, least_product_scale
 from sims.in_context_learning.attention_flow import (
@@ -10,7 +12,11 @@ from sims.in_context_learning.attention_flow import (
     gradient_flow,
     reduced_loss,
 )
-from sims.in_context_learning.attention_training import TrainedAttention, effective_map, train_linear_attention
+from sims.in_context_learning.attention_training import (
+    TrainedAttention,
+    effective_map,
+    train_linear_attention,
+)
 from sims.in_context_learning.baselines import (
     Rule,
     gradient_step,
@@ -25,7 +31,12 @@ from sims.in_context_learning.baselines import (
 from sims.in_context_learning.compiler import compile_program
 from sims.in_context_learning.error_bound import prompt_error
 from sims.in_context_learning.layer import LayerOutput, LayerWeights, decoder_layer
-from sims.in_context_learning.learned_descent import LearnedDescent, descent_losses, learn_descent, task_spectra
+from sims.in_context_learning.learned_descent import (
+    LearnedDescent,
+    descent_losses,
+    learn_descent,
+    task_spectra,
+)
 from sims.in_context_learning.learner import Transformer
 from sims.in_context_learning.linear_attention import (
     AttentionLayer,
@@ -36,7 +47,12 @@ from sims.in_context_learning.linear_attention import (
     joined_tokens,
     preconditioned_prediction,
 )
-from sims.in_context_learning.metrics import LinearFit, answer_queries, gram_eigenvalues, implicit_fit
+from sims.in_context_learning.metrics import (
+    LinearFit,
+    answer_queries,
+    gram_eigenvalues,
+    implicit_fit,
+)
 from sims.in_context_learning.network import Layout, Network, Run, Scales, embed, run
 from sims.in_context_learning.primitives import aff, div, mov, mul
 from sims.in_context_learning.probes import (

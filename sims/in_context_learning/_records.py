@@ -6,15 +6,24 @@ import numpy as np
 
 from theory_on_trial.contract import is_traced, require
 
-_LEAST_SIZE, _LARGEST_SIZE = 1e-100, 1e100
+_LEAST_SIZE = 1e-100
+_LARGEST_SIZE = 1e100
 
 
 def require_shapes(record: str, expected: dict[str, tuple[Any, tuple[int, ...]]], why: str) -> None:
-    """Raise `ValueError` unless each named array has the shape given beside it, `TypeError` for what is no array."""
+    """Raise `ValueError` unless each named array has the shape given beside it, `TypeError` for
+    what is no array.
+    """
     for name, (array, shape) in expected.items():
         if not hasattr(array, "__array_namespace__"):
-            raise TypeError(f"{record}.{name} must be an array of real numbers, got a value of {type(array).__name__}")
-        require(array.shape == shape, f"{record}.{name} must have shape {shape} ({why}), got {array.shape}")
+            raise TypeError(
+                f"{record}.{name} must be an array of real numbers, got a value of "
+                f"{type(array).__name__}"
+            )
+        require(
+            array.shape == shape,
+            f"{record}.{name} must have shape {shape} ({why}), got {array.shape}",
+        )
 
 
 def require_prompts(prompts: Any) -> None:
@@ -27,12 +36,15 @@ def require_prompts(prompts: Any) -> None:
         f"got shapes {shapes[0]} and {shapes[1]}",
     )
     count, _, dimension = shapes[0]
-    require_shapes("prompts", {"weights": (weights, (count, dimension))}, "count and dimension of the inputs")
+    require_shapes(
+        "prompts", {"weights": (weights, (count, dimension))}, "count and dimension of the inputs"
+    )
 
 
 def require_representable_squares(name: str, rows: Any) -> None:
-    """Raise `ValueError` for rows [..., dimension] whose squared lengths float64 cannot tell from 0 or infinity.
-    Lengths decide which examples are new or near, which would go wrong silently. Traced values pass.
+    """Raise `ValueError` for rows [..., dimension] whose squared lengths float64 cannot tell from 0
+    or infinity. Lengths decide which examples are new or near, which would go wrong silently.
+    Traced values pass.
     """
     if is_traced(rows):
         return
@@ -41,6 +53,7 @@ def require_representable_squares(name: str, rows: Any) -> None:
     first = outside[0] if outside.size else 0
     require(
         not outside.size,
-        f"{name} must be zero or of sizes from {_LEAST_SIZE:g} to {_LARGEST_SIZE:g} (their squares are needed), "
+        f"{name} must be zero or of sizes from {_LEAST_SIZE:g} to {_LARGEST_SIZE:g} (their "
+        "squares are needed), "
         f"got a row with entries up to {first:g}",
     )

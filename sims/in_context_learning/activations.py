@@ -1,4 +1,6 @@
-"""The two nonlinearities that the constructions live on: GeLU, which multiplies, and layer norm, which divides."""
+"""The two nonlinearities that the constructions live on: GeLU, which multiplies, and layer norm,
+which divides.
+"""
 
 from typing import Annotated, Any
 
@@ -37,20 +39,25 @@ def gelu_product(
     form: GeluForm = "erf",
     richardson: bool = False,
 ) -> Float[Array, "*shape"]:
-    """The product x y from three GeLUs, m_s = √(π/2) s⁻² [GeLU(s(x+y)) - GeLU(sx) - GeLU(sy)], or from six.
+    """The product x y from three GeLUs, m_s = √(π/2) s⁻² [GeLU(s(x+y)) - GeLU(sx) - GeLU(sy)], or
+    from six.
 
-    The error of m_s falls as s² until rounding, which grows as 1/s, takes over. With `richardson` the result is
-    (4 m_s - m_2s) / 3, whose error falls as s⁴.
+    The error of m_s falls as s² until rounding, which grows as 1/s, takes over. With `richardson`
+    the result is (4 m_s - m_2s) / 3, whose error falls as s⁴.
     Raises ValueError for a scale below `least_product_scale`.
     Source: Akyürek et al. 2023, Lemma 4 and Figure 7; Richardson's combination: derived here.
     """
     require_product_scale(scale, jnp.result_type(x, y))
     terms = product_terms(scale, richardson)
-    return jnp.asarray(sum(c * (gelu(a * (x + y), form) - gelu(a * x, form) - gelu(a * y, form)) for a, c in terms))
+    return jnp.asarray(
+        sum(c * (gelu(a * (x + y), form) - gelu(a * x, form) - gelu(a * y, form)) for a, c in terms)
+    )
 
 
 def product_terms(scale: ScalarLike, richardson: bool) -> list[tuple[ScalarLike, ScalarLike]]:
-    """The pairs (a, c) with x y ≈ Σ c [GeLU(a(x+y)) - GeLU(ax) - GeLU(ay)]: one pair, or two with `richardson`."""
+    """The pairs (a, c) with x y ≈ Σ c [GeLU(a(x+y)) - GeLU(ax) - GeLU(ay)]: one pair, or two with
+    `richardson`.
+    """
     coefficient = (jnp.pi / 2) ** 0.5 / scale**2
     if richardson:
         return [(scale, 4 / 3 * coefficient), (2 * scale, -coefficient / 12)]
@@ -59,22 +66,27 @@ def product_terms(scale: ScalarLike, richardson: bool) -> list[tuple[ScalarLike,
 
 @guarded(double=False)
 def least_product_scale(dtype: FloatType) -> float:
-    """The scale below which rounding leaves less than half of the digits of a product: 1.5e-8 in float64."""
+    """The scale below which rounding leaves less than half of the digits of a product: 1.5e-8 in
+    float64.
+    """
     return float(jnp.finfo(dtype).eps) ** 0.5
 
 
 def require_product_scale(scale: Any, dtype: np.dtype) -> None:
-    """Raise `ValueError` unless `scale` is finite and at least `least_product_scale`; traced values pass."""
+    """Raise `ValueError` unless `scale` is finite and at least `least_product_scale`; traced values
+    pass.
+    """
     if not is_traced(scale) and not least_product_scale(dtype) <= float(scale) < float("inf"):
         raise ValueError(
-            f"the product scale must be finite and at least {least_product_scale(dtype):.1e} in {np.dtype(dtype)} "
+            f"the product scale must be finite and at least {least_product_scale(dtype):.1e} in "
+            f"{np.dtype(dtype)} "
             f"(rounding dominates the GeLU product below), got {float(scale):g}"
         )
 
 
 @guarded(double=False)
 def layer_norm(rows: Columns) -> Float[Array, "rows *positions"]:
-    """(v - E v) / √Var v of every column v: population variance, no ε, no gain. NaN for a constant or infinite column.
-    Source: Akyürek et al. 2023, the λ of the layer's equations (1)-(6).
+    """(v - E v) / √Var v of every column v: population variance, no ε, no gain. NaN for a constant
+    or infinite column. Source: Akyürek et al. 2023, the λ of the layer's equations (1)-(6).
     """
     return (jnp.asarray(rows) - rows.mean(axis=0)) / rows.std(axis=0)

@@ -35,7 +35,9 @@ class FullWeights(NamedTuple):
 
 
 class ReducedWeights(NamedTuple):
-    """The entries that move from Zhang's start: u, the last of W_PV, and U, the input block of W_KQ."""
+    """The entries that move from Zhang's start: u, the last of W_PV, and U, the input block of
+    W_KQ.
+    """
 
     value: Float[AnyArray, "*times"]
     key_query: Float[AnyArray, "*times dimension dimension"]
@@ -46,7 +48,9 @@ class ReducedWeights(NamedTuple):
 
 
 class ExpectedLoss(NamedTuple):
-    """½ E(ŷ - wᵀx)² as the exact quadratic form θᵀMθ/2 - mᵀθ + c of the product θ of a layer's weights."""
+    """½ E(ŷ - wᵀx)² as the exact quadratic form θᵀMθ/2 - mᵀθ + c of the product θ of a layer's
+    weights.
+    """
 
     quadratic: Float[AnyArray, "features features"]
     linear: Float[AnyArray, "features"]
@@ -62,20 +66,24 @@ class ExpectedLoss(NamedTuple):
 def full_loss(input_covariance: Covariance, context: Context) -> ExpectedLoss:
     """The expected loss of `attention_prediction` as a function of `FullWeights`.
 
-    x_i, x ~ N(0, Λ), w ~ N(0, I), y_i = wᵀx_i, N = `context` examples. The moments that it takes are polynomials,
-    and exact by Gauss-Hermite quadrature: the N examples are exchangeable, so that pairs of them are enough.
-    Raises TypeError in float32, ValueError for a Λ of more than 3 dimensions. Source: the loss of Zhang, Frei &
-    Bartlett 2024; its computation: derived here.
+    x_i, x ~ N(0, Λ), w ~ N(0, I), y_i = wᵀx_i, N = `context` examples. The moments that it takes
+    are polynomials, and exact by Gauss-Hermite quadrature: the N examples are exchangeable, so that
+    pairs of them are enough. Raises TypeError in float32, ValueError for a Λ of more than 3
+    dimensions. Source: the loss of Zhang, Frei & Bartlett 2024; its computation: derived here.
     """
     dimension = input_covariance.shape[0]
     require_float64("the expected loss")
-    require(dimension <= _MOST_DIMENSIONS, f"input_covariance must have at most 3 dimensions, got {dimension}")
+    require(
+        dimension <= _MOST_DIMENSIONS,
+        f"input_covariance must have at most 3 dimensions, got {dimension}",
+    )
     eigenvalues, vectors = np.linalg.eigh(np.asarray(input_covariance, float))
     root = vectors * np.sqrt(np.maximum(eigenvalues, 0))
 
     nodes, probabilities = _gauss_hermite(3, 3 * dimension)
     first, second, weights = np.split(nodes, 3, axis=1)
-    # A feature is an entry of Σ e eᵀ over the tokens e = (x_i, y_i) and (x, 0), times an entry of the query x.
+    # A feature is an entry of Σ e eᵀ over the tokens e = (x_i, y_i) and (x, 0), times an entry of
+    # the query x.
     of_first, of_second = (_token_products(inputs @ root.T, weights) for inputs in (first, second))
     mean = probabilities @ of_first
     same = (of_first.T * probabilities) @ of_first
@@ -87,33 +95,49 @@ def full_loss(input_covariance: Covariance, context: Context) -> ExpectedLoss:
     of_query = _token_products(query, np.zeros_like(query))
     query_features = (of_query[:, :, None] * query[:, None, :]).reshape(len(query), -1)
     cross = np.einsum("n,nc,nf->cf", probabilities, query, query_features)
-    examples_query = np.einsum("p,cf->pcf", context * mean, cross).reshape(query_features.shape[1], -1)
+    examples_query = np.einsum("p,cf->pcf", context * mean, cross).reshape(
+        query_features.shape[1], -1
+    )
     covariance = (query.T * probabilities) @ query
 
     quadratic = np.kron(context * same + context * (context - 1) * between, covariance)
-    quadratic += examples_query + examples_query.T + (query_features.T * probabilities) @ query_features
+    quadratic += (
+        examples_query + examples_query.T + (query_features.T * probabilities) @ query_features
+    )
     linear = context * (with_weights @ covariance).ravel()
-    return ExpectedLoss(quadratic / context**2, linear / context, np.asarray(np.trace(covariance) / 2))
+    return ExpectedLoss(
+        quadratic / context**2, linear / context, np.asarray(np.trace(covariance) / 2)
+    )
 
 
 @guarded(double=False)
 def reduced_loss(input_covariance: Covariance, context: Context) -> ExpectedLoss:
-    """The expected loss as a function of `ReducedWeights`: that of `full_loss`, with its refusals, at 0 elsewhere."""
+    """The expected loss as a function of `ReducedWeights`: that of `full_loss`, with its refusals,
+    at 0 elsewhere.
+    """
     dimension = input_covariance.shape[0]
     full = full_loss(input_covariance, context)
-    features = np.arange((dimension + 1) ** 2 * dimension).reshape(dimension + 1, dimension + 1, dimension)
+    features = np.arange((dimension + 1) ** 2 * dimension).reshape(
+        dimension + 1, dimension + 1, dimension
+    )
     indices = features[-1, :-1].ravel()
-    return ExpectedLoss(full.quadratic[np.ix_(indices, indices)], full.linear[indices], full.constant)
+    return ExpectedLoss(
+        full.quadratic[np.ix_(indices, indices)], full.linear[indices], full.constant
+    )
 
 
 @guarded(double=False)
-def balanced_start(scale: NormalPositive, factor: Float[AnyArray, "dimension dimension"]) -> FullWeights:
-    """The start W_PV = s e eᵀ of the last row, W_KQ = s diag(ΘΘᵀ, 0) with `factor` Θ, for which |ΘΘᵀ|_F = 1.
-    Raises ValueError for Θ of another norm. Source: theorem 4.1 of Zhang et al. 2024.
+def balanced_start(
+    scale: NormalPositive, factor: Float[AnyArray, "dimension dimension"]
+) -> FullWeights:
+    """The start W_PV = s e eᵀ of the last row, W_KQ = s diag(ΘΘᵀ, 0) with `factor` Θ, for which
+    |ΘΘᵀ|_F = 1. Raises ValueError for Θ of another norm. Source: theorem 4.1 of Zhang et al. 2024.
     """
     block = np.asarray(factor) @ np.asarray(factor).T
     norm = np.linalg.norm(block)
-    require(abs(norm - 1) <= 1e-9, f"factor must have a norm of 1 for its product ΘΘᵀ, got {norm:g}")
+    require(
+        abs(norm - 1) <= 1e-9, f"factor must have a norm of 1 for its product ΘΘᵀ, got {norm:g}"
+    )
     last = np.zeros((len(block) + 1, len(block) + 1))
     last[-1, -1] = scale
     return FullWeights(jnp.asarray(last), jnp.asarray(np.pad(scale * block, (0, 1))))
@@ -125,18 +149,24 @@ def gradient_flow(
 ) -> FullWeights | ReducedWeights:
     """The solution of dθ/dt = -∇loss(θ), θ(0) = `start`, at increasing `times` > 0.
 
-    `start` is `FullWeights` or `ReducedWeights`, whichever `loss` is of; so is the result, with a leading axis of
-    times. By an explicit Runge-Kutta method of order 8 with relative and absolute tolerance 1e-12 per step.
-    Times that a million steps do not reach are infinite. Raises TypeError in float32, and ValueError for a start that
-    `loss` is not of.
+    `start` is `FullWeights` or `ReducedWeights`, whichever `loss` is of; so is the result, with a
+    leading axis of times. By an explicit Runge-Kutta method of order 8 with relative and absolute
+    tolerance 1e-12 per step. Times that a million steps do not reach are infinite. Raises TypeError
+    in float32, and ValueError for a start that `loss` is not of.
     """
     require_float64("gradient flow")
     _require_of(loss, start)
-    return _solve(loss, jax.tree.map(lambda entry: jnp.asarray(entry, float), start), jnp.asarray(times, float))
+    return _solve(
+        loss,
+        jax.tree.map(lambda entry: jnp.asarray(entry, float), start),
+        jnp.asarray(times, float),
+    )
 
 
 def _require_of(loss, start):
-    """Raise `ValueError` unless the start has the features of the loss, and a finite loss with a finite gradient."""
+    """Raise `ValueError` unless the start has the features of the loss, and a finite loss with a
+    finite gradient.
+    """
     features = np.size(loss.linear)
     require_shapes(
         "loss",
@@ -155,13 +185,19 @@ def _require_of(loss, start):
         raise ValueError(f"start must have the {features} features of loss, got {of_start}")
     left, right = (np.asarray(entry, float) for entry in start)
     if isinstance(start, FullWeights):
-        left, right = left[-1][:, None, None], right[:, :-1]
+        left = left[-1][:, None, None]
+        right = right[:, :-1]
     with np.errstate(over="ignore", invalid="ignore"):
         product = np.ravel(left * right)
         slope = np.asarray(loss.quadratic) @ product - np.asarray(loss.linear)
-        sizes = product @ slope, np.abs(slope).max(initial=0) * max(np.abs(left).max(), np.abs(right).max())
+        sizes = (
+            product @ slope,
+            np.abs(slope).max(initial=0) * max(np.abs(left).max(), np.abs(right).max()),
+        )
     if not np.isfinite(sizes).all():
-        raise ValueError("start must have a finite loss with a finite gradient, got one that overflows")
+        raise ValueError(
+            "start must have a finite loss with a finite gradient, got one that overflows"
+        )
 
 
 @jax.jit
@@ -183,13 +219,16 @@ def _solve(loss, start, times):
         stepsize_controller=diffrax.PIDController(rtol=RELATIVE_TOLERANCE, atol=RELATIVE_TOLERANCE),
         max_steps=_MOST_STEPS,
         adjoint=diffrax.ForwardMode(),
-        throw=False,  # times that are not reached are infinite: one sentence, where JAX's error has many lines
+        # times that are not reached are infinite: one sentence, where JAX's error has many lines
+        throw=False,
     )
     return solution.ys
 
 
 def _gauss_hermite(nodes_per_variable, variables):
-    """Nodes [nodes, variables] and probabilities of the tensor rule for independent standard normal variables."""
+    """Nodes [nodes, variables] and probabilities of the tensor rule for independent standard normal
+    variables.
+    """
     nodes, weights = np.polynomial.hermite_e.hermegauss(nodes_per_variable)
     grids = np.meshgrid(*[nodes] * variables, indexing="ij")
     products = np.meshgrid(*[weights / weights.sum()] * variables, indexing="ij")

@@ -1,4 +1,6 @@
-"""The textbook learners that an in-context learner may be: each at every prefix of every prompt, in one pass."""
+"""The textbook learners that an in-context learner may be: each at every prefix of every prompt, in
+one pass.
+"""
 
 from functools import partial
 from typing import Literal, NamedTuple, get_args
@@ -26,33 +28,41 @@ class Rule(NamedTuple):
 
 
 def ols() -> Rule:
-    """Ordinary least squares; the solution of least norm where the examples do not determine one."""
+    """Ordinary least squares; the solution of least norm where the examples do not determine
+    one.
+    """
     return Rule("ridge", 0.0)
 
 
 @guarded(double=False)
 def ridge(regulariser: NonNegative) -> Rule:
-    """Ridge regression, w = argmin Σ (wᵀx_i - y_i)² + λ|w|². Source: equations 9 and 10 of Akyürek et al. 2023."""
+    """Ridge regression, w = argmin Σ (wᵀx_i - y_i)² + λ|w|². Source: equations 9 and 10 of Akyürek
+    et al. 2023.
+    """
     return Rule("ridge", regulariser)
 
 
 @guarded(double=False)
 def gradient_step(step: float) -> Rule:
-    """One gradient step from 0 on the sum of squares: w = 2α Σ x_i y_i. Source: GD(α) of Akyürek et al. 2023."""
+    """One gradient step from 0 on the sum of squares: w = 2α Σ x_i y_i. Source: GD(α) of Akyürek et
+    al. 2023.
+    """
     return Rule("gradient_step", step)
 
 
 @guarded(double=False)
 def sgd(step: float) -> Rule:
-    """One pass of gradient descent from 0: w ← w - 2α x_i (wᵀx_i - y_i). Source: SGD(α) of Akyürek et al. 2023."""
+    """One pass of gradient descent from 0: w ← w - 2α x_i (wᵀx_i - y_i). Source: SGD(α) of Akyürek
+    et al. 2023.
+    """
     return Rule("sgd", step)
 
 
 @guarded(double=False)
 def nearest_neighbours(neighbours: Count = 3, *, weighted: bool = False) -> Rule:
-    """The mean label of the nearest examples, or with weights |x_i - x|⁻²; examples at distance 0 share the weight.
-    Fewer examples than `neighbours` are all used, and none predict 0. Source: the 3-nearest-neighbour baselines of
-    Akyürek et al. 2023.
+    """The mean label of the nearest examples, or with weights |x_i - x|⁻²; examples at distance 0
+    share the weight. Fewer examples than `neighbours` are all used, and none predict 0. Source: the
+    3-nearest-neighbour baselines of Akyürek et al. 2023.
     """
     return Rule("weighted_neighbours" if weighted else "nearest_neighbours", neighbours)
 
@@ -61,16 +71,19 @@ def nearest_neighbours(neighbours: Count = 3, *, weighted: bool = False) -> Rule
 def predict_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules count prefixes"]:
     """What each rule predicts for every example of every prompt from the examples before it.
 
-    `prompts` have one leading axis. Infinite or NaN where steps too long for the inputs make a rule diverge. Raises
-    TypeError in float32 and for rules that are none, ValueError for prompts without that axis or with inputs whose
-    squares leave float64, and for rules with a parameter out of range.
+    `prompts` have one leading axis. Infinite or NaN where steps too long for the inputs make a rule
+    diverge. Raises TypeError in float32 and for rules that are none, ValueError for prompts without
+    that axis or with inputs whose squares leave float64, and for rules with a parameter out of
+    range.
     """
     inputs, labels = _require_prompts(prompts, rules)
     return _apply(inputs, labels, *_split(rules))
 
 
 @guarded(double=False)
-def weights_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules count prefixes dimension"]:
+def weights_all(
+    prompts: Prompts, rules: list[Rule]
+) -> Float[Array, "rules count prefixes dimension"]:
     """The weights ŵ of each linear rule after k = 0, ..., n - 1 examples, so that it predicts ŵᵀx.
     Raises as `predict_all`, and ValueError for neighbours, which have no weights.
     """
@@ -85,17 +98,20 @@ def weights_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules coun
 def label_weights(
     inputs: Float[AnyArray, "count examples dimension"], rules: list[Rule]
 ) -> Float[Array, "rules count prefixes examples"]:
-    """The a with which each rule predicts aᵀY after k examples, 0 from k on: all rules are linear in the labels. Given
-    the inputs, the risk of a prediction is thus exact. Raises as `predict_all`.
+    """The a with which each rule predicts aᵀY after k examples, 0 from k on: all rules are linear
+    in the labels. Given the inputs, the risk of a prediction is thus exact. Raises as
+    `predict_all`.
     """
-    labels, weights = np.zeros(inputs.shape[:2]), np.zeros((inputs.shape[0], inputs.shape[2]))
+    labels = np.zeros(inputs.shape[:2])
+    weights = np.zeros((inputs.shape[0], inputs.shape[2]))
     inputs, _ = _require_prompts(Prompts(inputs, labels, weights), rules, "inputs")
     return _label_weights(inputs, *_split(rules))
 
 
 def _least_squares(inputs, labels, regulariser):
-    """Recursive least squares of least norm by Givens rotations in an orthonormal basis of the rows' span. No Gram
-    matrix is formed, so that it is as accurate as a factorisation of each prefix.
+    """Recursive least squares of least norm by Givens rotations in an orthonormal basis of the
+    rows' span. No Gram matrix is formed, so that it is as accurate as a factorisation of each
+    prefix.
     """
     examples, dimension = inputs.shape
     tolerance = 8 * dimension * jnp.finfo(inputs.dtype).eps
@@ -105,7 +121,9 @@ def _least_squares(inputs, labels, regulariser):
         basis, rank, triangle = state
         row, label = example
         residual = row - (basis @ row) @ basis
-        residual = residual - (basis @ residual) @ basis  # the first leaves rounding errors inside the span
+        residual = (
+            residual - (basis @ residual) @ basis
+        )  # the first leaves rounding errors inside the span
         length = jnp.linalg.norm(residual)
         is_new = (length > tolerance * jnp.linalg.norm(row)) & (rank < dimension)
         direction = residual / jnp.where(is_new, length, 1)
@@ -115,7 +133,8 @@ def _least_squares(inputs, labels, regulariser):
             at, ours = row
             radius = jnp.hypot(ours[at], incoming[at])
             safe = jnp.where(radius > 0, radius, 1)
-            cosine, sine = jnp.where(radius > 0, ours[at] / safe, 1), incoming[at] / safe
+            cosine = jnp.where(radius > 0, ours[at] / safe, 1)
+            sine = incoming[at] / safe
             return cosine * incoming - sine * ours, cosine * ours + sine * incoming
 
         _, triangle = lax.scan(rotate, jnp.append(basis @ row, label), (column, triangle))
@@ -173,7 +192,9 @@ def _before(after_each):
 
 
 def _linear(weights):
-    return lambda inputs, labels, parameter: jnp.sum(weights(inputs, labels, parameter) * inputs, axis=-1)
+    return lambda inputs, labels, parameter: jnp.sum(
+        weights(inputs, labels, parameter) * inputs, axis=-1
+    )
 
 
 _WEIGHTS = {"ridge": _least_squares, "gradient_step": _gradient_step, "sgd": _sgd}
@@ -195,16 +216,23 @@ def _require_prompts(prompts, rules, name="prompts.inputs"):
 
 
 def _require_rule(rule):
-    """Raise unless it is a rule of a known kind (`TypeError`) with a parameter of its range (`ValueError`)."""
+    """Raise unless it is a rule of a known kind (`TypeError`) with a parameter of its range
+    (`ValueError`).
+    """
     if not isinstance(rule, Rule) or rule.kind not in get_args(Kind):
-        raise TypeError(f"rules must be made by ols, ridge, gradient_step, sgd or nearest_neighbours, got {rule!r}")
+        raise TypeError(
+            "rules must be made by ols, ridge, gradient_step, sgd or nearest_neighbours, got "
+            f"{rule!r}"
+        )
     if is_traced(rule.parameter):
         return
     if np.asarray(rule.parameter).dtype.kind not in "fiu" or np.ndim(rule.parameter):
         raise TypeError(f"rules must have a number each, got {rule!r}")
     least = {"ridge": 0, "gradient_step": -np.inf, "sgd": -np.inf}.get(rule.kind, 1)
     if not (np.isfinite(rule.parameter) and rule.parameter >= least):
-        raise ValueError(f"rules must have a finite parameter in the range of their kind, got {rule!r}")
+        raise ValueError(
+            f"rules must have a finite parameter in the range of their kind, got {rule!r}"
+        )
 
 
 def _split(rules):
@@ -213,7 +241,9 @@ def _split(rules):
 
 @partial(jax.jit, static_argnames=("kinds", "of_weights"))
 def _apply(inputs, labels, kinds, parameters, of_weights=False):
-    """Rules of one kind are one program over their parameters; the results stand in the order of the rules."""
+    """Rules of one kind are one program over their parameters; the results stand in the order of
+    the rules.
+    """
     functions = _WEIGHTS if of_weights else _PREDICTIONS
     parameters = jnp.array(parameters, float)
 
@@ -221,7 +251,9 @@ def _apply(inputs, labels, kinds, parameters, of_weights=False):
         of_rule: dict[int, Array] = {}
         for kind in dict.fromkeys(kinds):
             members = [index for index, name in enumerate(kinds) if name == kind]
-            outputs = jax.vmap(partial(functions[kind], inputs, labels))(parameters[np.array(members)])
+            outputs = jax.vmap(partial(functions[kind], inputs, labels))(
+                parameters[np.array(members)]
+            )
             of_rule |= dict(zip(members, outputs, strict=True))
         return jnp.stack([of_rule[index] for index in range(len(kinds))])
 

@@ -1,9 +1,11 @@
-"""From instructions to the weights of a transformer, one decoder layer each (Lemma 1 of the paper, made explicit).
+"""From instructions to the weights of a transformer, one decoder layer each (Lemma 1 of the paper,
+made explicit).
 
-Every layer does the same four things. The read head brings W_a mean h_j[r] into the scratch rows; the self head sets
-the pads so that the layer norm is the identity (pads ±N - S/2, S the sum of all other rows) or divides (±N c - S/2);
-the MLP multiplies by GeLU where the instruction does, and writes result minus old value; it clears the scratch. Source:
-Akyürek et al. 2023 (arXiv 2211.15661), Lemmas 4-8; balanced pads, gated copies and explicit sizes: derived here.
+Every layer does the same four things. The read head brings W_a mean h_j[r] into the scratch rows;
+the self head sets the pads so that the layer norm is the identity (pads ±N - S/2, S the sum of all
+other rows) or divides (±N c - S/2); the MLP multiplies by GeLU where the instruction does, and
+writes result minus old value; it clears the scratch. Source: Akyürek et al. 2023 (arXiv
+2211.15661), Lemmas 4-8; balanced pads, gated copies and explicit sizes: derived here.
 """
 
 from collections.abc import Sequence
@@ -24,18 +26,27 @@ from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import guarded, require
 
 GATE = 10.0
-"""A unit that is to stay shut gets -GATE times the bypass shift: it stays shut for entries up to 8 shifts."""
+"""A unit that is to stay shut gets -GATE times the bypass shift: it stays shut for entries up to 8
+shifts.
+"""
 
 
 @guarded(double=False)
 def compile_program(
-    instructions: Sequence[Instruction], *, registers: Size, positions: Size, scales: Scales, balanced: bool = True
+    instructions: Sequence[Instruction],
+    *,
+    registers: Size,
+    positions: Size,
+    scales: Scales,
+    balanced: bool = True,
 ) -> Network:
-    """The transformer that runs the program: as many decoder layers as instructions, with weights in float64.
+    """The transformer that runs the program: as many decoder layers as instructions, with weights
+    in float64.
 
-    Instructions act on the rows (`registers`) of a state with a column for each of T `positions`. Pads are ±N - S/2 if
-    `balanced`, whose error is of second order in 1/N, else the paper's N and -N - S (first order). Raises ValueError
-    for no instruction, a row or position that does not exist, and scales out of range, TypeError in float32.
+    Instructions act on the rows (`registers`) of a state with a column for each of T `positions`.
+    Pads are ±N - S/2 if `balanced`, whose error is of second order in 1/N, else the paper's N and
+    -N - S (first order). Raises ValueError for no instruction, a row or position that does not
+    exist, and scales out of range, TypeError in float32.
     """
     require_instructions(instructions, registers, positions)
     require_float64("the compiled program")
@@ -52,16 +63,23 @@ def compile_program(
     equal_layers = [_with_idle_units(layer, units) for layer in layers]
     weights = jax.tree.map(lambda *arrays: np.stack(arrays), *equal_layers)
     # With the type named JAX takes the numbers as they are, without a program for each shape.
-    return Network(jax.tree.map(lambda array: jnp.asarray(array, array.dtype), weights), scales, layout)
+    return Network(
+        jax.tree.map(lambda array: jnp.asarray(array, array.dtype), weights), scales, layout
+    )
 
 
-def _layer(instruction: Instruction, layout: Layout, scales: Scales, balanced: bool) -> LayerWeights:
+def _layer(
+    instruction: Instruction, layout: Layout, scales: Scales, balanced: bool
+) -> LayerWeights:
     """The weights of one layer, with as many units in the MLP as it needs."""
-    divisor_row = instruction.divisor_row if isinstance(instruction, Division) else layout.constant_row
+    divisor_row = (
+        instruction.divisor_row if isinstance(instruction, Division) else layout.constant_row
+    )
     keys, queries, values, mix = _heads(instruction, layout, scales, balanced, divisor_row)
     if isinstance(instruction, Division):
         rows = np.eye(layout.rows)
-        numerators, targets = rows[list(instruction.numerator_rows)], rows[list(instruction.write_rows)]
+        numerators = rows[list(instruction.numerator_rows)]
+        targets = rows[list(instruction.write_rows)]
         units = [_passing(numerators, targets.T, scales.bypass, layout)]
     else:
         units = _arithmetic_units(instruction, layout, scales)
@@ -82,7 +100,9 @@ def _layer(instruction: Instruction, layout: Layout, scales: Scales, balanced: b
 
 def _heads(instruction, layout, scales, balanced, divisor_row):
     """The read head, which looks at K(i), and the self head, which looks at i and sets the pads."""
-    rows, scratch, width = np.eye(layout.rows), layout.scratch, max(layout.scratch, 2)
+    rows = np.eye(layout.rows)
+    scratch = layout.scratch
+    width = max(layout.scratch, 2)
     looks_at = np.eye(layout.positions)
     values = np.zeros((2, width, layout.rows))
     if isinstance(instruction, Raw):
@@ -105,7 +125,9 @@ def _heads(instruction, layout, scales, balanced, divisor_row):
 
 
 class _Units(NamedTuple):
-    """Some hidden units of an MLP: rows of W_2, entries of b_2, columns of W_1, and what they are built for."""
+    """Some hidden units of an MLP: rows of W_2, entries of b_2, columns of W_1, and what they are
+    built for.
+    """
 
     inner: Float[np.ndarray, "units rows"]
     bias: Float[np.ndarray, " units"]
@@ -114,13 +136,18 @@ class _Units(NamedTuple):
 
 
 def _passing(inner, outer, shift, layout):
-    """Units that add `outer @ inner @ h` as GeLU(N + x) - N; the layer's b_1 takes the N off again."""
-    return _Units(inner, np.full(len(inner), shift), outer, np.ones((len(inner), layout.positions), np.int8))
+    """Units that add `outer @ inner @ h` as GeLU(N + x) - N; the layer's b_1 takes the N off
+    again.
+    """
+    return _Units(
+        inner, np.full(len(inner), shift), outer, np.ones((len(inner), layout.positions), np.int8)
+    )
 
 
 def _arithmetic_units(raw, layout, scales):
     """Write W_o (scratch ⋆ W h[s]) + b minus what was there, and clear the scratch."""
-    rows, shift = np.eye(layout.rows), scales.bypass
+    rows = np.eye(layout.rows)
+    shift = scales.bypass
     scratch = rows[list(layout.scratch_rows)[: len(raw.read_matrix)]]
     operand = raw.own_matrix @ rows[list(raw.own_rows)]
     targets = rows[list(raw.write_rows)]
@@ -139,7 +166,10 @@ def _arithmetic_units(raw, layout, scales):
     writing.append(_passing(change, targets.T, shift, layout))
     if raw.only_at is not None:
         here = rows[layout.position_rows[raw.only_at]]
-        writing = [_shut_elsewhere(units, raw.only_at, GATE * shift * (here - constant)) for units in writing]
+        writing = [
+            _shut_elsewhere(units, raw.only_at, GATE * shift * (here - constant))
+            for units in writing
+        ]
         # Where the gate is shut, this unit puts back the N that b_1 takes off.
         restore = (shift * (constant - here))[None]
         idle = np.zeros((1, layout.positions), np.int8)
@@ -164,9 +194,13 @@ def _with_idle_units(layer, units):
 
 
 def require_scales(scales: Scales) -> None:
-    """Raise `TypeError` unless all scales are numbers, `ValueError` unless they are in their range."""
+    """Raise `TypeError` unless all scales are numbers, `ValueError` unless they are in their
+    range.
+    """
     for name, value in scales._asdict().items():
         if not isinstance(value, Real):
             raise TypeError(f"scales.{name} must be a real number, got {value!r}")
-        require(0 < float(value) < np.inf, f"scales.{name} must be positive and finite, got {value}")
+        require(
+            0 < float(value) < np.inf, f"scales.{name} must be positive and finite, got {value}"
+        )
     require_product_scale(scales.product, np.dtype(float))

@@ -22,7 +22,9 @@ GeluForm = Literal["erf", "tanh"]
 """Of a product or a bypass."""
 ProgramSize = Annotated[int, Interval(1, 10**4)]
 """Dimensions or examples of a program that is laid out register by register."""
-Regulariser = Annotated[float, Interval(1e-300, why="the Sherman-Morrison recursion starts from I / regulariser")]
+Regulariser = Annotated[
+    float, Interval(1e-300, why="the Sherman-Morrison recursion starts from I / regulariser")
+]
 """λ > 0, whose reciprocal is finite."""
 Hidden = Annotated[Float[Array, "rows positions"], ANY_NUMBER]
 """A hidden state, whatever its layers have made of it."""

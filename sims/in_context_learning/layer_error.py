@@ -1,7 +1,8 @@
-"""What one compiled layer can add to the error: remainders, tails, the layer norm, and the rounding of all sums.
+"""What one compiled layer can add to the error: remainders, tails, the layer norm, and the rounding
+of all sums.
 
-Rounding is that of float64 in the standard model, sums in any order, with a GeLU accurate to GELU_ULPS units; GeLU is
-the erf form and pads are balanced. All bounds: derived here.
+Rounding is that of float64 in the standard model, sums in any order, with a GeLU accurate to
+GELU_ULPS units; GeLU is the erf form and pads are balanced. All bounds: derived here.
 """
 
 from dataclasses import replace
@@ -22,11 +23,15 @@ GELU_ULPS = 4
 STEEPEST = 1.13
 """No slope of GeLU exceeds it."""
 REMAINDER = 1 / 12
-"""κ of √(π/2) (GeLU(z) - z/2) = z²/2 - κ z⁴ + ...: cut after z², the series is off by at most κ z⁴, at every z."""
+"""κ of √(π/2) (GeLU(z) - z/2) = z²/2 - κ z⁴ + ...: cut after z², the series is off by at most κ z⁴,
+at every z.
+"""
 
 
 class Leftover(NamedTuple):
-    """What a layer leaves outside the registers: rounding in the scratch, and pads that the next layer takes off."""
+    """What a layer leaves outside the registers: rounding in the scratch, and pads that the next
+    layer takes off.
+    """
 
     scratch: Float[np.ndarray, "*batch positions"]
     pads: Float[np.ndarray, "*batch positions"]
@@ -38,9 +43,15 @@ def no_leftover(state: State) -> Leftover:
 
 
 def layer_error(
-    instruction: Instruction, state: State, before: Leftover, scales: Scales, layer_norm: LayerNormMode = "ideal"
+    instruction: Instruction,
+    state: State,
+    before: Leftover,
+    scales: Scales,
+    layer_norm: LayerNormMode = "ideal",
 ) -> tuple[Float[np.ndarray, "*batch write positions"], Leftover]:
-    """A bound on what a layer adds to the error of the rows that it writes, for registers that hold `state`."""
+    """A bound on what a layer adds to the error of the rows that it writes, for registers that hold
+    `state`.
+    """
     sizes = _sizes(instruction, np.abs(state))
     norm, pads = _norm(sizes, before, scales, layer_norm)
     if isinstance(instruction, Division):
@@ -58,7 +69,9 @@ def layer_error(
 
 
 class _Sizes(NamedTuple):
-    """Bounds on absolute values in a layer; `divisor` is what the layer norm divides by, 1 unless it is a division."""
+    """Bounds on absolute values in a layer; `divisor` is what the layer norm divides by, 1 unless
+    it is a division.
+    """
 
     before: Float[np.ndarray, "*batch registers positions"]
     read: Float[np.ndarray, "*batch inner positions"]
@@ -71,7 +84,8 @@ class _Sizes(NamedTuple):
 def _sizes(instruction: Instruction, before: State) -> _Sizes:
     """Arithmetic with the absolute values of all registers and matrices."""
     if isinstance(instruction, Division):
-        nothing, divisor = before[..., :0, :], before[..., instruction.divisor_row, :]
+        nothing = before[..., :0, :]
+        divisor = before[..., instruction.divisor_row, :]
         with np.errstate(divide="ignore", invalid="ignore"):
             result = before[..., list(instruction.numerator_rows), :] / divisor[..., None, :]
         return _Sizes(before, nothing, nothing, result, result, divisor)
@@ -79,19 +93,27 @@ def _sizes(instruction: Instruction, before: State) -> _Sizes:
     read, own = operands(weights, before)
     constant = weights.bias[:, None]
     result = weights.out_matrix @ (read + own if instruction.star == "+" else read * own) + constant
-    stream = before[..., list(instruction.write_rows), :] + (result if instruction.star == "+" else constant)
+    stream = before[..., list(instruction.write_rows), :] + (
+        result if instruction.star == "+" else constant
+    )
     return _Sizes(before, read, own, result, stream, np.ones_like(before[..., 0, :]))
 
 
 def _magnitudes(raw: Raw) -> Raw:
     """The instruction with the absolute values of its matrices."""
     return replace(
-        raw, **{name: np.abs(getattr(raw, name)) for name in ("read_matrix", "own_matrix", "out_matrix", "bias")}
+        raw,
+        **{
+            name: np.abs(getattr(raw, name))
+            for name in ("read_matrix", "own_matrix", "out_matrix", "bias")
+        },
     )
 
 
 class _Noise(NamedTuple):
-    """The layer norm returns v (1 + δ) + η for every row v: bounds on |δ| and |η|, with an axis for the rows."""
+    """The layer norm returns v (1 + δ) + η for every row v: bounds on |δ| and |η|, with an axis for
+    the rows.
+    """
 
     relative: Float[np.ndarray, "*batch 1 positions"]
     absolute: Float[np.ndarray, "*batch 1 positions"]
@@ -102,7 +124,8 @@ def _norm(sizes, before, scales, layer_norm):
     zeros = np.zeros_like(before.pads)[..., None, :]
     if layer_norm == "ideal":
         return _Noise(zeros, zeros), before.pads
-    # The position unit and the one are rows too; the number of rows cancels but for the leading terms.
+    # The position unit and the one are rows too; the number of rows cancels but for the leading
+    # terms.
     total = sizes.before.sum(axis=-2) + sizes.read.sum(axis=-2) + 2
     squares = (sizes.before**2).sum(axis=-2) + (sizes.read**2).sum(axis=-2) + 2
     rows = sizes.before.shape[-2] + sizes.read.shape[-2] + sizes.before.shape[-1] + 3
@@ -111,8 +134,11 @@ def _norm(sizes, before, scales, layer_norm):
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = (total**2 / 4 + squares / 2) / pad**2 / 2
         # The self head sees a little of the pads elsewhere too.
-        elsewhere = _elsewhere(scales, before.pads.shape[-1]) * (pads + before.pads).max(axis=-1, keepdims=True)
-        # Two pads, each a sum over all rows, and the mean of all rows: how far their errors shift the mean.
+        elsewhere = _elsewhere(scales, before.pads.shape[-1]) * (pads + before.pads).max(
+            axis=-1, keepdims=True
+        )
+        # Two pads, each a sum over all rows, and the mean of all rows: how far their errors shift
+        # the mean.
         pad_error = UNIT * (rows + 3) * (pads + before.pads) + elsewhere
         absolute = (2 * pad_error + UNIT * (rows + 2) * (2 * pads + total)) / rows / sizes.divisor
         relative = factor + 2 * (rows + 8) * UNIT + 2 * elsewhere / pad
@@ -120,21 +146,29 @@ def _norm(sizes, before, scales, layer_norm):
 
 
 def _passing(size, weight_sums, terms, norm, scales, gate=0.0):
-    """Error of GeLU(N + x) - N for a sum x of so many terms, |x| <= size, with absolute weights of the given sums."""
+    """Error of GeLU(N + x) - N for a sum x of so many terms, |x| <= size, with absolute weights of
+    the given sums.
+    """
     room = scales.bypass - size
     # z (1 - Φ(z)) <= φ(z) for z > 0; below zero all of z is lost.
-    tail = np.where(room > 0, np.exp(-(np.maximum(room, 0) ** 2) / 2) / np.sqrt(2 * np.pi), 0.4 - room)
+    tail = np.where(
+        room > 0, np.exp(-(np.maximum(room, 0) ** 2) / 2) / np.sqrt(2 * np.pi), 0.4 - room
+    )
     rounding = UNIT * (terms + GELU_ULPS + 6) * (scales.bypass + gate + size)
     return tail + rounding + STEEPEST * (norm.relative * size + norm.absolute * weight_sums)
 
 
 def _elsewhere(scales, positions):
-    """How far a mean over K(i) can be moved by what the softmax leaves on other positions, per size of an entry."""
+    """How far a mean over K(i) can be moved by what the softmax leaves on other positions, per size
+    of an entry.
+    """
     return 2 * positions * np.exp(-scales.sharpness)
 
 
 def _read_error(raw, sizes, before, scales):
-    """Error of W_a mean h_j[r]: what the softmax leaves elsewhere, rounding, and what was left in the scratch."""
+    """Error of W_a mean h_j[r]: what the softmax leaves elsewhere, rounding, and what was left in
+    the scratch.
+    """
     positions = sizes.before.shape[-1]
     elsewhere = _elsewhere(scales, positions) * sizes.before.max(axis=(-2, -1))[..., None, None]
     weight_sums = np.abs(raw.read_matrix).sum(axis=1, keepdims=True)
@@ -149,7 +183,9 @@ def _sum_error(raw, sizes, read_error, norm, scales):
     weight_sums = weights.out_matrix @ (1 + own_sums) + weights.bias[:, None] + 1
     terms = _terms(raw.out_matrix) * (2 + _terms(raw.own_matrix)) + 2
     gate = 0.0 if raw.only_at is None else 2 * GATE * scales.bypass
-    return weights.out_matrix @ read_error + _passing(sizes.passed, weight_sums, terms, norm, scales, gate)
+    return weights.out_matrix @ read_error + _passing(
+        sizes.passed, weight_sums, terms, norm, scales, gate
+    )
 
 
 def _product_error(raw, sizes, read_error, norm, scales):
@@ -157,7 +193,11 @@ def _product_error(raw, sizes, read_error, norm, scales):
     weights = _magnitudes(raw)
     own_sums = weights.own_matrix.sum(axis=1, keepdims=True)
     read_error = read_error + norm.relative * sizes.read + norm.absolute
-    own_error = UNIT * _terms(raw.own_matrix) * sizes.own + norm.relative * sizes.own + norm.absolute * own_sums
+    own_error = (
+        UNIT * _terms(raw.own_matrix) * sizes.own
+        + norm.relative * sizes.own
+        + norm.absolute * own_sums
+    )
     inherited = sizes.read * own_error + (sizes.own + own_error) * read_error
     size = sizes.read + sizes.own + read_error + own_error
     remainder = REMAINDER * scales.product**2 * size**4

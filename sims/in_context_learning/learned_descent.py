@@ -1,4 +1,6 @@
-"""Descent with learned steps: GD, and GD++ that also contracts the inputs, fitted on some tasks, tested on others."""
+"""Descent with learned steps: GD, and GD++ that also contracts the inputs, fitted on some tasks,
+tested on others.
+"""
 
 from functools import partial
 from typing import Annotated, NamedTuple
@@ -18,11 +20,15 @@ Spectra = Annotated[Float[AnyArray, "tasks dimension"], NON_NEGATIVE]
 """Eigenvalues of Σ x_i x_iᵀ, a row for each task."""
 FittedLayers = Annotated[int, Interval(1, 100)]
 """Each is another fit."""
-_GROWTH = 8  # of the steps from layer to layer where a fit starts: contracted inputs need longer ones
+_GROWTH = (
+    8  # of the steps from layer to layer where a fit starts: contracted inputs need longer ones
+)
 
 
 class LearnedDescent(NamedTuple):
-    """Steps η_l and contractions γ_l (all 0 for GD), and the mean loss on the tasks they were fitted on."""
+    """Steps η_l and contractions γ_l (all 0 for GD), and the mean loss on the tasks they were
+    fitted on.
+    """
 
     steps: Float[np.ndarray, "layers"]
     contractions: Float[np.ndarray, "layers"]
@@ -30,8 +36,12 @@ class LearnedDescent(NamedTuple):
 
 
 @guarded(double=False)
-def task_spectra(key: Key[Array, ""], tasks: Size, dimension: Size, context: Size) -> Float[Array, "tasks dimension"]:
-    """The d eigenvalues of Σ x_i x_iᵀ per task, x_i uniform on (-1, 1)ᵈ. Source: tasks of von Oswald et al. 2023."""
+def task_spectra(
+    key: Key[Array, ""], tasks: Size, dimension: Size, context: Size
+) -> Float[Array, "tasks dimension"]:
+    """The d eigenvalues of Σ x_i x_iᵀ per task, x_i uniform on (-1, 1)ᵈ. Source: tasks of von
+    Oswald et al. 2023.
+    """
     require_room("context and dimension", max(context, tasks, dimension) * dimension)
 
     def of_task(key):
@@ -44,19 +54,28 @@ def task_spectra(key: Key[Array, ""], tasks: Size, dimension: Size, context: Siz
 @guarded(double=False)
 @partial(jax.jit, static_argnames="context")
 def descent_losses(
-    spectra: Spectra, steps: Float[AnyArray, "layers"], contractions: Float[AnyArray, "layers"], context: Context
+    spectra: Spectra,
+    steps: Float[AnyArray, "layers"],
+    contractions: Float[AnyArray, "layers"],
+    context: Context,
 ) -> Float[Array, "tasks"]:
-    """E (prediction - wᵀx)² of each task over w ~ N(0, I) and x uniform on (-1, 1)ᵈ, after all layers. Each
-    eigendirection of Σ x_i x_iᵀ is one run of GD++ in one dimension, with input and label √μ and the query 1. Source:
-    derived here.
+    """E (prediction - wᵀx)² of each task over w ~ N(0, I) and x uniform on (-1, 1)ᵈ, after all
+    layers. Each eigendirection of Σ x_i x_iᵀ is one run of GD++ in one dimension, with input and
+    label √μ and the query 1. Source: derived here.
     """
     roots = jnp.sqrt(jnp.asarray(spectra))
 
     def pass_through(tokens, layer):
         inputs, labels, query, answer = tokens
         step, contraction = layer
-        context_state = inputs - contraction * inputs**3, labels - step / context * labels * inputs**2
-        query_state = query - contraction * inputs**2 * query, answer - step / context * labels * inputs * query
+        context_state = (
+            inputs - contraction * inputs**3,
+            labels - step / context * labels * inputs**2,
+        )
+        query_state = (
+            query - contraction * inputs**2 * query,
+            answer - step / context * labels * inputs * query,
+        )
         return (*context_state, *query_state), None
 
     start = roots, roots, jnp.ones_like(roots), jnp.zeros_like(roots)
@@ -66,28 +85,39 @@ def descent_losses(
 
 
 @guarded(double=False)
-def learn_descent(spectra: Spectra, layers: FittedLayers, context: Context, *, contract: bool) -> LearnedDescent:
-    """Fit the steps, and with `contract` the contractions, to minimise the mean loss on the given tasks.
+def learn_descent(
+    spectra: Spectra, layers: FittedLayers, context: Context, *, contract: bool
+) -> LearnedDescent:
+    """Fit the steps, and with `contract` the contractions, to minimise the mean loss on the given
+    tasks.
 
-    L-BFGS in the logarithms, from the optimum for one layer less with a layer like its last appended: local minima, so
-    upper bounds. The last contraction has no effect and is 0. With few tasks GD++ learns its sample: quote losses on
-    other tasks only. Raises TypeError in float32, ValueError for eigenvalues that are all zero. Source: the fitted
-    baselines of von Oswald et al. 2023.
+    L-BFGS in the logarithms, from the optimum for one layer less with a layer like its last
+    appended: local minima, so upper bounds. The last contraction has no effect and is 0. With few
+    tasks GD++ learns its sample: quote losses on other tasks only. Raises TypeError in float32,
+    ValueError for eigenvalues that are all zero. Source: the fitted baselines of von Oswald et al.
+    2023.
     """
     require_float64("the fit of the steps")
     spectra = np.asarray(spectra, float)
-    require((spectra > 0).any(), "spectra must have an eigenvalue above 0: no step changes anything otherwise")
+    require(
+        (spectra > 0).any(),
+        "spectra must have an eigenvalue above 0: no step changes anything otherwise",
+    )
     typical = float(np.mean(spectra**2) / np.mean(spectra))
-    steps, contractions = np.log([context / typical]), np.zeros(0)
+    steps = np.log([context / typical])
+    contractions = np.zeros(0)
     for depth in range(1, layers + 1):
         if depth > 1:
             # Equal steps would be a saddle.
             steps = np.append(steps, steps[-1] + np.log(_GROWTH))
         if depth > 1 and contract:
-            following = contractions[-1] + np.log(_GROWTH) if contractions.size else -np.log(typical)
+            following = (
+                contractions[-1] + np.log(_GROWTH) if contractions.size else -np.log(typical)
+            )
             contractions = np.append(contractions, following)
         logarithms, loss = _fit(spectra, np.append(steps, contractions), depth, context)
-        steps, contractions = logarithms[:depth], logarithms[depth:]
+        steps = logarithms[:depth]
+        contractions = logarithms[depth:]
     contractions = np.pad(np.exp(contractions), (0, layers - len(contractions)))
     return LearnedDescent(np.exp(steps), contractions, loss)
 
@@ -99,13 +129,18 @@ def _fit(spectra, logarithms, depth, context):
         value, slope = _mean_loss(logarithms, spectra, context, depth)
         return float(value), np.asarray(slope)
 
-    end = minimize(value_and_slope, logarithms, jac=True, method="L-BFGS-B", options={"maxiter": 300})
+    end = minimize(
+        value_and_slope, logarithms, jac=True, method="L-BFGS-B", options={"maxiter": 300}
+    )
     return end.x, float(end.fun)
 
 
 def _split(logarithms, depth):
-    """Steps, and contractions of all layers but the last (none of them for plain descent), from their logarithms."""
-    steps, contractions = jnp.exp(logarithms[:depth]), jnp.exp(logarithms[depth:])
+    """Steps, and contractions of all layers but the last (none of them for plain descent), from
+    their logarithms.
+    """
+    steps = jnp.exp(logarithms[:depth])
+    contractions = jnp.exp(logarithms[depth:])
     return steps, jnp.pad(contractions, (0, depth - len(contractions)))
 
 

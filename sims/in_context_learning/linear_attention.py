@@ -1,4 +1,6 @@
-"""Linear self-attention on joined tokens (x_j, y_j), in the three notations of the papers that study it."""
+"""Linear self-attention on joined tokens (x_j, y_j), in the three notations of the papers that
+study it.
+"""
 
 from functools import partial
 from typing import Annotated, NamedTuple
@@ -19,8 +21,8 @@ Layers = Annotated[int, Interval(1, 100_000)]
 
 
 class AttentionLayer(NamedTuple):
-    """The matrices of e ← e + P W_V C Cᵀ W_Kᵀ W_Q e, C the context tokens as columns; several layers have a leading
-    axis. Source: von Oswald et al. 2023.
+    """The matrices of e ← e + P W_V C Cᵀ W_Kᵀ W_Q e, C the context tokens as columns; several
+    layers have a leading axis. Source: von Oswald et al. 2023.
     """
 
     keys: Float[AnyArray, "*layers width width"]
@@ -37,9 +39,13 @@ def joined_tokens(
     queries: Float[AnyArray, "queries dimension"],
     query_labels: Float[AnyArray, "queries"],
 ) -> Float[Array, "positions width"]:
-    """Tokens (x_j, y_j), the context first and then the queries with what stands in their label's place."""
+    """Tokens (x_j, y_j), the context first and then the queries with what stands in their label's
+    place.
+    """
     rows = jnp.concatenate([jnp.asarray(inputs), jnp.asarray(queries)])
-    return jnp.column_stack([rows, jnp.concatenate([jnp.asarray(labels), jnp.asarray(query_labels)])])
+    return jnp.column_stack(
+        [rows, jnp.concatenate([jnp.asarray(labels), jnp.asarray(query_labels)])]
+    )
 
 
 @guarded(double=False)
@@ -47,10 +53,13 @@ def joined_tokens(
 def attend(
     layers: AttentionLayer, tokens: Float[AnyArray, "positions width"], context: Context
 ) -> Float[Array, "positions width"]:
-    """Pass the tokens (rows) through stacked layers; the first `context` of them give the keys and the values.
-    Raises ValueError for a context of more tokens than there are, and for layers that do not fit the tokens.
+    """Pass the tokens (rows) through stacked layers; the first `context` of them give the keys and
+    the values. Raises ValueError for a context of more tokens than there are, and for layers that
+    do not fit the tokens.
     """
-    require(context <= len(tokens), f"context must be at most the {len(tokens)} tokens, got {context}")
+    require(
+        context <= len(tokens), f"context must be at most the {len(tokens)} tokens, got {context}"
+    )
     (width,), stack = tokens.shape[1:], np.shape(layers.keys)[:1]
     arrays = {name: (matrix, (*stack, width, width)) for name, matrix in layers._asdict().items()}
     require_shapes("layers", arrays, "stacked layers for the width of tokens")
@@ -68,8 +77,8 @@ def attend(
 def descent_layers(
     start_weights: Float[AnyArray, "dimension"], step: ScalarLike, layers: Layers, context: Context
 ) -> AttentionLayer:
-    """The layers that take one step each of gradient descent on (1/2N) Σ (wᵀx_i - y_i)², N = `context`.
-    Context tokens become (x_j, y_j - Δwᵀx_j). A query (x, -w_0ᵀx) ends as (x, -wᵀx).
+    """The layers that take one step each of gradient descent on (1/2N) Σ (wᵀx_i - y_i)², N =
+    `context`. Context tokens become (x_j, y_j - Δwᵀx_j). A query (x, -w_0ᵀx) ends as (x, -wᵀx).
     Source: proposition 1 of von Oswald et al. 2023.
     """
     start_weights = jnp.asarray(start_weights)
@@ -77,19 +86,25 @@ def descent_layers(
     inputs_only = jnp.diag(jnp.append(jnp.ones(dimension), 0))
     values = jnp.zeros((dimension + 1, dimension + 1)).at[-1].set(jnp.append(start_weights, -1))
     projection = step / context * jnp.eye(dimension + 1)
-    return AttentionLayer(*(jnp.stack([matrix] * layers) for matrix in (inputs_only, inputs_only, values, projection)))
+    return AttentionLayer(
+        *(jnp.stack([matrix] * layers) for matrix in (inputs_only, inputs_only, values, projection))
+    )
 
 
 @guarded(double=False)
 @partial(jax.jit, static_argnames=("dimension", "context"))
 def contracting_layers(
-    steps: Float[AnyArray, "layers"], contractions: Float[AnyArray, "layers"], dimension: Size, context: Context
+    steps: Float[AnyArray, "layers"],
+    contractions: Float[AnyArray, "layers"],
+    dimension: Size,
+    context: Context,
 ) -> AttentionLayer:
-    """The layers of GD++: a gradient step of size η_l from w = 0, and x_j ← (I - γ_l Σ x_i x_iᵀ) x_j for every token.
-    Queries start as (x, 0) and end with minus the prediction. γ = 0 is plain gradient descent.
-    Source: GD++ of von Oswald et al. 2023.
+    """The layers of GD++: a gradient step of size η_l from w = 0, and x_j ← (I - γ_l Σ x_i x_iᵀ)
+    x_j for every token. Queries start as (x, 0) and end with minus the prediction. γ = 0 is plain
+    gradient descent. Source: GD++ of von Oswald et al. 2023.
     """
-    steps, contractions = jnp.asarray(steps), jnp.asarray(contractions)
+    steps = jnp.asarray(steps)
+    contractions = jnp.asarray(contractions)
     on_inputs = jnp.append(jnp.ones(dimension), 0)
     per_row = -(contractions[:, None] * on_inputs + steps[:, None] / context * (1 - on_inputs))
     inputs_only = jnp.broadcast_to(jnp.diag(on_inputs), (len(steps), dimension + 1, dimension + 1))
@@ -106,11 +121,12 @@ def preconditioned_prediction(
     labels: Float[AnyArray, "examples"],
     query: Float[AnyArray, "dimension"],
 ) -> Float[Array, ""]:
-    """What L layers Z ← Z + (1/n) P Z M Zᵀ Q Z predict: minus the last entry of the last column of Z.
+    """What L layers Z ← Z + (1/n) P Z M Zᵀ Q Z predict: minus the last entry of the last column of
+    Z.
 
-    The columns of Z are (x_i, y_i) and (x, 0); M leaves the query out of keys and values. With P = e e ᵀ of the last
-    row and Q = -diag(A, 0) a layer is a step of descent preconditioned by Aᵀ. P are the `projections`, Q the `forms`.
-    Raises ValueError for matrices that do not fit the tokens.
+    The columns of Z are (x_i, y_i) and (x, 0); M leaves the query out of keys and values. With P =
+    e e ᵀ of the last row and Q = -diag(A, 0) a layer is a step of descent preconditioned by Aᵀ. P
+    are the `projections`, Q the `forms`. Raises ValueError for matrices that do not fit the tokens.
     Source: lemma 1 of Ahn et al. 2023; the transpose: derived here.
     """
     examples = len(labels)
@@ -136,8 +152,9 @@ def attention_prediction(
     query: Float[AnyArray, "dimension"],
 ) -> Float[Array, ""]:
     """What the layer E + W_PV E (Eᵀ W_KQ E) / N predicts: the last entry of its last column.
-    The columns of E are the N examples (x_i, y_i) and the query (x, 0), which is among keys and values here. Raises
-    ValueError for matrices that do not fit the tokens. Source: Zhang, Frei & Bartlett 2024.
+    The columns of E are the N examples (x_i, y_i) and the query (x, 0), which is among keys and
+    values here. Raises ValueError for matrices that do not fit the tokens. Source: Zhang, Frei &
+    Bartlett 2024.
     """
     _require_width("value_projection and key_query", value_projection.shape[-1], inputs)
     embedding = joined_tokens(inputs, labels, query[None], jnp.zeros(1, labels.dtype)).T
@@ -147,4 +164,6 @@ def attention_prediction(
 
 def _require_width(name, width, inputs):
     of_token = inputs.shape[1] + 1
-    require(width == of_token, f"{name} must have the width {of_token} of a joined token, got {width}")
+    require(
+        width == of_token, f"{name} must have the width {of_token} of a joined token, got {width}"
+    )

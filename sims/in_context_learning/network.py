@@ -15,13 +15,15 @@ from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import guarded, require
 
 HEADROOM = 9.0
-"""GeLU(z) = z to 1e-18 from z = 9 on: the room that a passing unit must keep, and a shut one below zero."""
+"""GeLU(z) = z to 1e-18 from z = 9 on: the room that a passing unit must keep, and a shut one below
+zero.
+"""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Rows of the hidden state: registers, scratch (zero between layers), two pads, position units, a one;
-    `output_rows` are the registers that the last instruction writes.
+    """Rows of the hidden state: registers, scratch (zero between layers), two pads, position units,
+    a one; `output_rows` are the registers that the last instruction writes.
     """
 
     registers: int
@@ -57,8 +59,9 @@ class Layout:
 
 class Scales(NamedTuple):
     """The scales of a construction, of all its layers.
-    `product` is s of the GeLU product, `bypass` N of the GeLU bypass, which must exceed every |entry| that is passed on
-    by 9, `pad` N of the layer-norm pads, `sharpness` N_a of the attention scores.
+    `product` is s of the GeLU product, `bypass` N of the GeLU bypass, which must exceed every
+    |entry| that is passed on by 9, `pad` N of the layer-norm pads, `sharpness` N_a of the attention
+    scores.
     """
 
     product: float = 1e-6
@@ -67,10 +70,14 @@ class Scales(NamedTuple):
     sharpness: float = 64.0
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["weights", "scales"], meta_fields=["layout"])
+@partial(
+    jax.tree_util.register_dataclass, data_fields=["weights", "scales"], meta_fields=["layout"]
+)
 @dataclass(frozen=True)
 class Network:
-    """Stacked weights of all layers, the scales that they were built with, and the layout of the hidden state."""
+    """Stacked weights of all layers, the scales that they were built with, and the layout of the
+    hidden state.
+    """
 
     weights: LayerWeights
     scales: Scales
@@ -78,9 +85,9 @@ class Network:
 
 
 class Run(NamedTuple):
-    """Hidden states after the last layer, headroom of every layer, and whether any was below 9: something was clipped.
-    A clipped value is wrong without looking wrong, so look at `overflow` before the values. A value that is not finite
-    counts as clipped.
+    """Hidden states after the last layer, headroom of every layer, and whether any was below 9:
+    something was clipped. A clipped value is wrong without looking wrong, so look at `overflow`
+    before the values. A value that is not finite counts as clipped.
     """
 
     hidden: Float[Array, "rows positions"]
@@ -89,9 +96,12 @@ class Run(NamedTuple):
 
 
 @guarded(double=False)
-def embed(network: Network, register_state: Float[AnyArray, "given positions"]) -> Float[Array, "rows positions"]:
-    """The hidden state with the given registers (the first ones; the rest start at 0), positions and the one.
-    Raises ValueError for more rows than registers, or another number of positions than the network was compiled for.
+def embed(
+    network: Network, register_state: Float[AnyArray, "given positions"]
+) -> Float[Array, "rows positions"]:
+    """The hidden state with the given registers (the first ones; the rest start at 0), positions
+    and the one. Raises ValueError for more rows than registers, or another number of positions than
+    the network was compiled for.
     """
     layout = network.layout
     n_rows, positions = register_state.shape
@@ -109,10 +119,14 @@ def embed(network: Network, register_state: Float[AnyArray, "given positions"]) 
 @guarded(double=False)
 @partial(jax.jit, static_argnames="layer_norm")
 def run(network: Network, hidden: Hidden, *, layer_norm: LayerNormMode = "ideal") -> Run:
-    """The hidden state of one prompt after all layers. Raises ValueError for a state of another precision or shape."""
+    """The hidden state of one prompt after all layers. Raises ValueError for a state of another
+    precision or shape.
+    """
     _require_hidden(network, hidden)
     if hidden.dtype != network.weights.inner.dtype:
-        raise ValueError(f"hidden must be {network.weights.inner.dtype} like the weights, got {hidden.dtype}")
+        raise ValueError(
+            f"hidden must be {network.weights.inner.dtype} like the weights, got {hidden.dtype}"
+        )
 
     # Layers are stacked and scanned, so that compilation does not grow with their number.
     def pass_through(state: Array, weights: LayerWeights) -> tuple[Array, Array]:
@@ -126,4 +140,7 @@ def run(network: Network, hidden: Hidden, *, layer_norm: LayerNormMode = "ideal"
 def _require_hidden(network, hidden):
     expected = network.layout.rows, network.layout.positions
     found = hidden.shape
-    require(found == expected, f"hidden must have the shape {expected} that network was compiled for, got {found}")
+    require(
+        found == expected,
+        f"hidden must have the shape {expected} that network was compiled for, got {found}",
+    )

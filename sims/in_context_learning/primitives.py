@@ -1,7 +1,8 @@
-"""The paper's four primitives as instructions: copy between positions, multiply, divide, and an affine map.
+"""The paper's four primitives as instructions: copy between positions, multiply, divide, and an
+affine map.
 
-Rows are half-open ranges (i, j) as in the paper, whose section on the primitives and Lemma 1 define all four (Akyürek
-et al. 2023, arXiv 2211.15661).
+Rows are half-open ranges (i, j) as in the paper, whose section on the primitives and Lemma 1 define
+all four (Akyürek et al. 2023, arXiv 2211.15661).
 """
 
 from typing import Annotated
@@ -20,9 +21,9 @@ Entries = Annotated[int, Interval(1, 10**4)]
 
 @guarded(double=False)
 def mov(source: Natural, target: Natural, rows: Rows, target_rows: Rows | None = None) -> Raw:
-    """Copy `rows` of column `source` into `target_rows` (the same if not given) of column `target` >= `source`. Between
-    different rows only the target column writes. Raises ValueError for rows of unequal number or a source after its
-    target.
+    """Copy `rows` of column `source` into `target_rows` (the same if not given) of column `target`
+    >= `source`. Between different rows only the target column writes. Raises ValueError for rows of
+    unequal number or a source after its target.
     """
     read = _indices("rows", rows)
     write = read if target_rows is None else _indices("target_rows", target_rows)
@@ -45,9 +46,17 @@ def mov(source: Natural, target: Natural, rows: Rows, target_rows: Rows | None =
 
 @guarded(double=False)
 def mul(a: Entries, b: Entries, c: Entries, first: Rows, second: Rows, target: Rows) -> Raw:
-    """In every column the matrix in `first` times that in `second`, row-major. ValueError where sizes misfit."""
-    left, right, write = _indices("first", first), _indices("second", second), _indices("target", target)
-    for name, rows, number in (("first", left, a * b), ("second", right, b * c), ("target", write, a * c)):
+    """In every column the matrix in `first` times that in `second`, row-major. ValueError where
+    sizes misfit.
+    """
+    left = _indices("first", first)
+    right = _indices("second", second)
+    write = _indices("target", target)
+    for name, rows, number in (
+        ("first", left, a * b),
+        ("second", right, b * c),
+        ("target", write, a * c),
+    ):
         _require_equal_number(name, rows, number)
     row, inner, column = np.indices((a, b, c)).reshape(3, -1)
     return Raw(
@@ -64,23 +73,34 @@ def mul(a: Entries, b: Entries, c: Entries, first: Rows, second: Rows, target: R
 
 @guarded(double=False)
 def div(rows: Rows, divisor: Natural, target: Rows) -> Division:
-    """In every column `rows` over |row `divisor`|, into rows of zeros. Raises ValueError for unequal lengths."""
-    numerators, write = _indices("rows", rows), _indices("target", target)
+    """In every column `rows` over |row `divisor`|, into rows of zeros. Raises ValueError for
+    unequal lengths.
+    """
+    numerators = _indices("rows", rows)
+    write = _indices("target", target)
     _require_equal_number("target", write, len(numerators))
     return Division(numerators, divisor, write)
 
 
 @guarded(double=False)
 def aff(
-    first: Rows, second: Rows, target: Rows, first_matrix: Annotated[Float[np.ndarray, "target first"], MAY_BE_EMPTY],
+    first: Rows,
+    second: Rows,
+    target: Rows,
+    first_matrix: Annotated[Float[np.ndarray, "target first"], MAY_BE_EMPTY],
     second_matrix: Annotated[Float[np.ndarray, "target second"], MAY_BE_EMPTY],
     bias: Annotated[Float[np.ndarray, " target"], MAY_BE_EMPTY] | None = None,
-) -> Raw:  # fmt: skip
-    """In every column W_1 h[first] + W_2 h[second] + b, with b = 0 if not given; an empty range (0, 0) reads nothing.
-    Raises ValueError for matrices that do not fit the ranges.
+) -> Raw:
+    """In every column W_1 h[first] + W_2 h[second] + b, with b = 0 if not given; an empty range (0,
+    0) reads nothing. Raises ValueError for matrices that do not fit the ranges.
     """
-    read, own, write = _indices("first", first), _indices("second", second), _indices("target", target)
-    for name, matrix, columns in (("first_matrix", first_matrix, read), ("second_matrix", second_matrix, own)):
+    read = _indices("first", first)
+    own = _indices("second", second)
+    write = _indices("target", target)
+    for name, matrix, columns in (
+        ("first_matrix", first_matrix, read),
+        ("second_matrix", second_matrix, own),
+    ):
         shape = len(write), len(columns)
         require(matrix.shape == shape, f"{name} must have shape {shape}, got {matrix.shape}")
     return Raw(

@@ -22,7 +22,9 @@ ProbeKind = Literal["linear", "mlp"]
 
 
 class Probe(eqx.Module):
-    """v̂ = FF(Σ_t α_t W h_t), α = softmax of one learned score per position; FF is a linear map or a two-layer MLP."""
+    """v̂ = FF(Σ_t α_t W h_t), α = softmax of one learned score per position; FF is a linear map or
+    a two-layer MLP.
+    """
 
     scores: Float[Array, "positions"]
     mixer: eqx.nn.Linear
@@ -46,9 +48,11 @@ class TrainedProbe(NamedTuple):
 
 @guarded(double=False)
 @eqx.filter_jit
-def hidden_states(model: Transformer, prompts: Prompts) -> Float[Array, "states count positions width"]:
-    """The residual stream of a model for each prompt: L + 1 states, the embedded tokens first. Raises ValueError for
-    prompts without one leading axis, too long, or of another dimension.
+def hidden_states(
+    model: Transformer, prompts: Prompts
+) -> Float[Array, "states count positions width"]:
+    """The residual stream of a model for each prompt: L + 1 states, the embedded tokens first.
+    Raises ValueError for prompts without one leading axis, too long, or of another dimension.
     """
     require_readable(model, prompts)
     inputs = tokens(prompts).astype(model.positions.dtype)
@@ -57,45 +61,75 @@ def hidden_states(model: Transformer, prompts: Prompts) -> Float[Array, "states 
 
 @guarded(double=False)
 def moment_targets(prompts: Prompts, prefix: Count) -> Float[Array, "count dimension"]:
-    """XᵀY of the first `prefix` examples, all that a gradient step needs. Raises ValueError for a prefix beyond n."""
+    """XᵀY of the first `prefix` examples, all that a gradient step needs. Raises ValueError for a
+    prefix beyond n.
+    """
     _require_prefix(prompts, prefix)
     return jnp.sum(prompts.inputs[:, :prefix] * prompts.labels[:, :prefix, None], axis=1)
 
 
 @guarded(double=False)
 def ols_targets(prompts: Prompts, prefix: Count) -> Float[Array, "count dimension"]:
-    """Least squares weights, of least norm, of `prefix` examples; TypeError in float32, ValueError beyond n."""
+    """Least squares weights, of least norm, of `prefix` examples; TypeError in float32, ValueError
+    beyond n.
+    """
     _require_prefix(prompts, prefix)
-    inputs = jnp.pad(prompts.inputs, ((0, 0), (0, 1), (0, 0)))  # ŵ after n examples is that before the next one
+    inputs = jnp.pad(
+        prompts.inputs, ((0, 0), (0, 1), (0, 0))
+    )  # ŵ after n examples is that before the next one
     labels = jnp.pad(prompts.labels, ((0, 0), (0, 1)))
     return weights_all(Prompts(inputs, labels, prompts.weights), [ols()])[0, :, prefix]
 
 
 @guarded(double=False)
 def train_probe(
-    key: Key[Array, ""], hidden: Float[AnyArray, "count positions width"], targets: Float[AnyArray, "count outputs"], *,
-    kind: ProbeKind, probe_width: Size = 64, steps: Size = 2000, batch: Size = 64, learning_rate: Rate = 1e-3,
-) -> TrainedProbe:  # fmt: skip
-    """Train a probe by Adam on the squared error, batches drawn with replacement, in the precision of `hidden`.
-    Weights and losses are infinite or NaN where the descent diverges.
+    key: Key[Array, ""],
+    hidden: Float[AnyArray, "count positions width"],
+    targets: Float[AnyArray, "count outputs"],
+    *,
+    kind: ProbeKind,
+    probe_width: Size = 64,
+    steps: Size = 2000,
+    batch: Size = 64,
+    learning_rate: Rate = 1e-3,
+) -> TrainedProbe:
+    """Train a probe by Adam on the squared error, batches drawn with replacement, in the precision
+    of `hidden`. Weights and losses are infinite or NaN where the descent diverges.
     Source: the probes of figure 4 of Akyürek et al. 2023 (width 512 there).
     """
     hidden = jnp.asarray(hidden)
     return _train(
-        key, hidden, jnp.asarray(targets, hidden.dtype), kind, probe_width, steps, batch, jnp.asarray(learning_rate)
+        key,
+        hidden,
+        jnp.asarray(targets, hidden.dtype),
+        kind,
+        probe_width,
+        steps,
+        batch,
+        jnp.asarray(learning_rate),
     )
 
 
 @guarded(double=False)
 @eqx.filter_jit
 def probe_errors(
-    probe: Probe, hidden: Float[AnyArray, "count positions width"], targets: Float[AnyArray, "count outputs"]
+    probe: Probe,
+    hidden: Float[AnyArray, "count positions width"],
+    targets: Float[AnyArray, "count outputs"],
 ) -> Float[Array, "count"]:
-    """The squared error of a probe for each prompt, averaged over outputs. ValueError for shapes that do not fit."""
+    """The squared error of a probe for each prompt, averaged over outputs. ValueError for shapes
+    that do not fit.
+    """
     layout = len(probe.scores), probe.mixer.in_features
-    shape, outputs = hidden.shape[1:], probe.head.out_size
-    require(shape == layout, f"hidden must have the {layout} positions and width of probe, got {shape}")
-    require(targets.shape[1] == outputs, f"targets must have the {outputs} outputs of probe, got {targets.shape[1]}")
+    shape = hidden.shape[1:]
+    outputs = probe.head.out_size
+    require(
+        shape == layout, f"hidden must have the {layout} positions and width of probe, got {shape}"
+    )
+    require(
+        targets.shape[1] == outputs,
+        f"targets must have the {outputs} outputs of probe, got {targets.shape[1]}",
+    )
     return jnp.mean((jax.vmap(probe)(jnp.asarray(hidden)) - targets) ** 2, axis=1)
 
 
@@ -133,7 +167,9 @@ def _train(key, hidden, targets, kind, probe_width, steps, batch, learning_rate)
         indices = jax.random.randint(jax.random.fold_in(data_key, index), (batch,), 0, len(hidden))
         value, gradient = jax.value_and_grad(loss)(arrays, indices)
         updates, moments = adam.update(gradient, moments)
-        arrays = jax.tree.map(lambda entry, update: entry - (learning_rate * update).astype(dtype), arrays, updates)
+        arrays = jax.tree.map(
+            lambda entry, update: entry - (learning_rate * update).astype(dtype), arrays, updates
+        )
         return (arrays, moments), value
 
     (arrays, _), losses = lax.scan(descend, (start, adam.init(start)), jnp.arange(steps))

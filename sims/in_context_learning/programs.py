@@ -1,7 +1,8 @@
-"""The paper's two theorems as programs, and what follows from repeating them: SGD and ridge over all examples.
+"""The paper's two theorems as programs, and what follows from repeating them: SGD and ridge over
+all examples.
 
-A prompt of n examples has 2n + 1 positions: x_1, y_1, x_2, ..., y_n and the query. Register 0 holds y, registers 1 to d
-hold x, all others start at zero.
+A prompt of n examples has 2n + 1 positions: x_1, y_1, x_2, ..., y_n and the query. Register 0 holds
+y, registers 1 to d hold x, all others start at zero.
 """
 
 import itertools
@@ -24,7 +25,9 @@ from theory_on_trial.contract import guarded, require
 
 
 class Program(NamedTuple):
-    """Instructions, the registers and positions they need, the answer's (row, column), the inputs' `dimension`."""
+    """Instructions, the registers and positions they need, the answer's (row, column), the inputs'
+    `dimension`.
+    """
 
     instructions: tuple[Instruction, ...]
     dimension: int
@@ -40,21 +43,30 @@ class Program(NamedTuple):
 
 @guarded(double=False)
 def gradient_step_program(
-    dimension: ProgramSize, step: float, regulariser: float, start_weights: Float[AnyArray, "dim"], *,
+    dimension: ProgramSize,
+    step: float,
+    regulariser: float,
+    start_weights: Float[AnyArray, "dim"],
+    *,
     printed_sign: bool = False,
-) -> Program:  # fmt: skip
-    """Theorem 1: one SGD step on the ridge loss of one example, applied to the query, in 9 layers and 4d + 3 registers.
+) -> Program:
+    """Theorem 1: one SGD step on the ridge loss of one example, applied to the query, in 9 layers
+    and 4d + 3 registers.
 
-    The answer is w' · x_2 with w' = w - 2α (x_1 x_1ᵀ w - x_1 y_1 + λ w): α = `step`, λ = `regulariser`, w =
-    `start_weights`. `printed_sign` subtracts the λ w in the brackets, as the paper's appendix does. Raises ValueError
-    for start weights of another number than `dimension`. Source: Akyürek et al. 2023 (arXiv 2211.15661), Theorem 1,
-    equation (11) and Appendix A.
+    The answer is w' · x_2 with w' = w - 2α (x_1 x_1ᵀ w - x_1 y_1 + λ w): α = `step`, λ =
+    `regulariser`, w = `start_weights`. `printed_sign` subtracts the λ w in the brackets, as the
+    paper's appendix does. Raises ValueError for start weights of another number than `dimension`.
+    Source: Akyürek et al. 2023 (arXiv 2211.15661), Theorem 1, equation (11) and Appendix A.
     """
     start = np.asarray(start_weights, float)
-    require(start.shape == (dimension,), f"start_weights must hold {dimension} numbers, got shape {start.shape}")
+    require(
+        start.shape == (dimension,),
+        f"start_weights must hold {dimension} numbers, got shape {start.shape}",
+    )
     r = _GradientRegisters(dimension)
     decay = -regulariser if printed_sign else regulariser
-    identity, nothing = np.eye(dimension), (0, 0)
+    identity = np.eye(dimension)
+    nothing = (0, 0)
     instructions = (
         mov(0, 1, r.x),
         aff(r.x, nothing, r.dot, start[None], np.zeros((1, 0))),
@@ -70,16 +82,20 @@ def gradient_step_program(
 
 
 @guarded(double=False)
-def sgd_program(dimension: ProgramSize, examples: ProgramSize, step: float, regulariser: float) -> Program:
-    """One pass of SGD from w = 0 over n examples, batches of one, applied to the query: 8n layers, 4d + 3 registers.
-    Each example does w <- w - 2α (x xᵀ w - x y + λ w), with α = `step`, λ = `regulariser`.
-    Source: the stack that Akyürek et al. 2023 indicate after Theorem 1; its layers: derived here.
+def sgd_program(
+    dimension: ProgramSize, examples: ProgramSize, step: float, regulariser: float
+) -> Program:
+    """One pass of SGD from w = 0 over n examples, batches of one, applied to the query: 8n layers,
+    4d + 3 registers. Each example does w <- w - 2α (x xᵀ w - x y + λ w), with α = `step`, λ =
+    `regulariser`. Source: the stack that Akyürek et al. 2023 indicate after Theorem 1; its layers:
+    derived here.
     """
     r = _GradientRegisters(dimension)
     identity = np.eye(dimension)
     instructions: list[Instruction] = []
     for example in range(examples):
-        input_column, label_column = 2 * example, 2 * example + 1
+        input_column = 2 * example
+        label_column = 2 * example + 1
         instructions.append(mov(input_column, label_column, r.x))
         if example > 0:
             instructions.append(mov(input_column, label_column, r.weights))
@@ -92,7 +108,9 @@ def sgd_program(dimension: ProgramSize, examples: ProgramSize, step: float, regu
             mov(label_column, label_column + 1, r.weights),
         ]
     instructions.append(r.apply(r.gradient[0]))
-    return Program(tuple(instructions), dimension, r.number, 2 * examples + 1, (r.gradient[0], 2 * examples))
+    return Program(
+        tuple(instructions), dimension, r.number, 2 * examples + 1, (r.gradient[0], 2 * examples)
+    )
 
 
 class _GradientRegisters:
@@ -100,8 +118,8 @@ class _GradientRegisters:
 
     def __init__(self, dimension: int):
         self.dimension = dimension
-        self.y, self.x, self.dot, self.residual, self.product, self.weights, self.gradient = _consecutive(
-            1, dimension, 1, 1, dimension, dimension, dimension
+        self.y, self.x, self.dot, self.residual, self.product, self.weights, self.gradient = (
+            _consecutive(1, dimension, 1, 1, dimension, dimension, dimension)
         )
         self.number = self.gradient[1]
 
@@ -117,13 +135,15 @@ class _GradientRegisters:
 
 @guarded(double=False)
 def ridge_update_program(dimension: ProgramSize, regulariser: Regulariser) -> Program:
-    """Theorem 2: ridge regression on one example by one Sherman-Morrison update: 14 layers, 3d² + 5d + 3 registers.
+    """Theorem 2: ridge regression on one example by one Sherman-Morrison update: 14 layers, 3d² +
+    5d + 3 registers.
 
-    The answer is w' · x_2 with w' = (λ I + x_1 x_1ᵀ)⁻¹ x_1 y_1, λ = `regulariser`. Layer 2 computes x_1 y_1, which is
-    never used: it is in the paper's chain.
+    The answer is w' · x_2 with w' = (λ I + x_1 x_1ᵀ)⁻¹ x_1 y_1, λ = `regulariser`. Layer 2 computes
+    x_1 y_1, which is never used: it is in the paper's chain.
     Source: Akyürek et al. 2023, Theorem 2, equations (13) and (14) and Appendix B.
     """
-    d, square = dimension, dimension**2
+    d = dimension
+    square = dimension**2
     y, x, xy, inverse, left, right, outer, denominator, quotient, weights, answer = _consecutive(
         1, d, d, square, d, d, square, 1, square, d, 1
     )
@@ -148,19 +168,24 @@ def ridge_update_program(dimension: ProgramSize, regulariser: Regulariser) -> Pr
 
 
 @guarded(double=False)
-def recursive_ridge_program(dimension: ProgramSize, examples: ProgramSize, regulariser: Regulariser) -> Program:
-    """Ridge regression on n examples, one Sherman-Morrison update each: 11n + 3 layers, 3d² + 5d + 3 registers.
-    The answer is x · (XᵀX + λ I)⁻¹ XᵀY at the query x, λ = `regulariser`. Source: Akyürek et al. 2023 state one update
-    (Theorem 2); the recursion, which must carry A⁻¹ and Σ x y on: derived here.
+def recursive_ridge_program(
+    dimension: ProgramSize, examples: ProgramSize, regulariser: Regulariser
+) -> Program:
+    """Ridge regression on n examples, one Sherman-Morrison update each: 11n + 3 layers, 3d² + 5d +
+    3 registers. The answer is x · (XᵀX + λ I)⁻¹ XᵀY at the query x, λ = `regulariser`. Source:
+    Akyürek et al. 2023 state one update (Theorem 2); the recursion, which must carry A⁻¹ and Σ x y
+    on: derived here.
     """
-    d, square = dimension, dimension**2
-    y, x, inverse, moment, direction, outer, denominator, quotient, xy, weights, answer = _consecutive(
-        1, d, square, d, d, square, 1, square, d, d, 1
+    d = dimension
+    square = dimension**2
+    y, x, inverse, moment, direction, outer, denominator, quotient, xy, weights, answer = (
+        _consecutive(1, d, square, d, d, square, 1, square, d, d, 1)
     )
     nothing = (0, 0)
     instructions: list[Instruction] = [_constant(inverse, np.eye(d).ravel() / regulariser)]
     for example in range(examples):
-        input_column, label_column = 2 * example, 2 * example + 1
+        input_column = 2 * example
+        label_column = 2 * example + 1
         instructions += [
             mov(input_column, label_column, x if example == 0 else (x[0], moment[1])),
             mul(d, d, 1, inverse, x, direction),
@@ -175,7 +200,9 @@ def recursive_ridge_program(dimension: ProgramSize, examples: ProgramSize, regul
             mov(label_column, label_column + 1, (inverse[0], moment[1])),
         ]
     instructions += [mul(d, d, 1, inverse, moment, weights), mul(1, d, 1, weights, x, answer)]
-    return Program(tuple(instructions), dimension, answer[1], 2 * examples + 1, (answer[0], 2 * examples))
+    return Program(
+        tuple(instructions), dimension, answer[1], 2 * examples + 1, (answer[0], 2 * examples)
+    )
 
 
 def _constant(rows: Rows, values: Float[np.ndarray, " rows"]) -> Instruction:
@@ -196,7 +223,9 @@ def prompt_state(
     labels: Float[AnyArray, "*prompts examples"],
     query: Float[AnyArray, "*prompts dim"],
 ) -> Float[Array, "*prompts rows positions"]:
-    """The tokens of a prompt as columns, [0, x_1], [y_1, 0], ..., [0, query]. Source: section 3 of Akyürek et al."""
+    """The tokens of a prompt as columns, [0, x_1], [y_1, 0], ..., [0, query]. Source: section 3 of
+    Akyürek et al.
+    """
     questions = jnp.concatenate([jnp.asarray(inputs), jnp.asarray(query)[..., None, :]], axis=-2)
     answers = jnp.pad(jnp.asarray(labels), [(0, 0)] * (labels.ndim - 1) + [(0, 1)])
     in_tokens = jnp.pad(questions, [(0, 0)] * (questions.ndim - 1) + [(1, 0)])
@@ -207,7 +236,9 @@ def prompt_state(
 
 
 class Prediction(NamedTuple):
-    """What the network answers to every prompt, and whether something was clipped on the way (see `Run`)."""
+    """What the network answers to every prompt, and whether something was clipped on the way (see
+    `Run`).
+    """
 
     value: Float[Array, "prompts"]
     overflow: Bool[Array, "prompts"]
@@ -216,16 +247,23 @@ class Prediction(NamedTuple):
 @guarded(double=False)
 @partial(jax.jit, static_argnames="layer_norm")
 def predict(
-    network: Network, inputs: Float[AnyArray, "prompts examples dim"], labels: Float[AnyArray, "prompts examples"],
-    query: Float[AnyArray, "prompts dim"], *, layer_norm: LayerNormMode = "ideal",
-) -> Prediction:  # fmt: skip
-    """The answers of a compiled program: what its last instruction has written at the query. Infinite or NaN only where
-    something was clipped. Raises ValueError for prompts of another length than compiled for, and as `run`.
+    network: Network,
+    inputs: Float[AnyArray, "prompts examples dim"],
+    labels: Float[AnyArray, "prompts examples"],
+    query: Float[AnyArray, "prompts dim"],
+    *,
+    layer_norm: LayerNormMode = "ideal",
+) -> Prediction:
+    """The answers of a compiled program: what its last instruction has written at the query.
+    Infinite or NaN only where something was clipped. Raises ValueError for prompts of another
+    length than compiled for, and as `run`.
     """
-    layout, shape = network.layout, (query.shape[1] + 1, 2 * inputs.shape[1] + 1)
+    layout = network.layout
+    shape = (query.shape[1] + 1, 2 * inputs.shape[1] + 1)
     require(
         shape[0] <= layout.registers and shape[1] == layout.positions,
-        f"inputs and query must make tokens of at most {layout.registers} rows and {layout.positions} columns, "
+        f"inputs and query must make tokens of at most {layout.registers} rows and "
+        f"{layout.positions} columns, "
         f"got shape {shape}",
     )
     answer_row = network.layout.output_rows[0]

@@ -1,4 +1,6 @@
-"""Training a transformer on prompts drawn as it goes, and how it then compares with the textbook learners."""
+"""Training a transformer on prompts drawn as it goes, and how it then compares with the textbook
+learners.
+"""
 
 import dataclasses
 import hashlib
@@ -23,7 +25,8 @@ from theory_on_trial.contract import Interval, NonNegative, guarded
 from theory_on_trial.sweep.run import current_settings
 from theory_on_trial.sweep.store import ChunkStore
 
-# Read as it is loaded, and no more of the package than the weights depend on: hours of training hang on it.
+# Read as it is loaded, and no more of the package than the weights depend on: hours of training
+# hang on it.
 _FILES = [Path(__file__).with_name(f"{name}.py") for name in ("prompts", "learner", "training")]
 _SOURCE = hashlib.sha256(b"".join(file.read_bytes() for file in _FILES)).hexdigest()
 _STEPS_PER_CALL = 500
@@ -37,11 +40,12 @@ _PROMPTS_PER_CALL = 1024
 class TrainingSettings:
     """What a transformer is, and what it is trained on; floats may change without a compilation.
 
-    Its sizes: `dimension` d and `examples` n of a prompt, `layers` L, `width` H (a multiple of `heads` M). The prompts:
-    labels with noise σ = `noise_std` that are input and target both, weights N(`weight_mean`, τ² = `weight_std`²).
-    The descent: `steps` of Adam on `batch` fresh prompts each, with a learning rate that rises linearly to
-    `learning_rate` during the share `warm_up` of the steps and falls to 0 along a cosine.
-    Source: the training of Akyürek et al. 2023 (its warm-up: 0.2), at sizes chosen here.
+    Its sizes: `dimension` d and `examples` n of a prompt, `layers` L, `width` H (a multiple of
+    `heads` M). The prompts: labels with noise σ = `noise_std` that are input and target both,
+    weights N(`weight_mean`, τ² = `weight_std`²). The descent: `steps` of Adam on `batch` fresh
+    prompts each, with a learning rate that rises linearly to `learning_rate` during the share
+    `warm_up` of the steps and falls to 0 along a cosine. Source: the training of Akyürek et al.
+    2023 (its warm-up: 0.2), at sizes chosen here.
     """
 
     dimension: Size
@@ -66,8 +70,9 @@ class TrainedLearner(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """Squared numbers, prompt by prompt and prefix by prefix: a learner's `errors`, their `excess` over the rules'
-    errors, and its `differences` from the rules' predictions, whose mean is the SPD.
+    """Squared numbers, prompt by prompt and prefix by prefix: a learner's `errors`, their `excess`
+    over the rules' errors, and its `differences` from the rules' predictions, whose mean is the
+    SPD.
     """
 
     errors: Float[Array, "count prefixes"]
@@ -83,22 +88,30 @@ def train(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: ProgressSetting = "auto",
 ) -> TrainedLearner:
-    """Train a transformer from a random start, in float32; `key` is of the start and of all prompts.
+    """Train a transformer from a random start, in float32; `key` is of the start and of all
+    prompts.
 
-    In the folder `checkpoint` what is reached after every 500 steps is kept, and a run with the same key, settings,
-    versions of the libraries, kind of device and source goes on from it, to the same end bit for bit; any number of
-    runs may share a folder. `progress` is a bar on a terminal if "auto", always or never if True or False; or a
-    function to be called with the steps done, all steps and the seconds since the start, every 500 steps.
-    Weights and losses are infinite or NaN where the descent diverges. Raises ValueError for sizes out of range, and for
-    a `progress` or a `checkpoint` that is none of these. Source: objective (8) of Akyürek et al. 2023; Adam's β = (0.9,
-    0.98) and ε = 1e-9 as there.
+    In the folder `checkpoint` what is reached after every 500 steps is kept, and a run with the
+    same key, settings, versions of the libraries, kind of device and source goes on from it, to the
+    same end bit for bit; any number of runs may share a folder. `progress` is a bar on a terminal
+    if "auto", always or never if True or False; or a function to be called with the steps done, all
+    steps and the seconds since the start, every 500 steps. Weights and losses are infinite or NaN
+    where the descent diverges. Raises ValueError for sizes out of range, and for a `progress` or a
+    `checkpoint` that is none of these. Source: objective (8) of Akyürek et al. 2023; Adam's β =
+    (0.9, 0.98) and ε = 1e-9 as there.
     """
     start_key, data_key = jax.random.split(key)
-    sizes = {name: getattr(settings, name) for name in ("dimension", "examples", "layers", "width", "heads")}
+    sizes = {
+        name: getattr(settings, name)
+        for name in ("dimension", "examples", "layers", "width", "heads")
+    }
     model = eqx.filter_jit(Transformer)(start_key, **sizes)
     state = model, _ADAM.init(eqx.filter(model, eqx.is_array))
-    losses, start = np.full(settings.steps, np.nan, np.float32), 0
-    store = None if checkpoint is None else ChunkStore(checkpoint, "training", _identity(key, settings))
+    losses = np.full(settings.steps, np.nan, np.float32)
+    start = 0
+    store = (
+        None if checkpoint is None else ChunkStore(checkpoint, "training", _identity(key, settings))
+    )
     if store is not None:
         for _, arrays in store.chunks():
             state, losses, start = _unpacked(arrays, state)
@@ -111,7 +124,9 @@ def train(
             chunk_rates = np.zeros(_STEPS_PER_CALL, np.float32)
             chunk_rates[:steps] = rates[start : start + steps]
             shape = settings.batch, settings.examples, settings.dimension
-            state, new_losses = _advance(state, data_key, jnp.int32(start), jnp.int32(steps), chunk_rates, law, shape)
+            state, new_losses = _advance(
+                state, data_key, jnp.int32(start), jnp.int32(steps), chunk_rates, law, shape
+            )
             losses[start : start + steps] = new_losses[:steps]
             start += steps
             if store is not None:
@@ -122,8 +137,8 @@ def train(
 
 @guarded(double=False)
 def in_context_predictions(model: Transformer, prompts: Prompts) -> Float[Array, "count prefixes"]:
-    """What a transformer predicts for every example of each prompt from those before it. Raises ValueError for prompts
-    without one leading axis, too long, or of another dimension.
+    """What a transformer predicts for every example of each prompt from those before it. Raises
+    ValueError for prompts without one leading axis, too long, or of another dimension.
     """
     require_readable(model, prompts)
     inputs = tokens(prompts).astype(model.positions.dtype)
@@ -132,17 +147,21 @@ def in_context_predictions(model: Transformer, prompts: Prompts) -> Float[Array,
 
 @guarded(double=False)
 def evaluate(model: Transformer, prompts: Prompts, rules: list[Rule]) -> Evaluation:
-    """Compare a trained transformer, in its own dtype, with rules in float64 on prompts that it has not seen.
-    Raises TypeError in float32, ValueError for prompts that `predict_all` refuses.
+    """Compare a trained transformer, in its own dtype, with rules in float64 on prompts that it has
+    not seen. Raises TypeError in float32, ValueError for prompts that `predict_all` refuses.
     """
     of_rules = predict_all(prompts, rules)
     predictions = in_context_predictions(model, prompts)
     errors = (predictions - prompts.labels) ** 2
-    return Evaluation(errors, errors - (of_rules - prompts.labels) ** 2, (predictions - of_rules) ** 2)
+    return Evaluation(
+        errors, errors - (of_rules - prompts.labels) ** 2, (predictions - of_rules) ** 2
+    )
 
 
 _ADAM = optax.scale_by_adam(b1=0.9, b2=0.98, eps=1e-9)
-_ONLY_CHUNK = {"run": np.zeros(1, np.int64)}  # a run's later state takes the place of the earlier one
+_ONLY_CHUNK = {
+    "run": np.zeros(1, np.int64)
+}  # a run's later state takes the place of the earlier one
 
 
 @eqx.filter_jit
@@ -173,7 +192,8 @@ def _predictions(model, read):
 
 
 def _learning_rates(settings: TrainingSettings) -> Float[np.ndarray, "steps"]:
-    index, warm_up_steps = np.arange(settings.steps), int(settings.warm_up * settings.steps)
+    index = np.arange(settings.steps)
+    warm_up_steps = int(settings.warm_up * settings.steps)
     rising = index / max(warm_up_steps, 1)
     falling = (1 + np.cos(np.pi * (index - warm_up_steps) / (settings.steps - warm_up_steps))) / 2
     return settings.learning_rate * np.where(index < warm_up_steps, rising, falling)

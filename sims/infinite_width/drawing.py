@@ -1,4 +1,6 @@
-"""Networks at initialisation: of any parametrisation, and of linear ones a few at the nodes of their law."""
+"""Networks at initialisation: of any parametrisation, and of linear ones a few at the nodes of
+their law.
+"""
 
 from functools import reduce
 
@@ -28,57 +30,88 @@ def draw_network(
     outputs: Some = 1,
     activation: Activation = "tanh",
 ) -> Network:
-    """Draw networks of n units in every hidden layer: W^l = n^(-a_l) w^l, w^l ~ N(0, n^(-2 b_l)), rate η n^(-c).
-    Raises ValueError for fewer than two layers, unequally many a and b, and more weights than memory holds.
+    """Draw networks of n units in every hidden layer: W^l = n^(-a_l) w^l, w^l ~ N(0, n^(-2 b_l)),
+    rate η n^(-c). Raises ValueError for fewer than two layers, unequally many a and b, and more
+    weights than memory holds.
     """
-    require(len(a) == len(b) >= 2, f"a and b must have as many entries, two or more, got {len(a)} and {len(b)}")
+    require(
+        len(a) == len(b) >= 2,
+        f"a and b must have as many entries, two or more, got {len(a)} and {len(b)}",
+    )
     ends = [inputs, *[width] * (len(a) - 1), outputs]
     shapes = list(zip(ends[1:], ends[:-1], strict=True))
     require_room("nets, width, inputs and outputs", nets * max(out * into for out, into in shapes))
     n = np.float64(width)
-    weights = tuple(n**-power * rng.standard_normal((nets, *shape)) for power, shape in zip(b, shapes, strict=True))
+    weights = tuple(
+        n**-power * rng.standard_normal((nets, *shape))
+        for power, shape in zip(b, shapes, strict=True)
+    )
     return Network(weights, tuple(float(n**-power) for power in a), float(rate * n**-c), activation)
 
 
 @guarded(double=False)
 def shallow_network(
-    rng: np.random.Generator, nets: Some, width: Some, s: Exponent, rate: Rate, inputs: Some = 1, outputs: Some = 1
+    rng: np.random.Generator,
+    nets: Some,
+    width: Some,
+    s: Exponent,
+    rate: Rate,
+    inputs: Some = 1,
+    outputs: Some = 1,
 ) -> Network:
-    """Draw linear networks of the family F_s: f = n^(s - 1) V U x with normal entries, rate η n^(1 - 2 s)."""
-    a, b = np.array([0.0, 1 - s]), np.zeros(2)
+    """Draw linear networks of the family F_s: f = n^(s - 1) V U x with normal entries, rate η n^(1
+    - 2 s).
+    """
+    a = np.array([0.0, 1 - s])
+    b = np.zeros(2)
     ends = {"inputs": inputs, "outputs": outputs}
     return draw_network(rng, nets, width, a, b, 2 * s - 1, rate=rate, activation="linear", **ends)
 
 
 @guarded(double=False)
-def reduced_nodes(width: Wide, s: Exponent, rate: Rate) -> tuple[Network, Float[np.ndarray, " nodes"]]:
-    """Return networks of two units with a chance of each: means of their outputs are those of `shallow_network`.
-    A linear network of one input and one output depends on its 2 n weights by their products alone, which Bartlett's
-    triangle of two χ and one normal numbers has. Nodes are those of Gauss, eight for each of the three numbers: what is
-    left of a mean is of the order n^-8.
+def reduced_nodes(
+    width: Wide, s: Exponent, rate: Rate
+) -> tuple[Network, Float[np.ndarray, " nodes"]]:
+    """Return networks of two units with a chance of each: means of their outputs are those of
+    `shallow_network`. A linear network of one input and one output depends on its 2 n weights by
+    their products alone, which Bartlett's triangle of two χ and one normal numbers has. Nodes are
+    those of Gauss, eight for each of the three numbers: what is left of a mean is of the order
+    n^-8.
     """
     (first, second, across), chances = _product(_chi(width, 8), _chi(width - 1, 8), _normal(8))
     return _triangle(first, second, across, float(width), s, rate), chances
 
 
 @guarded(double=False)
-def deep_nodes(width: Wide, a: Exponents, b: Exponents, c: Exponent) -> tuple[Network, Float[np.ndarray, " nodes"]]:
-    """Return linear networks of two units in each of two hidden layers, with a chance of each, for the input 1.
+def deep_nodes(
+    width: Wide, a: Exponents, b: Exponents, c: Exponent
+) -> tuple[Network, Float[np.ndarray, " nodes"]]:
+    """Return linear networks of two units in each of two hidden layers, with a chance of each, for
+    the input 1.
 
-    In one step of descent their last hidden activations move, squared and summed over units, as those of n units do on
-    average. Exact, for the square is of degree two in the squared lengths and four in the normal number. Raises
-    ValueError unless there are three layers.
+    In one step of descent their last hidden activations move, squared and summed over units, as
+    those of n units do on average. Exact, for the square is of degree two in the squared lengths
+    and four in the normal number. Raises ValueError unless there are three layers.
     """
     require(len(a) == len(b) == 3, f"a and b must have three entries, got {len(a)} and {len(b)}")
-    readout, column = _chi(width, 2), _chi(width - 1, 2)
-    (out, row, down, along, across), chances = _product(readout, readout, column, _normal(3), column)
-    none, n = np.zeros(len(out)), np.float64(width)
+    readout = _chi(width, 2)
+    column = _chi(width - 1, 2)
+    (out, row, down, along, across), chances = _product(
+        readout, readout, column, _normal(3), column
+    )
+    none = np.zeros(len(out))
+    n = np.float64(width)
     rows = [[[along], [across]], [[row, none], [down, none]], [[out, none]]]
-    weights = tuple(n**-power * np.moveaxis(np.array(layer), -1, 0) for power, layer in zip(b, rows, strict=True))
+    weights = tuple(
+        n**-power * np.moveaxis(np.array(layer), -1, 0)
+        for power, layer in zip(b, rows, strict=True)
+    )
     return Network(weights, tuple(float(n**-power) for power in a), float(n**-c), "linear"), chances
 
 
-def _triangle(first: Vector, second: Vector, across: Vector, n: float, s: float, rate: float) -> Network:
+def _triangle(
+    first: Vector, second: Vector, across: Vector, n: float, s: float, rate: float
+) -> Network:
     """The network of F_s whose weights have Bartlett's triangle as their root."""
     into = np.stack([first, 0 * first], axis=1)[:, :, None] / np.sqrt(n)
     out = np.stack([across, second], axis=1)[:, None, :] / np.sqrt(n)
@@ -93,7 +126,8 @@ def _product(*rules: Rule) -> tuple[list[Vector], Vector]:
 
 def _chi(freedom: int, count: int) -> Rule:
     """Gauss's nodes for χ^2 of so many degrees of freedom, as their roots."""
-    order, k = freedom / 2, np.arange(1, count)
+    order = freedom / 2
+    k = np.arange(1, count)
     nodes, chances = _gauss(order + 2 * np.arange(count), np.sqrt(k * (k + order - 1)))
     return np.sqrt(2 * nodes), chances
 

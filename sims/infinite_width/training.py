@@ -1,4 +1,6 @@
-"""Forward and backward passes of many networks at a time, and gradient descent on them, in NumPy."""
+"""Forward and backward passes of many networks at a time, and gradient descent on them, in
+NumPy.
+"""
 
 from typing import NamedTuple
 
@@ -12,9 +14,9 @@ Layers = list[Float[np.ndarray, "nets batch _"]]
 
 
 class Network(NamedTuple):
-    """Networks of one shape, (nets, units out, units in) for each w^l in `weights`, from the inputs to the readout.
-    `multipliers` are of each layer's weights, `rate` is of gradient descent on the weights, `activation` of every layer
-    but the readout.
+    """Networks of one shape, (nets, units out, units in) for each w^l in `weights`, from the inputs
+    to the readout. `multipliers` are of each layer's weights, `rate` is of gradient descent on the
+    weights, `activation` of every layer but the readout.
     """
 
     weights: tuple[Float[np.ndarray, "nets out in"], ...]
@@ -37,15 +39,25 @@ def features(network: Network, x: Samples) -> Float[np.ndarray, "nets batch unit
 
 @guarded(double=False)
 def sgd_step(network: Network, x: Samples, errors: Errors) -> Network:
-    """Return the networks after one step of descent on the mean over the batch of (f - y)^2 / 2, given f - y."""
+    """Return the networks after one step of descent on the mean over the batch of (f - y)^2 / 2,
+    given f - y.
+    """
     layers = _forward(network, x)
-    steps = _gradients(network, layers, network.rate / len(x) * np.broadcast_to(errors, layers[-1].shape))
-    return network._replace(weights=tuple(w - step for w, step in zip(network.weights, steps, strict=True)))
+    steps = _gradients(
+        network, layers, network.rate / len(x) * np.broadcast_to(errors, layers[-1].shape)
+    )
+    return network._replace(
+        weights=tuple(w - step for w, step in zip(network.weights, steps, strict=True))
+    )
 
 
 @guarded(double=False)
-def train(network: Network, x: Batches, y: Targets) -> tuple[Network, Float[np.ndarray, "steps nets batch outputs"]]:
-    """Take a step on each batch in turn; return the trained networks, and their outputs on a batch before its step."""
+def train(
+    network: Network, x: Batches, y: Targets
+) -> tuple[Network, Float[np.ndarray, "steps nets batch outputs"]]:
+    """Take a step on each batch in turn; return the trained networks, and their outputs on a batch
+    before its step.
+    """
     history = []
     for batch, target in zip(x, y, strict=True):
         history.append(outputs(network, batch))
@@ -55,11 +67,15 @@ def train(network: Network, x: Batches, y: Targets) -> tuple[Network, Float[np.n
 
 @guarded(double=False)
 def kernel_descent(network: Network, x: Batches, y: Targets) -> Float[np.ndarray, "steps nets"]:
-    """Return what `train` would, were the networks linear in their weights around where they start. Raises ValueError
-    unless batches are single samples and networks have one output.
+    """Return what `train` would, were the networks linear in their weights around where they start.
+    Raises ValueError unless batches are single samples and networks have one output.
     """
-    require(x.shape[1] == 1 and y.shape[1:] == (1, 1), "x and y must hold single samples and single outputs")
-    gradients, now = [], []
+    require(
+        x.shape[1] == 1 and y.shape[1:] == (1, 1),
+        "x and y must hold single samples and single outputs",
+    )
+    gradients = []
+    now = []
     for sample in x:
         layers = _forward(network, sample)
         steps = _gradients(network, layers, np.ones_like(layers[-1]))
@@ -67,7 +83,8 @@ def kernel_descent(network: Network, x: Batches, y: Targets) -> Float[np.ndarray
         now.append(layers[-1][:, 0, 0])
     of_net = np.array(gradients).swapaxes(0, 1)
     kernel = of_net @ of_net.swapaxes(1, 2)
-    f, history = np.array(now), []
+    f = np.array(now)
+    history = []
     for t, target in enumerate(y[:, 0, 0]):
         history.append(f[t])
         f = f - network.rate * kernel[:, t].T * (f[t] - target)
@@ -90,7 +107,8 @@ def _gradients(
     """The gradient in every layer's weights of the sum over the batch of outputs times `back`."""
     gradients: list[Float[np.ndarray, "nets _ _"]] = []
     for depth in range(len(network.weights) - 1, -1, -1):
-        w, signal = network.weights[depth], network.multipliers[depth] * back
+        w = network.weights[depth]
+        signal = network.multipliers[depth] * back
         across = signal.swapaxes(1, 2)
         gradients.insert(0, across * layers[depth] if len(back[0]) == 1 else across @ layers[depth])
         if depth:

@@ -1,9 +1,10 @@
-"""JEPA and MAE in deep linear networks: one feature's scalar equation, and everything that the whole network does.
+"""JEPA and MAE in deep linear networks: one feature's scalar equation, and everything that the
+whole network does.
 
-Scalar: `simulate_flow` steps equations (7) and (8) through time, `trajectory_by_quadrature` integrates them over
-strengths, `simulate_factors` keeps encoder and predictor apart. Whole network: `Parameters` moved by `gradient_flow` or
-`gradient_descent`; `up_crossings` reads off what is learned when, `flow_eigenvalues` at a `saddle_state` what comes
-next.
+Scalar: `simulate_flow` steps equations (7) and (8) through time, `trajectory_by_quadrature`
+integrates them over strengths, `simulate_factors` keeps encoder and predictor apart. Whole network:
+`Parameters` moved by `gradient_flow` or `gradient_descent`; `up_crossings` reads off what is
+learned when, `flow_eigenvalues` at a `saddle_state` what comes next.
 """
 
 from sims.jepa_bias.contrastive import mean_classifier_loss, unsupervised_loss
@@ -21,7 +22,13 @@ from sims.jepa_bias.data import (
 from sims.jepa_bias.domains import Clock, Objective
 from sims.jepa_bias.factor_flow import Factors, simulate_factors
 from sims.jepa_bias.linearisation import flow_eigenvalues, flow_jacobian, saddle_state
-from sims.jepa_bias.matrix_flow import Run, gradient_descent, gradient_flow, largest_stable_step, require_stable_step
+from sims.jepa_bias.matrix_flow import (
+    Run,
+    gradient_descent,
+    gradient_flow,
+    largest_stable_step,
+    require_stable_step,
+)
 from sims.jepa_bias.neighbour_flows import (
     deep_linear_flow,
     random_embedding,

@@ -1,4 +1,6 @@
-"""Arora's two losses on finite classes, by enumeration of every pair, triple and task: no sampling error."""
+"""Arora's two losses on finite classes, by enumeration of every pair, triple and task: no sampling
+error.
+"""
 
 from functools import partial
 from typing import Annotated, Literal
@@ -22,10 +24,14 @@ Likelihoods = Annotated[Float[AnyArray, "classes points"], PROBABILITIES]
 @guarded(double=False)
 @partial(jax.jit, static_argnames="loss")
 def unsupervised_loss(
-    features: Features, class_probabilities: ClassProbabilities, likelihoods: Likelihoods, loss: Loss
+    features: Features,
+    class_probabilities: ClassProbabilities,
+    likelihoods: Likelihoods,
+    loss: Loss,
 ) -> Float[Array, ""]:
-    """E ℓ(f(x)·(f(x⁺) - f(x⁻))): x and x⁺ are drawn from one class c⁺, x⁻ from an independent class c⁻.
-    ℓ(v) is max(0, 1 - v) (hinge) or log₂(1 + exp(-v)) (logistic). Source: one negative sample in Arora et al. 2019.
+    """E ℓ(f(x)·(f(x⁺) - f(x⁻))): x and x⁺ are drawn from one class c⁺, x⁻ from an independent class
+    c⁻. ℓ(v) is max(0, 1 - v) (hinge) or log₂(1 + exp(-v)) (logistic). Source: one negative sample
+    in Arora et al. 2019.
     """
     similarities = features @ features.T
     margins = similarities[:, :, None] - similarities[:, None, :]
@@ -37,14 +43,21 @@ def unsupervised_loss(
 @guarded(double=False)
 @partial(jax.jit, static_argnames="loss")
 def mean_classifier_loss(
-    features: Features, class_probabilities: ClassProbabilities, likelihoods: Likelihoods, loss: Loss
+    features: Features,
+    class_probabilities: ClassProbabilities,
+    likelihoods: Likelihoods,
+    loss: Loss,
 ) -> Float[Array, ""]:
     """E ℓ(f(x)·(μ_{c⁺} - μ_{c⁻})) over tasks c⁺ ≠ c⁻ and x from c⁺, μ_c = E[f(x) | c]; `loss` as in
     `unsupervised_loss`. Source: the supervised loss of the mean classifier in Arora et al. 2019.
     """
     scores = features @ (likelihoods @ features).T
     margins = scores[:, :, None] - scores[:, None, :]
-    tasks = class_probabilities[:, None] * class_probabilities * (1 - jnp.eye(class_probabilities.shape[0]))
+    tasks = (
+        class_probabilities[:, None]
+        * class_probabilities
+        * (1 - jnp.eye(class_probabilities.shape[0]))
+    )
     return jnp.einsum("cn,cx,xcn->", tasks / tasks.sum(), likelihoods, _surrogate(margins, loss))
 
 

@@ -25,7 +25,8 @@ Clock = Literal["paper", "flow"]
 Number = float | Real[AnyArray, ""]
 """Any finite number, as Python's or as an array without axes."""
 WIDEST = 2**18
-"""Layers of as many rows are still a number of bytes, which memory refuses and no 64 bits overflow."""
+"""Layers of as many rows are still a number of bytes, which memory refuses and no 64 bits overflow.
+"""
 RandomKey = Key[jax.Array, ""]
 Depth = Annotated[int, Interval(1, WIDEST)]
 """L, the layers of the encoder."""
@@ -39,11 +40,17 @@ RealDepth = Annotated[Number, Interval(1)]
 Start = Annotated[Number, Interval(0, closed="()", why="0 is a saddle, where nothing moves")]
 """ε, the strength of every feature at the start; w(0), that of each of its factors."""
 Covariance = Annotated[
-    Number, Interval(0, closed="()", why="a feature without covariance between the views is never learned")
+    Number,
+    Interval(0, closed="()", why="a feature without covariance between the views is never learned"),
 ]
 """λ."""
 Regression = Annotated[
-    Number, Interval(0, closed="()", why="a feature without covariance between the views has nothing to regress on")
+    Number,
+    Interval(
+        0,
+        closed="()",
+        why="a feature without covariance between the views has nothing to regress on",
+    ),
 ]
 """ρ."""
 Fraction = Annotated[Number, Interval(0, 1, "()", why="the asymptote itself is never reached")]

@@ -1,4 +1,6 @@
-"""Ordinary differential equations that do not depend on time, by diffrax: states at given times, or a first event."""
+"""Ordinary differential equations that do not depend on time, by diffrax: states at given times, or
+a first event.
+"""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -10,18 +12,26 @@ from jaxtyping import Float
 
 TOLERANCE = 1e-11  # relative error per step
 MAX_STEPS = 100_000
-HEIGHT = 1e-9  # of an event: smaller ones drown in the rounding of times 10^6 times as long as the rise
+HEIGHT = (
+    1e-9  # of an event: smaller ones drown in the rounding of times 10^6 times as long as the rise
+)
 
 
 def states_at(
-    velocity: Callable[[Any], Any], start: Any, times: Float[Array, "times"], *,
-    method: Literal["implicit", "explicit"], absolute: float | Float[Array, ""] = TOLERANCE,
-) -> Any:  # fmt: skip
-    """The state (a pytree of arrays, here with a leading axis of times) at increasing times, from `start` at 0.
+    velocity: Callable[[Any], Any],
+    start: Any,
+    times: Float[Array, "times"],
+    *,
+    method: Literal["implicit", "explicit"],
+    absolute: float | Float[Array, ""] = TOLERANCE,
+) -> Any:
+    """The state (a pytree of arrays, here with a leading axis of times) at increasing times, from
+    `start` at 0.
 
-    `implicit` is Kvaerno's method of order 5, for stiff equations, `explicit` Dormand and Prince's of order 8; both
-    adapt their steps to 1e-11 relative and `absolute` per step, and step on every time asked for: interpolation
-    between steps would cost three digits. NaN where this takes more than 100 000 steps.
+    `implicit` is Kvaerno's method of order 5, for stiff equations, `explicit` Dormand and Prince's
+    of order 8; both adapt their steps to 1e-11 relative and `absolute` per step, and step on every
+    time asked for: interpolation between steps would cost three digits. NaN where this takes more
+    than 100 000 steps.
     """
     import diffrax
 
@@ -48,9 +58,9 @@ def time_of_zero(
     start: Float[Array, ""],
     height: Callable[[Float[Array, ""]], Float[Array, ""]],
 ) -> Float[Array, ""]:
-    """The first time at which `height(state)` of a scalar state is zero; NaN where none is found in 100 000 steps.
-    By Dormand and Prince's method of order 8: an event lies between two steps, and its interpolation is as good as its
-    steps, which that of the implicit method is not.
+    """The first time at which `height(state)` of a scalar state is zero; NaN where none is found in
+    100 000 steps. By Dormand and Prince's method of order 8: an event lies between two steps, and
+    its interpolation is as good as its steps, which that of the implicit method is not.
     """
     import diffrax
     import optimistix

@@ -1,8 +1,10 @@
-"""The same scalar equation by separation of variables: dt = ds / velocity(s), summed over panels and inverted.
+"""The same scalar equation by separation of variables: dt = ds / velocity(s), summed over panels
+and inverted.
 
-With u = (w̄ / asymptote)^b, b = 2 - a, both ends of the rise are resolved by z = ln(u / (1 - u)): a start far below the
-asymptote, where almost all of the time is spent, and the exponential approach at the end. Nothing is stepped through
-time, so that 20 decades of it cost as much as one, and thousands of problems run in one vectorised program.
+With u = (w̄ / asymptote)^b, b = 2 - a, both ends of the rise are resolved by z = ln(u / (1 - u)): a
+start far below the asymptote, where almost all of the time is spent, and the exponential approach
+at the end. Nothing is stepped through time, so that 20 decades of it cost as much as one, and
+thousands of problems run in one vectorised program.
 """
 
 from typing import NamedTuple
@@ -13,7 +15,16 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from sims.jepa_bias.domains import Clock, Covariance, Fraction, Objective, RealDepth, Regression, Start, Times
+from sims.jepa_bias.domains import (
+    Clock,
+    Covariance,
+    Fraction,
+    Objective,
+    RealDepth,
+    Regression,
+    Start,
+    Times,
+)
 from sims.jepa_bias.scalar_flow import exponent_and_speed, require_target
 from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import guarded
@@ -25,7 +36,9 @@ TINY = 1e-9  # keeps expm1(x) / x defined where a pace is constant
 
 
 class Curve(NamedTuple):
-    """One problem's constants: a, the speed, b = 2 - a, the log of the asymptote, and z at the start."""
+    """One problem's constants: a, the speed, b = 2 - a, the log of the asymptote, and z at the
+    start.
+    """
 
     exponent: Float[Array, ""]
     speed: Float[Array, ""]
@@ -36,28 +49,46 @@ class Curve(NamedTuple):
 
 @guarded(double=False)
 def trajectory_by_quadrature(
-    depth: RealDepth, init: Start, lambda_: Covariance, rho: Regression, times: Times, *,
-    objective: Objective, clock: Clock,
-) -> Float[Array, "times"]:  # fmt: skip
+    depth: RealDepth,
+    init: Start,
+    lambda_: Covariance,
+    rho: Regression,
+    times: Times,
+    *,
+    objective: Objective,
+    clock: Clock,
+) -> Float[Array, "times"]:
     """w̄ at the given times, as `simulate_flow` (same arguments), for a start below the asymptote.
 
-    The time at the ends of 232 panels by Gauss and Legendre's rule, inside a panel by Newton's method: relative error
-    below 1e-11 for L <= 8, and what some 64 roundings of the time itself do to it (after a plateau of length T a
-    strength grows by the factor e in far less than T). NaN for a traced start at or above the asymptote; ValueError
-    for a concrete one. TypeError without float64. Derived here from equations (7) and (8) of Littwin et al. 2024.
+    The time at the ends of 232 panels by Gauss and Legendre's rule, inside a panel by Newton's
+    method: relative error below 1e-11 for L <= 8, and what some 64 roundings of the time itself do
+    to it (after a plateau of length T a strength grows by the factor e in far less than T). NaN for
+    a traced start at or above the asymptote; ValueError for a concrete one. TypeError without
+    float64. Derived here from equations (7) and (8) of Littwin et al. 2024.
     """
     require_float64("a flow over many decades of time")
-    # Just below the asymptote is as good a target as any: only the side on which the start lies matters here.
+    # Just below the asymptote is as good a target as any: only the side on which the start lies
+    # matters here.
     require_target(1 - 2.0**-53, depth, init, rho, objective)
-    return _strengths(_curve(depth, init, lambda_, rho, objective, clock), jnp.asarray(times, float))
+    return _strengths(
+        _curve(depth, init, lambda_, rho, objective, clock), jnp.asarray(times, float)
+    )
 
 
 @guarded(double=False)
 def hitting_time_by_quadrature(
-    fraction: Fraction, depth: RealDepth, init: Start, lambda_: Covariance, rho: Regression, *,
-    objective: Objective, clock: Clock,
-) -> Float[Array, ""]:  # fmt: skip
-    """The time at which w̄ reaches `fraction` of its asymptote, as `hitting_time`, from one sum over panels."""
+    fraction: Fraction,
+    depth: RealDepth,
+    init: Start,
+    lambda_: Covariance,
+    rho: Regression,
+    *,
+    objective: Objective,
+    clock: Clock,
+) -> Float[Array, ""]:
+    """The time at which w̄ reaches `fraction` of its asymptote, as `hitting_time`, from one sum
+    over panels.
+    """
     require_float64("a flow over many decades of time")
     require_target(fraction, depth, init, rho, objective)
     curve = _curve(depth, init, lambda_, rho, objective, clock)
@@ -68,7 +99,9 @@ def _curve(depth, init, lambda_, rho, objective, clock) -> Curve:
     exponent, speed = exponent_and_speed(depth, lambda_, objective, clock)
     closing = 2 - exponent
     log_asymptote = jnp.log(jnp.asarray(rho, float)) / closing
-    return Curve(exponent, speed, closing, log_asymptote, _logit(closing * (jnp.log(init) - log_asymptote)))
+    return Curve(
+        exponent, speed, closing, log_asymptote, _logit(closing * (jnp.log(init) - log_asymptote))
+    )
 
 
 def _logit(log_u):
@@ -84,19 +117,24 @@ def _log_strength(curve, z):
 
 
 def _pace(curve, z):
-    """dt/dz = (ds/dz) / (ds/dt) with ds/dz = (1 - u) / b and ds/dt = speed exp(a s) (1 - u): 1 - u drops out."""
+    """dt/dz = (ds/dz) / (ds/dt) with ds/dz = (1 - u) / b and ds/dt = speed exp(a s) (1 - u): 1 - u
+    drops out.
+    """
     return jnp.exp(-curve.exponent * _log_strength(curve, z)) / (curve.closing * curve.speed)
 
 
 def _duration(curve, start, end, points):
     """The time from z = start to z = end, element by element, by the rule with this many points."""
-    half, middle = (end - start) / 2, (end + start) / 2
+    half = (end - start) / 2
+    middle = (end + start) / 2
     nodes = zip(*np.polynomial.legendre.leggauss(points), strict=True)
     return half * sum(weight * _pace(curve, middle + half * node) for node, weight in nodes)
 
 
 def _panel_ends(curve, last):
-    """Panels of equal width in ln w̄, where the pace falls exponentially, until it nearly stops falling; then in z."""
+    """Panels of equal width in ln w̄, where the pace falls exponentially, until it nearly stops
+    falling; then in z.
+    """
     settled = jnp.log1p(curve.exponent / curve.closing)
     split = jnp.clip(settled, curve.start, last)
     log_u = jnp.linspace(_log_u(curve.start), _log_u(split), RISING_PANELS + 1)
@@ -107,7 +145,9 @@ def _panel_ends(curve, last):
 def _time_to(curve, fraction):
     last = _logit(curve.closing * jnp.log(fraction))
     ends = _panel_ends(curve, last)
-    return jnp.where(curve.start < last, jnp.sum(_duration(curve, ends[:-1], ends[1:], points=5)), jnp.nan)
+    return jnp.where(
+        curve.start < last, jnp.sum(_duration(curve, ends[:-1], ends[1:], points=5)), jnp.nan
+    )
 
 
 @jax.jit
@@ -119,8 +159,9 @@ def _strengths(curve, times):
     paces = _pace(curve, ends)
     decay = jnp.log(paces[:-1] / paces[1:]) + TINY
 
-    # Within a panel the pace is close to exponential: z as a function of time under that pace, bent by a cubic so
-    # that the true pace holds at both ends, starts Newton's method so near that one step is enough.
+    # Within a panel the pace is close to exponential: z as a function of time under that pace, bent
+    # by a cubic so that the true pace holds at both ends, starts Newton's method so near that one
+    # step is enough.
     scale = durations / -jnp.expm1(-decay) * decay / widths
     bend = jnp.stack([scale / paces[:-1] - 1, scale * jnp.exp(-decay) / paces[1:] - 1])
     panels = jnp.stack([arrivals[:-1], durations, ends[:-1], widths, decay, *bend], axis=1)

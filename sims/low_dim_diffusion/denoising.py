@@ -25,18 +25,26 @@ _CACHED = 4096
 
 
 @guarded
-def gauss_hermite(dim: Dim, order: Order) -> tuple[Float[np.ndarray, "nodes dim"], Float[np.ndarray, " nodes"]]:
-    """Nodes and weights for a standard normal vector, `order` nodes per axis; exact to degree 2 order - 1 in each."""
+def gauss_hermite(
+    dim: Dim, order: Order
+) -> tuple[Float[np.ndarray, "nodes dim"], Float[np.ndarray, " nodes"]]:
+    """Nodes and weights for a standard normal vector, `order` nodes per axis; exact to degree 2
+    order - 1 in each.
+    """
     require_room("dim and order", dim * order**dim)
     nodes, weights = np.polynomial.hermite_e.hermegauss(order)
     grid = np.stack(np.meshgrid(*[nodes] * dim, indexing="ij"), axis=-1).reshape(-1, dim)
-    product = np.stack(np.meshgrid(*[weights / weights.sum()] * dim, indexing="ij"), axis=-1).reshape(-1, dim)
+    product = np.stack(
+        np.meshgrid(*[weights / weights.sum()] * dim, indexing="ij"), axis=-1
+    ).reshape(-1, dim)
     return grid, product.prod(axis=1)
 
 
 @guarded
 def cubature(dim: Dim) -> tuple[Float[np.ndarray, "nodes dim"], Float[np.ndarray, " nodes"]]:
-    """Nodes +-sqrt(dim) e_i of equal weights: a standard normal vector to all polynomials of degree three."""
+    """Nodes +-sqrt(dim) e_i of equal weights: a standard normal vector to all polynomials of degree
+    three.
+    """
     nodes = np.sqrt(dim) * np.concatenate([np.eye(dim), -np.eye(dim)])
     return nodes, np.full(2 * dim, 0.5 / dim)
 
@@ -53,9 +61,15 @@ def denoising_loss(
     rule: Rule = "soft",
     point_weights: PointWeights | None = None,
 ) -> float:
-    """Mean of |D(s x0 + γ ε) - x0|^2 over clean points and noise; ValueError unless bases and points are in R^n."""
-    require(all(basis.shape[0] == points.shape[1] for basis in bases), "bases must have a row per column of points")
-    block, of_points = max(1, _CACHED // len(nodes)), np.empty(len(points))
+    """Mean of |D(s x0 + γ ε) - x0|^2 over clean points and noise; ValueError unless bases and
+    points are in R^n.
+    """
+    require(
+        all(basis.shape[0] == points.shape[1] for basis in bases),
+        "bases must have a row per column of points",
+    )
+    block = max(1, _CACHED // len(nodes))
+    of_points = np.empty(len(points))
     for start in range(0, len(points), block):
         part = points[start : start + block]
         clean = np.repeat(part, len(nodes), axis=0)
@@ -69,15 +83,18 @@ def denoising_loss(
 def posterior_moments(
     x: Points, bases: Bases, weights: Weights, signal: Level, noise: Level, order: Order = 80
 ) -> tuple[Float[np.ndarray, "points n"], Float[np.ndarray, " points"]]:
-    """E[x0 | x_t] and E[|x0|^2 | x_t] - |E[x0 | x_t]|^2, by Bayes' rule on nodes of the latents of each subspace.
-    Only where the noise is no narrower than the nodes are apart. Raises ValueError for more than 2^36 nodes.
+    """E[x0 | x_t] and E[|x0|^2 | x_t] - |E[x0 | x_t]|^2, by Bayes' rule on nodes of the latents of
+    each subspace. Only where the noise is no narrower than the nodes are apart. Raises ValueError
+    for more than 2^36 nodes.
     """
-    clean, chances = [], []
+    clean = []
+    chances = []
     for basis, weight in zip(bases, weights, strict=True):
         nodes, node_weights = gauss_hermite(basis.shape[1], order)
         clean.append(nodes @ basis.T)
         chances.append(weight * node_weights)
-    x0, prior = np.concatenate(clean), np.concatenate(chances)
+    x0 = np.concatenate(clean)
+    prior = np.concatenate(chances)
     centres = signal * x0
     distances = np.array([_lengths(point - centres) for point in x]) / (2 * noise**2)
     likelihood = prior * np.exp(distances.min(axis=1, keepdims=True) - distances)
@@ -95,11 +112,15 @@ def sampled_losses(
     noise: Level,
     rules: Sequence[Rule] = ("clean", "soft"),
 ) -> Float[np.ndarray, "draws rules"]:
-    """|D(x_t) - x0|^2 of drawn points of a mixture of equal weights, the denoiser of each rule on the same draws."""
+    """|D(x_t) - x0|^2 of drawn points of a mixture of equal weights, the denoiser of each rule on
+    the same draws.
+    """
     labels = generator.integers(len(bases), size=draws)
     clean = np.empty((draws, len(bases[0])))
     for k, basis in enumerate(bases):
-        clean[labels == k] = generator.standard_normal((np.count_nonzero(labels == k), basis.shape[1])) @ basis.T
+        clean[labels == k] = (
+            generator.standard_normal((np.count_nonzero(labels == k), basis.shape[1])) @ basis.T
+        )
     x = signal * clean + noise * generator.standard_normal(clean.shape)
     weights = np.full(len(bases), 1 / len(bases))
     losses = np.empty((draws, len(rules)))
@@ -118,9 +139,17 @@ def _lengths(points: Points) -> Float[np.ndarray, " points"]:
 
 
 def _denoised(
-    x: Points, clean: Points, bases: Bases, weights: Weights, signal: Level, noise: Level, rule: Rule
+    x: Points,
+    clean: Points,
+    bases: Bases,
+    weights: Weights,
+    signal: Level,
+    noise: Level,
+    rule: Rule,
 ) -> Float[np.ndarray, "points n"]:
-    """Means of the Gaussian components N(0, s^2 P + γ^2 I) that x may come from, weighted as the rule says."""
+    """Means of the Gaussian components N(0, s^2 P + γ^2 I) that x may come from, weighted as the
+    rule says.
+    """
     covariances = [signal**2 * basis @ basis.T + noise**2 * np.eye(len(basis)) for basis in bases]
     precisions = [np.linalg.inv(covariance) for covariance in covariances]
     if rule == "soft":
@@ -134,6 +163,8 @@ def _denoised(
         evidence = clean if rule == "clean" else x
         squares = [_lengths(evidence @ basis) for basis in bases]
         shares = np.eye(len(bases))[:, np.argmax(squares, axis=0)]
-    latents = np.hstack([signal * (precision @ basis) for precision, basis in zip(precisions, bases, strict=True)])
+    latents = np.hstack(
+        [signal * (precision @ basis) for precision, basis in zip(precisions, bases, strict=True)]
+    )
     latent_shares = np.repeat(shares, [basis.shape[1] for basis in bases], axis=0).T
     return (x @ latents * latent_shares) @ np.hstack(bases).T

@@ -1,4 +1,6 @@
-"""Minimisers of training losses, found by optimisers, and of clustering, found by trying all or by Lloyd's steps."""
+"""Minimisers of training losses, found by optimisers, and of clustering, found by trying all or by
+Lloyd's steps.
+"""
 
 from itertools import product
 from typing import Annotated
@@ -25,10 +27,13 @@ def best_angles(
     order: Order = 40,
     point_weights: PointWeights | None = None,
 ) -> tuple[Float[np.ndarray, "2"], float]:
-    """Angles, in degrees, of two lines whose soft denoiser (s = 1) has the least loss near `start`, and that loss."""
+    """Angles, in degrees, of two lines whose soft denoiser (s = 1) has the least loss near `start`,
+    and that loss.
+    """
     from scipy.optimize import minimize
 
-    nodes, equal = gauss_hermite(2, order), np.array([0.5, 0.5])
+    nodes = gauss_hermite(2, order)
+    equal = np.array([0.5, 0.5])
 
     def loss(angles: Float[np.ndarray, "2"]) -> float:
         lines = [np.array([[np.cos(angle)], [np.sin(angle)]]) for angle in angles]
@@ -40,10 +45,15 @@ def best_angles(
 
 @guarded
 def best_subspace(
-    generator: np.random.Generator, points: Points, dim: Dim, signal: Level, noises: Levels, level_weights: LevelWeights
+    generator: np.random.Generator,
+    points: Points,
+    dim: Dim,
+    signal: Level,
+    noises: Levels,
+    level_weights: LevelWeights,
 ) -> tuple[Float[np.ndarray, "n dim"], float]:
-    """One subspace that minimises the training loss averaged over noise levels, by BFGS from a random start, and that
-    loss. Raises ValueError for dim > n.
+    """One subspace that minimises the training loss averaged over noise levels, by BFGS from a
+    random start, and that loss. Raises ValueError for dim > n.
     """
     from scipy.optimize import minimize
 
@@ -56,26 +66,39 @@ def best_subspace(
 
     def loss(flat: Float[np.ndarray, " entries"]) -> float:
         basis = [basis_of(flat)]
-        losses = [denoising_loss(points, basis, np.ones(1), signal, noise, *nodes) for noise in noises]
+        losses = [
+            denoising_loss(points, basis, np.ones(1), signal, noise, *nodes) for noise in noises
+        ]
         return float(np.dot(level_weights, losses))
 
-    minimum = minimize(loss, generator.standard_normal(ambient * dim), method="BFGS", options={"gtol": 1e-7})
+    minimum = minimize(
+        loss, generator.standard_normal(ambient * dim), method="BFGS", options={"gtol": 1e-7}
+    )
     return basis_of(minimum.x), float(minimum.fun)
 
 
 @guarded
 def fitting_partitions(points: Points, dim: Dim, groups: Groups) -> tuple[int, int]:
-    """How many partitions of the points into at most `groups` lie on subspaces through zero of this dimension, of all.
-    A set of points fits where its singular values beyond the first `dim` are below 1e-9 of its first. Raises ValueError
-    for more than 10^5 labellings.
+    """How many partitions of the points into at most `groups` lie on subspaces through zero of this
+    dimension, of all. A set of points fits where its singular values beyond the first `dim` are
+    below 1e-9 of its first. Raises ValueError for more than 10^5 labellings.
     """
     n = len(points)
-    require(groups**n <= 10**5, f"points and groups must ask for at most 10^5 labellings, got {groups}^{n}")
-    fits = np.array([_fits(points[[i for i in range(n) if subset >> i & 1]], dim) for subset in range(2**n)])
-    bits, fitting, partitions = 2 ** np.arange(n), 0, 0
+    require(
+        groups**n <= 10**5,
+        f"points and groups must ask for at most 10^5 labellings, got {groups}^{n}",
+    )
+    fits = np.array(
+        [_fits(points[[i for i in range(n) if subset >> i & 1]], dim) for subset in range(2**n)]
+    )
+    bits = 2 ** np.arange(n)
+    fitting = 0
+    partitions = 0
     for tail in product(range(groups), repeat=n - 1):
         labels = np.array((0, *tail))
-        if any(np.diff(np.maximum.accumulate(labels)) > 1):  # another name for a partition that was met before
+        if any(
+            np.diff(np.maximum.accumulate(labels)) > 1
+        ):  # another name for a partition that was met before
             continue
         partitions += 1
         fitting += all(fits[bits @ (labels == k)] for k in range(groups))
@@ -86,8 +109,8 @@ def fitting_partitions(points: Points, dim: Dim, groups: Groups) -> tuple[int, i
 def k_subspaces(
     generator: np.random.Generator, points: Points, dim: Dim, groups: Groups, starts: Starts = 10
 ) -> tuple[Int[np.ndarray, " points"], float]:
-    """Labels of the best of some runs of Lloyd's steps for subspaces through zero, and their sum of squared residuals.
-    Raises ValueError for dim > n.
+    """Labels of the best of some runs of Lloyd's steps for subspaces through zero, and their sum of
+    squared residuals. Raises ValueError for dim > n.
     """
     ambient = points.shape[1]
     require(dim <= ambient, f"dim must be at most the {ambient} columns of points, got {dim}")
@@ -101,7 +124,8 @@ def k_subspaces(
             residual = total - float(squares.max(axis=0).sum())
             if not residual < previous:  # labels may still change for ever, by rounding among ties
                 break
-            labels, previous = squares.argmax(axis=0), residual
+            labels = squares.argmax(axis=0)
+            previous = residual
             # Left out are groups that have no point: they keep their subspace.
             for k in set(labels.tolist()):
                 right = np.linalg.svd(points[labels == k])[2]

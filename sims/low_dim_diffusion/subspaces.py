@@ -1,6 +1,8 @@
-"""Squared distances D^2 = |UU' - VV'|_F^2 = 2 |V_perp' U|_F^2 of learned subspaces, over independent draws.
+"""Squared distances D^2 = |UU' - VV'|_F^2 = 2 |V_perp' U|_F^2 of learned subspaces, over
+independent draws.
 
-The true subspace is that of the first d axes: noise and starting points have laws that no rotation changes.
+The true subspace is that of the first d axes: noise and starting points have laws that no rotation
+changes.
 """
 
 from typing import Annotated
@@ -9,7 +11,15 @@ import numpy as np
 from jaxtyping import Float
 
 from sims.low_dim_diffusion.domains import Dim, Draws, Natural
-from theory_on_trial.contract import POSITIVE, USABLE_SCALE, Interval, NonNegative, guarded, require, require_room
+from theory_on_trial.contract import (
+    POSITIVE,
+    USABLE_SCALE,
+    Interval,
+    NonNegative,
+    guarded,
+    require,
+    require_room,
+)
 
 Spectrum = Annotated[Float[np.ndarray, " d"], POSITIVE, USABLE_SCALE]
 Steps = Annotated[int, Interval(1, 10**4)]
@@ -19,7 +29,9 @@ Steps = Annotated[int, Interval(1, 10**4)]
 def completion_errors(
     generator: np.random.Generator, draws: Draws, ambient: Dim, dim: Dim, samples: Natural
 ) -> Float[np.ndarray, " draws"]:
-    """D^2 of subspaces that hold all N samples of the true one, random beside them; ValueError unless N <= d <= n."""
+    """D^2 of subspaces that hold all N samples of the true one, random beside them; ValueError
+    unless N <= d <= n.
+    """
     points = _points(generator, draws, ambient, dim, samples)
     complement = generator.standard_normal((draws, ambient, dim - samples))
     return _squared_distance(np.linalg.qr(np.concatenate([points, complement], axis=2))[0], dim)
@@ -27,12 +39,21 @@ def completion_errors(
 
 @guarded
 def trained_errors(
-    generator: np.random.Generator, draws: Draws, ambient: Dim, dim: Dim, samples: Natural, steps: Steps = 15
+    generator: np.random.Generator,
+    draws: Draws,
+    ambient: Dim,
+    dim: Dim,
+    samples: Natural,
+    steps: Steps = 15,
 ) -> Float[np.ndarray, " draws"]:
-    """The same after large orthonormalised gradient steps on |V'X|_F^2 from a random start; raises likewise."""
+    """The same after large orthonormalised gradient steps on |V'X|_F^2 from a random start; raises
+    likewise.
+    """
     points = _points(generator, draws, ambient, dim, samples)
     basis = np.linalg.qr(generator.standard_normal((draws, ambient, dim)))[0]
-    step = 1e8 / np.maximum(np.sum(points**2, axis=(1, 2), keepdims=True), 1e-300)  # weak directions end, too
+    step = 1e8 / np.maximum(
+        np.sum(points**2, axis=(1, 2), keepdims=True), 1e-300
+    )  # weak directions end, too
     for _ in range(steps):
         basis = np.linalg.qr(basis + step * points @ (np.swapaxes(points, 1, 2) @ basis))[0]
     return _squared_distance(basis, dim)
@@ -40,22 +61,34 @@ def trained_errors(
 
 @guarded
 def noisy_errors(
-    generator: np.random.Generator, draws: Draws, ambient: Dim, spectrum: Spectrum, samples: Dim, noise: NonNegative
+    generator: np.random.Generator,
+    draws: Draws,
+    ambient: Dim,
+    spectrum: Spectrum,
+    samples: Dim,
+    noise: NonNegative,
 ) -> Float[np.ndarray, " draws"]:
-    """D^2 of uncentred PCA on N samples with latents of these variances and noise in all n coordinates.
-    By the eigenvectors of the smaller Gram matrix. Raises ValueError unless d <= min(n, N).
+    """D^2 of uncentred PCA on N samples with latents of these variances and noise in all n
+    coordinates. By the eigenvectors of the smaller Gram matrix. Raises ValueError unless d <=
+    min(n, N).
     """
     return _noisy(generator, draws, ambient, spectrum, samples, noise)[0]
 
 
 @guarded
 def steadied_errors(
-    generator: np.random.Generator, draws: Draws, ambient: Dim, spectrum: Spectrum, samples: Dim, noise: NonNegative
+    generator: np.random.Generator,
+    draws: Draws,
+    ambient: Dim,
+    spectrum: Spectrum,
+    samples: Dim,
+    noise: NonNegative,
 ) -> Float[np.ndarray, " draws"]:
     """`noisy_errors`, of the same mean, less what numbers of mean zero explain of them.
-    These are lengths and log determinant of the whitened latents A, and the noise in the rows' span, weighed by the
-    inverse of A, less its mean over the noise. Slopes come from a thousand other draws, the same in every call, so that
-    calls share nothing that varies. Raises as `noisy_errors`.
+    These are lengths and log determinant of the whitened latents A, and the noise in the rows'
+    span, weighed by the inverse of A, less its mean over the noise. Slopes come from a thousand
+    other draws, the same in every call, so that calls share nothing that varies. Raises as
+    `noisy_errors`.
     """
     arguments = ambient, spectrum, samples, noise
     errors, variates = _noisy(np.random.default_rng(0), 1000, *arguments)
@@ -77,7 +110,11 @@ def _noisy(
 
     dim = len(spectrum)
     fits = dim <= min(ambient, samples)
-    require(fits, f"spectrum must have at most ambient and samples entries, got {dim} for {ambient} and {samples}")
+    require(
+        fits,
+        f"spectrum must have at most ambient and samples entries, got {dim} for {ambient} and "
+        f"{samples}",
+    )
     require_room("draws, ambient and samples", draws * ambient * samples)
     x = noise * generator.standard_normal((draws, ambient, samples))
     outside = x[:, dim:].copy()
@@ -90,8 +127,11 @@ def _noisy(
         left = x @ (right[:, :, -dim:] / np.sqrt(squares[:, None, -dim:]))
     gram = latents @ np.swapaxes(latents, 1, 2)
     inverse = np.swapaxes(np.linalg.solve(gram, latents), 1, 2) / np.sqrt(spectrum)
-    leak, mean_leak = np.sum((outside @ inverse) ** 2, axis=(1, 2)), noise**2 * np.sum(inverse**2, axis=(1, 2))
-    volume = np.linalg.slogdet(gram)[1] - np.sum(digamma((samples - np.arange(dim)) / 2) + np.log(2))
+    leak = np.sum((outside @ inverse) ** 2, axis=(1, 2))
+    mean_leak = noise**2 * np.sum(inverse**2, axis=(1, 2))
+    volume = np.linalg.slogdet(gram)[1] - np.sum(
+        digamma((samples - np.arange(dim)) / 2) + np.log(2)
+    )
     lengths = np.einsum("ijj->ij", gram) - samples
     variates = np.column_stack([leak - (ambient - dim) * mean_leak, volume, lengths])
     return _squared_distance(left, dim), variates
@@ -107,12 +147,16 @@ def clustered_errors(
     subspaces: Annotated[int, Interval(1, 64)],
     noise: NonNegative,
 ) -> Float[np.ndarray, "draws subspaces"]:
-    """D^2 of each of K subspaces trained on N noisy samples of each, none of which is told where it belongs.
-    From a start some 17 degrees off, by turns: every sample to the subspace that holds most of it, and principal
-    components of what each has got. That is descent on the loss of K-subspaces. Raises ValueError for d > n.
+    """D^2 of each of K subspaces trained on N noisy samples of each, none of which is told where it
+    belongs. From a start some 17 degrees off, by turns: every sample to the subspace that holds
+    most of it, and principal components of what each has got. That is descent on the loss of
+    K-subspaces. Raises ValueError for d > n.
     """
     require(dim <= ambient, f"dim must be at most ambient, got {dim} and {ambient}")
-    require_room("draws, subspaces, ambient and samples", draws * subspaces * ambient * (subspaces * samples + ambient))
+    require_room(
+        "draws, subspaces, ambient and samples",
+        draws * subspaces * ambient * (subspaces * samples + ambient),
+    )
     true = np.linalg.qr(generator.normal(size=(draws, subspaces, ambient, dim)))[0]
     points = true @ generator.normal(size=(draws, subspaces, dim, samples))
     points += noise * generator.normal(size=points.shape)
@@ -128,11 +172,14 @@ def clustered_errors(
 
 @guarded
 def trace_tail(
-    dim: Annotated[int, Interval(1, 2)], samples: Dim, threshold: Annotated[float, Interval(1e-9, 1e15)]
+    dim: Annotated[int, Interval(1, 2)],
+    samples: Dim,
+    threshold: Annotated[float, Interval(1e-9, 1e15)],
 ) -> float:
-    """P(tr (AA')^-1 > t) of a Gaussian A of one row or two, integrated. Raises ValueError for fewer samples than rows.
-    With two rows, A = L Q with L = (a, 0; b, c), the trace exceeds t where c^2 (t a^2 - 1) < a^2 + b^2, and c^2 is a
-    chi-square number of N - 1 degrees of freedom; a^2 + b^2 = r^2 and a = r sin(φ) are independent.
+    """P(tr (AA')^-1 > t) of a Gaussian A of one row or two, integrated. Raises ValueError for fewer
+    samples than rows. With two rows, A = L Q with L = (a, 0; b, c), the trace exceeds t where c^2
+    (t a^2 - 1) < a^2 + b^2, and c^2 is a chi-square number of N - 1 degrees of freedom; a^2 + b^2 =
+    r^2 and a = r sin(φ) are independent.
     """
     from scipy.stats import chi2
 
@@ -140,7 +187,8 @@ def trace_tail(
     if dim == 1:
         return float(chi2(samples).cdf(1 / threshold))
     nodes, weights = np.polynomial.legendre.leggauss(400)
-    sines, polar = np.sin(np.pi / 2 * ((nodes + 1) / 2) ** 3), weights * (nodes + 1) ** 2
+    sines = np.sin(np.pi / 2 * ((nodes + 1) / 2) ** 3)
+    polar = weights * (nodes + 1) ** 2
     chances = polar * sines ** (samples - 1)
     radii = chi2(samples + 1).ppf((nodes + 1) / 2)
     left = threshold * sines[:, None] ** 2 - 1 / radii
@@ -149,7 +197,9 @@ def trace_tail(
 
 
 @guarded
-def inverse_traces(generator: np.random.Generator, draws: Draws, dim: Dim, samples: Dim) -> Float[np.ndarray, " draws"]:
+def inverse_traces(
+    generator: np.random.Generator, draws: Draws, dim: Dim, samples: Dim
+) -> Float[np.ndarray, " draws"]:
     """Tr (AA')^-1 of Gaussian A, d x N. Raises ValueError unless d <= N."""
     require(dim <= samples, f"dim must be at most samples, got {dim} and {samples}")
     require_room("draws, dim and samples", draws * dim * samples)
@@ -161,12 +211,17 @@ def _points(
     generator: np.random.Generator, draws: int, ambient: int, dim: int, samples: int
 ) -> Float[np.ndarray, "draws n samples"]:
     fits = samples <= dim <= ambient
-    require(fits, f"samples must be at most dim, and dim at most ambient, got {samples}, {dim} and {ambient}")
+    require(
+        fits,
+        f"samples must be at most dim, and dim at most ambient, got {samples}, {dim} and {ambient}",
+    )
     require_room("draws, ambient and dim", draws * ambient * dim)
     points = np.zeros((draws, ambient, samples))
     points[:, :dim] = generator.standard_normal((draws, dim, samples))
     return points
 
 
-def _squared_distance(basis: Float[np.ndarray, "draws n d"], dim: int) -> Float[np.ndarray, " draws"]:
+def _squared_distance(
+    basis: Float[np.ndarray, "draws n d"], dim: int
+) -> Float[np.ndarray, " draws"]:
     return 2 * np.sum(basis[:, dim:] ** 2, axis=(1, 2))

@@ -1,4 +1,6 @@
-"""Does a pairwise affine augmentation learn the Bayes direction? A test with a stated error, from random operators."""
+"""Does a pairwise affine augmentation learn the Bayes direction? A test with a stated error, from
+random operators.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,16 +21,20 @@ from theory_on_trial.contract import Interval, guarded, require
 OperatorSampler = Callable[[Array], tuple[Array, Array, Array]]
 NORMALS = np.linspace(-9.5, 9.5, 401)
 NORMAL_WEIGHTS = np.exp(-(NORMALS**2) / 2) / np.exp(-(NORMALS**2) / 2).sum()
-LARGEST_SPREAD = 12.0  # standard deviation of the scores for which these nodes are exact to rounding
+LARGEST_SPREAD = (
+    12.0  # standard deviation of the scores for which these nodes are exact to rounding
+)
 
 
 class Alignment(NamedTuple):
-    """The verdict on "the expected loss of the augmentation has its minimiser along the Bayes direction b".
+    """The verdict on "the expected loss of the augmentation has its minimiser along the Bayes
+    direction b".
 
-    refuted : whether it is rejected. If the sentence is true, that happens with probability `error` (see below).
-    p_value : of the test.
+    refuted : whether it is rejected. If the sentence is true, that happens with probability `error`
+    (see below). p_value : of the test.
     scale : the best multiple t of b, w = t b.
-    displacement : estimated distance of the minimiser from the ray of b, relative to |t b|: one Newton step from t b,
+    displacement : estimated distance of the minimiser from the ray of b, relative to |t b|: one
+    Newton step from t b,
         so about the tangent of the angle while that is small.
     displacement_limit : what the test rules out: displacements above it, at confidence 1 - `error`.
     """
@@ -51,28 +57,34 @@ def check_alignment(
     draws: Annotated[int, Interval(100, 2**24, why="all operators are held at once")] = 4096,
     error: Annotated[float, Interval(1e-15, 1, "[)", why="SciPy has no smaller quantiles")] = 1e-6,
 ) -> Alignment:
-    """Test whether mixtures x~ = A x_i + B x_j, y~ = λ y_i + (1-λ) y_j leave the Bayes direction b = Σ⁻¹μ optimal.
+    """Test whether mixtures x~ = A x_i + B x_j, y~ = λ y_i + (1-λ) y_j leave the Bayes direction b
+    = Σ⁻¹μ optimal.
 
-    `sample_operators(key)` draws (A, B, λ). With `draws` of them the gradient of the expected loss is averaged at the
-    best multiple t b; the points are integrated out by quadrature, so that A, B, λ are the only randomness. Aligned
-    means that the mean gradient vanishes beside b too, in whitened coordinates: Hotelling's test, with the error of t
-    propagated. Where every single draw has that gradient zero (scalar A and B), or every one the same, the test is
-    exact; otherwise it rests on the central limit theorem for the mean of the draws, so that `error` is asymptotic.
-    A verdict that is not refuted excludes displacements above `displacement_limit`, no smaller ones; the limit is to
-    first order.
-    Raises ValueError for one dimension only, fewer draws than 10 d, operators that are not finite or of other shape, λ
-    outside [0, 1], and an augmentation whose loss along b has no minimum at a positive multiple of b, or only one where
-    the scores of its points have a standard deviation above 12.
-    Source: derived here.
+    `sample_operators(key)` draws (A, B, λ). With `draws` of them the gradient of the expected loss
+    is averaged at the best multiple t b; the points are integrated out by quadrature, so that A, B,
+    λ are the only randomness. Aligned means that the mean gradient vanishes beside b too, in
+    whitened coordinates: Hotelling's test, with the error of t propagated. Where every single draw
+    has that gradient zero (scalar A and B), or every one the same, the test is exact; otherwise it
+    rests on the central limit theorem for the mean of the draws, so that `error` is asymptotic. A
+    verdict that is not refuted excludes displacements above `displacement_limit`, no smaller ones;
+    the limit is to first order. Raises ValueError for one dimension only, fewer draws than 10 d,
+    operators that are not finite or of other shape, λ outside [0, 1], and an augmentation whose
+    loss along b has no minimum at a positive multiple of b, or only one where the scores of its
+    points have a standard deviation above 12. Source: derived here.
 
-    `sample_operators` maps a random key to A, B (both dim x dim) and λ, and is asked `draws` times; `error` is the
-    chance of refuting what is true.
+    `sample_operators` maps a random key to A, B (both dim x dim) and λ, and is asked `draws` times;
+    `error` is the chance of refuting what is true.
     """
     require_float64("the alignment test")
     factor = np.asarray(covariance_factor(covariance))
     dim = len(factor)
-    require(dim >= 2, "mean must have at least 2 coordinates: every direction is aligned in one dimension")
-    require(draws >= 10 * dim, f"draws must be at least {10 * dim} in {dim} dimensions, got {draws}")
+    require(
+        dim >= 2,
+        "mean must have at least 2 coordinates: every direction is aligned in one dimension",
+    )
+    require(
+        draws >= 10 * dim, f"draws must be at least {10 * dim} in {dim} dimensions, got {draws}"
+    )
     operators = _sampled_operators(sample_operators, jax.random.split(key, draws))
     first, second, mixing = _require_operators(operators, dim)
     return _test(first, second, mixing, mean, factor, separability, error)
@@ -83,7 +95,8 @@ def _test(first, second, mixing, mean, factor, separability, error):
     from scipy.optimize import brentq
     from scipy.stats import f as f_law
 
-    draws, dim = len(mixing), len(factor)
+    draws = len(mixing)
+    dim = len(factor)
     # Whitened: w = F⁻ᵀθ turns Σ into the identity, and both μ and b into the same direction.
     first, second = (np.linalg.solve(factor, values @ factor) for values in (first, second))
     whitened_mean = np.linalg.solve(factor, np.asarray(mean))
@@ -100,43 +113,69 @@ def _test(first, second, mixing, mean, factor, separability, error):
     noise = len(NORMALS) * 2.0**-53 * abs(ends[0])  # of a flat tail, where its sign says nothing
     require(
         ends[0] < 0 and ends[1] > noise,
-        "sample_operators must have a loss with a minimum at a positive multiple of the Bayes direction (scores of "
-        f"standard deviation up to {LARGEST_SPREAD:g}), got slopes of {ends[0]:g} and {ends[1]:g} at both ends",
+        "sample_operators must have a loss with a minimum at a positive multiple of the Bayes "
+        "direction (scores of "
+        f"standard deviation up to {LARGEST_SPREAD:g}), got slopes of {ends[0]:g} and {ends[1]:g} "
+        "at both ends",
     )
-    length = brentq(lambda value: float(_mean_slope(law, direction, value)), 0.0, longest, xtol=1e-15, rtol=1e-14)
+    length = brentq(
+        lambda value: float(_mean_slope(law, direction, value)),
+        0.0,
+        longest,
+        xtol=1e-15,
+        rtol=1e-14,
+    )
     gradients, hessian = (np.asarray(value) for value in _gradients(law, length * direction))
     # The best length is estimated too: what an error of it does beside b is taken off every draw.
     leakage = beside @ hessian @ direction / (direction @ hessian @ direction)
     scores = gradients @ beside.T - np.outer(gradients @ direction, leakage)
     average = scores.mean(axis=0)
-    # A gradient may be what is left of terms as large as the slope at 0: of one A and B it is that at the best length.
+    # A gradient may be what is left of terms as large as the slope at 0: of one A and B it is that
+    # at the best length.
     largest = max(np.sqrt((gradients**2).sum(axis=1).mean()), abs(ends[0]))
     rounding = 64 * len(NORMALS) * 2.0**-53 * largest
     variance = np.cov(scores.T).reshape(dim - 1, dim - 1) / draws + rounding**2 * np.eye(dim - 1)
     freedom = dim - 1
-    statistic = float(average @ np.linalg.solve(variance, average)) * (draws - freedom) / ((draws - 1) * freedom)
+    statistic = (
+        float(average @ np.linalg.solve(variance, average))
+        * (draws - freedom)
+        / ((draws - 1) * freedom)
+    )
     p_value = float(f_law.sf(statistic, freedom, draws - freedom))
 
-    # One Newton step away from b, and the same for the confidence ellipsoid, in the coordinates of w.
+    # One Newton step away from b, and the same for the confidence ellipsoid, in the coordinates of
+    # w.
     to_weights = np.linalg.solve(factor.T, np.eye(dim))
     bayes = to_weights @ direction
     across = np.eye(dim) - np.outer(bayes, bayes) / (bayes @ bayes)
-    response = across @ to_weights @ np.linalg.solve(hessian, beside.T) / (length * np.linalg.norm(bayes))
+    response = (
+        across @ to_weights @ np.linalg.solve(hessian, beside.T) / (length * np.linalg.norm(bayes))
+    )
     displacement = float(np.linalg.norm(response @ average))
-    quantile = f_law.isf(error, freedom, draws - freedom) * (draws - 1) * freedom / (draws - freedom)
+    quantile = (
+        f_law.isf(error, freedom, draws - freedom) * (draws - 1) * freedom / (draws - freedom)
+    )
     widest = float(np.linalg.norm(response @ np.linalg.cholesky(variance), 2) * np.sqrt(quantile))
-    return Alignment(p_value < error, p_value, float(length / signal), displacement, displacement + widest)
+    return Alignment(
+        p_value < error, p_value, float(length / signal), displacement, displacement + widest
+    )
 
 
 def _require_operators(operators, dim):
     first, second, mixing = (np.asarray(values, float) for values in operators)
     shapes = [values.shape[1:] for values in (first, second, mixing)]
-    sentence = f"sample_operators must return two {dim} x {dim} matrices and a number, got shapes {shapes}"
+    sentence = (
+        f"sample_operators must return two {dim} x {dim} matrices and a number, got shapes {shapes}"
+    )
     require(shapes == [(dim, dim), (dim, dim), ()], sentence)
     finite = np.isfinite(first).all() and np.isfinite(second).all()
     require(finite, "sample_operators must return finite matrices, got one that is not")
-    low, high = mixing.min(), mixing.max()
-    require(low >= 0 and high <= 1, f"sample_operators must return λ in [0, 1], got from {low} to {high}")
+    low = mixing.min()
+    high = mixing.max()
+    require(
+        low >= 0 and high <= 1,
+        f"sample_operators must return λ in [0, 1], got from {low} to {high}",
+    )
     return first, second, mixing
 
 
@@ -161,7 +200,9 @@ def _mean_slope(law, direction, length):
     *operators, mean, separability = law
 
     def slope(first, second, mixing):
-        return jax.grad(lambda value: _loss(value * direction, first, second, mixing, mean, separability))(length)
+        return jax.grad(
+            lambda value: _loss(value * direction, first, second, mixing, mean, separability)
+        )(length)
 
     return map_cells(slope, *operators).mean()
 
@@ -170,6 +211,10 @@ def _mean_slope(law, direction, length):
 def _gradients(law, theta):
     """The gradient of every draw and the mean Hessian."""
     *operators, mean, separability = law
-    gradients = map_cells(lambda *draw: jax.grad(_loss)(theta, *draw, mean, separability), *operators)
-    hessians = map_cells(lambda *draw: jax.hessian(_loss)(theta, *draw, mean, separability), *operators)
+    gradients = map_cells(
+        lambda *draw: jax.grad(_loss)(theta, *draw, mean, separability), *operators
+    )
+    hessians = map_cells(
+        lambda *draw: jax.hessian(_loss)(theta, *draw, mean, separability), *operators
+    )
     return gradients, hessians.mean(axis=0)

@@ -1,4 +1,6 @@
-"""Angles to a target direction, and learning curves of them: one compiled program per sample size and learner."""
+"""Angles to a target direction, and learning curves of them: one compiled program per sample size
+and learner.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -38,42 +40,65 @@ Target = Annotated[Float[AnyArray, "dim"] | Float[AnyArray, "cells dim"], DIRECT
 
 @guarded(double=False)
 def angle_deficit(w: Vectors, b: Vectors) -> Float[Array, "..."]:
-    """1 - cos(w, b) in [0, 2], accurate however small; leading axes broadcast. NaN for a vector that holds NaN."""
+    """1 - cos(w, b) in [0, 2], accurate however small; leading axes broadcast. NaN for a vector
+    that holds NaN.
+    """
     return _deficit(w, b)
 
 
 def _deficit(w, b):
-    w, b = jnp.asarray(w), jnp.asarray(b)
+    w = jnp.asarray(w)
+    b = jnp.asarray(b)
     units = (vectors / jnp.linalg.norm(vectors, axis=-1, keepdims=True) for vectors in (w, b))
     return jnp.sum((next(units) - next(units)) ** 2, axis=-1) / 2
 
 
 @guarded(double=False)
 def erm_weights(key: Key[Array, ""], features: Points, labels: Labels) -> Float[Array, "dim"]:
-    """The learner without augmentation: `fit_erm`, NaN where it did not converge; the key is not used."""
+    """The learner without augmentation: `fit_erm`, NaN where it did not converge; the key is not
+    used.
+    """
     fit = fit_erm(signed_points(features, labels))
     return jnp.where(fit.residual <= TOLERANCE, fit.weights, jnp.nan)
 
 
 @guarded(double=False)
 def mixup_weights(
-    key: Key[Array, ""], features: Points, labels: Labels, nodes: Nodes, weights: Masses, input_weights: InputWeights
+    key: Key[Array, ""],
+    features: Points,
+    labels: Labels,
+    nodes: Nodes,
+    weights: Masses,
+    input_weights: InputWeights,
 ) -> Float[Array, "dim"]:
-    """The learner `fit_mixup` (averaged mixing weight), NaN where it did not converge; the key is not used."""
+    """The learner `fit_mixup` (averaged mixing weight), NaN where it did not converge; the key is
+    not used.
+    """
     return _converged(fit_mixup(features, labels, nodes, weights, input_weights))
 
 
 @guarded(double=False)
-def sampled_mixup_weights(key: Key[Array, ""], features: Points, labels: Labels, alpha: Shape) -> Float[Array, "dim"]:
-    """The learner `fit_mixup_sampled` with λ ~ Beta(α, α) and g(λ) = λ, NaN where it did not converge."""
+def sampled_mixup_weights(
+    key: Key[Array, ""], features: Points, labels: Labels, alpha: Shape
+) -> Float[Array, "dim"]:
+    """The learner `fit_mixup_sampled` with λ ~ Beta(α, α) and g(λ) = λ, NaN where it did not
+    converge.
+    """
     return _converged(
-        fit_mixup_sampled(key, features, labels, lambda key, shape: jax.random.beta(key, alpha, alpha, shape))
+        fit_mixup_sampled(
+            key, features, labels, lambda key, shape: jax.random.beta(key, alpha, alpha, shape)
+        )
     )
 
 
 @guarded(double=False)
 def mask_weights(
-    key: Key[Array, ""], features: Points, labels: Labels, masks: Masks, probabilities: Masses, mask_labels: Nodes
+    key: Key[Array, ""],
+    features: Points,
+    labels: Labels,
+    masks: Masks,
+    probabilities: Masses,
+    mask_labels: Nodes,
 ) -> Float[Array, "dim"]:
     """The learner `fit_masks`, NaN where it did not converge; the key is not used."""
     return _converged(fit_masks(features, labels, masks, probabilities, mask_labels))
@@ -85,23 +110,36 @@ def _converged(fit):
 
 @guarded(double=False)
 def angle_curve(
-    keys: Key[Array, "cells"], separabilities: Separabilities, mean: Mean, factor: Factor, target: Target,
-    *learner_arguments: Float[AnyArray, "..."] | ScalarLike, n: Size, learner: Learner, labels: LabelLaw = "balanced",
-) -> Float[Array, "cells"]:  # fmt: skip
-    """1 - cos between `target` (one for all cells or one per cell) and what `learner` finds on one `pair_sample`.
+    keys: Key[Array, "cells"],
+    separabilities: Separabilities,
+    mean: Mean,
+    factor: Factor,
+    target: Target,
+    *learner_arguments: Float[AnyArray, "..."] | ScalarLike,
+    n: Size,
+    learner: Learner,
+    labels: LabelLaw = "balanced",
+) -> Float[Array, "cells"]:
+    """1 - cos between `target` (one for all cells or one per cell) and what `learner` finds on one
+    `pair_sample`.
 
-    A cell is a key and a κ, Σ = F Fᵀ with F = `factor`. n, learner and labels are static: a curve over n is one call
-    and one program per n. What a learner refuses by value gives NaN here. The learner maps (key, features, labels,
-    *learner_arguments) to weights: `erm_weights`, `mixup_weights`, `sampled_mixup_weights`, `mask_weights` or a
-    function of the user's. Raises ValueError for an odd n with balanced labels.
+    A cell is a key and a κ, Σ = F Fᵀ with F = `factor`. n, learner and labels are static: a curve
+    over n is one call and one program per n. What a learner refuses by value gives NaN here. The
+    learner maps (key, features, labels, *learner_arguments) to weights: `erm_weights`,
+    `mixup_weights`, `sampled_mixup_weights`, `mask_weights` or a function of the user's. Raises
+    ValueError for an odd n with balanced labels.
     """
     require_halves(n, labels)
-    weights = fitted_weights(keys, separabilities, mean, factor, learner_arguments, n, learner, labels)
+    weights = fitted_weights(
+        keys, separabilities, mean, factor, learner_arguments, n, learner, labels
+    )
     return _deficit(weights, target)
 
 
 @partial(jax.jit, static_argnums=(5, 6, 7))
-def fitted_weights(keys, separabilities, mean, factor, learner_arguments, n, learner, labels="balanced"):
+def fitted_weights(
+    keys, separabilities, mean, factor, learner_arguments, n, learner, labels="balanced"
+):
     """The weights that the learner finds in each cell of `angle_curve`."""
 
     def cell(key, separability):

@@ -28,27 +28,46 @@ class PairSample(NamedTuple):
 
 @guarded(double=False)
 def covariance_factor(covariance: Covariance) -> Float[AnyArray, "dim dim"]:
-    """The lower Cholesky factor F of Σ = F Fᵀ; NaN for a traced matrix that is not positive definite."""
-    return jnp.linalg.cholesky(covariance) if is_traced(covariance) else np.linalg.cholesky(np.asarray(covariance))
+    """The lower Cholesky factor F of Σ = F Fᵀ; NaN for a traced matrix that is not positive
+    definite.
+    """
+    return (
+        jnp.linalg.cholesky(covariance)
+        if is_traced(covariance)
+        else np.linalg.cholesky(np.asarray(covariance))
+    )
 
 
 @guarded(double=False)
 @partial(jax.jit, static_argnames=("n", "labels"))
 def pair_sample(
-    key: Key[Array, ""], n: Size, mean: Mean, factor: Factor, separability: Separability, *,
+    key: Key[Array, ""],
+    n: Size,
+    mean: Mean,
+    factor: Factor,
+    separability: Separability,
+    *,
     labels: LabelLaw = "balanced",
-) -> PairSample:  # fmt: skip
+) -> PairSample:
     """Draw n points x ~ N((2y-1) μ, Σ/κ), Σ = F Fᵀ with F = `factor`, κ = `separability`.
 
-    Labels are either half ones, then half zeros ("balanced", n even), or n fair coins given that both sides come up
-    ("random"). One key gives the same noise for all κ. n and `labels` are static, the rest may be traced.
-    Raises ValueError for an odd n with balanced labels.
+    Labels are either half ones, then half zeros ("balanced", n even), or n fair coins given that
+    both sides come up ("random"). One key gives the same noise for all κ. n and `labels` are
+    static, the rest may be traced. Raises ValueError for an odd n with balanced labels.
     Source: the family of distributions of Oh & Yun 2023 (arXiv 2306.00267).
     """
     require_halves(n, labels)
     label_key, noise_key = jax.random.split(key)
-    ones = (jnp.arange(n) < n // 2).astype(float) if labels == "balanced" else _coins_of_both_sides(label_key, n)
-    noise = jax.random.normal(noise_key, (n, mean.shape[0])) @ jnp.asarray(factor).T / jnp.sqrt(separability)
+    ones = (
+        (jnp.arange(n) < n // 2).astype(float)
+        if labels == "balanced"
+        else _coins_of_both_sides(label_key, n)
+    )
+    noise = (
+        jax.random.normal(noise_key, (n, mean.shape[0]))
+        @ jnp.asarray(factor).T
+        / jnp.sqrt(separability)
+    )
     return PairSample((2 * ones[:, None] - 1) * mean + noise, ones)
 
 
@@ -64,7 +83,8 @@ def warn_of_one_class(labels: Labels) -> None:
     values = np.asarray(labels)
     if np.all(values == values[0]) and values[0] in (0, 1):
         warnings.warn(
-            "labels are all equal: mixing cannot bound the weights, and a finite minimiser exists only if 0 is "
+            "labels are all equal: mixing cannot bound the weights, and a finite minimiser exists "
+            "only if 0 is "
             "interior to the hull of the mixtures",
             stacklevel=4,
         )
@@ -72,7 +92,9 @@ def warn_of_one_class(labels: Labels) -> None:
 
 @guarded(double=False)
 def signed_points(features: Points, labels: Labels) -> Float[AnyArray, "n dim"]:
-    """S_i = (2 y_i - 1) x_i, all that empirical risk minimisation sees of a sample: iid N(μ, Σ/κ) for two classes."""
+    """S_i = (2 y_i - 1) x_i, all that empirical risk minimisation sees of a sample: iid N(μ, Σ/κ)
+    for two classes.
+    """
     return (2 * labels[:, None] - 1) * features
 
 

@@ -39,18 +39,24 @@ def _directed(vectors: np.ndarray) -> bool:
     return bool(np.all(np.isnan(largest) | ((largest >= SMALLEST) & (largest <= LARGEST))))
 
 
-DIRECTED = Holds("scale", f"have a largest entry from {SMALLEST:g} to {LARGEST:g} in every vector", _directed)
+DIRECTED = Holds(
+    "scale", f"have a largest entry from {SMALLEST:g} to {LARGEST:g} in every vector", _directed
+)
 
 # "definite" is the name by which the tests draw: they make positive definite matrices.
 Covariance = Annotated[
     Float[AnyArray, "dim dim"],
-    Holds("definite", "be symmetric and positive definite (no Bayes direction otherwise)", _has_factor),
+    Holds(
+        "definite", "be symmetric and positive definite (no Bayes direction otherwise)", _has_factor
+    ),
     USABLE_SCALE,
 ]
 """Σ, the noise shape."""
 Factor = Annotated[
     Float[AnyArray, "dim dim"],
-    Holds("definite", "be invertible (the noise covariance must be positive definite)", _invertible),
+    Holds(
+        "definite", "be invertible (the noise covariance must be positive definite)", _invertible
+    ),
     USABLE_SCALE,
 ]
 """F of Σ = F F'."""
@@ -72,12 +78,16 @@ Masses = Annotated[Float[AnyArray, "atoms"], PROBABILITIES]
 """The probabilities of atoms."""
 InputWeights = Annotated[Float[AnyArray, "atoms"], USABLE_SCALE]
 """g, the weights of the first input; beyond [0, 1] they extrapolate."""
-BINARY = Holds("binary", "have entries 0 and 1 only", lambda values: bool(np.isin(values, (0, 1)).all()))
+BINARY = Holds(
+    "binary", "have entries 0 and 1 only", lambda values: bool(np.isin(values, (0, 1)).all())
+)
 Masks = Annotated[Float[AnyArray, "atoms dim"], BINARY]
 """M, one per row, 1 where the first point is kept."""
 Ridge = Annotated[ScalarLike, NON_NEGATIVE]
 """The coefficient of |w|^2 / 2."""
-LogSampleSize = Annotated[ScalarLike, Interval(0, 600, why="tail probabilities near 1/n must not underflow")]
+LogSampleSize = Annotated[
+    ScalarLike, Interval(0, 600, why="tail probabilities near 1/n must not underflow")
+]
 """Log n."""
 Kept = Annotated[int, Interval(1, 2**20, why="all of them are held at once")]
 """How many points are drawn, or samples."""

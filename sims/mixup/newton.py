@@ -1,4 +1,6 @@
-"""Newton's method with halving for smooth convex losses of a weight vector, inside one compiled program."""
+"""Newton's method with halving for smooth convex losses of a weight vector, inside one compiled
+program.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,7 +11,8 @@ from jaxtyping import Bool, Float, Int
 
 EVALUATIONS = 200  # of gradient and Hessian
 TOLERANCE = 1e-9  # relative size of the last Newton step
-OVERSHOOT = 0.5  # a step is halved while the slope at its end exceeds this fraction of the one it started with
+# a step is halved while the slope at its end exceeds this fraction of the one it started with
+OVERSHOOT = 0.5
 
 
 class Fit(NamedTuple):
@@ -17,9 +20,11 @@ class Fit(NamedTuple):
 
     weights : w, in inverse units of the features.
     gradient_norm : |∇L(w)|, in the units of the features.
-    newton_step : |H⁻¹∇L(w)| / (|w| + 1/r), r the root mean square length of the points: about the relative error of w.
-        Infinite where the loss has lost its curvature in some direction, as on the way to a minimiser at infinity, and
-        NaN, as weights and gradient may be, where a ridge or weights of extreme size overflow.
+    newton_step : |H⁻¹∇L(w)| / (|w| + 1/r), r the root mean square length of the points: about the
+    relative error of w.
+        Infinite where the loss has lost its curvature in some direction, as on the way to a
+        minimiser at infinity, and NaN, as weights and gradient may be, where a ridge or weights of
+        extreme size overflow.
     evaluations : gradients and Hessians computed.
     converged : whether `newton_step` is at most 1e-9; false where there is no finite minimiser.
     """
@@ -32,12 +37,15 @@ class Fit(NamedTuple):
 
 
 def minimise(
-    derivatives: Callable[[Float[Array, "dim"]], tuple[Float[Array, "dim"], Float[Array, "dim dim"]]],
+    derivatives: Callable[
+        [Float[Array, "dim"]], tuple[Float[Array, "dim"], Float[Array, "dim dim"]]
+    ],
     points: Float[Array, "n dim"],
 ) -> Fit:
-    """Minimise a convex loss, given its gradient and Hessian at w, from w = 0; `points` fix its dimension and its unit.
-    Where the Hessian is singular the steps stay in its range, so that the minimiser of least norm is found. The slope
-    along a step tells whether it went too far: it does not drown in rounding errors as a difference of losses does.
+    """Minimise a convex loss, given its gradient and Hessian at w, from w = 0; `points` fix its
+    dimension and its unit. Where the Hessian is singular the steps stay in its range, so that the
+    minimiser of least norm is found. The slope along a step tells whether it went too far: it does
+    not drown in rounding errors as a difference of losses does.
     """
     dim = points.shape[1]
     unit = jnp.sqrt(points.shape[0] / jnp.sum(points**2))
@@ -58,7 +66,11 @@ def minimise(
         trial_step = jnp.where(trial_rank < rank, jnp.inf, relative_step)
         move = (trial, trial_gradient, -solution, jnp.ones_like(size), trial_step)
         stay = (weights, gradient, direction, size / 2, newton_step)
-        return *(jnp.where(accept, new, old) for new, old in zip(move, stay, strict=True)), rank, count + 1
+        return (
+            *(jnp.where(accept, new, old) for new, old in zip(move, stay, strict=True)),
+            rank,
+            count + 1,
+        )
 
     zero = jnp.zeros(dim, points.dtype)
     one = jnp.ones((), points.dtype)

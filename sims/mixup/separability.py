@@ -1,4 +1,6 @@
-"""Second routes, by solvers that share nothing with the fits: a linear program and two convex programs, on the host."""
+"""Second routes, by solvers that share nothing with the fits: a linear program and two convex
+programs, on the host.
+"""
 
 import warnings
 from typing import Annotated, NamedTuple
@@ -17,7 +19,9 @@ def _solvable(values: np.ndarray) -> bool:
     return bool(largest == 0 or 1e-3 <= largest <= 1e3)
 
 
-_SOLVABLE = "be zero or have a largest entry from 0.001 to 1000 (the tolerances of the solver are absolute)"
+_SOLVABLE = (
+    "be zero or have a largest entry from 0.001 to 1000 (the tolerances of the solver are absolute)"
+)
 
 
 class MixedRows(NamedTuple):
@@ -32,38 +36,50 @@ class MixedRows(NamedTuple):
 def mixed_rows(
     features: Points, labels: Labels, nodes: Nodes, weights: Masses, input_weights: InputWeights
 ) -> MixedRows:
-    """g_k x_i + (1-g_k) x_j with their labels and weights p_k / n². Warns where all labels are equal."""
+    """g_k x_i + (1-g_k) x_j with their labels and weights p_k / n². Warns where all labels are
+    equal.
+    """
     warn_of_one_class(labels)
-    points, ones = np.asarray(features), np.asarray(labels)
-    lam, g = np.asarray(nodes)[:, None, None], np.asarray(input_weights)[:, None, None]
+    points = np.asarray(features)
+    ones = np.asarray(labels)
+    lam = np.asarray(nodes)[:, None, None]
+    g = np.asarray(input_weights)[:, None, None]
     n, dim = points.shape
     rows = g[..., None] * points[:, None] + (1 - g[..., None]) * points
     mixed_labels = lam * ones[:, None] + (1 - lam) * ones
-    return MixedRows(rows.reshape(-1, dim), mixed_labels.ravel(), np.repeat(np.asarray(weights) / n**2, n**2))
+    return MixedRows(
+        rows.reshape(-1, dim), mixed_labels.ravel(), np.repeat(np.asarray(weights) / n**2, n**2)
+    )
 
 
 @guarded(double=False)
 def is_separable(signed_points: Points) -> bool:
-    """Whether some w has w·S_i >= 1 for all i, by HiGHS, every point being brought to a largest coordinate of 1."""
+    """Whether some w has w·S_i >= 1 for all i, by HiGHS, every point being brought to a largest
+    coordinate of 1.
+    """
     from scipy.optimize import linprog
 
     points = _rescaled(np.asarray(signed_points, float))
     n, dim = points.shape
-    answer = linprog(np.zeros(dim), A_ub=-points, b_ub=-np.ones(n), bounds=(None, None), method="highs")
+    answer = linprog(
+        np.zeros(dim), A_ub=-points, b_ub=-np.ones(n), bounds=(None, None), method="highs"
+    )
     return answer.status == 0
 
 
 @guarded(double=False)
 def has_one_minimiser(rows: Points, labels: Labels) -> bool:
-    """Whether the logistic loss with soft labels has exactly one, finite minimiser: no direction of recession.
+    """Whether the logistic loss with soft labels has exactly one, finite minimiser: no direction of
+    recession.
 
-    HiGHS looks for a w along which no row's loss grows without bound (z >= 0 for label 1, <= 0 for 0, = 0 for a soft
-    one) and some hard-labelled row moves; if there is none, only w with Xw = 0 remain, and the rank decides. Rows are
-    rescaled as in `is_separable`.
+    HiGHS looks for a w along which no row's loss grows without bound (z >= 0 for label 1, <= 0 for
+    0, = 0 for a soft one) and some hard-labelled row moves; if there is none, only w with Xw = 0
+    remain, and the rank decides. Rows are rescaled as in `is_separable`.
     """
     from scipy.optimize import linprog
 
-    points, ones = _rescaled(np.asarray(rows, float)), np.asarray(labels)
+    points = _rescaled(np.asarray(rows, float))
+    ones = np.asarray(labels)
     hard = (ones == 0) | (ones == 1)
     margins = (2 * ones[hard, None] - 1) * points[hard]
     soft = points[~hard]
@@ -85,7 +101,9 @@ def has_one_minimiser(rows: Points, labels: Labels) -> bool:
 def hard_margin_program(
     signed_points: Annotated[Float[AnyArray, "n dim"], Holds("scale", _SOLVABLE, _solvable)],
 ) -> Float[np.ndarray, "dim"]:
-    """The w of least norm with w·S_i >= 1, by CLARABEL; its margin is 1/|w|. ValueError if not separable."""
+    """The w of least norm with w·S_i >= 1, by CLARABEL; its margin is 1/|w|. ValueError if not
+    separable.
+    """
     import cvxpy as cp
 
     points = np.asarray(signed_points)
@@ -101,8 +119,8 @@ def mixup_program(
     features: Points, labels: Labels, nodes: Nodes, weights: Masses, input_weights: InputWeights
 ) -> Float[np.ndarray, "dim"]:
     """The minimiser of `fit_mixup`, by CLARABEL on the expanded rows (small samples only).
-    Warns where all labels are equal. Raises ValueError for mixed rows whose largest entry is not in [0.001, 1000], and
-    where the solver finds no finite minimiser.
+    Warns where all labels are equal. Raises ValueError for mixed rows whose largest entry is not in
+    [0.001, 1000], and where the solver finds no finite minimiser.
     """
     import cvxpy as cp
 
@@ -113,7 +131,10 @@ def mixup_program(
     loss = mixtures.weights @ (cp.logistic(scores) - cp.multiply(mixtures.labels, scores))
     problem = cp.Problem(cp.Minimize(loss))
     status = _status(problem)
-    require(status == cp.OPTIMAL, f"features must have a loss with a finite minimiser, the solver says {status}")
+    require(
+        status == cp.OPTIMAL,
+        f"features must have a loss with a finite minimiser, the solver says {status}",
+    )
     return np.asarray(parameters.value)
 
 
@@ -127,7 +148,9 @@ def _status(problem):
     import cvxpy as cp
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Solution may be inaccurate")  # the status says so too
+        warnings.filterwarnings(
+            "ignore", message="Solution may be inaccurate"
+        )  # the status says so too
         try:
             problem.solve(solver=cp.CLARABEL)
         except cp.SolverError:

@@ -1,4 +1,6 @@
-"""Augmentation on small real images: a linear classifier of two handwritten digits, beyond the Gaussian theory."""
+"""Augmentation on small real images: a linear classifier of two handwritten digits, beyond the
+Gaussian theory.
+"""
 
 from functools import partial
 from typing import Annotated, NamedTuple
@@ -39,7 +41,9 @@ class Digits(NamedTuple):
 
 
 class Accuracies(NamedTuple):
-    """Fractions of held-out points classified correctly, NaN where the fit did not converge; one per key."""
+    """Fractions of held-out points classified correctly, NaN where the fit did not converge; one
+    per key.
+    """
 
     erm: Float[Array, "keys"]
     mixup: Float[Array, "keys"]
@@ -48,7 +52,9 @@ class Accuracies(NamedTuple):
 
 @guarded(double=False)
 def digit_pair(first: Digit = 3, second: Digit = 8) -> Digits:
-    """Two digits of scikit-learn's 8 x 8 handwritten ones, pixels over 16 and centred; ValueError for equal digits."""
+    """Two digits of scikit-learn's 8 x 8 handwritten ones, pixels over 16 and centred; ValueError
+    for equal digits.
+    """
     from sklearn.datasets import load_digits
 
     require(first != second, f"first and second must be two different digits, got {first} twice")
@@ -60,38 +66,55 @@ def digit_pair(first: Digit = 3, second: Digit = 8) -> Digits:
 
 @guarded(double=False)
 def augmentation_accuracies(
-    keys: Key[Array, "keys"], features: Annotated[Float[AnyArray, "points dim"], USABLE_SCALE],
-    labels: Annotated[Float[AnyArray, "points"], BINARY], n: Annotated[int, Interval(2, LONGEST)],
-    ridge: Annotated[ScalarLike, POSITIVE], nodes: Nodes, weights: Masses,
+    keys: Key[Array, "keys"],
+    features: Annotated[Float[AnyArray, "points dim"], USABLE_SCALE],
+    labels: Annotated[Float[AnyArray, "points"], BINARY],
+    n: Annotated[int, Interval(2, LONGEST)],
+    ridge: Annotated[ScalarLike, POSITIVE],
+    nodes: Nodes,
+    weights: Masses,
     masks: Annotated[Float[AnyArray, "masks dim"], BINARY],
     probabilities: Annotated[Float[AnyArray, "masks"], PROBABILITIES],
     mask_labels: Annotated[Float[AnyArray, "masks"], UNIT_INTERVAL],
-) -> Accuracies:  # fmt: skip
-    """Train on n of the points, half of either class, and classify all others: without and with augmentation.
+) -> Accuracies:
+    """Train on n of the points, half of either class, and classify all others: without and with
+    augmentation.
 
-    Three ridge-regularised logistic regressions without bias on the same points: plain, Mixup with g(λ) = λ, and masks
-    as in `fit_masks` (boxes for CutMix), with a key for each choice of points. `ridge` is the coefficient of |w|²/2,
-    `nodes` and `weights` are Mixup's λ and their probabilities, `masks` M (1 where the first image is kept) come with
-    theirs, and `mask_labels` are the weights of the first label. Raises ValueError for an odd n, and fewer than n/2 + 1
-    points of a class. Source: derived here, in place of the image experiments of Oh & Yun 2023 (arXiv 2306.00267).
+    Three ridge-regularised logistic regressions without bias on the same points: plain, Mixup with
+    g(λ) = λ, and masks as in `fit_masks` (boxes for CutMix), with a key for each choice of points.
+    `ridge` is the coefficient of |w|²/2, `nodes` and `weights` are Mixup's λ and their
+    probabilities, `masks` M (1 where the first image is kept) come with theirs, and `mask_labels`
+    are the weights of the first label. Raises ValueError for an odd n, and fewer than n/2 + 1
+    points of a class. Source: derived here, in place of the image experiments of Oh & Yun 2023
+    (arXiv 2306.00267).
     """
     require_float64("a comparison of augmentations")
     require_halves(n, "balanced")
     if not is_traced(labels):
         ones = int(np.asarray(labels).sum())
         fewest = min(ones, labels.shape[0] - ones)
-        require(fewest > n // 2, f"labels must hold more than n / 2 = {n // 2} points of each class, got {fewest}")
-    return _accuracies(keys, features, labels, n, ridge, nodes, weights, masks, probabilities, mask_labels)
+        require(
+            fewest > n // 2,
+            f"labels must hold more than n / 2 = {n // 2} points of each class, got {fewest}",
+        )
+    return _accuracies(
+        keys, features, labels, n, ridge, nodes, weights, masks, probabilities, mask_labels
+    )
 
 
 @partial(jax.jit, static_argnums=3)
-def _accuracies(keys, features, labels, n, ridge, nodes, weights, masks, probabilities, mask_labels):
-    features, labels = jnp.asarray(features, float), jnp.asarray(labels, float)
+def _accuracies(
+    keys, features, labels, n, ridge, nodes, weights, masks, probabilities, mask_labels
+):
+    features = jnp.asarray(features, float)
+    labels = jnp.asarray(labels, float)
 
     def cell(key):
         # Random order within the classes: the n/2 first of either class train.
         order = jax.random.uniform(key, labels.shape)
-        train = jnp.concatenate([jnp.argsort(jnp.where(labels == side, order, 2))[: n // 2] for side in (0, 1)])
+        train = jnp.concatenate(
+            [jnp.argsort(jnp.where(labels == side, order, 2))[: n // 2] for side in (0, 1)]
+        )
         held_out = jnp.ones_like(labels).at[train].set(0)
         sample = features[train], labels[train]
         atom = jnp.ones(1)

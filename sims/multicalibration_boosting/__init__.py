@@ -1,6 +1,14 @@
-"""Level-set boosting of finite worlds and samples, the worst calibration error of a predictor, and sampled levels."""
+"""Level-set boosting of finite worlds and samples, the worst calibration error of a predictor, and
+sampled levels.
+"""
 
-from sims.multicalibration_boosting.audit import best_gain, best_ratio, binned_error, gain, worst_error
+from sims.multicalibration_boosting.audit import (
+    best_gain,
+    best_ratio,
+    binned_error,
+    gain,
+    worst_error,
+)
 from sims.multicalibration_boosting.boosting import (
     level_fit,
     lsboost,
@@ -9,7 +17,12 @@ from sims.multicalibration_boosting.boosting import (
     round_to_grid,
     squared_error,
 )
-from sims.multicalibration_boosting.samples import enumerate_levels, plug_in, sample_levels, unbiased
+from sims.multicalibration_boosting.samples import (
+    enumerate_levels,
+    plug_in,
+    sample_levels,
+    unbiased,
+)
 from sims.multicalibration_boosting.worlds import (
     World,
     affine,

@@ -1,4 +1,6 @@
-"""Searches: the best step, the best function, the worst calibration error, each found by an optimiser or a sum."""
+"""Searches: the best step, the best function, the worst calibration error, each found by an
+optimiser or a sum.
+"""
 
 from typing import Annotated
 
@@ -15,35 +17,49 @@ Bins = Annotated[Int[np.ndarray, " levels"], Interval(0, 2**20)]
 
 
 @guarded
-def gain(probabilities: Probabilities, predictions: Values, means: Values, h: Function, step: Step) -> float:
-    """E[(f - y)^2 - (f + step h - y)^2], the difference of squares taken cell by cell, where no digits cancel."""
+def gain(
+    probabilities: Probabilities, predictions: Values, means: Values, h: Function, step: Step
+) -> float:
+    """E[(f - y)^2 - (f + step h - y)^2], the difference of squares taken cell by cell, where no
+    digits cancel.
+    """
     change = step * h
     return float(probabilities @ (change * (2 * (means - predictions) - change)))
 
 
 @guarded
-def best_gain(probabilities: Probabilities, predictions: Values, means: Values, h: Function) -> float:
+def best_gain(
+    probabilities: Probabilities, predictions: Values, means: Values, h: Function
+) -> float:
     """The largest `gain` of any step, by Brent's method."""
     from scipy.optimize import minimize_scalar
 
     largest = max(float(np.abs(h).max()), 1e-50)  # steps in its units
-    minimum = minimize_scalar(lambda step: -gain(probabilities, predictions, means, h / largest, float(step)))
+    minimum = minimize_scalar(
+        lambda step: -gain(probabilities, predictions, means, h / largest, float(step))
+    )
     return -float(minimum.fun)
 
 
 @guarded
-def best_ratio(probabilities: Probabilities, predictions: Values, means: Values, basis: Basis, seed: Seed = 0) -> float:
-    """Sum over levels of P(v) times the largest (E[h r | v])^2 / E[h^2 | v] that BFGS finds from three random starts.
-    Its coordinates are those of functions that are orthonormal within the level, where they are no fewer than cells.
+def best_ratio(
+    probabilities: Probabilities, predictions: Values, means: Values, basis: Basis, seed: Seed = 0
+) -> float:
+    """Sum over levels of P(v) times the largest (E[h r | v])^2 / E[h^2 | v] that BFGS finds from
+    three random starts. Its coordinates are those of functions that are orthonormal within the
+    level, where they are no fewer than cells.
     """
     from scipy.optimize import minimize
 
-    generator, total = np.random.default_rng(seed), 0.0
+    generator = np.random.default_rng(seed)
+    total = 0.0
     for value in np.unique(predictions):
         at = (predictions == value) & (probabilities > 0)
         if not at.any():
             continue
-        chances, residuals, roots = probabilities[at], means[at] - value, np.sqrt(probabilities[at])[:, None]
+        chances = probabilities[at]
+        residuals = means[at] - value
+        roots = np.sqrt(probabilities[at])[:, None]
         columns = np.linalg.qr(roots * basis[at])[0] / roots
 
         def negative(
@@ -59,14 +75,19 @@ def best_ratio(probabilities: Probabilities, predictions: Values, means: Values,
 
         starts = generator.standard_normal((3, columns.shape[1]))
         options = {"gtol": 1e-8, "maxiter": 1000}  # errors of the maximum are of its square
-        total += max(-float(minimize(negative, x0, jac=True, method="BFGS", options=options).fun) for x0 in starts)
+        total += max(
+            -float(minimize(negative, x0, jac=True, method="BFGS", options=options).fun)
+            for x0 in starts
+        )
     return total
 
 
 @guarded
-def worst_error(probabilities: Probabilities, predictions: Values, means: Values, basis: Basis) -> float:
-    """The largest K2 of functions |h| <= 1 in the span, chosen level by level: a linear program for each level.
-    That of one h for all levels is at most as large, and h^2 <= B multiplies it by B.
+def worst_error(
+    probabilities: Probabilities, predictions: Values, means: Values, basis: Basis
+) -> float:
+    """The largest K2 of functions |h| <= 1 in the span, chosen level by level: a linear program for
+    each level. That of one h for all levels is at most as large, and h^2 <= B multiplies it by B.
     """
     from scipy.optimize import linprog
 
@@ -81,11 +102,16 @@ def worst_error(probabilities: Probabilities, predictions: Values, means: Values
         largest = float(np.abs(sums).max())
         if largest == 0:
             continue
-        if np.linalg.matrix_rank(columns) == len(columns):  # then h may have any values, +-1 among them
+        if np.linalg.matrix_rank(columns) == len(
+            columns
+        ):  # then h may have any values, +-1 among them
             total += float(probabilities[at] @ np.abs(means[at] - value)) ** 2 / mass
             continue
-        rows, ends = np.vstack([columns, -columns]), np.ones(2 * len(columns))
-        program = linprog(-sums / largest, A_ub=rows, b_ub=ends, bounds=(None, None), method="highs")
+        rows = np.vstack([columns, -columns])
+        ends = np.ones(2 * len(columns))
+        program = linprog(
+            -sums / largest, A_ub=rows, b_ub=ends, bounds=(None, None), method="highs"
+        )
         total += mass * (largest * float(program.fun)) ** 2
     return total
 

@@ -1,4 +1,6 @@
-"""Boosting on level sets: least squares within each level, rounded, until the error hardly falls."""
+"""Boosting on level sets: least squares within each level, rounded, until the error hardly
+falls.
+"""
 
 from typing import Annotated, NamedTuple
 
@@ -44,9 +46,14 @@ def round_to_grid(values: Predictions, grid: Grid) -> Float[np.ndarray, " cells"
 
 
 @guarded
-def level_fit(probabilities: Probabilities, predictions: Values, means: Values, basis: Basis) -> Function:
-    """The least-squares fit of y within each level, of least norm where it is not unique; a number per cell."""
-    fit, roots = np.array(predictions), np.sqrt(probabilities)
+def level_fit(
+    probabilities: Probabilities, predictions: Values, means: Values, basis: Basis
+) -> Function:
+    """The least-squares fit of y within each level, of least norm where it is not unique; a number
+    per cell.
+    """
+    fit = np.array(predictions)
+    roots = np.sqrt(probabilities)
     for value in np.unique(predictions):
         at = predictions == value
         # What is fitted is y - v: the constant v may not lie in the span.
@@ -64,7 +71,8 @@ def lsboost(
     tolerance: Annotated[float, Interval(1e-14, 1, why="the error is known to rounding")],
     relative: UnitInterval = 0.0,
 ) -> Boosted:
-    """Begin with 1/2, refit each level, round, and stop at the first round that saves no more than the tolerance.
+    """Begin with 1/2, refit each level, round, and stop at the first round that saves no more than
+    the tolerance.
 
     Args:
         probabilities: of the cells; of a sample 1 / n.
@@ -85,19 +93,26 @@ def lsboost(
 
 @guarded
 def released_lsboost(
-    labels: Values, basis: Basis, bins: Annotated[int, Interval(1, 2**20)] = 10, gamma: UnitInterval = 0.1
+    labels: Values,
+    basis: Basis,
+    bins: Annotated[int, Interval(1, 2**20)] = 10,
+    gamma: UnitInterval = 0.1,
 ) -> Boosted:
-    """What the released class does on a sample with labels from 0 to 1, with its defaults but its limit of 100 rounds.
+    """What the released class does on a sample with labels from 0 to 1, with its defaults but its
+    limit of 100 rounds.
 
-    A global fit, rounded to bins + 1 values; then rounds within levels, levels of one row left as they are. From the
-    third on it asks whether the last one lowered the error by more than γ / bins; if not, it adds a round that is
-    not rounded, and predicts with that. The errors are its training errors, those of the global fit before rounding.
-    Here `models` ends with that round, so that `models[-3]` is the last but one of the rounded models.
+    A global fit, rounded to bins + 1 values; then rounds within levels, levels of one row left as
+    they are. From the third on it asks whether the last one lowered the error by more than γ /
+    bins; if not, it adds a round that is not rounded, and predicts with that. The errors are its
+    training errors, those of the global fit before rounding. Here `models` ends with that round, so
+    that `models[-3]` is the last but one of the rounded models.
     """
     n = len(labels)
-    uniform, start = np.full(n, 1 / n), np.full(n, 0.5)
+    uniform = np.full(n, 1 / n)
+    start = np.full(n, 0.5)
     fit = level_fit(uniform, start, labels, basis)
-    models, errors = [round_to_grid(fit, bins)], [squared_error(uniform, fit, labels)]
+    models = [round_to_grid(fit, bins)]
+    errors = [squared_error(uniform, fit, labels)]
     while True:
         values, count = np.unique(models[-1], return_counts=True)
         single = np.isin(models[-1], values[count == 1])
@@ -111,7 +126,9 @@ def released_lsboost(
 
 @guarded
 def released_error(predictions: Values, labels: Values) -> float:
-    """What the released code prints as the calibration error of a sample: the level of the largest value left out."""
+    """What the released code prints as the calibration error of a sample: the level of the largest
+    value left out.
+    """
     values = np.unique(predictions)
     residuals = [labels[predictions == value] - value for value in values[:-1]]
     return float(sum(len(group) * group.mean() ** 2 for group in residuals)) / len(labels)

@@ -1,4 +1,6 @@
-"""Samples within levels: labels y ~ Bernoulli(v + shift), and groups h ~ Bernoulli(share) apart from them."""
+"""Samples within levels: labels y ~ Bernoulli(v + shift), and groups h ~ Bernoulli(share) apart
+from them.
+"""
 
 from typing import Annotated
 
@@ -29,9 +31,16 @@ def sample_levels(
 
 @guarded
 def enumerate_levels(
-    count: Annotated[int, Interval(1, 1000)], value: UnitInterval, chance: UnitInterval, share: UnitInterval
-) -> tuple[Float[np.ndarray, " outcomes"], Float[np.ndarray, " outcomes"], Float[np.ndarray, " outcomes"]]:
-    """Every number of members and of ones in a level: their chances, and sums of h r and of its square."""
+    count: Annotated[int, Interval(1, 1000)],
+    value: UnitInterval,
+    chance: UnitInterval,
+    share: UnitInterval,
+) -> tuple[
+    Float[np.ndarray, " outcomes"], Float[np.ndarray, " outcomes"], Float[np.ndarray, " outcomes"]
+]:
+    """Every number of members and of ones in a level: their chances, and sums of h r and of its
+    square.
+    """
     from scipy.stats import binom
 
     members, ones = (axis.ravel() for axis in np.indices((count + 1, count + 1)))
@@ -57,6 +66,8 @@ def unbiased(counts: Counts, sums: Sums, squares: Sums) -> Float[np.ndarray, "*r
 
 
 def _sums(
-    members: Float[np.ndarray, "..."], ones: Float[np.ndarray, "..."], values: Float[np.ndarray, "..."]
+    members: Float[np.ndarray, "..."],
+    ones: Float[np.ndarray, "..."],
+    values: Float[np.ndarray, "..."],
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
     return ones - members * values, ones * (1 - values) ** 2 + (members - ones) * values**2

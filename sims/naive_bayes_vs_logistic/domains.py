@@ -1,4 +1,6 @@
-"""The domains of this paper's arguments, in its words, and what labels owe to the number of classes."""
+"""The domains of this paper's arguments, in its words, and what labels owe to the number of
+classes.
+"""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -25,7 +27,9 @@ from theory_on_trial.contract import (
 
 
 def _definite(matrix: np.ndarray) -> bool:
-    """Whether this is a covariance whose correlations have eigenvalues above rounding; units do not matter."""
+    """Whether this is a covariance whose correlations have eigenvalues above rounding; units do not
+    matter.
+    """
     if not SYMMETRIC.check(matrix) or not np.all(np.diag(matrix) > 0):
         return False
     deviations = np.sqrt(np.diag(matrix))
@@ -39,7 +43,9 @@ def _invertible(factor: np.ndarray) -> bool:
 
 
 def _squares_add_up(values: np.ndarray) -> bool:
-    return bool(np.abs(values).max(initial=0) <= (np.finfo(values.dtype).max / (4 * values.size)) ** 0.5)
+    return bool(
+        np.abs(values).max(initial=0) <= (np.finfo(values.dtype).max / (4 * values.size)) ** 0.5
+    )
 
 
 _TWO_ROWS = Holds("rows", "have at least 2 rows, one per class", lambda means: len(means) >= 2)
@@ -76,7 +82,8 @@ Variances = Annotated[Float[AnyArray, "features"], POSITIVE]
 DefiniteMatrix = Annotated[Float[AnyArray, "features features"], _DEFINITE]
 """Σ, invertible."""
 Covariance = (
-    Annotated[Float[AnyArray, "features"], NON_NEGATIVE] | Annotated[Float[AnyArray, "features features"], COVARIANCE]
+    Annotated[Float[AnyArray, "features"], NON_NEGATIVE]
+    | Annotated[Float[AnyArray, "features features"], COVARIANCE]
 )
 """Σ, the covariance within every class: a matrix, or the variances of independent features."""
 DefiniteCovariance = Variances | DefiniteMatrix
@@ -86,7 +93,9 @@ Factor = Float[AnyArray, "features"] | Float[AnyArray, "features features"]
 InvertibleFactor = Variances | Annotated[Float[AnyArray, "features features"], _INVERTIBLE]
 """A factor of an invertible Σ."""
 Points = Float[AnyArray, "points axes"]
-"""Normal points that errors of more than two classes are averaged over, such as `quasi_random_points`."""
+"""Normal points that errors of more than two classes are averaged over, such as
+`quasi_random_points`.
+"""
 VarianceFloor = Annotated[Number, NON_NEGATIVE]
 """What is added to every estimated variance."""
 InverseRidge = Annotated[Number, Interval(0, closed="(]"), MAY_BE_INFINITE]
@@ -102,18 +111,31 @@ def require_labels(labels: AnyArray, n_classes: int) -> None:
         require(largest < n_classes, f"labels must be below n_classes = {n_classes}, got {largest}")
 
 
-def require_every_class(labels: AnyArray, n_classes: int, sample_weight: AnyArray | None = None) -> None:
-    """Raise `ValueError` for a label of n_classes or more, and for a class that no sample of some weight has."""
+def require_every_class(
+    labels: AnyArray, n_classes: int, sample_weight: AnyArray | None = None
+) -> None:
+    """Raise `ValueError` for a label of n_classes or more, and for a class that no sample of some
+    weight has.
+    """
     require_labels(labels, n_classes)
     if not is_traced(labels) and not is_traced(sample_weight):
-        counts = np.bincount(labels, None if sample_weight is None else np.asarray(sample_weight), n_classes)
-        require(counts > 0, f"labels must hold every class with some weight, got none of class {counts.argmin()}")
+        counts = np.bincount(
+            labels, None if sample_weight is None else np.asarray(sample_weight), n_classes
+        )
+        require(
+            counts > 0,
+            f"labels must hold every class with some weight, got none of class {counts.argmin()}",
+        )
 
 
 def require_sizes(sizes: Sizes, n_classes: int, max_samples: int | None = None) -> None:
-    """Raise `ValueError` unless `sizes` begin at n_classes or more and end at `max_samples` or less."""
+    """Raise `ValueError` unless `sizes` begin at n_classes or more and end at `max_samples` or
+    less.
+    """
     if not is_traced(sizes):
-        require(sizes[0] >= n_classes, f"sizes must be at least the {n_classes} classes, got {sizes[0]}")
+        require(
+            sizes[0] >= n_classes, f"sizes must be at least the {n_classes} classes, got {sizes[0]}"
+        )
         require(
             max_samples is None or sizes[-1] <= max_samples,
             f"sizes must be at most max_samples = {max_samples}, got {sizes[-1]}",

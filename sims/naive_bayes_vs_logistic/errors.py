@@ -20,19 +20,26 @@ _MOST_AXES = 21201  # of a Sobol sequence
 
 @guarded(double=False)
 def conditional_error(
-    rule: Rule, means: Means, covariance: Covariance, *, priors: Priors | None = None, points: Points | None = None
+    rule: Rule,
+    means: Means,
+    covariance: Covariance,
+    *,
+    priors: Priors | None = None,
+    points: Points | None = None,
 ) -> Float[Array, "..."]:
-    """P(rule(x) ≠ y) for y ~ `priors` (equal by default) and x | y ~ N(μ_y, Σ); Σ a matrix or n variances.
+    """P(rule(x) ≠ y) for y ~ `priors` (equal by default) and x | y ~ N(μ_y, Σ); Σ a matrix or n
+    variances.
 
-    Given the class the K scores are Gaussian, N(Wμ_y + b, W Σ Wᵀ), so n does not enter beyond these products. For two
-    classes the error is Φ of one margin each. For more, it is the sum of the probabilities of the other predictions:
-    each is an interval of the normal law along the direction that parts the two classes, averaged over the other K - 2
-    directions with the fixed normal `points` (default: `quasi_random_points(1024, K)`). Continuous in the rule, exact
-    where the scores move along one direction only, and good to 2e-5 for errors up to .01 and K up to 7.
-    A rule with leading axes gives an error for each. A rule that is not finite has the error NaN.
+    Given the class the K scores are Gaussian, N(Wμ_y + b, W Σ Wᵀ), so n does not enter beyond these
+    products. For two classes the error is Φ of one margin each. For more, it is the sum of the
+    probabilities of the other predictions: each is an interval of the normal law along the
+    direction that parts the two classes, averaged over the other K - 2 directions with the fixed
+    normal `points` (default: `quasi_random_points(1024, K)`). Continuous in the rule, exact where
+    the scores move along one direction only, and good to 2e-5 for errors up to .01 and K up to 7. A
+    rule with leading axes gives an error for each. A rule that is not finite has the error NaN.
 
-    Raises ValueError for points of another number of axes than K - 2, a rule of other classes or features, and a rule
-    so large or so small that its scores' variances are not among floats.
+    Raises ValueError for points of another number of axes than K - 2, a rule of other classes or
+    features, and a rule so large or so small that its scores' variances are not among floats.
     Source: derived here.
 
     >>> rule = LinearRule(jnp.array([[-1.0], [1.0]]), jnp.zeros(2))
@@ -49,7 +56,8 @@ def conditional_error(
         require(axes == n_classes - 2, f"points must have K - 2 = {n_classes - 2} axes, got {axes}")
 
     def error_of_one(one: LinearRule):
-        # A common shift of all scores decides nothing: without it differences of scores keep their digits.
+        # A common shift of all scores decides nothing: without it differences of scores keep their
+        # digits.
         weights = one.weights - jnp.mean(one.weights, axis=0)
         intercepts = one.intercepts - jnp.mean(one.intercepts)
         spread = weights * covariance if covariance.ndim == 1 else weights @ covariance
@@ -65,7 +73,9 @@ def conditional_error(
 
 
 def _require_scale(rule, covariance):
-    """Raise `ValueError` where squares of weights would vanish or overflow: the error would be of another rule."""
+    """Raise `ValueError` where squares of weights would vanish or overflow: the error would be of
+    another rule.
+    """
     if is_traced(rule.weights) or is_traced(covariance):
         return
     largest = np.abs(rule.weights).max(axis=(-2, -1), initial=0)
@@ -75,17 +85,22 @@ def _require_scale(rule, covariance):
     limits = np.finfo(scales.dtype)
     fits = ~np.isfinite(largest) | (largest == 0) | (spread == 0)
     fits |= (scales > limits.tiny**0.5 / limits.eps) & (scales < limits.max**0.5 * limits.eps)
-    require(fits, f"rule must have weights whose squares floats can hold, got up to {largest.max():g}")
+    require(
+        fits, f"rule must have weights whose squares floats can hold, got up to {largest.max():g}"
+    )
 
 
 @guarded(double=False)
 @lru_cache(maxsize=8)
 def quasi_random_points(
     n_points: Annotated[int, Interval(1, 2**30, why="the sequence has no more points")],
-    n_classes: Annotated[int, Interval(3, _MOST_AXES + 2, why="the error of two classes needs no points")],
+    n_classes: Annotated[
+        int, Interval(3, _MOST_AXES + 2, why="the error of two classes needs no points")
+    ],
 ) -> Float[np.ndarray, "points axes"]:
-    """Fixed normal points for the K - 2 lesser axes of K scores: a scrambled Sobol sequence through Φ⁻¹.
-    Raises ValueError for a number of points that is not a power of two: the sequence is balanced there only.
+    """Fixed normal points for the K - 2 lesser axes of K scores: a scrambled Sobol sequence through
+    Φ⁻¹. Raises ValueError for a number of points that is not a power of two: the sequence is
+    balanced there only.
     """
     require_room("n_points and n_classes", n_points * n_classes)
     from scipy.special import ndtri
@@ -96,17 +111,22 @@ def quasi_random_points(
 
 
 def _two_class_errors(centres, covariance, _):
-    """Error of each class from the law of s_1 - s_0; a rule without weights predicts one class for all."""
+    """Error of each class from the law of s_1 - s_0; a rule without weights predicts one class for
+    all.
+    """
     margins = jnp.array([centres[0, 0] - centres[0, 1], centres[1, 1] - centres[1, 0]])
     deviation = jnp.sqrt(jnp.maximum(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1], 0))
     constant = jnp.where((margins > 0) | ((margins == 0) & (jnp.arange(2) == 0)), -jnp.inf, jnp.inf)
-    return ndtr(jnp.where(deviation > 0, -margins / jnp.where(deviation > 0, deviation, 1), constant))
+    return ndtr(
+        jnp.where(deviation > 0, -margins / jnp.where(deviation > 0, deviation, 1), constant)
+    )
 
 
 def _class_errors(centres, covariance, points):
-    """Error of each class: the probabilities of all others being predicted, each by lines that part it from the class.
-    With the scores centre + loadings z of a unit normal z, class j is the largest on one interval of every line. The
-    lines run along the direction in which j gains on the class fastest, through `points` in its orthogonal complement.
+    """Error of each class: the probabilities of all others being predicted, each by lines that part
+    it from the class. With the scores centre + loadings z of a unit normal z, class j is the
+    largest on one interval of every line. The lines run along the direction in which j gains on the
+    class fastest, through `points` in its orthogonal complement.
     """
     n_classes = centres.shape[0]
     variances, axes = jnp.linalg.eigh(covariance)
@@ -117,8 +137,11 @@ def _class_errors(centres, covariance, points):
         difference = loadings[winner] - loadings[own]
         distance = jnp.linalg.norm(difference)
         first = jnp.zeros(n_classes - 1).at[0].set(1)
-        direction = jnp.where(distance > 0, difference / jnp.where(distance > 0, distance, 1), first)
-        # Householder's reflection swaps the first axis and the direction: the other axes become the complement.
+        direction = jnp.where(
+            distance > 0, difference / jnp.where(distance > 0, distance, 1), first
+        )
+        # Householder's reflection swaps the first axis and the direction: the other axes become the
+        # complement.
         normal = direction + jnp.where(direction[0] > 0, 1, -1) * first
         gains = loadings[winner] - loadings
         across = (gains - jnp.outer(gains @ normal, normal) * (2 / (normal @ normal)))[:, 1:]
@@ -128,7 +151,12 @@ def _class_errors(centres, covariance, points):
         behind = (slope == 0) & ((lead < 0) | ((lead == 0) & (jnp.arange(n_classes) < winner)))
         # The winner itself is masked by name: fused arithmetic need not give exact zeros for x - x.
         rivals = jnp.arange(n_classes) != winner
-        low = jnp.max(jnp.where(rivals & behind, jnp.inf, jnp.where(rivals & (slope > 0), crossing, -jnp.inf)), axis=1)
+        low = jnp.max(
+            jnp.where(
+                rivals & behind, jnp.inf, jnp.where(rivals & (slope > 0), crossing, -jnp.inf)
+            ),
+            axis=1,
+        )
         high = jnp.min(jnp.where(rivals & (slope < 0), crossing, jnp.inf), axis=1)
         return jnp.mean(jnp.where(low < high, ndtr(-low) - ndtr(-high), 0))
 

@@ -1,4 +1,6 @@
-"""Linear discriminant analysis with the pooled sample covariance, alone and against maximum-likelihood regression."""
+"""Linear discriminant analysis with the pooled sample covariance, alone and against
+maximum-likelihood regression.
+"""
 
 from typing import Annotated
 
@@ -33,8 +35,8 @@ Distance = Annotated[Number, Interval(1e-6, 1e6, why="rounding would hide one sc
 @guarded(double=False)
 def lda(means: Means, covariance_hat: DefiniteMatrix, priors: Priors) -> LinearRule:
     """Linear discriminant analysis: w_k = Σ̂⁻¹ μ_k and b_k = log p_k - ½ μ_kᵀ Σ̂⁻¹ μ_k.
-    A traced singular Σ̂ cannot be refused: its rule is not finite, or meaningless where rounding hides the singularity.
-    Source: Fisher 1936; the form is elementary.
+    A traced singular Σ̂ cannot be refused: its rule is not finite, or meaningless where rounding
+    hides the singularity. Source: Fisher 1936; the form is elementary.
     """
     factor = jnp.linalg.cholesky(jnp.asarray(covariance_hat))
     weights = jax.scipy.linalg.cho_solve((factor, True), jnp.asarray(means).T).T
@@ -42,17 +44,21 @@ def lda(means: Means, covariance_hat: DefiniteMatrix, priors: Priors) -> LinearR
 
 
 @guarded(double=False)
-def lda_error(key: Key[Array, ""], counts: Counts, means: Means, factor: InvertibleFactor) -> Float[Array, ""]:
-    """Error of linear discriminant analysis trained on `counts` samples of Gaussian classes with Σ = factor factorᵀ.
+def lda_error(
+    key: Key[Array, ""], counts: Counts, means: Means, factor: InvertibleFactor
+) -> Float[Array, ""]:
+    """Error of linear discriminant analysis trained on `counts` samples of Gaussian classes with Σ
+    = factor factorᵀ.
 
-    Draws the class means and a Wishart matrix instead of data; the error is exact given them, for equal true priors.
-    The estimated priors are m_k/m. The counts are static.
+    Draws the class means and a Wishart matrix instead of data; the error is exact given them, for
+    equal true priors. The estimated priors are m_k/m. The counts are static.
     Raises ValueError where the sample covariance is singular, m - K < n. Source: derived here.
     """
     total = int(np.sum(counts))
     require(
         total >= sum(means.shape),
-        f"counts must add up to at least n + K = {sum(means.shape)}, or the sample covariance is singular, got {total}",
+        f"counts must add up to at least n + K = {sum(means.shape)}, or the sample covariance is "
+        f"singular, got {total}",
     )
     class_means, scatter = sample_statistics_correlated(key, counts, means, factor)
     covariance = factor**2 if factor.ndim == 1 else factor @ factor.T
@@ -61,18 +67,26 @@ def lda_error(key: Key[Array, ""], counts: Counts, means: Means, factor: Inverti
 
 @guarded(double=False)
 def efron_pair(
-    key: Key[Array, ""], n_samples: MaxSamples, distance: Distance, n_features: Annotated[int, Interval(1, LONGEST)], *,
+    key: Key[Array, ""],
+    n_samples: MaxSamples,
+    distance: Distance,
+    n_features: Annotated[int, Interval(1, LONGEST)],
+    *,
     labels: LabelScheme = "random",
-) -> Float[Array, "2"]:  # fmt: skip
-    """Excess errors over the best rule of (LDA, unpenalised logistic regression), both fitted to one data set.
+) -> Float[Array, "2"]:
+    """Excess errors over the best rule of (LDA, unpenalised logistic regression), both fitted to
+    one data set.
 
-    Two classes of unit covariance at ±Δ/2 on the first axis, Δ = `distance`; LDA has the intercept log(m_1/m_0). The
-    limit of the ratio of mean excesses is Efron's efficiency for random labels only: balanced ones have another limit.
-    Where a data set is linearly separable there is no maximum-likelihood fit, and its excess is NaN.
-    Raises ValueError for m < n + 2, where the sample covariance is singular. Source: Efron 1975.
+    Two classes of unit covariance at ±Δ/2 on the first axis, Δ = `distance`; LDA has the intercept
+    log(m_1/m_0). The limit of the ratio of mean excesses is Efron's efficiency for random labels
+    only: balanced ones have another limit. Where a data set is linearly separable there is no
+    maximum-likelihood fit, and its excess is NaN. Raises ValueError for m < n + 2, where the sample
+    covariance is singular. Source: Efron 1975.
     """
     require_room("n_samples and n_features", n_samples * n_features)
-    require(n_samples >= n_features + 2, f"n_samples must be at least n_features + 2, got {n_samples}")
+    require(
+        n_samples >= n_features + 2, f"n_samples must be at least n_features + 2, got {n_samples}"
+    )
     labels_key, features_key = jax.random.split(key)
     means = jnp.zeros((2, n_features)).at[:, 0].set(jnp.array([-0.5, 0.5]) * distance)
     classes = draw_labels(labels_key, n_samples, 2, labels)

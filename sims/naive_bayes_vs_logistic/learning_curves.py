@@ -26,22 +26,33 @@ from sims.naive_bayes_vs_logistic.errors import conditional_error
 from sims.naive_bayes_vs_logistic.labels import draw_counts, draw_labels, draw_while
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
 from sims.naive_bayes_vs_logistic.logistic import ridge_logistic
-from sims.naive_bayes_vs_logistic.naive_bayes import naive_bayes, naive_bayes_rule, prefix_naive_bayes
+from sims.naive_bayes_vs_logistic.naive_bayes import (
+    naive_bayes,
+    naive_bayes_rule,
+    prefix_naive_bayes,
+)
 from sims.naive_bayes_vs_logistic.statistics import sample_statistics
 from theory_on_trial.contract import guarded, require, require_room
 
 
 @guarded(double=False)
 def naive_bayes_errors(
-    key: Key[Array, ""], sizes: Sizes, means: Means, variances: Variances, *, labels: LabelScheme = "balanced",
+    key: Key[Array, ""],
+    sizes: Sizes,
+    means: Means,
+    variances: Variances,
+    *,
+    labels: LabelScheme = "balanced",
     points: Points | None = None,
-) -> Float[Array, "sizes"]:  # fmt: skip
-    """Error of naive Bayes trained on m samples of independent Gaussian features, for every m in `sizes`.
+) -> Float[Array, "sizes"]:
+    """Error of naive Bayes trained on m samples of independent Gaussian features, for every m in
+    `sizes`.
 
-    Class counts, then sufficient statistics from their exact laws, then the exact conditional error: no data, and a
-    cost that does not depend on m. Sizes are independent of each other. `sizes` may be traced (one program for all); a
-    traced size below K has the error NaN. `points` are those of `conditional_error`. Raises ValueError for sizes below
-    K. Source: the simulation of Zheng et al. 2023 (released code), its data replaced by their sufficient statistics.
+    Class counts, then sufficient statistics from their exact laws, then the exact conditional
+    error: no data, and a cost that does not depend on m. Sizes are independent of each other.
+    `sizes` may be traced (one program for all); a traced size below K has the error NaN. `points`
+    are those of `conditional_error`. Raises ValueError for sizes below K. Source: the simulation of
+    Zheng et al. 2023 (released code), its data replaced by their sufficient statistics.
     """
     n_classes = means.shape[0]
     require_sizes(sizes, n_classes)
@@ -58,15 +69,23 @@ def naive_bayes_errors(
 
 @guarded(double=False)
 def logistic_errors(
-    key: Key[Array, ""], sizes: Sizes, means: Means, covariance: DefiniteCovariance, *, max_samples: MaxSamples,
-    tolerance: Tolerance = 1e-7, labels: LabelScheme = "balanced", points: Points | None = None,
-) -> Float[Array, "sizes"]:  # fmt: skip
-    """Error of ridge logistic regression trained on the first m rows of one data set, for every m in `sizes`.
+    key: Key[Array, ""],
+    sizes: Sizes,
+    means: Means,
+    covariance: DefiniteCovariance,
+    *,
+    max_samples: MaxSamples,
+    tolerance: Tolerance = 1e-7,
+    labels: LabelScheme = "balanced",
+    points: Points | None = None,
+) -> Float[Array, "sizes"]:
+    """Error of ridge logistic regression trained on the first m rows of one data set, for every m
+    in `sizes`.
 
-    One data set of `max_samples` rows per key; a prefix is a weight of zeros and ones, and each fit starts from the
-    one before, so that one program serves all sizes of one n. Sizes within a key are correlated, keys are independent.
-    Random labels are drawn again until the first prefix has every class. A fit whose gradient stays above `tolerance`
-    has the error NaN.
+    One data set of `max_samples` rows per key; a prefix is a weight of zeros and ones, and each fit
+    starts from the one before, so that one program serves all sizes of one n. Sizes within a key
+    are correlated, keys are independent. Random labels are drawn again until the first prefix has
+    every class. A fit whose gradient stays above `tolerance` has the error NaN.
     Raises ValueError for sizes outside K..max_samples.
     Source: the simulation of Zheng et al. 2023 (released code; C = 1); prefixes: derived here.
     """
@@ -77,11 +96,17 @@ def logistic_errors(
 
 @guarded(double=False)
 def nested_naive_bayes_errors(
-    key: Key[Array, ""], sizes: Sizes, means: Means, covariance: DefiniteCovariance, *, max_samples: MaxSamples
+    key: Key[Array, ""],
+    sizes: Sizes,
+    means: Means,
+    covariance: DefiniteCovariance,
+    *,
+    max_samples: MaxSamples,
 ) -> Float[Array, "sizes"]:
-    """Error of naive Bayes trained on the first m rows of the data set of `logistic_errors`, for every m in `sizes`.
-    For features that are correlated (which naive Bayes ignores), and where sizes shall share their noise.
-    Raises TypeError without float64, ValueError as `logistic_errors`. Source: as there.
+    """Error of naive Bayes trained on the first m rows of the data set of `logistic_errors`, for
+    every m in `sizes`. For features that are correlated (which naive Bayes ignores), and where
+    sizes shall share their noise. Raises TypeError without float64, ValueError as
+    `logistic_errors`. Source: as there.
     """
     features, classes = _data_set(key, sizes, means, covariance, max_samples, "balanced")
     rules = prefix_naive_bayes(features, classes, means.shape[0], jnp.asarray(sizes))
@@ -90,49 +115,77 @@ def nested_naive_bayes_errors(
 
 @guarded(double=False)
 def paired_errors(
-    key: Key[Array, ""], sizes: Sizes, means: Means, covariance: DefiniteCovariance, *, max_samples: MaxSamples,
+    key: Key[Array, ""],
+    sizes: Sizes,
+    means: Means,
+    covariance: DefiniteCovariance,
+    *,
+    max_samples: MaxSamples,
     tolerance: Tolerance = 1e-7,
-) -> Float[Array, "sizes 2"]:  # fmt: skip
-    """Errors of (naive Bayes, logistic regression) trained on the same prefixes of one data set. The columns are
-    `nested_naive_bayes_errors` and `logistic_errors` of the same key. Raises as these. Source: as there.
+) -> Float[Array, "sizes 2"]:
+    """Errors of (naive Bayes, logistic regression) trained on the same prefixes of one data set.
+    The columns are `nested_naive_bayes_errors` and `logistic_errors` of the same key. Raises as
+    these. Source: as there.
     """
     features, classes = _data_set(key, sizes, means, covariance, max_samples, "balanced")
     generative = prefix_naive_bayes(features, classes, means.shape[0], jnp.asarray(sizes))
     discriminative = _prefix_logistic(features, classes, means.shape[0], sizes, tolerance)
-    return jnp.stack([conditional_error(rules, means, covariance) for rules in (generative, discriminative)], axis=1)
+    return jnp.stack(
+        [conditional_error(rules, means, covariance) for rules in (generative, discriminative)],
+        axis=1,
+    )
 
 
 @guarded(double=False)
 def split_errors(
-    key: Key[Array, ""], features: Features, labels: Labels, n_classes: Classes, sizes: Sizes, *,
-    max_samples: MaxSamples, tolerance: Tolerance = 1e-7, var_floor: VarianceFloor = 1e-9,
-) -> Float[Array, "sizes 2"]:  # fmt: skip
-    """Test errors of (naive Bayes, logistic regression) on random splits of a data set, a split for every m in `sizes`.
+    key: Key[Array, ""],
+    features: Features,
+    labels: Labels,
+    n_classes: Classes,
+    sizes: Sizes,
+    *,
+    max_samples: MaxSamples,
+    tolerance: Tolerance = 1e-7,
+    var_floor: VarianceFloor = 1e-9,
+) -> Float[Array, "sizes 2"]:
+    """Test errors of (naive Bayes, logistic regression) on random splits of a data set, a split for
+    every m in `sizes`.
 
-    m rows without replacement train, drawn again until every class is among them, and all other rows test. Features are
-    scaled to [0, 1] by their range in the training rows (test rows may fall outside; a feature constant there is only
-    shifted), so that `var_floor` is in units of that range. The error of a fit that did not converge is NaN, and so are
-    both errors where a class is absent from the training rows of each of 10^6 splits. `max_samples`, at least the
-    largest size, fixes the shape of the training set: one program for all sizes. Raises ValueError for labels of K or
-    more, a class without samples, sizes outside K..max_samples, and max_samples not below the number of rows, one of
-    which must be left to test. Source: the experiments of Zheng et al. 2023 on given features (released code).
+    m rows without replacement train, drawn again until every class is among them, and all other
+    rows test. Features are scaled to [0, 1] by their range in the training rows (test rows may fall
+    outside; a feature constant there is only shifted), so that `var_floor` is in units of that
+    range. The error of a fit that did not converge is NaN, and so are both errors where a class is
+    absent from the training rows of each of 10^6 splits. `max_samples`, at least the largest size,
+    fixes the shape of the training set: one program for all sizes. Raises ValueError for labels of
+    K or more, a class without samples, sizes outside K..max_samples, and max_samples not below the
+    number of rows, one of which must be left to test. Source: the experiments of Zheng et al. 2023
+    on given features (released code).
     """
     n_samples = labels.shape[0]
-    require(max_samples < n_samples, f"max_samples must be below the number of samples, {n_samples}, got {max_samples}")
+    require(
+        max_samples < n_samples,
+        f"max_samples must be below the number of samples, {n_samples}, got {max_samples}",
+    )
     require_sizes(sizes, n_classes, max_samples)
     require_every_class(labels, n_classes)
-    features, labels = jnp.asarray(features), jnp.asarray(labels)
+    features = jnp.asarray(features)
+    labels = jnp.asarray(labels)
 
     def errors_at(size_and_key):
         size, size_key = size_and_key
         order = _complete_order(size_key, labels, n_classes, size)
-        train, is_train = order[:max_samples], jnp.arange(n_samples) < size
+        train = order[:max_samples]
+        is_train = jnp.arange(n_samples) < size
         low = jnp.min(jnp.where(is_train[:, None], features[order], jnp.inf), axis=0)
         high = jnp.max(jnp.where(is_train[:, None], features[order], -jnp.inf), axis=0)
         inputs = (features - low) / jnp.where(high > low, high - low, 1)
         weight = is_train[:max_samples].astype(features.dtype)
-        generative = naive_bayes(inputs[train], labels[train], n_classes, sample_weight=weight, var_floor=var_floor)
-        fit = ridge_logistic(inputs[train], labels[train], n_classes, sample_weight=weight, tolerance=tolerance)
+        generative = naive_bayes(
+            inputs[train], labels[train], n_classes, sample_weight=weight, var_floor=var_floor
+        )
+        fit = ridge_logistic(
+            inputs[train], labels[train], n_classes, sample_weight=weight, tolerance=tolerance
+        )
         is_test = ~jnp.zeros(n_samples, bool).at[order].set(is_train)
 
         def test_error(rule):
@@ -151,18 +204,28 @@ def _data_set(key, sizes, means, covariance, max_samples, scheme):
     first = sizes[0] if isinstance(sizes, jax.Array) else int(sizes[0])
     labels_key, features_key = jax.random.split(key)
     classes = draw_labels(labels_key, max_samples, means.shape[0], scheme, complete_prefix=first)
-    return gaussian_classes(features_key, classes, means, covariance_factor(covariance)), jnp.asarray(classes)
+    return gaussian_classes(
+        features_key, classes, means, covariance_factor(covariance)
+    ), jnp.asarray(classes)
 
 
 def _prefix_logistic(features, labels, n_classes, sizes, tolerance):
-    """Rules for all prefixes, each fit started from the one before; NaN where a fit did not converge."""
+    """Rules for all prefixes, each fit started from the one before; NaN where a fit did not
+    converge.
+    """
     n_samples, n_features = features.shape
-    zero = LinearRule(jnp.zeros((n_classes, n_features), features.dtype), jnp.zeros(n_classes, features.dtype))
+    zero = LinearRule(
+        jnp.zeros((n_classes, n_features), features.dtype), jnp.zeros(n_classes, features.dtype)
+    )
 
     def fit_prefix(start, size):
         weight = (jnp.arange(n_samples) < size).astype(features.dtype)
-        fit = ridge_logistic(features, labels, n_classes, sample_weight=weight, tolerance=tolerance, start=start)
-        return fit.rule, jax.tree.map(lambda leaf: jnp.where(fit.gradient <= tolerance, leaf, jnp.nan), fit.rule)
+        fit = ridge_logistic(
+            features, labels, n_classes, sample_weight=weight, tolerance=tolerance, start=start
+        )
+        return fit.rule, jax.tree.map(
+            lambda leaf: jnp.where(fit.gradient <= tolerance, leaf, jnp.nan), fit.rule
+        )
 
     return lax.scan(fit_prefix, zero, jnp.asarray(sizes))[1]
 
@@ -175,7 +238,9 @@ def _complete_order(key, labels, n_classes, size):
         return jax.random.permutation(jax.random.fold_in(key, attempt), n_samples)
 
     def incomplete(order):
-        counts = jax.ops.segment_sum((jnp.arange(n_samples) < size).astype(int), labels[order], n_classes)
+        counts = jax.ops.segment_sum(
+            (jnp.arange(n_samples) < size).astype(int), labels[order], n_classes
+        )
         return jnp.any(counts == 0) & (size >= n_classes)
 
     return draw_while(incomplete, draw)

@@ -11,7 +11,9 @@ from theory_on_trial.contract import ANY_NUMBER, Is, guarded, require
 
 
 class LinearRule(NamedTuple):
-    """Predicts argmax_k w_k·x + b_k, the first class among equals; `weights` are K x n, one row per class."""
+    """Predicts argmax_k w_k·x + b_k, the first class among equals; `weights` are K x n, one row per
+    class.
+    """
 
     weights: Float[Array, "*batch classes features"]
     intercepts: Float[Array, "*batch classes"]

@@ -1,4 +1,6 @@
-"""L-BFGS for the logistic loss, with feature variances as the initial metric and a line search among the logits."""
+"""L-BFGS for the logistic loss, with feature variances as the initial metric and a line search
+among the logits.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,7 +11,8 @@ from jax import Array, lax
 from jaxtyping import Bool, Float, Int, ScalarLike
 
 MEMORY = 8  # pairs of steps and gradient changes kept
-REFRESH = 10  # steps for which one diagonal metric is kept: another one each step would contradict the pairs
+# steps for which one diagonal metric is kept: another one each step would contradict the pairs
+REFRESH = 10
 SLOPE_REDUCTION = 0.5  # a line search ends where the slope has fallen to this fraction
 TRIALS = 40  # points of one line search
 
@@ -18,9 +21,12 @@ class LogisticProblem(NamedTuple):
     """A sum of log-losses and a quadratic penalty, in parameters θ = (W, b), one row per vector.
 
     Attributes:
-        design: rows x parameters; the last column is ones, so that the intercept is one more weight.
-        design_transposed: the same numbers, parameters x rows, because products from the other side are thrice slower.
-        targets: 1 where a row is of the vector's class, else 0; a single vector stands for class 1 of two.
+        design: rows x parameters; the last column is ones, so that the intercept is one more
+            weight.
+        design_transposed: the same numbers, parameters x rows, because products from the other side
+            are thrice slower.
+        targets: 1 where a row is of the vector's class, else 0; a single vector stands for class 1
+            of two.
         weight: s, one sample weight per row.
         penalty: of each parameter, half its square.
     """
@@ -32,22 +38,31 @@ class LogisticProblem(NamedTuple):
     penalty: Float[Array, "parameters"]
 
     def gradient(
-        self, parameters: Float[Array, "vectors parameters"], probabilities: Float[Array, "vectors rows"]
+        self,
+        parameters: Float[Array, "vectors parameters"],
+        probabilities: Float[Array, "vectors rows"],
     ) -> Float[Array, "vectors parameters"]:
-        """The gradient of the summed loss and penalty, where the parameters give these probabilities."""
-        return (self.weight * (probabilities - self.targets)) @ self.design + self.penalty * parameters
+        """The gradient of the summed loss and penalty, where the parameters give these
+        probabilities.
+        """
+        return (
+            self.weight * (probabilities - self.targets)
+        ) @ self.design + self.penalty * parameters
 
     def metric(self, probabilities: Float[Array, "vectors rows"]) -> Float[Array, "parameters"]:
         """The diagonal of the Hessian, averaged over the classes (exact for K = 2); positive."""
         spread = (probabilities * (1 - probabilities)).sum(axis=0) / max(len(probabilities) - 1, 1)
-        # Where all probabilities saturate, the loss alone would leave no curvature and ask for endless steps.
-        curvature = (self.weight * jnp.maximum(spread, 1e-6)) @ jnp.square(self.design) + self.penalty
+        # Where all probabilities saturate, the loss alone would leave no curvature and ask for
+        # endless steps.
+        curvature = (self.weight * jnp.maximum(spread, 1e-6)) @ jnp.square(
+            self.design
+        ) + self.penalty
         return jnp.where(curvature > 0, curvature, 1)
 
 
 class SolverState(NamedTuple):
-    """Where the solver is, and the pairs it remembers, oldest first; `triangle` is R, the upper triangle of the
-    products s_i·y_j of steps s and gradient changes y.
+    """Where the solver is, and the pairs it remembers, oldest first; `triangle` is R, the upper
+    triangle of the products s_i·y_j of steps s and gradient changes y.
     """
 
     parameters: Float[Array, "vectors parameters"]
@@ -73,11 +88,14 @@ def minimise(
     largest_derivative: Callable[[Array], Array],
 ) -> SolverState:
     """Step from `start` until `largest_derivative(gradient)` is at most `tolerance` or NaN.
-    Source: L-BFGS in the compact form of Byrd, Nocedal & Schnabel 1994; metric and line search derived here.
+    Source: L-BFGS in the compact form of Byrd, Nocedal & Schnabel 1994; metric and line search
+    derived here.
     """
 
     def unfinished(state: SolverState) -> Bool[Array, ""]:
-        return (largest_derivative(state.gradient) > tolerance) & (state.iterations < max_iterations)
+        return (largest_derivative(state.gradient) > tolerance) & (
+            state.iterations < max_iterations
+        )
 
     def with_new_metric(state: SolverState) -> SolverState:
         metric = problem.metric(state.probabilities)
@@ -93,24 +111,35 @@ def minimise(
     gradient = problem.gradient(start, probabilities)
     no_pairs = jnp.zeros((MEMORY, start.size), start.dtype)
     triangle = jnp.eye(MEMORY, dtype=start.dtype)
-    state = SolverState(start, logits, probabilities, gradient, no_pairs, no_pairs, triangle, jnp.array(0))
+    state = SolverState(
+        start, logits, probabilities, gradient, no_pairs, no_pairs, triangle, jnp.array(0)
+    )
     return lax.while_loop(unfinished, with_new_metric, state)
 
 
 def _descent_direction(state, metric):
-    """-H g, H = (I - S R⁻ᵀ Yᵀ) γ M⁻¹ (I - Y R⁻¹ Sᵀ) + S R⁻ᵀ diag(R) R⁻¹ Sᵀ: M the metric, γ fitted to the last pair."""
-    gradient, steps, changes, triangle = state.gradient, state.steps, state.changes, state.triangle
+    """-H g, H = (I - S R⁻ᵀ Yᵀ) γ M⁻¹ (I - Y R⁻¹ Sᵀ) + S R⁻ᵀ diag(R) R⁻¹ Sᵀ: M the metric, γ fitted
+    to the last pair.
+    """
+    gradient = state.gradient
+    steps = state.steps
+    changes = state.changes
+    triangle = state.triangle
     last_change = changes[-1].reshape(gradient.shape)
     squared_change = (last_change**2 / metric).sum()
     scale = jnp.where(squared_change > 0, triangle[-1, -1] / squared_change, 1)
     forward = _solve(triangle, steps @ gradient.ravel())
     rest = scale * (gradient - (forward @ changes).reshape(gradient.shape)) / metric
-    backward = _solve(triangle, jnp.diag(triangle) * forward - changes @ rest.ravel(), transpose_a=True)
+    backward = _solve(
+        triangle, jnp.diag(triangle) * forward - changes @ rest.ravel(), transpose_a=True
+    )
     return -rest - (backward @ steps).reshape(gradient.shape)
 
 
 def _solve(triangle, right_side, transpose_a=False):
-    return lax.linalg.triangular_solve(triangle, right_side[:, None], left_side=True, transpose_a=transpose_a)[:, 0]
+    return lax.linalg.triangular_solve(
+        triangle, right_side[:, None], left_side=True, transpose_a=transpose_a
+    )[:, 0]
 
 
 def _advance(problem, state, direction):
@@ -119,17 +148,30 @@ def _advance(problem, state, direction):
     parameters = state.parameters + step
     gradient = problem.gradient(parameters, probabilities)
     change = gradient - state.gradient
-    # Rounding may leave a last step without curvature: such a pair is kept as zeros, which have no effect.
+    # Rounding may leave a last step without curvature: such a pair is kept as zeros, which have no
+    # effect.
     is_curved = (step * change).sum() > 0
     steps = jnp.concatenate([state.steps[1:], jnp.where(is_curved, step, 0).reshape(1, -1)])
     changes = jnp.concatenate([state.changes[1:], jnp.where(is_curved, change, 0).reshape(1, -1)])
-    products = jnp.where(is_curved, steps @ change.ravel(), jnp.zeros(MEMORY, step.dtype).at[-1].set(1))
-    triangle = jnp.zeros_like(state.triangle).at[:-1, :-1].set(state.triangle[1:, 1:]).at[:, -1].set(products)
-    return SolverState(parameters, logits, probabilities, gradient, steps, changes, triangle, state.iterations + 1)
+    products = jnp.where(
+        is_curved, steps @ change.ravel(), jnp.zeros(MEMORY, step.dtype).at[-1].set(1)
+    )
+    triangle = (
+        jnp.zeros_like(state.triangle)
+        .at[:-1, :-1]
+        .set(state.triangle[1:, 1:])
+        .at[:, -1]
+        .set(products)
+    )
+    return SolverState(
+        parameters, logits, probabilities, gradient, steps, changes, triangle, state.iterations + 1
+    )
 
 
 def _line_search(problem, state, direction):
-    """A length whose slope is a fraction of the first, by Newton's method on the slope, safeguarded by a bracket."""
+    """A length whose slope is a fraction of the first, by Newton's method on the slope, safeguarded
+    by a bracket.
+    """
     change = direction @ problem.design_transposed
     bend = (problem.penalty * direction**2).sum()
     pull = (problem.penalty * direction * state.parameters).sum()
@@ -137,7 +179,11 @@ def _line_search(problem, state, direction):
     def at(length):
         logits = state.logits + length * change
         probabilities = class_probabilities(logits)
-        slope = (problem.weight * (probabilities - problem.targets) * change).sum() + pull + length * bend
+        slope = (
+            (problem.weight * (probabilities - problem.targets) * change).sum()
+            + pull
+            + length * bend
+        )
         mean_change = (probabilities * change).sum(axis=0)
         variance = (probabilities * change**2).sum(axis=0) - mean_change**2
         return slope, (problem.weight * variance).sum() + bend, logits, probabilities
@@ -150,7 +196,8 @@ def _line_search(problem, state, direction):
 
     def refine(search):
         trials, length, low, high, (slope, curvature, *_) = search
-        low, high = jnp.where(slope < 0, length, low), jnp.where(slope < 0, high, length)
+        low = jnp.where(slope < 0, length, low)
+        high = jnp.where(slope < 0, high, length)
         newton = length - slope / curvature
         safe = jnp.where(jnp.isinf(high), 2 * length, (low + high) / 2)
         length = jnp.where((newton > low) & (newton < high), newton, safe)

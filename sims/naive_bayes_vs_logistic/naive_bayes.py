@@ -34,8 +34,8 @@ def naive_bayes_rule(
     """The rule argmax_k log p_k - ½ Σ_i (x_i - μ_ki)²/σ_i² in its linear form.
 
     w_k = μ_k/σ² and b_k = log p_k - ½ Σ_i μ_ki²/σ_i²: what the classes share is left out.
-    Parameters may be true or estimated; a class of prior zero, a zero variance, or a mean whose square over the
-    variance is not among floats leaves no finite rule.
+    Parameters may be true or estimated; a class of prior zero, a zero variance, or a mean whose
+    square over the variance is not among floats leaves no finite rule.
     Source: the released code of Zheng et al. 2023; the linear form is elementary.
     """
     weights = jnp.asarray(means) / variances[..., None, :]
@@ -44,19 +44,24 @@ def naive_bayes_rule(
 
 @guarded(double=False)
 def naive_bayes(
-    features: Features, labels: Labels, n_classes: Classes, *, sample_weight: SampleWeight | None = None,
+    features: Features,
+    labels: Labels,
+    n_classes: Classes,
+    *,
+    sample_weight: SampleWeight | None = None,
     var_floor: VarianceFloor = 1e-9,
-) -> LinearRule:  # fmt: skip
-    """Fit naive Bayes: priors m_k/m, class means, and pooled variances with divisor m plus `var_floor`.
+) -> LinearRule:
+    """Fit naive Bayes: priors m_k/m, class means, and pooled variances with divisor m plus
+    `var_floor`.
 
-    `sample_weight` counts each sample that often (zeros and ones pick a subset); every sample once by default.
-    Variances are taken in a second pass about the class means, so that an offset of the features costs no digits.
-    Where everything is traced nothing can be refused: a class without samples gives a rule of NaN, whose
-    `conditional_error` is NaN; its predictions mean nothing.
+    `sample_weight` counts each sample that often (zeros and ones pick a subset); every sample once
+    by default. Variances are taken in a second pass about the class means, so that an offset of the
+    features costs no digits. Where everything is traced nothing can be refused: a class without
+    samples gives a rule of NaN, whose `conditional_error` is NaN; its predictions mean nothing.
 
-    Raises ValueError for labels of K or more, a class without samples, features that vary within no class (every
-    prediction would be the floor's), and a feature that does not where there is no floor.
-    Source: the released code of Zheng et al. 2023.
+    Raises ValueError for labels of K or more, a class without samples, features that vary within no
+    class (every prediction would be the floor's), and a feature that does not where there is no
+    floor. Source: the released code of Zheng et al. 2023.
 
     >>> rule = naive_bayes([[-1.0], [0.0], [1.0], [2.0]], [0, 1, 0, 1], 2)
     >>> print(f"{rule.weights[1, 0] - rule.weights[0, 0]:.4f}")
@@ -65,7 +70,11 @@ def naive_bayes(
     require_every_class(labels, n_classes, sample_weight)
     _require_varying(features, labels, sample_weight, var_floor)
     features = jnp.asarray(features)
-    weight = jnp.ones(labels.shape[0], features.dtype) if sample_weight is None else jnp.asarray(sample_weight)
+    weight = (
+        jnp.ones(labels.shape[0], features.dtype)
+        if sample_weight is None
+        else jnp.asarray(sample_weight)
+    )
     member = jax.nn.one_hot(labels, n_classes, dtype=features.dtype) * weight[:, None]
     counts = jnp.sum(member, axis=0)
     total = jnp.sum(counts)
@@ -78,15 +87,21 @@ def naive_bayes(
 
 @guarded(double=False)
 def prefix_naive_bayes(
-    features: Features, labels: Labels, n_classes: Classes, sizes: Sizes, *, var_floor: VarianceFloor = 1e-9
+    features: Features,
+    labels: Labels,
+    n_classes: Classes,
+    sizes: Sizes,
+    *,
+    var_floor: VarianceFloor = 1e-9,
 ) -> LinearRule:
-    """Fit naive Bayes to the first m samples for every m in `sizes`, at the cost of one pass over the data.
+    """Fit naive Bayes to the first m samples for every m in `sizes`, at the cost of one pass over
+    the data.
 
-    Cumulative sums of the features, and of their squares, about the class means of all samples: what is subtracted to
-    get a variance is then small, and float64 keeps it exact to rounding. The rule has a leading axis over sizes.
-    A prefix that lacks a class has a rule of NaN. `sizes` may be traced, and must rise.
-    Raises TypeError without float64; ValueError for labels of K or more, and sizes outside K..m.
-    Source: derived here; the estimator is that of `naive_bayes`.
+    Cumulative sums of the features, and of their squares, about the class means of all samples:
+    what is subtracted to get a variance is then small, and float64 keeps it exact to rounding. The
+    rule has a leading axis over sizes. A prefix that lacks a class has a rule of NaN. `sizes` may
+    be traced, and must rise. Raises TypeError without float64; ValueError for labels of K or more,
+    and sizes outside K..m. Source: derived here; the estimator is that of `naive_bayes`.
     """
     require_float64("prefix_naive_bayes")
     require_labels(labels, n_classes)
@@ -94,7 +109,8 @@ def prefix_naive_bayes(
     member = jax.nn.one_hot(labels, n_classes, dtype=features.dtype)
     offsets = member.T @ features / jnp.maximum(jnp.sum(member, axis=0), 1)[:, None]
     deviations = features - offsets[labels]
-    # Row j belongs to every prefix longer than j: it is added to the first of them, and carried on by the sum.
+    # Row j belongs to every prefix longer than j: it is added to the first of them, and carried on
+    # by the sum.
     first = jnp.searchsorted(jnp.asarray(sizes), jnp.arange(features.shape[0]), side="right")
 
     def cumulative(rows):
@@ -114,9 +130,13 @@ def _require_varying(features, labels, sample_weight, var_floor):
     if any(map(is_traced, (features, labels, sample_weight))):
         return
     mask = np.ones(len(labels), bool) if sample_weight is None else np.asarray(sample_weight) > 0
-    rows, classes = np.asarray(features)[mask], np.asarray(labels)[mask]
+    rows = np.asarray(features)[mask]
+    classes = np.asarray(labels)[mask]
     _, first = np.unique(classes, return_index=True)
     constant = np.all(rows == rows[first][classes], axis=0)
     require(~constant.all(), "features must vary within a class, got constant ones only")
     if constant.any():
-        require(var_floor > 0, f"var_floor must be above 0 where a feature is constant (feature {constant.argmax()})")
+        require(
+            var_floor > 0,
+            f"var_floor must be above 0 where a feature is constant (feature {constant.argmax()})",
+        )

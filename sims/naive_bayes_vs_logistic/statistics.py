@@ -1,4 +1,6 @@
-"""Sufficient statistics of Gaussian classes, drawn from their exact laws: no data matrix is made."""
+"""Sufficient statistics of Gaussian classes, drawn from their exact laws: no data matrix is
+made.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -16,16 +18,19 @@ from theory_on_trial.contract import guarded
 def sample_statistics(
     key: Key[Array, ""], counts: Counts, means: Means, variances: Variances
 ) -> tuple[Float[Array, "classes features"], Float[Array, "features"]]:
-    """Class means μ̂ [K, n] and pooled maximum-likelihood variances σ̂² [n] of independent Gaussian features.
+    """Class means μ̂ [K, n] and pooled maximum-likelihood variances σ̂² [n] of independent Gaussian
+    features.
 
-    μ̂_ki ~ N(μ_ki, σ_i²/m_k) and m σ̂_i²/σ_i² ~ χ² with m - K degrees of freedom, all independent. Counts may be traced.
-    A traced count of zero gives a mean that is not finite, a draw beyond the largest float an infinite variance; m = K
-    gives variances of zero.
-    Source: the classical law of normal samples (Fisher 1925); the estimator is the released code's (Zheng et al. 2023).
+    μ̂_ki ~ N(μ_ki, σ_i²/m_k) and m σ̂_i²/σ_i² ~ χ² with m - K degrees of freedom, all independent.
+    Counts may be traced. A traced count of zero gives a mean that is not finite, a draw beyond the
+    largest float an infinite variance; m = K gives variances of zero.
+    Source: the classical law of normal samples (Fisher 1925); the estimator is the released code's
+    (Zheng et al. 2023).
     """
     means_key, variances_key = jax.random.split(key)
     n_samples = counts.sum()
-    # Of traced counts with fewer samples than classes no draw of negative freedom would ever be accepted.
+    # Of traced counts with fewer samples than classes no draw of negative freedom would ever be
+    # accepted.
     freedom = jnp.maximum(jnp.asarray(n_samples - means.shape[0], means.dtype), 0)
     freedom = jnp.broadcast_to(freedom, variances.shape)
     normals = jax.random.normal(means_key, means.shape, means.dtype)
@@ -37,9 +42,10 @@ def sample_statistics(
 def sample_statistics_correlated(
     key: Key[Array, ""], counts: Counts, means: Means, factor: Factor
 ) -> tuple[Float[Array, "classes features"], Float[Array, "features features"]]:
-    """Class means μ̂ [K, n] and pooled maximum-likelihood covariance Σ̂ [n, n] of correlated Gaussian features.
-    μ̂_k ~ N(μ_k, Σ/m_k) and m Σ̂ ~ Wishart(m - K, Σ), independent; Σ = `factor` `factor`ᵀ, or its standard deviations.
-    m is static, and so are the counts. Source: the classical law of normal samples (Wishart 1928, Bartlett 1933).
+    """Class means μ̂ [K, n] and pooled maximum-likelihood covariance Σ̂ [n, n] of correlated
+    Gaussian features. μ̂_k ~ N(μ_k, Σ/m_k) and m Σ̂ ~ Wishart(m - K, Σ), independent; Σ = `factor`
+    `factor`ᵀ, or its standard deviations. m is static, and so are the counts. Source: the classical
+    law of normal samples (Wishart 1928, Bartlett 1933).
     """
     total = int(np.sum(counts))
     means_key, scatter_key = jax.random.split(key)

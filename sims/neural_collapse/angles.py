@@ -1,4 +1,6 @@
-"""Unit vectors spread apart: minimise the largest cosine, or the largest |cosine|, between any two of them."""
+"""Unit vectors spread apart: minimise the largest cosine, or the largest |cosine|, between any two
+of them.
+"""
 
 from typing import Annotated, NamedTuple
 
@@ -13,7 +15,9 @@ from theory_on_trial.contract import LONGEST, Interval, guarded, require
 
 
 class Spread(NamedTuple):
-    """Unit vectors in the columns, and the largest (absolute, if that was minimised) cosine between two of them."""
+    """Unit vectors in the columns, and the largest (absolute, if that was minimised) cosine between
+    two of them.
+    """
 
     vectors: Float[Array, "dim vectors"]
     largest: Float[Array, ""]
@@ -27,17 +31,21 @@ def spread_vectors(
     *,
     absolute: bool,
 ) -> Spread:
-    """Spread random unit vectors by descent on a soft maximum of the cosines that grows sharper; map it over seeds.
+    """Spread random unit vectors by descent on a soft maximum of the cosines that grows sharper;
+    map it over seeds.
 
-    The soft maximum is log Σ_{i<j} exp(s cos_ij) / s, or with 2 cosh(s cos_ij) for absolute cosines; it exceeds the
-    maximum by at most log(number of terms) / s. The sharpness s rises from 1 to 2e5 in 18 equal ratios; at each level
-    400 heavy-ball steps of 1 / (2 s) are taken, and vectors scaled back to length 1. `absolute` takes opposite vectors
-    to be as close as equal ones (lines instead of vectors).
-    Raises ValueError for more than 2²⁸ coordinates.
-    Source: the maximal angles of Liu et al. 2023 (cosines) and of Shen et al. 2023 (absolute cosines); the descent:
-    derived here.
+    The soft maximum is log Σ_{i<j} exp(s cos_ij) / s, or with 2 cosh(s cos_ij) for absolute
+    cosines; it exceeds the maximum by at most log(number of terms) / s. The sharpness s rises from
+    1 to 2e5 in 18 equal ratios; at each level 400 heavy-ball steps of 1 / (2 s) are taken, and
+    vectors scaled back to length 1. `absolute` takes opposite vectors to be as close as equal ones
+    (lines instead of vectors). Raises ValueError for more than 2²⁸ coordinates.
+    Source: the maximal angles of Liu et al. 2023 (cosines) and of Shen et al. 2023 (absolute
+    cosines); the descent: derived here.
     """
-    require(n_vectors * dim <= MOST_NUMBERS, f"n_vectors * dim must be at most 2^28, got {n_vectors * dim}")
+    require(
+        n_vectors * dim <= MOST_NUMBERS,
+        f"n_vectors * dim must be at most 2^28, got {n_vectors * dim}",
+    )
     first, second = np.triu_indices(n_vectors, 1)
 
     def cosines(vectors):

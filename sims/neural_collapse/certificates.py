@@ -1,4 +1,6 @@
-"""The global minimum at depth 1 from a convex program, with a lower bound that needs no trust in the solver."""
+"""The global minimum at depth 1 from a convex program, with a lower bound that needs no trust in
+the solver.
+"""
 
 from typing import Annotated, Any, NamedTuple
 
@@ -10,13 +12,16 @@ from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Interval, guarded, require
 
 PlainDecay = Annotated[float, Interval(0, closed="()", why="no minimiser exists otherwise")]
-SolvableDecay = Annotated[float, Interval(0, 1e6, "(]", why="larger ones leave nothing, and fail the solver")]
+SolvableDecay = Annotated[
+    float, Interval(0, 1e6, "(]", why="larger ones leave nothing, and fail the solver")
+]
 
 
 class ConvexOptimum(NamedTuple):
     """The optimum of the convex program in class-mean coordinates.
-    `value` is the objective, `logits` the K x K matrix W H̄ (column k: of class k, without the bias), `bias` is b, and
-    `dual` is minus the gradient of the loss with respect to X = W H̄ D^(1/2).
+    `value` is the objective, `logits` the K x K matrix W H̄ (column k: of class k, without the
+    bias), `bias` is b, and `dual` is minus the gradient of the loss with respect to X = W H̄
+    D^(1/2).
     """
 
     value: float
@@ -34,23 +39,29 @@ def nuclear_norm_optimum(
     loss: Loss = "mse",
     bias: bool = False,
 ) -> ConvexOptimum:
-    """Minimise the loss plus √(λ_W λ_H) ‖X‖_* over the K x K matrix X = W H̄ D^(1/2) and the free bias.
+    """Minimise the loss plus √(λ_W λ_H) ‖X‖_* over the K x K matrix X = W H̄ D^(1/2) and the free
+    bias.
 
-    At depth 1 and width at least K this is the global minimum of the objective: for a given product the least decay of
-    its factors is that multiple of the nuclear norm. Solved by an interior-point method (Clarabel), to about 1e-8 in
-    the value. Raises ValueError for no class, and RuntimeError where the solver fails.
+    At depth 1 and width at least K this is the global minimum of the objective: for a given product
+    the least decay of its factors is that multiple of the nuclear norm. Solved by an interior-point
+    method (Clarabel), to about 1e-8 in the value. Raises ValueError for no class, and RuntimeError
+    where the solver fails.
     """
     import cvxpy
 
     require(len(class_sizes) > 0, "class_sizes must hold at least one class, got none")
-    sizes, n_classes, n_samples = np.array(class_sizes, float), len(class_sizes), sum(class_sizes)
+    sizes = np.array(class_sizes, float)
+    n_classes = len(class_sizes)
+    n_samples = sum(class_sizes)
     roots = np.sqrt(sizes)
     matrix = cvxpy.Variable((n_classes, n_classes))
     offset: Any = cvxpy.Variable(n_classes) if bias else np.zeros(n_classes)
     shifts = cvxpy.reshape(offset, (n_classes, 1), order="F") @ np.ones((1, n_classes))
     logits = matrix @ np.diag(1 / roots) + shifts
     if loss == "mse":
-        data_loss = cvxpy.sum_squares((logits - np.eye(n_classes)) @ np.diag(roots)) / (2 * n_samples)
+        data_loss = cvxpy.sum_squares((logits - np.eye(n_classes)) @ np.diag(roots)) / (
+            2 * n_samples
+        )
     else:
         data_loss = sizes @ (cvxpy.log_sum_exp(logits, axis=0) - cvxpy.diag(logits)) / n_samples
     decay = np.sqrt(weight_decay * feature_decay) * cvxpy.normNuc(matrix)
@@ -82,14 +93,19 @@ def dual_value(
 ) -> float:
     """⟨A, D^(1/2)⟩ - N/2 ‖A‖²: a lower bound on the MSE objective at depth 1, for any matrix A.
 
-    A is `dual` made feasible: with a bias projected on A D^(1/2) 1 = 0, then shrunk to spectral norm √(λ_W λ_H). The
-    residual (D^(1/2) - X - b √nᵀ) / N of a global minimiser gives the minimum itself; no width can go below.
-    Raises ValueError for a matrix that is not K x K. Source: derived here (Fenchel duality of the nuclear and the
-    spectral norm).
+    A is `dual` made feasible: with a bias projected on A D^(1/2) 1 = 0, then shrunk to spectral
+    norm √(λ_W λ_H). The residual (D^(1/2) - X - b √nᵀ) / N of a global minimiser gives the minimum
+    itself; no width can go below. Raises ValueError for a matrix that is not K x K. Source: derived
+    here (Fenchel duality of the nuclear and the spectral norm).
     """
-    n_classes, n_samples = len(class_sizes), sum(class_sizes)
-    matrix, roots = np.array(dual, float), np.sqrt(np.array(class_sizes, float))
-    require(len(matrix) == n_classes, f"dual must be a {n_classes} x {n_classes} matrix, got {matrix.shape}")
+    n_classes = len(class_sizes)
+    n_samples = sum(class_sizes)
+    matrix = np.array(dual, float)
+    roots = np.sqrt(np.array(class_sizes, float))
+    require(
+        len(matrix) == n_classes,
+        f"dual must be a {n_classes} x {n_classes} matrix, got {matrix.shape}",
+    )
     if bias:
         matrix -= np.outer(matrix @ roots, roots) / n_samples
     radius = np.sqrt(weight_decay * feature_decay)

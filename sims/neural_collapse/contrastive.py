@@ -1,4 +1,6 @@
-"""Supervised contrastive learning of free features on the unit sphere, with or without non-negativity, in batches."""
+"""Supervised contrastive learning of free features on the unit sphere, with or without
+non-negativity, in batches.
+"""
 
 from typing import Annotated, NamedTuple
 
@@ -30,16 +32,20 @@ def supervised_contrastive_loss(
     *,
     batches: Batches | None = None,
 ) -> Float[Array, ""]:
-    """The supervised contrastive loss, summed over anchors and over a fixed set of batches (all samples by default).
+    """The supervised contrastive loss, summed over anchors and over a fixed set of batches (all
+    samples by default).
 
-    An anchor i of a batch with p > 0 other samples j of its class contributes (1/p) Σ_j log Σ_{l≠i} exp(h_i·h_l -
-    h_i·h_j), sums over the batch; one without positives contributes 0. Features are the columns of H. Raises ValueError
-    for labels that do not fit the features, and for a batch that is empty, repeats a sample or names one that is not
-    there. In float32 the loss overflows where squared features exceed 3e38. Source: Kini et al. 2024; singletons:
-    derived here.
+    An anchor i of a batch with p > 0 other samples j of its class contributes (1/p) Σ_j log Σ_{l≠i}
+    exp(h_i·h_l - h_i·h_j), sums over the batch; one without positives contributes 0. Features are
+    the columns of H. Raises ValueError for labels that do not fit the features, and for a batch
+    that is empty, repeats a sample or names one that is not there. In float32 the loss overflows
+    where squared features exceed 3e38. Source: Kini et al. 2024; singletons: derived here.
     """
     n_samples = features.shape[1]
-    require(len(labels) == n_samples, f"labels must be {n_samples}, one per column of features, got {len(labels)}")
+    require(
+        len(labels) == n_samples,
+        f"labels must be {n_samples}, one per column of features, got {len(labels)}",
+    )
     members = _membership(batches, len(labels))
     positives = np.equal.outer(labels, labels) & ~np.eye(len(labels), dtype=bool)
     similarities = jnp.asarray(features).T @ features
@@ -49,10 +55,13 @@ def supervised_contrastive_loss(
         distinct = pairs & ~jnp.eye(len(labels), dtype=bool)
         counts = jnp.sum(pairs & positives, axis=1)
         anchors = counts > 0
-        # Rows without an anchor are masked before the logarithm, so that their gradient is 0 and not NaN.
+        # Rows without an anchor are masked before the logarithm, so that their gradient is 0 and
+        # not NaN.
         logits = jnp.where(anchors[:, None], jnp.where(distinct, similarities, -jnp.inf), 0.0)
         log_sums = jax.nn.logsumexp(logits, axis=1)
-        mean_positive = jnp.sum(jnp.where(pairs & positives, similarities, 0), axis=1) / jnp.maximum(counts, 1)
+        mean_positive = jnp.sum(
+            jnp.where(pairs & positives, similarities, 0), axis=1
+        ) / jnp.maximum(counts, 1)
         return jnp.sum(jnp.where(anchors, log_sums - mean_positive, 0))
 
     return jnp.sum(jax.vmap(batch_loss)(members))
@@ -68,15 +77,20 @@ def minimise_contrastive(
     batches: Batches | None = None,
     steps: Steps = 3000,
 ) -> ContrastiveRun:
-    """Projected gradient descent on the supervised contrastive loss from random unit features; map it over seeds.
+    """Projected gradient descent on the supervised contrastive loss from random unit features; map
+    it over seeds.
 
-    After each step of rate 0.1 negative entries are set to 0 if `nonnegative` (features behind a ReLU), and columns
-    scaled to length 1; a column that would vanish stays where it was. With non-negativity some more dimensions than
-    classes avoid poor local minima.
-    Raises ValueError for no label, bad batches, and more than 2²⁸ coordinates. Source: Kini et al. 2024.
+    After each step of rate 0.1 negative entries are set to 0 if `nonnegative` (features behind a
+    ReLU), and columns scaled to length 1; a column that would vanish stays where it was. With
+    non-negativity some more dimensions than classes avoid poor local minima.
+    Raises ValueError for no label, bad batches, and more than 2²⁸ coordinates. Source: Kini et al.
+    2024.
     """
     require(len(labels) > 0, "labels must hold at least one sample, got none")
-    require(dim * len(labels) <= MOST_NUMBERS, f"dim must leave at most 2^28 coordinates, got {dim} of each label")
+    require(
+        dim * len(labels) <= MOST_NUMBERS,
+        f"dim must leave at most 2^28 coordinates, got {dim} of each label",
+    )
 
     def loss(features):
         return supervised_contrastive_loss(features, labels, batches=batches)
@@ -97,10 +111,21 @@ def _membership(batches: Batches | None, n_samples: int) -> Bool[np.ndarray, "ba
     """Which sample is in which batch; refuses batches that are no sets of samples."""
     if batches is None:
         return np.ones((1, n_samples), bool)
-    require(len(batches) > 0, "batches must hold at least one batch, or be left out for one batch of all")
+    require(
+        len(batches) > 0,
+        "batches must hold at least one batch, or be left out for one batch of all",
+    )
     members = np.zeros((len(batches), n_samples), bool)
     for batch, member in zip(batches, members, strict=True):
-        distinct = bool(batch) and len(set(batch)) == len(batch) and min(batch) >= 0 and max(batch) < n_samples
-        require(distinct, f"in batches a batch must be distinct samples in 0..{n_samples - 1}, got {batch}")
+        distinct = (
+            bool(batch)
+            and len(set(batch)) == len(batch)
+            and min(batch) >= 0
+            and max(batch) < n_samples
+        )
+        require(
+            distinct,
+            f"in batches a batch must be distinct samples in 0..{n_samples - 1}, got {batch}",
+        )
         member[list(batch)] = True
     return members

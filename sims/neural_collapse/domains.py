@@ -35,4 +35,7 @@ def require_records(steps: int, every: int) -> None:
 
 def require_depth(depth: int, widths: tuple[int, ...]) -> None:
     """Raise `ValueError` unless there is one width per layer."""
-    require(len(widths) == depth, f"widths must be {depth} numbers, one per weight decay, got {len(widths)}")
+    require(
+        len(widths) == depth,
+        f"widths must be {depth} numbers, one per weight decay, got {len(widths)}",
+    )

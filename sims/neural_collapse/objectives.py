@@ -1,10 +1,11 @@
 """The regularised objectives of the unconstrained features model with a deep linear head.
 
-Samples are ordered by class. Two forms of one problem: the full form has one column of features per sample; the
-class-mean reduction has one column per class, X = H̄ D^(1/2) with D = diag(n_1..n_K), sample weights n_k and the same
-decay on X. It is exact, with the same critical values, because the objective is strictly convex in each feature, so
-that samples of one class share one feature at every critical point (derived here). Which form a `Head` is in shows in
-its number of columns; where every class has one sample the two are the same.
+Samples are ordered by class. Two forms of one problem: the full form has one column of features per
+sample; the class-mean reduction has one column per class, X = H̄ D^(1/2) with D = diag(n_1..n_K),
+sample weights n_k and the same decay on X. It is exact, with the same critical values, because the
+objective is strictly convex in each feature, so that samples of one class share one feature at
+every critical point (derived here). Which form a `Head` is in shows in its number of columns; where
+every class has one sample the two are the same.
 """
 
 import itertools
@@ -36,9 +37,10 @@ class Problem:
         bias_decay: λ_b, 0 for an unregularised bias; only with `bias`.
         loss: "mse" (1/(2N) times the squared error) or "ce" (1/N times the cross entropy).
 
-    Decays may be traced, so that a map over them builds the problem inside. Raises ValueError for no class, no layer,
-    and a decay of no bias.
-    Source: Dang et al. 2023 with the normalisation of its released code; decayed bias and cross entropy: derived here.
+    Decays may be traced, so that a map over them builds the problem inside. Raises ValueError for
+    no class, no layer, and a decay of no bias.
+    Source: Dang et al. 2023 with the normalisation of its released code; decayed bias and cross
+        entropy: derived here.
     """
 
     class_sizes: ClassSizes
@@ -52,7 +54,9 @@ class Problem:
         require(len(self.class_sizes) > 0, "class_sizes must hold at least one class, got none")
         require(len(self.weight_decays) > 0, "weight_decays must hold at least one layer, got none")
         if not self.bias:
-            require(self.bias_decay == 0, f"bias_decay must be 0 without a bias, got {self.bias_decay}")
+            require(
+                self.bias_decay == 0, f"bias_decay must be 0 without a bias, got {self.bias_decay}"
+            )
 
     @property
     def n_classes(self) -> int:
@@ -71,23 +75,33 @@ class Problem:
 
     @guarded(double=False)
     def columns(self, n_columns: Count) -> tuple[tuple[int, ...], Float[np.ndarray, "columns"]]:
-        """The class and weight (1, or n_k) of each column; ValueError where `n_columns` is neither N nor K."""
+        """The class and weight (1, or n_k) of each column; ValueError where `n_columns` is neither
+        N nor K.
+        """
         self._require_columns("n_columns", n_columns)
         if n_columns == self.n_samples:
-            return tuple(np.repeat(range(self.n_classes), self.class_sizes).tolist()), np.ones(n_columns)
+            return tuple(np.repeat(range(self.n_classes), self.class_sizes).tolist()), np.ones(
+                n_columns
+            )
         return tuple(range(n_columns)), np.array(self.class_sizes, dtype=float)
 
     def _require_columns(self, name: str, n_columns: int) -> None:
-        """Raise `ValueError` unless there is a column of features for every sample, or for every class."""
+        """Raise `ValueError` unless there is a column of features for every sample, or for every
+        class.
+        """
         forms = f"N = {self.n_samples}, or K = {self.n_classes} in the class-mean reduction"
-        require(n_columns in (self.n_samples, self.n_classes), f"{name} must be {forms}, got {n_columns}")
+        require(
+            n_columns in (self.n_samples, self.n_classes),
+            f"{name} must be {forms}, got {n_columns}",
+        )
 
 
 @guarded(double=False)
 def objective(head: Head, problem: Problem) -> Float[Array, ""]:
-    """The regularised objective f at `head`, in the full form or the class-mean reduction by its number of columns.
-    Where the problem has no bias, that of `head` is ignored. Raises ValueError for layers that do not chain, where
-    their number is not that of the decays, that of the outputs not K, or that of the columns neither N nor K.
+    """The regularised objective f at `head`, in the full form or the class-mean reduction by its
+    number of columns. Where the problem has no bias, that of `head` is ignored. Raises ValueError
+    for layers that do not chain, where their number is not that of the decays, that of the outputs
+    not K, or that of the columns neither N nor K.
     """
     require_fit("head", head, problem)
     classes, sample_weights = problem.columns(head.features.shape[1])
@@ -102,17 +116,23 @@ def objective(head: Head, problem: Problem) -> Float[Array, ""]:
         losses = -jnp.sum(targets * jax.nn.log_softmax(logits, axis=0), axis=0)
     norms = (*head.weights, head.features, head.bias)
     decays = (*problem.weight_decays, problem.feature_decay, problem.bias_decay)
-    decay = sum(strength / 2 * jnp.sum(values**2) for strength, values in zip(decays, norms, strict=True))
+    decay = sum(
+        strength / 2 * jnp.sum(values**2) for strength, values in zip(decays, norms, strict=True)
+    )
     return jnp.vdot(sample_weights, losses) / jnp.sum(sample_weights) + decay
 
 
 @guarded(double=False)
 def product(weights: tuple[Float[AnyArray, "_ _"], ...]) -> Float[AnyArray, "outputs inputs"]:
-    """W_M..W_m of the given layers in order m..M. Raises ValueError for no layer, or layers that do not chain."""
+    """W_M..W_m of the given layers in order m..M. Raises ValueError for no layer, or layers that do
+    not chain.
+    """
     require(len(weights) > 0, "weights must hold at least one layer, got none")
     shapes = [tuple(layer.shape) for layer in weights]
     chain = all(before[0] == after[1] for before, after in itertools.pairwise(shapes))
-    require(chain, f"weights must chain, each layer taking what the last one gives, got shapes {shapes}")
+    require(
+        chain, f"weights must chain, each layer taking what the last one gives, got shapes {shapes}"
+    )
     *earlier, total = weights
     for layer in reversed(earlier):
         total = total @ layer
@@ -120,8 +140,13 @@ def product(weights: tuple[Float[AnyArray, "_ _"], ...]) -> Float[AnyArray, "out
 
 
 def require_fit(name: str, head: Head, problem: Problem) -> None:
-    """Raise `ValueError` unless `head` has the layers, the K outputs and the columns that the problem wants."""
+    """Raise `ValueError` unless `head` has the layers, the K outputs and the columns that the
+    problem wants.
+    """
     require_head(name, head, problem.n_classes)
     depth = problem.depth
-    require(len(head.weights) == depth, f"{name} must have {depth} layers, one per decay, got {len(head.weights)}")
+    require(
+        len(head.weights) == depth,
+        f"{name} must have {depth} layers, one per decay, got {len(head.weights)}",
+    )
     problem._require_columns(f"the columns of {name}", head.features.shape[1])

@@ -1,4 +1,6 @@
-"""Minima of the objective by L-BFGS and Newton steps, from given or random starts (host functions, float64)."""
+"""Minima of the objective by L-BFGS and Newton steps, from given or random starts (host functions,
+float64).
+"""
 
 from typing import Annotated, NamedTuple
 
@@ -16,11 +18,15 @@ from theory_on_trial.contract import Interval, guarded
 
 RESTARTS = 4
 NULL_EIGENVALUE = 1e-9
-"""Of the Hessian, relative to the largest: Newton steps leave the directions below alone (orbits of rotations)."""
+"""Of the Hessian, relative to the largest: Newton steps leave the directions below alone (orbits of
+rotations).
+"""
 
 
 class Optimum(NamedTuple):
-    """Where a descent ended: the head, its objective, and the length of the gradient there (stationarity)."""
+    """Where a descent ended: the head, its objective, and the length of the gradient there
+    (stationarity).
+    """
 
     head: Head
     value: float
@@ -29,13 +35,18 @@ class Optimum(NamedTuple):
 
 @guarded(double=False)
 def minimise(
-    problem: Problem, start: Head, *, newton_steps: Annotated[int, Interval(0, 1000, why="a few suffice")] = 3
+    problem: Problem,
+    start: Head,
+    *,
+    newton_steps: Annotated[int, Interval(0, 1000, why="a few suffice")] = 3,
 ) -> Optimum:
-    """Descend from `start` to a stationary point, in the full form or the class-mean reduction as `start` is.
+    """Descend from `start` to a stationary point, in the full form or the class-mean reduction as
+    `start` is.
 
-    L-BFGS with an analytic gradient, restarted while that still lowers the objective, then at most `newton_steps`
-    Newton steps, each kept only where it shortens the gradient without raising the objective. What is found is a local
-    minimum in practice, and only the gradient norm is guaranteed: judge by it.
+    L-BFGS with an analytic gradient, restarted while that still lowers the objective, then at most
+    `newton_steps` Newton steps, each kept only where it shortens the gradient without raising the
+    objective. What is found is a local minimum in practice, and only the gradient norm is
+    guaranteed: judge by it.
 
     A Newton step takes a dense Hessian: for some thousand parameters pass `newton_steps=0`.
     Raises TypeError in float32 and ValueError for a start that does not fit the problem.
@@ -43,7 +54,8 @@ def minimise(
     require_float64("the minimum of the objective")
     widths, n_columns = _sizes("start", start, problem)
     slope = value_and_gradient(problem, widths, n_columns)
-    # L-BFGS solves tiny dense systems: threads that wait for each other make it a hundred times slower.
+    # L-BFGS solves tiny dense systems: threads that wait for each other make it a hundred times
+    # slower.
     with threadpool_limits(1, user_api="blas"):
         flat = _descend(slope, flatten(start, problem))
         flat, value, gradient_norm = _polish(slope, flat, newton_steps)
@@ -63,8 +75,8 @@ def optima(
 ) -> list[Optimum]:
     """Where L-BFGS ends from each of `starts` random starts, without Newton steps, in order.
 
-    The starts have the law of `initial_head` but are drawn in NumPy, so that no shape needs a compilation. Ends with a
-    long gradient did not converge: leave them out of counts.
+    The starts have the law of `initial_head` but are drawn in NumPy, so that no shape needs a
+    compilation. Ends with a long gradient did not converge: leave them out of counts.
     Raises TypeError in float32, and ValueError for widths as `train`.
     """
     require_float64("the minimum of the objective")
@@ -72,7 +84,10 @@ def optima(
     n_columns = problem.n_classes if reduced else problem.n_samples
     require_memory(widths, problem.n_classes, n_columns)
     generator = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-    n_weights = sum(before * after for before, after in zip(widths, (*widths[1:], problem.n_classes), strict=True))
+    n_weights = sum(
+        before * after
+        for before, after in zip(widths, (*widths[1:], problem.n_classes), strict=True)
+    )
     counts = [n_weights, widths[0] * n_columns, problem.n_classes if problem.bias else 0]
     scales = np.repeat([weight_std, feature_std, 0.0], counts)
     return [
@@ -86,16 +101,20 @@ def optima(
 
 
 @guarded(double=False)
-def best_of(problem: Problem, key: Key[jax.Array, ""], starts: Starts, *, widths: Widths) -> Optimum:
+def best_of(
+    problem: Problem, key: Key[jax.Array, ""], starts: Starts, *, widths: Widths
+) -> Optimum:
     """The lowest of `optima`, polished by Newton steps: the putative global minimum."""
-    return minimise(problem, min(optima(problem, key, starts, widths=widths), key=lambda end: end.value).head)
+    return minimise(
+        problem, min(optima(problem, key, starts, widths=widths), key=lambda end: end.value).head
+    )
 
 
 @guarded(double=False)
 def hessian_spectrum(problem: Problem, head: Head) -> Float[np.ndarray, "parameters"]:
-    """Ascending eigenvalues of the Hessian of the objective at `head`, over weights, features and, if any, the bias.
-    In the class-mean reduction where `head` has K columns. Raises TypeError in float32 and ValueError for a head that
-    does not fit the problem.
+    """Ascending eigenvalues of the Hessian of the objective at `head`, over weights, features and,
+    if any, the bias. In the class-mean reduction where `head` has K columns. Raises TypeError in
+    float32 and ValueError for a head that does not fit the problem.
     """
     require_float64("the spectrum of the Hessian")
     slope = value_and_gradient(problem, *_sizes("head", head, problem))
@@ -117,7 +136,8 @@ def _descend(slope: Slope, flat: np.ndarray) -> np.ndarray:
         end = minimize(slope, flat, jac=True, method="L-BFGS-B", options=options)
         if not end.fun < value:
             break
-        flat, value = end.x, end.fun
+        flat = end.x
+        value = end.fun
     return flat
 
 
@@ -126,14 +146,18 @@ def _polish(slope: Slope, flat: np.ndarray, newton_steps: int) -> tuple[np.ndarr
 
     value, gradient = slope(flat)
     for _ in range(newton_steps):
-        # LAPACK's faster routines give up on a healthy Hessian: divide and conquer, and relatively robust
-        # representations, each once in some hundreds of problems. QR iteration does not.
+        # LAPACK's faster routines give up on a healthy Hessian: divide and conquer, and relatively
+        # robust representations, each once in some hundreds of problems. QR iteration does not.
         eigenvalues, vectors = eigh(hessian(slope, flat), driver="ev")
         support = np.abs(eigenvalues) > NULL_EIGENVALUE * np.abs(eigenvalues).max()
-        trial = flat - vectors[:, support] @ (vectors[:, support].T @ gradient / eigenvalues[support])
+        trial = flat - vectors[:, support] @ (
+            vectors[:, support].T @ gradient / eigenvalues[support]
+        )
         trial_value, trial_gradient = slope(trial)
         no_rise = trial_value <= value + 1e-15 * max(1.0, abs(value))
         if not (no_rise and np.linalg.norm(trial_gradient) < np.linalg.norm(gradient)):
             break
-        flat, value, gradient = trial, trial_value, trial_gradient
+        flat = trial
+        value = trial_value
+        gradient = trial_gradient
     return flat, value, float(np.linalg.norm(gradient))

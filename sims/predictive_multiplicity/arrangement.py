@@ -1,11 +1,13 @@
 """The cells of a hyperplane arrangement in general position, each met exactly once.
 
-A linear dichotomy is a cell of the arrangement of the hyperplanes a_i·w = 0, a_i = (1, x_i), in the space of weights,
-of dimension D = d + 1. Fix the sign of the first point (the other half are the negatives) and cut with a_1·w = 1: the
-cells are now polyhedra, and one that is bounded below along a generic direction has exactly one lowest vertex, where d
-of the hyperplanes meet. So the subsets of d points give these cells without repetition; the cells that are unbounded
-below are those of the arrangement at infinity, one dimension lower, and so on down to a single ray. In all Σ_{k<=d}
-C(n-1, k) cells, one for each subset, and as many negatives: Cover's count, without a set of cells seen. Derived here.
+A linear dichotomy is a cell of the arrangement of the hyperplanes a_i·w = 0, a_i = (1, x_i), in the
+space of weights, of dimension D = d + 1. Fix the sign of the first point (the other half are the
+negatives) and cut with a_1·w = 1: the cells are now polyhedra, and one that is bounded below along
+a generic direction has exactly one lowest vertex, where d of the hyperplanes meet. So the subsets
+of d points give these cells without repetition; the cells that are unbounded below are those of the
+arrangement at infinity, one dimension lower, and so on down to a single ray. In all Σ_{k<=d} C(n-1,
+k) cells, one for each subset, and as many negatives: Cover's count, without a set of cells seen.
+Derived here.
 """
 
 import math
@@ -29,35 +31,45 @@ LARGEST_HALF = 10**10
 
 
 def lift(points: Real[AnyArray, "points dim"]) -> Float[Array, "points dim+1"]:
-    """(1, x_i), each coordinate divided by a power of two, which is exact, so that its largest size is about one.
-    Raises TypeError without float64, ValueError for too many points.
+    """(1, x_i), each coordinate divided by a power of two, which is exact, so that its largest size
+    is about one. Raises TypeError without float64, ValueError for too many points.
     """
     require_float64("the enumeration of dichotomies")
     n_points, dim = points.shape
     require(
         _half_size(n_points, dim + 1) <= LARGEST_HALF,
-        f"points must have at most {LARGEST_HALF} dichotomies in one half, got {n_points} points in {dim} dimensions",
+        f"points must have at most {LARGEST_HALF} dichotomies in one half, got {n_points} points "
+        f"in {dim} dimensions",
     )
     coordinates = np.asarray(points, float)
     _, exponents = np.frexp(np.abs(coordinates).max(axis=0))
-    return jnp.asarray(np.column_stack([np.ones(len(coordinates)), np.ldexp(coordinates, -exponents)]))
+    return jnp.asarray(
+        np.column_stack([np.ones(len(coordinates)), np.ldexp(coordinates, -exponents)])
+    )
 
 
 @jax.jit
-def half_of_cells(lifted: Float[Array, "points dims"]) -> tuple[Bool[Array, "cells points"], Int[Array, ""]]:
-    """All cells of one half, b_1 = 1, at once, and the rank of the first in doubt, as `fold_cells`."""
+def half_of_cells(
+    lifted: Float[Array, "points dims"],
+) -> tuple[Bool[Array, "cells points"], Int[Array, ""]]:
+    """All cells of one half, b_1 = 1, at once, and the rank of the first in doubt, as
+    `fold_cells`.
+    """
     n_points, dim = lifted.shape
     ranks = jnp.arange(_half_size(n_points, dim))
-    cells, in_doubt = jax.vmap(partial(_cell, lifted, _flags(lifted)))(*_subsets(ranks, n_points, dim))
+    cells, in_doubt = jax.vmap(partial(_cell, lifted, _flags(lifted)))(
+        *_subsets(ranks, n_points, dim)
+    )
     return cells, jnp.min(jnp.where(in_doubt, ranks, len(ranks)))
 
 
 def fold_cells(
     lifted: Float[Array, "points dims"], step: Callable[[Any, Any, Any], Any], state: Any
 ) -> tuple[Any, Int[Array, ""]]:
-    """Run `state = step(state, dichotomies, is_new)` over one half of the cells, b_1 = 1, in chunks.
-    Where `is_new` is false the dichotomy is a repetition that fills up the last chunk. With the state comes the rank of
-    the first cell one of whose signs rounding leaves in doubt, for `require_general_position`.
+    """Run `state = step(state, dichotomies, is_new)` over one half of the cells, b_1 = 1, in
+    chunks. Where `is_new` is false the dichotomy is a repetition that fills up the last chunk. With
+    the state comes the rank of the first cell one of whose signs rounding leaves in doubt, for
+    `require_general_position`.
     """
     n_points, dim = lifted.shape
     flags = _flags(lifted)
@@ -77,34 +89,46 @@ def fold_cells(
 
 
 def require_general_position(doubtful: Int[AnyArray, ""], n_points: int, dim: int) -> None:
-    """Raise `ValueError` naming the points of the first cell in doubt, if there is one; `dim` is D."""
+    """Raise `ValueError` naming the points of the first cell in doubt, if there is one; `dim` is
+    D.
+    """
     if doubtful < _half_size(n_points, dim):
         sizes, rows = _subsets(jnp.asarray(doubtful)[None], n_points, dim)
-        named = sorted({int(row) for row in rows[0] if row < n_points} | ({0} if sizes[0] < dim - 1 else set()))
+        named = sorted(
+            {int(row) for row in rows[0] if row < n_points} | ({0} if sizes[0] < dim - 1 else set())
+        )
         raise ValueError(
-            f"points must be in general position, but rows {named} and some other row lie on one hyperplane, or too "
+            f"points must be in general position, but rows {named} and some other row lie on one "
+            "hyperplane, or too "
             "near to it for float64 (lattice data always do: use the integer programs)"
         )
 
 
 def _cell(lifted, flags, size, rows):
-    """The cell whose lowest vertex lies on the hyperplanes `rows`, of which `size` belong to points, the rest to flags.
-    With f_0 = a_1 and generic f_1..f_d: the vertex is sought in the space where f_0..f_{d-1-size} vanish, cut with
-    f_{d-size}·w = ±1 (+ for the points as given, - at infinity), and f_{d+1-size} decides what is lower.
+    """The cell whose lowest vertex lies on the hyperplanes `rows`, of which `size` belong to
+    points, the rest to flags. With f_0 = a_1 and generic f_1..f_d: the vertex is sought in the
+    space where f_0..f_{d-1-size} vanish, cut with f_{d-size}·w = ±1 (+ for the points as given, -
+    at infinity), and f_{d+1-size} decides what is lower.
     """
     n_points, dim = lifted.shape
     meeting = list(jnp.concatenate([lifted, flags])[rows])
-    cut, lower = flags[dim - 1 - size], flags[(dim - size) % dim]
+    cut = flags[dim - 1 - size]
+    lower = flags[(dim - size) % dim]
     ray = _normal(meeting)
-    volume, scores = cut @ ray, sum(ray[c] * lifted[:, c] for c in range(dim))
-    # By Cramer's rule sides[j] / volume is how fast the height grows along the edge that leaves the j-th hyperplane.
-    sides = jnp.stack([cut @ _normal([*meeting[:j], lower, *meeting[j + 1 :]]) for j in range(dim - 1)])
+    volume = cut @ ray
+    scores = sum(ray[c] * lifted[:, c] for c in range(dim))
+    # By Cramer's rule sides[j] / volume is how fast the height grows along the edge that leaves the
+    # j-th hyperplane.
+    sides = jnp.stack(
+        [cut @ _normal([*meeting[:j], lower, *meeting[j + 1 :]]) for j in range(dim - 1)]
+    )
     signs = (scores > 0) == jnp.where(size == dim - 1, volume > 0, volume < 0)
     index = jnp.arange(n_points)
     for j in range(dim - 1):
         signs = jnp.where(index == rows[j], (sides[j] > 0) == (volume > 0), signs)
 
-    # Each determinant is a sum of products with one entry of each row, rounded at most dim (dim + 1) times.
+    # Each determinant is a sum of products with one entry of each row, rounded at most dim (dim +
+    # 1) times.
     lengths = [jnp.abs(row).sum() for row in meeting]
     rounding = dim * (dim + 1) * 2.0**-53 * math.prod(lengths)
     is_settled = jnp.any(index[:, None] == rows, axis=1) | (index == 0)
@@ -118,12 +142,17 @@ def _cell(lifted, flags, size, rows):
 
 
 def _normal(rows):
-    """The vector v with a·v = det(rows, a) for every a: the cross product of D - 1 rows, by Laplace's expansion."""
+    """The vector v with a·v = det(rows, a) for every a: the cross product of D - 1 rows, by
+    Laplace's expansion.
+    """
     dim = len(rows) + 1
     minors: dict[tuple[int, ...], Any] = {(): 1.0}
     for order, row in enumerate(rows, start=1):
         minors = {
-            columns: sum((-1) ** j * row[c] * minors[columns[:j] + columns[j + 1 :]] for j, c in enumerate(columns))
+            columns: sum(
+                (-1) ** j * row[c] * minors[columns[:j] + columns[j + 1 :]]
+                for j, c in enumerate(columns)
+            )
             for columns in combinations(range(dim), order)
         }
     without = [tuple(column for column in range(dim) if column != c) for c in range(dim)]
@@ -131,13 +160,15 @@ def _normal(rows):
 
 
 def _subsets(ranks, n_points, dim):
-    """Of each rank the subset's size and its rows: D - 1 of them, points 1.. (never the first), filled up with flags.
-    Larger subsets come first; within a size the order is that of the combinatorial number system.
+    """Of each rank the subset's size and its rows: D - 1 of them, points 1.. (never the first),
+    filled up with flags. Larger subsets come first; within a size the order is that of the
+    combinatorial number system.
     """
     per_size = [math.comb(n_points - 1, size) for size in reversed(range(dim))]
     starts = jnp.asarray(np.cumsum([0, *per_size[:-1]]))
     level = jnp.searchsorted(starts, ranks, side="right") - 1
-    sizes, ranks = dim - 1 - level, ranks - starts[level]
+    sizes = dim - 1 - level
+    ranks = ranks - starts[level]
     rows = []
     for k in range(dim - 1, 0, -1):
         counts = jnp.asarray(np.array([math.comb(item, k) for item in range(n_points)]))

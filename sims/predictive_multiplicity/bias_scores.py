@@ -1,8 +1,10 @@
-"""Fair decisions in a discrete world: optimal rules by linear programming, and rules that flip by a score, measured.
+"""Fair decisions in a discrete world: optimal rules by linear programming, and rules that flip by a
+score, measured.
 
-A world is `joint[x, a, y]` = P(X = x, A = a, Y = y) over atoms x, groups a in {0, 1} and labels y in {0, 1}; a rule is
-the chance of acceptance at each atom, the same for both groups. Everything is measured on the world by its definition;
-what a flip does is found by flipping. The accurate rule accepts where Y = 1 is likelier than Y = 0.
+A world is `joint[x, a, y]` = P(X = x, A = a, Y = y) over atoms x, groups a in {0, 1} and labels y
+in {0, 1}; a rule is the chance of acceptance at each atom, the same for both groups. Everything is
+measured on the world by its definition; what a flip does is found by flipping. The accurate rule
+accepts where Y = 1 is likelier than Y = 0.
 """
 
 from typing import Annotated, NamedTuple
@@ -28,7 +30,8 @@ class MeasuredRule(NamedTuple):
 
     accuracy : P(Ŷ = Y).
     parity_gap : P(Ŷ = 1 | A = 0) - P(Ŷ = 1 | A = 1).
-    odds_gaps : P(Ŷ = 1 | A = 0, Y = y) - P(Ŷ = 1 | A = 1, Y = y) for y = 0, 1; nan where a group lacks a label.
+    odds_gaps : P(Ŷ = 1 | A = 0, Y = y) - P(Ŷ = 1 | A = 1, Y = y) for y = 0, 1; nan where a group
+    lacks a label.
     """
 
     accuracy: Float[Array, ""]
@@ -46,26 +49,34 @@ def accurate_rule(joint: Joint) -> Float[Array, "atoms"]:
 
 @guarded(double=False)
 def measure_rule(joint: Joint, acceptance: Chances) -> MeasuredRule:
-    """Accuracy and both kinds of gap of a rule, from their definitions. Source: Chen et al. 2024 (arXiv 2310.05725)."""
+    """Accuracy and both kinds of gap of a rule, from their definitions. Source: Chen et al. 2024
+    (arXiv 2310.05725).
+    """
     return _measure(joint, acceptance)
 
 
 @guarded(double=False)
 @jax.jit
 def flip_effects(joint: Joint) -> MeasuredRule:
-    """What flipping the accurate rule at one atom alone takes off accuracy and gaps, for every atom: leading axis x."""
+    """What flipping the accurate rule at one atom alone takes off accuracy and gaps, for every
+    atom: leading axis x.
+    """
     base = accurate_rule(joint)
     alone = _measure_many(joint, jnp.abs(base - jnp.eye(len(base), dtype=base.dtype)))
     return jax.tree.map(jnp.subtract, _measure(joint, base), alone)
 
 
 @guarded(double=False)
-def flip_by_score(joint: Joint, scores: Scores, tolerance: NonNegative) -> Float[np.ndarray, "atoms"]:
-    """Flip the accurate rule atom by atom, in the order of a score, until the measured parity gap is within tolerance.
+def flip_by_score(
+    joint: Joint, scores: Scores, tolerance: NonNegative
+) -> Float[np.ndarray, "atoms"]:
+    """Flip the accurate rule atom by atom, in the order of a score, until the measured parity gap
+    is within tolerance.
 
-    The order is that of falling score where the gap is positive, and of rising score where it is negative. The last
-    atom is flipped with the chance that lands on the tolerance. Returns the chances of acceptance. Ties go by index.
-    Source: the thresholds on bias scores of Chen et al. 2024 (arXiv 2310.05725), for atoms: derived here.
+    The order is that of falling score where the gap is positive, and of rising score where it is
+    negative. The last atom is flipped with the chance that lands on the tolerance. Returns the
+    chances of acceptance. Ties go by index. Source: the thresholds on bias scores of Chen et al.
+    2024 (arXiv 2310.05725), for atoms: derived here.
     """
     base = accurate_rule(joint)
     sign = np.sign(_measure(joint, base).parity_gap)
@@ -84,20 +95,29 @@ def flip_by_score(joint: Joint, scores: Scores, tolerance: NonNegative) -> Float
 
 @guarded(double=False)
 def fair_rule(
-    joint: Joint, tolerance: NonNegative, criterion: Criterion = "parity", *, deterministic: bool = False
+    joint: Joint,
+    tolerance: NonNegative,
+    criterion: Criterion = "parity",
+    *,
+    deterministic: bool = False,
 ) -> Float[np.ndarray, "atoms"]:
-    """The most accurate rule whose gap (of both labels, for "odds") is at most `tolerance`, by a linear program.
+    """The most accurate rule whose gap (of both labels, for "odds") is at most `tolerance`, by a
+    linear program.
 
-    A basic optimum randomises at most as many atoms as there are gaps. `deterministic` forbids that: a mixed-integer
-    program, for which constant rules are always feasible. Gaps are met to 1e-9.
-    For "odds" both groups must have both labels.
-    Source: the problem of Chen et al. 2024 (arXiv 2310.05725), on the rule itself, without scores: derived here.
+    A basic optimum randomises at most as many atoms as there are gaps. `deterministic` forbids
+    that: a mixed-integer program, for which constant rules are always feasible. Gaps are met to
+    1e-9. For "odds" both groups must have both labels.
+    Source: the problem of Chen et al. 2024 (arXiv 2310.05725), on the rule itself, without scores:
+    derived here.
     """
     from scipy.sparse import csr_matrix
 
     world = np.asarray(joint, float)
     cells = world.sum(axis=0)
-    require(criterion == "parity" or cells.all(), f"joint must have both labels in both groups, got {cells.tolist()}")
+    require(
+        criterion == "parity" or cells.all(),
+        f"joint must have both labels in both groups, got {cells.tolist()}",
+    )
     parts = world if criterion == "odds" else world.sum(axis=2, keepdims=True)
     shares = parts / parts.sum(axis=0)
     contrasts = (shares[:, 0] - shares[:, 1]).T

@@ -1,4 +1,6 @@
-"""The big-M formulation: one binary per distinct row, weights with |w|_1 <= 1, and a margin on both sides."""
+"""The big-M formulation: one binary per distinct row, weights with |w|_1 <= 1, and a margin on both
+sides.
+"""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,9 +13,10 @@ from sims.predictive_multiplicity.tasks import Task, least_errors
 class BigM:
     """Variables b (0/1, [m]) and w₊, w₋ >= 0 ([D] each); b is the dichotomy of w = w₊ - w₋.
 
-    γ - M_u (1 - b_u) <= <w, u> <= M_u b_u - γ and Σ (w₊ + w₋) <= 1, with M_u = reach (γ + |u|_∞): the least valid value
-    at reach 1. The norm may be below 1 since scaling w up only raises |<w, u>|; w = 0 is excluded by γ > 0.
-    Source: derived here from the formulation of Marx, Calmon & Ustun 2020.
+    γ - M_u (1 - b_u) <= <w, u> <= M_u b_u - γ and Σ (w₊ + w₋) <= 1, with M_u = reach (γ + |u|_∞):
+    the least valid value at reach 1. The norm may be below 1 since scaling w up only raises |<w,
+    u>|; w = 0 is excluded by γ > 0. Source: derived here from the formulation of Marx, Calmon &
+    Ustun 2020.
     """
 
     def __init__(self, table: Table, margin: float, reach: float = 1.0):

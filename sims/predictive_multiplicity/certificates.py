@@ -31,33 +31,44 @@ class Weights(NamedTuple):
 
 @guarded(double=False)
 def exact_signs(table: AnyTable, weights: Float[np.ndarray, "dims"]) -> Int[np.ndarray, "rows"]:
-    """The sign of <w, (1, u)> of every row, in {-1, 0, 1}, in exact rationals; w has the constant's weight first."""
+    """The sign of <w, (1, u)> of every row, in {-1, 0, 1}, in exact rationals; w has the constant's
+    weight first.
+    """
     n_dims = table.rows.shape[1] + 1
-    require(len(weights) == n_dims, f"weights must be {n_dims}, intercept first, got {len(weights)}")
+    require(
+        len(weights) == n_dims, f"weights must be {n_dims}, intercept first, got {len(weights)}"
+    )
     return many_exact_signs(table, weights[None])[0]
 
 
 def many_exact_signs(
     table: Table, weights: Float[np.ndarray, "classifiers dims"]
 ) -> Int[np.ndarray, "classifiers rows"]:
-    """As `exact_signs`, of many classifiers: in floating point where its error cannot matter, else in integers."""
+    """As `exact_signs`, of many classifiers: in floating point where its error cannot matter, else
+    in integers.
+    """
     n_dims = weights.shape[1]
     scores = weights[:, :1] + weights[:, 1:] @ table.rows.T
-    rounding = 2.0**-51 * n_dims * (np.abs(weights[:, :1]) + np.abs(weights[:, 1:]) @ np.abs(table.rows.T))  # twice
+    rounding = (
+        2.0**-51 * n_dims * (np.abs(weights[:, :1]) + np.abs(weights[:, 1:]) @ np.abs(table.rows.T))
+    )  # twice
     signs = np.sign(scores).astype(int)
     doubtful = ~(np.abs(scores) > rounding + np.finfo(float).tiny)
     for index in np.flatnonzero(doubtful.any(axis=1)):
         ratios = [weight.as_integer_ratio() for weight in weights[index].tolist()]
         scale = max(denominator for _, denominator in ratios)
-        numerators = np.array([numerator * (scale // denominator) for numerator, denominator in ratios], object)
+        numerators = np.array(
+            [numerator * (scale // denominator) for numerator, denominator in ratios], object
+        )
         rows = np.flatnonzero(doubtful[index])
         signs[index, rows] = np.sign(table.exact_design[rows] @ numerators).astype(int)
     return signs
 
 
 class GordanProgram:
-    """The linear program that tells linear dichotomies from others; it stays in memory and changes with the dichotomy.
-    Minimise τ over λ >= 0, Σ λ = 1 with |Σ_u λ_u s_u (1, u)_j| <= τ for all j: the largest margin of weights with Σ
+    """The linear program that tells linear dichotomies from others; it stays in memory and changes
+    with the dichotomy. Minimise τ over λ >= 0, Σ λ = 1 with |Σ_u λ_u s_u (1, u)_j| <= τ for all j:
+    the largest margin of weights with Σ
     |w_j| <= 1, which are the multipliers. At τ = 0 the support of a basic λ is a circuit.
     """
 
@@ -93,7 +104,9 @@ class GordanProgram:
         self._program.set_bounds(self._columns, np.zeros(len(upper)), upper)
 
     def weights(self, dichotomy: Real[np.ndarray, "rows"]) -> Weights | None:
-        """Weights of the largest margin with exactly these signs; None if the solver finds no margin above rounding."""
+        """Weights of the largest margin with exactly these signs; None if the solver finds no
+        margin above rounding.
+        """
         positive = dichotomy == 1
         self._set(self._tau_only, np.concatenate([positive, ~positive, [True]]).astype(float))
         if self._program.run() != "optimal":
@@ -118,9 +131,10 @@ class GordanProgram:
     def circuits(
         self, costs: Float[np.ndarray, "draws columns"], upper: Float[np.ndarray, "columns"]
     ) -> list[tuple[Cut, float]]:
-        """For each row of costs the cheapest circuit (λ₊, then λ₋) with λ <= upper, and its residual.
-        The residual max_j |Σ λ_u s_u (1, u)_j| is 0 where λ could be made rational and the sum vanishes exactly. The
-        rows of a circuit hold for every dichotomy whose margin exceeds its residual.
+        """For each row of costs the cheapest circuit (λ₊, then λ₋) with λ <= upper, and its
+        residual. The residual max_j |Σ λ_u s_u (1, u)_j| is 0 where λ could be made rational and
+        the sum vanishes exactly. The rows of a circuit hold for every dichotomy whose margin
+        exceeds its residual.
         """
         cuts = []
         for cost in costs:
@@ -129,16 +143,19 @@ class GordanProgram:
                 break
             weights = self._program.values[:-1]
             support = np.flatnonzero(weights > _SUPPORT)
-            rows, signs = support % self._n_rows, np.where(support < self._n_rows, 1, -1)
+            rows = support % self._n_rows
+            signs = np.where(support < self._n_rows, 1, -1)
             if len(np.unique(rows)) == len(rows):
                 cut = circuit_cut(tuple(rows.tolist()), tuple(signs.tolist()))
                 cuts.append((cut, self._residual(cut, weights[support])))
         return cuts
 
     def _residual(self, cut: Cut, weights: Float[np.ndarray, "support"]) -> float:
-        members, signs = list(cut.members), np.array(cut.signs)
+        members = list(cut.members)
+        signs = np.array(cut.signs)
         ratios = [
-            Fraction(weight).limit_denominator(_LARGEST_DENOMINATOR) for weight in (weights / weights.max()).tolist()
+            Fraction(weight).limit_denominator(_LARGEST_DENOMINATOR)
+            for weight in (weights / weights.max()).tolist()
         ]
         scale = math.lcm(*(ratio.denominator for ratio in ratios))
         integers = np.array([int(ratio * scale) for ratio in ratios], object)
@@ -147,19 +164,26 @@ class GordanProgram:
             return 0.0
         return float(np.abs((weights * signs) @ self._table.unit_design[members]).max())
 
-    def refuting(self, dichotomy: Real[np.ndarray, "rows"], draws: int, seed: int) -> list[tuple[Cut, float]]:
+    def refuting(
+        self, dichotomy: Real[np.ndarray, "rows"], draws: int, seed: int
+    ) -> list[tuple[Cut, float]]:
         """Circuits that show a dichotomy not to be linear, of random costs; none if it is."""
         costs = np.random.default_rng(seed).random((draws, 2 * self._n_rows))
         return self.circuits(costs, np.concatenate([dichotomy == 1, dichotomy == 0]).astype(float))
 
     def cheapest(self, b: Float[np.ndarray, "rows"]) -> list[tuple[Cut, float]]:
-        """The circuit of least Σ λ_u [b_u away from s_u] at a fractional b: a candidate for a violated row."""
+        """The circuit of least Σ λ_u [b_u away from s_u] at a fractional b: a candidate for a
+        violated row.
+        """
         return self.circuits(np.concatenate([1 - b, b])[None], np.ones(2 * self._n_rows))
 
 
 def _has_positive_relation(vectors: np.ndarray) -> bool:
-    """Whether whole vectors have one linear relation up to its scale, and that positive, by Bareiss' elimination."""
-    matrix, previous = vectors.T.copy(), 1
+    """Whether whole vectors have one linear relation up to its scale, and that positive, by
+    Bareiss' elimination.
+    """
+    matrix = vectors.T.copy()
+    previous = 1
     pivots: list[int] = []
     n_dims, n_vectors = matrix.shape
     for column in range(n_vectors):
@@ -170,7 +194,9 @@ def _has_positive_relation(vectors: np.ndarray) -> bool:
         matrix[[rank, rank + below[0]]] = matrix[[rank + below[0], rank]]
         pivot = matrix[rank, column]
         mask = np.arange(n_dims) != rank
-        matrix[mask] = (pivot * matrix[mask] - matrix[mask, column][:, None] * matrix[rank]) // previous
+        matrix[mask] = (
+            pivot * matrix[mask] - matrix[mask, column][:, None] * matrix[rank]
+        ) // previous
         previous = pivot
         pivots.append(column)
     if len(pivots) != n_vectors - 1:

@@ -1,9 +1,11 @@
-"""Circuits: the smallest sets of rows that a linear classifier cannot label in all ways, as rows of a 0/1 program.
+"""Circuits: the smallest sets of rows that a linear classifier cannot label in all ways, as rows of
+a 0/1 program.
 
-A circuit is a set C of rows u with signs s and weights λ > 0 such that Σ λ_u s_u (1, u) = 0. No hyperplane has the rows
-of sign + on one side and those of sign - on the other (Gordan), nor the reverse, so that every linear dichotomy b has
-1 <= Σ_{u in C} [b_u = s_u] <= |C| - 1. With n₋ negative signs that is 1 - n₋ <= Σ s_u b_u <= |C| - 1 - n₋. The shortest
-circuits of lattice data are parallelograms, u1 + u2 = u3 + u4, and midpoints, u1 + u2 = 2 u3.
+A circuit is a set C of rows u with signs s and weights λ > 0 such that Σ λ_u s_u (1, u) = 0. No
+hyperplane has the rows of sign + on one side and those of sign - on the other (Gordan), nor the
+reverse, so that every linear dichotomy b has 1 <= Σ_{u in C} [b_u = s_u] <= |C| - 1. With n₋
+negative signs that is 1 - n₋ <= Σ s_u b_u <= |C| - 1 - n₋. The shortest circuits of lattice data
+are parallelograms, u1 + u2 = u3 + u4, and midpoints, u1 + u2 = 2 u3.
 """
 
 from typing import Any, NamedTuple
@@ -20,7 +22,8 @@ _VIOLATION = 1e-6
 
 class Cut(NamedTuple):
     """A row low <= Σ_{u in members} s_u b_u <= high of a 0/1 program over dichotomies b.
-    That of a circuit forbids what no linear classifier does; of a square, that opposite corners agree alone.
+    That of a circuit forbids what no linear classifier does; of a square, that opposite corners
+    agree alone.
     """
 
     members: tuple[int, ...]
@@ -49,20 +52,23 @@ def no_good_cut(dichotomy: Int[np.ndarray, "rows"]) -> Cut:
     return Cut(tuple(range(len(signs))), signs, -np.inf, signs.count(1) - 1)
 
 
-def as_rows(cuts: list[Cut], n_columns: int) -> tuple[Any, Float[np.ndarray, "cuts"], Float[np.ndarray, "cuts"]]:
+def as_rows(
+    cuts: list[Cut], n_columns: int
+) -> tuple[Any, Float[np.ndarray, "cuts"], Float[np.ndarray, "cuts"]]:
     """Cuts as a sparse matrix with `n_columns` columns, and their lower and upper bounds."""
     from scipy.sparse import csr_array
 
     members = np.array([member for cut in cuts for member in cut.members], np.int32)
     signs = np.array([sign for cut in cuts for sign in cut.signs], float)
     starts = np.cumsum([0, *(len(cut.members) for cut in cuts)]).astype(np.int32)
-    low, high = np.array([cut.low for cut in cuts], float), np.array([cut.high for cut in cuts], float)
+    low = np.array([cut.low for cut in cuts], float)
+    high = np.array([cut.high for cut in cuts], float)
     return csr_array((signs, members, starts), shape=(len(cuts), n_columns)), low, high
 
 
 class Parallelograms:
-    """All parallelograms and midpoints of a table, found by sorting its pairs of rows by their exact sum.
-    The m(m+1)/2 pairs are kept, their quadruples never listed.
+    """All parallelograms and midpoints of a table, found by sorting its pairs of rows by their
+    exact sum. The m(m+1)/2 pairs are kept, their quadruples never listed.
     """
 
     @guarded(double=False)
@@ -70,23 +76,37 @@ class Parallelograms:
         first, second = np.triu_indices(len(table.rows))
         lengths = np.array([], int)
         columns = list(table.rows.T)
-        if (table.rows != np.round(table.rows)).any():  # sums that differ may be rounded to the same float
+        if (
+            table.rows != np.round(table.rows)
+        ).any():  # sums that differ may be rounded to the same float
             columns += list(table.exact_design.T[1:])
         for column in columns or [np.zeros(len(table.rows))]:  # each leaves fewer pairs to the next
             sums = np.unique(column[first] + column[second], return_inverse=True)[1]
-            groups = np.repeat(np.arange(len(lengths)), lengths) if len(lengths) else np.zeros(len(first), int)
+            groups = (
+                np.repeat(np.arange(len(lengths)), lengths)
+                if len(lengths)
+                else np.zeros(len(first), int)
+            )
             order, lengths = _groups([groups, sums], len(first))
-            first, second = first[order], second[order]
+            first = first[order]
+            second = second[order]
         self.n_rows = len(table.rows)
-        self.first, self.second, self.lengths = first, second, lengths
+        self.first = first
+        self.second = second
+        self.lengths = lengths
         self.starts = np.cumsum(lengths) - lengths
         self.middles = np.flatnonzero(self.first == self.second)
         self.bucket_of_middle = np.searchsorted(self.starts, self.middles, side="right") - 1
 
     @guarded(double=False)
     def violated(self, b: Relaxed, most: Natural) -> list[Cut]:
-        """The `most` most violated rows at a fractional dichotomy b: of each sum, its widest parallelogram."""
-        require(len(b) == self.n_rows, f"b must have one entry for each of the {self.n_rows} rows, got {len(b)}")
+        """The `most` most violated rows at a fractional dichotomy b: of each sum, its widest
+        parallelogram.
+        """
+        require(
+            len(b) == self.n_rows,
+            f"b must have one entry for each of the {self.n_rows} rows, got {len(b)}",
+        )
         if not len(self.starts):
             return []
         values = b[self.first] + b[self.second]
@@ -95,18 +115,31 @@ class Parallelograms:
         middle = b[self.first[self.middles]]
         # of each midpoint u1 + u2 = 2 u3: b_3 <= b_1 + b_2 <= b_3 + 1
         excess = np.concatenate(
-            [highest - lowest - 1, highest[self.bucket_of_middle] - middle - 1, middle - lowest[self.bucket_of_middle]]
+            [
+                highest - lowest - 1,
+                highest[self.bucket_of_middle] - middle - 1,
+                middle - lowest[self.bucket_of_middle],
+            ]
         )
         worst = np.argsort(-excess, kind="stable")[:most]
         return [self._row(int(index), values) for index in worst[excess[worst] > _VIOLATION]]
 
     def _row(self, which: int, values: Float[np.ndarray, "pairs"]) -> Cut:
-        n_sums, n_middles = len(self.starts), len(self.middles)
-        bucket = which if which < n_sums else int(self.bucket_of_middle[(which - n_sums) % n_middles])
+        n_sums = len(self.starts)
+        n_middles = len(self.middles)
+        bucket = (
+            which if which < n_sums else int(self.bucket_of_middle[(which - n_sums) % n_middles])
+        )
         part = slice(self.starts[bucket], self.starts[bucket] + self.lengths[bucket])
-        high, low = part.start + values[part].argmax(), part.start + values[part].argmin()
+        high = part.start + values[part].argmax()
+        low = part.start + values[part].argmin()
         if which < n_sums:
-            coefficients = {self.first[high]: 1, self.second[high]: 1, self.first[low]: -1, self.second[low]: -1}
+            coefficients = {
+                self.first[high]: 1,
+                self.second[high]: 1,
+                self.first[low]: -1,
+                self.second[low]: -1,
+            }
         else:
             outer = high if which < n_sums + n_middles else low
             centre = self.first[self.middles[(which - n_sums) % n_middles]]
@@ -117,14 +150,18 @@ class Parallelograms:
 def _groups(
     codes: list[Int[np.ndarray, "pairs"]], n_pairs: int
 ) -> tuple[Int[np.ndarray, "shared"], Int[np.ndarray, "groups"]]:
-    """The pairs that agree with another one in all codes, group by group, and the sizes of the groups."""
-    key, size = np.zeros(n_pairs, int), 1
+    """The pairs that agree with another one in all codes, group by group, and the sizes of the
+    groups.
+    """
+    key = np.zeros(n_pairs, int)
+    size = 1
     for code in codes:
         n_codes = int(code.max(initial=0)) + 1
         if size * n_codes >= 2**62:
             key = np.unique(key, return_inverse=True)[1]
             size = int(key.max()) + 1
-        key, size = key * n_codes + code, size * n_codes
+        key = key * n_codes + code
+        size = size * n_codes
     order = np.argsort(key, kind="stable")
     lengths = np.diff(np.flatnonzero(np.diff(key[order], prepend=-1)), append=n_pairs)
     return order[np.repeat(lengths > 1, lengths)], lengths[lengths > 1]

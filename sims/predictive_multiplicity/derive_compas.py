@@ -1,8 +1,10 @@
-"""Derives `data/compas_counts.csv` from the two binarised COMPAS files of the paper's official repository.
+"""Derives `data/compas_counts.csv` from the two binarised COMPAS files of the paper's official
+repository.
 
-Usage: `python -m sims.predictive_multiplicity.derive_compas FOLDER`, where FOLDER holds `compas_arrest_processed.csv`
-and `compas_violent_processed.csv`. One line of the result is a distinct feature row, with the number of people of
-either label and, for the over-sampled variants, how often people with this row were drawn.
+Usage: `python -m sims.predictive_multiplicity.derive_compas FOLDER`, where FOLDER holds
+`compas_arrest_processed.csv` and `compas_violent_processed.csv`. One line of the result is a
+distinct feature row, with the number of people of either label and, for the over-sampled variants,
+how often people with this row were drawn.
 """
 
 import csv
@@ -15,8 +17,12 @@ from sims.predictive_multiplicity.table import _COMPAS
 
 
 def derive_compas(folder: str | Path, destination: str | Path) -> None:
-    """Write the counts of distinct rows to `destination`. ValueError for files of different people or order."""
-    header, counts, features = [], [], None
+    """Write the counts of distinct rows to `destination`. ValueError for files of different people
+    or order.
+    """
+    header = []
+    counts = []
+    features = None
     for target in ("arrest", "violent"):
         with (Path(folder) / f"compas_{target}_processed.csv").open(newline="") as file:
             (_, *names), *lines = csv.reader(file)
@@ -26,10 +32,16 @@ def derive_compas(folder: str | Path, destination: str | Path) -> None:
             features = people[:, 1:]
             rows, row_of_person = np.unique(features, axis=0, return_inverse=True)
         elif not np.array_equal(features, people[:, 1:]):
-            raise ValueError(f"{folder} must hold two files on the same people, the features differ")
+            raise ValueError(
+                f"{folder} must hold two files on the same people, the features differ"
+            )
         rarer = np.flatnonzero(labels == 1)
         draws = np.random.default_rng(1337).choice(rarer, len(labels) - 2 * len(rarer))
-        for what, indices in (("positives", rarer), ("negatives", np.flatnonzero(labels == -1)), ("drawn", draws)):
+        for what, indices in (
+            ("positives", rarer),
+            ("negatives", np.flatnonzero(labels == -1)),
+            ("drawn", draws),
+        ):
             header.append(f"{target}:{what}")
             counts.append(np.bincount(row_of_person.reshape(-1)[indices], minlength=len(rows)))
     with Path(destination).open("w", newline="") as file:

@@ -15,8 +15,9 @@ from theory_on_trial.contract import guarded
 class DiscrepancyPath(NamedTuple):
     """n δ_ε for each tolerance: disagreement <= n δ_ε <= bounds, equal where proved.
 
-    tolerances : ε, shares of the sample; admitted : e, the admitted increase of the error count; disagreement, bounds :
-    weight of the samples whose prediction changes; solutions : the classifiers that reach the disagreement.
+    tolerances : ε, shares of the sample; admitted : e, the admitted increase of the error count;
+    disagreement, bounds : weight of the samples whose prediction changes; solutions : the
+    classifiers that reach the disagreement.
     """
 
     tolerances: Float[np.ndarray, "tolerances"]
@@ -35,12 +36,14 @@ def discrepancy_path(
     formulation: Formulation = "margin_free",
     time_limit: TimeLimit = None,
 ) -> DiscrepancyPath:
-    """The largest disagreement of b with h_0 over linear dichotomies with E(b) <= E(h_0) + e, for each tolerance ε.
+    """The largest disagreement of b with h_0 over linear dichotomies with E(b) <= E(h_0) + e, for
+    each tolerance ε.
 
-    e = floor(ε n + 1e-9), or ε n if some weight is not whole. Solved by increasing ε, each from the best classifier
-    found before. The baseline may be any linear dichotomy: classifiers with fewer errors than it count as competitors.
-    `time_limit` is in seconds for each; the other arguments and the errors are those of `flip_errors`.
-    Source: the discrepancy problem of Marx, Calmon & Ustun 2020, two-sided.
+    e = floor(ε n + 1e-9), or ε n if some weight is not whole. Solved by increasing ε, each from the
+    best classifier found before. The baseline may be any linear dichotomy: classifiers with fewer
+    errors than it count as competitors. `time_limit` is in seconds for each; the other arguments
+    and the errors are those of `flip_errors`. Source: the discrepancy problem of Marx, Calmon &
+    Ustun 2020, two-sided.
 
     >>> from sims.predictive_multiplicity import aggregate
     >>> corners = aggregate([[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1])
@@ -53,7 +56,9 @@ def discrepancy_path(
     exact_solver = ExactSolver(table, formulation=formulation)
     exact_solver.admit(baseline)
     solutions = {
-        tolerance: exact_solver.solve(most_disagreement(table, dichotomy, tolerance), time_limit=time_limit)
+        tolerance: exact_solver.solve(
+            most_disagreement(table, dichotomy, tolerance), time_limit=time_limit
+        )
         for tolerance in sorted(set(admitted))
     }
     answers = tuple(solutions[tolerance] for tolerance in admitted)

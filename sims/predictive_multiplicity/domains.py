@@ -19,7 +19,8 @@ from theory_on_trial.contract import (
 
 # Samples and tables.
 Samples = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
-"""Features, a row per sample, of any library: `aggregate` says what is wrong with them, and where."""
+"""Features, a row per sample, of any library: `aggregate` says what is wrong with them, and where.
+"""
 Labels = Annotated[
     Sequence[int] | Real[np.ndarray, "samples"],
     Holds("signs", "be -1 or +1", lambda y: bool(np.isin(y, (-1, 1)).all())),
@@ -27,7 +28,10 @@ Labels = Annotated[
 """y, -1 or +1."""
 SampleWeights = Annotated[Sequence[float] | Real[np.ndarray, "samples"], NON_NEGATIVE]
 """How often each sample counts."""
-Scores = Annotated[Float[np.ndarray, "samples"], Holds("decided", "be nowhere 0", lambda scores: bool(scores.all()))]
+Scores = Annotated[
+    Float[np.ndarray, "samples"],
+    Holds("decided", "be nowhere 0", lambda scores: bool(scores.all())),
+]
 """What a model gives each sample; the sign is its prediction, and 0 is none."""
 Dichotomy = Annotated[Int[np.ndarray, "rows"], UNIT_INTERVAL]
 """b, 1 where a classifier says positive, for each row of a table."""
@@ -45,7 +49,9 @@ TimeLimit = Annotated[float, Interval(0, closed="(]"), MAY_BE_INFINITE] | None
 """Seconds; none for as long as it takes."""
 Share = Annotated[float, UNIT_INTERVAL]
 """ε, a tolerance of the error rate."""
-Tolerances = Annotated[Sequence[float] | Float[np.ndarray, "tolerances"], UNIT_INTERVAL, MAY_BE_EMPTY]
+Tolerances = Annotated[
+    Sequence[float] | Float[np.ndarray, "tolerances"], UNIT_INTERVAL, MAY_BE_EMPTY
+]
 """ε, tolerances of the error rate."""
 Workers = Annotated[int, Interval(1, 1024, why="each is a process")]
 
@@ -65,7 +71,9 @@ Noise = Annotated[ScalarLike, UNIT_INTERVAL]
 # Recourse.
 Menus = Sequence[Real[np.ndarray, " _"]]
 """a_jk, the actions to choose from, a menu for each feature."""
-Costs = Annotated[Sequence[Annotated[Real[np.ndarray, " _"], NON_NEGATIVE, MAY_BE_INFINITE]], MAY_BE_INFINITE]
+Costs = Annotated[
+    Sequence[Annotated[Real[np.ndarray, " _"], NON_NEGATIVE, MAY_BE_INFINITE]], MAY_BE_INFINITE
+]
 """c_jk, what each action costs; infinity forbids it."""
 FeatureWeights = Real[np.ndarray, "features"]
 """w_j, of a linear score."""
@@ -81,11 +89,14 @@ Percentile = Literal["shift", "log"]
 
 # Fair decisions.
 def _is_world(joint: np.ndarray) -> bool:
-    return bool((joint >= 0).all() and abs(joint.sum() - 1) <= 1e-6 and joint.sum(axis=(0, 2)).all())
+    return bool(
+        (joint >= 0).all() and abs(joint.sum() - 1) <= 1e-6 and joint.sum(axis=(0, 2)).all()
+    )
 
 
 Joint = Annotated[
-    Float[AnyArray, "atoms 2 2"], Holds("world", "be non-negative, sum to 1 and have both groups", _is_world)
+    Float[AnyArray, "atoms 2 2"],
+    Holds("world", "be non-negative, sum to 1 and have both groups", _is_world),
 ]
 """P(X = x, A = a, Y = y): atoms x, groups a, labels y."""
 Chances = Annotated[Float[AnyArray, "atoms"], UNIT_INTERVAL]

@@ -1,4 +1,6 @@
-"""Every measure of multiplicity of points in general position, from meeting each linear dichotomy once."""
+"""Every measure of multiplicity of points in general position, from meeting each linear dichotomy
+once.
+"""
 
 from functools import partial
 from typing import Annotated, NamedTuple
@@ -8,7 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
-from sims.predictive_multiplicity.arrangement import fold_cells, half_of_cells, lift, require_general_position
+from sims.predictive_multiplicity.arrangement import (
+    fold_cells,
+    half_of_cells,
+    lift,
+    require_general_position,
+)
 from sims.predictive_multiplicity.domains import Counts, Points
 from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import UNIT_INTERVAL, guarded, require
@@ -22,10 +29,11 @@ class Paths(NamedTuple):
 
     errors : E_0, weighted errors of the baseline.
     baseline : b⁰, its dichotomy, in {0, 1}.
-    discrepancy : n δ_ε at e = 0..n: the most samples on which one dichotomy with at most E_0 + e errors differs, or 0.
-    ambiguity : n α_ε at e = 0..n: the samples that some dichotomy with at most E_0 + e errors predicts otherwise.
-    flip_errors : E_u, the fewest errors of a dichotomy that differs from the baseline at row u.
-    cells : how many distinct dichotomies have exactly E errors, E = 0..n.
+    discrepancy : n δ_ε at e = 0..n: the most samples on which one dichotomy with at most E_0 + e
+    errors differs, or 0. ambiguity : n α_ε at e = 0..n: the samples that some dichotomy with at
+    most E_0 + e errors predicts otherwise. flip_errors : E_u, the fewest errors of a dichotomy that
+    differs from the baseline at row u. cells : how many distinct dichotomies have exactly E errors,
+    E = 0..n.
     """
 
     errors: int
@@ -43,22 +51,29 @@ def enumerate_paths(
     negatives: Counts,
     baseline: Annotated[Int[AnyArray, "rows"], UNIT_INTERVAL] | None = None,
 ) -> Paths:
-    """The exact discrepancy and ambiguity at every error tolerance, by meeting every linear dichotomy once.
+    """The exact discrepancy and ambiguity at every error tolerance, by meeting every linear
+    dichotomy once.
 
-    The points are distinct and in general position, no d + 1 of them on one hyperplane, best roughly centred; n⁺_u and
-    n⁻_u are at most 10⁷ in all. The baseline b⁰ may be linear or not; None takes a dichotomy with the fewest errors,
-    the first met where several tie (`cells` tells how many do).
+    The points are distinct and in general position, no d + 1 of them on one hyperplane, best
+    roughly centred; n⁺_u and n⁻_u are at most 10⁷ in all. The baseline b⁰ may be linear or not;
+    None takes a dichotomy with the fewest errors, the first met where several tie (`cells` tells
+    how many do).
 
-    The cost is about C(n-1, d) n sign tests. Signs are those of the given numbers, certain in spite of rounding. Not to
-    be traced: the refusals need values. Raises TypeError without float64; ValueError for points that are not in general
-    position (lattice data never are: use the integer programs), or have more than 10¹⁰ dichotomies in one half. Source:
-    definitions of Marx et al. 2020 (arXiv 1909.06677); the enumeration: derived here, from Cover's count.
+    The cost is about C(n-1, d) n sign tests. Signs are those of the given numbers, certain in spite
+    of rounding. Not to be traced: the refusals need values. Raises TypeError without float64;
+    ValueError for points that are not in general position (lattice data never are: use the integer
+    programs), or have more than 10¹⁰ dichotomies in one half. Source: definitions of Marx et al.
+    2020 (arXiv 1909.06677); the enumeration: derived here, from Cover's count.
     """
     design = lift(points)
-    positives, negatives = np.asarray(positives, int), np.asarray(negatives, int)
+    positives = np.asarray(positives, int)
+    negatives = np.asarray(negatives, int)
     totals = positives + negatives
     total = int(totals.sum())
-    require(1 <= total <= LARGEST_TOTAL, f"positives and negatives must sum to 1..{LARGEST_TOTAL}, got {total}")
+    require(
+        1 <= total <= LARGEST_TOTAL,
+        f"positives and negatives must sum to 1..{LARGEST_TOTAL}, got {total}",
+    )
     gains = (negatives - positives).astype(float)
     if baseline is None:
         baseline, doubtful = _fewest_errors(design, gains)
@@ -70,20 +85,29 @@ def enumerate_paths(
         np.asarray, _tally(design, gains, moves, offsets, sides, total)
     )
     require_general_position(doubtful, *design.shape)
-    # The negative of a dichotomy makes n - E errors, and differs from the baseline wherever the dichotomy does not.
+    # The negative of a dichotomy makes n - E errors, and differs from the baseline wherever the
+    # dichotomy does not.
     flip_errors = np.minimum(flip_least, total - keep_most).astype(int)
     # Where a baseline that is not linear beats every dichotomy, none competes and nothing differs.
     discrepancy = np.maximum.accumulate(np.maximum(np.maximum(most, total - fewest[::-1]), 0))
     ambiguity = np.cumsum(np.bincount(flip_errors, totals, total + 1).astype(int))
     errors = int(negatives[sides].sum() + positives[~sides].sum())
     limits = np.minimum(errors + np.arange(total + 1), total)
-    return Paths(errors, sides.astype(int), discrepancy[limits], ambiguity[limits], flip_errors, cells + cells[::-1])
+    return Paths(
+        errors,
+        sides.astype(int),
+        discrepancy[limits],
+        ambiguity[limits],
+        flip_errors,
+        cells + cells[::-1],
+    )
 
 
 @guarded(double=False)
 def dichotomies(points: Points) -> Int[np.ndarray, "cells rows"]:
-    """Every linear dichotomy of the points once, b_u = 1 where w_0 + w·x_u > 0, else 0: a half, then its negatives.
-    `enumerate_paths` needs no such list. Conditions, refusals and source as there.
+    """Every linear dichotomy of the points once, b_u = 1 where w_0 + w·x_u > 0, else 0: a half,
+    then its negatives. `enumerate_paths` needs no such list. Conditions, refusals and source as
+    there.
     """
     design = lift(points)
     half, doubtful = half_of_cells(design)
@@ -96,12 +120,15 @@ def _fewest_errors(lifted, gains):
     """The first dichotomy met with the fewest errors, in either half."""
 
     def step(state, found, _):
-        # The errors are a constant plus b·gains; those of the negative, the same constant plus Σ gains - b·gains.
+        # The errors are a constant plus b·gains; those of the negative, the same constant plus Σ
+        # gains - b·gains.
         scores = found @ gains
         below = jnp.minimum(scores, gains.sum() - scores)
         best = jnp.argmin(below)
         dichotomy = found[best] ^ (scores[best] > below[best])
-        return jax.tree.map(partial(jnp.where, below[best] < state[0]), (below[best], dichotomy), state)
+        return jax.tree.map(
+            partial(jnp.where, below[best] < state[0]), (below[best], dichotomy), state
+        )
 
     (_, dichotomy), doubtful = fold_cells(lifted, step, (jnp.inf, jnp.zeros(len(lifted), bool)))
     return dichotomy, doubtful
@@ -109,8 +136,9 @@ def _fewest_errors(lifted, gains):
 
 @partial(jax.jit, static_argnames="total")
 def _tally(lifted, gains, moves, offsets, baseline, total):
-    """Over one half: cells, most and fewest differences per error count; fewest errors where a row differs, most else.
-    Errors are offsets[0] + b·gains, differences from the baseline offsets[1] + b·moves.
+    """Over one half: cells, most and fewest differences per error count; fewest errors where a row
+    differs, most else. Errors are offsets[0] + b·gains, differences from the baseline offsets[1] +
+    b·moves.
     """
 
     def step(state, found, is_new):
@@ -126,7 +154,10 @@ def _tally(lifted, gains, moves, offsets, baseline, total):
             jnp.maximum(kept, jnp.max(jnp.where(differs, 0, errors[:, None]), axis=0)),
         )
 
-    per_count, per_row = jnp.zeros(total + 1, int), jnp.zeros(len(lifted), jnp.int32)
+    per_count = jnp.zeros(total + 1, int)
+    per_row = jnp.zeros(len(lifted), jnp.int32)
     # n + 1 differences and -1 differences stand for "no cell": they win no minimum and no maximum.
     none = per_count.astype(jnp.int32)
-    return fold_cells(lifted, step, (per_count, none - 1, none + total + 1, per_row + total, per_row))
+    return fold_cells(
+        lifted, step, (per_count, none - 1, none + total + 1, per_row + total, per_row)
+    )

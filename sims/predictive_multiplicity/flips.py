@@ -1,4 +1,6 @@
-"""Flip errors: the least errors of a classifier that predicts otherwise than the baseline for one given row."""
+"""Flip errors: the least errors of a classifier that predicts otherwise than the baseline for one
+given row.
+"""
 
 import concurrent.futures
 import multiprocessing
@@ -15,7 +17,9 @@ from theory_on_trial.contract import MAY_BE_EMPTY, NON_NEGATIVE, guarded, requir
 
 
 class FlipErrors(NamedTuple):
-    """E_k of the rows k in `rows`: bounds <= E_k <= errors, equal where proved; `solutions` has the classifiers."""
+    """E_k of the rows k in `rows`: bounds <= E_k <= errors, equal where proved; `solutions` has the
+    classifiers.
+    """
 
     rows: Int[np.ndarray, "flips"]
     errors: Real[np.ndarray, "flips"]
@@ -33,16 +37,19 @@ def flip_errors(
     time_limit: TimeLimit = None,
     workers: Workers = 1,
 ) -> FlipErrors:
-    """E_k = min E(b) over linear dichotomies with b_k != h_0(k), for the given rows (all if not given).
+    """E_k = min E(b) over linear dichotomies with b_k != h_0(k), for the given rows (all if not
+    given).
 
-    One relaxation is kept for all rows. The baseline may be any linear dichotomy, as a solution or as b; the options
-    are those of `minimise_errors`. `time_limit` is for each row: bounds and errors differ where it was too short.
-    `workers` are processes that share the rows, started afresh, so that a script needs the usual
-    `if __name__ == "__main__"`. Raises ValueError for a baseline that is not linear, RuntimeError as `minimise_errors`.
-    Source: the flip problem of Marx, Calmon & Ustun 2020.
+    One relaxation is kept for all rows. The baseline may be any linear dichotomy, as a solution or
+    as b; the options are those of `minimise_errors`. `time_limit` is for each row: bounds and
+    errors differ where it was too short. `workers` are processes that share the rows, started
+    afresh, so that a script needs the usual `if __name__ == "__main__"`. Raises ValueError for a
+    baseline that is not linear, RuntimeError as `minimise_errors`. Source: the flip problem of
+    Marx, Calmon & Ustun 2020.
     """
     rows = np.arange(len(table.rows)) if rows is None else rows
-    largest, last = rows.max(initial=0), len(table.rows) - 1
+    largest = rows.max(initial=0)
+    last = len(table.rows) - 1
     require(largest <= last, f"rows must be indices from 0 to {last}, got {largest}")
     arguments = table, baseline, formulation, time_limit
     distinct = list(dict.fromkeys(rows.tolist()))
@@ -59,7 +66,11 @@ def flip_errors(
 
 class _Worker:
     def __init__(self, table: Table, baseline: Baseline, formulation: Formulation, time_limit: Any):
-        self._table, self._dichotomy, self._time_limit = table, dichotomy_of(table, baseline), time_limit
+        self._table, self._dichotomy, self._time_limit = (
+            table,
+            dichotomy_of(table, baseline),
+            time_limit,
+        )
         self._solver = ExactSolver(table, formulation=formulation)
         self._solver.admit(baseline)
 
@@ -80,7 +91,9 @@ def _flip(row: int) -> Solution:
     return _worker.flip(row)
 
 
-def _in_processes(workers: Workers, rows: list[int], arguments: tuple[Any, ...]) -> dict[int, Solution]:
+def _in_processes(
+    workers: Workers, rows: list[int], arguments: tuple[Any, ...]
+) -> dict[int, Solution]:
     _Worker(*arguments)  # its refusals are raised here
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(workers, context, _start, arguments) as pool:

@@ -1,4 +1,6 @@
-"""HiGHS: mixed-integer programs, and linear programs that stay in memory while rows and bounds change."""
+"""HiGHS: mixed-integer programs, and linear programs that stay in memory while rows and bounds
+change.
+"""
 
 from typing import Any
 
@@ -19,7 +21,11 @@ _NO_LIMITS = Limits()
 
 def _quiet_highs(feasibility: float | int) -> Any:
     highs = highspy.Highs()
-    options = {"output_flag": False, "threads": 1, "primal_feasibility_tolerance": float(feasibility)}
+    options = {
+        "output_flag": False,
+        "threads": 1,
+        "primal_feasibility_tolerance": float(feasibility),
+    }
     for option, value in options.items():
         highs.setOptionValue(option, value)
     return highs
@@ -28,8 +34,11 @@ def _quiet_highs(feasibility: float | int) -> Any:
 def _pass(highs: Any, program: Program) -> None:
     model = highspy.HighsLp()
     model.num_row_, model.num_col_ = program.rows.shape
-    model.col_cost_, model.col_lower_, model.col_upper_ = program.cost, program.lower, program.upper
-    model.row_lower_, model.row_upper_ = program.row_lower, program.row_upper
+    model.col_cost_ = program.cost
+    model.col_lower_ = program.lower
+    model.col_upper_ = program.upper
+    model.row_lower_ = program.row_lower
+    model.row_upper_ = program.row_upper
     model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
     model.a_matrix_.start_ = program.rows.indptr
     model.a_matrix_.index_ = program.rows.indices
@@ -49,11 +58,14 @@ def _status(highs: Any) -> str:
 
 
 def solve(
-    program: Program, limits: Limits = _NO_LIMITS, start: Float[np.ndarray, "variables"] | None = None
+    program: Program,
+    limits: Limits = _NO_LIMITS,
+    start: Float[np.ndarray, "variables"] | None = None,
 ) -> Outcome:
     """Solve a mixed-integer program on one core.
-    `start` is a feasible x to begin with (an infeasible one is ignored). On the time limit the outcome holds the best x
-    so far and a valid bound. Raises RuntimeError if the solver gives up for another reason.
+    `start` is a feasible x to begin with (an infeasible one is ignored). On the time limit the
+    outcome holds the best x so far and a valid bound. Raises RuntimeError if the solver gives up
+    for another reason.
     """
     highs = _quiet_highs(limits.feasibility)
     highs.setOptionValue("mip_feasibility_tolerance", float(limits.feasibility))
@@ -72,12 +84,16 @@ def solve(
     feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     values = np.array(highs.getSolution().col_value) if feasible else None
     return Outcome(
-        values, float(info.mip_dual_bound if program.integral.any() else info.objective_function_value), status
+        values,
+        float(info.mip_dual_bound if program.integral.any() else info.objective_function_value),
+        status,
     )
 
 
 class ResidentProgram:
-    """A linear program in memory: costs, bounds and rows change, and each solve starts from the last basis."""
+    """A linear program in memory: costs, bounds and rows change, and each solve starts from the
+    last basis.
+    """
 
     def __init__(self, program: Program):
         self._highs = _quiet_highs(1e-9)
@@ -94,7 +110,10 @@ class ResidentProgram:
         self._highs.changeColsCost(len(columns), columns.astype(np.int32), costs)
 
     def set_bounds(
-        self, columns: Int[np.ndarray, "n"], lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]
+        self,
+        columns: Int[np.ndarray, "n"],
+        lower: Float[np.ndarray, "n"],
+        upper: Float[np.ndarray, "n"],
     ) -> None:
         """Replace the bounds of some variables."""
         self._highs.changeColsBounds(len(columns), columns.astype(np.int32), lower, upper)
@@ -103,25 +122,36 @@ class ResidentProgram:
         """Replace the bounds of one row."""
         self._highs.changeRowBounds(row, lower, upper)
 
-    def add_rows(self, rows: Any, lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]) -> None:
+    def add_rows(
+        self, rows: Any, lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]
+    ) -> None:
         """Add rows, a SciPy matrix in CSR format with their bounds."""
-        starts, columns = rows.indptr.astype(np.int32), rows.indices.astype(np.int32)
+        starts = rows.indptr.astype(np.int32)
+        columns = rows.indices.astype(np.int32)
         self._highs.addRows(rows.shape[0], lower, upper, rows.nnz, starts, columns, rows.data)
 
     def delete_rows(self, rows: Int[np.ndarray, "deleted"]) -> None:
         """Remove rows that were slack at the last solve."""
         basis = self._highs.getBasis()  # deleting rows discards it
         indices = set(rows.tolist())
-        basis.row_status = [status for row, status in enumerate(basis.row_status) if row not in indices]
+        basis.row_status = [
+            status for row, status in enumerate(basis.row_status) if row not in indices
+        ]
         self._highs.deleteRows(len(rows), rows.astype(np.int32))
         self._highs.setBasis(basis)
 
     def run(self, seconds: float | None = None) -> str:
-        """Solve and return "optimal", "infeasible" or "time limit"; RuntimeError if the solver gives up."""
+        """Solve and return "optimal", "infeasible" or "time limit"; RuntimeError if the solver
+        gives up.
+        """
         if seconds is not None:  # HiGHS counts the time of all solves
-            self._highs.setOptionValue("time_limit", self._highs.getRunTime() + max(seconds, _SHORTEST))
+            self._highs.setOptionValue(
+                "time_limit", self._highs.getRunTime() + max(seconds, _SHORTEST)
+            )
         self._highs.run()
-        if self._highs.getModelStatus() not in _STATUS:  # the last basis may be singular now: start afresh
+        if (
+            self._highs.getModelStatus() not in _STATUS
+        ):  # the last basis may be singular now: start afresh
             self._highs.clearSolver()
             self._highs.run()
         return _status(self._highs)
@@ -144,5 +174,8 @@ class ResidentProgram:
     @property
     def slacks(self) -> Float[np.ndarray, "constraints"]:
         """How far each row is from its nearer bound at the last solve."""
-        model, activity = self._highs.getLp(), np.array(self._highs.getSolution().row_value)
-        return np.minimum(activity - np.array(model.row_lower_), np.array(model.row_upper_) - activity)
+        model = self._highs.getLp()
+        activity = np.array(self._highs.getSolution().row_value)
+        return np.minimum(
+            activity - np.array(model.row_lower_), np.array(model.row_upper_) - activity
+        )

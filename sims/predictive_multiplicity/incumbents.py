@@ -64,7 +64,8 @@ class AllBelow(Incumbents):
 
     def __init__(self, table: Table, cutoff: float, most: int):
         super().__init__(table)
-        self._cutoff, self._most = cutoff, most
+        self._cutoff = cutoff
+        self._most = most
 
     def best_value(self, task: Task) -> float:
         """The cutoff, or minus infinity once there are enough."""

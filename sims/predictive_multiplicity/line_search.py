@@ -1,8 +1,9 @@
-"""Classifiers of few errors or large disagreement, without a proof: exact line searches in the space of weights.
+"""Classifiers of few errors or large disagreement, without a proof: exact line searches in the
+space of weights.
 
-Along w + t v every row changes sides once, at t_u = -<w, u> / <v, u>. Sorted, these give every dichotomy of the line
-with its errors and its disagreement; running minima from both ends give for each row the fewest errors with it on
-either side. One sort serves all rows and tolerances.
+Along w + t v every row changes sides once, at t_u = -<w, u> / <v, u>. Sorted, these give every
+dichotomy of the line with its errors and its disagreement; running minima from both ends give for
+each row the fewest errors with it on either side. One sort serves all rows and tolerances.
 """
 
 from typing import NamedTuple
@@ -14,21 +15,27 @@ from sims.predictive_multiplicity.certificates import many_exact_signs
 from sims.predictive_multiplicity.mip import Deadline
 from sims.predictive_multiplicity.table import Table
 
-_WIDTH = 1e-9  # of a part of the line between two changes, in units of its length: thinner ones are passed over
+# of a part of the line between two changes, in units of its length: thinner ones are passed over
+_WIDTH = 1e-9
 _PENALTIES = (1e-4, 1e-2, 1.0, 1e3)  # weights of the log loss against the norm
 _AT_ONCE = 200  # classifiers
-_PATIENCE, _FEW = 4, 2  # lines without gain after which a search ends: per dimension, and for one row of many
+_PATIENCE = 4
+_FEW = 2  # lines without gain after which a search ends: per dimension, and for one row of many
 
 
 class Classifier(NamedTuple):
-    """A linear classifier: its weights on the features as given, the intercept first, and its exact dichotomy."""
+    """A linear classifier: its weights on the features as given, the intercept first, and its exact
+    dichotomy.
+    """
 
     weights: Float[np.ndarray, "dims"]
     dichotomy: Int[np.ndarray, "rows"]
 
 
 class _Line(NamedTuple):
-    """The parts of a line, from t = -inf to inf: `inside` each, errors (inf where too thin) and disagreement."""
+    """The parts of a line, from t = -inf to inf: `inside` each, errors (inf where too thin) and
+    disagreement.
+    """
 
     start: Float[np.ndarray, "dims"]
     along: Float[np.ndarray, "dims"]
@@ -40,9 +47,11 @@ class _Line(NamedTuple):
 
 
 class LineSearch:
-    """What the lines through the space of weights have met so far: the best for each row and side, and overall.
+    """What the lines through the space of weights have met so far: the best for each row and side,
+    and overall.
 
-    baseline : h_0, from which disagreement is counted; reaches : the most errors of its competitors, by tolerance.
+    baseline : h_0, from which disagreement is counted; reaches : the most errors of its
+    competitors, by tolerance.
     """
 
     def __init__(self, table: Table, seed: int = 0):
@@ -56,14 +65,21 @@ class LineSearch:
         self._totals = np.asarray(table.totals, float)
         self.errors = np.full((2, n_rows), np.inf)  # fewest known, with b_u = 0 and with b_u = 1
         self._where = np.full((2, n_rows, n_dims), np.nan)
-        self.best, self._best_errors = np.eye(n_dims)[0], np.inf
-        self._fits: list[tuple[np.ndarray, np.ndarray]] = []  # logistic weights, and the curvature there
+        self.best = np.eye(n_dims)[0]
+        self._best_errors = np.inf
+        self._fits: list[
+            tuple[np.ndarray, np.ndarray]
+        ] = []  # logistic weights, and the curvature there
         self.aim(np.zeros(n_rows, int), np.empty(0))
 
-    def aim(self, baseline: Int[np.ndarray, "rows"], reaches: Float[np.ndarray, "tolerances"]) -> None:
+    def aim(
+        self, baseline: Int[np.ndarray, "rows"], reaches: Float[np.ndarray, "tolerances"]
+    ) -> None:
         """Set h_0 and the reaches."""
         self._baseline, self._reaches = baseline == 1, np.asarray(reaches, float)
-        self._apart = np.where(self._baseline, -self._totals, self._totals)  # of disagreement, by b_u = 1
+        self._apart = np.where(
+            self._baseline, -self._totals, self._totals
+        )  # of disagreement, by b_u = 1
         self._most = np.full(len(reaches), -1.0)
         self._most_weights = np.full((len(reaches), self._design.shape[1]), np.nan)
 
@@ -77,15 +93,18 @@ class LineSearch:
             if deadline.passed():
                 return
             size = np.linalg.norm(self.best) * 10.0 ** self._random.uniform(-2, 0)
-            start = self.best + size * self._random.standard_normal(len(self.best)) / len(self.best) ** 0.5
+            start = (
+                self.best
+                + size * self._random.standard_normal(len(self.best)) / len(self.best) ** 0.5
+            )
             self._descend(start, deadline)
 
     def tilts(self, deadline: Deadline, rounds: int) -> None:
         """Lines on which penalised logistic fits move as samples are re-weighted, to first order.
 
-        More weight on one row moves a fit along the inverse curvature times that row, whatever the weight: one line for
-        each row and penalty. Then `rounds` of random weights on all rows, which move it along a normal vector with
-        about the inverse curvature for its covariance.
+        More weight on one row moves a fit along the inverse curvature times that row, whatever the
+        weight: one line for each row and penalty. Then `rounds` of random weights on all rows,
+        which move it along a normal vector with about the inverse curvature for its covariance.
         """
         for weights, curvature in self._fits:
             moves = np.linalg.solve(curvature, self._design.T).T
@@ -97,12 +116,17 @@ class LineSearch:
             for weights, curvature in self._fits:
                 if deadline.passed():
                     return
-                tilt = np.linalg.solve(np.linalg.cholesky(curvature).T, self._random.standard_normal(len(weights)))
+                tilt = np.linalg.solve(
+                    np.linalg.cholesky(curvature).T, self._random.standard_normal(len(weights))
+                )
                 self._line(self.best if self._random.random() < 0.5 else weights, tilt)
 
     def other_sides(self, deadline: Deadline, passes: int) -> None:
-        """For each row, of fewest known errors first: a line that moves it across, then others while they gain."""
-        sides, rows = 1 - self._baseline.astype(int), np.arange(len(self._baseline))
+        """For each row, of fewest known errors first: a line that moves it across, then others
+        while they gain.
+        """
+        sides = 1 - self._baseline.astype(int)
+        rows = np.arange(len(self._baseline))
         for _ in range(passes):
             before = self.errors[sides, rows].copy()
             for row in np.argsort(before, kind="stable"):
@@ -124,7 +148,9 @@ class LineSearch:
                 self._climb(start if np.isfinite(start).all() else self.best, reach, deadline)
 
     def classifiers(self) -> list[Classifier]:
-        """Each once: the best, those of most disagreement, and for each row the best on the other side of h_0's."""
+        """Each once: the best, those of most disagreement, and for each row the best on the other
+        side of h_0's.
+        """
         sides = self._where[1 - self._baseline.astype(int), np.arange(len(self._baseline))]
         return self._exact(np.concatenate([sides, self._most_weights, self.best[None]]))
 
@@ -134,13 +160,16 @@ class LineSearch:
 
     def _exact(self, kept: Float[np.ndarray, "found dims"]) -> list[Classifier]:
         kept = np.unique(kept[np.isfinite(kept).all(axis=1)], axis=0)
-        low, high = self._table.rows.min(axis=0), self._table.rows.max(axis=0)
+        low = self._table.rows.min(axis=0)
+        high = self._table.rows.max(axis=0)
         slopes = kept[:, 1:] / self._scale / (high - low)
         intercepts = kept[:, 0] - kept[:, 1:] @ (self._centre / self._scale) - slopes @ low
         weights = np.column_stack([intercepts, slopes])
         weights /= np.abs(weights).sum(axis=1, keepdims=True)
         exact = {}
-        for part in np.array_split(weights[np.isfinite(weights).all(axis=1)], len(weights) // _AT_ONCE + 1):
+        for part in np.array_split(
+            weights[np.isfinite(weights).all(axis=1)], len(weights) // _AT_ONCE + 1
+        ):
             for vector, signs in zip(part, many_exact_signs(self._table, part), strict=True):
                 if signs.all():
                     dichotomy = (signs + 1) // 2
@@ -149,17 +178,24 @@ class LineSearch:
 
     def start_from(self, weights: Float[np.ndarray, "dims"], deadline: Deadline) -> None:
         """Descend from a classifier that somebody has, weights on the features as given."""
-        low, high = self._table.rows.min(axis=0), self._table.rows.max(axis=0)
+        low = self._table.rows.min(axis=0)
+        high = self._table.rows.max(axis=0)
         unit = weights[1:] * (high - low)
-        inner = np.concatenate([[weights[0] + weights[1:] @ low + unit @ self._centre], unit * self._scale])
+        inner = np.concatenate(
+            [[weights[0] + weights[1:] @ low + unit @ self._centre], unit * self._scale]
+        )
         self._descend(inner / np.linalg.norm(inner), deadline)
 
     def _logistic(self, penalty: float) -> Float[np.ndarray, "dims"]:
         """Penalised logistic regression by a few of Newton's steps."""
-        weights, n = np.zeros(self._design.shape[1]), self._totals.sum()
+        weights = np.zeros(self._design.shape[1])
+        n = self._totals.sum()
         for _ in range(12):
             chance = 1 / (1 + np.exp(-np.clip(self._design @ weights, -30, 30)))
-            gradient = self._design.T @ (self._totals * chance - self._table.positives) / n + penalty * weights
+            gradient = (
+                self._design.T @ (self._totals * chance - self._table.positives) / n
+                + penalty * weights
+            )
             curvature = (self._design.T * (self._totals * chance * (1 - chance) / n)) @ self._design
             step = np.linalg.solve(curvature + (penalty + 1e-9) * np.eye(len(weights)), gradient)
             weights = weights - step
@@ -172,20 +208,27 @@ class LineSearch:
     def _direction(
         self, weights: Float[np.ndarray, "dims"], cost: Float[np.ndarray, "rows"]
     ) -> Float[np.ndarray, "dims"]:
-        """Downhill for the cost of the rows near the boundary, within a random width, and disturbed; or an axis."""
+        """Downhill for the cost of the rows near the boundary, within a random width, and
+        disturbed; or an axis.
+        """
         n_rows, n_dims = self._design.shape
         if self._random.random() < 0.2:
             return np.eye(n_dims)[self._random.integers(n_dims)]
         scores = self._design @ weights
         near = np.abs(scores) / np.quantile(np.abs(scores), 10.0 ** self._random.uniform(-2, -0.3))
-        slope = (cost * np.exp(-np.minimum(near, 30.0)) * self._random.exponential(size=n_rows)) @ self._design
+        slope = (
+            cost * np.exp(-np.minimum(near, 30.0)) * self._random.exponential(size=n_rows)
+        ) @ self._design
         length = np.linalg.norm(slope)
         random = self._random.standard_normal(n_dims) / n_dims**0.5
         return random if length == 0 else slope / length + self._random.uniform(0, 0.5) * random
 
     def _descend(self, weights, deadline, row=None, side=None, patience=None):
-        """Go to a part of fewest errors of one line after the other, with a row on a side if one is given."""
-        best, idle = np.inf, 0
+        """Go to a part of fewest errors of one line after the other, with a row on a side if one is
+        given.
+        """
+        best = np.inf
+        idle = 0
         direction = self._direction(weights, self._gain) if row is None else self._design[row]
         patience = _PATIENCE * len(weights) if patience is None else patience
         while idle < patience and not deadline.passed():
@@ -202,7 +245,8 @@ class LineSearch:
             direction = self._direction(weights, self._gain)
 
     def _climb(self, weights, which, deadline):
-        best, idle = -1.0, 0
+        best = -1.0
+        idle = 0
         while idle < len(weights) and not deadline.passed():
             price = 10.0 ** self._random.uniform(-1.5, 0.5)
             line = self._line(weights, self._direction(weights, self._gain - price * self._apart))
@@ -221,8 +265,10 @@ class LineSearch:
         return weights / np.linalg.norm(weights)
 
     def _line(self, start, along) -> _Line:
-        start, along = start / np.linalg.norm(start), along / np.linalg.norm(along)
-        scores, slopes = self._design @ start, self._design @ along
+        start = start / np.linalg.norm(start)
+        along = along / np.linalg.norm(along)
+        scores = self._design @ start
+        slopes = self._design @ along
         still = np.abs(slopes) < 1e-12
         changes = np.where(still, np.inf, -scores / np.where(still, 1.0, slopes))
         order = np.argsort(changes)
@@ -234,7 +280,8 @@ class LineSearch:
         # Beyond the last change on either side the line goes on for ever.
         edges = np.concatenate([[ends[0] - 1 - abs(ends[0])], sorted_, [np.inf]])
         edges = np.where(np.isfinite(edges), edges, ends[-1] + 1 + abs(ends[-1]))
-        widths, inside = np.diff(edges), (edges[1:] + edges[:-1]) / 2
+        widths = np.diff(edges)
+        inside = (edges[1:] + edges[:-1]) / 2
         base_errors = np.where(first, self._table.negatives, self._table.positives).sum()
         differs = first != self._baseline
         signs = np.where(differs, -1.0, 1.0)[order] * self._totals[order]
@@ -249,7 +296,10 @@ class LineSearch:
 
     def _remember(self, line: _Line) -> None:
         rows = np.arange(len(line.rank))
-        for reverse in (False, True):  # before its change a row is on its first side, and after it on the other
+        for reverse in (
+            False,
+            True,
+        ):  # before its change a row is on its first side, and after it on the other
             errors = line.errors[::-1] if reverse else line.errors
             least = np.minimum.accumulate(errors)
             records = np.maximum.accumulate(np.where(errors == least, np.arange(len(errors)), 0))
@@ -260,7 +310,9 @@ class LineSearch:
                 parts = records[last[better]]
                 parts = len(errors) - 1 - parts if reverse else parts
                 self.errors[sides[better], better] = least[last[better]]
-                self._where[sides[better], better] = line.start + line.inside[parts][:, None] * line.along
+                self._where[sides[better], better] = (
+                    line.start + line.inside[parts][:, None] * line.along
+                )
         part = int(line.errors.argmin())
         if line.errors[part] < self._best_errors:
             self._best_errors, self.best = line.errors[part], self._at(line, part)
@@ -269,4 +321,7 @@ class LineSearch:
             parts = within.argmax(axis=1)
             largest = within[np.arange(len(parts)), parts]
             for reach in np.flatnonzero(largest > self._most):
-                self._most[reach], self._most_weights[reach] = largest[reach], self._at(line, parts[reach])
+                self._most[reach], self._most_weights[reach] = (
+                    largest[reach],
+                    self._at(line, parts[reach]),
+                )

@@ -1,4 +1,6 @@
-"""The margin-free formulation: 0/1 programs over dichotomies by branch and cut, with rows for circuits where needed."""
+"""The margin-free formulation: 0/1 programs over dichotomies by branch and cut, with rows for
+circuits where needed.
+"""
 
 import heapq
 from typing import NamedTuple
@@ -24,7 +26,9 @@ _ZERO = np.finfo(float).tiny
 
 
 class _Node(NamedTuple):
-    """A part of the search space, lower <= b <= upper, with its bound and the optimum b of its relaxation."""
+    """A part of the search space, lower <= b <= upper, with its bound and the optimum b of its
+    relaxation.
+    """
 
     bound: float
     number: int
@@ -36,19 +40,21 @@ class _Node(NamedTuple):
 class MarginFree:
     """One linear relaxation for all tasks on a table: the rows that one task needed serve the next.
 
-    The relaxation over b in [0, 1]^m is tightened by violated parallelograms, then by other violated circuits. A whole
-    b is tested by the Gordan program: it is a linear dichotomy, or circuits cut it off. A fractional one is branched
-    on, by pseudo-costs, best bound first. No weights, norm or margin enter; the proof covers all linear classifiers
-    unless a circuit could not be made rational, which happens with features that are no small integers only: then it
-    covers those of margin >= `margin`. At margin 0 such circuits are left out, and the bound stays where one would be
-    needed: every bound then covers all linear classifiers.
+    The relaxation over b in [0, 1]^m is tightened by violated parallelograms, then by other
+    violated circuits. A whole b is tested by the Gordan program: it is a linear dichotomy, or
+    circuits cut it off. A fractional one is branched on, by pseudo-costs, best bound first. No
+    weights, norm or margin enter; the proof covers all linear classifiers unless a circuit could
+    not be made rational, which happens with features that are no small integers only: then it
+    covers those of margin >= `margin`. At margin 0 such circuits are left out, and the bound stays
+    where one would be needed: every bound then covers all linear classifiers.
     """
 
     def __init__(self, table: Table, gordan: GordanProgram, margin: float = 1e-4):
         from scipy.sparse import csr_array
 
         n_rows = len(table.rows)
-        self._gordan, self._margin = gordan, margin
+        self._gordan = gordan
+        self._margin = margin
         self._parallelograms = Parallelograms(table)
         self._errors = least_errors(table)
         self._columns = np.arange(n_rows)
@@ -90,7 +96,8 @@ class MarginFree:
                 row = self._branching_row(task, node, incumbents)
                 children: list[_Node] = []
                 for value in (0, 1):
-                    lower, upper = node.lower.copy(), node.upper.copy()
+                    lower = node.lower.copy()
+                    upper = node.upper.copy()
                     lower[row] = upper[row] = value
                     child_bound = self._explore(task, lower, upper, incumbents, deadline, children)
                     if np.isfinite(child_bound):
@@ -120,7 +127,9 @@ class MarginFree:
         deadline: Deadline,
         waiting: list[_Node],
     ) -> float:
-        """Tighten the relaxation of a node; add it to `waiting` if it must be branched on. Return its bound."""
+        """Tighten the relaxation of a node; add it to `waiting` if it must be branched on. Return
+        its bound.
+        """
         self.n_nodes += 1
         if self._at_optimum and self._relaxation.n_rows > self._n_kept + _GROWTH * len(lower):
             self._remove_slack_rows()
@@ -140,7 +149,9 @@ class MarginFree:
             if task.closes(bound, incumbents.best_value(task)):
                 return bound
             b = self._relaxation.values
-            cuts = self._parallelograms.violated(b, _ROWS_PER_ROUND) or self._circuits(b, incumbents)
+            cuts = self._parallelograms.violated(b, _ROWS_PER_ROUND) or self._circuits(
+                b, incumbents
+            )
             if cuts:
                 self._relaxation.add_rows(*as_rows(cuts, len(b)))
                 self._at_optimum = False
@@ -156,23 +167,33 @@ class MarginFree:
         self._n_kept = self._relaxation.n_rows
 
     def _branching_row(self, task: Task, node: _Node, incumbents: Incumbents) -> int:
-        b, free = node.b, node.lower < node.upper
+        b = node.b
+        free = node.lower < node.upper
         fractional = np.flatnonzero(free & (np.abs(b - np.round(b)) > _WHOLE))
         if not len(fractional) and not self._margin and np.round(b).astype(int) not in incumbents:
-            raise TimeoutError  # neither realised nor excluded by anything exact: nothing better can be proved
-        if not len(fractional):  # b is whole to the tolerance but the objective is not that of the whole b
+            # neither realised nor excluded by anything exact: nothing better can be proved
+            raise TimeoutError
+        if not len(
+            fractional
+        ):  # b is whole to the tolerance but the objective is not that of the whole b
             fractional = np.flatnonzero(free)
         if not len(fractional):
-            raise ArithmeticError("a dichotomy can neither be realised nor excluded: its margin is below the rounding")
+            raise ArithmeticError(
+                "a dichotomy can neither be realised nor excluded: its margin is below the rounding"
+            )
         counts = self._gain_counts[:, fractional]
         guess = _GUESS * np.abs(task.cost[fractional])
-        down, up = np.where(counts > 0, self._gain_sums[:, fractional] / np.maximum(counts, 1), guess)
+        down, up = np.where(
+            counts > 0, self._gain_sums[:, fractional] / np.maximum(counts, 1), guess
+        )
         share = b[fractional]
         scores = np.maximum(down * share, _LEAST_GAIN) * np.maximum(up * (1 - share), _LEAST_GAIN)
         return int(fractional[scores.argmax()])
 
     def _circuits(self, b: Float[np.ndarray, "rows"], incumbents: Incumbents) -> list[Cut]:
-        """Circuits violated by a b that satisfies all parallelograms; a linear dichotomy is kept instead."""
+        """Circuits violated by a b that satisfies all parallelograms; a linear dichotomy is kept
+        instead.
+        """
         dichotomy = np.round(b).astype(int)
         if np.abs(b - dichotomy).max() > _WHOLE:
             return self._violated(self._gordan.cheapest(b), b)
@@ -182,11 +203,15 @@ class MarginFree:
         if weights is not None:
             incumbents.add(dichotomy, weights)
             return [no_good_cut(dichotomy)] if incumbents.collects else []
-        return self._violated(self._gordan.refuting(dichotomy, _CIRCUITS_PER_ROUND, self.n_nodes), b)
+        return self._violated(
+            self._gordan.refuting(dichotomy, _CIRCUITS_PER_ROUND, self.n_nodes), b
+        )
 
     def _violated(self, found: list[tuple[Cut, float]], b: Float[np.ndarray, "rows"]) -> list[Cut]:
         residuals = {
-            cut: residual for cut, residual in found if residual < (self._margin or _ZERO) and cut.violation(b) > _WHOLE
+            cut: residual
+            for cut, residual in found
+            if residual < (self._margin or _ZERO) and cut.violation(b) > _WHOLE
         }
         self._exact &= not any(residuals.values())
         return list(residuals)

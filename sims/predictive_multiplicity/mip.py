@@ -7,11 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-Watch = Callable[[float, float], None]  # is told the best objective so far and the proved bound, both to be minimised
+Watch = Callable[
+    [float, float], None
+]  # is told the best objective so far and the proved bound, both to be minimised
 
 
 class Program(NamedTuple):
-    """Minimise `cost @ x`, `lower <= x <= upper`, x whole where `integral`, `row_lower <= rows @ x <= row_upper`."""
+    """Minimise `cost @ x`, `lower <= x <= upper`, x whole where `integral`,
+    `row_lower <= rows @ x <= row_upper`.
+    """
 
     cost: Float[np.ndarray, "variables"]
     lower: Float[np.ndarray, "variables"]
@@ -23,7 +27,8 @@ class Program(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a solver found: `values` x (None: nothing), `bound` <= every feasible objective, and why it stopped.
+    """What a solver found: `values` x (None: nothing), `bound` <= every feasible objective, and why
+    it stopped.
 
     status : "optimal", "infeasible" or "time limit".
     """
@@ -36,8 +41,8 @@ class Outcome(NamedTuple):
 class Limits(NamedTuple):
     """When a solver may stop and how exactly it must meet the rows.
 
-    seconds : None for no limit. gap : the search ends when objective - bound <= gap. feasibility : each row and each
-    whole number is met to this tolerance.
+    seconds : None for no limit. gap : the search ends when objective - bound <= gap. feasibility :
+    each row and each whole number is met to this tolerance.
     """
 
     seconds: float | int | None = None

@@ -21,8 +21,9 @@ Wide = Annotated[float, Interval(0, 1e6)]
 class Uncertified(NamedTuple):
     """What a solver reports, and what its weights do.
 
-    reported : the objective, infinite if the program is infeasible; errors : E(b) of b = [<w, u> > 0]; disagreement :
-    of this b with the baseline, 0 without one; wrong_rows : rows whose sign is not the one that the program reports.
+    reported : the objective, infinite if the program is infeasible; errors : E(b) of b = [<w, u> >
+    0]; disagreement : of this b with the baseline, 0 without one; wrong_rows : rows whose sign is
+    not the one that the program reports.
     """
 
     reported: float
@@ -40,13 +41,18 @@ def uncertified_errors(
     feasibility: Annotated[float, Interval(1e-10, 1e-3, why="as far as solvers go")] = 1e-6,
     reach: Wide = 1.0,
 ) -> Uncertified:
-    """The least errors that the big-M formulation reports for a margin γ, rows met to the tolerance `feasibility`.
-    A γ at or below the tolerance lets w = 0 pass; a γ above the margin of the best dichotomy loses it; so does M_u =
-    reach (γ + |u|_∞) with reach < 1. Where the program is infeasible `reported` is infinite.
+    """The least errors that the big-M formulation reports for a margin γ, rows met to the tolerance
+    `feasibility`. A γ at or below the tolerance lets w = 0 pass; a γ above the margin of the best
+    dichotomy loses it; so does M_u = reach (γ + |u|_∞) with reach < 1. Where the program is
+    infeasible `reported` is infinite.
     """
-    formulation, task, design = BigM(table, margin, reach), least_errors(table), table.raw_design
+    formulation = BigM(table, margin, reach)
+    task = least_errors(table)
+    design = table.raw_design
     program, constant = formulation.program(task)
-    outcome = solve(program, limits=Limits(gap=0.99 if table.has_counts else 0.0, feasibility=feasibility))
+    outcome = solve(
+        program, limits=Limits(gap=0.99 if table.has_counts else 0.0, feasibility=feasibility)
+    )
     if outcome.values is None:
         return Uncertified(np.inf, table.n, 0, len(design), np.zeros(design.shape[1]))
     positive, negative = outcome.values[len(design) :].reshape(2, -1)
@@ -58,10 +64,11 @@ def uncertified_errors(
 
 @guarded(double=False)
 def one_sided_discrepancy(table: AnyTable, baseline: Baseline, tolerance: Share) -> Uncertified:
-    """The discrepancy that the published program reports with M a >= γ + h_0 <w, u> alone: never too small.
+    """The discrepancy that the published program reports with M a >= γ + h_0 <w, u> alone: never
+    too small.
 
-    a = 1 is then allowed where the classifiers disagree, which hides new errors from the row that bounds them.
-    Raises RuntimeError where the margin exceeds the baseline's.
+    a = 1 is then allowed where the classifiers disagree, which hides new errors from the row that
+    bounds them. Raises RuntimeError where the margin exceeds the baseline's.
     Source: the printed row of Marx, Calmon & Ustun 2020, as recalled.
     """
     dichotomy = dichotomy_of(table, baseline)
@@ -70,19 +77,31 @@ def one_sided_discrepancy(table: AnyTable, baseline: Baseline, tolerance: Share)
     program, constant = formulation.program(task)
     outcome = solve(program, limits=Limits(gap=0.99 if table.has_counts else 0.0))
     if outcome.values is None:
-        raise RuntimeError("the one-sided program has no solution: the margin exceeds the baseline's")
+        raise RuntimeError(
+            "the one-sided program has no solution: the margin exceeds the baseline's"
+        )
     signs = formulation.dichotomy(outcome.values)
     report = -float(program.cost @ outcome.values + constant)
     different = signs != dichotomy
     hidden = int((different & (formulation.agreeing_rows(outcome.values))).sum())
     return Uncertified(
-        report, table.errors(signs), table.disagreement(signs, dichotomy), hidden, formulation.weights(outcome.values)
+        report,
+        table.errors(signs),
+        table.disagreement(signs, dichotomy),
+        hidden,
+        formulation.weights(outcome.values),
     )
 
 
 @guarded(double=False)
 def root_bound(table: AnyTable, *, conflict_rows: bool = True) -> float:
-    """The bound on least errors of the published relaxation; tiny without z_p + z_p' = 1 for the labels of a row."""
-    program, constant = Published(table, MARGIN, conflict_rows=conflict_rows).program(least_errors(table))
-    outcome = solve(program._replace(integral=np.zeros_like(program.integral)), limits=Limits(feasibility=1e-9))
+    """The bound on least errors of the published relaxation; tiny without z_p + z_p' = 1 for the
+    labels of a row.
+    """
+    program, constant = Published(table, MARGIN, conflict_rows=conflict_rows).program(
+        least_errors(table)
+    )
+    outcome = solve(
+        program._replace(integral=np.zeros_like(program.integral)), limits=Limits(feasibility=1e-9)
+    )
     return outcome.bound + constant

@@ -1,9 +1,11 @@
-"""Ad-hoc pools: the multiplicity people see when they look only at models fitted along a path of penalties.
+"""Ad-hoc pools: the multiplicity people see when they look only at models fitted along a path of
+penalties.
 
-A pool is a finite set of linear classifiers, so its discrepancy and ambiguity bound the exact ones from below. The pool
-is the Gaussian elastic net of the released R code: least squares on labels ±1, a column of ones penalised like the
-others. Weights are normalised, and every fit is accepted only if its gradient says that it is the minimum: a pool of
-fits that stopped early shows no multiplicity and proves nothing.
+A pool is a finite set of linear classifiers, so its discrepancy and ambiguity bound the exact ones
+from below. The pool is the Gaussian elastic net of the released R code: least squares on labels ±1,
+a column of ones penalised like the others. Weights are normalised, and every fit is accepted only
+if its gradient says that it is the minimum: a pool of fits that stopped early shows no multiplicity
+and proves nothing.
 """
 
 from typing import Annotated, NamedTuple
@@ -15,14 +17,20 @@ from sims.predictive_multiplicity.domains import Dichotomies, Dichotomy, Feature
 from theory_on_trial.contract import MAY_BE_EMPTY, Size, guarded, require
 
 SMALLEST_PENALTY = 1e-4
-"""The last penalty of a path, relative to the first, which is the least that sets all coefficients to zero."""
+"""The last penalty of a path, relative to the first, which is the least that sets all coefficients
+to zero.
+"""
 
 GRADIENT_TOLERANCE = 1e-6
-"""The largest subgradient at a fit that counts as zero, relative to the largest gradient at coefficients zero."""
+"""The largest subgradient at a fit that counts as zero, relative to the largest gradient at
+coefficients zero.
+"""
 
 
 class PoolMultiplicity(NamedTuple):
-    """For each tolerance: the most samples one model of the pool predicts otherwise, and those that some model does."""
+    """For each tolerance: the most samples one model of the pool predicts otherwise, and those that
+    some model does.
+    """
 
     discrepancy: Real[np.ndarray, "tolerances"]
     ambiguity: Real[np.ndarray, "tolerances"]
@@ -37,28 +45,38 @@ def elastic_net_pool(
     mixings: Mixings = tuple(tenth / 10 for tenth in range(11)),
     n_penalties: Size = 100,
 ) -> Float[np.ndarray, "models coefficients"]:
-    """Coefficients (constant first) minimising ½ mean (y - β·(1, x))² + λ (μ |β|_1 + ½ (1 - μ) |β|²), y = ±1.
+    """Coefficients (constant first) minimising ½ mean (y - β·(1, x))² + λ (μ |β|_1 + ½ (1 - μ)
+    |β|²), y = ±1.
 
-    All mixings μ share the `n_penalties` geometric values λ of the path at μ = 1/2; models are ordered by μ,
-    then by falling λ. `positives` and `negatives` are the weights n⁺_u, n⁻_u of the labels at each row.
-    Raises ValueError for weights that are all zero and labels of which every feature is independent; RuntimeError for a
-    fit whose gradient is not zero; scikit-learn may warn of a gap, at mixings near 0, of one whose gradient is.
-    Source: the ad-hoc baseline of the code of Marx et al. 2020 (arXiv 1909.06677); features are not rescaled here.
+    All mixings μ share the `n_penalties` geometric values λ of the path at μ = 1/2; models are
+    ordered by μ, then by falling λ. `positives` and `negatives` are the weights n⁺_u, n⁻_u of the
+    labels at each row. Raises ValueError for weights that are all zero and labels of which every
+    feature is independent; RuntimeError for a fit whose gradient is not zero; scikit-learn may warn
+    of a gap, at mixings near 0, of one whose gradient is. Source: the ad-hoc baseline of the code
+    of Marx et al. 2020 (arXiv 1909.06677); features are not rescaled here.
     """
     from sklearn.linear_model import enet_path
 
     design, shares, means = _weighted(features, positives, negatives)
-    gram, moment = design.T @ (shares[:, None] * design), design.T @ (shares * means)
+    gram = design.T @ (shares[:, None] * design)
+    moment = design.T @ (shares * means)
     penalties = 2 * _penalties(np.abs(moment).max(), n_penalties)
     rows = np.sqrt(len(shares) * shares)
     pool = []
     for mixing in mixings:
         if mixing == 0:
             ridge = gram + penalties[:, None, None] * np.eye(len(gram))
-            path = np.linalg.solve(ridge, np.broadcast_to(moment[:, None], (n_penalties, len(moment), 1)))[:, :, 0]
+            path = np.linalg.solve(
+                ridge, np.broadcast_to(moment[:, None], (n_penalties, len(moment), 1))
+            )[:, :, 0]
         else:
             path = enet_path(
-                rows[:, None] * design, rows * means, l1_ratio=mixing, alphas=penalties, tol=1e-9, max_iter=100_000
+                rows[:, None] * design,
+                rows * means,
+                l1_ratio=mixing,
+                alphas=penalties,
+                tol=1e-9,
+                max_iter=100_000,
             )[1].T
         gradients = path @ gram - moment + (1 - mixing) * penalties[:, None] * path
         _require_minima(gradients, path, mixing * penalties, np.abs(moment).max())
@@ -68,13 +86,18 @@ def elastic_net_pool(
 
 @guarded(double=False)
 def pool_dichotomies(
-    features: Features, coefficients: Annotated[Float[np.ndarray, "models coefficients"], MAY_BE_EMPTY]
+    features: Features,
+    coefficients: Annotated[Float[np.ndarray, "models coefficients"], MAY_BE_EMPTY],
 ) -> Int[np.ndarray, "models rows"]:
-    """1 where a model's score β·(1, x) exceeds 0, else 0, at each row. The released code takes the thresholds 0, 0.5
-    and 1, each a pool of its own. Source: Marx et al. 2020 (arXiv 1909.06677).
+    """1 where a model's score β·(1, x) exceeds 0, else 0, at each row. The released code takes the
+    thresholds 0, 0.5 and 1, each a pool of its own. Source: Marx et al. 2020 (arXiv 1909.06677).
     """
-    n_features, given = features.shape[1], coefficients.shape[1]
-    require(given == n_features + 1, f"coefficients must be one more than the {n_features} features, got {given}")
+    n_features = features.shape[1]
+    given = coefficients.shape[1]
+    require(
+        given == n_features + 1,
+        f"coefficients must be one more than the {n_features} features, got {given}",
+    )
     return (coefficients[:, :1] + coefficients[:, 1:] @ features.T > 0).astype(int)
 
 
@@ -86,16 +109,21 @@ def pool_multiplicity(
     baseline: Dichotomy,
     tolerances: Real[np.ndarray, "tolerances"],
 ) -> PoolMultiplicity:
-    """Discrepancy and ambiguity of a pool around a baseline, in samples, at error tolerances e in samples.
-    At each e those models compete that make at most e errors more than the baseline, which need not be in the pool. An
-    empty pool has no multiplicity. Source: definitions of Marx et al. 2020 (arXiv 1909.06677), over a finite class.
+    """Discrepancy and ambiguity of a pool around a baseline, in samples, at error tolerances e in
+    samples. At each e those models compete that make at most e errors more than the baseline, which
+    need not be in the pool. An empty pool has no multiplicity. Source: definitions of Marx et al.
+    2020 (arXiv 1909.06677), over a finite class.
     """
     weights = positives + negatives
     differs = dichotomies != baseline
-    excess = np.where(differs, np.where(baseline, positives - negatives, negatives - positives), 0).sum(axis=1)
+    excess = np.where(
+        differs, np.where(baseline, positives - negatives, negatives - positives), 0
+    ).sum(axis=1)
     competing = excess <= tolerances[:, None]
     discrepancy = np.max(np.where(competing, differs @ weights, 0), axis=1, initial=0)
-    return PoolMultiplicity(discrepancy, np.array([differs[mask].any(axis=0) @ weights for mask in competing]))
+    return PoolMultiplicity(
+        discrepancy, np.array([differs[mask].any(axis=0) @ weights for mask in competing])
+    )
 
 
 def _weighted(features, positives, negatives):
@@ -107,15 +135,21 @@ def _weighted(features, positives, negatives):
 
 
 def _penalties(largest, n_penalties):
-    require(largest > 0, "positives and negatives must depend on some feature or differ in sum: all models are zero")
+    require(
+        largest > 0,
+        "positives and negatives must depend on some feature or differ in sum: all models are zero",
+    )
     return np.geomspace(largest, SMALLEST_PENALTY * largest, n_penalties)
 
 
 def _require_minima(gradients, coefficients, penalties, steepest):
     """Raise unless zero is a subgradient of smooth part + penalty |β|_1 at every model."""
     active = np.abs(gradients + penalties[:, None] * np.sign(coefficients))
-    excess = np.where(coefficients != 0, active, np.maximum(np.abs(gradients) - penalties[:, None], 0)).max()
+    excess = np.where(
+        coefficients != 0, active, np.maximum(np.abs(gradients) - penalties[:, None], 0)
+    ).max()
     if excess > GRADIENT_TOLERANCE * steepest:
         raise RuntimeError(
-            f"a model of the pool is not a minimum: its gradient is {excess / steepest:.1e} of that at 0"
+            f"a model of the pool is not a minimum: its gradient is {excess / steepest:.1e} of "
+            "that at 0"
         )

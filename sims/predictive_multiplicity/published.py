@@ -1,4 +1,6 @@
-"""The published formulation: one binary per distinct row and label, signs of the weights as binaries, |w|_1 = 1."""
+"""The published formulation: one binary per distinct row and label, signs of the weights as
+binaries, |w|_1 = 1.
+"""
 
 from typing import Any
 
@@ -12,36 +14,46 @@ from sims.predictive_multiplicity.tasks import Task
 _UNDECIDED = 1e-9
 _NUDGE = 1e-7
 
-Block = tuple[Any, Float[np.ndarray, "_"], Float[np.ndarray, "_"]]  # a sparse matrix with its bounds
+Block = tuple[
+    Any, Float[np.ndarray, "_"], Float[np.ndarray, "_"]
+]  # a sparse matrix with its bounds
 
 
 class Published:
-    """The mixed-integer programs of the paper, with big-M rows in place of a commercial solver's indicators.
+    """The mixed-integer programs of the paper, with big-M rows in place of a commercial solver's
+    indicators.
 
-    Errors: z_p = 1 if the pair p = (u, y) is wrong, by y <w, u> >= γ - M z_p, with z_p + z_p' = 1 for the two labels of
-    a row (left out without `conflict_rows`); a flipped row k has -h_0(k) <w, k> >= γ.
-    Disagreement: a_p = 1 if and only if h_0 <w, u> >= γ, and 0 if and only if h_0 <w, u> <= -γ. With `one_sided` only
-    M a_p >= γ + h_0 <w, u> is asked, so that a_p = 1 may hide a disagreement.
-    M = γ + |u|_∞, σ_j tells the sign of w_j, and Σ |w_j| = 1. Source: Marx, Calmon & Ustun 2020, in the form of the
-    official code; the one-sided row is the printed one as recalled.
+    Errors: z_p = 1 if the pair p = (u, y) is wrong, by y <w, u> >= γ - M z_p, with z_p + z_p' = 1
+    for the two labels of a row (left out without `conflict_rows`); a flipped row k has -h_0(k) <w,
+    k> >= γ. Disagreement: a_p = 1 if and only if h_0 <w, u> >= γ, and 0 if and only if h_0 <w, u>
+    <= -γ. With `one_sided` only M a_p >= γ + h_0 <w, u> is asked, so that a_p = 1 may hide a
+    disagreement. M = γ + |u|_∞, σ_j tells the sign of w_j, and Σ |w_j| = 1. Source: Marx, Calmon &
+    Ustun 2020, in the form of the official code; the one-sided row is the printed one as recalled.
     """
 
-    def __init__(self, table: Table, margin: float, *, one_sided: bool = False, conflict_rows: bool = True):
-        self._table, self._margin = table, margin
-        self._one_sided, self._conflict_rows = one_sided, conflict_rows
+    def __init__(
+        self, table: Table, margin: float, *, one_sided: bool = False, conflict_rows: bool = True
+    ):
+        self._table = table
+        self._margin = margin
+        self._one_sided = one_sided
+        self._conflict_rows = conflict_rows
         self._design = table.raw_design
         counts = np.stack([table.positives, table.negatives])
         negative, self._row = np.nonzero(counts)
         self._label = 1 - 2 * negative
         self._count = counts[negative, self._row].astype(float)
         self._big_m = margin + np.abs(self._design[self._row]).max(axis=1)
-        self._n_pairs, self._n_dims = len(self._row), self._design.shape[1]
+        self._n_pairs = len(self._row)
+        self._n_dims = self._design.shape[1]
 
     def program(self, task: Task) -> tuple[Program, float]:
         """The program of a task, and the constant that makes its objective the task's."""
         from scipy.sparse import vstack
 
-        blocks = self._mistakes(task) if task.baseline is None else self._agreement(task, task.baseline)
+        blocks = (
+            self._mistakes(task) if task.baseline is None else self._agreement(task, task.baseline)
+        )
         rows, low, high = zip(*blocks, *self._norm(), strict=True)
         weights = self._objective(task)
         n_columns = self._n_pairs + 3 * self._n_dims
@@ -106,8 +118,10 @@ class Published:
     def _norm(self) -> list[Block]:
         from scipy.sparse import csr_array, diags_array, eye_array, hstack
 
-        n_pairs, n_dims = self._n_pairs, self._n_dims
-        none, identity = csr_array((n_dims, n_pairs)), eye_array(n_dims)
+        n_pairs = self._n_pairs
+        n_dims = self._n_dims
+        none = csr_array((n_dims, n_pairs))
+        identity = eye_array(n_dims)
         off = csr_array((n_dims, n_dims))
         total = np.concatenate([np.zeros(n_pairs), np.ones(2 * n_dims), np.zeros(n_dims)])
         free = np.full(n_dims, -np.inf)
@@ -137,9 +151,13 @@ class Published:
         return positive - negative
 
     def dichotomy(self, values: Float[np.ndarray, "variables"]) -> Int[np.ndarray, "rows"]:
-        """That of a solution; a row with score 0, which the program calls wrong, goes to either side."""
+        """That of a solution; a row with score 0, which the program calls wrong, goes to either
+        side.
+        """
         weights = self.weights(values)
         scores = self._design @ weights
         if (np.abs(scores) < _UNDECIDED).any():
-            scores = self._design @ (weights + _NUDGE * np.random.default_rng(0).standard_normal(self._n_dims))
+            scores = self._design @ (
+                weights + _NUDGE * np.random.default_rng(0).standard_normal(self._n_dims)
+            )
         return (scores > 0).astype(int)

@@ -1,9 +1,11 @@
-"""Actionable recourse by integer programming: the cheapest change of features that turns a linear classifier's refusal.
+"""Actionable recourse by integer programming: the cheapest change of features that turns a linear
+classifier's refusal.
 
 A person has the score s = <w, x> + b < 0 and may choose one entry of a menu of actions for every
-feature. Menus are sequences of arrays, one per feature: `actions[j]` holds the a_jk, `costs[j]` the c_jk; every menu
-offers a = 0 at no cost, and an immutable feature offers nothing else. An infinite cost forbids an action. Scores are
-float64 sums over the features in order, so grids of integers are exact, and a solver's answer is recounted that way.
+feature. Menus are sequences of arrays, one per feature: `actions[j]` holds the a_jk, `costs[j]` the
+c_jk; every menu offers a = 0 at no cost, and an immutable feature offers nothing else. An infinite
+cost forbids an action. Scores are float64 sums over the features in order, so grids of integers are
+exact, and a solver's answer is recounted that way.
 """
 
 import dataclasses
@@ -13,16 +15,29 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from sims.predictive_multiplicity.domains import Costs, FeatureWeights, Menus, Norm, Objective, Percentile, TieBreaker
+from sims.predictive_multiplicity.domains import (
+    Costs,
+    FeatureWeights,
+    Menus,
+    Norm,
+    Objective,
+    Percentile,
+    TieBreaker,
+)
 from sims.predictive_multiplicity.highs import solve
 from sims.predictive_multiplicity.mip import Program
 from theory_on_trial.contract import guarded, require
 
-_NORMS = (1.001, 1000)  # where the nearest fraction with a denominator of at most 1024 is near enough
+_NORMS = (
+    1.001,
+    1000,
+)  # where the nearest fraction with a denominator of at most 1024 is near enough
 
 
 class Recourse(NamedTuple):
-    """choice : the entry taken from each menu. action : a_j. total_cost, largest_cost : Σ_j c_j and max_j c_j."""
+    """choice : the entry taken from each menu. action : a_j. total_cost, largest_cost : Σ_j c_j and
+    max_j c_j.
+    """
 
     choice: Int[np.ndarray, "features"]
     action: Float[np.ndarray, "features"]
@@ -55,13 +70,15 @@ def cheapest_recourse(
     objective: Objective = "total",
     tie_breaker: TieBreaker | None = None,
 ) -> Recourse | None:
-    """The cheapest choice of actions that brings a score s < 0 to 0 or above, or None where none does.
+    """The cheapest choice of actions that brings a score s < 0 to 0 or above, or None where none
+    does.
 
-    The objective "total" minimises Σ_j c_j; "largest" minimises max_j c_j and, among those, the total: one after the
-    other, or, with ε = `tie_breaker`, max_j c_j + ε Σ_j c_j as the released code does. Costs are compared to about 1e-6
-    of the largest finite one.
+    The objective "total" minimises Σ_j c_j; "largest" minimises max_j c_j and, among those, the
+    total: one after the other, or, with ε = `tie_breaker`, max_j c_j + ε Σ_j c_j as the released
+    code does. Costs are compared to about 1e-6 of the largest finite one.
     Raises ValueError for menus without free inaction and a score that needs no change.
-    Source: the integer program of Ustun et al. 2019 (arXiv 1809.06514), as in its code; the recount: derived here.
+    Source: the integer program of Ustun et al. 2019 (arXiv 1809.06514), as in its code; the
+    recount: derived here.
     """
     problem = _problem(score, weights, actions, costs)
     choice = _cheapest(problem, objective, tie_breaker)
@@ -75,14 +92,17 @@ def percentile_costs(
     actions: Real[np.ndarray, "actions"],
     kind: Percentile = "shift",
 ) -> Float[np.ndarray, "actions"]:
-    """Costs of actions on one feature from shares of a population: how many people each action passes.
+    """Costs of actions on one feature from shares of a population: how many people each action
+    passes.
 
     With Q(v) the share of people at or below v, counted: "shift" is |Q(x + a) - Q(x)|, and "log" is
-    |log((1 - Q(x)) / (1 - Q(x + a)))|, infinite (forbidden) for an action that leaves nobody ahead, or that starts
-    there. Inaction is free.
-    Source: the cost functions of Ustun et al. 2019 (arXiv 1809.06514); the absolute value: derived here.
+    |log((1 - Q(x)) / (1 - Q(x + a)))|, infinite (forbidden) for an action that leaves nobody ahead,
+    or that starts there. Inaction is free.
+    Source: the cost functions of Ustun et al. 2019 (arXiv 1809.06514); the absolute value: derived
+    here.
     """
-    at_most, after = np.mean(population <= value), np.mean(population <= value + actions[:, None], axis=1)
+    at_most = np.mean(population <= value)
+    after = np.mean(population <= value + actions[:, None], axis=1)
     if kind == "shift":
         return np.abs(after - at_most)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -90,11 +110,14 @@ def percentile_costs(
 
 
 @guarded(double=False)
-def continuous_recourse(score: float, weights: FeatureWeights, norm: Norm) -> Float[np.ndarray, "features"] | None:
-    """The least |a|_p over real a with s + <w, a> >= 0, by a conic solver, to about 1e-7; None if nothing helps.
+def continuous_recourse(
+    score: float, weights: FeatureWeights, norm: Norm
+) -> Float[np.ndarray, "features"] | None:
+    """The least |a|_p over real a with s + <w, a> >= 0, by a conic solver, to about 1e-7; None if
+    nothing helps.
 
-    `weights` are those of the actionable features, `norm` is p: 1, in [1.001, 1000], or inf; the 1e-7 is relative to
-    the largest entry.
+    `weights` are those of the actionable features, `norm` is p: 1, in [1.001, 1000], or inf; the
+    1e-7 is relative to the largest entry.
     Source: Ustun et al. 2019 (arXiv 1809.06514), without bounds.
     """
     import cvxpy as cp
@@ -102,14 +125,18 @@ def continuous_recourse(score: float, weights: FeatureWeights, norm: Norm) -> Fl
     near = norm in (1, np.inf) or _NORMS[0] <= norm <= _NORMS[1]
     require(near, f"norm must be 1, in {_NORMS} or inf, for cvxpy to come near enough, got {norm}")
     # The solver's tolerances are absolute.
-    largest, gap = float(np.abs(weights).max()), float(abs(score))
+    largest = float(np.abs(weights).max())
+    gap = float(abs(score))
     action = cp.Variable(len(weights))
     order: Any = norm  # cvxpy takes any number, but is annotated for whole ones
     program = cp.Problem(
-        cp.Minimize(cp.pnorm(action, order)), [np.sign(score) + weights / (largest or 1.0) @ action >= 0]
+        cp.Minimize(cp.pnorm(action, order)),
+        [np.sign(score) + weights / (largest or 1.0) @ action >= 0],
     )
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "pnorm with p=", UserWarning)  # it is exact to the stated 1e-7
+        warnings.filterwarnings(
+            "ignore", "pnorm with p=", UserWarning
+        )  # it is exact to the stated 1e-7
         program.solve(solver=cp.CLARABEL)
     if program.status == cp.INFEASIBLE:
         return None
@@ -129,7 +156,9 @@ def _cheapest(problem, objective, tie_breaker):
 
 
 def _recounted(problem, allowed, largest_price, total_price):
-    """Minimise largest_price max_j c_j + total_price Σ_j c_j without choices that a recount says miss the score."""
+    """Minimise largest_price max_j c_j + total_price Σ_j c_j without choices that a recount says
+    miss the score.
+    """
     cuts: list[tuple[np.ndarray, float]] = []
     while (choice := _solve(problem, allowed, cuts, largest_price, total_price)) is not None:
         if sum(problem.gains[choice].tolist(), -problem.missing) >= 0:
@@ -141,7 +170,8 @@ def _recounted(problem, allowed, largest_price, total_price):
 def _solve(problem, allowed, cuts, largest_price, total_price):
     from scipy.sparse import csr_matrix
 
-    chooses, costs = problem.chooses, np.where(allowed, problem.costs, 0.0)
+    chooses = problem.chooses
+    costs = np.where(allowed, problem.costs, 0.0)
     n_features, n_entries = chooses.shape
     scale = np.abs(problem.gains).max() or 1.0
     # The last variable is max_j c_j.
@@ -178,13 +208,19 @@ def _recourse(choice, actions, costs):
 
 def _problem(score, weights, actions, costs):
     require(score < 0, f"score must be below 0, got {score}: there is nothing to change")
-    n_features, given = len(weights), (len(actions), len(costs))
+    n_features = len(weights)
+    given = (len(actions), len(costs))
     require(
-        given == (n_features, n_features), f"actions and costs must hold a menu for each of {n_features}, got {given}"
+        given == (n_features, n_features),
+        f"actions and costs must hold a menu for each of {n_features}, got {given}",
     )
     for feature, (menu, prices) in enumerate(zip(actions, costs, strict=True)):
         priced = len(menu) == len(prices)
-        require(priced, f"costs must be one for each action, got {len(prices)} for {len(menu)} in menu {feature}")
+        require(
+            priced,
+            f"costs must be one for each action, got {len(prices)} for {len(menu)} in menu "
+            f"{feature}",
+        )
         idle = ((menu == 0) & (prices == 0)).any()
         require(idle, f"actions must offer 0 at cost 0 in each menu, menu {feature} does not")
     owner = np.repeat(np.arange(len(weights)), [len(menu) for menu in actions])

@@ -19,8 +19,12 @@ class LabelledPoints(NamedTuple):
 
 
 @guarded(double=False)
-def gaussian_set(key: Key[Array, ""], n_samples: Size, *, dim: Size = 2, noise: Noise = 0.25) -> LabelledPoints:
-    """Standard normal points labelled by the sign of Σ_j x_j, wrong with chance `noise`. Source: chosen here."""
+def gaussian_set(
+    key: Key[Array, ""], n_samples: Size, *, dim: Size = 2, noise: Noise = 0.25
+) -> LabelledPoints:
+    """Standard normal points labelled by the sign of Σ_j x_j, wrong with chance `noise`. Source:
+    chosen here.
+    """
     point_key, label_key = jax.random.split(key)
     require_room("n_samples and dim", n_samples * dim)
     features = jax.random.normal(point_key, (n_samples, dim))

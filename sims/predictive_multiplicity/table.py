@@ -1,4 +1,6 @@
-"""A sample as a table: distinct feature rows with the weight of their positive and negative labels."""
+"""A sample as a table: distinct feature rows with the weight of their positive and negative
+labels.
+"""
 
 import csv
 import dataclasses
@@ -15,19 +17,26 @@ from theory_on_trial.contract import MAY_BE_EMPTY, guarded, require
 from theory_on_trial.own_data.arrays import numbers
 
 _COMPAS = Path(__file__).parent / "data" / "compas_counts.csv"
-_LEAST_WEIGHT, _LARGEST_WEIGHT = 0.01, 2.0**53
+_LEAST_WEIGHT = 0.01
+_LARGEST_WEIGHT = 2.0**53
 _LARGEST_FEATURE = 1e15  # coefficient that HiGHS takes
-_RACES = ("race_is_causasian", "race_is_african_american", "race_is_hispanic", "race_is_other")  # the source's spelling
+_RACES = (
+    "race_is_causasian",
+    "race_is_african_american",
+    "race_is_hispanic",
+    "race_is_other",
+)  # the source's spelling
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Table:
     """Distinct feature rows u = 1..m with the weights n⁺_u and n⁻_u of their labels.
 
-    rows : [m, d], distinct, in lexicographic order; no column is a linear function of the others and the constant.
-    positives, negatives : n⁺, n⁻, [m], counts (int) or, if some weight is not whole, sums of weights (float).
-    columns, dropped : the names of the d columns, and of those left out because they depend linearly on these.
-    row_of_sample : which row each of the n samples has, [n].
+    rows : [m, d], distinct, in lexicographic order; no column is a linear function of the others
+    and the constant. positives, negatives : n⁺, n⁻, [m], counts (int) or, if some weight is not
+    whole, sums of weights (float). columns, dropped : the names of the d columns, and of those left
+    out because they depend linearly on these. row_of_sample : which row each of the n samples has,
+    [n].
 
     `aggregate` makes it from samples.
     """
@@ -57,22 +66,33 @@ class Table:
     @functools.cached_property
     def exact_design(self) -> np.ndarray:
         """[1, rows] times a power of two, as Python's unbounded integers: no rounding."""
-        ratios = [[(1, 1), *(value.as_integer_ratio() for value in row)] for row in self.rows.tolist()]
+        ratios = [
+            [(1, 1), *(value.as_integer_ratio() for value in row)] for row in self.rows.tolist()
+        ]
         scale = max((denominator for row in ratios for _, denominator in row), default=1)
-        return np.array([[numerator * (scale // divisor) for numerator, divisor in row] for row in ratios], object)
+        return np.array(
+            [[numerator * (scale // divisor) for numerator, divisor in row] for row in ratios],
+            object,
+        )
 
     @property
     def raw_design(self) -> Float[np.ndarray, "rows dims"]:
-        """[1, features] as given. Raises ValueError for features beyond 1e15, larger than the solvers take."""
+        """[1, features] as given. Raises ValueError for features beyond 1e15, larger than the
+        solvers take.
+        """
         largest = np.abs(self.rows).max(initial=0)
         limited = largest <= _LARGEST_FEATURE
-        require(limited, f"table must have features up to 1e15 where weights are sought, got {largest:g}")
+        require(
+            limited,
+            f"table must have features up to 1e15 where weights are sought, got {largest:g}",
+        )
         return np.column_stack([np.ones(len(self.rows)), self.rows])
 
     @functools.cached_property
     def unit_design(self) -> Float[np.ndarray, "rows dims"]:
         """[1, features], every feature moved and scaled to span [0, 1]: the same dichotomies."""
-        low, high = self.rows.min(axis=0), self.rows.max(axis=0)
+        low = self.rows.min(axis=0)
+        high = self.rows.max(axis=0)
         return np.column_stack([np.ones(len(self.rows)), (self.rows - low) / (high - low)])
 
     @guarded(double=False)
@@ -88,8 +108,12 @@ class Table:
         return self.totals[dichotomy != other].sum().item()
 
     def _require_length(self, dichotomy: Dichotomy) -> None:
-        n_rows, given = len(self.rows), len(dichotomy)
-        require(given == n_rows, f"dichotomy must be 0 or 1 for each of the {n_rows} rows of the table, got {given}")
+        n_rows = len(self.rows)
+        given = len(dichotomy)
+        require(
+            given == n_rows,
+            f"dichotomy must be 0 or 1 for each of the {n_rows} rows of the table, got {given}",
+        )
 
 
 AnyTable = Annotated[Table, MAY_BE_EMPTY]
@@ -98,18 +122,24 @@ AnyTable = Annotated[Table, MAY_BE_EMPTY]
 
 @guarded(double=False)
 def aggregate(
-    X: Samples, y: Labels, sample_weight: SampleWeights | None = None, columns: Sequence[str] | None = None
+    X: Samples,
+    y: Labels,
+    sample_weight: SampleWeights | None = None,
+    columns: Sequence[str] | None = None,
 ) -> Table:
-    """Merge equal feature rows and drop columns that depend linearly on the constant and the columns before them.
+    """Merge equal feature rows and drop columns that depend linearly on the constant and the
+    columns before them.
 
-    Neither step changes the error rate, the discrepancy or the ambiguity of linear classifiers. A column counts as
-    dependent if the others explain it to a relative 1e-9. X is an array or a data frame, [n, d], without a column for
-    the intercept; its `columns` are named as in the data frame, or x1, x2, ..., if no names are given. Each sample
-    counts once without weights; these sum to at most 2^53 and, if some are not whole, to at least 0.01 (answers are
-    compared to an absolute 2e-6).
+    Neither step changes the error rate, the discrepancy or the ambiguity of linear classifiers. A
+    column counts as dependent if the others explain it to a relative 1e-9. X is an array or a data
+    frame, [n, d], without a column for the intercept; its `columns` are named as in the data frame,
+    or x1, x2, ..., if no names are given. Each sample counts once without weights; these sum to at
+    most 2^53 and, if some are not whole, to at least 0.01 (answers are compared to an absolute
+    2e-6).
 
-    Raises TypeError for features that are no numbers; ValueError for an X that is no table with rows, or not finite
-    (the entry is named), lengths that do not match, other sums of weights, and names that are not one for each feature.
+    Raises TypeError for features that are no numbers; ValueError for an X that is no table with
+    rows, or not finite (the entry is named), lengths that do not match, other sums of weights, and
+    names that are not one for each feature.
 
     >>> table = aggregate([[0, 1], [1, 0], [0, 1]], y=[1, -1, -1])
     >>> table.columns, table.rows.tolist(), table.positives.tolist(), table.negatives.tolist()
@@ -119,30 +149,46 @@ def aggregate(
     names = tuple(str(name) for name in given)
     features = numbers("X", X) + 0.0  # no negative zeros
     shape = features.shape
-    require(features.ndim == 2 and len(features), f"X must be a table with at least one row, got the shape {shape}")
+    require(
+        features.ndim == 2 and len(features),
+        f"X must be a table with at least one row, got the shape {shape}",
+    )
     n_samples, n_features = shape
     if not np.isfinite(features).all():
         row, column = np.argwhere(~np.isfinite(features))[0].tolist()
-        raise ValueError(f"X must be finite, got {features[row, column]} in row {row}, column {column}")
+        raise ValueError(
+            f"X must be finite, got {features[row, column]} in row {row}, column {column}"
+        )
     names = names or tuple(f"x{column}" for column in range(1, n_features + 1))
-    require(len(names) == n_features, f"columns must name each of the {n_features} features, got {len(names)} names")
+    require(
+        len(names) == n_features,
+        f"columns must name each of the {n_features} features, got {len(names)} names",
+    )
     labels = np.asarray(y)
-    require(len(labels) == n_samples, f"y must be {n_samples} labels -1 or +1, one per row of X, got {len(labels)}")
+    require(
+        len(labels) == n_samples,
+        f"y must be {n_samples} labels -1 or +1, one per row of X, got {len(labels)}",
+    )
     weights = np.ones(n_samples, int) if sample_weight is None else np.asarray(sample_weight)
-    is_whole, total = bool((weights == np.round(weights)).all()), weights.sum(dtype=float)
+    is_whole = bool((weights == np.round(weights)).all())
+    total = weights.sum(dtype=float)
     require(
         (1 if is_whole else _LEAST_WEIGHT) <= total <= _LARGEST_WEIGHT,
-        f"sample_weight must sum to {_LEAST_WEIGHT:g}..2^53 for the solvers to tell errors apart, got {total:g}",
+        f"sample_weight must sum to {_LEAST_WEIGHT:g}..2^53 for the solvers to tell errors apart, "
+        f"got {total:g}",
     )
     basis = _independent_columns(features)
     rows, row_of_sample = np.unique(features[:, basis], axis=0, return_inverse=True)
     row_of_sample = row_of_sample.reshape(n_samples)
     kind = int if is_whole else float
     positives, negatives = (
-        np.bincount(row_of_sample, weights * (labels == sign), len(rows)).astype(kind) for sign in (1, -1)
+        np.bincount(row_of_sample, weights * (labels == sign), len(rows)).astype(kind)
+        for sign in (1, -1)
     )
     dropped = tuple(name for column, name in enumerate(names) if column not in basis)
-    return Table(rows, positives, negatives, tuple(names[column] for column in basis), dropped, row_of_sample)
+    return Table(
+        rows, positives, negatives, tuple(names[column] for column in basis), dropped, row_of_sample
+    )
 
 
 def _independent_columns(features: Float[np.ndarray, "n features"]) -> list[int]:
@@ -162,7 +208,8 @@ def _independent_columns(features: Float[np.ndarray, "n features"]) -> list[int]
 class Compas(NamedTuple):
     """COMPAS as weighted samples: one for each distinct feature row and label that occurs.
 
-    features : 0/1, [k, 21], in `columns`; labels : -1 or +1; counts : how many people; race : of each, a name.
+    features : 0/1, [k, 21], in `columns`; labels : -1 or +1; counts : how many people; race : of
+    each, a name.
     """
 
     features: Float[np.ndarray, "samples features"]
@@ -174,11 +221,13 @@ class Compas(NamedTuple):
 
 @guarded(double=False)
 def compas_samples(target: Target = "arrest", *, oversampled: bool = False) -> Compas:
-    """The binarised COMPAS records of 6172 people in Broward County, labelled by what happened within two years.
+    """The binarised COMPAS records of 6172 people in Broward County, labelled by what happened
+    within two years.
 
-    `oversampled` adds people of the rarer label, drawn with replacement by `numpy.random.default_rng(1337).choice`,
-    until both labels are equally frequent (6726 and 10960 records). The table that is shipped holds the outcome of the
-    draw; `derive_compas` makes it. Source: ProPublica's records as binarised by Marx, Calmon & Ustun 2020; see
+    `oversampled` adds people of the rarer label, drawn with replacement by
+    `numpy.random.default_rng(1337).choice`, until both labels are equally frequent (6726 and 10960
+    records). The table that is shipped holds the outcome of the draw; `derive_compas` makes it.
+    Source: ProPublica's records as binarised by Marx, Calmon & Ustun 2020; see
     `data/ATTRIBUTION.md` for the licence.
     """
     with _COMPAS.open(newline="") as file:
@@ -195,7 +244,9 @@ def compas_samples(target: Target = "arrest", *, oversampled: bool = False) -> C
     mask = counts > 0
     labels = np.repeat([1, -1], len(features))[mask]
     features = np.tile(features, (2, 1))[mask]
-    race = np.array([name.removeprefix("race_is_") for name in _RACES])[features[:, : len(_RACES)].argmax(axis=1)]
+    race = np.array([name.removeprefix("race_is_") for name in _RACES])[
+        features[:, : len(_RACES)].argmax(axis=1)
+    ]
     return Compas(features.astype(float), labels, counts[mask], race, columns)
 
 

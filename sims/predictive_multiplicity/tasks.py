@@ -16,10 +16,11 @@ _COUNT_TOLERANCE = 1e-9  # by which a product such as 0.05 * 20 may miss a whole
 
 
 class Task(NamedTuple):
-    """Minimise cost @ b + constant over linear dichotomies b with b_u = `fixed[u]` and at most `most_errors` errors.
+    """Minimise cost @ b + constant over linear dichotomies b with b_u = `fixed[u]` and at most
+    `most_errors` errors.
 
-    baseline : h_0 where the disagreement with it is maximised (the objective is its negative), None where errors are
-    minimised. integral : whether the objective takes whole values only.
+    baseline : h_0 where the disagreement with it is maximised (the objective is its negative), None
+    where errors are minimised. integral : whether the objective takes whole values only.
     """
 
     cost: Float[np.ndarray, "rows"]
@@ -32,7 +33,8 @@ class Task(NamedTuple):
     @property
     def box(self) -> tuple[Float[np.ndarray, "rows"], Float[np.ndarray, "rows"]]:
         """Bounds of b."""
-        lower, upper = np.zeros(len(self.cost)), np.ones(len(self.cost))
+        lower = np.zeros(len(self.cost))
+        upper = np.ones(len(self.cost))
         for row, value in self.fixed.items():
             lower[row] = upper[row] = value
         return lower, upper
@@ -51,14 +53,20 @@ class Task(NamedTuple):
         return errors <= self.most_errors + _SUMS * max(1.0, abs(self.most_errors))
 
     def proved(self, bound: float) -> float:
-        """The bound on the objective that follows from a solver's: the next whole value, or the solver's less 1e-6."""
+        """The bound on the objective that follows from a solver's: the next whole value, or the
+        solver's less 1e-6.
+        """
         if self.integral:
             return float(np.ceil(bound - _WHOLE_TOLERANCE - _SUMS * abs(bound)))
         return bound - _SOLVER_TOLERANCE * max(1.0, abs(bound))
 
     def closes(self, bound: float, best: float) -> bool:
-        """Whether a solver's bound proves that nothing is better than `best`, to a relative 2e-6 if not integral."""
-        return self.proved(bound) >= best - (0.0 if self.integral else 2 * _SOLVER_TOLERANCE * max(1.0, abs(best)))
+        """Whether a solver's bound proves that nothing is better than `best`, to a relative 2e-6 if
+        not integral.
+        """
+        return self.proved(bound) >= best - (
+            0.0 if self.integral else 2 * _SOLVER_TOLERANCE * max(1.0, abs(best))
+        )
 
 
 def least_errors(table: Table, fixed: dict[int, int] | None = None) -> Task:
@@ -73,7 +81,9 @@ def most_disagreement(
     tolerance: int | float,
     weights: Real[np.ndarray, "rows"] | None = None,
 ) -> Task:
-    """Maximise the weight of the samples on which b differs from the baseline, with E(b) <= E(h_0) + tolerance."""
+    """Maximise the weight of the samples on which b differs from the baseline, with E(b) <= E(h_0)
+    + tolerance.
+    """
     counts = (table.totals if weights is None else weights).astype(float)
     cost = np.where(baseline == 1, counts, -counts)
     most_errors = float(table.errors(baseline) + tolerance)
@@ -83,6 +93,8 @@ def most_disagreement(
 
 @guarded(double=False)
 def tolerance_of(table: AnyTable, epsilon: Share) -> int | float:
-    """The admitted increase e of the error count at tolerance ε: ε n, or floor(ε n + 1e-9) for counts."""
+    """The admitted increase e of the error count at tolerance ε: ε n, or floor(ε n + 1e-9) for
+    counts.
+    """
     errors = float(epsilon) * table.n
     return int(np.floor(errors + _COUNT_TOLERANCE)) if table.has_counts else errors

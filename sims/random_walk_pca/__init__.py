@@ -1,9 +1,10 @@
-"""High dimensional random walks, their relatives, and training runs, seen through principal component analysis.
+"""High dimensional random walks, their relatives, and training runs, seen through principal
+component analysis.
 
-noise -> trajectory -> variance ratios: `explained_variance_ratio` is all three. The same recursion acts on the Gram
-matrix of the noise (flat memory), on a few columns that are exact in law (`equivalent_gaussian_noise`), in the basis of
-the population covariance (`eigenbasis_sample`), and on unit impulses (`population_spectrum`: no randomness). What names
-no source is derived here.
+noise -> trajectory -> variance ratios: `explained_variance_ratio` is all three. The same recursion
+acts on the Gram matrix of the noise (flat memory), on a few columns that are exact in law
+(`equivalent_gaussian_noise`), in the basis of the population covariance (`eigenbasis_sample`), and
+on unit impulses (`population_spectrum`: no randomness). What names no source is derived here.
 """
 
 from sims.random_walk_pca.eigenbasis import EigenbasisSample, eigenbasis_sample

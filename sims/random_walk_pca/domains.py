@@ -14,11 +14,16 @@ def _varied(rows: np.ndarray) -> bool:
     limits = jnp.finfo(rows.dtype)
     with np.errstate(over="ignore"):
         spread = float((rows.max(axis=0) - rows.min(axis=0)).max())
-    return (float(limits.tiny) / float(limits.eps)) ** 0.5 < spread < (float(limits.max) / rows.size) ** 0.5
+    return (
+        (float(limits.tiny) / float(limits.eps)) ** 0.5
+        < spread
+        < (float(limits.max) / rows.size) ** 0.5
+    )
 
 
 def _of_points(gram: np.ndarray) -> bool:
-    # In fractions of the largest entry, so that no difference overflows; half the digits are left to rounding.
+    # In fractions of the largest entry, so that no difference overflows; half the digits are left
+    # to rounding.
     products = gram / (np.abs(gram).max() or 1)
     rounding = float(jnp.finfo(gram.dtype).eps) ** 0.5
     return len(gram) >= 2 and bool(
@@ -35,8 +40,12 @@ def _of_different_points(gram: np.ndarray) -> bool:
 
 
 _UNDEFINED = "(zero total variance: explained variance ratios are undefined)"
-TWO_POINTS = Holds("two points", "have at least two rows: one point has no variance", lambda rows: len(rows) >= 2)
-VARIED = Holds("varied", f"be points that differ, with squares that are numbers {_UNDEFINED}", _varied)
+TWO_POINTS = Holds(
+    "two points", "have at least two rows: one point has no variance", lambda rows: len(rows) >= 2
+)
+VARIED = Holds(
+    "varied", f"be points that differ, with squares that are numbers {_UNDEFINED}", _varied
+)
 NOT_ALL_ZERO = Holds("some", f"not be all zero {_UNDEFINED}", lambda values: bool(values.any()))
 
 NumberOfPoints = Annotated[int, Interval(2, LONGEST, why="one recorded point has no variance")]
@@ -49,13 +58,19 @@ Points = Annotated[Float[AnyArray, "points dim"], VARIED]
 Gram = Annotated[
     Float[AnyArray, "points points"],
     Holds(
-        "covariance", "be symmetric with no negative entry on its diagonal, products of two points or more", _of_points
+        "covariance",
+        "be symmetric with no negative entry on its diagonal, products of two points or more",
+        _of_points,
     ),
 ]
 """X Xᵀ, the inner products of points."""
 VariedGram = Annotated[
     Float[AnyArray, "points points"],
-    Holds("covariance", f"be symmetric, products of points that differ {_UNDEFINED}", _of_different_points),
+    Holds(
+        "covariance",
+        f"be symmetric, products of points that differ {_UNDEFINED}",
+        _of_different_points,
+    ),
 ]
 """X Xᵀ, the inner products of points that differ."""
 Scales = Annotated[Float[AnyArray, "dim"], NON_NEGATIVE, NOT_ALL_ZERO]
@@ -72,7 +87,9 @@ Flag = bool | Bool[AnyArray, ""]
 
 
 class Process(TypedDict, total=False):
-    """The parameters of a process, which `trajectory` explains; without the drift the map from the noise is linear."""
+    """The parameters of a process, which `trajectory` explains; without the drift the map from the
+    noise is linear.
+    """
 
     momentum: Momentum
     reversion: Reversion

@@ -1,4 +1,6 @@
-"""PCA when the signal is known to lie in the range of a linear generator, against PCA that does not know it."""
+"""PCA when the signal is known to lie in the range of a linear generator, against PCA that does not
+know it.
+"""
 
 from typing import Annotated, NamedTuple
 
@@ -24,15 +26,19 @@ def spike_errors(
     dim: Size,
     latent_dim: Size,
     *,
-    spike: Annotated[ScalarLike, Interval(0, 1e12, "(]", why="squares of squares overflow in float32 beyond")] = 1.0,
+    spike: Annotated[
+        ScalarLike, Interval(0, 1e12, "(]", why="squares of squares overflow in float32 beyond")
+    ] = 1.0,
     rounds: Annotated[int, Interval(1, 10_000, why="a loop that nothing can stop")] = 50,
 ) -> SpikeErrors:
-    """Estimate the spike of a covariance I + β v vᵀ from m = `n_samples` points, with and without its generator.
+    """Estimate the spike of a covariance I + β v vᵀ from m = `n_samples` points, with and without
+    its generator.
 
-    v is a random unit vector in the range of a random orthonormal d x k matrix. The projected power method repeats,
-    `rounds` times, w <- P Σ̂ w / |P Σ̂ w|, with P the projection on that range, from a random start there; the other
-    estimate is the leading component. β is `spike`, k is `latent_dim`. Raises ValueError for latent_dim > dim.
-    Source: PCA with generative priors, Liu et al. 2022 (arXiv 2203.09693), here with a linear generator.
+    v is a random unit vector in the range of a random orthonormal d x k matrix. The projected power
+    method repeats, `rounds` times, w <- P Σ̂ w / |P Σ̂ w|, with P the projection on that range,
+    from a random start there; the other estimate is the leading component. β is `spike`, k is
+    `latent_dim`. Raises ValueError for latent_dim > dim. Source: PCA with generative priors, Liu et
+    al. 2022 (arXiv 2203.09693), here with a linear generator.
     """
     require_room("n_samples and dim", max(n_samples, dim) * dim)
     require(latent_dim <= dim, f"latent_dim must be at most dim = {dim}, got {latent_dim}")

@@ -1,7 +1,9 @@
-"""The infinite dimensional trajectory: any process run on unit impulses, so that no randomness is left.
+"""The infinite dimensional trajectory: any process run on unit impulses, so that no randomness is
+left.
 
-The recursion of `trajectory` is written here as the equations it solves: each of its three lines is a bidiagonal system
-over time, which LAPACK solves forwards, or transposed. NumPy in float64 throughout, as ARPACK asks: not jittable.
+The recursion of `trajectory` is written here as the equations it solves: each of its three lines is
+a bidiagonal system over time, which LAPACK solves forwards, or transposed. NumPy in float64
+throughout, as ARPACK asks: not jittable.
 """
 
 from typing import NamedTuple, Unpack
@@ -15,7 +17,9 @@ from theory_on_trial.contract import guarded, require, require_room
 
 
 class LeadingSpectrum(NamedTuple):
-    """The largest eigenvalues of a population covariance, decreasing, with their eigenvectors and its trace."""
+    """The largest eigenvalues of a population covariance, decreasing, with their eigenvectors and
+    its trace.
+    """
 
     eigenvalues: Float[np.ndarray, "components"]
     time_courses: Float[np.ndarray, "points components"]
@@ -26,12 +30,14 @@ class LeadingSpectrum(NamedTuple):
 def population_covariance(
     n_points: NumberOfPoints, *, drift: ScalarLike = 0.0, **process: Unpack[Process]
 ) -> Float[np.ndarray, "points points"]:
-    """K = C A Aᵀ C, the expected Gram matrix of the centred trajectory, exact for every noise with tr Σ = 1.
+    """K = C A Aᵀ C, the expected Gram matrix of the centred trajectory, exact for every noise with
+    tr Σ = 1.
 
-    The columns of A are the process's responses to a unit step at each time. A drift of length |μ| = `drift`, which
-    high dimensional noise does not see, adds the outer product of its own centred response: an axis of its own.
-    `process` takes the other parameters of `trajectory`. Raises ValueError where these make the responses overflow.
-    Source: the limit of many dimensions in Antognini & Sohl-Dickstein 2018, here for every T: derived here.
+    The columns of A are the process's responses to a unit step at each time. A drift of length |μ|
+    = `drift`, which high dimensional noise does not see, adds the outer product of its own centred
+    response: an axis of its own. `process` takes the other parameters of `trajectory`. Raises
+    ValueError where these make the responses overflow. Source: the limit of many dimensions in
+    Antognini & Sohl-Dickstein 2018, here for every T: derived here.
     """
     require_room("n_points", n_points**2)
     recursion = _recursion(n_points, **process)
@@ -46,8 +52,8 @@ def population_covariance(
 def population_spectrum(
     n_points: NumberOfPoints, *, drift: ScalarLike = 0.0, **process: Unpack[Process]
 ) -> Float[np.ndarray, "components"]:
-    """λ_k, k = 1..T-1: the eigenvalues of `population_covariance`, decreasing, to about T 2^-53 λ_1, none below zero.
-    Arguments, errors and source as there.
+    """λ_k, k = 1..T-1: the eigenvalues of `population_covariance`, decreasing, to about T 2^-53
+    λ_1, none below zero. Arguments, errors and source as there.
     """
     covariance = population_covariance(n_points, drift=drift, **process)
     return np.maximum(np.linalg.eigvalsh(covariance)[:0:-1], 0)
@@ -57,20 +63,23 @@ def population_spectrum(
 def population_eigenvectors(
     n_points: NumberOfPoints, *, drift: ScalarLike = 0.0, **process: Unpack[Process]
 ) -> Float[np.ndarray, "points components"]:
-    """u_k, k = 1..T-1: unit eigenvectors of `population_covariance` in that order, positive at the first point.
-    Arguments, errors and source as there.
+    """u_k, k = 1..T-1: unit eigenvectors of `population_covariance` in that order, positive at the
+    first point. Arguments, errors and source as there.
     """
     vectors = np.linalg.eigh(population_covariance(n_points, drift=drift, **process))[1][:, :0:-1]
     return vectors * np.where(vectors[0] < 0, -1, 1)
 
 
 @guarded(double=False)
-def expected_squared_norms(n_points: NumberOfPoints, **process: Unpack[Process]) -> Float[np.ndarray, "points"]:
-    """E|x_t|², t = 1..T, of a process driven by steps with tr Σ = 1, in O(T): the covariance of its state over time.
+def expected_squared_norms(
+    n_points: NumberOfPoints, **process: Unpack[Process]
+) -> Float[np.ndarray, "points"]:
+    """E|x_t|², t = 1..T, of a process driven by steps with tr Σ = 1, in O(T): the covariance of its
+    state over time.
 
-    `process` takes the parameters of `trajectory` except the drift, whose squared response is to be added. Each of the
-    six second moments of (v_t, x_t, y_t) is a recursion on itself and earlier ones. Raises ValueError where they
-    overflow.
+    `process` takes the parameters of `trajectory` except the drift, whose squared response is to be
+    added. Each of the six second moments of (v_t, x_t, y_t) is a recursion on itself and earlier
+    ones. Raises ValueError where they overflow.
     """
     require_room("n_points", 16 * n_points)
     noise_scale, momentum, persistence, memory = _recursion(n_points, **process)
@@ -88,14 +97,18 @@ def expected_squared_norms(n_points: NumberOfPoints, **process: Unpack[Process])
 def leading_population_spectrum(
     n_points: NumberOfPoints, count: Components, **process: Unpack[Process]
 ) -> LeadingSpectrum:
-    """The `count` largest λ_k and their u_k for many points (T up to 1e5), by Lanczos without any T x T matrix.
+    """The `count` largest λ_k and their u_k for many points (T up to 1e5), by Lanczos without any T
+    x T matrix.
 
-    Each product with K runs the recursion once backwards (its transpose) and once forwards: O(T). The total variance tr
-    K = Σ_t E|x_t|² - T E|x̄|² takes one more run of each. `process` takes the parameters of `trajectory` except the
-    drift. Raises ValueError for a count above n_points - 2 and for a decay that leaves only the first step.
+    Each product with K runs the recursion once backwards (its transpose) and once forwards: O(T).
+    The total variance tr K = Σ_t E|x_t|² - T E|x̄|² takes one more run of each. `process` takes the
+    parameters of `trajectory` except the drift. Raises ValueError for a count above n_points - 2
+    and for a decay that leaves only the first step.
     """
     require_room("n_points and count", n_points * max(2 * count + 1, 20))
-    require(count <= n_points - 2, f"count must be at most n_points - 2 = {n_points - 2}, got {count}")
+    require(
+        count <= n_points - 2, f"count must be at most n_points - 2 = {n_points - 2}, got {count}"
+    )
     from scipy.sparse.linalg import LinearOperator, eigsh
 
     recursion = _recursion(n_points, **process)
@@ -120,7 +133,9 @@ def leading_population_spectrum(
 
 
 class _Recursion(NamedTuple):
-    """The coefficients of every step, one per row: t^{-p/2}, γ, 1-α, and the part β_t of y_t that is kept."""
+    """The coefficients of every step, one per row: t^{-p/2}, γ, 1-α, and the part β_t of y_t that
+    is kept.
+    """
 
     noise_scale: Float[np.ndarray, "points 1"]
     momentum: Float[np.ndarray, "points 1"]
@@ -142,8 +157,12 @@ def _recursion(
     return _Recursion(time ** (-np.asarray(decay, float) / 2), *constants, memory)
 
 
-def _respond(recursion: _Recursion, driven: Float[np.ndarray, "points columns"]) -> Float[np.ndarray, "points columns"]:
-    """The recorded points of the recursion whose velocities are driven by these rows: A, but for the noise's scale."""
+def _respond(
+    recursion: _Recursion, driven: Float[np.ndarray, "points columns"]
+) -> Float[np.ndarray, "points columns"]:
+    """The recorded points of the recursion whose velocities are driven by these rows: A, but for
+    the noise's scale.
+    """
     position = _accumulate(recursion.persistence, _accumulate(recursion.momentum, driven))
     return _accumulate(recursion.kept, (1 - recursion.kept) * position)
 
@@ -158,14 +177,19 @@ def _respond_transposed(
 
 
 def _accumulate(
-    factors: Float[np.ndarray, "points 1"], rows: Float[np.ndarray, "points columns"], *, transposed: bool = False
+    factors: Float[np.ndarray, "points 1"],
+    rows: Float[np.ndarray, "points columns"],
+    *,
+    transposed: bool = False,
 ) -> Float[np.ndarray, "points columns"]:
     """Solve y_t = f_t y_{t-1} + r_t from rest, or the transposed system."""
     from scipy.linalg.lapack import dtbtrs
 
     band = np.ones((2, len(rows)))
     band[1, :-1] = -factors[1:, 0]
-    solution: Float[np.ndarray, "points columns"] = dtbtrs(band, rows, uplo="L", trans="T" if transposed else "N")[0]
+    solution: Float[np.ndarray, "points columns"] = dtbtrs(
+        band, rows, uplo="L", trans="T" if transposed else "N"
+    )[0]
     return solution
 
 

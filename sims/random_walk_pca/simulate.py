@@ -1,4 +1,6 @@
-"""From a key to the explained variance ratios of one trajectory, by the cheapest route that is exact in law."""
+"""From a key to the explained variance ratios of one trajectory, by the cheapest route that is
+exact in law.
+"""
 
 from typing import Unpack
 
@@ -24,14 +26,15 @@ def explained_variance_ratio(
     drift: ScalarLike = 0.0,
     **process: Unpack[Process],
 ) -> Float[Array, "components"]:
-    """ρ̂_k, k = 1..min(T-1, d), of one trajectory of `n_points` points in `dim` dimensions, decreasing.
+    """ρ̂_k, k = 1..min(T-1, d), of one trajectory of `n_points` points in `dim` dimensions,
+    decreasing.
 
-    Isotropic Gaussian noise takes `equivalent_gaussian_noise` (cost independent of dim), any other is drawn and stored
-    whole: for very many dimensions apply `variance_ratios_of_gram` to `trajectory_gram` of a streamed `noise_gram`.
-    `drift` is |μ|, along the first axis, in units of the root of tr Σ. `process` takes the other parameters of
-    `trajectory`, and the noise those of `noise`. NaN where the trajectory overflows, or decays so fast that no step but
-    the first is left. Raises ValueError as `noise`.
-    Source: the experiments of Antognini & Sohl-Dickstein 2018.
+    Isotropic Gaussian noise takes `equivalent_gaussian_noise` (cost independent of dim), any other
+    is drawn and stored whole: for very many dimensions apply `variance_ratios_of_gram` to
+    `trajectory_gram` of a streamed `noise_gram`. `drift` is |μ|, along the first axis, in units of
+    the root of tr Σ. `process` takes the other parameters of `trajectory`, and the noise those of
+    `noise`. NaN where the trajectory overflows, or decays so fast that no step but the first is
+    left. Raises ValueError as `noise`. Source: the experiments of Antognini & Sohl-Dickstein 2018.
 
     >>> import jax
     >>> round(float(explained_variance_ratio(jax.random.key(0), 300, 10**6)[0]), 2)

@@ -1,4 +1,6 @@
-"""Small networks trained by SGD with momentum: the trajectories the paper compares with random walks."""
+"""Small networks trained by SGD with momentum: the trajectories the paper compares with random
+walks.
+"""
 
 import itertools
 from typing import Annotated, Literal, NamedTuple
@@ -17,7 +19,9 @@ Loss = Literal["squared", "cross_entropy"]
 
 
 class TrainingRun(NamedTuple):
-    """One run: the flat parameters after each step, each batch's loss before it, and the final accuracy."""
+    """One run: the flat parameters after each step, each batch's loss before it, and the final
+    accuracy.
+    """
 
     parameters: Float[Array, "steps parameters"]
     losses: Float[Array, "steps"]
@@ -25,7 +29,9 @@ class TrainingRun(NamedTuple):
 
 
 class TrainingGram(NamedTuple):
-    """One run without its parameters: their Gram matrix, from the first recorded point on, losses and accuracy."""
+    """One run without its parameters: their Gram matrix, from the first recorded point on, losses
+    and accuracy.
+    """
 
     gram: Float[Array, "steps steps"]
     losses: Float[Array, "steps"]
@@ -33,7 +39,9 @@ class TrainingGram(NamedTuple):
 
 
 def digits() -> tuple[Float[np.ndarray, "examples pixels"], Float[np.ndarray, "examples classes"]]:
-    """Scikit-learn's handwritten digits: 1797 images of 64 pixels scaled to [0, 1], and their classes one-hot."""
+    """Scikit-learn's handwritten digits: 1797 images of 64 pixels scaled to [0, 1], and their
+    classes one-hot.
+    """
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
@@ -53,20 +61,25 @@ def train(
     learning_rate: ScalarLike = 0.02,
     momentum: Annotated[ScalarLike, Interval(0, 1, "[)")] = 0.0,
 ) -> TrainingRun:
-    """Train a ReLU network by SGD with heavy-ball momentum and record its parameters after every step.
+    """Train a ReLU network by SGD with heavy-ball momentum and record its parameters after every
+    step.
 
-    Batches are drawn with replacement; weights start as N(0, 1/fan-in), biases at 0; the loss is the mean over the
-    batch of half the squared error, or of the cross entropy of a softmax, whose targets are one-hot. Without a hidden
-    layer the model is linear. Infinite or NaN where the rate is so large that the run diverges. Raises ValueError for
-    more parameters than memory can hold, and for targets that are not one-hot with the cross entropy. Source: section
-    on trained networks of Antognini & Sohl-Dickstein 2018; data set and sizes: chosen here.
+    Batches are drawn with replacement; weights start as N(0, 1/fan-in), biases at 0; the loss is
+    the mean over the batch of half the squared error, or of the cross entropy of a softmax, whose
+    targets are one-hot. Without a hidden layer the model is linear. Infinite or NaN where the rate
+    is so large that the run diverges. Raises ValueError for more parameters than memory can hold,
+    and for targets that are not one-hot with the cross entropy. Source: section on trained networks
+    of Antognini & Sohl-Dickstein 2018; data set and sizes: chosen here.
     """
     widths = (inputs.shape[1], *hidden, targets.shape[1])
     n_parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(widths))
     require_room("n_steps and hidden", n_steps * n_parameters)
     one_hot = loss != "cross_entropy" or is_traced(targets) or _is_one_hot(np.asarray(targets))
-    require(one_hot, "targets must be one-hot for the cross entropy: a single 1 in each row, and zeros")
-    inputs, targets = jnp.asarray(inputs), jnp.asarray(targets)
+    require(
+        one_hot, "targets must be one-hot for the cross entropy: a single 1 in each row, and zeros"
+    )
+    inputs = jnp.asarray(inputs)
+    targets = jnp.asarray(targets)
     start_key, batch_key = jax.random.split(key)
     start, unravel = ravel_pytree(_initial_layers(start_key, widths))
 
@@ -78,22 +91,29 @@ def train(
 
     def step(state, index):
         flat, velocity = state
-        examples = jax.random.randint(jax.random.fold_in(batch_key, index), (batch,), 0, inputs.shape[0])
+        examples = jax.random.randint(
+            jax.random.fold_in(batch_key, index), (batch,), 0, inputs.shape[0]
+        )
         value, gradient = jax.value_and_grad(batch_loss)(flat, examples)
         velocity = momentum * velocity - learning_rate * gradient
         flat = flat + velocity
         return (flat, velocity), (flat, value)
 
-    (final, _), (parameters, losses) = lax.scan(step, (start, jnp.zeros_like(start)), jnp.arange(n_steps))
+    (final, _), (parameters, losses) = lax.scan(
+        step, (start, jnp.zeros_like(start)), jnp.arange(n_steps)
+    )
     guesses = jnp.argmax(_outputs(unravel(final), inputs), axis=1)
-    return TrainingRun(parameters, losses, jnp.mean(guesses == jnp.argmax(targets, axis=1), dtype=start.dtype))
+    return TrainingRun(
+        parameters, losses, jnp.mean(guesses == jnp.argmax(targets, axis=1), dtype=start.dtype)
+    )
 
 
 @guarded(double=False)
 def training_gram(run: TrainingRun) -> TrainingGram:
-    """Keep only the Gram matrix of a run's recorded parameters, T x T; in one compiled program they are never stored.
-    The first recorded point is taken as origin. A window of steps is a diagonal block of the matrix; `shuffle_points`,
-    `shuffle_steps` and `principal_components_of_gram` take it as it is.
+    """Keep only the Gram matrix of a run's recorded parameters, T x T; in one compiled program they
+    are never stored. The first recorded point is taken as origin. A window of steps is a diagonal
+    block of the matrix; `shuffle_points`, `shuffle_steps` and `principal_components_of_gram` take
+    it as it is.
     """
     from_start = run.parameters - run.parameters[0]
     return TrainingGram(from_start @ from_start.T, run.losses, run.accuracy)

@@ -5,7 +5,15 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.contract import COVARIANCE, DEFINITE, LONGEST, POSITIVE, PROBABILITIES, USABLE_SCALE, Interval
+from theory_on_trial.contract import (
+    COVARIANCE,
+    DEFINITE,
+    LONGEST,
+    POSITIVE,
+    PROBABILITIES,
+    USABLE_SCALE,
+    Interval,
+)
 
 Covariance = Annotated[Float[np.ndarray, "dim dim"], DEFINITE, USABLE_SCALE]
 """Of the features."""

@@ -1,7 +1,8 @@
-"""Sampled regrets: least squares on samples, representations from estimated covariances, sets drawn at random.
+"""Sampled regrets: least squares on samples, representations from estimated covariances, sets drawn
+at random.
 
-Least squares sees n normal rows through the triangle of their QR decomposition, which is drawn from its own law
-(Bartlett 1933): a regression on a million rows costs one on d + 1.
+Least squares sees n normal rows through the triangle of their QR decomposition, which is drawn from
+its own law (Bartlett 1933): a regression on a million rows costs one on d + 1.
 """
 
 from typing import Annotated, NamedTuple
@@ -34,7 +35,8 @@ def least_squares_regret(
     samples: Samples,
     replicas: Replicas,
 ) -> Float[np.ndarray, " replicas"]:
-    """Residual variance of y on R'x minus that of y on x, y = f'x + noise, each from n normal samples; unbiased.
+    """Residual variance of y on R'x minus that of y on x, y = f'x + noise, each from n normal
+    samples; unbiased.
 
     Args:
         generator: of NumPy.
@@ -50,11 +52,15 @@ def least_squares_regret(
     dim = len(covariance)
     require(samples > dim, f"samples must exceed the dimension {dim}, got {samples}")
     root = np.linalg.cholesky(covariance)
-    rows = _triangles(generator, dim + 1, samples, replicas)  # of the whitened features and of the noise
+    rows = _triangles(
+        generator, dim + 1, samples, replicas
+    )  # of the whitened features and of the noise
     features = rows[..., :dim] @ root.T
     response = features @ task[:, None] + noise * rows[..., dim:]
 
-    def residual(seen: Float[np.ndarray, "replicas rows columns"]) -> Float[np.ndarray, " replicas"]:
+    def residual(
+        seen: Float[np.ndarray, "replicas rows columns"],
+    ) -> Float[np.ndarray, " replicas"]:
         basis = np.linalg.qr(seen)[0]
         left = response - basis @ (np.swapaxes(basis, 1, 2) @ response)
         return np.sum(left**2, axis=(1, 2)) / (samples - seen.shape[-1])
@@ -68,7 +74,9 @@ class Estimated(NamedTuple):
     excess: Float[np.ndarray, " replicas"]
     """Worst regret of the R that is best for the estimate, minus that for the true covariance."""
     squares: Float[np.ndarray, "replicas pairs"]
-    """Squared sample covariances of uncorrelated directions of variance one: their means are 1 / n (Isserlis 1918)."""
+    """Squared sample covariances of uncorrelated directions of variance one: their means are 1 / n
+    (Isserlis 1918).
+    """
 
 
 @guarded
@@ -80,15 +88,23 @@ def estimated_excess(
     samples: Samples,
     replicas: Replicas,
 ) -> Estimated:
-    """What covariances of n normal samples cost the worst regret. Raises ValueError for n <= d, and for r >= d."""
+    """What covariances of n normal samples cost the worst regret. Raises ValueError for n <= d, and
+    for r >= d.
+    """
     dim = len(covariance)
-    require(samples > dim > kept, f"samples must exceed the dimension {dim}, and that kept, got {samples} and {kept}")
-    root, prior_root = np.linalg.cholesky(covariance), np.linalg.cholesky(prior)
+    require(
+        samples > dim > kept,
+        f"samples must exceed the dimension {dim}, and that kept, got {samples} and {kept}",
+    )
+    root = np.linalg.cholesky(covariance)
+    prior_root = np.linalg.cholesky(prior)
     root = root @ np.linalg.eigh(root.T @ prior @ root)[1]
     triangles = _triangles(generator, dim, samples, replicas)
 
     def best(rows: Float[np.ndarray, "*each rows dim"]) -> Float[np.ndarray, "*each dim kept"]:
-        return prior_root @ np.swapaxes(np.linalg.svd(rows @ root.T @ prior_root)[2][..., :kept, :], -1, -2)
+        return prior_root @ np.swapaxes(
+            np.linalg.svd(rows @ root.T @ prior_root)[2][..., :kept, :], -1, -2
+        )
 
     regrets = worst_regret(covariance, prior, best(triangles))
     first, second = np.triu_indices(dim, 1)
@@ -97,16 +113,22 @@ def estimated_excess(
 
 
 @guarded
-def balanced(spectra: Spectra, kept: Kept) -> tuple[Float[np.ndarray, "*each"], Float[np.ndarray, "*each dim"]]:
-    """The level v at which the sum of max(0, 1 - v / λ_i) is r < d (else ValueError), and these terms."""
+def balanced(
+    spectra: Spectra, kept: Kept
+) -> tuple[Float[np.ndarray, "*each"], Float[np.ndarray, "*each dim"]]:
+    """The level v at which the sum of max(0, 1 - v / λ_i) is r < d (else ValueError), and these
+    terms.
+    """
     require(kept < spectra.shape[-1], f"kept must be below {spectra.shape[-1]}, got {kept}")
-    low, high = np.zeros(spectra.shape[:-1]), spectra.max(axis=-1)
+    low = np.zeros(spectra.shape[:-1])
+    high = spectra.max(axis=-1)
     for _ in range(1100):  # halves down to the last digit of any level
         middle = (low + high) / 2
         if np.all((middle == low) | (middle == high)):
             break
         over = np.maximum(0, 1 - middle[..., None] / spectra).sum(axis=-1) > kept
-        low, high = np.where(over, middle, low), np.where(over, high, middle)
+        low = np.where(over, middle, low)
+        high = np.where(over, high, middle)
     return np.asarray(high), np.maximum(0, 1 - high[..., None] / spectra)
 
 
@@ -114,7 +136,9 @@ def balanced(spectra: Spectra, kept: Kept) -> tuple[Float[np.ndarray, "*each"], 
 def dropped(
     generator: np.random.Generator, spectrum: Spectra, kept: Kept, draws: Replicas
 ) -> Float[np.ndarray, "draws dim"]:
-    """1 where a direction is not among the r that are drawn, with `balanced` chances, on points u, u + 1, ..."""
+    """1 where a direction is not among the r that are drawn, with `balanced` chances, on points u,
+    u + 1, ...
+    """
     chances = balanced(spectrum, kept)[1]
     ends = np.concatenate([[0.0], np.cumsum(chances)]) * (kept / chances.sum())
     passages = np.ceil(ends - generator.random((draws, 1)))
@@ -123,11 +147,13 @@ def dropped(
 
 @guarded
 def hedge(
-    spectra: Games, kept: Kept, horizons: list[Annotated[int, Interval(1, 10**6, why="moves are played one by one")]]
+    spectra: Games,
+    kept: Kept,
+    horizons: list[Annotated[int, Interval(1, 10**6, why="moves are played one by one")]],
 ) -> Float[np.ndarray, " games"]:
-    """Worst expected regret over the tasks f_i of the mean of T best responses to Hedge, a game per row.
-    Hedge plays f_i with chance p_i ~ exp(η times its past regret), the learner keeps the r largest p_i λ_i.
-    Raises ValueError for r >= d, and where the horizons are not one per game.
+    """Worst expected regret over the tasks f_i of the mean of T best responses to Hedge, a game per
+    row. Hedge plays f_i with chance p_i ~ exp(η times its past regret), the learner keeps the r
+    largest p_i λ_i. Raises ValueError for r >= d, and where the horizons are not one per game.
     """
     games, dim = spectra.shape
     require(kept < dim, f"kept must be below {dim}, got {kept}")
@@ -136,7 +162,8 @@ def hedge(
     largest = spectra.max(axis=1, keepdims=True)
     shares = spectra / largest
     rates = np.sqrt(8 * np.log(dim) / lengths)[:, None]
-    losses, row = np.zeros(spectra.shape), np.arange(games)[:, None]
+    losses = np.zeros(spectra.shape)
+    row = np.arange(games)[:, None]
     for step in range(lengths.max()):
         scores = np.exp(rates * (losses - losses.max(axis=1, keepdims=True))) * shares
         lost = np.where(step < lengths[:, None], shares, 0.0)
@@ -148,7 +175,9 @@ def hedge(
 def _triangles(
     generator: np.random.Generator, dim: int, samples: int, replicas: int
 ) -> Float[np.ndarray, "replicas dim dim"]:
-    """Upper triangles T with T'T of the law of X'X / n times n, X of n rows of independent standard normal entries."""
+    """Upper triangles T with T'T of the law of X'X / n times n, X of n rows of independent standard
+    normal entries.
+    """
     triangles = np.triu(generator.standard_normal((replicas, dim, dim)), 1)
     index = np.arange(dim)
     triangles[:, index, index] = np.sqrt(generator.chisquare(samples - index, (replicas, dim)))

@@ -9,7 +9,14 @@ from jax import Array
 from jaxtyping import Float, Int, Key, ScalarLike
 
 from theory_on_trial.base.arrays import AnyArray
-from theory_on_trial.contract import NON_NEGATIVE, Interval, guarded, is_traced, require, require_room
+from theory_on_trial.contract import (
+    NON_NEGATIVE,
+    Interval,
+    guarded,
+    is_traced,
+    require,
+    require_room,
+)
 
 _SCALE = 1e6
 Size = Annotated[int, Interval(1, 2**20)]
@@ -34,22 +41,24 @@ Subsets = Annotated[Int[AnyArray, "members subsample"], Interval(0, 2**20)]
 def data_set(
     key: Key[Array, ""], variances: Variances, points: Size, subsample: Size, members: Size
 ) -> tuple[Float[Array, "n dim"], Int[Array, "members subsample"]]:
-    """Rows with independent normal entries of these variances, and independent uniform subsets of them.
-    Each of the `members` subsets has `subsample` of the rows, without replacement. A key has the same rows whatever the
-    subsets are. Raises ValueError for more than there are.
+    """Rows with independent normal entries of these variances, and independent uniform subsets of
+    them. Each of the `members` subsets has `subsample` of the rows, without replacement. A key has
+    the same rows whatever the subsets are. Raises ValueError for more than there are.
     """
     require(subsample <= points, f"subsample must be at most the {points} points, got {subsample}")
     dim = len(variances)
     require_room("points, variances and members", points * (dim + members))
     normals = jax.random.normal(key, (dim + members, points))  # in one call, which is compiled once
-    return normals[:dim].T * jnp.sqrt(jnp.asarray(variances)), jnp.argsort(normals[dim:], axis=1)[:, :subsample]
+    return normals[:dim].T * jnp.sqrt(jnp.asarray(variances)), jnp.argsort(normals[dim:], axis=1)[
+        :, :subsample
+    ]
 
 
 @guarded(double=False)
 def smoothers(x: Points, chosen: Subsets, penalty: Penalty) -> Float[Array, "members dim n"]:
-    """A of each member, its coefficients being A y: zero in the columns of points that it has not seen.
-    NaN where the penalty does not exceed minus the smallest eigenvalue of a member's Gram matrix. At λ = 0 the
-    subsample's size must not be the dimension.
+    """A of each member, its coefficients being A y: zero in the columns of points that it has not
+    seen. NaN where the penalty does not exceed minus the smallest eigenvalue of a member's Gram
+    matrix. At λ = 0 the subsample's size must not be the dimension.
     """
     require_room("x and chosen", len(chosen) * x.shape[0] * x.shape[1])
     _require_rows(x, chosen)
@@ -68,13 +77,19 @@ def smoothers(x: Points, chosen: Subsets, penalty: Penalty) -> Float[Array, "mem
 
 @guarded(double=False)
 def bagged_coefficients(
-    x: Points, y: Responses, chosen: Subsets, penalty: Penalty, tolerance: Annotated[ScalarLike, Interval(0, 1)] = 1e-10
+    x: Points,
+    y: Responses,
+    chosen: Subsets,
+    penalty: Penalty,
+    tolerance: Annotated[ScalarLike, Interval(0, 1)] = 1e-10,
 ) -> Float[Array, "members dim"]:
-    """The coefficients of each member, by conjugate gradients for all members together, in the precision of x.
+    """The coefficients of each member, by conjugate gradients for all members together, in the
+    precision of x.
 
-    A step takes two products of the points, which the members share, with the directions of all. It ends at a gradient
-    of `tolerance`, relative to that at zero; NaN where rounding, or a matrix that is not positive definite, keeps it
-    from there. The quick way where the penalty is positive: a least-squares fit may take many steps.
+    A step takes two products of the points, which the members share, with the directions of all. It
+    ends at a gradient of `tolerance`, relative to that at zero; NaN where rounding, or a matrix
+    that is not positive definite, keeps it from there. The quick way where the penalty is positive:
+    a least-squares fit may take many steps.
     """
     _require_rows(x, chosen)
     return _conjugate_gradients(*map(jnp.asarray, (x, y, chosen, penalty, tolerance)))
@@ -85,10 +100,17 @@ State = tuple[Array, Array, Array, Array, Array]
 
 
 @jax.jit
-def _conjugate_gradients(x: Array, y: Array, chosen: Array, penalty: Array, tolerance: Array) -> Array:
+def _conjugate_gradients(
+    x: Array, y: Array, chosen: Array, penalty: Array, tolerance: Array
+) -> Array:
     members, subsample = chosen.shape
-    penalty, tolerance = penalty.astype(x.dtype), tolerance.astype(x.dtype)
-    weights = jnp.zeros((members, len(x)), x.dtype).at[jnp.arange(members)[:, None], chosen].set(1 / subsample)
+    penalty = penalty.astype(x.dtype)
+    tolerance = tolerance.astype(x.dtype)
+    weights = (
+        jnp.zeros((members, len(x)), x.dtype)
+        .at[jnp.arange(members)[:, None], chosen]
+        .set(1 / subsample)
+    )
     right = (weights * y.astype(x.dtype)) @ x
     first = jnp.sum(right**2, axis=1)
     goal = tolerance**2 * first
@@ -101,11 +123,19 @@ def _conjugate_gradients(x: Array, y: Array, chosen: Array, penalty: Array, tole
         solution, gradients, direction, squares, steps = state
         image = (weights * (direction @ x.T)) @ x + penalty * direction
         curvature = jnp.sum(direction * image, axis=1)
-        length = jnp.where(squares > goal, squares / jnp.where(curvature > 0, curvature, jnp.nan), 0)[:, None]
+        length = jnp.where(
+            squares > goal, squares / jnp.where(curvature > 0, curvature, jnp.nan), 0
+        )[:, None]
         gradients = gradients - length * image
         new = jnp.sum(gradients**2, axis=1)
         ratio = (new / jnp.where(squares > 0, squares, 1))[:, None]
-        return solution + length * direction, gradients, gradients + ratio * direction, new, steps + 1
+        return (
+            solution + length * direction,
+            gradients,
+            gradients + ratio * direction,
+            new,
+            steps + 1,
+        )
 
     start = jnp.zeros_like(right), right, right, first, jnp.zeros((), int)
     solution, _, _, squares, _ = jax.lax.while_loop(further, step, start)

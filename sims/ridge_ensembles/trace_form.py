@@ -1,7 +1,8 @@
 """Risks and cross-validation of bags with the noise and the coefficients averaged out exactly.
 
-Given the rows and the subsets, the mean over noise, and over coefficients of given mean squares along each direction,
-is a trace. What is left to scatter is a few per cent of a data set at p = 100, a tenth of what drawn responses leave.
+Given the rows and the subsets, the mean over noise, and over coefficients of given mean squares
+along each direction, is a trace. What is left to scatter is a few per cent of a data set at p =
+100, a tenth of what drawn responses leave.
 """
 
 from typing import Annotated, NamedTuple
@@ -10,7 +11,17 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Key
 
-from sims.ridge_ensembles.members import Noise, Penalty, Points, Signal, Size, Subsets, Variances, data_set, smoothers
+from sims.ridge_ensembles.members import (
+    Noise,
+    Penalty,
+    Points,
+    Signal,
+    Size,
+    Subsets,
+    Variances,
+    data_set,
+    smoothers,
+)
 from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Interval, guarded, require
 
@@ -38,11 +49,22 @@ class TraceForm(NamedTuple):
 
 @guarded(double=False)
 def trace_form(
-    key: Key[Array, ""], variances: Variances, signal: Signal, noise: Noise, penalty: Penalty, *,
-    points: Size, subsample: Size, members: Size = 4,
-) -> TraceForm:  # fmt: skip
-    """Draw rows and subsets, and take the traces; at λ = 0 the subsample's size must not be the dimension."""
-    return traces(*data_set(key, variances, points, subsample, members), variances, signal, noise, penalty)
+    key: Key[Array, ""],
+    variances: Variances,
+    signal: Signal,
+    noise: Noise,
+    penalty: Penalty,
+    *,
+    points: Size,
+    subsample: Size,
+    members: Size = 4,
+) -> TraceForm:
+    """Draw rows and subsets, and take the traces; at λ = 0 the subsample's size must not be the
+    dimension.
+    """
+    return traces(
+        *data_set(key, variances, points, subsample, members), variances, signal, noise, penalty
+    )
 
 
 @guarded(double=False)
@@ -51,13 +73,19 @@ def traces(
 ) -> TraceForm:
     """Take them for given rows and subsets; NaN as in `smoothers`."""
     maps = smoothers(x, chosen, penalty)
-    strength, sigma = jnp.sqrt(jnp.asarray(signal)), jnp.sqrt(noise)
+    strength = jnp.sqrt(jnp.asarray(signal))
+    sigma = jnp.sqrt(noise)
     scale = jnp.sqrt(jnp.asarray(variances))[:, None]
-    members, points = len(chosen), len(x)
+    members = len(chosen)
+    points = len(x)
     products = maps @ x
-    errors = jnp.concatenate([scale * (products - jnp.eye(len(scale))) * strength, scale * maps * sigma], axis=2)
+    errors = jnp.concatenate(
+        [scale * (products - jnp.eye(len(scale))) * strength, scale * maps * sigma], axis=2
+    )
     flat = errors.reshape(members, -1)
-    at_points = jnp.concatenate([(x - x @ products) * strength, (jnp.eye(points) - x @ maps) * sigma], axis=2)
+    at_points = jnp.concatenate(
+        [(x - x @ products) * strength, (jnp.eye(points) - x @ maps) * sigma], axis=2
+    )
     return TraceForm(
         jnp.asarray(noise + flat @ flat.T),
         jnp.einsum("mnq,lnq->nml", at_points, at_points),
@@ -68,8 +96,9 @@ def traces(
 
 @guarded(double=False)
 def bag_mean(products: Products, members: Members) -> Float[Array, "*points"]:
-    """The mean square of the mean of `members` of them, over all bags that can be had: equal pairs 1 / M of the time.
-    Bags may be larger than what is there, as if more had been drawn. Raises ValueError for fewer than two members.
+    """The mean square of the mean of `members` of them, over all bags that can be had: equal pairs
+    1 / M of the time. Bags may be larger than what is there, as if more had been drawn. Raises
+    ValueError for fewer than two members.
     """
     count = products.shape[-1]
     require(count > 1, f"products must be of at least two members, got {count}")
@@ -80,14 +109,24 @@ def bag_mean(products: Products, members: Members) -> Float[Array, "*points"]:
 
 @guarded(double=False)
 def gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
-    """Generalised cross-validation over all points: mean squared residual over (1 - mean df / n)^2."""
-    return jnp.mean(bag_mean(form.residuals, members)) / (1 - jnp.mean(form.freedom) / len(form.residuals)) ** 2
+    """Generalised cross-validation over all points: mean squared residual over (1 - mean df /
+    n)^2.
+    """
+    return (
+        jnp.mean(bag_mean(form.residuals, members))
+        / (1 - jnp.mean(form.freedom) / len(form.residuals)) ** 2
+    )
 
 
 @guarded(double=False)
 def union_gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
-    """Cross-validation of the first `members` members over the points any has seen; ValueError if there are fewer."""
-    require(members <= len(form.freedom), f"members must be at most the {len(form.freedom)} there are, got {members}")
+    """Cross-validation of the first `members` members over the points any has seen; ValueError if
+    there are fewer.
+    """
+    require(
+        members <= len(form.freedom),
+        f"members must be at most the {len(form.freedom)} there are, got {members}",
+    )
     mask = jnp.any(form.seen[:members], axis=0)
     squares = jnp.mean(form.residuals[:, :members, :members], axis=(1, 2))
     count = jnp.sum(mask)
@@ -96,11 +135,14 @@ def union_gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
 
 @guarded(double=False)
 def corrected_gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
-    """The repair of Bellec, Du, Koriyama, Patil & Tan (arXiv 2310.01374): all from residuals and df.
-    Of GCV the share of one member is taken, w (1 - w)(1 - d)^2 / (1 - w + w d)^2 times its estimated risk over M.
+    """The repair of Bellec, Du, Koriyama, Patil & Tan (arXiv 2310.01374): all from residuals and
+    df. Of GCV the share of one member is taken, w (1 - w)(1 - d)^2 / (1 - w + w d)^2 times its
+    estimated risk over M.
     """
-    n, k = len(form.residuals), jnp.sum(form.seen[0])
-    share, d = k / n, 1 - form.freedom / k
+    n = len(form.residuals)
+    k = jnp.sum(form.seen[0])
+    share = k / n
+    d = 1 - form.freedom / k
     squares = jnp.diagonal(jnp.mean(form.residuals, axis=0))
     member_risk = jnp.mean(squares / (share * d**2 + 1 - share))
     mean_d = jnp.mean(d)

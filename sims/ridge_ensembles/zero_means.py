@@ -1,8 +1,10 @@
-"""Functions of the rows and subsets with mean zero: what most of a risk's scatter at one size is made of.
+"""Functions of the rows and subsets with mean zero: what most of a risk's scatter at one size is
+made of.
 
-By Stein's lemma E sum_i x_i f(x_i)^T = Σ sum_i E f'(x_i) for normal rows x_i with covariance Σ and any f of the
-data. With f(x) = T x for products T of resolvents both sides are traces, equal in the mean at every size, whatever the
-limit; a constant times their difference may be taken off a risk, and leaves its mean what it is.
+By Stein's lemma E sum_i x_i f(x_i)^T = Σ sum_i E f'(x_i) for normal rows x_i with covariance Σ and
+any f of the data. With f(x) = T x for products T of resolvents both sides are traces, equal in the
+mean at every size, whatever the limit; a constant times their difference may be taken off a risk,
+and leaves its mean what it is.
 """
 
 from itertools import combinations_with_replacement
@@ -30,9 +32,10 @@ Ridge = Annotated[float, Interval(1e-6, _SCALE)]
 def zero_means(
     x: Rows, chosen: Subsets, variances: Variances, blocks: Blocks, penalty: Ridge
 ) -> Float[np.ndarray, "sets numbers"]:
-    """Of each data set, averaged over its members, and over pairs of two of them where there are more.
-    T is the resolvent Q_a of a member, or Q_a N Q_b of two with a block N between; rows are those of a, or of both.
-    Also the share of its rows that a member has in common with another, less its mean.
+    """Of each data set, averaged over its members, and over pairs of two of them where there are
+    more. T is the resolvent Q_a of a member, or Q_a N Q_b of two with a block N between; rows are
+    those of a, or of both. Also the share of its rows that a member has in common with another,
+    less its mean.
     """
     _, members, k = chosen.shape
     masks = np.zeros((*chosen.shape[:2], x.shape[1]))
@@ -46,14 +49,18 @@ def zero_means(
     resolvents = [np.linalg.inv(item + penalty * identity) for item in moments]
 
     def of_pair(a, b, between, both, count, products):  # type: ignore[no-untyped-def]
-        Q, inverse, numbers = resolvents[a], resolvents[b], []
+        Q = resolvents[a]
+        inverse = resolvents[b]
+        numbers = []
         rows = [(moments[a], identity - penalty * Q, k), (both, products[a], count)]
         traces = [(points - np.trace(QS, axis1=1, axis2=2))[:, None] for _, QS, points in rows]
         for T, swap in ((Q, Q), *between):  # T and its transpose
             measured = [_diagonal(S, swap) for S, *_ in rows]
             through = 0.0
             if T is not Q:  # f's derivative through the second resolvent
-                through = _diagonal(products[b], swap) + np.sum(measured[1], axis=1, keepdims=True) * _every(inverse)
+                through = _diagonal(products[b], swap) + np.sum(
+                    measured[1], axis=1, keepdims=True
+                ) * _every(inverse)
             for item, left, (_, QS, _) in zip(measured, traces, rows, strict=True):
                 means = left * _every(T) - _diagonal(QS, swap) - through
                 numbers.append((item - variances * means / k) @ blocks.T)
@@ -77,6 +84,10 @@ def _every(one: Float[np.ndarray, "sets p p"]) -> Float[np.ndarray, "sets p"]:
     return np.diagonal(one, axis1=1, axis2=2)
 
 
-def _diagonal(one: Float[np.ndarray, "sets p p"], other: Float[np.ndarray, "sets p p"]) -> Float[np.ndarray, "sets p"]:
-    """Of the product of each matrix with the transpose of another: sums along rows, which lie together in memory."""
+def _diagonal(
+    one: Float[np.ndarray, "sets p p"], other: Float[np.ndarray, "sets p p"]
+) -> Float[np.ndarray, "sets p"]:
+    """Of the product of each matrix with the transpose of another: sums along rows, which lie
+    together in memory.
+    """
     return np.einsum("sij,sij->si", one, other)

@@ -1,4 +1,6 @@
-"""Gates softmax(a) on features of a linear model, trained by gradient descent, and the released module's schedule."""
+"""Gates softmax(a) on features of a linear model, trained by gradient descent, and the released
+module's schedule.
+"""
 
 from fractions import Fraction
 from typing import Annotated
@@ -19,42 +21,60 @@ _SPREAD = 1e-5  # of logits that are drawn afresh
 
 
 @guarded
-def softmax_descent(X: Features, y: Responses, rate: Annotated[float, Interval(0, 1)], steps: Steps) -> np.ndarray:
-    """Logits a [p] after gradient descent from w = a = 0 on 1 / (2 n) |y - X (w o softmax a)|^2, both at one rate."""
+def softmax_descent(
+    X: Features, y: Responses, rate: Annotated[float, Interval(0, 1)], steps: Steps
+) -> np.ndarray:
+    """Logits a [p] after gradient descent from w = a = 0 on 1 / (2 n) |y - X (w o softmax a)|^2,
+    both at one rate.
+    """
     n, p = X.shape
-    w, a = np.zeros(p), np.zeros(p)
+    w = np.zeros(p)
+    a = np.zeros(p)
     for _ in range(steps):
         gates = np.exp(a - a.max())
         gates /= gates.sum()
         slopes = -(X.T @ (y - X @ (w * gates))) / n
         through = gates * slopes * w
-        w, a = w - rate * slopes * gates, a - rate * (through - gates * through.sum())
+        w = w - rate * slopes * gates
+        a = a - rate * (through - gates * through.sum())
     return a
 
 
 @guarded(double=False)
 def softmax_agreement(
-    key: Key[Array, ""], n: Size, p: Size, correlation: ScalarLike, rate: Rate, steps: tuple[Steps, ...]
+    key: Key[Array, ""],
+    n: Size,
+    p: Size,
+    correlation: ScalarLike,
+    rate: Rate,
+    steps: tuple[Steps, ...],
 ) -> Float[Array, "steps 2"]:
-    """Whether the largest logit is the feature most correlated with y, and that of the largest least-squares weight.
-    After each of these rising numbers of steps from w = a = 0, of one random problem: rows of correlated standard
-    normal numbers, not scaled, y = X β + noise, both standard normal.
+    """Whether the largest logit is the feature most correlated with y, and that of the largest
+    least-squares weight. After each of these rising numbers of steps from w = a = 0, of one random
+    problem: rows of correlated standard normal numbers, not scaled, y = X β + noise, both standard
+    normal.
     """
     at_shared, at_own, at_weights, at_noise = jax.random.split(key, 4)
-    common, noise = jax.random.normal(at_shared, (n, 1)), jax.random.normal(at_own, (n, p))
+    common = jax.random.normal(at_shared, (n, 1))
+    noise = jax.random.normal(at_own, (n, p))
     X = jnp.sqrt(correlation) * common + jnp.sqrt(1 - correlation) * noise
     y = X @ jax.random.normal(at_weights, (p,)) + jax.random.normal(at_noise, (n,))
-    gram, c = X.T @ X / n, X.T @ y / n
+    gram = X.T @ X / n
+    c = X.T @ y / n
 
     def step(_: ScalarLike, state: tuple[Array, Array]) -> tuple[Array, Array]:
         w, a = state
         gates = jax.nn.softmax(a)
-        slopes = (gram * (w * gates)).sum(axis=1) - c  # batched products of small matrices are slow on a CPU
+        slopes = (gram * (w * gates)).sum(
+            axis=1
+        ) - c  # batched products of small matrices are slow on a CPU
         through = gates * slopes * w
         return w - rate * slopes * gates, a - rate * (through - gates * through.sum())
 
     targets = jnp.stack([jnp.argmax(jnp.abs(c)), jnp.argmax(jnp.abs(jnp.linalg.solve(gram, c)))])
-    state, hits, start = (jnp.zeros(p), jnp.zeros(p)), [], 0
+    state = (jnp.zeros(p), jnp.zeros(p))
+    hits = []
+    start = 0
     for until in steps:
         state = jax.lax.fori_loop(0, until - start, step, state)
         hits.append(jnp.argmax(state[1]) == targets)
@@ -63,10 +83,16 @@ def softmax_agreement(
 
 
 @guarded
-def coded_schedule(steps: Steps, features: Count, at_once: Count = 1) -> tuple[tuple[int, ...], int]:
-    """At which steps features are picked, and how many in the end; ValueError unless `at_once` divides `features`."""
+def coded_schedule(
+    steps: Steps, features: Count, at_once: Count = 1
+) -> tuple[tuple[int, ...], int]:
+    """At which steps features are picked, and how many in the end; ValueError unless `at_once`
+    divides `features`.
+    """
     require(features % at_once == 0, f"at_once must divide features, got {at_once} and {features}")
-    phases, count, picks = features // at_once, 0, []
+    phases = features // at_once
+    count = 0
+    picks = []
     for t in range(steps):
         share = (Fraction(t, steps) - Fraction(1, 10)) / Fraction(9, 10)
         phase = min(share * phases // 1, phases - 1)
@@ -78,25 +104,40 @@ def coded_schedule(steps: Steps, features: Count, at_once: Count = 1) -> tuple[t
 
 @guarded(double=False)
 def coded_picks(
-    key: Key[Array, ""], n: Size, p: Size, rate: Rate, picks: tuple[Steps, ...], *, trained_first: bool = False
+    key: Key[Array, ""],
+    n: Size,
+    p: Size,
+    rate: Rate,
+    picks: tuple[Steps, ...],
+    *,
+    trained_first: bool = False,
 ) -> Int[Array, " picks"]:
-    """The features that a linear model with the module's gates picks after these rising numbers of steps.
+    """The features that a linear model with the module's gates picks after these rising numbers of
+    steps.
 
-    Gates are softmax(a) over the unchosen features and 1 on the chosen ones; before the first pick, the warm-up, all
-    are 1, unless `trained_first`. A pick is the largest logit; then the logits are drawn again, and w is kept. Of one
-    random problem y = 5 x_4 + 2 x_8 + noise of 0.1 (columns from 0), or of the last columns where there are fewer.
+    Gates are softmax(a) over the unchosen features and 1 on the chosen ones; before the first pick,
+    the warm-up, all are 1, unless `trained_first`. A pick is the largest logit; then the logits are
+    drawn again, and w is kept. Of one random problem y = 5 x_4 + 2 x_8 + noise of 0.1 (columns from
+    0), or of the last columns where there are fewer.
     """
     at_features, at_noise, at_weights, at_logits = jax.random.split(key, 4)
     X = jax.random.normal(at_features, (n, p))
     y = 5 * X[:, min(4, p - 1)] + 2 * X[:, min(8, p - 1)] + 0.1 * jax.random.normal(at_noise, (n,))
-    gram, c = X.T @ X / n, X.T @ y / n
+    gram = X.T @ X / n
+    c = X.T @ y / n
     logits = _SPREAD * jax.random.normal(at_logits, (len(picks) + 1, p))
-    w, mask, features, start = jax.random.normal(at_weights, (p,)) / jnp.sqrt(p), jnp.zeros(p, bool), [], 0
+    w = jax.random.normal(at_weights, (p,)) / jnp.sqrt(p)
+    mask = jnp.zeros(p, bool)
+    features = []
+    start = 0
     for place, until in enumerate(picks):
         warm = place == 0 and not trained_first
-        w, a = jax.lax.fori_loop(0, until - start, _step(gram, c, mask, rate, warm), (w, logits[place]))
+        w, a = jax.lax.fori_loop(
+            0, until - start, _step(gram, c, mask, rate, warm), (w, logits[place])
+        )
         features.append(jnp.argmax(jnp.where(mask, -jnp.inf, a)))
-        mask, start = mask.at[features[-1]].set(True), until
+        mask = mask.at[features[-1]].set(True)
+        start = until
     return jnp.stack(features)
 
 

@@ -1,4 +1,6 @@
-"""Squares in place of absolute values: weights as products w_j β_j, ridge on both, by a quasi-Newton search."""
+"""Squares in place of absolute values: weights as products w_j β_j, ridge on both, by a
+quasi-Newton search.
+"""
 
 from typing import Annotated, NamedTuple
 
@@ -28,31 +30,43 @@ def hadamard_minimum(
     *,
     all_cost: bool = False,
 ) -> Hadamard:
-    """Minimise 1/2 |y - X (w o β)|^2 + λ / 2 (|w|^2 + |β|^2), the squares of unchosen coordinates only.
-    With `all_cost` those of the chosen ones too. Columns are brought to length one, on which the penalty is then
-    weighed accordingly. Raises ValueError for `chosen` columns that are not there and for a column of zeros.
+    """Minimise 1/2 |y - X (w o β)|^2 + λ / 2 (|w|^2 + |β|^2), the squares of unchosen coordinates
+    only. With `all_cost` those of the chosen ones too. Columns are brought to length one, on which
+    the penalty is then weighed accordingly. Raises ValueError for `chosen` columns that are not
+    there and for a column of zeros.
     """
     from scipy.optimize import minimize
 
     p = X.shape[1]
     lengths = np.linalg.norm(X, axis=0)
     require(max(chosen, default=0) < p, f"chosen must name some of the {p} columns, got {chosen}")
-    require((lengths > 0).all() and np.any(y), "X must have no column of zeros, and y other entries than zero")
-    unit, size = X / lengths, np.linalg.norm(y)
+    require(
+        (lengths > 0).all() and np.any(y),
+        "X must have no column of zeros, and y other entries than zero",
+    )
+    unit = X / lengths
+    size = np.linalg.norm(y)
     target = y / size
     costs: Bool[np.ndarray, " p"] = np.ones(p, bool)
     costs[list(chosen)] = all_cost
     penalties = np.where(costs, level / lengths / size, 0.0)
 
-    def objective(both: Float[np.ndarray, " factors"]) -> tuple[float, Float[np.ndarray, " factors"]]:
-        w, beta = both[:p], both[p:]
+    def objective(
+        both: Float[np.ndarray, " factors"],
+    ) -> tuple[float, Float[np.ndarray, " factors"]]:
+        w = both[:p]
+        beta = both[p:]
         residual = target - unit @ (w * beta)
         value = residual @ residual / 2 + penalties @ (w**2 + beta**2) / 2
         slope = -(unit.T @ residual)
-        return float(value), np.concatenate([slope * beta + penalties * w, slope * w + penalties * beta])
+        return float(value), np.concatenate(
+            [slope * beta + penalties * w, slope * w + penalties * beta]
+        )
 
     options = {"maxiter": 10**4, "maxfun": 10**5, "ftol": 0.0, "gtol": 1e-13, "maxcor": 2 * p}
     begun = generator.normal(size=(starts, 2 * p))
-    minima = [minimize(objective, one, jac=True, method="L-BFGS-B", options=options) for one in begun]
+    minima = [
+        minimize(objective, one, jac=True, method="L-BFGS-B", options=options) for one in begun
+    ]
     best = min(minima, key=lambda one: float(one.fun))
     return Hadamard(float(best.fun * size**2), best.x[:p] * best.x[p:] * size / lengths)

@@ -1,4 +1,5 @@
-"""The penalised problem of a round, 1/2 |y - X β|^2 + λ sum of |β_j| outside S, by coordinate descent.
+"""The penalised problem of a round, 1/2 |y - X β|^2 + λ sum of |β_j| outside S, by coordinate
+descent.
 
 It knows of the chosen features only that their weights cost nothing.
 """
@@ -21,7 +22,8 @@ Levels = Annotated[Float[np.ndarray, " levels"], POSITIVE]
 
 _STILL = 2e-15  # of the correlations: the change of a fit that is rounding
 _SWEEPS = 20_000
-_GRID, _ZOOMS = 128, 6
+_GRID = 128
+_ZOOMS = 6
 _LEAST = 1e-6  # of the largest |x_j| |y|: no entry is looked for below
 
 
@@ -38,7 +40,9 @@ class Bracket(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """Between `low` and `high` another weight leaves zero: the weights at `low`, and which have left zero by then."""
+    """Between `low` and `high` another weight leaves zero: the weights at `low`, and which have
+    left zero by then.
+    """
 
     low: Array
     high: Array
@@ -49,16 +53,21 @@ class Entry(NamedTuple):
 
 @guarded
 @on_cpu
-def weights(X: Features, y: Responses, chosen: Chosen, levels: Levels) -> Float[np.ndarray, "levels p"]:
-    """The minimising weights at each level. The columns must be independent, or the weights are not the only ones.
-    Raises ValueError for a column of zeros and for `chosen` columns that are not there.
+def weights(
+    X: Features, y: Responses, chosen: Chosen, levels: Levels
+) -> Float[np.ndarray, "levels p"]:
+    """The minimising weights at each level. The columns must be independent, or the weights are not
+    the only ones. Raises ValueError for a column of zeros and for `chosen` columns that are not
+    there.
     """
     gram, c, lengths, penalties = _prepared(X, y, chosen)
     return np.asarray(_path(gram, c, penalties, levels, np.zeros_like(c))) / lengths
 
 
 @guarded
-def active_counts(X: Features, y: Responses, chosen: Chosen, levels: Levels) -> Int[np.ndarray, " levels"]:
+def active_counts(
+    X: Features, y: Responses, chosen: Chosen, levels: Levels
+) -> Int[np.ndarray, " levels"]:
     """How many unchosen weights are not zero at each level. Raises as `weights`."""
     path = weights(X, y, chosen, levels)
     return np.asarray((np.delete(path, chosen, axis=1) != 0).sum(axis=1))
@@ -67,8 +76,9 @@ def active_counts(X: Features, y: Responses, chosen: Chosen, levels: Levels) -> 
 @guarded
 @on_cpu
 def entry(X: Features, y: Responses, rounds: tuple[Chosen, ...], active: Count = 1) -> Bracket:
-    """The level at which the `active`-th unchosen weight first leaves zero, for each of the sets that `rounds` lists.
-    Raises as `weights`. Where there is no such level down to a millionth of |x_j| |y|, the bracket begins at 0.
+    """The level at which the `active`-th unchosen weight first leaves zero, for each of the sets
+    that `rounds` lists. Raises as `weights`. Where there is no such level down to a millionth of
+    |x_j| |y|, the bracket begins at 0.
     """
     problems = [_prepared(X, y, subset) for subset in rounds]
     gram, c, lengths, _ = problems[0]
@@ -78,7 +88,9 @@ def entry(X: Features, y: Responses, rounds: tuple[Chosen, ...], active: Count =
 
 
 def _prepared(X: Features, y: Responses, chosen: Chosen) -> tuple[np.ndarray, ...]:
-    """Gram matrix and correlations of columns of length one, the lengths, and what a unit of each weight costs."""
+    """Gram matrix and correlations of columns of length one, the lengths, and what a unit of each
+    weight costs.
+    """
     there = max(chosen, default=0) < X.shape[1] and len(set(chosen)) < X.shape[1]
     require(there, f"chosen must name some but not all of the {X.shape[1]} columns, got {chosen}")
     lengths = np.linalg.norm(X, axis=0)
@@ -91,7 +103,8 @@ def _prepared(X: Features, y: Responses, chosen: Chosen) -> tuple[np.ndarray, ..
 
 @jax.jit
 def _path(gram: Array, c: Array, penalties: Array, levels: Array, begun: Array) -> Array:
-    p, still = len(c), _STILL * jnp.linalg.norm(c)
+    p = len(c)
+    still = _STILL * jnp.linalg.norm(c)
 
     def coordinate(j: Array, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         beta, residual, level = state
@@ -106,7 +119,9 @@ def _path(gram: Array, c: Array, penalties: Array, levels: Array, begun: Array) 
             return after, jnp.abs(after - before).max(), sweeps + 1
 
         start = beta, jnp.asarray(jnp.inf), jnp.asarray(0)
-        beta, _, _ = jax.lax.while_loop(lambda state: (state[1] > still) & (state[2] < _SWEEPS), sweep, start)
+        beta, _, _ = jax.lax.while_loop(
+            lambda state: (state[1] > still) & (state[2] < _SWEEPS), sweep, start
+        )
         return beta, beta
 
     return jax.lax.scan(solved, begun, levels)[1]
@@ -116,13 +131,16 @@ def _path(gram: Array, c: Array, penalties: Array, levels: Array, begun: Array) 
 def _entries(gram: Array, c: Array, every: Array, active: Array, top: Array) -> tuple[Array, Array]:
     def one(penalties: Array) -> tuple[Array, Array]:
         def entered(order: Array, at: Entry) -> Entry:
-            """The entry that follows `order` others, of which `at` is the last; one weight may follow it at once."""
+            """The entry that follows `order` others, of which `at` is the last; one weight may
+            follow it at once.
+            """
 
             def zoom(state: tuple[Array, Array, Array, Array, Array], _: None) -> tuple[Any, Array]:
                 low, high, begun, before = state[:4]
                 levels = high * (low / high) ** (jnp.arange(1, _GRID + 1) / _GRID)
                 betas = _path(gram, c, penalties, levels, begun)
-                # Of a weight that leaves before the next level is tried, another that came in meanwhile still tells.
+                # Of a weight that leaves before the next level is tried, another that came in
+                # meanwhile still tells.
                 seen = before | (jnp.cumsum((betas != 0) & (penalties > 0), axis=0) > 0)
                 reached = seen.sum(axis=1) > order
                 place = jnp.argmax(reached)

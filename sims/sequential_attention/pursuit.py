@@ -1,4 +1,6 @@
-"""Random regression problems, and features chosen one by one, each subset refitted, for many problems at once."""
+"""Random regression problems, and features chosen one by one, each subset refitted, for many
+problems at once.
+"""
 
 from typing import Annotated, Literal, NamedTuple
 
@@ -22,16 +24,20 @@ def problems(
     scaled: bool = False,
 ) -> tuple[Float[np.ndarray, "count n p"], Float[np.ndarray, "count n"]]:
     """X_ij = sqrt(ρ) g_i + sqrt(1 - ρ) G_ij and y = X β + noise, all numbers standard normal.
-    The columns of X are then of length sqrt(n), or, if `scaled`, each is multiplied by its own e^(0.7 N).
+    The columns of X are then of length sqrt(n), or, if `scaled`, each is multiplied by its own
+    e^(0.7 N).
     """
     require_room("count, n and p", count * n * p)
-    common, noise = generator.normal(size=(count, n, 1)), generator.normal(size=(count, n, p))
+    common = generator.normal(size=(count, n, 1))
+    noise = generator.normal(size=(count, n, p))
     X = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * noise
     if scaled:
         X = X * np.exp(_SPREAD * generator.normal(size=(count, 1, p)))
     else:
         X = X / np.sqrt(np.mean(X**2, axis=1, keepdims=True))
-    y = np.einsum("bnp,bp->bn", X, generator.normal(size=(count, p))) + generator.normal(size=(count, n))
+    y = np.einsum("bnp,bp->bn", X, generator.normal(size=(count, p))) + generator.normal(
+        size=(count, n)
+    )
     return X, y
 
 
@@ -39,7 +45,9 @@ def problems(
 def sparse_problem(
     generator: np.random.Generator, n: Count, p: Count
 ) -> tuple[Float[np.ndarray, "n p"], Float[np.ndarray, " n"]]:
-    """Columns of many scales, correlated by one half; y is made of up to three of them, normal weights, noise 0.5."""
+    """Columns of many scales, correlated by one half; y is made of up to three of them, normal
+    weights, noise 0.5.
+    """
     ((X,), _) = problems(generator, 1, n, p, 0.5, scaled=True)
     n_terms = min(3, p)
     y = X[:, :n_terms] @ generator.normal(size=n_terms) + 0.5 * generator.normal(size=n)
@@ -47,7 +55,9 @@ def sparse_problem(
 
 
 class Course(NamedTuple):
-    """What was picked, and the largest |gradient| of half the squared error that a weight outside had by then."""
+    """What was picked, and the largest |gradient| of half the squared error that a weight outside
+    had by then.
+    """
 
     picks: Int[np.ndarray, "count rounds"]
     levels: Float[np.ndarray, "count rounds"]
@@ -60,16 +70,26 @@ def refitted(
     rounds: Count,
     rule: Literal["largest gradient", "best fit"],
 ) -> Course:
-    """Choose `rounds` features: that of the largest gradient after a refit, or that whose refit leaves the least error.
-    Raises ValueError for more rounds than rows or columns, and where a subset is linearly dependent.
+    """Choose `rounds` features: that of the largest gradient after a refit, or that whose refit
+    leaves the least error. Raises ValueError for more rounds than rows or columns, and where a
+    subset is linearly dependent.
     """
-    require(rounds <= min(X.shape[1:]), f"rounds must be at most the smaller side of X {X.shape[1:]}, got {rounds}")
-    gram, c = np.swapaxes(X, 1, 2) @ X, np.einsum("bnp,bn->bp", X, y)
-    index, p = np.arange(len(X)), X.shape[2]
-    picks, levels = np.zeros((len(X), 0), int), []
+    require(
+        rounds <= min(X.shape[1:]),
+        f"rounds must be at most the smaller side of X {X.shape[1:]}, got {rounds}",
+    )
+    gram = np.swapaxes(X, 1, 2) @ X
+    c = np.einsum("bnp,bn->bp", X, y)
+    index = np.arange(len(X))
+    p = X.shape[2]
+    picks = np.zeros((len(X), 0), int)
+    levels = []
     for _ in range(rounds):
         slopes = np.abs(
-            c - np.einsum("bps,bs->bp", gram[index[:, None], :, picks].swapaxes(1, 2), _fit(gram, c, picks))
+            c
+            - np.einsum(
+                "bps,bs->bp", gram[index[:, None], :, picks].swapaxes(1, 2), _fit(gram, c, picks)
+            )
         )
         mask = np.zeros((len(X), p), bool)
         mask[index[:, None], picks] = True
@@ -80,12 +100,16 @@ def refitted(
             scores = np.zeros((len(X), p))
             for j in free.T:
                 subset = np.column_stack([picks, j])
-                scores[index, j] = np.einsum("bs,bs->b", _fit(gram, c, subset), c[index[:, None], subset])
+                scores[index, j] = np.einsum(
+                    "bs,bs->b", _fit(gram, c, subset), c[index[:, None], subset]
+                )
         picks = np.column_stack([picks, np.argmax(np.where(mask, -1.0, scores), axis=1)])
     return Course(picks, np.stack(levels, axis=1))
 
 
-def _fit(gram: Float[np.ndarray, "b p p"], c: Float[np.ndarray, "b p"], subset: Int[np.ndarray, "b s"]) -> np.ndarray:
+def _fit(
+    gram: Float[np.ndarray, "b p p"], c: Float[np.ndarray, "b p"], subset: Int[np.ndarray, "b s"]
+) -> np.ndarray:
     """Least squares weights of each problem's subset."""
     rows = np.arange(len(c))[:, None]
     inner = gram[rows[:, :, None], subset[:, :, None], subset[:, None, :]]
@@ -94,11 +118,19 @@ def _fit(gram: Float[np.ndarray, "b p p"], c: Float[np.ndarray, "b p"], subset: 
 
 @guarded
 def outside_ratio(X: Features, support: Chosen, weights: Float[np.ndarray, " size"]) -> float:
-    """Max |x_j . y| of other columns over that of the support, y = X_support weights, columns brought to length one.
-    Raises ValueError for a `support` of all columns, other than one weight for each, and y = 0.
+    """Max |x_j . y| of other columns over that of the support, y = X_support weights, columns
+    brought to length one. Raises ValueError for a `support` of all columns, other than one weight
+    for each, and y = 0.
     """
-    fits = len(support) == len(weights) and len(set(support)) < X.shape[1] and max(support, default=0) < X.shape[1]
-    require(fits and len(support) > 0, f"support must name some of the columns, with a weight each, got {support}")
+    fits = (
+        len(support) == len(weights)
+        and len(set(support)) < X.shape[1]
+        and max(support, default=0) < X.shape[1]
+    )
+    require(
+        fits and len(support) > 0,
+        f"support must name some of the columns, with a weight each, got {support}",
+    )
     lengths = np.linalg.norm(X, axis=0)
     require((lengths > 0).all(), "X must have no column of zeros")
     unit = X / lengths
@@ -109,7 +141,9 @@ def outside_ratio(X: Features, support: Chosen, weights: Float[np.ndarray, " siz
 
 
 @guarded
-def equicorrelated(size: Count, mu: Annotated[float, Interval(0, 1, "[)")]) -> Float[np.ndarray, "rows rows"]:
+def equicorrelated(
+    size: Count, mu: Annotated[float, Interval(0, 1, "[)")]
+) -> Float[np.ndarray, "rows rows"]:
     """Columns of length one: `size` of mutual cosine -μ, and a last one of cosine μ with each.
     Raises ValueError where there are none, from (size - 1) μ = 1 on or before.
     """

@@ -21,14 +21,23 @@ Views = Annotated[Float[AnyArray, "2 pairs directions"], USABLE_SCALE]
 
 @guarded(double=False)
 def batch_penalties(
-    key: Key[Array, ""], correlations: Correlations, weights: Heads, batch: Batch, n_batches: Batches, law: Law
+    key: Key[Array, ""],
+    correlations: Correlations,
+    weights: Heads,
+    batch: Batch,
+    n_batches: Batches,
+    law: Law,
 ) -> Float[Array, "2"]:
-    """tr(V V') and |V - V'|^2 / 2 of two independent batches, averaged over all pairs of `n_batches`.
-    The first is the penalty of two batches, by the second that of one batch, tr(V^2), exceeds it in the mean.
+    """tr(V V') and |V - V'|^2 / 2 of two independent batches, averaged over all pairs of
+    `n_batches`. The first is the penalty of two batches, by the second that of one batch, tr(V^2),
+    exceeds it in the mean.
     """
-    sample = jax.vmap(lambda key: _within(_centred(embeddings(key, correlations, weights, batch, law))))
+    sample = jax.vmap(
+        lambda key: _within(_centred(embeddings(key, correlations, weights, batch, law)))
+    )
     V = sample(jax.random.split(key, n_batches))
-    squares, square_of_sum = jnp.sum(V**2), jnp.sum(jnp.sum(V, axis=0) ** 2)
+    squares = jnp.sum(V**2)
+    square_of_sum = jnp.sum(jnp.sum(V, axis=0) ** 2)
     between = (square_of_sum - squares) / (n_batches * (n_batches - 1))
     return jnp.stack([between, squares / n_batches - between])
 
@@ -37,20 +46,27 @@ def batch_penalties(
 def enumerated_penalties(
     correlations: Correlations, weights: Heads, batch: Batch, kurtosis: Kurtosis
 ) -> tuple[float, float]:
-    """E tr(V V') with V' = V and with V' from another batch, sources being 0 or +-sqrt(kurtosis + 3): over all batches.
-    Either is the mean of a polynomial of degree four in the numbers drawn, in which third moments meet a mean: that for
-    every law of the sources with this excess kurtosis. `ValueError` for more than 3^13 batches.
+    """E tr(V V') with V' = V and with V' from another batch, sources being 0 or +-sqrt(kurtosis +
+    3): over all batches. Either is the mean of a polynomial of degree four in the numbers drawn, in
+    which third moments meet a mean: that for every law of the sources with this excess kurtosis.
+    `ValueError` for more than 3^13 batches.
     """
     n_numbers = 2 * batch * len(correlations)
-    require(n_numbers <= 13, f"batch must give at most 13 numbers for 2 sources a direction, got {n_numbers}")
+    require(
+        n_numbers <= 13,
+        f"batch must give at most 13 numbers for 2 sources a direction, got {n_numbers}",
+    )
     reach = np.sqrt(kurtosis + 3)
     signs = np.array(np.meshgrid(*[[-1, 0, 1]] * n_numbers)).reshape(n_numbers, -1)
     chances = np.prod(np.where(signs == 0, 1 - 1 / reach**2, 0.5 / reach**2), axis=0)
-    signs, chances = signs[:, chances > 0], chances[chances > 0]
+    signs = signs[:, chances > 0]
+    chances = chances[chances > 0]
     sources, noise = reach * signs.reshape(2, batch, len(correlations), -1)
     rho = np.asarray(correlations)[:, None]
     V = 0.0
-    for view, head in zip((sources, rho * sources + np.sqrt(1 - rho**2) * noise), np.asarray(weights), strict=True):
+    for view, head in zip(
+        (sources, rho * sources + np.sqrt(1 - rho**2) * noise), np.asarray(weights), strict=True
+    ):
         Z = np.einsum("tds,dk->tks", view - view.mean(axis=0), head)
         V = V + np.einsum("tis,tjs->ijs", Z, Z) / (batch - 1)
     product = chances * V
@@ -58,14 +74,22 @@ def enumerated_penalties(
 
 
 @guarded(double=False)
-def two_batch_loss(weights: Heads, views: Views, second: Views, form: Form = "library") -> Float[Array, ""]:
-    """-2 tr C + tr(V V'), C and V from one batch of both views and V' from a second one, which may be the same.
-    Library form: means over the two views of all covariances (C) and of those within views (V). Off-diagonal form: the
-    covariance between the views twice (C), and the sum within (V).
+def two_batch_loss(
+    weights: Heads, views: Views, second: Views, form: Form = "library"
+) -> Float[Array, ""]:
+    """-2 tr C + tr(V V'), C and V from one batch of both views and V' from a second one, which may
+    be the same. Library form: means over the two views of all covariances (C) and of those within
+    views (V). Off-diagonal form: the covariance between the views twice (C), and the sum within
+    (V).
     """
-    require(views.shape[1] > 1 and second.shape[1] > 1, "views must have two pairs or more, and second too")
+    require(
+        views.shape[1] > 1 and second.shape[1] > 1,
+        "views must have two pairs or more, and second too",
+    )
     Z, Z2 = (_centred(jnp.asarray(view) @ jnp.asarray(weights)) for view in (views, second))
-    C, V, V2 = jnp.sum(_cross(Z[0], Z[1]).diagonal()), _within(Z), _within(Z2)
+    C = jnp.sum(_cross(Z[0], Z[1]).diagonal())
+    V = _within(Z)
+    V2 = _within(Z2)
     if form == "off-diagonal":
         return -4 * C + jnp.sum(V * V2)
     return -2 * C - jnp.trace(V) + jnp.sum(V * V2) / 4

@@ -16,22 +16,32 @@ _START = 0.3
 
 @guarded(double=False)
 def strengths_after_descent(
-    key: Key[Array, ""], correlations: Correlations, batch: Batch, n_batches: Size, steps: Size, rate: Positive
+    key: Key[Array, ""],
+    correlations: Correlations,
+    batch: Batch,
+    n_batches: Size,
+    steps: Size,
+    rate: Positive,
 ) -> Float[Array, " directions"]:
-    """Variance of each canonical component, summed over both views, averaged over the second half of the steps.
+    """Variance of each canonical component, summed over both views, averaged over the second half
+    of the steps.
 
-    Off-diagonal form, normal pairs, as many columns as directions, weights that start at 0.3 N(0, 1); the rate falls
-    as rate / (1 + t / 2000). With one batch it stands in both factors of the penalty, with two (`n_batches` = 2) the
-    second factor has a batch of its own.
+    Off-diagonal form, normal pairs, as many columns as directions, weights that start at 0.3 N(0,
+    1); the rate falls as rate / (1 + t / 2000). With one batch it stands in both factors of the
+    penalty, with two (`n_batches` = 2) the second factor has a batch of its own.
     """
     directions = len(correlations)
     first, later = jax.random.split(key)
     gradient = jax.grad(two_batch_loss)
 
     def step(weights, t):  # type: ignore[no-untyped-def]
-        sources = standardised(jax.random.fold_in(later, t), (n_batches, 2, batch, directions), "normal")
+        sources = standardised(
+            jax.random.fold_in(later, t), (n_batches, 2, batch, directions), "normal"
+        )
         views = [views_of(source, correlations) for source in sources]
-        weights = weights - rate / (1 + t / _SLOWING) * gradient(weights, views[0], views[-1], "off-diagonal")
+        weights = weights - rate / (1 + t / _SLOWING) * gradient(
+            weights, views[0], views[-1], "off-diagonal"
+        )
         return weights, jnp.sum(weights**2, axis=(0, 2))
 
     start = _START * jax.random.normal(first, (2, directions, directions))

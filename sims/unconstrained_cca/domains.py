@@ -6,7 +6,14 @@ import numpy as np
 from jaxtyping import Float
 
 from theory_on_trial.base.arrays import AnyArray
-from theory_on_trial.contract import COVARIANCE, LONGEST, SYMMETRIC, UNIT_INTERVAL, USABLE_SCALE, Interval
+from theory_on_trial.contract import (
+    COVARIANCE,
+    LONGEST,
+    SYMMETRIC,
+    UNIT_INTERVAL,
+    USABLE_SCALE,
+    Interval,
+)
 
 Numerator = Annotated[Float[np.ndarray, "dim dim"], SYMMETRIC, USABLE_SCALE]
 """A."""
@@ -17,12 +24,16 @@ Weights = Annotated[Float[np.ndarray, "dim columns"], USABLE_SCALE]
 Starts = Annotated[Float[np.ndarray, "starts dim columns"], USABLE_SCALE]
 """Weights to begin with."""
 Correlations = Annotated[Float[AnyArray, " directions"], UNIT_INTERVAL]
-"""ρ: coordinate i of one white view has this correlation with coordinate i of the other, and none with the rest."""
+"""ρ: coordinate i of one white view has this correlation with coordinate i of the other, and none
+with the rest.
+"""
 Heads = Annotated[Float[AnyArray, "2 directions columns"], USABLE_SCALE]
 """W of both views."""
 Batch = Annotated[int, Interval(2, LONGEST, why="one pair has no covariance")]
 """b, pairs in a batch."""
 Form = Literal["off-diagonal", "library"]
-"""Which loss: with the covariance between the views alone, or with the library's means of all covariances."""
+"""Which loss: with the covariance between the views alone, or with the library's means of all
+covariances.
+"""
 Law = Literal["normal", "exponential", "cubed exponential", "sign"]
 """The law of the independent sources, standardised."""

@@ -14,11 +14,13 @@ def _expected(W, rho, m, form):  # type: ignore[no-untyped-def]
     cross = W[0].T @ (rho[:, None] * W[1])
     covariance = jnp.stack([jnp.stack([W[0].T @ W[0], cross]), jnp.stack([cross.T, W[1].T @ W[1]])])
     means = jnp.einsum("aaij,ccij->", covariance, covariance)
-    # V_ij = sum_a S_(ai)(aj): each product of entries has two further pairings, i with i and i with j.
+    # V_ij = sum_a S_(ai)(aj): each product of entries has two further pairings, i with i and i with
+    # j.
     straight = jnp.einsum("acii,acjj->", covariance, covariance)
     crossed = jnp.einsum("acij,acji->", covariance, covariance)
     penalty = means + (straight + crossed) / m
-    between, within = 2 * jnp.trace(cross), jnp.trace(covariance[0, 0] + covariance[1, 1])
+    between = 2 * jnp.trace(cross)
+    within = jnp.trace(covariance[0, 0] + covariance[1, 1])
     if form == "off-diagonal":
         return -2 * between + penalty
     return -(between + within) + penalty / 4
@@ -26,9 +28,15 @@ def _expected(W, rho, m, form):  # type: ignore[no-untyped-def]
 
 @guarded(double=False)
 def minimise_expected(
-    correlations: Correlations, n_columns: Size, batch: Batch, form: Form = "off-diagonal", starts: Size = 3
+    correlations: Correlations,
+    n_columns: Size,
+    batch: Batch,
+    form: Form = "off-diagonal",
+    starts: Size = 3,
 ) -> Minima:
-    """Minima of the expected loss by BFGS from random starts, the weights of both views one above the other."""
+    """Minima of the expected loss by BFGS from random starts, the weights of both views one above
+    the other.
+    """
     require_float64("a minimum by BFGS")
     shape = (2, len(correlations), n_columns)
     rho = jnp.asarray(correlations)

@@ -1,4 +1,6 @@
-"""The loss L(W) = -2 tr(W^T A W) + tr((W^T B W)^2) as it stands: evaluated, minimised, followed, differentiated."""
+"""The loss L(W) = -2 tr(W^T A W) + tr((W^T B W)^2) as it stands: evaluated, minimised, followed,
+differentiated.
+"""
 
 from collections.abc import Callable
 from typing import Annotated, NamedTuple
@@ -24,14 +26,18 @@ class Minima(NamedTuple):
     losses: Float[np.ndarray, " starts"]
     weights: Float[np.ndarray, "starts dim columns"]
     residuals: Float[np.ndarray, " starts"]
-    """|gradient| |W|: half of it bounds the excess over the minimum nearby, as long as the loss is convex up to it."""
+    """|gradient| |W|: half of it bounds the excess over the minimum nearby, as long as the loss is
+    convex up to it.
+    """
 
 
 @guarded
 def pencil_of_views(
     first: Covariance, second: Second, between: Between, form: Form = "off-diagonal"
 ) -> tuple[Float[np.ndarray, "dim dim"], Float[np.ndarray, "dim dim"]]:
-    """A and B of CCA: B = diag(S11, S22), A = S12 off the diagonal, and in the library form also S11 and S22 on it."""
+    """A and B of CCA: B = diag(S11, S22), A = S12 off the diagonal, and in the library form also
+    S11 and S22 on it.
+    """
     zeros = np.zeros(between.shape)
     B = np.block([[first, zeros], [zeros.T, second]])
     A = np.block([[0 * first, between], [between.T, 0 * second]])
@@ -63,7 +69,9 @@ def minimise(A: Numerator, B: Denominator, starts: Starts) -> Minima:
 
 @guarded
 def curvatures(A: Numerator, B: Denominator, W: Weights) -> Float[np.ndarray, " entries"]:
-    """Eigenvalues of the Hessian of L at W in the metric of B, the smallest first, by automatic differentiation."""
+    """Eigenvalues of the Hessian of L at W in the metric of B, the smallest first, by automatic
+    differentiation.
+    """
     from scipy.linalg import eigh
 
     require_float64("a Hessian")
@@ -74,29 +82,43 @@ def curvatures(A: Numerator, B: Denominator, W: Weights) -> Float[np.ndarray, " 
 
 @guarded
 def flow_path(A: Numerator, start: Weights, times: Times) -> Float[np.ndarray, "times dim columns"]:
-    """W(t) of dW/dt = -grad L with B = I, to a relative 1e-11. `ValueError` where (|A| + |start|^2) t exceeds 1e4."""
+    """W(t) of dW/dt = -grad L with B = I, to a relative 1e-11. `ValueError` where (|A| + |start|^2)
+    t exceeds 1e4.
+    """
     from scipy.integrate import solve_ivp
 
     length = (np.linalg.norm(A) + np.sum(start**2)) * times[-1]
-    require(length <= 1e4, f"times must be so short that (|A| + |start|^2) t is at most 1e4, got {length:.3g}")
+    require(
+        length <= 1e4,
+        f"times must be so short that (|A| + |start|^2) t is at most 1e4, got {length:.3g}",
+    )
     identity = np.eye(len(A))
 
     def slope(_: float, flat: np.ndarray) -> np.ndarray:
         return -_loss_and_gradient(A, identity, flat.reshape(start.shape))[1].ravel()
 
-    path = solve_ivp(slope, (0.0, times[-1]), start.ravel(), "DOP853", times, rtol=1e-11, atol=1e-13)
+    path = solve_ivp(
+        slope, (0.0, times[-1]), start.ravel(), "DOP853", times, rtol=1e-11, atol=1e-13
+    )
     return path.y.T.reshape(len(times), *start.shape)
 
 
 def best_of(function: Callable[[np.ndarray], tuple[float, np.ndarray]], starts: Starts) -> Minima:
-    """Minima of a function that returns its value and gradient: by BFGS, then by the gradient's zero nearby."""
+    """Minima of a function that returns its value and gradient: by BFGS, then by the gradient's
+    zero nearby.
+    """
     from scipy.optimize import least_squares, minimize
 
-    losses, weights, residuals = [], [], []
+    losses = []
+    weights = []
+    residuals = []
     for start in starts:
         near = minimize(function, start.ravel(), jac=True, method="BFGS", options={"gtol": 1e-9}).x
-        # The value alone ends the descent at half the digits; the zero of the gradient has them all.
-        end = least_squares(lambda x: function(x)[1], near, method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15).x
+        # The value alone ends the descent at half the digits; the zero of the gradient has them
+        # all.
+        end = least_squares(
+            lambda x: function(x)[1], near, method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15
+        ).x
         loss, gradient = function(end)
         losses.append(loss)
         weights.append(end.reshape(start.shape))
@@ -104,8 +126,11 @@ def best_of(function: Callable[[np.ndarray], tuple[float, np.ndarray]], starts: 
     return Minima(np.array(losses), np.array(weights), np.array(residuals))
 
 
-def _loss_and_gradient(A: Numerator, B: Denominator, W: Weights) -> tuple[float, Float[np.ndarray, "dim columns"]]:
-    AW, BW = A @ W, B @ W
+def _loss_and_gradient(
+    A: Numerator, B: Denominator, W: Weights
+) -> tuple[float, Float[np.ndarray, "dim columns"]]:
+    AW = A @ W
+    BW = B @ W
     V = W.T @ BW
     return float(-2 * np.sum(W * AW) + np.sum(V * V)), 4 * (BW @ V - AW)
 

@@ -10,7 +10,15 @@ from jax import Array
 from jaxtyping import Float, Key
 
 from sims.unconstrained_cca.domains import Batch, Correlations, Heads, Law
-from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, Size, guarded, require, require_room
+from theory_on_trial.contract import (
+    LONGEST,
+    USABLE_SCALE,
+    Interval,
+    Size,
+    guarded,
+    require,
+    require_room,
+)
 
 Rows = Annotated[int, Interval(3, LONGEST)]
 Few = Annotated[Float[np.ndarray, "rows _"], USABLE_SCALE]
@@ -31,14 +39,22 @@ def standardised(key: Key[Array, ""], shape: tuple[Size, ...], law: Law) -> Floa
 
 @guarded(double=False)
 def embeddings(
-    key: Key[Array, ""], correlations: Correlations, weights: Heads, batch: Batch, law: Law = "normal"
+    key: Key[Array, ""],
+    correlations: Correlations,
+    weights: Heads,
+    batch: Batch,
+    law: Law = "normal",
 ) -> Float[Array, "2 pairs columns"]:
-    """Z_1 and Z_2 of one batch: x = s, y = ρ s + sqrt(1 - ρ^2) s', sources s and s', times the heads."""
+    """Z_1 and Z_2 of one batch: x = s, y = ρ s + sqrt(1 - ρ^2) s', sources s and s', times the
+    heads.
+    """
     pairs = views_of(standardised(key, (2, batch, len(correlations)), law), correlations)
     return pairs @ weights
 
 
-def views_of(sources: Float[Array, "2 pairs directions"], correlations: Correlations) -> Float[Array, "2 pairs dim"]:
+def views_of(
+    sources: Float[Array, "2 pairs directions"], correlations: Correlations
+) -> Float[Array, "2 pairs dim"]:
     """The two white views that are made of two sets of sources."""
     first, second = sources
     rho = jnp.asarray(correlations)
@@ -49,11 +65,14 @@ def views_of(sources: Float[Array, "2 pairs directions"], correlations: Correlat
 def squared_correlations(
     key: Key[Array, ""], n_rows: Rows, dim_first: Size, dim_second: Size, law: Law = "normal"
 ) -> Float[Array, ""]:
-    """Sum of the squared sample canonical correlations of two unrelated views, through QR of the centred data.
-    `ValueError` unless n_rows > dim_first + dim_second.
+    """Sum of the squared sample canonical correlations of two unrelated views, through QR of the
+    centred data. `ValueError` unless n_rows > dim_first + dim_second.
     """
     enough = n_rows > dim_first + dim_second
-    require(enough, f"n_rows must exceed dim_first + dim_second = {dim_first + dim_second}, got {n_rows}")
+    require(
+        enough,
+        f"n_rows must exceed dim_first + dim_second = {dim_first + dim_second}, got {n_rows}",
+    )
     data = standardised(key, (n_rows, dim_first + dim_second), law)
     data = data - data.mean(axis=0)
     first, second = (jnp.linalg.qr(half)[0] for half in (data[:, :dim_first], data[:, dim_first:]))
@@ -62,12 +81,19 @@ def squared_correlations(
 
 @guarded
 def every_pairing(first: Few, second: Few) -> float:
-    """The mean of that sum over all n! orders of the second view's rows; `ValueError` for n > 9 or n <= columns."""
+    """The mean of that sum over all n! orders of the second view's rows; `ValueError` for n > 9 or
+    n <= columns.
+    """
     n_rows = len(first)
     require(n_rows <= 9, f"first must have at most 9 rows, got {n_rows}")
-    require(max(first.shape[1], second.shape[1]) < n_rows, f"first and second must have fewer than {n_rows} columns")
+    require(
+        max(first.shape[1], second.shape[1]) < n_rows,
+        f"first and second must have fewer than {n_rows} columns",
+    )
     # The first direction is the mean, which centring takes away.
-    left, right = (np.linalg.qr(np.column_stack([np.ones(n_rows), view]))[0][:, 1:] for view in (first, second))
+    left, right = (
+        np.linalg.qr(np.column_stack([np.ones(n_rows), view]))[0][:, 1:] for view in (first, second)
+    )
     orders = np.array(list(permutations(range(n_rows))))
     return float(np.sum((right[orders].swapaxes(1, 2) @ left) ** 2) / len(orders))
 

@@ -1,4 +1,6 @@
-"""Data for `infonce_bias`: Gaussian pairs whose information is known, and what only seems to have some."""
+"""Data for `infonce_bias`: Gaussian pairs whose information is known, and what only seems to have
+some.
+"""
 
 from typing import Any
 
@@ -8,7 +10,8 @@ from scipy.signal import lfilter
 from audits.tools import DataSet, held
 from own_data.contrastive_theory import infonce_bias
 
-RHO, CANDIDATES = 0.5, 16
+RHO = 0.5
+CANDIDATES = 16
 
 
 def scores(x: Any, y: Any, rho: float) -> Any:
@@ -22,25 +25,41 @@ def expected() -> float:
     x, noise = rng.standard_normal((2, 200_000))
     y = RHO * x + np.sqrt(1 - RHO**2) * noise
     every = np.column_stack([y, rng.standard_normal((len(x), CANDIDATES - 1))])
-    ratios = np.exp((RHO * x[:, None] * every - RHO**2 * (x[:, None] ** 2 + every**2) / 2) / (1 - RHO**2))
+    ratios = np.exp(
+        (RHO * x[:, None] * every - RHO**2 * (x[:, None] ** 2 + every**2) / 2) / (1 - RHO**2)
+    )
     return float(np.mean(np.log(ratios[:, 0] / ratios.mean(axis=1))))
 
 
 def of_pairs(name: str, share: float, quantity: str = "estimate", rho: float = RHO) -> DataSet:
-    """Standard normal pairs, each following the one before by `share`; of more than RHO, squares have no mean."""
-    chi2, fits = rho**2 / (1 - rho**2), share == 0 and rho == RHO
+    """Standard normal pairs, each following the one before by `share`; of more than RHO, squares
+    have no mean.
+    """
+    chi2 = rho**2 / (1 - rho**2)
+    fits = share == 0 and rho == RHO
     truth = {"chi2": chi2, "predicted_gap": chi2 / 2 / CANDIDATES}.get(quantity) or expected()
 
     def ask(seed: int) -> Any:
-        drawn = lfilter([np.sqrt(1 - share**2)], [1, -share], np.random.default_rng(seed).standard_normal((2, 2400)))
+        drawn = lfilter(
+            [np.sqrt(1 - share**2)],
+            [1, -share],
+            np.random.default_rng(seed).standard_normal((2, 2400)),
+        )
         x, noise = drawn[:, -400:]
-        return infonce_bias(scores(x, rho * x + np.sqrt(1 - rho**2) * noise, rho), CANDIDATES, held_out=True)
+        return infonce_bias(
+            scores(x, rho * x + np.sqrt(1 - rho**2) * noise, rho), CANDIDATES, held_out=True
+        )
 
     return DataSet(
-        tool="infonce_bias", name=name, fits=fits, ask=ask, truth=f"{truth:.4f}",
+        tool="infonce_bias",
+        name=name,
+        fits=fits,
+        ask=ask,
+        truth=f"{truth:.4f}",
         judge=lambda answer: held(getattr(answer, quantity), truth, answer, "nats"),
-        headline=lambda answer: str(getattr(answer, quantity)), level=0.95 if fits else None,
-    )  # fmt: skip
+        headline=lambda answer: str(getattr(answer, quantity)),
+        level=0.95 if fits else None,
+    )
 
 
 def in_groups(seed: int) -> Any:
@@ -57,16 +76,32 @@ def fitted(seed: int) -> Any:
 
 SETS = [
     of_pairs("400 independent pairs", 0.0),
-    *(of_pairs(f"400 independent pairs: {quantity}", 0.0, quantity) for quantity in ("chi2", "predicted_gap")),
-    *(of_pairs(f"400 pairs, correlation .7: {quantity}", 0.0, quantity, 0.7) for quantity in ("chi2", "predicted_gap")),
+    *(
+        of_pairs(f"400 independent pairs: {quantity}", 0.0, quantity)
+        for quantity in ("chi2", "predicted_gap")
+    ),
+    *(
+        of_pairs(f"400 pairs, correlation .7: {quantity}", 0.0, quantity, 0.7)
+        for quantity in ("chi2", "predicted_gap")
+    ),
     of_pairs("400 pairs that follow each other, .98", 0.98),
     DataSet(
-        tool="infonce_bias", name="40 groups of 10 pairs, of unrelated views, by a weak critic", fits=False, truth="0",
-        ask=in_groups, headline=lambda answer: str(answer.estimate),
-        judge=lambda answer: "right" if answer.estimate.low <= 0 else held(answer.estimate, 0.0, answer, "nats"),
+        tool="infonce_bias",
+        name="40 groups of 10 pairs, of unrelated views, by a weak critic",
+        fits=False,
+        truth="0",
+        ask=in_groups,
+        headline=lambda answer: str(answer.estimate),
+        judge=lambda answer: (
+            "right" if answer.estimate.low <= 0 else held(answer.estimate, 0.0, answer, "nats")
+        ),
     ),
     DataSet(
-        tool="infonce_bias", name="a critic fitted on these pairs of noise", fits=False, ask=fitted, truth="0",
+        tool="infonce_bias",
+        name="a critic fitted on these pairs of noise",
+        fits=False,
+        ask=fitted,
+        truth="0",
         judge=lambda answer: "wrong" if answer.answerable else "none",
     ),
-]  # fmt: skip
+]

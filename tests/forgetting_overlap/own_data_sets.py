@@ -1,4 +1,6 @@
-"""Data for `predicted_forgetting` and `memory_needed`: linear models, refitted, and a narrow net, trained."""
+"""Data for `predicted_forgetting` and `memory_needed`: linear models, refitted, and a narrow net,
+trained.
+"""
 
 from typing import Any
 
@@ -11,15 +13,23 @@ from theory_on_trial.own_data.estimate import Estimate
 
 def tasks(seed: int, n_s: int = 5, n_t: int = 6, dim: int = 10) -> tuple[Any, Any, Any]:
     generator = np.random.default_rng(seed)
-    return generator.normal(size=(n_s, dim)), generator.normal(size=(n_t, dim)), 3 * generator.normal(size=n_t)
+    return (
+        generator.normal(size=(n_s, dim)),
+        generator.normal(size=(n_t, dim)),
+        3 * generator.normal(size=n_t),
+    )
 
 
 def update(features: Any, residual: Any, ridge: float) -> Any:
-    return np.linalg.solve(features.T @ features + ridge * np.eye(features.shape[1]), features.T @ residual)
+    return np.linalg.solve(
+        features.T @ features + ridge * np.eye(features.shape[1]), features.T @ residual
+    )
 
 
 def refitted(first: Any, second: Any, residual: Any, ridge: float, memory: int = 0) -> float:
-    """The squared drift, by least squares on rows of T and of the ridge, off the leading directions of S."""
+    """The squared drift, by least squares on rows of T and of the ridge, off the leading directions
+    of S.
+    """
     right = np.linalg.svd(first)[2][:memory]
     design = np.vstack([second - second @ right.T @ right, np.sqrt(ridge) * np.eye(first.shape[1])])
     change = np.linalg.lstsq(design, np.append(residual, np.zeros(first.shape[1])))[0]
@@ -27,13 +37,16 @@ def refitted(first: Any, second: Any, residual: Any, ridge: float, memory: int =
 
 
 class Net:
-    """Of ten ReLU units that read 4 numbers: trained on eight points by halved steps of Gauss and Newton."""
+    """Of ten ReLU units that read 4 numbers: trained on eight points by halved steps of Gauss and
+    Newton.
+    """
 
     def __init__(self, seed: int):
         generator = np.random.default_rng(seed)
         self.inputs, self.weights = generator.normal(size=(14, 4)), generator.normal(size=50)
         here = self.outputs(self.weights)
-        labels, moved = here[6:] + 0.3 * generator.normal(size=8), self.weights
+        labels = here[6:] + 0.3 * generator.normal(size=8)
+        moved = self.weights
         self.residual = labels - here[6:]
         for _ in range(200):  # whole ones may hop between kinks
             features = self.gradients(moved)[6:]
@@ -45,24 +58,44 @@ class Net:
         return np.maximum(self.inputs @ w[:40].reshape(4, 10), 0) @ w[40:] / np.sqrt(10)
 
     def gradients(self, w: Any) -> Any:
-        return np.array([self.outputs(w + 1e-6 * e) - self.outputs(w - 1e-6 * e) for e in np.eye(50)]).T / 2e-6
+        return (
+            np.array(
+                [self.outputs(w + 1e-6 * e) - self.outputs(w - 1e-6 * e) for e in np.eye(50)]
+            ).T
+            / 2e-6
+        )
 
     def predicted(self, **given: Any) -> Any:
         here = self.gradients(self.weights)
         return predicted_forgetting(here[:6], here[6:], self.residual, ridge=0.5, **given)
 
 
-def asked(tool: str, name: str, ask: Any, judge: Any, fits: bool = True, level: float | None = None) -> DataSet:
+def asked(
+    tool: str, name: str, ask: Any, judge: Any, fits: bool = True, level: float | None = None
+) -> DataSet:
     return DataSet(
-        tool=tool, name=name, fits=fits, ask=ask, truth="refitted", judge=judge, level=level,
-        draws=200 if fits else 50, headline=lambda answer: answer.lines()[0],
-    )  # fmt: skip
+        tool=tool,
+        name=name,
+        fits=fits,
+        ask=ask,
+        truth="refitted",
+        judge=judge,
+        level=level,
+        draws=200 if fits else 50,
+        headline=lambda answer: answer.lines()[0],
+    )
 
 
 def drift(answer: Any, truth: float) -> Worth:
-    """Right to a part in a million, or doubted by as much as it is off, relative to the forecast."""
+    """Right to a part in a million, or doubted by as much as it is off, relative to the
+    forecast.
+    """
     off = truth / answer.forgetting
-    return "right" if np.isclose(off, 1, rtol=1e-6) else held(Estimate(1, 1, 1), off, answer, "of the forgetting")
+    return (
+        "right"
+        if np.isclose(off, 1, rtol=1e-6)
+        else held(Estimate(1, 1, 1), off, answer, "of the forgetting")
+    )
 
 
 def absolute(answer: Any, truth: float) -> Worth:
@@ -70,7 +103,9 @@ def absolute(answer: Any, truth: float) -> Worth:
 
 
 def linear(n_s: int, n_t: int, dim: int, ridge: float) -> list[DataSet]:
-    """Its forgetting, the interval of a random residual, which that of the tasks is, and the memory by a full scan."""
+    """Its forgetting, the interval of a random residual, which that of the tasks is, and the memory
+    by a full scan.
+    """
 
     def ask(seed: int) -> Any:
         task = tasks(seed, n_s, n_t, dim)
@@ -83,19 +118,36 @@ def linear(n_s: int, n_t: int, dim: int, ridge: float) -> list[DataSet]:
         answer = memory_needed(first, second, residual, ridge=ridge, budget=budget)
         return answer, min(k for k in range(len(deltas)) if max(deltas[k:]) <= budget)
 
-    predicting, of = "predicted_forgetting", f"{n_s} and {n_t} rows of {dim}, ridge {ridge}"
+    predicting = "predicted_forgetting"
+    of = f"{n_s} and {n_t} rows of {dim}, ridge {ridge}"
     return [
         asked(predicting, of, ask, drift),
-        asked(predicting, f"{of}: chance", ask, lambda a, x: held(a.expected_if_random, x, a, ""), level=0.95),
-        asked("memory_needed", of, needed, lambda answer, least: "right" if answer.memory == least else "wrong"),
+        asked(
+            predicting,
+            f"{of}: chance",
+            ask,
+            lambda a, x: held(a.expected_if_random, x, a, ""),
+            level=0.95,
+        ),
+        asked(
+            "memory_needed",
+            of,
+            needed,
+            lambda answer, least: "right" if answer.memory == least else "wrong",
+        ),
     ]
 
 
 def tied(seed: int) -> Any:
-    """Rows of S are orthonormal, any basis of their span is one of singular vectors: the truth is of another."""
+    """Rows of S are orthonormal, any basis of their span is one of singular vectors: the truth is
+    of another.
+    """
     first, *task = tasks(seed)
-    rows, turn = np.linalg.qr(first.T)[0].T, np.linalg.qr(first[:, :5])[0]
-    return predicted_forgetting(rows, *task, ridge=0.5, memory=2, weights=None), refitted(turn @ rows, *task, 0.5, 2)
+    rows = np.linalg.qr(first.T)[0].T
+    turn = np.linalg.qr(first[:, :5])[0]
+    return predicted_forgetting(rows, *task, ridge=0.5, memory=2, weights=None), refitted(
+        turn @ rows, *task, 0.5, 2
+    )
 
 
 def narrow(name: str, told: Any) -> DataSet:
@@ -106,7 +158,11 @@ def narrow(name: str, told: Any) -> DataSet:
 
 
 SETS = [
-    *(kind for setting in ((5, 6, 10, 0.5), (4, 30, 12, 1.0), (8, 3, 40, 0.0)) for kind in linear(*setting)),
+    *(
+        kind
+        for setting in ((5, 6, 10, 0.5), (4, 30, 12, 1.0), (8, 3, 40, 0.0))
+        for kind in linear(*setting)
+    ),
     asked("predicted_forgetting", "a cut through tied singular values", tied, absolute, False),
     narrow("with its weights", lambda net: {"weights": net.weights}),
     narrow("whose weights are not given", lambda net: {}),

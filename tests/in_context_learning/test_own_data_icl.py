@@ -1,4 +1,6 @@
-"""Which algorithm a learner in context runs: planted learners, coverage of intervals, what must not matter, doubts."""
+"""Which algorithm a learner in context runs: planted learners, coverage of intervals, what must not
+matter, doubts.
+"""
 
 import numpy as np
 import pytest
@@ -6,14 +8,18 @@ import pytest
 from own_data.in_context_learning import which_algorithm
 from own_data.in_context_learning.candidates import Examples, elastic_net
 
-PROMPTS, EXAMPLES, DIMENSION = 60, 4, 2
+PROMPTS = 60
+EXAMPLES = 4
+DIMENSION = 2
 
 
 def drawn(seed, noise_std=0.5):
     rng = np.random.default_rng(seed)
     inputs = rng.standard_normal((PROMPTS, EXAMPLES, DIMENSION))
     weights = rng.standard_normal((PROMPTS, DIMENSION))
-    labels = np.einsum("pnd,pd->pn", inputs, weights) + noise_std * rng.standard_normal((PROMPTS, EXAMPLES))
+    labels = np.einsum("pnd,pd->pn", inputs, weights) + noise_std * rng.standard_normal(
+        (PROMPTS, EXAMPLES)
+    )
     return inputs, labels
 
 
@@ -31,9 +37,12 @@ def match(result, name):
 
 
 def test_a_match_in_doubt_is_not_called_one():
-    """Noise of a hundredth of the answers' mean square: too few prompts to say on which side of `alike` it is."""
+    """Noise of a hundredth of the answers' mean square: too few prompts to say on which side of
+    `alike` it is.
+    """
     inputs, labels = drawn(5)
-    rng, exact = np.random.default_rng(0), ridge(0.5)
+    rng = np.random.default_rng(0)
+    exact = ridge(0.5)
 
     def noisy(*prompt):
         answers = exact(*prompt)
@@ -54,10 +63,16 @@ def test_inputs_that_rounding_hides_are_said():
 
 
 def test_copies_of_a_prompt_tell_nothing_new():
-    """Before, doubled prompts made intervals narrower, and each half was fitted to the other's prompts."""
+    """Before, doubled prompts made intervals narrower, and each half was fitted to the other's
+    prompts.
+    """
     inputs, labels = drawn(5)
-    exact, rng = ridge(0.5), np.random.default_rng(0)
-    error = {x: 1 + 0.05 * e for x, e in zip(inputs[:, 0, 0].tolist(), rng.standard_normal(PROMPTS), strict=True)}
+    exact = ridge(0.5)
+    rng = np.random.default_rng(0)
+    error = {
+        x: 1 + 0.05 * e
+        for x, e in zip(inputs[:, 0, 0].tolist(), rng.standard_normal(PROMPTS), strict=True)
+    }
     error |= {2 * x: e for x, e in error.items()}  # of the scaled prompts
 
     def blurred(X, Y, queries):
@@ -66,18 +81,24 @@ def test_copies_of_a_prompt_tell_nothing_new():
     once = which_algorithm(blurred, inputs, labels)
     again = which_algorithm(blurred, np.tile(inputs, (2, 1, 1)), np.tile(labels, (2, 1)))
     for name in ("ridge", "one gradient step", "nearest"):
-        one, other = match(once, name), match(again, name)
+        one = match(once, name)
+        other = match(again, name)
         np.testing.assert_allclose(other.distance, one.distance, rtol=1e-6)
-        np.testing.assert_allclose([*other.parameters.values()], [*one.parameters.values()], rtol=1e-6)
+        np.testing.assert_allclose(
+            [*other.parameters.values()], [*one.parameters.values()], rtol=1e-6
+        )
     copies = np.tile(inputs[:30], (2, 1, 1)), np.tile(labels[:30], (2, 1))
     with pytest.raises(ValueError, match="at least 40 prompts that differ, got 30"):
         which_algorithm(lambda inputs, labels, queries: 0 * queries[:, 0], *copies)
 
 
 def test_noise_of_a_learner_is_in_the_interval():
-    """The distance is v over the labels' mean square; λ, one parameter of 180 answers, takes less than a hundredth."""
+    """The distance is v over the labels' mean square; λ, one parameter of 180 answers, takes less
+    than a hundredth.
+    """
     inputs, labels = drawn(5)
-    rng, exact = np.random.default_rng(0), ridge(0.5)
+    rng = np.random.default_rng(0)
+    exact = ridge(0.5)
 
     def noisy(*prompt):
         return exact(*prompt) + 0.3 * rng.standard_normal(PROMPTS)
@@ -99,11 +120,15 @@ def test_only_what_comes_before_is_shown():
         return answers
 
     result = which_algorithm(spoils, inputs, labels, prefixes=[3, 1], scale=4.0)
-    for (X, Y, queries), (k, factor) in zip(calls, [(3, 1.0), (1, 1.0), (3, 4.0), (1, 4.0)], strict=True):
+    for (X, Y, queries), (k, factor) in zip(
+        calls, [(3, 1.0), (1, 1.0), (3, 4.0), (1, 4.0)], strict=True
+    ):
         np.testing.assert_array_equal(X, factor * inputs[:, :k])
         np.testing.assert_array_equal(Y, factor * labels[:, :k])
         np.testing.assert_array_equal(queries, factor * inputs[:, k])
-    again = which_algorithm(lambda X, Y, _: np.sum(Y, axis=1), inputs, labels, prefixes=[3, 1], scale=4.0)
+    again = which_algorithm(
+        lambda X, Y, _: np.sum(Y, axis=1), inputs, labels, prefixes=[3, 1], scale=4.0
+    )
     assert str(again) == str(result)
 
 
@@ -113,7 +138,10 @@ def test_a_prompt_that_outweighs_the_rest_is_a_doubt():
     assert not any("usual prompts" in doubt.reason for doubt in doubts)
     labels[3] *= 1000
     doubts = which_algorithm(ridge(1.0), inputs, labels).doubts
-    assert any("one prompt makes" in doubt.reason and "the usual prompts" in doubt.reason for doubt in doubts)
+    assert any(
+        "one prompt makes" in doubt.reason and "the usual prompts" in doubt.reason
+        for doubt in doubts
+    )
 
 
 @pytest.mark.parametrize("common", [0.0, 0.99, 1.0], ids=["independent", "alike", "equal"])
@@ -121,14 +149,19 @@ def test_a_prompt_that_outweighs_the_rest_is_a_doubt():
 def test_the_elastic_net_meets_the_conditions_of_its_minimum(common, dimension):
     """Of inputs that go together, and of more of them than examples."""
     rng = np.random.default_rng(0)
-    X = np.sqrt(1 - common) * rng.standard_normal((40, 7, dimension)) + common * rng.standard_normal((40, 7, 1))
+    X = np.sqrt(1 - common) * rng.standard_normal(
+        (40, 7, dimension)
+    ) + common * rng.standard_normal((40, 7, 1))
     Y = X.sum(axis=2) + 0.3 * rng.standard_normal((40, 7))
     for k, absolute, square in [(3, 0.03, 0.0), (3, 2.0, 0.1), (6, 0.3, 1.0)]:
-        shown, weights = Examples(X, Y, [k]), np.empty((40, dimension))
+        shown = Examples(X, Y, [k])
+        weights = np.empty((40, dimension))
         for j in range(dimension):
             shown.queries = np.broadcast_to(np.eye(dimension)[j], (40, 1, dimension))
             weights[:, j] = elastic_net(shown, absolute, square)[:, 0]
         residuals = Y[:, :k] - np.einsum("pkd,pd->pk", X[:, :k], weights)
         slopes = np.einsum("pkd,pk->pd", X[:, :k], residuals) - square * weights
         assert np.abs(slopes).max() <= absolute + 1e-9
-        np.testing.assert_allclose(np.sum(slopes * weights, 1), absolute * np.abs(weights).sum(1), atol=1e-9)
+        np.testing.assert_allclose(
+            np.sum(slopes * weights, 1), absolute * np.abs(weights).sum(1), atol=1e-9
+        )

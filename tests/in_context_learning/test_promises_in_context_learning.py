@@ -1,4 +1,6 @@
-"""Every public function of in-context learning keeps its promises; what does not go together is refused."""
+"""Every public function of in-context learning keeps its promises; what does not go together is
+refused.
+"""
 
 import dataclasses
 
@@ -28,7 +30,9 @@ LAWS = {
     "nearest_neighbour_weights": Case(within=(0, 1)),
     "sgd_stability_limit": Case(within=(0, 1)),
     "recursive_ridge_weights": Case(warns="of a small regulariser"),
-    "expected_spectral_sum": Case({"function": np.reciprocal}, raises=(FloatingPointError,), extreme=False),
+    "expected_spectral_sum": Case(
+        {"function": np.reciprocal}, raises=(FloatingPointError,), extreme=False
+    ),
     **{
         name: Case(infinite=NO_MEAN_SQUARE, within=(0, np.inf))
         for name in (
@@ -65,11 +69,14 @@ KEY = jax.random.key(0)
 DIVERGES = "weights and losses of a descent that diverges"
 CLIPPED = "a value that is not finite counts as clipped"
 
-INPUTS = np.array([[[1.0, 0.5], [0.25, -1.0], [2.0, 0.75]], [[0.5, 0.5], [1.5, -0.25], [-1.0, 1.0]]])
+INPUTS = np.array(
+    [[[1.0, 0.5], [0.25, -1.0], [2.0, 0.75]], [[0.5, 0.5], [1.5, -0.25], [-1.0, 1.0]]]
+)
 LABELS = np.array([[1.0, -0.5, 0.25], [0.5, 0.75, -1.0]])
 PROMPTS = observed.Prompts(INPUTS, LABELS, np.array([[0.5, 1.0], [-0.5, 0.25]]))
 RULES = [observed.ridge(0.5), observed.nearest_neighbours(2)]
-PREDICTIONS, WEIGHTS = LABELS + 0.5, PROMPTS.weights
+PREDICTIONS = LABELS + 0.5
+WEIGHTS = PROMPTS.weights
 SYMMETRIC = np.array([[1.0, 0.25], [0.25, 0.5]])
 MATRIX = np.array([[0.5, 0.25, 0.0], [0.0, 1.0, 0.5], [0.25, 0.0, 0.75]])
 STACK = np.array([MATRIX, MATRIX.T])
@@ -85,7 +92,10 @@ NETWORK = observed.compile_program(INSTRUCTIONS, registers=3, positions=2, scale
 HIDDEN = observed.embed(NETWORK, STATE)
 LAYER = jax.tree.map(lambda weights: np.asarray(weights)[0], NETWORK.weights)
 COMPILED = observed.compile_program(
-    PROGRAM.instructions, registers=PROGRAM.register_rows, positions=PROGRAM.positions, scales=SCALES
+    PROGRAM.instructions,
+    registers=PROGRAM.register_rows,
+    positions=PROGRAM.positions,
+    scales=SCALES,
 )
 SIZES = {"dimension": 2, "examples": 3, "layers": 1, "width": 4, "heads": 2}
 MODEL = eqx.filter_jit(observed.Transformer)(KEY, **SIZES, dtype=jnp.float64)
@@ -93,15 +103,22 @@ TOKENS = np.asarray(observed.tokens(PROMPTS))
 STATES = Later(lambda: np.asarray(observed.hidden_states(MODEL, PROMPTS))[-1])
 SETTINGS = observed.TrainingSettings(**SIZES, steps=1, learning_rate=0.125, batch=2)
 PROBING = {"probe_width": 2, "steps": 1, "batch": 2, "learning_rate": 0.125}
-PROBE = Later(lambda: observed.train_probe(KEY, STATES.made(), WEIGHTS, kind="mlp", **PROBING).probe)
-MATRICES = {"read_matrix": np.array([[1.0, 0.5]]), "own_matrix": np.array([[0.5]]), "out_matrix": np.array([[2.0]])}
+PROBE = Later(
+    lambda: observed.train_probe(KEY, STATES.made(), WEIGHTS, kind="mlp", **PROBING).probe
+)
+MATRICES = {
+    "read_matrix": np.array([[1.0, 0.5]]),
+    "own_matrix": np.array([[0.5]]),
+    "out_matrix": np.array([[2.0]]),
+}
 
 
 def zeros(prompts):
     return np.zeros(prompts.labels.shape)
 
 
-# Those of simulators that compile for every shape, or take records, are called with the arguments of one case.
+# Those of simulators that compile for every shape, or take records, are called with the arguments
+# of one case.
 def held(of=None, *, infinite="", within=(-np.inf, np.inf), **given):
     return Case(given, of, infinite=infinite, within=within, extreme=False)
 
@@ -118,19 +135,37 @@ SIMULATORS = {
     "balanced_start": held(scale=0.5, factor=np.array([[1.0]])),
     "gradient_flow": held(loss=LOSS, start=START, times=np.array([0.5, 1.0])),
     "train_linear_attention": held(
-        key=KEY, starts=1, dimension=2, context=3, noise_std=0.5, input_covariance=SYMMETRIC,
-        weight_covariance=SYMMETRIC, start="positive", steps=2, batch=2, learning_rate=0.125, infinite=DIVERGES,
+        key=KEY,
+        starts=1,
+        dimension=2,
+        context=3,
+        noise_std=0.5,
+        input_covariance=SYMMETRIC,
+        weight_covariance=SYMMETRIC,
+        start="positive",
+        steps=2,
+        batch=2,
+        learning_rate=0.125,
+        infinite=DIVERGES,
     ),
     "effective_map": held(value_projection=STACK, key_query=STACK),
-    "joined_tokens": held(inputs=INPUTS[0], labels=LABELS[0], queries=INPUTS[1, :2], query_labels=LABELS[1, :2]),
+    "joined_tokens": held(
+        inputs=INPUTS[0], labels=LABELS[0], queries=INPUTS[1, :2], query_labels=LABELS[1, :2]
+    ),
     "attend": held(layers=ATTENTION, tokens=MATRIX, context=2),
     "descent_layers": held(start_weights=np.array([0.5, 1.0]), step=0.125, layers=2, context=3),
-    "contracting_layers": held(steps=np.array([0.5, 1.0]), contractions=np.array([0.25, 0.5]), dimension=2, context=3),
+    "contracting_layers": held(
+        steps=np.array([0.5, 1.0]), contractions=np.array([0.25, 0.5]), dimension=2, context=3
+    ),
     "preconditioned_prediction": held(
         projections=STACK, forms=STACK, inputs=INPUTS[0], labels=LABELS[0], query=INPUTS[1, 0]
     ),
     "attention_prediction": held(
-        value_projection=MATRIX, key_query=MATRIX, inputs=INPUTS[0], labels=LABELS[0], query=INPUTS[1, 0]
+        value_projection=MATRIX,
+        key_query=MATRIX,
+        inputs=INPUTS[0],
+        labels=LABELS[0],
+        query=INPUTS[1, 0],
     ),
     # textbook learners and metrics
     "ridge": held(regulariser=0.5),
@@ -145,13 +180,24 @@ SIMULATORS = {
     "gram_eigenvalues": held(inputs=INPUTS, within=(0, np.inf)),
     "task_spectra": held(key=KEY, tasks=2, dimension=2, context=3, within=(0, np.inf)),
     "descent_losses": held(
-        spectra=np.array([[1.0, 0.5], [2.0, 0.25]]), steps=np.array([0.5, 1.0]), contractions=np.array([0.125, 0.25]),
-        context=3, within=(0, np.inf),
+        spectra=np.array([[1.0, 0.5], [2.0, 0.25]]),
+        steps=np.array([0.5, 1.0]),
+        contractions=np.array([0.125, 0.25]),
+        context=3,
+        within=(0, np.inf),
     ),
-    "learn_descent": held(spectra=np.array([[1.0, 0.5], [2.0, 0.25]]), layers=1, context=3, contract=True),
+    "learn_descent": held(
+        spectra=np.array([[1.0, 0.5], [2.0, 0.25]]), layers=1, context=3, contract=True
+    ),
     # compiled programs
     "Raw": held(
-        star="+", read_rows=(0, 1), own_rows=(2,), write_rows=(1,), **MATRICES, bias=np.array([0.5]), reads={1: (0, 1)},
+        star="+",
+        read_rows=(0, 1),
+        own_rows=(2,),
+        write_rows=(1,),
+        **MATRICES,
+        bias=np.array([0.5]),
+        reads={1: (0, 1)},
         only_at=1,
     ),
     "Division": held(numerator_rows=(0, 1), divisor_row=2, write_rows=(3, 4)),
@@ -160,8 +206,12 @@ SIMULATORS = {
     "mul": held(a=1, b=2, c=1, first=(0, 2), second=(2, 4), target=(4, 5)),
     "div": held(rows=(0, 2), divisor=2, target=(3, 5)),
     "aff": held(
-        first=(0, 2), second=(2, 3), target=(1, 2), first_matrix=np.array([[1.0, 0.5]]),
-        second_matrix=np.array([[0.25]]), bias=np.array([0.5]),
+        first=(0, 2),
+        second=(2, 3),
+        target=(1, 2),
+        first_matrix=np.array([[1.0, 0.5]]),
+        second_matrix=np.array([[0.25]]),
+        bias=np.array([0.5]),
     ),
     "gradient_step_program": held(
         dimension=1, step=0.25, regulariser=0.5, start_weights=np.array([0.5]), printed_sign=False
@@ -170,29 +220,56 @@ SIMULATORS = {
     "ridge_update_program": held(dimension=2, regulariser=0.5),
     "recursive_ridge_program": held(dimension=2, examples=2, regulariser=0.5),
     "prompt_state": held(inputs=INPUTS, labels=LABELS, query=WEIGHTS),
-    "compile_program": held(instructions=INSTRUCTIONS, registers=3, positions=2, scales=SCALES, balanced=True),
+    "compile_program": held(
+        instructions=INSTRUCTIONS, registers=3, positions=2, scales=SCALES, balanced=True
+    ),
     "prompt_error": held(
-        instructions=INSTRUCTIONS, state=STATE, answer=(1, 1), scales=SCALES, layer_norm="ideal", within=(0, np.inf),
+        instructions=INSTRUCTIONS,
+        state=STATE,
+        answer=(1, 1),
+        scales=SCALES,
+        layer_norm="ideal",
+        within=(0, np.inf),
         infinite="a number that is too large",
     ),
     "decoder_layer": held(weights=LAYER, hidden=HIDDEN, layer_norm="ideal", infinite=CLIPPED),
     "embed": held(network=NETWORK, register_state=STATE),
     "run": held(network=NETWORK, hidden=HIDDEN, layer_norm="ideal", infinite=CLIPPED),
     "predict": held(
-        network=COMPILED, inputs=INPUTS[:, :1, :1], labels=LABELS[:, :1], query=WEIGHTS[:, :1], layer_norm="ideal",
+        network=COMPILED,
+        inputs=INPUTS[:, :1, :1],
+        labels=LABELS[:, :1],
+        query=WEIGHTS[:, :1],
+        layer_norm="ideal",
         infinite=CLIPPED,
     ),
     # transformers that learn
     "sample_prompts": held(
-        key=KEY, count=2, examples=3, dimension=2, noise_std=0.5, weight_std=1.0, weight_mean=0.5, input_scale=2.0,
-        input_covariance=SYMMETRIC, weight_covariance=SYMMETRIC, dtype=np.float64,
+        key=KEY,
+        count=2,
+        examples=3,
+        dimension=2,
+        noise_std=0.5,
+        weight_std=1.0,
+        weight_mean=0.5,
+        input_scale=2.0,
+        input_covariance=SYMMETRIC,
+        weight_covariance=SYMMETRIC,
+        dtype=np.float64,
     ),
     "tokens": held(prompts=PROMPTS),
     "Transformer": held(key=KEY, **SIZES, dtype=np.float64),
     "Transformer.hidden_states": held(MODEL, tokens=TOKENS[0]),
     "Transformer.predictions": held(MODEL, tokens=TOKENS[0]),
     "TrainingSettings": held(
-        **SIZES, steps=2, learning_rate=0.125, batch=2, noise_std=0.5, weight_std=1.0, weight_mean=0.5, warm_up=0.25
+        **SIZES,
+        steps=2,
+        learning_rate=0.125,
+        batch=2,
+        noise_std=0.5,
+        weight_std=1.0,
+        weight_mean=0.5,
+        warm_up=0.25,
     ),
     "train": held(key=KEY, settings=SETTINGS, progress=False, infinite=DIVERGES),
     "in_context_predictions": held(model=MODEL, prompts=PROMPTS),
@@ -200,28 +277,56 @@ SIMULATORS = {
     "hidden_states": held(model=MODEL, prompts=PROMPTS),
     "moment_targets": held(prompts=PROMPTS, prefix=2),
     "ols_targets": held(prompts=PROMPTS, prefix=2),
-    "train_probe": held(key=KEY, hidden=STATES, targets=WEIGHTS, kind="mlp", **PROBING, infinite=DIVERGES),
+    "train_probe": held(
+        key=KEY, hidden=STATES, targets=WEIGHTS, kind="mlp", **PROBING, infinite=DIVERGES
+    ),
     "probe_errors": held(probe=PROBE, hidden=STATES, targets=WEIGHTS, within=(0, np.inf)),
-}  # fmt: skip
+}
 RESULTS = (
-    *("Estimate", "Evaluation", "LayerOutput", "LearnedDescent", "LinearFit", "Prediction", "Probe", "Run"),
-    *("ExpectedLoss", "Layout", "Network", "Program", "TrainedAttention", "TrainedLearner", "TrainedProbe"),
+    *(
+        "Estimate",
+        "Evaluation",
+        "LayerOutput",
+        "LearnedDescent",
+        "LinearFit",
+        "Prediction",
+        "Probe",
+        "Run",
+    ),
+    *(
+        "ExpectedLoss",
+        "Layout",
+        "Network",
+        "Program",
+        "TrainedAttention",
+        "TrainedLearner",
+        "TrainedProbe",
+    ),
 )
 RECORDS = ("AttentionLayer", "FullWeights", "LayerWeights", "Prompts", "ReducedWeights", "Scales")
 EXCLUDED = {
     **dict.fromkeys(RESULTS, "a record of results"),
     **dict.fromkeys(RECORDS, "a plain record, which JAX rebuilds with tracers"),
-    "Rule": "made by ols, ridge, gradient_step, sgd and nearest_neighbours; judged by the functions that take it",
+    "Rule": "made by ols, ridge, gradient_step, sgd and nearest_neighbours; judged by the "
+    "functions that take it",
     "ols": "takes no argument",
 }
 
-(test_simulators_are_guarded, test_simulators_refuse_in_one_sentence, test_simulators_answer_what_is_admissible, _) = (
-    promises([observed], SIMULATORS, EXCLUDED, examples=2)
-)
+(
+    test_simulators_are_guarded,
+    test_simulators_refuse_in_one_sentence,
+    test_simulators_answer_what_is_admissible,
+    _,
+) = promises([observed], SIMULATORS, EXCLUDED, examples=2)
 
 
-X2, ONE, EYE, EMPTY, EYE1 = np.ones((2, 2)), np.ones((1, 2)), np.eye(2), np.zeros((1, 0)), np.eye(1)
-COPY, DIVIDED = observed.mov(0, 1, (0, 1)), observed.div((0, 1), 1, (2, 3))
+X2 = np.ones((2, 2))
+ONE = np.ones((1, 2))
+EYE = np.eye(2)
+EMPTY = np.zeros((1, 0))
+EYE1 = np.eye(1)
+COPY = observed.mov(0, 1, (0, 1))
+DIVIDED = observed.div((0, 1), 1, (2, 3))
 SPECTRA = np.ones((2, 3))
 SHOWN = np.random.default_rng(1).normal(size=(60, 4, 2))
 SAID = SHOWN.sum(axis=2)
@@ -248,7 +353,17 @@ def compiled(instruction, **options):
 
 
 def raw(star="+", read_rows=(0,), write_rows=(0,), out_matrix=EYE1, **options):
-    return observed.Raw(star, read_rows, (), write_rows, EYE1, EMPTY, out_matrix, np.zeros(len(out_matrix)), **options)
+    return observed.Raw(
+        star,
+        read_rows,
+        (),
+        write_rows,
+        EYE1,
+        EMPTY,
+        out_matrix,
+        np.zeros(len(out_matrix)),
+        **options,
+    )
 
 
 def asked(predict=lambda X, Y, queries: np.zeros(len(X)), inputs=SHOWN, labels=SAID, **options):
@@ -261,24 +376,60 @@ def single(call):
 
 
 REFUSED = [
-    (lambda: predicted.layer_norm_factor(1.0, 1.0, 1.0, "bare"), "pads must be one of .* got 'bare'"),
-    (lambda: predicted.best_pad(8, 1.0, 0.0, 1.0, 1e-16, "paper"), "must give a leading error, got 0"),
-    (lambda: predicted.descent_weights(ONE, np.ones(1), 0.1, 1, np.ones(3)), "start must have one entry"),
-    (lambda: predicted.optimal_map(EYE, 0 * EYE, 0.0, 3), "the variance of the labels, must be positive, got 0"),
-    (lambda: predicted.optimal_loss(EYE, 0 * EYE, 0.0, 3), "the variance of the labels, must be positive, got 0"),
-    (lambda: predicted.linear_attention_loss(np.eye(3), EYE, EYE, 0.0, 3), "each of the 3 dimension, got 2"),
-    (lambda: predicted.loss_gradient(np.eye(3), EYE, EYE, 0.0, 3), "each of the 3 dimension, got 2"),
+    (
+        lambda: predicted.layer_norm_factor(1.0, 1.0, 1.0, "bare"),
+        "pads must be one of .* got 'bare'",
+    ),
+    (
+        lambda: predicted.best_pad(8, 1.0, 0.0, 1.0, 1e-16, "paper"),
+        "must give a leading error, got 0",
+    ),
+    (
+        lambda: predicted.descent_weights(ONE, np.ones(1), 0.1, 1, np.ones(3)),
+        "start must have one entry",
+    ),
+    (
+        lambda: predicted.optimal_map(EYE, 0 * EYE, 0.0, 3),
+        "the variance of the labels, must be positive, got 0",
+    ),
+    (
+        lambda: predicted.optimal_loss(EYE, 0 * EYE, 0.0, 3),
+        "the variance of the labels, must be positive, got 0",
+    ),
+    (
+        lambda: predicted.linear_attention_loss(np.eye(3), EYE, EYE, 0.0, 3),
+        "each of the 3 dimension, got 2",
+    ),
+    (
+        lambda: predicted.loss_gradient(np.eye(3), EYE, EYE, 0.0, 3),
+        "each of the 3 dimension, got 2",
+    ),
     (lambda: predicted.best_step(2, 2, 0.0, 0.0), "weight_std and noise_std must not both be 0"),
     (lambda: predicted.ols_risk(True, 3), "d must be an integer, got True"),
-    (lambda: predicted.expected_spectral_sum(np.ones_like, 300, 300), "at most 1000 for the density, got d = 300"),
-    (lambda: predicted.expected_spectral_sum(lambda s: s * np.nan, 2, 3), "function must be finite"),
+    (
+        lambda: predicted.expected_spectral_sum(np.ones_like, 300, 300),
+        "at most 1000 for the density, got d = 300",
+    ),
+    (
+        lambda: predicted.expected_spectral_sum(lambda s: s * np.nan, 2, 3),
+        "function must be finite",
+    ),
     (lambda: predicted.spectral_density(np.array([1.0]), 1, 938), "must be at most 1000"),  # 1000.3
     (lambda: compared(inputs=INPUTS * np.nan), "prompts must be finite, got nan"),
-    (lambda: compared(labels=LABELS[:, :2]), r"prompts must have inputs \[count, examples, dimension\]"),
+    (
+        lambda: compared(labels=LABELS[:, :2]),
+        r"prompts must have inputs \[count, examples, dimension\]",
+    ),
     (lambda: compared(weights=WEIGHTS[:1]), r"prompts\.weights must have shape \(2, 2\)"),
     (lambda: compared(inputs=INPUTS[:, :0], labels=LABELS[:, :0]), "prompts must not be empty"),
-    (lambda: compared(inputs=INPUTS * 1e200), r"prompts\.inputs must be zero or of sizes from 1e-100 to 1e\+100"),
-    (lambda: compared(inputs=INPUTS * 1e-200), r"prompts\.inputs must be zero or of sizes from 1e-100 to 1e\+100"),
+    (
+        lambda: compared(inputs=INPUTS * 1e200),
+        r"prompts\.inputs must be zero or of sizes from 1e-100 to 1e\+100",
+    ),
+    (
+        lambda: compared(inputs=INPUTS * 1e-200),
+        r"prompts\.inputs must be zero or of sizes from 1e-100 to 1e\+100",
+    ),
     (lambda: compared([]), "rules must hold at least one rule"),
     (lambda: compared([observed.Rule("ridge", -0.5)]), "rules must"),
     (lambda: compared([observed.Rule("sgd", np.nan)]), "rules must"),
@@ -286,39 +437,76 @@ REFUSED = [
     (lambda: compared([observed.Rule("nearest_neighbours", 0)]), "rules must"),
     (lambda: compared([observed.Rule("kernel", 1.0)]), "rules must"),
     (lambda: compared([1.0]), "rules must"),
-    (lambda: observed.weights_all(PROMPTS, RULES), "rules must be linear in the query to have weights, got Rule"),
+    (
+        lambda: observed.weights_all(PROMPTS, RULES),
+        "rules must be linear in the query to have weights, got Rule",
+    ),
     (lambda: single(compared), "textbook learners needs float64"),
     (
-        lambda: observed.sample_prompts(KEY, count=2, examples=3, dimension=2, input_covariance=np.eye(3)),
+        lambda: observed.sample_prompts(
+            KEY, count=2, examples=3, dimension=2, input_covariance=np.eye(3)
+        ),
         r"input_covariance must have shape \(2, 2\), got \(3, 3\)",
     ),
-    (lambda: observed.implicit_fit(zeros, PROMPTS, 1, EYE[:1]), "at least as many as the 2 dimensions, got 1"),
-    (lambda: observed.answer_queries(zeros, PROMPTS, 4, EYE), "prefix must be at most the 3 examples, got 4"),
+    (
+        lambda: observed.implicit_fit(zeros, PROMPTS, 1, EYE[:1]),
+        "at least as many as the 2 dimensions, got 1",
+    ),
+    (
+        lambda: observed.answer_queries(zeros, PROMPTS, 4, EYE),
+        "prefix must be at most the 3 examples, got 4",
+    ),
     (lambda: layer_of(keys=LAYER.keys[:, :, :-1]), r"weights\.keys must have shape"),
     (lambda: layer_of(gate=LAYER.gate[:-1]), r"weights\.gate must have shape"),
-    (lambda: layer_of(inner=LAYER.inner.tolist()), r"weights\.inner must be an array of real numbers"),
+    (
+        lambda: layer_of(inner=LAYER.inner.tolist()),
+        r"weights\.inner must be an array of real numbers",
+    ),
     (lambda: layer_of(gain=LAYER.gain * jnp.inf), "weights must be finite"),
     (lambda: scaled(product="x"), r"scales\.product must be a real number"),
     (lambda: scaled(pad=np.nan), "scales must be finite"),
     (lambda: scaled(sharpness=-1.0), "sharpness must be positive and finite"),
     (lambda: flow(LOSS._replace(linear=np.ones(2))), r"loss\.quadratic must have shape \(2, 2\)"),
-    (lambda: flow(start=START._replace(key_query=X2)), "start must have the 1 features of loss, got 4"),
+    (
+        lambda: flow(start=START._replace(key_query=X2)),
+        "start must have the 1 features of loss, got 4",
+    ),
     (lambda: flow(start=START._replace(value=np.ones(1))), r"start\.value must have shape \(\)"),
     (lambda: flow(start=START._replace(value=np.array(1e200))), "start must have a finite loss"),
     (lambda: observed.attend(ATTENTION, MATRIX, 5), "context must be at most the 3 tokens, got 5"),
-    (lambda: observed.contracting_layers(np.ones(2), np.ones(3), 2, 3), "one entry for each of the 2 layers, got 3"),
-    (lambda: observed.full_loss(np.eye(4), 2), "input_covariance must have at most 3 dimensions, got 4"),
+    (
+        lambda: observed.contracting_layers(np.ones(2), np.ones(3), 2, 3),
+        "one entry for each of the 2 layers, got 3",
+    ),
+    (
+        lambda: observed.full_loss(np.eye(4), 2),
+        "input_covariance must have at most 3 dimensions, got 4",
+    ),
     (lambda: single(lambda: observed.full_loss(np.eye(1), 2)), "the expected loss needs float64"),
     (lambda: observed.balanced_start(0.5, EYE), "factor must have a norm of 1"),
     (
-        lambda: observed.train_linear_attention(KEY, 1, dimension=2, context=3, input_covariance=np.eye(3)),
+        lambda: observed.train_linear_attention(
+            KEY, 1, dimension=2, context=3, input_covariance=np.eye(3)
+        ),
         "input_covariance must have shape",
     ),
-    (lambda: observed.learn_descent(0 * SPECTRA, 1, 4, contract=True), "spectra must have an eigenvalue above 0"),
-    (lambda: single(lambda: observed.learn_descent(SPECTRA, 1, 4, contract=True)), "of the steps needs float64"),
+    (
+        lambda: observed.learn_descent(0 * SPECTRA, 1, 4, contract=True),
+        "spectra must have an eigenvalue above 0",
+    ),
+    (
+        lambda: single(lambda: observed.learn_descent(SPECTRA, 1, 4, contract=True)),
+        "of the steps needs float64",
+    ),
     (lambda: observed.gelu(np.ones(1), "relu"), "form must be one of 'erf', 'tanh'"),
-    (lambda: observed.gelu_product(np.ones(1), np.ones(1), 1e-9), "must be finite and at least 1.5e-08"),
-    (lambda: observed.gelu_product(np.ones(1, "f4"), np.ones(1, "f4"), 1e-4), "at least 3.5e-04 in float32"),
+    (
+        lambda: observed.gelu_product(np.ones(1), np.ones(1), 1e-9),
+        "must be finite and at least 1.5e-08",
+    ),
+    (
+        lambda: observed.gelu_product(np.ones(1, "f4"), np.ones(1, "f4"), 1e-4),
+        "at least 3.5e-04 in float32",
+    ),
     (lambda: observed.mov(0, 1, (0, 2), (3, 4)), "target_rows must hold 2 rows, got 1"),
     (lambda: observed.mul(2, 2, 1, (0, 4), (4, 5), (5, 7)), "second must hold 2 rows, got 1"),
     (lambda: observed.mul(2, 2, 1, (0, 3), (4, 6), (6, 8)), "first must hold 4 rows, got 3"),
@@ -327,30 +515,66 @@ REFUSED = [
     (lambda: raw("*", only_at=0), "only_at must be None"),
     (lambda: raw(reads={1: ()}), "reads must map position 1"),
     (lambda: raw(read_rows=(0, 1)), "read_matrix must have 2 columns as read_rows, got 1"),
-    (lambda: compiled(COPY, scales=SCALES, positions=1), "every position of an instruction must be in 0..0, got 1"),
-    (lambda: compiled(DIVIDED, scales=SCALES, registers=2), "every row of an instruction must be in 0..1, got 2"),
-    (lambda: compiled(COPY, scales=SCALES._replace(product=1e-9)), "product scale must be finite and at least"),
-    (lambda: compiled(COPY, scales=SCALES._replace(bypass=0.0)), "scales.bypass must be positive and finite"),
-    (lambda: compiled(COPY, scales=SCALES._replace(bypass=np.ones(2))), "scales.bypass must be a real number"),
+    (
+        lambda: compiled(COPY, scales=SCALES, positions=1),
+        "every position of an instruction must be in 0..0, got 1",
+    ),
+    (
+        lambda: compiled(DIVIDED, scales=SCALES, registers=2),
+        "every row of an instruction must be in 0..1, got 2",
+    ),
+    (
+        lambda: compiled(COPY, scales=SCALES._replace(product=1e-9)),
+        "product scale must be finite and at least",
+    ),
+    (
+        lambda: compiled(COPY, scales=SCALES._replace(bypass=0.0)),
+        "scales.bypass must be positive and finite",
+    ),
+    (
+        lambda: compiled(COPY, scales=SCALES._replace(bypass=np.ones(2))),
+        "scales.bypass must be a real number",
+    ),
     (lambda: single(lambda: compiled(COPY, scales=SCALES)), "the compiled program needs float64"),
-    (lambda: observed.embed(NETWORK, np.zeros((4, 2))), r"at most 3 rows and 2 columns, got shape \(4, 2\)"),
-    (lambda: observed.run(NETWORK, HIDDEN.astype(np.float32)), "hidden must be float64 like the weights, got float32"),
-    (lambda: observed.gradient_step_program(2, 0.1, 0.1, np.zeros(3)), "start_weights must hold 2 numbers"),
-    (lambda: observed.predict(COMPILED, INPUTS[:, :2, :1], LABELS[:, :2], WEIGHTS[:, :1]), "at most .* got shape"),
+    (
+        lambda: observed.embed(NETWORK, np.zeros((4, 2))),
+        r"at most 3 rows and 2 columns, got shape \(4, 2\)",
+    ),
+    (
+        lambda: observed.run(NETWORK, HIDDEN.astype(np.float32)),
+        "hidden must be float64 like the weights, got float32",
+    ),
+    (
+        lambda: observed.gradient_step_program(2, 0.1, 0.1, np.zeros(3)),
+        "start_weights must hold 2 numbers",
+    ),
+    (
+        lambda: observed.predict(COMPILED, INPUTS[:, :2, :1], LABELS[:, :2], WEIGHTS[:, :1]),
+        "at most .* got shape",
+    ),
     (
         lambda: observed.train(KEY, dataclasses.replace(SETTINGS, heads=3), progress=False),
         "width must be a multiple of the 3 heads, got 4",
     ),
     (lambda: dataclasses.replace(SETTINGS, warm_up=1.0), r"warm_up must lie in \[0, 1\), got 1"),
-    (lambda: observed.train_probe(KEY, np.zeros((3, 4, 5)), X2, kind="mlp"), "each of the 3 count, got 2"),
+    (
+        lambda: observed.train_probe(KEY, np.zeros((3, 4, 5)), X2, kind="mlp"),
+        "each of the 3 count, got 2",
+    ),
     (lambda: observed.moment_targets(PROMPTS, 4), "prefix must be at most the 3 examples, got 4"),
     (lambda: observed.ols_targets(PROMPTS, 4), "prefix must be at most the 3 examples, got 4"),
     (lambda: asked(inputs=SHOWN[0]), r"inputs must have the shape \[prompts, n, d\], got \(4, 2\)"),
     (lambda: asked(labels=SAID[0]), r"labels must have the shape \[prompts, n\], got \(4,\)"),
     (lambda: asked(labels=[*SAID.tolist()[:1], ["a"] * 4]), "labels must hold numbers only"),
     (lambda: asked(inputs=[[[1.0], [1.0, 2.0]]]), "inputs must be an array"),
-    (lambda: asked(labels=SAID[:, :3]), r"labels must have the shape \(60, 4\) of the inputs, got \(60, 3\)"),
-    (lambda: asked(labels=np.where(SAID[3, 2] == SAID, np.nan, SAID)), r"labels must be finite, got nan at \(3, 2\)"),
+    (
+        lambda: asked(labels=SAID[:, :3]),
+        r"labels must have the shape \(60, 4\) of the inputs, got \(60, 3\)",
+    ),
+    (
+        lambda: asked(labels=np.where(SAID[3, 2] == SAID, np.nan, SAID)),
+        r"labels must be finite, got nan at \(3, 2\)",
+    ),
     (lambda: asked(inputs=SHOWN[:39], labels=SAID[:39]), "at least 40 prompts, got 39"),
     (lambda: asked(inputs=SHOWN[:, :1], labels=SAID[:, :1]), "at least 2 examples"),
     (lambda: asked(inputs=0 * SHOWN), "inputs must not all be zero"),
@@ -365,7 +589,10 @@ REFUSED = [
     (lambda: asked(lambda *_: np.full(60, 1j)), "must return real numbers, got complex numbers"),
     (lambda: asked(lambda *_: ["a"] * 60), "must return real numbers, got strings after 1 example"),
     (lambda: asked(lambda *_: np.full(60, 1e200)), "below 1e[+]150, got 1e[+]200 .* diverges"),
-    (lambda: asked(lambda *_: np.full(60, np.inf)), "finite numbers below 1e[+]150, got inf after 1 ex"),
+    (
+        lambda: asked(lambda *_: np.full(60, np.inf)),
+        "finite numbers below 1e[+]150, got inf after 1 ex",
+    ),
 ]
 
 

@@ -8,7 +8,13 @@ import sims.in_context_learning as observed
 
 
 def test_training_reaches_the_minimum_and_leaves_alone_what_does_not_act():
-    options = {"dimension": 2, "context": 4, "steps": 800, "batch": 128, "input_covariance": np.diag([0.6, 1.4])}
+    options = {
+        "dimension": 2,
+        "context": 4,
+        "steps": 800,
+        "batch": 128,
+        "input_covariance": np.diag([0.6, 1.4]),
+    }
     run = observed.train_linear_attention(jax.random.key(0), 2, **options)
     small = observed.reduced_loss(options["input_covariance"], 4)
     best = small.constant - small.linear @ np.linalg.solve(small.quadratic, small.linear) / 2
@@ -26,16 +32,30 @@ def test_training_reaches_the_minimum_and_leaves_alone_what_does_not_act():
 
 def test_the_effective_map_predicts_as_its_layer():
     inputs, labels, block = np.random.default_rng(0).standard_normal((3, 5, 5))
-    value, key_query = np.diag([0.0] * 5 + [-2.0]), np.pad(block, (0, 1))
+    value = np.diag([0.0] * 5 + [-2.0])
+    key_query = np.pad(block, (0, 1))
     layer = observed.attention_prediction(value, key_query, inputs[:-1], labels[0, :-1], inputs[-1])
-    mapped = inputs[-1] @ observed.effective_map(value[None], key_query[None])[0] @ (labels[0, :-1] @ inputs[:-1] / 4)
+    mapped = (
+        inputs[-1]
+        @ observed.effective_map(value[None], key_query[None])[0]
+        @ (labels[0, :-1] @ inputs[:-1] / 4)
+    )
     assert float(layer) == pytest.approx(float(mapped), rel=1e-12)
 
 
 @pytest.mark.parametrize(("start", "deviation"), [("positive", 0.02), ("random", 0.3)])
 def test_training_starts_where_it_says(start, deviation):
-    """One step of next to no length shows it; 40 starts of 2 (d + 1)² entries each, six deviations of their moments."""
-    options = {"dimension": 4, "context": 3, "steps": 1, "batch": 1, "learning_rate": 1e-12, "start": start}
+    """One step of next to no length shows it; 40 starts of 2 (d + 1)² entries each, six deviations
+    of their moments.
+    """
+    options = {
+        "dimension": 4,
+        "context": 3,
+        "steps": 1,
+        "batch": 1,
+        "learning_rate": 1e-12,
+        "start": start,
+    }
     run = observed.train_linear_attention(jax.random.key(0), 40, **options)
     centre = np.zeros((2, 5, 5))
     if start == "positive":

@@ -1,4 +1,6 @@
-"""Prompts by the moments of their law, textbook learners where examples coincide, and questions to a learner."""
+"""Prompts by the moments of their law, textbook learners where examples coincide, and questions to
+a learner.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -7,12 +9,15 @@ import pytest
 
 import sims.in_context_learning as observed
 
-COUNT, N, D = 2, 8, 3
+COUNT = 2
+N = 8
+D = 3
 
 
 def problem(seed):
     rng = np.random.default_rng(seed)
-    inputs, weights = rng.standard_normal((COUNT, N, D)), rng.standard_normal((COUNT, D))
+    inputs = rng.standard_normal((COUNT, N, D))
+    weights = rng.standard_normal((COUNT, D))
     labels = np.einsum("cnd,cd->cn", inputs, weights) + 0.5 * rng.standard_normal((COUNT, N))
     return observed.Prompts(inputs, labels, weights)
 
@@ -31,22 +36,28 @@ def test_a_neighbour_at_distance_zero_gives_its_label():
 
 
 def test_a_learner_that_answers_squares_is_linear_in_part():
-    X, W = np.array([[1.0, 2.0, -4.0]]).T, np.ones((1, 1))
+    X = np.array([[1.0, 2.0, -4.0]]).T
+    W = np.ones((1, 1))
     prompts = observed.Prompts(np.ones((1, 1, 1)), np.ones((1, 1)), W)
     fit = observed.implicit_fit(lambda asked: asked.inputs[..., 0] ** 2, prompts, 0, X)
     # ŵ = Σ x³ / Σ x² = -55 / 21, and R² = (Σ x³)² / (Σ x² Σ x⁴).
-    assert [float(part.item()) for part in fit] == pytest.approx([-55 / 21, 55**2 / (21 * 273)], rel=1e-12)
+    assert [float(part.item()) for part in fit] == pytest.approx(
+        [-55 / 21, 55**2 / (21 * 273)], rel=1e-12
+    )
 
 
 def test_prompts_are_drawn_with_the_moments_asked_for():
-    inputs_covariance, weight_covariance = np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[1.0, -0.4], [-0.4, 0.5]])
+    inputs_covariance = np.array([[2.0, 0.5], [0.5, 1.0]])
+    weight_covariance = np.array([[1.0, -0.4], [-0.4, 0.5]])
     numbers = {"noise_std": 0.3, "weight_std": 2.0, "weight_mean": 1.5, "input_scale": 3.0}
     covariances = {"input_covariance": inputs_covariance, "weight_covariance": weight_covariance}
     draw = jax.jit(observed.sample_prompts, static_argnums=(1, 2, 3))
     prompts = draw(jax.random.key(0), 40_000, 1, 2, **numbers, **covariances)
-    inputs, weights = np.asarray(prompts.inputs[:, 0]), np.asarray(prompts.weights)
+    inputs = np.asarray(prompts.inputs[:, 0])
+    weights = np.asarray(prompts.weights)
     noise = np.asarray(prompts.labels[:, 0]) - np.sum(inputs * weights, axis=1)
-    # A sample covariance of n normal numbers has a standard deviation below (2/n)^½ times the variances; six of them.
+    # A sample covariance of n normal numbers has a standard deviation below (2/n)^½ times the
+    # variances; six of them.
     slack = 6 * (2 / 40_000) ** 0.5
     assert np.abs(np.cov(inputs.T) - 9 * inputs_covariance).max() <= slack * 18
     assert np.abs(np.cov(weights.T) - 4 * weight_covariance).max() <= slack * 4
@@ -63,10 +74,17 @@ def test_prompts_are_drawn_with_the_moments_asked_for():
 
 @pytest.mark.parametrize("prefix", [0, N])
 def test_every_prefix_can_be_asked(prefix):
-    prompts, calls = problem(0), []
-    observed.answer_queries(lambda prompts: calls.append(prompts) or prompts.labels, prompts, prefix, np.eye(D))
+    prompts = problem(0)
+    calls = []
+    observed.answer_queries(
+        lambda prompts: calls.append(prompts) or prompts.labels, prompts, prefix, np.eye(D)
+    )
     assert calls[0].inputs.shape == (COUNT * D, prefix + 1, D)
-    np.testing.assert_array_equal(calls[0].inputs[:, :prefix], np.repeat(prompts.inputs[:, :prefix], D, axis=0))
-    np.testing.assert_array_equal(calls[0].labels[:, :prefix], np.repeat(prompts.labels[:, :prefix], D, axis=0))
+    np.testing.assert_array_equal(
+        calls[0].inputs[:, :prefix], np.repeat(prompts.inputs[:, :prefix], D, axis=0)
+    )
+    np.testing.assert_array_equal(
+        calls[0].labels[:, :prefix], np.repeat(prompts.labels[:, :prefix], D, axis=0)
+    )
     np.testing.assert_array_equal(calls[0].inputs[:, prefix], np.tile(np.eye(D), (COUNT, 1)))
     np.testing.assert_array_equal(calls[0].weights, np.repeat(prompts.weights, D, axis=0))

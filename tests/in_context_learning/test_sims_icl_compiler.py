@@ -1,4 +1,6 @@
-"""Compiled programs: the layer against plain loops, RAW against its definition, errors against their bounds."""
+"""Compiled programs: the layer against plain loops, RAW against its definition, errors against
+their bounds.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -12,16 +14,25 @@ from scipy.special import ndtr
 from sims import in_context_learning as icl
 from sims.in_context_learning import layer_error as module
 from sims.in_context_learning.error_bound import pull_back
-from sims.in_context_learning.layer_error import GELU_ULPS, REMAINDER, STEEPEST, layer_error, no_leftover
+from sims.in_context_learning.layer_error import (
+    GELU_ULPS,
+    REMAINDER,
+    STEEPEST,
+    layer_error,
+    no_leftover,
+)
 
 ULP = 2.0**-53
-REGISTERS, POSITIONS = 6, 3
+REGISTERS = 6
+POSITIONS = 3
 general = settings(deadline=None, derandomize=True, max_examples=40)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
 def layer_by_hand(weights, hidden, layer_norm):
-    """Equations (1)-(6) of the paper with loops over heads and positions; `weights` are those of one layer."""
+    """Equations (1)-(6) of the paper with loops over heads and positions; `weights` are those of
+    one layer.
+    """
     update = np.zeros_like(hidden)
     for head in range(len(weights.keys)):
         for position in range(hidden.shape[1]):
@@ -48,9 +59,12 @@ def layer_by_hand(weights, hidden, layer_norm):
 
 
 def run_by_hand(network, state, layer_norm="ideal"):
-    """All layers in turn; the registers at the end, the rows of the scratch, and the least headroom."""
+    """All layers in turn; the registers at the end, the rows of the scratch, and the least
+    headroom.
+    """
     weights = jax.tree.map(np.asarray, network.weights)
-    layout, headroom = network.layout, np.inf
+    layout = network.layout
+    headroom = np.inf
     codes = [np.eye(layout.positions), np.ones((1, layout.positions))]
     hidden = np.concatenate([state, np.zeros((layout.scratch + 2, layout.positions)), *codes])
     for layer in zip(*weights, strict=True):
@@ -61,7 +75,10 @@ def run_by_hand(network, state, layer_norm="ideal"):
 
 def bounds(program, state, scales, **options):
     places = np.ndindex(state.shape)
-    return np.reshape([icl.prompt_error(program, state, place, scales, **options) for place in places], state.shape)
+    return np.reshape(
+        [icl.prompt_error(program, state, place, scales, **options) for place in places],
+        state.shape,
+    )
 
 
 @jax.jit
@@ -72,7 +89,9 @@ def execute(network, state):
 def compiled(instructions, state, scales=None, **options):
     registers, positions = state.shape
     scales = icl.Scales() if scales is None else scales
-    return icl.compile_program(instructions, registers=registers, positions=positions, scales=scales, **options)
+    return icl.compile_program(
+        instructions, registers=registers, positions=positions, scales=scales, **options
+    )
 
 
 def random_raw(rng, star, gated=False):
@@ -84,7 +103,9 @@ def random_raw(rng, star, gated=False):
     }
     rows = [tuple(rng.permutation(REGISTERS)[:number].tolist()) for number in (read, own, write)]
     shapes = ((inner, read), (inner, own), (write, inner), (write,))
-    return icl.Raw(star, *rows, *(rng.normal(size=shape) for shape in shapes), reads, 1 if gated else None)
+    return icl.Raw(
+        star, *rows, *(rng.normal(size=shape) for shape in shapes), reads, 1 if gated else None
+    )
 
 
 def exact(instructions, state):
@@ -106,7 +127,9 @@ def test_the_even_part_of_gelu_stays_within_its_remainder():
 
 
 def per_unit(monkeypatch, *arguments):
-    """How fast the bounds of a layer and of its scratch grow with the unit of rounding, in which they are linear."""
+    """How fast the bounds of a layer and of its scratch grow with the unit of rounding, in which
+    they are linear.
+    """
     errors = []
     for unit in (2.0**-24, ULP):
         monkeypatch.setattr(module, "UNIT", unit)
@@ -116,49 +139,74 @@ def per_unit(monkeypatch, *arguments):
 
 
 def test_the_bound_of_a_product_counts_the_rounding_of_every_gelu(monkeypatch):
-    factors, scale = np.array([[10.0], [10.0], [0.0]]), 2.0**-10
-    product, scales = icl.mul(1, 1, 1, (0, 1), (1, 2), (2, 3)), icl.Scales(product=scale, bypass=20.0)
+    factors = np.array([[10.0], [10.0], [0.0]])
+    scale = 2.0**-10
+    product = icl.mul(1, 1, 1, (0, 1), (1, 2), (2, 3))
+    scales = icl.Scales(product=scale, bypass=20.0)
     units = per_unit(monkeypatch, product, factors, no_leftover(factors), scales)[0]
-    # x y is √(π/2) / s² of GeLU(s (x + y)) - GeLU(s x) - GeLU(s y), at most as large as at positive x and y.
-    terms = (np.pi / 2) ** 0.5 / scale**2 * float(icl.gelu(scale * np.array([20.0, 10.0, 10.0])).sum())
-    # A GeLU and its argument are rounded GELU_ULPS + 6 times, a sum once a term; bypass and old value are two more.
-    # Six percent for these two, which are small beside the terms, and for 1/2 + 0.8 |z| in place of the slope.
+    # x y is √(π/2) / s² of GeLU(s (x + y)) - GeLU(s x) - GeLU(s y), at most as large as at positive
+    # x and y.
+    terms = (
+        (np.pi / 2) ** 0.5 / scale**2 * float(icl.gelu(scale * np.array([20.0, 10.0, 10.0])).sum())
+    )
+    # A GeLU and its argument are rounded GELU_ULPS + 6 times, a sum once a term; bypass and old
+    # value are two more. Six percent for these two, which are small beside the terms, and for 1/2 +
+    # 0.8 |z| in place of the slope.
     assert 1 <= units / ((3 + 2 + GELU_ULPS + 6) * terms) <= 1.06
 
 
 @pytest.mark.parametrize("size", [0.125, 1.0, 8.0])
 def test_the_bound_of_a_coarse_product_is_nearly_attained(size):
     """At equal factors x = y: 14 of the 16 parts of (x + y)⁴ - x⁴ - y⁴."""
-    state, product = np.full((3, 1), size / 2) * [[1], [1], [0]], icl.mul(1, 1, 1, (0, 1), (1, 2), (2, 3))
+    state = np.full((3, 1), size / 2) * [[1], [1], [0]]
+    product = icl.mul(1, 1, 1, (0, 1), (1, 2), (2, 3))
     scales = icl.Scales(product=2.0**-4 / size, bypass=10.0 + size)
     error = abs(run_by_hand(compiled([product], state, scales), state)[0][2, 0] - size**2 / 4)
     assert 0.85 < error / icl.prompt_error([product], state, (2, 0), scales) <= 1
 
 
 EVERY_KIND = [
-    # The terms of the sum that passes one GeLU, and the weights with which entries of the normalised column enter it:
-    # own registers, what attention read (of weight 1 there), the old value and the constant.
+    # The terms of the sum that passes one GeLU, and the weights with which entries of the
+    # normalised column enter it: own registers, what attention read (of weight 1 there), the old
+    # value and the constant.
     (icl.div((0, 1), 1, (2, 3)), 1, 1),
     (icl.aff((0, 1), (1, 2), (2, 3), 3 * np.eye(1), np.zeros((1, 1))), 4, 1 + 1),
-    (icl.Raw("+", (0,), (1,), (2,), np.eye(1), 4 * np.eye(1), 3 * np.eye(1), np.array([-7.0])), 5, 3 * (1 + 4) + 7 + 1),
+    (
+        icl.Raw("+", (0,), (1,), (2,), np.eye(1), 4 * np.eye(1), 3 * np.eye(1), np.array([-7.0])),
+        5,
+        3 * (1 + 4) + 7 + 1,
+    ),
     (icl.Raw("*", (0,), (3,), (2,), np.eye(1), np.eye(1), np.eye(1), np.array([-7.0])), 2, 7 + 1),
 ]
 
 
 @pytest.mark.parametrize(("instruction", "terms", "weights"), EVERY_KIND)
-def test_the_bound_counts_every_term_that_passes_and_the_noise_of_the_norm(instruction, terms, weights, monkeypatch):
-    """Exactly, where N or the pads exceed all else; 60 registers, so that one more row is one percent of all."""
+def test_the_bound_counts_every_term_that_passes_and_the_noise_of_the_norm(
+    instruction, terms, weights, monkeypatch
+):
+    """Exactly, where N or the pads exceed all else; 60 registers, so that one more row is one
+    percent of all.
+    """
     state = np.zeros((60, 1))
     state[1] = 1.0
-    scales, nothing = icl.Scales(product=2.0**-8, bypass=1e9), no_leftover(state)
+    scales = icl.Scales(product=2.0**-8, bypass=1e9)
+    nothing = no_leftover(state)
     units = per_unit(monkeypatch, instruction, state, nothing, scales)
-    # Bypass, argument, GeLU and output are rounded GELU_ULPS + 6 times, here and where the scratch is cleared.
+    # Bypass, argument, GeLU and output are rounded GELU_ULPS + 6 times, here and where the scratch
+    # is cleared.
     numbers = np.array([terms, 1]) + GELU_ULPS + 6
     if getattr(instruction, "star", "") == "*":
-        numbers[0] += 3 + 2 + GELU_ULPS + 6  # three GeLUs are summed with the bypass and the old value
-    # Two pads and their sums over all rows make noise of 4 N (1 + 4 / rows) units in every entry, hardly more.
-    error, left = layer_error(instruction, state, nothing, scales._replace(bypass=30.0, pad=1e13), "realised")
-    noise = np.array([error.item(), left.scratch.item()]) / (STEEPEST * np.array([weights, 1]) * 1e13 * ULP)
+        numbers[0] += (
+            3 + 2 + GELU_ULPS + 6
+        )  # three GeLUs are summed with the bypass and the old value
+    # Two pads and their sums over all rows make noise of 4 N (1 + 4 / rows) units in every entry,
+    # hardly more.
+    error, left = layer_error(
+        instruction, state, nothing, scales._replace(bypass=30.0, pad=1e13), "realised"
+    )
+    noise = np.array([error.item(), left.scratch.item()]) / (
+        STEEPEST * np.array([weights, 1]) * 1e13 * ULP
+    )
     if isinstance(instruction, icl.Division):  # uses no scratch
         numbers[1], noise[1] = 0, 4.1
     assert units == pytest.approx(1e9 * numbers, rel=1e-3)
@@ -168,7 +216,9 @@ def test_the_bound_counts_every_term_that_passes_and_the_noise_of_the_norm(instr
 @pytest.mark.parametrize("pad", [100.0, 1e4])
 def test_large_numbers_that_are_only_read_count_in_the_norm(pad):
     state = np.array([[1.0], [0.0]])
-    tenfold = icl.Raw("+", (0,), (), (1,), 10 * np.eye(1), np.zeros((1, 0)), np.eye(1) / 10, np.zeros(1))
+    tenfold = icl.Raw(
+        "+", (0,), (), (1,), 10 * np.eye(1), np.zeros((1, 0)), np.eye(1) / 10, np.zeros(1)
+    )
     scales = icl.Scales(pad=pad, bypass=30.0)
     error = abs(run_by_hand(compiled([tenfold], state, scales), state, "realised")[0][1, 0] - 1)
     bound = icl.prompt_error([tenfold], state, (1, 0), scales, layer_norm="realised")
@@ -178,8 +228,18 @@ def test_large_numbers_that_are_only_read_count_in_the_norm(pad):
 @pytest.mark.parametrize("layer_norm", ["ideal", "realised"])
 def test_the_layer_is_the_one_with_loops_and_causal(layer_norm):
     rng = np.random.default_rng(3)
-    rows, heads, units, positions = 7, 2, 5, 4
-    shapes = [(heads, 3, rows)] * 2 + [(heads, 2, rows), (rows, heads, 2), (units, rows), units, (rows, units), rows]
+    rows = 7
+    heads = 2
+    units = 5
+    positions = 4
+    shapes = [(heads, 3, rows)] * 2 + [
+        (heads, 2, rows),
+        (rows, heads, 2),
+        (units, rows),
+        units,
+        (rows, units),
+        rows,
+    ]
     weights = icl.LayerWeights(
         *(rng.normal(size=shape) for shape in shapes),
         gain=np.array(1.7),
@@ -191,8 +251,11 @@ def test_the_layer_is_the_one_with_loops_and_causal(layer_norm):
     arrays = jax.tree.map(jnp.asarray, weights)
     state = step(arrays, jnp.asarray(hidden), layer_norm)
     expected, headroom = layer_by_hand(weights, hidden, layer_norm)
-    # Sums of at most 30 products, three deep, of numbers below 50 (the ideal norm divides by a normal number).
-    largest = np.abs(expected).max() * (1 if layer_norm == "realised" else 1 / np.abs(hidden[2]).min())
+    # Sums of at most 30 products, three deep, of numbers below 50 (the ideal norm divides by a
+    # normal number).
+    largest = np.abs(expected).max() * (
+        1 if layer_norm == "realised" else 1 / np.abs(hidden[2]).min()
+    )
     assert np.all(np.abs(state.hidden - expected) <= 1000 * ULP * largest)
     assert abs(state.headroom - headroom) <= 1000 * ULP * largest
     later = jnp.asarray(hidden).at[:, -1].set(9.0)
@@ -211,7 +274,8 @@ def test_reference_is_definition_c2(seed, star, gated):
             continue
         positions = raw.reads.get(i, (i,))
         mean = sum(state[list(raw.read_rows), j] for j in positions) / len(positions)
-        left, right = raw.read_matrix @ mean, raw.own_matrix @ state[list(raw.own_rows), i]
+        left = raw.read_matrix @ mean
+        right = raw.own_matrix @ state[list(raw.own_rows), i]
         combined = left + right if star == "+" else left * right
         expected[list(raw.write_rows), i] = raw.out_matrix @ combined + raw.bias
     outcome = icl.reference(raw, state)
@@ -223,7 +287,9 @@ def test_reference_is_definition_c2(seed, star, gated):
 
 
 def scales_for(program, state, **others):
-    """Scales that leave room for all that a program of matrices of normal numbers makes of a state."""
+    """Scales that leave room for all that a program of matrices of normal numbers makes of a
+    state.
+    """
     states = [state := icl.reference(instruction, state) for instruction in program] + [state]
     largest = max(np.abs(found).max() for found in states) + 2
     product = max(2.0**-16 / largest, 2.0**-25)
@@ -232,10 +298,17 @@ def scales_for(program, state, **others):
 
 @general
 @given(
-    SEEDS, st.sampled_from(["+", "*", "gated"]), st.sampled_from(["ideal", "realised"]), st.sampled_from([8.0, 64.0])
+    SEEDS,
+    st.sampled_from(["+", "*", "gated"]),
+    st.sampled_from(["ideal", "realised"]),
+    st.sampled_from([8.0, 64.0]),
 )
-def test_compiled_instructions_do_what_they_say_within_their_bound(seed, kind, layer_norm, sharpness):
-    """Three random instructions of one kind, one after the other: scratch and pads must not leak into the next."""
+def test_compiled_instructions_do_what_they_say_within_their_bound(
+    seed, kind, layer_norm, sharpness
+):
+    """Three random instructions of one kind, one after the other: scratch and pads must not leak
+    into the next.
+    """
     rng = np.random.default_rng(seed)
     state = rng.uniform(-2, 2, (REGISTERS, POSITIONS))
     program = [random_raw(rng, kind[0].replace("g", "+"), kind == "gated") for _ in range(3)]
@@ -244,7 +317,9 @@ def test_compiled_instructions_do_what_they_say_within_their_bound(seed, kind, l
     bound = bounds(program, state, scales, layer_norm=layer_norm)
     assert np.all((np.abs(outcome - exact(program, state)) <= bound) & np.isfinite(bound))
     assert headroom >= 9
-    never_written = sorted(set(range(REGISTERS)) - {row for raw in program for row in raw.write_rows})
+    never_written = sorted(
+        set(range(REGISTERS)) - {row for raw in program for row in raw.write_rows}
+    )
     assert np.array_equal(outcome[never_written], state[never_written])
     if layer_norm == "ideal":
         # One bypass of numbers below N: a few roundings of N.
@@ -258,11 +333,13 @@ def test_division_loses_the_sign_of_its_divisor(seed, divisor, layer_norm):
     state = rng.uniform(-2, 2, (REGISTERS, POSITIONS))
     state[2] = divisor
     state[4:6] = 0
-    program, scales = [icl.div((0, 2), 2, (4, 6))], icl.Scales(bypass=30.0, pad=1e6)
+    program = [icl.div((0, 2), 2, (4, 6))]
+    scales = icl.Scales(bypass=30.0, pad=1e6)
     outcome = run_by_hand(compiled(program, state, scales), state, layer_norm)[0]
     bound = bounds(program, state, scales, layer_norm=layer_norm)
     assert np.all(np.abs(outcome[4:6] - state[:2] / abs(divisor)) <= bound[4:6])
-    # By ±1 the quotient is the number itself; a bound that is no better than the numbers would say nothing.
+    # By ±1 the quotient is the number itself; a bound that is no better than the numbers would say
+    # nothing.
     assert bound.max() < 1e-4
     assert np.array_equal(outcome[:4], state[:4])
 
@@ -301,7 +378,9 @@ def test_what_a_bypass_with_little_room_loses_is_within_the_bound(room):
     scales = icl.Scales(bypass=40 + room)
     error = abs(run_by_hand(compiled([double], state, scales), state)[0].item() + 80)
     assert error <= icl.prompt_error([icl.mov(0, 0, (0, 1))], state, (0, 0), scales)
-    assert error == pytest.approx(abs(room) * ndtr(-room) if room > 0 else abs(room) * ndtr(abs(room)), abs=1e-12)
+    assert error == pytest.approx(
+        abs(room) * ndtr(-room) if room > 0 else abs(room) * ndtr(abs(room)), abs=1e-12
+    )
 
 
 @general
@@ -316,11 +395,16 @@ def test_pull_back_is_the_transposed_derivative(seed, kind):
         state[4:6] = direction[4:6] = 0
         step = 1e-4
         # y / (c ± h) has a third derivative below 6 * 4 / 0.4⁴; entries stay below 6.
-        truncation, size = step**2 * 6 * 625 * REGISTERS * POSITIONS * 6**5, 1e4
+        truncation = step**2 * 6 * 625 * REGISTERS * POSITIONS * 6**5
+        size = 1e4
     else:
         instruction = random_raw(rng, kind[0].replace("g", "+"), kind == "gated")
-        step, truncation, size = 1.0, 0.0, 1e4
-    ahead, behind = (icl.reference(instruction, state + sign * step * direction) for sign in (1, -1))
+        step = 1.0
+        truncation = 0.0
+        size = 1e4
+    ahead, behind = (
+        icl.reference(instruction, state + sign * step * direction) for sign in (1, -1)
+    )
     along = (weight * (ahead - behind)).sum() / (2 * step)
     pulled = pull_back(instruction, state, weight)
     assert abs((pulled * direction).sum() - along) <= truncation + 200 * ULP * size / step

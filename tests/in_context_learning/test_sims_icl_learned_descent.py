@@ -6,19 +6,25 @@ import numpy as np
 import sims.in_context_learning as observed
 
 ULP = 2.0**-53
-D, CONTEXT = 3, 4
+D = 3
+CONTEXT = 4
 
 
 def test_fits_stop_where_no_step_helps_and_contracting_helps_from_two_layers_on():
     spectra = observed.task_spectra(jax.random.key(0), 2000, D, CONTEXT)
     fresh = observed.task_spectra(jax.random.key(1), 2000, D, CONTEXT)
-    free, one_contracting = (observed.learn_descent(spectra, 1, CONTEXT, contract=choice) for choice in (False, True))
+    free, one_contracting = (
+        observed.learn_descent(spectra, 1, CONTEXT, contract=choice) for choice in (False, True)
+    )
     # One layer: the loss is a parabola in η, with its minimum at N E Σμ / E Σμ².
     best = CONTEXT * np.mean(np.sum(spectra, axis=1)) / np.mean(np.sum(np.square(spectra), axis=1))
     assert abs(free.steps[0] - best) <= 1e-4 * best
     np.testing.assert_array_equal(free.steps, one_contracting.steps)
     assert not one_contracting.contractions.any()
-    fits = {choice: observed.learn_descent(spectra, 2, CONTEXT, contract=choice) for choice in (False, True)}
+    fits = {
+        choice: observed.learn_descent(spectra, 2, CONTEXT, contract=choice)
+        for choice in (False, True)
+    }
     losses = {
         choice: float(np.mean(observed.descent_losses(fresh, fit.steps, fit.contractions, CONTEXT)))
         for choice, fit in fits.items()
@@ -34,4 +40,7 @@ def test_fits_stop_where_no_step_helps_and_contracting_helps_from_two_layers_on(
             for factor in (0.98, 1.02):
                 steps = fit.steps.copy()
                 steps[layer] *= factor
-                assert observed.descent_losses(spectra, steps, fit.contractions, CONTEXT).mean() > fit.fitted_loss
+                assert (
+                    observed.descent_losses(spectra, steps, fit.contractions, CONTEXT).mean()
+                    > fit.fitted_loss
+                )

@@ -14,9 +14,21 @@ import sims.in_context_learning as observed
 from sims.in_context_learning import learner, training
 
 ULP = 2.0**-53
-D, N, LAYERS, WIDTH, HEADS = 2, 4, 2, 8, 2
+D = 2
+N = 4
+LAYERS = 2
+WIDTH = 8
+HEADS = 2
 SMALL = observed.TrainingSettings(
-    dimension=1, examples=3, layers=1, width=4, heads=1, steps=50, learning_rate=0.01, batch=8, noise_std=0.5
+    dimension=1,
+    examples=3,
+    layers=1,
+    width=4,
+    heads=1,
+    steps=50,
+    learning_rate=0.01,
+    batch=8,
+    noise_std=0.5,
 )
 RULES = [observed.gradient_step(0.1), observed.sgd(0.05)]
 
@@ -34,13 +46,16 @@ def model():
 
 def problem(seed=0, count=5, examples=N, dimension=D):
     rng = np.random.default_rng(seed)
-    inputs, weights = rng.standard_normal((count, examples, dimension)), rng.standard_normal((count, dimension))
+    inputs = rng.standard_normal((count, examples, dimension))
+    weights = rng.standard_normal((count, dimension))
     labels = np.einsum("cnd,cd->cn", inputs, weights) + 0.5 * rng.standard_normal((count, examples))
     return observed.Prompts(inputs, labels, weights)
 
 
 def test_maps_start_uniform_within_their_fan_in_and_biases_apart_from_weights():
-    start = observed.Transformer(jax.random.key(0), dimension=3, examples=4, layers=1, width=32, heads=1)
+    start = observed.Transformer(
+        jax.random.key(0), dimension=3, examples=4, layers=1, width=32, heads=1
+    )
     drawn = np.column_stack([start.layers[0].widen.weight, start.layers[0].widen.bias]) * 32**0.5
     assert abs(drawn.mean()) <= 6 / (3 * drawn.size) ** 0.5
     assert 0.99 < np.abs(drawn).max() <= 1
@@ -76,13 +91,15 @@ def by_hand(network, tokens):
 
 
 def test_transformer_is_the_one_written_out():
-    network, prompts = model(), problem()
+    network = model()
+    prompts = problem()
     inputs = np.asarray(observed.tokens(prompts))
     states = np.asarray(observed.hidden_states(network, prompts))
     predictions = np.asarray(observed.in_context_predictions(network, prompts))
     for index in range(len(inputs)):
         expected_states, expected = by_hand(network, inputs[index])
-        # A few hundred roundings per layer of numbers below a hundred; a norm divides by no less than 0.1 here.
+        # A few hundred roundings per layer of numbers below a hundred; a norm divides by no less
+        # than 0.1 here.
         bound = LAYERS * 300 * ULP * 100 * 10
         assert np.abs(states[:, index] - expected_states).max() <= bound
         assert np.abs(predictions[index] - expected).max() <= bound
@@ -102,12 +119,18 @@ def test_maps_start_uniform_on_an_interval_about_zero():
 
 
 def test_predictions_see_only_what_came_before():
-    network, prompts = model(), problem()
+    network = model()
+    prompts = problem()
     predictions = np.asarray(observed.in_context_predictions(network, prompts))
     for k in range(N):
-        labels, inputs = prompts.labels.copy(), prompts.inputs.copy()
+        labels = prompts.labels.copy()
+        inputs = prompts.inputs.copy()
         labels[:, k:], inputs[:, k + 1 :] = 9.0, -9.0
-        others = np.asarray(observed.in_context_predictions(network, observed.Prompts(inputs, labels, prompts.weights)))
+        others = np.asarray(
+            observed.in_context_predictions(
+                network, observed.Prompts(inputs, labels, prompts.weights)
+            )
+        )
         np.testing.assert_array_equal(others[:, : k + 1], predictions[:, : k + 1])
         assert np.all(others[:, k + 1 :] != predictions[:, k + 1 :])
     shorter = observed.Prompts(prompts.inputs[:, :2], prompts.labels[:, :2], prompts.weights)
@@ -121,7 +144,8 @@ class Interrupted(Exception):
 
 def test_training_resumes_bit_for_bit_and_reads_what_is_finished(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_STEPS_PER_CALL", 20)
-    key, calls = jax.random.key(3), []
+    key = jax.random.key(3)
+    calls = []
     whole = observed.train(key, SMALL, progress=lambda done, total, _: calls.append((done, total)))
     assert calls == [(20, 50), (40, 50), (50, 50)]
 
@@ -132,19 +156,31 @@ def test_training_resumes_bit_for_bit_and_reads_what_is_finished(tmp_path, monke
     with pytest.raises(Interrupted):
         observed.train(key, SMALL, checkpoint=tmp_path, progress=interrupt)
     calls.clear()
-    resumed = observed.train(key, SMALL, checkpoint=tmp_path, progress=lambda done, total, _: calls.append(done))
+    resumed = observed.train(
+        key, SMALL, checkpoint=tmp_path, progress=lambda done, total, _: calls.append(done)
+    )
     assert calls == [40, 50]
     calls.clear()
-    read = observed.train(key, SMALL, checkpoint=tmp_path, progress=lambda done, total, _: calls.append(done))
+    read = observed.train(
+        key, SMALL, checkpoint=tmp_path, progress=lambda done, total, _: calls.append(done)
+    )
     assert calls == []
     for run in (resumed, read):
         np.testing.assert_array_equal(run.losses, whole.losses)
-        for found, expected in zip(jax.tree.leaves(run.model), jax.tree.leaves(whole.model), strict=True):
+        for found, expected in zip(
+            jax.tree.leaves(run.model), jax.tree.leaves(whole.model), strict=True
+        ):
             np.testing.assert_array_equal(found, expected)
     assert np.isfinite(whole.losses).all()
     # Another key, and another law, are other runs; they share the folder.
-    for other_key, other in ((jax.random.key(4), SMALL), (key, dataclasses.replace(SMALL, noise_std=0.0))):
-        assert np.all(observed.train(other_key, other, checkpoint=tmp_path, progress=False).losses != whole.losses)
+    for other_key, other in (
+        (jax.random.key(4), SMALL),
+        (key, dataclasses.replace(SMALL, noise_std=0.0)),
+    ):
+        assert np.all(
+            observed.train(other_key, other, checkpoint=tmp_path, progress=False).losses
+            != whole.losses
+        )
     assert len(list(tmp_path.iterdir())) == 3
 
 
@@ -162,30 +198,43 @@ def test_first_step_is_adam_on_the_batch_drawn_for_it(monkeypatch):
     predictions = observed.in_context_predictions(start, prompts)
     assert predictions.dtype == np.float64
     errors = predictions - np.asarray(prompts.labels, float)
-    assert abs(run.losses[0] - np.mean(np.square(errors))) <= 1000 * 2.0**-24 * np.mean(np.square(errors))
-    # Adam's first step has length α in every entry with a gradient, and later ones at most about that: 0.01 and the
-    # cosine's 3/4 and 1/4 of it. β = (0.9, 0.98) allow a later step to exceed its α by (1 - β₁) / (1 - β₂)^½ at most.
-    moves = [np.abs(after - before) for after, before in zip(*map(jax.tree.leaves, (run.model, start)), strict=True)]
+    assert abs(run.losses[0] - np.mean(np.square(errors))) <= 1000 * 2.0**-24 * np.mean(
+        np.square(errors)
+    )
+    # Adam's first step has length α in every entry with a gradient, and later ones at most about
+    # that: 0.01 and the cosine's 3/4 and 1/4 of it. β = (0.9, 0.98) allow a later step to exceed
+    # its α by (1 - β₁) / (1 - β₂)^½ at most.
+    moves = [
+        np.abs(after - before)
+        for after, before in zip(*map(jax.tree.leaves, (run.model, start)), strict=True)
+    ]
     largest = max(move.max() for move in moves)
     assert 0.005 < largest <= 0.01 * (1 + 0.75 + 0.25) * (1 + 1e-3)
 
 
 def test_evaluation_is_that_of_the_definitions():
-    network, prompts = model(), problem()
+    network = model()
+    prompts = problem()
     evaluation = observed.evaluate(network, prompts, RULES)
     predictions = np.asarray(observed.in_context_predictions(network, prompts))
     rules = np.asarray(observed.predict_all(prompts, RULES))
     np.testing.assert_allclose(evaluation.errors, (predictions - prompts.labels) ** 2, rtol=8 * ULP)
     np.testing.assert_allclose(evaluation.differences, (predictions - rules) ** 2, rtol=8 * ULP)
     expected = (predictions - prompts.labels) ** 2 - (rules - prompts.labels) ** 2
-    assert np.abs(evaluation.excess - expected).max() <= 20 * ULP * (np.abs(predictions).max() + 10) ** 2
+    assert (
+        np.abs(evaluation.excess - expected).max()
+        <= 20 * ULP * (np.abs(predictions).max() + 10) ** 2
+    )
 
 
 def test_probes_read_what_stands_at_one_position():
     rng = np.random.default_rng(0)
     hidden, fresh = rng.standard_normal((2, 512, 6, 4))
     read = rng.standard_normal((4, 4))
-    targets = {"linear": (hidden[:, 3] @ read, fresh[:, 3] @ read), "mlp": (np.abs(hidden[:, 3]), np.abs(fresh[:, 3]))}
+    targets = {
+        "linear": (hidden[:, 3] @ read, fresh[:, 3] @ read),
+        "mlp": (np.abs(hidden[:, 3]), np.abs(fresh[:, 3])),
+    }
     errors = {}
     for kind in ("linear", "mlp"):
         for task, (known, unknown) in targets.items():
@@ -194,11 +243,14 @@ def test_probes_read_what_stands_at_one_position():
             options = {"kind": kind, "probe_width": 16, "steps": 600, "learning_rate": 0.02}
             run = observed.train_probe(jax.random.key(0), hidden, known, **options)
             assert len(run.probe.head.layers) == {"linear": 1, "mlp": 2}[kind]
-            errors[kind, task] = np.mean(observed.probe_errors(run.probe, fresh, unknown)) / np.var(unknown)
+            errors[kind, task] = np.mean(observed.probe_errors(run.probe, fresh, unknown)) / np.var(
+                unknown
+            )
             assert np.argmax(run.probe.attention()) == 3
             assert abs(np.sum(run.probe.attention()) - 1) <= 10 * ULP
             assert np.mean(run.losses[-50:]) < np.mean(run.losses[:50])
-    # A linear probe explains what is linear and nothing of |h|; the other explains a good part of that.
+    # A linear probe explains what is linear and nothing of |h|; the other explains a good part of
+    # that.
     assert errors["linear", "linear"] < 0.01
     assert errors["linear", "mlp"] > 0.9
     assert errors["mlp", "mlp"] < 0.5
@@ -207,9 +259,12 @@ def test_probes_read_what_stands_at_one_position():
 def test_probe_targets_are_the_sums_and_solutions_of_the_prefix():
     prompts = problem()
     for prefix in (1, N):
-        rows, labels = prompts.inputs[:, :prefix], prompts.labels[:, :prefix]
+        rows = prompts.inputs[:, :prefix]
+        labels = prompts.labels[:, :prefix]
         moments = observed.moment_targets(prompts, prefix)
-        np.testing.assert_allclose(moments, np.einsum("cnd,cn->cd", rows, labels), rtol=0, atol=100 * N * ULP)
+        np.testing.assert_allclose(
+            moments, np.einsum("cnd,cn->cd", rows, labels), rtol=0, atol=100 * N * ULP
+        )
         solutions = np.asarray(observed.ols_targets(prompts, prefix))
         for index in range(len(rows)):
             expected = np.linalg.lstsq(rows[index], labels[index], rcond=None)[0]

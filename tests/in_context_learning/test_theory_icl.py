@@ -1,4 +1,6 @@
-"""The theory of in-context learning where no claim asks: far tails, series, and laws at the ends of their domains."""
+"""The theory of in-context learning where no claim asks: far tails, series, and laws at the ends of
+their domains.
+"""
 
 import itertools
 
@@ -16,7 +18,9 @@ stds = st.floats(0.1, 3)
 
 
 def rounding(operations, scale):
-    """Rounding error of so many operations on numbers up to `scale`, every one of them allowed eight units."""
+    """Rounding error of so many operations on numbers up to `scale`, every one of them allowed
+    eight units.
+    """
     return 8 * operations * UNIT_ROUNDOFF * scale
 
 
@@ -25,7 +29,9 @@ def gelu(z, form):
     z = mpmath.mpf(z)
     if form == "erf":
         return z / 2 * (1 + mpmath.erf(z / mpmath.sqrt(2)))
-    return z / 2 * (1 + mpmath.tanh(mpmath.sqrt(2 / mpmath.pi) * (z + mpmath.mpf("0.044715") * z**3)))
+    return (
+        z / 2 * (1 + mpmath.tanh(mpmath.sqrt(2 / mpmath.pi) * (z + mpmath.mpf("0.044715") * z**3)))
+    )
 
 
 @general
@@ -34,8 +40,10 @@ def test_gelu_bypass(x, shift, form):
     error = predicted.gelu_bypass_error(np.array([x]), shift, form)[0]
     with mpmath.workdps(400):
         u = mpmath.mpf(shift + x)  # the sum as rounded: it is the argument of both
-        exact, leak = float(u - gelu(u, form)), float(gelu(-u, form))
-    # The exponent of the tail carries a rounding of its own size: u^2 / 2, or 2 sqrt(2/pi) (u + .0447 u^3).
+        exact = float(u - gelu(u, form))
+        leak = float(gelu(-u, form))
+    # The exponent of the tail carries a rounding of its own size: u^2 / 2, or 2 sqrt(2/pi) (u +
+    # .0447 u^3).
     exponent = 1 + u**2 + 0.1 * abs(u) ** 3
     assert error == pytest.approx(exact, rel=rounding(4, float(exponent)), abs=1e-300)
     assert error == pytest.approx(-leak, rel=rounding(4, float(exponent)), abs=1e-300)
@@ -43,20 +51,39 @@ def test_gelu_bypass(x, shift, form):
 
 def test_degenerate_risks():
     rng = np.random.default_rng(2)
-    X, label_weights, query = rng.standard_normal((5, 3)), rng.standard_normal(5), rng.standard_normal(3)
+    X = rng.standard_normal((5, 3))
+    label_weights = rng.standard_normal(5)
+    query = rng.standard_normal(3)
     spectrum = np.linalg.svd(X, compute_uv=False) ** 2
-    assert predicted.bayes_risk_given_inputs(X, 0.0, 1.0) == predicted.bayes_prediction_risk(X, query, 0.0, 1.0) == 0
-    assert predicted.bayes_risk_given_inputs(X, 0.0, 0.0) == predicted.spd_to_bayes(0.3, spectrum, 0.0, 0.0) == 0
+    assert (
+        predicted.bayes_risk_given_inputs(X, 0.0, 1.0)
+        == predicted.bayes_prediction_risk(X, query, 0.0, 1.0)
+        == 0
+    )
+    assert (
+        predicted.bayes_risk_given_inputs(X, 0.0, 0.0)
+        == predicted.spd_to_bayes(0.3, spectrum, 0.0, 0.0)
+        == 0
+    )
     # All data known to be noise: the Bayes predictor is zero.
     noise_only = predicted.ridge_risk(0.3, spectrum, 3, 0.0, 2.0)
-    assert predicted.spd_to_bayes(0.3, spectrum, 0.0, 2.0) == pytest.approx(noise_only, rel=rounding(16, 1))
+    assert predicted.spd_to_bayes(0.3, spectrum, 0.0, 2.0) == pytest.approx(
+        noise_only, rel=rounding(16, 1)
+    )
     # Minimum norm leaves a direction that was never seen at its prior variance.
     assert predicted.ridge_risk(0.0, np.array([4.0]), 3, 2.0, 1.0) == 8.25
     assert predicted.ridge_risk(0.0, np.array([4.0, 0.0]), 3, 2.0, 1.0) == 8.25
     # Repeated examples are one direction.
     repeated = np.ones((4, 2))
-    assert predicted.bayes_risk_given_inputs(repeated, 1.0) == pytest.approx(1, abs=8 * UNIT_ROUNDOFF)
-    assert predicted.linear_rule_spd(predicted.ridge_rule(X, 1), predicted.ridge_rule(X, 1), X, 1.0, 1.0) == 0
+    assert predicted.bayes_risk_given_inputs(repeated, 1.0) == pytest.approx(
+        1, abs=8 * UNIT_ROUNDOFF
+    )
+    assert (
+        predicted.linear_rule_spd(
+            predicted.ridge_rule(X, 1), predicted.ridge_rule(X, 1), X, 1.0, 1.0
+        )
+        == 0
+    )
     assert predicted.prediction_spd(label_weights, label_weights, X, 1.0, 1.0) == 0
 
 
@@ -87,19 +114,31 @@ def test_zero_inputs_and_no_examples_predict_zero():
         assert not algorithm(np.zeros((2, 3)), np.ones(2)).any()
 
 
-PRECISION = 16 * 48 * UNIT_ROUNDOFF  # of `expected_spectral_sum` at up to 40 examples, relative to magnitudes
+PRECISION = (
+    16 * 48 * UNIT_ROUNDOFF
+)  # of `expected_spectral_sum` at up to 40 examples, relative to magnitudes
 
 
 def test_degenerate_laws():
     assert predicted.bayes_risk(3, 5, 0.0, 1.0) == 0
-    assert predicted.bayes_risk(3, 0, 2.0, 1.0) == predicted.ridge_expected_risk(1.0, 3, 0, 2.0, 1.0) == 12
-    assert predicted.spd_ridge_to_bayes(1.0, 3, 0, 2.0, 1.0) == predicted.spd_ridge_to_ols(1.0, 3, 0, 2.0, 1.0) == 0
+    assert (
+        predicted.bayes_risk(3, 0, 2.0, 1.0)
+        == predicted.ridge_expected_risk(1.0, 3, 0, 2.0, 1.0)
+        == 12
+    )
+    assert (
+        predicted.spd_ridge_to_bayes(1.0, 3, 0, 2.0, 1.0)
+        == predicted.spd_ridge_to_ols(1.0, 3, 0, 2.0, 1.0)
+        == 0
+    )
     assert predicted.spd_ridge_to_bayes(0.25, 3, 5, 2.0, 1.0) == 0
     assert predicted.spd_ridge_to_bayes(0.0, 3, 3, 2.0, 0.0) == 0
     assert predicted.spd_ridge_to_bayes(1.0, 2, 3, 0.0, 0.0) == 0
     # Weights known to be zero: the Bayes predictor is zero, and ridge regression fits noise.
     noise_only = predicted.ridge_expected_risk(0.5, 3, 5, 0.0, 2.0)
-    assert predicted.spd_ridge_to_bayes(0.5, 3, 5, 0.0, 2.0) == pytest.approx(noise_only, rel=PRECISION)
+    assert predicted.spd_ridge_to_bayes(0.5, 3, 5, 0.0, 2.0) == pytest.approx(
+        noise_only, rel=PRECISION
+    )
 
 
 @general
@@ -116,16 +155,23 @@ def test_least_squares(d, k, weight_std, noise_std):
         assert risk == predicted.expected_inverse_trace(d, k) == np.inf
     else:
         trace = predicted.expected_spectral_sum(lambda s: 1 / s, d, k)
-        assert risk == pytest.approx(unseen + noise_std**2 * trace, rel=rounding(2 * (8 + max(d, k)), 1))
+        assert risk == pytest.approx(
+            unseen + noise_std**2 * trace, rel=rounding(2 * (8 + max(d, k)), 1)
+        )
 
 
 @pytest.mark.parametrize("step", [0.0, 0.04, 0.2])
 def test_differences_to_least_squares_by_quadrature(step):
-    """With k = d = 2 noiseless examples least squares knows the weights; degree four in every one of six normals."""
+    """With k = d = 2 noiseless examples least squares knows the weights; degree four in every one
+    of six normals.
+    """
     points, weights = np.polynomial.hermite_e.hermegauss(3)
     nodes = np.array(list(itertools.product(points, repeat=6)))
     chances = np.prod(list(itertools.product(weights / weights.sum(), repeat=6)), axis=1)
-    X, known = nodes[:, :4].reshape(-1, 2, 2), 1.5 * nodes[:, 4:]
+    X = nodes[:, :4].reshape(-1, 2, 2)
+    known = 1.5 * nodes[:, 4:]
     estimate = 2 * step * np.einsum("nij,nik,nk->nj", X, X, known)
     direct = chances @ np.sum((estimate - known) ** 2, axis=1)
-    assert predicted.spd_gradient_step_to_ols(2, 2, step, 1.5) == pytest.approx(direct, abs=rounding(16, 4.5))
+    assert predicted.spd_gradient_step_to_ols(2, 2, step, 1.5) == pytest.approx(
+        direct, abs=rounding(16, 4.5)
+    )

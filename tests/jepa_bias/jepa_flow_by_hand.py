@@ -1,4 +1,6 @@
-"""The scalar and matrix flows by their definition: the brute force that closed forms are held against."""
+"""The scalar and matrix flows by their definition: the brute force that closed forms are held
+against.
+"""
 
 from functools import reduce
 
@@ -9,8 +11,11 @@ UNIT_ROUNDOFF = 2.0**-53
 
 
 def exact_time(strength, init, depth, covariance, regression, objective):
-    """Theorem 4.4 and its counterpart for MAE as they print, in mpmath: a sum and a 2F1; paper clock."""
-    rho, covariance = mpmath.mpf(regression), mpmath.mpf(covariance)
+    """Theorem 4.4 and its counterpart for MAE as they print, in mpmath: a sum and a 2F1; paper
+    clock.
+    """
+    rho = mpmath.mpf(regression)
+    covariance = mpmath.mpf(covariance)
     w, w0 = (mpmath.mpf(value) ** (mpmath.mpf(1) / depth) for value in (strength, init))
     if objective == "jepa":
         terms = [(w0**-n - w**-n) / (n * rho ** (2 * depth - 1 - n)) for n in range(1, 2 * depth)]
@@ -30,24 +35,32 @@ def exact_time(strength, init, depth, covariance, regression, objective):
 
 
 def product(factors, like):
-    """W_k ... W_1 of a list of factors, the identity if it is empty, in the number type of `like`."""
+    """W_k ... W_1 of a list of factors, the identity if it is empty, in the number type of
+    `like`.
+    """
     return reduce(lambda right, left: left @ right, factors, np.eye(len(like), dtype=like.dtype))
 
 
 def gradients(layers, predictor, Sigma_xx, Sigma_yx, objective, transpose=np.transpose):
-    """Gradients of both losses with respect to W_1, ..., W_L and V, stop-gradient included, by the chain rule."""
+    """Gradients of both losses with respect to W_1, ..., W_L and V, stop-gradient included, by the
+    chain rule.
+    """
     encoder = product(layers, Sigma_xx)
     target = encoder @ Sigma_yx if objective == "jepa" else Sigma_yx
     residual = predictor @ encoder @ Sigma_xx - target
     of_layers = [
-        transpose(predictor @ product(layers[a + 1 :], Sigma_xx)) @ residual @ transpose(product(layers[:a], Sigma_xx))
+        transpose(predictor @ product(layers[a + 1 :], Sigma_xx))
+        @ residual
+        @ transpose(product(layers[:a], Sigma_xx))
         for a in range(len(layers))
     ]
     return [*of_layers, residual @ transpose(encoder)]
 
 
 def descent_crossings(Sigma_xx, Sigma_yx, basis, depth, epsilon, objective, fraction, rate, stop):
-    """When each feature rises and falls through a fraction of its strength at `stop`, in descent, aligned at first."""
+    """When each feature rises and falls through a fraction of its strength at `stop`, in descent,
+    aligned at first.
+    """
     factors = [epsilon ** (1 / depth) * np.eye(len(Sigma_xx)) for _ in range(depth + 1)]
     strengths = np.empty((int(stop / rate), basis.shape[1]))
     for row in strengths:

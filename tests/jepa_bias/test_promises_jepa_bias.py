@@ -1,4 +1,6 @@
-"""What the theory, the tools and the simulators of JEPA's implicit bias owe to whoever calls them."""
+"""What the theory, the tools and the simulators of JEPA's implicit bias owe to whoever calls
+them.
+"""
 
 import jax
 import numpy as np
@@ -43,31 +45,47 @@ OWN_DATA = {
         infinite="NaN of no scalar time",
     ),
     "SharedFeatures.only": Case({"kept": np.array([1, 0])}, of=tool.shared_features(*COVARIANCES)),
-    "learning_order_of_views": Case({"X": VIEW, "Y": VIEW + NOISE}, infinite="a time without an upper end"),
+    "learning_order_of_views": Case(
+        {"X": VIEW, "Y": VIEW + NOISE}, infinite="a time without an upper end"
+    ),
 }
 
 XX = np.array([[1.0, 0.25], [0.25, 2.0]])
 YX = np.array([[0.5, 0.125], [0.25, 0.75]])
 YY = np.array([[1.5, 0.25], [0.25, 2.5]])
-NETWORK = observed.Parameters(np.array([[[0.5, 0.25], [-0.25, 0.5]]] * 2), np.array([[0.5, -0.25], [0.125, 0.5]]))
+NETWORK = observed.Parameters(
+    np.array([[[0.5, 0.25], [-0.25, 0.5]]] * 2), np.array([[0.5, -0.25], [0.125, 0.5]])
+)
 OF_NETWORK = {"parameters": NETWORK, "Sigma_xx": XX, "Sigma_yx": YX}
 LOSS = OF_NETWORK | {"Sigma_yy": YY}
 RUN = OF_NETWORK | {"Sigma_yy": YY, "step": 0.25, "steps": 4, "every": 2, "basis": np.eye(2)}
 SIZES = {"dimension": 2, "depth": 2, "basis": None}
 DRAW = {"n_samples": 3, "signal_variances": np.ones(2), "noise_variances": np.ones(2) / 2}
 TIMES = {"times": np.array([0.5, 1.0])}
-CLASSES = {"features": YY, "class_probabilities": np.array([0.5, 0.5]), "likelihoods": np.array([[0.5, 0.5], [0, 1]])}
-TRIPLET = observed.Triplet(np.eye(1), np.ones((1, 2)) / 2, np.ones((1, 1)) / 4, XX, np.ones((2, 1)) / 8)
+CLASSES = {
+    "features": YY,
+    "class_probabilities": np.array([0.5, 0.5]),
+    "likelihoods": np.array([[0.5, 0.5], [0, 1]]),
+}
+TRIPLET = observed.Triplet(
+    np.eye(1), np.ones((1, 2)) / 2, np.ones((1, 1)) / 4, XX, np.ones((2, 1)) / 8
+)
 UNFINISHED = "NaN where the solver did not finish"
-OVERFLOW = "results of simulators are not inspected: beyond the range of floats they are infinite or NaN"
+OVERFLOW = (
+    "results of simulators are not inspected: beyond the range of floats they are infinite or NaN"
+)
 SIMS = {
     **dict.fromkeys(["autodiff_gradients", "gradients", "jepa_loss", "mae_loss"], Case(LOSS)),
     **dict.fromkeys(["flow_eigenvalues", "flow_jacobian"], Case(OF_NETWORK)),
     **dict.fromkeys(["gradient_descent", "gradient_flow"], Case(RUN)),
     "aligned_init": Case(SIZES),
     "balance": Case({"parameters": NETWORK}),
-    "deep_linear_flow": Case({"layers": NETWORK.layers, "Sigma_xx": XX, "Sigma_yx": YX, **TIMES}, infinite=UNFINISHED),
-    "diagonal_network": Case({"depth": 2, "basis": None, "layer_values": np.ones(2), "predictor_values": np.ones(2)}),
+    "deep_linear_flow": Case(
+        {"layers": NETWORK.layers, "Sigma_xx": XX, "Sigma_yx": YX, **TIMES}, infinite=UNFINISHED
+    ),
+    "diagonal_network": Case(
+        {"depth": 2, "basis": None, "layer_values": np.ones(2), "predictor_values": np.ones(2)}
+    ),
     "empirical_covariances": Case({"X": YX, "Y": YY}),
     "encoder": Case({"parameters": NETWORK}),
     "gaussian_views": Case({"n_samples": 3, "Sigma_xx": XX, "Sigma_yx": YX, "Sigma_yy": YY}),
@@ -93,7 +111,9 @@ SIMS = {
     "trajectory_by_quadrature": Case(TIMES, infinite=OVERFLOW),
     "unbalanced_init": Case(SIZES, infinite=OVERFLOW),
     "unsupervised_loss": Case(CLASSES, within=(0, np.inf)),
-    "up_crossings": Case({"times": np.arange(3.0), "levels": np.ones(2)}, infinite="a feature that does not cross"),
+    "up_crossings": Case(
+        {"times": np.arange(3.0), "levels": np.ones(2)}, infinite="a feature that does not cross"
+    ),
     "vicreg_loss": Case({"Z": YX, "Z_prime": YY}, infinite=OVERFLOW),
     "views_moment": Case({"Y": YY}, infinite=OVERFLOW),
 }
@@ -113,8 +133,11 @@ SIMS = {
 
 
 CLOCKED = dict(objective="jepa", clock="paper")
-ONE, TWO, EYE = np.ones(1), np.array([1.0, 0.5]), np.eye(2)
-KEY, STEPS = jax.random.key(0), {"step": 0.25, "steps": 4, "every": 2}
+ONE = np.ones(1)
+TWO = np.array([1.0, 0.5])
+EYE = np.eye(2)
+KEY = jax.random.key(0)
+STEPS = {"step": 0.25, "steps": 4, "every": 2}
 PAIRS = np.random.default_rng(0).standard_normal((2, 50, 2))
 HOLED = np.where(np.arange(100).reshape(50, 2) == 15, np.nan, PAIRS[0])
 
@@ -144,91 +167,198 @@ REFUSED = [
         lambda: time(init=TWO, covariance=np.ones(3)),
         r"covariance must broadcast with arguments of shape \(2,\), got \(3,",
     ),
-    (lambda: time(depth=10**6), "depth must leave at most 1000000 terms to sum, got 2000000 of them"),
-    (lambda: predicted.boundary_maximiser(2, 0.5, 1.0, 0.5), "rho_1 must be below rho_2 .* got 0.5 more"),
+    (
+        lambda: time(depth=10**6),
+        "depth must leave at most 1000000 terms to sum, got 2000000 of them",
+    ),
+    (
+        lambda: predicted.boundary_maximiser(2, 0.5, 1.0, 0.5),
+        "rho_1 must be below rho_2 .* got 0.5 more",
+    ),
     (lambda: predicted.init_threshold(1.1, 2, 1.0, 1.0), "rho_1 must be below rho_2"),
-    (lambda: predicted.permanent_order(TWO, ONE, objective="mae"), "regression must have one entry for each of the 2"),
+    (
+        lambda: predicted.permanent_order(TWO, ONE, objective="mae"),
+        "regression must have one entry for each of the 2",
+    ),
     (
         lambda: predicted.is_stable([True], TWO, TWO, 2, objective="mae"),
         "covariance must have one entry for each of the 1",
     ),
-    (lambda: predicted.stability_map(np.ones(17), np.ones(17), 2, objective="jepa"), "at most 16 features .* got 17"),
     (
-        lambda: predicted.misalignment_offset(2, 0.1, 1.0, 1.0, objective="jepa", kind="rotated predictor"),
+        lambda: predicted.stability_map(np.ones(17), np.ones(17), 2, objective="jepa"),
+        "at most 16 features .* got 17",
+    ),
+    (
+        lambda: predicted.misalignment_offset(
+            2, 0.1, 1.0, 1.0, objective="jepa", kind="rotated predictor"
+        ),
         "kind must be 'covariance' for JEPA .* got 'rotated predictor'",
     ),
-    (lambda: predicted.commutator_norm(EYE, np.eye(3)), "Sigma_yx must have one entry for each of the 2 dim, got 3"),
-    (lambda: predicted.joint_spectrum(np.diag([1.0, 0.0]), EYE), "Sigma_xx must be positive definite .* rank 1 of 2"),
-    (lambda: predicted.restrict_to_range(-EYE, EYE), "Sigma_xx must have a positive eigenvalue, got at most -1"),
+    (
+        lambda: predicted.commutator_norm(EYE, np.eye(3)),
+        "Sigma_yx must have one entry for each of the 2 dim, got 3",
+    ),
+    (
+        lambda: predicted.joint_spectrum(np.diag([1.0, 0.0]), EYE),
+        "Sigma_xx must be positive definite .* rank 1 of 2",
+    ),
+    (
+        lambda: predicted.restrict_to_range(-EYE, EYE),
+        "Sigma_xx must have a positive eigenvalue, got at most -1",
+    ),
     (lambda: predicted.balance_residuals([], EYE), "layers must hold at least one matrix"),
     (lambda: predicted.balance_residuals([np.ones((3, 2))], EYE), "chaining shapes"),
     (
         lambda: predicted.discrete_time_shift(0.1, 0.5, 0.9, 2, 1.0, 0.7, **CLOCKED),
         "init must be below the target .* got 0.9",
     ),
-    (lambda: predicted.collapsed_predictor(1.0, 1.0, 1.0, 0.5, 0.5), "variance_y must exceed covariance"),
-    (lambda: predicted.collapse_strength(1.0, 2, 1.0, 1.0, 1.0, 0.5), "variance_y must exceed covariance"),
-    (lambda: predicted.collapsed_predictor(1.0, 2.0, 1.0, 0.5, 0.5), r"covariance must satisfy covariance\^2 <= "),
+    (
+        lambda: predicted.collapsed_predictor(1.0, 1.0, 1.0, 0.5, 0.5),
+        "variance_y must exceed covariance",
+    ),
+    (
+        lambda: predicted.collapse_strength(1.0, 2, 1.0, 1.0, 1.0, 0.5),
+        "variance_y must exceed covariance",
+    ),
+    (
+        lambda: predicted.collapsed_predictor(1.0, 2.0, 1.0, 0.5, 0.5),
+        r"covariance must satisfy covariance\^2 <= ",
+    ),
     (
         lambda: predicted.complementary_mask_covariances(np.diag([1.0, 0.0]), 0.5),
         "data_covariance must have a positive diagonal",
     ),
-    (lambda: predicted.stepwise_critical_time(1.0, 1.0), r"init must be below eigenvalue\^\(-1/2\)"),
-    (lambda: predicted.subspace_overlap_exponent(0.5, 0.6), "next_eigenvalue must be at most last_eigenvalue"),
-    (lambda: predicted.pretext_to_label(EYE, np.ones((3, 2))), "Sigma_2Y must have full column rank 2, got rank 1"),
+    (
+        lambda: predicted.stepwise_critical_time(1.0, 1.0),
+        r"init must be below eigenvalue\^\(-1/2\)",
+    ),
+    (
+        lambda: predicted.subspace_overlap_exponent(0.5, 0.6),
+        "next_eigenvalue must be at most last_eigenvalue",
+    ),
+    (
+        lambda: predicted.pretext_to_label(EYE, np.ones((3, 2))),
+        "Sigma_2Y must have full column rank 2, got rank 1",
+    ),
     (
         lambda: predicted.pretext_label_error(EYE, EYE, EYE, np.ones((2, 2)), EYE),
         "Sigma_YY must be invertible, got rank 1 of 2",
     ),
     (lambda: predicted.collision_probability(ONE), "priors must be those of at least two classes"),
     (lambda: predicted.vicreg_loss(EYE[:1], EYE[:1]), "first must hold at least two samples"),
-    (lambda: observed.gaussian_views(KEY, 10, XX, YX, np.zeros((2, 2))), "Sigma_yy must be at least the part of y"),
-    (lambda: observed.empirical_covariances(np.ones((2, 3)), np.ones((2, 3))), "project the views on its range"),
+    (
+        lambda: observed.gaussian_views(KEY, 10, XX, YX, np.zeros((2, 2))),
+        "Sigma_yy must be at least the part of y",
+    ),
+    (
+        lambda: observed.empirical_covariances(np.ones((2, 3)), np.ones((2, 3))),
+        "project the views on its range",
+    ),
     (lambda: run(step=100.0), "step must be at most"),
     (lambda: run(observed.gradient_descent, step=100.0), "step must be at most"),
     (lambda: run(steps=7), "steps must be a multiple of every = 2, got 7"),
     (lambda: run(Sigma_xx=np.eye(3), Sigma_yx=np.eye(3)), "Sigma_xx must be 2 x 2"),
     (lambda: run(Sigma_yx=0 * EYE), "nothing to learn"),
-    (lambda: run(parameters=NETWORK._replace(predictor=EYE * np.nan)), "finite, got nan among the entries"),
+    (
+        lambda: run(parameters=NETWORK._replace(predictor=EYE * np.nan)),
+        "finite, got nan among the entries",
+    ),
     (
         lambda: run(parameters=jax.tree.map(lambda values: values.astype(np.float32), NETWORK)),
         "parameters must be float64, got float32",
     ),
     (lambda: run(stop_gradient=False), "Sigma_yy must be given"),
-    (lambda: observed.gradients(**OF_NETWORK, objective="jepa", stop_gradient=False), "Sigma_yy must be given"),
-    (lambda: observed.mae_loss(NETWORK, np.eye(3), np.eye(3), np.eye(3)), r"Sigma_xx must be 2 x 2 .* got \(3, 3\)"),
+    (
+        lambda: observed.gradients(**OF_NETWORK, objective="jepa", stop_gradient=False),
+        "Sigma_yy must be given",
+    ),
+    (
+        lambda: observed.mae_loss(NETWORK, np.eye(3), np.eye(3), np.eye(3)),
+        r"Sigma_xx must be 2 x 2 .* got \(3, 3\)",
+    ),
     (lambda: observed.aligned_init(None, 3, 2, 0.1, "jepa", basis=EYE), "basis must be 3 x 3"),
-    (lambda: observed.misaligned_init(KEY, 3, 2, 0.1, "mae", 0.1, basis=EYE), "basis must be 3 x 3"),
-    (lambda: observed.encoder(NETWORK._replace(layers=None)), "parameters must hold arrays of shapes"),
-    (lambda: observed.encoder(NETWORK._replace(predictor=np.eye(3))), "parameters must hold arrays of shapes"),
-    (lambda: observed.saddle_state(None, (3,), np.ones(3), 2, "jepa"), r"indices in 0\.\.2, got \[3\]"),
-    (lambda: observed.up_crossings(np.zeros(1), np.ones((1, 1)), np.ones(1)), "times must be at least two"),
-    (lambda: observed.stepwise_flow(np.zeros((2, 3)), np.eye(3), ONE), "start must have a non-zero entry"),
-    (lambda: observed.deep_linear_flow(np.zeros((1, 2, 2)), EYE, EYE, ONE), "layers must have a non-zero entry"),
+    (
+        lambda: observed.misaligned_init(KEY, 3, 2, 0.1, "mae", 0.1, basis=EYE),
+        "basis must be 3 x 3",
+    ),
+    (
+        lambda: observed.encoder(NETWORK._replace(layers=None)),
+        "parameters must hold arrays of shapes",
+    ),
+    (
+        lambda: observed.encoder(NETWORK._replace(predictor=np.eye(3))),
+        "parameters must hold arrays of shapes",
+    ),
+    (
+        lambda: observed.saddle_state(None, (3,), np.ones(3), 2, "jepa"),
+        r"indices in 0\.\.2, got \[3\]",
+    ),
+    (
+        lambda: observed.up_crossings(np.zeros(1), np.ones((1, 1)), np.ones(1)),
+        "times must be at least two",
+    ),
+    (
+        lambda: observed.stepwise_flow(np.zeros((2, 3)), np.eye(3), ONE),
+        "start must have a non-zero entry",
+    ),
+    (
+        lambda: observed.deep_linear_flow(np.zeros((1, 2, 2)), EYE, EYE, ONE),
+        "layers must have a non-zero entry",
+    ),
     (
         lambda: observed.learn_pretext(TRIPLET._replace(target_target=-np.eye(1))),
         "triplet must be symmetric and positive semidefinite in its blocks",
     ),
-    (lambda: observed.learn_pretext(TRIPLET._replace(target_first=np.eye(2))), "triplet must hold k x k, k x m, k x n"),
+    (
+        lambda: observed.learn_pretext(TRIPLET._replace(target_first=np.eye(2))),
+        "triplet must hold k x k, k x m, k x n",
+    ),
     (
         lambda: observed.unsupervised_loss(np.ones((4, 2)), ONE, np.ones((1, 4)) / 4, "hinge"),
         "class_probabilities must be those of at least two classes",
     ),
     # 0.5 * 0.2^4 = 0.0008: too deep for this start.
     (lambda: hit(observed.hitting_time), r"init must be below the target .* 0.0008, got 0.001"),
-    (lambda: hit(observed.hitting_time_by_quadrature), r"init must be below the target .* 0.0008, got 0.001"),
-    (lambda: observed.trajectory_by_quadrature(5, 1e-3, 1.0, 0.2, ONE, **CLOCKED), "init must be below"),
-    (lambda: order(epsilon=0.2), "epsilon must be below the fraction 0.5 of .* got 0.2: reduce epsilon or depth"),
-    (lambda: order(epsilon=1e-300), "epsilon must be so large that times do not exceed float64, got 1e-300"),
-    (lambda: order(Sigma_yx=np.eye(3)), "Sigma_yx must have one entry for each of the 2 dim, got 3"),
+    (
+        lambda: hit(observed.hitting_time_by_quadrature),
+        r"init must be below the target .* 0.0008, got 0.001",
+    ),
+    (
+        lambda: observed.trajectory_by_quadrature(5, 1e-3, 1.0, 0.2, ONE, **CLOCKED),
+        "init must be below",
+    ),
+    (
+        lambda: order(epsilon=0.2),
+        "epsilon must be below the fraction 0.5 of .* got 0.2: reduce epsilon or depth",
+    ),
+    (
+        lambda: order(epsilon=1e-300),
+        "epsilon must be so large that times do not exceed float64, got 1e-300",
+    ),
+    (
+        lambda: order(Sigma_yx=np.eye(3)),
+        "Sigma_yx must have one entry for each of the 2 dim, got 3",
+    ),
     (lambda: order(0 * EYE), "Sigma_xx must have a positive eigenvalue, got at most 0"),
-    (lambda: order(Sigma_yx=-EYE), "Sigma_yx must have a feature with positive covariance, got at most -1: nothing"),
-    (lambda: order(Sigma_yx=0 * EYE), "Sigma_yx must have a feature with positive covariance, got at most 0"),
+    (
+        lambda: order(Sigma_yx=-EYE),
+        "Sigma_yx must have a feature with positive covariance, got at most -1: nothing",
+    ),
+    (
+        lambda: order(Sigma_yx=0 * EYE),
+        "Sigma_yx must have a feature with positive covariance, got at most 0",
+    ),
     (lambda: of_views(PAIRS[0, 0]), r"X must be a table, .* got shape \(2,\)"),
     (lambda: of_views(HOLED), "X must have no missing entries, got 1 in column 'x2'"),
     (lambda: of_views(Y=HOLED), "Y must have no missing entries, got 1 in column 'x2'"),
-    (lambda: of_views(PAIRS[0] * [1, 1.7e12]), "columns on comparable scales, .* of 'x2' .* standardise"),
-    (lambda: of_views(Y=PAIRS[1, 1:]), r"Y must have the shape of X, which is \(50, 2\), got \(49, 2\)"),
+    (
+        lambda: of_views(PAIRS[0] * [1, 1.7e12]),
+        "columns on comparable scales, .* of 'x2' .* standardise",
+    ),
+    (
+        lambda: of_views(Y=PAIRS[1, 1:]),
+        r"Y must have the shape of X, which is \(50, 2\), got \(49, 2\)",
+    ),
     (lambda: of_views(*PAIRS[:, :39]), "X must have at least 40 rows, got 39"),
     (lambda: of_views(np.ones((50, 2))), "X must vary, got the same row throughout"),
     (lambda: of_views([["a", "b"]] * 50), "X must hold numbers only, got text in column"),

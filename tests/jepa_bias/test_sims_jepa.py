@@ -17,7 +17,8 @@ from paper_checks.test_jepa_bias.times import QUADRATURE_ERROR, exact_time, rise
 from sims.on_cpu import on_cpu
 
 ULP = 2.0**-53
-SAMPLES, DIM = 40_000, 3
+SAMPLES = 40_000
+DIM = 3
 RNG = np.random.default_rng(3)
 ROOT, REGRESSION = RNG.standard_normal((2, DIM, DIM))
 S = ROOT @ ROOT.T / DIM + np.eye(DIM)
@@ -26,13 +27,18 @@ KEY = jax.random.key(11)
 
 def assert_moments(views, *expected):
     """Averages of x xᵀ, y xᵀ and y yᵀ: false alarms in 27 entries have a probability below 1e-7."""
-    X, Y = np.asarray(views.X), np.asarray(views.Y)
+    X = np.asarray(views.X)
+    Y = np.asarray(views.Y)
     averages = observed.empirical_covariances(X, Y)
-    for (left, right), average, value in zip(((X, X), (Y, X), (Y, Y)), averages, expected, strict=True):
+    for (left, right), average, value in zip(
+        ((X, X), (Y, X), (Y, Y)), averages, expected, strict=True
+    ):
         errors = (left[:, :, None] * right[:, None, :]).std(axis=0) / np.sqrt(SAMPLES)
         assert np.all(np.abs(average - value) <= 6 * errors + 64 * ULP)
         product = left.T @ right / SAMPLES
-        assert np.all(np.abs(average - product) <= SAMPLES * ULP * (np.abs(left).T @ np.abs(right) / SAMPLES))
+        assert np.all(
+            np.abs(average - product) <= SAMPLES * ULP * (np.abs(left).T @ np.abs(right) / SAMPLES)
+        )
 
 
 def test_gaussian_views():
@@ -42,12 +48,15 @@ def test_gaussian_views():
         views = observed.gaussian_views(KEY, SAMPLES, S, Sigma_yx, Sigma_yy)
         assert_moments(views, S, Sigma_yx, Sigma_yy)
         misfit = np.asarray(views.Y) - np.asarray(views.X) @ REGRESSION.T
-        # Without a residual variance y is a function of x, up to the square root of the rounding of that variance.
+        # Without a residual variance y is a function of x, up to the square root of the rounding of
+        # that variance.
         assert (np.abs(misfit).max() < 1e-5) == (not residual.any())
 
 
 def test_masked_views():
-    q, other, diagonal = 0.7, 0.4, np.diag(np.diag(S))
+    q = 0.7
+    other = 0.4
+    diagonal = np.diag(np.diag(S))
     within = q**2 * S + q * (1 - q) * diagonal
     hidden = (1 - q) ** 2 * S + q * (1 - q) * diagonal
     views = observed.masked_views(KEY, SAMPLES, S, q)
@@ -62,7 +71,9 @@ def test_masked_views():
 
 
 def test_temporal_views():
-    persistence, innovation, noise = np.array([0.9, -0.5, 0.0]), np.array([0.2, 1.0, 2.0]), np.array([1.0, 0.0, 0.5])
+    persistence = np.array([0.9, -0.5, 0.0])
+    innovation = np.array([0.2, 1.0, 2.0])
+    noise = np.array([1.0, 0.0, 0.5])
     variances = innovation / (1 - persistence**2)
     views = observed.temporal_views(KEY, SAMPLES, persistence, innovation, noise)
     frame = np.diag(variances + noise)
@@ -78,7 +89,9 @@ automatic = jax.jit(observed.autodiff_gradients, static_argnames=("objective", "
 
 
 def random_problem(seed, depth=DEPTH):
-    """Layers, predictor and covariances of order one, none of them diagonal or commuting; y has its own noise."""
+    """Layers, predictor and covariances of order one, none of them diagonal or commuting; y has its
+    own noise.
+    """
     rng = np.random.default_rng(seed)
     layers = rng.standard_normal((depth, DIM, DIM)) / np.sqrt(DIM)
     predictor = rng.standard_normal((DIM, DIM)) / np.sqrt(DIM)
@@ -93,15 +106,24 @@ def random_problem(seed, depth=DEPTH):
 
 
 def rounding(parameters, covariances):
-    """Of a product of all factors twice with a covariance: operations times the product of their norms."""
-    norms = [np.linalg.norm(layer) for layer in parameters.layers] + [np.linalg.norm(parameters.predictor)]
-    size = np.prod([1 + norm for norm in norms]) ** 2 * sum(np.linalg.norm(matrix) for matrix in covariances)
+    """Of a product of all factors twice with a covariance: operations times the product of their
+    norms.
+    """
+    norms = [np.linalg.norm(layer) for layer in parameters.layers] + [
+        np.linalg.norm(parameters.predictor)
+    ]
+    size = np.prod([1 + norm for norm in norms]) ** 2 * sum(
+        np.linalg.norm(matrix) for matrix in covariances
+    )
     return 8 * DIM * len(norms) * ULP * size
 
 
 def error_of(pair):
-    left, right = jax.tree.leaves(pair[0]), jax.tree.leaves(pair[1])
-    return max(np.max(np.abs(np.asarray(a) - np.asarray(b))) for a, b in zip(left, right, strict=True))
+    left = jax.tree.leaves(pair[0])
+    right = jax.tree.leaves(pair[1])
+    return max(
+        np.max(np.abs(np.asarray(a) - np.asarray(b))) for a, b in zip(left, right, strict=True)
+    )
 
 
 variants = st.sampled_from([("jepa", True), ("jepa", False), ("mae", True), ("mae", False)])
@@ -113,7 +135,9 @@ def test_gradient_by_hand_is_autodiff_through_the_stop_gradient(seed, depth, var
     objective, stop = variant
     parameters, covariances = random_problem(seed, depth)
     slopes = [
-        by_hand(parameters, *covariances[:2], objective, stop_gradient=stop, Sigma_yy=covariances[2]),
+        by_hand(
+            parameters, *covariances[:2], objective, stop_gradient=stop, Sigma_yy=covariances[2]
+        ),
         automatic(parameters, *covariances, objective, stop_gradient=stop or objective == "mae"),
     ]
     assert error_of(slopes) <= rounding(parameters, covariances)
@@ -126,7 +150,8 @@ def value_and_slope(parameters, X, Y, objective, stop):
 
 def sampled_loss(parameters, X, Y, objective, stop):
     """Half the mean squared error over pairs of views: what a training loop computes."""
-    latents, targets = X @ observed.encoder(parameters).T, Y
+    latents = X @ observed.encoder(parameters).T
+    targets = Y
     if objective == "jepa":
         targets = Y @ observed.encoder(parameters).T
         targets = jax.lax.stop_gradient(targets) if stop else targets
@@ -144,7 +169,9 @@ def test_losses_of_samples_are_losses_of_their_covariances(seed, variant):
     value, slope = value_and_slope(parameters, X, Y, objective, stop)
     loss = observed.mae_loss if objective == "mae" else observed.jepa_loss
     assert abs(value - loss(parameters, *covariances)) <= bound
-    slope_by_hand = by_hand(parameters, *covariances[:2], objective, stop_gradient=stop, Sigma_yy=covariances[2])
+    slope_by_hand = by_hand(
+        parameters, *covariances[:2], objective, stop_gradient=stop, Sigma_yy=covariances[2]
+    )
     assert error_of((slope, slope_by_hand)) <= bound
 
 
@@ -175,40 +202,60 @@ def elapsed(start, end, *problem):
     """∫ ds / (ds/dt) from w̄ = start to end, over pieces of about one e-fold of the time."""
     ends = np.linspace(math.log(start), math.log(end), 64)
     pieces = itertools.pairwise(ends)
-    return sum(quad(lambda s: 1 / rate(s, *problem), a, b, epsabs=0, epsrel=1e-12)[0] for a, b in pieces)
+    return sum(
+        quad(lambda s: 1 / rate(s, *problem), a, b, epsabs=0, epsrel=1e-12)[0] for a, b in pieces
+    )
 
 
 @settings(max_examples=15, deadline=None)
 @given(depths, st.floats(0.1, 5), strengths, strengths, objectives, clocks)
-def test_quadrature_reaches_every_strength_when_it_should(depth, gap, lambda_, rho, objective, clock):
+def test_quadrature_reaches_every_strength_when_it_should(
+    depth, gap, lambda_, rho, objective, clock
+):
     top = asymptote(depth, rho, objective)
     init = top * 10.0**-gap
     problem = (depth, lambda_, rho, objective, clock)
     keywords = {"objective": objective, "clock": clock}
-    levels = init ** (1 - np.array([0.02, 0.3, 0.6, 0.9])) * (0.99 * top) ** np.array([0.02, 0.3, 0.6, 0.9])
+    levels = init ** (1 - np.array([0.02, 0.3, 0.6, 0.9])) * (0.99 * top) ** np.array(
+        [0.02, 0.3, 0.6, 0.9]
+    )
     levels = np.array([*levels, 0.99 * top, (1 - 1e-6) * top])
     times = np.array([elapsed(init, level, *problem) for level in levels])
-    curve = np.asarray(observed.trajectory_by_quadrature(depth, init, lambda_, rho, times, **keywords))
-    # Five decades of w̄ are up to ten of time, in which a rise is still resolved. As documented: 1e-11, and 64 roundings
-    # of the time, each of which moves ln w̄ by t ds/dt times that. The logarithm of the start and b (s - ln asymptote)
-    # carry a rounding per unit of their size, and enter the time by its powers.
-    sensitivity = np.array([t * rate(math.log(level), *problem) for t, level in zip(times, levels, strict=True)])
+    curve = np.asarray(
+        observed.trajectory_by_quadrature(depth, init, lambda_, rho, times, **keywords)
+    )
+    # Five decades of w̄ are up to ten of time, in which a rise is still resolved. As documented:
+    # 1e-11, and 64 roundings of the time, each of which moves ln w̄ by t ds/dt times that. The
+    # logarithm of the start and b (s - ln asymptote) carry a rounding per unit of their size, and
+    # enter the time by its powers.
+    sensitivity = np.array(
+        [t * rate(math.log(level), *problem) for t, level in zip(times, levels, strict=True)]
+    )
     roundings = 64 + 8 * depth * (abs(math.log(init)) + abs(math.log(top)))
     assert np.all(np.abs(np.log(curve / levels)) <= 1e-11 + roundings * ULP * (1 + sensitivity))
     for level, time, slope in zip(levels[:-1], times[:-1], sensitivity[:-1], strict=True):
-        hit = observed.hitting_time_by_quadrature(level / top, depth, init, lambda_, rho, **keywords)
+        hit = observed.hitting_time_by_quadrature(
+            level / top, depth, init, lambda_, rho, **keywords
+        )
         # The fraction is rounded too, which counts most where w̄ stands almost still.
         assert abs(hit / time - 1) <= roundings * ULP * (1 + 1 / slope)
 
 
 def test_quadrature_is_as_good_as_the_claims_say():
-    """The relative error that the claims budget for it, against 25 digits on the edges of their domains and inside."""
+    """The relative error that the claims budget for it, against 25 digits on the edges of their
+    domains and inside.
+    """
     rng = np.random.default_rng(0)
     for objective in ("jepa", "mae"):
         for fraction in (0.01, 0.5, 0.99):
             for share in (0.99, 1e-3, 1e-9):
-                depth, rho = int(rng.integers(1, 9)), float(10 ** rng.uniform(-1, 1))
-                init = share * fraction * rho ** (depth if objective == "jepa" else depth / (depth + 1))
+                depth = int(rng.integers(1, 9))
+                rho = float(10 ** rng.uniform(-1, 1))
+                init = (
+                    share
+                    * fraction
+                    * rho ** (depth if objective == "jepa" else depth / (depth + 1))
+                )
                 if init > 1e-13:
                     measured = rise_times(fraction, depth, init, 1.3, rho, objective)
                     exact = float(exact_time(fraction, init, depth, 1.3, rho, objective, digits=25))
@@ -216,18 +263,24 @@ def test_quadrature_is_as_good_as_the_claims_say():
 
 
 def test_one_linear_layer_relaxes_to_the_regression():
-    times, start = np.array([0.0, 0.5, 3.0]), np.array([[1.0, -2.0], [0.5, 0.3]])
+    times = np.array([0.0, 0.5, 3.0])
+    start = np.array([[1.0, -2.0], [0.5, 0.3]])
     moved = observed.deep_linear_flow(start[None], np.diag([2.0, 0.5]), np.eye(2), times)
     decay = np.exp(-times[:, None, None] * np.array([2.0, 0.5]))
-    np.testing.assert_allclose(moved, start * decay + np.diag([0.5, 2.0]) * (1 - decay), rtol=0, atol=1e-8)
+    np.testing.assert_allclose(
+        moved, start * decay + np.diag([0.5, 2.0]) * (1 - decay), rtol=0, atol=1e-8
+    )
 
 
 @pytest.mark.parametrize("objective", ["jepa", "mae"])
 def test_largest_stable_step_is_that_of_the_linear_flow(objective):
-    """Eigenvalues of the flow's Jacobian at the full fixed point, in a rotated basis with equal variances in it."""
+    """Eigenvalues of the flow's Jacobian at the full fixed point, in a rotated basis with equal
+    variances in it.
+    """
     basis = np.linalg.qr(np.random.default_rng(7).standard_normal((2, 2)))[0]
     for cross, rho in (([1.2, 0.4], [1.5, 0.5]), ([0.8, 0.7], [0.5, 1.3])):
-        cross, rho = np.array(cross), np.array(rho)
+        cross = np.array(cross)
+        rho = np.array(rho)
         covariances = basis * (cross / rho) @ basis.T, basis * cross @ basis.T
         fixed = observed.saddle_state(jax.random.key(0), (0, 1), rho, 2, objective, basis=basis)
         fastest = -observed.flow_eigenvalues(fixed, *covariances, objective).real[-1]
@@ -237,9 +290,13 @@ def test_largest_stable_step_is_that_of_the_linear_flow(objective):
 
 
 def test_first_and_last_crossings_of_exponential_pieces():
-    """Between records the strengths are exponentials, so that interpolation in the logarithm is exact."""
+    """Between records the strengths are exponentials, so that interpolation in the logarithm is
+    exact.
+    """
     times = np.array([0.0, 1.0, 3.0, 4.0, 6.0])
-    logs = np.array([[0.0, 2.0, 0.0], [2.0, 2.0, 0.5], [-1.0, 3.0, 0.2], [1.0, 3.0, 0.1], [3.0, 0.5, 0.3]])
+    logs = np.array(
+        [[0.0, 2.0, 0.0], [2.0, 2.0, 0.5], [-1.0, 3.0, 0.2], [1.0, 3.0, 0.1], [3.0, 0.5, 0.3]]
+    )
     crossings = observed.up_crossings(times, np.exp(logs), np.exp([1.0, 1.0, 1.0]))
     np.testing.assert_allclose(crossings.first, [0.5, np.inf, np.inf], rtol=16 * ULP)
     # At t = 4 the first is at the level again: the crossing ends there, and it stays above.
@@ -250,7 +307,12 @@ def test_first_and_last_crossings_of_exponential_pieces():
 def test_the_moment_of_views_is_symmetrised():
     X, Y = np.random.default_rng(0).standard_normal((2, 40, 5))
     moment = np.asarray(observed.views_moment(X, Y))
-    assert np.all(np.abs(moment - sum(np.outer(x, y) + np.outer(y, x) for x, y in zip(X, Y, strict=True)) / 80) < 1e-13)
+    assert np.all(
+        np.abs(
+            moment - sum(np.outer(x, y) + np.outer(y, x) for x, y in zip(X, Y, strict=True)) / 80
+        )
+        < 1e-13
+    )
 
 
 def test_beside_an_accelerator_chains_of_small_steps_stay_on_the_cpu(monkeypatch):

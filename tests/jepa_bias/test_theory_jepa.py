@@ -1,4 +1,6 @@
-"""JEPA's theory where no claim asks: bounds of its times against mpmath, limits, ties, what is never reached."""
+"""JEPA's theory where no claim asks: bounds of its times against mpmath, limits, ties, what is
+never reached.
+"""
 
 import mpmath
 import numpy as np
@@ -12,45 +14,75 @@ from theory import jepa_bias as predicted
 
 def test_a_feature_that_starts_above_its_target_is_learned_at_once():
     events = predicted.itinerary(
-        np.array([1.0, 0.5]), np.array([0.3, 1.0]), 2, 0.08, 0.8, 1e-9, objective="jepa", clock="flow"
+        np.array([1.0, 0.5]),
+        np.array([0.3, 1.0]),
+        2,
+        0.08,
+        0.8,
+        1e-9,
+        objective="jepa",
+        clock="flow",
     )
     assert events[0] == predicted.Event(0.0, 0, "learned")
 
 
 def test_a_feature_that_is_relearned_takes_its_time():
-    """It starts from where its new unit stands, however late that started: above zero, sooner than at first."""
-    lam, rho = np.array([1.992, 2.889, 1.297]), np.array([0.963, 1.013, 1.318])
+    """It starts from where its new unit stands, however late that started: above zero, sooner than
+    at first.
+    """
+    lam = np.array([1.992, 2.889, 1.297])
+    rho = np.array([0.963, 1.013, 1.318])
     events = predicted.itinerary(lam, rho, 4, 2.7e-4, 0.564, 0.26, objective="jepa", clock="flow")
-    same = predicted.itinerary(lam, rho, 4, 2.7e-4, 0.564, 0.26 * np.e, objective="jepa", clock="flow", offset=1.0)
+    same = predicted.itinerary(
+        lam, rho, 4, 2.7e-4, 0.564, 0.26 * np.e, objective="jepa", clock="flow", offset=1.0
+    )
     np.testing.assert_allclose([event.time for event in same], [event.time for event in events])
     last = [(0, "unlearned"), (1, "relearned"), (0, "relearned")]
     assert [(event.feature, event.kind) for event in events[-3:]] == last
-    alone = predicted.critical_time(0.564, 2.7e-4, 4, lam[0], rho[0], objective="jepa", clock="flow")
+    alone = predicted.critical_time(
+        0.564, 2.7e-4, 4, lam[0], rho[0], objective="jepa", clock="flow"
+    )
     assert 0.01 * alone < events[-1].time - events[-3].time < alone
 
 
 def test_the_limiting_order_is_that_of_the_times_at_tiny_starts():
-    lam, rho = np.array([1.0, 1.3, 1.0, 0.7]), np.array([0.6, 0.5, 0.9, 2.0])
-    for objective, depth, fraction, init in (("jepa", 3, 0.9, 1e-15), ("mae", 3, 0.9, 1e-12), ("mae", 3, 0.6, 1e-12)):
+    lam = np.array([1.0, 1.3, 1.0, 0.7])
+    rho = np.array([0.6, 0.5, 0.9, 2.0])
+    for objective, depth, fraction, init in (
+        ("jepa", 3, 0.9, 1e-15),
+        ("mae", 3, 0.9, 1e-12),
+        ("mae", 3, 0.6, 1e-12),
+    ):
         order = predicted.limit_order(lam, rho, depth, fraction, objective=objective)
-        times = predicted.critical_time(fraction, init, depth, lam, rho, objective=objective, clock="paper")
+        times = predicted.critical_time(
+            fraction, init, depth, lam, rho, objective=objective, clock="paper"
+        )
         np.testing.assert_array_equal(order, np.argsort(times))
-    for objective, preferred in (("jepa", 2), ("mae", 0)):  # at one layer: the larger rho, and the smaller
+    for objective, preferred in (
+        ("jepa", 2),
+        ("mae", 0),
+    ):  # at one layer: the larger rho, and the smaller
         assert predicted.limit_order(lam, rho, 1, 0.9, objective=objective)[1] == preferred
 
 
 @pytest.mark.parametrize("objective", ["jepa", "mae"])
 def test_a_depth_that_is_reached_by_a_rounding_counts(objective):
-    """One float64 below p times the asymptote at depth L the cap is L, and at it less: whatever logarithms round to."""
+    """One float64 below p times the asymptote at depth L the cap is L, and at it less: whatever
+    logarithms round to.
+    """
     rng = np.random.default_rng(0)
-    depth, rho = rng.integers(1, 9, 500), rng.uniform(0.05, 0.99, 500)
+    depth = rng.integers(1, 9, 500)
+    rho = rng.uniform(0.05, 0.99, 500)
     end = np.asarray(predicted.asymptote(depth, rho, objective=objective))
     caps = predicted.depth_cap(np.nextafter(end, 0), np.ones(500), rho, objective=objective)
     deeper = predicted.asymptote(depth + 1, rho, objective=objective)
     assert np.all(caps[deeper <= np.nextafter(end, 0)] == depth[deeper <= np.nextafter(end, 0)])
     assert np.all(predicted.depth_cap(end, np.ones(500), rho, objective=objective) < depth)
-    # Targets that do not fall with the depth are above the start at all depths, or from some on, or at none.
-    grown = predicted.depth_cap([0.3, 0.7, 0.9, 0.9], 0.5, [1.0, 1.0, 1.2, 1.9], objective=objective)
+    # Targets that do not fall with the depth are above the start at all depths, or from some on, or
+    # at none.
+    grown = predicted.depth_cap(
+        [0.3, 0.7, 0.9, 0.9], 0.5, [1.0, 1.0, 1.2, 1.9], objective=objective
+    )
     np.testing.assert_array_equal(grown, [np.inf, 0, np.inf if objective == "jepa" else 0, np.inf])
 
 
@@ -62,27 +94,39 @@ def test_what_does_not_commute_is_reported():
     norm = predicted.commutator_norm(Sigma_xx, Sigma_yx)
     assert norm == pytest.approx(np.sqrt(2) * abs(Sigma_yx[0, 1]) * (1 / 0.6 - 0.8), rel=1e-14)
     with pytest.raises(
-        ValueError, match=r"must commute .* a commutator of norm 0\.0879.* eigenvalues of R are 1\.046, 0\.5735"
+        ValueError,
+        match=r"must commute .* a commutator of norm 0\.0879.* eigenvalues of R are 1\.046, "
+        r"0\.5735",
     ):
         predicted.joint_spectrum(Sigma_xx, Sigma_yx)
     turning = np.array([[1.0, -0.5], [0.5, 1.0]])
-    with pytest.raises(ValueError, match=r"must be symmetric .* = 1\.41; the eigenvalues of R are 1\+0\.5j, 1-0\.5j"):
+    with pytest.raises(
+        ValueError,
+        match=r"must be symmetric .* = 1\.41; the eigenvalues of R are 1\+0\.5j, 1-0\.5j",
+    ):
         predicted.joint_spectrum(np.eye(2), turning)
-    np.testing.assert_allclose(predicted.predictor_eigenvalues(np.eye(2), turning), [1 + 0.5j, 1 - 0.5j], rtol=1e-15)
+    np.testing.assert_allclose(
+        predicted.predictor_eigenvalues(np.eye(2), turning), [1 + 0.5j, 1 - 0.5j], rtol=1e-15
+    )
 
 
 def test_fewer_samples_than_dimensions():
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(2, 3, 5))
-    Sigma_xx, Sigma_yx = x.T @ x / 3, y.T @ x / 3
+    Sigma_xx = x.T @ x / 3
+    Sigma_yx = y.T @ x / 3
     with pytest.raises(ValueError, match=r"no rho, see restrict_to_range.*rank 3 of 5"):
         predicted.joint_spectrum(Sigma_xx, Sigma_yx)
     with pytest.raises(ValueError, match="Sigma_xx must be symmetric and positive definite"):
         predicted.predictor_eigenvalues(Sigma_xx, Sigma_yx)
     reduction = predicted.restrict_to_range(Sigma_xx, Sigma_yx)
     assert reduction.basis.shape == (5, 3)
-    np.testing.assert_allclose(reduction.basis @ reduction.Sigma_xx @ reduction.basis.T, Sigma_xx, atol=1e-14)
-    np.testing.assert_allclose(reduction.Sigma_yx, reduction.basis.T @ Sigma_yx @ reduction.basis, atol=1e-14)
+    np.testing.assert_allclose(
+        reduction.basis @ reduction.Sigma_xx @ reduction.basis.T, Sigma_xx, atol=1e-14
+    )
+    np.testing.assert_allclose(
+        reduction.Sigma_yx, reduction.basis.T @ Sigma_yx @ reduction.basis, atol=1e-14
+    )
     assert predicted.predictor_eigenvalues(reduction.Sigma_xx, reduction.Sigma_yx).shape == (3,)
     # Directions at the tolerance are without variance, directions above it are not.
     thin = np.diag([1.0, 2e-3, 0.9e-3])
@@ -108,15 +152,21 @@ def test_features_have_no_unit(unit):
 )
 def test_times_keep_their_own_bound(objective, depth, covariance, regression, fraction, share):
     limit = float(predicted.asymptote(depth, regression, objective=objective))
-    strength, init = fraction * limit, share * fraction * limit
+    strength = fraction * limit
+    init = share * fraction * limit
     arguments = (strength, init, depth, covariance, regression)
     time = predicted.time_to_reach(*arguments, objective=objective, clock="paper")
     bound = predicted.time_error_bound(*arguments, objective=objective, clock="paper")
     with mpmath.workdps(40):
         assert abs(mpmath.mpf(float(time)) - exact_time(*arguments, objective)) <= float(bound)
-    # A bound that is never sharper than this would hide mistakes: the time is known to 1e-9 unless ill-conditioned.
-    rate = predicted.velocity(strength, depth, covariance, regression, objective=objective, clock="paper")
-    start_rate = predicted.velocity(init, depth, covariance, regression, objective=objective, clock="paper")
+    # A bound that is never sharper than this would hide mistakes: the time is known to 1e-9 unless
+    # ill-conditioned.
+    rate = predicted.velocity(
+        strength, depth, covariance, regression, objective=objective, clock="paper"
+    )
+    start_rate = predicted.velocity(
+        init, depth, covariance, regression, objective=objective, clock="paper"
+    )
     conditioning = strength / rate + init / start_rate
     assert bound <= 1000 * depth * UNIT_ROUNDOFF * (time * (1 + abs(np.log(init))) + conditioning)
 
@@ -124,7 +174,9 @@ def test_times_keep_their_own_bound(objective, depth, covariance, regression, fr
 def test_what_is_never_reached_takes_for_ever():
     settings = dict(objective="jepa", clock="flow")
     limit = float(predicted.asymptote(3, 0.7, objective="jepa"))
-    reach = predicted.time_to_reach(np.array([0.01, 0.005, limit, 2 * limit, 0.1]), 0.01, 3, 1.0, 0.7, **settings)
+    reach = predicted.time_to_reach(
+        np.array([0.01, 0.005, limit, 2 * limit, 0.1]), 0.01, 3, 1.0, 0.7, **settings
+    )
     np.testing.assert_array_equal(reach, [0, np.inf, np.inf, np.inf, reach[4]])
     assert 0 < reach[4] < np.inf
     from_above = predicted.time_to_reach(
@@ -133,9 +185,15 @@ def test_what_is_never_reached_takes_for_ever():
     np.testing.assert_array_equal(from_above, [0, np.inf, from_above[2], np.inf, np.inf])
     assert 0 < from_above[2] < np.inf
     assert predicted.time_to_reach(0.2, limit, 3, 1.0, 0.7, **settings) == np.inf
-    assert predicted.time_to_reach(1e-3, 1e-200, 3, 1.0, 0.7, **settings) == np.inf  # beyond float64
-    assert predicted.time_error_bound(limit * (1 - 2.0**-52), 0.01, 3, 1.0, 0.7, **settings) == np.inf
+    assert (
+        predicted.time_to_reach(1e-3, 1e-200, 3, 1.0, 0.7, **settings) == np.inf
+    )  # beyond float64
+    assert (
+        predicted.time_error_bound(limit * (1 - 2.0**-52), 0.01, 3, 1.0, 0.7, **settings) == np.inf
+    )
     # Already there, or never.
-    times = predicted.critical_time(np.array([0.5, 0.9, 1.0, 1.5]), 0.6 * limit, 3, 1.0, 0.7, **settings)
+    times = predicted.critical_time(
+        np.array([0.5, 0.9, 1.0, 1.5]), 0.6 * limit, 3, 1.0, 0.7, **settings
+    )
     np.testing.assert_array_equal(times, [0, times[1], np.inf, np.inf])
     assert predicted.critical_time(0.5, 2 * limit, 3, 1.0, 0.7, **settings) == 0

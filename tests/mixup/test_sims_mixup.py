@@ -1,4 +1,6 @@
-"""Mixup's simulators by hand: fits against plain NumPy on expanded rows, margins, samples, angles, alignment."""
+"""Mixup's simulators by hand: fits against plain NumPy on expanded rows, margins, samples, angles,
+alignment.
+"""
 
 import itertools
 import math
@@ -31,7 +33,9 @@ def random_sample(n, dim, seed):
 
 
 def derivatives(rows, weights):
-    """Gradient and Hessian of the logistic loss of weighted rows with soft labels, and the rounding of the gradient."""
+    """Gradient and Hessian of the logistic loss of weighted rows with soft labels, and the rounding
+    of the gradient.
+    """
     points, labels, shares = rows
     chances = 1 / (1 + np.exp(-points @ weights))
     gradient = points.T @ (shares * (chances - labels))
@@ -42,8 +46,14 @@ def derivatives(rows, weights):
 
 
 def error_bound(fit, features):
-    """What the relative Newton step says about the distance to the minimiser: it converges quadratically."""
-    return 2 * fit.newton_step * (np.linalg.norm(fit.weights) + 1 / np.sqrt(np.mean(np.sum(features**2, axis=1))))
+    """What the relative Newton step says about the distance to the minimiser: it converges
+    quadratically.
+    """
+    return (
+        2
+        * fit.newton_step
+        * (np.linalg.norm(fit.weights) + 1 / np.sqrt(np.mean(np.sum(features**2, axis=1))))
+    )
 
 
 def assert_minimises(fit, rows, features):
@@ -61,7 +71,9 @@ def test_pairs_are_fitted_as_if_expanded(shape, seed, shift):
     features, labels = random_sample(*shape, seed)
     for inputs in (NODES, NODES**2, shift + (1 - shift) * NODES):
         fit = observed.fit_mixup(features, labels, NODES, WEIGHTS, inputs)
-        assert_minimises(fit, observed.mixed_rows(features, labels, NODES, WEIGHTS, inputs), features)
+        assert_minimises(
+            fit, observed.mixed_rows(features, labels, NODES, WEIGHTS, inputs), features
+        )
 
 
 @settings(max_examples=30, deadline=None)
@@ -74,15 +86,22 @@ def test_mixing_weight_one_is_no_mixing(seed):
     assert erm.separable != mixup.converged
     if mixup.converged:
         unit = 1 / np.sqrt(np.mean(np.sum(features**2, axis=1)))
-        bound = error_bound(mixup, features) + 2 * erm.residual * (np.linalg.norm(erm.weights) + unit)
+        bound = error_bound(mixup, features) + 2 * erm.residual * (
+            np.linalg.norm(erm.weights) + unit
+        )
         rows = observed.mixed_rows(features, labels, one, one, one)
         _, hessian, rounding = derivatives(rows, np.asarray(mixup.weights))
-        assert np.linalg.norm(mixup.weights - erm.weights) <= bound + 4 * rounding / np.linalg.eigvalsh(hessian)[0]
+        assert (
+            np.linalg.norm(mixup.weights - erm.weights)
+            <= bound + 4 * rounding / np.linalg.eigvalsh(hessian)[0]
+        )
 
 
 def test_a_mixing_weight_that_all_pairs_share_is_one_node():
     features, labels = random_sample(6, 2, 3)
-    sampled = observed.fit_mixup_sampled(KEY, features, labels, lambda key, shape: np.full(shape, 0.3))
+    sampled = observed.fit_mixup_sampled(
+        KEY, features, labels, lambda key, shape: np.full(shape, 0.3)
+    )
     one = observed.fit_mixup(features, labels, *np.array([[0.3], [1.0], [0.3]]))
     np.testing.assert_allclose(sampled.weights, one.weights, rtol=1e-9)
 
@@ -90,7 +109,8 @@ def test_a_mixing_weight_that_all_pairs_share_is_one_node():
 @settings(max_examples=20, deadline=None)
 @given(seeds)
 def test_too_few_points_give_the_minimiser_of_least_norm(seed):
-    features, labels = np.random.default_rng(seed).standard_normal((4, 7)), np.array([1.0, 1, 0, 0])
+    features = np.random.default_rng(seed).standard_normal((4, 7))
+    labels = np.array([1.0, 1, 0, 0])
     fit = observed.fit_mixup(features, labels, NODES, WEIGHTS, NODES)
     assert fit.converged
     basis = np.linalg.qr(features.T)[0]
@@ -107,7 +127,9 @@ def test_equal_labels_are_warned_of():
         separable = observed.fit_mixup(np.abs(features), np.ones(6), NODES, WEIGHTS, NODES)
     assert not separable.converged
     with pytest.warns(UserWarning, match="labels are all equal"):
-        around_zero = observed.fit_mixup(features - features.mean(axis=0), np.ones(6), NODES, WEIGHTS, NODES)
+        around_zero = observed.fit_mixup(
+            features - features.mean(axis=0), np.ones(6), NODES, WEIGHTS, NODES
+        )
     assert around_zero.converged
 
 
@@ -131,17 +153,20 @@ def test_margin_is_the_distance_to_the_hull(shape, seed):
         assert np.isnan(solution.direction).all()
         assert solution.margin == 0
         return
-    direction, margin = np.asarray(solution.direction), float(solution.margin)
+    direction = np.asarray(solution.direction)
+    margin = float(solution.margin)
     longest = np.linalg.norm(points, axis=1).max()
     rounding = 4 * (n + dim) * ULP * longest
     assert abs(np.linalg.norm(direction) - 1) <= 4 * dim * ULP
     assert abs((points @ direction).min() - margin) <= rounding
-    # Any point of the hull is at least as far from 0; least squares find one that is no farther than rounding allows.
+    # Any point of the hull is at least as far from 0; least squares find one that is no farther
+    # than rounding allows.
     shares = nnls(np.vstack([points.T / longest, np.ones(n)]), np.eye(dim + 1)[dim])[0]
     shares /= shares.sum()
     nearest = np.linalg.norm(shares @ points)
     assert margin <= nearest + rounding
-    # Two points within 2 (nearest² - margin²) of each other: both programs are exact to rounding in the squares.
+    # Two points within 2 (nearest² - margin²) of each other: both programs are exact to rounding in
+    # the squares.
     assert nearest**2 - margin**2 <= 100 * (n + dim) * ULP * longest**2
     assert observed.hard_margin(points / 2**40).separable  # in any unit
 
@@ -168,7 +193,9 @@ ERROR = 1e-6  # of every statistical statement
 @pytest.mark.parametrize(("dim", "log_n"), [(2, 250.0), (5, 599.0)])
 def test_the_farthest_points_have_their_law_however_large_the_sample(dim, log_n):
     keys = jax.random.split(jax.random.key(dim), 1000)
-    samples = jax.jit(lambda keys: jax.vmap(lambda key: tail_sampler.tail_sample(key, log_n, dim, 3))(keys))(keys)
+    samples = jax.jit(
+        lambda keys: jax.vmap(lambda key: tail_sampler.tail_sample(key, log_n, dim, 3))(keys)
+    )(keys)
     squares = (np.asarray(samples.points) ** 2).sum(axis=2)
     # n P(|z| > r_k) is the k-th point of a Poisson process, but for O(1/n).
     arrivals = np.exp(stats.chi2.logsf(squares, dim) + log_n)
@@ -178,12 +205,18 @@ def test_the_farthest_points_have_their_law_however_large_the_sample(dim, log_n)
 
 
 def test_a_certificate_never_lies_and_too_few_points_fail_it():
-    runs, log_n, separability = 400, math.log(300), 4.0
+    runs = 400
+    log_n = math.log(300)
+    separability = 4.0
     key = jax.random.key(11)
     keys = jax.random.split(key, runs)
-    full, sure = map(np.asarray, tail_sampler._directions(keys, log_n, MEAN, FACTOR, separability, 300))
+    full, sure = map(
+        np.asarray, tail_sampler._directions(keys, log_n, MEAN, FACTOR, separability, 300)
+    )
     assert sure.all()
-    part, sound = map(np.asarray, tail_sampler._directions(keys, log_n, MEAN, FACTOR, separability, 15))
+    part, sound = map(
+        np.asarray, tail_sampler._directions(keys, log_n, MEAN, FACTOR, separability, 15)
+    )
     lost = np.isnan(part[:, 0]) & np.isnan(full[:, 0])
     # Both are built from the same few points, met in another order.
     equal = np.all(np.abs(part - full) <= 1e5 * ULP, axis=1) | lost
@@ -211,7 +244,8 @@ def test_samples_have_the_law_of_the_pair():
     for values in (white[0], white[1], (white[0] + white[1]) / np.sqrt(2)):
         assert stats.kstest(values, stats.norm.cdf).pvalue > 1e-6
     np.testing.assert_array_equal(
-        observed.signed_points(sample.features, sample.labels)[2000:], -np.asarray(sample.features)[2000:]
+        observed.signed_points(sample.features, sample.labels)[2000:],
+        -np.asarray(sample.features)[2000:],
     )
 
 
@@ -226,7 +260,14 @@ def test_small_angles_keep_their_digits(tangent):
 def test_a_fit_without_a_minimiser_is_not_a_number():
     pure = (np.ones(1), np.ones(1), np.ones(1))
     angles = observed.angle_curve(
-        jax.random.split(KEY, 4), np.full(4, 100.0), MEAN, FACTOR, MEAN, *pure, n=6, learner=observed.mixup_weights
+        jax.random.split(KEY, 4),
+        np.full(4, 100.0),
+        MEAN,
+        FACTOR,
+        MEAN,
+        *pure,
+        n=6,
+        learner=observed.mixup_weights,
     )
     assert np.isnan(angles).all()
 
@@ -255,7 +296,9 @@ def test_one_pair_of_matrices_for_all_draws_is_aligned():
 
 def test_p_values_of_an_aligned_law_are_uniform():
     values = [
-        observed.check_alignment(three_masks, THREE, np.diag(THREE**2), 1.0, jax.random.key(seed), draws=300).p_value
+        observed.check_alignment(
+            three_masks, THREE, np.diag(THREE**2), 1.0, jax.random.key(seed), draws=300
+        ).p_value
         for seed in range(20)
     ]
     assert stats.kstest(values, stats.uniform.cdf).pvalue > 1e-4

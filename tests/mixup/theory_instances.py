@@ -21,7 +21,9 @@ def random_covariance(rng, dim):
 
 @st.composite
 def gaussian_pairs(draw, least_dim=2, most_dim=8, separabilities=(0.2, 8.0)):
-    """A pair whose mean has no small coordinate, nor too much signal for the loss without augmentation."""
+    """A pair whose mean has no small coordinate, nor too much signal for the loss without
+    augmentation.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     dim = draw(st.integers(least_dim, most_dim))
     mean = rng.uniform(0.3, 1.5, dim) * rng.choice([-1.0, 1.0], dim)
@@ -39,7 +41,9 @@ def hard_law(*values, input_weight=None):
     """Equally likely lambdas in {0, 1}, without the warning that this is no mixing of labels."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return MixingLaw.atoms(np.array(values), np.full(len(values), 1 / len(values)), input_weight)
+        return MixingLaw.atoms(
+            np.array(values), np.full(len(values), 1 / len(values)), input_weight
+        )
 
 
 UNIFORM = MixingLaw.beta(1.0)

@@ -1,8 +1,9 @@
-"""Data that nobody prepared, for `assumption_diagnostics`; truths by scikit-learn's classifiers on more data.
+"""Data that nobody prepared, for `assumption_diagnostics`; truths by scikit-learn's classifiers on
+more data.
 
-`python -m tests.naive_bayes_vs_logistic.own_data_sets` measures the leads of `leads.json` again: logistic regression,
-C by cross-validation, against `GaussianNB`, on fresh training sets and 2000 fresh rows (the bundled data: on
-other rows of the whole table).
+`python -m tests.naive_bayes_vs_logistic.own_data_sets` measures the leads of `leads.json` again:
+logistic regression, C by cross-validation, against `GaussianNB`, on fresh training sets and 2000
+fresh rows (the bundled data: on other rows of the whole table).
 """
 
 import json
@@ -29,7 +30,11 @@ def classes(means: Any, covariance: Any, shares: Any = None) -> Drawer:
     root = np.linalg.cholesky(covariance)
 
     def draw(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
-        y = np.arange(rows) % len(means) if shares is None else (np.arange(rows) % 10 < 10 * shares).astype(int)
+        y = (
+            np.arange(rows) % len(means)
+            if shares is None
+            else (np.arange(rows) % 10 < 10 * shares).astype(int)
+        )
         return means[y] + rng.standard_normal((rows, means.shape[1])) @ root.T, y
 
     return draw
@@ -54,7 +59,9 @@ def bundled(name: str) -> Drawer:
     return draw
 
 
-def shaped(noise: Callable[[np.random.Generator, Any], Any], gap: float = 0.8, n: int = 4) -> Drawer:
+def shaped(
+    noise: Callable[[np.random.Generator, Any], Any], gap: float = 0.8, n: int = 4
+) -> Drawer:
     def draw(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
         y = np.arange(rows) % 2
         return noise(rng, (rows, n)) + gap * y[:, None], y
@@ -92,30 +99,43 @@ def crossed(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
     y = np.arange(rows) % 2
     side = rng.choice([-2.0, 2.0], rows)
     corner = np.column_stack([side, side * (2 * y - 1)])
-    return np.column_stack([corner + rng.standard_normal((rows, 2)), rng.standard_normal(rows) + 0.5 * y]), y
+    return np.column_stack(
+        [corner + rng.standard_normal((rows, 2)), rng.standard_normal(rows) + 0.5 * y]
+    ), y
 
 
 ALTERNATING = np.array([0.8, -0.8, 0.8, -0.8])
 THREE = np.random.default_rng(4).standard_normal((3, 4))
 FITTING: dict[str, tuple[Any, Any, Any, int]] = {
     "4 independent features": (two(np.full(4, 0.8)), np.eye(4), None, 200),
-    "6 features, correlation .3, half of them tell": (two(0.8 * (np.arange(6) < 3)), equal(6, 0.3), None, 800),
+    "6 features, correlation .3, half of them tell": (
+        two(0.8 * (np.arange(6) < 3)),
+        equal(6, 0.3),
+        None,
+        800,
+    ),
     "12 weak features": (two(np.full(12, 0.4)), np.eye(12), None, 240),
     "correlation .6 against the signal": (two(ALTERNATING), equal(4, 0.6), None, 600),
-    "3 classes": (THREE, equal(4, 0.2), None, 240), "a class of 20 %": (two(np.full(4, 0.8)), equal(4, 0.2), 0.2, 300),
+    "3 classes": (THREE, equal(4, 0.2), None, 240),
+    "a class of 20 %": (two(np.full(4, 0.8)), equal(4, 0.2), 0.2, 300),
     "100 rows of 2 features": (two(np.full(2, 1.0)), equal(2, 0.3), None, 100),
     "units from 1e-6 to 1e12": (two(np.full(4, 0.8)), np.eye(4), None, 200),
-}  # fmt: skip
+}
 UNITS = np.array([1e-6, 1.0, 1e6, 1e12])
 MISFITS: dict[str, tuple[Drawer, int]] = {
-    "standard deviations 4 and 1": (wide, 300), "lognormal": (shaped(lambda r, s: r.lognormal(size=s)), 300),
+    "standard deviations 4 and 1": (wide, 300),
+    "lognormal": (shaped(lambda r, s: r.lognormal(size=s)), 300),
     "Student noise of 2 degrees": (shaped(lambda r, s: r.standard_t(2, s)), 300),
-    "time stamps of 1.7e12": (stamped, 300), "a leaking column": (leaking, 300), "every row four times": (copied, 400),
-    "near-constant and constant columns": (sparse, 300), "classes on crossed corners": (crossed, 300),
+    "time stamps of 1.7e12": (stamped, 300),
+    "a leaking column": (leaking, 300),
+    "every row four times": (copied, 400),
+    "near-constant and constant columns": (sparse, 300),
+    "classes on crossed corners": (crossed, 300),
     "pure noise": (shaped(lambda r, s: r.standard_normal(s), gap=0.0), 300),
     "30 rows": (shaped(lambda r, s: r.standard_normal(s)), 30),
-    "breast cancer, 250 of 569": (bundled("breast_cancer"), 250), "wine, 120 of 178": (bundled("wine"), 120),
-}  # fmt: skip
+    "breast cancer, 250 of 569": (bundled("breast_cancer"), 250),
+    "wine, 120 of 178": (bundled("wine"), 120),
+}
 
 
 def drawer(name: str) -> tuple[Drawer, int]:
@@ -136,7 +156,9 @@ def asked(name: str, seed: int) -> Any:
 
 
 def leads(name: str) -> dict[str, tuple[float, float]]:
-    """Mean lead of naive Bayes (error of logistic regression less its own) at three sizes, and its standard error."""
+    """Mean lead of naive Bayes (error of logistic regression less its own) at three sizes, and its
+    standard error.
+    """
     import warnings
 
     from sklearn.linear_model import LogisticRegressionCV
@@ -152,25 +174,40 @@ def leads(name: str) -> dict[str, tuple[float, float]]:
         differences = []
         for run in range(RUNS):
             X, y = draw(np.random.default_rng(10_000 + run), size + 2000)
-            train, test, own, rest = train_test_split(X, y, train_size=size, stratify=y, random_state=run)
+            train, test, own, rest = train_test_split(
+                X, y, train_size=size, stratify=y, random_state=run
+            )
             rival = LogisticRegressionCV(
-                Cs=[0.01, 0.1, 1, 10], cv=3, scoring="neg_log_loss", use_legacy_attributes=False, l1_ratios=(0,)
+                Cs=[0.01, 0.1, 1, 10],
+                cv=3,
+                scoring="neg_log_loss",
+                use_legacy_attributes=False,
+                l1_ratios=(0,),
             )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 rival = make_pipeline(StandardScaler(), rival).fit(train, own)
                 scale = StandardScaler().fit(train)
                 naive = GaussianNB().fit(scale.transform(train), own)
-            differences.append(naive.score(scale.transform(test), rest) - np.mean(rival.predict(test) == rest))
-        results[str(size)] = (float(np.mean(differences)), float(np.std(differences) / np.sqrt(RUNS)))
+            differences.append(
+                naive.score(scale.transform(test), rest) - np.mean(rival.predict(test) == rest)
+            )
+        results[str(size)] = (
+            float(np.mean(differences)),
+            float(np.std(differences) / np.sqrt(RUNS)),
+        )
     return results
 
 
 def ahead(name: str) -> Callable[[Any], Worth]:
-    """Right where who is said to be ahead is, to three standard errors; none where nobody is said to be."""
+    """Right where who is said to be ahead is, to three standard errors; none where nobody is said
+    to be.
+    """
 
     def judge(answer: Any) -> Worth:
-        known = {int(size): lead for size, lead in json.loads(LEADS.read_text()).get(name, {}).items()}
+        known = {
+            int(size): lead for size, lead in json.loads(LEADS.read_text()).get(name, {}).items()
+        }
         _, low, high = answer.crossing
         if (
             name in MISFITS
@@ -203,7 +240,9 @@ def said(name: str) -> str:
 
 def bayes_error(name: str) -> float:
     means, covariance, shares, _ = FITTING[name]
-    return predicted.bayes_error(means, covariance, None if shares is None else np.array([1 - shares, shares]))
+    return predicted.bayes_error(
+        means, covariance, None if shares is None else np.array([1 - shares, shares])
+    )
 
 
 def of_errors(name: str) -> DataSet:
@@ -219,34 +258,52 @@ def of_errors(name: str) -> DataSet:
             if answer.predicted is None
             else held(answer.predicted.bayes_error, truth, answer, "of the error rate")
         ),
-        headline=lambda answer: "none" if answer.predicted is None else str(answer.predicted.bayes_error),
+        headline=lambda answer: (
+            "none" if answer.predicted is None else str(answer.predicted.bayes_error)
+        ),
         level=0.95,
     )
 
 
 def of_leads(name: str) -> DataSet:
     return DataSet(
-        tool="assumption_diagnostics", name=name, fits=name in FITTING, ask=lambda seed: asked(name, seed),
-        truth="no such table" if name == "30 rows" else said(name), judge=ahead(name),
-        headline=lambda answer: answer.lines()[0].split("classes: ")[1], draws=200 if name in FITTING else 20,
-    )  # fmt: skip
+        tool="assumption_diagnostics",
+        name=name,
+        fits=name in FITTING,
+        ask=lambda seed: asked(name, seed),
+        truth="no such table" if name == "30 rows" else said(name),
+        judge=ahead(name),
+        headline=lambda answer: answer.lines()[0].split("classes: ")[1],
+        draws=200 if name in FITTING else 20,
+    )
 
 
 @cache
 def needed(share: float, excess: float = 0.01, gap: float = 0.8, n: int = 4) -> float:
-    """Samples at which naive Bayes is within the excess, by its exact errors for drawn means, variances and shares."""
-    rng, log_odds = np.random.default_rng(0), np.log(share / (1 - share))
+    """Samples at which naive Bayes is within the excess, by its exact errors for drawn means,
+    variances and shares.
+    """
+    rng = np.random.default_rng(0)
+    log_odds = np.log(share / (1 - share))
     signs = np.array([-1.0, 1.0])[:, None, None]
     distance = gap * np.sqrt(n)
-    best = share * ndtr(-distance / 2 - log_odds / distance) + (1 - share) * ndtr(-distance / 2 + log_odds / distance)
+    best = share * ndtr(-distance / 2 - log_odds / distance) + (1 - share) * ndtr(
+        -distance / 2 + log_odds / distance
+    )
 
     def above(size: int) -> float:
         counts = np.maximum(1, np.round(size * np.array([1 - share, share])))[:, None, None]
         means = signs * gap / 2 + rng.standard_normal((2, 40_000, n)) / np.sqrt(counts)
         weights = (means[1] - means[0]) / (rng.chisquare(size - 2, (40_000, n)) / size)
-        offset = np.log(counts[1] / counts[0])[:, 0] - np.sum(weights * (means[1] + means[0]) / 2, axis=1)
-        scores = (signs[:, :, 0] * gap / 2 * weights.sum(axis=1) + offset) / np.linalg.norm(weights, axis=1)
-        return float((1 - share) * ndtr(scores[0]).mean() + share * ndtr(-scores[1]).mean() - best - excess)
+        offset = np.log(counts[1] / counts[0])[:, 0] - np.sum(
+            weights * (means[1] + means[0]) / 2, axis=1
+        )
+        scores = (signs[:, :, 0] * gap / 2 * weights.sum(axis=1) + offset) / np.linalg.norm(
+            weights, axis=1
+        )
+        return float(
+            (1 - share) * ndtr(scores[0]).mean() + share * ndtr(-scores[1]).mean() - best - excess
+        )
 
     sizes = np.unique(np.geomspace(20, 200, 40).astype(int))
     return float(np.interp(0, [-above(size) for size in sizes.tolist()], sizes))
@@ -256,17 +313,25 @@ def of_needs(share: float) -> DataSet:
     @cache
     def ask(seed: int) -> Any:
         y = (np.arange(400) >= 400 * (1 - share)).astype(int)
-        return assumption_diagnostics(np.random.default_rng(seed).standard_normal((400, 4)) + 0.8 * y[:, None], y)
+        return assumption_diagnostics(
+            np.random.default_rng(seed).standard_normal((400, 4)) + 0.8 * y[:, None], y
+        )
 
     def judge(answer: Any) -> Worth:
         found = answer.predicted and answer.predicted.samples
         return "none" if not found else held(found, needed(share), answer, "samples")
 
     return DataSet(
-        tool="assumption_diagnostics", name=f"a class of {share:.0%}: samples that naive Bayes needs", fits=True,
-        ask=ask, truth=f"{needed(share):.0f}", judge=judge,
-        headline=lambda answer: str(answer.predicted and answer.predicted.samples), draws=40, level=0.95,
-    )  # fmt: skip
+        tool="assumption_diagnostics",
+        name=f"a class of {share:.0%}: samples that naive Bayes needs",
+        fits=True,
+        ask=ask,
+        truth=f"{needed(share):.0f}",
+        judge=judge,
+        headline=lambda answer: str(answer.predicted and answer.predicted.samples),
+        draws=40,
+        level=0.95,
+    )
 
 
 def labelled(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
@@ -277,15 +342,20 @@ def labelled(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
 def of_hidden(name: str, draw: Drawer, word: str) -> DataSet:
     """Right where the answer names what tells the classes, none where it says that nothing does."""
     return DataSet(
-        tool="assumption_diagnostics", name=name, fits=False,
-        ask=lambda seed: assumption_diagnostics(*draw(np.random.default_rng(seed), 300)), truth=word,
+        tool="assumption_diagnostics",
+        name=name,
+        fits=False,
+        ask=lambda seed: assumption_diagnostics(*draw(np.random.default_rng(seed), 300)),
+        truth=word,
         judge=lambda answer: "right" if word in str(answer) and answer.answerable else "wrong",
-        headline=lambda answer: answer.departures[0] if answer.departures else answer.missing, draws=40,
-    )  # fmt: skip
+        headline=lambda answer: answer.departures[0] if answer.departures else answer.missing,
+        draws=40,
+    )
 
 
 def exclusive(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
-    y, side = np.arange(rows) % 2, rng.choice([-1.0, 1.0], rows)
+    y = np.arange(rows) % 2
+    side = rng.choice([-1.0, 1.0], rows)
     return np.column_stack([side, side * (2 * y - 1)]) + 0.5 * rng.standard_normal((rows, 2)), y
 
 

@@ -1,4 +1,6 @@
-"""From seeds to the sample size m* to the growth law: how often the whole procedure says something wrong."""
+"""From seeds to the sample size m* to the growth law: how often the whole procedure says something
+wrong.
+"""
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from theory_on_trial.laws import Bernoulli
 
 DESIGN = np.array([25, 50, 100, 200, 400, 800])
 TARGET = 0.01
-PROCESSES = {  # the law of m*(n), as it was measured for the learners of this paper, or with their offsets
+# the law of m*(n), as it was measured for the learners of this paper, or with their offsets
+PROCESSES = {
     "n": lambda n: 26.9 + 0.925 * n,
     "n log n": lambda n: 20 + 0.2 * n * np.log(n),
     "sqrt n": lambda n: 20 + 20 * np.sqrt(n),
@@ -19,15 +22,18 @@ PROCESSES = {  # the law of m*(n), as it was measured for the learners of this p
 
 
 def boxes(rng, needed, runs, error):
-    """The interval for each m*, by bisection on nested curves whose error falls as exp(-2 (m / m* - 1)).
+    """The interval for each m*, by bisection on nested curves whose error falls as exp(-2 (m / m* -
+    1)).
 
-    Errors are skewed (γ of shape 4, as the errors of trained rules near their target) and share a part of their
-    noise along the curve, as prefixes of one data set do. Half of them reach the target a fixed share before their mean
-    does, which leaves the law as it is.
+    Errors are skewed (γ of shape 4, as the errors of trained rules near their target) and share a
+    part of their noise along the curve, as prefixes of one data set do. Half of them reach the
+    target a fixed share before their mean does, which leaves the law as it is.
     """
-    low, high = [], []
+    low = []
+    high = []
     for truth in needed:
-        common, sizes = rng.gamma(4, 1 / 4, runs), geometric_sizes(int(truth / 3), int(truth * 3))
+        common = rng.gamma(4, 1 / 4, runs)
+        sizes = geometric_sizes(int(truth / 3), int(truth * 3))
 
         def fails_at(m, truth=truth, shared=common):
             mean = TARGET * np.exp(-2 * (m / truth - 1))
@@ -43,7 +49,9 @@ def boxes(rng, needed, runs, error):
 
 @pytest.mark.parametrize("law", PROCESSES)
 def test_the_true_law_is_hardly_ever_rejected(law):
-    rng, alpha, repetitions = np.random.default_rng(sorted(PROCESSES).index(law)), 0.01, 150
+    rng = np.random.default_rng(sorted(PROCESSES).index(law))
+    alpha = 0.01
+    repetitions = 150
     sizes = PROCESSES[law](DESIGN)
     rejections = 0
     for _ in range(repetitions):
@@ -55,12 +63,15 @@ def test_the_true_law_is_hardly_ever_rejected(law):
 
 
 def test_with_enough_runs_only_the_true_law_survives():
-    rng, successes = np.random.default_rng(9), 0
+    rng = np.random.default_rng(9)
+    successes = 0
     for _ in range(10):
         low, high = boxes(rng, PROCESSES["n"](DESIGN), 4000, 1e-6)
         rivals = ["const", "log n", "sqrt n", "n log n"]
         found = growth(DESIGN, low, high, "n", error=1e-6, slack_log=0.01, controls=rivals)
-        successes += found.outcome == "VERIFIED" and all(control.outcome == "REFUTED" for control in found.controls)
+        successes += found.outcome == "VERIFIED" and all(
+            control.outcome == "REFUTED" for control in found.controls
+        )
     assert successes == 10
 
 

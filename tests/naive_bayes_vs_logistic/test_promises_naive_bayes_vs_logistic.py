@@ -1,4 +1,6 @@
-"""What anyone may call for naive Bayes against logistic regression: answers as documented, or one sentence."""
+"""What anyone may call for naive Bayes against logistic regression: answers as documented, or one
+sentence.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -20,28 +22,45 @@ CLASSES = np.arange(48) % 2
 DATA = np.random.default_rng(0).normal(size=(48, 3)) + CLASSES[:, None]
 RANGES = {
     (0, 0.5): "naive_bayes_expected_error naive_bayes_expected_error_large_n lda_expected_error",
-    (0, 1): "naive_bayes_asymptotic_error collinear_asymptotic_error linear_rule_error bayes_error box_tie_threshold "
-    "consistency_transform_inverse logistic_relative_efficiency logistic_relative_efficiency_balanced "
+    (
+        0,
+        1,
+    ): "naive_bayes_asymptotic_error collinear_asymptotic_error linear_rule_error bayes_error "
+    "box_tie_threshold "
+    "consistency_transform_inverse logistic_relative_efficiency "
+    "logistic_relative_efficiency_balanced "
     "naive_bayes_sample_exponent",
     (0, np.log(2) + 1e-12): "consistency_transform bayes_log_loss",
     (-np.inf, np.log(0.5) + 1e-12): "naive_bayes_log_expected_error",
     (2, np.inf): "naive_bayes_samples naive_bayes_samples_large_n",
-    (0, np.inf): "mahalanobis_squared bayes_margin naive_bayes_margin top_two_kl_bound expected_log_loss "
+    (
+        0,
+        np.inf,
+    ): "mahalanobis_squared bayes_margin naive_bayes_margin top_two_kl_bound expected_log_loss "
     "sup_norm_samples rare_class_samples score_deviation_bound margin_width margin_mass_bound "
-    "deviation_probability_bound sufficient_samples logistic_log_regret_bound logistic_zero_one_regret_bound "
+    "deviation_probability_bound sufficient_samples logistic_log_regret_bound "
+    "logistic_zero_one_regret_bound "
     "informative_log_odds_bound",
 }
-THEORY = {name: Case(within=within) for within, names in RANGES.items() for name in names.split()} | {
+THEORY = {
+    name: Case(within=within) for within, names in RANGES.items() for name in names.split()
+} | {
     "BinaryFeatures.scores": Case({"means": BINARY.means}, of=BINARY),
-    "BinaryFeatures.error": Case({"scores": np.array([[1.0, 0.0], [0.0, 1.0]] * 2)}, of=BINARY, within=(0, 1)),
+    "BinaryFeatures.error": Case(
+        {"scores": np.array([[1.0, 0.0], [0.0, 1.0]] * 2)}, of=BINARY, within=(0, 1)
+    ),
     "BinaryFeatures.margin_mass": Case(of=BINARY, within=(0, 1)),
     "kl_divergence": Case(infinite="where q misses a class of p", within=(-1e-12, np.inf)),
     "zero_one_regret_bound": Case(infinite="of an infinite regret", within=(0, np.inf)),
     "conditional_regret": Case(within=(-1e-12, np.inf)),
-    "NaiveBayesCurve": Case({name: getattr(CURVES[0], name) for name in ("shares", "weights", "gaps", "correlation")}),
+    "NaiveBayesCurve": Case(
+        {name: getattr(CURVES[0], name) for name in ("shares", "weights", "gaps", "correlation")}
+    ),
     "NaiveBayesCurve.errors": Case(of=CURVES[0], within=(0, 0.5)),
     "NaiveBayesCurve.excess": Case(of=CURVES[0], within=(-1e-8, 1)),
-    "NaiveBayesCurve.samples": Case(of=CURVES[0], within=(2, np.inf), infinite="where 1e15 samples do not suffice"),
+    "NaiveBayesCurve.samples": Case(
+        of=CURVES[0], within=(2, np.inf), infinite="where 1e15 samples do not suffice"
+    ),
     "LogisticCurve.excess": Case(of=CURVES[1], within=(-1e-9, 1)),
     "learning_curves": Case({"counts": np.array([20, 30, 25])}),
     "assumption_diagnostics": Case(
@@ -52,18 +71,26 @@ THEORY = {name: Case(within=within) for within, names in RANGES.items() for name
 }
 
 (
-    test_theory_is_declared, test_theory_refuses, test_theory_answers, test_theory_answers_or_refuses_extremes,
+    test_theory_is_declared,
+    test_theory_refuses,
+    test_theory_answers,
+    test_theory_answers_or_refuses_extremes,
 ) = promises(
     [predicted, tool],
     THEORY,
     {"AssumptionDiagnostics": "a record of results", "AssumptionDiagnostics.plot": "draws one"},
-)  # fmt: skip
+)
 
 
 KEY = jax.random.key(0)
-MEANS, SIGMA = np.array([[-0.5, 0.25], [0.5, 0.0]]), np.array([[1.0, 0.25], [0.25, 0.5]])
-VARIANCES, HALVES, COUNTS = np.array([1.0, 0.5]), np.array([0.5, 0.5]), np.array([3, 2])
-FEATURES = np.array([[-1.0, 0.5], [1.0, 0.25], [0.25, -0.5], [-0.25, 0.75], [0.5, 0.5], [0.75, -1.0]])
+MEANS = np.array([[-0.5, 0.25], [0.5, 0.0]])
+SIGMA = np.array([[1.0, 0.25], [0.25, 0.5]])
+VARIANCES = np.array([1.0, 0.5])
+HALVES = np.array([0.5, 0.5])
+COUNTS = np.array([3, 2])
+FEATURES = np.array(
+    [[-1.0, 0.5], [1.0, 0.25], [0.25, -0.5], [-0.25, 0.75], [0.5, 0.5], [0.75, -1.0]]
+)
 LABELS = np.array([0, 0, 0, 1, 1, 1])
 RULE = observed.LinearRule(jnp.asarray(MEANS), jnp.array([0.25, -0.25]))
 ROTATION = observed.Rotation(jnp.asarray(FEATURES), jnp.eye(2))
@@ -72,7 +99,14 @@ CURVE = {"key": KEY, "sizes": np.array([3, 5]), "means": MEANS}
 DRAWN = {"labels": "balanced", "points": None}
 PAIRED = CURVE | {"covariance": SIGMA, "max_samples": 6}
 FITTED = {"tolerance": 1e-6}
-SCAN = {"key": KEY, "means": MEANS, "variances": VARIANCES, "n_classes": 2, "target": 0.45, "most": 9}
+SCAN = {
+    "key": KEY,
+    "means": MEANS,
+    "variances": VARIANCES,
+    "n_classes": 2,
+    "target": 0.45,
+    "most": 9,
+}
 
 
 def once(given, **documented):
@@ -85,11 +119,17 @@ SIMS = {
     "LinearRule.predict": Case({"points": FEATURES}, of=RULE, within=(0, 1)),
     "Rotation.rotate_back": Case({"rule": RULE}, of=ROTATION),
     "balanced_counts": Case({"n_classes": 2}),
-    "binary_statistics": once({"key": KEY, "n_samples": 8, "means": MEANS + 0.5, "priors": HALVES}, within=(0, 1)),
-    "conditional_error": Case(
-        {"rule": RULE, "means": MEANS, "covariance": SIGMA, "points": None}, within=(0, 1), extreme=False
+    "binary_statistics": once(
+        {"key": KEY, "n_samples": 8, "means": MEANS + 0.5, "priors": HALVES}, within=(0, 1)
     ),
-    "efron_pair": once({"key": KEY, "n_samples": 8, "distance": 1.5, "n_features": 2, "labels": "balanced"}),
+    "conditional_error": Case(
+        {"rule": RULE, "means": MEANS, "covariance": SIGMA, "points": None},
+        within=(0, 1),
+        extreme=False,
+    ),
+    "efron_pair": once(
+        {"key": KEY, "n_samples": 8, "distance": 1.5, "n_features": 2, "labels": "balanced"}
+    ),
     "equal_priors": Case(within=(0, 1)),
     "gaussian_classes": Case({"key": KEY, "labels": LABELS, "means": MEANS}),
     "lda": Case({"means": MEANS, "priors": HALVES}, infinite="of products beyond floats"),
@@ -98,38 +138,61 @@ SIMS = {
     "naive_bayes": Case(SAMPLE, infinite="of squares over a variance near the least float"),
     "naive_bayes_errors": once(CURVE | DRAWN | {"variances": VARIANCES}, within=(0, 1)),
     "naive_bayes_rule": Case(
-        {"means": MEANS}, infinite="of a prior or variance of zero, or squares over a variance near the least float"
+        {"means": MEANS},
+        infinite="of a prior or variance of zero, or squares over a variance near the least float",
     ),
     "nested_naive_bayes_errors": once(PAIRED, within=(0, 1)),
     "official_logistic_scan": once(SCAN | FITTED),
     "official_scan": once(SCAN),
     "paired_errors": once(PAIRED | FITTED, within=(0, 1)),
-    "prefix_naive_bayes": Case(SAMPLE | {"sizes": np.array([2, 6])}, infinite="NaN for a prefix that lacks a class"),
+    "prefix_naive_bayes": Case(
+        SAMPLE | {"sizes": np.array([2, 6])}, infinite="NaN for a prefix that lacks a class"
+    ),
     "quasi_random_points": Case({"n_points": 4}),
     "random_counts": once({"key": KEY, "n_samples": 8, "priors": HALVES}, within=(1, 7)),
     "random_labels": Case({"key": KEY, "n_samples": 9, "priors": HALVES}, within=(0, 1)),
     "ridge_logistic": once(
-        SAMPLE | FITTED | {"sample_weight": np.ones(6), "inverse_ridge": 1.0, "start": RULE, "max_iterations": 9}
+        SAMPLE
+        | FITTED
+        | {"sample_weight": np.ones(6), "inverse_ridge": 1.0, "start": RULE, "max_iterations": 9}
     ),
     "rotate": Case({"features": FEATURES}),
-    "sample_statistics": Case({"key": KEY, "counts": COUNTS, "means": MEANS}, infinite="where a draw overflows"),
+    "sample_statistics": Case(
+        {"key": KEY, "counts": COUNTS, "means": MEANS}, infinite="where a draw overflows"
+    ),
     "sample_statistics_correlated": Case({"key": KEY, "counts": COUNTS, "means": MEANS}),
-    "bisect_sizes": Case({"errors_at": lambda m: np.r_[1, 1.5] / m, "sizes": 2 ** np.arange(1, 5), "target": 0.2}),
+    "bisect_sizes": Case(
+        {"errors_at": lambda m: np.r_[1, 1.5] / m, "sizes": 2 ** np.arange(1, 5), "target": 0.2}
+    ),
     "split_errors": once(
-        SAMPLE | FITTED | {"key": KEY, "sizes": np.array([3, 4]), "max_samples": 4, "var_floor": 0.25}, within=(0, 1)
+        SAMPLE
+        | FITTED
+        | {"key": KEY, "sizes": np.array([3, 4]), "max_samples": 4, "var_floor": 0.25},
+        within=(0, 1),
     ),
 }
 
 (
-    test_sims_are_declared, test_sims_refuse, test_sims_answer, test_sims_answer_or_refuse_extremes,
-) = promises([observed, sizes], SIMS, examples=3)  # fmt: skip
+    test_sims_are_declared,
+    test_sims_refuse,
+    test_sims_answer,
+    test_sims_answer_or_refuse_extremes,
+) = promises([observed, sizes], SIMS, examples=3)
 
 
-PLACES, ONES, ONE = np.array([[0.0, 0.0], [1.0, 0.5]]), np.ones(2), np.array([[-1.0], [1.0]])
-INDEFINITE, SINGULAR, COIN = np.array([[1.0, 2.0], [2.0, 1.0]]), np.ones((2, 2)), np.full(2, 0.5)
-THIRDS, IRIS, FOUR = np.array([0.2, 0.3, 0.5]), load_iris(return_X_y=True), np.array([0, 0, 1, 1])
-TABLE, OF_TABLE = np.random.default_rng(0).normal(size=(60, 3)) + (np.arange(60) % 2)[:, None], np.arange(60) % 2
-FEW, CONSTANT = FEATURES[:4], FEATURES[:4] * [1, 0]
+PLACES = np.array([[0.0, 0.0], [1.0, 0.5]])
+ONES = np.ones(2)
+ONE = np.array([[-1.0], [1.0]])
+INDEFINITE = np.array([[1.0, 2.0], [2.0, 1.0]])
+SINGULAR = np.ones((2, 2))
+COIN = np.full(2, 0.5)
+THIRDS = np.array([0.2, 0.3, 0.5])
+IRIS = load_iris(return_X_y=True)
+FOUR = np.array([0, 0, 1, 1])
+TABLE = np.random.default_rng(0).normal(size=(60, 3)) + (np.arange(60) % 2)[:, None]
+OF_TABLE = np.arange(60) % 2
+FEW = FEATURES[:4]
+CONSTANT = FEATURES[:4] * [1, 0]
 
 
 def asked(X, y=OF_TABLE):
@@ -147,80 +210,216 @@ def with_entry(value):
 
 
 REFUSED = [
-    (lambda: predicted.naive_bayes_rule(PLACES[:1], ONES), "means must have at least 2 rows, one per class"),
-    (lambda: predicted.naive_bayes_rule(PLACES, np.ones(3)), "variances must have one entry for each of the 2"),
-    (lambda: predicted.naive_bayes_rule(PLACES, ONES, np.full(3, 1 / 3)), "one entry for each of the 2 classes, got 3"),
-    (lambda: predicted.naive_bayes_rule(PLACES, ONES, np.array([1.0, 0.0])), "priors must be positive"),
-    (lambda: predicted.lda_rule(PLACES, np.eye(3)), "covariance must have one entry for each of the 2 features, got 3"),
-    (lambda: predicted.lda_rule(PLACES, SINGULAR), "covariance must be symmetric and positive definite"),
-    (lambda: predicted.lda_rule(PLACES, np.array([[1.0, 0.5], [0.4, 1.0]])), "covariance must be symmetric"),
-    (lambda: predicted.naive_bayes_margin(PLACES[1], INDEFINITE), "symmetric and positive semidefinite, with positive"),
+    (
+        lambda: predicted.naive_bayes_rule(PLACES[:1], ONES),
+        "means must have at least 2 rows, one per class",
+    ),
+    (
+        lambda: predicted.naive_bayes_rule(PLACES, np.ones(3)),
+        "variances must have one entry for each of the 2",
+    ),
+    (
+        lambda: predicted.naive_bayes_rule(PLACES, ONES, np.full(3, 1 / 3)),
+        "one entry for each of the 2 classes, got 3",
+    ),
+    (
+        lambda: predicted.naive_bayes_rule(PLACES, ONES, np.array([1.0, 0.0])),
+        "priors must be positive",
+    ),
+    (
+        lambda: predicted.lda_rule(PLACES, np.eye(3)),
+        "covariance must have one entry for each of the 2 features, got 3",
+    ),
+    (
+        lambda: predicted.lda_rule(PLACES, SINGULAR),
+        "covariance must be symmetric and positive definite",
+    ),
+    (
+        lambda: predicted.lda_rule(PLACES, np.array([[1.0, 0.5], [0.4, 1.0]])),
+        "covariance must be symmetric",
+    ),
+    (
+        lambda: predicted.naive_bayes_margin(PLACES[1], INDEFINITE),
+        "symmetric and positive semidefinite, with positive",
+    ),
     (lambda: predicted.naive_bayes_margin(PLACES[1], np.zeros((2, 2))), "with positive variances"),
     (
-        lambda: predicted.linear_rule_error(np.array([[1.0, -1.0], [-1.0, 1.0]]), ONES, PLACES, SINGULAR),
+        lambda: predicted.linear_rule_error(
+            np.array([[1.0, -1.0], [-1.0, 1.0]]), ONES, PLACES, SINGULAR
+        ),
         "covariance must not vanish in the direction",
     ),
-    (lambda: predicted.collinear_asymptotic_error(np.array([1.0, 2.0, 1.0]), ONES), "at least 2 different numbers"),
-    (lambda: predicted.naive_bayes_samples(10, 4, 1e-12), "excess must be at least 1e-9 of the asymptotic error"),
-    (lambda: predicted.kl_divergence(np.array([1.0 + 3e-9, 0.0]), COIN), "p must be non-negative and sum to one"),
+    (
+        lambda: predicted.collinear_asymptotic_error(np.array([1.0, 2.0, 1.0]), ONES),
+        "at least 2 different numbers",
+    ),
+    (
+        lambda: predicted.naive_bayes_samples(10, 4, 1e-12),
+        "excess must be at least 1e-9 of the asymptotic error",
+    ),
+    (
+        lambda: predicted.kl_divergence(np.array([1.0 + 3e-9, 0.0]), COIN),
+        "p must be non-negative and sum to one",
+    ),
     (lambda: predicted.top_two_kl_bound(np.ones(1), np.ones(1)), "p must have at least 2 classes"),
-    (lambda: predicted.conditional_regret(np.array([0.0, 1.1]), COIN, 1), r"logits must lie in \[-1.0, 1.0\]"),
-    (lambda: predicted.score_deviation_bound(5, 0.1, 0.125), "deviation must be at most half the floor, 0.0625, got"),
-    (lambda: predicted.margin_mass_bound(5, 2, 0.1, 0.3, 0.3), "width must be below beta = 0.3, got 0.3"),
-    (lambda: predicted.deviation_probability_bound(9, 5, 5, 0.1, 0.25), "floor must be at most 1 / n_classes"),
-    (lambda: predicted.BinaryFeatures(np.full((2, 15), 0.5)), "means must have at most 14 features"),
-    (lambda: predicted.BinaryFeatures(np.array([[0.0], [1.0]])), "means must leave each feature some variance"),
-    (lambda: BINARY.error(np.zeros((3, 2))), r"scores must be those of \(4, 2\) points and classes, got shape \(3, 2"),
-    (lambda: predicted.mahalanobis_squared(np.array([1e-30, 1e30]), 1e60**SINGULAR), "positive definite"),
-    (lambda: logistic(LABELS, 3), "labels must hold every class with some weight, got none of class 2"),
-    (lambda: logistic(LABELS, sample_weight=1.0 - LABELS), "labels must hold every class .* got none of class 1"),
+    (
+        lambda: predicted.conditional_regret(np.array([0.0, 1.1]), COIN, 1),
+        r"logits must lie in \[-1.0, 1.0\]",
+    ),
+    (
+        lambda: predicted.score_deviation_bound(5, 0.1, 0.125),
+        "deviation must be at most half the floor, 0.0625, got",
+    ),
+    (
+        lambda: predicted.margin_mass_bound(5, 2, 0.1, 0.3, 0.3),
+        "width must be below beta = 0.3, got 0.3",
+    ),
+    (
+        lambda: predicted.deviation_probability_bound(9, 5, 5, 0.1, 0.25),
+        "floor must be at most 1 / n_classes",
+    ),
+    (
+        lambda: predicted.BinaryFeatures(np.full((2, 15), 0.5)),
+        "means must have at most 14 features",
+    ),
+    (
+        lambda: predicted.BinaryFeatures(np.array([[0.0], [1.0]])),
+        "means must leave each feature some variance",
+    ),
+    (
+        lambda: BINARY.error(np.zeros((3, 2))),
+        r"scores must be those of \(4, 2\) points and classes, got shape \(3, 2",
+    ),
+    (
+        lambda: predicted.mahalanobis_squared(np.array([1e-30, 1e30]), 1e60**SINGULAR),
+        "positive definite",
+    ),
+    (
+        lambda: logistic(LABELS, 3),
+        "labels must hold every class with some weight, got none of class 2",
+    ),
+    (
+        lambda: logistic(LABELS, sample_weight=1.0 - LABELS),
+        "labels must hold every class .* got none of class 1",
+    ),
     (lambda: logistic(LABELS + 1), "labels must be below n_classes = 2, got 2"),
     (lambda: logistic(LABELS[:5]), "labels must have one entry for each of the 6 samples, got 5"),
-    (lambda: logistic(LABELS, sample_weight=np.ones(2)), "one entry for each of the 6 samples, got 2"),
+    (
+        lambda: logistic(LABELS, sample_weight=np.ones(2)),
+        "one entry for each of the 6 samples, got 2",
+    ),
     (
         lambda: logistic(LABELS, start=observed.LinearRule(jnp.zeros((2, 3)), jnp.zeros(2))),
         r"start must have 2 x 2 weights and 2 intercepts, got shapes \(2, 3\)",
     ),
-    (lambda: logistic(LABELS, rows=FEATURES.astype(np.float32)), "at least 1e-5 for float32 features"),
-    (lambda: observed.naive_bayes_errors(KEY, (2, 4), np.eye(3, 4), np.ones(4)), "at least the 3 classes, got 2"),
-    (lambda: observed.logistic_errors(KEY, (4, 9), MEANS, VARIANCES, max_samples=8), "at most max_samples = 8"),
-    (lambda: observed.split_errors(KEY, *IRIS, 3, (9,), max_samples=150), "below the number of samples, 150, got 150"),
+    (
+        lambda: logistic(LABELS, rows=FEATURES.astype(np.float32)),
+        "at least 1e-5 for float32 features",
+    ),
+    (
+        lambda: observed.naive_bayes_errors(KEY, (2, 4), np.eye(3, 4), np.ones(4)),
+        "at least the 3 classes, got 2",
+    ),
+    (
+        lambda: observed.logistic_errors(KEY, (4, 9), MEANS, VARIANCES, max_samples=8),
+        "at most max_samples = 8",
+    ),
+    (
+        lambda: observed.split_errors(KEY, *IRIS, 3, (9,), max_samples=150),
+        "below the number of samples, 150, got 150",
+    ),
     (lambda: observed.split_errors(KEY, *IRIS, 4, (9,), max_samples=20), "got none of class 3"),
-    (lambda: observed.official_scan(KEY, MEANS, VARIANCES, 3, 0.1, most=40), "one row for each of the 3 classes"),
-    (lambda: observed.official_scan(KEY, np.eye(3, 4), np.ones(4), 3, 0.1, most=5), "most must be at least 2K = 6"),
+    (
+        lambda: observed.official_scan(KEY, MEANS, VARIANCES, 3, 0.1, most=40),
+        "one row for each of the 3 classes",
+    ),
+    (
+        lambda: observed.official_scan(KEY, np.eye(3, 4), np.ones(4), 3, 0.1, most=5),
+        "most must be at least 2K = 6",
+    ),
     (lambda: observed.quasi_random_points(100, 3), "n_points must be a power of two, got 100"),
     (
         lambda: observed.conditional_error(
-            observed.LinearRule(jnp.eye(3), jnp.zeros(3)), np.eye(3), np.ones(3), points=np.zeros((4, 2))
+            observed.LinearRule(jnp.eye(3), jnp.zeros(3)),
+            np.eye(3),
+            np.ones(3),
+            points=np.zeros((4, 2)),
         ),
         "K - 2 = 1 axes, got 2",
     ),
-    (lambda: observed.conditional_error(RULE, np.eye(3), np.ones(3)), "rule must have 3 x 3 weights"),
     (
-        lambda: observed.conditional_error(observed.LinearRule(jnp.full((2, 1), 1e300), jnp.zeros(2)), ONE, np.ones(1)),
+        lambda: observed.conditional_error(RULE, np.eye(3), np.ones(3)),
+        "rule must have 3 x 3 weights",
+    ),
+    (
+        lambda: observed.conditional_error(
+            observed.LinearRule(jnp.full((2, 1), 1e300), jnp.zeros(2)), ONE, np.ones(1)
+        ),
         "rule must have weights whose squares floats can hold",
     ),
     (lambda: observed.naive_bayes(FEW, FOUR, 3), "got none of class 2"),
     (lambda: observed.naive_bayes(FEW[:2], FOUR[1:3], 2), "features must vary within a class"),
-    (lambda: observed.naive_bayes(CONSTANT, FOUR, 2, var_floor=0), r"a feature is constant \(feature 1\)"),
+    (
+        lambda: observed.naive_bayes(CONSTANT, FOUR, 2, var_floor=0),
+        r"a feature is constant \(feature 1\)",
+    ),
     (lambda: observed.naive_bayes(FEW, FOUR, 2, sample_weight=FOUR * 1.0), "got none of class 0"),
-    (lambda: observed.prefix_naive_bayes(FEW, FOUR, 2, np.array([2, 5])), "at most max_samples = 4, got 5"),
+    (
+        lambda: observed.prefix_naive_bayes(FEW, FOUR, 2, np.array([2, 5])),
+        "at most max_samples = 4, got 5",
+    ),
     (lambda: observed.lda(np.eye(2), SINGULAR, COIN), "covariance_hat must be symmetric an"),
-    (lambda: observed.lda_error(KEY, np.array([2, 2]), np.eye(2, 3), np.ones(3)), r"at least n \+ K = 5, .* got 4"),
-    (lambda: observed.lda_error(KEY, np.array([9, 9]), np.eye(2), SINGULAR), "factor must be square and in"),
-    (lambda: observed.efron_pair(KEY, 3, 2.0, 2), r"n_samples must be at least n_features \+ 2, got 3"),
-    (lambda: observed.covariance_factor(INDEFINITE), "covariance must be symmetric and positive definite"),
+    (
+        lambda: observed.lda_error(KEY, np.array([2, 2]), np.eye(2, 3), np.ones(3)),
+        r"at least n \+ K = 5, .* got 4",
+    ),
+    (
+        lambda: observed.lda_error(KEY, np.array([9, 9]), np.eye(2), SINGULAR),
+        "factor must be square and in",
+    ),
+    (
+        lambda: observed.efron_pair(KEY, 3, 2.0, 2),
+        r"n_samples must be at least n_features \+ 2, got 3",
+    ),
+    (
+        lambda: observed.covariance_factor(INDEFINITE),
+        "covariance must be symmetric and positive definite",
+    ),
     (lambda: observed.balanced_counts(2, 3), "n_samples must be at least n_classes = 3, got 2"),
     (lambda: observed.random_counts(KEY, 2, THIRDS), "n_samples must be at least 3"),
-    (lambda: observed.random_counts(KEY, 9, np.array([1e-9, 1 - 1e-9])), "n_samples must be so large that every"),
-    (lambda: observed.random_labels(KEY, 9, THIRDS, complete_prefix=2), "complete_prefix must be at least 3"),
-    (lambda: observed.random_labels(KEY, 9, THIRDS, complete_prefix=10), "complete_prefix must be at most n_samp"),
-    (lambda: observed.gaussian_classes(KEY, np.array([0, 2]), ONE, np.ones(1)), "below n_classes = 2, got 2"),
-    (lambda: observed.binary_statistics(KEY, 2, np.full((3, 1), 0.1), THIRDS), "n_samples must be at least 3"),
-    (lambda: tool.learning_curves(MEANS, np.eye(2), np.array([2, 3])), r"at least n \+ K \+ 2 = 6, got 5"),
-    (lambda: tool.learning_curves(1e5 * MEANS, np.eye(2), np.array([9, 9]))[1].excess(1e15), "n_samples must be at l"),
+    (
+        lambda: observed.random_counts(KEY, 9, np.array([1e-9, 1 - 1e-9])),
+        "n_samples must be so large that every",
+    ),
+    (
+        lambda: observed.random_labels(KEY, 9, THIRDS, complete_prefix=2),
+        "complete_prefix must be at least 3",
+    ),
+    (
+        lambda: observed.random_labels(KEY, 9, THIRDS, complete_prefix=10),
+        "complete_prefix must be at most n_samp",
+    ),
+    (
+        lambda: observed.gaussian_classes(KEY, np.array([0, 2]), ONE, np.ones(1)),
+        "below n_classes = 2, got 2",
+    ),
+    (
+        lambda: observed.binary_statistics(KEY, 2, np.full((3, 1), 0.1), THIRDS),
+        "n_samples must be at least 3",
+    ),
+    (
+        lambda: tool.learning_curves(MEANS, np.eye(2), np.array([2, 3])),
+        r"at least n \+ K \+ 2 = 6, got 5",
+    ),
+    (
+        lambda: tool.learning_curves(1e5 * MEANS, np.eye(2), np.array([9, 9]))[1].excess(1e15),
+        "n_samples must be at l",
+    ),
     (lambda: asked(with_entry(np.nan)), "no missing entries, got 1 in column 'x2'"),
-    (lambda: asked(pd.DataFrame(with_entry(np.inf), columns=list("abc"))), "infinite entry in column 'b'"),
+    (
+        lambda: asked(pd.DataFrame(with_entry(np.inf), columns=list("abc"))),
+        "infinite entry in column 'b'",
+    ),
     (lambda: asked(TABLE[:, 0]), r"must be a table.*got shape \(60,\)"),
     (lambda: asked(TABLE[:, :1]), "at least 2 columns that vary"),
     (lambda: asked([["a", "b"]] * 60), "X must hold numbers only"),
@@ -229,12 +428,24 @@ REFUSED = [
     (lambda: asked(TABLE, OF_TABLE[:, None]), r"one label per sample, got shape \(60, 1\)"),
     (lambda: asked(TABLE, 0 * OF_TABLE), "at least 2 classes, got 1"),
     (lambda: asked(TABLE, [None, *OF_TABLE[1:]]), "a label for every sample, got a missing one"),
-    (lambda: asked(TABLE, np.where(np.arange(60) < 2, 5, OF_TABLE)), "3 samples of each class, got 2 of 5"),
-    (lambda: asked(TABLE, pd.Categorical.from_codes(OF_TABLE, ["x", "y", "z"])), "class 'z' of y has no samples"),
-    (lambda: asked(TABLE[:39], OF_TABLE[:39]), "at least 40 rows for 3 features and 2 classes, got 39"),
+    (
+        lambda: asked(TABLE, np.where(np.arange(60) < 2, 5, OF_TABLE)),
+        "3 samples of each class, got 2 of 5",
+    ),
+    (
+        lambda: asked(TABLE, pd.Categorical.from_codes(OF_TABLE, ["x", "y", "z"])),
+        "class 'z' of y has no samples",
+    ),
+    (
+        lambda: asked(TABLE[:39], OF_TABLE[:39]),
+        "at least 40 rows for 3 features and 2 classes, got 39",
+    ),
     (lambda: asked(np.tile(TABLE, 20)), "at least 70 rows for 60 features and 2 classes, got 60"),
     (lambda: asked(TABLE * [1, 0, 0]), "at least 2 columns that vary within the classes, got 1"),
-    (lambda: asked(TABLE[:, [0, 1, 0]]), "linearly independent within the classes: leave one out of x1, x3"),
+    (
+        lambda: asked(TABLE[:, [0, 1, 0]]),
+        "linearly independent within the classes: leave one out of x1, x3",
+    ),
 ]
 
 

@@ -18,7 +18,9 @@ def test_the_grid_covers_its_range_in_steps_of_the_ratio(low, extra, ratio, mult
     assert np.all(sizes % multiple_of == 0)
     steps = np.diff(sizes)
     assert np.all(steps > 0)
-    assert np.all((sizes[1:] <= ratio * sizes[:-1] * (1 + 1e-12)) | (steps == multiple_of))  # 1.15 * 100 < 115
+    assert np.all(
+        (sizes[1:] <= ratio * sizes[:-1] * (1 + 1e-12)) | (steps == multiple_of)
+    )  # 1.15 * 100 < 115
     assert len(sizes) == 1 or sizes[-2] < low + extra
 
 
@@ -43,9 +45,13 @@ def test_bisection_finds_the_crossing_of_a_falling_curve_and_supports_it(length,
 
 def test_a_curve_that_does_not_cross_on_the_grid_is_not_extrapolated():
     sizes = np.array([4, 8, 16])
-    with pytest.raises(ValueError, match=r"must begin above the target 0.1, got a mean error of 0.05 at 4"):
+    with pytest.raises(
+        ValueError, match=r"must begin above the target 0.1, got a mean error of 0.05 at 4"
+    ):
         bisect_sizes(lambda size: np.full(3, 0.2 / size), sizes, 0.1)
-    with pytest.raises(ValueError, match=r"must end below the target 0.1, got a mean error of 0.25 at 16"):
+    with pytest.raises(
+        ValueError, match=r"must end below the target 0.1, got a mean error of 0.25 at 16"
+    ):
         bisect_sizes(lambda size: np.full(3, 4.0 / size), sizes, 0.1)
 
 

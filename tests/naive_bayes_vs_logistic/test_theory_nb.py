@@ -1,4 +1,6 @@
-"""The theory of naive Bayes where no claim asks: singular laws, exact values, enumerated problems, bounds by hand."""
+"""The theory of naive Bayes where no claim asks: singular laws, exact values, enumerated problems,
+bounds by hand.
+"""
 
 import itertools
 
@@ -16,7 +18,9 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def error_by_midpoints(slopes, intercepts, centres, priors):
-    """Error of argmax_k slope_k u + b_k, u ~ N(centre_k, 1), from all pairwise crossings and a trial between each."""
+    """Error of argmax_k slope_k u + b_k, u ~ N(centre_k, 1), from all pairwise crossings and a
+    trial between each.
+    """
     first, second = np.triu_indices(len(slopes), 1)
     crossings = (intercepts[second] - intercepts[first]) / (slopes[first] - slopes[second])
     ends = np.concatenate([[-np.inf], np.sort(crossings), [np.inf]])
@@ -29,9 +33,12 @@ def error_by_midpoints(slopes, intercepts, centres, priors):
 
 @pytest.mark.parametrize("n_classes", [3, 4])
 def test_more_classes_than_features_in_the_plane(n_classes):
-    """The law of the score differences is singular from four classes on; the reference slices the plane."""
+    """The law of the score differences is singular from four classes on; the reference slices the
+    plane.
+    """
     rng = np.random.default_rng(n_classes)
-    means, priors = rng.normal(size=(n_classes, 2)) * 1.5, rng.dirichlet(np.full(n_classes, 5.0))
+    means = rng.normal(size=(n_classes, 2)) * 1.5
+    priors = rng.dirichlet(np.full(n_classes, 5.0))
     weights, intercepts = predicted.naive_bayes_rule(means, np.ones(2), priors)
 
     def error_on_slice(x, k):
@@ -40,7 +47,9 @@ def test_more_classes_than_features_in_the_plane(n_classes):
             weights[:, 1], intercepts + weights[:, 0] * x, means[:, 1], only_k
         )
 
-    slices = [quad(error_on_slice, -9, 9, args=(k,), epsabs=1e-7, limit=50)[0] for k in range(n_classes)]
+    slices = [
+        quad(error_on_slice, -9, 9, args=(k,), epsabs=1e-7, limit=50)[0] for k in range(n_classes)
+    ]
     error = predicted.linear_rule_error(weights, intercepts, means, np.ones(2), priors)
     assert error == pytest.approx(priors @ slices, rel=0, abs=1e-6)
 
@@ -49,7 +58,9 @@ def test_reference_values_of_an_independent_two_dimensional_quadrature():
     references = {(1, 2, 1): 0.4175245558, (2, 4, 4): 0.2293734867, (5, 4, 4): 0.2786355715}
     references |= {(50, 10, 4): 0.3496714691, (200, 40, 9): 0.2051110097, (20, 8, 40): 0.0038944416}
     for setting, value in references.items():
-        assert predicted.naive_bayes_expected_error(*setting) == pytest.approx(value, rel=0, abs=5.1e-11)
+        assert predicted.naive_bayes_expected_error(*setting) == pytest.approx(
+            value, rel=0, abs=5.1e-11
+        )
 
 
 def test_lda_of_known_covariance_is_bayes_and_without_signal_guesses():
@@ -76,12 +87,16 @@ def test_binary_features_are_enumerated(seed, n_features, n_classes):
     variances = sum(p * mu * (1 - mu) for p, mu in zip(priors, means, strict=True))
     np.testing.assert_allclose(problem.variances, variances, rtol=8 * n_classes * UNIT_ROUNDOFF)
     points, scores = scores_by_hand(means, variances, priors)
-    slack = 64 * n_features * UNIT_ROUNDOFF * (1 + np.abs(scores).max() + n_features / variances.min())
+    slack = (
+        64 * n_features * UNIT_ROUNDOFF * (1 + np.abs(scores).max() + n_features / variances.min())
+    )
     np.testing.assert_allclose(problem.scores(means, problem.variances, priors), scores, atol=slack)
 
     joint = priors * np.prod(np.where(points[:, None] == 1, means, 1 - means), axis=-1)
     limit_scores = problem.scores(means, problem.variances, priors)
-    error, narrow, width = 0.0, 0.0, 0.3 * n_features
+    error = 0.0
+    narrow = 0.0
+    width = 0.3 * n_features
     for row, probabilities in zip(limit_scores, joint, strict=True):
         for k in range(n_classes):
             lead = row[k] - max(np.delete(row, k))
@@ -94,10 +109,15 @@ def test_binary_features_are_enumerated(seed, n_features, n_classes):
     pairs = list(itertools.permutations(range(n_classes), 2))
     conditional = joint / priors
     expected = {(k, j): conditional[:, k] @ (scores[:, k] - scores[:, j]) for k, j in pairs}
-    scatter = {(k, j): conditional[:, k] @ (scores[:, k] - scores[:, j] - expected[k, j]) ** 2 for k, j in pairs}
+    scatter = {
+        (k, j): conditional[:, k] @ (scores[:, k] - scores[:, j] - expected[k, j]) ** 2
+        for k, j in pairs
+    }
     alpha, beta = problem.margin_moments()
     assert beta == pytest.approx(min(expected.values()) / n_features, abs=slack)
-    assert alpha == pytest.approx(max(scatter.values()) / n_features, abs=slack * (1 + np.abs(scores).max()))
+    assert alpha == pytest.approx(
+        max(scatter.values()) / n_features, abs=slack * (1 + np.abs(scores).max())
+    )
 
 
 def test_the_bounds_at_round_numbers():
@@ -106,15 +126,31 @@ def test_the_bounds_at_round_numbers():
     assert predicted.margin_width(0.1, 0.25) == pytest.approx(0.2 * (16 + 16))
     assert predicted.margin_width(0.1, 0.2) == pytest.approx(0.2 * (20 + 25))
     assert predicted.margin_mass_bound(10, 4, 0.5, 0.8, 0.3) == pytest.approx(3 * 0.5 / (10 * 0.25))
-    assert predicted.deviation_probability_bound(1000, 3, 2, 0.1, 0.25) == pytest.approx(13 * np.exp(-0.1))
-    assert predicted.deviation_probability_bound(4, 1, 4, 0.1, 0.25) == pytest.approx(9 * np.exp(-0.01 / 49))
-    assert predicted.sufficient_samples(100, 2, 0.1, 0.05, 0.25) == pytest.approx(10**4 * np.log(8020))
-    assert predicted.sufficient_samples(10, 2, 0.105, 0.05, 0.21) == pytest.approx(25 / (0.21 * 0.105**2) * np.log(820))
-    assert predicted.sufficient_samples(50, 3, 0.125, 0.2, 0.25) == pytest.approx(9216 * np.log(1505))
+    assert predicted.deviation_probability_bound(1000, 3, 2, 0.1, 0.25) == pytest.approx(
+        13 * np.exp(-0.1)
+    )
+    assert predicted.deviation_probability_bound(4, 1, 4, 0.1, 0.25) == pytest.approx(
+        9 * np.exp(-0.01 / 49)
+    )
+    assert predicted.sufficient_samples(100, 2, 0.1, 0.05, 0.25) == pytest.approx(
+        10**4 * np.log(8020)
+    )
+    assert predicted.sufficient_samples(10, 2, 0.105, 0.05, 0.21) == pytest.approx(
+        25 / (0.21 * 0.105**2) * np.log(820)
+    )
+    assert predicted.sufficient_samples(50, 3, 0.125, 0.2, 0.25) == pytest.approx(
+        9216 * np.log(1505)
+    )
     smallest = predicted.sufficient_samples(1, 2, 0.1, 2.0**-1022, 0.25)
     assert smallest == pytest.approx(10**4 * (np.log(5) + 1022 * np.log(2)))
-    assert predicted.logistic_log_regret_bound(400, 3, 2.0, 5.0, 0.5) == pytest.approx(4 * 3 * 10.5 / 20)
+    assert predicted.logistic_log_regret_bound(400, 3, 2.0, 5.0, 0.5) == pytest.approx(
+        4 * 3 * 10.5 / 20
+    )
     assert predicted.logistic_log_regret_bound(100, 2, 2, 5) == pytest.approx(8.0)
     assert predicted.logistic_zero_one_regret_bound(10**4, 2, 2, 5) == pytest.approx(np.sqrt(1.6))
-    assert predicted.logistic_zero_one_regret_bound(10**4, 2, 2, 5, 1.0, 0.12) == pytest.approx(np.sqrt(2.0))
-    assert predicted.informative_log_odds_bound(10, 0.5, 0.4, 0.25) == pytest.approx(10 * 0.5 * 0.16 * 2)
+    assert predicted.logistic_zero_one_regret_bound(10**4, 2, 2, 5, 1.0, 0.12) == pytest.approx(
+        np.sqrt(2.0)
+    )
+    assert predicted.informative_log_odds_bound(10, 0.5, 0.4, 0.25) == pytest.approx(
+        10 * 0.5 * 0.16 * 2
+    )

@@ -19,6 +19,14 @@ def rounding_of_gradient(parameters, sizes, decays, feature_decay):
     scale = max(product / norm * outputs / np.sum(sizes) for norm in norms)
     scale += max(d * norm for d, norm in zip([*decays, feature_decay], norms, strict=True))
     n_operations = (
-        len(weights) * max(max(w.shape) for w in weights) * (1 + np.abs(np.log([*decays, feature_decay])).sum())
+        len(weights)
+        * max(max(w.shape) for w in weights)
+        * (1 + np.abs(np.log([*decays, feature_decay])).sum())
     )
-    return 64 * n_operations * UNIT_ROUNDOFF * (scale + outputs / np.sqrt(np.sum(sizes))) * np.sqrt(np.max(sizes))
+    return (
+        64
+        * n_operations
+        * UNIT_ROUNDOFF
+        * (scale + outputs / np.sqrt(np.sum(sizes)))
+        * np.sqrt(np.max(sizes))
+    )

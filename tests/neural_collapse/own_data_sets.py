@@ -1,4 +1,6 @@
-"""Data that nobody prepared, for `certify_head`; a bracket must hold the best of many descents by SciPy's L-BFGS."""
+"""Data that nobody prepared, for `certify_head`; a bracket must hold the best of many descents by
+SciPy's L-BFGS.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -17,27 +19,41 @@ _REACHED = 1e-5  # relative, of descents
 
 
 @cache
-def least(sizes: tuple[int, ...], widths: tuple[int, ...], decays: tuple[float, ...], loss: str, bias: bool) -> float:
+def least(
+    sizes: tuple[int, ...],
+    widths: tuple[int, ...],
+    decays: tuple[float, ...],
+    loss: str,
+    bias: bool,
+) -> float:
     """The least objective of twelve descents, with one free feature vector per class."""
-    counts, n_classes, depth = np.array(sizes), len(sizes), len(widths)
+    counts = np.array(sizes)
+    n_classes = len(sizes)
+    depth = len(widths)
     outs = [*widths[1:], n_classes]
     shapes = [*zip(outs, widths, strict=True), (widths[0], n_classes)]
     cuts = np.cumsum([rows * columns for rows, columns in shapes])
 
     def objective(flat: Any) -> tuple[float, Any]:
-        parts = [part.reshape(shape) for part, shape in zip(np.split(flat, cuts)[:-1], shapes, strict=True)]
+        parts = [
+            part.reshape(shape)
+            for part, shape in zip(np.split(flat, cuts)[:-1], shapes, strict=True)
+        ]
         offset = flat[cuts[-1] :] * bias
         chain = [parts[-1]]
         for layer in parts[:-1]:
             chain.append(layer @ chain[-1])
         outputs = chain[-1] + offset[:, None]
         if loss == "ce":
-            values, slope = -np.diag(log_softmax(outputs, axis=0)), softmax(outputs, axis=0) - np.eye(n_classes)
+            values = -np.diag(log_softmax(outputs, axis=0))
+            slope = softmax(outputs, axis=0) - np.eye(n_classes)
         else:
             slope = outputs - np.eye(n_classes)
             values = np.sum(slope**2, axis=0) / 2
         slope = slope * counts / counts.sum()
-        value, gradients, back = values @ counts / counts.sum(), [slope.sum(axis=1) * bias], slope
+        value = values @ counts / counts.sum()
+        gradients = [slope.sum(axis=1) * bias]
+        back = slope
         weights = [np.ones(1)] * depth + [counts[None]]
         for index in range(depth - 1, -1, -1):
             gradients.append(back @ chain[index].T)
@@ -61,9 +77,16 @@ def headline(answer: HeadCertificate) -> str:
 
 
 def of_random_head(
-    name: str, sizes: Sequence[int], widths: Sequence[int], decays: Sequence[float], loss: str, bias: bool = False,
-    *, fits: bool = True, spoil: Callable[[Any, Any], Any] | None = None,
-) -> DataSet:  # fmt: skip
+    name: str,
+    sizes: Sequence[int],
+    widths: Sequence[int],
+    decays: Sequence[float],
+    loss: str,
+    bias: bool = False,
+    *,
+    fits: bool = True,
+    spoil: Callable[[Any, Any], Any] | None = None,
+) -> DataSet:
     """A head far from trained; its features are what a user could have from anywhere."""
     truth = [0.0]
 
@@ -79,18 +102,29 @@ def of_random_head(
         return certify_head(weights, features, labels, decays, bias=offset, loss=loss)
 
     return DataSet(
-        tool="certify_head", name=name, fits=fits, ask=ask, judge=lambda answer: bracket(answer, truth[0]),
-        truth="the best of 12 descents", headline=headline,
-    )  # fmt: skip
+        tool="certify_head",
+        name=name,
+        fits=fits,
+        ask=ask,
+        judge=lambda answer: bracket(answer, truth[0]),
+        truth="the best of 12 descents",
+        headline=headline,
+    )
 
 
 def bracket(answer: HeadCertificate, truth: float) -> Worth:
     """Whether the best descent is in the bracket, and the gap no smaller than to it."""
     inside = answer.lower_bound * (1 - _REACHED) <= truth <= answer.upper_bound * (1 + _REACHED)
-    return "right" if inside and answer.value - truth <= answer.gap * (1 + _REACHED) + 1e-9 else "wrong"
+    return (
+        "right"
+        if inside and answer.value - truth <= answer.gap * (1 + _REACHED) + 1e-9
+        else "wrong"
+    )
 
 
-def of_network(name: str, load: Callable[..., Any], decays: tuple[float, float] | None, hidden: int = 16) -> DataSet:
+def of_network(
+    name: str, load: Callable[..., Any], decays: tuple[float, float] | None, hidden: int = 16
+) -> DataSet:
     """The last layer of scikit-learn's network with a ReLU, trained with a decay of its own."""
     truth = [0.0]
 
@@ -98,12 +132,17 @@ def of_network(name: str, load: Callable[..., Any], decays: tuple[float, float] 
         features, labels = load(return_X_y=True)
         features = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-9)
         rows = np.random.default_rng(seed).permutation(len(labels))[:300]
-        features, labels = features[rows], labels[rows]
-        network = MLPClassifier((hidden,), alpha=1e-3, max_iter=200, random_state=seed).fit(features, labels)
+        features = features[rows]
+        labels = labels[rows]
+        network = MLPClassifier((hidden,), alpha=1e-3, max_iter=200, random_state=seed).fit(
+            features, labels
+        )
         inner = np.maximum(features @ network.coefs_[0] + network.intercepts_[0], 0)
-        weight, bias = network.coefs_[1].T, network.intercepts_[1]
+        weight = network.coefs_[1].T
+        bias = network.intercepts_[1]
         if len(weight) == 1:  # two classes share one output
-            weight, bias = np.vstack([-weight / 2, weight / 2]), np.array([-bias[0] / 2, bias[0] / 2])
+            weight = np.vstack([-weight / 2, weight / 2])
+            bias = np.array([-bias[0] / 2, bias[0] / 2])
         penalties = (1e-3 / len(labels), 0.0) if decays is None else decays
         if decays is not None:
             sizes = tuple(np.bincount(labels).tolist())
@@ -112,9 +151,14 @@ def of_network(name: str, load: Callable[..., Any], decays: tuple[float, float] 
 
     told = "no decay of the features: no minimum" if decays is None else "the best of 12 descents"
     return DataSet(
-        tool="certify_head", name=name, fits=decays is not None, ask=ask, truth=told, headline=headline,
+        tool="certify_head",
+        name=name,
+        fits=decays is not None,
+        ask=ask,
+        truth=told,
+        headline=headline,
         judge=lambda answer: "wrong" if decays is None else bracket(answer, truth[0]),
-    )  # fmt: skip
+    )
 
 
 def twice(rng: Any, features: Any) -> Any:
@@ -143,12 +187,25 @@ SETS = [
     of_network("breast cancer, scikit-learn's network", load_breast_cancer, (1e-3, 1e-3)),
     of_random_head("unequal classes, depth 2", (12, 8, 4), (5, 5), (5e-3,) * 3, "ce", fits=False),
     of_random_head("width below K - 1", (10,) * 4, (2,), (5e-3, 5e-3), "ce", fits=False),
-    of_random_head("Cauchy features", (12, 8, 4), (5,), (5e-3, 5e-3), "ce", fits=False,
-                   spoil=lambda rng, features: rng.standard_cauchy(features.shape)),
-    of_random_head("every row twice", (12, 8, 4), (5, 5), (5e-3,) * 3, "mse", fits=False, spoil=twice),
-    of_random_head("a feature of 1.7e12", (12, 8, 4), (5,), (5e-3, 5e-3), "ce", fits=False, spoil=stamped),
-    of_random_head("a constant feature", (12, 8, 4), (5,), (5e-3, 5e-3), "mse", fits=False, spoil=constant),
+    of_random_head(
+        "Cauchy features",
+        (12, 8, 4),
+        (5,),
+        (5e-3, 5e-3),
+        "ce",
+        fits=False,
+        spoil=lambda rng, features: rng.standard_cauchy(features.shape),
+    ),
+    of_random_head(
+        "every row twice", (12, 8, 4), (5, 5), (5e-3,) * 3, "mse", fits=False, spoil=twice
+    ),
+    of_random_head(
+        "a feature of 1.7e12", (12, 8, 4), (5,), (5e-3, 5e-3), "ce", fits=False, spoil=stamped
+    ),
+    of_random_head(
+        "a constant feature", (12, 8, 4), (5,), (5e-3, 5e-3), "mse", fits=False, spoil=constant
+    ),
     of_network("digits, ordinary training", load_digits, None, 32),
     of_network("iris, ordinary training", load_iris, None),
     of_network("wine, ordinary training", load_wine, None),
-]  # fmt: skip
+]

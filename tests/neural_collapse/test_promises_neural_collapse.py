@@ -1,4 +1,6 @@
-"""Neural collapse: what is wrong gets one sentence, every argument is held to its annotation, the rest is answered."""
+"""Neural collapse: what is wrong gets one sentence, every argument is held to its annotation, the
+rest is answered.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -9,15 +11,21 @@ from own_data import neural_collapse as tool
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
 
-EYE, LABELS, TWICE = np.eye(2), np.array([0, 1]), np.array([0, 0, 1, 1])
+EYE = np.eye(2)
+LABELS = np.array([0, 1])
+TWICE = np.array([0, 0, 1, 1])
 TARGETS = predicted.frame_targets(EYE, 1)
-LAYERS, FEATURES, CLASSES = [np.ones((3, 2)), np.ones((2, 3))], np.ones((4, 2)), np.array([0, 1, 0, 1])
+LAYERS = [np.ones((3, 2)), np.ones((2, 3))]
+FEATURES = np.ones((4, 2))
+CLASSES = np.array([0, 1, 0, 1])
 LONELY = {"weights": [np.ones((1, 2))], "labels": 0 * CLASSES, "decays": [1, 1]}
-KEY, UNIT = jax.random.key(0), {"weight_std": 1.0, "feature_std": 1.0}
+KEY = jax.random.key(0)
+UNIT = {"weight_std": 1.0, "feature_std": 1.0}
 PROBLEM = observed.Problem((4, 2), (0.1,), 0.1)
 FITS = observed.Head((jnp.ones((2, 3)),), jnp.ones((3, 2)), jnp.zeros(2))
 BALL = {"learning_rate": 0.1, "momentum": 0.5}
-SAMPLES, BATCH = (0, 0, 1), "in batches a batch must be distinct samples in 0..2, got"
+SAMPLES = (0, 0, 1)
+BATCH = "in batches a batch must be distinct samples in 0..2, got"
 
 
 def of_head(**changed):
@@ -39,36 +47,108 @@ def certify(changed):
 
 test_what_cannot_be_answered_is_refused = refused(
     [
-        (lambda: predicted.nc2_rate(1e-200, 0.1, 0.0, 1e-200), r"decay \* smallest_root must not underflow"),
-        (lambda: predicted.hessian_kernel_dimension([2], 3), "widths must be at least n_directions = 3, got 2"),
-        (lambda: predicted.local_minimum_values([2], [0.1], 0.1, [2, 2]), "widths must have one entry for each of the"),
-        (lambda: predicted.balanced_factorisation(EYE, [0.1], 0.1, [1]), "widths must be at least the rank 2 of the"),
-        (lambda: predicted.frame_value(np.eye(1), 1, [0.1], 0.1), "pattern must have at least two classes, got one"),
-        (lambda: predicted.frame_value(-EYE, 1, [0.1], 0.1), "pattern must have the largest entry of every column"),
+        (
+            lambda: predicted.nc2_rate(1e-200, 0.1, 0.0, 1e-200),
+            r"decay \* smallest_root must not underflow",
+        ),
+        (
+            lambda: predicted.hessian_kernel_dimension([2], 3),
+            "widths must be at least n_directions = 3, got 2",
+        ),
+        (
+            lambda: predicted.local_minimum_values([2], [0.1], 0.1, [2, 2]),
+            "widths must have one entry for each of the",
+        ),
+        (
+            lambda: predicted.balanced_factorisation(EYE, [0.1], 0.1, [1]),
+            "widths must be at least the rank 2 of the",
+        ),
+        (
+            lambda: predicted.frame_value(np.eye(1), 1, [0.1], 0.1),
+            "pattern must have at least two classes, got one",
+        ),
+        (
+            lambda: predicted.frame_value(-EYE, 1, [0.1], 0.1),
+            "pattern must have the largest entry of every column",
+        ),
         (lambda: predicted.general_orthogonal_frame(np.zeros(2)), "lengths must not all be zero"),
-        (lambda: predicted.within_class_collapse(EYE, LABELS * 2), r"labels must be 0, ..., K - 1, each present, got"),
-        (lambda: predicted.nc_metrics([], EYE, LABELS, TARGETS), "weights must hold at least one layer, got none"),
-        (lambda: predicted.nc_metrics([np.eye(3)], EYE, LABELS, TARGETS), "must have chaining shapes"),
-        (lambda: predicted.nc_metrics([np.ones((3, 2))], EYE, LABELS, TARGETS), "must agree on depth and classes"),
-        (lambda: predicted.nc_metrics([EYE] * 2, EYE, LABELS, TARGETS), "must agree on depth and classes"),
+        (
+            lambda: predicted.within_class_collapse(EYE, LABELS * 2),
+            r"labels must be 0, ..., K - 1, each present, got",
+        ),
+        (
+            lambda: predicted.nc_metrics([], EYE, LABELS, TARGETS),
+            "weights must hold at least one layer, got none",
+        ),
+        (
+            lambda: predicted.nc_metrics([np.eye(3)], EYE, LABELS, TARGETS),
+            "must have chaining shapes",
+        ),
+        (
+            lambda: predicted.nc_metrics([np.ones((3, 2))], EYE, LABELS, TARGETS),
+            "must agree on depth and classes",
+        ),
+        (
+            lambda: predicted.nc_metrics([EYE] * 2, EYE, LABELS, TARGETS),
+            "must agree on depth and classes",
+        ),
         (lambda: predicted.mse_optimum([3], [1e-200], 1e-200), "are so small that beta is zero"),
-        (lambda: predicted.mse_optimum([3], [0.1], 0.1, bias=True), "at least 2 classes with a bias"),
-        (lambda: predicted.mse_optimum([3, 3], [0.1], 0.1, bias_decay=0.1), "bias_decay must be 0 without a bias"),
+        (
+            lambda: predicted.mse_optimum([3], [0.1], 0.1, bias=True),
+            "at least 2 classes with a bias",
+        ),
+        (
+            lambda: predicted.mse_optimum([3, 3], [0.1], 0.1, bias_decay=0.1),
+            "bias_decay must be 0 without a bias",
+        ),
         (
             lambda: predicted.mse_optimum([3, 2], [0.1], 0.1, bias=True, bias_decay=0.1),
             r"class_sizes must be equal when the bias is decayed .*\[3, 2\]",
         ),
-        (lambda: predicted.mse_objective([], EYE, LABELS, [0.1], 0.1), "weights must hold at least one layer"),
-        (lambda: predicted.mse_objective([np.eye(3)], EYE, LABELS, [0.1], 0.1), "must have chaining shapes"),
-        (lambda: predicted.mse_objective([EYE], EYE, LABELS + 1, [0.1], 0.1), "labels must be below the 2 rows"),
-        (lambda: predicted.mse_objective([EYE], EYE, LABELS, [0.1, 0.1], 0.1), "must be 1, one per layer, got 2"),
-        (lambda: predicted.mse_objective([EYE], EYE, LABELS, [0.1], 0.1, np.ones(3)), "bias must hold 2 numbers"),
-        (lambda: predicted.dual_bound(0 * EYE, LABELS + 1, 0.1, 0.1), "labels must be below the 2 rows of dual, got 2"),
-        (lambda: predicted.scl_batch_minimum(TWICE, []), "batches must hold at least one batch, got none"),
-        (lambda: predicted.batch_conditions(TWICE, [[0, 4]]), r"batches must hold distinct indices in 0, ..., 3"),
-        (lambda: predicted.batch_conditions(TWICE, [[-1]]), r"batches must hold distinct indices in 0, ..., 3"),
-        (lambda: predicted.batch_conditions(TWICE, [[1, 1]]), r"batches must hold distinct indices in 0, ..., 3"),
-        (lambda: predicted.batch_conditions(TWICE + 1, [[0]]), "labels must be 0, ..., K - 1, each present"),
+        (
+            lambda: predicted.mse_objective([], EYE, LABELS, [0.1], 0.1),
+            "weights must hold at least one layer",
+        ),
+        (
+            lambda: predicted.mse_objective([np.eye(3)], EYE, LABELS, [0.1], 0.1),
+            "must have chaining shapes",
+        ),
+        (
+            lambda: predicted.mse_objective([EYE], EYE, LABELS + 1, [0.1], 0.1),
+            "labels must be below the 2 rows",
+        ),
+        (
+            lambda: predicted.mse_objective([EYE], EYE, LABELS, [0.1, 0.1], 0.1),
+            "must be 1, one per layer, got 2",
+        ),
+        (
+            lambda: predicted.mse_objective([EYE], EYE, LABELS, [0.1], 0.1, np.ones(3)),
+            "bias must hold 2 numbers",
+        ),
+        (
+            lambda: predicted.dual_bound(0 * EYE, LABELS + 1, 0.1, 0.1),
+            "labels must be below the 2 rows of dual, got 2",
+        ),
+        (
+            lambda: predicted.scl_batch_minimum(TWICE, []),
+            "batches must hold at least one batch, got none",
+        ),
+        (
+            lambda: predicted.batch_conditions(TWICE, [[0, 4]]),
+            r"batches must hold distinct indices in 0, ..., 3",
+        ),
+        (
+            lambda: predicted.batch_conditions(TWICE, [[-1]]),
+            r"batches must hold distinct indices in 0, ..., 3",
+        ),
+        (
+            lambda: predicted.batch_conditions(TWICE, [[1, 1]]),
+            r"batches must hold distinct indices in 0, ..., 3",
+        ),
+        (
+            lambda: predicted.batch_conditions(TWICE + 1, [[0]]),
+            "labels must be 0, ..., K - 1, each present",
+        ),
         (lambda: certify({"weights": []}), "weights must hold at least one layer, got none"),
         (
             lambda: certify({"weights": [np.ones((3, 2)), np.ones((2, 4))]}),
@@ -78,61 +158,157 @@ test_what_cannot_be_answered_is_refused = refused(
             lambda: certify({"weights": [np.ones((3, 4)), np.ones((2, 3))]}),
             "features and weights .* must have chaining shapes",
         ),
-        (lambda: certify({"weights": [1e200 * layer for layer in LAYERS]}), "small enough for a finite objective"),
-        (lambda: certify({"features": FEATURES.T}), "labels must have one entry for each of the 2 samples, got 4"),
+        (
+            lambda: certify({"weights": [1e200 * layer for layer in LAYERS]}),
+            "small enough for a finite objective",
+        ),
+        (
+            lambda: certify({"features": FEATURES.T}),
+            "labels must have one entry for each of the 2 samples, got 4",
+        ),
         (lambda: certify({"labels": CLASSES + 1}), "labels must be in 0 .. 1, got 2"),
-        (lambda: certify({"labels": 0 * CLASSES}), "labels must have samples of every class, got none of class 1"),
-        (lambda: certify({"decays": [0.1, 0.1]}), "decays must be 3, of each layer and of the features"),
-        (lambda: certify({"decays": [0.1, 1e-101, 0.1]}), "decays over the normalisation must be 0 or at least"),
+        (
+            lambda: certify({"labels": 0 * CLASSES}),
+            "labels must have samples of every class, got none of class 1",
+        ),
+        (
+            lambda: certify({"decays": [0.1, 0.1]}),
+            "decays must be 3, of each layer and of the features",
+        ),
+        (
+            lambda: certify({"decays": [0.1, 1e-101, 0.1]}),
+            "decays over the normalisation must be 0 or at least",
+        ),
         (lambda: certify({"bias": np.ones(3)}), "bias must be 2 numbers, one per class"),
         (lambda: certify(LONELY | {"bias": [0.0]}), "bias must be None for a single class"),
         (lambda: certify(LONELY | {"loss": "ce"}), 'at least two classes for the loss "ce"'),
-        (lambda: certify({"loss": "ce", "normalisation": "mean_over_entries"}), 'a number for the loss "ce"'),
-        (lambda: observed.Problem((), (0.1,), 0.1), "class_sizes must hold at least one class, got none"),
-        (lambda: observed.Problem((2,), (), 0.1), "weight_decays must hold at least one layer, got none"),
-        (lambda: observed.Problem((2,), (0.1,), 0.1, bias_decay=0.1), "bias_decay must be 0 without a bias, got 0.1"),
-        (lambda: PROBLEM.columns(5), "n_columns must be N = 6, or K = 2 in the class-mean reduction, got 5"),
-        (lambda: of_head(features=jnp.ones((3, 5))), "the columns of head must be N = 6, or K = 2 .*, got 5"),
-        (lambda: of_head(weights=(jnp.ones((3, 3)), jnp.ones((2, 3)))), "head must have 1 layers, one per decay, got"),
-        (lambda: of_head(weights=(jnp.ones((5, 3)),)), "head must chain K = 2 outputs down to its features, got sh"),
-        (lambda: of_head(weights=(jnp.ones((2, 4)),)), "head must chain K = 2 outputs down to its features, got sh"),
-        (lambda: of_head(bias=jnp.zeros(3)), "head must chain K = 2 outputs down to its features, got shapes"),
-        (lambda: of_head(weights=None), "head must hold a tuple of layers, features and a bias, arrays of real"),
-        (lambda: of_head(bias="x"), "head must hold a tuple of layers, features and a bias, arrays of real"),
-        (lambda: observed.minimise(PROBLEM, FITS._replace(bias=jnp.zeros(3))), "start must chain K = 2 outputs"),
-        (lambda: observed.initial_head(KEY, (), 2, 2, **UNIT), "widths must hold at least one layer, got none"),
-        (lambda: observed.initial_head(KEY, (3, 1), 2, 2**27, **UNIT), r"a head of at most 2\^28 numbers, got 4.03e"),
-        (lambda: observed.optima(PROBLEM, KEY, 1, widths=(3, 3)), "widths must be 1 numbers, one per weight decay"),
-        (lambda: observed.optima(PROBLEM, KEY, 1, widths=(2**28,)), r"a head of at most 2\^28 numbers"),
+        (
+            lambda: certify({"loss": "ce", "normalisation": "mean_over_entries"}),
+            'a number for the loss "ce"',
+        ),
+        (
+            lambda: observed.Problem((), (0.1,), 0.1),
+            "class_sizes must hold at least one class, got none",
+        ),
+        (
+            lambda: observed.Problem((2,), (), 0.1),
+            "weight_decays must hold at least one layer, got none",
+        ),
+        (
+            lambda: observed.Problem((2,), (0.1,), 0.1, bias_decay=0.1),
+            "bias_decay must be 0 without a bias, got 0.1",
+        ),
+        (
+            lambda: PROBLEM.columns(5),
+            "n_columns must be N = 6, or K = 2 in the class-mean reduction, got 5",
+        ),
+        (
+            lambda: of_head(features=jnp.ones((3, 5))),
+            "the columns of head must be N = 6, or K = 2 .*, got 5",
+        ),
+        (
+            lambda: of_head(weights=(jnp.ones((3, 3)), jnp.ones((2, 3)))),
+            "head must have 1 layers, one per decay, got",
+        ),
+        (
+            lambda: of_head(weights=(jnp.ones((5, 3)),)),
+            "head must chain K = 2 outputs down to its features, got sh",
+        ),
+        (
+            lambda: of_head(weights=(jnp.ones((2, 4)),)),
+            "head must chain K = 2 outputs down to its features, got sh",
+        ),
+        (
+            lambda: of_head(bias=jnp.zeros(3)),
+            "head must chain K = 2 outputs down to its features, got shapes",
+        ),
+        (
+            lambda: of_head(weights=None),
+            "head must hold a tuple of layers, features and a bias, arrays of real",
+        ),
+        (
+            lambda: of_head(bias="x"),
+            "head must hold a tuple of layers, features and a bias, arrays of real",
+        ),
+        (
+            lambda: observed.minimise(PROBLEM, FITS._replace(bias=jnp.zeros(3))),
+            "start must chain K = 2 outputs",
+        ),
+        (
+            lambda: observed.initial_head(KEY, (), 2, 2, **UNIT),
+            "widths must hold at least one layer, got none",
+        ),
+        (
+            lambda: observed.initial_head(KEY, (3, 1), 2, 2**27, **UNIT),
+            r"a head of at most 2\^28 numbers, got 4.03e",
+        ),
+        (
+            lambda: observed.optima(PROBLEM, KEY, 1, widths=(3, 3)),
+            "widths must be 1 numbers, one per weight decay",
+        ),
+        (
+            lambda: observed.optima(PROBLEM, KEY, 1, widths=(2**28,)),
+            r"a head of at most 2\^28 numbers",
+        ),
         (lambda: observed.product(()), "weights must hold at least one layer, got none"),
-        (lambda: observed.product((np.eye(2), np.eye(3))), "weights must chain, each layer taking what the last"),
+        (
+            lambda: observed.product((np.eye(2), np.eye(3))),
+            "weights must chain, each layer taking what the last",
+        ),
         (lambda: train(steps=50), "steps must be a multiple of every = 20, got 50"),
         (lambda: train(widths=(3, 3)), "widths must be 1 numbers, one per weight decay, got 2"),
-        (lambda: observed.gradient_flow(FITS, PROBLEM, time_step=0.1, steps=3, every=2), "steps must be a multiple"),
+        (
+            lambda: observed.gradient_flow(FITS, PROBLEM, time_step=0.1, steps=3, every=2),
+            "steps must be a multiple",
+        ),
         (
             lambda: observed.collapse(FITS, PROBLEM, observed.balanced_targets(2, 2, bias=False)),
             r"targets must be of shapes .M, K, K. = .1, 2, 2. and .* got ..2, 2, 2.",
         ),
-        (lambda: observed.collapse(FITS, PROBLEM, observed.Targets(*"abcd")), "targets must be of shapes .M, K, K."),
-        (lambda: observed.class_means(np.ones((2, 3)), (2, 2)), "class_sizes must add up to the 3 columns"),
-        (lambda: observed.nuclear_norm_optimum((), 0.1, 0.1), "class_sizes must hold at least one class, got none"),
-        (lambda: observed.dual_value(np.eye(3), (2, 1), 0.1, 0.1), "dual must be a 2 x 2 matrix, got .3, 3."),
+        (
+            lambda: observed.collapse(FITS, PROBLEM, observed.Targets(*"abcd")),
+            "targets must be of shapes .M, K, K.",
+        ),
+        (
+            lambda: observed.class_means(np.ones((2, 3)), (2, 2)),
+            "class_sizes must add up to the 3 columns",
+        ),
+        (
+            lambda: observed.nuclear_norm_optimum((), 0.1, 0.1),
+            "class_sizes must hold at least one class, got none",
+        ),
+        (
+            lambda: observed.dual_value(np.eye(3), (2, 1), 0.1, 0.1),
+            "dual must be a 2 x 2 matrix, got .3, 3.",
+        ),
         (lambda: loss(SAMPLES[:2]), "labels must be 3, one per column of features, got 2"),
         (lambda: loss(batches=()), "batches must hold at least one batch"),
         (lambda: loss(batches=((0, 1), ())), BATCH),
         (lambda: loss(batches=((0, 0),)), BATCH),
         (lambda: loss(batches=((0, 3),)), BATCH),
         (lambda: loss(batches=((-1, 2),)), BATCH),
-        (lambda: observed.minimise_contrastive(KEY, (), 2, nonnegative=True), "labels must hold at least one sample"),
-        (lambda: observed.minimise_contrastive(KEY, SAMPLES, 2**27, nonnegative=True), r"at most 2\^28 coordinates"),
-        (lambda: observed.spread_vectors(KEY, 4, 2**27, absolute=True), r"n_vectors \* dim must be at most 2\^28"),
+        (
+            lambda: observed.minimise_contrastive(KEY, (), 2, nonnegative=True),
+            "labels must hold at least one sample",
+        ),
+        (
+            lambda: observed.minimise_contrastive(KEY, SAMPLES, 2**27, nonnegative=True),
+            r"at most 2\^28 coordinates",
+        ),
+        (
+            lambda: observed.spread_vectors(KEY, 4, 2**27, absolute=True),
+            r"n_vectors \* dim must be at most 2\^28",
+        ),
     ]
 )
 
 
 RNG = np.random.default_rng(0)
 SIX = np.array([0, 1, 2, 0, 1, 2])
-HEAD = {"weights": [RNG.normal(size=(4, 5)), RNG.normal(size=(3, 4))], "features": RNG.normal(size=(5, 6))}
+HEAD = {
+    "weights": [RNG.normal(size=(4, 5)), RNG.normal(size=(3, 4))],
+    "features": RNG.normal(size=(5, 6)),
+}
 DUAL = {"dual": 0.001 * RNG.normal(size=(3, 6)), "labels": SIX}
 BATCHES = {"labels": SIX, "batches": [[0, 1, 2, 3], [2, 3, 4, 5]]}
 OPTIMUM = predicted.mse_optimum((4, 3, 2), (0.015625, 0.0078125), 0.0078125)
@@ -158,17 +334,30 @@ CASES = {
     "simplex_etf": Case(within=(-1, 1)),
     "optimum_targets": Case({"optimum": OPTIMUM}),
     "optimal_parameters": Case({"optimum": OPTIMUM}),
-    "nc_metrics": Case({**HEAD, "labels": SIX, "targets": predicted.optimum_targets(OPTIMUM)}, within=SOME),
+    "nc_metrics": Case(
+        {**HEAD, "labels": SIX, "targets": predicted.optimum_targets(OPTIMUM)}, within=SOME
+    ),
     "within_class_collapse": Case({"features": HEAD["features"], "labels": SIX}, within=SOME),
     "mse_optimum": Case(infinite="beta, where the bias fits for free"),
     "mse_objective": Case({**HEAD, "labels": SIX, "weight_decays": (0.0625, 0.03125)}, within=SOME),
     "largest_root": Case(infinite="NaN where there is no root", within=SOME),
     "certify_head": Case(
-        {**HEAD, "features": HEAD["features"].T, "labels": SIX, "decays": (0.0625, 0.03125, 0.03125)},
+        {
+            **HEAD,
+            "features": HEAD["features"].T,
+            "labels": SIX,
+            "decays": (0.0625, 0.03125, 0.03125),
+        },
         infinite=f"{DIES}, no implied decays where there are decays",
     ),
 }
-RECORDS = ["BatchConditions", "CollapseMetrics", "CollapseTargets", "HeadCertificate", "HeadCertificate.plot"]
+RECORDS = [
+    "BatchConditions",
+    "CollapseMetrics",
+    "CollapseTargets",
+    "HeadCertificate",
+    "HeadCertificate.plot",
+]
 RECORDS += ["MseOptimum", "ShallowCrossEntropyOptimum"]
 
 test_domains, test_refusals, test_answers, test_extreme_answers = promises(
@@ -188,23 +377,32 @@ SIMULATORS = {
     "best_configuration": Case(ANY_STARTS),
     "best_of": Case(ANY_STARTS),
     "class_means": Case({"features": START.features, "class_sizes": (1, 1)}),
-    "collapse": Case({"problem": RUN_OF, "head": START, "targets": observed.balanced_targets(2, 1, bias=False)}),
+    "collapse": Case(
+        {"problem": RUN_OF, "head": START, "targets": observed.balanced_targets(2, 1, bias=False)}
+    ),
     "dual_value": Case({"dual": np.array([[0.25, 0.0], [0.125, 0.5]]), "class_sizes": (2, 1)}),
     "gradient_flow": Case(FROM | BRIEF, infinite="where the time step is too long"),
     "gram_distance": Case({"gram": GRAM, "target": GRAM + 1}, within=(0, 2)),
     "hessian_spectrum": Case({"problem": RUN_OF, "head": START}),
-    "initial_head": Case({"key": KEY, "widths": (3,), "n_classes": 2, "n_columns": 2}, infinite="of huge deviations"),
+    "initial_head": Case(
+        {"key": KEY, "widths": (3,), "n_classes": 2, "n_columns": 2}, infinite="of huge deviations"
+    ),
     "minimise": Case(FROM),
-    "minimise_contrastive": Case({"labels": (0, 0, 1), "dim": 2, "batches": ((0, 1), (0, 2)), "steps": 2}),
+    "minimise_contrastive": Case(
+        {"labels": (0, 0, 1), "dim": 2, "batches": ((0, 1), (0, 2)), "steps": 2}
+    ),
     "nuclear_norm_optimum": Case({"class_sizes": (2, 1)}, raises=(RuntimeError,)),
     "objective": Case({"problem": RUN_OF, "head": START}),
     "optima": Case(ANY_STARTS),
     "product": Case({"weights": (GRAM, START.features)}),
     "ramp": Case(FROM | {"factors": np.array([1.0, 2.0]), "steps": 2}, infinite=RATE),
     "spread_vectors": Case({"n_vectors": 3, "dim": 2}),
-    "supervised_contrastive_loss": Case({"features": GRAM, "labels": (0, 0, 1), "batches": ((0, 1), (0, 2))}),
+    "supervised_contrastive_loss": Case(
+        {"features": GRAM, "labels": (0, 0, 1), "batches": ((0, 1), (0, 2))}
+    ),
     "train": Case(
-        {"key": KEY, "problem": RUN_OF, "widths": (3,), "targets": None, **BRIEF}, infinite=f"{RATE}, metrics of zeros"
+        {"key": KEY, "problem": RUN_OF, "widths": (3,), "targets": None, **BRIEF},
+        infinite=f"{RATE}, metrics of zeros",
     ),
     "within_class_collapse": Case({"features": START.features, "class_sizes": (1, 1)}),
 }

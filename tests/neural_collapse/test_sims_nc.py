@@ -1,4 +1,6 @@
-"""Simulators of linear heads: what their metrics, objectives and searches must not depend on, and degenerate cases."""
+"""Simulators of linear heads: what their metrics, objectives and searches must not depend on, and
+degenerate cases.
+"""
 
 import functools
 
@@ -14,7 +16,8 @@ from sims.neural_collapse.gradients import flatten, value_and_gradient
 
 ULP = 2.0**-53
 KEY = jax.random.key(3)
-SIZES, DIM = (4, 3, 2), 5
+SIZES = (4, 3, 2)
+DIM = 5
 LABELS = np.repeat(np.arange(3), SIZES)
 seeds = st.integers(0, 2**32 - 1)
 nc1 = jax.jit(lambda features: observed.within_class_collapse(features, SIZES))
@@ -42,13 +45,16 @@ def test_within_class_collapse_of_collapsed_and_dead_features():
     points = generator.standard_normal((DIM, 3))[:, LABELS]
     assert 0 <= nc1(points) <= (100 * ULP) ** 2 * 1e3
     assert np.isnan(nc1(np.zeros((DIM, 9))))
-    # A class whose features are rounding noise about zero, beside two that are alive: only those are inverted.
+    # A class whose features are rounding noise about zero, beside two that are alive: only those
+    # are inverted.
     dying = points.copy()
     dying[:, LABELS == 2] = 1e-9 * generator.standard_normal((DIM, 2))
     dying[:, LABELS == 1] = -dying[:, LABELS == 0][:, :1] * 4 / 3
     noise = 1e-9 * generator.standard_normal((DIM, 9))
     assert nc1(dying + noise) < 1e-12
-    without_cutoff = jax.jit(lambda features: observed.within_class_collapse(features, SIZES, cutoff=0.0))
+    without_cutoff = jax.jit(
+        lambda features: observed.within_class_collapse(features, SIZES, cutoff=0.0)
+    )
     assert without_cutoff(dying + noise) > 1e-3
 
 
@@ -57,11 +63,14 @@ def test_the_cutoff_in_single_precision_grows_with_the_classes():
     means = np.zeros((DIM, 3))
     means[:2] = [1, -1, 0], np.array([1, 1, -2]) * 1e-3 / np.sqrt(3)
     deviations = 0.1 * np.random.default_rng(2).standard_normal((DIM, 3))
-    features = np.hstack([means + deviations, means - deviations])[:, [0, 3, 1, 4, 2, 5]].astype(np.float32)
+    features = np.hstack([means + deviations, means - deviations])[:, [0, 3, 1, 4, 2, 5]].astype(
+        np.float32
+    )
 
     with jax.enable_x64(False):
         rank, smaller, law = (
-            observed.within_class_collapse(features, (2, 2, 2), cutoff=cutoff) for cutoff in (None, 3e-7, 3e-6)
+            observed.within_class_collapse(features, (2, 2, 2), cutoff=cutoff)
+            for cutoff in (None, 3e-7, 3e-6)
         )
     assert rank == law
     assert smaller > 100 * rank
@@ -99,7 +108,10 @@ def test_a_collapsed_head_is_at_its_targets_and_no_other(bias, reduced):
     # A shift of all features is no collapse metric's business where a bias takes it up.
     features = features + (rotations[0][:, :1] if bias else 0)
     head = observed.Head(
-        (jnp.asarray(2.0 * rotations[1] @ frame @ rotations[0].T), jnp.asarray(3.0 * frame @ rotations[1].T)),
+        (
+            jnp.asarray(2.0 * rotations[1] @ frame @ rotations[0].T),
+            jnp.asarray(3.0 * frame @ rotations[1].T),
+        ),
         jnp.asarray(features),
         jnp.zeros(4),
     )
@@ -130,8 +142,12 @@ each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEM
 
 def random_head(seed, n_columns, widths=WIDTHS, n_classes=3):
     normal = np.random.default_rng(seed).standard_normal
-    layers = tuple(jnp.asarray(normal(shape)) for shape in zip((*widths[1:], n_classes), widths, strict=True))
-    return observed.Head(layers, jnp.asarray(normal((widths[0], n_columns))), jnp.asarray(normal(n_classes)))
+    layers = tuple(
+        jnp.asarray(normal(shape)) for shape in zip((*widths[1:], n_classes), widths, strict=True)
+    )
+    return observed.Head(
+        layers, jnp.asarray(normal((widths[0], n_columns))), jnp.asarray(normal(n_classes))
+    )
 
 
 @functools.cache
@@ -140,13 +156,22 @@ def compiled(problem):
 
 
 def rounding(head, problem):
-    """What rounding may do to the objective: the number of terms in the longest sum, times all terms without signs."""
+    """What rounding may do to the objective: the number of terms in the longest sum, times all
+    terms without signs.
+    """
     outputs = np.abs(head.features) * np.sqrt(max(problem.class_sizes))
     for layer in head.weights:
         outputs = np.abs(layer) @ outputs
     outputs = outputs + np.abs(head.bias)[:, None] + 1
-    terms = sum(layer.shape[1] for layer in head.weights) + head.features.size + 4 * problem.n_samples
-    return 8 * terms * ULP * (np.max(np.sum(outputs**2, axis=0)) + sum(np.sum(part**2) for part in head.weights))
+    terms = (
+        sum(layer.shape[1] for layer in head.weights) + head.features.size + 4 * problem.n_samples
+    )
+    return (
+        8
+        * terms
+        * ULP
+        * (np.max(np.sum(outputs**2, axis=0)) + sum(np.sum(part**2) for part in head.weights))
+    )
 
 
 @each_problem
@@ -159,7 +184,8 @@ def test_gradient_by_hand_is_that_of_jax(problem, n_columns, seed):
     expected_value, expected = compiled(problem)(head)
     bound = rounding(head, problem)
     assert abs(value - expected_value) <= bound
-    # An entry of the gradient has no more terms than the objective, each smaller by a factor of one of the weights.
+    # An entry of the gradient has no more terms than the objective, each smaller by a factor of one
+    # of the weights.
     assert np.all(np.abs(slope - flatten(expected, problem)) <= 10 * bound)
     if not problem.bias:
         assert np.all(expected.bias == 0)
@@ -181,7 +207,9 @@ CLASSES = (0, 0, 0, 1, 1, 2)
 
 
 def test_anchors_without_positives_contribute_nothing():
-    lonely = jax.value_and_grad(lambda x: observed.supervised_contrastive_loss(x, CLASSES, batches=((0, 3, 5), (1, 4))))
+    lonely = jax.value_and_grad(
+        lambda x: observed.supervised_contrastive_loss(x, CLASSES, batches=((0, 3, 5), (1, 4)))
+    )
     value, slope = jax.jit(lonely)(np.eye(4, 6) + 0.1)
     assert value == 0
     assert np.all(slope == 0)
@@ -189,10 +217,19 @@ def test_anchors_without_positives_contribute_nothing():
 
 def test_descent_runs_in_single_precision():
     problem = observed.Problem((3, 2, 1), (1e-3,), 1e-3, True)
-    options = {"learning_rate": 0.1, "momentum": 0.9, "steps": 60, "every": 20, "weight_std": 0.4, "feature_std": 0.4}
+    options = {
+        "learning_rate": 0.1,
+        "momentum": 0.9,
+        "steps": 60,
+        "every": 20,
+        "weight_std": 0.4,
+        "feature_std": 0.4,
+    }
     with jax.enable_x64(False):
         run = jax.jit(lambda key: observed.train(key, problem, (4,), reduced=False, **options))(KEY)
-        assert {leaf.dtype for leaf in jax.tree.leaves((run.objective, run.collapse, run.head))} == {np.dtype("f4")}
+        assert {
+            leaf.dtype for leaf in jax.tree.leaves((run.objective, run.collapse, run.head))
+        } == {np.dtype("f4")}
     assert np.all(np.diff(run.objective) < 0)
 
 
@@ -201,13 +238,16 @@ def test_a_strong_decay_leaves_nothing():
     assert np.all(np.abs(trivial.logits) < 1e-6)
     assert abs(trivial.value - 0.5) < 1e-7
     assert abs(observed.dual_value(trivial.dual, (2, 2), 1.0, 1.0) - 0.5) < 1e-7
-    dead = observed.best_configuration(observed.Problem((2, 2), (1.0, 1.0), 1.0), KEY, 2, widths=(3, 3))
+    dead = observed.best_configuration(
+        observed.Problem((2, 2), (1.0, 1.0), 1.0), KEY, 2, widths=(3, 3)
+    )
     assert dead.rank == 0
 
 
 @pytest.mark.parametrize("search", ["minimise", "hessian_spectrum", "optima"])
 def test_searches_in_single_precision_are_refused(search):
-    problem, head = observed.Problem((3, 1, 2), (0.1, 0.1), 0.1), random_head(0, 3)
+    problem = observed.Problem((3, 1, 2), (0.1, 0.1), 0.1)
+    head = random_head(0, 3)
     rest = (KEY, 1) if search == "optima" else (head,)
     options = {"widths": (3, 3)} if search == "optima" else {}
     with jax.enable_x64(False), pytest.raises(TypeError, match="needs float64"):

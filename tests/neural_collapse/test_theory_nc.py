@@ -1,4 +1,6 @@
-"""The closed forms of deep linear heads where no claim asks: many digits, ties, bounds, what is no frame."""
+"""The closed forms of deep linear heads where no claim asks: many digits, ties, bounds, what is no
+frame.
+"""
 
 import mpmath
 import numpy as np
@@ -20,21 +22,32 @@ def test_largest_root_to_fifty_digits(depth, position):
         m = mpmath.mpf(depth)
 
         def equation(u):
-            return mpmath.log(m) + (1 - 1 / m) * u - 2 * mpmath.log1p(mpmath.exp(u)) - mpmath.log(mpmath.mpf(beta))
+            return (
+                mpmath.log(m)
+                + (1 - 1 / m) * u
+                - 2 * mpmath.log1p(mpmath.exp(u))
+                - mpmath.log(mpmath.mpf(beta))
+            )
 
         peak = mpmath.log((m - 1) / (m + 1)) if depth > 1 else mpmath.mpf(-200)
-        u = mpmath.findroot(equation, (peak, mpmath.mpf(720)), solver="bisect", tol=1e-60, maxsteps=200)
+        u = mpmath.findroot(
+            equation, (peak, mpmath.mpf(720)), solver="bisect", tol=1e-60, maxsteps=200
+        )
         slope = abs(float((1 - 1 / m) - 2 / (1 + mpmath.exp(-u))))
         exact = float(mpmath.exp(u / m))
-    # Evaluating the equation rounds terms of size |u| + log M + |log beta|; the slope turns that into an error of u.
+    # Evaluating the equation rounds terms of size |u| + log M + |log beta|; the slope turns that
+    # into an error of u.
     error_of_u = 8 * UNIT_ROUNDOFF * (2 + 3 * abs(float(u)) + np.log(depth) + abs(log_beta)) / slope
     computed = float(predicted.largest_root(beta, depth))
     assert computed == pytest.approx(exact, rel=error_of_u / depth + 4 * UNIT_ROUNDOFF)
     bound = error_of_u + 8 * depth * UNIT_ROUNDOFF * (1 + abs(float(u)))
-    assert float(predicted.shrinkage(computed, depth)) == pytest.approx(float(1 / (1 + mpmath.exp(-u))), rel=bound)
+    assert float(predicted.shrinkage(computed, depth)) == pytest.approx(
+        float(1 / (1 + mpmath.exp(-u))), rel=bound
+    )
 
 
-# Logarithms of up to five decays, divided by the depth, and powers of up to five: some hundred roundings.
+# Logarithms of up to five decays, divided by the depth, and powers of up to five: some hundred
+# roundings.
 ROUNDING = 1024 * UNIT_ROUNDOFF
 
 
@@ -50,13 +63,17 @@ def test_a_bottleneck_keeps_the_largest_classes_wherever_they_stand():
     assert optimum.alive.tolist() == [False, True, False, True]
     assert not optimum.cut_is_tied
     shallow = predicted.mse_optimum([1, 6, 2, 4], [0.02], 0.02, widths=[2])
-    assert np.diag(shallow.logits) == pytest.approx([0, 1 - 0.26 / np.sqrt(6), 0, 0.87], rel=ROUNDING)
+    assert np.diag(shallow.logits) == pytest.approx(
+        [0, 1 - 0.26 / np.sqrt(6), 0, 0.87], rel=ROUNDING
+    )
     tied = predicted.mse_optimum([1, 6, 4, 4], [0.02, 0.02], 0.02, widths=(2, 4))
     assert tied.cut_is_tied
     assert not predicted.mse_optimum([6, 4, 4], [1.0, 1.0], 1.0, widths=(2, 3)).cut_is_tied
     assert not predicted.mse_optimum([6, 4, 4], [0.02, 0.02], 0.02, widths=(1, 3)).cut_is_tied
     assert predicted.mse_optimum([3] * 4, [0.02], 0.02, widths=[2], bias=True).cut_is_tied
-    assert not predicted.mse_optimum([3] * 4, [0.02], 0.02, widths=[3], bias=True, bias_decay=0.5).cut_is_tied
+    assert not predicted.mse_optimum(
+        [3] * 4, [0.02], 0.02, widths=[3], bias=True, bias_decay=0.5
+    ).cut_is_tied
 
 
 @pytest.mark.parametrize(("ratio", "n_directions"), [(0.9, 1), (1.1, 2)])
@@ -69,15 +86,20 @@ def test_null_singular_values_are_those_of_matrix_rank(ratio, n_directions):
 def test_a_hundred_thousand_layers_do_not_overflow():
     decays = np.full(100_000, 1e-3)
     expected = 100_001 / 2 * 1e-3 * 2 * 4.0 ** (2 / 100_001)
-    # The sum of the logarithms rounds to some 1e5 u relative to itself, and is divided by their number.
+    # The sum of the logarithms rounds to some 1e5 u relative to itself, and is divided by their
+    # number.
     computed = predicted.schatten_penalty(4 * np.eye(2), decays, 1e-3)
     assert computed == pytest.approx(expected, rel=1e6 * UNIT_ROUNDOFF)
 
 
 def test_the_spectral_norm_decides_and_a_bias_may_decay():
-    assert predicted.is_global_shallow(np.array([[0.6, 0.8], [-0.8, 0.6]]), 1.0, 1.0)  # columns add up to 1.4
+    assert predicted.is_global_shallow(
+        np.array([[0.6, 0.8], [-0.8, 0.6]]), 1.0, 1.0
+    )  # columns add up to 1.4
     head = ([np.eye(2)], np.eye(2), np.arange(2), [0.1], 0.1, np.ones(2))
-    assert predicted.mse_objective(*head, 0.3) - predicted.mse_objective(*head) == pytest.approx(0.3)
+    assert predicted.mse_objective(*head, 0.3) - predicted.mse_objective(*head) == pytest.approx(
+        0.3
+    )
 
 
 def test_a_weak_residual_is_left_alone_and_a_strong_one_shrunk():
@@ -92,8 +114,14 @@ def test_a_weak_residual_is_left_alone_and_a_strong_one_shrunk():
 
 def test_no_distribution_gives_no_bound():
     labels = np.array([0, 1])
-    assert predicted.dual_bound(np.array([[-0.1, 0.1], [0.1, -0.1]]), labels, 1.0, 1.0, loss="ce") == -np.inf
-    assert predicted.dual_bound(np.array([[0.1, 0.1], [0.1, 0.1]]), labels, 1.0, 1.0, loss="ce") == -np.inf
+    assert (
+        predicted.dual_bound(np.array([[-0.1, 0.1], [0.1, -0.1]]), labels, 1.0, 1.0, loss="ce")
+        == -np.inf
+    )
+    assert (
+        predicted.dual_bound(np.array([[0.1, 0.1], [0.1, 0.1]]), labels, 1.0, 1.0, loss="ce")
+        == -np.inf
+    )
     # Columns (.8, .2): their entropy
     bound = predicted.dual_bound(np.array([[0.1, -0.1], [-0.1, 0.1]]), labels, 1.0, 1.0, loss="ce")
     assert bound == pytest.approx(-0.8 * np.log(0.8) - 0.2 * np.log(0.2), rel=16 * UNIT_ROUNDOFF)
@@ -101,7 +129,8 @@ def test_no_distribution_gives_no_bound():
 
 @pytest.mark.parametrize("gap", [1e-3, 1e-9, 1e-13])
 def test_shallow_scale_near_the_threshold(gap):
-    n_classes, strength = 4, (1 - gap) / 4
+    n_classes = 4
+    strength = (1 - gap) / 4
     optimum = predicted.ce_optimum_shallow(n_classes, 1, strength, strength)
     with mpmath.workdps(40):
         exact = mpmath.log(1 / (mpmath.mpf(strength)) - 3)
@@ -116,15 +145,25 @@ def test_nothing_is_no_frame():
     optimum = predicted.mse_optimum([2, 2], [1.0], 1.0)
     weights, means, _ = predicted.optimal_parameters(optimum)
     labels = np.repeat([0, 1], 2)
-    metrics = predicted.nc_metrics(weights, means[:, labels], labels, predicted.optimum_targets(optimum))
-    values = [metrics.within_class, *metrics.suffix_frames, metrics.feature_frame, metrics.logit_frame, metrics.duality]
+    metrics = predicted.nc_metrics(
+        weights, means[:, labels], labels, predicted.optimum_targets(optimum)
+    )
+    values = [
+        metrics.within_class,
+        *metrics.suffix_frames,
+        metrics.feature_frame,
+        metrics.logit_frame,
+        metrics.duality,
+    ]
     assert np.all(np.isnan(values))
 
 
 def test_a_head_away_from_collapse_by_hand():
     rng = np.random.default_rng(11)
-    first, second = rng.standard_normal((5, 4)), rng.standard_normal((3, 5))
-    features, labels = rng.standard_normal((4, 7)), np.array([0, 1, 2, 2, 1, 0, 0])
+    first = rng.standard_normal((5, 4))
+    second = rng.standard_normal((3, 5))
+    features = rng.standard_normal((4, 7))
+    labels = np.array([0, 1, 2, 2, 1, 0, 0])
     optimum = predicted.mse_optimum([3, 2, 2], [0.01, 0.02], 0.03)
     targets = predicted.optimum_targets(optimum)
     for centred in (False, True):
@@ -144,7 +183,12 @@ def test_a_head_away_from_collapse_by_hand():
             distance(head @ means, optimum.logits),
             distance(head, ridge @ means.T),
         ]
-        computed = [*metrics.suffix_frames, metrics.feature_frame, metrics.logit_frame, metrics.duality]
+        computed = [
+            *metrics.suffix_frames,
+            metrics.feature_frame,
+            metrics.logit_frame,
+            metrics.duality,
+        ]
         assert computed == pytest.approx(expected, rel=4096 * UNIT_ROUNDOFF)
 
 
@@ -156,10 +200,22 @@ EIGHT = np.repeat([0, 1], 4)
     [
         (EIGHT, [[0, 1, 4, 5], [2, 3, 6, 7]], False),
         (EIGHT, [[0, 1, 4, 5], [2, 3, 6, 7], [0, 2, 4, 6]], True),
-        (EIGHT, [[0, 1, 4, 5], [0, 2, 3, 4, 6, 7]], True),  # one sample of each class in every batch
+        (
+            EIGHT,
+            [[0, 1, 4, 5], [0, 2, 3, 4, 6, 7]],
+            True,
+        ),  # one sample of each class in every batch
         (EIGHT, [[0, 1, 4, 5], [0, 2, 3, 6, 7]], False),  # of one class only
-        (np.array([0, 0, 1, 1]), [[0, 1], [2, 3], [0, 2]], False),  # the classes meet as single samples
-        (np.array([0, 0, 0, 1, 1]), [[0, 1, 3, 4], [2, 3, 4]], False),  # one sample never meets its class
+        (
+            np.array([0, 0, 1, 1]),
+            [[0, 1], [2, 3], [0, 2]],
+            False,
+        ),  # the classes meet as single samples
+        (
+            np.array([0, 0, 0, 1, 1]),
+            [[0, 1, 3, 4], [2, 3, 4]],
+            False,
+        ),  # one sample never meets its class
     ],
 )
 def test_examples_of_batchings(labels, batches, unique):

@@ -1,4 +1,6 @@
-"""All linear dichotomies of small point sets by brute force, and what multiplicity is over them, by definition."""
+"""All linear dichotomies of small point sets by brute force, and what multiplicity is over them, by
+definition.
+"""
 
 import functools
 import itertools
@@ -11,9 +13,13 @@ GRID = np.array(list(itertools.product(range(3), repeat=2)), float)
 
 
 def cells_of_lattice(rows, largest_weight):
-    """Distinct dichotomies by integer slopes up to `largest_weight` and all thresholds between their scores."""
+    """Distinct dichotomies by integer slopes up to `largest_weight` and all thresholds between
+    their scores.
+    """
     cells = set()
-    for slopes in itertools.product(range(-largest_weight, largest_weight + 1), repeat=rows.shape[1]):
+    for slopes in itertools.product(
+        range(-largest_weight, largest_weight + 1), repeat=rows.shape[1]
+    ):
         scores = rows @ np.array(slopes, float)
         for threshold in np.append(np.unique(scores) - 0.5, np.inf):
             cells.add(tuple((scores > threshold).astype(int)))
@@ -21,8 +27,13 @@ def cells_of_lattice(rows, largest_weight):
 
 
 def cells_of_plane(rows):
-    """Distinct dichotomies, exactly: the first points along each direction in which no two points are level."""
-    points = [(Fraction(x), Fraction(y)) for x, y in np.pad(rows, ((0, 0), (0, 2 - rows.shape[1]))).tolist()]
+    """Distinct dichotomies, exactly: the first points along each direction in which no two points
+    are level.
+    """
+    points = [
+        (Fraction(x), Fraction(y))
+        for x, y in np.pad(rows, ((0, 0), (0, 2 - rows.shape[1]))).tolist()
+    ]
     level = {}  # directions in which two points are level, turned to the upper half plane
     for (a, b), (c, d) in itertools.combinations(points, 2):
         x, y = (b - d, c - a) if (c - a, b - d) > (0, 0) else (d - b, a - c)
@@ -32,7 +43,9 @@ def cells_of_plane(rows):
     between += [(a - c, b - d) for (a, b), (c, d) in zip(turns[-1:], turns[:1], strict=True)]
     cells = set()
     for x, y in between if len(turns) > 1 else [(-y, x) for x, y in turns] or [(1, 0)]:
-        order = sorted(range(len(points)), key=lambda which: x * points[which][0] + y * points[which][1])
+        order = sorted(
+            range(len(points)), key=lambda which: x * points[which][0] + y * points[which][1]
+        )
         for first in range(len(points) + 1):
             chosen = np.isin(np.arange(len(points)), order[:first])
             cells |= {tuple(chosen.astype(int)), tuple((~chosen).astype(int))}
@@ -40,21 +53,35 @@ def cells_of_plane(rows):
 
 
 def margins_of(cells, rows):
-    """The largest least score of each dichotomy, with Σ |w_j| <= 1 and the features moved and scaled to [0, 1]."""
+    """The largest least score of each dichotomy, with Σ |w_j| <= 1 and the features moved and
+    scaled to [0, 1].
+    """
     spread = np.ptp(rows, axis=0)
-    design = np.column_stack([np.ones(len(rows)), (rows - rows.min(axis=0)) / np.where(spread > 0, spread, 1)])
+    design = np.column_stack(
+        [np.ones(len(rows)), (rows - rows.min(axis=0)) / np.where(spread > 0, spread, 1)]
+    )
     n_dims = design.shape[1]
     margins = []
-    for signs in 2 * cells - 1:  # weights are w - v of positive ones; the last variable is the margin
-        rules = np.hstack([-signs[:, None] * design, signs[:, None] * design, np.ones((len(rows), 1))])
+    for signs in (
+        2 * cells - 1
+    ):  # weights are w - v of positive ones; the last variable is the margin
+        rules = np.hstack(
+            [-signs[:, None] * design, signs[:, None] * design, np.ones((len(rows), 1))]
+        )
         norm = np.append(np.ones(2 * n_dims), 0.0)
-        answer = linprog(-np.eye(2 * n_dims + 1)[-1], np.vstack([rules, norm]), np.append(np.zeros(len(rows)), 1.0))
+        answer = linprog(
+            -np.eye(2 * n_dims + 1)[-1],
+            np.vstack([rules, norm]),
+            np.append(np.zeros(len(rows)), 1.0),
+        )
         margins.append(-answer.fun)
     return np.array(margins)
 
 
 def cells_of_table(table, cells, rows):
-    """The dichotomies `cells` of the points `rows`, restricted to the table's rows (a subset of the points)."""
+    """The dichotomies `cells` of the points `rows`, restricted to the table's rows (a subset of the
+    points).
+    """
     places = [int(np.flatnonzero((rows == row).all(axis=1))[0]) for row in table.rows]
     return np.unique(cells[:, places], axis=0)
 

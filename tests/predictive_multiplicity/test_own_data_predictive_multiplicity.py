@@ -1,4 +1,6 @@
-"""Multiplicity of a user's own samples: enumeration, planted numbers, invariances, proofs cut short, hostile input."""
+"""Multiplicity of a user's own samples: enumeration, planted numbers, invariances, proofs cut
+short, hostile input.
+"""
 
 import time
 from itertools import islice
@@ -35,7 +37,9 @@ def drawn(seed, n_samples=40):
 
 
 def counts_of(points, labels):
-    return np.bincount(points[labels == 1], minlength=9), np.bincount(points[labels == -1], minlength=9)
+    return np.bincount(points[labels == 1], minlength=9), np.bincount(
+        points[labels == -1], minlength=9
+    )
 
 
 def solve(X, y, epsilons=TOLERANCES, **options):
@@ -47,12 +51,15 @@ def numbers_of(result):
 
 
 def test_a_hundred_rows_of_two_columns_are_proved_within_ten_seconds():
-    """Every line can be moved until it goes through two points: by all pairs, with these on either side of it."""
+    """Every line can be moved until it goes through two points: by all pairs, with these on either
+    side of it.
+    """
     rng = np.random.default_rng(1)
     points = rng.normal(size=(100, 2))
     labels = (points[:, 0] + rng.normal(size=100) > 0).astype(int)
     one, other = np.triu_indices(100, 1)
-    design, pairs = np.column_stack([np.ones(100), points]), np.arange(len(one))
+    design = np.column_stack([np.ones(100), points])
+    pairs = np.arange(len(one))
     sides = np.cross(design[one], design[other]) @ design.T > 0
     cells = []
     for first, second in ((0, 0), (0, 1), (1, 0), (1, 1)):
@@ -61,17 +68,22 @@ def test_a_hundred_rows_of_two_columns_are_proved_within_ten_seconds():
     cells = np.concatenate(cells)
     found = solve(points, labels, [0.0, 0.01, 0.05], time_limit=10)
     assert found.by_tolerance["proved"].all()
-    errors, differs = (cells != labels).sum(axis=1), cells != (found.people["prediction"] == 1).to_numpy()
+    errors = (cells != labels).sum(axis=1)
+    differs = cells != (found.people["prediction"] == 1).to_numpy()
     for at, row in zip((0, 1, 5), found.by_tolerance.itertuples(), strict=True):
         near = differs[errors <= errors.min() + at]
-        assert (row.discrepancy, row.ambiguity) == (near.mean(axis=1).max(), near.any(axis=0).mean())
+        assert (row.discrepancy, row.ambiguity) == (
+            near.mean(axis=1).max(),
+            near.any(axis=0).mean(),
+        )
 
 
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(seed=SEEDS, own=st.booleans())
 def test_every_number_is_that_of_enumeration(seed, own):
     points, labels = drawn(seed)
-    rng, n = np.random.default_rng(seed), len(points)
+    rng = np.random.default_rng(seed)
+    n = len(points)
     coefficients = np.append(rng.integers(-3, 4), rng.integers(-2, 3, 2)) + np.array([0.5, 0, 0])
     groups = np.array(["left", "middle", "right"])[GRID[points, 0].astype(int)]
     result = solve(GRID[points], labels, baseline=coefficients if own else None, groups=groups)
@@ -112,7 +124,10 @@ def test_every_number_is_that_of_enumeration(seed, own):
         classifier = result.classifiers.loc[epsilon]
         if discrepancy:
             chosen = GRID @ classifier[["x1", "x2"]].to_numpy() + classifier["intercept"] > 0
-            assert predicted.disagreement(chosen.astype(int), baseline, positives + negatives) == discrepancy
+            assert (
+                predicted.disagreement(chosen.astype(int), baseline, positives + negatives)
+                == discrepancy
+            )
             assert classifier["error rate"] == predicted.errors(chosen.astype(int), *sample) / n
             assert classifier["error rate"] * n <= predicted.errors(baseline, *sample) + excess
         else:
@@ -131,13 +146,16 @@ def test_every_number_is_that_of_enumeration(seed, own):
 @given(seed=SEEDS)
 def test_containers_order_weights_and_dependent_columns_do_not_matter(seed):
     points, labels = drawn(seed)
-    features, rng = GRID[points], np.random.default_rng(seed)
+    features = GRID[points]
+    rng = np.random.default_rng(seed)
     own = np.array([-1.25, 1.0, 0.5])
     numbers = numbers_of(solve(features, labels, baseline=own))
     order = rng.permutation(len(points))
     frame = pd.DataFrame(features[order], columns=["a", "b"], index=order)
     assert np.array_equal(numbers_of(solve(frame, pd.Series(labels[order]), baseline=own)), numbers)
-    assert np.array_equal(numbers_of(solve(features.tolist(), labels.tolist(), baseline=own)), numbers)
+    assert np.array_equal(
+        numbers_of(solve(features.tolist(), labels.tolist(), baseline=own)), numbers
+    )
     assert np.array_equal(numbers_of(solve(features, -labels, baseline=-own)), numbers)
     more = np.column_stack([np.ones(len(points)), features, features.sum(axis=1) - 7])
     wider = solve(more, labels, baseline=[-1.25, 0.0, 1.0, 0.5, 0.0])
@@ -146,7 +164,10 @@ def test_containers_order_weights_and_dependent_columns_do_not_matter(seed):
     assert (wider.classifiers[["x1", "x4"]].dropna() == 0).all(axis=None)
     positives, negatives = counts_of(points, labels)
     weighted = solve(
-        np.tile(GRID, (2, 1)), np.repeat([1, -1], 9), baseline=own, sample_weight=np.append(positives, negatives)
+        np.tile(GRID, (2, 1)),
+        np.repeat([1, -1], 9),
+        baseline=own,
+        sample_weight=np.append(positives, negatives),
     )
     assert np.array_equal(numbers_of(weighted), numbers)
 
@@ -184,7 +205,9 @@ def compas():
 def test_cut_short_the_answers_are_bounds(compas):
     features, labels, options, full = compas
     exact = full.by_tolerance
-    short = solve(features, labels, exact.index, baseline=full.baseline.model, time_limit=0.05, **options)
+    short = solve(
+        features, labels, exact.index, baseline=full.baseline.model, time_limit=0.05, **options
+    )
     assert not short.by_tolerance["proved"].all()
     low, high = short.baseline.least_errors
     assert low <= 2008 <= high
@@ -193,7 +216,9 @@ def test_cut_short_the_answers_are_bounds(compas):
         assert (short.by_tolerance[measure] <= exact[measure]).all()
         assert (exact[measure] <= bounds).all()
         assert (np.diff(bounds) >= 0).all()
-    assert (short.by_tolerance["discrepancy at most"] <= short.by_tolerance["ambiguity at most"]).all()
+    assert (
+        short.by_tolerance["discrepancy at most"] <= short.by_tolerance["ambiguity at most"]
+    ).all()
     exact_limits = full.people["conflict from"]
     assert (short.people["no conflict below"] <= exact_limits).all()
     assert (exact_limits <= short.people["conflict from"]).all()
@@ -202,7 +227,9 @@ def test_cut_short_the_answers_are_bounds(compas):
 
 
 def test_an_unproved_baseline_is_said_to_be_one_and_nothing_around_it_is_proved():
-    """Before, half a second on 500 x 10 gave "discrepancy 1, ambiguity 1, proved" around a constant with 250 errors."""
+    """Before, half a second on 500 x 10 gave "discrepancy 1, ambiguity 1, proved" around a constant
+    with 250 errors.
+    """
     features, classes = make_classification(500, 10, random_state=0)
     logistic = int((LogisticRegression().fit(features, classes).predict(features) != classes).sum())
     result = solve(features, classes, [0.0, 0.01, 1.0], time_limit=3)
@@ -212,31 +239,43 @@ def test_an_unproved_baseline_is_said_to_be_one_and_nothing_around_it_is_proved(
     assert not result.by_tolerance["proved"].any()
     assert f"the best classifier found, {high} errors" in repr(result)
     assert f"least possible {low} to {high}" in repr(result)
-    assert any(doubt.unit == "of the error rate" and doubt.size == (high - low) / 500 for doubt in result.doubts)
+    assert any(
+        doubt.unit == "of the error rate" and doubt.size == (high - low) / 500
+        for doubt in result.doubts
+    )
 
 
 @pytest.mark.parametrize(("n", "d", "errors"), [(1500, 30, 600), (20_000, 20, 10_000)])
 def test_the_time_limit_is_that_of_the_whole_call(n, d, errors):
-    """Before, setting up the programs of 2000 x 40 took 20 s beyond any limit, and reading 20,000 classifiers 70 s."""
+    """Before, setting up the programs of 2000 x 40 took 20 s beyond any limit, and reading 20,000
+    classifiers 70 s.
+    """
     rng = np.random.default_rng(0)
     features = rng.standard_normal((n, d))
     noisy = np.where(features[:, 0] + rng.standard_normal(n) > 0, 1, -1)
     start = time.process_time()
     result = solve(features, noisy, [0.0, 0.01], time_limit=2)
-    assert time.process_time() - start < 6  # the last step may be under way, and the tables are made after it
+    assert (
+        time.process_time() - start < 6
+    )  # the last step may be under way, and the tables are made after it
     assert result.stopped == "out of time"
     assert result.baseline.least_errors[1] <= errors  # half the noise's share would be a quarter
 
 
 def test_tilts_of_a_search_find_as_much_as_a_pool_of_tilts():
-    """Near-separable data, on which lines alone were left behind by random tilts of logistic fits."""
+    """Near-separable data, on which lines alone were left behind by random tilts of logistic
+    fits.
+    """
     features, labels = load_breast_cancer(return_X_y=True)
     scaled = (features - features.mean(axis=0)) / features.std(axis=0)
     fit = LogisticRegression().fit(scaled, labels)
-    base, within = fit.predict(scaled), np.zeros(len(labels), bool)
+    base = fit.predict(scaled)
+    within = np.zeros(len(labels), bool)
     for weights in islice(tilts_of(scaled, labels, np.random.default_rng(0)), 8):
         predicted = weights[:, :1] + weights[:, 1:] @ scaled.T > 0
-        within |= (predicted != base)[(predicted != labels).sum(axis=1) <= (base != labels).sum() + 5].any(axis=0)
+        within |= (predicted != base)[
+            (predicted != labels).sum(axis=1) <= (base != labels).sum() + 5
+        ].any(axis=0)
     found = solve(scaled, labels, [0.01], baseline=fit, time_limit=3)
     assert found.by_tolerance["ambiguity"].iloc[0] > within.mean() > 0
 
@@ -245,14 +284,22 @@ def test_labels_of_two_classes_and_negative_tolerances():
     points, labels = drawn(3)
     own = np.array([-1.25, 1.0, 0.5])
     expected = numbers_of(solve(GRID[points], labels, baseline=own))
-    for named in (labels == 1, np.where(labels == 1, "yes", "no"), (labels == 1).astype(int), labels.astype(float)):
+    for named in (
+        labels == 1,
+        np.where(labels == 1, "yes", "no"),
+        (labels == 1).astype(int),
+        labels.astype(float),
+    ):
         assert np.array_equal(numbers_of(solve(GRID[points], named, baseline=own)), expected)
     assert solve(GRID[points], np.where(labels == 1, "yes", "no")).positive == "yes"
     positives, negatives = counts_of(points, labels)
     better = solve(GRID[points], labels, [-1.0, -0.05, 0.0], baseline=own)
-    errors, base = predicted.errors_of(CELLS, positives, negatives), better.competitors.baseline
+    errors = predicted.errors_of(CELLS, positives, negatives)
+    base = better.competitors.baseline
     for epsilon, row in better.by_tolerance.iterrows():
-        competing = CELLS[errors <= predicted.errors(base, positives, negatives) + np.floor(40 * epsilon + 1e-9)]
+        competing = CELLS[
+            errors <= predicted.errors(base, positives, negatives) + np.floor(40 * epsilon + 1e-9)
+        ]
         differs = competing != base
         weight = positives + negatives
         assert row["discrepancy"] * 40 == (differs @ weight).max(initial=0)
@@ -274,9 +321,13 @@ def test_an_interrupt_returns_what_is_known(monkeypatch):
 
 @pytest.mark.parametrize("times", [1, 10**6])
 def test_where_the_solver_gives_up_it_starts_afresh_or_its_bounds_stay(monkeypatch, times):
-    """The linear program of the search gives up so often; that of the certificates, which has an equation, never."""
+    """The linear program of the search gives up so often; that of the certificates, which has an
+    equation, never.
+    """
     points, labels = drawn(3)
-    full, run, left = solve(GRID[points], labels), highs.ResidentProgram.run, [times]
+    full = solve(GRID[points], labels)
+    run = highs.ResidentProgram.run
+    left = [times]
 
     def given_up(self, seconds=None):
         if left[0] and self._highs.getLp().row_upper_[0] != 0:
@@ -299,7 +350,9 @@ def test_an_interrupted_call_resumes(tmp_path):
     first = solve(GRID[points], labels, cache=tmp_path)
     files = sorted(tmp_path.rglob("*"))
     assert files
-    assert np.array_equal(numbers_of(solve(GRID[points], labels, cache=tmp_path)), numbers_of(first))
+    assert np.array_equal(
+        numbers_of(solve(GRID[points], labels, cache=tmp_path)), numbers_of(first)
+    )
     assert sorted(tmp_path.rglob("*")) == files
 
 
@@ -316,13 +369,18 @@ def test_held_out_samples_see_the_training_classifiers():
     points, labels = drawn(7, 60)
     result = solve(GRID[points], labels)
     others, answers = drawn(8, 25)
-    baseline, competitors = result.competitors.baseline, result.competitors
+    baseline = result.competitors.baseline
+    competitors = result.competitors
     base = predicted.errors(baseline, *counts_of(points, labels))
     for epsilon, row in result.held_out(GRID[others], answers).iterrows():
-        competing = competitors.dichotomies[competitors.errors <= base + result.by_tolerance.loc[epsilon, "admitted"]]
+        competing = competitors.dichotomies[
+            competitors.errors <= base + result.by_tolerance.loc[epsilon, "admitted"]
+        ]
         classifier = result.classifiers.loc[epsilon].fillna(0)
         chosen = (
-            GRID @ classifier[["x1", "x2"]].to_numpy() + classifier["intercept"] > 0 if len(competing) else baseline
+            GRID @ classifier[["x1", "x2"]].to_numpy() + classifier["intercept"] > 0
+            if len(competing)
+            else baseline
         )
         assert row.to_dict() == {
             "discrepancy, not optimal": (chosen != baseline)[others].mean(),
@@ -336,7 +394,8 @@ def test_held_out_samples_see_the_training_classifiers():
 
 
 POINTS, LABELS = drawn(1)
-X, Y = GRID[POINTS], LABELS
+X = GRID[POINTS]
+Y = LABELS
 
 
 def _spoilt(value):
@@ -355,13 +414,29 @@ def held_out(features, labels=Y):
 @pytest.mark.parametrize(
     ("call", "error", "sentence"),
     [
-        (lambda: solve(_spoilt(np.nan), Y), ValueError, "X must have no missing entries, got 1 in column 'x2'"),
-        (lambda: solve(_spoilt(np.inf), Y), ValueError, "X must be finite, got an infinite entry in column 'x2'"),
+        (
+            lambda: solve(_spoilt(np.nan), Y),
+            ValueError,
+            "X must have no missing entries, got 1 in column 'x2'",
+        ),
+        (
+            lambda: solve(_spoilt(np.inf), Y),
+            ValueError,
+            "X must be finite, got an infinite entry in column 'x2'",
+        ),
         (lambda: solve(X[:, 0], Y), ValueError, r"X must be a table.* got shape \(40,\)"),
         (lambda: solve(X > 0, Y), TypeError, "got booleans in column 'x1': write them as 0 and 1"),
         (lambda: solve(X, POINTS), ValueError, "y must hold two classes, got 9: 0, 1, 2, 3, ..."),
-        (lambda: solve(X, [None] * 40), ValueError, "y must have a label for every row, got none for row 0"),
-        (lambda: solve(X, Y[:, None]), ValueError, r"y must be one label per row of X, got the shape \(40, 1\)"),
+        (
+            lambda: solve(X, [None] * 40),
+            ValueError,
+            "y must have a label for every row, got none for row 0",
+        ),
+        (
+            lambda: solve(X, Y[:, None]),
+            ValueError,
+            r"y must be one label per row of X, got the shape \(40, 1\)",
+        ),
         (lambda: solve(X[:0], Y), ValueError, "X must be a table with at least one row"),
         (lambda: solve([["a", "b"]] * 40, Y), TypeError, "X must hold numbers only"),
         (lambda: solve(X, Y[1:]), ValueError, "y must be 40 labels -1 or [+]1"),
@@ -371,20 +446,52 @@ def held_out(features, labels=Y):
             ValueError,
             r"groups must be one for each of the 40 samples, got .*39",
         ),
-        (lambda: solve(X, Y, groups=["a"] * 39 + [None]), ValueError, "groups must be known .* for sample 39"),
-        (lambda: solve(X, Y, groups=["b"] + ["a"] * 39, sample_weight=np.arange(40)), ValueError, "none for 'b'"),
-        (lambda: solve(X, Y, baseline=[1.0, 2.0]), ValueError, r"baseline must be 3 coefficients.* the shape \(2,\)"),
-        (lambda: solve(X, Y, baseline="best"), TypeError, "a decision_function or coefficients, got str"),
+        (
+            lambda: solve(X, Y, groups=["a"] * 39 + [None]),
+            ValueError,
+            "groups must be known .* for sample 39",
+        ),
+        (
+            lambda: solve(X, Y, groups=["b"] + ["a"] * 39, sample_weight=np.arange(40)),
+            ValueError,
+            "none for 'b'",
+        ),
+        (
+            lambda: solve(X, Y, baseline=[1.0, 2.0]),
+            ValueError,
+            r"baseline must be 3 coefficients.* the shape \(2,\)",
+        ),
+        (
+            lambda: solve(X, Y, baseline="best"),
+            TypeError,
+            "a decision_function or coefficients, got str",
+        ),
         (
             lambda: solve(X, Y, baseline=[0.0, 1.0, 0.0]),
             ValueError,
             r"finite scores other than 0, got 0.0 for sample \d",
         ),
-        (lambda: solve(X, Y, baseline=LogisticRegression().fit(X, POINTS % 3)), ValueError, r"got the shape \(40, 3\)"),
-        (lambda: held_out(X[:, 0]), ValueError, "X must be a table with the columns a, b and at least one row"),
-        (lambda: held_out(FRAME[["b", "a"]]), ValueError, "X must be a table with the columns a, b"),
+        (
+            lambda: solve(X, Y, baseline=LogisticRegression().fit(X, POINTS % 3)),
+            ValueError,
+            r"got the shape \(40, 3\)",
+        ),
+        (
+            lambda: held_out(X[:, 0]),
+            ValueError,
+            "X must be a table with the columns a, b and at least one row",
+        ),
+        (
+            lambda: held_out(FRAME[["b", "a"]]),
+            ValueError,
+            "X must be a table with the columns a, b",
+        ),
         (lambda: held_out(FRAME.replace(2.0, np.inf)), ValueError, "X must be finite, got inf"),
-        (lambda: held_out(FRAME, Y[1:]), ValueError, "y must be 40 labels, one per row of X, got 39"),
+        (
+            lambda: held_out(FRAME, Y[1:]),
+            ValueError,
+            "y must be 40 labels, one per row of X, got 39",
+        ),
         (lambda: held_out([["a", "b"]], [1]), TypeError, "X must hold numbers only"),
     ],
 )

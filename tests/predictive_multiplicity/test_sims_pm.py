@@ -1,4 +1,6 @@
-"""Tables, enumeration, pools and the neighbours' programs: properties, degenerate input, definitions."""
+"""Tables, enumeration, pools and the neighbours' programs: properties, degenerate input,
+definitions.
+"""
 
 import csv
 import dataclasses
@@ -15,18 +17,31 @@ from hypothesis.extra import numpy as hnp
 
 import sims.predictive_multiplicity as pm
 from sims.predictive_multiplicity import pools
-from sims.predictive_multiplicity.bias_scores import accurate_rule, fair_rule, flip_by_score, measure_rule
+from sims.predictive_multiplicity.bias_scores import (
+    accurate_rule,
+    fair_rule,
+    flip_by_score,
+    measure_rule,
+)
 from sims.predictive_multiplicity.derive_compas import derive_compas
 from sims.predictive_multiplicity.enumeration import dichotomies, enumerate_paths
 from sims.predictive_multiplicity.recourse import cheapest_recourse, continuous_recourse
-from sims.predictive_multiplicity.scoring_system import ScoringProblem, recount_scoring, scoring_system, settled_errors
+from sims.predictive_multiplicity.scoring_system import (
+    ScoringProblem,
+    recount_scoring,
+    scoring_system,
+    settled_errors,
+)
 from theory.predictive_multiplicity.counting import cover_count, linear_dichotomies
 
 POINTS = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
 
 
 @settings(max_examples=30, deadline=None)
-@given(hnp.arrays(int, st.tuples(st.integers(1, 20), st.integers(0, 4)), elements=st.integers(-1, 1)), st.data())
+@given(
+    hnp.arrays(int, st.tuples(st.integers(1, 20), st.integers(0, 4)), elements=st.integers(-1, 1)),
+    st.data(),
+)
 def test_a_table_keeps_every_sample_and_drops_what_depends_on_other_columns(features, data):
     n_samples, n_features = features.shape
     labels = data.draw(hnp.arrays(int, n_samples, elements=st.sampled_from([-1, 1])))
@@ -51,7 +66,9 @@ def test_a_table_keeps_every_sample_and_drops_what_depends_on_other_columns(feat
 
 
 def test_the_first_of_dependent_columns_is_kept():
-    features = np.column_stack([np.full(4, 3.0), [0, 1, 0, 1], [1, 0, 1, 0], [0, 0, 1, 1], [0, 1, 1, 2]])
+    features = np.column_stack(
+        [np.full(4, 3.0), [0, 1, 0, 1], [1, 0, 1, 0], [0, 0, 1, 1], [0, 1, 1, 2]]
+    )
     frame = pd.DataFrame(features, columns=["constant", "yes", "no", "other", "sum"])
     table = pm.aggregate(frame, [1, 1, -1, -1])
     assert table.columns == ("yes", "other")
@@ -78,7 +95,9 @@ def test_counts_are_derived_from_files_of_people(tmp_path):
     features = [[1, 0], [0, 1], [1, 0], [0, 0], [1, 0]]
     for target, labels in (("arrest", [1, -1, -1, -1, -1]), ("violent", [-1, 1, 1, -1, -1])):
         with (tmp_path / f"compas_{target}_processed.csv").open("w") as file:
-            csv.writer(file).writerows([[target, "a", "b"], *([y, *x] for y, x in zip(labels, features, strict=True))])
+            csv.writer(file).writerows(
+                [[target, "a", "b"], *([y, *x] for y, x in zip(labels, features, strict=True))]
+            )
     derive_compas(tmp_path, tmp_path / "counts.csv")
     with (tmp_path / "counts.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -88,7 +107,9 @@ def test_counts_are_derived_from_files_of_people(tmp_path):
     assert [row["arrest:drawn"] for row in rows] == ["0", "0", "3"]  # four negatives, one positive
     assert sum(int(row["violent:drawn"]) for row in rows) == 1
     draw = np.random.default_rng(1337).choice([1, 2], 1)[0]
-    assert next(row for row in rows if row["violent:drawn"] == "1")["a"] == ("0" if draw == 1 else "1")
+    assert next(row for row in rows if row["violent:drawn"] == "1")["a"] == (
+        "0" if draw == 1 else "1"
+    )
     other = tmp_path / "compas_violent_processed.csv"
     other.write_text(other.read_text().replace("1,0,1", "1,1,1", 1))
     with pytest.raises(ValueError, match="must hold two files on the same people"):
@@ -97,7 +118,14 @@ def test_counts_are_derived_from_files_of_people(tmp_path):
 
 def test_tolerances_are_whole_numbers_of_errors():
     table = pm.aggregate(POINTS, [1, 1, -1], [10, 5, 5])
-    assert [pm.tolerance_of(table, share) for share in (0.0, 0.049, 0.05, 0.3, 0.15, 1.0)] == [0, 0, 1, 6, 3, 20]
+    assert [pm.tolerance_of(table, share) for share in (0.0, 0.049, 0.05, 0.3, 0.15, 1.0)] == [
+        0,
+        0,
+        1,
+        6,
+        3,
+        20,
+    ]
     assert pm.tolerance_of(table, 0.05 - 1e-12) == 1  # within 1e-9 of a whole number
     assert pm.tolerance_of(pm.aggregate(POINTS, [1, 1, -1], [0.5, 1, 1]), 0.1) == 0.25
 
@@ -112,13 +140,18 @@ def gaussian(seed, n_points=8, dim=2):
 
 def counts(seed, n_points=8):
     """Random label counts with the fixed sum, some points without samples."""
-    drawn = np.random.default_rng(seed).multinomial(N_SAMPLES, np.full(2 * n_points, 1 / (2 * n_points)))
+    drawn = np.random.default_rng(seed).multinomial(
+        N_SAMPLES, np.full(2 * n_points, 1 / (2 * n_points))
+    )
     return drawn[:n_points], drawn[n_points:]
 
 
 def by_definition(cells, positives, negatives, baseline):
-    """(E_0, discrepancy path, ambiguity path, flip errors, cells per error count) from a list of dichotomies."""
-    weights, total = positives + negatives, (positives + negatives).sum()
+    """(E_0, discrepancy path, ambiguity path, flip errors, cells per error count) from a list of
+    dichotomies.
+    """
+    weights = positives + negatives
+    total = (positives + negatives).sum()
     errors = np.where(cells == 1, negatives, positives).sum(axis=1)
     differs = cells != baseline
     own = np.where(baseline == 1, negatives, positives).sum()
@@ -137,18 +170,23 @@ def assert_same(paths, expected):
 @settings(max_examples=25, deadline=None)
 @given(seeds, st.sampled_from([2.0**-30, 2.0**-10, 1.0]))
 def test_nearly_degenerate_points_are_told_apart_exactly(seed, step):
-    """A lattice moved by multiples of a tiny step: all numbers exact, so integer arithmetic knows every sign."""
+    """A lattice moved by multiples of a tiny step: all numbers exact, so integer arithmetic knows
+    every sign.
+    """
     rng = np.random.default_rng(seed)
     lattice = np.array([[i, j] for i in range(3) for j in range(3)], float)[rng.permutation(9)[:8]]
     points = lattice + step * rng.integers(-500, 501, (8, 2))
     exact = linear_dichotomies(points)
     in_general_position = len(exact) == cover_count(8, 3)
-    # Three points may be so nearly on a line (the steps' products, 2^-60) that float64 cannot tell: then it says so.
+    # Three points may be so nearly on a line (the steps' products, 2^-60) that float64 cannot tell:
+    # then it says so.
     least_area = min(abs(twice_the_area(*three)) for three in combinations(points.tolist(), 3))
     try:
-        cells, refusal = dichotomies(points), ""
+        cells = dichotomies(points)
+        refusal = ""
     except ValueError as error:
-        cells, refusal = None, str(error)
+        cells = None
+        refusal = str(error)
     if cells is None:
         assert "points must be in general position" in refusal
         assert not in_general_position or least_area < 2.0**-40
@@ -163,11 +201,16 @@ def twice_the_area(a, b, c):
 
 
 def test_a_set_of_several_chunks():
-    """400 cells of one half in chunks of 327: the last is filled up with repetitions, which must not count."""
-    points, labels = gaussian(1, 400, 1), np.random.default_rng(2).integers(0, 2, 400)
+    """400 cells of one half in chunks of 327: the last is filled up with repetitions, which must
+    not count.
+    """
+    points = gaussian(1, 400, 1)
+    labels = np.random.default_rng(2).integers(0, 2, 400)
     above = (points[:, 0] > np.append(-np.inf, np.sort(points[:, 0]))[:-1, None]).astype(int)
     paths = enumerate_paths(points, labels, 1 - labels)
-    assert_same(paths, by_definition(np.concatenate([above, 1 - above]), labels, 1 - labels, paths.baseline))
+    assert_same(
+        paths, by_definition(np.concatenate([above, 1 - above]), labels, 1 - labels, paths.baseline)
+    )
 
 
 @settings(max_examples=15, deadline=None)
@@ -175,7 +218,9 @@ def test_a_set_of_several_chunks():
 def test_three_points_on_a_line_are_refused_wherever_they_stand(seed, order):
     points, (first, second, middle) = gaussian(seed), order[:3]
     points[middle] = (points[first] + points[second]) / 2
-    with pytest.raises(ValueError, match=r"points must be in general position, but rows .* lie on one hyperplane"):
+    with pytest.raises(
+        ValueError, match=r"points must be in general position, but rows .* lie on one hyperplane"
+    ):
         dichotomies(points)
     points[middle] = points[first]
     with pytest.raises(ValueError, match="points must be in general position"):
@@ -183,13 +228,19 @@ def test_three_points_on_a_line_are_refused_wherever_they_stand(seed, order):
 
 
 def test_single_precision_is_refused():
-    with jax.enable_x64(False), pytest.raises(TypeError, match="the enumeration of dichotomies needs float64"):
+    with (
+        jax.enable_x64(False),
+        pytest.raises(TypeError, match="the enumeration of dichotomies needs float64"),
+    ):
         dichotomies(gaussian(0))
 
 
 def test_thresholds_are_strict():
-    rows, coefficients = np.array([[0.0], [1.0], [2.0]]), np.array([[0.0, 1.0], [1.0, -1.0]])
-    np.testing.assert_array_equal(pools.pool_dichotomies(rows, coefficients), [[0, 1, 1], [1, 0, 0]])
+    rows = np.array([[0.0], [1.0], [2.0]])
+    coefficients = np.array([[0.0, 1.0], [1.0, -1.0]])
+    np.testing.assert_array_equal(
+        pools.pool_dichotomies(rows, coefficients), [[0, 1, 1], [1, 0, 0]]
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -197,7 +248,9 @@ def test_thresholds_are_strict():
 def test_measures_are_those_of_the_definitions(seed, n_models):
     rng = np.random.default_rng(seed)
     positives, negatives = rng.integers(0, 4, (2, 5))
-    models, baseline, tolerances = rng.integers(0, 2, (n_models, 5)), rng.integers(0, 2, 5), np.array([-3, 0, 1, 7])
+    models = rng.integers(0, 2, (n_models, 5))
+    baseline = rng.integers(0, 2, 5)
+    tolerances = np.array([-3, 0, 1, 7])
     measures = pools.pool_multiplicity(models, positives, negatives, baseline, tolerances)
 
     def errors(model):
@@ -219,8 +272,11 @@ def test_a_fit_that_is_no_minimum_is_refused(monkeypatch):
 
 
 def test_a_choice_that_misses_by_less_than_the_solver_sees_is_not_returned():
-    costs, near_miss = [np.array([0.0, 1.0]), np.array([0.0, 5.0])], 1 - 2.0**-40
-    found = cheapest_recourse(-1.0, np.array([1.0, 1.0]), [np.array([0.0, near_miss]), np.array([0.0, 2.0])], costs)
+    costs = [np.array([0.0, 1.0]), np.array([0.0, 5.0])]
+    near_miss = 1 - 2.0**-40
+    found = cheapest_recourse(
+        -1.0, np.array([1.0, 1.0]), [np.array([0.0, near_miss]), np.array([0.0, 2.0])], costs
+    )
     assert found.total_cost == 5
     np.testing.assert_array_equal(found.action, [0, 2])
     assert cheapest_recourse(-1.0, np.array([1.0]), [np.array([0.0, near_miss])], costs[:1]) is None
@@ -249,7 +305,9 @@ def test_the_least_real_action_is_as_good_in_every_unit(scale, norm):
 
 
 def test_data_reduction_settles_heavy_samples():
-    """Forty samples against three at the same point: erring on the many costs more than is attained."""
+    """Forty samples against three at the same point: erring on the many costs more than is
+    attained.
+    """
     problem = ScoringProblem(
         features=np.array([[1, 0]] * 43 + [[1, 1]] * 5 + [[0, 1]]),
         labels=np.array([1] * 40 + [-1] * 3 + [-1] * 5 + [1]),
@@ -266,11 +324,18 @@ def test_data_reduction_settles_heavy_samples():
 
 @pytest.mark.parametrize(("margin", "is_allowed"), [(100.0, True), (20.0, False)])
 def test_the_released_big_m_is_a_twentieth_of_the_margin_larger_than_the_score(margin, is_allowed):
-    """A score of -1 is an error: -1 + M >= γ with M = 1.05 γ + (-1) leaves room from a margin of 40 on."""
+    """A score of -1 is an error: -1 + M >= γ with M = 1.05 γ + (-1) leaves room from a margin of 40
+    on.
+    """
     problem = ScoringProblem(
-        features=np.ones((1, 1)), labels=np.array([1]), lower=np.array([-1]), upper=np.array([-1]),
-        sparsity_penalty=0.0, size_penalty=0.0, margin=margin,
-    )  # fmt: skip
+        features=np.ones((1, 1)),
+        labels=np.array([1]),
+        lower=np.array([-1]),
+        upper=np.array([-1]),
+        sparsity_penalty=0.0,
+        size_penalty=0.0,
+        margin=margin,
+    )
     assert scoring_system(problem).errors == 1.0
     published = dataclasses.replace(problem, big_m="released")
     if is_allowed:
@@ -282,9 +347,14 @@ def test_the_released_big_m_is_a_twentieth_of_the_margin_larger_than_the_score(m
 
 def test_scores_within_the_margin_are_errors():
     problem = ScoringProblem(
-        features=np.array([[0.25], [0.5]]), labels=np.array([1, 1]), lower=np.array([0]), upper=np.array([2]),
-        sparsity_penalty=0, size_penalty=0, margin=1.0,
-    )  # fmt: skip
+        features=np.array([[0.25], [0.5]]),
+        labels=np.array([1, 1]),
+        lower=np.array([0]),
+        upper=np.array([2]),
+        sparsity_penalty=0,
+        size_penalty=0,
+        margin=1.0,
+    )
     assert recount_scoring(problem, np.array([2])).errors == 1.0
     assert scoring_system(problem).errors == 1.0
     assert scoring_system(dataclasses.replace(problem, margin=0.125)).errors == 0.0
@@ -306,7 +376,9 @@ def test_a_fair_world_is_left_alone():
 
 
 def test_the_order_decides_which_atom_is_flipped():
-    """One atom per group, the one accepted, the other not: flipping either levels them, flipping both is too much."""
+    """One atom per group, the one accepted, the other not: flipping either levels them, flipping
+    both is too much.
+    """
     joint = np.array([[[0.1, 0.3], [0.0, 0.0]], [[0.0, 0.0], [0.4, 0.2]]])
     assert float(measure_rule(joint, accurate_rule(joint)).parity_gap) == 1.0
     np.testing.assert_array_equal(flip_by_score(joint, np.array([2.0, 1.0]), 0.0), [0, 0])

@@ -4,7 +4,15 @@ import functools
 
 import numpy as np
 import pytest
-from cells_by_hand import GRID, cells_of_lattice, cells_of_plane, cells_of_table, disagreement_of, errors_of, margins_of
+from cells_by_hand import (
+    GRID,
+    cells_of_lattice,
+    cells_of_plane,
+    cells_of_table,
+    disagreement_of,
+    errors_of,
+    margins_of,
+)
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -19,8 +27,12 @@ from sims.predictive_multiplicity.tasks import least_errors, most_disagreement
 FORMULATIONS = ("margin_free", "big_m", "published")
 XOR = pm.aggregate([[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1], [25] * 4)
 TINY = 17 * 2.0**-24
-NEAR_COPIES = np.array([[2, TINY], [0, 0], [0, TINY], [TINY, 0], [TINY, -1], [TINY, TINY], [TINY, TINY]])
-counts = hnp.arrays(int, (2, 9), elements=st.integers(0, 4)).filter(lambda drawn: drawn.any(axis=0).sum() > 3)
+NEAR_COPIES = np.array(
+    [[2, TINY], [0, 0], [0, TINY], [TINY, 0], [TINY, -1], [TINY, TINY], [TINY, TINY]]
+)
+counts = hnp.arrays(int, (2, 9), elements=st.integers(0, 4)).filter(
+    lambda drawn: drawn.any(axis=0).sum() > 3
+)
 
 
 @functools.cache
@@ -41,7 +53,9 @@ def check_solution(table, solution, formulation):
     assert solution.status == "optimal"
     assert solution.bound == solution.value
     assert solution.certificate == ("exact" if formulation == "margin_free" else "margin >= 1e-4")
-    signs = (np.column_stack([np.ones(len(table.rows)), table.rows]) @ solution.weights > 0).astype(int)
+    signs = (np.column_stack([np.ones(len(table.rows)), table.rows]) @ solution.weights > 0).astype(
+        int
+    )
     np.testing.assert_array_equal(signs, solution.dichotomy)
     assert errors_of(solution.dichotomy[None], table)[0] == solution.errors
     # every weight is a rounded multiple of 2^-52
@@ -75,7 +89,9 @@ def test_all_problems_equal_exhaustive_search(formulation):
         np.testing.assert_array_equal(path.admitted, excesses)
         reach = table.errors(baseline) + excesses
         changed = disagreement_of(cells, baseline, table)
-        np.testing.assert_array_equal(path.disagreement, [changed[errors <= most].max() for most in reach])
+        np.testing.assert_array_equal(
+            path.disagreement, [changed[errors <= most].max() for most in reach]
+        )
         np.testing.assert_array_equal(path.bounds, path.disagreement)
         for solution, most in zip(path.solutions, reach, strict=True):
             check_solution(table, solution, formulation)
@@ -115,15 +131,22 @@ def test_co_optimal_lists_all_cells_by_errors_and_margin(drawn, extra):
 @example(NEAR_COPIES[[2, 0, 3, 4, 5, 5, 5]] * [0.5, 1], [-1] * 7)
 @example(np.array([[0, 1], [TINY, 0], [-1, TINY], *[[TINY, TINY]] * 4]), [-1] * 7)
 def test_features_of_any_kind_equal_exhaustive_search(points, labels):
-    """Where the certificate is exact; else the answer is that of the classifiers of the margin that it states."""
+    """Where the certificate is exact; else the answer is that of the classifiers of the margin that
+    it states.
+    """
     table = pm.aggregate(points, labels)
     cells = cells_of_plane(table.rows)
-    errors, wide = errors_of(cells, table), margins_of(cells, table.rows) >= 1e-4
+    errors = errors_of(cells, table)
+    wide = margins_of(cells, table.rows) >= 1e-4
 
     def is_least(solution, among):
         exact = solution.certificate == "exact"
         least = errors[among].min()
-        assert solution.value == least if exact else least <= solution.value <= errors[among & wide].min(initial=99)
+        assert (
+            solution.value == least
+            if exact
+            else least <= solution.value <= errors[among & wide].min(initial=99)
+        )
 
     optimum = pm.minimise_errors(table)
     is_least(optimum, np.full(len(cells), True))
@@ -152,21 +175,34 @@ def test_sums_are_compared_exactly():
     everything = np.array([1.0, 0, 1, 0, 1, 0, 1, 0, 1])
 
     def rows_at(points, b):
-        return {cut[:2] for cut in pm.Parallelograms(pm.aggregate(points, np.ones(len(points)))).violated(b, 10**6)}
+        return {
+            cut[:2]
+            for cut in pm.Parallelograms(pm.aggregate(points, np.ones(len(points)))).violated(
+                b, 10**6
+            )
+        }
 
     assert rows_at(GRID * 0.25 - 5, everything) == rows_at(GRID, everything) != set()
     tiny = np.array([[2.0**-60], [0.5], [1.0]])  # 1 + 2^-60 is rounded to 0.5 + 0.5
     assert rows_at(tiny, np.array([1.0, 0.0, 1.0])) == set()
-    assert rows_at(np.array([[0.0], [0.5], [1.0]]), np.array([1.0, 0.0, 1.0])) == {((0, 2, 1), (1, 1, -1))}
+    assert rows_at(np.array([[0.0], [0.5], [1.0]]), np.array([1.0, 0.0, 1.0])) == {
+        ((0, 2, 1), (1, 1, -1))
+    }
 
 
 def test_slacks_are_distances_to_the_nearer_bound():
-    """At x = 3 and y = 4, where the costs put them: rows between 1 and 10, from 2 up, and up to 6."""
+    """At x = 3 and y = 4, where the costs put them: rows between 1 and 10, from 2 up, and up to
+    6.
+    """
     program = Program(
-        cost=np.array([-1.0, -1.0]), lower=np.zeros(2), upper=np.array([3.0, 4.0]), integral=np.zeros(2, bool),
+        cost=np.array([-1.0, -1.0]),
+        lower=np.zeros(2),
+        upper=np.array([3.0, 4.0]),
+        integral=np.zeros(2, bool),
         rows=csr_array(np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])),
-        row_lower=np.array([1.0, 2.0, -np.inf]), row_upper=np.array([10.0, np.inf, 6.0]),
-    )  # fmt: skip
+        row_lower=np.array([1.0, 2.0, -np.inf]),
+        row_upper=np.array([10.0, np.inf, 6.0]),
+    )
     resident = ResidentProgram(program)
     assert resident.run() == "optimal"
     np.testing.assert_allclose(resident.slacks, [3.0, 2.0, 3.0], atol=1e-9)

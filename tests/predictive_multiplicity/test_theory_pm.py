@@ -1,4 +1,6 @@
-"""The laws of multiplicity and its neighbours where no claim asks: small types, exact floats, ties, by hand."""
+"""The laws of multiplicity and its neighbours where no claim asks: small types, exact floats, ties,
+by hand.
+"""
 
 import math
 
@@ -12,15 +14,18 @@ from theory import predictive_multiplicity as predicted
 ROUNDING = 2.0**-53
 general = settings(deadline=None, derandomize=True, max_examples=25)
 XOR_ROWS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-NAND, OR = np.array([1, 1, 1, 0]), np.array([0, 1, 1, 1])
-SOLVER = 1e-9  # HiGHS returns a vertex: rounding of a basis of small numbers, far below its tolerance of 1e-7
+NAND = np.array([1, 1, 1, 0])
+OR = np.array([0, 1, 1, 1])
+# HiGHS returns a vertex: rounding of a basis of small numbers, far below its tolerance of 1e-7
+SOLVER = 1e-9
 
 
 @st.composite
 def counts(draw, n_rows, most=4):
     """Positive and negative counts of `n_rows` rows, at least one point in all."""
     both = st.lists(st.integers(0, most), min_size=n_rows, max_size=n_rows)
-    positives, negatives = np.array(draw(both)), np.array(draw(both))
+    positives = np.array(draw(both))
+    negatives = np.array(draw(both))
     positives[0] += not (positives.any() or negatives.any())
     return positives, negatives
 
@@ -34,13 +39,21 @@ def classes(draw, n_rows=6):
 
 
 def test_small_integer_types_and_booleans_do_not_overflow():
-    positives, negatives = np.array([200, 100], dtype=np.uint8), np.array([100, 200], dtype=np.uint8)
-    cells, baseline = np.array([[True, True], [False, True]]), np.array([True, False])
+    positives = np.array([200, 100], dtype=np.uint8)
+    negatives = np.array([100, 200], dtype=np.uint8)
+    cells = np.array([[True, True], [False, True]])
+    baseline = np.array([True, False])
     table = (cells, baseline, positives, negatives)
     assert predicted.errors_of(cells, positives, negatives).tolist() == [300, 400]
     assert predicted.flip_costs(*table[1:]).tolist() == [100, 100]
-    assert (predicted.discrepancy_of(*table, 100), predicted.ambiguity_of(*table, 100)) == (300, 300)
-    assert (predicted.discrepancy_of(*table, 200), predicted.pair_diameter_of(*table, 200)) == (600, 600)
+    assert (predicted.discrepancy_of(*table, 100), predicted.ambiguity_of(*table, 100)) == (
+        300,
+        300,
+    )
+    assert (predicted.discrepancy_of(*table, 200), predicted.pair_diameter_of(*table, 200)) == (
+        600,
+        600,
+    )
     assert predicted.discrepancy_path_of(*table)[[99, 100, 200]].tolist() == [0, 300, 600]
     assert predicted.ambiguity_path_of(*table)[[99, 100, 200]].tolist() == [0, 300, 600]
 
@@ -49,13 +62,26 @@ def test_small_integer_types_and_booleans_do_not_overflow():
 @given(classes())
 def test_a_path_is_its_measure_at_every_tolerance(drawn):
     n = int(np.sum(drawn[2] + drawn[3]))
-    assert predicted.discrepancy_path_of(*drawn).tolist() == [predicted.discrepancy_of(*drawn, e) for e in range(n + 1)]
-    assert predicted.ambiguity_path_of(*drawn).tolist() == [predicted.ambiguity_of(*drawn, e) for e in range(n + 1)]
+    assert predicted.discrepancy_path_of(*drawn).tolist() == [
+        predicted.discrepancy_of(*drawn, e) for e in range(n + 1)
+    ]
+    assert predicted.ambiguity_path_of(*drawn).tolist() == [
+        predicted.ambiguity_of(*drawn, e) for e in range(n + 1)
+    ]
 
 
 @pytest.mark.parametrize(
     ("n", "dim", "count"),
-    [(8, 3, 58), (10, 3, 92), (8, 4, 128), (1, 1, 2), (5, 1, 2), (4, 9, 16), (16, 5, 3882), (400, 200, 2**399)],
+    [
+        (8, 3, 58),
+        (10, 3, 92),
+        (8, 4, 128),
+        (1, 1, 2),
+        (5, 1, 2),
+        (4, 9, 16),
+        (16, 5, 3882),
+        (400, 200, 2**399),
+    ],
 )
 def test_cover_count(n, dim, count):
     assert predicted.cover_count(n, dim) == count
@@ -69,12 +95,19 @@ def test_the_list_is_closed_under_the_opposite_and_holds_the_constants(chosen):
     members = {tuple(b) for b in cells.tolist()}
     assert {tuple(b) for b in (1 - cells).tolist()} == members
     assert {(0,) * len(rows), (1,) * len(rows)} <= members
-    assert len(members) == len(cells) == predicted.dichotomy_count(rows) <= predicted.cover_count(len(rows), 3)
+    assert (
+        len(members)
+        == len(cells)
+        == predicted.dichotomy_count(rows)
+        <= predicted.cover_count(len(rows), 3)
+    )
 
 
 def test_floats_are_taken_at_their_exact_value():
     almost = math.nextafter(0.5, 1)
-    assert [0, 1, 0] not in predicted.linear_dichotomies(np.array([[0.0, 0.0], [0.5, 0.5], [1.0, 1.0]])).tolist()
+    assert [0, 1, 0] not in predicted.linear_dichotomies(
+        np.array([[0.0, 0.0], [0.5, 0.5], [1.0, 1.0]])
+    ).tolist()
     bent = np.array([[0.0, 0.0], [0.5, almost], [1.0, 1.0]])
     assert [0, 1, 0] in predicted.linear_dichotomies(bent).tolist()
     assert (len(predicted.linear_dichotomies(bent)), predicted.dichotomy_count(bent)) == (8, 8)
@@ -82,7 +115,8 @@ def test_floats_are_taken_at_their_exact_value():
 
 
 @pytest.mark.parametrize(
-    ("b", "margin"), [(NAND, 1 / 7), (OR, 1 / 5), (np.array([0, 1, 0, 0]), 1 / 5), (np.array([0, 0, 1, 0]), 1 / 5)]
+    ("b", "margin"),
+    [(NAND, 1 / 7), (OR, 1 / 5), (np.array([0, 1, 0, 0]), 1 / 5), (np.array([0, 0, 1, 0]), 1 / 5)],
 )
 def test_margins_of_the_xor_optima(b, margin):
     found, weights = predicted.largest_margin(b, XOR_ROWS)
@@ -96,21 +130,37 @@ def test_margins_of_the_xor_optima(b, margin):
 def test_percentile_costs_by_hand():
     population = np.array([4.0, 1.0, 2.0, 2.0, 3.0, 6.0, 8.0, 8.0])
     actions = np.array([0.0, 1.0, -1.0, 5.0, 100.0])
-    assert predicted.percentile_shifts(population, 2, actions).tolist() == [0, 0.125, 0.25, 0.375, 0.625]
+    assert predicted.percentile_shifts(population, 2, actions).tolist() == [
+        0,
+        0.125,
+        0.25,
+        0.375,
+        0.625,
+    ]
     expected = np.log([1, 5 / 4, 5 / 2])
-    assert predicted.log_percentile_shifts(population, 2, np.array([0.0, 1.0, 5.0])) == pytest.approx(
-        expected, abs=8 * ROUNDING
-    )
-    assert predicted.log_percentile_shifts(population, 2, np.array([6.0, 7.0])).tolist() == [np.inf, np.inf]
-    assert predicted.log_percentile_shifts(population, 0, np.array([0.0, 1.0])).tolist() == [0, -np.log1p(-0.125)]
+    assert predicted.log_percentile_shifts(
+        population, 2, np.array([0.0, 1.0, 5.0])
+    ) == pytest.approx(expected, abs=8 * ROUNDING)
+    assert predicted.log_percentile_shifts(population, 2, np.array([6.0, 7.0])).tolist() == [
+        np.inf,
+        np.inf,
+    ]
+    assert predicted.log_percentile_shifts(population, 0, np.array([0.0, 1.0])).tolist() == [
+        0,
+        -np.log1p(-0.125),
+    ]
 
 
 def test_free_flips_come_first_and_useless_ones_never():
-    joint = np.array([[[0.0, 0.0], [0.1, 0.1]], [[0.05, 0.2], [0.05, 0.1]], [[0.15, 0.15], [0.05, 0.05]]])
+    joint = np.array(
+        [[[0.0, 0.0], [0.1, 0.1]], [[0.05, 0.2], [0.05, 0.1]], [[0.15, 0.15], [0.05, 0.05]]]
+    )
     assert predicted.flip_losses(joint)[[0, 2]].tolist() == [0, 0]
     assert predicted.bias_scores(joint)[[0, 2]].tolist() == [np.inf, -np.inf]
     # The gap is 25/55 - 15/45 = 4/33, of which the first atom can take off 20/45.
-    assert predicted.optimal_parity_flips(joint, 0) == pytest.approx([3 / 11, 0, 0], abs=64 * ROUNDING)
+    assert predicted.optimal_parity_flips(joint, 0) == pytest.approx(
+        [3 / 11, 0, 0], abs=64 * ROUNDING
+    )
     symmetric = np.full((1, 2, 2), 0.25)
     assert predicted.bias_scores(symmetric).tolist() == [0]
     assert predicted.optimal_parity_flips(symmetric, 0).tolist() == [0]

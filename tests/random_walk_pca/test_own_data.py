@@ -1,7 +1,8 @@
-"""The tools for a user's own trajectory: calibration and power of the test, coverage of the intervals, the recorder.
+"""The tools for a user's own trajectory: calibration and power of the test, coverage of the
+intervals, the recorder.
 
-Counts over n simulated runs are judged at DEVIATIONS standard deviations of the binomial (or normal) law: a correct
-tool fails such a comparison with probability below 1e-6.
+Counts over n simulated runs are judged at DEVIATIONS standard deviations of the binomial (or
+normal) law: a correct tool fails such a comparison with probability below 1e-6.
 """
 
 import functools
@@ -23,7 +24,12 @@ from theory import random_walk_pca as predicted
 from theory_on_trial.testing.suite import check_readable
 
 DEVIATIONS = 4.9
-ESTIMATORS = [tool.estimate_drift_ratio, tool.estimate_momentum, tool.estimate_noise_decay, tool.estimate_reversion]
+ESTIMATORS = [
+    tool.estimate_drift_ratio,
+    tool.estimate_momentum,
+    tool.estimate_noise_decay,
+    tool.estimate_reversion,
+]
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
@@ -67,7 +73,8 @@ def test_null_is_calibrated(n_runs, n_points, dim, exponent, n_components):
         for run, gram in enumerate(grams)
     ]
     scores = np.array([np.concatenate([result.ratio_z, result.content_z]) for result in results])
-    mean_slack, variance_slack = DEVIATIONS / np.sqrt(n_runs), 1.2 * DEVIATIONS * np.sqrt(2 / n_runs)
+    mean_slack = DEVIATIONS / np.sqrt(n_runs)
+    variance_slack = 1.2 * DEVIATIONS * np.sqrt(2 / n_runs)
     assert np.all(np.abs(scores.mean(axis=0)) <= 0.2 + mean_slack)
     assert np.all(scores.var(axis=0) <= 1.2 + variance_slack)
     assert np.all(scores.var(axis=0) >= 0.75 - variance_slack)
@@ -77,14 +84,17 @@ def test_null_is_calibrated(n_runs, n_points, dim, exponent, n_components):
 def assert_level(p_values):
     """A p-value below a level as often as the level says; ties leave it a little below."""
     for level in (0.05, 0.01):
-        alarms, slack = np.mean(np.array(p_values) <= level), DEVIATIONS * np.sqrt(level / len(p_values))
+        alarms = np.mean(np.array(p_values) <= level)
+        slack = DEVIATIONS * np.sqrt(level / len(p_values))
         assert alarms <= level + slack
         assert alarms >= 0.6 * level - slack
 
 
 @pytest.mark.parametrize("noise", ["one over i", "Student's t", "one sign for all"])
 def test_the_level_is_exact_for_any_noise(noise):
-    """Variances 1 / i in d = 2000, where scores for Gaussian noise gave 19 % at the 5 % level; tails; one direction."""
+    """Variances 1 / i in d = 2000, where scores for Gaussian noise gave 19 % at the 5 % level;
+    tails; one direction.
+    """
     rng = np.random.default_rng(7)
 
     def steps():
@@ -106,15 +116,22 @@ def test_the_level_is_exact_for_any_noise(noise):
     jax_array=st.booleans(),
 )
 def test_invariances(seed, scale, shift, points, jax_array):
-    """Translation, scale and permuted coordinates do not matter; blocks and the whole give the same matrix."""
+    """Translation, scale and permuted coordinates do not matter; blocks and the whole give the same
+    matrix.
+    """
     walk = trajectory(seed, points, 300)
     moved = scale * walk[:, np.random.default_rng(seed).permutation(300)] + shift
-    first, second = tool.random_walk_test(walk), tool.random_walk_test(jnp.asarray(moved) if jax_array else moved)
-    # Differences of points of size |scale x| + |shift| lose that many units in the last place of a step.
+    first = tool.random_walk_test(walk)
+    second = tool.random_walk_test(jnp.asarray(moved) if jax_array else moved)
+    # Differences of points of size |scale x| + |shift| lose that many units in the last place of a
+    # step.
     relative = 2**-53 * (np.abs(walk).max() + abs(shift) / scale) * 300 * points
-    np.testing.assert_allclose(second.effective_dimension, first.effective_dimension, rtol=100 * relative)
+    np.testing.assert_allclose(
+        second.effective_dimension, first.effective_dimension, rtol=100 * relative
+    )
     np.testing.assert_allclose(second.variance_ratios, first.variance_ratios, atol=100 * relative)
-    whole, halves = tool.step_gram(walk), tool.step_gram(walk[:, :77], walk[:, 77:])
+    whole = tool.step_gram(walk)
+    halves = tool.step_gram(walk[:, :77], walk[:, 77:])
     np.testing.assert_allclose(halves, whole, atol=300 * 2**-53 * np.trace(whole))
 
 
@@ -123,20 +140,31 @@ def test_low_precision_trajectories_are_read():
     for dtype in (jnp.float16, jnp.bfloat16, jnp.float32):
         low = jnp.asarray(points, dtype)
         assert tool.step_gram(low).dtype == np.float64
-        np.testing.assert_array_equal(tool.step_gram(low), tool.step_gram(np.asarray(low).astype(float)))
+        np.testing.assert_array_equal(
+            tool.step_gram(low), tool.step_gram(np.asarray(low).astype(float))
+        )
     for dim in (1, 3, 200):  # steps of 1e-8 to 1e8, and of low rank
-        checked_step_gram(None, (steps := np.float32(points[:, :dim] * np.logspace(-8, 8, 40)[:, None])) @ steps.T)
+        checked_step_gram(
+            None, (steps := np.float32(points[:, :dim] * np.logspace(-8, 8, 40)[:, None])) @ steps.T
+        )
 
 
 def test_a_drift_is_told_up_to_where_rounding_hides_the_noise():
     """Of 1e15 it said .8e15 or 1.2e15 with intervals a tenth as wide; of 1e18 a thousandth."""
     for seed, (ratio, dtype) in enumerate([(1e12, float), (3e3, np.float32)]):
-        steps = np.random.default_rng(seed).standard_normal((2, 30, 20)) + np.sqrt([[[ratio]], [[1e3 * ratio]]])
+        steps = np.random.default_rng(seed).standard_normal((2, 30, 20)) + np.sqrt(
+            [[[ratio]], [[1e3 * ratio]]]
+        )
         gram, beyond = (steps @ steps.mT).astype(dtype)
         estimate = tool.estimate_drift_ratio(step_gram=gram)
         assert estimate.low <= ratio <= estimate.high
-        for far in ({"step_gram": beyond}, {"trajectory": np.cumsum(steps[1] + 1e5, axis=0).astype(np.float32)}):
-            with pytest.raises(ValueError, match="must have noise far above rounding, got squares of drift"):
+        for far in (
+            {"step_gram": beyond},
+            {"trajectory": np.cumsum(steps[1] + 1e5, axis=0).astype(np.float32)},
+        ):
+            with pytest.raises(
+                ValueError, match="must have noise far above rounding, got squares of drift"
+            ):
                 tool.estimate_drift_ratio(**far)
 
 
@@ -155,32 +183,47 @@ def test_a_drift_is_told_up_to_where_rounding_hides_the_noise():
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_interval_coverage(estimator, true, cause):
-    """95 % intervals hold the truth in 95 % of 300 runs, give or take 2 % as the effective dimension is estimated."""
+    """95 % intervals hold the truth in 95 % of 300 runs, give or take 2 % as the effective
+    dimension is estimated.
+    """
     estimates = [estimator(step_gram=gram) for gram in runs(300, 60, 500, **cause)]
     coverage = np.mean([estimate.low <= true <= estimate.high for estimate in estimates])
-    assert 0.93 - DEVIATIONS * np.sqrt(0.93 * 0.07 / 300) <= coverage <= 0.97 + DEVIATIONS * np.sqrt(0.97 * 0.03 / 300)
+    assert (
+        0.93 - DEVIATIONS * np.sqrt(0.93 * 0.07 / 300)
+        <= coverage
+        <= 0.97 + DEVIATIONS * np.sqrt(0.97 * 0.03 / 300)
+    )
     values = np.array([estimate.value for estimate in estimates])
-    assert abs(values.mean() - true) <= DEVIATIONS * values.std() / np.sqrt(300) + 0.1 * values.std()
+    assert (
+        abs(values.mean() - true) <= DEVIATIONS * values.std() / np.sqrt(300) + 0.1 * values.std()
+    )
 
 
 def test_few_steps_widen_the_interval_of_a_drift():
     """Of ten points that of the normal law held 88 % of the runs."""
-    estimates = [tool.estimate_drift_ratio(step_gram=gram) for gram in runs(1000, 10, 200, drift_ratio=1.0)]
+    estimates = [
+        tool.estimate_drift_ratio(step_gram=gram) for gram in runs(1000, 10, 200, drift_ratio=1.0)
+    ]
     assert np.mean([estimate.low <= 1 <= estimate.high for estimate in estimates]) > 0.92
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_a_walk_has_no_cause(estimator):
     """At the boundary of the range the interval must hold zero at least as often as it says."""
-    held = np.mean([(found := estimator(step_gram=gram)).low <= 0 <= found.high for gram in runs(100, 60, 500)])
+    held = np.mean(
+        [(found := estimator(step_gram=gram)).low <= 0 <= found.high for gram in runs(100, 60, 500)]
+    )
     assert held >= 0.93 - DEVIATIONS * np.sqrt(0.93 * 0.07 / 100)
 
 
 def test_recorder_sketch_law():
-    """Mean and variance of a sketched inner product over 1500 seeds, against the docstring's exact law."""
+    """Mean and variance of a sketched inner product over 1500 seeds, against the docstring's exact
+    law.
+    """
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((2, 50)) * np.arange(1, 51)
-    size, seeds = 7, 1500
+    size = 7
+    seeds = 1500
     points = [np.zeros(50), x, x + y]
     grams = []
     for seed in range(seeds):
@@ -190,7 +233,8 @@ def test_recorder_sketch_law():
         grams.append(recorder.step_gram)
     for (s, t), (first, second) in {(0, 1): (x, y), (0, 0): (x, x)}.items():
         products = np.array([gram[s, t] for gram in grams])
-        product, squares = first @ second, (first @ first) * (second @ second)
+        product = first @ second
+        squares = (first @ first) * (second @ second)
         variance = (squares + product**2 - 2 * np.sum(first**2 * second**2)) / size
         assert abs(products.mean() - product) <= DEVIATIONS * np.sqrt(variance / seeds)
         kurtosis = np.mean((products - products.mean()) ** 4) / products.var() ** 2
@@ -198,7 +242,9 @@ def test_recorder_sketch_law():
 
 
 def test_recorded_run_is_judged_with_the_combined_dimension():
-    """A pytree in float32, updated in place: 1 / d_eff + 1 / m, within its relative error of 2 / T, five-fold."""
+    """A pytree in float32, updated in place: 1 / d_eff + 1 / m, within its relative error of 2 / T,
+    five-fold.
+    """
     points = trajectory(11, 120, 1500).astype(np.float32)
     recorder = tool.StepGramRecorder(119, sketch_size=500, seed=3)
     buffer = {"weights": np.zeros((30, 40), np.float32), "bias": np.zeros(300, np.float32)}
@@ -206,7 +252,9 @@ def test_recorded_run_is_judged_with_the_combined_dimension():
         buffer["weights"][:], buffer["bias"][:] = point[:1200].reshape(30, 40), point[1200:]
         recorder.record(buffer)
     result = tool.random_walk_test(step_gram=recorder.step_gram)
-    assert abs(result.effective_dimension / predicted.combined_dimension(1500, 500) - 1) <= 5 * 2 / 120
+    assert (
+        abs(result.effective_dimension / predicted.combined_dimension(1500, 500) - 1) <= 5 * 2 / 120
+    )
     assert result.p_value > 0.01
 
 
@@ -238,7 +286,9 @@ def test_scores_that_are_not_known_do_not_touch_the_verdict():
     steps = np.random.default_rng(4).standard_normal((60, 50)) + 0.8
     result = tool.random_walk_test(np.cumsum(steps, axis=0), n_components=30)
     assert np.isnan(result.ratio_z).any()
-    assert "cannot judge: the ratio of PC 3, which" in str(tool.random_walk_test(trajectory(0, 60, 5)))
+    assert "cannot judge: the ratio of PC 3, which" in str(
+        tool.random_walk_test(trajectory(0, 60, 5))
+    )
     assert result.p_value <= 0.002
     assert "not a random walk" in str(result)
     assert next(iter(result.causes)) == "drift over noise"
@@ -248,12 +298,17 @@ def test_points_that_are_recorded_twice_leave_the_question_open():
     """Signed permutations do not see that every other step is zero."""
     twice = tool.random_walk_test(np.repeat(trajectory(0, 60, 50), 2, axis=0))
     assert not twice.answerable
-    assert "cannot judge: 60 of 119 steps are zero; leave out points that are recorded twice" in str(twice)
+    assert (
+        "cannot judge: 60 of 119 steps are zero; leave out points that are recorded twice"
+        in str(twice)
+    )
 
 
 def test_doubts_are_about_few_dimensions_and_far_components():
     few = tool.random_walk_test(trajectory(0, 60, 12))
-    assert re.search("effective dimension .* is below 30: .* z are not calibrated", few.doubts[0].reason)
+    assert re.search(
+        "effective dimension .* is below 30: .* z are not calibrated", few.doubts[0].reason
+    )
     far = tool.random_walk_test(trajectory(0, 60, 50), n_components=8)
     assert "PC 8 of a walk is not expected to be a cosine" in far.doubts[0].reason
     assert all(result.doubts[0].reason in str(result) for result in (few, far))
@@ -264,10 +319,22 @@ def test_doubts_are_about_few_dimensions_and_far_components():
     ("arguments", "error", "sentence"),
     [
         ({}, ValueError, "either a trajectory or a step_gram"),
-        ({"trajectory": trajectory(0), "step_gram": np.eye(30)}, ValueError, "either a trajectory or a step_gram"),
-        ({"trajectory": trajectory(0)[0]}, ValueError, r"trajectory must be .*points, _.*shape \(200,\)"),
+        (
+            {"trajectory": trajectory(0), "step_gram": np.eye(30)},
+            ValueError,
+            "either a trajectory or a step_gram",
+        ),
+        (
+            {"trajectory": trajectory(0)[0]},
+            ValueError,
+            r"trajectory must be .*points, _.*shape \(200,\)",
+        ),
         ({"trajectory": trajectory(0)[:1]}, ValueError, "at least two recorded points, got 1"),
-        ({"trajectory": trajectory(0)[:9]}, ValueError, "at least 10 recorded points to judge it, got 9"),
+        (
+            {"trajectory": trajectory(0)[:9]},
+            ValueError,
+            "at least 10 recorded points to judge it, got 9",
+        ),
         (
             {"trajectory": trajectory(0) + np.where(np.arange(40) == 6, np.nan, 0)[:, None]},
             ValueError,
@@ -279,13 +346,19 @@ def test_doubts_are_about_few_dimensions_and_far_components():
         ({"step_gram": np.ones((30, 20))}, ValueError, r"axes \(steps, steps\), got .* \(30, 20\)"),
         ({"step_gram": np.triu(np.ones((30, 30)))}, ValueError, "must be symmetric"),
         ({"step_gram": -np.eye(30)}, ValueError, "squared step lengths on its diagonal"),
-        ({"step_gram": 3 * np.eye(30) - 1}, ValueError, "step_gram must be .* its smallest eigenvalue is -13.5, below"),
+        (
+            {"step_gram": 3 * np.eye(30) - 1},
+            ValueError,
+            "step_gram must be .* its smallest eigenvalue is -13.5, below",
+        ),
     ],
 )
 def test_hostile_input(arguments, error, sentence):
     for function in (tool.random_walk_test, *ESTIMATORS):
         if sentence == "steps without noise" and function is tool.estimate_noise_decay:
-            assert function(**arguments).value == pytest.approx(0, abs=100 * 2**-53)  # equal steps: that is its answer
+            assert function(**arguments).value == pytest.approx(
+                0, abs=100 * 2**-53
+            )  # equal steps: that is its answer
             continue
         with pytest.raises(error, match=sentence):
             function(**arguments)

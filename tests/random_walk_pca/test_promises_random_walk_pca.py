@@ -1,4 +1,6 @@
-"""Random walks: what is wrong gets one sentence, every argument is held to its annotation, the rest is answered."""
+"""Random walks: what is wrong gets one sentence, every argument is held to its annotation, the rest
+is answered.
+"""
 
 import jax
 import numpy as np
@@ -18,14 +20,24 @@ test_theory_is_declared, test_theory_refusals, test_theory_answers, test_theory_
     [predicted, tool],
     {
         "momentum_crossover_index": Case(infinite="at no momentum"),
-        **dict.fromkeys(["explained_variance_ratio_std", "mean_explained_variance_ratio", "overlap_deficit"], WARNS),
         **dict.fromkeys(
-            [f"estimate_{cause}" for cause in ("drift_ratio", "momentum", "noise_decay", "reversion")], OBSERVED
+            ["explained_variance_ratio_std", "mean_explained_variance_ratio", "overlap_deficit"],
+            WARNS,
+        ),
+        **dict.fromkeys(
+            [
+                f"estimate_{cause}"
+                for cause in ("drift_ratio", "momentum", "noise_decay", "reversion")
+            ],
+            OBSERVED,
         ),
         "random_walk_test": Case(
-            given={"trajectory": WALK, "step_gram": None}, infinite="scores far beyond the dimension, and their p"
+            given={"trajectory": WALK, "step_gram": None},
+            infinite="scores far beyond the dimension, and their p",
         ),
-        "StepGramRecorder.record": Case(of=tool.StepGramRecorder(10**4), given={"parameters": {"weights": NOISE}}),
+        "StepGramRecorder.record": Case(
+            of=tool.StepGramRecorder(10**4), given={"parameters": {"weights": NOISE}}
+        ),
     },
     {"WalkTest": "a record of results", "WalkTest.plot": "draws one"},
 )
@@ -35,7 +47,13 @@ KEY = jax.random.key(0)
 CLOUD = NOISE[:4, :3]
 SIZES = {"n_points": 4, "dim": 3}
 DRAWN = {**SIZES, "scales": np.array([1.0, 0.5, 0.25])}
-TRAINED = {"inputs": CLOUD, "targets": np.eye(2)[[0, 1, 1, 0]], "hidden": (2,), "n_steps": 3, "batch": 2}
+TRAINED = {
+    "inputs": CLOUD,
+    "targets": np.eye(2)[[0, 1, 1, 0]],
+    "hidden": (2,),
+    "n_steps": 3,
+    "batch": 2,
+}
 OVERFLOWS = "where the trajectory overflows"
 
 test_sims_are_declared, test_sims_refusals, test_sims_answers, test_sims_extremes = promises(
@@ -49,14 +67,25 @@ test_sims_are_declared, test_sims_refusals, test_sims_answers, test_sims_extreme
         "eigenbasis_sample": Case({"population_eigenvalues": np.array([2.0, 0.5, 0.25]), "dim": 5}),
         "equivalent_gaussian_noise": Case({"n_points": 3}),
         "leading_population_spectrum": Case({"n_points": 6, "count": 2}),
-        **dict.fromkeys(["leading_variance_ratios", "leading_variance_ratios_of_gram"], Case({"count": 1})),
-        **dict.fromkeys(["trajectory", "trajectory_gram", "gram_variances", "covariance"], Case(infinite=OVERFLOWS)),
         **dict.fromkeys(
-            ["population_covariance", "population_spectrum", "population_eigenvectors", "expected_squared_norms"],
+            ["leading_variance_ratios", "leading_variance_ratios_of_gram"], Case({"count": 1})
+        ),
+        **dict.fromkeys(
+            ["trajectory", "trajectory_gram", "gram_variances", "covariance"],
+            Case(infinite=OVERFLOWS),
+        ),
+        **dict.fromkeys(
+            [
+                "population_covariance",
+                "population_spectrum",
+                "population_eigenvectors",
+                "expected_squared_norms",
+            ],
             Case({"n_points": 4}),
         ),
         **dict.fromkeys(
-            ["axes_from_covariance", "axes_from_singular_values"], Case(infinite="where squares of points overflow")
+            ["axes_from_covariance", "axes_from_singular_values"],
+            Case(infinite="where squares of points overflow"),
         ),
         "random_projection": Case({"target_dim": 2}, infinite="near the largest number"),
         "train": Case(TRAINED, infinite="where the run diverges"),
@@ -82,37 +111,103 @@ def recorded(*points):
 
 test_what_cannot_be_answered_is_refused = refused(
     [
-        (lambda: predicted.eigenvalue_bias([2, 1], 10, 3), "n_components must be at most 2, .*, got 3"),
-        (lambda: predicted.eigenvalue_bias([2, 2, 1], 10, 2), "the first 2 eigenvalues must differ from all others"),
-        (lambda: predicted.overlap_deficit([2, 1, 0], 100, 3), "the first 3 eigenvalues must be positive, got 0.0"),
+        (
+            lambda: predicted.eigenvalue_bias([2, 1], 10, 3),
+            "n_components must be at most 2, .*, got 3",
+        ),
+        (
+            lambda: predicted.eigenvalue_bias([2, 2, 1], 10, 2),
+            "the first 2 eigenvalues must differ from all others",
+        ),
+        (
+            lambda: predicted.overlap_deficit([2, 1, 0], 100, 3),
+            "the first 3 eigenvalues must be positive, got 0.0",
+        ),
         (lambda: predicted.effective_dimension(np.zeros(3)), "noise_spectrum must not be all zero"),
         (lambda: predicted.combined_dimension(), "dimensions must hold at least one value"),
-        (lambda: predicted.ornstein_uhlenbeck_modes(5, 1, 1), "rate must not be 1 here: all eigenvalues coincide"),
-        (lambda: predicted.ornstein_uhlenbeck_modes(5, 0.5, 5), "n_components must be at most n_points - 1 = 4, got 5"),
+        (
+            lambda: predicted.ornstein_uhlenbeck_modes(5, 1, 1),
+            "rate must not be 1 here: all eigenvalues coincide",
+        ),
+        (
+            lambda: predicted.ornstein_uhlenbeck_modes(5, 0.5, 5),
+            "n_components must be at most n_points - 1 = 4, got 5",
+        ),
         (
             lambda: predicted.decaying_noise_modes([0.5, 1e-300], -1, 1),
             r"times must not be so small that t\^b is below",
         ),
-        (lambda: predicted.least_reconstruction_error(np.eye(3), 4), "n_components must be at most 3, .*, got 4"),
-        (lambda: observed.variance_ratios(np.ones((4, 2))), "trajectory must be points that differ, .*zero total"),
-        (lambda: observed.variance_ratios(np.array([[0], [1e-200]])), "trajectory must be points that differ"),
-        (lambda: observed.variance_ratios(np.float32([[0], [1e30]])), "with squares that are numbers"),
-        (lambda: observed.variance_ratios_of_gram(np.ones((4, 4))), "gram must .* points that differ"),
-        (lambda: observed.variance_ratios_of_gram(np.triu(np.ones((4, 4)))), "gram must be symmetric"),
-        (lambda: observed.variance_ratios(np.ones((1, 2))), "trajectory must be points that differ"),
-        (lambda: observed.trajectory(np.ones((3, 2)), drift=np.ones(3)), "drift must have one entry for each of the 2"),
-        (lambda: observed.principal_components(NOISE[:5, :2], 3), "count must be at most .* = 2, got 3"),
-        (lambda: observed.noise(KEY, 3, 2, scales=np.zeros(2)), "scales must not be all zero .zero total variance"),
-        (lambda: observed.noise(KEY, 3, 2, scales=np.ones(3)), "scales must have one entry for each of dim = 2, got 3"),
-        (lambda: observed.eigenbasis_sample(KEY, np.array([1.0, 2.0]), 5), "be in decreasing order, got .1.0, 2.0."),
+        (
+            lambda: predicted.least_reconstruction_error(np.eye(3), 4),
+            "n_components must be at most 3, .*, got 4",
+        ),
+        (
+            lambda: observed.variance_ratios(np.ones((4, 2))),
+            "trajectory must be points that differ, .*zero total",
+        ),
+        (
+            lambda: observed.variance_ratios(np.array([[0], [1e-200]])),
+            "trajectory must be points that differ",
+        ),
+        (
+            lambda: observed.variance_ratios(np.float32([[0], [1e30]])),
+            "with squares that are numbers",
+        ),
+        (
+            lambda: observed.variance_ratios_of_gram(np.ones((4, 4))),
+            "gram must .* points that differ",
+        ),
+        (
+            lambda: observed.variance_ratios_of_gram(np.triu(np.ones((4, 4)))),
+            "gram must be symmetric",
+        ),
+        (
+            lambda: observed.variance_ratios(np.ones((1, 2))),
+            "trajectory must be points that differ",
+        ),
+        (
+            lambda: observed.trajectory(np.ones((3, 2)), drift=np.ones(3)),
+            "drift must have one entry for each of the 2",
+        ),
+        (
+            lambda: observed.principal_components(NOISE[:5, :2], 3),
+            "count must be at most .* = 2, got 3",
+        ),
+        (
+            lambda: observed.noise(KEY, 3, 2, scales=np.zeros(2)),
+            "scales must not be all zero .zero total variance",
+        ),
+        (
+            lambda: observed.noise(KEY, 3, 2, scales=np.ones(3)),
+            "scales must have one entry for each of dim = 2, got 3",
+        ),
+        (
+            lambda: observed.eigenbasis_sample(KEY, np.array([1.0, 2.0]), 5),
+            "be in decreasing order, got .1.0, 2.0.",
+        ),
         (lambda: observed.eigenbasis_sample(KEY, np.ones(3), 2, count=3), "= 2, got 3"),
-        (lambda: observed.leading_population_spectrum(5, 4), "count must be at most n_points - 2 = 3"),
-        (lambda: observed.leading_population_spectrum(5, 2, decay=200.0), "decay must leave a finite variance"),
-        (lambda: observed.effective_dimension(np.eye(3)), "inner products between steps that are not all zero"),
+        (
+            lambda: observed.leading_population_spectrum(5, 4),
+            "count must be at most n_points - 2 = 3",
+        ),
+        (
+            lambda: observed.leading_population_spectrum(5, 2, decay=200.0),
+            "decay must leave a finite variance",
+        ),
+        (
+            lambda: observed.effective_dimension(np.eye(3)),
+            "inner products between steps that are not all zero",
+        ),
         (lambda: observed.effective_dimension(np.eye(1)), "products of two points or more"),
         (lambda: observed.step_gram(np.triu(np.ones((3, 3)))), "gram must be symmetric"),
-        (lambda: train(2 * TRAINED["targets"], loss="cross_entropy"), "targets must be one-hot for the cross entropy"),
-        (lambda: train(TRAINED["targets"], hidden=(2**29, 2**29)), r"must ask for arrays of at most 2\^36 numbers"),
+        (
+            lambda: train(2 * TRAINED["targets"], loss="cross_entropy"),
+            "targets must be one-hot for the cross entropy",
+        ),
+        (
+            lambda: train(TRAINED["targets"], hidden=(2**29, 2**29)),
+            r"must ask for arrays of at most 2\^36 numbers",
+        ),
         (
             lambda: observed.expected_squared_norms(3, reversion=2.0),
             r"reversion must lie in \[0, 2\) \(unstable.*\), got 2",
@@ -125,18 +220,45 @@ test_what_cannot_be_answered_is_refused = refused(
             lambda: observed.explained_variance_ratio(KEY, 3, 2, reversion=2.0),
             r"reversion must lie in \[0, 2\) \(unstable",
         ),
-        (lambda: observed.covariance(np.ones((1, 2))), "points must have at least two rows: one point has no variance"),
-        (lambda: observed.axes_from_singular_values(np.ones((2, 3))), "points must have at least 3 rows, .*, got 2"),
-        (lambda: observed.reconstruction_error(np.eye(2), np.ones((2, 2))), "axes must have orthonormal rows"),
+        (
+            lambda: observed.covariance(np.ones((1, 2))),
+            "points must have at least two rows: one point has no variance",
+        ),
+        (
+            lambda: observed.axes_from_singular_values(np.ones((2, 3))),
+            "points must have at least 3 rows, .*, got 2",
+        ),
+        (
+            lambda: observed.reconstruction_error(np.eye(2), np.ones((2, 2))),
+            "axes must have orthonormal rows",
+        ),
         (lambda: observed.leading_direction(np.ones((3, 2))), "points must be points that differ"),
-        (lambda: observed.leading_direction(np.eye(3), np.eye(3)[0] > 0), "kept must keep at least two points"),
-        (lambda: observed.corrupted_points(KEY, 10, 2, 3, spike=1.0, outlier_length=1.0), "must be even and below"),
-        (lambda: observed.corrupted_points(KEY, 10, 2, 10, spike=1.0, outlier_length=1.0), "must be even and below"),
+        (
+            lambda: observed.leading_direction(np.eye(3), np.eye(3)[0] > 0),
+            "kept must keep at least two points",
+        ),
+        (
+            lambda: observed.corrupted_points(KEY, 10, 2, 3, spike=1.0, outlier_length=1.0),
+            "must be even and below",
+        ),
+        (
+            lambda: observed.corrupted_points(KEY, 10, 2, 10, spike=1.0, outlier_length=1.0),
+            "must be even and below",
+        ),
         (lambda: observed.spike_errors(KEY, 10, 3, 4), "latent_dim must be at most dim = 3, got 4"),
-        (lambda: tool.random_walk_test(WALK, n_components=15), "n_components must be at most 14 for 16 points, got 15"),
-        (lambda: tool.estimate_noise_decay(np.insert(WALK, 5, WALK[4], axis=0)), "must move to have a noise decay,"),
+        (
+            lambda: tool.random_walk_test(WALK, n_components=15),
+            "n_components must be at most 14 for 16 points, got 15",
+        ),
+        (
+            lambda: tool.estimate_noise_decay(np.insert(WALK, 5, WALK[4], axis=0)),
+            "must move to have a noise decay,",
+        ),
         (lambda: tool.step_gram(), "at least one block"),
-        (lambda: tool.step_gram(WALK, WALK[1:]), "trajectory must have one entry for each of the 16 points, got 15"),
+        (
+            lambda: tool.step_gram(WALK, WALK[1:]),
+            "trajectory must have one entry for each of the 16 points, got 15",
+        ),
         (lambda: tool.effective_dimension(np.eye(2)), "at least three steps, got 2"),
         (lambda: recorded({}), "at least one array, got none"),
         (lambda: recorded(np.zeros(3), np.zeros(4)), "must keep structure and shapes"),
@@ -152,8 +274,14 @@ test_what_is_of_another_kind_is_refused = refused(
             lambda: observed.trajectory_gram(np.eye(3), running_mean=0.5),
             r"running_mean must be True or False .*, got 0\.5",
         ),
-        (lambda: observed.trajectory_gram(np.eye(3), drift=1.0), "unexpected keyword argument 'drift'"),  # not linear
-        (lambda: observed.expected_squared_norms(3, drift=1.0), "unexpected keyword argument 'drift'"),
+        (
+            lambda: observed.trajectory_gram(np.eye(3), drift=1.0),
+            "unexpected keyword argument 'drift'",
+        ),  # not linear
+        (
+            lambda: observed.expected_squared_norms(3, drift=1.0),
+            "unexpected keyword argument 'drift'",
+        ),
         (lambda: recorded(np.arange(3)), "floating-point arrays, got int64"),
     ]
 )

@@ -1,4 +1,6 @@
-"""Simulators of random walks: the recursion against a loop, what PCA must not notice, laws of noise, networks."""
+"""Simulators of random walks: the recursion against a loop, what PCA must not notice, laws of
+noise, networks.
+"""
 
 from functools import partial
 
@@ -24,7 +26,8 @@ processes = st.fixed_dictionaries(
         "running_mean": st.booleans(),
     }
 )
-# Every shape is a compilation: few shapes, with every relation between points and dimensions among them.
+# Every shape is a compilation: few shapes, with every relation between points and dimensions among
+# them.
 shapes = st.sampled_from([(2, 1), (7, 3), (5, 8)])
 sizes = st.builds(lambda shape, seed: (*shape, seed), shapes, st.integers(0, 2**32 - 1))
 
@@ -33,8 +36,12 @@ def random_rows(n_points, dim, seed):
     return np.random.default_rng(seed).standard_normal((n_points, dim))
 
 
-def looped(noise, *, momentum, reversion, decay, averaging, running_mean, drift=0.0, magnitudes=False):
-    """The recursion as written; with `magnitudes` on absolute values, which bounds every intermediate result."""
+def looped(
+    noise, *, momentum, reversion, decay, averaging, running_mean, drift=0.0, magnitudes=False
+):
+    """The recursion as written; with `magnitudes` on absolute values, which bounds every
+    intermediate result.
+    """
     size = np.abs if magnitudes else (lambda value: value)
     velocity = position = average = np.zeros(noise.shape[1])
     rows = []
@@ -48,7 +55,9 @@ def looped(noise, *, momentum, reversion, decay, averaging, running_mean, drift=
 
 
 def rounding(noise, process, drift=0.0):
-    """Twelve roundings per step (powers count as four) of values no larger than the recursion on magnitudes."""
+    """Twelve roundings per step (powers count as four) of values no larger than the recursion on
+    magnitudes.
+    """
     return 12 * len(noise) * ULP * looped(noise, **process, drift=drift, magnitudes=True)
 
 
@@ -57,7 +66,9 @@ def rounding(noise, process, drift=0.0):
 def test_trajectory_is_the_loop(size, process, drift):
     noise = random_rows(*size)
     result = observed.trajectory(noise, **process, drift=drift)
-    assert np.all(np.abs(result - looped(noise, **process, drift=drift)) <= rounding(noise, process, drift))
+    assert np.all(
+        np.abs(result - looped(noise, **process, drift=drift)) <= rounding(noise, process, drift)
+    )
 
 
 @settings(max_examples=20, deadline=None)
@@ -66,7 +77,13 @@ def test_defaults_are_the_plain_walk_to_the_last_bit(size):
     noise = random_rows(*size)
     walk = np.cumsum(noise, axis=0)
     np.testing.assert_array_equal(observed.trajectory(noise), walk)
-    for alias in ({"momentum": 0}, {"reversion": 0}, {"averaging": 0}, {"decay": 0}, {"drift": np.zeros(size[1])}):
+    for alias in (
+        {"momentum": 0},
+        {"reversion": 0},
+        {"averaging": 0},
+        {"decay": 0},
+        {"drift": np.zeros(size[1])},
+    ):
         np.testing.assert_array_equal(observed.trajectory(noise, **alias), walk)
     np.testing.assert_array_equal(observed.trajectory(noise, reversion=1), noise)
     np.testing.assert_array_equal(observed.trajectory(noise, momentum=1), np.cumsum(walk, axis=0))
@@ -86,31 +103,54 @@ SIGMAS = 6.0
 
 
 def sample(simulator, seed, n):
-    """`n` draws in one program, compiled without optimisation: compiling is most of what these tests cost."""
-    program = jax.jit(lambda keys: map_cells(simulator, keys), compiler_options={"xla_backend_optimization_level": 0})
+    """`n` draws in one program, compiled without optimisation: compiling is most of what these
+    tests cost.
+    """
+    program = jax.jit(
+        lambda keys: map_cells(simulator, keys),
+        compiler_options={"xla_backend_optimization_level": 0},
+    )
     return program(jax.random.split(jax.random.key(seed), n))
 
 
 @pytest.mark.parametrize(
     ("law", "fourth_moment"),
-    [("gaussian", 3.0), ("rademacher", 1.0), ("uniform", 1.8), ("laplace", 6.0), ("student", 9.0), ("columns", 3.0)],
+    [
+        ("gaussian", 3.0),
+        ("rademacher", 1.0),
+        ("uniform", 1.8),
+        ("laplace", 6.0),
+        ("student", 9.0),
+        ("columns", 3.0),
+    ],
 )
 def test_laws_have_unit_total_variance_and_their_fourth_moment(law, fourth_moment):
-    dim, n_points = 40, 20000
-    draw = observed.equivalent_gaussian_noise if law == "columns" else partial(observed.noise, law=law)
+    dim = 40
+    n_points = 20000
+    draw = (
+        observed.equivalent_gaussian_noise if law == "columns" else partial(observed.noise, law=law)
+    )
     rows = np.asarray(draw(jax.random.key(3), n_points, dim) * np.sqrt(dim))
     deviation = np.sqrt((fourth_moment - 1) / rows.size)
     assert abs(np.mean(rows**2) - 1) <= SIGMAS * deviation + 10 * ULP
     assert abs(np.mean(rows)) <= SIGMAS / np.sqrt(rows.size)
-    if law != "student":  # the sample deviation of a fourth moment needs the eighth, which Student's law lacks
-        assert abs(np.mean(rows**4) - fourth_moment) <= SIGMAS * np.std(rows**4) / np.sqrt(rows.size) + 100 * ULP
+    if (
+        law != "student"
+    ):  # the sample deviation of a fourth moment needs the eighth, which Student's law lacks
+        assert (
+            abs(np.mean(rows**4) - fourth_moment)
+            <= SIGMAS * np.std(rows**4) / np.sqrt(rows.size) + 100 * ULP
+        )
 
 
 def test_float32_blocks_change_the_ratios_by_float32_rounding_only():
     gram = observed.noise_gram(jax.random.key(1), 50, 300, block=100)
     assert gram.dtype == jnp.float64
     rows = [
-        np.asarray(jax.random.normal(jax.random.fold_in(jax.random.key(1), block), (50, 100), jnp.float32), float)
+        np.asarray(
+            jax.random.normal(jax.random.fold_in(jax.random.key(1), block), (50, 100), jnp.float32),
+            float,
+        )
         for block in range(3)
     ]
     noise = np.concatenate(rows, axis=1) / np.sqrt(300)
@@ -119,12 +159,18 @@ def test_float32_blocks_change_the_ratios_by_float32_rounding_only():
 
 
 def test_chi_square_has_its_law():
-    """Massart's band at 1e-6 for all five laws together: any law further off than 0.013 would fail."""
+    """Massart's band at 1e-6 for all five laws together: any law further off than 0.013 would
+    fail.
+    """
     freedom = np.array([1.0, 2.0, 3.0, 10.0, 999.0])
-    draws = np.sort(np.asarray(sample(lambda key: chi_square(key, jnp.asarray(freedom)), seed=3, n=50_000)), axis=0)
+    draws = np.sort(
+        np.asarray(sample(lambda key: chi_square(key, jnp.asarray(freedom)), seed=3, n=50_000)),
+        axis=0,
+    )
     band = np.sqrt(np.log(2 * len(freedom) / 1e-6) / (2 * len(draws)))
     for column, degrees in zip(draws.T, freedom, strict=True):
-        cdf, steps = stats.chi2.cdf(column, degrees), np.arange(len(column) + 1) / len(column)
+        cdf = stats.chi2.cdf(column, degrees)
+        steps = np.arange(len(column) + 1) / len(column)
         assert max(np.max(steps[1:] - cdf), np.max(cdf - steps[:-1])) < band
         wrong = stats.chi2.cdf(column, degrees + max(0.1, 0.1 * degrees))
         assert max(np.max(steps[1:] - wrong), np.max(wrong - steps[:-1])) > band
@@ -169,43 +215,63 @@ TARGETS = np.eye(3)[RNG.integers(0, 3, 12)]
 
 
 def test_network_learns_and_its_gram_is_that_of_its_parameters():
-    options = dict(hidden=(6, 5), loss="cross_entropy", n_steps=300, batch=12, learning_rate=0.1, momentum=0.5)
+    options = dict(
+        hidden=(6, 5), loss="cross_entropy", n_steps=300, batch=12, learning_rate=0.1, momentum=0.5
+    )
     run = observed.train(KEY, INPUTS, TARGETS, **options)
     assert run.parameters.shape == (300, 4 * 6 + 6 + 6 * 5 + 5 + 5 * 3 + 3)
     assert np.mean(run.losses[-20:]) < 0.5 * np.mean(run.losses[:20])
     gram = observed.training_gram(run)
     from_start = np.asarray(run.parameters - run.parameters[0])
-    assert np.all(np.abs(gram.gram - from_start @ from_start.T) <= 4 * 83 * ULP * np.sum(from_start**2, axis=1).max())
+    assert np.all(
+        np.abs(gram.gram - from_start @ from_start.T)
+        <= 4 * 83 * ULP * np.sum(from_start**2, axis=1).max()
+    )
     assert gram.accuracy == run.accuracy
     window = slice(100, 200)
     of_gram = observed.principal_components_of_gram(gram.gram[window, window], 2)
     of_points = observed.principal_components(run.parameters[window], 2)
-    bound = 20 * 100 * ULP * np.trace(gram.gram[window, window]) / of_points.total_variance  # digits are lost
-    ratios = of_gram.variances / of_gram.total_variance, of_points.variances / of_points.total_variance
+    bound = (
+        20 * 100 * ULP * np.trace(gram.gram[window, window]) / of_points.total_variance
+    )  # digits are lost
+    ratios = (
+        of_gram.variances / of_gram.total_variance,
+        of_points.variances / of_points.total_variance,
+    )
     assert np.all(np.abs(ratios[0] - ratios[1]) <= bound)
 
 
 def test_descent_shrinks_the_residual_of_one_example_by_its_squared_length_and_the_bias():
-    run = observed.train(KEY, np.array([[2.0, 1.0]]), np.array([[3.0]]), n_steps=9, batch=4, learning_rate=0.05)
+    run = observed.train(
+        KEY, np.array([[2.0, 1.0]]), np.array([[3.0]]), n_steps=9, batch=4, learning_rate=0.05
+    )
     np.testing.assert_allclose(run.losses[1:] / run.losses[:-1], (1 - 0.05 * 6) ** 2, rtol=1e-12)
 
 
 def test_outliers_are_exact_and_filtering_survives_them():
-    points = np.asarray(observed.corrupted_points(KEY, 4000, 6, 200, spike=4.0, outlier_length=20.0))
+    points = np.asarray(
+        observed.corrupted_points(KEY, 4000, 6, 200, spike=4.0, outlier_length=20.0)
+    )
     np.testing.assert_array_equal(np.abs(points[:200]), 20.0 * np.eye(6)[[1] * 200])
     assert points[:200].sum() == 0
-    # Far above the size at which outliers win: they outweigh the spike four to one, noise being about 1/sqrt(n).
+    # Far above the size at which outliers win: they outweigh the spike four to one, noise being
+    # about 1/sqrt(n).
     assert observed.leading_direction(points)[1] ** 2 > 0.95
     assert observed.filtered_direction(points)[0] ** 2 > 0.95
     squares = ((points - points.mean(axis=0)) @ observed.leading_direction(points)) ** 2
-    once = observed.leading_direction(points, squares <= 12 * np.median(squares) / stats.chi2(1).ppf(0.5))
+    once = observed.leading_direction(
+        points, squares <= 12 * np.median(squares) / stats.chi2(1).ppf(0.5)
+    )
     assert abs(abs(once @ observed.filtered_direction(points, rounds=1)) - 1) <= 1e-13
     assert abs(abs(once @ observed.filtered_direction(points, rounds=2)) - 1) > 1e-10
     clean = observed.corrupted_points(KEY, 4000, 6, 0, spike=4.0, outlier_length=20.0)
     assert observed.leading_direction(clean)[0] ** 2 > 0.95
     kept_all = observed.leading_direction(clean, jax.numpy.ones(4000, bool))
     np.testing.assert_array_equal(kept_all, observed.leading_direction(clean))
-    for direction in (observed.leading_direction, observed.filtered_direction):  # wherever the points lie
+    for direction in (
+        observed.leading_direction,
+        observed.filtered_direction,
+    ):  # wherever the points lie
         assert abs(abs(direction(points + 7.0) @ direction(points)) - 1) <= 1e-12
 
 

@@ -1,4 +1,6 @@
-"""The laws of random walks where no claim asks: many digits at the ends of their domains, limits, warnings."""
+"""The laws of random walks where no claim asks: many digits at the ends of their domains, limits,
+warnings.
+"""
 
 import mpmath
 import numpy as np
@@ -22,7 +24,9 @@ n_points_general = st.integers(2, 60)
 def test_cosine_content_ignores_scale_and_finds_only_cosines(n_points, scale):
     modes = predicted.cosine_modes(n_points, n_points - 1)
     rounding = 32 * np.pi * n_points * UNIT_ROUNDOFF
-    assert predicted.cosine_content(scale * modes) == pytest.approx(np.ones(n_points - 1), abs=rounding)
+    assert predicted.cosine_content(scale * modes) == pytest.approx(
+        np.ones(n_points - 1), abs=rounding
+    )
     assert predicted.cosine_content(modes + 1)[0] == pytest.approx(1 / (1 + n_points), abs=rounding)
     shifted = np.roll(modes, 1, axis=1) if n_points > 2 else np.ones((2, 1))
     assert predicted.cosine_content(shifted) == pytest.approx(np.zeros(n_points - 1), abs=rounding)
@@ -32,19 +36,23 @@ def test_cosine_content_ignores_scale_and_finds_only_cosines(n_points, scale):
 @given(st.integers(2, 1000), st.floats(0.01, 0.99))
 def test_crossover_index_balances_the_circulant_formula(n_points, momentum):
     index = predicted.momentum_crossover_index(n_points, momentum)
-    assert momentum * (np.pi * index / n_points) ** 2 == pytest.approx((1 - momentum) ** 2, rel=1e-13)
+    assert momentum * (np.pi * index / n_points) ** 2 == pytest.approx(
+        (1 - momentum) ** 2, rel=1e-13
+    )
     assert predicted.momentum_crossover_index(n_points, 0) == np.inf
 
 
 @general
 @given(n_points_general, st.floats(0, 0.999))
 def test_exponential_average_is_momentum(n_points, decay):
-    average, by_hand = 0.0, []
+    average = 0.0
+    by_hand = []
     for _ in range(n_points):  # the walk of a unit impulse stays at one
         average = decay * average + (1 - decay)
         by_hand.append(average)
     computed = predicted.exponential_average_impulse_response(n_points, decay)
-    # The product (1 - beta) h_m keeps a relative rounding per step; the recursion by hand an absolute one of 1 - beta.
+    # The product (1 - beta) h_m keeps a relative rounding per step; the recursion by hand an
+    # absolute one of 1 - beta.
     assert np.abs(computed - by_hand).max() <= 8 * n_points * UNIT_ROUNDOFF
 
 
@@ -54,10 +62,13 @@ def test_bessel_zeros_to_thirty_digits(order):
     zeros = predicted.bessel_zeros(order, n_components)
     with mpmath.workdps(25):
         exact = [mpmath.findroot(lambda z: mpmath.besselj(order, z), float(z)) for z in zeros]
-    # SciPy's J is good to some 1e-14 of its amplitude; the slope at a zero is of the same size near z, more so far out.
+    # SciPy's J is good to some 1e-14 of its amplitude; the slope at a zero is of the same size near
+    # z, more so far out.
     assert zeros == pytest.approx(np.array(exact, dtype=float), rel=1e-14)
     if order < 10:  # above, mpmath's own count of zeros takes seconds
-        assert zeros == pytest.approx([float(mpmath.besseljzero(order, k)) for k in range(1, 5)], rel=1e-14)
+        assert zeros == pytest.approx(
+            [float(mpmath.besseljzero(order, k)) for k in range(1, 5)], rel=1e-14
+        )
 
 
 def test_decaying_noise_without_decay_is_the_walk():
@@ -72,15 +83,20 @@ def test_decaying_noise_without_decay_is_the_walk():
 
 @general
 @given(
-    st.lists(st.floats(0, 1e6), min_size=1, max_size=20).filter(lambda values: max(values) > 1e-3), st.floats(1e-9, 1e9)
+    st.lists(st.floats(0, 1e6), min_size=1, max_size=20).filter(lambda values: max(values) > 1e-3),
+    st.floats(1e-9, 1e9),
 )
 def test_effective_dimension_counts_equal_directions_in_any_unit(values, unit):
     spectrum = np.array(values)
     dimension = np.sum(spectrum) ** 2 / np.sum(spectrum**2)
     rounding = 8 * spectrum.size * UNIT_ROUNDOFF
     for scale in (1, unit, 1e200):  # no overflow
-        assert predicted.effective_dimension(scale * spectrum) == pytest.approx(dimension, rel=rounding)
-    assert predicted.effective_dimension(np.repeat(spectrum, 3)) == pytest.approx(3 * dimension, rel=3 * rounding)
+        assert predicted.effective_dimension(scale * spectrum) == pytest.approx(
+            dimension, rel=rounding
+        )
+    assert predicted.effective_dimension(np.repeat(spectrum, 3)) == pytest.approx(
+        3 * dimension, rel=3 * rounding
+    )
 
 
 def test_small_dimensions_warn():
@@ -103,7 +119,8 @@ def test_laplace_transform_is_chebyshevs_to_thirty_digits(n_points, argument):
     with mpmath.workdps(40):
         exact = -mpmath.log(n_points / mpmath.chebyu(n_points - 1, 1 + mpmath.mpf(argument))) / 2
     computed = -np.log(predicted.trace_laplace(argument, n_points, 0.1)) / 0.1
-    # The exponential rounds to u, which its logarithm sees as absolute error; the exponent itself is good to 32 u.
+    # The exponential rounds to u, which its logarithm sees as absolute error; the exponent itself
+    # is good to 32 u.
     assert computed == pytest.approx(float(exact), rel=32 * UNIT_ROUNDOFF, abs=20 * UNIT_ROUNDOFF)
 
 
@@ -117,7 +134,8 @@ def test_trace_law_agrees_with_imhof(n_points, dim):
 
     totals = weights.sum() * dim * np.array([0.2, 0.5, 1.0, 2.0])
     for total in totals:
-        # Imhof's bound on the tail beyond u is (2 / (pi n d)) u^(-n d / 2) prod lambda^(-d/2), below 1e-12 here.
+        # Imhof's bound on the tail beyond u is (2 / (pi n d)) u^(-n d / 2) prod lambda^(-d/2),
+        # below 1e-12 here.
         integral, error = integrate.quad(imhof, 0, 400, args=(total,), limit=2000, epsabs=1e-12)
         truncation = 2 / (np.pi * weights.size * dim) * np.prod((weights * 400) ** (-dim / 2))
         computed = predicted.trace_cdf(np.array([total]), weights, dim)[0]
@@ -125,15 +143,21 @@ def test_trace_law_agrees_with_imhof(n_points, dim):
 
 
 def test_hardly_any_freedom_leaves_hardly_any_tail():
-    """As d -> 0 a chi-square exceeds x with probability d E_1(x / 2) / 2, on both sides of the change of formula."""
-    total, eigenvalues = np.array([0.5, 2.0]), np.array([1.0, 0.25])
+    """As d -> 0 a chi-square exceeds x with probability d E_1(x / 2) / 2, on both sides of the
+    change of formula.
+    """
+    total = np.array([0.5, 2.0])
+    eigenvalues = np.array([1.0, 0.25])
     tail = np.sum(exp1(total[:, None] / (2 * eigenvalues)), axis=1) / 2
     for dim in (4e-13, 1e-11):
-        np.testing.assert_allclose((1 - predicted.trace_cdf(total, eigenvalues, dim)) / dim, tail, rtol=0, atol=1e-3)
+        np.testing.assert_allclose(
+            (1 - predicted.trace_cdf(total, eigenvalues, dim)) / dim, tail, rtol=0, atol=1e-3
+        )
 
 
 @pytest.mark.parametrize(("dim", "spike"), [(2, 0.5), (5, 1), (20, 6.0), (1, 6.0)])
 def test_direction_error_is_first_order_perturbation(dim, spike):
-    # The sample covariance of m points is C + E / sqrt(m) with Var E_1j = C_11 C_jj; v moves by E_1j / (sqrt(m) gap).
+    # The sample covariance of m points is C + E / sqrt(m) with Var E_1j = C_11 C_jj; v moves by
+    # E_1j / (sqrt(m) gap).
     expected = np.sqrt((dim - 1) * (1 + spike) / spike**2 / 700)
     assert predicted.spiked_direction_error(dim, 700, spike) == pytest.approx(expected, rel=1e-14)

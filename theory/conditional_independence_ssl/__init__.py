@@ -1,8 +1,10 @@
-"""Predicting one part of the input from another, and what a linear head on the prediction then needs in labels.
+"""Predicting one part of the input from another, and what a linear head on the prediction then
+needs in labels.
 
-Lee, Lei, Saunshi & Zhuo 2021, "Predicting what you already know helps: provable self-supervised learning",
-arXiv 2008.01064. What the abstract says in words is derived here in closed form: exactly how far the head can get
-(`means`), in jointly normal variables (`gaussian`), and after so many labels and unlabelled pairs (`labels`).
+Lee, Lei, Saunshi & Zhuo 2021, "Predicting what you already know helps: provable self-supervised
+learning", arXiv 2008.01064. What the abstract says in words is derived here in closed form: exactly
+how far the head can get (`means`), in jointly normal variables (`gaussian`), and after so many
+labels and unlabelled pairs (`labels`).
 """
 
 from theory.conditional_independence_ssl.gaussian import SharedCause, shared_cause

@@ -1,4 +1,6 @@
-"""Two views of one cause, all jointly normal: the pretext solution, the target and what both leave unknown."""
+"""Two views of one cause, all jointly normal: the pretext solution, the target and what both leave
+unknown.
+"""
 
 from typing import Annotated, NamedTuple
 
@@ -12,9 +14,11 @@ Loadings = Interval(-1e6, 1e6, why="beyond, inverses lose every digit")
 
 
 class SharedCause(NamedTuple):
-    """What follows from X1 = A1 Y + e1 and X2 = A2 Y + L e1 + e2, with Y, e1 and e2 standard normal.
+    """What follows from X1 = A1 Y + e1 and X2 = A2 Y + L e1 + e2, with Y, e1 and e2 standard
+    normal.
 
-    `target` and `pretext` act on white coordinates of x1, the columns of the Cholesky factor of its covariance.
+    `target` and `pretext` act on white coordinates of x1, the columns of the Cholesky factor of its
+    covariance.
     """
 
     target: Float[np.ndarray, "causes dim"]
@@ -33,7 +37,9 @@ class SharedCause(NamedTuple):
     @property
     def rank(self) -> int:
         """r, the rank of the pretext solution."""
-        return int(np.linalg.matrix_rank(self.pretext, tol=CUTOFF * np.linalg.norm(self.pretext, 2)))
+        return int(
+            np.linalg.matrix_rank(self.pretext, tol=CUTOFF * np.linalg.norm(self.pretext, 2))
+        )
 
     @property
     def approximation_error(self) -> float:
@@ -47,11 +53,12 @@ def shared_cause(
     second: Annotated[Float[np.ndarray, "second causes"], Loadings],
     leak: Annotated[Float[np.ndarray, "second dim"], Loadings],
 ) -> SharedCause:
-    """Closed forms for two linear views of one normal cause; X1 and X2 are independent given Y if `leak` = 0.
+    """Closed forms for two linear views of one normal cause; X1 and X2 are independent given Y if
+    `leak` = 0.
 
-    With P = (1 + A1'A1)^(-1) and B = A2 - L A1: E[Y | X1] = P A1' x1, E[X2 | X1] = (B P A1' + L) x1, the covariances of
-    Y given X1 and of X2 given X1 are P and 1 + B P B', and that of Y given both views is (P^(-1) + B'B)^(-1).
-    Derived here. All numbers in the units of Y and of the noise.
+    With P = (1 + A1'A1)^(-1) and B = A2 - L A1: E[Y | X1] = P A1' x1, E[X2 | X1] = (B P A1' + L)
+    x1, the covariances of Y given X1 and of X2 given X1 are P and 1 + B P B', and that of Y given
+    both views is (P^(-1) + B'B)^(-1). Derived here. All numbers in the units of Y and of the noise.
 
     >>> found = shared_cause([[1.0]], [[2.0]], [[0.0]])
     >>> found.noise, found.noise_of_both, found.rank, found.approximation_error

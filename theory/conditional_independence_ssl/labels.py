@@ -1,4 +1,6 @@
-"""What n labels and n1 unlabelled pairs are worth: risks of least squares in normal features, exactly or to 1 / n1."""
+"""What n labels and n1 unlabelled pairs are worth: risks of least squares in normal features,
+exactly or to 1 / n1.
+"""
 
 from typing import Annotated
 
@@ -27,14 +29,21 @@ Width = Annotated[int, Interval(1, LONGEST)]
 
 @guarded
 def excess_risk(
-    n_labels: Labels, rank: Width, noise: NonNegative, error: NonNegative = 0.0, *, intercept: bool = False
+    n_labels: Labels,
+    rank: Width,
+    noise: NonNegative,
+    error: NonNegative = 0.0,
+    *,
+    intercept: bool = False,
 ) -> float:
-    """Mean of E|f - f*|^2 for f by least squares on n labels and `rank` normal features: a + (σ^2 + a) r / (n-r-1).
+    """Mean of E|f - f*|^2 for f by least squares on n labels and `rank` normal features: a + (σ^2 +
+    a) r / (n-r-1).
 
-    `noise` is σ^2, the variance of the label given X1, and `error` is a, what no head on these features can reach;
-    without an intercept all variables are centred, and with one it is (σ^2 + a)(1 + 1/n)(n-2)/(n-r-2) - σ^2.
-    Exact for jointly normal (X1, Y), in squared units of the label; for several labels noise and error are sums.
-    Infinite up to n = r + 1 (r + 2 with an intercept). Derived here; a rate is in the abstract of Lee et al. 2021.
+    `noise` is σ^2, the variance of the label given X1, and `error` is a, what no head on these
+    features can reach; without an intercept all variables are centred, and with one it is (σ^2 +
+    a)(1 + 1/n)(n-2)/(n-r-2) - σ^2. Exact for jointly normal (X1, Y), in squared units of the label;
+    for several labels noise and error are sums. Infinite up to n = r + 1 (r + 2 with an intercept).
+    Derived here; a rate is in the abstract of Lee et al. 2021.
 
     >>> excess_risk(23, 2, 1.0), excess_risk(3, 2, 1.0)
     (0.1, inf)
@@ -48,8 +57,11 @@ def excess_risk(
 
 
 @guarded
-def break_even(dim: Width, rank: Width, noise: Positive, error: NonNegative, *, intercept: bool = False) -> float:
-    """n* = d1 + 1 + σ^2 (d1 - r) / a labels, beyond which raw features have the smaller `excess_risk`; derived here.
+def break_even(
+    dim: Width, rank: Width, noise: Positive, error: NonNegative, *, intercept: bool = False
+) -> float:
+    """n* = d1 + 1 + σ^2 (d1 - r) / a labels, beyond which raw features have the smaller
+    `excess_risk`; derived here.
 
     One more with an intercept; infinite where a = 0 and r < d1. Raises ValueError for r > d1.
     """
@@ -66,7 +78,8 @@ def pretext_noise(
 ) -> float:
     """τ = tr H S H', the pretext's noise in the label for the best head H = F G^+. Derived here.
 
-    S = `residual` is the covariance of X2 given X1; `target` F and `pretext` G act on white coordinates of x1.
+    S = `residual` is the covariance of X2 given X1; `target` F and `pretext` G act on white
+    coordinates of x1.
     """
     head = target @ np.linalg.pinv(pretext, rcond=CUTOFF)
     return max(float(np.trace(head @ residual @ head.T)), 0.0)
@@ -76,11 +89,15 @@ def pretext_noise(
 def learned_pretext_error(n_pairs: Labels, dim: Width, kept: Natural, noise: NonNegative) -> float:
     """The error a of a pretext learned by least squares on n1 pairs: (d1 - kept) τ / (n1 - d1 - 1).
 
-    To first order in 1 / n1, a pretext of true a = 0 cut to `kept` directions, the rank for `excess_risk`; `noise` is
-    `pretext_noise`. Derived here. Raises ValueError for kept > d1 and for n1 <= d1 + 1.
+    To first order in 1 / n1, a pretext of true a = 0 cut to `kept` directions, the rank for
+    `excess_risk`; `noise` is `pretext_noise`. Derived here. Raises ValueError for kept > d1 and for
+    n1 <= d1 + 1.
     """
     require(kept <= dim, f"kept must be at most dim, got {kept} and {dim}")
-    require(n_pairs > dim + 1, f"n_pairs must exceed dim + 1, or the mean is infinite, got {n_pairs} and {dim}")
+    require(
+        n_pairs > dim + 1,
+        f"n_pairs must exceed dim + 1, or the mean is infinite, got {n_pairs} and {dim}",
+    )
     return float((dim - kept) * noise / (n_pairs - dim - 1))
 
 
@@ -90,10 +107,12 @@ def class_cost(
     weights: Annotated[Float[np.ndarray, " first"], PROBABILITIES],
     features: Annotated[Float[np.ndarray, "first width"], USABLE_SCALE],
 ) -> float:
-    """The limit of n E|f - p|^2, f by least squares of class indicators on n labels: tr G^-1 E[(1 - |p|^2) φ φ'].
+    """The limit of n E|f - p|^2, f by least squares of class indicators on n labels: tr G^-1 E[(1 -
+    |p|^2) φ φ'].
 
-    p = P(Y | x1) must be linear in the features φ, of full rank, with G = E φ φ'; rows are values of X1.
-    Source: the delta method, derived here; an indicator's variances p_y (1 - p_y) sum up to 1 - |p|^2.
+    p = P(Y | x1) must be linear in the features φ, of full rank, with G = E φ φ'; rows are values
+    of X1. Source: the delta method, derived here; an indicator's variances p_y (1 - p_y) sum up to
+    1 - |p|^2.
     """
     gram = (features.T * weights) @ features
     scatter = (features.T * (weights * (1 - np.sum(posterior**2, axis=1)))) @ features

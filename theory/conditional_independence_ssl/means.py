@@ -1,8 +1,8 @@
 """How well a linear head on E[X2 | X1] predicts the label: from the means of X2 in the classes.
 
-Throughout p(x1) = P(Y = . | X1 = x1), M = E[p p^T], and the columns of A are E[X2 | Y]. If X1 and X2 are independent
-given Y, the solution of the pretext task is ψ(x1) = E[X2 | X1 = x1] = A p(x1). The same holds of jointly normal
-variables with E[Y | X1] for p and the regression of X2 on Y for A.
+Throughout p(x1) = P(Y = . | X1 = x1), M = E[p p^T], and the columns of A are E[X2 | Y]. If X1 and
+X2 are independent given Y, the solution of the pretext task is ψ(x1) = E[X2 | X1 = x1] = A p(x1).
+The same holds of jointly normal variables with E[Y | X1] for p and the regression of X2 on Y for A.
 """
 
 from typing import Annotated
@@ -10,7 +10,14 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.contract import COVARIANCE, PROBABILITIES, USABLE_SCALE, Natural, guarded, require
+from theory_on_trial.contract import (
+    COVARIANCE,
+    PROBABILITIES,
+    USABLE_SCALE,
+    Natural,
+    guarded,
+    require,
+)
 
 CUTOFF = 1e-10
 """Singular values below this share of the largest count as zero."""
@@ -25,7 +32,9 @@ Moment = Annotated[Float[np.ndarray, "classes classes"], COVARIANCE, USABLE_SCAL
 def posterior(
     class_means: Means, pretext: Annotated[Float[np.ndarray, "points dim"], USABLE_SCALE]
 ) -> Float[np.ndarray, "points classes"]:
-    """Posterior A^+ ψ, if X1 and X2 are independent given Y; derived here. ValueError unless A has full column rank."""
+    """Posterior A^+ ψ, if X1 and X2 are independent given Y; derived here. ValueError unless A has
+    full column rank.
+    """
     _singular_values(class_means)
     return pretext @ np.linalg.pinv(class_means, rcond=CUTOFF).T
 
@@ -36,9 +45,11 @@ def approximation_error(
     class_means: Means,
     merged: Annotated[Float[np.ndarray, "merged classes"], USABLE_SCALE] | None = None,
 ) -> float:
-    """The error a = min_B E|T p - B A p|^2 = tr T M T' - tr T M A' (A M A')^+ A M T', in squared units of the label.
+    """The error a = min_B E|T p - B A p|^2 = tr T M T' - tr T M A' (A M A')^+ A M T', in squared
+    units of the label.
 
-    T = `merged` (1 without) adds up classes that the label does not tell apart, as of a latent variable. Derived here.
+    T = `merged` (1 without) adds up classes that the label does not tell apart, as of a latent
+    variable. Derived here.
     """
     root = _root(posterior_moment)
     target = root if merged is None else merged @ root
@@ -52,11 +63,13 @@ def canonical_functions_error(
     priors: Annotated[Float[np.ndarray, " classes"], PROBABILITIES],
     kept: Natural,
 ) -> float:
-    """The error a of a linear head on the `kept` leading canonical functions of x1, the constant among them.
+    """The error a of a linear head on the `kept` leading canonical functions of x1, the constant
+    among them.
 
-    `first_moment` is M, `second_moment` that of P(Y | X2). With N = M_2 / (p_y p_z), entry by entry, and u_i the
-    eigenvectors of M^(1/2) N M^(1/2) in falling order, a is the sum of |M^(1/2) u_i|^2 over i > kept. Derived here.
-    Raises ValueError for priors or moments so small that the quotients overflow.
+    `first_moment` is M, `second_moment` that of P(Y | X2). With N = M_2 / (p_y p_z), entry by
+    entry, and u_i the eigenvectors of M^(1/2) N M^(1/2) in falling order, a is the sum of |M^(1/2)
+    u_i|^2 over i > kept. Derived here. Raises ValueError for priors or moments so small that the
+    quotients overflow.
     """
     require(priors > CUTOFF, f"priors must be above {CUTOFF}, got {priors.tolist()}")
     root = _root(first_moment)
@@ -69,9 +82,11 @@ def violation_bounds(
     class_means: Annotated[Float[np.ndarray, "*worlds dim classes"], USABLE_SCALE],
     residual_moment: Annotated[Float[np.ndarray, "*worlds dim dim"], COVARIANCE, USABLE_SCALE],
 ) -> tuple[Float[np.ndarray, "*worlds"], Float[np.ndarray, "*worlds"]]:
-    """Bounds a <= E|A^+ δ|^2 <= E|δ|^2 / σ_min(A)^2, δ = ψ - A p, D = E[δ δ'], without independence given Y.
+    """Bounds a <= E|A^+ δ|^2 <= E|δ|^2 / σ_min(A)^2, δ = ψ - A p, D = E[δ δ'], without independence
+    given Y.
 
-    By B = A^+. Raises ValueError unless A has full column rank. The shape is recalled, the rest derived here.
+    By B = A^+. Raises ValueError unless A has full column rank. The shape is recalled, the rest
+    derived here.
 
     >>> inner, outer = violation_bounds([[1.0, 0.0], [0.0, 0.5]], [[0.04, 0.0], [0.0, 0.01]])
     >>> round(float(inner), 12), round(float(outer), 12)
@@ -84,17 +99,24 @@ def violation_bounds(
     return np.maximum(inner, 0), outer  # rounding of a moment may leave a negative trace
 
 
-def unexplained(target: Float[np.ndarray, "outputs dim"], features: Float[np.ndarray, "features dim"]) -> float:
-    """|T - T F^+ F|^2: what rows of white coordinates leave of others; 0 where it is rounding of T."""
+def unexplained(
+    target: Float[np.ndarray, "outputs dim"], features: Float[np.ndarray, "features dim"]
+) -> float:
+    """|T - T F^+ F|^2: what rows of white coordinates leave of others; 0 where it is rounding of
+    T.
+    """
     left = np.linalg.norm(target - target @ np.linalg.pinv(features, rcond=CUTOFF) @ features)
     return float(left**2) if left > max(features.shape) * 2.0**-48 * np.linalg.norm(target) else 0.0
 
 
-def _singular_values(class_means: Float[np.ndarray, "*worlds dim classes"]) -> Float[np.ndarray, "*worlds classes"]:
+def _singular_values(
+    class_means: Float[np.ndarray, "*worlds dim classes"],
+) -> Float[np.ndarray, "*worlds classes"]:
     """Of A, the largest first; `ValueError` unless its columns are linearly independent."""
     singular = np.linalg.svd(class_means, compute_uv=False)
     require(
-        singular.shape[-1] == class_means.shape[-1] and np.all(singular[..., -1] > CUTOFF * singular[..., 0]),
+        singular.shape[-1] == class_means.shape[-1]
+        and np.all(singular[..., -1] > CUTOFF * singular[..., 0]),
         "class_means must have linearly independent columns",
     )
     return singular

@@ -1,9 +1,11 @@
-"""What a contrastive loss certifies, the floor that no encoder gets below, and how far InfoNCE stays below information.
+"""What a contrastive loss certifies, the floor that no encoder gets below, and how far InfoNCE
+stays below information.
 
-Arora, Khandeparkar, Khodak, Plevrakis & Saunshi 2019, "A Theoretical Analysis of Contrastive Unsupervised
-Representation Learning", ICML 2019, arXiv 1902.09229; Tschannen, Djolonga, Rubenstein, Gelly & Lucic 2020, "On Mutual
-Information Maximization for Representation Learning", ICLR 2020, arXiv 1907.13625. Their abstracts were read, and no
-theorem of theirs: what stands here was derived for this collection, in the shapes that are commonly quoted.
+Arora, Khandeparkar, Khodak, Plevrakis & Saunshi 2019, "A Theoretical Analysis of Contrastive
+Unsupervised Representation Learning", ICML 2019, arXiv 1902.09229; Tschannen, Djolonga, Rubenstein,
+Gelly & Lucic 2020, "On Mutual Information Maximization for Representation Learning", ICLR 2020,
+arXiv 1907.13625. Their abstracts were read, and no theorem of theirs: what stands here was derived
+for this collection, in the shapes that are commonly quoted.
 """
 
 from theory.contrastive_theory.certificates import (

@@ -1,4 +1,6 @@
-"""Negatives of the positive's own class: the loss that they cost every encoder, and what they leave to the others."""
+"""Negatives of the positive's own class: the loss that they cost every encoder, and what they leave
+to the others.
+"""
 
 import numpy as np
 from jaxtyping import Float
@@ -8,12 +10,16 @@ from theory_on_trial.contract import guarded, require
 
 
 @guarded
-def collision_floor(weights: Classes, negatives: Negatives, base: Base = 2.0, views: Views = 1) -> float:
-    """The infimum over all encoders of the logistic loss: E log(1 + m B), B ~ Bin(k / m, ρ_c), c ~ ρ, m views.
+def collision_floor(
+    weights: Classes, negatives: Negatives, base: Base = 2.0, views: Views = 1
+) -> float:
+    """The infimum over all encoders of the logistic loss: E log(1 + m B), B ~ Bin(k / m, ρ_c), c ~
+    ρ, m views.
 
-    By Jensen's inequality a colliding negative, whose v has mean 0, costs at least what v = 0 costs; collapsed classes
-    that are far apart come as near as one likes. In bits for base 2, in nats for base e. Raises ValueError unless the
-    views divide the negatives. Source: derived here; views = 2 is what two augmentations per picture give.
+    By Jensen's inequality a colliding negative, whose v has mean 0, costs at least what v = 0
+    costs; collapsed classes that are far apart come as near as one likes. In bits for base 2, in
+    nats for base e. Raises ValueError unless the views divide the negatives. Source: derived here;
+    views = 2 is what two augmentations per picture give.
 
     >>> round(collision_floor([0.5, 0.3, 0.2], 4), 4)
     1.1866
@@ -24,11 +30,13 @@ def collision_floor(weights: Classes, negatives: Negatives, base: Base = 2.0, vi
 
 @guarded
 def supervised_weight(weights: Classes, negatives: Negatives, views: Views) -> float:
-    """With what weight k negatives certify (1 - τ) L_sup: min_c E min(1, (k - N) / (1 + N)) / (1 - ρ_c), N = m B.
+    """With what weight k negatives certify (1 - τ) L_sup: min_c E min(1, (k - N) / (1 + N)) / (1 -
+    ρ_c), N = m B.
 
-    Over the classes that occur, B as in `collision_floor`. Given N collisions, the n = k - N other negatives, of terms
-    t_i, add log(1 + sum of t_i / (1 + N)), which by concavity is at least the mean of log(1 + n t_i / (1 + N)), and so
-    of min(1, n / (1 + N)) log(1 + t_i). Raises as `collision_floor`. Source: derived here.
+    Over the classes that occur, B as in `collision_floor`. Given N collisions, the n = k - N other
+    negatives, of terms t_i, add log(1 + sum of t_i / (1 + N)), which by concavity is at least the
+    mean of log(1 + n t_i / (1 + N)), and so of min(1, n / (1 + N)) log(1 + t_i). Raises as
+    `collision_floor`. Source: derived here.
     """
     counts, chances = _collisions(weights, negatives, views)
     share = chances @ np.minimum(1, (negatives - counts) / (1 + counts))

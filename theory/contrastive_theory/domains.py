@@ -16,7 +16,11 @@ def _joint(p: np.ndarray) -> bool:
     return bool((p > 0).all()) and abs(float(p.sum()) - 1) <= 1e-9
 
 
-SEVERAL = Holds("several", "give weight to at least two classes: one alone has no other to be told from", _several)
+SEVERAL = Holds(
+    "several",
+    "give weight to at least two classes: one alone has no other to be told from",
+    _several,
+)
 JOINT = Holds("joint", "be positive (log r is infinite at zero) and sum to one", _joint)
 
 Loss = Literal["hinge", "logistic"]
@@ -33,7 +37,9 @@ Several = Annotated[int, Interval(2, MOST, why="one point has none to differ fro
 """How many points there are, not all of them equal."""
 Views = Annotated[int, Interval(1, 2**20, why="as many as negatives")]
 """How many of the negatives come from one and the same object."""
-Base = Annotated[float, Interval(1, closed="()", why="no logarithm has base 1, those of smaller ones fall")]
+Base = Annotated[
+    float, Interval(1, closed="()", why="no logarithm has base 1, those of smaller ones fall")
+]
 """Of the logarithm in the logistic loss: 2 for bits, e for nats."""
 Joint = Annotated[Float[np.ndarray, "rows columns"], JOINT]
 """p(x, y), a row per x."""

@@ -1,4 +1,5 @@
-"""InfoNCE with K candidates, I_K(f) = E log[e^f(x, y_1) / (mean of e^f(x, y_j))], and the information I it aims at.
+"""InfoNCE with K candidates, I_K(f) = E log[e^f(x, y_1) / (mean of e^f(x, y_j))], and the
+information I it aims at.
 
 (x, y_1) ~ p(x, y) and the other y_j ~ p(y); all in nats. r = p(x, y) / (p(x) p(y)). Finite x and y.
 """
@@ -21,7 +22,9 @@ def mutual_information(joint: Joint) -> float:
 
 @guarded
 def chi_squared(joint: Joint) -> float:
-    """χ^2 = E r - 1, E over p(x, y). With f = log r, K (I - I_K) tends to half of it. Source: derived here."""
+    """χ^2 = E r - 1, E over p(x, y). With f = log r, K (I - I_K) tends to half of it. Source:
+    derived here.
+    """
     return float(np.sum(joint * joint / _product(joint)) - 1)
 
 
@@ -33,13 +36,16 @@ def gaussian_chi_squared(correlation: Correlation) -> float:
 
 @guarded
 def infonce_ceiling(joint: Joint, candidates: Candidates) -> float:
-    """min(I, log K), which I_K(f) exceeds for no critic. Source: recalled; both by Jensen's inequality."""
+    """min(I, log K), which I_K(f) exceeds for no critic. Source: recalled; both by Jensen's
+    inequality.
+    """
     return min(mutual_information(joint), float(np.log(candidates)))
 
 
 @guarded
 def limit_excess(joint: Joint, critic: Critic) -> float:
-    """I - I_K(f) as K grows: E_x KL(p(y | x) | q(y | x)), q(y | x) proportional to p(y) e^f(x, y). In nats.
+    """I - I_K(f) as K grows: E_x KL(p(y | x) | q(y | x)), q(y | x) proportional to p(y) e^f(x, y).
+    In nats.
 
     Zero where f is log r up to a function of x. Source: derived here.
     """
@@ -50,7 +56,8 @@ def limit_excess(joint: Joint, critic: Critic) -> float:
 
 @guarded
 def gap_coefficient(joint: Joint, critic: Critic) -> float:
-    """The 1 / K term of I_inf(f) - I_K(f): E_p t - 1 - (E t^2 - 1) / 2, t = q / p(y), E over p(x) p(y).
+    """The 1 / K term of I_inf(f) - I_K(f): E_p t - 1 - (E t^2 - 1) / 2, t = q / p(y), E over p(x)
+    p(y).
 
     For f = log r it is χ^2 / 2. Source: derived here.
     """

@@ -1,11 +1,13 @@
-"""Which cosines of learned embeddings the data decide, and how far equivalent solutions move the others.
+"""Which cosines of learned embeddings the data decide, and how far equivalent solutions move the
+others.
 
-Steck, Ekanadham & Kallus 2024, "Is Cosine-Similarity of Embeddings Really About Similarity?", WWW 2024 Companion, arXiv
-2403.05440. Its abstract was read, and no theorem: the optima are as they are commonly recalled, the ranges of cosines
-over all gauges were derived for this collection.
+Steck, Ekanadham & Kallus 2024, "Is Cosine-Similarity of Embeddings Really About Similarity?", WWW
+2024 Companion, arXiv 2403.05440. Its abstract was read, and no theorem: the optima are as they are
+commonly recalled, the ranges of cosines over all gauges were derived for this collection.
 
-Users are X A, items the rows of B, scores X A B^T; X has shape (users, items), A and B have (items, k). A gauge R takes
-(A, B) to (A R, B R^-T), leaves every score alone, and shows in the items' cosines through G = (R R^T)^-1.
+Users are X A, items the rows of B, scores X A B^T; X has shape (users, items), A and B have (items,
+k). A gauge R takes (A, B) to (A R, B R^-T), leaves every score alone, and shows in the items'
+cosines through G = (R R^T)^-1.
 """
 
 from theory.cosine_similarity.gauges import balancing_gauge, gauge_cosines
@@ -17,4 +19,9 @@ from theory.cosine_similarity.optima import (
     objective2_factors,
     objective2_minimum,
 )
-from theory.cosine_similarity.ranges import Range, any_gauge_range, diagonal_gauge_range, extreme_gauge
+from theory.cosine_similarity.ranges import (
+    Range,
+    any_gauge_range,
+    diagonal_gauge_range,
+    extreme_gauge,
+)

@@ -8,7 +8,9 @@ from jaxtyping import Float
 from theory_on_trial.contract import DEFINITE, UNIT_INTERVAL, USABLE_SCALE, Holds, Interval, Size
 
 NO_ZERO_ROW = Holds(
-    "rows", "have no row of zeros, whose cosine is undefined", lambda rows: all(row.any() for row in rows)
+    "rows",
+    "have no row of zeros, whose cosine is undefined",
+    lambda rows: all(row.any() for row in rows),
 )
 
 Ratings = Annotated[Float[np.ndarray, "users items"], USABLE_SCALE]
@@ -25,7 +27,9 @@ OtherFactor = Annotated[Float[np.ndarray, "items dim"], USABLE_SCALE]
 Pairs = Annotated[Float[np.ndarray, "pairs dim"], USABLE_SCALE, NO_ZERO_ROW]
 """One vector of each pair."""
 Vector = Annotated[
-    Float[np.ndarray, " dim"], USABLE_SCALE, Holds("nonzero", "not be zero throughout", lambda one: bool(one.any()))
+    Float[np.ndarray, " dim"],
+    USABLE_SCALE,
+    Holds("nonzero", "not be zero throughout", lambda one: bool(one.any())),
 ]
 Gauge = Annotated[Float[np.ndarray, "dim dim"], DEFINITE]
 """G = (R R^T)^-1."""

@@ -6,12 +6,16 @@ from jaxtyping import Float
 from theory.cosine_similarity.domains import Embeddings, Factor, Gauge, OtherFactor
 from theory_on_trial.contract import guarded, require
 
-_LEAST = 1e-7  # relative singular value of a factor, of which the product of two is still above rounding
+_LEAST = (
+    1e-7  # relative singular value of a factor, of which the product of two is still above rounding
+)
 
 
 @guarded
 def gauge_cosines(items: Embeddings, gauge: Gauge) -> Float[np.ndarray, "items items"]:
-    """Cosines b_i^T G b_j / sqrt(b_i^T G b_i b_j^T G b_j) by definition; those of the scores for G = (X A)^T (X A)."""
+    """Cosines b_i^T G b_j / sqrt(b_i^T G b_i b_j^T G b_j) by definition; those of the scores for G
+    = (X A)^T (X A).
+    """
     images = items @ np.linalg.cholesky(gauge)
     unit = images / np.linalg.norm(images, axis=1, keepdims=True)
     return unit @ unit.T
@@ -19,11 +23,12 @@ def gauge_cosines(items: Embeddings, gauge: Gauge) -> Float[np.ndarray, "items i
 
 @guarded
 def balancing_gauge(a: Factor, b: OtherFactor) -> Float[np.ndarray, "dim dim"]:
-    """P = R R^T of the gauges with (A R)^T (A R) = (B R^-T)^T (B R^-T): P M P = N, M = A^T A, N = B^T B.
+    """P = R R^T of the gauges with (A R)^T (A R) = (B R^-T)^T (B R^-T): P M P = N, M = A^T A, N =
+    B^T B.
 
-    The geometric mean of M^-1 and N: P = H H^T with H = T^-1 W s^1/2, where T and U are the triangles of A and B and T
-    U^T = W s Z^T, so that no square is formed. Raises ValueError unless a and b have full column rank, to half the
-    digits. Source: derived here.
+    The geometric mean of M^-1 and N: P = H H^T with H = T^-1 W s^1/2, where T and U are the
+    triangles of A and B and T U^T = W s Z^T, so that no square is formed. Raises ValueError unless
+    a and b have full column rank, to half the digits. Source: derived here.
     """
     for name, factor in (("a", a), ("b", b)):
         values = np.linalg.svd(factor, compute_uv=False)

@@ -1,7 +1,8 @@
 """The optima of two regularised factorisations of ratings X = U Σ V^T, σ_1 >= σ_2 >= ....
 
-Objective 1 is |X - X A B^T|^2 + λ |A B^T|^2, objective 2 |X - X A B^T|^2 + λ (|X A|^2 + |B|^2), Frobenius
-norms. Sources: recalled from Steck et al. 2024; both follow from Eckart and Young's theorem.
+Objective 1 is |X - X A B^T|^2 + λ |A B^T|^2, objective 2 |X - X A B^T|^2 + λ (|X A|^2 + |B|^2),
+Frobenius norms. Sources: recalled from Steck et al. 2024; both follow from Eckart and Young's
+theorem.
 """
 
 from typing import NamedTuple
@@ -24,14 +25,20 @@ class Factors(NamedTuple):
 
 @guarded
 def objective1_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
-    """Sum of λ σ_i^2 / (σ_i^2 + λ), i <= k, and σ_i^2 beyond, in squared units of x. ValueError if k > min(x.shape)."""
+    """Sum of λ σ_i^2 / (σ_i^2 + λ), i <= k, and σ_i^2 beyond, in squared units of x. ValueError if
+    k > min(x.shape).
+    """
     values, _ = _spectrum(x, rank)
     squares = values**2
-    return float(np.sum(squares[:rank] * (penalty / (squares[:rank] + penalty))) + squares[rank:].sum())
+    return float(
+        np.sum(squares[:rank] * (penalty / (squares[:rank] + penalty))) + squares[rank:].sum()
+    )
 
 
 @guarded
-def objective1_product(x: Ratings, rank: Rank, penalty: Positive) -> Float[np.ndarray, "items items"]:
+def objective1_product(
+    x: Ratings, rank: Rank, penalty: Positive
+) -> Float[np.ndarray, "items items"]:
     """A B^T of every optimum of objective 1: V_k diag(s) V_k^T with s_i = 1 / (1 + λ / σ_i^2).
 
     Raises ValueError for k above the rank of x, and for σ_k = σ_k+1, which leave it undecided.
@@ -42,9 +49,11 @@ def objective1_product(x: Ratings, rank: Rank, penalty: Positive) -> Float[np.nd
 
 @guarded
 def objective1_factors(x: Ratings, rank: Rank, penalty: Positive, share: Share = 0.5) -> Factors:
-    """One optimum of objective 1: A = V_k diag(s)^(1 - share), B = V_k diag(s)^share; every other is (A R, B R^-T).
+    """One optimum of objective 1: A = V_k diag(s)^(1 - share), B = V_k diag(s)^share; every other
+    is (A R, B R^-T).
 
-    With share 0 and k = items no two items are similar, whatever the data. Raises as `objective1_product`.
+    With share 0 and k = items no two items are similar, whatever the data. Raises as
+    `objective1_product`.
     """
     values, vectors = _decided(x, rank, 0.0)
     scales = _kept(values, penalty)
@@ -53,7 +62,9 @@ def objective1_factors(x: Ratings, rank: Rank, penalty: Positive, share: Share =
 
 @guarded
 def objective2_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
-    """|X|^2 - sum over i <= k of (σ_i - λ)_+^2, in squared units of x, as λ^2. Raises as `objective1_minimum`."""
+    """|X|^2 - sum over i <= k of (σ_i - λ)_+^2, in squared units of x, as λ^2. Raises as
+    `objective1_minimum`.
+    """
     values, _ = _spectrum(x, rank)
     excess = np.maximum(values[:rank] - penalty, 0.0)
     return float(np.sum(values**2) - np.sum(excess**2))
@@ -63,8 +74,8 @@ def objective2_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
 def objective2_factors(x: Ratings, rank: Rank, penalty: Positive) -> Factors:
     """The optimum of objective 2, up to a rotation: A = V_k sqrt((1 - λ / σ_i)_+ / σ_i), B = A σ.
 
-    A rotation moves no cosine: here the data and λ decide them. A column vanishes where σ_i <= λ. Raises
-    ValueError for k above the rank of x, where A is undecided, and for σ_k = σ_k+1 above λ.
+    A rotation moves no cosine: here the data and λ decide them. A column vanishes where σ_i <= λ.
+    Raises ValueError for k above the rank of x, where A is undecided, and for σ_k = σ_k+1 above λ.
     """
     values, vectors = _decided(x, rank, float(penalty))
     scales = np.sqrt(np.maximum(values - penalty, 0.0))
@@ -75,19 +86,27 @@ def _kept(values: Float[np.ndarray, " k"], penalty: float) -> Float[np.ndarray, 
     return values**2 / (values**2 + penalty)
 
 
-def _spectrum(x: Ratings, rank: int) -> tuple[Float[np.ndarray, " least"], Float[np.ndarray, "items least"]]:
+def _spectrum(
+    x: Ratings, rank: int
+) -> tuple[Float[np.ndarray, " least"], Float[np.ndarray, "items least"]]:
     """The singular values of x, the largest first, and its right singular vectors as columns."""
-    require(rank <= min(x.shape), f"rank must be at most {min(x.shape)}, the smaller side of x, got {rank}")
+    require(
+        rank <= min(x.shape),
+        f"rank must be at most {min(x.shape)}, the smaller side of x, got {rank}",
+    )
     _, values, vectors = np.linalg.svd(x, full_matrices=False)
     return values, vectors.T
 
 
-def _decided(x: Ratings, rank: int, least: float) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "items k"]]:
+def _decided(
+    x: Ratings, rank: int, least: float
+) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "items k"]]:
     """The first k of them, where σ_k is apart from what follows, or not above `least`."""
     values, vectors = _spectrum(x, rank)
     full = int(np.linalg.matrix_rank(x))
     require(rank <= full, f"rank must be at most the rank of x, {full}, got {rank}")
-    leading, trailing = values[:rank], values[rank:]
+    leading = values[:rank]
+    trailing = values[rank:]
     require(
         leading[-1] <= least or np.all(trailing < (1 - _TIE) * leading[-1]),
         f"x must have singular values {rank} and {rank + 1} apart: the subspace is undecided",

@@ -1,4 +1,6 @@
-"""The posterior covariance and its principal components, and how fast products with the Jacobian find them."""
+"""The posterior covariance and its principal components, and how fast products with the Jacobian
+find them.
+"""
 
 import numpy as np
 from jaxtyping import Float
@@ -9,7 +11,9 @@ from theory_on_trial.contract import guarded, require
 
 @guarded
 def posterior_covariance(jacobian: Jacobian, sigma: Noise) -> Float[np.ndarray, "dim dim"]:
-    """Cov(x | y) = σ^2 J, in squared units. Source: Manor & Michaeli 2024, recalled; Tweedie's second formula."""
+    """Cov(x | y) = σ^2 J, in squared units. Source: Manor & Michaeli 2024, recalled; Tweedie's
+    second formula.
+    """
     return sigma**2 * jacobian
 
 
@@ -17,9 +21,11 @@ def posterior_covariance(jacobian: Jacobian, sigma: Noise) -> Float[np.ndarray, 
 def masked_components(
     jacobian: Jacobian, sigma: Noise, mask: Selected
 ) -> tuple[Float[np.ndarray, " kept"], Float[np.ndarray, "kept kept"]]:
-    """Posterior variances, falling, and directions, as columns, of the coordinates of a mask, given all of y.
+    """Posterior variances, falling, and directions, as columns, of the coordinates of a mask, given
+    all of y.
 
-    By the principal submatrix of σ^2 J, symmetrised; ValueError for an empty mask. Source: the released code's mask.
+    By the principal submatrix of σ^2 J, symmetrised; ValueError for an empty mask. Source: the
+    released code's mask.
     """
     require(mask.any(), "mask must select at least one coordinate")
     covariance = sigma**2 * jacobian[np.ix_(mask, mask)]
@@ -29,11 +35,16 @@ def masked_components(
 
 @guarded
 def contraction(eigenvalues: Spectrum, rank: Rank) -> float:
-    """λ_(r+1) / λ_r, by which one round of subspace iteration shrinks the tangent of the largest angle.
+    """λ_(r+1) / λ_r, by which one round of subspace iteration shrinks the tangent of the largest
+    angle.
 
-    The angle is that to the span of the r leading eigenvectors of a symmetric matrix; no start does worse, and nearly
-    all come to this factor. Raises ValueError unless more than r eigenvalues are given. Source: standard.
+    The angle is that to the span of the r leading eigenvectors of a symmetric matrix; no start does
+    worse, and nearly all come to this factor. Raises ValueError unless more than r eigenvalues are
+    given. Source: standard.
     """
-    require(rank < len(eigenvalues), f"rank must be less than the {len(eigenvalues)} eigenvalues, got {rank}")
+    require(
+        rank < len(eigenvalues),
+        f"rank must be less than the {len(eigenvalues)} eigenvalues, got {rank}",
+    )
     falling = np.sort(eigenvalues)[::-1]
     return float(falling[rank] / falling[rank - 1])

@@ -1,4 +1,6 @@
-"""Moments of x given y along a line, from the derivatives of the posterior mean along it; y = x + σ n, n normal."""
+"""Moments of x given y along a line, from the derivatives of the posterior mean along it; y = x + σ
+n, n normal.
+"""
 
 from math import comb
 from typing import Annotated
@@ -22,10 +24,12 @@ def tweedie_mean(
 
 @guarded
 def central_moments(derivatives: Derivatives, sigma: Noise) -> Float[np.ndarray, "*batch orders"]:
-    """μ_2, μ_3, ... about the posterior mean: μ_(k+1) = σ^2 μ_k' + k μ_(k-1) μ_2, with μ_1 = 0 among them; in unit^k.
+    """μ_2, μ_3, ... about the posterior mean: μ_(k+1) = σ^2 μ_k' + k μ_(k-1) μ_2, with μ_1 = 0
+    among them; in unit^k.
 
-    `derivatives` are of μ_1(y), or of v'mu_1(y + t v) in t for a unit vector v, whose moments these are then. Source:
-    Manor & Michaeli 2024, as recalled; that the first central moment in it is 0 decides μ_3.
+    `derivatives` are of μ_1(y), or of v'mu_1(y + t v) in t for a unit vector v, whose moments these
+    are then. Source: Manor & Michaeli 2024, as recalled; that the first central moment in it is 0
+    decides μ_3.
 
     >>> central_moments([0.5, 0.0, 0.0], 1.0).tolist()
     [0.5, 0.0, 0.75]

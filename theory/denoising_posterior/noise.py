@@ -1,4 +1,6 @@
-"""What y - f(y) says about the level of the noise: less than it seems to, by what the denoiser takes from y."""
+"""What y - f(y) says about the level of the noise: less than it seems to, by what the denoiser
+takes from y.
+"""
 
 from typing import Annotated
 
@@ -13,9 +15,11 @@ Trace = Annotated[float, Interval(-1e50, 1e50)]
 
 @guarded
 def residual_variance(sigma: Noise, trace: Trace, dim: Count) -> float:
-    """E|y - μ_1|^2 / d = σ^2 (1 - E tr J / d) of the posterior mean: σ^2 less the least squared error per d.
+    """E|y - μ_1|^2 / d = σ^2 (1 - E tr J / d) of the posterior mean: σ^2 less the least squared
+    error per d.
 
-    Source: derived here, by Tweedie's formula and integration by parts. Raises ValueError for a trace outside [0, d].
+    Source: derived here, by Tweedie's formula and integration by parts. Raises ValueError for a
+    trace outside [0, d].
     """
     require(0 <= trace <= dim, f"trace must lie between 0 and the dimension {dim}, got {trace}")
     return float(sigma**2 * (1 - trace / dim))
@@ -23,26 +27,35 @@ def residual_variance(sigma: Noise, trace: Trace, dim: Count) -> float:
 
 @guarded
 def noise_variance(square: MeanSquare, trace: Trace, dim: Count) -> float:
-    """σ^2 = |y - μ_1|^2 / (d - tr J) of two means, `residual_variance` solved. Raises ValueError unless tr J < d."""
+    """σ^2 = |y - μ_1|^2 / (d - tr J) of two means, `residual_variance` solved. Raises ValueError
+    unless tr J < d.
+    """
     require(trace < dim, f"trace must be below the dimension {dim}, got {trace}")
     return float(np.float64(square) / (dim - trace))
 
 
 @guarded
 def residual_of_denoiser(sigma: Noise, error: MeanSquare, trace: Trace, dim: Count) -> float:
-    """E|y - f|^2 = σ^2 d + E|f - x|^2 - 2 σ^2 E tr J_f of any differentiable denoiser f. Source: Stein's lemma.
+    """E|y - f|^2 = σ^2 d + E|f - x|^2 - 2 σ^2 E tr J_f of any differentiable denoiser f. Source:
+    Stein's lemma.
 
-    `error` is E|f(y) - x|^2, `trace` E tr J_f. Raises ValueError for σ |tr| > sqrt(d E|f - x|^2), which no f has.
+    `error` is E|f(y) - x|^2, `trace` E tr J_f. Raises ValueError for σ |tr| > sqrt(d E|f - x|^2),
+    which no f has.
     """
     bound = np.sqrt(np.float64(dim) * error) / sigma
-    require(abs(trace) <= (1 + 1e-9) * bound, f"|trace| must be at most sqrt(dim error) / sigma, {bound:.6g}")
+    require(
+        abs(trace) <= (1 + 1e-9) * bound,
+        f"|trace| must be at most sqrt(dim error) / sigma, {bound:.6g}",
+    )
     return max(float(sigma**2 * dim + error - 2 * sigma**2 * trace), 0.0)
 
 
 @guarded
 def claimed_variance(sigma: Noise, trace: Trace) -> float:
-    """σ^2 E tr J_f, the squared error E|f - x|^2 of every f that least squares has fitted in a linear class with y.
+    """σ^2 E tr J_f, the squared error E|f - x|^2 of every f that least squares has fitted in a
+    linear class with y.
 
-    As f - x is orthogonal to f and y, and E f'y = E f'x + σ^2 E tr J_f (Stein). Source: derived here.
+    As f - x is orthogonal to f and y, and E f'y = E f'x + σ^2 E tr J_f (Stein). Source: derived
+    here.
     """
     return float(sigma**2 * trace)

@@ -15,7 +15,9 @@ Fourth = Annotated[Float[np.ndarray, "dim dim dim dim"], USABLE_SCALE]
 
 @guarded
 def third_moment_tensor(covariance_derivative: Third, sigma: Noise) -> Third:
-    """[μ_3]_ijk = σ^2 d[μ_2]_ij / dy_k at [i, j, k], in unit^3. Source: Manor & Michaeli 2024, as recalled."""
+    """[μ_3]_ijk = σ^2 d[μ_2]_ij / dy_k at [i, j, k], in unit^3. Source: Manor & Michaeli 2024, as
+    recalled.
+    """
     return sigma**2 * covariance_derivative
 
 
@@ -26,5 +28,9 @@ def fourth_moment_tensor(third_derivative: Fourth, covariance: Matrix, sigma: No
     `covariance` is μ_2. Source: Manor & Michaeli 2024, multivariate form, as recalled.
     """
     pairs = np.einsum("ij,kl->ijkl", covariance, covariance)
-    pairings = pairs + np.einsum("ik,jl->ijkl", covariance, covariance) + np.einsum("jk,il->ijkl", *[covariance] * 2)
+    pairings = (
+        pairs
+        + np.einsum("ik,jl->ijkl", covariance, covariance)
+        + np.einsum("jk,il->ijkl", *[covariance] * 2)
+    )
     return sigma**2 * third_derivative + pairings

@@ -1,9 +1,10 @@
 """What the training of a second task does to the first one, by the overlap of their feature spaces.
 
-Doan, Abbana Bennani, Mazoure, Rabusseau & Alquier 2021, "A Theoretical Analysis of Catastrophic Forgetting through
-the NTK Overlap Matrix", AISTATS 2021, arXiv 2010.04003. Read were the abstract, the released code, and a third-party
-note that quotes the overlap matrix, the formula of forgetting, the bound by the principal angle and the residual of
-PCA-OGD; the body was not. What is not quoted was derived for this collection.
+Doan, Abbana Bennani, Mazoure, Rabusseau & Alquier 2021, "A Theoretical Analysis of Catastrophic
+Forgetting through the NTK Overlap Matrix", AISTATS 2021, arXiv 2010.04003. Read were the abstract,
+the released code, and a third-party note that quotes the overlap matrix, the formula of forgetting,
+the bound by the principal angle and the residual of PCA-OGD; the body was not. What is not quoted
+was derived for this collection.
 """
 
 from theory.forgetting_overlap.bounds import angle_bound, kept_bound, memory_bound
@@ -15,4 +16,8 @@ from theory.forgetting_overlap.overlap import (
     loss_increase,
     stopped_forgetting,
 )
-from theory.forgetting_overlap.random_labels import independent_forgetting, random_forgetting, teacher_forgetting
+from theory.forgetting_overlap.random_labels import (
+    independent_forgetting,
+    random_forgetting,
+    teacher_forgetting,
+)

@@ -12,7 +12,9 @@ FirstFeatures = Annotated[Float[np.ndarray, "first dim"], USABLE_SCALE]
 SecondFeatures = Annotated[Float[np.ndarray, "second dim"], USABLE_SCALE]
 """φ_T, a row per input of the task that is trained next."""
 Residual = Annotated[Float[np.ndarray, " second"], USABLE_SCALE]
-"""y_T - φ_T w_S, what the first task's weights leave of the second one's labels; in the labels' unit."""
+"""y_T - φ_T w_S, what the first task's weights leave of the second one's labels; in the labels'
+unit.
+"""
 Residuals = Annotated[Float[np.ndarray, "*batch second"], USABLE_SCALE]
 """One residual, or many at once."""
 LaterFeatures = Annotated[Float[np.ndarray, "tasks second dim"], USABLE_SCALE]

@@ -1,4 +1,5 @@
-"""What training a second task does to the first one's outputs, by the overlap O = V_S^T V_T of their features.
+"""What training a second task does to the first one's outputs, by the overlap O = V_S^T V_T of
+their features.
 
 φ = U Σ V^T for each task. All is exact for models that are linear in their weights.
 """
@@ -31,16 +32,22 @@ class Parts(NamedTuple):
     values: Float[np.ndarray, " rank"]
     right: Float[np.ndarray, "rank dim"]
 
-    def update(self, filtered: Float[np.ndarray, " rank"], residual: Residuals) -> Float[np.ndarray, "*batch dim"]:
+    def update(
+        self, filtered: Float[np.ndarray, " rank"], residual: Residuals
+    ) -> Float[np.ndarray, "*batch dim"]:
         """V F U^T y, the change of the weights."""
         change: Float[np.ndarray, "*batch dim"] = (filtered * (residual @ self.left)) @ self.right
         return change
 
 
 def parts_of(features: SecondFeatures, largest: float | None = None) -> Parts:
-    """Decompose features; singular values at rounding of the `largest` one (by default their own) are zero."""
+    """Decompose features; singular values at rounding of the `largest` one (by default their own)
+    are zero.
+    """
     left, values, right = np.linalg.svd(features, full_matrices=False)
-    support = values > np.spacing(max(features.shape) * (np.max(values) if largest is None else largest))
+    support = values > np.spacing(
+        max(features.shape) * (np.max(values) if largest is None else largest)
+    )
     return Parts(left[:, support], values[support], right[support])
 
 
@@ -50,26 +57,36 @@ def ridge_filter(values: Float[np.ndarray, " rank"], ridge: float) -> Float[np.n
 
 
 def without(features: SecondFeatures, memory: Float[np.ndarray, "kept dim"]) -> Parts:
-    """φ_T P, P the projection off the memory; its singular values are judged by φ_T's, as they may be rounding."""
+    """φ_T P, P the projection off the memory; its singular values are judged by φ_T's, as they may
+    be rounding.
+    """
     largest = float(np.max(np.linalg.svd(features, compute_uv=False)))
     return parts_of(features - (features @ memory.T) @ memory, largest)
 
 
 @guarded
 def cosines(features_s: FirstFeatures, features_t: SecondFeatures) -> Float[np.ndarray, " angles"]:
-    """Singular values of O, the largest first, as many as the smaller of the two ranks; quoted of Doan et al. 2021."""
-    values = np.linalg.svd(parts_of(features_s).right @ parts_of(features_t).right.T, compute_uv=False)
+    """Singular values of O, the largest first, as many as the smaller of the two ranks; quoted of
+    Doan et al. 2021.
+    """
+    values = np.linalg.svd(
+        parts_of(features_s).right @ parts_of(features_t).right.T, compute_uv=False
+    )
     return np.minimum(values, np.ones_like(values))
 
 
 @guarded
 def by_direction(
-    features_s: FirstFeatures, features_t: SecondFeatures, residual: Residuals, ridge: Ridge, memory: Memory
+    features_s: FirstFeatures,
+    features_t: SecondFeatures,
+    residual: Residuals,
+    ridge: Ridge,
+    memory: Memory,
 ) -> Float[np.ndarray, "*batch rank"]:
     """σ_i^2 (v_i . dw)^2, what each right singular vector of φ_S contributes to the forgetting.
 
-    dw is the change of the weights in training the second task off the first `memory` of these vectors, which then
-    contribute nothing. In squared units of the labels. Source: SVD of φ_S.
+    dw is the change of the weights in training the second task off the first `memory` of these
+    vectors, which then contribute nothing. In squared units of the labels. Source: SVD of φ_S.
     """
     first = parts_of(features_s)
     second = without(features_t, first.right[:memory])
@@ -81,28 +98,43 @@ def by_direction(
 
 @guarded
 def forgetting(
-    features_s: FirstFeatures, features_t: SecondFeatures, residual: Residuals, ridge: Ridge, memory: Memory = 0
+    features_s: FirstFeatures,
+    features_t: SecondFeatures,
+    residual: Residuals,
+    ridge: Ridge,
+    memory: Memory = 0,
 ) -> float | Float[np.ndarray, "*batch"]:
     """Δ = |U_S Σ_S O Σ_T (Σ_T^2 + λ)^-1 U_T^T residual|^2 over the first task's inputs.
 
-    For many residuals at the price of one. With a memory φ_T is replaced by φ_T P. In squared units of the labels.
-    Source: quoted of Doan et al. 2021; the memory derived here.
+    For many residuals at the price of one. With a memory φ_T is replaced by φ_T P. In squared units
+    of the labels. Source: quoted of Doan et al. 2021; the memory derived here.
 
     >>> round(float(forgetting([[2.0, 0.0]], [[0.6, 0.8]], [1.0], 1.0)), 12)
     0.36
     """
-    delta: float | Float[np.ndarray, "*batch"] = by_direction(features_s, features_t, residual, ridge, memory).sum(-1)
+    delta: float | Float[np.ndarray, "*batch"] = by_direction(
+        features_s, features_t, residual, ridge, memory
+    ).sum(-1)
     return delta
 
 
 @guarded
 def stopped_forgetting(
-    features_s: FirstFeatures, features_t: SecondFeatures, residual: Residual, rate: Rate, steps: Steps
+    features_s: FirstFeatures,
+    features_t: SecondFeatures,
+    residual: Residual,
+    rate: Rate,
+    steps: Steps,
 ) -> float:
-    """Δ after m steps of rate η down half the sum of squares: (1 - (1 - η σ^2)^m) / σ for Σ_T (Σ_T^2 + λ)^-1."""
-    first, second = parts_of(features_s), parts_of(features_t)
+    """Δ after m steps of rate η down half the sum of squares: (1 - (1 - η σ^2)^m) / σ for Σ_T
+    (Σ_T^2 + λ)^-1.
+    """
+    first = parts_of(features_s)
+    second = parts_of(features_t)
     share = rate * second.values**2
-    few = -np.expm1(steps * np.log1p(-np.minimum(share, 0.5)))  # the power would lose the digits of a small share
+    few = -np.expm1(
+        steps * np.log1p(-np.minimum(share, 0.5))
+    )  # the power would lose the digits of a small share
     gains = np.where(share < 0.5, few, 1 - (1 - share) ** steps) / second.values
     return float(np.sum((first.values * (first.right @ second.update(gains, residual))) ** 2))
 
@@ -111,10 +143,12 @@ def stopped_forgetting(
 def chained_drifts(
     features_s: FirstFeatures, features: LaterFeatures, residuals: LaterResiduals, ridge: Ridge
 ) -> Float[np.ndarray, "tasks first"]:
-    """What each of the tasks trained one after another adds to the outputs on the first one's inputs.
+    """What each of the tasks trained one after another adds to the outputs on the first one's
+    inputs.
 
-    Drifts add as vectors: Δ is the square of their sum. Each task's own residual is the one given, less what the
-    tasks before it have already added at its inputs, by their overlaps with it. Source: quoted of Doan et al. 2021.
+    Drifts add as vectors: Δ is the square of their sum. Each task's own residual is the one given,
+    less what the tasks before it have already added at its inputs, by their overlaps with it.
+    Source: quoted of Doan et al. 2021.
     """
     total = np.zeros(features.shape[2])
     drifts = []
@@ -137,8 +171,11 @@ def loss_increase(
 ) -> float:
     """By how much the first task's sum of squares grows: Δ - 2 λ_S w_S . dw. Source: derived here.
 
-    `weights` are w_S of ridge regression from 0 with `first_ridge` (0: least squares, where it is Δ itself).
+    `weights` are w_S of ridge regression from 0 with `first_ridge` (0: least squares, where it is Δ
+    itself).
     """
     second = parts_of(features_t)
     change = second.update(ridge_filter(second.values, ridge), residual)
-    return float(forgetting(features_s, features_t, residual, ridge) - 2 * first_ridge * (weights @ change))
+    return float(
+        forgetting(features_s, features_t, residual, ridge) - 2 * first_ridge * (weights @ change)
+    )

@@ -11,7 +11,9 @@ from theory_on_trial.contract import guarded
 
 
 class RandomForgetting(NamedTuple):
-    """Δ under a standard normal residual: a sum of χ^2_1 with falling `weights`, in squared units of the labels."""
+    """Δ under a standard normal residual: a sum of χ^2_1 with falling `weights`, in squared units
+    of the labels.
+    """
 
     mean: float
     variance: float
@@ -28,20 +30,25 @@ def random_forgetting(
     """
     first = parts_of(features_s)
     second = without(features_t, first.right[:memory])
-    gains = first.values[memory:, None] * ridge_filter(second.values, ridge)  # along what is kept nothing moves
+    gains = first.values[memory:, None] * ridge_filter(
+        second.values, ridge
+    )  # along what is kept nothing moves
     weights = np.linalg.svd(gains * (first.right[memory:] @ second.right.T), compute_uv=False) ** 2
     return RandomForgetting(float(weights.sum()), 2 * float(weights @ weights), weights)
 
 
 @guarded
 def independent_forgetting(angle: Angle) -> float:
-    """E Δ / r = cos^2 θ of orthonormal r-dimensional sets, residual N(0, I), no ridge; from `random_forgetting`."""
+    """E Δ / r = cos^2 θ of orthonormal r-dimensional sets, residual N(0, I), no ridge; from
+    `random_forgetting`.
+    """
     return float(np.cos(angle) ** 2)
 
 
 @guarded
 def teacher_forgetting(angle: Angle) -> float:
-    """E Δ / r = cos^2 θ sin^2 θ where one teacher w* ~ N(0, I) labels both tasks, of residual B (I - A^T A) w*.
+    """E Δ / r = cos^2 θ sin^2 θ where one teacher w* ~ N(0, I) labels both tasks, of residual B (I
+    - A^T A) w*.
 
     Zero at both ends, largest at 45 degrees. Source: derived here.
     """

@@ -1,8 +1,8 @@
 """In-context learning as ridge regression and gradient descent: the exact theory.
 
-Akyurek, Schuurmans, Andreas, Ma & Zhou 2023, "What learning algorithm is in-context learning? Investigations with
-linear models", ICLR 2023, arXiv 2211.15661, and its neighbours on linear self-attention. Each import below is one
-concept in one file.
+Akyurek, Schuurmans, Andreas, Ma & Zhou 2023, "What learning algorithm is in-context learning?
+Investigations with linear models", ICLR 2023, arXiv 2211.15661, and its neighbours on linear
+self-attention. Each import below is one concept in one file.
 """
 
 from theory.in_context_learning.attention_descent import (

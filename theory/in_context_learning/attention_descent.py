@@ -1,8 +1,9 @@
 """What several layers of linear self-attention compute: gradient descent, preconditioned, and GD++.
 
-von Oswald et al. 2023 (arXiv 2212.07677): one layer of linear attention with set weights is one step of gradient
-descent on |X w - Y|^2 / (2N), and layers that also contract the inputs are GD++. Ahn et al. 2023 (arXiv 2306.00297):
-layers with free key-query blocks are preconditioned steps. X is N x d, Y the N labels; means, not sums, over examples.
+von Oswald et al. 2023 (arXiv 2212.07677): one layer of linear attention with set weights is one
+step of gradient descent on |X w - Y|^2 / (2N), and layers that also contract the inputs are GD++.
+Ahn et al. 2023 (arXiv 2306.00297): layers with free key-query blocks are preconditioned steps. X is
+N x d, Y the N labels; means, not sums, over examples.
 """
 
 from typing import Annotated
@@ -24,10 +25,12 @@ def preconditioned_descent_weights(
     preconditioners: Annotated[Float[np.ndarray, "layers dimension dimension"], MAY_BE_EMPTY],
     start: Weights | None = None,
 ) -> Float[np.ndarray, " dimension"]:
-    """Weights after the steps w - A_l^T X^T (X w - Y) / N, one per layer, from `start` (zero if None).
+    """Weights after the steps w - A_l^T X^T (X w - Y) / N, one per layer, from `start` (zero if
+    None).
 
-    A_l = `preconditioners`[l] are the d x d blocks of Q_l = -diag(A_l, 0), with P_l = e e^T. `ValueError` if there is
-    no example or sizes differ. Source: Ahn et al. 2023, Lemma 1, with the transpose derived here.
+    A_l = `preconditioners`[l] are the d x d blocks of Q_l = -diag(A_l, 0), with P_l = e e^T.
+    `ValueError` if there is no example or sizes differ. Source: Ahn et al. 2023, Lemma 1, with the
+    transpose derived here.
     """
     examples, dimension = X.shape
     require(examples > 0, "X must hold at least one example, got none")
@@ -43,7 +46,8 @@ def preconditioned_descent_weights(
 def descent_weights(
     X: Inputs, Y: Labels, step: Positive, layers: Count = 1, start: Weights | None = None
 ) -> Float[np.ndarray, " dimension"]:
-    """Weights after `layers` steps w - (η / N) X^T (X w - Y) of plain gradient descent, η = `step` > 0.
+    """Weights after `layers` steps w - (η / N) X^T (X w - Y) of plain gradient descent, η = `step`
+    > 0.
 
     Source: von Oswald et al. 2023, Proposition 1. Raises as `preconditioned_descent_weights`.
     """
@@ -53,15 +57,21 @@ def descent_weights(
 
 @guarded
 def residual_polynomial(
-    eigenvalues: Float[np.ndarray, "*spectra"], steps: PerLayer, contractions: PerLayer, context_length: Count
+    eigenvalues: Float[np.ndarray, "*spectra"],
+    steps: PerLayer,
+    contractions: PerLayer,
+    context_length: Count,
 ) -> Float[np.ndarray, "*spectra"]:
-    """Residual factor q_L(μ) of GD++ at each eigenvalue μ of X^T X, whose prediction is w^T (I - q_L(X^T X)) x_q.
+    """Residual factor q_L(μ) of GD++ at each eigenvalue μ of X^T X, whose prediction is w^T (I -
+    q_L(X^T X)) x_q.
 
-    q_(l+1) = q_l (1 - (η_l / N) μ a_l^2), a_(l+1) = a_l (1 - γ_l μ a_l^2), q_0 = a_0 = 1, for noiseless labels and a
-    query that is contracted with the examples. η = `steps`, γ = `contractions` (zero: plain descent; the last has no
-    effect), one each per layer, else `ValueError`. Source: von Oswald et al. 2023; the recursion is derived here.
+    q_(l+1) = q_l (1 - (η_l / N) μ a_l^2), a_(l+1) = a_l (1 - γ_l μ a_l^2), q_0 = a_0 = 1, for
+    noiseless labels and a query that is contracted with the examples. η = `steps`, γ =
+    `contractions` (zero: plain descent; the last has no effect), one each per layer, else
+    `ValueError`. Source: von Oswald et al. 2023; the recursion is derived here.
     """
-    residual, contraction = np.ones_like(eigenvalues), np.ones_like(eigenvalues)
+    residual = np.ones_like(eigenvalues)
+    contraction = np.ones_like(eigenvalues)
     for eta, gamma in zip(steps, contractions, strict=True):
         curvature = eigenvalues * contraction**2
         residual = residual * (1 - eta / context_length * curvature)
@@ -77,10 +87,12 @@ def gdpp_loss(
     context_length: Count,
     input_variance: Positive = 1 / 3,
 ) -> float:
-    """Expected squared error Var(x) E sum_i q_L(μ_i)^2 of GD++, the mean being over the rows of `eigenvalues`.
+    """Expected squared error Var(x) E sum_i q_L(μ_i)^2 of GD++, the mean being over the rows of
+    `eigenvalues`.
 
-    A row has all d eigenvalues of one task's X^T X; w ~ N(0, I) and the coordinates of the query have mean zero and
-    variance `input_variance`, 1/3 for U(-1, 1). Raises as `residual_polynomial`. Source: derived here.
+    A row has all d eigenvalues of one task's X^T X; w ~ N(0, I) and the coordinates of the query
+    have mean zero and variance `input_variance`, 1/3 for U(-1, 1). Raises as `residual_polynomial`.
+    Source: derived here.
     """
     residual = residual_polynomial(eigenvalues, steps, contractions, context_length)
     return float(input_variance * np.mean(np.sum(residual**2, axis=1)))

@@ -1,8 +1,10 @@
-"""The learning algorithms themselves, at one prompt: the weights that each computes from k examples.
+"""The learning algorithms themselves, at one prompt: the weights that each computes from k
+examples.
 
-X is k x d, one example per row, Y the k labels, and the answer to a query x is w^T x. The baselines are those of
-Akyurek et al. 2023 (arXiv 2211.15661), equations 9-14, with sums (not means) over the examples in the losses. A prompt
-without examples (k = 0) is allowed. Everywhere `ValueError` if X or Y is not finite or Y has not one label per row.
+X is k x d, one example per row, Y the k labels, and the answer to a query x is w^T x. The baselines
+are those of Akyurek et al. 2023 (arXiv 2211.15661), equations 9-14, with sums (not means) over the
+examples in the losses. A prompt without examples (k = 0) is allowed. Everywhere `ValueError` if X
+or Y is not finite or Y has not one label per row.
 """
 
 import warnings
@@ -16,9 +18,11 @@ from theory_on_trial.contract import Count, NonNegative, Positive, guarded, requ
 
 @guarded
 def ridge_rule(X: Inputs, regulariser: NonNegative) -> Float[np.ndarray, "dimension examples"]:
-    """(X^T X + λ I)^-1 X^T, which takes labels to weights, by the singular values s / (s^2 + λ); equation 10.
+    """(X^T X + λ I)^-1 X^T, which takes labels to weights, by the singular values s / (s^2 + λ);
+    equation 10.
 
-    At λ = 0 it is the pseudo-inverse, singular values below max(k, d) ε of the largest counting as zero.
+    At λ = 0 it is the pseudo-inverse, singular values below max(k, d) ε of the largest counting as
+    zero.
     """
     left, singular_values, right = np.linalg.svd(X, full_matrices=False)
     forgotten = max(X.shape) * np.finfo(float).eps * singular_values.max(initial=0)
@@ -30,13 +34,19 @@ def ridge_rule(X: Inputs, regulariser: NonNegative) -> Float[np.ndarray, "dimens
 
 @guarded
 def ols_weights(X: Inputs, Y: Labels) -> Float[np.ndarray, " dimension"]:
-    """Least squares of minimum norm, the limit of ridge regression as λ falls to zero. Source: equation 10."""
+    """Least squares of minimum norm, the limit of ridge regression as λ falls to zero. Source:
+    equation 10.
+    """
     return ridge_weights(X, Y, 0.0)
 
 
 @guarded
-def ridge_weights(X: Inputs, Y: Labels, regulariser: NonNegative) -> Float[np.ndarray, " dimension"]:
-    """Minimiser of |X w - Y|^2 + λ |w|^2, the minimum-norm one at λ = 0. Source: equations 9 and 10."""
+def ridge_weights(
+    X: Inputs, Y: Labels, regulariser: NonNegative
+) -> Float[np.ndarray, " dimension"]:
+    """Minimiser of |X w - Y|^2 + λ |w|^2, the minimum-norm one at λ = 0. Source: equations 9 and
+    10.
+    """
     return ridge_rule(X, regulariser) @ Y
 
 
@@ -44,9 +54,11 @@ def ridge_weights(X: Inputs, Y: Labels, regulariser: NonNegative) -> Float[np.nd
 def bayes_rule(
     X: Inputs, *, noise_std: NonNegative, weight_std: NonNegative
 ) -> Float[np.ndarray, "dimension examples"]:
-    """The matrix that takes labels to the posterior mean of w, for weights and noise of these standard deviations.
+    """The matrix that takes labels to the posterior mean of w, for weights and noise of these
+    standard deviations.
 
-    `ridge_rule` with λ = noise_std^2 / weight_std^2; zero for weights known to be zero. Source: equation 19.
+    `ridge_rule` with λ = noise_std^2 / weight_std^2; zero for weights known to be zero. Source:
+    equation 19.
     """
     if weight_std == 0:
         return np.zeros(X.shape[::-1])
@@ -57,15 +69,22 @@ def bayes_rule(
 def bayes_weights(
     X: Inputs, Y: Labels, *, noise_std: NonNegative, weight_std: NonNegative
 ) -> Float[np.ndarray, " dimension"]:
-    """Posterior mean of w given the prompt, the predictor of minimum Bayes risk; see `bayes_rule`."""
+    """Posterior mean of w given the prompt, the predictor of minimum Bayes risk; see
+    `bayes_rule`.
+    """
     return bayes_rule(X, noise_std=noise_std, weight_std=weight_std) @ Y
 
 
 @guarded
 def gradient_step_weights(
-    X: Inputs, Y: Labels, step: NonNegative, regulariser: NonNegative = 0.0, start: Weights | None = None
+    X: Inputs,
+    Y: Labels,
+    step: NonNegative,
+    regulariser: NonNegative = 0.0,
+    start: Weights | None = None,
 ) -> Float[np.ndarray, " dimension"]:
-    """One batch step w - 2 α (X^T (X w - Y) + λ w) from w = `start` (zero if None). Source: equation 11.
+    """One batch step w - 2 α (X^T (X w - Y) + λ w) from w = `start` (zero if None). Source:
+    equation 11.
 
     `ValueError` also if `start` has not d finite entries.
     """
@@ -75,9 +94,15 @@ def gradient_step_weights(
 
 @guarded
 def sgd_weights(
-    X: Inputs, Y: Labels, step: NonNegative, regulariser: NonNegative = 0.0, start: Weights | None = None
+    X: Inputs,
+    Y: Labels,
+    step: NonNegative,
+    regulariser: NonNegative = 0.0,
+    start: Weights | None = None,
 ) -> Float[np.ndarray, " dimension"]:
-    """`gradient_step_weights` on one example after the other, in order; Theorem 1's step for k = 1. Equation 11."""
+    """`gradient_step_weights` on one example after the other, in order; Theorem 1's step for k = 1.
+    Equation 11.
+    """
     weights = np.zeros(X.shape[1]) if start is None else start
     for example in range(X.shape[0]):
         row = slice(example, example + 1)
@@ -91,24 +116,34 @@ def sherman_morrison(
     u: Float[np.ndarray, " dimension"],
     v: Float[np.ndarray, " dimension"],
 ) -> Float[np.ndarray, "dimension dimension"]:
-    """(A + u v^T)^-1 = A^-1 - A^-1 u v^T A^-1 / (1 + v^T A^-1 u), equation 13; `ValueError` if that is singular."""
-    column, row = inverse @ u, v @ inverse
+    """(A + u v^T)^-1 = A^-1 - A^-1 u v^T A^-1 / (1 + v^T A^-1 u), equation 13; `ValueError` if that
+    is singular.
+    """
+    column = inverse @ u
+    row = v @ inverse
     denominator = 1 + v @ column
-    require(denominator != 0, "u and v must leave A + u v^T regular (1 + v^T A^-1 u is not 0), got a singular matrix")
+    require(
+        denominator != 0,
+        "u and v must leave A + u v^T regular (1 + v^T A^-1 u is not 0), got a singular matrix",
+    )
     return inverse - np.outer(column, row) / denominator
 
 
 @guarded
-def recursive_ridge_weights(X: Inputs, Y: Labels, regulariser: Positive) -> Float[np.ndarray, " dimension"]:
-    """Ridge regression by one rank-one update of (X^T X + λ I)^-1 per example, from I / λ, as Theorem 2's layers do.
+def recursive_ridge_weights(
+    X: Inputs, Y: Labels, regulariser: Positive
+) -> Float[np.ndarray, " dimension"]:
+    """Ridge regression by one rank-one update of (X^T X + λ I)^-1 per example, from I / λ, as
+    Theorem 2's layers do.
 
-    The relative error grows as ε |X|^2 / λ, and a warning says so where that exceeds 1e-8. Source: equations 13 and 14;
-    the recursion over all examples is derived here.
+    The relative error grows as ε |X|^2 / λ, and a warning says so where that exceeds 1e-8. Source:
+    equations 13 and 14; the recursion over all examples is derived here.
     """
     relative_error = np.finfo(float).eps * np.sum(X**2) / regulariser
     if relative_error > 1e-8:
         warnings.warn(
-            f"regulariser = {regulariser:.3g} is small: the recursion loses a relative {relative_error:.1g}, "
+            f"regulariser = {regulariser:.3g} is small: the recursion loses a relative "
+            f"{relative_error:.1g}, "
             "ridge_weights does not",
             stacklevel=2,
         )
@@ -122,7 +157,9 @@ def recursive_ridge_weights(X: Inputs, Y: Labels, regulariser: Positive) -> Floa
 def one_sample_ridge(
     x: Float[np.ndarray, " dimension"], y: float, regulariser: Positive
 ) -> Float[np.ndarray, " dimension"]:
-    """X y / (λ + |x|^2), ridge regression on a single example: the answer of Theorem 2. Source: equation 14."""
+    """X y / (λ + |x|^2), ridge regression on a single example: the answer of Theorem 2. Source:
+    equation 14.
+    """
     return x * y / (regulariser + x @ x)
 
 
@@ -132,10 +169,11 @@ def nearest_neighbour_weights(
 ) -> Float[np.ndarray, " examples"]:
     """Weights a on the labels, so that a^T Y is the prediction at `query` by its nearest examples.
 
-    Equal weights, or if `weighted` proportional to |x_i - query|^-2, on the `neighbours` nearest (ties: the earlier
-    example); they sum to one. Fewer examples are all used; with none the prediction is zero. Where an example coincides
-    with the query, its label is returned (the mean of such labels among the neighbours). `ValueError` also if `query`
-    has not d finite entries. Source: arXiv 2211.15661, whose formula always divides by 3; mended here.
+    Equal weights, or if `weighted` proportional to |x_i - query|^-2, on the `neighbours` nearest
+    (ties: the earlier example); they sum to one. Fewer examples are all used; with none the
+    prediction is zero. Where an example coincides with the query, its label is returned (the mean
+    of such labels among the neighbours). `ValueError` also if `query` has not d finite entries.
+    Source: arXiv 2211.15661, whose formula always divides by 3; mended here.
     """
     label_weights = np.zeros(X.shape[0])
     if X.shape[0] == 0:

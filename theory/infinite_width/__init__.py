@@ -1,7 +1,9 @@
-"""Which scalings of a network learn features as its width grows, and what the linear one converges to.
+"""Which scalings of a network learn features as its width grows, and what the linear one converges
+to.
 
-Yang & Hu 2021, "Feature Learning in Infinite-Width Neural Networks" (Tensor Programs IV), ICML 2021, arXiv 2011.14522.
-Its abstract and released code were read, and no theorem: the exponents are recalled, the rest was derived here.
+Yang & Hu 2021, "Feature Learning in Infinite-Width Neural Networks" (Tensor Programs IV), ICML
+2021, arXiv 2011.14522. Its abstract and released code were read, and no theorem: the exponents are
+recalled, the rest was derived here.
 """
 
 from theory.infinite_width.limit import (

@@ -11,7 +11,8 @@ SCALE = Interval(-1e6, 1e6, why="an exponent of the width")
 
 Exponent = Annotated[float, SCALE]
 Exponents = Annotated[Float[np.ndarray, "*#grid layers"], SCALE]
-"""a_l or b_l, one per layer along the last axis, the first hidden layer first and the readout last."""
+"""a_l or b_l, one per layer along the last axis, the first hidden layer first and the readout last.
+"""
 RateExponent = Annotated[Float[np.ndarray, "*#grid"], SCALE] | Annotated[float, SCALE]
 """c."""
 Hidden = Annotated[int, Interval(1, 2**20, why="at least one hidden layer")]

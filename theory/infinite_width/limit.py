@@ -1,7 +1,8 @@
 """The limit of a linear network with features that move, and what a finite width adds to it.
 
-f = (1/n) sum_j v_j w_j x with w, v ~ N(0, 1), one sample (x_t, y_t) per step, rate η n: with κ = -η (f - y) x,
-w <- w + κ v and v <- v + κ w at once. Everything is a function of a = mean of w^2, b = of w v, c = of v^2.
+f = (1/n) sum_j v_j w_j x with w, v ~ N(0, 1), one sample (x_t, y_t) per step, rate η n: with κ = -η
+(f - y) x, w <- w + κ v and v <- v + κ w at once. Everything is a function of a = mean of w^2, b =
+of w v, c = of v^2.
 """
 
 from typing import Annotated, NamedTuple
@@ -18,7 +19,9 @@ Vector = Float[np.ndarray, " steps"]
 
 
 class FiniteWidth(NamedTuple):
-    """Outputs f_t before each step: mean = limit + bias / n, and variance / n, to first order in 1 / n."""
+    """Outputs f_t before each step: mean = limit + bias / n, and variance / n, to first order in 1
+    / n.
+    """
 
     limit: Vector
     bias: Vector
@@ -29,8 +32,9 @@ class FiniteWidth(NamedTuple):
 def limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndarray, " steps"]:
     """Return f_t before each step at infinite width, in the unit of y; η is in units of 1 / x^2.
 
-    By p = a + c + 2 b and q = a + c - 2 b, which start at 2: a step multiplies p by (1 + κ)^2 and q by (1 - κ)^2, and f
-    = (p - q) x / 4. Raises ValueError for other shapes and overflow. Source: derived here.
+    By p = a + c + 2 b and q = a + c - 2 b, which start at 2: a step multiplies p by (1 + κ)^2 and q
+    by (1 - κ)^2, and f = (p - q) x / 4. Raises ValueError for other shapes and overflow. Source:
+    derived here.
 
     >>> limit_outputs([1.0, 1.0], [1.0, 1.0], 0.1).round(3).tolist()
     [0.0, 0.2]
@@ -41,18 +45,25 @@ def limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndarray, " 
         f = (p - q) * sample / 4
         outputs.append(f)
         kappa = -rate * (f - target) * sample
-        p, q = p * (1 + kappa) ** 2, q * (1 - kappa) ** 2
+        p = p * (1 + kappa) ** 2
+        q = q * (1 - kappa) ** 2
     return np.array(outputs)
 
 
 @guarded
-def finite_width(x: Inputs, y: Targets, rate: Positive, covariance: Covariance = (2.0, 1.0, 2.0)) -> FiniteWidth:
+def finite_width(
+    x: Inputs, y: Targets, rate: Positive, covariance: Covariance = (2.0, 1.0, 2.0)
+) -> FiniteWidth:
     """Return the limit of f_t with its bias and variance in units of 1 / n, by the delta method.
 
-    Of the means a, b, c over n units: bias = tr(H C) / 2 and variance = J C J', with J and H the derivatives of f_t in
-    them and C n times their covariance, diag(2, 1, 2) for normal weights. Raises as `limit_outputs`.
+    Of the means a, b, c over n units: bias = tr(H C) / 2 and variance = J C J', with J and H the
+    derivatives of f_t in them and C n times their covariance, diag(2, 1, 2) for normal weights.
+    Raises as `limit_outputs`.
     """
-    along = [_outputs(x, y, rate, direction) for direction in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))]
+    along = [
+        _outputs(x, y, rate, direction)
+        for direction in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    ]
     shares = list(zip(covariance, along, strict=True))
     bias = sum(share * taylor[:, 2] for share, taylor in shares)
     variance = sum(share * taylor[:, 1] ** 2 for share, taylor in shares)
@@ -62,13 +73,18 @@ def finite_width(x: Inputs, y: Targets, rate: Positive, covariance: Covariance =
 def _outputs(
     x: Vector, y: Vector, rate: float, direction: tuple[float, float, float]
 ) -> Float[np.ndarray, "steps orders"]:
-    """Taylor coefficients of f_t in the distance that the moments start from (1, 0, 1) in a direction."""
+    """Taylor coefficients of f_t in the distance that the moments start from (1, 0, 1) in a
+    direction.
+    """
 
     def times(one: Vector, other: Vector) -> Vector:
         (p, q, r), (u, v, w) = one, other
         return np.array([p * u, p * v + q * u, p * w + q * v + r * u])
 
-    a, b, c = (np.array([start, slope, 0.0]) for start, slope in zip((1.0, 0.0, 1.0), direction, strict=True))
+    a, b, c = (
+        np.array([start, slope, 0.0])
+        for start, slope in zip((1.0, 0.0, 1.0), direction, strict=True)
+    )
     outputs = []
     for sample, target in zip(x, y, strict=True):
         f = b * sample
@@ -85,10 +101,11 @@ def _outputs(
 
 @guarded
 def kernel_limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndarray, " steps"]:
-    """Return f_t of descent with the initial kernel 2 x x', where a + c stays 2; derived here. Raises as
-    `limit_outputs`.
+    """Return f_t of descent with the initial kernel 2 x x', where a + c stays 2; derived here.
+    Raises as `limit_outputs`.
     """
-    slope, outputs = 0.0, []
+    slope = 0.0
+    outputs = []
     for sample, target in zip(x, y, strict=True):
         outputs.append(slope * sample)
         slope -= 2 * rate * sample * (slope * sample - target)
@@ -97,12 +114,19 @@ def kernel_limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndar
 
 @guarded
 def tanh_limit_outputs(
-    x: Inputs, y: Targets, rate: Positive, nodes: Annotated[int, Interval(1, 60)] = 40, *, moving: bool = True
+    x: Inputs,
+    y: Targets,
+    rate: Positive,
+    nodes: Annotated[int, Interval(1, 60)] = 40,
+    *,
+    moving: bool = True,
 ) -> Float[np.ndarray, " steps"]:
-    """Return f_t before each step of f = E v tanh(w x), w, v ~ N(0, 1): muP of one hidden layer at infinite width.
+    """Return f_t before each step of f = E v tanh(w x), w, v ~ N(0, 1): muP of one hidden layer at
+    infinite width.
 
-    With κ = -η (f - y) and h = tanh(w x): w <- w + κ v (1 - h^2) x, unless not `moving`, and v <- v + κ h; the mean is
-    over Gauss's nodes at the start. Raises as `limit_outputs`. Source: derived here, by the law of large numbers.
+    With κ = -η (f - y) and h = tanh(w x): w <- w + κ v (1 - h^2) x, unless not `moving`, and v <- v
+    + κ h; the mean is over Gauss's nodes at the start. Raises as `limit_outputs`. Source: derived
+      here, by the law of large numbers.
     """
     axis, chances = np.polynomial.hermite_e.hermegauss(nodes)
     w, v = (grid.ravel() for grid in np.meshgrid(axis, axis))
@@ -112,15 +136,18 @@ def tanh_limit_outputs(
         h = np.tanh(w * sample)
         outputs.append(weights @ (v * h))
         kappa = -rate * (outputs[-1] - target)
-        w, v = w + moving * kappa * v * (1 - h**2) * sample, v + kappa * h
+        w = w + moving * kappa * v * (1 - h**2) * sample
+        v = v + kappa * h
     return np.array(outputs)
 
 
 @guarded
 def small_start(weights: Annotated[Weights, "Omega"]) -> Float[np.ndarray, "few ends"]:
-    """Return upper triangular R with R'R = Ω'Omega / n: as few units as weights follow the n of Ω exactly.
+    """Return upper triangular R with R'R = Ω'Omega / n: as few units as weights follow the n of Ω
+    exactly.
 
-    A linear network of one hidden layer with multiplier 1 and rate η from R has the outputs of n units with multiplier
-    1 / n and rate η n from Ω. Raises ValueError for sizes beyond 1e50. Source: every step multiplies Ω from the right.
+    A linear network of one hidden layer with multiplier 1 and rate η from R has the outputs of n
+    units with multiplier 1 / n and rate η n from Ω. Raises ValueError for sizes beyond 1e50.
+    Source: every step multiplies Ω from the right.
     """
     return np.asarray(np.linalg.qr(weights, mode="r") / np.sqrt(len(weights)))

@@ -1,7 +1,8 @@
 """What the exponents of a parametrisation say of the limit of large width.
 
-Layer l holds W^l = n^(-a_l) w^l, the entries of w^l start as N(0, n^(-2 b_l)), and w^l learns at the rate η n^(-c);
-l = 1 ... L + 1, the last being the readout. All functions take grids of parametrisations along leading axes.
+Layer l holds W^l = n^(-a_l) w^l, the entries of w^l start as N(0, n^(-2 b_l)), and w^l learns at
+the rate η n^(-c); l = 1 ... L + 1, the last being the readout. All functions take grids of
+parametrisations along leading axes.
 """
 
 from typing import Any, NamedTuple
@@ -26,8 +27,8 @@ _ROUNDING = 1e-9  # of exponents such as 0.1 + 0.2
 
 
 class Scaling(NamedTuple):
-    """The exponents of a parametrisation: a of the multipliers and b of the standard deviations at initialisation, one
-    per layer each, and c of the learning rate.
+    """The exponents of a parametrisation: a of the multipliers and b of the standard deviations at
+    initialisation, one per layer each, and c of the learning rate.
     """
 
     a: Float[np.ndarray, " layers"]
@@ -37,7 +38,8 @@ class Scaling(NamedTuple):
 
 @guarded
 def named_scaling(name: Name, hidden: Hidden = 1) -> Scaling:
-    """Return the exponents of a well-known parametrisation with L hidden layers; "standard" is that with c = 1.
+    """Return the exponents of a well-known parametrisation with L hidden layers; "standard" is that
+    with c = 1.
 
     Mean field has one hidden layer, else ValueError, and is muP with it. Source: recalled.
 
@@ -45,7 +47,8 @@ def named_scaling(name: Name, hidden: Hidden = 1) -> Scaling:
     [-0.5, 0.0, 0.5]
     """
     require(name != "mean field" or hidden == 1, f"hidden must be 1 for mean field, got {hidden}")
-    half, layers = np.full(hidden + 1, 0.5), np.arange(hidden + 1)
+    half = np.full(hidden + 1, 0.5)
+    layers = np.arange(hidden + 1)
     if name == "NTK":
         return Scaling(np.where(layers > 0, half, 0.0), np.zeros(hidden + 1), 0.0)
     if name == "muP":
@@ -57,7 +60,9 @@ def named_scaling(name: Name, hidden: Hidden = 1) -> Scaling:
 
 @guarded
 def shifted(scaling: Scaling, theta: Exponent) -> Scaling:
-    """Return (a + θ, b - θ, c - 2 θ), which trains to the same outputs at every width. Source: recalled."""
+    """Return (a + θ, b - θ, c - 2 θ), which trains to the same outputs at every width. Source:
+    recalled.
+    """
     return Scaling(scaling.a + theta, scaling.b - theta, scaling.c - 2 * theta)
 
 
@@ -65,8 +70,8 @@ def shifted(scaling: Scaling, theta: Exponent) -> Scaling:
 def feature_exponent(a: Exponents, b: Exponents, c: RateExponent) -> Float[np.ndarray, "*grid"]:
     """Return r: in training the last hidden activations move by the order n^(-r).
 
-    r = min(a + b, 2 a + c) + c - 1 + min over hidden l of (2 a_l + [l = 1]), a and b without index of the readout.
-    Raises ValueError for fewer than two layers. Source: recalled.
+    r = min(a + b, 2 a + c) + c - 1 + min over hidden l of (2 a_l + [l = 1]), a and b without index
+    of the readout. Raises ValueError for fewer than two layers. Source: recalled.
     """
     readout = np.minimum(a[..., -1] + b[..., -1], 2 * a[..., -1] + c)
     return np.asarray(readout + c - 1 + _first_mover(a))
@@ -74,24 +79,32 @@ def feature_exponent(a: Exponents, b: Exponents, c: RateExponent) -> Float[np.nd
 
 @guarded
 def first_step_exponent(a: Exponents, b: Exponents, c: RateExponent) -> Float[np.ndarray, "*grid"]:
-    """Return the exponent of the movement in the first step, when only the initial readout passes errors back.
+    """Return the exponent of the movement in the first step, when only the initial readout passes
+    errors back.
 
-    It exceeds r where the readout learns more than it starts with. Raises as `feature_exponent`. Source: derived here.
+    It exceeds r where the readout learns more than it starts with. Raises as `feature_exponent`.
+    Source: derived here.
     """
     return np.asarray(a[..., -1] + b[..., -1] + c - 1 + _first_mover(a))
 
 
 def _first_mover(a: Float[np.ndarray, "*grid layers"]) -> Float[np.ndarray, "*grid"]:
-    require(a.shape[-1] >= 2, f"a must have an entry for a hidden layer and one for the readout, got {a.shape[-1]}")
+    require(
+        a.shape[-1] >= 2,
+        f"a must have an entry for a hidden layer and one for the readout, got {a.shape[-1]}",
+    )
     first = np.arange(a.shape[-1] - 1) == 0
     return np.asarray(np.min(2 * a[..., :-1] + first, axis=-1))
 
 
 @guarded
 def stability(a: Exponents, b: Exponents, c: RateExponent) -> Bool[np.ndarray, "*grid conditions"]:
-    """Tell which of the six `CONDITIONS` hold, along the last axis. Raises as `feature_exponent`. Source: recalled."""
+    """Tell which of the six `CONDITIONS` hold, along the last axis. Raises as `feature_exponent`.
+    Source: recalled.
+    """
     r = feature_exponent(a, b, c)
-    start, readout = a + b, a[..., -1] + b[..., -1]
+    start = a + b
+    readout = a[..., -1] + b[..., -1]
     hidden = np.all(_equal(start[..., 1:-1], 0.5), axis=-1)
     learnt = _at_least(2 * a[..., -1] + c, 1)
     parts = (
@@ -107,14 +120,17 @@ def stability(a: Exponents, b: Exponents, c: RateExponent) -> Bool[np.ndarray, "
 
 @guarded
 def is_nontrivial(a: Exponents, b: Exponents, c: RateExponent) -> Bool[np.ndarray, "*grid"]:
-    """Tell whether 2 a + c = 1 or a + b + r = 1 of the readout: it learns (recalled). Raises as `feature_exponent`."""
+    """Tell whether 2 a + c = 1 or a + b + r = 1 of the readout: it learns (recalled). Raises as
+    `feature_exponent`.
+    """
     r = feature_exponent(a, b, c)
     return np.asarray(_equal(2 * a[..., -1] + c, 1) | _equal(a[..., -1] + b[..., -1] + r, 1))
 
 
 @guarded
 def output_exponent(a: Exponents, b: Exponents) -> Float[np.ndarray, "*grid"]:
-    """Return the exponent of the output at initialisation, which is of the order n^(1/2 - a - b) of the readout.
+    """Return the exponent of the output at initialisation, which is of the order n^(1/2 - a - b) of
+    the readout.
 
     Source: central limit theorem; the weights of hidden layers must be stable.
     """
@@ -123,7 +139,9 @@ def output_exponent(a: Exponents, b: Exponents) -> Float[np.ndarray, "*grid"]:
 
 @guarded
 def departure_exponent(s: Family) -> float:
-    """Return 2 s: a linear network F_s leaves its own initial kernel's descent by the order n^(-2 s); derived here."""
+    """Return 2 s: a linear network F_s leaves its own initial kernel's descent by the order n^(-2
+    s); derived here.
+    """
     return 2.0 * s
 
 

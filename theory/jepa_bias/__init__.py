@@ -1,8 +1,8 @@
 """How JEPA orders features: the exact theory.
 
-Littwin, Saremi, Advani, Thilak, Nakkiran, Huang & Susskind 2024, "How JEPA Avoids Noisy Features: The Implicit Bias of
-Deep Linear Self Distillation Networks", arXiv 2407.03475, and its neighbours. Each import below is one concept in one
-file.
+Littwin, Saremi, Advani, Thilak, Nakkiran, Huang & Susskind 2024, "How JEPA Avoids Noisy Features:
+The Implicit Bias of Deep Linear Self Distillation Networks", arXiv 2407.03475, and its neighbours.
+Each import below is one concept in one file.
 """
 
 from theory.jepa_bias.balance import (
@@ -53,7 +53,13 @@ from theory.jepa_bias.ordering import (
     sign_threshold,
 )
 from theory.jepa_bias.saxe import saxe_singular_value, saxe_two_layers
-from theory.jepa_bias.scalar import asymptote, end_to_end_asymptote, exponents, layer_velocity, velocity
+from theory.jepa_bias.scalar import (
+    asymptote,
+    end_to_end_asymptote,
+    exponents,
+    layer_velocity,
+    velocity,
+)
 from theory.jepa_bias.spectrum import (
     JointSpectrum,
     Restriction,

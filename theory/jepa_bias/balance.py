@@ -1,6 +1,8 @@
-"""What the matrix flow conserves, and what follows from it: unbalanced starts, discrete steps, no stop-gradient.
+"""What the matrix flow conserves, and what follows from it: unbalanced starts, discrete steps, no
+stop-gradient.
 
-Derived here; that the balance of deep linear networks is conserved is due to Saxe et al. 2013 and Arora et al. 2018.
+Derived here; that the balance of deep linear networks is conserved is due to Saxe et al. 2013 and
+Arora et al. 2018.
 """
 
 from collections.abc import Sequence
@@ -30,9 +32,11 @@ from theory_on_trial.contract import POSITIVE, Positive, guarded, require
 def balance_residuals(
     layers: Sequence[Float[np.ndarray, "_ _"]], predictor: Float[np.ndarray, "_ _"]
 ) -> list[Float[np.ndarray, "_ _"]]:
-    """The first integrals W_(a+1)^T W_(a+1) - W_a W_a^T, a = 1, ..., L - 1, and V^T V - W_L W_L^T, of W_1, ..., W_L, V.
+    """The first integrals W_(a+1)^T W_(a+1) - W_a W_a^T, a = 1, ..., L - 1, and V^T V - W_L W_L^T,
+    of W_1, ..., W_L, V.
 
-    JEPA and MAE conserve each; without the stop-gradient the last is lost. `ValueError` unless the shapes chain.
+    JEPA and MAE conserve each; without the stop-gradient the last is lost. `ValueError` unless the
+    shapes chain.
     """
     require(len(layers) > 0, "layers must hold at least one matrix W_1, got none")
     factors = [*layers, predictor]
@@ -52,9 +56,11 @@ def unbalanced_end_state(
     *,
     objective: Objective,
 ) -> tuple[float, Float[np.ndarray, " depth"]]:
-    """(v, (w_1, ..., w_L)) at the end of the scalar flow from positive, unequal factors; w_a^2 - v^2 is conserved.
+    """(v, (w_1, ..., w_L)) at the end of the scalar flow from positive, unequal factors; w_a^2 -
+    v^2 is conserved.
 
-    JEPA: v = ρ, w_a = sqrt(ρ^2 + w_a(0)^2 - v(0)^2), or the smallest layer collapses to zero. MAE: v w_1 ... w_L = ρ.
+    JEPA: v = ρ, w_a = sqrt(ρ^2 + w_a(0)^2 - v(0)^2), or the smallest layer collapses to zero. MAE:
+    v w_1 ... w_L = ρ.
     """
     from scipy.optimize import brentq
 
@@ -78,32 +84,50 @@ def unbalanced_end_state(
 
 @guarded
 def discrete_time_shift(
-    step: NonNegatives, fraction: Fractions, init: Positives, depth: Depths, covariance: Covariance,
-    regression: Regression, *, objective: Objective, clock: Clock,
-) -> Float[np.ndarray, "..."]:  # fmt: skip
-    """Delay (η / 2) log(f(w_1) / f(w_0)) + O(η^2) of gradient descent with `step` η over `critical_time`.
+    step: NonNegatives,
+    fraction: Fractions,
+    init: Positives,
+    depth: Depths,
+    covariance: Covariance,
+    regression: Regression,
+    *,
+    objective: Objective,
+    clock: Clock,
+) -> Float[np.ndarray, "..."]:
+    """Delay (η / 2) log(f(w_1) / f(w_0)) + O(η^2) of gradient descent with `step` η over
+    `critical_time`.
 
-    f is `layer_velocity`, w_0 and w_1 the layer's value at the start and at the fraction p of the asymptote; a step
-    lasts η on the flow clock, L η on the paper's. `ValueError` unless the start lies below the target.
+    f is `layer_velocity`, w_0 and w_1 the layer's value at the start and at the fraction p of the
+    asymptote; a step lasts η on the flow clock, L η on the paper's. `ValueError` unless the start
+    lies below the target.
     """
     end = fraction * asymptote(depth, regression, objective=objective)
     require(init < end, f"init must be below the target p w-bar(infinity), got {np.max(init)}")
 
     def speed(strength: Positives) -> Floats:
         weight = np.asarray(strength ** (1 / depth))
-        return layer_velocity(weight, depth, covariance, regression, objective=objective, clock="flow")
+        return layer_velocity(
+            weight, depth, covariance, regression, objective=objective, clock="flow"
+        )
 
     return np.asarray(clock_factor(clock, depth) * step / 2 * np.log(speed(end) / speed(init)))
 
 
 @guarded
 def collapsed_predictor(
-    variance_x: Positives, covariance: Reals, variance_y: Positives, predictor_init: Reals, layer_init: Positives
+    variance_x: Positives,
+    covariance: Reals,
+    variance_y: Positives,
+    predictor_init: Reals,
+    layer_init: Positives,
 ) -> Float[np.ndarray, "..."]:
-    """v(infinity) of the flow of (v^2 σ_x^2 - 2 v λ + σ_y^2) w^(2L) / 2 from (v(0), w(0)), at every depth.
+    """v(infinity) of the flow of (v^2 σ_x^2 - 2 v λ + σ_y^2) w^(2L) / 2 from (v(0), w(0)), at every
+    depth.
 
-    JEPA without stop-gradient sends a feature to zero where λ^2 < σ_x^2 σ_y^2: `ValueError` elsewhere. With z = σ_x^2 v
-    - λ and D = σ_x^2 σ_y^2 - λ^2 > 0, z^2 / 2 + D log|z| - σ_x^4 w^2 / 2 is conserved, so that at w = 0 z^2 = D
+    JEPA without stop-gradient sends a feature to zero where λ^2 < σ_x^2 σ_y^2: `ValueError`
+    elsewhere. With z = σ_x^2 v
+    - λ and D = σ_x^2 σ_y^2 - λ^2 > 0, z^2 / 2 + D log|z| - σ_x^4 w^2 / 2 is conserved, so that at w
+      = 0 z^2 = D
     W(exp(2C / D) / D) by Lambert's W; z keeps its sign.
     """
     from scipy.special import wrightomega
@@ -119,22 +143,36 @@ def collapsed_predictor(
 
 @guarded
 def collapse_strength(
-    time: Positives, depth: Depths, variance_x: Positives, covariance: Reals, variance_y: Positives,
+    time: Positives,
+    depth: Depths,
+    variance_x: Positives,
+    covariance: Reals,
+    variance_y: Positives,
     predictor_limit: Reals,
-) -> Float[np.ndarray, "..."]:  # fmt: skip
-    """Late law of a layer's w: ((2L - 2) m t)^(-1/(2L-2)) for L >= 2, the factor e^(-m t) at L = 1; flow clock.
+) -> Float[np.ndarray, "..."]:
+    """Late law of a layer's w: ((2L - 2) m t)^(-1/(2L-2)) for L >= 2, the factor e^(-m t) at L = 1;
+    flow clock.
 
-    m = v^2 σ_x^2 - 2 v λ + σ_y^2 at v = `predictor_limit`. `ValueError` for a feature that does not collapse.
+    m = v^2 σ_x^2 - 2 v λ + σ_y^2 at v = `predictor_limit`. `ValueError` for a feature that does not
+    collapse.
     """
     determinant = _determinant(variance_x, covariance, variance_y)
     loss = ((variance_x * predictor_limit - covariance) ** 2 + determinant) / variance_x
     loss, times, layers = np.broadcast_arrays(loss, time, depth)
     power = np.where(layers > 1, 2 * layers - 2, 1)
-    return np.asarray(np.where(layers > 1, (power * loss * times) ** (-1 / power), np.exp(-loss * times)))
+    return np.asarray(
+        np.where(layers > 1, (power * loss * times) ** (-1 / power), np.exp(-loss * times))
+    )
 
 
 def _determinant(variance_x: Positives, covariance: Reals, variance_y: Positives) -> Floats:
     determinant = np.asarray(variance_x * variance_y - covariance**2)
-    require(determinant >= 0, "covariance must satisfy covariance^2 <= variance_x variance_y, as every covariance does")
-    require(determinant > 0, "variance_y must exceed covariance^2 / variance_x (else nothing collapses), got equality")
+    require(
+        determinant >= 0,
+        "covariance must satisfy covariance^2 <= variance_x variance_y, as every covariance does",
+    )
+    require(
+        determinant > 0,
+        "variance_y must exceed covariance^2 / variance_x (else nothing collapses), got equality",
+    )
     return determinant

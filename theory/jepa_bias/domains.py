@@ -1,4 +1,6 @@
-"""The domains of this paper's arguments, in its words. Arguments with axes `*#batch` broadcast against each other."""
+"""The domains of this paper's arguments, in its words. Arguments with axes `*#batch` broadcast
+against each other.
+"""
 
 from typing import Annotated, Literal
 
@@ -21,7 +23,11 @@ Floats = Float[np.ndarray, "..."] | np.floating
 Wholes = Int[np.ndarray, "..."] | np.integer
 Truths = Bool[np.ndarray, "..."] | np.bool_
 
-_LEARNED = Interval(0, closed="()", why="a feature with covariance <= 0 is never learned from a positive aligned start")
+_LEARNED = Interval(
+    0,
+    closed="()",
+    why="a feature with covariance <= 0 is never learned from a positive aligned start",
+)
 _WITH_VARIANCE = Interval(0, closed="()", why="a feature without input variance has none: drop it")
 
 Objective = Literal["jepa", "mae"]
@@ -35,7 +41,9 @@ Positives = Annotated[Reals, POSITIVE]
 """Strengths ε, w-bar and w, variances and inverse rates."""
 NonNegatives = Annotated[Reals, NON_NEGATIVE]
 Fractions = Annotated[Reals, FRACTION]
-"""p, the share of its final strength at which a feature counts as learned; δ; q, the rate of a mask."""
+"""p, the share of its final strength at which a feature counts as learned; δ; q, the rate of a
+mask.
+"""
 Times = Annotated[Reals, NON_NEGATIVE, MAY_BE_INFINITE]
 """t."""
 Depths = Annotated[Int[np.ndarray, "*#batch"] | int, Interval(1, MOST)]

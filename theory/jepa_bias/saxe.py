@@ -1,8 +1,9 @@
-"""Deep linear networks of Saxe et al. 2013 ("Exact solutions to the nonlinear dynamics of learning in deep linear
-neural networks"): the scalar dynamics of MAE are theirs, those of JEPA are not.
+"""Deep linear networks of Saxe et al. 2013 ("Exact solutions to the nonlinear dynamics of learning
+in deep linear neural networks"): the scalar dynamics of MAE are theirs, those of JEPA are not.
 
-a is the singular value of the end-to-end map of D balanced layers on one mode, from a(0) = `init`; `covariance` and
-`variance` are λ and σ^2 of the mode. da/dt = D a^(2 - 2/D) (λ - a σ^2), on the flow clock. All arguments broadcast.
+a is the singular value of the end-to-end map of D balanced layers on one mode, from a(0) = `init`;
+`covariance` and `variance` are λ and σ^2 of the mode. da/dt = D a^(2 - 2/D) (λ - a σ^2), on the
+flow clock. All arguments broadcast.
 """
 
 import numpy as np
@@ -24,11 +25,23 @@ def saxe_two_layers(
 
 @guarded
 def saxe_singular_value(
-    time: Times, init: Positives, n_layers: DepthsFromTwo, covariance: Covariance, variance: Positives
+    time: Times,
+    init: Positives,
+    n_layers: DepthsFromTwo,
+    covariance: Covariance,
+    variance: Positives,
 ) -> Float[np.ndarray, "..."]:
-    """a(t) for D >= 2 layers: MAE of depth L = D - 1 has a = w^(L+1) = v w-bar, w-bar = a^(L/(L+1))."""
+    """a(t) for D >= 2 layers: MAE of depth L = D - 1 has a = w^(L+1) = v w-bar, w-bar =
+    a^(L/(L+1)).
+    """
     share = (n_layers - 1) / n_layers
     encoder = strength_at(
-        time, init**share, n_layers - 1, covariance, covariance / variance, objective="mae", clock="flow"
+        time,
+        init**share,
+        n_layers - 1,
+        covariance,
+        covariance / variance,
+        objective="mae",
+        clock="flow",
     )
     return np.asarray(encoder ** (1 / share))

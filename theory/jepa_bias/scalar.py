@@ -1,10 +1,11 @@
 """The scalar dynamics to which one feature of an aligned, balanced deep linear network reduces.
 
-Littwin et al. 2024 (arXiv 2407.03475), equations (7) and (8) as quoted by a public formalisation; derived here, with
-the exponents. `strength` is w-bar, the singular value of the encoder W_L ... W_1 on the feature, and w = w-bar^(1/L)
-that of each layer; `covariance` is λ, `regression` ρ = λ / σ^2 and `depth` the encoder's L; the
-predictor (JEPA) or decoder (MAE) has one layer. All arguments broadcast. On the "flow" clock time is that of the
-gradient flow; the "paper" clock runs L times faster, t_paper = L t_flow.
+Littwin et al. 2024 (arXiv 2407.03475), equations (7) and (8) as quoted by a public formalisation;
+derived here, with the exponents. `strength` is w-bar, the singular value of the encoder W_L ... W_1
+on the feature, and w = w-bar^(1/L) that of each layer; `covariance` is λ, `regression` ρ = λ / σ^2
+and `depth` the encoder's L; the predictor (JEPA) or decoder (MAE) has one layer. All arguments
+broadcast. On the "flow" clock time is that of the gradient flow; the "paper" clock runs L times
+faster, t_paper = L t_flow.
 """
 
 import numpy as np
@@ -15,8 +16,12 @@ from theory_on_trial.contract import guarded
 
 
 @guarded
-def exponents(depth: Depths, *, objective: Objective) -> tuple[Int[np.ndarray, "..."], Int[np.ndarray, "..."]]:
-    """(a, b) of the per-layer flow w' = w^a (λ - w^b σ^2): (2L, 1) for JEPA, (L, L + 1) for MAE, by the gradients."""
+def exponents(
+    depth: Depths, *, objective: Objective
+) -> tuple[Int[np.ndarray, "..."], Int[np.ndarray, "..."]]:
+    """(a, b) of the per-layer flow w' = w^a (λ - w^b σ^2): (2L, 1) for JEPA, (L, L + 1) for MAE, by
+    the gradients.
+    """
     layers = np.asarray(depth)
     if objective == "jepa":
         return np.asarray(2 * layers), np.ones_like(layers)
@@ -25,10 +30,17 @@ def exponents(depth: Depths, *, objective: Objective) -> tuple[Int[np.ndarray, "
 
 @guarded
 def layer_velocity(
-    weight: NonNegatives, depth: Depths, covariance: Covariance, regression: Regression, *,
-    objective: Objective, clock: Clock,
-) -> Float[np.ndarray, "..."]:  # fmt: skip
-    """w^(2L) (λ - w σ^2) for JEPA, w^L (λ - w^(L+1) σ^2) for MAE, dw/dt on the flow clock; over L on the paper's."""
+    weight: NonNegatives,
+    depth: Depths,
+    covariance: Covariance,
+    regression: Regression,
+    *,
+    objective: Objective,
+    clock: Clock,
+) -> Float[np.ndarray, "..."]:
+    """w^(2L) (λ - w σ^2) for JEPA, w^L (λ - w^(L+1) σ^2) for MAE, dw/dt on the flow clock; over L
+    on the paper's.
+    """
     gradient, resistance = exponents(depth, objective=objective)
     rate = covariance * weight**gradient * (1 - weight**resistance / regression)
     return np.asarray(rate / clock_factor(clock, depth))
@@ -36,10 +48,16 @@ def layer_velocity(
 
 @guarded
 def velocity(
-    strength: NonNegatives, depth: Depths, covariance: Covariance, regression: Regression, *,
-    objective: Objective, clock: Clock,
-) -> Float[np.ndarray, "..."]:  # fmt: skip
-    """Rate of change of w-bar = `strength`: equations (7) and (8) on the paper clock, L times them on the flow's.
+    strength: NonNegatives,
+    depth: Depths,
+    covariance: Covariance,
+    regression: Regression,
+    *,
+    objective: Objective,
+    clock: Clock,
+) -> Float[np.ndarray, "..."]:
+    """Rate of change of w-bar = `strength`: equations (7) and (8) on the paper clock, L times them
+    on the flow's.
 
     JEPA: λ w-bar^(3 - 1/L) - (λ / ρ) w-bar^3; MAE: λ w-bar^(2 - 1/L) - (λ / ρ) w-bar^3.
     """
@@ -49,19 +67,27 @@ def velocity(
 
 
 @guarded
-def asymptote(depth: Depths, regression: Regression, *, objective: Objective) -> Float[np.ndarray, "..."]:
+def asymptote(
+    depth: Depths, regression: Regression, *, objective: Objective
+) -> Float[np.ndarray, "..."]:
     """w-bar(infinity) = ρ^(L/b): ρ^L for JEPA, ρ^(L/(L+1)) for MAE; the same for every λ."""
     _, resistance = exponents(depth, objective=objective)
     return np.asarray(regression ** (depth / resistance))
 
 
 @guarded
-def end_to_end_asymptote(depth: Depths, regression: Regression, *, objective: Objective) -> Float[np.ndarray, "..."]:
-    """Limit ρ^((L+1)/b) of the end-to-end map V W-bar on the feature: ρ^(L+1) for JEPA, ρ for MAE."""
+def end_to_end_asymptote(
+    depth: Depths, regression: Regression, *, objective: Objective
+) -> Float[np.ndarray, "..."]:
+    """Limit ρ^((L+1)/b) of the end-to-end map V W-bar on the feature: ρ^(L+1) for JEPA, ρ for
+    MAE.
+    """
     _, resistance = exponents(depth, objective=objective)
     return np.asarray(regression ** ((depth + 1) / resistance))
 
 
 def clock_factor(clock: Clock, depth: Depths) -> Depths:
-    """What a time of the gradient flow is multiplied by: the depth L on the paper's clock, one on the flow's."""
+    """What a time of the gradient flow is multiplied by: the depth L on the paper's clock, one on
+    the flow's.
+    """
     return depth if clock == "paper" else 1

@@ -1,7 +1,9 @@
-"""Covariances as features: the joint spectrum (λ, ρ) where they commute, and what is left where they do not.
+"""Covariances as features: the joint spectrum (λ, ρ) where they commute, and what is left where
+they do not.
 
-Derived here, from the stationary points of both objectives: with R = Σ_yx Σ_xx^(-1), JEPA ends with a predictor
-that is similar to R, MAE with the end-to-end map R. Σ_xx and Σ_yx = E[y x^T] are (dim, dim).
+Derived here, from the stationary points of both objectives: with R = Σ_yx Σ_xx^(-1), JEPA ends with
+a predictor that is similar to R, MAE with the end-to-end map R. Σ_xx and Σ_yx = E[y x^T] are (dim,
+dim).
 """
 
 from typing import NamedTuple
@@ -35,59 +37,78 @@ class Restriction(NamedTuple):
 
 @guarded
 def commutator_norm(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment) -> float:
-    """Frobenius norm of Σ_xx Σ_yx - Σ_yx Σ_xx, in squared units of the data; zero iff they commute."""
+    """Frobenius norm of Σ_xx Σ_yx - Σ_yx Σ_xx, in squared units of the data; zero iff they
+    commute.
+    """
     return float(np.linalg.norm(Sigma_xx @ Sigma_yx - Sigma_yx @ Sigma_xx))
 
 
 @guarded
-def restrict_to_range(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive = 1e-12) -> Restriction:
-    """Both covariances in an orthonormal basis of the range of Σ_xx, for data with fewer samples than dimensions.
+def restrict_to_range(
+    Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive = 1e-12
+) -> Restriction:
+    """Both covariances in an orthonormal basis of the range of Σ_xx, for data with fewer samples
+    than dimensions.
 
-    Directions with at most `tol` times the largest variance are left out; x loses nothing, the target may.
+    Directions with at most `tol` times the largest variance are left out; x loses nothing, the
+    target may.
     """
     variances, vectors = np.linalg.eigh(Sigma_xx)
-    require(variances[-1] > 0, f"Sigma_xx must have a positive eigenvalue, got at most {variances[-1]}")
+    require(
+        variances[-1] > 0, f"Sigma_xx must have a positive eigenvalue, got at most {variances[-1]}"
+    )
     basis = vectors[:, variances > tol * variances[-1]]
     return Restriction(basis, basis.T @ Sigma_xx @ basis, basis.T @ Sigma_yx @ basis)
 
 
 @guarded
-def joint_spectrum(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive = 1e-9) -> JointSpectrum:
+def joint_spectrum(
+    Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive = 1e-9
+) -> JointSpectrum:
     """(λ, ρ) and the common eigenvectors; where variances coincide, Σ_yx tells the features apart.
 
-    `ValueError` if Σ_yx is not symmetric, or the commutator not zero, to `tol` times the norms (the sentence
-    gives the size and the eigenvalues of R that take the place of ρ), or Σ_xx is singular to `tol`.
+    `ValueError` if Σ_yx is not symmetric, or the commutator not zero, to `tol` times the norms (the
+    sentence gives the size and the eigenvalues of R that take the place of ρ), or Σ_xx is singular
+    to `tol`.
 
     >>> found = joint_spectrum([[2.0, 0.0], [0.0, 1.0]], [[0.5, 0.0], [0.0, 0.75]])
     >>> found.covariance.tolist(), found.regression.tolist()
     ([0.75, 0.5], [0.75, 0.25])
     """
-    norm_xx, norm_yx = np.linalg.norm(Sigma_xx), np.linalg.norm(Sigma_yx)
+    norm_xx = np.linalg.norm(Sigma_xx)
+    norm_yx = np.linalg.norm(Sigma_yx)
     variances, vectors = np.linalg.eigh(Sigma_xx)
     rank = int(np.sum(variances > tol * variances[-1]))
     require(
         rank == len(variances),
-        "Sigma_xx must be positive definite (a feature without input variance has no rho, see restrict_to_range), got "
+        "Sigma_xx must be positive definite (a feature without input variance has no rho, see "
+        "restrict_to_range), got "
         f"rank {rank} of {len(variances)}",
     )
     asymmetry = np.linalg.norm(Sigma_yx - Sigma_yx.T)
     if asymmetry > tol * norm_yx:
         raise ValueError(
-            f"Sigma_yx must be symmetric for features to exist, got ||Sigma_yx - Sigma_yx^T||_F = {asymmetry:.3g}; "
+            "Sigma_yx must be symmetric for features to exist, got ||Sigma_yx - Sigma_yx^T||_F = "
+            f"{asymmetry:.3g}; "
             f"the eigenvalues of R are {_listed(Sigma_xx, Sigma_yx)}"
         )
     commutator = commutator_norm(Sigma_xx, Sigma_yx)
     if commutator > tol * norm_xx * norm_yx:
         raise ValueError(
-            f"Sigma_xx and Sigma_yx must commute for scalar times to be predictions, got a commutator of norm "
+            "Sigma_xx and Sigma_yx must commute for scalar times to be predictions, got a "
+            "commutator of norm "
             f"{commutator:.3g}; the eigenvalues of R are {_listed(Sigma_xx, Sigma_yx)}"
         )
     symmetric = (Sigma_yx + Sigma_yx.T) / 2
     basis = vectors.copy()
-    # Commuting to tol leaves Sigma_yx block diagonal up to tol over the gap: blocks end where it exceeds sqrt(tol).
+    # Commuting to tol leaves Sigma_yx block diagonal up to tol over the gap: blocks end where it
+    # exceeds sqrt(tol).
     ends = np.flatnonzero(np.diff(variances) > np.sqrt(tol) * variances[-1]) + 1
     for block in np.split(np.arange(len(variances)), ends):
-        basis[:, block] = vectors[:, block] @ np.linalg.eigh(vectors[:, block].T @ symmetric @ vectors[:, block])[1]
+        basis[:, block] = (
+            vectors[:, block]
+            @ np.linalg.eigh(vectors[:, block].T @ symmetric @ vectors[:, block])[1]
+        )
     covariance = np.einsum("ik,ij,jk->k", basis, symmetric, basis)
     variance = np.einsum("ik,ij,jk->k", basis, Sigma_xx, basis)
     order = np.argsort(-covariance, kind="stable")
@@ -96,18 +117,26 @@ def joint_spectrum(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive 
 
 @guarded
 def predictor_eigenvalues(Sigma_xx: Definite, Sigma_yx: CrossMoment) -> Complex[np.ndarray, " dim"]:
-    """Eigenvalues of R = Σ_yx Σ_xx^(-1), by decreasing real part: those of JEPA's final predictor V.
+    """Eigenvalues of R = Σ_yx Σ_xx^(-1), by decreasing real part: those of JEPA's final predictor
+    V.
 
-    Exact at every stationary point with an invertible encoder. Complex ones mean that no diagonal fixed point exists.
+    Exact at every stationary point with an invertible encoder. Complex ones mean that no diagonal
+    fixed point exists.
     """
     values = np.linalg.eigvals(_regression_matrix(Sigma_xx, Sigma_yx)).astype(complex)
     return values[np.lexsort((-values.imag, -values.real))]
 
 
 @guarded
-def mae_singular_values(Sigma_xx: Definite, Sigma_yx: CrossMoment, depth: Count) -> Float[np.ndarray, " dim"]:
-    """Singular values of MAE's final encoder, those of R to the power L / (L + 1), decreasing; if balanced."""
-    return np.linalg.svd(_regression_matrix(Sigma_xx, Sigma_yx), compute_uv=False) ** (depth / (depth + 1))
+def mae_singular_values(
+    Sigma_xx: Definite, Sigma_yx: CrossMoment, depth: Count
+) -> Float[np.ndarray, " dim"]:
+    """Singular values of MAE's final encoder, those of R to the power L / (L + 1), decreasing; if
+    balanced.
+    """
+    return np.linalg.svd(_regression_matrix(Sigma_xx, Sigma_yx), compute_uv=False) ** (
+        depth / (depth + 1)
+    )
 
 
 def _regression_matrix(Sigma_xx: Definite, Sigma_yx: CrossMoment) -> Float[np.ndarray, "dim dim"]:

@@ -1,8 +1,9 @@
 """The loss of VICReg (Bardes et al. 2022) and its value when all embeddings coincide.
 
-An invariance term (mean squared distance of the two views), a variance term (a hinge on the standard deviations) and a
-covariance term (squared off-diagonals), the last two summed over both views; public implementations average the
-variance term instead, which `halve_variance` does. The weights are the published ones, recalled and not re-read.
+An invariance term (mean squared distance of the two views), a variance term (a hinge on the
+standard deviations) and a covariance term (squared off-diagonals), the last two summed over both
+views; public implementations average the variance term instead, which `halve_variance` does. The
+weights are the published ones, recalled and not re-read.
 """
 
 from typing import Annotated
@@ -13,16 +14,18 @@ from jaxtyping import Float
 from theory_on_trial.contract import Holds, guarded
 
 SAMPLES = Holds("samples", "hold at least two samples", lambda view: len(view) > 1)
-_TARGET, _EPSILON = 1.0, 1e-4
+_TARGET = 1.0
+_EPSILON = 1e-4
 Embeddings = Annotated[Float[np.ndarray, "samples dim"], SAMPLES]
 
 
 @guarded
 def vicreg_loss(first: Embeddings, second: Embeddings, *, halve_variance: bool = False) -> float:
-    """25 invariance, 25 variance and 1 covariance term: max(0, 1 - sqrt(Var + 1e-4)) averaged over dimensions; squared
-    off-diagonal covariances divided by the dimension; moments are unbiased.
+    """25 invariance, 25 variance and 1 covariance term: max(0, 1 - sqrt(Var + 1e-4)) averaged over
+    dimensions; squared off-diagonal covariances divided by the dimension; moments are unbiased.
     """
-    hinge, correlation = 0.0, 0.0
+    hinge = 0.0
+    correlation = 0.0
     for view in (first, second):
         moments = np.atleast_2d(np.cov(view, rowvar=False))
         variances = np.diag(moments)
@@ -34,5 +37,7 @@ def vicreg_loss(first: Embeddings, second: Embeddings, *, halve_variance: bool =
 
 @guarded
 def vicreg_collapse_value(*, halve_variance: bool = False) -> float:
-    """50 (1 - sqrt(1e-4)), or half of it: the loss when all embeddings of both views are one point."""
+    """50 (1 - sqrt(1e-4)), or half of it: the loss when all embeddings of both views are one
+    point.
+    """
     return float((1 if halve_variance else 2) * 25 * (_TARGET - np.sqrt(_EPSILON)))

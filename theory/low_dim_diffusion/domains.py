@@ -6,9 +6,19 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.contract import MOST, ORTHONORMAL, POSITIVE, PROBABILITIES, USABLE_SCALE, Interval
+from theory_on_trial.contract import (
+    MOST,
+    ORTHONORMAL,
+    POSITIVE,
+    PROBABILITIES,
+    USABLE_SCALE,
+    Interval,
+)
 
-Level = Annotated[float, Interval(1e-50, 1e50, why="its square, and that of its quotient with a point, must be floats")]
+Level = Annotated[
+    float,
+    Interval(1e-50, 1e50, why="its square, and that of its quotient with a point, must be floats"),
+]
 """s or γ: what multiplies the clean point, and the standard normal noise. Dimensionless."""
 Bases = Sequence[Annotated[Float[np.ndarray, "_ _"], ORTHONORMAL]]
 """U_1, ..., U_K, each n x d_k with orthonormal columns."""

@@ -21,8 +21,9 @@ _STEP = 0.25  # of the trapezoidal rule over log t: its error is below 1e-14
 def clustering_loss(points: Points, bases: Bases, signal: Level, noise: Level) -> float:
     """Return the mean loss of denoisers c P_k x_t whose k maximises |U_k' x0|, the clean point.
 
-    mean|x0|^2 - B mean max_k |U_k' x0|^2 + c^2 γ^2 mean d_k with B = s^2 (s^2 + 2 γ^2) / (s^2 + γ^2)^2 > 0. Raises
-    ValueError unless all bases have n rows. Source: equivalence from the abstract, this formula derived here.
+    mean|x0|^2 - B mean max_k |U_k' x0|^2 + c^2 γ^2 mean d_k with B = s^2 (s^2 + 2 γ^2) / (s^2 +
+    γ^2)^2 > 0. Raises ValueError unless all bases have n rows. Source: equivalence from the
+    abstract, this formula derived here.
 
     >>> round(clustering_loss([[1.0, 0.0], [0.6, 0.8]], [[[1.0], [0.0]]], 1.0, 1.0), 4)
     0.74
@@ -36,13 +37,19 @@ def clustering_loss(points: Points, bases: Bases, signal: Level, noise: Level) -
 
 
 @guarded
-def least_loss(points: Points, dim: Dim, signal: Level, noises: Levels, level_weights: LevelWeights) -> float:
-    """Return the least loss of one subspace at several noise levels: that of the leading right singular vectors.
+def least_loss(
+    points: Points, dim: Dim, signal: Level, noises: Levels, level_weights: LevelWeights
+) -> float:
+    """Return the least loss of one subspace at several noise levels: that of the leading right
+    singular vectors.
 
-    mean|x0|^2 - B sum_(j <= d) σ_j^2 / N + c^2 γ^2 d, averaged over the levels. Raises ValueError for d > n.
-    Source: Eckart & Young 1936 in `clustering_loss`.
+    mean|x0|^2 - B sum_(j <= d) σ_j^2 / N + c^2 γ^2 d, averaged over the levels. Raises ValueError
+    for d > n. Source: Eckart & Young 1936 in `clustering_loss`.
     """
-    require(dim <= points.shape[1], f"dim must be at most the {points.shape[1]} columns of points, got {dim}")
+    require(
+        dim <= points.shape[1],
+        f"dim must be at most the {points.shape[1]} columns of points, got {dim}",
+    )
     squares = np.linalg.svd(points, compute_uv=False) ** 2 / len(points)
     gain, spread = np.array([_levels(signal, noise) for noise in noises]).T @ level_weights
     return float(squares.sum() - gain * squares[:dim].sum() + spread * dim)
@@ -50,27 +57,38 @@ def least_loss(points: Points, dim: Dim, signal: Level, noises: Levels, level_we
 
 @guarded
 def genie_loss(dim: Dim, signal: Level, noise: Level) -> float:
-    """Return d γ^2 / (s^2 + γ^2), the loss of a denoiser that is told the subspace. Source: Gaussian posterior."""
+    """Return d γ^2 / (s^2 + γ^2), the loss of a denoiser that is told the subspace. Source:
+    Gaussian posterior.
+    """
     return float(dim * (noise / np.hypot(signal, noise)) ** 2)
 
 
 @guarded
-def mmse(dim: Dim, subspaces: Annotated[int, Interval(1, LONGEST)], signal: Level, noise: Level) -> float:
-    """Return the least loss of any function of x_t: `genie_loss` and c^2 E sum_k w_k (1 - w_k) |P_k x_t|^2.
+def mmse(
+    dim: Dim, subspaces: Annotated[int, Interval(1, LONGEST)], signal: Level, noise: Level
+) -> float:
+    """Return the least loss of any function of x_t: `genie_loss` and c^2 E sum_k w_k (1 - w_k) |P_k
+    x_t|^2.
 
-    Orthogonal subspaces of equal dimensions and weights; numerical integration, relative error below 1e-10. With v_k =
-    φ |P_k x_t|^2, independent chi-square variables of d degrees of freedom times κ / 2 for the true subspace and κ / (2
-    (1 + κ)) for others, κ = (s / γ)^2, (sum_k e^v_k)^-2 is the integral of t exp(-t sum_k e^v_k). Derived here.
+    Orthogonal subspaces of equal dimensions and weights; numerical integration, relative error
+    below 1e-10. With v_k = φ |P_k x_t|^2, independent chi-square variables of d degrees of freedom
+    times κ / 2 for the true subspace and κ / (2 (1 + κ)) for others, κ = (s / γ)^2, (sum_k
+    e^v_k)^-2 is the integral of t exp(-t sum_k e^v_k). Derived here.
     """
     if subspaces == 1:
         return genie_loss(dim, signal, noise)
     kappa = (signal / noise) ** 2
-    true, false = kappa / 2, kappa / 2 / (1 + kappa)
+    true = kappa / 2
+    false = kappa / 2 / (1 + kappa)
     z = max(0.0, dim**0.5 - _REACH), dim**0.5 + _REACH
-    limit = false * z[1] ** 2 + 40 + np.log(subspaces)  # a true subspace beyond it is mistaken with a chance of e^-40
+    limit = (
+        false * z[1] ** 2 + 40 + np.log(subspaces)
+    )  # a true subspace beyond it is mistaken with a chance of e^-40
     u = np.arange(false * z[0] ** 2 - 5, limit + 20, _STEP)
     _, loud, alone, paired = _moments(u, dim, false, z)
-    true_quiet, _, true_alone, true_paired = _moments(u, dim, true, (z[0], min(z[1], (limit / true) ** 0.5)))
+    true_quiet, _, true_alone, true_paired = _moments(
+        u, dim, true, (z[0], min(z[1], (limit / true) ** 0.5))
+    )
     quiet = np.log1p(-np.minimum(loud, 1 - 1e-16))  # its logarithm: powers as high as K are taken
     between = true_paired * alone + paired * true_alone
     total = np.sum((subspaces - 1) * np.exp((subspaces - 2) * quiet) * between)
@@ -84,7 +102,8 @@ def mmse(dim: Dim, subspaces: Annotated[int, Interval(1, LONGEST)], signal: Leve
 def _levels(signal: Level, noise: Level) -> tuple[float, float]:
     """B and c^2 γ^2."""
     size = np.hypot(signal, noise)
-    own, other = (signal / size) ** 2, (noise / size) ** 2
+    own = (signal / size) ** 2
+    other = (noise / size) ** 2
     return float(own * (1 + other)), float(own * other)
 
 
@@ -97,7 +116,9 @@ def _rule() -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
 def _moments(
     u: Float[np.ndarray, " u"], dim: int, factor: float, ends: tuple[float, float]
 ) -> tuple[Float[np.ndarray, " u"], ...]:
-    """E e^-y, E (1 - e^-y), E y e^-y and E v y e^-y, y = e^(v - u), v = factor z^2, z a χ variable of dim."""
+    """E e^-y, E (1 - e^-y), E y e^-y and E v y e^-y, y = e^(v - u), v = factor z^2, z a χ variable
+    of dim.
+    """
     from scipy.special import gammaln, xlogy
 
     low, high = ends

@@ -17,10 +17,12 @@ Count = Annotated[int, Interval(1, MOST)]
 
 @guarded
 def random_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
-    """Return E D^2 = 2 (d - N)(n - d) / (n - N) of a subspace that holds N < d samples and is random beside them.
+    """Return E D^2 = 2 (d - N)(n - d) / (n - N) of a subspace that holds N < d samples and is
+    random beside them.
 
-    Without noise; random means: unchanged by rotations around the samples, as training from a random start is. Raises
-    ValueError unless N <= d < n. Source: the mean of a random projection, derived here.
+    Without noise; random means: unchanged by rotations around the samples, as training from a
+    random start is. Raises ValueError unless N <= d < n. Source: the mean of a random projection,
+    derived here.
 
     >>> round(random_completion(20, 6, 3), 4)
     4.9412
@@ -34,7 +36,8 @@ def random_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
 
 @guarded
 def worst_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
-    """Return 2 min(d - N, n - d), the largest D^2 of subspaces that share N directions. Source: counting dimensions.
+    """Return 2 min(d - N, n - d), the largest D^2 of subspaces that share N directions. Source:
+    counting dimensions.
 
     Raises as `random_completion`.
     """
@@ -47,10 +50,12 @@ def worst_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
 
 @guarded
 def noise_law(ambient: Ambient, spectrum: Spectrum, samples: Samples, noise: NonNegative) -> float:
-    """Return E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1) of PCA on N noisy samples, to first order in δ^2.
+    """Return E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1) of PCA on N noisy samples, to first order
+    in δ^2.
 
-    Latents a ~ N(0, Λ), d of them; noise of standard deviation δ in every coordinate, in the unit of the latents.
-    Raises ValueError unless N > d + 1 and d <= n. Source: derived here, by the mean of an inverse Wishart matrix.
+    Latents a ~ N(0, Λ), d of them; noise of standard deviation δ in every coordinate, in the unit
+    of the latents. Raises ValueError unless N > d + 1 and d <= n. Source: derived here, by the mean
+    of an inverse Wishart matrix.
     """
     dim = len(spectrum)
     require(
@@ -62,7 +67,9 @@ def noise_law(ambient: Ambient, spectrum: Spectrum, samples: Samples, noise: Non
 
 @guarded
 def tail_exponent(extra: Annotated[int, Interval(0, MOST)]) -> float:
-    """Return (m + 1) / 2, the exponent of t in the chance of an error beyond t, N = d + m. Source: Edelman 1988."""
+    """Return (m + 1) / 2, the exponent of t in the chance of an error beyond t, N = d + m. Source:
+    Edelman 1988.
+    """
     return (extra + 1) / 2
 
 
@@ -70,7 +77,8 @@ def tail_exponent(extra: Annotated[int, Interval(0, MOST)]) -> float:
 def tail_constant(dim: Count, extra: Annotated[int, UNIT_INTERVAL]) -> float:
     """Return lim t^((m + 1) / 2) P(tr (AA')^-1 > t), A Gaussian of d x (d + m): m is 0 or 1.
 
-    sqrt(2) Gamma((d + 1) / 2) / Gamma(d / 2) and d / 2. Source: Edelman 1988, law of the smallest singular value.
+    sqrt(2) Gamma((d + 1) / 2) / Gamma(d / 2) and d / 2. Source: Edelman 1988, law of the smallest
+    singular value.
     """
     from scipy.special import poch
 
@@ -79,7 +87,8 @@ def tail_constant(dim: Count, extra: Annotated[int, UNIT_INTERVAL]) -> float:
 
 @guarded
 def perfect_partitions(dim: Few, samples: Few, subspaces: Few) -> int:
-    """Return how many partitions of N samples of each of K subspaces, in general position, fit K subspaces perfectly.
+    """Return how many partitions of N samples of each of K subspaces, in general position, fit K
+    subspaces perfectly.
 
     One for N > d, by counting (K d)! / ((d!)^K K!) for N = d. Raises ValueError for N < d.
 

@@ -1,7 +1,7 @@
 """Mixup and the curse of separability: the exact theory.
 
-Oh & Yun 2023, "Provable Benefit of Mixup for Finding Optimal Decision Boundaries", arXiv 2306.00267, and its
-neighbours. Each import below is one concept in one file.
+Oh & Yun 2023, "Provable Benefit of Mixup for Finding Optimal Decision Boundaries", arXiv
+2306.00267, and its neighbours. Each import below is one concept in one file.
 """
 
 from theory.mixup.data_set_limits import modified_lda_direction, reduced_problem
@@ -24,7 +24,12 @@ from theory.mixup.erm_phase import (
     phase_direction_cone_program,
     ridge_lda_direction,
 )
-from theory.mixup.expected_losses import ExpectedLoss, erm_expected_loss, mask_expected_loss, mixup_expected_loss
+from theory.mixup.expected_losses import (
+    ExpectedLoss,
+    erm_expected_loss,
+    mask_expected_loss,
+    mixup_expected_loss,
+)
 from theory.mixup.finite_samples import (
     imbalance_coefficient,
     imbalance_weights,
@@ -34,7 +39,13 @@ from theory.mixup.finite_samples import (
     sampled_lambda_coefficient,
 )
 from theory.mixup.gaussian_pair import GaussianPair, one_minus_cosine
-from theory.mixup.masks import all_masks, box_masks, mask_limit_direction, mask_limit_error_ratio, mask_limit_scale
+from theory.mixup.masks import (
+    all_masks,
+    box_masks,
+    mask_limit_direction,
+    mask_limit_error_ratio,
+    mask_limit_scale,
+)
 from theory.mixup.minimisers import (
     erm_minimiser,
     mask_minimiser,
@@ -54,4 +65,9 @@ from theory.mixup.related import (
     zhang_expansion_terms,
     zhang_mixing_law,
 )
-from theory.mixup.scale import limit_curvatures, limit_scale, limit_scale_correction, scalar_minimiser
+from theory.mixup.scale import (
+    limit_curvatures,
+    limit_scale,
+    limit_scale_correction,
+    scalar_minimiser,
+)

@@ -1,8 +1,8 @@
 """A solver-free certificate of optimality for weighted logistic regression with soft labels.
 
-For rows x_r, soft labels y_r and weights p_r the primal is sum_r p_r (sp(w . x_r) - y_r w . x_r), and its dual the
-largest sum_r p_r H(s_r) over s in [0, 1] with sum_r p_r (s_r - y_r) x_r = 0, H the binary entropy. Convex duality,
-derived here. All values are in nats.
+For rows x_r, soft labels y_r and weights p_r the primal is sum_r p_r (sp(w . x_r) - y_r w . x_r),
+and its dual the largest sum_r p_r H(s_r) over s in [0, 1] with sum_r p_r (s_r - y_r) x_r = 0, H the
+binary entropy. Convex duality, derived here. All values are in nats.
 """
 
 from typing import Annotated, NamedTuple
@@ -22,7 +22,9 @@ class EntropyCertificate(NamedTuple):
     primal: float
     """The loss of the weights."""
     dual: float
-    """The mean entropy of the predictions: a lower bound of the loss of every w' up to |w'| times `infeasibility`."""
+    """The mean entropy of the predictions: a lower bound of the loss of every w' up to |w'| times
+    `infeasibility`.
+    """
     gap: float
     """`primal` - `dual`."""
     infeasibility: float
@@ -36,12 +38,19 @@ def entropy_certificate(
     row_weights: RowWeights,
     weights: Float[np.ndarray, " dim"],
 ) -> EntropyCertificate:
-    """The certificate at `weights`; row weights need not sum to one. Convex duality, derived here."""
+    """The certificate at `weights`; row weights need not sum to one. Convex duality, derived
+    here.
+    """
     from scipy.special import entr, expit
 
     scores = rows @ weights
-    upper, lower = expit(scores), expit(-scores)
-    primal = row_weights @ (soft_labels * np.logaddexp(0, -scores) + (1 - soft_labels) * np.logaddexp(0, scores))
+    upper = expit(scores)
+    lower = expit(-scores)
+    primal = row_weights @ (
+        soft_labels * np.logaddexp(0, -scores) + (1 - soft_labels) * np.logaddexp(0, scores)
+    )
     dual = row_weights @ (entr(upper) + entr(lower))
     residual = (row_weights * ((1 - soft_labels) * upper - soft_labels * lower)) @ rows
-    return EntropyCertificate(float(primal), float(dual), float(primal - dual), float(np.linalg.norm(residual)))
+    return EntropyCertificate(
+        float(primal), float(dual), float(primal - dual), float(np.linalg.norm(residual))
+    )

@@ -1,9 +1,11 @@
-"""Expected training losses on a Gaussian pair, without Monte Carlo, with exact gradients and Hessians.
+"""Expected training losses on a Gaussian pair, without Monte Carlo, with exact gradients and
+Hessians.
 
-Every loss here averages the soft-label logistic loss sp(z) - y z, sp(z) = log(1 + e^z), over atoms in which the score z
-is Gaussian: z ~ N(w . m, w' V w) with soft label y. Two of the four label combinations of a mixed pair suffice, because
-x -> -x with y -> 1 - y leaves the law of the data as it is. With q = w' V w the derivatives of E f(z) are
-d/dc = E f' and d/dq = E f'' / 2. Source: derived here.
+Every loss here averages the soft-label logistic loss sp(z) - y z, sp(z) = log(1 + e^z), over atoms
+in which the score z is Gaussian: z ~ N(w . m, w' V w) with soft label y. Two of the four label
+combinations of a mixed pair suffice, because x -> -x with y -> 1 - y leaves the law of the data as
+it is. With q = w' V w the derivatives of E f(z) are d/dc = E f' and d/dq = E f'' / 2. Source:
+derived here.
 """
 
 from collections.abc import Callable
@@ -19,13 +21,18 @@ from theory.mixup.mixing import MixingLaw
 from theory_on_trial.contract import COVARIANCE, guarded, require
 
 _RANGE = 14.0  # standard deviations on each side: the density beyond is below e^-98
-_STEP = 0.4  # in units of the score where that is wider than its law: poles at i pi then cost e^(-2 pi^2 / 0.4)
+# in units of the score where that is wider than its law: poles at i pi then cost e^(-2 pi^2 / 0.4)
+_STEP = 0.4
 _LARGEST_SCALE = 1e5  # seven million nodes
 _ATOMS_AT_A_TIME = 2048
 
 
-def gaussian_rule(largest_scale: float) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
-    """Trapezoidal nodes and weights of N(0, 1), fine enough for logistic functions of scores of this scale."""
+def gaussian_rule(
+    largest_scale: float,
+) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
+    """Trapezoidal nodes and weights of N(0, 1), fine enough for logistic functions of scores of
+    this scale.
+    """
     steps = int(np.ceil(_RANGE * max(1.0, largest_scale) / _STEP))
     nodes = np.linspace(-_RANGE, _RANGE, 2 * steps + 1)
     density = np.exp(-(nodes**2) / 2)
@@ -39,19 +46,23 @@ def gaussian_expectation(
 ) -> Float[np.ndarray, "..."]:
     """E f(centre + scale Z), Z ~ N(0, 1), elementwise over the batch, by the trapezoidal rule.
 
-    Exact to rounding at any scale, unlike Gauss-Hermite, for f analytic in |Im z| < π; `function` is vectorised and may
-    stack several functions along leading axes.
+    Exact to rounding at any scale, unlike Gauss-Hermite, for f analytic in |Im z| < π; `function`
+    is vectorised and may stack several functions along leading axes.
     """
-    centre, scale = np.asarray(centre, dtype=float), np.asarray(scale, dtype=float)
+    centre = np.asarray(centre, dtype=float)
+    scale = np.asarray(scale, dtype=float)
     nodes, weights = gaussian_rule(float(scale.max()))
     return np.asarray(function(centre[..., None] + scale[..., None] * nodes) @ weights)
 
 
 def logistic_derivatives(score: np.ndarray) -> np.ndarray:
-    """The logistic function's first three derivatives at `score`, stacked along a new first axis."""
+    """The logistic function's first three derivatives at `score`, stacked along a new first
+    axis.
+    """
     from scipy.special import expit
 
-    upper, lower = expit(score), expit(-score)
+    upper = expit(score)
+    lower = expit(-score)
     first = upper * lower
     return np.stack([first, first * (lower - upper), first * (1 - 6 * first)])
 
@@ -59,7 +70,9 @@ def logistic_derivatives(score: np.ndarray) -> np.ndarray:
 @guarded
 @dataclass(frozen=True, eq=False)
 class ExpectedLoss:
-    """Convex average of E[sp(z) - y z], z ~ N(w . m, w' V w); `ValueError` where a score's deviation exceeds 1e5."""
+    """Convex average of E[sp(z) - y z], z ~ N(w . m, w' V w); `ValueError` where a score's
+    deviation exceeds 1e5.
+    """
 
     means: Float[np.ndarray, "atoms dim"]
     covariances: Annotated[Float[np.ndarray, "atoms dim dim"], COVARIANCE]
@@ -73,14 +86,18 @@ class ExpectedLoss:
 
         total = 0.0
         for block, centre, scale in self._blocks(weights):
-            losses = gaussian_expectation(lambda z: np.stack([-log_expit(-z), -log_expit(z)]), centre, scale)
+            losses = gaussian_expectation(
+                lambda z: np.stack([-log_expit(-z), -log_expit(z)]), centre, scale
+            )
             labels = self.labels[block]
             total += self.probabilities[block] @ ((1 - labels) * losses[0] + labels * losses[1])
         return float(total)
 
     @guarded
     def gradient(self, weights: Float[np.ndarray, " dim"]) -> Float[np.ndarray, " dim"]:
-        """Gradient at `weights`, accurate relative to its terms: residuals are summed without cancellation."""
+        """Gradient at `weights`, accurate relative to its terms: residuals are summed without
+        cancellation.
+        """
         from scipy.special import expit
 
         total = np.zeros(weights.size)
@@ -88,7 +105,8 @@ class ExpectedLoss:
             upper, lower, slope = gaussian_expectation(
                 lambda z: np.stack([expit(z), expit(-z), expit(z) * expit(-z)]), centre, scale
             )
-            labels, probabilities = self.labels[block], self.probabilities[block]
+            labels = self.labels[block]
+            probabilities = self.probabilities[block]
             residual = (1 - labels) * upper - labels * lower
             total += (probabilities * residual) @ self.means[block]
             total += (probabilities * slope) @ (self.covariances[block] @ weights)
@@ -99,10 +117,15 @@ class ExpectedLoss:
         """Hessian at `weights`, symmetric and positive semidefinite up to rounding."""
         total = np.zeros((weights.size, weights.size))
         for block, centre, scale in self._blocks(weights):
-            first, second, third = self.probabilities[block] * gaussian_expectation(logistic_derivatives, centre, scale)
-            means, pulls = self.means[block], self.covariances[block] @ weights
+            first, second, third = self.probabilities[block] * gaussian_expectation(
+                logistic_derivatives, centre, scale
+            )
+            means = self.means[block]
+            pulls = self.covariances[block] @ weights
             cross = (second[:, None] * means).T @ pulls
-            total += (first[:, None] * means).T @ means + np.tensordot(first, self.covariances[block], 1)
+            total += (first[:, None] * means).T @ means + np.tensordot(
+                first, self.covariances[block], 1
+            )
             total += cross + cross.T + (third[:, None] * pulls).T @ pulls
         return total
 
@@ -121,43 +144,60 @@ class ExpectedLoss:
             block = slice(start, start + _ATOMS_AT_A_TIME)
             variance = np.einsum("i,aij,j->a", weights, self.covariances[block], weights)
             narrow = variance <= _LARGEST_SCALE**2
-            require(narrow, f"weights must give scores of a standard deviation of at most {_LARGEST_SCALE:.0f}")
+            require(
+                narrow,
+                f"weights must give scores of a standard deviation of at most {_LARGEST_SCALE:.0f}",
+            )
             yield block, self.means[block] @ weights, np.sqrt(np.maximum(variance, 0))
 
 
 @guarded
 def erm_expected_loss(pair: GaussianPair) -> ExpectedLoss:
-    """The expected loss without augmentation, E log(1 + e^(-w . S)), S ~ N(μ, Σ / κ): labels drop out."""
+    """The expected loss without augmentation, E log(1 + e^(-w . S)), S ~ N(μ, Σ / κ): labels drop
+    out.
+    """
     covariance = pair.covariance / pair.separability
     return ExpectedLoss(pair.mean[None], covariance[None], np.ones(1), np.ones(1))
 
 
 @guarded
 def mixup_expected_loss(pair: GaussianPair, law: MixingLaw) -> ExpectedLoss:
-    """The expected Mixup loss: half the pairs are of one class, half of two, and λ follows `law`. Derived here.
+    """The expected Mixup loss: half the pairs are of one class, half of two, and λ follows `law`.
+    Derived here.
 
     >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=1.0)
     >>> loss = mixup_expected_loss(pair, MixingLaw.beta(1.0))
-    >>> [round(loss.value(weights), 4) for weights in (np.zeros(2), pair.mean, 2 * pair.bayes_direction)]
+    >>> tried = (np.zeros(2), pair.mean, 2 * pair.bayes_direction)
+    >>> [round(loss.value(weights), 4) for weights in tried]
     [0.6931, 0.4147, 0.6454]
     """
     covariances = law.noise_factors[:, None, None] * pair.covariance / pair.separability
-    same, different = np.tile(pair.mean, (len(law.nodes), 1)), law.contrasts[:, None] * pair.mean
+    same = np.tile(pair.mean, (len(law.nodes), 1))
+    different = law.contrasts[:, None] * pair.mean
     return _of_pairs(same, different, covariances, law.nodes, law.weights)
 
 
 @guarded
-def mask_expected_loss(pair: GaussianPair, masks: Masks, probabilities: Masses, labels: Lambdas) -> ExpectedLoss:
-    """The expected loss of masking: x = M * x_i + (1 - M) * x_j, the label of x_i weighted by `labels`.
+def mask_expected_loss(
+    pair: GaussianPair, masks: Masks, probabilities: Masses, labels: Lambdas
+) -> ExpectedLoss:
+    """The expected loss of masking: x = M * x_i + (1 - M) * x_j, the label of x_i weighted by
+    `labels`.
 
-    CutMix weights it by `masks.mean(axis=1)`. `ValueError` unless the masks have the dimension of the pair.
+    CutMix weights it by `masks.mean(axis=1)`. `ValueError` unless the masks have the dimension of
+    the pair.
     """
-    require(masks.shape[1] == pair.dim, f"masks must have {pair.dim} coordinates, got {masks.shape[1]}")
+    require(
+        masks.shape[1] == pair.dim, f"masks must have {pair.dim} coordinates, got {masks.shape[1]}"
+    )
     signs = np.where(masks, 1.0, -1.0)
-    # Coordinates of different points are independent: entries of the covariance survive within each part of the mask.
+    # Coordinates of different points are independent: entries of the covariance survive within each
+    # part of the mask.
     together = (1 + signs[:, :, None] * signs[:, None, :]) / 2
     covariances = together * pair.covariance / pair.separability
-    return _of_pairs(np.tile(pair.mean, (len(masks), 1)), signs * pair.mean, covariances, labels, probabilities)
+    return _of_pairs(
+        np.tile(pair.mean, (len(masks), 1)), signs * pair.mean, covariances, labels, probabilities
+    )
 
 
 def _of_pairs(

@@ -1,8 +1,8 @@
 """The pair of Gaussian classes on which Mixup is judged, and its Bayes rule.
 
-Oh & Yun 2023, "Provable Benefit of Mixup for Finding Optimal Decision Boundaries", arXiv 2306.00267, study linear
-classification of a family of laws with a separability constant κ. Here the label y is a fair coin and x given y is
-N((2y - 1) μ, Σ / κ); linear scores w . x have no bias.
+Oh & Yun 2023, "Provable Benefit of Mixup for Finding Optimal Decision Boundaries", arXiv
+2306.00267, study linear classification of a family of laws with a separability constant κ. Here the
+label y is a fair coin and x given y is N((2y - 1) μ, Σ / κ); linear scores w . x have no bias.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ from theory_on_trial.contract import Positive, guarded, require
 @guarded
 @dataclass(frozen=True, eq=False)
 class GaussianPair:
-    """Two classes N(-μ, Σ / κ) and N(μ, Σ / κ) of equal probability; `covariance` Σ is in squared units of μ.
+    """Two classes N(-μ, Σ / κ) and N(μ, Σ / κ) of equal probability; `covariance` Σ is in squared
+    units of μ.
 
     >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=1.0)
     >>> round(pair.signal, 4), round(pair.bayes_error, 4), round(pair.misalignment(pair.mean), 4)
@@ -53,7 +54,9 @@ class GaussianPair:
 
     @cached_property
     def projected_precision_trace(self) -> float:
-        """T = tr(Σ^-1) - b' Σ^-1 b / |b|^2: the precision that noise has across b; zero in one dimension."""
+        """T = tr(Σ^-1) - b' Σ^-1 b / |b|^2: the precision that noise has across b; zero in one
+        dimension.
+        """
         precision = np.linalg.inv(self.covariance)
         unit = self.bayes_direction / np.linalg.norm(self.bayes_direction)
         across = np.eye(self.dim) - np.outer(unit, unit)
@@ -82,11 +85,16 @@ class GaussianPair:
         return one_minus_cosine(weights, self.bayes_direction)
 
     def _require_coordinates(self, weights: Direction) -> None:
-        require(weights.size == self.dim, f"weights must have {self.dim} coordinates, got {weights.size}")
+        require(
+            weights.size == self.dim,
+            f"weights must have {self.dim} coordinates, got {weights.size}",
+        )
 
 
 @guarded
 def one_minus_cosine(first: Direction, second: Direction) -> float:
-    """1 - cos of the angle between two vectors, as half the squared chord: no cancellation near zero."""
+    """1 - cos of the angle between two vectors, as half the squared chord: no cancellation near
+    zero.
+    """
     chord = first / np.linalg.norm(first) - second / np.linalg.norm(second)
     return float(chord @ chord / 2)

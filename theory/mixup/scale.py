@@ -1,7 +1,8 @@
 """How long the minimiser of the expected Mixup loss is: its score u = w . μ at the class mean.
 
-Along b the loss is a convex function of u alone, in which the noise has variance u^2 / a. As the separability grows u
-stays bounded if soft labels of mixed pairs with g != 1/2 occur, and diverges otherwise. All derived here.
+Along b the loss is a convex function of u alone, in which the noise has variance u^2 / a. As the
+separability grows u stays bounded if soft labels of mixed pairs with g != 1/2 occur, and diverges
+otherwise. All derived here.
 """
 
 from typing import NamedTuple
@@ -13,7 +14,9 @@ from theory.mixup.expected_losses import gaussian_expectation, logistic_derivati
 from theory.mixup.mixing import MixingLaw
 from theory_on_trial.contract import Positive, guarded, require
 
-_LARGEST_HARD_SEPARABILITY = 100  # beyond, e^(-a/2) of the hard-label loss leaves the range of the quadrature
+_LARGEST_HARD_SEPARABILITY = (
+    100  # beyond, e^(-a/2) of the hard-label loss leaves the range of the quadrature
+)
 _LARGEST_SCORE = 500.0
 
 
@@ -21,23 +24,31 @@ class LimitCurvature(NamedTuple):
     """Second derivatives of the Mixup loss at infinite separability; dimensionless and positive."""
 
     noise: float
-    """h = s'(u) E[c_g] / 2 + E[c_g s'((2g - 1) u)] / 2 at u_infinity: what the within-class scatter costs."""
+    """h = s'(u) E[c_g] / 2 + E[c_g s'((2g - 1) u)] / 2 at u_infinity: what the within-class scatter
+    costs.
+    """
     centroid: float
-    """h_1 = s'(u) / 2 + E[s'((2g - 1) u)] / 2 at u_infinity: what a common shift of both class means costs."""
+    """h_1 = s'(u) / 2 + E[s'((2g - 1) u)] / 2 at u_infinity: what a common shift of both class
+    means costs.
+    """
     scale: float
-    """L_2 = s'(u) / 2 + E[(2g - 1)^2 s'((2g - 1) u)] / 2 at u_infinity: what a change of u costs."""
+    """L_2 = s'(u) / 2 + E[(2g - 1)^2 s'((2g - 1) u)] / 2 at u_infinity: what a change of u costs.
+    """
 
 
 @guarded
 def scalar_minimiser(effective_separability: Positive, law: MixingLaw) -> float:
-    """u*(a) = w . μ >= 0 at the minimiser of the expected Mixup loss, which depends on (μ, Σ, κ) by a alone.
+    """u*(a) = w . μ >= 0 at the minimiser of the expected Mixup loss, which depends on (μ, Σ, κ) by
+    a alone.
 
-    2a for λ on {0, 1} with g = λ. Derived here. `ValueError` if a is above 100 without soft labels, where the
-    loss is too flat for float64.
+    2a for λ on {0, 1} with g = λ. Derived here. `ValueError` if a is above 100 without soft labels,
+    where the loss is too flat for float64.
 
     >>> law = MixingLaw.beta(1.0)
-    >>> [round(scalar_minimiser(a, law), 4) for a in (1.0, 10.0, 1000.0)], round(limit_scale(law), 4)
-    ([1.4796, 3.3053, 3.5403], 3.5423)
+    >>> [round(scalar_minimiser(a, law), 4) for a in (1.0, 10.0, 1000.0)]
+    [1.4796, 3.3053, 3.5403]
+    >>> round(limit_scale(law), 4)
+    3.5423
     """
     from scipy.optimize import brentq
     from scipy.special import expit
@@ -49,7 +60,8 @@ def scalar_minimiser(effective_separability: Positive, law: MixingLaw) -> float:
     )
     contrasts = np.concatenate([np.ones_like(law.nodes), law.contrasts])
     labels = np.concatenate([np.ones_like(law.nodes), law.nodes])
-    factors, probabilities = np.tile(law.noise_factors, 2), np.tile(law.weights, 2) / 2
+    factors = np.tile(law.noise_factors, 2)
+    probabilities = np.tile(law.weights, 2) / 2
 
     def slope(score: float) -> float:
         upper, lower, curvature = gaussian_expectation(
@@ -69,10 +81,11 @@ def scalar_minimiser(effective_separability: Positive, law: MixingLaw) -> float:
 
 @guarded
 def limit_scale(law: MixingLaw) -> float:
-    """u_infinity, the limit of u*(a) as a grows: the root of s(u) - 1 + E[(s((2g - 1)u) - λ)(2g - 1)] = 0.
+    """u_infinity, the limit of u*(a) as a grows: the root of s(u) - 1 + E[(s((2g - 1)u) - λ)(2g -
+    1)] = 0.
 
-    `inf` when no λ in (0, 1) goes with g != 1/2, which is decided from the law. `ValueError` if such lambdas are so
-    rare, or g so close to 1/2, that the root exceeds 500.
+    `inf` when no λ in (0, 1) goes with g != 1/2, which is decided from the law. `ValueError` if
+    such lambdas are so rare, or g so close to 1/2, that the root exceeds 500.
     """
     from scipy.optimize import brentq
     from scipy.special import expit
@@ -84,13 +97,19 @@ def limit_scale(law: MixingLaw) -> float:
         return float(-expit(-score) + law.mean(limit_residual(law, score) * law.contrasts))
 
     within = slope(_LARGEST_SCORE) >= 0
-    require(within, f"law must mix labels with more than vanishing probability: its limit exceeds {_LARGEST_SCORE}")
+    require(
+        within,
+        "law must mix labels with more than vanishing probability: its limit exceeds "
+        f"{_LARGEST_SCORE}",
+    )
     return float(brentq(slope, 0, _LARGEST_SCORE, xtol=1e-300, rtol=8.9e-16))
 
 
 @guarded
 def limit_curvatures(law: MixingLaw) -> LimitCurvature:
-    """The constants (h, h_1, L_2) at u_infinity. Derived here. `ValueError` if u_infinity is infinite."""
+    """The constants (h, h_1, L_2) at u_infinity. Derived here. `ValueError` if u_infinity is
+    infinite.
+    """
     score = _finite_limit(law)
     within, _, _ = map(float, logistic_derivatives(np.array(score)))
     between = logistic_derivatives(law.contrasts * score)[0]
@@ -103,12 +122,16 @@ def limit_curvatures(law: MixingLaw) -> LimitCurvature:
 
 @guarded
 def limit_scale_correction(law: MixingLaw) -> float:
-    """The coefficient (u h + u^2 h'/2) / L_2 of 1/a in u_infinity - u*(a); `ValueError` for infinite u_infinity."""
+    """The coefficient (u h + u^2 h'/2) / L_2 of 1/a in u_infinity - u*(a); `ValueError` for
+    infinite u_infinity.
+    """
     score = _finite_limit(law)
     curvature = limit_curvatures(law)
     _, within, _ = map(float, logistic_derivatives(np.array(score)))
     between = logistic_derivatives(law.contrasts * score)[1]
-    noise_slope = (within * law.second_moment + law.mean(law.noise_factors * law.contrasts * between)) / 2
+    noise_slope = (
+        within * law.second_moment + law.mean(law.noise_factors * law.contrasts * between)
+    ) / 2
     return float((score * curvature.noise + score**2 * noise_slope / 2) / curvature.scale)
 
 
@@ -123,5 +146,8 @@ def limit_residual(law: MixingLaw, score: float) -> Float[np.ndarray, " atoms"]:
 def _finite_limit(law: MixingLaw) -> float:
     score = limit_scale(law)
     bounded = np.isfinite(score)
-    require(bounded, "law must mix labels with g != 1/2 with positive probability: the scale diverges otherwise")
+    require(
+        bounded,
+        "law must mix labels with g != 1/2 with positive probability: the scale diverges otherwise",
+    )
     return score

@@ -1,7 +1,9 @@
-"""Multicalibration as what boosting on level sets leaves: calibration errors, what a round saves, when to stop, bias.
+"""Multicalibration as what boosting on level sets leaves: calibration errors, what a round saves,
+when to stop, bias.
 
-Globus-Harris, Harrison, Kearns, Roth & Sorrell 2023, "Multicalibration as Boosting for Regression", ICML 2023, arXiv
-2301.13767. Its abstract and its released code were read, none of its theorems: the constants are derived here.
+Globus-Harris, Harrison, Kearns, Roth & Sorrell 2023, "Multicalibration as Boosting for Regression",
+ICML 2023, arXiv 2301.13767. Its abstract and its released code were read, none of its theorems: the
+constants are derived here.
 """
 
 from theory.multicalibration_boosting.halting import grid, guaranteed_error, most_rounds, tolerance

@@ -11,7 +11,9 @@ Probabilities = Annotated[Float[np.ndarray, " cells"], PROBABILITIES]
 """P of each cell x; within one level, P given the level."""
 Predictions = Annotated[Float[np.ndarray, " cells"], UNIT_INTERVAL]
 """f of each cell; cells of one value are a level v."""
-Residuals = Annotated[Float[np.ndarray, " cells"], Interval(-1, 1, why="labels and predictions lie in [0, 1]")]
+Residuals = Annotated[
+    Float[np.ndarray, " cells"], Interval(-1, 1, why="labels and predictions lie in [0, 1]")
+]
 """r = E[y | x] - f(x) of each cell."""
 Function = Annotated[Float[np.ndarray, " cells"], USABLE_SCALE]
 """h of each cell."""
@@ -23,5 +25,7 @@ Counts = Annotated[Int[np.ndarray, " levels"], Interval(1, MOST)]
 """n_v, how many samples a level has."""
 Biases = Annotated[Float[np.ndarray, " levels"], Interval(-1e50, 1e50, why="it is squared")]
 """θ_v = E[h r | v], in units of h."""
-Variances = Annotated[Float[np.ndarray, " levels"], Interval(0, 1e100, why="as biases, which are squared")]
+Variances = Annotated[
+    Float[np.ndarray, " levels"], Interval(0, 1e100, why="as biases, which are squared")
+]
 """Var(h r | v), in units of h^2."""

@@ -20,7 +20,9 @@ def sampled_error(counts: Counts, biases: Biases) -> float:
 
 @guarded
 def plug_in_bias(counts: Counts, variances: Variances) -> float:
-    """Sum over levels of Var(h r | v) / n, by which K2 of sample means exceeds K2 in the mean. Source: derived here."""
+    """Sum over levels of Var(h r | v) / n, by which K2 of sample means exceeds K2 in the mean.
+    Source: derived here.
+    """
     return float(variances.sum() / counts.sum())
 
 
@@ -30,7 +32,8 @@ def bernoulli_moments(
 ) -> tuple[Float[np.ndarray, " levels"], Float[np.ndarray, " levels"]]:
     """θ_v and Var(h r | v) where y ~ Bernoulli(v + shift), and h ~ Bernoulli(share) apart from it.
 
-    Raises ValueError where v + shift is no probability. Source: r^2 has the mean q (1 - q) + shift^2.
+    Raises ValueError where v + shift is no probability. Source: r^2 has the mean q (1 - q) +
+    shift^2.
     """
     chances = values + shifts
     require((chances >= 0) & (chances <= 1), "values and shifts must add up to probabilities")

@@ -1,8 +1,8 @@
 """Naive Bayes against logistic regression: the exact theory.
 
-Zheng, Wu, Bao, Cao, Li & Zhu 2023, "Revisiting Discriminative vs. Generative Classifiers: Theory and Implications",
-arXiv 2302.02334, its ancestor Ng & Jordan 2001, and the exact laws behind their bounds. Each import below is one
-concept in one file.
+Zheng, Wu, Bao, Cao, Li & Zhu 2023, "Revisiting Discriminative vs. Generative Classifiers: Theory
+and Implications", arXiv 2302.02334, its ancestor Ng & Jordan 2001, and the exact laws behind their
+bounds. Each import below is one concept in one file.
 """
 
 from theory.naive_bayes_vs_logistic.asymptotic_error import (
@@ -13,7 +13,12 @@ from theory.naive_bayes_vs_logistic.asymptotic_error import (
     naive_bayes_margin,
 )
 from theory.naive_bayes_vs_logistic.binary_features import BinaryFeatures
-from theory.naive_bayes_vs_logistic.box_logits import BoxMinimum, box_minimiser, box_tie_threshold, conditional_regret
+from theory.naive_bayes_vs_logistic.box_logits import (
+    BoxMinimum,
+    box_minimiser,
+    box_tie_threshold,
+    conditional_regret,
+)
 from theory.naive_bayes_vs_logistic.consistency import (
     consistency_transform,
     consistency_transform_inverse,
@@ -32,7 +37,12 @@ from theory.naive_bayes_vs_logistic.expected_error import (
     naive_bayes_log_expected_error,
 )
 from theory.naive_bayes_vs_logistic.lda import lda_expected_error
-from theory.naive_bayes_vs_logistic.linear_rules import bayes_error, lda_rule, linear_rule_error, naive_bayes_rule
+from theory.naive_bayes_vs_logistic.linear_rules import (
+    bayes_error,
+    lda_rule,
+    linear_rule_error,
+    naive_bayes_rule,
+)
 from theory.naive_bayes_vs_logistic.log_loss import bayes_log_loss, expected_log_loss
 from theory.naive_bayes_vs_logistic.official_design import official_design
 from theory.naive_bayes_vs_logistic.parameters import sup_norm_samples

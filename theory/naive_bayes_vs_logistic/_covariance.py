@@ -1,4 +1,6 @@
-"""A within-class covariance, given as a matrix or as the vector of the variances of uncorrelated features."""
+"""A within-class covariance, given as a matrix or as the vector of the variances of uncorrelated
+features.
+"""
 
 import numpy as np
 from jaxtyping import Float

@@ -1,7 +1,7 @@
 """Naive Bayes on independent binary features: everything exactly, by enumeration of the 2^n points.
 
-The rule is the Gaussian one with pooled variances, as in the code released with arXiv 2302.02334, so on these features
-it is misspecified but linear. Derived here.
+The rule is the Gaussian one with pooled variances, as in the code released with arXiv 2302.02334,
+so on these features it is misspecified but linear. Derived here.
 """
 
 from dataclasses import dataclass
@@ -23,16 +23,23 @@ from theory_on_trial.contract import (
     require,
 )
 
-_FEW = Holds("few", "have at most 14 features (2^n points are enumerated)", lambda means: means.shape[1] <= 14)
+_FEW = Holds(
+    "few",
+    "have at most 14 features (2^n points are enumerated)",
+    lambda means: means.shape[1] <= 14,
+)
 _VARYING = Holds(
-    "varying", "leave each feature some variance within a class", lambda p: bool(np.all((p * (1 - p)).max(axis=0) > 0))
+    "varying",
+    "leave each feature some variance within a class",
+    lambda p: bool(np.all((p * (1 - p)).max(axis=0) > 0)),
 )
 
 
 @guarded
 @dataclass(frozen=True, eq=False)
 class BinaryFeatures:
-    """A distribution on {0, 1}^n with K classes: given class k the features are independent with means μ_ki.
+    """A distribution on {0, 1}^n with K classes: given class k the features are independent with
+    means μ_ki.
 
     `priors` None means equal. Points are enumerated with the last feature running fastest.
     """
@@ -52,7 +59,9 @@ class BinaryFeatures:
         variances: Annotated[Float[np.ndarray, "*batch features"], POSITIVE],
         priors: Annotated[Float[np.ndarray, "*batch classes"], Interval(0, 1, "(]")],
     ) -> Float[np.ndarray, "*batch points classes"]:
-        """l_k(x) = log p_k - sum_i (x_i - μ_ki)^2 / (2 σ_i^2) at all 2^n points; none for a class of prior zero."""
+        """l_k(x) = log p_k - sum_i (x_i - μ_ki)^2 / (2 σ_i^2) at all 2^n points; none for a class
+        of prior zero.
+        """
         precisions = 1 / variances[..., None, :]
         constants = np.log(priors) - np.sum(means**2 * precisions, axis=-1) / 2
         slopes = (means - 0.5) * precisions  # x^2 = x for binary features
@@ -62,11 +71,14 @@ class BinaryFeatures:
     def error(
         self, scores: Annotated[Float[np.ndarray, "*batch points classes"], MAY_BE_INFINITE]
     ) -> Float[np.ndarray, "*batch"]:
-        """Probability that the class of highest score (the first of those that tie) is not the class of x."""
+        """Probability that the class of highest score (the first of those that tie) is not the
+        class of x.
+        """
         points_and_classes = self._joint.shape
         require(
             scores.shape[-2:] == points_and_classes,
-            f"scores must be those of {points_and_classes} points and classes, got shape {scores.shape}",
+            f"scores must be those of {points_and_classes} points and classes, got shape "
+            f"{scores.shape}",
         )
         choice = scores.argmax(axis=-1)
         mistakes = np.arange(len(self.means)) != choice[..., None]
@@ -79,14 +91,18 @@ class BinaryFeatures:
 
     @guarded
     def margin_mass(self, width: NonNegative) -> float:
-        """G: probability that the limit rule is right by a margin l_y - max_{k != y} l_k of at most τ n = `width`."""
+        """G: probability that the limit rule is right by a margin l_y - max_{k != y} l_k of at most
+        τ n = `width`.
+        """
         right = np.arange(len(self.means)) == self._limit_scores.argmax(axis=-1)[:, None]
         scores = np.sort(self._limit_scores, axis=-1)
         narrow = scores[:, -1] - scores[:, -2] <= width
         return float(np.sum(self._joint * right * narrow[:, None]))
 
     def margin_moments(self) -> tuple[float, float]:
-        """(α, β): the largest Var[l_k - l_k' | y = k] / n and the least E[l_k - l_k' | y = k] / n, k != k'."""
+        """(α, β): the largest Var[l_k - l_k' | y = k] / n and the least E[l_k - l_k' | y = k] / n,
+        k != k'.
+        """
         n_classes, n_features = self.means.shape
         slopes = (self.means[:, None] - self.means[None]) / self.variances  # of l_k - l_k' in x
         log_odds = np.log(self._priors[:, None] / self._priors[None])

@@ -15,7 +15,9 @@ def correlations(covariance: np.ndarray) -> np.ndarray:
 
 
 def _semidefinite(covariance: np.ndarray, least: float = -1.0) -> bool:
-    """Whether this is a covariance matrix whose correlations have no eigenvalue below `least`, in units of rounding."""
+    """Whether this is a covariance matrix whose correlations have no eigenvalue below `least`, in
+    units of rounding.
+    """
     if covariance.shape[0] != covariance.shape[1] or not np.all(np.diag(covariance) > 0):
         return False
     with np.errstate(all="ignore"):
@@ -30,23 +32,31 @@ def _definite(covariance: np.ndarray) -> bool:
 
 
 _TWO_ROWS = Holds("rows", "have at least 2 rows, one per class", lambda means: len(means) >= 2)
-_TWO_CLASSES = Holds("classes", "have at least 2 classes on the last axis", lambda p: p.shape[-1] >= 2)
+_TWO_CLASSES = Holds(
+    "classes", "have at least 2 classes on the last axis", lambda p: p.shape[-1] >= 2
+)
 # Judged on the correlations, so that the units of the features do not matter.
-_SEMIDEFINITE = Holds("covariance", "be symmetric and positive semidefinite, with positive variances", _semidefinite)
+_SEMIDEFINITE = Holds(
+    "covariance", "be symmetric and positive semidefinite, with positive variances", _semidefinite
+)
 _DEFINITE = Holds("definite", "be symmetric and positive definite", _definite)
 
 Features = Annotated[int, Interval(1, MOST)]
 """n, the number of features."""
 Classes = Annotated[int, Interval(2, MOST, why="one class leaves nothing to tell")]
 """K, the number of classes."""
-TrainingSize = Annotated[float, Interval(2, 1e20, why="one sample per class; the law has long been its limit at 1e20")]
+TrainingSize = Annotated[
+    float, Interval(2, 1e20, why="one sample per class; the law has long been its limit at 1e20")
+]
 """m, the number of training samples of two balanced classes; any real number."""
 Means = Annotated[Float[np.ndarray, "classes features"], _TWO_ROWS]
 """μ_k, a row per class."""
 Variances = Annotated[Float[np.ndarray, " features"], POSITIVE]
 """The diagonal of Σ."""
 Covariance = Variances | Annotated[Float[np.ndarray, "features features"], _SEMIDEFINITE]
-"""Σ, the covariance within every class: a matrix, or the vector of its diagonal where it is diagonal."""
+"""Σ, the covariance within every class: a matrix, or the vector of its diagonal where it is
+diagonal.
+"""
 DefiniteMatrix = Annotated[Float[np.ndarray, "features features"], _DEFINITE]
 """Σ, an invertible matrix."""
 DefiniteCovariance = Variances | DefiniteMatrix
@@ -57,7 +67,9 @@ Distributions = Annotated[Float[np.ndarray, "*points classes"], _TWO_CLASSES, PR
 """Probabilities of the classes, on the last axis, at each point."""
 LogitBound = Annotated[float, Interval(0, closed="(]"), MAY_BE_INFINITE]
 """Λ, the bound on the logits; infinity means none."""
-Floor = Annotated[float, Interval(0, 0.25, "(]", why="the least variance of features in [0, 1] is at most 1/4")]
+Floor = Annotated[
+    float, Interval(0, 0.25, "(]", why="the least variance of features in [0, 1] is at most 1/4")
+]
 """ρ_0, the least of the priors and of the pooled variances."""
 Deviation = Annotated[float, Interval(0, 0.125, why="at most half the floor")]
 """ε, the largest error of any estimated mean, variance or prior."""

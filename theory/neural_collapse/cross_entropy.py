@@ -1,10 +1,12 @@
-"""Cross-entropy with balanced classes: collapse to the simplex frame, and the frames of lower rank that beat it.
+"""Cross-entropy with balanced classes: collapse to the simplex frame, and the frames of lower rank
+that beat it.
 
-Minimised is the mean cross-entropy of the logits W_M ... W_1 H (+ b) plus (1/2)(sum_m λ_Wm |W_m|^2 + λ_H
-|H|^2), n samples in each of K classes. At depth one the simplex frame is the global minimiser (closed form derived
-here). Dang et al. 2023 (arXiv 2301.00437) claim the same in deep linear nets in their abstract; from depth two on it
-fails for enough classes, as antipodal pairs of classes need fewer directions (derived here, in agreement with Garrod &
-Keating 2025).
+Minimised is the mean cross-entropy of the logits W_M ... W_1 H (+ b) plus (1/2)(sum_m λ_Wm |W_m|^2
++ λ_H
+|H|^2), n samples in each of K classes. At depth one the simplex frame is the global minimiser
+(closed form derived here). Dang et al. 2023 (arXiv 2301.00437) claim the same in deep linear nets
+in their abstract; from depth two on it fails for enough classes, as antipodal pairs of classes need
+fewer directions (derived here, in agreement with Garrod & Keating 2025).
 """
 
 from dataclasses import dataclass
@@ -21,7 +23,9 @@ _SCALES = 512  # points at which the derivative in the scale is looked at for si
 
 @dataclass(frozen=True)
 class ShallowCrossEntropyOptimum:
-    """Global minimum at depth one: logits `scale` (I - 1 1^T / K), f* = `value`, `trivial` if the scale is zero."""
+    """Global minimum at depth one: logits `scale` (I - 1 1^T / K), f* = `value`, `trivial` if the
+    scale is zero.
+    """
 
     scale: float
     value: float
@@ -56,42 +60,63 @@ def frame_value(
     weight_decays: WeightDecays,
     feature_decay: Decay,
 ) -> tuple[float, float]:
-    """Best scale ρ >= 0 of the logits ρ * `pattern`, and the objective there, at any depth; scale zero is log K.
+    """Best scale ρ >= 0 of the logits ρ * `pattern`, and the objective there, at any depth; scale
+    zero is log K.
 
-    Column k of the pattern is the logits of class k, whose entry k must be the largest. The objective is the mean
-    cross-entropy plus `schatten_penalty` of the logits of all samples; widths must be at least the pattern's rank.
+    Column k of the pattern is the logits of class k, whose entry k must be the largest. The
+    objective is the mean cross-entropy plus `schatten_penalty` of the logits of all samples; widths
+    must be at least the pattern's rank.
     """
     minima = _LogitPattern(pattern, samples_per_class, weight_decays, feature_decay)
-    return min([*minima.local_minima(), (0.0, float(np.log(pattern.shape[0])))], key=lambda minimum: minimum[1])
+    return min(
+        [*minima.local_minima(), (0.0, float(np.log(pattern.shape[0])))],
+        key=lambda minimum: minimum[1],
+    )
 
 
 @guarded
 def etf_stationary(
-    n_classes: SeveralClasses, samples_per_class: Count, weight_decays: WeightDecays, feature_decay: Decay
+    n_classes: SeveralClasses,
+    samples_per_class: Count,
+    weight_decays: WeightDecays,
+    feature_decay: Decay,
 ) -> tuple[float, float]:
-    """Largest stationary scale σ of the logits σ (I - 1 1^T / K), and the objective there, a critical point.
+    """Largest stationary scale σ of the logits σ (I - 1 1^T / K), and the objective there, a
+    critical point.
 
-    It minimises log(1 + (K - 1) exp(-σ)) + (L/2) Λ^(1/L) (K - 1)(n σ^2)^(1/L), L = M + 1; (0, log K) if none.
+    It minimises log(1 + (K - 1) exp(-σ)) + (L/2) Λ^(1/L) (K - 1)(n σ^2)^(1/L), L = M + 1; (0, log
+    K) if none.
     """
     pattern = np.eye(n_classes) - 1 / n_classes
-    return _LogitPattern(pattern, samples_per_class, weight_decays, feature_decay).largest_stationary()
+    return _LogitPattern(
+        pattern, samples_per_class, weight_decays, feature_decay
+    ).largest_stationary()
 
 
 @guarded
 def cross_polytope_stationary(
-    n_classes: SeveralClasses, samples_per_class: Count, weight_decays: WeightDecays, feature_decay: Decay
+    n_classes: SeveralClasses,
+    samples_per_class: Count,
+    weight_decays: WeightDecays,
+    feature_decay: Decay,
 ) -> tuple[float, float]:
-    """Largest stationary scale ρ of logits ρ B^T B, and the objective there; (0, log K) if there is none.
+    """Largest stationary scale ρ of logits ρ B^T B, and the objective there; (0, log K) if there is
+    none.
 
-    B = (e_1, -e_1, e_2, -e_2, ...), with one more orthogonal vector if K is odd. A critical point if K is even.
+    B = (e_1, -e_1, e_2, -e_2, ...), with one more orthogonal vector if K is odd. A critical point
+    if K is even.
     """
     pattern = cross_polytope_pattern(n_classes)
-    return _LogitPattern(pattern, samples_per_class, weight_decays, feature_decay).largest_stationary()
+    return _LogitPattern(
+        pattern, samples_per_class, weight_decays, feature_decay
+    ).largest_stationary()
 
 
 @guarded
 def cross_polytope_pattern(n_classes: SeveralClasses) -> Float[np.ndarray, "classes classes"]:
-    """Gram matrix B^T B of the class vectors (e_1, -e_1, e_2, -e_2, ...), the last one single if K is odd."""
+    """Gram matrix B^T B of the class vectors (e_1, -e_1, e_2, -e_2, ...), the last one single if K
+    is odd.
+    """
     vectors = np.zeros((n_classes, n_classes))
     vectors[np.arange(n_classes) // 2, np.arange(n_classes)] = (-1.0) ** np.arange(n_classes)
     return vectors.T @ vectors
@@ -99,7 +124,8 @@ def cross_polytope_pattern(n_classes: SeveralClasses) -> Float[np.ndarray, "clas
 
 @guarded
 def etf_beaten_by_cross_polytope(n_classes: SeveralClasses, depth: Depth) -> bool:
-    """Whether floor(K/2) 2^(2/L) + (K mod 2) < K - 1, L = depth + 1: antipodal pairs then win as the decays vanish.
+    """Whether floor(K/2) 2^(2/L) + (K mod 2) < K - 1, L = depth + 1: antipodal pairs then win as
+    the decays vanish.
 
     Never at depth one; from K = 6 or 7 at depth two. Convergence is slow, in 1 / log(1 / Λ).
     """
@@ -121,9 +147,15 @@ class _LogitPattern:
         margins = (np.diagonal(pattern) - pattern).T
         self.margins = margins[~np.eye(n_classes, dtype=bool)].reshape(n_classes, n_classes - 1)
         largest = self.margins.min() > 0
-        require(largest, f"pattern must have the largest entry of every column k in row k, got {pattern.tolist()}")
+        require(
+            largest,
+            "pattern must have the largest entry of every column k in row k, got "
+            f"{pattern.tolist()}",
+        )
         self.n_factors = len(weight_decays) + 1
-        penalty = schatten_penalty(np.sqrt(samples_per_class) * pattern, weight_decays, feature_decay)
+        penalty = schatten_penalty(
+            np.sqrt(samples_per_class) * pattern, weight_decays, feature_decay
+        )
         self.log_penalty_slope = np.log(2 * penalty / self.n_factors)
 
     def value(self, scale: float) -> float:
@@ -133,13 +165,19 @@ class _LogitPattern:
         return float(loss + np.exp(self.log_penalty_slope + exponent * np.log(scale)) / exponent)
 
     def log_slope_ratio(self, scale: Float[np.ndarray, " scales"]) -> Float[np.ndarray, " scales"]:
-        """Log of the slope of the penalty over minus the slope of the loss: negative where F falls."""
+        """Log of the slope of the penalty over minus the slope of the loss: negative where F
+        falls.
+        """
         from scipy.special import xlogy
 
         exponents = -scale[:, None, None] * self.margins
         log_normaliser = np.logaddexp(0, np.logaddexp.reduce(exponents, axis=2))
-        log_loss_slopes = np.logaddexp.reduce(exponents + np.log(self.margins), axis=2) - log_normaliser
-        log_loss_slope = np.logaddexp.reduce(log_loss_slopes, axis=1) - np.log(self.margins.shape[0])
+        log_loss_slopes = (
+            np.logaddexp.reduce(exponents + np.log(self.margins), axis=2) - log_normaliser
+        )
+        log_loss_slope = np.logaddexp.reduce(log_loss_slopes, axis=1) - np.log(
+            self.margins.shape[0]
+        )
         return self.log_penalty_slope + xlogy(2 / self.n_factors - 1, scale) - log_loss_slope
 
     def log_slope_ratio_at(self, scale: float) -> float:
@@ -147,20 +185,31 @@ class _LogitPattern:
         return float(self.log_slope_ratio(np.array([scale]))[0])
 
     def local_minima(self) -> list[tuple[float, float]]:
-        """All (scale, value) with positive scale where F turns from falling to rising, by growing scale."""
+        """All (scale, value) with positive scale where F turns from falling to rising, by growing
+        scale.
+        """
         from scipy.optimize import brentq
 
-        # F can turn upwards only beyond `lower`, as log(-phi') falls no faster than the largest margin, and not beyond
-        # `upper`, as -phi' is below sum(margins) exp(-rho margin) and x - log(x) above x / 2.
-        power, margin = 2 / self.n_factors - 1, self.margins.min()
+        # F can turn upwards only beyond `lower`, as log(-phi') falls no faster than the largest
+        # margin, and not beyond `upper`, as -phi' is below sum(margins) exp(-rho margin) and x -
+        # log(x) above x / 2.
+        power = 2 / self.n_factors - 1
+        margin = self.margins.min()
         lower = -power / self.margins.max()
-        excess = np.log(np.mean(np.sum(self.margins, axis=1))) - self.log_penalty_slope + power * np.log(margin)
+        excess = (
+            np.log(np.mean(np.sum(self.margins, axis=1)))
+            - self.log_penalty_slope
+            + power * np.log(margin)
+        )
         upper = max(1, 2 * excess) / margin
         scales = np.linspace(lower, upper, _SCALES)
         ratios = self.log_slope_ratio(scales)
         turns = np.flatnonzero((ratios[:-1] < 0) & (ratios[1:] >= 0))
         roots = [
-            brentq(self.log_slope_ratio_at, *scales[i : i + 2], xtol=1e-300, rtol=1e-15, maxiter=2000) for i in turns
+            brentq(
+                self.log_slope_ratio_at, *scales[i : i + 2], xtol=1e-300, rtol=1e-15, maxiter=2000
+            )
+            for i in turns
         ]
         return [(float(root), self.value(root)) for root in roots]
 

@@ -7,7 +7,15 @@ from typing import Annotated, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory_on_trial.contract import LONGEST, MAY_BE_INFINITE, MOST, NON_NEGATIVE, POSITIVE, Interval, require
+from theory_on_trial.contract import (
+    LONGEST,
+    MAY_BE_INFINITE,
+    MOST,
+    NON_NEGATIVE,
+    POSITIVE,
+    Interval,
+    require,
+)
 
 _DECAYS = Interval(0, closed="()", why="no minimiser exists otherwise")
 
@@ -15,7 +23,9 @@ Classes = Annotated[int, Interval(1, LONGEST)]
 """K, the number of classes."""
 SeveralClasses = Annotated[int, Interval(2, LONGEST, why="a single class has no frame")]
 """K where frames or probabilities of classes are compared."""
-ClassSizes = Annotated[Sequence[int] | Int[np.ndarray, " classes"], Interval(1, MOST, why="leave out an empty class")]
+ClassSizes = Annotated[
+    Sequence[int] | Int[np.ndarray, " classes"], Interval(1, MOST, why="leave out an empty class")
+]
 """n_1 .. n_K, the samples of each class."""
 Labels = Annotated[Int[np.ndarray, " samples"], Interval(0, LONGEST)]
 """The class of each sample, counted from 0."""
@@ -29,7 +39,9 @@ Widths = Annotated[Sequence[int] | Int[np.ndarray, " layers"], Interval(1, LONGE
 """d_1 .. d_M, the inputs of each layer."""
 Layers = Sequence[Float[np.ndarray, "_ _"]]
 """W_1 .. W_M, of d_(m+1) x d_m, the last with a row per class."""
-Strength = Annotated[Float[np.ndarray, "*directions"] | float, Interval(0, closed="(]"), MAY_BE_INFINITE]
+Strength = Annotated[
+    Float[np.ndarray, "*directions"] | float, Interval(0, closed="(]"), MAY_BE_INFINITE
+]
 """β of one or more directions, infinite for one without data."""
 Root = Annotated[Float[np.ndarray, "*directions"] | float, NON_NEGATIVE]
 """x of one or more directions, zero for a dead one."""
@@ -37,7 +49,9 @@ LiveRoots = Annotated[Float[np.ndarray, " directions"], POSITIVE]
 """x of directions that live."""
 Momentum = Annotated[float, Interval(0, 1, "[)", why="from 1 on no velocity fades")]
 """μ of heavy-ball descent."""
-Normalisation = Literal["half_mean_over_samples", "mean_over_samples", "half_mean_over_entries", "mean_over_entries"]
+Normalisation = Literal[
+    "half_mean_over_samples", "mean_over_samples", "half_mean_over_entries", "mean_over_entries"
+]
 """What |Z - Y|^2 is divided by: 2 N, N, 2 N K or N K."""
 
 

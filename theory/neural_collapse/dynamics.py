@@ -1,7 +1,9 @@
-"""How fast training approaches collapse: heavy-ball rates and the decay of the imbalance between layers.
+"""How fast training approaches collapse: heavy-ball rates and the decay of the imbalance between
+layers.
 
-A rate r means that a quantity falls as exp(-r t) in t steps. The last phase of training has Hessian eigenvalues that
-are multiples of the decay λ, if all decays are equal, whatever the depth, the width and the data.
+A rate r means that a quantity falls as exp(-r t) in t steps. The last phase of training has Hessian
+eigenvalues that are multiples of the decay λ, if all decays are equal, whatever the depth, the
+width and the data.
 """
 
 from typing import Annotated
@@ -15,9 +17,11 @@ from theory_on_trial.contract import NON_NEGATIVE, Positive, guarded, require
 
 @guarded
 def heavy_ball_rate(curvature: Positive, step: Positive, momentum: Momentum = 0.0) -> float:
-    """Rate -log |z| per step of heavy-ball descent, z the larger root of z^2 - (1 + μ - η h) z + μ = 0.
+    """Rate -log |z| per step of heavy-ball descent, z the larger root of z^2 - (1 + μ - η h) z + μ
+    = 0.
 
-    For `curvature` h, `step` η, `momentum` μ; η h / (1 - μ) for small steps. Negative where it diverges.
+    For `curvature` h, `step` η, `momentum` μ; η h / (1 - μ) for small steps. Negative where it
+    diverges.
     """
     slope = curvature * step
     trace = 1 - momentum + slope  # z = 1 - delta, and delta^2 - trace delta + slope = 0
@@ -30,23 +34,30 @@ def heavy_ball_rate(curvature: Positive, step: Positive, momentum: Momentum = 0.
 
 
 @guarded
-def nc2_rate(decay: Decay, step: Positive, momentum: Momentum = 0.0, smallest_root: Positive = 1.0) -> float:
-    """Final rate of NC2 near a global minimum with equal decays: that of Hessian eigenvalue 2 λ min(1, x).
+def nc2_rate(
+    decay: Decay, step: Positive, momentum: Momentum = 0.0, smallest_root: Positive = 1.0
+) -> float:
+    """Final rate of NC2 near a global minimum with equal decays: that of Hessian eigenvalue 2 λ
+    min(1, x).
 
-    `smallest_root` x, the optimum's smallest non-zero root, can be below one at depth one only. NC3 has the same rate,
-    except at depth one beside an undecayed bias: what the rows of the classifier have in common is idle there, and only
-    its decay, eigenvalue λ, removes it.
+    `smallest_root` x, the optimum's smallest non-zero root, can be below one at depth one only. NC3
+    has the same rate, except at depth one beside an undecayed bias: what the rows of the classifier
+    have in common is idle there, and only its decay, eigenvalue λ, removes it.
     """
     curvature = 2 * decay * min(1.0, smallest_root)
-    require(curvature > 0, f"decay * smallest_root must not underflow, got {decay} * {smallest_root}")
+    require(
+        curvature > 0, f"decay * smallest_root must not underflow, got {decay} * {smallest_root}"
+    )
     return heavy_ball_rate(curvature, step, momentum)
 
 
 @guarded
 def nc1_rate(decay: Decay, step: Positive, momentum: Momentum = 0.0) -> float:
-    """Final rate of NC1 with equal decays and all roots at least one: twice the rates of λ and of 2 λ.
+    """Final rate of NC1 with equal decays and all roots at least one: twice the rates of λ and of 2
+    λ.
 
-    NC1 is quadratic in the spread in the weights' null space (λ) times the misalignment (2 λ): exp(-6 λ t) in flow.
+    NC1 is quadratic in the spread in the weights' null space (λ) times the misalignment (2 λ):
+    exp(-6 λ t) in flow.
     """
     return 2 * heavy_ball_rate(decay, step, momentum) + 2 * nc2_rate(decay, step, momentum)
 
@@ -55,8 +66,10 @@ def nc1_rate(decay: Decay, step: Positive, momentum: Momentum = 0.0) -> float:
 def imbalance_factor(
     decay: Decay, time: Annotated[Float[np.ndarray, "*times"] | float, NON_NEGATIVE]
 ) -> Float[np.ndarray, "*times"]:
-    """exp(-2 λ t), the factor on W_(m+1)^T W_(m+1) - W_m W_m^T and W_1^T W_1 - H H^T in gradient flow.
+    """exp(-2 λ t), the factor on W_(m+1)^T W_(m+1) - W_m W_m^T and W_1^T W_1 - H H^T in gradient
+    flow.
 
-    Exact, for every loss that depends on the parameters through W_M ... W_1 H and a bias, if all decays are `decay`.
+    Exact, for every loss that depends on the parameters through W_M ... W_1 H and a bias, if all
+    decays are `decay`.
     """
     return np.asarray(np.exp(-2 * decay * time))

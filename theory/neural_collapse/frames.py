@@ -1,7 +1,8 @@
-"""The frames to which class means and classifiers collapse, as Gram matrices of unit Frobenius norm, and a distance.
+"""The frames to which class means and classifiers collapse, as Gram matrices of unit Frobenius
+norm, and a distance.
 
-Simplex (balanced with bias), orthogonal (balanced without) and general orthogonal frame (imbalanced without) are those
-of Dang et al. 2023 (arXiv 2301.00437).
+Simplex (balanced with bias), orthogonal (balanced without) and general orthogonal frame (imbalanced
+without) are those of Dang et al. 2023 (arXiv 2301.00437).
 """
 
 from typing import Annotated
@@ -29,15 +30,21 @@ def orthogonal_frame(n_classes: Classes) -> Float[np.ndarray, "classes classes"]
 def general_orthogonal_frame(
     lengths: Annotated[Float[np.ndarray, " classes"], NON_NEGATIVE],
 ) -> Float[np.ndarray, "classes classes"]:
-    """Gram matrix diag(a_k^2) / |a^2| of orthogonal vectors of lengths a_k. `ValueError` if all are zero."""
+    """Gram matrix diag(a_k^2) / |a^2| of orthogonal vectors of lengths a_k. `ValueError` if all are
+    zero.
+    """
     require(np.any(lengths > 0), f"lengths must not all be zero, got {lengths}")
     squares = (lengths / lengths.max()) ** 2
     return np.diag(squares / np.linalg.norm(squares))
 
 
 @guarded
-def frame_distance(gram: Float[np.ndarray, "rows columns"], target: Float[np.ndarray, "rows columns"]) -> float:
-    """Frobenius distance in [0, 2] of the matrices over their norms, the NC2 metric. NaN if one of them is zero."""
+def frame_distance(
+    gram: Float[np.ndarray, "rows columns"], target: Float[np.ndarray, "rows columns"]
+) -> float:
+    """Frobenius distance in [0, 2] of the matrices over their norms, the NC2 metric. NaN if one of
+    them is zero.
+    """
     if not (np.any(gram) and np.any(target)):
         return float("nan")
     return float(np.linalg.norm(_direction(gram) - _direction(target)))

@@ -1,10 +1,12 @@
-"""The global minimum of regularised deep linear nets on free features under the square loss, in closed form.
+"""The global minimum of regularised deep linear nets on free features under the square loss, in
+closed form.
 
 Minimised is f = |W_M ... W_1 H + b 1^T - Y|^2 / (2 N) + (1/2)(sum_m λ_Wm |W_m|^2 + λ_H |H|^2 + λ_b
-|b|^2) over weights W_m (d_(m+1) x d_m, d_(M+1) = K), features H (d_1 x N) and, if present, the bias b; Y holds one-hot
-labels of K classes of sizes n_k, N = sum n_k. Dang et al. 2023 (arXiv 2301.00437) describe these minima as neural
-collapse to a simplex, an orthogonal or a general orthogonal frame; values, thresholds, bottlenecks, imbalanced classes
-with bias and the decayed bias are derived here.
+|b|^2) over weights W_m (d_(m+1) x d_m, d_(M+1) = K), features H (d_1 x N) and, if present, the bias
+b; Y holds one-hot labels of K classes of sizes n_k, N = sum n_k. Dang et al. 2023 (arXiv
+2301.00437) describe these minima as neural collapse to a simplex, an orthogonal or a general
+orthogonal frame; values, thresholds, bottlenecks, imbalanced classes with bias and the decayed bias
+are derived here.
 """
 
 from dataclasses import dataclass
@@ -26,21 +28,22 @@ _TIED_AT_CUT = 1e-12  # relative; betas are known to some 1e-15
 class MseOptimum:
     """The global minimum, direction by direction of the data, and the geometry of every minimiser.
 
-    Directions are the classes, in the order given, without a bias; with a bias that is not decayed the K - 1 singular
-    directions of diag(sqrt n)(I - u u^T), u_k = sqrt(n_k / N), strongest first; with a decayed one the K - 1 contrasts
-    and then the mean. All arrays of directions have that length, whatever the widths; a direction that does not survive
-    holds zeros. Grams and logits are unique unless a `regimes` entry is "tie" or `cut_is_tied`; where directions of
-    equal strength are cut by a bottleneck, only the subspace they span together is determined.
+    Directions are the classes, in the order given, without a bias; with a bias that is not decayed
+    the K - 1 singular directions of diag(sqrt n)(I - u u^T), u_k = sqrt(n_k / N), strongest first;
+    with a decayed one the K - 1 contrasts and then the mean. All arrays of directions have that
+    length, whatever the widths; a direction that does not survive holds zeros. Grams and logits are
+    unique unless a `regimes` entry is "tie" or `cut_is_tied`; where directions of equal strength
+    are cut by a bottleneck, only the subspace they span together is determined.
 
     value: the minimum f*.
-    betas, roots, regimes: β_i, x_i (zero if dead) and the name of the regime of each direction, bottleneck aside.
-    alive: whether the direction survives in the minimiser; cut_is_tied: whether a bottleneck chose among equals.
-    singular_values: σ_i of W_M ... W_1 H; balances: τ_i = λ_m σ_i(W_m)^2 = λ_H σ_i(H)^2.
-    layer_singular_values [M, directions]: those of each W_m.
-    left_directions, right_directions: their left and right singular vectors in class coordinates, as columns.
-    logits: W_M ... W_1 Hbar, column k the logits of class k without bias; Hbar are the class means.
-    product_gram: (W_M ... W_1)(W_M ... W_1)^T; classifier_gram: W_M W_M^T; feature_gram: Hbar^T Hbar.
-    bias: the optimal bias, None if there is none.
+    betas, roots, regimes: β_i, x_i (zero if dead) and the name of the regime of each direction,
+    bottleneck aside. alive: whether the direction survives in the minimiser; cut_is_tied: whether a
+    bottleneck chose among equals. singular_values: σ_i of W_M ... W_1 H; balances: τ_i = λ_m
+    σ_i(W_m)^2 = λ_H σ_i(H)^2. layer_singular_values [M, directions]: those of each W_m.
+    left_directions, right_directions: their left and right singular vectors in class coordinates,
+    as columns. logits: W_M ... W_1 Hbar, column k the logits of class k without bias; Hbar are the
+    class means. product_gram: (W_M ... W_1)(W_M ... W_1)^T; classifier_gram: W_M W_M^T;
+    feature_gram: Hbar^T Hbar. bias: the optimal bias, None if there is none.
     """
 
     class_sizes: Int[np.ndarray, " classes"]
@@ -76,24 +79,33 @@ def mse_optimum(
     bias: bool = False,
     bias_decay: NonNegative = 0.0,
 ) -> MseOptimum:
-    """The global minimum for class sizes n_k and decays λ_W1, ..., λ_WM and λ_H; at a tie with zero, zero is returned.
+    """The global minimum for class sizes n_k and decays λ_W1, ..., λ_WM and λ_H; at a tie with
+    zero, zero is returned.
 
-    `widths` are d_1, ..., d_M, by default K each: only the min(K, d_1, ..., d_M) strongest directions can survive.
-    `bias_decay` is λ_b. `ValueError` for a bias with a single class, for a decayed bias with unequal class sizes, which
-    has no closed form, and for decays so small that β underflows.
+    `widths` are d_1, ..., d_M, by default K each: only the min(K, d_1, ..., d_M) strongest
+    directions can survive. `bias_decay` is λ_b. `ValueError` for a bias with a single class, for a
+    decayed bias with unequal class sizes, which has no closed form, and for decays so small that β
+    underflows.
 
     >>> optimum = mse_optimum([200, 100, 50, 5], [5e-3] * 2, 5e-3)
     >>> round(optimum.value, 4), optimum.alive
     (0.1103, array([ True,  True,  True, False]))
     """
-    sizes, decays = np.asarray(class_sizes), np.asarray(weight_decays)
-    depth, n_classes, n_samples = decays.size, sizes.size, int(sizes.sum())
+    sizes = np.asarray(class_sizes)
+    decays = np.asarray(weight_decays)
+    depth = decays.size
+    n_classes = sizes.size
+    n_samples = int(sizes.sum())
     layer_widths = np.full(depth, n_classes) if widths is None else np.asarray(widths)
     require(bias or bias_decay == 0, f"bias_decay must be 0 without a bias, got {bias_decay}")
-    require(not bias or n_classes > 1, "class_sizes must hold at least 2 classes with a bias (one is fitted by it)")
+    require(
+        not bias or n_classes > 1,
+        "class_sizes must hold at least 2 classes with a bias (one is fitted by it)",
+    )
     require(
         bias_decay == 0 or np.all(sizes == sizes[0]),
-        f"class_sizes must be equal when the bias is decayed (no closed form otherwise), got {sizes.tolist()}",
+        "class_sizes must be equal when the bias is decayed (no closed form otherwise), got "
+        f"{sizes.tolist()}",
     )
 
     left, data_values, right = _data_directions(sizes, bias, bias_decay)
@@ -110,7 +122,9 @@ def mse_optimum(
     roots = np.where(survivors, global_root(betas, depth), 0)
     at_cut = betas[strongest_first[rank - 1 : rank + 1]]
     cut_is_tied = (
-        rank < betas.size and at_cut[1] <= at_cut[0] * (1 + _TIED_AT_CUT) and at_cut[0] < global_threshold(depth)
+        rank < betas.size
+        and at_cut[1] <= at_cut[0] * (1 + _TIED_AT_CUT)
+        and at_cut[0] < global_threshold(depth)
     )
 
     costs = loss_weights * data_values**2 / (2 * n_samples) * scalar_objective(roots, betas, depth)
@@ -147,8 +161,13 @@ def mse_optimum(
 @guarded
 def optimal_parameters(
     optimum: Annotated[MseOptimum, MAY_BE_INFINITE],
-) -> tuple[list[Float[np.ndarray, "_ _"]], Float[np.ndarray, "_ classes"], Float[np.ndarray, " classes"] | None]:
-    """One global minimiser ([W_1, ..., W_M], Hbar, bias); sample i of class k has the feature Hbar[:, k].
+) -> tuple[
+    list[Float[np.ndarray, "_ _"]],
+    Float[np.ndarray, "_ classes"],
+    Float[np.ndarray, " classes"] | None,
+]:
+    """One global minimiser ([W_1, ..., W_M], Hbar, bias); sample i of class k has the feature
+    Hbar[:, k].
 
     All minimisers are its rotations between the layers (and those among tied directions).
     """
@@ -169,13 +188,18 @@ def direction_betas(
     weight_decays: Float[np.ndarray, " depth"],
     feature_decay: float,
 ) -> Float[np.ndarray, " directions"]:
-    """β_i = M N (N Λ)^(1/M) / y_i^2, y_i the data's singular values; `ValueError` for decays where it underflows."""
+    """β_i = M N (N Λ)^(1/M) / y_i^2, y_i the data's singular values; `ValueError` for decays where
+    it underflows.
+    """
     depth = weight_decays.size
     log_lambda = log_decay_product(weight_decays, feature_decay)
     log_scale = np.log(depth) + np.log(n_samples) + (np.log(n_samples) + log_lambda) / depth
     with np.errstate(over="ignore"):
         betas = np.exp(log_scale - np.log(squared_values))
-    small = f"weight_decays {weight_decays} and feature_decay {feature_decay} are so small that beta is zero"
+    small = (
+        f"weight_decays {weight_decays} and feature_decay {feature_decay} are so small that "
+        "beta is zero"
+    )
     require(np.all(betas > 0), small)
     return betas
 
@@ -183,9 +207,13 @@ def direction_betas(
 def _data_directions(
     sizes: Int[np.ndarray, " classes"], bias: bool, bias_decay: float
 ) -> tuple[
-    Float[np.ndarray, "classes directions"], Float[np.ndarray, " directions"], Float[np.ndarray, "classes directions"]
+    Float[np.ndarray, "classes directions"],
+    Float[np.ndarray, " directions"],
+    Float[np.ndarray, "classes directions"],
 ]:
-    """Singular value decomposition of the labels in class coordinates, centred where a bias fits their mean."""
+    """Singular value decomposition of the labels in class coordinates, centred where a bias fits
+    their mean.
+    """
     scale = np.sqrt(sizes.astype(float))
     if not bias:
         return np.eye(sizes.size), scale, np.eye(sizes.size)
@@ -196,10 +224,16 @@ def _data_directions(
     )  # 1 - n_k / N would lose the digits of a small class
     left, values, right = np.linalg.svd(scale[:, None] * centring)
     contrasts = slice(sizes.size - 1)
-    left, values, right = left[:, contrasts], values[contrasts], right.T[:, contrasts]
+    left = left[:, contrasts]
+    values = values[contrasts]
+    right = right.T[:, contrasts]
     if bias_decay == 0:
         return left, values, right
-    return np.column_stack([left, mean]), np.append(values, scale[0]), np.column_stack([right, mean])
+    return (
+        np.column_stack([left, mean]),
+        np.append(values, scale[0]),
+        np.column_stack([right, mean]),
+    )
 
 
 def _optimal_bias(

@@ -1,9 +1,11 @@
-"""The scalar problem to which every direction of the data reduces: min over x >= 0 of 1 / (1 + x^M) + β x.
+"""The scalar problem to which every direction of the data reduces: min over x >= 0 of 1 / (1 + x^M)
++ β x.
 
-The singular value of the fitted matrix is a fraction x^M / (1 + x^M) of that of the data; M is the depth. Stationary
-points solve β = M x^(M-1) / (1 + x^M)^2, the equation solved by the code published with Dang et al. 2023
-(arXiv 2301.00437); the choice between them is derived here. `beta` is the strength of decay that a direction feels,
-infinite for one without data, and `depth` is M. Results have the shape of the argument, zero-dimensional for a scalar.
+The singular value of the fitted matrix is a fraction x^M / (1 + x^M) of that of the data; M is the
+depth. Stationary points solve β = M x^(M-1) / (1 + x^M)^2, the equation solved by the code
+published with Dang et al. 2023 (arXiv 2301.00437); the choice between them is derived here. `beta`
+is the strength of decay that a direction feels, infinite for one without data, and `depth` is M.
+Results have the shape of the argument, zero-dimensional for a scalar.
 """
 
 from typing import Annotated
@@ -20,7 +22,8 @@ _HALVINGS = 64  # a bracket of log(x^M), below 2^11 wide, shrinks below its last
 
 @guarded
 def largest_root(beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"]:
-    """Largest non-negative root x of β = M x^(M-1) / (1 + x^M)^2; NaN beyond `existence_threshold`: no root.
+    """Largest non-negative root x of β = M x^(M-1) / (1 + x^M)^2; NaN beyond `existence_threshold`:
+    no root.
 
     By bisection in log(x^M), beyond the peak x^M = (M-1)/(M+1) of the right side.
 
@@ -36,7 +39,9 @@ def largest_root(beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions
     upper = np.maximum(lower, (np.log(depth) - log_beta) / (1 + 1 / depth))
     for _ in range(_HALVINGS):
         middle = (lower + upper) / 2
-        root_is_above = np.log(depth) + (1 - 1 / depth) * middle - 2 * np.logaddexp(0, middle) > log_beta
+        root_is_above = (
+            np.log(depth) + (1 - 1 / depth) * middle - 2 * np.logaddexp(0, middle) > log_beta
+        )
         lower = np.where(root_is_above, middle, lower)
         upper = np.where(root_is_above, upper, middle)
     return np.asarray(np.where(exists, np.exp((lower + upper) / (2 * depth)), np.nan))
@@ -44,7 +49,9 @@ def largest_root(beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions
 
 @guarded
 def global_root(beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"]:
-    """Global minimiser x of the scalar objective: `largest_root` below `global_threshold`, zero from there on."""
+    """Global minimiser x of the scalar objective: `largest_root` below `global_threshold`, zero
+    from there on.
+    """
     strength = np.asarray(beta)
     alive = strength < global_threshold(depth)
     return np.asarray(np.where(alive, largest_root(np.where(alive, strength, 1), depth), 0))
@@ -52,7 +59,9 @@ def global_root(beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"
 
 @guarded
 def shrinkage(root: Root, depth: Depth) -> Float[np.ndarray, "*directions"]:
-    """Fraction x^M / (1 + x^M) in [0, 1) of the data's singular value that the fit keeps, for a root x >= 0."""
+    """Fraction x^M / (1 + x^M) in [0, 1) of the data's singular value that the fit keeps, for a
+    root x >= 0.
+    """
     from scipy.special import expit
 
     return np.asarray(expit(depth * _log_of_root(root)))
@@ -60,7 +69,9 @@ def shrinkage(root: Root, depth: Depth) -> Float[np.ndarray, "*directions"]:
 
 @guarded
 def scalar_objective(x: Root, beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"]:
-    """1 / (1 + x^M) + β x for x >= 0, one at x = 0; the loss and the decays of a direction in units of n / (2 N)."""
+    """1 / (1 + x^M) + β x for x >= 0, one at x = 0; the loss and the decays of a direction in units
+    of n / (2 N).
+    """
     from scipy.special import expit
 
     decay = np.multiply(beta, x, out=np.zeros(np.broadcast(beta, x).shape), where=np.asarray(x) > 0)
@@ -73,8 +84,9 @@ def regime(
 ) -> Shaped[np.ndarray, "*directions"]:
     """Name of the regime of every β: where the non-zero solution stands against zero.
 
-    "global": the only global minimiser. "tie": β is within a fraction `tie` of `global_threshold`, with zero another.
-    "metastable": it is a local minimiser, zero the global one. "trivial": zero is the only stationary point.
+    "global": the only global minimiser. "tie": β is within a fraction `tie` of `global_threshold`,
+    with zero another. "metastable": it is a local minimiser, zero the global one. "trivial": zero
+    is the only stationary point.
     """
     strength = np.asarray(beta)
     threshold = global_threshold(depth)

@@ -1,7 +1,8 @@
 """Predictive multiplicity: the exact theory.
 
-Marx, Calmon & Ustun 2020, "Predictive Multiplicity in Classification", arXiv 1909.06677, and its neighbours in integer
-programming. Each import below is one concept in one file. A law that names no source is derived here.
+Marx, Calmon & Ustun 2020, "Predictive Multiplicity in Classification", arXiv 1909.06677, and its
+neighbours in integer programming. Each import below is one concept in one file. A law that names no
+source is derived here.
 """
 
 from theory.predictive_multiplicity.bias_scoring import (

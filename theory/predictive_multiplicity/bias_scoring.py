@@ -1,10 +1,12 @@
-"""Post-hoc bias scoring: which decisions of an accurate classifier to flip so that two groups are treated alike.
+"""Post-hoc bias scoring: which decisions of an accurate classifier to flip so that two groups are
+treated alike.
 
-Chen, Klochkov & Liu 2024 (arXiv 2310.05725), in a discrete world: `joint[x, a, y]` = P(X = x, A = a, Y = y) for atoms
-x, groups a in {0, 1} and labels y in {0, 1}. The rule to mend is Yhat(x) = 1[p(Y = 1 | x) > 1/2]; κ(x) in [0, 1] is
-the chance of flipping it, known to nobody's group. Flipping all of x costs the accuracy P(x) η(x) and takes
-P(x) f(x) off the disparity; s = f / η is the bias score. That thresholds of s are optimal up to one randomised atom,
-and linear rules up to two for equalised odds, is derived here for atoms.
+Chen, Klochkov & Liu 2024 (arXiv 2310.05725), in a discrete world: `joint[x, a, y]` = P(X = x, A =
+a, Y = y) for atoms x, groups a in {0, 1} and labels y in {0, 1}. The rule to mend is Yhat(x) =
+1[p(Y = 1 | x) > 1/2]; κ(x) in [0, 1] is the chance of flipping it, known to nobody's group.
+Flipping all of x costs the accuracy P(x) η(x) and takes P(x) f(x) off the disparity; s = f / η is
+the bias score. That thresholds of s are optimal up to one randomised atom, and linear rules up to
+two for equalised odds, is derived here for atoms.
 """
 
 from typing import NamedTuple
@@ -18,11 +20,15 @@ from theory_on_trial.contract import NonNegative, guarded
 Atoms = Float[np.ndarray, " atoms"]
 PerLabel = Float[np.ndarray, "2 atoms"]
 
-_TIE = 1e-9  # relative distance to the boundary within which the linear program decides instead of the linear rule
+# relative distance to the boundary within which the linear program decides instead of the linear
+# rule
+_TIE = 1e-9
 
 
 class OddsRule(NamedTuple):
-    """Flip chances κ, and the multipliers z of the linear rule 1[z . f > η] they follow off its boundary."""
+    """Flip chances κ, and the multipliers z of the linear rule 1[z . f > η] they follow off its
+    boundary.
+    """
 
     flips: Float[np.ndarray, " atoms"]
     multipliers: Float[np.ndarray, "2"]
@@ -30,33 +36,43 @@ class OddsRule(NamedTuple):
 
 @guarded
 def accurate_rule(joint: Joint) -> Bool[np.ndarray, " atoms"]:
-    """Yhat(x) = 1[p(Y = 1 | x) > 1/2], the most accurate rule; a tie is refused. Source: arXiv 2310.05725."""
+    """Yhat(x) = 1[p(Y = 1 | x) > 1/2], the most accurate rule; a tie is refused. Source: arXiv
+    2310.05725.
+    """
     by_label = joint.sum(axis=1)
     return by_label[:, 1] > by_label[:, 0]
 
 
 @guarded
 def flip_losses(joint: Joint) -> Atoms:
-    """P(x) η(x) = |P(x, Y = 1) - P(x, Y = 0)|, the accuracy lost by flipping x. Source: arXiv 2310.05725."""
+    """P(x) η(x) = |P(x, Y = 1) - P(x, Y = 0)|, the accuracy lost by flipping x. Source: arXiv
+    2310.05725.
+    """
     by_label = joint.sum(axis=1)
     return np.abs(by_label[:, 1] - by_label[:, 0])
 
 
 @guarded
 def parity_gap(joint: Grouped, acceptance: Chances) -> float:
-    """P(Yhat = 1 | A = 0) - P(Yhat = 1 | A = 1), 0 under demographic parity. Source: arXiv 2310.05725."""
+    """P(Yhat = 1 | A = 0) - P(Yhat = 1 | A = 1), 0 under demographic parity. Source: arXiv
+    2310.05725.
+    """
     return float(_parity_contrast(joint) @ acceptance)
 
 
 @guarded
 def odds_gaps(joint: GroupedAndLabelled, acceptance: Chances) -> Float[np.ndarray, "2"]:
-    """P(Yhat = 1 | A = 0, Y = y) - P(Yhat = 1 | A = 1, Y = y), y = 0, 1: equalised odds. Source: arXiv 2310.05725."""
+    """P(Yhat = 1 | A = 0, Y = y) - P(Yhat = 1 | A = 1, Y = y), y = 0, 1: equalised odds. Source:
+    arXiv 2310.05725.
+    """
     return _odds_contrasts(joint) @ acceptance
 
 
 @guarded
 def parity_influences(joint: Grouped) -> Atoms:
-    """P(x) f(x), f = (2 Yhat - 1)(p(A=0|x)/P(A=0) - p(A=1|x)/P(A=1)): what x takes off the gap. arXiv 2310.05725."""
+    """P(x) f(x), f = (2 Yhat - 1)(p(A=0|x)/P(A=0) - p(A=1|x)/P(A=1)): what x takes off the gap.
+    arXiv 2310.05725.
+    """
     return np.where(accurate_rule(joint), 1, -1) * _parity_contrast(joint)
 
 
@@ -68,17 +84,22 @@ def odds_influences(joint: GroupedAndLabelled) -> PerLabel:
 
 @guarded
 def bias_scores(joint: Grouped) -> Atoms:
-    """S = f / η of every atom: infinite where a flip is free and matters, 0 where it does not. arXiv 2310.05725."""
-    influences, losses = parity_influences(joint), flip_losses(joint)
+    """S = f / η of every atom: infinite where a flip is free and matters, 0 where it does not.
+    arXiv 2310.05725.
+    """
+    influences = parity_influences(joint)
+    losses = flip_losses(joint)
     free = np.copysign(np.inf, influences, where=influences != 0, out=np.zeros_like(influences))
     return np.divide(influences, losses, where=losses > 0, out=free)
 
 
 @guarded
 def optimal_parity_flips(joint: Grouped, tolerance: NonNegative) -> Atoms:
-    """The κ of least accuracy loss with |parity_gap| <= `tolerance`: a threshold of the score on the gap's side.
+    """The κ of least accuracy loss with |parity_gap| <= `tolerance`: a threshold of the score on
+    the gap's side.
 
-    A fractional knapsack of the atoms that narrow the gap, in falling order of score, the last one in part.
+    A fractional knapsack of the atoms that narrow the gap, in falling order of score, the last one
+    in part.
     """
     gap = parity_gap(joint, accurate_rule(joint).astype(np.float64))
     helps = np.sign(gap) * parity_influences(joint)
@@ -95,17 +116,19 @@ def optimal_parity_flips(joint: Grouped, tolerance: NonNegative) -> Atoms:
 
 @guarded
 def optimal_odds_flips(joint: GroupedAndLabelled, tolerance: NonNegative) -> OddsRule:
-    """The κ of least accuracy loss with both |odds_gaps| <= `tolerance`, and the multipliers that prove it optimal.
+    """The κ of least accuracy loss with both |odds_gaps| <= `tolerance`, and the multipliers that
+    prove it optimal.
 
-    The dual z . gap - tolerance |z|_1 - sum_x max(z . P f - P η, 0) is concave and piecewise linear in z, so it is
-    largest where two of its kinks meet: all meetings are tried. Atoms on the boundary of 1[z . f > η] are then given
-    the chances that complete the rule, at most two of them in part; the gaps are met to about 1e-10. Source:
-    derived here.
+    The dual z . gap - tolerance |z|_1 - sum_x max(z . P f - P η, 0) is concave and piecewise linear
+    in z, so it is largest where two of its kinks meet: all meetings are tried. Atoms on the
+    boundary of 1[z . f > η] are then given the chances that complete the rule, at most two of them
+    in part; the gaps are met to about 1e-10. Source: derived here.
     """
     from scipy.optimize import linprog
 
     gaps = odds_gaps(joint, accurate_rule(joint).astype(np.float64))
-    influences, losses = odds_influences(joint), flip_losses(joint)
+    influences = odds_influences(joint)
+    losses = flip_losses(joint)
     vertices = _kink_vertices(influences, losses)
     best = vertices[np.argmax(_dual_values(vertices, gaps, influences, losses, tolerance))]
     net = best @ influences - losses
@@ -127,12 +150,16 @@ def optimal_odds_flips(joint: GroupedAndLabelled, tolerance: NonNegative) -> Odd
 
 
 @guarded
-def odds_dual_value(joint: GroupedAndLabelled, tolerance: NonNegative, multipliers: Float[np.ndarray, "2"]) -> float:
-    """Accuracy that any flips with both |odds_gaps| <= `tolerance` must lose, z . gap - tolerance |z|_1 - sum_x max(z .
-    P f - P η, 0), for any real z; equal to the loss of `optimal_odds_flips` at its own z.
+def odds_dual_value(
+    joint: GroupedAndLabelled, tolerance: NonNegative, multipliers: Float[np.ndarray, "2"]
+) -> float:
+    """Accuracy that any flips with both |odds_gaps| <= `tolerance` must lose, z . gap - tolerance
+    |z|_1 - sum_x max(z . P f - P η, 0), for any real z; equal to the loss of `optimal_odds_flips`
+    at its own z.
     """
     gaps = odds_gaps(joint, accurate_rule(joint).astype(np.float64))
-    influences, losses = odds_influences(joint), flip_losses(joint)
+    influences = odds_influences(joint)
+    losses = flip_losses(joint)
     return float(_dual_values(multipliers[np.newaxis], gaps, influences, losses, tolerance)[0])
 
 
@@ -148,14 +175,18 @@ def _dual_values(
 
 
 def _kink_vertices(influences: PerLabel, losses: Atoms) -> Float[np.ndarray, "vertices 2"]:
-    """Meetings of any two of the lines z . P f = P η (one per atom) and the axes z_0 = 0 and z_1 = 0."""
+    """Meetings of any two of the lines z . P f = P η (one per atom) and the axes z_0 = 0 and z_1 =
+    0.
+    """
     normals = np.hstack([influences, np.eye(2)])
     offsets = np.append(losses, [0.0, 0.0])
     first, second = np.triu_indices(len(offsets), 1)
     (a, b), (c, d) = normals[:, first], normals[:, second]
     determinant = a * d - b * c
     meet = determinant != 0
-    cramer = np.stack([offsets[first] * d - offsets[second] * b, a * offsets[second] - c * offsets[first]], axis=1)
+    cramer = np.stack(
+        [offsets[first] * d - offsets[second] * b, a * offsets[second] - c * offsets[first]], axis=1
+    )
     return cramer[meet] / determinant[meet, np.newaxis]
 
 

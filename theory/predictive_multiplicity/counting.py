@@ -1,9 +1,11 @@
-"""How many dichotomies of a point set are linear, and which: exact, in integers, for any small rational point set.
+"""How many dichotomies of a point set are linear, and which: exact, in integers, for any small
+rational point set.
 
-A linear classifier b_u = 1[<w, (1, u)> > 0] without ties is a region of the central arrangement of the hyperplanes
-{w : <w, (1, u)> = 0}. A new hyperplane cuts exactly those regions that its own restriction of the arrangement has, so
-both the number (Winder 1966, Zaslavsky 1975) and the regions follow by recursion on the dimension; no linear program,
-no tolerance, and ties among the points (lattices, repeated rows) need no care. Cover 1965 for general position.
+A linear classifier b_u = 1[<w, (1, u)> > 0] without ties is a region of the central arrangement of
+the hyperplanes {w : <w, (1, u)> = 0}. A new hyperplane cuts exactly those regions that its own
+restriction of the arrangement has, so both the number (Winder 1966, Zaslavsky 1975) and the regions
+follow by recursion on the dimension; no linear program, no tolerance, and ties among the points
+(lattices, repeated rows) need no care. Cover 1965 for general position.
 """
 
 import math
@@ -23,35 +25,47 @@ _MOST_TERMS = 10**5
 
 @guarded
 def cover_count(n: Count, dim: Count) -> int:
-    """2 sum_{k < D} C(n - 1, k) of n points in general position, D = `dim` = features + 1, exactly. Cover 1965."""
-    require(min(n, dim) <= _MOST_TERMS, f"n or dim must be at most {_MOST_TERMS}, the terms of the sum, got {n}, {dim}")
+    """2 sum_{k < D} C(n - 1, k) of n points in general position, D = `dim` = features + 1, exactly.
+    Cover 1965.
+    """
+    require(
+        min(n, dim) <= _MOST_TERMS,
+        f"n or dim must be at most {_MOST_TERMS}, the terms of the sum, got {n}, {dim}",
+    )
     return 2 * sum(math.comb(n - 1, k) for k in range(min(n, dim)))
 
 
 @guarded
 def dichotomy_count(rows: Points) -> int:
-    """Exact number of linear dichotomies, by deletion and restriction; repeated rows count once. Winder 1966."""
+    """Exact number of linear dichotomies, by deletion and restriction; repeated rows count once.
+    Winder 1966.
+    """
     return _count(_directions(_integer_points(rows)))
 
 
 @guarded
 def boolean_dichotomies(n_features: Bits) -> int:
-    """Number of threshold functions of d bits, counted anew (a second at d = 5). Source: as `dichotomy_count`."""
+    """Number of threshold functions of d bits, counted anew (a second at d = 5). Source: as
+    `dichotomy_count`.
+    """
     return dichotomy_count(np.indices((2,) * n_features).reshape(n_features, 2**n_features).T)
 
 
 @guarded
 def linear_dichotomies(rows: Points) -> Int[np.ndarray, "cells rows"]:
-    """All b in {0, 1}^m with some w such that <w, (1, u)> > 0 where b_u = 1 and < 0 where b_u = 0, in sorted order.
+    """All b in {0, 1}^m with some w such that <w, (1, u)> > 0 where b_u = 1 and < 0 where b_u = 0,
+    in sorted order.
 
-    Exact for any rational points; meant for about 16 points in 4 features (thousands of cells). Source:
-    derived here from the recursion of Winder 1966.
+    Exact for any rational points; meant for about 16 points in 4 features (thousands of cells).
+    Source: derived here from the recursion of Winder 1966.
     """
     return np.array(sorted(_regions(_integer_points(rows))), dtype=np.int64)
 
 
 def _integer_points(rows: Real[np.ndarray, "rows features"]) -> list[Vector]:
-    """Each point (1, u) times the least positive integer that makes it integral, which is then its entry 0."""
+    """Each point (1, u) times the least positive integer that makes it integral, which is then its
+    entry 0.
+    """
     require(len(rows), f"rows must hold at least one point, got an array of shape {rows.shape}")
     points = []
     for row in rows.tolist():
@@ -62,37 +76,51 @@ def _integer_points(rows: Real[np.ndarray, "rows features"]) -> list[Vector]:
 
 
 def _coprime(vector: Sequence[int]) -> Vector:
-    """The vector divided by the greatest common divisor of its entries; the zero vector as it is."""
+    """The vector divided by the greatest common divisor of its entries; the zero vector as it
+    is.
+    """
     divisor = math.gcd(*vector) or 1
     return tuple(entry // divisor for entry in vector)
 
 
 def _regions(vectors: list[Vector]) -> dict[tuple[bool, ...], Vector]:
-    """Sides of all non-zero `vectors` that a region of the arrangement takes, with integer weights in that region."""
+    """Sides of all non-zero `vectors` that a region of the arrangement takes, with integer weights
+    in that region.
+    """
     regions: dict[tuple[bool, ...], Vector] = {(): (0,) * len(vectors[0])}
     for position, vector in enumerate(vectors):
         earlier = vectors[:position]
         cut = _regions_within(vector, earlier)
         next_regions = {
-            (*sides, _dot(weights, vector) > 0): weights for sides, weights in regions.items() if sides not in cut
+            (*sides, _dot(weights, vector) > 0): weights
+            for sides, weights in regions.items()
+            if sides not in cut
         }
-        # On the hyperplane every earlier product is a non-zero integer, so one step off it does not change its sign.
+        # On the hyperplane every earlier product is a non-zero integer, so one step off it does not
+        # change its sign.
         stretch = 1 + max((abs(_dot(vector, normal)) for normal in earlier), default=0)
         for sides, weights in cut.items():
             for side in (1, -1):
-                off = [stretch * weight + side * entry for weight, entry in zip(weights, vector, strict=True)]
+                off = [
+                    stretch * weight + side * entry
+                    for weight, entry in zip(weights, vector, strict=True)
+                ]
                 next_regions[(*sides, side > 0)] = _coprime(off)
         regions = next_regions
     return regions
 
 
 def _regions_within(normal: Vector, vectors: list[Vector]) -> dict[tuple[bool, ...], Vector]:
-    """Regions of the arrangement of `vectors` within the hyperplane {w : <w, normal> = 0}, with weights in it."""
+    """Regions of the arrangement of `vectors` within the hyperplane {w : <w, normal> = 0}, with
+    weights in it.
+    """
     if not vectors:
         return {(): (0,) * len(normal)}
     pivot = _pivot(normal)
     restrictions = [_restrict(vector, normal, pivot) for vector in vectors]
-    if not all(any(vector) for vector in restrictions):  # the hyperplane is one of theirs: it cuts no region
+    if not all(
+        any(vector) for vector in restrictions
+    ):  # the hyperplane is one of theirs: it cuts no region
         return {}
     remainder = normal[:pivot] + normal[pivot + 1 :]
     regions = {}
@@ -108,13 +136,19 @@ def _count(vectors: list[Vector]) -> int:
     if vectors and len(vectors[0]) == 2:
         return 2 * len(vectors)
     return 1 + sum(
-        _count(_directions([_restrict(normal, vector, _pivot(vector)) for normal in vectors[:position]]))
+        _count(
+            _directions(
+                [_restrict(normal, vector, _pivot(vector)) for normal in vectors[:position]]
+            )
+        )
         for position, vector in enumerate(vectors)
     )
 
 
 def _directions(vectors: list[Vector]) -> list[Vector]:
-    """The lines spanned by non-zero vectors, each once, as a coprime vector whose first non-zero entry is positive."""
+    """The lines spanned by non-zero vectors, each once, as a coprime vector whose first non-zero
+    entry is positive.
+    """
     distinct: dict[Vector, None] = {}
     for vector in map(_coprime, vectors):
         distinct[vector if vector[_pivot(vector)] > 0 else tuple(-entry for entry in vector)] = None
@@ -122,7 +156,9 @@ def _directions(vectors: list[Vector]) -> list[Vector]:
 
 
 def _restrict(vector: Vector, normal: Vector, pivot: int) -> Vector:
-    """The vector as a functional on {w : <w, normal> = 0}, in the coordinates of w other than `pivot`."""
+    """The vector as a functional on {w : <w, normal> = 0}, in the coordinates of w other than
+    `pivot`.
+    """
     return _coprime(
         [
             normal[pivot] * entry - vector[pivot] * coefficient

@@ -1,10 +1,12 @@
-"""Errors, competing classifiers, discrepancy and ambiguity of classifiers seen as dichotomies of an aggregated sample.
+"""Errors, competing classifiers, discrepancy and ambiguity of classifiers seen as dichotomies of an
+aggregated sample.
 
-Marx, Calmon & Ustun 2020 (arXiv 1909.06677). The sample is m distinct feature rows with counts `positives` n+_u and
-`negatives` n-_u, t_u = n+_u + n-_u, n = sum t_u; a classifier is b in {0, 1}^m, the baseline h_0 is b^0. Everything is
-a count of points (divide by n for the paper's shares), exact in integers; the tolerance e counts points as well. The
-functions ending in `_of` take any explicit set of dichotomies, `[cells, m]`; the baseline competes with itself whether
-it is listed or not.
+Marx, Calmon & Ustun 2020 (arXiv 1909.06677). The sample is m distinct feature rows with counts
+`positives` n+_u and `negatives` n-_u, t_u = n+_u + n-_u, n = sum t_u; a classifier is b in {0,
+1}^m, the baseline h_0 is b^0. Everything is a count of points (divide by n for the paper's shares),
+exact in integers; the tolerance e counts points as well. The functions ending in `_of` take any
+explicit set of dichotomies, `[cells, m]`; the baseline competes with itself whether it is listed or
+not.
 """
 
 import numpy as np
@@ -18,19 +20,26 @@ _INTEGER = 1e-9  # epsilon n this close below an integer is that integer
 
 @guarded
 def errors(dichotomy: Dichotomy, positives: Counts, negatives: Counts) -> int:
-    """E(b) = sum_u n-_u b_u + n+_u (1 - b_u), the number of misclassified points. Source: arXiv 1909.06677."""
+    """E(b) = sum_u n-_u b_u + n+_u (1 - b_u), the number of misclassified points. Source: arXiv
+    1909.06677.
+    """
     return int(np.where(dichotomy == 1, negatives, positives).sum())
 
 
 @guarded
 def disagreement(dichotomy: Dichotomy, other: Dichotomy, weights: Counts) -> int:
-    """sum_u t_u 1[b_u != b'_u], the points on which two classifiers differ, t = `weights`. Source: arXiv 1909.06677."""
+    """sum_u t_u 1[b_u != b'_u], the points on which two classifiers differ, t = `weights`. Source:
+    arXiv 1909.06677.
+    """
     return int(weights[dichotomy != other].sum())
 
 
 @guarded
-def flip_costs(baseline: Dichotomy, positives: Counts, negatives: Counts) -> Int[np.ndarray, " rows"]:
-    """g_u = t_u - 2 m_u, the errors that flipping row u adds, with m_u the points of u the baseline gets wrong.
+def flip_costs(
+    baseline: Dichotomy, positives: Counts, negatives: Counts
+) -> Int[np.ndarray, " rows"]:
+    """g_u = t_u - 2 m_u, the errors that flipping row u adds, with m_u the points of u the baseline
+    gets wrong.
 
     E(b) - E(b^0) = sum of g_u over the flipped rows, so g lies in [-t, t].
     """
@@ -39,45 +48,68 @@ def flip_costs(baseline: Dichotomy, positives: Counts, negatives: Counts) -> Int
 
 @guarded
 def tolerance_count(epsilon: UnitInterval, n: Count) -> int:
-    """Return floor(ε n + 1e-9), the errors that a tolerance ε allows n points; the rounding is chosen here."""
+    """Return floor(ε n + 1e-9), the errors that a tolerance ε allows n points; the rounding is
+    chosen here.
+    """
     return int(np.floor(epsilon * n + _INTEGER))
 
 
 @guarded
-def errors_of(dichotomies: Dichotomies, positives: Counts, negatives: Counts) -> Int[np.ndarray, " cells"]:
+def errors_of(
+    dichotomies: Dichotomies, positives: Counts, negatives: Counts
+) -> Int[np.ndarray, " cells"]:
     """E(b) of every dichotomy of the set. Source: arXiv 1909.06677."""
     return positives.sum() + dichotomies @ (negatives - positives)
 
 
 @guarded
-def disagreements_of(dichotomies: Dichotomies, baseline: Dichotomy, weights: Counts) -> Int[np.ndarray, " cells"]:
-    """Number of points on which every dichotomy of the set differs from the baseline. Source: arXiv 1909.06677."""
+def disagreements_of(
+    dichotomies: Dichotomies, baseline: Dichotomy, weights: Counts
+) -> Int[np.ndarray, " cells"]:
+    """Number of points on which every dichotomy of the set differs from the baseline. Source: arXiv
+    1909.06677.
+    """
     return (dichotomies != baseline) @ weights
 
 
 @guarded
 def level_set(
-    dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: Natural
+    dichotomies: Dichotomies,
+    baseline: Dichotomy,
+    positives: Counts,
+    negatives: Counts,
+    tolerance: Natural,
 ) -> Int[np.ndarray, "members rows"]:
-    """Members of S_ε(h_0): the listed dichotomies with E(b) <= E(b^0) + e; none if no listed one is as good.
+    """Members of S_ε(h_0): the listed dichotomies with E(b) <= E(b^0) + e; none if no listed one is
+    as good.
 
     Source: arXiv 1909.06677.
 
-    >>> level_set([[0, 0], [0, 1], [1, 0], [1, 1]], [1, 1], positives=[3, 2], negatives=[0, 1], tolerance=1)
+    >>> level_set([[0, 0], [0, 1], [1, 0], [1, 1]], [1, 1], positives=[3, 2], negatives=[0, 1],
+    ...     tolerance=1)
     array([[1, 0],
            [1, 1]])
     """
-    competing = errors_of(dichotomies, positives, negatives) <= errors(baseline, positives, negatives) + tolerance
+    competing = (
+        errors_of(dichotomies, positives, negatives)
+        <= errors(baseline, positives, negatives) + tolerance
+    )
     return dichotomies[competing].astype(np.int64)
 
 
 @guarded
 def discrepancy_of(
-    dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: Natural
+    dichotomies: Dichotomies,
+    baseline: Dichotomy,
+    positives: Counts,
+    negatives: Counts,
+    tolerance: Natural,
 ) -> int:
-    """The most points on which one competing classifier differs from h_0, n delta_epsilon. Source: arXiv 1909.06677.
+    """The most points on which one competing classifier differs from h_0, n delta_epsilon. Source:
+    arXiv 1909.06677.
 
-    >>> discrepancy_of([[0, 0], [0, 1], [1, 0], [1, 1]], [1, 1], positives=[3, 2], negatives=[0, 1], tolerance=1)
+    >>> discrepancy_of([[0, 0], [0, 1], [1, 0], [1, 1]], [1, 1], positives=[3, 2],
+    ...     negatives=[0, 1], tolerance=1)
     3
     """
     members = level_set(dichotomies, baseline, positives, negatives, tolerance)
@@ -86,9 +118,15 @@ def discrepancy_of(
 
 @guarded
 def ambiguity_of(
-    dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: Natural
+    dichotomies: Dichotomies,
+    baseline: Dichotomy,
+    positives: Counts,
+    negatives: Counts,
+    tolerance: Natural,
 ) -> int:
-    """The points that some competing classifier assigns otherwise, n alpha_epsilon(h_0). Source: arXiv 1909.06677."""
+    """The points that some competing classifier assigns otherwise, n alpha_epsilon(h_0). Source:
+    arXiv 1909.06677.
+    """
     members = level_set(dichotomies, baseline, positives, negatives, tolerance)
     return int((positives + negatives)[np.any(members != baseline, axis=0)].sum())
 
@@ -97,7 +135,8 @@ def ambiguity_of(
 def flip_errors_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts
 ) -> Int[np.ndarray, " rows"]:
-    """E_u, the fewest errors of a listed dichotomy that assigns row u otherwise than h_0; n + 1 where none does.
+    """E_u, the fewest errors of a listed dichotomy that assigns row u otherwise than h_0; n + 1
+    where none does.
 
     Ambiguity is their distribution function: n alpha_epsilon = sum_u t_u 1[E_u <= E(b^0) + e].
     """
@@ -110,8 +149,12 @@ def flip_errors_of(
 def discrepancy_path_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts
 ) -> Int[np.ndarray, " tolerances"]:
-    """Discrepancy at every tolerance e = 0, ..., n, a step function with index e; the single pass is derived here."""
-    excess = np.maximum(errors_of(dichotomies, positives, negatives) - errors(baseline, positives, negatives), 0)
+    """Discrepancy at every tolerance e = 0, ..., n, a step function with index e; the single pass
+    is derived here.
+    """
+    excess = np.maximum(
+        errors_of(dichotomies, positives, negatives) - errors(baseline, positives, negatives), 0
+    )
     path = np.zeros(int(positives.sum() + negatives.sum()) + 1, dtype=np.int64)
     np.maximum.at(path, excess, disagreements_of(dichotomies, baseline, positives + negatives))
     return np.maximum.accumulate(path)
@@ -121,7 +164,9 @@ def discrepancy_path_of(
 def ambiguity_path_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts
 ) -> Int[np.ndarray, " tolerances"]:
-    """Ambiguity at e = 0, ..., n: cumulated weights of the rows' flip errors; the single pass is derived here."""
+    """Ambiguity at e = 0, ..., n: cumulated weights of the rows' flip errors; the single pass is
+    derived here.
+    """
     n = int(positives.sum() + negatives.sum())
     flip_errors = flip_errors_of(dichotomies, baseline, positives, negatives)
     excess = np.maximum(flip_errors - errors(baseline, positives, negatives), 0)
@@ -133,9 +178,15 @@ def ambiguity_path_of(
 
 @guarded
 def pair_diameter_of(
-    dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: Natural
+    dichotomies: Dichotomies,
+    baseline: Dichotomy,
+    positives: Counts,
+    negatives: Counts,
+    tolerance: Natural,
 ) -> int:
-    """The most points on which two competing classifiers differ from each other; h_0 is one of them."""
+    """The most points on which two competing classifiers differ from each other; h_0 is one of
+    them.
+    """
     members = level_set(dichotomies, baseline, positives, negatives, tolerance)
     signs = 2 * np.vstack([members, baseline]) - 1
     weights = positives + negatives

@@ -1,7 +1,8 @@
-"""PCA of high-dimensional random walks: the exact theory. A law that names no source is derived here.
+"""PCA of high-dimensional random walks: the exact theory. A law that names no source is derived
+here.
 
-Antognini & Sohl-Dickstein 2018, "PCA of high dimensional random walks with comparison to neural network training",
-arXiv 1806.08805, and its neighbours.
+Antognini & Sohl-Dickstein 2018, "PCA of high dimensional random walks with comparison to neural
+network training", arXiv 1806.08805, and its neighbours.
 """
 
 from theory.random_walk_pca.averages import (
@@ -14,8 +15,15 @@ from theory.random_walk_pca.decaying_noise import (
     decaying_noise_explained_variance_ratio,
     decaying_noise_modes,
 )
-from theory.random_walk_pca.deterministic_equivalent import companion_stieltjes, laplacian_resolvent_trace
-from theory.random_walk_pca.drift import drift_coefficients, drift_eigenvalues, drift_explained_variance_ratio
+from theory.random_walk_pca.deterministic_equivalent import (
+    companion_stieltjes,
+    laplacian_resolvent_trace,
+)
+from theory.random_walk_pca.drift import (
+    drift_coefficients,
+    drift_eigenvalues,
+    drift_explained_variance_ratio,
+)
 from theory.random_walk_pca.effective_dimension import combined_dimension, effective_dimension
 from theory.random_walk_pca.finite_dimension import (
     eigenvalue_bias,
@@ -46,7 +54,10 @@ from theory.random_walk_pca.momentum import (
     momentum_explained_variance_ratio_rate,
     momentum_impulse_response,
 )
-from theory.random_walk_pca.neighbours import circulant_eigenvalues, uncentred_explained_variance_ratio_limit
+from theory.random_walk_pca.neighbours import (
+    circulant_eigenvalues,
+    uncentred_explained_variance_ratio_limit,
+)
 from theory.random_walk_pca.ornstein_uhlenbeck import (
     ornstein_uhlenbeck_circulant_eigenvalues,
     ornstein_uhlenbeck_eigenvalues,
@@ -60,7 +71,11 @@ from theory.random_walk_pca.ornstein_uhlenbeck_limit import (
     crossover_wavenumbers,
 )
 from theory.random_walk_pca.pca_tutorial import least_reconstruction_error, principal_axes
-from theory.random_walk_pca.processes import toeplitz_covariance, toeplitz_eigenvalues, toeplitz_total_variance
+from theory.random_walk_pca.processes import (
+    toeplitz_covariance,
+    toeplitz_eigenvalues,
+    toeplitz_total_variance,
+)
 from theory.random_walk_pca.robust_pca import outlier_flip_threshold
 from theory.random_walk_pca.spectrum import (
     eigenvalues,
@@ -80,4 +95,7 @@ from theory.random_walk_pca.trapping import (
     stationary_correlation,
     trapping_radius,
 )
-from theory.random_walk_pca.walk_finite_dimension import eigenvalue_bias_coefficient, kurtosis_factor_ratio
+from theory.random_walk_pca.walk_finite_dimension import (
+    eigenvalue_bias_coefficient,
+    kurtosis_factor_ratio,
+)

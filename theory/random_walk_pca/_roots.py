@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-_HALVINGS = 64  # the bracket shrinks below half an ulp of any root that is not 2^-12 times smaller than its bracket
+# the bracket shrinks below half an ulp of any root that is not 2^-12 times smaller than its bracket
+_HALVINGS = 64
 
 
 def bisect(
@@ -14,9 +15,11 @@ def bisect(
     upper: Float[np.ndarray, " roots"],
     sign_at_lower: Float[np.ndarray, " roots"],
 ) -> Float[np.ndarray, " roots"]:
-    """The root of `function` in each bracket (lower_i, upper_i), given the sign it has just above lower_i.
+    """The root of `function` in each bracket (lower_i, upper_i), given the sign it has just above
+    lower_i.
 
-    Given, because brackets may end at poles or trivial zeros. Each must hold exactly one sign change.
+    Given, because brackets may end at poles or trivial zeros. Each must hold exactly one sign
+    change.
     """
     for _ in range(_HALVINGS):
         middle = (lower + upper) / 2

@@ -1,7 +1,7 @@
 """PCA of averaged iterates of a walk: exponential and running means.
 
-Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805) discusses averaged iterates; the exact equality of exponential
-averaging and momentum and the Bessel law of the running mean are derived here.
+Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805) discusses averaged iterates; the exact equality
+of exponential averaging and momentum and the Bessel law of the running mean are derived here.
 """
 
 from typing import Annotated
@@ -21,16 +21,19 @@ def exponential_average_impulse_response(
 ) -> Float[np.ndarray, " points"]:
     """Response 1 - β^m of y_t = β y_{t-1} + (1 - β) x_t, y_0 = 0, to the steps of the walk x.
 
-    (1 - β) times that of a walk of momentum β, so the two share all explained variance ratios and modes.
+    (1 - β) times that of a walk of momentum β, so the two share all explained variance ratios and
+    modes.
     """
     return (1 - decay) * momentum_impulse_response(n_points, decay)
 
 
 @guarded
 def running_mean_wavenumbers(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Roots z_k of the law of the running mean (1/t) sum_{s <= t} x_s of a walk, just above (k + 1/2) π.
+    """Roots z_k of the law of the running mean (1/t) sum_{s <= t} x_s of a walk, just above (k +
+    1/2) π.
 
-    Positive roots of (J0 - I0)(-Y1 - (2/π) K1) + (J1 + I1)(Y0 + (2/π) K0) = 0, all Bessel functions at z.
+    Positive roots of (J0 - I0)(-Y1 - (2/π) K1) + (J1 + I1)(Y0 + (2/π) K0) = 0, all Bessel functions
+    at z.
     """
     from scipy.special import ive, jv, kv, yv
 
@@ -44,6 +47,10 @@ def running_mean_wavenumbers(n_components: Components) -> Float[np.ndarray, " co
 
 
 @guarded
-def running_mean_explained_variance_ratio(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Limits ρ_k = 432 / z_k^4: .8357, .1126, .0294, ...; eigenvalues tend to 16 T^2 / z_k^4, of sum T^2 / 27."""
+def running_mean_explained_variance_ratio(
+    n_components: Components,
+) -> Float[np.ndarray, " components"]:
+    """Limits ρ_k = 432 / z_k^4: .8357, .1126, .0294, ...; eigenvalues tend to 16 T^2 / z_k^4, of
+    sum T^2 / 27.
+    """
     return 432 / running_mean_wavenumbers(n_components) ** 4

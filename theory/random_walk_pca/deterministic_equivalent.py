@@ -1,8 +1,9 @@
-"""Global spectrum when the dimension is comparable to the number of points: a deterministic equivalent.
+"""Global spectrum when the dimension is comparable to the number of points: a deterministic
+equivalent.
 
 The companion Stieltjes transform m(z) of the d x d matrix X^T C X / d of the isotropic walk solves
-z = -1/m + (1/d) sum_k 1 / (θ_k + m) (Silverstein's equation). The sum is closed here by the path-graph Laplacian;
-arXiv 1806.08805 treats the infinite dimension only.
+z = -1/m + (1/d) sum_k 1 / (θ_k + m) (Silverstein's equation). The sum is closed here by the
+path-graph Laplacian; arXiv 1806.08805 treats the infinite dimension only.
 """
 
 from typing import Annotated
@@ -15,7 +16,8 @@ from theory_on_trial.contract import Interval, NonNegative, guarded
 
 @guarded
 def laplacian_resolvent_trace(shift: NonNegative, n_points: Points) -> float:
-    """sum_{k=1}^{T-1} 1 / (θ_k + m) = (T coth(T φ) - coth φ) / (2 sinh φ), cosh φ = 1 + m/2, m = `shift`.
+    """sum_{k=1}^{T-1} 1 / (θ_k + m) = (T coth(T φ) - coth φ) / (2 sinh φ), cosh φ = 1 + m/2, m =
+    `shift`.
 
     Evaluated without cancellation down to m = 0, where it is (T^2 - 1) / 6.
     """
@@ -26,9 +28,11 @@ def laplacian_resolvent_trace(shift: NonNegative, n_points: Points) -> float:
 
 
 @guarded
-def companion_stieltjes(z: Annotated[float, Interval(high=0, closed="()")], n_points: Points, dim: Dimension) -> float:
-    """m(z) of the isotropic walk at real z < 0, the limit of Tr (X^T C X / d - z)^(-1) / d, X of unit step variance in
-    every coordinate. Source: Silverstein's equation, closed here.
+def companion_stieltjes(
+    z: Annotated[float, Interval(high=0, closed="()")], n_points: Points, dim: Dimension
+) -> float:
+    """m(z) of the isotropic walk at real z < 0, the limit of Tr (X^T C X / d - z)^(-1) / d, X of
+    unit step variance in every coordinate. Source: Silverstein's equation, closed here.
     """
     from scipy.optimize import brentq
 

@@ -22,7 +22,9 @@ Rate = Annotated[float, Interval(0, 2, "[)", why="the process is unstable where 
 StationaryRate = Annotated[float, Interval(0, 2, "()", why="a stationary law exists there")]
 """α of an Ornstein-Uhlenbeck process with a stationary law."""
 NOT_ALL_ZERO = Holds(
-    "some", "not be all zero (zero total variance: ratios are undefined)", lambda values: bool(values.any())
+    "some",
+    "not be all zero (zero total variance: ratios are undefined)",
+    lambda values: bool(values.any()),
 )
 Spectrum = Annotated[Float[np.ndarray, " spectrum"], NON_NEGATIVE, NOT_ALL_ZERO]
 """λ, variances of all components, in any unit."""

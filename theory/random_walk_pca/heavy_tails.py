@@ -1,9 +1,10 @@
-"""What tails without a sixth moment take from the scatter of a walk's first ratio: a term of order d^(-(ν - 4)/2).
+"""What tails without a sixth moment take from the scatter of a walk's first ratio: a term of order
+d^(-(ν - 4)/2).
 
-To first order in 1 / d only the fourth moment of the steps enters. The next order is 1 / d where there is a sixth
-moment. Student's t with 4 < ν < 6 degrees of freedom has none: single coordinates as large as sqrt(d) are rare, but
-each of them moves the ratio by a finite amount, which the linear response overestimates from five points on and
-underestimates at three.
+To first order in 1 / d only the fourth moment of the steps enters. The next order is 1 / d where
+there is a sixth moment. Student's t with 4 < ν < 6 degrees of freedom has none: single coordinates
+as large as sqrt(d) are rare, but each of them moves the ratio by a finite amount, which the linear
+response overestimates from five points on and underestimates at three.
 """
 
 from typing import Annotated
@@ -14,7 +15,9 @@ from theory.random_walk_pca.domains import Points
 from theory.random_walk_pca.walk_finite_dimension import kurtosis_factor_ratio
 from theory_on_trial.contract import Interval, guarded
 
-Freedom = Annotated[float, Interval(4.2, 5.8, why="a fourth moment and no sixth, neither by a hair")]
+Freedom = Annotated[
+    float, Interval(4.2, 5.8, why="a fourth moment and no sixth, neither by a hair")
+]
 _SMALL = 0.01  # below it the excess over the linear response is its leading term, u^3, to 1e-4
 
 
@@ -22,10 +25,11 @@ _SMALL = 0.01  # below it the excess over the linear response is its leading ter
 def tail_shortfall(n_points: Points, freedom: Freedom) -> float:
     """Return c in Var(ρ_1) = first order (1 + c d^(-(ν - 4)/2) + O(1/d)) for steps of Student's t.
 
-    A coordinate of one step is x = sqrt(u d) with density (ν / 2) C (u d)^(-ν/2) / u, the tail of unit variance
-    (C = 2 Gamma((ν + 1)/2) / (sqrt(ν π) Gamma(ν/2)) ν^((ν - 1)/2) (1 - 2/ν)^(ν/2)). It changes the Gram matrix
-    of the centred positions from G to G + u a_j a_j' and the ratio by Δ_j(u), where the linear response says
-    Δ_j'(0) u; c is the sum over steps j of the integral of Δ_j^2 - (Δ_j'(0) u)^2, over first order.
+    A coordinate of one step is x = sqrt(u d) with density (ν / 2) C (u d)^(-ν/2) / u, the tail of
+    unit variance (C = 2 Gamma((ν + 1)/2) / (sqrt(ν π) Gamma(ν/2)) ν^((ν - 1)/2) (1 - 2/ν)^(ν/2)).
+    It changes the Gram matrix of the centred positions from G to G + u a_j a_j' and the ratio by
+    Δ_j(u), where the linear response says Δ_j'(0) u; c is the sum over steps j of the integral of
+    Δ_j^2 - (Δ_j'(0) u)^2, over first order.
     """
     from scipy.integrate import quad
     from scipy.special import gammaln
@@ -37,7 +41,9 @@ def tail_shortfall(n_points: Points, freedom: Freedom) -> float:
     share = values[-1] / values.sum()
     logs = gammaln((freedom + 1) / 2) - gammaln(freedom / 2) - np.log(freedom * np.pi) / 2
     tail = 2 * np.exp(logs) * freedom ** ((freedom - 1) / 2) * (1 - 2 / freedom) ** (freedom / 2)
-    linear = ((vectors[:, -1] @ positions) ** 2 - share * np.sum(positions**2, axis=0)) / values.sum()
+    linear = (
+        (vectors[:, -1] @ positions) ** 2 - share * np.sum(positions**2, axis=0)
+    ) / values.sum()
 
     def excess(root: float) -> float:
         """Sum over j of Δ_j^2 - (Δ_j'(0) u)^2 at u = root^2."""

@@ -1,8 +1,8 @@
 """PCA of a walk driven by momentum: v_t = γ v_{t-1} + ξ_t, x_t = x_{t-1} + v_t, started at rest.
 
-The circulant formula is that of Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805); its rate, the crossover and the
-limit γ -> 1, where the scores are modes of a clamped beam and no cosines, are derived here. `momentum` is γ.
-Variances are in units of the step variance.
+The circulant formula is that of Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805); its rate, the
+crossover and the limit γ -> 1, where the scores are modes of a clamped beam and no cosines, are
+derived here. `momentum` is γ. Variances are in units of the step variance.
 """
 
 import numpy as np
@@ -16,20 +16,29 @@ from theory_on_trial.contract import guarded
 
 @guarded
 def momentum_impulse_response(n_points: Points, momentum: Momentum) -> Float[np.ndarray, " points"]:
-    """Response h_m = (1 - γ^m) / (1 - γ) of the position, m = 1, ..., T (m at γ = 1), for `toeplitz_covariance`."""
+    """Response h_m = (1 - γ^m) / (1 - γ) of the position, m = 1, ..., T (m at γ = 1), for
+    `toeplitz_covariance`.
+    """
     return np.cumsum(momentum ** np.arange(n_points))
 
 
 @guarded
-def momentum_explained_variance_ratio(n_points: Points, momentum: Momentum) -> Float[np.ndarray, " components"]:
-    """Exact ratios ρ_k, k = 1, ..., T - 1, by the spectrum of the exact covariance; arXiv 1806.08805 at finite T."""
+def momentum_explained_variance_ratio(
+    n_points: Points, momentum: Momentum
+) -> Float[np.ndarray, " components"]:
+    """Exact ratios ρ_k, k = 1, ..., T - 1, by the spectrum of the exact covariance; arXiv
+    1806.08805 at finite T.
+    """
     response = momentum_impulse_response(n_points, momentum)
     return toeplitz_eigenvalues(response) / toeplitz_total_variance(response)
 
 
 @guarded
-def momentum_circulant_eigenvalues(n_points: Points, momentum: Momentum) -> Float[np.ndarray, " components"]:
-    """1 / (θ_k ((1 - γ)^2 + γ θ_k)), circulant, with cosines unchanged, for T (1 - γ) >> 1. Source: arXiv 1806.08805.
+def momentum_circulant_eigenvalues(
+    n_points: Points, momentum: Momentum
+) -> Float[np.ndarray, " components"]:
+    """1 / (θ_k ((1 - γ)^2 + γ θ_k)), circulant, with cosines unchanged, for T (1 - γ) >> 1. Source:
+    arXiv 1806.08805.
 
     Its relative error is O(T^-3) for fixed k and γ < 1, O(1/T) over all k, as derived here.
     """
@@ -48,22 +57,38 @@ def momentum_explained_variance_ratio_rate(
 
 @guarded
 def momentum_crossover_index(n_points: Points, momentum: MomentumBelowOne) -> float:
-    """Component T (1 - γ) / (π sqrt(γ)) below which λ_k falls as k^-2, beyond as k^-4; infinite at γ = 0."""
-    return float(n_points * (1 - momentum) / (np.pi * np.sqrt(momentum))) if momentum > 0 else np.inf
+    """Component T (1 - γ) / (π sqrt(γ)) below which λ_k falls as k^-2, beyond as k^-4; infinite at
+    γ = 0.
+    """
+    return (
+        float(n_points * (1 - momentum) / (np.pi * np.sqrt(momentum))) if momentum > 0 else np.inf
+    )
 
 
 @guarded
 def integrated_walk_wavenumbers(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Positive roots μ_k of tan μ + tanh μ = 0: as γ -> 1 eigenvalues tend to T^4 / μ_k^4, of sum T^4 / 30."""
+    """Positive roots μ_k of tan μ + tanh μ = 0: as γ -> 1 eigenvalues tend to T^4 / μ_k^4, of sum
+    T^4 / 30.
+    """
     roots = (np.arange(1, n_components + 1) - 0.25) * np.pi
-    for _ in range(4):  # Newton; the first guess is off by exp(-2 mu), which four squarings bring below an ulp
+    for _ in range(
+        4
+    ):  # Newton; the first guess is off by exp(-2 mu), which four squarings bring below an ulp
         residual = np.sin(roots) + np.cos(roots) * np.tanh(roots)
-        slope = np.cos(roots) - np.sin(roots) * np.tanh(roots) + np.cos(roots) * (1 - np.tanh(roots) ** 2)
+        slope = (
+            np.cos(roots)
+            - np.sin(roots) * np.tanh(roots)
+            + np.cos(roots) * (1 - np.tanh(roots) ** 2)
+        )
         roots = roots - residual / slope
     return roots
 
 
 @guarded
-def integrated_walk_explained_variance_ratio(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Ratios ρ_k = 30 / μ_k^4 of the integrated walk as T grows: 0.9589 in the first component, not one."""
+def integrated_walk_explained_variance_ratio(
+    n_components: Components,
+) -> Float[np.ndarray, " components"]:
+    """Ratios ρ_k = 30 / μ_k^4 of the integrated walk as T grows: 0.9589 in the first component, not
+    one.
+    """
     return 30 / integrated_walk_wavenumbers(n_components) ** 4

@@ -1,6 +1,7 @@
 """What PCA is: the rotation that diagonalises a covariance and the subspace that loses least.
 
-Shlens 2014, "A tutorial on principal component analysis", arXiv 1404.1100; optimality by Eckart & Young 1936.
+Shlens 2014, "A tutorial on principal component analysis", arXiv 1404.1100; optimality by Eckart &
+Young 1936.
 """
 
 from typing import Annotated
@@ -19,16 +20,21 @@ Covariance = Annotated[Float[np.ndarray, "dimensions dimensions"], COVARIANCE]
 def principal_axes(
     covariance: Covariance,
 ) -> tuple[Float[np.ndarray, " dimensions"], Float[np.ndarray, "dimensions dimensions"]]:
-    """Variances, decreasing, and the matrix P whose rows are the principal axes: P C P^T is diagonal (Shlens 2014)."""
+    """Variances, decreasing, and the matrix P whose rows are the principal axes: P C P^T is
+    diagonal (Shlens 2014).
+    """
     variances, axes = np.linalg.eigh(covariance)
     return variances[::-1], axes[:, ::-1].T
 
 
 @guarded
 def least_reconstruction_error(covariance: Covariance, n_components: Components) -> float:
-    """Sum of the variances beyond the first `n_components`, by Eckart & Young 1936; `ValueError` if there are fewer."""
+    """Sum of the variances beyond the first `n_components`, by Eckart & Young 1936; `ValueError` if
+    there are fewer.
+    """
     require(
         n_components <= len(covariance),
-        f"n_components must be at most {len(covariance)}, the dimensions of covariance, got {n_components}",
+        f"n_components must be at most {len(covariance)}, the dimensions of covariance, got "
+        f"{n_components}",
     )
     return float(np.sum(principal_axes(covariance)[0][n_components:]))

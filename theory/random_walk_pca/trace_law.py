@@ -1,8 +1,10 @@
-"""Law of the total variance Tr G of a finite-dimensional trajectory: a weighted sum of chi-square variables.
+"""Law of the total variance Tr G of a finite-dimensional trajectory: a weighted sum of chi-square
+variables.
 
-With isotropic Gaussian steps of total variance one in d dimensions, d Tr G = sum_k λ_k χ^2_d. For the plain walk
-the Laplace transform is closed by Chebyshev's polynomials of the second kind, and tends to that of the Cramér-von Mises
-law. Derived here; arXiv 1806.08805 treats the infinite dimension only.
+With isotropic Gaussian steps of total variance one in d dimensions, d Tr G = sum_k λ_k χ^2_d. For
+the plain walk the Laplace transform is closed by Chebyshev's polynomials of the second kind, and
+tends to that of the Cramér-von Mises law. Derived here; arXiv 1806.08805 treats the infinite
+dimension only.
 """
 
 import numpy as np
@@ -18,7 +20,8 @@ _HARDLY_ANY = 1e-12  # of this many degrees of freedom the first order is exact
 def trace_laplace(argument: NonNegative, n_points: Points, dim: Dimension) -> float:
     """E exp(-s d Tr G) = (T / U_{T-1}(1 + s))^(d/2) of the walk, for s = `argument`; in (0, 1].
 
-    d Tr G is the centred sum of squares of a d-dimensional walk whose steps have unit variance in every coordinate.
+    d Tr G is the centred sum of squares of a d-dimensional walk whose steps have unit variance in
+    every coordinate.
     """
     angle = 2 * np.arcsinh(np.sqrt(argument / 2))
     return float(np.exp(-dim / 2 * (_log_sinhc(n_points * angle) - _log_sinhc(angle))))
@@ -30,9 +33,10 @@ def trace_cdf(
 ) -> Float[np.ndarray, " totals"]:
     """P(sum_k λ_k χ^2_d <= total) for independent chi-squares of `dim` degrees of freedom.
 
-    The absolute error is rounding alone, about 1e-17 (10 + n d) for n eigenvalues. Computed as the inverse Laplace
-    transform of prod_k (1 + 2 s λ_k)^(-d/2) / s, by the trapezoidal rule on a hyperbola through the saddle point that
-    bends away from the branch points (Imhof 1961 integrates along the imaginary axis instead).
+    The absolute error is rounding alone, about 1e-17 (10 + n d) for n eigenvalues. Computed as the
+    inverse Laplace transform of prod_k (1 + 2 s λ_k)^(-d/2) / s, by the trapezoidal rule on a
+    hyperbola through the saddle point that bends away from the branch points (Imhof 1961 integrates
+    along the imaginary axis instead).
     """
     weights = 2 * eigenvalues[eigenvalues > 0] / eigenvalues.max()
     probability = np.zeros(total.shape)
@@ -47,11 +51,15 @@ def _invert(value: float, weights: Float[np.ndarray, " spectrum"], dim: float) -
 
     if dim * weights.size < _HARDLY_ANY:
         return float(1 - dim / 2 * np.sum(exp1(value / weights)))
-    # Derivative of the log integrand times `point`: negative at 1 / value, positive once every term is bounded.
+    # Derivative of the log integrand times `point`: negative at 1 / value, positive once every term
+    # is bounded.
     saddle = brentq(
-        lambda point: float(value * point - 1 - dim / 2 * np.sum(weights * point / (1 + weights * point))),
+        lambda point: float(
+            value * point - 1 - dim / 2 * np.sum(weights * point / (1 + weights * point))
+        ),
         1 / value,
-        (2 + dim * weights.size) / value,  # beyond every sum, with more to spare than rounding takes
+        (2 + dim * weights.size)
+        / value,  # beyond every sum, with more to spare than rounding takes
         xtol=1e-300,
         rtol=1e-6,
     )
@@ -60,7 +68,9 @@ def _invert(value: float, weights: Float[np.ndarray, " spectrum"], dim: float) -
     step = 1 / 16
     steps = step * np.arange(144)  # beyond nine widths the integrand is below 1e-16 of its peak
     bend = 0.5
-    point: Complex[np.ndarray, " nodes"] = saddle + width * (1j * np.sinh(steps) - bend * (np.cosh(steps) - 1))
+    point: Complex[np.ndarray, " nodes"] = saddle + width * (
+        1j * np.sinh(steps) - bend * (np.cosh(steps) - 1)
+    )
     tangent = width * (1j * np.cosh(steps) - bend * np.sinh(steps))
     log_transform = -dim / 2 * np.sum(np.log1p(np.outer(point, weights)), axis=1)
     integrand = np.imag(np.exp(log_transform + point * value) / point * tangent)

@@ -1,7 +1,7 @@
 """A representation drawn at random, from a law that the adversary knows while the draw is hidden.
 
-Only the chances m_i count with which the directions f_i are kept; the best ones equalise the regrets of the tasks. A
-function that names no source is derived here.
+Only the chances m_i count with which the directions f_i are kept; the best ones equalise the
+regrets of the tasks. A function that names no source is derived here.
 """
 
 from typing import Annotated, NamedTuple
@@ -13,7 +13,9 @@ from theory.representation_game.domains import Covariance, Inclusion, Kept, Prio
 from theory.representation_game.pure import _solved, falling
 from theory_on_trial.contract import MOST, Interval, guarded, require
 
-_APART = 1e-13  # of running sums: nearer ones are meant to be one, and would leave a set of no chance
+_APART = (
+    1e-13  # of running sums: nearer ones are meant to be one, and would leave a set of no chance
+)
 
 Horizon = Annotated[int, Interval(1, MOST)]
 
@@ -27,7 +29,8 @@ class Mixture(NamedTuple):
 
 @guarded
 def mixed_value(spectrum: Spectrum, kept: Kept) -> float:
-    """Max over l > r of (l - r) / (1 / λ_1 + ... + 1 / λ_l), the value of the game with hidden draws.
+    """Max over l > r of (l - r) / (1 / λ_1 + ... + 1 / λ_l), the value of the game with hidden
+    draws.
 
     Zero where at most r eigenvalues are positive. Raises ValueError for r >= d.
     Source: recalled from the paper; derived here by averaging over signs and Lagrange multipliers.
@@ -40,7 +43,9 @@ def mixed_value(spectrum: Spectrum, kept: Kept) -> float:
 
 @guarded
 def hedged(spectrum: Spectrum, kept: Kept) -> int:
-    """l*, how many tasks the best mixture keeps at times: λ_l* > value >= λ_(l*+1). Raises ValueError for r >= d."""
+    """l*, how many tasks the best mixture keeps at times: λ_l* > value >= λ_(l*+1). Raises
+    ValueError for r >= d.
+    """
     return _solution(spectrum, kept)[1]
 
 
@@ -60,10 +65,11 @@ def inclusion(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
 
 @guarded
 def systematic_mixture(inclusion: Inclusion) -> Mixture:
-    """Sets of r directions that keep each as often as asked for; no more sets than chances m_i that are positive.
+    """Sets of r directions that keep each as often as asked for; no more sets than chances m_i that
+    are positive.
 
-    One uniform number u chooses: direction i where an integer plus u falls between the sums of the chances before it
-    and up to it. Raises ValueError for chances that do not sum to a whole number.
+    One uniform number u chooses: direction i where an integer plus u falls between the sums of the
+    chances before it and up to it. Raises ValueError for chances that do not sum to a whole number.
     Source: systematic sampling, Madow 1949.
 
     >>> systematic_mixture([0.5, 0.75, 0.75]).chances.tolist()
@@ -86,19 +92,24 @@ def systematic_mixture(inclusion: Inclusion) -> Mixture:
 
 @guarded
 def equalised_regret(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
-    """min(value, λ_i): the expected regret of f_i under the best mixture. Raises ValueError for r >= d."""
+    """min(value, λ_i): the expected regret of f_i under the best mixture. Raises ValueError for r
+    >= d.
+    """
     return np.minimum(_solution(spectrum, kept)[0], spectrum)
 
 
 @guarded
 def mixed_average(spectrum: Spectrum, kept: Kept) -> float:
-    """Sum of min(value, λ_i): its mean regret over tasks with E f f' = S. Raises ValueError for r >= d."""
+    """Sum of min(value, λ_i): its mean regret over tasks with E f f' = S. Raises ValueError for r
+    >= d.
+    """
     return float(equalised_regret(spectrum, kept).sum())
 
 
 @guarded
 def adversary_chances(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
-    """How often the best adversary plays each f_i: proportional to 1 / λ_i for the l* largest, in falling order.
+    """How often the best adversary plays each f_i: proportional to 1 / λ_i for the l* largest, in
+    falling order.
 
     Raises ValueError for r >= d.
     """
@@ -113,8 +124,11 @@ def adversary_chances(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim
 
 
 @guarded
-def adversary_covariance(covariance: Covariance, prior: Prior, kept: Kept) -> Float[np.ndarray, "dim dim"]:
-    """F = E f f' of that adversary, tr S^-1 F = 1: no R has an expected regret below the value of the game against it.
+def adversary_covariance(
+    covariance: Covariance, prior: Prior, kept: Kept
+) -> Float[np.ndarray, "dim dim"]:
+    """F = E f f' of that adversary, tr S^-1 F = 1: no R has an expected regret below the value of
+    the game against it.
 
     Raises ValueError for r >= d. Source: derived here.
     """
@@ -124,7 +138,8 @@ def adversary_covariance(covariance: Covariance, prior: Prior, kept: Kept) -> Fl
 
 @guarded
 def hedge_excess(spectrum: Spectrum, horizon: Horizon) -> float:
-    """λ_1 (log d / 2T)^(1/2), the most by which the mean of T best responses to Hedge exceeds the game's value.
+    """λ_1 (log d / 2T)^(1/2), the most by which the mean of T best responses to Hedge exceeds the
+    game's value.
 
     Source: the standard regret of Hedge with η = (8 log d / T)^(1/2) / λ_1; this use derived here.
     """
@@ -133,28 +148,38 @@ def hedge_excess(spectrum: Spectrum, horizon: Horizon) -> float:
 
 @guarded
 def pair_excess(spectrum: Spectrum, horizon: Horizon) -> float:
-    """By how much that mean exceeds the value with two tasks and r = 1, exactly. Source: derived here.
+    """By how much that mean exceeds the value with two tasks and r = 1, exactly. Source: derived
+    here.
 
-    While D, the loss of f_2 less that of f_1, is below log(λ_1 / λ_2) / η, f_1 is kept and D grows by λ_2, else it
-    falls by λ_1. So D ends where T λ_2 is, modulo λ_1 + λ_2, from λ_1 below that threshold to λ_2 above, and the excess
-    is D λ_2 / ((λ_1 + λ_2) T), or -D λ_1 over that. Raises ValueError unless there are two tasks of positive
-    eigenvalues.
+    While D, the loss of f_2 less that of f_1, is below log(λ_1 / λ_2) / η, f_1 is kept and D grows
+    by λ_2, else it falls by λ_1. So D ends where T λ_2 is, modulo λ_1 + λ_2, from λ_1 below that
+    threshold to λ_2 above, and the excess is D λ_2 / ((λ_1 + λ_2) T), or -D λ_1 over that. Raises
+    ValueError unless there are two tasks of positive eigenvalues.
     """
-    require(len(spectrum) == 2 and spectrum.min() > 0, f"spectrum must hold two positive eigenvalues, got {spectrum}")
+    require(
+        len(spectrum) == 2 and spectrum.min() > 0,
+        f"spectrum must hold two positive eigenvalues, got {spectrum}",
+    )
     large, small = falling(spectrum, 1)
     slowness = horizon * hedge_excess(spectrum, horizon) / (2 * np.log(2))  # 1 / eta
-    lowest, stretch = np.log(large / small) * slowness - large, large + small
+    lowest = np.log(large / small) * slowness - large
+    stretch = large + small
     lead = min(horizon * small, lowest + (horizon * small - lowest) % stretch)
     return float(max(lead * small, -lead * large) / stretch / horizon)
 
 
 def _solution(spectrum: Spectrum, kept: Kept) -> tuple[float, int]:
-    """The value of the game and l*, the least one where several share the maximum; (0, r) where nothing is lost."""
+    """The value of the game and l*, the least one where several share the maximum; (0, r) where
+    nothing is lost.
+    """
     lambdas = falling(spectrum, kept)
     lambdas = lambdas[lambdas > 0]
     counts = range(kept + 1, len(lambdas) + 1)
     # Shares of the least eigenvalue, so that no reciprocal overflows.
-    values = [(count - kept) * lambdas[count - 1] / np.sum(lambdas[count - 1] / lambdas[:count]) for count in counts]
+    values = [
+        (count - kept) * lambdas[count - 1] / np.sum(lambdas[count - 1] / lambdas[:count])
+        for count in counts
+    ]
     if not values:
         return 0.0, min(kept, len(lambdas))
     best = int(np.argmax(values))

@@ -1,7 +1,7 @@
 """The one number that penalty and subsample size enter through: the level μ, 1 / v of the paper.
 
-Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016) solve a fixed point for v; its reciprocal stays finite where least
-squares interpolate nothing (μ = 0 at λ = 0, φ_s <= 1).
+Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016) solve a fixed point for v; its reciprocal stays
+finite where least squares interpolate nothing (μ = 0 at λ = 0, φ_s <= 1).
 """
 
 from collections.abc import Callable
@@ -17,7 +17,8 @@ from theory_on_trial.contract import guarded, require
 def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
     """The larger root μ of μ = λ + φ_s sum h r μ / (μ + r), in squared units of x.
 
-    Raises ValueError unless λ > `least_penalty`. Source: the authors' `v_general`, which has v = 1 / μ.
+    Raises ValueError unless λ > `least_penalty`. Source: the authors' `v_general`, which has v = 1
+    / μ.
 
     >>> round(level(Population([0.5, 4.0], [0.5, 0.5], [0.2, 0.8], 1.0, 0.25), 0.1, 1.25), 6)
     0.591274
@@ -28,7 +29,9 @@ def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
     least = penalty_of(population, lowest, aspect)
     require(penalty > least, f"penalty must exceed {least:.6g} at this aspect, got {penalty:.6g}")
     sum_at_infinity = aspect * float(population.masses @ population.eigenvalues)
-    largest = (max(penalty, 0.0) + sum_at_infinity) * (1 + 1e-12)  # a large penalty swallows the sum
+    largest = (max(penalty, 0.0) + sum_at_infinity) * (
+        1 + 1e-12
+    )  # a large penalty swallows the sum
 
     def excess(mu: float) -> float:
         return penalty_of(population, mu, aspect) - penalty
@@ -38,55 +41,72 @@ def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
 
 @guarded
 def least_penalty(population: Population, aspect: Aspect) -> float:
-    """The most negative penalty, minus the limit of the smallest eigenvalue of X'X / k that is not zero.
+    """The most negative penalty, minus the limit of the smallest eigenvalue of X'X / k that is not
+    zero.
 
-    -(1 - sqrt(φ_s))^2 for eigenvalues of 1. Source: derived here, by convexity of the fixed point's equation.
+    -(1 - sqrt(φ_s))^2 for eigenvalues of 1. Source: derived here, by convexity of the fixed point's
+    equation.
     """
     return penalty_of(population, vertex(population, aspect), aspect)
 
 
 @guarded
 def residual_share(population: Population, penalty: Penalty, aspect: Aspect) -> float:
-    """The limit d of 1 - df / k of a member: λ / μ, 1 - φ_s where μ = 0. Raises ValueError as `level`.
+    """The limit d of 1 - df / k of a member: λ / μ, 1 - φ_s where μ = 0. Raises ValueError as
+    `level`.
 
-    A training point's residual is d times what it would be had the member not seen it. Source: the authors' code.
+    A training point's residual is d times what it would be had the member not seen it. Source: the
+    authors' code.
     """
     mu = level(population, penalty, aspect)
     return penalty / mu if mu else 1 - aspect
 
 
 @guarded
-def equivalent_penalty(population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect) -> float:
+def equivalent_penalty(
+    population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect
+) -> float:
     """The penalty of ridge on all points that the full ensemble is: μ - φ sum h r μ / (μ + r).
 
-    At least λ where λ >= 0. Raises ValueError as `level`, and for a subsample aspect below the aspect. Source: derived
-    here; that such penalties exist is in the abstract.
+    At least λ where λ >= 0. Raises ValueError as `level`, and for a subsample aspect below the
+    aspect. Source: derived here; that such penalties exist is in the abstract.
     """
     require_subsample(aspect, subsample_aspect)
     return penalty_of(population, level(population, penalty, subsample_aspect), aspect)
 
 
 def penalty_of(population: Population, mu: float, aspect: float) -> float:
-    """The penalty that has this level, μ - φ sum h r μ / (μ + r); summed as `threshold_distance`, to all digits."""
-    return mu * (1 - aspect + aspect * float(np.sum(population.masses * mu / (mu + population.eigenvalues))))
+    """The penalty that has this level, μ - φ sum h r μ / (μ + r); summed as `threshold_distance`,
+    to all digits.
+    """
+    return mu * (
+        1 - aspect + aspect * float(np.sum(population.masses * mu / (mu + population.eigenvalues)))
+    )
 
 
 def require_subsample(aspect: float, subsample_aspect: float) -> None:
     """Raise ValueError for subsamples that are larger than the sample."""
-    sentence = f"subsample_aspect must be at least the aspect (k <= n), got {subsample_aspect:.6g} and {aspect:.6g}"
+    sentence = (
+        "subsample_aspect must be at least the aspect (k <= n), got "
+        f"{subsample_aspect:.6g} and {aspect:.6g}"
+    )
     require(subsample_aspect >= aspect, sentence)
 
 
 def vertex(population: Population, aspect: float) -> float:
     """Where the convex function μ - φ_s sum h r μ / (μ + r) is least: there t(φ_s) = 1."""
-    least, largest = float(population.eigenvalues.min()), float(population.eigenvalues.max())
+    least = float(population.eigenvalues.min())
+    largest = float(population.eigenvalues.max())
     share = float(population.masses[population.eigenvalues == least].sum())
-    low, high = least * (np.sqrt(aspect * share) - 1), largest * np.sqrt(aspect) - least
+    low = least * (np.sqrt(aspect * share) - 1)
+    high = largest * np.sqrt(aspect) - least
 
     def excess(mu: float) -> float:
         return -threshold_distance(population, mu, aspect)
 
-    if excess(low) <= 0 or excess(high) >= 0:  # one eigenvalue: the bracket is a point, and rounding decides
+    if (
+        excess(low) <= 0 or excess(high) >= 0
+    ):  # one eigenvalue: the bracket is a point, and rounding decides
         return float(low)
     return _root(excess, low, high)
 

@@ -1,7 +1,8 @@
-"""Where the full ensemble is best: which penalty for all points, or which subsample size without a penalty.
+"""Where the full ensemble is best: which penalty for all points, or which subsample size without a
+penalty.
 
-Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016), abstract: the best full ridgeless ensemble is as good as the best
-ridge. Over penalties that are not negative: subsampling can only add ridge.
+Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016), abstract: the best full ridgeless ensemble is as
+good as the best ridge. Over penalties that are not negative: subsampling can only add ridge.
 """
 
 from typing import Annotated, NamedTuple
@@ -14,7 +15,8 @@ from theory.ridge_ensembles.risk import risk_at
 from theory.ridge_ensembles.sums import shrunk
 from theory_on_trial.contract import Interval, guarded, require
 
-_DECADES, _STEP = np.linspace(-12, 12, 121), 0.2  # where levels are sought, beside the largest eigenvalue
+_DECADES = np.linspace(-12, 12, 121)
+_STEP = 0.2  # where levels are sought, beside the largest eigenvalue
 
 
 class Optimum(NamedTuple):
@@ -26,9 +28,11 @@ class Optimum(NamedTuple):
 
 @guarded
 def optimal_ridge(population: Population, aspect: Aspect, *, negative: bool = False) -> Optimum:
-    """The best penalty for ridge on all points, at least 0 unless `negative`, and its risk, by a search over levels μ.
+    """The best penalty for ridge on all points, at least 0 unless `negative`, and its risk, by a
+    search over levels μ.
 
-    The place is good to half the digits, the risk to all. Raises ValueError without signal: no penalty is best then.
+    The place is good to half the digits, the risk to all. Raises ValueError without signal: no
+    penalty is best then.
     """
     mu = _best_level(population, aspect, negative)
     return Optimum(penalty_of(population, mu, aspect), risk_at(population, mu, aspect))
@@ -38,16 +42,20 @@ def optimal_ridge(population: Population, aspect: Aspect, *, negative: bool = Fa
 def optimal_ridgeless(population: Population, aspect: Aspect) -> Optimum:
     """The best aspect p / k of the subsamples of a full ensemble without penalty, and its risk.
 
-    The risk is that of `optimal_ridge` (abstract). All φ_s <= 1 have level 0, and 1 stands for them. Raises
-    ValueError as there.
+    The risk is that of `optimal_ridge` (abstract). All φ_s <= 1 have level 0, and 1 stands for
+    them. Raises ValueError as there.
     """
     mu = _best_level(population, aspect, negative=False)
     return Optimum(max(1 / shrunk(population, mu), aspect), risk_at(population, mu, aspect))
 
 
 @guarded
-def isotropic_optimal_subsample_aspect(aspect: Aspect, noise_to_signal: Annotated[float, Interval(0, 1e12)]) -> float:
-    """The larger root of x^2 - (1 + φ + φ σ^2 / |β|^2) x + φ = 0, for Σ = I. Source: derived here."""
+def isotropic_optimal_subsample_aspect(
+    aspect: Aspect, noise_to_signal: Annotated[float, Interval(0, 1e12)]
+) -> float:
+    """The larger root of x^2 - (1 + φ + φ σ^2 / |β|^2) x + φ = 0, for Σ = I. Source: derived
+    here.
+    """
     half = (1 + aspect + aspect * noise_to_signal) / 2
     return float(half + np.sqrt(half**2 - aspect))
 
@@ -55,7 +63,10 @@ def isotropic_optimal_subsample_aspect(aspect: Aspect, noise_to_signal: Annotate
 def _best_level(population: Population, aspect: float, negative: bool) -> float:
     from scipy.optimize import minimize_scalar
 
-    require(population.signal > 0, "population must have a signal: without one no penalty is large enough")
+    require(
+        population.signal > 0,
+        "population must have a signal: without one no penalty is large enough",
+    )
     low = vertex(population, aspect) if negative else level(population, 0.0, aspect)
     scale = population.eigenvalues.max()
 
@@ -63,6 +74,12 @@ def _best_level(population: Population, aspect: float, negative: bool) -> float:
         return risk_at(population, low + scale * 10**decade, aspect)
 
     best = min(_DECADES, key=risk)
-    minimum = minimize_scalar(risk, bounds=(best - _STEP, best + _STEP), method="bounded", options={"xatol": 1e-10})
+    minimum = minimize_scalar(
+        risk, bounds=(best - _STEP, best + _STEP), method="bounded", options={"xatol": 1e-10}
+    )
     # Without a penalty may be best, and that is no decade.
-    return low if not negative and risk_at(population, low, aspect) <= minimum.fun else low + scale * 10**minimum.x
+    return (
+        low
+        if not negative and risk_at(population, low, aspect) <= minimum.fun
+        else low + scale * 10**minimum.x
+    )

@@ -8,9 +8,13 @@ from jaxtyping import Float
 
 from theory_on_trial.contract import POSITIVE, PROBABILITIES, Interval, guarded
 
-Aspect = Annotated[float, Interval(0, 1e6, "(]", why="eigenvalues have as much room: a product keeps its digits")]
+Aspect = Annotated[
+    float, Interval(0, 1e6, "(]", why="eigenvalues have as much room: a product keeps its digits")
+]
 """φ = p / n of all points, or φ_s = p / k of a subsample."""
-Penalty = Annotated[float, Interval(-1e12, 1e12, why="as far as aspects and eigenvalues of up to 1e6 reach")]
+Penalty = Annotated[
+    float, Interval(-1e12, 1e12, why="as far as aspects and eigenvalues of up to 1e6 reach")
+]
 """λ, on the scale of X'X / k: scikit-learn's `alpha` is k λ."""
 Members = Annotated[int, Interval(1, 2**53, why="a bag has members")]
 """M, the number of members of a bag."""
@@ -29,7 +33,9 @@ class Population:
         noise: σ^2 = Var(y | x), in squared units of y.
     """
 
-    eigenvalues: Annotated[Float[np.ndarray, " blocks"], Interval(1e-6, 1e6, why="in a unit of their size")]
+    eigenvalues: Annotated[
+        Float[np.ndarray, " blocks"], Interval(1e-6, 1e6, why="in a unit of their size")
+    ]
     masses: Annotated[Float[np.ndarray, " blocks"], PROBABILITIES, POSITIVE]
     alignment: Annotated[Float[np.ndarray, " blocks"], PROBABILITIES]
     signal: Annotated[float, Interval(0, 1e12)]
@@ -38,13 +44,17 @@ class Population:
 
 @guarded
 def autoregressive(
-    correlation: Annotated[float, Interval(-0.95, 0.95, why="nearer to one, eigenvalues need more nodes")],
+    correlation: Annotated[
+        float, Interval(-0.95, 0.95, why="nearer to one, eigenvalues need more nodes")
+    ],
     signal: Annotated[float, Interval(0, 1e12)],
     noise: Annotated[float, Interval(0, 1e12)],
 ) -> Population:
-    """The limit of rows with covariance ρ^|i - j| and coefficients that are as large along all directions.
+    """The limit of rows with covariance ρ^|i - j| and coefficients that are as large along all
+    directions.
 
-    Eigenvalues (1 - ρ^2) / |1 - ρ e^(i t)|^2, t uniform: 1024 equal steps, to ρ^1024. Source: Szegő's theorem.
+    Eigenvalues (1 - ρ^2) / |1 - ρ e^(i t)|^2, t uniform: 1024 equal steps, to ρ^1024. Source:
+    Szegő's theorem.
     """
     t = np.pi * (np.arange(512) + 0.5) / 512
     equal = np.full(512, 1 / 512)

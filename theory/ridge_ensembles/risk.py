@@ -1,7 +1,7 @@
 """Risks of members, of bags of M of them, and of the full ensemble.
 
-Risk is E(y - x'b)^2 on a new point, noise included. Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016); formulas as in
-the authors' code, in the level μ.
+Risk is E(y - x'b)^2 on a new point, noise included. Du, Patil & Kuchibhotla 2023 (arXiv
+2304.13016); formulas as in the authors' code, in the level μ.
 """
 
 from typing import Annotated
@@ -15,14 +15,20 @@ from theory_on_trial.contract import Interval, NonNegative, Size, guarded, requi
 
 
 @guarded
-def risk_at(population: Population, mu: Annotated[float, Interval(-1e13, 1e13)], aspect: Aspect) -> float:
-    """(σ^2 + c(μ)) / (1 - t(aspect)), in squared units of y; infinite where t = 1 (interpolation's threshold).
+def risk_at(
+    population: Population, mu: Annotated[float, Interval(-1e13, 1e13)], aspect: Aspect
+) -> float:
+    """(σ^2 + c(μ)) / (1 - t(aspect)), in squared units of y; infinite where t = 1 (interpolation's
+    threshold).
 
-    There 0 without noise at μ = 0, where least squares are right. One member's risk, the full ensemble's at the aspect
-    of all points. ValueError where t > 1. Source: authors' code.
+    There 0 without noise at μ = 0, where least squares are right. One member's risk, the full
+    ensemble's at the aspect of all points. ValueError where t > 1. Source: authors' code.
     """
-    left, cost = threshold_distance(population, mu, aspect), population.noise + shrinkage_bias(population, mu)
-    require(left >= -1e-12, f"mu must be the larger root of the fixed point, got {mu:.6g} with t > 1")
+    left = threshold_distance(population, mu, aspect)
+    cost = population.noise + shrinkage_bias(population, mu)
+    require(
+        left >= -1e-12, f"mu must be the larger root of the fixed point, got {mu:.6g} with t > 1"
+    )
     return cost / left if left > 0 else np.inf if cost else 0.0
 
 
@@ -33,8 +39,11 @@ def member_risk(population: Population, penalty: Penalty, subsample_aspect: Aspe
 
 
 @guarded
-def full_ensemble_risk(population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect) -> float:
-    """C, the risk of the mean of all members, and the limit of the mean product of two members' errors.
+def full_ensemble_risk(
+    population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect
+) -> float:
+    """C, the risk of the mean of all members, and the limit of the mean product of two members'
+    errors.
 
     Raises ValueError as `level`, and for a subsample aspect below the aspect.
     """
@@ -44,22 +53,35 @@ def full_ensemble_risk(population: Population, penalty: Penalty, aspect: Aspect,
 
 @guarded
 def ensemble_risk(
-    population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect, members: Members
+    population: Population,
+    penalty: Penalty,
+    aspect: Aspect,
+    subsample_aspect: Aspect,
+    members: Members,
 ) -> float:
-    """R_M = R1 / M + (1 - 1 / M) C: what M members cost. Raises ValueError as `full_ensemble_risk`."""
+    """R_M = R1 / M + (1 - 1 / M) C: what M members cost. Raises ValueError as
+    `full_ensemble_risk`.
+    """
     single = member_risk(population, penalty, subsample_aspect)
     if members == 1:  # both may be infinite
         return single
-    return single / members + (1 - 1 / members) * full_ensemble_risk(population, penalty, aspect, subsample_aspect)
+    return single / members + (1 - 1 / members) * full_ensemble_risk(
+        population, penalty, aspect, subsample_aspect
+    )
 
 
 @guarded
-def ridgeless_member_risk(points: Size, dimension: Size, signal: NonNegative, noise: NonNegative) -> float:
+def ridgeless_member_risk(
+    points: Size, dimension: Size, signal: NonNegative, noise: NonNegative
+) -> float:
     """The exact risk of least squares, of least norm where k < p, for k normal points with Σ = I.
 
-    σ^2 (1 + p / (k - p - 1)) for k > p + 1, σ^2 (1 + k / (p - k - 1)) + |β|^2 (1 - k / p) for k < p - 1;
-    raises ValueError between. Source: the mean of an inverse Wishart matrix.
+    σ^2 (1 + p / (k - p - 1)) for k > p + 1, σ^2 (1 + k / (p - k - 1)) + |β|^2 (1 - k / p) for k < p
+    - 1; raises ValueError between. Source: the mean of an inverse Wishart matrix.
     """
-    require(abs(points - dimension) > 1, f"points must not be within one of dimension {dimension}, got {points}")
+    require(
+        abs(points - dimension) > 1,
+        f"points must not be within one of dimension {dimension}, got {points}",
+    )
     few, many = sorted((points, dimension))
     return noise * (1 + few / (many - few - 1)) + signal * max(0.0, 1 - points / dimension)

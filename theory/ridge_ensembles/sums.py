@@ -11,9 +11,13 @@ def shrunk(population: Population, mu: float) -> float:
 
 
 def threshold_distance(population: Population, mu: float, aspect: float) -> float:
-    """What is 1 - t(aspect), t the aspect times the sum of h r^2 / (μ + r)^2; to all digits at aspect 1, small μ."""
+    """What is 1 - t(aspect), t the aspect times the sum of h r^2 / (μ + r)^2; to all digits at
+    aspect 1, small μ.
+    """
     r = population.eigenvalues
-    return float(1 - aspect + aspect * np.sum(population.masses * mu / (mu + r) * (mu + 2 * r) / (mu + r)))
+    return float(
+        1 - aspect + aspect * np.sum(population.masses * mu / (mu + r) * (mu + 2 * r) / (mu + r))
+    )
 
 
 def shrinkage_bias(population: Population, mu: float) -> float:

@@ -1,8 +1,9 @@
-"""What generalised cross-validation says of a bag of M members, in the limit: R_M plus a bias of order 1 / M.
+"""What generalised cross-validation says of a bag of M members, in the limit: R_M plus a bias of
+order 1 / M.
 
-Derived here from one fact: a training point's residual is d times its leave-one-out residual. The paper's abstract
-states consistency for the full ensemble; at M = 2 over the union the law is that of the authors' code
-(`comp_theoretic_gcv_inf`).
+Derived here from one fact: a training point's residual is d times its leave-one-out residual. The
+paper's abstract states consistency for the full ensemble; at M = 2 over the union the law is that
+of the authors' code (`comp_theoretic_gcv_inf`).
 """
 
 import numpy as np
@@ -15,35 +16,62 @@ from theory_on_trial.contract import guarded, require
 
 @guarded
 def gcv_bias(
-    population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect, members: Members
+    population: Population,
+    penalty: Penalty,
+    aspect: Aspect,
+    subsample_aspect: Aspect,
+    members: Members,
 ) -> float:
-    """The limit of GCV over all n points minus the risk R_M: q R1 / M, in squared units of y, never negative.
+    """The limit of GCV over all n points minus the risk R_M: q R1 / M, in squared units of y, never
+    negative.
 
-    q = w (1 - w) (1 - d)^2 / (1 - w + w d)^2, w = k / n. Raises ValueError as `full_ensemble_risk`, and at k = n with
-    d = 0, where GCV is 0 / 0.
+    q = w (1 - w) (1 - d)^2 / (1 - w + w d)^2, w = k / n. Raises ValueError as `full_ensemble_risk`,
+    and at k = n with d = 0, where GCV is 0 / 0.
     """
     require_subsample(aspect, subsample_aspect)
-    share, d = aspect / subsample_aspect, residual_share(population, penalty, subsample_aspect)
+    share = aspect / subsample_aspect
+    d = residual_share(population, penalty, subsample_aspect)
     left = (1 - share) + share * d
-    require(abs(left) > 1e-12, "1 - w + w d must not vanish: GCV is 0 / 0, as at penalty 0 with k = n")
-    return share * (1 - share) * (1 - d) ** 2 / left**2 * member_risk(population, penalty, subsample_aspect) / members
+    require(
+        abs(left) > 1e-12, "1 - w + w d must not vanish: GCV is 0 / 0, as at penalty 0 with k = n"
+    )
+    return (
+        share
+        * (1 - share)
+        * (1 - d) ** 2
+        / left**2
+        * member_risk(population, penalty, subsample_aspect)
+        / members
+    )
 
 
 @guarded
 def union_gcv(
-    population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect, members: Members
+    population: Population,
+    penalty: Penalty,
+    aspect: Aspect,
+    subsample_aspect: Aspect,
+    members: Members,
 ) -> float:
-    """The limit of GCV over the points that any member has seen, the share u = 1 - (1 - w)^M of all n.
+    """The limit of GCV over the points that any member has seen, the share u = 1 - (1 - w)^M of all
+    n.
 
-    Squared residuals of the seen points, averaged over them, divided by (1 - w (1 - d) / u)^2; in squared units of y.
-    Raises ValueError as `full_ensemble_risk`, and at M = 1 with d = 0, where it is 0 / 0.
+    Squared residuals of the seen points, averaged over them, divided by (1 - w (1 - d) / u)^2; in
+    squared units of y. Raises ValueError as `full_ensemble_risk`, and at M = 1 with d = 0, where it
+    is 0 / 0.
     """
     require_subsample(aspect, subsample_aspect)
-    w, d = aspect / subsample_aspect, residual_share(population, penalty, subsample_aspect)
+    w = aspect / subsample_aspect
+    d = residual_share(population, penalty, subsample_aspect)
     by_others = -(1 - w) * np.expm1((members - 1) * np.log1p(-w)) if w < 1 else 0.0
-    own, others = np.array([w, by_others]) / (w + by_others)  # shares of the seen, to all digits where k / n is small
+    own, others = np.array([w, by_others]) / (
+        w + by_others
+    )  # shares of the seen, to all digits where k / n is small
     left = float(others + own * d)
-    require(abs(left) > 1e-12 * abs(d), "1 - w (1 - d) / u must not vanish: GCV is 0 / 0, as at penalty 0 with M = 1")
+    require(
+        abs(left) > 1e-12 * abs(d),
+        "1 - w (1 - d) / u must not vanish: GCV is 0 / 0, as at penalty 0 with M = 1",
+    )
     single = member_risk(population, penalty, subsample_aspect) / members
     pairs = (1 - 1 / members) * full_ensemble_risk(population, penalty, aspect, subsample_aspect)
     # Less the share (1 - w)^M of the unseen, whose residuals are the bag's risk.

@@ -1,11 +1,17 @@
-"""Which feature a penalty on the unchosen weights brings in next, until when it stays alone, and what softmax does.
+"""Which feature a penalty on the unchosen weights brings in next, until when it stays alone, and
+what softmax does.
 
-Yasuda, Bateni, Chen, Fahrbach, Fu & Mirrokni 2023, "Sequential Attention for Feature Selection", ICLR 2023, arXiv
-2209.14881. Its abstract and its released code were read; the formulas were derived for this collection, or are
-classical, as each says.
+Yasuda, Bateni, Chen, Fahrbach, Fu & Mirrokni 2023, "Sequential Attention for Feature Selection",
+ICLR 2023, arXiv 2209.14881. Its abstract and its released code were read; the formulas were derived
+for this collection, or are classical, as each says.
 """
 
-from theory.sequential_attention.coherence import certified_size, coherence, outside_ratio, recovery_coherence
+from theory.sequential_attention.coherence import (
+    certified_size,
+    coherence,
+    outside_ratio,
+    recovery_coherence,
+)
 from theory.sequential_attention.greedy import (
     Leftover,
     entry_levels,
@@ -14,5 +20,10 @@ from theory.sequential_attention.greedy import (
     omp_order,
     second_entry_level,
 )
-from theory.sequential_attention.plane import differing_share, mean_differing_share, mean_rising_share, rising_share
+from theory.sequential_attention.plane import (
+    differing_share,
+    mean_differing_share,
+    mean_rising_share,
+    rising_share,
+)
 from theory.sequential_attention.softmax import early_logits, features_chosen, pick_steps

@@ -17,5 +17,7 @@ Rounds = Annotated[int, Interval(1, LONGEST)]
 """k, how many features are chosen."""
 Coherence = Annotated[float, Interval(0, 1, why="a |cosine|")]
 """μ, the largest |cosine| between two columns."""
-Uneven = Annotated[float, Interval(1, 1e200, why="the longest over the shortest; the high end is a cap")]
+Uneven = Annotated[
+    float, Interval(1, 1e200, why="the longest over the shortest; the high end is a cap")
+]
 """L / l, the longest column over the shortest."""

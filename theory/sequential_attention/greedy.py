@@ -1,4 +1,5 @@
-"""Orthogonal matching pursuit and forward selection, and the penalties between which OMP's next feature is alone.
+"""Orthogonal matching pursuit and forward selection, and the penalties between which OMP's next
+feature is alone.
 
 In each round 1/2 |y - X β|^2 + λ sum of |β_j| over the features not yet chosen is minimised.
 """
@@ -12,14 +13,18 @@ from theory.sequential_attention.domains import Chosen, Features, Responses, Rou
 from theory_on_trial.contract import guarded, require
 
 _SPANNED = 1e-6
-"""Of a column's length: with less of it outside the span of the chosen ones it is a combination of them."""
+"""Of a column's length: with less of it outside the span of the chosen ones it is a combination of
+them.
+"""
 _EXPLAINED = 1e-12
 """Of the length of y: a residual below it is rounding."""
 _PARALLEL = 1e-13
 """Of what projecting leaves of a column: nearer ones are parallel but for rounding."""
 _TIE = 1e-9
 _LOST = 0.1
-"""Share of what is left of a column's square that a round may take before its length is computed anew."""
+"""Share of what is left of a column's square that a round may take before its length is computed
+anew.
+"""
 
 
 class Leftover(NamedTuple):
@@ -47,8 +52,12 @@ class Leftover(NamedTuple):
         return np.where(self.offered, self.rest, np.inf)
 
 
-def _without(basis: Float[np.ndarray, "n k"], vectors: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "n ..."]:
-    """The vectors less what the basis spans of them, twice, which leaves rounding of the size of what is left."""
+def _without(
+    basis: Float[np.ndarray, "n k"], vectors: Float[np.ndarray, "n ..."]
+) -> Float[np.ndarray, "n ..."]:
+    """The vectors less what the basis spans of them, twice, which leaves rounding of the size of
+    what is left.
+    """
     for _ in range(2):
         vectors = vectors - basis @ (basis.T @ vectors)
     return vectors
@@ -57,7 +66,8 @@ def _without(basis: Float[np.ndarray, "n k"], vectors: Float[np.ndarray, "n ..."
 def project_off(left: Leftover, j: int, lengths: Float[np.ndarray, " p"]) -> Leftover:
     """What one column more leaves, of columns that were as long as this."""
     column = _without(left.basis, left.columns[:, j])
-    rest, offered = left.rest, left.offered.copy()
+    rest = left.rest
+    offered = left.offered.copy()
     if (length := np.linalg.norm(column)) > _SPANNED * lengths[j]:
         direction = column / length
         left = left._replace(basis=np.column_stack([left.basis, direction]))
@@ -90,9 +100,11 @@ def leftover(X: Features, y: Responses, chosen: Chosen = ()) -> Leftover:
 
 @guarded
 def omp_order(X: Features, y: Responses, rounds: Rounds) -> Int[np.ndarray, " rounds"]:
-    """The features in the order of orthogonal matching pursuit: each maximises |x_j . r_S|, columns as they are.
+    """The features in the order of orthogonal matching pursuit: each maximises |x_j . r_S|, columns
+    as they are.
 
-    Raises ValueError where y is explained, or no column is left, before the last round. Source: definition.
+    Raises ValueError where y is explained, or no column is left, before the last round. Source:
+    definition.
 
     >>> omp_order([[1, 0.8, 0], [0, 0.6, 0], [0, 0, 1]], [4, 1, 0.8], 3).tolist()
     [0, 2, 1]
@@ -102,13 +114,17 @@ def omp_order(X: Features, y: Responses, rounds: Rounds) -> Int[np.ndarray, " ro
 
 @guarded
 def forward_order(X: Features, y: Responses, rounds: Rounds) -> Int[np.ndarray, " rounds"]:
-    """The order of forward selection: each maximises |x_j . r_S| / |P x_j|. Raises as `omp_order`. By definition."""
+    """The order of forward selection: each maximises |x_j . r_S| / |P x_j|. Raises as `omp_order`.
+    By definition.
+    """
     return np.array([pick for pick, _ in _greedy(X, y, rounds, forward=True)])
 
 
 @guarded
 def entry_levels(X: Features, y: Responses, rounds: Rounds) -> Float[np.ndarray, " rounds"]:
-    """Λ_1 of each round, max |x_j . r_S|, below which OMP's pick is active; recalled. Raises as `omp_order`."""
+    """Λ_1 of each round, max |x_j . r_S|, below which OMP's pick is active; recalled. Raises as
+    `omp_order`.
+    """
     return np.array([level for _, level in _greedy(X, y, rounds, forward=False)])
 
 
@@ -116,10 +132,11 @@ def entry_levels(X: Features, y: Responses, rounds: Rounds) -> Float[np.ndarray,
 def second_entry_level(X: Features, y: Responses, chosen: Chosen = ()) -> float:
     """Λ_2 of a round: between it and λ_1 exactly one unchosen weight is active, OMP's pick j.
 
-    Along the window the correlation of feature m is c_m - a_m (λ_1 - λ), a_m = s x_m . P x_j / |P x_j|^2, s
-    the sign of c_j; the largest λ in (0, λ_1) at which one of them is +-λ; zero where none ever is, as
-    for columns that are parallel, which means 1 - a_m up to 1e-13 (of a larger one so many digits are lost). Of a tie
-    it is λ_1. Raises ValueError as `leftover`, and where none is left or y is explained. Source: derived here.
+    Along the window the correlation of feature m is c_m - a_m (λ_1 - λ), a_m = s x_m . P x_j / |P
+    x_j|^2, s the sign of c_j; the largest λ in (0, λ_1) at which one of them is +-λ; zero where
+    none ever is, as for columns that are parallel, which means 1 - a_m up to 1e-13 (of a larger one
+    so many digits are lost). Of a tie it is λ_1. Raises ValueError as `leftover`, and where none is
+    left or y is explained. Source: derived here.
 
     >>> round(second_entry_level([[1, -0.6], [0, 0.8]], [1, 1.5]), 12)
     0.75
@@ -128,13 +145,23 @@ def second_entry_level(X: Features, y: Responses, chosen: Chosen = ()) -> float:
     return second_level(left, left.correlations, np.linalg.norm(X, axis=0))
 
 
-def second_level(left: Leftover, c: Float[np.ndarray, " p"], before: Float[np.ndarray, " p"]) -> float:
-    """`second_entry_level` of what is left, with its correlations, of columns that were as long as `before`."""
+def second_level(
+    left: Leftover, c: Float[np.ndarray, " p"], before: Float[np.ndarray, " p"]
+) -> float:
+    """`second_entry_level` of what is left, with its correlations, of columns that were as long as
+    `before`.
+    """
     j = int(np.argmax(np.abs(c)))
     first = abs(float(c[j]))
-    require(first > 0, "X must have a column outside the span of the chosen ones that is correlated with the rest of y")
+    require(
+        first > 0,
+        "X must have a column outside the span of the chosen ones that is correlated with the "
+        "rest of y",
+    )
     after = left.rest
-    slopes = np.sign(c[j]) * (left.columns.T @ _without(left.basis, left.columns[:, j])) / after[j] ** 2
+    slopes = (
+        np.sign(c[j]) * (left.columns.T @ _without(left.basis, left.columns[:, j])) / after[j] ** 2
+    )
     rounding = _PARALLEL * (before + before[j] * after / after[j]) / after[j]
     entries = [0.0]
     for sign in (1, -1):
@@ -150,15 +177,16 @@ def second_level(left: Leftover, c: Float[np.ndarray, " p"], before: Float[np.nd
 def _greedy(X: Features, y: Responses, rounds: int, *, forward: bool) -> list[tuple[int, float]]:
     """The pick of each round with what it was picked for."""
     picks: list[tuple[int, float]] = []
-    lengths, left = np.linalg.norm(X, axis=0), leftover(X, y)
+    lengths = np.linalg.norm(X, axis=0)
+    left = leftover(X, y)
     for step in range(rounds):
         left = project_off(left, picks[-1][0], lengths) if picks else left
-        message, explained = (
-            f"rounds must be at most {step}",
-            np.linalg.norm(left.residual) <= _EXPLAINED * np.linalg.norm(y),
-        )
+        message = f"rounds must be at most {step}"
+        explained = np.linalg.norm(left.residual) <= _EXPLAINED * np.linalg.norm(y)
         require(not explained, f"{message}, where the residual is zero, got {rounds}")
-        require(left.offered.any(), f"{message}, where no column is left outside the span, got {rounds}")
+        require(
+            left.offered.any(), f"{message}, where no column is left outside the span, got {rounds}"
+        )
         sizes = np.abs(left.correlations) / (left.lengths if forward else 1.0)
         sizes[~left.offered] = -np.inf
         picks.append((int(np.argmax(sizes)), float(sizes.max())))

@@ -1,4 +1,6 @@
-"""How often the orders differ where y or the columns have random directions: ratios of angles, and their means."""
+"""How often the orders differ where y or the columns have random directions: ratios of angles, and
+their means.
+"""
 
 from typing import Annotated
 
@@ -17,25 +19,32 @@ _NODES = np.polynomial.legendre.leggauss(60)
 
 @guarded
 def rising_share(cosine: Cosine) -> float:
-    """The share of directions of y, in the plane of two unit columns, for which λ_1 rises from round 1 to 2.
+    """The share of directions of y, in the plane of two unit columns, for which λ_1 rises from
+    round 1 to 2.
 
     (2 / π) (atan sqrt((1 + |ρ|) / (1 - |ρ|)) - atan (1 / sqrt(1 - ρ^2))). Source: derived here.
     """
     rho = abs(cosine)
-    outer, inner = np.sqrt((1 + rho) / (1 - rho)), 1 / np.sqrt((1 - rho) * (1 + rho))
+    outer = np.sqrt((1 + rho) / (1 - rho))
+    inner = 1 / np.sqrt((1 - rho) * (1 + rho))
     return float(2 / np.pi * (np.arctan(outer) - np.arctan(inner)))
 
 
 @guarded
 def mean_rising_share(rows: Rows) -> float:
-    """Its mean over random directions in R^n, asin ρ of density ~ cos^(n-2). Numerical; source: derived here."""
+    """Its mean over random directions in R^n, asin ρ of density ~ cos^(n-2). Numerical; source:
+    derived here.
+    """
     angles, weights = _angles(rows)
-    return float(np.average([rising_share(float(np.sin(angle))) for angle in angles], weights=weights))
+    return float(
+        np.average([rising_share(float(np.sin(angle))) for angle in angles], weights=weights)
+    )
 
 
 @guarded
 def differing_share(first: Length, second: Length) -> float:
-    """(2 / π) |atan(first / second) - π / 4|, the share of directions of r_S where OMP and forward selection differ.
+    """(2 / π) |atan(first / second) - π / 4|, the share of directions of r_S where OMP and forward
+    selection differ.
 
     The two P x are orthogonal, of these lengths. Source: derived here.
     """
@@ -44,11 +53,13 @@ def differing_share(first: Length, second: Length) -> float:
 
 @guarded
 def mean_differing_share(rows: Rows) -> float:
-    """How often OMP and forward selection pick first another one of two columns of n standard normal entries.
+    """How often OMP and forward selection pick first another one of two columns of n standard
+    normal entries.
 
-    The mean of |t| / π, t of density ~ cos^(n-2) on (-π / 2, π / 2): 1 / 4 in the plane, 1 / 2 - 1 / π in space.
-    What two columns have along y is in a ratio R of Cauchy's law, what they have across it in a ratio Q, and the picks
-    differ where 1 < R < Q or Q < R < 1; t is 2 atan Q - π / 2. Numerical; source: derived here.
+    The mean of |t| / π, t of density ~ cos^(n-2) on (-π / 2, π / 2): 1 / 4 in the plane, 1 / 2 - 1
+    / π in space. What two columns have along y is in a ratio R of Cauchy's law, what they have
+    across it in a ratio Q, and the picks differ where 1 < R < Q or Q < R < 1; t is 2 atan Q - π /
+    2. Numerical; source: derived here.
     """
     angles, weights = _angles(rows)
     return float(np.average(angles, weights=weights) / np.pi)

@@ -1,10 +1,16 @@
-"""Unconstrained stochastic CCA: the Eckart-Young loss, its landscape, its flow, and what mini-batches do to it.
+"""Unconstrained stochastic CCA: the Eckart-Young loss, its landscape, its flow, and what
+mini-batches do to it.
 
-Chapman, Wells & Lawry Aguila 2024, "Unconstrained Stochastic CCA: Unifying Multiview and Self-Supervised Learning",
-arXiv 2310.01012. Each import below is one concept in one file.
+Chapman, Wells & Lawry Aguila 2024, "Unconstrained Stochastic CCA: Unifying Multiview and
+Self-Supervised Learning", arXiv 2310.01012. Each import below is one concept in one file.
 """
 
-from theory.unconstrained_cca.batches import cumulant_bias, single_batch_bias, two_batch_gradient, two_batch_penalty
+from theory.unconstrained_cca.batches import (
+    cumulant_bias,
+    single_batch_bias,
+    two_batch_gradient,
+    two_batch_penalty,
+)
 from theory.unconstrained_cca.flow import aligned_strength, flow_gram
 from theory.unconstrained_cca.landscape import (
     columns_used,

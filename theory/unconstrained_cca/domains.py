@@ -5,7 +5,15 @@ from typing import Annotated, Literal
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.contract import COVARIANCE, DEFINITE, LONGEST, SYMMETRIC, UNIT_INTERVAL, USABLE_SCALE, Interval
+from theory_on_trial.contract import (
+    COVARIANCE,
+    DEFINITE,
+    LONGEST,
+    SYMMETRIC,
+    UNIT_INTERVAL,
+    USABLE_SCALE,
+    Interval,
+)
 
 Numerator = Annotated[Float[np.ndarray, "dim dim"], SYMMETRIC, USABLE_SCALE]
 """A, symmetric: what is to be large along the chosen directions."""
@@ -24,4 +32,6 @@ Batch = Annotated[int, Interval(2, LONGEST, why="one pair has no covariance")]
 Embeddings = Annotated[Float[np.ndarray, "both both"], COVARIANCE, USABLE_SCALE]
 """Covariance of the embeddings of both views, the K of the first before the K of the second."""
 Form = Literal["off-diagonal", "library"]
-"""Which eigenvalue problem stands for CCA: that with eigenvalues ρ, 0 and -ρ, or the library's, 1 larger."""
+"""Which eigenvalue problem stands for CCA: that with eigenvalues ρ, 0 and -ρ, or the library's, 1
+larger.
+"""

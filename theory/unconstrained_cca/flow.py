@@ -1,6 +1,8 @@
-"""Gradient flow dW/dt = -grad L for B = I (whitened data, or PCA and PLS), in closed form. Derived here.
+"""Gradient flow dW/dt = -grad L for B = I (whitened data, or PCA and PLS), in closed form. Derived
+here.
 
-It is Oja's flow, four times as fast: directions are learned one after the other, each at rate 8 λ in W W^T.
+It is Oja's flow, four times as fast: directions are learned one after the other, each at rate 8 λ
+in W W^T.
 """
 
 import numpy as np
@@ -14,15 +16,20 @@ _STEP = 8.0  # of 8 |A| t
 
 @guarded
 def flow_gram(A: Numerator, start: Weights, time: NonNegative) -> Float[np.ndarray, "dim dim"]:
-    """W W^T at a time: Y (I + W0^T M W0)^(-1) Y^T with Y = exp(4 A t) W0 and M = A^(-1) (exp(8 A t) - I).
+    """W W^T at a time: Y (I + W0^T M W0)^(-1) Y^T with Y = exp(4 A t) W0 and M = A^(-1) (exp(8 A t)
+    - I).
 
-    Taken in steps short enough for exp(8 A t) to be one matrix with I; `ValueError` where 8 |A| t exceeds 1e4.
+    Taken in steps short enough for exp(8 A t) to be one matrix with I; `ValueError` where 8 |A| t
+    exceeds 1e4.
     """
     values, vectors = np.linalg.eigh(A)
     length = 8 * np.abs(values).max() * time
-    require(length <= 1e4, f"time must be so short that 8 |A| time is at most 1e4, got {length:.3g}")
+    require(
+        length <= 1e4, f"time must be so short that 8 |A| time is at most 1e4, got {length:.3g}"
+    )
     steps = 1 + int(length / _STEP)
-    growth, increment = np.exp(4 * values * time / steps)[:, None], _grown_over(values, time / steps)[:, None]
+    growth = np.exp(4 * values * time / steps)[:, None]
+    increment = _grown_over(values, time / steps)[:, None]
     W = vectors.T @ start
     for _ in range(steps):
         root = np.linalg.cholesky(np.eye(W.shape[1]) + W.T @ (increment * W))
@@ -32,7 +39,9 @@ def flow_gram(A: Numerator, start: Weights, time: NonNegative) -> Float[np.ndarr
 
 @guarded
 def aligned_strength(eigenvalue: float, start: Positive, time: NonNegative) -> float:
-    """x(t) = |w|^2 of a column that starts along an eigenvector: λ / (1 + (λ / x0 - 1) exp(-8 λ t))."""
+    """x(t) = |w|^2 of a column that starts along an eigenvector: λ / (1 + (λ / x0 - 1) exp(-8 λ
+    t)).
+    """
     decay = np.exp(-8 * abs(eigenvalue) * time)
     limit = _grown_over(np.array([-abs(eigenvalue)]), time)[0]
     return float(1 / (decay / start + limit) if eigenvalue > 0 else decay / (1 / start + limit))

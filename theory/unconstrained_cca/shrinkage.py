@@ -1,7 +1,8 @@
-"""Where stochastic gradient descent ends when one batch of b pairs stands in both factors of the penalty.
+"""Where stochastic gradient descent ends when one batch of b pairs stands in both factors of the
+penalty.
 
-The minimiser of the expected loss of normal views, whitened: diagonal in canonical coordinates, shrunk unevenly, the
-weakest directions lost. Derived here.
+The minimiser of the expected loss of normal views, whitened: diagonal in canonical coordinates,
+shrunk unevenly, the weakest directions lost. Derived here.
 """
 
 from bisect import bisect_left
@@ -19,10 +20,11 @@ def shrunk_strengths(
 ) -> Float[np.ndarray, " directions"]:
     """x_i, the variance of canonical component i: argmin over x >= 0 of x^T Q x - 2 r^T x.
 
-    Q = I + [diag(1 + ρ^2) + 1 1^T + ρ ρ^T] / (2 m), m = b - 1. Off-diagonal form: r = ρ, and x_i is the sum of
-    the variances in both views, ρ_i for infinite batches. Library form: r = 1 + ρ, and x_i is their mean.
-    With K columns, `correlations` are the K largest. In the library form a descent may end elsewhere: of one direction
-    the difference x - y of the views is a local minimum where ρ (m + 1 + ρ^2) < (1 - ρ) (1 - ρ^2).
+    Q = I + [diag(1 + ρ^2) + 1 1^T + ρ ρ^T] / (2 m), m = b - 1. Off-diagonal form: r = ρ, and x_i is
+    the sum of the variances in both views, ρ_i for infinite batches. Library form: r = 1 + ρ, and
+    x_i is their mean. With K columns, `correlations` are the K largest. In the library form a
+    descent may end elsewhere: of one direction the difference x - y of the views is a local minimum
+    where ρ (m + 1 + ρ^2) < (1 - ρ) (1 - ρ^2).
 
     >>> shrunk_strengths([0.9, 0.8, 0.7, 0.15], 8).round(4)
     array([0.6178, 0.5434, 0.4668, 0.0171])
@@ -36,15 +38,20 @@ def shrunk_strengths(
 
 @guarded
 def batch_that_keeps(correlations: Correlations) -> int:
-    """The smallest batch in the off-diagonal form at which every direction survives: ρ_i > X / (2 m - Y) for all.
+    """The smallest batch in the off-diagonal form at which every direction survives: ρ_i > X / (2 m
+    - Y) for all.
 
-    X = sum of x, Y = sum of ρ x. `ValueError` for a direction that no batch below 2^29 keeps, such as ρ = 0.
+    X = sum of x, Y = sum of ρ x. `ValueError` for a direction that no batch below 2^29 keeps, such
+    as ρ = 0.
     """
 
     def keeps(batch: int) -> bool:
         return bool(np.linalg.solve(_penalty(correlations, batch), correlations).min() > 0)
 
-    require(keeps(LONGEST), f"correlations must be so large that some batch keeps them, got {correlations.min()}")
+    require(
+        keeps(LONGEST),
+        f"correlations must be so large that some batch keeps them, got {correlations.min()}",
+    )
     batches = range(2, LONGEST + 1)
     return batches[bisect_left(batches, True, key=keeps)]
 

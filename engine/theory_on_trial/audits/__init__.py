@@ -1,9 +1,9 @@
 """The audits: measured tables that say how far the verdicts of a repository are to be trusted.
 
-`theory-on-trial audit NAME` runs one for the repository around the present folder and keeps its table in the folder
-`records` there; `theory-on-trial audit` runs them all, and `--stale` only says which lines of the tables are of an
-earlier source. These serve any repository; one may have others of its own, in a package `audits` at its root. The core
-of the engine imports none of them.
+`theory-on-trial audit NAME` runs one for the repository around the present folder and keeps its
+table in the folder `records` there; `theory-on-trial audit` runs them all, and `--stale` only says
+which lines of the tables are of an earlier source. These serve any repository; one may have others
+of its own, in a package `audits` at its root. The core of the engine imports none of them.
 """
 
 import importlib
@@ -18,19 +18,25 @@ AUDITS = {
     "resolution": "does a verdict notice the error that it says it would?",
     "settings": "does a claim hold at every setting that its domain admits?",
 }
-"""Name and question of every audit, each a module of this package with a function `main(arguments)`."""
+"""Name and question of every audit, each a module of this package with a function
+`main(arguments)`.
+"""
 
 _USAGE = """usage: theory-on-trial audit [NAME [OPTION …]] | --stale
 
-Without a name all of them, one after the other; with --stale none, and it says what must be measured again."""
+Without a name all of them, one after the other; with --stale none, and it says what must be
+measured again."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the audit that is named first with the arguments that follow, or all of them; return the exit status."""
+    """Run the audit that is named first with the arguments that follow, or all of them; return the
+    exit status.
+    """
     argv = list(sys.argv[1:] if arguments is None else arguments)
     if argv == ["--stale"]:
         return _stale()
-    name, questions = argv[0].replace("-", "_") if argv else "", AUDITS | own_audits()
+    name = argv[0].replace("-", "_") if argv else ""
+    questions = AUDITS | own_audits()
     if name in questions:
         return _run(name, argv[1:])
     if argv:
@@ -42,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def own_audits() -> dict[str, str]:
-    """Return name and question of the audits that the present repository has itself: `AUDITS` of its `audits`."""
+    """Return name and question of the audits that the present repository has itself: `AUDITS` of
+    its `audits`.
+    """
     from theory_on_trial.repository import root
 
     if not (root() / "audits" / "__init__.py").exists():
@@ -53,7 +61,9 @@ def own_audits() -> dict[str, str]:
 
 
 def make_root_importable() -> None:
-    """Let Python import what lies at the root of the present repository, such as `tests` and `benchmarks`."""
+    """Let Python import what lies at the root of the present repository, such as `tests` and
+    `benchmarks`.
+    """
     from theory_on_trial.repository import root
 
     if str(root()) not in sys.path:
@@ -71,7 +81,9 @@ def _stale() -> int:
     from theory_on_trial import repository
     from theory_on_trial.repository import records
 
-    root, status, known = repository.root(), 0, records.Known()
+    root = repository.root()
+    status = 0
+    known = records.Known()
     for file, table in records.tables_by_file(repository.records_folder()).items():
         if sentence := records.staleness(table, root, known):
             status = 1

@@ -1,8 +1,9 @@
-"""How every audit of a table runs: its parts are chosen, measured, and kept in the records as each of them ends.
+"""How every audit of a table runs: its parts are chosen, measured, and kept in the records as each
+of them ends.
 
-An audit says what its parts are (claims or papers), how the lines of one come about, what they rest on, and its
-sentence; `Audit.main` is its command. A part whose lines are on record for the present source is not measured again, so
-that an interrupted run goes on where it stopped.
+An audit says what its parts are (claims or papers), how the lines of one come about, what they rest
+on, and its sentence; `Audit.main` is its command. A part whose lines are on record for the present
+source is not measured again, so that an interrupted run goes on where it stopped.
 """
 
 import inspect
@@ -34,9 +35,15 @@ Measured = tuple[list[list[Any]], list[str]]
 
 
 def subjects_in(paper: str | None = None, tier: str = "fast") -> list[Claim]:
-    """Return the claims of a tier, of a paper or of all, whose settings all have a value: those an audit can run."""
-    subjects = [subject for subject in claims(paper) if subject.tier == tier and not subject.printed_form]
-    return [subject for subject in subjects if inspect.Parameter.empty not in subject.settings.values()]
+    """Return the claims of a tier, of a paper or of all, whose settings all have a value: those an
+    audit can run.
+    """
+    subjects = [
+        subject for subject in claims(paper) if subject.tier == tier and not subject.printed_form
+    ]
+    return [
+        subject for subject in subjects if inspect.Parameter.empty not in subject.settings.values()
+    ]
 
 
 def ids(tier: str = "fast") -> list[str]:
@@ -45,7 +52,9 @@ def ids(tier: str = "fast") -> list[str]:
 
 
 def source_of(claim_id: str) -> dict[str, Any]:
-    """Return what the verdicts of a claim rest on: the module of its check, with all that it imports."""
+    """Return what the verdicts of a claim rest on: the module of its check, with all that it
+    imports.
+    """
     return records.source(repository.root(), file_of(claim(claim_id)))
 
 
@@ -85,7 +94,8 @@ class Table:
 
     def on_record(self) -> dict[str, list[Line]]:
         """Return the lines on record, by their parts."""
-        table, lines = records.read(self.path), dict[str, list[Line]]()
+        table = records.read(self.path)
+        lines = dict[str, list[Line]]()
         if table.get("columns") == list(self.columns):
             for row, source in zip(table["rows"], table["sources"], strict=True):
                 lines.setdefault(row[0], []).append((row, source))
@@ -107,11 +117,16 @@ class Table:
         return rows
 
     def chosen(self, names: Sequence[str]) -> list[str]:
-        """Return the parts that are named, or whose paper is; all without a name. ValueError for a name of nothing."""
-        parts, selection = self.parts(), []
+        """Return the parts that are named, or whose paper is; all without a name. ValueError for a
+        name of nothing.
+        """
+        parts = self.parts()
+        selection = []
         for name in names:
             prefix = outline.normal(name)
-            matches = [part for part in parts if f"{outline.normal(part)}.".startswith(f"{prefix}.")]
+            matches = [
+                part for part in parts if f"{outline.normal(part)}.".startswith(f"{prefix}.")
+            ]
             if not matches:
                 papers = ", ".join(dict.fromkeys(part.partition(".")[0] for part in parts))
                 raise ValueError(f"nothing of {name!r} is measured; there are {papers or 'none'}")
@@ -129,7 +144,8 @@ class Audit(Table):
         complaint: what is against a line, "" if nothing; any complaint makes the exit status 1.
         selects: what a user may name, for the help.
         options: adds the audit's own options.
-        workers: processes unless told otherwise; 0 for as many as there are cores, None where all runs in this one.
+        workers: processes unless told otherwise; 0 for as many as there are cores, None where all
+            runs in this one.
         reuse: whether lines of the present source stay.
     """
 
@@ -142,20 +158,30 @@ class Audit(Table):
     reuse: bool = True
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
-        """Measure what was asked for and is not on record, and write the table; 1 if a line has a complaint."""
+        """Measure what was asked for and is not on record, and write the table; 1 if a line has a
+        complaint.
+        """
         from tqdm.auto import tqdm
 
         parser = ArgumentParser(prog=self.typed, description=self.title)
         parser.add_argument("selection", nargs="*", metavar=self.selects, help="default: all")
         if self.reuse:
-            parser.add_argument("--again", action="store_true", help="measure what is on record for this source too")
+            parser.add_argument(
+                "--again", action="store_true", help="measure what is on record for this source too"
+            )
         if self.workers is not None:
             cores = self.workers or os.cpu_count() or 1
-            parser.add_argument("--workers", type=int, default=cores, help="processes (default %(default)s)")
+            parser.add_argument(
+                "--workers", type=int, default=cores, help="processes (default %(default)s)"
+            )
         self.options(parser)
         options = parser.parse_args(arguments)
         given = {name: value for name, value in vars(options).items() if type(value) is int}
-        if wrong := [f"--{name} must be at least 1, got {value}" for name, value in given.items() if value < 1]:
+        if wrong := [
+            f"--{name} must be at least 1, got {value}"
+            for name, value in given.items()
+            if value < 1
+        ]:
             parser.error(wrong[0])
         try:
             chosen = self.chosen(options.selection)
@@ -164,9 +190,12 @@ class Audit(Table):
         if not chosen:
             print("there is nothing to measure in this repository")
             return 0
-        sources, lines = {part: self.source(part) for part in chosen}, self.on_record()
+        sources = {part: self.source(part) for part in chosen}
+        lines = self.on_record()
         fresh = {
-            part for part in chosen if lines.get(part) and all(source == sources[part] for _, source in lines[part])
+            part
+            for part in chosen
+            if lines.get(part) and all(source == sources[part] for _, source in lines[part])
         }
         missing = [part for part in chosen if not self.reuse or options.again or part not in fresh]
         try:
@@ -181,7 +210,11 @@ class Audit(Table):
         except KeyboardInterrupt:
             print("stopped: the other lines stay as they were", file=sys.stderr)
         rows = self.write(lines)
-        complaints = [sentence for row in rows if row[self.columns[0]] in chosen and (sentence := self.complaint(row))]
+        complaints = [
+            sentence
+            for row in rows
+            if row[self.columns[0]] in chosen and (sentence := self.complaint(row))
+        ]
         print(self.note(rows), *complaints, sep="\n")
         return int(bool(complaints))
 
@@ -191,7 +224,9 @@ class Audit(Table):
         if workers <= 1:
             yield from ((part, self.measure(part, options)) for part in parts)
             return
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin) as pool:
+        with ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=begin
+        ) as pool:
             try:
                 running = {pool.submit(self.measure, part, options): part for part in parts}
                 for future in as_completed(running):

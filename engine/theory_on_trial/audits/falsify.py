@@ -1,9 +1,11 @@
-"""How near does anything come to breaking a bound? `theory-on-trial audit falsify [PAPER | CLAIM …]` searches them all.
+"""How near does anything come to breaking a bound?
+`theory-on-trial audit falsify [PAPER | CLAIM …]` searches them all.
 
-Every bound is put on trial at settings drawn from its annotations, as `theory-on-trial search` does it, for the one
-that breaks it or comes nearest to it. Where the two sides meet, the same bound made 1 % tighter is put on trial there,
-and must be REFUTED. The table is `falsifier.json` of the records; the ledger shows its ratio as a claim's tightness
-where the claim's own instances are further from the bound.
+Every bound is put on trial at settings drawn from its annotations, as `theory-on-trial search` does
+it, for the one that breaks it or comes nearest to it. Where the two sides meet, the same bound made
+1 % tighter is put on trial there, and must be REFUTED. The table is `falsifier.json` of the
+records; the ledger shows its ratio as a claim's tightness where the claim's own instances are
+further from the bound.
 """
 
 from argparse import Namespace
@@ -20,9 +22,12 @@ from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.registry import claim
 
 ATTAINED = 1e-6
-"""A bound whose ratio comes this close to one is called attained: a search does not tell a maximum from a supremum."""
+"""A bound whose ratio comes this close to one is called attained: a search does not tell a maximum
+from a supremum.
+"""
 TIGHTER = 0.01
-RUNS, SECONDS = 60, 60.0
+RUNS = 60
+SECONDS = 60.0
 """How many trials a search takes, and for how many seconds it begins one, whichever is less."""
 COLUMNS = ("claim", "tightest lhs / rhs", "attained", "made 1 % tighter", "where", "trials")
 
@@ -33,7 +38,9 @@ class Tightened(Trial):
     def bound(self, lhs: Any, rhs: Any, *, ops: float | None = None, **options: Any) -> None:
         """Decide the tighter bound, without controls."""
         right = np.asarray(rhs, float)
-        tighter = right - TIGHTER * np.abs(right)  # no whole number any more, so that some rounding is admitted
+        tighter = right - TIGHTER * np.abs(
+            right
+        )  # no whole number any more, so that some rounding is admitted
         super().bound(lhs, tighter, ops=ops or 1, **options | {"controls": {}, "as_printed": None})
 
 
@@ -44,10 +51,19 @@ def searched(claim_id: str, options: Namespace | None = None) -> Measured:
         result = search(subject, runs, most=RUNS, seconds=SECONDS)
     trials = sum(number for outcome, number in result.counts.items() if outcome != "outside")
     if result.failure:
-        row: list[Any] = [claim_id, None, "VIOLATED", "", f"{result.failure.line}: {result.failure.why}", trials]
+        row: list[Any] = [
+            claim_id,
+            None,
+            "VIOLATED",
+            "",
+            f"{result.failure.line}: {result.failure.why}",
+            trials,
+        ]
         return [row], [f"VIOLATED {claim_id}: {row[4]}"]
     if result.tightest is None or result.nearest is None:
-        return [[claim_id, None, "no", "", "", trials]], [f"         {claim_id}: no ratio of positive sides"]
+        return [[claim_id, None, "no", "", "", trials]], [
+            f"         {claim_id}: no ratio of positive sides"
+        ]
     ratio, where = result.tightest
     attained = ratio >= 1 - ATTAINED
     broken = ""
@@ -60,7 +76,11 @@ def searched(claim_id: str, options: Namespace | None = None) -> Measured:
 
 def bounds(paper: str | None = None) -> list[str]:
     """Return the ids of the bounds of a paper, or of all."""
-    return [subject.id for subject in claims(paper) if subject.kind == "bound" and not subject.printed_form]
+    return [
+        subject.id
+        for subject in claims(paper)
+        if subject.kind == "bound" and not subject.printed_form
+    ]
 
 
 def complaint(row: Row) -> str:
@@ -68,17 +88,22 @@ def complaint(row: Row) -> str:
     if row["attained"] == "VIOLATED":
         return f"{row['claim']} is violated: {row['where']}"
     if row["made 1 % tighter"] == "not broken":
-        return f"{row['claim']} is attained at {row['where']}, and made 1 % tighter it is not broken there"
+        return (
+            f"{row['claim']} is attained at {row['where']}, and made 1 % tighter it is not "
+            "broken there"
+        )
     return ""
 
 
 def unexpected(paper: str) -> list[str]:
-    """Return a sentence for each bound of a paper that is violated, or attained and not broken where it is tighter.
+    """Return a sentence for each bound of a paper that is violated, or attained and not broken
+    where it is tighter.
 
-    What is on record for the present source is not searched again; nothing is recorded. Raises `ValueError` for an
-    unknown paper.
+    What is on record for the present source is not searched again; nothing is recorded. Raises
+    `ValueError` for an unknown paper.
     """
-    lines, complaints = AUDIT.on_record(), []
+    lines = AUDIT.on_record()
+    complaints = []
     for name in bounds(paper):
         row, source = lines.get(name, [([], None)])[0]
         if source != source_of(name):
@@ -92,9 +117,12 @@ def _note(rows: list[Row]) -> str:
     broken = sum(row["made 1 % tighter"] == "broken" for row in attained)
     violated = sum(row["attained"] == "VIOLATED" for row in rows)
     return (
-        f"{len(rows)} bounds on trial at settings drawn from their domains, corners included: {violated} violated, "
-        f"{len(attained)} attained (within {ATTAINED:g}; a supremum and a maximum look alike), and {broken} of these "
-        "broken once they are made 1 % tighter. A number below one is the largest ratio found: the true one is no "
+        f"{len(rows)} bounds on trial at settings drawn from their domains, corners included: "
+        f"{violated} violated, "
+        f"{len(attained)} attained (within {ATTAINED:g}; a supremum and a maximum look alike), "
+        f"and {broken} of these "
+        "broken once they are made 1 % tighter. A number below one is the largest ratio found: "
+        "the true one is no "
         "smaller."
     )
 

@@ -1,9 +1,11 @@
-"""Does a verdict notice what it says? `theory-on-trial audit resolution [PAPER | CLAIM …]` tries it by deed.
+"""Does a verdict notice what it says? `theory-on-trial audit resolution [PAPER | CLAIM …]` tries it
+by deed.
 
-Every claim of the fast tier is tried again with each of its predictions scaled by 1 + r and by 1 - r, r a hair above
-the resolution that it stated (bounds: tightened by it; where all of the prediction is 0: moved by it, in the stated
-scale; a growth law: replaced by its rival). No decision may then be VERIFIED. Signs of runs and whole distributions,
-which have no number to scale, are left out and counted. The table is `resolution.json` of the records.
+Every claim of the fast tier is tried again with each of its predictions scaled by 1 + r and by 1 -
+r, r a hair above the resolution that it stated (bounds: tightened by it; where all of the
+prediction is 0: moved by it, in the stated scale; a growth law: replaced by its rival). No decision
+may then be VERIFIED. Signs of runs and whole distributions, which have no number to scale, are left
+out and counted. The table is `resolution.json` of the records.
 """
 
 import inspect
@@ -33,13 +35,14 @@ COLUMNS = ("claim", "decisions", "tried", "resolution, weakest", "not noticed")
 class Mistaken(Trial):
     """A trial whose predictions are wrong by what each decision said that it would notice.
 
-    `stated` are the findings of an earlier trial of the same claim and seed, one per decision; `sign`, +1 or -1, is the
-    direction of the error (a bound is tightened either way).
+    `stated` are the findings of an earlier trial of the same claim and seed, one per decision;
+    `sign`, +1 or -1, is the direction of the error (a bound is tightened either way).
     """
 
     def __init__(self, claim_id: str, seed: int, stated: Sequence[Finding], sign: int):
         super().__init__(claim_id, seed)
-        self.stated, self.sign = stated, sign
+        self.stated = stated
+        self.sign = sign
         self.tried: list[str] = []
         self.unnoticed: list[str] = []
 
@@ -76,8 +79,11 @@ for _name in PREDICTED:
 
 
 def _wrong(stated: Finding, predict: Any, sign: int) -> Any:
-    """Return a prediction that is wrong by a hair more than a decision notices; None where there is no number."""
-    resolution, side = stated.resolution, stated.prediction.side
+    """Return a prediction that is wrong by a hair more than a decision notices; None where there is
+    no number.
+    """
+    resolution = stated.resolution
+    side = stated.prediction.side
     if resolution.rival:
         return resolution.rival.split(" or ")[0]
     if not np.isfinite(resolution.size):
@@ -103,7 +109,9 @@ def unnoticed(claim_id: str, options: Namespace | None = None, seed: int = 0) ->
     trials = 0
     for sign in (1, -1):
         trial = Mistaken(subject.id, seed, original.findings, sign)
-        with recorded(replace(subject, as_printed=None), trial, ""):  # the decisions are made without it
+        with recorded(
+            replace(subject, as_printed=None), trial, ""
+        ):  # the decisions are made without it
             subject.function(trial)
         trials = len(trial.tried)
         misses += [f"{place} {'+' if sign > 0 else '-'}" for place in trial.unnoticed]
@@ -115,8 +123,10 @@ def unnoticed(claim_id: str, options: Namespace | None = None, seed: int = 0) ->
 def _note(rows: list[Row]) -> str:
     decisions, trials = (sum(row[column] for row in rows) for column in ("decisions", "tried"))
     return (
-        f"{trials} of {decisions} decisions of {len(rows)} claims have a number to scale, and were tried with it too "
-        f"large and too small: {sum(bool(row['not noticed']) for row in rows)} claims had a decision that stayed "
+        f"{trials} of {decisions} decisions of {len(rows)} claims have a number to scale, and "
+        "were tried with it too "
+        f"large and too small: {sum(bool(row['not noticed']) for row in rows)} claims had a "
+        "decision that stayed "
         "VERIFIED."
     )
 

@@ -1,1 +1,3 @@
-"""What every room stands on: kinds of arrays, precision, many cells in one program, kept programs, progress."""
+"""What every room stands on: kinds of arrays, precision, many cells in one program, kept programs,
+progress.
+"""

@@ -8,9 +8,11 @@ from theory_on_trial.contract import guarded
 
 @guarded(double=False)
 def require_float64(what: str) -> None:
-    """Raise `TypeError` unless JAX computes in float64 (`jax.config.update("jax_enable_x64", True)`).
+    """Raise `TypeError` unless JAX computes in float64
+    (`jax.config.update("jax_enable_x64", True)`).
 
-    `what` names the computation in the message. Simulators that are valid in either precision do not call this.
+    `what` names the computation in the message. Simulators that are valid in either precision do
+    not call this.
     """
     if jnp.result_type(float) != np.float64:
         raise TypeError(

@@ -12,7 +12,8 @@ ProgressSetting = bool | Literal["auto"] | Callable[[int, int, float], None]
 
 
 def disabled(setting: Any) -> bool | None:
-    """What tqdm is to do: nothing under "auto" but on a terminal (None), and nowhere in a worker of pytest-xdist.
+    """What tqdm is to do: nothing under "auto" but on a terminal (None), and nowhere in a worker of
+    pytest-xdist.
 
     Raises ValueError for a setting that is not True, False or "auto".
     """
@@ -27,10 +28,11 @@ def disabled(setting: Any) -> bool | None:
 def progress_bar(
     setting: ProgressSetting, what: str, unit: str, total: int, done: int
 ) -> Iterator[Callable[[int], Any]]:
-    """Yield a function that takes the number of units just finished; the bar's rate leaves out the `done` ones.
+    """Yield a function that takes the number of units just finished; the bar's rate leaves out the
+    `done` ones.
 
-    A bar on a terminal if "auto", always or never if True or False; or calls of (done, total, seconds).
-    Raises ValueError for another setting.
+    A bar on a terminal if "auto", always or never if True or False; or calls of (done, total,
+    seconds). Raises ValueError for another setting.
     """
     if callable(setting):
         start = time.perf_counter()
@@ -42,5 +44,12 @@ def progress_bar(
 
         yield report
     else:
-        with tqdm(total=total, initial=done, desc=what, unit=unit, mininterval=0.5, disable=disabled(setting)) as bar:
+        with tqdm(
+            total=total,
+            initial=done,
+            desc=what,
+            unit=unit,
+            mininterval=0.5,
+            disable=disabled(setting),
+        ) as bar:
             yield bar.update

@@ -1,7 +1,8 @@
 """The contract of a function: the domain of each argument stands in its annotation, once.
 
-People read it there; `guarded` holds the arguments to it and gives anything else one sentence; the hostile-input tests
-and Hypothesis draw from it (`promises`, of the tests). A domain is a marker beside the type:
+People read it there; `guarded` holds the arguments to it and gives anything else one sentence; the
+hostile-input tests and Hypothesis draw from it (`promises`, of the tests). A domain is a marker
+beside the type:
 
     Points = Annotated[int, Interval(2, why="one point has no variance")]
     Spectrum = Annotated[Float[np.ndarray, " components"], POSITIVE]
@@ -9,11 +10,12 @@ and Hypothesis draw from it (`promises`, of the tests). A domain is a marker bes
     @guarded
     def rate(n_points: Points, kappa: Positive, spectrum: Spectrum) -> float: ...
 
-Without a marker a number is finite, an array is finite and not empty, and an integer has 64 bits. Shapes are those of
-jaxtyping: axes of one name must have one length, and those of a name with # (`"*#batch"`) broadcast. What two
-arguments owe to each other is one line in the body, `require(dim >= n_classes, ...)`. Traced values pass: their
-numbers are not known. Options that are handed on, `**options: Unpack[Options]`, have their domains in the fields of
-that `TypedDict`; `*values: Positive` is the domain of each value.
+Without a marker a number is finite, an array is finite and not empty, and an integer has 64 bits.
+Shapes are those of jaxtyping: axes of one name must have one length, and those of a name with #
+(`"*#batch"`) broadcast. What two arguments owe to each other is one line in the body,
+`require(dim >= n_classes, ...)`. Traced values pass: their numbers are not known. Options that are
+handed on, `**options: Unpack[Options]`, have their domains in the fields of that `TypedDict`;
+`*values: Positive` is the domain of each value.
 """
 
 from theory_on_trial.contract.arguments import Alternative as Alternative

@@ -1,4 +1,6 @@
-"""What an annotation says of an argument: the alternatives that it admits, each with its markers."""
+"""What an annotation says of an argument: the alternatives that it admits, each with its
+markers.
+"""
 
 import dataclasses
 import functools
@@ -29,7 +31,9 @@ _EACH = "each entry"
 
 
 class Alternative(NamedTuple):
-    """One of the kinds an annotation admits: its type without markers, how a value is brought to it, what it is."""
+    """One of the kinds an annotation admits: its type without markers, how a value is brought to
+    it, what it is.
+    """
 
     type: Any
     convert: Callable[[Any], Any]
@@ -50,10 +54,15 @@ class Argument:
         return cls(tuple(_alternatives(annotation, double)), positional)
 
     def accept(self, name: str, value: Any) -> Any:
-        """Return a value as the function gets it; raise TypeError or ValueError, with the sentence, if it may not."""
-        if name == "self":  # an object whose fields were judged when it was made, or are yet to be set
+        """Return a value as the function gets it; raise TypeError or ValueError, with the sentence,
+        if it may not.
+        """
+        if (
+            name == "self"
+        ):  # an object whose fields were judged when it was made, or are yet to be set
             return value
-        misshapen, outside = False, []
+        misshapen = False
+        outside = []
         for kind in self.alternatives:
             try:
                 result = kind.convert(value)
@@ -75,16 +84,28 @@ class Argument:
         raise ValueError(sentence) if misshapen else TypeError(sentence)
 
 
-def _alternatives(annotation: Any, double: bool, markers: tuple[Marker, ...] = ()) -> list[Alternative]:
+def _alternatives(
+    annotation: Any, double: bool, markers: tuple[Marker, ...] = ()
+) -> list[Alternative]:
     if get_origin(annotation) is Annotated:
         inner, *metadata = get_args(annotation)
-        more_markers = tuple(marker for marker in metadata if isinstance(marker, Interval | Holds | Is | Allowance))
+        more_markers = tuple(
+            marker for marker in metadata if isinstance(marker, Interval | Holds | Is | Allowance)
+        )
         return _alternatives(inner, double, markers + more_markers)
     if get_origin(annotation) in (Union, types.UnionType):
-        alternatives = [kind for member in get_args(annotation) for kind in _alternatives(member, double, markers)]
+        alternatives = [
+            kind
+            for member in get_args(annotation)
+            for kind in _alternatives(member, double, markers)
+        ]
         types_ = [kind.type for kind in alternatives]
-        if float in types_:  # a real number, maybe an array without axes or, as in ScalarLike, anything like it
-            alternatives = [kind for kind in alternatives if kind.type is float or not is_scalar(kind.type)]
+        if (
+            float in types_
+        ):  # a real number, maybe an array without axes or, as in ScalarLike, anything like it
+            alternatives = [
+                kind for kind in alternatives if kind.type is float or not is_scalar(kind.type)
+            ]
         if any(hasattr(kind, "dim_str") for kind in types_):
             # Lists become arrays: a sequence beside an array only tells a type checker so.
             alternatives = [kind for kind in alternatives if get_origin(kind.type) is not Sequence]
@@ -100,8 +121,11 @@ def _conversion(annotation: Any, double: bool) -> tuple[Callable[[Any], Any], st
     if annotation is int:
         return to_integer, "an integer"
     if hasattr(annotation, "dim_str"):
-        return functools.partial(to_array, annotation, double), f"an array {described_array(annotation)}"
-    origin, entries = get_origin(annotation) or annotation, get_args(annotation)
+        return functools.partial(
+            to_array, annotation, double
+        ), f"an array {described_array(annotation)}"
+    origin = get_origin(annotation) or annotation
+    entries = get_args(annotation)
     if origin is Literal:
         return functools.partial(to_choice, entries), f"one of {', '.join(map(repr, entries))}"
     if origin is Sequence:
@@ -110,21 +134,29 @@ def _conversion(annotation: Any, double: bool) -> tuple[Callable[[Any], Any], st
         arguments = [Argument.of(entry, double) for entry in entries if entry is not ...]
         first = arguments[0].alternatives[0].described
         if origin is list or entries[-1] is ...:
-            return functools.partial(_each, origin, arguments[0]), f"a {origin.__name__}, each {first}"
+            return functools.partial(
+                _each, origin, arguments[0]
+            ), f"a {origin.__name__}, each {first}"
         return functools.partial(_tuple, arguments), f"a tuple of {len(arguments)}, each {first}"
     if origin is Callable:
         return functools.partial(only_if, callable), "a function"
     if origin is bool:
         return functools.partial(to_instance, (bool, np.bool_)), "True or False"
     if isinstance(origin, type) and origin is not Any:
-        description = {str: "a string", types.NoneType: "None"}.get(origin, f"of type {origin.__name__}")
+        description = {str: "a string", types.NoneType: "None"}.get(
+            origin, f"of type {origin.__name__}"
+        )
         return functools.partial(to_instance, origin), description
     return lambda value: value, "anything"
 
 
 def _each(made: type, each: Argument, value: Any) -> Any:
     kinds = Sequence if made is tuple else (Sequence, np.ndarray)
-    if isinstance(value, str) or not isinstance(value, kinds) or getattr(value, "shape", None) == ():
+    if (
+        isinstance(value, str)
+        or not isinstance(value, kinds)
+        or getattr(value, "shape", None) == ()
+    ):
         raise Refused
     return made(_one(each, entry) for entry in value)
 

@@ -1,4 +1,6 @@
-"""How a value is brought to a type without markers, or refused: numbers, arrays, choices, instances."""
+"""How a value is brought to a type without markers, or refused: numbers, arrays, choices,
+instances.
+"""
 
 import functools
 from collections.abc import Callable
@@ -23,8 +25,12 @@ class Misshapen(Refused):
 
 def is_scalar(annotation: Any) -> bool:
     """Whether an annotation admits single numbers only, true and false among them."""
-    number = isinstance(annotation, type) and issubclass(annotation, int | float | complex | np.generic)
-    return getattr(annotation, "dim_str", "axes") == "" or (number and not hasattr(annotation, "dim_str"))
+    number = isinstance(annotation, type) and issubclass(
+        annotation, int | float | complex | np.generic
+    )
+    return getattr(annotation, "dim_str", "axes") == "" or (
+        number and not hasattr(annotation, "dim_str")
+    )
 
 
 def to_choice(choices: tuple[Any, ...], value: Any) -> Any:
@@ -90,7 +96,9 @@ def to_array(annotation: Any, double: bool, value: Any) -> Any:
     """Return a value as an array of the entries and axes that jaxtyping's annotation names."""
     try:
         array = value = dense(value)
-        if not hasattr(value, "__array_namespace__") or isinstance(value, np.ma.MaskedArray | np.matrix):
+        if not hasattr(value, "__array_namespace__") or isinstance(
+            value, np.ma.MaskedArray | np.matrix
+        ):
             array = np.asarray(value)
     except (TypeError, ValueError):  # rows of different lengths
         raise Refused from None
@@ -102,30 +110,54 @@ def to_array(annotation: Any, double: bool, value: Any) -> Any:
         raise Misshapen
     if not isinstance(array, np.ndarray):
         return array.astype(float) if target is np.float64 and kind in "iu" else array
-    return array if target is None or (kind == "f" and not double) else array.astype(target, copy=False)
+    return (
+        array
+        if target is None or (kind == "f" and not double)
+        else array.astype(target, copy=False)
+    )
 
 
 def dense(value: Any) -> Any:
-    """Return what NumPy can read, a tensor off its graph and device; TypeError for masked entries, sparse matrices."""
+    """Return what NumPy can read, a tensor off its graph and device; TypeError for masked entries,
+    sparse matrices.
+    """
     if np.ma.is_masked(value) or is_sparse(value):
         raise TypeError
-    return value.detach().cpu().numpy() if hasattr(value, "detach") and hasattr(value, "cpu") else value
+    return (
+        value.detach().cpu().numpy()
+        if hasattr(value, "detach") and hasattr(value, "cpu")
+        else value
+    )
 
 
 @functools.cache
 def _entries(annotation: Any) -> tuple[str, Any]:
-    """The letters of the entries that an array may be made from, and what NumPy's are made to; None for as they are."""
+    """The letters of the entries that an array may be made from, and what NumPy's are made to; None
+    for as they are.
+    """
     is_named = isinstance(annotation.dtypes, list | tuple)  # jaxtyping's Shaped names none
-    kinds = [kind for kind in _ADMITTED if not is_named or any(dtype.startswith(kind) for dtype in annotation.dtypes)]
+    kinds = [
+        kind
+        for kind in _ADMITTED
+        if not is_named or any(dtype.startswith(kind) for dtype in annotation.dtypes)
+    ]
     target = np.float64 if kinds == ["float"] else np.int64 if kinds == ["int"] else None
     return "".join(_ADMITTED[kind] for kind in kinds), target
 
 
 @functools.cache
 def _letter(dtype: Any) -> str:
-    """NumPy's letter for a kind of entries; it has none for random keys ("k") and JAX's own floats."""
+    """NumPy's letter for a kind of entries; it has none for random keys ("k") and JAX's own
+    floats.
+    """
     name = str(dtype)
-    return "k" if name.startswith("key<") else "f" if name.startswith(("bfloat", "float")) else str(dtype.kind)
+    return (
+        "k"
+        if name.startswith("key<")
+        else "f"
+        if name.startswith(("bfloat", "float"))
+        else str(dtype.kind)
+    )
 
 
 def dtype_kind(array: Any) -> str:
@@ -144,4 +176,6 @@ def described_array(annotation: Any) -> str:
     }
     holds = kinds.get(annotation.__name__.split("[")[0], "numbers")
     axes = annotation.dim_str.split()
-    return f"of {holds}" + ("" if axes and is_variadic(axes[0]) and not axes[1:] else f" with axes ({', '.join(axes)})")
+    return f"of {holds}" + (
+        "" if axes and is_variadic(axes[0]) and not axes[1:] else f" with axes ({', '.join(axes)})"
+    )

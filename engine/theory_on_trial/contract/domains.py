@@ -1,4 +1,6 @@
-"""Domains: markers that stand beside a type in an annotation, and the annotations that occur most."""
+"""Domains: markers that stand beside a type in an annotation, and the annotations that occur
+most.
+"""
 
 import dataclasses
 import math
@@ -10,14 +12,19 @@ import numpy as np
 MOST = 2**53
 """The largest integer up to which float64 counts."""
 LONGEST = 2**29
-"""The longest axis: two of them are still a number of bytes, which memory refuses and no 64 bits overflow."""
-SMALLEST, LARGEST = 1e-50, 1e50
+"""The longest axis: two of them are still a number of bytes, which memory refuses and no 64 bits
+overflow.
+"""
+SMALLEST = 1e-50
+LARGEST = 1e50
 """Of the largest entry of an array: between them no square and no product of squares is lost."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """Finite numbers from `low` to `high`, of an array each entry; `closed` says which ends belong to it."""
+    """Finite numbers from `low` to `high`, of an array each entry; `closed` says which ends belong
+    to it.
+    """
 
     low: float = -math.inf
     high: float = math.inf
@@ -26,7 +33,9 @@ class Interval:
 
     def __post_init__(self) -> None:
         if not self.low <= self.high or self.closed not in ("[]", "[)", "(]", "()"):
-            raise ValueError(f"Interval(low, high, closed) needs low <= high and closed as in '[)', got {self}")
+            raise ValueError(
+                f"Interval(low, high, closed) needs low <= high and closed as in '[)', got {self}"
+            )
 
     def admits(self, values: Any) -> Any:
         """Return whether a number, or which entries of an array, are in the interval."""
@@ -37,7 +46,10 @@ class Interval:
     @property
     def must(self) -> str:
         """What a number in it must do, e.g. "be positive", "be at least 2", "lie in [0, 1)"."""
-        low, high = (f"{end:g}" if isinstance(end, float) or abs(end) < 10**6 else _power(end) for end in self.ends)
+        low, high = (
+            f"{end:g}" if isinstance(end, float) or abs(end) < 10**6 else _power(end)
+            for end in self.ends
+        )
         if self.low > -math.inf and self.high < math.inf and self.high not in (MOST, LONGEST):
             rule = f"lie in {self.closed[0]}{low}, {high}{self.closed[1]}"
         elif self.low > -math.inf and self.closed[0] == "[":
@@ -51,7 +63,9 @@ class Interval:
         return f"{rule} ({self.why})" if self.why else rule
 
     def broken_by(self, values: Any) -> str:
-        """What a number beyond it must do: of a limit that `must` leaves unsaid, the one that it breaks."""
+        """What a number beyond it must do: of a limit that `must` leaves unsaid, the one that it
+        breaks.
+        """
         if self.high in (MOST, LONGEST) and np.any(np.asarray(values > self.high)):
             return f"be at most {_power(self.high)}"
         return self.must
@@ -64,7 +78,9 @@ class Interval:
 
 @dataclasses.dataclass(frozen=True)
 class Holds:
-    """A property of a whole array: what it must do, and whether it does; the tests' strategies know it by its name."""
+    """A property of a whole array: what it must do, and whether it does; the tests' strategies know
+    it by its name.
+    """
 
     name: str
     must: str
@@ -84,11 +100,15 @@ def _symmetric(matrix: np.ndarray) -> bool:
 
 
 def _semidefinite(matrix: np.ndarray) -> bool:
-    return _symmetric(matrix) and bool(np.linalg.eigvalsh(matrix).min(initial=0) >= -_rounding(matrix))
+    return _symmetric(matrix) and bool(
+        np.linalg.eigvalsh(matrix).min(initial=0) >= -_rounding(matrix)
+    )
 
 
 def _definite(matrix: np.ndarray) -> bool:
-    return _symmetric(matrix) and bool(np.linalg.eigvalsh(matrix).min(initial=np.inf) > _rounding(matrix))
+    return _symmetric(matrix) and bool(
+        np.linalg.eigvalsh(matrix).min(initial=np.inf) > _rounding(matrix)
+    )
 
 
 def _rounding(matrix: np.ndarray) -> float:
@@ -108,7 +128,9 @@ def _usable(values: np.ndarray) -> bool:
 
 def _orthonormal(matrix: np.ndarray) -> bool:
     columns = np.asarray(matrix, float) if matrix.dtype.kind in "iu" else matrix
-    excess = np.abs(np.swapaxes(columns, -1, -2) @ columns - np.eye(columns.shape[-1])).max(initial=0)
+    excess = np.abs(np.swapaxes(columns, -1, -2) @ columns - np.eye(columns.shape[-1])).max(
+        initial=0
+    )
     return bool(excess <= np.finfo(columns.dtype).eps ** 0.5)
 
 
@@ -116,7 +138,9 @@ def _is_float_type(value: Any) -> bool:
     if value is None:
         return False
     try:
-        return bool(np.issubdtype(np.dtype(value), np.floating)) or str(np.dtype(value)) == "bfloat16"
+        return (
+            bool(np.issubdtype(np.dtype(value), np.floating)) or str(np.dtype(value)) == "bfloat16"
+        )
     except TypeError:
         return False
 
@@ -127,7 +151,9 @@ def _rising(values: np.ndarray) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Is:
-    """A property of a value of any kind, such as a type of numbers: what it must do, and whether it does."""
+    """A property of a value of any kind, such as a type of numbers: what it must do, and whether it
+    does.
+    """
 
     must: str
     check: Callable[[Any], bool] = dataclasses.field(compare=False, repr=False)
@@ -147,11 +173,16 @@ UNIT_INTERVAL = Interval(0, 1)
 SYMMETRIC = Holds("symmetric", "be a symmetric matrix", _symmetric)
 COVARIANCE = Holds("covariance", "be symmetric and positive semidefinite", _semidefinite)
 DEFINITE = Holds("definite", "be symmetric and positive definite", _definite)
-PROBABILITIES = Holds("probabilities", "be non-negative and sum to one over the last axis", _sums_to_one)
+PROBABILITIES = Holds(
+    "probabilities", "be non-negative and sum to one over the last axis", _sums_to_one
+)
 ORTHONORMAL = Holds("orthonormal", "have orthonormal columns (to half the digits)", _orthonormal)
 RISING = Holds("rising", "rise strictly", _rising)
 USABLE_SCALE = Holds(
-    "scale", f"be zero or have a largest entry from {SMALLEST:g} to {LARGEST:g} (squares of others get lost)", _usable
+    "scale",
+    f"be zero or have a largest entry from {SMALLEST:g} to {LARGEST:g} (squares of others get "
+    "lost)",
+    _usable,
 )
 FLOAT_TYPE = Is("be a type of floating-point numbers, such as float32", _is_float_type)
 MAY_BE_EMPTY = Allowance("empty")

@@ -14,7 +14,9 @@ from theory_on_trial.contract.axes import fits, named_axes
 from theory_on_trial.contract.sentences import Refusal, in_words
 
 F = TypeVar("F", bound=Callable[..., Any])
-_inside: ContextVar[bool] = ContextVar("inside", default=False)  # whether the caller is guarded itself
+_inside: ContextVar[bool] = ContextVar(
+    "inside", default=False
+)  # whether the caller is guarded itself
 
 
 @overload
@@ -28,14 +30,16 @@ def guarded(*, double: bool = True) -> Callable[[F], F]: ...
 def guarded(function: Any = None, *, double: bool = True) -> Any:
     """Hold the arguments of a function, or the fields of a dataclass, to their annotations.
 
-    A front door is guarded once: what guarded functions call inside is not judged again. Where floats are meant, lists
-    become arrays; where counts are meant, NumPy's integers become int. With `double`, other precisions become float64
-    and a float becomes NumPy's, whose overflow can be caught; without it (simulators) precisions stay as they are, and
-    arrays of other libraries are never converted. Results are not looked at: a caller may pipeline them.
+    A front door is guarded once: what guarded functions call inside is not judged again. Where
+    floats are meant, lists become arrays; where counts are meant, NumPy's integers become int. With
+    `double`, other precisions become float64 and a float becomes NumPy's, whose overflow can be
+    caught; without it (simulators) precisions stay as they are, and arrays of other libraries are
+    never converted. Results are not looked at: a caller may pipeline them.
 
-    The function raises TypeError for an argument of another kind, and ValueError for another shape, for a value outside
-    its domain, and where overflow, a division by zero, a singular matrix or a lack of memory leaves no answer. Of a
-    function that calls back what its caller hands in, only the arguments are judged.
+    The function raises TypeError for an argument of another kind, and ValueError for another shape,
+    for a value outside its domain, and where overflow, a division by zero, a singular matrix or a
+    lack of memory leaves no answer. Of a function that calls back what its caller hands in, only
+    the arguments are judged.
     """
     if function is None:
         return functools.partial(guarded, double=double)
@@ -45,27 +49,52 @@ def guarded(function: Any = None, *, double: bool = True) -> Any:
         return function
     contract = contract_of(function, double=double)
     positional = [name for name, argument in contract.items() if argument.positional]
-    unpacks = any(get_origin(annotation) is Unpack for annotation in inspect.unwrap(function).__annotations__.values())
-    star = next(
-        (arg for arg in inspect.signature(function).parameters.values() if arg.kind is arg.VAR_POSITIONAL), None
+    unpacks = any(
+        get_origin(annotation) is Unpack
+        for annotation in inspect.unwrap(function).__annotations__.values()
     )
-    entry = Argument.of(inspect.unwrap(function).__annotations__.get(star.name, Any), double) if star else None
-    calls_back = any(get_origin(kind.type) is Callable for arg in contract.values() for kind in arg.alternatives)
+    star = next(
+        (
+            arg
+            for arg in inspect.signature(function).parameters.values()
+            if arg.kind is arg.VAR_POSITIONAL
+        ),
+        None,
+    )
+    entry = (
+        Argument.of(inspect.unwrap(function).__annotations__.get(star.name, Any), double)
+        if star
+        else None
+    )
+    calls_back = any(
+        get_origin(kind.type) is Callable for arg in contract.values() for kind in arg.alternatives
+    )
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         if _inside.get():
             return function(*args, **kwargs)
-        leading = {name: contract[name].accept(name, value) for name, value in zip(positional, args, strict=False)}
+        leading = {
+            name: contract[name].accept(name, value)
+            for name, value in zip(positional, args, strict=False)
+        }
         rest = args[len(leading) :]
         if star and entry:
             rest = tuple(entry.accept(star.name, value) for value in rest)
         if unpacks and (unknown := kwargs.keys() - contract.keys()):
-            raise TypeError(f"{function.__name__}() got an unexpected keyword argument {min(unknown)!r}")
-        keywords = {name: contract[name].accept(name, value) if name in contract else value
-                    for name, value in kwargs.items()}  # fmt: skip
-        triples = [(name, contract[name], value) for name, value in (leading | keywords).items() if name in contract]
+            raise TypeError(
+                f"{function.__name__}() got an unexpected keyword argument {min(unknown)!r}"
+            )
+        keywords = {
+            name: contract[name].accept(name, value) if name in contract else value
+            for name, value in kwargs.items()
+        }
+        triples = [
+            (name, contract[name], value)
+            for name, value in (leading | keywords).items()
+            if name in contract
+        ]
         _check_axes(triples + [(star.name, entry, value) for value in rest if star and entry])
         if calls_back:  # whatever the caller's function does is its own affair
             return function(*leading.values(), *rest, **keywords)
@@ -74,10 +103,16 @@ def guarded(function: Any = None, *, double: bool = True) -> Any:
             with np.errstate(over="raise", divide="raise", invalid="raise"):
                 return function(*leading.values(), *rest, **keywords)
         except _unanswerable() as error:
-            values = [*(leading | keywords).items(), *((star.name, value) for value in rest if star)]
-            listing = ", ".join(f"{name} = {in_words(value)}" for name, value in values if name != "self")
+            values = [
+                *(leading | keywords).items(),
+                *((star.name, value) for value in rest if star),
+            ]
+            listing = ", ".join(
+                f"{name} = {in_words(value)}" for name, value in values if name != "self"
+            )
             raise Refusal(
-                f"floating-point numbers and memory must be able to hold what follows from {listing}: "
+                "floating-point numbers and memory must be able to hold what follows from "
+                f"{listing}: "
                 f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
             ) from error
         finally:
@@ -90,7 +125,8 @@ def guarded(function: Any = None, *, double: bool = True) -> Any:
 def contract_of(function: Callable[..., Any], *, double: bool = True) -> dict[str, "Argument"]:
     """Return what a function's annotations say of each of its arguments, in their order.
 
-    Arguments of any number are one tuple; the fields of unpacked options stand as arguments of their own.
+    Arguments of any number are one tuple; the fields of unpacked options stand as arguments of
+    their own.
     """
     inner = inspect.unwrap(function)
     arguments: dict[str, Argument] = {}
@@ -98,17 +134,26 @@ def contract_of(function: Callable[..., Any], *, double: bool = True) -> dict[st
         annotation = inner.__annotations__.get(parameter.name, Any)
         if get_origin(annotation) is Unpack:
             fields = get_args(annotation)[0].__annotations__.items()
-            arguments |= {name: Argument.of(kind, double, positional=False) for name, kind in fields}
+            arguments |= {
+                name: Argument.of(kind, double, positional=False) for name, kind in fields
+            }
         elif parameter.kind is parameter.VAR_POSITIONAL:
-            arguments[parameter.name] = Argument.of(tuple[annotation, ...], double, positional=False)  # type: ignore[valid-type]
+            arguments[parameter.name] = Argument.of(
+                tuple[annotation, ...], double, positional=False
+            )  # type: ignore[valid-type]
         elif parameter.kind is not parameter.VAR_KEYWORD:
-            positional = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+            positional = parameter.kind in (
+                parameter.POSITIONAL_ONLY,
+                parameter.POSITIONAL_OR_KEYWORD,
+            )
             arguments[parameter.name] = Argument.of(annotation, double, positional)
     return arguments
 
 
 def _unanswerable() -> tuple[type[BaseException], ...]:
-    """What is raised where numbers or memory end: by NumPy, by Python, and by XLA if it is there."""
+    """What is raised where numbers or memory end: by NumPy, by Python, and by XLA if it is
+    there.
+    """
     jax = sys.modules.get("jax")
     devices = () if jax is None else (jax.errors.JaxRuntimeError,)
     return (ArithmeticError, MemoryError, np.linalg.LinAlgError, *devices)
@@ -121,7 +166,9 @@ def _check_axes(given: list[tuple[str, Argument, Any]]) -> None:
         shape = () if isinstance(value, type) else tuple(getattr(value, "shape", ()))
         if not shape:
             continue
-        patterns = (kind.type.dim_str for kind in argument.alternatives if hasattr(kind.type, "dim_str"))
+        patterns = (
+            kind.type.dim_str for kind in argument.alternatives if hasattr(kind.type, "dim_str")
+        )
         fitting: str = next((pattern for pattern in patterns if fits(pattern, shape)), "")
         for token, size in named_axes(fitting, shape):
             if token.startswith("#"):
@@ -129,6 +176,10 @@ def _check_axes(given: list[tuple[str, Argument, Any]]) -> None:
                     sizes[token] = np.broadcast_shapes(sizes.get(token, ()), size)
                 except ValueError:
                     before = sizes[token]
-                    raise Refusal(f"{name} must broadcast with arguments of shape {before}, got {size}") from None
+                    raise Refusal(
+                        f"{name} must broadcast with arguments of shape {before}, got {size}"
+                    ) from None
             elif size != sizes.setdefault(token, size):
-                raise Refusal(f"{name} must have one entry for each of the {sizes[token]} {token}, got {size}")
+                raise Refusal(
+                    f"{name} must have one entry for each of the {sizes[token]} {token}, got {size}"
+                )

@@ -9,7 +9,9 @@ from theory_on_trial.contract.sentences import Refusal
 
 
 def require(condition: Any, sentence: str) -> None:
-    """Raise `Refusal` with this sentence unless a joint condition of several arguments holds; traced ones pass."""
+    """Raise `Refusal` with this sentence unless a joint condition of several arguments holds;
+    traced ones pass.
+    """
     if not is_traced(condition) and not np.all(condition):
         raise Refusal(sentence)
 
@@ -17,13 +19,18 @@ def require(condition: Any, sentence: str) -> None:
 def require_room(names: str, numbers: int) -> None:
     """Raise `ValueError` if the arguments `names` ask for an array of more than 2^36 numbers.
 
-    No memory holds it, and XLA allocates later than it returns: what it cannot allocate, or whose bytes exceed 64 bits,
-    ends the process and not the call.
+    No memory holds it, and XLA allocates later than it returns: what it cannot allocate, or whose
+    bytes exceed 64 bits, ends the process and not the call.
     """
-    require(numbers <= 2**36, f"{names} must ask for arrays of at most 2^36 numbers, got one of {numbers:.3g}")
+    require(
+        numbers <= 2**36,
+        f"{names} must ask for arrays of at most 2^36 numbers, got one of {numbers:.3g}",
+    )
 
 
 def is_traced(value: Any) -> bool:
-    """Return whether JAX is tracing a value, so that its number is not known and cannot be judged."""
+    """Return whether JAX is tracing a value, so that its number is not known and cannot be
+    judged.
+    """
     jax = sys.modules.get("jax")
     return jax is not None and isinstance(value, jax.core.Tracer)

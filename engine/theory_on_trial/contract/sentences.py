@@ -27,7 +27,9 @@ def excerpt(leaf: Any) -> str:
 
 
 def _array_shown(value: Any) -> str:
-    """An array in a sentence; of a table with columns of many types the first that is no number, and what to do."""
+    """An array in a sentence; of a table with columns of many types the first that is no number,
+    and what to do.
+    """
     shape = f"of shape {tuple(value.shape)}"
     if np.ma.is_masked(value):
         return f"an array {shape} with masked entries: fill them, or leave out their rows"
@@ -36,14 +38,23 @@ def _array_shown(value: Any) -> str:
     if hasattr(value, "dtype"):
         return f"an array of {value.dtype} {shape}"
     kinds = getattr(value, "dtypes", {}).items()
-    other = [(name, kind) for name, kind in kinds if not isinstance(kind, np.dtype) or kind.kind not in "fiu"]
+    other = [
+        (name, kind)
+        for name, kind in kinds
+        if not isinstance(kind, np.dtype) or kind.kind not in "fiu"
+    ]
     if not other:
         return f"a {type(value).__name__} {shape}"
     name, kind = other[0]
     missing = int(value[name].isna().sum()) if hasattr(value, "isna") else 0
     if missing:
-        return f"a table {shape} with {missing} missing entries in column {name!r}: fill them or leave it out"
-    return f"a table {shape} whose column {name!r} is {kind}: make it NumPy's numbers or leave it out"
+        return (
+            f"a table {shape} with {missing} missing entries in column {name!r}: fill them or "
+            "leave it out"
+        )
+    return (
+        f"a table {shape} whose column {name!r} is {kind}: make it NumPy's numbers or leave it out"
+    )
 
 
 def is_sparse(value: Any) -> bool:
@@ -52,7 +63,9 @@ def is_sparse(value: Any) -> bool:
 
 
 def _list_shown(value: Any) -> str:
-    """A list by the first of its entries that is no number, or by the lengths of its rows where they differ."""
+    """A list by the first of its entries that is no number, or by the lengths of its rows where
+    they differ.
+    """
     position, entry = _odd_entry(value)
     if position:
         return f"a {type(value).__name__} whose entry {position} is {in_words(entry)}"
@@ -68,7 +81,9 @@ def _odd_entry(value: Any) -> tuple[str, Any]:
             position, odd = _odd_entry(entry)
             if position:
                 return f"[{at}]{position}", odd
-        elif isinstance(entry, bool | str | bytes | None) or (isinstance(entry, float) and entry != entry):
+        elif isinstance(entry, bool | str | bytes | None) or (
+            isinstance(entry, float) and entry != entry
+        ):
             return f"[{at}]", entry
     return "", None
 

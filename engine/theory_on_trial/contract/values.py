@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 
 from theory_on_trial.contract.conversions import dtype_kind
-from theory_on_trial.contract.domains import ANY_NUMBER, MAY_BE_EMPTY, MAY_BE_INFINITE, Holds, Interval, Is, Marker
+from theory_on_trial.contract.domains import (
+    ANY_NUMBER,
+    MAY_BE_EMPTY,
+    MAY_BE_INFINITE,
+    Holds,
+    Interval,
+    Is,
+    Marker,
+)
 from theory_on_trial.contract.joint import is_traced
 from theory_on_trial.contract.sentences import Refusal, among, excerpt, first_refused, in_words
 
@@ -21,7 +29,9 @@ def check(name: str, value: Any, markers: tuple[Marker, ...]) -> None:
     for marker in markers:
         if isinstance(marker, Is) and not marker.check(value):
             raise TypeError(f"{name} must {marker.must}, got {in_words(value)}")
-    if isinstance(value, float | int | fractions.Fraction) and not isinstance(value, bool):  # mostly, and quickly
+    if isinstance(value, float | int | fractions.Fraction) and not isinstance(
+        value, bool
+    ):  # mostly, and quickly
         if MAY_BE_INFINITE in markers and value == value:
             pass
         elif isinstance(value, float) and not math.isfinite(value) and ANY_NUMBER not in markers:
@@ -41,9 +51,13 @@ def check(name: str, value: Any, markers: tuple[Marker, ...]) -> None:
             leaf = np.asarray(leaf) if library is np else leaf
             mask: Any = np.True_  # of any number nothing is read: it may lie on a disk
             if ANY_NUMBER not in markers:
-                mask = ~library.isnan(leaf) if MAY_BE_INFINITE in markers else library.isfinite(leaf)
+                mask = (
+                    ~library.isnan(leaf) if MAY_BE_INFINITE in markers else library.isfinite(leaf)
+                )
             if not bool(mask.all()):
-                raise Refusal(f"{name} must be finite, got {first_refused(leaf, mask)}{among(leaf)}")
+                raise Refusal(
+                    f"{name} must be finite, got {first_refused(leaf, mask)}{among(leaf)}"
+                )
             for marker in markers:
                 if isinstance(marker, Interval) and not bool((inside := marker.admits(leaf)).all()):
                     broken = marker.broken_by(first := first_refused(leaf, inside))
@@ -53,13 +67,19 @@ def check(name: str, value: Any, markers: tuple[Marker, ...]) -> None:
 
 
 def _holds(marker: Holds, values: np.ndarray) -> bool:
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows in a comparison does not hold
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # what overflows in a comparison does not hold
         return marker.check(values)
 
 
 def _must(markers: tuple[Marker, ...]) -> str:
     interval = next((marker for marker in markers if isinstance(marker, Interval)), None)
-    return "be finite" if interval in (None, Interval()) else f"be finite and {interval.must.removeprefix('be ')}"
+    return (
+        "be finite"
+        if interval in (None, Interval())
+        else f"be finite and {interval.must.removeprefix('be ')}"
+    )
 
 
 def _numbers(value: Any) -> Iterator[Any]:
@@ -84,11 +104,16 @@ def _numbers(value: Any) -> Iterator[Any]:
 
 
 def _reader_of(leaf: Any) -> tuple[Any, AbstractContextManager[None]]:
-    """The library that reads numbers where they are, at once, and its context: a caller may be traced.
+    """The library that reads numbers where they are, at once, and its context: a caller may be
+    traced.
 
     On a CPU NumPy sees JAX's arrays without a copy or a program.
     """
     jax = sys.modules.get("jax")
-    if jax is not None and isinstance(leaf, jax.Array) and any(device.platform != "cpu" for device in leaf.devices()):
+    if (
+        jax is not None
+        and isinstance(leaf, jax.Array)
+        and any(device.platform != "cpu" for device in leaf.devices())
+    ):
         return jax.numpy, jax.ensure_compile_time_eval()
     return np, nullcontext()

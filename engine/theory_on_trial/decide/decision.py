@@ -1,9 +1,10 @@
 """The one rule for all procedures: an interval, a prediction with a margin, and a verdict.
 
-The *slack* is what the theory itself admits (a computed truncation term, a printed constant's rounding; 0 for an exact
-statement). The *margin* is what the claim says in words; it may not reach the nearest control, so that a VERIFIED claim
-has refuted its controls on the same data, without another sample and without another chance of error. Each decision
-knows its *resolution*: the smallest error of the prediction that the same interval would have refuted.
+The *slack* is what the theory itself admits (a computed truncation term, a printed constant's
+rounding; 0 for an exact statement). The *margin* is what the claim says in words; it may not reach
+the nearest control, so that a VERIFIED claim has refuted its controls on the same data, without
+another sample and without another chance of error. Each decision knows its *resolution*: the
+smallest error of the prediction that the same interval would have refuted.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,9 @@ MOST_ERROR = 0.1
 
 
 class ControlTooClose(ValueError):
-    """A control that a verified claim would not refute: the check could not fail in the way it promises to."""
+    """A control that a verified claim would not refute: the check could not fail in the way it
+    promises to.
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +39,10 @@ class Prediction:
 
     Attributes:
         value: predicted value, any shape, in the unit of the measurement.
-        margin: the claim is "closer than `margin`"; > slack >= 0, broadcastable to `value`. May be 0 only
-            for a one-sided claim and for exact arithmetic.
-        slack: what the theory itself admits; the truth is refuted only when it is further away than this.
+        margin: the claim is "closer than `margin`"; > slack >= 0, broadcastable to `value`. May be
+            0 only for a one-sided claim and for exact arithmetic.
+        slack: what the theory itself admits; the truth is refuted only when it is further away than
+            this.
         side: "two" (equal), "at most" or "at least" (the measured value is bounded by `value`).
         scale: what an error is measured in where `value` is 0, > 0.
     """
@@ -52,11 +56,12 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Control:
-    """What became of one control: its name, the wrong value, the verdict on it, and where it was refuted.
+    """What became of one control: its name, the wrong value, the verdict on it, and where it was
+    refuted.
 
-    `refuted` holds a truth value for each coordinate, `distance` is the largest difference from the prediction in the
-    unit of the resolution; None where the decision has none. `is_process` tells a wrong process
-    from a wrong prediction.
+    `refuted` holds a truth value for each coordinate, `distance` is the largest difference from the
+    prediction in the unit of the resolution; None where the decision has none. `is_process` tells a
+    wrong process from a wrong prediction.
     """
 
     name: str
@@ -71,9 +76,10 @@ class Control:
 class Finding:
     """One decision with everything that led to it.
 
-    `tightness` is, for an identity, the worst |difference| / error bound, and, for a bound, the largest lhs / rhs.
-    `budget` is the share of the planned samples that had to be drawn, 0 for a decision without sampling; `procedure`
-    and `case` say which decision it was, of which case of the claim.
+    `tightness` is, for an identity, the worst |difference| / error bound, and, for a bound, the
+    largest lhs / rhs. `budget` is the share of the planned samples that had to be drawn, 0 for a
+    decision without sampling; `procedure` and `case` say which decision it was, of which case of
+    the claim.
     """
 
     outcome: Outcome
@@ -92,24 +98,30 @@ class Finding:
 
 
 def decide(interval: Enclosure, prediction: Prediction, *, refute_first: bool = False) -> Outcome:
-    """Compare an interval with a prediction p (margin d, slack d0), the one rule for all procedures.
+    """Compare an interval with a prediction p (margin d, slack d0), the one rule for all
+    procedures.
 
-    VERIFIED iff the whole interval lies inside (p - d, p + d); REFUTED iff not, and it is disjoint from [p - d0, p +
-    d0]; INCONCLUSIVE otherwise. One-sided predictions use one end only. Vectors: VERIFIED iff every coordinate is,
-    REFUTED iff any coordinate is.
+    VERIFIED iff the whole interval lies inside (p - d, p + d); REFUTED iff not, and it is disjoint
+    from [p - d0, p + d0]; INCONCLUSIVE otherwise. One-sided predictions use one end only. Vectors:
+    VERIFIED iff every coordinate is, REFUTED iff any coordinate is.
 
-    Guarantee: each wrong verdict (VERIFIED though |truth - p| >= d, REFUTED though |truth - p| <= d0) needs the truth
-    outside the interval, so its chance is at most `interval.error`. Termination: an interval no wider than d - d0
-    always decides.
+    Guarantee: each wrong verdict (VERIFIED though |truth - p| >= d, REFUTED though |truth - p| <=
+    d0) needs the truth outside the interval, so its chance is at most `interval.error`.
+    Termination: an interval no wider than d - d0 always decides.
 
-    An interval between the two zones (beyond d0, within d) makes both verdicts true; VERIFIED is then given to a claim,
-    REFUTED to a control (`refute_first=True`), or a control between d + d0 and 2 d away could be VERIFIED too.
+    An interval between the two zones (beyond d0, within d) makes both verdicts true; VERIFIED is
+    then given to a claim, REFUTED to a control (`refute_first=True`), or a control between d + d0
+    and 2 d away could be VERIFIED too.
 
-    Raises `ValueError` for margin <= slack (margin 0 is allowed one-sided, and for an interval of width 0 from exact
-    arithmetic), a NaN, or an empty interval (which proves that an assumption of the procedure failed).
+    Raises `ValueError` for margin <= slack (margin 0 is allowed one-sided, and for an interval of
+    width 0 from exact arithmetic), a NaN, or an empty interval (which proves that an assumption of
+    the procedure failed).
     """
-    low, high = np.asarray(interval.low), np.asarray(interval.high)
-    p, margin, slack = (np.asarray(v) for v in (prediction.value, prediction.margin, prediction.slack))
+    low = np.asarray(interval.low)
+    high = np.asarray(interval.high)
+    p, margin, slack = (
+        np.asarray(v) for v in (prediction.value, prediction.margin, prediction.slack)
+    )
     if any(np.any(v != v) for v in (low, high)):
         raise ValueError("a NaN in the interval: nothing can be decided")
     if np.any(low > high):
@@ -119,17 +131,30 @@ def decide(interval: Enclosure, prediction: Prediction, *, refute_first: bool = 
         check_margin(prediction)
     check_finite("prediction", p)
     if exact:  # nothing is added to p, which may be a Fraction
-        holds = low == p if prediction.side == "two" else low <= p if prediction.side == "at most" else low >= p
+        holds = (
+            low == p
+            if prediction.side == "two"
+            else low <= p
+            if prediction.side == "at most"
+            else low >= p
+        )
         return "VERIFIED" if bool(np.all(holds)) else "REFUTED"
-    within, beyond = inside(interval, prediction), outside(interval, prediction)
+    within = inside(interval, prediction)
+    beyond = outside(interval, prediction)
     if np.all(within) and not (refute_first and np.any(beyond)):
         return "VERIFIED"
     return "REFUTED" if np.any(beyond & (refute_first | ~within)) else "INCONCLUSIVE"
 
 
 def check_margin(prediction: Prediction) -> None:
-    """Raise `ValueError` unless value, margin, slack are finite and real, margin > slack >= 0 (one-sided: >= slack)."""
-    values = {"prediction": prediction.value, "margin": prediction.margin, "slack": prediction.slack}
+    """Raise `ValueError` unless value, margin, slack are finite and real, margin > slack >= 0
+    (one-sided: >= slack).
+    """
+    values = {
+        "prediction": prediction.value,
+        "margin": prediction.margin,
+        "slack": prediction.slack,
+    }
     p, margin, slack = (check_finite(name, values[name]) for name in values)
     if p.size == 0:
         raise ValueError("an empty prediction: there is nothing to decide")
@@ -139,17 +164,22 @@ def check_margin(prediction: Prediction) -> None:
 
 
 def check_finite(name: str, value: Any) -> np.ndarray:
-    """Return a value as an array; raise `ValueError`, in a sentence, unless it holds finite real numbers."""
+    """Return a value as an array; raise `ValueError`, in a sentence, unless it holds finite real
+    numbers.
+    """
     array = as_numbers(name, value)
     if array.dtype.kind not in "biufO" or not np.all(np.isfinite(array.astype(float))):
         raise ValueError(
-            f"the {name} must be finite real numbers, got {array.ravel()[:1].tolist() if array.size else array}"
+            f"the {name} must be finite real numbers, got "
+            f"{array.ravel()[:1].tolist() if array.size else array}"
         )
     return array
 
 
 def as_numbers(name: str, value: Any) -> np.ndarray:
-    """Return a value as an array, truth values as 0 and 1; raise `ValueError` for what float64 has no place for."""
+    """Return a value as an array, truth values as 0 and 1; raise `ValueError` for what float64 has
+    no place for.
+    """
     if np.ma.is_masked(value):
         raise ValueError(f"the {name} has masked entries: leave them out")
     array = np.asarray(value)
@@ -164,12 +194,16 @@ def as_numbers(name: str, value: Any) -> np.ndarray:
 
 
 def check_controls(prediction: Prediction, controls: Mapping[str, Any]) -> None:
-    """Raise `ControlTooClose` unless a VERIFIED `prediction` implies that every control is REFUTED on the same data.
+    """Raise `ControlTooClose` unless a VERIFIED `prediction` implies that every control is REFUTED
+    on the same data.
 
-    For equality: on some coordinate |control - value| >= margin + slack. For one-sided claims a control must lie on the
-    forbidden side by more than the slack (whether it is refuted is then for the data to say).
+    For equality: on some coordinate |control - value| >= margin + slack. For one-sided claims a
+    control must lie on the forbidden side by more than the slack (whether it is refuted is then for
+    the data to say).
     """
-    value, margin, slack = (np.asarray(v) for v in (prediction.value, prediction.margin, prediction.slack))
+    value, margin, slack = (
+        np.asarray(v) for v in (prediction.value, prediction.margin, prediction.slack)
+    )
     for name, control in controls.items():
         gap = check_finite(f"control {name!r}", control) - value
         if prediction.side == "two":
@@ -180,12 +214,16 @@ def check_controls(prediction: Prediction, controls: Mapping[str, Any]) -> None:
         if not far and prediction.side != "two":
             beyond = "below" if prediction.side == "at most" else "above"
             raise ControlTooClose(
-                f"control {name!r} is no wrong theory of a claim that something is {prediction.side} the prediction: "
-                f"it must lie {beyond} the prediction by more than the slack, for the data to contradict it; got "
+                f"control {name!r} is no wrong theory of a claim that something is "
+                f"{prediction.side} the prediction: "
+                f"it must lie {beyond} the prediction by more than the slack, for the data to "
+                "contradict it; got "
                 f"{_first_of(control)} where the prediction is {_first_of(value)}"
             )
         if not far and not np.any(gap):
-            raise ControlTooClose(f"control {name!r} is the prediction itself, {_first_of(value)}: no data refute it")
+            raise ControlTooClose(
+                f"control {name!r} is the prediction itself, {_first_of(value)}: no data refute it"
+            )
         if not far:
             raise ControlTooClose(
                 f"control {name!r} is too close: it differs from the prediction by at most "
@@ -200,30 +238,42 @@ def _first_of(value: Any) -> str:
 
 
 def judge(
-    interval: Enclosure, prediction: Prediction, controls: Mapping[str, Any], printed: Any = None, **about: Any
+    interval: Enclosure,
+    prediction: Prediction,
+    controls: Mapping[str, Any],
+    printed: Any = None,
+    **about: Any,
 ) -> Finding:
     """Decide the prediction, every control and the value as printed (if any) on one interval."""
     shapes = np.shape(interval.estimate), np.shape(prediction.value)
     if np.broadcast_shapes(*shapes) not in shapes:
-        raise ValueError(f"the measurement has shape {shapes[0]}, the prediction {shapes[1]}: a row beside a column")
+        raise ValueError(
+            f"the measurement has shape {shapes[0]}, the prediction {shapes[1]}: a row beside a "
+            "column"
+        )
     shape = max(shapes, key=len)
     for name, control in {**controls, "as printed": 0.0 if printed is None else printed}.items():
         if np.broadcast_shapes(np.shape(control), shape) != shape:
             raise ValueError(
-                f"the control {name!r} has shape {np.shape(control)}, what is judged {shape}: give one number, or one "
+                f"the control {name!r} has shape {np.shape(control)}, what is judged {shape}: "
+                "give one number, or one "
                 "for each coordinate"
             )
     if digits := _rounded_to(printed, prediction.value):
         raise ValueError(
-            f"what is printed, {printed}, is the prediction, rounded to the {digits} digits of its decimals"
+            f"what is printed, {printed}, is the prediction, rounded to the {digits} digits of "
+            "its decimals"
         )
     if not 0 <= interval.error <= MOST_ERROR:
         raise ValueError(
-            f"an interval that misses with a chance of {interval.error:.2g} decides nothing: at most {MOST_ERROR:g}, "
+            f"an interval that misses with a chance of {interval.error:.2g} decides nothing: at "
+            f"most {MOST_ERROR:g}, "
             "all sizes and coordinates together"
         )
     exact = (
-        interval.error == 0 and not np.any(np.asarray(interval.low) != interval.high) and not np.any(prediction.margin)
+        interval.error == 0
+        and not np.any(np.asarray(interval.low) != interval.high)
+        and not np.any(prediction.margin)
     )
     return Finding(
         outcome=decide(interval, prediction),
@@ -251,26 +301,42 @@ def judge(
 
 
 def _rounded_to(printed: Any, value: Any) -> int:
-    """To how many decimals a printed number rounds the prediction; 0 if it does not, or is whole."""
-    if np.size(printed) != 1 or not isinstance(printed, float) or np.size(value) != 1 or printed == round(printed):
+    """To how many decimals a printed number rounds the prediction; 0 if it does not, or is
+    whole.
+    """
+    if (
+        np.size(printed) != 1
+        or not isinstance(printed, float)
+        or np.size(value) != 1
+        or printed == round(printed)
+    ):
         return 0
     decimals = -int(Decimal(repr(float(printed))).as_tuple().exponent)
     value = float(np.ravel(value)[0])
-    return decimals if decimals <= _PRINTED and value != printed and round(value, decimals) == printed else 0
+    return (
+        decimals
+        if decimals <= _PRINTED and value != printed and round(value, decimals) == printed
+        else 0
+    )
 
 
 def inside(interval: Enclosure, prediction: Prediction) -> np.ndarray:
     """Tell on which coordinates an interval lies within the margin of a prediction."""
-    value, margin = np.asarray(prediction.value), np.asarray(prediction.margin)
-    below, above = interval.high < value + margin, interval.low > value - margin
+    value = np.asarray(prediction.value)
+    margin = np.asarray(prediction.margin)
+    below = interval.high < value + margin
+    above = interval.low > value - margin
     return np.asarray({"two": above & below, "at most": below, "at least": above}[prediction.side])
 
 
 def outside(interval: Enclosure, prediction: Prediction) -> np.ndarray:
     """Tell on which coordinates an interval is disjoint from a prediction and its slack."""
-    value, slack = np.asarray(prediction.value), np.asarray(prediction.slack)
+    value = np.asarray(prediction.value)
+    slack = np.asarray(prediction.slack)
     if not np.any(slack):  # nothing is added to whole numbers, which float64 would round
-        above, below = interval.low > value, interval.high < value
+        above = interval.low > value
+        below = interval.high < value
     else:
-        above, below = interval.low > value + slack, interval.high < value - slack
+        above = interval.low > value + slack
+        below = interval.high < value - slack
     return np.asarray({"two": above | below, "at most": above, "at least": below}[prediction.side])

@@ -1,8 +1,9 @@
-"""The decision procedures: each delivers an interval for the unknown value and lets `decide` compare it.
+"""The decision procedures: each delivers an interval for the unknown value and lets `decide`
+compare it.
 
-`identity`, `bound` and `gap` rest on rounding analysis and certificates (no chance of error); `mean`, `probability`
-and `distribution` sample until a finite-n interval decides; `runs` counts whole training runs. Limits and growth laws
-are in `trends`.
+`identity`, `bound` and `gap` rest on rounding analysis and certificates (no chance of error);
+`mean`, `probability` and `distribution` sample until a finite-n interval decides; `runs` counts
+whole training runs. Limits and growth laws are in `trends`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +27,14 @@ from theory_on_trial.decide.decision import (
 )
 from theory_on_trial.decide.resolution import Resolution, passable
 from theory_on_trial.decide.sampling import numbers, wanting
-from theory_on_trial.laws import Bernoulli, Enclosure, Law, RatioOfMeans, SupDistance, TwoSampleDistance
+from theory_on_trial.laws import (
+    Bernoulli,
+    Enclosure,
+    Law,
+    RatioOfMeans,
+    SupDistance,
+    TwoSampleDistance,
+)
 
 UNIT_ROUNDOFF = 2.0**-53
 
@@ -41,20 +49,29 @@ _MORE: dict[type, tuple[int, ...]] = {SupDistance: (), TwoSampleDistance: (2,), 
 
 
 def identity(
-    value: Any, reference: Any, controls: Mapping[str, Any], *, scale: Any = None, ops: float, printed: Any = None
+    value: Any,
+    reference: Any,
+    controls: Mapping[str, Any],
+    *,
+    scale: Any = None,
+    ops: float,
+    printed: Any = None,
 ) -> Finding:
-    """Decide whether two computed values are equal up to rounding: |value - reference| < E = 4 ops u scale.
+    """Decide whether two computed values are equal up to rounding: |value - reference| < E = 4 ops
+    u scale.
 
-    `scale` is the size of the *intermediates that were subtracted* (an upper bound on them, the unit of `value`; by
-    default the largest entry of the reference, 1 where that is 0), `ops` the number of roundings on the longest path (n
-    for a reduction of length n, 3 n for an eigendecomposition of order n), u = 2^-53. No false refutation
-    occurred in 8e5 products, eigendecompositions and solves. `ops=0` means exact arithmetic (integers,
-    `fractions.Fraction`): equality, nothing else. A VERIFIED identity holds to within 2 E.
-    Guarantee: error 0, given that E bounds the rounding.
+    `scale` is the size of the *intermediates that were subtracted* (an upper bound on them, the
+    unit of `value`; by default the largest entry of the reference, 1 where that is 0), `ops` the
+    number of roundings on the longest path (n for a reduction of length n, 3 n for an
+    eigendecomposition of order n), u = 2^-53. No false refutation occurred in 8e5 products,
+    eigendecompositions and solves. `ops=0` means exact arithmetic (integers, `fractions.Fraction`):
+    equality, nothing else. A VERIFIED identity holds to within 2 E. Guarantee: error 0, given that
+    E bounds the rounding.
 
-    Raises `ControlTooClose` for a control nearer than 10 E on every coordinate, `TypeError` for any other precision
-    than float64 (float32, complex), `ValueError` for a value that is empty or not finite, an E that is not positive or
-    is no rounding (above 1e-4 of the largest entry or of the scale).
+    Raises `ControlTooClose` for a control nearer than 10 E on every coordinate, `TypeError` for any
+    other precision than float64 (float32, complex), `ValueError` for a value that is empty or not
+    finite, an E that is not positive or is no rounding (above 1e-4 of the largest entry or of the
+    scale).
     """
     for dtype in (np.asarray(value).dtype, np.asarray(reference).dtype):
         if dtype != np.float64 and dtype.kind not in "biuO":
@@ -67,24 +84,36 @@ def identity(
         if "f" in (np.asarray(value).dtype.kind, np.asarray(reference).dtype.kind):
             _check_whole("the value of an identity", value)
             _check_whole("the prediction", reference)
-        value, prediction = as_numbers("value", value), Prediction(as_numbers("prediction", reference))
+        value = as_numbers("value", value)
+        prediction = Prediction(as_numbers("prediction", reference))
         check_controls(prediction, controls)
         return judge(
-            Enclosure(value, value, value, 0.0, "exact", value.size), prediction, controls, printed, tightness=0.0
+            Enclosure(value, value, value, 0.0, "exact", value.size),
+            prediction,
+            controls,
+            printed,
+            tightness=0.0,
         )
-    value, reference = as_numbers("value", value).astype(float), np.asarray(reference, float)
+    value = as_numbers("value", value).astype(float)
+    reference = np.asarray(reference, float)
     largest = float(np.max(np.abs(check_finite("prediction", reference))))
     scale = (largest or 1.0) if scale is None else scale
-    bound = np.broadcast_to(4 * ops * UNIT_ROUNDOFF * np.asarray(scale, float), np.broadcast(value, reference).shape)
+    bound = np.broadcast_to(
+        4 * ops * UNIT_ROUNDOFF * np.asarray(scale, float), np.broadcast(value, reference).shape
+    )
     if not np.all(np.isfinite(value)):
         raise ValueError("the value of an identity must be finite")
     if not (ops > 0 and np.all(bound > 0)):
-        raise ValueError(f"an identity needs ops > 0 and scale > 0 (or ops=0: exact), got ops={ops}, scale={scale}")
+        raise ValueError(
+            f"an identity needs ops > 0 and scale > 0 (or ops=0: exact), got ops={ops}, "
+            f"scale={scale}"
+        )
     _check_rounding(bound, largest or float(np.max(scale)), ops, scale)
     for name, control in controls.items():
         if not np.any(np.abs(np.asarray(control, float) - reference) >= 10 * bound):
             raise ControlTooClose(
-                f"control {name!r} lies within ten times the rounding error {np.max(bound):.3g}: ill-conditioned, "
+                f"control {name!r} lies within ten times the rounding error {np.max(bound):.3g}: "
+                "ill-conditioned, "
                 "use more digits or a control that differs more"
             )
     interval = Enclosure(value, value - bound, value + bound, 0.0, "exact", value.size)
@@ -94,7 +123,9 @@ def identity(
 
 
 def _check_rounding(rounding: np.ndarray, unit: float, ops: float, scale: Any) -> None:
-    """Raise ValueError for an error bound that no rounding reaches beside values of the size `unit`."""
+    """Raise ValueError for an error bound that no rounding reaches beside values of the size
+    `unit`.
+    """
     if np.max(rounding) > 1e-4 * unit:
         raise ValueError(
             f"an error of {np.max(rounding):.2g} beside values up to {unit:.2g} is no rounding: "
@@ -103,7 +134,9 @@ def _check_rounding(rounding: np.ndarray, unit: float, ops: float, scale: Any) -
 
 
 def _check_whole(what: str, given: Any) -> None:
-    """Raise ValueError for a number that float64 rounds: exact arithmetic would not see what is lost."""
+    """Raise ValueError for a number that float64 rounds: exact arithmetic would not see what is
+    lost.
+    """
     array = np.asarray(given)
     if array.dtype.kind == "f" and isinstance(given, np.ndarray | np.floating | float):
         return
@@ -112,7 +145,8 @@ def _check_whole(what: str, given: Any) -> None:
     inexact = [entry for entry in np.array(given, dtype=object).ravel() if entry != float(entry)]
     if inexact:
         raise ValueError(
-            f"{what} holds {inexact[0]}, which no float64 is: exact arithmetic needs integers on both sides"
+            f"{what} holds {inexact[0]}, which no float64 is: exact arithmetic needs integers on "
+            "both sides"
         )
 
 
@@ -128,22 +162,26 @@ def bound(
     alpha: float = 1e-6,
     printed: Any = None,
 ) -> Finding:
-    """Decide lhs <= rhs on every instance (arrays over instances), up to rounding E = 4 ops u scale.
+    """Decide lhs <= rhs on every instance (arrays over instances), up to rounding E = 4 ops u
+    scale.
 
-    `scale` is |lhs| + |rhs| unless given; `ops=0` means exact arithmetic. A control is a wrong right-hand side that
-    must be violated somewhere. One violated instance REFUTES for good. What VERIFIED means depends on where the
-    instances came from, and the guarantee says which: "draws" (of which `independent` >= 1 are independent: the chance
-    of a violation under their law is at most 1 - alpha^(1/independent), printed in the note; the chance that the bound
-    fails somewhere is not known), "search" (no violation found by an optimiser), "grid" (points of a continuum), "all"
-    (exhaustive over a finite set). Raises `ValueError` for sides that are empty or not finite and for draws without
-    `independent`, `ControlTooClose` for a control that is nowhere below `rhs`.
+    `scale` is |lhs| + |rhs| unless given; `ops=0` means exact arithmetic. A control is a wrong
+    right-hand side that must be violated somewhere. One violated instance REFUTES for good. What
+    VERIFIED means depends on where the instances came from, and the guarantee says which: "draws"
+    (of which `independent` >= 1 are independent: the chance of a violation under their law is at
+    most 1 - alpha^(1/independent), printed in the note; the chance that the bound fails somewhere
+    is not known), "search" (no violation found by an optimiser), "grid" (points of a continuum),
+    "all" (exhaustive over a finite set). Raises `ValueError` for sides that are empty or not finite
+    and for draws without `independent`, `ControlTooClose` for a control that is nowhere below
+    `rhs`.
     """
     if not ops >= 0:
         raise ValueError(f"a bound needs ops >= 0, got {ops}")
     if ops == 0:
         _check_whole("the left side of a bound", lhs)
         _check_whole("the bound", rhs)
-    lhs, rhs = check_finite("left side of a bound", lhs).astype(float), check_finite("bound", rhs).astype(float)
+    lhs = check_finite("left side of a bound", lhs).astype(float)
+    rhs = check_finite("bound", rhs).astype(float)
     size = np.abs(lhs) + np.abs(rhs) if scale is None else np.asarray(scale, float)
     rounding = np.broadcast_to(4 * ops * UNIT_ROUNDOFF * size, np.broadcast(lhs, rhs).shape)
     n = rounding.size
@@ -151,29 +189,39 @@ def bound(
         raise ValueError("a bound on no instance: there is nothing to decide")
     if (found_by == "draws") != (independent is not None) or not 1 <= (independent or 1) <= n:
         raise ValueError(
-            f"a bound on draws says how many of its {n} instances are independent, no other does: got "
+            f"a bound on draws says how many of its {n} instances are independent, no other does: "
+            "got "
             f"found_by={found_by!r}, independent={independent}"
         )
     largest = max(float(np.max(np.abs(side))) for side in (lhs, rhs))
     # Sides that are nothing but rounding have the size of what was subtracted.
     unit = largest if largest > np.max(rounding) else min(float(np.max(size)), 1.0)
     _check_rounding(rounding, unit, ops, size)
-    frozen = not (np.ptp(lhs) or np.ptp(rhs)) and not np.all(lhs == np.round(lhs))  # counts may well be alike
+    frozen = not (np.ptp(lhs) or np.ptp(rhs)) and not np.all(
+        lhs == np.round(lhs)
+    )  # counts may well be alike
     if (independent or 1) >= _MANY and frozen:
-        raise ValueError(f"all {n} instances of a bound are equal: they are not {independent} independent draws")
+        raise ValueError(
+            f"all {n} instances of a bound are equal: they are not {independent} independent draws"
+        )
     if n == independent and (count := _copied(np.ravel(lhs + 1j * rhs))):
         raise ValueError(
-            f"the {n} instances of a bound are {count} and copies of these: say independent={count}, or draw more"
+            f"the {n} instances of a bound are {count} and copies of these: say "
+            f"independent={count}, or draw more"
         )
     for name, control in controls.items():
         if not np.any(np.asarray(control, float) < rhs):
             raise ControlTooClose(
-                f"control {name!r} is nowhere below the bound: it cannot be violated where that holds"
+                f"control {name!r} is nowhere below the bound: it cannot be violated where that "
+                "holds"
             )
     note = ""
     if independent is not None:
         chance = -np.expm1(np.log(alpha) / independent)
-        note = f"P(violation under the sampling law) <= {chance:.2g}, from {independent} independent draws"
+        note = (
+            f"P(violation under the sampling law) <= {chance:.2g}, from {independent} "
+            "independent draws"
+        )
     interval = Enclosure(lhs, lhs - rounding, lhs + rounding, 0.0, GUARANTEES[found_by], n)
     # The tiny number lets 0 <= 0 hold among rounded instances.
     margin = 2 * rounding + np.finfo(float).tiny if ops > 0 else 0.0
@@ -195,7 +243,8 @@ def _copied(instances: np.ndarray) -> int:
 
 
 def planned_looks(first: int, most: int, ratio: float = 1.4) -> tuple[int, ...]:
-    """Return sample sizes n_1 < … < n_K, multiples of `first`, growing by about `ratio` and ending at `most` or above.
+    """Return sample sizes n_1 < … < n_K, multiples of `first`, growing by about `ratio` and ending
+    at `most` or above.
 
     The schedule is fixed before the first sample; K enters the price only through log K.
     """
@@ -219,18 +268,22 @@ def mean(
     control_laws: Mapping[str, Law] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Finding:
-    """Sample until the interval of `law` decides the prediction and every control, or the looks are used up.
+    """Sample until the interval of `law` decides the prediction and every control, or the looks are
+    used up.
 
-    `sampler(m)` returns the next m samples, shape `(m, *shape)`; `looks` are total sample sizes fixed in advance.
-    Each of K coordinates gets alpha / K, and laws that are not time-uniform alpha / (K len(looks)) per look, so by
-    the union bound P(wrong verdict) <= alpha, as far as the law's guarantee goes. What is estimated is the law's
-    parameter: a mean, a probability, a variance, a ratio of means, a distance between laws. `control_laws` replaces
-    the law for controls that are another statistic of the same samples.
+    `sampler(m)` returns the next m samples, shape `(m, *shape)`; `looks` are total sample sizes
+    fixed in advance. Each of K coordinates gets alpha / K, and laws that are not time-uniform alpha
+    / (K len(looks)) per look, so by the union bound P(wrong verdict) <= alpha, as far as the law's
+    guarantee goes. What is estimated is the law's parameter: a mean, a probability, a variance, a
+    ratio of means, a distance between laws. `control_laws` replaces the law for controls that are
+    another statistic of the same samples.
 
-    The resolution is that of all looks: what a wrong prediction could have passed by luck at an earlier one counts.
+    The resolution is that of all looks: what a wrong prediction could have passed by luck at an
+    earlier one counts.
 
-    Raises `ControlTooClose`, or `ValueError` for a margin that does not exceed the slack and for looks that do not
-    grow, before any sampling; later `ValueError` for samples that are not finite or of the wrong shape.
+    Raises `ControlTooClose`, or `ValueError` for a margin that does not exceed the slack and for
+    looks that do not grow, before any sampling; later `ValueError` for samples that are not finite
+    or of the wrong shape.
     """
     check_margin(prediction)
     if isinstance(law, type):
@@ -240,7 +293,9 @@ def mean(
     value = np.asarray(prediction.value, float)
     if control_laws is None:
         check_controls(prediction, controls)
-    resolution = np.broadcast_to(np.asarray(prediction.margin, float) - prediction.slack, value.shape)
+    resolution = np.broadcast_to(
+        np.asarray(prediction.margin, float) - prediction.slack, value.shape
+    )
     coordinates = max(value.size, 1)
 
     def interval(which: Law) -> Enclosure:
@@ -249,40 +304,63 @@ def mean(
 
     batches: list[np.ndarray] = []
     enclosures: dict[str, Enclosure] = {}
-    size, luck = 0, 0.0
+    size = 0
+    luck = 0.0
     for look, total in enumerate(looks, 1):
         batches.append(batch := numbers(sampler(total - size), total - size))
         size = total
-        shape, more = batch.shape[1 : 1 + value.ndim], batch.shape[1 + value.ndim :]
-        measured = interval(law) if shape == value.shape and more == _MORE.get(type(law), more) else None
+        shape = batch.shape[1 : 1 + value.ndim]
+        more = batch.shape[1 + value.ndim :]
+        measured = (
+            interval(law) if shape == value.shape and more == _MORE.get(type(law), more) else None
+        )
         if measured is None or np.shape(measured.estimate) != value.shape:
             shape = batch.shape[1:] if measured is None else np.shape(measured.estimate)
             pairs = ", and the law takes pairs along a last axis" if _MORE.get(type(law)) else ""
-            raise ValueError(f"the measurement has shape {shape}, the prediction {value.shape}{pairs}")
-        finding = judge(measured, prediction, controls, printed, looks=look, budget=total / looks[-1])
+            raise ValueError(
+                f"the measurement has shape {shape}, the prediction {value.shape}{pairs}"
+            )
+        finding = judge(
+            measured, prediction, controls, printed, looks=look, budget=total / looks[-1]
+        )
         if control_laws is not None:
             enclosures = {name: interval(other) for name, other in control_laws.items()}
             law_controls = (
                 Control(
-                    name, prediction.value, decide(other, prediction, refute_first=True), distance=float(other.estimate)
+                    name,
+                    prediction.value,
+                    decide(other, prediction, refute_first=True),
+                    distance=float(other.estimate),
                 )
                 for name, other in enclosures.items()
             )
             finding = replace(finding, controls=(*finding.controls, *law_controls))
         if progress is not None:
             progress(total, looks[-1])
-        outcomes = [finding.outcome, finding.printed, *(control.outcome for control in finding.controls)]
-        if (finding.outcome == "REFUTED" and finding.printed is None) or "INCONCLUSIVE" not in outcomes:
+        outcomes = [
+            finding.outcome,
+            finding.printed,
+            *(control.outcome for control in finding.controls),
+        ]
+        if (
+            finding.outcome == "REFUTED" and finding.printed is None
+        ) or "INCONCLUSIVE" not in outcomes:
             break
         if finding.outcome != "VERIFIED":  # else it waits for controls, as a wrong prediction would
             luck = max(luck, passable(measured.low, measured.high, prediction))
     last = finding.resolution
-    finding = replace(finding, resolution=replace(last, size=max(last.size, luck), each=max(last.each, luck)))
+    finding = replace(
+        finding, resolution=replace(last, size=max(last.size, luck), each=max(last.each, luck))
+    )
     return replace(finding, note="; ".join(_undecided(finding, controls, enclosures)))
 
 
-def _undecided(finding: Finding, controls: Mapping[str, Any], apart: Mapping[str, Enclosure]) -> Iterator[str]:
-    """Yield what the samples do not decide, and how many would; `apart` holds controls that are another statistic."""
+def _undecided(
+    finding: Finding, controls: Mapping[str, Any], apart: Mapping[str, Enclosure]
+) -> Iterator[str]:
+    """Yield what the samples do not decide, and how many would; `apart` holds controls that are
+    another statistic.
+    """
     if finding.outcome == "INCONCLUSIVE":
         yield wanting(finding.interval, finding.prediction)
         return
@@ -291,7 +369,9 @@ def _undecided(finding: Finding, controls: Mapping[str, Any], apart: Mapping[str
         yield f"as printed: {wanting(finding.interval, prediction, wrong=True)}"
     for control in (entry for entry in finding.controls if entry.outcome == "INCONCLUSIVE"):
         enclosure = apart.get(control.name, finding.interval)
-        prediction = replace(finding.prediction, value=controls.get(control.name, finding.prediction.value))
+        prediction = replace(
+            finding.prediction, value=controls.get(control.name, finding.prediction.value)
+        )
         yield f"control {control.name!r}: {wanting(enclosure, prediction, wrong=True)}"
 
 
@@ -306,18 +386,31 @@ def distribution(
     alpha: float = 1e-6,
     progress: Callable[[int, int], None] | None = None,
 ) -> Finding:
-    """Decide whether scalar samples follow `cdf` to within `margin` in sup |F - F0|; controls are wrong cdfs.
+    """Decide whether scalar samples follow `cdf` to within `margin` in sup |F - F0|; controls are
+    wrong cdfs.
 
-    With `cdf=None` samples have two columns and the question is whether the two routes share one law. Guarantee:
-    DKW-Massart bands at planned looks, P(wrong verdict) <= alpha for every law. "Not significantly different" is
-    never VERIFIED: the distance plus its band must be below the margin.
+    With `cdf=None` samples have two columns and the question is whether the two routes share one
+    law. Guarantee: DKW-Massart bands at planned looks, P(wrong verdict) <= alpha for every law.
+    "Not significantly different" is never VERIFIED: the distance plus its band must be below the
+    margin.
     """
     if cdf is None and controls:
-        raise ValueError("controls are wrong cdfs: between two routes (cdf=None) there is none to replace")
+        raise ValueError(
+            "controls are wrong cdfs: between two routes (cdf=None) there is none to replace"
+        )
     law = TwoSampleDistance() if cdf is None else SupDistance(cdf)
     prediction = Prediction(0.0, margin, slack, "at most")
     laws = {name: SupDistance(other) for name, other in controls.items()}
-    finding = mean(sampler, prediction, {}, law=law, looks=looks, alpha=alpha, control_laws=laws, progress=progress)
+    finding = mean(
+        sampler,
+        prediction,
+        {},
+        law=law,
+        looks=looks,
+        alpha=alpha,
+        control_laws=laws,
+        progress=progress,
+    )
     # A law at a distance d from the true one is at d - estimate or more from the samples.
     distance, low, high = (float(v) for v in finding.interval[:3])
     resolution = distance + max(slack + distance - low, margin - (high - distance))
@@ -334,30 +427,43 @@ def gap(
     ops: float,
     printed: Any = None,
 ) -> Finding:
-    """Decide a predicted optimum f* from a feasible value `primal` >= f* and a certified lower bound `dual` <= f*.
+    """Decide a predicted optimum f* from a feasible value `primal` >= f* and a certified lower
+    bound `dual` <= f*.
 
-    Both are evaluated by our own code, never taken from a solver's status; rounding E = 4 ops u scale widens the
-    interval [dual - E, primal + E]. Guarantee: error 0. Raises `ValueError` where the lower bound exceeds the value
-    by more than 2 E.
+    Both are evaluated by our own code, never taken from a solver's status; rounding E = 4 ops u
+    scale widens the interval [dual - E, primal + E]. Guarantee: error 0. Raises `ValueError` where
+    the lower bound exceeds the value by more than 2 E.
     """
     check_controls(prediction, controls)
-    primal, dual = check_finite("feasible value", primal), np.asarray(dual, float)  # which may be -inf: no bound known
+    primal = check_finite("feasible value", primal)
+    dual = np.asarray(dual, float)  # which may be -inf: no bound known
     rounding = 4 * ops * UNIT_ROUNDOFF * scale
     if not (ops >= 0 and scale >= 0):
         raise ValueError(f"a gap needs ops >= 0 and scale >= 0, got ops={ops}, scale={scale}")
     if np.any(dual - primal > 2 * rounding):
-        raise ValueError("the lower bound exceeds the feasible value: one of the two certificates is wrong")
-    interval = Enclosure(primal, np.minimum(dual, primal) - rounding, primal + rounding, 0.0, "exact (duality gap)", 1)
+        raise ValueError(
+            "the lower bound exceeds the feasible value: one of the two certificates is wrong"
+        )
+    interval = Enclosure(
+        primal,
+        np.minimum(dual, primal) - rounding,
+        primal + rounding,
+        0.0,
+        "exact (duality gap)",
+        1,
+    )
     return judge(interval, prediction, controls, printed)
 
 
 def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding:
-    """Decide "more often positive than not" from one signed outcome per independent training run: the exact sign test.
+    """Decide "more often positive than not" from one signed outcome per independent training run:
+    the exact sign test.
 
-    The interval is Clopper-Pearson's for P(outcome > 0); ties count against the claim. VERIFIED iff it lies above
-    1/2, so S runs on one side carry the level alpha = 2^(1-S) and no smaller one: declare what S can carry. Controls
-    are outcomes of runs in which the effect is absent or reversed; they must be REFUTED. Guarantee: exact at `alpha`,
-    which is reported as it is; nothing here claims 1e-6 for a handful of runs.
+    The interval is Clopper-Pearson's for P(outcome > 0); ties count against the claim. VERIFIED iff
+    it lies above 1/2, so S runs on one side carry the level alpha = 2^(1-S) and no smaller one:
+    declare what S can carry. Controls are outcomes of runs in which the effect is absent or
+    reversed; they must be REFUTED. Guarantee: exact at `alpha`, which is reported as it is; nothing
+    here claims 1e-6 for a handful of runs.
 
     Raises `ValueError` for a level above 10 % and for a control that is a multiple of the outcomes.
     """
@@ -365,25 +471,37 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
         raise ValueError(f"the level of a few runs must lie in (0, .1], got alpha={alpha}")
 
     def interval(signs: Any) -> Enclosure:
-        signs = np.asarray(signs, float)  # of a run that failed, NaN, which counts against the claim
+        signs = np.asarray(
+            signs, float
+        )  # of a run that failed, NaN, which counts against the claim
         if np.any(np.isinf(signs)):
             raise ValueError("the outcome of a run must be finite, or NaN where it failed")
         events = (signs > 0).astype(float)
         if events.ndim != 1 or events.size == 0:
-            raise ValueError(f"runs needs one outcome per run, shape (runs,) with runs >= 1, got {events.shape}")
-        # A hair above alpha: at alpha = 2^(1-S) itself the interval of S equal signs would only touch 1/2.
+            raise ValueError(
+                f"runs needs one outcome per run, shape (runs,) with runs >= 1, got {events.shape}"
+            )
+        # A hair above alpha: at alpha = 2^(1-S) itself the interval of S equal signs would only
+        # touch 1/2.
         enclosure = Bernoulli().interval([events], alpha * (1 + 1e-12), np.asarray(0.0))
         return enclosure._replace(guarantee=f"exact, {len(events)} runs")
 
-    data = np.ravel(np.asarray(outcomes, float))  # a control may be one run that nothing random moves
+    data = np.ravel(
+        np.asarray(outcomes, float)
+    )  # a control may be one run that nothing random moves
     periods = [k for k in range(1, data.size) if data.size % k == 0 and data.size >= 4]
-    if np.any(data != np.round(data)) and any(np.array_equal(np.resize(data[:k], data.size), data) for k in periods):
-        raise ValueError("outcomes of runs that repeat are copies: one number for each run of its own")
+    if np.any(data != np.round(data)) and any(
+        np.array_equal(np.resize(data[:k], data.size), data) for k in periods
+    ):
+        raise ValueError(
+            "outcomes of runs that repeat are copies: one number for each run of its own"
+        )
     for name, control in controls.items():
         check_finite(f"control {name!r}", control)
         if np.shape(control) == np.shape(outcomes) and _proportional(control, outcomes):
             raise ValueError(
-                f"control {name!r} is a multiple of the outcomes, it comes from no other runs: give what comes out of "
+                f"control {name!r} is a multiple of the outcomes, it comes from no other runs: "
+                "give what comes out of "
                 "runs without the effect, or with it reversed"
             )
     prediction = Prediction(0.5, 0.0, 0.0, "at least")
@@ -392,12 +510,16 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
         decide(outcome, prediction),
         prediction,
         outcome,
-        tuple(Control(name, 0.5, decide(interval(control), prediction)) for name, control in controls.items()),
+        tuple(
+            Control(name, 0.5, decide(interval(control), prediction))
+            for name, control in controls.items()
+        ),
     )
 
 
 def _proportional(ones: Any, others: Any) -> bool:
-    ones, others = np.asarray(ones, float), np.asarray(others, float)
+    ones = np.asarray(ones, float)
+    others = np.asarray(others, float)
     if np.array_equal(ones, -others):
         return True
     largest = np.argmax(np.abs(others))
@@ -406,20 +528,30 @@ def _proportional(ones: Any, others: Any) -> bool:
     ):
         return True
     products = ones * others[largest], others * ones[largest]
-    return len(ones) > 1 and np.ptp(np.abs(others)) > 0 and np.allclose(*products, rtol=1e-12, atol=0)
+    return (
+        len(ones) > 1 and np.ptp(np.abs(others)) > 0 and np.allclose(*products, rtol=1e-12, atol=0)
+    )
 
 
 def enclosed(
     value: Any, error: Any, prediction: Prediction, controls: Mapping[str, Any], printed: Any = None
 ) -> Finding:
-    """Decide a prediction for a deterministic value known to within `error` >= 0 (same shape or scalar).
+    """Decide a prediction for a deterministic value known to within `error` >= 0 (same shape or
+    scalar).
 
-    `error` comes from rounding analysis, a residual or a truncation bound, never from taste. Guarantee: error 0.
+    `error` comes from rounding analysis, a residual or a truncation bound, never from taste.
+    Guarantee: error 0.
     """
     check_controls(prediction, controls)
-    value, error = check_finite("value", value).astype(float), np.asarray(error, float)
+    value = check_finite("value", value).astype(float)
+    error = np.asarray(error, float)
     if not value.size or not np.all(error >= 0):
-        raise ValueError("an enclosed value must not be empty, its error bound must be a number and not negative")
+        raise ValueError(
+            "an enclosed value must not be empty, its error bound must be a number and not negative"
+        )
     return judge(
-        Enclosure(value, value - error, value + error, 0.0, "exact", value.size), prediction, controls, printed
+        Enclosure(value, value - error, value + error, 0.0, "exact", value.size),
+        prediction,
+        controls,
+        printed,
     )

@@ -1,4 +1,6 @@
-"""What the traced program of a measurement says of it before it is compiled: whether its samples come from its key."""
+"""What the traced program of a measurement says of it before it is compiled: whether its samples
+come from its key.
+"""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -14,26 +16,40 @@ _SMALL = 300
 # How far an array depends on the key: not at all, in part (an array that was put together), wholly.
 _NOT, _PARTLY, _WHOLLY = range(3)
 _PUT_TOGETHER = ("concatenate", "stack")
-_AS_IT_IS = ("broadcast_in_dim", "convert_element_type", "copy", "expand_dims", "reshape", "squeeze", "transpose")
+_AS_IT_IS = (
+    "broadcast_in_dim",
+    "convert_element_type",
+    "copy",
+    "expand_dims",
+    "reshape",
+    "squeeze",
+    "transpose",
+)
 
 
 def check_measurement(measure: Any, key: Any, what: str) -> bool:
     """Trace a jitted measurement twice or more, without running it; `what` names it in a refusal.
 
-    Raises `ValueError` unless it is one array of real numbers, all of which depend on the key, and the constants in the
-    program are the same each time. A small program is traced four times: a coin that NumPy throws while it is traced
-    falls alike half of the time. Returns whether the program calls back to Python, which may draw numbers of its own.
+    Raises `ValueError` unless it is one array of real numbers, all of which depend on the key, and
+    the constants in the program are the same each time. A small program is traced four times: a
+    coin that NumPy throws while it is traced falls alike half of the time. Returns whether the
+    program calls back to Python, which may draw numbers of its own.
     """
     before = _global_states()
     trace = measure.trace(key)
     if _global_states() != before:
-        raise ValueError(f"{what} draws from NumPy's or Python's own generator while it is traced: draw with the key")
+        raise ValueError(
+            f"{what} draws from NumPy's or Python's own generator while it is traced: draw with "
+            "the key"
+        )
     leaves = jax.tree.leaves(trace.out_info)
     if not jax.tree_util.all_leaves([trace.out_info]):
         raise ValueError(
-            f"{what} must be one array, got a {type(trace.out_info).__name__} of {len(leaves)}: stack them"
+            f"{what} must be one array, got a {type(trace.out_info).__name__} of {len(leaves)}: "
+            "stack them"
         )
-    shape, dtype = leaves[0].shape, leaves[0].dtype
+    shape = leaves[0].shape
+    dtype = leaves[0].dtype
     if 0 in shape:
         raise ValueError(f"{what} must have a coordinate, got an array of shape {shape}")
     if not any(jnp.issubdtype(dtype, kind) for kind in (np.floating, np.integer, np.bool_)):
@@ -42,25 +58,33 @@ def check_measurement(measure: Any, key: Any, what: str) -> bool:
     if reach != _WHOLLY:
         part = "in part " if reach == _PARTLY else ""
         raise ValueError(
-            f"{what} does {part}not depend on its key: draw with that key and no other, and not with NumPy (for which "
+            f"{what} does {part}not depend on its key: draw with that key and no other, and not "
+            "with NumPy (for which "
             "there is sampler=)"
         )
-    # The trace does not depend on the device, but under another one JAX does not take it from its caches, where a
-    # jitted function within the measurement keeps what NumPy drew the first time.
+    # The trace does not depend on the device, but under another one JAX does not take it from its
+    # caches, where a jitted function within the measurement keeps what NumPy drew the first time.
     device = None if jax.config.jax_default_device is not None else jax.local_devices()[0]  # type: ignore[attr-defined]
-    if any(step.primitive.name == "random_seed" and isinstance(step.invars[0], Literal) for step in steps(trace.jaxpr)):
+    if any(
+        step.primitive.name == "random_seed" and isinstance(step.invars[0], Literal)
+        for step in steps(trace.jaxpr)
+    ):
         raise ValueError(
-            f"{what} makes a key of its own inside: draw with the key that it is given, and what is the same for all "
+            f"{what} makes a key of its own inside: draw with the key that it is given, and what "
+            "is the same for all "
             "samples (a design, a start) before, outside"
         )
     constants = list(_constants(trace.jaxpr))
     for _ in range(3 if len(constants) < _SMALL else 1):
         with jax.default_device(device):
-            again = jax.jit(lambda key: measure.__wrapped__(key)).trace(key)  # a new function is traced anew
+            again = jax.jit(lambda key: measure.__wrapped__(key)).trace(
+                key
+            )  # a new function is traced anew
         if _alike(constants, list(_constants(again.jaxpr))):
             continue
         raise ValueError(
-            f"{what} holds other constants when it is traced again: NumPy, say, drew them once for all samples; draw "
+            f"{what} holds other constants when it is traced again: NumPy, say, drew them once "
+            "for all samples; draw "
             "with the key (or give sampler=)"
         )
     return any("callback" in step.primitive.name for step in steps(trace.jaxpr))
@@ -94,8 +118,11 @@ def _reached(program: Jaxpr, given: Sequence[int]) -> list[int]:
 
 
 def _through(equation: Any, inputs: list[int]) -> list[int]:
-    """Return how far the outputs of one step depend on the key; those of a branch or a `while` as its inputs do."""
-    name, inner = equation.primitive.name, list(jaxprs_in_params(equation.params))
+    """Return how far the outputs of one step depend on the key; those of a branch or a `while` as
+    its inputs do.
+    """
+    name = equation.primitive.name
+    inner = list(jaxprs_in_params(equation.params))
     if not any(inputs):
         return [_NOT] * len(equation.outvars)
     if name in _PUT_TOGETHER:
@@ -104,7 +131,10 @@ def _through(equation: Any, inputs: list[int]) -> list[int]:
         return [inputs[0]]
     if name == "scan":
         return _through_scan(inner[0], inputs, *_parts_of_scan(equation, inner[0]))
-    if len(inner) == 1 and (len(inner[0].invars), len(inner[0].outvars)) == (len(inputs), len(equation.outvars)):
+    if len(inner) == 1 and (len(inner[0].invars), len(inner[0].outvars)) == (
+        len(inputs),
+        len(equation.outvars),
+    ):
         return _reached(inner[0], inputs)
     return [_WHOLLY] * len(equation.outvars)
 
@@ -112,11 +142,15 @@ def _through(equation: Any, inputs: list[int]) -> list[int]:
 def _parts_of_scan(equation: Any, body: Jaxpr) -> tuple[int, int]:
     """Return how many inputs of a scan are constants, and how many are carried.
 
-    What is scanned has one axis less inside. The parameters that count them are not the same in every release of JAX.
+    What is scanned has one axis less inside. The parameters that count them are not the same in
+    every release of JAX.
     """
 
     def kept(outside: Sequence[Any], inside: Sequence[Any]) -> int:
-        return sum(outer.aval.shape == inner.aval.shape for outer, inner in zip(outside, inside, strict=True))
+        return sum(
+            outer.aval.shape == inner.aval.shape
+            for outer, inner in zip(outside, inside, strict=True)
+        )
 
     carries = kept(equation.outvars, body.outvars)
     return kept(equation.invars, body.invars) - carries, carries
@@ -133,7 +167,9 @@ def _through_scan(body: Jaxpr, inputs: list[int], constants: int, carried: int) 
 
 
 def _constants(program: ClosedJaxpr | Jaxpr) -> Iterator[Any]:
-    """Yield what a traced program has embedded: constants, literal numbers, and the numbers among its parameters."""
+    """Yield what a traced program has embedded: constants, literal numbers, and the numbers among
+    its parameters.
+    """
     if isinstance(program, ClosedJaxpr):
         yield from program.consts
         program = program.jaxpr
@@ -158,8 +194,12 @@ def _equal(one: Any, other: Any) -> bool:
     kinds = (getattr(array, "dtype", None) for array in (one, other))
     keys = [jax.dtypes.issubdtype(kind, jax.dtypes.prng_key) for kind in kinds]  # type: ignore[attr-defined]
     if all(keys):
-        one, other = jax.random.key_data(one), jax.random.key_data(other)
+        one = jax.random.key_data(one)
+        other = jax.random.key_data(other)
     elif any(keys):
         return False
-    one, other = np.asarray(one), np.asarray(other)
-    return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f" and other.dtype.kind == "f"))
+    one = np.asarray(one)
+    other = np.asarray(other)
+    return bool(
+        np.array_equal(one, other, equal_nan=one.dtype.kind == "f" and other.dtype.kind == "f")
+    )

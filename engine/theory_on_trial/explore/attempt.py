@@ -1,4 +1,6 @@
-"""One trial of a claim at some settings, in a time and a memory: what came out, in numbers that a file can keep."""
+"""One trial of a claim at some settings, in a time and a memory: what came out, in numbers that a
+file can keep.
+"""
 
 import json
 import resource
@@ -22,8 +24,11 @@ from theory_on_trial.trial.registry import Claim, claim, recorded
 
 LIMIT = 60.0
 """How many seconds one trial may take if nobody says."""
-BYTES, _TEXT = 2048, 80
-"""How long the line of an attempt may be in `packed`, and to how many characters texts are cut where it is longer."""
+BYTES = 2048
+_TEXT = 80
+"""How long the line of an attempt may be in `packed`, and to how many characters texts are cut
+where it is longer.
+"""
 _HIDDEN = 1e-6
 """A ratio of which rounding may make up as much is not known."""
 MEMORY = 12 * 2**30
@@ -36,13 +41,13 @@ class Attempt:
 
     Attributes:
         settings, seed: what it was tried at; the other settings as the claim has them.
-        outcome: "as expected"; "INCONCLUSIVE"; "outside" (a joint condition, or the domain, refuses the settings);
-            "wrong" (REFUTED, a printed form VERIFIED, or an exception); "late" (no end within the limit); "died" (the
-            trial ended its process).
+        outcome: "as expected"; "INCONCLUSIVE"; "outside" (a joint condition, or the domain, refuses
+            the settings); "wrong" (REFUTED, a printed form VERIFIED, or an exception); "late" (no
+            end within the limit); "died" (the trial ended its process).
         why: a sentence where the outcome is not as expected.
         verdict: of the claim's row; "" where it has none.
-        error: (measured - predicted) / |predicted| and the interval's ends in the same unit, of the coordinate that is
-            furthest off; None where the prediction is 0 or no number.
+        error: (measured - predicted) / |predicted| and the interval's ends in the same unit, of the
+            coordinate that is furthest off; None where the prediction is 0 or no number.
         shown: prediction and measurement in words.
         notices: the smallest error that would have been noticed, in words.
         tightness: of a bound the largest lhs / rhs.
@@ -63,20 +68,32 @@ class Attempt:
     @property
     def line(self) -> str:
         """The settings in a line."""
-        return ", ".join(f"{name} = {value!r}" for name, value in {**self.settings, "seed": self.seed}.items())
+        return ", ".join(
+            f"{name} = {value!r}" for name, value in {**self.settings, "seed": self.seed}.items()
+        )
 
     def kept(self, **more: str) -> str:
-        """Return the attempt as a line of JSON without its settings and seed, and what `more` shall stand there."""
-        fields = {name: value for name, value in asdict(self).items() if name not in ("settings", "seed")}
+        """Return the attempt as a line of JSON without its settings and seed, and what `more` shall
+        stand there.
+        """
+        fields = {
+            name: value for name, value in asdict(self).items() if name not in ("settings", "seed")
+        }
         return json.dumps(more | fields)
 
     @classmethod
     def of(cls, settings: dict[str, Any], seed: int, fields: dict[str, Any]) -> Self:
         """Return the attempt whose line holds these fields."""
-        return cls(settings, seed, **fields | {"error": tuple(fields["error"]) if fields["error"] else None})
+        return cls(
+            settings,
+            seed,
+            **fields | {"error": tuple(fields["error"]) if fields["error"] else None},
+        )
 
     def packed(self) -> UInt8[np.ndarray, " bytes"]:
-        """Return the line in bytes, filled up with blanks; texts are cut where it would be too long."""
+        """Return the line in bytes, filled up with blanks; texts are cut where it would be too
+        long.
+        """
         line = self.kept()
         if len(line) > BYTES:
             texts = {name: getattr(self, name)[:_TEXT] for name in ("why", "shown", "notices")}
@@ -85,40 +102,67 @@ class Attempt:
 
 
 def trial(key: Any, /, **settings: Any) -> UInt8[np.ndarray, " bytes"]:
-    """Tell `sweep` what a cell of a map returns, `Attempt.packed`; what fills it is not traced: see `explore.cells`."""
+    """Tell `sweep` what a cell of a map returns, `Attempt.packed`; what fills it is not traced: see
+    `explore.cells`.
+    """
     return np.zeros(BYTES, np.uint8)
 
 
 def attempt(
-    subject: Claim, settings: dict[str, Any], seed: int = 0, *, beyond: bool = False, limit: float = LIMIT,
+    subject: Claim,
+    settings: dict[str, Any],
+    seed: int = 0,
+    *,
+    beyond: bool = False,
+    limit: float = LIMIT,
     trial: type[Trial] = Trial,
-) -> Attempt:  # fmt: skip
-    """Put a claim on trial at some settings, with `beyond` outside its annotations; `trial` may decide otherwise.
+) -> Attempt:
+    """Put a claim on trial at some settings, with `beyond` outside its annotations; `trial` may
+    decide otherwise.
 
     It is stopped after `limit` seconds, where a thread may be interrupted: in the main one.
     """
     original = claim(subject.id.removesuffix("-as-printed")) if subject.printed_form else subject
-    instance, rows, start = trial(original.id, seed), list[Row](), time.perf_counter()
-    outcome, why = "", ""
+    instance = trial(original.id, seed)
+    rows = list[Row]()
+    start = time.perf_counter()
+    outcome = ""
+    why = ""
     try:
-        with beyond_limits() if beyond else nullcontext(), _in_time(limit), recorded(original, instance, "") as rows:
+        with (
+            beyond_limits() if beyond else nullcontext(),
+            _in_time(limit),
+            recorded(original, instance, "") as rows,
+        ):
             original.function(instance, **settings)
     except OutsideDomain as refusal:
-        outcome, why, rows = "outside", _first_line(refusal), []
+        outcome = "outside"
+        why = _first_line(refusal)
+        rows = []
     except _Late:
-        outcome, why = "late", late_after(limit)
+        outcome = "late"
+        why = late_after(limit)
     except Exception as error:
-        outcome, why = "wrong", f"{type(error).__name__}: {_first_line(error)}"
+        outcome = "wrong"
+        why = f"{type(error).__name__}: {_first_line(error)}"
     failures = [row for row in rows if not row.as_expected and row.verdict != "INCONCLUSIVE"]
     notes = [row.note for row in rows if row.verdict == "INCONCLUSIVE"]
     if not outcome and failures:
-        outcome, why = "wrong", f"{failures[0].id} is {failures[0].verdict}"
+        outcome = "wrong"
+        why = f"{failures[0].id} is {failures[0].verdict}"
     if not outcome:
         outcome, why = ("INCONCLUSIVE", notes[0]) if notes else ("as expected", "")
     facts: dict[str, Any] = {"seconds": time.perf_counter() - start}
     if row := next((row for row in rows if row.id == subject.id), None):
-        facts |= {"verdict": row.verdict, "error": relative_error(row), "shown": _shown(row), "notices": row.notices}
-    facts["tightness"] = max((ratio for ratio in map(_ratio, instance.findings) if ratio is not None), default=None)
+        facts |= {
+            "verdict": row.verdict,
+            "error": relative_error(row),
+            "shown": _shown(row),
+            "notices": row.notices,
+        }
+    facts["tightness"] = max(
+        (ratio for ratio in map(_ratio, instance.findings) if ratio is not None), default=None
+    )
     return Attempt(settings, seed, outcome, why, **facts)
 
 
@@ -134,11 +178,15 @@ def _ratio(finding: Finding) -> float | None:
 
 
 def relative_error(row: Row) -> tuple[float, float, float] | None:
-    """How far measurement and interval are off the worst prediction, relative to it; None if that is 0 or no number."""
+    """How far measurement and interval are off the worst prediction, relative to it; None if that
+    is 0 or no number.
+    """
     if row.interval is None:
         return None
     try:
-        columns = [np.asarray(column, float) for column in (row.predicted, row.measured, *row.interval)]
+        columns = [
+            np.asarray(column, float) for column in (row.predicted, row.measured, *row.interval)
+        ]
     except (TypeError, ValueError):  # growth laws are names
         return None
     predicted, *ends = np.broadcast_arrays(*columns)
@@ -153,7 +201,10 @@ def relative_error(row: Row) -> tuple[float, float, float] | None:
 
 
 def _shown(row: Row) -> str:
-    return f"predicted {brief(row.predicted)}, measured {brief(row.measured)} in {brief_interval(row.interval)}"
+    return (
+        f"predicted {brief(row.predicted)}, measured {brief(row.measured)} in "
+        f"{brief_interval(row.interval)}"
+    )
 
 
 def _first_line(error: BaseException) -> str:
@@ -188,7 +239,9 @@ def _in_time(limit: float) -> Iterator[None]:
 
 
 def begin() -> None:
-    """Leave Ctrl-C to the parent, limit the memory, and silence warnings, which would be told thousands of times."""
+    """Leave Ctrl-C to the parent, limit the memory, and silence warnings, which would be told
+    thousands of times.
+    """
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))  # of addresses a card reserves more

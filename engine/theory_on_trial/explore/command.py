@@ -15,7 +15,9 @@ from theory_on_trial.trial.registry import claim
 
 
 def search(ids: Sequence[str], folder: Path, options: argparse.Namespace) -> int:
-    """Search claims of a repository one after the other and print what came of it; 1 if any of them fails."""
+    """Search claims of a repository one after the other and print what came of it; 1 if any of them
+    fails.
+    """
     from tqdm.auto import tqdm
 
     _at_least(options, seconds=0, runs=1, workers=1)
@@ -29,10 +31,17 @@ def search(ids: Sequence[str], folder: Path, options: argparse.Namespace) -> int
             with (
                 Runs(subject, workers=options.workers) as runs,
                 Runs(subject, workers=options.workers, beyond=True) as beyond,
-                tqdm(desc=subject.id, unit="trial", file=sys.stderr, leave=False, disable=None) as bar,
+                tqdm(
+                    desc=subject.id, unit="trial", file=sys.stderr, leave=False, disable=None
+                ) as bar,
             ):
-                passed = {"outside": beyond if options.outside else None, "inconclusive": options.inconclusive}
-                result = search_one(subject, runs, seed=options.seed, advance=bar.update, **passed, **budget)
+                passed = {
+                    "outside": beyond if options.outside else None,
+                    "inconclusive": options.inconclusive,
+                }
+                result = search_one(
+                    subject, runs, seed=options.seed, advance=bar.update, **passed, **budget
+                )
             results.append(result)
             if not options.json:
                 print(result, flush=True)
@@ -61,7 +70,9 @@ def draw_map(claim_id: str, folder: Path, options: argparse.Namespace) -> int:
     path = options.out.absolute()
     with contextlib.chdir(folder):
         names = ("cells", "seed", "outside", "limit", "workers")
-        dataset = map_of(claim(claim_id), axes, settings, **{name: getattr(options, name) for name in names})
+        dataset = map_of(
+            claim(claim_id), axes, settings, **{name: getattr(options, name) for name in names}
+        )
         save(dataset, path)
     print(f"{claim_id}: {caption(dataset)}")
     return 0

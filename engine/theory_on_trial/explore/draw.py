@@ -1,7 +1,9 @@
-"""Settings of a claim drawn from its domain: ends, middles, ties and neighbours, alone and several jointly.
+"""Settings of a claim drawn from its domain: ends, middles, ties and neighbours, alone and several
+jointly.
 
-A claim holds for every setting that its annotations admit, so it is asked at those that nobody prepared. The first
-settings of `spread` put each setting alone at either end; the others are random.
+A claim holds for every setting that its annotations admit, so it is asked at those that nobody
+prepared. The first settings of `spread` put each setting alone at either end; the others are
+random.
 """
 
 import inspect
@@ -22,19 +24,29 @@ _TUPLE = 4
 def domains(subject: Claim) -> dict[str, Alternative]:
     """Return the settings of a claim that have a domain of numbers, choices, or tuples of them."""
     check = inspect.unwrap(subject.function)
-    arguments = {name: arg for name, arg in list(contract_of(check).items())[1:] if name in check.__annotations__}
+    arguments = {
+        name: arg
+        for name, arg in list(contract_of(check).items())[1:]
+        if name in check.__annotations__
+    }
     kinds = {name: _drawable(argument) for name, argument in arguments.items()}
     return {name: kind for name, kind in kinds.items() if kind is not None}
 
 
 def spread(subject: Claim, seed: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield settings without end, each a dictionary of some settings of the claim: the others stay as they are."""
-    kinds, usual, number = domains(subject), _usual(subject), 0
+    """Yield settings without end, each a dictionary of some settings of the claim: the others stay
+    as they are.
+    """
+    kinds = domains(subject)
+    usual = _usual(subject)
+    number = 0
     yield from ends(subject)
     while kinds:
         random = Random(f"{subject.id}/{seed}/{number}")
         number += 1
-        names = [name for name in kinds if random.random() < random.choice((0.3, 1.0))] or [random.choice(list(kinds))]
+        names = [name for name in kinds if random.random() < random.choice((0.3, 1.0))] or [
+            random.choice(list(kinds))
+        ]
         chosen: dict[str, Any] = {}
         for name in names:
             same = [value for other, value in (usual | chosen).items() if other != name]
@@ -43,15 +55,25 @@ def spread(subject: Claim, seed: int = 0) -> Iterator[dict[str, Any]]:
 
 
 def ends(subject: Claim) -> list[dict[str, Any]]:
-    """Return each setting of a claim alone at either end of its domain; of a choice all that there is."""
+    """Return each setting of a claim alone at either end of its domain; of a choice all that there
+    is.
+    """
     usual = _usual(subject)
-    return [{name: end} for name, kind in domains(subject).items() for end in _ends(kind, usual.get(name))]
+    return [
+        {name: end}
+        for name, kind in domains(subject).items()
+        for end in _ends(kind, usual.get(name))
+    ]
 
 
 def _usual(subject: Claim) -> dict[str, Any]:
     """The defaults of a claim's settings, and what its first case gives."""
     first: dict[str, Any] = getattr(subject.function, "first_case", {})
-    defaults = {name: value for name, value in subject.settings.items() if isinstance(value, int | float | tuple | str)}
+    defaults = {
+        name: value
+        for name, value in subject.settings.items()
+        if isinstance(value, int | float | tuple | str)
+    }
     return defaults | first
 
 
@@ -70,12 +92,19 @@ def entries(kind: Alternative) -> list[Alternative] | None:
 
 
 def extent(kind: Alternative) -> tuple[float, float]:
-    """Return the least and the largest number of a kind, both admitted; infinite where there is no limit."""
-    low, high = -math.inf, math.inf
+    """Return the least and the largest number of a kind, both admitted; infinite where there is no
+    limit.
+    """
+    low = -math.inf
+    high = math.inf
     for marker in (mark for mark in kind.markers if isinstance(mark, Interval)):
-        closed_low, closed_high = marker.closed[0] == "[", marker.closed[1] == "]"
+        closed_low = marker.closed[0] == "["
+        closed_high = marker.closed[1] == "]"
         if kind.type is int:
-            low = max(low, math.ceil(marker.low) + (not closed_low and marker.low == math.ceil(marker.low)))
+            low = max(
+                low,
+                math.ceil(marker.low) + (not closed_low and marker.low == math.ceil(marker.low)),
+            )
             high = min(high, marker.high - (not closed_high)) if marker.high < LONGEST else high
         else:
             low = max(low, marker.low if closed_low else math.nextafter(marker.low, math.inf))
@@ -91,7 +120,11 @@ def _ends(kind: Alternative, usual: Any) -> list[Any]:
         return [False, True]
     if get_origin(kind.type) is tuple:
         kinds = entries(kind) or []
-        count = len(usual) if isinstance(usual, tuple) and get_args(kind.type)[-1] is ... else len(kinds)
+        count = (
+            len(usual)
+            if isinstance(usual, tuple) and get_args(kind.type)[-1] is ...
+            else len(kinds)
+        )
         ends = [_ends(kinds[i % len(kinds)], None) for i in range(count)]
         return [tuple(end[at] for end in ends) for at in (0, -1)] if ends and all(ends) else []
     low, high = extent(kind)
@@ -102,7 +135,9 @@ def _ends(kind: Alternative, usual: Any) -> list[Any]:
 
 
 def _value(random: Random, kind: Alternative, usual: Any, others: list[Any]) -> Any:
-    """One value of a domain: an end, a middle, a neighbour of the usual one, or what another setting is."""
+    """One value of a domain: an end, a middle, a neighbour of the usual one, or what another
+    setting is.
+    """
     if get_origin(kind.type) is Literal:
         return random.choice(get_args(kind.type))
     if kind.type is bool:
@@ -123,7 +158,9 @@ def _value(random: Random, kind: Alternative, usual: Any, others: list[Any]) -> 
     elif way == "tie":
         value = random.choice(same)
     elif way == "near":
-        value = centre + random.choice((-1, 1)) if kind.type is int else centre * random.uniform(0.5, 2)
+        value = (
+            centre + random.choice((-1, 1)) if kind.type is int else centre * random.uniform(0.5, 2)
+        )
     elif low > 0 and high / low > 100:
         value = math.exp(random.uniform(math.log(low), math.log(high)))
     else:

@@ -1,7 +1,8 @@
 """A map of a claim: a grid over some of its settings, each cell a trial of its own.
 
-`claim("…").map(n="10..10000", dim=[2, 5, 10])` returns it as an xarray Dataset, `theory-on-trial map` draws it. Cells
-go through `sweep` (`explore.cells`), so that an interrupted map resumes and a finer one keeps what it shares.
+`claim("…").map(n="10..10000", dim=[2, 5, 10])` returns it as an xarray Dataset,
+`theory-on-trial map` draws it. Cells go through `sweep` (`explore.cells`), so that an interrupted
+map resumes and a finer one keeps what it shares.
 """
 
 import ast
@@ -28,7 +29,8 @@ OUTCOMES = ("VERIFIED", "INCONCLUSIVE", "REFUTED", "exception", "late", "died", 
 
 
 def values_of(name: str, given: Any, kind: Alternative | None, cells: int = CELLS) -> list[Any]:
-    """Return the values that an axis stands for: a list, a range "low..high", or "a,b,c" (of a choice also its names).
+    """Return the values that an axis stands for: a list, a range "low..high", or "a,b,c" (of a
+    choice also its names).
 
     Raises `ValueError` for anything else.
     """
@@ -38,10 +40,16 @@ def values_of(name: str, given: Any, kind: Alternative | None, cells: int = CELL
     if not dots:
         choices = get_args(kind.type) if kind is not None else ()
         return [text if text in choices else _literal(name, text) for text in given.split(",")]
-    start, end = _literal(name, low), _literal(name, high)
-    if not all(type(value) in (int, float) and math.isfinite(value) for value in (start, end)) or not start < end:
+    start = _literal(name, low)
+    end = _literal(name, high)
+    if (
+        not all(type(value) in (int, float) and math.isfinite(value) for value in (start, end))
+        or not start < end
+    ):
         raise ValueError(f"{name} must be a range of two numbers such as 10..1000, got {given}")
-    whole = kind.type is int if kind is not None else isinstance(start, int) and isinstance(end, int)
+    whole = (
+        kind.type is int if kind is not None else isinstance(start, int) and isinstance(end, int)
+    )
     spacing = np.geomspace if start > 0 and end / start >= DECADES else np.linspace
     numbers = spacing(start, end, cells)
     if whole:
@@ -54,30 +62,46 @@ def _literal(name: str, text: str) -> Any:
     try:
         return ast.literal_eval(text.strip())
     except (ValueError, SyntaxError):
-        raise ValueError(f"{name} must be a range such as 10..1000 or a list such as 1,2,3, got {text!r}") from None
+        raise ValueError(
+            f"{name} must be a range such as 10..1000 or a list such as 1,2,3, got {text!r}"
+        ) from None
 
 
 def is_axis(value: Any) -> bool:
-    """Whether a setting of a map is an axis: a list, an array, a range; tuples and other strings are settings."""
-    return isinstance(value, list | range | np.ndarray) or (isinstance(value, str) and ".." in value)
+    """Whether a setting of a map is an axis: a list, an array, a range; tuples and other strings
+    are settings.
+    """
+    return isinstance(value, list | range | np.ndarray) or (
+        isinstance(value, str) and ".." in value
+    )
 
 
 def map_of(
-    subject: Claim, axes: dict[str, Any], settings: dict[str, Any] | None = None, *, cells: int = CELLS, seed: int = 0,
-    outside: bool = False, limit: float = LIMIT, workers: int | None = None, executor: Any = None,
+    subject: Claim,
+    axes: dict[str, Any],
+    settings: dict[str, Any] | None = None,
+    *,
+    cells: int = CELLS,
+    seed: int = 0,
+    outside: bool = False,
+    limit: float = LIMIT,
+    workers: int | None = None,
+    executor: Any = None,
     progress: ProgressSetting = "auto",
-) -> Any:  # fmt: skip
-    """Put a claim on trial at every cell of a grid; return an xarray Dataset whose dimensions are the axes.
+) -> Any:
+    """Put a claim on trial at every cell of a grid; return an xarray Dataset whose dimensions are
+    the axes.
 
-    Its variables are `outcome` (one of `OUTCOMES`), `error` with `low` and `high` (see `Attempt.error`), `why`,
-    `shown`, `notices` and `seconds`.
+    Its variables are `outcome` (one of `OUTCOMES`), `error` with `low` and `high` (see
+    `Attempt.error`), `why`, `shown`, `notices` and `seconds`.
 
-    `axes` are one to three settings, each with its values (see `values_of`), of which a range has `cells`; the other
-    `settings` are, if not given, their defaults or those of the first case. `seed` decides every random number, of all
-    cells. Cells beyond the declared domain are `outside`, or are tried if that is True. Cells run in `workers`
-    processes, one for each core if not given, or in those of an `executor`, anything with `submit`, such as Dask's;
-    here, and not kept, if no file states the claim. A cell is `late` after `limit` seconds, and tried again by a map
-    with a longer one. `progress` is as that of `sweep`.
+    `axes` are one to three settings, each with its values (see `values_of`), of which a range has
+    `cells`; the other `settings` are, if not given, their defaults or those of the first case.
+    `seed` decides every random number, of all cells. Cells beyond the declared domain are
+    `outside`, or are tried if that is True. Cells run in `workers` processes, one for each core if
+    not given, or in those of an `executor`, anything with `submit`, such as Dask's; here, and not
+    kept, if no file states the claim. A cell is `late` after `limit` seconds, and tried again by a
+    map with a longer one. `progress` is as that of `sweep`.
 
     Raises `ValueError` for a setting that the claim lacks, and for values that are none.
     """
@@ -91,21 +115,39 @@ def map_of(
     kinds = domains(subject)
     grid = {name: values_of(name, given, kinds.get(name), cells) for name, given in axes.items()}
     first: dict[str, Any] = getattr(subject.function, "first_case", {})
-    constants = {name: value for name, value in {**first, **(settings or {})}.items() if name not in grid}
+    constants = {
+        name: value for name, value in {**first, **(settings or {})}.items() if name not in grid
+    }
     results = tried(subject, grid, constants, seed, outside, limit, workers, executor, progress)
     shape = [len(values) for values in grid.values()]
     nowhere = (math.nan,) * 3
     columns: dict[str, Sequence[Any]] = {
         "outcome": [outcome_of(run) for run in results],
-        **{name: [(run.error or nowhere)[k] for run in results] for k, name in enumerate(("error", "low", "high"))},
-        **{name: [getattr(run, name) for run in results] for name in ("why", "shown", "notices", "seconds")},
+        **{
+            name: [(run.error or nowhere)[k] for run in results]
+            for k, name in enumerate(("error", "low", "high"))
+        },
+        **{
+            name: [getattr(run, name) for run in results]
+            for name in ("why", "shown", "notices", "seconds")
+        },
     }
     arrays = {
-        name: (list(grid), np.array(column, float if isinstance(column[0], float) else object).reshape(shape))
+        name: (
+            list(grid),
+            np.array(column, float if isinstance(column[0], float) else object).reshape(shape),
+        )
         for name, column in columns.items()
     }
-    labels = {name: values if _plain(values) else [repr(value) for value in values] for name, values in grid.items()}
-    limits = {name: _limits(kinds[name]) for name in grid if name in kinds and kinds[name].type in (int, float)}
+    labels = {
+        name: values if _plain(values) else [repr(value) for value in values]
+        for name, values in grid.items()
+    }
+    limits = {
+        name: _limits(kinds[name])
+        for name in grid
+        if name in kinds and kinds[name].type in (int, float)
+    }
     attrs = {
         "claim": subject.id,
         "statement": subject.statement,
@@ -121,7 +163,11 @@ def outcome_of(done: Attempt) -> str:
     """Return which of `OUTCOMES` an attempt came to."""
     if done.outcome in ("late", "died", "outside"):
         return done.outcome
-    return "exception" if done.outcome == "wrong" and done.verdict in ("", "INCONCLUSIVE") else done.verdict
+    return (
+        "exception"
+        if done.outcome == "wrong" and done.verdict in ("", "INCONCLUSIVE")
+        else done.verdict
+    )
 
 
 def _plain(values: list[Any]) -> bool:

@@ -1,6 +1,8 @@
-"""The picture of a map: cells coloured by the error of the prediction and hatched by verdict, or a curve with a band.
+"""The picture of a map: cells coloured by the error of the prediction and hatched by verdict, or a
+curve with a band.
 
-One drawing serves PNG, PDF, SVG and WebP, and an HTML page in which each cell tells its row when it is pointed at.
+One drawing serves PNG, PDF, SVG and WebP, and an HTML page in which each cell tells its row when it
+is pointed at.
 """
 
 import io
@@ -17,12 +19,16 @@ from theory_on_trial.figures.drawing import COLOURS, style
 _HATCHES = dict(zip(OUTCOMES, ("", "....", "xxxx", "////", "||||", "----", ""), strict=True))
 _MARKS = dict(zip(OUTCOMES, ("o", "s", "X", "v", "P", "D", ""), strict=True))
 _NOWHERE = "0.85"  # the grey of a cell whose error has no number
-_SHADE, _PALE = COLOURS[3], "0.9"  # of the declared domain: between the cells of a map, and behind a curve
-_GAP = 0.2  # between cells, as a share of their distance, where the domain is shaded: no colour of a cell is touched
+_SHADE = COLOURS[3]
+_PALE = "0.9"  # of the declared domain: between the cells of a map, and behind a curve
+# between cells, as a share of their distance, where the domain is shaded: no colour of a cell is
+# touched
+_GAP = 0.2
 SUFFIXES = (".png", ".pdf", ".svg", ".webp", ".html")
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{claim}</title>
-<style>body {{font: 16px sans-serif; margin: 2em auto; max-width: 60em}} svg {{max-width: 100%; height: auto}}
+<style>body {{font: 16px sans-serif; margin: 2em auto; max-width: 60em}}
+svg {{max-width: 100%; height: auto}}
 g[id^="cell-"]:hover {{opacity: .6}}</style>
 <h1>{claim}</h1><p>{statement}</p>
 {picture}
@@ -31,7 +37,9 @@ g[id^="cell-"]:hover {{opacity: .6}}</style>
 
 
 def draw(dataset: Any) -> Any:
-    """Return a matplotlib figure of a map: a curve over one axis, a map over two, maps side by side over a third."""
+    """Return a matplotlib figure of a map: a curve over one axis, a map over two, maps side by side
+    over a third.
+    """
     import matplotlib.pyplot as plt
 
     names = list(dataset.sizes)
@@ -40,17 +48,30 @@ def draw(dataset: Any) -> Any:
             figure, axes = plt.subplots(figsize=(4.6, 3.0))
             _curve(axes, dataset, names[0])
         else:
-            panels = [dataset.isel({names[2]: at}) for at in range(dataset.sizes[names[2]])] if names[2:] else [dataset]
-            size = max(1.0, max(dataset.sizes[name] for name in names[:2]) / 20)  # room for the hatching of a cell
+            panels = (
+                [dataset.isel({names[2]: at}) for at in range(dataset.sizes[names[2]])]
+                if names[2:]
+                else [dataset]
+            )
+            size = max(
+                1.0, max(dataset.sizes[name] for name in names[:2]) / 20
+            )  # room for the hatching of a cell
             width = 1.2 + 3.4 * len(panels)
-            figure, row = plt.subplots(1, len(panels), figsize=(width * size, 3.4 * size), squeeze=False)
+            figure, row = plt.subplots(
+                1, len(panels), figsize=(width * size, 3.4 * size), squeeze=False
+            )
             scale = _scale(dataset)
             for number, (axes, panel) in enumerate(zip(row[0], panels, strict=True)):
                 _map(axes, panel, names[0], names[1], scale, number)
                 if names[2:]:
                     axes.set_title(f"{names[2]} = {_brief(dataset[names[2]].values[number])}")
             if scale is not None:
-                figure.colorbar(scale, ax=list(row[0]), extend="max", label="|measured - predicted| / |predicted|")
+                figure.colorbar(
+                    scale,
+                    ax=list(row[0]),
+                    extend="max",
+                    label="|measured - predicted| / |predicted|",
+                )
         _legend(figure, dataset)
         figure.suptitle(dataset.attrs["claim"], fontsize=9)
         plt.close(figure)
@@ -58,7 +79,9 @@ def draw(dataset: Any) -> Any:
 
 
 def save(dataset: Any, path: Path) -> None:
-    """Write the picture of a map; the suffix says in which form. Raises `ValueError` for one that is not known."""
+    """Write the picture of a map; the suffix says in which form. Raises `ValueError` for one that
+    is not known.
+    """
     if path.suffix not in SUFFIXES:
         raise ValueError(f"a map is written as {', '.join(SUFFIXES)}, got {path.name}")
     with style():
@@ -67,7 +90,10 @@ def save(dataset: Any, path: Path) -> None:
             path.write_text(_page(figure, dataset), encoding="utf-8")
         else:
             # Lossy, the colours of small cells run into each other.
-            figure.savefig(path, **{"dpi": 100, "pil_kwargs": {"lossless": True}} if path.suffix == ".webp" else {})
+            figure.savefig(
+                path,
+                **{"dpi": 100, "pil_kwargs": {"lossless": True}} if path.suffix == ".webp" else {},
+            )
 
 
 def caption(dataset: Any) -> str:
@@ -80,7 +106,9 @@ def caption(dataset: Any) -> str:
 
 
 def _word(dataset: Any, outcome: str) -> str:
-    """What an outcome is called: beyond the declared domain nothing is outside, but a joint condition may refuse it."""
+    """What an outcome is called: beyond the declared domain nothing is outside, but a joint
+    condition may refuse it.
+    """
     return "refused" if outcome == "outside" and dataset.attrs["outside"] else outcome
 
 
@@ -93,18 +121,25 @@ def _scale(dataset: Any) -> Any:
     sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
     if not sizes.size:
         return None
-    most = min(sizes.max(), 1.0)  # what is off by more than all of it is off; at least one decade, at most six
-    return ScalarMappable(LogNorm(min(max(sizes.min(), 1e-6 * most), 0.1 * most), most), "cividis_r")
+    most = min(
+        sizes.max(), 1.0
+    )  # what is off by more than all of it is off; at least one decade, at most six
+    return ScalarMappable(
+        LogNorm(min(max(sizes.min(), 1e-6 * most), 0.1 * most), most), "cividis_r"
+    )
 
 
 def _map(axes: Any, panel: Any, x: str, y: str, scale: Any, number: int) -> None:
     from matplotlib.patches import Rectangle
 
-    errors, outcomes = np.abs(panel["error"].values), panel["outcome"].values
+    errors = np.abs(panel["error"].values)
+    outcomes = panel["outcome"].values
     gap = _GAP if panel.attrs["outside"] else 0.0
     if gap:
         (left, right), (low, high) = (_declared(panel, name) for name in (x, y))
-        axes.add_patch(Rectangle((left, low), right - left, high - low, facecolor=_SHADE, linewidth=0))
+        axes.add_patch(
+            Rectangle((left, low), right - left, high - low, facecolor=_SHADE, linewidth=0)
+        )
     for i, j in np.ndindex(errors.shape):
         outcome = outcomes[i, j]
         face: Any = _NOWHERE
@@ -113,9 +148,15 @@ def _map(axes: Any, panel: Any, x: str, y: str, scale: Any, number: int) -> None
         dark = face != _NOWHERE and np.dot(face[:3], (0.3, 0.6, 0.1)) < 0.5
         cell = Rectangle((i - (1 - gap) / 2, j - (1 - gap) / 2), 1 - gap, 1 - gap, linewidth=0)
         cell.set(facecolor="white" if outcome == "outside" else face)
-        cell.set(edgecolor="white" if dark else "black", hatch=_HATCHES[outcome], gid=f"cell-{number}-{i}-{j}")
+        cell.set(
+            edgecolor="white" if dark else "black",
+            hatch=_HATCHES[outcome],
+            gid=f"cell-{number}-{i}-{j}",
+        )
         axes.add_patch(cell)
-    axes.set(xlim=(-0.5, errors.shape[0] - 0.5), ylim=(-0.5, errors.shape[1] - 0.5), xlabel=x, ylabel=y)
+    axes.set(
+        xlim=(-0.5, errors.shape[0] - 0.5), ylim=(-0.5, errors.shape[1] - 0.5), xlabel=x, ylabel=y
+    )
     for axis, name in ((axes.xaxis, x), (axes.yaxis, y)):
         values = panel[name].values
         at = np.arange(0, len(values), max(1, -(-len(values) // 5)))  # evenly, at most five
@@ -136,10 +177,14 @@ def _declared(panel: Any, name: str) -> tuple[float, float]:
 
 
 def _curve(axes: Any, dataset: Any, name: str) -> None:
-    values, error = dataset[name].values, dataset["error"].values
+    values = dataset[name].values
+    error = dataset["error"].values
     numbers = values.dtype.kind in "if"
     xs = values if numbers else np.arange(len(values))
-    low, high = (np.where(np.isfinite(dataset[end].values), dataset[end].values, error) for end in ("low", "high"))
+    low, high = (
+        np.where(np.isfinite(dataset[end].values), dataset[end].values, error)
+        for end in ("low", "high")
+    )
     axes.axhline(0, color="black", linewidth=0.6)
     axes.fill_between(xs, low, high, color=COLOURS[0], alpha=0.25, linewidth=0)
     axes.plot(xs, error, color=COLOURS[0])
@@ -147,7 +192,14 @@ def _curve(axes: Any, dataset: Any, name: str) -> None:
         if outcome != "outside":  # where there is no error to show, the mark stands on the line
             place = error[number] if np.isfinite(error[number]) else 0.0
             colour = COLOURS[0] if outcome == "VERIFIED" else COLOURS[1]
-            axes.plot(xs[number], place, _MARKS[outcome], color=colour, gid=f"cell-0-{number}-0", clip_on=False)
+            axes.plot(
+                xs[number],
+                place,
+                _MARKS[outcome],
+                color=colour,
+                gid=f"cell-0-{number}-0",
+                clip_on=False,
+            )
     if numbers and values.min() > 0 and values.max() / values.min() >= DECADES:
         axes.set_xscale("log")
         ticks = values[:: max(1, -(-len(values) // 5))]
@@ -158,7 +210,10 @@ def _curve(axes: Any, dataset: Any, name: str) -> None:
     if dataset.attrs["outside"] and numbers:
         low, high = json.loads(dataset.attrs["domain"]).get(name, [None, None])
         left, right = axes.get_xlim()
-        ends = (left if low is None else max(low, left), right if high is None else min(high, right))
+        ends = (
+            left if low is None else max(low, left),
+            right if high is None else min(high, right),
+        )
         if ends[0] < ends[1]:
             axes.axvspan(*ends, color=_PALE, linewidth=0, zorder=-1)
             axes.set_xlim(left, right)
@@ -172,16 +227,26 @@ def _legend(figure: Any, dataset: Any) -> None:
     names = [name for name in OUTCOMES if (dataset["outcome"].values == name).any()]
     if len(dataset.sizes) == 1:
         names = [name for name in names if name != "outside"]
-        handles: list[Any] = [Line2D([], [], linestyle="", marker=_MARKS[name], label=name) for name in names]
+        handles: list[Any] = [
+            Line2D([], [], linestyle="", marker=_MARKS[name], label=name) for name in names
+        ]
         for handle, name in zip(handles, names, strict=True):
             handle.set_color(COLOURS[0] if name == "VERIFIED" else COLOURS[1])
     else:
-        kinds = [("white" if name == "outside" else _NOWHERE, _HATCHES[name], _word(dataset, name)) for name in names]
-        handles = [Patch(facecolor=face, edgecolor="black", hatch=hatch, label=name) for face, hatch, name in kinds]
+        kinds = [
+            ("white" if name == "outside" else _NOWHERE, _HATCHES[name], _word(dataset, name))
+            for name in names
+        ]
+        handles = [
+            Patch(facecolor=face, edgecolor="black", hatch=hatch, label=name)
+            for face, hatch, name in kinds
+        ]
     if len(dataset.sizes) == 1 and (dataset["high"] > dataset["low"]).any():
         handles.append(Patch(facecolor=COLOURS[0], alpha=0.25, label="interval"))
     if dataset.attrs["outside"]:
-        handles.append(Patch(color=_SHADE if len(dataset.sizes) > 1 else _PALE, label="declared domain"))
+        handles.append(
+            Patch(color=_SHADE if len(dataset.sizes) > 1 else _PALE, label="declared domain")
+        )
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3))
 
 
@@ -197,7 +262,8 @@ def _page(figure: Any, dataset: Any) -> str:
     """The picture as a page of its own, with the row of each cell as its title."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
-    picture, names = buffer.getvalue(), list(dataset.sizes)
+    picture = buffer.getvalue()
+    names = list(dataset.sizes)
     picture = picture[picture.index("<svg") :]
     for index in np.ndindex(*dataset.sizes.values()):
         i, j, panel = (*index, 0, 0)[:3]

@@ -1,6 +1,8 @@
-"""Trials of a claim in processes of their own: one that is late, or ends its process, is named so and costs no other.
+"""Trials of a claim in processes of their own: one that is late, or ends its process, is named so
+and costs no other.
 
-They are started as programs: `multiprocessing` would run the user's script again, and is not for Dask's workers.
+They are started as programs: `multiprocessing` would run the user's script again, and is not for
+Dask's workers.
 """
 
 import contextlib
@@ -28,24 +30,36 @@ from theory_on_trial.trial.registry import Claim, claim
 Run = Callable[[dict[str, Any], int], Attempt]
 """Tries settings under a seed."""
 _PROGRAMS = 1000
-"""After how many compiled programs a process forgets them: each setting has its own, and memory maps are few."""
+"""After how many compiled programs a process forgets them: each setting has its own, and memory
+maps are few.
+"""
 _GRACE = 10.0
-"""How many seconds a trial that is late has for ending by itself: compiled code is not interrupted."""
+"""How many seconds a trial that is late has for ending by itself: compiled code is not interrupted.
+"""
 
 
 @contextlib.contextmanager
-def bench(subject: Claim, workers: int, **options: Any) -> Iterator[tuple[Run, Callable[..., Future[Any]]]]:
-    """Yield what tries settings of a claim, and what runs that in one of as many threads, each with a process.
+def bench(
+    subject: Claim, workers: int, **options: Any
+) -> Iterator[tuple[Run, Callable[..., Future[Any]]]]:
+    """Yield what tries settings of a claim, and what runs that in one of as many threads, each with
+    a process.
 
-    Both work in this very process, one trial after the other, for no workers and for a claim that no file states.
-    `options` are those of `attempt`. Raises `ValueError` for a claim whose settings pytest gives.
+    Both work in this very process, one trial after the other, for no workers and for a claim that
+    no file states. `options` are those of `attempt`. Raises `ValueError` for a claim whose settings
+    pytest gives.
     """
-    if lacking := [name for name, value in subject.settings.items() if value is inspect.Parameter.empty]:
-        raise ValueError(f"{subject.id} cannot be tried elsewhere: pytest gives {', '.join(lacking)}")
+    if lacking := [
+        name for name, value in subject.settings.items() if value is inspect.Parameter.empty
+    ]:
+        raise ValueError(
+            f"{subject.id} cannot be tried elsewhere: pytest gives {', '.join(lacking)}"
+        )
     if not workers or not file_of(subject).is_file():
         yield functools.partial(attempt, subject, **options), _at_once
         return
-    processes, threads = Processes(subject.id, file_of(subject), **options), ThreadPoolExecutor(workers)
+    processes = Processes(subject.id, file_of(subject), **options)
+    threads = ThreadPoolExecutor(workers)
     try:
         yield processes.attempt, threads.submit
     finally:
@@ -65,10 +79,14 @@ def _at_once(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
 
 
 class Processes:
-    """Processes for trials of the claim that a file states, one for each thread that asks; `close` ends them."""
+    """Processes for trials of the claim that a file states, one for each thread that asks; `close`
+    ends them.
+    """
 
     def __init__(self, claim_id: str, file: Path, *, beyond: bool = False, limit: float = LIMIT):
-        self._claim_id, self._file, self._limit = claim_id, file, limit
+        self._claim_id = claim_id
+        self._file = file
+        self._limit = limit
         self._options = {"beyond": beyond, "limit": limit}
         self._own = threading.local()
         self._programs: list[subprocess.Popen[bytes]] = []
@@ -76,8 +94,12 @@ class Processes:
 
     def attempt(self, settings: dict[str, Any], seed: int) -> Attempt:
         """Return what becomes of settings in this thread's process, which is started if need be."""
-        program, connection = self._own.process = getattr(self._own, "process", None) or self._started()
-        outcome, why, start = "late", late_after(self._limit), time.perf_counter()
+        program, connection = self._own.process = (
+            getattr(self._own, "process", None) or self._started()
+        )
+        outcome = "late"
+        why = late_after(self._limit)
+        start = time.perf_counter()
         try:
             connection.send((settings, seed, self._options))
             if connection.poll(self._limit + _GRACE):
@@ -87,7 +109,8 @@ class Processes:
         except (EOFError, OSError):
             status = program.wait()
             how = signal.Signals(-status).name if status < 0 else f"status {status}"
-            outcome, why = "died", f"ended its process ({how})"
+            outcome = "died"
+            why = f"ended its process ({how})"
         self._own.process = None
         return Attempt(settings, seed, outcome, why, seconds=time.perf_counter() - start)
 
@@ -97,7 +120,13 @@ class Processes:
         connection = Connection(ours.detach())
         with theirs:
             program = subprocess.Popen(
-                [sys.executable, "-m", "theory_on_trial.explore.processes", self._claim_id, str(self._file)],
+                [
+                    sys.executable,
+                    "-m",
+                    "theory_on_trial.explore.processes",
+                    self._claim_id,
+                    str(self._file),
+                ],
                 stdin=theirs.fileno(),
                 cwd=repository.root(self._file.parent),
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -109,7 +138,9 @@ class Processes:
                 _end([program])
             connection.recv()
         except (EOFError, OSError):
-            raise RuntimeError(f"no process for trials of {self._claim_id} has started, as it says above") from None
+            raise RuntimeError(
+                f"no process for trials of {self._claim_id} has started, as it says above"
+            ) from None
         return program, connection
 
 
@@ -126,7 +157,8 @@ def main(claim_id: str, file: str) -> None:
         os.dup2(nothing.fileno(), 0)
     begin()
     repository.import_file(Path(file))  # and no other of the paper's
-    subject, forgotten = claim(claim_id), 0
+    subject = claim(claim_id)
+    forgotten = 0
     connection.send("ready")
     with contextlib.suppress(EOFError, OSError):  # nobody waits any more
         while True:

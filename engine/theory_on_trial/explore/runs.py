@@ -1,6 +1,8 @@
-"""Many trials of one claim at settings that nobody knows beforehand: in the order asked for, each kept as it ends.
+"""Many trials of one claim at settings that nobody knows beforehand: in the order asked for, each
+kept as it ends.
 
-The cells of a map, which are known, go through `sweep` instead (`explore.map`); both run where `bench` says.
+The cells of a map, which are known, go through `sweep` instead (`explore.map`); both run where
+`bench` says.
 """
 
 import contextlib
@@ -25,14 +27,15 @@ from theory_on_trial.trial.registry import Claim
 class Runs:
     """Trials of a claim, as a context: what has ended under the present source is not run again.
 
-    They run in `workers` processes, one for each core by default, or here if that is 1 or if no file states the claim.
-    `beyond` admits numbers outside the annotations.
+    They run in `workers` processes, one for each core by default, or here if that is 1 or if no
+    file states the claim. `beyond` admits numbers outside the annotations.
 
     Raises `ValueError` for a claim whose settings pytest gives.
     """
 
     def __init__(self, subject: Claim, *, workers: int | None = None, beyond: bool = False):
-        self.subject, self.beyond = subject, beyond
+        self.subject = subject
+        self.beyond = beyond
         count = workers or os.cpu_count() or 1
         self._bench = bench(subject, 0 if count == 1 else count, beyond=beyond)
         self._ahead = 2 * count  # trials that are handed out at a time
@@ -43,10 +46,13 @@ class Runs:
 
     def allow(self, seconds: float = float("inf"), runs: float = float("inf")) -> None:
         """Let `at` begin trials for so many seconds from now, and so many of them."""
-        self.deadline, self.left = time.perf_counter() + seconds, runs
+        self.deadline = time.perf_counter() + seconds
+        self.left = runs
 
     def at(self, asked: Iterable[tuple[dict[str, Any], int]]) -> Iterator[Attempt]:
-        """Yield what becomes of settings with their seeds, in this order, as long as it is allowed."""
+        """Yield what becomes of settings with their seeds, in this order, as long as it is
+        allowed.
+        """
         queue: deque[tuple[str, Attempt | Future[Attempt]]] = deque()
         for settings, seed in asked:
             if self.left <= 0 or time.perf_counter() > self.deadline:
@@ -58,7 +64,9 @@ class Runs:
                 queue.append((key, Attempt.of(settings, seed, fields)))
             else:
                 queue.append((key, self._submit(self._run, settings, seed)))
-            while queue and (len(queue) > self._ahead or isinstance(queue[0][1], Attempt) or queue[0][1].done()):
+            while queue and (
+                len(queue) > self._ahead or isinstance(queue[0][1], Attempt) or queue[0][1].done()
+            ):
                 yield self._ended(*queue.popleft())
         while queue:
             yield self._ended(*queue.popleft())
@@ -82,7 +90,8 @@ class Runs:
 
 
 def kept_path(subject: Claim, folder: str, judge: Path) -> Path | None:
-    """Return where a folder of the cache keeps a claim's runs under its present source and the engine's present rules.
+    """Return where a folder of the cache keeps a claim's runs under its present source and the
+    engine's present rules.
 
     `judge` is the module that decides what is kept of a run. None for a claim that no file states.
     """
@@ -96,7 +105,9 @@ def kept_path(subject: Claim, folder: str, judge: Path) -> Path | None:
 
 
 def source_of(subject: Claim, judge: Path) -> str:
-    """Return the digests of a claim's source and of the engine's rules that it and `judge` reach, and the version."""
+    """Return the digests of a claim's source and of the engine's rules that it and `judge` reach,
+    and the version.
+    """
     source = records.source(repository.root(), file_of(subject), judge)
     return f"{source['digest']}{source['rules']}-{version('theory-on-trial')}"
 
@@ -108,9 +119,13 @@ def keep_line(path: Path, line: str) -> None:
 
 
 def kept_lines(path: Path, key: str) -> dict[Any, dict[str, Any]]:
-    """Return the JSON objects in the lines of a file, each by one of its entries, without those cut short by a kill."""
+    """Return the JSON objects in the lines of a file, each by one of its entries, without those cut
+    short by a kill.
+    """
     entries = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
+    for line in (
+        path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+    ):
         with contextlib.suppress(json.JSONDecodeError, KeyError, TypeError):
             entry = json.loads(line)
             entries[entry[key]] = entry

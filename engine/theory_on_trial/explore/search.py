@@ -1,10 +1,12 @@
-"""Is there a setting at which a claim fails? `theory-on-trial search CLAIM …` draws some, and makes a failure small.
+"""Is there a setting at which a claim fails? `theory-on-trial search CLAIM …` draws some, and makes
+a failure small.
 
-The claim runs at its own cases, then at settings drawn from its annotations (`draw.spread`), each under another seed. A
-failure (REFUTED, a printed form VERIFIED, an exception, a process that ended) is made smaller, in the manner of
-Hypothesis: fewest settings
-off the default, smallest sizes, roundest numbers; then it is confirmed under three seeds, and each of its settings is
-moved until the claim holds again. With `outside` each end of a setting's domain is passed, further and further.
+The claim runs at its own cases, then at settings drawn from its annotations (`draw.spread`), each
+under another seed. A failure (REFUTED, a printed form VERIFIED, an exception, a process that ended)
+is made smaller, in the manner of Hypothesis: fewest settings
+off the default, smallest sizes, roundest numbers; then it is confirmed under three seeds, and each
+of its settings is moved until the claim holds again. With `outside` each end of a setting's domain
+is passed, further and further.
 """
 
 import math
@@ -21,11 +23,14 @@ from theory_on_trial.explore.runs import Runs
 from theory_on_trial.trial.registry import Claim
 
 SECONDS = 60.0
-"""How long settings are drawn for; making a failure smaller, and passing the limits, may take as long again each."""
+"""How long settings are drawn for; making a failure smaller, and passing the limits, may take as
+long again each.
+"""
 SEEDS = 3
 """Under how many seeds a failure is confirmed."""
 _MOST = 4000  # drawings that a joint condition refuses cost nothing, and may be all
-_DOUBLINGS, _DECADES = 10, 12  # how far from an end an integer and a real number are moved
+_DOUBLINGS = 10
+_DECADES = 12  # how far from an end an integer and a real number are moved
 
 
 @dataclass
@@ -73,7 +78,9 @@ class Searched:
 
     @property
     def tightest(self) -> tuple[float, str] | None:
-        """Of a bound the largest lhs / rhs, one where it exceeds that by rounding, and its settings."""
+        """Of a bound the largest lhs / rhs, one where it exceeds that by rounding, and its
+        settings.
+        """
         if self.nearest is None or self.nearest.tightness is None:
             return None
         return min(self.nearest.tightness, 1.0), self.nearest.line
@@ -85,33 +92,51 @@ class Searched:
         return fields | {"tightest": self.tightest}
 
     def __str__(self) -> str:
-        failure, total = self.failure, sum(self.counts.values())
-        lines = [f"{self.claim}: {'fails' if failure else 'no failure'}{' (interrupted)' * self.interrupted}"]
+        failure = self.failure
+        total = sum(self.counts.values())
+        lines = [
+            f"{self.claim}: "
+            f"{'fails' if failure else 'no failure'}{' (interrupted)' * self.interrupted}"
+        ]
         if failure:
             seeds = f"under {len(failure.confirmed)} of {SEEDS} seeds"
             lines += [failure.line, f"{failure.why}, {seeds}; first met at {failure.first}"]
             lines += [f"nearby: {name} {text}" for name, text in failure.nearby.items()]
         if self.tightest:
-            lines += [f"nearest to the bound: lhs / rhs = {self.tightest[0]:.6g} at {self.tightest[1]}"]
+            lines += [
+                f"nearest to the bound: lhs / rhs = {self.tightest[0]:.6g} at {self.tightest[1]}"
+            ]
         lines += [f"limit: {name} {text}" for name, text in self.limits.items()]
         counts = ", ".join(
-            f"{number} {'failing' if outcome == 'wrong' else outcome}" for outcome, number in self.counts.items()
+            f"{number} {'failing' if outcome == 'wrong' else outcome}"
+            for outcome, number in self.counts.items()
         )
         lines += [f"{total} settings in {self.seconds:.0f} s: {counts or 'none'}"]
-        return "\n  ".join([*lines, *(f"tried: {name} {text}" for name, text in self.where.items())])
+        return "\n  ".join(
+            [*lines, *(f"tried: {name} {text}" for name, text in self.where.items())]
+        )
 
 
 def search(
-    subject: Claim, runs: Runs, *, most: int = _MOST, seconds: float = SECONDS, seed: int = 0,
-    inconclusive: bool = False, outside: Runs | None = None, advance: Callable[[], Any] = lambda: None,
-) -> Searched:  # fmt: skip
+    subject: Claim,
+    runs: Runs,
+    *,
+    most: int = _MOST,
+    seconds: float = SECONDS,
+    seed: int = 0,
+    inconclusive: bool = False,
+    outside: Runs | None = None,
+    advance: Callable[[], Any] = lambda: None,
+) -> Searched:
     """Look for a setting of a claim's domain at which it fails, and report the simplest one.
 
-    At most `most` settings are drawn, for `seconds` at most, and tried by `runs`; `seed` decides them and the
-    seeds of the trials. `inconclusive` makes INCONCLUSIVE a failure too; `outside` runs trials beyond the domain, of
-    which there are none without it. `advance` is called after each trial.
+    At most `most` settings are drawn, for `seconds` at most, and tried by `runs`; `seed` decides
+    them and the seeds of the trials. `inconclusive` makes INCONCLUSIVE a failure too; `outside`
+    runs trials beyond the domain, of which there are none without it. `advance` is called after
+    each trial.
     """
-    result, start = Searched(subject.id), time.perf_counter()
+    result = Searched(subject.id)
+    start = time.perf_counter()
     bad = ("wrong", "died", *("INCONCLUSIVE",) * inconclusive)
     candidates = enumerate([{}, *islice(spread(subject, seed), most)] if domains(subject) else [{}])
     attempts: list[Attempt] = []
@@ -130,40 +155,60 @@ def search(
     except KeyboardInterrupt:
         result.interrupted = True
         if result.failure is None and attempts and attempts[-1].outcome in bad:
-            result.failure = Failure(_line(subject, attempts[-1]), attempts[-1].why, attempts[-1].line, [])
+            result.failure = Failure(
+                _line(subject, attempts[-1]), attempts[-1].why, attempts[-1].line, []
+            )
     for attempt in attempts:
         result.counts[attempt.outcome] = result.counts.get(attempt.outcome, 0) + 1
     result.where = _where(attempts)
     if subject.kind == "bound" and not result.failure:
-        near = {attempt.tightness: attempt for attempt in reversed(attempts) if attempt.tightness is not None}
+        near = {
+            attempt.tightness: attempt
+            for attempt in reversed(attempts)
+            if attempt.tightness is not None
+        }
         result.nearest = near[max(near)] if near else None
     result.seconds = time.perf_counter() - start
     return result
 
 
 def _line(subject: Claim, done: Attempt) -> str:
-    settings = ", ".join(f"{name}={value!r}" for name, value in {**done.settings, "seed": done.seed}.items())
+    settings = ", ".join(
+        f"{name}={value!r}" for name, value in {**done.settings, "seed": done.seed}.items()
+    )
     return f'claim("{subject.id}").run({settings})'
 
 
 def _where(tried: list[Attempt]) -> dict[str, str]:
     """What values each setting was tried at, in words."""
     values: dict[str, set[Any]] = {}
-    for name, value in (entry for run in tried if run.outcome != "outside" for entry in run.settings.items()):
+    for name, value in (
+        entry for run in tried if run.outcome != "outside" for entry in run.settings.items()
+    ):
         values.setdefault(name, set()).add(value)
     words = {}
     for name, tries in values.items():
         numbers = all(type(entry) in (int, float) for entry in tries)
-        ends = f"{min(tries):.6g} … {max(tries):.6g}" if numbers else ", ".join(map(repr, sorted(tries, key=repr)[:3]))
+        ends = (
+            f"{min(tries):.6g} … {max(tries):.6g}"
+            if numbers
+            else ", ".join(map(repr, sorted(tries, key=repr)[:3]))
+        )
         words[name] = f"{ends} ({len(tries)} value{'s' * (len(tries) > 1)})"
     return words
 
 
 def _failure(
-    subject: Claim, runs: Runs, first: Attempt, bad: tuple[str, ...], seconds: float, advance: Callable[[], Any]
+    subject: Claim,
+    runs: Runs,
+    first: Attempt,
+    bad: tuple[str, ...],
+    seconds: float,
+    advance: Callable[[], Any],
 ) -> Failure:
     runs.allow(seconds)
-    kinds, best = domains(subject), first
+    kinds = domains(subject)
+    best = first
 
     def replaced(candidates: list[tuple[dict[str, Any], int]]) -> bool:
         """Whether one of the candidates, simplest first, fails too; it is the best one then."""
@@ -179,7 +224,10 @@ def _failure(
     minimal = False
     while not minimal:
         settings = best.settings
-        fewer = [{other: value for other, value in settings.items() if other != name} for name in settings]
+        fewer = [
+            {other: value for other, value in settings.items() if other != name}
+            for name in settings
+        ]
         minimal = not replaced([(chosen, best.seed) for chosen in fewer])
         for name in kinds if minimal else ():
             simple = simpler(kinds[name], settings[name]) if name in settings else []
@@ -202,14 +250,21 @@ def _failure(
 
 
 def simpler(kind: Alternative, value: Any) -> list[Any]:
-    """Return values of a kind that are simpler than this one, the simplest first: a chain of them ends."""
+    """Return values of a kind that are simpler than this one, the simplest first: a chain of them
+    ends.
+    """
     if get_origin(kind.type) is Literal:
         return list(get_args(kind.type)[: get_args(kind.type).index(value)])
     if kind.type is bool:
         return [False] if value else []
     if get_origin(kind.type) is tuple:
-        kinds, free = entries(kind) or [], get_args(kind.type)[-1] is ...
-        shorter = [value[:1], value[: len(value) // 2], value[1:], value[:-1]] if free and len(value) > 1 else []
+        kinds = entries(kind) or []
+        free = get_args(kind.type)[-1] is ...
+        shorter = (
+            [value[:1], value[: len(value) // 2], value[1:], value[:-1]]
+            if free and len(value) > 1
+            else []
+        )
         variants = (
             (*value[:place], simple, *value[place + 1 :])
             for place, entry in enumerate(value)
@@ -220,15 +275,25 @@ def simpler(kind: Alternative, value: Any) -> list[Any]:
     if kind.type is int:
         least = int(low) if math.isfinite(low) else 0
         way = value - least
-        steps = {least, least + 1, *(value - way // 2**part for part in range(1, 6)), value - (1 if way > 0 else -1)}
-        return sorted((step for step in steps if abs(step - least) < abs(way)), key=lambda one: abs(one - least))
+        steps = {
+            least,
+            least + 1,
+            *(value - way // 2**part for part in range(1, 6)),
+            value - (1 if way > 0 else -1),
+        }
+        return sorted(
+            (step for step in steps if abs(step - least) < abs(way)),
+            key=lambda one: abs(one - least),
+        )
     if not math.isfinite(value):
         return []
     roundings = {float(f"{value:.{digits}e}") for digits in range(4)} | {float(round(value))}
     power = round(math.log10(abs(value))) if value else 0
     near = {float(f"{first}e{power + shift}") for first in (1, 2, 5) for shift in (-1, 0)}
     candidates = {number for number in {0.0, 1.0, *near, *roundings} if low <= number <= high}
-    return sorted((number for number in candidates if _digits(number) < _digits(value)), key=_digits)
+    return sorted(
+        (number for number in candidates if _digits(number) < _digits(value)), key=_digits
+    )
 
 
 def _digits(value: float) -> tuple[int, float, bool]:
@@ -237,14 +302,22 @@ def _digits(value: float) -> tuple[int, float, bool]:
 
 
 def _moved(start: float, direction: int, whole: bool) -> Iterator[Any]:
-    """Values further and further from a start: integers by doubling, real numbers by decades, and past zero."""
+    """Values further and further from a start: integers by doubling, real numbers by decades, and
+    past zero.
+    """
     if whole:
         yield from (int(start) + direction * 2**power for power in range(_DOUBLINGS + 1))
     elif start * direction > 0 or start == 0:
         yield from (start * 1.01 or 0.01 * direction, start * 2 or direction)
         yield from ((start or direction) * 10.0**power for power in range(1, _DECADES + 1))
     else:
-        yield from (start * 0.99, start / 2, *(start / 10.0**power for power in range(1, _DECADES + 1)), 0.0, -start)
+        yield from (
+            start * 0.99,
+            start / 2,
+            *(start / 10.0**power for power in range(1, _DECADES + 1)),
+            0.0,
+            -start,
+        )
 
 
 def _up_to(values: Iterator[Any], start: Any, end: float) -> Iterator[Any]:
@@ -258,19 +331,28 @@ def _up_to(values: Iterator[Any], start: Any, end: float) -> Iterator[Any]:
 
 
 def _edge(
-    outcome: Callable[[Any], str | None], start: Any, values: Iterator[Any], same: str, whole: bool, goal: str = ""
+    outcome: Callable[[Any], str | None],
+    start: Any,
+    values: Iterator[Any],
+    same: str,
+    whole: bool,
+    goal: str = "",
 ) -> tuple[Any, Any, str]:
-    """Return the last value whose outcome is the `same`, the first other one (None if there is none), and its outcome.
+    """Return the last value whose outcome is the `same`, the first other one (None if there is
+    none), and its outcome.
 
     With a `goal`, other outcomes than these two end the way without a first value.
     """
-    last, first, other = start, None, ""
+    last = start
+    first = None
+    other = ""
     for value in values:
         verdict = outcome(value)
         if verdict is None or (goal and verdict not in (same, goal)):
             return last, None, verdict or ""
         if verdict != same:
-            first, other = value, verdict
+            first = value
+            other = verdict
             break
         last = value
     for _ in range(60 if whole else 5):
@@ -286,22 +368,30 @@ def _edge(
     return last, first, other
 
 
-def _nearby(kind: Alternative, name: str, value: Any, outcome: Callable[[str, Any], str | None]) -> str:
+def _nearby(
+    kind: Alternative, name: str, value: Any, outcome: Callable[[str, Any], str | None]
+) -> str:
     """Where a claim that fails holds again, if one setting is moved, in words."""
     whole, (low, high) = kind.type is int, extent(kind)
     sentences = []
     for direction, end in ((-1, low), (1, high)):
         values = _up_to(_moved(value, direction, whole), value, end)
-        last, first, _ = _edge(lambda one: outcome(name, one), value, values, "fails", whole, "as expected")
+        last, first, _ = _edge(
+            lambda one: outcome(name, one), value, values, "fails", whole, "as expected"
+        )
         if first is not None:
             sentences.append(f"= {first:.6g} holds ({last:.6g} fails)")
         elif last != value and last != end:
-            sentences.append(f"fails {'down' if direction < 0 else 'up'} to {last:.6g}, as far as was tried")
+            sentences.append(
+                f"fails {'down' if direction < 0 else 'up'} to {last:.6g}, as far as was tried"
+            )
     return "; ".join(sentences) or "fails wherever it was tried"
 
 
 def _limits(subject: Claim, beyond: Runs, advance: Callable[[], Any]) -> Iterator[tuple[str, str]]:
-    """For each end of a number's domain, with the others at their defaults: what happens past it, in words."""
+    """For each end of a number's domain, with the others at their defaults: what happens past it,
+    in words.
+    """
     for name, kind in domains(subject).items():
         if kind.type not in (int, float):
             continue
@@ -312,18 +402,31 @@ def _limits(subject: Claim, beyond: Runs, advance: Callable[[], Any]) -> Iterato
             advance()
             if attempt is not None:
                 whys[value] = attempt.why
-            return None if attempt is None else "holds" if attempt.outcome == "as expected" else attempt.outcome
+            return (
+                None
+                if attempt is None
+                else "holds"
+                if attempt.outcome == "as expected"
+                else attempt.outcome
+            )
 
         whole = kind.type is int
-        for direction, end, phrase in zip((-1, 1), extent(kind), ("declared from", "declared to"), strict=True):
+        for direction, end, phrase in zip(
+            (-1, 1), extent(kind), ("declared from", "declared to"), strict=True
+        ):
             if not math.isfinite(end):
                 continue
             start = int(end) if whole else 0.0 if abs(end) < 1e-300 else float(end)
             verdict = outcome(start) if start == end else "holds"
             if verdict != "holds":
-                yield f"{name} {phrase} {start:.6g}", f"not passed: there it is {verdict} {whys.get(start, '')}"
+                yield (
+                    f"{name} {phrase} {start:.6g}",
+                    f"not passed: there it is {verdict} {whys.get(start, '')}",
+                )
                 continue
-            last, first, other = _edge(outcome, start, _moved(start, direction, whole), "holds", whole)
+            last, first, other = _edge(
+                outcome, start, _moved(start, direction, whole), "holds", whole
+            )
             if first is None:
                 sentence = f"narrow: holds to {last:.6g}, as far as was tried"
             else:

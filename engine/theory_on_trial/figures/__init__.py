@@ -1,4 +1,6 @@
-"""Figures: a decorator that registers a drawing function, the house style, and the command that redraws them."""
+"""Figures: a decorator that registers a drawing function, the house style, and the command that
+redraws them.
+"""
 
 from theory_on_trial.figures.chart import chart
 from theory_on_trial.figures.drawing import COLOURS, figure

@@ -1,4 +1,6 @@
-"""The picture that most pages need: theory as lines and observation as points, on one pair of axes."""
+"""The picture that most pages need: theory as lines and observation as points, on one pair of
+axes.
+"""
 
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,18 +28,21 @@ def chart(
     legend: str = "best",
     **settings: Any,
 ) -> "Figure":
-    """Draw named lines and named points; a name has one colour and one entry of the legend, wherever it occurs.
+    """Draw named lines and named points; a name has one colour and one entry of the legend,
+    wherever it occurs.
 
     Args:
-        lines: (x, y) or (x, y, half width of a band) of each; y of shape (n,) or, for lines that share a colour,
-            (n, lines), or one number for a constant.
-        points: (x, y) or (x, y, half width of intervals) of each; the half width is one number, (n,), or (2, n) for
-            intervals that reach further on one side. Of more than ten points for each x, as many for every one, their
-            mean is drawn, with a bar from their 5 % to their 95 % quantile.
+        lines: (x, y) or (x, y, half width of a band) of each; y of shape (n,) or, for lines that
+            share a colour, (n, lines), or one number for a constant.
+        points: (x, y) or (x, y, half width of intervals) of each; the half width is one number,
+            (n,), or (2, n) for intervals that reach further on one side. Of more than ten points
+            for each x, as many for every one, their mean is drawn, with a bar from their 5 % to
+            their 95 % quantile.
         x: the label of the abscissa, with its unit.
         y: the label of the ordinate, with its unit.
         log: which axes are logarithmic.
-        levels: the heights of horizontal lines: dotted, unless there are several whose names no curve has.
+        levels: the heights of horizontal lines: dotted, unless there are several whose names no
+            curve has.
         thresholds: the places of vertical lines, drawn alike.
         dashed: the names of lines to be dashed.
         legend: where the legend stands, in matplotlib's words, or "beside" the axes.
@@ -45,23 +50,37 @@ def chart(
     """
     import matplotlib.pyplot as plt
 
-    levels, thresholds = levels or {}, thresholds or {}
+    levels = levels or {}
+    thresholds = thresholds or {}
     fig, axes = plt.subplots(figsize=(5.4, 3.4))
     names = dict.fromkeys([*lines, *points])
     colours = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(names)}
     handles: dict[str, tuple[Any, ...]] = {}
     for name, (xs, values, *widths) in lines.items():
         heights = values if size(values) > 1 else broadcast_to(values, size(xs))
-        handles[name] = (axes.plot(xs, heights, "--" if name in dashed else "-", color=colours[name])[0],)
+        handles[name] = (
+            axes.plot(xs, heights, "--" if name in dashed else "-", color=colours[name])[0],
+        )
         for width in widths:
-            axes.fill_between(xs, heights - width, heights + width, color=colours[name], alpha=0.2, linewidth=0)
+            axes.fill_between(
+                xs, heights - width, heights + width, color=colours[name], alpha=0.2, linewidth=0
+            )
     for k, (name, (xs, values, *widths)) in enumerate(points.items()):
         if size(places := unique(xs)) * 10 < size(xs):
             groups = [asarray(values)[xs == place] for place in places]
-            xs, values, ends = places, array([group.mean() for group in groups]), quantile(groups, [0.05, 0.95], axis=1)
+            xs = places
+            values = array([group.mean() for group in groups])
+            ends = quantile(groups, [0.05, 0.95], axis=1)
             widths = [abs(ends - values)]
-        style: dict[str, Any] = {"color": colours[name], "marker": _MARKERS[k % len(_MARKERS)], "linestyle": ""}
-        style |= {"markerfacecolor": "none", "markersize": 5 - 0.3 * k}  # so that none hides another
+        style: dict[str, Any] = {
+            "color": colours[name],
+            "marker": _MARKERS[k % len(_MARKERS)],
+            "linestyle": "",
+        }
+        style |= {
+            "markerfacecolor": "none",
+            "markersize": 5 - 0.3 * k,
+        }  # so that none hides another
         container = axes.errorbar(xs, values, *(widths or [None]), elinewidth=0.8, **style)
         handles[name] = (*handles.get(name, ()), container)
     for draw, positions in ((axes.axhline, levels), (axes.axvline, thresholds)):
@@ -70,6 +89,10 @@ def chart(
             line = draw(value, linestyle=dots, linewidth=0.9, color=colours.get(name, "0.4"))
             handles.setdefault(name, (line,))
     axes.set(xlabel=x, ylabel=y, **{f"{axis}scale": "log" for axis in log}, **settings)
-    place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if legend == "beside" else {"loc": legend}
+    place = (
+        {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+        if legend == "beside"
+        else {"loc": legend}
+    )
     axes.legend(handles.values(), handles.keys(), **place)
     return fig

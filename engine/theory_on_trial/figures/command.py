@@ -1,4 +1,6 @@
-"""Redraw the figures: `python -m figures [PAPER[.FIGURE] …] [--out DIR] [--quick] [--small] [--gallery PAGE]`."""
+"""Redraw the figures: `python -m figures [PAPER[.FIGURE] …] [--out DIR] [--quick] [--small]
+[--gallery PAGE]`.
+"""
 
 import argparse
 import os
@@ -10,7 +12,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from threading import RLock
 
-# OpenBLAS reads it once, when it is loaded; the eigenproblems here are small, and two threads slow each other down.
+# OpenBLAS reads it once, when it is loaded; the eigenproblems here are small, and two threads slow
+# each other down.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from theory_on_trial.figures.drawing import figures
@@ -19,20 +22,32 @@ from theory_on_trial.repository import root
 
 def main(arguments: list[str] | None = None) -> int:
     """Draw what was asked for; return the exit status."""
-    parser = argparse.ArgumentParser(prog="theory-on-trial figures", description="Redraw the papers' figures.")
-    parser.add_argument("selection", nargs="*", metavar="PAPER[.FIGURE]", help="default: all figures of all papers")
+    parser = argparse.ArgumentParser(
+        prog="theory-on-trial figures", description="Redraw the papers' figures."
+    )
+    parser.add_argument(
+        "selection", nargs="*", metavar="PAPER[.FIGURE]", help="default: all figures of all papers"
+    )
     parser.add_argument("--list", action="store_true", help="list the figures and stop")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: figures/out")
-    parser.add_argument("--quick", action="store_true", help="reduced sizes: a minute instead of many")
     parser.add_argument(
-        "--small", action="store_true", help="small pictures and the plotted numbers, as in docs/papers"
+        "--quick", action="store_true", help="reduced sizes: a minute instead of many"
     )
-    parser.add_argument("--gallery", type=Path, metavar="PAGE", help="write the figures drawn as one HTML page, too")
+    parser.add_argument(
+        "--small",
+        action="store_true",
+        help="small pictures and the plotted numbers, as in docs/papers",
+    )
+    parser.add_argument(
+        "--gallery", type=Path, metavar="PAGE", help="write the figures drawn as one HTML page, too"
+    )
     options = parser.parse_args(arguments)
     if options.gallery and not options.gallery.parent.is_dir():
         parser.error(f"--gallery must name a file in a folder that exists, got {options.gallery}")
     try:
-        chosen = [figure for selection in options.selection or [None] for figure in figures(selection)]
+        chosen = [
+            figure for selection in options.selection or [None] for figure in figures(selection)
+        ]
     except ValueError as error:
         parser.error(str(error))
     if options.list:
@@ -50,13 +65,18 @@ def main(arguments: list[str] | None = None) -> int:
 
     names = [f"{figure.paper}.{figure.name}" for figure in chosen]
     save = partial(_save, folder=folder, quick=options.quick, small=options.small)
-    # A process for each core, as one figure has seldom work for two. Sharing an accelerator, they would compete.
+    # A process for each core, as one figure has seldom work for two. Sharing an accelerator, they
+    # would compete.
     processes = min(len(names), os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
     pictures = []
     try:
-        with get_context("spawn").Pool(processes, _begin) if processes > 1 else nullcontext() as pool:
+        with (
+            get_context("spawn").Pool(processes, _begin) if processes > 1 else nullcontext() as pool
+        ):
             results = pool.imap(save, names) if pool else map(save, names)
-            for name, (paths, overlaps) in zip(names, tqdm(results, total=len(names), unit="figure"), strict=True):
+            for name, (paths, overlaps) in zip(
+                names, tqdm(results, total=len(names), unit="figure"), strict=True
+            ):
                 tqdm.write(", ".join(map(str, paths)))
                 for sentence in overlaps:
                     tqdm.write(f"{name}: {sentence}")
@@ -84,7 +104,9 @@ def _save(name: str, folder: Path, quick: bool, small: bool) -> tuple[list[Path]
 
 
 def _begin() -> None:
-    """Leave Ctrl-C to the parent, which ends its processes; a bar's lock between processes would be left behind."""
+    """Leave Ctrl-C to the parent, which ends its processes; a bar's lock between processes would be
+    left behind.
+    """
     from tqdm import tqdm
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -49,15 +49,16 @@ _REGISTERED: dict[str, "Figure"] = {}
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of a paper: `draw(**settings)` returns a matplotlib figure; its docstring is the caption.
+    """A figure of a paper: `draw(**settings)` returns a matplotlib figure; its docstring is the
+    caption.
 
     Attributes:
         paper, name: the module's and the figure's name, e.g. "random_walk_pca", "F1".
         draw: the function; its parameters are the settings, with the published ones as defaults.
         quick: settings of the reduced version (`--quick`).
         claims: names of the paper's claims that decide what the figure shows, e.g. "sim_evr".
-        marks: what stands for what, written below the panels where a legend does not name every mark; by default what
-            the caption says after "Marks: ".
+        marks: what stands for what, written below the panels where a legend does not name every
+            mark; by default what the caption says after "Marks: ".
     """
 
     paper: str
@@ -85,8 +86,9 @@ class Figure:
     def save(self, folder: Path, quick: bool, small: bool = False) -> tuple[list[Path], list[str]]:
         """Draw the figure and write it with its caption (settings, command, claims).
 
-        As PNG and PDF, or, if `small`, as a WebP of some ten kilobytes and the plotted numbers as JSON. Returns the
-        three paths, and a sentence for each text or legend that meets another, covers data, or leaves the figure.
+        As PNG and PDF, or, if `small`, as a WebP of some ten kilobytes and the plotted numbers as
+        JSON. Returns the three paths, and a sentence for each text or legend that meets another,
+        covers data, or leaves the figure.
         """
         import matplotlib.pyplot as plt
         from matplotlib.text import Text
@@ -95,7 +97,9 @@ class Figure:
         folder = folder.joinpath(*self.paper.split("."))
         folder.mkdir(parents=True, exist_ok=True)
         suffixes = ("webp", "json", "txt") if small else ("png", "pdf", "txt")
-        picture, second, caption = paths = [folder / f"{self.file_name}.{suffix}" for suffix in suffixes]
+        picture, second, caption = paths = [
+            folder / f"{self.file_name}.{suffix}" for suffix in suffixes
+        ]
         with style():
             fig = self.draw(**settings)
             if self.marks:
@@ -106,7 +110,9 @@ class Figure:
                     fig.supxlabel(marks, fontsize=7.5)
             for text in fig.findobj(Text):
                 if "$" not in (plain := text.get_text()):  # set κ_n and 2^n as they are meant
-                    indices = re.sub(r"(?<!\w)([^\W\d_])_([^\W_²³]+)(?![^\W²³])", r"$\1_{\2}$", plain)
+                    indices = re.sub(
+                        r"(?<!\w)([^\W\d_])_([^\W_²³]+)(?![^\W²³])", r"$\1_{\2}$", plain
+                    )
                     text.set_text(re.sub(r"\^(\w+)", r"$^{\1}$", indices))
             overlaps = collisions(fig)
             fig.savefig(picture, dpi=_SMALL if small else None)
@@ -120,12 +126,20 @@ class Figure:
         return paths, overlaps
 
     def caption(self, quick: bool) -> str:
-        """The text below the figure: what it shows, its settings, the command that draws it, and its claims."""
-        program = "python -m" if (root() / "figures" / "__main__.py").exists() else "theory-on-trial"
+        """The text below the figure: what it shows, its settings, the command that draws it, and
+        its claims.
+        """
+        program = (
+            "python -m" if (root() / "figures" / "__main__.py").exists() else "theory-on-trial"
+        )
         command = f"{program} figures {self.paper}.{self.name}{' --quick' if quick else ''}"
         settings = ", ".join(f"{name} = {value}" for name, value in self.settings(quick).items())
         text = " ".join(inspect.getdoc(self.draw).split())  # type: ignore[union-attr]
-        claims = f"Claims: {', '.join(f'{self.paper}.{claim}' for claim in self.claims)}\n" if self.claims else ""
+        claims = (
+            f"Claims: {', '.join(f'{self.paper}.{claim}' for claim in self.claims)}\n"
+            if self.claims
+            else ""
+        )
         return f"{self.name}. {text}\nSettings: {settings}.\nCommand: {command}\n{claims}"
 
 
@@ -143,11 +157,13 @@ def style() -> Any:
 def figure(
     name: str, *, quick: dict[str, Any] | None = None, claims: tuple[str, ...] = (), marks: str = ""
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a drawing function as figure `name` of the paper its module is named after, in `figures` or a check.
+    """Register a drawing function as figure `name` of the paper its module is named after, in
+    `figures` or a check.
 
-    `quick` overrides its settings for the reduced version; `claims` names the claims of that paper which decide what
-    it shows; `marks`, or else the docstring after "Marks: ", says in a line below the panels what no legend names.
-    Raises `ValueError` for no caption (docstring), a setting without a default, or a quick setting that it lacks.
+    `quick` overrides its settings for the reduced version; `claims` names the claims of that paper
+    which decide what it shows; `marks`, or else the docstring after "Marks: ", says in a line below
+    the panels what no legend names. Raises `ValueError` for no caption (docstring), a setting
+    without a default, or a quick setting that it lacks.
     """
     overrides = quick or {}
 
@@ -155,9 +171,15 @@ def figure(
         parameters = inspect.signature(draw).parameters
         if not draw.__doc__:
             raise ValueError(f"figure {name} needs a docstring: its caption")
-        if any(p.default is inspect.Parameter.empty for p in parameters.values()) or set(overrides) - set(parameters):
-            raise ValueError(f"figure {name}: every setting needs a default, and quick settings must be among them")
-        paper, written = _paper(draw), marks or " ".join(draw.__doc__.split()).partition("Marks: ")[2].rstrip(".")
+        if any(p.default is inspect.Parameter.empty for p in parameters.values()) or set(
+            overrides
+        ) - set(parameters):
+            raise ValueError(
+                f"figure {name}: every setting needs a default, and quick settings must be among "
+                "them"
+            )
+        paper = _paper(draw)
+        written = marks or " ".join(draw.__doc__.split()).partition("Marks: ")[2].rstrip(".")
         _REGISTERED[f"{paper}.{name}"] = Figure(paper, name, draw, overrides, claims, written)
         return draw
 
@@ -165,36 +187,62 @@ def figure(
 
 
 def figures(selection: str | None = None) -> list[Figure]:
-    """Return all figures of the repository, those of a paper ("mixup"), or one ("mixup.F3"), in their order.
+    """Return all figures of the repository, those of a paper ("mixup"), or one ("mixup.F3"), in
+    their order.
 
-    They are in the package `figures` or among the checks. Raises `ValueError` for a selection that matches nothing.
+    They are in the package `figures` or among the checks. Raises `ValueError` for a selection that
+    matches nothing.
     """
     target = None if selection is None else normal(selection)
     homes = _homes()
     for paper, load in homes.items():
         if target is None or target == normal(paper) or target.startswith(f"{normal(paper)}."):
             load()
-    chosen = [f for key, f in _REGISTERED.items() if target is None or target in (normal(f.paper), normal(key))]
+    chosen = [
+        f
+        for key, f in _REGISTERED.items()
+        if target is None or target in (normal(f.paper), normal(key))
+    ]
     if not chosen:
-        names = [f.name for f in _in_order(_REGISTERED.values()) if normal(f.paper) == str(target).rpartition(".")[0]]
-        hint = f"its figures are {', '.join(names)}" if names else f"papers with figures: {', '.join(homes) or 'none'}"
+        names = [
+            f.name
+            for f in _in_order(_REGISTERED.values())
+            if normal(f.paper) == str(target).rpartition(".")[0]
+        ]
+        hint = (
+            f"its figures are {', '.join(names)}"
+            if names
+            else f"papers with figures: {', '.join(homes) or 'none'}"
+        )
         raise ValueError(f"no figure {selection!r}; {hint}")
     return _in_order(chosen)
 
 
 def _homes() -> dict[str, Callable[[], Any]]:
-    """Return what loads the figures of each paper: its module in the package `figures`, or its check."""
+    """Return what loads the figures of each paper: its module in the package `figures`, or its
+    check.
+    """
     folder = root() / "figures"
-    papers = sorted(module.name for module in pkgutil.iter_modules([str(folder)]) if not module.name.startswith("_"))
+    papers = sorted(
+        module.name
+        for module in pkgutil.iter_modules([str(folder)])
+        if not module.name.startswith("_")
+    )
     if papers and str(folder.parent) not in sys.path:
         sys.path.insert(0, str(folder.parent))
-    homes: dict[str, Callable[[], Any]] = {p: partial(importlib.import_module, f"figures.{p}") for p in papers}
-    drawing = (file for file in check_files(root()) if "\n@figure(" in file.read_text(encoding="utf-8"))
+    homes: dict[str, Callable[[], Any]] = {
+        p: partial(importlib.import_module, f"figures.{p}") for p in papers
+    }
+    drawing = (
+        file for file in check_files(root()) if "\n@figure(" in file.read_text(encoding="utf-8")
+    )
     return homes | {paper_of(file): partial(import_file, file) for file in drawing}
 
 
 def _paper(draw: Callable[..., Any]) -> str:
-    """Return the paper of a drawing function: that of its module in `figures`, or of the check that it stands in."""
+    """Return the paper of a drawing function: that of its module in `figures`, or of the check that
+    it stands in.
+    """
     module = sys.modules[draw.__module__]
     if draw.__module__.startswith("figures.") or not module.__file__:
         return draw.__module__.removeprefix("figures.").split(".")[0]
@@ -203,4 +251,7 @@ def _paper(draw: Callable[..., Any]) -> str:
 
 def _in_order(unordered: Iterable[Figure]) -> list[Figure]:
     """Sort by paper and number: F2 comes before F10."""
-    return sorted(unordered, key=lambda f: (f.paper, [int(part) for part in re.findall(r"\d+", f.name)], f.name))
+    return sorted(
+        unordered,
+        key=lambda f: (f.paper, [int(part) for part in re.findall(r"\d+", f.name)], f.name),
+    )

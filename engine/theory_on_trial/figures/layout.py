@@ -1,4 +1,6 @@
-"""Does anything in a figure overlap or overflow? Measured on the boxes and paths as they are drawn."""
+"""Does anything in a figure overlap or overflow? Measured on the boxes and paths as they are
+drawn.
+"""
 
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
@@ -13,10 +15,12 @@ _SLACK = 1.0  # points by which boxes may touch
 
 
 def collisions(figure: "Figure") -> list[str]:
-    """Return a sentence for each text that meets another or leaves the figure, and each legend that covers data.
+    """Return a sentence for each text that meets another or leaves the figure, and each legend that
+    covers data.
 
-    Texts are titles, axis labels, tick labels, annotations and legends. Data are the vertices of lines, points and
-    bars, lines sampled along their segments; filled areas, images and grids may lie under a legend.
+    Texts are titles, axis labels, tick labels, annotations and legends. Data are the vertices of
+    lines, points and bars, lines sampled along their segments; filled areas, images and grids may
+    lie under a legend.
     """
     figure.draw_without_rendering()
     slack = _SLACK * figure.dpi / 72
@@ -38,7 +42,9 @@ def collisions(figure: "Figure") -> list[str]:
             continue
         box = legend.get_window_extent()
         for name, points in _data(axes):
-            inside = (points > [box.x0 + slack, box.y0 + slack]) & (points < [box.x1 - slack, box.y1 - slack])
+            inside = (points > [box.x0 + slack, box.y0 + slack]) & (
+                points < [box.x1 - slack, box.y1 - slack]
+            )
             if np.any(inside.all(axis=1)):
                 faults.append(f"the legend {_excerpt(legend.get_texts()[0])} covers {name}")
     return faults
@@ -53,7 +59,12 @@ def _texts(figure: "Figure") -> Any:
     for legend in legends:
         yield f"the legend {_excerpt(legend.get_texts()[0])}", legend.get_window_extent()
     visible = {id(text) for axes in figure.axes if axes.get_visible() for text in _ticks(axes)}
-    ticks = {id(text) for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for text in axis.findobj(Text)}
+    ticks = {
+        id(text)
+        for axes in figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        for text in axis.findobj(Text)
+    }
     labels = {id(axis.label) for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)}
     for text in figure.findobj(Text):
         written = text.get_visible() and text.get_text().strip() and id(text) not in in_legends
@@ -74,7 +85,8 @@ def _ticks(axes: Any) -> list[Any]:
         label
         for axis in (axes.xaxis, axes.yaxis)
         if axis.get_visible()
-        for tick in axis._update_ticks()  # those that the axis draws; matplotlib has no public name for them
+        # those that the axis draws; matplotlib has no public name for them
+        for tick in axis._update_ticks()
         for label in (tick.label1, tick.label2)
     ]
 
@@ -85,7 +97,9 @@ def _data(axes: Any) -> Any:
 
     for line in axes.lines:
         if line.get_visible() and line.get_transform() != axes.transAxes:
-            path = line.get_transform().transform(np.column_stack(line.get_data(orig=False)).astype(float))
+            path = line.get_transform().transform(
+                np.column_stack(line.get_data(orig=False)).astype(float)
+            )
             joined = line.get_linestyle() not in ("None", "none", " ", "")
             yield "a line", _within(axes, _along(path) if joined else path)
     for cloud in axes.collections:
@@ -95,7 +109,11 @@ def _data(axes: Any) -> Any:
         if cloud.get_visible() and len(offsets) and cloud.get_offset_transform() == axes.transData:
             yield "points", _within(axes, axes.transData.transform(offsets))
     for bar in axes.patches:
-        if bar.get_visible() and isinstance(bar, Rectangle) and bar.get_transform().contains_branch(axes.transData):
+        if (
+            bar.get_visible()
+            and isinstance(bar, Rectangle)
+            and bar.get_transform().contains_branch(axes.transData)
+        ):
             yield "a bar", _within(axes, bar.get_window_extent().corners())
 
 

@@ -18,7 +18,9 @@ def student_interval(
     from scipy.stats import t
 
     count = len(runs)
-    return runs.mean(axis=0), t.ppf((1 + _LEVEL) / 2, count - 1) * runs.std(axis=0, ddof=1) / np.sqrt(count)
+    return runs.mean(axis=0), t.ppf((1 + _LEVEL) / 2, count - 1) * runs.std(
+        axis=0, ddof=1
+    ) / np.sqrt(count)
 
 
 def points_with_intervals(
@@ -32,11 +34,18 @@ def points_with_intervals(
 def shares_with_intervals(
     axes: Axes, x: Any, events: Float[np.ndarray, "runs points"], colour: str, **style: Any
 ) -> None:
-    """Draw the share of the runs with an event (1, else 0) as points with its exact 99 % interval, within 0 and 1."""
+    """Draw the share of the runs with an event (1, else 0) as points with its exact 99 % interval,
+    within 0 and 1.
+    """
     from theory_on_trial.laws import Bernoulli
 
     share, low, high, *_ = Bernoulli().interval([events], 1 - _LEVEL, np.zeros(events.shape[1:]))
-    axes.errorbar(x, share, [share - low, high - share], **{"fmt": "o", "color": colour, "elinewidth": 0.8, **style})
+    axes.errorbar(
+        x,
+        share,
+        [share - low, high - share],
+        **{"fmt": "o", "color": colour, "elinewidth": 0.8, **style},
+    )
 
 
 def log_spaced(last: int, count: int = 25) -> Int[np.ndarray, "indices"]:
@@ -46,7 +55,9 @@ def log_spaced(last: int, count: int = 25) -> Int[np.ndarray, "indices"]:
 
 def label(axes: Axes, letter: str, x: float = -0.02) -> None:
     """Write "(a)" above the upper left corner of a panel."""
-    axes.text(x, 1.02, f"({letter})", transform=axes.transAxes, fontweight="bold", ha="right", va="bottom")
+    axes.text(
+        x, 1.02, f"({letter})", transform=axes.transAxes, fontweight="bold", ha="right", va="bottom"
+    )
 
 
 def letters(panels: Iterable[Axes], x: float = -0.02) -> None:

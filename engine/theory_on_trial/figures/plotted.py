@@ -1,4 +1,6 @@
-"""What a drawn figure shows, as numbers, so that two drawings can be compared without comparing pixels."""
+"""What a drawn figure shows, as numbers, so that two drawings can be compared without comparing
+pixels.
+"""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,9 @@ MOST = 40  # entries that are kept of an artist, evenly spread over it
 
 
 def plotted_data(drawn: "Figure") -> list[dict[str, Any]]:
-    """Title, labels and artists (kind, at most 40 numbers to six digits, null if not finite) of the axes, for JSON."""
+    """Title, labels and artists (kind, at most 40 numbers to six digits, null if not finite) of the
+    axes, for JSON.
+    """
     return [
         {
             "title": axes.get_title(),
@@ -25,10 +29,13 @@ def plotted_data(drawn: "Figure") -> list[dict[str, Any]]:
     ]
 
 
-def differences(kept: list[dict[str, Any]], fresh: list[dict[str, Any]], share: float = 1e-3) -> list[str]:
+def differences(
+    kept: list[dict[str, Any]], fresh: list[dict[str, Any]], share: float = 1e-3
+) -> list[str]:
     """Where two drawings differ, one line each: in words, in kinds of artists, or in a number.
 
-    A number may differ by `share` of the largest one of its artist: other processors and libraries round otherwise.
+    A number may differ by `share` of the largest one of its artist: other processors and libraries
+    round otherwise.
     """
     if len(kept) != len(fresh):
         return [f"{len(kept)} axes were kept, {len(fresh)} are drawn"]
@@ -42,10 +49,14 @@ def differences(kept: list[dict[str, Any]], fresh: list[dict[str, Any]], share: 
         if [kind for kind, _ in old["artists"]] != [kind for kind, _ in new["artists"]]:
             lines.append(f"axes {number}: the artists are others")
             continue
-        for index, ((kind, before), (_, now)) in enumerate(zip(old["artists"], new["artists"], strict=True)):
+        for index, ((kind, before), (_, now)) in enumerate(
+            zip(old["artists"], new["artists"], strict=True)
+        ):
             a, b = (np.array(numbers, dtype=float) for numbers in (before, now))  # null becomes NaN
             scale = np.nanmax(np.abs(a), initial=0.0) if a.size else 0.0
-            if a.shape != b.shape or not np.allclose(a, b, rtol=0, atol=share * scale, equal_nan=True):
+            if a.shape != b.shape or not np.allclose(
+                a, b, rtol=0, atol=share * scale, equal_nan=True
+            ):
                 lines.append(f"axes {number}, artist {index} ({kind}): other numbers")
     return lines
 
@@ -65,10 +76,17 @@ def _artists(axes: "Axes") -> Iterator[tuple[str, np.ndarray]]:
     for image in axes.images:
         yield "image", np.ma.filled(np.ma.asarray(image.get_array(), float), np.nan)
     for patch in axes.patches:
-        yield "patch", np.asarray(patch.get_path().transformed(patch.get_patch_transform()).vertices, float)
+        yield (
+            "patch",
+            np.asarray(patch.get_path().transformed(patch.get_patch_transform()).vertices, float),
+        )
 
 
 def _some(numbers: np.ndarray) -> list[float | None]:
     flat = np.ravel(numbers)
-    chosen = flat[np.unique(np.linspace(0, len(flat) - 1, min(MOST, len(flat))).astype(int))] if len(flat) else flat
+    chosen = (
+        flat[np.unique(np.linspace(0, len(flat) - 1, min(MOST, len(flat))).astype(int))]
+        if len(flat)
+        else flat
+    )
     return [float(f"{number:.6g}") if np.isfinite(number) else None for number in chosen]

@@ -1,4 +1,6 @@
-"""Simulated data of a figure: a sweep whose results are kept, so that a change to a drawing costs nothing."""
+"""Simulated data of a figure: a sweep whose results are kept, so that a change to a drawing costs
+nothing.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,10 +12,18 @@ from theory_on_trial.sweep import sweep
 
 
 def replicates(
-    simulator: Any, runs: int, static: Mapping[str, Any], grid: Mapping[str, Any], common: Sequence[str] = ()
+    simulator: Any,
+    runs: int,
+    static: Mapping[str, Any],
+    grid: Mapping[str, Any],
+    common: Sequence[str] = (),
 ) -> xr.Dataset:
-    """Run a simulator `runs` times for each combination of parameter lists, or read what was run before from the cache.
+    """Run a simulator `runs` times for each combination of parameter lists, or read what was run
+    before from the cache.
 
-    `static` parameters fix shapes, `grid` ones are real numbers; those in `common` leave the random numbers unchanged.
+    `static` parameters fix shapes, `grid` ones are real numbers; those in `common` leave the random
+    numbers unchanged.
     """
-    return sweep(simulator, grid, runs, static=static, common=common, cache=cache_folder() / "figures")
+    return sweep(
+        simulator, grid, runs, static=static, common=common, cache=cache_folder() / "figures"
+    )

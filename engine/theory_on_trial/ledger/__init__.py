@@ -4,4 +4,13 @@ from theory_on_trial.ledger.files import SCHEMA, platform_facts, write_json
 from theory_on_trial.ledger.rows import Row, paper_in, rows_of
 from theory_on_trial.ledger.words import brief, brief_interval
 
-__all__ = ["SCHEMA", "Row", "brief", "brief_interval", "paper_in", "platform_facts", "rows_of", "write_json"]
+__all__ = [
+    "SCHEMA",
+    "Row",
+    "brief",
+    "brief_interval",
+    "paper_in",
+    "platform_facts",
+    "rows_of",
+    "write_json",
+]

@@ -18,15 +18,25 @@ SCHEMA = "theory-on-trial/ledger/1"
 
 
 def platform_facts() -> dict[str, Any]:
-    """Return what the numbers depend on: versions, precision, and backend and devices if JAX was needed."""
-    facts = {"python": platform.python_version(), "numpy": np.__version__, "x64": True}  # as every trial runs
+    """Return what the numbers depend on: versions, precision, and backend and devices if JAX was
+    needed.
+    """
+    facts = {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "x64": True,
+    }  # as every trial runs
     facts |= {name: metadata.version(name) for name in ("jax", "jaxlib")}
     if "jax" not in sys.modules:
         return facts | {"backend": None, "device": "none", "devices": 0}
     import jax
 
     device = jax.devices()[0].device_kind
-    return facts | {"backend": jax.default_backend(), "device": device, "devices": jax.device_count()}
+    return facts | {
+        "backend": jax.default_backend(),
+        "device": device,
+        "devices": jax.device_count(),
+    }
 
 
 def write_json(
@@ -39,7 +49,9 @@ def write_json(
     *,
     interrupted: bool = False,
 ) -> None:
-    """Write the whole ledger as one JSON object, without NaN; `deselected` are the ids that -k or -m left out."""
+    """Write the whole ledger as one JSON object, without NaN; `deselected` are the ids that -k or
+    -m left out.
+    """
     ledger = {
         "schema": SCHEMA,
         "seed": seed,
@@ -54,7 +66,9 @@ def write_json(
 
 
 def _strict(value: Any) -> Any:
-    """What JSON can say: a number that is not finite, as the distance of a control beyond all sizes, becomes None."""
+    """What JSON can say: a number that is not finite, as the distance of a control beyond all
+    sizes, becomes None.
+    """
     if isinstance(value, dict):
         return {name: _strict(entry) for name, entry in value.items()}
     if isinstance(value, list | tuple):

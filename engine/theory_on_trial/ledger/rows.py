@@ -13,21 +13,25 @@ from theory_on_trial.decide.evidence import GUARANTEES
 from theory_on_trial.ledger.verdict import verdict_of, weakness
 from theory_on_trial.ledger.words import brief, brief_interval
 
-_LISTED = 8  # vectors up to this length are written out; of longer ones the least favourable coordinate is
+# vectors up to this length are written out; of longer ones the least favourable coordinate is
+_LISTED = 8
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the ledger says about one claim; JSON-ready (numbers, lists, strings, None), units as in the statement.
+    """What the ledger says about one claim; JSON-ready (numbers, lists, strings, None), units as in
+    the statement.
 
-    `predicted`, `measured`, `interval`, `margin` and `slack` are those of the decisive finding; vectors of up to 8
-    coordinates are lists, of longer ones the least favourable coordinate is shown (the note says which). `parts` holds
-    the same fields for every finding of a claim that made several decisions. `tightness` is that of the finding; of a
-    claim of kind bound the largest lhs / rhs of all its findings (`page.searched` adds the falsifier's).
-    `guarantee`, `resolution` and `notices` are those of the weakest finding: `resolution` is the smallest error of the
-    prediction that it would have refuted (None if no size is known), `notices` says it in words, with that of the
-    weakest coordinate, and `why_coarse` why no smaller one. `settings` are those of every case that was judged.
-    `provenance` says who states it: "paper", "abstract", "code" or "ours".
+    `predicted`, `measured`, `interval`, `margin` and `slack` are those of the decisive finding;
+    vectors of up to 8 coordinates are lists, of longer ones the least favourable coordinate is
+    shown (the note says which). `parts` holds the same fields for every finding of a claim that
+    made several decisions. `tightness` is that of the finding; of a claim of kind bound the largest
+    lhs / rhs of all its findings (`page.searched` adds the falsifier's). `guarantee`, `resolution`
+    and `notices` are those of the weakest finding: `resolution` is the smallest error of the
+    prediction that it would have refuted (None if no size is known), `notices` says it in words,
+    with that of the weakest coordinate, and `why_coarse` why no smaller one. `settings` are those
+    of every case that was judged. `provenance` says who states it: "paper", "abstract", "code" or
+    "ours".
     """
 
     id: str
@@ -61,58 +65,83 @@ class Row:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the verdict is the expected one (an erratum's printed form is expected to be REFUTED)."""
+        """Whether the verdict is the expected one (an erratum's printed form is expected to be
+        REFUTED).
+        """
         return self.verdict == self.expected
 
     def failure(self) -> str:
         """Return the sentence that a failing test prints."""
         # One line for many cases: whichever of a control's verdicts is not REFUTED.
         controls = "; ".join(
-            f"control {c['name']!r}{_of_case(c)}: {c['verdict']}" for c in self.controls if c["verdict"] != "REFUTED"
+            f"control {c['name']!r}{_of_case(c)}: {c['verdict']}"
+            for c in self.controls
+            if c["verdict"] != "REFUTED"
         )
         numbers = (
             f"predicted {brief(self.predicted)}, measured {brief(self.measured)}, interval "
-            f"{brief_interval(self.interval)}, margin {brief(self.margin)}, slack {brief(self.slack)}"
+            f"{brief_interval(self.interval)}, margin {brief(self.margin)}, slack "
+            f"{brief(self.slack)}"
         )
         about = ". ".join(filter(None, [self.statement.rstrip("."), numbers, controls, self.note]))
         return f"{self.id}: {self.verdict}, expected {self.expected}. {about}"
 
     def __str__(self) -> str:
-        """Return the row as plain text: a field a line, and a line for each control and for each of several decisions.
+        """Return the row as plain text: a field a line, and a line for each control and for each of
+        several decisions.
 
-        The row of a claim that holds names its decisions; that of a printed form leaves the controls to the claim.
+        The row of a claim that holds names its decisions; that of a printed form leaves the
+        controls to the claim.
         """
         facts = {name: value for name, value in asdict(self).items() if value not in (None, "", [])}
         facts |= {"controls": len(self.controls), "parts": len(self.parts)}
-        lines = [f"{name:>18}  {value}" for name, value in facts.items() if value or name not in ("controls", "parts")]
+        lines = [
+            f"{name:>18}  {value}"
+            for name, value in facts.items()
+            if value or name not in ("controls", "parts")
+        ]
         for control in self.controls:
             distance = control.get("distance")
-            remark = "" if distance is None else f", {brief(distance, 2)} of the smallest noticed errors off"
+            remark = (
+                ""
+                if distance is None
+                else f", {brief(distance, 2)} of the smallest noticed errors off"
+            )
             predicted = f"predicts {brief(control['predicted'])}{remark}"
-            lines.append(f"{'control':>18}  {control['name']}{_of_case(control)}: {control['verdict']} ({predicted})")
+            lines.append(
+                f"{'control':>18}  {control['name']}{_of_case(control)}: {control['verdict']} "
+                f"({predicted})"
+            )
         for part in self.parts:
             measured = f"measured {brief(part['measured'])} in {brief_interval(part['interval'])}"
             notice = f", notices {part['notices']}" if part["notices"] else ""
-            lines.append(f"{'decision':>18}  predicted {brief(part['predicted'])}, {measured}{notice}")
+            lines.append(
+                f"{'decision':>18}  predicted {brief(part['predicted'])}, {measured}{notice}"
+            )
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         rows = {
             "claim": f"<b>{escape(self.id)}</b> ({escape(self.kind)}; {escape(self.source)})",
             "statement": escape(self.statement),
-            "verdict": f"<b>{self.verdict}</b>" + ("" if self.as_expected else f" (expected {self.expected})"),
+            "verdict": f"<b>{self.verdict}</b>"
+            + ("" if self.as_expected else f" (expected {self.expected})"),
             "predicted": escape(brief(self.predicted, 8)),
             "measured": escape(f"{brief(self.measured, 8)} in {brief_interval(self.interval)}"),
             "notices": escape(self.notices + (f" ({self.why_coarse})" if self.why_coarse else "")),
             "margin / slack": escape(f"{brief(self.margin)} / {brief(self.slack)}"),
             "chance of error": escape(f"{brief(self.error_probability)} ({self.guarantee})"),
             "controls": "<br>".join(
-                f"{escape(c['name'])}: {escape(brief(c['predicted']))} → {c['verdict']}" for c in self.controls
+                f"{escape(c['name'])}: {escape(brief(c['predicted']))} → {c['verdict']}"
+                for c in self.controls
             ),
             "cost": f"{self.samples} samples, {self.looks} looks, {self.seconds:.2f} s",
             "note": escape(self.note),
         }
-        cells = "".join(f"<tr><th align=left>{name}</th><td align=left>{text}</td></tr>" for name, text in rows.items())
+        cells = "".join(
+            f"<tr><th align=left>{name}</th><td align=left>{text}</td></tr>"
+            for name, text in rows.items()
+        )
         return f"<table>{cells}</table>"
 
 
@@ -121,14 +150,22 @@ def _of_case(control: dict[str, Any]) -> str:
 
 
 def paper_in(claim_id: str) -> str:
-    """Return the paper's name in a claim's id: what stands before the last dot, parameters in brackets apart."""
+    """Return the paper's name in a claim's id: what stands before the last dot, parameters in
+    brackets apart.
+    """
     return claim_id.partition("[")[0].rpartition(".")[0]
 
 
 def rows_of(
-    claim: Any, findings: Sequence[Finding], seconds: float, command: str, error: BaseException | None = None
+    claim: Any,
+    findings: Sequence[Finding],
+    seconds: float,
+    command: str,
+    error: BaseException | None = None,
 ) -> list[Row]:
-    """Turn the findings of one trial into the claim's row, and a second one for its printed form if it has one."""
+    """Turn the findings of one trial into the claim's row, and a second one for its printed form if
+    it has one.
+    """
     about = {
         "paper": claim.paper,
         "source": str(claim.source),
@@ -151,15 +188,28 @@ def rows_of(
     ]
     verdict, note = verdict_of(claim, findings, error)
     if not findings:
-        return [Row(id=claim.id, statement=claim.statement, expected="VERIFIED", verdict=verdict, note=note, **about)]
+        return [
+            Row(
+                id=claim.id,
+                statement=claim.statement,
+                expected="VERIFIED",
+                verdict=verdict,
+                note=note,
+                **about,
+            )
+        ]
     # The decision that made the verdict; among several that would do, the least certain one.
-    decisive = max(findings, key=lambda finding: (finding.outcome == verdict, finding.interval.error))
+    decisive = max(
+        findings, key=lambda finding: (finding.outcome == verdict, finding.interval.error)
+    )
     parts = [_fields(finding) for finding in findings] if len(findings) > 1 else []
     weakest = max(findings, key=lambda finding: finding.resolution.size)
     # Of a bound on draws nobody knows the chance that it fails somewhere.
     known = all(finding.interval.guarantee != GUARANTEES["draws"] for finding in findings)
     common = {
-        "error_probability": float(sum(finding.interval.error for finding in findings)) if known else None,
+        "error_probability": float(sum(finding.interval.error for finding in findings))
+        if known
+        else None,
         "samples": sum(finding.interval.n for finding in findings),
         "looks": max(finding.looks for finding in findings),
         **about,
@@ -170,7 +220,9 @@ def rows_of(
     fields["guarantee"] = max((finding.interval.guarantee for finding in findings), key=weakness)
     fields |= {"resolution": None, "notices": ""}
     if verdict == "VERIFIED":
-        fields |= _noticed(weakest) | {"why_coarse": "; ".join(filter(None, [claim.coarse, claim.loose]))}
+        fields |= _noticed(weakest) | {
+            "why_coarse": "; ".join(filter(None, [claim.coarse, claim.loose]))
+        }
     row = Row(
         id=claim.id,
         statement=claim.statement,
@@ -184,7 +236,11 @@ def rows_of(
     )
     if claim.kind == "bound":
         guarantees = ("sampled", "searched", "exhaustive")
-        ratios = [f.tightness for f in findings if f.interval.guarantee in guarantees and f.tightness is not None]
+        ratios = [
+            f.tightness
+            for f in findings
+            if f.interval.guarantee in guarantees and f.tightness is not None
+        ]
         row = replace(row, tightness=max(ratios, default=None))
     if claim.as_printed is None:
         return [row]
@@ -194,10 +250,23 @@ def rows_of(
     if printed is None and error is not None:
         return [row]  # the decision with the printed form was not reached
     if printed is None:
-        second = replace(row, id=f"{claim.id}-as-printed", expected="REFUTED", verdict="INCONCLUSIVE", controls=[])
-        return [row, replace(second, note="a printed form is announced, but no decision was given as_printed=")]
+        second = replace(
+            row,
+            id=f"{claim.id}-as-printed",
+            expected="REFUTED",
+            verdict="INCONCLUSIVE",
+            controls=[],
+        )
+        return [
+            row,
+            replace(
+                second, note="a printed form is announced, but no decision was given as_printed="
+            ),
+        ]
     as_stated = replace(printed.prediction, value=np.asarray(printed.printed_value))
-    fields = _fields(replace(printed, prediction=as_stated, note=f"judged on the measurement of {claim.id}"))
+    fields = _fields(
+        replace(printed, prediction=as_stated, note=f"judged on the measurement of {claim.id}")
+    )
     fields |= {"resolution": None, "notices": ""}
     common |= {"source": str(claim.as_printed), "provenance": claim.as_printed.provenance}
     printed_row = Row(
@@ -208,7 +277,9 @@ def rows_of(
         controls=[
             {
                 "name": "as corrected",
-                "predicted": _plain(printed.prediction.value, _worst(printed.interval.estimate, as_stated)),
+                "predicted": _plain(
+                    printed.prediction.value, _worst(printed.interval.estimate, as_stated)
+                ),
                 "verdict": printed.outcome,
             }
         ],
@@ -227,18 +298,26 @@ def _in_resolutions(distance: float | None, size: float) -> float | None:
 
 def _noticed(finding: Finding) -> dict[str, Any]:
     error = finding.resolution
-    alone = f", in one coordinate {replace(error, size=error.each)}" if error.each > 1.01 * error.size else ""
+    alone = (
+        f", in one coordinate {replace(error, size=error.each)}"
+        if error.each > 1.01 * error.size
+        else ""
+    )
     one_sided = finding.prediction.side != "two" and not error.unit
     words = f"{error}{' tighter' * one_sided}{alone}"
     return {"resolution": error.size if math.isfinite(error.size) else None, "notices": words}
 
 
 def _fields(finding: Finding) -> dict[str, Any]:
-    interval, prediction = finding.interval, finding.prediction
-    note, at = finding.note, _worst(interval.estimate, prediction)
+    interval = finding.interval
+    prediction = finding.prediction
+    note = finding.note
+    at = _worst(interval.estimate, prediction)
     if at is not None:
         shape = " x ".join(map(str, np.shape(interval.estimate)))
-        note = "; ".join(filter(None, [note, f"coordinate [{', '.join(map(str, at))}] of {shape}, the worst"]))
+        note = "; ".join(
+            filter(None, [note, f"coordinate [{', '.join(map(str, at))}] of {shape}, the worst"])
+        )
     return {
         "predicted": _plain(prediction.value, at),
         "measured": _plain(interval.estimate, at),
@@ -253,7 +332,9 @@ def _fields(finding: Finding) -> dict[str, Any]:
 
 
 def _worst(measured: Any, prediction: Prediction) -> tuple[int, ...] | None:
-    """Return the index at which `measured` is least in favour of the prediction; None for what is written out whole."""
+    """Return the index at which `measured` is least in favour of the prediction; None for what is
+    written out whole.
+    """
     shape = np.shape(measured)
     if math.prod(shape) <= _LISTED:
         return None
@@ -265,14 +346,18 @@ def _worst(measured: Any, prediction: Prediction) -> tuple[int, ...] | None:
 
 
 def _plain(value: Any, at: tuple[int, ...] | None = None) -> Any:
-    """Return numbers, strings and lists for JSON (of an array its entry `at`); infinities and NaN become strings."""
+    """Return numbers, strings and lists for JSON (of an array its entry `at`); infinities and NaN
+    become strings.
+    """
     if value is None or isinstance(value, str | bool):
         return value
     array = np.asarray(value)
     if array.dtype.kind in "US":
         return str(array)
     if at is not None and array.ndim:
-        array = np.asarray(array[tuple(i % n for i, n in zip(at[-array.ndim :], array.shape, strict=True))])
+        array = np.asarray(
+            array[tuple(i % n for i, n in zip(at[-array.ndim :], array.shape, strict=True))]
+        )
     if array.ndim == 0:
         number = float(array)
         return number if math.isfinite(number) else str(number)

@@ -1,4 +1,5 @@
-"""The ledger on a terminal: a line for each claim as it is decided, a summary at the end, the whole table if asked for.
+"""The ledger on a terminal: a line for each claim as it is decided, a summary at the end, the whole
+table if asked for.
 
 Every line begins with "+" where a verdict is the expected one and with "!" where it is not.
 """
@@ -35,7 +36,12 @@ _COLUMNS = (
     _Column("measured", 9, 8, lambda row, digits: brief(row.measured, digits)),
     _Column("interval", 21, 0, lambda row, digits: brief_interval(row.interval, digits)),
     # The size alone; the row and the report say of what.
-    _Column("notices", 9, 7, lambda row, _: re.split(",| tighter| of its| in prob| error", row.notices)[0]),
+    _Column(
+        "notices",
+        9,
+        7,
+        lambda row, _: re.split(",| tighter| of its| in prob| error", row.notices)[0],
+    ),
     _Column("P(error)", 8, 8, lambda row, digits: brief(row.error_probability, digits), 2),
     _Column("n", 7, 0, lambda row, digits: brief(row.samples, digits), 2),
     _Column("s", 5, 5, lambda row, _: f"{row.seconds:.1f}"),
@@ -50,13 +56,19 @@ def _columns(width: int) -> list[tuple[_Column, int]]:
 
 def heading(width: int = WIDTH) -> str:
     """Return the heads of the columns of `line`."""
-    return _joined(" ", "claim", "verdict", [column.head[:room] for column, room in _columns(width)], width)
+    return _joined(
+        " ", "claim", "verdict", [column.head[:room] for column, room in _columns(width)], width
+    )
 
 
 def line(row: Row, width: int = WIDTH, name: str | None = None) -> str:
-    """Return a row of the ledger as one line of at most `width` columns (80 at least), under its id or another name."""
+    """Return a row of the ledger as one line of at most `width` columns (80 at least), under its id
+    or another name.
+    """
     cells = [_fitted(column, row, room) for column, room in _columns(width)]
-    return _joined("+" if row.as_expected else "!", row.id if name is None else name, row.verdict, cells, width)
+    return _joined(
+        "+" if row.as_expected else "!", row.id if name is None else name, row.verdict, cells, width
+    )
 
 
 def _joined(mark: str, name: str, verdict: str, cells: Sequence[str], width: int) -> str:
@@ -77,7 +89,9 @@ def _fitted(column: _Column, row: Row, room: int) -> str:
 
 
 def table(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
-    """Return the ledger as lines of at most `width` columns, grouped by paper, then the sums of the error bounds."""
+    """Return the ledger as lines of at most `width` columns, grouped by paper, then the sums of the
+    error bounds.
+    """
     lines = [heading(width)]
     for paper in dict.fromkeys(row.paper for row in rows):
         own = [row for row in rows if row.paper == paper]
@@ -86,32 +100,52 @@ def table(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
 
 
 def summary(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
-    """Return, in lines of `width`, how each paper did, what is false as printed, and in full what was not expected."""
+    """Return, in lines of `width`, how each paper did, what is false as printed, and in full what
+    was not expected.
+    """
     papers = list(dict.fromkeys(row.paper for row in rows))
     room = min(max(len("paper"), *map(len, papers)), width - 52) if papers else 0
-    lines = [f"  {'paper'.ljust(room)} {'hold':>5} {'false as printed':>17} {'not as expected':>16}  slowest"]
+    lines = [
+        f"  {'paper'.ljust(room)} {'hold':>5} {'false as printed':>17} {'not as expected':>16}  "
+        "slowest"
+    ]
     for paper in papers:
         own = [row for row in rows if row.paper == paper]
         hold, false, failures = (len(_of(sort, own)) for sort in ("hold", "errata", "wrong"))
         slowest = max(own, key=lambda row: row.seconds)
         name = f"{slowest.seconds:.1f} s {slowest.id.removeprefix(f'{paper}.')}"
-        start = f"{'!' if failures else '+'} {paper[:room].ljust(room)} {hold:5} {false:17} {failures:16}  "
+        start = (
+            f"{'!' if failures else '+'} {paper[:room].ljust(room)} {hold:5} {false:17} "
+            f"{failures:16}  "
+        )
         lines.append(start + name[: max(width - len(start), 0)])
-    errata, wrong_rows = _of("errata", rows), _of("wrong", rows)
+    errata = _of("errata", rows)
+    wrong_rows = _of("wrong", rows)
     lines += ["false as printed:"] * bool(errata)
     for row in errata:
-        numbers = f"printed {brief(row.predicted)}, measured {brief(row.measured)} in {brief_interval(row.interval)}"
-        lines += _wrapped(f"{row.id.removesuffix('-as-printed')}: {row.statement} ({row.source}) {numbers}", width)
+        numbers = (
+            f"printed {brief(row.predicted)}, measured {brief(row.measured)} in "
+            f"{brief_interval(row.interval)}"
+        )
+        lines += _wrapped(
+            f"{row.id.removesuffix('-as-printed')}: {row.statement} ({row.source}) {numbers}", width
+        )
     lines += ["not as expected:"] * bool(wrong_rows)
     for row in wrong_rows:  # pytest says each in full
-        lines += _wrapped(f"! {row.id} is {row.verdict}, expected {row.expected}. {row.note}", width)
+        lines += _wrapped(
+            f"! {row.id} is {row.verdict}, expected {row.expected}. {row.note}", width
+        )
     return [*lines, *totals(rows, width)]
 
 
 def _of(sort: str, rows: Sequence[Row]) -> list[Row]:
-    """The rows that hold ("hold"), are false as printed ("errata") or are not as expected ("wrong")."""
+    """The rows that hold ("hold"), are false as printed ("errata") or are not as expected
+    ("wrong").
+    """
     verdict = {"hold": "VERIFIED", "errata": "REFUTED"}.get(sort)
-    return [row for row in rows if (row.expected == verdict if row.as_expected else sort == "wrong")]
+    return [
+        row for row in rows if (row.expected == verdict if row.as_expected else sort == "wrong")
+    ]
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -119,21 +153,30 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def totals(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
-    """Return the last lines: verdicts and controls as expected, what they notice, and the sums of the error bounds."""
+    """Return the last lines: verdicts and controls as expected, what they notice, and the sums of
+    the error bounds.
+    """
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(_certainty(row), []).append(row)
     parts = []
     for name, members in sorted(groups.items()):
         # A printed form shares its claim's measurement, and so its chance of error.
-        total = sum(row.error_probability or 0 for row in members if not row.id.endswith("-as-printed"))
-        bound = "" if not total else f" (sum of error {'levels' if name == 'exact' else 'bounds'} {total:.1e})"
+        total = sum(
+            row.error_probability or 0 for row in members if not row.id.endswith("-as-printed")
+        )
+        bound = (
+            ""
+            if not total
+            else f" (sum of error {'levels' if name == 'exact' else 'bounds'} {total:.1e})"
+        )
         parts.append(f"{name}: {len(members)}{bound}")
     controls = [control for row in rows if row.expected == "VERIFIED" for control in row.controls]
     refutations = sum(control["verdict"] == "REFUTED" for control in controls)
     matches = sum(row.as_expected for row in rows)
     sentences = (
-        f"{matches} of {len(rows)} verdicts as expected; {refutations} of {len(controls)} controls REFUTED",
+        f"{matches} of {len(rows)} verdicts as expected; {refutations} of {len(controls)} "
+        "controls REFUTED",
         _noticing(rows),
         " · ".join(parts),
     )
@@ -145,7 +188,11 @@ def _certainty(row: Row) -> str:
     guarantee = row.guarantee or "none"
     if guarantee.startswith("exact") and not row.error_probability:
         return "exact"
-    return "Monte-Carlo" if guarantee.startswith("finite-n") else guarantee.split(",")[0].split(" (")[0]
+    return (
+        "Monte-Carlo"
+        if guarantee.startswith("finite-n")
+        else guarantee.split(",")[0].split(" (")[0]
+    )
 
 
 def _noticing(rows: Sequence[Row]) -> str:
@@ -160,6 +207,12 @@ def _noticing(rows: Sequence[Row]) -> str:
 
 def not_run_sentence(not_run: Sequence[dict[str, str]], tier: str) -> str:
     """Return how many claims were not run, and why."""
-    words = {"tier": f"above tier {tier} (see --trial-tier)", "skipped": "skipped", "outside": "outside their domain"}
-    reasons = Counter(words.get(re.split(r"\W", entry["reason"])[0], "that did not begin") for entry in not_run)
+    words = {
+        "tier": f"above tier {tier} (see --trial-tier)",
+        "skipped": "skipped",
+        "outside": "outside their domain",
+    }
+    reasons = Counter(
+        words.get(re.split(r"\W", entry["reason"])[0], "that did not begin") for entry in not_run
+    )
     return f"not run: {', '.join(f'{count} {reason}' for reason, count in reasons.items())}"

@@ -22,28 +22,43 @@ FARTHEST = 10.0
 FARTHEST_LAW = 0.5
 """The same of a wrong law of samples, in probability."""
 NEAREST = 0.01
-"""How much of the scale some wrong theory must be off where a prediction is 0 and errors are measured in its scale."""
+"""How much of the scale some wrong theory must be off where a prediction is 0 and errors are
+measured in its scale.
+"""
 POLICED = 1 / 3
 """The share of the coordinates of an equality on which some control must have been refuted."""
 POLICED_EXACTLY = 0.05
 """The same in exact arithmetic, where every coordinate alone would have shown any error."""
 
-_WEAKER = ("exact", "exhaustive", "finite-n", "finite-n (union)", "finite-n (symmetric)", "finite-n (normal)")
+_WEAKER = (
+    "exact",
+    "exhaustive",
+    "finite-n",
+    "finite-n (union)",
+    "finite-n (symmetric)",
+    "finite-n (normal)",
+)
 _WEAKEST = ("asymptotic", "extrapolated", "on a grid", "sampled", "searched")
 
 
 def weakness(guarantee: str) -> int:
-    """Return the rank of a guarantee, 0 for a proof; of several decisions the weakest one stands for the claim."""
+    """Return the rank of a guarantee, 0 for a proof; of several decisions the weakest one stands
+    for the claim.
+    """
     order = (*_WEAKER, *_WEAKEST)
     plain = guarantee if guarantee in order else guarantee.split(",")[0].split(" (")[0]
     return order.index(plain) if plain in order else len(order)
 
 
-def verdict_of(claim: Any, findings: Sequence[Finding], error: BaseException | None) -> tuple[Outcome, str]:
-    """Return the verdict on a claim (its `kind`, `coarse` and `loose` are read), and why it is INCONCLUSIVE if it is.
+def verdict_of(
+    claim: Any, findings: Sequence[Finding], error: BaseException | None
+) -> tuple[Outcome, str]:
+    """Return the verdict on a claim (its `kind`, `coarse` and `loose` are read), and why it is
+    INCONCLUSIVE if it is.
 
-    VERIFIED needs every decision VERIFIED, and earned: by a procedure that fits the kind, with controls that were
-    refuted and that somebody could hold, and with a resolution as the gates above say or a reason why it is coarser.
+    VERIFIED needs every decision VERIFIED, and earned: by a procedure that fits the kind, with
+    controls that were refuted and that somebody could hold, and with a resolution as the gates
+    above say or a reason why it is coarser.
     """
     if error is not None:
         return "INCONCLUSIVE", f"{type(error).__name__}: {error}".split("\n")[0][:300]
@@ -77,8 +92,12 @@ def _unearned(claim: Any, finding: Finding) -> str:
     if reason := _far_fetched(finding):
         return reason
     # A distance between laws is an equality; of runs the sign is known and no size.
-    one_sided = finding.prediction.side != "two" and finding.procedure not in ("distribution", "runs")
-    size, unit = finding.resolution.size, finding.resolution.unit
+    one_sided = finding.prediction.side != "two" and finding.procedure not in (
+        "distribution",
+        "runs",
+    )
+    size = finding.resolution.size
+    unit = finding.resolution.unit
     limit = LOOSEST if one_sided else COARSEST
     if finding.procedure == "order":  # errors of exponents add up, whatever the exponent
         limit = COARSEST_EXPONENT / (abs(float(finding.prediction.value)) or 1.0)
@@ -86,12 +105,16 @@ def _unearned(claim: Any, finding: Finding) -> str:
         return ""
     if not math.isfinite(size):
         return (
-            "no size of error is known to be noticed: say what an error is measured in (scale= of the decision) or why "
+            "no size of error is known to be noticed: say what an error is measured in (scale= of "
+            "the decision) or why "
             "not (@claim(coarse=))"
         )
     error = f"{100 * size:.2g} %{f' {unit}' if unit else ''}"
     if size > limit and one_sided:
-        return f"the bound could be {error} tighter: attain it on some instance, or say why not (@claim(loose=))"
+        return (
+            f"the bound could be {error} tighter: attain it on some instance, or say why not "
+            "(@claim(loose=))"
+        )
     if size > limit:
         return f"an error below {error} would not be noticed: {_SHARPEN}"
     if finding.resolution.beside > max(COARSEST_ALONE, limit):
@@ -104,38 +127,58 @@ _SHARPEN = "sharpen the decision, or say why it is coarse (@claim(coarse=))"
 
 
 def _far_fetched(finding: Finding) -> str:
-    """Why the controls are no theory that somebody could hold, or police too little; "" if they do."""
+    """Why the controls are no theory that somebody could hold, or police too little; "" if they
+    do.
+    """
     if finding.procedure == "distribution":
         nearest = min((control.distance or 0.0 for control in finding.controls), default=0.0)
         far = nearest > FARTHEST_LAW
-        return f"even the nearest control is {nearest:.2g} away in probability: nobody could hold it" if far else ""
+        return (
+            f"even the nearest control is {nearest:.2g} away in probability: nobody could hold it"
+            if far
+            else ""
+        )
     controls = [control for control in finding.controls if control.refuted is not None]
     if not controls:
         return ""
     one_sided = finding.prediction.side != "two"
-    exact = not finding.resolution.each  # a process may be far off where any error at all would have been noticed
+    exact = (
+        not finding.resolution.each
+    )  # a process may be far off where any error at all would have been noticed
     factors = [
-        0.0 if exact and c.is_process else _beyond(finding, c) if one_sided else _off(finding, c) for c in controls
+        0.0 if exact and c.is_process else _beyond(finding, c) if one_sided else _off(finding, c)
+        for c in controls
     ]
     if min(factors) > FARTHEST:
-        return f"even the nearest control is wrong by a factor of {min(factors):.2g}: nobody could hold it"
+        return (
+            f"even the nearest control is wrong by a factor of {min(factors):.2g}: nobody "
+            "could hold it"
+        )
     distance = max(control.distance or 0.0 for control in controls)
     if finding.resolution.unit and finding.procedure != "identity" and not distance >= NEAREST:
-        return f"no control is {NEAREST:g} of the scale off: errors are not measured in a unit that says something"
+        return (
+            f"no control is {NEAREST:g} of the scale off: errors are not measured in a unit "
+            "that says something"
+        )
     return "" if one_sided else _unpoliced(controls, POLICED_EXACTLY if exact else POLICED)
 
 
 def _off(finding: Finding, control: Control) -> float:
     """How far a wrong prediction is off where it was refuted and is off least."""
-    distance, mask = np.broadcast_arrays(distances(control.predicted, finding.prediction), control.refuted)
+    distance, mask = np.broadcast_arrays(
+        distances(control.predicted, finding.prediction), control.refuted
+    )
     if finding.procedure == "order":  # exponents add up: one near 0 is no reason to stay near it
         distance = distance * min(abs(float(finding.prediction.value)) or 1.0, 1.0)
     return float(np.min(distance[mask], initial=np.inf)) if np.any(mask) else 0.0
 
 
 def _beyond(finding: Finding, control: Control) -> float:
-    """By what factor the data exceed a wrong bound, or a wrong process the bound, at least; 0 where none is known."""
-    at_most, value = finding.prediction.side == "at most", finding.prediction.value
+    """By what factor the data exceed a wrong bound, or a wrong process the bound, at least; 0 where
+    none is known.
+    """
+    at_most = finding.prediction.side == "at most"
+    value = finding.prediction.value
     low, high = (control.predicted,) * 2 if control.is_process else finding.interval[1:3]
     limit = value if control.is_process else control.predicted
     low, high, limit = np.broadcast_arrays(low, high, limit)
@@ -149,7 +192,10 @@ def _unpoliced(judged: Sequence[Control], least: float) -> str:
     share = float(np.mean(mask))
     if share >= least:
         return ""
-    return f"the controls are refuted on {100 * share:.2g} % of the coordinates only: the others could be anything"
+    return (
+        f"the controls are refuted on {100 * share:.2g} % of the coordinates only: the others "
+        "could be anything"
+    )
 
 
 def _unfit(kind: str, findings: Sequence[Finding]) -> str:
@@ -160,5 +206,8 @@ def _unfit(kind: str, findings: Sequence[Finding]) -> str:
     if kind == "bound" and sides == {"two"}:
         return "a claim of kind bound needs a one-sided decision: side=, or kind= another"
     if kind in ("identity", "limit", "distribution") and sides and "two" not in sides:
-        return f"a claim of kind {kind} needs a two-sided decision: say kind='bound' of a one-sided one"
+        return (
+            f"a claim of kind {kind} needs a two-sided decision: say kind='bound' of a "
+            "one-sided one"
+        )
     return ""

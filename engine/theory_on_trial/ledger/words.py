@@ -23,12 +23,15 @@ def attributed(authors: int, ours: int) -> str:
 
 
 def brief_interval(interval: Any, digits: int = 5) -> str:
-    """Return `[low, high]`, or `± half` where the ends agree in four digits; of a vector the first coordinate."""
+    """Return `[low, high]`, or `± half` where the ends agree in four digits; of a vector the first
+    coordinate.
+    """
     if interval is None:
         return "–"
     low, high = interval
     while isinstance(low, list):  # of a matrix too
-        low, high = low[0], high[0]
+        low = low[0]
+        high = high[0]
     if isinstance(low, str) or isinstance(high, str):
         return f"[{brief(low, digits)}, {brief(high, digits)}]"
     if high - low < 1e-4 * max(abs(low), abs(high)):

@@ -1,1 +1,3 @@
-"""What tools for people's own data share: their arrays and features checked, estimates with intervals."""
+"""What tools for people's own data share: their arrays and features checked, estimates with
+intervals.
+"""

@@ -1,4 +1,6 @@
-"""What a tool says of a user's data: its numbers, its doubts with their size, and whether it can judge at all."""
+"""What a tool says of a user's data: its numbers, its doubts with their size, and whether it can
+judge at all.
+"""
 
 import html
 from abc import ABC, abstractmethod
@@ -18,7 +20,8 @@ class Doubt(NamedTuple):
 
     Attributes:
         reason: one sentence without its full stop.
-        size: by how much the answer may be off, in the answer's own units; infinite where nothing bounds it.
+        size: by how much the answer may be off, in the answer's own units; infinite where nothing
+            bounds it.
         unit: of the size: "samples", "of the error rate", "of each time".
     """
 
@@ -27,7 +30,9 @@ class Doubt(NamedTuple):
     unit: str
 
     def __str__(self) -> str:
-        size = f"up to {self.size:.2g} {self.unit}" if np.isfinite(self.size) else "by an unknown size"
+        size = (
+            f"up to {self.size:.2g} {self.unit}" if np.isfinite(self.size) else "by an unknown size"
+        )
         return f"{self.reason}; off {size}"
 
 
@@ -35,8 +40,9 @@ class Doubt(NamedTuple):
 class Answer(ABC):
     """The common part of what the tools return; each adds its numbers, its `lines` and its `plot`.
 
-    A summary says, in this order in every tool, what was asked, the answer, what it rests on, what it cannot see, the
-    doubts that these data raise, and what to do. What holds whatever the data is a sentence of the class and no doubt.
+    A summary says, in this order in every tool, what was asked, the answer, what it rests on, what
+    it cannot see, the doubts that these data raise, and what to do. What holds whatever the data is
+    a sentence of the class and no doubt.
 
     Attributes:
         asked: the question, as the user would put it.
@@ -83,22 +89,34 @@ class Answer(ABC):
             before += [f"cannot judge: {self.missing}"]
         after = _tagged("to do", self.to_do())
         doubts = sorted(self.doubts, key=lambda doubt: -doubt.size)
-        lines = [f"doubt: {doubt}" for doubt in doubts[: max(1, _LONGEST - len(before) - len(after))]]
+        lines = [
+            f"doubt: {doubt}" for doubt in doubts[: max(1, _LONGEST - len(before) - len(after))]
+        ]
         if len(doubts) > len(lines):
             lines[-1] += f" ({len(doubts) - len(lines)} more in .doubts)"
         return "\n".join([*before, *lines, *after])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields in plain Python types, for JSON: arrays as lists, what is infinite or undefined as None."""
-        texts = {name: getattr(self, name) for name in ("asked", "rests_on", "unseen") if getattr(self, name)}
+        """Return all fields in plain Python types, for JSON: arrays as lists, what is infinite or
+        undefined as None.
+        """
+        texts = {
+            name: getattr(self, name)
+            for name in ("asked", "rests_on", "unseen")
+            if getattr(self, name)
+        }
         return {"answerable": self.answerable, **texts, **_plain(self)}
 
     def to_frame(self) -> Any:
-        """Return a data frame of pandas: a row for each number, with its interval where it has one; no arrays."""
+        """Return a data frame of pandas: a row for each number, with its interval where it has one;
+        no arrays.
+        """
         import pandas
 
         columns = list(Estimate._fields)
-        return pandas.DataFrame.from_dict(dict(_numbers("", self)), orient="index", columns=columns, dtype=float)
+        return pandas.DataFrame.from_dict(
+            dict(_numbers("", self)), orient="index", columns=columns, dtype=float
+        )
 
     def __repr__(self) -> str:
         return self.summary()

@@ -12,7 +12,9 @@ from theory_on_trial.contract.sentences import in_words
 
 
 def numbers(name: str, values: Any) -> Float[np.ndarray, "..."]:
-    """As float64, from lists, arrays and data frames. `TypeError` for anything but real numbers, text among them."""
+    """As float64, from lists, arrays and data frames. `TypeError` for anything but real numbers,
+    text among them.
+    """
     array = entries(name, values)
     if array.dtype.kind not in "cUSM":
         try:
@@ -24,7 +26,9 @@ def numbers(name: str, values: Any) -> Float[np.ndarray, "..."]:
 
 
 def entries(name: str, values: Any) -> Shaped[np.ndarray, "..."]:
-    """As an array of any type, tensors too; `TypeError` for unequal rows, masked entries and sparse matrices."""
+    """As an array of any type, tensors too; `TypeError` for unequal rows, masked entries and sparse
+    matrices.
+    """
     try:
         return np.asarray(dense(values))
     except (TypeError, ValueError):
@@ -32,7 +36,13 @@ def entries(name: str, values: Any) -> Shaped[np.ndarray, "..."]:
 
 
 def require_memory(names: str, count: float) -> None:
-    """Raise `ValueError` before it is tried where the arguments `names` need more float64 than this machine holds."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**39
+    """Raise `ValueError` before it is tried where the arguments `names` need more float64 than this
+    machine holds.
+    """
+    memory = (
+        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if hasattr(os, "sysconf")
+        else 2**39
+    )
     sentence = f"{names} must fit this machine's memory of {memory / 2**30:.3g} GiB"
     require(8 * count <= memory, f"{sentence}, got sizes that need {8 * count / 2**30:.3g} GiB")

@@ -36,7 +36,11 @@ class Samples(NamedTuple):
     @property
     def left_out(self) -> list[str]:
         """A line that says what was left out, if anything."""
-        columns = f"columns that do not vary within the classes: {', '.join(self.dropped)}" if self.dropped else ""
+        columns = (
+            f"columns that do not vary within the classes: {', '.join(self.dropped)}"
+            if self.dropped
+            else ""
+        )
         copies = f"copies of other rows ({self.copies})" if self.copies else ""
         text = " and ".join(filter(None, (columns, copies)))
         return [f"left out: {text}"] if text else []
@@ -45,16 +49,21 @@ class Samples(NamedTuple):
 def labelled_samples(X: Any, y: Any) -> Samples:
     """Read a table and its labels.
 
-    TypeError and ValueError as `features`, and for labels that are none, do not fit or stand for too few samples, for
-    fewer than two features that vary, and for features that depend linearly on each other.
+    TypeError and ValueError as `features`, and for labels that are none, do not fit or stand for
+    too few samples, for fewer than two features that vary, and for features that depend linearly on
+    each other.
     """
     table = features("X", X)
     labels, classes = class_numbers("y", y)
     if len(labels) != len(table.values):
-        raise ValueError(f"y must have a label for each of the {len(table.values)} rows of X, got {len(labels)}")
+        raise ValueError(
+            f"y must have a label for each of the {len(table.values)} rows of X, got {len(labels)}"
+        )
     rows = np.column_stack([table.values, labels])
     indices = np.sort(np.unique(rows, axis=0, return_index=True)[1]) if len(rows) else np.arange(0)
-    values, labels, copies = table.values[indices], labels[indices], len(rows) - len(indices)
+    values = table.values[indices]
+    labels = labels[indices]
+    copies = len(rows) - len(indices)
     if len(classes) < 2:
         raise ValueError(f"y must hold at least 2 classes, got {len(classes)}")
     _require_enough(values, labels, classes, copies)
@@ -63,13 +72,21 @@ def labelled_samples(X: Any, y: Any) -> Samples:
     leaks = tuple(name for name, leaks in zip(table.columns, leaking, strict=True) if leaks)
     if varying.sum() < 2:
         beside = f" beside {', '.join(leaks)}, which only varies between them" if leaks else ""
-        raise ValueError(f"X must have at least 2 columns that vary within the classes, got {varying.sum()}{beside}")
+        raise ValueError(
+            "X must have at least 2 columns that vary within the classes, got "
+            f"{varying.sum()}{beside}"
+        )
     columns = tuple(name for name, stays in zip(table.columns, varying, strict=True) if stays)
-    constant_columns = tuple(name for name, stays in zip(table.columns, varying, strict=True) if not stays)
+    constant_columns = tuple(
+        name for name, stays in zip(table.columns, varying, strict=True) if not stays
+    )
     values = values[:, varying]
     ranges = np.ptp(values, axis=0)
     if not np.all((ranges > _SHORTEST) & (ranges < 1 / _SHORTEST)):
-        raise ValueError(f"X must have features whose squared ranges float64 can hold, got ranges {ranges.tolist()}")
+        raise ValueError(
+            "X must have features whose squared ranges float64 can hold, got ranges "
+            f"{ranges.tolist()}"
+        )
     values = values - values.min(axis=0)
     _require_enough(values, labels, classes, copies)
     _require_independent(values / ranges, labels, columns)
@@ -77,12 +94,17 @@ def labelled_samples(X: Any, y: Any) -> Samples:
 
 
 def class_numbers(name: str, labels: Any) -> tuple[Int[np.ndarray, " samples"], tuple[Any, ...]]:
-    """Numbers 0..K-1 and the labels they stand for; TypeError and ValueError for no vector, or an empty category."""
+    """Numbers 0..K-1 and the labels they stand for; TypeError and ValueError for no vector, or an
+    empty category.
+    """
     values = entries(name, labels)
     if values.ndim != 1:
         raise ValueError(f"{name} must be one label per sample, got shape {values.shape}")
     if values.dtype.kind not in "biuOUST":
-        raise TypeError(f"{name} must hold labels (integers, booleans, strings or categories), got {values.dtype}")
+        raise TypeError(
+            f"{name} must hold labels (integers, booleans, strings or categories), got "
+            f"{values.dtype}"
+        )
     if values.dtype.kind == "O" and any(value is None or value != value for value in values):
         raise ValueError(f"{name} must have a label for every sample, got a missing one")
     classes, numbers = np.unique(values, return_inverse=True)
@@ -93,9 +115,11 @@ def class_numbers(name: str, labels: Any) -> tuple[Int[np.ndarray, " samples"], 
 
 
 def groups_of(groups: Any, rows: int) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
-    """The group of each row, by default one of its own, and the twentieth of all groups that this one belongs to.
+    """The group of each row, by default one of its own, and the twentieth of all groups that this
+    one belongs to.
 
-    TypeError and ValueError as `class_numbers`, for another number of labels than rows, and for few groups.
+    TypeError and ValueError as `class_numbers`, for another number of labels than rows, and for few
+    groups.
     """
     if groups is None:
         return np.arange(rows), stratified_groups(np.zeros(rows, int))
@@ -117,23 +141,29 @@ def _require_enough(
     counts = np.bincount(labels)
     if counts.min() < 3:
         raise ValueError(
-            f"y must have at least 3 samples of each class, got {counts.min()} of {classes[counts.argmin()]!r}"
+            f"y must have at least 3 samples of each class, got {counts.min()} of "
+            f"{classes[counts.argmin()]!r}"
         )
     # One group left out, the inverse of the pooled covariance must still have a mean.
     fewest = max(2 * GROUPS, -(-GROUPS * (n_features + n_classes + 4) // (GROUPS - 1)))
     if n_samples < fewest:
         besides = f" besides {copies} copies" if copies else ""
         raise ValueError(
-            f"X must have at least {fewest} rows for {n_features} features and {n_classes} classes, "
+            f"X must have at least {fewest} rows for {n_features} features and {n_classes} "
+            "classes, "
             f"got {n_samples}{besides}"
         )
 
 
-def _constant_within(values: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]) -> Any:
+def _constant_within(
+    values: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]
+) -> Any:
     return np.max([np.ptp(values[labels == k], axis=0) for k in np.unique(labels)], axis=0) == 0
 
 
-def _varying(values: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]) -> Any:
+def _varying(
+    values: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]
+) -> Any:
     """Which features vary within a class, also without any twentieth of the rows."""
     groups = stratified_groups(labels)
     varying = np.ones(values.shape[1], bool)
@@ -143,13 +173,18 @@ def _varying(values: Float[np.ndarray, "samples features"], labels: Int[np.ndarr
 
 
 def _require_independent(
-    values: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"], columns: tuple[str, ...]
+    values: Float[np.ndarray, "samples features"],
+    labels: Int[np.ndarray, " samples"],
+    columns: tuple[str, ...],
 ) -> None:
     means = np.array([values[labels == k].mean(axis=0) for k in range(labels.max() + 1)])
     eigenvalues, vectors = np.linalg.eigh(np.corrcoef((values - means[labels]).T))
     if eigenvalues[0] < 1e-10:
-        dependent = [name for name, part in zip(columns, vectors[:, 0], strict=True) if abs(part) > 1e-3]
+        dependent = [
+            name for name, part in zip(columns, vectors[:, 0], strict=True) if abs(part) > 1e-3
+        ]
         raise ValueError(
-            "X must have features that are linearly independent within the classes: leave one out of "
+            "X must have features that are linearly independent within the classes: leave one out "
+            "of "
             f"{', '.join(dependent)}"
         )

@@ -13,7 +13,9 @@ Scale = Literal["linear", "log", "probit"]
 
 
 def stratified_groups(labels: Int[np.ndarray, " samples"]) -> Int[np.ndarray, " samples"]:
-    """Group 0..19 of every sample, random with a fixed seed; sizes differ by one at most, in all and in each class."""
+    """Group 0..19 of every sample, random with a fixed seed; sizes differ by one at most, in all
+    and in each class.
+    """
     order = np.random.default_rng(0).permutation(len(labels))
     by_class = order[np.argsort(labels[order], kind="stable")]
     groups = np.empty(len(labels), int)
@@ -21,16 +23,23 @@ def stratified_groups(labels: Int[np.ndarray, " samples"]) -> Int[np.ndarray, " 
     return groups
 
 
-def jackknife(values: Float[np.ndarray, " fits"], confidence: float, scale: Scale = "linear") -> Estimate:
-    """Value with its first-order bias removed, and Student's interval, from all samples and all but each group.
+def jackknife(
+    values: Float[np.ndarray, " fits"], confidence: float, scale: Scale = "linear"
+) -> Estimate:
+    """Value with its first-order bias removed, and Student's interval, from all samples and all but
+    each group.
 
-    `values` are the statistic of all samples, then those without group 0, ..., 19; bias and scatter are taken on
-    `scale`. Asymptotic in the number of samples, for statistics that are smooth in their means.
-    Source: Quenouille 1956 and Tukey 1958, with groups.
+    `values` are the statistic of all samples, then those without group 0, ..., 19; bias and scatter
+    are taken on `scale`. Asymptotic in the number of samples, for statistics that are smooth in
+    their means. Source: Quenouille 1956 and Tukey 1958, with groups.
     """
     from scipy.special import ndtr, ndtri, stdtrit
 
-    forward, back = {"linear": (np.positive, np.positive), "log": (np.log, np.exp), "probit": (ndtri, ndtr)}[scale]
+    forward, back = {
+        "linear": (np.positive, np.positive),
+        "log": (np.log, np.exp),
+        "probit": (ndtri, ndtr),
+    }[scale]
     estimates = forward(np.clip(values, 1e-300, 1 - 1e-16) if scale == "probit" else values)
     replicates = estimates[1:]
     value = GROUPS * estimates[0] - (GROUPS - 1) * replicates.mean()
@@ -41,21 +50,25 @@ def jackknife(values: Float[np.ndarray, " fits"], confidence: float, scale: Scal
 def covariances(
     groups: Int[np.ndarray, " rows"], *views: Float[np.ndarray, "rows _"]
 ) -> Float[np.ndarray, "fits columns columns"]:
-    """Of the columns of all views, over all rows and all but each group: from one pass, so that columns should have
-    means near 0 and like scales.
+    """Of the columns of all views, over all rows and all but each group: from one pass, so that
+    columns should have means near 0 and like scales.
 
     Divisors are one less than the numbers of rows.
     """
-    order, sizes = np.argsort(groups, kind="stable"), np.bincount(groups, minlength=GROUPS)
+    order = np.argsort(groups, kind="stable")
+    sizes = np.bincount(groups, minlength=GROUPS)
     columns = sum(view.shape[1] for view in views)
-    scatters, sums = np.empty((GROUPS, columns, columns)), np.empty((GROUPS, columns))
+    scatters = np.empty((GROUPS, columns, columns))
+    sums = np.empty((GROUPS, columns))
     for group, members in enumerate(np.split(order, np.cumsum(sizes)[:-1])):
         chunk = np.hstack([view[members] for view in views])
         scatters[group], sums[group] = chunk.T @ chunk, chunk.sum(axis=0)
     without = scatters.sum(axis=0) - np.concatenate([0 * scatters[:1], scatters])
     remaining = sums.sum(axis=0) - np.vstack([0 * sums[:1], sums])
     left = len(groups) - np.array([0, *sizes])[:, None, None]
-    covariances: np.ndarray = (without - remaining[:, :, None] * remaining[:, None, :] / left) / (left - 1)
+    covariances: np.ndarray = (without - remaining[:, :, None] * remaining[:, None, :] / left) / (
+        left - 1
+    )
     return covariances
 
 

@@ -1,18 +1,26 @@
-"""Whether rows are independent of those beside them and of those near them, as intervals and tests assume."""
+"""Whether rows are independent of those beside them and of those near them, as intervals and tests
+assume.
+"""
 
 import numpy as np
 from jaxtyping import Float, Int
 
-_CHANCE = 5.0  # standard errors, which the largest of a thousand correlations of independent rows passes once in 2000
+# standard errors, which the largest of a thousand correlations of independent rows passes once in
+# 2000
+_CHANCE = 5.0
 _NEAREST = 4  # rows
-_FEWEST, _DISTANCES = 200, 2**21  # rows whose nearest ones are sought, at least, and as many as have these distances
+_FEWEST = 200
+_DISTANCES = (
+    2**21
+)  # rows whose nearest ones are sought, at least, and as many as have these distances
 
 
 def beside(*views: Float[np.ndarray, "rows _"], chance: float = _CHANCE) -> float:
-    """Largest correlation of a column with its next row, in the view where it is least; 0 within chance, in standard
-    errors.
+    """Largest correlation of a column with its next row, in the view where it is least; 0 within
+    chance, in standard errors.
 
-    Dependent rows of one view alone do not relate it to another, so that all views given must have them.
+    Dependent rows of one view alone do not relate it to another, so that all views given must have
+    them.
     """
     return min(_following(view, chance) for view in views)
 
@@ -31,16 +39,20 @@ def near(
     slopes: Float[np.ndarray, "features outcomes"] | None = None,
     chance: float = _CHANCE,
 ) -> bool:
-    """Whether outcomes, or what slopes leave of them, are alike in rows nearest in the features, beyond chance.
+    """Whether outcomes, or what slopes leave of them, are alike in rows nearest in the features,
+    beyond chance.
 
-    It is where rows come in groups, and where the outcomes follow the features otherwise than was fitted.
+    It is where rows come in groups, and where the outcomes follow the features otherwise than was
+    fitted.
     """
 
     def left(rows: Int[np.ndarray, " some"]) -> Float[np.ndarray, "some outcomes"]:
         kept: Float[np.ndarray, "some outcomes"] = outcomes[rows]
         return kept if slopes is None else kept - features[rows] @ slopes
 
-    probes = np.random.default_rng(0).permutation(len(features))[: max(_FEWEST, _DISTANCES // len(features))]
+    probes = np.random.default_rng(0).permutation(len(features))[
+        : max(_FEWEST, _DISTANCES // len(features))
+    ]
     # Which is the nearest needs few digits.
     shorter = (features / max(features.max(), -features.min(), 1e-300)).astype(np.float32)
     distances = shorter[probes] @ (-2 * shorter.T)

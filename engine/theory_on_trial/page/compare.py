@@ -10,7 +10,9 @@ from typing import Any
 from theory_on_trial.ledger import SCHEMA, brief, brief_interval
 from theory_on_trial.ledger.verdict import weakness
 
-_HALF_OF_FLOAT64 = 2.0**-26  # relative difference that platforms may make in a value that nothing random enters
+_HALF_OF_FLOAT64 = (
+    2.0**-26
+)  # relative difference that platforms may make in a value that nothing random enters
 
 Change = tuple[str, str, str]
 """The id of a claim (or the name of a fact), and what either ledger says."""
@@ -22,14 +24,16 @@ class Comparison:
 
     Attributes:
         verdicts: claims with another verdict.
-        predicted: claims with another predicted value, beyond rounding; compared only where the seeds are equal, as
-            another seed may draw another instance of the same statement.
-        apart: claims that predict the same, with disjoint intervals: both cannot hold the truth. Where the seeds
-            differ, sampled claims only, for the same reason.
-        weaker: claims that rest on less in b: an error twice as large goes unnoticed, the guarantee is weaker, or a
-            control is gone; compared only where the seeds are equal, as another seed may stop at another look.
+        predicted: claims with another predicted value, beyond rounding; compared only where the
+            seeds are equal, as another seed may draw another instance of the same statement.
+        apart: claims that predict the same, with disjoint intervals: both cannot hold the truth.
+            Where the seeds differ, sampled claims only, for the same reason.
+        weaker: claims that rest on less in b: an error twice as large goes unnoticed, the guarantee
+            is weaker, or a control is gone; compared only where the seeds are equal, as another
+            seed may stop at another look.
         added, gone: claims in b only, in a only, but for those that -k or -m left out of the other.
-        circumstances: seed, tier, versions and devices that differ; they do not count as a difference of the ledgers.
+        circumstances: seed, tier, versions and devices that differ; they do not count as a
+            difference of the ledgers.
         claims: how many claims are in both.
     """
 
@@ -44,8 +48,12 @@ class Comparison:
 
     @property
     def identical(self) -> bool:
-        """Whether both try the same claims with the same verdicts, predictions and compatible measurements."""
-        return not (self.verdicts or self.predicted or self.apart or self.weaker or self.added or self.gone)
+        """Whether both try the same claims with the same verdicts, predictions and compatible
+        measurements.
+        """
+        return not (
+            self.verdicts or self.predicted or self.apart or self.weaker or self.added or self.gone
+        )
 
     def __str__(self) -> str:
         """Return the differences, one per line under the heading of its sort."""
@@ -63,20 +71,28 @@ class Comparison:
         for heading, entries in sorts.items():
             if entries:
                 lines.append(f"{heading}:")
-                lines += [f"  {entry[0]}" + (f": {' → '.join(entry[1:])}" if entry[1:] else "") for entry in entries]
+                lines += [
+                    f"  {entry[0]}" + (f": {' → '.join(entry[1:])}" if entry[1:] else "")
+                    for entry in entries
+                ]
         return "\n".join(lines)
 
 
 def compare(a: Path | str, b: Path | str) -> Comparison:
-    """Compare two ledgers written by `pytest --ledger`; ValueError for a file that cannot be read or is no ledger."""
-    first, second = read(a), read(b)
+    """Compare two ledgers written by `pytest --ledger`; ValueError for a file that cannot be read
+    or is no ledger.
+    """
+    first = read(a)
+    second = read(b)
     rows, other_rows = ({row["id"]: row for row in ledger["claims"]} for ledger in (first, second))
     pairs = [(rows[name], other_rows[name]) for name in rows if name in other_rows]
     comparable = [(row, other) for row, other in pairs if _coordinate(row) == _coordinate(other)]
     same = {row["id"]: _same_prediction(row, other) for row, other in comparable}
     same_seed = first["seed"] == second["seed"]
     return Comparison(
-        verdicts=[(r["id"], r["verdict"], o["verdict"]) for r, o in pairs if r["verdict"] != o["verdict"]],
+        verdicts=[
+            (r["id"], r["verdict"], o["verdict"]) for r, o in pairs if r["verdict"] != o["verdict"]
+        ],
         predicted=[
             (row["id"], brief(row["predicted"], 8), brief(other["predicted"], 8))
             for row, other in comparable
@@ -87,19 +103,44 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
             for row, other in comparable
             if same[row["id"]] and (same_seed or row["error_probability"]) and _disjoint(row, other)
         ],
-        weaker=[(row["id"], *change) for row, other in pairs if same_seed for change in _weaker(row, other)],
-        added=[name for name in other_rows if name not in rows and name not in first.get("deselected", [])],
-        gone=[name for name in rows if name not in other_rows and name not in second.get("deselected", [])],
+        weaker=[
+            (row["id"], *change)
+            for row, other in pairs
+            if same_seed
+            for change in _weaker(row, other)
+        ],
+        added=[
+            name
+            for name in other_rows
+            if name not in rows and name not in first.get("deselected", [])
+        ],
+        gone=[
+            name
+            for name in rows
+            if name not in other_rows and name not in second.get("deselected", [])
+        ],
         circumstances=[
             (name, value, new_value)
-            for (name, value), (_, new_value) in zip(_circumstances(first), _circumstances(second), strict=True)
+            for (name, value), (_, new_value) in zip(
+                _circumstances(first), _circumstances(second), strict=True
+            )
             if value != new_value
         ],
         claims=len(pairs),
     )
 
 
-_COMPARED = {"id", "kind", "verdict", "predicted", "measured", "interval", "margin", "error_probability", "note"}
+_COMPARED = {
+    "id",
+    "kind",
+    "verdict",
+    "predicted",
+    "measured",
+    "interval",
+    "margin",
+    "error_probability",
+    "note",
+}
 
 
 def read(path: Path | str) -> dict[str, Any]:
@@ -112,11 +153,19 @@ def read(path: Path | str) -> dict[str, Any]:
         raise ValueError(f"{path} must be a ledger in JSON, got something else ({error})") from None
     schema = ledger.get("schema") if isinstance(ledger, dict) else None
     if schema != SCHEMA:
-        raise ValueError(f"{path} must be a ledger written by --ledger, of schema {SCHEMA!r}, got {schema!r}")
+        raise ValueError(
+            f"{path} must be a ledger written by --ledger, of schema {SCHEMA!r}, got {schema!r}"
+        )
     rows = ledger.get("claims")
-    is_whole = isinstance(rows, list) and all(isinstance(row, dict) and row.keys() >= _COMPARED for row in rows)
-    if not (is_whole and isinstance(ledger.get("platform"), dict) and {"seed", "tier"} <= ledger.keys()):
-        raise ValueError(f"{path} must be a whole ledger: its platform, or a field of a claim, is missing")
+    is_whole = isinstance(rows, list) and all(
+        isinstance(row, dict) and row.keys() >= _COMPARED for row in rows
+    )
+    if not (
+        is_whole and isinstance(ledger.get("platform"), dict) and {"seed", "tier"} <= ledger.keys()
+    ):
+        raise ValueError(
+            f"{path} must be a whole ledger: its platform, or a field of a claim, is missing"
+        )
     if ledger.get("interrupted"):
         raise ValueError(f"{path} must be a whole ledger: its run was interrupted")
     contents: dict[str, Any] = ledger
@@ -131,7 +180,9 @@ def _circumstances(ledger: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _coordinate(row: dict[str, Any]) -> tuple[str, ...]:
-    """Return which entry of a long vector the row shows: rows that show different ones cannot be compared."""
+    """Return which entry of a long vector the row shows: rows that show different ones cannot be
+    compared.
+    """
     return tuple(part for part in row["note"].split("; ") if part.startswith("coordinate ["))
 
 
@@ -149,12 +200,23 @@ def _same_prediction(row: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def _weaker(row: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield on what a claim rests that rests on less there; what a condensed ledger leaves out is not compared."""
-    if "resolution" in row.keys() & other.keys() and row["verdict"] == other["verdict"] == "VERIFIED":
-        size, other_size = (math.inf if r["resolution"] is None else r["resolution"] for r in (row, other))
+    """Yield on what a claim rests that rests on less there; what a condensed ledger leaves out is
+    not compared.
+    """
+    if (
+        "resolution" in row.keys() & other.keys()
+        and row["verdict"] == other["verdict"] == "VERIFIED"
+    ):
+        size, other_size = (
+            math.inf if r["resolution"] is None else r["resolution"] for r in (row, other)
+        )
         if other_size > 2 * size:
             yield f"notices {row['notices']}", f"notices {other['notices']}"
-    if row.get("guarantee") and other.get("guarantee") and weakness(other["guarantee"]) > weakness(row["guarantee"]):
+    if (
+        row.get("guarantee")
+        and other.get("guarantee")
+        and weakness(other["guarantee"]) > weakness(row["guarantee"])
+    ):
         yield row["guarantee"], other["guarantee"]
     if "controls" in row.keys() & other.keys():
         names = [{control["name"] for control in r["controls"]} for r in (row, other)]
@@ -169,7 +231,9 @@ def _disjoint(row: dict[str, Any], other: dict[str, Any]) -> bool:
     ends = [(_number(h), _number(l)) for h, l in [*_entries(high, lower), *_entries(higher, low)]]
     # Rounding is that of the largest entry: beside it a zero may come out as anything of that size.
     values = [*row["interval"], *other["interval"], row["predicted"], other["predicted"]]
-    rounding = _HALF_OF_FLOAT64 * max((abs(x) for x in _flat(values) if isinstance(x, int | float)), default=0.0)
+    rounding = _HALF_OF_FLOAT64 * max(
+        (abs(x) for x in _flat(values) if isinstance(x, int | float)), default=0.0
+    )
     return any(h < l - rounding for h, l in ends)
 
 
@@ -178,13 +242,20 @@ def _number(value: Any) -> float:
 
 
 def _entries(value: Any, other: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield pairs of entries of two values; a pair of different things where their shapes differ."""
-    left, right = _flat(value), _flat(other)
-    yield from zip(left, right, strict=True) if len(left) == len(right) else [(len(left), len(right))]
+    """Yield pairs of entries of two values; a pair of different things where their shapes
+    differ.
+    """
+    left = _flat(value)
+    right = _flat(other)
+    yield from (
+        zip(left, right, strict=True) if len(left) == len(right) else [(len(left), len(right))]
+    )
 
 
 def _flat(value: Any) -> list[Any]:
-    return [entry for part in value for entry in _flat(part)] if isinstance(value, list) else [value]
+    return (
+        [entry for part in value for entry in _flat(part)] if isinstance(value, list) else [value]
+    )
 
 
 def _shown(row: dict[str, Any]) -> str:

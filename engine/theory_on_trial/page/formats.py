@@ -1,6 +1,8 @@
-"""A ledger as it goes into a paper or beside it: an appendix table in LaTeX, Markdown or CSV, BibTeX, and a badge.
+"""A ledger as it goes into a paper or beside it: an appendix table in LaTeX, Markdown or CSV,
+BibTeX, and a badge.
 
-Statements are text: whatever stands in them is escaped, and nothing in them is a command of the format.
+Statements are text: whatever stands in them is escaped, and nothing in them is a command of the
+format.
 """
 
 import csv
@@ -20,33 +22,53 @@ FORMATS = ("tex", "md", "csv")
 COLUMNS = ("claim", "statement", "settings", "predicted", "interval", "verdict", "error", "source")
 
 
-def table_of(rows: Sequence[Row], form: str, seed: int, tier: str, titles: Mapping[str, str]) -> dict[str, str]:
-    """Return a ledger in one of `FORMATS` as texts by suffix: the table, and for LaTeX also its `bib`.
+def table_of(
+    rows: Sequence[Row], form: str, seed: int, tier: str, titles: Mapping[str, str]
+) -> dict[str, str]:
+    """Return a ledger in one of `FORMATS` as texts by suffix: the table, and for LaTeX also its
+    `bib`.
 
-    `titles` holds what each paper says of itself, by its name (`outline.title`); `seed` and `tier` are the run's.
+    `titles` holds what each paper says of itself, by its name (`outline.title`); `seed` and `tier`
+    are the run's.
     """
     cells = [_cells(row) for row in rows]
     if form == "csv":
         buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="\n").writerows([COLUMNS, *([_text(cell) for cell in row] for row in cells)])
+        csv.writer(buffer, lineterminator="\n").writerows(
+            [COLUMNS, *([_text(cell) for cell in row] for row in cells)]
+        )
         return {"csv": buffer.getvalue()}
     words = methods(rows, seed, tier)
     if form == "md":
-        lines = [COLUMNS, ["---"] * len(COLUMNS), *([markdown(cell) for cell in row] for row in cells)]
+        lines = [
+            COLUMNS,
+            ["---"] * len(COLUMNS),
+            *([markdown(cell) for cell in row] for row in cells),
+        ]
         papers = [f"- {markdown(title)}" for title in titles.values() if title]
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         return {"md": "\n\n".join(filter(None, [markdown(words), table, "\n".join(papers)])) + "\n"}
     references = {paper: citations(paper, title) for paper, title in titles.items()}
     keys = sorted(key for entries in references.values() for key in entries)
-    broken = [[re.sub(r"(\\_|\.)(?=\w)", r"\1\\allowbreak{}", latex(row[0])), *map(latex, row[1:])] for row in cells]
+    broken = [
+        [re.sub(r"(\\_|\.)(?=\w)", r"\1\\allowbreak{}", latex(row[0])), *map(latex, row[1:])]
+        for row in cells
+    ]
     body = "\n".join(f"{' & '.join(row)} " + r"\\" for row in broken)
     text = _LATEX.format(
-        words=latex(words), cite=f"~\\cite{{{','.join(keys)}}}" if keys else "", head=" & ".join(COLUMNS), body=body
+        words=latex(words),
+        cite=f"~\\cite{{{','.join(keys)}}}" if keys else "",
+        head=" & ".join(COLUMNS),
+        body=body,
     )
-    return {"tex": text, "bib": "\n".join(entry for entries in references.values() for entry in entries.values())}
+    return {
+        "tex": text,
+        "bib": "\n".join(entry for entries in references.values() for entry in entries.values()),
+    }
 
 
-_LATEX = r"""%% \input this into a document with booktabs and longtable; what is cited is in the .bib beside it.
+_LATEX = r"""%% \input this into a document with booktabs and longtable.
+%% What is cited is in the .bib beside it.
 {words}
 The papers are those of the references{cite}.
 
@@ -66,27 +88,45 @@ def methods(rows: Sequence[Row], seed: int, tier: str) -> str:
     """Return the paragraph that says what a verdict means, with the numbers of a run."""
     verdicts = Counter(row.verdict for row in rows)
     errata = sum(row.expected == row.verdict == "REFUTED" for row in rows)
-    controls = [control["verdict"] for row in rows if row.expected == "VERIFIED" for control in row.controls]
+    controls = [
+        control["verdict"] for row in rows if row.expected == "VERIFIED" for control in row.controls
+    ]
     chances = [row.error_probability or 0.0 for row in rows if row.expected == "VERIFIED"]
     counts = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
     clause = f"; {errata} of them on printed forms that the table corrects" * (errata > 0)
     return (
-        f"Each statement was put on trial by theory-on-trial {version('theory-on-trial')} (seed {seed}, tier {tier}): "
-        "its prediction against a measurement by an independent route. VERIFIED: the whole interval of the measurement "
-        "lies within the stated margin of the prediction. REFUTED: the interval excludes everything that the theory "
-        f"admits. INCONCLUSIVE: neither. The verdicts on {len(rows)} statements: {counts}{clause}. Each "
+        f"Each statement was put on trial by theory-on-trial {version('theory-on-trial')} (seed "
+        f"{seed}, tier {tier}): "
+        "its prediction against a measurement by an independent route. VERIFIED: the whole "
+        "interval of the measurement "
+        "lies within the stated margin of the prediction. REFUTED: the interval excludes "
+        "everything that the theory "
+        f"admits. INCONCLUSIVE: neither. The verdicts on {len(rows)} statements: "
+        f"{counts}{clause}. Each "
         "statement came with controls, wrong theories or processes "
-        f"that the same data must refute: {controls.count('REFUTED')} of {len(controls)} were. The stated chances that "
+        f"that the same data must refute: {controls.count('REFUTED')} of {len(controls)} were. "
+        "The stated chances that "
         f"a verdict is wrong, over the choice of the seed, sum up to {brief(sum(chances), 2)}."
     )
 
 
 def _cells(row: Row) -> list[str]:
-    cases = [", ".join(f"{name} = {value}" for name, value in setting.items()) for setting in row.settings]
+    cases = [
+        ", ".join(f"{name} = {value}" for name, value in setting.items())
+        for setting in row.settings
+    ]
     more = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
     numbers = (brief(row.predicted), brief_interval(row.interval))
     error = "0" if row.error_probability == 0 else brief(row.error_probability, 2)
-    return [row.id, row.statement, f"{cases[0]}{more}" if cases else "", *numbers, row.verdict, error, row.source]
+    return [
+        row.id,
+        row.statement,
+        f"{cases[0]}{more}" if cases else "",
+        *numbers,
+        row.verdict,
+        error,
+        row.source,
+    ]
 
 
 def _text(cell: str) -> str:
@@ -110,13 +150,33 @@ _SPECIAL = {one: f"\\{one}" for one in "{}$&#%_"} | {
     '"': r"\textquotedbl{}",
     "|": r"\textbar{}",
 }
-_SIGNS = {"≤": "leq", "≥": "geq", "≠": "neq", "→": "to", "±": "pm", "×": "times", "·": "cdot", "∞": "infty"}
+_SIGNS = {
+    "≤": "leq",
+    "≥": "geq",
+    "≠": "neq",
+    "→": "to",
+    "±": "pm",
+    "×": "times",
+    "·": "cdot",
+    "∞": "infty",
+}
 _SIGNS |= {"≈": "approx", "≫": "gg", "≪": "ll"}
-_WORDS = {"−": "-", "–": "--", "—": "---", "…": r"\ldots{}", "’": "'", "‘": "`", "“": "``", "”": "''"}
+_WORDS = {
+    "−": "-",
+    "–": "--",
+    "—": "---",
+    "…": r"\ldots{}",
+    "’": "'",
+    "‘": "`",
+    "“": "``",
+    "”": "''",
+}
 
 
 def latex(text: str) -> str:
-    """Return text as LaTeX that sets it as it is; a sign that no usual font has is named by its number."""
+    """Return text as LaTeX that sets it as it is; a sign that no usual font has is named by its
+    number.
+    """
     return "".join(map(_set, " ".join(text.split())))
 
 
@@ -136,16 +196,22 @@ def _set(one: str) -> str:
 
 
 _CITED = re.compile(
-    r'(?:^|; ?)(?P<authors>[^";]+?),? (?P<year>(?:19|20)\d\d)[a-z]?, "(?P<title>[^"]+)"(?P<rest>[^";]*)'
+    r'(?:^|; ?)(?P<authors>[^";]+?),? (?P<year>(?:19|20)\d\d)[a-z]?, '
+    r'"(?P<title>[^"]+)"(?P<rest>[^";]*)'
 )
 
 
 def citations(paper: str, title: str) -> dict[str, str]:
-    """Return BibTeX entries by key, as far as what a paper says of itself tells: `Authors 2024, "Title", arXiv …`."""
+    """Return BibTeX entries by key, as far as what a paper says of itself tells:
+    `Authors 2024, "Title", arXiv …`.
+    """
     entries = {}
     for match in _CITED.finditer(title):
         authors = re.split(r", | & | and ", match["authors"].replace(" et al.", ", others"))
-        fields = {"author": " and ".join(map(latex, authors)), "title": f"{{{latex(match['title'])}}}"}
+        fields = {
+            "author": " and ".join(map(latex, authors)),
+            "title": f"{{{latex(match['title'])}}}",
+        }
         fields["year"] = match["year"]
         rest = match["rest"].strip(" .,")
         if number := re.search(r"arXiv:? ?(\d{4}\.\d{4,5}|[a-z-]+/\d{7})", rest):
@@ -154,7 +220,11 @@ def citations(paper: str, title: str) -> dict[str, str]:
         fields |= {"note": latex(rest)} if rest else {}
         ascii_ = unicodedata.normalize("NFKD", authors[0]).encode("ascii", "ignore").decode()
         key = f"{re.sub('[^a-z]', '', ascii_.lower()) or 'paper'}{match['year']}"
-        key = next(name for name in (key, *(f"{key}{letter}" for letter in "bcdefgh")) if name not in entries)
+        key = next(
+            name
+            for name in (key, *(f"{key}{letter}" for letter in "bcdefgh"))
+            if name not in entries
+        )
         entries[key] = _entry(key, fields)
     if not entries and title:
         key = re.sub("[^a-z0-9]", "", paper.lower())
@@ -163,21 +233,31 @@ def citations(paper: str, title: str) -> dict[str, str]:
 
 
 def _entry(key: str, fields: dict[str, str]) -> str:
-    return f"@misc{{{key},\n" + "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items()) + "}\n"
+    return (
+        f"@misc{{{key},\n"
+        + "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items())
+        + "}\n"
+    )
 
 
 def badge(rows: Sequence[Row]) -> str:
-    """Return an SVG that says how many claims of a ledger came out as expected, green if all did."""
+    """Return an SVG that says how many claims of a ledger came out as expected, green if all
+    did.
+    """
     count = sum(row.as_expected for row in rows)
-    text, colour = f"{count} of {len(rows)}", "#2a7f3f" if rows and count == len(rows) else "#b3341f"
-    left, right = 50, 7 * len(text) + 14
+    text = f"{count} of {len(rows)}"
+    colour = "#2a7f3f" if rows and count == len(rows) else "#b3341f"
+    left = 50
+    right = 7 * len(text) + 14
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" '
         f'aria-label="claims: {text}"><title>claims: {text} as expected</title>'
         f'<rect width="{left + right}" height="20" rx="3" fill="#444"/>'
-        f'<path d="M{left} 0h{right - 3}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3h-{right - 3}z" fill="{colour}"/>'
+        f'<path d="M{left} 0h{right - 3}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3h-{right - 3}z" '
+        f'fill="{colour}"/>'
         f'<g fill="#fff" font-family="Verdana,sans-serif" font-size="11" text-anchor="middle">'
-        f'<text x="{left / 2:g}" y="14">claims</text><text x="{left + right / 2:g}" y="14">{text}</text></g></svg>\n'
+        f'<text x="{left / 2:g}" y="14">claims</text><text x="{left + right / 2:g}" '
+        f'y="14">{text}</text></g></svg>\n'
     )
 
 

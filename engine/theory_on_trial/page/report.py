@@ -1,4 +1,6 @@
-"""The ledger as one HTML page that needs no network and no server: findings, then claims, figures beside verdicts."""
+"""The ledger as one HTML page that needs no network and no server: findings, then claims, figures
+beside verdicts.
+"""
 
 import base64
 import re
@@ -21,22 +23,30 @@ from theory_on_trial.repository.records import tables
 
 
 class Picture:
-    """A drawn figure: its image and what the text file beside it says, as `python -m figures` leaves them.
+    """A drawn figure: its image and what the text file beside it says, as `python -m figures`
+    leaves them.
 
     Attributes:
         path: the image; `format` is its format, as in its address, `data` its content in base 64.
         name: the figure's name, e.g. "F10".
         id: paper and name, e.g. "random_walk_pca.F10"; the figure's anchor in a page.
         caption: without the figure's name; `title` is its first sentence.
-        settings, command: what it was drawn with, and what draws it again; "" where the text does not say.
+        settings, command: what it was drawn with, and what draws it again; "" where the text does
+            not say.
         claims: the ids of the claims that decide what it shows.
     """
 
     def __init__(self, path: Path):
-        self.path, self.name, self.format = path, path.stem.split("_")[0], path.suffix.removeprefix(".")
+        self.path, self.name, self.format = (
+            path,
+            path.stem.split("_")[0],
+            path.suffix.removeprefix("."),
+        )
         self.id = f"{path.parent.name}.{self.name}"
         text_file = path.with_suffix(".txt")
-        caption, _, rest = (text_file.read_text(encoding="utf-8") if text_file.exists() else "").partition("\n")
+        caption, _, rest = (
+            text_file.read_text(encoding="utf-8") if text_file.exists() else ""
+        ).partition("\n")
         lines = dict(line.split(": ", 1) for line in rest.splitlines() if ": " in line)
         self.caption = caption.removeprefix(f"{self.name}. ")
         self.title = re.split(r"(?<=\.)\s", self.caption, maxsplit=1)[0]
@@ -50,10 +60,12 @@ class Picture:
 
 
 class Section:
-    """One paper's section of the report; its title is authors, year and title, where the repository has its checks.
+    """One paper's section of the report; its title is authors, year and title, where the repository
+    has its checks.
 
     Attributes:
-        holding: the statements that hold: VERIFIED, as expected; `kinds` counts them, `said` says whose they are.
+        holding: the statements that hold: VERIFIED, as expected; `kinds` counts them, `said` says
+            whose they are.
         coarse: those that overlook errors of 5 % (bounds: 10 %) or more, with the reason given.
         sampled: those of the authors that sampling decides, with the size of error that it notices.
         printed: each statement that is REFUTED as printed, with the row of what is true instead.
@@ -81,13 +93,19 @@ class Section:
 
 
 def write_html(
-    path: Path, rows: Sequence[Row], not_run: Sequence[dict[str, str]], seed: int, tier: str, folder: Path
+    path: Path,
+    rows: Sequence[Row],
+    not_run: Sequence[dict[str, str]],
+    seed: int,
+    tier: str,
+    folder: Path,
 ) -> None:
-    """Write the report of a ledger to an HTML file; `not_run` holds id, tier and reason of what the run left out.
+    """Write the report of a ledger to an HTML file; `not_run` holds id, tier and reason of what the
+    run left out.
 
-    The claims live in the repository at `folder`. What was drawn into its `figures/out` for these papers is embedded;
-    the tables in its `records`, which say how far to trust the verdicts, become a second page beside this one, of the
-    same name with `-trust`.
+    The claims live in the repository at `folder`. What was drawn into its `figures/out` for these
+    papers is embedded; the tables in its `records`, which say how far to trust the verdicts, become
+    a second page beside this one, of the same name with `-trust`.
     """
     papers = [
         Section(
@@ -96,14 +114,17 @@ def write_html(
             [entry for entry in not_run if paper_in(entry["id"]) == name],
             folder,
         )
-        for name in sorted({row.paper for row in rows} | {paper_in(entry["id"]) for entry in not_run})
+        for name in sorted(
+            {row.paper for row in rows} | {paper_in(entry["id"]) for entry in not_run}
+        )
     ]
     pictures_of: dict[str, list[Picture]] = {}
     for paper in papers:
         for picture in paper.pictures:
             for claim in picture.claims:
                 pictures_of.setdefault(claim, []).append(picture)
-    trust, trust_path = tables(folder / "records"), path.with_name(f"{path.stem}-trust{path.suffix}")
+    trust = tables(folder / "records")
+    trust_path = path.with_name(f"{path.stem}-trust{path.suffix}")
     if trust:
         text = _ENVIRONMENT.get_template("trust.html.jinja").render(
             trust=trust, ids={row.id for row in rows}, report=path
@@ -118,7 +139,10 @@ def write_html(
         papers=papers,
         rows_by_id={row.id: row for row in rows},
         pictures_of=pictures_of,
-        choices={name: sorted({getattr(row, name) for row in rows}) for name in ("paper", "kind", "verdict")},
+        choices={
+            name: sorted({getattr(row, name) for row in rows})
+            for name in ("paper", "kind", "verdict")
+        },
         trust=trust_path.name if trust else "",
     )
     path.write_text(page, encoding="utf-8")
@@ -131,14 +155,20 @@ def write_gallery(path: Path, images: Iterable[Path]) -> None:
     for picture in pictures:
         papers.setdefault(picture.path.parent.name, []).append(picture)
     titles = {paper: title(paper) for paper in papers}
-    page = _ENVIRONMENT.get_template("gallery.html.jinja").render(pictures=pictures, papers=papers, titles=titles)
+    page = _ENVIRONMENT.get_template("gallery.html.jinja").render(
+        pictures=pictures, papers=papers, titles=titles
+    )
     path.write_text(page, encoding="utf-8")
 
 
 def drawn_of(paper: str, folder: Path) -> list[Picture]:
-    """Return the figures of a paper in a repository: as drawn there, or else as its gallery keeps them."""
+    """Return the figures of a paper in a repository: as drawn there, or else as its gallery keeps
+    them.
+    """
     places = ("figures", "out"), ("docs", "papers")
-    return next(filter(None, (drawn_in(folder.joinpath(*place, *paper.split("."))) for place in places)), [])
+    return next(
+        filter(None, (drawn_in(folder.joinpath(*place, *paper.split("."))) for place in places)), []
+    )
 
 
 def drawn_in(folder: Path) -> list[Picture]:
@@ -157,21 +187,36 @@ def _coordinates(part: dict[str, Any]) -> list[dict[str, str]]:
         {
             "predicted": brief(predicted, 8),
             "measured": brief(measured, 8),
-            # Of a growth law, whose measured value is its name, the box itself is what was measured.
+            # Of a growth law, whose measured value is its name, the box itself is what was
+            # measured.
             "interval": brief(low, 8)
             if isinstance(measured, str) and low == high
             else brief_interval(None if low is None else [low, high], 6),
             "margin": brief(margin, 2),
             "slack": brief(slack, 2),
         }
-        for predicted, measured, low, high, margin, slack in zip(*map(np.ravel, arrays), strict=True)
+        for predicted, measured, low, high, margin, slack in zip(
+            *map(np.ravel, arrays), strict=True
+        )
     ]
 
 
 def _searched(row: Row) -> str:
-    """What a search looks through: every field in words, small letters, Greek ones by their names."""
+    """What a search looks through: every field in words, small letters, Greek ones by their
+    names.
+    """
     controls = " ".join(str(control["name"]) for control in row.controls)
-    fields = (row.id, row.statement, row.source, row.provenance, row.kind, row.tier, row.guarantee, row.note, controls)
+    fields = (
+        row.id,
+        row.statement,
+        row.source,
+        row.provenance,
+        row.kind,
+        row.tier,
+        row.guarantee,
+        row.note,
+        controls,
+    )
     text = " ".join(str(field) for field in fields if field).lower()
     return "".join(GREEK_NAMES.get(letter, letter) for letter in text)
 

@@ -1,4 +1,5 @@
-"""What the falsifier's record adds to a row of the ledger: the largest ratio that its search has found.
+"""What the falsifier's record adds to a row of the ledger: the largest ratio that its search has
+found.
 
 The ledger itself holds what its own trial found, and reads no record.
 """
@@ -12,7 +13,9 @@ from theory_on_trial.repository.records import read, stale
 
 
 def beside_search(row: Row, folder: Path) -> Row:
-    """Return the row of a bound with the largest lhs / rhs of its trial or of the search in a folder of records."""
+    """Return the row of a bound with the largest lhs / rhs of its trial or of the search in a
+    folder of records.
+    """
     if row.kind != "bound" or row.id.endswith("-as-printed"):
         return row
     best = tightest(row.id, folder)
@@ -24,12 +27,18 @@ def beside_search(row: Row, folder: Path) -> Row:
 
 @cache
 def tightest(claim: str, folder: Path) -> tuple[float, str] | None:
-    """Return the largest lhs / rhs that a search of the present source found for a claim, and its instance; or None."""
+    """Return the largest lhs / rhs that a search of the present source found for a claim, and its
+    instance; or None.
+    """
     table = read(folder / "falsifier.json") or {"columns": [], "rows": []}
-    for values, source in zip(table["rows"], table.get("sources", [None] * len(table["rows"])), strict=True):
+    for values, source in zip(
+        table["rows"], table.get("sources", [None] * len(table["rows"])), strict=True
+    ):
         row = dict(zip(table["columns"], values, strict=True))
         # Of this claim alone: to read the source of all takes seconds.
-        if row["claim"] == claim and not any(stale({"rows": [values], "sources": [source]}, folder.parent)):
+        if row["claim"] == claim and not any(
+            stale({"rows": [values], "sources": [source]}, folder.parent)
+        ):
             ratio = row["tightest lhs / rhs"]
             return None if ratio is None else (ratio, row["where"])
     return None

@@ -1,4 +1,6 @@
-"""The repository that claims live in: its places, what its check files say, digests of its source, its records."""
+"""The repository that claims live in: its places, what its check files say, digests of its source,
+its records.
+"""
 
 from theory_on_trial.repository.places import check_files as check_files
 from theory_on_trial.repository.places import check_folder as check_folder

@@ -1,10 +1,13 @@
-"""The digest of source code: of some modules and of all that they import, so that a result knows when it is stale.
+"""The digest of source code: of some modules and of all that they import, so that a result knows
+when it is stale.
 
-What counts is the syntax tree without docstrings of any kind, the functions that `figure` decorates, what errors say,
-the routes of claims, limits of time and programs, and what local variables are called: names, comments, layout and
-sentences compute nothing. Imports are followed through the source, without running it: those inside functions and those
-for type checkers too. In a package that is only passed through on the way to one of its modules, those alone count that
-run on its import. A module that is imported by a name made at run time is not seen, nor is a file that is read as data.
+What counts is the syntax tree without docstrings of any kind, the functions that `figure`
+decorates, what errors say, the routes of claims, limits of time and programs, and what local
+variables are called: names, comments, layout and sentences compute nothing. Imports are followed
+through the source, without running it: those inside functions and those for type checkers too. In a
+package that is only passed through on the way to one of its modules, those alone count that run on
+its import. A module that is imported by a name made at run time is not seen, nor is a file that is
+read as data.
 """
 
 import ast
@@ -23,7 +26,9 @@ from theory_on_trial import repository
 from theory_on_trial.repository.names import Numbered
 
 _ENGINE = __name__.partition(".")[0]
-_DRAWN = f"{_ENGINE}.figures"  # which a paper on one page asks for its figure: no verdict rests on it
+_DRAWN = (
+    f"{_ENGINE}.figures"  # which a paper on one page asks for its figure: no verdict rests on it
+)
 _INSTALLED = {"site-packages", "dist-packages"}
 
 _running: dict[Path, tuple[ModuleSpec, bytes]] = {}
@@ -42,17 +47,22 @@ class Digest(NamedTuple):
 
 
 def digest(*places: Path) -> Digest:
-    """Return the digest of all source that files, or those in a folder, may run: their own and all that they import.
+    """Return the digest of all source that files, or those in a folder, may run: their own and all
+    that they import.
 
-    An edit that changes the syntax tree of any of it gives another digest, but for the names of local variables; where
-    the files lie makes no difference. Raises `FileNotFoundError` for a place that is not there.
+    An edit that changes the syntax tree of any of it gives another digest, but for the names of
+    local variables; where the files lie makes no difference. Raises `FileNotFoundError` for a place
+    that is not there.
     """
     files: list[Path] = []
     for place in places:
         if not place.exists():
             raise FileNotFoundError(f"{place} is not there")
         files += sorted(place.rglob("*.py")) if place.is_dir() else [place]
-    return digest_of((repository.dotted_name(file), file) for file in dict.fromkeys(file.absolute() for file in files))
+    return digest_of(
+        (repository.dotted_name(file), file)
+        for file in dict.fromkeys(file.absolute() for file in files)
+    )
 
 
 def digest_of(modules: Iterable[tuple[str, Path]]) -> Digest:
@@ -60,21 +70,29 @@ def digest_of(modules: Iterable[tuple[str, Path]]) -> Digest:
     beside: dict[Path, dict[str, Path]] = {}
     for name, file in modules:
         beside.setdefault(repository.import_base(name, file), {})[name] = file
-    sources = {name: code for base, first in beside.items() for name, code in _closure(first, base).items()}
+    sources = {
+        name: code for base, first in beside.items() for name, code in _closure(first, base).items()
+    }
     trees = {name: _tree(code) for name, code in sources.items() if not name.startswith(_DRAWN)}
     rules = {name: tree for name, tree in trees.items() if name.partition(".")[0] == _ENGINE}
     own = {name: tree for name, tree in trees.items() if name not in rules}
-    return Digest(*(hashlib.sha256(repr(sorted(part.items())).encode()).hexdigest() for part in (own, rules)))
+    return Digest(
+        *(hashlib.sha256(repr(sorted(part.items())).encode()).hexdigest() for part in (own, rules))
+    )
 
 
 def imported(file: Path) -> set[str]:
-    """Return the names of the modules that count in the digest of a file: its own, and all that it imports."""
+    """Return the names of the modules that count in the digest of a file: its own, and all that it
+    imports.
+    """
     name = repository.dotted_name(file)
     return set(_closure({name: file}, repository.import_base(name, file)))
 
 
 def _closure(first: dict[str, Path], base: Path) -> dict[str, bytes]:
-    """Return the source of modules in a folder on Python's path, and of all that they import, by their names."""
+    """Return the source of modules in a folder on Python's path, and of all that they import, by
+    their names.
+    """
     search = _Search(first, base)
     sources: dict[str, bytes] = {}
     edges: dict[str, set[str]] = {}
@@ -85,14 +103,18 @@ def _closure(first: dict[str, Path], base: Path) -> dict[str, bytes]:
             place = first.get(current) or search.file(current)
             sources[current] = b"" if place is None else _source(current, place)
             queue += [(around, True) for around in _packages_around(current)]
-        imports = set(search.imports(current, sources[current], passing)) - edges.setdefault(current, set())
+        imports = set(search.imports(current, sources[current], passing)) - edges.setdefault(
+            current, set()
+        )
         edges[current] |= imports
         queue += [(name, False) for name in imports]
     return sources
 
 
 class _Search:
-    """Finds modules of one repository: where pytest would from the first ones on, or else where Python would."""
+    """Finds modules of one repository: where pytest would from the first ones on, or else where
+    Python would.
+    """
 
     def __init__(self, first: Iterable[str], base: Path):
         self.own = {name.partition(".")[0] for name in first} | {_ENGINE}
@@ -109,17 +131,28 @@ class _Search:
             elif package is None or package.submodule_search_locations is None:
                 self.found[name] = None
             else:
-                # By its last name alone: Python asks for the package around it, which nobody has imported.
-                self.found[name] = PathFinder.find_spec(last, list(package.submodule_search_locations))
+                # By its last name alone: Python asks for the package around it, which nobody has
+                # imported.
+                self.found[name] = PathFinder.find_spec(
+                    last, list(package.submodule_search_locations)
+                )
         return self.found[name]
 
     def file(self, name: str) -> Path | None:
-        """Return the source file of a module; a package without `__init__.py` has none, nor has compiled code."""
+        """Return the source file of a module; a package without `__init__.py` has none, nor has
+        compiled code.
+        """
         spec = self.spec(name)
-        return Path(spec.origin) if spec is not None and spec.origin is not None and spec.has_location else None
+        return (
+            Path(spec.origin)
+            if spec is not None and spec.origin is not None and spec.has_location
+            else None
+        )
 
     def imports(self, name: str, source: bytes, passing: bool) -> Iterator[str]:
-        """Yield the repository's modules that a module imports; of one that is passed through, those on its import."""
+        """Yield the repository's modules that a module imports; of one that is passed through,
+        those on its import.
+        """
         spec = self.spec(name)
         is_package = spec is not None and spec.submodule_search_locations is not None
         package = name if is_package else name.rpartition(".")[0]
@@ -128,11 +161,15 @@ class _Search:
                 continue
             try:
                 base = importlib.util.resolve_name("." * level + module, package)
-            except ImportError:  # it reaches beyond the packages around: Python cannot run it either
+            except (
+                ImportError
+            ):  # it reaches beyond the packages around: Python cannot run it either
                 continue
             if self.spec(base) is None:
                 continue
-            submodules = [f"{base}.{part}" for part in names if self.spec(f"{base}.{part}") is not None]
+            submodules = [
+                f"{base}.{part}" for part in names if self.spec(f"{base}.{part}") is not None
+            ]
             yield from submodules
             if len(submodules) < len(names) or not names:
                 yield base
@@ -152,7 +189,11 @@ class _Search:
         place = Path(spec.origin) if spec.has_location and spec.origin else None
         for folder in spec.submodule_search_locations or []:
             place = place or Path(folder)
-        return place is not None and place.is_relative_to(self.root) and not _INSTALLED & set(place.parts)
+        return (
+            place is not None
+            and place.is_relative_to(self.root)
+            and not _INSTALLED & set(place.parts)
+        )
 
 
 def _packages_around(name: str) -> list[str]:
@@ -160,7 +201,9 @@ def _packages_around(name: str) -> list[str]:
 
 
 def _source(name: str, file: Path) -> bytes:
-    """Return a module's source: of one that is loaded as it was when first asked for, which is the code that runs."""
+    """Return a module's source: of one that is loaded as it was when first asked for, which is the
+    code that runs.
+    """
     if file.suffix != ".py":
         return b""
     spec = getattr(sys.modules.get(name), "__spec__", None)
@@ -171,13 +214,19 @@ def _source(name: str, file: Path) -> bytes:
     return _running[file][1]
 
 
-_NO_CODE = {"type_params", "type_comment", "kind"}  # what only some versions of Python have in their trees
+_NO_CODE = {
+    "type_params",
+    "type_comment",
+    "kind",
+}  # what only some versions of Python have in their trees
 _ROUTES = {"route", "second"}  # what is said of a claim
 
 
 @lru_cache(maxsize=4096)
 def _tree(source: bytes) -> str:
-    """Return the hash of a module's syntax tree, its local variables numbered; of its bytes if they are no Python."""
+    """Return the hash of a module's syntax tree, its local variables numbered; of its bytes if they
+    are no Python.
+    """
     parts: list[str] = []
 
     def visit(node: Any) -> None:
@@ -195,7 +244,11 @@ def _tree(source: bytes) -> str:
             for name, value in ast.iter_fields(node):
                 if isinstance(node, ast.JoinedStr):  # some versions end its parts with an empty one
                     value = [part for part in value if getattr(part, "value", None) != ""]
-                if name == "keywords" and isinstance(node, ast.Call) and ast.unparse(node.func) == "claim":
+                if (
+                    name == "keywords"
+                    and isinstance(node, ast.Call)
+                    and ast.unparse(node.func) == "claim"
+                ):
                     value = [keyword for keyword in value if keyword.arg not in _ROUTES]
                 if name not in _NO_CODE and value not in (None, []):
                     parts.append(name)
@@ -220,37 +273,60 @@ def _says(error: Any) -> TypeGuard[ast.Call]:
 
 def _is_text(node: Any) -> bool:
     """Tell whether a statement is a string, as docstrings are."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def _draws(node: Any) -> bool:
     """Tell whether a function draws the figure of a page, on which no verdict rests."""
-    calls = (entry.func for entry in getattr(node, "decorator_list", []) if isinstance(entry, ast.Call))
+    calls = (
+        entry.func for entry in getattr(node, "decorator_list", []) if isinstance(entry, ast.Call)
+    )
     return any(isinstance(function, ast.Name) and function.id == "figure" for function in calls)
 
 
 def _limits(node: Any) -> bool:
-    """Tell whether a statement says how many programs or seconds the claims may take, which no verdict asks."""
-    names = {part.id for part in ast.walk(ast.Tuple(getattr(node, "targets", []))) if isinstance(part, ast.Name)}
+    """Tell whether a statement says how many programs or seconds the claims may take, which no
+    verdict asks.
+    """
+    names = {
+        part.id
+        for part in ast.walk(ast.Tuple(getattr(node, "targets", [])))
+        if isinstance(part, ast.Name)
+    }
     return bool(names) and names <= {"MOST_PROGRAMS", "MOST_SECONDS"}
 
 
 @lru_cache(maxsize=4096)
 def _statements(source: bytes) -> tuple[tuple[int, str, tuple[str, ...], bool], ...]:
-    """Return the import statements of a module: level, module, names that are taken from it, whether import runs it."""
+    """Return the import statements of a module: level, module, names that are taken from it,
+    whether import runs it.
+    """
     statements: list[tuple[int, str, tuple[str, ...], bool]] = []
 
     def visit(node: ast.AST, on_import: bool) -> None:
         if isinstance(node, ast.Import):
             statements.extend((0, alias.name, (), on_import) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            statements.append((node.level, node.module or "", tuple(alias.name for alias in node.names), on_import))
+            statements.append(
+                (
+                    node.level,
+                    node.module or "",
+                    tuple(alias.name for alias in node.names),
+                    on_import,
+                )
+            )
         later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         typing = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
                 visit(child, on_import and not (later or typing))
 
-    with contextlib.suppress(SyntaxError, ValueError):  # the bytes of a broken file count, and it imports nothing
+    with contextlib.suppress(
+        SyntaxError, ValueError
+    ):  # the bytes of a broken file count, and it imports nothing
         visit(ast.parse(source), True)
     return tuple(statements)

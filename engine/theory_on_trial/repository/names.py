@@ -1,4 +1,6 @@
-"""A syntax tree in which local variables go by numbers: what a variable is called computes nothing."""
+"""A syntax tree in which local variables go by numbers: what a variable is called computes
+nothing.
+"""
 
 import ast
 import itertools
@@ -13,9 +15,10 @@ _ASK_FOR_NAMES = {"locals", "vars", "dir", "eval", "exec"}
 class Numbered(ast.NodeTransformer):
     """Calls the variables of each function and comprehension by their order, in place.
 
-    Two trees become the same only where one is the other with variables renamed. What can be seen from elsewhere keeps
-    its name: all of a module or a class, arguments, functions, imports; so do what `match` or `except` binds, what an
-    inner function or class sets, too, and every variable where names can be asked for at run time.
+    Two trees become the same only where one is the other with variables renamed. What can be seen
+    from elsewhere keeps its name: all of a module or a class, arguments, functions, imports; so do
+    what `match` or `except` binds, what an inner function or class sets, too, and every variable
+    where names can be asked for at run time.
     """
 
     def __init__(self) -> None:
@@ -24,15 +27,21 @@ class Numbered(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.Name:
         """Look a name up, in the innermost scope first."""
-        node.id = next((names[node.id] for names in reversed(self._scopes) if node.id in names), node.id)
+        node.id = next(
+            (names[node.id] for names in reversed(self._scopes) if node.id in names), node.id
+        )
         return node
 
     def visit(self, node: ast.AST) -> Any:
-        """Look up in its own scope what stands in a function or comprehension, and the rest of it outside."""
+        """Look up in its own scope what stands in a function or comprehension, and the rest of it
+        outside.
+        """
         if isinstance(node, _COMPREHENSIONS):
             first = node.generators[0]
             outside, first.iter = self.visit(first.iter), ast.Constant(None)  # not looked up twice
-            self._in_scope(node, [part.target for part in node.generators], list(ast.iter_child_nodes(node)))
+            self._in_scope(
+                node, [part.target for part in node.generators], list(ast.iter_child_nodes(node))
+            )
             first.iter = outside
         elif isinstance(node, _FUNCTIONS):
             body: list[ast.AST] = [*node.body] if isinstance(node.body, list) else [node.body]
@@ -61,12 +70,20 @@ def _scope(node: ast.AST, binding: Sequence[ast.AST], number: int) -> dict[str, 
             plain_names.update(part.names)
         elif isinstance(part, ast.ClassDef):
             plain_names.update(name for inner in part.body for name, _ in _bound(inner, True))
-        elif isinstance(part, ast.arg) and isinstance(node, _FUNCTIONS) and part in ast.walk(node.args):
+        elif (
+            isinstance(part, ast.arg)
+            and isinstance(node, _FUNCTIONS)
+            and part in ast.walk(node.args)
+        ):
             plain_names.add(part.arg)
     if any(isinstance(part, ast.Name) and part.id in _ASK_FOR_NAMES for part in everything):
         plain_names.update(name for name, _ in bound)
-    variables = [name for name in dict.fromkeys(name for name, _ in bound) if name not in plain_names]
-    return {name: name for name in plain_names} | {name: f"{number}.{order}" for order, name in enumerate(variables)}
+    variables = [
+        name for name in dict.fromkeys(name for name, _ in bound) if name not in plain_names
+    ]
+    return {name: name for name in plain_names} | {
+        name: f"{number}.{order}" for order, name in enumerate(variables)
+    }
 
 
 def _bound(node: ast.AST, own: bool) -> Iterator[tuple[str, bool]]:

@@ -1,6 +1,8 @@
-"""What the check files say, read without running them: papers, their titles, the ids of their claims and the settings.
+"""What the check files say, read without running them: papers, their titles, the ids of their
+claims and the settings.
 
-Importing the checks of a paper loads JAX; a completed word on the command line or a heading need not wait for that.
+Importing the checks of a paper loads JAX; a completed word on the command line or a heading need
+not wait for that.
 """
 
 import ast
@@ -14,7 +16,9 @@ from theory_on_trial.repository import check_files, paper_of, root
 
 @dataclass(frozen=True)
 class Stated:
-    """A claim as its file states it: id, paper, file, function, settings, whether it has a printed form, its routes."""
+    """A claim as its file states it: id, paper, file, function, settings, whether it has a printed
+    form, its routes.
+    """
 
     id: str
     paper: str
@@ -28,15 +32,21 @@ class Stated:
 
 @cache
 def by_paper(folder: Path) -> dict[str, list[Callable[[], list[Stated]]]]:
-    """Return the claims of each check file, read when they are first asked for, by their paper as `normal` has it."""
+    """Return the claims of each check file, read when they are first asked for, by their paper as
+    `normal` has it.
+    """
     found: dict[str, list[Callable[[], list[Stated]]]] = {}
     for file in check_files(folder):
-        found.setdefault(normal(paper_of(file)), []).append(cache(lambda file=file: list(_claims(file))))
+        found.setdefault(normal(paper_of(file)), []).append(
+            cache(lambda file=file: list(_claims(file)))
+        )
     return found
 
 
 def stated(folder: Path, paper: str | None = None) -> list[Stated]:
-    """Return every claim that the check files of a repository, or those of one paper alone, state."""
+    """Return every claim that the check files of a repository, or those of one paper alone,
+    state.
+    """
     known = by_paper(folder)
     chosen = known.values() if paper is None else [known.get(normal(paper), [])]
     return [claim for files in chosen for claims in files for claim in claims()]
@@ -44,7 +54,10 @@ def stated(folder: Path, paper: str | None = None) -> list[Stated]:
 
 def papers(folder: Path | None = None) -> list[str]:
     """Return the names of the papers of the repository around a folder, in alphabetical order."""
-    first = (next((one for claims in files for one in claims()), None) for files in by_paper(root(folder)).values())
+    first = (
+        next((one for claims in files for one in claims()), None)
+        for files in by_paper(root(folder)).values()
+    )
     return sorted(claim.paper for claim in first if claim)
 
 
@@ -54,16 +67,22 @@ def files(paper: str | None = None, folder: Path | None = None) -> list[Path]:
 
 
 def places(paper: str, folder: Path | None = None) -> list[Path]:
-    """Return the package of a paper's checks (`test_he/`), or their files where they have no package of their own."""
+    """Return the package of a paper's checks (`test_he/`), or their files where they have no
+    package of their own.
+    """
     paths = files(paper, folder)
-    return list(dict.fromkeys(file.parent if file.parent.name.startswith("test_") else file for file in paths))
+    return list(
+        dict.fromkeys(
+            file.parent if file.parent.name.startswith("test_") else file for file in paths
+        )
+    )
 
 
 def beside(paper: str, name: str, folder: Path | None = None) -> Path:
     """Return where a file that accompanies a paper's claims lies, whether it is there or not.
 
-    In the package of its checks, `test_he/survivors.json`, or beside the module, `survivors_he.json` with `test_he.py`.
-    Raises ValueError for a paper without claims.
+    In the package of its checks, `test_he/survivors.json`, or beside the module,
+    `survivors_he.json` with `test_he.py`. Raises ValueError for a paper without claims.
     """
     paths = places(paper, folder)
     if not paths:
@@ -71,25 +90,39 @@ def beside(paper: str, name: str, folder: Path | None = None) -> Path:
     if paths[0].is_dir():
         return paths[0] / name
     stem, dot, suffix = name.partition(".")
-    return paths[0].with_name(f"{stem}_{paths[0].stem.removeprefix('test_').removesuffix('_test')}{dot}{suffix}")
+    return paths[0].with_name(
+        f"{stem}_{paths[0].stem.removeprefix('test_').removesuffix('_test')}{dot}{suffix}"
+    )
 
 
 def title(paper: str, folder: Path | None = None) -> str:
-    """Return the first paragraph of the docstring of a paper's checks; "" for a paper without checks or docstring."""
+    """Return the first paragraph of the docstring of a paper's checks; "" for a paper without
+    checks or docstring.
+    """
     return " ".join(docstring(paper, folder).split("\n\n")[0].split())
 
 
 def docstring(paper: str, folder: Path | None = None) -> str:
-    """Return the docstring of a paper's checks, or of their package; "" for a paper without checks or docstring."""
+    """Return the docstring of a paper's checks, or of their package; "" for a paper without checks
+    or docstring.
+    """
     paths = files(paper, folder)
-    packages = [file.parent / "__init__.py" for file in paths if file.parent.name.startswith("test_")]
+    packages = [
+        file.parent / "__init__.py" for file in paths if file.parent.name.startswith("test_")
+    ]
     for path in [*packages, *paths][:1]:
-        return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path.exists() else None) or ""
+        return (
+            ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+            if path.exists()
+            else None
+        ) or ""
     return ""
 
 
 def settings(paper: str, folder: Path | None = None) -> dict[str, list[str]]:
-    """Return the ids of a paper's claims, printed forms included, each with the names of its settings."""
+    """Return the ids of a paper's claims, printed forms included, each with the names of its
+    settings.
+    """
     names = {}
     for claim in stated(root(folder), paper):
         names[claim.id] = list(claim.settings)
@@ -99,7 +132,9 @@ def settings(paper: str, folder: Path | None = None) -> dict[str, list[str]]:
 
 
 def normal(name: str) -> str:
-    """Return a name as it is compared: hyphens and underscores, large and small letters are the same."""
+    """Return a name as it is compared: hyphens and underscores, large and small letters are the
+    same.
+    """
     return name.replace("-", "_").lower()
 
 
@@ -122,12 +157,17 @@ def _claims(file: Path) -> Iterator[Stated]:
                 paper,
                 file,
                 function.name,
-                tuple(argument.arg for argument in (*function.args.args[1:], *function.args.kwonlyargs)),
+                tuple(
+                    argument.arg
+                    for argument in (*function.args.args[1:], *function.args.kwonlyargs)
+                ),
                 "as_printed" in given,
                 *(str(given.get(name, "")).strip() for name in ("route", "second")),
             )
 
 
 def claim_name(function: str) -> str:
-    """Return what a check function's claim is called: without `test_`, a double underscore is a hyphen."""
+    """Return what a check function's claim is called: without `test_`, a double underscore is a
+    hyphen.
+    """
     return function.removeprefix("test_").replace("__", "-")

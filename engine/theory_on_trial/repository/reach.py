@@ -1,4 +1,6 @@
-"""What a function may reach: every name that it mentions, and what these mention, read off the code of a repository."""
+"""What a function may reach: every name that it mentions, and what these mention, read off the code
+of a repository.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -11,12 +13,13 @@ _ENGINE = Path(__file__).parents[1]
 
 
 def reached(name: str, *, outside: str = " ", root: Path | None = None) -> frozenset[str]:
-    """Return what a function, class or constant may reach: the names that it mentions, and those that these mention.
+    """Return what a function, class or constant may reach: the names that it mentions, and those
+    that these mention.
 
-    All are dotted names; `name` may be imported from anywhere in the repository (of `root`, or else the present one).
-    Names of other libraries are in it, but not what these mention; a name that begins with `outside` is left out, with
-    all that only it reaches. Decorators and annotations compute nothing and are left out. What is called through a
-    variable alone is not seen.
+    All are dotted names; `name` may be imported from anywhere in the repository (of `root`, or else
+    the present one). Names of other libraries are in it, but not what these mention; a name that
+    begins with `outside` is left out, with all that only it reaches. Decorators and annotations
+    compute nothing and are left out. What is called through a variable alone is not seen.
     """
     return _reached(name, outside, root or repository.root())
 
@@ -28,7 +31,9 @@ def is_defined(name: str) -> bool:
 
 
 def home(name: str) -> str:
-    """Return the dotted name under which a name of this repository is defined: re-exports and aliases are followed."""
+    """Return the dotted name under which a name of this repository is defined: re-exports and
+    aliases are followed.
+    """
     return _home(name, repository.root())
 
 
@@ -46,13 +51,19 @@ def _reached(name: str, outside: str, root: Path) -> frozenset[str]:
 
 @cache
 def _next(name: str, root: Path) -> frozenset[str]:
-    """What a definition of this repository mentions by name: no modules, and no variables of its own."""
+    """What a definition of this repository mentions by name: no modules, and no variables of its
+    own.
+    """
     module, _, own = name.rpartition(".")
     names = _names(module, root) if _is_module(module, root) else {}
     statement = names.get(own)
     if not isinstance(statement, ast.stmt):
         return frozenset()
-    homes = {_home(f"{module}.{word}", root) for word in _mentioned(statement) if word.split(".")[0] in names}
+    homes = {
+        _home(f"{module}.{word}", root)
+        for word in _mentioned(statement)
+        if word.split(".")[0] in names
+    }
     return frozenset(definition for definition in homes if not _is_module(definition, root))
 
 
@@ -62,7 +73,11 @@ def _home(name: str, root: Path) -> str:
     if not _is_module(module, root):
         return name
     # A function may bear the name of the module that it is in: the last part is the function.
-    while rest and _is_module(f"{module}.{rest[0]}", root) and (len(rest) > 1 or rest[0] not in _names(module, root)):
+    while (
+        rest
+        and _is_module(f"{module}.{rest[0]}", root)
+        and (len(rest) > 1 or rest[0] not in _names(module, root))
+    ):
         module = f"{module}.{rest.pop(0)}"
     target = _names(module, root).get(rest[0]) if rest else None
     if isinstance(target, str):
@@ -71,25 +86,34 @@ def _home(name: str, root: Path) -> str:
 
 
 def _mentioned(statement: ast.stmt) -> Iterator[str]:
-    """Every name, with its attributes, in what a definition computes; not its own parameters and variables."""
+    """Every name, with its attributes, in what a definition computes; not its own parameters and
+    variables.
+    """
     parts: list[ast.AST] = [statement]
     own: set[str] = set()
     if isinstance(statement, ast.FunctionDef):
         args = statement.args
         defaults = [default for default in args.kw_defaults if default is not None]
         parts = [*statement.body, *args.defaults, *defaults]
-        own = {arg.arg for arg in (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg) if arg}
+        own = {
+            arg.arg
+            for arg in (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg)
+            if arg
+        }
     for node in (inner for part in parts for inner in ast.walk(part)):
         attributes: list[str] = []
         while isinstance(node, ast.Attribute):
-            attributes, node = [node.attr, *attributes], node.value
+            attributes = [node.attr, *attributes]
+            node = node.value
         if isinstance(node, ast.Name) and node.id not in own:
             yield ".".join([node.id, *attributes])
 
 
 @cache
 def _names(module: str, root: Path) -> dict[str, ast.stmt | str]:
-    """The names of a module: the statement that defines each, or the dotted name that it is imported from."""
+    """The names of a module: the statement that defines each, or the dotted name that it is
+    imported from.
+    """
     path = _path(module, root)
     tree = ast.parse(path.read_text(encoding="utf-8") if path.is_file() else "")
     names: dict[str, ast.stmt | str] = {}
@@ -99,14 +123,20 @@ def _names(module: str, root: Path) -> dict[str, ast.stmt | str]:
             names |= {alias.asname or alias.name: f"{source}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             names |= {
-                a.asname or a.name.split(".")[0]: a.name if a.asname else a.name.split(".")[0] for a in node.names
+                a.asname or a.name.split(".")[0]: a.name if a.asname else a.name.split(".")[0]
+                for a in node.names
             }
     for statement in tree.body:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
             names[statement.name] = statement
         elif isinstance(statement, ast.Assign | ast.AnnAssign):
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            variables = (inner for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name))
+            variables = (
+                inner
+                for target in targets
+                for inner in ast.walk(target)
+                if isinstance(inner, ast.Name)
+            )
             names |= dict.fromkeys((name.id for name in variables), statement)
     return names
 
@@ -131,5 +161,7 @@ def _path(module: str, root: Path) -> Path:
 
 @cache
 def _is_module(name: str, root: Path) -> bool:
-    """Whether it is a module or a package of this repository; the folders of the tests count, which hold no names."""
+    """Whether it is a module or a package of this repository; the folders of the tests count, which
+    hold no names.
+    """
     return _path(name, root).is_file() or _path(name, root).name == "__init__.py"

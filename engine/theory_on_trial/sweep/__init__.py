@@ -1,4 +1,6 @@
-"""A simulator over a grid of parameters and seeds: compiled once, run on all devices, resumed after an interruption."""
+"""A simulator over a grid of parameters and seeds: compiled once, run on all devices, resumed after
+an interruption.
+"""
 
 import contextlib
 import itertools
@@ -15,7 +17,13 @@ from jaxtyping import Integer
 from theory_on_trial.base.mapping import Mode, resolve_mode
 from theory_on_trial.base.progress import ProgressSetting, progress_bar
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Count, Interval, guarded
-from theory_on_trial.sweep.labels import as_traced, empty_dataset, output_shapes, read_parameters, seed_values
+from theory_on_trial.sweep.labels import (
+    as_traced,
+    empty_dataset,
+    output_shapes,
+    read_parameters,
+    seed_values,
+)
 from theory_on_trial.sweep.part import Part, joined
 from theory_on_trial.sweep.run import Program, SimulationError, Workers, current_settings
 from theory_on_trial.sweep.store import ChunkStore, source_digest
@@ -43,59 +51,74 @@ def sweep(
 ) -> xr.Dataset:
     """Run `simulator(key, **parameters)` for every combination of parameter values and every seed.
 
-    The random stream of a cell (a combination and a seed) is `fold_in(fold_in(key, hash), seed)` with a 64-bit hash of
-    the names and values of its parameters. It depends on nothing else, so that the order and the extent of the grid,
-    the chunks, the devices and the executor change no number: to the last bit in mode "map", to rounding in mode
-    "vmap", where the size of the batch shows in the last digits. Numbers are computed in JAX's present precision.
+    The random stream of a cell (a combination and a seed) is `fold_in(fold_in(key, hash), seed)`
+    with a 64-bit hash of the names and values of its parameters. It depends on nothing else, so
+    that the order and the extent of the grid, the chunks, the devices and the executor change no
+    number: to the last bit in mode "map", to rounding in mode "vmap", where the size of the batch
+    shows in the last digits. Numbers are computed in JAX's present precision.
 
-    There is one compilation for each combination of static values (and for each device or worker process; in mode
-    "vmap" another one measures the memory of a cell). Processes that share the cores of a machine should be started
-    with OMP_NUM_THREADS=1 in their environment. A chunk for which a device has too little memory is run in halves.
+    There is one compilation for each combination of static values (and for each device or worker
+    process; in mode "vmap" another one measures the memory of a cell). Processes that share the
+    cores of a machine should be started with OMP_NUM_THREADS=1 in their environment. A chunk for
+    which a device has too little memory is run in halves.
 
-    Called with a `cache` in every process of a `jax.distributed` job, on a folder they share, each process runs its
-    share of the cells, waits for the others and returns the whole dataset. Without a cache each runs all cells.
+    Called with a `cache` in every process of a `jax.distributed` job, on a folder they share, each
+    process runs its share of the cells, waits for the others and returns the whole dataset. Without
+    a cache each runs all cells.
 
     Args:
-        simulator: a function of a key and named parameters that JAX can trace and that returns an array or a tuple,
-            dict or NamedTuple of arrays; jitted or not. For `cache` it must be defined in a file; for executors that
-            use plain pickle, it must be importable.
-        grid: traced parameters, real numbers. A list is a dimension of the result, a number is the same for all cells.
-        seeds: the seeds, or how many of them: 64 means 0, ..., 63. A later run with more keeps the ones it has.
+        simulator: a function of a key and named parameters that JAX can trace and that returns an
+            array or a tuple, dict or NamedTuple of arrays; jitted or not. For `cache` it must be
+            defined in a file; for executors that use plain pickle, it must be importable.
+        grid: traced parameters, real numbers. A list is a dimension of the result, a number is the
+            same for all cells.
+        seeds: the seeds, or how many of them: 64 means 0, ..., 63. A later run with more keeps the
+            ones it has.
         key: the seed of the key from which all streams are derived.
-        static: parameters that fix shapes or choose branches (numbers, strings, None and tuples of such). A list is a
-            dimension of the result; each of its values is compiled, and all must give outputs of one shape.
-        common: parameters left out of the hash: cells that differ in these only share their random numbers.
-        mode: "map" runs the cells of a chunk one after the other, "vmap" all at once; "auto" is "map" on a CPU and
-            "vmap" on an accelerator.
-        chunk: cells per chunk, the unit in which work is handed out and kept; fewer where they would take more than a
-            quarter of a device's memory, 1 GiB of a CPU's. If not given: about two seconds of work in mode "map"; in
-            mode "vmap" what this memory holds.
-        executor: where the chunks are run: anything with `submit(function, argument)`, such as a process pool (not
-            one that forks) or Dask's `client.get_executor()` with one thread per worker; all local devices if not
-            given. Workers must have the kind of devices and the source that this process has, which alone writes.
-        cache: folder in which finished chunks are kept, and where a later run finds those of its cells that were
-            computed from the same source, parameters, key, precision and kind of device by the same version of JAX. A
-            damaged file counts as absent. A full disk is a RuntimeWarning. Nothing is kept if not given.
-        progress: a bar on a terminal if "auto", always or never if True or False; or a function to be called with the
-            cells done, all cells and the seconds since the start whenever a chunk is done.
+        static: parameters that fix shapes or choose branches (numbers, strings, None and tuples of
+            such). A list is a dimension of the result; each of its values is compiled, and all must
+            give outputs of one shape.
+        common: parameters left out of the hash: cells that differ in these only share their random
+            numbers.
+        mode: "map" runs the cells of a chunk one after the other, "vmap" all at once; "auto" is
+            "map" on a CPU and "vmap" on an accelerator.
+        chunk: cells per chunk, the unit in which work is handed out and kept; fewer where they
+            would take more than a quarter of a device's memory, 1 GiB of a CPU's. If not given:
+            about two seconds of work in mode "map"; in mode "vmap" what this memory holds.
+        executor: where the chunks are run: anything with `submit(function, argument)`, such as a
+            process pool (not one that forks) or Dask's `client.get_executor()` with one thread per
+            worker; all local devices if not given. Workers must have the kind of devices and the
+            source that this process has, which alone writes.
+        cache: folder in which finished chunks are kept, and where a later run finds those of its
+            cells that were computed from the same source, parameters, key, precision and kind of
+            device by the same version of JAX. A damaged file counts as absent. A full disk is a
+            RuntimeWarning. Nothing is kept if not given.
+        progress: a bar on a terminal if "auto", always or never if True or False; or a function to
+            be called with the cells done, all cells and the seconds since the start whenever a
+            chunk is done.
 
     Returns:
-        A dataset with one variable for each output, named by its dict key or field, `out0`, ... for the items of a
-        tuple, or like the simulator for a single array. Its dimensions are the static lists, the lists of the grid, the
-        seed and the output's own, `spectrum_dim0`, .... Coordinates hold the parameters' values.
+        A dataset with one variable for each output, named by its dict key or field, `out0`, ... for
+        the items of a tuple, or like the simulator for a single array. Its dimensions are the
+        static lists, the lists of the grid, the seed and the output's own, `spectrum_dim0`, ....
+        Coordinates hold the parameters' values.
 
     Raises:
-        TypeError, ValueError: before the first cell, for parameters and options that do not fit, executors that
-            fork, thread pools in mode "vmap", a `cache` that cannot be written to.
-        SimulationError: when the simulator fails while it runs. The message names the cell; finished chunks are kept.
-        RuntimeError: when a worker, or another process of the job, fails or dies. Finished chunks are kept, and the
-            same call resumes.
+        TypeError, ValueError: before the first cell, for parameters and options that do not fit,
+            executors that fork, thread pools in mode "vmap", a `cache` that cannot be written to.
+        SimulationError: when the simulator fails while it runs. The message names the cell;
+            finished chunks are kept.
+        RuntimeError: when a worker, or another process of the job, fails or dies. Finished chunks
+            are kept, and the same call resumes.
     """
     axes, choices = read_parameters(simulator, grid, static or {}, common)
     seed_axis = {"seed": seed_values(seeds)}
-    settings, plan = current_settings(), resolve_mode(mode)
+    settings = current_settings()
+    plan = resolve_mode(mode)
     workers = Workers(executor, plan)
-    combinations = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
+    combinations = [
+        dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())
+    ]
     outputs = output_shapes(simulator, axes, combinations)
     provenance = {
         "simulator": f"{simulator.__module__}:{simulator.__qualname__}",
@@ -119,8 +142,12 @@ def sweep(
         }
         store = None if cache is None else ChunkStore(cache, simulator.__name__, identity)
         program = Program(simulator, tuple(values.items()), repr(values), outputs, plan)
-        # each output as combinations x cells x its own dimensions: a view, so that the dataset is filled in place
-        views = {name: dataset[name].values.reshape(len(combinations), -1, *shape)[row] for name, shape, _ in outputs}
+        # each output as combinations x cells x its own dimensions: a view, so that the dataset is
+        # filled in place
+        views = {
+            name: dataset[name].values.reshape(len(combinations), -1, *shape)[row]
+            for name, shape, _ in outputs
+        }
         parts.append(Part(program, key, axes | seed_axis, common, views, store))
 
     is_shared = cache is not None and jax.process_count() > 1

@@ -28,5 +28,7 @@ def warm_children(warm_python: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def true_children(warm_children: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a module whose tests have warm children: the test is about what a Python imports, or how it is stopped."""
+    """In a module whose tests have warm children: the test is about what a Python imports, or how
+    it is stopped.
+    """
     monkeypatch.setattr(sys, "executable", TRUE_PYTHON)

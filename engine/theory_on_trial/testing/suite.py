@@ -1,7 +1,8 @@
 """What test suites of a workbench share: import it in a conftest.
 
-It turns on float64, has programs compiled quickly, gives Hypothesis's examples any time (profile `patient`), registers
-the profile `thorough`, keeps relative tolerances relative, and has a fixture that gives back the programs of a module.
+It turns on float64, has programs compiled quickly, gives Hypothesis's examples any time (profile
+`patient`), registers the profile `thorough`, keeps relative tolerances relative, and has a fixture
+that gives back the programs of a module.
 """
 
 import functools
@@ -23,24 +24,32 @@ if TYPE_CHECKING:  # this module is imported to check the types of that one
 
 jax.config.update("jax_enable_x64", True)
 
-# Tests compile thousands of programs that run once: in one piece and with little optimisation it takes half the time.
-# XLA reads these when its first device starts, and ends at an option that a jaxlib no longer has.
+# Tests compile thousands of programs that run once: in one piece and with little optimisation it
+# takes half the time. XLA reads these when its first device starts, and ends at an option that a
+# jaxlib no longer has.
 _QUICK = {"--xla_backend_optimization_level": "1", "--xla_cpu_parallel_codegen_split_count": "1"}
 if jax.version.__version_info__ < (0, 11):
     _QUICK["--xla_cpu_use_fusion_emitters"] = "false"
 for _option, _value in _QUICK.items():
-    if _option not in os.environ.get("XLA_FLAGS", ""):  # a worker has its parent's, and the same kept programs
+    if _option not in os.environ.get(
+        "XLA_FLAGS", ""
+    ):  # a worker has its parent's, and the same kept programs
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_option}={_value}".strip()
 
 typechecker = beartype(conf=BeartypeConf(is_pep484_tower=True))
-"""For jaxtyping's import hook: shapes and types are checked as the tests run; an integer is a real number too."""
+"""For jaxtyping's import hook: shapes and types are checked as the tests run; an integer is a real
+number too.
+"""
 
-CHECKED = 20  # so many calls of a function at first, and one of so many later: to check all took a third of a run
+# so many calls of a function at first, and one of so many later: to check all took a third of a run
+CHECKED = 20
 _always = jaxtyping.jaxtyped
 
 
 def _sometimes(*function: Any, **options: Any) -> Any:
-    """What the hook decorates with: inner functions, made anew by each call of the outer one, are not checked."""
+    """What the hook decorates with: inner functions, made anew by each call of the outer one, are
+    not checked.
+    """
     if function:  # decorated by hand, which the hook never does
         return _always(*function, **options)
 
@@ -49,12 +58,15 @@ def _sometimes(*function: Any, **options: Any) -> Any:
             return _always(function, **options)
         if "<locals>" in function.__qualname__:
             return function
-        checked, calls = functools.cache(lambda: _always(function, **options)), itertools.count()
+        checked = functools.cache(lambda: _always(function, **options))
+        calls = itertools.count()
 
         @functools.wraps(function)
         def called(*arguments: Any, **named: Any) -> Any:
             number = next(calls)
-            return (checked() if number < CHECKED or number % CHECKED == 0 else function)(*arguments, **named)
+            return (checked() if number < CHECKED or number % CHECKED == 0 else function)(
+                *arguments, **named
+            )
 
         return called
 
@@ -67,21 +79,25 @@ _APPROX = pytest.approx
 
 
 def approx(expected: Any, rel: Any = None, abs: Any = None, **options: Any) -> Any:
-    """As pytest's, but a relative tolerance alone is just that: its floor of 1e-12 passes any two tiny numbers."""
+    """As pytest's, but a relative tolerance alone is just that: its floor of 1e-12 passes any two
+    tiny numbers.
+    """
     return _APPROX(expected, rel, 0 if abs is None and rel is not None else abs, **options)
 
 
 pytest.approx = approx  # type: ignore[assignment]
 
-# An example may compile, or run beside other processes. `pytest --hypothesis-profile=thorough` gives the solvers, which
-# cost seconds an example, 200 examples too.
+# An example may compile, or run beside other processes. `pytest --hypothesis-profile=thorough`
+# gives the solvers, which cost seconds an example, 200 examples too.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 settings.register_profile("thorough", max_examples=200, deadline=None)
 
 
 def check_readable(answer: "Answer") -> dict[str, Any]:
-    """A tool's answer has all its parts, is short, goes through JSON and draws; return what JSON keeps of it."""
+    """A tool's answer has all its parts, is short, goes through JSON and draws; return what JSON
+    keeps of it.
+    """
     import matplotlib.pyplot as plt
 
     assert all((answer.asked, answer.rests_on, answer.unseen))
@@ -100,6 +116,8 @@ def check_readable(answer: "Answer") -> dict[str, Any]:
 
 @pytest.fixture(scope="module", autouse=True)
 def programs_of_one_module() -> Iterator[None]:
-    """Forget a module's compiled programs: thousands of them exhaust the memory maps that Linux gives a process."""
+    """Forget a module's compiled programs: thousands of them exhaust the memory maps that Linux
+    gives a process.
+    """
     yield
     jax.clear_caches()

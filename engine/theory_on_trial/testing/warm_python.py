@@ -1,8 +1,10 @@
-"""A Python that starts in a moment: its programs run in forks of a process that has imported what they need.
+"""A Python that starts in a moment: its programs run in forks of a process that has imported what
+they need.
 
-`started` gives the path of a stand-in for `sys.executable`, for tests that start many programs. It hands its arguments,
-folder, environment and standard streams to that process, and ends as the fork ends; a stand-in that is killed takes the
-fork along. What a test says of imports, or of signals, wants a true Python.
+`started` gives the path of a stand-in for `sys.executable`, for tests that start many programs. It
+hands its arguments, folder, environment and standard streams to that process, and ends as the fork
+ends; a stand-in that is killed takes the fork along. What a test says of imports, or of signals,
+wants a true Python.
 """
 
 import contextlib
@@ -44,23 +46,34 @@ CORE = (
     *("base.compilation_cache", "base.mapping", "decide.tracing", "page.report"),
     *("sweep", "trial.decisions", "trial.registry"),
 )
-IMPORTED = ["dask.array", "jax", "scipy.optimize", "scipy.stats", *(f"{ENGINE}.{name}" for name in CORE)]
+IMPORTED = [
+    "dask.array",
+    "jax",
+    "scipy.optimize",
+    "scipy.stats",
+    *(f"{ENGINE}.{name}" for name in CORE),
+]
 """Beside pytest and its plugins."""
-TRUE_FOR = "multiprocessing.spawn"  # it remembers `sys.executable`, and its children are handed open files
+TRUE_FOR = (
+    "multiprocessing.spawn"  # it remembers `sys.executable`, and its children are handed open files
+)
 
 
 @contextlib.contextmanager
 def started() -> Iterator[str]:
-    """The stand-in's path, for as long as the block runs; Python's own where the system cannot wait for forks so."""
+    """The stand-in's path, for as long as the block runs; Python's own where the system cannot wait
+    for forks so.
+    """
     if not hasattr(os, "pidfd_open"):
         yield sys.executable
         return
     folder = Path(tempfile.mkdtemp())
-    address, client = str(folder / "address"), folder / "python"
+    address = str(folder / "address")
+    client = folder / "python"
     client.write_text(CLIENT.format(python=sys.executable, address=address), encoding="utf-8")
     client.chmod(0o700)
-    # `-P`: what lies beside this file is not in its way. In a session of its own: Ctrl-C is for the tests; it ends as
-    # its input does, however these end.
+    # `-P`: what lies beside this file is not in its way. In a session of its own: Ctrl-C is for the
+    # tests; it ends as its input does, however these end.
     process = subprocess.Popen(
         [sys.executable, "-P", __file__, address, str(client)],
         cwd=folder,
@@ -78,7 +91,9 @@ def started() -> Iterator[str]:
 
 
 def import_plugins() -> None:
-    """Import pytest's plugins by a run over nothing: it wants to be the first, and to rewrite them."""
+    """Import pytest's plugins by a run over nothing: it wants to be the first, and to rewrite
+    them.
+    """
     import pytest
 
     with (
@@ -90,7 +105,9 @@ def import_plugins() -> None:
 
 
 def keep_examples_in(folder: str | Path) -> None:
-    """Have Hypothesis keep them there: by itself it does so in the folder in which it was imported."""
+    """Have Hypothesis keep them there: by itself it does so in the folder in which it was
+    imported.
+    """
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(folder, ".hypothesis")))
 
 
@@ -120,7 +137,9 @@ def serve(address: str, client: str) -> Callable[[], object]:
 
 
 def answer(asking: socket.socket, found: list[str]) -> Callable[[], object]:
-    """Fork what a client asks for, and tell it how that ended; return, in the fork, what it is to run."""
+    """Fork what a client asks for, and tell it how that ended; return, in the fork, what it is to
+    run.
+    """
     head, files, _, _ = socket.recv_fds(asking, 8, 3)
     with asking.makefile("rb") as stream:
         arguments, folder, environment = json.loads(stream.read(int.from_bytes(head, "big")))
@@ -142,10 +161,14 @@ def answer(asking: socket.socket, found: list[str]) -> Callable[[], object]:
     os._exit(0)
 
 
-def program(arguments: list[str], folder: str, environment: dict[str, str], found: list[str]) -> Callable[[], object]:
+def program(
+    arguments: list[str], folder: str, environment: dict[str, str], found: list[str]
+) -> Callable[[], object]:
     """What Python runs for these arguments, in this folder and environment."""
     os.chdir(folder)
-    configure_jax({name: value for name, value in environment.items() if os.environ.get(name) != value})
+    configure_jax(
+        {name: value for name, value in environment.items() if os.environ.get(name) != value}
+    )
     os.environ.clear()
     os.environ.update(environment)
     sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
@@ -154,12 +177,20 @@ def program(arguments: list[str], folder: str, environment: dict[str, str], foun
     run: Callable[[], object]
     if first.startswith("-m"):
         name, *rest = [first[2:], *rest] if first[2:] else rest
-        run, sys.argv, place = partial(runpy.run_module, name, None, "__main__", True), [name, *rest], folder
+        run = partial(runpy.run_module, name, None, "__main__", True)
+        sys.argv = [name, *rest]
+        place = folder
     elif first == "-c":
         main = sys.modules["__main__"] = types.ModuleType("__main__")
-        run, sys.argv, place = partial(exec, rest[0], vars(main)), ["-c", *rest[1:]], ""
+        run = partial(exec, rest[0], vars(main))
+        sys.argv = ["-c", *rest[1:]]
+        place = ""
     else:
-        run, sys.argv, place = partial(runpy.run_path, first, None, "__main__"), [first, *rest], str(Path(first).parent)
+        run, sys.argv, place = (
+            partial(runpy.run_path, first, None, "__main__"),
+            [first, *rest],
+            str(Path(first).parent),
+        )
     given = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:] = [place, *given, *(path for path in found if path not in given)]
     # A copy of the engine hides the one that is installed.
@@ -177,7 +208,9 @@ def configure_jax(variables: dict[str, str]) -> None:
     for name, value in variables.items():
         if name.startswith("JAX_"):
             kind = type(getattr(jax.config, name.lower()))
-            jax.config.update(name.lower(), kind(float(value)) if kind in (bool, int, float) else value)
+            jax.config.update(
+                name.lower(), kind(float(value)) if kind in (bool, int, float) else value
+            )
 
 
 if __name__ == "__main__":

@@ -22,27 +22,45 @@ BY_CASE = _ByCase()
 
 
 def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Callable[..., None]:
-    """Return a check that calls `function` for every case, with what is given in place of the case's own values.
+    """Return a check that calls `function` for every case, with what is given in place of the
+    case's own values.
 
-    Each case has random streams of its own. Settings are held to their annotations before anything runs
-    (`domain.OutsideDomain`). Raises `ValueError` for cases that are none or do not fit the settings.
+    Each case has random streams of its own. Settings are held to their annotations before anything
+    runs (`domain.OutsideDomain`). Raises `ValueError` for cases that are none or do not fit the
+    settings.
     """
     parameters = list(inspect.signature(function).parameters.values())
     names = [parameter.name for parameter in parameters[1:]]
     if not isinstance(cases, Iterable | None):
-        raise ValueError(f"the cases of {function.__name__} must be a list of settings, got {cases!r}")
+        raise ValueError(
+            f"the cases of {function.__name__} must be a list of settings, got {cases!r}"
+        )
     bound = None if cases is None else [_bound(function.__name__, names, case) for case in cases]
     if bound is not None and (not bound or any(case.keys() != bound[0].keys() for case in bound)):
-        raise ValueError(f"the cases of {function.__name__} must be at least one, and give the same settings each")
+        raise ValueError(
+            f"the cases of {function.__name__} must be at least one, and give the same settings "
+            "each"
+        )
     case_names = bound[0].keys() if bound else ()
-    defaults = {p.name: p.default for p in parameters[1:] if p.default is not p.empty and p.name not in case_names}
+    defaults = {
+        p.name: p.default
+        for p in parameters[1:]
+        if p.default is not p.empty and p.name not in case_names
+    }
 
     @functools.wraps(function)
     def check(trial: Any, **given: Any) -> None:
         settings = [defaults | case | given for case in bound or [{}]]
-        distinct = list({repr(case): case for case in settings}.values()) if given else settings  # which makes two one
-        labels = [", ".join(f"{name}={_plain(case[name])!r}" for name in case_names) for case in distinct]
-        admissible = [_in_case(label, admitted, function, case) for label, case in zip(labels, distinct, strict=True)]
+        distinct = (
+            list({repr(case): case for case in settings}.values()) if given else settings
+        )  # which makes two one
+        labels = [
+            ", ".join(f"{name}={_plain(case[name])!r}" for name in case_names) for case in distinct
+        ]
+        admissible = [
+            _in_case(label, admitted, function, case)
+            for label, case in zip(labels, distinct, strict=True)
+        ]
         for label, case in zip(labels, admissible, strict=True):
             trial.settings.append(case)
             with trial.case(label):
@@ -53,7 +71,10 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
                         raise
                     raise OutsideDomain(str(error)) from error
 
-    slots = [p if p.name not in case_names else p.replace(default=BY_CASE, kind=p.KEYWORD_ONLY) for p in parameters]
+    slots = [
+        p if p.name not in case_names else p.replace(default=BY_CASE, kind=p.KEYWORD_ONLY)
+        for p in parameters
+    ]
     signature = inspect.Signature(sorted(slots, key=lambda p: p.kind))
     check.__signature__ = signature  # type: ignore[attr-defined]
     check.first_case = bound[0] if bound else {}  # type: ignore[attr-defined]
@@ -83,9 +104,13 @@ def _bound(function: str, names: list[str], case: Any) -> dict[str, Any]:
     if not isinstance(values, dict):
         if len(values) > len(names):
             raise ValueError(
-                f"a case of {function} gives {len(values)} values, its settings are {', '.join(names) or 'none'}"
+                f"a case of {function} gives {len(values)} values, its settings are "
+                f"{', '.join(names) or 'none'}"
             )
         values = dict(zip(names, values, strict=False))
     if unknown := [name for name in values if name not in names]:
-        raise ValueError(f"{function} has no setting {unknown[0]!r}; its settings are {', '.join(names) or 'none'}")
+        raise ValueError(
+            f"{function} has no setting {unknown[0]!r}; its settings are "
+            f"{', '.join(names) or 'none'}"
+        )
     return values

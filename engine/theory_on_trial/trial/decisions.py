@@ -1,9 +1,9 @@
 """The trial of one claim: a measurement, a prediction and the controls go in, findings come out.
 
-A check function receives a `Trial` as its first argument and calls one decision method (or several: the claim is then
-VERIFIED only if each decision is). What the methods share: `controls` are wrong predictions judged on the same
-measurement, `wrong_processes` are wrong measurements judged against the true prediction, `as_printed` is the value a
-paper prints where the claim corrects it.
+A check function receives a `Trial` as its first argument and calls one decision method (or several:
+the claim is then VERIFIED only if each decision is). What the methods share: `controls` are wrong
+predictions judged on the same measurement, `wrong_processes` are wrong measurements judged against
+the true prediction, `as_printed` is the value a paper prints where the claim corrects it.
 """
 
 import functools
@@ -16,7 +16,14 @@ from typing import Any, ParamSpec, get_args
 import numpy as np
 
 from theory_on_trial.decide import evidence, sampling, trends
-from theory_on_trial.decide.decision import Control, Finding, Prediction, Side, check_finite, outside
+from theory_on_trial.decide.decision import (
+    Control,
+    Finding,
+    Prediction,
+    Side,
+    check_finite,
+    outside,
+)
 from theory_on_trial.decide.evidence import FoundBy
 from theory_on_trial.decide.resolution import distance, unequal
 from theory_on_trial.decide.sampling import Draws, Measure
@@ -33,7 +40,9 @@ Given = ParamSpec("Given")
 
 
 def _remembered(decision: Callable[Given, None]) -> Callable[Given, None]:
-    """Let a decision that raises be remembered, with its case: a check that catches the exception keeps it."""
+    """Let a decision that raises be remembered, with its case: a check that catches the exception
+    keeps it.
+    """
 
     @functools.wraps(decision)
     def remembered(*given: Given.args, **named: Given.kwargs) -> None:
@@ -41,7 +50,12 @@ def _remembered(decision: Callable[Given, None]) -> Callable[Given, None]:
             decision(*given, **named)
         except Exception as error:
             trial: Any = given[0]
-            if trial.refusal is None and trial._case and isinstance(error, ValueError) and len(error.args) == 1:
+            if (
+                trial.refusal is None
+                and trial._case
+                and isinstance(error, ValueError)
+                and len(error.args) == 1
+            ):
                 error.args = (f"{trial._case}: {error}",)
             trial.refusal = trial.refusal or error
             raise
@@ -53,12 +67,15 @@ class Trial:
     """One run of one claim under one seed.
 
     Args:
-        claim_id: decides, together with `seed`, every random number of the trial; no two claims share a stream.
+        claim_id: decides, together with `seed`, every random number of the trial; no two claims
+            share a stream.
         seed: any integer.
         progress: called with (samples drawn, most that may be drawn) after each look.
     """
 
-    def __init__(self, claim_id: str, seed: int = 0, progress: Callable[[int, int], None] | None = None):
+    def __init__(
+        self, claim_id: str, seed: int = 0, progress: Callable[[int, int], None] | None = None
+    ):
         self.claim_id = claim_id
         self.seed = seed
         self.findings: list[Finding] = []
@@ -68,10 +85,12 @@ class Trial:
         self._progress = progress
         self._case = ""
 
-    # --------------------------------------------------------------------------------------------------------- domain
+    # --------------------------------------------------------------------------------------- domain
 
     def require(self, condition: Any, sentence: str) -> None:
-        """Raise `OutsideDomain` with the sentence unless the settings owe each other what the condition says."""
+        """Raise `OutsideDomain` with the sentence unless the settings owe each other what the
+        condition says.
+        """
         if np.size(condition) == 0:
             raise ValueError("require() is given no condition at all")
         if not np.all(condition):
@@ -86,7 +105,8 @@ class Trial:
         finally:
             self._case = outer
 
-    # ---------------------------------------------------------------------------------------- deterministic decisions
+    # ----------------------------------------------------------------------------------------
+    # deterministic decisions
 
     @_remembered
     def identity(
@@ -100,12 +120,21 @@ class Trial:
         wrong_processes: Mapping[str, Any] | None = None,
         as_printed: Any = None,
     ) -> None:
-        """Two routes to one number agree up to rounding (see `evidence.identity` for `ops` and `scale`)."""
+        """Two routes to one number agree up to rounding (see `evidence.identity` for `ops` and
+        `scale`).
+        """
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            return evidence.identity(measured, predict, wrong, ops=_roundings(ops), scale=scale, printed=as_printed)
+            return evidence.identity(
+                measured, predict, wrong, ops=_roundings(ops), scale=scale, printed=as_printed
+            )
 
-        self._record("identity", judged(value, controls or {}), wrong_processes, lambda measured: judged(measured, {}))
+        self._record(
+            "identity",
+            judged(value, controls or {}),
+            wrong_processes,
+            lambda measured: judged(measured, {}),
+        )
 
     @_remembered
     def bound(
@@ -121,7 +150,9 @@ class Trial:
         wrong_processes: Mapping[str, Any] | None = None,
         as_printed: Any = None,
     ) -> None:
-        """Lhs <= rhs on every instance (see `evidence.bound`); controls are wrong right-hand sides."""
+        """Lhs <= rhs on every instance (see `evidence.bound`); controls are wrong right-hand
+        sides.
+        """
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
             return evidence.bound(
@@ -136,7 +167,12 @@ class Trial:
                 printed=as_printed,
             )
 
-        self._record("bound", judged(lhs, controls or {}), wrong_processes, lambda measured: judged(measured, {}))
+        self._record(
+            "bound",
+            judged(lhs, controls or {}),
+            wrong_processes,
+            lambda measured: judged(measured, {}),
+        )
 
     @_remembered
     def value(
@@ -153,11 +189,12 @@ class Trial:
         wrong_processes: Mapping[str, Any] | None = None,
         as_printed: Any = None,
     ) -> None:
-        """A computed value, known to within `error` (>= 0, from rounding analysis or a residual), meets a prediction.
+        """A computed value, known to within `error` (>= 0, from rounding analysis or a residual),
+        meets a prediction.
 
-        This is the procedure for approximations: `slack` is the computed size of the neglected terms, `margin` what
-        the claim says (of an equality; a one-sided claim has none), `scale` what an error is measured in where the
-        prediction is 0.
+        This is the procedure for approximations: `slack` is the computed size of the neglected
+        terms, `margin` what the claim says (of an equality; a one-sided claim has none), `scale`
+        what an error is measured in where the prediction is 0.
         """
         controls = controls or {}
         prediction = _prediction(predict, margin, slack, side, scale)
@@ -166,7 +203,9 @@ class Trial:
             finding = evidence.enclosed(measured, error, prediction, wrong, printed=as_printed)
             return replace(finding, note=_OF_THIS_DRAW * self._drawn)
 
-        self._record("value", judged(value, controls), wrong_processes, lambda measured: judged(measured, {}))
+        self._record(
+            "value", judged(value, controls), wrong_processes, lambda measured: judged(measured, {})
+        )
 
     @_remembered
     def limit(
@@ -186,13 +225,22 @@ class Trial:
     ) -> None:
         """Values at growing sizes tend to the prediction (see `trends.limit`).
 
-        The values are computed exactly, or are a list of `laws.Enclosure`, one per size. `same_instance=True` says of
-        numbers that whatever was drawn at random is the same at every size, and that they are exact for it.
+        The values are computed exactly, or are a list of `laws.Enclosure`, one per size.
+        `same_instance=True` says of numbers that whatever was drawn at random is the same at every
+        size, and that they are exact for it.
         """
         self._check_exact(values, same_instance)
         controls = controls or {}
         prediction = _prediction(predict, margin, slack, "two", scale)
-        limit = trends.limit(values, sizes, prediction, controls, remainder=remainder, order=order, printed=as_printed)
+        limit = trends.limit(
+            values,
+            sizes,
+            prediction,
+            controls,
+            remainder=remainder,
+            order=order,
+            printed=as_printed,
+        )
         note = "; ".join(filter(None, [_ONE_INSTANCE * same_instance, limit.note]))
         self._record("limit", replace(limit, note=note))
 
@@ -210,18 +258,28 @@ class Trial:
         as_printed: Any = None,
         same_instance: bool = False,
     ) -> None:
-        """Errors behave like n^predict (see `trends.convergence_order`); `same_instance` as for `limit`.
+        """Errors behave like n^predict (see `trends.convergence_order`); `same_instance` as for
+        `limit`.
 
-        The errors are computed exactly up to `rounding`, or are a list of `laws.Enclosure`, one per size.
+        The errors are computed exactly up to `rounding`, or are a list of `laws.Enclosure`, one per
+        size.
         """
         self._check_exact(errors, same_instance)
         prediction = _prediction(predict, margin, 0.0, "two", 1.0)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
             exponent = trends.convergence_order(measured, sizes, rounding)
-            return replace(trends.order(exponent, prediction, wrong, as_printed), note=_ONE_INSTANCE * same_instance)
+            return replace(
+                trends.order(exponent, prediction, wrong, as_printed),
+                note=_ONE_INSTANCE * same_instance,
+            )
 
-        self._record("order", judged(errors, controls), wrong_processes, lambda measured: judged(measured, {}))
+        self._record(
+            "order",
+            judged(errors, controls),
+            wrong_processes,
+            lambda measured: judged(measured, {}),
+        )
 
     @_remembered
     def growth(
@@ -237,9 +295,13 @@ class Trial:
         guarantee: str = "finite-n (union)",
         as_printed: str | None = None,
     ) -> None:
-        """The boxes around a growing quantity admit the claimed law and no other (see `trends.growth`)."""
+        """The boxes around a growing quantity admit the claimed law and no other (see
+        `trends.growth`).
+        """
         if self._drawn and not error:
-            raise ValueError("boxes of a claim that draws at random may miss: state the chance, error= above 0")
+            raise ValueError(
+                "boxes of a claim that draws at random may miss: state the chance, error= above 0"
+            )
         self._record(
             "growth",
             trends.growth(
@@ -267,11 +329,15 @@ class Trial:
         guarantee: str = "finite-n (union)",
         as_printed: str | None = None,
     ) -> None:
-        """The quantity in the boxes (low, high) grows at most like the claimed law (see `trends.growth_at_most`)."""
+        """The quantity in the boxes (low, high) grows at most like the claimed law (see
+        `trends.growth_at_most`).
+        """
 
         def judged(measured: tuple[Any, Any]) -> Finding:
             low, high = measured
-            return trends.growth_at_most(n, low, high, claimed, error=error, guarantee=guarantee, printed=as_printed)
+            return trends.growth_at_most(
+                n, low, high, claimed, error=error, guarantee=guarantee, printed=as_printed
+            )
 
         self._record("growth_at_most", judged(boxes), wrong_processes, judged)
 
@@ -288,16 +354,26 @@ class Trial:
         controls: Mapping[str, Any],
         as_printed: Any = None,
     ) -> None:
-        """A feasible value and a certified lower bound enclose the predicted optimum (see `evidence.gap`)."""
+        """A feasible value and a certified lower bound enclose the predicted optimum (see
+        `evidence.gap`).
+        """
         prediction = _prediction(predict, margin, 0.0, "two", scale)
-        self._record("gap", evidence.gap(primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_printed))
+        self._record(
+            "gap",
+            evidence.gap(
+                primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_printed
+            ),
+        )
 
     @_remembered
     def runs(self, outcomes: Any, *, alpha: float, controls: Mapping[str, Any]) -> None:
-        """More runs than not have a positive outcome, by the exact sign test at the declared level `alpha`."""
+        """More runs than not have a positive outcome, by the exact sign test at the declared level
+        `alpha`.
+        """
         self._record("runs", evidence.runs(outcomes, controls, alpha=alpha))
 
-    # ------------------------------------------------------------------------------------------ Monte-Carlo decisions
+    # ------------------------------------------------------------------------------------------
+    # Monte-Carlo decisions
 
     @_remembered
     def mean(
@@ -320,17 +396,19 @@ class Trial:
     ) -> None:
         """The parameter of `law` (a mean, a variance, …) of `measure(key)` meets the prediction.
 
-        `measure` is jittable and returns one sample, any shape, for one key. Samples come in looks of `first` (the
-        size of the one compiled program), growing by 1.4 up to about `most`, until the interval decides. `margin`,
-        `slack` and `scale` are those of `value`. `vectorised=True` draws the samples by `vmap` on a CPU
-        too: right for tiny samples without linear algebra.
+        `measure` is jittable and returns one sample, any shape, for one key. Samples come in looks
+        of `first` (the size of the one compiled program), growing by 1.4 up to about `most`, until
+        the interval decides. `margin`, `slack` and `scale` are those of `value`. `vectorised=True`
+        draws the samples by `vmap` on a CPU too: right for tiny samples without linear algebra.
 
-        In place of `measure`, for NumPy, PyTorch or R, `sampler(generator, n)` returns the next n samples, shape
-        `(n, *shape)`, drawn with the generator of NumPy that it is given; wrong processes are then of this form, too.
+        In place of `measure`, for NumPy, PyTorch or R, `sampler(generator, n)` returns the next n
+        samples, shape `(n, *shape)`, drawn with the generator of NumPy that it is given; wrong
+        processes are then of this form, too.
         """
         controls = controls or {}
         prediction = _prediction(predict, margin, slack, side, scale)
-        alpha, looks = self._alpha(), evidence.planned_looks(first, most)
+        alpha = self._alpha()
+        looks = evidence.planned_looks(first, most)
         process = sampling.either(measure, sampler, vectorised)
 
         def judged(name: str, process: Measure | Draws, wrong: Mapping[str, Any]) -> Finding:
@@ -348,8 +426,12 @@ class Trial:
 
         self._sampled("mean", judged, process, controls, wrong_processes)
 
-    def probability(self, measure: Measure | None = None, predict: Any = None, **options: Any) -> None:
-        """The event `measure(key)` (0 or 1) has the predicted probability; options as for `mean`."""
+    def probability(
+        self, measure: Measure | None = None, predict: Any = None, **options: Any
+    ) -> None:
+        """The event `measure(key)` (0 or 1) has the predicted probability; options as for
+        `mean`.
+        """
         self.mean(measure, predict, law=Bernoulli(), **options)
 
     @_remembered
@@ -367,12 +449,14 @@ class Trial:
         most: int = 100_000,
         vectorised: bool = False,
     ) -> None:
-        """The law of `measure(key)` is `cdf` to within `margin` in sup |F - F0|; controls are wrong cdfs.
+        """The law of `measure(key)` is `cdf` to within `margin` in sup |F - F0|; controls are wrong
+        cdfs.
 
-        Without a cdf, `measure` returns a pair of independent samples from two routes, which must share one law.
-        `sampler` as for `mean`.
+        Without a cdf, `measure` returns a pair of independent samples from two routes, which must
+        share one law. `sampler` as for `mean`.
         """
-        alpha, looks = self._alpha(), evidence.planned_looks(first, most)
+        alpha = self._alpha()
+        looks = evidence.planned_looks(first, most)
         process = sampling.either(measure, sampler, vectorised)
         law = TwoSampleDistance() if cdf is None else SupDistance(cdf)
 
@@ -391,7 +475,7 @@ class Trial:
 
         self._sampled("distribution", judged, process, controls or {}, wrong_processes)
 
-    # ---------------------------------------------------------------------------------------------------- shared parts
+    # --------------------------------------------------------------------------------- shared parts
 
     def key(self, name: str = "") -> Any:
         """Return the JAX key of a named stream of this claim under this seed."""
@@ -408,29 +492,41 @@ class Trial:
         return key
 
     def generator(self, name: str = "") -> np.random.Generator:
-        """Return a NumPy generator on a named stream of this claim under this seed, for draws that need no program."""
+        """Return a NumPy generator on a named stream of this claim under this seed, for draws that
+        need no program.
+        """
         self._drawn = True
         return self._generator(name)
 
     def _generator(self, name: str) -> np.random.Generator:
-        return np.random.default_rng([self.seed % 2**64, int.from_bytes(self._digest(name)[:16], "big")])
+        return np.random.default_rng(
+            [self.seed % 2**64, int.from_bytes(self._digest(name)[:16], "big")]
+        )
 
     def _digest(self, name: str) -> bytes:
         case = f"[{self._case}]" * bool(self._case)
         return hashlib.sha256(f"{self.claim_id}{case}/{name}".encode()).digest()
 
     def _check_exact(self, values: Any, same_instance: bool) -> None:
-        """Raise `ValueError` for numbers that may be Monte-Carlo averages, which no limit may take for exact."""
-        is_exact = not trends.is_random(values) or not all(v.error and np.any(v.high > v.low) for v in values)
+        """Raise `ValueError` for numbers that may be Monte-Carlo averages, which no limit may take
+        for exact.
+        """
+        is_exact = not trends.is_random(values) or not all(
+            v.error and np.any(v.high > v.low) for v in values
+        )
         if self._drawn and is_exact and not same_instance:
             raise ValueError(
-                "numbers of a claim that draws at random are not exact: give an Enclosure with its chance of error for "
+                "numbers of a claim that draws at random are not exact: give an Enclosure with "
+                "its chance of error for "
                 "each size, or say "
-                "same_instance=True where the same random instance is used at every size and the rest is exact"
+                "same_instance=True where the same random instance is used at every size and the "
+                "rest is exact"
             )
 
     def _alpha(self) -> float:
-        """The share of the next decision: alpha / (j (j + 1)), which sums to alpha over any number of decisions."""
+        """The share of the next decision: alpha / (j (j + 1)), which sums to alpha over any number
+        of decisions.
+        """
         j = len(self.findings) + 1
         return ALPHA / (j * (j + 1))
 
@@ -439,7 +535,9 @@ class Trial:
     ) -> sampling.Sampler:
         stream = f"{len(self.findings)}/{name}"
         if by_generator:
-            return sampling.of_generator(process, lambda other: self._generator(stream + other), batch, _what(name))
+            return sampling.of_generator(
+                process, lambda other: self._generator(stream + other), batch, _what(name)
+            )
         return sampling.of_keys(process, self._key(stream), batch, vectorised, _what(name))
 
     def _sampled(
@@ -461,16 +559,34 @@ class Trial:
         wrong_processes: Mapping[str, Any] | None = None,
         judged: Callable[[Any], Finding] | None = None,
     ) -> None:
-        """Add the finding; a wrong process is judged against the true prediction and must be REFUTED."""
-        findings = {name: judged(process) for name, process in (wrong_processes or {}).items() if judged is not None}
-        processes = tuple(_as_control(name, rival, finding.prediction) for name, rival in findings.items())
-        notes = [f"{_what(name)}: {rival.note}" for name, rival in findings.items() if rival.outcome == "INCONCLUSIVE"]
+        """Add the finding; a wrong process is judged against the true prediction and must be
+        REFUTED.
+        """
+        findings = {
+            name: judged(process)
+            for name, process in (wrong_processes or {}).items()
+            if judged is not None
+        }
+        processes = tuple(
+            _as_control(name, rival, finding.prediction) for name, rival in findings.items()
+        )
+        notes = [
+            f"{_what(name)}: {rival.note}"
+            for name, rival in findings.items()
+            if rival.outcome == "INCONCLUSIVE"
+        ]
         shape = np.shape(finding.interval.estimate)
-        is_shared = shape and not np.shape(finding.prediction.value) and finding.prediction.side == "two"
-        remark = f"one prediction for all {' x '.join(map(str, shape))} coordinates" if is_shared else ""
+        is_shared = (
+            shape and not np.shape(finding.prediction.value) and finding.prediction.side == "two"
+        )
+        remark = (
+            f"one prediction for all {' x '.join(map(str, shape))} coordinates" if is_shared else ""
+        )
         note = "; ".join(filter(None, [finding.note, remark, unequal(finding.resolution), *notes]))
         controls = (*finding.controls, *processes)
-        self.findings.append(replace(finding, controls=controls, procedure=procedure, case=self._case, note=note))
+        self.findings.append(
+            replace(finding, controls=controls, procedure=procedure, case=self._case, note=note)
+        )
 
 
 def _what(name: str) -> str:
@@ -480,27 +596,40 @@ def _what(name: str) -> str:
 
 def _as_control(name: str, wrong: Finding, prediction: Prediction) -> Control:
     measured = wrong.interval.estimate
-    mask, gap = outside(wrong.interval, prediction), distance(measured, prediction)
+    mask = outside(wrong.interval, prediction)
+    gap = distance(measured, prediction)
     return Control(name, measured, wrong.outcome, mask, gap, is_process=True)
 
 
 def _roundings(ops: float | None) -> float:
-    """Return how many roundings lie on the longest path; raise `ValueError`, with what to write, if nobody says."""
+    """Return how many roundings lie on the longest path; raise `ValueError`, with what to write, if
+    nobody says.
+    """
     if ops is None:
         raise ValueError(
-            "say how many roundings lie on the longest path to a side, ops=: 0 for whole numbers and fractions, about "
-            "10 for a formula of ten operations, n for a sum of n terms or a product of n x n matrices"
+            "say how many roundings lie on the longest path to a side, ops=: 0 for whole numbers "
+            "and fractions, about "
+            "10 for a formula of ten operations, n for a sum of n terms or a product of n x n "
+            "matrices"
         )
     return ops
 
 
 def _prediction(value: Any, margin: Any, slack: Any, side: Side, scale: Any) -> Prediction:
-    """Return the prediction of a decision; raise `ValueError` for an equality without a margin, or a bound with one."""
+    """Return the prediction of a decision; raise `ValueError` for an equality without a margin, or
+    a bound with one.
+    """
     if side not in get_args(Side):
-        raise ValueError(f"side must be one of {', '.join(map(repr, get_args(Side)))}, got {side!r}")
+        raise ValueError(
+            f"side must be one of {', '.join(map(repr, get_args(Side)))}, got {side!r}"
+        )
     if side == "two" and margin is None:
-        raise ValueError("state the margin: how far from the prediction the claim still holds (margin=)")
+        raise ValueError(
+            "state the margin: how far from the prediction the claim still holds (margin=)"
+        )
     if side != "two" and margin is not None:
-        raise ValueError("a one-sided claim has no margin; what the theory itself admits is its slack")
+        raise ValueError(
+            "a one-sided claim has no margin; what the theory itself admits is its slack"
+        )
     value = check_finite("prediction", value).astype(float)
     return Prediction(value, slack if margin is None else margin, slack, side, scale)

@@ -1,4 +1,6 @@
-"""Sides of a paper on one page that meet in another of the repository's modules, read off the code."""
+"""Sides of a paper on one page that meet in another of the repository's modules, read off the
+code.
+"""
 
 from pathlib import Path
 
@@ -8,7 +10,9 @@ from theory_on_trial.trial.sides import marked
 
 
 def crossings_elsewhere(file: Path) -> list[str]:
-    """Return a sentence for each marked function that reaches one of the other side which another module marks."""
+    """Return a sentence for each marked function that reaches one of the other side which another
+    module marks.
+    """
     root = repository.root(file.absolute().parent)
     module = ".".join(file.absolute().relative_to(root).with_suffix("").parts)
     sentences = []
@@ -18,5 +22,7 @@ def crossings_elsewhere(file: Path) -> list[str]:
             place = root.joinpath(*home.split(".")).with_suffix(".py")
             another = marked(place).get(own) if home != module and place.is_file() else None
             if another not in (None, side):
-                sentences.append(f"{name} ({side}) reaches {other} ({another}), which is of the other side")
+                sentences.append(
+                    f"{name} ({side}) reaches {other} ({another}), which is of the other side"
+                )
     return sentences

@@ -1,4 +1,5 @@
-"""What a claim that went wrong under pytest is told: which argument does not fit, which coordinate is refuted most.
+"""What a claim that went wrong under pytest is told: which argument does not fit, which coordinate
+is refuted most.
 
 Nothing here decides: a claim that runs without pytest has the same verdict, and the bare error.
 """
@@ -18,11 +19,31 @@ from theory_on_trial.decide.decision import Finding, outside
 from theory_on_trial.decide.evidence import FoundBy
 from theory_on_trial.trial.decisions import Trial
 
-_DECISIONS = {f"Trial.{name}" for name, member in vars(Trial).items() if inspect.isfunction(member) and name[0] != "_"}
-_NUMBERS = "ops", "most", "first", "alpha", "margin", "slack", "scale", "error", "independent", "rounding", "remainder"
+_DECISIONS = {
+    f"Trial.{name}"
+    for name, member in vars(Trial).items()
+    if inspect.isfunction(member) and name[0] != "_"
+}
+_NUMBERS = (
+    "ops",
+    "most",
+    "first",
+    "alpha",
+    "margin",
+    "slack",
+    "scale",
+    "error",
+    "independent",
+    "rounding",
+    "remainder",
+)
 _CDF = "a function of an array, as scipy.stats.norm.cdf"
 _WANTED: list[tuple[tuple[str, ...], Callable[[Any], bool], str]] = [
-    (("controls", "wrong_processes"), lambda v: isinstance(v, Mapping), "a dictionary, its keys say what is wrong"),
+    (
+        ("controls", "wrong_processes"),
+        lambda v: isinstance(v, Mapping),
+        "a dictionary, its keys say what is wrong",
+    ),
     (("law",), lambda v: hasattr(v, "interval"), "a law of theory_on_trial.laws, as Bounded(0, 1)"),
     (("found_by",), lambda v: v in get_args(FoundBy), f"one of {', '.join(get_args(FoundBy))}"),
     (("sampler",), lambda v: _takes(v, "generator", "n"), "a function of (generator, n)"),
@@ -33,12 +54,22 @@ _WANTED: list[tuple[tuple[str, ...], Callable[[Any], bool], str]] = [
 
 @contextmanager
 def explain() -> Iterator[None]:
-    """Let an error say which argument of a decision does not fit; what it said before follows as a note."""
+    """Let an error say which argument of a decision does not fit; what it said before follows as a
+    note.
+    """
     try:
         yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        frames = [frame for frame, _ in walk_tb(error.__traceback__) if frame.f_code.co_qualname in _DECISIONS]
-        pairs = ((f.f_code.co_name, sentence) for f in frames for sentence in _misfits(f.f_code.co_name, f.f_locals))
+        frames = [
+            frame
+            for frame, _ in walk_tb(error.__traceback__)
+            if frame.f_code.co_qualname in _DECISIONS
+        ]
+        pairs = (
+            (f.f_code.co_name, sentence)
+            for f in frames
+            for sentence in _misfits(f.f_code.co_name, f.f_locals)
+        )
         for decision, sentence in islice(pairs, 1):
             error.add_note(f"({error})")
             error.args = (f"trial.{decision}: {sentence}",)
@@ -71,21 +102,36 @@ def _takes(function: Any, *arguments: str) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return f"a function of {inspect.signature(value)}" if inspect.isfunction(value) else in_words(value)
+    return (
+        f"a function of {inspect.signature(value)}"
+        if inspect.isfunction(value)
+        else in_words(value)
+    )
 
 
 def where(findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield in which coordinate a decision refutes its claim most, and how many runs its level takes."""
+    """Yield in which coordinate a decision refutes its claim most, and how many runs its level
+    takes.
+    """
     for finding in findings:
         case = f"{finding.case}: " * bool(finding.case)
         value, estimate = np.broadcast_arrays(finding.prediction.value, finding.interval.estimate)
         if finding.outcome == "REFUTED" and value.size > 1:
             wrong = np.broadcast_to(outside(finding.interval, finding.prediction), value.shape)
-            worst = np.unravel_index(np.argmax(np.where(wrong, np.abs(estimate - value), -1)), value.shape)
+            worst = np.unravel_index(
+                np.argmax(np.where(wrong, np.abs(estimate - value), -1)), value.shape
+            )
             numbers = f"predicted {float(value[worst]):.6g}, measured {float(estimate[worst]):.6g}"
             place = ", ".join(map(str, worst))
-            yield f"{case}refuted at {np.sum(wrong)} of {value.size} coordinates, most at [{place}]: {numbers}"
-        count, alpha = finding.interval.n, finding.interval.error
+            yield (
+                f"{case}refuted at {np.sum(wrong)} of {value.size} coordinates, most at "
+                f"[{place}]: {numbers}"
+            )
+        count = finding.interval.n
+        alpha = finding.interval.error
         if finding.procedure == "runs" and 2.0 ** (1 - count) > alpha:
             needed = math.ceil(1 - math.log2(alpha))
-            yield f"{case}of {count} runs none decides at alpha={alpha:.3g}: it takes {needed} that agree"
+            yield (
+                f"{case}of {count} runs none decides at alpha={alpha:.3g}: it takes {needed} "
+                "that agree"
+            )

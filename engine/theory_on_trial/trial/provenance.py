@@ -17,9 +17,12 @@ class Source:
     """Where a statement stands, and who makes it.
 
     Attributes:
-        provenance: "paper", "abstract" and "code" are the authors' own; "ours" is derived, recalled or compared here.
-        where: the place (theorem, equation, page; repository, path and commit), or how a statement of ours follows.
-        says: the sentence or formula as it is printed there, with its conditions; "" where the claim is the statement.
+        provenance: "paper", "abstract" and "code" are the authors' own; "ours" is derived, recalled
+            or compared here.
+        where: the place (theorem, equation, page; repository, path and commit), or how a statement
+            of ours follows.
+        says: the sentence or formula as it is printed there, with its conditions; "" where the
+            claim is the statement.
     """
 
     provenance: Provenance
@@ -28,7 +31,9 @@ class Source:
 
     def __post_init__(self) -> None:
         if not in_words(self.where):
-            raise ValueError(f"{self.provenance}(...) must say where the statement stands, or how it follows")
+            raise ValueError(
+                f"{self.provenance}(...) must say where the statement stands, or how it follows"
+            )
 
     def __str__(self) -> str:
         """Return the source in a few words, the way the ledger shows it."""
@@ -46,12 +51,18 @@ def abstract(says: str) -> Source:
 
 
 def code(repository: str, path: str, commit: str, *, says: str = "") -> Source:
-    """Name a file of released code, `code("owner/name", "src/loss.py", "1a2b3c4")`; `says` is what it computes."""
+    """Name a file of released code, `code("owner/name", "src/loss.py", "1a2b3c4")`; `says` is what
+    it computes.
+    """
     if not all(map(in_words, (repository, path, commit))):
-        raise ValueError('code("owner/name", "src/loss.py", "1a2b3c4") names repository, path and commit')
+        raise ValueError(
+            'code("owner/name", "src/loss.py", "1a2b3c4") names repository, path and commit'
+        )
     return Source("code", f"{repository}, {path}, at {commit}", says)
 
 
 def ours(how: str) -> Source:
-    """Say how a statement that no source prints follows: derived, recalled but not read, or compared."""
+    """Say how a statement that no source prints follows: derived, recalled but not read, or
+    compared.
+    """
     return Source("ours", how)

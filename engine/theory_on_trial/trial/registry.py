@@ -1,7 +1,8 @@
-"""Claims: a decorator that registers a check function, and the ways to find and run what is registered.
+"""Claims: a decorator that registers a check function, and the ways to find and run what is
+registered.
 
-A claim is an ordinary pytest function whose docstring is the theorem and whose parameters (after `trial`) are the
-experiment's settings with their defaults.
+A claim is an ordinary pytest function whose docstring is the theorem and whose parameters (after
+`trial`) are the experiment's settings with their defaults.
 """
 
 import ast
@@ -42,19 +43,23 @@ class Claim:
     """One claim of one paper.
 
     Attributes:
-        id: `<paper>.<name>`, unique in a repository, and in a parametrised test `<paper>.<name>[<parameters>]`; it
-            decides the random numbers. On input underscores and hyphens are the same.
-        source: who states it, and where: a place in the paper, its abstract, its code, or how it follows.
+        id: `<paper>.<name>`, unique in a repository, and in a parametrised test
+            `<paper>.<name>[<parameters>]`; it decides the random numbers. On input underscores and
+            hyphens are the same.
+        source: who states it, and where: a place in the paper, its abstract, its code, or how it
+            follows.
         statement: one line, from the check's docstring.
         kind: what sort of statement it is.
         tier: "fast", "full" or "paper", by cost.
         function: the check, which judges every case.
-        as_printed: what is printed, and where, that the claim corrects; the ledger then has a second row,
-            `<id>-as-printed`, that shares the measurement and is expected to be REFUTED.
+        as_printed: what is printed, and where, that the claim corrects; the ledger then has a
+            second row, `<id>-as-printed`, that shares the measurement and is expected to be
+            REFUTED.
         coarse: why an equality notices no smaller error than 5 %; "" for one that does.
         loose: why a bound is not attained to 90 % on any instance; "" for one that is.
-        route, second: how the measured side comes about where the code does not show it, and the test that confirms
-            the prediction by another route; "" for none. No verdict rests on them.
+        route, second: how the measured side comes about where the code does not show it, and the
+            test that confirms the prediction by another route; "" for none. No verdict rests on
+            them.
         printed_form: whether this object stands for that second row.
     """
 
@@ -78,7 +83,9 @@ class Claim:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings with their defaults: `BY_CASE` if cases give it, `inspect.Parameter.empty` if it has none."""
+        """The settings with their defaults: `BY_CASE` if cases give it, `inspect.Parameter.empty`
+        if it has none.
+        """
         parameters = list(inspect.signature(self.function).parameters.values())[1:]
         return {parameter.name: parameter.default for parameter in parameters}
 
@@ -90,20 +97,27 @@ class Claim:
     def run(self, *, seed: int = 0, **parameters: Any) -> Row:
         """Put the claim on trial under other settings and return its ledger row.
 
-        `parameters` override the defaults in the check's signature, and what the cases give. Raises `TypeError` for a
-        parameter that the claim lacks, or needs, and `OutsideDomain` for settings of which the claim says nothing.
+        `parameters` override the defaults in the check's signature, and what the cases give. Raises
+        `TypeError` for a parameter that the claim lacks, or needs, and `OutsideDomain` for settings
+        of which the claim says nothing.
         """
         if unknown := [name for name in parameters if name not in self.settings]:
             raise TypeError(
-                f"{self.id} has no setting {unknown[0]!r}; its settings are {', '.join(self.settings) or 'none'}"
+                f"{self.id} has no setting {unknown[0]!r}; its settings are "
+                f"{', '.join(self.settings) or 'none'}"
             )
         settings = self.settings | parameters
         if names := [name for name, value in settings.items() if value is inspect.Parameter.empty]:
-            raise TypeError(f"{self.id} needs {', '.join(names)}: a fixture or parameters of pytest give them there")
+            raise TypeError(
+                f"{self.id} needs {', '.join(names)}: a fixture or parameters of pytest give them "
+                "there"
+            )
         # The printed form shares the claim's trial, which gives the rows of both.
         original = _find(self.id.removesuffix("-as-printed")) if self.printed_form else self
         trial = Trial(original.id, seed)
-        words = ", ".join(f"{name}={value!r}" for name, value in {"seed": seed, **parameters}.items())
+        words = ", ".join(
+            f"{name}={value!r}" for name, value in {"seed": seed, **parameters}.items()
+        )
         with recorded(original, trial, f'claim("{self.id}").run({words})') as rows:
             self.function(trial, **parameters)
         return rows[-1] if self.printed_form else rows[0]
@@ -118,17 +132,25 @@ class Claim:
         executor: Any = None,
         **settings: Any,
     ) -> Any:
-        """Put the claim on trial over a grid and return an xarray Dataset of verdicts and errors; a notebook draws it.
+        """Put the claim on trial over a grid and return an xarray Dataset of verdicts and errors; a
+        notebook draws it.
 
-        A setting that is a list or a range, as in `map(n="10..10000", dim=[2, 5])`, is an axis, of `cells` values if it
-        is a range; others are fixed. `outside` goes beyond the declared domain. Cells run in `workers` processes, or
-        wherever an `executor` with `submit` runs them. Raises `ValueError` for what does not fit.
+        A setting that is a list or a range, as in `map(n="10..10000", dim=[2, 5])`, is an axis, of
+        `cells` values if it is a range; others are fixed. `outside` goes beyond the declared
+        domain. Cells run in `workers` processes, or wherever an `executor` with `submit` runs them.
+        Raises `ValueError` for what does not fit.
         """
         # The room above this one, which a trial does not need.
         explore = importlib.import_module("theory_on_trial.explore.map")
         axes = {name: value for name, value in settings.items() if explore.is_axis(value)}
         constants = {name: value for name, value in settings.items() if name not in axes}
-        options = {"cells": cells, "seed": seed, "outside": outside, "workers": workers, "executor": executor}
+        options = {
+            "cells": cells,
+            "seed": seed,
+            "outside": outside,
+            "workers": workers,
+            "executor": executor,
+        }
         dataset = explore.map_of(self, axes, constants, **options)
         explore.show_in_notebook(dataset)
         return dataset
@@ -140,16 +162,33 @@ class Claim:
 
 
 def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
-    """Return what is listed of a collected claim, and of its printed form if it has one; JSON-ready."""
+    """Return what is listed of a collected claim, and of its printed form if it has one;
+    JSON-ready.
+    """
     settings = {
-        name: None if value is inspect.Parameter.empty else repr(value) for name, value in claim.settings.items()
+        name: None if value is inspect.Parameter.empty else repr(value)
+        for name, value in claim.settings.items()
     }
     cases = getattr(claim.function, "cases", [])
     for name in cases[0] if cases else ():
         settings[name] = f"by case {', '.join(dict.fromkeys(repr(case[name]) for case in cases))}"
-    common: dict[str, Any] = {"paper": claim.paper, "kind": claim.kind, "tier": claim.tier, "nodeid": nodeid}
-    common |= {"settings": settings, "route": claim.route or None, "second route": claim.second or None}
-    entry = {"id": claim.id, "statement": claim.statement, "source": str(claim.source), "expected": "VERIFIED"}
+    common: dict[str, Any] = {
+        "paper": claim.paper,
+        "kind": claim.kind,
+        "tier": claim.tier,
+        "nodeid": nodeid,
+    }
+    common |= {
+        "settings": settings,
+        "route": claim.route or None,
+        "second route": claim.second or None,
+    }
+    entry = {
+        "id": claim.id,
+        "statement": claim.statement,
+        "source": str(claim.source),
+        "expected": "VERIFIED",
+    }
     if claim.as_printed is None:
         return [{**entry, "as printed": None, **common}]
     statement = claim.as_printed.says
@@ -159,15 +198,19 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
         "source": str(claim.as_printed),
         "expected": "REFUTED",
     }
-    return [{**entry, "as printed": statement, **common}, {**printed_entry, "as printed": None, **common}]
+    return [
+        {**entry, "as printed": statement, **common},
+        {**printed_entry, "as printed": None, **common},
+    ]
 
 
 @contextmanager
 def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
-    """Run a check in float64 with compiled programs kept on disk; afterwards the yielded list holds the ledger's rows.
+    """Run a check in float64 with compiled programs kept on disk; afterwards the yielded list holds
+    the ledger's rows.
 
-    An exception is recorded as INCONCLUSIVE and raised again, that of a decision also where the check catches it.
-    Settings outside the claim's domain have no row.
+    An exception is recorded as INCONCLUSIVE and raised again, that of a decision also where the
+    check catches it. Settings outside the claim's domain have no row.
     """
     rows: list[Row] = []
     start = time.perf_counter()
@@ -178,7 +221,9 @@ def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
         raise
     except BaseException as error:
         seconds = time.perf_counter() - start
-        rows[:] = _with_settings(trial, rows_of(claim, trial.findings, seconds, command, trial.refusal or error))
+        rows[:] = _with_settings(
+            trial, rows_of(claim, trial.findings, seconds, command, trial.refusal or error)
+        )
         raise
     seconds = time.perf_counter() - start
     rows[:] = _with_settings(trial, rows_of(claim, trial.findings, seconds, command, trial.refusal))
@@ -196,7 +241,9 @@ def _with_settings(trial: Trial, rows: list[Row]) -> list[Row]:
 
 @contextmanager
 def _double_precision() -> Iterator[None]:
-    """Let JAX compute in float64 and keep its programs; a claim that needs no JAX does not start it."""
+    """Let JAX compute in float64 and keep its programs; a claim that needs no JAX does not start
+    it.
+    """
     if "jax" in sys.modules:
         import jax
 
@@ -222,7 +269,13 @@ def _double_precision() -> Iterator[None]:
 
 _IMPLIED: dict[str, Kind] = {
     **dict.fromkeys(("mean", "probability", "distribution"), "distribution"),
-    **{"identity": "identity", "bound": "bound", "limit": "limit", "gap": "optimality", "runs": "empirical"},
+    **{
+        "identity": "identity",
+        "bound": "bound",
+        "limit": "limit",
+        "gap": "optimality",
+        "runs": "empirical",
+    },
     **dict.fromkeys(("order", "growth", "growth_at_most"), "rate"),
 }
 """The kind of a claim that calls one of these decisions and no other; of `value` it has to be said.
@@ -230,8 +283,16 @@ _IMPLIED: dict[str, Kind] = {
 A mean or a probability on one side is a "bound".
 """
 _MEANT = {
-    **dict.fromkeys(("mean", "average", "proportion", "proba", "probability", "variance"), "distribution"),
-    **{"inequality": "bound", "equality": "identity", "order": "rate", "growth": "rate", "trained": "empirical"},
+    **dict.fromkeys(
+        ("mean", "average", "proportion", "proba", "probability", "variance"), "distribution"
+    ),
+    **{
+        "inequality": "bound",
+        "equality": "identity",
+        "order": "rate",
+        "growth": "rate",
+        "trained": "empirical",
+    },
 }
 
 
@@ -268,28 +329,34 @@ def claim(
 ) -> Any:
     """Register a check as a claim, or look a claim up by its id.
 
-    As a decorator, `@claim(paper("Theorem 2"), kind="identity")`: the paper is the name of the file without `test_` (or
-    of the package of such files), with the folders around it from the repository's root on where these say anything
-    (see `repository.paper_of`); the claim's name is the function's without `test_` (a double underscore becomes a
-    hyphen), the statement its docstring's first paragraph. As a look-up, `claim("random_walk_pca.sim_evr")`: returns
-    the registered `Claim`, ready to `run`.
+    As a decorator, `@claim(paper("Theorem 2"), kind="identity")`: the paper is the name of the file
+    without `test_` (or of the package of such files), with the folders around it from the
+    repository's root on where these say anything (see `repository.paper_of`); the claim's name is
+    the function's without `test_` (a double underscore becomes a hyphen), the statement its
+    docstring's first paragraph. As a look-up, `claim("random_walk_pca.sim_evr")`: returns the
+    registered `Claim`, ready to `run`.
 
     Args:
         source: `paper(...)`, `abstract(...)`, `code(...)` or `ours(...)`; of a look-up the id.
-        kind: what sort of statement it is; it binds the decisions that may judge it. Left out, it is that of the one
-            decision that the check calls: a mean, a probability or a distribution is a "distribution".
+        kind: what sort of statement it is; it binds the decisions that may judge it. Left out, it
+            is that of the one decision that the check calls: a mean, a probability or a
+            distribution is a "distribution".
         tier: "fast", "full" or "paper", by cost.
-        cases: the settings that the check is called with, one after the other: a tuple in the order of the settings, a
-            dictionary, or a bare value where there is one setting. Every case is judged with its own controls.
-        as_printed: `paper(where, says=...)`, `abstract(...)` or `code(..., says=...)` for a printed form that is false.
+        cases: the settings that the check is called with, one after the other: a tuple in the order
+            of the settings, a dictionary, or a bare value where there is one setting. Every case is
+            judged with its own controls.
+        as_printed: `paper(where, says=...)`, `abstract(...)` or `code(..., says=...)` for a printed
+            form that is false.
         coarse: why an equality may notice no smaller error than 5 %.
         loose: why a bound is not attained to 90 %.
-        route: in half a sentence, how either side comes about, where the code does not show that they are independent.
+        route: in half a sentence, how either side comes about, where the code does not show that
+            they are independent.
         second: "<file>::<test>", a unit test that confirms the prediction by another route.
 
-    Raises `ValueError` for an unknown kind, tier or id, a source that is none, a printed form without words or place,
-    cases that do not fit the settings, a check without docstring or without a `trial` parameter, one that Hypothesis
-    draws or that is a class's method, and for a second claim of one id.
+    Raises `ValueError` for an unknown kind, tier or id, a source that is none, a printed form
+    without words or place, cases that do not fit the settings, a check without docstring or without
+    a `trial` parameter, one that Hypothesis draws or that is a class's method, and for a second
+    claim of one id.
     """
     if isinstance(source, str) and kind is None and " " not in source:
         return _find(source)
@@ -300,37 +367,53 @@ def claim(
         meant = f": do you mean {near!r}?" if near else ""
         raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}, got {kind!r}{meant}")
     if not isinstance(source, Source):
-        raise ValueError(f"the source of a claim is paper(...), abstract(...), code(...) or ours(...), got {source!r}")
+        raise ValueError(
+            "the source of a claim is paper(...), abstract(...), code(...) or ours(...), got "
+            f"{source!r}"
+        )
     if as_printed is not None and not (
-        isinstance(as_printed, Source) and in_words(as_printed.says) and as_printed.provenance != "ours"
+        isinstance(as_printed, Source)
+        and in_words(as_printed.says)
+        and as_printed.provenance != "ours"
     ):
         raise ValueError(
-            "as_printed says what is printed and where: paper(where, says=...), abstract(...) or code(..., says=...)"
+            "as_printed says what is printed and where: paper(where, says=...), abstract(...) or "
+            "code(..., says=...)"
         )
 
     for name, why in {"coarse": coarse, "loose": loose, "route": route}.items():
         if why and len(why.split()) < 2:
-            raise ValueError(f"{name}= says in words {'how' if name == 'route' else 'why'}, got {why!r}")
+            raise ValueError(
+                f"{name}= says in words {'how' if name == 'route' else 'why'}, got {why!r}"
+            )
     if second and "::test_" not in second:
         raise ValueError(f"second= names a unit test, '<file>::<test>', got {second!r}")
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         if hasattr(function, "hypothesis"):
             raise ValueError(
-                f"{function.__name__} cannot be a claim and drawn by @given: a verdict is on stated settings; put the "
+                f"{function.__name__} cannot be a claim and drawn by @given: a verdict is on "
+                "stated settings; put the "
                 "search into the claim, or @given on a test of its own"
             )
         if not function.__doc__:
             raise ValueError(f"{function.__name__} needs a docstring: the claim's statement")
         parameters = function.__code__.co_varnames[: function.__code__.co_argcount]
         if parameters[:2] == ("self", "trial"):
-            raise ValueError(f"{function.__qualname__} is a method: a claim is a function of its module")
+            raise ValueError(
+                f"{function.__qualname__} is a method: a claim is a function of its module"
+            )
         if parameters[:1] != ("trial",) or function.__code__.co_posonlyargcount:
             raise ValueError(
-                f"{function.__name__}: the first parameter of a claim is `trial`, and each can be given by name"
+                f"{function.__name__}: the first parameter of a claim is `trial`, and each can be "
+                "given by name"
             )
         file = _file_of(function)
-        paper_name = repository.paper_of(file) if file else function.__module__.split(".")[-1].removeprefix("test_")
+        paper_name = (
+            repository.paper_of(file)
+            if file
+            else function.__module__.split(".")[-1].removeprefix("test_")
+        )
         statement = " ".join(function.__doc__.strip().split("\n\n")[0].split())
         name = f"{paper_name}.{claim_name(function.__name__)}"
         check = over_cases(function, cases)
@@ -340,7 +423,9 @@ def claim(
         subject = Claim(name, source, statement, of_kind, tier, check, as_printed, *words)
         _add(subject)
         if as_printed is not None:
-            form = replace(subject, id=f"{name}-as-printed", source=as_printed, statement=as_printed.says)
+            form = replace(
+                subject, id=f"{name}-as-printed", source=as_printed, statement=as_printed.says
+            )
             _add(replace(form, printed_form=True))
         check.claim = subject  # type: ignore[attr-defined]
         return check
@@ -353,42 +438,69 @@ _CLOCK = {"time", "time_ns", "perf_counter", "monotonic", "now", "today"}
 
 def _refuse_clock(function: Callable[..., None], check: Any) -> None:
     """Raise `ValueError` for cases that are read off a clock: they are others each time."""
-    long = [value for value in check.first_case.values() if isinstance(value, float | int) and len(repr(value)) > 9]
+    long = [
+        value
+        for value in check.first_case.values()
+        if isinstance(value, float | int) and len(repr(value)) > 9
+    ]
     if long and _file_of(function):
         tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
-        decorators = [node for part in tree.body if isinstance(part, ast.FunctionDef) for node in part.decorator_list]
-        names = {getattr(node, "attr", getattr(node, "id", "")) for part in decorators for node in ast.walk(part)}
+        decorators = [
+            node
+            for part in tree.body
+            if isinstance(part, ast.FunctionDef)
+            for node in part.decorator_list
+        ]
+        names = {
+            getattr(node, "attr", getattr(node, "id", ""))
+            for part in decorators
+            for node in ast.walk(part)
+        }
         if names & _CLOCK:
-            raise ValueError(f"the cases of {function.__name__} come from a clock: write down which they are")
+            raise ValueError(
+                f"the cases of {function.__name__} come from a clock: write down which they are"
+            )
 
 
 def _implied(function: Callable[..., None]) -> Kind:
-    """The kind of a claim that does not say it, from the decisions that its check names; ValueError if they differ."""
-    codes, names, one_sided = [inspect.unwrap(function).__code__], set[str](), False
+    """The kind of a claim that does not say it, from the decisions that its check names; ValueError
+    if they differ.
+    """
+    codes = [inspect.unwrap(function).__code__]
+    names = set[str]()
+    one_sided = False
     while codes:
         code = codes.pop()
         # What is asked of the trial: a mean of an array is no decision.
         for loaded, asked in pairwise(dis.get_instructions(code)):
-            if "trial" in (loaded.argval, *(loaded.argval if isinstance(loaded.argval, tuple) else ())):
+            if "trial" in (
+                loaded.argval,
+                *(loaded.argval if isinstance(loaded.argval, tuple) else ()),
+            ):
                 names |= {asked.argval} & set(code.co_names)
         one_sided |= any(side in code.co_consts for side in ("at most", "at least"))
         codes += [inner for inner in code.co_consts if inspect.iscode(inner)]
     kinds = {kind for decision, kind in _IMPLIED.items() if decision in names}
     if len(kinds) != 1 or "value" in names:
+        several = kinds or "value" in names
+        calls = "trial.value, or several decisions" if several else "no decision of trial"
         raise ValueError(
-            f"{function.__name__} calls "
-            f"{'trial.value, or several decisions' if kinds or 'value' in names else 'no decision of trial'}: "
+            f"{function.__name__} calls {calls}: "
             f"say what kind of claim it is, kind= one of {', '.join(get_args(Kind))}"
         )
     return "bound" if one_sided and names & {"mean", "probability"} else kinds.pop()
 
 
 def claims(paper: str | None = None) -> list[Claim]:
-    """Return the registered claims of a paper, or of all, loading the checks; ValueError for a paper without any."""
+    """Return the registered claims of a paper, or of all, loading the checks; ValueError for a
+    paper without any.
+    """
     _load(paper)
     members = [c for c in _REGISTERED.values() if paper is None or normal(c.paper) == normal(paper)]
     if not members:
-        raise ValueError(f"no claims of a paper {paper!r}; known: {', '.join(sorted(_papers())) or 'none'}")
+        raise ValueError(
+            f"no claims of a paper {paper!r}; known: {', '.join(sorted(_papers())) or 'none'}"
+        )
     return members
 
 
@@ -396,17 +508,28 @@ def _find(claim_id: str) -> Claim:
     if normal(claim_id) not in _REGISTERED:
         _load(paper_in(claim_id))
     if normal(claim_id) not in _REGISTERED:
-        raise ValueError(unknown_claim(claim_id, [c.id for c in _REGISTERED.values()] + sorted(_papers())))
+        raise ValueError(
+            unknown_claim(claim_id, [c.id for c in _REGISTERED.values()] + sorted(_papers()))
+        )
     return _REGISTERED[normal(claim_id)]
 
 
 def unknown_claim(claim_id: str, known: list[str]) -> str:
     """Return the sentence for an id that no claim has; `known` holds ids, and names of papers."""
-    paper, name = paper_in(claim_id), claim_id.removeprefix(f"{paper_in(claim_id)}.")
-    ids = {key.removeprefix(f"{paper_in(key)}."): key for key in known if normal(paper_in(key)) == normal(paper)}
+    paper = paper_in(claim_id)
+    name = claim_id.removeprefix(f"{paper_in(claim_id)}.")
+    ids = {
+        key.removeprefix(f"{paper_in(key)}."): key
+        for key in known
+        if normal(paper_in(key)) == normal(paper)
+    }
     papers = sorted({paper_in(key) if "." in key else key for key in known})
     # Within a paper the names are compared alone: the ids share their beginning.
-    nearest = [ids[near] for near in get_close_matches(name, ids)] if ids else get_close_matches(paper, papers)
+    nearest = (
+        [ids[near] for near in get_close_matches(name, ids)]
+        if ids
+        else get_close_matches(paper, papers)
+    )
     hint = ", ".join(nearest or ids.values() or papers)
     return f"no claim {claim_id!r}; {'nearest' if nearest else 'known'}: {hint or 'none'}"
 
@@ -418,7 +541,9 @@ def _file_of(function: Callable[..., Any]) -> Path | None:
 
 
 def _add(new: Claim) -> None:
-    """Register a claim; raises `ValueError` if another check has its id, but not if its file is loaded once more."""
+    """Register a claim; raises `ValueError` if another check has its id, but not if its file is
+    loaded once more.
+    """
     old = _REGISTERED.get(normal(new.id))
     file = _file_of(new.function)
     if old is not None and file is not None and old.function is not new.function:
@@ -427,13 +552,19 @@ def _add(new: Claim) -> None:
         if other != file or twice or old.function.__name__ != new.function.__name__:
             codes = [inspect.unwrap(c.function).__code__ for c in (old, new)]
             places = [f"{code.co_filename}:{code.co_firstlineno}" for code in codes]
-            raise ValueError(f"two claims are called {new.id}: at {places[0]} and at {places[1]}; rename one of them")
+            raise ValueError(
+                f"two claims are called {new.id}: at {places[0]} and at {places[1]}; rename one "
+                "of them"
+            )
     _REGISTERED[normal(new.id)] = new
 
 
 def _definitions(file: Path, name: str) -> int:
     """How many functions of one name a file defines, the last of which hides the others."""
-    return sum(isinstance(node, ast.FunctionDef) and node.name == name for node in ast.parse(file.read_text()).body)
+    return sum(
+        isinstance(node, ast.FunctionDef) and node.name == name
+        for node in ast.parse(file.read_text()).body
+    )
 
 
 def _papers() -> set[str]:

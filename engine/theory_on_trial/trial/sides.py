@@ -1,9 +1,11 @@
-"""The two sides of a claim on one page: what a theory predicts, and what happens. Neither may reach the other.
+"""The two sides of a claim on one page: what a theory predicts, and what happens. Neither may reach
+the other.
 
-A check is worth something because two independent routes meet in it. Where both stand in one module, marks keep them
-apart: a function under `@predicted` and one under `@observed` share nothing but unmarked functions (the setting, such
-as the matrix that both are about). `crossings` reads it off the code before anything runs, through helpers and imports;
-what is called through a variable is seen when it is called.
+A check is worth something because two independent routes meet in it. Where both stand in one
+module, marks keep them apart: a function under `@predicted` and one under `@observed` share nothing
+but unmarked functions (the setting, such as the matrix that both are about). `crossings` reads it
+off the code before anything runs, through helpers and imports; what is called through a variable is
+seen when it is called.
 """
 
 import ast
@@ -22,9 +24,13 @@ Given = ParamSpec("Given")
 Returned = TypeVar("Returned")
 
 MOST_PROGRAMS = 8
-"""How many programs the fast tier of a paper on one page may ask XLA for, unless its module sets `MOST_PROGRAMS`."""
+"""How many programs the fast tier of a paper on one page may ask XLA for, unless its module sets
+`MOST_PROGRAMS`.
+"""
 MOST_SECONDS = 1.5
-"""How many seconds it may take with its programs in the cache, unless its module sets `MOST_SECONDS`."""
+"""How many seconds it may take with its programs in the cache, unless its module sets
+`MOST_SECONDS`.
+"""
 
 _ROOMS: dict[Side, str] = {"predicted": "sims.", "observed": "theory."}
 """The package of full papers that holds the other side, where a repository has one."""
@@ -41,7 +47,9 @@ def predicted(function: Callable[Given, Returned]) -> Callable[Given, Returned]:
 
 
 def observed(function: Callable[Given, Returned]) -> Callable[Given, Returned]:
-    """Mark a function as what happens: a simulation, an enumeration, autodiff, a quadrature, an exact solver."""
+    """Mark a function as what happens: a simulation, an enumeration, autodiff, a quadrature, an
+    exact solver.
+    """
     return _marked("observed", function)
 
 
@@ -68,12 +76,17 @@ def marked(file: Path) -> dict[str, Side]:
     if "@predicted" not in text and "@observed" not in text:
         return {}
     functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
-    marks = {function.name: [ast.unparse(d).split(".")[-1] for d in function.decorator_list] for function in functions}
+    marks = {
+        function.name: [ast.unparse(d).split(".")[-1] for d in function.decorator_list]
+        for function in functions
+    }
     return {name: side for name, beside in marks.items() for side in _ROOMS if side in beside}
 
 
 def crossings(file: Path) -> list[str]:
-    """Return a sentence for each function that reaches the other side, and each claim without one; [] without marks."""
+    """Return a sentence for each function that reaches the other side, and each claim without one;
+    [] without marks.
+    """
     sides = marked(file)
     if not sides:
         return []
@@ -87,9 +100,17 @@ def crossings(file: Path) -> list[str]:
             for other, another in sides.items()
             if side != another and f"{module}.{other}" in names
         ]
-        sentences += [_sentence(name, side, other) for other in sorted(names) if other.startswith(_ROOMS[side])]
+        sentences += [
+            _sentence(name, side, other)
+            for other in sorted(names)
+            if other.startswith(_ROOMS[side])
+        ]
     for claim in _claims(file):
-        met = {sides[own] for own in sides if f"{module}.{own}" in reached(f"{module}.{claim}", root=root)}
+        met = {
+            sides[own]
+            for own in sides
+            if f"{module}.{own}" in reached(f"{module}.{claim}", root=root)
+        }
         lacking = [side for side in _ROOMS if side not in met]
         sentences += [f"{claim} reaches no function under @{side}" for side in lacking]
     return sentences
@@ -97,13 +118,25 @@ def crossings(file: Path) -> list[str]:
 
 def _claims(file: Path) -> list[str]:
     """The functions of a file under `@claim(...)`."""
-    functions = [node for node in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)]
-    calls = {function.name: [d for d in function.decorator_list if isinstance(d, ast.Call)] for function in functions}
+    functions = [
+        node
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+    ]
+    calls = {
+        function.name: [d for d in function.decorator_list if isinstance(d, ast.Call)]
+        for function in functions
+    }
     return [
-        name for name, beside in calls.items() if any(ast.unparse(d.func).split(".")[-1] == "claim" for d in beside)
+        name
+        for name, beside in calls.items()
+        if any(ast.unparse(d.func).split(".")[-1] == "claim" for d in beside)
     ]
 
 
 def _sentence(name: str, side: Side, other: str) -> str:
     another = "observed" if side == "predicted" else "predicted"
-    return f"{name} ({side}) reaches {other} ({another}): two sides that share code agree whatever is true"
+    return (
+        f"{name} ({side}) reaches {other} ({another}): two sides that share code agree "
+        "whatever is true"
+    )

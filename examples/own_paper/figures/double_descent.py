@@ -1,4 +1,6 @@
-"""The risk of least squares over the number of features: `python -m figures.double_descent` draws it."""
+"""The risk of least squares over the number of features: `python -m figures.double_descent` draws
+it.
+"""
 
 import numpy as np
 

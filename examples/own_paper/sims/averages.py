@@ -6,7 +6,9 @@ import numpy as np
 
 
 def flips(n, p):
-    """The number of heads in n flips of a coin and its probabilities, exact but for rounding; shapes [n + 1]."""
+    """The number of heads in n flips of a coin and its probabilities, exact but for rounding;
+    shapes [n + 1].
+    """
     heads = np.arange(n + 1)
     return heads, np.array([comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)])
 

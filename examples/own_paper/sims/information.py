@@ -11,7 +11,9 @@ def infonce(scores):
 
 
 def critics(rng, batch, dim, sharpness):
-    """Scores [len(sharpness), batch, batch]: inner products of noisy pairs of unit vectors, times a sharpness each."""
+    """Scores [len(sharpness), batch, batch]: inner products of noisy pairs of unit vectors, times a
+    sharpness each.
+    """
     x = rng.standard_normal((len(sharpness), batch, dim))
     y = x + 0.2 * rng.standard_normal(x.shape)
     x, y = (v / np.linalg.norm(v, axis=-1, keepdims=True) for v in (x, y))

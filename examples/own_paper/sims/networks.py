@@ -1,4 +1,6 @@
-"""Networks at initialisation: the expectation over all weights +-sqrt(gain / n), each of them tried."""
+"""Networks at initialisation: the expectation over all weights +-sqrt(gain / n), each of them
+tried.
+"""
 
 from itertools import product
 
@@ -8,9 +10,12 @@ from tools.helpers import relu
 
 
 def mean_square(inputs, depth, gain=2.0, activation=relu):
-    """Exact mean square of the pre-activations of layer `depth`, averaged over every choice of signs; inputs [n]."""
+    """Exact mean square of the pre-activations of layer `depth`, averaged over every choice of
+    signs; inputs [n].
+    """
     n = len(inputs)
-    # A unit reads one row of signs and the units of a layer are exchangeable: rows, not matrices, are enumerated.
+    # A unit reads one row of signs and the units of a layer are exchangeable: rows, not matrices,
+    # are enumerated.
     rows = np.array(list(product([-1.0, 1.0], repeat=n))) * np.sqrt(gain / n)
     layers = inputs[None]
     for _ in range(depth - 1):

@@ -1,4 +1,6 @@
-"""Averages of independent numbers: four statements that every course makes, one of them false as it is often made."""
+"""Averages of independent numbers: four statements that every course makes, one of them false as it
+is often made.
+"""
 
 from typing import Annotated
 
@@ -74,13 +76,14 @@ def test_squared_cosine(trial, dim: Annotated[int, Interval(2)]):
     as_printed=paper("Kotlin DataFrame, reference of std: ddof", says="Divided by N - 1 the deviation is unbiased."),
 )
 def test_standard_deviation(trial, n: Annotated[int, Interval(2, 12, why="the bias falls as 1 / (4 n)")]):
-    """Of n normal numbers the standard deviation is on average sqrt(2 / (n - 1)) G(n / 2) / G((n - 1) / 2) σ, too
-    small, although n - 1 is in its denominator.
+    """Of n normal numbers the standard deviation is on average sqrt(2 / (n - 1)) G(n / 2) / G((n -
+    1) / 2) σ, too small, although n - 1 is in its denominator.
     """
     trial.mean(
         lambda key: observed.standard_deviation(key, n),
         predicted.mean_of_deviation(n),
-        law=SubGaussian(1 / (n - 1) ** 0.5),  # the length of a projected Gaussian vector, over sqrt(n - 1)
+        # the length of a projected Gaussian vector, over sqrt(n - 1)
+        law=SubGaussian(1 / (n - 1) ** 0.5),
         margin=0.02,
         controls={"sqrt((n - 1) / n), as for the other denominator": ((n - 1) / n) ** 0.5},
         as_printed=1.0,

@@ -9,8 +9,8 @@ from theory import descent as predicted
 
 @claim(paper("Theorem 3.1"), kind="bound")
 def test_worst_case(trial, steps):
-    """After N steps of size 1 / L gradient descent is within L R^2 / (4 N + 2) of the minimum; a Huber function gets
-    there.
+    """After N steps of size 1 / L gradient descent is within L R^2 / (4 N + 2) of the minimum; a
+    Huber function gets there.
     """
     worst = 1 / (2 * steps + 1)
     thresholds = np.union1d(worst, np.geomspace(1e-3, 1, 200))

@@ -1,4 +1,6 @@
-"""Poole, Ozair, van den Oord, Alemi and Tucker 2019, "On variational bounds of mutual information"."""
+"""Poole, Ozair, van den Oord, Alemi and Tucker 2019, "On variational bounds of mutual
+information".
+"""
 
 from typing import Annotated
 

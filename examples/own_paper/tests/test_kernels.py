@@ -1,13 +1,14 @@
 """Sutherland and Schneider 2015, "On the error of random Fourier features", UAI.
 
-Which random feature of the Gaussian kernel to draw: a pair of sine and cosine varies less than a cosine with a phase.
+Which random feature of the Gaussian kernel to draw: a pair of sine and cosine varies less than a
+cosine with a phase.
 
-Two points lie at a distance r, and k(r) = exp(-r^2 / 2) is the Gaussian kernel. A frequency w is standard normal, a
-phase b uniform on the circle. A pair of features gives cos(w x) cos(w y) + sin(w x) sin(w y), a single one with a phase
-2 cos(w x + b) cos(w y + b); both have the mean k(r).
+Two points lie at a distance r, and k(r) = exp(-r^2 / 2) is the Gaussian kernel. A frequency w is
+standard normal, a phase b uniform on the circle. A pair of features gives cos(w x) cos(w y) + sin(w
+x) sin(w y), a single one with a phase 2 cos(w x + b) cos(w y + b); both have the mean k(r).
 
-Read: the variance of the two embeddings. Derived here: nothing. Not claimed: how many features a model needs.
-Topic: kernels.
+Read: the variance of the two embeddings. Derived here: nothing. Not claimed: how many features a
+model needs. Topic: kernels.
 """
 
 from typing import Annotated
@@ -43,7 +44,8 @@ def variance_with_phase(distance):
 def pairs(generator, count, distance):
     """The product of sine and cosine features of two points at a distance, shape (count,)."""
     frequency = generator.normal(size=count)
-    x, y = 0.3 * frequency, (0.3 + distance) * frequency
+    x = 0.3 * frequency
+    y = (0.3 + distance) * frequency
     return np.cos(x) * np.cos(y) + np.sin(x) * np.sin(y)
 
 
@@ -76,14 +78,19 @@ def test_variance(trial, distance: Distance):
 def test_phase(trial, distance: AnyDistance):
     """A cosine with a random phase has the variance of a pair, and a half."""
     wrong = {"of a pair": variance_of_pair(distance), "twice that of a pair": 2 * variance_of_pair(distance)}
-    value, expected = quadrature_with_phase(distance), variance_with_phase(distance)
+    value = quadrature_with_phase(distance)
+    expected = variance_with_phase(distance)
     trial.identity(value, expected, ops=1000, scale=4.0, controls=wrong)
 
 
 @figure("F1", claims=("variance", "phase"))
 def variances(count: int = 20_000):
-    """The variance of one random feature against the distance: theory (lines), draws and quadrature (points)."""
-    grid, few, generator = np.linspace(0, 3, 100), np.linspace(0.2, 2.8, 8), np.random.default_rng(0)
+    """The variance of one random feature against the distance: theory (lines), draws and quadrature
+    (points).
+    """
+    grid = np.linspace(0, 3, 100)
+    few = np.linspace(0.2, 2.8, 8)
+    generator = np.random.default_rng(0)
     lines = {
         "cosine with a phase": (grid, variance_with_phase(grid)),
         "sine and cosine": (grid, variance_of_pair(grid)),

@@ -21,7 +21,8 @@ def test_ridgeless(trial, n, d):
     trial.mean(
         lambda key: observed.squared_error(key, n, d),
         predicted.risk(n, d),
-        law=Asymptotic(),  # inverse chi-squares have no proved range; the ledger says that its bound is asymptotic
+        # inverse chi-squares have no proved range; the ledger says that its bound is asymptotic
+        law=Asymptotic(),
         margin=0.006,
         controls={"the proportional limit": predicted.proportional_risk(n, d)},
     )

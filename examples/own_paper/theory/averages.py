@@ -7,7 +7,9 @@ from scipy import stats
 
 
 def bernstein(n, variance, deviation, most=1.0):
-    """Bound on P(mean of n - its expectation >= deviation) for centred terms <= most (Bernstein 1924)."""
+    """Bound on P(mean of n - its expectation >= deviation) for centred terms <= most (Bernstein
+    1924).
+    """
     return np.exp(-n * deviation**2 / (2 * (variance + most * deviation / 3)))
 
 
@@ -19,7 +21,9 @@ MONTE_CARLO_EXPONENT = -1 / 2
 
 
 def mean_of_deviation(n):
-    """E s / σ of the standard deviation s of n normal numbers, n - 1 in its denominator (Cochran 1934)."""
+    """E s / σ of the standard deviation s of n normal numbers, n - 1 in its denominator (Cochran
+    1934).
+    """
     return np.sqrt(2 / (n - 1)) * np.exp(lgamma(n / 2) - lgamma((n - 1) / 2))
 
 

@@ -1,4 +1,6 @@
-"""Gradient descent on convex functions with an L-Lipschitz gradient, steps 1 / L, at distance R from a minimiser."""
+"""Gradient descent on convex functions with an L-Lipschitz gradient, steps 1 / L, at distance R
+from a minimiser.
+"""
 
 import numpy as np
 

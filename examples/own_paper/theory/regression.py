@@ -1,8 +1,11 @@
-"""Least squares without a penalty, standard normal features: exact risks from the mean of an inverse Wishart matrix."""
+"""Least squares without a penalty, standard normal features: exact risks from the mean of an
+inverse Wishart matrix.
+"""
 
 
 def risk(n, d, noise=1.0, signal=1.0):
-    """Mean of |b^ - b|^2 for the least-squares solution of least norm; n points, d features, n != d and d +- 1.
+    """Mean of |b^ - b|^2 for the least-squares solution of least norm; n points, d features, n != d
+    and d +- 1.
 
     noise is the variance of a label, signal is |b|^2.
     """

@@ -11,7 +11,9 @@ def edge(n, d):
 
 
 def mean_at_edge(n, d):
-    """The same at finite size, with the mean of the Tracy-Widom law in Johnstone's centring and scaling."""
+    """The same at finite size, with the mean of the Tracy-Widom law in Johnstone's centring and
+    scaling.
+    """
     root = np.sqrt(n - 1) + np.sqrt(d)
     scale = root * (1 / np.sqrt(n - 1) + 1 / np.sqrt(d)) ** (1 / 3)
     return np.sqrt((root**2 + MEAN_OF_TRACY_WIDOM * scale) / n)

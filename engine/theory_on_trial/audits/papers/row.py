@@ -19,7 +19,9 @@ BRIEF = Path(__file__).parent / "templates" / "brief.txt"
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper's name, the root of the repository that holds it, and the processes that its steps have started."""
+    """A paper's name, the root of the repository that holds it, and the processes that its steps
+    have started.
+    """
 
     name: str
     folder: Path
@@ -27,7 +29,9 @@ class Paper:
     stopped: Event = field(default_factory=Event, repr=False)
 
     def places(self, template: str) -> list[Path]:
-        """Where a file of the row may be: as it is named, or as a package (of tests: the folder `tests/NAME`)."""
+        """Where a file of the row may be: as it is named, or as a package (of tests: the folder
+        `tests/NAME`).
+        """
         path = self.folder / template.replace("NAME", self.name)
         if path.parent.name == f"test_{self.name}":
             return [path]
@@ -36,14 +40,20 @@ class Paper:
 
     def modules(self, *rooms: str) -> list[str]:
         """The modules and packages of the paper in some rooms, relative to the root."""
-        names = [template for template in templates() if template.endswith(".py") and template.split("/")[0] in rooms]
+        names = [
+            template
+            for template in templates()
+            if template.endswith(".py") and template.split("/")[0] in rooms
+        ]
         paths = [place for template in names for place in self.places(template) if place.exists()]
         return [str(place.relative_to(self.folder)) for place in paths]
 
     def run(self, *command: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-        """Run Python with these arguments at the root, whose packages hide installed ones of the same name.
+        """Run Python with these arguments at the root, whose packages hide installed ones of the
+        same name.
 
-        With all it starts it is stopped by `stop`, and after `timeout` seconds, with `subprocess.TimeoutExpired`.
+        With all it starts it is stopped by `stop`, and after `timeout` seconds, with
+        `subprocess.TimeoutExpired`.
         """
         around = os.pathsep.join(filter(None, [str(self.folder), os.environ.get("PYTHONPATH")]))
         settings = {"PYTHONPATH": around, "OMP_NUM_THREADS": "1", "COLUMNS": "300"}
@@ -77,7 +87,8 @@ class Paper:
                 os.killpg(process.pid, signal.SIGKILL)
 
     def ask(self, audit: str, question: str) -> list[str] | None:
-        """The sentences that a call of an audit returns in a process of its own, or why it returns none.
+        """The sentences that a call of an audit returns in a process of its own, or why it returns
+        none.
 
         None in a repository that lacks the audit.
         """
@@ -86,13 +97,21 @@ class Paper:
             package = "audits"
             if not (self.folder / package / f"{audit}.py").exists():
                 return None
-        program = f"import json; from {package} import {audit}; print(json.dumps({audit}.{question}))"
+        program = (
+            f"import json; from {package} import {audit}; print(json.dumps({audit}.{question}))"
+        )
         process = self.run("-c", program, timeout=3600)
-        return [f"{audit}: {last_line(process)}"] if process.returncode else list(json.loads(last_line(process)))
+        return (
+            [f"{audit}: {last_line(process)}"]
+            if process.returncode
+            else list(json.loads(last_line(process)))
+        )
 
 
 def templates() -> dict[str, str]:
-    """Return the text of every file of a row by its path from the root, with NAME for the paper's name."""
+    """Return the text of every file of a row by its path from the root, with NAME for the paper's
+    name.
+    """
     return {
         str(path.relative_to(_ROW).with_suffix("")): path.read_text(encoding="utf-8")
         for path in sorted(_ROW.rglob("*.txt"))
@@ -101,5 +120,7 @@ def templates() -> dict[str, str]:
 
 def last_line(done: subprocess.CompletedProcess[str]) -> str:
     """Return the last line that a command has printed; of one that failed, of its complaints."""
-    lines = (done.stderr if done.returncode else "").strip().splitlines() or done.stdout.strip().splitlines()
+    lines = (
+        done.stderr if done.returncode else ""
+    ).strip().splitlines() or done.stdout.strip().splitlines()
     return lines[-1] if lines else f"exit status {done.returncode}"

@@ -1,7 +1,9 @@
-"""How long each claim takes, for the limits of a check: a plugin of pytest, `-p theory_on_trial.audits.papers.seconds`.
+"""How long each claim takes, for the limits of a check: a plugin of pytest,
+`-p theory_on_trial.audits.papers.seconds`.
 
-The seconds in the ledger are those of the clock, which other programs lengthen; those of the processor count each of
-several threads. Here the fewer of both count. They are written to `seconds.json` beside the ledger of the run.
+The seconds in the ledger are those of the clock, which other programs lengthen; those of the
+processor count each of several threads. Here the fewer of both count. They are written to
+`seconds.json` beside the ledger of the run.
 """
 
 import json
@@ -19,7 +21,8 @@ spent: dict[str, float] = {}
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     """Take a claim's time."""
-    processor, clock = time.process_time(), time.perf_counter()
+    processor = time.process_time()
+    clock = time.perf_counter()
     try:
         return (yield)
     finally:
@@ -29,4 +32,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Write the seconds of each claim."""
-    config.getoption("trial_ledger").with_name("seconds.json").write_text(json.dumps(spent), encoding="utf-8")
+    config.getoption("trial_ledger").with_name("seconds.json").write_text(
+        json.dumps(spent), encoding="utf-8"
+    )

@@ -1,6 +1,7 @@
 """What is asked of a paper: steps that return a sentence for each thing that is missing or fails.
 
-Those that rest on what a repository need not have, a linter or an audit, return None where it is not there.
+Those that rest on what a repository need not have, a linter or an audit, return None where it is
+not there.
 """
 
 import ast
@@ -17,9 +18,13 @@ from theory_on_trial.repository import outline
 from theory_on_trial.trial.sides import MOST_SECONDS, marked
 
 CLAIM_SECONDS = {"fast": 10.0, "full": 120.0}
-"""What a claim may take: of the fast tier with its programs in the cache, of the full tier as it comes."""
+"""What a claim may take: of the fast tier with its programs in the cache, of the full tier as it
+comes.
+"""
 FAST_TIER_SECONDS = 6.0
-"""What all fast claims of a paper may take together, programs in the cache, unless its checks set `MOST_SECONDS`."""
+"""What all fast claims of a paper may take together, programs in the cache, unless its checks set
+`MOST_SECONDS`.
+"""
 Step = Callable[[Paper], list[str] | None]
 SEEDS = 3
 MUTANTS = 10
@@ -29,7 +34,11 @@ _NO_TESTS = 5  # pytest's exit status where nothing was collected
 
 def files(paper: Paper) -> list[str]:
     """What the templates have and the paper lacks."""
-    lacking = [paper.places(name)[0] for name in templates() if not any(map(Path.exists, paper.places(name)))]
+    lacking = [
+        paper.places(name)[0]
+        for name in templates()
+        if not any(map(Path.exists, paper.places(name)))
+    ]
     return [f"there is no {path.relative_to(paper.folder)}" for path in lacking]
 
 
@@ -39,31 +48,49 @@ def page(paper: Paper) -> list[str]:
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     template = templates()["docs/papers/NAME.md"]
     marks = re.findall(r"^(?:## .*|<!-- \w+ -->)$", template, re.MULTILINE)
-    complaints = [f"the page has no line {line!r}" for line in marks if line not in text.splitlines()]
+    complaints = [
+        f"the page has no line {line!r}" for line in marks if line not in text.splitlines()
+    ]
     if f"from own_data.{paper.name} import" not in text:
         complaints.append(f"the page has no example that imports from own_data.{paper.name}")
     return complaints
 
 
 def toy(paper: Paper) -> list[str]:
-    """What is left of the toy that was laid down: of a page, benchmark, figure or tour its sentences."""
+    """What is left of the toy that was laid down: of a page, benchmark, figure or tour its
+    sentences.
+    """
     if on_one_page(paper):
         return _left_of_toy(BRIEF.read_text(encoding="utf-8"), _own_checks(paper), paper)
     return [
         sentence
         for template, text in templates().items()
-        for sentence in _left_of_toy(text, [place for place in paper.places(template) if place.is_file()], paper)
+        for sentence in _left_of_toy(
+            text, [place for place in paper.places(template) if place.is_file()], paper
+        )
     ]
 
 
 def _left_of_toy(template: str, places: list[Path], paper: Paper) -> list[str]:
-    """A sentence for each file in which a line stands that is about powers of uniform numbers, or says it is a toy."""
+    """A sentence for each file in which a line stands that is about powers of uniform numbers, or
+    says it is a toy.
+    """
     # Shorter lines may be anybody's.
     long = [line.strip() for line in template.splitlines() if len(line.strip()) > 20]
     toy_lines = [line for line in long if re.search("toy|uniform|power", line, re.IGNORECASE)]
-    lines = {place: {line.strip() for line in place.read_text(encoding="utf-8").splitlines()} for place in places}
-    rest = {place: [line for line in toy_lines if line.replace("NAME", paper.name) in lines[place]] for place in places}
-    return [f"{place.relative_to(paper.folder)} still holds the toy: {own[0]!r}" for place, own in rest.items() if own]
+    lines = {
+        place: {line.strip() for line in place.read_text(encoding="utf-8").splitlines()}
+        for place in places
+    }
+    rest = {
+        place: [line for line in toy_lines if line.replace("NAME", paper.name) in lines[place]]
+        for place in places
+    }
+    return [
+        f"{place.relative_to(paper.folder)} still holds the toy: {own[0]!r}"
+        for place, own in rest.items()
+        if own
+    ]
 
 
 def form(paper: Paper) -> list[str]:
@@ -79,11 +106,15 @@ def form(paper: Paper) -> list[str]:
         if not least <= number <= most
     ]
     parts = ("Read:", "Derived here:", "Not claimed:", "Topic:")
-    return complaints + [f"the docstring of {file.name} has no {part!r}" for part in parts if part not in docstring]
+    return complaints + [
+        f"the docstring of {file.name} has no {part!r}" for part in parts if part not in docstring
+    ]
 
 
 def linters(paper: Paper) -> list[str] | None:
-    """What ruff, mypy and import-linter say about the paper's files, as far as the repository uses them."""
+    """What ruff, mypy and import-linter say about the paper's files, as far as the repository uses
+    them.
+    """
     paths = paper.modules(*(template.split("/")[0] for template in templates()))
     typed_paths = paper.modules("theory", "sims", "own_data", "paper_checks", "figures")
     if on_one_page(paper):
@@ -96,23 +127,38 @@ def linters(paper: Paper) -> list[str] | None:
             return None
     errors: list[str] = []
     if paths:
-        errors += _lines(paper.run("-m", "ruff", "check", "--output-format", "concise", *paths), r".*:\d+:\d+: .*")
-        laid_out = _lines(paper.run("-m", "ruff", "format", "--check", *paths), r"(?:Would reformat:|-->) .*")
-        errors += [re.sub(r"^(?:Would reformat:|-->) ", "not as ruff formats it: ", line) for line in laid_out]
+        errors += _lines(
+            paper.run("-m", "ruff", "check", "--output-format", "concise", *paths),
+            r".*:\d+:\d+: .*",
+        )
+        laid_out = _lines(
+            paper.run("-m", "ruff", "format", "--check", *paths), r"(?:Would reformat:|-->) .*"
+        )
+        errors += [
+            re.sub(r"^(?:Would reformat:|-->) ", "not as ruff formats it: ", line)
+            for line in laid_out
+        ]
     if typed_paths:
         errors += _lines(paper.run("-m", "mypy", *typed_paths), r".*: error: .*")
     settings = paper.folder / "pyproject.toml"
     if settings.exists() and "[tool.importlinter]" in settings.read_text(encoding="utf-8"):
-        process = paper.run("-c", "from importlinter.cli import lint_imports_command as lint; lint()")
+        process = paper.run(
+            "-c", "from importlinter.cli import lint_imports_command as lint; lint()"
+        )
         # Its contracts are about all papers: what counts is an import by this one, or of it.
         imports = [line.removeprefix("- ") for line in _lines(process, r"- \S+ -> \S+ \(.*\)")]
         own = re.compile(rf"\b{paper.name}\b")
-        errors += [f"import-linter forbids {line}" for line in imports if own.search(line) or "->" not in line]
+        errors += [
+            f"import-linter forbids {line}"
+            for line in imports
+            if own.search(line) or "->" not in line
+        ]
     return errors
 
 
 def claims(paper: Paper) -> list[str]:
-    """What the claims of the fast and the full tier say other than expected, and what takes too long.
+    """What the claims of the fast and the full tier say other than expected, and what takes too
+    long.
 
     A fast claim's seconds are the least under any seed: the first run may compile.
     """
@@ -121,11 +167,23 @@ def claims(paper: Paper) -> list[str]:
     seconds: dict[str, dict[str, float]] = {"fast": {}, "full": {}}
     for tier, seed in [*(("fast", seed) for seed in range(SEEDS)), ("full", 0)]:
         with tempfile.TemporaryDirectory() as scratch:
-            ledger, timing = Path(scratch) / "ledger.json", Path(scratch) / "seconds.json"
-            options = ("-m", tier, "--trial-tier", tier, "--trial-seed", str(seed), "--trial-ledger", str(ledger))
+            ledger = Path(scratch) / "ledger.json"
+            timing = Path(scratch) / "seconds.json"
+            options = (
+                "-m",
+                tier,
+                "--trial-tier",
+                tier,
+                "--trial-seed",
+                str(seed),
+                "--trial-ledger",
+                str(ledger),
+            )
             plugin = ("-p", "theory_on_trial.audits.papers.seconds")
             process = _pytest(paper, *plugin, *options, *targets, timeout=1200)
-            rows = json.loads(ledger.read_text(encoding="utf-8"))["claims"] if ledger.exists() else []
+            rows = (
+                json.loads(ledger.read_text(encoding="utf-8"))["claims"] if ledger.exists() else []
+            )
             durations = json.loads(timing.read_text(encoding="utf-8")) if timing.exists() else {}
         for claim, least in durations.items():
             seconds[tier][claim] = min(least, seconds[tier].get(claim, least))
@@ -138,14 +196,17 @@ def claims(paper: Paper) -> list[str]:
 
 
 def _too_slow(seconds: dict[str, dict[str, float]], most: float) -> list[str]:
-    """A sentence for each claim above the limit of its tier, and one for a fast tier above its own."""
+    """A sentence for each claim above the limit of its tier, and one for a fast tier above its
+    own.
+    """
     complaints = [
         f"{claim} takes {cost:.3g} s, a claim of the {tier} tier may take {CLAIM_SECONDS[tier]:g} s"
         for tier, of_claims in seconds.items()
         for claim, cost in of_claims.items()
         if cost > CLAIM_SECONDS[tier]
     ]
-    fast, total = seconds["fast"], sum(seconds["fast"].values())
+    fast = seconds["fast"]
+    total = sum(seconds["fast"].values())
     if total > most:
         slowest = max(fast, key=fast.__getitem__)
         complaints.append(
@@ -172,16 +233,30 @@ def tests(paper: Paper) -> list[str]:
 
 
 def shared_tests(paper: Paper) -> list[str]:
-    """The tests of all papers, as far as they bear this one's name: of its page, its notebook, its records."""
-    own = {place for name in outline.papers(paper.folder) for place in Paper(name, paper.folder).modules("tests")}
-    paths = [str(file) for file in (paper.folder / "tests").glob("test_*.py") if f"tests/{file.name}" not in own]
+    """The tests of all papers, as far as they bear this one's name: of its page, its notebook, its
+    records.
+    """
+    own = {
+        place
+        for name in outline.papers(paper.folder)
+        for place in Paper(name, paper.folder).modules("tests")
+    }
+    paths = [
+        str(file)
+        for file in (paper.folder / "tests").glob("test_*.py")
+        if f"tests/{file.name}" not in own
+    ]
     return _unpassed(_pytest(paper, "-k", paper.name, *paths)) if paths else []
 
 
 def figures(paper: Paper) -> list[str]:
-    """Figures that cannot be drawn in their reduced form, texts that overlap, and what the gallery lacks."""
+    """Figures that cannot be drawn in their reduced form, texts that overlap, and what the gallery
+    lacks.
+    """
     with tempfile.TemporaryDirectory() as scratch:
-        process = paper.run("-m", "theory_on_trial.command", "figures", paper.name, "--quick", "--out", scratch)
+        process = paper.run(
+            "-m", "theory_on_trial.command", "figures", paper.name, "--quick", "--out", scratch
+        )
         names = {path.stem for path in Path(scratch, *paper.name.split(".")).glob("*.txt")}
     if process.returncode:
         return [f"the figures cannot be drawn: {last_line(process)}"]
@@ -194,13 +269,18 @@ def figures(paper: Paper) -> list[str]:
     for suffix in ("webp", "json", "txt"):
         stems = {path.stem for path in gallery.glob(f"*.{suffix}")}
         faults += [f"the gallery lacks {name}.{suffix}: {renew}" for name in sorted(names - stems)]
-        faults += [f"the gallery holds {name}.{suffix}, and no figure: delete it" for name in sorted(stems - names)]
+        faults += [
+            f"the gallery holds {name}.{suffix}, and no figure: delete it"
+            for name in sorted(stems - names)
+        ]
     return faults
 
 
 def benchmark(paper: Paper) -> list[str]:
     """Whether the benchmark runs at its reduced size."""
-    return _lines(paper.run("-m", "benchmarks", paper.name, "--quick"), r"\w*Error: .*|.*: error: .*")
+    return _lines(
+        paper.run("-m", "benchmarks", paper.name, "--quick"), r"\w*Error: .*|.*: error: .*"
+    )
 
 
 def mutants(paper: Paper) -> list[str] | None:
@@ -214,12 +294,19 @@ def mutants(paper: Paper) -> list[str] | None:
 def settings(paper: Paper) -> list[str]:
     """What the claims say at the ends of their domains and around them."""
     program = (
-        "import json; from theory_on_trial import claims; from theory_on_trial.audits import settings;"
-        f"ids = [one.id for one in claims({paper.name!r}) if one.tier == 'fast' and not one.printed_form];"
-        f"print(json.dumps([sentence for one in ids for sentence in settings.tried(one, {SETTINGS})[1]]))"
+        "import json; from theory_on_trial import claims; from theory_on_trial.audits import "
+        "settings;"
+        f"ids = [one.id for one in claims({paper.name!r}) if one.tier == 'fast' and not "
+        "one.printed_form];"
+        "print(json.dumps([sentence for one in ids for sentence in settings.tried(one, "
+        f"{SETTINGS})[1]]))"
     )
     process = paper.run("-c", program, timeout=600)
-    return [f"settings: {last_line(process)}"] if process.returncode else list(json.loads(last_line(process)))
+    return (
+        [f"settings: {last_line(process)}"]
+        if process.returncode
+        else list(json.loads(last_line(process)))
+    )
 
 
 ROW: dict[str, Step] = {
@@ -259,19 +346,39 @@ def _own_checks(paper: Paper) -> list[Path]:
     return outline.files(paper.name, paper.folder)
 
 
-def _pytest(paper: Paper, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-    return paper.run("-m", "pytest", "-q", "--tb=short", "-rfE", "-p", "no:cacheprovider", *arguments, timeout=timeout)
+def _pytest(
+    paper: Paper, *arguments: str, timeout: float = 600
+) -> subprocess.CompletedProcess[str]:
+    return paper.run(
+        "-m",
+        "pytest",
+        "-q",
+        "--tb=short",
+        "-rfE",
+        "-p",
+        "no:cacheprovider",
+        *arguments,
+        timeout=timeout,
+    )
 
 
 def _unpassed(done: subprocess.CompletedProcess[str]) -> list[str]:
-    """A sentence for each test that did not pass; a file that cannot be collected has its reason elsewhere."""
+    """A sentence for each test that did not pass; a file that cannot be collected has its reason
+    elsewhere.
+    """
     failures = _lines(done, r"(?:ERROR|FAILED) .*|.* its ceiling is .*", allowed=(0, _NO_TESTS))
     reasons = [line[1:].strip() for line in done.stdout.splitlines() if line.startswith("E  ")]
-    return [line if " - " in line or not reasons else f"{line} - {reasons[-1]}" for line in failures]
+    return [
+        line if " - " in line or not reasons else f"{line} - {reasons[-1]}" for line in failures
+    ]
 
 
-def _lines(done: subprocess.CompletedProcess[str], pattern: str, allowed: tuple[int, ...] = (0,)) -> list[str]:
-    """The lines in which a command says what is wrong; its last one where it fails and has no such line."""
+def _lines(
+    done: subprocess.CompletedProcess[str], pattern: str, allowed: tuple[int, ...] = (0,)
+) -> list[str]:
+    """The lines in which a command says what is wrong; its last one where it fails and has no such
+    line.
+    """
     if done.returncode in allowed:
         return []
     lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
@@ -282,7 +389,9 @@ def _most_seconds(paper: Paper) -> float:
     """What the paper's checks allow their fast tier."""
     checks = _own_checks(paper)
     texts = (
-        path.read_text(encoding="utf-8") for path in [checks[0].with_name("__init__.py"), *checks] if path.exists()
+        path.read_text(encoding="utf-8")
+        for path in [checks[0].with_name("__init__.py"), *checks]
+        if path.exists()
     )
     matches = (re.search(r"^MOST_SECONDS = ([\d.]+)", text, re.MULTILINE) for text in texts)
     usual = MOST_SECONDS if on_one_page(paper) else FAST_TIER_SECONDS
