@@ -123,16 +123,16 @@ def _picture(name: str) -> str:
 
 @cache
 def verdicts(name: str) -> str:
-    """Return how many claims of a paper hold and how many printed forms do not, as the published
+    """Return how many claims of a paper hold and how many published forms do not, as the published
     ledger has it.
     """
     rows = [row for row in read(LEDGER)["claims"] if paper_in(row["id"]) == name]
     held = sum(row["verdict"] == "VERIFIED" for row in rows)
-    errata = sum(row["id"].endswith("-as-printed") for row in rows)
+    errata = sum(row["id"].endswith("-as-published") for row in rows)
     others = len(rows) - held - errata
     parts = (
         [f"{held} VERIFIED"]
-        + [f"{errata} REFUTED as printed"] * bool(errata)
+        + [f"{errata} REFUTED as published"] * bool(errata)
         + [f"{others} other"] * bool(others)
     )
     return ", ".join(parts) if rows else "not yet in the ledger"

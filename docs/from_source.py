@@ -72,7 +72,7 @@ def brief_page(entry: Entry) -> str:
     """
     (module,) = outline.files(entry.name, ROOT)
     errata = ["## Errata", "<!-- errata -->"] * any(
-        c.as_printed is not None for c in claims(entry.name)
+        c.as_published is not None for c in claims(entry.name)
     )
     paragraphs = [f"<p>{typeset(paragraph)}</p>" for paragraph in (entry.sentence, *entry.about)]
     gallery = ["## Figure", "<!-- figures -->"]
@@ -138,9 +138,9 @@ def claims_table(paper: str) -> str:
     check.
     """
     verdicts = published()
-    rows = [claim_row(c, verdicts.get(c.id)) for c in claims(paper) if not c.printed_form]
+    rows = [claim_row(c, verdicts.get(c.id)) for c in claims(paper) if not c.published_form]
     heads = "".join(
-        f"<th>{head}</th>" for head in ("verdict", "statement", "predicted", "measured", "notices")
+        f"<th>{head}</th>" for head in ("verdict", "statement", "predicted", "measured", "detects")
     )
     about = (
         f"Verdicts of the fast tier, from `records/ledgers/{LEDGER.name}`; `pytest` makes "
@@ -156,7 +156,7 @@ def claim_row(claim: Claim, row: dict[str, Any] | None) -> str:
     other tiers.
     """
     source = "abstract" if claim.source.provenance == "abstract" else str(claim.source)
-    whence = typeset(source) if claim.source.provenance == "ours" else escape(source)
+    whence = typeset(source) if claim.source.provenance == "derived" else escape(source)
     about = f"{reference(claim)} · {claim.kind} · {whence}"
     statement = f"{typeset(claim.statement)}<br><small>{about}</small>"
     if row is None:
@@ -165,7 +165,7 @@ def claim_row(claim: Claim, row: dict[str, Any] | None) -> str:
     numbers = (
         typeset(brief(row["predicted"])),
         typeset(brief(row["measured"])),
-        typeset(row["notices"].split(",")[0]),
+        typeset(row["detects"].split(",")[0]),
     )
     return f"<tr><td>{row['verdict']}</td><td>{statement}</td>{''.join(f'<td>{n}</td>' for n in numbers)}</tr>"
 
@@ -181,14 +181,14 @@ def errata_table(paper: str) -> str:
     found.
     """
     rows = [
-        f"<tr><td>{typeset(c.as_printed.says)}<br><small>{escape(str(c.as_printed))}</small></td>"
+        f"<tr><td>{typeset(c.as_published.says)}<br><small>{escape(str(c.as_published))}</small></td>"
         f"<td>{typeset(c.statement)}<br><small>{reference(c)}</small></td></tr>"
         for c in claims(paper)
-        if c.as_printed is not None and not c.printed_form
+        if c.as_published is not None and not c.published_form
     ]
     if not rows:
-        return "No claim of this paper has a printed form that differs from what is true."
-    heads = "<tr><th>as printed: REFUTED</th><th>what is true: VERIFIED</th></tr>"
+        return "No claim of this paper has a published form that differs from what is true."
+    heads = "<tr><th>as published: REFUTED</th><th>what is true: VERIFIED</th></tr>"
     return f"<table><thead>{heads}</thead><tbody>{''.join(rows)}</tbody></table>\n"
 
 

@@ -15,7 +15,7 @@ from theory_on_trial.repository.records import read
 
 PAPER = "random_walk_pca"
 ROWS = 14
-HEADS = ("claim", "verdict", "predicted", "measured", "notices")
+HEADS = ("claim", "verdict", "predicted", "measured", "detects")
 PLACES = (12, 272, 454, 558, 648)  # of claim and verdict the left end, of the others the right end
 WIDTH = 660
 LINE = 25
@@ -61,7 +61,7 @@ def cells(row: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Return the entries of a row, and the classes of those that have one."""
     name = row["id"].removeprefix(f"{PAPER}.")
     name = name if len(name) <= 28 else f"{name[:12]}…{name[-15:]}"
-    notice = re.split(",| tighter| of| in ", row["notices"])[0]
+    notice = re.split(",| tighter| of| in ", row["detects"])[0]
     numbers = [brief(row["predicted"], 5), brief(row["measured"], 5), notice]
     return [name, row["verdict"], *numbers], ["", row["verdict"], "", "", ""]
 

@@ -64,8 +64,8 @@ def differences(written: str, fresh: str) -> list[str]:
 
 
 def text_of(cell: Any) -> str:
-    """Return what a code cell has printed or shown, as HTML where it has that: a row's text has its
-    last digits too.
+    """Return what a code cell has published or shown, as HTML where it has that: a row's text has
+    its last digits too.
 
     Progress bars write to the other stream.
     """

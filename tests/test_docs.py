@@ -85,18 +85,18 @@ def test_the_tables_of_a_page_hold_every_claim(page):
     hook = runpy.run_path(str(ROOT / "docs" / "from_source.py"))
     text = page.read_text(encoding="utf-8")
     assert all(f"<!-- {marker} -->" in text for marker in ("claims", "errata", "figures"))
-    own = [claim for claim in claims(page.stem) if not claim.printed_form]
+    own = [claim for claim in claims(page.stem) if not claim.published_form]
     table = hook["claims_table"](page.stem)
     errata = hook["errata_table"](page.stem)
     assert [claim.id for claim in own if hook["reference"](claim) not in table] == []
     assert table.count("<tr>") == len(own) + 1
     published = hook["published"]()
     assert table.count("<td>VERIFIED</td>") == sum(claim.id in published for claim in own)
-    misprints = [claim for claim in own if claim.as_printed is not None]
+    misprints = [claim for claim in own if claim.as_published is not None]
     for claim in misprints:
         assert hook["reference"](claim) in errata
-        assert hook["typeset"](claim.as_printed.says) in errata
-        assert html.escape(str(claim.as_printed)) in errata  # where it is printed
+        assert hook["typeset"](claim.as_published.says) in errata
+        assert html.escape(str(claim.as_published)) in errata  # where it is printed
     assert errata.count("<tr>") == (len(misprints) + 1 if misprints else 0)
 
 

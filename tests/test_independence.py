@@ -29,7 +29,7 @@ FILES = {
         "from theory_on_trial import claim, paper\n"
         "from sims import rolls as observed\n"
         "from theory import rolls as predicted\n"
-        "@claim(paper('1'), kind='distribution', coarse='few samples')\n"
+        "@claim(paper('1'), kind='distribution', low_power='few samples')\n"
         "def test_mean(trial):\n    '''x'''\n    trial.mean(lambda key: observed.roll(key, 6), "
         "predicted.mean(6))\n"
         "@claim(paper('2'), kind='identity')\n"

@@ -39,7 +39,7 @@ import jax
 from theory_on_trial import claim, paper
 from theory_on_trial.laws import Bounded
 
-@claim(paper("Section 1"), kind="distribution", coarse="few samples")
+@claim(paper("Section 1"), kind="distribution", low_power="few samples")
 def test_mean(trial):
     """The mean is a half."""
     trial.mean(lambda key: jax.random.uniform(key), 0.5, law=Bounded(0, 1), margin=0.1, controls={"a third": 1 / 3},

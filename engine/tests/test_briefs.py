@@ -20,7 +20,7 @@ PAGE = '''
 """Squares."""
 from typing import Annotated, Literal
 import numpy as np
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, observed, derived, predicted
 from theory_on_trial.contract import Interval
 from helpers import twice
 N = Annotated[int, Interval(1, 9, why="nine are enough")]
@@ -32,15 +32,15 @@ def closed_form(n): return n * (n + 1) // 2
 def summed(n): return setting(n).sum()
 @observed
 def handed(n, route): return route(n)
-@claim(ours("Gauss"), kind="identity", cases=[3, 4])
+@claim(derived("Gauss"), kind="identity", cases=[3, 4])
 def test_sum(trial, n: N):
     """The sum of 1 to n is n (n + 1) / 2."""
     trial.identity(int(summed(n)), closed_form(n), ops=0, controls={"n^2 / 2 + 1": n * n // 2 + 9})
-@claim(ours("each is at most the last"), kind="bound", cases=[(2, 0.5, "up", (1, 2))])
+@claim(derived("each is at most the last"), kind="bound", cases=[(2, 0.5, "up", (1, 2))])
 def test_most(trial, n: N, x: X, way: Literal["up", "down"], sizes: tuple[N, ...]):
     """x times the sum stays below the sum."""
     value = closed_form(n) * np.linspace(0, x, 9)
-    trial.bound(value, summed(n), found_by="grid", ops=4, controls={"x times less": 0.5 * x * summed(n)})
+    trial.bound(value, summed(n), instances="grid", ops=4, controls={"x times less": 0.5 * x * summed(n)})
 '''
 CONFIGURED = "testpaths = ['tests']\npythonpath = ['.', 'tests']\n"
 

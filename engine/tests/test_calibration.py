@@ -37,13 +37,13 @@ def toss(trial, half):
                controls={"a third": 1 / 3}, first=256, vectorised=True)
 
 
-@claim(paper("Section 1"), kind="distribution", coarse="few samples")
+@claim(paper("Section 1"), kind="distribution", low_power="few samples")
 def test_mean(trial):
     """The mean is a half."""
     toss(trial, HALF)
 
 
-@claim(paper("Section 2"), kind="distribution", coarse="few samples")
+@claim(paper("Section 2"), kind="distribution", low_power="few samples")
 def test_wrong(trial):
     """The mean is two thirds."""
     toss(trial, 2 / 3)

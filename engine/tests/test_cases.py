@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 import pytest
 
-from theory_on_trial import Trial, abstract, claim, code, ours, paper
+from theory_on_trial import Trial, abstract, claim, code, derived, paper
 from theory_on_trial.audits import resolution, settings
 from theory_on_trial.contract import Count, Interval, NonNegative, Positive, guarded
 from theory_on_trial.decide.resolution import Resolution
@@ -22,14 +22,14 @@ def test_product(trial, a: Count, b: Annotated[int, Interval(2)], factor=1):
     trial.identity(a * b * factor, b * a * factor, ops=0, controls={"a - b": (a - b) * factor})
 
 
-@claim(ours("counted"), kind="identity", cases=[10, 20])
+@claim(derived("counted"), kind="identity", cases=[10, 20])
 def test_sum(trial, n: Count):
     """1 + … + n = n (n + 1) / 2, unless n is 13."""
     total = sum(range(n + 1)) + (n == 13)
     trial.identity(total, n * (n + 1) // 2, ops=0, controls={"n^2 / 2": n * n / 2})
 
 
-@claim(ours("rounded"), kind="limit", cases=[{"size": 1.0}, {"size": -3.0}])
+@claim(derived("rounded"), kind="limit", cases=[{"size": 1.0}, {"size": -3.0}])
 def test_size(trial, size, share=0.01):
     """A size is its size to within a share."""
     trial.value(
@@ -115,15 +115,15 @@ def test_cases_that_do_not_fit_are_refused_at_once(cases, sentence):
         """A statement."""
 
     with pytest.raises(ValueError, match=sentence):
-        claim(ours("made up"), kind="identity", cases=cases)(test_of)
+        claim(derived("made up"), kind="identity", cases=cases)(test_of)
 
 
 def test_a_source_says_who_and_where():
     assert str(paper("Theorem 3.1")) == "Theorem 3.1"
     assert str(code("owner/name", "loss.py", "1a2b3c4")) == "code: owner/name, loss.py, at 1a2b3c4"
-    assert str(ours("by parts")) == "ours: by parts"
+    assert str(derived("by parts")) == "derived: by parts"
     assert abstract("All is well.").says == "All is well."
-    assert claim("cases.sum").run().provenance == "ours"
+    assert claim("cases.sum").run().provenance == "derived"
 
 
 def test_cases_that_print_alike_are_all_tried():
@@ -146,7 +146,7 @@ def test_a_method_is_no_claim():
     with pytest.raises(
         ValueError, match=r"TestSums\.test_of is a method: a claim is a function of its module"
     ):
-        claim(ours("made up"), kind="identity")(TestSums.test_of)
+        claim(derived("made up"), kind="identity")(TestSums.test_of)
 
 
 def test_the_audit_of_settings_finds_where_a_claim_fails():
@@ -158,13 +158,15 @@ def test_the_audit_of_settings_finds_where_a_claim_fails():
     assert row[2] == sum(row[3:])
 
 
-@claim(ours("counted"), kind="identity", as_printed=paper("Section 2", says="Twice n is n + 1."))
+@claim(
+    derived("counted"), kind="identity", as_published=paper("Section 2", says="Twice n is n + 1.")
+)
 def test_twice(trial, n: Count = 5):
     """Twice n is 2 n."""
-    trial.identity(2 * n, n + n, ops=0, controls={"n + 2": n + 2}, as_printed=n + 1)
+    trial.identity(2 * n, n + n, ops=0, controls={"n + 2": n + 2}, as_published=n + 1)
 
 
-@claim(ours("counted"), kind="identity")
+@claim(derived("counted"), kind="identity")
 def test_difference(trial, n: Count = 5):
     """N less n, and 2 n less 2 n, are 0."""
     trial.value(
@@ -177,7 +179,7 @@ def test_difference(trial, n: Count = 5):
     )
 
 
-@claim(ours("cancelled"), kind="identity")
+@claim(derived("cancelled"), kind="identity")
 def test_nothing(trial, n: Count = 3):
     """n - n is 0, to rounding."""
     trial.identity(float(n) - n, 0.0, ops=1, scale=n, controls={"n": n})
@@ -223,7 +225,7 @@ def test_a_refusal_names_its_case_and_leaves_the_domain():
     def root(x: NonNegative):
         return np.sqrt(x)
 
-    @claim(ours("an example"), kind="identity", cases=[(1.0, 2.0), (4.0, 3.0)])
+    @claim(derived("an example"), kind="identity", cases=[(1.0, 2.0), (4.0, 3.0)])
     def test_root(trial, x, y):
         """Roots are roots."""
         trial.identity(root(x - 0.5) ** 2, x - 0.5, ops=3, controls={"w": 9.0})

@@ -26,17 +26,17 @@ from theory_on_trial import claim, paper
 from theory_on_trial.contract import Count
 
 
-@claim(paper("Section 1"), kind="identity", as_printed=paper("Section 1", says="1 + 1 = 3."))
+@claim(paper("Section 1"), kind="identity", as_published=paper("Section 1", says="1 + 1 = 3."))
 def test_sum(trial, terms=(1, 1), *, shift=0):
     """1 + 1 = 2."""
-    trial.identity(sum(terms) + shift, 2, ops=0, controls={"one": 1}, as_printed=3)
+    trial.identity(sum(terms) + shift, 2, ops=0, controls={"one": 1}, as_published=3)
 
 
-@claim(paper("Section 2"), kind="bound", tier="full", loose="one pair")
+@claim(paper("Section 2"), kind="bound", tier="full", not_tight="one pair")
 def test_triangle(trial, a=-1.0, b=2.0):
     """|a + b| <= |a| + |b|."""
     wrong = {"half of the smaller": min(abs(a), abs(b)) / 2}
-    trial.bound(abs(a + b), abs(a) + abs(b), found_by="grid", ops=3, controls=wrong)
+    trial.bound(abs(a + b), abs(a) + abs(b), instances="grid", ops=3, controls=wrong)
 
 
 @pytest.mark.parametrize("n", [2, 3])
@@ -72,7 +72,7 @@ def test_list_prints_one_line_per_claim(here, capsys):
     assert main(["list"]) == 0
     heading, *lines = capsys.readouterr().out.splitlines()
     assert heading == "verification.sums: Sums: a toy."
-    names = ("sum", "sum-as-printed", "triangle", "double[2]", "double[3]")
+    names = ("sum", "sum-as-published", "triangle", "double[2]", "double[3]")
     assert [line.split()[0] for line in lines] == [f"verification.sums.{name}" for name in names]
     assert main(["list", "verification.Sums", "--kind", "bound", "--tier", "fast"]) == 0
     assert capsys.readouterr().out == ""
@@ -97,9 +97,9 @@ def shown(text):
 def test_show_prints_statement_and_settings(here, capsys):
     assert main(["show", "verification.sums.sum"]) == 0
     facts = shown(capsys.readouterr().out)
-    assert (facts["statement"], facts["as printed"]) == ("1 + 1 = 2.", "1 + 1 = 3.")
+    assert (facts["statement"], facts["as published"]) == ("1 + 1 = 2.", "1 + 1 = 3.")
     assert (facts["settings"], facts["paper"]) == ("terms=(1, 1), shift=0", "Sums: a toy.")
-    assert main(["show", "verification.sums.sum-as-printed"]) == 0
+    assert main(["show", "verification.sums.sum-as-published"]) == 0
     assert "REFUTED" in capsys.readouterr().out
     assert main(["show", "verification.sums.double[3]"]) == 0
     assert shown(capsys.readouterr().out)["settings"] == "n=3, factor=2"
@@ -140,7 +140,7 @@ def test_the_version_is_told(capsys):
     ("arguments", "verdict", "status"),
     [
         (["sum"], "VERIFIED", 0),
-        (["sum-as-printed"], "REFUTED", 0),
+        (["sum-as-published"], "REFUTED", 0),
         (["sum", "--set", "shift=1"], "REFUTED", 1),
         (["sum", "--set", "shift=-1", "terms=(1, 2)", "--seed", "7"], "VERIFIED", 0),
         (["triangle"], "VERIFIED", 0),
@@ -167,7 +167,7 @@ def test_run_prints_the_row_and_tells_whether_it_is_as_expected(
             f"{SUMS} is a paper, say which of its claims: {SUMS}.sum, "
             f"{SUMS}.triangle, {SUMS}.double",
         ),
-        (["run", f"{SUMS}.double-as-printed"], f"{SUMS}.double has no printed form"),
+        (["run", f"{SUMS}.double-as-published"], f"{SUMS}.double has no published form"),
         (["list", "nobody"], f"no paper 'nobody'; there are {SUMS}"),
         (["run", f"{SUMS}.sum", "--set", "shift"], "--set takes NAME=VALUE, got 'shift'"),
         (
@@ -238,7 +238,7 @@ def test_the_outline_is_what_pytest_collects(here):
     assert outline.title("verification.sums") == "Sums: a toy."
     assert outline.settings("verification.sums") == {
         "verification.sums.sum": ["terms", "shift"],
-        "verification.sums.sum-as-printed": ["terms", "shift"],
+        "verification.sums.sum-as-published": ["terms", "shift"],
         "verification.sums.triangle": ["a", "b"],
         "verification.sums.double": ["n", "factor"],
     }

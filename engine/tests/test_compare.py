@@ -18,7 +18,7 @@ ROW = {
     "error_probability": 1e-7,
     "note": "",
     "resolution": 0.04,
-    "notices": "4 %",
+    "detects": "4 %",
     "guarantee": "finite-n",
     "controls": [{"name": "one third"}],
 }
@@ -226,7 +226,7 @@ def test_a_claim_that_rests_on_less_is_a_difference(compared):
         {
             "mean": {
                 "resolution": None,
-                "notices": "no size",
+                "detects": "no size",
                 "guarantee": "asymptotic",
                 "controls": [],
             }
@@ -234,7 +234,7 @@ def test_a_claim_that_rests_on_less_is_a_difference(compared):
     )
     assert not found.identical
     assert found.weaker == [
-        ("paper.mean", "notices 4 %", "notices no size"),
+        ("paper.mean", "detects 4 %", "detects no size"),
         ("paper.mean", "finite-n", "asymptotic"),
         ("paper.mean", "control one third", "none"),
     ]

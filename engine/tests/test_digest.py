@@ -124,7 +124,7 @@ OTHER = [
     ("@claim('F1')\ndef f(n):\n    return n", "@claim('F1')\ndef f(n):\n    return 2 * n"),
     (
         "@claim('F1')\ndef f(n):\n    return n",
-        "@claim('F1', coarse='by chance')\ndef f(n):\n    return n",
+        "@claim('F1', low_power='by chance')\ndef f(n):\n    return n",
     ),
     ("def f(n, m):\n    a, b = n, m\n    return a", "def f(n, m):\n    a, b = n, m\n    return b"),
     ("def f(n):\n    a = n\n    return a", "def f(n):\n    b = n\n    return a"),  # a global one

@@ -85,18 +85,18 @@ def test_one_wrong_entry_refutes_an_identity():
 
 
 @pytest.mark.parametrize(
-    ("found_by", "guarantee"),
+    ("instances", "guarantee"),
     [("draws", "sampled"), ("search", "searched"), ("grid", "on a grid"), ("all", "exhaustive")],
 )
-def test_a_bound_says_where_its_instances_came_from(found_by, guarantee):
+def test_a_bound_says_where_its_instances_came_from(instances, guarantee):
     """Cauchy-Schwarz, attained by half of the instances; 1 % less is violated there."""
     rng = np.random.default_rng(52)
     x = rng.standard_normal((1000, 20))
     y = np.where(np.arange(1000)[:, None] % 2, -3 * x, rng.standard_normal((1000, 20)))
     lhs = np.abs(np.sum(x * y, axis=1))
     rhs = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
-    about = {"ops": 50, "found_by": found_by, "printed": 0.9 * rhs} | (
-        {"independent": 1000} if found_by == "draws" else {}
+    about = {"ops": 50, "instances": instances, "printed": 0.9 * rhs} | (
+        {"independent": 1000} if instances == "draws" else {}
     )
     finding = evidence.bound(lhs, rhs, {"1 % less": 0.99 * rhs}, **about)
     assert (finding.outcome, finding.controls[0].outcome, finding.printed) == (
@@ -109,22 +109,24 @@ def test_a_bound_says_where_its_instances_came_from(found_by, guarantee):
     assert finding.tightness == pytest.approx(1, abs=50 * 2 * U)
     # Exactly alpha: were violations more likely, 1000 draws without one would have a chance below
     # 1e-6.
-    assert ("<= 0.014" in finding.note) == (found_by == "draws")
+    assert ("<= 0.014" in finding.note) == (instances == "draws")
     assert stats.binom.pmf(0, 1000, 0.014) <= 1e-6 <= stats.binom.pmf(0, 1000, 0.0135)
 
 
 def test_one_violated_instance_refutes_and_rounding_does_not():
     lhs = np.full(1000, 1 / 3)
-    assert evidence.bound(lhs + 3 * U, lhs, {}, ops=2, found_by="all").outcome == "VERIFIED"
+    assert evidence.bound(lhs + 3 * U, lhs, {}, ops=2, instances="all").outcome == "VERIFIED"
     lhs[500] += 1e-12
-    assert evidence.bound(lhs, np.full(1000, 1 / 3), {}, ops=2, found_by="all").outcome == "REFUTED"
+    assert (
+        evidence.bound(lhs, np.full(1000, 1 / 3), {}, ops=2, instances="all").outcome == "REFUTED"
+    )
 
 
 def test_bounds_attained_exactly_by_integers_and_zeros():
     n = np.arange(20)
-    finding = evidence.bound(n * n, n * n, {"one less": n * n - 1}, ops=0, found_by="all")
+    finding = evidence.bound(n * n, n * n, {"one less": n * n - 1}, ops=0, instances="all")
     assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
-    nothing = evidence.bound(np.array([0.0, -1.0]), np.zeros(2), {}, ops=3, found_by="all")
+    nothing = evidence.bound(np.array([0.0, -1.0]), np.zeros(2), {}, ops=3, instances="all")
     assert (nothing.outcome, nothing.tightness) == ("VERIFIED", None)
 
 

@@ -37,26 +37,26 @@ import signal
 import time
 from typing import Annotated, Literal
 
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Count, Interval, Natural
 
 WRONG = {"a tenth more": 1.1}
 SHORT = Annotated[tuple[Annotated[int, Interval(1, 9)], ...], Interval(1, 9)]
 
 
-@claim(ours("made up"), kind="identity")
+@claim(derived("made up"), kind="identity")
 def test_from_seven(trial, n: Annotated[int, Interval(1, 5000)] = 100, way: Literal["a", "b"] = "a"):
     """1 = 1 from n = 7 on."""
     trial.identity(1.0 + 0.1 * (n < 7), 1.0, ops=2, controls=WRONG)
 
 
-@claim(ours("made up"), kind="identity", cases=[(1, 5), (2, 9)])
+@claim(derived("made up"), kind="identity", cases=[(1, 5), (2, 9)])
 def test_less(trial, x: Natural, y: Count):
     """1 = 1 where x < y."""
     trial.identity(1.0 + 0.1 * (x >= y), 1.0, ops=2, controls=WRONG)
 
 
-@claim(ours("made up"), kind="identity")
+@claim(derived("made up"), kind="identity")
 def test_limits(
     trial,
     dim: Annotated[int, Interval(1, 6)] = 4,
@@ -68,13 +68,13 @@ def test_limits(
     trial.identity(1.0 / min(dim, 1) + 0.1 * (dim > 40 or penalty > 3e8), 1.0, ops=2, controls=WRONG)
 
 
-@claim(ours("made up"), kind="bound", loose="attained at ends alone")
+@claim(derived("made up"), kind="bound", not_tight="attained at ends alone")
 def test_share(trial, share: Annotated[float, Interval(0.1, 0.75)] = 0.2, of: SHORT = (3, 4)):
     """A share is at most 1."""
-    trial.bound(share, 1.0, found_by="grid", ops=1, controls={"half of it": share / 2})
+    trial.bound(share, 1.0, instances="grid", ops=1, controls={"half of it": share / 2})
 
 
-@claim(ours("made up"), kind="identity")
+@claim(derived("made up"), kind="identity")
 def test_mortal(trial, n: Annotated[int, Interval(1, 9)] = 1, way: Literal["end", "stop", "hang", "eat"] = "end"):
     """1 = 1, where it ends."""
     if n >= 3 and way == "hang":
@@ -88,7 +88,7 @@ def test_mortal(trial, n: Annotated[int, Interval(1, 9)] = 1, way: Literal["end"
     trial.identity(1.0, 1.0, ops=2, controls=WRONG)
 
 
-@claim(ours("made up"), kind="identity")
+@claim(derived("made up"), kind="identity")
 def test_slow(trial, n: Annotated[int, Interval(1, 10**6)] = 1):
     """1 = 1, in its own time."""
     time.sleep(0.05)

@@ -21,22 +21,22 @@ HIGH = 1.5
 X = Annotated[float, Interval(0, 4)]
 
 
-@claim(paper("Lemma 1"), kind="bound", loose="attained at an end alone")
+@claim(paper("Lemma 1"), kind="bound", not_tight="attained at an end alone")
 def test_rise(trial, x: X = 0.5):
     """1 + x / 8 <= 3 / 2."""
-    trial.bound(1 + x / 8, HIGH, found_by="grid", ops=8, controls={"less": 1.0})
+    trial.bound(1 + x / 8, HIGH, instances="grid", ops=8, controls={"less": 1.0})
 
 
-@claim(paper("Lemma 2"), kind="bound", loose="far off", as_printed=paper("Lemma 2", says="x <= -1."))
+@claim(paper("Lemma 2"), kind="bound", not_tight="far off", as_published=paper("Lemma 2", says="x <= -1."))
 def test_loose(trial, x: X = 1.0):
     """x <= 8."""
-    trial.bound(x, 8.0, found_by="grid", ops=8, controls={"less": x / 2}, as_printed=-1.0)
+    trial.bound(x, 8.0, instances="grid", ops=8, controls={"less": x / 2}, as_published=-1.0)
 
 
 @claim(paper("Lemma 3"), kind="bound")
 def test_whole(trial, n: Annotated[int, Interval(1, 9)] = 2):
     """n <= n, in whole numbers."""
-    trial.bound(n, n, found_by="all", ops=0, controls={"less": n - 1})
+    trial.bound(n, n, instances="all", ops=0, controls={"less": n - 1})
 
 
 @claim(paper("Lemma 4"), kind="identity")

@@ -47,7 +47,7 @@ MISFITS = [
         r"got an array",
     ),
     (lambda t: mean(t, most="many"), "trial.mean: most= must be a number, got 'many'"),
-    (lambda t: mean(t, wrong_processes=[uniform]), "wrong_processes= must be a dictionary"),
+    (lambda t: mean(t, control_processes=[uniform]), "control_processes= must be a dictionary"),
     (
         lambda t: t.probability(sampler=uniform, predict=0.5, **KNOWN),
         "trial.probability: law= is known",
@@ -69,8 +69,8 @@ MISFITS = [
         "control 'w' must be a function of an array, as .*, got 0.3",
     ),
     (
-        lambda t: t.bound(1.0, 2.0, found_by="luck", ops=1),
-        "found_by= must be one of draws, .*, got 'luck'",
+        lambda t: t.bound(1.0, 2.0, instances="luck", ops=1),
+        "instances= must be one of draws, .*, got 'luck'",
     ),
 ]
 
@@ -93,7 +93,7 @@ def test_an_error_of_what_the_claim_calls_is_left_as_it_is():
 def test_a_refuted_claim_says_where_and_few_runs_how_many_are_needed():
     trial = Trial("toys.where")
     with trial.case("n=3"):
-        trial.bound([[1.0, 2.1], [0.5, 2.2]], [1.0, 2.0], found_by="all", ops=1)
+        trial.bound([[1.0, 2.1], [0.5, 2.2]], [1.0, 2.0], instances="all", ops=1)
     trial.identity(3.0, 3.0, ops=1)
     trial.runs([1.0] * 3, alpha=1e-4, controls={"w": [-1.0, 2.0, -3.0]})
     trial.runs([1.0] * 15, alpha=1e-4, controls={"w": -np.arange(15.0)})

@@ -38,7 +38,7 @@ VERDICTS = dict.fromkeys(
         *("regression.ridgeless[10-40]", "regression.ridgeless[40-10]"),
     ],
     "VERIFIED",
-) | {"averages.standard_deviation-as-printed": "REFUTED"}
+) | {"averages.standard_deviation-as-published": "REFUTED"}
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ def row(name, verdict="VERIFIED", **fields):
 ROWS = [
     row("fair"),
     row("long", note="sampled; coordinate [3] of 12, the worst", predicted=[0.5, 1.0]),
-    row("fair-as-printed", "REFUTED", expected="REFUTED"),
+    row("fair-as-published", "REFUTED", expected="REFUTED"),
 ]
 
 

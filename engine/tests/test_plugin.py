@@ -20,12 +20,12 @@ PAPER = """
 
     SAID = paper("Section 1", says="The mean is 0.6.")
 
-    @claim(paper("Section 1"), kind="distribution", coarse="few samples", as_printed=SAID)
+    @claim(paper("Section 1"), kind="distribution", low_power="few samples", as_published=SAID)
     def test_mean(trial, power=1):
         '''The mean of U^power is 1 / (power + 1).'''
         trial.mean(
             lambda key: jax.random.uniform(key) ** power, 1 / (power + 1), law=Bounded(0, 1), margin=0.05,
-            controls={"one third": 1 / 3}, as_printed=0.6, first=256, vectorised=True,
+            controls={"one third": 1 / 3}, as_published=0.6, first=256, vectorised=True,
         )
 
     @claim(paper("Section 2"), kind="identity", tier="full")
@@ -83,7 +83,7 @@ def test_fast_tier_lists_what_it_leaves_out(paper):
     assert {"jax", "jaxlib", "numpy", "backend", "device", "x64"} <= set(book["platform"])
     assert [(c["id"], c["verdict"], c["expected"]) for c in book["claims"]] == [
         ("dice.mean", "VERIFIED", "VERIFIED"),
-        ("dice.mean-as-printed", "REFUTED", "REFUTED"),
+        ("dice.mean-as-published", "REFUTED", "REFUTED"),
     ]
     for row in book["claims"]:
         for name, kind in SCHEMA.items():
@@ -126,7 +126,7 @@ def decided(printed):
     ]
 
 
-MEAN = [["+", "dice.mean", "VERIFIED"], ["+", "dice.mean-as-printed", "REFUTED"]]
+MEAN = [["+", "dice.mean", "VERIFIED"], ["+", "dice.mean-as-published", "REFUTED"]]
 WRONG = [["!", "dice.wrong", "REFUTED"]]
 
 
@@ -206,7 +206,7 @@ def test_the_whole_table_is_there_when_asked_for_and_fits(pytester, monkeypatch,
     table = printed[printed.index("ledger (seed 0") :].splitlines()
     assert [line.split()[:3] for line in table if line[:2] in ("+ ", "! ")] == [
         ["+", "mean", "VERIFIED"],
-        ["+", "mean-as-printed", "REFUTED"],
+        ["+", "mean-as-published", "REFUTED"],
         ["!", "wrong", "REFUTED"],
     ]
     assert max(map(len, table[1:-3])) <= min(columns, 120)
@@ -238,7 +238,7 @@ def test_what_was_not_run_comes_back_from_the_workers(paper):
             "INCONCLUSIVE, expected VERIFIED",
         ),
         (
-            "trial.identity(1, 1, ops=0, wrong_processes={'the same': 1})",
+            "trial.identity(1, 1, ops=0, control_processes={'the same': 1})",
             "INCONCLUSIVE",
             "control survived: the same",
         ),
@@ -307,7 +307,7 @@ PARAMETRISED = """
         return 0.5
 
     @pytest.mark.parametrize("shift", [0.0, 0.25, 0.5])
-    @claim(paper("Section 1"), kind="distribution", coarse="few samples")
+    @claim(paper("Section 1"), kind="distribution", low_power="few samples")
     def test_mean(trial, half, shift, most=1.0):
         'The mean of a uniform number.'
         trial.mean(
@@ -346,9 +346,9 @@ def test_files_of_one_name_in_two_folders_are_two_papers(pytester):
     rows = {row["id"]: row["measured"] for row in book["claims"]}
     assert list(rows) == [
         "a.dice.mean",
-        "a.dice.mean-as-printed",
+        "a.dice.mean-as-published",
         "b.dice.mean",
-        "b.dice.mean-as-printed",
+        "b.dice.mean-as-published",
     ]
     assert rows["a.dice.mean"] != rows["b.dice.mean"]
 
@@ -398,9 +398,9 @@ DECORATORS = "@given(x=st.integers())", '@claim(paper("Section 1"), kind="identi
             "--trial-set: no claim has a setting 'pover'; there are power",
         ),
         (
-            PAPER.replace(", as_printed=SAID", ""),
+            PAPER.replace(", as_published=SAID", ""),
             [],
-            "as_printed= of a decision needs @claim(…, as_printed=paper(",
+            "as_published= of a decision needs @claim(…, as_published=paper(",
         ),
         (
             PAPER.replace("(trial, power=1)", "(trial, power)"),
@@ -442,7 +442,7 @@ def test_a_claim_that_needs_no_jax_does_not_start_it(pytester, true_children):
         from theory_on_trial import claim, paper
         from theory_on_trial.laws import Bounded
 
-        @claim(paper("Section 1"), kind="identity", coarse="few throws")
+        @claim(paper("Section 1"), kind="identity", low_power="few throws")
         def test_sum(trial):
             'One and one are two.'
             trial.identity(1 + 1, 2, ops=0, controls={"one": 1})
@@ -519,7 +519,7 @@ def test_what_was_not_heard_of_is_in_the_ledger(pytester):
             '''A statement.'''
             os._exit(3)
 
-        @claim(paper("Section 2"), kind="identity", as_printed=paper("Section 2", says="Two is three."))
+        @claim(paper("Section 2"), kind="identity", as_published=paper("Section 2", says="Two is three."))
         def test_forgets(trial):
             '''Two is two.'''
             trial.identity(2, 2, ops=0, controls={"c": 3})
@@ -530,9 +530,9 @@ def test_what_was_not_heard_of_is_in_the_ledger(pytester):
     assert ("test_dies" in entry["id"], entry["reason"]) == (True, "the process that ran it died")
     assert {row["id"]: row["verdict"] for row in book["claims"]} == {
         "gone.forgets": "VERIFIED",
-        "gone.forgets-as-printed": "INCONCLUSIVE",
+        "gone.forgets-as-published": "INCONCLUSIVE",
     }
-    assert "no decision was given as_printed=" in book["claims"][1]["note"]
+    assert "no decision was given as_published=" in book["claims"][1]["note"]
 
 
 def test_a_run_that_was_stopped_says_so_and_one_without_claims_writes_nothing(pytester):
@@ -629,9 +629,9 @@ def test_a_decision_that_raised_counts_where_the_check_catches_it(pytester, afte
     assert done.ret == 1
 
 
-def test_a_decision_that_raised_before_the_printed_form_costs_no_row(pytester):
+def test_a_decision_that_raised_before_the_published_form_costs_no_row(pytester):
     claim = CLAIM.replace(
-        "kind=", 'as_printed=paper("Section 1", says="One and one are three."), kind='
+        "kind=", 'as_published=paper("Section 1", says="One and one are three."), kind='
     )
     done, book = run(pytester, ["decide(trial, 2)", "raise RuntimeError('no memory')"], claim=claim)
     assert [row["verdict"] for row in book["claims"]] == ["INCONCLUSIVE"]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from theory_on_trial import Trial, abstract, claim, claims, code, ours, paper
+from theory_on_trial import Trial, abstract, claim, claims, code, derived, paper
 from theory_on_trial.contract import Argument, Count, Interval
 from theory_on_trial.decide import evidence, trends
 from theory_on_trial.decide.decision import (
@@ -29,8 +29,8 @@ POINT = BOX._replace(low=BOX.estimate, high=BOX.estimate, error=0.0)
 UNSURE = BOX._replace(error=0.45)
 DOUBLING = [1, 2, 4, 8]
 ROW = np.array([1.0, 2.0])
-ATTAINED = {"found_by": "all", "ops": 1, "controls": {"w": 0.5}}
-DRAWN = {"found_by": "draws", "ops": 1, "controls": {"w": 0.5}}
+ATTAINED = {"instances": "all", "ops": 1, "controls": {"w": 0.5}}
+DRAWN = {"instances": "draws", "ops": 1, "controls": {"w": 0.5}}
 SIGNS = {"alpha": 0.1, "controls": {"w": [-1.0] * 5}}
 REMAINDER = {"remainder": 0.1, "margin": 0.2, "controls": {"w": 2.0}}
 
@@ -63,7 +63,7 @@ def uniform(key):
 
 def whole(value, reference, decision):
     return lambda t: getattr(t, decision)(
-        value, reference, ops=0, **{"found_by": "all"} if decision == "bound" else {}
+        value, reference, ops=0, **{"instances": "all"} if decision == "bound" else {}
     )
 
 
@@ -141,8 +141,8 @@ REFUSED = {
             )
         ),
         (lambda t: t.bound([], [], **ATTAINED), "on no instance"),
-        (lambda t: t.bound(1.0, 2.0, found_by="all", ops=-1), "a bound needs ops >= 0, got -1"),
-        (lambda t: t.bound(1.0, 2.0, found_by="all"), "say how many roundings"),
+        (lambda t: t.bound(1.0, 2.0, instances="all", ops=-1), "a bound needs ops >= 0, got -1"),
+        (lambda t: t.bound(1.0, 2.0, instances="all"), "say how many roundings"),
         (lambda t: t.bound(1, 2, **DRAWN), "how many of its 1 instances are indep"),
         (lambda t: t.bound(1, 2, independent=1, **ATTAINED), "no other does"),
         (lambda t: t.bound(np.nan, 2, **ATTAINED), "must be finite"),
@@ -191,7 +191,7 @@ REFUSED = {
             "each coordinate",
         ),
         (
-            lambda t: t.value(0.5, 2 / 3, margin=0.5, error=1e-9, as_printed=0.667),
+            lambda t: t.value(0.5, 2 / 3, margin=0.5, error=1e-9, as_published=0.667),
             "rounded to the 3 digits",
         ),
         (
@@ -269,7 +269,7 @@ REFUSED = {
         (lambda t: growth(error=0.9), "miss with a chance of 0.9 decide nothing"),
         (
             lambda t: t.growth_at_most(
-                [1, 2], ([1, 2], [1, 2]), "n^7", error=0.0, wrong_processes={}
+                [1, 2], ([1, 2], [1, 2]), "n^7", error=0.0, control_processes={}
             ),
             "unknown growth",
         ),
@@ -317,23 +317,25 @@ REFUSED = {
         # Words and cases.
         (lambda t: t.require([], "nothing"), "no condition at all"),
         (
-            lambda t: claim(ours("it follows"), kind="bound", coarse="."),
-            "coarse= says in words why",
+            lambda t: claim(derived("it follows"), kind="bound", low_power="."),
+            "low_power= says in words why",
         ),
         (
-            lambda t: claim(ours("it follows"), kind="bound", loose="why"),
-            "loose= says in words why",
+            lambda t: claim(derived("it follows"), kind="bound", not_tight="why"),
+            "not_tight= says in words why",
         ),
         (
-            lambda t: claim(ours("it follows"), kind="bound", route="drawn"),
+            lambda t: claim(derived("it follows"), kind="bound", route="drawn"),
             "route= says in words how, got 'drawn'",
         ),
         (
-            lambda t: claim(ours("it follows"), kind="bound", second="test_x.py"),
+            lambda t: claim(derived("it follows"), kind="bound", second="test_x.py"),
             "second= names a unit test, '<file>::",
         ),
         (
-            lambda t: claim(ours("it follows"), kind="bound", as_printed=paper("p. 3", says=" ")),
+            lambda t: claim(
+                derived("it follows"), kind="bound", as_published=paper("p. 3", says=" ")
+            ),
             "what is printed",
         ),
         (lambda t: claim(paper("Section 1"), kind="theorem"), "kind must be one of identity"),
@@ -356,19 +358,19 @@ REFUSED = {
         (lambda t: claim("Smith 2020"), r"the source of a claim is paper\(\.\.\.\)"),
         *(
             (
-                lambda t, said=said: claim(ours("made up"), kind="identity", as_printed=said),
-                "as_printed says what",
+                lambda t, said=said: claim(derived("made up"), kind="identity", as_published=said),
+                "as_published says what",
             )
-            for said in ("It is 3.", paper("Theorem 1"), ours("compared"))
+            for said in ("It is 3.", paper("Theorem 1"), derived("compared"))
         ),
         *(
             (make, "must say where the statement stands, or how it follows")
-            for make in (lambda t: paper(" "), lambda t: ours(""), lambda t: abstract(""))
+            for make in (lambda t: paper(" "), lambda t: derived(""), lambda t: abstract(""))
         ),
         (lambda t: claim("nowhere.nothing"), "no claim 'nowhere.nothing'; "),
         (lambda t: claims("nobody"), "no claims of a paper 'nobody'"),
         (lambda t: code("", "", ""), "names repository, path and commit"),
-        (lambda t: ours("."), "must say where"),
+        (lambda t: derived("."), "must say where"),
         (lambda t: Argument.of(Count).accept("many", 2**60), r"many must be at most 2\^53"),
     ],
     TypeError: [
@@ -405,7 +407,7 @@ REFUSED = {
             "ten times the rounding error",
         ),
         (
-            lambda t: t.bound(1, 2, found_by="all", ops=1, controls={"w": 2}),
+            lambda t: t.bound(1, 2, instances="all", ops=1, controls={"w": 2}),
             "nowhere below the bound",
         ),
         (
@@ -428,6 +430,6 @@ def test_what_cannot_be_decided_gets_one_sentence(raised, act, sentence):
 def test_cases_are_no_clock():
     with pytest.raises(ValueError, match="come from a clock"):
 
-        @claim(ours("an example"), kind="identity", cases=[time.time()])
+        @claim(derived("an example"), kind="identity", cases=[time.time()])
         def test_now(trial, now):
             """It is now."""

@@ -14,8 +14,8 @@ from theory_on_trial.ledger import brief_interval
 @claim(
     paper("Section 1"),
     kind="distribution",
-    coarse="few samples",
-    as_printed=paper("Section 1", says="The mean is 3."),
+    low_power="few samples",
+    as_published=paper("Section 1", says="The mean is 3."),
 )
 def test_shift(trial, shift=1.0, count=2):
     """The mean of a shifted normal is the shift.
@@ -28,16 +28,16 @@ def test_shift(trial, shift=1.0, count=2):
         law=Normal(),
         margin=0.5,
         controls={"no shift": np.zeros(count)},
-        as_printed=np.full(count, 3.0),
+        as_published=np.full(count, 3.0),
     )
 
 
-def test_a_claim_is_found_by_any_spelling():
+def test_a_claim_is_instances_any_spelling():
     assert claim("registry.shift") is claim("Registry.shift")
-    assert claim("registry.shift-as-printed") is claim("registry.shift_as_printed")
+    assert claim("registry.shift-as-published") is claim("registry.shift_as_published")
     assert claim("registry.shift").statement == "The mean of a shifted normal is the shift."
-    assert claim("registry.shift-as-printed").expected == "REFUTED"
-    assert {c.id for c in claims("registry")} == {"registry.shift", "registry.shift-as-printed"}
+    assert claim("registry.shift-as-published").expected == "REFUTED"
+    assert {c.id for c in claims("registry")} == {"registry.shift", "registry.shift-as-published"}
 
 
 def test_a_claim_runs_under_other_settings():
@@ -48,7 +48,7 @@ def test_a_claim_runs_under_other_settings():
     assert row.command == 'claim("registry.shift").run(seed=3, shift=2.0, count=3)'
     assert "VERIFIED" in str(row)
     assert "<table>" in row._repr_html_()
-    printed = claim("registry.shift-as-printed").run(seed=3)
+    printed = claim("registry.shift-as-published").run(seed=3)
     assert (printed.verdict, printed.as_expected, printed.predicted) == (
         "REFUTED",
         True,

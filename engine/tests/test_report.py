@@ -47,14 +47,14 @@ def test_statements_are_typeset(text, html):
 @claim(
     paper("Theorem 1"),
     kind="identity",
-    as_printed=paper("Theorem 1", says="The sum of x_k^2 is n^2 / 3."),
+    as_published=paper("Theorem 1", says="The sum of x_k^2 is n^2 / 3."),
 )
 def test_squares(trial, n=12):
     """The sum of the squares x_k^2, k <= n, is n (n + 1)(2n + 1) / 6."""
     total = sum(k * k for k in range(n + 1))
     wrong = {"x_k^3": 6084.0}
     trial.identity(
-        total, n * (n + 1) * (2 * n + 1) / 6, ops=0, controls=wrong, as_printed=n * n / 3
+        total, n * (n + 1) * (2 * n + 1) / 6, ops=0, controls=wrong, as_published=n * n / 3
     )
     trial.value(
         [2.0, 3.0],
@@ -69,7 +69,7 @@ def ledger():
     """Two papers: real rows, one that stopped with an error, a growth law, and a hostile
     statement.
     """
-    rows = [claim(f"report.squares{printed}").run() for printed in ("", "-as-printed")]
+    rows = [claim(f"report.squares{printed}").run() for printed in ("", "-as-published")]
     about = {"source": "Section 2", "tier": "fast", "expected": "VERIFIED", "command": "pytest"}
     broken = Row(
         "other.broken",
@@ -150,7 +150,7 @@ def test_the_page_says_what_holds_and_what_does_not(page):
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
     assert "1 statement holds: 1 identity" in text
     assert (
-        "Not as printed ✗ REFUTED The sum of xk2 is n2 / 3. 48 printed, 650 measured ✓ VERIFIED "
+        "Not as published ✗ REFUTED The sum of xk2 is n2 / 3. 48 printed, 650 measured ✓ VERIFIED "
         "The sum of" in text
     )
     assert "Not as expected ? INCONCLUSIVE" in text
@@ -160,7 +160,7 @@ def test_the_page_says_what_holds_and_what_does_not(page):
         "exact [1] 2 2 ± 10−9 0.1 0 [2] 3 3 ± 10−6 0.2 0" in text
     )  # the second coordinate of the second decision
     assert re.search(r"other 1, 9 \S+ ✗ REFUTED", text)  # a control, and its distance
-    assert "notices" in text
+    assert "detects" in text
     assert "Its figures are not drawn yet: theory-on-trial figures other draws them" in text
     assert text.count("not drawn yet") == 1
 
@@ -267,7 +267,7 @@ def tab(browser, page):
 
 
 SHOWN = "[...document.querySelectorAll('.claim')].filter(c => c.checkVisibility()).map(c => c.id)"
-ALL = ["other.broken", "other.growth", "report.squares", "report.squares-as-printed"]
+ALL = ["other.broken", "other.growth", "report.squares", "report.squares-as-published"]
 
 
 def choose(tab, name, value):
@@ -282,8 +282,8 @@ def choose(tab, name, value):
 @in_browser
 def test_filters_show_what_was_asked_for_and_the_address_keeps_them(tab, page):
     assert sorted(tab.run(SHOWN)) == ALL
-    assert choose(tab, "paper", "report") == ["report.squares", "report.squares-as-printed"]
-    assert choose(tab, "verdict", "REFUTED") == ["report.squares-as-printed"]
+    assert choose(tab, "paper", "report") == ["report.squares", "report.squares-as-published"]
+    assert choose(tab, "verdict", "REFUTED") == ["report.squares-as-published"]
     assert tab.run("location.hash") == "#paper=report&verdict=REFUTED"
     assert tab.run("document.querySelector('output').value") == "1 of 4"
     tab.open(page.as_uri() + "#kind=rate&verdict=VERIFIED")
@@ -301,8 +301,8 @@ def test_filters_show_what_was_asked_for_and_the_address_keeps_them(tab, page):
 
 @in_browser
 def test_a_permalink_opens_its_claim_whatever_was_filtered(tab, page):
-    tab.open(page.as_uri() + "#report.squares-as-printed")
-    assert tab.run("document.getElementById('report.squares-as-printed').open")
+    tab.open(page.as_uri() + "#report.squares-as-published")
+    assert tab.run("document.getElementById('report.squares-as-published').open")
     assert tab.run("document.getElementById('report.squares').open") is False
     choose(tab, "paper", "other")
     tab.run("location.hash = '#report.squares'")
@@ -334,7 +334,7 @@ def test_an_opened_claim_shows_its_figure_small(tab, page):
 def test_a_search_takes_several_words_of_any_field_and_greek_letters(tab):
     for text, ids in (
         ("section rate LOG", ["other.growth"]),
-        ("squares paper", ["report.squares", "report.squares-as-printed"]),
+        ("squares paper", ["report.squares", "report.squares-as-published"]),
         ("broken simulator", ["other.broken"]),
         ("m log zzz", []),
     ):

@@ -184,7 +184,7 @@ def test_a_wrong_process_must_draw_too():
         ),
     ):
         with pytest.raises(ValueError, match=sentence):
-            decide(jax.random.normal, wrong_processes={"frozen": process})
+            decide(jax.random.normal, control_processes={"frozen": process})
 
 
 def test_a_coin_thrown_by_numpy_while_a_measurement_is_traced_is_found():
@@ -369,7 +369,7 @@ def test_an_unbounded_interval_and_one_on_its_bound_have_no_number_of_samples():
     assert bound.note.endswith("the interval lies on the bound")
 
 
-def test_an_undecided_control_printed_form_or_wrong_process_says_so_too():
+def test_an_undecided_control_published_form_or_wrong_process_says_so_too():
     options = {"side": "at most", "margin": None, "most": 500}
     control = sampled(normal, 1.0, controls={"nearly": 0.001, "half": -0.5}, **options)
     assert (control.outcome, [c.outcome for c in control.controls]) == (
@@ -380,8 +380,8 @@ def test_an_undecided_control_printed_form_or_wrong_process_says_so_too():
         r"control 'nearly': after \d+ samples .*; about \d+ samples would decide \(.*\)",
         control.note,
     )
-    printed = sampled(normal, 1.0, controls={"half": -0.5}, as_printed=0.001, **options)
-    assert printed.note.startswith("as printed: after")
+    printed = sampled(normal, 1.0, controls={"half": -0.5}, as_published=0.001, **options)
+    assert printed.note.startswith("as published: after")
     trial = Trial("toy.law")
     shifted = {"shifted": functools.partial(stats.norm.cdf, loc=0.12)}
     trial.distribution(sampler=normal, cdf=stats.norm.cdf, margin=0.1, controls=shifted, most=2000)
@@ -389,7 +389,7 @@ def test_an_undecided_control_printed_form_or_wrong_process_says_so_too():
     near, far = (
         lambda generator, n, shift=shift: generator.normal(shift, size=n) for shift in (0.05, 1)
     )
-    wrong = sampled(normal, wrong_processes={"near": near, "far": far}, margin=0.1, most=4500)
+    wrong = sampled(normal, control_processes={"near": near, "far": far}, margin=0.1, most=4500)
     assert [c.outcome for c in wrong.controls] == ["REFUTED", "INCONCLUSIVE", "REFUTED"]
     assert re.fullmatch(
         r"the wrong process 'near': after \d+ samples .* about \d+ samples would .*", wrong.note
@@ -425,7 +425,7 @@ def test_looks_continue_the_stream_and_streams_have_names():
         law=Normal(),
         margin=0.1,
         controls={"wrong": 0.5},
-        wrong_processes={"shifted": recording("shifted")},
+        control_processes={"shifted": recording("shifted")},
     )
     finding = trial.findings[0]
     assert (finding.outcome, [control.outcome for control in finding.controls]) == (
@@ -455,7 +455,7 @@ def test_events_and_laws_by_numpy():
         cdf=stats.expon.cdf,
         margin=0.1,
         controls={"half the rate": stats.expon(scale=2).cdf},
-        wrong_processes={"lomax": lambda generator, n: generator.pareto(1.0, n)},
+        control_processes={"lomax": lambda generator, n: generator.pareto(1.0, n)},
     )
     trial.distribution(sampler=lambda generator, n: generator.normal(size=(n, 2)), margin=0.1)
     assert [finding.outcome for finding in trial.findings] == ["VERIFIED"] * 3
@@ -542,7 +542,7 @@ def test_draws_that_are_no_samples_get_one_sentence(sampler, predict, sentence):
         with pytest.raises(
             ValueError, match=r"\(the wrong process 'wrong'\)|^the wrong process 'wrong' "
         ):
-            sampled(normal, margin=1, controls={"far": 2}, wrong_processes={"wrong": sampler})
+            sampled(normal, margin=1, controls={"far": 2}, control_processes={"wrong": sampler})
 
 
 @pytest.mark.parametrize("size", [1e-120, 1.0, 1e130])

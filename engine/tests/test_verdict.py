@@ -12,10 +12,12 @@ from theory_on_trial import Trial
 from theory_on_trial.ledger.verdict import verdict_of, weakness
 
 
-def verdict(decide, kind="identity", coarse="", loose=""):
+def verdict(decide, kind="identity", low_power="", not_tight=""):
     trial = Trial("verdict.trick")
     decide(trial)
-    return verdict_of(SimpleNamespace(kind=kind, coarse=coarse, loose=loose), trial.findings, None)
+    return verdict_of(
+        SimpleNamespace(kind=kind, low_power=low_power, not_tight=not_tight), trial.findings, None
+    )
 
 
 def uniform(key):
@@ -87,14 +89,14 @@ HONEST = {"controls": {"1 % more": 1.01}, "error": 1e-9}
         ),
         (
             lambda t: t.value(
-                1.0, 1.0, margin=0.01, error=0, controls={"a": 1e9}, wrong_processes={"b": 1e12}
+                1.0, 1.0, margin=0.01, error=0, controls={"a": 1e9}, control_processes={"b": 1e12}
             ),
             "identity",
             "nobody could hold it",
         ),
         (
             lambda t: t.value(
-                1.0, 1.0, side="at most", slack=1e-3, error=0, wrong_processes={"b": 1e3}
+                1.0, 1.0, side="at most", slack=1e-3, error=0, control_processes={"b": 1e3}
             ),
             "bound",
             "nobody could hold it",
@@ -123,12 +125,12 @@ HONEST = {"controls": {"1 % more": 1.01}, "error": 1e-9}
             "would not be noticed",
         ),
         (
-            lambda t: t.bound(1.0, 2.0, found_by="all", ops=1, controls={"half": 0.9}),
+            lambda t: t.bound(1.0, 2.0, instances="all", ops=1, controls={"half": 0.9}),
             "bound",
             "be 50 % tighter",
         ),
         (
-            lambda t: t.bound(1.0, 1.0, found_by="all", ops=1, controls={"small": 1e-3}),
+            lambda t: t.bound(1.0, 1.0, instances="all", ops=1, controls={"small": 1e-3}),
             "bound",
             "factor of 1e+03",
         ),
@@ -149,7 +151,7 @@ HONEST = {"controls": {"1 % more": 1.01}, "error": 1e-9}
         ),
         (lambda t: t.value(1.0, 1.0, margin=1e-3, **HONEST), "bound", "needs a one-sided decision"),
         (
-            lambda t: t.bound(1.0, 1.0, found_by="all", ops=1, controls={"less": 0.9}),
+            lambda t: t.bound(1.0, 1.0, instances="all", ops=1, controls={"less": 0.9}),
             "identity",
             "a two-sided",
         ),
@@ -162,7 +164,7 @@ HONEST = {"controls": {"1 % more": 1.01}, "error": 1e-9}
     ],
 )
 def test_what_is_not_earned_is_not_verified(decide, kind, why):
-    outcome, note = verdict(decide, kind, coarse="a sign only" if kind == "rate" else "")
+    outcome, note = verdict(decide, kind, low_power="a sign only" if kind == "rate" else "")
     assert outcome == "INCONCLUSIVE"
     assert why in note
 
@@ -179,19 +181,19 @@ def test_what_is_not_earned_is_not_verified(decide, kind, why):
         (
             lambda t: t.value(1.0, 1.0, margin=0.2, error=0, controls={"half": 0.5}),
             "identity",
-            {"coarse": "few runs"},
+            {"low_power": "few runs"},
         ),
         (
-            lambda t: t.bound(1.0, 2.0, found_by="all", ops=1, controls={"less": 0.9}),
+            lambda t: t.bound(1.0, 2.0, instances="all", ops=1, controls={"less": 0.9}),
             "bound",
-            {"loose": "worst case"},
+            {"not_tight": "worst case"},
         ),
-        (lambda t: t.bound(1.0, 1.05, found_by="all", ops=1, controls={"less": 0.9}), "bound", {}),
+        (lambda t: t.bound(1.0, 1.05, instances="all", ops=1, controls={"less": 0.9}), "bound", {}),
         (
             lambda t: t.bound(
                 np.ones(99),
                 np.ones(99),
-                found_by="draws",
+                instances="draws",
                 independent=99,
                 ops=0,
                 controls={"half": np.full(99, 0.5)},

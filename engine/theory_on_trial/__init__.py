@@ -2,16 +2,16 @@
 any repository.
 
 `claim` registers a check or finds a registered claim, `claims` lists them; `paper`, `abstract`,
-`code` and `ours` say who states it; `predicted` and `observed` mark the two sides of a claim whose
-paper stands on one page; `Trial` is what a check receives, whose methods are the decisions. The
-laws of the data (`Bernoulli`, `Bounded`, `Normal`, …) are in `theory_on_trial.laws`.
+`code` and `derived` say who states it; `predicted` and `observed` mark the two sides of a claim
+whose paper stands on one page; `Trial` is what a check receives, whose methods are the decisions.
+The laws of the data (`Bernoulli`, `Bounded`, `Normal`, …) are in `theory_on_trial.laws`.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from theory_on_trial.trial.decisions import Trial
-    from theory_on_trial.trial.provenance import Source, abstract, code, ours, paper
+    from theory_on_trial.trial.provenance import Source, abstract, code, derived, paper
     from theory_on_trial.trial.registry import Claim, claim, claims
     from theory_on_trial.trial.sides import observed, predicted
 
@@ -23,8 +23,8 @@ __all__ = [
     "claim",
     "claims",
     "code",
+    "derived",
     "observed",
-    "ours",
     "paper",
     "predicted",
 ]
@@ -33,6 +33,15 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # The pytest plugin lives in this package and is loaded in every test run: importing it must
     # stay free.
+    if name == "ours":
+        import warnings
+
+        warnings.warn(
+            "ours is now derived; the old name goes with the next release",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        name = "derived"
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "Trial":

@@ -318,21 +318,21 @@ def _known_paper(paper: str, folder: Path) -> str:
 
 
 def _known_claim(claim_id: str, folder: Path) -> tuple[str, outline.Stated]:
-    """Return the id of a claim, or of its printed form, and where it is stated; parameters in
+    """Return the id of a claim, or of its published form, and where it is stated; parameters in
     brackets are kept.
     """
     claims = outline.stated(folder)
     name = outline.normal(
-        claim_id.partition("[")[0].removesuffix("-as-printed").removesuffix("_as_printed")
+        claim_id.partition("[")[0].removesuffix("-as-published").removesuffix("_as_published")
     )
     for claim in claims:
         if outline.normal(claim.id) == name:
             if (
-                outline.normal(claim_id).endswith("_as_printed")
+                outline.normal(claim_id).endswith("_as_published")
                 and not claim.printed
                 and claim_id != claim.id
             ):
-                raise ValueError(f"{claim.id} has no printed form")
+                raise ValueError(f"{claim.id} has no published form")
             return claim.id + claim_id[len(claim.id) :], claim
     # A name alone is enough where one claim bears it.
     matches = [claim for claim in claims if outline.normal(claim.id.rpartition(".")[2]) == name]
@@ -386,7 +386,7 @@ def _show(options: argparse.Namespace) -> int:
             "paper": outline.title(claim["paper"], folder) or claim["paper"],
             **{
                 name: claim[name]
-                for name in ("source", "statement", "as printed", "kind", "tier", "expected")
+                for name in ("source", "statement", "as published", "kind", "tier", "expected")
             },
             **{name: claim[name] for name in ("route", "second route")},
             "settings": ", ".join(settings) or "none",
@@ -408,7 +408,7 @@ def _run(options: argparse.Namespace) -> int:
     folder = _folder(options)
     claim_id, place = _known_claim(options.claim, folder)
     _check_settings(options.set, place)
-    _, _, parameters = claim_id.removesuffix("-as-printed").partition("[")
+    _, _, parameters = claim_id.removesuffix("-as-published").partition("[")
     node = f"{place.file}::{place.function}{'[' * bool(parameters)}{parameters}"
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "ledger.json"
@@ -433,7 +433,7 @@ def _run(options: argparse.Namespace) -> int:
     matches = [
         row
         for row in claims
-        if row["id"].endswith("-as-printed") == claim_id.endswith("-as-printed")
+        if row["id"].endswith("-as-published") == claim_id.endswith("-as-published")
     ]
     if not matches and ledger["not_run"]:
         raise ValueError(f"{claim_id}: {ledger['not_run'][0]['reason']}")

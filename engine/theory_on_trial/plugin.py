@@ -223,13 +223,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     try:
         with recorded(claim, trial, command) as rows, explain():
             result = yield
-            if claim.as_printed is None and any(
+            if claim.as_published is None and any(
                 finding.printed is not None for finding in trial.findings
             ):
                 needed = (
-                    "@claim(…, as_printed=paper(…, says=…)) too: without it no row is judged by it"
+                    "@claim(…, as_published=paper(…, says=…)) too: without it no row is "
+                    "judged by it"
                 )
-                pytest.fail(f"as_printed= of a decision needs {needed}", pytrace=False)
+                pytest.fail(f"as_published= of a decision needs {needed}", pytrace=False)
     except OutsideDomain as outside:
         pyfuncitem.user_properties.append(
             ("outside", _not_run(claim, f"outside the claim's domain: {outside}"))
@@ -318,8 +319,8 @@ _PROPERTIES = (
 
 
 def _not_run(claim: Any, reason: str) -> list[dict[str, str]]:
-    """What the ledger says of a claim that was left out, and of its printed form."""
-    names = [claim.id] + [f"{claim.id}-as-printed"] * (claim.as_printed is not None)
+    """What the ledger says of a claim that was left out, and of its published form."""
+    names = [claim.id] + [f"{claim.id}-as-published"] * (claim.as_published is not None)
     return [{"id": name, "tier": claim.tier, "reason": reason} for name in names]
 
 

@@ -82,10 +82,10 @@ def assumption_histograms(
     | y = c]/n of the scores l over all pairs of classes and all classes c; filled: c is one of the
     pair, the case that bounds on the error need. Triangles above the panels: the percentiles 0, 10,
     ..., 100 of all values shown (zero variances, of constant features, are left out). Line: α that
-    independent features with the same means and variances would have. n is the number of features; with the number of classes K in its place, as
-    in the released code, β and α are larger by n/K. Right column: random ReLU features of the
-    digits. Nothing is simulated. Zheng et al. 2023, whose deep features are replaced; the line is
-    new.
+    independent features with the same means and variances would have. n is the number of features;
+    with the number of classes K in its place, as in the released code, β and α are larger by n/K.
+    Right column: random ReLU features of the digits. Nothing is simulated. Zheng et al. 2023, whose
+    deep features are replaced; the line is new.
     """
     chosen: list[tuple[str, int | None]] = [(name, None) for name in names] + [("digits", n_random)]
     fig, axes = plt.subplots(3, len(chosen), figsize=(2.5 * len(chosen), 6.2), squeeze=False)

@@ -19,7 +19,7 @@ import clarabel
 import numpy as np
 from scipy import sparse
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -159,7 +159,7 @@ def hinge_value(direction, penalty, few, count):
 
 
 @claim(
-    ours("derived: w is along (S + λ)^-1 δ"),
+    derived("derived: w is along (S + λ)^-1 δ"),
     kind="identity",
     cases=[(30, 20, 5, 1.0), (2, 2, 2, 1e-3)],
 )
@@ -177,7 +177,7 @@ def test_angle(trial, positives: Class, negatives: Class, dim: Dim, penalty: Pen
     trial.identity(measured, law, ops=10 * len(labels), scale=scale, controls=controls)
 
 
-@claim(ours("derived: Kantorovich's inequality"), kind="bound", cases=[(5, 1.0), (2, 1e-3)])
+@claim(derived("derived: Kantorovich's inequality"), kind="bound", cases=[(5, 1.0), (2, 1e-3)])
 def test_floor(trial, dim: Dim, penalty: Penalty):
     """For ridge cos >= 2 sqrt(κ) / (1 + κ), that is sin <= (κ - 1) / (κ + 1): attained."""
     generator = trial.generator("spectra")
@@ -191,7 +191,7 @@ def test_floor(trial, dim: Dim, penalty: Penalty):
     measured = sines(spectra, deltas, penalty)
     options = {"ops": 10 * dim, "scale": 10.0}
     trial.bound(
-        measured, bounds, found_by="draws", independent=99, controls={"2 λ": twice}, **options
+        measured, bounds, instances="draws", independent=99, controls={"2 λ": twice}, **options
     )
     trial.identity(measured[0], bounds[0], controls={"2 λ": twice[0]}, **options)
 
@@ -218,12 +218,12 @@ def judge_hinge(trial, points, labels, penalty, start, direction, wrong):
         "controls": wrong,
     }
     trial.value(
-        scale * w, direction, wrong_processes={"nine tenths of the threshold": before}, **options
+        scale * w, direction, control_processes={"nine tenths of the threshold": before}, **options
     )
 
 
 @claim(
-    ours("derived: every dual variable is at its limit"),
+    derived("derived: every dual variable is at its limit"),
     kind="optimality",
     cases=[(20, 5, 1.01), (2, 2, 20.0)],
 )
@@ -236,7 +236,7 @@ def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
 
 
 @claim(
-    ours("derived: the dual, - at its limit"),
+    derived("derived: the dual, - at its limit"),
     kind="optimality",
     cases=[(10, 10, 5, 1.01), (2, 1, 2, 20.0)],
 )

@@ -19,7 +19,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -89,7 +89,7 @@ def linear_jacobian(scores):
 
 
 @claim(
-    ours("1/4 recalled; p_j (1 - p_j) and p_j p_k are largest at 1/2"),
+    derived("1/4 recalled; p_j (1 - p_j) and p_j p_k are largest at 1/2"),
     kind="bound",
     cases=[2, 8, 64],
 )
@@ -103,14 +103,14 @@ def test_softmax_quarter(trial, n: Scores):
     measured, (entry, norm, *_) = jacobian(softmax, scores), bounds(scores)
     norms = np.linalg.norm(measured, 2, axis=(1, 2))
     largest = np.abs(measured[0]).max()
-    trial.bound(np.abs(measured), entry, found_by="search", ops=n + 8, controls={"1/5": 0.2})
-    trial.bound(norms, norm, found_by="search", ops=16 * n, controls={"2/5": 0.4})
+    trial.bound(np.abs(measured), entry, instances="search", ops=n + 8, controls={"1/5": 0.2})
+    trial.bound(norms, norm, instances="search", ops=16 * n, controls={"2/5": 0.4})
     trial.identity(
         [largest, norms[0]], [entry, norm], ops=16 * n, controls={"1/5 and 2/5": [0.2, 0.4]}
     )
 
 
-@claim(ours("1/(4 s_k) recalled; derived from (δ_jk - p_j)/Σ s"), kind="bound", cases=[2, 8, 64])
+@claim(derived("1/(4 s_k) recalled; derived from (δ_jk - p_j)/Σ s"), kind="bound", cases=[2, 8, 64])
 def test_linear_unbounded(trial, n: Scores):
     """Linear attention has |∂p_j/∂s_k| <= 1/(4 s_k), reached at p_k = 1/2; by s_j, j ≠ k, nothing
     below 1/s_j holds.
@@ -123,13 +123,13 @@ def test_linear_unbounded(trial, n: Scores):
     measured = np.abs(jacobian(linear, scores))
     by_input, by_output = (np.broadcast_to(bound, measured.shape) for bound in bounds(scores)[2:])
     controls = {"1/(8 s_k)": by_input / 2, "1/4, as softmax": np.minimum(by_input, 0.25)}
-    trial.bound(measured, by_input, found_by="search", ops=n + 8, controls=controls)
+    trial.bound(measured, by_input, instances="search", ops=n + 8, controls=controls)
     lhs, rhs = (rows[:, ~np.eye(n, dtype=bool)] for rows in (measured, by_output))
-    trial.bound(lhs, rhs, found_by="search", ops=n + 8, controls={"1/(4 s_j)": rhs / 4})
+    trial.bound(lhs, rhs, instances="search", ops=n + 8, controls={"1/(4 s_j)": rhs / 4})
 
 
 @claim(
-    ours("derived: the column is v_k less its part along o"),
+    derived("derived: the column is v_k less its part along o"),
     kind="bound",
     cases=[(6, 4, 0.01), (2, 2, 1.0)],
 )
@@ -145,14 +145,14 @@ def test_normalised(trial, n: Scores, width: Width, floor: Floor):
     bound = np.tile(np.linalg.norm(values, axis=1) / np.sqrt(floor), (100, 1))
     norms = np.linalg.norm(measured, axis=2)
     controls = {"half of it": bound / 2}
-    trial.bound(norms, bound, found_by="search", ops=n + width + 8, controls=controls)
+    trial.bound(norms, bound, instances="search", ops=n + width + 8, controls=controls)
     predict = normalised_jacobian(scores, values, floor)
     controls = {"o not projected out": normalised_jacobian(scores, values, floor, projected=False)}
     trial.identity(measured, predict, ops=8 * (n + width + 8), controls=controls)
 
 
 @claim(
-    ours("derived: both are homogeneous of degree 0"),
+    derived("derived: both are homogeneous of degree 0"),
     kind="identity",
     cases=[(6, 4, 0.01), (2, 2, 50.0)],
 )

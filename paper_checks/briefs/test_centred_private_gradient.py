@@ -22,7 +22,7 @@ from typing import Annotated
 import numpy as np
 from scipy import linalg
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -106,7 +106,7 @@ def moments(c, a, doublings, step_size, variance):
 
 
 @claim(
-    ours("geometric series"),
+    derived("geometric series"),
     kind="identity",
     cases=[(3.0, 0.7, 8, 1.5, 1.0), (0.0, 2.0, 4, 0.5, 1.0)],
 )
@@ -142,7 +142,7 @@ def flow_excess(c, a, time, budget):
 
 
 @claim(
-    ours("the steps are a Euler scheme"),
+    derived("the steps are a Euler scheme"),
     kind="limit",
     cases=[(2.0, 0.7, 5.0, 1.0), (0.0, 2.0, 1.0, 0.1)],
 )
@@ -180,7 +180,7 @@ def noise_of_flow(c, a, relative_time):
     return np.trace(hessian @ (limit - decay @ limit @ decay)) / 2
 
 
-@claim(ours("sensitivity and conditioning"), kind="rate", cases=[(1.0, 3.0), (2.0, 0.5)])
+@claim(derived("sensitivity and conditioning"), kind="rate", cases=[(1.0, 3.0), (2.0, 0.5)])
 def test_price_of_offset(trial, a: Spread, relative_time: Time):
     """Trained to a fixed share of its error, the noise part grows as R⁴: R² by sensitivity, R² by
     conditioning.
@@ -224,7 +224,7 @@ def smallest_radius(cloud):
     return best
 
 
-@claim(ours("Jung 1901; distances from a mean"), kind="bound", cases=[(2, 4), (3, 5)])
+@claim(derived("Jung 1901; distances from a mean"), kind="bound", cases=[(2, 4), (3, 5)])
 def test_centre(trial, dim: Dims, points: Points):
     """The best centre leaves a radius of √(d/(2(d+1))) diameters at most, the mean up to 1-1/n:
     twice as much noise.
@@ -237,7 +237,7 @@ def test_centre(trial, dim: Dims, points: Points):
     about_mean = np.max(np.linalg.norm(clouds - clouds.mean(axis=1, keepdims=True), axis=2), axis=1)
     (ball, mean), draws = (
         np.outer(centre_bounds(dim, points), diameters),
-        {"found_by": "draws", "independent": 6},
+        {"instances": "draws", "independent": 6},
     )
     best = [smallest_radius(cloud) for cloud in clouds]
     trial.bound(best, ball, **draws, ops=1000, controls={"half the diameter": diameters / 2})

@@ -20,7 +20,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import claim, observed, ours, paper, predicted
+from theory_on_trial import claim, derived, observed, paper, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -123,7 +123,7 @@ def test_gradient_and_error(trial, width: Width, heads: Heads, tokens: Tokens, s
 
 
 @claim(
-    ours("steps keep the singular vectors of U_kᵀZ"),
+    derived("steps keep the singular vectors of U_kᵀZ"),
     kind="identity",
     cases=[(3, 2, 20, 0.1), (1, 1, 1, 0.9)],
 )
@@ -175,7 +175,7 @@ def hessian_law(z, sign=1.0):
 
 
 @claim(
-    ours("second-order terms along pairs of singular directions"),
+    derived("second-order terms along pairs of singular directions"),
     kind="identity",
     cases=[(3, 3), (3, 5), (1, 1)],
 )
@@ -214,7 +214,7 @@ def longest_per_descent(step, norm):
 
 
 @claim(
-    ours("descent lemma of F on A ≥ 0, where F is smooth"),
+    derived("descent lemma of F on A ≥ 0, where F is smooth"),
     kind="bound",
     cases=[(8, 0.3), (8, 0.94), (1, 0.5)],
 )
@@ -240,7 +240,7 @@ def test_ista_descent(trial, atoms: Atoms, share: Share):
         most * descent,
         ops=10 * atoms,
         scale=most * before,
-        found_by="search",
+        instances="search",
         controls=controls,
     )
 

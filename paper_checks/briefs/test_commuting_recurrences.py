@@ -22,7 +22,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -177,7 +177,7 @@ def closure_dimension(size):
     return 1 + (size - 1) ** 2
 
 
-@claim(ours("derived by counting"), kind="identity", cases=[("A5", 8), ("S5", 12), ("S3", 3)])
+@claim(derived("derived by counting"), kind="identity", cases=[("A5", 8), ("S5", 12), ("S3", 3)])
 def test_parikh_ceiling(trial, group: Group, length: Length):
     """A diagonal recurrence only counts letters: at best it gets Σ_c max_g #{words of counts c,
     product g} right.
@@ -188,7 +188,7 @@ def test_parikh_ceiling(trial, group: Group, length: Length):
     trial.identity(lookup_successes(group, length), best, ops=0, controls=controls)
 
 
-@claim(ours("derived: uniform in a coset of G'"), kind="limit", cases=[("A5", 256), ("S3", 256)])
+@claim(derived("derived: uniform in a coset of G'"), kind="limit", cases=[("A5", 256), ("S3", 256)])
 def test_ceiling_limit(trial, group: Group, length: Many):
     """The best accuracy of a diagonal recurrence tends to 1/|G'|: 1/60 for A5 and S5, 1/12 for S4,
     1/3 for S3.
@@ -202,7 +202,7 @@ def test_ceiling_limit(trial, group: Group, length: Many):
 
 
 @claim(
-    ours("derived; the abstract says that one layer solves A5"),
+    derived("derived; the abstract says that one layer solves A5"),
     kind="identity",
     cases=[("A5", 2000), ("S4", 65)],
 )
@@ -213,7 +213,7 @@ def test_small_blocks_suffice(trial, group: Group, length: Long):
     words = trial.generator().integers(0, 2, (32, length))
     truth = [products(group, word)[-1] for word in words]
     backwards = {"in reversed order": tree_products(group, words[:, ::-1])}
-    trial.identity(tree_products(group, words), truth, ops=0, wrong_processes=backwards)
+    trial.identity(tree_products(group, words), truth, ops=0, control_processes=backwards)
     along = products("A5", words[0])
     trial.identity(
         read_from_blocks(words[0]),
@@ -224,7 +224,7 @@ def test_small_blocks_suffice(trial, group: Group, length: Long):
 
 
 @claim(
-    ours("derived: these groups are doubly transitive"),
+    derived("derived: these groups are doubly transitive"),
     kind="identity",
     cases=["S3", "S4", "S5", "A5"],
 )

@@ -19,7 +19,7 @@ from typing import Annotated
 import numpy as np
 from scipy import integrate, optimize, stats
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -85,7 +85,7 @@ def worst_weights(outcomes, chances, propensity, sensitivity):
 
 
 @claim(
-    ours("a fractional knapsack"),
+    derived("a fractional knapsack"),
     kind="optimality",
     cases=[(4, 0.5, 2.0), (30, 0.25, 4.0), (5, 0.5, 1.25)],
 )
@@ -128,7 +128,7 @@ def half_width_by_quadrature(deviation, propensity, sensitivity):
 
 
 @claim(
-    ours("the closed form for a normal law"),
+    derived("the closed form for a normal law"),
     kind="identity",
     cases=[(1.0, 0.5, 2.0), (2.0, 0.5, 3.0)],
 )
@@ -169,7 +169,7 @@ def seen_and_true(outcomes, strata, treated, laws):
 
 
 @claim(
-    ours("a stratum's weight is π over its propensity, mixed"),
+    derived("a stratum's weight is π over its propensity, mixed"),
     kind="bound",
     cases=[(3, 4), (2, 10)],
 )
@@ -196,14 +196,16 @@ def test_contains_truth(trial, strata: Strata, outcomes: Outcomes):
     below, above = np.transpose(ends)
     control = np.concatenate([2 - np.transpose(narrower)[0], np.transpose(narrower)[1]])
     exact = np.array(truths)
-    draws = {"found_by": "draws", "independent": 199}
+    draws = {"instances": "draws", "independent": 199}
     lhs = np.concatenate([2 - exact, exact])
     rhs = np.concatenate([2 - below, above])
     trial.bound(lhs, rhs, **draws, ops=100 * outcomes, controls={"√Γ*": control})
 
 
 @claim(
-    ours("the worst weights as a world"), kind="optimality", cases=[(4, 0.5, 2.0), (30, 0.25, 4.0)]
+    derived("the worst weights as a world"),
+    kind="optimality",
+    cases=[(4, 0.5, 2.0), (30, 0.25, 4.0)],
 )
 def test_attained(trial, outcomes: Outcomes, propensity: Propensity, sensitivity: Sensitivity):
     """Two hidden groups, the top outcomes and the rest, show any treated law and put the truth at

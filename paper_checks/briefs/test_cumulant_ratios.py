@@ -21,7 +21,7 @@ from typing import Annotated
 import numpy as np
 from scipy import stats
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -86,7 +86,7 @@ def mixing_ratio(a1, a2):
 
 
 @claim(
-    ours("cumulants add up"),
+    derived("cumulants add up"),
     kind="identity",
     cases=[(1.0, -1.5, 0.05), (3.0, -0.3, 0.1), (0.3, -3.0, 0.02)],
 )
@@ -132,7 +132,7 @@ def of_triples(points):
     return 1.5 * np.stack([np.sum(x1 * x1 * x2, axis=-1), np.sum(x1 * x2 * x2, axis=-1)], axis=-1)
 
 
-@claim(ours("U-statistics"), kind="identity", cases=[(1.0, -1.5, 0.1), (2.0, -0.5, 0.02)])
+@claim(derived("U-statistics"), kind="identity", cases=[(1.0, -1.5, 0.1), (2.0, -0.5, 0.02)])
 def test_fieller(trial, a1: First, a2: Second, chance: Chance):
     """k̂_122 - r k̂_112 has mean 0 at every n ≥ 3, and n times its variance tends to v = Eψ²."""
     points, chances = enumerated(a1, a2, [two_points(chance), *noises(trial.generator("noise"))])
@@ -185,7 +185,9 @@ def sampled_ratios(generator, count, factor, size):
 
 
 @claim(
-    ours("a ratio of two jointly normal limits"), kind="distribution", cases=[(1.0, 1.5, 1.0, 1.0)]
+    derived("a ratio of two jointly normal limits"),
+    kind="distribution",
+    cases=[(1.0, 1.5, 1.0, 1.0)],
 )
 def test_gaussian_latent(trial, a1: Moderate, a2: Moderate, noise1: Moderate, noise2: Moderate):
     """If all is normal the estimated ratio tends to a Cauchy law whose centre is not r: more data
@@ -206,7 +208,7 @@ def determinant(a1, a2, b, kurtoses):
 
 
 @claim(
-    ours("fourth cumulants of both sources"),
+    derived("fourth cumulants of both sources"),
     kind="identity",
     cases=[(1.0, -1.5, 0.5), (0.5, -0.5, 1.0)],
 )

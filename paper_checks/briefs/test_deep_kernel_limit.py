@@ -20,7 +20,7 @@ from typing import Annotated
 import numpy as np
 from scipy import optimize
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -109,7 +109,7 @@ def posterior(k, noise, power, width, outputs):
 
 
 @claim(
-    ours("the derivative of the objective"),
+    derived("the derivative of the objective"),
     kind="limit",
     cases=[(1.0, 0.3, 4.0, 2.0), (0.5, 0.3, 4.0, 0.1)],
 )
@@ -130,7 +130,7 @@ def test_stationary(trial, k: Kernel, noise: Noise, power: Power, width: Width):
 
 
 @claim(
-    ours("Laplace's method to second order"),
+    derived("Laplace's method to second order"),
     kind="rate",
     cases=[(1.0, 0.3, 4.0, 2.0), (0.5, 0.3, 4.0, 0.1)],
 )
@@ -168,7 +168,9 @@ def stationary_point(k, noise, power, width, low, high):
     return optimize.brentq(lambda g: slope(np.array([g]), *setting)[0], low, high, xtol=1e-15)
 
 
-@claim(ours("first order in 1/ν and in ν"), kind="limit", cases=[(1.0, 0.3, 4.0), (0.5, 0.05, 0.2)])
+@claim(
+    derived("first order in 1/ν and in ν"), kind="limit", cases=[(1.0, 0.3, 4.0), (0.5, 0.05, 0.2)]
+)
 def test_ends(trial, k: Kernel, noise: Noise, power: Power):
     """Wide networks tend to the prior kernel as 1/ν with a known constant, narrow ones to maximum
     likelihood λ-σ².
@@ -233,7 +235,7 @@ def best_grams(k, noise, power, widths):
 
 
 @claim(
-    ours("the chain of derivatives"),
+    derived("the chain of derivatives"),
     kind="identity",
     cases=[(1.0, 0.3, 4.0, 2.0, 3), (0.5, 1.0, 10.0, 1.0, 6)],
 )

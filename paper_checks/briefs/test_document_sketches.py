@@ -24,7 +24,7 @@ import numpy as np
 from numpy.polynomial.polynomial import polypow
 from scipy.stats import uniform_direction
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Bernoulli, Bounded
@@ -139,7 +139,7 @@ def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bi
     trial.bound(
         1 + measured,
         1 + bounds,
-        found_by="draws",
+        instances="draws",
         independent=200,
         ops=200,
         scale=1.0,
@@ -148,7 +148,7 @@ def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bi
 
 
 @claim(
-    ours("derived: a walk"),
+    derived("derived: a walk"),
     kind="identity",
     cases=[(0.8, 1.4, 0.0, 4), (0.8, 1.4, np.pi, 4), (0.3, 0.6, 1.0, 5)],
 )
@@ -181,7 +181,7 @@ def test_two_documents(trial, near: Near, far: Far, turn: Turn, bits: Bits):
 
 
 @claim(
-    ours("derived: all k bits must agree"), kind="identity", cases=[(0.6, 4), (1.0, 1), (0.1, 5)]
+    derived("derived: all k bits must agree"), kind="identity", cases=[(0.6, 4), (1.0, 1), (0.1, 5)]
 )
 def test_cost_of_no_fill(trial, angle: Angle, bits: Bits):
     """With one document and empty cells left empty, E F = <q, p> (1 - t / π)^k."""
@@ -201,7 +201,7 @@ def test_cost_of_no_fill(trial, angle: Angle, bits: Bits):
 
 
 @claim(
-    ours("derived: a mean forgets copies"),
+    derived("derived: a mean forgets copies"),
     kind="identity",
     cases=[(8, 12, 8, 4, 3), (1, 2, 2, 1, 2)],
 )

@@ -22,7 +22,7 @@ from scipy.special import betainc, logsumexp, softmax
 from scipy.stats import norm, uniform_direction
 from sklearn.preprocessing import normalize
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
@@ -103,7 +103,7 @@ def least_cosines(dim, count):
     return np.array([welch, 1 / np.sqrt(dim), -1 / (count - 1) if count <= dim + 1 else 0.0])
 
 
-@claim(ours("recalled; Welch 1974"), kind="bound", cases=[(3, 5), (5, 10), (8, 9)])
+@claim(derived("recalled; Welch 1974"), kind="bound", cases=[(3, 5), (5, 10), (8, 9)])
 def test_welch(trial, dim: Dim, vectors: Vectors):
     """The worst |cos| of N > d lines is √((N − d)/(d (N − 1))) at least; equiangular tight sets
     attain it.
@@ -115,11 +115,11 @@ def test_welch(trial, dim: Dim, vectors: Vectors):
     law, orthoplex, _ = np.transpose([least_cosines(d, len(rows)) for d, rows in sets])
     worst = [worst_cosine(rows) for _, rows in sets]
     rivals = {"1 % more": 1.01 * law, "1/√d": orthoplex}
-    trial.bound(law, worst, ops=100.0, found_by="search", wrong_processes=rivals)
+    trial.bound(law, worst, ops=100.0, instances="search", control_processes=rivals)
 
 
 @claim(
-    ours("recalled; Rankin, Conway, Hardin and Sloane"),
+    derived("recalled; Rankin, Conway, Hardin and Sloane"),
     kind="bound",
     cases=[(2, 1), (3, 1), (4, 2)],
 )
@@ -136,11 +136,11 @@ def test_orthoplex(trial, dim: Few, surplus: Surplus):
         [worst_cosine(v) for _, v in group]
         for group in (sets, [sets[0], frames["icosahedron"], *sets[2:]])
     )
-    rivals = {"controls": {"N = d (d + 1)/2": few}, "wrong_processes": {"1 % more": 1.01 * law}}
-    trial.bound(law, worst, ops=100.0, found_by="search", **rivals)
+    rivals = {"controls": {"N = d (d + 1)/2": few}, "control_processes": {"1 % more": 1.01 * law}}
+    trial.bound(law, worst, ops=100.0, instances="search", **rivals)
 
 
-@claim(ours("recalled; Rankin"), kind="optimality", cases=[(3, 4), (3, 6), (5, 7), (6, 3)])
+@claim(derived("recalled; Rankin"), kind="optimality", cases=[(3, 4), (3, 6), (5, 7), (6, 3)])
 def test_signed(trial, dim: Dim, vectors: Vectors):
     """The least worst cosine μ₊ of N directions is −1/(N − 1) for N ≤ d + 1, and exactly 0 for d +
     2 ≤ N ≤ 2d.
@@ -171,7 +171,7 @@ def close_pairs(generator, count, vectors, dim, cosine):
 
 
 @claim(
-    ours("a squared cosine has a beta law"), kind="identity", cases=[(32, 80, 0.3), (3, 50, 0.6)]
+    derived("a squared cosine has a beta law"), kind="identity", cases=[(32, 80, 0.3), (3, 50, 0.6)]
 )
 def test_random_pairs(trial, dim: AnyDim, vectors: Several, cosine: Cosine):
     """Of N uniform directions N (N − 1)/2 · I_{1 − t²}((d − 1)/2, ½) pairs have |cos| > t on

@@ -21,7 +21,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -128,7 +128,7 @@ def gaussian_case(samples, dim, b, v):
 
 
 @claim(
-    ours("recalled, Kong & Valiant; derived: distinct samples"),
+    derived("recalled, Kong & Valiant; derived: distinct samples"),
     kind="identity",
     cases=[(4, 2), (2, 6), (6, 1)],
 )
@@ -151,7 +151,7 @@ def test_unbiased(trial, samples: Samples, dim: Dim):
 
 
 @claim(
-    ours("derived: Hoeffding"),
+    derived("derived: Hoeffding"),
     kind="identity",
     cases=[(4, 1, 0.5, 0.7), (3, 2, 0.8, 2), (2, 3, 0, 1)],
 )
@@ -173,7 +173,7 @@ def test_exact_variance(trial, samples: Few, dim: Nodes, signal: Signal, noise: 
 
 
 @claim(
-    ours("recalled, Kong & Valiant; derived: increasing paths"),
+    derived("recalled, Kong & Valiant; derived: increasing paths"),
     kind="identity",
     cases=[(5, 2), (2, 1), (6, 6)],
 )
@@ -196,7 +196,7 @@ def test_paths(trial, samples: Samples, dim: Dim):
 
 
 @claim(
-    ours("derived: fourth moments of a Gaussian"),
+    derived("derived: fourth moments of a Gaussian"),
     kind="identity",
     cases=[(3, 2, 0.5, 0.7), (2, 1, 0, 1)],
 )

@@ -23,7 +23,7 @@ from scipy.linalg import orth
 from scipy.special import softmax
 from scipy.stats import beta
 
-from theory_on_trial import claim, observed, ours, paper, predicted
+from theory_on_trial import claim, derived, observed, paper, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -141,7 +141,7 @@ def test_marginal_means(trial, first: Values, second: Values, third: Third, widt
 
 
 @claim(
-    ours("derived: normal squares in two spaces"),
+    derived("derived: normal squares in two spaces"),
     kind="distribution",
     cases=[(2, 2, 1, 4), (3, 3, 1, 2)],
 )
@@ -182,11 +182,11 @@ def test_independence(trial, first: Values, second: Values, width: Width):
         dependence(words, v)[0],
         1.0,
         ops=1000,
-        wrong_processes={"any table": dependence(table, v)[0]},
+        control_processes={"any table": dependence(table, v)[0]},
     )
 
 
-@claim(ours("derived from the second derivative"), kind="limit", cases=TABLES)
+@claim(derived("derived from the second derivative"), kind="limit", cases=TABLES)
 def test_small_information(trial, first: Values, second: Values, width: Width):
     """For small ε two factors share the information ε² mean (I_ab·v)²/2 given ε v; I is u less its
     decomposable fit.

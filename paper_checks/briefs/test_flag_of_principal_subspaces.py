@@ -23,7 +23,7 @@ from typing import Annotated
 import numpy as np
 from scipy.linalg import expm
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -183,7 +183,7 @@ def test_flag_minimum(trial, dim: Dim, steps: Steps):
 
 
 @claim(
-    ours("derived from the weights of AUV"),
+    derived("derived from the weights of AUV"),
     kind="identity",
     cases=[(5, 3, 0.3), (3, 2, 3.1), (16, 8, 1.0)],
 )
@@ -203,7 +203,7 @@ def test_rotation_price(trial, dim: ManyDims, steps: Steps, angle: Angle):
 
 
 @claim(
-    ours("derived from the second derivative along rotations"),
+    derived("derived from the second derivative along rotations"),
     kind="identity",
     cases=[(4, 3), (4, 2), (3, 3)],
 )
@@ -229,7 +229,7 @@ def test_morse_index(trial, dim: FewDims, steps: Steps):
     trial.identity(np.sum(spectra < 0, axis=1), inversions, ops=0, controls=rivals)
 
 
-@claim(ours("derived by Ky Fan's theorem"), kind="optimality", cases=[(5, 2), (3, 2), (6, 4)])
+@claim(derived("derived by Ky Fan's theorem"), kind="optimality", cases=[(5, 2), (3, 2), (6, 4)])
 def test_chordal_mean(trial, dim: Dim, steps: Steps):
     """The least Σ sin² to p bases Y_i is p k less the k largest eigenvalues of Σ Y_i Y_iᵀ; a greedy
     flag is no mean.
@@ -245,7 +245,7 @@ def test_chordal_mean(trial, dim: Dim, steps: Steps):
     rivals = {"mean of the bases": cost(mean)}
     ops = 20 * dim
     trial.identity(
-        cost(best), chordal_minimum(frames), ops=ops, scale=7.0 * steps, wrong_processes=rivals
+        cost(best), chordal_minimum(frames), ops=ops, scale=7.0 * steps, control_processes=rivals
     )
     basis, costs = greedy_flag(frames[..., :2])
     greedy = least(pair, least(first, basis, pairs[: dim - 1]), pairs[dim - 1 : 2 * dim - 3])

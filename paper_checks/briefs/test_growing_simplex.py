@@ -25,7 +25,7 @@ import numpy as np
 from scipy.special import ive
 from scipy.stats import vonmises_fisher
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic, Bounded
@@ -86,7 +86,7 @@ def mean_distances(dim, old, new, cosine):
 
 
 @claim(
-    ours("means of independent features multiply"),
+    derived("means of independent features multiply"),
     kind="identity",
     cases=[(5, 4.0, 20.0, -0.2), (5, 4.0, 20.0, 0.3)],
 )
@@ -137,7 +137,7 @@ def mean_squared_distances(dim, old, new):
 
 
 @claim(
-    ours("noise adds the same to all squared distances"),
+    derived("noise adds the same to all squared distances"),
     kind="identity",
     cases=[(5, 0.5, 0.2), (8, 0.3, 0.3)],
 )
@@ -179,7 +179,7 @@ def kept_law(classes, more):
 
 
 @claim(
-    ours("Procrustes; both Gram matrices are known"),
+    derived("Procrustes; both Gram matrices are known"),
     kind="optimality",
     cases=[(2, 1), (5, 5), (10, 60)],
 )

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.special import ive
 from scipy.stats import poisson
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -143,7 +143,7 @@ def test_circle(trial, time: Time):
     trial.identity(measured, law, ops=100, scale=np.pi**2, controls=controls)
 
 
-@claim(ours("derived: images on S^3"), kind="identity", cases=[0.1, 0.02, 1.0])
+@claim(derived("derived: images on S^3"), kind="identity", cases=[0.1, 0.02, 1.0])
 def test_sphere(trial, time: Time):
     """On S^3 curvature adds 4t^2 + 4t log(d / sin d), images have weights 1 + 2 π k / d; antipodes
     cost t log 1/t.
@@ -155,7 +155,7 @@ def test_sphere(trial, time: Time):
     trial.identity(measured, law, ops=100, scale=np.pi**2, controls=controls)
 
 
-@claim(ours("derived: the first power of L that reaches a node"), kind="limit", cases=[4, 2])
+@claim(derived("derived: the first power of L that reaches a node"), kind="limit", cases=[4, 2])
 def test_graph_sees_hops(trial, side: Side):
     """On a graph h_t / t^m tends to the sum over shortest paths of the product of weights / m!: t
     log h_t -> 0.
@@ -173,7 +173,7 @@ def test_graph_sees_hops(trial, side: Side):
     )
 
 
-@claim(ours("derived: Debye's asymptotics"), kind="limit", cases=[1.0, 0.5, 4.0])
+@claim(derived("derived: Debye's asymptotics"), kind="limit", cases=[1.0, 0.5, 4.0])
 def test_chain(trial, slope: Slope):
     """At u = d h / (2t) fixed, -4t log(p / h) -> d^2 (2 / u^2) (u asinh u + 1 - sqrt(1 + u^2)),
     then t log(1 + u^2).

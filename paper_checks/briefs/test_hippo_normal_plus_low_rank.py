@@ -21,7 +21,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import abstract, claim, observed, ours, paper, predicted
+from theory_on_trial import abstract, claim, derived, observed, paper, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -150,7 +150,7 @@ def test_normal_plus_rank_one(trial, states: States):
     rivals = {name: departure(a + np.outer(x, x)) for name, x in vectors.items()}
     normal = a + np.outer(p, p)
     line = np.full(states, -0.5)
-    trial.identity(departure(normal), 0.0, ops=2 * states, scale=1.0, wrong_processes=rivals)
+    trial.identity(departure(normal), 0.0, ops=2 * states, scale=1.0, control_processes=rivals)
     size = np.linalg.norm(normal, 2)
     ends = {"those of A": -np.arange(states) - 1.0, "Re = -1": 2 * line}
     trial.identity(np.linalg.eigvals(normal).real, line, ops=3 * states, scale=size, controls=ends)
@@ -183,10 +183,10 @@ def test_cauchy_kernel(trial, modes: Modes, length: Length, step: Step):
 
 
 @claim(
-    ours("derived; both sums of squares telescope"),
+    derived("derived; both sums of squares telescope"),
     kind="identity",
     cases=[2, 16],
-    as_printed=paper("Lemma 3.2", says="diagonalized by the matrix V_ij = (i+j choose i-j)"),
+    as_published=paper("Lemma 3.2", says="diagonalized by the matrix V_ij = (i+j choose i-j)"),
 )
 def test_eigenvalue_conditions(trial, states: ExactStates):
     """The eigenvalue -(j+1) of A has condition (N-j)/(2j+1) · (N+j)!/((N-j)! j!²) and, up to a
@@ -205,10 +205,10 @@ def test_eigenvalue_conditions(trial, states: ExactStates):
     ]
     law = [eigenvector_entry(i, j) for i, j in pairs]
     printed = [math.comb(i + j, i - j) for i, j in pairs]
-    trial.identity(entries, law, ops=8, controls={"no signs": np.abs(law)}, as_printed=printed)
+    trial.identity(entries, law, ops=8, controls={"no signs": np.abs(law)}, as_published=printed)
 
 
-@claim(ours("derived by Stirling's formula"), kind="rate", cases=[1024])
+@claim(derived("derived by Stirling's formula"), kind="rate", cases=[1024])
 def test_growth(trial, size: Large):
     """The largest condition is that of j near N/√2, and N times it over (1+√2)^{2N} tends to
     1/(2π√2) = .1125.

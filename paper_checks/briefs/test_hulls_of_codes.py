@@ -23,7 +23,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -134,7 +134,7 @@ def require_few(trial, q, n, k):
 
 
 @claim(
-    ours("Möbius inversion"),
+    derived("Möbius inversion"),
     kind="identity",
     cases=[(2, 7, 3), (2, 6, 4), (3, 5, 2), (3, 4, 2), (3, 6, 2), (5, 4, 2)],
 )
@@ -154,10 +154,10 @@ LOOSE = "a hull of one dimension more is as frequent in the limit of q = 2, l = 
 
 
 @claim(
-    ours("a code and its dual have one hull"),
+    derived("a code and its dual have one hull"),
     kind="bound",
     cases=[(2, 6, 4), (3, 5, 3)],
-    loose=LOOSE,
+    not_tight=LOOSE,
 )
 def test_decreasing(trial, q: Field, n: Length, k: Dim):
     """The number of codes falls strictly as the hull's dimension grows up to min(k, n-k), whether
@@ -166,7 +166,7 @@ def test_decreasing(trial, q: Field, n: Length, k: Dim):
     require_few(trial, q, n, k)
     larger = counted(n, k, q)[1 : min(k, n - k) + 1]
     exact = np.array(codes_by_hull(n, n - k, q)[: min(k, n - k)])
-    trial.bound(larger, exact - 1, found_by="all", ops=0, controls={"by a factor q": exact / q})
+    trial.bound(larger, exact - 1, instances="all", ops=0, controls={"by a factor q": exact / q})
 
 
 @predicted
@@ -178,7 +178,7 @@ def mean_power(n, k, q):
     return 1 + Fraction(vectors * (q**k - 1) * (q ** (n - k) - 1), (q**n - 1) * (q ** (n - 1) - 1))
 
 
-@claim(ours("pairs of vectors"), kind="identity", cases=[(2, 7, 3), (3, 5, 2), (5, 6, 1)])
+@claim(derived("pairs of vectors"), kind="identity", cases=[(2, 7, 3), (3, 5, 2), (5, 6, 1)])
 def test_mean_of_q_to_hull(trial, q: Field, n: Length, k: Short):
     """The mean size q^dim of the hull has a closed form, which tends to 2 for every q."""
     require_few(trial, q, n, k)
@@ -203,7 +203,7 @@ def random_hulls(generator, count, n, k, q):
     return hulls(generator.integers(q, size=(count, k, n)), q)[:, None] == [0, 1, 2]
 
 
-@claim(ours("the limit of the count"), kind="limit", cases=[(2, 8), (3, 7)])
+@claim(derived("the limit of the count"), kind="limit", cases=[(2, 8), (3, 7)])
 def test_limit(trial, q: Literal[2, 3], k: Dims):
     """Of long codes a share Π (1+q^-i)^-1 has hull 0; binary hulls have dimension 0 and 1 equally
     often, .419.

@@ -19,7 +19,7 @@ from typing import Annotated
 import numpy as np
 from scipy import stats
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -106,7 +106,7 @@ def divergence(matrix, shift, variance, noise, added=0.0):
 
 
 @claim(
-    ours("the law of a sample given the mean of all"),
+    derived("the law of a sample given the mean of all"),
     kind="identity",
     cases=[(6, 8, 1.5), (2, 2, 100.0)],
 )
@@ -139,17 +139,17 @@ def test_layer_kl(trial, dim: Dims, samples: Samples, noise: Noise):
     trial.bound(
         exact[1:],
         law[0, :-1],
-        found_by="all",
+        instances="all",
         **rounding,
         controls={"a tenth is lost": 0.9 * exact[:-1]},
     )
 
 
 @claim(
-    ours("Pinsker"),
+    derived("Pinsker"),
     kind="bound",
     cases=[(3, 4, 0.5), (2, 3, 0.0)],
-    loose="Pinsker's is attained to 80 %",
+    not_tight="Pinsker's is attained to 80 %",
 )
 def test_gap(trial, dim: FewDims, samples: FewSamples, signal: Signal):
     """The mean training error is half a noncentral F probability; the gap obeys √(KL/2) with the
@@ -186,7 +186,7 @@ def test_gap(trial, dim: FewDims, samples: FewSamples, signal: Signal):
         [layer_information([w[None]], w - mean, samples, 1.0)[0, 0] / 2 for w in weights]
     )
     trial.bound(
-        gap, most, found_by="draws", independent=1000, ops=100, controls={"half of it": most / 2}
+        gap, most, instances="draws", independent=1000, ops=100, controls={"half of it": most / 2}
     )
 
 
@@ -202,7 +202,7 @@ def dropped_divergence(inputs, laws, rate):
 
 
 @claim(
-    ours("two inputs are confused when all differences are dropped"),
+    derived("two inputs are confused when all differences are dropped"),
     kind="bound",
     cases=[(3, 0.5), (6, 0.2)],
 )
@@ -227,12 +227,12 @@ def test_dropout(trial, dim: Inputs, rate: Rate):
     )
     controls = {"1-δ": share[0] * before}
     trial.bound(
-        after, share[-1] * before, found_by="draws", independent=10, **rounding, controls=controls
+        after, share[-1] * before, instances="draws", independent=10, **rounding, controls=controls
     )
 
 
 @claim(
-    ours("Gaussian noise contracts by a squared correlation"),
+    derived("Gaussian noise contracts by a squared correlation"),
     kind="bound",
     cases=[(4, 0.7), (2, 10.0)],
 )
@@ -251,7 +251,7 @@ def test_gaussian_noise(trial, dim: Dims, added: Added):
     share = kept_share(
         added / (added + np.array([np.linalg.norm(matrix, 2) ** 2 for matrix in maps]))
     )
-    draws = {"found_by": "draws", "independent": 19, "ops": 500 * dim, "scale": 10 * dim}
+    draws = {"instances": "draws", "independent": 19, "ops": 500 * dim, "scale": 10 * dim}
     trial.bound(
         after, share * before, **draws, controls={"correlation to the fourth": share**2 * before}
     )

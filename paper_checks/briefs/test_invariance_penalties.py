@@ -23,7 +23,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 from scipy.stats import chi2
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -146,7 +146,7 @@ def logistic_gaps(design, labels, weights):
 
 
 @claim(
-    ours("derived: the risk is quadratic with Hessian 2 G"),
+    derived("derived: the risk is quadratic with Hessian 2 G"),
     kind="identity",
     cases=[(50, 4), (3, 2), (2000, 64)],
 )
@@ -199,7 +199,7 @@ def test_scaling(trial, spread: Spread, other: Spread, shrink: Shrink):
 
 
 @claim(
-    ours("derived by Cochran's theorem"),
+    derived("derived by Cochran's theorem"),
     kind="distribution",
     cases=[(8, 3, 0.5), (3, 2, 1.0), (12, 11, 1e3)],
 )
@@ -230,7 +230,7 @@ def test_noise_floor(trial, samples: Signed, features: FewFeatures, noise: Noise
 
 
 @claim(
-    ours("derived: the Hessian of log-loss is G/4 at most"),
+    derived("derived: the Hessian of log-loss is G/4 at most"),
     kind="bound",
     cases=[(50, 4), (3, 2), (2000, 64)],
 )
@@ -256,7 +256,9 @@ def test_logistic(trial, samples: Samples, features: Features):
         floors.append(logistic_floor(rows.T @ rows / len(rows), log_slopes(rows, labels, weights)))
         gaps.append(logistic_gaps(rows, labels, weights))
     rivals = {"as if the Hessian were G/8 at most": 2 * np.array(floors)}
-    trial.bound(floors, gaps, found_by="grid", ops=2 * samples, scale=1.0, wrong_processes=rivals)
+    trial.bound(
+        floors, gaps, instances="grid", ops=2 * samples, scale=1.0, control_processes=rivals
+    )
 
 
 @figure("F1", claims=("scaling",))

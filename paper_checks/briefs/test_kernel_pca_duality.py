@@ -22,7 +22,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import minimize
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -132,7 +132,7 @@ def huber_bracket(phi, shares):
     return most - len(phi) * kappa**2 / 2, np.minimum(most, singular[0] ** 2 / 2), kappa
 
 
-@claim(ours("derived by Ky Fan's theorem"), kind="optimality", cases=[(12, 3), (6, 4), (64, 2)])
+@claim(derived("derived by Ky Fan's theorem"), kind="optimality", cases=[(12, 3), (6, 4), (64, 2)])
 def test_same_minimum(trial, points: Points, components: Components):
     """Primal and dual of the square loss have the minimum -(λ_1 + … + λ_s)/2."""
     generator = trial.generator()
@@ -150,7 +150,7 @@ def test_same_minimum(trial, points: Points, components: Components):
 
 
 @claim(
-    ours("derived: |ΦᵀH|_* = <H, Φ W> for the polar factor W"),
+    derived("derived: |ΦᵀH|_* = <H, Φ W> for the polar factor W"),
     kind="identity",
     cases=[(12, 3), (6, 4), (64, 2)],
 )
@@ -171,7 +171,9 @@ def test_duality_from_above(trial, points: Points, components: Components):
 
 
 @claim(
-    ours("derived: |Φᵀh| <= Σ r_i |h_i|"), kind="identity", cases=[(15, 0.5), (4, 0.0), (64, 0.95)]
+    derived("derived: |Φᵀh| <= Σ r_i |h_i|"),
+    kind="identity",
+    cases=[(15, 0.5), (4, 0.0), (64, 0.95)],
 )
 def test_sparsity_threshold(trial, points: Points, share: Share):
     """The ε-insensitive minimum is 0 if and only if ε >= r_1, and for r_2 <= ε < r_1 it is -(r_1 -
@@ -196,7 +198,7 @@ def test_sparsity_threshold(trial, points: Points, share: Share):
 
 
 @claim(
-    ours("derived: κ|t| - κ²/2 <= F(t) <= min(κ|t|, t²/2) for Huber's F"),
+    derived("derived: κ|t| - κ²/2 <= F(t) <= min(κ|t|, t²/2) for Huber's F"),
     kind="bound",
     cases=[12, 7, 4],
 )
@@ -209,15 +211,15 @@ def test_huber_bracket(trial, points: FewPoints):
     low, high, kappas = huber_bracket(phi, np.array([0.003, 0.03, 0.3, 0.6, 0.9, 1, 2]))
     depths = -np.array([iterated(generator, phi, kappa=kappa)[0] for kappa in kappas])
     single = {"κ²/2 for n κ²/2": low + (points - 1) * kappas**2 / 2}
-    trial.bound(low, depths, found_by="search", ops=100, scale=4.0, wrong_processes=single)
+    trial.bound(low, depths, instances="search", ops=100, scale=4.0, control_processes=single)
     largest = {"r_1 for M": np.minimum(high, kappas * np.linalg.norm(phi, axis=1).max())}
-    trial.bound(depths, high, found_by="search", ops=100, scale=4.0, controls=largest)
+    trial.bound(depths, high, instances="search", ops=100, scale=4.0, controls=largest)
     trial.identity(
         depths[5:],
         high[5:],
         ops=100,
         scale=4.0,
-        wrong_processes={"below the threshold": depths[3:5]},
+        control_processes={"below the threshold": depths[3:5]},
     )
 
 

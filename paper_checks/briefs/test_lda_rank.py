@@ -22,7 +22,7 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.stats import entropy, wishart
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
@@ -123,7 +123,7 @@ def mean_trace(images, views, total, dim):
 
 
 @claim(
-    ours("Σ_b and Σ_w go to A Σ Aᵀ"),
+    derived("Σ_b and Σ_w go to A Σ Aᵀ"),
     kind="identity",
     cases=[(20, 3, 5, 10.0), (10, 20, 2, 1.0), (60, 2, 8, 100.0)],
 )
@@ -152,7 +152,7 @@ def test_affine_invariance(trial, images: Images, views: Views, dim: Dim, condit
 
 
 @claim(
-    ours("Σ_b tends to diag(a) + I/q, Σ_w to (1 − 1/q) I"),
+    derived("Σ_b tends to diag(a) + I/q, Σ_w to (1 − 1/q) I"),
     kind="limit",
     cases=[(4, 1.0, 12, 10), (4, 0.5, 12, 30)],
 )
@@ -177,7 +177,7 @@ def test_view_floor(trial, signals: Signals, decay: Decay, noise: Noise, views: 
 
 
 @claim(
-    ours("mean of an inverse Wishart matrix"),
+    derived("mean of an inverse Wishart matrix"),
     kind="identity",
     cases=[(20, 3, 2, 0.25, 3), (12, 3, 2, 0.5, 2)],
 )

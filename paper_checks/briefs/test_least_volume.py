@@ -18,7 +18,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -115,7 +115,12 @@ def test_least_volume_is_pca(trial, rank: Rank, dead: Dead, slope: Slope, offset
         "latents alike": least_volume(np.full(rank, values.mean()), latents, slope, offset)
     }
     trial.bound(
-        least, volumes, found_by="draws", independent=60, ops=40 * rank, wrong_processes=processes
+        least,
+        volumes,
+        instances="draws",
+        independent=60,
+        ops=40 * rank,
+        control_processes=processes,
     )
     controls = processes | {
         "√det(S/K² + η² I)": offset**dead * np.sqrt(np.prod(values / slope**2 + offset**2))
@@ -124,7 +129,7 @@ def test_least_volume_is_pca(trial, rank: Rank, dead: Dead, slope: Slope, offset
 
 
 @claim(
-    ours("derived: √v is concave in the variance v"),
+    derived("derived: √v is concave in the variance v"),
     kind="optimality",
     cases=[(3, 1, 2.0), (2, 0, 1.5)],
 )
@@ -143,15 +148,15 @@ def test_any_concave_penalty(trial, rank: Rank, dead: Dead, slope: Slope):
     equal = np.sqrt(rank * values.sum()) / slope
     rivals = {"√(r tr S)/K": equal}
     trial.bound(
-        least, sums, found_by="draws", independent=60, ops=40 * rank, wrong_processes=rivals
+        least, sums, instances="draws", independent=60, ops=40 * rank, control_processes=rivals
     )
     trial.identity(sums[0], least, ops=40 * rank, controls=rivals)
     total = np.full(61, values.sum() / slope**2)
     squares = {"squared sums of deviations": turn.sum(axis=-1) ** 2}
-    trial.identity(np.sum(turn**2, axis=-1), total, ops=40 * rank, wrong_processes=squares)
+    trial.identity(np.sum(turn**2, axis=-1), total, ops=40 * rank, control_processes=squares)
 
 
-@claim(ours("derived: latents may shrink by K"), kind="limit", cases=[(3, 1, 0.1), (2, 0, 1.0)])
+@claim(derived("derived: latents may shrink by K"), kind="limit", cases=[(3, 1, 0.1), (2, 0, 1.0)])
 def test_scale_collapse(trial, rank: Rank, dead: Dead, offset: Offset):
     """As the decoder's slope K grows the least volume falls to η^m, whatever the data: then the
     penalty is empty.
@@ -174,7 +179,7 @@ def test_scale_collapse(trial, rank: Rank, dead: Dead, offset: Offset):
 
 
 @claim(
-    ours("derived: slope times how far a latent moves"),
+    derived("derived: slope times how far a latent moves"),
     kind="bound",
     cases=[(3, 3.0), (2, 1.5), (8, 9.0)],
 )
@@ -193,7 +198,7 @@ def test_importance(trial, rank: Rank, slope: Steep):
     trial.bound(
         np.array([linear, *bent]),
         bounds,
-        found_by="draws",
+        instances="draws",
         independent=1,
         ops=100 * rank,
         controls=controls,

@@ -22,7 +22,7 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import hyp1f1
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
@@ -86,7 +86,7 @@ def moment_mean(dim, neighbours):
 
 
 @claim(
-    ours("−θ log(x/w) is exponential"),
+    derived("−θ log(x/w) is exponential"),
     kind="distribution",
     cases=[(2, 5, 5), (7, 10, 20), (1, 1, 1)],
 )
@@ -106,7 +106,7 @@ def test_inverse_gamma(trial, dim: Dim, neighbours: Neighbours, beyond: Beyond):
     )
 
 
-@claim(ours("one of k terms is log 1 = 0"), kind="identity", cases=[(3, 12, 8)])
+@claim(derived("one of k terms is log 1 = 0"), kind="identity", cases=[(3, 12, 8)])
 def test_boundary_neighbour(trial, dim: Dim, neighbours: ManyNeighbours, beyond: Beyond):
     """With w the distance of neighbour k itself, as in the code, the mean of θ̂ is k θ/(k − 2):
     twice the bias.
@@ -117,7 +117,7 @@ def test_boundary_neighbour(trial, dim: Dim, neighbours: ManyNeighbours, beyond:
     trial.mean(sampler=draw, predict=law, margin=0.01 * law, controls=controls, **LOOKS)
 
 
-@claim(ours("1/y is an integral of exponentials"), kind="identity", cases=[(2, 14, 6)])
+@claim(derived("1/y is an integral of exponentials"), kind="identity", cases=[(2, 14, 6)])
 def test_moments(trial, dim: Dim, neighbours: ManyNeighbours, beyond: Beyond):
     """The mean of θ̃ is k times the integral of φ(s)^k, less 1; its bias, about θ(θ + 1)/((θ + 2)
     k), is below θ̂'s.
@@ -149,7 +149,7 @@ def geodesic(low, high):
     return abs(np.log(high / low))
 
 
-@claim(ours("the law of x/w is a power law"), kind="identity", cases=[(3.0, 7 / 3), (0.5, 20.0)])
+@claim(derived("the law of x/w is a power law"), kind="identity", cases=[(3.0, 7 / 3), (0.5, 20.0)])
 def test_geodesic(trial, low: Low, ratio: Ratio):
     """The Fisher–Rao distance of two dimensions is |log θ₂/θ₁|, so that the Fréchet mean is the
     geometric mean.

@@ -20,7 +20,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import newton
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -87,7 +87,7 @@ def power(ratio, factor):
 
 
 @claim(
-    ours("derived: what the abstract contrasts linear attention with"),
+    derived("derived: what the abstract contrasts linear attention with"),
     kind="identity",
     cases=[(8, 3.0), (2, 0.05)],
 )
@@ -121,11 +121,11 @@ def test_linear_is_blind(trial, tokens: Tokens, factor: Factor):
     smooth = linear(1 + factor * query, 1 + keys)
     rivals = {"1 + elu for relu": smooth, "softmax": softmax(factor * query, keys)}
     trial.identity(
-        linear(factor * query, keys), affine(scores, 0.0), ops=32, wrong_processes=rivals
+        linear(factor * query, keys), affine(scores, 0.0), ops=32, control_processes=rivals
     )
 
 
-@claim(ours("derived from the authors' formula"), kind="identity", cases=[(8, 3.0), (2, 0.05)])
+@claim(derived("derived from the authors' formula"), kind="identity", cases=[(8, 3.0), (2, 0.05)])
 def test_mala_is_affine(trial, tokens: Tokens, factor: Factor):
     """The rectified weights are p + a (s - s̄) in each entry, which sum to 1 for every a."""
     query, keys = tokens_of(trial.generator(), tokens)
@@ -140,7 +140,7 @@ def test_mala_is_affine(trial, tokens: Tokens, factor: Factor):
     )
 
 
-@claim(ours("derived from the affine form"), kind="identity", cases=[(4, 1), (4, 16), (64, 3)])
+@claim(derived("derived from the affine form"), kind="identity", cases=[(4, 1), (4, 16), (64, 3)])
 def test_negative_from(trial, tokens: Tokens, copies: Copies):
     """The least weight is zero at a* = s_n/(S (s̄ - s_n)) and negative beyond; c copies of the
     context divide a* by c; below a* the ratio of the best weight to the least grows without bound.

@@ -21,7 +21,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import brentq, minimize
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -106,7 +106,7 @@ def judge_optimum(trial, dim, ranks, share, precision):
 
 
 @claim(
-    ours("logdet is subadditive"),
+    derived("logdet is subadditive"),
     kind="optimality",
     cases=[(6, 3, 3, 0.5, 0.5), (6, 2, 3, 1 / 3, 0.9)],
 )
@@ -158,7 +158,7 @@ def precision_at(constant, rank, share, dim):
 
 
 @claim(
-    ours("v_j(d_j) against v_j(d_j − 1)"),
+    derived("v_j(d_j) against v_j(d_j − 1)"),
     kind="identity",
     cases=[(3, 0.5, 6), (2, 0.01, 8), (40, 0.9, 4)],
 )
@@ -171,7 +171,7 @@ def test_sharp_precision(trial, rank: Directions, share: AnyShare, dim: Dim):
     trial.identity(threshold(rank, share, dim), law, ops=1e6, controls=controls)
 
 
-@claim(ours("found by search only"), kind="empirical", cases=[(4, 3, 3, 0.5), (3, 2, 2, 0.3)])
+@claim(derived("found by search only"), kind="empirical", cases=[(4, 3, 3, 0.5), (3, 2, 2, 0.3)])
 def test_too_many(trial, dim: Narrow, first: Crowd, second: Crowd, precision: Precision):
     """If Σ d_j > d, the best found is the most of Σ v_j(r_j) over Σ r_j ≤ d, of equal classes
     possibly unequal r_j.

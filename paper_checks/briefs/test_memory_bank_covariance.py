@@ -18,7 +18,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -77,7 +77,7 @@ def bank_gradients(rows, decay, doubled=2.0, uniform=False):
 
 
 @claim(
-    ours("a quadratic form, written as a sum over pairs"),
+    derived("a quadratic form, written as a sum over pairs"),
     kind="identity",
     cases=[(6, 4, 9, 0.9), (1, 2, 1, 0.0)],
 )
@@ -135,7 +135,9 @@ def mean_loss(sigma, batch, steps, decay):
     return (1 - decay**steps) * np.sum(sigma**2) + (1 - decay) * (1 - np.sum(sigma**2)) / batch
 
 
-@claim(ours("variance of a weighted sum of independent batches"), kind="identity", cases=HISTORIES)
+@claim(
+    derived("variance of a weighted sum of independent batches"), kind="identity", cases=HISTORIES
+)
 def test_bank_size(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spread):
     """E ‖C_t − E C_t‖² = (1 − tr Σ²)(1 − β)(1 − β^(2t))/(n (1 + β)), in the long run that of n (1 +
     β)/(1 − β) rows.
@@ -156,7 +158,7 @@ def test_bank_size(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spre
     )
 
 
-@claim(ours("E tr(B_t B_s) is tr Σ² for s < t"), kind="identity", cases=HISTORIES)
+@claim(derived("E tr(B_t B_s) is tr Σ² for s < t"), kind="identity", cases=HISTORIES)
 def test_self_term(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spread):
     """The mean loss is ρ (1 − β^t) tr Σ² + ρ (1 − β)(1 − tr Σ²)/n: rows that meet themselves add
     the second term.

@@ -20,7 +20,7 @@ from typing import Annotated
 import numpy as np
 from scipy.stats import norm
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Bounded
@@ -151,7 +151,7 @@ def basis_errors(tokens, bases, kept, bits):
 
 
 @claim(
-    ours("derived: a rotated token has a uniform direction"),
+    derived("derived: a rotated token has a uniform direction"),
     kind="identity",
     cases=[(8, 2, 8, 4), (7, 1, 4, 2)],
 )
@@ -216,11 +216,11 @@ def test_pca_is_optimal(trial, kept: Line, rest: Line, high: FewBits, low: FewBi
         margin=1e-3 * predict,
         controls=controls,
     )
-    trial.bound(best, errors[:, 1:].ravel(), found_by="grid", ops=10, wrong_processes=average)
-    trial.bound(errors[:, 1:].ravel(), worst, found_by="grid", ops=10, controls=average)
+    trial.bound(best, errors[:, 1:].ravel(), instances="grid", ops=10, control_processes=average)
+    trial.bound(errors[:, 1:].ravel(), worst, instances="grid", ops=10, controls=average)
 
 
-@claim(ours("derived: g grows with the dimension"), kind="identity", cases=[(64, 5), (64, 6)])
+@claim(derived("derived: g grows with the dimension"), kind="identity", cases=[(64, 5), (64, 6)])
 def test_rule_flips(trial, many: Many, bits: MoreBits):
     """The error g grows with the dimension: g(64, 5) = .0025 exceeds g(2, 4) = .0014, so that of 66
     channels the 64 with the least variance should have the fifth bit; g(64, 6) = .0006 does not

@@ -19,7 +19,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -108,10 +108,10 @@ def largest_over_graphs(honest, faulty):
 
 
 @claim(
-    ours("Cauchy-Schwarz over exchanges"),
+    derived("Cauchy-Schwarz over exchanges"),
     kind="bound",
     cases=[(3, 1, 1), (9, 2, 3)],
-    loose="attained at m = 2f",
+    not_tight="attained at m = 2f",
 )
 def test_bound(trial, honest: Honest, faulty: Faulty, dim: Dims):
     """After a round the mean squared distance from the honest mean is at most 8f/m times V,
@@ -131,7 +131,7 @@ def test_bound(trial, honest: Honest, faulty: Faulty, dim: Dims):
     trial.bound(
         ratios,
         np.full(21, bound),
-        found_by="draws",
+        instances="draws",
         independent=10,
         ops=100 * honest,
         controls=controls,
@@ -145,7 +145,7 @@ def test_bound(trial, honest: Honest, faulty: Faulty, dim: Dims):
 
 
 @claim(
-    ours("a Laplacian on the exchanged pairs"), kind="optimality", cases=[(5, 1), (9, 1), (6, 2)]
+    derived("a Laplacian on the exchanged pairs"), kind="optimality", cases=[(5, 1), (9, 1), (6, 2)]
 )
 def test_sharp(
     trial, honest: Few, faulty: Annotated[int, Interval(1, 3, why="all graphs are tried")]
@@ -178,7 +178,7 @@ def contracting(faulty):
     return int((1 + np.sqrt(17)) * faulty) + 1
 
 
-@claim(ours("κ = 1"), kind="identity", cases=[1, 5, 10])
+@claim(derived("κ = 1"), kind="identity", cases=[1, 5, 10])
 def test_contraction(trial, faulty: Faulty):
     """The attack pushes honest machines apart unless m > (1+√17)f, so that less than a share 1/6.12
     may be faulty.
@@ -193,7 +193,7 @@ def mean_shift(honest, faulty):
     return 4 * faulty / honest * (1 - faulty / honest)
 
 
-@claim(ours("an attack on the majority"), kind="identity", cases=[(5, 1), (9, 4)])
+@claim(derived("an attack on the majority"), kind="identity", cases=[(5, 1), (9, 4)])
 def test_mean_shift(trial, honest: Honest, faulty: Faulty):
     """The mean can be moved by √(4(f/m)(1-f/m)V) in one round, twice what removing the faulty side
     would move it.

@@ -19,7 +19,7 @@ from typing import Annotated
 import numpy as np
 from scipy import linalg, signal, stats
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -83,7 +83,7 @@ def filtered(features, outcomes, c, gamma, drift):
 
 
 @claim(
-    ours("the chain rule for a Gaussian process"),
+    derived("the chain rule for a Gaussian process"),
     kind="identity",
     cases=[(40, 4, 0.95, 5.0), (3, 2, 0.5, 1.0)],
 )
@@ -109,7 +109,7 @@ def test_likelihood(trial, steps: Steps, dim: Dims, gamma: Gamma, c: Scale):
     # Each step loses what the condition number of the covariance asks for, up to the squared
     # outcomes in all.
     ops = 10 * steps * dim * (1 + c * dim * steps)
-    trial.identity(runs.pop("model"), dense, ops=ops, wrong_processes=runs)
+    trial.identity(runs.pop("model"), dense, ops=ops, control_processes=runs)
 
 
 @predicted
@@ -135,7 +135,7 @@ def settled_filter(gamma, c, noise, steps):
 
 
 @claim(
-    ours("the fixed point of the variance's recursion"),
+    derived("the fixed point of the variance's recursion"),
     kind="identity",
     cases=[(0.9, 1.0, 0.5), (0.99, 1.0, 0.5)],
 )
@@ -180,7 +180,7 @@ def error_of_weights(truth, gamma, c, noise):
 
 
 @claim(
-    ours("a linear recursion of both states"),
+    derived("a linear recursion of both states"),
     kind="identity",
     cases=[(0.9, 1.0, 0.5), (0.5, 10.0, 0.1)],
 )
@@ -196,7 +196,7 @@ def test_wrong_forgetting(trial, truth: Forgetting, c: Scale, noise: Scale):
     trial.bound(
         np.full(5, law[-1]),
         measured,
-        found_by="grid",
+        instances="grid",
         ops=1000,
         controls={"0.5 % better": 0.995 * measured},
     )

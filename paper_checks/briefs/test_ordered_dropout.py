@@ -20,7 +20,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import brentq, minimize
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -121,7 +121,7 @@ def nested(trial, size, rank):
 
 
 @claim(
-    ours("derived by Eckart and Young's theorem for each b"),
+    derived("derived by Eckart and Young's theorem for each b"),
     kind="optimality",
     cases=[(5, 3), (3, 2)],
 )
@@ -139,7 +139,7 @@ def test_nested_minimum(trial, size: Size, rank: Rank):
 
 
 @claim(
-    ours("derived by Eckart and Young's theorem for each b"),
+    derived("derived by Eckart and Young's theorem for each b"),
     kind="identity",
     cases=[(4, 3), (6, 2)],
 )
@@ -164,12 +164,12 @@ def test_every_prefix(trial, size: Size, rank: Rank):
         error=1000 * slope,
         margin=1e-4,
         controls=controls,
-        wrong_processes=off,
+        control_processes=off,
     )
 
 
 @claim(
-    ours("derived by Cauchy and Schwarz"),
+    derived("derived by Cauchy and Schwarz"),
     kind="optimality",
     cases=[(5, 3, 0.5), (3, 3, 0.2), (6, 2, 0.9)],
 )

@@ -20,7 +20,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import brentq, minimize
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
@@ -77,7 +77,7 @@ def deflated(values, vectors, count, alpha):
     return (vectors * (values - losses)) @ vectors.T
 
 
-@claim(ours("K v_i = λ_i v_i"), kind="identity", cases=[(8, 3, 0.7), (5, 2, 10.0), (20, 4, 0.1)])
+@claim(derived("K v_i = λ_i v_i"), kind="identity", cases=[(8, 3, 0.7), (5, 2, 10.0), (20, 4, 0.1)])
 def test_deflation(trial, dim: Dim, columns: Columns, penalty: Penalty):
     """With ψ_i = v_i the ratio penalty deflates K exactly, with no α to tune; the plain one leaves
     λ_i − α λ_i².
@@ -112,7 +112,7 @@ def found_threshold(k, vectors, columns):
 
 
 @claim(
-    ours("the top eigenvector of what is left"), kind="identity", cases=[(8, 3), (5, 2), (12, 4)]
+    derived("the top eigenvector of what is left"), kind="identity", cases=[(8, 3), (5, 2), (12, 4)]
 )
 def test_threshold(trial, dim: Dim, columns: Columns):
     """With plain penalty and stop-gradient the columns are v_1 … v_k iff α > max (λ_i − λ_j)/λ_i²
@@ -162,7 +162,7 @@ def sum_of_leading(values, columns):
 
 
 @claim(
-    ours("Jensen's inequality on the diagonal of R"),
+    derived("Jensen's inequality on the diagonal of R"),
     kind="optimality",
     cases=[(8, 3, 2.0), (5, 2, 5.0)],
 )
@@ -212,7 +212,7 @@ def joint_threshold(values, columns):
     return 1 / (values[columns - 2] + values[columns - 1])
 
 
-@claim(ours("2×2 blocks of the Hessian"), kind="identity", cases=[(8, 3), (5, 2), (12, 4)])
+@claim(derived("2×2 blocks of the Hessian"), kind="identity", cases=[(8, 3), (5, 2), (12, 4)])
 def test_joint_threshold(trial, dim: Dim, columns: Columns):
     """Without stop-gradient v_1 … v_k is a strict local maximum, up to signs, iff α > 1/(λ_{k − 1}
     + λ_k).

@@ -19,7 +19,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
@@ -122,7 +122,9 @@ def shifted(errors, slope, sweeps):
 
 
 @claim(
-    ours("derived by induction"), kind="identity", cases=[(40, 8, 1.5), (60, 16, 4.0), (2, 1, 0.5)]
+    derived("derived by induction"),
+    kind="identity",
+    cases=[(40, 8, 1.5), (60, 16, 4.0), (2, 1, 0.5)],
 )
 def test_prefix(trial, steps: Steps, units: Units, gain: Gain):
     """After k sweeps, Newton's or Picard's, the first k steps are exact whatever the maps and the
@@ -147,12 +149,16 @@ def test_prefix(trial, steps: Steps, units: Units, gain: Gain):
     }  # by chance Picard's is many times off where x is near 0
     rivals = {name: sweep(step, start, guess, share) for name, share in rivals.items()}
     trial.identity(
-        sweep(step, start, guess), states, ops=10 * (units + 4), scale=size, wrong_processes=rivals
+        sweep(step, start, guess),
+        states,
+        ops=10 * (units + 4),
+        scale=size,
+        control_processes=rivals,
     )
 
 
 @claim(
-    ours("derived by Taylor's formula"), kind="identity", cases=[(50, 2.5), (200, 3.9), (2, 1.0)]
+    derived("derived by Taylor's formula"), kind="identity", cases=[(50, 2.5), (200, 3.9), (2, 1.0)]
 )
 def test_error_recursion(trial, steps: Steps, rate: Rate):
     """For x → r x (1 - x) the error after a sweep is e⁺_t = r Σ_{q<t} e_q² Π_{q<j<t} f'(x̂_j)."""
@@ -171,7 +177,7 @@ def test_error_recursion(trial, steps: Steps, rate: Rate):
     trial.identity(measured, predict, ops=4 * steps, scale=np.array(growth), controls=controls)
 
 
-@claim(ours("derived by summing the recursion"), kind="bound", cases=[0.3, 0.7])
+@claim(derived("derived by summing the recursion"), kind="bound", cases=[0.3, 0.7])
 def test_quadratic(trial, slope: Slope):
     """Where L < 1 a sweep leaves |e⁺| <= M |e|²/(2 (1 - L)); at a fixed point this is reached as e
     → 0 and T → ∞.
@@ -192,10 +198,10 @@ def test_quadratic(trial, slope: Slope):
         lhs.append(np.abs(sweep(step, 0.0, row) - states).max())
         rhs.append(quadratic_bound(np.abs(row - states).max(), slope, slope**2 * 4 / np.sqrt(27)))
     controls = {"without 1/(1 - L)": np.array(rhs) * (1 - slope)}
-    trial.bound(lhs, rhs, found_by="search", ops=64, scale=1.0, controls=controls)
+    trial.bound(lhs, rhs, instances="search", ops=64, scale=1.0, controls=controls)
 
 
-@claim(ours("derived by induction"), kind="identity", cases=[(50, 0.6, 3), (2, 0.9, 1)])
+@claim(derived("derived by induction"), kind="identity", cases=[(50, 0.6, 3), (2, 0.9, 1)])
 def test_picard_shift(trial, steps: Steps, slope: Slope, sweeps: Sweeps):
     """For f_t(x) = a x + u_t Picard's error after k sweeps is a^k e_{t-k}, and 0 for t <= k:
     linear, not quadratic.

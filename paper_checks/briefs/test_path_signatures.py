@@ -23,7 +23,7 @@ import numpy as np
 from scipy.linalg import expm
 from scipy.special import factorial, gammainc
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -104,7 +104,7 @@ def tail(total, level):
     return exp(total) * gammainc(level + 1, total)
 
 
-@claim(ours("recalled: Chen's identity"), kind="identity", cases=[(4, 3, 2, 3), (1, 1, 3, 4)])
+@claim(derived("recalled: Chen's identity"), kind="identity", cases=[(4, 3, 2, 3), (1, 1, 3, 4)])
 def test_chen(trial, segments: Segments, others: Segments, channels: Channels, level: Level):
     """The signature of a path and a second one after it is S_n = sum of S_m(first) x
     S_(n-m)(second): order matters.
@@ -146,7 +146,7 @@ def test_linear_functional(
         errors += [*np.linalg.norm(flow(increments, matrices) - cuts, 2, axis=(1, 2))]
         tails += [*tail(total, levels)]
         first += [total ** (n + 1) / factorial(n + 1) for n in levels]
-    options = {"found_by": "draws", "independent": 19, "ops": 1000, "scale": exp(2)}
+    options = {"instances": "draws", "independent": 19, "ops": 1000, "scale": exp(2)}
     trial.bound(errors, tails, controls={"first term of the tail": first}, **options)
     basis = np.linalg.qr(generator.normal(size=(states, states)))[0]
     matrices = (
@@ -161,7 +161,7 @@ def test_linear_functional(
 
 
 @claim(
-    ours("derived: time enters a word only as a channel"),
+    derived("derived: time enters a word only as a channel"),
     kind="identity",
     cases=[(4, 2, 3), (2, 3, 2)],
 )

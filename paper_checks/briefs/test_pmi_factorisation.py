@@ -21,7 +21,7 @@ from typing import Annotated
 import numpy as np
 from scipy.special import expit, log_expit, rel_entr
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
@@ -145,7 +145,7 @@ def feature_dependence(a, shares, features, margin=None):
 
 
 @claim(
-    ours("recalled from Levy & Goldberg 2014, the minimiser; derived, the excess"),
+    derived("recalled from Levy & Goldberg 2014, the minimiser; derived, the excess"),
     kind="optimality",
     cases=TABLES,
 )
@@ -170,7 +170,7 @@ def test_shifted_pmi(trial, words: Words, contexts: Words, negatives: Negatives,
     trial.identity(over, predict, ops=p.size, scale=4.0 * negatives, controls=rivals)
 
 
-@claim(ours("derived from the second derivative"), kind="limit", cases=TABLES)
+@claim(derived("derived from the second derivative"), kind="limit", cases=TABLES)
 def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
     """Near its minimum L grows by (ε²/2) Σ w Δ² with w = P k Q/(P + k Q): factors of low rank are a
     weighted fit of the shifted PMI, which its truncated singular value decomposition, weighting all
@@ -204,7 +204,7 @@ def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, pow
 
 
 @claim(
-    ours("derived: ℓ - r pairs are r steps apart"),
+    derived("derived: ℓ - r pairs are r steps apart"),
     kind="identity",
     cases=[(5, 6, 2), (3, 7, 6), (6, 4, 3)],
 )
@@ -220,11 +220,13 @@ def test_finite_walk(trial, nodes: Nodes, length: Length, window: Window):
     predict, equal = (feature_dependence(a, omega, np.eye(nodes)) for omega in shares)
     other = {"uniform starts": uniform}
     ops = nodes**length
-    trial.identity(measured, predict, ops=ops, controls={"ω_r = 1/b": equal}, wrong_processes=other)
+    trial.identity(
+        measured, predict, ops=ops, controls={"ω_r = 1/b": equal}, control_processes=other
+    )
 
 
 @claim(
-    ours("derived: from node i a walk sees s_i features"),
+    derived("derived: from node i a walk sees s_i features"),
     kind="identity",
     cases=[(5, 6, 2, 3), (3, 7, 6, 2)],
 )

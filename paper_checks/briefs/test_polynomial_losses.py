@@ -20,7 +20,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import brentq, minimize
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
@@ -165,9 +165,9 @@ def test_series(trial, terms: Terms, focus: Focus):
     controls = {"powers not shifted": focal(0), "exponent 2 γ": focal(2 * focus)}
     trial.identity(total, focal(focus), ops=1000, controls=controls)
     first = upper * PROBABILITIES
-    trial.bound(tail, upper, found_by="grid", ops=100, controls={"first term": first})
+    trial.bound(tail, upper, instances="grid", ops=100, controls={"first term": first})
     trial.bound(
-        1 / tail, 1 / lower, found_by="grid", ops=100, controls={"upper for lower": 1 / upper}
+        1 / tail, 1 / lower, instances="grid", ops=100, controls={"upper for lower": 1 / upper}
     )
     lower = lower[-1]
     least = first[-1]
@@ -182,7 +182,7 @@ def test_series(trial, terms: Terms, focus: Focus):
     )
 
 
-@claim(ours("derived: the sum of Q^(j-1) P"), kind="identity", cases=[(5, 2), (2, 1), (8, 12)])
+@claim(derived("derived: the sum of Q^(j-1) P"), kind="identity", cases=[(5, 2), (2, 1), (8, 12)])
 def test_gradient(trial, classes: Classes, terms: Early):
     """The gradient of L_J in the logits is 1 - Q^J times that of cross entropy: at P = 1 / K little
     for small J.
@@ -198,7 +198,7 @@ def test_gradient(trial, classes: Classes, terms: Early):
 
 
 @claim(
-    ours("derived: the stationary point on the simplex"),
+    derived("derived: the stationary point on the simplex"),
     kind="optimality",
     cases=[(3, 2.0), (2, -1.0), (8, 8.0)],
 )
@@ -223,7 +223,7 @@ def test_poly1_calibration(trial, classes: Classes, epsilon: Epsilon):
 
 
 @claim(
-    ours("derived: the slope is -1 / P - ε"),
+    derived("derived: the slope is -1 / P - ε"),
     kind="identity",
     cases=[(-2.0, -1.0), (-8.0, 8.0), (-1.05, 0.0)],
 )

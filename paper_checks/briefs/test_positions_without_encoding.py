@@ -19,7 +19,7 @@ from typing import Annotated
 import numpy as np
 from scipy.special import softmax
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -111,7 +111,7 @@ def told_apart(bits):
 
 
 @claim(
-    ours("derived; Theorem 1 says it can be had"),
+    derived("derived; Theorem 1 says it can be had"),
     kind="identity",
     cases=[(512, 0.0), (2, 5.0), (64, -6.0)],
 )
@@ -130,12 +130,12 @@ def test_one_over_t(trial, length: Length, logit: Logit):
         predict,
         ops=length,
         controls=controls,
-        wrong_processes=free,
+        control_processes=free,
     )
 
 
 @claim(
-    ours("derived; that both can be had is Theorem 2"),
+    derived("derived; that both can be had is Theorem 2"),
     kind="identity",
     cases=[(64, 1.0), (3, 0.05)],
 )
@@ -158,11 +158,11 @@ def test_absolute_then_relative(trial, length: Short, slope: Slope):
     }
     predict = relative_weights(q @ k.T, slope)
     ops = length**2 * (1 + slope) + 32
-    trial.identity(weights.pop("t"), predict, ops=ops, scale=1.0, wrong_processes=weights)
+    trial.identity(weights.pop("t"), predict, ops=ops, scale=1.0, control_processes=weights)
 
 
 @claim(
-    ours("derived: every layer commutes with permutations"),
+    derived("derived: every layer commutes with permutations"),
     kind="identity",
     cases=[(12, 8), (2, 2)],
 )
@@ -180,7 +180,7 @@ def test_needs_mask_and_bos(trial, length: Length, units: Units):
     )
     ops = 64 * (length + units)
     off = {"with a mask": outputs[order] + causal_images - causal_outputs[order]}
-    trial.identity(images, as_inputs(outputs, order), ops=ops, wrong_processes=off)
+    trial.identity(images, as_inputs(outputs, order), ops=ops, control_processes=off)
     equal = 0 * order
     first = np.eye(1, length, dtype=int)[0]
     measured, other = (transformer(tokens[x], weights, True) for x in (equal, first))
@@ -188,12 +188,12 @@ def test_needs_mask_and_bos(trial, length: Length, units: Units):
         measured,
         as_inputs(measured, equal),
         ops=ops,
-        wrong_processes={"a first one of its own": other},
+        control_processes={"a first one of its own": other},
     )
 
 
 @claim(
-    ours("derived from the gap 1/(t (t + 1)) and the spacing of the numbers"),
+    derived("derived from the gap 1/(t (t + 1)) and the spacing of the numbers"),
     kind="identity",
     cases=[8, 11],
 )
@@ -203,8 +203,10 @@ def test_first_collision(trial, bits: Digits):
     """
     last = told_apart(bits)
     pairs = collisions(2**bits, bits)
-    trial.identity(np.sum(pairs <= last), 0, ops=0, wrong_processes={"up to 2^p": len(pairs)})
-    trial.bound(pairs[0], last + isqrt(last) + 2, found_by="all", ops=0, controls={"at once": last})
+    trial.identity(np.sum(pairs <= last), 0, ops=0, control_processes={"up to 2^p": len(pairs)})
+    trial.bound(
+        pairs[0], last + isqrt(last) + 2, instances="all", ops=0, controls={"at once": last}
+    )
 
 
 @figure("F1", claims=("first_collision",))

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import hyp1f1, ndtr, roots_genlaguerre, roots_hermitenorm, roots_jacobi
 
-from theory_on_trial import claim, observed, ours, paper, predicted
+from theory_on_trial import claim, derived, observed, paper, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -125,7 +125,9 @@ def positive_features(q, k):
     paper("Lemma 2"),
     kind="identity",
     cases=[(1.0, 0.7, 1.2), (2.0, 2.0, 0.1), (0.3, 0.3, 3.04)],
-    as_printed=paper("after Lemma 2", says="for SM(x,y)→0 we have: MSE(SM^trig)→∞ and MSE(SM^+)→0"),
+    as_published=paper(
+        "after Lemma 2", says="for SM(x,y)→0 we have: MSE(SM^trig)→∞ and MSE(SM^+)→0"
+    ),
 )
 def test_variances(trial, left: Norm, right: Norm, angle: Angle):
     """Features have means SM, variances SM² (e^s - 1), ½ e^{2c} (1 - e^{-|q-k|²})² and ½ (1 -
@@ -151,11 +153,11 @@ def test_variances(trial, left: Norm, right: Norm, angle: Angle):
         ops=400,
         scale=predict,
         controls={"half": predict / 2},
-        as_printed=0 * predict,
+        as_published=0 * predict,
     )
 
 
-@claim(ours("derived from the variances"), kind="identity", cases=[0.5, 1.0, 4.0])
+@claim(derived("derived from the variances"), kind="identity", cases=[0.5, 1.0, 4.0])
 def test_crossover(trial, radius: Radius):
     """For |q| = |k| = r positive features beat cosines if q · k < u* < 0 only; at 0 the ratio is
     2/(1 - e^{-2r²}).
@@ -170,7 +172,7 @@ def test_crossover(trial, radius: Radius):
 
 
 @claim(
-    ours("derived; Theorem 2 is the inequality"),
+    derived("derived; Theorem 2 is the inequality"),
     kind="identity",
     cases=[(4, 0.6), (64, 9.0), (2, 2.0)],
 )
@@ -185,7 +187,9 @@ def test_orthogonal_gain(trial, dimensions: Dimensions, s: Spread):
     )
 
 
-@claim(ours("derived: w · (q + k) is normal"), kind="distribution", cases=[(1.2, 1.0), (0.1, 4.0)])
+@claim(
+    derived("derived: w · (q + k) is normal"), kind="distribution", cases=[(1.2, 1.0), (0.1, 4.0)]
+)
 def test_lognormal(trial, angle: Angle, s: Spread):
     """The log of a positive feature is normal of mean -c and variance s: it exceeds SM with chance
     1 - Φ(√s/2) only.

@@ -22,7 +22,7 @@ from typing import Annotated
 import numpy as np
 from scipy.special import digamma
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 from theory_on_trial.laws import Asymptotic
@@ -144,7 +144,7 @@ def gradient_of_sum(widths, variances, a):
 
 
 @claim(
-    ours("derived: φ(z)^2 + φ(-z)^2 = (1 + a^2) z^2"),
+    derived("derived: φ(z)^2 + φ(-z)^2 = (1 + a^2) z^2"),
     kind="identity",
     cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)],
 )
@@ -163,7 +163,7 @@ def test_second_moment(trial, inputs: Few, first: Few, second: Few, slope: Slope
 
 
 @claim(
-    ours("derived: E φ(z)^4 = 3 (1 + a^4) / 2"),
+    derived("derived: E φ(z)^4 = 3 (1 + a^4) / 2"),
     kind="identity",
     cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)],
 )
@@ -180,7 +180,7 @@ def test_fluctuations(trial, inputs: Few, first: Few, second: Few, slope: Slope)
 
 
 @claim(
-    ours("derived: |h_l|^2 / |h_(l-1)|^2 are independent"),
+    derived("derived: |h_l|^2 / |h_(l-1)|^2 are independent"),
     kind="distribution",
     cases=[(2, 3), (6, 4)],
 )
@@ -210,7 +210,7 @@ def test_typical_size(trial, first: Width, second: Width):
 
 
 @claim(
-    ours("derived: a row's sign carries slope and weight"),
+    derived("derived: a row's sign carries slope and weight"),
     kind="identity",
     cases=[(3, 6, 5, 0.25), (1, 3, 3, 0.0)],
 )

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.special import comb
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
@@ -91,7 +91,7 @@ def counted(generator, units, dim, positive):
 
 
 @claim(
-    ours("classical: the count of cells in general position"),
+    derived("classical: the count of cells in general position"),
     kind="identity",
     cases=[(6, 3), (10, 2), (2, 1)],
 )
@@ -109,7 +109,7 @@ def test_regions(trial, units: Units, inputs: Inputs):
 
 
 @claim(
-    ours("inputs > 0 cut like d more units"),
+    derived("inputs > 0 cut like d more units"),
     kind="identity",
     cases=[(5, 3), (10, 2), (2, 1), (4, 4)],
 )
@@ -144,7 +144,7 @@ def equal_codes(generator, count, units, dim):
     return np.all(first == second, axis=1)
 
 
-@claim(ours("a unit parts two points with chance θ/π"), kind="identity", cases=[(3, 3), (4, 2)])
+@claim(derived("a unit parts two points with chance θ/π"), kind="identity", cases=[(3, 3), (4, 2)])
 def test_collisions(trial, units: FewUnits, inputs: Dims):
     """N normal points have C(N,2) E(1-θ/π)^n pairs of one code in the mean, more than a uniform
     hash would leave.

@@ -21,7 +21,7 @@ import numpy as np
 from scipy.optimize import least_squares, minimize
 from scipy.stats import ortho_group
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -130,12 +130,12 @@ def test_invariance(trial, dim: Dim, anchors: Anchors):
     u, v = (np.exp(generator.normal(size=(len(rows), 1))) * rows @ turn.T for rows in (x, a))
     rivals = {"translated by a normal vector": cosine((x + shift)[:, None], a + shift)}
     trial.identity(
-        cosine(u[:, None], v), relative(x, a), ops=4 * dim + 20, scale=1.0, wrong_processes=rivals
+        cosine(u[:, None], v), relative(x, a), ops=4 * dim + 20, scale=1.0, control_processes=rivals
     )
 
 
 @claim(
-    ours("derived: tan(θ/2) moves by the factor K at most"),
+    derived("derived: tan(θ/2) moves by the factor K at most"),
     kind="bound",
     cases=[(2, 2.0), (4, 5.0), (3, 1.1)],
 )
@@ -147,7 +147,7 @@ def test_worst_move(trial, dim: FewDims, ratio: Ratio):
     corner = np.array([1, ratio**-0.5])
     controls = {"half of it": most / 2, "1 - 1/K": 1 - 1 / ratio}
     shifts = searched_moves(trial.generator(), dim, ratio)
-    trial.bound(shifts, most, found_by="search", ops=32, scale=1.0, controls=controls)
+    trial.bound(shifts, most, instances="search", ops=32, scale=1.0, controls=controls)
     worst = move(corner, corner * [1, -1], np.array([1, ratio]))
     trial.identity(
         worst, most, ops=32, scale=1.0, controls=controls | {"K² for K": largest_move(ratio**2)}
@@ -155,7 +155,7 @@ def test_worst_move(trial, dim: FewDims, ratio: Ratio):
 
 
 @claim(
-    ours("derived: A M = Q M diag(s), M having the anchors as columns"),
+    derived("derived: A M = Q M diag(s), M having the anchors as columns"),
     kind="identity",
     cases=[2, 4],
 )
@@ -172,7 +172,7 @@ def test_certificate(trial, dim: FewDims):
     ratios = kept_ratios(
         generator, anchors, coordinates[:1] @ anchors
     )  # residuals of 1e-11, anchors far apart
-    trial.value(ratios.max(), 1.0, error=1e-8, margin=1e-6, wrong_processes=fewer)
+    trial.value(ratios.max(), 1.0, error=1e-8, margin=1e-6, control_processes=fewer)
     factors = generator.uniform(1, 4, dim)
     rows = np.vstack([np.eye(dim), coordinates])
     stretch = np.linalg.solve(anchors, factors[:, None] * anchors)
@@ -188,7 +188,7 @@ def test_certificate(trial, dim: FewDims):
 
 
 @claim(
-    ours("derived: r(x) = B x/|x|, and B⁺B = I"),
+    derived("derived: r(x) = B x/|x|, and B⁺B = I"),
     kind="identity",
     cases=[(16, 24), (2, 2), (64, 64), (256, 1024)],
 )
@@ -204,7 +204,7 @@ def test_direction_decoded(trial, dim: Dim, anchors: Anchors):
     b = unit(a)
     direction = relative(x, np.eye(dim))
     off = {"Bᵀ r(x), normalised": unit(cosines @ b)}
-    options = {"ops": 40 * dim * np.linalg.cond(b), "scale": 1.0, "wrong_processes": off}
+    options = {"ops": 40 * dim * np.linalg.cond(b), "scale": 1.0, "control_processes": off}
     trial.identity(
         cosines @ np.linalg.pinv(b).T, direction, controls={"with its norm": x}, **options
     )

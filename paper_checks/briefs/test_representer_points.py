@@ -20,7 +20,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
@@ -190,7 +190,7 @@ def test_l1_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share
 
 
 @claim(
-    ours("derived: Γ V = U and U' Γ = V'"),
+    derived("derived: Γ V = U and U' Γ = V'"),
     kind="identity",
     cases=[(40, 5, 4, 0.4), (10, 2, 3, 0.8)],
 )
@@ -202,7 +202,7 @@ def test_nuclear_sum(trial, samples: Samples, rows: Size, columns: Size, share: 
 
 
 @claim(
-    ours("derived: Γ is the direction of a row"),
+    derived("derived: Γ is the direction of a row"),
     kind="identity",
     cases=[(40, 5, 4, 0.3), (10, 2, 2, 0.8)],
 )
@@ -212,7 +212,7 @@ def test_group_sum(trial, samples: Samples, rows: Size, columns: Size, share: Sh
 
 
 @claim(
-    ours("derived from the subgradient at θ and at 0"),
+    derived("derived from the subgradient at θ and at 0"),
     kind="identity",
     cases=[(40, 3, 5, 0.3, "entries"), (40, 5, 4, 0.4, "rows"), (30, 4, 5, 0.6, "singular values")],
 )

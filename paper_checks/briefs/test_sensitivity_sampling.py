@@ -23,7 +23,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -88,7 +88,7 @@ def enumerated(losses, chances, draws):
 
 
 @claim(
-    ours("derived: the draws are independent"),
+    derived("derived: the draws are independent"),
     kind="identity",
     cases=[(5, 3, 0.7, 1.0), (2, 1, 1.0, 0.05)],
 )
@@ -112,7 +112,7 @@ def test_mean_and_variance(trial, points: Points, draws: Draws, lam: Lambda, rad
 
 
 @claim(
-    ours("derived from l_i <= h_i <= l_i + 2 λ v_i"),
+    derived("derived from l_i <= h_i <= l_i + 2 λ v_i"),
     kind="bound",
     cases=[(6, 0.7, 1.0), (9, 0.2, 0.3)],
 )
@@ -124,13 +124,13 @@ def test_bounded_terms(trial, points: Corners, lam: Lambda, radius: Radius):
     ceilings = np.full(len(losses), largest_draw(centre_losses, distances, lam))
     totals = losses.sum(axis=1)
     reach = lam * distances.sum()
-    options = {"found_by": "all", "ops": 4 * points, "controls": {"L + λ Φ": totals + reach}}
+    options = {"instances": "all", "ops": 4 * points, "controls": {"L + λ Φ": totals + reach}}
     trial.bound(largest, ceilings, **options)
     trial.bound(np.full(len(losses), largest.max()), totals + 2 * reach, **options)
 
 
 @claim(
-    ours("derived: l_i^2 / p_i <= Z l_i, equal for l_i = 0 and l_i = h_i"),
+    derived("derived: l_i^2 / p_i <= Z l_i, equal for l_i = 0 and l_i = h_i"),
     kind="bound",
     cases=[(5, 2, 0.7)],
 )
@@ -154,7 +154,7 @@ def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
     variances = np.array([enumerated(*pair, draws)[1] for pair in pairs])
     first, second = variance_bounds(losses, centre_losses, distances, lam, draws)
     options = {
-        "found_by": "draws",
+        "instances": "draws",
         "independent": 199,
         "ops": points**draws,
         "scale": ceilings.sum(axis=1) ** 2,
@@ -164,7 +164,9 @@ def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
 
 
 @claim(
-    ours("derived: what is never drawn is missing"), kind="identity", cases=[(5, 2, 2), (2, 1, 1)]
+    derived("derived: what is never drawn is missing"),
+    kind="identity",
+    cases=[(5, 2, 2), (2, 1, 1)],
 )
 def test_small_lambda(trial, points: Points, missed: Missed, draws: Draws):
     """Points with c_i + λ v_i = 0 and a positive loss are never drawn: the mean is L without their

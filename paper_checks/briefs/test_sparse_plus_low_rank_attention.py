@@ -22,7 +22,7 @@ import numpy as np
 from scipy.special import ndtr, owens_t
 from scipy.stats import norm
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -91,7 +91,7 @@ def enumerated(q, k, features, bits, shared=0):
 
 
 @claim(
-    ours("hash and features are independent"),
+    derived("hash and features are independent"),
     kind="identity",
     cases=[(1, 1, 0.7), (2, 3, 1.0), (1, 6, 0.2)],
 )
@@ -115,7 +115,7 @@ def test_unbiased_and_smaller(trial, features: Features, bits: Bits, length: Len
 
 
 @claim(
-    ours("without a collision the sparse part errs by A"),
+    derived("without a collision the sparse part errs by A"),
     kind="identity",
     cases=[(1, 1, 0.7), (2, 3, 1.0)],
 )
@@ -138,7 +138,7 @@ def test_beats_sparse_iff(trial, features: Features, bits: Bits, length: Length)
 
 
 @claim(
-    ours(
+    derived(
         "a positive feature tilts the law of its w by q + k; all other bits are independent of it"
     ),
     kind="identity",
@@ -160,7 +160,7 @@ def test_shared_hash_bias(trial, features: Features, bits: Bits, shared: Shared,
 
 
 @claim(
-    ours("a squared feature tilts the law of its w by 2 (q + k)"),
+    derived("a squared feature tilts the law of its w by 2 (q + k)"),
     kind="identity",
     cases=[0.7, 1.0, 0.2],
 )

@@ -20,7 +20,7 @@ from typing import Annotated
 import numpy as np
 from scipy.stats import binom, norm
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
@@ -136,7 +136,7 @@ def similarity_law(adjacency, degrees, alphas, sparsity):
 
 
 @claim(
-    ours("derived: an entry's fourth moment is s"),
+    derived("derived: an entry's fourth moment is s"),
     kind="identity",
     cases=[(8, 3.0), (8, 30.0), (2, 1.0), (5, 1e4)],
 )
@@ -152,7 +152,7 @@ def test_norm_variance(trial, dim: Dim, sparsity: Sparsity):
 
 
 @claim(
-    ours("derived: an entry's fourth moment is s"),
+    derived("derived: an entry's fourth moment is s"),
     kind="identity",
     cases=[(8, 3.0), (8, 30.0), (2, 1.0), (5, 1e4)],
 )
@@ -174,7 +174,7 @@ def test_inner_variance(trial, dim: Dim, sparsity: Sparsity):
 
 
 @claim(
-    ours("derived: each row sees the entry or does not"),
+    derived("derived: each row sees the entry or does not"),
     kind="distribution",
     cases=[(64, 3.0), (256, 30.0)],
 )
@@ -191,10 +191,10 @@ def test_one_hot_law(trial, count: Rows, sparsity: Thinned):
 
 
 @claim(
-    ours("recalled from Achlioptas 2003, for Rademacher entries and for s = 3"),
+    derived("recalled from Achlioptas 2003, for Rademacher entries and for s = 3"),
     kind="bound",
     cases=[(64, 30.0), (512, 40.0)],
-    loose="a Chernoff bound for both sides, of which about half is reached at small ε",
+    not_tight="a Chernoff bound for both sides, of which about half is reached at small ε",
 )
 def test_tail(trial, count: Rows, sparsity: Large):
     """For s = 1 and s = 3, P(| |R x|²/k - |x|² | >= ε |x|²) <= 2 exp(-(k/2)(ε²/2 - ε³/3)) for 0 < ε
@@ -206,7 +206,9 @@ def test_tail(trial, count: Rows, sparsity: Large):
     large = {"one entry, large s": np.tile(tails(vectors[0], count, sparsity, widths), (6, 1))}
     bound = np.tile(tail_bound(count, widths), (6, 1))
     # Each of some 16 k probabilities of a tail is off by a rounding of the transform.
-    trial.bound(measured, bound, found_by="grid", ops=16 * count, scale=1.0, wrong_processes=large)
+    trial.bound(
+        measured, bound, instances="grid", ops=16 * count, scale=1.0, control_processes=large
+    )
 
 
 @claim(

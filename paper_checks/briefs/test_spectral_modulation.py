@@ -19,7 +19,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import minimize
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
@@ -146,7 +146,7 @@ def floor(dim, steps):
 
 
 @claim(
-    ours("P is a polynomial of S, and p² λ goes to H of itself"),
+    derived("P is a polynomial of S, and p² λ goes to H of itself"),
     kind="identity",
     cases=[(5, 4), (16, 7), (2, 1)],
 )
@@ -171,7 +171,7 @@ def test_spectral_map(trial, dim: Dim, steps: Steps):
 
 
 @claim(
-    ours("p goes to (3 p − p³)/2 in p √λ, whose 2-cycle ±√5 bounds what converges"),
+    derived("p goes to (3 p − p³)/2 in p √λ, whose 2-cycle ±√5 bounds what converges"),
     kind="identity",
     cases=[4, 2, 6],
 )
@@ -196,7 +196,7 @@ def test_domain(trial, thresholds: Thresholds):
 
 
 @claim(
-    ours("φ_T is concave and increasing; Cauchy's inequality"),
+    derived("φ_T is concave and increasing; Cauchy's inequality"),
     kind="optimality",
     cases=[(4, 4), (2, 1), (6, 2)],
 )
@@ -220,7 +220,9 @@ def test_floor(trial, dim: Small, steps: FewSteps):
 
 
 @claim(
-    ours("H(h) ≤ 9h/4 on [0, 1], with equality in the limit h → 0"), kind="bound", cases=[1, 4, 30]
+    derived("H(h) ≤ 9h/4 on [0, 1], with equality in the limit h → 0"),
+    kind="bound",
+    cases=[1, 4, 30],
 )
 def test_slow_start(trial, steps: Slow):
     """φ_T(λ) ≤ (9/4)^T λ for 0 < λ ≤ 1, so that h ≥ .99 takes more than log(.99/λ)/log 2.25
@@ -230,7 +232,7 @@ def test_slow_start(trial, steps: Slow):
     values = root_whitened(shares, steps) ** 2
     controls = {"doubles": 2.0**steps * shares, "1 % slower": 0.99 * initial_growth(steps) * shares}
     trial.bound(
-        values, initial_growth(steps) * shares, ops=8 * steps, found_by="grid", controls=controls
+        values, initial_growth(steps) * shares, ops=8 * steps, instances="grid", controls=controls
     )
 
 

@@ -17,7 +17,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -101,7 +101,9 @@ def mean_of_cubes(kernel, chances, draws):
 
 
 @claim(
-    ours("derived: (K M)^p has eigenvalues λ^p"), kind="identity", cases=[(12, 3, 0.9), (2, 2, 0.1)]
+    derived("derived: (K M)^p has eigenvalues λ^p"),
+    kind="identity",
+    cases=[(12, 3, 0.9), (2, 2, 0.1)],
 )
 def test_no_eigenvectors(trial, points: Points, degree: Degree, share: Share):
     """For s(x) = sum of π_p x^p, K_s = sum of π_p K (M K)^(p-1); for x / (1 - η x), (I - η K
@@ -137,7 +139,7 @@ def test_no_eigenvectors(trial, points: Points, degree: Degree, share: Share):
 
 
 @claim(
-    ours("derived: a geometric tail"),
+    derived("derived: a geometric tail"),
     kind="identity",
     cases=[(12, 0.9, 5), (9, 0.5, 19), (2, 0.1, 1)],
 )
@@ -162,7 +164,7 @@ def test_truncation(trial, points: Points, share: Share, terms: Terms):
 
 
 @claim(
-    ours("derived: representer theorem"),
+    derived("derived: representer theorem"),
     kind="identity",
     cases=[(12, 6, 0.9, 0.05), (2, 1, 0.1, 10.0)],
 )
@@ -193,7 +195,7 @@ def test_representer(trial, points: Points, labelled: Labels, share: Share, ridg
 
 
 @claim(
-    ours("derived: which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)]
+    derived("derived: which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)]
 )
 def test_sample_bias(trial, points: Few, draws: Draws):
     """From N draws K_2 is unbiased, and K_3 has the mean (1 - 1/N) K_3 + (1/N) K M diag(K_11, K_22,

@@ -21,7 +21,7 @@ from scipy.linalg import expm
 from scipy.optimize import brentq
 from scipy.special import expit, lambertw
 
-from theory_on_trial import claim, observed, ours, paper, predicted
+from theory_on_trial import claim, derived, observed, paper, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
@@ -156,7 +156,7 @@ def largest_gap():
 
 
 @claim(
-    ours("derived by the z-transform"),
+    derived("derived by the z-transform"),
     kind="identity",
     cases=[(4, 0.5, 1.5), (1, 0.1, 0.1), (31, 0.05, 3.0)],
 )
@@ -180,7 +180,7 @@ def test_warped_response(trial, states: States, step: Step, turn: Turn):
 
 
 @claim(
-    ours("derived by Euler's and Maclaurin's formula"),
+    derived("derived by Euler's and Maclaurin's formula"),
     kind="rate",
     cases=[(4, 2.0), (1, 0.5), (32, 3.0)],
 )
@@ -233,7 +233,7 @@ def test_gate_is_backward_euler(trial, score: Score):
     trial.identity(roots, gate(x, u, score), ops=8, controls=controls)
 
 
-@claim(ours("derived by setting the derivative to zero"), kind="bound", cases=[3.0, 50.0])
+@claim(derived("derived by setting the derivative to zero"), kind="bound", cases=[3.0, 50.0])
 def test_gate_against_flow(trial, farthest: Farthest):
     """A gate never opens further than the flow of x' = u - x does, and lags by .2036 at most, at Δ
     = 2.5129 alone.
@@ -244,7 +244,7 @@ def test_gate_against_flow(trial, farthest: Farthest):
     )  # from 0 towards u = 1
     gaps = flow - [implicit_step(0.0, 1.0, step) for step in steps]
     where, most = largest_gap()
-    trial.bound(gaps, most, found_by="grid", ops=8, scale=1.0, controls={"one fifth": 0.2})
+    trial.bound(gaps, most, instances="grid", ops=8, scale=1.0, controls={"one fifth": 0.2})
     trial.value(
         -gaps,
         0.0,

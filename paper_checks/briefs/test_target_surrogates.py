@@ -20,7 +20,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
@@ -174,7 +174,7 @@ def test_majorises(trial, targets: Targets, distance: Distance):
     excess = logistic(labels, points)[0] - value - (points - z) @ gradient
     above = curvature * np.sum((points - z) ** 2, axis=1) / 2
     options = {
-        "found_by": "draws",
+        "instances": "draws",
         "independent": 1999,
         "ops": 10 * targets**2,
         "scale": 1 + np.max(np.abs(points)),
@@ -183,7 +183,7 @@ def test_majorises(trial, targets: Targets, distance: Distance):
 
 
 @claim(
-    ours("derived: a linear recursion"),
+    derived("derived: a linear recursion"),
     kind="identity",
     cases=[(12, 5, 3, 0.7, 0.3), (4, 9, 40, 1.5, 0.1)],
 )
@@ -212,7 +212,7 @@ def test_inner_steps(
 
 
 @claim(
-    ours("derived: P is that of X A"),
+    derived("derived: P is that of X A"),
     kind="identity",
     cases=[(12, 5, 0.7, 2.0, 8), (4, 9, 1.0, 4.0, 3)],
 )
@@ -238,12 +238,12 @@ def test_invariance(
     scale = 10.0**decades * (1 + labels @ labels)
     rivals = {"gradient descent": steps[0] - steps[1:]}
     trial.identity(
-        losses[0] - losses[1:], law, ops=10 * targets, scale=scale, wrong_processes=rivals
+        losses[0] - losses[1:], law, ops=10 * targets, scale=scale, control_processes=rivals
     )
 
 
 @claim(
-    ours("derived: the surrogate falls by η |P grad l|^2 / 2"),
+    derived("derived: the surrogate falls by η |P grad l|^2 / 2"),
     kind="bound",
     cases=[(12, 5, 20), (2, 1, 1)],
 )
@@ -262,7 +262,7 @@ def test_rate(trial, targets: Targets, weights: Weights, outer: Outer):
     sums = np.concatenate([np.cumsum(moves) for _, _, moves in runs])
     budgets = np.concatenate([descent_budget(smoothness, losses) for smoothness, losses, _ in runs])
     options = {"ops": 10 * targets, "scale": 1.0 + labels @ labels + targets}
-    trial.bound(sums, budgets, found_by="grid", controls={"L (l_0 - l_T)": budgets / 2}, **options)
+    trial.bound(sums, budgets, instances="grid", controls={"L (l_0 - l_T)": budgets / 2}, **options)
 
 
 @figure("F1", claims=("inner_steps", "rate"))

@@ -20,7 +20,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import brentq, minimize
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
@@ -198,7 +198,7 @@ def test_crossovers(trial, width: Width, tokens: Tokens):
     trial.identity(crossings, crossovers(width), ops=64, scale=10.0 * width**2, controls=short)
 
 
-@claim(ours("derived: the derivative of T_m is T_{m-1}"), kind="bound", cases=[1, 2, 3, 6])
+@claim(derived("derived: the derivative of T_m is T_{m-1}"), kind="bound", cases=[1, 2, 3, 6])
 def test_parity(trial, order: Order):
     """T_m is positive everywhere exactly if m is even; then its least value is r^m/m! at the only
     root r of T_{m-1}.
@@ -213,12 +213,12 @@ def test_parity(trial, order: Order):
     values = horner(even, scores)[0]
     sizes = polynomial(even, np.abs(scores))
     trial.bound(
-        -values, -least, found_by="grid", ops=2 * even, scale=sizes, controls={"1, at 0": -1.0}
+        -values, -least, instances="grid", ops=2 * even, scale=sizes, controls={"1, at 0": -1.0}
     )
 
 
 @claim(
-    ours("derived: every other weight is least at -1"),
+    derived("derived: every other weight is least at -1"),
     kind="optimality",
     cases=[(15, 5.0), (40, 0.5), (3, 20.0)],
 )

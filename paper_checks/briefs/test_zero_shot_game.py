@@ -19,7 +19,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -115,7 +115,7 @@ def most_different(table):
     return (1 - np.abs(difference[best])) / 2, np.array([answer, ~answer]).astype(float)
 
 
-@claim(ours("the game's value for k = 2"), kind="optimality", cases=[2, 4])
+@claim(derived("the game's value for k = 2"), kind="optimality", cases=[2, 4])
 def test_two_classes(trial, attributes: Several):
     """For two classes the value is ½(1 - max_j |A_1j - A_2j|): one attribute does, and errs alike
     under all laws.
@@ -145,7 +145,7 @@ def one_attribute_value(column):
     return 1 - (1 + np.ptp(column, axis=1)) / column.shape[1]
 
 
-@claim(ours("the game's value for m = 1"), kind="optimality", cases=[2, 5])
+@claim(derived("the game's value for m = 1"), kind="optimality", cases=[2, 5])
 def test_one_attribute(trial, classes: Classes):
     """With one attribute the value is 1 - (1 + max A - min A)/k: all classes between the extremes
     are given up.
@@ -160,7 +160,7 @@ def test_one_attribute(trial, classes: Classes):
     trial.value(measured, one_attribute_value(tables[..., 0]), **SOLVED, controls=controls)
 
 
-@claim(ours("independence is one of the laws"), kind="bound", cases=[(2, 3), (3, 3)])
+@claim(derived("independence is one of the laws"), kind="bound", cases=[(2, 3), (3, 3)])
 def test_price_of_independence(trial, classes: Classes, attributes: Attributes):
     """The value lies between the Bayes error of independent attributes and what their map errs at
     worst.
@@ -171,7 +171,7 @@ def test_price_of_independence(trial, classes: Classes, attributes: Attributes):
     errors, maps = zip(*map(by_independence, tables), strict=True)
     worst = np.array([worst_error(*pair) for pair in zip(tables, maps, strict=True)])
     draws = {
-        "found_by": "draws",
+        "instances": "draws",
         "independent": INSTANCES - 1,
         "ops": 2e7,
         "scale": 1.0,

@@ -8,7 +8,7 @@ import numpy as np
 
 from sims import conditional_independence_ssl as observed
 from theory import conditional_independence_ssl as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic
 
@@ -81,7 +81,7 @@ def normal_error(found, outputs=None):
 
 
 @claim(
-    ours(
+    derived(
         "ψ = A p if X1 and X2 are independent given Y; then A has a left inverse. In reading "
         "notes, proved here"
     ),
@@ -121,12 +121,12 @@ def test_posterior_is_linear(trial, n_first: Size, n_second: Size, n_classes: Se
         total - errors(table),
         total,
         ops=OPS,
-        wrong_processes={"dependent given Y": total - errors(dependent)},
+        control_processes={"dependent given Y": total - errors(dependent)},
     )
 
 
 @claim(
-    ours("the projection of T p on the rows of A, in the metric of M"),
+    derived("the projection of T p on the rows of A, in the metric of M"),
     kind="identity",
     cases=[(2, 2), (5, 2), (5, 1)],
 )
@@ -152,7 +152,7 @@ def test_rank_deficient(trial, dim: Size, rank: Size, n_classes: Several = 3):
 
 
 @claim(
-    ours(
+    derived(
         "the singular functions of p(y) p(x1 | y) p(x2 | y); that nonlinear CCA fits is in the "
         "abstract"
     ),
@@ -182,12 +182,12 @@ def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: Several, kept
         ops=OPS,
         scale=np.trace(moment),
         controls={"the least eigenvalues of M": least},
-        wrong_processes={"vectors not divided by the root of p(x1)": measured(False)},
+        control_processes={"vectors not divided by the root of p(x1)": measured(False)},
     )
 
 
 @claim(
-    ours("B = A^+ as a head; the shape of the outer bound is recalled from the paper's theorem"),
+    derived("B = A^+ as a head; the shape of the outer bound is recalled from the paper's theorem"),
     kind="bound",
 )
 def test_violated_ci_bound(trial, violation: Seen = 1.0, worlds: Worlds = 2000):
@@ -206,14 +206,14 @@ def test_violated_ci_bound(trial, violation: Seen = 1.0, worlds: Worlds = 2000):
     # A head that is far too large for nearly equal means loses digits by their condition.
     options = {
         "ops": 100 * np.max(singular[:, 0] / singular[:, -1]),
-        "found_by": "draws",
+        "instances": "draws",
         "independent": worlds,
     }
     trial.bound(errors(table), inner, controls={"half": inner / 2}, **options)
     trial.bound(errors(table), outer, controls=controls, **options)
 
 
-@claim(ours("δ is linear in the leak, and a in δ δ'"), kind="limit")
+@claim(derived("δ is linear in the leak, and a in δ δ'"), kind="limit")
 def test_violation_is_quadratic(trial, smallest: Smallest = 0.01):
     """The error grows with the square of the violation: a ~ c^2 in the normal world."""
     leaks = smallest * 2.0 ** np.arange(6)
@@ -229,7 +229,7 @@ def test_violation_is_quadratic(trial, smallest: Smallest = 0.01):
 
 
 @claim(
-    ours("(Y, Z) in place of Y; for Gaussian Z the notes say that k + m replaces k"),
+    derived("(Y, Z) in place of Y; for Gaussian Z the notes say that k + m replaces k"),
     kind="identity",
     cases=[8, 6, 5, 4, 3],
 )
@@ -262,7 +262,7 @@ def test_latent_variables(trial, dim: Size, n_classes: Several = 3, n_latent: Se
 
 
 @claim(
-    ours("(Y, Z) in place of Y: rank and span of the regression of X2 on both"),
+    derived("(Y, Z) in place of Y: rank and span of the regression of X2 on both"),
     kind="identity",
     cases=[6, 5, 4],
 )
@@ -288,7 +288,7 @@ def test_latent_variables__gaussian(
 
 
 @claim(
-    ours("the mean of an inverse Wishart matrix; that few labels suffice is in the abstract"),
+    derived("the mean of an inverse Wishart matrix; that few labels suffice is in the abstract"),
     kind="limit",
     cases=[(0.0, "pretext"), (0.6, "pretext"), (0.3, "all")],
 )
@@ -340,7 +340,7 @@ def risk_of(found, head, n_labels, **options):
 
 
 @claim(
-    ours("labels_needed of centred samples, and the error of their mean"),
+    derived("labels_needed of centred samples, and the error of their mean"),
     kind="limit",
     cases=["pretext", "all"],
 )
@@ -360,7 +360,7 @@ def test_labels_needed__intercept(
 
 
 @claim(
-    ours("delta method for indicators of classes; the abstract has that labels are saved"),
+    derived("delta method for indicators of classes; the abstract has that labels are saved"),
     kind="limit",
     cases=[(12, 9, 3, 5), (30, 20, 2, 2)],
 )
@@ -404,7 +404,7 @@ def test_classes_needed(
     trial.mean(sampler=excess, predict=cost, law=Asymptotic(), **options)
 
 
-@claim(ours("1 - |P|^2 is at most 1 - 1/k"), kind="bound")
+@claim(derived("1 - |P|^2 is at most 1 - 1/k"), kind="bound")
 def test_classes_needed__at_most(
     trial, n_first: Size = 12, n_classes: Several = 3, worlds: Several = 20
 ):
@@ -423,12 +423,12 @@ def test_classes_needed__at_most(
         {"1, as of two classes": bound**0} if n_classes > 2 else {}
     )
     trial.bound(
-        np.array(costs), bound, found_by="draws", independent=worlds, ops=1e6, controls=controls
+        np.array(costs), bound, instances="draws", independent=worlds, ops=1e6, controls=controls
     )
 
 
 @claim(
-    ours("labels_needed on both sides: n* = d1 + 1 + σ^2 (d1 - r) / a"),
+    derived("labels_needed on both sides: n* = d1 + 1 + σ^2 (d1 - r) / a"),
     kind="limit",
     cases=[(35, 0.2), (120, 0.3), (35, 0.0)],
 )
@@ -474,7 +474,7 @@ def test_break_even(
 
 
 @claim(
-    ours("total risks (σ^2 + a) / (n - r - 1) and σ^2 / (n - d1 - 1) set equal"),
+    derived("total risks (σ^2 + a) / (n - r - 1) and σ^2 / (n - d1 - 1) set equal"),
     kind="identity",
     cases=[(0.3, False), (0.6, True)],
 )
@@ -514,7 +514,7 @@ def learned(n_pairs):
     return laws, theory, directions, tau, root
 
 
-@claim(ours("first-order perturbation of the row space of the pretext"), kind="limit")
+@claim(derived("first-order perturbation of the row space of the pretext"), kind="limit")
 def test_learned_pretext(trial, n_pairs: Pairs = 6400):
     """A pretext learned from n1 pairs cut to k directions has a = (d1 - k) τ / (n1 - d1 - 1), to 1
     % or 64 / n1.
@@ -551,7 +551,7 @@ def test_learned_pretext(trial, n_pairs: Pairs = 6400):
     trial.mean(errors_of, risk, margin=max(0.01, 64 / n_pairs) * risk, controls=controls, **SAMPLES)
 
 
-@claim(ours("the mean of an inverse Wishart matrix"), kind="limit", cases=[30, 60])
+@claim(derived("the mean of an inverse Wishart matrix"), kind="limit", cases=[30, 60])
 def test_learned_pretext__true_head(trial, n_pairs: FewPairs):
     """Under the head of the true pretext one learned from n1 pairs errs by d1 τ / (n1 - d1 - 1), at
     any n1.
@@ -573,7 +573,7 @@ def test_learned_pretext__true_head(trial, n_pairs: FewPairs):
 
 
 @claim(
-    ours("learned_pretext put into labels_needed with r = k"),
+    derived("learned_pretext put into labels_needed with r = k"),
     kind="limit",
     tier="full",
     cases=[20, 40, 80],
@@ -607,7 +607,7 @@ def test_learned_pretext__labels(trial, n_labels: FewLabels, n_pairs: Pairs = 20
     trial.mean(measure, risk, margin=0.05 * risk, controls=controls, **SAMPLES)
 
 
-@claim(ours("an invertible map of x1 changes no least-squares prediction"), kind="identity")
+@claim(derived("an invertible map of x1 changes no least-squares prediction"), kind="identity")
 def test_no_gain_if_wide(trial, dim: Several = 6, second_dim: Several = 8, n_labels: Drawn = 30):
     """With d2 >= d1, n1 > d1 and n >= d1 labels a head on the uncut learned pretext is that on x1:
     nothing is saved.
@@ -650,7 +650,7 @@ def test_no_gain_if_wide(trial, dim: Several = 6, second_dim: Several = 8, n_lab
         # Weights of length |y| / least, in which an error of the design grows by its condition.
         ops=10 * n_labels * most / least * max(longest / least, 1.0),
         scale=np.max(np.abs(labels)),
-        wrong_processes={
+        control_processes={
             "cut to two directions": says(cut),
             "least norm, n < d1": raw + says(pretext, few) - says(np.eye(dim), few),
         },
@@ -658,7 +658,7 @@ def test_no_gain_if_wide(trial, dim: Several = 6, second_dim: Several = 8, n_lab
 
 
 @claim(
-    ours("any function linear in x1 is one of an invertible map of x1"),
+    derived("any function linear in x1 is one of an invertible map of x1"),
     kind="identity",
     cases=[(6, 8, 0.5)],
 )
@@ -683,7 +683,7 @@ def test_ci_not_necessary(trial, dim: Size, second_dim: Size, violation: Violate
 
 
 @claim(
-    ours("Bayes' rule for normal variables; E[Y | X1] discards the second view"),
+    derived("Bayes' rule for normal variables; E[Y | X1] discards the second view"),
     kind="identity",
     cases=[0.0, 0.3],
 )

@@ -3,6 +3,6 @@
 
 The neighbours are Tschannen et al. 2020 (ICLR, arXiv 1907.13625) and "A Statistical Theory of
 Contrastive Learning via Approximate Sufficient Statistics". Abstracts were read and no theorem, so
-that no printed formula is corrected here: what is on trial are the statements as they are commonly
-recalled, with constants and examples derived here.
+that no published formula is corrected here: what is on trial are the statements as they are
+commonly recalled, with constants and examples derived here.
 """

@@ -9,7 +9,7 @@ import numpy as np
 from sims import contrastive_theory as observed
 from theory import contrastive_theory as predicted
 from theory.contrastive_theory.domains import Loss
-from theory_on_trial import abstract, claim, ours
+from theory_on_trial import abstract, claim, derived
 from theory_on_trial.contract import Count, Interval, NonNegative
 from theory_on_trial.laws import Bounded
 
@@ -82,7 +82,7 @@ WORLD = random_world(np.random.default_rng(0))
 
 
 @claim(
-    ours(
+    derived(
         "Jensen's inequality given x and the classes; recalled for one negative, derived for more"
     ),
     kind="bound",
@@ -108,12 +108,12 @@ def test_unsupervised_bounds_supervised(trial, loss: Loss, negatives: Count, wor
     }
     losses = [observed.contrastive_loss(*world, loss, negatives) for world in cases]
     trial.bound(
-        least, losses, found_by="draws", independent=worlds, ops=1000, wrong_processes=processes
+        least, losses, instances="draws", independent=worlds, ops=1000, control_processes=processes
     )
 
 
 @claim(
-    ours("concavity of log, in the proof of the certificate"),
+    derived("concavity of log, in the proof of the certificate"),
     kind="identity",
     cases=[(4, 1), (6, 2), (12, 3)],
 )
@@ -137,7 +137,7 @@ def test_many_negatives(trial, negatives: Negatives, views: Count):
 
 
 @claim(
-    ours("Jensen's inequality is an equality there"),
+    derived("Jensen's inequality is an equality there"),
     kind="identity",
     cases=[("hinge", "collapsed"), ("logistic", "collapsed"), ("hinge", "short")],
 )
@@ -161,11 +161,11 @@ def test_equality_cases(trial, loss: Loss, encoder: Literal["collapsed", "short"
     }
     measured = excess(classwise if encoder == "collapsed" else short, loss)
     # Rounding of sums of 216 terms that add up to about one.
-    trial.value(measured, 0.0, error=3e-14, margin=6e-14, scale=1.0, wrong_processes=processes)
+    trial.value(measured, 0.0, error=3e-14, margin=6e-14, scale=1.0, control_processes=processes)
 
 
 @claim(
-    ours(
+    derived(
         "v is symmetric given x, and Gini's mean difference is at most 2 / sqrt(3) standard "
         "deviations"
     ),
@@ -188,7 +188,7 @@ def test_collision_loss(trial, loss: Loss, worlds: Count = 200):
     trial.bound(
         excess,
         bound,
-        found_by="draws",
+        instances="draws",
         independent=worlds,
         ops=1000,
         scale=1 + bound,
@@ -197,7 +197,7 @@ def test_collision_loss(trial, loss: Loss, worlds: Count = 200):
 
 
 @claim(
-    ours("mean difference and variance of equally spaced numbers"),
+    derived("mean difference and variance of equally spaced numbers"),
     kind="limit",
     cases=[("hinge", 2), ("hinge", 9), ("logistic", 3), ("logistic", 5)],
 )
@@ -224,7 +224,7 @@ def test_collision_constant_is_best(
 
 
 @claim(
-    ours("order recalled; Jensen's inequality"),
+    derived("order recalled; Jensen's inequality"),
     kind="bound",
     cases=[("hinge", 1), ("hinge", 2), ("logistic", 2)],
 )
@@ -247,14 +247,14 @@ def test_blocks(
     trial.bound(
         np.array([twice, floor]),
         np.array([once, twice]),
-        found_by="grid",
+        instances="grid",
         ops=1000,
         controls=controls,
     )
 
 
 @claim(
-    ours("definition of the block loss"),
+    derived("definition of the block loss"),
     kind="distribution",
     cases=[("hinge", 2), ("hinge", 4), ("logistic", 4)],
     route="`observed.sample_block_loss` in JAX against `observed.block_loss`, a sum over all "
@@ -281,7 +281,7 @@ def test_blocks__sampled(trial, loss: Loss, block: Block):
     )
 
 
-@claim(ours("law of large numbers within a class"), kind="limit", cases=[False, True])
+@claim(derived("law of large numbers within a class"), kind="limit", cases=[False, True])
 def test_block_limit(trial, independent: bool, smallest: Smallest = 3):
     """Of large blocks τ + (1 - τ) L_sup remains, of independent negatives something else (logistic
     loss).
@@ -297,7 +297,7 @@ def test_block_limit(trial, independent: bool, smallest: Smallest = 3):
     trial.limit(losses, sizes, limits[independent], order=(1, 2), margin=1e-3, controls=controls)
 
 
-@claim(ours("Jensen's inequality: colliding v have mean 0"), kind="optimality", cases=NEGATIVES)
+@claim(derived("Jensen's inequality: colliding v have mean 0"), kind="optimality", cases=NEGATIVES)
 def test_collision_floor(trial, negatives: Count, views: Count, worlds: Count = 100):
     """No encoder's logistic loss is below E log2(1 + m Bin(k / m, ρ_c)), with k negatives, m views
     of an object.
@@ -317,11 +317,13 @@ def test_collision_floor(trial, negatives: Count, views: Count, worlds: Count = 
     processes = {"log2(1 + k τ)": np.full(worlds + 1, np.log2(1 + negatives * TAU))}
     floors = np.full(worlds + 1, floor)
     trial.bound(
-        floors, losses, found_by="draws", independent=worlds, ops=1000, wrong_processes=processes
+        floors, losses, instances="draws", independent=worlds, ops=1000, control_processes=processes
     )
 
 
-@claim(ours("a negative of another class costs nothing there"), kind="optimality", cases=NEGATIVES)
+@claim(
+    derived("a negative of another class costs nothing there"), kind="optimality", cases=NEGATIVES
+)
 def test_collision_floor__approached(trial, negatives: Count, views: Count):
     """Collapsed classes that are far apart come as near to the floor as one likes."""
     trial.require(
@@ -338,7 +340,7 @@ def test_collision_floor__approached(trial, negatives: Count, views: Count):
     trial.value(loss, floor, error=1e-12 * floor, margin=1e-9 * floor, controls=controls)
 
 
-@claim(ours("as enumerated"), kind="distribution", cases=[4])
+@claim(derived("as enumerated"), kind="distribution", cases=[4])
 def test_collision_floor__sampled(trial, negatives: Several):
     """Sampled losses of collapsed classes far apart have the mean E log2(1 + Bin(k, ρ_c))."""
     floor = predicted.collision_floor(WEIGHTS, negatives)
@@ -358,7 +360,7 @@ def test_collision_floor__sampled(trial, negatives: Several):
     )
 
 
-@claim(ours("enumeration of four points"), kind="identity", cases=[0.25, 0.5, 1.0, 1.5, 2.0])
+@claim(derived("enumeration of four points"), kind="identity", cases=[0.25, 0.5, 1.0, 1.5, 2.0])
 def test_good_minimiser_can_lose(trial, variance: NonNegative):
     """Two equal classes, f = (+-1, +-s), hinge: L_un = (s^2 + 1/2) / 2 from s^2 = 1/2 on, 1/2
     below; L_sup = 0.
@@ -377,7 +379,7 @@ def test_good_minimiser_can_lose(trial, variance: NonNegative):
     )
 
 
-@claim(ours("where that loss is 1, which every constant encoder has"), kind="optimality")
+@claim(derived("where that loss is 1, which every constant encoder has"), kind="optimality")
 def test_useless_encoder_wins(trial, loss: Literal["hinge"] = "hinge"):
     """Beyond s^2 = 3/2, L_un prefers the constant encoder to f = (+-1, +-s), whose L_sup is 0."""
     from scipy.optimize import brentq
@@ -392,7 +394,7 @@ def test_useless_encoder_wins(trial, loss: Literal["hinge"] = "hinge"):
     )
 
 
-@claim(ours("recalled; Jensen's inequality"), kind="bound", cases=[2, 5])
+@claim(derived("recalled; Jensen's inequality"), kind="bound", cases=[2, 5])
 def test_infonce_bounds(trial, candidates: Candidates, joints: Count = 100):
     """I_K(f) <= min(I, log K) for every critic f."""
     generator = trial.generator("joints")
@@ -420,12 +422,12 @@ def test_infonce_bounds(trial, candidates: Candidates, joints: Count = 100):
     controls = (
         {"log(K - 1)": np.minimum(ceilings, np.log(candidates - 1))} if candidates == 2 else {}
     )
-    bound = {"found_by": "draws", "independent": joints, "ops": 1000, "scale": 1 + ceilings}
-    trial.bound(values, ceilings, controls=controls, wrong_processes=processes, **bound)
+    bound = {"instances": "draws", "independent": joints, "ops": 1000, "scale": 1 + ceilings}
+    trial.bound(values, ceilings, controls=controls, control_processes=processes, **bound)
 
 
 @claim(
-    ours("recalled; I_K is concave in f"),
+    derived("recalled; I_K is concave in f"),
     kind="optimality",
     cases=[2, 5],
     route="BFGS over all critics, bounded by concavity, against the value at log r",
@@ -450,7 +452,7 @@ def test_best_critic(trial, candidates: Several):
     trial.value(best.value, predict, error=error, margin=1e-12, controls=controls)
 
 
-@claim(ours("second-order expansion of the logarithm of the mean"), kind="rate")
+@claim(derived("second-order expansion of the logarithm of the mean"), kind="rate")
 def test_infonce_gap(trial, smallest: Expanded = 16):
     """With f = log r, K (I - I_K) -> χ^2 / 2."""
     sizes = (smallest * 2 ** np.arange(5)).tolist()
@@ -462,7 +464,9 @@ def test_infonce_gap(trial, smallest: Expanded = 16):
 
 
 @claim(
-    ours("a normal pair on the nodes of Gauss and Hermite"), kind="identity", cases=[0.2, 0.4, 0.6]
+    derived("a normal pair on the nodes of Gauss and Hermite"),
+    kind="identity",
+    cases=[0.2, 0.4, 0.6],
 )
 def test_gaussian_chi_squared(trial, correlation: Correlation):
     """A normal pair of correlation ρ has χ^2 = ρ^2 / (1 - ρ^2)."""
@@ -481,7 +485,7 @@ def test_gaussian_chi_squared(trial, correlation: Correlation):
 
 
 @claim(
-    ours(
+    derived(
         "identity derived; the KL is what the abstract of the third paper measures sufficiency by"
     ),
     kind="limit",
@@ -507,7 +511,7 @@ def test_excess_is_kl(trial, smallest: Expanded = 16):
     trial.limit(lacking, sizes, excess, order=(1, 2), margin=1e-5, controls=controls)
 
 
-@claim(ours("second-order expansion of the logarithm of the mean"), kind="rate")
+@claim(derived("second-order expansion of the logarithm of the mean"), kind="rate")
 def test_excess_is_kl__next_term(trial, smallest: Expanded = 16):
     """K (I_inf - I_K) -> E_p t - 1 - (E t^2 - 1) / 2 with t = q / p(y), the last E over p(x)
     p(y).

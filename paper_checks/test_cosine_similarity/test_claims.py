@@ -7,7 +7,7 @@ import numpy as np
 
 from sims import cosine_similarity as observed
 from theory import cosine_similarity as predicted
-from theory_on_trial import abstract, claim, ours
+from theory_on_trial import abstract, claim, derived
 from theory_on_trial.contract import Count, Interval
 
 Cosine = Annotated[
@@ -108,7 +108,7 @@ def require_decided(trial, values, penalty):
 
 
 @claim(
-    ours("recalled; Eckart and Young's theorem in the metric X^T X + λ"),
+    derived("recalled; Eckart and Young's theorem in the metric X^T X + λ"),
     kind="optimality",
     cases=[(7, 3, 30.0), (7, 1, 3.0), (10, 4, 100.0)],
 )
@@ -133,7 +133,7 @@ def test_objective1_optimum(trial, items: Items, rank: Rank, penalty: Penalty):
 
 
 @claim(
-    ours("recalled; Eckart and Young's theorem in the metric X^T X + λ"),
+    derived("recalled; Eckart and Young's theorem in the metric X^T X + λ"),
     kind="optimality",
     cases=[(7, 3, 30.0), (7, 1, 3.0), (10, 4, 100.0)],
 )
@@ -215,12 +215,12 @@ def test_cosines_not_unique(trial, items: Items, rank: Several, penalty: Penalty
     error = 1e-13 * most
     gaps = lacking([b for _, b in ends], pairs)
     trial.value(
-        gaps, np.full(3, 1 - wanted), error=error, margin=10 * error, wrong_processes=processes
+        gaps, np.full(3, 1 - wanted), error=error, margin=10 * error, control_processes=processes
     )
 
 
 @claim(
-    ours("R^-T turns b_i^T b_j into b_i^T (R R^T)^-1 b_j"),
+    derived("R^-T turns b_i^T b_j into b_i^T (R R^T)^-1 b_j"),
     kind="identity",
     cases=[(7, 3, 30.0), (5, 2, 3.0)],
 )
@@ -257,7 +257,9 @@ def test_cosines_not_unique__gauge(trial, items: Items, rank: Several, penalty: 
 
 
 @claim(
-    ours("recalled; soft threshold of singular values, as |Z|^2 + |B|^2 >= 2 |Z B^T|_* asks for"),
+    derived(
+        "recalled; soft threshold of singular values, as |Z|^2 + |B|^2 >= 2 |Z B^T|_* asks for"
+    ),
     kind="optimality",
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
@@ -283,7 +285,7 @@ def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
 
 
 @claim(
-    ours("recalled; the optimum is unique up to rotation"),
+    derived("recalled; the optimum is unique up to rotation"),
     kind="optimality",
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
@@ -315,7 +317,7 @@ def test_objective2_optimum__cosines(trial, items: Items, rank: Several, penalty
 
 
 @claim(
-    ours("recalled; the columns of V are orthonormal where k = p"),
+    derived("recalled; the columns of V are orthonormal where k = p"),
     kind="identity",
     cases=[(7, 30.0), (12, 3.0)],
 )
@@ -356,7 +358,7 @@ def balanced_start(generator, items, rank):
 
 
 @claim(
-    ours("(A^T A - B^T B)' = 0 for every loss of A B^T, by the chain rule"),
+    derived("(A^T A - B^T B)' = 0 for every loss of A B^T, by the chain rule"),
     kind="identity",
     cases=[(5, 2, 3.0), (7, 3, 30.0)],
 )
@@ -375,7 +377,7 @@ def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
     error = np.abs(cosines[1.0] - observed.cosines(coarse.b)).max() + 1e-12
     processes = {f"A times {scale}, B over it": cosines[scale] for scale in (1.01, 1.2)}
     controls = {"B = V": observed.cosines(right_vectors(x, rank))}
-    options = {"controls": controls, "wrong_processes": processes}
+    options = {"controls": controls, "control_processes": processes}
     trial.value(cosines[1.0], observed.cosines(symmetric.b), error=error, margin=1e-8, **options)
     product = ends[1.0].a @ ends[1.0].b.T
     roughly = coarse.a @ coarse.b.T
@@ -385,7 +387,7 @@ def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
 
 
 @claim(
-    ours("(A^T A - B^T B)' = 0 for every loss of A B^T, by the chain rule"),
+    derived("(A^T A - B^T B)' = 0 for every loss of A B^T, by the chain rule"),
     kind="identity",
     cases=[(5, 2, 3.0), (7, 3, 30.0)],
 )
@@ -418,7 +420,7 @@ def test_flow_picks_gauge__conserved(trial, items: Items, rank: FewFlow, penalty
 
 
 @claim(
-    ours("P M P = N is solved by the geometric mean of M^-1 and N"),
+    derived("P M P = N is solved by the geometric mean of M^-1 and N"),
     kind="identity",
     cases=[(7, 3, 30.0), (6, 2, 3.0)],
 )
@@ -452,11 +454,11 @@ def test_balancing_gauge(trial, items: Items, rank: Several, penalty: Penalty):
         observed.cosines(symmetric),
         error=error,
         margin=1e-8 + 2 * error,
-        wrong_processes=cosines,
+        control_processes=cosines,
     )
 
 
-@claim(ours("R^-T R^T = I"), kind="identity", cases=[(7, 3, 30.0), (6, 2, 3.0)])
+@claim(derived("R^-T R^T = I"), kind="identity", cases=[(7, 3, 30.0), (6, 2, 3.0)])
 def test_scores_are_safe(trial, items: Items, rank: Several, penalty: Penalty):
     """No gauge moves the scores X A B^T, or cosines of their columns, which are those of B under G
     = (X A)^T X A.
@@ -482,7 +484,7 @@ def test_scores_are_safe(trial, items: Items, rank: Several, penalty: Penalty):
     trial.value(columns, similar, error=turn, margin=1e-8 + 2 * turn, controls=controls)
 
 
-@claim(ours("Wielandt's inequality"), kind="bound", cases=[(2, 4.0), (3, 10.0), (5, 100.0)])
+@claim(derived("Wielandt's inequality"), kind="bound", cases=[(2, 4.0), (3, 10.0), (5, 100.0)])
 def test_range_any_gauge(trial, dim: Dim, condition: Condition, gauges: Gauges = 2000):
     """No G of condition <= K brings a cosine past cos 2 atan(t sqrt K) or cos 2 atan(t / sqrt K), t
     = tan(θ/2).
@@ -498,12 +500,17 @@ def test_range_any_gauge(trial, dim: Dim, condition: Condition, gauges: Gauges =
     }
     sides = {k: np.repeat([-ends.low, ends.high], gauges + 2, axis=1) for k, ends in limits.items()}
     controls = {"K / 1.1": sides[condition / 1.1]}
-    bound = {"found_by": "draws", "independent": gauges, "ops": 1000 * condition**0.5, "scale": 1.0}
+    bound = {
+        "instances": "draws",
+        "independent": gauges,
+        "ops": 1000 * condition**0.5,
+        "scale": 1.0,
+    }
     trial.bound(np.array([-cosines, cosines]), sides[condition], controls=controls, **bound)
 
 
 @claim(
-    ours("the gauge with weight K along u - v or u + v, of unit vectors"),
+    derived("the gauge with weight K along u - v or u + v, of unit vectors"),
     kind="identity",
     cases=[(2, 4.0), (3, 10.0), (5, 100.0)],
 )
@@ -541,7 +548,7 @@ def extreme_gauges(u, v, condition):
 
 
 @claim(
-    ours("linear fractional programming, with sqrt(A B) as the least of (t A + B / t) / 2"),
+    derived("linear fractional programming, with sqrt(A B) as the least of (t A + B / t) / 2"),
     kind="optimality",
     cases=[(2, 100.0), (3, 4.0), (5, 25.0)],
 )

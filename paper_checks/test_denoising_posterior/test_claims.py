@@ -7,7 +7,7 @@ import numpy as np
 from sims import denoising_posterior as observed
 from theory import denoising_posterior as predicted
 from theory.denoising_posterior.domains import Stencil
-from theory_on_trial import abstract, claim, code, ours, paper
+from theory_on_trial import abstract, claim, code, derived, paper
 from theory_on_trial.contract import MOST, Interval, Natural
 from theory_on_trial.laws import Asymptotic
 
@@ -203,7 +203,7 @@ def test_posterior_covariance(trial, dim: Dim, sigma: Level, instance: Natural =
 
 
 @claim(
-    ours("recalled; σ^2 d/dy of a posterior mean is a covariance with x"),
+    derived("recalled; σ^2 d/dy of a posterior mean is a covariance with x"),
     kind="identity",
     cases=[40, 5],
 )
@@ -293,7 +293,7 @@ def test_masked_components(trial, dim: Wide, kept: Kept, sigma: Seeing, instance
 
 
 @claim(
-    ours("Λ_2 T / Λ_1 for the tangents T, whose norm shrinks at least so much"),
+    derived("Λ_2 T / Λ_1 for the tangents T, whose norm shrinks at least so much"),
     kind="rate",
     cases=[(1 / 3, 2, 8), (0.5, 1, 3), (0.9, 3, 6)],
 )
@@ -332,7 +332,7 @@ def test_subspace_iteration(
     }
     scale = 1 + before + before**2  # of the solve for tangents
     bound = {
-        "found_by": "draws",
+        "instances": "draws",
         "independent": starts,
         "ops": 10 * dim,
         "scale": scale * eigenvalues[0],
@@ -375,7 +375,7 @@ def difference_iteration(world, y, sigma, step, v, stencil):
 
 
 @claim(
-    ours("the fixed point, to first order in c"),
+    derived("the fixed point, to first order in c"),
     kind="limit",
     cases=[("forward", 6, 0.7), ("central", 6, 0.7), ("forward", 20, 1.5)],
 )
@@ -424,7 +424,10 @@ def test_difference_iteration(
 
 
 @claim(
-    ours("Tweedie's formula"), kind="identity", cases=[2.0, 1.5], as_printed=WEIGHTS_WITHOUT_VOLUME
+    derived("Tweedie's formula"),
+    kind="identity",
+    cases=[2.0, 1.5],
+    as_published=WEIGHTS_WITHOUT_VOLUME,
 )
 def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10, why="a cap only")]):
     """In the mean y + σ^2 d log p(y) of a mixture a component weighs π_k det(V_k)^(-1/2)
@@ -451,12 +454,12 @@ def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10, why="a ca
         ops=OPS,
         scale=scale,
         controls=controls,
-        as_printed=controls["no volume at all"],
+        as_published=controls["no volume at all"],
     )
 
 
 @claim(
-    ours("what σ^2 μ_1' and its successor are the means of"),
+    derived("what σ^2 μ_1' and its successor are the means of"),
     kind="distribution",
     cases=[(0.8, 1.0)],
 )
@@ -497,16 +500,16 @@ def test_sampled_calibration(
         sampler=errors("normal"),
         predict=predict,
         law=Asymptotic(),
-        wrong_processes=processes,
+        control_processes=processes,
         **options,
     )
 
 
 @claim(
-    ours("law of total variance"),
+    derived("law of total variance"),
     kind="distribution",
     cases=[(0.5, 0.2), (0.6, 0.3)],
-    as_printed=CLIPPED,
+    as_published=CLIPPED,
 )
 def test_clipping(
     trial,
@@ -542,7 +545,9 @@ def test_clipping(
         "most": 2_000_000,
         "controls": {"y not clipped": variances[0]},
     }
-    trial.mean(sampler=squares, predict=predict, law=Asymptotic(), as_printed=variances[1], **size)
+    trial.mean(
+        sampler=squares, predict=predict, law=Asymptotic(), as_published=variances[1], **size
+    )
 
 
 Copies = Annotated[
@@ -566,10 +571,10 @@ def over_y(prior, sigma, *functions):
 
 
 @claim(
-    ours("Tweedie's formula and an integration by parts"),
+    derived("Tweedie's formula and an integration by parts"),
     kind="identity",
     cases=[("points", 0.5, 1), ("mixture", 0.8, 6), ("mixture", 3.0, 100)],
-    as_printed=RESIDUAL,
+    as_published=RESIDUAL,
 )
 def test_noise_level(trial, prior: Prior, sigma: NOISE, dim: Copies):
     """Of the posterior mean E|y - μ_1|^2 / d = σ^2 (1 - E tr J / d), which is less than σ^2 by MMSE
@@ -587,7 +592,7 @@ def test_noise_level(trial, prior: Prior, sigma: NOISE, dim: Copies):
     larger = predicted.residual_variance(1.1 * sigma, dim * trace, dim)
     controls = {"σ^2 + MMSE": 2 * sigma**2 - predict, "σ 10 % too large": larger}
     trial.value(
-        residual, predict, error=error, margin=margin, controls=controls, as_printed=sigma**2
+        residual, predict, error=error, margin=margin, controls=controls, as_published=sigma**2
     )
     level = predicted.noise_variance(dim * residual, dim * trace, dim)
     trial.value(
@@ -600,7 +605,7 @@ def test_noise_level(trial, prior: Prior, sigma: NOISE, dim: Copies):
 
 
 @claim(
-    ours("Stein's lemma"),
+    derived("Stein's lemma"),
     kind="identity",
     cases=[("mixture", 0.8, 1.0, 1), ("points", 0.5, 2.0, 7)],
 )
@@ -644,7 +649,7 @@ def fitted_readout(y, x, weights, slopes, places, skip):
 
 
 @claim(
-    ours("normal equations and Stein's lemma"),
+    derived("normal equations and Stein's lemma"),
     kind="identity",
     cases=[("mixture", 0.8, 8), ("points", 0.5, 3)],
 )
@@ -700,7 +705,7 @@ def test_learned_denoiser(
 
 
 @claim(
-    ours("Taylor's theorem, on the stencils of the released code"),
+    derived("Taylor's theorem, on the stencils of the released code"),
     kind="limit",
     cases=[("central", 25 / 255), ("one-sided", 25 / 255), ("central", 0.2)],
 )
@@ -733,9 +738,9 @@ def test_difference_step(
 
 
 @claim(
-    ours("rounding of μ_1 by its last digit, and the step's own error"),
+    derived("rounding of μ_1 by its last digit, and the step's own error"),
     kind="empirical",
-    coarse="an order of magnitude",
+    low_power="an order of magnitude",
     tier="full",
     cases=[1e-6, 1e-5, 5e-5, 1e-3, 1e-2],
 )

@@ -20,7 +20,7 @@ from paper_checks.test_forgetting_overlap import (
 )
 from sims import forgetting_overlap as observed
 from theory import forgetting_overlap as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Asymptotic
 from theory_on_trial.trial.provenance import Source
@@ -48,7 +48,7 @@ ALIGN = Source(
     "(inverted_u-independent)",
     says="In this paper, we show that the impact of CF increases as two tasks increasingly align.",
 )
-QUOTED = ours(
+QUOTED = derived(
     "the formula as a third-party note quotes it; here from the normal equations of the ridge refit"
 )
 
@@ -130,7 +130,7 @@ def test_chain(trial, n_s: Size, n_k: Size, dim: Size, tasks: Tasks, ridge: Some
 
 
 @claim(
-    ours("gradient of the ridge objective at its minimiser"),
+    derived("gradient of the ridge objective at its minimiser"),
     kind="identity",
     cases=[(5, 0.0), (15, 0.0), (15, 2.0), (5, 2.0)],
 )
@@ -167,7 +167,7 @@ def test_loss_increase(
 
 
 @claim(
-    ours("a geometric series of the steps"),
+    derived("a geometric series of the steps"),
     kind="identity",
     cases=[(0.5, 37), (1.5, 5), (0.1, 1), (1.2, 3000)],
 )
@@ -223,7 +223,7 @@ def forgotten(tasks, residuals, ridge):
 
 
 @claim(
-    ours("mean of a quadratic form"),
+    derived("mean of a quadratic form"),
     kind="distribution",
     cases=[(20, 20, 30, 5.0), (8, 16, 12, 2.0)],
 )
@@ -248,7 +248,7 @@ def test_random_residual(trial, n_s: Several, n_t: Several, dim: Several, ridge:
 
 
 @claim(
-    ours("moments of a quadratic form"),
+    derived("moments of a quadratic form"),
     kind="identity",
     cases=[(5, 6, 10, 0.5), (2, 5, 3, 0.1), (3, 4, 5, 1e5)],
 )
@@ -276,7 +276,7 @@ def test_random_residual__moments(trial, n_s: Size, n_t: Few, dim: Size, ridge: 
 
 
 @claim(
-    ours("quoted, the constant from the norms of Σ_S and O"),
+    derived("quoted, the constant from the norms of Σ_S and O"),
     kind="bound",
     cases=[(3, 4, 3, 0.5), (2, 2, 0, 0.0)],
 )
@@ -316,7 +316,7 @@ def test_principal_angle_bound(
     # angle.
     blown = np.repeat([1 + np.sqrt(ridge) / of_t[-1], 1.0], [len(updates), 1]) / angle
     bound = {
-        "found_by": "draws",
+        "instances": "draws",
         "independent": draws,
         "ops": 1000,
         "scale": blown * (factors * squares + deltas),
@@ -358,17 +358,17 @@ def on_average(trial, law, degrees, rank, spare, printed):
         law=Asymptotic(),
         margin=margin,
         controls={name: control for name, control in laws.items() if abs(control - truth) > margin},
-        as_printed=laws["independent"] if printed else None,
+        as_published=laws["independent"] if printed else None,
         first=20_000,
         most=2_560_000,
     )
 
 
 @claim(
-    ours("variance of B (I - A^T A) w*"),
+    derived("variance of B (I - A^T A) w*"),
     kind="distribution",
     cases=[15.0, 30.0, 45.0, 60.0, 75.0],
-    as_printed=ALIGN,
+    as_published=ALIGN,
 )
 def test_inverted_u(trial, degrees: Degrees, rank: Several = 3, spare: Spare = 4):
     """Two tasks of one teacher w* ~ N(0, I) at an angle θ: E Δ / r = cos^2 θ sin^2 θ, without
@@ -378,7 +378,7 @@ def test_inverted_u(trial, degrees: Degrees, rank: Several = 3, spare: Spare = 4
 
 
 @claim(
-    ours(
+    derived(
         "mean of a quadratic form; of it the abstract prints that the impact increases as two "
         "tasks align"
     ),
@@ -393,7 +393,7 @@ def test_inverted_u__independent(trial, degrees: Degrees, rank: Several = 3, spa
 
 
 @claim(
-    ours("the mean over w* ~ N(0, I) of a quadratic form is its sum over a basis"),
+    derived("the mean over w* ~ N(0, I) of a quadratic form is its sum over a basis"),
     kind="identity",
     cases=[
         (law, angle)

@@ -18,7 +18,7 @@ from paper_checks.test_forgetting_overlap import (
 )
 from sims import forgetting_overlap as observed
 from theory import forgetting_overlap as predicted
-from theory_on_trial import claim, code, ours
+from theory_on_trial import claim, code, derived
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import RatioOfMeans
 
@@ -32,7 +32,7 @@ def with_a_mean(generator, rows, dim):
 
 
 @claim(
-    ours("singular value decomposition of φ_S"),
+    derived("singular value decomposition of φ_S"),
     kind="identity",
     cases=[(1, 19, 11, 6, 0.5), (3, 2, 7, 4, 0.0), (5, 0, 5, 4, 0.5), (30, 5, 33, 30, 0.0)],
 )
@@ -85,10 +85,11 @@ def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: 
 
 
 @claim(
-    ours("counted in random pairs of tasks"),
+    derived("counted in random pairs of tasks"),
     kind="empirical",
     tier="full",
-    loose="the share hangs on the law of the tasks; what is claimed is that this is no exception",
+    not_tight="the share hangs on the law of the tasks; what is claimed is that this is no "
+    "exception",
     cases=[(5, 4, 10)],
 )
 def test_pca_ogd__not_monotone(trial, n_s: Literal[5, 6], n_t: Literal[4, 5], dim: Literal[10, 11]):
@@ -111,7 +112,7 @@ def test_pca_ogd__not_monotone(trial, n_s: Literal[5, 6], n_t: Literal[4, 5], di
 
     processes = {"one update for all k, projected": partial(rises, anew=False)}
     options = {"side": "at least", "controls": {"every pair": 1.0}, "first": 100, "most": 10_000}
-    trial.probability(sampler=rises, predict=0.3, wrong_processes=processes, **options)
+    trial.probability(sampler=rises, predict=0.3, control_processes=processes, **options)
 
 
 def per_square(features_s, kept, tasks):
@@ -140,11 +141,11 @@ def memory_world(trial, memory, rows, spare, n_t, draws):
         observed.principal_directions(features_s, memory, centred=centred)
         for centred in (False, True)
     ]
-    return features_s, tasks, *memories, {"found_by": "draws", "independent": draws, "ops": 1000}
+    return features_s, tasks, *memories, {"instances": "draws", "independent": draws, "ops": 1000}
 
 
 @claim(
-    ours("quoted; from the norm of what the memory leaves"),
+    derived("quoted; from the norm of what the memory leaves"),
     kind="bound",
     cases=[(1, 19, 11, 6), (4, 16, 8, 6), (2, 1, 6, 2)],
 )
@@ -171,17 +172,17 @@ def test_pca_ogd(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws:
         factor,
         scale=scale,
         controls={"sigma_{k+2}": less},
-        wrong_processes=processes,
+        control_processes=processes,
         **bound,
     )
     trial.bound(ratios, left, scale=scale, controls={"sigma_{k+2}": less}, **bound)  # as a norm
 
 
 @claim(
-    ours("norm of what the centred memory leaves"),
+    derived("norm of what the centred memory leaves"),
     kind="bound",
     cases=[(1, 19, 11, 6), (4, 16, 8, 6), (2, 1, 6, 2)],
-    as_printed=code(
+    as_published=code(
         "tldoan/PCA-OGD",
         "algos/ogd.py, update_mem, torch.pca_lowrank(..., center=True)",
         "196d0370",
@@ -206,7 +207,7 @@ def test_pca_ogd__centred(
         factor,
         scale=scale,
         controls=controls,
-        as_printed=printed,
+        as_published=printed,
         **bound,
     )
 
@@ -236,10 +237,10 @@ def linearised(features, targets, ridge):
 
 
 @claim(
-    ours("the next order of the tangent kernel's expansion in 1 / n"),
+    derived("the next order of the tangent kernel's expansion in 1 / n"),
     kind="rate",
     tier="full",
-    loose="the order after it lets errors fall faster still at these widths",
+    not_tight="the order after it lets errors fall faster still at these widths",
 )
 def test_lazy_net(
     trial,
@@ -290,7 +291,7 @@ def test_lazy_net(
         predict=4**-0.8,
         law=RatioOfMeans(),
         side="at most",
-        wrong_processes={
+        control_processes={
             "the kernel of infinite width": lambda generator, n: drawn(
                 generator, n, at_infinity=True
             )

@@ -17,7 +17,7 @@ from paper_checks.test_in_context_learning import (
 from sims.in_context_learning import baselines, metrics
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
-from theory_on_trial import claim, ours, paper
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
 GRID = (0.0, 1 / 16, 1 / 9, 1 / 4, 4 / 9)
@@ -115,17 +115,19 @@ def test_mbr__ridge(
         [predicted.bayes_prediction_risk(X[:examples], X[examples], **stds) for X in inputs]
     )
     unequal = 40 * DIMENSION * condition(inputs, ratio, [examples])[:, 0]
-    options = {"found_by": "draws", "independent": COUNT, "ops": 1, "scale": risks * unequal}
+    options = {"instances": "draws", "independent": COUNT, "ops": 1, "scale": risks * unequal}
     everywhere, noisy = (
         np.broadcast_to(side, risks.shape) for side in (least, least + noise_std**2)
     )
-    trial.bound(everywhere, risks, **options, wrong_processes={"the error of a noisy label": noisy})
+    trial.bound(
+        everywhere, risks, **options, control_processes={"the error of a noisy label": noisy}
+    )
     twice = {"twice λ": risks[MATCHED + 1]}
-    trial.identity(risks[MATCHED], least, ops=1, scale=least * unequal, wrong_processes=twice)
+    trial.identity(risks[MATCHED], least, ops=1, scale=least * unequal, control_processes=twice)
 
 
 @claim(
-    ours("by orthogonality: given the examples the Bayes predictor is the conditional mean"),
+    derived("by orthogonality: given the examples the Bayes predictor is the conditional mean"),
     kind="identity",
     route="risks by a quadratic form less `predicted.bayes_prediction_risk`, against "
     "`predicted.prediction_spd`",
@@ -168,7 +170,7 @@ def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
 
 
 @claim(
-    ours("by the singular values: λ / (s^2 + λ) of each component is lost"),
+    derived("by the singular values: λ / (s^2 + λ) of each component is lost"),
     kind="limit",
     cases=[(5, 8), (30, 8)],
 )
@@ -205,14 +207,14 @@ def test_ols__limit(
     rounding = 40 * dimension * UNIT * np.linalg.norm(singular[:, 0] / singular[:, -1] * lengths)
     controls = {
         "controls": {"as λ^2": -2.0, "as σ": -0.5},
-        "wrong_processes": {"another solution": rival},
+        "control_processes": {"another solution": rival},
     }
     trial.order(
         total, 1 / fractions, -1.0, rounding=rounding, margin=0.005, same_instance=True, **controls
     )
 
 
-@claim(ours("by E x x^T = I in equations 15-17"), kind="identity")
+@claim(derived("by E x x^T = I in equations 15-17"), kind="identity")
 def test_ilwd__linear(
     trial,
     prefix: Annotated[int, Interval(1, 100, why="each example costs")] = 6,
@@ -246,7 +248,7 @@ def test_ilwd__linear(
     few = trial.generator("directions").standard_normal((dimension - 1, dimension))
     controls = {
         "controls": {"ridge for both": law[[0, 0, 0]]},
-        "wrong_processes": {"d - 1 test inputs": law @ np.linalg.pinv(few) @ few},
+        "control_processes": {"d - 1 test inputs": law @ np.linalg.pinv(few) @ few},
     }
     trial.identity(fits, law, ops=40 * dimension + len(nodes), scale=size, **controls)
     spd = ((answers[0] - answers[1]) ** 2) @ probabilities
@@ -256,7 +258,7 @@ def test_ilwd__linear(
 
 
 @claim(
-    ours("by the sign of the risk's slope in λ: figure 2 of the paper, for exact predictors"),
+    derived("by the sign of the risk's slope in λ: figure 2 of the paper, for exact predictors"),
     kind="optimality",
     cases=[(0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75)],
 )
@@ -309,7 +311,7 @@ def by_elimination(X, Y, penalty):
 
 
 @claim(
-    ours(
+    derived(
         "by the normal equations for each unit vector of w and of the noise: the mean of a "
         "square is a sum of them"
     ),
@@ -358,7 +360,7 @@ def test_ridge__spectrum(
 
 
 @claim(
-    ours(
+    derived(
         "by the normal equations for each unit vector of w and of the noise: the mean of a "
         "square is a sum of them"
     ),
@@ -420,7 +422,7 @@ def test_ridge__distance(
 
 
 @claim(
-    ours("by the normal equations for each unit vector of w, and a projection on what is seen"),
+    derived("by the normal equations for each unit vector of w, and a projection on what is seen"),
     kind="identity",
     cases=[(0.3, 5), (2.0, 2)],
 )
@@ -467,7 +469,7 @@ def test_ridge__noiseless(trial, regulariser: Penalty, examples: Shown, dimensio
 
 
 @claim(
-    ours(
+    derived(
         "by sorting distances: the two baselines of three nearest neighbours, where there are "
         "fewer too"
     ),

@@ -14,7 +14,7 @@ from paper_checks.test_in_context_learning import UNIT
 from sims.in_context_learning import activations, compiler, network
 from sims.in_context_learning.primitives import aff, div, mov, mul
 from theory import in_context_learning as predicted
-from theory_on_trial import claim, ours, paper
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
 Form = Literal["erf", "tanh"]
@@ -65,7 +65,7 @@ def layer_norm_ops(rows):
 
 
 @claim(
-    ours("by the Taylor series of GeLU in Lemma 4's product: GeLU(x) - x / 2 is even"),
+    derived("by the Taylor series of GeLU in Lemma 4's product: GeLU(x) - x / 2 is even"),
     kind="limit",
     cases=["erf", "tanh"],
 )
@@ -90,14 +90,14 @@ def test_gelu__mul(trial, form: Form, n_points: Points = 200):
     }
     relu = {"ReLU": np.sqrt(np.pi / 2) * ramps}
     options = {"error": rounding[:2], "slack": unseen, "margin": unseen + 3 * rounding[:2]}
-    trial.value(measured[:2], law, **options, controls=controls, wrong_processes=relu)
+    trial.value(measured[:2], law, **options, controls=controls, control_processes=relu)
     errors = np.sqrt(np.mean((measured[2:] - x * y) ** 2, axis=1))
     orders = {"third order": -1.0, "fifth order": -3.0}
     options = {"rounding": rounding[2:, 0], "margin": 0.02, "same_instance": True}
     trial.order(errors, 1 / scales[2:], -2.0, **options, controls=orders)
 
 
-@claim(ours("by Richardson's extrapolation of Lemma 4's product in s^2"), kind="limit")
+@claim(derived("by Richardson's extrapolation of Lemma 4's product in s^2"), kind="limit")
 def test_richardson__mul(trial, n_points: Points = 200):
     """Two products at scales s and 2s combine to one with an error of order s^4, -4 κ_6 s^4 [(x +
     y)^6 - ...].
@@ -112,7 +112,10 @@ def test_richardson__mul(trial, n_points: Points = 200):
         np.sqrt(np.mean((product - x * y) ** 2, axis=1)) for product in (combination, single)
     )
     options = {"rounding": rounding, "margin": 0.02, "same_instance": True}
-    controls = {"controls": {"s^2": -2.0, "s^3": -3.0}, "wrong_processes": {"one product": of_one}}
+    controls = {
+        "controls": {"s^2": -2.0, "s^3": -3.0},
+        "control_processes": {"one product": of_one},
+    }
     trial.order(size, 1 / scales, -4.0, **options, **controls)
     leading = predicted.richardson_product_error(x, y, float(scales[-2]))
     # The series of erf goes on with z^8 / 672; the combination multiplies it by (4 - 2^6) / 3 =
@@ -125,7 +128,7 @@ def test_richardson__mul(trial, n_points: Points = 200):
 
 
 @claim(
-    ours("from GeLU(u) = u Φ(u) in Lemma 5, or u over 1 + exp of a cubic"),
+    derived("from GeLU(u) = u Φ(u) in Lemma 5, or u over 1 + exp of a cubic"),
     kind="identity",
     cases=[("erf", 4.0), ("erf", 7.0), ("tanh", 4.0), ("tanh", 7.0)],
 )
@@ -145,11 +148,11 @@ def test_gelu__bypass(
         np.full(loss.shape, predicted.gelu_bypass_error(np.array(at), shift, form))
         for at in (-2.0, -1.9)
     )
-    options = {"found_by": "draws", "independent": n_points, "ops": 8, "scale": shift + 2}
+    options = {"instances": "draws", "independent": n_points, "ops": 8, "scale": shift + 2}
     trial.bound(loss, edge, **options, controls={"what x = -1.9 loses": inside})
 
 
-@claim(ours("from mean and variance of the padded column in Lemma 6"), kind="limit")
+@claim(derived("from mean and variance of the padded column in Lemma 6"), kind="limit")
 def test_ln__bypass(trial, n_rows: Rows = 30):
     """With pads N, -N - S layer norm multiplies x by (1 + S/N + (S^2 + |x|^2) / 2N^2)^(-1/2), about
     1 - S/2N.
@@ -167,7 +170,9 @@ def test_ln__bypass(trial, n_rows: Rows = 30):
     ops = layer_norm_ops(rows)
     controls = {
         "controls": {"sqrt(1/L) for sqrt(2/L)": law / np.sqrt(2)},
-        "wrong_processes": {"no S in the second pad": through_layer_norm(rows, pads, -pads, pads)},
+        "control_processes": {
+            "no S in the second pad": through_layer_norm(rows, pads, -pads, pads)
+        },
     }
     trial.identity(outputs, law, ops=ops, scale=pads, **controls)
     loss = 1 - rows @ outputs / squares
@@ -179,7 +184,7 @@ def test_ln__bypass(trial, n_rows: Rows = 30):
     trial.value(loss, -leading, **options, controls={"S / N": -2 * leading})
 
 
-@claim(ours("from mean and variance of a column with balanced pads"), kind="limit")
+@claim(derived("from mean and variance of a column with balanced pads"), kind="limit")
 def test_ln__bypass__balanced(trial, n_rows: Rows = 30):
     """With the pads N - S/2, -N - S/2 the error of the same layer norm is of second order, (S^2/4 +
     |x|^2/2) / 2N^2.
@@ -194,7 +199,7 @@ def test_ln__bypass__balanced(trial, n_rows: Rows = 30):
     leading = np.array([predicted.layer_norm_leading_error(pad, total, squares) for pad in pads])
     controls = {
         "controls": {"no error": np.broadcast_to(rows[:, None], outputs.shape)},
-        "wrong_processes": {"the paper's pads": as_in_paper},
+        "control_processes": {"the paper's pads": as_in_paper},
     }
     ops = layer_norm_ops(rows)
     trial.identity(outputs, rows[:, None] * factors, ops=ops, scale=pads, **controls)
@@ -208,7 +213,7 @@ def test_ln__bypass__balanced(trial, n_rows: Rows = 30):
 
 
 @claim(
-    ours("from mean and variance of the padded column in Lemma 8, whose pads must add up to -S"),
+    derived("from mean and variance of the padded column in Lemma 8, whose pads must add up to -S"),
     kind="identity",
     cases=[0.4, 2.5],
 )
@@ -235,14 +240,14 @@ def test_ln__div(trial, divisor: Factor, n_rows: Rows = 30):
 
     pad, large = (length * np.sqrt(squares) / divisor for length in (1e3, 1e5))
     processes = {"bare pads": divide(pad, 0, 0), "pads Nc, -Nc - S": divide(pad, 0, 1)}
-    controls = {"controls": sign_control | {"no error": ideal}, "wrong_processes": processes}
+    controls = {"controls": sign_control | {"no error": ideal}, "control_processes": processes}
     trial.identity(divide(pad, 0.5, 0.5), law(pad), ops=layer_norm_ops(rows), scale=pad, **controls)
     rounding = 4 * layer_norm_ops(rows) * UNIT * large
     unseen = np.abs(ideal - law(large))
     options = {"error": rounding, "slack": unseen, "margin": unseen + 3 * rounding}
     bare = {"bare pads": divide(large, 0, 0)}
     trial.value(
-        divide(large, 0.5, 0.5), ideal, **options, controls=sign_control, wrong_processes=bare
+        divide(large, 0.5, 0.5), ideal, **options, controls=sign_control, control_processes=bare
     )
 
 
@@ -369,12 +374,12 @@ def test_primitives(
     }
     controls = {name: written(rows) for name, rows in rivals.items()}
     trial.value(
-        results[primitive], written(new), **options, controls=controls, wrong_processes=processes
+        results[primitive], written(new), **options, controls=controls, control_processes=processes
     )
 
 
 @claim(
-    ours("from the softmax of one score N_a among zeros"),
+    derived("from the softmax of one score N_a among zeros"),
     kind="identity",
     cases=[(20, 5.0), (20, 10.0), (3, 2.0)],
 )
@@ -413,7 +418,7 @@ def direct_tanh(x, shift):
 
 
 @claim(
-    ours(
+    derived(
         "by taking even parts in Lemma 4's product of x and x, and a finite difference of "
         "tanh: figure 7's curves"
     ),
@@ -467,7 +472,7 @@ Eps = Annotated[float, Interval(1e-16, 1e-6, why="float64 and float32 are within
 
 
 @claim(
-    ours("by the balance of rounding and the leading error"),
+    derived("by the balance of rounding and the leading error"),
     kind="optimality",
     cases=[(2**-52, False), (2**-52, True), (2**-23, False)],
 )
@@ -507,7 +512,7 @@ def test_best__scale(trial, eps: Eps, richardson: bool, magnitude: Factor = 2.0)
 
 
 @claim(
-    ours("by the balance of rounding and the leading error"),
+    derived("by the balance of rounding and the leading error"),
     kind="optimality",
     cases=["balanced", "paper"],
 )

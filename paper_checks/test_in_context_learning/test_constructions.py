@@ -19,7 +19,7 @@ from paper_checks.test_in_context_learning import (
 from sims.in_context_learning import baselines, error_bound, network, programs
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
-from theory_on_trial import claim, ours, paper
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
 STEP = 0.02
@@ -75,7 +75,7 @@ def _begun(trial, dimension, count, examples=1):
     paper("Theorem 1 and equation 11"),
     kind="identity",
     cases=[1, 2, 4, 8],
-    as_printed=paper(
+    as_published=paper(
         "Appendix A, the chain of Theorem 1",
         says="w' = w - 2 α (x_1 (w.x_1 - y_1) - λ w) is the step of equation 11",
     ),
@@ -93,10 +93,10 @@ def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
     options = {"error": rounding, "margin": 4e-10 * (size_of(prompts) + start @ start)}
     controls = {
         "controls": {"α for 2 α": sgd_answers(prompts, start, STEP / 2)},
-        "wrong_processes": {"the chain with -λ": answers(chain, prompts)[0]},
+        "control_processes": {"the chain with -λ": answers(chain, prompts)[0]},
     }
     minus = law + 4 * STEP * REGULARISER * prompts[2] @ start
-    trial.value(outputs, law, **options, **controls, as_printed=minus)
+    trial.value(outputs, law, **options, **controls, as_published=minus)
     scales = 2.0 ** -np.arange(7, 11)
     errors = [
         np.sqrt(np.mean((answers(program, prompts, product=s)[0] - law) ** 2)) for s in scales
@@ -146,11 +146,13 @@ def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64
     }
     less = {"layer 8 adds nothing": answers(_without_one(program), prompts)[0]}
     trial.value(
-        answers(program, prompts)[0], law, **options, controls=controls, wrong_processes=less
+        answers(program, prompts)[0], law, **options, controls=controls, control_processes=less
     )
 
 
-@claim(ours("by induction over Theorem 1's chain"), kind="identity", cases=[(4, 2), (4, 4), (4, 8)])
+@claim(
+    derived("by induction over Theorem 1's chain"), kind="identity", cases=[(4, 2), (4, 4), (4, 8)]
+)
 def test_sgd__stack(trial, dimension: Dimension, examples: Several, count: Prompted = 16):
     """Stacked, Theorem 1 makes one pass of SGD over n examples in 8n layers, in the registers of a
     single step.
@@ -160,15 +162,15 @@ def test_sgd__stack(trial, dimension: Dimension, examples: Several, count: Promp
     restart = sgd_answers((prompts[0][:, -1:], prompts[1][:, -1:], prompts[2]))
     options = {"error": rounding_of(prompts), "margin": 4e-10 * size_of(prompts)}
     not_moved = {"w' is not moved on": answers(_forgetful(program), prompts)[0]}
-    controls = {"controls": {"each step starts at zero": restart}, "wrong_processes": not_moved}
+    controls = {"controls": {"each step starts at zero": restart}, "control_processes": not_moved}
     trial.value(answers(program, prompts)[0], sgd_answers(prompts), **options, **controls)
 
 
 @claim(
-    ours("by the Sherman-Morrison formula, one example at a time"),
+    derived("by the Sherman-Morrison formula, one example at a time"),
     kind="identity",
     cases=[(4, 2), (4, 8)],
-    as_printed=paper(
+    as_published=paper(
         "after Theorem 2",
         says="Theorem 2's chain, which ends in A_n^-1 x_n y_n, repeated for every example, is "
         "ridge regression",
@@ -191,13 +193,13 @@ def test_ridge__stack(trial, dimension: Inverse, examples: Several, count: Promp
         lambda X, Y: np.linalg.solve(X.T @ X + REGULARISER * np.eye(dimension), X[-1] * Y[-1]),
         prompts,
     )
-    trial.value(value, law, **options, controls=controls, as_printed=last)
+    trial.value(value, law, **options, controls=controls, as_published=last)
     clips = {"bypass N = 30": np.sum(overflow_small)}
-    trial.identity(np.sum(overflow), 0, ops=0, wrong_processes=clips)
+    trial.identity(np.sum(overflow), 0, ops=0, control_processes=clips)
 
 
 @claim(
-    ours("by adding up the errors of all layers (on paper, Lemma 1 is as precise as desired)"),
+    derived("by adding up the errors of all layers (on paper, Lemma 1 is as precise as desired)"),
     kind="bound",
     cases=[
         ("gradient step", 4, 1, "ideal"),
@@ -205,7 +207,7 @@ def test_ridge__stack(trial, dimension: Inverse, examples: Several, count: Promp
         ("ridge", 3, 3, "ideal"),
         ("ridge", 3, 3, "realised"),
     ],
-    loose="worst case over the roundings of every operation: best known ratio .04",
+    not_tight="worst case over the roundings of every operation: best known ratio .04",
     route="`sims.in_context_learning.predict` below "
     "`sims.in_context_learning.error_bound.prompt_error`, a bound",
 )
@@ -242,10 +244,10 @@ def test_finite__precision(
         paper_values = programs.predict(
             compiled(built, balanced=False), *prompts, layer_norm="realised"
         ).value
-        controls["wrong_processes"] = {
+        controls["control_processes"] = {
             "the paper's pads at the same N": np.abs(np.asarray(paper_values) - law)
         }
-    options = {"found_by": "draws", "independent": count, "ops": 1}
+    options = {"instances": "draws", "independent": count, "ops": 1}
     trial.bound(np.abs(value - law), limit + rounding_of(prompts), **options, **controls)
 
 
@@ -268,7 +270,7 @@ _PROGRAMS = {
 
 
 @claim(
-    ours("by counting the registers and instructions of each chain"),
+    derived("by counting the registers and instructions of each chain"),
     kind="identity",
     cases=[(kind, d, 1) for kind in ("gradient step", "update") for d in (1, 2, 4, 8)]
     + [("SGD", 4, 8), ("ridge", 2, 1), ("ridge", 2, 8)],
@@ -303,7 +305,7 @@ def test_counts(
 
 
 @claim(
-    ours("by equation 13, once for each example"),
+    derived("by equation 13, once for each example"),
     kind="identity",
     cases=[1.0, 0.1, 1e-2, 1e-3, 1e-5],
 )
@@ -336,6 +338,6 @@ def test_sm__recursion(
     scale = np.sum(X[:, :-1] ** 2, axis=(1, 2))[:, None] / regulariser * np.abs(law).max()
     controls = {
         "controls": {"1 - v.A^-1 u": np.array([without_plus(*pair) for pair in pairs])},
-        "wrong_processes": {"one example less": estimates[:, examples - 1]},
+        "control_processes": {"one example less": estimates[:, examples - 1]},
     }
     trial.identity(estimates[:, examples], law, ops=4 * dimension, scale=scale, **controls)

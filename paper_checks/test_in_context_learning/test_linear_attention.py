@@ -23,7 +23,7 @@ from sims.in_context_learning import attention_flow, attention_training, baselin
 from sims.in_context_learning import linear_attention as observed
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
-from theory_on_trial import claim, ours, paper
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Count, Interval
 
 COVARIANCE = np.array([[1.1, 0.4], [0.4, 0.7]])
@@ -118,12 +118,12 @@ def test_lsa__gd(
         law(step, layers),
         **options,
         controls=controls,
-        wrong_processes=processes,
+        control_processes=processes,
     )
 
 
 @claim(
-    ours(f"by induction over the layers, as lemma 1 of {AHN} but for the transpose"),
+    derived(f"by induction over the layers, as lemma 1 of {AHN} but for the transpose"),
     kind="identity",
 )
 def test_lsa__multilayer(trial, examples: Context = 6, dimension: Blocks = 3, layers: Layers = 3):
@@ -184,7 +184,7 @@ def beats(first, second):
     return event
 
 
-@claim(ours(f"by the recursion of each eigenvalue under GD++ of {OSWALD}"), kind="identity")
+@claim(derived(f"by the recursion of each eigenvalue under GD++ of {OSWALD}"), kind="identity")
 def test_gdpp__polynomial(
     trial,
     dimension: Annotated[int, Interval(1, 20, why=CAP)] = SIDE,
@@ -236,10 +236,10 @@ def test_gdpp__polynomial(
     ]
     processes = {"exchanged": np.array([contracting.fitted_loss, plain.fitted_loss])}
     fit_losses = np.array([plain.fitted_loss, contracting.fitted_loss])
-    trial.identity(fit_losses, np.array(losses), ops=TASKS, scale=SIDE, wrong_processes=processes)
+    trial.identity(fit_losses, np.array(losses), ops=TASKS, scale=SIDE, control_processes=processes)
     controls = {
         "controls": {"it always does": 1.0},
-        "wrong_processes": {"GD against itself": beats(plain, plain)},
+        "control_processes": {"GD against itself": beats(plain, plain)},
     }
     trial.probability(
         beats(contracting, plain), 0.99, side="at least", **controls, first=1024, most=40_000
@@ -281,7 +281,7 @@ def certified_optimum(covariance, prior, second, cross):
 
 
 @claim(
-    ours(f"by completing the square in A; contains theorem 1 of {AHN}"),
+    derived(f"by completing the square in A; contains theorem 1 of {AHN}"),
     kind="optimality",
     cases=[(1, 0.3), (2, 0.3), (3, 0.0)],
 )
@@ -340,7 +340,7 @@ def test_lsa__optimum(
 
 
 @claim(
-    ours(f"by homogeneity, as a remark of {ZHANG} says of large shifts"),
+    derived(f"by homogeneity, as a remark of {ZHANG} says of large shifts"),
     kind="identity",
     cases=[0.5, 2.0, -1.0],
 )
@@ -462,7 +462,7 @@ def test_lsa__flow(trial, context: Count = 5, scale: Start = 0.3):
         stacked_limit(value, form),
         **options,
         controls=controls,
-        wrong_processes=processes,
+        control_processes=processes,
     )
     product, same = (
         float(w.value_projection[-1, -1]) * np.asarray(w.key_query)[:2, :2] for w in (rival, final)
@@ -474,7 +474,7 @@ def test_lsa__flow(trial, context: Count = 5, scale: Start = 0.3):
 
 
 @claim(
-    ours("by the curvature of the loss in the entries that move, at the limit"),
+    derived("by the curvature of the loss in the entries that move, at the limit"),
     kind="identity",
     cases=[1, 2, 3],
 )
@@ -560,10 +560,10 @@ def test_lsa__generalise(
 
 
 @claim(
-    ours(f"by the optimal map, to which theorem 4.1 of {ZHANG} takes gradient flow"),
+    derived(f"by the optimal map, to which theorem 4.1 of {ZHANG} takes gradient flow"),
     kind="empirical",
     tier="full",
-    coarse=SIGNS,
+    low_power=SIGNS,
 )
 def test_lsa__train(
     trial,

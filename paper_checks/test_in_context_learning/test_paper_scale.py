@@ -66,7 +66,7 @@ def distances_of(trial, settings, run, prefixes):
     return np.asarray(evaluation.differences.mean(axis=1))[:, prefixes] / settings.dimension
 
 
-@claim(paper("figure 1"), kind="empirical", tier="paper", coarse=SIGNS)
+@claim(paper("figure 1"), kind="empirical", tier="paper", low_power=SIGNS)
 def test_icl__ols__noiseless(trial, n_runs: Runs = 5):
     """At d = 8 without noise SPD/d to least squares is below .01 at almost every k, and larger for
     all other rules.
@@ -93,7 +93,7 @@ def test_icl__ols__noiseless(trial, n_runs: Runs = 5):
     trial.runs(agrees(deep), alpha=level(n_runs), controls={"one layer": agrees(one_layer)})
 
 
-@claim(paper("figure 3"), kind="empirical", tier="paper", coarse=SIGNS)
+@claim(paper("figure 3"), kind="empirical", tier="paper", low_power=SIGNS)
 def test_phase__depth__paper(trial, dimension: Literal[8, 16] = 8, n_runs: Runs = 5):
     """On the under-determined prefixes one layer is nearest to a gradient step, two to ridge, eight
     and more to OLS.
@@ -134,7 +134,7 @@ def test_phase__depth__paper(trial, dimension: Literal[8, 16] = 8, n_runs: Runs 
     kind="empirical",
     tier="paper",
     cases=[(8, 16), (16, 32)],
-    coarse=SIGNS,
+    low_power=SIGNS,
 )
 def test_min__width(trial, dimension: Literal[8, 16], width: Width, n_runs: Runs = 5):
     """H >= 16 at d = 8 and H >= 32 at d = 16, with one head, are nearer to least squares than
@@ -162,7 +162,7 @@ def test_min__width(trial, dimension: Literal[8, 16], width: Width, n_runs: Runs
     trial.runs(lead(width), alpha=level(n_runs), controls={"H = 4": lead(4)})
 
 
-@claim(paper("figure 4"), kind="empirical", tier="paper", coarse=SIGNS)
+@claim(paper("figure 4"), kind="empirical", tier="paper", low_power=SIGNS)
 def test_probes(trial, prefix: Prefix = 8, count: Probed = 4096, n_runs: Runs = 5):
     """X^T Y and the least-squares weights are decodable from middle layers, by two-layer probes
     best.
@@ -207,7 +207,7 @@ def test_probes(trial, prefix: Prefix = 8, count: Probed = 4096, n_runs: Runs = 
     trial.runs(better(two_layers), alpha=level(n_runs), controls=controls)
 
 
-@claim(paper("figure 6"), kind="empirical", tier="paper", coarse=SIGNS)
+@claim(paper("figure 6"), kind="empirical", tier="paper", low_power=SIGNS)
 def test_nonlinear__hypothesis(trial, count: Fitted = 64, n_runs: Runs = 5):
     """At d = 8 the best linear fit to a trained model has R^2 < 1 while k < d, and nearly 1 at k =
     12.

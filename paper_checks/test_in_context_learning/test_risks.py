@@ -16,7 +16,7 @@ from paper_checks.test_in_context_learning import Std, gauss_hermite
 from sims.in_context_learning import baselines, metrics
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic, Bounded
 
@@ -78,7 +78,7 @@ def weight_errors(inputs, labels, weights, kind):
 
 
 @claim(
-    ours("by the law of an entry of an inverse Wishart matrix"),
+    derived("by the law of an entry of an inverse Wishart matrix"),
     kind="distribution",
     cases=[(4, 2), (3, 6)],
 )
@@ -117,7 +117,7 @@ def test_ols__risk(trial, dimension: Inverted, examples: Inverted):
 
 
 @claim(
-    ours(
+    derived(
         "by the posterior variance of each eigendirection of X^T X, and one integral over the "
         "spectrum"
     ),
@@ -165,7 +165,9 @@ def test_bayes__error(
     )
 
 
-@claim(ours("by the fourth moments of the inputs"), kind="identity", cases=[(2, 2), (1, 3), (3, 1)])
+@claim(
+    derived("by the fourth moments of the inputs"), kind="identity", cases=[(2, 2), (1, 3), (3, 1)]
+)
 def test_gd__risk(
     trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
@@ -200,7 +202,7 @@ def test_gd__risk(
 
 
 @claim(
-    ours("the vertex of the parabola that the risk is in α"),
+    derived("the vertex of the parabola that the risk is in α"),
     kind="optimality",
     cases=[(2, 2), (1, 3), (3, 1)],
 )
@@ -245,7 +247,7 @@ def test_gd__best__step(
 
 
 @claim(
-    ours("by the fourth moments of one input, step by step"),
+    derived("by the fourth moments of one input, step by step"),
     kind="identity",
     cases=[(2, 2), (1, 3), (3, 1)],
 )
@@ -282,7 +284,7 @@ def test_sgd__risk(
     trial.identity(noiseless, quiet, ops=nodes, scale=weight_std**2 + quiet, controls=controls)
     shorter, limit, longer = noiseless[1:]
     processes = {"a smaller step": shorter, "a larger step": longer, "with noise": measured[2]}
-    trial.identity(limit, zero, ops=nodes, scale=2 * zero, wrong_processes=processes)
+    trial.identity(limit, zero, ops=nodes, scale=2 * zero, control_processes=processes)
     # |w_hat - w|^4 has degree eight; the prompts are filled up so that one program serves for all.
     points, probabilities = gauss_hermite(5, dimension)
     inputs = np.zeros((nodes, examples, dimension))
@@ -297,7 +299,7 @@ def test_sgd__risk(
 
 
 @claim(
-    ours(
+    derived(
         "by fourth moments of normal numbers, and chi-square numbers in the triangular factor of "
         "Bartlett"
     ),
@@ -346,7 +348,7 @@ def mean_over_spectra(function, few, many, nodes):
 
 
 @claim(
-    ours(
+    derived(
         "by the loss of each eigendirection of X^T X, and the joint density of its one or two "
         "eigenvalues"
     ),
@@ -422,7 +424,7 @@ PENALTIES = (0.1, 0.5)
 
 
 @claim(
-    ours(
+    derived(
         "by the risk laws, as least squares is exact on all that is seen: figure 1 with it for "
         "the trained model"
     ),

@@ -36,7 +36,7 @@ NOISY = {
 }
 
 
-@claim(MATCH, kind="empirical", tier="full", cases=[1, 2], coarse=SIGNS)
+@claim(MATCH, kind="empirical", tier="full", cases=[1, 2], low_power=SIGNS)
 def test_icl__approaches__mbr(trial, dimension: Literal[1, 2]):
     """On noisy prompts trained transformers come within 5 % of the Bayes error, nearest to the
     ridge of λ*.
@@ -76,7 +76,7 @@ def test_icl__approaches__mbr(trial, dimension: Literal[1, 2]):
     trial.runs(nearer(distances), alpha=level(RUNS), controls={"before training": nearer(at_first)})
 
 
-@claim(MATCH, kind="empirical", tier="full", coarse=SIGNS)
+@claim(MATCH, kind="empirical", tier="full", low_power=SIGNS)
 def test_phase__depth(trial):
     """Among a fixed family two layers are nearest to Ridge(.1), four nearest to least squares, and
     nearer than two.

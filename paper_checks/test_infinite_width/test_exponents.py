@@ -10,7 +10,7 @@ from paper_checks.test_infinite_width import Wide, pieces
 from sims import infinite_width as observed
 from theory import infinite_width as predicted
 from theory.infinite_width.domains import Name
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval, UnitInterval
 from theory_on_trial.laws import Asymptotic
 
@@ -115,7 +115,7 @@ def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
 
 
 @claim(
-    ours("recalled; measured in one step from a prescribed error"),
+    derived("recalled; measured in one step from a prescribed error"),
     kind="rate",
     cases=[(0.5, 1.0, 0.0), (1.0, 1.0, -1.0), (0.75, 1.0, -0.5), (0.5, 1.0, 1.0), (1.0, 2.0, 0.0)],
 )
@@ -189,7 +189,7 @@ def of_two_layers(trial, first, second, start, learnt, c):
 
 
 @claim(
-    ours("recalled; measured in one step from a prescribed error, linear networks"),
+    derived("recalled; measured in one step from a prescribed error, linear networks"),
     kind="rate",
     cases=[
         (0.0, 0.5, 0.5, 1.0, 0.0),
@@ -222,7 +222,7 @@ def test_width_exponent__deep(
 
 
 @claim(
-    ours("recalled; measured in one step from a prescribed error"),
+    derived("recalled; measured in one step from a prescribed error"),
     kind="rate",
     tier="full",
     cases=[
@@ -232,7 +232,7 @@ def test_width_exponent__deep(
         (0.0, 0.0, 0.5, 1.0, 1.0, 128),
         (-0.25, 0.25, 0.75, 1.0, 0.0, 128),
     ],
-    coarse="an exponent is stated to 0.05, whatever its size",
+    low_power="an exponent is stated to 0.05, whatever its size",
 )
 def test_width_exponent__named(
     trial,
@@ -251,7 +251,7 @@ def test_width_exponent__named(
 
 
 @claim(
-    ours(
+    derived(
         "readout and features each change the output by a mean over units of a product of their "
         "sizes"
     ),
@@ -303,7 +303,7 @@ def test_one_step__features(
 
 
 @claim(
-    ours(
+    derived(
         "r of a step from a prescribed error; that features explode where it is negative is "
         "recalled"
     ),
@@ -328,7 +328,7 @@ def test_width_exponent__unstable(trial, start: Start, learnt: Learnt, c: Rate, 
     )
 
 
-NAMED = ours(
+NAMED = derived(
     "recalled exponents and conditions; that neither standard nor NTK learns features is in the "
     "abstract"
 )
@@ -345,7 +345,7 @@ def test_named_scalings__moved(trial, name: Name, width: Some = 128):
 
 
 @claim(
-    ours("the readout's kernel, a mean over units, outgrows that of the layer below"),
+    derived("the readout's kernel, a mean over units, outgrows that of the layer below"),
     kind="rate",
     cases=[(0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (0.0, 0.5)],
 )
@@ -426,7 +426,7 @@ def test_named_scalings(
 
 
 @claim(
-    ours("w^l / n^θ moves by n^(-2 θ) as much; recalled"),
+    derived("w^l / n^θ moves by n^(-2 θ) as much; recalled"),
     kind="identity",
     cases=[("NTK", 2, 0.3), ("muP", 3, -1.0)],
 )
@@ -459,12 +459,12 @@ def test_abc_symmetry(
     processes = {"c - θ": trained(a, b, c + theta), "c a little larger": trained(a, b, c + 0.1)}
     ops = 10 * width * hidden * steps
     trial.identity(
-        trained(a, b, c), trained(*scaling), ops=ops, scale=1.0, wrong_processes=processes
+        trained(a, b, c), trained(*scaling), ops=ops, scale=1.0, control_processes=processes
     )
 
 
 @claim(
-    ours("central limit theorem, and the last condition of stability at r = 0"),
+    derived("central limit theorem, and the last condition of stability at r = 0"),
     kind="rate",
     cases=[(1.0, 0.0), (0.5, 0.0), (0.25, 0.5)],
 )
@@ -498,7 +498,7 @@ def test_silent_start(
 
 
 @claim(
-    ours("enumeration of the recalled conditions"),
+    derived("enumeration of the recalled conditions"),
     kind="identity",
     cases=[(1, 4), (2, 4)],
     route="loops over integers in the check against arrays of floats",
@@ -527,7 +527,7 @@ def test_conditions(
     )
     start = predicted.output_exponent(a, b)
     processes = {"without the last condition": start[wider].max()}
-    trial.bound(start[mask].max(), -0.5, found_by="all", ops=8, wrong_processes=processes)
+    trial.bound(start[mask].max(), -0.5, instances="all", ops=8, control_processes=processes)
 
 
 def grid(hidden, parts):

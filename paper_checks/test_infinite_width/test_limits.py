@@ -9,7 +9,7 @@ import numpy as np
 from paper_checks.test_infinite_width import SERIES, Small, Wide, X, pieces
 from sims import infinite_width as observed
 from theory import infinite_width as predicted
-from theory_on_trial import claim, code, ours
+from theory_on_trial import claim, code, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
@@ -35,7 +35,7 @@ def recursion(start=1.0, rate=RATE, sequential=False):
 
 
 @claim(
-    ours(
+    derived(
         "the second moments of a linear network, step by step; that limits have explicit formulas "
         "is in the abstract"
     ),
@@ -114,7 +114,7 @@ def expanded(trial, rate, width, part):
 
 
 @claim(
-    ours("second order of the delta method in the initial moments"),
+    derived("second order of the delta method in the initial moments"),
     kind="limit",
     cases=[0.15, 0.1, 0.03],
 )
@@ -125,7 +125,7 @@ def test_finite_width_bias(trial, rate: Small, width: Wide = 1024):
     expanded(trial, rate, width, "bias")
 
 
-@claim(ours("delta method in the initial moments"), kind="limit", cases=[0.15, 0.1, 0.03])
+@claim(derived("delta method in the initial moments"), kind="limit", cases=[0.15, 0.1, 0.03])
 def test_limit_fluctuation(trial, rate: Small, width: Wide = 1024):
     """sqrt(n) (f_t - limit) has variance J diag(2, 1, 2) J', J the gradient of f_t in the initial
     a, b, c.
@@ -170,7 +170,9 @@ def test_small_net(
 
 
 @claim(
-    ours("an average over normal units of what each learns from the mean of all, at Gauss's nodes"),
+    derived(
+        "an average over normal units of what each learns from the mean of all, at Gauss's nodes"
+    ),
     kind="limit",
     cases=[(0.5, 256)],
 )

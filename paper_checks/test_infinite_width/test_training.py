@@ -17,7 +17,7 @@ from paper_checks.test_infinite_width.test_exponents import (
 )
 from sims import infinite_width as observed
 from theory import infinite_width as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 UNITS = np.array([[0.7], [-1.3]])
@@ -27,7 +27,7 @@ Readout = Annotated[
     float, Interval(1, 2, why="below, the start is not small, above, rounding hides the first step")
 ]
 From128 = Annotated[int, Interval(128, 2**13, why="of smaller networks the order 1 / n^2 is seen")]
-LATE = ours(
+LATE = derived(
     "the least of a + b and 2 a + c in r, recalled; the experiment and its order 1 / n are ours"
 )
 
@@ -106,7 +106,7 @@ def test_late_readout__long(trial, steps: Steps, width: From128, readout: Readou
 
 
 @claim(
-    ours(
+    derived(
         "first order in moved features, second order of the delta method in the share of each "
         "kind of unit"
     ),
@@ -159,7 +159,7 @@ def test_late_readout__order(
 
 
 @claim(
-    ours(
+    derived(
         "the exponent; the abstract has that a parametrization learns features or descends with a "
         "kernel, not both"
     ),
@@ -210,7 +210,7 @@ def departure(width, s, rate):
 
 
 @claim(
-    ours("the recursion against kernel descent with a + c = 2"), kind="limit", cases=[0.15, 0.05]
+    derived("the recursion against kernel descent with a + c = 2"), kind="limit", cases=[0.15, 0.05]
 )
 def test_dichotomy__feature_learning(trial, rate: Small, width: Wide = 4096):
     """At s = 0 that departure tends to a constant: the recursion less descent with the kernel 2 x

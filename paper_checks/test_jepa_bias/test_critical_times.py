@@ -18,14 +18,14 @@ from paper_checks.test_jepa_bias import (
 from paper_checks.test_jepa_bias.times import HALVINGS, apart, exact_time, require_below, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 PAPER: dict[str, Any] = {"clock": "paper"}
 
 
 @claim(
-    ours("by partial fractions of equation (7); Theorem 4.5 leaves the remainder as Θ(log ε)"),
+    derived("by partial fractions of equation (7); Theorem 4.5 leaves the remainder as Θ(log ε)"),
     kind="limit",
     cases=[(depth, init) for depth in (1, 2, 3, 5) for init in (1e-2, 1e-4, 1e-6)],
 )
@@ -98,7 +98,7 @@ def test_critical_jepa__leading(
 
 
 @claim(
-    ours("by expanding the hypergeometric function; Theorem 4.5 has the lead only"),
+    derived("by expanding the hypergeometric function; Theorem 4.5 has the lead only"),
     kind="limit",
     cases=(2, 3, 5),
 )
@@ -157,7 +157,7 @@ def test_critical_mae(
     )
 
 
-@claim(ours("by integrating equation (8) at L = 1"), kind="limit", cases=(0.5, 1.5))
+@claim(derived("by integrating equation (8) at L = 1"), kind="limit", cases=(0.5, 1.5))
 def test_critical_mae__shallow(
     trial,
     rho: Regression,
@@ -180,7 +180,9 @@ def test_critical_mae__shallow(
 
 
 @claim(
-    ours("a feature grows iff its start is below its asymptote, which ρ < 1 lowers layer by layer"),
+    derived(
+        "a feature grows iff its start is below its asymptote, which ρ < 1 lowers layer by layer"
+    ),
     kind="identity",
     cases=[("jepa", 1e-3, 0.5), ("jepa", 0.02, 0.9), ("mae", 0.22, 0.5), ("mae", 0.13, 0.5)],
 )

@@ -14,10 +14,10 @@ from scipy.optimize import brentq
 from paper_checks.test_jepa_bias import OBJECTIVES, Objective, rotation, two_layers
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-UNSTABLE = ours("from the rates at which the linearised flow leaves a partial state")
+UNSTABLE = derived("from the rates at which the linearised flow leaves a partial state")
 
 COVARIANCE = np.array([1.6, 0.8])
 REGRESSION = np.array([0.5, 1.0])
@@ -129,7 +129,7 @@ def falls(run, levels):
     kind="empirical",
     tier="full",
     cases=(1e-10, 1e-6, 1e-3, 0.1),
-    coarse="the misalignment's prefactor, of order one, moves the time by 5 %",
+    low_power="the misalignment's prefactor, of order one, moves the time by 5 %",
 )
 def test_displacement(trial, delta: Turn):
     """What λ puts first is unlearned at about t_1 + log(1/δ) / μ for the larger ρ, and relearned
@@ -150,7 +150,7 @@ def test_displacement(trial, delta: Turn):
         error=0.02,  # interpolation between records half a unit of time apart
         margin=1e-3 * second,
         controls=scalar,
-        wrong_processes={"aligned": crossings(aligned_run, levels).first[1]},
+        control_processes={"aligned": crossings(aligned_run, levels).first[1]},
     )
     descent = crossings(rotated_run(trial, delta, observed.gradient_descent), levels).first[1]
     # Descent is late by the order of its step.
@@ -175,7 +175,7 @@ def test_displacement(trial, delta: Turn):
         [1, 1],
         ops=0,
         controls=controls,
-        wrong_processes={"ρ exchanged": stable},
+        control_processes={"ρ exchanged": stable},
     )
 
 
@@ -265,7 +265,7 @@ def test_displacement__solved(
     )
 
 
-@claim(ours("the amplitude δ e^(μ t - c) is at one"), kind="identity")
+@claim(derived("the amplitude δ e^(μ t - c) is at one"), kind="identity")
 def test_displacement__wait(
     trial,
     rate: Annotated[

@@ -10,7 +10,7 @@ from paper_checks.test_jepa_bias import OBJECTIVES, Objective, Problems
 from paper_checks.test_jepa_bias.times import QUADRATURE_ERROR, exact_time, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim, ours, paper
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
 PAPER: dict[str, Any] = {"clock": "paper"}
@@ -121,7 +121,7 @@ def exact_passage(start, end, depth, covariance, regression, objective):
 
 
 @claim(
-    ours("the variables of equations (7) and (8) separate on either side of the asymptote"),
+    derived("the variables of equations (7) and (8) separate on either side of the asymptote"),
     kind="identity",
     cases=list(product(OBJECTIVES, ("rises", "falls"))),
 )
@@ -179,7 +179,7 @@ def test_exact_time_jepa(trial, n_solved: Problems = 40, n_exact: Problems = 16)
     decide_exact(trial, "jepa", n_exact)
 
 
-@claim(ours("by separating the variables of equation (8)"), kind="identity")
+@claim(derived("by separating the variables of equation (8)"), kind="identity")
 def test_exact_time_mae(trial, n_solved: Problems = 40, n_exact: Problems = 16):
     """MAE reaches w-bar when (L / λ) ρ^(-(L-1)/(L+1)) [G_L(u) - G_L(u_0)] says so, for every L and
     ε.

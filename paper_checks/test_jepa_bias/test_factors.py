@@ -9,7 +9,7 @@ from paper_checks.test_jepa_bias import Regression
 from paper_checks.test_jepa_bias.times import apart
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 START = 0.9
@@ -50,7 +50,7 @@ def collapse(trial, variance_x, covariance, variance_y):
 
 
 @claim(
-    ours("V keeps a limit that is no minimum; the gradient in w is then m w^(2L-1)"),
+    derived("V keeps a limit that is no minimum; the gradient in w is then m w^(2L-1)"),
     kind="limit",
     cases=(2, 3),
 )
@@ -87,7 +87,7 @@ def test_no_sg_collapse(
         slack=(bent * late**2)[2:],
         margin=2 * (bent * late**2)[2:],
         controls=rivals,
-        wrong_processes={"with the stop-gradient": control_layer[2:] / late[2:]},
+        control_processes={"with the stop-gradient": control_layer[2:] / late[2:]},
     )
     slack = (1 + np.abs(variance_x * limit - covariance) / left) * late[-1] ** 2
     margin = 2 * slack + 1e-6
@@ -99,7 +99,7 @@ def test_no_sg_collapse(
 
 
 @claim(
-    ours("V keeps a limit that is no minimum of the loss, whose gradient in w is then m w"),
+    derived("V keeps a limit that is no minimum of the loss, whose gradient in w is then m w"),
     kind="limit",
 )
 def test_no_sg_collapse__shallow(
@@ -127,7 +127,7 @@ def test_no_sg_collapse__shallow(
 
 
 @claim(
-    ours(
+    derived(
         "w_a^2 - v^2 is conserved, and the flow of MAE stops where the product of all factors is ρ"
     ),
     kind="identity",
@@ -167,7 +167,7 @@ def test_unbalanced_init__mae(
 
 
 @claim(
-    ours("w^2 - v^2 is conserved, and the flow stops at v = ρ or at w = 0"),
+    derived("w^2 - v^2 is conserved, and the flow stops at v = ρ or at w = 0"),
     kind="identity",
     cases=[(0.05, 0.2), (0.2, 0.05), (0.9, 0.2)],
 )

@@ -12,11 +12,11 @@ from paper_checks.test_jepa_bias import OBJECTIVES, random_rotations
 from paper_checks.test_jepa_bias.times import rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
-MOMENTS = ours(
+MOMENTS = derived(
     "second moments of a model of a kind that summaries of the paper name; its parameters are ours"
 )
 Variance = Annotated[float, Interval(0.01, 100, why="a cap, which nothing requires")]
@@ -191,7 +191,7 @@ def test_gen_masking__enumerated(trial, rate: Rate = 0.6, target_rate: Rate = 0.
     )
 
 
-@claim(ours("least squares of y on x is Σ_yx Σ_xx^+"), kind="identity")
+@claim(derived("least squares of y on x is Σ_yx Σ_xx^+"), kind="identity")
 def test_gen_spectrum(trial, dim: Seen = 8, n_samples: Seen = 5):
     """On a feature q of few samples least squares of y on x is ρ q, and the covariance of y with q
     . x is λ q.
@@ -233,7 +233,7 @@ def orders(features, depth=5, fraction=0.8):
     return rankings
 
 
-@claim(ours("both λ and ρ of a circulant S increase with its eigenvalues"), kind="identity")
+@claim(derived("both λ and ρ of a circulant S increase with its eigenvalues"), kind="identity")
 def test_gen_masking__order(
     trial, rate: Rate = 0.5, target_rate: Rate = 0.5, variance: Variance = 2.0
 ):
@@ -272,7 +272,7 @@ def test_gen_masking__order(
     trial.identity(orders(features, depth=2), [strongest, strongest], ops=0, controls=controls)
 
 
-@claim(ours("ρ is γ without noise, which rises here while λ falls"), kind="identity")
+@claim(derived("ρ is γ without noise, which rises here while λ falls"), kind="identity")
 def test_gen_temporal__order(
     trial, depth: Annotated[int, Interval(5, 8, why="shallower, λ still decides")] = 5
 ):
@@ -296,5 +296,5 @@ def test_gen_temporal__order(
         [[2, 1, 0], [0, 1, 2]],
         ops=0,
         controls=controls,
-        wrong_processes=processes,
+        control_processes=processes,
     )

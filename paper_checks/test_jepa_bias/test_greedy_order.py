@@ -23,7 +23,7 @@ from paper_checks.test_jepa_bias.times import (
     rise_times,
 )
 from theory import jepa_bias as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 PAPER: dict[str, Any] = {"clock": "paper"}
@@ -63,7 +63,7 @@ def preferences(trial, objective, depth, rho_low, rho_high, fraction):
 
 
 @claim(
-    ours("equations (7) and (8) are linear in λ at a given ρ"), kind="identity", cases=OBJECTIVES
+    derived("equations (7) and (8) are linear in λ at a given ρ"), kind="identity", cases=OBJECTIVES
 )
 def test_greedy_lambda(trial, objective: Objective, n_problems: Problems = 64):
     """At equal ρ the times of both objectives are as 1 / λ, exactly, at every ε, p and L."""
@@ -113,7 +113,7 @@ def test_greedy_rho(
     trial.limit(excess * doubles, doubles, prefactor, order=1, margin=margin, controls=controls)
 
 
-@claim(ours("the first terms of Theorem 4.5 that ρ enters"), kind="rate", cases=PAIRS)
+@claim(derived("the first terms of Theorem 4.5 that ρ enters"), kind="rate", cases=PAIRS)
 def test_greedy_rho__slopes(
     trial,
     objective: Objective,
@@ -154,7 +154,7 @@ def lead(init, fraction, rho_low, rho_high, objective):
     return float(slow - fast)
 
 
-@claim(ours("by integrating equations (7) and (8) at L = 1"), kind="rate", cases=(0.5, 0.9))
+@claim(derived("by integrating equations (7) and (8) at L = 1"), kind="rate", cases=(0.5, 0.9))
 def test_greedy_rho__shallow(
     trial,
     fraction: Fraction,
@@ -201,7 +201,7 @@ def test_greedy_rho__shallow(
 
 
 @claim(
-    ours("by the constant term of MAE's time, whose sign is that of K_L(p)"),
+    derived("by the constant term of MAE's time, whose sign is that of K_L(p)"),
     kind="identity",
     cases=(2, 3, 4, 5),
 )

@@ -20,12 +20,14 @@ from paper_checks.test_jepa_bias import (
 )
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 COVARIANCE = np.array([1.0, 0.8, 1.2, 0.5])
 REGRESSION = np.array([1.0, 0.9, 0.6, 1.3])
-EULER = ours("Euler's method solves, to second order, an equation whose rate f is f - η f f' / 2")
+EULER = derived(
+    "Euler's method solves, to second order, an equation whose rate f is f - η f f' / 2"
+)
 Method = Literal["gradient_flow", "gradient_descent"]
 SmallStart = Annotated[
     float, Interval(0.015, 0.05, why="later, rounding has grown; earlier, all start high")
@@ -147,11 +149,11 @@ def _crossings(starts, levels, Sigma_xx, Sigma_yx, basis, step, objective, metho
 
 
 @claim(
-    ours("a predictor that does not undo the encoder's rotation couples all features"),
+    derived("a predictor that does not undo the encoder's rotation couples all features"),
     kind="empirical",
     tier="full",
     cases=list(product(OBJECTIVES, ("gradient_flow", "gradient_descent"))),
-    coarse="random starts carry a sign only",
+    low_power="random starts carry a sign only",
 )
 def test_gd_matches_ode__alignment(
     trial,
@@ -221,7 +223,7 @@ def end_of_run(objective, method, second, cross):
 
 
 @claim(
-    ours("stationary JEPA with an invertible encoder has V W = W R"),
+    derived("stationary JEPA with an invertible encoder has V W = W R"),
     kind="identity",
     tier="full",
     cases=(0.1, 0.4),
@@ -250,7 +252,7 @@ def test_nondiag_spectrum(trial, angle: Angle):
 
 
 @claim(
-    ours("stationary MAE has V W = R, and stays balanced"),
+    derived("stationary MAE has V W = R, and stays balanced"),
     kind="identity",
     tier="full",
     cases=(0.1, 0.4),
@@ -274,12 +276,12 @@ def test_nondiag_spectrum__mae(trial, angle: Angle):
             "sv(R)": exact**1.5,
             "eigenvalues of R": np.sort(np.abs(eigenvalues))[::-1] ** (2 / 3),
         },
-        wrong_processes={"descent, which loses the balance": descent},
+        control_processes={"descent, which loses the balance": descent},
     )
 
 
 @claim(
-    ours("stationary JEPA with an invertible encoder has V W = W R, stationary MAE V W = R"),
+    derived("stationary JEPA with an invertible encoder has V W = W R, stationary MAE V W = R"),
     kind="identity",
     cases=list(product(OBJECTIVES, (0.1, 0.4))),
 )
@@ -309,7 +311,7 @@ def test_nondiag_spectrum__solved(trial, objective: Objective, angle: Angle):
 
 
 @claim(
-    ours("rounding is a misalignment, and grows at the saddle's rate along the plateau"),
+    derived("rounding is a misalignment, and grows at the saddle's rate along the plateau"),
     kind="empirical",
     tier="full",
     cases=("first", "second", "third"),
@@ -357,5 +359,5 @@ def test_float32(trial, basis: str):
         error=0.01,  # interpolation between records half a unit apart
         margin=0.005 * times[1],
         controls={"a tenth earlier": 0.9 * times[1]},
-        wrong_processes={"float32": single},
+        control_processes={"float32": single},
     )

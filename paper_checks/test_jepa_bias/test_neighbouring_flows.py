@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 from paper_checks.test_jepa_bias import random_rotations
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim, ours, paper
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
 TRAJECTORY = paper("Simon et al. 2023, linear Barlow Twins: the trajectory of an aligned start")
@@ -45,7 +45,7 @@ def saxe(init, layers):
 
 
 @claim(
-    ours(
+    derived(
         "with a = w^(L+1) = V w-bar equation (8) is the deep linear net's, of which V is one layer"
     ),
     kind="identity",
@@ -74,7 +74,7 @@ def test_sec_saxe(trial, depth: SaxeDepth, init: Init = 0.05):
         error=SOLVER_ERROR,
         margin=1e-8,
         controls={"D = L + 2": saxe(init, depth + 2)},
-        wrong_processes={"JEPA": two_views("jepa")},
+        control_processes={"JEPA": two_views("jepa")},
     )
 
 
@@ -100,7 +100,7 @@ def test_sec_saxe__network(
         error=SOLVER_ERROR,
         margin=1e-8,
         controls={"a layer more": matrices(saxe(init, layers + 1))},
-        wrong_processes={"seen in the coordinates": product},
+        control_processes={"seen in the coordinates": product},
     )
 
 
@@ -137,7 +137,7 @@ def test_sec_simon_traj(trial, outputs: Outputs = 3):
     controls = {"2 for 4 in the exponent": matrices(slower), "the limit": matrices(late)}
     options = {"error": SOLVER_ERROR, "margin": 1e-8, "controls": controls}
     processes = {"the last eigenvectors": run(vectors[:, -outputs:])}
-    trial.value(run(vectors[:, :outputs]), matrices(exact), wrong_processes=processes, **options)
+    trial.value(run(vectors[:, :outputs]), matrices(exact), control_processes=processes, **options)
 
 
 @claim(TRAJECTORY, kind="identity")
@@ -165,7 +165,7 @@ def test_sec_simon_tau(trial, outputs: Outputs = 3):
 
 
 @claim(
-    ours("each mode grows as e^(4 γ t) until the modes before it have filled the outputs"),
+    derived("each mode grows as e^(4 γ t) until the modes before it have filled the outputs"),
     kind="rate",
 )
 def test_sec_simon_random(

@@ -9,7 +9,7 @@ import numpy as np
 
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim, ours, paper
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
 Dim = Annotated[int, Interval(1, 20, why="digits are lost to the condition of random covariances")]
@@ -68,7 +68,7 @@ def test_sec_lee_ci(trial, label_dim: Dim = 2, input_dim: Dim = 6, target_dim: D
     exact = np.stack([task.direct] * 2)
     processes = {"X_2 sees X_1 directly": bias + task.direct}
     size *= np.linalg.cond(views.target_second)
-    trial.identity(measured, exact, ops=30 * sum(dims), scale=size, wrong_processes=processes)
+    trial.identity(measured, exact, ops=30 * sum(dims), scale=size, control_processes=processes)
     transposes = (moments.first_second.T, moments.target_second.T)
     error = predicted.pretext_label_error(
         moments.first_first, *transposes, moments.target_target, moments.target_first
@@ -131,7 +131,7 @@ ARORA = paper("Arora et al. 2019, one negative sample")
 @claim(
     ARORA,
     kind="bound",
-    loose="of many dimensions random features stay below; a claim of its own attains it",
+    not_tight="of many dimensions random features stay below; a claim of its own attains it",
 )
 def test_sec_arora_bound(
     trial,
@@ -146,7 +146,7 @@ def test_sec_arora_bound(
     problem = n_classes, n_points, dim, n_maps, (-3, 0.5)
     supervised, unsupervised, bounds, tau, controls = contrastive_losses(trial, *problem)
     scale = (supervised + unsupervised + 1) / (1 - tau) ** 2  # tau may be close to 1
-    options = {"found_by": "draws", "independent": n_maps}  # each with two losses
+    options = {"instances": "draws", "independent": n_maps}  # each with two losses
     trial.bound(supervised, bounds, ops=4 * n_points**2, scale=scale, controls=controls, **options)
 
 
@@ -174,7 +174,7 @@ def test_sec_arora_bound__losses(
     )
 
 
-@claim(ours("Jensen's inequality in the proof is an equality there"), kind="identity")
+@claim(derived("Jensen's inequality in the proof is an equality there"), kind="identity")
 def test_sec_arora_bound__equality(
     trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dim = 2, n_maps: Maps = 200
 ):
@@ -222,7 +222,7 @@ def test_sec_vicreg_collapse(
         ops=n_samples,
         scale=100.0,
         controls=controls,
-        wrong_processes=processes,
+        control_processes=processes,
     )
     trial.identity(
         loss, right, ops=4 * n_samples, scale=25 * dim * 10.0, controls={"averaged branches": mean}

@@ -23,10 +23,12 @@ from paper_checks.test_jepa_bias.times import (
 )
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-RATIO = ours("λ t* does not depend on λ: the order turns where its ratio of two features passes κ")
+RATIO = derived(
+    "λ t* does not depend on λ: the order turns where its ratio of two features passes κ"
+)
 Share = Annotated[
     float, Interval(1e-3, 0.9, why="at 1 the strength is reached at once; the low end is a cap")
 ]
@@ -141,7 +143,7 @@ def test_order_inversion__sides(
     controls = {"by λ": [-1, -1], "by ρ": [1, 1]}
     processes = {"ρ_1 and ρ_2 exchanged": order("jepa", rhos[::-1])}
     trial.identity(
-        order("jepa", rhos), [1, -1], ops=0, controls=controls, wrong_processes=processes
+        order("jepa", rhos), [1, -1], ops=0, controls=controls, control_processes=processes
     )
     trial.identity(order("mae", rhos), [-1, -1], ops=0, controls={"like JEPA": [1, -1]})
 
@@ -197,7 +199,7 @@ def test_order_inversion__window(
     trial.bound(
         first / second,
         np.full(grid.shape, largest),
-        found_by="grid",
+        instances="grid",
         ops=QUADRATURE_ERROR * 2.0**53,
         controls=less,
     )
@@ -231,7 +233,7 @@ def test_lambda_dominates(
     trial.identity(signs, [1, *np.where(last, 1, -1)], ops=0, controls=controls)
 
 
-@claim(ours("the leading term of Theorem 4.5 knows λ only"), kind="limit", cases=(2, 3, 5, 8))
+@claim(derived("the leading term of Theorem 4.5 knows λ only"), kind="limit", cases=(2, 3, 5, 8))
 def test_lambda_dominates__limit(
     trial,
     depth: DeepDepth,
@@ -274,7 +276,7 @@ def lower_edge(kappa, fraction, depth, rhos, near):
     return np.exp((low + high) / 2)
 
 
-@claim(ours("the first two terms of Theorem 4.5, solved for ε"), kind="limit", cases=(2, 3, 5))
+@claim(derived("the first two terms of Theorem 4.5, solved for ε"), kind="limit", cases=(2, 3, 5))
 def test_lambda_dominates__threshold(
     trial,
     depth: DeepDepth,
@@ -337,5 +339,5 @@ def test_lambda_dominates__descent(
         exact,
         ops=0,
         controls=controls,
-        wrong_processes=processes,
+        control_processes=processes,
     )

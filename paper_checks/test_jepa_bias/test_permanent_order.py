@@ -14,7 +14,7 @@ from paper_checks.test_jepa_bias import Objective, random_rotations
 from paper_checks.test_jepa_bias.test_displacement import due_of, levels_of
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 STEP = 0.2
@@ -32,11 +32,11 @@ def _crossings_of_many(starts, second, cross, bases, levels, step, objective, st
 
 
 @claim(
-    ours("sampled covariances are turned by about n^(-1/2), which the plateau amplifies"),
+    derived("sampled covariances are turned by about n^(-1/2), which the plateau amplifies"),
     kind="empirical",
     tier="full",
     cases=(1000, 100_000),
-    coarse="drawn samples carry a sign only",
+    low_power="drawn samples carry a sign only",
 )
 def test_displacement__samples(
     trial,
@@ -119,7 +119,7 @@ GRID, DEEPER = get_args(Values)
 
 
 @claim(
-    ours("a conjecture from the rates of all saddles, beyond the tested grid"),
+    derived("a conjecture from the rates of all saddles, beyond the tested grid"),
     kind="limit",
     tier="full",
     cases=[

@@ -8,7 +8,7 @@ import numpy as np
 from paper_checks.test_jepa_bias import OBJECTIVES, Covariance, Depth, Objective, aligned_network
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim, ours, paper
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
 Several = Annotated[int, Interval(2, 8, why="a cap, which nothing requires")]
@@ -68,7 +68,7 @@ def drift(parameters, slopes):
 
 
 @claim(
-    ours("V^T grad_V = grad_(W_L) W_L^T, and likewise in all pairs of factors"),
+    derived("V^T grad_V = grad_(W_L) W_L^T, and likewise in all pairs of factors"),
     kind="identity",
     cases=OBJECTIVES,
 )
@@ -97,12 +97,12 @@ def test_balance_conserved(
         still,
         ops=2 * dim * (depth + 2),
         scale=scale,
-        wrong_processes=processes,
+        control_processes=processes,
     )
 
 
 @claim(
-    ours("the gradient conserves them at every point that the flow passes"),
+    derived("the gradient conserves them at every point that the flow passes"),
     kind="identity",
     cases=OBJECTIVES,
 )
@@ -143,7 +143,9 @@ def test_balance_conserved__flow(
     # A step twice as long has sixteen times the error.
     error = np.abs(fine - coarse).max() + 1e-13
     controls = {"the residuals die out": np.zeros(start.shape)}
-    trial.value(fine, start, error=error, margin=1e-5, controls=controls, wrong_processes=processes)
+    trial.value(
+        fine, start, error=error, margin=1e-5, controls=controls, control_processes=processes
+    )
 
 
 @jax.jit
@@ -195,7 +197,7 @@ def decide_velocity(trial, objective, depth, dim):
         ops=dim * (5 * depth + 10),
         scale=depth * reach * (covariance.max() + (covariance / regression).max()),
         controls=controls,
-        wrong_processes={"seen in the coordinates": on_clocks(measured)} if dim > 1 else {},
+        control_processes={"seen in the coordinates": on_clocks(measured)} if dim > 1 else {},
     )
 
 
@@ -220,7 +222,7 @@ def test_ode_mae(trial, depth: Depth, dim: Dim = 3):
 
 
 @claim(
-    ours("the right-hand sides of equations (7) and (8) vanish there"),
+    derived("the right-hand sides of equations (7) and (8) vanish there"),
     kind="identity",
     cases=[(objective, depth) for objective in OBJECTIVES for depth in (2, 3, 6)],
     route="`predicted.end_to_end_asymptote` against `predicted.asymptote`; gradients against zero",
@@ -248,7 +250,7 @@ def test_fixed_points(trial, objective: Objective, depth: Several, covariance: C
         np.zeros((3, 3)),
         ops=3 * (4 * depth + 6),
         scale=scale,
-        wrong_processes=processes,
+        control_processes=processes,
     )
     parameters, _ = network(asymptote)
     spectrum = np.linalg.svd(

@@ -13,13 +13,13 @@ from scipy.optimize import brentq
 from paper_checks.test_jepa_bias import OBJECTIVES, Objective, aligned_network
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 COVARIANCE = np.array([1.69, 1.0, 1.3])
 REGRESSION = np.array([0.6, 0.9, 1.35])  # lambda rho increases too, neither in the order of lambda
 
-LINEARISED = ours(
+LINEARISED = derived(
     "by linearising the matrix flow at a partial state, where only pairs of features couple"
 )
 DeepDepth = Annotated[int, Interval(2, 5, why="a dense Jacobian of all parameters is taken")]
@@ -100,7 +100,7 @@ def test_saddle_eig(trial, objective: Objective, depth: DeepDepth, learned: Lear
     leading = values[0].real
     laws = {"one rate more": leading}
     trial.value(
-        values[count].real, 0.0, error=blur, margin=2 * blur, scale=leading, wrong_processes=laws
+        values[count].real, 0.0, error=blur, margin=2 * blur, scale=leading, control_processes=laws
     )
 
 

@@ -10,7 +10,7 @@ from paper_checks.test_low_dim_diffusion import random_bases, told_apart
 from sims import low_dim_diffusion as observed
 from sims.low_dim_diffusion.domains import Level
 from theory import low_dim_diffusion as predicted
-from theory_on_trial import abstract, claim, ours
+from theory_on_trial import abstract, claim, derived
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Asymptotic
 
@@ -93,7 +93,7 @@ MIXTURES = [((1, 2, 2), 1.0, 0.7), ((2, 2), 0.5, 0.5), ((1, 2), 2.0, 5.0)]
 
 
 @claim(
-    ours("Gaussian posteriors weighted by Bayes' rule; recalled for equal d and π"),
+    derived("Gaussian posteriors weighted by Bayes' rule; recalled for equal d and π"),
     kind="identity",
     cases=MIXTURES,
 )
@@ -106,7 +106,9 @@ def test_posterior_mean(trial, dims: Dims, signal: Level, noise: Level):
     trial.identity(mean, predicted.posterior_mean(x, *law), ops=1000, controls=controls)
 
 
-@claim(ours("law of total variance over the subspaces, given x_t"), kind="identity", cases=MIXTURES)
+@claim(
+    derived("law of total variance over the subspaces, given x_t"), kind="identity", cases=MIXTURES
+)
 def test_posterior_mean__variance(trial, dims: Dims, signal: Level, noise: Level):
     """Var(x0 | x_t) = γ^2 / (s^2 + γ^2) sum w_k d_k + c^2 (sum w_k |P_k x_t|^2 - |sum w_k P_k
     x_t|^2).
@@ -136,7 +138,7 @@ def written_out(points, projected, dims, signal, noise):
 
 
 @claim(
-    ours("expectation of a square"),
+    derived("expectation of a square"),
     kind="identity",
     cases=[(5, 2, 0.7), (8, 3, 0.2), (3, 1, 5.0), (2, 2, 0.01)],
 )
@@ -163,7 +165,7 @@ def test_loss_is_pca(trial, ambient: Several, dim: Count, noise: Level, signal: 
     trial.identity(loss, predict, ops=200 * ambient, scale=scale, controls=controls)
 
 
-@claim(ours("B > 0, and Eckart and Young"), kind="optimality", cases=[(5, 1), (3, 2)])
+@claim(derived("B > 0, and Eckart and Young"), kind="optimality", cases=[(5, 1), (3, 2)])
 def test_loss_is_pca__minimiser(
     trial,
     ambient: Annotated[int, Interval(2, 6, why="derivatives in n d entries are numerical")],
@@ -227,7 +229,12 @@ def test_loss_is_clustering(trial, ambient: Several, dims: Dims, noise: Level, s
     # Where no node moves a point to another cluster, this is no other process.
     processes = {"argmax at x_t": noisy} if abs(noisy - loss) > 1e-3 * loss else {}
     trial.identity(
-        loss, predict, ops=200 * ambient, scale=scale, controls=controls, wrong_processes=processes
+        loss,
+        predict,
+        ops=200 * ambient,
+        scale=scale,
+        controls=controls,
+        control_processes=processes,
     )
 
 
@@ -243,7 +250,7 @@ def wrong_price(trial, dim, subspaces, signal, noise):
     return predicted.genie_loss(dim, signal, noise) + price
 
 
-PRICE = ours("law of total variance; the least mean square error is that of the posterior mean")
+PRICE = derived("law of total variance; the least mean square error is that of the posterior mean")
 Few = Annotated[int, Interval(1, 16, why="hundreds of thousands of points are drawn")]
 
 
@@ -306,7 +313,10 @@ def test_price_of_assignment(
         )
         processes = {"argmax at x_t": np.append(rough[0], losses(ORDERS[ambient][1], "noisy"))}
     error = np.abs(measured - rough) + 1e-9 * predict
-    options = {"controls": told_apart(predict, 1e-4 * predict, laws), "wrong_processes": processes}
+    options = {
+        "controls": told_apart(predict, 1e-4 * predict, laws),
+        "control_processes": processes,
+    }
     trial.value(measured, predict, error=error, margin=1e-4 * predict, **options)
 
 
@@ -352,14 +362,14 @@ def test_price_of_assignment__sampled(
         law=Asymptotic(),
         margin=0.01 * losses,
         controls=told_apart(losses, 0.01 * losses, rivals),
-        wrong_processes={"argmax at x_t": sampled("clean", "noisy")},
+        control_processes={"argmax at x_t": sampled("clean", "noisy")},
         first=50_000,
         most=1_200_000,
     )
 
 
 @claim(
-    ours(
+    derived(
         "another network than the abstract's setups name: it is not told the cluster, and sees "
         "twelve points"
     ),
@@ -390,7 +400,7 @@ def test_soft_is_not_clustering(trial, noise: Loud, angle: Angle = 30.0):
 
 
 @claim(
-    ours("Stein's lemma, with the variance as a divergence"),
+    derived("Stein's lemma, with the variance as a divergence"),
     kind="identity",
     cases=[(1.0, 1.5), (2.0, 2.0)],
 )
@@ -424,7 +434,7 @@ def test_soft_is_not_clustering__implicit(trial, signal: Level, noise: Level):
     )
 
 
-@claim(ours("no noise moves a point to the other line"), kind="optimality", cases=[0.02, 0.01])
+@claim(derived("no noise moves a point to the other line"), kind="optimality", cases=[0.02, 0.01])
 def test_soft_is_not_clustering__limit(trial, noise: Faint, angle: Angle = 30.0):
     """As γ vanishes, the soft loss of those points has its minimum where K subspaces have
     theirs.
@@ -437,7 +447,7 @@ def test_soft_is_not_clustering__limit(trial, noise: Faint, angle: Angle = 30.0)
 
 
 @claim(
-    ours("the soft denoiser is the posterior mean, which no other beats"),
+    derived("the soft denoiser is the posterior mean, which no other beats"),
     kind="optimality",
     cases=[1.0, 2.0],
 )

@@ -8,7 +8,7 @@ import numpy as np
 from paper_checks.test_low_dim_diffusion import random_bases, told_apart
 from sims import low_dim_diffusion as observed
 from theory import low_dim_diffusion as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Count, Interval, Natural
 from theory_on_trial.laws import Asymptotic, Bounded
 
@@ -38,7 +38,7 @@ def completions(trial, ambient, dim, samples):
 
 
 @claim(
-    ours(
+    derived(
         "mean of a random projection; the abstract says that the number of samples is linear in d"
     ),
     kind="distribution",
@@ -62,7 +62,7 @@ def test_random_completion(trial, ambient: Flat, dim: Count, samples: Natural):
 
 
 @claim(
-    ours("gradient ascent turns with its random start and its samples"),
+    derived("gradient ascent turns with its random start and its samples"),
     kind="distribution",
     cases=[(12, 4, 2)],
 )
@@ -89,7 +89,7 @@ def test_random_completion__training(
 
 
 @claim(
-    ours("both subspaces share the samples, and R^n has n dimensions"),
+    derived("both subspaces share the samples, and R^n has n dimensions"),
     kind="bound",
     cases=[(20, 6, 1), (7, 5, 2)],
 )
@@ -110,7 +110,7 @@ def test_random_completion__worst(
     trial.bound(
         np.append(errors, distance),
         bound,
-        found_by="draws",
+        instances="draws",
         independent=draws,
         ops=100 * ambient,
         controls=controls,
@@ -118,7 +118,7 @@ def test_random_completion__worst(
 
 
 @claim(
-    ours("first-order perturbation and the mean of an inverse Wishart matrix"),
+    derived("first-order perturbation and the mean of an inverse Wishart matrix"),
     kind="limit",
     cases=[(20, 4, 16, 0.01, 1.0), (12, 3, 20, 0.01, 2.0)],
 )
@@ -163,7 +163,7 @@ def test_noise_law(
 
 
 @claim(
-    ours(
+    derived(
         "a wrong label needs a sample near where subspaces meet; then principal components of "
         "each cluster"
     ),
@@ -218,7 +218,7 @@ def test_noise_law__clusters(
 
 
 @claim(
-    ours("the least singular value of a Gaussian matrix near zero, after Edelman"),
+    derived("the least singular value of a Gaussian matrix near zero, after Edelman"),
     kind="limit",
     cases=[(1, 0), (1, 1), (2, 0), (2, 1)],
 )
@@ -249,7 +249,7 @@ def test_threshold_tail__exact(
 
 
 @claim(
-    ours("the least singular value of a Gaussian matrix near zero, after Edelman"),
+    derived("the least singular value of a Gaussian matrix near zero, after Edelman"),
     kind="distribution",
     tier="full",
     cases=[(4, 0), (4, 1), (2, 0), (1, 1)],
@@ -308,7 +308,7 @@ def fitting_partitions(trial, samples, dim, subspaces, ambient):
 
 
 @claim(
-    ours("any d points lie on a subspace of dimension d"),
+    derived("any d points lie on a subspace of dimension d"),
     kind="identity",
     cases=[(2, 2), (3, 2), (2, 3)],
 )
@@ -320,7 +320,7 @@ def test_uniqueness(trial, dim: FewDim, subspaces: Groups, ambient: Ambient = 8)
 
 
 @claim(
-    ours("a subspace through d + 1 random points of two others does not exist"),
+    derived("a subspace through d + 1 random points of two others does not exist"),
     kind="identity",
     cases=[(3, 2, 2), (4, 2, 2), (4, 3, 2), (6, 1, 2), (3, 2, 3), (1, 1, 3)],
 )

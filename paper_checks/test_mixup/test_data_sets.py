@@ -11,7 +11,7 @@ from scipy.special import entr
 from paper_checks.test_mixup import mixture_pair
 from sims import mixup as observed
 from theory import mixup as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 LAW = predicted.MixingLaw.beta(1.0, 12)
@@ -68,7 +68,8 @@ def lda_errors(points, labels):
 
 
 @claim(
-    ours("the loss to second order in the noise, about the scores of the class means"), kind="limit"
+    derived("the loss to second order in the noise, about the scores of the class means"),
+    kind="limit",
 )
 def test_modified_lda_limit(trial, least: Least = 1e4, n: Size = 8, count: Sets = 9):
     """As κ grows Mixup on a balanced data set has the direction (h S_w + h_1 c c')^-1 (mean_1 -
@@ -101,12 +102,12 @@ def test_modified_lda_limit(trial, least: Least = 1e4, n: Size = 8, count: Sets 
         slack=slack,
         scale=plain[-1],
         error=rounding[-1],
-        wrong_processes=rivals,
+        control_processes=rivals,
     )
 
 
 @claim(
-    ours("the loss to second order in the scores about the class means"),
+    derived("the loss to second order in the scores about the class means"),
     kind="limit",
     cases=[(10, 14), (16, 32)],
 )
@@ -150,7 +151,7 @@ def test_reduced_problem(
         + 1e-8,  # the gradient's third powers of scores over the weakest curvature
         scale=1.0,  # one minus a cosine
         error=1e-9,
-        wrong_processes={"a quarter of Q": quarter, "all of Q": full},
+        control_processes={"a quarter of Q": quarter, "all of Q": full},
     )
 
 
@@ -196,7 +197,7 @@ def uniqueness(points, labels):
     ]
 
 
-@claim(ours("by convexity, and the entropy dual of the logistic loss"), kind="optimality")
+@claim(derived("by convexity, and the entropy dual of the logistic loss"), kind="optimality")
 def test_coercive(
     trial,
     count: Sets = 6,

@@ -10,7 +10,7 @@ import numpy as np
 from paper_checks.test_mixup import random_chord, random_pair, reference_pair
 from sims import mixup as observed
 from theory import mixup as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded, NormalVariance
 
@@ -68,9 +68,9 @@ def lost_margins(points, direction, ridges=(1e-3, 1e-6, 1e-9)):
 
 
 @claim(
-    ours("Soudry et al. 2018, from the loss at the hard margin"),
+    derived("Soudry et al. 2018, from the loss at the hard margin"),
     kind="optimality",
-    loose="attained only where ever more points carry the margin",
+    not_tight="attained only where ever more points carry the margin",
     route="`observed.fit_erm` and the hard margin against `observed.hard_margin_program`",
 )
 def test_erm_separable_limit(
@@ -122,7 +122,7 @@ def test_erm_separable_limit(
     losses, bounds = np.concatenate(
         [lost_margins(points, np.asarray(fit.weights)) for points, fit in pairs]
     ).T
-    options = {"found_by": "draws", "independent": len(pairs)}  # samples, each with every ridge
+    options = {"instances": "draws", "independent": len(pairs)}  # samples, each with every ridge
     trial.bound(
         losses,
         bounds,
@@ -134,7 +134,7 @@ def test_erm_separable_limit(
 
 
 @claim(
-    ours(
+    derived(
         "the hull of the points tends to an ellipsoid of radius sqrt(2 ν); its supporting "
         "direction by KKT"
     ),
@@ -171,7 +171,7 @@ def test_erm_phase_curve(
 
 
 @claim(
-    ours("the outermost of n points lies Φ^-1(1 - 1/n) deviations out, in every direction"),
+    derived("the outermost of n points lies Φ^-1(1 - 1/n) deviations out, in every direction"),
     kind="limit",
     tier="full",
     cases=[(20.0, 6.0), (40.0, 8.0), (80.0, 8.0), (160.0, 13.8), (320.0, 20.7)],
@@ -213,11 +213,11 @@ def test_erm_phase_curve__simulated(
 
 
 @claim(
-    ours("the sandwich variance of logistic regression, which is Fisher's information"),
+    derived("the sandwich variance of logistic regression, which is Fisher's information"),
     kind="limit",
     tier="full",
     cases=[(0.5, 800), (1.0, 3200)],
-    coarse="a variance of fits; corrections of relative order K_erm / n are not computed",
+    low_power="a variance of fits; corrections of relative order K_erm / n are not computed",
 )
 def test_erm_fisher(trial, separability: Moderate, n: Fitted):
     """At fixed κ n E[1 - cos] tends to T K_erm / (2 κ |b|^2), K_erm = 1 / (4 E s'(V)), V ~ N(2a,
@@ -260,7 +260,7 @@ def test_erm_fisher(trial, separability: Moderate, n: Fitted):
 
 
 @claim(
-    ours("the inverse of Fisher's information matrix, across b"),
+    derived("the inverse of Fisher's information matrix, across b"),
     kind="identity",
     cases=[0.1, 0.5, 1.5],
     route="a matrix inverted after a trapezoidal rule over the plane, in the check",
@@ -307,7 +307,7 @@ def test_erm_fisher__matrix(
 
 
 @claim(
-    ours(
+    derived(
         "a single point, the nearest along μ, carries the margin; what it has across μ is "
         "independent of that"
     ),
@@ -355,7 +355,7 @@ def test_isotropic_no_curse(trial, n: Pointed = 10, dim: Across = 3, separabilit
         np.ones(2),
         slack=slack,
         margin=0.01,
-        wrong_processes=processes,
+        control_processes=processes,
         first=512,
         most=8000,
     )

@@ -12,7 +12,7 @@ from paper_checks.test_mixup import folded, random_chord, reference_pair, unifor
 from sims import mixup as observed
 from sims.wishart import bartlett_factor
 from theory import mixup as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import NormalVariance, RatioOfMeans
 
@@ -115,11 +115,11 @@ def require_even(trial, n):
 
 
 @claim(
-    ours("variance of a U-statistic of all pairs"),
+    derived("variance of a U-statistic of all pairs"),
     kind="limit",
     tier="full",
     cases=[0.7, 4.0],
-    coarse=NEXT_ORDER,
+    low_power=NEXT_ORDER,
 )
 def test_mixup_asymptotic(
     trial, separability: Annotated[float, Interval(0.5, 10, why="a cap only")], n: Size = 80
@@ -144,7 +144,8 @@ def test_mixup_asymptotic(
 
 
 @claim(
-    ours("the mean of an inverse Wishart matrix, in the expansion of LDA's direction"), kind="limit"
+    derived("the mean of an inverse Wishart matrix, in the expansion of LDA's direction"),
+    kind="limit",
 )
 def test_lda_rate(
     trial,
@@ -170,7 +171,7 @@ def test_lda_rate(
         law=RatioOfMeans(),
         margin=0.01,
         controls={"sqrt(kappa)": np.array([1.0, 2.0])},
-        wrong_processes={"labels drawn": beside_lda(n, kappas, "random")},
+        control_processes={"labels drawn": beside_lda(n, kappas, "random")},
         first=512,
         most=8000,
     )
@@ -204,11 +205,11 @@ def test_lda_rate(
 
 
 @claim(
-    ours("the pull of unequal counts on the noise, amplified by the weak curvature across b"),
+    derived("the pull of unequal counts on the noise, amplified by the weak curvature across b"),
     kind="limit",
     tier="full",
     cases=[3600.0, 10_800.0],
-    coarse=NEXT_ORDER,
+    low_power=NEXT_ORDER,
 )
 def test_imbalance(trial, separability: Large, n: Size = 60):
     """Labels drawn at random add B_i κ / n^2 to E[1 - cos], through the class counts of each data
@@ -313,7 +314,7 @@ def tangent(weights, direction):
 
 
 @claim(
-    ours(
+    derived(
         "the first order of the minimiser in a common shift of both classes, which unequal counts "
         "let through"
     ),
@@ -376,11 +377,11 @@ def test_imbalance__shift(
 
 
 @claim(
-    ours("the variance of the pull of lambdas that are not averaged, amplified across b"),
+    derived("the variance of the pull of lambdas that are not averaged, amplified across b"),
     kind="limit",
     tier="full",
     cases=[1024.0, 8192.0],
-    coarse=NEXT_ORDER,
+    low_power=NEXT_ORDER,
 )
 def test_sampled_lambda(trial, separability: Large, n: Size = 80):
     """One λ for each ordered pair adds B_s κ / n^2 to E[1 - cos], even with balanced classes."""
@@ -399,14 +400,14 @@ def test_sampled_lambda(trial, separability: Large, n: Size = 80):
         slack=10 / n * variance,  # relative corrections of the order 1 / n
         margin=0.3 * variance,
         controls={"λ averaged": base, "twice": base + 2 * increment},
-        wrong_processes={"λ averaged in training": chord(separability, n)},
+        control_processes={"λ averaged in training": chord(separability, n)},
         first=512,
         most=12_000,
     )
 
 
 @claim(
-    ours("the delta method: variances of the gradients of all pairs at the fit"),
+    derived("the delta method: variances of the gradients of all pairs at the fit"),
     kind="limit",
     cases=[2.0, 5.0],
 )
@@ -443,7 +444,7 @@ def test_sampled_lambda__delta(
 
 
 @claim(
-    ours("the equation times n^2 (n - d - 2) is a cubic"),
+    derived("the equation times n^2 (n - d - 2) is a cubic"),
     kind="identity",
     cases=["expected", "random", "sampled"],
 )
@@ -474,11 +475,11 @@ def test_n_eps_formula__cubic(trial, mode: Mode, separability: AnySeparability =
 
 
 @claim(
-    ours("the sum of the rate of LDA and of what drawn labels or lambdas cost"),
+    derived("the sum of the rate of LDA and of what drawn labels or lambdas cost"),
     kind="rate",
     tier="full",
     cases=["expected", "random", "sampled"],
-    coarse=NEXT_ORDER,
+    low_power=NEXT_ORDER,
 )
 def test_n_eps_formula(
     trial,

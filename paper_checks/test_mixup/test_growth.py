@@ -17,7 +17,7 @@ from scipy.special import ndtri
 from paper_checks.test_mixup import CURSE, folded, reference_pair, uniform_lambdas
 from sims import mixup as observed
 from theory import mixup as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bernoulli
 
@@ -121,7 +121,8 @@ def successes(pair, cells, pessimistic):
     kind="rate",
     tier="full",
     cases=[20.0, 80.0, 320.0],
-    loose="the chance of an event at a given size; .9 of the exponent is far short of enough at "
+    not_tight="the chance of an event at a given size; .9 of the exponent is far short of enough "
+    "at "
     "large κ",
 )
 def test_erm_curse(
@@ -154,16 +155,17 @@ def test_erm_curse(
         "2 ν": successes(pair, cell(2 * exponent / share), True),
     }
     trial.probability(
-        event, np.array([0.5]), side="at most", wrong_processes=processes, first=1024, most=60_000
+        event, np.array([0.5]), side="at most", control_processes=processes, first=1024, most=60_000
     )
 
 
 @claim(
-    ours("the median of the maximum of n normal numbers lies where the path meets ε"),
+    derived("the median of the maximum of n normal numbers lies where the path meets ε"),
     kind="rate",
     tier="full",
     cases=[(0.1, 0.12), (0.05, 0.08), (0.005, 0.08)],
-    loose="the chance of an event at either end of a range of sizes that the bounded factor needs",
+    not_tight="the chance of an event at either end of a range of sizes that the bounded factor "
+    "needs",
 )
 def test_erm_log_sample_complexity(trial, epsilon: Target, power: Power):
     """n_ε is 1 / Q(sqrt(2 κ ν_ε)), up to a power near one and a small factor."""
@@ -189,20 +191,20 @@ def test_erm_log_sample_complexity(trial, epsilon: Target, power: Power):
         successes(pair, cells(-1, 1.0), True),
         half,
         side="at most",
-        wrong_processes=ceilings,
+        control_processes=ceilings,
         **options,
     )
     trial.probability(
         successes(pair, cells(1, 1.0), False),
         half,
         side="at least",
-        wrong_processes=floors,
+        control_processes=floors,
         **options,
     )
 
 
 @claim(
-    ours("the path meets ε as a search does"),
+    derived("the path meets ε as a search does"),
     kind="limit",
     cases=[(0.1, 10.0), (0.05, 40.0), (0.005, 160.0)],
 )
@@ -253,11 +255,12 @@ def _on_the_circle(pair, radius):
 
 
 @claim(
-    ours("the root of C / (n - d - 2) + B κ / n^2 = ε grows no faster"),
+    derived("the root of C / (n - d - 2) + B κ / n^2 = ε grows no faster"),
     kind="rate",
     tier="full",
     cases=["expected", "sampled"],
-    loose="n_ε is enclosed between sizes in steps, and does not grow at all where λ is averaged",
+    not_tight="n_ε is enclosed between sizes in steps, and does not grow at all where λ is "
+    "averaged",
 )
 def test_mixup_poly(
     trial, lambdas: Literal["expected", "sampled"], epsilon: Tried = 0.005, runs: Runs = 5000
@@ -273,7 +276,7 @@ def test_mixup_poly(
     linear = boxes[:, :1] * separabilities / separabilities[0]
     processes = {"linear in κ": tuple(linear)}
     trial.growth_at_most(
-        separabilities, tuple(boxes), "sqrt n", error=ERROR, wrong_processes=processes
+        separabilities, tuple(boxes), "sqrt n", error=ERROR, control_processes=processes
     )
 
 
@@ -281,7 +284,7 @@ def test_mixup_poly(
     CURSE,
     kind="rate",
     tier="full",
-    loose="Mixup's n_ε is enclosed between sizes, and hardly begins to grow",
+    not_tight="Mixup's n_ε is enclosed between sizes, and hardly begins to grow",
 )
 def test_exp_vs_poly(trial, epsilon: Tried = 0.005, runs: Runs = 6000):
     """At the same κ log n_ε is affine in κ without augmentation; with it n_ε is O(sqrt(κ))."""
@@ -301,7 +304,7 @@ def test_exp_vs_poly(trial, epsilon: Tried = 0.005, runs: Runs = 6000):
         tuple(boxes),
         "sqrt n",
         error=ERROR,
-        wrong_processes={
+        control_processes={
             "linear in κ": tuple(
                 boxes[:, :1] * kappas / kappas[0]
             ),  # the nearest: sqrt(32) above the bound

@@ -10,7 +10,7 @@ import numpy as np
 from paper_checks.test_mixup import DISTORTS
 from sims import mixup as observed
 from theory import mixup as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import RatioOfMeans
 
@@ -121,7 +121,7 @@ def test_mask_expected_minimiser(
 
 
 @claim(
-    ours(
+    derived(
         "without noise the loss depends on w * μ alone, and exchanging coordinates leaves it as "
         "it is"
     ),
@@ -162,7 +162,7 @@ def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
 
 
 @claim(
-    ours("the error of the limit's direction; that it may be worse is in the abstract"),
+    derived("the error of the limit's direction; that it may be worse is in the abstract"),
     kind="identity",
 )
 def test_mask_suboptimal(
@@ -201,7 +201,7 @@ def test_mask_suboptimal(
     trial.bound(
         learnt,
         ones,
-        found_by="draws",
+        instances="draws",
         independent=n_pairs,
         ops=1e3,
         controls={"9 / 10": 0.9 * ones},
@@ -212,12 +212,12 @@ def test_mask_suboptimal(
         margin=1e-6,
         scale=1.0,  # the sine of an angle
         error=1e-9,  # Newton to rounding, times a condition below 1e4
-        wrong_processes={"any Σ": angles[::2]},
+        control_processes={"any Σ": angles[::2]},
     )
 
 
 @claim(
-    ours("a box fills the rows and columns that it meets"),
+    derived("a box fills the rows and columns that it meets"),
     kind="identity",
     cases=[(1, 4), (2, 3), (3, 3)],
     route="all masks that fill the rows and columns they meet against products of intervals",
@@ -262,13 +262,13 @@ def test_mask_boxes(trial, height: Side, width: Side):
 
 
 @claim(
-    ours(
+    derived(
         "by expanding the loss about its minimiser: its curvature stays, its noise has variance 1 "
         "/ κ"
     ),
     kind="rate",
     tier="full",
-    coarse="at one n and between two kappas, where corrections of relative order 1 / n are not "
+    low_power="at one n and between two kappas, where corrections of relative order 1 / n are not "
     "computed",
 )
 def test_mask_concentration(trial, separability: Large = 100.0, n: Size = 20):
@@ -300,7 +300,7 @@ def test_mask_concentration(trial, separability: Large = 100.0, n: Size = 20):
         law=RatioOfMeans(),
         margin=0.1 * (1 - 10**-0.15),  # an exponent within .15 of -1
         controls={"kappa^(-1/2)": np.sqrt(0.1), "kappa^-2": 0.01},
-        wrong_processes={"about b": deficits(np.stack([pair.bayes_direction for pair in pairs]))},
+        control_processes={"about b": deficits(np.stack([pair.bayes_direction for pair in pairs]))},
         first=512,
         most=8000,
     )

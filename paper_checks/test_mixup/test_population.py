@@ -11,10 +11,10 @@ import numpy as np
 from paper_checks.test_mixup import Separability, mixture_pair, random_pair
 from sims import mixup as observed
 from theory import mixup as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-ALIGNED = ours("for any w . μ the loss grows with w' Σ w, which is least along b")
+ALIGNED = derived("for any w . μ the loss grows with w' Σ w, which is least along b")
 
 DRAWS = 128
 """Random operators in each test of alignment: enough, where every single draw is aligned."""
@@ -112,7 +112,7 @@ def with_separability(pair, separability):
 
 
 @claim(
-    ours("by the likelihood ratio, and Cauchy's inequality"),
+    derived("by the likelihood ratio, and Cauchy's inequality"),
     kind="identity",
     cases=[(2, 0.3), (5, 0.2)],
 )
@@ -156,15 +156,15 @@ def test_bayes_direction(
     trial.bound(
         least,
         around,
-        found_by="draws",
+        instances="draws",
         independent=n_directions,
         ops=100,
-        wrong_processes=processes,
+        control_processes=processes,
     )
 
 
 @claim(
-    ours("by Stein's lemma the loss has no slope there"),
+    derived("by Stein's lemma the loss has no slope there"),
     kind="optimality",
     cases=[0.3, 1.5, 4.0, 8.0, 12.0],
     route="`predicted.relative_newton_step`, and a normal grid, against `predicted.erm_minimiser`",
@@ -196,7 +196,7 @@ def test_erm_expected_minimiser(trial, effective: Curved):
     # Where Newton still has this far to go is not the minimum; the quadrature's rounding moves it
     # by QUADRATURE.
     trial.value(
-        steps[0], 0.0, margin=1e-6, scale=1.0, error=QUADRATURE, wrong_processes={"κ b": half}
+        steps[0], 0.0, margin=1e-6, scale=1.0, error=QUADRATURE, control_processes={"κ b": half}
     )
 
 
@@ -223,7 +223,7 @@ def _over_pairs(pair, weights, law, step):
 
 
 @claim(
-    ours("the scores of both points are independent normals, for each pair of labels"),
+    derived("the scores of both points are independent normals, for each pair of labels"),
     kind="identity",
     cases=[("none", 1.0), ("mixup", 0.5), ("boxes", 3.0)],
     route="a trapezoidal rule over the scores of both points in the check against one over a "
@@ -316,7 +316,7 @@ def test_mixup_expected_minimiser(
     error = condition * (2 * predicted.relative_newton_step(loss, candidates[0]) + QUADRATURE)
     processes = {"other noise within the classes": noise, "masks": mixing}
     trial.value(
-        turn, 0.0, margin=1e-6, scale=1.0, error=error, wrong_processes=processes
+        turn, 0.0, margin=1e-6, scale=1.0, error=error, control_processes=processes
     )  # in lengths of b
     atom = np.array([0.3]), np.ones(1)
     shapes = (mixture_pair(), random_pair(trial.generator("another pair"), 3, 1.0))
@@ -356,7 +356,7 @@ def test_g_invariance(trial, separability: Separability = 3.0):
         margin=1e-6,
         scale=1.0,  # relative to the length
         error=displacements[:, 1],
-        wrong_processes={"g for each coordinate": np.full(len(maps), control)},
+        control_processes={"g for each coordinate": np.full(len(maps), control)},
     )
 
 
@@ -372,4 +372,4 @@ def test_affine_sufficient(trial, separability: Separability = 3.0):
         for name, operators in {"rotated axes": rotated, "masks": masked}.items()
     }
     # Displacements are relative to the length.
-    trial.value(measured, 0.0, margin=1e-6, scale=1.0, error=error, wrong_processes=processes)
+    trial.value(measured, 0.0, margin=1e-6, scale=1.0, error=error, control_processes=processes)

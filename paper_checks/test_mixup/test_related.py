@@ -12,7 +12,7 @@ from scipy.special import entr, log_softmax, roots_jacobi, softmax
 from paper_checks.test_mixup import Alpha, Few
 from sims import mixup as observed
 from theory import mixup as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 ZHANG = "recalled from Zhang et al. 2021 (arXiv 2010.04819)"
@@ -103,7 +103,7 @@ def folded_moments(alpha, n_nodes):
 
 
 @claim(
-    ours(f"{GUO}: the loss is log-sum-exp minus a linear function of the label"),
+    derived(f"{GUO}: the loss is log-sum-exp minus a linear function of the label"),
     kind="identity",
     route="cross-entropy at mixed labels by JAX's log-softmax",
 )
@@ -139,7 +139,7 @@ def test_soft_label_linear(trial, n_draws: Draws = 200, n_classes: Classes = 4):
 
 
 @claim(
-    ours(f"{ZHANG}: labels change places with their points"),
+    derived(f"{ZHANG}: labels change places with their points"),
     kind="identity",
     cases=[(0.7, 1.9), (3.0, 0.2)],
 )
@@ -174,7 +174,7 @@ def test_zhang_lemma(trial, alpha: Broad, beta: Broad, n: Few = 7, dim: Small = 
 
 
 @claim(
-    ours(f"{ZHANG}: the moments of Beta(α + 1, α)"),
+    derived(f"{ZHANG}: the moments of Beta(α + 1, α)"),
     kind="identity",
     cases=[0.2, 1.0, 3.0],
     route="fractions in alpha against nodes of a mixture of Beta laws",
@@ -197,7 +197,7 @@ def test_zhang_moments(trial, alpha: Alpha):
 
 
 @claim(
-    ours(f"{ZHANG}; the third order cancels between (i, j) and (j, i)"),
+    derived(f"{ZHANG}; the third order cancels between (i, j) and (j, i)"),
     kind="rate",
     cases=[0.3, 1.0, 5.0],
 )
@@ -233,13 +233,13 @@ def test_zhang_expansion(trial, alpha: Broad, n_pairs: Pairs = 6):
         rounding=1e-15,
         margin=0.03,
         controls={"third order": -3.0, "fifth order": -5.0},
-        wrong_processes={"without R_2": without_second},
+        control_processes={"without R_2": without_second},
         same_instance=True,
     )
 
 
 @claim(
-    ours(f"{CARRATINO}: θ is the larger of λ and 1 - λ, by exchanging the pair"),
+    derived(f"{CARRATINO}: θ is the larger of λ and 1 - λ, by exchanging the pair"),
     kind="identity",
     cases=[
         (0.6, 7, 2),
@@ -277,7 +277,7 @@ def test_carratino(trial, alpha: Alpha, n: Few, dim: Small):
 
 
 @claim(
-    ours(f"{CARRATINO}: moments of θ and the partner"),
+    derived(f"{CARRATINO}: moments of θ and the partner"),
     kind="identity",
     cases=[(0.6, 7, 2), (0.05, 4, 3)],
 )
@@ -319,7 +319,7 @@ def least_excess(points, labels, shares):
 
 
 @claim(
-    ours(f"{GUO}, of the phenomenon; the gap: by the best function at every mixed input"),
+    derived(f"{GUO}, of the phenomenon; the gap: by the best function at every mixed input"),
     kind="identity",
     route="entropies of meeting labels less `theory.mixup.label_entropy_floor` against "
     "`predicted.intrusion_gap`",
@@ -356,7 +356,7 @@ def test_intrusion(trial, n_sets: Annotated[int, Interval(1, 1000, why="each is 
     )
 
 
-@claim(ours(f"{GUO}: a squared loss vanishes where its residual does"), kind="identity")
+@claim(derived(f"{GUO}: a squared loss vanishes where its residual does"), kind="identity")
 def test_local_linear(
     trial, n: Annotated[int, Interval(4, 30, why="three are affine")] = 6, n_nodes: Nodes = 9
 ):
@@ -380,7 +380,7 @@ def test_local_linear(
     outlier = {"one label moved": least_loss(affine + 0.1 * (np.arange(n) == leverage.argmin()))}
     rounding = 4 * n_nodes * n**2 * 2.0**-53
     trial.value(
-        least_loss(affine), 0.0, margin=1e-10, error=rounding, scale=1.0, wrong_processes=outlier
+        least_loss(affine), 0.0, margin=1e-10, error=rounding, scale=1.0, control_processes=outlier
     )
     line = np.array([[0.0], [1.0], [3.0]])
     labels = np.array([0.0, 1.0, 0.0])
@@ -403,5 +403,5 @@ def test_local_linear(
         margin=1e-10,
         error=800 * 2.0**-53,
         scale=1.0,
-        wrong_processes=processes,
+        control_processes=processes,
     )

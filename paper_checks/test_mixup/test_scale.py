@@ -11,7 +11,7 @@ from scipy.special import expit, ndtri
 from paper_checks.test_mixup import Alpha
 from sims import mixup as observed
 from theory import mixup as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 NODES = 64
@@ -44,7 +44,7 @@ def scores_without_noise(laws):
 
 
 @claim(
-    ours("by expanding the derivative of the loss along b in 1 / a"),
+    derived("by expanding the derivative of the loss along b in 1 / a"),
     kind="limit",
     cases=[(0.2, 400), (1.0, 400)],
     route="`predicted.scalar_minimiser` in its limit against `predicted.limit_scale_correction`",
@@ -102,7 +102,7 @@ def test_scale_limit(
 
 
 @claim(
-    ours("where the loss of the class means alone has no slope"),
+    derived("where the loss of the class means alone has no slope"),
     kind="identity",
     cases=[0.1, 0.2, 0.5, 1.0],
 )
@@ -143,7 +143,7 @@ def plug_in_efficiency(a, law, per_class):
 
 
 @claim(
-    ours("by the sandwich variance of all pairs, and Fisher's information without augmentation"),
+    derived("by the sandwich variance of all pairs, and Fisher's information without augmentation"),
     kind="bound",
     cases=[(0.5, 0.2), (2.0, 1.0), (8.0, 1.0), (64.0, 5.0)],
     route="`predicted.erm_efficiency`, `predicted.mixup_efficiency` and "
@@ -180,10 +180,10 @@ def test_efficiency_order(
     trial.bound(
         np.array([discriminant, predicted.mixup_efficiency(effective, narrower), mixup]),
         np.array([mixup, mixup, logistic]),
-        found_by="grid",
+        instances="grid",
         ops=1e4,
         controls={"Mixup loses nothing": np.full(3, discriminant)},
-        wrong_processes={"maximum likelihood is best": np.full(3, logistic)},
+        control_processes={"maximum likelihood is best": np.full(3, logistic)},
     )
 
 
@@ -197,7 +197,7 @@ def information(a):
 
 
 @claim(
-    ours("Laplace's method for the information"),
+    derived("Laplace's method for the information"),
     kind="limit",
     cases=[(0.02, 50), (2.0, 50), (8.0, 60), (20.0, 70)],
 )

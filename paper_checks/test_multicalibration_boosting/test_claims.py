@@ -8,7 +8,7 @@ import numpy as np
 
 from sims import multicalibration_boosting as observed
 from theory import multicalibration_boosting as predicted
-from theory_on_trial import abstract, claim, code, ours
+from theory_on_trial import abstract, claim, code, derived
 from theory_on_trial.contract import Count, Interval, Natural
 from theory_on_trial.laws import Asymptotic
 
@@ -71,7 +71,7 @@ def world_of(seed, cells, dim):
 
 
 @claim(
-    ours("the error is a quadratic of the step"),
+    derived("the error is a quadratic of the step"),
     kind="identity",
     cases=[(w, v) for w in range(5) for v in range(4)],
 )
@@ -105,7 +105,7 @@ def test_step(trial, world: Natural, level: Place, cells: Cells = 60, dim: Dim =
 
 
 @claim(
-    ours(
+    derived(
         "least squares in each level; that such a condition on squared error characterises it is "
         "in the abstract"
     ),
@@ -142,7 +142,9 @@ def test_swap_regret(trial, world: Natural, cells: Cells, dim: Dim):
     trial.value(gains, np.full(2, regret), error=1e-12, margin=1e-10, controls=controls)
 
 
-@claim(ours("recalled; expansion of (v - y)^2 - (h - y)^2 about v"), kind="bound", cases=range(3))
+@claim(
+    derived("recalled; expansion of (v - y)^2 - (h - y)^2 about v"), kind="bound", cases=range(3)
+)
 def test_converse(trial, world: Natural, cells: Cells = 60, dim: Dim = 3, draws: Count = 500):
     """If h lowers the error of level v by a, E[(h - v)(y - v)|v] >= a / 2."""
     probabilities, _, means, basis, _ = world_of(world, cells, dim)
@@ -161,16 +163,16 @@ def test_converse(trial, world: Natural, cells: Cells = 60, dim: Dim = 3, draws:
     trial.bound(
         least,
         correlations,
-        found_by="draws",
+        instances="draws",
         independent=draws,
         ops=1000,
         scale=sizes,
-        wrong_processes=rivals,
+        control_processes=rivals,
     )
 
 
 @claim(
-    ours("least squares: E[fit r|v] = E[fit^2|v]"),
+    derived("least squares: E[fit r|v] = E[fit^2|v]"),
     kind="identity",
     cases=[(0, 1.0), (0, 0.1), (1, 0.01), (2, 0.001)],
 )
@@ -191,7 +193,7 @@ def test_converse__sharp(trial, world: Natural, fraction: Moved, cells: Cells = 
 
 
 @claim(
-    ours("Jensen's inequality for the bias of a bin's levels"),
+    derived("Jensen's inequality for the bias of a bin's levels"),
     kind="bound",
     cases=[(4, 2), (20, 5), (7, 3)],
 )
@@ -223,15 +225,17 @@ def test_binning_hides(trial, levels: Several, merged: Several, draws: Count = 2
     trial.bound(
         coarse,
         np.array(fine),
-        found_by="draws",
+        instances="draws",
         independent=draws,
         ops=4 * levels,
         scale=1.0,
-        wrong_processes=rivals,
+        control_processes=rivals,
     )
 
 
-@claim(ours("law of total variance"), kind="identity", cases=[(4, 2, 0), (20, 5, 0), (300, 10, 1)])
+@claim(
+    derived("law of total variance"), kind="identity", cases=[(4, 2, 0), (20, 5, 0), (300, 10, 1)]
+)
 def test_binning_hides__exactly(trial, levels: Several, merged: Several, instance: Natural):
     """What bins hide of K2 is the sum over bins of P(b) Var(E[r|v] | b)."""
     generator = np.random.default_rng(instance)
@@ -252,10 +256,10 @@ def test_binning_hides__exactly(trial, levels: Several, merged: Several, instanc
 
 
 @claim(
-    ours("K2 of a sample with h = 1, by its definition"),
+    derived("K2 of a sample with h = 1, by its definition"),
     kind="identity",
     cases=[(1, 0.2), (2, 0.25), (9, 0.05)],
-    as_printed=code(
+    as_published=code(
         "Declancharrison/Level-Set-Boosting",
         "helper_functions.py",
         "ac3caf0166c2b320b9bd49beef903bf000d48e69",
@@ -284,7 +288,7 @@ def test_coded_error(trial, levels: Levels, bias: Bias):
         k2,
         ops=20 * n,
         controls={"without the largest": release},
-        as_printed=release,
+        as_published=release,
     )
 
 
@@ -313,7 +317,7 @@ def worlds_of(trial, draws):
 
 
 @claim(
-    ours(
+    derived(
         "rounding costs E|fit - y|/m + 1/(4 m^2), the rest of the last gain is the swap regret; "
         "the rule is recalled"
     ),
@@ -339,12 +343,12 @@ def test_halting(trial, share: Fine, bound: Bound, draws: Count = 8):
     if bound > 2.2:
         controls["without B"] = guarantee / bound
     processes = {name: np.full(len(errors), error) for name, error in rivals.items()}
-    options = {"found_by": "draws", "independent": draws, "ops": 1000}
-    trial.bound(errors, guarantee, controls=controls, wrong_processes=processes, **options)
+    options = {"instances": "draws", "independent": draws, "ops": 1000}
+    trial.bound(errors, guarantee, controls=controls, control_processes=processes, **options)
 
 
 @claim(
-    ours("the error of 1/2 is at most 1/4 above the best"),
+    derived("the error of 1/2 is at most 1/4 above the best"),
     kind="bound",
     cases=[(0.125, 1.0), (0.1, 1.0), (0.08 / 0.95, 4.0), (0.0201, 0.1)],
 )
@@ -361,12 +365,12 @@ def test_halting__rounds(trial, share: Coarse, bound: Bound, draws: Count = 8):
         boosted(slow_world, share, bound, grid=m + m % 2)[0].rounds
     )  # 1/2 must be on the grid
     controls = {"one round suffices": 1.0} | ({"one less": most - 1} if rounds[-1] == most else {})
-    options = {"found_by": "draws", "independent": draws, "ops": 10}
+    options = {"instances": "draws", "independent": draws, "ops": 10}
     trial.bound(rounds, np.full(len(rounds), most), controls=controls, **options)
 
 
 @claim(
-    ours("exact arithmetic of the guarantee"),
+    derived("exact arithmetic of the guarantee"),
     kind="identity",
     cases=[*BOTH, (1.0, 1.0), (1e-6, 2.0)],
 )
@@ -391,7 +395,7 @@ def test_halting__grid(
     trial.identity(float(exact), guarantee, ops=10, controls=controls)
 
 
-@claim(ours("two cells that H fits"), kind="identity", cases=[0.125, 0.03, 1e-3, 1e-8])
+@claim(derived("two cells that H fits"), kind="identity", cases=[0.125, 0.03, 1e-3, 1e-8])
 def test_halting__first_round(trial, share: Share, bound: Bound = 3.0):
     """On means 1/2 -+ δ the first round gains δ^2 and is rejected up to δ^2 = α / (2 B)."""
     deltas = np.sqrt(share / 2 * np.array([0.999, 1.001]))
@@ -419,7 +423,9 @@ def released(features, labels, bins, gamma):
 
 
 @claim(
-    ours("the proof of the guarantee, with the grid and the stopping rule of the released class"),
+    derived(
+        "the proof of the guarantee, with the grid and the stopping rule of the released class"
+    ),
     kind="bound",
     cases=[(8000, 800, 0.1), (10_000, 600, 0.5)],
 )
@@ -449,8 +455,8 @@ def test_released_class(
     k2, guarantees, final = np.transpose(cases)
     processes = {"what it returns": final}
     controls = {"rounding costs nothing": [gamma / 10, gamma / bins]}
-    options = {"found_by": "draws", "independent": 1, "ops": 1000}
-    trial.bound(k2, guarantees, wrong_processes=processes, controls=controls, **options)
+    options = {"instances": "draws", "independent": 1, "ops": 1000}
+    trial.bound(k2, guarantees, control_processes=processes, controls=controls, **options)
 
 
 @claim(
@@ -492,7 +498,7 @@ def test_weak_learning(trial, dim: Annotated[int, Interval(2, 8, why="there are 
 
 
 @claim(
-    ours("principal angles; the abstract ends with weak learning relative to another class C"),
+    derived("principal angles; the abstract ends with weak learning relative to another class C"),
     kind="bound",
     cases=[0, 1, 2],
 )
@@ -540,7 +546,7 @@ def test_weak_learning__relative(
     bounds = [predicted.relative_gain(*pair) for pair in zip(by_first, cosine, strict=True)]
     controls = {"as much as H": by_first, "the cosine for its square": by_first / cosine}
     trial.bound(
-        by_other, bounds, found_by="draws", independent=1, ops=1e5, scale=0.25, controls=controls
+        by_other, bounds, instances="draws", independent=1, ops=1e5, scale=0.25, controls=controls
     )
 
 
@@ -577,7 +583,7 @@ def enumerated(counts, values, chances, share):
     return means / counts.sum()
 
 
-@claim(ours("the variance of a level's mean"), kind="distribution", cases=LEVELS)
+@claim(derived("the variance of a level's mean"), kind="distribution", cases=LEVELS)
 def test_plug_in_bias(trial, levels: Count, per_level: Count, shift: Shift, share: Members = 0.4):
     """Given n_v, plug-in K2 has the mean sum of (n_v/n) θ_v^2 + sum of Var(h r|v) / n, over all
     levels v.
@@ -595,7 +601,7 @@ def test_plug_in_bias(trial, levels: Count, per_level: Count, shift: Shift, shar
     )
 
 
-@claim(ours("products of different samples alone"), kind="distribution", cases=LEVELS)
+@claim(derived("products of different samples alone"), kind="distribution", cases=LEVELS)
 def test_unbiased_k2(trial, levels: Count, per_level: Several, shift: Shift, share: Members = 0.4):
     """The sum of (n_v/n) (S1^2 - S2) / (n_v (n_v - 1)), S1 and S2 sums of h r and its square, has
     K2 as its mean.
@@ -622,7 +628,7 @@ def test_unbiased_k2(trial, levels: Count, per_level: Several, shift: Shift, sha
     )
 
 
-@claim(ours("as enumerated"), kind="distribution", cases=[(50, 40, 0.0), (6, 40, 0.25)])
+@claim(derived("as enumerated"), kind="distribution", cases=[(50, 40, 0.0), (6, 40, 0.25)])
 def test_plug_in_bias__sampled(
     trial, levels: Count, per_level: Several, shift: Shift, share: Members = 0.4
 ):

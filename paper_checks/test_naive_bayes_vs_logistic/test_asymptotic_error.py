@@ -21,7 +21,7 @@ from paper_checks.test_naive_bayes_vs_logistic import (
 )
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Bounded
 
@@ -51,7 +51,9 @@ def mistakes(rule, means, factor):
 
 
 @claim(
-    ours("on a line of means the scores are one normal variable, cut half-way between neighbours"),
+    derived(
+        "on a line of means the scores are one normal variable, cut half-way between neighbours"
+    ),
     kind="identity",
     cases=[(2, 3, 0.0), (1, 7, 0.0), (2, 3, 0.5)],
 )
@@ -109,7 +111,7 @@ def _margins(rng, n_features):
 
 
 @claim(
-    ours(
+    derived(
         "Cauchy and Schwarz, after Ng & Jordan 2001: the discriminative limit is no worse; when "
         "it is as good"
     ),
@@ -130,7 +132,7 @@ def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures
     trial.bound(
         margins,
         bests,
-        found_by="draws",
+        instances="draws",
         independent=n_draws,
         ops=ops,
         scale=scale,
@@ -143,7 +145,9 @@ def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures
 
 
 @claim(
-    ours("the margin of the population rule; finite m adds noise in the weights, to leading order"),
+    derived(
+        "the margin of the population rule; finite m adds noise in the weights, to leading order"
+    ),
     kind="limit",
 )
 def test_nb_correlated_floor(
@@ -202,10 +206,10 @@ def _left_at(means, sigma, n_samples):
 
 
 @claim(
-    ours("both scores see one normal variable of squared distance 2 (n + 1), for even n"),
+    derived("both scores see one normal variable of squared distance 2 (n + 1), for even n"),
     kind="identity",
     cases=list(BAYES_ERRORS),
-    as_printed=released(
+    as_published=released(
         "main_simulation.py",
         says="For K = 2 the Bayes errors at n = 2, 4, 10, 20 are .06655, .02924, .00483, .00037.",
     ),
@@ -219,17 +223,17 @@ def test_official_bayes_errors(trial, n_features: Literal[2, 4, 10, 20]):
     error = float(jax.jit(observed.conditional_error)(rule, means, variances))
     exact = ndtr(-np.sqrt((n_features + 1) / 2))
     controls = {"variances n / 2 and 1": ndtr(-np.sqrt(1 + n_features / 2))}
-    trial.identity(error, exact, ops=200, controls=controls, as_printed=BAYES_ERRORS[n_features])
+    trial.identity(error, exact, ops=200, controls=controls, as_published=BAYES_ERRORS[n_features])
 
 
 @claim(
-    ours(
+    derived(
         "the free sum of a Marchenko-Pastur law and of two atoms; the lowest eigenvalue is within "
         "its fluctuations"
     ),
     kind="limit",
     cases=[400, 800],
-    as_printed=released(
+    as_published=released(
         "data/generate_data.py",
         says="Gaussian features are drawn with the covariance (2 U - 1)^T (2 U - 1), U uniform in "
         "n x n from seed 0, "
@@ -256,7 +260,7 @@ def test_hard_covariance(trial, n_features: ManyFeatures):
             "positive semi-definite": -1 / n,
             "variances left as they are, less n / 3": -1 / 3,
         },
-        as_printed=-1 / n,
+        as_published=-1 / n,
     )
 
 
@@ -277,7 +281,7 @@ def _lowest_edge():
 
 
 @claim(
-    ours("given the class, the K scores are normal with the covariance W Σ W^T"),
+    derived("given the class, the K scores are normal with the covariance W Σ W^T"),
     kind="identity",
     cases=[3, 4],
 )

@@ -9,7 +9,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, logsumexp, softmax, xlogy
 
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Count, Interval
 
 HAIR = 1e-13
@@ -48,7 +48,7 @@ def regrets(mass, p, logits):
 
 
 @claim(
-    ours("Legendre: the maximiser is artanh t, or the bound if larger"),
+    derived("Legendre: the maximiser is artanh t, or the bound if larger"),
     kind="identity",
     cases=[0.5, 1.0, 2.0],
 )
@@ -80,7 +80,7 @@ def test_psi_conjugate(trial, logit_bound: LowBound, n_points: Several = 60):
         np.array(inverse), np.stack([ts, ts]), error=1e-12, margin=1e-9, controls={"t / 2": ts / 2}
     )
     curve = psi(logit_bound)[1]
-    trial.bound(ts**2 / 2, curve, found_by="grid", ops=10, controls={"half of Ψ": curve / 2})
+    trial.bound(ts**2 / 2, curve, instances="grid", ops=10, controls={"half of Ψ": curve / 2})
 
 
 def _conjugate(t, limit):
@@ -96,7 +96,7 @@ def _conjugate(t, limit):
 
 
 @claim(
-    ours("the least KL(p || q) with q_a <= q_b"),
+    derived("the least KL(p || q) with q_a <= q_b"),
     kind="bound",
     cases=[2, 3, 5, 10],
     route="divergences of drawn distributions by SciPy",
@@ -123,7 +123,7 @@ def test_hcons_multiclass(trial, n_classes: Classes, n_draws: Draws = 50_000):
     middle, lesser = _judge_regrets(
         trial, np.concatenate([gammas, extreme]), np.concatenate([logits, tie]), n_draws
     )
-    options = {"found_by": "draws", "independent": n_draws, "ops": 8 * n_classes, "scale": 1.0}
+    options = {"instances": "draws", "independent": n_draws, "ops": 8 * n_classes, "scale": 1.0}
     trial.bound(lesser, middle, controls={"twice Ψ": middle / 2}, **options)
 
 
@@ -135,13 +135,13 @@ def _judge_regrets(trial, masses, logits, n_draws):
     regret, scale = kl_divergence(p, logits)
     best, choice = top_two(p, logits)
     middle = predicted.top_two_kl_bound(p, softmax(logits, axis=1))
-    options = {"found_by": "draws", "independent": n_draws, "ops": 8 * p.shape[1], "scale": scale}
+    options = {"instances": "draws", "independent": n_draws, "ops": 8 * p.shape[1], "scale": scale}
     trial.bound(middle, regret + 10 * HAIR, controls={"twice Ψ": regret / 2}, **options)
     return middle, predicted.consistency_transform(best - choice)
 
 
 @claim(
-    ours("Ψ(t) >= t^2 / 2, and Jensen"),
+    derived("Ψ(t) >= t^2 / 2, and Jensen"),
     kind="bound",
     route="divergences of drawn problems by SciPy",
 )
@@ -169,7 +169,7 @@ def test_hcons_sqrt2(trial, n_problems: Count = 4000, most_points: Count = 50):
     trial.bound(
         excess,
         bound,
-        found_by="draws",
+        instances="draws",
         independent=n_problems,
         ops=8 * most_points,
         controls=controls,
@@ -177,7 +177,7 @@ def test_hcons_sqrt2(trial, n_problems: Count = 4000, most_points: Count = 50):
 
 
 @claim(
-    ours(
+    derived(
         "Karush-Kuhn-Tucker conditions of the minimum in a box: the condition that a bound for "
         "bounded logits needs"
     ),
@@ -241,7 +241,7 @@ def _conic_minimum(p, limit):
 
 
 @claim(
-    ours("within the ratio condition bounded logits reach the posterior"),
+    derived("within the ratio condition bounded logits reach the posterior"),
     kind="bound",
     cases=[3, 4, 7],
     route="divergences of drawn distributions by SciPy",
@@ -271,7 +271,7 @@ def test_hcons_bounded_repaired(
 
 
 @claim(
-    ours("logits of a box differ by at most 2 Λ, all such fit"),
+    derived("logits of a box differ by at most 2 Λ, all such fit"),
     kind="identity",
     cases=[(3, 1.5), (6, 0.4)],
 )
@@ -354,7 +354,7 @@ def _box_minimiser(p, limit):
 
 
 @claim(
-    ours("log odds of normal classes are normal, mean half the variance"),
+    derived("log odds of normal classes are normal, mean half the variance"),
     kind="identity",
     cases=[0.25, 4.0, 30.0],
     route="an entropy by a trapezoidal rule over the plane against a mean over one variable",

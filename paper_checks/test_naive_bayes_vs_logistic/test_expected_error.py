@@ -13,7 +13,7 @@ from scipy.stats import chi2, norm
 from paper_checks.test_naive_bayes_vs_logistic import Gap, two_classes
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Fraction, Interval
 from theory_on_trial.laws import Bounded
 
@@ -38,7 +38,7 @@ Classes = Annotated[int, Interval(2, 50, why="every sample holds as many means")
 
 
 @claim(
-    ours(
+    derived(
         "the error is the chance that two independent normal vectors have a negative inner product"
     ),
     kind="identity",
@@ -96,7 +96,7 @@ def _coarse_law(n, squared_distance, tau_squared, midpoint):
 
 
 @claim(
-    ours("Ng & Jordan 2001: O(log n) samples; exact for independent normal means"),
+    derived("Ng & Jordan 2001: O(log n) samples; exact for independent normal means"),
     kind="rate",
     cases=[10, 100],
 )
@@ -132,7 +132,7 @@ def test_nb_param_lemma(
         1 - failure,
         margin=0.009 * (1 - failure),
         controls={"1 - 2 δ": 1 - 2 * failure},
-        wrong_processes={"half the leading term of m*": within(half)},
+        control_processes={"half the leading term of m*": within(half)},
         first=4096,
         most=400_000,
         vectorised=True,
@@ -148,7 +148,7 @@ def test_nb_param_lemma(
     trial.bound(
         increments,
         np.append(increments[1:], limit),
-        found_by="grid",
+        instances="grid",
         ops=100,
         scale=law[-1],
         controls=rivals,
@@ -162,7 +162,7 @@ def test_nb_param_lemma(
 
 
 @claim(
-    ours("the cosine of fitted and true weights concentrates: its mean square is known exactly"),
+    derived("the cosine of fitted and true weights concentrates: its mean square is known exactly"),
     kind="limit",
     cases=[("m / n", 4.0), ("m", 10.0), ("m", 40.0)],
     route="a contour integral and a root against `predicted.naive_bayes_expected_error_large_n`",
@@ -215,7 +215,7 @@ def test_nb_large_n(
 
 
 @claim(
-    ours("the exact law, solved for m: the conditions behind O(log n) exclude a weak signal"),
+    derived("the exact law, solved for m: the conditions behind O(log n) exclude a weak signal"),
     kind="rate",
     route="sizes of the exact law at growing n against the growth that is claimed",
     second="test_theory_nb.py::test_reference_values_of_an_independent_two_dimensional_quadrature",
@@ -247,7 +247,7 @@ def test_nb_linear_when_weak(
 
 
 @claim(
-    ours("the exact law with Δ^2 = c n"),
+    derived("the exact law with Δ^2 = c n"),
     kind="limit",
     cases=[(0.04, 4), (0.04, 8), (0.5, 4), (1.0, 8)],
     route="the exact law at growing n against the limit that is claimed",
@@ -279,7 +279,7 @@ def test_nb_constant_when_dense(
 
 
 @claim(
-    ours("by 16 n / Δ^4 normal quantiles squared, Δ^2 = n^a"),
+    derived("by 16 n / Δ^4 normal quantiles squared, Δ^2 = n^a"),
     kind="rate",
     cases=[0.0, 0.25, 0.4, 0.6],
     route="slopes of `predicted.naive_bayes_samples` against "
@@ -315,7 +315,7 @@ def test_nb_sample_exponent(
 
 
 @claim(
-    ours("independent labels miss a class of prior p with probability (1 - p)^m"),
+    derived("independent labels miss a class of prior p with probability (1 - p)^m"),
     kind="rate",
     cases=[8, 32],
 )
@@ -352,7 +352,7 @@ def test_nb_rare_class(
         law=Bounded(0, 1),
         margin=0.0095 * exact,
         controls={"a prior of 2 / n": (1 - 2 / n) ** count},
-        wrong_processes={"half as many": absent((count + 1) // 2)},
+        control_processes={"half as many": absent((count + 1) // 2)},
         first=4096,
         most=100_000,
         vectorised=True,

@@ -16,7 +16,7 @@ from paper_checks.test_naive_bayes_vs_logistic import equicorrelated, two_classe
 from sims import naive_bayes_vs_logistic as observed
 from sims.naive_bayes_vs_logistic.sizes import bisect_sizes, geometric_sizes
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.base.mapping import map_cells, quick_jit, quick_map
 from theory_on_trial.contract import Interval
 from theory_on_trial.decide.trends import crossing
@@ -46,10 +46,10 @@ DISCRIMINATIVE = {
 """Where m* of logistic regression is looked for in the official design, for every K and n."""
 
 RIVALS = ["const", "log n", "sqrt n", "n log n"]
-NO_GROWTH = ours(
+NO_GROWTH = derived(
     "the abstract's O(log n) in the released design: an upper bound that is not reached"
 )
-SCAN = ours("the scan of the released main_simulation.py, with exact errors")
+SCAN = derived("the scan of the released main_simulation.py, with exact errors")
 Level = Annotated[
     float, Interval(0.005, 0.02, why="the sizes that are tried lie around these crossings")
 ]
@@ -150,7 +150,7 @@ def official(sizes, n_classes):
 @claim(
     NO_GROWTH,
     kind="rate",
-    loose="it falls, from 6 at 25 features to 4 from 200 on, the least that is tried",
+    not_tight="it falls, from 6 at 25 features to 4 from 200 on, the least that is tried",
 )
 def test_nb_growth_upper(
     trial,
@@ -179,7 +179,7 @@ def test_nb_growth_upper(
         "fixed distance between the classes": (weak, weak),
         "log n times the first": (low[0] * np.log(sizes) / np.log(sizes[0]),) * 2,
     }
-    trial.growth_at_most(sizes, (low, high), "const", error=ERROR, wrong_processes=processes)
+    trial.growth_at_most(sizes, (low, high), "const", error=ERROR, control_processes=processes)
 
 
 @claim(
@@ -187,7 +187,8 @@ def test_nb_growth_upper(
     kind="rate",
     tier="full",
     cases=list(GENERATIVE),
-    loose="the number of samples falls, or is the least that the protocol tries, two of each class",
+    not_tight="the number of samples falls, or is the least that the protocol tries, two of each "
+    "class",
 )
 def test_nb_growth_upper__classes(
     trial,
@@ -215,10 +216,10 @@ def test_nb_growth_upper__classes(
     # Balanced labels begin at 2 K, as the official protocol does: a smaller m* reads as this floor.
     low, high = np.maximum(boxes_of(curves), samples[0])
     processes = {"log n times the first": (low[0] * np.log(sizes) / np.log(sizes[0]),) * 2}
-    trial.growth_at_most(sizes, (low, high), "const", error=ERROR, wrong_processes=processes)
+    trial.growth_at_most(sizes, (low, high), "const", error=ERROR, control_processes=processes)
 
 
-@claim(ours("the abstract's O(n) in the released design"), kind="rate", tier="full")
+@claim(derived("the abstract's O(n) in the released design"), kind="rate", tier="full")
 def test_lr_growth_linear(trial, level: Level = 0.01, runs: Runs = 1.0):
     """In the official design with two classes ridge logistic regression needs a number of samples
     affine in n.
@@ -233,10 +234,10 @@ def test_lr_growth_linear(trial, level: Level = 0.01, runs: Runs = 1.0):
 
 
 @claim(
-    ours("the released design, where classes part as n grows: O(n) shows at larger n only"),
+    derived("the released design, where classes part as n grows: O(n) shows at larger n only"),
     kind="rate",
     tier="full",
-    loose="the number of samples falls, from about 470 at 25 features to 300 at 100",
+    not_tight="the number of samples falls, from about 470 at 25 features to 300 at 100",
 )
 def test_lr_growth__three_classes(
     trial,
@@ -261,12 +262,12 @@ def test_lr_growth__three_classes(
         (low, high),
         "const",
         error=ERROR,
-        wrong_processes={"proportional to n": (linear, linear)},
+        control_processes={"proportional to n": (linear, linear)},
     )
 
 
 @claim(
-    ours("the exact law, solved for m: the conditions behind O(log n) exclude a weak signal"),
+    derived("the exact law, solved for m: the conditions behind O(log n) exclude a weak signal"),
     kind="rate",
     tier="full",
     cases=["every feature", "four features"],
@@ -296,7 +297,7 @@ def test_nb_linear_when_weak__simulated(
 
 
 @claim(
-    ours(
+    derived(
         "a common factor does not average out over features, and Bayes subtracts it: conditions "
         "behind O(log n)"
     ),
@@ -375,7 +376,7 @@ def test_first_passage(trial, n_features: Literal[100, 200, 400, 1000]):
 
     processes = {"at its first size": ends(4)}
     trial.probability(
-        ends(second), 0.97, side="at least", wrong_processes=processes, first=128, most=20_000
+        ends(second), 0.97, side="at least", control_processes=processes, first=128, most=20_000
     )
 
 
@@ -384,7 +385,7 @@ def test_first_passage(trial, n_features: Literal[100, 200, 400, 1000]):
     kind="empirical",
     tier="full",
     cases=[400, 1000],
-    loose="at the second size the mean error is 2 to 4 times the target, and 70 to 90 % of all "
+    not_tight="at the second size the mean error is 2 to 4 times the target, and 70 to 90 % of all "
     "scans have ended",
 )
 def test_first_passage__three_classes(trial, n_features: Literal[200, 400, 1000]):
@@ -418,11 +419,11 @@ def test_first_passage__three_classes(trial, n_features: Literal[200, 400, 1000]
 
 
 @claim(
-    ours("the abstract's simulation at the sizes of the released code"),
+    derived("the abstract's simulation at the sizes of the released code"),
     kind="empirical",
     tier="paper",
     cases=[(2, 100), (3, 60)],
-    loose="naive Bayes needs fewer samples in more dimensions, regression at K = 3 less than n "
+    not_tight="naive Bayes needs fewer samples in more dimensions, regression at K = 3 less than n "
     "times as many",
 )
 def test_figure_simulation(
@@ -452,7 +453,7 @@ def test_figure_simulation(
     discriminative = boxes_of(logistic_curves(trial, designs, level, n_runs=runs, widest=widest))
     options = {"error": ERROR, "guarantee": "asymptotic (union)"}
     processes = {"logistic regression": discriminative}
-    trial.growth_at_most(sizes, generative, "const", wrong_processes=processes, **options)
+    trial.growth_at_most(sizes, generative, "const", control_processes=processes, **options)
     linear = sizes / sizes[0]
     processes = {"m* times n": tuple(ends * linear for ends in discriminative)}
-    trial.growth_at_most(sizes, discriminative, "n", wrong_processes=processes, **options)
+    trial.growth_at_most(sizes, discriminative, "n", control_processes=processes, **options)

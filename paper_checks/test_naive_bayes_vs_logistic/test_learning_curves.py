@@ -13,7 +13,7 @@ from paper_checks.test_naive_bayes_vs_logistic import equicorrelated, half_infor
 from paper_checks.test_naive_bayes_vs_logistic.test_consistency import regrets
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.base.mapping import map_cells, quick_map
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded, RatioOfMeans
@@ -41,22 +41,22 @@ def lead_of_naive_bayes(correlation, sizes, n_features=20):
     return measure
 
 
-def _two_signs(trial, lead, signs, wrong_processes, **options):
+def _two_signs(trial, lead, signs, control_processes, **options):
     """Decide that the two leads have these signs, and that it takes both sizes to see them."""
 
     def seen(lead, sizes=(0, 1)):
         return lambda key: np.array(signs) * lead(key)[np.array(sizes)]
 
     alone = {"the larger size both times": seen(lead, (1, 1))}
-    processes = {name: seen(rival) for name, rival in wrong_processes.items()}
+    processes = {name: seen(rival) for name, rival in control_processes.items()}
     options |= {"law": Bounded(-1, 1), "scale": 0.5}  # leads are measured in the error of guessing
     trial.mean(
-        seen(lead), np.zeros(2), side="at least", wrong_processes=alone | processes, **options
+        seen(lead), np.zeros(2), side="at least", control_processes=alone | processes, **options
     )
 
 
 @claim(
-    ours("two regimes, of almost independent features"),
+    derived("two regimes, of almost independent features"),
     kind="empirical",
     tier="full",
     cases=[0.05, 0.1],
@@ -77,9 +77,9 @@ def test_two_regimes(
 
 
 @claim(
-    ours("with few samples variances are estimated badly, which the ridge penalty forgives"),
+    derived("with few samples variances are estimated badly, which the ridge penalty forgives"),
     kind="empirical",
-    loose="sampling ends once it is known who is ahead",
+    not_tight="sampling ends once it is known who is ahead",
 )
 def test_small_samples(
     trial, n_features: Annotated[int, Interval(16, 40, why="the sizes lie on either side")] = 20
@@ -93,11 +93,11 @@ def test_small_samples(
 
 
 @claim(
-    ours("the abstract's two regimes, on the features of bundled data sets"),
+    derived("the abstract's two regimes, on the features of bundled data sets"),
     kind="empirical",
     tier="full",
     cases=[("wine", 10, 100), ("breast_cancer", 10, 200), ("digits", 20, 100)],
-    loose="sampling ends once it is known who is ahead",
+    not_tight="sampling ends once it is known who is ahead",
 )
 def test_real_two_regimes(
     trial,
@@ -129,7 +129,7 @@ def test_real_two_regimes(
     _two_signs(trial, lead, (1, -1), {}, first=128, most=12_000)
 
 
-@claim(ours("Ψ(t) >= t^2 / 2, and Jensen: it holds for any rule, fitted or not"), kind="bound")
+@claim(derived("Ψ(t) >= t^2 / 2, and Jensen: it holds for any rule, fitted or not"), kind="bound")
 def test_lr_surrogate_consistency(
     trial,
     n_features: Annotated[int, Interval(1, 2, why="of more, no fit is seen near the bound")] = 2,
@@ -178,10 +178,12 @@ def test_lr_surrogate_consistency(
     controls = {"excess of the training loss": predicted.zero_one_regret_bound(of_training)}
     bound = predicted.zero_one_regret_bound(regret)
     options = {"ops": 100, "scale": 1.0, "controls": controls}
-    trial.bound(excess, bound, found_by="draws", independent=n_runs, **options)
+    trial.bound(excess, bound, instances="draws", independent=n_runs, **options)
 
 
-@claim(ours("Efron 1975, recalled; for balanced labels derived from it"), kind="limit", tier="full")
+@claim(
+    derived("Efron 1975, recalled; for balanced labels derived from it"), kind="limit", tier="full"
+)
 def test_efron_are(
     trial,
     distances: tuple[
@@ -281,7 +283,7 @@ def _discriminant(moments):
 
 
 @claim(
-    ours(
+    derived(
         "Efron 1975, recalled; the excess error is the variance of the boundary, by the delta "
         "method"
     ),
@@ -321,7 +323,7 @@ def test_efron_are__variances(
     )
 
 
-@claim(ours("double asymptotics of discriminant analysis, recalled"), kind="limit", tier="full")
+@claim(derived("double asymptotics of discriminant analysis, recalled"), kind="limit", tier="full")
 def test_lda_needs_linear(
     trial,
     n_features: Annotated[
@@ -371,7 +373,7 @@ def test_lda_needs_linear(
 
 
 @claim(
-    ours("the sum of two normal tails at every size, in the design of the released code"),
+    derived("the sum of two normal tails at every size, in the design of the released code"),
     kind="identity",
 )
 def test_unreachable_target(
@@ -405,7 +407,7 @@ def test_unreachable_target(
 
 
 @claim(
-    ours(
+    derived(
         "the first two moments of an inverse Wishart matrix, in numerator and denominator of the "
         "margin"
     ),

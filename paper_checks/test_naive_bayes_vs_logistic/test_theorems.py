@@ -11,7 +11,7 @@ import numpy as np
 from paper_checks.test_naive_bayes_vs_logistic import Samples
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded
@@ -110,7 +110,7 @@ def _tipped_tie():
 
 
 @claim(
-    ours(
+    derived(
         "Taylor bounds of every term of the scores; hypotheses after the abstract and the "
         "released diagnostics"
     ),
@@ -141,7 +141,7 @@ def test_nb_theorem_explicit(
     shifts, bounds, error, limit, none, size = np.concatenate(
         [sides, _lowest_variances(n_features), _all_wrong(), _tipped_tie()], axis=1
     )
-    options = {"found_by": "draws", "independent": int(near.sum()), "ops": 20 * n_features}
+    options = {"instances": "draws", "independent": int(near.sum()), "ops": 20 * n_features}
     trial.bound(
         shifts, bounds, scale=size, controls={"no variance found below ρ_0": bounds / 2}, **options
     )
@@ -149,7 +149,7 @@ def test_nb_theorem_explicit(
 
 
 @claim(
-    ours("Chebyshev, and the union over the other classes"),
+    derived("Chebyshev, and the union over the other classes"),
     kind="bound",
     cases=[(7, 2), (7, 3), (12, 3)],
     route="all points against `theory.naive_bayes_vs_logistic.margin_mass_bound`",
@@ -164,7 +164,7 @@ def test_nb_theorem_explicit__margins(
     worlds = [(2, level), (n_classes, level), (n_classes, 0.3)]
     mass, bounds = np.concatenate([_margin_masses(n_features, *world) for world in worlds], axis=1)
     controls = {"half, as each of two tails has": bounds / 2}
-    trial.bound(mass, bounds, found_by="all", ops=2**n_features, scale=1.0, controls=controls)
+    trial.bound(mass, bounds, instances="all", ops=2**n_features, scale=1.0, controls=controls)
 
 
 def _margin_masses(n_features, n_classes, level):
@@ -186,9 +186,10 @@ def _margin_masses(n_features, n_classes, level):
 
 
 @claim(
-    ours("Hoeffding and Chernoff, and the union over all estimates"),
+    derived("Hoeffding and Chernoff, and the union over all estimates"),
     kind="bound",
-    loose="Hoeffding and the union over all estimates: hundreds of times fewer samples still do",
+    not_tight="Hoeffding and the union over all estimates: hundreds of times fewer samples still "
+    "do",
 )
 def test_nb_theorem_explicit__samples(
     trial,
@@ -228,14 +229,14 @@ def test_nb_theorem_explicit__samples(
         escapes(int(np.ceil(exact))),
         failure,
         side="at most",
-        wrong_processes=few,
+        control_processes=few,
         first=256,
         most=2000,
     )
 
 
 @claim(
-    ours("the theorem's own chance of failure, solved for ε"),
+    derived("the theorem's own chance of failure, solved for ε"),
     kind="bound",
     route="nothing is measured: two readings of one theorem",
     second="test_theory_nb.py::test_the_bounds_at_round_numbers",
@@ -270,7 +271,7 @@ def test_nb_theorem_vacuous(
         ]
     )
     trial.bound(
-        beta, least_width, found_by="grid", ops=1000, controls={"half of τ": least_width / 2}
+        beta, least_width, instances="grid", ops=1000, controls={"half of τ": least_width / 2}
     )
     sizes = 10.0 ** np.arange(1, 7)
     counts = np.array(
@@ -307,7 +308,7 @@ def _least_deviation(n_samples, n_features, n_classes, failure, floor):
 
 
 @claim(
-    ours(
+    derived(
         "after Ng & Jordan 2001: a constant fraction of informative features; a sum of squares, "
         "term by term"
     ),
@@ -354,7 +355,7 @@ def test_nb_log_odds(
     trial.bound(
         lower,
         odds,
-        found_by="draws",
+        instances="draws",
         independent=n_draws,
         ops=20 * n_features,
         scale=scale,
@@ -363,10 +364,11 @@ def test_nb_log_odds(
 
 
 @claim(
-    ours("symmetrisation, vector contraction, and softmax being sqrt(2)-Lipschitz"),
+    derived("symmetrisation, vector contraction, and softmax being sqrt(2)-Lipschitz"),
     kind="bound",
     cases=[10, 100],
-    loose="constants of symmetrisation and contraction: even where the loss is a line a tenth of "
+    not_tight="constants of symmetrisation and contraction: even where the loss is a line a tenth "
+    "of "
     "the bound is reached",
 )
 def test_lr_rademacher(trial, n_samples: Drawn, weight_bound: SmallBound = 0.1):
@@ -414,7 +416,7 @@ def test_lr_rademacher(trial, n_samples: Drawn, weight_bound: SmallBound = 0.1):
 
 
 @claim(
-    ours(
+    derived(
         "symmetrisation doubles, contraction costs sqrt(2) and the steepness of the loss, once "
         "for each class"
     ),
@@ -450,7 +452,7 @@ def test_lr_rademacher__steps(
         "no sqrt(2)": bound / np.sqrt(2),
         "no intercept": predicted.logistic_log_regret_bound(*of),
     }
-    trial.bound(steps, bound, found_by="all", ops=100, controls=controls)
+    trial.bound(steps, bound, instances="all", ops=100, controls=controls)
     gaps = np.array([0.0, np.sqrt(bound)])
     bounds = [predicted.logistic_zero_one_regret_bound(*of, intercept, gap) for gap in gaps]
     exact = np.sqrt(2 * (bound + gaps))

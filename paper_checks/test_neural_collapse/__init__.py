@@ -9,7 +9,7 @@ layer m.
 
 from typing import Annotated
 
-from theory_on_trial import abstract, code, ours
+from theory_on_trial import abstract, code, derived
 from theory_on_trial.contract import Interval
 
 MOST_PROGRAMS = 60
@@ -29,11 +29,11 @@ UNEQUAL = abstract(
     "orthogonal vectors, whose "
     "lengths depend on the amount of data in their corresponding classes"
 )
-SPLIT = ours(
+SPLIT = derived(
     "by von Neumann's trace inequality the problem splits into a scalar one for each direction of "
     "the labels"
 )
-HESSIAN = ours(
+HESSIAN = derived(
     "from the second derivative of the objective in the singular directions of the labels"
 )
 

@@ -61,7 +61,7 @@ def decide_critical(trial, problem, alive, widths):
     options = {
         "margin": 2 * rounding,
         "scale": scale,
-        "wrong_processes": {k: slopes(v) for k, v in lengths.items()},
+        "control_processes": {k: slopes(v) for k, v in lengths.items()},
     }
     trial.value(slopes(1.0), np.zeros(len(heads)), error=rounding, **options)
     return heads

@@ -143,7 +143,7 @@ def test_bal_nobias_NC(
     metrics = _metrics(problem, end.head, predicted.orthogonal_frame(n_classes))
     simplex = {"simplex frame": _metrics(problem, end.head, predicted.simplex_etf(n_classes))}
     options = {"error": normalised_error(problem, end), "margin": MARGIN, "scale": 1.0}
-    trial.value(metrics, np.zeros(len(metrics)), wrong_processes=simplex, **options)
+    trial.value(metrics, np.zeros(len(metrics)), control_processes=simplex, **options)
     _decide_frame(
         trial, problem, end, predicted.orthogonal_frame, {"simplex frame": predicted.simplex_etf}
     )
@@ -167,7 +167,7 @@ def test_bal_bias_NC(
     orthogonal = {
         "orthogonal frame": _metrics(problem, end.head, predicted.orthogonal_frame(n_classes))
     }
-    trial.value(metrics, np.zeros(len(metrics)), scale=1.0, wrong_processes=orthogonal, **options)
+    trial.value(metrics, np.zeros(len(metrics)), scale=1.0, control_processes=orthogonal, **options)
     _decide_frame(
         trial, problem, end, predicted.simplex_etf, {"orthogonal frame": predicted.orthogonal_frame}
     )

@@ -30,18 +30,20 @@ from paper_checks.test_neural_collapse.problems import (
 )
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 Collapsed = Annotated[
     float,
     Interval(1.01, 1000.0, why="above the threshold all has collapsed; the high end is a cap"),
 ]
-DECAYED = ours("the decayed bias is minimised out: the mean direction keeps a share κ of its loss")
+DECAYED = derived(
+    "the decayed bias is minimised out: the mean direction keeps a share κ of its loss"
+)
 
 
 @claim(
-    ours(
+    derived(
         "minimising over the bias centres the labels, whose singular directions then follow the "
         "scalar problem"
     ),
@@ -96,7 +98,7 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
         )
     )
     about_zero = apart(trial, 0.0, 0.005, {"as without bias": without.duality})
-    trial.value(with_bias.duality, 0.0, wrong_processes=about_zero, **options)
+    trial.value(with_bias.duality, 0.0, control_processes=about_zero, **options)
     controls = {"n_k for the squared singular values": _by_class(optimum, sizes, widths)}
     controls["the bias alone"] = 0.5 - sizes @ sizes / (2 * sizes.sum() ** 2)
     trial.gap(
@@ -122,7 +124,7 @@ def _by_class(optimum, sizes, widths):
 
 
 @claim(
-    ours("the bias alone fits the class frequencies, which leaves the variance of a label"),
+    derived("the bias alone fits the class frequencies, which leaves the variance of a label"),
     kind="optimality",
 )
 def test_imb_bias__trivial(trial, class_sizes: Sizes = (6, 4, 2, 1), strength: Collapsed = 10.0):

@@ -20,10 +20,10 @@ from paper_checks.test_neural_collapse.problems import (
 )
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval, Natural
 
-CONVEX = ours(
+CONVEX = derived(
     "at depth one the decays are a nuclear norm of the logits, and the problem in them is convex"
 )
 Draws = Annotated[
@@ -179,10 +179,10 @@ def test_cert_deep_mse(
     trial.bound(
         np.array(least),
         np.array(value),
-        found_by="draws",
+        instances="draws",
         independent=n_instances,  # the heads of one instance share its data and start from one end
         ops=200,
-        wrong_processes={"1.01 f*": 1.01 * np.array(least)},
+        control_processes={"1.01 f*": 1.01 * np.array(least)},
     )
     probe = np.reshape(value, (n_instances, 2, per_instance))[:, 1].ravel()
     trial.identity(

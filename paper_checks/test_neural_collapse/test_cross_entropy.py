@@ -18,14 +18,14 @@ from paper_checks.test_neural_collapse.problems import (
 from paper_checks.test_neural_collapse.test_certificates import convex_value
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-PAIRS = ours(
+PAIRS = derived(
     "antipodal pairs of classes need half as many directions; the finding agrees with Garrod & "
     "Keating 2025"
 )
-SEARCH = ours("search for configurations of lower objective; agrees with Garrod & Keating 2025")
+SEARCH = derived("search for configurations of lower objective; agrees with Garrod & Keating 2025")
 Classes = Annotated[int, Interval(2, 16, why="a dense Hessian of all parameters is taken")]
 PerClass = Annotated[int, Interval(1, 1000, why="each point is a column of a dense matrix")]
 Depth = Annotated[int, Interval(1, 6, why="a cap, which nothing requires")]
@@ -148,7 +148,9 @@ def _dual(logits, per_class, decays, bias):
 
 
 @claim(
-    ours("the frame's orbit is stationary along its scale, and nothing descends at small decays"),
+    derived(
+        "the frame's orbit is stationary along its scale, and nothing descends at small decays"
+    ),
     kind="identity",
 )
 def test_ce_deep_ETF_critical(
@@ -182,11 +184,11 @@ def test_ce_deep_ETF_critical(
     rounding = 1000 * 2.0**-53 * longest**depth
     longer = {"0.1 % longer": slopes[1]}
     trial.value(
-        slopes[0], 0.0, error=rounding, margin=2 * rounding, scale=decay, wrong_processes=longer
+        slopes[0], 0.0, error=rounding, margin=2 * rounding, scale=decay, control_processes=longer
     )
     spectrum, half_spectrum = (observed.hessian_spectrum(problem, heads[i]) for i in (0, 2))
-    options = {"found_by": "all", "ops": 25 * len(spectrum), "scale": spectrum[-1]}
-    trial.bound(-spectrum[0], 0.0, wrong_processes={"half as long": -half_spectrum[0]}, **options)
+    options = {"instances": "all", "ops": 25 * len(spectrum), "scale": spectrum[-1]}
+    trial.bound(-spectrum[0], 0.0, control_processes={"half as long": -half_spectrum[0]}, **options)
     flat = np.sum(np.abs(spectrum) < 1e-6 * decay)
     kernels = predicted.hessian_kernel_dimension
     of_classes = {"K directions": np.array([kernels(widths, n_classes)])}
@@ -208,7 +210,7 @@ def decide_gain(trial, n_classes, depth, per_class, decay):
     return frame, pairs, error
 
 
-@claim(PAIRS, kind="optimality", cases=[(6, 2), (4, 3)], as_printed=DEEP)
+@claim(PAIRS, kind="optimality", cases=[(6, 2), (4, 3)], as_published=DEEP)
 def test_ce_deep_global(
     trial, n_classes: Classes, depth: Depth, per_class: PerClass = 4, decay: Small = 1e-3
 ):
@@ -220,7 +222,7 @@ def test_ce_deep_global(
         simplex > value + 1e-9, "pairs must win: K >= 6 at M = 2, K >= 4 at M = 3, at small decays"
     )
     _, pairs, error = decide_gain(trial, n_classes, depth, per_class, decay)
-    # Were the frame a global minimiser, as printed, no head would have a lower objective than it.
+    # Were the frame a global minimiser, as published, no head would have a lower objective than it.
     controls = {"the simplex frame is least": simplex}
     trial.value(
         pairs,
@@ -229,7 +231,7 @@ def test_ce_deep_global(
         error=error,
         slack=2 * error,
         controls=controls,
-        as_printed=simplex,
+        as_published=simplex,
     )
 
 
@@ -246,7 +248,7 @@ def test_ce_deep_global__holds(
 
 
 @claim(
-    ours(
+    derived(
         "of balanced factors the objective is a function of the scale, which any search can "
         "minimise"
     ),
@@ -419,7 +421,7 @@ def test_ce_lowrank(
     kind="optimality",
     tier="full",
     cases=[(4, 3, 4), (5, 2, 4), (7, 2, 4), (10, 2, 2)],
-    loose="what the best head attains has no closed form; the frame is beaten by 1 to 11 %",
+    not_tight="what the best head attains has no closed form; the frame is beaten by 1 to 11 %",
 )
 def test_ce_deep_global__search_more(
     trial,
@@ -447,5 +449,5 @@ def test_ce_deep_global__search_more(
     start = etf_head(n_classes, per_class, (decay,) * (depth + 1), widths)
     processes = {"a descent from the simplex frame": observed.minimise(problem, start).value}
     trial.value(
-        search.best.value, 0.995 * frame, error=1e-9, side="at most", wrong_processes=processes
+        search.best.value, 0.995 * frame, error=1e-9, side="at most", control_processes=processes
     )

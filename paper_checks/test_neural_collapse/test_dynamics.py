@@ -12,7 +12,7 @@ from paper_checks.test_neural_collapse.minima import lowest
 from paper_checks.test_neural_collapse.problems import problem_of, require_classes, shared_decays
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import abstract, claim, ours
+from theory_on_trial import abstract, claim, derived
 from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import Interval
 
@@ -20,8 +20,8 @@ STEP = 0.1
 MOMENTUM = 0.9
 START = 0.1  # of the released code
 
-RATES = ours("heavy-ball descent near the minimum, by the curvatures of the Hessian there")
-RAMPED = ours(
+RATES = derived("heavy-ball descent near the minimum, by the curvatures of the Hessian there")
+RAMPED = derived(
     "the non-zero solution stays a local minimum up to β_ex, and zero always is one at depth two "
     "and more"
 )
@@ -118,7 +118,8 @@ def decide_reached(trial, n_seeds, settings):
         "architectures"
     ),
     kind="empirical",
-    coarse="runs from three settings carry a sign each: more of them than not, for certain two in "
+    low_power="runs from three settings carry a sign each: more of them than not, for certain two "
+    "in "
     "three of 36",
 )
 def test_gd_reaches_NC(trial, n_seeds: Seeds = 12, decay: Weak = 5e-3):
@@ -134,7 +135,8 @@ def test_gd_reaches_NC(trial, n_seeds: Seeds = 12, decay: Weak = 5e-3):
     released("synthetic_experiment_imbalanced.py"),
     kind="empirical",
     tier="full",
-    coarse="runs from seven settings carry a sign each: more of them than not, for certain two in "
+    low_power="runs from seven settings carry a sign each: more of them than not, for certain two "
+    "in "
     "three of 28",
 )
 def test_gd_reaches_NC__official(trial, n_seeds: FewSeeds = 4):
@@ -216,7 +218,7 @@ def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: Weak = 5e-3):
 
 
 @claim(
-    ours("the recursion of heavy-ball descent on a parabola is linear"),
+    derived("the recursion of heavy-ball descent on a parabola is linear"),
     kind="identity",
     cases=[0.9, 0.5],
 )
@@ -266,7 +268,7 @@ def test_nc_rate__parabola(
 
 
 @claim(
-    ours(
+    derived(
         "the loss moves neighbouring layers by terms that cancel in their difference, the decays "
         "shrink it"
     ),
@@ -325,7 +327,7 @@ def test_imbalance_decay(
         error=error,
         margin=1e-8,
         controls=controls,
-        wrong_processes=processes,
+        control_processes=processes,
     )
 
 

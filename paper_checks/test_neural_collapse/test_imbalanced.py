@@ -102,7 +102,7 @@ def decide_duality(trial, problem, end, ratios, wrong):
         error=(1 + ratios.max()) * gram_error(problem, end),
         margin=MARGIN,
         scale=scale,
-        wrong_processes=apart(
+        control_processes=apart(
             trial, 0.0, 0.005 * scale, {name: residual(factors) for name, factors in wrong.items()}
         ),
     )

@@ -64,7 +64,7 @@ def test_gd_basin(
     gain = np.abs(levels - 0.5).max()  # over zero
     processes = apart(trial, 0.0, 0.005 * gain, {"a saddle": distance([*lows, saddle])})
     trial.value(
-        distance(lows), 0.0, error=1e-10, margin=1e-6, scale=gain, wrong_processes=processes
+        distance(lows), 0.0, error=1e-10, margin=1e-6, scale=gain, control_processes=processes
     )
 
 
@@ -208,7 +208,7 @@ def test_hessian_kernel__slowest(
         spectrum[kernel : kernel + 1],
         exact,
         controls=controls,
-        wrong_processes=processes,
+        control_processes=processes,
         **options,
     )
     radial = predicted.radial_eigenvalues(roots, decay, depth)

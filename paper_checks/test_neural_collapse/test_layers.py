@@ -12,10 +12,10 @@ from paper_checks.test_neural_collapse.problems import problem_of, require_class
 from paper_checks.test_neural_collapse.test_imbalanced import UNEVEN, trained
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-SHARED = ours(
+SHARED = derived(
     "by Hoelder's inequality for singular values of a product, with equality for balanced factors"
 )
 Size = Annotated[int, Interval(2, 100, why="each draw is decomposed")]
@@ -80,11 +80,11 @@ def test_mse_reduction(
         factors[layer] = np.linalg.solve(change, factors[layer])
         factors[layer + 1] = factors[layer + 1] @ change
         costs.append(decay_of(factors[1:], factors[0], decays, feature_decay))
-    options = {"found_by": "draws", "independent": n_draws, "ops": ops}
+    options = {"instances": "draws", "independent": n_draws, "ops": ops}
     trial.bound(
         np.full(n_draws, least),
         costs,
-        wrong_processes={"prefactor L": np.full(n_draws, 2 * least)},
+        control_processes={"prefactor L": np.full(n_draws, 2 * least)},
         **options,
     )
 
@@ -122,7 +122,7 @@ def test_mse_reduction__trained(
 
 
 @claim(
-    ours("the gradient of a layer times that layer is the gradient of the next times the next"),
+    derived("the gradient of a layer times that layer is the gradient of the next times the next"),
     kind="identity",
     cases=[("mse", False), ("mse", True), ("ce", False)],
 )
@@ -161,7 +161,7 @@ def test_layer_balance(
         error=2 * norm * end.gradient_norm + 100 * 2.0**-53 * norm**2,
         margin=1e-5,
         scale=decays.max() * norm**2,
-        wrong_processes={"without the decays": residual(np.full(len(decays), decays.mean()))},
+        control_processes={"without the decays": residual(np.full(len(decays), decays.mean()))},
     )
 
 

@@ -10,22 +10,22 @@ import numpy as np
 
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.base.mapping import map_cells
 from theory_on_trial.contract import Interval
 
-FRAME = ours(
+FRAME = derived(
     "Kini et al. 2024 (arXiv 2306.07960), abstract: an orthogonal frame; the value by Jensen's "
     "inequality"
 )
-BATCHES = ours(
+BATCHES = derived(
     "Kini et al. 2024 (arXiv 2306.07960), abstract: conditions on batches; explicit ones from the "
     "loss"
 )
-ANGLES = ours(
+ANGLES = derived(
     "classical (Rankin); Liu et al. 2023 (arXiv 2302.12453) regularise class means towards it"
 )
-LINES = ours(
+LINES = derived(
     "classical (Welch); Shen et al. 2023 (arXiv 2303.11637) want vectors as orthogonal as possible"
 )
 Draws = Annotated[int, Interval(1, 1000, why="each is drawn")]
@@ -89,7 +89,7 @@ def test_scl_of(
         abs(float(before[best] - losses[best])) + 4 * n_samples * (n_samples - 1) * 2.0**-53 * least
     )
     controls = {"negatives as close as positives": n_samples * np.log(n_samples - 1)}
-    options = {"controls": controls, "wrong_processes": {"free features": np.min(free)}}
+    options = {"controls": controls, "control_processes": {"free features": np.min(free)}}
     trial.value(np.min(losses), least, error=left, margin=1e-9 * least, **options)
     same = np.equal.outer(labels, labels)
     gram = features[best].T @ features[best]
@@ -140,7 +140,7 @@ def decide_batches(trial, labels, good, poor, dim):
         np.array([1.0, 0.0]),
         error=8 * dim * 2.0**-53,
         margin=1e-3,
-        wrong_processes=processes,
+        control_processes=processes,
     )
     unique = [
         predicted.batch_conditions(np.array(labels), batches).orthogonal_frame_is_unique
@@ -221,7 +221,7 @@ def test_lt_angle(
     trial.value(cosine, bound, error=error, margin=2 * error, scale=1.0, controls=controls)
 
 
-@claim(ours("NC1 is a quadratic form in the distances from the class means"), kind="identity")
+@claim(derived("NC1 is a quadratic form in the distances from the class means"), kind="identity")
 def test_lt_within(
     trial,
     class_sizes: tuple[
@@ -287,8 +287,8 @@ def test_ebv_welch(trial, n_vectors: Vectors, dim: Pair, n_draws: Draws = 50):
     least = np.append(np.full(n_draws, bounds[0]), bounds)
     processes = {}
     processes["without d in the denominator"] = np.sqrt(dim) * least
-    sizes = {"found_by": "draws", "independent": n_draws, "ops": 100}
-    trial.bound(least, np.append(draws, cosines), wrong_processes=processes, **sizes)
+    sizes = {"instances": "draws", "independent": n_draws, "ops": 100}
+    trial.bound(least, np.append(draws, cosines), control_processes=processes, **sizes)
     for index in {0, 1} if (n_vectors, dim) == (6, 3) else {1}:
         error = errors[index]
         controls = {"signed cosines": signed_bounds[index]}

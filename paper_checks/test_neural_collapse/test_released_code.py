@@ -27,7 +27,7 @@ from paper_checks.test_neural_collapse.problems import (
 from paper_checks.test_neural_collapse.test_imbalanced import trained
 from sims.neural_collapse.gradients import flatten, value_and_gradient
 from theory import neural_collapse as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 Between = Annotated[
@@ -36,10 +36,10 @@ Between = Annotated[
 
 
 @claim(
-    ours("the value at the root is compared with that at zero, which the code leaves out"),
+    derived("the value at the root is compared with that at zero, which the code leaves out"),
     kind="optimality",
     cases=[0.52, 0.55, 0.6],
-    as_printed=released(
+    as_published=released(
         "synthetic_experiment_imbalanced.py (compute_x)",
         says="The x of class k is the largest real root of b / n_k = M x^(M-1) / (x^M + 1)^2, or "
         "0 below zero.",
@@ -59,13 +59,13 @@ def test_code_criterion(
     dual = schatten_bound(problem, widths)
     one_alive = {"one class alive": 0.5 + (value - 0.5) / n_classes}
     options = {"margin": 1e-8, "scale": 1.0, "ops": 100, "controls": one_alive}
-    trial.gap(primal, dual, 0.5, as_printed=value, **options)
+    trial.gap(primal, dual, 0.5, as_published=value, **options)
 
 
 @claim(
-    ours("layers are balanced up to their decays, so a length ratio takes the decays' ratio"),
+    derived("layers are balanced up to their decays, so a length ratio takes the decays' ratio"),
     kind="optimality",
-    as_printed=released(
+    as_published=released(
         "validate_NC_unbalanced.py (compute_NC3_W_div_H)",
         says="At depth one diag(W W^T) / diag(H^T H) = n_k, whatever the decays.",
     ),
@@ -89,12 +89,12 @@ def test_code_length_ratio(
         error=np.max((1 + ratios[alive]) / means[alive]) * gram_error(problem, end),
         margin=1e-4 * ratios[alive],
         controls={"the root of the ratio of decays": (sizes / ratio**0.5)[alive]},
-        as_printed=sizes[alive],
+        as_published=sizes[alive],
     )
 
 
 @claim(
-    ours(
+    derived(
         "both terms are divided by a; train_1st_order_unbalanced.py of the released code takes "
         "means of all entries"
     ),

@@ -18,7 +18,7 @@ import numpy as np
 
 from sims import predictive_multiplicity as observed
 from sims.predictive_multiplicity.domains import Target
-from theory_on_trial import Trial, abstract, ours
+from theory_on_trial import Trial, abstract, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.trial.provenance import Source
 
@@ -33,7 +33,7 @@ EXACTLY = abstract(
     "integer programming "
     "tools to compute them exactly for linear classification problems."
 )
-OPTIMA = ours(
+OPTIMA = derived(
     "optima of this project's own programs, recorded here and proved by their bounds at every run"
 )
 

@@ -9,7 +9,7 @@ import numpy as np
 from paper_checks.test_predictive_multiplicity import over, thresholds
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 NAtoms = Annotated[
@@ -125,21 +125,21 @@ def test_bias__score__dp(
         answers.by_score,
         error=error,
         margin=max(1e-6, 2 * error),
-        wrong_processes=processes,
+        control_processes=processes,
     )
     ones = np.ones(answers.random.shape)
     count = len(answers.random)
     trial.bound(
         answers.random,
         ones,
-        found_by="draws",
+        instances="draws",
         independent=count,
         ops=0,
         controls={"none": 0 * ones},
     )
 
 
-@claim(ours("by rounding the one random atom of the threshold rule up"), kind="bound")
+@claim(derived("by rounding the one random atom of the threshold rule up"), kind="bound")
 def test_bias__score__whole(
     trial, tolerance: Gap = 0.05, n_atoms: NAtoms = 40, n_worlds: NWorlds = 20
 ):
@@ -166,11 +166,11 @@ def test_bias__score__whole(
     excess = losses - 1e-7  # gaps are met to 1e-9, at prices of up to 100
     controls = {"half of the dearest flip": dearest / 2}
     trial.bound(
-        excess, dearest, found_by="draws", independent=len(losses), ops=8, controls=controls
+        excess, dearest, instances="draws", independent=len(losses), ops=8, controls=controls
     )
 
 
-@claim(ours("by taking the atom's term out of each sum"), kind="identity")
+@claim(derived("by taking the atom's term out of each sum"), kind="identity")
 def test_bias__score__effects(trial, n_atoms: NAtoms = 40, n_worlds: NWorlds = 10):
     """Flipping atom x costs P(x) η(x) of accuracy and takes P(x) f(x) off the gap, as flipping it
     alone shows.
@@ -239,7 +239,7 @@ def test_bias__score__eo(
     trial.bound(
         random,
         np.full(random.shape, 2),
-        found_by="draws",
+        instances="draws",
         independent=len(random),
         ops=0,
         controls=control,

@@ -25,7 +25,7 @@ from paper_checks.test_predictive_multiplicity.sets import (
 from sims import predictive_multiplicity as observed
 from sims.predictive_multiplicity.domains import Target
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 NPools = Annotated[
@@ -83,7 +83,7 @@ def test_compas__table(trial):
     labels = trial.generator("labels").permutation(np.repeat(samples.labels, samples.counts))
     dealt = observed.minimise_errors(observed.aggregate(people, labels), time_limit=10).errors
     errors = solved("arrest").baseline.errors
-    trial.identity(errors, 2008, ops=0, wrong_processes={"labels dealt at random": dealt})
+    trial.identity(errors, 2008, ops=0, control_processes={"labels dealt at random": dealt})
 
 
 @claim(
@@ -129,10 +129,10 @@ def test_compas__oversampled(trial, target: Target):
 
 
 @claim(
-    ours("the introduction's numbers, recalled and not read again; optima computed here"),
+    derived("the introduction's numbers, recalled and not read again; optima computed here"),
     kind="empirical",
     tier="full",
-    loose="the recalled numbers are rounded down",
+    not_tight="the recalled numbers are rounded down",
     route="the paper's two numbers against proved bounds",
 )
 def test_introduction(trial):
@@ -157,7 +157,7 @@ def test_introduction(trial):
         error=2.0**-53,
         side="at least",
         controls=twice,
-        wrong_processes=pools,
+        control_processes=pools,
     )
 
 
@@ -171,7 +171,7 @@ def spread(table, admitted):
 
 
 @claim(
-    ours("each optimum of the over-sampled data taken as the baseline in turn"),
+    derived("each optimum of the over-sampled data taken as the baseline in turn"),
     kind="empirical",
     route="counts in the claim against proved bounds",
 )
@@ -195,7 +195,9 @@ def test_baseline__ties(trial):
     trial.identity(spans, [2, 296, 4, 50], ops=0, controls={"one more": [3, 296, 5, 50]})
 
 
-@claim(ours("no-good cuts exclude what was met, until nothing as good is left"), kind="optimality")
+@claim(
+    derived("no-good cuts exclude what was met, until nothing as good is left"), kind="optimality"
+)
 def test_rashomon__cells(
     trial,
     n_points: NPoints = 40,
@@ -234,7 +236,7 @@ def test_rashomon__cells(
     )
 
 
-@claim(ours("the pool of the released code is a subset of all linear classifiers"), kind="bound")
+@claim(derived("the pool of the released code is a subset of all linear classifiers"), kind="bound")
 def test_adhoc__lower__bound(trial, dim: Dim = 2, n_points: NPoints = 40, n_sets: NPools = 10):
     """A pool of elastic nets shows at most the multiplicity there is, on COMPAS less at every
     tolerance.
@@ -275,12 +277,12 @@ def test_adhoc__lower__bound(trial, dim: Dim = 2, n_points: NPoints = 40, n_sets
     bounds = [*exact.ravel(), *path.disagreement, *ambiguity.ambiguous]
     processes = {"around the worst model of the pool": [*around.ravel(), *worst]}
     trial.bound(
-        measured, bounds, found_by="draws", independent=n_sets, ops=0, wrong_processes=processes
+        measured, bounds, instances="draws", independent=n_sets, ops=0, control_processes=processes
     )
 
 
 @claim(
-    ours("covering ends where no competitor flips anybody new"),
+    derived("covering ends where no competitor flips anybody new"),
     kind="optimality",
     tier="full",
     route="`observed.ambiguity_by_coverage`, one competitor after another, against one program "
@@ -300,7 +302,7 @@ def test_coverage__compas(trial):
     ]
     stop = [first, first, *numbers[2:]]
     trial.identity(
-        numbers, [3160, 3160, 3160, 137], ops=0, wrong_processes={"stop after one program": stop}
+        numbers, [3160, 3160, 3160, 137], ops=0, control_processes={"stop after one program": stop}
     )
 
 

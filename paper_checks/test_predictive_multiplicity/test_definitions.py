@@ -29,18 +29,18 @@ from paper_checks.test_predictive_multiplicity.sets import (
 )
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 
 @claim(
-    ours(
+    derived(
         "Proposition 1, as recalled: E(h) - E_0 = c - w and w <= E_0 for c new and w repaired "
         "mistakes"
     ),
     kind="bound",
     cases=[2, 3, None],
-    loose="draws of many points stay below; exclusive or attains it, in a claim of its own",
+    not_tight="draws of many points stay below; exclusive or attains it, in a claim of its own",
 )
 def test_discrepancy__bound(
     trial,
@@ -75,7 +75,7 @@ def test_discrepancy__bound(
     trial.bound(
         discrepancies / n_points,
         bounds,
-        found_by="draws",
+        instances="draws",
         independent=n_sets,
         ops=4,
         controls=controls,
@@ -83,7 +83,7 @@ def test_discrepancy__bound(
 
 
 @claim(
-    ours("any classifier errs on the minority everywhere but at the row it flips"),
+    derived("any classifier errs on the minority everywhere but at the row it flips"),
     kind="identity",
     cases=[4, 6],
 )
@@ -119,7 +119,7 @@ def test_ambiguity__bound(
 
 
 @claim(
-    ours("one repairs all of h_0's mistakes and errs at the other corner"),
+    derived("one repairs all of h_0's mistakes and errs at the other corner"),
     kind="identity",
     cases=[1, 7, 25],
 )
@@ -141,7 +141,7 @@ def test_bound__tight(trial, copies: Copies):
 
 
 @claim(
-    ours("whoever a competitor flips is flipped by some, and competitors stay"),
+    derived("whoever a competitor flips is flipped by some, and competitors stay"),
     kind="bound",
     cases=[2, 3],
 )
@@ -151,7 +151,7 @@ def test_order(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     """
     paths = [path for path, _, _ in sampled_paths(trial.generator("sets"), n_sets, dim, n_points)]
     discrepancy, ambiguity = over(paths, lambda path: (path.discrepancy, path.ambiguity))
-    options = {"found_by": "draws", "independent": n_sets, "ops": 0}
+    options = {"instances": "draws", "independent": n_sets, "ops": 0}
     strict = np.insert(ambiguity[:, :-1], 0, 0, axis=1)
     controls = {
         "level set with < in place of <=": strict,
@@ -168,7 +168,7 @@ def test_order(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
 
 
 @claim(
-    ours("errors are counted, so that ε n matters by its floor alone"),
+    derived("errors are counted, so that ε n matters by its floor alone"),
     kind="identity",
     cases=[1, 2, 3],
 )
@@ -196,7 +196,7 @@ def test_steps(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
 
 
 @claim(
-    ours("the disagreement is E(h) - E_0 and twice the repaired mistakes"),
+    derived("the disagreement is E(h) - E_0 and twice the repaired mistakes"),
     kind="identity",
     cases=[1, 2, 3],
 )
@@ -234,12 +234,12 @@ def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
     errors, base, differences = sets
     pairs = zip(errors.tolist(), base.tolist(), strict=True)
     least, upper = np.array([predicted.disagreement_range(*pair, n_points) for pair in pairs]).T
-    options = {"found_by": "draws", "independent": n_sets, "ops": 0}
+    options = {"instances": "draws", "independent": n_sets, "ops": 0}
     trial.bound(differences, upper, **options, controls={"at most E(h) alone": errors})
-    trial.bound(least, differences, **options, wrong_processes={"E(h) + E_0": errors + base})
+    trial.bound(least, differences, **options, control_processes={"E(h) + E_0": errors + base})
 
 
-@claim(ours("by the triangle inequality through the labels"), kind="bound", cases=[2, 3])
+@claim(derived("by the triangle inequality through the labels"), kind="bound", cases=[2, 3])
 def test_pair__diameter(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     """Any two competitors differ on at most 2 (R(h_0) + ε) of the points, twice ε where h_0 has it
     once.
@@ -263,11 +263,11 @@ def test_pair__diameter(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets =
 
     diameters, bounds, single = over(range(n_sets), measure)
     controls = beyond(trial, diameters, {"2 R(h_0) + ε, as for one of them": single})
-    trial.bound(diameters, bounds, found_by="draws", independent=n_sets, ops=8, controls=controls)
+    trial.bound(diameters, bounds, instances="draws", independent=n_sets, ops=8, controls=controls)
 
 
 @claim(
-    ours("integer programs meet a lattice's competitors, whose pairs are counted"),
+    derived("integer programs meet a lattice's competitors, whose pairs are counted"),
     kind="optimality",
     cases=[2, 3],
 )
@@ -291,7 +291,9 @@ def test_pair__diameter__met(trial, dim: Dim, n_points: NPoints = 40, n_sets: NS
 
 
 @claim(
-    ours("-h_0 differs everywhere, alone, and makes n - E_0 errors"), kind="identity", cases=[2, 3]
+    derived("-h_0 differs everywhere, alone, and makes n - E_0 errors"),
+    kind="identity",
+    cases=[2, 3],
 )
 def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     """Where -h_0 is in the class, δ = α = 1 from e = n - 2 E_0 on, and δ < 1 below."""
@@ -318,7 +320,7 @@ def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60)
 
 
 @claim(
-    ours("without mistakes there is none to repair: every disagreement is a new one"),
+    derived("without mistakes there is none to repair: every disagreement is a new one"),
     kind="bound",
     cases=[2, 3],
 )
@@ -354,8 +356,8 @@ def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
         "less than ε": np.insert(bounds[:, :-1], 0, 0, axis=1),
     }
     trial.identity(sums, bounds, ops=0, controls=apart(trial, bounds, rivals))
-    options = {"found_by": "draws", "independent": n_sets}
-    trial.bound(discrepancy, bounds, **options, ops=0, wrong_processes={"ambiguity": ambiguity})
+    options = {"instances": "draws", "independent": n_sets}
+    trial.bound(discrepancy, bounds, **options, ops=0, control_processes={"ambiguity": ambiguity})
     shares = np.broadcast_to(tolerances / n_points, discrepancy.shape)
     half = beyond(trial, discrepancy / n_points, {"ε / 2": shares / 2})
     trial.bound(discrepancy / n_points, shares, **options, ops=2, controls=half)
@@ -368,5 +370,5 @@ def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
         [discrepancy[:, 0], ambiguity[:, 0]],
         np.zeros((2, n_sets)),
         ops=0,
-        wrong_processes=processes,
+        control_processes=processes,
     )

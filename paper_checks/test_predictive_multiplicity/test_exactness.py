@@ -24,7 +24,7 @@ from paper_checks.test_predictive_multiplicity.sets import (
 )
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 Tolerance = Annotated[float, Interval(0, 0.3, why="a cap, which nothing requires")]
@@ -70,7 +70,9 @@ def test_erm__exact(
     )
 
 
-@claim(ours("by the linear program of the largest margin, 1/5 on exclusive or"), kind="optimality")
+@claim(
+    derived("by the linear program of the largest margin, 1/5 on exclusive or"), kind="optimality"
+)
 def test_erm__margin(
     trial, off: Annotated[float, Interval(1e-3, 0.19, why="0.2 - off is positive")] = 0.01
 ):
@@ -82,7 +84,7 @@ def test_erm__margin(
         np.round(observed.uncertified_errors(table, 0.2 + side * off).reported) for side in (-1, 1)
     )
     trial.identity(
-        below, fewest_errors(table), ops=0, wrong_processes={"a margin above 1/5": above}
+        below, fewest_errors(table), ops=0, control_processes={"a margin above 1/5": above}
     )
 
 
@@ -131,11 +133,11 @@ def test_disc__exact(
         lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
     )
     processes = apart(trial, exact, {"agreement stated on one side": one_sided})
-    trial.identity(path, exact, ops=0, wrong_processes=processes)
+    trial.identity(path, exact, ops=0, control_processes=processes)
 
 
 @claim(
-    ours("by Gordan a labelling is linear unless a signed circuit forbids it"),
+    derived("by Gordan a labelling is linear unless a signed circuit forbids it"),
     kind="optimality",
     cases=[1, 2, 3],
 )
@@ -171,7 +173,7 @@ def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NS
 
 
 @claim(
-    ours("a point is ambiguous once the best classifier that flips it competes"),
+    derived("a point is ambiguous once the best classifier that flips it competes"),
     kind="identity",
     cases=[1, 2, 3],
 )
@@ -199,11 +201,11 @@ def test_ambiguity__cdf(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets =
         lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
     )
     rivals = {"a tolerance of 2 ε": double, "rows counted once each": row_counts}
-    trial.identity(path, exact, ops=0, wrong_processes=apart(trial, exact, rivals))
+    trial.identity(path, exact, ops=0, control_processes=apart(trial, exact, rivals))
 
 
 @claim(
-    ours("whom no competitor flips beyond those covered, nobody flips"),
+    derived("whom no competitor flips beyond those covered, nobody flips"),
     kind="optimality",
     cases=[2, 3],
 )
@@ -231,11 +233,14 @@ def test_coverage__certificate(
         lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
     )
     trial.identity(
-        totals, exact, ops=0, wrong_processes=apart(trial, exact, {"stop after one program": first})
+        totals,
+        exact,
+        ops=0,
+        control_processes=apart(trial, exact, {"stop after one program": first}),
     )
 
 
-@claim(ours("errors and disagreements are sums over people"), kind="identity", cases=[2, 3])
+@claim(derived("errors and disagreements are sums over people"), kind="identity", cases=[2, 3])
 def test_aggregate(
     trial,
     dim: Dim,
@@ -278,11 +283,13 @@ def test_aggregate(
         )
 
     measured, exact, rival = over(range(n_sets), measure)
-    trial.identity(measured, exact, ops=0, wrong_processes={"merged without weights": rival})
+    trial.identity(measured, exact, ops=0, control_processes={"merged without weights": rival})
 
 
 @claim(
-    ours("weights map along with the points, and a margin does not"), kind="identity", cases=[2, 3]
+    derived("weights map along with the points, and a margin does not"),
+    kind="identity",
+    cases=[2, 3],
 )
 def test_invariance(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 3):
     """Linear maps, dependent columns, exchanged labels and the order of rows change nothing."""
@@ -319,7 +326,7 @@ def test_invariance(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 3):
 
 
 @claim(
-    ours("the weights of a scaled feature take up the norm that the margin is measured in"),
+    derived("the weights of a scaled feature take up the norm that the margin is measured in"),
     kind="optimality",
 )
 def test_invariance__margin(
@@ -343,4 +350,4 @@ def test_invariance__margin(
         lattice_tables(trial.generator("sets"), 2, n_points, n_sets), measure
     )
     processes = apart(trial, exact, {"margin 1e-3, one feature scaled": finite})
-    trial.identity(errors, exact, ops=0, wrong_processes=processes)
+    trial.identity(errors, exact, ops=0, control_processes=processes)

@@ -18,7 +18,7 @@ from paper_checks.test_predictive_multiplicity.sets import (
 )
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 Shape = tuple[Annotated[int, Interval(2, 5, why="all labellings of the lattice are tried")], ...]
@@ -55,7 +55,7 @@ def listed(cells, copies):
 
 
 @claim(
-    ours("Figure 1 as recalled; 14 of the 16 labellings of the corners are linear"),
+    derived("Figure 1 as recalled; 14 of the 16 labellings of the corners are linear"),
     kind="identity",
     cases=[1, 25],
 )
@@ -68,7 +68,7 @@ def test_xor__figure1(trial, copies: Copies = 25):
     controls = {"all 16 labellings": listed(lattice((2,) * 4), copies)}
     processes = {"labels of a conjunction": met(CONJUNCTION, copies)}
     trial.identity(
-        numbers, listed(cells, copies), ops=0, controls=controls, wrong_processes=processes
+        numbers, listed(cells, copies), ops=0, controls=controls, control_processes=processes
     )
     published = np.array([4, copies, 2 * copies, 2 * copies, 2 * copies, 4 * copies])
     trial.identity(
@@ -76,12 +76,12 @@ def test_xor__figure1(trial, copies: Copies = 25):
         published,
         ops=0,
         controls={"three optima": [3, *published[1:]]},
-        wrong_processes=processes,
+        control_processes=processes,
     )
 
 
 @claim(
-    ours("by linear programs: a corner of the cube is cut off, or its opposite from three"),
+    derived("by linear programs: a corner of the cube is cut off, or its opposite from three"),
     kind="identity",
 )
 def test_xor__margins(trial, copies: Copies = 25):
@@ -101,12 +101,15 @@ def test_xor__margins(trial, copies: Copies = 25):
         controls=controls,
     )
     trial.identity(
-        optima[3].dichotomy, [1, 1, 1, 0], ops=0, wrong_processes={"the first": optima[0].dichotomy}
+        optima[3].dichotomy,
+        [1, 1, 1, 0],
+        ops=0,
+        control_processes={"the first": optima[0].dichotomy},
     )
 
 
 @claim(
-    ours("Cover 1965, by the regions that one hyperplane more cuts"),
+    derived("Cover 1965, by the regions that one hyperplane more cuts"),
     kind="identity",
     cases=[(2, 12, 5), (3, 8, 2)],
 )
@@ -135,7 +138,7 @@ def test_cover__count(
 
 
 @claim(
-    ours("by trying whole weights, of which 4 is the largest that four bits need"),
+    derived("by trying whole weights, of which 4 is the largest that four bits need"),
     kind="identity",
     cases=[2, 3, 4],
     route="dichotomies met by trying integer weights, and known counts",
@@ -157,7 +160,7 @@ def test_cover__cubes(
 
 
 @claim(
-    ours("by trying whole weights, of which 4 is the largest that nine points need"),
+    derived("by trying whole weights, of which 4 is the largest that nine points need"),
     kind="identity",
     route="dichotomies met by trying integer weights",
 )
@@ -188,7 +191,7 @@ def parallelograms(points):
 
 
 @claim(
-    ours("the scores of both pairs add up to the same"),
+    derived("the scores of both pairs add up to the same"),
     kind="bound",
     cases=[((2, 2, 2, 2),), ((3, 3),), ((5,),)],
 )
@@ -209,15 +212,15 @@ def test_parallelogram__valid(trial, shape: Shape):
     trial.bound(
         values,
         np.ones(len(cells)),
-        found_by="all",
+        instances="all",
         ops=0,
         controls=none,
-        wrong_processes=alternating,
+        control_processes=alternating,
     )
 
 
 @claim(
-    ours("what is separated is found trying all pairs of pairs"),
+    derived("what is separated is found trying all pairs of pairs"),
     kind="identity",
     cases=[((3, 3),), ((2, 2, 3),)],
     route="rows found by trying pairs of pairs against the separation of the solver",

@@ -12,7 +12,7 @@ from paper_checks.test_predictive_multiplicity.sets import LATTICES, lattice
 from sims import predictive_multiplicity as observed
 from sims.predictive_multiplicity.domains import Target
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim, code, ours
+from theory_on_trial import claim, code, derived
 from theory_on_trial.contract import Interval
 
 Dims = Annotated[int, Interval(1, 50, why="a cap, which nothing requires")]
@@ -46,7 +46,7 @@ def both_sides(table, baseline, epsilon):
 
 
 @claim(
-    ours("agreement declared where there is none hides an error from its bound"),
+    derived("agreement declared where there is none hides an error from its bound"),
     kind="bound",
     cases=[2, 3],
 )
@@ -68,12 +68,12 @@ def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
     )
     trial.identity([exact[-1], reports[-1]], [0, 2], ops=0, controls={"equal": [0, 0]})
     equal = {"equality (never above)": 2 * exact - reports}
-    trial.bound(exact, reports, found_by="draws", independent=n_sets, ops=0, controls=equal)
+    trial.bound(exact, reports, instances="draws", independent=n_sets, ops=0, controls=equal)
     trial.identity(reports, declarations, ops=0, controls={"the true discrepancy": exact})
 
 
 @claim(
-    ours("a linear function on the l1 ball is largest at a vertex"),
+    derived("a linear function on the l1 ball is largest at a vertex"),
     kind="identity",
     cases=[1, 3, 8],
 )
@@ -98,11 +98,11 @@ def test_bigm(
     errors, half_errors = (
         observed.uncertified_errors(table, MARGIN, reach=reach).reported for reach in (1.0, 0.5)
     )
-    trial.identity(errors, best, ops=0, wrong_processes={"half of M": half_errors})
+    trial.identity(errors, best, ops=0, control_processes={"half of M": half_errors})
 
 
 @claim(
-    ours("whoever has the rarer label among people of equal features is misclassified"),
+    derived("whoever has the rarer label among people of equal features is misclassified"),
     kind="bound",
     cases=[(target, race) for target in ("arrest", "violent") for race in (False, True)],
 )
@@ -125,12 +125,12 @@ def test_irreducible(trial, target: Target, race: bool):
         return sum(min(pair) for pair in people.values())
 
     processes = {"race left out or put in": counted(not race)}
-    trial.identity(counted(race), bound, ops=0, wrong_processes=processes)
+    trial.identity(counted(race), bound, ops=0, control_processes=processes)
     # The relaxation is solved to 1e-9 a row, and no multiplier exceeds the people of a row.
     root = observed.root_bound(table)
     without = observed.root_bound(table, conflict_rows=False)
     controls = {"without the rows for both labels": without, "a hundredth less": 0.99 * root}
-    trial.bound(bound, root + 1e-9 * table.n, found_by="all", ops=1, controls=controls)
+    trial.bound(bound, root + 1e-9 * table.n, instances="all", ops=1, controls=controls)
     if not race:
         fewest = solved(target).baseline.errors
         rarer = min(count.sum() for count in counts(table))
@@ -138,13 +138,13 @@ def test_irreducible(trial, target: Target, race: bool):
             [fewest, counted(race)]
         )  # of the best linear rule, and of each row's more frequent label
         rarest = {"the rarer label of all": np.full(2, rarer)}
-        trial.bound(np.full(2, bound), errors, found_by="all", ops=0, wrong_processes=rarest)
+        trial.bound(np.full(2, bound), errors, instances="all", ops=0, control_processes=rarest)
 
 
 @claim(
-    ours("weights of 0 meet every row to the solver's tolerance, and cost least"),
+    derived("weights of 0 meet every row to the solver's tolerance, and cost least"),
     kind="empirical",
-    as_printed=code(
+    as_published=code(
         "charliemarx/pmtools",
         "eqm/disc_mip.py",
         "b96087b",
@@ -167,13 +167,17 @@ def test_margin__floor(trial):
     zero = predicted.errors(np.zeros(len(table.rows), int), *counts(table))
     lost = [predicted.irreducible_errors(*counts(table)), zero, 1]
     trial.identity(
-        floor, lost, ops=0, wrong_processes={"margin 1e-3": above}, as_printed=[fewest, fewest, 0]
+        floor,
+        lost,
+        ops=0,
+        control_processes={"margin 1e-3": above},
+        as_published=[fewest, fewest, 0],
     )
-    trial.identity(above, [fewest, fewest, 0], ops=0, wrong_processes={"margin 1e-6": floor})
+    trial.identity(above, [fewest, fewest, 0], ops=0, control_processes={"margin 1e-6": floor})
 
 
 @claim(
-    ours(
+    derived(
         "below ten times the tolerance w = 0 passes, and above its own margin the best dichotomy "
         "is lost"
     ),
@@ -196,12 +200,12 @@ def test_margin__window(
 
     fewest = predicted.errors(best.dichotomy, *counts(table))
     low = {"below ten times the tolerance": outcome(min(margin, 1e-3) * 1e-3)}
-    trial.identity(outcome(margin), [fewest, fewest], ops=0, wrong_processes=low)
+    trial.identity(outcome(margin), [fewest, fewest], ops=0, control_processes=low)
     trial.identity(
         outcome(1e-2),
         [fewest + 1, fewest + 1],
         ops=0,
-        wrong_processes={"a margin below": outcome(margin)},
+        control_processes={"a margin below": outcome(margin)},
     )
     # Both margins come from linear programs solved to 1e-7; a dichotomy of margin 1e-2 would have
     # been found above.
@@ -210,7 +214,7 @@ def test_margin__window(
 
 
 @claim(
-    ours("margins on both sides hold the sign, and shorter weights may be stretched"),
+    derived("margins on both sides hold the sign, and shorter weights may be stretched"),
     kind="identity",
     tier="full",
     route="two formulations, each with its proved bound",
@@ -229,12 +233,12 @@ def test_sign__binaries__redundant(trial):
         [shorter.errors, shorter.bound],
         [published.errors, published.bound],
         ops=0,
-        wrong_processes=loose,
+        control_processes=loose,
     )
 
 
 @claim(
-    ours("scores are sums of the weights of somebody's features"),
+    derived("scores are sums of the weights of somebody's features"),
     kind="identity",
     cases=["arrest", "violent"],
     route="weights applied to every record in fractions against the solver",
@@ -268,5 +272,8 @@ def test_recount(trial, target: Target):
         "a margin of 1e-6": recount(observed.uncertified_errors(answers.table, 1e-6).weights)
     }
     trial.identity(
-        recount(answers.baseline.weights), answers.baseline.errors, ops=0, wrong_processes=careless
+        recount(answers.baseline.weights),
+        answers.baseline.errors,
+        ops=0,
+        control_processes=careless,
     )

@@ -10,7 +10,7 @@ from paper_checks.test_predictive_multiplicity import apart, over
 from sims import predictive_multiplicity as observed
 from sims.predictive_multiplicity.domains import Percentile
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim, code, ours
+from theory_on_trial import claim, code, derived
 from theory_on_trial.contract import MAY_BE_INFINITE, Interval
 
 NPeople = Annotated[
@@ -56,7 +56,7 @@ def finite(costs):
     return np.where(np.isinf(costs), NOBODY, costs)
 
 
-@claim(ours("a sum is largest where each of its terms is"), kind="identity", cases=[4, 6])
+@claim(derived("a sum is largest where each of its terms is"), kind="identity", cases=[4, 6])
 def test_recourse__feasible(
     trial,
     n_features: NFeatures,
@@ -87,7 +87,7 @@ def test_recourse__feasible(
 
 
 @claim(
-    ours("without dearer actions recourse exists from the least sufficient cost on"),
+    derived("without dearer actions recourse exists from the least sufficient cost on"),
     kind="identity",
     cases=[4, 6],
 )
@@ -110,11 +110,11 @@ def test_recourse__maxcost(trial, n_features: NFeatures, n_people: NPeople = 40)
     exact = finite(exact)
     strict = {"< τ in place of <=": np.where(exact > 0, exact + 1, exact)}
     processes = {"the largest cost where the total is least": total}
-    trial.identity(costs, exact, ops=0, controls=strict, wrong_processes=processes)
+    trial.identity(costs, exact, ops=0, controls=strict, control_processes=processes)
 
 
 @claim(
-    ours("one action a menu, at the least cost that lifts the score: a knapsack"),
+    derived("one action a menu, at the least cost that lifts the score: a knapsack"),
     kind="optimality",
     cases=[4, 6],
 )
@@ -143,14 +143,14 @@ def test_recourse__total(trial, n_features: NFeatures, n_people: NPeople = 40):
     trial.bound(
         relaxation - 45 * 11 * 1e-7,
         costs,
-        found_by="draws",
+        instances="draws",
         independent=n_people,
         ops=8,
         controls=half,
     )
 
 
-@claim(ours("by Hoelder's inequality"), kind="identity", cases=[1.0, 1.5, 2.0, 3.0, np.inf])
+@claim(derived("by Hoelder's inequality"), kind="identity", cases=[1.0, 1.5, 2.0, 3.0, np.inf])
 def test_recourse__l2(
     trial,
     norm: Annotated[float, Interval(1, why="there is no norm of less"), MAY_BE_INFINITE],
@@ -192,12 +192,12 @@ def test_recourse__l2(
 
 
 @claim(
-    ours(
+    derived(
         "one action of a total below any difference of two costs decides between equal largest "
         "costs only"
     ),
     kind="optimality",
-    as_printed=code(
+    as_published=code(
         "ustunb/actionable-recourse",
         "recourse/builder.py",
         "e851de0",
@@ -228,12 +228,12 @@ def test_recourse__tie__breaker(trial, n_features: NFeatures = 4, n_people: NPeo
         DISPUTED, 1.0 / 3.125
     )  # the least difference within one menu, over the sum of largest costs
     within = {"the least difference within one menu": release}
-    trial.identity(costs[0], exact[0], ops=0, wrong_processes=within, as_printed=release)
-    trial.identity(costs, exact, ops=0, wrong_processes={"a tie-breaker of 1000": heavy})
+    trial.identity(costs[0], exact[0], ops=0, control_processes=within, as_published=release)
+    trial.identity(costs, exact, ops=0, control_processes={"a tie-breaker of 1000": heavy})
 
 
 @claim(
-    ours("a distribution function counts whom an action passes"),
+    derived("a distribution function counts whom an action passes"),
     kind="identity",
     cases=["shift", "log"],
 )

@@ -21,7 +21,7 @@ from paper_checks.test_predictive_multiplicity.sets import sampled_paths
 from sims import predictive_multiplicity as observed
 from sims.predictive_multiplicity.domains import Target
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 FEASIBILITY = 1e-7
@@ -49,7 +49,7 @@ def taken_by(order, costs, weights, tolerance):
 
 
 @claim(
-    ours("a competitor flips rows, whose costs add up to at most e"),
+    derived("a competitor flips rows, whose costs add up to at most e"),
     kind="bound",
     cases=["arrest", "violent"],
 )
@@ -68,12 +68,12 @@ def test_knapsack(trial, target: Target):
 
     bounds, programs, backward = over(path.admitted.tolist(), measure)
     controls = {"dearest rows first": backward}
-    trial.bound(path.disagreement, bounds, found_by="all", ops=137, controls=controls)
+    trial.bound(path.disagreement, bounds, instances="all", ops=137, controls=controls)
     trial.value(programs, bounds, error=FEASIBILITY * table.n, margin=0.01, controls=controls)
 
 
 @claim(
-    ours("each row's cost is its weight less twice the mistakes it repairs"),
+    derived("each row's cost is its weight less twice the mistakes it repairs"),
     kind="bound",
     cases=[2, 3],
 )
@@ -94,7 +94,7 @@ def test_knapsack__sampled(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSet
 
     sets = sampled_paths(trial.generator("sets"), n_sets, dim, n_points)
     deltas, knapsack, proposition, naive = over(sets, measure)
-    drawn = {"found_by": "draws", "independent": n_sets, "ops": 12}
+    drawn = {"instances": "draws", "independent": n_sets, "ops": 12}
     trial.bound(
         deltas,
         knapsack,
@@ -153,7 +153,7 @@ def most_flipped(table, baseline, tolerance):
 
 
 @claim(
-    ours("every linear dichotomy obeys the rows, and on COMPAS the best of all that do is one"),
+    derived("every linear dichotomy obeys the rows, and on COMPAS the best of all that do is one"),
     kind="optimality",
 )
 def test_parallelogram__lp(trial):
@@ -170,7 +170,7 @@ def test_parallelogram__lp(trial):
     trial.value(b, baseline.dichotomy, error=1e-6, margin=1e-5, scale=1.0, controls=half)
 
 
-@claim(ours("every linear dichotomy obeys the rows"), kind="bound")
+@claim(derived("every linear dichotomy obeys the rows"), kind="bound")
 def test_parallelogram__flips(
     trial, n_flips: Annotated[int, Interval(1, 137, why="there are 137 rows")] = 10
 ):
@@ -184,10 +184,10 @@ def test_parallelogram__flips(
     )
     errors = flips.errors[rows]
     singles = predicted.flip_error_bounds(baseline.dichotomy, *counts(table))[rows]
-    trial.bound(lowest, errors, found_by="all", ops=137, controls={"no rows": singles})
+    trial.bound(lowest, errors, instances="all", ops=137, controls={"no rows": singles})
 
 
-@claim(ours("every competitor obeys the rows, which the knapsack does not know"), kind="bound")
+@claim(derived("every competitor obeys the rows, which the knapsack does not know"), kind="bound")
 def test_parallelogram__discrepancy(trial):
     """With all parallelograms the linear program bounds every discrepancy on COMPAS, more sharply
     than the knapsack.
@@ -204,15 +204,15 @@ def test_parallelogram__discrepancy(trial):
     trial.bound(
         path.disagreement,
         highest + error,
-        found_by="all",
+        instances="all",
         ops=137,
-        wrong_processes={"knapsack": knapsacks},
+        control_processes={"knapsack": knapsacks},
     )
-    trial.bound(highest - error, knapsacks, found_by="all", ops=137, controls=exact)
+    trial.bound(highest - error, knapsacks, instances="all", ops=137, controls=exact)
 
 
 @claim(
-    ours("two exact formulations agree on flips that the relaxation undercounts"),
+    derived("two exact formulations agree on flips that the relaxation undercounts"),
     kind="optimality",
     tier="full",
     route="two exact formulations, with and without weights",
@@ -238,5 +238,5 @@ def test_circuits__needed(
         flips.errors[short],
         with_weights.bounds,
         ops=0,
-        wrong_processes={"parallelograms alone": bounds},
+        control_processes={"parallelograms alone": bounds},
     )

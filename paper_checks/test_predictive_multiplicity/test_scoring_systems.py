@@ -14,7 +14,7 @@ import numpy as np
 from paper_checks.test_predictive_multiplicity import apart, over, slim
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim, code, ours
+from theory_on_trial import claim, code, derived
 from theory_on_trial.contract import Interval
 
 MostDrawn = Annotated[
@@ -116,10 +116,10 @@ def test_slim__exact(
 
 
 @claim(
-    ours("the row of a point must hold for every lambda of the box once it counts as an error"),
+    derived("the row of a point must hold for every lambda of the box once it counts as an error"),
     kind="optimality",
     cases=[(10, 5), (3, 1), (25, 20)],
-    as_printed=code(
+    as_published=code(
         "ustunb/slim-python",
         "slim_python/create_slim_IP.py",
         "72aa6d1",
@@ -148,8 +148,8 @@ def test_slim__big__m(trial, positive: Positive, most: Most):
         errors,
         best,
         ops=0,
-        wrong_processes={"the released M": released_errors},
-        as_printed=released_errors,
+        control_processes={"the released M": released_errors},
+        as_published=released_errors,
     )
     trial.identity(released_errors, left, ops=0, controls={"the optimum": best})
     least = np.full(positive, 1e-3)
@@ -160,7 +160,7 @@ def test_slim__big__m(trial, positive: Positive, most: Most):
 
 
 @claim(
-    ours("one error costs 1 / N, and all terms together cost P C_0"),
+    derived("one error costs 1 / N, and all terms together cost P C_0"),
     kind="optimality",
     cases=[2, 3],
 )
@@ -181,7 +181,7 @@ def test_slim__c0(trial, n_coefficients: NCoefficients, n_points: NPoints = 16, 
         [scoring_set(rng, n_points, n_coefficients) for _ in range(n_sets)], measure
     )
     trial.identity(
-        pairs, exact, ops=0, wrong_processes=apart(trial, exact, {"C_0 = 2.6 / N": dear})
+        pairs, exact, ops=0, control_processes=apart(trial, exact, {"C_0 = 2.6 / N": dear})
     )
 
 
@@ -207,10 +207,10 @@ def test_slim__coprime(
     )
     free = predicted.brute_force_optimum(*line, Fraction(1, 100), 0).coefficients
     processes = {"C_1 = 0": np.resize(np.sort(free.ravel())[::-1], len(divisors))}
-    trial.identity(divisors, np.ones(len(divisors), int), ops=0, wrong_processes=processes)
+    trial.identity(divisors, np.ones(len(divisors), int), ops=0, control_processes=processes)
 
 
-@claim(ours("the size costs less than one error, and less than one term"), kind="optimality")
+@claim(derived("the size costs less than one error, and less than one term"), kind="optimality")
 def test_slim__pareto(
     trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 8
 ):
@@ -235,12 +235,13 @@ def test_slim__pareto(
 
     violations, corner = over([scoring_set(rng, n_points) for _ in range(n_sets)], measure)
     trial.identity(
-        violations, np.zeros(n_sets), ops=0, wrong_processes={"a corner of the box": corner}
+        violations, np.zeros(n_sets), ops=0, control_processes={"a corner of the box": corner}
     )
 
 
 @claim(
-    ours("the size costs less than the least difference of what it is added to"), kind="optimality"
+    derived("the size costs less than the least difference of what it is added to"),
+    kind="optimality",
 )
 def test_slim__ties(
     trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 12
@@ -271,12 +272,16 @@ def test_slim__ties(
         else {}
     )
     trial.identity(
-        objectives, exact, ops=0, controls={"one error more": exact + 1}, wrong_processes=processes
+        objectives,
+        exact,
+        ops=0,
+        controls={"one error more": exact + 1},
+        control_processes=processes,
     )
 
 
 @claim(
-    ours("by listing all pairs of errors and terms"),
+    derived("by listing all pairs of errors and terms"),
     kind="identity",
     cases=[(thousandths, 3) for thousandths in (95, 210, 226, 335, 530)],
 )
@@ -304,7 +309,7 @@ def test_slim__gaps(
 
 
 @claim(
-    ours("rounding moves λ / Λ by at most sqrt(P) / (2 Λ)"),
+    derived("rounding moves λ / Λ by at most sqrt(P) / (2 Λ)"),
     kind="identity",
     cases=[2, 3, 6],
     route="points classified again by drawn coefficients, in the check",
@@ -333,7 +338,7 @@ def test_slim__resolution(
 
     mistakes, coarse = over(range(n_sets), measure)
     trial.identity(
-        mistakes, np.zeros(n_sets, int), ops=0, wrong_processes={"a tenth of it": coarse}
+        mistakes, np.zeros(n_sets, int), ops=0, control_processes={"a tenth of it": coarse}
     )
 
 
@@ -350,12 +355,13 @@ def world_of(points, bound, chances, n_classifiers):
 
 
 @claim(
-    ours(
+    derived(
         "Hoeffding's inequality and the union bound, as recalled of Ustun & Rudin 2016 (arXiv "
         "1502.04269)"
     ),
     kind="bound",
-    loose="Hoeffding's inequality and a union over classifiers: best known ratio .68, two points "
+    not_tight="Hoeffding's inequality and a union over classifiers: best known ratio .68, two "
+    "points "
     "and two classifiers",
 )
 def test_slim__occam(
@@ -392,7 +398,7 @@ def test_slim__occam(
         event,
         failures,
         side="at most",
-        wrong_processes=processes,
+        control_processes=processes,
         first=256,
         most=4096,
         vectorised=True,
@@ -400,7 +406,7 @@ def test_slim__occam(
 
 
 @claim(
-    ours("one vector of each ray is enough: the others classify alike"),
+    derived("one vector of each ray is enough: the others classify alike"),
     kind="identity",
     cases=[1, 2, 3],
     route="vectors and the signs they give counted one by one, in the check",
@@ -444,7 +450,7 @@ def settled_set(generator, n_points):
 
 
 @claim(
-    ours("the linear relaxation exceeds what is attained once the point is decided otherwise"),
+    derived("the linear relaxation exceeds what is attained once the point is decided otherwise"),
     kind="optimality",
 )
 def test_slim__reduction(
@@ -467,4 +473,4 @@ def test_slim__reduction(
         return objective, exact, contrary
 
     result, exact, contrary = over(sets, measure)
-    trial.identity(result, exact, ops=0, wrong_processes={"a point settled wrongly": contrary})
+    trial.identity(result, exact, ops=0, control_processes={"a point settled wrongly": contrary})

@@ -11,7 +11,7 @@ import numpy as np
 from paper_checks.test_random_walk_pca import FIRST_FEW, Points
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import LONGEST, MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded, NormalVariance
 
@@ -20,7 +20,7 @@ WalkPoints = Annotated[
     int, Interval(8, 64, why="of few points later components have no bias, of many are slow")
 ]
 WalkDimension = Annotated[int, Interval(300, MOST, why="later orders in 1 / d are not computed")]
-LAWLEY = ours(
+LAWLEY = derived(
     "Lawley's sum over the walk's spectrum, closed by the zeros of Chebyshev's polynomials"
 )
 WALKS = [(8, 500), (16, 20_000)]
@@ -90,7 +90,7 @@ def _controlled(n_points, dim):
 
 
 @claim(
-    ours("Lawley's bias of Wishart eigenvalues, divided by their trace"),
+    derived("Lawley's bias of Wishart eigenvalues, divided by their trace"),
     kind="distribution",
     cases=WALKS,
 )
@@ -117,7 +117,7 @@ def test_sim_evr(trial, n_points: WalkPoints, dim: WalkDimension):
 
 
 @claim(
-    ours("first-order scatter of Wishart eigenvalues, divided by their trace"),
+    derived("first-order scatter of Wishart eigenvalues, divided by their trace"),
     kind="distribution",
     cases=SCATTERED,
 )
@@ -237,7 +237,7 @@ def _spectra_of_gauss_rule(population, dim, n_nodes=4):
 
 
 @claim(
-    ours("fourth-order perturbation of Wishart eigenvalues; Lawley 1956 for variances"),
+    derived("fourth-order perturbation of Wishart eigenvalues; Lawley 1956 for variances"),
     kind="limit",
     cases=[3, 4],
 )
@@ -318,7 +318,7 @@ def _deficits(n_points, dim):
 
 
 @claim(
-    ours("first-order rotation of Wishart eigenvectors, summed"),
+    derived("first-order rotation of Wishart eigenvectors, summed"),
     kind="rate",
     cases=[(8, 50_000), (12, 200_000)],
 )
@@ -357,7 +357,7 @@ def _total(n_points):
 
 
 @claim(
-    ours("the determinant of I + 2 s K is a ratio of Chebyshev polynomials"),
+    derived("the determinant of I + 2 s K is a ratio of Chebyshev polynomials"),
     kind="distribution",
     cases=[4, 12],
 )
@@ -387,7 +387,7 @@ def test_trace_laplace(trial, n_points: TracedPoints):
 
 
 @claim(
-    ours("the transform of a sum of weighted chi-squares, inverted"),
+    derived("the transform of a sum of weighted chi-squares, inverted"),
     kind="distribution",
     cases=[4, 12],
 )
@@ -410,7 +410,7 @@ def test_trace_laplace__law(trial, n_points: TracedPoints):
 
 
 @claim(
-    ours("the path graph's resolvent, by Chebyshev's polynomials"),
+    derived("the path graph's resolvent, by Chebyshev's polynomials"),
     kind="identity",
     cases=[(2,), (60,), (240,)],
 )
@@ -433,7 +433,7 @@ def test_mp_equation__sum(trial, n_points: Points):
 
 
 @claim(
-    ours("Silverstein's equation for the path graph's spectrum"),
+    derived("Silverstein's equation for the path graph's spectrum"),
     kind="limit",
     cases=[(240, 120), (60, 120)],
 )
@@ -485,7 +485,7 @@ def _marchenko_pastur(z, n_points, dim):
     FIRST_FEW,
     kind="distribution",
     tier="paper",
-    coarse="a thousand walks tell a variance to a third",
+    low_power="a thousand walks tell a variance to a third",
 )
 def test_sim_evr_large(
     trial,
@@ -524,7 +524,7 @@ def test_sim_evr_large(
         margin=0.6 * scatter,
         controls={"twice the variance": 2 * scatter},
         # Every block the same noise: as if there were only `block` dimensions.
-        wrong_processes={"the same noise in every block": ratios(block)},
+        control_processes={"the same noise in every block": ratios(block)},
         first=512,
         most=2048,
     )

@@ -8,7 +8,7 @@ import numpy as np
 from paper_checks.test_random_walk_pca import ThreePoints
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 Momentum = Annotated[
@@ -35,7 +35,7 @@ def leading_ratio(n_points, **process):
 
 
 @claim(
-    ours(
+    derived(
         "the circulant formula of the paper, recalled; its order by expanding the secular "
         "equation in 1 / T"
     ),
@@ -71,12 +71,12 @@ def test_momentum_spectrum(trial, momentum: Momentum):
         rounding=4 * n * 2.0**-53,
         margin=0.02,
         controls=controls,
-        wrong_processes=processes,
+        control_processes=processes,
     )
 
 
 @claim(
-    ours("A A^T of the response (1 - γ^m) / (1 - γ)"),
+    derived("A A^T of the response (1 - γ^m) / (1 - γ)"),
     kind="identity",
     cases=[(100, 0.99), (50, 1.0)],
 )
@@ -99,7 +99,7 @@ def test_momentum_long_memory(
 
 
 @claim(
-    ours("clamped beams are the limit at γ = 1, the plain walk the one at any other γ"),
+    derived("clamped beams are the limit at γ = 1, the plain walk the one at any other γ"),
     kind="limit",
 )
 def test_momentum_concentrates(
@@ -116,7 +116,7 @@ def test_momentum_concentrates(
     trial.bound(
         ratios[:-1],
         ratios[1:],
-        found_by="grid",
+        instances="grid",
         ops=4 * n_points,
         controls={"that of the walk": walk},
     )
@@ -144,7 +144,7 @@ def test_momentum_concentrates(
     trial.limit(sequence, sizes, correction, order=1, margin=0.01 * correction, controls=rivals)
 
 
-@claim(ours("both recursions have the impulse response 1 - β^m"), kind="identity")
+@claim(derived("both recursions have the impulse response 1 - β^m"), kind="identity")
 def test_ema_is_momentum(
     trial,
     n_points: Annotated[int, Interval(2, 10_000, why="a cap, which nothing requires")] = 300,
@@ -166,7 +166,7 @@ def test_ema_is_momentum(
 
 
 @claim(
-    ours("the continuum limit of the running mean's recursion is solved by Bessel functions"),
+    derived("the continuum limit of the running mean's recursion is solved by Bessel functions"),
     kind="limit",
 )
 def test_running_average(trial, n_points: AveragedPoints = 800, count: FewComponents = 3):

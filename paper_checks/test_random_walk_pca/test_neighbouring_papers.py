@@ -8,7 +8,7 @@ import numpy as np
 
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.base.mapping import map_cells
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
@@ -35,7 +35,9 @@ def outliers_in(n_points, fraction):
 
 
 @claim(
-    ours("eigenvectors of a covariance and singular vectors of centred points, after Shlens 2014"),
+    derived(
+        "eigenvectors of a covariance and singular vectors of centred points, after Shlens 2014"
+    ),
     kind="identity",
 )
 def test_pca_tutorial__diagonalise(trial, n_samples: Samples = 200, dim: Dimension = 12):
@@ -55,18 +57,23 @@ def test_pca_tutorial__diagonalise(trial, n_samples: Samples = 200, dim: Dimensi
         np.diag(variances),
         ops=3 * dim,
         scale=scale,
-        wrong_processes=processes,
+        control_processes=processes,
     )
     raw_squares = np.linalg.svd(points, compute_uv=False) ** 2 / n_samples
     squares = observed.axes_from_singular_values(points).variances
     controls = {"n - 1 for n": variances * n_samples / (n_samples - 1)}
     processes = {"without centring": raw_squares}
     trial.identity(
-        squares, variances, ops=n_samples, scale=scale, controls=controls, wrong_processes=processes
+        squares,
+        variances,
+        ops=n_samples,
+        scale=scale,
+        controls=controls,
+        control_processes=processes,
     )
 
 
-@claim(ours("Eckart and Young 1936, for the covariance of a cloud"), kind="bound")
+@claim(derived("Eckart and Young 1936, for the covariance of a cloud"), kind="bound")
 def test_pca_tutorial__optimal(
     trial,
     n_samples: Samples = 100,
@@ -98,16 +105,16 @@ def test_pca_tutorial__optimal(
     trial.bound(
         np.full(n_subspaces, predicted.least_reconstruction_error(covariance, kept)),
         errors,
-        found_by="draws",
+        instances="draws",
         independent=n_subspaces - 1,  # the first one is the optimum itself
         ops=n_samples + 3 * dim,
         scale=np.trace(covariance),
-        wrong_processes={"variances of the raw axes": np.full(n_subspaces, raw)},
+        control_processes={"variances of the raw axes": np.full(n_subspaces, raw)},
     )
 
 
 @claim(
-    ours(
+    derived(
         "the variances along spike and outliers are equal there; Diakonikolas et al. 2023 only "
         "say that PCA fails"
     ),
@@ -171,7 +178,7 @@ def test_robust_pca__failure(trial, n_points: Cloud, dim: Dimension, spike: Spik
 
 
 @claim(
-    ours("the simplest filter at Diakonikolas et al. 2023's goal"),
+    derived("the simplest filter at Diakonikolas et al. 2023's goal"),
     kind="empirical",
     tier="full",
     cases=[110.0, 1000.0],
@@ -207,14 +214,14 @@ def test_robust_pca__goal(
         good(observed.filtered_direction),
         0.95,
         side="at least",
-        wrong_processes=processes,
+        control_processes=processes,
         first=64,
         most=1000,
     )
 
 
 @claim(
-    ours(
+    derived(
         "first-order perturbation of the spike within a known range; Liu et al. 2022 state the "
         "order, for generators"
     ),
@@ -262,7 +269,7 @@ def test_generative_pca__rate(
         slack=later * law,
         margin=(0.03 + later) * law,
         controls={"twice the constant": 2 * law, "without 1 + β": law / 2},
-        wrong_processes={"without the generator": squared_error("without_generator")},
+        control_processes={"without the generator": squared_error("without_generator")},
         first=2048,
         most=60_000,
     )

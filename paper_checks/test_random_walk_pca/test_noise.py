@@ -11,7 +11,7 @@ from paper_checks.test_random_walk_pca import SampledPoints
 from sims import random_walk_pca as observed
 from sims.wishart import bartlett_factor
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded, NormalVariance, RatioOfMeans
 
@@ -37,7 +37,9 @@ FewTrianglePoints = Annotated[
 ManyTriangleDimensions = Annotated[
     int, Interval(20, 64, why="of few they scatter; of more, one less is not told")
 ]
-BARTLETT = ours("Bartlett's decomposition: a Gaussian matrix is a triangular one up to a rotation")
+BARTLETT = derived(
+    "Bartlett's decomposition: a Gaussian matrix is a triangular one up to a rotation"
+)
 TRIANGLES = [(12, 16), (5, 40)]
 Exponent = Annotated[float, Interval(-0.6, -0.2, why="d_eff is large, and not the rank")]
 """p of the spectrum i^p of Σ."""
@@ -57,7 +59,9 @@ def mean_ratio(n_points, dim):
 
 
 @claim(
-    ours("moments of the steps to first order in 1 / d; beyond it the tails of single coordinates"),
+    derived(
+        "moments of the steps to first order in 1 / d; beyond it the tails of single coordinates"
+    ),
     kind="distribution",
     tier="full",
     cases=["rademacher", "uniform", "laplace", "student"],
@@ -91,7 +95,7 @@ def test_noise_universality(
         slack=mean * SECOND_ORDER / dim**2,
         margin=0.005,
         controls={"without centring": predicted.uncentred_explained_variance_ratio_limit(1)[0]},
-        wrong_processes={"infinite variance": first_ratio("cauchy")},
+        control_processes={"infinite variance": first_ratio("cauchy")},
         first=1024,
     )
     tails = predicted.tail_shortfall(n_points, 5.0) / dim**0.5 if law == "student" else 0.0
@@ -112,7 +116,7 @@ def test_noise_universality(
 
 
 @claim(
-    ours(
+    derived(
         "one coordinate in the tail moves the ratio by a finite amount, not by its linear response"
     ),
     kind="limit",
@@ -167,7 +171,7 @@ def test_noise_universality__tails(
 
 
 @claim(
-    ours("the fourth moments of the linear response of a ratio to the steps"),
+    derived("the fourth moments of the linear response of a ratio to the steps"),
     kind="identity",
     cases=[(4, 3.0), (6, -2.0), (7, -1.2), (8, 6.0)],
 )
@@ -215,7 +219,7 @@ def test_noise_universality__kurtosis(
 
 
 @claim(
-    ours(
+    derived(
         "moments of the Gram matrix of the steps; the paper is quoted with a condition on the "
         "rank of the covariance"
     ),
@@ -284,7 +288,7 @@ def test_deff_not_rank(
 
 
 @claim(
-    ours("moments of products of Gaussian steps"),
+    derived("moments of products of Gaussian steps"),
     kind="distribution",
     cases=[(60, 300, -0.5), (100, 150, -0.25)],
 )
@@ -327,7 +331,9 @@ def test_deff_estimator(
 
 
 @claim(
-    ours("a Gaussian projection adds its own Wishart noise to that of the steps, to first order"),
+    derived(
+        "a Gaussian projection adds its own Wishart noise to that of the steps, to first order"
+    ),
     kind="rate",
     cases=[(6, 20_000, 20_000), (10, 10_000, 80_000)],
 )
@@ -380,7 +386,9 @@ def test_jl_projection(
 
 
 @claim(
-    ours("a Gaussian projection biases eigenvalues as Lawley's sum says, with its own dimension"),
+    derived(
+        "a Gaussian projection biases eigenvalues as Lawley's sum says, with its own dimension"
+    ),
     kind="rate",
     tier="full",
     cases=[(20, 60, 60), (8, 100, 150)],
@@ -432,7 +440,7 @@ def _falling(freedom, dim):
 
 
 @claim(
-    ours("the mean principal minors of a Wishart matrix"),
+    derived("the mean principal minors of a Wishart matrix"),
     kind="distribution",
     cases=[(12, 64), (5, 50)],
     route="`observed.noise` against `sims.wishart.bartlett_factor`",

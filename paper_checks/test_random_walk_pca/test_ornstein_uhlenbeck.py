@@ -9,7 +9,7 @@ from scipy.stats import chi2
 from paper_checks.test_random_walk_pca import TRAPPED, Components, Points, ThreePoints
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded
 
@@ -54,7 +54,7 @@ def settled_points(trial, n_points, rate):
 
 
 @claim(
-    ours(
+    derived(
         "eigenvectors are sums of two waves and a constant: the two ends and the mean give a "
         "secular equation"
     ),
@@ -93,12 +93,12 @@ def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
         zeros,
         ops=5 * n_points,
         scale=exact[0] / min(1, 2 - rate),
-        wrong_processes=processes,
+        control_processes=processes,
     )
 
 
 @claim(
-    ours(
+    derived(
         "the exact totals differ by 3 / (2 α T); to first order in α the covariance of times "
         "loses α s t"
     ),
@@ -126,11 +126,13 @@ def test_ou_circulant_limit(trial, n_points: RecursionPoints):
         "half the constants": np.where(c >= 4, 0.75 / c, (4 / np.pi**2 - 0.25) * c),
         "5 % at most": np.minimum(np.where(c >= 4, 1.5 / c, c / 3), 0.05),
     }
-    trial.bound(errors, bounds, found_by="grid", ops=4 * n_points, scale=1.0, controls=controls)
+    trial.bound(errors, bounds, instances="grid", ops=4 * n_points, scale=1.0, controls=controls)
 
 
 @claim(
-    ours("the secular equation in the continuum"), kind="limit", cases=[0.05, 0.5, 2.0, 8.0, 40.0]
+    derived("the secular equation in the continuum"),
+    kind="limit",
+    cases=[0.05, 0.5, 2.0, 8.0, 40.0],
 )
 def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
     """At fixed c = α T the ratios tend to a continuum law, from 6 / (π k)^2 at c = 0 to a flat 2 /
@@ -162,7 +164,7 @@ def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
 
 
 @claim(
-    ours("secular equation of the exact covariance: its ends change from free to fixed"),
+    derived("secular equation of the exact covariance: its ends change from free to fixed"),
     kind="limit",
 )
 def test_ou_sine_not_cosine(
@@ -224,7 +226,9 @@ def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate
 
 
 @claim(
-    ours("a geometric sum: each step shrinks the mean squared norm by (1 - α)^2 and adds its own"),
+    derived(
+        "a geometric sum: each step shrinks the mean squared norm by (1 - α)^2 and adds its own"
+    ),
     kind="identity",
     cases=[(50, 0.04), (50, 0.0), (20, 1.0), (30, 1.7)],
 )
@@ -242,7 +246,9 @@ def test_ou_trapping__start(trial, n_points: Points, rate: AnyRate):
 
 
 @claim(
-    ours("the settled norm is chi-square"), kind="distribution", cases=[(8, 2000, 0.4), (6, 3, 0.6)]
+    derived("the settled norm is chi-square"),
+    kind="distribution",
+    cases=[(8, 2000, 0.4), (6, 3, 0.6)],
 )
 def test_ou_trapping__spread(trial, n_points: FewPoints, dim: AnyDimension, rate: Trapping):
     """The settled squared norm has the relative spread sqrt(2 / d)."""
@@ -270,7 +276,7 @@ def test_ou_trapping__spread(trial, n_points: FewPoints, dim: AnyDimension, rate
 
 
 @claim(
-    ours("the stationary covariance"),
+    derived("the stationary covariance"),
     kind="distribution",
     cases=[(16, 2000, 0.25, 4), (8, 4000, 0.5, 2)],
 )
@@ -319,10 +325,10 @@ def _comes_close(n_points, dim, rate):
 
 
 @claim(
-    ours("Chernoff's bound for chi-squares at the trapped radius"),
+    derived("Chernoff's bound for chi-squares at the trapped radius"),
     kind="bound",
     cases=[(12, 4, 0.25), (8, 5, 0.4)],
-    loose="Chernoff's bound lacks its prefactor: best known ratio .53, in one dimension",
+    not_tight="Chernoff's bound lacks its prefactor: best known ratio .53, in one dimension",
 )
 def test_ou_not_mean_reverting(trial, n_points: TrappedPoints, dim: FewDimensions, rate: Trapping):
     """The trapped norm stays off the minimum: P(|x_t| < r_c / 2) <= exp(-0.318 d)."""
@@ -332,14 +338,14 @@ def test_ou_not_mean_reverting(trial, n_points: TrappedPoints, dim: FewDimension
         predicted.escape_probability_bound(0.25, dim),
         side="at most",
         controls={"exp(-d)": np.exp(-dim)},
-        wrong_processes={"a quarter of the dimensions": _comes_close(n_points, dim // 4, rate)},
+        control_processes={"a quarter of the dimensions": _comes_close(n_points, dim // 4, rate)},
         first=16_384,
         vectorised=True,
     )
 
 
 @claim(
-    ours("the settled norm is chi-square"), kind="distribution", cases=[(6, 4, 0.5), (5, 5, 0.6)]
+    derived("the settled norm is chi-square"), kind="distribution", cases=[(6, 4, 0.5), (5, 5, 0.6)]
 )
 def test_ou_not_mean_reverting__chance(
     trial, n_points: TrappedPoints, dim: FewDimensions, rate: Trapping

@@ -9,7 +9,7 @@ import numpy as np
 from paper_checks.test_random_walk_pca import WITH_DRIFT
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import LONGEST, Interval
 from theory_on_trial.laws import Asymptotic
@@ -49,7 +49,7 @@ AtRightAngles = Annotated[
 
 
 @claim(
-    ours(
+    derived(
         "drift adds a rank-one term that is odd under time reversal, so that even cosines stay "
         "eigenvectors"
     ),
@@ -75,7 +75,7 @@ def test_drift_mixing(trial, n_points: DriftedPoints, drift_ratio: DriftRatio):
 
 
 @claim(
-    ours(
+    derived(
         "in many dimensions drift and noise are at right angles, and their spectra as in "
         "infinitely many"
     ),
@@ -106,7 +106,7 @@ def test_drift_mixing__sampled(
 
 
 @claim(
-    ours("a Sturm-Liouville problem that Bessel functions solve"),
+    derived("a Sturm-Liouville problem that Bessel functions solve"),
     kind="limit",
     cases=[0.5, 1.0, -0.5, -1.0],
 )
@@ -151,7 +151,7 @@ def test_decay_bessel(
         error=error,
         slack=slack,
         margin=5e-4 + slack,
-        wrong_processes=processes,
+        control_processes=processes,
     )
 
 
@@ -202,7 +202,7 @@ def _first_components(gram):
     return components.variances[0] / components.total_variance, overlaps
 
 
-@claim(WITH_DRIFT, kind="empirical", tier="full", coarse="each run carries a sign only")
+@claim(WITH_DRIFT, kind="empirical", tier="full", low_power="each run carries a sign only")
 def test_nn_walk_with_drift(
     trial,
     n_runs: Annotated[

@@ -10,12 +10,12 @@ from scipy.linalg import eigvalsh
 from paper_checks.test_random_walk_pca import LISSAJOUS, Components, ManyPoints, Points, ThreePoints
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim, code, ours
+from theory_on_trial import claim, code, derived
 from theory_on_trial.contract import Interval
 
 
 @claim(
-    ours(
+    derived(
         "differences over time undo the sum and the mean: the covariance is the path graph's "
         "pseudo-inverse"
     ),
@@ -47,12 +47,12 @@ def test_exact_spectrum(trial, n_points: Points):
     late = {"cosines of t instead of t - 1/2": residual(times)}
     zeros = np.zeros((n_points, n_points - 1))
     trial.identity(
-        residual(times - 0.5), zeros, ops=n_points, scale=variances[0], wrong_processes=late
+        residual(times - 0.5), zeros, ops=n_points, scale=variances[0], control_processes=late
     )
 
 
 @claim(
-    ours("fixed before it starts: every other mode of a path of 2 T + 1 points"),
+    derived("fixed before it starts: every other mode of a path of 2 T + 1 points"),
     kind="limit",
     cases=[40, 100],
 )
@@ -84,7 +84,9 @@ def test_exact_spectrum__uncentred(
     )
 
 
-@claim(ours("the difference matrix on a circle is circulant"), kind="identity", cases=[3, 20, 151])
+@claim(
+    derived("the difference matrix on a circle is circulant"), kind="identity", cases=[3, 20, 151]
+)
 def test_exact_spectrum__circle(trial, n_points: ThreePoints):
     """Closed into a circle and centred, the walk has eigenvalues 1 / (2 - 2 cos(2 π k / T)), in
     pairs.
@@ -107,7 +109,7 @@ def test_exact_spectrum__circle(trial, n_points: ThreePoints):
 
 
 @claim(
-    ours("centring over time is blind to what all points share: the start and the first step"),
+    derived("centring over time is blind to what all points share: the start and the first step"),
     kind="identity",
 )
 def test_first_step_irrelevant(
@@ -132,12 +134,12 @@ def test_first_step_irrelevant(
     scale = np.linalg.norm(far_steps[0]) * np.sqrt(reference[0])
     processes = {"without centring": of_gram(walk), "from the first point": of_gram(walk - walk[0])}
     trial.identity(
-        variances, reference, ops=4 * (n_points + dim), scale=scale, wrong_processes=processes
+        variances, reference, ops=4 * (n_points + dim), scale=scale, control_processes=processes
     )
 
 
 @claim(
-    ours("sums over the path graph's spectrum: traces of its pseudo-inverse"),
+    derived("sums over the path graph's spectrum: traces of its pseudo-inverse"),
     kind="identity",
     cases=range(3, 31),
 )
@@ -234,12 +236,12 @@ def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
         * variances[0]
         / (variances[:count] - variances[1 : count + 1]),
         controls={"powers of the first score": first[:, None] ** components},
-        wrong_processes={"sines of even order": np.where(components % 2 == 0, sine, scores)},
+        control_processes={"sines of even order": np.where(components % 2 == 0, sine, scores)},
     )
 
 
 @claim(
-    ours("any two points are |s - t| independent steps apart, and components rotate them only"),
+    derived("any two points are |s - t| independent steps apart, and components rotate them only"),
     kind="identity",
 )
 def test_distance_identity(trial, n_points: ThreePoints = 200):

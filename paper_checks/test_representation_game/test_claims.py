@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 
 from sims import representation_game as observed
 from theory import representation_game as predicted
-from theory_on_trial import claim, ours, paper
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Asymptotic
 
@@ -127,7 +127,7 @@ def test_regret_by_regression__sampled(
 
 
 @claim(
-    ours(
+    derived(
         "the form S^(1/2) Q of the best R, which needs no inverse; the value is that of Theorem "
         f"2, {REVIEWS}"
     ),
@@ -160,7 +160,7 @@ def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
 
 
 @claim(
-    ours("Courant-Fischer: some task in the span of r + 1 is not seen"),
+    derived("Courant-Fischer: some task in the span of r + 1 is not seen"),
     kind="bound",
     cases=[(0, 6, 2), (2, 7, 4)],
 )
@@ -177,17 +177,17 @@ def test_pure_value__any_representation(
         np.full(draws, value)
         for value in (predicted.pure_value(spectrum, kept), spectrum[kept - 1])
     )
-    bound = {"found_by": "draws", "independent": draws, "ops": ops, "scale": spectrum[0]}
+    bound = {"instances": "draws", "independent": draws, "ops": ops, "scale": spectrum[0]}
     trial.bound(
         least,
         observed.worst_regret(sigma, prior, encoders),
-        wrong_processes={"lambda_r": lambda_r},
+        control_processes={"lambda_r": lambda_r},
         **bound,
     )
 
 
 @claim(
-    ours("the residual form at the best R, in its eigenbasis"),
+    derived("the residual form at the best R, in its eigenbasis"),
     kind="identity",
     cases=[(0, 6, 2), (1, 9, 5)],
 )
@@ -204,12 +204,12 @@ def test_worst_task(trial, world: Seed, dim: Dim, kept: Count):
         measured(predicted.worst_task(sigma, prior, kept)),
         np.array([predicted.pure_value(spectrum, kept) / spectrum[0], 1.0]),
         ops=ops,
-        wrong_processes={"q_r, counted from one": measured(tasks[:, kept - 1])},
+        control_processes={"q_r, counted from one": measured(tasks[:, kept - 1])},
     )
 
 
 @claim(
-    ours("the residual form at the best R, in its eigenbasis"),
+    derived("the residual form at the best R, in its eigenbasis"),
     kind="bound",
     cases=[(0, 6, 2), (1, 9, 5)],
 )
@@ -225,12 +225,12 @@ def test_worst_task__any(trial, world: Seed, dim: Dim, kept: Count, draws: World
     controls = {
         "the mean over the ellipsoid": np.full(draws, predicted.pure_average(spectrum, kept) / dim)
     }
-    bound = {"found_by": "draws", "independent": draws, "ops": ops, "scale": spectrum[0]}
+    bound = {"instances": "draws", "independent": draws, "ops": ops, "scale": spectrum[0]}
     trial.bound(regrets, np.full(draws, value), controls=controls, **bound)
 
 
 @claim(
-    ours(
+    derived(
         "recalled; averaging over signs leaves chances m_i, and λ_i (1 - m_i) <= v a linear program"
     ),
     kind="optimality",
@@ -268,7 +268,7 @@ def test_mixed_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
 
 
 @claim(
-    ours("all tasks that matter are kept"),
+    derived("all tasks that matter are kept"),
     kind="identity",
     cases=[(6, 3, 3), (5, 3, 1), (4, 1, 1)],
     route="what the sets leave of each eigenvalue, counted in the check",
@@ -306,7 +306,7 @@ def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
 
 
 @claim(
-    ours("Lagrange multipliers of the linear program; systematic sampling"),
+    derived("Lagrange multipliers of the linear program; systematic sampling"),
     kind="identity",
     cases=[(4, 2), (6, 2), (8, 5), (11, 3)],
 )
@@ -341,12 +341,12 @@ def test_inclusion(
         np.sum(inclusion > 1e-13, axis=1), count, ops=0, controls={"r": np.full(spectra, kept)}
     )
     atoms = np.array([len(mixture.chances) for mixture in mixtures])
-    bound = {"found_by": "draws", "independent": spectra, "ops": 0}
+    bound = {"instances": "draws", "independent": spectra, "ops": 0}
     trial.bound(atoms, count, controls={"r sets": np.full(spectra, kept)}, **bound)
 
 
 @claim(
-    ours("λ_i (1 - m_i)"),
+    derived("λ_i (1 - m_i)"),
     kind="identity",
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")],
 )
@@ -364,7 +364,7 @@ def test_equalised_regret(trial, world: Seed, dim: Dim, kept: Count, shape: Shap
 
 
 @claim(
-    ours("chances of systematic sampling"),
+    derived("chances of systematic sampling"),
     kind="identity",
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")],
 )
@@ -399,7 +399,7 @@ def test_equalised_regret__drawn(trial, world: Seed, dim: Dim, kept: Count, shap
 
 
 @claim(
-    ours("Ky Fan's theorem for the adversary's covariance"),
+    derived("Ky Fan's theorem for the adversary's covariance"),
     kind="bound",
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")],
 )
@@ -424,7 +424,7 @@ def test_no_representation_beats(
     if most > predicted.hedged(spectrum, kept):
         controls["F spread over twice as many directions"] = flat
     least = predicted.mixed_value(spectrum, kept)
-    bound = {"found_by": "draws", "independent": draws, "ops": ops}
+    bound = {"instances": "draws", "independent": draws, "ops": ops}
     regrets = observed.mean_regret(sigma, encoders, moment)
     controls = {
         name: observed.mean_regret(sigma, encoders, covariance)
@@ -434,7 +434,7 @@ def test_no_representation_beats(
 
 
 @claim(
-    ours(
+    derived(
         "no-regret play against best responses, of which one or the other raises the losses' "
         "difference or lowers it"
     ),
@@ -463,10 +463,12 @@ def test_hedge_rate(
 
 
 @claim(
-    ours("Hedge evens out p_i λ_i of hedged tasks, whose losses are then log(λ_i / λ_j) / η apart"),
+    derived(
+        "Hedge evens out p_i λ_i of hedged tasks, whose losses are then log(λ_i / λ_j) / η apart"
+    ),
     kind="rate",
     cases=[200],
-    coarse="the excess oscillates, which at horizons that can be played hides finer exponents",
+    low_power="the excess oscillates, which at horizons that can be played hides finer exponents",
 )
 def test_hedge_rate__order(
     trial, horizon: Annotated[int, Interval(200, 400, why="128 times as many moves are played")]
@@ -494,11 +496,12 @@ def test_hedge_rate__order(
 
 
 @claim(
-    ours("the regret bound of Hedge, and best responses that the value bounds"),
+    derived("the regret bound of Hedge, and best responses that the value bounds"),
     kind="bound",
     tier="full",
     cases=[(5, 2), (6, 3)],
-    loose="best responses end at p ~ 1 / λ, so that (H(p) + log max p) / (2 log d) of the bound "
+    not_tight="best responses end at p ~ 1 / λ, so that (H(p) + log max p) / (2 log d) of the "
+    "bound "
     "is lost: < 1 / 2",
 )
 def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000):
@@ -517,12 +520,12 @@ def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000
     ]
     most = np.array([predicted.hedge_excess(row, horizon) for row in spectra])
     faster = spectra[:, 0] * np.log(dim) / horizon
-    bound = {"found_by": "draws", "independent": games, "ops": horizon, "scale": spectra[:, 0]}
+    bound = {"instances": "draws", "independent": games, "ops": horizon, "scale": spectra[:, 0]}
     trial.bound(gaps, most, controls={"log d / T": faster}, **bound)
 
 
 @claim(
-    ours("first-order perturbation of the leading subspace"),
+    derived("first-order perturbation of the leading subspace"),
     kind="limit",
     cases=[(4, 5, 2), (1, 4, 3)],
 )
@@ -576,7 +579,7 @@ def test_estimated_covariance(
 
 
 @claim(
-    ours("Ky Fan's theorem for E f f' = S"),
+    derived("Ky Fan's theorem for E f f' = S"),
     kind="optimality",
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "drawn")],
 )
@@ -601,7 +604,7 @@ def test_price_of_worst_case(trial, world: Seed, dim: Dim, kept: Count, shape: S
 
 
 @claim(
-    ours("the regrets of the tasks f_i, summed"),
+    derived("the regrets of the tasks f_i, summed"),
     kind="identity",
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")],
 )
@@ -640,7 +643,7 @@ def logistic_regret(seen, unseen, nodes=48):
 
 
 @claim(
-    ours(
+    derived(
         "second order of the log loss in small logits; the abstract has general losses for an "
         "algorithm only"
     ),
@@ -671,7 +674,7 @@ def test_logistic_loss(trial, world: Seed, dim: Dim, kept: Count):
 
 
 @claim(
-    ours("pure_value over eight, for tasks of small logits"),
+    derived("pure_value over eight, for tasks of small logits"),
     kind="optimality",
     cases=[(0, 6, 2), (1, 5, 1)],
 )
@@ -703,5 +706,5 @@ def test_logistic_loss__value(trial, world: Seed, dim: Wide, kept: Count):
     trial.require(min(regrets) > 1.02 * best, "world must leave PCA and drawn directions 2 % worse")
     value = predicted.small_logit_regret(predicted.pure_value(spectrum, kept))
     processes = {"PCA": regrets[0], "directions drawn at random": regrets[1]}
-    options = {"error": 0.003 * value, "margin": 0.01 * value, "wrong_processes": processes}
+    options = {"error": 0.003 * value, "margin": 0.01 * value, "control_processes": processes}
     trial.value(best, value, controls={"a quarter": 2 * value}, **options)

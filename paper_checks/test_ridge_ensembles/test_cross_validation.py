@@ -23,7 +23,7 @@ from paper_checks.test_ridge_ensembles import (
 )
 from sims import ridge_ensembles as observed
 from theory import ridge_ensembles as predicted
-from theory_on_trial import claim, code, ours
+from theory_on_trial import claim, code, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
@@ -94,7 +94,7 @@ def judging(worlds, penalty):
 
 
 @claim(
-    ours("a training point's residual is d times its leave-one-out residual"),
+    derived("a training point's residual is d times its leave-one-out residual"),
     kind="limit",
     tier="full",
     cases=[WITH],
@@ -136,7 +136,7 @@ def test_gcv_bias_finite_M(
 
 
 @claim(
-    ours("a training point's residual is d times its leave-one-out residual"),
+    derived("a training point's residual is d times its leave-one-out residual"),
     kind="limit",
     cases=[WITH],
 )
@@ -232,7 +232,7 @@ def test_corrected_gcv__ridgeless(
 
 
 @claim(
-    ours("all points that one member has seen are its training points"),
+    derived("all points that one member has seen are its training points"),
     kind="limit",
     tier="full",
     cases=[WITH, MANY],
@@ -321,14 +321,14 @@ def largest_gcv_error(rng, variances, signal, points, subsamples, members=3, res
 
 
 @claim(
-    ours(
+    derived(
         "the central limit theorem for residuals; the abstract has uniform consistency over "
         "sizes, and no order"
     ),
     kind="rate",
     tier="full",
     cases=[0.5],
-    coarse="an exponent is stated to .04: responses scatter",
+    low_power="an exponent is stated to .04: responses scatter",
 )
 def test_gcv_uniform(
     trial,
@@ -363,7 +363,7 @@ def test_gcv_uniform(
         law=Asymptotic(),
         margin=0.04,
         controls={"no consistency": 0.0, "1 / n, as of its mean": -1.0},
-        wrong_processes={"one member": lambda generator, n: slopes(generator, n)[:, 1]},
+        control_processes={"one member": lambda generator, n: slopes(generator, n)[:, 1]},
         first=32,
         most=1000,
     )

@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from paper_checks.test_ridge_ensembles import LOOKS, POPULATION, AnyAspect, Many, Noise
 from sims import ridge_ensembles as observed
 from theory import ridge_ensembles as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
@@ -19,7 +19,7 @@ Ratio = Annotated[
 
 
 @claim(
-    ours("the penalty is a convex function of μ > -min r"),
+    derived("the penalty is a convex function of μ > -min r"),
     kind="optimality",
     cases=[(0.25, 8.0), (3.0, 8.0)],
 )
@@ -63,7 +63,7 @@ def least_of(function, low):
 
 
 @claim(
-    ours("the abstract's equality of the best ridgeless ensemble and the best ridge, computed"),
+    derived("the abstract's equality of the best ridgeless ensemble and the best ridge, computed"),
     kind="optimality",
     cases=[(0.5, 0.25), (0.5, 0.02), (0.8, 0.25), (1.5, 0.25)],
 )
@@ -100,7 +100,7 @@ def test_optimum(trial, aspect: AnyAspect, noise: Noise):
 
 
 @claim(
-    ours(
+    derived(
         "the least of a ratio of quadratics, from the discriminant of its difference to a constant"
     ),
     kind="bound",
@@ -131,7 +131,7 @@ def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25)
     trial.bound(
         np.full(len(grid), least),
         risks,
-        found_by="grid",
+        instances="grid",
         ops=100,
         controls={"without the inflation by variance": noise + (levels / (1 + levels)) ** 2},
     )
@@ -147,7 +147,9 @@ def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25)
 
 
 @claim(
-    ours("the smallest root of the fixed point; the abstract's best ridge has no penalty below 0"),
+    derived(
+        "the smallest root of the fixed point; the abstract's best ridge has no penalty below 0"
+    ),
     kind="limit",
     tier="full",
 )

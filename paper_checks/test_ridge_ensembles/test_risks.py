@@ -30,7 +30,7 @@ from paper_checks.test_ridge_ensembles import (
 from sims import ridge_ensembles as observed
 from theory import ridge_ensembles as predicted
 from theory.ridge_ensembles.sums import shrinkage_bias, shrunk, threshold_distance
-from theory_on_trial import claim, code, ours
+from theory_on_trial import claim, code, derived
 from theory_on_trial.contract import Interval, UnitInterval
 from theory_on_trial.laws import Asymptotic
 
@@ -86,7 +86,7 @@ def drawing(dim, aspect, subsample_aspect, penalty, ridges=(), correlation=None)
     return draw
 
 
-def extrapolated(trial, draws, combined, truth, controls, as_printed=None):
+def extrapolated(trial, draws, combined, truth, controls, as_published=None):
     """The decision on 2 f(p) - f(p / 2), from which the terms of order 1 / p are gone, f the mean
     of combined risks. Of the numbers of mean zero so much is taken off each risk as fits best on
     data sets drawn for that: the mean stays as it is, and a tenth of the scatter. All predictions
@@ -122,7 +122,7 @@ def extrapolated(trial, draws, combined, truth, controls, as_printed=None):
         law=Asymptotic(),
         margin=0.01 * at_both(truth),
         controls={name: at_both(control) for name, control in controls.items()},
-        as_printed=None if as_printed is None else at_both(as_printed),
+        as_published=None if as_published is None else at_both(as_published),
         first=DATA_SETS,
         most=24 * DATA_SETS,
     )
@@ -191,7 +191,7 @@ def test_risk_law(
 
 
 @claim(
-    ours("Szegő's theorem on the eigenvalues of Toeplitz matrices, put into the law"),
+    derived("Szegő's theorem on the eigenvalues of Toeplitz matrices, put into the law"),
     kind="limit",
     tier="full",
     cases=[(0.6, *WITH), (-0.8, *WITH)],
@@ -224,7 +224,7 @@ def test_risk_law__ridgeless(
 
 
 @claim(
-    ours("the mean of an inverse Wishart matrix in the limit: least squares has no bias"),
+    derived("the mean of an inverse Wishart matrix in the limit: least squares has no bias"),
     kind="identity",
     cases=[(0.4, 0.625), (0.5, 1.0)],
     route="what least squares is known to risk, written in the check",
@@ -251,7 +251,7 @@ def test_risk_law__least_squares(
 
 
 @claim(
-    ours("mean of an inverse Wishart matrix"),
+    derived("mean of an inverse Wishart matrix"),
     kind="distribution",
     cases=[(20, 16, True), (20, 20, False)],
 )
@@ -281,7 +281,7 @@ def test_finite_size_exact(
     )
 
 
-@claim(ours("the square of a mean of M errors, averaged over all bags"), kind="identity")
+@claim(derived("the square of a mean of M errors, averaged over all bags"), kind="identity")
 def test_affine_in_1_over_M(trial, there: Few = 8, dim: Some = 20):
     """Given the members, the mean risk of all bags of M of them is affine in 1 / M: R_1 / M + (1 -
     1 / M) C.
@@ -321,7 +321,7 @@ def ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim):
         mu > 0,
         "subsample_aspect must exceed 1 without penalty: below, mu is 0, and no fit is regularised",
     )
-    trial.require(abs(np.log(mu)) > 0.2, "mu must be 20 % off 1: the printed form is right there")
+    trial.require(abs(np.log(mu)) > 0.2, "mu must be 20 % off 1: the published form is right there")
 
     def at(p):
         population, aspects, _ = populated(p, aspect, subsample_aspect)
@@ -329,7 +329,7 @@ def ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim):
         ridges = (
             equivalent / predicted.level(population, penalty, aspects[1]),
             equivalent,
-        )  # as printed, and as it is
+        )  # as published, and as it is
         risks = [
             predicted.full_ensemble_risk(population, lam, aspects[0], aspects[0])
             for lam in (*ridges, penalty)
@@ -349,14 +349,14 @@ def ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim):
         ),  # the ensemble's own scatter is subtracted
         truth,
         controls={"the penalty itself": truth + truth[:, 1:] - same},
-        as_printed=truth + truth[:, 1:] - truth[:, :1],
+        as_published=truth + truth[:, 1:] - truth[:, :1],
     )
 
 
 SAME = "both have one level μ; that such penalties exist is in the abstract"
 
 
-@claim(ours(SAME), kind="limit", cases=[WITH], as_printed=SCALED)
+@claim(derived(SAME), kind="limit", cases=[WITH], as_published=SCALED)
 def test_path_equivalence(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Medium = 40
 ):
@@ -366,7 +366,7 @@ def test_path_equivalence(
     ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim)
 
 
-@claim(ours(SAME), kind="limit", tier="full", cases=[(0.5, 2.0)], as_printed=SCALED)
+@claim(derived(SAME), kind="limit", tier="full", cases=[(0.5, 2.0)], as_published=SCALED)
 def test_path_equivalence__ridgeless(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, dim: Forty = 40
 ):
@@ -380,7 +380,7 @@ def test_path_equivalence__ridgeless(
     LAWS,
     kind="identity",
     cases=[(1.1, 0.0), (1.0, 0.01), (2.0, 0.1)],
-    as_printed=STOPPED,
+    as_published=STOPPED,
     route="the authors' iteration in the check against a bracketed root",
     second="test_ridge_ensembles.py::test_levels_and_risks_to_thirty_digits",
 )
@@ -411,5 +411,5 @@ def test_fixed_point(
         ops=1e4,  # an error grows by 1 / (1 - the rate of the iteration), and sums have 100 terms
         scale=1.0,
         controls={"equal eigenvalues": start},
-        as_printed=1 / stop,
+        as_published=1 / stop,
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from sims import sequential_attention as observed
 from theory import sequential_attention as predicted
-from theory_on_trial import abstract, claim, code, ours
+from theory_on_trial import abstract, claim, code, derived
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Bounded
 
@@ -94,7 +94,7 @@ def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
 
 
 @claim(
-    ours("the first crossing of two lines, as the correlations are linear in λ"),
+    derived("the first crossing of two lines, as the correlations are linear in λ"),
     kind="identity",
     cases=ROUNDS,
 )
@@ -124,11 +124,11 @@ def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
         counts,
         np.array([0, 1, 1, 1, 2]),
         ops=0,
-        wrong_processes={"the runner-up correlation": other},
+        control_processes={"the runner-up correlation": other},
     )
 
 
-SQUARES = ours("recalled; |b| is the least (w^2 + β^2) / 2 with w β = b")
+SQUARES = derived("recalled; |b| is the least (w^2 + β^2) / 2 with w β = b")
 
 
 @claim(
@@ -150,18 +150,18 @@ def test_hadamard_is_l1(trial, n: Rows, p: Columns, share: Penalised = 0.3):
     full = search(level, all_cost=True)
     minima = {"without the half": half, "a penalty on the chosen ones too": full}
     values = {name: other.value for name, other in minima.items()}
-    trial.value(minimum.value, law, error=1e-12 * law, margin=1e-9 * law, wrong_processes=values)
+    trial.value(minimum.value, law, error=1e-12 * law, margin=1e-9 * law, control_processes=values)
     fits = {name: X @ other.weights / size for name, other in minima.items()}
     fit = X @ solution / size
     options = {"error": 1e-8, "margin": 1e-7, "scale": 1.0}
-    trial.value(X @ minimum.weights / size, fit, wrong_processes=fits, **options)
+    trial.value(X @ minimum.weights / size, fit, control_processes=fits, **options)
 
 
 @claim(
-    ours("three columns, computed by hand"),
+    derived("three columns, computed by hand"),
     kind="identity",
     cases=[0.6, 0.55, 0.7],
-    as_printed=LARGEST,
+    as_published=LARGEST,
 )
 def test_fixed_penalty(
     trial, cosine: Annotated[float, Interval(0.55, 0.7, why="from 1/2 to sqrt(1/2)")]
@@ -182,11 +182,11 @@ def test_fixed_penalty(
     second = predicted.second_entry_level(X, y)
     controls = {"lambda_2": second, "lambda_1": predicted.entry_levels(X, y, 1)[0]}
     root = brentq(lead, 0.1 * until, second, xtol=1e-14)
-    trial.value(root, until, error=1e-11, margin=1e-9, controls=controls, as_printed=0.0)
+    trial.value(root, until, error=1e-11, margin=1e-9, controls=controls, as_published=0.0)
 
 
 @claim(
-    ours("two columns in the plane, computed by hand"),
+    derived("two columns in the plane, computed by hand"),
     kind="identity",
     cases=[(0.6, 1 / 3), (0.3, 0.5)],
 )
@@ -266,7 +266,7 @@ def over_designs(rows):
 TableRows = Annotated[int, Interval(50, 100, why="a table is drawn until it differs")]
 TableColumns = Annotated[int, Interval(12, 20, why="a table is drawn until it differs")]
 FewRounds = Annotated[int, Interval(4, 6, why="a table is drawn until it differs")]
-RANDOM = ours("counted in random tables")
+RANDOM = derived("counted in random tables")
 LOOSE = "shares hang on the tables; what is claimed is that this is no exception"
 
 
@@ -282,14 +282,14 @@ def most_tables(trial, event, least, n, p, *, scaled=False, **wrong):
     processes = {name: partial(drawn, event=rival) for name, rival in wrong.items()}
     processes["orthogonal columns"] = partial(drawn, turned=True)
     options = {"side": "at least", "controls": {"every table": 1.0}, "first": 250, "most": 20_000}
-    trial.probability(sampler=drawn, predict=least, wrong_processes=processes, **options)
+    trial.probability(sampler=drawn, predict=least, control_processes=processes, **options)
 
 
 @claim(
     RANDOM,
     kind="empirical",
     tier="full",
-    loose=LOOSE,
+    not_tight=LOOSE,
     cases=[(60, 15, 5, False), (50, 12, 4, True)],
 )
 def test_thresholds_not_monotone__tables(
@@ -301,7 +301,7 @@ def test_thresholds_not_monotone__tables(
     most_tables(trial, partial(rises, rounds=rounds), 0.2, n, p, scaled=scaled)
 
 
-@claim(RANDOM, kind="empirical", tier="full", loose=LOOSE, cases=[(60, 15)])
+@claim(RANDOM, kind="empirical", tier="full", not_tight=LOOSE, cases=[(60, 15)])
 def test_not_forward_selection__tables(trial, n: TableRows, p: TableColumns):
     """In more than 3 of 10 tables of correlated columns of one length OMP and forward selection
     differ in 5 rounds.
@@ -325,7 +325,7 @@ def leaves_the_path(X, y):
     return (observed.refitted(X, y, 5, "largest gradient").picks != orders).any(axis=1)
 
 
-@claim(RANDOM, kind="empirical", tier="full", loose=LOOSE, cases=[(60, 15)])
+@claim(RANDOM, kind="empirical", tier="full", not_tight=LOOSE, cases=[(60, 15)])
 def test_not_lasso_path(trial, n: TableRows, p: TableColumns):
     """In more than 9 of 10 tables of correlated columns OMP's first five are in another order than
     the LASSO path's.
@@ -344,7 +344,9 @@ DimOfSpace = Annotated[int, Interval(2, 10, why="means over designs are integrat
 
 
 @claim(
-    ours("angles at which a pick or the rise changes"), kind="distribution", cases=[0.6, -0.8, 0.05]
+    derived("angles at which a pick or the rise changes"),
+    kind="distribution",
+    cases=[0.6, -0.8, 0.05],
 )
 def test_thresholds_not_monotone__in_the_plane(trial, cosine: Cosine):
     """Of all directions of y in the plane of two unit columns, (2 / π)(atan b - atan a) make λ_1
@@ -364,7 +366,7 @@ def test_thresholds_not_monotone__in_the_plane(trial, cosine: Cosine):
 
 
 @claim(
-    ours("the law of the angle between random directions"), kind="distribution", cases=[3, 2, 10]
+    derived("the law of the angle between random directions"), kind="distribution", cases=[3, 2, 10]
 )
 def test_thresholds_not_monotone__drawn(trial, rows: DimOfSpace):
     """Of two random directions in R^n as columns, and y of another, so many make λ_1 rise: a mean
@@ -381,7 +383,7 @@ def test_thresholds_not_monotone__drawn(trial, rows: DimOfSpace):
     trial.value(measured, share, error=1e-11, margin=1e-9, controls=controls)
 
 
-@claim(ours("three columns, computed by hand"), kind="identity", cases=[(0.8, 0.5), (0.3, 0.2)])
+@claim(derived("three columns, computed by hand"), kind="identity", cases=[(0.8, 0.5), (0.3, 0.2)])
 def test_not_forward_selection(trial, cosine: Inner, height: Inner):
     """Of unit columns (1, 0, 0), (c, s, 0), (0, 0, 1) and y = (a, 1, h), s < h < 1, OMP picks 1, 3,
     2, not 1, 2, 3.
@@ -406,7 +408,7 @@ def test_not_forward_selection(trial, cosine: Inner, height: Inner):
 
 
 @claim(
-    ours("angles at which a pick changes"),
+    derived("angles at which a pick changes"),
     kind="distribution",
     cases=[(0.8, 0.0), (0.95, 0.6), (0.2, 0.5)],
 )
@@ -434,7 +436,9 @@ def test_not_forward_selection__in_the_plane(trial, first: Inner, second: Second
     trial.value(shares(event, 1)[0], share, error=1e-11, margin=1e-9, controls=controls)
 
 
-@claim(ours("ratios of normal numbers and of χ variables"), kind="distribution", cases=[2, 3, 10])
+@claim(
+    derived("ratios of normal numbers and of χ variables"), kind="distribution", cases=[2, 3, 10]
+)
 def test_not_forward_selection__drawn(trial, rows: DimOfSpace):
     """OMP and forward selection begin with other ones of two normal columns: mean |t| / π, t of
     density cos^(n-2).
@@ -461,7 +465,7 @@ Support = Annotated[
 ]
 
 
-@claim(ours("column sums of the Gram matrix; Tropp 2004"), kind="bound", cases=[2, 3, 5])
+@claim(derived("column sums of the Gram matrix; Tropp 2004"), kind="bound", cases=[2, 3, 5])
 def test_coherence_recovery(
     trial,
     size: Support,
@@ -494,12 +498,12 @@ def test_coherence_recovery(
     bounds = [predicted.outside_ratio(size, cosine) for cosine in mu]
     controls = {"k μ": size * np.array(mu), "k - 1 for k": np.array(bounds) * (size - 1) / size}
     trial.bound(
-        ratios, bounds, found_by="draws", independent=designs, ops=10 * n, controls=controls
+        ratios, bounds, instances="draws", independent=designs, ops=10 * n, controls=controls
     )
 
 
 @claim(
-    ours("where that bound is 1, and attained"),
+    derived("where that bound is 1, and attained"),
     kind="optimality",
     cases=[(2, 1.0), (3, 1.0), (5, 1.0), (3, 2.5)],
 )
@@ -536,7 +540,7 @@ def test_coherence_recovery__threshold(trial, size: Several, uneven: Uneven):
 
 
 @claim(
-    ours("weights grow by η c / p a step, and logits with w o c"),
+    derived("weights grow by η c / p a step, and logits with w o c"),
     kind="limit",
     cases=[(20, 0.5), (5, 0.0)],
 )
@@ -574,11 +578,11 @@ def test_softmax_early_law(
 
 
 @claim(
-    ours("counted in random designs"),
+    derived("counted in random designs"),
     kind="empirical",
     tier="full",
     cases=[0.0, 0.5],
-    loose="shares hang on the design; what is claimed is that agreement is lost",
+    not_tight="shares hang on the design; what is claimed is that agreement is lost",
 )
 def test_softmax_late_differs(
     trial,
@@ -608,7 +612,9 @@ def test_softmax_late_differs(
         "most": 6000,
         "vectorised": True,
     }
-    trial.mean(changed, np.array([0.3, 0.05]), controls=controls, wrong_processes=early, **options)
+    trial.mean(
+        changed, np.array([0.3, 0.05]), controls=controls, control_processes=early, **options
+    )
 
 
 @claim(SCHEDULE, kind="identity", cases=[(1000, 10, 1), (1000, 6, 2), (200, 10, 5)])
@@ -639,7 +645,7 @@ def test_coded_schedule(
     MODULE,
     kind="distribution",
     tier="full",
-    loose="how often the next pick is the strongest feature hangs on the data",
+    not_tight="how often the next pick is the strongest feature hangs on the data",
 )
 def test_coded_first_pick(
     trial,
@@ -667,10 +673,10 @@ def test_coded_first_pick(
         "most": 60_000 * p,
         "controls": {"either of the two in y": 2 * chance},
     }
-    trial.probability(first, chance, wrong_processes=processes, **most, **options)
+    trial.probability(first, chance, control_processes=processes, **most, **options)
 
     def both(key, *, until=when):
         return (observed.coded_picks(key, n, p, 0.05, until) == 4).any()
 
     no_step = {"no step after the first pick": lambda key: both(key, until=(when[0], when[0]))}
-    trial.probability(both, 0.9, side="at least", wrong_processes=no_step, most=20_000, **options)
+    trial.probability(both, 0.9, side="at least", control_processes=no_step, most=20_000, **options)

@@ -9,7 +9,7 @@ from sims import unconstrained_cca as observed
 from sims.unconstrained_cca.domains import Law
 from theory import unconstrained_cca as predicted
 from theory.unconstrained_cca.domains import Batch, Form
-from theory_on_trial import claim, code, ours
+from theory_on_trial import claim, code, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic, Bounded
 
@@ -39,7 +39,7 @@ def _embedded(correlations, weights, unrelated=False):
     return loadings @ loadings.T, loadings
 
 
-@claim(ours("the two batches are independent"), kind="identity", cases=[(2, 0), (2, 6), (3, -2)])
+@claim(derived("the two batches are independent"), kind="identity", cases=[(2, 0), (2, 6), (3, -2)])
 def test_two_batch_unbiased(trial, batch: Enumerated, kurtosis: Kurtosis):
     """With V' from an independent batch E tr(V V') = tr V^2, for every batch size and every law.
 
@@ -65,7 +65,7 @@ def test_two_batch_unbiased(trial, batch: Enumerated, kurtosis: Kurtosis):
 
 
 @claim(
-    ours("the fourth moments of sample covariances"),
+    derived("the fourth moments of sample covariances"),
     kind="identity",
     cases=[(2, 0), (2, 6), (3, -2)],
 )
@@ -100,7 +100,7 @@ def test_single_batch_bias(trial, batch: Enumerated, kurtosis: Kurtosis):
 
 
 @claim(
-    ours("the same, where views are sampled"),
+    derived("the same, where views are sampled"),
     kind="identity",
     tier="full",
     cases=[(4, "normal"), (16, "normal"), (16, "exponential"), (16, "sign")],
@@ -131,9 +131,9 @@ def test_sampled_bias(trial, batch: Batch, law: Law):
 
 
 @claim(
-    ours("differentiate -2 tr C + tr(V V')"),
+    derived("differentiate -2 tr C + tr(V V')"),
     kind="identity",
-    as_printed=code(
+    as_published=code(
         "jameschapman19/cca_zoo",
         "cca_zoo/linear/_gradient/_ey.py, CCA_EY.derivative",
         "7d5d396",
@@ -158,12 +158,12 @@ def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Size = 5, n_columns: C
         controls={
             "not centred": predicted.two_batch_gradient(views, second, weights, centred=False)
         },
-        as_printed=predicted.two_batch_gradient(views, second, weights, "its own"),
+        as_published=predicted.two_batch_gradient(views, second, weights, "its own"),
     )
 
 
 @claim(
-    ours("the expected loss of a single batch is a quadratic programme in the variances"),
+    derived("the expected loss of a single batch is a quadratic programme in the variances"),
     kind="optimality",
     cases=[
         (8, "off-diagonal", 4),
@@ -225,7 +225,7 @@ def test_small_batch_shrinks(
 
 
 @claim(
-    ours("where no strength of that programme vanishes"),
+    derived("where no strength of that programme vanishes"),
     kind="identity",
     cases=[
         {"correlations": UNEVEN},
@@ -261,7 +261,7 @@ def test_batch_that_keeps(trial, correlations: Related):
     trial.identity(min(keeps), least, ops=0, controls={"ρ for x": rough})
 
 
-@claim(ours("the minima of the expected losses"), kind="limit", tier="full", cases=[1, 2])
+@claim(derived("the minima of the expected losses"), kind="limit", tier="full", cases=[1, 2])
 def test_descent_shrinks(
     trial, n_batches: Annotated[int, Interval(1, 2, why="shared, or one each")], batch: Batch = 8
 ):
@@ -288,7 +288,7 @@ def test_descent_shrinks(
 
 
 @claim(
-    ours("classical: Pillai's trace of exchangeable rows"),
+    derived("classical: Pillai's trace of exchangeable rows"),
     kind="identity",
     cases=[(5, 2, 2), (8, 4, 3)],
 )
@@ -323,7 +323,7 @@ def test_null_level(
 
 
 @claim(
-    ours("the same, where views are sampled"),
+    derived("the same, where views are sampled"),
     kind="identity",
     tier="full",
     cases=[(40, 6, 4, "cubed exponential")],

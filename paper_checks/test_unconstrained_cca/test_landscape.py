@@ -9,7 +9,7 @@ from paper_checks.test_unconstrained_cca import NOTHING, Columns, Correlations, 
 from sims import unconstrained_cca as observed
 from theory import unconstrained_cca as predicted
 from theory.unconstrained_cca.domains import Form
-from theory_on_trial import abstract, claim, ours
+from theory_on_trial import abstract, claim, derived
 from theory_on_trial.contract import Interval
 
 SPECTRUM = (3.0, 2.0, 1.2, 0.7, -0.4, -1.5)
@@ -70,7 +70,7 @@ def _views(correlations, form, unmatched=0):
 
 
 @claim(
-    ours("expand both squares; the loss is named after it"),
+    derived("expand both squares; the loss is named after it"),
     kind="identity",
     cases=[(4, 1), (8, 3), (20, 20)],
 )
@@ -151,7 +151,7 @@ def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts:
 
 
 @claim(
-    ours("the minimum for these eigenvalues"),
+    derived("the minimum for these eigenvalues"),
     kind="optimality",
     cases=[
         ("off-diagonal", 2, 0),
@@ -232,7 +232,7 @@ def _least_of_views(trial, views, form, n_columns, correlations, wrong):
 
 
 @claim(
-    ours("the spectrum of a matrix of ones"),
+    derived("the spectrum of a matrix of ones"),
     kind="optimality",
     cases=[(3, "off-diagonal", 2), (4, "off-diagonal", 4), (3, "library", 2), (5, "library", 3)],
 )
@@ -264,7 +264,9 @@ def test_more_views(
     )
 
 
-@claim(ours("-ρ is an eigenvalue V - 1 times"), kind="optimality", cases=[(3, 2), (3, 4), (5, 3)])
+@claim(
+    derived("-ρ is an eigenvalue V - 1 times"), kind="optimality", cases=[(3, 2), (3, 4), (5, 3)]
+)
 def test_more_views__negative(trial, views: More, n_columns: Columns, share: Share = 0.5):
     """Of three or more views a negative correlation is worth less than a positive one: V - 1
     columns of ρ^2.
@@ -283,7 +285,7 @@ def test_more_views__negative(trial, views: More, n_columns: Columns, share: Sha
     _least_of_views(trial, views, "off-diagonal", n_columns, rho, spectra)
 
 
-@claim(ours("a direction without a positive eigenvalue only costs"), kind="identity")
+@claim(derived("a direction without a positive eigenvalue only costs"), kind="identity")
 def test_surplus_columns(trial, n_columns: FewColumns = 4, correlations: Correlations = RELATED):
     """Columns beyond the positive eigenvalues stay empty: the rank of a minimiser is less than K if
     λ_K <= 0.
@@ -312,7 +314,7 @@ def test_surplus_columns(trial, n_columns: FewColumns = 4, correlations: Correla
 
 
 @claim(
-    ours("Eckart, Young & Mirsky for a positive semidefinite approximation"),
+    derived("Eckart, Young & Mirsky for a positive semidefinite approximation"),
     kind="bound",
     cases=[(6, 2), (12, 5)],
 )
@@ -333,7 +335,7 @@ def test_floor(trial, dim: Size, n_columns: Columns, draws: Few = 200):
     trial.bound(
         np.array([-observed.ey_loss(A, B, W) for W in (best, *sample)]),
         np.full(draws + 1, most),
-        found_by="draws",
+        instances="draws",
         independent=draws,
         ops=10 * dim,
         scale=np.sum(A**2) + np.array([np.sum((W.T @ B @ W) ** 2) for W in (best, *sample)]),
@@ -342,7 +344,7 @@ def test_floor(trial, dim: Size, n_columns: Columns, draws: Few = 200):
 
 
 @claim(
-    ours("recalled: no spurious minima; values and curvatures derived"),
+    derived("recalled: no spurious minima; values and curvatures derived"),
     kind="identity",
     cases=[
         *(
@@ -383,7 +385,9 @@ def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: E
             error=1e-12 * steep,
             margin=1e-11 * steep,
             scale=steep,
-            wrong_processes={"a tenth longer": np.linalg.norm(observed.ey_gradient(A, B, 1.1 * W))},
+            control_processes={
+                "a tenth longer": np.linalg.norm(observed.ey_gradient(A, B, 1.1 * W))
+            },
         )
         loss = predicted.critical_loss(spectrum, chosen)
         trial.identity(
@@ -407,7 +411,7 @@ def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: E
     )
 
 
-@claim(ours("a Riccati equation in W W^T"), kind="identity", cases=[0.2, 0.5, 1.0, 2.0])
+@claim(derived("a Riccati equation in W W^T"), kind="identity", cases=[0.2, 0.5, 1.0, 2.0])
 def test_flow(trial, time: Time, eigenvalues: Eigenvalues = (1.0, 0.6, 0.2, 0.0, -0.7)):
     """For B = I the flow has W W^T = Y (I + W0^T A^(-1) (exp(8 A t) - I) W0)^(-1) Y^T with Y =
     exp(4 A t) W0.
@@ -435,7 +439,7 @@ def test_flow(trial, time: Time, eigenvalues: Eigenvalues = (1.0, 0.6, 0.2, 0.0,
 
 
 @claim(
-    ours("the flow from one direction"),
+    derived("the flow from one direction"),
     kind="identity",
     cases=[(0.9, 0.01), (0.9, 2.0), (0.0, 0.5), (-0.5, 0.5)],
 )

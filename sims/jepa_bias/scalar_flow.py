@@ -47,8 +47,9 @@ def simulate_flow(
     Source: Littwin et al. 2024, equations
     (7) and (8) as quoted by a public formalisation.
 
+    >>> times = [100.0, 1000.0]
     >>> with jax.enable_x64(True):
-    ...     found = simulate_flow(2, 0.01, 1.0, 0.5, [100.0, 1000.0], objective="jepa", clock="flow")
+    ...     found = simulate_flow(2, 0.01, 1.0, 0.5, times, objective="jepa", clock="flow")
     >>> found.round(3).tolist()
     [0.012, 0.25]
     """

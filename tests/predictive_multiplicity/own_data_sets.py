@@ -1,5 +1,5 @@
 """Data for the audit of `multiplicity`; truths by brute force over all dichotomies of the plane,
-exact as printed.
+exact as published.
 """
 
 from collections.abc import Callable

@@ -76,7 +76,7 @@ def run_once(subject: Claim, seed: int) -> dict[str, Any]:
         error = f"{type(problem).__name__}: {problem}"
     rooms = [room for room in map(margin_left, trial.findings) if room is not None]
     controls = [
-        control for row in rows if not row.id.endswith("-as-printed") for control in row.controls
+        control for row in rows if not row.id.endswith("-as-published") for control in row.controls
     ]
     return {
         "seed": seed,

@@ -39,7 +39,7 @@ def subjects_in(paper: str | None = None, tier: str = "fast") -> list[Claim]:
     audit can run.
     """
     subjects = [
-        subject for subject in claims(paper) if subject.tier == tier and not subject.printed_form
+        subject for subject in claims(paper) if subject.tier == tier and not subject.published_form
     ]
     return [
         subject for subject in subjects if inspect.Parameter.empty not in subject.settings.values()

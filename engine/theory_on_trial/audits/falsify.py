@@ -41,7 +41,9 @@ class Tightened(Trial):
         tighter = right - TIGHTER * np.abs(
             right
         )  # no whole number any more, so that some rounding is admitted
-        super().bound(lhs, tighter, ops=ops or 1, **options | {"controls": {}, "as_printed": None})
+        super().bound(
+            lhs, tighter, ops=ops or 1, **options | {"controls": {}, "as_published": None}
+        )
 
 
 def searched(claim_id: str, options: Namespace | None = None) -> Measured:
@@ -79,7 +81,7 @@ def bounds(paper: str | None = None) -> list[str]:
     return [
         subject.id
         for subject in claims(paper)
-        if subject.kind == "bound" and not subject.printed_form
+        if subject.kind == "bound" and not subject.published_form
     ]
 
 

@@ -30,7 +30,7 @@ COLUMNS = (
 )
 KEPT = (
     *("id", "kind", "expected", "verdict", "predicted", "measured", "interval", "margin"),
-    *("error_probability", "guarantee", "resolution", "notices"),
+    *("error_probability", "guarantee", "resolution", "detects"),
 )
 """The fields of a row that are compared, or that the site shows beside a claim."""
 
@@ -55,8 +55,8 @@ def condensed(ledger: Mapping[str, Any]) -> dict[str, Any]:
 def _condensed_row(row: Mapping[str, Any]) -> dict[str, Any]:
     # Of a long vector the row shows one coordinate, and which one is in the note.
     notes = [part for part in row["note"].split("; ") if part.startswith("coordinate [")]
-    # The controls of a printed form are those of the corrected claim, and belong to that.
-    controls = [] if row["id"].endswith("-as-printed") else row["controls"]
+    # The controls of a published form are those of the corrected claim, and belong to that.
+    controls = [] if row["id"].endswith("-as-published") else row["controls"]
     survivors = [control["name"] for control in controls if control["verdict"] != "REFUTED"]
     return {name: row[name] for name in KEPT} | {"note": "; ".join(notes), "survivors": survivors}
 

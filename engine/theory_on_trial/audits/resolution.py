@@ -59,8 +59,8 @@ def _mistaken(name: str) -> Callable[..., None]:
         if mistake is None:
             trial.findings.append(finding)
             return
-        bound.arguments |= {PREDICTED[name]: mistake, "controls": {}, "as_printed": None}
-        bound.arguments.pop("wrong_processes", None)
+        bound.arguments |= {PREDICTED[name]: mistake, "controls": {}, "as_published": None}
+        bound.arguments.pop("control_processes", None)
         trial.tried.append(f"{finding.case} {name}".strip())
         try:
             right(*bound.args, **bound.kwargs)
@@ -79,7 +79,7 @@ for _name in PREDICTED:
 
 
 def _wrong(stated: Finding, predict: Any, sign: int) -> Any:
-    """Return a prediction that is wrong by a hair more than a decision notices; None where there is
+    """Return a prediction that is wrong by a hair more than a decision detects; None where there is
     no number.
     """
     resolution = stated.resolution
@@ -110,7 +110,7 @@ def unnoticed(claim_id: str, options: Namespace | None = None, seed: int = 0) ->
     for sign in (1, -1):
         trial = Mistaken(subject.id, seed, original.findings, sign)
         with recorded(
-            replace(subject, as_printed=None), trial, ""
+            replace(subject, as_published=None), trial, ""
         ):  # the decisions are made without it
             subject.function(trial)
         trials = len(trial.tried)

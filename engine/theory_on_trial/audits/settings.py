@@ -6,7 +6,7 @@ For every claim of the fast and the full tier settings are drawn from the annota
 neighbours of several together, under another seed each time. 40 of them lie inside the joint
 conditions where a run takes under a second; otherwise the ends and 4 more. None may be REFUTED,
 raise anything but the sentence of the claim's domain, or take more than a minute (ten in the full
-tier), and no printed form may be VERIFIED; what is INCONCLUSIVE is counted. The table is
+tier), and no published form may be VERIFIED; what is INCONCLUSIVE is counted. The table is
 `settings.json` of the records.
 """
 

@@ -244,7 +244,7 @@ def judge(
     printed: Any = None,
     **about: Any,
 ) -> Finding:
-    """Decide the prediction, every control and the value as printed (if any) on one interval."""
+    """Decide the prediction, every control and the value as published (if any) on one interval."""
     shapes = np.shape(interval.estimate), np.shape(prediction.value)
     if np.broadcast_shapes(*shapes) not in shapes:
         raise ValueError(
@@ -252,7 +252,7 @@ def judge(
             "column"
         )
     shape = max(shapes, key=len)
-    for name, control in {**controls, "as printed": 0.0 if printed is None else printed}.items():
+    for name, control in {**controls, "as published": 0.0 if printed is None else printed}.items():
         if np.broadcast_shapes(np.shape(control), shape) != shape:
             raise ValueError(
                 f"the control {name!r} has shape {np.shape(control)}, what is judged {shape}: "

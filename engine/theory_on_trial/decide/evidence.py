@@ -38,7 +38,7 @@ from theory_on_trial.laws import (
 
 UNIT_ROUNDOFF = 2.0**-53
 
-FoundBy = Literal["draws", "search", "grid", "all"]
+Instances = Literal["draws", "search", "grid", "all"]
 GUARANTEES = {"draws": "sampled", "search": "searched", "grid": "on a grid", "all": "exhaustive"}
 """What a bound rests on, by where its instances came from."""
 
@@ -157,7 +157,7 @@ def bound(
     *,
     ops: float,
     scale: Any = None,
-    found_by: FoundBy,
+    instances: Instances,
     independent: int | None = None,
     alpha: float = 1e-6,
     printed: Any = None,
@@ -187,11 +187,11 @@ def bound(
     n = rounding.size
     if n == 0:
         raise ValueError("a bound on no instance: there is nothing to decide")
-    if (found_by == "draws") != (independent is not None) or not 1 <= (independent or 1) <= n:
+    if (instances == "draws") != (independent is not None) or not 1 <= (independent or 1) <= n:
         raise ValueError(
             f"a bound on draws says how many of its {n} instances are independent, no other does: "
             "got "
-            f"found_by={found_by!r}, independent={independent}"
+            f"instances={instances!r}, independent={independent}"
         )
     largest = max(float(np.max(np.abs(side))) for side in (lhs, rhs))
     # Sides that are nothing but rounding have the size of what was subtracted.
@@ -222,7 +222,7 @@ def bound(
             f"P(violation under the sampling law) <= {chance:.2g}, from {independent} "
             "independent draws"
         )
-    interval = Enclosure(lhs, lhs - rounding, lhs + rounding, 0.0, GUARANTEES[found_by], n)
+    interval = Enclosure(lhs, lhs - rounding, lhs + rounding, 0.0, GUARANTEES[instances], n)
     # The tiny number lets 0 <= 0 hold among rounded instances.
     margin = 2 * rounding + np.finfo(float).tiny if ops > 0 else 0.0
     prediction = Prediction(rhs, margin, 0.0, "at most", np.max(size) or None)
@@ -366,7 +366,7 @@ def _undecided(
         return
     if finding.printed == "INCONCLUSIVE":
         prediction = replace(finding.prediction, value=finding.printed_value)
-        yield f"as printed: {wanting(finding.interval, prediction, wrong=True)}"
+        yield f"as published: {wanting(finding.interval, prediction, wrong=True)}"
     for control in (entry for entry in finding.controls if entry.outcome == "INCONCLUSIVE"):
         enclosure = apart.get(control.name, finding.interval)
         prediction = replace(

@@ -10,13 +10,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Resolution:
-    """How small an error a decision notices.
+    """How small an error a decision detects.
 
     Attributes:
         size: the smallest error that would not have been VERIFIED, a common factor on all
-            coordinates, >= 0; infinite if no size of error is known to be noticed; 0 in exact
+            coordinates, >= 0; infinite if no size of error is known to be detected; 0 in exact
             arithmetic.
-        each: the same for an error in one coordinate alone, of the coordinate that notices least.
+        each: the same for an error in one coordinate alone, of the coordinate that detects least.
         unit: what `size` is a share of: "" for the prediction itself, else what is named.
         rival: of a growth law, the nearest other laws, which are excluded; then `size` is 0.
         beside: as `each`, of all coordinates and as a share of the scale, or without one of the
@@ -59,7 +59,7 @@ def resolution_of(low: Any, high: Any, prediction: Any) -> Resolution:
     not within its margin and leaves its slack: d >= max(high - value + slack, low - value +
     margin); downwards likewise, mirrored. Of a one-sided prediction the tightening counts, and no
     less than the slack, by which it may be violated. An error is a share of the prediction; where
-    all of that is 0, of its `scale`. A common factor is noticed as soon as one coordinate notices
+    all of that is 0, of its `scale`. A common factor is detected as soon as one coordinate detects
     it.
     """
     parts = (low, high, prediction.value, prediction.margin, prediction.slack)
@@ -96,12 +96,12 @@ def unequal(found: Resolution) -> str:
     parts = []
     if 10 * found.size < found.each > 0.05:
         parts.append(
-            f"a common factor is noticed from {found} on, an error in one coordinate from "
+            f"a common factor is detected from {found} on, an error in one coordinate from "
             f"{found.each:.2g} on"
         )
     if found.at_zero > 0.05:
         parts.append(
-            f"where 0 is predicted errors are noticed from {found.at_zero:.2g} of the largest on"
+            f"where 0 is predicted errors are detected from {found.at_zero:.2g} of the largest on"
         )
     return "; ".join(parts)
 

@@ -42,14 +42,14 @@ class Attempt:
     Attributes:
         settings, seed: what it was tried at; the other settings as the claim has them.
         outcome: "as expected"; "INCONCLUSIVE"; "outside" (a joint condition, or the domain, refuses
-            the settings); "wrong" (REFUTED, a printed form VERIFIED, or an exception); "late" (no
+            the settings); "wrong" (REFUTED, a published form VERIFIED, or an exception); "late" (no
             end within the limit); "died" (the trial ended its process).
         why: a sentence where the outcome is not as expected.
         verdict: of the claim's row; "" where it has none.
         error: (measured - predicted) / |predicted| and the interval's ends in the same unit, of the
             coordinate that is furthest off; None where the prediction is 0 or no number.
         shown: prediction and measurement in words.
-        notices: the smallest error that would have been noticed, in words.
+        detects: the smallest error that would have been detected, in words.
         tightness: of a bound the largest lhs / rhs.
         seconds: what the trial took.
     """
@@ -61,7 +61,7 @@ class Attempt:
     verdict: str = ""
     error: tuple[float, float, float] | None = None
     shown: str = ""
-    notices: str = ""
+    detects: str = ""
     tightness: float | None = None
     seconds: float = 0.0
 
@@ -96,7 +96,7 @@ class Attempt:
         """
         line = self.kept()
         if len(line) > BYTES:
-            texts = {name: getattr(self, name)[:_TEXT] for name in ("why", "shown", "notices")}
+            texts = {name: getattr(self, name)[:_TEXT] for name in ("why", "shown", "detects")}
             line = replace(self, **texts).kept()
         return np.frombuffer(line.ljust(BYTES).encode(), np.uint8)
 
@@ -122,7 +122,9 @@ def attempt(
 
     It is stopped after `limit` seconds, where a thread may be interrupted: in the main one.
     """
-    original = claim(subject.id.removesuffix("-as-printed")) if subject.printed_form else subject
+    original = (
+        claim(subject.id.removesuffix("-as-published")) if subject.published_form else subject
+    )
     instance = trial(original.id, seed)
     rows = list[Row]()
     start = time.perf_counter()
@@ -158,7 +160,7 @@ def attempt(
             "verdict": row.verdict,
             "error": relative_error(row),
             "shown": _shown(row),
-            "notices": row.notices,
+            "detects": row.detects,
         }
     facts["tightness"] = max(
         (ratio for ratio in map(_ratio, instance.findings) if ratio is not None), default=None

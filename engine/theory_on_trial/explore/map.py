@@ -93,7 +93,7 @@ def map_of(
     the axes.
 
     Its variables are `outcome` (one of `OUTCOMES`), `error` with `low` and `high` (see
-    `Attempt.error`), `why`, `shown`, `notices` and `seconds`.
+    `Attempt.error`), `why`, `shown`, `detects` and `seconds`.
 
     `axes` are one to three settings, each with its values (see `values_of`), of which a range has
     `cells`; the other `settings` are, if not given, their defaults or those of the first case.
@@ -129,7 +129,7 @@ def map_of(
         },
         **{
             name: [getattr(run, name) for run in results]
-            for name in ("why", "shown", "notices", "seconds")
+            for name in ("why", "shown", "detects", "seconds")
         },
     }
     arrays = {

@@ -270,7 +270,7 @@ def _page(figure: Any, dataset: Any) -> str:
         cell = dataset.isel(dict(zip(names, index, strict=True)))
         where = ", ".join(f"{name} = {cell[name].item()}" for name in names)
         texts = [str(cell[name].item()) for name in ("outcome", "shown", "why")]
-        texts.append(f"notices {cell['notices'].item()}" if cell["notices"].item() else "")
+        texts.append(f"detects {cell['detects'].item()}" if cell["detects"].item() else "")
         start = f'<g id="cell-{panel}-{i}-{j}">'
         title = escape("; ".join(filter(None, [where, *texts])))
         picture = picture.replace(start, f"{start}<title>{title}</title>", 1)

@@ -2,8 +2,8 @@
 a failure small.
 
 The claim runs at its own cases, then at settings drawn from its annotations (`draw.spread`), each
-under another seed. A failure (REFUTED, a printed form VERIFIED, an exception, a process that ended)
-is made smaller, in the manner of Hypothesis: fewest settings
+under another seed. A failure (REFUTED, a published form VERIFIED, an exception, a process that
+ended) is made smaller, in the manner of Hypothesis: fewest settings
 off the default, smallest sizes, roundest numbers; then it is confirmed under three seeds, and each
 of its settings is moved until the claim holds again. With `outside` each end of a setting's domain
 is passed, further and further.

@@ -27,11 +27,11 @@ class Row:
     shown (the note says which). `parts` holds the same fields for every finding of a claim that
     made several decisions. `tightness` is that of the finding; of a claim of kind bound the largest
     lhs / rhs of all its findings (`page.searched` adds the falsifier's). `guarantee`, `resolution`
-    and `notices` are those of the weakest finding: `resolution` is the smallest error of the
-    prediction that it would have refuted (None if no size is known), `notices` says it in words,
-    with that of the weakest coordinate, and `why_coarse` why no smaller one. `settings` are those
-    of every case that was judged. `provenance` says who states it: "paper", "abstract", "code" or
-    "ours".
+    and `detects` are those of the weakest finding: `resolution` is the smallest error of the
+    prediction that it would have refuted (None if no size is known), `detects` says it in words,
+    with that of the weakest coordinate, and `why_low_power` why no smaller one. `settings` are
+    those of every case that was judged. `provenance` says who states it: "paper", "abstract",
+    "code" or "derived".
     """
 
     id: str
@@ -57,15 +57,15 @@ class Row:
     tightness: float | None = None
     provenance: str = ""
     resolution: float | None = None
-    notices: str = ""
-    why_coarse: str = ""
+    detects: str = ""
+    why_low_power: str = ""
     note: str = ""
     parts: list[dict[str, Any]] = field(default_factory=list)
     command: str = ""
 
     @property
     def as_expected(self) -> bool:
-        """Whether the verdict is the expected one (an erratum's printed form is expected to be
+        """Whether the verdict is the expected one (an erratum's published form is expected to be
         REFUTED).
         """
         return self.verdict == self.expected
@@ -90,7 +90,7 @@ class Row:
         """Return the row as plain text: a field a line, and a line for each control and for each of
         several decisions.
 
-        The row of a claim that holds names its decisions; that of a printed form leaves the
+        The row of a claim that holds names its decisions; that of a published form leaves the
         controls to the claim.
         """
         facts = {name: value for name, value in asdict(self).items() if value not in (None, "", [])}
@@ -114,9 +114,9 @@ class Row:
             )
         for part in self.parts:
             measured = f"measured {brief(part['measured'])} in {brief_interval(part['interval'])}"
-            notice = f", notices {part['notices']}" if part["notices"] else ""
+            detectable = f", detects {part['detects']}" if part["detects"] else ""
             lines.append(
-                f"{'decision':>18}  predicted {brief(part['predicted'])}, {measured}{notice}"
+                f"{'decision':>18}  predicted {brief(part['predicted'])}, {measured}{detectable}"
             )
         return "\n".join(lines)
 
@@ -128,7 +128,9 @@ class Row:
             + ("" if self.as_expected else f" (expected {self.expected})"),
             "predicted": escape(brief(self.predicted, 8)),
             "measured": escape(f"{brief(self.measured, 8)} in {brief_interval(self.interval)}"),
-            "notices": escape(self.notices + (f" ({self.why_coarse})" if self.why_coarse else "")),
+            "detects": escape(
+                self.detects + (f" ({self.why_low_power})" if self.why_low_power else "")
+            ),
             "margin / slack": escape(f"{brief(self.margin)} / {brief(self.slack)}"),
             "chance of error": escape(f"{brief(self.error_probability)} ({self.guarantee})"),
             "controls": "<br>".join(
@@ -163,8 +165,8 @@ def rows_of(
     command: str,
     error: BaseException | None = None,
 ) -> list[Row]:
-    """Turn the findings of one trial into the claim's row, and a second one for its printed form if
-    it has one.
+    """Turn the findings of one trial into the claim's row, and a second one for its published form
+    if it has one.
     """
     about = {
         "paper": claim.paper,
@@ -218,10 +220,10 @@ def rows_of(
     fields = _fields(replace(decisive, note="") if said else decisive)
     note = "; ".join(filter(None, [note, fields.pop("note")]))
     fields["guarantee"] = max((finding.interval.guarantee for finding in findings), key=weakness)
-    fields |= {"resolution": None, "notices": ""}
+    fields |= {"resolution": None, "detects": ""}
     if verdict == "VERIFIED":
         fields |= _noticed(weakest) | {
-            "why_coarse": "; ".join(filter(None, [claim.coarse, claim.loose]))
+            "why_low_power": "; ".join(filter(None, [claim.low_power, claim.not_tight]))
         }
     row = Row(
         id=claim.id,
@@ -242,17 +244,17 @@ def rows_of(
             if f.interval.guarantee in guarantees and f.tightness is not None
         ]
         row = replace(row, tightness=max(ratios, default=None))
-    if claim.as_printed is None:
+    if claim.as_published is None:
         return [row]
     printed_findings = [finding for finding in findings if finding.printed is not None]
     # One case that refutes what is printed for all of them is enough.
     printed = max(printed_findings, key=lambda finding: finding.printed == "REFUTED", default=None)
     if printed is None and error is not None:
-        return [row]  # the decision with the printed form was not reached
+        return [row]  # the decision with the published form was not reached
     if printed is None:
         second = replace(
             row,
-            id=f"{claim.id}-as-printed",
+            id=f"{claim.id}-as-published",
             expected="REFUTED",
             verdict="INCONCLUSIVE",
             controls=[],
@@ -260,18 +262,19 @@ def rows_of(
         return [
             row,
             replace(
-                second, note="a printed form is announced, but no decision was given as_printed="
+                second,
+                note="a published form is announced, but no decision was given as_published=",
             ),
         ]
     as_stated = replace(printed.prediction, value=np.asarray(printed.printed_value))
     fields = _fields(
         replace(printed, prediction=as_stated, note=f"judged on the measurement of {claim.id}")
     )
-    fields |= {"resolution": None, "notices": ""}
-    common |= {"source": str(claim.as_printed), "provenance": claim.as_printed.provenance}
+    fields |= {"resolution": None, "detects": ""}
+    common |= {"source": str(claim.as_published), "provenance": claim.as_published.provenance}
     printed_row = Row(
-        id=f"{claim.id}-as-printed",
-        statement=claim.as_printed.says,
+        id=f"{claim.id}-as-published",
+        statement=claim.as_published.says,
         expected="REFUTED",
         verdict=printed.printed or "INCONCLUSIVE",
         controls=[
@@ -305,7 +308,7 @@ def _noticed(finding: Finding) -> dict[str, Any]:
     )
     one_sided = finding.prediction.side != "two" and not error.unit
     words = f"{error}{' tighter' * one_sided}{alone}"
-    return {"resolution": error.size if math.isfinite(error.size) else None, "notices": words}
+    return {"resolution": error.size if math.isfinite(error.size) else None, "detects": words}
 
 
 def _fields(finding: Finding) -> dict[str, Any]:

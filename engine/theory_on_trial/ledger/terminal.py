@@ -37,10 +37,10 @@ _COLUMNS = (
     _Column("interval", 21, 0, lambda row, digits: brief_interval(row.interval, digits)),
     # The size alone; the row and the report say of what.
     _Column(
-        "notices",
+        "detects",
         9,
         7,
-        lambda row, _: re.split(",| tighter| of its| in prob| error", row.notices)[0],
+        lambda row, _: re.split(",| tighter| of its| in prob| error", row.detects)[0],
     ),
     _Column("P(error)", 8, 8, lambda row, digits: brief(row.error_probability, digits), 2),
     _Column("n", 7, 0, lambda row, digits: brief(row.samples, digits), 2),
@@ -100,13 +100,13 @@ def table(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
 
 
 def summary(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
-    """Return, in lines of `width`, how each paper did, what is false as printed, and in full what
+    """Return, in lines of `width`, how each paper did, what is false as published, and in full what
     was not expected.
     """
     papers = list(dict.fromkeys(row.paper for row in rows))
     room = min(max(len("paper"), *map(len, papers)), width - 52) if papers else 0
     lines = [
-        f"  {'paper'.ljust(room)} {'hold':>5} {'false as printed':>17} {'not as expected':>16}  "
+        f"  {'paper'.ljust(room)} {'hold':>5} {'false as published':>17} {'not as expected':>16}  "
         "slowest"
     ]
     for paper in papers:
@@ -121,14 +121,15 @@ def summary(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
         lines.append(start + name[: max(width - len(start), 0)])
     errata = _of("errata", rows)
     wrong_rows = _of("wrong", rows)
-    lines += ["false as printed:"] * bool(errata)
+    lines += ["false as published:"] * bool(errata)
     for row in errata:
         numbers = (
             f"printed {brief(row.predicted)}, measured {brief(row.measured)} in "
             f"{brief_interval(row.interval)}"
         )
         lines += _wrapped(
-            f"{row.id.removesuffix('-as-printed')}: {row.statement} ({row.source}) {numbers}", width
+            f"{row.id.removesuffix('-as-published')}: {row.statement} ({row.source}) {numbers}",
+            width,
         )
     lines += ["not as expected:"] * bool(wrong_rows)
     for row in wrong_rows:  # pytest says each in full
@@ -139,7 +140,7 @@ def summary(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
 
 
 def _of(sort: str, rows: Sequence[Row]) -> list[Row]:
-    """The rows that hold ("hold"), are false as printed ("errata") or are not as expected
+    """The rows that hold ("hold"), are false as published ("errata") or are not as expected
     ("wrong").
     """
     verdict = {"hold": "VERIFIED", "errata": "REFUTED"}.get(sort)
@@ -161,9 +162,9 @@ def totals(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
         groups.setdefault(_certainty(row), []).append(row)
     parts = []
     for name, members in sorted(groups.items()):
-        # A printed form shares its claim's measurement, and so its chance of error.
+        # A published form shares its claim's measurement, and so its chance of error.
         total = sum(
-            row.error_probability or 0 for row in members if not row.id.endswith("-as-printed")
+            row.error_probability or 0 for row in members if not row.id.endswith("-as-published")
         )
         bound = (
             ""
@@ -199,10 +200,10 @@ def _noticing(rows: Sequence[Row]) -> str:
     """How finely the statements that hold were tried, and whose they are."""
     holding = _of("hold", rows)
     sizes = [math.inf if row.resolution is None else row.resolution for row in holding]
-    ours = sum(row.provenance == "ours" for row in holding)
-    fine, coarse = (sum(size <= most for size in sizes) for most in (0.01, 0.1))
-    whose = f"{attributed(len(holding) - ours, ours)} ours"
-    return f"of {len(holding)} that hold {fine} notice an error of 1 %, {coarse} of 10 %; {whose}"
+    derived = sum(row.provenance == "derived" for row in holding)
+    fine, medium = (sum(size <= most for size in sizes) for most in (0.01, 0.1))
+    whose = f"{attributed(len(holding) - derived, derived)} derived here"
+    return f"of {len(holding)} that hold {fine} detect an error of 1 %, {medium} of 10 %; {whose}"
 
 
 def not_run_sentence(not_run: Sequence[dict[str, str]], tier: str) -> str:

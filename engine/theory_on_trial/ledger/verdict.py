@@ -53,8 +53,8 @@ def weakness(guarantee: str) -> int:
 def verdict_of(
     claim: Any, findings: Sequence[Finding], error: BaseException | None
 ) -> tuple[Outcome, str]:
-    """Return the verdict on a claim (its `kind`, `coarse` and `loose` are read), and why it is
-    INCONCLUSIVE if it is.
+    """Return the verdict on a claim (its `kind`, `low_power` and `not_tight` are read), and why it
+    is INCONCLUSIVE if it is.
 
     VERIFIED needs every decision VERIFIED, and earned: by a procedure that fits the kind, with
     controls that were refuted and that somebody could hold, and with a resolution as the gates
@@ -101,19 +101,19 @@ def _unearned(claim: Any, finding: Finding) -> str:
     limit = LOOSEST if one_sided else COARSEST
     if finding.procedure == "order":  # errors of exponents add up, whatever the exponent
         limit = COARSEST_EXPONENT / (abs(float(finding.prediction.value)) or 1.0)
-    if claim.loose if one_sided else claim.coarse:
+    if claim.not_tight if one_sided else claim.low_power:
         return ""
     if not math.isfinite(size):
         return (
             "no size of error is known to be noticed: say what an error is measured in (scale= of "
             "the decision) or why "
-            "not (@claim(coarse=))"
+            "not (@claim(low_power=))"
         )
     error = f"{100 * size:.2g} %{f' {unit}' if unit else ''}"
     if size > limit and one_sided:
         return (
             f"the bound could be {error} tighter: attain it on some instance, or say why not "
-            "(@claim(loose=))"
+            "(@claim(not_tight=))"
         )
     if size > limit:
         return f"an error below {error} would not be noticed: {_SHARPEN}"
@@ -123,7 +123,7 @@ def _unearned(claim: Any, finding: Finding) -> str:
     return ""
 
 
-_SHARPEN = "sharpen the decision, or say why it is coarse (@claim(coarse=))"
+_SHARPEN = "sharpen the decision, or say why its power is low (@claim(low_power=))"
 
 
 def _far_fetched(finding: Finding) -> str:

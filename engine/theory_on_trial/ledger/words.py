@@ -17,9 +17,9 @@ def brief(value: Any, digits: int = 5) -> str:
     return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+")
 
 
-def attributed(authors: int, ours: int) -> str:
+def attributed(authors: int, derived: int) -> str:
     """Return whose statements are, up to the last verb: "1 is the authors', 3"."""
-    return f"{authors} {'is' if authors == 1 else 'are'} the authors', {ours}"
+    return f"{authors} {'is' if authors == 1 else 'are'} the authors', {derived}"
 
 
 def brief_interval(interval: Any, digits: int = 5) -> str:

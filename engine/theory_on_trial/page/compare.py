@@ -211,7 +211,7 @@ def _weaker(row: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, s
             math.inf if r["resolution"] is None else r["resolution"] for r in (row, other)
         )
         if other_size > 2 * size:
-            yield f"notices {row['notices']}", f"notices {other['notices']}"
+            yield f"detects {row['detects']}", f"detects {other['detects']}"
     if (
         row.get("guarantee")
         and other.get("guarantee")

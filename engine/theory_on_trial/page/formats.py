@@ -93,7 +93,7 @@ def methods(rows: Sequence[Row], seed: int, tier: str) -> str:
     ]
     chances = [row.error_probability or 0.0 for row in rows if row.expected == "VERIFIED"]
     counts = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
-    clause = f"; {errata} of them on printed forms that the table corrects" * (errata > 0)
+    clause = f"; {errata} of them on published forms that the table corrects" * (errata > 0)
     return (
         f"Each statement was put on trial by theory-on-trial {version('theory-on-trial')} (seed "
         f"{seed}, tier {tier}): "

@@ -66,9 +66,9 @@ class Section:
     Attributes:
         holding: the statements that hold: VERIFIED, as expected; `kinds` counts them, `said` says
             whose they are.
-        coarse: those that overlook errors of 5 % (bounds: 10 %) or more, with the reason given.
-        sampled: those of the authors that sampling decides, with the size of error that it notices.
-        printed: each statement that is REFUTED as printed, with the row of what is true instead.
+        low_power: those that overlook errors of 5 % (bounds: 10 %) or more, with the reason given.
+        sampled: those of the authors that sampling decides, with the size of error that it detects.
+        printed: each statement that is REFUTED as published, with the row of what is true instead.
         unexpected: the rows whose verdict is not the expected one.
         draws: whether the repository has figures of it.
     """
@@ -81,14 +81,16 @@ class Section:
         )
         self.holding = [row for row in rows if row.verdict == row.expected == "VERIFIED"]
         self.kinds = dict(Counter(row.kind for row in self.holding).most_common())
-        theirs = [row for row in self.holding if row.provenance != "ours"]
-        ours = len(self.holding) - len(theirs)
-        self.said = f"{attributed(len(theirs), ours)} {'is' if ours == 1 else 'are'} ours"
-        self.coarse = [row for row in self.holding if row.why_coarse]
+        theirs = [row for row in self.holding if row.provenance != "derived"]
+        derived = len(self.holding) - len(theirs)
+        self.said = (
+            f"{attributed(len(theirs), derived)} {'is' if derived == 1 else 'are'} derived here"
+        )
+        self.low_power = [row for row in self.holding if row.why_low_power]
         self.sampled = [row for row in theirs if row.error_probability and row.resolution]
         by_id = {row.id: row for row in rows}
         errata = [row for row in rows if row.verdict == row.expected == "REFUTED"]
-        self.printed = [(row, by_id.get(row.id.removesuffix("-as-printed"))) for row in errata]
+        self.printed = [(row, by_id.get(row.id.removesuffix("-as-published"))) for row in errata]
         self.unexpected = [row for row in rows if not row.as_expected]
 
 
@@ -134,7 +136,7 @@ def write_html(
         totals=totals(rows),
         seed=seed,
         tier=tier,
-        seconds=sum(row.seconds for row in rows if not row.id.endswith("-as-printed")),
+        seconds=sum(row.seconds for row in rows if not row.id.endswith("-as-published")),
         platform=platform_facts(),
         papers=papers,
         rows_by_id={row.id: row for row in rows},

@@ -16,7 +16,7 @@ def beside_search(row: Row, folder: Path) -> Row:
     """Return the row of a bound with the largest lhs / rhs of its trial or of the search in a
     folder of records.
     """
-    if row.kind != "bound" or row.id.endswith("-as-printed"):
+    if row.kind != "bound" or row.id.endswith("-as-published"):
         return row
     best = tightest(row.id, folder)
     if best is None or (row.tightness is not None and row.tightness >= best[0]):

@@ -120,14 +120,14 @@ def docstring(paper: str, folder: Path | None = None) -> str:
 
 
 def settings(paper: str, folder: Path | None = None) -> dict[str, list[str]]:
-    """Return the ids of a paper's claims, printed forms included, each with the names of its
+    """Return the ids of a paper's claims, published forms included, each with the names of its
     settings.
     """
     names = {}
     for claim in stated(root(folder), paper):
         names[claim.id] = list(claim.settings)
         if claim.printed:
-            names[f"{claim.id}-as-printed"] = list(claim.settings)
+            names[f"{claim.id}-as-published"] = list(claim.settings)
     return names
 
 
@@ -161,7 +161,7 @@ def _claims(file: Path) -> Iterator[Stated]:
                     argument.arg
                     for argument in (*function.args.args[1:], *function.args.kwonlyargs)
                 ),
-                "as_printed" in given,
+                "as_published" in given,
                 *(str(given.get(name, "")).strip() for name in ("route", "second")),
             )
 

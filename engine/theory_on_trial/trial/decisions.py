@@ -2,8 +2,8 @@
 
 A check function receives a `Trial` as its first argument and calls one decision method (or several:
 the claim is then VERIFIED only if each decision is). What the methods share: `controls` are wrong
-predictions judged on the same measurement, `wrong_processes` are wrong measurements judged against
-the true prediction, `as_printed` is the value a paper prints where the claim corrects it.
+predictions judged on the same measurement, `control_processes` are wrong measurements judged
+against the true prediction, `as_published` is the value a paper prints where the claim corrects it.
 """
 
 import functools
@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, get_args
 
 import numpy as np
 
+from theory_on_trial.contract.renamed import renamed
 from theory_on_trial.decide import evidence, sampling, trends
 from theory_on_trial.decide.decision import (
     Control,
@@ -24,7 +25,7 @@ from theory_on_trial.decide.decision import (
     check_finite,
     outside,
 )
-from theory_on_trial.decide.evidence import FoundBy
+from theory_on_trial.decide.evidence import Instances
 from theory_on_trial.decide.resolution import distance, unequal
 from theory_on_trial.decide.sampling import Draws, Measure
 from theory_on_trial.laws import Bernoulli, Law, SupDistance, TwoSampleDistance
@@ -60,7 +61,9 @@ def _remembered(decision: Callable[Given, None]) -> Callable[Given, None]:
             trial.refusal = trial.refusal or error
             raise
 
-    return remembered
+    return renamed(
+        as_printed="as_published", found_by="instances", wrong_processes="control_processes"
+    )(remembered)
 
 
 class Trial:
@@ -117,8 +120,8 @@ class Trial:
         ops: float | None = None,
         scale: Any = None,
         controls: Mapping[str, Any] | None = None,
-        wrong_processes: Mapping[str, Any] | None = None,
-        as_printed: Any = None,
+        control_processes: Mapping[str, Any] | None = None,
+        as_published: Any = None,
     ) -> None:
         """Two routes to one number agree up to rounding (see `evidence.identity` for `ops` and
         `scale`).
@@ -126,13 +129,13 @@ class Trial:
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
             return evidence.identity(
-                measured, predict, wrong, ops=_roundings(ops), scale=scale, printed=as_printed
+                measured, predict, wrong, ops=_roundings(ops), scale=scale, printed=as_published
             )
 
         self._record(
             "identity",
             judged(value, controls or {}),
-            wrong_processes,
+            control_processes,
             lambda measured: judged(measured, {}),
         )
 
@@ -142,13 +145,13 @@ class Trial:
         lhs: Any,
         rhs: Any,
         *,
-        found_by: FoundBy,
+        instances: Instances,
         independent: int | None = None,
         ops: float | None = None,
         scale: Any = None,
         controls: Mapping[str, Any] | None = None,
-        wrong_processes: Mapping[str, Any] | None = None,
-        as_printed: Any = None,
+        control_processes: Mapping[str, Any] | None = None,
+        as_published: Any = None,
     ) -> None:
         """Lhs <= rhs on every instance (see `evidence.bound`); controls are wrong right-hand
         sides.
@@ -161,16 +164,16 @@ class Trial:
                 wrong,
                 ops=_roundings(ops),
                 scale=scale,
-                found_by=found_by,
+                instances=instances,
                 independent=independent,
                 alpha=self._alpha(),
-                printed=as_printed,
+                printed=as_published,
             )
 
         self._record(
             "bound",
             judged(lhs, controls or {}),
-            wrong_processes,
+            control_processes,
             lambda measured: judged(measured, {}),
         )
 
@@ -186,8 +189,8 @@ class Trial:
         side: Side = "two",
         scale: Any = None,
         controls: Mapping[str, Any] | None = None,
-        wrong_processes: Mapping[str, Any] | None = None,
-        as_printed: Any = None,
+        control_processes: Mapping[str, Any] | None = None,
+        as_published: Any = None,
     ) -> None:
         """A computed value, known to within `error` (>= 0, from rounding analysis or a residual),
         meets a prediction.
@@ -200,11 +203,14 @@ class Trial:
         prediction = _prediction(predict, margin, slack, side, scale)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            finding = evidence.enclosed(measured, error, prediction, wrong, printed=as_printed)
+            finding = evidence.enclosed(measured, error, prediction, wrong, printed=as_published)
             return replace(finding, note=_OF_THIS_DRAW * self._drawn)
 
         self._record(
-            "value", judged(value, controls), wrong_processes, lambda measured: judged(measured, {})
+            "value",
+            judged(value, controls),
+            control_processes,
+            lambda measured: judged(measured, {}),
         )
 
     @_remembered
@@ -220,7 +226,7 @@ class Trial:
         slack: Any = 0.0,
         scale: Any = None,
         controls: Mapping[str, Any] | None = None,
-        as_printed: Any = None,
+        as_published: Any = None,
         same_instance: bool = False,
     ) -> None:
         """Values at growing sizes tend to the prediction (see `trends.limit`).
@@ -239,7 +245,7 @@ class Trial:
             controls,
             remainder=remainder,
             order=order,
-            printed=as_printed,
+            printed=as_published,
         )
         note = "; ".join(filter(None, [_ONE_INSTANCE * same_instance, limit.note]))
         self._record("limit", replace(limit, note=note))
@@ -254,8 +260,8 @@ class Trial:
         rounding: Any = None,
         margin: float,
         controls: Mapping[str, Any],
-        wrong_processes: Mapping[str, Any] | None = None,
-        as_printed: Any = None,
+        control_processes: Mapping[str, Any] | None = None,
+        as_published: Any = None,
         same_instance: bool = False,
     ) -> None:
         """Errors behave like n^predict (see `trends.convergence_order`); `same_instance` as for
@@ -270,14 +276,14 @@ class Trial:
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
             exponent = trends.convergence_order(measured, sizes, rounding)
             return replace(
-                trends.order(exponent, prediction, wrong, as_printed),
+                trends.order(exponent, prediction, wrong, as_published),
                 note=_ONE_INSTANCE * same_instance,
             )
 
         self._record(
             "order",
             judged(errors, controls),
-            wrong_processes,
+            control_processes,
             lambda measured: judged(measured, {}),
         )
 
@@ -293,7 +299,7 @@ class Trial:
         slack_log: float,
         controls: Sequence[str],
         guarantee: str = "finite-n (union)",
-        as_printed: str | None = None,
+        as_published: str | None = None,
     ) -> None:
         """The boxes around a growing quantity admit the claimed law and no other (see
         `trends.growth`).
@@ -313,7 +319,7 @@ class Trial:
                 slack_log=slack_log,
                 controls=controls,
                 guarantee=guarantee,
-                printed=as_printed,
+                printed=as_published,
             ),
         )
 
@@ -325,9 +331,9 @@ class Trial:
         claimed: str,
         *,
         error: float,
-        wrong_processes: Mapping[str, tuple[Any, Any]],
+        control_processes: Mapping[str, tuple[Any, Any]],
         guarantee: str = "finite-n (union)",
-        as_printed: str | None = None,
+        as_published: str | None = None,
     ) -> None:
         """The quantity in the boxes (low, high) grows at most like the claimed law (see
         `trends.growth_at_most`).
@@ -336,10 +342,10 @@ class Trial:
         def judged(measured: tuple[Any, Any]) -> Finding:
             low, high = measured
             return trends.growth_at_most(
-                n, low, high, claimed, error=error, guarantee=guarantee, printed=as_printed
+                n, low, high, claimed, error=error, guarantee=guarantee, printed=as_published
             )
 
-        self._record("growth_at_most", judged(boxes), wrong_processes, judged)
+        self._record("growth_at_most", judged(boxes), control_processes, judged)
 
     @_remembered
     def gap(
@@ -352,7 +358,7 @@ class Trial:
         scale: float,
         ops: float,
         controls: Mapping[str, Any],
-        as_printed: Any = None,
+        as_published: Any = None,
     ) -> None:
         """A feasible value and a certified lower bound enclose the predicted optimum (see
         `evidence.gap`).
@@ -361,7 +367,7 @@ class Trial:
         self._record(
             "gap",
             evidence.gap(
-                primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_printed
+                primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_published
             ),
         )
 
@@ -388,8 +394,8 @@ class Trial:
         side: Side = "two",
         scale: Any = None,
         controls: Mapping[str, Any] | None = None,
-        wrong_processes: Mapping[str, Measure] | Mapping[str, Draws] | None = None,
-        as_printed: Any = None,
+        control_processes: Mapping[str, Measure] | Mapping[str, Draws] | None = None,
+        as_published: Any = None,
         first: int = 64,
         most: int = 100_000,
         vectorised: bool = False,
@@ -420,11 +426,11 @@ class Trial:
                 law=law,
                 looks=looks,
                 alpha=alpha,
-                printed=None if name else as_printed,
+                printed=None if name else as_published,
                 progress=self._progress,
             )
 
-        self._sampled("mean", judged, process, controls, wrong_processes)
+        self._sampled("mean", judged, process, controls, control_processes)
 
     def probability(
         self, measure: Measure | None = None, predict: Any = None, **options: Any
@@ -444,7 +450,7 @@ class Trial:
         margin: float,
         slack: float = 0.0,
         controls: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
-        wrong_processes: Mapping[str, Measure] | Mapping[str, Draws] | None = None,
+        control_processes: Mapping[str, Measure] | Mapping[str, Draws] | None = None,
         first: int = 64,
         most: int = 100_000,
         vectorised: bool = False,
@@ -473,7 +479,7 @@ class Trial:
                 progress=self._progress,
             )
 
-        self._sampled("distribution", judged, process, controls or {}, wrong_processes)
+        self._sampled("distribution", judged, process, controls or {}, control_processes)
 
     # --------------------------------------------------------------------------------- shared parts
 
@@ -546,17 +552,17 @@ class Trial:
         judged: Callable[[str, Measure | Draws, Mapping[str, Any]], Finding],
         process: Measure | Draws,
         controls: Mapping[str, Any],
-        wrong_processes: Mapping[str, Measure] | Mapping[str, Draws] | None,
+        control_processes: Mapping[str, Measure] | Mapping[str, Draws] | None,
     ) -> None:
         finding = judged("", process, controls)
-        processes = {name: (name, process) for name, process in (wrong_processes or {}).items()}
+        processes = {name: (name, process) for name, process in (control_processes or {}).items()}
         self._record(procedure, finding, processes, lambda named: judged(named[0], named[1], {}))
 
     def _record(
         self,
         procedure: str,
         finding: Finding,
-        wrong_processes: Mapping[str, Any] | None = None,
+        control_processes: Mapping[str, Any] | None = None,
         judged: Callable[[Any], Finding] | None = None,
     ) -> None:
         """Add the finding; a wrong process is judged against the true prediction and must be
@@ -564,7 +570,7 @@ class Trial:
         """
         findings = {
             name: judged(process)
-            for name, process in (wrong_processes or {}).items()
+            for name, process in (control_processes or {}).items()
             if judged is not None
         }
         processes = tuple(

@@ -16,7 +16,7 @@ import numpy as np
 
 from theory_on_trial.contract.sentences import in_words
 from theory_on_trial.decide.decision import Finding, outside
-from theory_on_trial.decide.evidence import FoundBy
+from theory_on_trial.decide.evidence import Instances
 from theory_on_trial.trial.decisions import Trial
 
 _DECISIONS = {
@@ -40,12 +40,16 @@ _NUMBERS = (
 _CDF = "a function of an array, as scipy.stats.norm.cdf"
 _WANTED: list[tuple[tuple[str, ...], Callable[[Any], bool], str]] = [
     (
-        ("controls", "wrong_processes"),
+        ("controls", "control_processes"),
         lambda v: isinstance(v, Mapping),
         "a dictionary, its keys say what is wrong",
     ),
     (("law",), lambda v: hasattr(v, "interval"), "a law of theory_on_trial.laws, as Bounded(0, 1)"),
-    (("found_by",), lambda v: v in get_args(FoundBy), f"one of {', '.join(get_args(FoundBy))}"),
+    (
+        ("instances",),
+        lambda v: v in get_args(Instances),
+        f"one of {', '.join(get_args(Instances))}",
+    ),
     (("sampler",), lambda v: _takes(v, "generator", "n"), "a function of (generator, n)"),
     (("cdf",), lambda v: _takes(v, "x"), _CDF),
     (_NUMBERS, lambda v: not isinstance(v, str), "a number"),

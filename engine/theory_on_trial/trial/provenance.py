@@ -9,7 +9,7 @@ def in_words(text: str) -> bool:
     return any(character.isalnum() for character in text)
 
 
-Provenance = Literal["paper", "abstract", "code", "ours"]
+Provenance = Literal["paper", "abstract", "code", "derived"]
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Source:
     """Where a statement stands, and who makes it.
 
     Attributes:
-        provenance: "paper", "abstract" and "code" are the authors' own; "ours" is derived, recalled
-            or compared here.
-        where: the place (theorem, equation, page; repository, path and commit), or how a statement
-            of ours follows.
+        provenance: "paper", "abstract" and "code" are the authors' own; "derived" is derived,
+            recalled or compared here.
+        where: the place (theorem, equation, page; repository, path and commit), or how a derived
+            statement follows.
         says: the sentence or formula as it is printed there, with its conditions; "" where the
             claim is the statement.
     """
@@ -61,8 +61,8 @@ def code(repository: str, path: str, commit: str, *, says: str = "") -> Source:
     return Source("code", f"{repository}, {path}, at {commit}", says)
 
 
-def ours(how: str) -> Source:
+def derived(how: str) -> Source:
     """Say how a statement that no source prints follows: derived, recalled but not read, or
     compared.
     """
-    return Source("ours", how)
+    return Source("derived", how)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, overload
 
 from theory_on_trial import repository
+from theory_on_trial.contract.renamed import renamed
 from theory_on_trial.decide.decision import Outcome
 from theory_on_trial.ledger import Row, paper_in, rows_of
 from theory_on_trial.repository import outline
@@ -52,15 +53,15 @@ class Claim:
         kind: what sort of statement it is.
         tier: "fast", "full" or "paper", by cost.
         function: the check, which judges every case.
-        as_printed: what is printed, and where, that the claim corrects; the ledger then has a
-            second row, `<id>-as-printed`, that shares the measurement and is expected to be
+        as_published: what is printed, and where, that the claim corrects; the ledger then has a
+            second row, `<id>-as-published`, that shares the measurement and is expected to be
             REFUTED.
-        coarse: why an equality notices no smaller error than 5 %; "" for one that does.
-        loose: why a bound is not attained to 90 % on any instance; "" for one that is.
+        low_power: why an equality detects no smaller error than 5 %; "" for one that does.
+        not_tight: why a bound is not attained to 90 % on any instance; "" for one that is.
         route, second: how the measured side comes about where the code does not show it, and the
             test that confirms the prediction by another route; "" for none. No verdict rests on
             them.
-        printed_form: whether this object stands for that second row.
+        published_form: whether this object stands for that second row.
     """
 
     id: str
@@ -69,12 +70,12 @@ class Claim:
     kind: Kind
     tier: Tier
     function: Callable[..., None]
-    as_printed: Source | None = None
-    coarse: str = ""
-    loose: str = ""
+    as_published: Source | None = None
+    low_power: str = ""
+    not_tight: str = ""
     route: str = ""
     second: str = ""
-    printed_form: bool = False
+    published_form: bool = False
 
     @property
     def paper(self) -> str:
@@ -92,7 +93,7 @@ class Claim:
     @property
     def expected(self) -> Outcome:
         """The verdict that the run must give."""
-        return "REFUTED" if self.printed_form else "VERIFIED"
+        return "REFUTED" if self.published_form else "VERIFIED"
 
     def run(self, *, seed: int = 0, **parameters: Any) -> Row:
         """Put the claim on trial under other settings and return its ledger row.
@@ -112,15 +113,15 @@ class Claim:
                 f"{self.id} needs {', '.join(names)}: a fixture or parameters of pytest give them "
                 "there"
             )
-        # The printed form shares the claim's trial, which gives the rows of both.
-        original = _find(self.id.removesuffix("-as-printed")) if self.printed_form else self
+        # The published form shares the claim's trial, which gives the rows of both.
+        original = _find(self.id.removesuffix("-as-published")) if self.published_form else self
         trial = Trial(original.id, seed)
         words = ", ".join(
             f"{name}={value!r}" for name, value in {"seed": seed, **parameters}.items()
         )
         with recorded(original, trial, f'claim("{self.id}").run({words})') as rows:
             self.function(trial, **parameters)
-        return rows[-1] if self.printed_form else rows[0]
+        return rows[-1] if self.published_form else rows[0]
 
     def map(
         self,
@@ -162,7 +163,7 @@ class Claim:
 
 
 def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
-    """Return what is listed of a collected claim, and of its printed form if it has one;
+    """Return what is listed of a collected claim, and of its published form if it has one;
     JSON-ready.
     """
     settings = {
@@ -189,18 +190,18 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
         "source": str(claim.source),
         "expected": "VERIFIED",
     }
-    if claim.as_printed is None:
-        return [{**entry, "as printed": None, **common}]
-    statement = claim.as_printed.says
+    if claim.as_published is None:
+        return [{**entry, "as published": None, **common}]
+    statement = claim.as_published.says
     printed_entry = {
-        "id": f"{claim.id}-as-printed",
+        "id": f"{claim.id}-as-published",
         "statement": statement,
-        "source": str(claim.as_printed),
+        "source": str(claim.as_published),
         "expected": "REFUTED",
     }
     return [
-        {**entry, "as printed": statement, **common},
-        {**printed_entry, "as printed": None, **common},
+        {**entry, "as published": statement, **common},
+        {**printed_entry, "as published": None, **common},
     ]
 
 
@@ -303,9 +304,9 @@ def claim(
     kind: Kind | None = None,
     tier: Tier = "fast",
     cases: Iterable[Any] | None = None,
-    as_printed: Source | None = None,
-    coarse: str = "",
-    loose: str = "",
+    as_published: Source | None = None,
+    low_power: str = "",
+    not_tight: str = "",
     route: str = "",
     second: str = "",
 ) -> Callable[..., Any]: ...
@@ -315,15 +316,16 @@ def claim(
 def claim(source: str) -> Claim: ...
 
 
+@renamed(as_printed="as_published", coarse="low_power", loose="not_tight")
 def claim(
     source: Source | str,
     *,
     kind: Kind | None = None,
     tier: Tier = "fast",
     cases: Iterable[Any] | None = None,
-    as_printed: Source | None = None,
-    coarse: str = "",
-    loose: str = "",
+    as_published: Source | None = None,
+    low_power: str = "",
+    not_tight: str = "",
     route: str = "",
     second: str = "",
 ) -> Any:
@@ -337,7 +339,7 @@ def claim(
     registered `Claim`, ready to `run`.
 
     Args:
-        source: `paper(...)`, `abstract(...)`, `code(...)` or `ours(...)`; of a look-up the id.
+        source: `paper(...)`, `abstract(...)`, `code(...)` or `derived(...)`; of a look-up the id.
         kind: what sort of statement it is; it binds the decisions that may judge it. Left out, it
             is that of the one decision that the check calls: a mean, a probability or a
             distribution is a "distribution".
@@ -345,15 +347,15 @@ def claim(
         cases: the settings that the check is called with, one after the other: a tuple in the order
             of the settings, a dictionary, or a bare value where there is one setting. Every case is
             judged with its own controls.
-        as_printed: `paper(where, says=...)`, `abstract(...)` or `code(..., says=...)` for a printed
-            form that is false.
-        coarse: why an equality may notice no smaller error than 5 %.
-        loose: why a bound is not attained to 90 %.
+        as_published: `paper(where, says=...)`, `abstract(...)` or `code(..., says=...)` for a
+            printed form that is false.
+        low_power: why an equality may detect no smaller error than 5 %.
+        not_tight: why a bound is not attained to 90 %.
         route: in half a sentence, how either side comes about, where the code does not show that
             they are independent.
         second: "<file>::<test>", a unit test that confirms the prediction by another route.
 
-    Raises `ValueError` for an unknown kind, tier or id, a source that is none, a printed form
+    Raises `ValueError` for an unknown kind, tier or id, a source that is none, a published form
     without words or place, cases that do not fit the settings, a check without docstring or without
     a `trial` parameter, one that Hypothesis draws or that is a class's method, and for a second
     claim of one id.
@@ -368,20 +370,20 @@ def claim(
         raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}, got {kind!r}{meant}")
     if not isinstance(source, Source):
         raise ValueError(
-            "the source of a claim is paper(...), abstract(...), code(...) or ours(...), got "
+            "the source of a claim is paper(...), abstract(...), code(...) or derived(...), got "
             f"{source!r}"
         )
-    if as_printed is not None and not (
-        isinstance(as_printed, Source)
-        and in_words(as_printed.says)
-        and as_printed.provenance != "ours"
+    if as_published is not None and not (
+        isinstance(as_published, Source)
+        and in_words(as_published.says)
+        and as_published.provenance != "derived"
     ):
         raise ValueError(
-            "as_printed says what is printed and where: paper(where, says=...), abstract(...) or "
+            "as_published says what is printed and where: paper(where, says=...), abstract(...) or "
             "code(..., says=...)"
         )
 
-    for name, why in {"coarse": coarse, "loose": loose, "route": route}.items():
+    for name, why in {"low_power": low_power, "not_tight": not_tight, "route": route}.items():
         if why and len(why.split()) < 2:
             raise ValueError(
                 f"{name}= says in words {'how' if name == 'route' else 'why'}, got {why!r}"
@@ -419,14 +421,14 @@ def claim(
         check = over_cases(function, cases)
         _refuse_clock(function, check)
         of_kind = kind or _implied(function)
-        words = coarse.strip(), loose.strip(), route.strip(), second.strip()
-        subject = Claim(name, source, statement, of_kind, tier, check, as_printed, *words)
+        words = low_power.strip(), not_tight.strip(), route.strip(), second.strip()
+        subject = Claim(name, source, statement, of_kind, tier, check, as_published, *words)
         _add(subject)
-        if as_printed is not None:
+        if as_published is not None:
             form = replace(
-                subject, id=f"{name}-as-printed", source=as_printed, statement=as_printed.says
+                subject, id=f"{name}-as-published", source=as_published, statement=as_published.says
             )
-            _add(replace(form, printed_form=True))
+            _add(replace(form, published_form=True))
         check.claim = subject  # type: ignore[attr-defined]
         return check
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from theory_on_trial import claim, ours, paper
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Count, Fraction, Interval
 from theory_on_trial.laws import SubGaussian
 
@@ -19,7 +19,7 @@ from theory import averages as predicted
     paper("Bernstein 1924"),
     kind="bound",
     cases=[(10, 0.01), (100, 0.003)],
-    loose="worst case over every law with this variance and range",
+    not_tight="worst case over every law with this variance and range",
 )
 def test_bernstein(
     trial,
@@ -35,7 +35,7 @@ def test_bernstein(
     trial.bound(
         np.cumsum(probabilities[::-1])[::-1][beyond],
         predicted.bernstein(n, p * (1 - p), deviations),
-        found_by="all",
+        instances="all",
         ops=4 * n,  # of a sum of n products of n factors, each relative to itself
         controls={"with the variance alone": predicted.bernstein_without_range(n, p * (1 - p), deviations)},
     )
@@ -52,11 +52,11 @@ def test_monte__carlo(trial, sizes: tuple[Count, ...] = (16, 32, 64, 128, 256, 5
         rounding=4 * np.array(sizes) * 2.0**-52 * errors,
         margin=0.02,
         controls={"1 / n": -1.0, "n^(-1/3)": -1 / 3},
-        wrong_processes={"one point in each of n cells": [observed.stratified_mean_error(n, p) for n in sizes]},
+        control_processes={"one point in each of n cells": [observed.stratified_mean_error(n, p) for n in sizes]},
     )
 
 
-@claim(ours("the ratio of a chi-square to a sum of two"), kind="distribution", cases=[2, 5])
+@claim(derived("the ratio of a chi-square to a sum of two"), kind="distribution", cases=[2, 5])
 def test_squared_cosine(trial, dim: Annotated[int, Interval(2)]):
     """The squared cosine between two random directions in R^d has the law Beta(1/2, (d - 1)/2)."""
     trial.distribution(
@@ -73,7 +73,7 @@ def test_squared_cosine(trial, dim: Annotated[int, Interval(2)]):
     paper("Cochran 1934"),
     kind="distribution",
     cases=[2, 5],
-    as_printed=paper("Kotlin DataFrame, reference of std: ddof", says="Divided by N - 1 the deviation is unbiased."),
+    as_published=paper("Kotlin DataFrame, reference of std: ddof", says="Divided by N - 1 the deviation is unbiased."),
 )
 def test_standard_deviation(trial, n: Annotated[int, Interval(2, 12, why="the bias falls as 1 / (4 n)")]):
     """Of n normal numbers the standard deviation is on average sqrt(2 / (n - 1)) G(n / 2) / G((n -
@@ -86,7 +86,7 @@ def test_standard_deviation(trial, n: Annotated[int, Interval(2, 12, why="the bi
         law=SubGaussian(1 / (n - 1) ** 0.5),
         margin=0.02,
         controls={"sqrt((n - 1) / n), as for the other denominator": ((n - 1) / n) ** 0.5},
-        as_printed=1.0,
+        as_published=1.0,
         vectorised=True,
         first=1024,
         most=400_000,  # at which the interval is as narrow as the margin, whatever the seed

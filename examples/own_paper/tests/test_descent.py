@@ -18,7 +18,7 @@ def test_worst_case(trial, steps):
     trial.bound(
         found,
         predicted.worst_gap(steps)[:, None],
-        found_by="search",
+        instances="search",
         ops=2 * max(steps),
         scale=thresholds,  # the size of what is subtracted along the way
         controls={

@@ -22,7 +22,7 @@ def test_infonce(
     trial.bound(
         observed.infonce(scores),
         predicted.most_of_infonce(batch),
-        found_by="draws",
+        instances="draws",
         independent=1,  # the critics differ in their sharpness alone
         ops=3 * batch,
         scale=sharpness,

@@ -119,7 +119,7 @@ def templates() -> dict[str, str]:
 
 
 def last_line(done: subprocess.CompletedProcess[str]) -> str:
-    """Return the last line that a command has printed; of one that failed, of its complaints."""
+    """Return the last line that a command has published; of one that failed, of its complaints."""
     lines = (
         done.stderr if done.returncode else ""
     ).strip().splitlines() or done.stdout.strip().splitlines()

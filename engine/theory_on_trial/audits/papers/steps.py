@@ -297,7 +297,7 @@ def settings(paper: Paper) -> list[str]:
         "import json; from theory_on_trial import claims; from theory_on_trial.audits import "
         "settings;"
         f"ids = [one.id for one in claims({paper.name!r}) if one.tier == 'fast' and not "
-        "one.printed_form];"
+        "one.published_form];"
         "print(json.dumps([sentence for one in ids for sentence in settings.tried(one, "
         f"{SETTINGS})[1]]))"
     )
