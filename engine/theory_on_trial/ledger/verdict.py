@@ -32,6 +32,7 @@ POLICED_EXACTLY = 0.05
 
 _WEAKER = (
     "exact",
+    "proved",
     "exhaustive",
     "finite-n",
     "finite-n (union)",
