@@ -83,6 +83,21 @@ def test_true_inequalities_are_proved_also_where_the_sides_touch(lhs, rhs, box):
     assert proof.used
 
 
+def test_touching_to_third_order_is_proved_to_rounding():
+    """Pinsker's inequality for a coin: t²/2 <= ((1 + t) log(1 + t) + (1 - t) log(1 - t)) / 2."""
+
+    def divergence(t):
+        return ((1 + t) * balls.log(1 + t) + (1 - t) * balls.log(1 - t)) / 2
+
+    proof = prove(lambda t: t**2 / 2, divergence, {"t": (-0.99, 0.99)}, tolerance=1e-15)
+    assert proof.outcome == "VERIFIED"
+    sharper = prove(lambda t: 0.505 * t**2, divergence, {"t": (-0.99, 0.99)}, tolerance=1e-15)
+    assert sharper.outcome == "REFUTED"
+    low, high = sharper.where["t"]
+    middle = (low + high) / 2
+    assert divergence(middle) < 0.505 * middle**2
+
+
 def test_touching_inside_the_box_needs_a_tolerance_and_says_so():
     def lhs(x, y):
         return x * y

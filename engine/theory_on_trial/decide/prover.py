@@ -2,8 +2,8 @@
 
 A box is cut in two until on every piece the enclosure of f = rhs - lhs shows the sign. Each piece
 is tried in four ways: by the plain enclosure of f; on the face where f is least, along parameters
-whose enclosed derivative has one sign; by the mean value form f(m) + f'(X) (X - m); and, where the
-sides touch at an end of a parameter, by Taylor's formula from that end. A proof is of the formula
+whose enclosed derivative has one sign; by the mean value form f(m) + f'(X) (X - m); and by Taylor's
+formula from an end of a parameter, where the sides may touch. A proof is of the formula
 as it is typed, on the box as it is stated, and rests on the correctness of Arb.
 """
 
@@ -43,7 +43,8 @@ class Proof:
             remained; None for a proof.
         point: by parameter the point with the least (rhs - lhs) / |rhs| of all middles of boxes.
         why: of an INCONCLUSIVE attempt, what would decide.
-        used: which of "enclosures", "mean values" and "signs of derivatives" the proof needed.
+        used: which of "enclosures", "mean values", "signs of derivatives" and "Taylor's formula"
+            the proof needed.
     """
 
     outcome: Outcome
@@ -238,23 +239,25 @@ class _Search:
         return any(self._touches(box, place) for place in wide)
 
     def _touches(self, box: Ends, place: int) -> bool:
-        """Whether the sides touch at an end of a parameter and part from there on.
+        """Whether Taylor's formula from an end of a parameter shows the inequality on the box.
 
-        By Taylor's formula along the parameter: the coefficients at the end up to k - 1, and the
-        k-th on the whole box, times what a step away from the end makes of their sign, are >= 0.
+        With h the distance from the end, f is the sum of c_j h^j, j < k, taken at the end, and of
+        c_k h^k, c_k enclosed on the whole box: at least c_0 and, of the others, those that are
+        below 0, at the largest h. So sides that touch at the end are told from sides that cross.
         """
+        width = enclosed(box[place][1]) - enclosed(box[place][0])
         for end, sign in ((box[place][0], 1), (box[place][1], -1)):
             face = (*box[:place], (end, end), *box[place + 1 :])
             if not self.gap(face).value >= 0:
                 continue
             at_end = self.gap(face, place, _MOST_ORDER)
             on_box = self.gap(box, place, _MOST_ORDER)
+            least = at_end.value
             for k in range(1, _MOST_ORDER + 1):
-                if on_box.coefficient(k) * sign**k >= 0:
-                    self.used.add("signs of derivatives")
+                if least + _below_zero(on_box.coefficient(k) * sign**k, width**k) >= 0:
+                    self.used.add("Taylor's formula")
                     return True
-                if not at_end.coefficient(k) * sign**k >= 0:
-                    break
+                least = least + _below_zero(at_end.coefficient(k) * sign**k, width**k)
         return False
 
     def _false_near(self, box: Ends) -> Ends | None:
@@ -293,6 +296,11 @@ class _Search:
                 "(tolerance=), or prove the boxes beside the point"
             )
         return "more boxes would do (most_boxes=)"
+
+
+def _below_zero(coefficient: Any, power: Any) -> Any:
+    """What a term of Taylor's formula takes away at most."""
+    return enclosed(0) if coefficient >= 0 else (coefficient.lower() * power).lower()
 
 
 def _middle(low: float, high: float) -> float:
