@@ -52,10 +52,6 @@ def _called(given: list[str]) -> int:
         from theory_on_trial.figures.command import main as draw
 
         return draw(given[1:])
-    if given[:1] == ["audit"]:  # each audit has
-        from theory_on_trial.audits import main as audit
-
-        return audit(given[1:])
     options = parser.parse_args(given)
     try:
         status: int = options.call(options)
@@ -162,11 +158,6 @@ def _parser() -> argparse.ArgumentParser:
     mapping.add_argument("--workers", type=int, help="processes (default: one for each core)")
 
     command("figures", None, "redraw figures; `figures --help` names its options")
-    command(
-        "audit",
-        None,
-        "measure how far the verdicts are to be trusted; `audit --help` names the audits",
-    )
 
     reporting = command(
         "report",
@@ -547,7 +538,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _new_paper(options: argparse.Namespace) -> int:
-    from theory_on_trial.audits.papers import lay_down
+    from theory_on_trial.papers import lay_down
 
     for path in lay_down(options.name, _folder(options), row=options.row):
         print(path)
@@ -555,7 +546,7 @@ def _new_paper(options: argparse.Namespace) -> int:
 
 
 def _check_paper(options: argparse.Namespace) -> int:
-    from theory_on_trial.audits.papers import check
+    from theory_on_trial.papers import check
 
     folder = _folder(options)
     return check(_known_paper(options.paper, folder), folder)

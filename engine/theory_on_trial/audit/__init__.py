@@ -1,0 +1,1 @@
+"""One audit with a budget: claims drawn at random, each put to a check that is drawn at random."""
