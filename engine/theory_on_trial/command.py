@@ -7,6 +7,7 @@ imported when it runs: help and completion are quick.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -157,6 +158,44 @@ def _parser() -> argparse.ArgumentParser:
     )
     mapping.add_argument("--workers", type=int, help="processes (default: one for each core)")
 
+    auditing = command(
+        "audit", _audit, "draw claims and checks at random, and say how many verdicts go wrong"
+    )
+    auditing.add_argument(
+        "names", nargs="*", metavar="CLAIM or PAPER", help="default: all claims"
+    ).completer = _complete_claim
+    auditing.add_argument(
+        "--minutes",
+        default="10",
+        metavar="M",
+        help="draw for so long; what has begun may end (default 10)",
+    )
+    auditing.add_argument("--seed", type=int, default=0, help="decides what is drawn (default 0)")
+    auditing.add_argument(
+        "--tier", choices=TIERS, default="fast", help="claims up to this cost (default: fast)"
+    )
+    auditing.add_argument(
+        "--check",
+        default="seeds,settings,detection,bounds,mutants",
+        metavar="CHECK,…",
+        help="which checks (default: %(default)s)",
+    )
+    auditing.add_argument(
+        "--out",
+        type=Path,
+        default=Path("build/audit"),
+        metavar="DIR",
+        help="the folder of audit.html and audit.json (default build/audit)",
+    )
+    auditing.add_argument("--workers", type=int, help="processes (default: one for each core)")
+    auditing.add_argument("--runs", type=int, metavar="N", help="draw at most so many runs")
+    auditing.add_argument(
+        "--limit",
+        type=float,
+        metavar="S",
+        help="seconds a trial may take (default 60; of the full tier 600, of paper 3600)",
+    )
+
     command("figures", None, "redraw figures; `figures --help` names its options")
 
     reporting = command(
@@ -208,7 +247,17 @@ def _parser() -> argparse.ArgumentParser:
         "run everything the repository asks of a paper; name what is missing",
     )
     _paper(checking, help="its name")
-    for subparser in (listing, showing, running, searching, mapping, reporting, laying, checking):
+    for subparser in (
+        listing,
+        showing,
+        running,
+        searching,
+        mapping,
+        auditing,
+        reporting,
+        laying,
+        checking,
+    ):
         subparser.add_argument(
             "--root",
             type=Path,
@@ -455,6 +504,32 @@ def _search(options: argparse.Namespace) -> int:
     return search(
         [_known_claim(claim_id, folder)[0] for claim_id in options.claim], folder, options
     )
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from theory_on_trial.audit.command import audit, checks, minutes
+    from theory_on_trial.trial.registry import claim, claims
+
+    folder = _folder(options)
+    options.minutes = minutes(options.minutes)
+    options.check = checks(options.check)
+    if not outline.files(None, folder):
+        raise ValueError(f"no test of {folder} is a claim: there is nothing to audit")
+    ids = []
+    papers = []
+    for name in options.names:
+        try:
+            papers.append(_known_paper(name, folder))
+        except ValueError as unknown:
+            if "." not in name:
+                raise ValueError(f"{name!r} is neither a claim nor a paper: {unknown}") from None
+            ids.append(_known_claim(name, folder)[0])
+    out = options.out if options.out.is_absolute() else Path.cwd() / options.out
+    options.out = out
+    with contextlib.chdir(folder):
+        subjects = [claim(claim_id) for claim_id in ids]
+        subjects += [one for paper in papers for one in claims(paper)]
+        return audit(subjects if options.names else claims(), folder, options)
 
 
 def _map(options: argparse.Namespace) -> int:

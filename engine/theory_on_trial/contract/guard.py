@@ -139,8 +139,10 @@ def contract_of(function: Callable[..., Any], *, double: bool = True) -> dict[st
             }
         elif parameter.kind is parameter.VAR_POSITIONAL:
             arguments[parameter.name] = Argument.of(
-                tuple[annotation, ...], double, positional=False
-            )  # type: ignore[valid-type]
+                tuple[annotation, ...],  # type: ignore[valid-type]
+                double,
+                positional=False,
+            )
         elif parameter.kind is not parameter.VAR_KEYWORD:
             positional = parameter.kind in (
                 parameter.POSITIONAL_ONLY,

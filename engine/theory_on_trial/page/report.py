@@ -153,6 +153,11 @@ def write_gallery(path: Path, images: Iterable[Path]) -> None:
     path.write_text(page, encoding="utf-8")
 
 
+def rendered(template: str, **content: Any) -> str:
+    """Return a page of this package, made from its template."""
+    return _ENVIRONMENT.get_template(template).render(**content)
+
+
 def drawn_of(paper: str, folder: Path) -> list[Picture]:
     """Return the figures of a paper in a repository: as drawn there, or else as its gallery keeps
     them.
