@@ -175,10 +175,7 @@ def test_what_does_not_end_is_stopped_and_said(toy, true_children, monkeypatch, 
 def test_an_interrupt_ends_it_with_one_line_and_leaves_nothing_running(toy, true_children):
     endless = CHECKS.replace('"""1 + 1 = 2."""', '"""1 + 1 = 2."""\n    while True:\n        pass')
     (toy.folder / "paper_checks" / "test_toy.py").write_text(endless)
-    # A shell starts what runs in its background deaf to interrupts, and the deaf start the deaf.
-    hearing = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    begun = hearing + "from theory_on_trial.command import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-u", "-c", begun, "check-paper", "toy"]
+    command = [sys.executable, "-u", "-m", "theory_on_trial.command", "check-paper", "toy"]
     with subprocess.Popen(
         command, cwd=toy.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as run:

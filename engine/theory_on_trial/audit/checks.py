@@ -43,9 +43,10 @@ CHECKS = {
 }
 """Name of each check, and what it tries."""
 SETTINGS = 20
-"""How many settings a search for a violation tries, and how many are drawn for one that lies inside
-the joint conditions.
-"""
+"""How many settings are drawn for one that lies inside the joint conditions."""
+SEARCHED = 200
+SECONDS = 10.0
+"""How many settings a search for a violation tries, and after how many seconds it stops."""
 SHARE_OF_ENDS = 0.4
 """How often a setting is an end of its domain alone."""
 
@@ -120,10 +121,8 @@ def _bounds(task: Task) -> Result:
     subject = _subject(task)
     random = Random(f"bounds/{task.number}")
     alone = ends(subject)
-    candidates = random.sample(alone, min(len(alone), SETTINGS // 2))
-    candidates += islice(
-        spread(subject, task.number), len(alone), len(alone) + SETTINGS - len(candidates)
-    )
+    candidates = random.sample(alone, len(alone))
+    candidates += islice(spread(subject, task.number), len(alone), SEARCHED)
     tried = False
     seconds = 0.0
     for chosen in candidates:
@@ -133,7 +132,7 @@ def _bounds(task: Task) -> Result:
             return result
         tried = tried or result[0] != "outside"
         seconds += done.seconds
-        if seconds > task.limit / 2:
+        if seconds > SECONDS:
             break
     return ("held" if tried else "outside"), "", ""
 
