@@ -25,8 +25,7 @@ def test_the_first_claim_prints_what_the_page_says(tmp_path):
     assert written == fresh
 
 
-def test_the_commands_run_in_integration():
-    assert "# CI" not in README
+def test_integration_runs_the_commands_as_they_stand():
     commands = subprocess.check_output(
         [".ci/readme_commands", "README.md"], cwd=ROOT, text=True
     ).splitlines()
@@ -34,8 +33,7 @@ def test_the_commands_run_in_integration():
         "pip install -e engine -e . && pytest paper_checks/ -n auto --dist loadfile",
         'pip install -e engine -e ".[test]" && pytest tests/ engine/tests -n 2 --dist loadfile',
     ]
-    assert "python -m figures --quick" in commands
-    assert not any("#" in command for command in commands)
+    assert [command for command in commands if f"{command}\n" not in README] == []
 
 
 def test_one_version_everywhere():
