@@ -147,7 +147,7 @@ def test_a_claim_that_fails_at_an_end_alone_is_found_there(page):
 
 
 def test_what_is_laid_down_passes_and_is_still_called_a_toy(repository):
-    linted = "[tool.ruff]\nline-length = 120\nlint.select = ['E', 'F', 'I']\n"
+    linted = "[tool.ruff]\nline-length = 100\nlint.select = ['E', 'F', 'I']\n"
     tmp_path = repository({"tests/conftest.py": ""}, CONFIGURED + linted)
     assert lay_down("uniform", tmp_path) == [laid := tmp_path / "tests" / "test_uniform.py"]
     assert paper_of(laid) == "uniform"
