@@ -12,7 +12,6 @@ import functools
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -192,13 +191,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         return (yield)
     from dataclasses import asdict
 
-    from theory_on_trial.page.searched import beside_search
-    from theory_on_trial.repository import records_folder
     from theory_on_trial.trial.decisions import Trial
     from theory_on_trial.trial.domain import OutsideDomain
     from theory_on_trial.trial.hints import explain, where
     from theory_on_trial.trial.registry import recorded
-    from theory_on_trial.trial.sides import MOST_PROGRAMS, marked
 
     config = pyfuncitem.config
     seed = config.getoption("trial_seed")
@@ -249,29 +245,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         _end_where_the_engine_begins(error)
         raise
     finally:
-        rows = [beside_search(row, records_folder(pyfuncitem.path.parent)) for row in rows]
         pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
-        most = _ceiling(
-            claim.function.__module__, MOST_PROGRAMS if marked(pyfuncitem.path) else None
-        )
-        asked = claim.paper, _programs() - programs, most
+        asked = claim.paper, _programs() - programs
         pyfuncitem.user_properties.append(("programs", asked))
     unexpected = [row.failure() for row in rows if not row.as_expected]
     if unexpected:
         unexpected += where(trial.findings)
         pytest.fail("\n".join(unexpected), pytrace=False)
     return result
-
-
-def _ceiling(module: str, on_one_page: int | None) -> int | None:
-    """How many programs the claims of a module may ask for: as it says, else as a page may, else as
-    packages say.
-    """
-    around = list(accumulate(module.split("."), "{}.{}".format))
-    limits = [getattr(sys.modules.get(name), "MOST_PROGRAMS", None) for name in reversed(around)]
-    return next(
-        (limit for limit in [limits[0], on_one_page, *limits[1:]] if limit is not None), None
-    )
 
 
 def _end_where_the_engine_begins(error: Exception) -> None:
@@ -397,7 +378,7 @@ class Ledger:
         self.not_run: dict[str, dict[str, str]] = {}
         self.deselected: set[str] = set()  # by -k or -m
         self.outside = 0  # how many claims said nothing for their settings
-        self.programs: dict[str, tuple[int, int | None]] = {}  # of each paper, with its ceiling
+        self.programs: dict[str, int] = {}  # that each paper asked for
         self.heard = False  # whether a claim has had its line
         self.told: set[str] = set()  # rows of which pytest itself says why they fail
 
@@ -498,8 +479,8 @@ class Ledger:
             self.told |= {
                 row.id for row in rows if outcome == "failed" and self.config.option.tbstyle != "no"
             }
-            for paper, count, most in (value for name, value in properties if name == "programs"):
-                self.programs[paper] = self.programs.get(paper, (0, None))[0] + count, most
+            for paper, count in (value for name, value in properties if name == "programs"):
+                self.programs[paper] = self.programs.get(paper, 0) + count
             left_out = [
                 entry
                 for name, entries in properties
@@ -568,11 +549,11 @@ class Ledger:
         if not self.rows and not self.not_run:
             return
         self.rows.sort(key=lambda row: row.paper)
-        if any(count for count, _ in self.programs.values()):
+        if any(self.programs.values()):
             import jax  # noqa: F401 -- the workers of pytest-xdist had it: the platform is told
         # A test that is marked xfail, or skips itself after a decision, is no failure of pytest's.
         unexpected = not all(row.as_expected for row in self.rows)
-        if (unexpected or self._above_ceiling()) and session.exitstatus == 0:
+        if unexpected and session.exitstatus == 0:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.outside and session.testsfailed == self.outside:  # nothing else failed
             session.exitstatus = _OUTSIDE
@@ -593,20 +574,6 @@ class Ledger:
             write_html(
                 report, self.rows, list(self.not_run.values()), seed, tier, self.config.rootpath
             )
-
-    def _above_ceiling(self) -> list[str]:
-        """A sentence for each paper whose fast tier asks for more programs than it should, in one
-        process.
-        """
-        if self.config.getoption("trial_tier") != "fast" or self.config.getoption(
-            "numprocesses", None
-        ):
-            return []
-        return [
-            f"{paper} asks for {count} programs, its ceiling is MOST_PROGRAMS = {most}"
-            for paper, (count, most) in self.programs.items()
-            if most is not None and count > most
-        ]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
@@ -649,12 +616,10 @@ class Ledger:
         if self.not_run:
             terminalreporter.write_line(not_run_sentence(list(self.not_run.values()), tier))
         counts = ", ".join(
-            f"{paper} {count}" for paper, (count, _) in sorted(self.programs.items()) if count
+            f"{paper} {count}" for paper, count in sorted(self.programs.items()) if count
         )
         if counts:
             terminalreporter.write_line(f"programs that were asked for: {counts}")
-        for sentence in self._above_ceiling():
-            terminalreporter.write_line(sentence, red=True)
         for option in ("ledger", "report"):
             if path := self.config.getoption(f"trial_{option}"):
                 terminalreporter.write_line(f"{option}: {path}")

@@ -17,10 +17,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-from theory_on_trial import repository
 from theory_on_trial.explore.attempt import Attempt, attempt
 from theory_on_trial.explore.processes import bench, file_of
-from theory_on_trial.repository import records
+from theory_on_trial.repository.source import digest
 from theory_on_trial.trial.registry import Claim
 
 
@@ -105,11 +104,8 @@ def kept_path(subject: Claim, folder: str, judge: Path) -> Path | None:
 
 
 def source_of(subject: Claim, judge: Path) -> str:
-    """Return the digests of a claim's source and of the engine's rules that it and `judge` reach,
-    and the version.
-    """
-    source = records.source(repository.root(), file_of(subject), judge)
-    return f"{source['digest']}{source['rules']}-{version('theory-on-trial')}"
+    """Return the digest of the source that a claim and `judge` reach, and the engine's version."""
+    return f"{digest(file_of(subject), judge)[:16]}-{version('theory-on-trial')}"
 
 
 def keep_line(path: Path, line: str) -> None:
