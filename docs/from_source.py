@@ -1,13 +1,14 @@
-"""Hook of the site: what its pages say about claims and figures comes from the registries, the
-guide from its file.
+"""Hook of the site: what its pages say about claims and figures comes from the sources.
 
-A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- tools -->`,
-`<!-- papers -->`, `<!-- sums -->`, `<!-- trust -->` or `<!-- guide -->` where the text belongs, and
-`<!-- include PATH -->` where a file of the repository does; the pages of `docs/papers` enter the
-navigation by themselves, and those of papers on one page are made here: a new paper touches no file
-of the site.
+A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- gallery -->`,
+`<!-- table -->`, `<!-- sums -->` or `<!-- guide -->` where the text belongs, and
+`<!-- include PATH -->` where a file of the repository does. The pages of `docs/papers` enter the
+navigation by themselves, and those of papers on one page are made here, so that a new paper touches
+no file of the site. Measured numbers are those of `build/ledger.json`, where a run has written one:
+`pytest paper_checks/ --ledger build/ledger.json`.
 """
 
+import json
 import re
 import sys
 from functools import cache
@@ -16,8 +17,19 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from catalogue import BRIEFS, LEDGER, ROOT, Entry, catalogue, in_html, sums
-from catalogue import table as catalogue_table
+from catalogue import (
+    BRIEFS,
+    ONLY_ABSTRACT,
+    ROOT,
+    Entry,
+    by_topic,
+    catalogue,
+    gallery,
+    in_html,
+    sums,
+    table,
+    verdicts,
+)
 from formulas import Formulas
 
 from theory_on_trial import Claim, claims
@@ -25,8 +37,8 @@ from theory_on_trial.figures.drawing import figures
 from theory_on_trial.ledger import brief
 from theory_on_trial.page.typeset import typeset
 from theory_on_trial.repository import outline
-from theory_on_trial.repository.records import read, tables
 
+LEDGER = ROOT / "build" / "ledger.json"
 PAGES = sorted((ROOT / "docs" / "papers").glob("*.md"))
 
 
@@ -44,9 +56,9 @@ def on_config(config: Any) -> Any:
         entry["Papers"] for entry in config.nav if isinstance(entry, dict) and "Papers" in entry
     )
     papers += [{"In full": [f"papers/{page.name}" for page in PAGES]}]
-    short = [entry for entry in catalogue() if entry.name.startswith(BRIEFS)]
-    for topic in dict.fromkeys(entry.topic for entry in short):
-        papers += [{topic.capitalize(): [entry.page for entry in short if entry.topic == topic]}]
+    for topic, entries in by_topic().items():
+        short = [entry.page for entry in entries if entry.name.startswith(BRIEFS)]
+        papers += [{topic.capitalize(): short}] * bool(short)
     return config
 
 
@@ -67,28 +79,28 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def brief_page(entry: Entry) -> str:
-    """Return the page of a paper on one page: its docstring, claims, errata and figures, and the
-    module itself.
+    """Return the page of a paper on one page: what was read of it, its docstring, claims, errata and
+    figure, and the module itself.
     """
     (module,) = outline.files(entry.name, ROOT)
     errata = ["## Errata", "<!-- errata -->"] * any(
         c.as_published is not None for c in claims(entry.name)
     )
-    paragraphs = [f"<p>{typeset(paragraph)}</p>" for paragraph in (entry.sentence, *entry.about)]
-    gallery = ["## Figure", "<!-- figures -->"]
+    only = f"<b>{ONLY_ABSTRACT}.</b> " * entry.only_abstract
     parts = [
         f"# {entry.title}",
         plain(entry.reference),
-        *paragraphs,
+        f"<blockquote><p>{only}{typeset(entry.read)}</p></blockquote>" * bool(entry.read),
+        *(f"<p>{typeset(paragraph)}</p>" for paragraph in (entry.sentence, *entry.about)),
         "## Claims",
         "<!-- claims -->",
         *errata,
-        *gallery,
+        "## Figure",
+        "<!-- figures -->",
+        "## The module",
+        f"<!-- include {module.relative_to(ROOT)} -->",
     ]
-    return (
-        "\n\n".join([*parts, "## The module", f"<!-- include {module.relative_to(ROOT)} -->"])
-        + "\n"
-    )
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def on_page_content(html: str, **_: Any) -> str:
@@ -116,10 +128,9 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         "claims": lambda: claims_table(paper),
         "errata": lambda: errata_table(paper),
         "figures": lambda: figures_list(paper),
-        "tools": lambda: tools_table(paper),
-        "papers": catalogue_table,
+        "gallery": gallery,
+        "table": table,
         "sums": sums,
-        "trust": trust_tables,
         "guide": guide,
     }
     markdown = re.sub(r"<!-- (\w+) -->", lambda marker: makers[marker[1]](), markdown)
@@ -134,51 +145,60 @@ def included(path: str) -> str:
 
 
 def claims_table(paper: str) -> str:
-    """Return the claims of a paper, each with its verdict in the published ledger and a link to its
-    check.
+    """Return the claims of a paper, those of the authors first, each with a link to its check, and
+    with the numbers of the ledger where a run has written one.
     """
-    verdicts = published()
-    rows = [claim_row(c, verdicts.get(c.id)) for c in claims(paper) if not c.published_form]
-    heads = "".join(
-        f"<th>{head}</th>" for head in ("verdict", "statement", "predicted", "measured", "detects")
+    (entry,) = (entry for entry in catalogue() if entry.name == paper)
+    rows = {row["id"]: row for row in measured()}
+    own = sorted(
+        (claim for claim in claims(paper) if not claim.published_form),
+        key=lambda claim: claim.source.provenance == "derived",
     )
-    about = (
-        f"Verdicts of the fast tier, from `records/ledgers/{LEDGER.name}`; `pytest` makes "
-        "them again."
-    )
+    columns = ["whose", "statement"] + ["verdict", "predicted", "measured", "detects"] * bool(rows)
+    heads = "".join(f"<th>{head}</th>" for head in columns)
+    body = "".join(claim_row(claim, rows.get(claim.id), bool(rows)) for claim in own)
+    numbers = f"The numbers are those of {LEDGER.relative_to(ROOT)}." if rows else NO_NUMBERS
     return (
-        f"{about}\n\n<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>\n"
+        f"{verdicts(entry)}. {numbers}\n\n"
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>\n"
     )
 
 
-def claim_row(claim: Claim, row: dict[str, Any] | None) -> str:
-    """Return a claim as a row of HTML; `row` is what the published ledger says of it, None for the
-    other tiers.
+NO_NUMBERS = (
+    "This site was built without a ledger, so the tables show statements without numbers: "
+    "`pytest paper_checks/ --ledger build/ledger.json` measures them."
+)
+
+
+def claim_row(claim: Claim, row: dict[str, Any] | None, numbers: bool) -> str:
+    """Return a claim as a row of HTML; `row` is what the ledger says of it, None for a claim that
+    the run left out; `numbers` says whether the table has columns for them.
     """
-    source = "abstract" if claim.source.provenance == "abstract" else str(claim.source)
-    whence = typeset(source) if claim.source.provenance == "derived" else escape(source)
-    about = f"{reference(claim)} · {claim.kind} · {whence}"
-    statement = f"{typeset(claim.statement)}<br><small>{about}</small>"
-    if row is None:
-        why = "new" if claim.tier == "fast" else f"tier {claim.tier}"
-        return f'<tr><td><small>{why}</small></td><td>{statement}</td><td colspan="3"></td></tr>'
-    numbers = (
-        typeset(brief(row["predicted"])),
-        typeset(brief(row["measured"])),
-        typeset(row["detects"].split(",")[0]),
-    )
-    return f"<tr><td>{row['verdict']}</td><td>{statement}</td>{''.join(f'<td>{n}</td>' for n in numbers)}</tr>"
+    provenance = claim.source.provenance
+    source = "" if provenance == "abstract" else str(claim.source).removeprefix(f"{provenance}: ")
+    whence = typeset(source) if provenance == "derived" else escape(source)
+    about = " · ".join(filter(None, [reference(claim), claim.kind, whence]))
+    cells = [provenance, f"{typeset(claim.statement)}<br><small>{about}</small>"]
+    if row is not None:
+        cells += [row["verdict"], typeset(brief(row["predicted"])), typeset(brief(row["measured"]))]
+        cells += [typeset(row["detects"].split(",")[0])]
+    elif numbers:
+        cells += [f"<small>not run: tier {claim.tier}</small>", "", "", ""]
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 @cache
-def published() -> dict[str, dict[str, Any]]:
-    """Return the rows of the ledger that is published with the code, by their ids."""
-    return {row["id"]: row for row in read(LEDGER)["claims"]}
+def measured() -> list[dict[str, Any]]:
+    """Return the rows of `build/ledger.json`; none where there is no such file."""
+    if not LEDGER.exists():
+        return []
+    rows: list[dict[str, Any]] = json.loads(LEDGER.read_text(encoding="utf-8"))["claims"]
+    return rows
 
 
 def errata_table(paper: str) -> str:
-    """Return what is printed, where, and what is true instead, or the sentence that nothing was
-    found.
+    """Return what was published, where, and what is true instead; or the sentence that there is
+    nothing of the kind.
     """
     rows = [
         f"<tr><td>{typeset(c.as_published.says)}<br><small>{escape(str(c.as_published))}</small></td>"
@@ -187,7 +207,7 @@ def errata_table(paper: str) -> str:
         if c.as_published is not None and not c.published_form
     ]
     if not rows:
-        return "No claim of this paper has a published form that differs from what is true."
+        return "No published statement of this paper is refuted here."
     heads = "<tr><th>as published: REFUTED</th><th>what is true: VERIFIED</th></tr>"
     return f"<table><thead>{heads}</thead><tbody>{''.join(rows)}</tbody></table>\n"
 
@@ -201,35 +221,6 @@ def figures_list(paper: str) -> str:
         if (ROOT / "docs" / "papers" / "/".join(paper.split(".")[:-1]) / picture).exists():
             lines += [f"![{figure.name}]({picture}){{ loading=lazy }}", ""]
     return "\n".join(lines)
-
-
-def tools_table(paper: str) -> str:
-    """Return what the tool of a paper said of data that nobody prepared, beside the truth."""
-    table = read(ROOT / "records" / "tools.json")
-    rows = [row[1:] for row in table["rows"] if row[0] == paper]
-    return (
-        f"{table['note']}\n\n{grid(table['columns'][1:], rows)}\n\n`{table['command']} "
-        f"{paper}` makes it again."
-    )
-
-
-def trust_tables() -> str:
-    """Return the tables of records, as the report shows them: how far the workbench itself is to be
-    trusted.
-    """
-    parts = []
-    for table in tables(ROOT / "records"):
-        parts += [f"## {table['title']}", f"`{table['command']}`", table.get("note", "")]
-        parts.append(grid(table["columns"], table["rows"]))
-    return "\n\n".join(parts)
-
-
-def grid(columns: list[str], rows: list[list[Any]]) -> str:
-    """Return a table of Markdown, its entries as plain text."""
-    cells = [[plain("" if entry is None else str(entry)) for entry in row] for row in rows]
-    return "\n".join(
-        f"| {' | '.join(line)} |" for line in [columns, ["---"] * len(columns), *cells]
-    )
 
 
 def guide() -> str:
