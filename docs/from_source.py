@@ -4,8 +4,9 @@ A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- gall
 `<!-- table -->`, `<!-- sums -->` or `<!-- guide -->` where the text belongs, and
 `<!-- include PATH -->` where a file of the repository does. The pages of `docs/papers` enter the
 navigation by themselves, and those of papers on one page are made here, so that a new paper touches
-no file of the site. Measured numbers are those of `build/ledger.json`, where a run has written one:
-`pytest paper_checks/ --ledger build/ledger.json`.
+no file of the site. Measured numbers are those of `build/ledger.json`, where
+`pytest paper_checks/ --ledger build/ledger.json` has written one, or else of the ledger that is
+published with the code.
 """
 
 import json
@@ -38,7 +39,7 @@ from theory_on_trial.ledger import brief
 from theory_on_trial.page.typeset import typeset
 from theory_on_trial.repository import outline
 
-LEDGER = ROOT / "build" / "ledger.json"
+LEDGERS = [ROOT / "build" / "ledger.json", *sorted((ROOT / "records" / "ledgers").glob("*h200*"))]
 PAGES = sorted((ROOT / "docs" / "papers").glob("*.md"))
 
 
@@ -149,51 +150,49 @@ def claims_table(paper: str) -> str:
     with the numbers of the ledger where a run has written one.
     """
     (entry,) = (entry for entry in catalogue() if entry.name == paper)
-    rows = {row["id"]: row for row in measured()}
+    about, rows = measured()
     own = sorted(
         (claim for claim in claims(paper) if not claim.published_form),
         key=lambda claim: claim.source.provenance == "derived",
     )
-    columns = ["whose", "statement"] + ["verdict", "predicted", "measured", "detects"] * bool(rows)
+    columns = ("whose", "statement", "verdict", "predicted", "measured", "detects")
     heads = "".join(f"<th>{head}</th>" for head in columns)
-    body = "".join(claim_row(claim, rows.get(claim.id), bool(rows)) for claim in own)
-    numbers = f"The numbers are those of {LEDGER.relative_to(ROOT)}." if rows else NO_NUMBERS
+    body = "".join(claim_row(claim, rows.get(claim.id)) for claim in own)
     return (
-        f"{verdicts(entry)}. {numbers}\n\n"
+        f"{verdicts(entry)}. {about}\n\n"
         f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>\n"
     )
 
 
-NO_NUMBERS = (
-    "This site was built without a ledger, so the tables show statements without numbers: "
-    "`pytest paper_checks/ --ledger build/ledger.json` measures them."
-)
-
-
-def claim_row(claim: Claim, row: dict[str, Any] | None, numbers: bool) -> str:
+def claim_row(claim: Claim, row: dict[str, Any] | None) -> str:
     """Return a claim as a row of HTML; `row` is what the ledger says of it, None for a claim that
-    the run left out; `numbers` says whether the table has columns for them.
+    is new or that the run left out.
     """
     provenance = claim.source.provenance
     source = "" if provenance == "abstract" else str(claim.source).removeprefix(f"{provenance}: ")
     whence = typeset(source) if provenance == "derived" else escape(source)
     about = " · ".join(filter(None, [reference(claim), claim.kind, whence]))
     cells = [provenance, f"{typeset(claim.statement)}<br><small>{about}</small>"]
-    if row is not None:
+    if row is None:
+        why = "new" if claim.tier == "fast" else f"tier {claim.tier}"
+        cells += [f"<small>{why}</small>", "", "", ""]
+    else:
         cells += [row["verdict"], typeset(brief(row["predicted"])), typeset(brief(row["measured"]))]
-        cells += [typeset(row["detects"].split(",")[0])]
-    elif numbers:
-        cells += [f"<small>not run: tier {claim.tier}</small>", "", "", ""]
+        cells += [typeset(row.get("detects", "").split(",")[0])]
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 @cache
-def measured() -> list[dict[str, Any]]:
-    """Return the rows of `build/ledger.json`; none where there is no such file."""
-    if not LEDGER.exists():
-        return []
-    rows: list[dict[str, Any]] = json.loads(LEDGER.read_text(encoding="utf-8"))["claims"]
-    return rows
+def measured() -> tuple[str, dict[str, dict[str, Any]]]:
+    """Return a sentence on the ledger whose numbers the tables show, and its rows by id."""
+    path = next((path for path in LEDGERS if path.exists()), None)
+    if path is None:
+        return "There is no ledger of measured numbers.", {}
+    ledger = json.loads(path.read_text(encoding="utf-8"))
+    commit = f", commit {ledger['commit'][:8]}" if "commit" in ledger else ""
+    device = ledger["platform"]["device"]
+    about = f"The numbers are those of {path.relative_to(ROOT)} (tier {ledger['tier']}, {device}{commit})."
+    return about, {row["id"]: row for row in ledger["claims"]}
 
 
 def errata_table(paper: str) -> str:
