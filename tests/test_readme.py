@@ -1,4 +1,4 @@
-"""README.md: its Python runs, and what continuous integration takes from it is what it says."""
+"""README.md: its first claim runs, and its numbers are those of the code."""
 
 import os
 import re
@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from theory_on_trial.repository.records import read
+from theory_on_trial import claim
 
 ROOT = Path(__file__).parent.parent
-LEDGER = sorted((ROOT / "records" / "ledgers").glob("*-x1.json"))[0]
-"""The ledger that is published with the code."""
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_it_is_read_in_two_minutes():
+    assert len(README.splitlines()) <= 170
 
 
 def test_the_first_claim_prints_what_the_page_says(tmp_path):
@@ -33,60 +35,43 @@ def test_the_first_claim_prints_what_the_page_says(tmp_path):
     assert written == fresh
 
 
-QUOTED = {
-    "Most of a long random walk's variance": "random_walk_pca.first_two_fraction",
-    "The correlated features of a released simulation": "naive_bayes_vs_logistic.hard_covariance",
-    "The penalty at which ridge equals a bagged ensemble": "ridge_ensembles.path_equivalence",
+def test_the_table_of_statements_counts_those_of_the_code():
+    table = runpy.run_path(str(ROOT / "docs" / "catalogue.py"))["table"]()
+    assert table in README, f"README.md must have this table (python docs/catalogue.py):\n{table}"
+    papers = table.splitlines()[-1].split(" | ")[1]
+    assert f"holds the plugin and {papers} machine-learning theory papers" in README
+
+
+FINDINGS = {
+    "The abstract is right": ("random_walk_pca.first_two_fraction", "abstract"),
+    "A published equation has the wrong sign": ("in_context_learning.thm1-gd-step", "paper"),
+    "A released simulation draws": ("naive_bayes_vs_logistic.hard_covariance", "derived"),
 }
-"""What was found, as README.md and the site begin to say it, and the claim whose predictions the
-numbers are.
-"""
+"""How each finding begins, the claim behind it, and whose statement README.md says it is."""
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
-def test_the_numbers_of_what_was_found_are_those_of_the_published_ledger(page):
+def test_the_numbers_and_authors_of_the_findings_are_those_of_the_claims(page):
     text = (ROOT / page).read_text(encoding="utf-8")
-    (items,) = re.findall(
-        r"^What was found, .*?\n\n(.*?)\n\n", text, flags=re.DOTALL | re.MULTILINE
-    )
-    rows = {row["id"]: row for row in read(LEDGER)["claims"]}
-    quoting = 0
-    for item in re.split(r"^- ", items, flags=re.MULTILINE):
+    found = text.partition("## Three findings")[2].partition("\n## ")[0]
+    items = re.split(r"^- ", found, flags=re.MULTILINE)[1:]
+    assert len(items) == len(FINDINGS)
+    for item, (begins, (name, provenance)) in zip(items, FINDINGS.items(), strict=True):
+        assert begins in item
+        assert claim(name).source.provenance == provenance
         said = re.sub(r"\]\([^)]*\)", "", item)
-        for number, percent in re.findall(r"(\d*\.\d+)( %)?", said):
-            (claim,) = (claim for begins, claim in QUOTED.items() if said.startswith(begins))
+        numbers = re.findall(r"(\d+\.\d+)( %)?", said)
+        predicted = np.abs(np.ravel(claim(name).run().predicted)) if numbers else []
+        for number, percent in numbers:
             digits = len(number.partition(".")[2])
-            entries = np.round(
-                np.abs(np.ravel(rows[claim]["predicted"])) * (100 if percent else 1), digits
-            )
-            assert float(number) in entries.tolist(), f"{number} is no prediction of {claim}"
-            quoting += 1
-    assert quoting >= 2 * len(QUOTED) - 1
+            rounded = np.round(np.multiply(predicted, 100 if percent else 1), digits)
+            assert float(number) in rounded.tolist(), f"{number} is no prediction of {name}"
 
 
-def test_the_table_on_trust_says_what_the_records_say(monkeypatch):
-    monkeypatch.setattr(
-        "theory_on_trial.repository.records.source", lambda *_: {}
-    )  # what is fresh is not asked
-    for question, answer, _, command in runpy.run_path(str(ROOT / "docs" / "trust.py"))[
-        "answers"
-    ]():
-        assert re.search(
-            rf"{re.escape(f'| {question} | {answer} | ')}.* \| {re.escape(command)} \|", README
-        ), question
-
-
-def test_the_commands_run_in_integration():
-    assert "# CI" not in README
-    commands = subprocess.check_output(
-        [".ci/readme_commands", "README.md"], cwd=ROOT, text=True
-    ).splitlines()
-    assert commands[:2] == [
-        "pip install -e engine -e . && pytest paper_checks/ -n auto --dist loadfile",
-        'pip install -e engine -e ".[test]" && pytest tests/ engine/tests -n 2 --dist loadfile',
-    ]
-    assert "python -m figures --quick" in commands
-    assert not any("#" in command for command in commands)
+def test_no_command_of_the_page_carries_a_comment():
+    blocks = re.findall(r"^```sh\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+    assert blocks
+    assert not any("#" in block for block in blocks)
 
 
 def test_one_version_everywhere():
@@ -117,8 +102,3 @@ def test_no_page_promises_an_index():
 def test_every_local_link_leads_somewhere():
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
-
-
-def test_the_catalogue_is_that_of_the_present_papers():
-    written = runpy.run_path(str(ROOT / "docs" / "catalogue.py"))["written"]
-    assert written(README) == README, "`python docs/catalogue.py` renews it"
