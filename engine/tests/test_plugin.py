@@ -409,7 +409,7 @@ DECORATORS = "@given(x=st.integers())", '@claim(paper("Section 1"), kind="identi
         (
             PAPER.replace("(trial, power=1)", "(trial, power)"),
             [],
-            "(see --trial-tier), 2 that did not begin",
+            "(see --trial-tier), 2 not started",
         ),
         (
             PAPER.replace(
