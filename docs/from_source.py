@@ -170,8 +170,8 @@ def claim_row(claim: Claim, row: dict[str, Any] | None) -> str:
     """
     provenance = claim.source.provenance
     source = "" if provenance == "abstract" else str(claim.source).removeprefix(f"{provenance}: ")
-    whence = typeset(source) if provenance == "derived" else escape(source)
-    about = " · ".join(filter(None, [reference(claim), claim.kind, whence]))
+    place = typeset(source) if provenance == "derived" else escape(source)
+    about = " · ".join(filter(None, [reference(claim), claim.kind, place]))
     cells = [provenance, f"{typeset(claim.statement)}<br><small>{about}</small>"]
     if row is None:
         why = "new" if claim.tier == "fast" else f"tier {claim.tier}"

@@ -57,7 +57,7 @@ class Component(NamedTuple):
         deviation: standard deviation of v'x given y.
         skewness: μ_3 / μ_2^(3/2); NaN where the order is 2, or differences leave it off by more
             than 0.1.
-        excess_kurtosis: μ_4 / μ_2^2 - 3; NaN likewise, and where the order is 3.
+        excess_kurtosis: μ_4 / μ_2^2 - 3; NaN in the same way, and where the order is 3.
         interval: v'mu_1, with an interval that holds v'x with a chance of 90 % at least, by
             Chebyshev's inequality.
         share: of the variance of all coordinates looked at.

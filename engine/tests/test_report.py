@@ -66,7 +66,7 @@ def test_squares(trial, n=12):
 
 
 def ledger():
-    """Two papers: real rows, one that stopped with an error, a growth law, and a hostile
+    """Two papers: real rows, one that stopped with an error, a growth law, and a malicious
     statement.
     """
     rows = [claim(f"report.squares{printed}").run() for printed in ("", "-as-published")]

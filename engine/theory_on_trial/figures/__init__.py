@@ -1,4 +1,4 @@
-"""Figures: a decorator that registers a drawing function, the house style, and the command that
+"""Figures: a decorator that registers a drawing function, the common style, and the command that
 redraws them.
 """
 

@@ -145,7 +145,7 @@ class Figure:
 
 @contextmanager
 def style() -> Any:
-    """Apply the house style, on a canvas that needs no display."""
+    """Apply the common style, on a canvas that needs no display."""
     import matplotlib
     import matplotlib.pyplot as plt
 
