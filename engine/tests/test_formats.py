@@ -162,4 +162,4 @@ def test_the_commands_write_them_from_a_ledger(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "table.bib").exists()
     with pytest.raises(SystemExit, match="2"):
         main(["report", "table.html", "--ledger", "ledger.json"])
-    assert "--ledger makes a table" in capsys.readouterr().err
+    assert "--ledger needs --format tex" in capsys.readouterr().err
