@@ -92,8 +92,8 @@ def test_the_methods_paragraph_has_this_runs_numbers():
     paragraph = methods([GOOD, BAD], 7, "full")
     for part in (
         "seed 7, tier full",
-        "The verdicts on 2 statements: 1 VERIFIED, 1 REFUTED. Each",
-        "2 of 2 were",
+        "The verdicts on 2 statements are 1 VERIFIED, 1 REFUTED. By whose statement it is: VERIFIED: ",
+        "2 of 2 were refuted",
         "1e-6.",
     ):
         assert part in paragraph

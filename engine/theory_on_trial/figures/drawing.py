@@ -1,4 +1,4 @@
-"""What every figure shares: how it is registered, how it looks, and the files it leaves."""
+"""What all figures share: their registration, their style, and the files that they write."""
 
 import importlib
 import inspect
