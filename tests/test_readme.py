@@ -68,10 +68,12 @@ def test_the_numbers_and_authors_of_the_findings_are_those_of_the_claims(page):
             assert float(number) in rounded.tolist(), f"{number} is no prediction of {name}"
 
 
-def test_no_command_of_the_page_carries_a_comment():
+def test_integration_finds_the_two_commands_of_the_page():
     blocks = re.findall(r"^```sh\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
-    assert blocks
-    assert not any("#" in block for block in blocks)
+    assert "".join(blocks).splitlines() == [
+        "pip install -e engine -e . && pytest paper_checks/ -n auto --dist loadfile",
+        'pip install -e engine -e ".[test]" && pytest tests/ engine/tests -n 2 --dist loadfile',
+    ]
 
 
 def test_one_version_everywhere():
