@@ -1,27 +1,26 @@
-"""The catalogue of all papers: topic, what is claimed, verdicts, errata and a picture, for README
-and site.
+"""The catalogue of all papers: topic, what is claimed, a picture, and whose the statements are.
 
-`python docs/catalogue.py` writes it into README.md; the site makes it anew with each build. Nothing
-is run: sentences come from the pages of `docs/papers` and, of papers on one page, from the module;
-verdicts from the published ledger.
+Everything comes from the sources when it is asked for: sentences from the pages of `docs/papers` and
+from the modules of papers on one page, counts from the claims. Nothing is run.
+`python docs/catalogue.py` prints the table of counts that README.md shows.
 """
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
 
-from theory_on_trial.ledger import paper_in
-from theory_on_trial.page.compare import read
+from theory_on_trial import claims
 from theory_on_trial.page.typeset import typeset
 from theory_on_trial.repository import outline
 
 ROOT = Path(__file__).parent.parent
-LEDGER = sorted((ROOT / "records" / "ledgers").glob("*-x1.json"))[0]
-BEGIN = "<!-- catalogue -->"
-END = "<!-- end of the catalogue -->"
 BRIEFS = "briefs."
+COUNTS = ("of the papers", "derived here", "published and refuted")
+ONLY_ABSTRACT = "Only the abstract was read"
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,8 @@ class Entry:
         page: its page, from the folder `docs`.
         picture: its first figure, from the folder `docs`; "" where none was drawn.
         about: the further paragraphs of a paper on one page.
+        read: what was read of it, a paragraph; "" where its own page says so.
+        only_abstract: whether nothing but the abstract was read.
     """
 
     name: str
@@ -46,11 +47,13 @@ class Entry:
     page: str
     picture: str
     about: tuple[str, ...] = ()
+    read: str = ""
+    only_abstract: bool = False
 
 
 @cache
 def catalogue() -> tuple[Entry, ...]:
-    """Return all papers, by topic and name."""
+    """Return all papers, sorted by topic and name."""
     entries = [
         _on_one_page(name) if name.startswith(BRIEFS) else _in_full(name)
         for name in outline.papers(ROOT)
@@ -71,15 +74,15 @@ def _in_full(name: str) -> Entry:
             f"docs/{page} needs a line <!-- topic: … --> and a point under 'What this means for "
             "you'"
         )
-    title = title.splitlines()[0].removeprefix("# ")
     return Entry(
         name,
-        title,
+        title.splitlines()[0].removeprefix("# "),
         reference.split("\n\n")[0],
         " ".join(point[1].split()),
         topic[1],
         page,
         _picture(name),
+        only_abstract=ONLY_ABSTRACT in text.partition("\n## ")[0],
     )
 
 
@@ -88,24 +91,34 @@ def _on_one_page(name: str) -> Entry:
     paragraphs = text.split("\n\n")
     reference, sentence, *about = (" ".join(paragraph.split()) for paragraph in paragraphs)
     last, _, topic = about[-1].partition("Topic: ")
-    title = _spelt(name.removeprefix(BRIEFS).replace("_", " "), text)
-    page = f"papers/{name.replace('.', '/')}.md"
-    about = [*about[:-1], last.strip()]
+    about = list(filter(None, [*about[:-1], last.strip()]))
+    read = next((paragraph for paragraph in about if paragraph.startswith("Read: ")), "")
     return Entry(
         name,
-        title,
+        _spelt(name.removeprefix(BRIEFS).replace("_", " "), text),
         reference,
         sentence,
         topic.rstrip("."),
-        page,
+        f"papers/{name.replace('.', '/')}.md",
         _picture(name),
-        tuple(filter(None, about)),
+        tuple(paragraph for paragraph in about if paragraph != read),
+        read,
+        only_abstract(read),
     )
 
 
+_MORE = r"\bcode\b|implementation|book|[Ee]quation|Theorem|Lemma|Proposition|Corollary|[Ss]ection|Appendix"
+
+
+def only_abstract(read: str) -> bool:
+    """Return whether a paragraph "Read: …" names the abstract of a paper and no other part of it."""
+    named = re.split(r"Recalled|Derived here|Not claimed", read)[0]
+    return "abstract" in named and not re.search(_MORE, named)
+
+
 def _spelt(title: str, text: str) -> str:
-    """Return a title as a sentence begins, with LDA, HiPPO and Kalman as the text below the
-    reference spells them.
+    """Return a title with a capital first letter, and with LDA, HiPPO and Kalman as the text spells
+    them below the reference.
     """
     body = text.partition("\n\n")[2]
     words = []
@@ -122,49 +135,102 @@ def _picture(name: str) -> str:
 
 
 @cache
-def verdicts(name: str) -> str:
-    """Return how many claims of a paper hold and how many published forms do not, as the published
-    ledger has it.
+def _counted() -> dict[str, Counter[str]]:
+    counts: dict[str, Counter[str]] = {}
+    for claim in claims():
+        derived = claim.source.provenance == "derived"
+        sort = COUNTS[2 if claim.published_form else 1 if derived else 0]
+        counts.setdefault(claim.paper, Counter())[sort] += 1
+    return counts
+
+
+def counts(entries: Iterable[Entry]) -> tuple[int, int, int]:
+    """Return how many statements of some papers are the papers' own and expected to hold, how many
+    were derived here and are expected to hold, and how many published ones are expected to fail.
+
+    The numbers are counted in the code. A run of `pytest` fails where a verdict is another.
     """
-    rows = [row for row in read(LEDGER)["claims"] if paper_in(row["id"]) == name]
-    held = sum(row["verdict"] == "VERIFIED" for row in rows)
-    errata = sum(row["id"].endswith("-as-published") for row in rows)
-    others = len(rows) - held - errata
-    parts = (
-        [f"{held} VERIFIED"]
-        + [f"{errata} REFUTED as published"] * bool(errata)
-        + [f"{others} other"] * bool(others)
+    total = sum((_counted()[entry.name] for entry in entries), Counter())
+    own, derived, refuted = (total[sort] for sort in COUNTS)
+    return own, derived, refuted
+
+
+def verdicts(entry: Entry) -> str:
+    """Return the counts of one paper in words, as the gallery shows them."""
+    own, derived, refuted = counts([entry])
+    held = [f"{own} of the paper"] * bool(own) + [f"{derived} derived here"] * bool(derived)
+    failed = f"; REFUTED: {refuted} as published" * bool(refuted)
+    return f"VERIFIED: {', '.join(held)}{failed}"
+
+
+def by_topic() -> dict[str, list[Entry]]:
+    """Return the papers of each topic."""
+    topics: dict[str, list[Entry]] = {}
+    for entry in catalogue():
+        topics.setdefault(entry.topic, []).append(entry)
+    return topics
+
+
+def table() -> str:
+    """Return the table of README.md as Markdown: topics, papers, and whose the statements are."""
+    lines = [["topic", "papers", *COUNTS], ["---", *["---:"] * (len(COUNTS) + 1)]]
+    for topic, entries in by_topic().items():
+        lines.append([topic, str(len(entries)), *map(str, counts(entries))])
+    everything = catalogue()
+    lines.append(["**all**", str(len(everything)), *map(str, counts(everything))])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def sums() -> str:
+    """Return how many papers there are, and whose their statements are, in one sentence."""
+    own, derived, refuted = counts(catalogue())
+    return (
+        f"{len(catalogue())} papers: {own} statements of the papers hold, {derived} statements "
+        f"that were derived here hold, and {refuted} published statements are refuted."
     )
-    return ", ".join(parts) if rows else "not yet in the ledger"
 
 
-def table(prefix: str = "") -> str:
-    """Return the catalogue as Markdown, a table for each topic; `prefix` leads from the page to the
-    folder `docs`.
+def gallery(prefix: str = "") -> str:
+    """Return the gallery as HTML: a card for each paper, and a button for each topic.
+
+    Args:
+        prefix: leads from the page to the folder `docs`.
     """
-    parts = []
-    for topic in dict.fromkeys(entry.topic for entry in catalogue()):
-        parts += [
-            f"### {topic.capitalize()}",
-            "",
-            "| | paper | what is claimed | verdicts |",
-            "|---|---|---|---|",
-        ]
-        for entry in (entry for entry in catalogue() if entry.topic == topic):
-            picture = (
-                f'<img src="{prefix}{entry.picture}" width="140" alt="{escape(entry.title)}">'
-                * bool(entry.picture)
-            )
-            short = entry.name.startswith(BRIEFS)
-            place = f"{prefix}{entry.page}"
-            if short and prefix:  # its page is made with the site
-                place = outline.files(entry.name, ROOT)[0].relative_to(ROOT).as_posix()
-            sentence = in_html(entry.sentence) if short else entry.sentence.replace("|", "\\|")
-            parts.append(
-                f"| {picture} | [{entry.title}]({place}) | {sentence} | {verdicts(entry.name)} |"
-            )
-        parts.append("")
-    return "\n".join(parts).rstrip()
+    topics = list(by_topic())
+    buttons = [
+        f'<input type="radio" name="topic" id="topic-{n}"{" checked" * (not n)}>'
+        f'<label for="topic-{n}">{escape(topic)}</label>'
+        for n, topic in enumerate(["all", *topics])
+    ]
+    hidden = ", ".join(
+        f".gallery:has(#topic-{n}:checked) .card:not(.topic-{n})" for n in range(1, len(topics) + 1)
+    )
+    cards = [_card(entry, topics.index(entry.topic) + 1, prefix) for entry in catalogue()]
+    return (
+        f'<style>{hidden} {{ display: none }}</style>\n<div class="gallery">\n'
+        f'<div class="topics">{"".join(buttons)}</div>\n{"".join(cards)}\n</div>'
+    )
+
+
+def _card(entry: Entry, topic: int, prefix: str) -> str:
+    place = f"{prefix}{entry.page.removesuffix('.md')}.html"
+    picture = f'<img src="{prefix}{entry.picture}" loading="lazy" alt="">' * bool(entry.picture)
+    sentence = in_html(entry.sentence) if entry.name.startswith(BRIEFS) else _plain(entry.sentence)
+    read = "<br>Only the abstract was read." * entry.only_abstract
+    return (
+        f'<div class="card topic-{topic}"><a href="{place}">{picture}'
+        f"<b>{escape(entry.title)}</b></a><p>{sentence}</p>"
+        f"<p><small>{verdicts(entry)}{read}</small></p></div>\n"
+    )
+
+
+def _plain(sentence: str) -> str:
+    """Return a sentence of a page as HTML: Markdown's bold, code and formulas."""
+    import markdown
+    from formulas import Formulas
+
+    html = markdown.markdown(sentence, extensions=[Formulas()])
+    return html.removeprefix("<p>").removesuffix("</p>")
 
 
 def in_html(text: str) -> str:
@@ -172,26 +238,5 @@ def in_html(text: str) -> str:
     return re.sub(r"[\\`*_{}\[\]|$~^]|(?<!&)#", lambda mark: f"&#{ord(mark[0])};", typeset(text))
 
 
-def sums() -> str:
-    """Return how many papers there are, and what their claims came to in the published ledger."""
-    rows = read(LEDGER)["claims"]
-    held, false = (
-        sum(row["verdict"] == verdict for row in rows) for verdict in ("VERIFIED", "REFUTED")
-    )
-    papers = len(catalogue())
-    return (
-        f"{papers} papers; in the published ledger {held} claims hold, and {false} printed "
-        "statements do not."
-    )
-
-
-def written(readme: str) -> str:
-    """Return README.md with the catalogue of the present source in its place."""
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{table('docs/')}\n\n{END}{after}"
-
-
 if __name__ == "__main__":
-    path = ROOT / "README.md"
-    path.write_text(written(path.read_text(encoding="utf-8")), encoding="utf-8")
+    print(table())

@@ -1,13 +1,15 @@
-"""Hook of the site: what its pages say about claims and figures comes from the registries, the
-guide from its file.
+"""Hook of the site: what its pages say about claims and figures comes from the sources.
 
-A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- papers -->`,
-`<!-- sums -->` or `<!-- guide -->` where the text belongs, and
-`<!-- include PATH -->` where a file of the repository does; the pages of `docs/papers` enter the
-navigation by themselves, and those of papers on one page are made here: a new paper touches no file
-of the site.
+A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- gallery -->`,
+`<!-- table -->`, `<!-- sums -->` or `<!-- guide -->` where the text belongs, and
+`<!-- include PATH -->` where a file of the repository does. The pages of `docs/papers` enter the
+navigation by themselves, and those of papers on one page are made here, so that a new paper touches
+no file of the site. Measured numbers are those of `build/ledger.json`, where
+`pytest paper_checks/ --ledger build/ledger.json` has written one, or else of the ledger that is
+published with the code.
 """
 
+import json
 import re
 import sys
 from functools import cache
@@ -16,8 +18,19 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from catalogue import BRIEFS, LEDGER, ROOT, Entry, catalogue, in_html, sums
-from catalogue import table as catalogue_table
+from catalogue import (
+    BRIEFS,
+    ONLY_ABSTRACT,
+    ROOT,
+    Entry,
+    by_topic,
+    catalogue,
+    gallery,
+    in_html,
+    sums,
+    table,
+    verdicts,
+)
 from formulas import Formulas
 
 from theory_on_trial import Claim, claims
@@ -27,6 +40,7 @@ from theory_on_trial.page.compare import read
 from theory_on_trial.page.typeset import typeset
 from theory_on_trial.repository import outline
 
+LEDGERS = [ROOT / "build" / "ledger.json", *sorted((ROOT / "records" / "ledgers").glob("*h200*"))]
 PAGES = sorted((ROOT / "docs" / "papers").glob("*.md"))
 
 
@@ -44,9 +58,9 @@ def on_config(config: Any) -> Any:
         entry["Papers"] for entry in config.nav if isinstance(entry, dict) and "Papers" in entry
     )
     papers += [{"In full": [f"papers/{page.name}" for page in PAGES]}]
-    short = [entry for entry in catalogue() if entry.name.startswith(BRIEFS)]
-    for topic in dict.fromkeys(entry.topic for entry in short):
-        papers += [{topic.capitalize(): [entry.page for entry in short if entry.topic == topic]}]
+    for topic, entries in by_topic().items():
+        short = [entry.page for entry in entries if entry.name.startswith(BRIEFS)]
+        papers += [{topic.capitalize(): short}] * bool(short)
     return config
 
 
@@ -67,28 +81,28 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def brief_page(entry: Entry) -> str:
-    """Return the page of a paper on one page: its docstring, claims, errata and figures, and the
-    module itself.
+    """Return the page of a paper on one page: what was read of it, its docstring, claims, errata and
+    figure, and the module itself.
     """
     (module,) = outline.files(entry.name, ROOT)
     errata = ["## Errata", "<!-- errata -->"] * any(
         c.as_published is not None for c in claims(entry.name)
     )
-    paragraphs = [f"<p>{typeset(paragraph)}</p>" for paragraph in (entry.sentence, *entry.about)]
-    gallery = ["## Figure", "<!-- figures -->"]
+    only = f"<b>{ONLY_ABSTRACT}.</b> " * entry.only_abstract
     parts = [
         f"# {entry.title}",
         plain(entry.reference),
-        *paragraphs,
+        f"<blockquote><p>{only}{typeset(entry.read)}</p></blockquote>" * bool(entry.read),
+        *(f"<p>{typeset(paragraph)}</p>" for paragraph in (entry.sentence, *entry.about)),
         "## Claims",
         "<!-- claims -->",
         *errata,
-        *gallery,
+        "## Figure",
+        "<!-- figures -->",
+        "## The module",
+        f"<!-- include {module.relative_to(ROOT)} -->",
     ]
-    return (
-        "\n\n".join([*parts, "## The module", f"<!-- include {module.relative_to(ROOT)} -->"])
-        + "\n"
-    )
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def on_page_content(html: str, **_: Any) -> str:
@@ -116,7 +130,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         "claims": lambda: claims_table(paper),
         "errata": lambda: errata_table(paper),
         "figures": lambda: figures_list(paper),
-        "papers": catalogue_table,
+        "gallery": gallery,
+        "table": table,
         "sums": sums,
         "guide": guide,
     }
@@ -132,51 +147,58 @@ def included(path: str) -> str:
 
 
 def claims_table(paper: str) -> str:
-    """Return the claims of a paper, each with its verdict in the published ledger and a link to its
-    check.
+    """Return the claims of a paper, those of the authors first, each with a link to its check, and
+    with the numbers of the ledger where a run has written one.
     """
-    verdicts = published()
-    rows = [claim_row(c, verdicts.get(c.id)) for c in claims(paper) if not c.published_form]
-    heads = "".join(
-        f"<th>{head}</th>" for head in ("verdict", "statement", "predicted", "measured", "detects")
+    (entry,) = (entry for entry in catalogue() if entry.name == paper)
+    about, rows = measured()
+    own = sorted(
+        (claim for claim in claims(paper) if not claim.published_form),
+        key=lambda claim: claim.source.provenance == "derived",
     )
-    about = (
-        f"Verdicts of the fast tier as measured at commit {read(LEDGER)['commit'][:8]}, from "
-        f"`{LEDGER.relative_to(ROOT)}`; `pytest` makes them again."
-    )
+    columns = ("whose", "statement", "verdict", "predicted", "measured", "detects")
+    heads = "".join(f"<th>{head}</th>" for head in columns)
+    body = "".join(claim_row(claim, rows.get(claim.id)) for claim in own)
     return (
-        f"{about}\n\n<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>\n"
+        f"{verdicts(entry)}. {about}\n\n"
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>\n"
     )
 
 
 def claim_row(claim: Claim, row: dict[str, Any] | None) -> str:
-    """Return a claim as a row of HTML; `row` is what the published ledger says of it, None for the
-    other tiers.
+    """Return a claim as a row of HTML; `row` is what the ledger says of it, None for a claim that
+    is new or that the run left out.
     """
-    source = "abstract" if claim.source.provenance == "abstract" else str(claim.source)
-    whence = typeset(source) if claim.source.provenance == "derived" else escape(source)
-    about = f"{reference(claim)} · {claim.kind} · {whence}"
-    statement = f"{typeset(claim.statement)}<br><small>{about}</small>"
+    provenance = claim.source.provenance
+    source = "" if provenance == "abstract" else str(claim.source).removeprefix(f"{provenance}: ")
+    place = typeset(source) if provenance == "derived" else escape(source)
+    about = " · ".join(filter(None, [reference(claim), claim.kind, place]))
+    cells = [provenance, f"{typeset(claim.statement)}<br><small>{about}</small>"]
     if row is None:
         why = "new" if claim.tier == "fast" else f"tier {claim.tier}"
-        return f'<tr><td><small>{why}</small></td><td>{statement}</td><td colspan="3"></td></tr>'
-    numbers = (
-        typeset(brief(row["predicted"])),
-        typeset(brief(row["measured"])),
-        typeset(row["detects"].split(",")[0]),
-    )
-    return f"<tr><td>{row['verdict']}</td><td>{statement}</td>{''.join(f'<td>{n}</td>' for n in numbers)}</tr>"
+        cells += [f"<small>{why}</small>", "", "", ""]
+    else:
+        cells += [row["verdict"], typeset(brief(row["predicted"])), typeset(brief(row["measured"]))]
+        cells += [typeset(row.get("detects", "").split(",")[0])]
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 @cache
-def published() -> dict[str, dict[str, Any]]:
-    """Return the rows of the ledger that is published with the code, by their ids."""
-    return {row["id"]: row for row in read(LEDGER)["claims"]}
+def measured() -> tuple[str, dict[str, dict[str, Any]]]:
+    """Return a sentence on the ledger whose numbers the tables show, and its rows by id."""
+    path = next((path for path in LEDGERS if path.exists()), None)
+    if path is None:
+        return "There is no ledger of measured numbers.", {}
+    ledger = json.loads(path.read_text(encoding="utf-8"))
+    commit = f", commit {ledger['commit'][:8]}" if "commit" in ledger else ""
+    device = ledger["platform"]["device"]
+    about = f"The numbers are those of {path.relative_to(ROOT)} (tier {ledger['tier']}, {device}{commit})."
+    return about, {row["id"]: row for row in ledger["claims"]}
 
 
 def errata_table(paper: str) -> str:
-    """Return what is printed, where, and what is true instead, or the sentence that nothing was
-    found.
+    """Return what was published, where, and what is true instead; or the sentence that there is
+    nothing of the kind.
     """
     rows = [
         f"<tr><td>{typeset(c.as_published.says)}<br><small>{escape(str(c.as_published))}</small></td>"
@@ -185,7 +207,7 @@ def errata_table(paper: str) -> str:
         if c.as_published is not None and not c.published_form
     ]
     if not rows:
-        return "No claim of this paper has a published form that differs from what is true."
+        return "No published statement of this paper is refuted here."
     heads = "<tr><th>as published: REFUTED</th><th>what is true: VERIFIED</th></tr>"
     return f"<table><thead>{heads}</thead><tbody>{''.join(rows)}</tbody></table>\n"
 

@@ -35,7 +35,7 @@ def movement(widths: Sequence[int] = (128, 256, 512, 1024, 2048, 4096), seeds: i
 
     One hidden layer of tanh units, one input, an output error of 1/4. Points: means of the
     logarithm over `seeds` networks with 99 % Student intervals. Lines: n^(-r) through the points'
-    mean, r from the exponents alone. Features that move at any width (r = 0) are learnt, others
+    mean, r from the exponents alone. Features that move at any width (r = 0) are learned, others
     freeze. After Yang & Hu 2021 (arXiv 2011.14522); the experiment is new.
     """
     fig, axes = plt.subplots(figsize=(5.4, 3.6))

@@ -1,1 +1,1 @@
-"""What users apply to their own data or model; built from `theory` and `sims`."""
+"""Tools for users' own data or model, built from `theory` and `sims`."""

@@ -1,8 +1,8 @@
-"""What a contrastive loss certifies, and what an InfoNCE estimate lacks, for numbers of one's own.
+"""What a contrastive loss certifies, and by how much an InfoNCE estimate is too low.
 
-`contrastive_report` judges a loss, `infonce_bias` a matrix of scores. Statements about losses hold
-for positives that are independent members of their class; two augmentations of one picture are more
-alike than that.
+`contrastive_report` takes a loss, `infonce_bias` takes a matrix of scores. The statements about
+losses hold for positives that are independent members of their class. Two augmentations of one
+picture are more similar than that.
 """
 
 import math
@@ -43,13 +43,13 @@ _Statistics = tuple[Float[np.ndarray, "3 fits"], float, float, Float[np.ndarray,
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ContrastiveReport(Answer):
-    """What a contrastive loss says about classifiers, in the unit of the loss; no answer where it
-    is below the floor.
+    """What a contrastive loss says about classifiers, in the unit of the loss. There is no answer
+    for a loss below the floor.
 
     Attributes:
-        floor: what no encoder gets below.
-        supervised_bound: L_sup is at most this; None where the loss is below the floor.
-        vacuous: whether features that are all zero would satisfy that bound too.
+        floor: the least loss of any encoder.
+        supervised_bound: an upper bound on L_sup; None if the loss is below the floor.
+        vacuous: whether features that are all zero satisfy that bound, too.
     """
 
     asked = "what does this contrastive loss say of classifiers on the features?"
@@ -96,7 +96,8 @@ class ContrastiveReport(Answer):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class InfoNCEBias(Answer):
-    """What an InfoNCE estimate lacks, in nats; no answer for pairs that the critic has seen.
+    """By how much an InfoNCE estimate is too low, in nats. There is no answer for pairs that the
+    critic was trained on.
 
     Attributes:
         estimate: I_K of these scores, K = `candidates`: the mutual information is at least its
@@ -104,10 +105,10 @@ class InfoNCEBias(Answer):
         ceiling: log K, which it cannot exceed.
         chi2: mean of e^score over its mean for other pairs, less one; χ^2 where the scores are log
             r.
-        predicted_gap: what the limit of this critic for many candidates is above the estimate, to
-            first order in 1 / K.
-        candidates_needed: from which K on this gap is at most 5 % of the estimate; None where its
-            interval holds 0, and beyond 2^20.
+        predicted_gap: the limit of this critic for many candidates minus the estimate, to first
+            order in 1 / K.
+        candidates_needed: the K from which on this gap is at most 5 % of the estimate; None if the
+            interval of the estimate contains 0, or if K exceeds 2^20.
     """
 
     asked = "what does InfoNCE with K candidates say of the information, and what does it lack?"
@@ -170,7 +171,7 @@ def contrastive_report(
     unit: Unit = "nats",
     views: Views = 1,
 ) -> ContrastiveReport:
-    """Judge a contrastive loss by the weights of the latent classes.
+    """Return what a contrastive loss certifies, given the weights of the latent classes.
 
     Args:
         loss: mean of the logistic loss log(1 + sum of e^-v_i), in nats or bits, or of the hinge; of
@@ -181,8 +182,8 @@ def contrastive_report(
         views: how many negatives come from one picture; 2 where a batch holds two augmentations of
             each.
 
-    Below the floor there is no verdict but its possible reasons. Raises ValueError for a loss of
-    zero, the hinge with more than one negative, and views that do not divide the negatives.
+    For a loss below the floor the answer lists possible reasons only. Raises ValueError for a loss
+    of zero, the hinge with more than one negative, and views that do not divide the negatives.
     Source: `theory.contrastive_theory.certificate`.
 
     >>> contrastive_report(0.55, [0.5, 0.3, 0.2], unit="bits").lines()[1]
@@ -216,28 +217,26 @@ def contrastive_report(
 
 @guarded
 def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> InfoNCEBias:
-    """Estimate InfoNCE with K candidates from scores of all pairs, and what it lacks of its limit
-    for many candidates.
+    """Estimate InfoNCE with K candidates from the scores of all pairs, and its gap to the limit of
+    many candidates.
 
     Args:
         scores: f(x_i, y_j) in nats, temperature included, of n independent pairs (x_i, y_i); n is
             at least 40, and 20 groups of pairs are left out in turn, after which K pairs must
             remain.
         candidates: K.
-        held_out: whether the critic has never seen these pairs. A critic fitted on them knows each
-            by heart and comes near log K without any information, which the scores do not show:
-            there is no answer then.
+        held_out: whether the critic was not trained on these pairs. A critic that was trained on
+            them has memorised them and comes near log K without any information. The scores do
+            not show this, so False gives no answer.
 
-    Intervals are those of the grouped jackknife, over pairs, for chi^2 and the gap with what tails
-    may hide: beyond the largest of n terms those of index k, P(t > u) ~ u^(-1 / k), hold 1 / (1 -
-    k) times its share; k is 1/2 here, where variances become infinite (of log r of Gaussian pairs
-    it is their correlation). A doubt says where tails may be
-    heavier: at any correlation about 1 in 25 answers is off without a doubt, and between .55 and
-        .65 most are doubted.
-    Others say where the estimate may be 0 or is so near log K that the information may be anything
-    above, where neighbouring pairs are alike, where pairs seem to come in groups, and where pairs
-    are copies. Raises ValueError for fewer pairs, and for scores whose exponentials vanish next to
-    others in their row.
+    Intervals are those of the grouped jackknife over pairs. For chi^2 and the gap they are widened
+    for heavy tails of index k = 1/2, P(t > u) ~ u^(-1 / k), where variances become infinite (for
+    log r of Gaussian pairs, k is their correlation). A doubt says if tails may be heavier. For
+    Gaussian pairs, about 1 in 25 answers is off without a doubt, and most answers at correlations
+    from .55 to .65 carry the doubt. Other doubts say if the estimate may be 0 or is near log K, if
+    neighbouring pairs are similar, if pairs come in groups, and if pairs are copies. Raises
+    ValueError for fewer pairs, and for scores whose exponentials vanish next to others in their
+    row.
     Source: `theory.contrastive_theory.gap_coefficient`.
     """
     n = len(scores)

@@ -1,9 +1,9 @@
-"""How far the cosines of one's own embeddings can move without a single prediction changing.
+"""How far the cosines of embeddings can move while all predictions stay the same.
 
-Right for embeddings that enter predictions through inner products with another factor (users and
-items, words and contexts, queries and keys): any invertible matrix between the two leaves all of
-these alone. What the range says is what the predictions decide, not what a regulariser or an
-initialisation has picked beyond them.
+For embeddings that enter predictions through inner products with another factor (users and items,
+words and contexts, queries and keys): an invertible matrix between the two factors changes no
+inner product. The range shows what the predictions determine. A regulariser or an initialisation
+may have determined more.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class CosineRange(Answer):
         cosine, low, high: the present cosine and the ends of the range, exact for each pair.
         table: low and high for K = 1.5, 4 and 25, as there is no natural K.
         imbalance: K of the gauge that balances the factors, if the other factor was given.
-        notes: what no gauge of this family moves.
+        notes: what no gauge of this family changes.
     """
 
     asked: ClassVar[str] = "how far can cosines of these rows move without a prediction changing?"
@@ -130,8 +130,8 @@ class StableNeighbours(Answer):
     Attributes:
         neighbour: the present nearest neighbour of each item.
         stable: whether it must remain: its least cosine is above the largest of every other.
-            Sufficient only: one gauge serves all pairs, so that more neighbours may in truth be
-            safe.
+            The condition is sufficient, not necessary: one gauge acts on all pairs, so more
+            neighbours may be stable.
         shares: the share of stable ones for K = 1.5, 4 and 25.
         margin: the least cosine with the neighbour, less the largest with any other.
     """
@@ -180,25 +180,22 @@ def cosine_range(
     condition: Condition = 4.0,
     A: Factor | None = None,
 ) -> CosineRange:
-    """Return what cosines of rows of B can be had without changing a prediction.
+    """Return which cosines of rows of B are possible without changing a prediction.
 
     Args:
         B: embeddings, at least two rows of at least two numbers, as they enter inner products: not
             normalised.
         pairs: two rows each; every pair of rows if left out.
         family: every invertible gauge, or only scales of the coordinates.
-        condition: K of G = (R R^T)^-1. No K is natural: the answer tells 1.5, 4 and 25 as well;
-            with A, look at that of the gauge which balances the factors.
+        condition: K of G = (R R^T)^-1. There is no natural K, so the answer also shows 1.5, 4 and
+            25. With A, compare the K of the gauge that balances the factors.
         A: the other factor, rows of as many numbers: A itself, or the users' embeddings.
 
     Raises ValueError for rows of zeros, a single column (its cosines are 1 or -1 in every gauge),
-    fewer than two items, pairs of rows that are not there or of a row with itself, more than 4 000
-    000 pairs (3000 for diagonal gauges), and
-    with A for factors without full column rank. Doubts: normalised rows, rows so short that they
-        have no direction,
-    factors in balance, and an imbalance above K. Source:
-        `theory.cosine_similarity.any_gauge_range`,
-    `theory.cosine_similarity.diagonal_gauge_range`.
+    fewer than two items, missing rows or a row paired with itself, more than 4 000 000 pairs (3000
+    for diagonal gauges), and with A for factors without full column rank. Doubts: normalised rows,
+    rows too short to have a direction, balanced factors, and an imbalance above K.
+    Source: `theory.cosine_similarity.any_gauge_range` and `diagonal_gauge_range`.
 
     >>> cosine_range([[1.0, 0.0], [0.0, 2.0]]).high.round(3).tolist()
     [0.6]

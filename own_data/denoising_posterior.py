@@ -1,9 +1,7 @@
-"""How far a restored pixel or region can be trusted, from the denoiser alone:
-`posterior_uncertainty`.
+"""The uncertainty of a restored pixel or region, from the denoiser alone: `posterior_uncertainty`.
 
-A denoiser of least squared error carries the moments of its own posterior in its derivatives (Manor
-& Michaeli 2024, arXiv 2309.13598). That it is one, of the noise that it is told of, shows in what
-such a denoiser cannot do.
+The derivatives of a denoiser of least squared error give the moments of its posterior (Manor &
+Michaeli 2024, arXiv 2309.13598). The tool checks properties that such a denoiser must have.
 """
 
 from collections.abc import Callable
@@ -49,7 +47,7 @@ _CLIPPED = 0.02  # of the entries, equal to the least or the largest one
 
 
 class Component(NamedTuple):
-    """The posterior along one direction v, in the unit of y; what is undefined is NaN.
+    """The posterior along one direction v, in the unit of y; undefined numbers are NaN.
 
     Attributes:
         eigenvalue: v'Jv, the variance in units of σ^2.
@@ -57,8 +55,8 @@ class Component(NamedTuple):
         deviation: standard deviation of v'x given y.
         skewness: μ_3 / μ_2^(3/2); NaN where the order is 2, or differences leave it off by more
             than 0.1.
-        excess_kurtosis: μ_4 / μ_2^2 - 3; NaN likewise, and where the order is 3.
-        interval: v'mu_1, with an interval that holds v'x with a chance of 90 % at least, by
+        excess_kurtosis: μ_4 / μ_2^2 - 3; NaN in the same way, and where the order is 3.
+        interval: v'mu_1, with an interval that contains v'x with a probability of at least 90 %, by
             Chebyshev's inequality.
         share: of the variance of all coordinates looked at.
         direction: v, of the shape of y, 0 outside the mask, its largest entry positive.
@@ -81,15 +79,15 @@ class PosteriorUncertainty(Answer):
     Attributes:
         components: the main directions of uncertainty, the largest variance first; none where the
             tool cannot judge.
-        sigma: of the noise, as told.
-        sigma_seen: what |y - μ_1|^2 / (d - tr J) says of it, with an interval at 99 %; None where
-            tr J is above 0.8 d.
-        trace: tr J, of all coordinates; from 33 on it is estimated.
-        asymmetry: |J - J'| / |J|, Frobenius norms; of a posterior mean it is 0.
-        derivative_error: of the moments reported, relative; 0 where derivatives are exact in double
-            precision.
-        z_scores: of the mean squared and cubed errors of clean pairs, against the moments
-            predicted; None without.
+        sigma: the given standard deviation of the noise.
+        sigma_seen: its estimate from |y - μ_1|^2 / (d - tr J), with a 99 % interval; None if tr J
+            exceeds 0.8 d.
+        trace: tr J over all coordinates; estimated from 33 coordinates on.
+        asymmetry: |J - J'| / |J| in Frobenius norms; 0 for a posterior mean.
+        derivative_error: relative error of the reported moments; 0 if derivatives are exact in
+            double precision.
+        z_scores: of the mean squared and cubed errors of clean pairs, compared with the predicted
+            moments; None without clean pairs.
     """
 
     asked: ClassVar[str] = "how is x distributed about denoise(y), if y is x and normal noise?"
@@ -186,30 +184,28 @@ def posterior_uncertainty(
     seed: Seed = 0,
     clean: tuple[Signals, Signals] | None = None,
 ) -> PosteriorUncertainty:
-    """Tell how x is distributed about denoise(y), for y = x + sigma n with n normal, by derivatives
-    of the denoiser.
+    """Return how x is distributed around denoise(y), for y = x + sigma n with normal n, from the
+    derivatives of the denoiser.
 
     Args:
-        denoise: takes and returns an array of the shape of y; if JAX can trace it, derivatives are
-            exact (jax.jit it once, and later calls compile nothing), if not, they are differences,
-            of the steps from 0.02 to 0.64 sigma
-            that agree best: large ones where it computes in single precision, as networks in
-                PyTorch do.
-        y: what was observed.
-        sigma: of the noise, in the unit of y.
-        n_components: how many main directions of uncertainty.
-        mask: the coordinates they may involve, of the shape of y; all of y is conditioned on
-            nevertheless.
-        order: up to which moment.
-        seed: of the random directions in which J is looked at, from 33 coordinates on.
-        clean: n pairs (x, y) of the same noise, each array with n along the first axis, to check
-            the moments against.
+        denoise: takes and returns an array of the shape of y. If JAX can trace it, derivatives are
+            exact (jax.jit it once, and later calls compile nothing). If not, they are finite
+            differences with the steps from 0.02 to 0.64 sigma that agree best.
+        y: the observation.
+        sigma: standard deviation of the noise, in the unit of y.
+        n_components: number of main directions of uncertainty.
+        mask: the coordinates that the directions may involve, of the shape of y. The posterior is
+            conditional on all of y in any case.
+        order: the highest moment.
+        seed: of the random directions that sample J from 33 coordinates on.
+        clean: n pairs (x, y) with the same noise, as arrays with n along the first axis, to check
+            the moments.
 
-    No moments are reported where J is asymmetric by more than 0.1, an eigenvalue is negative beyond
-    its error, moments are those of no law, variances by differences disagree by more than 10 %, or
-    a denoiser in NumPy does not react to small steps or jumps. From 33 coordinates on only the
-    n_components + 4 eigenvalues that lead in size are seen, by Lanczos' method
-    (`scipy.sparse.linalg.eigsh`): negative ones may lie beyond. Raises ValueError for an output of
+    The tool reports no moments if J is asymmetric by more than 0.1, if an eigenvalue is negative
+    beyond its error, if no law has these moments, if variances by differences disagree by more than
+    10 %, or if a denoiser in NumPy jumps or does not react to small steps. From 33 coordinates on
+    it computes only the n_components + 4 largest eigenvalues, by Lanczos' method
+    (`scipy.sparse.linalg.eigsh`), so it may miss negative ones. Raises ValueError for an output of
     another shape or not finite, a mask of another shape or of nothing, and fewer than 50 pairs.
     """
     line = _Line(denoise, y, sigma)

@@ -1,9 +1,8 @@
-"""How much of a task will the next one undo, and how many directions must a memory keep? Answered
-before training.
+"""How much the training on a next task makes a model forget, and how many directions a memory must
+keep. The answer needs no training.
 
-For a model that is linear in its weights (a head on frozen features, a net in its lazy regime) from
-features and residuals alone. Nothing is said about inputs of the first task that are not handed in:
-hand in those that matter.
+For a model that is linear in its weights (a head on frozen features, a network in its lazy regime),
+from features and residuals. The answer is about the given inputs of the first task only.
 """
 
 from dataclasses import dataclass
@@ -46,13 +45,13 @@ class Forgetting(Answer):
             first; of equal singular values only the sum is determined.
         expected_if_random: mean of Δ, and where 95 % of it lie, for residuals of the same length in
             a random direction. Above it, what T has to learn lies where S is vulnerable.
-        bound: what no residual that moves the weights as far would exceed.
-        learnable: share of the squared residual that T can fit, off the memory, as far as single
-            precision shows it.
+        bound: the largest forgetting over all residuals that move the weights equally far.
+        learnable: share of the squared residual that T can fit outside the memory, in single
+            precision.
         update: length of the change of the weights.
-        change: this change itself, w_T - w_S.
-        of_net: whether weights of a net were given.
-        memory: how many directions are kept.
+        change: the change of the weights, w_T - w_S.
+        of_net: whether weights of a network were given.
+        memory: the number of directions that are kept.
     """
 
     asked: ClassVar[str] = "how far does training on T move the outputs on the inputs of S?"
@@ -192,12 +191,11 @@ def predicted_forgetting(
         weights: of a net after S: a doubt says by which share of their length they move; None for a
             linear model.
 
-    Where `memory` goes through tied singular values of S a doubt says what any basis of these would
-    give. Raises ValueError for features of different width, another number of residuals than rows,
-    a negative ridge, numbers
-    that are not finite, and where the ridge does not decide the rank: a singular value of
-        `features_t` (off the memory)
-    from 1e-13 to 1e-9 of the largest. Source: `theory.forgetting_overlap.forgetting`.
+    If `memory` cuts tied singular values of S, a doubt states the results of all bases. Raises
+    ValueError for features of different width, residuals whose number is not that of the rows, a
+    negative ridge, numbers that are not finite, and if the ridge does not determine the rank,
+    because a singular value of `features_t` (outside the memory) is 1e-13 to 1e-9 of the largest.
+    Source: `theory.forgetting_overlap.forgetting`.
 
     >>> found = predicted_forgetting([[2.0, 0.0]], [[0.6, 0.8]], [1.0], ridge=1.0, weights=None)
     >>> round(found.forgetting, 4), round(found.learnable, 4)

@@ -105,11 +105,11 @@ class Regime(Answer):
 
     Attributes:
         r: features move by the order n^(-r) in training.
-        stable: whether nothing explodes, and neither activations nor what is learnt vanish by a
+        stable: whether nothing explodes, and neither activations nor what is learned vanish by a
             wrong start.
         broken_condition: the first condition of stability that does not hold; empty if all do.
         nontrivial: whether the output changes by a finite amount in training.
-        regime: "feature learning", "kernel regime", "nothing is learnt" or "unstable".
+        regime: "feature learning", "kernel regime", "nothing is learned" or "unstable".
     """
 
     asked: ClassVar[str] = "what do networks of this scaling do when they are widened?"
@@ -170,7 +170,8 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
     before it is judged; growth by more than n^0.1 that is significant at 1 % is doubted too.
     Raises ValueError for too short a ladder, a width in two columns, fewer seeds, movement that is
     zero, negative or not finite, and for rows that repeat one seed.
-    Source: the exponent is r of `theory.infinite_width.feature_exponent`, the intervals are ours.
+    Source: the exponent is r of `theory.infinite_width.feature_exponent`; the intervals were
+    derived here.
 
     >>> widths, rng = np.array([128, 256, 512, 1024]), np.random.default_rng(0)
     >>> print(width_exponent(widths, widths**-0.5 * rng.lognormal(0, 0.05, (6, 4))).lines()[0])
@@ -269,5 +270,5 @@ def regime(a: LayerExponents, b: LayerExponents, c: RateExponent) -> Regime:
     stable = bool(holds.all())
     broken = "" if stable else predicted.CONDITIONS[int(np.argmin(holds))]
     learns = "feature learning" if abs(r) < 1e-9 else "kernel regime"
-    kind = "unstable" if not stable else learns if nontrivial else "nothing is learnt"
+    kind = "unstable" if not stable else learns if nontrivial else "nothing is learned"
     return Regime(r=r, stable=stable, broken_condition=broken, nontrivial=nontrivial, regime=kind)

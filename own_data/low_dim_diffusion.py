@@ -100,10 +100,10 @@ def subspace_error(samples: Rows, dim: Dim, noise: NonNegative | None = None) ->
         dim: d, of the subspace.
         noise: δ if it is known, in the unit of the samples.
 
-    Doubts: noise that is not white, errors beyond the first order. Cannot judge where the discarded
-        directions are as
-    strong as the kept ones, and where samples are repeated. Raises ValueError for N < d + 2, where
-    the mean error is infinite, and for d >= n. Source: `theory.low_dim_diffusion.noise_law`.
+    Doubts: noise that is not white, errors beyond the first order. The tool cannot judge if the
+    discarded directions are as strong as the kept ones, or if samples are repeated. Raises
+    ValueError for N < d + 2, where the mean error is infinite, and for d >= n. Source:
+    `theory.low_dim_diffusion.noise_law`.
 
     >>> x = np.random.default_rng(0).standard_normal((40, 30)) * ([1.0] * 3 + [0.05] * 27)
     >>> subspace_error(x, 3).lines()[1]

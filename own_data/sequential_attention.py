@@ -1,9 +1,8 @@
-"""In which order, and over which penalties, would features be chosen one by one? For a table of
-one's own.
+"""In which order, and at which penalties, a greedy selection takes the features of a table.
 
-`selection_audit` follows orthogonal matching pursuit, which is what a penalty on the unchosen
-weights does, and says where the order is arbitrary, where forward selection takes another feature,
-and what coherence guarantees.
+`selection_audit` follows orthogonal matching pursuit, which a penalty on the unchosen weights is
+equal to. It says where the order is arbitrary, where forward selection takes another feature, and
+what the coherence guarantees.
 """
 
 from dataclasses import dataclass
@@ -39,12 +38,12 @@ class Round(NamedTuple):
     """One round: levels of the penalty are in the unit of x . y.
 
     Attributes:
-        feature: what is picked, by its column from 0.
+        feature: the column that is picked, from 0.
         threshold: λ_1, at and above which no unchosen weight is active.
         window: (λ_2, λ_1), where exactly this one is.
-        runner_up: the feature of the second largest correlation; None where no other is left.
-        margin: 1 - second / first correlation; 1 where no other is left.
-        forward_pick: what forward selection would take in its place.
+        runner_up: the feature with the second largest correlation; None if no other is left.
+        margin: 1 - second / first correlation; 1 if no other is left.
+        forward_pick: the feature that forward selection would take instead.
         tied: this feature and those within 1e-8 of its correlation, or copies of it to a millionth;
             empty if there are none.
     """
@@ -66,11 +65,11 @@ class SelectionAudit(Answer):
         rounds: one for each feature that is chosen.
         standardised: whether columns were centred and brought to one length first, and y centred.
         explained: the share of y's squared length that the chosen features explain.
-        by_chance: the median of that share, with the range, for 99 random orders of y, which X
-            knows nothing of.
+        by_chance: the median of that share, with its range, for 99 random orders of y, which do not
+            depend on X.
         coherence: μ, the largest |cosine| of two columns.
-        certified_size: the largest number of columns that OMP is sure to find, lengths as they are,
-            if y is made of them alone.
+        certified_size: the largest number of columns that OMP certainly finds, with their present
+            lengths, if y is a combination of them.
     """
 
     asked: ClassVar[str] = (
@@ -158,25 +157,24 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
     """Follow k rounds of choosing features one by one by a penalty on the weights of those not yet
     chosen.
 
-    The order is that of orthogonal matching pursuit (OMP) and depends on the scale of the columns,
-    so that `standardise` must be said. Exact for the table; it says nothing about other rows of the
-    same law.
+    The order is that of orthogonal matching pursuit (OMP). It depends on the scale of the columns,
+    so `standardise` has no default. The answer is exact for the table, and says nothing about other
+    rows of the same law.
 
     Args:
         X: a row per observation, a column per feature.
-        y: what is to be explained, linearly.
-        k: how many features to choose.
-        standardise: True to centre the columns and y and bring the columns to length one; False to
-            take all as they are, without an intercept: centre them first, or have a column of ones
-            among the features.
+        y: the response.
+        k: the number of features to choose.
+        standardise: True to centre the columns and y and to scale the columns to length one; False
+            to use all as they are, without an intercept: centre them first, or include a column of
+            ones.
 
-    It stops with a doubt where y is explained before round k, and cannot judge a y that no column
-    is correlated with. Ties, duplicates and rows that depend on each other are doubted, though not
-    each time rows in groups that overlap. Raises ValueError for fewer rows than k, for k above the
+    The tool stops with a doubt if y is explained before round k, and cannot judge if no column is
+    correlated with y. It doubts ties, duplicates and rows that depend on each other, though it does
+    not always detect overlapping groups. Raises ValueError for fewer rows than k, for k above the
     rank of X, for numbers that are not finite, and, when standardising, for a column that is
     constant.
-    Source: `theory.sequential_attention.entry_levels`,
-        `theory.sequential_attention.second_entry_level`.
+    Source: `theory.sequential_attention.entry_levels` and `second_entry_level`.
     """
     n, p = X.shape
     require(n >= k, f"k must be at most the {n} rows of X, got {k}")

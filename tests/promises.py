@@ -223,7 +223,7 @@ def undeclared(name: str, function: Callable[..., Any]) -> list[str]:
 
 
 def refusals(annotation: Any) -> list[str]:
-    """Every hostile value of one annotation that got neither through as an admissible one nor one
+    """Every odd value of one annotation that got neither through as an admissible one nor one
     sentence about it.
     """
 
@@ -234,7 +234,7 @@ def refusals(annotation: Any) -> list[str]:
     call = guarded(double=False)(taken)
     complaints = []
     argument = Argument.of(annotation, double=False)
-    for label, value in hostile():
+    for label, value in odd_values():
         try:
             result = call(value)
         except (TypeError, ValueError) as error:
@@ -261,7 +261,7 @@ def refusals(annotation: Any) -> list[str]:
     return complaints
 
 
-def hostile() -> list[tuple[str, Any]]:
+def odd_values() -> list[tuple[str, Any]]:
     numbers: list[Any] = [
         0,
         -1,

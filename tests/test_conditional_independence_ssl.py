@@ -1,6 +1,4 @@
-"""Tests of conditional independence and pretext tasks: limits, refusals, coverage, hostile
-input.
-"""
+"""Tests of conditional independence and pretext tasks: limits, refusals, coverage, fuzzing."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""Tests of contrastive theory: properties, simulators, refusals, coverage, hostile input."""
+"""Tests of contrastive theory: properties, simulators, refusals, coverage, fuzzing."""
 
 import math
 from itertools import product

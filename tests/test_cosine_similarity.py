@@ -1,4 +1,4 @@
-"""Tests of cosine similarity: properties, simulators, refusals, coverage, hostile input."""
+"""Tests of cosine similarity: properties, simulators, refusals, coverage, fuzzing."""
 
 import tracemalloc
 

@@ -25,7 +25,7 @@ WORLD, Y, V, _ = spatial(0, 6)
 
 
 def traced(sigma):
-    """The posterior mean of `WORLD`, written anew for JAX."""
+    """The posterior mean of `WORLD`, written again for JAX."""
     inverse = np.linalg.inv(WORLD.covariances + sigma**2 * np.eye(6))
     volumes = np.log(WEIGHTS) + np.linalg.slogdet(inverse)[1] / 2
 

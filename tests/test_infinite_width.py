@@ -1,4 +1,4 @@
-"""Tests of infinite width: properties, the tool's doubts and refusals, hostile input."""
+"""Tests of infinite width: properties, the tool's doubts and refusals, fuzzing."""
 
 import jax
 import jax.numpy as jnp
@@ -104,7 +104,7 @@ def test_plots_show_movement_and_power_law():
         (([0, 0], [0, 0.5], 0), "unstable", "2 a + c >= 1"),
         (([0, 0], [0, 0.5], 0.5), "unstable", "2 a + c >= 1"),
         (([0, 1], [0, -0.25], -0.75), "unstable", "a + b + r >= 1"),
-        (([0, 1], [0, 1], 1), "nothing is learnt", ""),
+        (([0, 1], [0, 1], 1), "nothing is learned", ""),
     ],
 )
 def test_a_regime_follows_from_exponents(exponents, regime, broken):

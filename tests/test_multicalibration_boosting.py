@@ -1,4 +1,4 @@
-"""Tests of multicalibration as boosting: properties, simulators, refusals, hostile input."""
+"""Tests of multicalibration as boosting: properties, simulators, refusals, fuzzing."""
 
 from functools import partial
 from itertools import product

@@ -1,4 +1,4 @@
-"""README.md: its Python runs, and what continuous integration takes from it is what it says."""
+"""README.md: its first claim runs, and its numbers are those of the code."""
 
 import os
 import re
@@ -6,8 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from theory_on_trial import claim
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_it_is_read_in_two_minutes():
+    assert len(README.splitlines()) <= 170
 
 
 def test_the_first_claim_prints_what_the_page_says(tmp_path):
@@ -25,15 +34,45 @@ def test_the_first_claim_prints_what_the_page_says(tmp_path):
     assert written == fresh
 
 
-def test_integration_runs_the_commands_as_they_stand():
-    commands = subprocess.check_output(
-        [".ci/readme_commands", "README.md"], cwd=ROOT, text=True
-    ).splitlines()
-    assert commands[:2] == [
+def test_the_table_of_statements_counts_those_of_the_code():
+    table = runpy.run_path(str(ROOT / "docs" / "catalogue.py"))["table"]()
+    assert table in README, f"README.md must have this table (python docs/catalogue.py):\n{table}"
+    papers = table.splitlines()[-1].split(" | ")[1]
+    assert f"holds the plugin and {papers} machine-learning theory papers" in README
+
+
+FINDINGS = {
+    "The abstract is right": ("random_walk_pca.first_two_fraction", "abstract"),
+    "A published equation has the wrong sign": ("in_context_learning.thm1-gd-step", "paper"),
+    "A released simulation draws": ("naive_bayes_vs_logistic.hard_covariance", "derived"),
+}
+"""How each finding begins, the claim behind it, and whose statement README.md says it is."""
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_the_numbers_and_authors_of_the_findings_are_those_of_the_claims(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = text.partition("## Three findings")[2].partition("\n## ")[0]
+    items = re.split(r"^- ", found, flags=re.MULTILINE)[1:]
+    assert len(items) == len(FINDINGS)
+    for item, (begins, (name, provenance)) in zip(items, FINDINGS.items(), strict=True):
+        assert begins in item
+        assert claim(name).source.provenance == provenance
+        said = re.sub(r"\]\([^)]*\)", "", item)
+        numbers = re.findall(r"(\d+\.\d+)( %)?", said)
+        predicted = np.abs(np.ravel(claim(name).run().predicted)) if numbers else []
+        for number, percent in numbers:
+            digits = len(number.partition(".")[2])
+            rounded = np.round(np.multiply(predicted, 100 if percent else 1), digits)
+            assert float(number) in rounded.tolist(), f"{number} is no prediction of {name}"
+
+
+def test_integration_finds_the_two_commands_of_the_page():
+    blocks = re.findall(r"^```sh\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+    assert "".join(blocks).splitlines() == [
         "pip install -e engine -e . && pytest paper_checks/ -n auto --dist loadfile",
         'pip install -e engine -e ".[test]" && pytest tests/ engine/tests -n 2 --dist loadfile',
     ]
-    assert [command for command in commands if f"{command}\n" not in README] == []
 
 
 def test_one_version_everywhere():
@@ -43,7 +82,7 @@ def test_one_version_everywhere():
             "pyproject.toml": r'^version = "(.*)"$',
             "engine/pyproject.toml": r'^version = "(.*)"$',
             "CITATION.cff": r"^version: (.*)$",
-            "CHANGELOG.md": r"^## (.*)$",  # the newest stands first
+            "CHANGELOG.md": r"^## (\d.*)$",  # the newest comes first
         }.items()
     }
     assert len(versions) == 1, versions

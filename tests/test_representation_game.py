@@ -1,4 +1,4 @@
-"""Tests of the representation game: properties, simulators, the tool, refusals, hostile input."""
+"""Tests of the representation game: properties, simulators, the tool, refusals, fuzzing."""
 
 import math
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Tests of sequential attention: properties, simulators, refusals, windows, hostile input."""
+"""Tests of sequential attention: properties, simulators, refusals, windows, fuzzing."""
 
 import itertools
 

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from test_docs import PAGES, ROOT
 
+from theory_on_trial import claims
+
 SITE = runpy.run_path(str(ROOT / "docs" / "from_source.py"))
 RENDERED = runpy.run_path(str(ROOT / "docs" / "rendered.py"))
 SHORT = [entry for entry in SITE["catalogue"]() if entry.name.startswith(SITE["BRIEFS"])]
@@ -46,22 +48,52 @@ def test_a_paper_on_one_page_reads_as_it_is_written(entry):
     page = rendered(SITE["brief_page"](entry), entry.page)
     assert RENDERED["faults"](page) == []
     text = words(page)
-    for paragraph in (entry.sentence, *entry.about):
+    for paragraph in filter(None, (entry.read, entry.sentence, *entry.about)):
         assert words(SITE["typeset"](paragraph)) in text
     assert entry.reference in text
     assert page.count("<h1") == 1
+    assert ("Only the abstract was read." in text) == entry.only_abstract
 
 
-def test_the_catalogue_reads_as_the_docstrings_do():
-    read = words(rendered("<!-- papers -->", "index.md"))
+def test_the_gallery_has_a_card_for_each_paper_with_its_counts():
+    page = rendered("<!-- gallery -->", "gallery.md")
+    read = words(page)
+    for entry in SITE["catalogue"]():
+        assert words(SITE["verdicts"](entry)) in read
+        assert f'href="{entry.page.removesuffix(".md")}.html"' in page
     assert [
         entry.name for entry in SHORT if words(SITE["typeset"](entry.sentence)) not in read
     ] == []
+    assert RENDERED["faults"](page) == []
+
+
+def test_the_counts_of_a_paper_are_those_of_its_sources():
+    counts = SITE["gallery"].__globals__["counts"]
+    for entry in SITE["catalogue"]()[:10]:
+        own = claims(entry.name)
+        published = [one for one in own if one.id.endswith("-as-published")]
+        derived = [one for one in own if str(one.source).startswith("derived: ")]
+        theirs = len(own) - len(published) - len(derived)
+        assert counts([entry]) == (theirs, len(derived), len(published))
+
+
+@pytest.mark.parametrize(
+    ("read", "only"),
+    [
+        ('Read: the abstract ("at most 1/4"). Recalled: Theorem 1.', True),
+        ("Read: the abstracts of both. Derived here: all.", True),
+        ("Read: the abstract, which counts linear codes.", True),
+        ("Read: the abstract, and the authors' code.", False),
+        ("Read: equations 67 and 68, and the abstract.", False),
+    ],
+)
+def test_only_the_abstract_was_read(read, only):
+    assert SITE["gallery"].__globals__["only_abstract"](read) == only
 
 
 def test_characters_of_markdown_and_tex_are_text_in_a_docstring():
     hard = 'x_a * y_b, $5 | `k` <b> [T](u) a^* # ~ \\{0\\} & "q" it\'s _so_'
-    in_html = SITE["catalogue_table"].__globals__["in_html"]
+    in_html = SITE["gallery"].__globals__["in_html"]
     assert words(markdown.markdown(in_html(hard), extensions=[SITE["Formulas"]()])) == words(
         SITE["typeset"](hard)
     )

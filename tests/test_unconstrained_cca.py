@@ -1,4 +1,4 @@
-"""Tests of unconstrained CCA: properties, refusals, what the tool says of data, hostile input."""
+"""Tests of unconstrained CCA: properties, refusals, what the tool says of data, fuzzing."""
 
 import jax
 import numpy as np

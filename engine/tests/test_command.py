@@ -161,14 +161,17 @@ def test_run_prints_the_row_and_tells_whether_it_is_as_expected(
     [
         (["show", f"{SUMS}.summ"], f"no claim '{SUMS}.summ'; nearest: {SUMS}.sum"),
         (["run", "verification.sumz.sum"], f"no claim 'verification.sumz.sum'; nearest: {SUMS}"),
-        (["show", f"{SUMS}.double[4]"], f"no claim '{SUMS}.double[4]'; known: {SUMS}.do"),
+        (
+            ["show", f"{SUMS}.double[4]"],
+            f"there is no claim '{SUMS}.double[4]'; known claims: {SUMS}.do",
+        ),
         (
             ["run", SUMS],
-            f"{SUMS} is a paper, say which of its claims: {SUMS}.sum, "
+            f"{SUMS} is a paper; name one of its claims: {SUMS}.sum, "
             f"{SUMS}.triangle, {SUMS}.double",
         ),
-        (["run", f"{SUMS}.double-as-published"], f"{SUMS}.double has no published form"),
-        (["list", "nobody"], f"no paper 'nobody'; there are {SUMS}"),
+        (["run", f"{SUMS}.double-as-published"], f"{SUMS}.double corrects no published statement"),
+        (["list", "nobody"], f"there is no paper 'nobody'; known papers: {SUMS}"),
         (["run", f"{SUMS}.sum", "--set", "shift"], "--set takes NAME=VALUE, got 'shift'"),
         (
             ["run", f"{SUMS}.sum", "--set", "size=3"],
@@ -182,7 +185,7 @@ def test_run_prints_the_row_and_tells_whether_it_is_as_expected(
             ["run", f"{SUMS}.double[2]", "--set", "factor=0"],
             f"{SUMS}.double[2]: outside the claim's domain: factor must be",
         ),
-        (["report", "page.html", "sumz"], f"no paper 'sumz'; there are {SUMS}"),
+        (["report", "page.html", "sumz"], f"there is no paper 'sumz'; known papers: {SUMS}"),
         (["list", "--root", "no/folder"], "--root must be a folder, got no/folder"),
         (["compare", "no.json", "no.json"], "no.json must be a ledger that can be read"),
     ],

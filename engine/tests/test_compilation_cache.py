@@ -79,11 +79,11 @@ def test_the_next_process_finds_what_was_compiled_and_heals_what_was_cut_short(t
 def test_a_folder_set_by_the_user_is_left_alone(tmp_path):
     own = tmp_path / "own"
     variables = {
-        "THEORY_ON_TRIAL_CACHE": str(tmp_path / "ours"),
+        "THEORY_ON_TRIAL_CACHE": str(tmp_path / "mine"),
         "JAX_COMPILATION_CACHE_DIR": str(own),
     }
     assert compile_in_a_new_process(**variables) == (own, 0)
-    assert not (tmp_path / "ours").exists()
+    assert not (tmp_path / "mine").exists()
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "flipped"])

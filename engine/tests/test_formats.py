@@ -1,4 +1,4 @@
-"""The ledger in a paper: tables that show hostile statements as they are, references, a badge."""
+"""The ledger in a paper: tables that show malicious statements as they are, references, a badge."""
 
 import csv
 import re
@@ -14,13 +14,13 @@ from theory_on_trial.ledger import Row
 from theory_on_trial.ledger.files import write_json
 from theory_on_trial.page.formats import badge, citations, latex, markdown, methods, table_of
 
-HOSTILE = r"""\input{/etc/passwd} 100 % of a_b^2 & "c" #1 ${x}$ ~ <script>|x| `y` *z* [u](v)
+MALICIOUS = r"""\input{/etc/passwd} 100 % of a_b^2 & "c" #1 ${x}$ ~ <script>|x| `y` *z* [u](v)
  λ ≤ 3 → ∞, Rényi, 中 =1+1"""
 GOOD = Row(
     "toys.a_b",
     "toys",
     "Theorem 1 & 2",
-    HOSTILE,
+    MALICIOUS,
     "bound",
     "fast",
     "VERIFIED",
@@ -49,12 +49,12 @@ def test_latex_escapes_whatever_stands_in_a_statement():
     assert r"\textbackslash{}input\{/etc/passwd\} 100 \% of a\_b\textasciicircum{}2 \& " in row
     assert r"\#1 \$\{x\}\$ \textasciitilde{} \textless{}script\textgreater{}" in row
     assert r"$\lambda$ $\leq$ 3 $\to$ $\infty$, Rényi, [U+4E2D] =1+1" in row
-    commands = set(re.findall(r"\\([a-zA-Z]+)", latex(HOSTILE)))
+    commands = set(re.findall(r"\\([a-zA-Z]+)", latex(MALICIOUS)))
     assert commands <= {
         *("textbackslash", "textasciicircum", "textasciitilde", "textless", "textgreater"),
         *("textquotedbl", "textbar", "lambda", "leq", "to", "infty"),
     }
-    assert "\n" not in latex(HOSTILE)
+    assert "\n" not in latex(MALICIOUS)
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no TeX on this machine")
@@ -76,13 +76,13 @@ def test_markdown_and_csv_show_a_statement_as_it_is():
     row = next(line for line in lines if line.startswith(r"| toys.a\_b"))
     assert len(re.findall(r"(?<!\\)\|", row)) == 9
     assert "&lt;script&gt;" in row
-    assert not re.search(r"(?<!\\)[*`\[\]$#~]", markdown(HOSTILE))
+    assert not re.search(r"(?<!\\)[*`\[\]$#~]", markdown(MALICIOUS))
     table = list(
         csv.DictReader(
             table_of([GOOD, BAD], "csv", 0, "fast", TITLES)["csv"].splitlines(keepends=True)
         )
     )
-    assert table[0]["statement"] == HOSTILE
+    assert table[0]["statement"] == MALICIOUS
     assert table[0]["settings"] == "n = 3, way = a_b and 1 more"
     assert table[1]["statement"] == "'=HYPERLINK(1)"  # which a spreadsheet would follow
     assert [one["verdict"] for one in table] == ["VERIFIED", "REFUTED"]
@@ -92,8 +92,8 @@ def test_the_methods_paragraph_has_this_runs_numbers():
     paragraph = methods([GOOD, BAD], 7, "full")
     for part in (
         "seed 7, tier full",
-        "The verdicts on 2 statements: 1 VERIFIED, 1 REFUTED. Each",
-        "2 of 2 were",
+        "The verdicts on 2 statements are 1 VERIFIED, 1 REFUTED. By whose statement it is: VERIFIED: ",
+        "2 of 2 were refuted",
         "1e-6.",
     ):
         assert part in paragraph
@@ -162,4 +162,4 @@ def test_the_commands_write_them_from_a_ledger(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "table.bib").exists()
     with pytest.raises(SystemExit, match="2"):
         main(["report", "table.html", "--ledger", "ledger.json"])
-    assert "--ledger makes a table" in capsys.readouterr().err
+    assert "--ledger needs --format tex" in capsys.readouterr().err

@@ -1,10 +1,10 @@
-"""Hostile input for what the papers share: numbers, sizes, and what a sweep is given."""
+"""Fuzzing of what the papers share: numbers, sizes, and what a sweep is given."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from promises import Case, hostile, judged
+from promises import Case, judged, odd_values
 
 from theory_on_trial.base.mapping import map_cells, resolve_mode
 from theory_on_trial.base.precision import require_float64
@@ -19,10 +19,12 @@ DOCUMENTED = {"progress": "anything that is true"}
 
 
 def complaints(function, given, names):
-    """What is said of every hostile value of every argument, where it is neither an answer nor a
+    """What is said of every odd value of every argument, where it is neither an answer nor a
     sentence.
     """
-    tried = {(name, label): {**given, name: value} for name in names for label, value in hostile()}
+    tried = {
+        (name, label): {**given, name: value} for name in names for label, value in odd_values()
+    }
     return {
         at: said
         for at, arguments in tried.items()

@@ -85,8 +85,8 @@ def run(programs, folder, program, *arguments, status=0):
     """Run a program of the fresh environment in a folder; its output, which is shown where the
     status is another.
     """
-    ours = ("PYTHON", "PYTEST", "COV", "XLA_FLAGS")  # settings of this very run
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    here = ("PYTHON", "PYTEST", "COV", "XLA_FLAGS")  # settings of this very run
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(here)}
     process = subprocess.run(
         [programs / program, *map(str, arguments)],
         cwd=folder,
@@ -141,12 +141,12 @@ def copied(tmp_path_factory):
 @pytest.fixture(scope="session")
 def namespaces(programs, tmp_path_factory):
     """The example as it stands, its folders namespace packages, after a run with its own options
-    and ours.
+    and those of the engine.
     """
     folder = copied(tmp_path_factory)
     own = ("--seed", 7, "--report", "own.txt")
-    ours = ("--trial-seed", 0, "--trial-report", "page.html")
-    printed = pytest_in(programs, folder, *own, *ours, "--trial-ledger", "ledger.json")
+    prefixed = ("--trial-seed", 0, "--trial-report", "page.html")
+    printed = pytest_in(programs, folder, *own, *prefixed, "--trial-ledger", "ledger.json")
     (folder / "printed.txt").write_text(printed)
     return folder
 

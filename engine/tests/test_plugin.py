@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 import textwrap
 
 import pytest
@@ -156,9 +157,12 @@ def test_quiet_and_verbose_do_what_users_of_pytest_expect(
 def test_the_end_says_what_is_false_and_what_went_wrong(pytester, monkeypatch):
     output = printed_by(pytester, monkeypatch)
     end = output[output.index("ledger (seed 0") :]
-    assert "! dice      1                 1                1" in end
-    assert "dice.mean: The mean is 0.6. (Section 1) printed 0.6, measured" in end
-    told = end[end.index("not as expected:") :]
+    head = re.search(r"paper +authors +derived +refuted as published +unexpected", end)
+    assert head is not None
+    assert re.search(r"! dice +1 +0 +1 +1  ", end)
+    assert "VERIFIED: 1 of the authors, 0 derived here; REFUTED as published: 1" in end
+    assert "dice.mean: The mean is 0.6. (Section 1) published 0.6, measured" in end
+    told = end[end.index("unexpected verdicts:") :]
     assert "! dice.wrong is REFUTED, expected VERIFIED" in told
     assert output.partition("short test summary info")[0].count("Two and two make five") == 1
     assert "not run: 1 above tier fast (see --trial-tier)" in told
@@ -389,7 +393,7 @@ DECORATORS = "@given(x=st.integers())", '@claim(paper("Section 1"), kind="identi
         (
             PAPER.replace("(trial, power=1)", "(trial, power)"),
             [],
-            "(see --trial-tier), 2 that did not begin",
+            "(see --trial-tier), 2 not started",
         ),
         (
             PAPER.replace(

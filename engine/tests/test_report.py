@@ -11,7 +11,7 @@ from theory_on_trial import claim, paper
 from theory_on_trial.figures.command import main as draw
 from theory_on_trial.figures.drawing import Figure
 from theory_on_trial.ledger import Row, brief
-from theory_on_trial.ledger.words import attributed
+from theory_on_trial.ledger.words import whose
 from theory_on_trial.page.plot import interval_plot
 from theory_on_trial.page.report import drawn_in, drawn_of, write_gallery, write_html
 from theory_on_trial.page.typeset import typeset
@@ -65,7 +65,7 @@ def test_squares(trial, n=12):
 
 
 def ledger():
-    """Two papers: real rows, one that stopped with an error, a growth law, and a hostile
+    """Two papers: real rows, one that stopped with an error, a growth law, and a malicious
     statement.
     """
     rows = [claim(f"report.squares{printed}").run() for printed in ("", "-as-published")]
@@ -138,19 +138,23 @@ def test_the_page_says_what_holds_and_what_does_not(page):
     )
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
     assert "1 statement holds: 1 identity" in text
+    assert "VERIFIED: 1 of the authors, 0 derived here; REFUTED as published: 1." in text
     assert (
-        "Not as published ✗ REFUTED The sum of xk2 is n2 / 3. 48 printed, 650 measured ✓ VERIFIED "
-        "The sum of" in text
+        "Refuted as published ✗ REFUTED The sum of xk2 is n2 / 3. 48 published, 650 measured ✓ "
+        "VERIFIED The sum of" in text
     )
     assert "Not as expected ? INCONCLUSIVE" in text
     assert "expected VERIFIED: RuntimeError: broken simulator" in text
-    assert "Not put on trial in this run: 1 other.costly: tier full is above" in text
+    assert "Claims that did not run: 1 other.costly: tier full is above" in text
     assert (
         "exact [1] 2 2 ± 10−9 0.1 0 [2] 3 3 ± 10−6 0.2 0" in text
     )  # the second coordinate of the second decision
     assert re.search(r"other 1, 9 \S+ ✗ REFUTED", text)  # a control, and its distance
     assert "detects" in text
-    assert "Its figures are not drawn yet: theory-on-trial figures other draws them" in text
+    assert (
+        "The figures of this paper are not drawn yet. theory-on-trial figures other draws them"
+        in text
+    )
     assert text.count("not drawn yet") == 1
 
 
@@ -208,7 +212,14 @@ def test_figures_of_the_gallery_stand_in_where_none_is_drawn(tmp_path):
 
 def test_numbers_in_words():
     assert brief([[0.265781, 1.0], [2.0, 3.0]]) == "0.26578…"
-    assert (attributed(1, 0), attributed(2, 1)) == ("1 is the authors', 0", "2 are the authors', 1")
+
+
+def test_counts_are_split_by_whose_statement_it_is():
+    rows, _ = ledger()
+    others = [replace(rows[0], provenance=name) for name in ("derived", "derived", "code")]
+    assert whose([*rows, *others]) == (
+        "VERIFIED: 2 of the authors, 2 derived here, 1 without a source; REFUTED as published: 1"
+    )  # the claim that stopped with an error does not count
 
 
 def test_drawn_figures_are_found_in_the_order_of_their_numbers(tmp_path):

@@ -1,4 +1,4 @@
-"""The resolution, by deed: a prediction that is off by more is no longer VERIFIED, by less it still
+"""The resolution is tried: a prediction that is off by more is no longer VERIFIED, by less it still
 is on some side.
 """
 

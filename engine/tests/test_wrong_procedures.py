@@ -1,4 +1,4 @@
-"""Wrong procedures exceed, on the same samples, the level that ours keeps (1e-6 quantile, 1e5
+"""Wrong procedures exceed, on the same samples, the level that own keeps (1e-6 quantile, 1e5
 repetitions).
 """
 
@@ -145,7 +145,7 @@ def test_a_distance_to_a_fitted_law_verifies_what_is_false():
         steps = (np.arange(n + 1) / n)[:, None]
         return np.max(np.maximum(steps[1:] - cdf, cdf - steps[:-1]), axis=0)
 
-    ours = SupDistance(stats.norm.cdf).interval([x[:, 0]], ALPHA, np.asarray(margin))
-    np.testing.assert_allclose(ours.high, distances(known)[0] + band, rtol=1e-12)
+    own = SupDistance(stats.norm.cdf).interval([x[:, 0]], ALPHA, np.asarray(margin))
+    np.testing.assert_allclose(own.high, distances(known)[0] + band, rtol=1e-12)
     assert not exceeds(np.sum(distances(known) + band < margin), ALPHA, 2000)
     assert exceeds(np.sum(distances(fitted) + band < margin), 0.9, 2000)

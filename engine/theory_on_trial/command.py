@@ -1,9 +1,9 @@
 """The command `theory-on-trial`: list, show and run claims, write the report, compare ledgers,
 audit, add a paper.
 
-It works in any repository: claims are found where pytest would find them, from the root of the
-repository around the present folder, or in the paths that are given. What a subcommand needs is
-imported when it runs: help and completion are quick.
+It works in any repository. It finds claims where pytest would find them, and starts from the root
+of the repository around the present folder or from `--root`. A subcommand imports what it needs
+when it runs, so help and completion are fast.
 """
 
 import argparse
@@ -33,15 +33,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand; return its exit status: 0, 1 for a claim that fails or ledgers that
     differ, 2 for usage.
     """
-    # OpenBLAS reads it once, when it is loaded; the eigenproblems here are small, and two threads
-    # slow each other down.
+    # OpenBLAS reads this when it is loaded. The eigenproblems here are small, and two threads slow
+    # each other down.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         return _called(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
         print("theory-on-trial: interrupted", file=sys.stderr)
         return _INTERRUPTED
-    except BrokenPipeError:  # whoever read along has seen enough
+    except BrokenPipeError:  # the reader of a pipe has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -64,9 +64,9 @@ def _called(given: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="theory-on-trial",
-        description="Puts the claims of theory papers on trial, in any repository.",
+        description="Tests mathematical statements against simulations, in any repository.",
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and stop")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, call: Any, about: str) -> Any:
@@ -80,16 +80,16 @@ def _parser() -> argparse.ArgumentParser:
         "--tier",
         choices=TIERS,
         default="paper",
-        help="what a run of this tier tries (default: all)",
+        help="only claims that a run of this tier includes (default: all)",
     )
-    listing.add_argument("--kind", choices=KINDS, help="claims of one kind")
+    listing.add_argument("--kind", choices=KINDS, help="only claims of this kind")
 
     showing = command(
-        "show", _show, "show a claim: statement, source, settings with their defaults"
+        "show", _show, "show a claim: its statement, its source, its settings and their defaults"
     )
     _claim(showing)
 
-    running = command("run", _run, "put one claim on trial and print its row of the ledger")
+    running = command("run", _run, "run one claim and print its row of the ledger")
     _claim(running)
     setting = running.add_argument(
         "--set",
@@ -97,66 +97,83 @@ def _parser() -> argparse.ArgumentParser:
         action="extend",
         default=[],
         metavar="NAME=VALUE",
-        help="other settings, e.g. --set dim=500 sizes='(10, 20)'",
+        help="values for settings, such as --set dim=500 sizes='(10, 20)'",
     )
     setting.completer = _complete_setting
     running.add_argument(
-        "--seed", type=int, default=0, help="decides every random number (default 0)"
+        "--seed", type=int, default=0, help="seed of all random numbers (default 0)"
     )
     running.add_argument("--json", action="store_true", help="print the rows as JSON")
 
     searching = command(
-        "search", _search, "look for a setting at which a claim fails, and make it small"
+        "search", _search, "look for a setting at which a claim fails, and reduce it"
     )
     _claim(searching, several=True)
     searching.add_argument(
-        "--seconds", type=float, metavar="S", help="draw settings for so long (default 60)"
+        "--seconds", type=float, metavar="S", help="draw settings for S seconds (default 60)"
     )
     searching.add_argument(
-        "--runs", type=int, metavar="N", help="draw at most so many settings (default 4000)"
+        "--runs", type=int, metavar="N", help="draw at most N settings (default 4000)"
     )
-    searching.add_argument("--seed", type=int, default=0, help="decides the settings (default 0)")
+    searching.add_argument(
+        "--seed", type=int, default=0, help="seed of the drawn settings (default 0)"
+    )
     searching.add_argument(
         "--inconclusive", action="store_true", help="count INCONCLUSIVE as a failure"
     )
     searching.add_argument(
-        "--outside", action="store_true", help="pass the ends of the domain: which are needed?"
+        "--outside",
+        action="store_true",
+        help="go beyond the domain, and report which of its ends are necessary",
     )
-    searching.add_argument("--workers", type=int, help="processes (default: one for each core)")
-    searching.add_argument("--json", action="store_true", help="print JSON")
+    searching.add_argument(
+        "--workers", type=int, help="number of processes (default: one for each core)"
+    )
+    searching.add_argument("--json", action="store_true", help="print the answer as JSON")
 
     mapping = command(
-        "map", _map, "put a claim on trial over a grid of its settings and draw where it holds"
+        "map", _map, "run a claim over a grid of its settings and draw where it holds"
     )
     _claim(mapping)
     for axis, required in (("--x", True), ("--y", False), ("--z", False)):
-        about = "a setting with its values, NAME=LOW..HIGH or NAME=a,b,c"
+        about = "a setting and its values: NAME=LOW..HIGH or NAME=a,b,c"
         mapping.add_argument(
             axis, required=required, metavar="NAME=VALUES", help=about
         ).completer = _complete_setting
     mapping.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="a .png, .pdf, .svg, .webp or .html"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the file to write: .png, .pdf, .svg, .webp or .html",
     )
     mapping.add_argument(
-        "--cells", type=int, default=30, help="how many values a range has (default 30)"
+        "--cells", type=int, default=30, help="number of values of a range (default 30)"
     )
     mapping.add_argument(
-        "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="other settings"
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="values for settings",
     )
     mapping.add_argument(
-        "--seed", type=int, default=0, help="decides every random number (default 0)"
+        "--seed", type=int, default=0, help="seed of all random numbers (default 0)"
     )
     mapping.add_argument(
-        "--outside", action="store_true", help="go on beyond the declared domain, which is shaded"
+        "--outside", action="store_true", help="go beyond the domain, and shade that part"
     )
     mapping.add_argument(
         "--limit",
         type=float,
         default=60.0,
         metavar="S",
-        help="seconds a cell may take (default 60)",
+        help="seconds that a cell may take (default 60)",
     )
-    mapping.add_argument("--workers", type=int, help="processes (default: one for each core)")
+    mapping.add_argument(
+        "--workers", type=int, help="number of processes (default: one for each core)"
+    )
 
     auditing = command(
         "audit", _audit, "draw claims and checks at random, and say how many verdicts go wrong"
@@ -201,50 +218,55 @@ def _parser() -> argparse.ArgumentParser:
     reporting = command(
         "report",
         _report,
-        "put the papers on trial and write the report, one self-contained HTML page",
+        "run all claims, or those of some papers, and write the ledger as one HTML page",
     )
-    reporting.add_argument("path", type=Path, metavar="PAGE.html")
+    reporting.add_argument("path", type=Path, metavar="PAGE.html", help="the file to write")
     reporting.add_argument(
         "--format",
         choices=("html", "tex", "md", "csv"),
         default="html",
-        help="tex, md, csv: the ledger as a table",
+        help="html (default), or the ledger as a table: tex, md, csv",
     )
     reporting.add_argument(
-        "--ledger", type=Path, metavar="LEDGER.json", help="of a table: a ledger that is there"
+        "--ledger",
+        type=Path,
+        metavar="LEDGER.json",
+        help="make the table from this ledger, and run nothing",
     )
     _paper(reporting, nargs="*", default=[], help="default: all papers")
-    reporting.add_argument("--tier", choices=TIERS, default="fast", help="default: fast")
     reporting.add_argument(
-        "--seed", type=int, default=0, help="decides every random number (default 0)"
+        "--tier", choices=TIERS, default="fast", help="run claims up to this cost (default: fast)"
+    )
+    reporting.add_argument(
+        "--seed", type=int, default=0, help="seed of all random numbers (default 0)"
     )
 
     badging = command(
-        "badge", _badge, "draw how many claims of a ledger came out as expected, as an SVG"
+        "badge", _badge, "draw an SVG that says how many claims had the expected verdict"
     )
     badging.add_argument("ledger", type=Path, metavar="LEDGER.json")
     badging.add_argument("path", type=Path, metavar="BADGE.svg")
 
     comparing = command(
-        "compare", _compare, "compare two ledgers that `pytest --trial-ledger` wrote"
+        "compare", _compare, "list what differs between two ledgers of `pytest --trial-ledger`"
     )
     comparing.add_argument("a", type=Path, metavar="A.json")
     comparing.add_argument("b", type=Path, metavar="B.json")
 
     laying = command(
-        "new-paper", _new_paper, "lay down a new paper on one page, which passes as it is"
+        "new-paper", _new_paper, "write the page of a new paper, an example that passes"
     )
-    laying.add_argument("name", metavar="NAME", help="the paper's name, e.g. uniform_mean")
+    laying.add_argument("name", metavar="NAME", help="the paper's name, such as uniform_mean")
     laying.add_argument(
         "--row",
         action="store_true",
-        help="a file in every folder, for a paper with a tool of its own",
+        help="write a file in every folder, for a paper with a tool of its own",
     )
 
     checking = command(
         "check-paper",
         _check_paper,
-        "run everything the repository asks of a paper; name what is missing",
+        "check everything that a paper needs, and name what is missing",
     )
     _paper(checking, help="its name")
     for subparser in (
@@ -262,13 +284,13 @@ def _parser() -> argparse.ArgumentParser:
             "--root",
             type=Path,
             metavar="PATH",
-            help="another repository, or a folder of one (default: this folder)",
+            help="a folder of the repository (default: the present folder)",
         )
     return parser
 
 
 class _Version(argparse.Action):
-    """Look the version up when it is asked for, and not whenever a command starts."""
+    """Look up the version on request only; this takes time at each start of a command."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         print(f"{parser.prog} {version('theory-on-trial')}")
@@ -284,7 +306,7 @@ def _paper(parser: argparse.ArgumentParser, **options: Any) -> None:
 def _claim(parser: argparse.ArgumentParser, several: bool = False) -> None:
     many: dict[str, Any] = {"nargs": "+"} if several else {}
     argument = parser.add_argument(
-        "claim", metavar="CLAIM", help="its id, e.g. random_walk_pca.sim_evr", **many
+        "claim", metavar="CLAIM", help="id of the claim, such as random_walk_pca.sim_evr", **many
     )
     argument.completer = _complete_claim  # type: ignore[attr-defined]
 
@@ -306,8 +328,8 @@ def _paper_in(claim_id: str) -> str:
 
 
 def _collected(files: Sequence[Path], folder: Path) -> list[dict[str, Any]]:
-    """Return the facts of all claims that pytest collects in some files; ValueError, with its
-    words, if it cannot.
+    """Return the facts of all claims that pytest collects in some files; raise ValueError if it
+    cannot, after printing what it said.
     """
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "claims.json"
@@ -318,7 +340,7 @@ def _collected(files: Sequence[Path], folder: Path) -> list[dict[str, Any]]:
         )
         if not path.exists() or process.returncode not in (0, _NO_TESTS):
             print(process.stdout, file=sys.stderr)
-            raise ValueError("pytest cannot collect the claims, as it says above")
+            raise ValueError("pytest cannot collect the claims; its message is printed above")
         facts: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     return facts
 
@@ -326,8 +348,8 @@ def _collected(files: Sequence[Path], folder: Path) -> list[dict[str, Any]]:
 def _pytest(
     arguments: list[str], folder: Path, quiet: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    # A process of its own: pytest rewrites the modules of its plugins, which must not be loaded
-    # yet. What it says of its progress goes to the terminal in any case.
+    # A separate process: pytest rewrites the modules of its plugins, so they must not be loaded
+    # yet. Its progress is printed in any case.
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     return subprocess.run(
         command, cwd=folder, stdout=subprocess.PIPE if quiet else None, text=True, check=False
@@ -350,16 +372,16 @@ def _known_paper(paper: str, folder: Path) -> str:
     if match is None:
         near = get_close_matches(paper, papers) or papers
         nothing = (
-            f"none: no test of {folder} is a claim. Call it in the repository that has it, "
-            "or say --root PATH"
+            f"none, because no test in {folder} is a claim. Run the command in the repository that "
+            "has the paper, or give --root PATH"
         )
-        raise ValueError(f"no paper {paper!r}; there are {', '.join(near) or nothing}")
+        raise ValueError(f"there is no paper {paper!r}; known papers: {', '.join(near) or nothing}")
     return match
 
 
 def _known_claim(claim_id: str, folder: Path) -> tuple[str, outline.Stated]:
-    """Return the id of a claim, or of its published form, and where it is stated; parameters in
-    brackets are kept.
+    """Return the id of a claim, or of its published form, with its parameters in brackets, and
+    where the claim is stated.
     """
     claims = outline.stated(folder)
     name = outline.normal(
@@ -372,19 +394,18 @@ def _known_claim(claim_id: str, folder: Path) -> tuple[str, outline.Stated]:
                 and not claim.printed
                 and claim_id != claim.id
             ):
-                raise ValueError(f"{claim.id} has no published form")
+                raise ValueError(f"{claim.id} corrects no published statement")
             return claim.id + claim_id[len(claim.id) :], claim
-    # A name alone is enough where one claim bears it.
+    # A name without its paper is enough if only one claim has it.
     matches = [claim for claim in claims if outline.normal(claim.id.rpartition(".")[2]) == name]
     if len(matches) == 1:
         return _known_claim(matches[0].id + claim_id[len(name) :], folder)
     if matches:
         raise ValueError(
-            f"{claim_id!r} is the name of several claims: "
-            f"{', '.join(claim.id for claim in matches)}"
+            f"several claims have the name {claim_id!r}: {', '.join(claim.id for claim in matches)}"
         )
     if ids := [claim.id for claim in claims if outline.normal(claim.id.rpartition(".")[0]) == name]:
-        raise ValueError(f"{claim_id} is a paper, say which of its claims: {', '.join(ids)}")
+        raise ValueError(f"{claim_id} is a paper; name one of its claims: {', '.join(ids)}")
     from theory_on_trial.trial.registry import unknown_claim
 
     raise ValueError(unknown_claim(claim_id, [claim.id for claim in claims]))
@@ -400,7 +421,7 @@ def _list(options: argparse.Namespace) -> int:
         and options.kind in (None, claim["kind"])
     ]
     if not outline.files(paper, folder):
-        print(f"no test of {folder} is a claim", file=sys.stderr)
+        print(f"no test in {folder} is a claim", file=sys.stderr)
     for name in dict.fromkeys(claim["paper"] for claim in claims):
         print(": ".join(filter(None, [name, outline.title(name, folder)])))
         for claim in (claim for claim in claims if claim["paper"] == name):
@@ -418,7 +439,7 @@ def _show(options: argparse.Namespace) -> int:
     matches = [claim for claim in facts if claim_id in (claim["id"], claim["id"].partition("[")[0])]
     if not matches:
         ids = ", ".join(claim["id"] for claim in facts if claim["id"].startswith(place.id))
-        raise ValueError(f"no claim {claim_id!r}; known: {ids}")
+        raise ValueError(f"there is no claim {claim_id!r}; known claims: {ids}")
     for claim in matches:
         settings = (_setting(name, value) for name, value in claim["settings"].items())
         fields = {
@@ -430,7 +451,7 @@ def _show(options: argparse.Namespace) -> int:
             },
             **{name: claim[name] for name in ("route", "second route")},
             "settings": ", ".join(settings) or "none",
-            "controls": f"known after a run: theory-on-trial run {claim['id']}",
+            "controls": f"run the claim to see them: theory-on-trial run {claim['id']}",
         }
         for name, value in fields.items():
             if value is not None:
@@ -479,7 +500,7 @@ def _run(options: argparse.Namespace) -> int:
         raise ValueError(f"{claim_id}: {ledger['not_run'][0]['reason']}")
     if not matches:
         print(process.stdout, file=sys.stderr)
-        raise ValueError(f"{claim_id} has no row: pytest says why above")
+        raise ValueError(f"{claim_id} has no row; the message of pytest is printed above")
     from theory_on_trial.ledger import Row
 
     rows = [Row(**row) for row in matches]
@@ -545,13 +566,13 @@ def _report(options: argparse.Namespace) -> int:
     folder = _folder(options)
     if options.ledger is not None:
         if options.format == "html":
-            raise ValueError("--ledger makes a table: say --format tex, md or csv")
+            raise ValueError("--ledger needs --format tex, md or csv")
         _table(options, options.ledger, folder)
         return 0
     papers = [_known_paper(paper, folder) for paper in options.paper] or outline.papers(folder)
     files = [str(file) for paper in papers for file in outline.files(paper, folder)]
     if not files:
-        raise ValueError(f"no test of {folder} is a claim: there is nothing to report")
+        raise ValueError(f"no test in {folder} is a claim, so there is nothing to report")
     flags = ["--trial-tier", options.tier, "--trial-seed", str(options.seed)]
     if options.format == "html":
         return _pytest(
@@ -593,7 +614,7 @@ def _rows(path: Path) -> tuple[list[Any], dict[str, Any]]:
         ], ledger
     except TypeError as error:
         raise ValueError(
-            f"{path} must be a ledger as pytest writes it, with all fields of a row ({error})"
+            f"{path} must be a ledger that pytest wrote, with all fields of a row ({error})"
         ) from None
 
 

@@ -20,7 +20,7 @@ def squares(half_width: float = 0.1, shift: float = 0.5, points: int = 21) -> Fi
     GeLUs), six tanh units whose third-order term is turned into a square by a finite difference
     with the constant δ = `shift`, and two ReLU units, right at the ends of the interval. (b) Their
     errors: GeLU's is of fourth order, dotted: -(7/6) x⁴. Lines: exact curves. Points: the units
-    evaluated in float64. After figure 7 of Akyürek et al. 2023; δ is ours.
+    evaluated in float64. After figure 7 of Akyürek et al. 2023; δ is chosen here.
     """
     fig, (curves, errors) = plt.subplots(1, 2, figsize=(8, 3.2))
     grid = np.linspace(-half_width, half_width, 401)

@@ -49,7 +49,7 @@ def learning_curves(
     falls, the darker the larger λ and the smaller ρ: JEPA learns the light ones first, MAE the dark
     ones. Lines: the exact implicit solutions, inverted. Points: an implicit solver of order 5
     stepping the equations through time. Time is in the paper's units, L times that of the gradient
-    flow. The layout follows figure 2 of Littwin et al. 2024; depth, ε, λ and ρ are ours.
+    flow. The layout follows figure 2 of Littwin et al. 2024; depth, ε, λ and ρ are chosen here.
     """
     fig, axes = plt.subplots(2, 3, figsize=(9, 5.2), sharex="row")
     columns = (

@@ -43,7 +43,8 @@ def displacement(
     float64): feature 1 (orange) has the larger λ, feature 2 (blue) the larger ρ. The predictor
     starts rotated by the angle δ against the encoder; the darker, the larger δ. (a) JEPA: while
     feature 1 alone is learned, that state is unstable at the rate ρ₁^(2L-1) σ₂² (ρ₂ - ρ₁), and δ
-    decides when feature 2 takes over the latent unit of feature 1, which drops and is learned anew.
+    decides when feature 2 takes over the latent unit of feature 1, which drops and is learned
+    again.
     (b) MAE on the same problem, where λρ is equal for both and nothing grows. Points: the scalar
       equations, which δ = 0 follows and which cannot show any of this. Triangles: predicted
       displacement times t₁ + ln(1/δ)/μ.

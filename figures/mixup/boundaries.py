@@ -45,9 +45,10 @@ def boundaries(
     Mixup does not.
 
     The classes of F1. (a) One sample of `n` points at κ = `separability` and the boundaries w·x = 0
-    that are learnt from it, thin ones those of `others` further samples; the Bayes boundary (black)
-    and, dash-dotted, the one to which masks tend as κ grows, w along 1/μ (here also along μ). (b)
-    Angle from the Bayes direction b to the learnt w, counter-clockwise positive, at the same n
+    that are learned from it, thin ones those of `others` further samples; the Bayes boundary
+    (black) and, dash-dotted, the one to which masks tend as κ grows, w along 1/μ (here also along
+    μ). (b) Angle from the Bayes direction b to the learned w, counter-clockwise positive,
+    at the same n
     against κ: means over `runs` samples with 99 % Student intervals. Lines: the ridge-LDA path at n
     points, which training without augmentation follows at large κ (orange), and the minimiser of
     the expected loss of masks (pink); Mixup's is b (black). Oh & Yun 2023 for the three directions;
@@ -55,21 +56,21 @@ def boundaries(
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.9))
     kappas = sorted({*separabilities, separability})
-    learnt = {learner: fitted(learner, n, kappas, runs) for learner in _LEARNERS}
+    learned = {learner: fitted(learner, n, kappas, runs) for learner in _LEARNERS}
     here = kappas.index(separability)
     _sample_panel(
         left,
         n,
         separability,
-        {name: weights[here, : 1 + others] for name, weights in learnt.items()},
+        {name: weights[here, : 1 + others] for name, weights in learned.items()},
     )
-    _angle_panel(right, n, kappas, learnt)
+    _angle_panel(right, n, kappas, learned)
     letters((left, right), x=-0.06)
     return fig
 
 
 def _sample_panel(
-    axes: Axes, n: int, separability: float, learnt: dict[str, Float[np.ndarray, "samples dim"]]
+    axes: Axes, n: int, separability: float, learned: dict[str, Float[np.ndarray, "samples dim"]]
 ) -> None:
     pair = REFERENCE.pair(separability)
     static = {"n": n, **REFERENCE._asdict(), "label_law": "balanced"}
@@ -82,7 +83,7 @@ def _sample_panel(
     reach = 1.1 * np.abs(points).max()
     _boundary(axes, pair.bayes_direction, reach, color=COLOURS[6], label="Bayes", linewidth=2)
     for learner, (name, colour, _) in _LEARNERS.items():
-        first, *rest = learnt[learner]
+        first, *rest = learned[learner]
         _boundary(axes, first, reach, color=colour, label=name)
         for weights in rest:
             _boundary(axes, weights, reach, color=colour, linewidth=0.4, alpha=0.5)
@@ -107,12 +108,12 @@ def _angle_panel(
     axes: Axes,
     n: int,
     kappas: Sequence[float],
-    learnt: dict[str, Float[np.ndarray, "kappas runs dim"]],
+    learned: dict[str, Float[np.ndarray, "kappas runs dim"]],
 ) -> None:
     bayes = REFERENCE.pair(1).bayes_direction
     grid = np.geomspace(kappas[0], kappas[-1], 40)
     for learner, (name, colour, marker) in _LEARNERS.items():
-        angles = signed_angle(learnt[learner], bayes)
+        angles = signed_angle(learned[learner], bayes)
         points_with_intervals(axes, kappas, angles.T, colour, fmt=marker, label=name)
     pairs = [REFERENCE.pair(kappa) for kappa in grid]
     path = np.array([predicted.erm_direction_at(pair, n) for pair in pairs])

@@ -1,4 +1,4 @@
-"""How the learnt direction approaches the Bayes direction with more samples: F1."""
+"""How the learned direction approaches the Bayes direction with more samples: F1."""
 
 from collections.abc import Sequence
 
@@ -42,13 +42,13 @@ def learning_curves(
     """Separable classes hide the Bayes direction from training without augmentation; Mixup finds
     it, masks never do.
 
-    1 - cos(w, b) of the learnt weights w to the Bayes direction b = Σ⁻¹μ against the sample size n,
-    for classes N(±μ, Σ/κ) in the plane, μ = (1, 1), Σ = diag(.2, 1.8), half the points of either
+    1 - cos(w, b) of the learned weights w to the Bayes direction b = Σ⁻¹μ against the sample size
+    n, for classes N(±μ, Σ/κ) in the plane, μ = (1, 1), Σ = diag(.2, 1.8), half the points of either
     class, λ uniform, all masks equally likely. Points: means over `runs` samples with 99 % Student
     intervals; bands: from the 10 % to the 90 % quantile of the runs. Lines: without augmentation
     the ridge-LDA path at finite n up to n = e^(a/2) (dotted), where separability ends, a = κm², and
     the law of large n, T K_erm(a) / (2κ|b|²n), beyond (solid); Mixup with the averaged loss
-    likewise with K_mix(a), called C/n (solid), and one λ per pair with the term B_s κ/n² of large κ
+    the same with K_mix(a), called C/n (solid), and one λ per pair with the term B_s κ/n² of large κ
     added (dashed); masks the expected minimiser (dash-dotted), which stays away from b. The path is
     the limit of large κ: fluctuations of the direction put the orange points above it. (a-e)
     Growing κ. The four learners see the same samples. Oh & Yun 2023 for the curse and its cure; all

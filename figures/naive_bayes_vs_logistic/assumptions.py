@@ -25,7 +25,7 @@ class Assumptions(NamedTuple):
     Attributes:
         variances: σ_i², pooled over the classes, without the floor.
         beta: |E[l_j - l_k | y = c]| / n for every pair j < k and every class c.
-        alpha: Var[l_j - l_k | y = c] / n likewise.
+        alpha: Var[l_j - l_k | y = c] / n in the same way.
         independent_alpha: what α would be if features were independent with these means and
             variances, for every pair.
         concerns_own: whether c is one of the pair, the only case that the theorem needs.

@@ -1,4 +1,4 @@
-"""Where naive Bayes has learnt what there is to learn, for signals that grow like powers of n:
+"""Where naive Bayes has learned what there is to learn, for signals that grow like powers of n:
 F4.
 """
 

@@ -34,7 +34,7 @@ def rashomon(
     mean over `runs` sets with 99 % Student intervals, and the same for labels that have nothing to
     do with the points: line, Cover's count times the binomial law of E. The signal moves
     classifiers out to both ends. (c) Discrepancy and ambiguity around the best classifier of each
-    set against the tolerance ε, means likewise; dashed: mean of Proposition 1, 2R + ε, at most 1.
+    set against the tolerance ε, means too; dashed: mean of Proposition 1, 2R + ε, at most 1.
     The Rashomon diagram and (b) are new.
     """
     samples, paths = _enumerated(n_points, dim, noise, runs)

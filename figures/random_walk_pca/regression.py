@@ -43,7 +43,7 @@ def decaying_noise(
     as t^-p.
 
     (a) The first four components of the model's parameters, a linear map from n_features to
-      n_outputs learnt from a
+      n_outputs learned from a
     random one by SGD with one example per step, one run of T = n_points steps (dots): each against
     every other, and against time on the diagonal. (b) The same for a walk in as many dimensions
     whose noise decays with the exponent p fitted in (c). Lines in both: the Bessel functions of the

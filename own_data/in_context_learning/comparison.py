@@ -87,9 +87,9 @@ def which_algorithm(
     answers that are not finite or beyond 1e150, inputs or labels that are all zero, and arguments
     out of range.
 
-    Source: the squared prediction difference and the algorithms are those of Akyürek et al. 2023,
-        arXiv 2211.15661;
-    larger inputs as in Zhang, Frei & Bartlett 2024, arXiv 2306.09927; the rest derived here.
+    Source: the squared prediction difference and the algorithms are those of Akyürek et al. 2023
+    (arXiv 2211.15661); larger inputs as in Zhang, Frei & Bartlett 2024 (arXiv 2306.09927); the rest
+    was derived here.
     """
     require(scale != 1, f"scale must not be 1, got {scale}")
     of_inputs, of_labels = checked_prompts(inputs, labels)

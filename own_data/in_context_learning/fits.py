@@ -357,7 +357,7 @@ def without_groups(
 
 
 def interval(values: Float[np.ndarray, " fits"], confidence: float) -> Estimate:
-    """The jackknife's estimate; the first value thrice where one of them is not finite."""
+    """The jackknife's estimate; the first value three times where one of them is not finite."""
     if np.isfinite(values).all():
         with np.errstate(over="ignore", invalid="ignore"):  # a rule that diverges has no interval
             return jackknife(values, confidence)

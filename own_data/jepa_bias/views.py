@@ -60,7 +60,7 @@ class ViewsLearningOrder(Answer):
         undecided: how many neighbours in the order of times have intervals that overlap.
         squared_commutator: of the population, relative as in `order`, squared; its interval reaches
             zero where the population may commute.
-        squared_asymmetry: likewise.
+        squared_asymmetry: in the same way.
     """
 
     asked: ClassVar[str] = LearningOrder.asked

@@ -84,8 +84,7 @@ def assumption_diagnostics(
     Raises as `labelled_samples`; m below 40 or too small for n is a ValueError.
 
     Source: σ^2, β and α are those of the released code of Zheng et al. 2023, arXiv 2302.02334; all
-        else
-    derived here.
+    else was derived here.
 
     >>> labels, rng = np.arange(400) % 2, np.random.default_rng(0)
     >>> result = assumption_diagnostics(rng.normal(size=(400, 10)) + 0.8 * labels[:, None], labels)

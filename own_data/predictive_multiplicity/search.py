@@ -362,7 +362,7 @@ class Search:
 
     def _solve(self, task: Task, deadline: Deadline) -> float:
         """A proved bound of a task; what is met on the way is kept. Where the solver gives up it
-        starts afresh.
+        starts again.
         """
         if self._too_large():
             return -np.inf

@@ -41,9 +41,8 @@ class StepGramRecorder:
         sketch_size: m, cells of the sketch.
         seed: of signs and cells.
 
-    Source: Charikar, Chen & Farach-Colton 2002 for the sketch; Antognini & Sohl-Dickstein 2018
-        project at random too;
-    the effective dimension of the sketch: derived here.
+    Source: Charikar, Chen & Farach-Colton 2002 for the sketch; Antognini & Sohl-Dickstein 2018 use
+    random projections, too; the effective dimension of the sketch was derived here.
     """
 
     @guarded

@@ -147,20 +147,21 @@ def random_walk_test(
     draws: Annotated[int, Interval(99, 10**6)] = 999,
     seed: int = 0,
 ) -> WalkTest:
-    """Compare a trajectory with a random walk: steps that are independent, of one law, symmetric
-    about zero.
+    """Compare a trajectory with a random walk, whose steps are independent, of one law and
+    symmetric about zero.
 
-    The verdict compares the steps with signed permutations of them, which a random walk could have
-    taken as well, by the variance on the leading half-cosines, the displacement, products of
-    neighbouring steps, and trend, periods, jumps and memory of their length and directions. Its
-    level is exact for any noise, in any dimension, also where the effective dimension is small;
-    `p_value` is at least 1 / (draws + 1). Power grows with T and with the effective dimension: of
-    GARCH(.15, .8) in 20 dimensions 92 of 100 walks of 300 steps are seen, all of 600.
+    The test compares the steps with their signed permutations, which a random walk takes with equal
+    probability. Its statistics are the variance on the leading half-cosines, the displacement,
+    products of neighbouring steps, and trend, periods, jumps and memory of the lengths and
+    directions of the steps. The level is exact for any noise in any dimension, also for a small
+    effective dimension; `p_value` is at least 1 / (draws + 1). The power grows with T and with the
+    effective dimension: for GARCH(.15, .8) in 20 dimensions the test rejects 92 of 100 walks of 300
+    steps, and all of 600 steps.
 
-    Beside it stand the variance ratios and cosine contents of the components with those of a walk.
-    Their scores z are standard normal for Gaussian steps to first order in 1 / effective dimension
-    (mean within .2 of 0, variance .75 to 1.2 from an effective dimension of 40 on for isotropic
-    noise, several hundred for anisotropic), and end at +-7.3.
+    The answer also compares the variance ratios and cosine contents of the components with those of
+    a walk. Their scores z are standard normal for Gaussian steps to first order in 1 / effective
+    dimension (mean within .2 of 0, variance .75 to 1.2 from an effective dimension of 40 on for
+    isotropic noise, several hundred for anisotropic), and end at +-7.3.
 
     Args:
         trajectory: T recorded points, T x d, NumPy or JAX, of any floating dtype; T may exceed d.
@@ -171,19 +172,16 @@ def random_walk_test(
         draws: B, signed permutations.
         seed: of the signed permutations.
 
-    Doubts name an effective dimension below 30, where the scores z are not calibrated, and
-    components beyond its square root, which are no cosines; far beyond it the law of the ratios has
-    no variance left, and their scores are NaN; and
-    a step longer than normal steps would have in one trajectory of a hundred: a jump, or heavy
-        tails. Where one step in
-    five is zero the question stays open. Raises ValueError for fewer than ten points, values that
-    are not finite (the first point is named), no movement, steps without noise, or more components
-    than steps less one.
+    Doubts name an effective dimension below 30, where the scores z are not calibrated; components
+    beyond its square root, which are no cosines (far beyond it the scores are NaN); and a step that
+    is longer than the longest of normal steps in 99 of 100 trajectories, which is a jump or a sign
+    of heavy tails. If one step in five is zero, the tool cannot judge. Raises ValueError for fewer
+    than ten points, values that are not finite (the first point is named), no movement, steps
+    without noise, or more components than steps less one.
 
     Source: the spectrum of Antognini & Sohl-Dickstein 2018, arXiv 1806.08805; the cosine content of
-        Hess 2000, Phys.
-    Rev. E 62, 8438; their laws at finite dimension: derived here; the null by symmetry: Fisher
-    1935.
+    Hess 2000, Phys. Rev. E 62, 8438; the null distribution by symmetry of Fisher 1935. The laws at
+    finite dimension were derived here.
 
     >>> steps = np.random.default_rng(0).standard_normal((300, 500))
     >>> print(random_walk_test(np.cumsum(steps, axis=0)).lines()[0])

@@ -101,7 +101,7 @@ def moved(sigma, h):
 
 
 @claim(
-    paper("equations 67 and 68; the error is ours"),
+    paper("equations 67 and 68; the error was derived here"),
     kind="identity",
     cases=[(3, 2, 20, 0.3), (3, 2, 20, 3.0)],
 )

@@ -12,7 +12,7 @@ Compatibility asks for two things of mean distances: (i) within a class that of 
 that of two old features o and o'; (ii) across classes it is at least that of o and o'.
 
 Read: the abstracts of both. Derived here: when both inequalities hold, that squared Euclidean
-distances cannot have both, and what a head that is made anew keeps. Not claimed: single pairs,
+distances cannot have both, and what a head that is made again keeps. Not claimed: single pairs,
 which obey either hardly more often than not.
 
 Topic: representations.
@@ -184,7 +184,7 @@ def kept_law(classes, more):
     cases=[(2, 1), (5, 5), (10, 60)],
 )
 def test_regrown_head(trial, classes: Classes, more: More):
-    """A simplex made anew keeps K of its K₂ directions at best at the mean cosine √((K − 1) K₂/(K
+    """A simplex made again keeps K of its K₂ directions at best at the mean cosine √((K − 1) K₂/(K
     (K₂ − 1))).
     """
     law = kept_law(classes, more)

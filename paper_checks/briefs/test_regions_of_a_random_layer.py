@@ -135,7 +135,7 @@ def chance_of_one_code(units, dim):
 
 @observed
 def equal_codes(generator, count, units, dim):
-    """Whether two normal points have one code under normal weights without bias, all drawn anew
+    """Whether two normal points have one code under normal weights without bias, all drawn again
     each time.
     """
     points = generator.standard_normal((count, dim, 2))

@@ -3,7 +3,7 @@ Forgetting ...".
 
 The abstract, a third-party note with the main formulas and the released code were read; no theorem
 is cited by number. Features and weights are standard normal, labels three times as large, drawn
-anew under every seed; measured are weights that were fitted one task after the other.
+again under every seed; measured are weights that were fitted one task after the other.
 """
 
 from typing import Annotated, NamedTuple

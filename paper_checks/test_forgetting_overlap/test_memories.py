@@ -97,12 +97,12 @@ def test_pca_ogd__not_monotone(trial, n_s: Literal[5, 6], n_t: Literal[4, 5], di
     smaller one.
     """
 
-    def rise(generator, *, anew=True):
+    def rise(generator, *, again=True):
         tasks = two_tasks(generator, n_s, n_t, dim)
         zero = np.zeros((n_s, dim))
         right = observed.principal_directions(tasks.features_s, n_s)
         off = [np.eye(dim) - right[:k].T @ right[:k] for k in range(n_s)]
-        designs = [tasks.features_t @ (P if anew else off[0]) for P in off]
+        designs = [tasks.features_t @ (P if again else off[0]) for P in off]
         updates = [observed.refit(features, tasks.targets, zero[0], 0.0) for features in designs]
         steps = np.array([update @ P for update, P in zip(updates, off, strict=True)])
         return np.any(np.diff(observed.drift(tasks.features_s, zero, steps)) > 0)
@@ -110,7 +110,7 @@ def test_pca_ogd__not_monotone(trial, n_s: Literal[5, 6], n_t: Literal[4, 5], di
     def rises(generator, n, **way):
         return np.array([rise(generator, **way) for _ in range(n)])
 
-    processes = {"one update for all k, projected": partial(rises, anew=False)}
+    processes = {"one update for all k, projected": partial(rises, again=False)}
     options = {"side": "at least", "controls": {"every pair": 1.0}, "first": 100, "most": 10_000}
     trial.probability(sampler=rises, predict=0.3, control_processes=processes, **options)
 

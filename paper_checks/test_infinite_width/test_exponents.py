@@ -27,7 +27,7 @@ Start = Annotated[
     float,
     Interval(0.5, 1.5, why="below, no readout is stable, above, movement is lost in rounding"),
 ]
-Learnt = Annotated[
+Learned = Annotated[
     float, Interval(1, 2, why="below, no readout is stable, above, it learns nothing by far")
 ]
 Hidden = Annotated[float, Interval(-0.5, 0.5, why="a cap, which nothing requires")]
@@ -119,16 +119,16 @@ def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
     kind="rate",
     cases=[(0.5, 1.0, 0.0), (1.0, 1.0, -1.0), (0.75, 1.0, -0.5), (0.5, 1.0, 1.0), (1.0, 2.0, 0.0)],
 )
-def test_width_exponent(trial, start: Start, learnt: Learnt, c: Rate, width: Some = 128):
+def test_width_exponent(trial, start: Start, learned: Learned, c: Rate, width: Some = 128):
     """With one hidden layer features move by n^(-r), r = min(a + b, 2 a + c) + c: NTK 1/2, mean
     field 0, standard 3/2.
 
-    a + b of the readout is `start`, 2 a + c is `learnt`; a and b of the first layer are 0. The same
-    units are put together to networks of all widths, and the step is small.
+    a + b of the readout is `start`, 2 a + c is `learned`; a and b of the first layer are 0. The
+    same units are put together to networks of all widths, and the step is small.
     """
-    scaling = by_readout(trial, np.zeros(1), start, learnt, c)
+    scaling = by_readout(trial, np.zeros(1), start, learned, c)
     r = float(predicted.feature_exponent(*scaling))
-    rivals = {"without [l = 1]": 1 - r, "2 a + c only": -learnt - c, "1/2 for every r > 0": -0.5}
+    rivals = {"without [l = 1]": 1 - r, "2 a + c only": -learned - c, "1/2 for every r > 0": -0.5}
     of_one_layer(trial, scaling, r, width, rivals)
 
 
@@ -149,17 +149,17 @@ def of_one_layer(trial, scaling, r, width, wrong):
     )
 
 
-def by_readout(trial, hidden, start, learnt, c):
+def by_readout(trial, hidden, start, learned, c):
     """Exponents with these a of hidden layers, if stable, with a first step like later ones and
     beyond rounding.
     """
-    a = np.append(hidden, (learnt - c) / 2)
+    a = np.append(hidden, (learned - c) / 2)
     b = np.where(np.arange(len(a)) > 0, 0.5 - a, -a)
     b[-1] = start - a[-1]
     trial.require(predicted.stability(a, b, c), "all exponents together must be stable")
     trial.require(
-        start <= learnt,
-        "start must be at most learnt, or later steps move features more than the first",
+        start <= learned,
+        "start must be at most learned, or later steps move features more than the first",
     )
     trial.require(
         predicted.feature_exponent(a, b, c) <= 2,
@@ -168,9 +168,9 @@ def by_readout(trial, hidden, start, learnt, c):
     return a, b, c
 
 
-def of_two_layers(trial, first, second, start, learnt, c):
+def of_two_layers(trial, first, second, start, learned, c):
     """Exponents of two hidden layers, r, and others that one might take for it."""
-    scaling = by_readout(trial, np.array([first, second]), start, learnt, c)
+    scaling = by_readout(trial, np.array([first, second]), start, learned, c)
     gap = abs(2 * first + 1 - 2 * second)
     trial.require(
         gap == 0 or gap >= 1, "2 first + 1 and 2 second must be equal or 1 apart, or layers mix"
@@ -203,14 +203,14 @@ def test_width_exponent__deep(
     first: Hidden,
     second: Hidden,
     start: Start,
-    learnt: Learnt,
+    learned: Learned,
     c: UnitInterval,
     width: Wide = 1024,
 ):
     """With two hidden layers the one that moves features most decides r: NTK 1/2, and 0 where it is
     the first.
     """
-    scaling, r, rivals = of_two_layers(trial, first, second, start, learnt, c)
+    scaling, r, rivals = of_two_layers(trial, first, second, start, learned, c)
 
     def moved(n):
         (network, chances), x = observed.deep_nodes(n, *scaling), np.ones((1, 1))
@@ -239,14 +239,14 @@ def test_width_exponent__named(
     first: Hidden,
     second: Hidden,
     start: Start,
-    learnt: Learnt,
+    learned: Learned,
     c: UnitInterval,
     width: From64,
 ):
     """Tanh networks of two hidden layers move features by n^(-r): muP r = 0, standard with c = 1
     1/2, half-way 1/4.
     """
-    scaling, r, rivals = of_two_layers(trial, first, second, start, learnt, c)
+    scaling, r, rivals = of_two_layers(trial, first, second, start, learned, c)
     judged(trial, one_step(scaling), [width, 2 * width, 4 * width], -r, rivals, power=2)
 
 
@@ -310,21 +310,25 @@ def test_one_step__features(
     kind="rate",
     cases=[(0.5, 1.0, -0.75), (1.0, 1.0, -1.25), (0.5, 1.5, -1.5)],
 )
-def test_width_exponent__unstable(trial, start: Start, learnt: Learnt, c: Rate, width: Some = 128):
+def test_width_exponent__unstable(
+    trial, start: Start, learned: Learned, c: Rate, width: Some = 128
+):
     """With r < 0, against the fourth condition, the first order of a step moves features by n^(-r),
     without bound.
     """
-    a = (learnt - c) / 2
+    a = (learned - c) / 2
     scaling = np.array([0, a]), np.array([0, start - a]), c
     r = float(predicted.feature_exponent(*scaling))
     broken = not predicted.stability(*scaling)[3]
-    trial.require(start <= learnt and broken, "start must be at most learnt, and start + c below 0")
+    trial.require(
+        start <= learned and broken, "start must be at most learned, and start + c below 0"
+    )
     of_one_layer(
         trial,
         scaling,
         r,
         width,
-        {"features learnt": 0.0, "2 a + c only": -learnt - c, "without c": -start},
+        {"features learned": 0.0, "2 a + c only": -learned - c, "without c": -start},
     )
 
 
@@ -341,7 +345,7 @@ def test_named_scalings__moved(trial, name: Name, width: Some = 128):
     """
     scaling = predicted.named_scaling(name)
     r = float(predicted.feature_exponent(*scaling))
-    of_one_layer(trial, scaling, r, width, {"features learnt": 0.0, "as in NTK": -0.5})
+    of_one_layer(trial, scaling, r, width, {"features learned": 0.0, "as in NTK": -0.5})
 
 
 @claim(

@@ -180,7 +180,7 @@ def test_tanh_limit(
     trial,
     rate: Annotated[
         float,
-        Interval(0.2, 1, why="below, little is learnt, above, units leave Gauss's nodes behind"),
+        Interval(0.2, 1, why="below, little is learned, above, units leave Gauss's nodes behind"),
     ],
     width: Annotated[int, Interval(256, 2**14, why="the order 1 / n is neglected")],
 ):

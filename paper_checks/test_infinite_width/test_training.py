@@ -27,9 +27,7 @@ Readout = Annotated[
     float, Interval(1, 2, why="below, the start is not small, above, rounding hides the first step")
 ]
 From128 = Annotated[int, Interval(128, 2**13, why="of smaller networks the order 1 / n^2 is seen")]
-LATE = derived(
-    "the least of a + b and 2 a + c in r, recalled; the experiment and its order 1 / n are ours"
-)
+LATE = derived("the least of a + b and 2 a + c in r, recalled; the experiment is from here")
 
 
 def late_readout(trial, steps, readout, width):

@@ -17,7 +17,7 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
 MOMENTS = derived(
-    "second moments of a model of a kind that summaries of the paper name; its parameters are ours"
+    "second moments of a model of a kind that summaries of the paper name; parameters chosen here"
 )
 Variance = Annotated[float, Interval(0.01, 100, why="a cap, which nothing requires")]
 Rate = Annotated[

@@ -68,7 +68,7 @@ def drift(parameters, slopes):
 
 
 @claim(
-    derived("V^T grad_V = grad_(W_L) W_L^T, and likewise in all pairs of factors"),
+    derived("V^T grad_V = grad_(W_L) W_L^T, and in the same way in all pairs of factors"),
     kind="identity",
     cases=OBJECTIVES,
 )

@@ -1,4 +1,4 @@
-"""Masking (CutMix style): its minimiser is another direction, 1 / μ in the limit, and it is learnt
+"""Masking (CutMix style): its minimiser is another direction, 1 / μ in the limit, and it is learned
 ever faster.
 """
 
@@ -187,19 +187,19 @@ def test_mask_suboptimal(
             pair.signal * (np.linalg.solve(covariance, 1 / mean) @ (1 / mean))
         )
         angle = np.sqrt(2 * pair.misalignment(predicted.mask_minimiser(pair, *law)))
-        learnt = weights @ mean / np.sqrt(weights @ covariance @ weights * pair.signal)
-        return learnt, predicted.mask_limit_error_ratio(pair), inverse_form, angle
+        learned = weights @ mean / np.sqrt(weights @ covariance @ weights * pair.signal)
+        return learned, predicted.mask_limit_error_ratio(pair), inverse_form, angle
 
-    learnt, ratios, inverse_form, angles = np.transpose(
+    learned, ratios, inverse_form, angles = np.transpose(
         [measured(sample % 2) for sample in range(2 * n_pairs)]
     )
     # The fit's tolerance: the ratio is stationary nowhere but at b, and |r| <= 1.
     trial.value(
-        learnt, ratios, margin=1e-7, error=1e-9, controls={"r with the inverse of Σ": inverse_form}
+        learned, ratios, margin=1e-7, error=1e-9, controls={"r with the inverse of Σ": inverse_form}
     )
     ones = np.ones(2 * n_pairs)
     trial.bound(
-        learnt,
+        learned,
         ones,
         instances="draws",
         independent=n_pairs,

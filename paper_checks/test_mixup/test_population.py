@@ -58,7 +58,7 @@ def scalar_mixing(input_weight):
 
 
 def coordinatewise(key):
-    """Mixup whose weight is drawn anew for every coordinate, the label with their mean."""
+    """Mixup whose weight is drawn again for every coordinate, the label with their mean."""
     shares = jax.random.uniform(key, (3,))
     return jnp.diag(shares), jnp.diag(1 - shares), shares.mean()
 

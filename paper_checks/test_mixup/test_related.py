@@ -1,7 +1,7 @@
 """Identities of neighbouring papers: what Mixup's loss is, rewritten; and where mixed points
 contradict each other.
 
-The papers' texts could not be read: what is recalled of them is derived anew here.
+The papers' texts could not be read: what is recalled of them is derived again here.
 """
 
 from typing import Annotated

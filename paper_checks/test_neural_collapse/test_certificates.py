@@ -81,7 +81,7 @@ def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 
 
 
 def convex_value(found, class_sizes, weight_decay, feature_decay, loss="mse"):
-    """The convex objective at the solver's logits, computed anew."""
+    """The convex objective at the solver's logits, computed again."""
     sizes = np.array(class_sizes, float)
     outputs = found.logits + found.bias[:, None]
     if loss == "mse":

@@ -77,7 +77,7 @@ def test_compas__table(trial):
     discrepancies = [2, 296, 547, 762, 1105, 1278, 1433, 1749, 2196]
     ambiguities = [2, 445, 1073, 2005, 3160, 4102, 4225, 4684, 6172]
     judge_table(trial, solved("arrest"), 6172, 2008, discrepancies, ambiguities)
-    # Labels dealt anew among the same people leave nothing to learn.
+    # Labels dealt again among the same people leave nothing to learn.
     samples = observed.compas_samples()
     people = np.repeat(samples.features[:, 4:], samples.counts, axis=0)
     labels = trial.generator("labels").permutation(np.repeat(samples.labels, samples.counts))

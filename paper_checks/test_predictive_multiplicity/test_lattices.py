@@ -197,7 +197,7 @@ def parallelograms(points):
 )
 def test_parallelogram__valid(trial, shape: Shape):
     """Every linear dichotomy has -1 <= b_1 + b_2 - b_3 - b_4 <= 1 where u1 + u2 = u3 + u4, and
-    midpoints likewise.
+    midpoints in the same way.
     """
     trial.require(3 <= np.prod(shape) <= 16, f"shape must give 3 to 16 points ({_LISTED})")
     points = lattice(shape)

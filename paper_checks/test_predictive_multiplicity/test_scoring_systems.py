@@ -367,7 +367,7 @@ def world_of(points, bound, chances, n_classifiers):
 def test_slim__occam(
     trial,
     n_points: Annotated[int, Interval(20, 200, why="a cap, which nothing requires")] = 50,
-    bound: Annotated[int, Interval(1, 3, why="all vectors are drawn upon")] = 2,
+    bound: Annotated[int, Interval(1, 3, why="all vectors are tried")] = 2,
     failure: Annotated[
         float, Interval(0.01, 0.3, why="without log |L| it fails more often than it may")
     ] = 0.2,

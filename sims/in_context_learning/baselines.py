@@ -130,12 +130,12 @@ def _least_squares(inputs, labels, regulariser):
         basis = jnp.where(is_new & (column == rank)[:, None], direction, basis)
 
         def rotate(incoming, row):
-            at, ours = row
-            radius = jnp.hypot(ours[at], incoming[at])
+            at, own = row
+            radius = jnp.hypot(own[at], incoming[at])
             safe = jnp.where(radius > 0, radius, 1)
-            cosine = jnp.where(radius > 0, ours[at] / safe, 1)
+            cosine = jnp.where(radius > 0, own[at] / safe, 1)
             sine = incoming[at] / safe
-            return cosine * incoming - sine * ours, cosine * ours + sine * incoming
+            return cosine * incoming - sine * own, cosine * own + sine * incoming
 
         _, triangle = lax.scan(rotate, jnp.append(basis @ row, label), (column, triangle))
         return (basis, rank + is_new, triangle), (state[0], state[2])

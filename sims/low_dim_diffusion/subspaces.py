@@ -47,7 +47,7 @@ def trained_errors(
     steps: Steps = 15,
 ) -> Float[np.ndarray, " draws"]:
     """The same after large orthonormalised gradient steps on |V'X|_F^2 from a random start; raises
-    likewise.
+    in the same way.
     """
     points = _points(generator, draws, ambient, dim, samples)
     basis = np.linalg.qr(generator.standard_normal((draws, ambient, dim)))[0]

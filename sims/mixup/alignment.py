@@ -31,12 +31,12 @@ class Alignment(NamedTuple):
     direction b".
 
     refuted : whether it is rejected. If the sentence is true, that happens with probability `error`
-    (see below). p_value : of the test.
+        (see below).
+    p_value : of the test.
     scale : the best multiple t of b, w = t b.
     displacement : estimated distance of the minimiser from the ray of b, relative to |t b|: one
-    Newton step from t b,
-        so about the tangent of the angle while that is small.
-    displacement_limit : what the test rules out: displacements above it, at confidence 1 - `error`.
+        Newton step from t b, which is about the tangent of a small angle.
+    displacement_limit : the test excludes displacements above it, at confidence 1 - `error`.
     """
 
     refuted: bool

@@ -31,13 +31,12 @@ class HardMargin(NamedTuple):
 class ErmFit(NamedTuple):
     """What minimising the empirical logistic risk leads to.
 
-    weights : the minimiser; where the points are separable there is none, |w| grows without end,
-    and this is the unit
-        vector that w/|w| tends to.
-    separable : which of the two.
-    residual : a bound on the relative error: of the margin (duality gap) where separable, the
-    relative Newton step
-        elsewhere. Not below 1e-9 means not converged, as where 0 lies on the boundary of the hull.
+    weights : the minimiser. Separable points have none, because |w| grows without end; then the
+        unit vector to which w/|w| tends.
+    separable : whether the points are separable.
+    residual : a bound on the relative error: of the margin (duality gap) for separable points, the
+        relative Newton step otherwise. A value of 1e-9 or more means that the fit has not
+        converged, as if 0 lies on the boundary of the hull.
     """
 
     weights: Float[Array, "dim"]

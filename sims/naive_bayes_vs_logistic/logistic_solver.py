@@ -24,7 +24,7 @@ class LogisticProblem(NamedTuple):
         design: rows x parameters; the last column is ones, so that the intercept is one more
             weight.
         design_transposed: the same numbers, parameters x rows, because products from the other side
-            are thrice slower.
+            are three times slower.
         targets: 1 where a row is of the vector's class, else 0; a single vector stands for class 1
             of two.
         weight: s, one sample weight per row.

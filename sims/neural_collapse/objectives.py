@@ -40,7 +40,7 @@ class Problem:
     Decays may be traced, so that a map over them builds the problem inside. Raises ValueError for
     no class, no layer, and a decay of no bias.
     Source: Dang et al. 2023 with the normalisation of its released code; decayed bias and cross
-        entropy: derived here.
+    entropy were derived here.
     """
 
     class_sizes: ClassSizes

@@ -43,7 +43,7 @@ def flip_errors(
     One relaxation is kept for all rows. The baseline may be any linear dichotomy, as a solution or
     as b; the options are those of `minimise_errors`. `time_limit` is for each row: bounds and
     errors differ where it was too short. `workers` are processes that share the rows, started
-    afresh, so that a script needs the usual `if __name__ == "__main__"`. Raises ValueError for a
+    again, so that a script needs the usual `if __name__ == "__main__"`. Raises ValueError for a
     baseline that is not linear, RuntimeError as `minimise_errors`. Source: the flip problem of
     Marx, Calmon & Ustun 2020.
     """

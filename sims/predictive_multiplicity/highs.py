@@ -151,7 +151,7 @@ class ResidentProgram:
         self._highs.run()
         if (
             self._highs.getModelStatus() not in _STATUS
-        ):  # the last basis may be singular now: start afresh
+        ):  # the last basis may be singular now: start again
             self._highs.clearSolver()
             self._highs.run()
         return _status(self._highs)

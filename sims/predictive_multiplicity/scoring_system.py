@@ -153,7 +153,7 @@ def settled_errors(problem: ScoringProblem, attained: float) -> Int[np.ndarray, 
 
     `attained` is the objective of any scoring system, the smaller the better. The linear relaxation
     never exceeds the objective, so if it does exceed `attained` once a sample is forced to be an
-    error, no optimum errs there; and likewise for right ones. Two linear programs per distinct
+    error, no optimum errs there; so for right ones. Two linear programs per distinct
     sample, from the last basis. Raises ValueError for an objective below the relaxation's, which
     nothing attains. Source: data reduction of Ustun & Rudin 2016 (arXiv 1502.04269), as recalled;
     this proof: derived here.

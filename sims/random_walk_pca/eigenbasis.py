@@ -27,12 +27,13 @@ class EigenbasisSample(NamedTuple):
     """One sample spectrum, with the noise that made it.
 
     variances : ℓ_k, decreasing, in the units of the population eigenvalues: min(T-1, d) of them, or
-    as many as asked. total_variance : the sum of all ℓ_k.
+        as many as asked for.
+    total_variance : the sum of all ℓ_k.
     noise_variances : W'_kk, k = 1..T-1, of mean exactly 1: the variance of the noise along each
-    population axis.
-        ℓ_k/λ_k - (W'_kk - 1) has the mean of ℓ_k/λ_k and far less scatter (a control variate).
-    error : how far each ℓ_k can be from an eigenvalue (residual bound); 0 where the whole spectrum
-    is computed.
+        population axis. ℓ_k/λ_k - (W'_kk - 1) has the mean of ℓ_k/λ_k and a much smaller variance
+        (a control variate).
+    error : how far each ℓ_k can be from an eigenvalue (residual bound); 0 if the whole spectrum is
+        computed.
     """
 
     variances: Float[Array, "components"]

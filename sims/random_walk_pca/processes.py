@@ -47,9 +47,9 @@ def trajectory(
         drift: μ, added to every step: a vector, or one number for all columns.
 
     Infinite or NaN where the trajectory overflows.
-    Source: Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805): random walk, momentum, discrete
-        Ornstein-Uhlenbeck
-    process and iterate averaging; one recursion for all of them: derived here.
+    Source: Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805) for the random walk, momentum, the
+    discrete Ornstein-Uhlenbeck process and iterate averaging; the common recursion was derived
+    here.
 
     >>> trajectory([[1.0], [2.0], [3.0]], momentum=0.5).tolist()
     [[1.0], [3.5], [7.75]]

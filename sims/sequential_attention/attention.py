@@ -17,7 +17,7 @@ from theory_on_trial.contract import Interval, guarded, require
 Size = Annotated[int, Interval(1, 2**20)]
 Steps = Annotated[int, Interval(1, 2**20)]
 Rate = Annotated[ScalarLike, Interval(0, 1)]
-_SPREAD = 1e-5  # of logits that are drawn afresh
+_SPREAD = 1e-5  # of logits that are drawn again
 
 
 @guarded

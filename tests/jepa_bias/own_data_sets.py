@@ -202,7 +202,7 @@ def random_problem(seed: int, asymmetry: float = 0.05) -> tuple[Any, Any]:
 
 
 def real(load: Callable[..., Any], columns: int) -> Callable[[int], Any]:
-    """Two disjoint halves of the rows of a table, paired by class, standardised; drawn anew for
+    """Two disjoint halves of the rows of a table, paired by class, standardised; drawn again for
     each seed.
     """
 

@@ -110,7 +110,7 @@ SCAN = {
 
 
 def once(given, **documented):
-    """One call: every other shape or number would compile its loops anew, for seconds."""
+    """One call: every other shape or number would compile its loops again, for seconds."""
     return Case(given, extreme=False, **documented)
 
 

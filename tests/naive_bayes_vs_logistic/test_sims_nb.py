@@ -227,7 +227,7 @@ def test_discriminant_analysis_is_scikit_learns(problem):
         np.abs(np.asarray(rule.scores(jnp.asarray(problem.points)))).max()
         + np.abs(reference.intercept_).max()
     )
-    # The least-squares solver and ours: a solution each, rounded at the condition number.
+    # The least-squares solver and the one here: a solution each, rounded at the condition number.
     found = log_odds(rule, problem.points)
     np.testing.assert_allclose(
         found, expected - expected[:, :1], rtol=0, atol=100 * condition * ULP * (1 + size)

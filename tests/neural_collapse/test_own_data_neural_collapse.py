@@ -1,5 +1,5 @@
 """The certificate of a trained head: invariances, planted optima and local minima, convex programs,
-hostile input.
+fuzzing.
 """
 
 import dataclasses

@@ -1,5 +1,5 @@
 """Multiplicity of a user's own samples: enumeration, planted numbers, invariances, proofs cut
-short, hostile input.
+short, fuzzing.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Data for `choose_subsample`: risks of bags that are fitted anew, at new points of the law of the
+"""Data for `choose_subsample`: risks of bags that are fitted again, at new points of the law of the
 rows.
 """
 
@@ -152,7 +152,7 @@ SETS = [
         for s in (False, True)
     ),
     bag("each row twice", partial(repeated, times=2, noise=0.0), 60, 0.5),
-    bag("each row thrice, nearly", partial(repeated, times=3, noise=0.1), 90, 0.1),
+    bag("each row three times, nearly", partial(repeated, times=3, noise=0.1), 90, 0.1),
     bag("rows of unlike scale", scaled, 120, 0.05),
     bag("an outlier", partial(scaled, outlier=1e4), 120, 0.05),
 ]

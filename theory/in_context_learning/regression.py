@@ -173,7 +173,7 @@ def nearest_neighbour_weights(
     (ties: the earlier example); they sum to one. Fewer examples are all used; with none the
     prediction is zero. Where an example coincides with the query, its label is returned (the mean
     of such labels among the neighbours). `ValueError` also if `query` has not d finite entries.
-    Source: arXiv 2211.15661, whose formula always divides by 3; mended here.
+    Source: arXiv 2211.15661, whose formula always divides by 3; corrected here.
     """
     label_weights = np.zeros(X.shape[0])
     if X.shape[0] == 0:

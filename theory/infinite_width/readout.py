@@ -1,11 +1,11 @@
-"""How far a readout that starts small moves the features once it has learnt: the limit, and what a
+"""How far a readout that starts small moves the features once it has learned: the limit, and what a
 finite width adds.
 
 One hidden layer of tanh, a = (0, 1/2), b = (0, b), c = 0, rate 1, full batches of m samples. The
 readout learns weights of the order n^(-1/2), with which features of the size one move by 1 / n, and
 outputs follow the kernel of the start.
 
-Derivation. With v = c'h / n^(1/2) the readout that descent from zero has learnt (h the unit's
+Derivation. With v = c'h / n^(1/2) the readout that descent from zero has learned (h the unit's
 activations, c minus the sum of the errors e over m), f = K c and e = K c - y. A unit's sums u move
 in one step by -G (e o v d) / (m n^(1/2)), G = x x', d = 1 - h^2; to first order d and h are those
 of the start, so that over all steps they move by G (d o M'h) / n, M minus the sum of c e' over m:

@@ -106,13 +106,13 @@ def stability(a: Exponents, b: Exponents, c: RateExponent) -> Bool[np.ndarray, "
     start = a + b
     readout = a[..., -1] + b[..., -1]
     hidden = np.all(_equal(start[..., 1:-1], 0.5), axis=-1)
-    learnt = _at_least(2 * a[..., -1] + c, 1)
+    learned = _at_least(2 * a[..., -1] + c, 1)
     parts = (
         _equal(start[..., 0], 0),
         hidden,
         _at_least(readout, 0.5),
         _at_least(r, 0),
-        learnt,
+        learned,
         _at_least(readout + r, 1),
     )
     return np.stack(np.broadcast_arrays(*parts), axis=-1)

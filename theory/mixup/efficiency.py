@@ -57,8 +57,8 @@ def mixup_efficiency(effective_separability: Positive, law: MixingLaw) -> float:
     per pair.
 
     With z = w . x ~ N((2y - 1) u, u^2 / a) at the minimiser, z_12 = g z_1 + (1 - g) z_2 and
-    likewise the labels, Ψ = E ψ^2 for ψ(z_1, y_1) = E[(s(z_12) - y_12) g + (s(z_21) - y_21)(1 -
-    g)], the projection of the pair on its first point, and H = E[(g^2 + (1 - g)^2) s'(z_12)].
+    y_12 alike, Ψ = E ψ^2 for ψ(z_1, y_1) = E[(s(z_12) - y_12) g + (s(z_21) - y_21)(1 - g)], the
+    projection of the pair on its first point, and H = E[(g^2 + (1 - g)^2) s'(z_12)].
     Derived here. `ValueError` if the minimiser is zero, or as in `scalar_minimiser`.
     """
     score = scalar_minimiser(effective_separability, law)

@@ -45,7 +45,7 @@ def dichotomy_count(rows: Points) -> int:
 
 @guarded
 def boolean_dichotomies(n_features: Bits) -> int:
-    """Number of threshold functions of d bits, counted anew (a second at d = 5). Source: as
+    """Number of threshold functions of d bits, counted again (a second at d = 5). Source: as
     `dichotomy_count`.
     """
     return dichotomy_count(np.indices((2,) * n_features).reshape(n_features, 2**n_features).T)

@@ -3,7 +3,7 @@ plausible ones.
 
 Uzan & Weinberger 2024, "A representation-learning game for classes of prediction tasks", ICLR 2024,
 arXiv 2403.06971. Its abstract was read, its setting and its solution for one representation in
-public reviews and notes; the formula of the mixed solution was recalled and derived anew here.
+public reviews and notes; the formula of the mixed solution was recalled and derived again here.
 """
 
 from theory.representation_game.mixed import (

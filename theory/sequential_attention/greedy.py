@@ -23,7 +23,7 @@ _PARALLEL = 1e-13
 _TIE = 1e-9
 _LOST = 0.1
 """Share of what is left of a column's square that a round may take before its length is computed
-anew.
+again.
 """
 
 

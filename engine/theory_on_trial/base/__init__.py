@@ -1,3 +1,3 @@
-"""What every room stands on: kinds of arrays, precision, many cells in one program, kept programs,
-progress.
+"""What all packages use: types of arrays, precision, many cells in one program, kept compiled
+programs, progress.
 """

@@ -1,6 +1,4 @@
-"""Where the workbench keeps what it need not compute twice: compiled programs, and the sweeps of
-the figures.
-"""
+"""The cache of compiled programs, and of the sweeps of figures."""
 
 import contextlib
 import hashlib

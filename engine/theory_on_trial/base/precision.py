@@ -1,4 +1,4 @@
-"""The one sentence a float64 computation says when it is asked to run in float32."""
+"""The error of a computation that needs float64 and is asked to run in float32."""
 
 import jax.numpy as jnp
 import numpy as np

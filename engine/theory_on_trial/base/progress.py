@@ -1,4 +1,4 @@
-"""How far a long run is: a bar on a terminal, or calls of a function."""
+"""The progress of a long run: a bar on a terminal, or calls of a function."""
 
 import contextlib
 import os

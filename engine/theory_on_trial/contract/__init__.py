@@ -1,7 +1,7 @@
-"""The contract of a function: the domain of each argument stands in its annotation, once.
+"""The contract of a function: the annotation of each argument declares its domain, once.
 
-People read it there; `guarded` holds the arguments to it and gives anything else one sentence; the
-hostile-input tests and Hypothesis draw from it (`promises`, of the tests). A domain is a marker
+People read it there; `guarded` refuses arguments outside it with one sentence; the
+fuzzing tests and Hypothesis draw from it (`promises`, of the tests). A domain is a marker
 beside the type:
 
     Points = Annotated[int, Interval(2, why="one point has no variance")]

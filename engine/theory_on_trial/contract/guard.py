@@ -1,4 +1,4 @@
-"""The guard: holds the arguments of a function to their annotations."""
+"""Checks the arguments of a function against their annotations."""
 
 import functools
 import inspect

@@ -1,4 +1,4 @@
-"""What several arguments owe to each other: a line in the body of a function."""
+"""Conditions between several arguments: one line in the body of a function."""
 
 import sys
 from typing import Any

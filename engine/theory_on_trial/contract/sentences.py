@@ -1,4 +1,4 @@
-"""Values in a sentence: numbers as they are, arrays by their shapes."""
+"""Values in a sentence: numbers in full, arrays by their shapes."""
 
 from numbers import Real
 from typing import Any

@@ -1,5 +1,5 @@
-"""Figures: a decorator that registers a drawing function, the house style, and the command that
-redraws them.
+"""Figures: a decorator that registers a drawing function, the common style, and the command that
+draws them.
 """
 
 from theory_on_trial.figures.chart import chart

@@ -1,6 +1,4 @@
-"""The picture that most pages need: theory as lines and observation as points, on one pair of
-axes.
-"""
+"""The usual picture of a page: theory as lines and observation as points, on one pair of axes."""
 
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal

@@ -1,4 +1,4 @@
-"""Redraw the figures: `python -m figures [PAPER[.FIGURE] …] [--out DIR] [--quick] [--small]
+"""Draw figures: `python -m figures [PAPER[.FIGURE] …] [--out DIR] [--quick] [--small]
 [--gallery PAGE]`.
 """
 

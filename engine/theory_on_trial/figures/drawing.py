@@ -1,4 +1,4 @@
-"""What every figure shares: how it is registered, how it looks, and the files it leaves."""
+"""What all figures share: their registration, their style, and the files that they write."""
 
 import importlib
 import inspect
@@ -145,7 +145,7 @@ class Figure:
 
 @contextmanager
 def style() -> Any:
-    """Apply the house style, on a canvas that needs no display."""
+    """Apply the common style, on a canvas that needs no display."""
     import matplotlib
     import matplotlib.pyplot as plt
 

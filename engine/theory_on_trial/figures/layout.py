@@ -1,6 +1,4 @@
-"""Does anything in a figure overlap or overflow? Measured on the boxes and paths as they are
-drawn.
-"""
+"""Finds texts and legends of a figure that overlap or overflow, on the boxes and paths as drawn."""
 
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What a drawn figure shows, as numbers, so that two drawings can be compared without comparing
+"""The numbers that a drawn figure shows, so that two drawings can be compared without comparing
 pixels.
 """
 

@@ -1,4 +1,4 @@
-"""Simulated data of a figure: a sweep whose results are kept, so that a change to a drawing costs
+"""Simulated data of a figure: a sweep that keeps its results, so that a change to the drawing costs
 nothing.
 """
 

@@ -1,7 +1,7 @@
-"""The ledger on a terminal: a line for each claim as it is decided, a summary at the end, the whole
-table if asked for.
+"""The ledger on a terminal: a line for each claim as soon as it is decided, a summary at the end,
+and the whole table on request.
 
-Every line begins with "+" where a verdict is the expected one and with "!" where it is not.
+A line begins with "+" if the verdict is the expected one, and with "!" if it is not.
 """
 
 import math
@@ -12,17 +12,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from theory_on_trial.ledger import Row, brief, brief_interval
-from theory_on_trial.ledger.words import attributed
+from theory_on_trial.ledger.words import whose
 
 WIDTH = 120
-"""The widest a line gets: longer ones are hard to read."""
-_NARROW = 110  # below it the columns that a reader misses least are left out
-_SHORT = {"INCONCLUSIVE": "INCONCL."}  # where a column is too narrow for the word
+"""The longest line in columns; longer lines are hard to read."""
+_NARROW = 110  # narrower lines leave out the least important columns
+_SHORT = {"INCONCLUSIVE": "INCONCL."}  # for a column that is too narrow for the word
 
 
 @dataclass(frozen=True)
 class _Column:
-    """What a column shows of a row, as text that fits into its width wherever fewer digits do."""
+    """A column: its head, its widths, and the text that it shows of a row with so many digits."""
 
     head: str
     width: int
@@ -35,7 +35,7 @@ _COLUMNS = (
     _Column("predicted", 9, 9, lambda row, digits: brief(row.predicted, digits)),
     _Column("measured", 9, 8, lambda row, digits: brief(row.measured, digits)),
     _Column("interval", 21, 0, lambda row, digits: brief_interval(row.interval, digits)),
-    # The size alone; the row and the report say of what.
+    # The size alone; the row and the report name the quantity.
     _Column(
         "detects",
         9,
@@ -49,9 +49,9 @@ _COLUMNS = (
 
 
 def _columns(width: int) -> list[tuple[_Column, int]]:
-    """The columns that a width has room for, each with its own."""
-    rooms = [(column, column.narrow if width < _NARROW else column.width) for column in _COLUMNS]
-    return [(column, room) for column, room in rooms if room]
+    """The columns that fit into a line of this width, each with its own width."""
+    widths = [(column, column.narrow if width < _NARROW else column.width) for column in _COLUMNS]
+    return [(column, own) for column, own in widths if own]
 
 
 def heading(width: int = WIDTH) -> str:
@@ -72,13 +72,13 @@ def line(row: Row, width: int = WIDTH, name: str | None = None) -> str:
 
 
 def _joined(mark: str, name: str, verdict: str, cells: Sequence[str], width: int) -> str:
-    rooms = [room for _, room in _columns(width)]
+    widths = [own for _, own in _columns(width)]
     for_verdict = 12 if width >= _NARROW else 8
-    room = width - sum(rooms) - len(rooms) - for_verdict - 3
-    # Of an id that is too long the end says more than the beginning.
+    room = width - sum(widths) - len(widths) - for_verdict - 3
+    # The end of a long id says more than its beginning.
     name = name if len(name) <= room else f"…{name[len(name) - room + 1 :]}"
     verdict = verdict if len(verdict) <= for_verdict else _SHORT[verdict]
-    text = " ".join(cell.rjust(space) for cell, space in zip(cells, rooms, strict=True))
+    text = " ".join(cell.rjust(space) for cell, space in zip(cells, widths, strict=True))
     return f"{mark} {name.ljust(room)} {verdict.ljust(for_verdict)} {text}".rstrip()
 
 
@@ -89,9 +89,7 @@ def _fitted(column: _Column, row: Row, room: int) -> str:
 
 
 def table(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
-    """Return the ledger as lines of at most `width` columns, grouped by paper, then the sums of the
-    error bounds.
-    """
+    """Return the ledger as lines of at most `width` columns, grouped by paper, and the totals."""
     lines = [heading(width)]
     for paper in dict.fromkeys(row.paper for row in rows):
         own = [row for row in rows if row.paper == paper]
@@ -100,39 +98,40 @@ def table(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
 
 
 def summary(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
-    """Return, in lines of `width`, how each paper did, what is false as published, and in full what
-    was not expected.
+    """Return lines of at most `width` columns: the counts of each paper, split by whose statements
+    they are; the statements that are refuted as published; every unexpected verdict in full; the
+    totals.
     """
     papers = list(dict.fromkeys(row.paper for row in rows))
-    room = min(max(len("paper"), *map(len, papers)), width - 52) if papers else 0
+    room = min(max(len("paper"), *map(len, papers)), width - 58) if papers else 0
     lines = [
-        f"  {'paper'.ljust(room)} {'hold':>5} {'false as published':>17} {'not as expected':>16}  "
-        "slowest"
+        f"  {'paper'.ljust(room)} {'authors':>7} {'derived':>7} {'refuted as published':>20} "
+        f"{'unexpected':>10}  slowest"
     ]
     for paper in papers:
         own = [row for row in rows if row.paper == paper]
-        hold, false, failures = (len(_of(sort, own)) for sort in ("hold", "errata", "wrong"))
+        holding, refuted, unexpected = (_of(sort, own) for sort in ("holding", "refuted", "wrong"))
+        derived = sum(row.provenance == "derived" for row in holding)
         slowest = max(own, key=lambda row: row.seconds)
         name = f"{slowest.seconds:.1f} s {slowest.id.removeprefix(f'{paper}.')}"
         start = (
-            f"{'!' if failures else '+'} {paper[:room].ljust(room)} {hold:5} {false:17} "
-            f"{failures:16}  "
+            f"{'!' if unexpected else '+'} {paper[:room].ljust(room)} {len(holding) - derived:7} "
+            f"{derived:7} {len(refuted):20} {len(unexpected):10}  "
         )
         lines.append(start + name[: max(width - len(start), 0)])
-    errata = _of("errata", rows)
-    wrong_rows = _of("wrong", rows)
-    lines += ["false as published:"] * bool(errata)
-    for row in errata:
+    refuted, unexpected = _of("refuted", rows), _of("wrong", rows)
+    lines += ["refuted as published:"] * bool(refuted)
+    for row in refuted:
         numbers = (
-            f"printed {brief(row.predicted)}, measured {brief(row.measured)} in "
+            f"published {brief(row.predicted)}, measured {brief(row.measured)} in "
             f"{brief_interval(row.interval)}"
         )
         lines += _wrapped(
             f"{row.id.removesuffix('-as-published')}: {row.statement} ({row.source}) {numbers}",
             width,
         )
-    lines += ["not as expected:"] * bool(wrong_rows)
-    for row in wrong_rows:  # pytest says each in full
+    lines += ["unexpected verdicts:"] * bool(unexpected)
+    for row in unexpected:  # pytest prints each in full
         lines += _wrapped(
             f"! {row.id} is {row.verdict}, expected {row.expected}. {row.note}", width
         )
@@ -140,10 +139,10 @@ def summary(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
 
 
 def _of(sort: str, rows: Sequence[Row]) -> list[Row]:
-    """The rows that hold ("hold"), are false as published ("errata") or are not as expected
-    ("wrong").
+    """The rows that are VERIFIED as expected ("holding"), REFUTED as expected ("refuted"), or
+    unexpected ("wrong").
     """
-    verdict = {"hold": "VERIFIED", "errata": "REFUTED"}.get(sort)
+    verdict = {"holding": "VERIFIED", "refuted": "REFUTED"}.get(sort)
     return [
         row for row in rows if (row.expected == verdict if row.as_expected else sort == "wrong")
     ]
@@ -154,38 +153,38 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def totals(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
-    """Return the last lines: verdicts and controls as expected, what they notice, and the sums of
-    the error bounds.
+    """Return the `sentences` on a ledger in lines of at most `width` columns."""
+    return [text for sentence in sentences(rows) for text in textwrap.wrap(sentence, width)]
+
+
+def sentences(rows: Sequence[Row]) -> list[str]:
+    """Return the totals of a ledger, a sentence each: expected verdicts and refuted controls; whose
+    the statements are; the minimum detectable errors; the sums of the error probabilities.
     """
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(_certainty(row), []).append(row)
     parts = []
     for name, members in sorted(groups.items()):
-        # A published form shares its claim's measurement, and so its chance of error.
+        # A published form shares the measurement of its claim, and so its error probability.
         total = sum(
             row.error_probability or 0 for row in members if not row.id.endswith("-as-published")
         )
-        bound = (
-            ""
-            if not total
-            else f" (sum of error {'levels' if name == 'exact' else 'bounds'} {total:.1e})"
-        )
-        parts.append(f"{name}: {len(members)}{bound}")
+        parts.append(f"{len(members)} {name}{f' (sum of P(error) {total:.1e})' if total else ''}")
     controls = [control for row in rows if row.expected == "VERIFIED" for control in row.controls]
     refutations = sum(control["verdict"] == "REFUTED" for control in controls)
     matches = sum(row.as_expected for row in rows)
-    sentences = (
+    return [
         f"{matches} of {len(rows)} verdicts as expected; {refutations} of {len(controls)} "
         "controls REFUTED",
-        _noticing(rows),
-        " · ".join(parts),
-    )
-    return [text for sentence in sentences for text in textwrap.wrap(sentence, width)]
+        whose(rows),
+        _detecting(rows),
+        f"guarantees: {', '.join(parts)}",
+    ]
 
 
 def _certainty(row: Row) -> str:
-    """The sort of a row's guarantee, as the sums of the error bounds tell them apart."""
+    """The kind of a row's guarantee, by which the error probabilities are added up."""
     guarantee = row.guarantee or "none"
     if guarantee.startswith("exact") and not row.error_probability:
         return "exact"
@@ -196,14 +195,12 @@ def _certainty(row: Row) -> str:
     )
 
 
-def _noticing(rows: Sequence[Row]) -> str:
-    """How finely the statements that hold were tried, and whose they are."""
-    holding = _of("hold", rows)
+def _detecting(rows: Sequence[Row]) -> str:
+    """How many statements that hold would have been refuted by an error of 1 %, and of 10 %."""
+    holding = _of("holding", rows)
     sizes = [math.inf if row.resolution is None else row.resolution for row in holding]
-    derived = sum(row.provenance == "derived" for row in holding)
     fine, medium = (sum(size <= most for size in sizes) for most in (0.01, 0.1))
-    whose = f"{attributed(len(holding) - derived, derived)} derived here"
-    return f"of {len(holding)} that hold {fine} detect an error of 1 %, {medium} of 10 %; {whose}"
+    return f"of {len(holding)} VERIFIED, {fine} detect an error of 1 %, {medium} of 10 %"
 
 
 def not_run_sentence(not_run: Sequence[dict[str, str]], tier: str) -> str:
@@ -214,6 +211,6 @@ def not_run_sentence(not_run: Sequence[dict[str, str]], tier: str) -> str:
         "outside": "outside their domain",
     }
     reasons = Counter(
-        words.get(re.split(r"\W", entry["reason"])[0], "that did not begin") for entry in not_run
+        words.get(re.split(r"\W", entry["reason"])[0], "not started") for entry in not_run
     )
     return f"not run: {', '.join(f'{count} {reason}' for reason, count in reasons.items())}"

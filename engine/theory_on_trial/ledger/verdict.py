@@ -1,4 +1,4 @@
-"""What the decisions of a claim add up to, and what a claim must have earned to be VERIFIED."""
+"""The verdict on a claim from its decisions, and the conditions for VERIFIED."""
 
 import math
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """Numbers and intervals in a few digits, as the ledger prints them."""
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -17,9 +19,18 @@ def brief(value: Any, digits: int = 5) -> str:
     return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+")
 
 
-def attributed(authors: int, derived: int) -> str:
-    """Return whose statements are, up to the last verb: "1 is the authors', 3"."""
-    return f"{authors} {'is' if authors == 1 else 'are'} the authors', {derived}"
+def whose(rows: Iterable[Any]) -> str:
+    """Return how many rows of a ledger hold and how many are refuted as published, split by whose
+    statements they are; rows with an unexpected verdict do not count.
+    """
+    expected = [row for row in rows if row.as_expected]
+    counts = Counter(row.provenance for row in expected if row.verdict == "VERIFIED")
+    authors = sum(counts[name] for name in ("paper", "abstract", "code"))
+    unsourced = f", {counts['']} without a source" * bool(counts[""])
+    return (
+        f"VERIFIED: {authors} of the authors, {counts['derived']} derived here{unsourced}; "
+        f"REFUTED as published: {len(expected) - counts.total()}"
+    )
 
 
 def brief_interval(interval: Any, digits: int = 5) -> str:

@@ -1,3 +1,1 @@
-"""What tools for people's own data share: their arrays and features checked, estimates with
-intervals.
-"""
+"""What tools for users' data share: checks of arrays and features, estimates with intervals."""

@@ -1,5 +1,5 @@
-"""What a tool says of a user's data: its numbers, its doubts with their size, and whether it can
-judge at all.
+"""The answer of a tool about a user's data: its numbers, its doubts with their size, and whether it
+can judge at all.
 """
 
 import html
@@ -62,7 +62,7 @@ class Answer(ABC):
 
     @property
     def answerable(self) -> bool:
-        """Whether the tool can judge; where it cannot, no headline number is given."""
+        """Whether the tool can judge; if not, the answer has no headline number."""
         return not self.missing
 
     @abstractmethod
@@ -70,7 +70,7 @@ class Answer(ABC):
         """Return the headline and the numbers to read first, at most seven lines."""
 
     def to_do(self) -> str:
-        """Return what follows for the user from this answer; empty where nothing does."""
+        """Return what the user should do after this answer; "" if nothing follows."""
         return ""
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What a user hands in as numbers or as labels, brought to arrays."""
+"""Converts numbers and labels of a user to arrays."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whether rows of two views are copies of each other, from which intervals would be too narrow."""
+"""Finds rows of two views that are copies of each other; they make intervals too narrow."""
 
 import numpy as np
 from jaxtyping import Int, Shaped

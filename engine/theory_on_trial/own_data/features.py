@@ -1,4 +1,4 @@
-"""Labelled samples that a user hands in, checked and brought to matrices."""
+"""Checks labelled samples of a user and converts them to matrices."""
 
 from typing import Any, NamedTuple
 

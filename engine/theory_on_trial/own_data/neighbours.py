@@ -1,6 +1,4 @@
-"""Whether rows are independent of those beside them and of those near them, as intervals and tests
-assume.
-"""
+"""Tests whether rows are independent of the rows beside them and near them, as intervals assume."""
 
 import numpy as np
 from jaxtyping import Float, Int

@@ -1,4 +1,4 @@
-"""A table of features that a user hands in, as numbers with names."""
+"""Converts a table of features of a user to numbers with names."""
 
 from typing import Any, NamedTuple
 

@@ -1,1 +1,1 @@
-"""What people read: the report with its plots and typeset statements, and two ledgers compared."""
+"""The report with its plots and typeset statements, tables, and the comparison of two ledgers."""

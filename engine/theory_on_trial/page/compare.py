@@ -1,4 +1,4 @@
-"""Two ledgers side by side: what the one says and the other does not."""
+"""Compares two ledgers: what one contains and the other does not."""
 
 import json
 import math

@@ -1,8 +1,6 @@
-"""A ledger as it goes into a paper or beside it: an appendix table in LaTeX, Markdown or CSV,
-BibTeX, and a badge.
+"""A ledger for use in a paper: an appendix table in LaTeX, Markdown or CSV, BibTeX, and a badge.
 
-Statements are text: whatever stands in them is escaped, and nothing in them is a command of the
-format.
+Statements are escaped: no character in them acts as a command of the format.
 """
 
 import csv
@@ -16,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from theory_on_trial.ledger import Row, brief, brief_interval
+from theory_on_trial.ledger.words import whose
 from theory_on_trial.page.typeset import GREEK_NAMES
 
 FORMATS = ("tex", "md", "csv")
@@ -85,7 +84,7 @@ The papers are those of the references{cite}.
 
 
 def methods(rows: Sequence[Row], seed: int, tier: str) -> str:
-    """Return the paragraph that says what a verdict means, with the numbers of a run."""
+    """Return the paragraph that explains the verdicts, with the counts of a run."""
     verdicts = Counter(row.verdict for row in rows)
     errata = sum(row.expected == row.verdict == "REFUTED" for row in rows)
     controls = [
@@ -93,20 +92,17 @@ def methods(rows: Sequence[Row], seed: int, tier: str) -> str:
     ]
     chances = [row.error_probability or 0.0 for row in rows if row.expected == "VERIFIED"]
     counts = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
-    clause = f"; {errata} of them on published forms that the table corrects" * (errata > 0)
+    clause = f", {errata} of them on published statements that the table corrects" * (errata > 0)
     return (
-        f"Each statement was put on trial by theory-on-trial {version('theory-on-trial')} (seed "
-        f"{seed}, tier {tier}): "
-        "its prediction against a measurement by an independent route. VERIFIED: the whole "
-        "interval of the measurement "
-        "lies within the stated margin of the prediction. REFUTED: the interval excludes "
-        "everything that the theory "
-        f"admits. INCONCLUSIVE: neither. The verdicts on {len(rows)} statements: "
-        f"{counts}{clause}. Each "
-        "statement came with controls, wrong theories or processes "
-        f"that the same data must refute: {controls.count('REFUTED')} of {len(controls)} were. "
-        "The stated chances that "
-        f"a verdict is wrong, over the choice of the seed, sum up to {brief(sum(chances), 2)}."
+        f"theory-on-trial {version('theory-on-trial')} compared the prediction of each statement "
+        f"with a measurement by an independent route (seed {seed}, tier {tier}). VERIFIED: the "
+        "whole interval for the true value lies within the stated margin of the prediction. "
+        "REFUTED: the interval lies outside the margin. INCONCLUSIVE: neither. The verdicts on "
+        f"{len(rows)} statements are {counts}{clause}. By whose statement it is: {whose(rows)}. "
+        "Each statement has controls, which are wrong theories or processes that the same data "
+        f"must refute: {controls.count('REFUTED')} of {len(controls)} were refuted. The stated "
+        "probabilities, over the seed, that a verdict is wrong add up to "
+        f"{brief(sum(chances), 2)}."
     )
 
 
@@ -174,8 +170,8 @@ _WORDS = {
 
 
 def latex(text: str) -> str:
-    """Return text as LaTeX that sets it as it is; a sign that no usual font has is named by its
-    number.
+    """Return text as LaTeX that prints it unchanged; a character that no usual font has is printed
+    as its number.
     """
     return "".join(map(_set, " ".join(text.split())))
 
@@ -202,7 +198,7 @@ _CITED = re.compile(
 
 
 def citations(paper: str, title: str) -> dict[str, str]:
-    """Return BibTeX entries by key, as far as what a paper says of itself tells:
+    """Return BibTeX entries by key, as far as the title of a paper names them:
     `Authors 2024, "Title", arXiv …`.
     """
     entries = {}
@@ -241,8 +237,8 @@ def _entry(key: str, fields: dict[str, str]) -> str:
 
 
 def badge(rows: Sequence[Row]) -> str:
-    """Return an SVG that says how many claims of a ledger came out as expected, green if all
-    did.
+    """Return an SVG that says how many claims of a ledger had the expected verdict; it is green if
+    all had.
     """
     count = sum(row.as_expected for row in rows)
     text = f"{count} of {len(rows)}"

@@ -1,5 +1,5 @@
-"""The ledger as one HTML page that needs no network and no server: findings, then claims, figures
-beside verdicts.
+"""The ledger as one HTML page that needs no network and no server: first the findings, then all
+claims, with the figures beside the verdicts.
 """
 
 import base64
@@ -14,24 +14,23 @@ import jinja2
 import numpy as np
 
 from theory_on_trial.ledger import Row, brief, brief_interval, paper_in, platform_facts
-from theory_on_trial.ledger.terminal import totals
-from theory_on_trial.ledger.words import attributed
+from theory_on_trial.ledger.terminal import sentences
+from theory_on_trial.ledger.words import whose
 from theory_on_trial.page.plot import interval_plot
 from theory_on_trial.page.typeset import GREEK_NAMES, typeset
 from theory_on_trial.repository.outline import files, title
 
 
 class Picture:
-    """A drawn figure: its image and what the text file beside it says, as `python -m figures`
-    leaves them.
+    """A drawn figure: its image, and the text file beside it that `python -m figures` writes.
 
     Attributes:
         path: the image; `format` is its format, as in its address, `data` its content in base 64.
         name: the figure's name, e.g. "F10".
         id: paper and name, e.g. "random_walk_pca.F10"; the figure's anchor in a page.
         caption: without the figure's name; `title` is its first sentence.
-        settings, command: what it was drawn with, and what draws it again; "" where the text does
-            not say.
+        settings, command: the settings of the drawing, and the command that draws it again; "" if
+            the text does not say.
         claims: the ids of the claims that decide what it shows.
     """
 
@@ -59,17 +58,17 @@ class Picture:
 
 
 class Section:
-    """One paper's section of the report; its title is authors, year and title, where the repository
-    has its checks.
+    """One paper's section of the report; its title is authors, year and title, if the repository
+    has its claims.
 
     Attributes:
-        holding: the statements that hold: VERIFIED, as expected; `kinds` counts them, `said` says
+        holding: the statements that are VERIFIED as expected; `kinds` counts them, `whose` says
             whose they are.
-        low_power: those that overlook errors of 5 % (bounds: 10 %) or more, with the reason given.
-        sampled: those of the authors that sampling decides, with the size of error that it detects.
-        printed: each statement that is REFUTED as published, with the row of what is true instead.
-        unexpected: the rows whose verdict is not the expected one.
-        draws: whether the repository has figures of it.
+        low_power: those that do not detect errors of 5 % (bounds: 10 %), with the reason.
+        sampled: the authors' statements that sampling decides, with the error that they detect.
+        printed: each statement that is REFUTED as published, with the row of the corrected one.
+        unexpected: the rows with an unexpected verdict.
+        draws: whether the repository has figures of the paper.
     """
 
     def __init__(self, name: str, rows: list[Row], not_run: list[dict[str, str]], folder: Path):
@@ -81,10 +80,7 @@ class Section:
         self.holding = [row for row in rows if row.verdict == row.expected == "VERIFIED"]
         self.kinds = dict(Counter(row.kind for row in self.holding).most_common())
         theirs = [row for row in self.holding if row.provenance != "derived"]
-        derived = len(self.holding) - len(theirs)
-        self.said = (
-            f"{attributed(len(theirs), derived)} {'is' if derived == 1 else 'are'} derived here"
-        )
+        self.whose = whose(rows)
         self.low_power = [row for row in self.holding if row.why_low_power]
         self.sampled = [row for row in theirs if row.error_probability and row.resolution]
         by_id = {row.id: row for row in rows}
@@ -101,8 +97,8 @@ def write_html(
     tier: str,
     folder: Path,
 ) -> None:
-    """Write the report of a ledger to an HTML file; `not_run` holds id, tier and reason of what the
-    run left out.
+    """Write the report of a ledger to an HTML file; `not_run` holds id, tier and reason of each
+    claim that the run left out.
 
     The claims live in the repository at `folder`. What was drawn into its `figures/out` for these
     papers is embedded.
@@ -124,7 +120,7 @@ def write_html(
             for claim in picture.claims:
                 pictures_of.setdefault(claim, []).append(picture)
     page = _ENVIRONMENT.get_template("report.html.jinja").render(
-        totals=totals(rows),
+        totals=sentences(rows),
         seed=seed,
         tier=tier,
         seconds=sum(row.seconds for row in rows if not row.id.endswith("-as-published")),
@@ -159,8 +155,8 @@ def rendered(template: str, **content: Any) -> str:
 
 
 def drawn_of(paper: str, folder: Path) -> list[Picture]:
-    """Return the figures of a paper in a repository: as drawn there, or else as its gallery keeps
-    them.
+    """Return the figures of a paper: those in `figures/out` of the repository, or else those of its
+    gallery.
     """
     places = ("figures", "out"), ("docs", "papers")
     return next(
@@ -184,8 +180,7 @@ def _coordinates(part: dict[str, Any]) -> list[dict[str, str]]:
         {
             "predicted": brief(predicted, 8),
             "measured": brief(measured, 8),
-            # Of a growth law, whose measured value is its name, the box itself is what was
-            # measured.
+            # The measured value of a growth law is its name; the interval is the measurement.
             "interval": brief(low, 8)
             if isinstance(measured, str) and low == high
             else brief_interval(None if low is None else [low, high], 6),
@@ -199,8 +194,8 @@ def _coordinates(part: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def _searched(row: Row) -> str:
-    """What a search looks through: every field in words, small letters, Greek ones by their
-    names.
+    """The text that the search of the page looks through: every field, in lower case, with the
+    names of Greek letters.
     """
     controls = " ".join(str(control["name"]) for control in row.controls)
     fields = (

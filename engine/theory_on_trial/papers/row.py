@@ -35,12 +35,12 @@ class Paper:
         package = path.with_name(self.name) if path.parent.name == "tests" else path.with_suffix("")
         return [path, package] if path.suffix == ".py" else [path]
 
-    def modules(self, *rooms: str) -> list[str]:
-        """The modules and packages of the paper in some rooms, relative to the root."""
+    def modules(self, *packages: str) -> list[str]:
+        """The modules and packages of the paper in some packages, relative to the root."""
         names = [
             template
             for template in templates()
-            if template.endswith(".py") and template.split("/")[0] in rooms
+            if template.endswith(".py") and template.split("/")[0] in packages
         ]
         paths = [place for template in names for place in self.places(template) if place.exists()]
         return [str(place.relative_to(self.folder)) for place in paths]

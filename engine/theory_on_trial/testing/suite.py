@@ -47,7 +47,7 @@ _always = jaxtyping.jaxtyped
 
 
 def _sometimes(*function: Any, **options: Any) -> Any:
-    """What the hook decorates with: inner functions, made anew by each call of the outer one, are
+    """What the hook decorates with: inner functions, made again by each call of the outer one, are
     not checked.
     """
     if function:  # decorated by hand, which the hook never does

@@ -1,4 +1,4 @@
-"""A check is written for one case, its settings; here it is called for each, within its domain."""
+"""Calls a check, which is written for one case, for each of its cases, within its domain."""
 
 import functools
 import inspect

@@ -86,10 +86,10 @@ def unguarded(function: Any) -> list[str]:
         f"{function.__name__}: the setting {name} has no domain: annotate it" for name in bare
     ]
     for name in (key for key in names if key not in bare):
-        for hostile in (float("nan"), float("inf"), "text"):
+        for odd in (float("nan"), float("inf"), "text"):
             try:
-                arguments[name].accept(name, hostile)
+                arguments[name].accept(name, odd)
             except (TypeError, ValueError):
                 continue
-            sentences.append(f"{function.__name__}: the domain of {name} admits {hostile!r}")
+            sentences.append(f"{function.__name__}: the domain of {name} admits {odd!r}")
     return sentences

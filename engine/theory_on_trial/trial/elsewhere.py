@@ -1,6 +1,4 @@
-"""Sides of a paper on one page that meet in another of the repository's modules, read off the
-code.
-"""
+"""Finds in the code where the two sides of a paper on one page meet in another module."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
-"""What a claim that went wrong under pytest is told: which argument does not fit, which coordinate
-is refuted most.
+"""Hints for a claim that failed under pytest: which argument does not fit, which coordinate is
+refuted most.
 
 Nothing here decides: a claim that runs without pytest has the same verdict, and the bare error.
 """

@@ -1,11 +1,11 @@
-"""Who says it: the paper, its abstract, its code, or this repository."""
+"""Whose statement it is: the paper's, its abstract's, its code's, or derived in this repository."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 
 def in_words(text: str) -> bool:
-    """Whether a text has a letter or a digit: what is to be said is not said by a full stop."""
+    """Whether a text has a letter or a digit; punctuation alone explains nothing."""
     return any(character.isalnum() for character in text)
 
 
@@ -14,15 +14,15 @@ Provenance = Literal["paper", "abstract", "code", "derived"]
 
 @dataclass(frozen=True)
 class Source:
-    """Where a statement stands, and who makes it.
+    """Where a statement stands, and whose it is.
 
     Attributes:
-        provenance: "paper", "abstract" and "code" are the authors' own; "derived" is derived,
-            recalled or compared here.
+        provenance: "paper", "abstract" and "code" are the authors'; "derived" was derived, recalled
+            or compared in this repository.
         where: the place (theorem, equation, page; repository, path and commit), or how a derived
             statement follows.
-        says: the sentence or formula as it is printed there, with its conditions; "" where the
-            claim is the statement.
+        says: the published sentence or formula, with its conditions; "" if the claim itself is the
+            statement.
     """
 
     provenance: Provenance
@@ -41,7 +41,7 @@ class Source:
 
 
 def paper(where: str, *, says: str = "") -> Source:
-    """Name a place in a published text: `paper("Theorem 3.1")`; `says` is what is printed there."""
+    """Name a place in a published text: `paper("Theorem 3.1")`; `says` quotes it."""
     return Source("paper", where, says)
 
 
@@ -62,7 +62,7 @@ def code(repository: str, path: str, commit: str, *, says: str = "") -> Source:
 
 
 def derived(how: str) -> Source:
-    """Say how a statement that no source prints follows: derived, recalled but not read, or
+    """Say how a statement follows that stands in no source that was read: derived, recalled or
     compared.
     """
     return Source("derived", how)

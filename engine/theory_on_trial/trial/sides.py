@@ -1,4 +1,4 @@
-"""The two sides of a claim on one page: what a theory predicts, and what happens. Neither may reach
+"""The two sides of a claim on one page: what a theory predicts, and what happens. Neither may call
 the other.
 
 A check is worth something because two independent routes meet in it. Where both stand in one
@@ -29,7 +29,7 @@ _RUNNING: ContextVar[tuple[Side, str] | None] = ContextVar("running side", defau
 
 
 class Crossing(ValueError):
-    """A function of one side calls one of the other: the two would agree whatever is true."""
+    """A function of one side calls a function of the other, so the two would agree in any case."""
 
 
 def predicted(function: Callable[Given, Returned]) -> Callable[Given, Returned]:
