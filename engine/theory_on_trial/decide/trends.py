@@ -2,6 +2,7 @@
 growth laws.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -241,62 +242,153 @@ def convergence_order(errors: Any, sizes: Any, rounding: Any = None) -> Enclosur
 
 GROWTH_LAWS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "const": np.ones_like,
+    "log log n": lambda n: np.log(np.log(n)),
     "log n": np.log,
+    "log^2 n": lambda n: np.log(n) ** 2,
     "sqrt n": np.sqrt,
     "n": lambda n: n,
     "n log n": lambda n: n * np.log(n),
     "n^2": np.square,
 }
+"""The laws that are rivals of each other, from the slowest to the fastest."""
+ANY_POWER = "n^a"
+"""The law whose exponent a > 0 is free: what survives is an interval of exponents."""
+
+GrowthLaw = str | Callable[[np.ndarray], np.ndarray]
+
+_LEAST_SIZES = 4
+"""A line in g passes through any two boxes, and some power through any three."""
+_ROUNDINGS = 64 * 2.0**-53
+"""What a number of a design may be off by rounding, as a share of the largest one."""
+_POWERS = np.geomspace(1e-3, 10, 400)
+"""Where the interval of exponents that survive is looked for."""
 
 
 def survives(
     law: Callable[[np.ndarray], np.ndarray], n: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> bool:
-    """Tell whether some a, b >= 0 put a + b law(n) into every box [low, high] (arrays over the
-    design, low >= 0).
+    """Tell whether some a of either sign and b > 0 put a + b law(n) into every box [low, high].
 
-    Closed form over all pairs of boxes, so no grid over b / a can miss a member.
+    Of a law that is constant on the design, b does not matter. Closed form over all pairs of boxes,
+    so no grid over b / a can miss a member; `_ROUNDINGS` of the largest finite end are added to
+    each box.
     """
-    g = np.asarray(law(np.asarray(n, float)), float)
-    g = g / np.max(np.abs(g))
+    least, most = _slopes(_on_design(law, n), low, high)
+    return bool(least <= most and most > 0)
+
+
+def _on_design(law: Callable[[np.ndarray], np.ndarray], n: np.ndarray) -> np.ndarray:
+    """A law at every size; infinite or NaN where it is not defined."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.broadcast_to(np.asarray(law(np.asarray(n, float)), float), np.shape(n))
+
+
+def _slopes(g: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
+    """The least and the largest slope b >= 0 of a line in g through all boxes; least > most if
+    there is none.
+
+    A line a + b g exists if and only if low_i - high_j <= b (g_i - g_j) for every pair.
+    """
+    g = (g - np.min(g)) / (np.ptp(g) or 1.0)
+    ends = np.abs(np.concatenate([low, high]))
+    tolerance = _ROUNDINGS * np.max(ends, where=np.isfinite(ends), initial=0.0)
+    fall = low[:, None] - high[None, :] - 2 * tolerance
     rise = g[:, None] - g[None, :]
-    fall = low[:, None] - high[None, :]
+    rise = np.where(np.abs(rise) <= _ROUNDINGS, 0.0, rise)
     if np.any(fall[rise == 0] > 0):
-        return False
+        return np.inf, 0.0
+    if not np.any(rise):
+        return 0.0, np.inf
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = fall / rise
-        least = max(0.0, np.max(slope, initial=0.0, where=rise > 0))
-        most = min(
-            np.min(slope, initial=np.inf, where=rise < 0),
-            np.min(high / g, initial=np.inf, where=g > 0),
-        )
-    return bool(least <= most)
+    least = max(0.0, float(np.max(slope, initial=0.0, where=rise > 0)))
+    return least, float(np.min(slope, initial=np.inf, where=rise < 0))
+
+
+def surviving_powers(
+    n: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[float, float] | None:
+    """Return the least and the largest exponent s > 0 for which a + b n^s, b > 0, passes through
+    every box; None if none does.
+
+    They are an interval, because the steps of n^s between three sizes are in a ratio that rises
+    with s. An end at 0.001 or 10 is open.
+    """
+
+    def excess(power: float) -> float:
+        """By what share the slopes that the boxes ask for exclude each other."""
+        g = (n / np.max(n)) ** power
+        least, most = _slopes(g, low, high)
+        if not np.isfinite(least) or most <= 0:
+            return np.inf
+        return (least - most) / most if np.isfinite(most) else -1.0
+
+    found = np.array([excess(power) for power in _POWERS])
+    k = int(np.argmin(found))
+    best = float(_POWERS[k])
+    if found[k] > 0:  # narrow boxes admit exponents between two of those that were tried
+        start, end = _POWERS[max(k - 1, 0)], _POWERS[min(k + 1, len(_POWERS) - 1)]
+        for _ in range(100):  # the excess falls to its least value and rises from there
+            third = (end - start) / 3
+            if excess(start + third) <= excess(end - third):
+                end -= third
+            else:
+                start += third
+        best = float((start + end) / 2)
+        if excess(best) > 1e-9:
+            return None
+    if excess(best) > 0:  # by rounding
+        return best - 1e-9, best + 1e-9
+    return _last_power(excess, best, _POWERS[0]), _last_power(excess, best, _POWERS[-1])
+
+
+def _last_power(excess: Callable[[float], float], good: float, end: float) -> float:
+    """The last exponent that survives on the way from a good one to an end, from outside."""
+    if excess(end) <= 0:
+        return end
+    bad = end
+    for _ in range(60):
+        middle = (good + bad) / 2
+        good, bad = (middle, bad) if excess(middle) <= 0 else (good, middle)
+    return bad
 
 
 def growth(
     n: Any,
     low: Any,
     high: Any,
-    claimed: str,
+    claimed: GrowthLaw,
     *,
     error: float,
     slack_log: float,
-    controls: Sequence[str],
+    controls: Sequence[str] | Mapping[str, GrowthLaw],
     guarantee: str = "finite-n (union)",
     printed: str | None = None,
 ) -> Finding:
     """Decide which growth law the boxes around m(n_j) admit: VERIFIED iff `claimed` is the only
     survivor.
 
-    The boxes [low_j, high_j] hold the truth at all design points with chance >= 1 - `error`;
-    `slack_log` (>= 0) widens them to allow that relative deviation from a pure law a + b g(n).
-    REFUTED iff `claimed` does not survive, INCONCLUSIVE ("undecided") if a rival survives too.
-    Verified *among `GROWTH_LAWS`*. Guarantee: the true law is rejected with chance <= `error`, by
-    the union bound alone. A constant is a member of every law (b = 0), so "const" can be refuted
-    but never verified. `controls` are laws that must be REFUTED as claims; `guarantee` is what the
+    "m grows as g" means Theta(g), in the form m(n) = a + b g(n) with b > 0 and an offset a of
+    either sign, so that m / g tends to b where g is unbounded; a constant grows as "const" alone.
+    The boxes [low_j, high_j], of either sign, hold the truth at all design points (four different
+    sizes at least) with chance >= 1 - `error`; `slack_log` (>= 0) widens them to allow that
+    relative deviation from the pure law. REFUTED iff `claimed` does not survive, INCONCLUSIVE if a
+    rival, with the same freedom, survives too. `claimed` is a name from `GROWTH_LAWS`, a power such
+    as "n^1.5", "n^a" (some power; the interval of its exponents is reported) or an increasing
+    function of an array of sizes. The rivals are `GROWTH_LAWS`, of "n^a" those that are no powers.
+    Guarantee: the true law is rejected with chance <= `error`, by the union bound alone. `controls`
+    are laws that must be REFUTED as claims, names or functions by name; `guarantee` is what the
     boxes themselves rest on.
+
+    Raises `ValueError` for fewer sizes, empty boxes, an unknown law and one that is not increasing
+    on the design.
     """
     n, low, high = _boxes(n, low, high)
+    if len(np.unique(n)) < _LEAST_SIZES:
+        raise ValueError(
+            f"growth needs at least {_LEAST_SIZES} different sizes, got {len(np.unique(n))}: "
+            "through fewer boxes passes some member of nearly every law"
+        )
     if not 0 <= error <= MOST_ERROR:
         raise ValueError(
             f"boxes that miss with a chance of {error:g} decide nothing: at most {MOST_ERROR:g} "
@@ -304,29 +396,126 @@ def growth(
         )
     if not slack_log >= 0:
         raise ValueError(f"slack_log must not be negative, got {slack_log}")
-    wide_low = low * np.exp(-slack_log)
-    wide_high = high * np.exp(slack_log)
-    alive = [name for name, law in GROWTH_LAWS.items() if survives(law, n, wide_low, wide_high)]
+    wide_low = np.where(low > 0, low * np.exp(-slack_log), low * np.exp(slack_log))
+    wide_high = np.where(high > 0, high * np.exp(slack_log), high * np.exp(-slack_log))
+    wrong = controls if isinstance(controls, Mapping) else {name: name for name in controls}
+    shapes = {
+        name: shape
+        for name, law in GROWTH_LAWS.items()
+        if np.all(np.isfinite(shape := _on_design(law, n)))
+    }
+    name = claimed if isinstance(claimed, str) else getattr(claimed, "__name__", "the given law")
+    powers = surviving_powers(n, wide_low, wide_high) if claimed == ANY_POWER else None
 
-    def verdict(name: str) -> Outcome:
-        if name not in GROWTH_LAWS:
-            raise ValueError(_unknown_law(name))
-        return "REFUTED" if name not in alive else "VERIFIED" if alive == [name] else "INCONCLUSIVE"
+    def alive(law: GrowthLaw) -> bool:
+        return _admitted(law, n, wide_low, wide_high)
 
-    interval = Enclosure(
-        np.asarray(", ".join(alive) or "none"), low, high, error, guarantee, len(n)
-    )
-    names = list(GROWTH_LAWS)
-    at = names.index(claimed) if claimed in names else 0
-    rivals = " or ".join(name for name in names[max(at - 1, 0) : at + 2] if name not in alive)
+    def verdict(law: GrowthLaw) -> tuple[Outcome, list[str]]:
+        """What becomes of a law, and which rivals survive."""
+        if not alive(law):
+            return "REFUTED", []
+        rivals = [
+            other
+            for other, shape in shapes.items()
+            if not _same_law(law, other, shape, n) and alive(other)
+        ]
+        return ("INCONCLUSIVE", rivals) if rivals else ("VERIFIED", [])
+
+    outcome, rivals = verdict(claimed)
+    survivors = [*([name] if outcome != "REFUTED" else []), *rivals]
+    if outcome == "REFUTED":
+        survivors = [other for other in shapes if alive(other)]
+    admitted = ", ".join(survivors) or "none"
+    if powers is not None:
+        admitted = f"{admitted}; {powers[0]:.6g} <= a <= {powers[1]:.6g}"
+    interval = Enclosure(np.asarray(admitted), low, high, error, guarantee, len(n))
     return Finding(
-        verdict(claimed),
-        Prediction(claimed, slack=slack_log),
+        outcome,
+        Prediction(name, slack=slack_log),
         interval,
-        tuple(Control(name, name, verdict(name)) for name in controls),
-        printed=None if printed is None else verdict(printed),
+        tuple(Control(other, other, verdict(law)[0]) for other, law in wrong.items()),
+        printed=None if printed is None else verdict(printed)[0],
         printed_value=printed,
-        resolution=Resolution(0.0, 0.0, rival=rivals) if rivals else UNKNOWN,
+        resolution=_nearest_excluded(claimed, shapes, alive),
+        note=_why_undecided(n, low, high, rivals) if outcome == "INCONCLUSIVE" else "",
+    )
+
+
+def _admitted(law: GrowthLaw, n: np.ndarray, low: np.ndarray, high: np.ndarray) -> bool:
+    """Whether some member of a law passes through every box."""
+    if law == ANY_POWER:
+        return surviving_powers(n, low, high) is not None
+    least, most = _slopes(_shape(law, n), low, high)
+    return least <= most and most > 0
+
+
+def _shape(law: GrowthLaw, n: np.ndarray) -> np.ndarray:
+    """A law on the design; ValueError for a name that is none and a law that does not increase."""
+    if isinstance(law, str) and law not in GROWTH_LAWS:
+        power = _power_of(law)
+        if power is None:
+            raise ValueError(_unknown_law(law))
+        return (n / np.max(n)) ** power
+    shape = _on_design(GROWTH_LAWS[law] if isinstance(law, str) else law, n)
+    increasing = np.all(np.diff(shape[np.argsort(n, kind="stable")]) >= 0)
+    if not np.all(np.isfinite(shape)) or not increasing:
+        raise ValueError(
+            f"the law {law if isinstance(law, str) else 'that is given'!r} must be finite and "
+            f"increasing on the design, which starts at n = {np.min(n):g}"
+        )
+    return shape
+
+
+def _power_of(law: str) -> float | None:
+    match = re.fullmatch(r"n\^(\d*\.?\d+)", law)
+    return float(match[1]) if match and 0 < float(match[1]) <= _POWERS[-1] else None
+
+
+def _same_law(law: GrowthLaw, other: str, shape: np.ndarray, n: np.ndarray) -> bool:
+    """Whether two laws are one up to offset and factor, on the design; of "n^a" any power is."""
+    if law == ANY_POWER:
+        return other in ("sqrt n", "n", "n^2")
+    one, two = (
+        (values - np.min(values)) / (np.ptp(values) or 1.0) for values in (_shape(law, n), shape)
+    )
+    return bool(np.allclose(one, two, rtol=0, atol=1e-9))
+
+
+def _nearest_excluded(
+    claimed: GrowthLaw, shapes: Mapping[str, np.ndarray], alive: Callable[[str], bool]
+) -> Resolution:
+    """The laws of the list next to the claimed one that the boxes exclude."""
+    names = list(shapes)
+    if not isinstance(claimed, str) or claimed not in names:
+        near = names
+    else:
+        at = names.index(claimed)
+        near = [*names[max(at - 1, 0) : at], *names[at + 1 : at + 2]]
+    rivals = " or ".join(name for name in near if not alive(name))
+    return Resolution(0.0, 0.0, rival=rivals) if rivals else UNKNOWN
+
+
+def _why_undecided(n: np.ndarray, low: np.ndarray, high: np.ndarray, rivals: list[str]) -> str:
+    """Say which rivals the boxes admit beside a law, and which boxes have no end."""
+    parts = [
+        f"{' and '.join(rivals)} {'fits' if len(rivals) == 1 else 'fit'} the boxes too: narrower "
+        "boxes or a wider range of sizes would decide"
+    ]
+    if open_ones := _open_boxes(n, low, high):
+        parts.append(open_ones)
+    return "; ".join(parts)
+
+
+def _open_boxes(n: np.ndarray, low: np.ndarray, high: np.ndarray) -> str:
+    """Name the boxes without an end, "" if each has both."""
+    places = [f"n = {size:g}" for size in n[~np.isfinite(low) | ~np.isfinite(high)]]
+    if not places:
+        return ""
+    boxes = "the boxes" if len(places) > 1 else "the box"
+    have = "have" if len(places) > 1 else "has"
+    return (
+        f"{boxes} at {', '.join(places)} {have} no end: nothing that was tried brackets the "
+        "quantity there, so try larger or smaller sizes, or take more samples"
     )
 
 
@@ -334,61 +523,94 @@ def growth_at_most(
     n: Any,
     low: Any,
     high: Any,
-    claimed: str,
+    claimed: GrowthLaw,
     *,
     error: float,
     guarantee: str = "finite-n (union)",
     printed: str | None = None,
 ) -> Finding:
-    """Decide whether m(n) grows at most like a law g on the design: m(n_j) / m(n_1) <= g(n_j) /
-    g(n_1) for every j.
+    """Decide whether m(n) = O(g) on the design: m(n_j) <= a + b g(n_j) for every j from the third
+    size on.
 
-    `claimed` is a name from `GROWTH_LAWS`; "const" says that m never rises above its first value.
-    The boxes hold the truth at all design points with chance >= 1 - `error`. VERIFIED iff they
-    leave no other possibility, REFUTED iff they exclude it. A statement about the tested range
-    only. The measured value is the largest m(n_j) / m(n_1) in units of g(n_j) / g(n_1), predicted
-    to be at most one. `printed` is a law whose exact form a + b g(n), a, b >= 0, was claimed
-    instead: REFUTED iff no member passes through the boxes.
+    O allows any constant and any first size, which no finite design can exclude; here the first two
+    sizes fix both: b = max(0, m(n_1) / g(n_1), (m(n_2) - m(n_1)) / (g(n_2) - g(n_1))), the larger
+    of what they ask without an offset and with one, and a = m(n_1) - b g(n_1), of either sign.
+    Choose the first size so large that the law has set in. `claimed` is as in `growth`; "const"
+    says that m never rises above its first value. The boxes, of either sign, hold the truth at all
+    design points with chance >= 1 - `error`. VERIFIED iff they leave no other possibility, REFUTED
+    iff they exclude it. A statement about the tested range only. The measured value is the largest
+    m(n_j) / (a + b g(n_j)), predicted to be at most one (both are lifted by one number where m may
+    be negative). `printed` is a law whose exact form a + b g(n), b > 0, was claimed instead:
+    REFUTED iff no member passes through the boxes.
+
+    Raises `ValueError` for fewer than three sizes, sizes that do not increase, and a first box
+    without ends.
     """
     n, low, high = _boxes(n, low, high)
-    if not (np.all(np.diff(n) > 0) and np.all(low[0] > 0) and np.isfinite(high[0])):
+    if len(n) < 3 or np.any(np.diff(n) <= 0):
         raise ValueError(
-            "growth_at_most needs increasing sizes and a first box with 0 < low <= high < inf"
+            "growth_at_most needs at least three increasing sizes: the first two fix offset and "
+            "factor"
         )
-    if unknown := [law for law in (claimed, printed) if law is not None and law not in GROWTH_LAWS]:
-        raise ValueError(_unknown_law(unknown[0]))
-    g = np.asarray(GROWTH_LAWS[claimed](n), float)
-    if not np.all(g > 0):
+    if not np.all(np.isfinite([low[0], high[0]])):
         raise ValueError(
-            f"the law {claimed!r} must be positive on the design, which starts at n = {n[0]:g}"
+            f"growth_at_most needs a first box with two ends: {_open_boxes(n, low, high)}"
         )
-    scale = g[1:] / g[0]
-    least = low[1:] / high[0] / scale
-    most = high[1:] / low[0] / scale
-    middle = np.sqrt(np.maximum(low, np.finfo(float).tiny)) * np.sqrt(high)
+    g = _shape(claimed, n)
+    finite = np.abs(np.concatenate([low[np.isfinite(low)], high[np.isfinite(high)]]))
+    rounding = _ROUNDINGS * np.max(finite)
+    # The allowed values rise with m(n_1) without an offset, and fall with it where one is fitted.
+    least_allowed = np.full(len(n) - 1, low[0])
+    most_allowed = np.full(len(n) - 1, high[0])
+    if g[0] > 0:
+        factor = g[1:] / g[0]
+        least_allowed = np.maximum(least_allowed, low[0] * factor)
+        most_allowed = np.maximum(most_allowed, high[0] * factor)
+    if g[1] > g[0]:
+        steps = (g[1:] - g[0]) / (g[1] - g[0])
+        least_allowed = np.maximum(least_allowed, steps * low[1] + (1 - steps) * high[0])
+        most_allowed = np.maximum(most_allowed, steps * high[1] + (1 - steps) * low[0])
+    rounding = max(rounding, float(np.finfo(float).tiny))
+    lift = max(0.0, -2 * float(np.min(low[np.isfinite(low)])))
+    least = (low[1:] + lift) / (most_allowed + rounding + lift)
+    most = (high[1:] + lift) / (least_allowed + rounding + lift)
+    middle = np.where(np.isfinite(high), (low + high) / 2, low) + lift
+    allowed = (least_allowed + most_allowed) / 2 + rounding + lift
+    later = slice(0 if g[1] == g[0] else 1, None)  # the second size is allowed what it has
     interval = Enclosure(
-        np.max(middle[1:] / middle[0] / scale),
-        np.max(least),
-        np.max(most),
+        np.max((middle[1:] / allowed)[later]),
+        np.max(least[later]),
+        np.max(most[later]),
         error,
         guarantee,
         len(n),
     )
     outcome: Outcome | None = None
     if printed is not None:
-        outcome = "INCONCLUSIVE" if survives(GROWTH_LAWS[printed], n, low, high) else "REFUTED"
+        outcome = "INCONCLUSIVE" if _admitted(printed, n, low, high) else "REFUTED"
     finding = judge(interval, Prediction(np.asarray(1.0), 0.0, 0.0, "at most"), {}, None)
-    return replace(finding, printed=outcome, printed_value=printed)
+    note = _open_boxes(n, low, high) if finding.outcome == "INCONCLUSIVE" else ""
+    return replace(finding, printed=outcome, printed_value=printed, note=note)
 
 
 def _unknown_law(name: str) -> str:
-    return f"unknown growth law {name!r}; the list has {', '.join(GROWTH_LAWS)}"
+    return (
+        f"unknown growth law {name!r}; the list has {', '.join(GROWTH_LAWS)}, and a power is "
+        "n^1.5, or n^a where its exponent is free"
+    )
 
 
 def _boxes(n: Any, low: Any, high: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     n, low, high = (np.asarray(v, float) for v in (n, low, high))
-    if not (np.all(low <= high) and np.all(low >= 0) and np.all(n >= 1) and np.ptp(n) > 0):
-        raise ValueError("growth needs different sizes n >= 1 and boxes with 0 <= low <= high")
+    if not (np.all(low <= high) and np.all(n >= 1) and np.ptp(n) > 0):
+        raise ValueError("growth needs different sizes n >= 1 and boxes with low <= high")
+    if n.ndim != 1 or not low.shape == high.shape == n.shape:
+        raise ValueError(
+            "growth needs one box for each size, got sizes, lower and upper ends of shapes "
+            f"{n.shape}, {low.shape} and {high.shape}"
+        )
+    if not np.any(np.isfinite(low)) or not np.any(np.isfinite(high)):
+        raise ValueError("growth needs boxes with ends: without any nothing is known of the growth")
     return n, low, high
 
 
