@@ -15,12 +15,20 @@ from theory_on_trial.decide.decision import (
     Finding,
     Outcome,
     Prediction,
-    check_controls,
     inside,
     judge,
 )
 from theory_on_trial.decide.resolution import UNKNOWN, Resolution
 from theory_on_trial.laws import Enclosure, Law
+
+_SHRINK = 0.75
+"""What deviations from an order must shrink to at least, where sizes double."""
+_VALUES = 2.0**-40
+"""What values at growing sizes may be off by rounding, as a share of the largest one."""
+_DISTINCT = 1000.0
+"""How many times its rounding an error must be to count, where enough others do."""
+_FINEST = 1.2
+"""The smallest ratio of successive sizes."""
 
 
 def limit(
@@ -41,13 +49,13 @@ def limit(
 
     With `remainder` (shape `shape`, computed by the theory for the last size) the limit lies in
     f(n_K) -+ remainder. With `order=a` instead, f(n) = l + c n^-a + smaller terms is assumed, sizes
-    must double, and Richardson's bracket is used: the ratios of successive differences must have
-    settled near 2^a, and twice their last deviation bounds what follows (guarantee "extrapolated").
+    must double, and Richardson's bracket is used: the ratios of successive differences must settle
+    at 2^a, the last deviation at most three quarters of the one before, and twice their last
+    deviation bounds what follows (guarantee "extrapolated").
     `order=(a, b)` eliminates c n^-a first and brackets what is left with b. The order has to come
     from theory: over a few sizes a logarithm looks like a small power, and no ratio tells. Exactly
     one of `remainder` and `order`.
     """
-    check_controls(prediction, controls)
     sizes = np.asarray(sizes, float)
     if sizes.ndim != 1 or not 0 < len(sizes) == len(values) or np.any(np.diff(sizes) <= 0):
         raise ValueError(
@@ -74,11 +82,20 @@ def limit(
             "that of convergence"
         )
     finding = judge(interval, prediction, controls, printed)
-    return (
-        replace(finding, note=_wanting(interval, prediction))
-        if finding.outcome == "INCONCLUSIVE"
-        else finding
-    )
+    if finding.outcome != "INCONCLUSIVE":
+        return finding
+    seen = "" if order is None else _ratios_seen(_enclosed(values).estimate, order)
+    return replace(finding, note=_wanting(interval, prediction) + seen)
+
+
+def _ratios_seen(values: np.ndarray, order: float | Sequence[float]) -> str:
+    """Say in which ratios the differences of scalar values are, and in which they should be."""
+    if values.ndim > 1 or np.ndim(order):
+        return ""
+    steps = np.diff(values)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = ", ".join(f"{ratio:.4g}" for ratio in (steps[:-1] / steps[1:])[-4:])
+    return f" (the differences are in the ratios {ratios}; 2^order is {2.0 ** float(order):.4g})"
 
 
 def _wanting(interval: Enclosure, prediction: Prediction) -> str:
@@ -167,13 +184,20 @@ def _richardson(values: Enclosure, sizes: np.ndarray, orders: tuple[float, ...])
         nonzero = (least[1:] > 0) | (most[1:] < 0)  # a difference that may vanish bounds no ratio
         off = np.where(nonzero, np.max(np.abs(ratios), axis=0), np.inf)
         deviation = 2 * np.max(off[-2:], axis=0)
+        # A ratio that stays where it is off belongs to another order: it must be possible, in the
+        # intervals and with the values' own rounding, that the deviations shrink.
+        nearest = np.min(np.abs(ratios), axis=0)
+        straddles = np.min(ratios, axis=0) * np.max(ratios, axis=0) <= 0
+        smallest = np.where(straddles, 0.0, nearest)
+        blur = _VALUES * np.max(np.abs(high), axis=0) / np.minimum(np.abs(least), np.abs(most))
+        settles = smallest[-1] <= _SHRINK * off[-2] + blur[-1]
         # The last value and g of the last difference, (1 + g) f_K - g f_(K-1) with g > 0, is
         # monotone in either value.
         gains = [factor * (1 + sign * deviation) - 1 for sign in (-1, 1)]
         lowest = low[-1] + np.min([least[-1] / gain for gain in gains], axis=0)
         highest = high[-1] + np.max([most[-1] / gain for gain in gains], axis=0)
     # Ratios of differences that might reach 1, or are 0 / 0, bound nothing.
-    convergent = factor * (1 - deviation) > 1
+    convergent = settles & (factor * (1 - deviation) > 1)
     return Enclosure(
         estimate[-1] + (estimate[-1] - estimate[-2]) / (factor - 1),
         np.where(convergent, lowest, -np.inf),
@@ -184,39 +208,50 @@ def _richardson(values: Enclosure, sizes: np.ndarray, orders: tuple[float, ...])
     )
 
 
-def convergence_order(errors: Any, sizes: Any, rounding: Any = None) -> Enclosure:
+def convergence_order(
+    errors: Any, sizes: Any, rounding: Any = None, next_term: float | None = None
+) -> Enclosure:
     """Return an interval for the exponent s of errors ~ n^s from the errors at K >= 4 sizes.
 
-    The errors are computed exactly, shape (K,), and `rounding` bounds the float error of each; or
-    each is known to lie in an `Enclosure` (one per size), and there is no `rounding`. The slopes
-    between successive sizes, each at least twice the one before, must approach their limit with
-    differences that shrink to two thirds or less (a correction of relative order 1/n about halves
-    them); what is left is then no more than twice the last difference. All of this holds for the
-    worst errors in the intervals, whose chances of missing are added up. Infinite if the slopes
-    cannot have settled, or an interval reaches zero. Guarantee "extrapolated", with that of the
-    intervals. Raises `ValueError` for fewer sizes, sizes that do not double, and errors that do not
-    exceed their rounding.
+    The errors, absolute values, are computed exactly, shape (K,), and `rounding` bounds the float
+    error of each; or each is known to lie in an `Enclosure` (one per size), and there is no
+    `rounding`. Sizes grow by a factor of 1.2 or more. The slopes between successive sizes, the last
+    four, must approach their limit: where sizes double, each difference of slopes is at most three
+    quarters of the one before (a correction of relative order 1/n about halves them, one of
+    n^(-1/2) leaves .71). With `next_term=e`, the errors being c n^s (1 + d n^-e + …), half the way
+    from 2^-e to 1 takes the place of three quarters. What is left is then bounded by the geometric
+    series of the ratio that was seen, 2/3 at least. All of this holds for the worst errors in the
+    intervals, whose chances of missing are added up. Errors within 1,000 roundings are left out
+    where at least four others are there. Infinite if the slopes cannot have settled, or an interval
+    reaches zero. Guarantee "extrapolated", with that of the intervals. Raises `ValueError` for
+    fewer sizes, sizes that are too near each other, and fewer than four errors that exceed their
+    rounding.
     """
     if is_random(errors) == (rounding is not None):
         raise ValueError(
             "exact errors need their rounding in rounding=, a bound on each; intervals hold theirs"
         )
+    if next_term is not None and not next_term > 0:
+        raise ValueError(f"next_term= is an exponent above 0, got {next_term}")
     boxes = _enclosed(errors)
     sizes = np.asarray(sizes, float)
-    if len(boxes.low) < 4 or np.any(sizes[1:] < 2 * sizes[:-1]):
+    if len(boxes.low) < 4 or np.any(sizes[1:] < _FINEST * (1 - 1e-12) * sizes[:-1]):
         raise ValueError(
-            "an order of convergence needs at least four sizes, each at least twice the one before"
+            "an order of convergence needs at least four sizes, each at least 1.2 times the one "
+            "before"
         )
-    estimate = boxes.estimate
-    rounding = 0.0 if rounding is None else np.asarray(rounding, float)
-    if not np.all(estimate > rounding):
+    estimate = np.abs(boxes.estimate) if rounding is not None else boxes.estimate
+    rounding = np.broadcast_to(np.asarray(0.0 if rounding is None else rounding), estimate.shape)
+    clear = _clear(estimate, rounding)
+    if np.sum(clear) < 4:
         raise ValueError(
-            "every error must be positive and exceed its rounding: smaller ones tell nothing of "
-            "an order"
+            "every error must be positive and exceed its rounding, that of four sizes at least: "
+            "smaller ones tell nothing of an order"
         )
-    below, above = (
-        np.broadcast_to(gap + rounding, estimate.shape)
-        for gap in (estimate - boxes.low, boxes.high - estimate)
+    below = (estimate - boxes.low if not np.any(rounding) else 0.0) + rounding
+    above = (boxes.high - estimate if not np.any(rounding) else 0.0) + rounding
+    sizes, estimate, below, above = (
+        np.broadcast_to(part, clear.shape)[clear] for part in (sizes, estimate, below, above)
     )
     with np.errstate(
         divide="ignore"
@@ -228,8 +263,19 @@ def convergence_order(errors: Any, sizes: Any, rounding: Any = None) -> Enclosur
     slopes = np.diff(np.log(estimate)) / steps
     blur = (relative[1:] + relative[:-1]) / steps
     moves = np.abs(np.diff(slopes))
-    convergent = np.all(moves[1:] <= moves[:-1] * 2 / 3 + 2 * (blur[2:] + blur[1:-1]))
-    width = 2 * (moves[-1] + blur[-1] + blur[-2]) + blur[-1] if convergent else np.inf
+    # Slopes belong to the middles of their steps: the shrink of each move is that of the sizes.
+    doublings = (np.log(sizes[2:]) - np.log(sizes[:-2]))[:-1] / 2 / np.log(2)
+    exponent = -np.log2(_SHRINK if next_term is None else (1 + 2.0**-next_term) / 2)
+    allowed = np.maximum(2.0 ** (-exponent * doublings), 0.0 if next_term else 2 / 3)
+    recent = slice(-2, None)
+    noise = 2 * (blur[2:] + blur[1:-1])
+    convergent = np.all((moves[1:] <= moves[:-1] * allowed + noise)[recent])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        seen = np.nan_to_num((moves[1:] - noise) / moves[:-1])[recent]
+    shrink = np.max(allowed[recent]) if next_term else min(max(2 / 3, *seen), np.max(allowed))
+    shrink = max(shrink, float(2.0 ** (-doublings[-1] * np.log2(1.5))))
+    rest = shrink / (1 - shrink)
+    width = rest * (moves[-1] + blur[-1] + blur[-2]) + blur[-1] if convergent else np.inf
     return Enclosure(
         slopes[-1],
         slopes[-1] - width,
@@ -237,6 +283,29 @@ def convergence_order(errors: Any, sizes: Any, rounding: Any = None) -> Enclosur
         boxes.error,
         _extrapolated(boxes),
         len(sizes),
+    )
+
+
+def _clear(estimate: np.ndarray, rounding: np.ndarray) -> np.ndarray:
+    """Which errors count: those of 1,000 roundings or more, if there are four, else those above
+    their own.
+    """
+    clear = estimate > _DISTINCT * rounding
+    return clear if np.sum(clear) >= 4 else estimate > rounding
+
+
+def unsettled(exponent: Enclosure, errors: Any, sizes: Any) -> str:
+    """Say which slopes were seen between successive sizes, and what would decide an order."""
+    estimate = np.abs(np.asarray(_enclosed(errors).estimate, float))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slopes = np.diff(np.log(estimate)) / np.diff(np.log(np.asarray(sizes, float)))
+    seen = f"the slopes are {', '.join(f'{slope:.4g}' for slope in slopes)}"
+    if np.isfinite(exponent.high - exponent.low):
+        wide = f"the exponent is known to {exponent.high - exponent.low:.2g}"
+        return f"{wide}; {seen}: larger sizes would decide"
+    return (
+        f"{seen}, they have not settled: not yet at its order, take larger sizes (finer steps), or "
+        "say how fast they settle (next_term=)"
     )
 
 
@@ -384,11 +453,6 @@ def growth(
     on the design.
     """
     n, low, high = _boxes(n, low, high)
-    if len(np.unique(n)) < _LEAST_SIZES:
-        raise ValueError(
-            f"growth needs at least {_LEAST_SIZES} different sizes, got {len(np.unique(n))}: "
-            "through fewer boxes passes some member of nearly every law"
-        )
     if not 0 <= error <= MOST_ERROR:
         raise ValueError(
             f"boxes that miss with a chance of {error:g} decide nothing: at most {MOST_ERROR:g} "
@@ -396,6 +460,13 @@ def growth(
         )
     if not slack_log >= 0:
         raise ValueError(f"slack_log must not be negative, got {slack_log}")
+    if isinstance(claimed, str) and claimed != ANY_POWER:
+        _shape(claimed, n)
+    if len(np.unique(n)) < _LEAST_SIZES:
+        raise ValueError(
+            f"growth needs at least {_LEAST_SIZES} different sizes, got {len(np.unique(n))}: "
+            "through fewer boxes passes some member of nearly every law"
+        )
     wide_low = np.where(low > 0, low * np.exp(-slack_log), low * np.exp(slack_log))
     wide_high = np.where(high > 0, high * np.exp(slack_log), high * np.exp(-slack_log))
     wrong = controls if isinstance(controls, Mapping) else {name: name for name in controls}
@@ -547,6 +618,9 @@ def growth_at_most(
     without ends.
     """
     n, low, high = _boxes(n, low, high)
+    for law in (claimed, printed):
+        if isinstance(law, str) and law != ANY_POWER:
+            _shape(law, n)
     if len(n) < 3 or np.any(np.diff(n) <= 0):
         raise ValueError(
             "growth_at_most needs at least three increasing sizes: the first two fix offset and "
@@ -602,13 +676,13 @@ def _unknown_law(name: str) -> str:
 
 def _boxes(n: Any, low: Any, high: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     n, low, high = (np.asarray(v, float) for v in (n, low, high))
-    if not (np.all(low <= high) and np.all(n >= 1) and np.ptp(n) > 0):
-        raise ValueError("growth needs different sizes n >= 1 and boxes with low <= high")
     if n.ndim != 1 or not low.shape == high.shape == n.shape:
         raise ValueError(
             "growth needs one box for each size, got sizes, lower and upper ends of shapes "
             f"{n.shape}, {low.shape} and {high.shape}"
         )
+    if not (np.all(low <= high) and np.all(n >= 1) and np.ptp(n) > 0):
+        raise ValueError("growth needs different sizes n >= 1 and boxes with low <= high")
     if not np.any(np.isfinite(low)) or not np.any(np.isfinite(high)):
         raise ValueError("growth needs boxes with ends: without any nothing is known of the growth")
     return n, low, high
@@ -663,5 +737,4 @@ def order(
     exponent: Enclosure, prediction: Prediction, controls: Mapping[str, Any], printed: Any = None
 ) -> Finding:
     """Decide a predicted order of convergence on the interval from `convergence_order`."""
-    check_controls(prediction, controls)
     return judge(exponent, prediction, controls, printed)

@@ -35,7 +35,7 @@ ALPHA = 1e-6
 """Bound on the chance of a wrong verdict, per claim."""
 
 _ONE_INSTANCE = "on one random instance, the same at every size"
-_OF_THIS_DRAW = "of what this seed drew, and no average over other draws"
+_OPEN = "the interval lies neither within the margin nor outside it"
 
 Given = ParamSpec("Given")
 
@@ -119,18 +119,27 @@ class Trial:
         *,
         ops: float | None = None,
         scale: Any = None,
+        instances: Instances | None = None,
+        independent: int | None = None,
         controls: Mapping[str, Any] | None = None,
         control_processes: Mapping[str, Any] | None = None,
         as_published: Any = None,
     ) -> None:
         """Two routes to one number agree up to rounding (see `evidence.identity` for `ops` and
         `scale`).
+
+        Once the check has drawn at random, its identities are of drawn instances: of one for each
+        case, or of as many as `independent=` says. The row then tells how many there were and what
+        share of all could still fail. `instances` is "draws", "grid", "search" or "all", as for
+        `bound`, where the check should say so itself.
         """
+        drawn = self._instances("identity", instances, independent, np.size(value))
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            return evidence.identity(
+            finding = evidence.identity(
                 measured, predict, wrong, ops=_roundings(ops), scale=scale, printed=as_published
             )
+            return replace(evidence.rests_on(finding, instances), drawn=drawn)
 
         self._record(
             "identity",
@@ -156,9 +165,10 @@ class Trial:
         """Lhs <= rhs on every instance (see `evidence.bound`); controls are wrong right-hand
         sides.
         """
+        drawn = int(self._drawn and instances != "draws")
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            return evidence.bound(
+            finding = evidence.bound(
                 measured,
                 rhs,
                 wrong,
@@ -169,6 +179,13 @@ class Trial:
                 alpha=self._alpha(),
                 printed=as_published,
             )
+            if instances == "draws" and not self._drawn and finding.outcome != "REFUTED":
+                raise ValueError(
+                    'instances="draws", but the check has drawn nothing from the streams of the '
+                    "trial: draw with trial.generator() or trial.key(), or say "
+                    '"search", "grid" or "all"'
+                )
+            return replace(finding, drawn=drawn)
 
         self._record(
             "bound",
@@ -204,7 +221,7 @@ class Trial:
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
             finding = evidence.enclosed(measured, error, prediction, wrong, printed=as_published)
-            return replace(finding, note=_OF_THIS_DRAW * self._drawn)
+            return replace(finding, drawn=int(self._drawn))
 
         self._record(
             "value",
@@ -247,8 +264,11 @@ class Trial:
             order=order,
             printed=as_published,
         )
-        note = "; ".join(filter(None, [_ONE_INSTANCE * same_instance, limit.note]))
-        self._record("limit", replace(limit, note=note))
+        self._record(
+            "limit",
+            replace(limit, drawn=int(same_instance and self._drawn)),
+            remark=_ONE_INSTANCE * same_instance,
+        )
 
     @_remembered
     def order(
@@ -263,28 +283,31 @@ class Trial:
         control_processes: Mapping[str, Any] | None = None,
         as_published: Any = None,
         same_instance: bool = False,
+        next_term: float | None = None,
     ) -> None:
         """Errors behave like n^predict (see `trends.convergence_order`); `same_instance` as for
         `limit`.
 
-        The errors are computed exactly up to `rounding`, or are a list of `laws.Enclosure`, one per
-        size.
+        The errors, absolute values, are computed exactly up to `rounding`, or are a list of
+        `laws.Enclosure`, one per size. `next_term=e` says that the next term of the errors is
+        smaller by n^-e.
         """
         self._check_exact(errors, same_instance)
-        prediction = _prediction(predict, margin, 0.0, "two", 1.0)
+        prediction = _prediction(predict, margin, 0.0, "two", None if predict else 1.0)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            exponent = trends.convergence_order(measured, sizes, rounding)
-            return replace(
-                trends.order(exponent, prediction, wrong, as_published),
-                note=_ONE_INSTANCE * same_instance,
-            )
+            exponent = trends.convergence_order(measured, sizes, rounding, next_term)
+            finding = trends.order(exponent, prediction, wrong, as_published)
+            if finding.outcome == "INCONCLUSIVE":
+                finding = replace(finding, note=trends.unsettled(exponent, measured, sizes))
+            return replace(finding, drawn=int(same_instance and self._drawn))
 
         self._record(
             "order",
             judged(errors, controls),
             control_processes,
             lambda measured: judged(measured, {}),
+            remark=_ONE_INSTANCE * same_instance,
         )
 
     @_remembered
@@ -293,15 +316,15 @@ class Trial:
         n: Any,
         low: Any,
         high: Any,
-        claimed: str,
+        claimed: trends.GrowthLaw,
         *,
         error: float,
         slack_log: float,
-        controls: Sequence[str],
+        controls: Sequence[str] | Mapping[str, trends.GrowthLaw],
         guarantee: str = "finite-n (union)",
         as_published: str | None = None,
     ) -> None:
-        """The boxes around a growing quantity admit the claimed law and no other (see
+        """The quantity in the boxes grows as the claimed law, Theta of it, and as no other (see
         `trends.growth`).
         """
         if self._drawn and not error:
@@ -328,14 +351,14 @@ class Trial:
         self,
         n: Any,
         boxes: tuple[Any, Any],
-        claimed: str,
+        claimed: trends.GrowthLaw,
         *,
         error: float,
         control_processes: Mapping[str, tuple[Any, Any]],
         guarantee: str = "finite-n (union)",
         as_published: str | None = None,
     ) -> None:
-        """The quantity in the boxes (low, high) grows at most like the claimed law (see
+        """The quantity in the boxes (low, high) is O of the claimed law (see
         `trends.growth_at_most`).
         """
 
@@ -363,13 +386,13 @@ class Trial:
         """A feasible value and a certified lower bound enclose the predicted optimum (see
         `evidence.gap`).
         """
-        prediction = _prediction(predict, margin, 0.0, "two", scale)
-        self._record(
-            "gap",
-            evidence.gap(
-                primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_published
-            ),
+        prediction = _prediction(
+            predict, margin, 0.0, "two", None if np.any(predict) else scale or None
         )
+        finding = evidence.gap(
+            primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_published
+        )
+        self._record("gap", replace(finding, drawn=int(self._drawn)))
 
     @_remembered
     def runs(self, outcomes: Any, *, alpha: float, controls: Mapping[str, Any]) -> None:
@@ -513,6 +536,34 @@ class Trial:
         case = f"[{self._case}]" * bool(self._case)
         return hashlib.sha256(f"{self.claim_id}{case}/{name}".encode()).digest()
 
+    def _instances(
+        self, decision: str, instances: Instances | None, independent: int | None, count: int
+    ) -> int:
+        """Return on how many independent drawn instances a decision without sampling rests, 0 for
+        none.
+        """
+        if instances is not None and instances not in get_args(Instances):
+            raise ValueError(
+                f"instances must be one of {', '.join(map(repr, get_args(Instances)))}, "
+                f"got {instances!r}"
+            )
+        if instances == "draws" and (independent is None or not self._drawn):
+            raise ValueError(
+                f'{decision} of instances="draws" says how many are independent, independent=, and '
+                "draws them with trial.generator() or trial.key()"
+            )
+        if independent is not None and not (
+            instances in (None, "draws") and self._drawn and 1 <= independent <= max(count, 1)
+        ):
+            raise ValueError(
+                "independent= is the number of independent instances that the check has drawn with "
+                f"trial.generator() or trial.key(), from 1 to the {count} entries of the value: "
+                f"got {independent}"
+            )
+        if instances not in (None, "draws"):
+            return 0
+        return independent or int(self._drawn)
+
     def _check_exact(self, values: Any, same_instance: bool) -> None:
         """Raise `ValueError` for numbers that may be Monte-Carlo averages, which no limit may take
         for exact.
@@ -564,9 +615,12 @@ class Trial:
         finding: Finding,
         control_processes: Mapping[str, Any] | None = None,
         judged: Callable[[Any], Finding] | None = None,
+        remark: str = "",
     ) -> None:
         """Add the finding; a wrong process is judged against the true prediction and must be
         REFUTED.
+
+        Its note begins with the reason of an INCONCLUSIVE one; remarks follow.
         """
         findings = {
             name: judged(process)
@@ -585,10 +639,14 @@ class Trial:
         is_shared = (
             shape and not np.shape(finding.prediction.value) and finding.prediction.side == "two"
         )
-        remark = (
-            f"one prediction for all {' x '.join(map(str, shape))} coordinates" if is_shared else ""
-        )
-        note = "; ".join(filter(None, [finding.note, remark, unequal(finding.resolution), *notes]))
+        remarks = [
+            finding.note or _OPEN * (finding.outcome == "INCONCLUSIVE"),
+            remark,
+            f"one prediction for all {' x '.join(map(str, shape))} coordinates" * bool(is_shared),
+            unequal(finding.resolution),
+            *notes,
+        ]
+        note = "; ".join(filter(None, remarks))
         controls = (*finding.controls, *processes)
         self.findings.append(
             replace(finding, controls=controls, procedure=procedure, case=self._case, note=note)
@@ -638,4 +696,21 @@ def _prediction(value: Any, margin: Any, slack: Any, side: Side, scale: Any) -> 
             "a one-sided claim has no margin; what the theory itself admits is its slack"
         )
     value = check_finite("prediction", value).astype(float)
+    _check_scale(value, scale)
     return Prediction(value, slack if margin is None else margin, slack, side, scale)
+
+
+def _check_scale(value: np.ndarray, scale: Any) -> None:
+    """Raise `ValueError` for a scale that would hide an error beside the predictions themselves."""
+    if scale is None:
+        return
+    size = check_finite("scale", scale).astype(float)
+    if np.any(size <= 0):
+        raise ValueError(f"scale must be positive, got {scale}")
+    largest = float(np.max(np.abs(value), initial=0.0))
+    if largest and np.max(size) > evidence.MOST_SCALE * largest:
+        raise ValueError(
+            f"scale={np.max(size):.3g} is more than ten times the largest prediction beside it, "
+            f"{largest:.3g}: errors where 0 is predicted would not be seen; give one of its size, "
+            "or ask the zeros in a decision of their own"
+        )
