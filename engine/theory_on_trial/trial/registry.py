@@ -211,7 +211,8 @@ def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
     the ledger's rows.
 
     An exception is recorded as INCONCLUSIVE and raised again, that of a decision also where the
-    check catches it. Settings outside the claim's domain have no row.
+    check catches it. Settings outside the claim's domain have no row, unless another case is
+    REFUTED.
     """
     rows: list[Row] = []
     start = time.perf_counter()
@@ -219,6 +220,12 @@ def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
         with _double_precision():
             yield rows
     except OutsideDomain:
+        if any(finding.outcome == "REFUTED" for finding in trial.findings):
+            seconds = time.perf_counter() - start
+            rows[:] = _with_settings(
+                trial, rows_of(claim, trial.findings, seconds, command, trial.refusal)
+            )
+            return
         raise
     except BaseException as error:
         seconds = time.perf_counter() - start
