@@ -44,9 +44,12 @@ def run_at(subject: Claim, chosen: dict[str, Any], seed: int = 0) -> tuple[str, 
     and why.
     """
     result = attempt(subject, chosen, seed, limit=LIMITS[subject.tier])
-    return ("wrong" if result.outcome == "late" else result.outcome), result.why * (
-        result.outcome != "outside"
-    )
+    outcome = {
+        "late": "wrong",
+        "no control": "INCONCLUSIVE",  # the claim itself does not fail there
+        "published holds": "INCONCLUSIVE",
+    }.get(result.outcome, result.outcome)
+    return outcome, result.why * (result.outcome != "outside")
 
 
 def tried(claim_id: str, most: int = MANY) -> tuple[list[Any], list[str]]:

@@ -663,7 +663,10 @@ def growth_at_most(
     if printed is not None:
         outcome = "INCONCLUSIVE" if _admitted(printed, n, low, high) else "REFUTED"
     finding = judge(interval, Prediction(np.asarray(1.0), 0.0, 0.0, "at most"), {}, None)
-    note = _open_boxes(n, low, high) if finding.outcome == "INCONCLUSIVE" else ""
+    note = ""
+    if finding.outcome == "INCONCLUSIVE":
+        note = "the boxes admit both: narrower ones would decide"
+        note = "; ".join(filter(None, [note, _open_boxes(n, low, high)]))
     return replace(finding, printed=outcome, printed_value=printed, note=note)
 
 

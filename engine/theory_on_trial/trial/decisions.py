@@ -631,7 +631,7 @@ class Trial:
             _as_control(name, rival, finding.prediction) for name, rival in findings.items()
         )
         notes = [
-            f"{_what(name)}: {rival.note}"
+            f"{_what(name)}: {rival.note or _OPEN}"
             for name, rival in findings.items()
             if rival.outcome == "INCONCLUSIVE"
         ]
