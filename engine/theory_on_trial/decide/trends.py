@@ -642,9 +642,10 @@ def growth_at_most(
         most_allowed = np.maximum(most_allowed, high[0] * factor)
     if g[1] > g[0]:
         steps = (g[1:] - g[0]) / (g[1] - g[0])
+        rounding = rounding * (1 + steps)  # a line through two values carries theirs that far
         least_allowed = np.maximum(least_allowed, steps * low[1] + (1 - steps) * high[0])
         most_allowed = np.maximum(most_allowed, steps * high[1] + (1 - steps) * low[0])
-    rounding = max(rounding, float(np.finfo(float).tiny))
+    rounding = np.full(len(n) - 1, max(rounding, float(np.finfo(float).tiny)))
     lift = max(0.0, -2 * float(np.min(low[np.isfinite(low)])))
     least = (low[1:] + lift) / (most_allowed + rounding + lift)
     most = (high[1:] + lift) / (least_allowed + rounding + lift)
