@@ -632,7 +632,7 @@ def growth_at_most(
         )
     g = _shape(claimed, n)
     finite = np.abs(np.concatenate([low[np.isfinite(low)], high[np.isfinite(high)]]))
-    rounding = _ROUNDINGS * np.max(finite)
+    rounding = np.full(len(n) - 1, max(_ROUNDINGS * np.max(finite), np.finfo(float).tiny))
     # The allowed values rise with m(n_1) without an offset, and fall with it where one is fitted.
     least_allowed = np.full(len(n) - 1, low[0])
     most_allowed = np.full(len(n) - 1, high[0])
@@ -645,7 +645,6 @@ def growth_at_most(
         rounding = rounding * (1 + steps)  # a line through two values carries theirs that far
         least_allowed = np.maximum(least_allowed, steps * low[1] + (1 - steps) * high[0])
         most_allowed = np.maximum(most_allowed, steps * high[1] + (1 - steps) * low[0])
-    rounding = np.full(len(n) - 1, max(rounding, float(np.finfo(float).tiny)))
     lift = max(0.0, -2 * float(np.min(low[np.isfinite(low)])))
     least = (low[1:] + lift) / (most_allowed + rounding + lift)
     most = (high[1:] + lift) / (least_allowed + rounding + lift)
