@@ -23,6 +23,8 @@ from theory_on_trial.laws import Enclosure, Law
 
 _SHRINK = 0.75
 """What deviations from an order must shrink to at least, where sizes double."""
+_SETTLING = 0.9
+"""What deviations of ratios from that of an order must shrink to at least."""
 _VALUES = 2.0**-40
 """What values at growing sizes may be off by rounding, as a share of the largest one."""
 _DISTINCT = 1000.0
@@ -50,8 +52,9 @@ def limit(
     With `remainder` (shape `shape`, computed by the theory for the last size) the limit lies in
     f(n_K) -+ remainder. With `order=a` instead, f(n) = l + c n^-a + smaller terms is assumed, sizes
     must double, and Richardson's bracket is used: the ratios of successive differences must settle
-    at 2^a, the last deviation at most three quarters of the one before, and twice their last
-    deviation bounds what follows (guarantee "extrapolated").
+    near 2^a, and twice their last deviation bounds what follows (guarantee "extrapolated").
+    Settled they are if the last deviation is at most nine tenths of the one before, or, of an order
+    of 1/2 or more, if the deviations change what is left by a third at most.
     `order=(a, b)` eliminates c n^-a first and brackets what is left with b. The order has to come
     from theory: over a few sizes a logarithm looks like a small power, and no ratio tells. Exactly
     one of `remainder` and `order`.
@@ -185,12 +188,16 @@ def _richardson(values: Enclosure, sizes: np.ndarray, orders: tuple[float, ...])
         off = np.where(nonzero, np.max(np.abs(ratios), axis=0), np.inf)
         deviation = 2 * np.max(off[-2:], axis=0)
         # A ratio that stays where it is off belongs to another order: it must be possible, in the
-        # intervals and with the values' own rounding, that the deviations shrink.
+        # intervals and with the values' own rounding, that the deviations shrink, or they are so
+        # small that it does not matter.
         nearest = np.min(np.abs(ratios), axis=0)
         straddles = np.min(ratios, axis=0) * np.max(ratios, axis=0) <= 0
         smallest = np.where(straddles, 0.0, nearest)
         blur = _VALUES * np.max(np.abs(high), axis=0) / np.minimum(np.abs(least), np.abs(most))
-        settles = smallest[-1] <= _SHRINK * off[-2] + blur[-1]
+        shrinks = smallest[-1] <= _SETTLING * off[-2] + blur[-1]
+        # What is left is off by so much of itself; orders below a half are near a logarithm.
+        small = deviation * factor / (factor - 1) <= 1 / 3
+        settles = shrinks | (small & (orders[-1] >= 0.5))
         # The last value and g of the last difference, (1 + g) f_K - g f_(K-1) with g > 0, is
         # monotone in either value.
         gains = [factor * (1 + sign * deviation) - 1 for sign in (-1, 1)]

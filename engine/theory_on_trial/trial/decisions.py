@@ -708,7 +708,7 @@ def _check_scale(value: np.ndarray, scale: Any) -> None:
     if np.any(size <= 0):
         raise ValueError(f"scale must be positive, got {scale}")
     largest = float(np.max(np.abs(value), initial=0.0))
-    if largest and np.max(size) > evidence.MOST_SCALE * largest:
+    if value.size > 1 and largest and np.max(size) > evidence.MOST_SCALE * largest * (1 + 1e-9):
         raise ValueError(
             f"scale={np.max(size):.3g} is more than ten times the largest prediction beside it, "
             f"{largest:.3g}: errors where 0 is predicted would not be seen; give one of its size, "
