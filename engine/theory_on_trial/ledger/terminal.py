@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from theory_on_trial.ledger import Row, brief, brief_interval
+from theory_on_trial.ledger.verdict import DRAWN
 from theory_on_trial.ledger.words import attributed
 
 WIDTH = 120
@@ -187,6 +188,8 @@ def totals(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
 def _certainty(row: Row) -> str:
     """The sort of a row's guarantee, as the sums of the error bounds tell them apart."""
     guarantee = row.guarantee or "none"
+    if guarantee.startswith("exact") and DRAWN in guarantee:
+        return "exact on draws"
     if guarantee.startswith("exact") and not row.error_probability:
         return "exact"
     return (

@@ -643,7 +643,7 @@ class Trial:
             finding.note or _OPEN * (finding.outcome == "INCONCLUSIVE"),
             remark,
             f"one prediction for all {' x '.join(map(str, shape))} coordinates" * bool(is_shared),
-            unequal(finding.resolution),
+            unequal(finding.resolution) if finding.outcome == "VERIFIED" else "",
             *notes,
         ]
         note = "; ".join(filter(None, remarks))
