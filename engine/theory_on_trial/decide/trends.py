@@ -226,13 +226,13 @@ def convergence_order(
     four, must approach their limit: where sizes double, each difference of slopes is at most three
     quarters of the one before (a correction of relative order 1/n about halves them, one of
     n^(-1/2) leaves .71). With `next_term=e`, the errors being c n^s (1 + d n^-e + …), half the way
-    from 2^-e to 1 takes the place of three quarters. What is left is then bounded by the geometric
-    series of the ratio that was seen, 2/3 at least. All of this holds for the worst errors in the
-    intervals, whose chances of missing are added up. Errors within 1,000 roundings are left out
-    where at least four others are there. Infinite if the slopes cannot have settled, or an interval
-    reaches zero. Guarantee "extrapolated", with that of the intervals. Raises `ValueError` for
-    fewer sizes, sizes that are too near each other, and fewer than four errors that exceed their
-    rounding.
+    from 2^-e to 1 takes the place of three quarters. What is left is then bounded by a geometric
+    series of that ratio, or of 2/3 where the differences shrink as fast as that. All of this holds
+    for the worst errors in the intervals, whose chances of missing are added up. Errors within
+    1,000 roundings are left out where at least four others are there. Infinite if the slopes cannot
+    have settled, or an interval reaches zero. Guarantee "extrapolated", with that of the intervals.
+    Raises `ValueError` for fewer sizes, sizes that are too near each other, and fewer than four
+    errors that exceed their rounding.
     """
     if is_random(errors) == (rounding is not None):
         raise ValueError(
@@ -277,10 +277,11 @@ def convergence_order(
     recent = slice(-2, None)
     noise = 2 * (blur[2:] + blur[1:-1])
     convergent = np.all((moves[1:] <= moves[:-1] * allowed + noise)[recent])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        seen = np.nan_to_num((moves[1:] - noise) / moves[:-1])[recent]
-    shrink = np.max(allowed[recent]) if next_term else min(max(2 / 3, *seen), np.max(allowed))
-    shrink = max(shrink, float(2.0 ** (-doublings[-1] * np.log2(1.5))))
+    # Moves that shrink to two thirds or less, as those of 1/n do, leave twice the last one.
+    quick = 2.0 ** (-np.log2(1.5) * doublings)
+    settled = np.all((moves[1:] <= moves[:-1] * np.maximum(quick, 2 / 3) + noise)[recent])
+    usual = np.maximum(quick, 2 / 3) if settled and not next_term else allowed
+    shrink = float(np.max(usual[recent]))
     rest = shrink / (1 - shrink)
     width = rest * (moves[-1] + blur[-1] + blur[-2]) + blur[-1] if convergent else np.inf
     return Enclosure(
@@ -294,11 +295,11 @@ def convergence_order(
 
 
 def _clear(estimate: np.ndarray, rounding: np.ndarray) -> np.ndarray:
-    """Which errors count: those of 1,000 roundings or more, if there are four, else those above
-    their own.
-    """
-    clear = estimate > _DISTINCT * rounding
-    return clear if np.sum(clear) >= 4 else estimate > rounding
+    """Which errors count: those of 1,000 roundings or more, or else the four of the most."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(rounding > 0, estimate / rounding, np.where(estimate > 0, np.inf, 0.0))
+    fourth = np.sort(ratio)[-4]
+    return (ratio >= min(_DISTINCT, fourth)) & (ratio > 1)
 
 
 def unsettled(exponent: Enclosure, errors: Any, sizes: Any) -> str:
