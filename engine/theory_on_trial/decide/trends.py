@@ -270,17 +270,23 @@ def convergence_order(
     slopes = np.diff(np.log(estimate)) / steps
     blur = (relative[1:] + relative[:-1]) / steps
     moves = np.abs(np.diff(slopes))
-    # Slopes belong to the middles of their steps: the shrink of each move is that of the sizes.
-    doublings = (np.log(sizes[2:]) - np.log(sizes[:-2]))[:-1] / 2 / np.log(2)
+    # Slopes belong to the middles of their steps: moves are told per doubling between these.
+    gaps = (np.log2(sizes[2:]) - np.log2(sizes[:-2])) / 2
+    rates = moves / gaps
+    noise = (blur[1:] + blur[:-1]) / gaps
+    doublings = (gaps[1:] + gaps[:-1]) / 2
     exponent = -np.log2(_SHRINK if next_term is None else (1 + 2.0**-next_term) / 2)
-    allowed = np.maximum(2.0 ** (-exponent * doublings), 0.0 if next_term else 2 / 3)
+    # Where sizes grow faster than by two, differences shrink at least as where they double.
+    doublings = doublings if next_term else np.minimum(doublings, 1)
+    allowed = 2.0 ** (-exponent * doublings)
+    quick = 1.5**-doublings  # as those of 1/n do at least, which leave twice the last one
     recent = slice(-2, None)
-    noise = 2 * (blur[2:] + blur[1:-1])
-    convergent = np.all((moves[1:] <= moves[:-1] * allowed + noise)[recent])
-    # Moves that shrink to two thirds or less, as those of 1/n do, leave twice the last one.
-    quick = 2.0 ** (-np.log2(1.5) * doublings)
-    settled = np.all((moves[1:] <= moves[:-1] * np.maximum(quick, 2 / 3) + noise)[recent])
-    usual = np.maximum(quick, 2 / 3) if settled and not next_term else allowed
+
+    def shrinks(factor: np.ndarray) -> bool:
+        return bool(np.all((rates[1:] <= rates[:-1] * factor + 2 * noise[1:])[recent]))
+
+    convergent = shrinks(allowed)
+    usual = quick if next_term is None and shrinks(quick) else allowed
     shrink = float(np.max(usual[recent]))
     rest = shrink / (1 - shrink)
     width = rest * (moves[-1] + blur[-1] + blur[-2]) + blur[-1] if convergent else np.inf
