@@ -2,6 +2,7 @@
 others.
 """
 
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -22,7 +23,7 @@ PRINTED = paper("Theorem 1", says="it is another number")
 
 def claim_of(check, **options):
     """A claim of a check under a name of its own, which no file states."""
-    check.__name__ = f"test_exactness_{id(check)}"
+    check.__name__ = "test_" + re.sub(r"\W+", "_", check.__qualname__)
     check.__doc__ = "A statement."
     return claim(derived("so it is"), **options)(check).claim
 
@@ -45,8 +46,8 @@ def rows(check, *, seed=0, **options):
 def test_an_identity_of_drawn_instances_says_how_many_and_what_share_could_fail():
     def check(trial, n):
         x = trial.generator().normal(size=n)
-        size = np.sum(abs(x))
-        trial.identity(np.sum(x), np.sum(x[::-1]), ops=n, scale=size, controls={"sizes": size})
+        total = np.sum(x[::-1])
+        trial.identity(np.sum(x), total, ops=n, scale=np.sum(abs(x)), controls={"twice": 2 * total})
 
     row = rows(check, cases=[3, 4, 5])[0]
     assert row.verdict == "VERIFIED"

@@ -169,7 +169,7 @@ def test_a_search_goes_on_where_a_control_is_none_and_finds_where_the_claim_fail
     assert found.counts["no control"] >= 1
     assert found.failure is not None
     assert "square is REFUTED" in found.failure.why
-    assert found.remarks["a control is none here"].startswith('claim("toys.square").X
+    assert found.remarks["a control is none here"].startswith('claim("toys.square").run(seed=0)')
     assert "a control is none here: claim(" in str(found)
 
 

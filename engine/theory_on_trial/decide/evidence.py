@@ -118,16 +118,16 @@ def identity(
     interval = Enclosure(value, value - bound, value + bound, 0.0, "exact", value.size)
     tightness = float(np.max(np.abs(value - reference) / bound))
     prediction = Prediction(reference, 2 * bound, scale=_unit(scale, largest))
-    finding = judge(interval, prediction, controls, printed, tightness=tightness)
-    if finding.outcome == "REFUTED":
-        return _unless_rounding(finding, scale, controls)
+    if decide(interval, prediction) == "REFUTED":
+        refuted = judge(interval, prediction, controls, printed, tightness=tightness)
+        return _unless_rounding(refuted, scale, controls)
     for name, control in controls.items():
         if not np.any(np.abs(np.asarray(control, float) - reference) >= 10 * bound):
             raise ControlTooClose(
                 f"control {name!r} lies within ten times the rounding error {np.max(bound):.3g}: "
-                "ill-conditioned, "
-                "use more digits or a control that differs more"
+                "ill-conditioned, use more digits or a control that differs more"
             )
+    finding = judge(interval, prediction, controls, printed, tightness=tightness)
     return _of_two_sides(finding, same)
 
 

@@ -24,8 +24,8 @@ class Row:
     the statement.
 
     `predicted`, `measured`, `interval`, `margin` and `slack` are those of the decisive finding;
-    vectors of up to 8 coordinates are lists, of longer ones the least favourable coordinate is
-    shown (the note says which). `parts` holds the same fields for every finding of a claim that
+    vectors of up to 8 coordinates are lists, of longer ones, and of those that are refuted, the
+    least favourable coordinate is shown (the note says which). `parts` holds the same fields for every finding of a claim that
     made several decisions. `tightness` is that of the finding; of a claim of kind bound the largest
     lhs / rhs of all its findings (`page.searched` adds the falsifier's). `guarantee`, `resolution`
     and `detects` are those of the weakest finding: `resolution` is the smallest error of the

@@ -71,8 +71,11 @@ def verdict_of(
     raised = "" if error is None else f"{type(error).__name__}: {error}".split("\n")[0][:300]
     total = _total_error(findings)
     certain = any(f.outcome == "REFUTED" and not f.interval.error for f in findings)
-    if any(f.outcome == "REFUTED" for f in findings) and (certain or total <= MOST_ERROR):
+    refuted = any(f.outcome == "REFUTED" for f in findings) and (certain or total <= MOST_ERROR)
+    if refuted and (error is None or isinstance(error, Exception)):
         return "REFUTED", f"another decision was not made: {raised}" if raised else ""
+    if refuted:  # the check left by itself: skipped, expected to fail, interrupted
+        return "INCONCLUSIVE", f"{raised}; a decision was REFUTED before"
     if raised:
         return "INCONCLUSIVE", raised
     if not findings:
