@@ -365,3 +365,53 @@ def test_the_chances_of_error_of_all_decisions_are_held_to_the_cap():
     assert "20 decisions add up to 2, which decides nothing: at most 0.1" in many.note
     assert "9 runs each that agree would do, at alpha=0.0039" in many.note
     assert rows(check, cases=[0], **options)[0].verdict == "VERIFIED"
+
+
+# ----------------------------------------------------------- attained bounds, known falsehoods
+
+
+@pytest.mark.parametrize(
+    ("largest", "instances", "verdict"),
+    [
+        (1.0, "search", "VERIFIED"),
+        (0.9995, "search", "VERIFIED"),
+        (0.98, "search", "INCONCLUSIVE"),
+        (0.98, "all", "REFUTED"),
+        (1.1, "search", "REFUTED"),
+    ],
+)
+def test_a_bound_that_is_attained_is_not_two_percent_too_large(largest, instances, verdict):
+    lhs = largest * np.array([0.2, 1.0, 0.7])
+
+    def check(trial):
+        trial.bound(
+            lhs,
+            np.ones(3),
+            instances=instances,
+            ops=2,
+            attained=0.999,
+            controls={"nine tenths": np.full(3, 0.9)},
+        )
+
+    row = rows(check)[0]
+    assert row.verdict == verdict
+    if largest == 0.98:
+        assert "the largest lhs / rhs is 0.98, and 0.999 of the bound is said to be" in row.note
+
+
+def test_a_statement_that_is_known_to_be_false_is_expected_to_be_refuted():
+    def check(trial):
+        trial.identity(1.0, 2.0, ops=1)
+
+    (row,) = rows(check, expected="REFUTED")
+    assert (row.verdict, row.expected, row.as_expected) == ("REFUTED", "REFUTED", True)
+
+    def holds(trial):
+        trial.identity(1.0, 1.0, ops=1, controls={"w": 2.0})
+
+    (row,) = rows(holds, expected="REFUTED")
+    assert (row.verdict, row.as_expected) == ("VERIFIED", False)
+    with pytest.raises(ValueError, match="leave out expected="):
+        rows(check, expected="REFUTED", as_published=PRINTED)
+    with pytest.raises(ValueError, match="expected must be"):
+        rows(check, expected="INCONCLUSIVE")

@@ -10,6 +10,7 @@ from scipy import stats
 
 from theory_on_trial.decide import trends
 from theory_on_trial.decide.trends import GROWTH_LAWS, growth_at_most
+from theory_on_trial.laws import Normal
 from theory_on_trial.trial.decisions import Trial
 
 SIZES = 2.0 ** np.arange(3, 12)
@@ -156,3 +157,90 @@ def test_the_trial_takes_functions_and_says_what_a_wrong_process_leaves_open():
         SIZES, *boxes, lambda n: n + 1, error=0.0, slack_log=0.0, controls={"squares": np.square}
     )
     assert trial.findings[1].outcome == "VERIFIED"
+
+
+# ------------------------------------------------------------------------------ from samplers
+
+
+def noisy(law):
+    """A sampler at sizes: normal numbers about a law of the size."""
+    return lambda generator, count, size: law(size) + generator.standard_normal(count)
+
+
+DESIGN = [100, 200, 400, 800, 1600]
+
+
+def test_growth_of_a_mean_is_decided_from_its_sampler():
+    for seed in range(5):
+        trial = Trial("a.regret", seed)
+        trial.growth(
+            sampler=noisy(lambda n: 11 * np.log(n) - 24),
+            sizes=DESIGN,
+            law=Normal(),
+            claimed="log n",
+            controls=["sqrt n", "const"],
+        )
+        found = trial.findings[0]
+        assert found.outcome == "VERIFIED"
+        assert {control.outcome for control in found.controls} == {"REFUTED"}
+        assert 0 < found.interval.error <= 1e-6
+        assert found.interval.guarantee == "finite-n (normal) (union)"
+        assert found.interval.n % len(DESIGN) == 0
+        assert 0 < found.budget < 1
+
+
+def test_a_sampler_whose_budget_ends_says_how_wide_its_boxes_are():
+    trial = Trial("a.regret")
+    trial.growth(
+        sampler=noisy(np.log), sizes=DESIGN, law=Normal(), claimed="log n", controls=[], most=100
+    )
+    assert trial.findings[0].outcome == "INCONCLUSIVE"
+    assert "wide after 128 samples at each size: most= says how many" in trial.findings[0].note
+
+
+def test_orders_and_limits_are_decided_from_samplers_too():
+    trial = Trial("a.rate")
+    options = {"sizes": DESIGN, "law": Normal(), "first": 4096, "most": 400_000}
+    trial.order(
+        sampler=noisy(lambda n: 1e5 / n), predict=-1.0, margin=0.05, controls={"w": -0.5}, **options
+    )
+    trial.limit(
+        sampler=noisy(lambda n: 5 + 1e4 / n),
+        predict=5.0,
+        order=1,
+        margin=0.5,
+        controls={"w": 9.0},
+        **options,
+    )
+    assert [finding.outcome for finding in trial.findings] == ["VERIFIED", "VERIFIED"]
+    assert [finding.drawn for finding in trial.findings] == [0, 0]
+    assert trial.findings[0].interval.guarantee.startswith("extrapolated, finite-n")
+
+
+def test_a_true_law_is_refuted_from_its_sampler_no_more_often_than_stated(monkeypatch):
+    """The level is raised to 5 %; the looks stop as soon as anything is decided."""
+    monkeypatch.setattr(Trial, "_alpha", lambda self, *error: 0.05)
+    wrong = 0
+    for seed in range(300):
+        trial = Trial("a.level", seed)
+        trial.growth(
+            sampler=noisy(lambda n: 3 * np.log(n) - 10),
+            sizes=DESIGN,
+            law=Normal(),
+            claimed="log n",
+            controls=[],
+            first=8,
+            most=200,
+        )
+        wrong += trial.findings[0].outcome == "REFUTED"
+    assert wrong <= stats.binom.isf(1e-6, 300, 0.05)
+
+
+def test_what_a_sampler_at_sizes_lacks_gets_one_sentence():
+    trial = Trial("a.regret")
+    with pytest.raises(ValueError, match="needs them, sizes=, and the law of a sample, law="):
+        trial.growth(sampler=noisy(np.log), sizes=DESIGN, claimed="log n")
+    with pytest.raises(ValueError, match="say what the chance is that a box misses, error="):
+        trial.growth(SIZES, SIZES, SIZES, "n")
+    with pytest.raises(ValueError, match='growth needs a law, as claimed="log n"'):
+        trial.growth(sampler=noisy(np.log), sizes=DESIGN, law=Normal())

@@ -280,6 +280,29 @@ def bound(
     return judge(interval, prediction, controls, printed, tightness=tightness, note=note)
 
 
+def attained(finding: Finding, share: float | None, instances: Instances) -> Finding:
+    """Return a bound that is also said to be attained to a share, in (0, 1], on some instance.
+
+    Where it is on none of them, "all" there are REFUTE that, and others leave it INCONCLUSIVE.
+    Raises `ValueError` for another share.
+    """
+    if share is None or finding.outcome == "REFUTED":
+        return finding
+    if not 0 < share <= 1:
+        raise ValueError(f"attained= is a share of the bound, above 0 and at most 1, got {share}")
+    interval = finding.interval
+    limit = np.asarray(finding.prediction.value)
+    if np.any((limit > 0) & (np.asarray(interval.high) >= share * limit)):
+        return finding
+    largest = "no ratio" if finding.tightness is None else f"{finding.tightness:.6g}"
+    note = f"the largest lhs / rhs is {largest}, and {share:g} of the bound is said to be attained"
+    return replace(
+        finding,
+        outcome="REFUTED" if instances == "all" else "INCONCLUSIVE",
+        note="; ".join(filter(None, [note, finding.note])),
+    )
+
+
 def _of_instances(
     outcome: str,
     interval: Enclosure,

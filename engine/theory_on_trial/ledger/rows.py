@@ -25,14 +25,14 @@ class Row:
 
     `predicted`, `measured`, `interval`, `margin` and `slack` are those of the decisive finding;
     vectors of up to 8 coordinates are lists, of longer ones, and of those that are refuted, the
-    least favourable coordinate is shown (the note says which). `parts` holds the same fields for every finding of a claim that
-    made several decisions. `tightness` is that of the finding; of a claim of kind bound the largest
-    lhs / rhs of all its findings (`page.searched` adds the falsifier's). `guarantee`, `resolution`
-    and `detects` are those of the weakest finding: `resolution` is the smallest error of the
-    prediction that it would have refuted (None if no size is known), `detects` says it in words,
-    with that of the weakest coordinate, and `why_low_power` why no smaller one. `settings` are
-    those of every case that was judged. `provenance` says who states it: "paper", "abstract",
-    "code" or "derived".
+    least favourable coordinate is shown (the note says which). `parts` holds the same fields for
+    every finding of a claim that made several decisions. `tightness` is that of the finding; of a
+    claim of kind bound the largest lhs / rhs of all its findings (`page.searched` adds the
+    falsifier's). `guarantee`, `resolution` and `detects` are those of the weakest finding:
+    `resolution` is the smallest error of the prediction that it would have refuted (None if no size
+    is known), `detects` says it in words, with that of the weakest coordinate, and `why_low_power`
+    why no smaller one. `settings` are those of every case that was judged. `provenance` says who
+    states it: "paper", "abstract", "code" or "derived".
     """
 
     id: str
@@ -195,12 +195,13 @@ def rows_of(
         for control in finding.controls
     ]
     verdict, note = verdict_of(claim, findings, error)
+    expected: Outcome = "REFUTED" if getattr(claim, "known_false", False) else "VERIFIED"
     if not findings:
         return [
             Row(
                 id=claim.id,
                 statement=claim.statement,
-                expected="VERIFIED",
+                expected=expected,
                 verdict=verdict,
                 note=note,
                 **about,
@@ -244,7 +245,7 @@ def rows_of(
     row = Row(
         id=claim.id,
         statement=claim.statement,
-        expected="VERIFIED",
+        expected=expected,
         verdict=verdict,
         controls=controls,
         note=note,

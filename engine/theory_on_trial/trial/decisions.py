@@ -28,7 +28,7 @@ from theory_on_trial.decide.decision import (
 from theory_on_trial.decide.evidence import Instances
 from theory_on_trial.decide.resolution import distance, unequal
 from theory_on_trial.decide.sampling import Draws, Measure
-from theory_on_trial.laws import Bernoulli, Law, SupDistance, TwoSampleDistance
+from theory_on_trial.laws import Bernoulli, Enclosure, Law, SupDistance, TwoSampleDistance
 from theory_on_trial.trial.domain import OutsideDomain
 
 ALPHA = 1e-6
@@ -36,6 +36,9 @@ ALPHA = 1e-6
 
 _ONE_INSTANCE = "on one random instance, the same at every size"
 _OPEN = "the interval lies neither within the margin nor outside it"
+
+DrawsAt = Callable[[np.random.Generator, int, Any], Any]
+"""Returns the next samples at a size: of a generator, how many, and the size."""
 
 Given = ParamSpec("Given")
 
@@ -158,12 +161,14 @@ class Trial:
         independent: int | None = None,
         ops: float | None = None,
         scale: Any = None,
+        attained: float | None = None,
         controls: Mapping[str, Any] | None = None,
         control_processes: Mapping[str, Any] | None = None,
         as_published: Any = None,
     ) -> None:
-        """Lhs <= rhs on every instance (see `evidence.bound`); controls are wrong right-hand
-        sides.
+        """Lhs <= rhs on every instance (see `evidence.bound`); controls are wrong right-hand sides.
+
+        `attained` in (0, 1] says more: on some instance lhs is that share of rhs at least.
         """
         drawn = int(self._drawn and instances != "draws")
 
@@ -185,7 +190,7 @@ class Trial:
                     "trial: draw with trial.generator() or trial.key(), or say "
                     '"search", "grid" or "all"'
                 )
-            return replace(finding, drawn=drawn)
+            return evidence.attained(replace(finding, drawn=drawn), attained, instances)
 
         self._record(
             "bound",
@@ -233,10 +238,14 @@ class Trial:
     @_remembered
     def limit(
         self,
-        values: Any,
-        sizes: Any,
-        predict: Any,
+        values: Any = None,
+        sizes: Any = None,
+        predict: Any = None,
         *,
+        sampler: DrawsAt | None = None,
+        law: Law | None = None,
+        first: int = 64,
+        most: int = 100_000,
         remainder: Any = None,
         order: float | Sequence[float] | None = None,
         margin: Any,
@@ -248,22 +257,28 @@ class Trial:
     ) -> None:
         """Values at growing sizes tend to the prediction (see `trends.limit`).
 
-        The values are computed exactly, or are a list of `laws.Enclosure`, one per size.
-        `same_instance=True` says of numbers that whatever was drawn at random is the same at every
-        size, and that they are exact for it.
+        The values are computed exactly, or are a list of `laws.Enclosure`, one per size, or the
+        means that `sampler` and `law` give, see `growth`. `same_instance=True` says of numbers that
+        whatever was drawn at random is the same at every size, and that they are exact for it.
         """
-        self._check_exact(values, same_instance)
-        controls = controls or {}
         prediction = _prediction(predict, margin, slack, "two", scale)
-        limit = trends.limit(
-            values,
-            sizes,
-            prediction,
-            controls,
-            remainder=remainder,
-            order=order,
-            printed=as_published,
-        )
+
+        def judged(values: Any) -> Finding:
+            return trends.limit(
+                values,
+                sizes,
+                prediction,
+                controls or {},
+                remainder=remainder,
+                order=order,
+                printed=as_published,
+            )
+
+        if sampler is not None:
+            limit = self._at_sizes(sampler, sizes, law, first, most, judged)
+        else:
+            self._check_exact(values, same_instance)
+            limit = judged(values)
         self._record(
             "limit",
             replace(limit, drawn=int(same_instance and self._drawn)),
@@ -273,10 +288,14 @@ class Trial:
     @_remembered
     def order(
         self,
-        errors: Any,
-        sizes: Any,
-        predict: float,
+        errors: Any = None,
+        sizes: Any = None,
+        predict: Any = None,
         *,
+        sampler: DrawsAt | None = None,
+        law: Law | None = None,
+        first: int = 64,
+        most: int = 100_000,
         rounding: Any = None,
         margin: float,
         controls: Mapping[str, Any],
@@ -289,10 +308,11 @@ class Trial:
         `limit`.
 
         The errors, absolute values, are computed exactly up to `rounding`, or are a list of
-        `laws.Enclosure`, one per size. `next_term=e` says that the next term of the errors is
-        smaller by n^-e.
+        `laws.Enclosure`, one per size, or the means that `sampler` and `law` give, see `growth`.
+        `next_term=e` says that the next term of the errors is smaller by n^-e.
         """
-        self._check_exact(errors, same_instance)
+        if sampler is None:
+            self._check_exact(errors, same_instance)
         prediction = _prediction(predict, margin, 0.0, "two", None if predict else 1.0)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
@@ -302,9 +322,15 @@ class Trial:
                 finding = replace(finding, note=trends.unsettled(exponent, measured, sizes))
             return replace(finding, drawn=int(same_instance and self._drawn))
 
+        if sampler is None:
+            finding = judged(errors, controls)
+        else:
+            finding = self._at_sizes(
+                sampler, sizes, law, first, most, lambda boxes: judged(boxes, controls)
+            )
         self._record(
             "order",
-            judged(errors, controls),
+            finding,
             control_processes,
             lambda measured: judged(measured, {}),
             remark=_ONE_INSTANCE * same_instance,
@@ -313,27 +339,36 @@ class Trial:
     @_remembered
     def growth(
         self,
-        n: Any,
-        low: Any,
-        high: Any,
-        claimed: trends.GrowthLaw,
+        n: Any = None,
+        low: Any = None,
+        high: Any = None,
+        claimed: trends.GrowthLaw = "",
         *,
-        error: float,
-        slack_log: float,
-        controls: Sequence[str] | Mapping[str, trends.GrowthLaw],
+        sampler: DrawsAt | None = None,
+        sizes: Any = None,
+        law: Law | None = None,
+        first: int = 64,
+        most: int = 100_000,
+        error: float | None = None,
+        slack_log: float = 0.0,
+        controls: Sequence[str] | Mapping[str, trends.GrowthLaw] = (),
         guarantee: str = "finite-n (union)",
         as_published: str | None = None,
     ) -> None:
         """The quantity in the boxes grows as the claimed law, Theta of it, and as no other (see
         `trends.growth`).
+
+        In place of the sizes `n` and their boxes, `sampler(generator, count, size)` returns the
+        next `count` samples, shape `(count,)`, at one of the `sizes`; the quantity is what `law` is
+        the law of, a mean as for `mean`. Samples come in looks of `first` at every size, growing by
+        1.4 up to about `most` at each, until the boxes decide; their chance of error is that of the
+        decision.
         """
-        if self._drawn and not error:
-            raise ValueError(
-                "boxes of a claim that draws at random may miss: state the chance, error= above 0"
-            )
-        self._record(
-            "growth",
-            trends.growth(
+        if not claimed:
+            raise ValueError('growth needs a law, as claimed="log n"')
+
+        def judged(n: Any, low: Any, high: Any, error: float, guarantee: str) -> Finding:
+            return trends.growth(
                 n,
                 low,
                 high,
@@ -343,8 +378,24 @@ class Trial:
                 controls=controls,
                 guarantee=guarantee,
                 printed=as_published,
-            ),
-        )
+            )
+
+        def of_samples(boxes: Sequence[Enclosure]) -> Finding:
+            low, high = ([float(box[end]) for box in boxes] for end in (1, 2))
+            total = sum(box.error for box in boxes)
+            return judged(sizes, low, high, total, f"{boxes[0].guarantee} (union)")
+
+        if sampler is not None:
+            finding = self._at_sizes(sampler, sizes, law, first, most, of_samples)
+        elif error is None:
+            raise ValueError("say what the chance is that a box misses, error=: 0 of exact ones")
+        elif self._drawn and not error:
+            raise ValueError(
+                "boxes of a claim that draws at random may miss: state the chance, error= above 0"
+            )
+        else:
+            finding = judged(n, low, high, error, guarantee)
+        self._record("growth", finding)
 
     @_remembered
     def growth_at_most(
@@ -535,6 +586,69 @@ class Trial:
     def _digest(self, name: str) -> bytes:
         case = f"[{self._case}]" * bool(self._case)
         return hashlib.sha256(f"{self.claim_id}{case}/{name}".encode()).digest()
+
+    def _at_sizes(
+        self,
+        sampler: DrawsAt,
+        sizes: Any,
+        law: Law | None,
+        first: int,
+        most: int,
+        judged: Callable[[list[Enclosure]], Finding],
+    ) -> Finding:
+        """Sample at every size until intervals for the parameters of a law decide, or the looks are
+        used up.
+        """
+        if law is None or sizes is None:
+            raise ValueError("a sampler at sizes needs them, sizes=, and the law of a sample, law=")
+        looks = evidence.planned_looks(first, most)
+        name = f"{len(self.findings)}"
+        streams = [self._generator(f"{name}/size {size}") for size in sizes]
+        pilots = [
+            np.mean(
+                sampling.numbers(
+                    sampler(self._generator(f"{name}/pilot {size}"), first, size), first
+                )
+            )
+            for size in sizes
+        ]
+        # Intervals are aimed at what the pilot says of the whole rise, from samples of its own.
+        target = np.asarray(np.ptp(pilots) / 50 or 1e-3)
+        share = self._alpha() / len(sizes) / (1 if law.time_uniform else len(looks))
+        batches: list[list[np.ndarray]] = [[] for _ in sizes]
+        done = 0
+        for total in looks:
+            for size, stream, own in zip(sizes, streams, batches, strict=True):
+                new = sampling.numbers(sampler(stream, total - done, size), total - done)
+                if new.ndim != 1:
+                    raise ValueError(
+                        f"a sampler at sizes returns one number a sample, got shape {new.shape}"
+                    )
+                own.append(new)
+            done = total
+            boxes = [
+                law.interval(own, share, target)._replace(error=self._alpha() / len(sizes))
+                for own in batches
+            ]
+            finding = judged(boxes)
+            if self._progress is not None:
+                self._progress(total, looks[-1])
+            outcomes = [finding.outcome, *(control.outcome for control in finding.controls)]
+            if finding.outcome == "REFUTED" or "INCONCLUSIVE" not in outcomes:
+                break
+        interval = finding.interval._replace(n=done * len(sizes))
+        note = finding.note
+        if finding.outcome == "INCONCLUSIVE":
+            widest = max(float(box.high - box.low) for box in boxes)
+            wide = f"the boxes are up to {widest:.2g} wide after {done} samples at each size"
+            note = "; ".join(filter(None, [note, f"{wide}: most= says how many may be drawn"]))
+        return replace(
+            finding,
+            interval=interval,
+            note=note,
+            looks=looks.index(done) + 1,
+            budget=done / looks[-1],
+        )
 
     def _instances(
         self, decision: str, instances: Instances | None, independent: int | None, count: int
