@@ -415,3 +415,10 @@ def test_a_statement_that_is_known_to_be_false_is_expected_to_be_refuted():
         rows(check, expected="REFUTED", as_published=PRINTED)
     with pytest.raises(ValueError, match="expected must be"):
         rows(check, expected="INCONCLUSIVE")
+
+
+@pytest.mark.parametrize(("side", "predict"), [("at most", 1.5), ("at most", 1.0), ("at least", 0)])
+def test_a_bound_that_every_probability_keeps_is_refused(side, predict):
+    trial = Trial("a.claim")
+    with pytest.raises(ValueError, match="could not fail"):
+        trial.probability(sampler=lambda rng, n: rng.random(n) < 0.5, predict=predict, side=side)

@@ -512,6 +512,7 @@ class Trial:
         """The event `measure(key)` (0 or 1) has the predicted probability; options as for
         `mean`.
         """
+        _check_can_fail(predict, options.get("side", "two"))
         self.mean(measure, predict, law=Bernoulli(), **options)
 
     @_remembered
@@ -812,6 +813,17 @@ def _prediction(value: Any, margin: Any, slack: Any, side: Side, scale: Any) -> 
     value = check_finite("prediction", value).astype(float)
     _check_scale(value, scale)
     return Prediction(value, slack if margin is None else margin, slack, side, scale)
+
+
+def _check_can_fail(predict: Any, side: Side) -> None:
+    """Raise `ValueError` for a bound on a probability that every probability keeps."""
+    if predict is None or side == "two":
+        return
+    bound = check_finite("prediction", predict).astype(float)
+    if np.any(bound >= 1 if side == "at most" else bound <= 0):
+        raise ValueError(
+            f"every probability is {side} {np.ravel(bound)[0]:g}: such a claim could not fail"
+        )
 
 
 def _check_scale(value: np.ndarray, scale: Any) -> None:
