@@ -192,7 +192,10 @@ def test_sparsity_threshold(trial, points: Points, share: Share):
     )
     values, counts = zip(*(iterated(generator, phi, epsilon) for epsilon in epsilons), strict=True)
     predict, number = zip(*(sparse_law(kernel, epsilon) for epsilon in epsilons), strict=True)
-    controls = {"√λ_1 for r_1": -((np.sqrt(np.linalg.eigvalsh(kernel)[-1]) - epsilons) ** 2) / 2}
+    controls = {
+        "√λ_1 for r_1": -((np.sqrt(np.linalg.eigvalsh(kernel)[-1]) - epsilons) ** 2) / 2,
+        "without the half": -(np.maximum(sizes[0] - epsilons, 0.0) ** 2),
+    }
     trial.identity(values, predict, ops=200, scale=4.0, controls=controls)
     trial.identity(counts, number, ops=0, controls={"the two largest points": [2, 0, 0]})
 

@@ -9,8 +9,8 @@ smallest error of the prediction that the same interval would have refuted.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from typing import Any, Literal
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -24,7 +24,10 @@ Side = Literal["two", "at most", "at least"]
 _PRINTED = 10
 """Papers print no more decimals; a number of more was computed."""
 MOST_ERROR = 0.1
-"""The largest chance of a miss of an interval that decides anything."""
+"""The largest chance of a miss of an interval that decides anything, and of all those of a claim
+together.
+"""
+_TINY = float(np.finfo(float).tiny)
 
 
 class ControlTooClose(ValueError):
@@ -79,7 +82,9 @@ class Finding:
     `tightness` is, for an identity, the worst |difference| / error bound, and, for a bound, the
     largest lhs / rhs. `budget` is the share of the planned samples that had to be drawn, 0 for a
     decision without sampling; `procedure` and `case` say which decision it was, of which case of
-    the claim.
+    the claim. `printed` is the verdict on `printed_value`, which is claimed on `printed_side`.
+    `drawn` is how many independent random instances a decision without sampling was made on; 0 for
+    none.
     """
 
     outcome: Outcome
@@ -88,6 +93,7 @@ class Finding:
     controls: tuple[Control, ...] = ()
     printed: Outcome | None = None
     printed_value: Any = None
+    printed_side: Side = "two"
     looks: int = 1
     tightness: float | None = None
     note: str = ""
@@ -95,6 +101,7 @@ class Finding:
     resolution: Resolution = UNKNOWN
     procedure: str = ""
     case: str = ""
+    drawn: int = 0
 
 
 def decide(interval: Enclosure, prediction: Prediction, *, refute_first: bool = False) -> Outcome:
@@ -244,7 +251,12 @@ def judge(
     printed: Any = None,
     **about: Any,
 ) -> Finding:
-    """Decide the prediction, every control and the value as published (if any) on one interval."""
+    """Decide the prediction, every control and the value as published (if any) on one interval.
+
+    The verdict comes first: that a control is none (`check_controls`) is an objection to a claim
+    that was not refuted. What is published may be a pair, its side and its value.
+    """
+    printed_side, printed = published(printed, prediction.side)
     shapes = np.shape(interval.estimate), np.shape(prediction.value)
     if np.broadcast_shapes(*shapes) not in shapes:
         raise ValueError(
@@ -259,24 +271,30 @@ def judge(
                 "give one number, or one "
                 "for each coordinate"
             )
-    if digits := _rounded_to(printed, prediction.value):
+    if printed_side == prediction.side and (digits := _rounded_to(printed, prediction.value)):
         raise ValueError(
             f"what is printed, {printed}, is the prediction, rounded to the {digits} digits of "
             "its decimals"
         )
+    printed = _number(printed)
     if not 0 <= interval.error <= MOST_ERROR:
         raise ValueError(
             f"an interval that misses with a chance of {interval.error:.2g} decides nothing: at "
             f"most {MOST_ERROR:g}, "
             "all sizes and coordinates together"
         )
+    for name, control in controls.items():
+        check_finite(f"control {name!r}", control)
+    outcome = decide(interval, prediction)
+    if outcome != "REFUTED":
+        check_controls(prediction, controls)
     exact = (
         interval.error == 0
         and not np.any(np.asarray(interval.low) != interval.high)
         and not np.any(prediction.margin)
     )
     return Finding(
-        outcome=decide(interval, prediction),
+        outcome=outcome,
         prediction=prediction,
         interval=interval,
         controls=tuple(
@@ -289,8 +307,11 @@ def judge(
             )
             for name, control in controls.items()
         ),
-        printed=None if printed is None else decide(interval, replace(prediction, value=printed)),
+        printed=None
+        if printed is None
+        else decide(interval, _as_published(prediction, printed, printed_side)),
         printed_value=printed,
+        printed_side=printed_side,
         **{
             "resolution": EXACT
             if exact and prediction.side == "two"
@@ -300,19 +321,54 @@ def judge(
     )
 
 
-def _rounded_to(printed: Any, value: Any) -> int:
-    """To how many decimals a printed number rounds the prediction; 0 if it does not, or is
-    whole.
+def published(given: Any, side: Side) -> tuple[Side, Any]:
+    """Return the side and the value of what is published: of a pair its own side, else that of the
+    decision.
     """
-    if (
-        np.size(printed) != 1
-        or not isinstance(printed, float)
-        or np.size(value) != 1
-        or printed == round(printed)
-    ):
+    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str):
+        if given[0] not in get_args(Side):
+            raise ValueError(
+                f"the side of as_published= must be one of {', '.join(map(repr, get_args(Side)))}, "
+                f"got {given[0]!r}"
+            )
+        return given[0], given[1]  # type: ignore[return-value]
+    return side, given
+
+
+def _as_published(prediction: Prediction, value: Any, side: Side) -> Prediction:
+    """The prediction that is published; a one-sided one becomes an equality up to rounding, where
+    it is one.
+    """
+    margin = prediction.margin
+    if side == "two" and prediction.side != "two":
+        margin = np.asarray(margin) + 1e-12 * np.abs(np.asarray(value, float)) + _TINY
+    if side != "two" and prediction.side == "two":
+        margin = prediction.slack
+    return replace(prediction, value=value, side=side, margin=margin)
+
+
+def _number(printed: Any) -> Any:
+    """What is printed as a number, where it was given as it is printed: "0.100"."""
+    return float(printed) if isinstance(printed, str) else printed
+
+
+def _rounded_to(printed: Any, value: Any) -> int:
+    """To how many decimals a printed number rounds the prediction; 0 if it does not, or is whole.
+
+    Of "0.100" they are three, of the number 0.1 one.
+    """
+    if np.size(printed) != 1 or not isinstance(printed, float | str) or np.size(value) != 1:
         return 0
-    decimals = -int(Decimal(repr(float(printed))).as_tuple().exponent)
+    try:
+        decimals = -int(Decimal(str(printed)).as_tuple().exponent)
+    except InvalidOperation:
+        raise ValueError(
+            f"as_published= must be a number as it is printed, got {printed!r}"
+        ) from None
     value = float(np.ravel(value)[0])
+    printed = float(printed)
+    if printed == round(printed):
+        return 0
     return (
         decimals
         if decimals <= _PRINTED and value != printed and round(value, decimals) == printed

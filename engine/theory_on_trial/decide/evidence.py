@@ -24,6 +24,7 @@ from theory_on_trial.decide.decision import (
     check_margin,
     decide,
     judge,
+    outside,
 )
 from theory_on_trial.decide.resolution import Resolution, passable
 from theory_on_trial.decide.sampling import numbers, wanting
@@ -42,6 +43,10 @@ Instances = Literal["draws", "search", "grid", "all"]
 GUARANTEES = {"draws": "sampled", "search": "searched", "grid": "on a grid", "all": "exhaustive"}
 """What a bound rests on, by where its instances came from."""
 
+MOST_SCALE = 10.0
+"""How many times the largest prediction a scale may be, in which errors beside it are measured."""
+_AGREE = 1e-10
+"""Sides of an identity that agree to this share may differ by rounding that nobody foresaw."""
 _MANY = 64
 """So many equal draws are no chance."""
 _MORE: dict[type, tuple[int, ...]] = {SupDistance: (), TwoSampleDistance: (2,), RatioOfMeans: (2,)}
@@ -68,11 +73,17 @@ def identity(
     equality, nothing else. A VERIFIED identity holds to within 2 E. Guarantee: error 0, given that
     E bounds the rounding.
 
-    Raises `ControlTooClose` for a control nearer than 10 E on every coordinate, `TypeError` for any
-    other precision than float64 (float32, complex), `ValueError` for a value that is empty or not
-    finite, an E that is not positive or is no rounding (above 1e-4 of the largest entry or of the
-    scale).
+    Sides that differ by more than E and yet agree to ten digits on every coordinate are
+    INCONCLUSIVE, unless a control is as near: then such digits are claimed. Where something
+    cancels, `scale` has to be its size, and a scale that is too small is more likely than a theorem
+    that is wrong in the eleventh digit.
+
+    Raises `ControlTooClose` for a control nearer than 10 E on every coordinate of an identity that
+    is not refuted, `TypeError` for any other precision than float64 (float32, complex),
+    `ValueError` for two sides that are one array, a value that is empty or not finite, an E that is
+    not positive or is no rounding (above 1e-4 of the largest entry or of the scale).
     """
+    same = value is reference and np.ndim(value) > 0
     for dtype in (np.asarray(value).dtype, np.asarray(reference).dtype):
         if dtype != np.float64 and dtype.kind not in "biuO":
             raise TypeError(f"an identity is decided in float64, got {dtype}")
@@ -86,14 +97,9 @@ def identity(
             _check_whole("the prediction", reference)
         value = as_numbers("value", value)
         prediction = Prediction(as_numbers("prediction", reference))
-        check_controls(prediction, controls)
-        return judge(
-            Enclosure(value, value, value, 0.0, "exact", value.size),
-            prediction,
-            controls,
-            printed,
-            tightness=0.0,
-        )
+        exact = Enclosure(value, value, value, 0.0, "exact", value.size)
+        finding = judge(exact, prediction, controls, printed, tightness=0.0)
+        return _of_two_sides(finding, same)
     value = as_numbers("value", value).astype(float)
     reference = np.asarray(reference, float)
     largest = float(np.max(np.abs(check_finite("prediction", reference))))
@@ -109,17 +115,63 @@ def identity(
             f"scale={scale}"
         )
     _check_rounding(bound, largest or float(np.max(scale)), ops, scale)
+    interval = Enclosure(value, value - bound, value + bound, 0.0, "exact", value.size)
+    tightness = float(np.max(np.abs(value - reference) / bound))
+    prediction = Prediction(reference, 2 * bound, scale=_unit(scale, largest))
+    if decide(interval, prediction) == "REFUTED":
+        refuted = judge(interval, prediction, controls, printed, tightness=tightness)
+        return _unless_rounding(refuted, scale, controls)
     for name, control in controls.items():
         if not np.any(np.abs(np.asarray(control, float) - reference) >= 10 * bound):
             raise ControlTooClose(
                 f"control {name!r} lies within ten times the rounding error {np.max(bound):.3g}: "
-                "ill-conditioned, "
-                "use more digits or a control that differs more"
+                "ill-conditioned, use more digits or a control that differs more"
             )
-    interval = Enclosure(value, value - bound, value + bound, 0.0, "exact", value.size)
-    tightness = float(np.max(np.abs(value - reference) / bound))
-    prediction = Prediction(reference, 2 * bound, scale=scale)
-    return judge(interval, prediction, controls, printed, tightness=tightness)
+    finding = judge(interval, prediction, controls, printed, tightness=tightness)
+    return _of_two_sides(finding, same)
+
+
+def _of_two_sides(finding: Finding, same: bool) -> Finding:
+    """Return the finding of an identity; raise `ValueError` for two sides that are one array."""
+    if same:
+        raise ValueError(
+            "the two sides of an identity are one and the same array: compute the value by a route "
+            "of its own"
+        )
+    return finding
+
+
+def _unit(scale: Any, largest: float) -> Any:
+    """The size of what cancels, as far as an error may be measured in it: ten times the largest
+    prediction.
+    """
+    return np.minimum(scale, MOST_SCALE * largest) if largest else scale
+
+
+def _unless_rounding(finding: Finding, scale: Any, controls: Mapping[str, Any]) -> Finding:
+    """A refuted identity, INCONCLUSIVE where its sides agree to so many digits that rounding may
+    explain the rest.
+    """
+    value = finding.interval.estimate
+    reference = finding.prediction.value
+    size = np.maximum(np.abs(value), np.abs(reference))
+    size = np.where(reference == 0, np.maximum(size, scale), size)
+    near = _AGREE * size
+    off = np.abs(value - reference)
+    claimed = any(
+        not np.any(np.abs(np.asarray(control, float) - reference) > 10 * near)
+        for control in controls.values()
+    )
+    if claimed or np.any(off > near):
+        return finding
+    with np.errstate(divide="ignore", invalid="ignore"):
+        digits = -np.log10(np.max(np.where(size > 0, off / size, 0.0)))
+    return replace(
+        finding,
+        outcome="INCONCLUSIVE",
+        note=f"rounding? the sides agree to {int(digits)} digits and differ by more than "
+        "the roundings of ops= and scale= allow: is scale= the size of what cancels on the way?",
+    )
 
 
 def _check_rounding(rounding: np.ndarray, unit: float, ops: float, scale: Any) -> None:
@@ -209,19 +261,6 @@ def bound(
             f"the {n} instances of a bound are {count} and copies of these: say "
             f"independent={count}, or draw more"
         )
-    for name, control in controls.items():
-        if not np.any(np.asarray(control, float) < rhs):
-            raise ControlTooClose(
-                f"control {name!r} is nowhere below the bound: it cannot be violated where that "
-                "holds"
-            )
-    note = ""
-    if independent is not None:
-        chance = -np.expm1(np.log(alpha) / independent)
-        note = (
-            f"P(violation under the sampling law) <= {chance:.2g}, from {independent} "
-            "independent draws"
-        )
     interval = Enclosure(lhs, lhs - rounding, lhs + rounding, 0.0, GUARANTEES[instances], n)
     # The tiny number lets 0 <= 0 hold among rounded instances.
     margin = 2 * rounding + np.finfo(float).tiny if ops > 0 else 0.0
@@ -229,7 +268,82 @@ def bound(
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = lhs / rhs
     tightness = float(np.max(ratio, where=rhs > 0, initial=-np.inf)) if np.any(rhs > 0) else None
+    outcome = decide(interval, prediction)
+    if outcome != "REFUTED":
+        for name, control in controls.items():
+            if not np.any(np.asarray(control, float) < rhs):
+                raise ControlTooClose(
+                    f"control {name!r} is nowhere below the bound: it cannot be violated where "
+                    "that holds"
+                )
+    note = _of_instances(outcome, interval, prediction, instances, independent, alpha)
     return judge(interval, prediction, controls, printed, tightness=tightness, note=note)
+
+
+def attained(finding: Finding, share: float | None, instances: Instances) -> Finding:
+    """Return a bound that is also said to be attained to a share, in (0, 1], on some instance.
+
+    Where it is on none of them, "all" there are REFUTE that, and others leave it INCONCLUSIVE.
+    Raises `ValueError` for another share.
+    """
+    if share is None or finding.outcome == "REFUTED":
+        return finding
+    if not 0 < share <= 1:
+        raise ValueError(f"attained= is a share of the bound, above 0 and at most 1, got {share}")
+    interval = finding.interval
+    limit = np.asarray(finding.prediction.value)
+    if np.any((limit > 0) & (np.asarray(interval.high) >= share * limit)):
+        return finding
+    largest = "no ratio" if finding.tightness is None else f"{finding.tightness:.6g}"
+    note = f"the largest lhs / rhs is {largest}, and {share:g} of the bound is said to be attained"
+    return replace(
+        finding,
+        outcome="REFUTED" if instances == "all" else "INCONCLUSIVE",
+        note="; ".join(filter(None, [note, finding.note])),
+    )
+
+
+def _of_instances(
+    outcome: str,
+    interval: Enclosure,
+    prediction: Prediction,
+    instances: Instances,
+    independent: int | None,
+    alpha: float,
+) -> str:
+    """Say what the instances of a bound tell of others, or how many of them violate it."""
+    if outcome == "REFUTED":
+        violated = int(np.sum(outside(interval, prediction)))
+        return f"violated on {violated} of {interval.n} instances" if interval.n > 1 else ""
+    if independent is not None:
+        share = failing_share(independent, alpha)
+        return (
+            f"P(violation under the sampling law) <= {share:.2g}, from {independent} "
+            "independent draws"
+        )
+    if instances == "grid":
+        return f"at {interval.n} points of a grid: what happens between them is not seen"
+    return ""
+
+
+def rests_on(finding: Finding, instances: Instances | None) -> Finding:
+    """Return an identity with what it rests on in its guarantee, where its instances are not those
+    of a draw.
+    """
+    if instances in (None, "draws"):
+        return finding
+    interval = finding.interval._replace(guarantee=GUARANTEES[instances])
+    note = ""
+    if instances == "grid" and finding.outcome != "REFUTED":
+        note = f"at {finding.interval.n} points of a grid: what happens between them is not seen"
+    return replace(finding, interval=interval, note="; ".join(filter(None, [finding.note, note])))
+
+
+def failing_share(count: int, alpha: float) -> float:
+    """Return the share of all instances, under the law of the draws, that may fail where none of
+    `count` independent ones does: the exact bound, which misses with a chance of `alpha`.
+    """
+    return float(-np.expm1(np.log(alpha) / count))
 
 
 def _copied(instances: np.ndarray) -> int:
@@ -434,12 +548,14 @@ def gap(
     scale widens the interval [dual - E, primal + E]. Guarantee: error 0. Raises `ValueError` where
     the lower bound exceeds the value by more than 2 E.
     """
-    check_controls(prediction, controls)
     primal = check_finite("feasible value", primal)
     dual = np.asarray(dual, float)  # which may be -inf: no bound known
     rounding = 4 * ops * UNIT_ROUNDOFF * scale
     if not (ops >= 0 and scale >= 0):
         raise ValueError(f"a gap needs ops >= 0 and scale >= 0, got ops={ops}, scale={scale}")
+    sizes = np.abs(np.concatenate([np.ravel(primal), np.ravel(dual[np.isfinite(dual)])]))
+    largest = float(np.max(sizes.astype(float)))
+    _check_rounding(np.asarray(rounding), largest or 1.0, ops, scale)
     if np.any(dual - primal > 2 * rounding):
         raise ValueError(
             "the lower bound exceeds the feasible value: one of the two certificates is wrong"
@@ -542,7 +658,6 @@ def enclosed(
     `error` comes from rounding analysis, a residual or a truncation bound, never from taste.
     Guarantee: error 0.
     """
-    check_controls(prediction, controls)
     value = check_finite("value", value).astype(float)
     error = np.asarray(error, float)
     if not value.size or not np.all(error >= 0):

@@ -70,6 +70,12 @@ class Runs:
         while queue:
             yield self._ended(*queue.popleft())
 
+    def alone(self, settings: dict[str, Any], seed: int) -> Attempt:
+        """Return what becomes of settings in a new process that has tried nothing before."""
+        with bench(self.subject, 1, beyond=self.beyond) as (run, submit):
+            result: Attempt = submit(run, settings, seed).result()
+        return result
+
     def _ended(self, key: str, result: Attempt | Future[Attempt]) -> Attempt:
         if isinstance(result, Attempt):  # on file
             return result

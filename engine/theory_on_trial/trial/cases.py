@@ -26,8 +26,8 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
     case's own values.
 
     Each case has random streams of its own. Settings are held to their annotations before anything
-    runs (`domain.OutsideDomain`). Raises `ValueError` for cases that are none or do not fit the
-    settings.
+    runs (`domain.OutsideDomain`). What one case raises does not hide the others: they run, and it
+    is raised then. Raises `ValueError` for cases that are none or do not fit the settings.
     """
     parameters = list(inspect.signature(function).parameters.values())
     names = [parameter.name for parameter in parameters[1:]]
@@ -57,19 +57,29 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
         labels = [
             ", ".join(f"{name}={_plain(case[name])!r}" for name in case_names) for case in distinct
         ]
-        admissible = [
-            _in_case(label, admitted, function, case)
-            for label, case in zip(labels, distinct, strict=True)
-        ]
-        for label, case in zip(labels, admissible, strict=True):
+        errors: list[Exception] = []
+        admissible: list[tuple[str, dict[str, Any]]] = []
+        for label, case in zip(labels, distinct, strict=True):
+            try:
+                admissible.append((label, _in_case(label, admitted, function, case)))
+            except OutsideDomain as error:
+                if given:  # nothing runs at settings of which the claim says nothing
+                    raise
+                errors.append(error)
+        for label, case in admissible:
             trial.settings.append(case)
             with trial.case(label):
                 try:
                     _in_case(label, function, trial, **case)
                 except Refusal as error:
-                    if not given:  # the claim's own settings hold, or it is wrong
-                        raise
-                    raise OutsideDomain(str(error)) from error
+                    # The claim's own settings hold, or it is wrong.
+                    errors.append(OutsideDomain(str(error)) if given else error)
+                    errors[-1].__cause__ = error if given else error.__cause__
+                except Exception as error:
+                    errors.append(error)
+        if errors:
+            # What goes wrong says more than that a case is outside of what the claim speaks of.
+            raise next((e for e in errors if not isinstance(e, OutsideDomain)), errors[0])
 
     slots = [
         p if p.name not in case_names else p.replace(default=BY_CASE, kind=p.KEYWORD_ONLY)

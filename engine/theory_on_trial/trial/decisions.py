@@ -35,7 +35,10 @@ ALPHA = 1e-6
 """Bound on the chance of a wrong verdict, per claim."""
 
 _ONE_INSTANCE = "on one random instance, the same at every size"
-_OF_THIS_DRAW = "of what this seed drew, and no average over other draws"
+_OPEN = "the interval lies neither within the margin nor outside it"
+
+DrawsAt = Callable[[np.random.Generator, int, Any], Any]
+"""Returns the next samples at a size: of a generator, how many, and the size."""
 
 Given = ParamSpec("Given")
 
@@ -119,18 +122,27 @@ class Trial:
         *,
         ops: float | None = None,
         scale: Any = None,
+        instances: Instances | None = None,
+        independent: int | None = None,
         controls: Mapping[str, Any] | None = None,
         control_processes: Mapping[str, Any] | None = None,
         as_published: Any = None,
     ) -> None:
         """Two routes to one number agree up to rounding (see `evidence.identity` for `ops` and
         `scale`).
+
+        Once the check has drawn at random, its identities are of drawn instances: of one for each
+        case, or of as many as `independent=` says. The row then tells how many there were and what
+        share of all could still fail. `instances` is "draws", "grid", "search" or "all", as for
+        `bound`, where the check should say so itself.
         """
+        drawn = self._instances("identity", instances, independent, np.size(value))
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            return evidence.identity(
+            finding = evidence.identity(
                 measured, predict, wrong, ops=_roundings(ops), scale=scale, printed=as_published
             )
+            return replace(evidence.rests_on(finding, instances), drawn=drawn)
 
         self._record(
             "identity",
@@ -149,16 +161,19 @@ class Trial:
         independent: int | None = None,
         ops: float | None = None,
         scale: Any = None,
+        attained: float | None = None,
         controls: Mapping[str, Any] | None = None,
         control_processes: Mapping[str, Any] | None = None,
         as_published: Any = None,
     ) -> None:
-        """Lhs <= rhs on every instance (see `evidence.bound`); controls are wrong right-hand
-        sides.
+        """Lhs <= rhs on every instance (see `evidence.bound`); controls are wrong right-hand sides.
+
+        `attained` in (0, 1] says more: on some instance lhs is that share of rhs at least.
         """
+        drawn = int(self._drawn and instances != "draws")
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            return evidence.bound(
+            finding = evidence.bound(
                 measured,
                 rhs,
                 wrong,
@@ -169,6 +184,13 @@ class Trial:
                 alpha=self._alpha(),
                 printed=as_published,
             )
+            if instances == "draws" and not self._drawn and finding.outcome != "REFUTED":
+                raise ValueError(
+                    'instances="draws", but the check has drawn nothing from the streams of the '
+                    "trial: draw with trial.generator() or trial.key(), or say "
+                    '"search", "grid" or "all"'
+                )
+            return evidence.attained(replace(finding, drawn=drawn), attained, instances)
 
         self._record(
             "bound",
@@ -204,7 +226,7 @@ class Trial:
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
             finding = evidence.enclosed(measured, error, prediction, wrong, printed=as_published)
-            return replace(finding, note=_OF_THIS_DRAW * self._drawn)
+            return replace(finding, drawn=int(self._drawn))
 
         self._record(
             "value",
@@ -216,10 +238,14 @@ class Trial:
     @_remembered
     def limit(
         self,
-        values: Any,
-        sizes: Any,
-        predict: Any,
+        values: Any = None,
+        sizes: Any = None,
+        predict: Any = None,
         *,
+        sampler: DrawsAt | None = None,
+        law: Law | None = None,
+        first: int = 64,
+        most: int = 100_000,
         remainder: Any = None,
         order: float | Sequence[float] | None = None,
         margin: Any,
@@ -231,86 +257,118 @@ class Trial:
     ) -> None:
         """Values at growing sizes tend to the prediction (see `trends.limit`).
 
-        The values are computed exactly, or are a list of `laws.Enclosure`, one per size.
-        `same_instance=True` says of numbers that whatever was drawn at random is the same at every
-        size, and that they are exact for it.
+        The values are computed exactly, or are a list of `laws.Enclosure`, one per size, or the
+        means that `sampler` and `law` give, see `growth`. `same_instance=True` says of numbers that
+        whatever was drawn at random is the same at every size, and that they are exact for it.
         """
-        self._check_exact(values, same_instance)
-        controls = controls or {}
         prediction = _prediction(predict, margin, slack, "two", scale)
-        limit = trends.limit(
-            values,
-            sizes,
-            prediction,
-            controls,
-            remainder=remainder,
-            order=order,
-            printed=as_published,
+
+        def judged(values: Any) -> Finding:
+            return trends.limit(
+                values,
+                sizes,
+                prediction,
+                controls or {},
+                remainder=remainder,
+                order=order,
+                printed=as_published,
+            )
+
+        if sampler is not None:
+            limit = self._at_sizes(sampler, sizes, law, first, most, judged)
+        else:
+            self._check_exact(values, same_instance)
+            limit = judged(values)
+        self._record(
+            "limit",
+            replace(limit, drawn=int(same_instance and self._drawn)),
+            remark=_ONE_INSTANCE * same_instance,
         )
-        note = "; ".join(filter(None, [_ONE_INSTANCE * same_instance, limit.note]))
-        self._record("limit", replace(limit, note=note))
 
     @_remembered
     def order(
         self,
-        errors: Any,
-        sizes: Any,
-        predict: float,
+        errors: Any = None,
+        sizes: Any = None,
+        predict: Any = None,
         *,
+        sampler: DrawsAt | None = None,
+        law: Law | None = None,
+        first: int = 64,
+        most: int = 100_000,
         rounding: Any = None,
         margin: float,
         controls: Mapping[str, Any],
         control_processes: Mapping[str, Any] | None = None,
         as_published: Any = None,
         same_instance: bool = False,
+        next_term: float | None = None,
     ) -> None:
         """Errors behave like n^predict (see `trends.convergence_order`); `same_instance` as for
         `limit`.
 
-        The errors are computed exactly up to `rounding`, or are a list of `laws.Enclosure`, one per
-        size.
+        The errors, absolute values, are computed exactly up to `rounding`, or are a list of
+        `laws.Enclosure`, one per size, or the means that `sampler` and `law` give, see `growth`.
+        `next_term=e` says that the next term of the errors is smaller by n^-e.
         """
-        self._check_exact(errors, same_instance)
-        prediction = _prediction(predict, margin, 0.0, "two", 1.0)
+        if sampler is None:
+            self._check_exact(errors, same_instance)
+        prediction = _prediction(predict, margin, 0.0, "two", None if predict else 1.0)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            exponent = trends.convergence_order(measured, sizes, rounding)
-            return replace(
-                trends.order(exponent, prediction, wrong, as_published),
-                note=_ONE_INSTANCE * same_instance,
-            )
+            exponent = trends.convergence_order(measured, sizes, rounding, next_term)
+            finding = trends.order(exponent, prediction, wrong, as_published)
+            if finding.outcome == "INCONCLUSIVE":
+                finding = replace(finding, note=trends.unsettled(exponent, measured, sizes))
+            return replace(finding, drawn=int(same_instance and self._drawn))
 
+        if sampler is None:
+            finding = judged(errors, controls)
+        else:
+            finding = self._at_sizes(
+                sampler, sizes, law, first, most, lambda boxes: judged(boxes, controls)
+            )
         self._record(
             "order",
-            judged(errors, controls),
+            finding,
             control_processes,
             lambda measured: judged(measured, {}),
+            remark=_ONE_INSTANCE * same_instance,
         )
 
     @_remembered
     def growth(
         self,
-        n: Any,
-        low: Any,
-        high: Any,
-        claimed: str,
+        n: Any = None,
+        low: Any = None,
+        high: Any = None,
+        claimed: trends.GrowthLaw = "",
         *,
-        error: float,
-        slack_log: float,
-        controls: Sequence[str],
+        sampler: DrawsAt | None = None,
+        sizes: Any = None,
+        law: Law | None = None,
+        first: int = 64,
+        most: int = 100_000,
+        error: float | None = None,
+        slack_log: float = 0.0,
+        controls: Sequence[str] | Mapping[str, trends.GrowthLaw] = (),
         guarantee: str = "finite-n (union)",
         as_published: str | None = None,
     ) -> None:
-        """The boxes around a growing quantity admit the claimed law and no other (see
+        """The quantity in the boxes grows as the claimed law, Theta of it, and as no other (see
         `trends.growth`).
+
+        In place of the sizes `n` and their boxes, `sampler(generator, count, size)` returns the
+        next `count` samples, shape `(count,)`, at one of the `sizes`; the quantity is what `law` is
+        the law of, a mean as for `mean`. Samples come in looks of `first` at every size, growing by
+        1.4 up to about `most` at each, until the boxes decide; their chance of error is that of the
+        decision.
         """
-        if self._drawn and not error:
-            raise ValueError(
-                "boxes of a claim that draws at random may miss: state the chance, error= above 0"
-            )
-        self._record(
-            "growth",
-            trends.growth(
+        if not claimed:
+            raise ValueError('growth needs a law, as claimed="log n"')
+
+        def judged(n: Any, low: Any, high: Any, error: float, guarantee: str) -> Finding:
+            return trends.growth(
                 n,
                 low,
                 high,
@@ -320,22 +378,38 @@ class Trial:
                 controls=controls,
                 guarantee=guarantee,
                 printed=as_published,
-            ),
-        )
+            )
+
+        def of_samples(boxes: Sequence[Enclosure]) -> Finding:
+            low, high = ([float(box[end]) for box in boxes] for end in (1, 2))
+            total = sum(box.error for box in boxes)
+            return judged(sizes, low, high, total, f"{boxes[0].guarantee} (union)")
+
+        if sampler is not None:
+            finding = self._at_sizes(sampler, sizes, law, first, most, of_samples)
+        elif error is None:
+            raise ValueError("say what the chance is that a box misses, error=: 0 of exact ones")
+        elif self._drawn and not error:
+            raise ValueError(
+                "boxes of a claim that draws at random may miss: state the chance, error= above 0"
+            )
+        else:
+            finding = judged(n, low, high, error, guarantee)
+        self._record("growth", finding)
 
     @_remembered
     def growth_at_most(
         self,
         n: Any,
         boxes: tuple[Any, Any],
-        claimed: str,
+        claimed: trends.GrowthLaw,
         *,
         error: float,
         control_processes: Mapping[str, tuple[Any, Any]],
         guarantee: str = "finite-n (union)",
         as_published: str | None = None,
     ) -> None:
-        """The quantity in the boxes (low, high) grows at most like the claimed law (see
+        """The quantity in the boxes (low, high) is O of the claimed law (see
         `trends.growth_at_most`).
         """
 
@@ -363,13 +437,13 @@ class Trial:
         """A feasible value and a certified lower bound enclose the predicted optimum (see
         `evidence.gap`).
         """
-        prediction = _prediction(predict, margin, 0.0, "two", scale)
-        self._record(
-            "gap",
-            evidence.gap(
-                primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_published
-            ),
+        prediction = _prediction(
+            predict, margin, 0.0, "two", None if np.any(predict) else scale or None
         )
+        finding = evidence.gap(
+            primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_published
+        )
+        self._record("gap", replace(finding, drawn=int(self._drawn)))
 
     @_remembered
     def runs(self, outcomes: Any, *, alpha: float, controls: Mapping[str, Any]) -> None:
@@ -438,6 +512,7 @@ class Trial:
         """The event `measure(key)` (0 or 1) has the predicted probability; options as for
         `mean`.
         """
+        _check_can_fail(predict, options.get("side", "two"))
         self.mean(measure, predict, law=Bernoulli(), **options)
 
     @_remembered
@@ -512,6 +587,97 @@ class Trial:
     def _digest(self, name: str) -> bytes:
         case = f"[{self._case}]" * bool(self._case)
         return hashlib.sha256(f"{self.claim_id}{case}/{name}".encode()).digest()
+
+    def _at_sizes(
+        self,
+        sampler: DrawsAt,
+        sizes: Any,
+        law: Law | None,
+        first: int,
+        most: int,
+        judged: Callable[[list[Enclosure]], Finding],
+    ) -> Finding:
+        """Sample at every size until intervals for the parameters of a law decide, or the looks are
+        used up.
+        """
+        if law is None or sizes is None:
+            raise ValueError("a sampler at sizes needs them, sizes=, and the law of a sample, law=")
+        looks = evidence.planned_looks(first, most)
+        name = f"{len(self.findings)}"
+        streams = [self._generator(f"{name}/size {size}") for size in sizes]
+        pilots = [
+            np.mean(
+                sampling.numbers(
+                    sampler(self._generator(f"{name}/pilot {size}"), first, size), first
+                )
+            )
+            for size in sizes
+        ]
+        # Intervals are aimed at what the pilot says of the whole rise, from samples of its own.
+        target = np.asarray(np.ptp(pilots) / 50 or 1e-3)
+        share = self._alpha() / len(sizes) / (1 if law.time_uniform else len(looks))
+        batches: list[list[np.ndarray]] = [[] for _ in sizes]
+        done = 0
+        for total in looks:
+            for size, stream, own in zip(sizes, streams, batches, strict=True):
+                new = sampling.numbers(sampler(stream, total - done, size), total - done)
+                if new.ndim != 1:
+                    raise ValueError(
+                        f"a sampler at sizes returns one number a sample, got shape {new.shape}"
+                    )
+                own.append(new)
+            done = total
+            boxes = [
+                law.interval(own, share, target)._replace(error=self._alpha() / len(sizes))
+                for own in batches
+            ]
+            finding = judged(boxes)
+            if self._progress is not None:
+                self._progress(total, looks[-1])
+            outcomes = [finding.outcome, *(control.outcome for control in finding.controls)]
+            if finding.outcome == "REFUTED" or "INCONCLUSIVE" not in outcomes:
+                break
+        interval = finding.interval._replace(n=done * len(sizes))
+        note = finding.note
+        if finding.outcome == "INCONCLUSIVE":
+            widest = max(float(box.high - box.low) for box in boxes)
+            wide = f"the boxes are up to {widest:.2g} wide after {done} samples at each size"
+            note = "; ".join(filter(None, [note, f"{wide}: most= says how many may be drawn"]))
+        return replace(
+            finding,
+            interval=interval,
+            note=note,
+            looks=looks.index(done) + 1,
+            budget=done / looks[-1],
+        )
+
+    def _instances(
+        self, decision: str, instances: Instances | None, independent: int | None, count: int
+    ) -> int:
+        """Return on how many independent drawn instances a decision without sampling rests, 0 for
+        none.
+        """
+        if instances is not None and instances not in get_args(Instances):
+            raise ValueError(
+                f"instances must be one of {', '.join(map(repr, get_args(Instances)))}, "
+                f"got {instances!r}"
+            )
+        if instances == "draws" and (independent is None or not self._drawn):
+            raise ValueError(
+                f'{decision} of instances="draws" says how many are independent, independent=, and '
+                "draws them with trial.generator() or trial.key()"
+            )
+        if independent is not None and not (
+            instances in (None, "draws") and self._drawn and 1 <= independent <= max(count, 1)
+        ):
+            raise ValueError(
+                "independent= is the number of independent instances that the check has drawn with "
+                f"trial.generator() or trial.key(), from 1 to the {count} entries of the value: "
+                f"got {independent}"
+            )
+        if instances not in (None, "draws"):
+            return 0
+        return independent or int(self._drawn)
 
     def _check_exact(self, values: Any, same_instance: bool) -> None:
         """Raise `ValueError` for numbers that may be Monte-Carlo averages, which no limit may take
@@ -621,9 +787,12 @@ class Trial:
         finding: Finding,
         control_processes: Mapping[str, Any] | None = None,
         judged: Callable[[Any], Finding] | None = None,
+        remark: str = "",
     ) -> None:
         """Add the finding; a wrong process is judged against the true prediction and must be
         REFUTED.
+
+        Its note begins with the reason of an INCONCLUSIVE one; remarks follow.
         """
         findings = {
             name: judged(process)
@@ -634,7 +803,7 @@ class Trial:
             _as_control(name, rival, finding.prediction) for name, rival in findings.items()
         )
         notes = [
-            f"{_what(name)}: {rival.note}"
+            f"{_what(name)}: {rival.note or _OPEN}"
             for name, rival in findings.items()
             if rival.outcome == "INCONCLUSIVE"
         ]
@@ -642,10 +811,14 @@ class Trial:
         is_shared = (
             shape and not np.shape(finding.prediction.value) and finding.prediction.side == "two"
         )
-        remark = (
-            f"one prediction for all {' x '.join(map(str, shape))} coordinates" if is_shared else ""
-        )
-        note = "; ".join(filter(None, [finding.note, remark, unequal(finding.resolution), *notes]))
+        remarks = [
+            finding.note or _OPEN * (finding.outcome == "INCONCLUSIVE"),
+            remark,
+            f"one prediction for all {' x '.join(map(str, shape))} coordinates" * bool(is_shared),
+            unequal(finding.resolution) if finding.outcome == "VERIFIED" else "",
+            *notes,
+        ]
+        note = "; ".join(filter(None, remarks))
         controls = (*finding.controls, *processes)
         self.findings.append(
             replace(finding, controls=controls, procedure=procedure, case=self._case, note=note)
@@ -695,6 +868,7 @@ def _prediction(value: Any, margin: Any, slack: Any, side: Side, scale: Any) -> 
             "a one-sided claim has no margin; what the theory itself admits is its slack"
         )
     value = check_finite("prediction", value).astype(float)
+    _check_scale(value, scale)
     return Prediction(value, slack if margin is None else margin, slack, side, scale)
 
 
@@ -748,3 +922,28 @@ def _range_in_words(ends: tuple[str, Any]) -> str:
         return f"{name} in {{{values[0]}, …, {values[-1]}}}"
     low, high = values
     return f"{name} = {low:g}" if low == high else f"{name} in [{low:.6g}, {high:.6g}]"
+def _check_can_fail(predict: Any, side: Side) -> None:
+    """Raise `ValueError` for a bound on a probability that every probability keeps."""
+    if predict is None or side == "two":
+        return
+    bound = check_finite("prediction", predict).astype(float)
+    if np.any(bound >= 1 if side == "at most" else bound <= 0):
+        raise ValueError(
+            f"every probability is {side} {np.ravel(bound)[0]:g}: such a claim could not fail"
+        )
+
+
+def _check_scale(value: np.ndarray, scale: Any) -> None:
+    """Raise `ValueError` for a scale that would hide an error beside the predictions themselves."""
+    if scale is None:
+        return
+    size = check_finite("scale", scale).astype(float)
+    if np.any(size <= 0):
+        raise ValueError(f"scale must be positive, got {scale}")
+    largest = float(np.max(np.abs(value), initial=0.0))
+    if value.size > 1 and largest and np.max(size) > evidence.MOST_SCALE * largest * (1 + 1e-9):
+        raise ValueError(
+            f"scale={np.max(size):.3g} is more than ten times the largest prediction beside it, "
+            f"{largest:.3g}: errors where 0 is predicted would not be seen; give one of its size, "
+            "or ask the zeros in a decision of their own"
+        )

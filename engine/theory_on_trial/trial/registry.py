@@ -61,6 +61,7 @@ class Claim:
         route, second: how the measured side comes about where the code does not show it, and the
             test that confirms the prediction by another route; "" for none. No verdict rests on
             them.
+        known_false: whether the statement is known to be false, and not corrected yet.
         published_form: whether this object stands for that second row.
     """
 
@@ -75,6 +76,7 @@ class Claim:
     not_tight: str = ""
     route: str = ""
     second: str = ""
+    known_false: bool = False
     published_form: bool = False
 
     @property
@@ -93,7 +95,7 @@ class Claim:
     @property
     def expected(self) -> Outcome:
         """The verdict that the run must give."""
-        return "REFUTED" if self.published_form else "VERIFIED"
+        return "REFUTED" if self.published_form or self.known_false else "VERIFIED"
 
     def run(self, *, seed: int = 0, **parameters: Any) -> Row:
         """Put the claim on trial under other settings and return its ledger row.
@@ -188,7 +190,7 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
         "id": claim.id,
         "statement": claim.statement,
         "source": str(claim.source),
-        "expected": "VERIFIED",
+        "expected": claim.expected,
     }
     if claim.as_published is None:
         return [{**entry, "as published": None, **common}]
@@ -211,7 +213,8 @@ def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
     the ledger's rows.
 
     An exception is recorded as INCONCLUSIVE and raised again, that of a decision also where the
-    check catches it. Settings outside the claim's domain have no row.
+    check catches it. Settings outside the claim's domain have no row, unless another case is
+    REFUTED.
     """
     rows: list[Row] = []
     start = time.perf_counter()
@@ -219,6 +222,12 @@ def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
         with _double_precision():
             yield rows
     except OutsideDomain:
+        if any(finding.outcome == "REFUTED" for finding in trial.findings):
+            seconds = time.perf_counter() - start
+            rows[:] = _with_settings(
+                trial, rows_of(claim, trial.findings, seconds, command, trial.refusal)
+            )
+            return
         raise
     except BaseException as error:
         seconds = time.perf_counter() - start
@@ -311,6 +320,7 @@ def claim(
     not_tight: str = "",
     route: str = "",
     second: str = "",
+    expected: Literal["VERIFIED", "REFUTED"] = "VERIFIED",
 ) -> Callable[..., Any]: ...
 
 
@@ -330,6 +340,7 @@ def claim(
     not_tight: str = "",
     route: str = "",
     second: str = "",
+    expected: Literal["VERIFIED", "REFUTED"] = "VERIFIED",
 ) -> Any:
     """Register a check as a claim, or look a claim up by its id.
 
@@ -356,6 +367,8 @@ def claim(
         route: in half a sentence, how either side comes about, where the code does not show that
             they are independent.
         second: "<file>::<test>", a unit test that confirms the prediction by another route.
+        expected: "REFUTED" for a statement that is known to be false and has no correction yet;
+            where it has one, that is the claim, and `as_published` says what it corrects.
 
     Raises `ValueError` for an unknown kind, tier or id, a source that is none, a published form
     without words or place, cases that do not fit the settings, a check without docstring or without
@@ -385,6 +398,12 @@ def claim(
             "code(..., says=...)"
         )
 
+    if expected not in ("VERIFIED", "REFUTED"):
+        raise ValueError(f"expected must be 'VERIFIED' or 'REFUTED', got {expected!r}")
+    if expected == "REFUTED" and as_published is not None:
+        raise ValueError(
+            "a claim with as_published= is the correction, which holds: leave out expected="
+        )
     for name, why in {"low_power": low_power, "not_tight": not_tight, "route": route}.items():
         if why and len(why.split()) < 2:
             raise ValueError(
@@ -424,7 +443,17 @@ def claim(
         _refuse_clock(function, check)
         of_kind = kind or _implied(function)
         words = low_power.strip(), not_tight.strip(), route.strip(), second.strip()
-        subject = Claim(name, source, statement, of_kind, tier, check, as_published, *words)
+        subject = Claim(
+            name,
+            source,
+            statement,
+            of_kind,
+            tier,
+            check,
+            as_published,
+            *words,
+            known_false=expected == "REFUTED",
+        )
         _add(subject)
         if as_published is not None:
             form = replace(
