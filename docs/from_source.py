@@ -36,7 +36,6 @@ from formulas import Formulas
 from theory_on_trial import Claim, claims
 from theory_on_trial.figures.drawing import figures
 from theory_on_trial.ledger import brief
-from theory_on_trial.page.compare import read
 from theory_on_trial.page.typeset import typeset
 from theory_on_trial.repository import outline
 

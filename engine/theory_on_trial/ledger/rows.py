@@ -27,11 +27,11 @@ class Row:
     vectors of up to 8 coordinates are lists, of longer ones, and of those that are refuted, the
     least favourable coordinate is shown (the note says which). `parts` holds the same fields for
     every finding of a claim that made several decisions. `tightness` is that of the finding; of a
-    claim of kind bound the largest lhs / rhs of all its findings. `guarantee`, `resolution` and `detects` are those of the weakest finding:
-    `resolution` is the smallest error of the prediction that it would have refuted (None if no size
-    is known), `detects` says it in words, with that of the weakest coordinate, and `why_low_power`
-    why no smaller one. `settings` are those of every case that was judged. `provenance` says who
-    states it: "paper", "abstract", "code" or "derived".
+    claim of kind bound the largest lhs / rhs of all its findings. `guarantee`, `resolution` and
+    `detects` are those of the weakest finding: `resolution` is the smallest error of the prediction
+    that it would have refuted (None if no size is known), `detects` says it in words, with that of
+    the weakest coordinate, and `why_low_power` why no smaller one. `settings` are those of every
+    case that was judged. `provenance` says who states it: "paper", "abstract", "code" or "derived".
     """
 
     id: str

@@ -922,6 +922,8 @@ def _range_in_words(ends: tuple[str, Any]) -> str:
         return f"{name} in {{{values[0]}, …, {values[-1]}}}"
     low, high = values
     return f"{name} = {low:g}" if low == high else f"{name} in [{low:.6g}, {high:.6g}]"
+
+
 def _check_can_fail(predict: Any, side: Side) -> None:
     """Raise `ValueError` for a bound on a probability that every probability keeps."""
     if predict is None or side == "two":
