@@ -23,9 +23,10 @@ from theory_on_trial.decide.decision import (
     check_finite,
     check_margin,
     decide,
+    decide_control,
     judge,
 )
-from theory_on_trial.decide.resolution import Resolution, passable
+from theory_on_trial.decide.resolution import Resolution, resolution_of_margin
 from theory_on_trial.decide.sampling import numbers, wanting
 from theory_on_trial.laws import (
     Bernoulli,
@@ -116,9 +117,10 @@ def identity(
                 "ill-conditioned, "
                 "use more digits or a control that differs more"
             )
-    interval = Enclosure(value, value - bound, value + bound, 0.0, "exact", value.size)
+    # What is decided is the computed value, known as it is; the rounding of both sides is the margin.
+    interval = Enclosure(value, value, value, 0.0, "exact", value.size)
     tightness = float(np.max(np.abs(value - reference) / bound))
-    prediction = Prediction(reference, 2 * bound, scale=scale)
+    prediction = Prediction(reference, bound, bound, scale=scale)
     return judge(interval, prediction, controls, printed, tightness=tightness)
 
 
@@ -222,10 +224,10 @@ def bound(
             f"P(violation under the sampling law) <= {chance:.2g}, from {independent} "
             "independent draws"
         )
-    interval = Enclosure(lhs, lhs - rounding, lhs + rounding, 0.0, GUARANTEES[instances], n)
+    interval = Enclosure(lhs, lhs, lhs, 0.0, GUARANTEES[instances], n)
     # The tiny number lets 0 <= 0 hold among rounded instances.
-    margin = 2 * rounding + np.finfo(float).tiny if ops > 0 else 0.0
-    prediction = Prediction(rhs, margin, 0.0, "at most", np.max(size) or None)
+    margin = rounding + np.finfo(float).tiny if ops > 0 else 0.0
+    prediction = Prediction(rhs, margin, margin, "at most", np.max(size) or None)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = lhs / rhs
     tightness = float(np.max(ratio, where=rhs > 0, initial=-np.inf)) if np.any(rhs > 0) else None
@@ -305,7 +307,6 @@ def mean(
     batches: list[np.ndarray] = []
     enclosures: dict[str, Enclosure] = {}
     size = 0
-    luck = 0.0
     for look, total in enumerate(looks, 1):
         batches.append(batch := numbers(sampler(total - size), total - size))
         size = total
@@ -329,7 +330,7 @@ def mean(
                 Control(
                     name,
                     prediction.value,
-                    decide(other, prediction, refute_first=True),
+                    decide_control(other, prediction),
                     distance=float(other.estimate),
                 )
                 for name, other in enclosures.items()
@@ -346,12 +347,8 @@ def mean(
             finding.outcome == "REFUTED" and finding.printed is None
         ) or "INCONCLUSIVE" not in outcomes:
             break
-        if finding.outcome != "VERIFIED":  # else it waits for controls, as a wrong prediction would
-            luck = max(luck, passable(measured.low, measured.high, prediction))
-    last = finding.resolution
-    finding = replace(
-        finding, resolution=replace(last, size=max(last.size, luck), each=max(last.each, luck))
-    )
+    if prediction.side == "two":
+        finding = replace(finding, resolution=resolution_of_margin(prediction))
     return replace(finding, note="; ".join(_undecided(finding, controls, enclosures)))
 
 
@@ -411,10 +408,8 @@ def distribution(
         control_laws=laws,
         progress=progress,
     )
-    # A law at a distance d from the true one is at d - estimate or more from the samples.
-    distance, low, high = (float(v) for v in finding.interval[:3])
-    resolution = distance + max(slack + distance - low, margin - (high - distance))
-    return replace(finding, resolution=Resolution(resolution, resolution, "in probability"))
+    size = margin + slack  # so far off a law is beyond the margin, by the triangle inequality
+    return replace(finding, resolution=Resolution(size, size, "in probability"))
 
 
 def gap(

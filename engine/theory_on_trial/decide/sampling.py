@@ -396,26 +396,22 @@ def wanting(interval: Enclosure, prediction: Prediction, *, wrong: bool = False)
     """Say why an interval of samples decides nothing: which coordinate is furthest from it, how
     many samples would do.
 
-    An interval no wider than margin - slack always decides, and its width goes like 1 / sqrt(n);
-    where the two are equal (a one-sided claim) the end between the estimate and the bound has to
-    clear it. All coordinates of a prediction have to be decided; of a `wrong` one, the nearest is
-    enough.
+    The end between the estimate and the nearer border of the margin has to clear that, and its
+    distance from the estimate goes like 1 / sqrt(n). All coordinates of a prediction have to be
+    decided; of a `wrong` one, the nearest is enough, and its border is the slack.
     """
-    parts = (
-        interval.estimate,
-        interval.low,
-        interval.high,
-        prediction.value,
-        prediction.margin,
-        prediction.slack,
-    )
-    estimate, low, high, value, margin, slack = np.broadcast_arrays(
+    reach = prediction.slack if wrong else prediction.margin
+    parts = (interval.estimate, interval.low, interval.high, prediction.value, reach)
+    estimate, low, high, value, reach = np.broadcast_arrays(
         *(np.asarray(part, float) for part in parts)
     )
-    sign = -1 if prediction.side == "at least" else 1
-    beyond = sign * (estimate - value) - slack
-    half = np.where((beyond > 0) == (sign > 0), estimate - low, high - estimate)
-    have, need = np.where(margin > slack, (high - low, margin - slack), (half, np.abs(beyond)))
+    if prediction.side == "two":
+        sign = np.where(estimate >= value, 1, -1)
+    else:
+        sign = np.full(value.shape, -1 if prediction.side == "at least" else 1)
+    beyond = sign * (estimate - value) - reach
+    have = np.where((beyond > 0) == (sign > 0), estimate - low, high - estimate)
+    need = np.abs(beyond)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.nan_to_num(have / need, nan=np.inf, posinf=np.inf)
         far = (
@@ -432,12 +428,7 @@ def wanting(interval: Enclosure, prediction: Prediction, *, wrong: bool = False)
     if not samples < 1e15:
         return f"{intro} lies on the bound"
     about = f"about {float(f'{samples:.2g}'):.0f} samples would decide (most= of the decision)"
-    if margin[index] > slack[index]:
-        return (
-            f"{intro} is {have[index]:.2g} wide and margin - slack {need[index]:.2g}; at most "
-            f"{about}"
-        )
-    return f"{intro} reaches {have[index]:.2g} to a bound {need[index]:.2g} away; {about}"
+    return f"{intro} reaches {have[index]:.2g} to a border {need[index]:.2g} away; {about}"
 
 
 def _refuse_constants(
