@@ -24,8 +24,10 @@ from theory_on_trial.decide.decision import (
     check_margin,
     decide,
     decide_control,
+    deviation,
     judge,
 )
+from theory_on_trial.decide.looks import Plan, hopeless
 from theory_on_trial.decide.resolution import Resolution, resolution_of_margin
 from theory_on_trial.decide.sampling import numbers, wanting
 from theory_on_trial.laws import (
@@ -244,88 +246,86 @@ def _copied(instances: np.ndarray) -> int:
     return many if tiled or np.sum(instances[1:] != instances[:-1]) == many - 1 else 0
 
 
-def planned_looks(first: int, most: int, ratio: float = 1.4) -> tuple[int, ...]:
-    """Return sample sizes n_1 < … < n_K, multiples of `first`, growing by about `ratio` and ending
-    at `most` or above.
-
-    The schedule is fixed before the first sample; K enters the price only through log K.
-    """
-    if not 1 <= first <= most:
-        raise ValueError(f"need 1 <= first <= most, got first={first}, most={most}")
-    sizes = [first]
-    while sizes[-1] < most:
-        sizes.append(max(sizes[-1] + first, first * round(sizes[-1] * ratio / first)))
-    return tuple(sizes)
-
-
 def mean(
     sampler: Callable[[int], np.ndarray],
     prediction: Prediction,
     controls: Mapping[str, Any],
     *,
     law: Law,
-    looks: Sequence[int],
+    looks: Sequence[int] | Plan,
     alpha: float = 1e-6,
     printed: Any = None,
     control_laws: Mapping[str, Law] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    widened: Callable[[Law, Sequence[np.ndarray], Enclosure], Enclosure] | None = None,
 ) -> Finding:
     """Sample until the interval of `law` decides the prediction and every control, or the looks are
     used up.
 
     `sampler(m)` returns the next m samples, shape `(m, *shape)`; `looks` are total sample sizes
-    fixed in advance. Each of K coordinates gets alpha / K, and laws that are not time-uniform alpha
-    / (K len(looks)) per look, so by the union bound P(wrong verdict) <= alpha, as far as the law's
-    guarantee goes. What is estimated is the law's parameter: a mean, a probability, a variance, a
-    ratio of means, a distance between laws. `control_laws` replaces the law for controls that are
-    another statistic of the same samples.
+    fixed in advance, with the share of the error that each may spend (equal ones unless a `Plan`
+    says otherwise; a time-uniform law needs none). What is estimated is the law's parameter: a
+    mean, a probability, a variance, a ratio of means, a distance between laws. `control_laws`
+    replaces the law for controls that are another statistic of the same samples. `widened` makes an
+    interval wider, where calls of the sampler may share something.
 
-    The resolution is that of all looks: what a wrong prediction could have passed by luck at an
-    earlier one counts.
+    P(wrong verdict) <= alpha, whatever the truth, as far as the law's guarantee goes. VERIFIED is
+    wrong if the truth lies beyond one border, on some coordinate: then the one end of that
+    coordinate's interval that faces the border has missed. So each end may miss with a chance of
+    alpha. REFUTED is wrong if any end misses: the 2 K ends of K coordinates share alpha, the K of
+    a one-sided claim likewise. Only one of the two verdicts can be wrong of a truth. A published
+    form is a second claim: the two then have alpha / 2 each.
 
-    Raises `ControlTooClose`, or `ValueError` for a margin that does not exceed the slack and for
-    looks that do not grow, before any sampling; later `ValueError` for samples that are not finite
-    or of the wrong shape.
+    Raises `ControlTooClose`, or `ValueError` for a margin below the slack and for looks that do not
+    grow, before any sampling; later `ValueError` for samples that are not finite or of the wrong
+    shape.
     """
     check_margin(prediction)
     if isinstance(law, type):
         raise TypeError(f"law must be the law of the samples, as {law.__name__}(), got the class")
-    if len(looks) == 0 or np.any(np.diff([0, *looks]) <= 0):
-        raise ValueError(f"looks must be growing sample sizes, got {tuple(looks)}")
+    plan = looks if isinstance(looks, Plan) else Plan.even(looks)
     value = np.asarray(prediction.value, float)
     if control_laws is None:
         check_controls(prediction, controls)
-    resolution = np.broadcast_to(
-        np.asarray(prediction.margin, float) - prediction.slack, value.shape
-    )
-    coordinates = max(value.size, 1)
+    target = np.broadcast_to(np.asarray(prediction.margin, float), value.shape)
+    each = 2 * (alpha if printed is None else alpha / 2)  # what a law is told: both ends together
+    all_ends = max(value.size, 1) * (2 if prediction.side == "two" else 1)
 
-    def interval(which: Law) -> Enclosure:
-        share = alpha / coordinates / (1 if which.time_uniform else len(looks))
-        return which.interval(batches, share, resolution)._replace(error=alpha)
+    def interval(which: Law, chance: float, share: float) -> Enclosure:
+        chance = chance if which.time_uniform else chance * share
+        found = which.interval(batches, chance, target)
+        found = found if widened is None else widened(which, batches, found)
+        return found._replace(error=alpha)
 
     batches: list[np.ndarray] = []
     enclosures: dict[str, Enclosure] = {}
     size = 0
-    for look, total in enumerate(looks, 1):
+    for look, (total, share) in enumerate(zip(plan.sizes, plan.shares, strict=True), 1):
         batches.append(batch := numbers(sampler(total - size), total - size))
         size = total
+        if progress is not None:
+            progress(total, plan.sizes[-1])
         shape = batch.shape[1 : 1 + value.ndim]
-        more = batch.shape[1 + value.ndim :]
-        measured = (
-            interval(law) if shape == value.shape and more == _MORE.get(type(law), more) else None
+        fits = shape == value.shape and batch.shape[1 + value.ndim :] == _MORE.get(
+            type(law), batch.shape[1 + value.ndim :]
         )
+        waits = fits and look < len(plan.sizes) and hopeless(law, batches, prediction, alpha)
+        if waits:
+            continue
+        measured = interval(law, each, share) if fits else None
         if measured is None or np.shape(measured.estimate) != value.shape:
             shape = batch.shape[1:] if measured is None else np.shape(measured.estimate)
             pairs = ", and the law takes pairs along a last axis" if _MORE.get(type(law)) else ""
             raise ValueError(
                 f"the measurement has shape {shape}, the prediction {value.shape}{pairs}"
             )
-        finding = judge(
-            measured, prediction, controls, printed, looks=look, budget=total / looks[-1]
-        )
+        about: dict[str, Any] = {"looks": look, "budget": total / plan.sizes[-1]}
+        finding = judge(measured, prediction, controls, printed, **about)
+        if "REFUTED" in (finding.outcome, finding.printed) and all_ends > 1:
+            strict = interval(law, each / all_ends, share)
+            finding = _confirmed(finding, judge(strict, prediction, controls, printed, **about))
         if control_laws is not None:
-            enclosures = {name: interval(other) for name, other in control_laws.items()}
+            enclosures = {name: interval(other, each, share) for name, other in control_laws.items()}
             law_controls = (
                 Control(
                     name,
@@ -336,8 +336,6 @@ def mean(
                 for name, other in enclosures.items()
             )
             finding = replace(finding, controls=(*finding.controls, *law_controls))
-        if progress is not None:
-            progress(total, looks[-1])
         outcomes = [
             finding.outcome,
             finding.printed,
@@ -347,9 +345,24 @@ def mean(
             finding.outcome == "REFUTED" and finding.printed is None
         ) or "INCONCLUSIVE" not in outcomes:
             break
+    off = deviation(interval(law, each / all_ends, share), prediction)
     if prediction.side == "two":
         finding = replace(finding, resolution=resolution_of_margin(prediction))
-    return replace(finding, note="; ".join(_undecided(finding, controls, enclosures)))
+    note = "; ".join(filter(None, [off, *_undecided(finding, controls, enclosures)]))
+    return replace(finding, note=note)
+
+
+def _confirmed(finding: Finding, strict: Finding) -> Finding:
+    """Return the finding, whose refutations count where all ends sharing the error refute too."""
+    if finding.outcome == "REFUTED" == strict.outcome:
+        return strict
+    return replace(
+        finding,
+        outcome="INCONCLUSIVE" if finding.outcome == "REFUTED" else finding.outcome,
+        printed="INCONCLUSIVE"
+        if finding.printed == "REFUTED" and strict.printed != "REFUTED"
+        else finding.printed,
+    )
 
 
 def _undecided(
@@ -379,9 +392,10 @@ def distribution(
     *,
     margin: float,
     slack: float = 0.0,
-    looks: Sequence[int],
+    looks: Sequence[int] | Plan,
     alpha: float = 1e-6,
     progress: Callable[[int, int], None] | None = None,
+    widened: Callable[[Law, Sequence[np.ndarray], Enclosure], Enclosure] | None = None,
 ) -> Finding:
     """Decide whether scalar samples follow `cdf` to within `margin` in sup |F - F0|; controls are
     wrong cdfs.
@@ -407,6 +421,7 @@ def distribution(
         alpha=alpha,
         control_laws=laws,
         progress=progress,
+        widened=widened,
     )
     size = margin + slack  # so far off a law is beyond the margin, by the triangle inequality
     return replace(finding, resolution=Resolution(size, size, "in probability"))
