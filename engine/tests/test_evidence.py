@@ -13,6 +13,7 @@ from scipy import stats
 
 from theory_on_trial.decide import evidence
 from theory_on_trial.decide.decision import Prediction
+from theory_on_trial.decide.looks import planned_looks
 from theory_on_trial.laws import Asymptotic, Enclosure, Normal, SupDistance
 
 U = 2.0**-53
@@ -244,7 +245,7 @@ def test_sampling_stops_at_the_first_decision_and_waits_for_the_controls():
 
 def test_progress_and_schedule():
     reports = []
-    looks = evidence.planned_looks(8, 30)
+    looks = planned_looks(8, 30)
     assert all(n % 8 == 0 for n in looks)
     assert looks[-1] >= 30
     options = {"law": Asymptotic(), "looks": looks, "progress": lambda *told: reports.append(told)}
@@ -255,7 +256,7 @@ def test_progress_and_schedule():
 def test_a_law_is_verified_its_neighbour_refuted_and_two_routes_agree():
     rng = np.random.default_rng(54)
     control = stats.expon(scale=2.0).cdf
-    looks = evidence.planned_looks(128, 4000)
+    looks = planned_looks(128, 4000)
     drawn = rng.standard_exponential
     finding = evidence.distribution(
         drawn, stats.expon.cdf, {"half the rate": control}, margin=0.1, looks=looks

@@ -21,6 +21,7 @@ from theory_on_trial.decide.decision import (
     check_margin,
     decide,
 )
+from theory_on_trial.decide.looks import planned_looks
 from theory_on_trial.laws import Bernoulli, Bounded, Enclosure, Normal, SubGaussian, Symmetric
 
 NEAR = Prediction(0, 1)
@@ -241,7 +242,7 @@ REFUSED = {
             ),
             "are wrong cdfs",
         ),
-        (lambda t: evidence.planned_looks(10, 9), "1 <= first <= most"),
+        (lambda t: planned_looks(10, 9), "1 <= first <= most"),
         (lambda t: t.mean(coin, 0.5, law=None), "state the margin"),
         (law_is(lambda x: stats.rankdata(x) / len(x)), "depends on the other numbers"),
         (law_is(lambda x: stats.norm.cdf(x - np.mean(x))), "depends on the other numbers"),

@@ -568,7 +568,9 @@ def _sums(batches: Batches) -> tuple[np.ndarray, ...]:
     powers: list[list[np.ndarray]] = [[], [], [], []]
     for batch in batches:
         square = batch * batch
-        for kept, power in zip(powers, (batch, square, square * batch, square * square), strict=True):
+        for kept, power in zip(
+            powers, (batch, square, square * batch, square * square), strict=True
+        ):
             kept.append(power.sum(axis=0))
     return np.broadcast_to(n, shape), *(np.stack(power) for power in powers)
 

@@ -45,6 +45,8 @@ Instances = Literal["draws", "search", "grid", "all"]
 GUARANTEES = {"draws": "sampled", "search": "searched", "grid": "on a grid", "all": "exhaustive"}
 """What a bound rests on, by where its instances came from."""
 
+Widened = Callable[[Law, Sequence[np.ndarray], Enclosure], Enclosure]
+"""Makes an interval wider, given its law and all samples."""
 _MANY = 64
 """So many equal draws are no chance."""
 _MORE: dict[type, tuple[int, ...]] = {SupDistance: (), TwoSampleDistance: (2,), RatioOfMeans: (2,)}
@@ -119,7 +121,7 @@ def identity(
                 "ill-conditioned, "
                 "use more digits or a control that differs more"
             )
-    # What is decided is the computed value, known as it is; the rounding of both sides is the margin.
+    # The computed value is known as it is; the rounding of both sides is the margin.
     interval = Enclosure(value, value, value, 0.0, "exact", value.size)
     tightness = float(np.max(np.abs(value - reference) / bound))
     prediction = Prediction(reference, bound, bound, scale=scale)
@@ -257,7 +259,7 @@ def mean(
     printed: Any = None,
     control_laws: Mapping[str, Law] | None = None,
     progress: Callable[[int, int], None] | None = None,
-    widened: Callable[[Law, Sequence[np.ndarray], Enclosure], Enclosure] | None = None,
+    widened: Widened | None = None,
 ) -> Finding:
     """Sample until the interval of `law` decides the prediction and every control, or the looks are
     used up.
@@ -325,7 +327,9 @@ def mean(
             strict = interval(law, each / all_ends, share)
             finding = _confirmed(finding, judge(strict, prediction, controls, printed, **about))
         if control_laws is not None:
-            enclosures = {name: interval(other, each, share) for name, other in control_laws.items()}
+            enclosures = {
+                name: interval(other, each, share) for name, other in control_laws.items()
+            }
             law_controls = (
                 Control(
                     name,
@@ -395,7 +399,7 @@ def distribution(
     looks: Sequence[int] | Plan,
     alpha: float = 1e-6,
     progress: Callable[[int, int], None] | None = None,
-    widened: Callable[[Law, Sequence[np.ndarray], Enclosure], Enclosure] | None = None,
+    widened: Widened | None = None,
 ) -> Finding:
     """Decide whether scalar samples follow `cdf` to within `margin` in sup |F - F0|; controls are
     wrong cdfs.

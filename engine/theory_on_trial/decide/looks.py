@@ -66,7 +66,12 @@ def planned_looks(
 
 
 def plan(
-    law: Law, prediction: Prediction, first: int, most: int | None, alpha: float
+    law: Law,
+    prediction: Prediction,
+    first: int,
+    most: int | None,
+    alpha: float,
+    step: int | None = None,
 ) -> Plan:
     """Return the looks of a decision: from `first` samples to `most` (100,000 unless given, or more
     where more are known to be needed), the error spent where the decision is expected.
@@ -82,20 +87,15 @@ def plan(
             f"samples of this law: most={most} cannot be enough"
         )
     if needed is None or law.time_uniform:
-        return Plan.even(planned_looks(first, most, _GROWTH if law.time_uniform else 1.2))
-    sizes = planned_looks(first, most)
-    distance = np.abs(np.log(np.asarray(sizes) / needed))
-    near = distance < 2.5 * _SPREAD
-    kept = [n for n, close in zip(sizes, near, strict=True) if close]
-    for n in sizes:  # elsewhere looks grow faster
-        if n == sizes[0] or n == sizes[-1]:
-            kept.append(n)
-    coarse = planned_looks(first, most, _COARSE_GROWTH)
-    kept += [n for n in coarse if abs(np.log(n / needed)) >= 2.5 * _SPREAD]
-    sizes = tuple(sorted({n for n in kept if n <= max(sizes[-1], most)}))
-    distance = np.log(np.asarray(sizes) / needed) / _SPREAD
-    bump = np.exp(-(distance**2) / 2)
-    if not np.sum(bump) > 0.5:
+        return Plan.even(planned_looks(first, most, _GROWTH if law.time_uniform else 1.2, step))
+    sizes = planned_looks(first, most, _GROWTH, step)
+    far = 3 * _SPREAD
+    near = {n for n in sizes if abs(np.log(n / needed)) < far}
+    elsewhere = planned_looks(first, most, _COARSE_GROWTH, step)
+    near |= {n for n in elsewhere if abs(np.log(n / needed)) >= far}
+    sizes = tuple(sorted(near | {sizes[0], sizes[-1]}))
+    bump = np.exp(-((np.log(np.asarray(sizes) / needed) / _SPREAD) ** 2) / 2)
+    if not np.sum(bump) > 0.5:  # the first look is beyond all that is needed
         return Plan.even(sizes)
     shares = _AROUND * bump / np.sum(bump) + (1 - _AROUND) / len(sizes)
     return Plan(sizes, tuple(float(share) for share in shares))
@@ -121,9 +121,7 @@ def samples_needed(law: Law, prediction: Prediction, alpha: float) -> float | No
     if prediction.side != "two":
         return None
     if isinstance(law, Bernoulli):
-        rates = [
-            _relative_entropy(value, end) for end in (value - margin, value + margin)
-        ]
+        rates = [_relative_entropy(value, end) for end in (value - margin, value + margin)]
     elif isinstance(law, NormalVariance) and not law.asymptotic:
         rates = [_of_variances(value, end) for end in (value - margin, value + margin)]
     elif isinstance(law, SubGaussian):
@@ -155,9 +153,7 @@ def _of_variances(p: np.ndarray, q: np.ndarray) -> np.ndarray:
         return np.where(ratio < np.inf, (ratio - 1 - np.log(ratio)) / 2, np.inf)
 
 
-def hopeless(
-    law: Law, batches: Sequence[np.ndarray], prediction: Prediction, alpha: float
-) -> bool:
+def hopeless(law: Law, batches: Sequence[np.ndarray], prediction: Prediction, alpha: float) -> bool:
     """Tell whether a time-uniform law cannot decide yet, from the samples' spread alone.
 
     Its interval costs more than the samples. It is not computed while even 3.3 standard errors
