@@ -45,6 +45,8 @@ _LEAST_CALLS = 40
 """So many calls tell how much they differ; nothing is decided before."""
 _PROBED = 8
 """So many samples are drawn again from another stream."""
+_UNCOMMON = 4
+"""So many samples that are not the commonest one do not coincide by chance, among 64."""
 _COPIES = 48
 """So many pairs of equal numbers within a call are expected before hardly any is no chance."""
 _FAR = 7.0
@@ -151,7 +153,8 @@ class Generated:
         self._pattern = _PATTERN if first > 1 else (1,)
         self._generator = stream("")
         self._independence = Independence(what)
-        self._begun: list[np.ndarray] = []
+        self._other: np.random.Generator | None = stream("/other")
+        self._begun: list[tuple[np.ndarray, np.ndarray]] = []
         self.sizes: list[int] = []
         self.probes = 0
 
@@ -171,7 +174,7 @@ class Generated:
             m -= len(samples)
             drawn += len(samples)
             self.sizes.append(len(samples))
-            self._ask_other_streams(samples)
+            self._ask_other_stream(samples)
         samples = np.concatenate(calls)
         self._independence.ask(samples, [len(call) for call in calls])
         return samples
@@ -187,36 +190,43 @@ class Generated:
             )
         return samples
 
-    def _ask_other_streams(self, samples: np.ndarray) -> None:
-        """Draw the first samples again, from the same generator and from another one."""
-        if sum(map(len, self._begun)) >= _PROBED:
+    def _ask_other_stream(self, samples: np.ndarray) -> None:
+        """Draw the first samples again from the same generator, and as many from another one.
+
+        Events of two streams may coincide: where eight do, more are drawn, until 64 do of which
+        four are not the commonest one.
+        """
+        if self._other is None:
             return
-        self._begun.append(samples)
-        if sum(map(len, self._begun)) < _PROBED:
+        m = len(samples)
+        if not self._begun:
+            again = numbers(self._draws(self._stream(""), m), m, self._what)
+            self.probes += m
+            if again.shape != samples.shape or not np.allclose(again, samples, rtol=1e-3, atol=0):
+                raise ValueError(
+                    f"{self._what} gives other samples for the same generator: no seed repeats the "
+                    "verdict; seed all that it draws with from that generator, as "
+                    "torch.manual_seed(generator.integers(2**62)) does"
+                )
+        self._begun.append((samples, numbers(self._draws(self._other, m), m, self._what)))
+        self.probes += m
+        ours, others = (np.concatenate(drawn) for drawn in zip(*self._begun, strict=True))
+        if len(ours) < _PROBED:
             return
-        sizes = [len(call) for call in self._begun]
-        again = numbers(self._draws(self._stream(""), sizes[0]), sizes[0], self._what)
-        if again.shape != self._begun[0].shape or not np.allclose(
-            again, self._begun[0], rtol=1e-3, atol=0
-        ):
+        same = np.array_equal(ours, others)
+        if not same or len(ours) >= _MANY:
+            self._other = None
+            self._independence.elsewhere = others
+        rows = ours.reshape(len(ours), -1)
+        if same and self._other is None and len(rows) - np.max(_counts(rows)) >= _UNCOMMON:
             raise ValueError(
-                f"{self._what} gives other samples for the same generator: no seed repeats the "
-                "verdict; seed all that it draws with from that generator, as "
-                "torch.manual_seed(generator.integers(2**62)) does"
-            )
-        generator = self._stream("/other")
-        other = np.concatenate(
-            [numbers(self._draws(generator, size), size, self._what) for size in sizes]
-        )
-        begun = np.concatenate(self._begun)
-        # Rare events may coincide in two streams.
-        if np.any(begun != begun[0]) and np.array_equal(begun, other):
-            raise ValueError(
-                f"{self._what} gives the same {len(begun)} samples for other generators: it does "
+                f"{self._what} gives the same {len(ours)} samples for other generators: it does "
                 "not draw from them"
             )
-        self._independence.elsewhere = other
-        self.probes = sizes[0] + len(other)
+
+
+def _counts(rows: np.ndarray) -> np.ndarray:
+    return np.unique(rows, axis=0, return_counts=True)[1]
 
 
 def _state(generator: np.random.Generator) -> Any:
