@@ -214,24 +214,30 @@ class Recorder:
 
 @pytest.mark.parametrize("time_uniform", [True, False])
 @pytest.mark.parametrize("coordinates", [1, 6])
-def test_the_budget_is_divided_by_coordinates_and_looks(time_uniform, coordinates):
+@pytest.mark.parametrize(("side", "ends"), [("two", 2), ("at most", 1)])
+def test_each_end_has_the_error_to_verify_and_all_ends_share_it_to_refute(
+    time_uniform, coordinates, side, ends
+):
+    """A law is told the chance of both ends of one coordinate together."""
     law = Recorder(time_uniform)
-    prediction = Prediction(np.zeros(coordinates), 0.5, 0.1)
-    finding = evidence.mean(
-        lambda m: np.zeros((m, coordinates)), prediction, {}, law=law, looks=(4, 6, 9), alpha=0.06
-    )
-    share = 0.06 / coordinates / (1 if time_uniform else 3)
-    assert law.asked == [(n, pytest.approx(share), (coordinates,)) for n in (4, 6, 9)]
+    prediction = Prediction(np.zeros(coordinates), 0.5, 0.1, side)
+    options = {"law": law, "looks": (4, 6, 9), "alpha": 0.06}
+    finding = evidence.mean(lambda m: np.zeros((m, coordinates)), prediction, {}, **options)
+    verify = 2 * 0.06 / (1 if time_uniform else 3)
+    asked = [entry for entry in law.asked if entry[1] == pytest.approx(verify)]
+    assert {n for n, *_ in asked} >= ({9} if time_uniform and side == "two" else {4, 6, 9})
+    assert law.asked[-1] == (9, pytest.approx(verify / (ends * coordinates)), (coordinates,))
     assert (finding.outcome, finding.looks) == ("INCONCLUSIVE", 3)
     assert finding.interval.error == pytest.approx(0.06)
 
 
 def test_sampling_stops_at_the_first_decision_and_waits_for_the_controls():
     sizes = []
+    rng = np.random.default_rng(53)
 
     def sampler(m):
         sizes.append(m)
-        return np.random.default_rng(53).standard_normal(m)
+        return rng.standard_normal(m)
 
     far = evidence.mean(sampler, Prediction(50.0, 1.0), {}, law=Normal(), looks=(40, 80, 160))
     assert (far.outcome, far.looks, sizes) == ("REFUTED", 1, [40])

@@ -156,7 +156,7 @@ def _refuse_few_values(x: np.ndarray) -> None:
     """Raise `ValueError` for samples that take a few values only, as no continuous law does.
 
     Two samples of a law on k values are equal with a chance of 1 / k at least; of numbers in half
-    precision with one of about 1 / 700. Asked once 48 pairs are equal.
+    precision with one of about 1 / 150. Asked once 48 pairs are equal.
     """
     n = len(x)
     if n < _FEW_ASKED:
@@ -166,7 +166,7 @@ def _refuse_few_values(x: np.ndarray) -> None:
             continue
         _, counts = np.unique(column, return_counts=True)
         equal = np.sum(counts * (counts - 1.0)) / 2
-        if equal >= _EQUAL_PAIRS and n * (n - 1) / 2 < 200 * equal:
+        if equal >= _EQUAL_PAIRS and n * (n - 1) / 2 < 64 * equal:
             raise ValueError(
                 f"the {n} samples are not normal: they take {len(counts)} values only; say "
                 "Bounded(a, b), or Bernoulli() of events"

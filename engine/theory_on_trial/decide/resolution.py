@@ -79,7 +79,7 @@ def resolution_of_margin(prediction: Any) -> Resolution:
     is right up to its slack is within the margin; moved by margin + slack it is beyond, whatever
     the samples. So the resolution is known before the first of them.
     """
-    return _resolution((np.asarray(prediction.margin + prediction.slack, float),), prediction)
+    return _resolution((np.add(prediction.margin, prediction.slack, dtype=float),), prediction)
 
 
 def _resolution(errors: Sequence[np.ndarray], prediction: Any) -> Resolution:

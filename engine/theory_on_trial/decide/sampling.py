@@ -45,6 +45,8 @@ _LEAST_CALLS = 40
 """So many calls tell how much they differ; nothing is decided before."""
 _PROBED = 8
 """So many samples are drawn again from another stream."""
+_EQUAL_CALLS = 16
+"""So many calls do not have one mean, or one spread, by chance."""
 _UNCOMMON = 4
 """So many samples that are not the commonest one do not coincide by chance, among 64."""
 _COPIES = 48
@@ -470,9 +472,16 @@ class Independence:
         many = sizes[:, None]
         means = np.add.reduceat(deviations, starts, axis=0) / many
         squares = np.add.reduceat(np.square(deviations), starts, axis=0) / many - means**2
+        spreads = np.sqrt(np.maximum(squares, 0))[sizes >= 2]
+        equal = np.max(spreads, axis=0, initial=0.0) <= 1e-9 * largest
+        if len(spreads) >= _EQUAL_CALLS and np.any(equal & (largest > 0)):
+            raise ValueError(
+                f"{self.what} gives equal samples within each call, and other ones each time: they "
+                "are one sample; a model that is fitted once a call must be fitted once a sample"
+            )
         for statistic, least in ((means, 2), (np.sqrt(np.maximum(squares, 0)), 4)):
             asked = statistic[sizes >= least]
-            alike = len(asked) >= 8 and np.ptp(asked, axis=0) <= 1e-9 * largest
+            alike = len(asked) >= _EQUAL_CALLS and np.ptp(asked, axis=0) <= 1e-9 * largest
             if np.any(alike & (largest > 0)):
                 what = "mean" if least == 2 else "standard deviation"
                 raise ValueError(
