@@ -363,7 +363,7 @@ class Independence:
         """Raise `ValueError` if there is a lag at which scores go together."""
         scores = scores - scores.mean(axis=0)
         for lag in {*(2**k for k in range((len(scores) // 2).bit_length())), size}:
-            if lag >= len(scores):
+            if not 0 < lag <= len(scores) // 2:
                 continue
             products = scores[lag:] * scores[:-lag]
             total, squares = self.sums.get((kind, lag), (0.0, 0.0))
@@ -481,7 +481,11 @@ class Independence:
             )
         for statistic, least in ((means, 2), (np.sqrt(np.maximum(squares, 0)), 4)):
             asked = statistic[sizes >= least]
-            alike = len(asked) >= _EQUAL_CALLS and np.ptp(asked, axis=0) <= 1e-9 * largest
+            if len(asked) < _EQUAL_CALLS:
+                continue
+            alike = np.ptp(asked, axis=0) <= 1e-9 * largest
+            if least > 2:  # none at all is common among rare events
+                alike = alike & (np.min(asked, axis=0) > 0)
             if np.any(alike & (largest > 0)):
                 what = "mean" if least == 2 else "standard deviation"
                 raise ValueError(
