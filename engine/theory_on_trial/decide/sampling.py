@@ -260,6 +260,8 @@ def widen(
     factor = np.ones(np.shape(found.estimate))
     for scores in _scores(law, x, found):
         deviations = scores - scores.mean(axis=0)
+        largest = np.max(np.abs(deviations), axis=0)
+        deviations = deviations / np.where(largest > 0, largest, 1.0)
         squares = np.sum(np.square(deviations), axis=0)
         between = np.sum(np.square(np.add.reduceat(deviations, starts, axis=0)), axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -362,6 +364,7 @@ class Independence:
     def _lags(self, kind: int, scores: np.ndarray, size: int) -> None:
         """Raise `ValueError` if there is a lag at which scores go together."""
         scores = scores - scores.mean(axis=0)
+        scores[np.abs(scores) < 1e-12] = 0.0  # the rounding of a mean of equal numbers
         for lag in {*(2**k for k in range((len(scores) // 2).bit_length())), size}:
             if not 0 < lag <= len(scores) // 2:
                 continue
@@ -469,12 +472,14 @@ class Independence:
         starts = np.cumsum([0, *self.sizes])[:-1]
         deviations = rows - rows.mean(axis=0)
         largest = np.max(np.abs(deviations), axis=0)
+        deviations = deviations / np.where(largest > 0, largest, 1.0)
+        varied = largest > 0
         many = sizes[:, None]
         means = np.add.reduceat(deviations, starts, axis=0) / many
         squares = np.add.reduceat(np.square(deviations), starts, axis=0) / many - means**2
         spreads = np.sqrt(np.maximum(squares, 0))[sizes >= 2]
-        equal = np.max(spreads, axis=0, initial=0.0) <= 1e-9 * largest
-        if len(spreads) >= _EQUAL_CALLS and np.any(equal & (largest > 0)):
+        equal = np.max(spreads, axis=0, initial=0.0) <= 1e-9
+        if len(spreads) >= _EQUAL_CALLS and np.any(equal & varied):
             raise ValueError(
                 f"{self.what} gives equal samples within each call, and other ones each time: they "
                 "are one sample; a model that is fitted once a call must be fitted once a sample"
@@ -483,10 +488,10 @@ class Independence:
             asked = statistic[sizes >= least]
             if len(asked) < _EQUAL_CALLS:
                 continue
-            alike = np.ptp(asked, axis=0) <= 1e-9 * largest
+            alike = np.ptp(asked, axis=0) <= 1e-9
             if least > 2:  # none at all is common among rare events
                 alike = alike & (np.min(asked, axis=0) > 0)
-            if np.any(alike & (largest > 0)):
+            if np.any(alike & varied):
                 what = "mean" if least == 2 else "standard deviation"
                 raise ValueError(
                     f"{self.what}: each of its calls has the same {what}, as if it were divided "
