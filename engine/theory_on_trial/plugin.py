@@ -11,8 +11,10 @@ import ast
 import functools
 import json
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from inspect import signature, unwrap
+from itertools import accumulate, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -57,6 +59,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--trial-table", action="store_true", help="print the whole ledger as a table at the end"
+    )
+    parser.addini(
+        "trial_error",
+        "chance of a wrong verdict of a test that uses `trial` and is no claim (default 1e-6)",
+        default="1e-6",
     )
     group.addoption(
         "--trial-list", type=Path, metavar="PATH", help="write what claims were collected as JSON"
@@ -114,6 +121,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Give a claim its id under its parameters, by which `-k` finds it, and its tier and kind as
     markers.
     """
+    item.stash[TEST] = item.nodeid  # before pytest-xdist adds the name of a group
     claim = getattr(getattr(item, "function", None), "claim", None)
     if claim is None:
         return
@@ -128,41 +136,103 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(claim.kind)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest sets up the fixtures
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Refuse a claim that is drawn by Hypothesis, whose own complaint would be about fixtures."""
+    """Refuse, in a sentence, what pytest would tell of fixtures: a claim that is drawn by
+    Hypothesis, a setting that nothing gives, a fixture of a wider scope that asks for `trial`.
+    """
     handle = getattr(getattr(item, "function", None), "hypothesis", None)
     if handle is not None and hasattr(getattr(handle, "inner_test", None), "claim"):
         pytest.fail(
             f"{item.name} cannot be a claim and drawn by @given: a verdict is on stated settings",
             pytrace=False,
         )
+    fixtures = getattr(item, "_fixtureinfo", None)
+    if fixtures is None or "trial" not in fixtures.names_closure:
+        return
+    known = fixtures.name2fixturedefs
+    for name in fixtures.names_closure:
+        wide = known[name][-1] if name in known else None
+        if wide is not None and wide.scope != "function" and "trial" in wide.argnames:
+            pytest.fail(
+                f"the fixture {name!r} has scope {wide.scope!r} and asks for `trial`, which is of "
+                "one test: give it scope 'function', or hand `trial` to what it returns",
+                pytrace=False,
+            )
+    claim = item.stash.get(CLAIM, None)
+    given = getattr(getattr(item, "callspec", None), "params", {})
+    missing = [
+        name
+        for name in (fixtures.argnames if claim is not None else ())
+        if name not in known and name not in given and name != "request"
+    ]
+    if claim is not None and missing:
+        pytest.fail(
+            f"nothing gives {claim.id} its setting {missing[0]!r}: give it a default, cases=, "
+            "@pytest.mark.parametrize or a fixture of this name",
+            pytrace=False,
+        )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Refuse a setting that both the cases of a claim and parameters of pytest give."""
+    cases = getattr(metafunc.function, "cases", None)
+    if not cases or not hasattr(metafunc.function, "claim"):
+        return
+    for mark in metafunc.definition.iter_markers("parametrize"):
+        names = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
+        names = [name.strip() for name in names.split(",")] if isinstance(names, str) else names
+        for name in (name for name in names if name in cases[0]):
+            parameters = list(signature(unwrap(metafunc.function)).parameters)[1:]
+            settings = ", ".join(parameters)
+            pytest.fail(
+                f"{metafunc.function.claim.id}: both cases= and parametrize give {name!r}; a case "
+                f"gives its values to the settings ({settings}) in this order, or by name as a "
+                "dictionary",
+                pytrace=False,
+            )
 
 
 @pytest.fixture
 def trial(request: pytest.FixtureRequest) -> Any:
-    """The trial of the claim under test, for the claim and for its fixtures."""
-    if CLAIM not in request.node.stash:
-        raise pytest.UsageError(
-            f"{request.node.name} asks for `trial` but is not a claim: decorate it with @claim(...)"
-        )
-    return _new_trial(request.node)
+    """The trial of the test, for it and for its fixtures: its decisions are assertions, with a
+    bound on the chance that one is wrong.
+    """
+    item = request.node
+    item.stash[TRIAL] = _new_trial(item)
+    return item.stash[TRIAL]
 
 
 def _new_trial(item: pytest.Item) -> Any:
-    from theory_on_trial.trial.decisions import Trial
+    seed = item.config.getoption("trial_seed")
+    claim = item.stash.get(CLAIM, None)
+    if claim is not None:
+        from theory_on_trial.trial.decisions import Trial
 
-    claim = item.stash[CLAIM]
-    return Trial(
-        claim.id, item.config.getoption("trial_seed"), progress=_progress(item.config, claim.id)
-    )
+        return Trial(claim.id, seed, _progress(item.config, claim.id))
+    from theory_on_trial.trial.plain import PlainTrial
+
+    name = item.stash.get(TEST, item.nodeid)
+    return PlainTrial(name, seed, _progress(item.config, name), _error(item.config))
+
+
+def _error(config: pytest.Config) -> float:
+    """The chance of error that the ini file sets for plain tests."""
+    from theory_on_trial.trial.decisions import checked_error
+
+    text = config.getini("trial_error")
+    try:
+        return checked_error(float(text))
+    except ValueError:
+        raise pytest.UsageError(
+            f"trial_error is a chance of error, above 0 and at most 0.1, got {text!r}"
+        ) from None
 
 
 def _progress(config: pytest.Config, claim_id: str) -> Any:
     """Return a callback that shows long sampling on the terminal, past pytest's capture; None where
     there is none.
     """
-    import time
-
     capture = config.pluginmanager.getplugin("capturemanager")
     if (
         hasattr(config, "workerinput")
@@ -189,7 +259,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     """
     claim = pyfuncitem.stash.get(CLAIM, None)
     if claim is None:
-        return (yield)
+        return (yield from _plain_test(pyfuncitem))
     from dataclasses import asdict
 
     from theory_on_trial.page.searched import beside_search
@@ -263,6 +333,69 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     return result
 
 
+def _plain_test(item: pytest.Function) -> Iterator[None]:
+    """Call a test that is no claim, and judge its trial if it uses one."""
+    if TRIAL not in item.stash and "trial" not in item.fixturenames:
+        return (yield)  # type: ignore[return-value]
+    from theory_on_trial.trial.hints import explain, where
+    from theory_on_trial.trial.plain import NotVerified, passed
+
+    start = time.perf_counter()
+    failed: BaseException | None = None
+    result = None
+    try:
+        with explain():
+            result = yield
+    except NotVerified as error:
+        failed = error
+    except Exception as error:
+        if TRIAL in item.stash:
+            _end_where_the_engine_begins(error)
+        raise
+    finally:
+        trial = item.stash.get(TRIAL, None)
+        if trial is not None:
+            _report_plain(item, trial, time.perf_counter() - start)
+    if trial is None:  # the repository's own fixture of this name
+        return result
+    failed = failed or trial.refusal  # a test that catches it has failed all the same
+    if isinstance(failed, NotVerified):
+        text = [str(failed), *where(trial.findings[-1:]), _command(item)]
+        pytest.fail("\n".join(text), pytrace=False)
+    if failed is not None:
+        pytest.fail(f"a decision could not be made: {failed}", pytrace=False)
+    if not trial.findings and "trial" in item._fixtureinfo.argnames:
+        pytest.fail(
+            f"{item.name} asks for `trial` and makes no decision: call trial.mean(...), say, or "
+            "leave the argument out",
+            pytrace=False,
+        )
+    if not trial.findings:
+        return result
+    item.user_properties += [("trial", passed(finding)) for finding in trial.findings]
+    return result
+
+
+def _report_plain(item: pytest.Function, trial: Any, seconds: float) -> None:
+    """Let the row of a plain test travel with its report, where a ledger or a page is asked for."""
+    item.user_properties[:] = [entry for entry in item.user_properties if entry[0] not in _PROPERTIES]
+    wanted = item.config.getoption("trial_ledger") or item.config.getoption("trial_report")
+    if wanted and (trial.findings or trial.refusal is not None):
+        from dataclasses import asdict
+
+        from theory_on_trial.trial.plain import row_of
+
+        statement = (item.function.__doc__ or item.name).strip().partition("\n\n")[0]
+        statement = " ".join(statement.split())
+        row = row_of(trial, statement, seconds, _command(item), item.function)
+        item.user_properties.append(("plain", [asdict(row)]))
+
+
+def _command(item: pytest.Item) -> str:
+    """The line that repeats a plain test."""
+    return f'pytest "{item.stash[TEST]}" --trial-seed {item.config.getoption("trial_seed")}'
+
+
 def _ceiling(module: str, on_one_page: int | None) -> int | None:
     """How many programs the claims of a module may ask for: as it says, else as a page may, else as
     packages say.
@@ -276,37 +409,41 @@ def _ceiling(module: str, on_one_page: int | None) -> int | None:
 
 def _end_where_the_engine_begins(error: Exception) -> None:
     """Cut the traceback of what the engine refuses: the line to change is the last one that is not
-    the engine's.
+    the engine's. Of what a measurement raises, only the engine's own steps are left out.
 
     A cause without such a line is left out; the refusal's own sentence names it.
     """
-    if error.__cause__ is not None and _last_outside(error.__cause__)[0] is None:
+    if error.__cause__ is not None and not any(map(_is_outside, _steps(error.__cause__))):
         error.__cause__ = None
-    last, in_engine = _last_outside(error)
-    if last is not None and in_engine:
-        last.tb_next = None
+    steps = _steps(error)
+    if steps and _of_engine(steps[-1]):
+        outside = [step for step in steps if _is_outside(step)]
+        if outside:
+            outside[-1].tb_next = None
+        return
+    shown = [step for step in steps if not _of_engine(step)]
+    for step, following in pairwise(shown):
+        step.tb_next = following
 
 
-def _last_outside(error: BaseException) -> tuple[TracebackType | None, bool]:
-    """The last step of a traceback that is not the engine's, and whether the very last one is."""
-    engine = str(Path(__file__).parent)
-    last = None
+def _steps(error: BaseException) -> list[TracebackType]:
+    steps = []
     step = error.__traceback__
-    in_engine = False
     while step is not None:
-        file = step.tb_frame.f_code.co_filename
-        module = step.tb_frame.f_globals.get("__name__", "")
-        in_engine = file.startswith(engine)
-        if not in_engine and module.partition(".")[0] not in (
-            "_pytest",
-            "pluggy",
-            "beartype",
-            "jaxtyping",
-            "jax",
-        ):
-            last = step
+        steps.append(step)
         step = step.tb_next
-    return last, in_engine
+    return steps
+
+
+def _of_engine(step: TracebackType) -> bool:
+    return step.tb_frame.f_code.co_filename.startswith(str(Path(__file__).parent))
+
+
+def _is_outside(step: TracebackType) -> bool:
+    """Whether a step of a traceback belongs to neither the engine nor what stands around it."""
+    around = ("_pytest", "pluggy", "beartype", "jaxtyping", "jax")
+    module: str = step.tb_frame.f_globals.get("__name__", "")
+    return not _of_engine(step) and module.partition(".")[0] not in around
 
 
 _OUTSIDE = 2  # the exit status of a usage that no claim answers
@@ -315,6 +452,8 @@ _PROPERTIES = (
     "programs",
     "skipped",
     "outside",
+    "plain",
+    "trial",
 )  # of a claim's report, beside those of other plugins
 
 
@@ -495,6 +634,7 @@ class Ledger:
             properties: list[tuple[str, Any]] = report.user_properties  # typed as object by pytest
             rows = [Row(**row) for name, rows in properties if name == "ledger" for row in rows]
             self.rows += rows
+            self.rows += [Row(**row) for name, rows in properties if name == "plain" for row in rows]
             self.told |= {
                 row.id for row in rows if outcome == "failed" and self.config.option.tbstyle != "no"
             }
@@ -509,6 +649,7 @@ class Ledger:
             self.not_run |= {entry["id"]: entry for entry in left_out}
             self.outside += any(name == "outside" for name, _ in properties)
             self._speak(rows)
+            self._speak_of_plain_tests([text for name, text in properties if name == "trial"])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -553,6 +694,17 @@ class Ledger:
             for control in row.controls if self.config.get_verbosity() > 0 else []:
                 case = f" ({control['case']})" if control.get("case") else ""
                 writer.line(f"      control {control['name']}{case}: {control['verdict']}")
+        writer.flush()
+
+    def _speak_of_plain_tests(self, sentences: list[str]) -> None:
+        """Print under `-v` what a plain test that passed has measured."""
+        if not sentences or not self._speaks() or self.config.get_verbosity() < 1:
+            return
+        writer = self.config.get_terminal_writer()
+        if writer.width_of_current_line:
+            writer.line()
+        for sentence in sentences:
+            writer.line(f"      {sentence}")
         writer.flush()
 
     @pytest.hookimpl(trylast=True)
@@ -666,3 +818,7 @@ def _colour(as_expected: bool) -> dict[str, bool]:
 
 LEDGER: pytest.StashKey[Ledger] = pytest.StashKey()
 CLAIM: pytest.StashKey[Any] = pytest.StashKey()
+TEST: pytest.StashKey[str] = pytest.StashKey()
+"""The id of a test below pytest's root, which names its random numbers."""
+TRIAL: pytest.StashKey[Any] = pytest.StashKey()
+"""The trial that the engine's own fixture has made."""

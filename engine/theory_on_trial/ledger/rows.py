@@ -164,9 +164,12 @@ def rows_of(
     seconds: float,
     command: str,
     error: BaseException | None = None,
+    verdict_and_note: tuple[Outcome, str] | None = None,
 ) -> list[Row]:
     """Turn the findings of one trial into the claim's row, and a second one for its published form
     if it has one.
+
+    `verdict_and_note` replaces what the rules for claims say of the findings (see `verdict_of`).
     """
     about = {
         "paper": claim.paper,
@@ -188,7 +191,7 @@ def rows_of(
         for finding in findings
         for control in finding.controls
     ]
-    verdict, note = verdict_of(claim, findings, error)
+    verdict, note = verdict_and_note or verdict_of(claim, findings, error)
     if not findings:
         return [
             Row(
@@ -204,7 +207,7 @@ def rows_of(
     decisive = max(
         findings, key=lambda finding: (finding.outcome == verdict, finding.interval.error)
     )
-    parts = [_fields(finding) for finding in findings] if len(findings) > 1 else []
+    parts = [numbers_of(finding) for finding in findings] if len(findings) > 1 else []
     weakest = max(findings, key=lambda finding: finding.resolution.size)
     # Of a bound on draws nobody knows the chance that it fails somewhere.
     known = all(finding.interval.guarantee != GUARANTEES["draws"] for finding in findings)
@@ -217,7 +220,7 @@ def rows_of(
         **about,
     }
     said = bool(decisive.note) and decisive.note in note
-    fields = _fields(replace(decisive, note="") if said else decisive)
+    fields = numbers_of(replace(decisive, note="") if said else decisive)
     note = "; ".join(filter(None, [note, fields.pop("note")]))
     fields["guarantee"] = max((finding.interval.guarantee for finding in findings), key=weakness)
     fields |= {"resolution": None, "detects": ""}
@@ -267,7 +270,7 @@ def rows_of(
             ),
         ]
     as_stated = replace(printed.prediction, value=np.asarray(printed.printed_value))
-    fields = _fields(
+    fields = numbers_of(
         replace(printed, prediction=as_stated, note=f"judged on the measurement of {claim.id}")
     )
     fields |= {"resolution": None, "detects": ""}
@@ -311,7 +314,8 @@ def _noticed(finding: Finding) -> dict[str, Any]:
     return {"resolution": error.size if math.isfinite(error.size) else None, "detects": words}
 
 
-def _fields(finding: Finding) -> dict[str, Any]:
+def numbers_of(finding: Finding) -> dict[str, Any]:
+    """Return what a row shows of one decision; of many coordinates the least favourable one."""
     interval = finding.interval
     prediction = finding.prediction
     note = finding.note
