@@ -93,13 +93,15 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
     """
     report: Any = yield
     if isinstance(collector, pytest.Module) and report.passed:
-        from theory_on_trial.trial.elsewhere import crossings_elsewhere
-        from theory_on_trial.trial.sides import crossings, marked
-
         functions = {
             getattr(item, "function", None): None for item in report.result
         }  # parametrised: several items
         checks: list[Any] = [check for check in functions if hasattr(check, "claim")]
+        if not checks:
+            return report  # type: ignore[no-any-return]
+        from theory_on_trial.trial.elsewhere import crossings_elsewhere
+        from theory_on_trial.trial.sides import crossings, marked
+
         sentences = [
             f"{check.claim.id}: a domain stands in Annotated, {name}: Annotated[float, …] or "
             "Annotated[int, …]"
@@ -378,7 +380,9 @@ def _plain_test(item: pytest.Function) -> Iterator[None]:
 
 def _report_plain(item: pytest.Function, trial: Any, seconds: float) -> None:
     """Let the row of a plain test travel with its report, where a ledger or a page is asked for."""
-    item.user_properties[:] = [entry for entry in item.user_properties if entry[0] not in _PROPERTIES]
+    item.user_properties[:] = [
+        entry for entry in item.user_properties if entry[0] not in _PROPERTIES
+    ]
     wanted = item.config.getoption("trial_ledger") or item.config.getoption("trial_report")
     if wanted and (trial.findings or trial.refusal is not None):
         from dataclasses import asdict
@@ -525,6 +529,16 @@ def settings_of(texts: Sequence[str], option: str) -> dict[str, Any]:
     return settings
 
 
+def _rows_in(properties: list[tuple[str, Any]], kind: str) -> list[Row]:
+    """The rows that a report carries; nothing is imported for one without any."""
+    entries = [row for name, rows in properties if name == kind for row in rows]
+    if not entries:
+        return []
+    from theory_on_trial.ledger import Row
+
+    return [Row(**entry) for entry in entries]
+
+
 class Ledger:
     """Collects rows from this process, or from the workers of pytest-xdist, and shows them at the
     end.
@@ -629,12 +643,9 @@ class Ledger:
             reason = "the process that ran it died"
             self.not_run[report.nodeid] = {"id": report.nodeid, "tier": "", "reason": reason}
         if report.when == "call" and outcome != "rerun":
-            from theory_on_trial.ledger import Row
-
             properties: list[tuple[str, Any]] = report.user_properties  # typed as object by pytest
-            rows = [Row(**row) for name, rows in properties if name == "ledger" for row in rows]
-            self.rows += rows
-            self.rows += [Row(**row) for name, rows in properties if name == "plain" for row in rows]
+            rows = _rows_in(properties, "ledger")
+            self.rows += rows + _rows_in(properties, "plain")
             self.told |= {
                 row.id for row in rows if outcome == "failed" and self.config.option.tbstyle != "no"
             }

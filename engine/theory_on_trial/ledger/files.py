@@ -5,6 +5,7 @@ import math
 import platform
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -26,8 +27,10 @@ def platform_facts() -> dict[str, Any]:
         "numpy": np.__version__,
         "x64": True,
     }  # as every trial runs
-    facts |= {name: metadata.version(name) for name in ("jax", "jaxlib")}
-    if "jax" not in sys.modules:
+    for name in ("jax", "jaxlib"):  # an extra
+        with suppress(metadata.PackageNotFoundError):
+            facts[name] = metadata.version(name)
+    if sys.modules.get("jax") is None:
         return facts | {"backend": None, "device": "none", "devices": 0}
     import jax
 

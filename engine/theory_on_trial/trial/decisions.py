@@ -436,7 +436,9 @@ class Trial:
         """
         process, form = self._process(measure, sampler, samples, vectorised, control_processes)
         if law is None:
-            first_samples = process if form == "array" else self._sampler("law", process, form, 64)(64)
+            first_samples = (
+                process if form == "array" else self._sampler("law", process, form, 64)(64)
+            )
             raise ValueError(laws_that_fit(first_samples))
         prediction = _prediction(predict, margin, slack, side, scale)
         controls = self._tried(prediction, controls, control_processes, law)
@@ -696,9 +698,7 @@ def checked_error(error: Any) -> float:
 def _of_given(finding: Finding) -> Finding:
     """The finding of samples that existed: nobody knows how they were drawn."""
     interval = finding.interval
-    return replace(
-        finding, interval=interval._replace(guarantee=f"{interval.guarantee}, {_GIVEN}")
-    )
+    return replace(finding, interval=interval._replace(guarantee=f"{interval.guarantee}, {_GIVEN}"))
 
 
 def _what(name: str) -> str:

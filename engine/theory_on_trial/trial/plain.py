@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from theory_on_trial.decide.decision import Finding, Outcome, Prediction
+from theory_on_trial.laws import Bernoulli, Bounded, Law
 from theory_on_trial.ledger import Row, brief, brief_interval, rows_of
 from theory_on_trial.ledger.rows import numbers_of
-from theory_on_trial.laws import Bernoulli, Bounded, Law
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.provenance import derived
 from theory_on_trial.trial.registry import Claim, Kind
@@ -82,7 +82,7 @@ class PlainTrial(Trial):
     def _record(self, procedure: str, finding: Finding, *given: Any) -> None:
         super()._record(procedure, finding, *given)
         if verdict(self.findings[-1]) != "VERIFIED":
-            raise NotVerified(failure(self.findings[-1], self.claim_id))
+            raise NotVerified(failure(self.findings[-1]))
 
 
 def verdict(finding: Finding) -> Outcome:
@@ -91,8 +91,8 @@ def verdict(finding: Finding) -> Outcome:
     return "INCONCLUSIVE" if finding.outcome == "VERIFIED" and survivors else finding.outcome
 
 
-def failure(finding: Finding, name: str) -> str:
-    """Return two lines on a decision that is not VERIFIED: what was measured, what was predicted."""
+def failure(finding: Finding) -> str:
+    """Return two lines on a decision that is not VERIFIED: what was measured and predicted."""
     fields = numbers_of(finding)
     survivors = [c.name for c in finding.controls if c.outcome != "REFUTED"]
     case = f"{finding.case}: " * bool(finding.case)
@@ -102,12 +102,12 @@ def failure(finding: Finding, name: str) -> str:
     )
     side = {"two": "", "at most": "at most ", "at least": "at least "}[finding.prediction.side]
     predicted = f"predicted {side}{brief(fields['predicted'])}, margin {brief(fields['margin'])}"
-    remarks = {
-        "REFUTED": [],
-        "INCONCLUSIVE": [fields["note"], _margin_that_would_do(finding)],
-        "VERIFIED": [f"this control survived: {', '.join(survivors)}"],
-    }
-    said = "; ".join(filter(None, remarks[finding.outcome]))
+    remarks = []
+    if finding.outcome == "INCONCLUSIVE":
+        remarks = [fields["note"], _margin_that_would_do(finding)]
+    elif finding.outcome == "VERIFIED":
+        remarks = [f"this control survived: {', '.join(survivors)}"]
+    said = "; ".join(filter(None, remarks))
     return f"{measured}\n{predicted}{f' ({said})' if said else ''}"
 
 
@@ -122,7 +122,7 @@ def _margin_that_would_do(finding: Finding) -> str:
         return ""
     value = np.asarray(finding.prediction.value, float)
     reach = np.max(np.maximum(interval.high - value, value - interval.low))
-    if not np.isfinite(reach):
+    if not 0 < reach < np.inf:
         return ""
     digits = 10.0 ** (np.floor(np.log10(reach)) - 1)
     return f"a margin of {np.ceil(reach / digits + 1e-9) * digits:.2g} would hold"
@@ -151,5 +151,5 @@ def row_of(
         return rows_of(subject, findings, seconds, command, trial.refusal)[0]
     outcomes = [verdict(finding) for finding in findings]
     worst = min(outcomes, key=("REFUTED", "INCONCLUSIVE", "VERIFIED").index, default="INCONCLUSIVE")
-    note = "" if worst == "VERIFIED" else "; ".join(filter(None, (f.note for f in findings)))
+    note = "" if worst != "INCONCLUSIVE" else "; ".join(filter(None, (f.note for f in findings)))
     return rows_of(subject, findings, seconds, command, None, (worst, note))[0]
