@@ -51,6 +51,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write the ledger as one self-contained HTML page",
     )
     group.addoption(
+        "--trial-resume",
+        type=Path,
+        metavar="LEDGER",
+        help="go on where a run with this ledger was ended: same seed, tier and commit",
+    )
+    group.addoption(
         "--trial-set",
         action="append",
         default=[],
@@ -72,6 +78,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start an empty ledger; refuse a path that could not be written at the end of the run."""
+    resumed = config.getoption("trial_resume")
+    if resumed is not None and not hasattr(config, "workerinput"):
+        config.stash[RESUMED] = _resumed(config, resumed)
     for option in ("ledger", "report", "list"):
         path = config.getoption(f"trial_{option}")
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
@@ -84,6 +93,77 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{kind}: claims of kind {kind} (set by @claim)")
     config.stash[LEDGER] = Ledger(config)
     config.pluginmanager.register(config.stash[LEDGER], "theory-on-trial-ledger")
+    if _keeps_rows(config):
+        _end_in_order(config)
+
+
+def _resumed(config: pytest.Config, path: Path) -> dict[str, Any]:
+    """Return what a run that was ended has left; raise `UsageError`, in a sentence, unless the
+    present one can go on from there.
+    """
+    from theory_on_trial.ledger.journal import place, read_journal
+
+    left = place(path)
+    try:
+        is_left = left.exists()
+        book = read_journal(left) if is_left else json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(book["claims"], list):
+            raise TypeError
+    except OSError as error:
+        raise pytest.UsageError(
+            f"--trial-resume: {path} cannot be read: {error.strerror}"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise pytest.UsageError(f"--trial-resume must name a ledger, got {path}") from None
+    commit = _commit(config)
+    if commit is None or commit.endswith("+"):
+        raise pytest.UsageError(
+            "--trial-resume goes on at the same commit alone: "
+            + ("there is no git repository" if commit is None else "commit your changes first")
+        )
+    present = {
+        "seed": config.getoption("trial_seed"),
+        "tier": config.getoption("trial_tier"),
+        "settings": config.getoption("trial_set"),
+        "commit": commit,
+    }
+    for name, value in present.items():
+        before = book.get(name, [] if name == "settings" else None)
+        if before != value:
+            raise pytest.UsageError(
+                f"--trial-resume: {path} is of {name} {before}, this run of {value}"
+            )
+    return book
+
+
+def _commit(config: pytest.Config) -> str | None:
+    from theory_on_trial.repository.commit import commit_of
+
+    return commit_of(config.rootpath)
+
+
+def _keeps_rows(config: pytest.Config) -> bool:
+    """Whether this process writes a ledger: workers of pytest-xdist hand their rows on."""
+    return bool(config.getoption("trial_ledger")) and not hasattr(config, "workerinput")
+
+
+def _end_in_order(config: pytest.Config) -> None:
+    """Let SIGTERM, by which schedulers and containers end a run, end it as Ctrl-C does."""
+    import signal
+    import threading
+
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        return
+
+    def end(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends it at once
+        raise KeyboardInterrupt("SIGTERM")
+
+    signal.signal(signal.SIGTERM, end)
+    config.add_cleanup(lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -551,8 +631,72 @@ class Ledger:
         self.deselected: set[str] = set()  # by -k or -m
         self.outside = 0  # how many claims said nothing for their settings
         self.programs: dict[str, tuple[int, int | None]] = {}  # of each paper, with its ceiling
+        self.running: dict[str, None] = {}  # tests that have begun and not ended
+        self.journal: Any = None  # of the rows, where a ledger is asked for
+        self.commit: str | None = None
+        self.unwritten: list[str] = []  # a sentence for each file that could not be written
         self.heard = False  # whether a claim has had its line
         self.told: set[str] = set()  # rows of which pytest itself says why they fail
+
+    def pytest_sessionstart(self) -> None:
+        """Begin the file that keeps the rows, with those of a run that is resumed."""
+        book = self.config.stash.get(RESUMED, None)
+        if book is not None:
+            from dataclasses import fields
+
+            from theory_on_trial.ledger import Row
+
+            names = {field.name for field in fields(Row)}
+            self.rows = [
+                Row(**{name: row[name] for name in row if name in names}) for row in book["claims"]
+            ]
+        if not _keeps_rows(self.config) or self.config.option.collectonly:
+            return
+        from theory_on_trial.ledger import platform_facts
+        from theory_on_trial.ledger.journal import Journal
+
+        self.commit = _commit(self.config)
+        facts: dict[str, Any] = {
+            "seed": self.config.getoption("trial_seed"),
+            "tier": self.config.getoption("trial_tier"),
+            "settings": self.config.getoption("trial_set"),
+            "commit": self.commit,
+            "platform": platform_facts(),
+        }
+        kept = [] if book is None else book["claims"]
+        self.journal = Journal(self.config.getoption("trial_ledger"), facts, kept)
+
+    def decided(self) -> set[str]:
+        """The claims, and the plain tests, that a run which is resumed has decided."""
+        book = self.config.stash.get(RESUMED, {"claims": []})
+        here = {row["id"] for row in book["claims"]}
+        return here | set(getattr(self.config, "workerinput", {}).get("trial_decided", ()))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of pytest-xdist what it need not run."""
+        node.workerinput["trial_decided"] = sorted(self.decided())
+
+    def pytest_report_header(self) -> str | None:
+        """Say how many rows a run that is resumed has left."""
+        book = self.config.stash.get(RESUMED, None)
+        if book is None:
+            return None
+        ended = [e["id"] for e in book.get("not_run", []) if e["reason"].startswith("running")]
+        about = f"; it was ended in {', '.join(ended)}" if ended else ""
+        return f"resumed: {len(self.rows)} rows of a run that was ended{about}"
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Remember what is running."""
+        self.running[nodeid] = None
+        if self.journal is not None:
+            self.journal.begin(nodeid)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """Remember that it has ended."""
+        self.running.pop(nodeid, None)
+        if self.journal is not None:
+            self.journal.end(nodeid)
 
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
@@ -579,7 +723,13 @@ class Ledger:
         for _, claim in above:
             for entry in _not_run(claim, f"tier {claim.tier} is above this run's tier {tier}"):
                 self.not_run[entry["id"]] = entry
-        out = [*(item for item, _ in above), *_the_same(items, config)]
+        decided = self.decided()
+        resumed = [
+            item
+            for item, claim in claims
+            if decided and (item.nodeid if claim is None else claim.id) in decided
+        ]
+        out = [*(item for item, _ in above), *resumed, *_the_same(items, config)]
         if out:
             config.hook.pytest_deselected(items=out)
             left_out = {id(item) for item in out}
@@ -609,7 +759,12 @@ class Ledger:
                     if name in entry["settings"]
                 }
                 entries.append(entry | {"settings": entry["settings"] | values})
-        path.write_text(json.dumps(entries), encoding="utf-8")
+        from theory_on_trial.base.files import NotWritten, write_text
+
+        try:
+            write_text(path, json.dumps(entries))
+        except NotWritten as error:
+            raise pytest.UsageError(str(error)) from None
 
     def _left_out(self, report: pytest.TestReport) -> None:
         """List a claim that never began: skipped by a mark or a fixture, or with a fixture that
@@ -645,7 +800,8 @@ class Ledger:
         if report.when == "call" and outcome != "rerun":
             properties: list[tuple[str, Any]] = report.user_properties  # typed as object by pytest
             rows = _rows_in(properties, "ledger")
-            self.rows += rows + _rows_in(properties, "plain")
+            kept = rows + _rows_in(properties, "plain")
+            self.rows += kept
             self.told |= {
                 row.id for row in rows if outcome == "failed" and self.config.option.tbstyle != "no"
             }
@@ -659,6 +815,12 @@ class Ledger:
             ]
             self.not_run |= {entry["id"]: entry for entry in left_out}
             self.outside += any(name == "outside" for name, _ in properties)
+            if self.journal is not None and (kept or left_out):
+                from dataclasses import asdict
+
+                from theory_on_trial.ledger.files import strict
+
+                self.journal.keep([strict(asdict(row)) for row in kept], left_out)
             self._speak(rows)
             self._speak_of_plain_tests([text for name, text in properties if name == "trial"])
 
@@ -728,7 +890,14 @@ class Ledger:
             }
             self.config.workeroutput.update(left_out)  # type: ignore[attr-defined]
             return
+        interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
+        if interrupted and self.journal is not None:
+            from theory_on_trial.ledger.journal import RUNNING
+
+            for test in self.running:
+                self.not_run[test] = {"id": test, "tier": "", "reason": RUNNING}
         if not self.rows and not self.not_run:
+            self._close_journal()
             return
         self.rows.sort(key=lambda row: row.paper)
         if any(count for count, _ in self.programs.values()):
@@ -739,23 +908,54 @@ class Ledger:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.outside and session.testsfailed == self.outside:  # nothing else failed
             session.exitstatus = _OUTSIDE
+        self._write_files(interrupted)
+        self._close_journal()
+        if self.unwritten and session.exitstatus == 0:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _close_journal(self) -> None:
+        if self.journal is None:
+            return
+        kept = bool(self.unwritten) and self.journal.trouble is None
+        self.journal.close(keep=kept)
+        if kept:
+            self.unwritten.append(f"the rows are in {self.journal.path}")
+
+    def _write_files(self, interrupted: bool) -> None:
+        """Write ledger and page; what cannot be written is said at the end, the rows are kept."""
+        from theory_on_trial.base.files import NotWritten
+
         ledger = self.config.getoption("trial_ledger")
         report = self.config.getoption("trial_report")
         seed = self.config.getoption("trial_seed")
         tier = self.config.getoption("trial_tier")
+        unrun = list(self.not_run.values())
         if ledger:
             from theory_on_trial.ledger import write_json
 
-            interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
-            unrun = list(self.not_run.values())
             deselected = sorted(self.deselected)
-            write_json(ledger, self.rows, unrun, deselected, seed, tier, interrupted=interrupted)
+            settings = self.config.getoption("trial_set")
+            try:
+                write_json(
+                    ledger,
+                    self.rows,
+                    unrun,
+                    deselected,
+                    seed,
+                    tier,
+                    commit=self.commit,
+                    settings=settings,
+                    interrupted=interrupted,
+                )
+            except NotWritten as error:
+                self.unwritten.append(str(error))
         if report:
             from theory_on_trial.page.report import write_html
 
-            write_html(
-                report, self.rows, list(self.not_run.values()), seed, tier, self.config.rootpath
-            )
+            try:
+                write_html(report, self.rows, unrun, seed, tier, self.config.rootpath)
+            except NotWritten as error:
+                self.unwritten.append(str(error))
 
     def _above_ceiling(self) -> list[str]:
         """A sentence for each paper whose fast tier asks for more programs than it should, in one
@@ -819,8 +1019,11 @@ class Ledger:
         for sentence in self._above_ceiling():
             terminalreporter.write_line(sentence, red=True)
         for option in ("ledger", "report"):
-            if path := self.config.getoption(f"trial_{option}"):
+            path = self.config.getoption(f"trial_{option}")
+            if path and not any(text.startswith(f"{path} ") for text in self.unwritten):
                 terminalreporter.write_line(f"{option}: {path}")
+        for sentence in self.unwritten:
+            terminalreporter.write_line(sentence, red=True)
 
 
 def _colour(as_expected: bool) -> dict[str, bool]:
@@ -831,5 +1034,7 @@ LEDGER: pytest.StashKey[Ledger] = pytest.StashKey()
 CLAIM: pytest.StashKey[Any] = pytest.StashKey()
 TEST: pytest.StashKey[str] = pytest.StashKey()
 """The id of a test below pytest's root, which names its random numbers."""
+RESUMED: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
+"""What a run that is resumed has left, in the form of a ledger."""
 TRIAL: pytest.StashKey[Any] = pytest.StashKey()
 """The trial that the engine's own fixture has made."""

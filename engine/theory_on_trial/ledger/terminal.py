@@ -212,6 +212,8 @@ def not_run_sentence(not_run: Sequence[dict[str, str]], tier: str) -> str:
         "tier": f"above tier {tier} (see --trial-tier)",
         "skipped": "skipped",
         "outside": "outside their domain",
+        "the": "whose process died",
+        "running": "running when the run ended",
     }
     reasons = Counter(
         words.get(re.split(r"\W", entry["reason"])[0], "that did not begin") for entry in not_run

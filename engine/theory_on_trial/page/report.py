@@ -13,6 +13,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from theory_on_trial.base.files import write_text
 from theory_on_trial.ledger import Row, brief, brief_interval, paper_in, platform_facts
 from theory_on_trial.ledger.terminal import totals
 from theory_on_trial.ledger.words import attributed
@@ -131,7 +132,7 @@ def write_html(
         text = _ENVIRONMENT.get_template("trust.html.jinja").render(
             trust=trust, ids={row.id for row in rows}, report=path
         )
-        trust_path.write_text(text, encoding="utf-8")
+        write_text(trust_path, text)
     page = _ENVIRONMENT.get_template("report.html.jinja").render(
         totals=totals(rows),
         seed=seed,
@@ -147,7 +148,7 @@ def write_html(
         },
         trust=trust_path.name if trust else "",
     )
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 def write_gallery(path: Path, images: Iterable[Path]) -> None:
@@ -160,7 +161,7 @@ def write_gallery(path: Path, images: Iterable[Path]) -> None:
     page = _ENVIRONMENT.get_template("gallery.html.jinja").render(
         pictures=pictures, papers=papers, titles=titles
     )
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 def drawn_of(paper: str, folder: Path) -> list[Picture]:
