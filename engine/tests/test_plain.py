@@ -483,3 +483,23 @@ def test_wrong_verdicts_are_as_rare_as_the_error_says():
         sum(verdict(seed, 0.5) == "REFUTED" for seed in seeds) <= 20
     )  # 10 expected at most: P < 0.002
     assert sum(verdict(seed, 0.6) == "VERIFIED" for seed in seeds) <= 20
+
+
+def test_a_key_is_drawn_in_the_precision_of_the_suite(pytester):
+    text = """
+    def test_it(trial):
+        import jax
+
+        seen = set()
+
+        def draw(key):
+            seen.add(str(jax.random.uniform(key).dtype))
+            return jax.random.uniform(key)
+
+        trial.mean(draw, 0.5, law=Bounded(0, 1), margin=0.1, vectorised=True)
+        assert seen == {"float32"}
+    """
+    done = suite(pytester, text, "--trial-ledger", "l.json")
+    done.assert_outcomes(passed=1)
+    (row,) = json.loads((pytester.path / "l.json").read_text())["claims"]
+    assert row["precision"] == "single"

@@ -291,7 +291,7 @@ def _new_trial(item: pytest.Item) -> Any:
     if claim is not None:
         from theory_on_trial.trial.decisions import Trial
 
-        return Trial(claim.id, seed, _progress(item.config, claim.id))
+        return Trial(claim.id, seed, _progress(item.config, claim.id), claim.error)
     from theory_on_trial.trial.plain import PlainTrial
 
     name = item.stash.get(TEST, item.nodeid)
@@ -346,7 +346,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
 
     from theory_on_trial.page.searched import beside_search
     from theory_on_trial.repository import records_folder
-    from theory_on_trial.trial.decisions import Trial
     from theory_on_trial.trial.domain import OutsideDomain
     from theory_on_trial.trial.hints import explain, where
     from theory_on_trial.trial.registry import recorded
@@ -356,10 +355,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     seed = config.getoption("trial_seed")
     settings = _settings(config, claim)
     # Whatever else a repository calls `trial`, a claim gets this one.
-    given = pyfuncitem.funcargs["trial"]
-    trial = pyfuncitem.funcargs["trial"] = (
-        given if isinstance(given, Trial) else _new_trial(pyfuncitem)
-    )
+    trial = pyfuncitem.stash.get(TRIAL, None) or _new_trial(pyfuncitem)
+    if pyfuncitem.funcargs["trial"] is not trial:
+        _warn_of_another_trial(pyfuncitem)
+    pyfuncitem.funcargs["trial"] = trial
     pyfuncitem.obj = functools.partial(pyfuncitem.obj, **settings) if settings else pyfuncitem.obj
     pyfuncitem.funcargs.update(
         {name: value for name, value in settings.items() if name in pyfuncitem.funcargs}
@@ -478,6 +477,17 @@ def _report_plain(item: pytest.Function, trial: Any, seconds: float) -> None:
 def _command(item: pytest.Item) -> str:
     """The line that repeats a plain test."""
     return f'pytest "{item.stash[TEST]}" --trial-seed {item.config.getoption("trial_seed")}'
+
+
+def _warn_of_another_trial(item: pytest.Function) -> None:
+    """Say that a fixture of the repository has the name of the engine's, which the claim gets."""
+    code = item._fixtureinfo.name2fixturedefs["trial"][-1].func.__code__
+    item.warn(
+        pytest.PytestWarning(
+            f"the fixture `trial` of {code.co_filename}:{code.co_firstlineno} shadows the "
+            "engine's: a claim gets the engine's all the same, of this run's seed; rename yours"
+        )
+    )
 
 
 def _ceiling(module: str, on_one_page: int | None) -> int | None:
@@ -683,8 +693,8 @@ class Ledger:
         if book is None:
             return None
         ended = [e["id"] for e in book.get("not_run", []) if e["reason"].startswith("running")]
-        about = f"; it was ended in {', '.join(ended)}" if ended else ""
-        return f"resumed: {len(self.rows)} rows of a run that was ended{about}"
+        about = f" that was ended in {', '.join(ended)}" if ended else ""
+        return f"resumed: {len(self.rows)} row{'s' * (len(self.rows) != 1)} of a run{about}"
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Remember what is running."""
@@ -747,6 +757,7 @@ class Ledger:
         path = self.config.getoption("trial_list")
         if path is None or hasattr(self.config, "workerinput"):
             return
+        from theory_on_trial.trial.cases import stated
         from theory_on_trial.trial.registry import facts
 
         entries = []
@@ -754,7 +765,7 @@ class Ledger:
             parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
             for entry in facts(item.stash[CLAIM], item.nodeid):
                 values = {
-                    name: repr(value)
+                    name: stated(value)
                     for name, value in parameters.items()
                     if name in entry["settings"]
                 }

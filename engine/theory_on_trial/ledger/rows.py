@@ -30,7 +30,8 @@ class Row:
     and `detects` are those of the weakest finding: `resolution` is the smallest error of the
     prediction that it would have refuted (None if no size is known), `detects` says it in words,
     with that of the weakest coordinate, and `why_low_power` why no smaller one. `settings` are
-    those of every case that was judged. `provenance` says who states it: "paper", "abstract",
+    those of every case that was judged, `precision` says in which JAX computed, "double" or
+    "single". `provenance` says who states it: "paper", "abstract",
     "code" or "derived".
     """
 
@@ -51,6 +52,7 @@ class Row:
     guarantee: str | None = None
     controls: list[dict[str, Any]] = field(default_factory=list)
     settings: list[dict[str, Any]] = field(default_factory=list)
+    precision: str = ""
     samples: int | None = None
     looks: int | None = None
     seconds: float = 0.0
@@ -179,6 +181,7 @@ def rows_of(
         "tier": claim.tier,
         "seconds": round(seconds, 4),
         "command": command,
+        "precision": claim.precision,
     }
     controls = [
         {

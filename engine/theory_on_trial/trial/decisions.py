@@ -435,12 +435,10 @@ class Trial:
         Raises `ValueError` without a law, with a line for each that there is.
         """
         process, form = self._process(measure, sampler, samples, vectorised, control_processes)
-        if law is None:
-            first_samples = (
-                process if form == "array" else self._sampler("law", process, form, 64)(64)
-            )
-            raise ValueError(laws_that_fit(first_samples))
         prediction = _prediction(predict, margin, slack, side, scale)
+        if law is None:
+            some = process if form == "array" else self._sampler("", process, form, 64)(64)
+            raise ValueError(laws_that_fit(some))
         controls = self._tried(prediction, controls, control_processes, law)
         alpha = self._alpha(error)
         looks = (len(process),) if form == "array" else evidence.planned_looks(first, most)

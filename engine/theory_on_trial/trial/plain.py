@@ -1,5 +1,6 @@
 """The trial of a test that is no claim: a decision that is not VERIFIED fails the test at once."""
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from theory_on_trial.ledger import Row, brief, brief_interval, rows_of
 from theory_on_trial.ledger.rows import numbers_of
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.provenance import derived
-from theory_on_trial.trial.registry import Claim, Kind
+from theory_on_trial.trial.registry import Claim, Kind, Precision
 
 _KINDS: dict[str, Kind] = {
     "identity": "identity",
@@ -146,10 +147,19 @@ def row_of(
     """
     findings = trial.findings
     kind = _KINDS.get(findings[0].procedure, "distribution") if findings else "distribution"
-    subject = Claim(trial.claim_id, derived("a plain test"), statement, kind, "fast", check)
+    source = derived("a plain test")
+    subject = Claim(
+        trial.claim_id, source, statement, kind, "fast", check, precision=_present_precision()
+    )
     if trial.refusal is not None and not isinstance(trial.refusal, NotVerified):
         return rows_of(subject, findings, seconds, command, trial.refusal)[0]
     outcomes = [verdict(finding) for finding in findings]
     worst = min(outcomes, key=("REFUTED", "INCONCLUSIVE", "VERIFIED").index, default="INCONCLUSIVE")
     note = "" if worst != "INCONCLUSIVE" else "; ".join(filter(None, (f.note for f in findings)))
     return rows_of(subject, findings, seconds, command, None, (worst, note))[0]
+
+
+def _present_precision() -> Precision:
+    """The precision of JAX in the caller's own suite, which a plain test leaves as it is."""
+    jax = sys.modules.get("jax")
+    return "double" if jax is None or jax.config.jax_enable_x64 else "single"

@@ -27,13 +27,14 @@ from theory_on_trial.decide.decision import Outcome
 from theory_on_trial.ledger import Row, paper_in, rows_of
 from theory_on_trial.repository import outline
 from theory_on_trial.repository.outline import claim_name, normal
-from theory_on_trial.trial.cases import over_cases
-from theory_on_trial.trial.decisions import Trial
+from theory_on_trial.trial.cases import over_cases, stated
+from theory_on_trial.trial.decisions import ALPHA, Trial, checked_error
 from theory_on_trial.trial.domain import OutsideDomain
 from theory_on_trial.trial.provenance import Source, in_words
 
 Kind = Literal["identity", "bound", "rate", "limit", "distribution", "optimality", "empirical"]
 Tier = Literal["fast", "full", "paper"]
+Precision = Literal["double", "single"]
 TIERS: tuple[str, ...] = get_args(Tier)
 
 _REGISTERED: dict[str, "Claim"] = {}
@@ -61,6 +62,8 @@ class Claim:
         route, second: how the measured side comes about where the code does not show it, and the
             test that confirms the prediction by another route; "" for none. No verdict rests on
             them.
+        error: bound on the chance of a wrong verdict, of all decisions together.
+        precision: in which JAX computes, "double" or "single".
         published_form: whether this object stands for that second row.
     """
 
@@ -75,6 +78,8 @@ class Claim:
     not_tight: str = ""
     route: str = ""
     second: str = ""
+    error: float = ALPHA
+    precision: Precision = "double"
     published_form: bool = False
 
     @property
@@ -115,9 +120,9 @@ class Claim:
             )
         # The published form shares the claim's trial, which gives the rows of both.
         original = _find(self.id.removesuffix("-as-published")) if self.published_form else self
-        trial = Trial(original.id, seed)
+        trial = Trial(original.id, seed, error=original.error)
         words = ", ".join(
-            f"{name}={value!r}" for name, value in {"seed": seed, **parameters}.items()
+            f"{name}={stated(value)}" for name, value in {"seed": seed, **parameters}.items()
         )
         with recorded(original, trial, f'claim("{self.id}").run({words})') as rows:
             self.function(trial, **parameters)
@@ -167,12 +172,12 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
     JSON-ready.
     """
     settings = {
-        name: None if value is inspect.Parameter.empty else repr(value)
+        name: None if value is inspect.Parameter.empty else stated(value)
         for name, value in claim.settings.items()
     }
     cases = getattr(claim.function, "cases", [])
     for name in cases[0] if cases else ():
-        settings[name] = f"by case {', '.join(dict.fromkeys(repr(case[name]) for case in cases))}"
+        settings[name] = f"by case {', '.join(dict.fromkeys(stated(case[name]) for case in cases))}"
     common: dict[str, Any] = {
         "paper": claim.paper,
         "kind": claim.kind,
@@ -207,8 +212,8 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
-    """Run a check in float64 with compiled programs kept on disk; afterwards the yielded list holds
-    the ledger's rows.
+    """Run a check in its precision with compiled programs kept on disk; afterwards the yielded list
+    holds the ledger's rows.
 
     An exception is recorded as INCONCLUSIVE and raised again, that of a decision also where the
     check catches it. Settings outside the claim's domain have no row.
@@ -216,7 +221,7 @@ def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
     rows: list[Row] = []
     start = time.perf_counter()
     try:
-        with _double_precision():
+        with _precision(claim.precision):
             yield rows
     except OutsideDomain:
         raise
@@ -234,35 +239,37 @@ def _with_settings(trial: Trial, rows: list[Row]) -> list[Row]:
     """The rows of a trial with the settings of its cases, as JSON has them."""
     plain = (int, float, str, bool, type(None))
     settings = [
-        {name: value if isinstance(value, plain) else repr(value) for name, value in case.items()}
+        {name: value if isinstance(value, plain) else stated(value) for name, value in case.items()}
         for case in trial.settings
     ]
     return [replace(row, settings=settings) for row in rows]
 
 
 @contextmanager
-def _double_precision() -> Iterator[None]:
-    """Let JAX compute in float64 and keep its programs; a claim that needs no JAX does not start
-    it.
+def _precision(precision: Precision) -> Iterator[None]:
+    """Let JAX compute in float64 or float32 and keep its programs; a claim that needs no JAX does
+    not start it.
     """
-    if "jax" in sys.modules:
+    is_double = precision == "double"
+    if sys.modules.get("jax") is not None:
         import jax
 
         from theory_on_trial.base.compilation_cache import enable_compilation_cache
 
         enable_compilation_cache()
-        with jax.enable_x64(True):
+        with jax.enable_x64(is_double):
             yield
         return
     before = os.environ.get("JAX_ENABLE_X64")
-    os.environ["JAX_ENABLE_X64"] = "1"  # JAX reads it when it is imported, should the claim do so
+    # JAX reads it when it is imported, should the claim do so.
+    os.environ["JAX_ENABLE_X64"] = str(int(is_double))
     try:
         yield
     finally:
         del os.environ["JAX_ENABLE_X64"]
         if before is not None:
             os.environ["JAX_ENABLE_X64"] = before
-        if "jax" in sys.modules:
+        if sys.modules.get("jax") is not None:
             import jax
 
             jax.config.update("jax_enable_x64", before in ("1", "true", "True"))
@@ -309,6 +316,8 @@ def claim(
     not_tight: str = "",
     route: str = "",
     second: str = "",
+    error: float = ALPHA,
+    precision: Precision = "double",
 ) -> Callable[..., Any]: ...
 
 
@@ -328,6 +337,8 @@ def claim(
     not_tight: str = "",
     route: str = "",
     second: str = "",
+    error: float = ALPHA,
+    precision: Precision = "double",
 ) -> Any:
     """Register a check as a claim, or look a claim up by its id.
 
@@ -354,6 +365,8 @@ def claim(
         route: in half a sentence, how either side comes about, where the code does not show that
             they are independent.
         second: "<file>::<test>", a unit test that confirms the prediction by another route.
+        error: bound on the chance of a wrong verdict, of all decisions together, in (0, 0.1].
+        precision: "double", or "single" for a claim on what JAX computes in 32 bits.
 
     Raises `ValueError` for an unknown kind, tier or id, a source that is none, a published form
     without words or place, cases that do not fit the settings, a check without docstring or without
@@ -368,6 +381,9 @@ def claim(
         near = _MEANT.get(str(kind)) or next(iter(get_close_matches(str(kind), get_args(Kind))), "")
         meant = f": do you mean {near!r}?" if near else ""
         raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}, got {kind!r}{meant}")
+    if precision not in get_args(Precision):
+        raise ValueError(f"precision must be 'double' or 'single', got {precision!r}")
+    checked_error(error)
     if not isinstance(source, Source):
         raise ValueError(
             "the source of a claim is paper(...), abstract(...), code(...) or derived(...), got "
@@ -422,7 +438,9 @@ def claim(
         _refuse_clock(function, check)
         of_kind = kind or _implied(function)
         words = low_power.strip(), not_tight.strip(), route.strip(), second.strip()
-        subject = Claim(name, source, statement, of_kind, tier, check, as_published, *words)
+        subject = Claim(
+            name, source, statement, of_kind, tier, check, as_published, *words, error, precision
+        )
         _add(subject)
         if as_published is not None:
             form = replace(
