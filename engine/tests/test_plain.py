@@ -81,7 +81,7 @@ EVERY_DECISION = """
                     remainder=2.0**-11, margin=0.01, controls={"zero": 0.0})
         trial.order([2.0**-k for k in range(12)], [2**k for k in range(12)], -1.0, rounding=1e-16,
                     margin=0.1, controls={"second": -2.0})
-        trial.runs([1.0] * 30, alpha=1e-3, controls={"no effect": [-1.0] * 30})
+        trial.runs(range(1, 31), alpha=1e-3, controls={"reversed": [-x * x for x in range(1, 31)]})
 
     @claim(derived("of a uniform number"), low_power="few samples")
     def test_claim(trial):
@@ -372,6 +372,16 @@ def test_arguments_that_do_not_fit_get_one_sentence(pytester, arguments, sentenc
     done = one(pytester, f"trial.mean(lambda rng: rng.uniform(), {arguments})")
     done.assert_outcomes(failed=1)
     assert sentence in "\n".join(failure_of(done))
+
+
+def test_swapped_sides_are_told():
+    for swapped in ({}, {"sampler": lambda rng, n: rng.uniform(size=n)}):
+        trial = PlainTrial("a::b")
+        first = (0.5, lambda rng: rng.uniform())
+        with pytest.raises(
+            TypeError, match="the measurement comes first and the prediction second"
+        ):
+            trial.mean(*first, margin=0.1, **swapped)
 
 
 def test_none_at_all_and_a_wider_fixture_get_one_sentence(pytester):

@@ -180,7 +180,7 @@ def test_a_refusal_shows_the_line_of_the_check_and_nothing_of_the_engine(pyteste
         @claim(paper("Section 5"), kind="distribution")
         def test_two(trial):
             '''A half.'''
-            trial.mean(lambda key: float(key), 0.5, law=None, margin=0.1)
+            trial.mean(lambda key, *, n: n, 0.5, law=None, margin=0.1)
     """
     pytester.makepyfile(test_dice=textwrap.dedent(PAPER) + textwrap.dedent(close))
     output = pytester.runpytest_subprocess(
@@ -243,7 +243,11 @@ def test_what_was_not_run_comes_back_from_the_workers(paper):
             "control survived: the same",
         ),
         ("pass", "INCONCLUSIVE", "the check made no decision"),
-        ("raise RuntimeError('broken simulator')", "INCONCLUSIVE", "broken simulator"),
+        (
+            "raise RuntimeError('broken simulator')",
+            "INCONCLUSIVE",
+            "! sums.it: the check raised RuntimeError: broken simulator",
+        ),
     ],
 )
 def test_everything_but_the_expected_verdict_fails_the_run(pytester, body, verdict, sentence):

@@ -9,6 +9,7 @@ import pytest
 from theory_on_trial import Trial, claim, claims, paper
 from theory_on_trial.laws import Normal
 from theory_on_trial.ledger import brief_interval
+from theory_on_trial.trial.registry import facts
 
 
 @claim(

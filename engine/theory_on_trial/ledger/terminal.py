@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from theory_on_trial.ledger import Row, brief, brief_interval
+from theory_on_trial.ledger.verdict import RAISED
 from theory_on_trial.ledger.words import attributed
 
 WIDTH = 120
@@ -133,9 +134,10 @@ def summary(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
         )
     lines += ["not as expected:"] * bool(wrong_rows)
     for row in wrong_rows:  # pytest says each in full
-        lines += _wrapped(
-            f"! {row.id} is {row.verdict}, expected {row.expected}. {row.note}", width
-        )
+        said = f" is {row.verdict}, expected {row.expected}. {row.note}"
+        if row.note.startswith(RAISED):  # which is no verdict
+            said = f": {row.note}"
+        lines += _wrapped(f"! {row.id}{said}", width)
     return [*lines, *totals(rows, width)]
 
 

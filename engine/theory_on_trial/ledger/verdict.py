@@ -9,6 +9,8 @@ import numpy as np
 from theory_on_trial.decide.decision import Control, Finding, Outcome
 from theory_on_trial.decide.resolution import distances
 
+RAISED = "the check raised"
+"""How a note begins that says why nothing was decided."""
 COARSEST = 0.05
 """The largest error that an equality may overlook without saying why."""
 LOOSEST = 0.1
@@ -61,7 +63,8 @@ def verdict_of(
     above say or a reason why it is coarser.
     """
     if error is not None:
-        return "INCONCLUSIVE", f"{type(error).__name__}: {error}".split("\n")[0][:300]
+        said = f"{RAISED} {type(error).__name__}: {error}"
+        return "INCONCLUSIVE", said.split("\n")[0][:300]
     if not findings:
         return "INCONCLUSIVE", "the check made no decision"
     if any(finding.outcome == "REFUTED" for finding in findings):

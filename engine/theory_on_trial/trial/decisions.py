@@ -434,6 +434,12 @@ class Trial:
 
         Raises `ValueError` without a law, with a line for each that there is.
         """
+        if callable(predict) and not callable(measure):
+            raise TypeError(
+                "the measurement comes first and the prediction second: these are swapped"
+                if measure is not None
+                else "predict= must be numbers, got a function"
+            )
         process, form = self._process(measure, sampler, samples, vectorised, control_processes)
         prediction = _prediction(predict, margin, slack, side, scale)
         if law is None:
@@ -592,8 +598,6 @@ class Trial:
                     "control_processes="
                 )
             return processes.checked_samples(samples), "array"
-        if measure is not None and not callable(measure) and callable(sampler):
-            raise TypeError("give the prediction by its name beside sampler=: predict=")
         process = sampling.either(measure, sampler, vectorised)
         form = "many" if sampler is not None else processes.form_of(process, self._form)
         if vectorised and form != "key":
