@@ -246,7 +246,7 @@ def test_what_was_not_run_comes_back_from_the_workers(paper):
         (
             "raise RuntimeError('broken simulator')",
             "INCONCLUSIVE",
-            "! sums.it: the check raised RuntimeError: broken simulator",
+            "! sums.it: the check raised an exception",
         ),
     ],
 )

@@ -355,7 +355,7 @@ def test_an_unbounded_interval_and_one_on_its_bound_have_no_number_of_samples():
     few = sampled(
         lambda generator, n: generator.standard_exponential(n), 1.0, Asymptotic(), most=64
     )
-    said = "the interval is unbounded still: these are too few for the law, or do not vary"
+    said = "the interval is unbounded still: these are too few for the law (the heavier the tails, the more it needs), or do not vary"
     assert few.note == f"after 64 samples {said}"
 
     def balanced(generator, n):

@@ -1005,6 +1005,7 @@ class Ledger:
         from dataclasses import replace
 
         from theory_on_trial.ledger.terminal import not_run_sentence, summary, table, totals
+        from theory_on_trial.ledger.verdict import RAISED
 
         tier = self.config.getoption("trial_tier")
         seed = self.config.getoption("trial_seed")
@@ -1015,7 +1016,12 @@ class Ledger:
         if self.config.get_verbosity() < 0 and layout is summary and not failing:
             layout = totals
         # What pytest has said above is not said again.
-        rows = [replace(row, note="") if row.id in self.told else row for row in self.rows]
+        rows = [
+            replace(row, note=f"{RAISED} an exception" if row.note.startswith(RAISED) else "")
+            if row.id in self.told
+            else row
+            for row in self.rows
+        ]
         for text in layout(rows, self._width()) if rows else []:
             terminalreporter.write_line(
                 text, **(_colour(text[0] == "+") if text[:2] in ("+ ", "! ") else {})
