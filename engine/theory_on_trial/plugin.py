@@ -162,8 +162,11 @@ def _end_in_order(config: pytest.Config) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends it at once
         raise KeyboardInterrupt("SIGTERM")
 
+    def restore() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
     signal.signal(signal.SIGTERM, end)
-    config.add_cleanup(lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    config.add_cleanup(restore)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -417,7 +420,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
 def _plain_test(item: pytest.Function) -> Iterator[None]:
     """Call a test that is no claim, and judge its trial if it uses one."""
     if TRIAL not in item.stash and "trial" not in item.fixturenames:
-        return (yield)  # type: ignore[return-value]
+        return (yield)
     from theory_on_trial.trial.hints import explain, where
     from theory_on_trial.trial.plain import NotVerified, passed
 
@@ -678,7 +681,7 @@ class Ledger:
 
     def decided(self) -> set[str]:
         """The claims, and the plain tests, that a run which is resumed has decided."""
-        book = self.config.stash.get(RESUMED, {"claims": []})
+        book: dict[str, Any] = self.config.stash.get(RESUMED, {"claims": []})
         here = {row["id"] for row in book["claims"]}
         return here | set(getattr(self.config, "workerinput", {}).get("trial_decided", ()))
 

@@ -154,7 +154,8 @@ def row_of(
     if trial.refusal is not None and not isinstance(trial.refusal, NotVerified):
         return rows_of(subject, findings, seconds, command, trial.refusal)[0]
     outcomes = [verdict(finding) for finding in findings]
-    worst = min(outcomes, key=("REFUTED", "INCONCLUSIVE", "VERIFIED").index, default="INCONCLUSIVE")
+    order: tuple[Outcome, ...] = ("REFUTED", "INCONCLUSIVE", "VERIFIED")
+    worst: Outcome = next((outcome for outcome in order if outcome in outcomes), "INCONCLUSIVE")
     note = "" if worst != "INCONCLUSIVE" else "; ".join(filter(None, (f.note for f in findings)))
     return rows_of(subject, findings, seconds, command, None, (worst, note))[0]
 
