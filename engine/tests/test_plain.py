@@ -220,6 +220,13 @@ def test_a_failure_is_three_lines(pytester):
     assert command == 'pytest "test_plain.py::test_it" --trial-seed 0'
 
 
+def test_a_failure_of_one_coordinate_of_many_is_three_lines(pytester):
+    body = "trial.probability(lambda rng: rng.uniform() < np.linspace(0.1, 0.9, 9), np.full(9, 0.5), margin=0.05)"
+    measured, predicted, _ = failure_of(one(pytester, body))
+    assert "measured 0." in measured
+    assert re.search(r"refuted at \d of 9 coordinates, most at \[[08]\]", predicted)
+
+
 def test_an_inconclusive_test_fails_and_says_what_would_do(pytester):
     text = UNIFORM.format(0.5, ", most=64")
     measured, predicted, _ = failure_of(one(pytester, text))
@@ -452,6 +459,9 @@ def test_samples_that_exist_say_so():
         trial.mean(
             samples=(walk - walk.min()) / np.ptp(walk), predict=0.5, law=Bounded(0, 1), margin=0.1
         )
+    masked = np.ma.masked_array(draws, draws > 0.9)
+    with pytest.raises(ValueError, match="samples= must not have masked entries"):
+        trial.mean(samples=masked, predict=0.5, law=Bounded(0, 1), margin=0.1)
     for empty in (3.0, []):
         with pytest.raises(ValueError, match="samples= must be an array"):
             trial.mean(samples=empty, predict=0.5, law=Bounded(0, 1), margin=0.1)

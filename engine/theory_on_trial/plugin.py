@@ -81,6 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
     resumed = config.getoption("trial_resume")
     if resumed is not None and not hasattr(config, "workerinput"):
         config.stash[RESUMED] = _resumed(config, resumed)
+        config.option.trial_ledger = config.getoption("trial_ledger") or resumed
     for option in ("ledger", "report", "list"):
         path = config.getoption(f"trial_{option}")
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
@@ -421,7 +422,7 @@ def _plain_test(item: pytest.Function) -> Iterator[None]:
     """Call a test that is no claim, and judge its trial if it uses one."""
     if TRIAL not in item.stash and "trial" not in item.fixturenames:
         return (yield)
-    from theory_on_trial.trial.hints import explain, where
+    from theory_on_trial.trial.hints import explain
     from theory_on_trial.trial.plain import NotVerified, passed
 
     start = time.perf_counter()
@@ -444,8 +445,7 @@ def _plain_test(item: pytest.Function) -> Iterator[None]:
         return result
     failed = failed or trial.refusal  # a test that catches it has failed all the same
     if isinstance(failed, NotVerified):
-        text = [str(failed), *where(trial.findings[-1:]), _command(item)]
-        pytest.fail("\n".join(text), pytrace=False)
+        pytest.fail(f"{failed}\n{_command(item)}", pytrace=False)
     if failed is not None:
         pytest.fail(f"a decision could not be made: {failed}", pytrace=False)
     if not trial.findings and "trial" in item._fixtureinfo.argnames:

@@ -111,6 +111,8 @@ def of_array(samples: Any, what: str) -> Sampler:
 
 def checked_samples(samples: Any) -> np.ndarray:
     """Return samples that exist as an array; raise `ValueError` for what has no axis of samples."""
+    if np.ma.is_masked(samples):
+        raise ValueError("samples= must not have masked entries: leave those samples out")
     array = np.asarray(samples)
     if array.ndim == 0 or len(array) == 0:
         raise ValueError(

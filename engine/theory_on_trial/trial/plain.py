@@ -11,6 +11,7 @@ from theory_on_trial.laws import Bernoulli, Bounded, Law
 from theory_on_trial.ledger import Row, brief, brief_interval, rows_of
 from theory_on_trial.ledger.rows import numbers_of
 from theory_on_trial.trial.decisions import Trial
+from theory_on_trial.trial.hints import where
 from theory_on_trial.trial.provenance import derived
 from theory_on_trial.trial.registry import Claim, Kind, Precision
 
@@ -103,7 +104,7 @@ def failure(finding: Finding) -> str:
     )
     side = {"two": "", "at most": "at most ", "at least": "at least "}[finding.prediction.side]
     predicted = f"predicted {side}{brief(fields['predicted'])}, margin {brief(fields['margin'])}"
-    remarks = []
+    remarks = list(where([finding]))
     if finding.outcome == "INCONCLUSIVE":
         remarks = [fields["note"], _margin_that_would_do(finding)]
     elif finding.outcome == "VERIFIED":
