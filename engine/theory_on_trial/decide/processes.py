@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from theory_on_trial.decide.sampling import Draws, Independence, Sampler, numbers
+from theory_on_trial.decide.sampling import Draws, Independence, numbers
 
 Form = Literal["key", "one", "many", "array"]
 """One sample for a key of JAX, one or n samples from a generator of NumPy, or an array of them."""
@@ -90,23 +90,27 @@ def one_by_one(measure: Callable[[np.random.Generator], Any], what: str) -> Draw
     return lambda generator, n: np.stack([sample(generator) for _ in range(n)])
 
 
-def of_array(samples: Any, what: str) -> Sampler:
-    """Return a sampler that gives samples that exist, shape (n, *shape), in their order.
+class Given:
+    """Samples that exist, shape (n, *shape), given in their order.
 
     Raises `ValueError` for what is not an array of finite real numbers, and for samples that go
     together with those before them (as a chain's do).
+
+    Attributes:
+        count: how many there are.
     """
-    array = numbers(samples, len(samples), what)
-    if len(array) > 1:
-        Independence(what).ask(array)
-    position = 0
 
-    def sampler(m: int) -> np.ndarray:
-        nonlocal position
-        position += m
-        return array[position - m : position]
+    def __init__(self, samples: np.ndarray, what: str):
+        self.count = len(samples)
+        self._array = numbers(samples, self.count, what)
+        self._position = 0
+        if self.count > 1:
+            Independence(what).ask(self._array)
 
-    return sampler
+    def __call__(self, m: int) -> np.ndarray:
+        """Return the next m samples."""
+        self._position += m
+        return self._array[self._position - m : self._position]
 
 
 def checked_samples(samples: Any) -> np.ndarray:

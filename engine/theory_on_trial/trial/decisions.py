@@ -610,7 +610,7 @@ class Trial:
         stream = f"{len(self.findings)}/{name}"
         what = _what(name)
         if form == "array":
-            return processes.of_array(process, "samples=")
+            return processes.Given(process, "samples=")
         if form == "key":
             return sampling.of_keys(process, self._key(stream), batch, vectorised, what)
         draws = processes.one_by_one(process, what) if form == "one" else process
