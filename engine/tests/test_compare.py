@@ -194,7 +194,7 @@ def test_circumstances_are_told_and_do_not_count(compared):
         ("{", "must be a ledger in JSON, got something else"),
         (
             "[]",
-            "must be a ledger written by --ledger, of schema 'theory-on-trial/ledger/1', got None",
+            "must be a ledger written by --trial-ledger, of schema 'theory-on-trial/ledger/1', got None",
         ),
         ('{"schema": "other"}', "got 'other'"),
     ],

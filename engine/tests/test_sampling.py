@@ -369,7 +369,7 @@ def test_an_unbounded_interval_and_one_on_its_bound_have_no_number_of_samples():
     few = sampled(
         lambda generator, n: generator.standard_exponential(n), 1.0, Asymptotic(), most=64
     )
-    said = "the interval is unbounded still: these are too few for the law, or do not vary"
+    said = "the interval is unbounded still: these are too few for the law (the heavier the tails, the more it needs), or do not vary"
     assert few.note == f"after 64 samples {said}"
     on_it = Enclosure(np.array(0.5), np.array(0.4), np.array(0.6), 1e-6, "finite-n", 100)
     assert wanting(on_it, Prediction(0.5, side="at most")).endswith(

@@ -637,7 +637,10 @@ def wanting(interval: Enclosure, prediction: Prediction, *, wrong: bool = False)
     where = f" of coordinate [{', '.join(map(str, index))}]" if index else ""
     intro = f"after {interval.n} samples the interval{where}"
     if not np.isfinite(have[index]):
-        return f"{intro} is unbounded still: these are too few for the law, or do not vary"
+        return (
+            f"{intro} is unbounded still: these are too few for the law (the heavier the tails, "
+            "the more it needs), or do not vary"
+        )
     if not samples < 1e15:
         return f"{intro} lies on the bound"
     about = f"about {float(f'{samples:.2g}'):.0f} samples would decide (most= of the decision)"

@@ -31,7 +31,8 @@ class Row:
     `detects` are those of the weakest finding: `resolution` is the smallest error of the prediction
     that it would have refuted (None if no size is known), `detects` says it in words, with that of
     the weakest coordinate, and `why_low_power` why no smaller one. `settings` are those of every
-    case that was judged. `provenance` says who states it: "paper", "abstract", "code" or "derived".
+    case that was judged, `precision` says in which JAX computed, "double" or "single". `provenance`
+    says who states it: "paper", "abstract", "code" or "derived".
     """
 
     id: str
@@ -51,6 +52,7 @@ class Row:
     guarantee: str | None = None
     controls: list[dict[str, Any]] = field(default_factory=list)
     settings: list[dict[str, Any]] = field(default_factory=list)
+    precision: str = ""
     samples: int | None = None
     looks: int | None = None
     seconds: float = 0.0
@@ -164,9 +166,12 @@ def rows_of(
     seconds: float,
     command: str,
     error: BaseException | None = None,
+    verdict_and_note: tuple[Outcome, str] | None = None,
 ) -> list[Row]:
     """Turn the findings of one trial into the claim's row, and a second one for its published form
     if it has one.
+
+    `verdict_and_note` replaces what the rules for claims say of the findings (see `verdict_of`).
     """
     about = {
         "paper": claim.paper,
@@ -176,6 +181,7 @@ def rows_of(
         "tier": claim.tier,
         "seconds": round(seconds, 4),
         "command": command,
+        "precision": claim.precision,
     }
     controls = [
         {
@@ -193,7 +199,7 @@ def rows_of(
         for finding in findings
         for control in finding.controls
     ]
-    verdict, note = verdict_of(claim, findings, error)
+    verdict, note = verdict_and_note or verdict_of(claim, findings, error)
     expected: Outcome = "REFUTED" if getattr(claim, "known_false", False) else "VERIFIED"
     if not findings:
         return [
@@ -215,7 +221,7 @@ def rows_of(
             finding.interval.error * (-1 if verdict == "REFUTED" else 1),
         ),
     )
-    parts = [_fields(finding) for finding in findings] if len(findings) > 1 else []
+    parts = [numbers_of(finding) for finding in findings] if len(findings) > 1 else []
     weakest = max(findings, key=lambda finding: finding.resolution.size)
     error_sum = float(sum(finding.interval.error for finding in findings))
     drawn = _drawn(findings)
@@ -230,7 +236,7 @@ def rows_of(
         **about,
     }
     said = bool(decisive.note) and decisive.note in note
-    fields = _fields(replace(decisive, note="") if said else decisive)
+    fields = numbers_of(replace(decisive, note="") if said else decisive)
     of_case = f"refuted at {decisive.case}" if verdict == "REFUTED" and decisive.case else ""
     of_draws = _of_draws(drawn) if verdict == "VERIFIED" else ""
     note = "; ".join(filter(None, [of_case, note, fields.pop("note"), of_draws]))
@@ -295,7 +301,7 @@ def rows_of(
         prediction=as_stated,
         note=f"judged on the measurement of {claim.id}{at}",
     )
-    fields = _fields(judged)
+    fields = numbers_of(judged)
     fields |= {"resolution": None, "detects": ""}
     common |= {"source": str(claim.as_published), "provenance": claim.as_published.provenance}
     printed_row = Row(
@@ -335,7 +341,8 @@ def _noticed(finding: Finding) -> dict[str, Any]:
     return {"resolution": error.size if math.isfinite(error.size) else None, "detects": words}
 
 
-def _fields(finding: Finding) -> dict[str, Any]:
+def numbers_of(finding: Finding) -> dict[str, Any]:
+    """Return what a row shows of one decision; of many coordinates the least favourable one."""
     interval = finding.interval
     prediction = finding.prediction
     note = finding.note

@@ -9,6 +9,8 @@ import numpy as np
 from theory_on_trial.decide.decision import MOST_ERROR, Control, Finding, Outcome
 from theory_on_trial.decide.resolution import Resolution, distances, resolution_of
 
+RAISED = "the check raised"
+"""How a note begins that says why nothing was decided."""
 COARSEST = 0.05
 """The largest error that an equality may overlook without saying why."""
 LOOSEST = 0.1
@@ -69,7 +71,8 @@ def verdict_of(
     procedure that fits the kind, with controls that were refuted and that somebody could hold, and
     with a resolution as the gates above say or a reason why it is coarser.
     """
-    raised = "" if error is None else f"{type(error).__name__}: {error}".split("\n")[0][:300]
+    raised = "" if error is None else f"{RAISED} {type(error).__name__}: {error}"
+    raised = raised.split("\n")[0][:300]
     total = _total_error(findings)
     certain = any(f.outcome == "REFUTED" and not f.interval.error for f in findings)
     refuted = any(f.outcome == "REFUTED" for f in findings) and (certain or total <= MOST_ERROR)

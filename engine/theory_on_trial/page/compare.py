@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from theory_on_trial.ledger import SCHEMA, brief, brief_interval
+from theory_on_trial.ledger.journal import place
 from theory_on_trial.ledger.verdict import weakness
 
 _HALF_OF_FLOAT64 = (
@@ -149,13 +150,18 @@ def read(path: Path | str) -> dict[str, Any]:
     try:
         ledger = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"{path} must be a ledger that can be read ({error.strerror})") from None
+        left = place(Path(path))
+        hint = f"; {left} holds the rows of a run that was ended" if left.exists() else ""
+        raise ValueError(
+            f"{path} must be a ledger that can be read ({error.strerror}){hint}"
+        ) from None
     except ValueError as error:
         raise ValueError(f"{path} must be a ledger in JSON, got something else ({error})") from None
     schema = ledger.get("schema") if isinstance(ledger, dict) else None
     if schema != SCHEMA:
         raise ValueError(
-            f"{path} must be a ledger written by --ledger, of schema {SCHEMA!r}, got {schema!r}"
+            f"{path} must be a ledger written by --trial-ledger, of schema {SCHEMA!r}, got "
+            f"{schema!r}"
         )
     rows = ledger["claims"] = _present_names(ledger.get("claims"))
     is_whole = isinstance(rows, list) and all(

@@ -13,6 +13,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from theory_on_trial.base.files import write_text
 from theory_on_trial.ledger import Row, brief, brief_interval, paper_in, platform_facts
 from theory_on_trial.ledger.terminal import sentences
 from theory_on_trial.ledger.words import whose
@@ -133,7 +134,7 @@ def write_html(
             for name in ("paper", "kind", "verdict")
         },
     )
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 def write_gallery(path: Path, images: Iterable[Path]) -> None:
@@ -146,7 +147,7 @@ def write_gallery(path: Path, images: Iterable[Path]) -> None:
     page = _ENVIRONMENT.get_template("gallery.html.jinja").render(
         pictures=pictures, papers=papers, titles=titles
     )
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 def rendered(template: str, **content: Any) -> str:

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -55,7 +56,12 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
             list({repr(case): case for case in settings}.values()) if given else settings
         )  # which makes two one
         labels = [
-            ", ".join(f"{name}={_plain(case[name])!r}" for name in case_names) for case in distinct
+            ", ".join(f"{name}={stated(case[name])}" for name in case_names) for case in distinct
+        ]
+        # Functions of one name are told apart by their place.
+        labels = [
+            label if label not in labels[:place] else f"{label} ({place + 1})"
+            for place, label in enumerate(labels)
         ]
         errors: list[Exception] = []
         admissible: list[tuple[str, dict[str, Any]]] = []
@@ -100,6 +106,15 @@ def _in_case(label: str, function: Callable[..., Any], /, *given: Any, **named: 
         if label and len(error.args) == 1 and not str(error).startswith(label):
             error.args = (f"{label}: {error}",)
         raise
+
+
+def stated(value: Any) -> str:
+    """Return a setting in words that are the same in every run: functions by their names, without
+    the place in memory.
+    """
+    if inspect.isfunction(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(_plain(value)))
 
 
 def _plain(value: Any) -> Any:

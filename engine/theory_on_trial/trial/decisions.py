@@ -16,8 +16,9 @@ from typing import Any, ParamSpec, get_args
 import numpy as np
 
 from theory_on_trial.contract.renamed import renamed
-from theory_on_trial.decide import evidence, looks, prover, sampling, trends
+from theory_on_trial.decide import evidence, looks, processes, prover, sampling, trends
 from theory_on_trial.decide.decision import (
+    MOST_ERROR,
     Control,
     Finding,
     Prediction,
@@ -27,15 +28,18 @@ from theory_on_trial.decide.decision import (
 )
 from theory_on_trial.decide.evidence import Instances
 from theory_on_trial.decide.looks import Plan
+from theory_on_trial.decide.processes import Form
 from theory_on_trial.decide.resolution import EXACT, Resolution, distance, unequal
 from theory_on_trial.decide.sampling import Draws, Measure
+from theory_on_trial.decide.suggestion import laws_that_fit
 from theory_on_trial.laws import Bernoulli, Enclosure, Law, SupDistance, TwoSampleDistance
 from theory_on_trial.trial.domain import OutsideDomain
 
 ALPHA = 1e-6
-"""Bound on the chance of a wrong verdict, per claim."""
+"""Bound on the chance of a wrong verdict, per claim, unless it says another."""
 
 _ONE_INSTANCE = "on one random instance, the same at every size"
+_GIVEN = "given samples, which nobody saw being drawn"
 _OPEN = "the interval lies neither within the margin nor outside it"
 
 DrawsAt = Callable[[np.random.Generator, int, Any], Any]
@@ -53,7 +57,10 @@ def _remembered(decision: Callable[Given, None]) -> Callable[Given, None]:
     def remembered(*given: Given.args, **named: Given.kwargs) -> None:
         try:
             decision(*given, **named)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        # A sampler may skip or exit, too: what it was about must not be lost.
+        except BaseException as error:
             trial: Any = given[0]
             if (
                 trial.refusal is None
@@ -78,16 +85,24 @@ class Trial:
             share a stream.
         seed: any integer.
         progress: called with (samples drawn, most that may be drawn) after each look.
+        error: bound on the chance of a wrong verdict, of all decisions together, in (0, 0.1].
     """
 
+    _form: Form = "key"  # of a measurement whose signature does not say it
+
     def __init__(
-        self, claim_id: str, seed: int = 0, progress: Callable[[int, int], None] | None = None
+        self,
+        claim_id: str,
+        seed: int = 0,
+        progress: Callable[[int, int], None] | None = None,
+        error: float = ALPHA,
     ):
         self.claim_id = claim_id
         self.seed = seed
+        self.error = checked_error(error)
         self.findings: list[Finding] = []
         self.settings: list[dict[str, Any]] = []  # of every case that was begun
-        self.refusal: Exception | None = None  # of the first decision that could not be made
+        self.refusal: BaseException | None = None  # of the first decision that could not be made
         self._drawn = False  # whether the claim has a key or a generator
         self._progress = progress
         self._case = ""
@@ -222,8 +237,8 @@ class Trial:
         terms, `margin` what the claim says (of an equality; a one-sided claim has none), `scale`
         what an error is measured in where the prediction is 0.
         """
-        controls = controls or {}
         prediction = _prediction(predict, margin, slack, side, scale)
+        controls = self._tried(prediction, controls, control_processes)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
             finding = evidence.enclosed(measured, error, prediction, wrong, printed=as_published)
@@ -459,11 +474,12 @@ class Trial:
     @_remembered
     def mean(
         self,
-        measure: Measure | None = None,
+        measure: Any = None,
         predict: Any = None,
         *,
-        law: Law,
+        law: Law | None = None,
         sampler: Draws | None = None,
+        samples: Any = None,
         margin: Any = None,
         slack: Any = 0.0,
         side: Side = "two",
@@ -471,28 +487,45 @@ class Trial:
         controls: Mapping[str, Any] | None = None,
         control_processes: Mapping[str, Measure] | Mapping[str, Draws] | None = None,
         as_published: Any = None,
+        error: float | None = None,
         first: int = 64,
         most: int | None = None,
         vectorised: bool = False,
     ) -> None:
-        """The parameter of `law` (a mean, a variance, …) of `measure(key)` meets the prediction.
+        """The parameter of `law` (a mean, a variance, …) of a measurement meets the prediction.
 
-        `measure` is jittable and returns one sample, any shape, for one key. Samples come in looks
-        of `first` (the size of the one compiled program), growing by 1.4 up to about `most`, until
-        the interval decides. `margin`, `slack` and `scale` are those of `value`. `vectorised=True`
-        draws the samples by `vmap` on a CPU too: right for tiny samples without linear algebra.
+        A measurement `measure(rng)` returns one sample, any shape, drawn with the generator of
+        NumPy that it is given; `measure(rng, n)` returns the next n samples, shape `(n, *shape)`
+        (as does `sampler=`, for PyTorch or R, too); `measure(key)` is jittable and returns one
+        sample for one key of JAX. `samples=` is an array of samples that exist, along its first
+        axis: the guarantee then says that nobody saw them being drawn. Wrong processes have the
+        form of the measurement.
 
-        In place of `measure`, for NumPy, PyTorch or R, `sampler(generator, n)` returns the next n
-        samples, shape `(n, *shape)`, drawn with the generator of NumPy that it is given; wrong
-        processes are then of this form, too.
+        Samples come in looks of `first` (of a key the size of the one compiled program), growing
+        by 1.4 up to about `most`, until the interval decides. `margin`, `slack` and `scale` are
+        those of `value`. `error` in (0, 0.1] is the chance of a wrong verdict of this decision;
+        left out, it is a share of the trial's. `vectorised=True` draws the samples of keys by
+        `vmap` on a CPU too: right for tiny samples without linear algebra.
+
+        Raises `ValueError` without a law, with a line for each that there is.
         """
-        controls = controls or {}
+        if callable(predict) and not callable(measure):
+            raise TypeError(
+                "the measurement comes first and the prediction second: these are swapped"
+                if measure is not None
+                else "predict= must be numbers, got a function"
+            )
+        process, form = self._process(measure, sampler, samples, vectorised, control_processes)
         prediction = _prediction(predict, margin, slack, side, scale)
-        alpha = self._alpha()
-        process = sampling.either(measure, sampler, vectorised)
+        if law is None:
+            some = process if form == "array" else self._sampler("", process, form, 64)(64)
+            raise ValueError(laws_that_fit(some))
+        controls = self._tried(prediction, controls, control_processes, law)
+        alpha = self._alpha(error)
 
-        def judged(name: str, process: Measure | Draws, wrong: Mapping[str, Any]) -> Finding:
-            draw = self._sampler(name, process, first, vectorised, by_generator=sampler is not None)
+        def judged(name: str, process: Any, wrong: Mapping[str, Any]) -> Finding:
+            own_form = processes.form_of(process, form) if name else form
+            draw = self._sampler(name, process, own_form, first, vectorised)
             finding = evidence.mean(
                 sampling.varied(draw, law, prediction.value, _what(name)),
                 prediction,
@@ -504,14 +537,12 @@ class Trial:
                 progress=self._progress,
                 widened=_widened(draw),
             )
-            return _counted(finding, draw)
+            return _of_given(finding) if form == "array" else _counted(finding, draw)
 
         self._sampled("mean", judged, process, controls, control_processes)
 
-    def probability(
-        self, measure: Measure | None = None, predict: Any = None, **options: Any
-    ) -> None:
-        """The event `measure(key)` (0 or 1) has the predicted probability; options as for
+    def probability(self, measure: Any = None, predict: Any = None, **options: Any) -> None:
+        """The event that is measured (0 or 1) has the predicted probability; options as for
         `mean`.
         """
         _check_can_fail(predict, options.get("side", "two"))
@@ -520,31 +551,35 @@ class Trial:
     @_remembered
     def distribution(
         self,
-        measure: Measure | None = None,
+        measure: Any = None,
         cdf: Callable[[np.ndarray], np.ndarray] | None = None,
         *,
         sampler: Draws | None = None,
+        samples: Any = None,
         margin: float,
         slack: float = 0.0,
         controls: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
         control_processes: Mapping[str, Measure] | Mapping[str, Draws] | None = None,
+        error: float | None = None,
         first: int = 64,
         most: int | None = None,
         vectorised: bool = False,
     ) -> None:
-        """The law of `measure(key)` is `cdf` to within `margin` in sup |F - F0|; controls are wrong
+        """The law of a measurement is `cdf` to within `margin` in sup |F - F0|; controls are wrong
         cdfs.
 
-        Without a cdf, `measure` returns a pair of independent samples from two routes, which must
-        share one law. `sampler` as for `mean`.
+        Without a cdf, the measurement returns a pair of independent samples from two routes, which
+        must share one law. Its forms, `samples` and `error` as for `mean`.
         """
-        alpha = self._alpha()
-        process = sampling.either(measure, sampler, vectorised)
+        process, form = self._process(measure, sampler, samples, vectorised, control_processes)
+        alpha = self._alpha(error)
         law = TwoSampleDistance() if cdf is None else SupDistance(cdf)
         prediction = Prediction(0.0, margin, slack, "at most")
+        controls = self._tried_laws(cdf, margin, controls, control_processes)
 
-        def judged(name: str, process: Measure | Draws, wrong: Mapping[str, Any]) -> Finding:
-            draw = self._sampler(name, process, first, vectorised, by_generator=sampler is not None)
+        def judged(name: str, process: Any, wrong: Mapping[str, Any]) -> Finding:
+            own_form = processes.form_of(process, form) if name else form
+            draw = self._sampler(name, process, own_form, first, vectorised)
             finding = evidence.distribution(
                 sampling.varied(draw, law, None, _what(name)),
                 cdf,
@@ -556,9 +591,9 @@ class Trial:
                 progress=self._progress,
                 widened=_widened(draw),
             )
-            return _counted(finding, draw)
+            return _of_given(finding) if form == "array" else _counted(finding, draw)
 
-        self._sampled("distribution", judged, process, controls or {}, control_processes)
+        self._sampled("distribution", judged, process, controls, control_processes)
 
     # --------------------------------------------------------------------------------- shared parts
 
@@ -568,7 +603,13 @@ class Trial:
         return self._key(name)
 
     def _key(self, name: str) -> Any:
-        import jax
+        try:
+            import jax
+        except ImportError as error:
+            raise ImportError(
+                "a key needs JAX: pip install 'theory-on-trial[jax]', or draw with rng, a "
+                "generator of NumPy"
+            ) from error
 
         digest = self._digest(name)
         key = jax.random.key(self.seed if -(2**63) <= self.seed < 2**63 else self.seed % 2**63)
@@ -699,34 +740,85 @@ class Trial:
                 "rest is exact"
             )
 
-    def _alpha(self) -> float:
-        """The share of the next decision: alpha / (j (j + 1)), which sums to alpha over any number
-        of decisions.
+    def _alpha(self, error: float | None = None) -> float:
+        """The chance of error of the next decision: its own, or a share of the trial's.
+
+        The j-th share is error / (j (j + 1)), which sums to the error over any number of decisions.
         """
+        if error is not None:
+            return checked_error(error)
         j = len(self.findings) + 1
-        return ALPHA / (j * (j + 1))
+        return self.error / (j * (j + 1))
+
+    def _process(
+        self,
+        measure: Any,
+        sampler: Draws | None,
+        samples: Any,
+        vectorised: bool,
+        control_processes: Mapping[str, Any] | None,
+    ) -> tuple[Any, Form]:
+        """Return what is measured and its form; raise `TypeError` for none, several or another."""
+        if samples is not None:
+            if measure is not None or sampler is not None or control_processes:
+                raise TypeError(
+                    "samples= are what was measured: leave out the measurement, sampler= and "
+                    "control_processes="
+                )
+            return processes.checked_samples(samples), "array"
+        process = sampling.either(measure, sampler, vectorised)
+        form = "many" if sampler is not None else processes.form_of(process, self._form)
+        if vectorised and form != "key":
+            raise TypeError("vectorised= is for a measurement of one key of JAX")
+        return process, form
 
     def _sampler(
-        self, name: str, process: Any, batch: int, vectorised: bool, *, by_generator: bool
+        self, name: str, process: Any, form: Form, batch: int, vectorised: bool = False
     ) -> sampling.Sampler:
         stream = f"{len(self.findings)}/{name}"
-        if by_generator:
-            return sampling.Generated(
-                process, lambda other: self._generator(stream + other), batch, _what(name)
-            )
-        return sampling.of_keys(process, self._key(stream), batch, vectorised, _what(name))
+        what = _what(name)
+        if form == "array":
+            return processes.Given(process, "samples=")
+        if form == "key":
+            return sampling.of_keys(process, self._key(stream), batch, vectorised, what)
+        if form == "one":  # a call is a sample
+            process = processes.one_by_one(process, what)
+            batch = 1
+        return sampling.Generated(
+            process, lambda other: self._generator(stream + other), batch, what
+        )
+
+    def _tried(
+        self,
+        prediction: Prediction,
+        controls: Mapping[str, Any] | None,
+        control_processes: Mapping[str, Any] | None,
+        law: Law | None = None,
+    ) -> Mapping[str, Any]:
+        """The controls of a decision: a claim has those that it names, and no other."""
+        return controls or {}
+
+    def _tried_laws(
+        self,
+        cdf: Callable[[np.ndarray], np.ndarray] | None,
+        margin: float,
+        controls: Mapping[str, Any] | None,
+        control_processes: Mapping[str, Any] | None,
+    ) -> Mapping[str, Any]:
+        """The controls of a decision on a whole law."""
+        return controls or {}
 
     def _sampled(
         self,
         procedure: str,
-        judged: Callable[[str, Measure | Draws, Mapping[str, Any]], Finding],
-        process: Measure | Draws,
+        judged: Callable[[str, Any, Mapping[str, Any]], Finding],
+        process: Any,
         controls: Mapping[str, Any],
         control_processes: Mapping[str, Measure] | Mapping[str, Draws] | None,
     ) -> None:
         finding = judged("", process, controls)
-        processes = {name: (name, process) for name, process in (control_processes or {}).items()}
-        self._record(procedure, finding, processes, lambda named: judged(named[0], named[1], {}))
+        rivals = {name: (name, process) for name, process in (control_processes or {}).items()}
+        self._record(procedure, finding, rivals, lambda named: judged(named[0], named[1], {}))
 
     # ----------------------------------------------------------------------------------- proofs
 
@@ -803,7 +895,7 @@ class Trial:
             for name, process in (control_processes or {}).items()
             if judged is not None
         }
-        processes = tuple(
+        rivals = tuple(
             _as_control(name, rival, finding.prediction) for name, rival in findings.items()
         )
         notes = [
@@ -823,7 +915,7 @@ class Trial:
             *notes,
         ]
         note = "; ".join(filter(None, remarks))
-        controls = (*finding.controls, *processes)
+        controls = (*finding.controls, *rivals)
         self.findings.append(
             replace(finding, controls=controls, procedure=procedure, case=self._case, note=note)
         )
@@ -838,8 +930,10 @@ def _plan(
     alpha: float,
 ) -> Plan:
     """Return the looks: of a measurement at multiples of its one program's size, of a sampler once
-    its calls are enough to judge by.
+    its calls are enough to judge by; of samples that exist one, at all of them.
     """
+    if isinstance(draw, processes.Given):
+        return Plan.even((draw.count,))
     if isinstance(draw, sampling.Generated):
         first = max(first, min(draw.least, most or draw.least))
         return looks.plan(law, prediction, first, most, alpha, step=min(first, 8))
@@ -858,6 +952,22 @@ def _counted(finding: Finding, draw: sampling.Sampler) -> Finding:
         return finding
     interval = finding.interval
     return replace(finding, interval=interval._replace(n=interval.n + draw.probes))
+
+
+def checked_error(error: Any) -> float:
+    """Return a chance of a wrong verdict; raise `ValueError` unless it lies in (0, 0.1]."""
+    if not isinstance(error, int | float) or not 0 < error <= MOST_ERROR:
+        raise ValueError(
+            f"error= is the chance of a wrong verdict, above 0 and at most {MOST_ERROR:g}, got "
+            f"{error!r}"
+        )
+    return float(error)
+
+
+def _of_given(finding: Finding) -> Finding:
+    """The finding of samples that existed: nobody knows how they were drawn."""
+    interval = finding.interval
+    return replace(finding, interval=interval._replace(guarantee=f"{interval.guarantee}, {_GIVEN}"))
 
 
 def _what(name: str) -> str:

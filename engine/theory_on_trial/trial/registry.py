@@ -27,13 +27,14 @@ from theory_on_trial.decide.decision import Outcome
 from theory_on_trial.ledger import Row, paper_in, rows_of
 from theory_on_trial.repository import outline
 from theory_on_trial.repository.outline import claim_name, normal
-from theory_on_trial.trial.cases import over_cases
-from theory_on_trial.trial.decisions import Trial
+from theory_on_trial.trial.cases import over_cases, stated
+from theory_on_trial.trial.decisions import ALPHA, Trial, checked_error
 from theory_on_trial.trial.domain import OutsideDomain
 from theory_on_trial.trial.provenance import Source, in_words
 
 Kind = Literal["identity", "bound", "rate", "limit", "distribution", "optimality", "empirical"]
 Tier = Literal["fast", "full", "paper"]
+Precision = Literal["double", "single"]
 TIERS: tuple[str, ...] = get_args(Tier)
 
 _REGISTERED: dict[str, "Claim"] = {}
@@ -62,6 +63,8 @@ class Claim:
             test that confirms the prediction by another route; "" for none. No verdict rests on
             them.
         known_false: whether the statement is known to be false, and not corrected yet.
+        error: bound on the chance of a wrong verdict, of all decisions together.
+        precision: in which JAX computes, "double" or "single".
         published_form: whether this object stands for that second row.
     """
 
@@ -77,6 +80,8 @@ class Claim:
     route: str = ""
     second: str = ""
     known_false: bool = False
+    error: float = ALPHA
+    precision: Precision = "double"
     published_form: bool = False
 
     @property
@@ -117,9 +122,9 @@ class Claim:
             )
         # The published form shares the claim's trial, which gives the rows of both.
         original = _find(self.id.removesuffix("-as-published")) if self.published_form else self
-        trial = Trial(original.id, seed)
+        trial = Trial(original.id, seed, error=original.error)
         words = ", ".join(
-            f"{name}={value!r}" for name, value in {"seed": seed, **parameters}.items()
+            f"{name}={stated(value)}" for name, value in {"seed": seed, **parameters}.items()
         )
         with recorded(original, trial, f'claim("{self.id}").run({words})') as rows:
             self.function(trial, **parameters)
@@ -169,12 +174,12 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
     JSON-ready.
     """
     settings = {
-        name: None if value is inspect.Parameter.empty else repr(value)
+        name: None if value is inspect.Parameter.empty else stated(value)
         for name, value in claim.settings.items()
     }
     cases = getattr(claim.function, "cases", [])
     for name in cases[0] if cases else ():
-        settings[name] = f"by case {', '.join(dict.fromkeys(repr(case[name]) for case in cases))}"
+        settings[name] = f"by case {', '.join(dict.fromkeys(stated(case[name]) for case in cases))}"
     common: dict[str, Any] = {
         "paper": claim.paper,
         "kind": claim.kind,
@@ -209,8 +214,8 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
-    """Run a check in float64 with compiled programs kept on disk; afterwards the yielded list holds
-    the ledger's rows.
+    """Run a check in its precision with compiled programs kept on disk; afterwards the yielded list
+    holds the ledger's rows.
 
     An exception is recorded as INCONCLUSIVE and raised again, that of a decision also where the
     check catches it. Settings outside the claim's domain have no row, unless another case is
@@ -219,7 +224,7 @@ def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
     rows: list[Row] = []
     start = time.perf_counter()
     try:
-        with _double_precision():
+        with _precision(claim.precision):
             yield rows
     except OutsideDomain:
         if any(finding.outcome == "REFUTED" for finding in trial.findings):
@@ -243,35 +248,37 @@ def _with_settings(trial: Trial, rows: list[Row]) -> list[Row]:
     """The rows of a trial with the settings of its cases, as JSON has them."""
     plain = (int, float, str, bool, type(None))
     settings = [
-        {name: value if isinstance(value, plain) else repr(value) for name, value in case.items()}
+        {name: value if isinstance(value, plain) else stated(value) for name, value in case.items()}
         for case in trial.settings
     ]
     return [replace(row, settings=settings) for row in rows]
 
 
 @contextmanager
-def _double_precision() -> Iterator[None]:
-    """Let JAX compute in float64 and keep its programs; a claim that needs no JAX does not start
-    it.
+def _precision(precision: Precision) -> Iterator[None]:
+    """Let JAX compute in float64 or float32 and keep its programs; a claim that needs no JAX does
+    not start it.
     """
-    if "jax" in sys.modules:
+    is_double = precision == "double"
+    if sys.modules.get("jax") is not None:
         import jax
 
         from theory_on_trial.base.compilation_cache import enable_compilation_cache
 
         enable_compilation_cache()
-        with jax.enable_x64(True):
+        with jax.enable_x64(is_double):
             yield
         return
     before = os.environ.get("JAX_ENABLE_X64")
-    os.environ["JAX_ENABLE_X64"] = "1"  # JAX reads it when it is imported, should the claim do so
+    # JAX reads it when it is imported, should the claim do so.
+    os.environ["JAX_ENABLE_X64"] = str(int(is_double))
     try:
         yield
     finally:
         del os.environ["JAX_ENABLE_X64"]
         if before is not None:
             os.environ["JAX_ENABLE_X64"] = before
-        if "jax" in sys.modules:
+        if sys.modules.get("jax") is not None:
             import jax
 
             jax.config.update("jax_enable_x64", before in ("1", "true", "True"))
@@ -321,6 +328,8 @@ def claim(
     route: str = "",
     second: str = "",
     expected: Literal["VERIFIED", "REFUTED"] = "VERIFIED",
+    error: float = ALPHA,
+    precision: Precision = "double",
 ) -> Callable[..., Any]: ...
 
 
@@ -341,6 +350,8 @@ def claim(
     route: str = "",
     second: str = "",
     expected: Literal["VERIFIED", "REFUTED"] = "VERIFIED",
+    error: float = ALPHA,
+    precision: Precision = "double",
 ) -> Any:
     """Register a check as a claim, or look a claim up by its id.
 
@@ -369,6 +380,8 @@ def claim(
         second: "<file>::<test>", a unit test that confirms the prediction by another route.
         expected: "REFUTED" for a statement that is known to be false and has no correction yet;
             where it has one, that is the claim, and `as_published` says what it corrects.
+        error: bound on the chance of a wrong verdict, of all decisions together, in (0, 0.1].
+        precision: "double", or "single" for a claim on what JAX computes in 32 bits.
 
     Raises `ValueError` for an unknown kind, tier or id, a source that is none, a published form
     without words or place, cases that do not fit the settings, a check without docstring or without
@@ -383,6 +396,9 @@ def claim(
         near = _MEANT.get(str(kind)) or next(iter(get_close_matches(str(kind), get_args(Kind))), "")
         meant = f": do you mean {near!r}?" if near else ""
         raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}, got {kind!r}{meant}")
+    if precision not in get_args(Precision):
+        raise ValueError(f"precision must be 'double' or 'single', got {precision!r}")
+    checked_error(error)
     if not isinstance(source, Source):
         raise ValueError(
             "the source of a claim is paper(...), abstract(...), code(...) or derived(...), got "
@@ -453,6 +469,8 @@ def claim(
             as_published,
             *words,
             known_false=expected == "REFUTED",
+            error=error,
+            precision=precision,
         )
         _add(subject)
         if as_published is not None:
