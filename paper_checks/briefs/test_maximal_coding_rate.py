@@ -229,7 +229,7 @@ def rank_of_a_class(dim: int = 6, most: int = 3):
     against ε.
 
     Six dimensions, equal classes. Marks: lines: Σ v_j(r) for ranks r; points: best of all searches;
-    vertical: to here r = 3 is best, ε⁴ = c π d²/9 with the exact c (left) or with c = 1.
+    vertical: ε⁴ = c π d²/9, to which r = 3 is best (left) or a local maximum (right).
     """
     fine = np.linspace(0.7, 1.4, 60)
     at = np.linspace(0.72, 1.38, 9)
