@@ -91,12 +91,11 @@ def gradient(z, heads):
 
 
 @predicted
-def closed_gradient(z, heads):
-    """Equation 67: Σ U_k U_kᵀ Z (I + G_k)⁻¹, at β = 1."""
+def closed_gradient(z, heads, scale=1.0):
+    """Equation 67: β Σ U_k U_kᵀ Z (I + β G_k)⁻¹ at β = scale."""
     parts = heads.transpose(0, 2, 1) @ z
-    return np.sum(
-        heads @ parts @ np.linalg.inv(np.eye(z.shape[1]) + parts.transpose(0, 2, 1) @ parts), axis=0
-    )
+    inverses = np.linalg.inv(np.eye(z.shape[1]) + scale * parts.transpose(0, 2, 1) @ parts)
+    return scale * np.sum(heads @ parts @ inverses, axis=0)
 
 
 @predicted
@@ -124,13 +123,19 @@ def test_gradient_and_error(trial, width: Width, heads: Heads, tokens: Tokens, s
     z, u = tokens_and_heads(trial.generator(), width, heads, tokens, size)
     slope = gradient(z, u)
     law = closed_gradient(z, u)
-    controls = {"first order": first_order(z, u)}
+    controls = {
+        "first order": first_order(z, u),
+        "one scale d/(N ε²) for both rates": closed_gradient(z, u, scale=len(z) / width),
+    }
     sigma = np.linalg.svd(u.transpose(0, 2, 1) @ z, compute_uv=False)
     rounding = 40 * (z.size + (1 + sigma.max() ** 2) * width)
     trial.identity(slope, law, ops=rounding, scale=np.max(np.abs(z)), controls=controls)
     error = np.linalg.norm(slope - first_order(z, u))
     scale = np.linalg.norm(sigma + sigma**3)
-    rivals = {"second order alone, σ x²": np.linalg.norm(sigma**5)}
+    rivals = {
+        "σ x², as for x → 0": np.linalg.norm(sigma**5),
+        "σ x, as for x → ∞": np.linalg.norm(sigma**3),
+    }
     trial.identity(error, first_order_error(sigma), ops=rounding, scale=scale, controls=rivals)
 
 
@@ -195,7 +200,10 @@ def test_hessian_spectrum(trial, dim: Side, tokens: Side):
     instances = np.array([trial.generator().normal(size=(dim, tokens)), flat, 0 * flat])
     spectra = hessian_eigenvalues(instances)
     law = np.array([hessian_law(z) for z in instances])
-    controls = {"convex along σ": np.array([hessian_law(z, -1) for z in instances])}
+    controls = {
+        "convex along σ": np.array([hessian_law(z, -1) for z in instances]),
+        "as of its first order α |Z|²/2": np.ones_like(law),
+    }
     trial.identity(spectra, law, ops=60 * dim * tokens, controls=controls)
     ends = np.array([spectra[1].min(), spectra[2].max()])
     controls = {
