@@ -164,7 +164,10 @@ def test_normalised(trial, n: Scores, width: Width, floor: Floor):
     measured = jacobian(partial(normalised, values=values, floor=floor), scores)
     bound = np.tile(np.linalg.norm(values, axis=1) / np.sqrt(floor), (100, 1))
     norms = np.linalg.norm(measured, axis=2)
-    controls = {"as if the output had unit size": bound * np.sqrt(floor / (1 + floor))}
+    controls = {
+        "as if the output had unit size": bound * np.sqrt(floor / (1 + floor)),
+        "ε is added to each square, d ε in all": bound / np.sqrt(width),
+    }
     trial.bound(norms, bound, instances="search", ops=n + width + 8, controls=controls)
     predict = normalised_jacobian(scores, values, floor)
     controls = {"o not projected out": normalised_jacobian(scores, values, floor, projected=False)}
