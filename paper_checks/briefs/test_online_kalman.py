@@ -101,8 +101,8 @@ def filtered(features, outcomes, c, gamma, drift):
     cases=[(40, 4, 0.95, 5.0), (3, 2, 0.5, 1.0)],
 )
 def test_likelihood(trial, steps: Steps, dim: Dims, gamma: Gamma, c: Scale):
-    """With σ² = 1 the filter's log p(y_t | past) add up to the log density of one Gaussian of mean 0
-    and covariance c γ^|s-t| φ_s·φ_t + 1{s=t} over all y, and its last estimate of the head is the
+    """With σ² = 1 the filter's log p(y_t | past) add up to the log density of one Gaussian of mean
+    0 and covariance c γ^|s-t| φ_s·φ_t + 1{s=t} over all y, and its last estimate of the head is the
     mean of w given y under that Gaussian.
     """
     generator = trial.generator("data")
@@ -128,8 +128,8 @@ def test_likelihood(trial, steps: Steps, dim: Dims, gamma: Gamma, c: Scale):
 
 @predicted
 def steady_variance(gamma, c, noise):
-    """The variance v = ½[-β + √(β² + 4qσ²)], β = (1-γ²)σ² - q, the positive root of v = γ²vσ²/(v+σ²)
-    + q.
+    """The variance v = ½[-β + √(β² + 4qσ²)], β = (1-γ²)σ² - q, the positive root of v =
+    γ²vσ²/(v+σ²) + q.
     """
     q = (1 - gamma**2) * c
     beta = (1 - gamma**2) * noise - q
