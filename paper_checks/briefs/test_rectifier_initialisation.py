@@ -233,7 +233,7 @@ def test_typical_size(trial, first: Width, second: Width):
     is the mean of ψ(k/2) + log 2 over the number k > 0 of units that are on, plus log(2/n).
     """
     widths = (1, first, second)
-    # Measured with the chance of being alive as a factor; to 3 %: 1 % takes nine times the networks.
+    # The chance of being alive is a factor of both sides; to 3 %: 1 % takes nine times the draws.
     law = alive(widths) * (typical_logarithm(first) + typical_logarithm(second))
     lognormal = -np.log(fluctuation(widths, 0)) / 2
     trial.mean(
