@@ -185,6 +185,19 @@ def test_where_the_formula_has_no_value_nothing_is_proved(formula):
     assert proof.outcome != "VERIFIED"
 
 
+@pytest.mark.parametrize("n", [2, 3, 5, 6, 7, 8, 10])
+def test_functions_of_plain_numbers_are_enclosed_and_not_rounded(n):
+    """On floats one of sqrt(n)² <= n and n <= sqrt(n)² is false by a rounding, and 3.14159… is no π."""
+    for lhs, rhs in [
+        (lambda k: balls.sqrt(k) ** 2, lambda k: k),
+        (lambda k: k, lambda k: balls.sqrt(k) ** 2),
+        (lambda k: balls.sin(balls.pi(k)), lambda k: 0),
+        (lambda k: 0, lambda k: balls.sin(balls.pi(k))),
+    ]:
+        assert prove(lhs, rhs, {"k": [n]}).outcome == "INCONCLUSIVE"
+        assert prove(lhs, rhs, {"k": [n]}, tolerance=1e-25).outcome == "VERIFIED"
+
+
 def test_a_formula_that_branches_is_refused():
     with pytest.raises(TypeError, match="must not compare"):
         prove(lambda x: 0.0, lambda x: x if x > 0 else -x, {"x": (-1, 1)})

@@ -11,7 +11,9 @@ series along one parameter. The arithmetic is that of Arb (python-flint, an extr
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from fractions import Fraction
 from typing import Any
 
@@ -42,6 +44,30 @@ __all__ = [
     "tan",
     "tanh",
 ]
+
+
+_ORDER: ContextVar[int | None] = ContextVar("order of the balls of a proof", default=None)
+
+
+@contextmanager
+def enclosing(order: int) -> Iterator[None]:
+    """Within, the functions below return balls of this order for plain numbers, too.
+
+    So sqrt(2) and exp(n) of an integer n are enclosed in a proof, and not rounded to floats.
+    """
+    token = _ORDER.set(order)
+    try:
+        yield
+    finally:
+        _ORDER.reset(token)
+
+
+def _ball_in_a_proof(x: Any) -> Any:
+    """Return a plain number as a ball while a proof encloses; else, and anything else, as it is."""
+    order = _ORDER.get()
+    if order is None or not isinstance(x, int | float | Fraction | np.integer):
+        return x
+    return Ball.of([enclosed(x)], order)
 
 
 def enclosed(number: Any) -> Any:
@@ -202,6 +228,7 @@ def _function(
     """
 
     def call(x: Any) -> Any:
+        x = _ball_in_a_proof(x)
         if not isinstance(x, Ball):
             return on_floats(float(x) if isinstance(x, Fraction) else x)
         value = getattr(x.value, name)()
@@ -284,6 +311,7 @@ def minimum(x: Any, y: Any) -> Any:
 
 def pi(like: Any) -> Any:
     """Return π in the arithmetic of another number: a ball beside a ball, else a float."""
+    like = _ball_in_a_proof(like)
     if not isinstance(like, Ball):
         return math.pi
     from flint import arb

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from theory_on_trial.balls import Ball, enclosed
+from theory_on_trial.balls import Ball, enclosed, enclosing
 from theory_on_trial.decide.decision import Outcome
 
 Formula = Callable[..., Any]
@@ -208,7 +208,8 @@ class _Search:
             variables[name] = Ball.of([value, int(place == along)], order)
         found = Ball.of([self.tolerance], order)
         for side, sign in ((self.rhs, 1), (self.lhs, -1)):
-            number = side(**variables, **self.fixed)
+            with enclosing(order):
+                number = side(**variables, **self.fixed)
             if not isinstance(number, Ball | Fraction | int | float | np.number):
                 raise ValueError(
                     f"a side of the inequality must be a number, got {type(number).__name__}"
