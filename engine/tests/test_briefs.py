@@ -98,6 +98,21 @@ def test_a_page_whose_sides_meet_is_an_error_at_collection_that_names_both(
     assert re.search(sentence, process.stdout), process.stdout
 
 
+def test_a_claim_that_is_proved_needs_one_side_and_not_none(page):
+    proof = """
+
+@claim(derived("boxes"))
+def test_grows(trial):
+    trial.prove(lambda n: n, lambda n: n + 1, {"n": (0, 9)}, same_as=(closed_form, None))
+"""
+    page.write_text(PAGE + proof)
+    assert crossings(page) == []
+    page.write_text(PAGE + proof.replace("same_as=(closed_form, None)", "same_as=(None, None)"))
+    assert crossings(page) == [
+        f"test_grows reaches no function under @{side}" for side in ("predicted", "observed")
+    ]
+
+
 def test_a_side_that_another_module_marks_is_an_error_at_collection_too(page):
     helpers = (
         "from theory_on_trial import observed, predicted\n@observed\ndef twice(n): return 2 * n\n"

@@ -26,6 +26,7 @@ claims. Not claimed: the direction at λ_0 itself, and of a constant classifier 
 Topic: learning.
 """
 
+from fractions import Fraction
 from typing import Annotated
 
 import clarabel
@@ -324,6 +325,38 @@ def test_hinge_unbalanced(trial, negatives: Class, more: More, dim: Dim, above: 
     u, start = reduced_hull(points, labels)
     control = {"along δ": difference_of_means(points, labels)}
     judge_hinge(trial, points, labels, above * start, start, u, control)
+
+
+@claim(derived("boxes of a share of δ, each enclosed"), kind="bound")
+def test_floor__everywhere(trial):
+    """For two eigenvalues of S + λ in the ratio κ and the shares p and 1 - p of δ, the squared sine
+    p (1 - p) (1 - 1/κ)² / (p + (1 - p)/κ²) is at most ((κ - 1)/(κ + 1))², for all p in [0, 1] and κ
+    = 2, 3, 5, 10, 100, to 1e-12.
+    """
+
+    def law(share, kappa):
+        return Fraction(kappa - 1, kappa + 1) ** 2
+
+    def squared_sine(share, kappa):
+        leak = share * (1 - share) * (1 - Fraction(1, kappa)) ** 2
+        return leak / (share + (1 - share) / kappa**2)
+
+    trial.prove(
+        squared_sine,
+        law,
+        {"share": (0, 1), "kappa": [2, 3, 5, 10, 100]},
+        tolerance=1e-12,
+        controls={
+            "1 % less": lambda share, kappa: Fraction(99, 100) * law(share, kappa),
+            "at even shares": lambda share, kappa: squared_sine(Fraction(1, 2), kappa),
+        },
+        same_as=(
+            lambda share, kappa: (
+                sines(np.array([[1, kappa]]), np.sqrt([[share, 1 - share]]), 0.0)[0] ** 2
+            ),
+            lambda share, kappa: largest_sines(np.array([[1, kappa]]), 0.0)[0] ** 2,
+        ),
+    )
 
 
 @figure("F1", claims=("angle", "ends", "hinge_balanced", "hinge_unbalanced"))

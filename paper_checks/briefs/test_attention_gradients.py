@@ -24,13 +24,14 @@ operation with a normalization to stabilize gradients"). Recalled: the constants
 the rest. Not claimed: training. Topic: sequence models and attention.
 """
 
+from fractions import Fraction
 from functools import partial
 from typing import Annotated
 
 import numpy as np
 
 from paper_checks.briefs.common import gradient
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import balls, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -197,6 +198,39 @@ def test_signed_scores(trial, n: Scores):
             "1/(4 |s_k|), as of positive scores": np.full(len(gaps), 0.25),
             "1/|Σ s|": 1 / gaps,
         },
+    )
+
+
+@claim(derived("boxes of the difference of two scores, each enclosed"), kind="bound")
+def test_softmax_quarter__everywhere(trial):
+    """p_j p_k <= 1/4 for two weights of softmax and all s_j - s_k in [-30, 30]. More scores make the
+    other weights one that is p_k = 1 - p_j, so that ∂p_j/∂s_j = p_j (1 - p_j) <= 1/4 too.
+    """
+    trial.prove(
+        lambda difference: balls.exp(difference) / (1 + balls.exp(difference)) ** 2,
+        lambda difference: Fraction(1, 4),
+        {"difference": (-30, 30)},
+        controls={"1 % less": lambda difference: Fraction(99, 400)},
+        same_as=(
+            lambda d: np.prod(softmax(np.array([d, 0.0]))),
+            lambda d: bounds(np.ones((1, 2)))[0],
+        ),
+    )
+
+
+@claim(derived("boxes of the ratio of the other scores to s_k, each enclosed"), kind="bound")
+def test_linear_unbounded__everywhere(trial):
+    """s_k |∂p_k/∂s_k| = r/(1 + r)² <= 1/4 for all r = Σ_{j≠k} s_j/s_k in [.001, 1000], to 1e-12."""
+    trial.prove(
+        lambda ratio: ratio / (1 + ratio) ** 2,
+        lambda ratio: Fraction(1, 4),
+        {"ratio": (0.001, 1000)},
+        tolerance=1e-12,
+        controls={"1 % less": lambda ratio: Fraction(99, 400)},
+        same_as=(
+            lambda ratio: np.prod(linear(np.array([1.0, ratio]))),
+            lambda ratio: bounds(np.ones((1, 2)))[2][0, 0, 0],
+        ),
     )
 
 

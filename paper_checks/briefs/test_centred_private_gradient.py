@@ -28,13 +28,14 @@ samples". Derived here: all laws. Not claimed: clipping, and a private centre's 
 Topic: learning.
 """
 
+import fractions
 from itertools import combinations
 from typing import Annotated
 
 import numpy as np
 from scipy import linalg
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import balls, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -254,6 +255,31 @@ def test_centre(trial, dim: Dims, points: Points):
     best = [smallest_radius(cloud) for cloud in clouds]
     trial.bound(best, ball, **draws, ops=1000, controls={"half the diameter": diameters / 2})
     trial.bound(about_mean, mean, **draws, ops=1000, controls={"the best ball's": ball})
+
+
+@claim(derived("every dimension up to 200, enclosed"), kind="bound")
+def test_centre__everywhere(trial):
+    """Jung's radius √(d/(2(d+1))) is at most 1 - 1/n for all d = 1..200 and n = d + 1: the best
+    centre is nowhere worse than the mean, also of the fewest points.
+    """
+
+    def about_mean(dim):
+        return fractions.Fraction(dim, dim + 1)
+
+    trial.prove(
+        lambda dim: balls.sqrt(fractions.Fraction(dim, 2 * (dim + 1))),
+        about_mean,
+        {"dim": range(1, 201)},
+        tolerance=1e-15,
+        controls={
+            "1 % less": lambda dim: fractions.Fraction(99, 100) * about_mean(dim),
+            "1/√2 of it": lambda dim: about_mean(dim) / balls.sqrt(2),
+        },
+        same_as=(
+            lambda dim: centre_bounds(dim, dim + 1)[0],
+            lambda dim: centre_bounds(dim, dim + 1)[1],
+        ),
+    )
 
 
 @figure("F1", claims=("price_of_offset", "flow"))

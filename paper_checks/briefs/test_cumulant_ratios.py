@@ -286,6 +286,31 @@ def test_one_latent(trial, a1: First, a2: Second, edge: Edge):
     )
 
 
+@claim(derived("exact values on a grid that no such polynomial could vanish on"), kind="identity")
+def test_one_latent__everywhere(trial):
+    """With x1 = a1 L + e1 and x2 = a2 L + b x1 + e2, k_1112 k_1222 - k_1122² = a1 A b a2² κ4(L)
+    κ4(e1) for all real a1, a2, b and fourth cumulants: both sides are polynomials.
+    """
+
+    def from_cumulants(a1, a2, b, latent, noise):
+        total = a2 + b * a1
+        k1112 = a1**3 * total * latent + b * noise
+        k1122 = a1**2 * total**2 * latent + b**2 * noise
+        k1222 = a1 * total**3 * latent + b**3 * noise
+        return k1112 * k1222 - k1122**2
+
+    trial.prove_identity(
+        from_cumulants,
+        lambda a1, a2, b, latent, noise: determinant(a1, a2, b, [latent, noise]),
+        {"a1": 8, "a2": 4, "b": 8, "latent": 2, "noise": 2},
+        controls={
+            "A for a2": lambda a1, a2, b, latent, noise: (
+                a1 * (a2 + b * a1) ** 3 * b * latent * noise
+            )
+        },
+    )
+
+
 @figure("F1", claims=("fieller", "gaussian_latent"))
 def quartiles_of_the_ratio(runs: int = 1000):
     """A normal hidden cause L gives no estimate: quartiles of the estimated ratio against n, the

@@ -22,6 +22,7 @@ first two bounds being recalled, Welch's and Rankin's. Not claimed: what trainin
 Topic: representations.
 """
 
+from fractions import Fraction
 from functools import partial
 from itertools import combinations, product
 from typing import Annotated
@@ -33,7 +34,7 @@ from scipy.special import betainc, logsumexp, softmax
 from scipy.stats import norm, uniform_direction
 from sklearn.preprocessing import normalize
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import balls, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
@@ -224,6 +225,32 @@ def test_random_pairs(trial, dim: AnyDim, vectors: Several, cosine: Cosine):
         controls=laws,
         first=100,
         most=40_000,
+    )
+
+
+@claim(derived("boxes of the number of lines, each enclosed"), kind="bound")
+def test_welch__everywhere(trial):
+    """Welch's bound √((N − d)/(d (N − 1))) is at most 1/√(d + 2) for all d = 2..30 and all N from
+    d + 1 to d (d + 1)/2, to 1e-12: N = d + 1 + t (d (d + 1)/2 − d − 1), t in [0, 1].
+    """
+
+    def lines(share, dim):
+        return dim + 1 + share * Fraction(dim * (dim + 1) - 2 * (dim + 1), 2)
+
+    def bound(share, dim):
+        n = lines(share, dim)
+        return balls.sqrt((n - dim) / (dim * (n - 1)))
+
+    trial.prove(
+        bound,
+        lambda share, dim: 1 / balls.sqrt(dim + 2),
+        {"share": (0, 1), "dim": range(2, 31)},
+        tolerance=1e-12,
+        controls={
+            "1 % less": lambda share, dim: 0.99 / balls.sqrt(dim + 2),
+            "1/√(d + 3)": lambda share, dim: 1 / balls.sqrt(dim + 3),
+        },
+        same_as=(lambda share, dim: welch(dim, float(lines(share, dim))), None),
     )
 
 

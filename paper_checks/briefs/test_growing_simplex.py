@@ -37,7 +37,7 @@ import numpy as np
 from scipy.special import ive
 from scipy.stats import vonmises_fisher
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import balls, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic, Bounded
@@ -201,6 +201,22 @@ def test_regrown_head(trial, classes: Classes, more: More):
     law = kept_law(classes, more)
     controls = {"all is kept, as in a fixed head": 1.0, "nothing is kept": 0.0}
     trial.identity(kept(classes, more), law, ops=30 * (classes + more), controls=controls)
+
+
+@claim(derived("boxes of the number of new classes, each enclosed"), kind="bound")
+def test_regrown_head__everywhere(trial):
+    """√((K − 1) K₂/(K (K₂ − 1))) <= 1 for all K = 2..30 and K₂ − K in [1, 1000]: a simplex that is
+    made again never keeps all.
+    """
+    trial.prove(
+        lambda more, classes: balls.sqrt(
+            (classes - 1) * (classes + more) / (classes * (classes + more - 1))
+        ),
+        lambda more, classes: 1,
+        {"more": (1, 1000), "classes": range(2, 31)},
+        controls={"99 %": lambda more, classes: 0.99},
+        same_as=(lambda more, classes: kept_law(classes, more), None),
+    )
 
 
 @figure("F1", claims=("both_inequalities",))

@@ -34,7 +34,7 @@ import numpy as np
 from scipy.special import ive
 from scipy.stats import poisson
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import balls, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -205,6 +205,20 @@ def test_chain(trial, slope: Slope):
         order=1,
         margin=1e-2 * next_term,
         controls=other,
+    )
+
+
+@claim(derived("boxes of u, each enclosed"), kind="bound")
+def test_chain__everywhere(trial):
+    """(2 / u^2) (u asinh u + 1 - sqrt(1 + u^2)) <= 1 for all u in [.01, 100]: a lattice never shows
+    more than the squared distance.
+    """
+    trial.prove(
+        lambda u: 2 / u**2 * (u * balls.asinh(u) + 1 - balls.sqrt(1 + u**2)),
+        lambda u: 1,
+        {"u": (0.01, 100)},
+        controls={"1 % less": lambda u: 0.99},
+        same_as=(lambda u: lattice_square(u)[0], None),
     )
 
 

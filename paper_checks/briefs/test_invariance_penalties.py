@@ -15,6 +15,7 @@ predictor invariant. With p >= n the least risk is 0 and the gap is the risk its
 is left to measure. Topic: representations.
 """
 
+from fractions import Fraction
 from itertools import product
 from typing import Annotated
 
@@ -23,7 +24,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 from scipy.stats import chi2
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import abstract, balls, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -258,6 +259,30 @@ def test_logistic(trial, samples: Samples, features: Features):
     rivals = {"as if the Hessian were G/8 at most": 2 * np.array(floors)}
     trial.bound(
         floors, gaps, instances="grid", ops=2 * samples, scale=1.0, control_processes=rivals
+    )
+
+
+@claim(derived("boxes of the predicted chance, each enclosed"), kind="bound")
+def test_logistic__everywhere(trial):
+    """For one feature that is 1 and labels of which a share q is positive, R - min R = q log(q/p) +
+    (1 - q) log((1 - q)/(1 - p)) >= 2 (p - q)², for all p in [.001, .999] and q = .1, .2, …, .9, to
+    1e-12. Here p is the predicted chance, g = p - q and G = 1.
+    """
+
+    def gap(chance, tenths):
+        q = Fraction(tenths, 10)
+        return q * balls.log(q / chance) + (1 - q) * balls.log((1 - q) / (1 - chance))
+
+    trial.prove(
+        lambda chance, tenths: 2 * (chance - Fraction(tenths, 10)) ** 2,
+        gap,
+        {"chance": (0.001, 0.999), "tenths": range(1, 10)},
+        tolerance=1e-12,
+        controls={"1 % less": lambda chance, tenths: 0.99 * gap(chance, tenths)},
+        same_as=(
+            lambda chance, tenths: logistic_floor(np.eye(1), np.array([[chance - tenths / 10]]))[0],
+            None,
+        ),
     )
 
 

@@ -27,6 +27,7 @@ minimiser. Not claimed: that the correction holds for a model that cannot fit th
 Topic: learning.
 """
 
+from fractions import Fraction
 from functools import cache
 from typing import Annotated
 
@@ -34,7 +35,7 @@ import numpy as np
 from scipy.optimize import brentq, minimize
 
 from paper_checks.briefs.common import gradient
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import abstract, balls, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -183,11 +184,11 @@ def focal(gamma):
 
 
 @predicted
-def tail_bounds(terms):
+def tail_bounds(terms, probabilities=PROBABILITIES):
     """Q^(J+1) / ((J+1) (1 - Q (J+1) / (J+2))), and Q^(J+1) / ((J+1) P)."""
-    q = 1 - PROBABILITIES
+    q = 1 - probabilities
     first = q ** (terms + 1) / (terms + 1)
-    return first / (1 - q * (terms + 1) / (terms + 2)), first / PROBABILITIES
+    return first / (1 - q * (terms + 1) / (terms + 2)), first / probabilities
 
 
 @predicted
@@ -382,6 +383,54 @@ def test_monotone(trial, below: Below, above: Above):
         for least in (best_probability, least_of_poly1)
     )
     trial.identity(measured, law, ops=100, controls={"always at 1": [1.0, 1.0]})
+
+
+def tail(probability, terms):
+    """What J terms leave of -log P."""
+    return -balls.log(probability) - truncated(probability, terms)
+
+
+@claim(derived("boxes of P, each enclosed"), kind="bound")
+def test_tail_above__everywhere(trial):
+    """-log P - L_J <= Q^(J+1) / ((J+1) P) for all P in [.01, .95] and J = 1..6."""
+
+    def geometric(probability, terms):
+        return (1 - probability) ** (terms + 1) / ((terms + 1) * probability)
+
+    trial.prove(
+        tail,
+        geometric,
+        {"probability": (0.01, 0.95), "terms": range(1, 7)},
+        controls={
+            "1 % less": lambda probability, terms: 0.99 * geometric(probability, terms),
+            "the first term left out": lambda probability, terms: (
+                probability * geometric(probability, terms)
+            ),
+        },
+        same_as=(None, lambda probability, terms: tail_bounds(terms, probability)[1]),
+    )
+
+
+@claim(derived("boxes of P, each enclosed"), kind="bound")
+def test_tail_below__everywhere(trial):
+    """-log P - L_J >= Q^(J+1) / ((J+1) (1 - Q (J+1) / (J+2))) for all P in [.01, .95] and J =
+    1..6.
+    """
+
+    def lower(probability, terms):
+        q = 1 - probability
+        return q ** (terms + 1) / ((terms + 1) * (1 - q * Fraction(terms + 1, terms + 2)))
+
+    trial.prove(
+        lower,
+        tail,
+        {"probability": (0.01, 0.95), "terms": range(1, 7)},
+        controls={
+            "1 % less": lambda probability, terms: 0.99 * tail(probability, terms),
+            "two more terms taken away": lambda probability, terms: tail(probability, terms + 2),
+        },
+        same_as=(lambda probability, terms: tail_bounds(terms, probability)[0], None),
+    )
 
 
 @figure("F1", claims=("poly1_calibration",))

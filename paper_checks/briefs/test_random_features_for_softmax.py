@@ -33,7 +33,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import hyp1f1, ndtr, roots_genlaguerre, roots_hermitenorm, roots_jacobi
 
-from theory_on_trial import claim, derived, observed, paper, predicted
+from theory_on_trial import balls, claim, derived, observed, paper, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -304,6 +304,31 @@ def test_rarely_above(trial, angle: Angle, s: Spread):
         controls={"as often above SM as below": 0.5},
         first=20000,
         most=6_000_000,
+    )
+
+
+@claim(derived("boxes of r and of the cosine, each enclosed"), kind="bound")
+def test_crossover__everywhere(trial):
+    """For |q| = |k| = r and q · k = w r² >= 0 cosines have the smaller variance, ½ e^{2r²} (1 -
+    e^{-2r²(1 - w)})² <= e^{2wr²} (e^{2r²(1 + w)} - 1), for all r in [.1, 3] and w in [0, 1].
+    """
+
+    def positive(radius, cosine):
+        u = cosine * radius**2
+        return balls.exp(2 * u) * (balls.exp(2 * (radius**2 + u)) - 1)
+
+    def of_cosines(radius, cosine):
+        return balls.exp(2 * radius**2) * (1 - balls.exp(-2 * radius**2 * (1 - cosine))) ** 2 / 2
+
+    def on_page(radius, cosine):
+        return variances(*pair(radius, radius, np.arccos(cosine)))
+
+    trial.prove(
+        of_cosines,
+        positive,
+        {"radius": (0.1, 3), "cosine": (0, 1)},
+        controls={"1/2 of it, less 1 %": lambda r, w: 0.495 * positive(r, w)},
+        same_as=(lambda r, w: on_page(r, w)[1], lambda r, w: on_page(r, w)[0]),
     )
 
 

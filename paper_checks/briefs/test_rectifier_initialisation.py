@@ -299,6 +299,37 @@ def test_sum_of_units(trial, inputs: Few, first: Wide, slope: Kinked):
     )
 
 
+@claim(derived("boxes of a, each enclosed"), kind="bound")
+def test_fluctuations__everywhere(trial):
+    """No slope fluctuates less than that of no kink, 1 + 2 / n_l: 6 (1 + a^4) / (1 + a^2)^2 >= 3 for
+    all a in [-10, 10], to 1e-9.
+    """
+
+    def law(a):
+        return 6 * (1 + a**4) / (1 + a**2) ** 2
+
+    trial.prove(
+        lambda a: 3,
+        law,
+        {"a": (-10, 10)},
+        tolerance=1e-9,
+        controls={"1 % less": lambda a: 0.99 * law(a), "without the 6": lambda a: law(a) / 6},
+        same_as=(None, lambda a: fluctuation([1, 1], a)),
+    )
+
+
+@claim(derived("boxes of a, each enclosed"), kind="bound")
+def test_relu_fluctuates_most__everywhere(trial):
+    """No slope fluctuates more than ReLU: 6 (1 + a^4) / (1 + a^2)^2 <= 6 for all a in [-1, 1]."""
+    trial.prove(
+        lambda a: 6 * (1 + a**4) / (1 + a**2) ** 2,
+        lambda a: 6,
+        {"a": (-1, 1)},
+        controls={"1 % less": lambda a: 5.94, "that of a slope of .2": lambda a: 5.56},
+        same_as=(lambda a: fluctuation([1, 1], a), None),
+    )
+
+
 @figure("F1", claims=("second_moment", "typical_size"))
 def size_against_depth(depth: int = 30, networks: int = 200):
     """He's scale keeps the mean square of activations and lets the typical square fall by a factor

@@ -15,6 +15,7 @@ claimed: anything about anchors that are no exact counterparts of each other. A 
 isometry too, and is not forgiven: centre. Topic: representations.
 """
 
+from fractions import Fraction
 from typing import Annotated
 
 import numpy as np
@@ -207,6 +208,34 @@ def test_direction_decoded(trial, dim: Dim, anchors: Anchors):
     options = {"ops": 40 * dim * np.linalg.cond(b), "scale": 1.0, "control_processes": off}
     trial.identity(
         cosines @ np.linalg.pinv(b).T, direction, controls={"with its norm": x}, **options
+    )
+
+
+@claim(derived("boxes of tan(θ/2), each enclosed"), kind="bound")
+def test_worst_move__everywhere(trial):
+    """A pair at the angle θ whose tan(θ/2) = t becomes K t moves its cosine by 2 (K - 1)/(K + 1) at
+    most, for all t in [0, 100] and K = 2, 3, 5, 10, 100, to 1e-9.
+    """
+
+    def cosine_of(tangent):
+        return (1 - tangent**2) / (1 + tangent**2)
+
+    def most(tangent, ratio):
+        return Fraction(2 * (ratio - 1), ratio + 1)
+
+    trial.prove(
+        lambda tangent, ratio: cosine_of(tangent) - cosine_of(ratio * tangent),
+        most,
+        {"tangent": (0, 100), "ratio": [2, 3, 5, 10, 100]},
+        tolerance=1e-9,
+        controls={
+            "1 % less": lambda tangent, ratio: Fraction(99, 100) * most(tangent, ratio),
+            "1 - 1/K": lambda tangent, ratio: 1 - Fraction(1, ratio),
+        },
+        same_as=(
+            lambda t, ratio: move(np.array([1, t]), np.array([1, -t]), np.array([1, ratio])),
+            lambda t, ratio: largest_move(ratio),
+        ),
     )
 
 

@@ -20,7 +20,7 @@ from typing import Annotated
 import numpy as np
 from scipy.stats import binom, norm
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import abstract, balls, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
@@ -228,6 +228,26 @@ def test_fastrp_similarity(trial, nodes: Dim, sparsity: Sparsity, power: Power):
     measured = similarities(adjacency, degrees, alphas, sparsity)
     scale = sparsity * predict.max()
     trial.identity(measured, predict, ops=3**nodes, scale=scale, controls=controls)
+
+
+@claim(derived("boxes of ε, each enclosed"), kind="bound")
+def test_tail__everywhere(trial):
+    """The exponent per row, ε²/4 - ε³/6, is at most that of Chernoff's bound for Gaussian rows,
+    (ε - log(1 + ε))/2, for all ε in [0, 1], to 1e-15.
+    """
+    trial.prove(
+        lambda width: width**2 / 4 - width**3 / 6,
+        lambda width: (width - balls.log1p(width)) / 2,
+        {"width": (0, 1)},
+        tolerance=1e-15,
+        controls={
+            "1 % less": lambda width: 0.99 * (width - balls.log1p(width)) / 2,
+            "one more term of the series": lambda width: (
+                width**2 / 4 - width**3 / 6 + width**4 / 8 - width**5 / 8
+            ),
+        },
+        same_as=(lambda width: -np.log(tail_bound(1, width) / 2), None),
+    )
 
 
 @figure("F1", claims=("norm_variance",))

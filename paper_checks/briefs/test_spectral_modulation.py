@@ -27,6 +27,7 @@ errors of an ill-conditioned Σ at every step. Topic: representations.
 """
 
 import warnings
+from fractions import Fraction
 from functools import cache
 from typing import Annotated
 
@@ -331,6 +332,33 @@ def test_slow_start(trial, steps: Slow):
 def initial_growth(steps):
     """H'(0)^T."""
     return 2.25**steps
+
+
+@claim(derived("boxes of λ, each enclosed"), kind="bound")
+def test_slow_start__everywhere(trial):
+    """φ_T(λ) ≤ (9/4)^T λ for all λ in [0, 1] and T = 1..5."""
+
+    def growth(share, steps):
+        return Fraction(9, 4) ** steps * share
+
+    def modulation_map(share, steps):
+        for _ in range(steps):
+            share = share * (3 - share) ** 2 / 4
+        return share
+
+    trial.prove(
+        modulation_map,
+        growth,
+        {"share": (0, 1), "steps": range(1, 6)},
+        controls={
+            "doubles each step": lambda share, steps: 2**steps * share,
+            "1 % less": lambda share, steps: Fraction(99, 100) * growth(share, steps),
+        },
+        same_as=(
+            lambda share, steps: root_whitened(share, steps) ** 2,
+            lambda share, steps: initial_growth(steps) * share,
+        ),
+    )
 
 
 @figure("F1", claims=("spectral_map", "slow_start"))

@@ -21,7 +21,7 @@ from scipy.linalg import expm
 from scipy.optimize import brentq
 from scipy.special import expit, lambertw
 
-from theory_on_trial import claim, derived, observed, paper, predicted
+from theory_on_trial import balls, claim, derived, observed, paper, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
@@ -259,6 +259,45 @@ def test_gate_against_flow(trial, farthest: Farthest):
         error=0.002,
         margin=0.005,
         controls={"Δ = e": np.e, "Δ = 5/2": 2.5},
+    )
+
+
+@claim(derived("boxes of Δ, each enclosed"), kind="bound")
+def test_gate_against_flow__everywhere(trial):
+    """(1 - e^{-Δ}) - Δ/(1 + Δ) <= .2036 for all Δ in [0, 100]: the gate lags behind the flow by no
+    more. The constant is 1 - e^{-Δ} - Δ/(1 + Δ) at Δ = -1 - 2 W₋₁(-e^{-1/2}/2), to 1e-9.
+    """
+    most = largest_gap()[1]
+
+    def simulated(step):
+        flow = driven(-np.eye(1), np.eye(1), *CONSTANT, step)[0]
+        return flow - (gate(0.0, 1.0, np.log(step)) if step else 0.0)
+
+    trial.prove(
+        lambda step: 1 - balls.exp(-step) - step / (1 + step),
+        lambda step: most,
+        {"step": (0, 100)},
+        tolerance=1e-9,
+        controls={"1 % less": lambda step: 0.99 * most, "one fifth": lambda step: 0.2},
+        same_as=(simulated, None),
+    )
+
+
+@claim(derived("boxes of Δ, each enclosed"), kind="bound")
+def test_gate_opens_less__everywhere(trial):
+    """Δ/(1 + Δ) <= 1 - e^{-Δ} for all Δ in [0, 100]: a gate never opens further than the flow."""
+    trial.prove(
+        lambda step: step / (1 + step),
+        lambda step: 1 - balls.exp(-step),
+        {"step": (0, 100)},
+        controls={
+            "a flow that is 1 % slower": lambda step: 1 - balls.exp(-0.99 * step),
+            "the gate of half a step": lambda step: step / (2 + step),
+        },
+        same_as=(
+            lambda step: gate(0.0, 1.0, np.log(step)) if step else 0.0,
+            lambda t: -np.expm1(-t),
+        ),
     )
 
 

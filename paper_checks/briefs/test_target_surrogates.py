@@ -25,13 +25,14 @@ gradient descent in the target space"). Derived here: all laws. Not claimed: tha
 surrogate above the loss, for it does not. Topic: learning.
 """
 
+from fractions import Fraction
 from functools import partial
 from typing import Annotated
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import abstract, balls, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -310,6 +311,50 @@ def test_rate(trial, targets: Targets, weights: Weights, outer: Outer):
         instances="grid",
         controls={"the first order alone, L (l_0 - l_T)": budgets / 2},
         **options,
+    )
+
+
+@claim(derived("boxes of u, each enclosed"), kind="bound")
+def test_majorises__everywhere(trial):
+    """log(1 + e^{-u}) <= l(z) + l'(z) (u - z) + c (u - z)²/2 with c = tanh(z/2)/(2z), for all u in
+    [-30, 30] and z = 1, 2, 4, 8, to 1e-9.
+    """
+
+    def loss(u):
+        return balls.log(1 + balls.exp(-u))
+
+    def parabola(u, z, curvature):
+        return loss(z) - (u - z) / (1 + balls.exp(z)) + curvature * (u - z) ** 2 / 2
+
+    def law(u, z):
+        return parabola(u, z, balls.tanh(Fraction(z, 2)) / (2 * z))
+
+    def on_floats(u, z):
+        value, slope = logistic(1.0, np.array([z]))
+        return value + slope[0] * (u - z) + least_curvature(z) * (u - z) ** 2 / 2
+
+    trial.prove(
+        lambda u, z: loss(u),
+        law,
+        {"u": (-30, 30), "z": [1, 2, 4, 8]},
+        tolerance=1e-9,
+        controls={
+            "c 1 % less": lambda u, z: parabola(u, z, 0.99 * balls.tanh(Fraction(z, 2)) / (2 * z)),
+            "by l'' at z": lambda u, z: parabola(u, z, 1 / (4 * balls.cosh(Fraction(z, 2)) ** 2)),
+        },
+        same_as=(lambda u, z: logistic(1.0, np.array([u]))[0], on_floats),
+    )
+
+
+@claim(derived("boxes of z, each enclosed"), kind="bound")
+def test_sharp_curvature__everywhere(trial):
+    """tanh(z/2)/(2z) <= 1/4 for all z in [.01, 50]: an η that majorises is never below 1/L = 4."""
+    trial.prove(
+        lambda z: balls.tanh(z / 2) / (2 * z),
+        lambda z: Fraction(1, 4),
+        {"z": (0.01, 50)},
+        controls={"1 % less": lambda z: Fraction(99, 400)},
+        same_as=(least_curvature, None),
     )
 
 

@@ -20,7 +20,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import brentq, minimize
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import abstract, balls, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
@@ -230,6 +230,45 @@ def test_focus_cap(trial, others: Others, temperature: Temperature):
     softmax = 1 / (1 + others * np.exp(-2 * temperature))
     controls = {"softmax": softmax, "others at 0": focus(others, temperature, 0.0)}
     trial.value(most, focus(others, temperature), error=1e-9, margin=1e-7, controls=controls)
+
+
+@claim(derived("boxes of s, each enclosed"), kind="bound")
+def test_parity__everywhere(trial):
+    """T_m(s) >= r^m/m! at the only root r of T_{m-1}, for all s in [-20, 20] and m = 2, 4, 6, 8, to
+    1e-9.
+    """
+    least = {order: lowest(order)[1] for order in (2, 4, 6, 8)}
+    trial.prove(
+        lambda score, order: -polynomial(order, score),
+        lambda score, order: -least[order],
+        {"score": (-20, 20), "order": list(least)},
+        tolerance=1e-9,
+        controls={
+            "1 % more": lambda score, order: -1.01 * least[order],
+            "1, at 0": lambda score, order: -1.0,
+        },
+    )
+
+
+@claim(derived("boxes of τ and N, each enclosed"), kind="bound")
+def test_focus_cap__everywhere(trial):
+    """The largest weight of T_2 is at most that of softmax, T_2(τ)/(T_2(τ) + (N - 1)/2) <= 1/(1 +
+    (N - 1) e^{-2τ}), for all τ in [1, 40] and N - 1 in [1, 1000].
+    """
+    trial.prove(
+        lambda others, temperature: 1 / (1 + others / (2 * polynomial(2, temperature))),
+        lambda others, temperature: 1 / (1 + others * balls.exp(-2 * temperature)),
+        {"others": (1, 1000), "temperature": (1, 40)},
+        controls={
+            "softmax at three quarters of τ": lambda others, temperature: (
+                1 / (1 + others * balls.exp(-1.5 * temperature))
+            ),
+            "1 % less": lambda others, temperature: (
+                0.99 / (1 + others * balls.exp(-2 * temperature))
+            ),
+        },
+        same_as=(focus, lambda others, tau: 1 / (1 + others * np.exp(-2 * tau))),
+    )
 
 
 @figure("F1", claims=("focus_cap",))
