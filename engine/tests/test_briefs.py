@@ -98,19 +98,19 @@ def test_a_page_whose_sides_meet_is_an_error_at_collection_that_names_both(
     assert re.search(sentence, process.stdout), process.stdout
 
 
-def test_a_claim_that_is_proved_needs_one_side_and_not_none(page):
+@pytest.mark.parametrize(
+    ("twin", "lacking"), [("closed_form", ()), ("None", ("predicted", "observed"))]
+)
+def test_a_claim_that_is_proved_needs_one_side_and_not_none(page, twin, lacking):
     proof = """
 
 @claim(derived("boxes"))
 def test_grows(trial):
-    trial.prove(lambda n: n, lambda n: n + 1, {"n": (0, 9)}, same_as=(closed_form, None))
+    trial.prove(lambda n: n, lambda n: n + 1, {"n": (0, 9)}, same_as=(TWIN, None))
 """
-    page.write_text(PAGE + proof)
-    assert crossings(page) == []
-    page.write_text(PAGE + proof.replace("same_as=(closed_form, None)", "same_as=(None, None)"))
-    assert crossings(page) == [
-        f"test_grows reaches no function under @{side}" for side in ("predicted", "observed")
-    ]
+    page.write_text(PAGE + proof.replace("TWIN", twin))
+    sentences = [f"test_grows reaches no function under @{side}" for side in lacking]
+    assert crossings(page) == sentences
 
 
 def test_a_side_that_another_module_marks_is_an_error_at_collection_too(page):

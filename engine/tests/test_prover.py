@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from theory_on_trial import Trial, balls
 from theory_on_trial.decide.prover import prove, prove_identity
+from theory_on_trial.trial.hints import explain
 
 FUNCTIONS = ("exp", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asinh", "atan", "erf")
 POSITIVE = ("log", "log1p", "sqrt", "lgamma")
@@ -272,3 +273,43 @@ def test_a_formula_that_has_drifted_from_its_theory_is_told():
         Trial("prover.drift").prove(
             lambda x: balls.tanh(x), lambda x: x, {"x": (0, 2)}, same_as=(np.sin, None), controls={}
         )
+
+
+def test_a_trial_records_an_identity_with_its_control():
+    trial = Trial("prover.cubes")
+    trial.prove_identity(
+        sum_of_cubes,
+        lambda n: (n * (n + 1) / 2) ** 2,
+        {"n": 4},
+        controls={"n (n + 1) / 2": lambda n: n * (n + 1) / 2},
+    )
+    (finding,) = trial.findings
+    assert finding.outcome == "VERIFIED"
+    assert finding.note == "proved for all n: 5 exact values"
+    assert [control.outcome for control in finding.controls] == ["REFUTED"]
+
+
+def test_a_refuted_control_shows_how_tight_the_bound_is():
+    """The sides touch at 0, which no middle of a box comes near; the control is refuted near it."""
+    trial = Trial("prover.tight")
+    trial.prove(
+        lambda x: x * (3 - x) ** 2 / 4,
+        lambda x: 2.25 * x,
+        {"x": (0, 1)},
+        controls={"1 % less": lambda x: 0.99 * 2.25 * x},
+    )
+    (finding,) = trial.findings
+    assert finding.tightness > 0.99
+    assert finding.resolution.size < 0.01
+
+
+def test_a_control_of_other_parameters_is_told():
+    with explain(), pytest.raises(TypeError, match="unexpected keyword argument"):
+        Trial("prover.names").prove(
+            lambda x: x, lambda x: x + 1, {"x": (0, 1)}, controls={"other": lambda y: y}
+        )
+    with pytest.raises(TypeError, match="control 'a number' must be a function of the parameters"):  # noqa: SIM117
+        with explain():
+            Trial("prover.number").prove(
+                lambda x: x, lambda x: x + 1, {"x": (0, 1)}, controls={"a number": 0.5}
+            )

@@ -203,8 +203,8 @@ def test_signed_scores(trial, n: Scores):
 
 @claim(derived("boxes of the difference of two scores, each enclosed"), kind="bound")
 def test_softmax_quarter__everywhere(trial):
-    """p_j p_k <= 1/4 for two weights of softmax and all s_j - s_k in [-30, 30]. More scores make the
-    other weights one that is p_k = 1 - p_j, so that ∂p_j/∂s_j = p_j (1 - p_j) <= 1/4 too.
+    """∂p_j/∂s_j = p_j (1 - p_j) <= 1/4 for all values in [-30, 30] of s_j less the logarithm of the
+    sum of the other e^s.
     """
     trial.prove(
         lambda difference: balls.exp(difference) / (1 + balls.exp(difference)) ** 2,

@@ -260,7 +260,9 @@ def test_moments__everywhere(trial):
         lambda dim, neighbours: dim * (dim + 1) / ((dim + 2) * neighbours),
         lambda dim, neighbours: dim / (neighbours - 1),
         {"dim": (0.1, 100), "neighbours": range(2, 101)},
-        controls={"that of k + 1 neighbours, less 2 %": lambda dim, k: 0.98 * dim / k},
+        controls={
+            "that of k + 1 neighbours, less 2 %": lambda dim, neighbours: 0.98 * dim / neighbours
+        },
         same_as=(
             lambda dim, neighbours: leading_moment_mean(dim, neighbours) - dim,
             lambda dim, neighbours: mean_estimate(dim, neighbours) - dim,

@@ -301,8 +301,8 @@ def test_sum_of_units(trial, inputs: Few, first: Wide, slope: Kinked):
 
 @claim(derived("boxes of a, each enclosed"), kind="bound")
 def test_fluctuations__everywhere(trial):
-    """No slope fluctuates less than that of no kink, 1 + 2 / n_l: 6 (1 + a^4) / (1 + a^2)^2 >= 3 for
-    all a in [-10, 10], to 1e-9.
+    """No slope fluctuates less than no kink, 1 + 2 / n_l: 6 (1 + a^4) / (1 + a^2)^2 >= 3 for all a
+    in [-10, 10], to 1e-9.
     """
 
     def law(a):

@@ -1026,19 +1026,26 @@ def _proved(
     tolerance: float | None,
     domain: Mapping[str, Any],
 ) -> Finding:
-    """Make the finding of a proof; `tolerance` is None for an identity."""
-    left = float(lhs(**proof.point))
-    right = float(rhs(**proof.point))
+    """Make the finding of a proof; `tolerance` is None for an identity.
+
+    It is shown where the sides are seen nearest to each other: in the proof, or where it refuted a
+    control.
+    """
+    seen = [proof, *(rival for rival in rivals.values() if rival.outcome == "REFUTED")]
+    sides = [(float(lhs(**found.point)), float(rhs(**found.point))) for found in seen]
+    if tolerance is None or proof.outcome != "VERIFIED":
+        sides = sides[:1]
+    left, right = min(sides, key=lambda pair: (pair[1] - pair[0]) / abs(pair[1] or 1.0))
     interval = Enclosure(np.asarray(left), np.asarray(left), np.asarray(left), 0.0, "proved", 1)
     interval = interval._replace(n=proof.boxes)
     where = "" if proof.where is None else ", ".join(map(_range_in_words, proof.where.items()))
-    everywhere = ", ".join(map(_range_in_words, domain.items()))
     if tolerance is None:
         side: Side = "two"
         everywhere = ", ".join(domain)
         how = f"{proof.boxes} exact values"
     else:
         side = "at most"
+        everywhere = ", ".join(map(_range_in_words, domain.items()))
         how = f"{proof.boxes} boxes, depth {proof.depth}, {proof.bits} bits, {proof.used}"
         how += f", to {tolerance:g}" if tolerance else ""
     note = {

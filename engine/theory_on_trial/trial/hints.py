@@ -90,9 +90,12 @@ def _misfits(decision: str, given: Mapping[str, Any]) -> Iterator[str]:
         for name in names:
             if given.get(name) is not None and not fits(given[name]):
                 yield f"{name}= must be {what}, got {_shown(given[name])}"
-    must = _CDF if decision == "distribution" else "a number, or one for each coordinate"
+    takes_functions = decision in ("distribution", "prove", "prove_identity")
+    must = "a number, or one for each coordinate"
+    if takes_functions:
+        must = _CDF if decision == "distribution" else "a function of the parameters"
     for name, value in (given.get("controls") or {}).items():
-        if callable(value) != (decision == "distribution"):
+        if callable(value) != takes_functions:
             yield f"control {name!r} must be {must}, got {_shown(value)}"
 
 
