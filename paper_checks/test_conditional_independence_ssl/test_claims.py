@@ -701,3 +701,22 @@ def test_second_view_discarded(trial, violation: Violation):
             "X1 says all": np.full(2, theory.noise_of_both),
         },
     )
+
+
+@claim(derived("exact values of polynomials of low degree"), kind="identity")
+def test_break_even__everywhere(trial):
+    """At n* = d1 + 1 + σ² (d1 - r) / a, (σ² + a) (n* - d1 - 1) = σ² (n* - r - 1), times a, for all
+    σ², a, d1 and r: both heads are as good.
+    """
+
+    def beyond(noise, dim, rank):
+        return noise * (dim - rank)  # a (n* - d1 - 1)
+
+    trial.prove_identity(
+        lambda noise, error, dim, rank: (noise + error) * beyond(noise, dim, rank),
+        lambda noise, error, dim, rank: noise * (beyond(noise, dim, rank) + error * (dim - rank)),
+        {"noise": 2, "error": 1, "dim": 1, "rank": 1},
+        controls={
+            "n* without the noise": lambda noise, error, dim, rank: noise * error * (dim - rank)
+        },
+    )

@@ -9,7 +9,7 @@ import numpy as np
 from sims import contrastive_theory as observed
 from theory import contrastive_theory as predicted
 from theory.contrastive_theory.domains import Loss
-from theory_on_trial import abstract, claim, derived
+from theory_on_trial import abstract, balls, claim, derived
 from theory_on_trial.contract import Count, Interval, NonNegative
 from theory_on_trial.laws import Bounded
 
@@ -553,3 +553,62 @@ def test_encoding_is_not_seen(trial, order: Literal["0123", "0213"]):
     agreeing = [np.mean((np.arange(4) >= cut) == is_high) for cut in range(5)]
     best_cut = max(*agreeing, *(1 - share for share in agreeing))
     trial.identity(best_cut, accuracy, ops=4, controls={"that of the other code": 1.75 - accuracy})
+
+
+@claim(derived("boxes of v, each enclosed"), kind="bound")
+def test_collision_loss__everywhere(trial):
+    """A colliding negative costs log cosh(v/2) <= |v|/2 more than v = 0 does, in nats and in the
+    mean over the sign of v, for all |v| in [0, 400]: the first step to c' = 1 / (sqrt(3) ln 2).
+    """
+
+    def both_signs(v):
+        return (np.logaddexp(0, v) + np.logaddexp(0, -v)) / 2 - np.log(2)
+
+    trial.prove(
+        lambda v: balls.log(balls.cosh(v / 2)),
+        lambda v: v / 2,
+        {"v": (0, 400)},
+        controls={"1 % less": lambda v: 0.495 * v, "v²/9": lambda v: v**2 / 9},
+        same_as=(both_signs, None),
+    )
+
+
+@claim(derived("exact values of polynomials of degree 6"), kind="identity")
+def test_collision_constant_is_best__everywhere(trial):
+    """For the numbers 1, …, m, with A = Σ |i - j| and B = Σ (i - j)² over all pairs, 3 A² = 2 (m² -
+    1) B for all m. So Gini's mean difference A / m² is 2 / sqrt(3) standard deviations times sqrt(1
+    - 1 / m²).
+    """
+
+    def over_pairs(points, term):
+        return sum(term(abs(i - j)) for i, j in product(range(int(points)), repeat=2))
+
+    def law(m):
+        return 2 * (m**2 - 1) * over_pairs(m, lambda gap: gap**2)
+
+    trial.prove_identity(
+        lambda m: 3 * over_pairs(m, lambda gap: gap) ** 2,
+        law,
+        {"m": 6},
+        controls={"sqrt(1 - 1 / m)": lambda m: 2 * m * (m - 1) * over_pairs(m, lambda gap: gap**2)},
+    )
+
+
+@claim(derived("boxes of t, each enclosed"), kind="bound")
+def test_many_negatives__everywhere(trial):
+    """log(1 + c t) >= c log(1 + t) for all t in [0, 100] and c = 1/8, 2/8, …, 7/8: the concavity
+    behind w, with c = n / (1 + N).
+    """
+
+    def whole(t, eighths):
+        return balls.log1p(Fraction(eighths, 8) * t)
+
+    trial.prove(
+        lambda t, eighths: Fraction(eighths, 8) * balls.log1p(t),
+        whole,
+        {"t": (0, 100), "eighths": range(1, 8)},
+        controls={
+            "1 % less": lambda t, eighths: 0.99 * whole(t, eighths),
+            "c² for c": lambda t, eighths: balls.log1p(Fraction(eighths, 8) ** 2 * t),
+        },
+    )

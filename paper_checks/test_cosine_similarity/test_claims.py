@@ -1,5 +1,6 @@
 """The claims of the paper; what its letters mean stands in the package."""
 
+from fractions import Fraction
 from itertools import product
 from typing import Annotated, Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from sims import cosine_similarity as observed
 from theory import cosine_similarity as predicted
-from theory_on_trial import abstract, claim, derived
+from theory_on_trial import abstract, balls, claim, derived
 from theory_on_trial.contract import Count, Interval
 
 Cosine = Annotated[
@@ -577,3 +578,51 @@ def test_range_diagonal_gauge(trial, dim: Dim, condition: Condition):
     controls["any gauge"] = np.array(predicted.any_gauge_range(us, vs, condition))
     ends = np.array(predicted.diagonal_gauge_range(us, vs, condition))
     trial.value(extremes, ends, error=1e-11, margin=1e-8, controls=controls)
+
+
+@claim(derived("boxes of the gauge's direction, each enclosed"), kind="bound")
+def test_range_any_gauge__everywhere(trial):
+    """In the plane, with G of eigenvalues 1 and K = 4 in any direction m in [0, 3.2], no cosine of
+    two vectors that are 2 h apart exceeds cos 2 atan(tan(h) / 2), for h = 1/8, 2/8, …, 11/8, to
+    1e-12.
+    """
+    condition = 4
+
+    def gauged(turn, eighths):
+        half = Fraction(eighths, 8)
+        x1, x2 = balls.cos(turn + half), balls.cos(turn - half)
+        y1, y2 = balls.sin(turn + half), balls.sin(turn - half)
+        lengths = (x1**2 + condition * y1**2) * (x2**2 + condition * y2**2)
+        return (x1 * x2 + condition * y1 * y2) / balls.sqrt(lengths)
+
+    def high(turn, eighths):
+        half = Fraction(eighths, 8)
+        apart = balls.sin(half) ** 2 / condition
+        return (balls.cos(half) ** 2 - apart) / (balls.cos(half) ** 2 + apart)
+
+    def vectors(turn, eighths):
+        angles = turn + np.array([eighths, -eighths]) / 8
+        return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+    def observed_cosine(turn, eighths):
+        root = np.diag([1.0, 0.5])[None]  # R with G = (R R')^-1
+        return observed.gauged_cosines(*vectors(turn, eighths), root)[0]
+
+    def predicted_end(turn, eighths):
+        u, v = vectors(turn, eighths)
+        return predicted.any_gauge_range(u[None], v[None], float(condition)).high[0]
+
+    trial.prove(
+        gauged,
+        high,
+        {"turn": (0, 3.2), "eighths": range(1, 12)},
+        tolerance=1e-12,
+        controls={
+            "1 % nearer to the angle": lambda turn, eighths: high(turn, eighths) - 0.01,
+            "as of K = 3": lambda turn, eighths: (
+                (balls.cos(Fraction(eighths, 8)) ** 2 * 3 - balls.sin(Fraction(eighths, 8)) ** 2)
+                / (balls.cos(Fraction(eighths, 8)) ** 2 * 3 + balls.sin(Fraction(eighths, 8)) ** 2)
+            ),
+        },
+        same_as=(observed_cosine, predicted_end),
+    )

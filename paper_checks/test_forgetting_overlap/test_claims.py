@@ -2,6 +2,7 @@
 tasks.
 """
 
+from fractions import Fraction
 from functools import partial
 from itertools import product
 from typing import Annotated, Literal
@@ -20,7 +21,7 @@ from paper_checks.test_forgetting_overlap import (
 )
 from sims import forgetting_overlap as observed
 from theory import forgetting_overlap as predicted
-from theory_on_trial import claim, derived
+from theory_on_trial import balls, claim, derived
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Asymptotic
 from theory_on_trial.trial.provenance import Source
@@ -429,4 +430,21 @@ def test_inverted_u__exact(
         laws,
         10 * dim,
         size,
+    )
+
+
+@claim(derived("boxes of the angle, each enclosed"), kind="bound")
+def test_inverted_u__everywhere(trial):
+    """cos² θ sin² θ <= 1/4 for all θ in [0, 1.57], to 1e-12: two tasks of one teacher forget most
+    at 45 degrees.
+    """
+    trial.prove(
+        lambda angle: balls.cos(angle) ** 2 * balls.sin(angle) ** 2,
+        lambda angle: Fraction(1, 4),
+        {"angle": (0, 1.57)},
+        tolerance=1e-12,
+        controls={
+            "1 % less": lambda angle: Fraction(99, 400),
+            "largest at 30 degrees": lambda angle: Fraction(3, 16),
+        },
     )

@@ -2,6 +2,7 @@
 dimensions.
 """
 
+from fractions import Fraction
 from functools import partial
 from typing import Annotated, Literal
 
@@ -486,4 +487,29 @@ def test_fig1__curves(
     controls = {"mean gradient, and d for d + 2": mean_gradient, "risks": risks}
     trial.mean(
         measure, law, law=Asymptotic(), margin=0.04 * law, controls=controls, first=64, most=2048
+    )
+
+
+@claim(derived("boxes of the step, each enclosed"), kind="bound")
+def test_gd__best__step__everywhere(trial):
+    """D (1 - k / (k + d + 1 + σ²)) is at most the risk d (1 - 4 α k) + 4 α² k d (k + d + 1 + σ²) of
+    one step, for all α in [0, 1], d = 1, 2, 5, 20, k = 1, 5, 40 and σ = 0, 1, 2, to 1e-9.
+    """
+
+    def total(d, k, noise):
+        return k + d + 1 + noise**2
+
+    def risk(step, d, k, noise):
+        return d * (1 - 4 * step * k) + 4 * step**2 * k * d * total(d, k, noise)
+
+    trial.prove(
+        lambda step, d, k, noise: d * (1 - Fraction(k, total(d, k, noise))),
+        risk,
+        {"step": (0, 1), "d": [1, 2, 5, 20], "k": [1, 5, 40], "noise": [0, 1, 2]},
+        tolerance=1e-9,
+        controls={"1 % less": lambda step, d, k, noise: 0.99 * risk(step, d, k, noise)},
+        same_as=(
+            lambda step, d, k, noise: predicted.best_step_risk(d, k, 1.0, float(noise)),
+            lambda step, d, k, noise: predicted.gradient_step_risk(d, k, step, 1.0, float(noise)),
+        ),
     )

@@ -564,3 +564,22 @@ def enumerated(hidden, parts):
                         if stable and (2 * a + c == parts or a + b + r == parts):
                             counts += [1, r == 0]
     return counts
+
+
+@claim(derived("exact values of polynomials of degree 1"), kind="identity")
+def test_abc_symmetry__everywhere(trial):
+    """Both arguments of the minimum in r, (a + b) + c - 1 + 2 a_l and (2 a + c) + c - 1 + 2 a_l,
+    are the same at (a + θ, b - θ, c - 2 θ) for all a, a_l, b, c and θ: so is r.
+    """
+
+    def arguments(a, first, b, c, z):
+        return a + b + c - 1 + 2 * first + z * (2 * a + c + c - 1 + 2 * first)
+
+    trial.prove_identity(
+        lambda a, first, b, c, theta, z: arguments(
+            a + theta, first + theta, b - theta, c - 2 * theta, z
+        ),
+        lambda a, first, b, c, theta, z: arguments(a, first, b, c, z),
+        {"a": 1, "first": 1, "b": 1, "c": 1, "theta": 1, "z": 1},
+        controls={"c - θ": lambda a, first, b, c, theta, z: arguments(a, first, b, c + theta, z)},
+    )

@@ -664,3 +664,29 @@ def test_plug_in_bias__sampled(
         controls=controls,
         **looks,
     )
+
+
+@claim(derived("boxes of m α/B - 2, each enclosed"), kind="bound")
+def test_halting__everywhere(trial):
+    """B (α/(2 B) + 1/(2 m) + 1/(4 m²)) <= 13 α/16 for all grids m = 2..200 and all α/B = (2 + u)/m,
+    u in [0, 1], among them all for which m = ceil(2 B/α): K2 is well below α.
+    """
+
+    def share_of_alpha(excess, steps):
+        rounding = 1 / (2 * (2 + excess)) + 1 / (4 * steps * (2 + excess))
+        return Fraction(1, 2) + rounding
+
+    def guaranteed(excess, steps):
+        share = (2 + excess) / steps
+        return predicted.guaranteed_error(0.5, min(share / 2, 1.0), steps) / share * 2
+
+    trial.prove(
+        share_of_alpha,
+        lambda excess, steps: Fraction(13, 16),
+        {"excess": (0, 1), "steps": range(2, 201)},
+        controls={
+            "1 % less": lambda excess, steps: Fraction(1287, 1600),
+            "without 1/(4 m²)": lambda excess, steps: Fraction(3, 4),
+        },
+        same_as=(guaranteed, None),
+    )

@@ -2,6 +2,7 @@
 logits break it.
 """
 
+from fractions import Fraction
 from typing import Annotated
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, logsumexp, softmax, xlogy
 
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import claim, derived
+from theory_on_trial import balls, claim, derived
 from theory_on_trial.contract import Count, Interval
 
 HAIR = 1e-13
@@ -405,3 +406,49 @@ def test_bayes_log_loss(
         error=abs(fine - coarse) + 1e-12 * exact,
         controls=controls,
     )
+
+
+@claim(derived("boxes of t, each enclosed"), kind="bound")
+def test_psi_conjugate__everywhere(trial):
+    """Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2 >= t²/2 for all t in [0, .999], to 1e-15."""
+    trial.prove(
+        lambda t: t**2 / 2,
+        psi,
+        {"t": (0, 0.999)},
+        tolerance=1e-15,
+        controls={
+            "1 % less": lambda t: 0.99 * psi(t),
+            "Ψ of 99 % of t": lambda t: psi(0.99 * t),
+        },
+        same_as=(None, predicted.consistency_transform),
+    )
+
+
+@claim(derived("boxes of t, each enclosed"), kind="bound")
+def test_hcons_multiclass__everywhere(trial):
+    """(p_a + p_b) Ψ((p_a - p_b) / (p_a + p_b)) >= Ψ(p_a - p_b) for all t = (p_a - p_b) / (p_a +
+    p_b) in [0, .99] and p_a + p_b = 1/8, 2/8, …, 1, to 1e-12.
+    """
+
+    def middle(t, eighths):
+        return Fraction(eighths, 8) * psi(t)
+
+    trial.prove(
+        lambda t, eighths: psi(Fraction(eighths, 8) * t),
+        middle,
+        {"t": (0, 0.99), "eighths": range(1, 9)},
+        tolerance=1e-12,
+        controls={
+            "1 % less": lambda t, eighths: 0.99 * middle(t, eighths),
+            "the cube of the mass": lambda t, eighths: Fraction(eighths, 8) ** 3 * psi(t),
+        },
+        same_as=(
+            lambda t, eighths: predicted.consistency_transform(eighths / 8 * t),
+            lambda t, eighths: eighths / 8 * predicted.consistency_transform(t),
+        ),
+    )
+
+
+def psi(t):
+    """The transform Ψ, of floats and of balls."""
+    return ((1 + t) * balls.log1p(t) + (1 - t) * balls.log1p(-t)) / 2

@@ -388,3 +388,23 @@ def test_ou_not_mean_reverting__chance(
         most=2_000_000,
         vectorised=True,
     )
+
+
+@claim(derived("exact values of polynomials in a and z"), kind="identity")
+def test_ou_trapping__everywhere(trial):
+    """(1 - a²) (1 + a² + … + a^(2t - 2)) = 1 - a^(2t) for all a and t = 1, …, 12, as coefficients
+    of z^t.
+    """
+
+    def geometric(decay, z):
+        return sum(z**t * sum(decay ** (2 * j) for j in range(t)) for t in range(1, 13))
+
+    trial.prove_identity(
+        lambda decay, z: (1 - decay**2) * geometric(decay, z),
+        lambda decay, z: sum(z**t * (1 - decay ** (2 * t)) for t in range(1, 13)),
+        {"decay": 24, "z": 12},
+        start=2,
+        controls={
+            "a^t for a^(2t)": lambda decay, z: sum(z**t * (1 - decay**t) for t in range(1, 13))
+        },
+    )

@@ -10,7 +10,7 @@ from scipy.linalg import eigvalsh
 from paper_checks.test_random_walk_pca import LISSAJOUS, Components, ManyPoints, Points, ThreePoints
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim, code, derived
+from theory_on_trial import balls, claim, code, derived
 from theory_on_trial.contract import Interval
 
 
@@ -265,4 +265,29 @@ def test_distance_identity(trial, n_points: ThreePoints = 200):
         ops=n_points,
         scale=n_points,
         controls=controls,
+    )
+
+
+@claim(derived("every number of points up to 400, enclosed"), kind="bound")
+def test_evr_limit__everywhere(trial):
+    """ρ_1(T) = 6 / ((T² - 1) 4 sin²(π / 2T)) >= 6 / π² for all T = 2..400: the limit is approached
+    from above.
+    """
+
+    def ratio(n_points):
+        theta = 4 * balls.sin(balls.pi(n_points) / (2 * n_points)) ** 2
+        return 6 / ((n_points**2 - 1) * theta)
+
+    trial.prove(
+        lambda n_points: 6 / balls.pi(n_points) ** 2,
+        ratio,
+        {"n_points": range(2, 401)},
+        controls={
+            "1 % less": lambda n_points: 0.99 * ratio(n_points),
+            "divided by T²": lambda n_points: ratio(n_points) * Fraction(n_points - 1, n_points),
+        },
+        same_as=(
+            lambda n_points: predicted.explained_variance_ratio_limit(1)[0],
+            lambda n_points: predicted.explained_variance_ratio(n_points)[0],
+        ),
     )

@@ -1,6 +1,7 @@
 """Where ensembles are best, and the most negative penalty."""
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Annotated
 
 import numpy as np
@@ -179,3 +180,26 @@ def test_negative_ridge(trial, dim: Many = 480):
     positive -= predicted.full_ensemble_risk(population, -best.place, aspect, aspect)
     controls = {"penalties from 0 on suffice": 0.0, "the same penalty, positive": positive}
     trial.mean(gains, gain, law=Asymptotic(), margin=0.02 * gain, controls=controls, **LOOKS)
+
+
+@claim(derived("boxes of μ, each enclosed"), kind="bound")
+def test_least_penalty__everywhere(trial):
+    """For Σ = I, μ - φ μ / (μ + 1) >= -(1 - sqrt(φ))² for all μ in [-.95, 20] and sqrt(φ) = 1/4,
+    2/4, 3/4, 5/4, …, 3, to 1e-12.
+    """
+
+    def law(level, quarters):
+        return (1 - Fraction(quarters, 4)) ** 2
+
+    def on_floats(level, quarters):
+        population = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, 0.25)
+        return -predicted.least_penalty(population, (quarters / 4) ** 2)
+
+    trial.prove(
+        lambda level, quarters: Fraction(quarters, 4) ** 2 * (1 - 1 / (level + 1)) - level,
+        law,
+        {"level": (-0.95, 20), "quarters": [1, 2, 3, *range(5, 13)]},
+        tolerance=1e-12,
+        controls={"1 % less": lambda level, quarters: Fraction(99, 100) * law(level, quarters)},
+        same_as=(None, on_floats),
+    )
