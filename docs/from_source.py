@@ -35,7 +35,7 @@ from formulas import Formulas
 
 from theory_on_trial import Claim, claims
 from theory_on_trial.figures.drawing import figures
-from theory_on_trial.ledger import brief
+from theory_on_trial.ledger import brief, proved_for
 from theory_on_trial.page.typeset import typeset
 from theory_on_trial.repository import outline
 
@@ -172,7 +172,9 @@ def claim_row(claim: Claim, row: dict[str, Any] | None) -> str:
     source = "" if provenance == "abstract" else str(claim.source).removeprefix(f"{provenance}: ")
     place = typeset(source) if provenance == "derived" else escape(source)
     about = " · ".join(filter(None, [reference(claim), claim.kind, place]))
-    cells = [provenance, f"{typeset(claim.statement)}<br><small>{about}</small>"]
+    proof = proved_for(row["note"]) if row else ""
+    proof = f" <em>{escape(proof)}</em>" if proof else ""
+    cells = [provenance, f"{typeset(claim.statement)}{proof}<br><small>{about}</small>"]
     if row is None:
         why = "new" if claim.tier == "fast" else f"tier {claim.tier}"
         cells += [f"<small>{why}</small>", "", "", ""]

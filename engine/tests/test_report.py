@@ -10,7 +10,7 @@ from browser import chromium, find
 from theory_on_trial import claim, paper
 from theory_on_trial.figures.command import main as draw
 from theory_on_trial.figures.drawing import Figure
-from theory_on_trial.ledger import Row, brief
+from theory_on_trial.ledger import Row, brief, proved_for
 from theory_on_trial.ledger.words import whose
 from theory_on_trial.page.plot import interval_plot
 from theory_on_trial.page.report import drawn_in, drawn_of, write_gallery, write_html
@@ -212,6 +212,17 @@ def test_figures_of_the_gallery_stand_in_where_none_is_drawn(tmp_path):
 
 def test_numbers_in_words():
     assert brief([[0.265781, 1.0], [2.0, 3.0]]) == "0.26578…"
+
+
+def test_the_domain_of_a_proof_stands_beside_the_statement(tmp_path):
+    rows, _ = ledger()
+    note = "proved for all x in [0, 20]: 29 boxes, depth 11, 106 bits, enclosures"
+    proved = replace(rows[0], note=note, guarantee="proved")
+    write_html(tmp_path / "report.html", [proved], [], 0, "fast", tmp_path)
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert html.count("<em>proved for all x in [0, 20]</em>") == 1
+    assert proved_for(f"a remark; {note}") == "proved for all x in [0, 20]"
+    assert proved_for("not proved at x = 3: more boxes would do") == ""
 
 
 def test_counts_are_split_by_whose_statement_it_is():

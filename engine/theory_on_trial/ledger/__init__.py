@@ -3,7 +3,7 @@
 from theory_on_trial.ledger.files import platform_facts, write_json
 from theory_on_trial.ledger.journal import SCHEMA
 from theory_on_trial.ledger.rows import Row, paper_in, rows_of
-from theory_on_trial.ledger.words import brief, brief_interval
+from theory_on_trial.ledger.words import brief, brief_interval, proved_for
 
 __all__ = [
     "SCHEMA",
@@ -12,6 +12,7 @@ __all__ = [
     "brief_interval",
     "paper_in",
     "platform_facts",
+    "proved_for",
     "rows_of",
     "write_json",
 ]

@@ -1,5 +1,6 @@
 """Numbers and intervals in a few digits, as the ledger prints them."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -31,6 +32,12 @@ def whose(rows: Iterable[Any]) -> str:
         f"VERIFIED: {authors} of the authors, {counts['derived']} derived here{unsourced}; "
         f"REFUTED as published: {len(expected) - counts.total()}"
     )
+
+
+def proved_for(note: str) -> str:
+    """Return "proved for all …", the domain of a proof that a note tells, or "" of another note."""
+    found = re.search(r"\bproved for all [^:;]*", note)
+    return found[0] if found else ""
 
 
 def brief_interval(interval: Any, digits: int = 5) -> str:

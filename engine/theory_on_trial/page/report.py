@@ -14,7 +14,7 @@ import jinja2
 import numpy as np
 
 from theory_on_trial.base.files import write_text
-from theory_on_trial.ledger import Row, brief, brief_interval, paper_in, platform_facts
+from theory_on_trial.ledger import Row, brief, brief_interval, paper_in, platform_facts, proved_for
 from theory_on_trial.ledger.terminal import sentences
 from theory_on_trial.ledger.words import whose
 from theory_on_trial.page.plot import interval_plot
@@ -226,6 +226,7 @@ def _environment() -> jinja2.Environment:
         "typeset": typeset,
         "brief": brief,
         "interval": brief_interval,
+        "proved_for": proved_for,
         "numbers": lambda value: ", ".join(map(brief, np.ravel(np.asarray(value, object)))),
         "coordinates": _coordinates,
         "asdict": asdict,
