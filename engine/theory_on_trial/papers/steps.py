@@ -19,8 +19,8 @@ from theory_on_trial.trial.sides import marked
 
 Step = Callable[[Paper], list[str] | None]
 SEEDS = 3
-MINUTES = 0.5
-"""How long the audit of a paper draws, beside the claims that it has begun."""
+RUNS = 30
+"""How many runs the audit of a paper has."""
 _NO_TESTS = 5  # pytest's exit status where nothing was collected
 
 
@@ -182,7 +182,7 @@ def claims(paper: Paper) -> list[str]:
 def audited(paper: Paper) -> list[str]:
     """What an audit of the paper's claims finds wrong."""
     with tempfile.TemporaryDirectory() as scratch:
-        options = ("--minutes", str(MINUTES), "--out", scratch)
+        options = ("--runs", str(RUNS), "--out", scratch)
         process = paper.run("-m", "theory_on_trial.command", "audit", paper.name, *options)
         report = Path(scratch) / "audit.json"
         if not report.exists():
