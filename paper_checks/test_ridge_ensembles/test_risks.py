@@ -46,6 +46,7 @@ STOPPED = code(REPOSITORY, "paper/gcv/fixed_point_sol.py, v_general", COMMIT, sa
 
 
 DATA_SETS = 48
+ROUND = 8  # data sets that one compiled program draws
 
 
 def drawing(dim, aspect, subsample_aspect, penalty, ridges=(), correlation=None):
@@ -94,8 +95,8 @@ def extrapolated(trial, draws, combined, truth, controls, as_published=None):
     """
 
     def drawn(draw, generator, n):
-        rounds = [draw(generator.integers(2**63, size=DATA_SETS)) for _ in range(n // DATA_SETS)]
-        return map(np.concatenate, zip(*rounds, strict=True))
+        rounds = [draw(generator.integers(2**63, size=ROUND)) for _ in range(-(-n // ROUND))]
+        return (np.concatenate(parts)[:n] for parts in zip(*rounds, strict=True))
 
     shares = []
     for draw in draws:
