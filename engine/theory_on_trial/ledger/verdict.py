@@ -37,6 +37,7 @@ CONFIDENCE = 0.95
 
 _WEAKER = (
     "exact",
+    "proved",
     "exhaustive",
     "finite-n",
     "finite-n (union)",

@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, get_args
 import numpy as np
 
 from theory_on_trial.contract.renamed import renamed
-from theory_on_trial.decide import evidence, sampling, trends
+from theory_on_trial.decide import evidence, prover, sampling, trends
 from theory_on_trial.decide.decision import (
     Control,
     Finding,
@@ -26,7 +26,7 @@ from theory_on_trial.decide.decision import (
     outside,
 )
 from theory_on_trial.decide.evidence import Instances
-from theory_on_trial.decide.resolution import distance, unequal
+from theory_on_trial.decide.resolution import EXACT, Resolution, distance, unequal
 from theory_on_trial.decide.sampling import Draws, Measure
 from theory_on_trial.laws import Bernoulli, Enclosure, Law, SupDistance, TwoSampleDistance
 from theory_on_trial.trial.domain import OutsideDomain
@@ -724,6 +724,63 @@ class Trial:
         processes = {name: (name, process) for name, process in (control_processes or {}).items()}
         self._record(procedure, finding, processes, lambda named: judged(named[0], named[1], {}))
 
+    # ----------------------------------------------------------------------------------- proofs
+
+    @_remembered
+    def prove(
+        self,
+        lhs: Callable[..., Any],
+        rhs: Callable[..., Any],
+        box: Mapping[str, Any],
+        *,
+        tolerance: float = 0.0,
+        controls: Mapping[str, Callable[..., Any]] | None = None,
+        same_as: tuple[Callable[..., Any] | None, Callable[..., Any] | None] = (None, None),
+        most_boxes: int = 20_000,
+        bits: int = 106,
+    ) -> None:
+        """Lhs <= rhs at every point of a box, by enclosures (see `prover.prove`).
+
+        A control is another right-hand side, sharper somewhere, which the same procedure must
+        refute with a box. `same_as` are functions on floats that compute the two sides, as those of
+        `theory`: they are compared at drawn points, and a difference is a `ValueError`.
+        """
+        generator = self._generator("same_as")
+        for side, twin, name in ((lhs, same_as[0], "lhs"), (rhs, same_as[1], "rhs")):
+            if twin is not None and (words := prover.drift(side, twin, box, generator)):
+                raise ValueError(f"the formula that is proved for {name} is another one: {words}")
+        options: dict[str, Any] = {"tolerance": tolerance}
+        options |= {"most_boxes": most_boxes, "bits": bits}
+        proof = prover.prove(lhs, rhs, box, **options)
+        rivals = {
+            name: prover.prove(lhs, wrong, box, **options)
+            for name, wrong in (controls or {}).items()
+        }
+        self._record("prove", _proved(proof, rivals, lhs, rhs, controls or {}, tolerance, box))
+
+    @_remembered
+    def prove_identity(
+        self,
+        lhs: Callable[..., Any],
+        rhs: Callable[..., Any],
+        degrees: Mapping[str, int],
+        *,
+        start: int = 1,
+        controls: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:
+        """Two polynomials are equal, by exact values on a full grid (see `prover.prove_identity`).
+
+        A control is another right-hand side, which differs on the grid.
+        """
+        proof = prover.prove_identity(lhs, rhs, degrees, start=start)
+        rivals = {
+            name: prover.prove_identity(lhs, wrong, degrees, start=start)
+            for name, wrong in (controls or {}).items()
+        }
+        self._record("prove", _proved(proof, rivals, lhs, rhs, controls or {}, None, degrees))
+
+    # ---------------------------------------------------------------------------------- recording
+
     def _record(
         self,
         procedure: str,
@@ -813,6 +870,58 @@ def _prediction(value: Any, margin: Any, slack: Any, side: Side, scale: Any) -> 
     value = check_finite("prediction", value).astype(float)
     _check_scale(value, scale)
     return Prediction(value, slack if margin is None else margin, slack, side, scale)
+
+
+def _proved(
+    proof: prover.Proof,
+    rivals: Mapping[str, prover.Proof],
+    lhs: Callable[..., Any],
+    rhs: Callable[..., Any],
+    controls: Mapping[str, Callable[..., Any]],
+    tolerance: float | None,
+    domain: Mapping[str, Any],
+) -> Finding:
+    """Make the finding of a proof; `tolerance` is None for an identity."""
+    left = float(lhs(**proof.point))
+    right = float(rhs(**proof.point))
+    interval = Enclosure(np.asarray(left), np.asarray(left), np.asarray(left), 0.0, "proved", 1)
+    interval = interval._replace(n=proof.boxes)
+    where = "" if proof.where is None else ", ".join(map(_range_in_words, proof.where.items()))
+    everywhere = ", ".join(map(_range_in_words, domain.items()))
+    if tolerance is None:
+        side: Side = "two"
+        everywhere = ", ".join(domain)
+        how = f"{proof.boxes} exact values"
+    else:
+        side = "at most"
+        how = f"{proof.boxes} boxes, depth {proof.depth}, {proof.bits} bits, {proof.used}"
+        how += f", to {tolerance:g}" if tolerance else ""
+    note = {
+        "VERIFIED": f"proved for all {everywhere}: {how}",
+        "REFUTED": f"false at {where}",
+        "INCONCLUSIVE": f"not proved at {where}: {proof.why}",
+    }[proof.outcome]
+    gap = (right - left) / abs(right) if right else 0.0
+    return Finding(
+        proof.outcome,
+        Prediction(np.asarray(right), tolerance or 0.0, 0.0, side, None),
+        interval,
+        tuple(
+            Control(name, float(controls[name](**rival.point)), rival.outcome)
+            for name, rival in rivals.items()
+        ),
+        note=note,
+        tightness=None if side == "two" or right <= 0 else left / right,
+        resolution=EXACT if side == "two" else Resolution(max(gap, 0.0), max(gap, 0.0)),
+    )
+
+
+def _range_in_words(ends: tuple[str, Any]) -> str:
+    name, values = ends
+    if isinstance(values, range | list):
+        return f"{name} in {{{values[0]}, …, {values[-1]}}}"
+    low, high = values
+    return f"{name} = {low:g}" if low == high else f"{name} in [{low:.6g}, {high:.6g}]"
 
 
 def _check_can_fail(predict: Any, side: Side) -> None:

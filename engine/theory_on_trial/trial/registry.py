@@ -284,6 +284,8 @@ _IMPLIED: dict[str, Kind] = {
         "bound": "bound",
         "limit": "limit",
         "gap": "optimality",
+        "prove": "bound",
+        "prove_identity": "identity",
         "runs": "empirical",
     },
     **dict.fromkeys(("order", "growth", "growth_at_most"), "rate"),
