@@ -140,7 +140,6 @@ def _varied(x: np.ndarray, error: float) -> np.ndarray:
         deviations = deviations / np.max(
             np.abs(deviations), axis=0
         )  # whose fourth powers have a size
-        _refuse_few_values(x)
         score = _abnormality(deviations)
         if np.max(score) > stats.norm.isf(error / 2e5 / score.size):
             skewness, kurtosis = (moment[np.argmax(score)] for moment in _shape(deviations))
@@ -149,6 +148,7 @@ def _varied(x: np.ndarray, error: float) -> np.ndarray:
                 f"{kurtosis:.2g}; "
                 "use Asymptotic(), or Bounded(a, b) where a range is proved"
             )
+        _refuse_few_values(x[:, mask])
     return mask
 
 
