@@ -81,8 +81,8 @@ class PlainTrial(Trial):
             "three margins below": lambda x: np.maximum(cdf(x) - off, 0.0),
         }
 
-    def _record(self, procedure: str, finding: Finding, *given: Any) -> None:
-        super()._record(procedure, finding, *given)
+    def _record(self, procedure: str, finding: Finding, *given: Any, **named: Any) -> None:
+        super()._record(procedure, finding, *given, **named)
         if verdict(self.findings[-1]) != "VERIFIED":
             raise NotVerified(failure(self.findings[-1]))
 
