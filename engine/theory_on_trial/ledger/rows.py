@@ -210,7 +210,7 @@ def rows_of(
     decisive = max(
         findings, key=lambda finding: (finding.outcome == verdict, finding.interval.error)
     )
-    parts = [numbers_of(finding) for finding in findings] if len(findings) > 1 else []
+    parts = [_fields(finding) for finding in findings] if len(findings) > 1 else []
     weakest = max(findings, key=lambda finding: finding.resolution.size)
     # Of a bound on draws nobody knows the chance that it fails somewhere.
     known = all(finding.interval.guarantee != GUARANTEES["draws"] for finding in findings)
@@ -223,7 +223,7 @@ def rows_of(
         **about,
     }
     said = bool(decisive.note) and decisive.note in note
-    fields = numbers_of(replace(decisive, note="") if said else decisive)
+    fields = _fields(replace(decisive, note="") if said else decisive)
     note = "; ".join(filter(None, [note, fields.pop("note")]))
     fields["guarantee"] = max((finding.interval.guarantee for finding in findings), key=weakness)
     fields |= {"resolution": None, "detects": ""}
@@ -273,7 +273,7 @@ def rows_of(
             ),
         ]
     as_stated = replace(printed.prediction, value=np.asarray(printed.printed_value))
-    fields = numbers_of(
+    fields = _fields(
         replace(printed, prediction=as_stated, note=f"judged on the measurement of {claim.id}")
     )
     fields |= {"resolution": None, "detects": ""}
@@ -317,8 +317,7 @@ def _noticed(finding: Finding) -> dict[str, Any]:
     return {"resolution": error.size if math.isfinite(error.size) else None, "detects": words}
 
 
-def numbers_of(finding: Finding) -> dict[str, Any]:
-    """Return what a row shows of one decision; of many coordinates the least favourable one."""
+def _fields(finding: Finding) -> dict[str, Any]:
     interval = finding.interval
     prediction = finding.prediction
     note = finding.note
