@@ -173,6 +173,23 @@ def test_trial_in_every_sort_of_test(pytester, workers):
     assert [path.name for path in pytester.path.glob("*.json")] == []
 
 
+def test_a_trial_that_is_asked_for_within_the_test_is_judged_too(pytester):
+    done = suite(
+        pytester,
+        f"""
+        def test_right(request):
+            trial = request.getfixturevalue("trial")
+            {UNIFORM.format(0.5, "")}
+
+        def test_wrong(request):
+            trial = request.getfixturevalue("trial")
+            {UNIFORM.format(0.7, "")}
+        """,
+    )
+    done.assert_outcomes(passed=1, failed=1)
+    assert "REFUTED: measured" in done.stdout.str()
+
+
 def measured(done):
     return re.findall(r"mean ([0-9.]+) in", done.stdout.str())
 

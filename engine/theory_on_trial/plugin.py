@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from inspect import signature, unwrap
 from itertools import pairwise
 from pathlib import Path
@@ -412,30 +413,35 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
 
 
 def _plain_test(item: pytest.Function) -> Iterator[None]:
-    """Call a test that is no claim, and judge its trial if it uses one."""
-    if TRIAL not in item.stash and "trial" not in item.fixturenames:
-        return (yield)
-    from theory_on_trial.trial.hints import explain
-    from theory_on_trial.trial.plain import NotVerified, passed
+    """Call a test that is no claim, and judge its trial if it uses the engine's."""
+    explained: Any = nullcontext()
+    if TRIAL in item.stash:
+        from theory_on_trial.trial.hints import explain
 
+        explained = explain()
     start = time.perf_counter()
     failed: BaseException | None = None
     result = None
     try:
-        with explain():
+        with explained:
             result = yield
-    except NotVerified as error:
-        failed = error
     except Exception as error:
-        if TRIAL in item.stash:
+        if TRIAL not in item.stash:
+            raise
+        from theory_on_trial.trial.plain import NotVerified
+
+        if not isinstance(error, NotVerified):
             _end_where_the_engine_begins(error)
-        raise
+            raise
+        failed = error
     finally:
         trial = item.stash.get(TRIAL, None)
         if trial is not None:
             _report_plain(item, trial, time.perf_counter() - start)
-    if trial is None:  # the repository's own fixture of this name
+    if trial is None:
         return result
+    from theory_on_trial.trial.plain import NotVerified, passed
+
     failed = failed or trial.refusal  # a test that catches it has failed all the same
     if isinstance(failed, NotVerified):
         pytest.fail(f"{failed}\n{_command(item)}", pytrace=False)
@@ -447,8 +453,6 @@ def _plain_test(item: pytest.Function) -> Iterator[None]:
             "leave the argument out",
             pytrace=False,
         )
-    if not trial.findings:
-        return result
     item.user_properties += [("trial", passed(finding)) for finding in trial.findings]
     return result
 
