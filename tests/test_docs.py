@@ -81,6 +81,12 @@ def test_every_paper_has_a_page_and_an_example():
 
 
 @pytest.mark.parametrize("page", PAPERS, ids=lambda page: page.stem)
+def test_a_page_says_at_its_top_what_was_read(page):
+    top = page.read_text(encoding="utf-8").partition("\n## ")[0]
+    assert re.search(r"^> \*\*.*\bread\b", top, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAPERS, ids=lambda page: page.stem)
 def test_the_tables_of_a_page_hold_every_claim(page):
     hook = runpy.run_path(str(ROOT / "docs" / "from_source.py"))
     text = page.read_text(encoding="utf-8")
