@@ -37,7 +37,7 @@ import signal
 import time
 from typing import Annotated, Literal
 
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Count, Interval, Natural
 
 WRONG = {"a tenth more": 1.1}
@@ -88,6 +88,32 @@ def test_mortal(trial, n: Annotated[int, Interval(1, 9)] = 1, way: Literal["end"
     trial.identity(1.0, 1.0, ops=2, controls=WRONG)
 
 
+@claim(derived("made up"), kind="bound", not_tight="false near 1")
+def test_square(trial, x: Annotated[float, Interval(0.0, 1.0)] = 0.0):
+    """x^2 is at most .9 x, which is false beyond .9, and where the control is none at 0."""
+    trial.bound(x * x, 0.9 * x, instances="grid", ops=2, controls={"half": 0.45 * x})
+
+
+@claim(
+    derived("made up"),
+    kind="identity",
+    as_published=paper("Theorem 1", says="the number is 2"),
+)
+def test_printed(trial, x: Annotated[float, Interval(1.0, 3.0)] = 2.0):
+    """The number is x up to 2.9."""
+    trial.identity(min(x, 2.9), x, ops=2, controls=dict(less=x / 2), as_published=2.0)
+
+
+SEEN = []
+
+
+@claim(derived("made up"), kind="identity")
+def test_remembering(trial, n: Annotated[int, Interval(1, 100)] = 1):
+    """1 = 1 but for the third trial of a process."""
+    SEEN.append(n)
+    trial.identity(1.0 + 0.1 * (len(SEEN) >= 3), 1.0, ops=2, controls=WRONG)
+
+
 @claim(derived("made up"), kind="identity")
 def test_slow(trial, n: Annotated[int, Interval(1, 10**6)] = 1):
     """1 = 1, in its own time."""
@@ -136,6 +162,30 @@ def test_a_claim_that_holds_everywhere_has_no_false_finding(here, name):
     assert result.counts == {"as expected": 1000}
     # Of a bound the setting that comes nearest is told.
     assert (result.tightest or (0.75,))[0] == 0.75
+
+
+def test_a_search_goes_on_where_a_control_is_none_and_finds_where_the_claim_fails(here):
+    found = searched(claim(f"{here}.square"))
+    assert found.counts["no control"] >= 1
+    assert found.failure is not None
+    assert "square is REFUTED" in found.failure.why
+    assert found.remarks["a control is none here"].startswith('claim("toys.square").run(seed=0)')
+    assert "a control is none here: claim(" in str(found)
+
+
+def test_a_search_goes_on_where_what_is_published_holds(here):
+    found = searched(claim(f"{here}.printed"))
+    assert found.counts["published holds"] >= 1
+    assert "toys.printed-as-published is VERIFIED" in found.remarks["what is published holds here"]
+    assert found.failure is not None
+    assert "toys.printed is REFUTED" in found.failure.why
+
+
+def test_a_setting_that_does_not_fail_alone_is_no_failure(here):
+    found = searched(claim(f"{here}.remembering"), most=8)
+    assert found.failure is None
+    assert "fails after other trials and not alone" in found.remarks
+    assert found.counts["wrong"] >= 1
 
 
 def test_a_setting_that_ends_its_process_is_a_failure(here):
@@ -332,8 +382,8 @@ def test_a_cell_that_is_late_or_dies_is_named_and_costs_no_other(here, monkeypat
         assert dataset["outcome"].sel(n=3).values.tolist() == ["died", "late", "late", "exception"]
         whys = [
             "ended its process (SIGKILL)",
-            "no end within 1 s",
-            "no end within 1 s",
+            "did not end within 1 s",
+            "did not end within 1 s",
             "MemoryError: ",
         ]
         assert dataset["why"].sel(n=3).values.tolist() == whys

@@ -9,6 +9,7 @@ import pytest
 from theory_on_trial import Trial, claim, claims, paper
 from theory_on_trial.laws import Normal
 from theory_on_trial.ledger import brief_interval
+from theory_on_trial.trial.registry import facts
 
 
 @claim(
@@ -52,7 +53,7 @@ def test_a_claim_runs_under_other_settings():
     assert (printed.verdict, printed.as_expected, printed.predicted) == (
         "REFUTED",
         True,
-        [3.0, 3.0],
+        3.0,  # of the coordinate that refutes it most
     )
 
 
@@ -154,3 +155,81 @@ def test_the_decision_implies_the_kind_where_it_can():
         claim(paper("Section 1"))(test_open)
     with pytest.raises(ValueError, match="test_none calls no decision of trial: say what kind"):
         claim(paper("Section 1"))(test_none)
+
+
+def test_a_claim_in_single_precision_says_so(repository):
+    repository(
+        {
+            "test_single.py": """
+import jax.numpy as jnp
+from theory_on_trial import claim, paper
+
+@claim(paper("Section 1"), kind="identity", precision="single")
+def test_half(trial):
+    'An entry of an array has four bytes.'
+    trial.identity(jnp.zeros(1).dtype.itemsize, 4, ops=0, controls={"double": 8})
+
+@claim(paper("Section 1"), kind="identity")
+def test_whole(trial):
+    'An entry of an array has eight bytes.'
+    trial.identity(jnp.zeros(1).dtype.itemsize, 8, ops=0, controls={"single": 4})
+"""
+        }
+    )
+    for name, precision in {"half": "single", "whole": "double"}.items():
+        row = claim(f"single.{name}").run()
+        assert (row.verdict, row.precision) == ("VERIFIED", precision)
+        assert f"precision  {precision}" in str(row)
+    with pytest.raises(ValueError, match="precision must be 'double' or 'single', got 'half'"):
+        claim(paper("Section 1"), precision="half")
+
+
+def test_the_error_of_a_claim_is_chosen(repository):
+    repository(
+        {
+            "test_coin.py": """
+from theory_on_trial import claim, paper
+
+@claim(paper("Section 1"), error=1e-3, low_power="few throws")
+def test_half(trial):
+    'A coin is fair.'
+    for _ in range(2):
+        trial.probability(lambda rng: rng.uniform() < 0.5, 0.5, margin=0.1, controls={"none": 0.0})
+"""
+        }
+    )
+    row = claim("coin.half").run()
+    assert (row.verdict, 1e-6 < row.error_probability <= 1e-3) == ("VERIFIED", True)
+    with pytest.raises(ValueError, match="error= is the chance of a wrong verdict"):
+        claim(paper("Section 1"), error=1.0)
+
+
+def test_settings_that_are_functions_stand_without_a_place_in_memory(repository):
+    repository(
+        {
+            "test_shapes.py": """
+import functools
+import math
+from theory_on_trial import claim, paper
+
+def square(x):
+    return x * x
+
+class Shape:
+    pass
+
+@claim(paper("Section 1"), kind="identity", cases=[square, functools.partial(square), math.fabs, Shape()])
+def test_even(trial, shape):
+    'Even functions.'
+    value = 4 if isinstance(shape, Shape) else shape(-2)
+    trial.identity(value, value, ops=0, controls={"odd": -value})
+    trial.settings[-1]["drawn"] = float(trial.generator("x").uniform())
+"""
+        }
+    )
+    row = claim("shapes.even").run()
+    shapes = [settings["shape"] for settings in row.settings]
+    assert shapes[0] == "test_shapes.square"
+    assert not [text for text in shapes if " at 0x" in text]
+    assert len({settings["drawn"] for settings in row.settings}) == 4
+    assert " at 0x" not in str(facts(claim("shapes.even"), "node"))

@@ -301,8 +301,9 @@ def test_a_trial_takes_what_it_drew_for_exact_only_if_it_is_told_so():
             "",
             *["on one random instance, the same at every size"] * 2,
             "",
-            "of what this seed drew, and no average over other draws",
+            "",
         ]
+        assert [finding.drawn for finding in trial.findings] == [0, 1, 1, 0, 1]
 
 
 def test_samples_that_the_trial_draws_itself_leave_later_limits_exact():
@@ -506,11 +507,15 @@ def test_samples_with_a_proved_range_give_a_finite_n_interval():
         (lambda: crossing([1, 2], np.ones((3, 3)), 1.0, law=Normal(), error=0.1), "shape"),
         (lambda: crossing([1, 2], np.full((3, 2), np.nan), 1.0, law=Normal(), error=0.1), "finite"),
         (lambda: crossing([1, 2], np.ones((3, 2)), 0.0, law=Normal(), error=0.1), "positive level"),
-        (lambda: growth_at_most([2, 4], [0, 1], [1, 2], "n", error=0.1), "first box"),
-        (lambda: growth_at_most([4, 2], [1, 1], [1, 2], "n", error=0.1), "increasing sizes"),
         (
-            lambda: growth_at_most([1, 2], [1, 1], [1, 2], "log n", error=0.1),
-            "positive on the design",
+            lambda: growth_at_most([2, 4, 8], [0, 1, 1], [np.inf, 2, 2], "n", error=0.1),
+            "first box with two ends: the box at n = 2 has no end",
+        ),
+        (lambda: growth_at_most([4, 2, 1], [1, 1, 1], [1, 2, 2], "n", error=0.1), "increasing"),
+        (lambda: growth_at_most([4, 5], [1, 1], [1, 2], "n", error=0.1), "at least three"),
+        (
+            lambda: growth_at_most([1, 2, 3], [1, 1, 1], [1, 2, 2], "log log n", error=0.1),
+            "finite and increasing on the design, which starts at n = 1",
         ),
     ],
 )

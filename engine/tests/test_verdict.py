@@ -191,7 +191,7 @@ def test_what_is_not_earned_is_not_verified(decide, kind, why):
         (lambda t: t.bound(1.0, 1.05, instances="all", ops=1, controls={"less": 0.9}), "bound", {}),
         (
             lambda t: t.bound(
-                np.ones(99),
+                np.sign(t.generator().random(99)),
                 np.ones(99),
                 instances="draws",
                 independent=99,

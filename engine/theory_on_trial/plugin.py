@@ -11,8 +11,10 @@ import ast
 import functools
 import json
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from inspect import signature, unwrap
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -33,38 +35,53 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--trial-tier",
         choices=TIERS,
         default="fast",
-        help="claims up to this cost: fast (default), full or paper",
+        help="run claims up to this cost: fast (default), full or paper",
     )
     group.addoption(
         "--trial-seed",
         type=int,
         default=0,
-        help="decides every random number of the trial (default 0)",
+        help="seed of all random numbers of the claims (default 0)",
     )
     group.addoption("--trial-ledger", type=Path, metavar="PATH", help="write the ledger as JSON")
     group.addoption(
         "--trial-report",
         type=Path,
         metavar="PATH",
-        help="write the ledger as one self-contained HTML page",
+        help="write the ledger as one HTML page",
+    )
+    group.addoption(
+        "--trial-resume",
+        type=Path,
+        metavar="LEDGER",
+        help="continue a run that ended before it wrote this ledger: same seed, tier, commit",
     )
     group.addoption(
         "--trial-set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="another value for a setting of the claims that have it, e.g. --trial-set dim=500",
+        help="value of a setting for all claims that have it, such as --trial-set dim=500",
     )
     group.addoption(
         "--trial-table", action="store_true", help="print the whole ledger as a table at the end"
     )
+    parser.addini(
+        "trial_error",
+        "probability of a wrong verdict of a plain test that uses `trial` (default 1e-6)",
+        default="1e-6",
+    )
     group.addoption(
-        "--trial-list", type=Path, metavar="PATH", help="write what claims were collected as JSON"
+        "--trial-list", type=Path, metavar="PATH", help="write the collected claims as JSON"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start an empty ledger; refuse a path that could not be written at the end of the run."""
+    resumed = config.getoption("trial_resume")
+    if resumed is not None and not hasattr(config, "workerinput"):
+        config.stash[RESUMED] = _resumed(config, resumed)
+        config.option.trial_ledger = config.getoption("trial_ledger") or resumed
     for option in ("ledger", "report", "list"):
         path = config.getoption(f"trial_{option}")
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
@@ -77,6 +94,80 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{kind}: claims of kind {kind} (set by @claim)")
     config.stash[LEDGER] = Ledger(config)
     config.pluginmanager.register(config.stash[LEDGER], "theory-on-trial-ledger")
+    if _keeps_rows(config):
+        _end_in_order(config)
+
+
+def _resumed(config: pytest.Config, path: Path) -> dict[str, Any]:
+    """Return what a run that was ended has left; raise `UsageError`, in a sentence, unless the
+    present one can go on from there.
+    """
+    from theory_on_trial.ledger.journal import place, read_journal
+
+    left = place(path)
+    try:
+        is_left = left.exists()
+        book = read_journal(left) if is_left else json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(book["claims"], list):
+            raise TypeError
+    except OSError as error:
+        raise pytest.UsageError(
+            f"--trial-resume: {path} cannot be read: {error.strerror}"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise pytest.UsageError(f"--trial-resume must name a ledger, got {path}") from None
+    commit = _commit(config)
+    if commit is None or commit.endswith("+"):
+        raise pytest.UsageError(
+            "--trial-resume continues a run at the same commit only: "
+            + ("there is no git repository" if commit is None else "commit your changes first")
+        )
+    present = {
+        "seed": config.getoption("trial_seed"),
+        "tier": config.getoption("trial_tier"),
+        "settings": config.getoption("trial_set"),
+        "commit": commit,
+    }
+    for name, value in present.items():
+        before = book.get(name, [] if name == "settings" else None)
+        if before != value:
+            raise pytest.UsageError(
+                f"--trial-resume: the {name} of {path} is {before}, that of this run is {value}"
+            )
+    return book
+
+
+def _commit(config: pytest.Config) -> str | None:
+    from theory_on_trial.repository.commit import commit_of
+
+    return commit_of(config.rootpath)
+
+
+def _keeps_rows(config: pytest.Config) -> bool:
+    """Whether this process writes a ledger: workers of pytest-xdist hand their rows on."""
+    return bool(config.getoption("trial_ledger")) and not hasattr(config, "workerinput")
+
+
+def _end_in_order(config: pytest.Config) -> None:
+    """Let SIGTERM, by which schedulers and containers end a run, end it as Ctrl-C does."""
+    import signal
+    import threading
+
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        return
+
+    def end(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends it at once
+        raise KeyboardInterrupt("SIGTERM")
+
+    def restore() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, end)
+    config.add_cleanup(restore)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -86,13 +177,15 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
     """
     report: Any = yield
     if isinstance(collector, pytest.Module) and report.passed:
-        from theory_on_trial.trial.elsewhere import crossings_elsewhere
-        from theory_on_trial.trial.sides import crossings, marked
-
         functions = {
             getattr(item, "function", None): None for item in report.result
         }  # parametrised: several items
         checks: list[Any] = [check for check in functions if hasattr(check, "claim")]
+        if not checks:
+            return report  # type: ignore[no-any-return]
+        from theory_on_trial.trial.elsewhere import crossings_elsewhere
+        from theory_on_trial.trial.sides import crossings, marked
+
         sentences = [
             f"{check.claim.id}: a domain stands in Annotated, {name}: Annotated[float, …] or "
             "Annotated[int, …]"
@@ -114,6 +207,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Give a claim its id under its parameters, by which `-k` finds it, and its tier and kind as
     markers.
     """
+    item.stash[TEST] = item.nodeid  # before pytest-xdist adds the name of a group
     claim = getattr(getattr(item, "function", None), "claim", None)
     if claim is None:
         return
@@ -128,41 +222,103 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(claim.kind)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest sets up the fixtures
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Refuse a claim that is drawn by Hypothesis, whose own complaint would be about fixtures."""
+    """Refuse, in a sentence, what pytest would tell of fixtures: a claim that is drawn by
+    Hypothesis, a setting that nothing gives, a fixture of a wider scope that asks for `trial`.
+    """
     handle = getattr(getattr(item, "function", None), "hypothesis", None)
     if handle is not None and hasattr(getattr(handle, "inner_test", None), "claim"):
         pytest.fail(
             f"{item.name} cannot be a claim and drawn by @given: a verdict is on stated settings",
             pytrace=False,
         )
+    fixtures = getattr(item, "_fixtureinfo", None)
+    if fixtures is None or "trial" not in fixtures.names_closure:
+        return
+    known = fixtures.name2fixturedefs
+    for name in fixtures.names_closure:
+        wide = known[name][-1] if name in known else None
+        if wide is not None and wide.scope != "function" and "trial" in wide.argnames:
+            pytest.fail(
+                f"the fixture {name!r} has scope {wide.scope!r} and asks for `trial`, which is of "
+                "one test: give it scope 'function', or hand `trial` to what it returns",
+                pytrace=False,
+            )
+    claim = item.stash.get(CLAIM, None)
+    given = getattr(getattr(item, "callspec", None), "params", {})
+    missing = [
+        name
+        for name in (fixtures.argnames if claim is not None else ())
+        if name not in known and name not in given and name != "request"
+    ]
+    if claim is not None and missing:
+        pytest.fail(
+            f"the setting {missing[0]!r} of {claim.id} has no value: give it a default, cases=, "
+            "@pytest.mark.parametrize or a fixture of this name",
+            pytrace=False,
+        )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Refuse a setting that both the cases of a claim and parameters of pytest give."""
+    cases = getattr(metafunc.function, "cases", None)
+    if not cases or not hasattr(metafunc.function, "claim"):
+        return
+    for mark in metafunc.definition.iter_markers("parametrize"):
+        names = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
+        names = [name.strip() for name in names.split(",")] if isinstance(names, str) else names
+        for name in (name for name in names if name in cases[0]):
+            parameters = list(signature(unwrap(metafunc.function)).parameters)[1:]
+            settings = ", ".join(parameters)
+            pytest.fail(
+                f"{metafunc.function.claim.id}: both cases= and parametrize give {name!r}; a case "
+                f"gives its values to the settings ({settings}) in this order, or by name as a "
+                "dictionary",
+                pytrace=False,
+            )
 
 
 @pytest.fixture
 def trial(request: pytest.FixtureRequest) -> Any:
-    """The trial of the claim under test, for the claim and for its fixtures."""
-    if CLAIM not in request.node.stash:
-        raise pytest.UsageError(
-            f"{request.node.name} asks for `trial` but is not a claim: decorate it with @claim(...)"
-        )
-    return _new_trial(request.node)
+    """The trial of the test, for it and for its fixtures: its decisions are assertions, with a
+    bound on the chance that one is wrong.
+    """
+    item = request.node
+    item.stash[TRIAL] = _new_trial(item)
+    return item.stash[TRIAL]
 
 
 def _new_trial(item: pytest.Item) -> Any:
-    from theory_on_trial.trial.decisions import Trial
+    seed = item.config.getoption("trial_seed")
+    claim = item.stash.get(CLAIM, None)
+    if claim is not None:
+        from theory_on_trial.trial.decisions import Trial
 
-    claim = item.stash[CLAIM]
-    return Trial(
-        claim.id, item.config.getoption("trial_seed"), progress=_progress(item.config, claim.id)
-    )
+        return Trial(claim.id, seed, _progress(item.config, claim.id), claim.error)
+    from theory_on_trial.trial.plain import PlainTrial
+
+    name = item.stash.get(TEST, item.nodeid)
+    return PlainTrial(name, seed, _progress(item.config, name), _error(item.config))
+
+
+def _error(config: pytest.Config) -> float:
+    """The chance of error that the ini file sets for plain tests."""
+    from theory_on_trial.trial.decisions import checked_error
+
+    text = config.getini("trial_error")
+    try:
+        return checked_error(float(text))
+    except ValueError:
+        raise pytest.UsageError(
+            f"trial_error must be a probability above 0 and at most 0.1, got {text!r}"
+        ) from None
 
 
 def _progress(config: pytest.Config, claim_id: str) -> Any:
     """Return a callback that shows long sampling on the terminal, past pytest's capture; None where
     there is none.
     """
-    import time
-
     capture = config.pluginmanager.getplugin("capturemanager")
     if (
         hasattr(config, "workerinput")
@@ -189,25 +345,21 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     """
     claim = pyfuncitem.stash.get(CLAIM, None)
     if claim is None:
-        return (yield)
+        return (yield from _plain_test(pyfuncitem))
     from dataclasses import asdict
 
-    from theory_on_trial.page.searched import beside_search
-    from theory_on_trial.repository import records_folder
-    from theory_on_trial.trial.decisions import Trial
     from theory_on_trial.trial.domain import OutsideDomain
     from theory_on_trial.trial.hints import explain, where
     from theory_on_trial.trial.registry import recorded
-    from theory_on_trial.trial.sides import MOST_PROGRAMS, marked
 
     config = pyfuncitem.config
     seed = config.getoption("trial_seed")
     settings = _settings(config, claim)
     # Whatever else a repository calls `trial`, a claim gets this one.
-    given = pyfuncitem.funcargs["trial"]
-    trial = pyfuncitem.funcargs["trial"] = (
-        given if isinstance(given, Trial) else _new_trial(pyfuncitem)
-    )
+    trial = pyfuncitem.stash.get(TRIAL, None) or _new_trial(pyfuncitem)
+    if pyfuncitem.funcargs["trial"] is not trial:
+        _warn_of_another_trial(pyfuncitem)
+    pyfuncitem.funcargs["trial"] = trial
     pyfuncitem.obj = functools.partial(pyfuncitem.obj, **settings) if settings else pyfuncitem.obj
     pyfuncitem.funcargs.update(
         {name: value for name, value in settings.items() if name in pyfuncitem.funcargs}
@@ -235,7 +387,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         pyfuncitem.user_properties.append(
             ("outside", _not_run(claim, f"outside the claim's domain: {outside}"))
         )
-        pytest.fail(f"{claim.id} says nothing for these settings: {outside}", pytrace=False)
+        pytest.fail(f"{claim.id} does not hold for these settings: {outside}", pytrace=False)
     except pytest.skip.Exception as skipped:
         if (
             not trial.findings and trial.refusal is None
@@ -249,12 +401,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         _end_where_the_engine_begins(error)
         raise
     finally:
-        rows = [beside_search(row, records_folder(pyfuncitem.path.parent)) for row in rows]
         pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
-        most = _ceiling(
-            claim.function.__module__, MOST_PROGRAMS if marked(pyfuncitem.path) else None
-        )
-        asked = claim.paper, _programs() - programs, most
+        asked = claim.paper, _programs() - programs
         pyfuncitem.user_properties.append(("programs", asked))
     unexpected = [row.failure() for row in rows if not row.as_expected]
     if unexpected:
@@ -263,50 +411,118 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     return result
 
 
-def _ceiling(module: str, on_one_page: int | None) -> int | None:
-    """How many programs the claims of a module may ask for: as it says, else as a page may, else as
-    packages say.
-    """
-    around = list(accumulate(module.split("."), "{}.{}".format))
-    limits = [getattr(sys.modules.get(name), "MOST_PROGRAMS", None) for name in reversed(around)]
-    return next(
-        (limit for limit in [limits[0], on_one_page, *limits[1:]] if limit is not None), None
+def _plain_test(item: pytest.Function) -> Iterator[None]:
+    """Call a test that is no claim, and judge its trial if it uses one."""
+    if TRIAL not in item.stash and "trial" not in item.fixturenames:
+        return (yield)
+    from theory_on_trial.trial.hints import explain
+    from theory_on_trial.trial.plain import NotVerified, passed
+
+    start = time.perf_counter()
+    failed: BaseException | None = None
+    result = None
+    try:
+        with explain():
+            result = yield
+    except NotVerified as error:
+        failed = error
+    except Exception as error:
+        if TRIAL in item.stash:
+            _end_where_the_engine_begins(error)
+        raise
+    finally:
+        trial = item.stash.get(TRIAL, None)
+        if trial is not None:
+            _report_plain(item, trial, time.perf_counter() - start)
+    if trial is None:  # the repository's own fixture of this name
+        return result
+    failed = failed or trial.refusal  # a test that catches it has failed all the same
+    if isinstance(failed, NotVerified):
+        pytest.fail(f"{failed}\n{_command(item)}", pytrace=False)
+    if failed is not None:
+        pytest.fail(f"a decision failed: {failed}", pytrace=False)
+    if not trial.findings and "trial" in item._fixtureinfo.argnames:
+        pytest.fail(
+            f"{item.name} takes `trial` and makes no decision: call trial.mean(...), say, or "
+            "leave the argument out",
+            pytrace=False,
+        )
+    if not trial.findings:
+        return result
+    item.user_properties += [("trial", passed(finding)) for finding in trial.findings]
+    return result
+
+
+def _report_plain(item: pytest.Function, trial: Any, seconds: float) -> None:
+    """Let the row of a plain test travel with its report, where a ledger or a page is asked for."""
+    item.user_properties[:] = [
+        entry for entry in item.user_properties if entry[0] not in _PROPERTIES
+    ]
+    wanted = item.config.getoption("trial_ledger") or item.config.getoption("trial_report")
+    if wanted and (trial.findings or trial.refusal is not None):
+        from dataclasses import asdict
+
+        from theory_on_trial.trial.plain import row_of
+
+        statement = (item.function.__doc__ or item.name).strip().partition("\n\n")[0]
+        statement = " ".join(statement.split())
+        row = row_of(trial, statement, seconds, _command(item), item.function)
+        item.user_properties.append(("plain", [asdict(row)]))
+
+
+def _command(item: pytest.Item) -> str:
+    """The line that repeats a plain test."""
+    return f'pytest "{item.stash[TEST]}" --trial-seed {item.config.getoption("trial_seed")}'
+
+
+def _warn_of_another_trial(item: pytest.Function) -> None:
+    """Say that a fixture of the repository has the name of the engine's, which the claim gets."""
+    code = item._fixtureinfo.name2fixturedefs["trial"][-1].func.__code__
+    item.warn(
+        pytest.PytestWarning(
+            f"the fixture `trial` of {code.co_filename}:{code.co_firstlineno} shadows the "
+            "fixture of the plugin. Claims get that of the plugin in any case; rename yours"
+        )
     )
 
 
 def _end_where_the_engine_begins(error: Exception) -> None:
     """Cut the traceback of what the engine refuses: the line to change is the last one that is not
-    the engine's.
+    the engine's. Of what a measurement raises, only the engine's own steps are left out.
 
     A cause without such a line is left out; the refusal's own sentence names it.
     """
-    if error.__cause__ is not None and _last_outside(error.__cause__)[0] is None:
+    if error.__cause__ is not None and not any(map(_is_outside, _steps(error.__cause__))):
         error.__cause__ = None
-    last, in_engine = _last_outside(error)
-    if last is not None and in_engine:
-        last.tb_next = None
+    steps = _steps(error)
+    if steps and _of_engine(steps[-1]):
+        outside = [step for step in steps if _is_outside(step)]
+        if outside:
+            outside[-1].tb_next = None
+        return
+    shown = [step for step in steps if not _of_engine(step)]
+    for step, following in pairwise(shown):
+        step.tb_next = following
 
 
-def _last_outside(error: BaseException) -> tuple[TracebackType | None, bool]:
-    """The last step of a traceback that is not the engine's, and whether the very last one is."""
-    engine = str(Path(__file__).parent)
-    last = None
+def _steps(error: BaseException) -> list[TracebackType]:
+    steps = []
     step = error.__traceback__
-    in_engine = False
     while step is not None:
-        file = step.tb_frame.f_code.co_filename
-        module = step.tb_frame.f_globals.get("__name__", "")
-        in_engine = file.startswith(engine)
-        if not in_engine and module.partition(".")[0] not in (
-            "_pytest",
-            "pluggy",
-            "beartype",
-            "jaxtyping",
-            "jax",
-        ):
-            last = step
+        steps.append(step)
         step = step.tb_next
-    return last, in_engine
+    return steps
+
+
+def _of_engine(step: TracebackType) -> bool:
+    return step.tb_frame.f_code.co_filename.startswith(str(Path(__file__).parent))
+
+
+def _is_outside(step: TracebackType) -> bool:
+    """Whether a step of a traceback belongs to neither the engine nor what stands around it."""
+    around = ("_pytest", "pluggy", "beartype", "jaxtyping", "jax")
+    module: str = step.tb_frame.f_globals.get("__name__", "")
+    return not _of_engine(step) and module.partition(".")[0] not in around
 
 
 _OUTSIDE = 2  # the exit status of a usage that no claim answers
@@ -315,6 +531,8 @@ _PROPERTIES = (
     "programs",
     "skipped",
     "outside",
+    "plain",
+    "trial",
 )  # of a claim's report, beside those of other plugins
 
 
@@ -386,6 +604,16 @@ def settings_of(texts: Sequence[str], option: str) -> dict[str, Any]:
     return settings
 
 
+def _rows_in(properties: list[tuple[str, Any]], kind: str) -> list[Row]:
+    """The rows that a report carries; nothing is imported for one without any."""
+    entries = [row for name, rows in properties if name == kind for row in rows]
+    if not entries:
+        return []
+    from theory_on_trial.ledger import Row
+
+    return [Row(**entry) for entry in entries]
+
+
 class Ledger:
     """Collects rows from this process, or from the workers of pytest-xdist, and shows them at the
     end.
@@ -397,9 +625,73 @@ class Ledger:
         self.not_run: dict[str, dict[str, str]] = {}
         self.deselected: set[str] = set()  # by -k or -m
         self.outside = 0  # how many claims said nothing for their settings
-        self.programs: dict[str, tuple[int, int | None]] = {}  # of each paper, with its ceiling
+        self.programs: dict[str, int] = {}  # that each paper asked for
+        self.running: dict[str, None] = {}  # tests that have begun and not ended
+        self.journal: Any = None  # of the rows, where a ledger is asked for
+        self.commit: str | None = None
+        self.unwritten: list[str] = []  # a sentence for each file that could not be written
         self.heard = False  # whether a claim has had its line
         self.told: set[str] = set()  # rows of which pytest itself says why they fail
+
+    def pytest_sessionstart(self) -> None:
+        """Begin the file that keeps the rows, with those of a run that is resumed."""
+        book = self.config.stash.get(RESUMED, None)
+        if book is not None:
+            from dataclasses import fields
+
+            from theory_on_trial.ledger import Row
+
+            names = {field.name for field in fields(Row)}
+            self.rows = [
+                Row(**{name: row[name] for name in row if name in names}) for row in book["claims"]
+            ]
+        if not _keeps_rows(self.config) or self.config.option.collectonly:
+            return
+        from theory_on_trial.ledger import platform_facts
+        from theory_on_trial.ledger.journal import Journal
+
+        self.commit = _commit(self.config)
+        facts: dict[str, Any] = {
+            "seed": self.config.getoption("trial_seed"),
+            "tier": self.config.getoption("trial_tier"),
+            "settings": self.config.getoption("trial_set"),
+            "commit": self.commit,
+            "platform": platform_facts(),
+        }
+        kept = [] if book is None else book["claims"]
+        self.journal = Journal(self.config.getoption("trial_ledger"), facts, kept)
+
+    def decided(self) -> set[str]:
+        """The claims, and the plain tests, that a run which is resumed has decided."""
+        book: dict[str, Any] = self.config.stash.get(RESUMED, {"claims": []})
+        here = {row["id"] for row in book["claims"]}
+        return here | set(getattr(self.config, "workerinput", {}).get("trial_decided", ()))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of pytest-xdist what it need not run."""
+        node.workerinput["trial_decided"] = sorted(self.decided())
+
+    def pytest_report_header(self) -> str | None:
+        """Say how many rows a run that is resumed has left."""
+        book = self.config.stash.get(RESUMED, None)
+        if book is None:
+            return None
+        ended = [e["id"] for e in book.get("not_run", []) if e["reason"].startswith("running")]
+        about = f" that was ended in {', '.join(ended)}" if ended else ""
+        return f"resumed: {len(self.rows)} row{'s' * (len(self.rows) != 1)} of a run{about}"
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Remember what is running."""
+        self.running[nodeid] = None
+        if self.journal is not None:
+            self.journal.begin(nodeid)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """Remember that it has ended."""
+        self.running.pop(nodeid, None)
+        if self.journal is not None:
+            self.journal.end(nodeid)
 
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
@@ -415,7 +707,7 @@ class Ledger:
         for text in config.getoption("trial_set") if names else []:
             if (name := text.partition("=")[0]) not in names:
                 raise pytest.UsageError(
-                    f"--trial-set: no claim has a setting {name!r}; there are "
+                    f"--trial-set: no claim has a setting {name!r}; the settings are "
                     f"{', '.join(sorted(names))}"
                 )
         above = [
@@ -426,7 +718,13 @@ class Ledger:
         for _, claim in above:
             for entry in _not_run(claim, f"tier {claim.tier} is above this run's tier {tier}"):
                 self.not_run[entry["id"]] = entry
-        out = [*(item for item, _ in above), *_the_same(items, config)]
+        decided = self.decided()
+        resumed = [
+            item
+            for item, claim in claims
+            if decided and (item.nodeid if claim is None else claim.id) in decided
+        ]
+        out = [*(item for item, _ in above), *resumed, *_the_same(items, config)]
         if out:
             config.hook.pytest_deselected(items=out)
             left_out = {id(item) for item in out}
@@ -444,6 +742,7 @@ class Ledger:
         path = self.config.getoption("trial_list")
         if path is None or hasattr(self.config, "workerinput"):
             return
+        from theory_on_trial.trial.cases import stated
         from theory_on_trial.trial.registry import facts
 
         entries = []
@@ -451,12 +750,17 @@ class Ledger:
             parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
             for entry in facts(item.stash[CLAIM], item.nodeid):
                 values = {
-                    name: repr(value)
+                    name: stated(value)
                     for name, value in parameters.items()
                     if name in entry["settings"]
                 }
                 entries.append(entry | {"settings": entry["settings"] | values})
-        path.write_text(json.dumps(entries), encoding="utf-8")
+        from theory_on_trial.base.files import NotWritten, write_text
+
+        try:
+            write_text(path, json.dumps(entries))
+        except NotWritten as error:
+            raise pytest.UsageError(str(error)) from None
 
     def _left_out(self, report: pytest.TestReport) -> None:
         """List a claim that never began: skipped by a mark or a fixture, or with a fixture that
@@ -468,7 +772,7 @@ class Ledger:
             if isinstance(report.longrepr, tuple)
             else getattr(report, "wasxfail", "")
         )
-        reason = f"{report.outcome} before it began: {why or 'see its error'}"
+        reason = f"{report.outcome} before it started: {why or 'see its error'}"
         for entry in (
             entry for name, entries in properties if name == "claim" for entry in entries
         ):
@@ -490,16 +794,15 @@ class Ledger:
             reason = "the process that ran it died"
             self.not_run[report.nodeid] = {"id": report.nodeid, "tier": "", "reason": reason}
         if report.when == "call" and outcome != "rerun":
-            from theory_on_trial.ledger import Row
-
             properties: list[tuple[str, Any]] = report.user_properties  # typed as object by pytest
-            rows = [Row(**row) for name, rows in properties if name == "ledger" for row in rows]
-            self.rows += rows
+            rows = _rows_in(properties, "ledger")
+            kept = rows + _rows_in(properties, "plain")
+            self.rows += kept
             self.told |= {
                 row.id for row in rows if outcome == "failed" and self.config.option.tbstyle != "no"
             }
-            for paper, count, most in (value for name, value in properties if name == "programs"):
-                self.programs[paper] = self.programs.get(paper, (0, None))[0] + count, most
+            for paper, count in (value for name, value in properties if name == "programs"):
+                self.programs[paper] = self.programs.get(paper, 0) + count
             left_out = [
                 entry
                 for name, entries in properties
@@ -508,7 +811,14 @@ class Ledger:
             ]
             self.not_run |= {entry["id"]: entry for entry in left_out}
             self.outside += any(name == "outside" for name, _ in properties)
+            if self.journal is not None and (kept or left_out):
+                from dataclasses import asdict
+
+                from theory_on_trial.ledger.files import strict
+
+                self.journal.keep([strict(asdict(row)) for row in kept], left_out)
             self._speak(rows)
+            self._speak_of_plain_tests([text for name, text in properties if name == "trial"])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -555,6 +865,17 @@ class Ledger:
                 writer.line(f"      control {control['name']}{case}: {control['verdict']}")
         writer.flush()
 
+    def _speak_of_plain_tests(self, sentences: list[str]) -> None:
+        """Print under `-v` what a plain test that passed has measured."""
+        if not sentences or not self._speaks() or self.config.get_verbosity() < 1:
+            return
+        writer = self.config.get_terminal_writer()
+        if writer.width_of_current_line:
+            writer.line()
+        for sentence in sentences:
+            writer.line(f"      {sentence}")
+        writer.flush()
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Hand what was not run to the controlling process, or write the files."""
@@ -565,48 +886,72 @@ class Ledger:
             }
             self.config.workeroutput.update(left_out)  # type: ignore[attr-defined]
             return
+        interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
+        if interrupted and self.journal is not None:
+            from theory_on_trial.ledger.journal import RUNNING
+
+            for test in self.running:
+                self.not_run[test] = {"id": test, "tier": "", "reason": RUNNING}
         if not self.rows and not self.not_run:
+            self._close_journal()
             return
         self.rows.sort(key=lambda row: row.paper)
-        if any(count for count, _ in self.programs.values()):
+        if any(self.programs.values()):
             import jax  # noqa: F401 -- the workers of pytest-xdist had it: the platform is told
         # A test that is marked xfail, or skips itself after a decision, is no failure of pytest's.
         unexpected = not all(row.as_expected for row in self.rows)
-        if (unexpected or self._above_ceiling()) and session.exitstatus == 0:
+        if unexpected and session.exitstatus == 0:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.outside and session.testsfailed == self.outside:  # nothing else failed
             session.exitstatus = _OUTSIDE
+        self._write_files(interrupted)
+        self._close_journal()
+        if self.unwritten and session.exitstatus == 0:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _close_journal(self) -> None:
+        if self.journal is None:
+            return
+        kept = bool(self.unwritten) and self.journal.trouble is None
+        self.journal.close(keep=kept)
+        if kept:
+            self.unwritten.append(f"the rows are in {self.journal.path}")
+
+    def _write_files(self, interrupted: bool) -> None:
+        """Write ledger and page; what cannot be written is said at the end, the rows are kept."""
+        from theory_on_trial.base.files import NotWritten
+
         ledger = self.config.getoption("trial_ledger")
         report = self.config.getoption("trial_report")
         seed = self.config.getoption("trial_seed")
         tier = self.config.getoption("trial_tier")
+        unrun = list(self.not_run.values())
         if ledger:
             from theory_on_trial.ledger import write_json
 
-            interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
-            unrun = list(self.not_run.values())
             deselected = sorted(self.deselected)
-            write_json(ledger, self.rows, unrun, deselected, seed, tier, interrupted=interrupted)
+            settings = self.config.getoption("trial_set")
+            try:
+                write_json(
+                    ledger,
+                    self.rows,
+                    unrun,
+                    deselected,
+                    seed,
+                    tier,
+                    commit=self.commit,
+                    settings=settings,
+                    interrupted=interrupted,
+                )
+            except NotWritten as error:
+                self.unwritten.append(str(error))
         if report:
             from theory_on_trial.page.report import write_html
 
-            write_html(
-                report, self.rows, list(self.not_run.values()), seed, tier, self.config.rootpath
-            )
-
-    def _above_ceiling(self) -> list[str]:
-        """A sentence for each paper whose fast tier asks for more programs than it should, in one
-        process.
-        """
-        if self.config.getoption("trial_tier") != "fast" or self.config.getoption(
-            "numprocesses", None
-        ):
-            return []
-        return [
-            f"{paper} asks for {count} programs, its ceiling is MOST_PROGRAMS = {most}"
-            for paper, (count, most) in self.programs.items()
-            if most is not None and count > most
-        ]
+            try:
+                write_html(report, self.rows, unrun, seed, tier, self.config.rootpath)
+            except NotWritten as error:
+                self.unwritten.append(str(error))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
@@ -625,12 +970,13 @@ class Ledger:
             ):
                 path = self.config.getoption(f"trial_{option}")
                 terminalreporter.write_line(
-                    f"no claim was collected: {path} is not written", red=True
+                    f"no claim was collected, so {path} is not written", red=True
                 )
             return
         from dataclasses import replace
 
         from theory_on_trial.ledger.terminal import not_run_sentence, summary, table, totals
+        from theory_on_trial.ledger.verdict import RAISED
 
         tier = self.config.getoption("trial_tier")
         seed = self.config.getoption("trial_seed")
@@ -641,7 +987,12 @@ class Ledger:
         if self.config.get_verbosity() < 0 and layout is summary and not failing:
             layout = totals
         # What pytest has said above is not said again.
-        rows = [replace(row, note="") if row.id in self.told else row for row in self.rows]
+        rows = [
+            replace(row, note=f"{RAISED} an exception" if row.note.startswith(RAISED) else "")
+            if row.id in self.told
+            else row
+            for row in self.rows
+        ]
         for text in layout(rows, self._width()) if rows else []:
             terminalreporter.write_line(
                 text, **(_colour(text[0] == "+") if text[:2] in ("+ ", "! ") else {})
@@ -649,15 +1000,16 @@ class Ledger:
         if self.not_run:
             terminalreporter.write_line(not_run_sentence(list(self.not_run.values()), tier))
         counts = ", ".join(
-            f"{paper} {count}" for paper, (count, _) in sorted(self.programs.items()) if count
+            f"{paper} {count}" for paper, count in sorted(self.programs.items()) if count
         )
         if counts:
-            terminalreporter.write_line(f"programs that were asked for: {counts}")
-        for sentence in self._above_ceiling():
-            terminalreporter.write_line(sentence, red=True)
+            terminalreporter.write_line(f"compiled programs: {counts}")
         for option in ("ledger", "report"):
-            if path := self.config.getoption(f"trial_{option}"):
+            path = self.config.getoption(f"trial_{option}")
+            if path and not any(text.startswith(f"{path} ") for text in self.unwritten):
                 terminalreporter.write_line(f"{option}: {path}")
+        for sentence in self.unwritten:
+            terminalreporter.write_line(sentence, red=True)
 
 
 def _colour(as_expected: bool) -> dict[str, bool]:
@@ -666,3 +1018,9 @@ def _colour(as_expected: bool) -> dict[str, bool]:
 
 LEDGER: pytest.StashKey[Ledger] = pytest.StashKey()
 CLAIM: pytest.StashKey[Any] = pytest.StashKey()
+TEST: pytest.StashKey[str] = pytest.StashKey()
+"""The id of a test below pytest's root, which names its random numbers."""
+RESUMED: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
+"""What a run that is resumed has left, in the form of a ledger."""
+TRIAL: pytest.StashKey[Any] = pytest.StashKey()
+"""The trial that the engine's own fixture has made."""

@@ -5,9 +5,19 @@ For whoever debugs exploding gradients in linear attention and asks whether the 
 scale is to blame: softmax's derivatives are at most 1/4, linear attention's at most 1/(4 s_k),
 normalised ones are bounded by ε alone.
 
-s are the n scores of one row. Softmax has p = e^s/Σ e^s, linear attention p = s/Σ s with s > 0. The
-paper drops the denominator and normalises the output: o = sᵀV/√(|sᵀV|²/d + ε) with rows v_k of V
-(n, d).
+Paper: linear transformers train badly because gradients through the division by the sum of scores
+are unbounded. The paper drops the division and normalises the output. Here is the exact bound of
+each kind of attention, for scores that are positive and for scores that are not.
+
+Take away: at scores of .001 a derivative of linear attention reaches 250 where softmax's reach
+1/4; with ε = 10⁻⁴ the normalised ones reach 100 |v_k|. Positive scores matter: with both signs
+derivatives grow as 1/(Σ s)² although every |s_k| stays 1.
+
+s are the n scores of one row. Softmax has p = e^s/Σ e^s, linear attention p = s/Σ s. The paper
+drops the denominator and normalises the output: o = sᵀV/√(|sᵀV|²/d + ε) with rows v_k of V (n, d).
+
+Edges: of one score p is constant. At s_k = 0 the bound 1/(4 s_k) is infinite. Where Σ s = 0 linear
+attention is not defined.
 
 Read: the abstract ("unbounded gradients in the attention computation", "replaces the scaling
 operation with a normalization to stabilize gradients"). Recalled: the constants 1/4. Derived here:
@@ -19,12 +29,13 @@ from typing import Annotated
 
 import numpy as np
 
+from paper_checks.briefs.common import gradient
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
 Scores = Annotated[
-    int, Interval(2, 64, why="one weight is constant; beyond, Jacobians of many rows take long")
+    int, Interval(3, 64, why="of two, even weights are the worst; beyond, Jacobians take long")
 ]
 Width = Annotated[
     int,
@@ -34,18 +45,12 @@ Floor = Annotated[
     float,
     Interval(1e-8, 100, why="ε: below, digits are lost in 1/√ε; above, nothing is normalised"),
 ]
-Scale = Annotated[
-    float, Interval(1e-6, 100, why="beyond, the wrong powers of the scale are no theory")
-]
 
 
 @observed
 def jacobian(function, scores):
-    """∂f_j/∂s_k of each row of scores (rows, n) by the complex step, which cancels nothing: (rows,
-    n, outputs).
-    """
-    steps = 1e-100j * np.eye(scores.shape[1])
-    return function(scores[:, None, :] + steps).imag / 1e-100
+    """∂f_j/∂s_k of each row of scores (rows, n) by complex steps: (rows, n, outputs)."""
+    return np.array([gradient(function, row) for row in scores])
 
 
 def linear(scores):
@@ -82,16 +87,21 @@ def normalised_jacobian(scores, values, floor, projected=True):
 
 
 @predicted
-def linear_jacobian(scores):
-    """(δ_jk - p_j)/Σ s for each row of scores."""
-    total = scores.sum(axis=1)[:, None, None]
-    return (np.eye(scores.shape[1]) - scores[:, None] / total) / total
+def even_weights(n):
+    """Largest entry (1 - 1/n)/n and norm 1/n of softmax's Jacobian at even weights."""
+    return (1 - 1 / n) / n, 1 / n
+
+
+@predicted
+def signed_jacobian(total):
+    """The largest |∂p_j/∂s_k| at scores 1, Σ s - 1, 0, …: (1 + |Σ s|)/(Σ s)² for Σ s < 0."""
+    return (1 + np.abs(total)) / total**2
 
 
 @claim(
     derived("1/4 recalled; p_j (1 - p_j) and p_j p_k are largest at 1/2"),
     kind="bound",
-    cases=[2, 8, 64],
+    cases=[3, 8, 64],
 )
 def test_softmax_quarter(trial, n: Scores):
     """Softmax has |∂p_j/∂s_k| <= 1/4 and a Jacobian of spectral norm <= 1/2, reached where two
@@ -100,17 +110,27 @@ def test_softmax_quarter(trial, n: Scores):
     generator = trial.generator()
     scores = generator.normal(size=(100, n)) * 10 ** generator.uniform(-2, 2, (100, 1))
     scores[0] = np.where(np.arange(n) < 2, 1.0, -800.0)
-    measured, (entry, norm, *_) = jacobian(softmax, scores), bounds(scores)
+    measured = jacobian(softmax, scores)
+    entry, norm, *_ = bounds(scores)
+    even_entry, even_norm = even_weights(n)
     norms = np.linalg.norm(measured, 2, axis=(1, 2))
-    largest = np.abs(measured[0]).max()
-    trial.bound(np.abs(measured), entry, instances="search", ops=n + 8, controls={"1/5": 0.2})
-    trial.bound(norms, norm, instances="search", ops=16 * n, controls={"2/5": 0.4})
-    trial.identity(
-        [largest, norms[0]], [entry, norm], ops=16 * n, controls={"1/5 and 2/5": [0.2, 0.4]}
+    trial.bound(
+        np.abs(measured),
+        entry,
+        instances="search",
+        ops=n + 8,
+        controls={"as at even weights": even_entry},
+    )
+    trial.bound(
+        norms,
+        norm,
+        instances="search",
+        ops=16 * n,
+        controls={"as each entry, 1/4": entry, "as at even weights": even_norm},
     )
 
 
-@claim(derived("1/(4 s_k) recalled; derived from (δ_jk - p_j)/Σ s"), kind="bound", cases=[2, 8, 64])
+@claim(derived("1/(4 s_k) recalled; derived from (δ_jk - p_j)/Σ s"), kind="bound", cases=[3, 8, 64])
 def test_linear_unbounded(trial, n: Scores):
     """Linear attention has |∂p_j/∂s_k| <= 1/(4 s_k), reached at p_k = 1/2; by s_j, j ≠ k, nothing
     below 1/s_j holds.
@@ -122,16 +142,16 @@ def test_linear_unbounded(trial, n: Scores):
     )
     measured = np.abs(jacobian(linear, scores))
     by_input, by_output = (np.broadcast_to(bound, measured.shape) for bound in bounds(scores)[2:])
-    controls = {"1/(8 s_k)": by_input / 2, "1/4, as softmax": np.minimum(by_input, 0.25)}
+    controls = {"1/4, as softmax": np.minimum(by_input, 0.25)}
     trial.bound(measured, by_input, instances="search", ops=n + 8, controls=controls)
     lhs, rhs = (rows[:, ~np.eye(n, dtype=bool)] for rows in (measured, by_output))
-    trial.bound(lhs, rhs, instances="search", ops=n + 8, controls={"1/(4 s_j)": rhs / 4})
+    trial.bound(lhs, rhs, instances="search", ops=n + 8, controls={"1/(4 s_j), as by s_k": rhs / 4})
 
 
 @claim(
     derived("derived: the column is v_k less its part along o"),
     kind="bound",
-    cases=[(6, 4, 0.01), (2, 2, 1.0)],
+    cases=[(6, 4, 0.01), (3, 2, 1.0)],
 )
 def test_normalised(trial, n: Scores, width: Width, floor: Floor):
     """With the output normalised |∂o/∂s_k| <= |v_k|/√ε, reached exactly where sᵀV = 0."""
@@ -144,7 +164,10 @@ def test_normalised(trial, n: Scores, width: Width, floor: Floor):
     measured = jacobian(partial(normalised, values=values, floor=floor), scores)
     bound = np.tile(np.linalg.norm(values, axis=1) / np.sqrt(floor), (100, 1))
     norms = np.linalg.norm(measured, axis=2)
-    controls = {"half of it": bound / 2}
+    controls = {
+        "as if the output had unit size": bound * np.sqrt(floor / (1 + floor)),
+        "ε is added to each square, d ε in all": bound / np.sqrt(width),
+    }
     trial.bound(norms, bound, instances="search", ops=n + width + 8, controls=controls)
     predict = normalised_jacobian(scores, values, floor)
     controls = {"o not projected out": normalised_jacobian(scores, values, floor, projected=False)}
@@ -152,35 +175,29 @@ def test_normalised(trial, n: Scores, width: Width, floor: Floor):
 
 
 @claim(
-    derived("derived: both are homogeneous of degree 0"),
-    kind="identity",
-    cases=[(6, 4, 0.01), (2, 2, 50.0)],
+    derived("(δ_jk - p_j)/Σ s with p_j of order 1/Σ s"),
+    kind="rate",
+    cases=[3, 64],
 )
-def test_epsilon_is_all(trial, n: Scores, width: Width, scale: Scale):
-    """Without ε, scores times c give Jacobians over c, of the normalised output exactly as of
-    linear attention.
+def test_signed_scores(trial, n: Scores):
+    """With scores of both signs no bound by s_k holds: at s = (1, -1 - t, 0, …) linear attention's
+    largest derivative is (1 + t)/t², of order 1/(Σ s)², although |s_1| and |s_2| stay near 1.
     """
-    trial.require(scale < 0.9 or scale > 1.1, "scale must be 10 % off 1, where nothing is scaled")
-    generator = trial.generator()
-    values = generator.normal(size=(n, width))
-    scores = generator.uniform(0.5, 1.5, (1, n))
-    factor = (
-        np.linalg.norm(values)
-        * np.linalg.norm(scores)
-        * np.sqrt(width)
-        / np.linalg.norm(scores @ values)
+    gaps = 2.0 ** -np.arange(6, 14)
+    scores = np.zeros((len(gaps), n))
+    scores[:, 0] = 1
+    scores[:, 1] = -1 - gaps
+    largest = np.abs(jacobian(linear, scores)).max(axis=(1, 2))
+    law = signed_jacobian(-gaps)
+    trial.identity(
+        largest,
+        law,
+        ops=8 * n,
+        controls={
+            "1/(4 |s_k|), as of positive scores": np.full(len(gaps), 0.25),
+            "1/|Σ s|": 1 / gaps,
+        },
     )
-    bare = partial(normalised, values=values, floor=0.0)
-    for function, law in (
-        (bare, normalised_jacobian(scores, values, 0.0)),
-        (linear, linear_jacobian(scores)),
-    ):
-        measured = jacobian(function, scale * scores)
-        controls = {"over √c": law / np.sqrt(scale)}
-        size = factor**2 / scale
-        trial.identity(
-            measured, law / scale, ops=8 * (n + width + 8), scale=size, controls=controls
-        )
 
 
 @figure("F1", claims=("softmax_quarter", "linear_unbounded", "normalised"))

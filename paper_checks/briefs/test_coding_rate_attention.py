@@ -1,8 +1,16 @@
-"""Yu, Buchanan, Pai, Chu, Wu, Tong, Haeffele & Ma 2023, "White-Box Transformers" (CRATE), NeurIPS,
-arXiv 2306.01129.
+"""Yu, Buchanan, Pai, Chu, Wu, Tong, Haeffele & Ma 2023, "White-Box Transformers via Sparse Rate
+Reduction" (CRATE), NeurIPS, arXiv 2306.01129.
 
 For whoever reads attention as a gradient step on a coding rate: how good is the step that the
 network really takes?
+
+Paper: a transformer whose layers are derived, attention as a gradient step that compresses tokens
+towards subspaces, the other half of a layer as a step of sparse coding. Here is each step against
+what it approximates, for one layer and any tokens.
+
+Take away: the attention step replaces (I + X)⁻¹ by I - X. It compresses directions with x = βσ² < 1
+and expands those with x > 1; at x = 2.25 the rate rises by .066 where the true step lowers it by
+.022. Layer-normed tokens have x near p/ε², 26 to 38 at p = 8 and ε = .5.
 
 Tokens Z are a d×N matrix, the heads U_k are d×p with orthonormal columns and orthogonal to each
 other. With β = p/(N ε²) and α = d/(N ε²), the rates are R = ½ logdet(I + α ZᵀZ) and R_c = Σ_k ½
@@ -10,6 +18,9 @@ logdet(I + β G_k), where G_k = (U_kᵀZ)ᵀ(U_kᵀZ). For a singular value σ o
 The exact gradient has the factor (I + β G_k)⁻¹, for which the network puts its first order I − β
 G_k. A sparse code A ≥ 0 of Z = D A is improved by A⁺ = ReLU(A + η Dᵀ(Z − D A) − η λ), a step on
 F(A) = ½ ‖Z − D A‖² + λ Σ A.
+
+Edges: at x = 1 the first-order step changes nothing in the direction of σ. A code with negative
+entries may be made worse. From η = 2/‖D‖² on nothing is promised.
 
 Read: equations 67 and 68, and Appendix A.3. Derived here: the error of the first order, where it
 turns compression into expansion, the whole Hessian, and the descent per step. Not claimed: trained
@@ -20,6 +31,8 @@ from typing import Annotated
 
 import numpy as np
 
+from paper_checks.briefs.common import gradient as complex_gradient
+from paper_checks.briefs.common import orthonormal
 from theory_on_trial import claim, derived, observed, paper, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
@@ -46,7 +59,7 @@ def tokens_and_heads(generator, width, heads, tokens, size):
     `size`; β = 1.
     """
     dim = heads * width + 1
-    basis = np.linalg.qr(generator.normal(size=(dim, dim - 1)))[0]
+    basis = orthonormal(generator, dim, dim - 1)
     z = generator.normal(size=(dim, tokens))
     u = basis.reshape(dim, heads, width).transpose(1, 0, 2)
     return z * size / np.linalg.norm(u.transpose(0, 2, 1) @ z, 2, axis=(1, 2)).max(), u
@@ -73,25 +86,23 @@ def rate(z, heads):
 
 @observed
 def gradient(z, heads):
-    """The derivative of the rate along every entry, by a complex step, which cancels no digits."""
-    steps = 1e-30j * np.eye(z.size).reshape(-1, *z.shape)
-    return rate(z + steps, heads).imag.reshape(z.shape) / 1e-30
+    """The derivative of the rate along every entry."""
+    return complex_gradient(lambda bent: rate(bent, heads), z)
 
 
 @predicted
-def closed_gradient(z, heads):
-    """Equation 67: Σ U_k U_kᵀ Z (I + G_k)⁻¹, at β = 1."""
+def closed_gradient(z, heads, scale=1.0):
+    """Equation 67: β Σ U_k U_kᵀ Z (I + β G_k)⁻¹ at β = scale."""
     parts = heads.transpose(0, 2, 1) @ z
-    return np.sum(
-        heads @ parts @ np.linalg.inv(np.eye(z.shape[1]) + parts.transpose(0, 2, 1) @ parts), axis=0
-    )
+    inverses = np.linalg.inv(np.eye(z.shape[1]) + scale * parts.transpose(0, 2, 1) @ parts)
+    return scale * np.sum(heads @ parts @ inverses, axis=0)
 
 
 @predicted
-def first_order_error(sigma, power=2.0):
+def first_order_error(sigma):
     """√Σ (σ x²/(1 + x))², over all singular values of all heads."""
     x = sigma**2
-    return np.sqrt(np.sum((sigma * x**power / (1 + x)) ** 2))
+    return np.sqrt(np.sum((sigma * x**2 / (1 + x)) ** 2))
 
 
 @predicted
@@ -112,13 +123,19 @@ def test_gradient_and_error(trial, width: Width, heads: Heads, tokens: Tokens, s
     z, u = tokens_and_heads(trial.generator(), width, heads, tokens, size)
     slope = gradient(z, u)
     law = closed_gradient(z, u)
-    controls = {"first order": first_order(z, u), "R_c without its ½": 2 * law}
+    controls = {
+        "first order": first_order(z, u),
+        "one scale d/(N ε²) for both rates": closed_gradient(z, u, scale=len(z) / width),
+    }
     sigma = np.linalg.svd(u.transpose(0, 2, 1) @ z, compute_uv=False)
     rounding = 40 * (z.size + (1 + sigma.max() ** 2) * width)
     trial.identity(slope, law, ops=rounding, scale=np.max(np.abs(z)), controls=controls)
     error = np.linalg.norm(slope - first_order(z, u))
     scale = np.linalg.norm(sigma + sigma**3)
-    rivals = {"σ x²": np.linalg.norm(sigma**5), "σ x/(1 + x)": first_order_error(sigma, 1)}
+    rivals = {
+        "σ x², as for x → 0": np.linalg.norm(sigma**5),
+        "σ x, as for x → ∞": np.linalg.norm(sigma**3),
+    }
     trial.identity(error, first_order_error(sigma), ops=rounding, scale=scale, controls=rivals)
 
 
@@ -139,11 +156,7 @@ def test_step_turns_round(trial, width: Width, heads: Heads, tokens: Tokens, ste
     ]
     values = np.linalg.svd(np.array(after), compute_uv=False)
     law = np.sort(moved(sigma, step), axis=-1)[..., ::-1]
-    rivals = {
-        "first order always compresses": law[[0, 0]],
-        "no step": np.stack([sigma, sigma]),
-        "exchanged": law[::-1],
-    }
+    rivals = {"first order always compresses": law[[0, 0]]}
     trial.identity(values, law, ops=bound, controls=rivals)
 
 
@@ -154,11 +167,10 @@ def hessian_eigenvalues(instances):
     """
     spectra = []
     for z in instances:
-        complex_steps = z + 1e-30j * np.eye(z.size).reshape(-1, *z.shape)
-        slopes = complex_steps @ np.linalg.inv(
-            np.eye(z.shape[1]) + np.swapaxes(complex_steps, -1, -2) @ complex_steps
+        slopes = complex_gradient(
+            lambda bent: bent @ np.linalg.inv(np.eye(bent.shape[2]) + bent.mT @ bent), z
         )
-        spectra.append(np.linalg.eigvalsh(slopes.imag.reshape(z.size, -1) / 1e-30))
+        spectra.append(np.linalg.eigvalsh(slopes.reshape(z.size, -1)))
     return np.array(spectra)
 
 
@@ -180,20 +192,24 @@ def hessian_law(z, sign=1.0):
     cases=[(3, 3), (3, 5), (1, 1)],
 )
 def test_hessian_spectrum(trial, dim: Side, tokens: Side):
-    """The Hessian of R has the stated eigenvalues, so that it lies in [−α/8, α]; both ends are
-    attained.
+    """With x_i = α σ_i(Z)² the Hessian of R has the eigenvalues α (1 ± √(x_i x_j))/((1 + x_i)(1 +
+    x_j)) for i < j, α (1 − x_i)/(1 + x_i)², and α/(1 + x_i), |d − N| times each: it lies in [−α/8,
+    α], and both ends are attained.
     """
     flat = np.sqrt(3) * np.eye(dim, tokens)
     instances = np.array([trial.generator().normal(size=(dim, tokens)), flat, 0 * flat])
     spectra = hessian_eigenvalues(instances)
     law = np.array([hessian_law(z) for z in instances])
     controls = {
-        "R without its ½": 2 * law,
-        "convex": np.array([hessian_law(z, -1) for z in instances]),
+        "convex along σ": np.array([hessian_law(z, -1) for z in instances]),
+        "as of its first order α |Z|²/2": np.ones_like(law),
     }
     trial.identity(spectra, law, ops=60 * dim * tokens, controls=controls)
     ends = np.array([spectra[1].min(), spectra[2].max()])
-    controls = {"9/4, the bound of A.3": np.array([-9 / 4, 9 / 4])}
+    controls = {
+        "as if the bound 9/4 of A.3, which is true, were attained": np.array([-9 / 4, 9 / 4]),
+        "R is convex": np.array([0.0, 1.0]),
+    }
     trial.identity(ends, np.array([-1 / 8, 1]), ops=60 * dim * tokens, controls=controls)
 
 
@@ -224,7 +240,8 @@ def test_ista_descent(trial, atoms: Atoms, share: Share):
     """
     generator = trial.generator()
     penalty = 0.1
-    norm = np.linalg.norm(d := generator.normal(size=(atoms, atoms)), 2)
+    d = generator.normal(size=(atoms, atoms))
+    norm = np.linalg.norm(d, 2)
     top = np.linalg.svd(d)[2][0]
     a = np.maximum(generator.normal(size=(atoms, 200)), 0)
     z = generator.normal(size=(atoms, 200))
@@ -234,7 +251,7 @@ def test_ista_descent(trial, atoms: Atoms, share: Share):
     step = 2 * share / norm**2
     most = longest_per_descent(2 * share / norm**2, norm)
     squares, descent, before = ista_steps(d, z, a, step, penalty)
-    controls = {"1 % shorter": 0.99 * most * descent, "η for 1/(1/η − ‖D‖²/2)": step * descent}
+    controls = {"as at small steps, η ‖D‖² → 0": step * descent}
     trial.bound(
         squares,
         most * descent,

@@ -4,10 +4,23 @@ Higher-Order Cumulants", ICML, arXiv 2305.19582.
 For those who estimate a mixing ratio through a hidden cause: which noise allows it, and with what
 error.
 
+Paper: higher cumulants of two observed variables tell how strongly a hidden common cause acts on
+each, and whether one of the two causes the other as well. Here are the ratio, its error, and when
+either question has no answer.
+
+Take away: with a skewed hidden cause the standard error is √(v/n)/|k_112|. With a normal one the
+estimate follows a Cauchy law around a wrong centre: for a2/a1 = -1.5 half of the estimates are
+outside [-1.78, -0.30] at every n. An edge from x1 to x2 is invisible if the noise of x1 is normal,
+and also if direct and hidden paths cancel.
+
 x1 = a1 L + e1 and x2 = a2 L + e2 + b x1 with independent L, e1, e2 of mean 0; b = 0 unless said. r
 = a2/a1, and k_122 is the cumulant of (x1, x2, x2), and so on. Their estimates from n points are
 k-statistics; that of third order is n/((n-1)(n-2)) times a sum of centred products. σ_11, σ_12,
-σ_22 are the covariances.
+σ_22 are the covariances, κ4(e1) is the fourth cumulant of e1.
+
+Edges: the ratio is 0/0 where L has no third (fourth) cumulant. The estimated ratio has no mean, so
+that quantiles are compared. n Var of the contrast exceeds v by a term of order 1/n, 3 % at n = 2000
+with Laplace noise.
 
 Read: the abstract ("a closed-form solution to OICA in specific cases"). Derived here: all forms.
 Not claimed: means of the estimated ratio, which has none.
@@ -35,7 +48,8 @@ Second = Annotated[
 Chance = Annotated[
     float, Interval(0.02, 0.1, why="a more even hidden cause has a small third or fourth cumulant")
 ]
-Moderate = Annotated[float, Interval(0.5, 2, why="outside, 200 points are too few for the limit")]
+Moderate = Annotated[float, Interval(0.5, 2, why="outside, 100 points are too few for the limit")]
+Size = Annotated[int, Interval(100, 400, why="fewer are far from the limit, more take long")]
 Edge = Annotated[float, Interval(0.2, 2, why="a weak edge has a determinant near 0")]
 
 
@@ -91,7 +105,7 @@ def mixing_ratio(a1, a2):
     cases=[(1.0, -1.5, 0.05), (3.0, -0.3, 0.1), (0.3, -3.0, 0.02)],
 )
 def test_ratio(trial, a1: First, a2: Second, chance: Chance):
-    """The mixing ratio is k_122/k_112 = k_1222/k_1122 = k_1122/k_1112, with its sign, for any
+    """The mixing ratio a2/a1 is k_122/k_112 = k_1222/k_1122 = k_1122/k_1112, with its sign, for any
     noise.
     """
     law = enumerated(a1, a2, [two_points(chance), *noises(trial.generator("noise"))])
@@ -134,7 +148,9 @@ def of_triples(points):
 
 @claim(derived("U-statistics"), kind="identity", cases=[(1.0, -1.5, 0.1), (2.0, -0.5, 0.02)])
 def test_fieller(trial, a1: First, a2: Second, chance: Chance):
-    """k̂_122 - r k̂_112 has mean 0 at every n ≥ 3, and n times its variance tends to v = Eψ²."""
+    """k̂_122 - r k̂_112 has mean 0 at every n ≥ 3, and n times its variance tends to v = Eψ², where
+    ψ = x1 x2 u - σ_22 x1 - 2 σ_12 x2 + r (σ_11 x2 + 2 σ_12 x1) and u = x2 - r x1.
+    """
     points, chances = enumerated(a1, a2, [two_points(chance), *noises(trial.generator("noise"))])
     ratio = mixing_ratio(a1, a2)
     third = cumulant(points, chances, 0, 0, 1)
@@ -187,18 +203,34 @@ def sampled_ratios(generator, count, factor, size):
 @claim(
     derived("a ratio of two jointly normal limits"),
     kind="distribution",
-    cases=[(1.0, 1.5, 1.0, 1.0)],
+    cases=[(1.0, 1.5, 1.0, 1.0, 100), (1.0, 1.5, 1.0, 1.0, 400)],
 )
-def test_gaussian_latent(trial, a1: Moderate, a2: Moderate, noise1: Moderate, noise2: Moderate):
-    """If all is normal the estimated ratio tends to a Cauchy law whose centre is not r: more data
-    do not help.
+def test_gaussian_latent(
+    trial, a1: Moderate, a2: Moderate, noise1: Moderate, noise2: Moderate, size: Size
+):
+    """If all is normal, k̂_122/k̂_112 tends to a Cauchy law, which does not narrow with n, of centre
+    v12/v11 and scale √(v11 v22 - v12²)/v11, where v11 = 2 σ_11² σ_22 + 4 σ_11 σ_12², v22 = 2 σ_22²
+    σ_11 + 4 σ_22 σ_12² and v12 = 4 σ_11 σ_12 σ_22 + 2 σ_12³: its centre is not r.
     """
     covariance = np.array([[a1**2 + noise1**2, a1 * a2], [a1 * a2, a2**2 + noise2**2]])
     location, scale = limit_of_the_ratio(covariance)
-    draws = partial(sampled_ratios, factor=np.linalg.cholesky(covariance), size=200)
-    cdf = stats.cauchy(location, scale).cdf
-    controls = {"twice as wide": stats.cauchy(location, 2 * scale).cdf}
-    trial.distribution(sampler=draws, cdf=cdf, margin=0.02, controls=controls, first=4096)
+    law = stats.cauchy(location, scale)
+    rivals = {
+        "normal, of the same quartiles": stats.norm(location, scale / stats.norm.ppf(0.75)),
+        "around r": stats.cauchy(mixing_ratio(a1, a2), scale),
+        "narrows as 1/√n from n = 100 on": stats.cauchy(location, scale * np.sqrt(100 / size)),
+    }
+    places = law.ppf(np.linspace(0.01, 0.99, 99))
+    distances = {
+        name: np.max(np.abs(rival.cdf(places) - law.cdf(places))) for name, rival in rivals.items()
+    }
+    trial.distribution(
+        sampler=partial(sampled_ratios, factor=np.linalg.cholesky(covariance), size=size),
+        cdf=law.cdf,
+        margin=0.03,
+        controls={name: rivals[name].cdf for name in rivals if distances[name] > 0.06},
+        first=4096,
+    )
 
 
 @predicted
@@ -213,21 +245,19 @@ def determinant(a1, a2, b, kurtoses):
     cases=[(1.0, -1.5, 0.5), (0.5, -0.5, 1.0)],
 )
 def test_one_latent(trial, a1: First, a2: Second, edge: Edge):
-    """The determinant k_1112 k_1222 - k_1122² shows an edge, unless the noise of x1 has no fourth
-    cumulant.
+    """k_1112 k_1222 - k_1122² = a1 A b a2² κ4(L) κ4(e1), where A = a2 + b a1 is the total effect:
+    an edge b ≠ 0 shows, unless A = 0 or the noise of x1 has no fourth cumulant.
     """
-    generator = trial.generator("noise")
-    hidden, (first, second), flat = (
-        two_points(0.05),
-        noises(generator),
-        two_points((1 - np.sqrt(1 / 3)) / 2),
-    )
+    hidden = two_points(0.05)
+    first, second = noises(trial.generator("noise"))
+    flat = two_points((1 - np.sqrt(1 / 3)) / 2)  # its fourth cumulant is 0
+    cancelling = -a2 / a1  # A = 0
     worlds = [
         (edge, first),
         (-edge, first),
         (edge / 2, first),
         (0.0, first),
-        (-a2 / a1, first),
+        (cancelling, first),
         (edge, flat),
     ]
     measured = []
@@ -252,27 +282,24 @@ def test_one_latent(trial, a1: First, a2: Second, edge: Edge):
         np.array(law),
         ops=20,
         scale=np.array(size),
-        controls={"direct effect": direct},
+        controls={"direct effect a2 for A": direct},
     )
 
 
 @figure("F1", claims=("fieller", "gaussian_latent"))
 def quartiles_of_the_ratio(runs: int = 1000):
-    """A normal hidden cause gives no estimate: quartiles of the estimated ratio against n, the true
-    one being -1.5.
+    """A normal hidden cause L gives no estimate: quartiles of the estimated ratio against n, the
+    true one being -1.5.
 
     a1 = 1, noises are normal, L is exponential or normal. N(r, v/(n k_112²)) has v = 77.125, k_112
-    = -3. Marks: points: quartiles of 1000 samples, 99 %; lines: normal or Cauchy law; names: law of
-    L.
+    = -3. Marks: points: quartiles of 1000 samples, 99 %; lines: normal or Cauchy law.
     """
     generator = np.random.default_rng(0)
     sizes = 2 ** np.arange(7, 12)
     quarters = np.array([0.25, 0.5, 0.75])
     cauchy = stats.cauchy(*limit_of_the_ratio(np.array([[2, -1.5], [-1.5, 3.25]])))
     normal = [stats.norm(-1.5, np.sqrt(77.125 / n) / 3).ppf(quarters) for n in sizes]
-
-    reach = 2.576 * np.sqrt(quarters * (1 - quarters) / runs)
-    points = {}
+    reach = stats.norm.ppf(0.995) * np.sqrt(quarters * (1 - quarters) / runs)
 
     def quartiles(law, n):
         hidden = getattr(generator, law)(size=(runs, n))
@@ -281,13 +308,25 @@ def quartiles_of_the_ratio(runs: int = 1000):
         return np.quantile(ratios, [quarters - reach, quarters, quarters + reach])
 
     lines = {
-        "exponential": (sizes, normal),
-        "normal": (sizes, np.tile(cauchy.ppf(quarters), (5, 1))),
+        "exponential L": (sizes, normal),
+        "normal L": (sizes, np.tile(cauchy.ppf(quarters), (5, 1))),
     }
-    for law in lines:
-        low, middle, high = (
-            np.array([quartiles(law, n) for n in sizes]).swapaxes(0, 1).reshape(3, -1)
-        )
-        points[law] = np.repeat(sizes, 3), middle, [middle - low, high - middle]
-    y = "quartiles of the estimate (dimensionless)"
-    return chart(lines, points, legend="lower right", x="sample size n", y=y, ylim=(-2.5, 0.3))
+    points = {}
+    for name in lines:
+        found = np.array([quartiles(name.split()[0], n) for n in sizes])  # size, end, quartile
+        low, middle, high = found.swapaxes(0, 1).reshape(3, -1)
+        points[name] = np.repeat(sizes, 3), middle, [middle - low, high - middle]
+    drawn = chart(
+        lines,
+        points,
+        levels={"true ratio": -1.5},
+        legend="upper right",
+        log="x",
+        x="sample size n",
+        y="quartiles of the estimate (dimensionless)",
+        ylim=(-2.4, 0.6),
+        xticks=sizes,
+        xticklabels=[str(n) for n in sizes],
+    )
+    drawn.axes[0].minorticks_off()
+    return drawn

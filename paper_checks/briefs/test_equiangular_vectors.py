@@ -3,8 +3,19 @@
 For whoever fixes N class vectors in d dimensions: which worst cosine between two of them is
 possible?
 
+Paper: a classifier whose class vectors are fixed in advance, as many as one likes in a small
+dimension, all as orthogonal as possible. Here is how orthogonal that can be.
+
+Take away: in space a sixth line costs nothing (.447 for five and for six) and a seventh much
+(.577). Among 1000 random directions in 64 dimensions 7584 pairs have |cos| > .3, where the best
+arrangement may have .121.
+
 Rows v_1 … v_N are unit vectors in d dimensions. As lines, their worst cosine is μ = max |v_i·v_j|
 over i ≠ j; as directions it is μ₊ = max v_i·v_j.
+
+Edges: up to N = d lines μ = 0. Of more than 2d directions μ₊ is above 0 and no closed form is known
+(.210 at seven in space): `least_signed` refuses. 1/√d bounds more than d (d + 1)/2 lines only, and
+`orthoplex` refuses fewer.
 
 Read: the abstract ("as orthogonal as possible", "equal status"). Derived here: all four claims, the
 first two bounds being recalled, Welch's and Rankin's. Not claimed: what training finds.
@@ -37,7 +48,10 @@ Several = Annotated[
     int, Interval(50, 150, why="thousands of sets are drawn, of fewer vectors few pairs are close")
 ]
 AnyDim = Annotated[int, Interval(3, 48, why="thousands of sets are drawn")]
-Cosine = Annotated[float, Interval(0.05, 0.6, why="closer pairs are too rare to be counted")]
+Cosine = Annotated[
+    float,
+    Interval(0.2, 0.6, why="closer pairs are too rare to be counted, of others all are close"),
+]
 
 
 def named_arrangements(dim):
@@ -95,12 +109,25 @@ def best_arrangement(generator, dim, count, starts, lines=True):
 
 
 @predicted
-def least_cosines(dim, count):
-    """√((N − d)/(d (N − 1))), as Σ (v_i·v_j)² ≥ N²/d; 1/√d for N > d (d + 1)/2; signed −1/(N − 1),
-    or 0.
-    """
-    welch = np.sqrt(max(count - dim, 0) / (dim * (count - 1)))
-    return np.array([welch, 1 / np.sqrt(dim), -1 / (count - 1) if count <= dim + 1 else 0.0])
+def welch(dim, count):
+    """√((N − d)/(d (N − 1))), as Σ (v_i·v_j)² ≥ N²/d, and 0 for N ≤ d."""
+    return np.sqrt(max(count - dim, 0) / (dim * (count - 1)))
+
+
+@predicted
+def orthoplex(dim, count):
+    """1/√d for N > d (d + 1)/2."""
+    if 2 * count <= dim * (dim + 1):
+        raise ValueError("count must exceed dim (dim + 1)/2: of fewer lines 1/√d is no bound")
+    return 1 / np.sqrt(dim)
+
+
+@predicted
+def least_signed(dim, count):
+    """−1/(N − 1) for N ≤ d + 1, and 0 for d + 2 ≤ N ≤ 2d."""
+    if count > 2 * dim:
+        raise ValueError("count must be at most 2 dim: beyond, no closed form is known")
+    return -1 / (count - 1) if count <= dim + 1 else 0.0
 
 
 @claim(derived("recalled; Welch 1974"), kind="bound", cases=[(3, 5), (5, 10), (8, 9)])
@@ -112,9 +139,9 @@ def test_welch(trial, dim: Dim, vectors: Vectors):
     frames = named_arrangements(dim)
     best = best_arrangement(trial.generator(), dim, vectors, 2)
     sets = [(dim, best), *(frames[name] for name in ("simplex", "icosahedron", "28 lines"))]
-    law, orthoplex, _ = np.transpose([least_cosines(d, len(rows)) for d, rows in sets])
+    law = np.array([welch(d, len(rows)) for d, rows in sets])
     worst = [worst_cosine(rows) for _, rows in sets]
-    rivals = {"1 % more": 1.01 * law, "1/√d": orthoplex}
+    rivals = {"1/√d of any number": 1 / np.sqrt([d for d, _ in sets])}
     trial.bound(law, worst, ops=100.0, instances="search", control_processes=rivals)
 
 
@@ -131,13 +158,16 @@ def test_orthoplex(trial, dim: Few, surplus: Surplus):
     count = dim * (dim + 1) // 2 + surplus
     sets = [frames["square"], frames["cube"], frames["unbiased"]]
     sets += [(dim, best_arrangement(trial.generator(), dim, count, 2))]
-    law = np.array([least_cosines(d, len(rows))[1] for d, rows in sets])
-    worst, few = (
-        [worst_cosine(v) for _, v in group]
-        for group in (sets, [sets[0], frames["icosahedron"], *sets[2:]])
+    law = np.array([orthoplex(d, len(rows)) for d, rows in sets])
+    worst = [worst_cosine(rows) for _, rows in sets]
+    few = [worst[0], worst_cosine(frames["icosahedron"][1]), *worst[2:]]
+    trial.bound(
+        law,
+        worst,
+        ops=100.0,
+        instances="search",
+        controls={"also of d (d + 1)/2 lines": few},
     )
-    rivals = {"controls": {"N = d (d + 1)/2": few}, "control_processes": {"1 % more": 1.01 * law}}
-    trial.bound(law, worst, ops=100.0, instances="search", **rivals)
 
 
 @claim(derived("recalled; Rankin"), kind="optimality", cases=[(3, 4), (3, 6), (5, 7), (6, 3)])
@@ -151,7 +181,7 @@ def test_signed(trial, dim: Dim, vectors: Vectors):
     cosine = worst_cosine(
         best_arrangement(trial.generator(), dim, vectors, 4, lines=False), lines=False
     )
-    law = least_cosines(dim, vectors)[2]
+    law = least_signed(dim, vectors)
     pairs = vectors * (vectors - 1) / 2
     controls = {"orthogonal": 0.0} if law else {"always −1/(N − 1)": -1 / (vectors - 1)}
     trial.value(cosine, law, error=1e-5 * np.log(pairs), margin=2e-3, scale=1.0, controls=controls)
@@ -180,14 +210,12 @@ def test_random_pairs(trial, dim: AnyDim, vectors: Several, cosine: Cosine):
     law = mean_close_pairs(dim, vectors, cosine)  # to 1.2 %: half as many sets again would give 1 %
     trial.require(law >= 50, "fifty pairs at least must be expected: rarer ones take long to count")
     draw = partial(close_pairs, vectors=vectors, dim=dim, cosine=cosine)
-    pairs = vectors * (vectors - 1)
-    laws = {
-        "d + 1": mean_close_pairs(dim + 1, vectors, cosine),
-        "normal tail": pairs * norm.sf(cosine * np.sqrt(dim)),
+    pairs = vectors * (vectors - 1) / 2
+    rivals = {
+        "normal tail": 2 * pairs * norm.sf(cosine * np.sqrt(dim)),
+        "uniform cosines, as in space": pairs * (1 - cosine),
     }
-    laws = {"one sign": law / 2} | {
-        name: value for name, value in laws.items() if abs(value - law) > 0.05 * law
-    }
+    laws = {name: value for name, value in rivals.items() if abs(value - law) > 0.03 * law}
     trial.mean(
         sampler=draw,
         predict=law,
@@ -209,8 +237,10 @@ def best_in_space(most: int = 12):
     """
     counts = np.arange(4, most + 1)
     cosines = [worst_cosine(best_arrangement(np.random.default_rng(0), 3, n, 4)) for n in counts]
-    welch, orthoplex, _ = np.transpose([least_cosines(3, n) for n in counts])
-    lines = {"Welch": (counts, welch), "1/√d, from N = 7 on": (counts[3:], orthoplex[3:])}
+    lines = {
+        "Welch": (counts, [welch(3, n) for n in counts]),
+        "1/√d, from N = 7 on": (counts[3:], [orthoplex(3, n) for n in counts[3:]]),
+    }
     return chart(
         lines,
         {"search": (counts, cosines)},

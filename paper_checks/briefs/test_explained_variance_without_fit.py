@@ -1,25 +1,38 @@
-"""Sheth & Fusi 2019, "Feature Gradients: Scalable Feature Selection via Discrete Relaxation", arXiv
-1908.10382.
+"""Kong & Valiant 2018, "Estimating Learnability in the Sublinear Data Regime", NeurIPS, arXiv
+1805.01626; Sheth & Fusi 2019, "Feature Gradients: Scalable Feature Selection via Discrete
+Relaxation", arXiv 1908.10382.
 
 For one with fewer samples than features who asks whether the features explain anything: a sum over
 pairs of samples answers without a fit, and its exact variance says how far to trust it.
+
+Paper: Sheth and Fusi select features by gradients of an estimate of the explained variance that
+needs no fit; the estimate is Kong and Valiant's. Here is that estimate: its mean, its exact
+variance and its extension to correlated features. Nothing here is about selecting features.
+
+Take away: about √d samples are enough to see whether d features explain anything, since without a
+signal the standard deviation is v √(2d/(n (n - 1))). The R² of a fit says nothing: without any
+signal it is d/n on average, .95 for 19 features and 20 samples, and 1 from d = n on.
 
 Samples (x_i, y_i), i = 1..n, are independent with one law on R^d x R, no intercept; g = E[y x], A =
 E[y^2 x x'], S = E[x x'], and X, y stack the samples. T = (|X'y|^2 - sum of y_i^2 |x_i|^2) / (n (n -
 1)) costs n d operations. In the Gaussian case x has covariance I and y = <x, β> + noise of variance
 v; b = |β|^2 is the explained variance.
 
-Read: the abstract ("linear time and space"); Kong & Valiant, arXiv 1805.01626, recalled. Derived
-here: the exact variance (Hoeffding's decomposition) and the proof by paths, which meet each sample
-once. Not claimed: that T is positive: it is negative often, and setting it to 0 there makes a bias.
-Topic: linear algebra for learning.
+Edges: T needs two samples. It is negative in 20 % of the data sets with 20 samples, 50 features and
+b = v = ½; setting it to 0 there makes a bias.
+
+Read: the abstract ("linear time and space"); Kong & Valiant recalled. Derived here: the exact
+variance (Hoeffding's decomposition) and the proof by paths, which meet each sample once. Not
+claimed: that T is positive. Topic: linear algebra for learning.
 """
 
+from functools import partial
 from itertools import product
 from math import comb
 from typing import Annotated
 
 import numpy as np
+from scipy.stats import beta, chi2
 
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
@@ -32,6 +45,8 @@ Samples = Annotated[
 Few = Annotated[
     int, Interval(2, 4, why="T needs a pair; all (3 * 2^dim)^samples samples are listed")
 ]
+Rows = Annotated[int, Interval(4, 40, why="thousands of data sets are fitted")]
+Columns = Annotated[int, Interval(2, 30, why="fewer than the samples; thousands are fitted")]
 Dim = Annotated[
     int, Interval(1, 6, why="of a law on four points; more columns are combinations of four")
 ]
@@ -137,10 +152,7 @@ def test_unbiased(trial, samples: Samples, dim: Dim):
     law = four_points(trial.generator("law"), dim)
     measured = enumerated(law, samples, path_statistics)[0][0]
     means = path_means(law, samples)[0]
-    controls = {
-        "biased": means * (samples - 1) / samples,
-        "plug-in": enumerated(law, samples, plug_in_statistic)[0],
-    }
+    controls = {"plug-in": enumerated(law, samples, plug_in_statistic)[0]}
     trial.identity(
         measured,
         means,
@@ -156,8 +168,8 @@ def test_unbiased(trial, samples: Samples, dim: Dim):
     cases=[(4, 1, 0.5, 0.7), (3, 2, 0.8, 2), (2, 3, 0, 1)],
 )
 def test_exact_variance(trial, samples: Few, dim: Nodes, signal: Signal, noise: Noise):
-    """Var T = (4 (n - 2) z1 + 2 z2) / (n (n - 1)); Gaussian z1 = 2 b^2 + v b, z2 = d (b+v)^2 + 4 b
-    (b+v) + 3 b^2.
+    """Var T = (4 (n - 2) z1 + 2 z2) / (n (n - 1)), where z1 = g'Ag - |g|^4 and z2 = tr A^2 - |g|^4;
+    in the Gaussian case z1 = 2 b^2 + v b and z2 = d (b+v)^2 + 4 b (b+v) + 3 b^2.
     """
     laws = four_points(trial.generator("law"), dim), gaussian_nodes(dim, signal, noise)
     measured = [enumerated(law, samples, path_statistics)[1][0] for law in laws]
@@ -165,7 +177,7 @@ def test_exact_variance(trial, samples: Few, dim: Nodes, signal: Signal, noise: 
         [pair_variance(laws[0], samples), gaussian_case(samples, dim, signal, noise)[0]]
     )
     scale = [(np.max(y**2) * np.sum(x**2)) ** 2 for x, y, _ in laws]
-    controls = {"n^2 for n (n - 1)": variance * (samples - 1) / samples}
+    controls = {}
     controls["x, y independent if Gaussian"] = np.array(
         [variance[0], 2 * dim * (signal + noise) ** 2 / samples**2]
     )
@@ -190,9 +202,7 @@ def test_paths(trial, samples: Samples, dim: Dim):
         )[0]
     }
     sizes = np.max(law[1] ** 2) * np.max(np.sum(law[0] ** 2, axis=1)) ** np.arange(1, samples)
-    trial.identity(
-        measured, means, ops=4**samples, scale=sizes, controls=controls | {"half": means / 2}
-    )
+    trial.identity(measured, means, ops=4**samples, scale=sizes, controls=controls)
 
 
 @claim(
@@ -204,12 +214,50 @@ def test_plug_in(trial, samples: Few, dim: Nodes, signal: Signal, noise: Noise):
     """Gaussian |X'y|^2 / n^2, which keeps the pairs of a sample with itself, has mean b + ((d + 1)
     b + d v) / n.
     """
-    law, other = (gaussian_case(n, dim, signal, noise)[1] for n in (samples, samples + 1))
+    law = gaussian_case(samples, dim, signal, noise)[1]
     measured = enumerated(gaussian_nodes(dim, signal, noise), samples, plug_in_statistic)[0]
-    trial.identity(measured, law, ops=1000, controls={"n + 1 for n": other})
+    trial.identity(measured, law, ops=1000, controls={"as of T": signal})
 
 
-@figure("F1", claims=("unbiased", "exact_variance", "plug_in"))
+@observed
+def training_r_squared(generator, count, samples, features):
+    """R² of least squares without intercept, of labels that no feature explains."""
+    x = generator.normal(size=(count, samples, features))
+    y = generator.normal(size=(count, samples, 1))
+    basis = np.linalg.qr(x)[0]
+    return np.sum((basis.mT @ y) ** 2, axis=(1, 2)) / np.sum(y**2, axis=(1, 2))
+
+
+@predicted
+def null_law(samples, features):
+    """Beta(d/2, (n - d)/2), of mean d/n; from d = n on R² is 1."""
+    if features >= samples:
+        raise ValueError("R² is 1: features must be fewer than samples")
+    return beta(features / 2, (samples - features) / 2)
+
+
+@claim(
+    derived("the share of a normal vector in a subspace"),
+    kind="distribution",
+    cases=[(20, 15), (4, 2)],
+)
+def test_fit_without_signal(trial, rows: Rows, columns: Columns):
+    """If no feature explains anything, the R² of a least-squares fit of n Gaussian samples by d
+    features has the law Beta(d/2, (n - d)/2) of mean d/n.
+    """
+    trial.require(columns < rows, "columns must be fewer than rows: else R² is 1")
+    law = null_law(rows, columns)
+    trial.require(2 * columns >= rows, "columns must be half of the rows at least: a fit matters")
+    trial.distribution(
+        sampler=partial(training_r_squared, samples=rows, features=columns),
+        cdf=law.cdf,
+        margin=0.03,
+        controls={"labels of fixed length, χ²/n": lambda share: chi2(columns).cdf(rows * share)},
+        first=2**12,
+    )
+
+
+@figure("F1", claims=("unbiased", "exact_variance", "plug_in", "fit_without_signal"))
 def signal_without_fit(
     dim: int = 100, signal: float = 0.5, noise: float = 0.5, repetitions: int = 200
 ):
@@ -217,7 +265,8 @@ def signal_without_fit(
     features.
 
     Gaussian data, explained variance .5; the plug-in is |X'y|^2 / n^2. Marks: lines, band: mean,
-    two standard deviations by theory; points, bars: of 200 data sets.
+    two standard deviations by theory; points, bars: of 200 data sets, those of the plug-in with
+    5 samples less, so that bars do not overlap.
     """
     generator = np.random.default_rng(0)
     sizes = np.arange(25, 226, 40)

@@ -6,11 +6,20 @@ For whoever compares or averages nested bases of principal components: what an e
 costs, that no flag but that of principal components is even a local optimum, and that means of
 flags are not found one vector at a time.
 
+Paper: Pennec fits a nested sequence of subspaces, a flag, by one criterion for all of them and
+carries this to manifolds; Mankovich and Birdal average flags. Here are both criteria in flat space,
+where their optima are known.
+
+Take away: a search cannot be trapped, since of n!/(n - q)! critical flags only the principal one is
+a local minimum. Exchanging components 1 and 2 within V_q costs (λ_1 - λ_2) although V_q explains
+the same. A mean of flags that is found vector by vector may be 3 % worse than the best.
+
 Centred data X (N, n) have S = XᵀX/N with eigenvalues λ_1 > … > λ_n. A flag is an orthonormal u_1,
 …, u_q, of which the first k vectors span V_k with projection P_k; its cost, the accumulated
-unexplained variance, is AUV = Σ_{k<=q} mean
-|x - P_k x|². With w_j = max(q - j + 1, 0) it is q tr S - Σ w_j u_jᵀ S u_j. Chordal means have least
-Σ sin² of angles.
+unexplained variance, is AUV = Σ_{k<=q} mean |x - P_k x|². With w_j = max(q - j + 1, 0) it is q tr S
+- Σ w_j u_jᵀ S u_j. Chordal means have least Σ sin² of angles.
+
+Edges: equal eigenvalues make flat directions. Where q = n the last vector adds nothing to AUV.
 
 Read: the abstracts. Derived here: the values, prices and indices. Not claimed: anything about
 curved spaces. Topic: linear algebra for learning.
@@ -23,7 +32,8 @@ from typing import Annotated
 import numpy as np
 from scipy.linalg import expm
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from paper_checks.briefs.common import orthonormal
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -48,13 +58,11 @@ def data(generator, dim):
     """Centred points whose standard deviations fall by a fifth each, in a random basis;
     eigenvalues, eigenvectors.
     """
-    left, right = (np.linalg.qr(generator.normal(size=(n, dim)))[0] for n in (4 * dim, dim))
+    right = orthonormal(generator, dim)
+    left = generator.normal(size=(4 * dim, dim))
+    left = np.linalg.qr(left - left.mean(axis=0))[0]
     values = 0.64 ** np.arange(dim)
-    return (
-        np.linalg.qr(left - left.mean(axis=0))[0] * np.sqrt(4 * dim * values) @ right.T,
-        values,
-        right,
-    )
+    return left * np.sqrt(4 * dim * values) @ right.T, values, right
 
 
 def pairs_up_to(dim, steps):
@@ -158,7 +166,7 @@ def hessian_spectra(points, vectors, steps, orderings):
 
 
 @claim(
-    abstract("minimizes the Accumulated Unexplained Variances"),
+    derived("Ky Fan for every subspace; the abstract says that principal components minimise AUV"),
     kind="optimality",
     cases=[(4, 2), (3, 3)],
 )
@@ -178,7 +186,7 @@ def test_flag_minimum(trial, dim: Dim, steps: Steps):
     )
     measured = np.array([1, -1]) * [cost(least(cost, np.eye(dim), pairs)) for cost in costs]
     alone = steps * np.array([values[steps:].sum(), values[: dim - steps].sum()])
-    controls = {"q times V_q alone": alone, "extremes exchanged": predict[::-1]}
+    controls = {"q times V_q alone": alone}
     trial.identity(measured, predict, ops=40 * dim, scale=steps * values.sum(), controls=controls)
 
 
@@ -196,7 +204,7 @@ def test_rotation_price(trial, dim: ManyDims, steps: Steps, angle: Angle):
     )
     points, values, vectors = data(trial.generator(), dim)
     predict, flat = (turning_price(values, steps, angle, alone) for alone in (False, True))
-    controls = {"V_q alone": flat, "sin φ for sin² φ": predict / np.sin(angle)}
+    controls = {"V_q alone": flat, "as it starts, φ²": predict * (angle / np.sin(angle)) ** 2}
     measured = turned_costs(points, vectors, steps, angle)
     scale = steps * values.sum()  # of what is subtracted
     trial.identity(measured, predict, ops=20 * dim, scale=scale, controls=controls)
@@ -231,27 +239,38 @@ def test_morse_index(trial, dim: FewDims, steps: Steps):
 
 @claim(derived("derived by Ky Fan's theorem"), kind="optimality", cases=[(5, 2), (3, 2), (6, 4)])
 def test_chordal_mean(trial, dim: Dim, steps: Steps):
-    """The least Σ sin² to p bases Y_i is p k less the k largest eigenvalues of Σ Y_i Y_iᵀ; a greedy
-    flag is no mean.
+    """The least Σ sin² of the angles of a k-dimensional subspace to p bases Y_i is p k less the k
+    largest eigenvalues of Σ Y_i Y_iᵀ; a flag whose second vector is best after its first is no
+    mean, since turning both in their plane lowers its cost.
     """
     trial.require(dim > steps, "the whole space has no angles: dim must exceed steps")
     frames = np.linalg.qr(trial.generator().normal(size=(7, dim, steps)))[0]
     pairs = pairs_up_to(dim, steps)
-    cost, first, pair = (
-        partial(chordal_costs, frames, blocks=b) for b in ([range(steps)], [[0]], [[0], [1]])
-    )
-    best = least(cost, np.eye(dim), pairs * 400)
+    whole = partial(chordal_costs, frames, blocks=[range(steps)])
+    best = least(whole, np.eye(dim), pairs * 400)
     mean = np.linalg.qr(frames.mean(axis=0))[0]
-    rivals = {"mean of the bases": cost(mean)}
     ops = 20 * dim
     trial.identity(
-        cost(best), chordal_minimum(frames), ops=ops, scale=7.0 * steps, control_processes=rivals
+        whole(best),
+        chordal_minimum(frames),
+        ops=ops,
+        scale=7.0 * steps,
+        control_processes={"mean of the bases": whole(mean)},
     )
+    # Of a flag of two vectors: the best first one, then the best second one, then both together.
+    first = partial(chordal_costs, frames, blocks=[[0]])
+    both = partial(chordal_costs, frames, blocks=[[0], [1]])
     basis, costs = greedy_flag(frames[..., :2])
-    greedy = least(pair, least(first, basis, pairs[: dim - 1]), pairs[dim - 1 : 2 * dim - 3])
-    turns = [pair(greedy), pair(least(pair, greedy, pairs[:1]))]
-    rivals = {"the greedy flag is best": costs[:1]}
-    trial.identity(turns, costs, ops=ops, controls=rivals)
+    turns_of_first = [(0, other) for other in range(1, dim)]
+    turns_of_second = [(1, other) for other in range(2, dim)]
+    greedy = least(both, least(first, basis, turns_of_first), turns_of_second)
+    turned_both = least(both, greedy, [(0, 1)])
+    trial.identity(
+        [both(greedy), both(turned_both)],
+        costs,
+        ops=ops,
+        controls={"the greedy flag is best": costs[:1]},
+    )
 
 
 @figure("F1", claims=("rotation_price",))
@@ -278,5 +297,9 @@ def prices(dim=5, steps=3):
         dashed=["1 and 2 for V₃ alone"],
         x="angle φ  (radians)",
         y="price in AUV  (squared unit of the data)",
-        ylim=(-0.1, 2.1),
+        ylim=(-0.05, 1.25),
+        xlim=(0, np.pi),
+        xticks=[0, np.pi / 2, np.pi],
+        xticklabels=["0", "π/2", "π"],
+        legend="upper right",
     )

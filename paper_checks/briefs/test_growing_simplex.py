@@ -1,8 +1,18 @@
-"""Biondi, Pernici, Ricci & Del Bimbo 2024, "Stationary Representations", CVPR, arXiv 2405.02581;
-CoReS, 2111.07632.
+"""Biondi, Pernici, Ricci & Del Bimbo 2024, "Stationary Representations: Optimally Approximating
+Compatibility and Implications for Improved Model Replacements", CVPR, arXiv 2405.02581; Biondi,
+Pernici, Bruni & Del Bimbo 2023, "CoReS: Compatible Representations via Stationarity", TPAMI, arXiv
+2111.07632.
 
 For whoever upgrades a retrieval model without re-indexing the gallery: when are old and new
 features compatible?
+
+Paper: a classifier head that is fixed as a regular simplex keeps the features of later models
+comparable with those of earlier ones, by a definition with two inequalities. Here are both
+inequalities for features of a known law around fixed prototypes.
+
+Take away: a better model keeps both inequalities if and only if prototypes repel, c < 0, and they
+hold of means only: a single new-to-old pair obeys the first with probability .68. A simplex made
+again for 10 classes in place of 5 keeps its old directions at a cosine of .94 at best.
 
 A fixed head holds unit vectors w_0 … w_d in d dimensions with w_i·w_j = c, where c = −1/d for a
 simplex. Features of class y are unit vectors from the von Mises–Fisher law around w_y with a
@@ -10,6 +20,8 @@ concentration κ, which is the model's quality; their mean has the length ρ =
 I_{d/2}(κ)/I_{d/2−1}(κ). The gallery is old (o), the query new (n), and the distance is 1 − cos.
 Compatibility asks for two things of mean distances: (i) within a class that of n and o is at most
 that of two old features o and o'; (ii) across classes it is at least that of o and o'.
+
+Edges: at κ = 0 features are uniform and ρ = 0, so that every mean distance is 1.
 
 Read: the abstracts of both. Derived here: when both inequalities hold, that squared Euclidean
 distances cannot have both, and what a head that is made again keeps. Not claimed: single pairs,
@@ -72,7 +84,9 @@ def distances(generator, count, dim, old, new, cosine):
 
 @predicted
 def mean_length(dim, concentration):
-    """ρ = I_{d/2}(κ)/I_{d/2 − 1}(κ)."""
+    """ρ = I_{d/2}(κ)/I_{d/2 − 1}(κ), which is 0 at κ = 0."""
+    if concentration == 0:
+        return 0.0
     return ive(dim / 2, concentration) / ive(dim / 2 - 1, concentration)
 
 
@@ -91,8 +105,8 @@ def mean_distances(dim, old, new, cosine):
     cases=[(5, 4.0, 20.0, -0.2), (5, 4.0, 20.0, 0.3)],
 )
 def test_both_inequalities(trial, dim: Dim, old: Concentration, new: Concentration, cosine: Cosine):
-    """Mean distances are 1 − ρ_n ρ_o within a class and 1 − c ρ_n ρ_o across: a better model breaks
-    (ii) if c > 0.
+    """Mean distances of new to old are 1 − ρ_n ρ_o within a class and 1 − c ρ_n ρ_o across: a
+    better model, ρ_n > ρ_o, keeps (i) always and (ii) iff c ≤ 0.
     """
     law = mean_distances(dim, old, new, cosine)
     controls = {"features at their prototypes": 1 - np.array([1, 1, cosine, cosine])}
@@ -142,14 +156,11 @@ def mean_squared_distances(dim, old, new):
     cases=[(5, 0.5, 0.2), (8, 0.3, 0.3)],
 )
 def test_euclidean(trial, dim: Dim, old: Noise, new: Noise):
-    """For squared distances (i) needs σ_n ≤ σ_o and (ii) σ_n ≥ σ_o: both hold only if the model is
-    no better.
+    """For features w_y + σ N(0, I) mean squared distances are d (σ_n² + σ_o²), and 2 (1 + 1/d) more
+    across classes: (i) needs σ_n ≤ σ_o and (ii) σ_n ≥ σ_o.
     """
     law = mean_squared_distances(dim, old, new)
-    rivals = {
-        "d − 1 directions": law - np.tile(law[:2] / dim, 2),
-        "same prototype": law[[0, 1, 0, 1]],
-    }
+    rivals = {"features at their prototypes": (2 + 2 / dim) * np.array([0, 0, 1, 1])}
     draw = partial(squared_distances, dim=dim, old=old, new=new)
     trial.mean(
         sampler=draw,
@@ -188,7 +199,7 @@ def test_regrown_head(trial, classes: Classes, more: More):
     (K₂ − 1))).
     """
     law = kept_law(classes, more)
-    controls = {"kept": 1.0, "without its root": law**2}
+    controls = {"all is kept, as in a fixed head": 1.0, "nothing is kept": 0.0}
     trial.identity(kept(classes, more), law, ops=30 * (classes + more), controls=controls)
 
 

@@ -1,13 +1,24 @@
-"""Huguet et al. 2023, "A Heat Diffusion Perspective on Geodesic Preserving Dimensionality
-Reduction", arXiv 2305.19043.
+"""Huguet, Tong, De Brouwer, Zhang, Wolf, Adelstein & Krishnaswamy 2023, "A Heat Diffusion
+Perspective on Geodesic Preserving Dimensionality Reduction", NeurIPS, arXiv 2305.19043.
 
 For one who reads distances off a diffusion: which time to take, and which correction, on a manifold
 and on a graph.
+
+Paper: embeddings that preserve distances along the data are made from heat kernels of a graph, as
+on a manifold -4 t log h_t tends to the squared distance. Here is that statement on a circle, on a
+sphere, on a graph and on a chain, at times that are not small.
+
+Take away: on a graph heat forgets distance at small times and keeps the number of hops only. On a
+chain of spacing h it reads d² to 1 % from t = 1.4 d h on, as the error is u²/12 with u = d h/(2t).
+Without the term 2 t log 4πt the error at t = .1 is 3 %.
 
 h_t is the kernel of exp(t Laplacian), with generator Δ and not Δ / 2, so that -4 t log h_t tends to
 the squared distance d^2 as t -> 0 on a manifold. The circle has length 2 π, S^3 is the unit sphere
 of R^4, and of a graph with weights w the generator is -L, L = degrees - weights. The chain has
 spacing h and rates 1 / h^2; p is its kernel.
+
+Edges: between antipodes on the circle two geodesics cost 4 t log 2, on S^3 infinitely many cost 4 t
+log(π²/t - 2). `lattice_square` needs u above 0, where it tends to 1.
 
 Read: the abstract ("explicitly connecting heat diffusion to manifold distances"). Derived here:
 circle and sphere by summing over all geodesics (the images d + 2 π k), the graph by the first power
@@ -23,7 +34,7 @@ import numpy as np
 from scipy.special import ive
 from scipy.stats import poisson
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -126,7 +137,7 @@ def grid(generator, side):
 
 
 @claim(
-    abstract("explicitly connecting heat diffusion to manifold distances"),
+    derived("images; the abstract connects heat to distances"),
     kind="identity",
     cases=[0.1, 0.02, 1.0],
 )
@@ -203,7 +214,8 @@ def heat_against_time(distance: float = 1.3, spacing: float = 0.1):
     never does.
 
     -4t log h_t - 2t log(4 π t) at distance 1.3 on the circle and on a chain of spacing .1. Marks:
-    lines: d², law of the chain to the order of t; points: spectral sums, Bessel functions.
+    lines: d², law of the chain to the order of t, dashed:
+    its first correction; points: spectral sums, Bessel functions.
     """
     times = np.geomspace(0.02, 0.5, 9)
     wide = np.geomspace(0.003, 0.5, 200)
@@ -216,15 +228,18 @@ def heat_against_time(distance: float = 1.3, spacing: float = 0.1):
         / spacing
         * np.sqrt(4 * np.pi * early)
     )
-    square, next_term = lattice_square(distance * spacing / (2 * wide))
+    small = distance * spacing / (2 * wide)
+    square, next_term = lattice_square(small)
     lines = {
         "circle": (wide, distance**2),
         "chain": (wide, distance**2 * square + wide * next_term),
+        "d² (1 - u²/12)": (wide[wide > 0.04], distance**2 * (1 - small[wide > 0.04] ** 2 / 12)),
     }
     points = {"circle": (times, circle), "chain": (early, -4 * early * np.log(kernel))}
     return chart(
         lines,
         points,
+        dashed=["d² (1 - u²/12)"],
         log="x",
         x="time t (length squared)",
         y="corrected -4t log h (length squared)",

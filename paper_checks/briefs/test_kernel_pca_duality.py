@@ -5,12 +5,23 @@ For whoever runs kernel PCA by gradients or asks it to be sparse: which value to
 between the two problems certifies (nothing), from which threshold ε on nothing is left, and from
 which κ on clipping changes nothing.
 
+Paper: kernel PCA as a difference of convex functions has a dual that gradient methods can solve,
+and in which the square can be replaced by losses that make components sparse or robust. Here are
+the values of these problems and the places where sparsity and robustness begin.
+
+Take away: a dual gap of 0 is reached at every set of eigenvectors, not only at the first. The
+largest point r_1, and not √λ_1, is where sparsity has removed everything; just below, one point is
+left.
+
 Φ (n, d) holds n points in feature space, K = Φ Φᵀ with eigenvalues λ_1 >= λ_2 >= …; W (d, s) has
 singular values of at most 1. The primal is P(W) = -F(Φ W), the dual D(H) = F*(H) - |ΦᵀH|_* with the
 nuclear norm tr (Hᵀ K H)^(1/2). F is half the squared norm, or, with s = 1, such that F*(h) = |h|²/2
 + ε |h|_1, the ε-insensitive loss, or F*(h) = |h|²/2 where all |h_i| <= κ and infinite elsewhere,
-  Huber's. r_1 >= r_2 >= … are the sizes √K_ii of the points, u_1 is the first
-eigenvector of K, and M is the largest |Φᵀσ| over vectors σ of signs.
+Huber's. r_1 >= r_2 >= … are the sizes √K_ii of the points, u_1 is the first eigenvector of K, and M
+is the largest |Φᵀσ| over vectors σ of signs.
+
+Edges: below ε = r_2 several h_i are not zero and `sparse_law` refuses. At r_1 = r_2 its interval is
+empty. An iteration that starts at Φᵀh = 0 stays there.
 
 Read: the abstract. Derived here: all values. Not claimed: the minimum for ε below r_2, or that one
 start finds it. Topic: linear algebra for learning.
@@ -22,6 +33,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import minimize
 
+from paper_checks.briefs.common import orthonormal
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
@@ -41,7 +53,8 @@ Share = Annotated[
 def features(generator, points, rank):
     """Φ with singular values 2, 1.4, 1, …, at most as many as points, which have unlike sizes."""
     dim = min(points, rank)
-    left, right = (np.linalg.qr(generator.normal(size=(n, dim)))[0] for n in (points, dim))
+    left = orthonormal(generator, points, dim)
+    right = orthonormal(generator, dim)
     return (left * 2 * 2 ** (-np.arange(dim) / 2)) @ right.T
 
 
@@ -106,16 +119,21 @@ def square_minimum(kernel, components):
 
 
 @predicted
-def half_distance(h, phi, w):
-    """|H - Φ W|²/2."""
-    return np.sum((h - phi @ w) ** 2) / 2
+def stationary_excess(kernel, components, last):
+    """The gap 0 between dual and primal at the last of so many eigenvectors, and how far both are
+    above the minimum there: half of what the first eigenvalues exceed these by.
+    """
+    values = np.linalg.eigvalsh(kernel)[::-1][:last]
+    return np.array([0.0, np.sum(values[:components] - values[last - components :]) / 2])
 
 
 @predicted
 def sparse_law(kernel, epsilon):
     """The minimum -(r_1 - ε)²/2 with one h_i that is not zero, or 0 with none."""
-    gap = np.sqrt(np.diag(kernel).max()) - epsilon
-    return (-(gap**2) / 2, 1) if gap > 0 else (0.0, 0)
+    second, first = np.sort(np.sqrt(np.diag(kernel)))[-2:]
+    if epsilon < second * (1 - 1e-9):
+        raise ValueError("epsilon must be at least r_2: below, more than one h_i is not zero")
+    return (-((first - epsilon) ** 2) / 2, 1) if epsilon < first else (0.0, 0)
 
 
 @predicted
@@ -137,37 +155,43 @@ def test_same_minimum(trial, points: Points, components: Components):
     """Primal and dual of the square loss have the minimum -(λ_1 + … + λ_s)/2."""
     generator = trial.generator()
     phi = features(generator, points, components + 2)
-    problems = ((primal, phi, phi.shape[1]), (dual, kernel := phi @ phi.T, points))
+    kernel = phi @ phi.T
+    problems = ((primal, phi, phi.shape[1]), (dual, kernel, points))
     ends = (
         searched(generator, objective, of, (size, components)) for objective, of, size in problems
     )
     (values, slopes), predict = zip(*ends, strict=True), square_minimum(kernel, components)
-    controls = {
-        "F* without ½": predict / 2,
-        "Frobenius for nuclear norm": square_minimum(kernel, 1),
-    }
+    controls = {"Frobenius for nuclear norm": square_minimum(kernel, 1)}
     trial.value(values, predict, error=np.array(slopes) + 1e-12, margin=1e-5, controls=controls)
 
 
 @claim(
-    derived("derived: |ΦᵀH|_* = <H, Φ W> for the polar factor W"),
+    derived("derived: D(Φ W) = P(W) where the columns of W are eigenvectors"),
     kind="identity",
     cases=[(12, 3), (6, 4), (64, 2)],
 )
 def test_duality_from_above(trial, points: Points, components: Components):
-    """For every H and the polar factor W of ΦᵀH, D(H) - P(W) = |H - Φ W|²/2: the dual lies above
-    the primal and both above one minimum, so that a small gap between them certifies nothing.
+    """Where the columns of W are s eigenvectors v_i of ΦᵀΦ, the dual D(Φ W) equals the primal P(W),
+    and both are (λ_1 + … + λ_s - Σ λ_i)/2 above the minimum: a gap of 0 certifies nothing.
     """
+    trial.require(points >= components + 2, "points must be components + 2 at least: their rank is")
     generator = trial.generator()
-    phi = features(generator, points, components + 2)
-    h = generator.normal(size=(points, components))
-    left, _, right = np.linalg.svd(phi.T @ h, full_matrices=False)
-    upper = dual(h, phi @ phi.T)[0]
-    value = primal(left @ right, phi)[0]
-    predict = half_distance(h, phi, left @ right)
-    controls = {"without ½": 2 * predict, "no duality gap": 0.0}
-    scale = abs(upper) + abs(value) + np.sum(h**2)
-    trial.identity(upper - value, predict, ops=20 * points, scale=scale, controls=controls)
+    rank = components + 2
+    phi = features(generator, points, rank)
+    kernel = phi @ phi.T
+    w = np.linalg.svd(phi)[2][rank - components : rank].T  # the last eigenvectors, not the first
+    upper = dual(phi @ w, kernel)[0]
+    value = primal(w, phi)[0]
+    best = searched(generator, primal, phi, w.shape)[0]
+    law = stationary_excess(kernel, components, rank)
+    trial.value(
+        np.array([upper - value, value - best]),
+        law,
+        error=1e-8,
+        margin=1e-5,
+        scale=law[1],
+        controls={"a gap of 0 is the minimum's": np.zeros(2)},
+    )
 
 
 @claim(
@@ -192,7 +216,10 @@ def test_sparsity_threshold(trial, points: Points, share: Share):
     )
     values, counts = zip(*(iterated(generator, phi, epsilon) for epsilon in epsilons), strict=True)
     predict, number = zip(*(sparse_law(kernel, epsilon) for epsilon in epsilons), strict=True)
-    controls = {"√λ_1 for r_1": -((np.sqrt(np.linalg.eigvalsh(kernel)[-1]) - epsilons) ** 2) / 2}
+    controls = {
+        "√λ_1 for r_1": -((np.sqrt(np.linalg.eigvalsh(kernel)[-1]) - epsilons) ** 2) / 2,
+        "without the half": -(np.maximum(sizes[0] - epsilons, 0.0) ** 2),
+    }
     trial.identity(values, predict, ops=200, scale=4.0, controls=controls)
     trial.identity(counts, number, ops=0, controls={"the two largest points": [2, 0, 0]})
 

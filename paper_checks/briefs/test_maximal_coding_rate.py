@@ -1,14 +1,25 @@
 """Ding, Tong, Chan, Dai, Ma & Haeffele 2023, "Unsupervised Manifold Linearizing and Clustering",
-ICCV, 2301.01805.
+ICCV, arXiv 2301.01805.
 
 For whoever trains with maximal coding rate reduction and chooses the precision ε and the width d:
 what is the optimum?
+
+Paper: features are trained to be hard to code together and easy to code class by class, which is to
+make every class a subspace of full rank, orthogonal to the others. Here is the optimum of that
+objective by itself, without a network and without the paper's clustering.
+
+Take away: full rank is best up to one precision only. With two equal classes of rank 3 in 6
+dimensions rank 3 is best up to ε = 0.893 and rank 2 at ε = 1, while rank 3 remains a local maximum
+up to ε = 1.19. Rare classes lose directions first: c below goes to 0 with π_j.
 
 Class j has a share π_j of the points; its features, in d dimensions, have mean square length 1 and
 rank at most d_j. With C_j the mean of z zᵀ over the class (trace 1) and C = Σ π_j C_j, the rate
 reduction at precision ε is ΔR = ½ logdet(I + d C/ε²) − Σ π_j ½ logdet(I + d C_j/ε²). A class that
 fills r directions evenly, orthogonally to all others, contributes v_j(r) = (r/2)[log(1 + dπ_j/(ε²
 r)) − π_j log(1 + d/(ε² r))].
+
+Edges: v_j(0) = 0. A class of one direction keeps it at every precision. A search has saddles: four
+of six starts stop 7 % below the optimum, so the best of several counts.
 
 Read: the abstract, and the book of the same group, which has an unspecified constant in ε⁴ < c ·
 min π_j d²/d_j². Derived here: the optimum where there is room for all classes, and the exact c.
@@ -19,15 +30,19 @@ Topic: representations.
 from typing import Annotated
 
 import numpy as np
+from scipy.linalg import toeplitz
 from scipy.optimize import brentq, minimize
 
+from paper_checks.briefs.common import orthonormal
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
 Dim = Annotated[int, Interval(4, 8, why="optima are searched among some fifty numbers")]
 Narrow = Annotated[int, Interval(3, 5, why="with more there is room for both classes")]
-Rank = Annotated[int, Interval(1, 3, why="most directions of a class; optima are searched")]
+Rank = Annotated[
+    int, Interval(2, 3, why="one direction leaves no choice of a rank; optima are searched")
+]
 Crowd = Annotated[int, Interval(2, 3, why="of a class; optima are searched")]
 Share = Annotated[
     float,
@@ -36,7 +51,10 @@ Share = Annotated[
 Precision = Annotated[
     float, Interval(0.2, 1, why="ε; coarser than the features themselves, hardly any rate is left")
 ]
-Directions = Annotated[int, Interval(2, 40, why="one direction is optimal at every precision")]
+Directions = Annotated[
+    int,
+    Interval(2, 10, why="one direction is optimal at every precision; all spectra are compared"),
+]
 AnyShare = Annotated[float, Interval(0.01, 0.95, why="a single class has no rate to reduce")]
 
 
@@ -65,9 +83,7 @@ def largest_reduction(generator, dim, ranks, shares, precision):
     searches = []
     options = {"gtol": 1e-7}
     for first, second in np.ndindex(*ranks):
-        frame = np.linalg.qr(generator.normal(size=(dim, dim)))[0][
-            :, np.arange(first + second + 2) % dim
-        ]
+        frame = orthonormal(generator, dim)[:, np.arange(first + second + 2) % dim]
         setting = dim, first + 1, shares, dim / precision**2
         for noise in (0.1, 10):
             start = (frame + noise * generator.normal(size=frame.shape)).ravel()
@@ -84,31 +100,43 @@ def contribution(rank, share, scale):
 
 
 @predicted
-def optimum(dim, ranks, shares, precision):
-    """The most of Σ v_j(r_j) over r_j ≤ d_j with Σ r_j ≤ d, by trying all."""
-    trials = [r for r in np.ndindex(*np.add(ranks, 1)) if sum(r) <= dim]
+def fine_contribution(rank, share, scale):
+    """v(r) without the identity in logdet: the leading order of fine precisions, ε → 0."""
+    return rank / 2 * (np.log(scale * share / rank) - share * np.log(scale / rank))
+
+
+@predicted
+def optimum(dim, ranks, shares, precision, room=True):
+    """The most of Σ v_j(r_j) over r_j ≤ d_j with Σ r_j ≤ d, by trying all; `room=False` drops the
+    second condition.
+    """
+    trials = [r for r in np.ndindex(*np.add(ranks, 1)) if sum(r) <= dim or not room]
     return contribution(np.array(trials), shares, dim / precision**2).sum(axis=1).max()
 
 
-def judge_optimum(trial, dim, ranks, share, precision):
+def judge_optimum(trial, dim, ranks, share, precision, **rivals):
     """The decision on the largest rate reduction that a search finds; a decrement of 1e-9 is beyond
     its rounding.
     """
     shares = np.array([share, 1 - share])
+    scale = dim / precision**2
     law = optimum(dim, ranks, shares, precision)
     best, decrement = largest_reduction(trial.generator(), dim, ranks, shares, precision)
-    laws = {"always full rank": ranks, "always a line": (1, 1)}
-    laws = {name: np.sum(contribution(r, shares, dim / precision**2)) for name, r in laws.items()}
-    laws = {name: value for name, value in laws.items() if abs(value - law) > 2e-3 * law} | {
-        "log2": law / np.log(2)
+    rivals |= {
+        "always full rank": np.sum(contribution(ranks, shares, scale)),
+        "classes collapse to lines": np.sum(contribution((1, 1), shares, scale)),
     }
-    trial.value(best, law, error=1e-6 * law + 10 * decrement, margin=1e-3 * law, controls=laws)
+    controls = {name: value for name, value in rivals.items() if abs(value - law) > 2e-3 * law}
+    controls["leading order of fine precisions"] = np.sum(
+        fine_contribution(np.array(ranks), shares, scale)
+    )
+    trial.value(best, law, error=1e-6 * law + 10 * decrement, margin=1e-3 * law, controls=controls)
 
 
 @claim(
     derived("logdet is subadditive"),
     kind="optimality",
-    cases=[(6, 3, 3, 0.5, 0.5), (6, 2, 3, 1 / 3, 0.9)],
+    cases=[(6, 3, 3, 0.5, 0.5), (6, 3, 3, 0.5, 1.0), (6, 2, 3, 0.2, 0.9)],
 )
 def test_optimum(trial, dim: Dim, first: Rank, second: Rank, share: Share, precision: Precision):
     """If Σ d_j ≤ d, the most of ΔR is Σ max v_j(r), r ≤ d_j: orthogonal classes, each of r equal
@@ -122,23 +150,32 @@ def test_optimum(trial, dim: Dim, first: Rank, second: Rank, share: Share, preci
 
 
 @observed
-def threshold(rank, share, dim):
-    """The ε from which on fewer equal singular values are better, by determinants; the orthogonal
-    class is constant.
+def most_of_all_spectra(rank, share, scale, fineness=4):
+    """The most of ½ Σ log(1 + scale π x_i) − π log(1 + scale x_i) over all x_1, …, x_rank ≥ 0 of
+    sum 1, and the value at equal x_i.
+
+    The x_i are multiples of 1/(fineness · rank · (rank − 1)). Adding one x_i after the other, the
+    best of every sum is kept, so that all such spectra are compared.
     """
-    even = np.array(
-        [np.diag(np.repeat([1 / r, 0], [r, rank - r])) for r in range(1, rank + 1)]
-    )  # C_j for all r
+    parts = fineness * rank * (rank - 1)
+    sizes = np.arange(parts + 1) / parts
+    rates = (np.log1p(scale * share * sizes) - share * np.log1p(scale * sizes)) / 2
+    steps = toeplitz(rates, np.concatenate([rates[:1], np.full(parts, -np.inf)]))
+    best = rates
+    for _ in range(rank - 1):
+        best = np.max(steps + best, axis=1)
+    return best[-1], rank * rates[parts // rank]
 
-    def advantage(log_precision):
-        scale = dim / np.exp(2 * log_precision)
-        total, own = (
-            np.linalg.slogdet(np.eye(rank) + weight * even)[1] for weight in (share * scale, scale)
-        )
-        *fewer, full = total - share * own
-        return full - max(fewer)
 
-    return np.exp(brentq(advantage, np.log(1e-3), np.log(1e3), xtol=1e-14))
+@observed
+def threshold(rank, share, dim):
+    """The ε up to which no spectrum of an orthogonal class is better than equal singular values."""
+    low, high = np.log(1e-3), np.log(1e3)
+    while high - low > 1e-5:
+        middle = (low + high) / 2
+        most, equal = most_of_all_spectra(rank, share, dim / np.exp(2 * middle))
+        low, high = (middle, high) if most <= equal * (1 + 1e-12) else (low, middle)
+    return np.exp(low)
 
 
 @predicted
@@ -159,16 +196,19 @@ def precision_at(constant, rank, share, dim):
 
 @claim(
     derived("v_j(d_j) against v_j(d_j − 1)"),
-    kind="identity",
-    cases=[(3, 0.5, 6), (2, 0.01, 8), (40, 0.9, 4)],
+    kind="optimality",
+    cases=[(3, 0.5, 6), (2, 0.01, 8), (10, 0.9, 4)],
 )
 def test_sharp_precision(trial, rank: Directions, share: AnyShare, dim: Dim):
-    """Rank d_j is optimal iff ε⁴ ≤ c π_j d²/d_j² with a c < ½ that depends on π_j and d_j, and goes
-    to 0 with π_j.
+    """Among all spectra of an orthogonal class d_j equal values are best iff ε⁴ ≤ c π_j d²/d_j²,
+    where c = π_j/t², d_j h(t) = (d_j − 1) h(t d_j/(d_j − 1)) and h(t) = log(1 + t) − π_j log(1 +
+    t/π_j); with c = 1 they are a local maximum.
     """
     law = precision_at(sharp_constant(rank, share), rank, share, dim)
-    controls = {f"c = {c:g}": precision_at(c, rank, share, dim) for c in (1, 0.5)}
-    trial.identity(threshold(rank, share, dim), law, ops=1e6, controls=controls)
+    controls = {"as long as it is a local maximum, c = 1": precision_at(1.0, rank, share, dim)}
+    trial.value(
+        threshold(rank, share, dim), law, error=2e-5 * law, margin=1e-3 * law, controls=controls
+    )
 
 
 @claim(derived("found by search only"), kind="empirical", cases=[(4, 3, 3, 0.5), (3, 2, 2, 0.3)])
@@ -179,7 +219,8 @@ def test_too_many(trial, dim: Narrow, first: Crowd, second: Crowd, precision: Pr
     trial.require(
         first + second > dim, "first + second must exceed dim: else there is room for all"
     )
-    judge_optimum(trial, dim, (first, second), 0.5, precision)
+    apart = optimum(dim, (first, second), np.full(2, 0.5), precision, room=False)
+    judge_optimum(trial, dim, (first, second), 0.5, precision, **{"as if there were room": apart})
 
 
 @figure("F1", claims=("optimum", "sharp_precision"))
@@ -188,7 +229,7 @@ def rank_of_a_class(dim: int = 6, most: int = 3):
     against ε.
 
     Six dimensions, equal classes. Marks: lines: Σ v_j(r) for ranks r; points: best of all searches;
-    vertical: to here r = 3 is best, ε⁴ = c π d²/9 with the exact c (left) or with c = 1.
+    vertical: ε⁴ = c π d²/9, to which r = 3 is best (left) or a local maximum (right).
     """
     fine = np.linspace(0.7, 1.4, 60)
     at = np.linspace(0.72, 1.38, 9)
@@ -207,7 +248,6 @@ def rank_of_a_class(dim: int = 6, most: int = 3):
         lines,
         points,
         thresholds=ends,
-        log="y",
         x="precision ε (dimensionless)",
         y="rate reduction ΔR (nats)",
     )

@@ -4,22 +4,35 @@ Residuals", arXiv 2412.14363.
 For whoever keeps r of d channels at more bits than the rest: the exact error of rotating and
 rounding, hence which subspace to keep, and when the principal one is the wrong choice.
 
+Take away: keep the principal subspace unless it has far more dimensions than the rest and few more
+bits. Of 64 activations of a network for digits, 8 at five bits and the others at four leave .13 %
+of the mean square, 32 leave .21 %, and of 62 the wrong end is the better one.
+
 Tokens x have E x xᵀ = S. An r-dimensional subspace with projection P is kept at b_H bits, the rest
 at b_L. In each part a random (Haar) rotation is followed by symmetric rounding to D round(y/D),
 with D = max |y_i|/L for each token and L = 2^(b-1) - 1. g(d, b) is the mean of |error|²/|y|² for a
 uniformly random direction y in d dimensions.
+
+Edges: g(1, b) = 0, as the largest entry is exact, so that r = d - 1 > 1 always flips the rule. At
+two bits (d - 1) D²/12 with the mean of D² is off by 2 % at d = 8 and 31 % at d = 896; at four bits
+it is good. A token that is 0 is not rounded.
+
+Paper: it keeps one eighth of the channels of language models at eight bits, by PCA and random
+rotations, and measures perplexity. Here is the mean squared error of one layer's input.
 
 Read: the abstract. Derived here: g, the error, both extremes and the flip. Not claimed: that
 rotating helps; tokens whose entries all have one size are rounded better without it.
 Topic: linear algebra for learning.
 """
 
-from functools import partial
+import warnings
+from functools import cache, partial
 from typing import Annotated
 
 import numpy as np
 from scipy.stats import norm
 
+from paper_checks.briefs.common import orthonormal
 from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
@@ -41,15 +54,38 @@ Many = Annotated[
     int,
     Interval(24, 128, why="below, 4 and 5 bits may be equally good; every token is drawn whole"),
 ]
+Width = Annotated[
+    int, Interval(13, 32, why="five dimensions at least are left; every token is rotated by itself")
+]
 MoreBits = Annotated[
     int, Interval(5, 8, why="more than the four of the two dimensions beside them")
 ]
 
 
 def rounded(y, bits):
-    """Symmetric rounding of each row, whose largest entry is exact."""
+    """Symmetric rounding of each row, whose largest entry is exact; a row of zeros stays one."""
     step = np.abs(y).max(axis=-1, keepdims=True) / (2 ** (bits - 1) - 1)
-    return step * np.round(y / step)
+    return step * np.round(y / np.where(step > 0, step, 1))
+
+
+@cache
+def activations(width):
+    """What the hidden layer of a network that was trained on scikit-learn's digits shows them,
+    (1797, width), in the basis of its own principal directions, and their second moments, largest
+    first.
+    """
+    from sklearn.datasets import load_digits
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
+    digits, labels = load_digits(return_X_y=True)
+    network = MLPClassifier((width,), solver="lbfgs", max_iter=60, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # nothing here asks for convergence
+        network.fit(digits / 16, labels)
+    hidden = np.maximum(digits / 16 @ network.coefs_[0] + network.intercepts_[0], 0)
+    values, basis = np.linalg.eigh(hidden.T @ hidden / len(hidden))
+    return hidden @ basis[:, ::-1], np.maximum(values[::-1], 0)
 
 
 @predicted
@@ -119,6 +155,12 @@ def measured_errors(generator, n, values, kept, bits):
     """|error|² of n tokens with random signs and sizes: each part is rotated and rounded."""
     size = np.sqrt(generator.choice([0.8, 1.2], size=(n, 1)))
     tokens = size * np.sqrt(values) * generator.choice([-1.0, 1.0], size=(n, len(values)))
+    return errors_of(generator, tokens, kept, bits)
+
+
+@observed
+def errors_of(generator, tokens, kept, bits):
+    """|error|² of each token, of which the first coordinates are kept apart."""
     parts = (rotated(generator, part) for part in np.split(tokens, [kept], axis=1))
     return sum(np.sum((rounded(y, b) - y) ** 2, axis=1) for y, b in zip(parts, bits, strict=True))
 
@@ -157,8 +199,8 @@ def basis_errors(tokens, bases, kept, bits):
 )
 def test_exact_error(trial, dim: Dim, kept: Kept, high: Bits, low: Bits):
     """For tokens of any law the mean squared error is g(r, b_H) tr(P S) + g(d - r, b_L)(tr S - tr(P
-    S)): of it the law enters by the variance in the subspace alone, and only the direction of an
-    inequality of g decides which is best.
+    S)), where g(d, b) is the mean of |error|²/|y|² for a uniformly random direction y in d
+    dimensions at b bits: the law enters by the variance in the subspace alone.
     """
     trial.require(
         dim - kept >= 5, "five dimensions at least are left: a part of fewer needs a million tokens"
@@ -184,40 +226,112 @@ def test_exact_error(trial, dim: Dim, kept: Kept, high: Bits, low: Bits):
 
 
 @claim(
-    abstract("provably optimal mixed precision"),
-    kind="optimality",
-    cases=[(2, 2, 4, 3), (1, 2, 3, 2), (2, 1, 5, 4)],
+    derived("derived: the error depends on the second moments of the tokens alone"),
+    kind="identity",
+    cases=[(16, 2, 8, 4), (24, 8, 5, 3)],
+    low_power="to 4 %: activations differ in size, so that 1 % takes sixteen times the tokens",
 )
-def test_pca_is_optimal(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
-    """Over all r-dimensional subspaces the principal one has the least error and the last one the
-    largest if g(d - r, b_L) > g(r, b_H), and the other way round if it is less, as for r = d - 1 >
-    1.
+def test_activations(trial, width: Width, kept: Kept, high: Bits, low: Bits):
+    """The same law holds for the activations of a trained network, whose principal directions are
+    kept at b_H bits: their mean squared error is g(r, b_H) Σ_{i<=r} λ_i + g(d - r, b_L) Σ_{i>r} λ_i
+    with the eigenvalues λ_1 >= λ_2 >= … of their second moments S.
     """
+    trial.require(
+        high >= low,
+        "the subspace is kept at no fewer bits than the rest: high must be at least low",
+    )
+    tokens, values = activations(width)
+
+    def errors(generator, n):
+        drawn = tokens[generator.integers(len(tokens), size=n)]
+        return errors_of(generator, drawn, kept, (high, low))
+
+    levels = 2.0 ** np.array([high - 1, low - 1]) - 1
+    parts = np.array([np.sum(x**2, axis=1) for x in np.split(tokens, [kept], axis=1)])
+    most = (np.array([kept, width - kept]) - 1) / (2 * levels) ** 2 @ parts
+    sizes = np.array([values[:kept].sum(), values[kept:].sum()])
+    usual = sizes @ (np.log([kept, width - kept]) / (6 * levels**2))
+    predict = token_error(values, kept, high, low)
+    trial.mean(
+        sampler=errors,
+        predict=predict,
+        law=Bounded(0, float(most.max())),
+        margin=0.04 * predict,
+        controls={
+            "any r directions": token_error(np.full(width, values.mean()), kept, high, low),
+            "D²/12 with a largest entry √(2 log d)": usual,
+        },
+        first=2**13,
+        most=10**6,
+    )
+
+
+def errors_of_subspaces(trial, kept, rest, high, low):
+    """The variances, and the errors of the two end subspaces (2,), and of others, near and far."""
     trial.require(kept + rest > 2, "two lines are rounded without error: kept or rest must be 2")
     trial.require(high > low, "with as many bits no subspace is better: high must exceed low")
     generator = trial.generator()
     dim = kept + rest
     values = 0.36 ** np.arange(dim)
     sizes = np.append(0, np.geomspace(0.05, 5, 12))[:, None, None]
-    left, right = np.linalg.qr(generator.normal(size=(2, dim, dim)))[0]
-    # Bases of the first and of the last directions, and bases near to and far from them.
+    left = orthonormal(generator, dim)
+    right = orthonormal(generator, dim)
     ends = np.array([right, right[:, ::-1]])[:, None]
     bases = np.linalg.qr(ends + sizes * generator.normal(size=(2, 13, dim, dim)))[0]
     errors = basis_errors(np.sqrt(dim * values) * left @ right.T, bases, kept, (high, low))
-    best, worst = predict = extremes(values, kept, high, low)
-    average = {"an average subspace": token_error(np.full(dim, values.mean()), kept, high, low)}
-    controls = {name: [error, error] for name, error in average.items()} | {
-        "exchanged": predict[::-1]
-    }
+    return values, np.sort(errors[:, 0]), errors[:, 1:].ravel()
+
+
+PLANES = [(2, 2, 4, 3), (1, 2, 3, 2), (2, 1, 5, 4)]
+
+
+@claim(derived("Ky Fan's inequality, and g"), kind="optimality", cases=PLANES)
+def test_extremes(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
+    """The first r and the last r principal directions have the two errors g(r, b_H) tr(P S) + g(d -
+    r, b_L)(tr S - tr(P S)), of which the first is the smaller iff g(d - r, b_L) > g(r, b_H).
+    """
+    values, ends, _ = errors_of_subspaces(trial, kept, rest, high, low)
+    predict = extremes(values, kept, high, low)
+    average = token_error(np.full(kept + rest, values.mean()), kept, high, low)
     trial.value(
-        np.sort(errors[:, 0]),
+        ends,
         predict,
         error=1e-4 * predict,
         margin=1e-3 * predict,
-        controls=controls,
+        controls={"all subspaces are alike": [average, average]},
     )
-    trial.bound(best, errors[:, 1:].ravel(), instances="grid", ops=10, control_processes=average)
-    trial.bound(errors[:, 1:].ravel(), worst, instances="grid", ops=10, controls=average)
+
+
+@claim(abstract("provably optimal mixed precision"), kind="optimality", cases=PLANES)
+def test_pca_is_optimal(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
+    """No r-dimensional subspace has a smaller error than the first r principal directions if g(d -
+    r, b_L) > g(r, b_H), and than the last r if it is less, as for r = d - 1 > 1.
+    """
+    values, _, errors = errors_of_subspaces(trial, kept, rest, high, low)
+    average = token_error(np.full(kept + rest, values.mean()), kept, high, low)
+    trial.bound(
+        extremes(values, kept, high, low)[0],
+        errors,
+        instances="grid",
+        ops=10,
+        control_processes={"a random subspace is as good": average},
+    )
+
+
+@claim(derived("Ky Fan's inequality, and g"), kind="optimality", cases=PLANES)
+def test_last_is_worst(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
+    """No r-dimensional subspace has a larger error than the last r principal directions if g(d - r,
+    b_L) > g(r, b_H), and than the first r if it is less.
+    """
+    values, _, errors = errors_of_subspaces(trial, kept, rest, high, low)
+    average = token_error(np.full(kept + rest, values.mean()), kept, high, low)
+    trial.bound(
+        errors,
+        extremes(values, kept, high, low)[1],
+        instances="grid",
+        ops=10,
+        controls={"a random subspace is as bad": average},
+    )
 
 
 @claim(derived("derived: g grows with the dimension"), kind="identity", cases=[(64, 5), (64, 6)])
@@ -227,26 +341,35 @@ def test_rule_flips(trial, many: Many, bits: MoreBits):
     exceed it.
     """
     predict = rounding_error(many, bits)
-    plane = rounding_error(2, 4)
-    errors = partial(relative_errors, dim=many, bits=bits)
-    controls = {
-        "the plane's at four bits": plane,
-        "the plane's at as many": rounding_error(2, bits),
-    }
-    law = Bounded(0, many / (2 * (2 ** (bits - 1) - 1)) ** 2)
-    margin = 0.01 * predict
     trial.mean(
-        sampler=errors,
+        sampler=partial(relative_errors, dim=many, bits=bits),
         predict=predict,
-        law=law,
-        margin=margin,
-        controls=controls,
+        law=Bounded(0, many / (2 * (2 ** (bits - 1) - 1)) ** 2),
+        margin=0.01 * predict,
+        controls={
+            "that of the plane at four bits": rounding_error(2, 4),
+            "that of the plane at as many": rounding_error(2, bits),
+            "D²/12 with a largest entry √(2 log d)": np.log(many)
+            / (6 * (2 ** (bits - 1) - 1) ** 2),
+        },
         first=2**11,
         most=10**6,
     )
-    uniform = {"D²/12 in both entries": (0.5 + 1 / np.pi) / (6 * 7**2)}
+
+
+@claim(derived("derived: one cell after another"), kind="identity", cases=[4, 2, 5])
+def test_plane(trial, low: FewBits):
+    """In the plane g(2, b) is the mean of |error|² over all rotations of a unit vector: .0014 at
+    four bits.
+    """
     trial.value(
-        plane_errors(np.array([[1, 0]]), 4), plane, error=1e-10, margin=1e-8, controls=uniform
+        plane_errors(np.array([[1, 0]]), low),
+        rounding_error(2, low),
+        error=1e-9,
+        margin=1e-7,
+        controls={
+            "D²/12 in both entries": (0.5 + 1 / np.pi) / (6 * (2 ** (low - 1) - 1) ** 2),
+        },
     )
 
 
@@ -275,3 +398,29 @@ def subspaces(dim=10, high=5, low=4, tokens=20000):
     x = "dimensions r at five bits, of 10"
     y = "mean squared error  (10⁻³ squared units)"
     return chart(lines, points, dashed=["average"], x=x, y=y)
+
+
+@figure("F2", claims=("activations",))
+def trained_network(width=64, high=5, low=4, tokens=3000):
+    """Of a trained network's activations few principal directions deserve the fifth bit: more of
+    them make the subspace harder to round.
+
+    Mean squared error over the mean square, for the 64 activations of a network for scikit-learn's
+    digits, r directions at five bits, the others at four. Marks: lines: law; points: 3000 digits,
+    each rotated at random, 99 % intervals.
+    """
+    generator = np.random.default_rng(0)
+    hidden, values = activations(width)
+    total = values.sum()
+    ranks = np.arange(1, width)
+    at = np.unique(np.geomspace(1, width - 1, 10).astype(int))
+    chosen = hidden[generator.integers(len(hidden), size=tokens)]
+    orders = {"first r": (values, chosen), "last r": (values[::-1], chosen[:, ::-1])}
+    lines = {}
+    points = {}
+    for name, (order, x) in orders.items():
+        lines[name] = ranks, [100 * token_error(order, r, high, low) / total for r in ranks]
+        errors = np.array([errors_of(generator, x, r, (high, low)) for r in at]) * 100 / total
+        points[name] = at, errors.mean(axis=1), 2.576 * errors.std(axis=1) / np.sqrt(tokens)
+    x = "directions r at five bits, of 64"
+    return chart(lines, points, log="xy", x=x, y="squared error / mean square  (%)")

@@ -1,30 +1,41 @@
-"""He, Zhang, Ren & Sun 2015, "Delving Deep into Rectifiers", ICCV, arXiv 1502.01852.
+"""He, Zhang, Ren & Sun 2015, "Delving Deep into Rectifiers: Surpassing Human-Level Performance on
+ImageNet Classification", ICCV, arXiv 1502.01852.
 
 For whoever picks scale, width and depth of an unnormalised network: the mean of its activations
 says "stable", their law says how often they are not.
+
+Take away: fifty ReLU layers of width 100 with He's scale keep the mean square of activations, and
+the typical network shrinks it to .28. A layer of two units is dead for one input in four.
 
 The layers are h_0 = x, h_l = φ(W_l h_(l-1)) without biases, φ(t) = t above 0 and a t below; W_l is
 n_l x n_(l-1) with independent entries of mean 0 and variance s_l. He's choice is s_l = 2 / ((1 +
 a^2) n_(l-1)), Xavier's 1 / n_(l-1).
 |.| is the length, and c = 6 (1 + a^4) / (1 + a^2)^2, so that c = 6 for ReLU and 3 without a kink.
 
-Read: the abstract; the paper's argument about variances is recalled. Derived here: all four laws,
-exact at any widths. The first needs weights of a symmetric law only, the second besides that their
+Edges: at a = 1 and a = -1 there is no kink, c = 3, and nothing is ever dead. The fourth moments are
+heavy-tailed: where the sum of (c - 1)/n_l exceeds 2, draws hardly show them. A smooth activation is
+not homogeneous: E gelu(z)^2 is .4252 for a standard normal z, not 1/2.
+
+Paper: it derives the scale for rectifiers, learns the slope a, and trains deep networks on
+ImageNet. Here is what the scale does to the first forward and backward pass.
+
+Read: the abstract; the paper's argument about variances is recalled. Derived here: all laws, exact
+at any widths. The first needs weights of a symmetric law only, the second besides that their
 kurtosis is 3, so that both can be enumerated over weights of three values; the others need Gaussian
 weights. Not claimed: smooth activations. Topic: learning.
 """
 
 import itertools
 from functools import partial
-from math import comb
 from typing import Annotated
 
 import numpy as np
 from scipy.special import digamma
+from scipy.stats import binom
 
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
 
 Few = Annotated[
@@ -124,9 +135,12 @@ def alive(widths):
 
 @predicted
 def typical_logarithm(n):
-    """e(n): the mean of log |h_l|^2 / E|h_l|^2 for one ReLU layer that is alive."""
-    terms = sum(comb(n, k) * (digamma(k / 2) + np.log(2)) for k in range(1, n + 1))
-    return terms / (2.0**n - 1) + np.log(2 / n)
+    """e(n): the mean of log |h_l|^2 / E|h_l|^2 for one ReLU layer that is alive, the sum over k of
+    P(k units are on) [ψ(k/2) + log 2], plus log(2/n).
+    """
+    k = np.arange(1, n + 1)
+    chances = binom.pmf(k, n, 0.5) / -np.expm1(-n * np.log(2))
+    return chances @ (digamma(k / 2) + np.log(2)) + np.log(2 / n)
 
 
 @predicted
@@ -168,8 +182,8 @@ def test_second_moment(trial, inputs: Few, first: Few, second: Few, slope: Slope
     cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)],
 )
 def test_fluctuations(trial, inputs: Few, first: Few, second: Few, slope: Slope):
-    """E|h_L|^4 / (E|h_L|^2)^2 is the product of 1 + (c - 1) / n_l: 1 + 5 / n_l for ReLU, 1 + 2 /
-    n_l without a kink.
+    """E|h_L|^4 / (E|h_L|^2)^2 is the product of 1 + (c - 1) / n_l with c = 6 (1 + a^4) / (1 +
+    a^2)^2: 1 + 5 / n_l for ReLU, 1 + 2 / n_l without a kink.
     """
     trial.require(inputs * first + first * second <= 10, MOST_WEIGHTS)
     widths = (inputs, first, second)
@@ -179,34 +193,64 @@ def test_fluctuations(trial, inputs: Few, first: Few, second: Few, slope: Slope)
     trial.identity(fourth / square**2, fluctuation(widths, slope), ops=1000, controls=controls)
 
 
+@observed
+def alive_and_logarithm(generator, n, widths):
+    """Whether n ReLU networks with He's scale are alive, and log |h_L|^2 / E|h_L|^2 where they are,
+    else 0, shape (n, 2).
+    """
+    weights = gaussian_weights(generator, n, widths, he_variances(widths, 0))
+    last = rectified(preactivations(weights, np.ones(1), 0)[-1], 0)
+    squares = np.sum(last**2, axis=1) / widths[-1]
+    return np.stack([squares > 0, np.log(np.where(squares > 0, squares, 1))], axis=1)
+
+
+@claim(
+    derived("derived: a layer of n_l units is dead with chance 2^-n_l"),
+    kind="distribution",
+    cases=[(2, 3), (5, 4)],
+)
+def test_dead(trial, first: Width, second: Width):
+    """A ReLU network is dead, h_L = 0, with chance 1 - prod(1 - 2^-n_l)."""
+    widths = (1, first, second)
+    dead = 1 - alive(widths)
+    trial.probability(
+        sampler=lambda generator, n: 1 - alive_and_logarithm(generator, n, widths)[:, 0],
+        predict=dead,
+        margin=0.04 * dead,
+        controls={"the last layer alone": 2.0**-second},
+        first=4096,
+        most=10**6,
+    )
+
+
 @claim(
     derived("derived: |h_l|^2 / |h_(l-1)|^2 are independent"),
     kind="distribution",
     cases=[(2, 3), (6, 4)],
 )
 def test_typical_size(trial, first: Width, second: Width):
-    """A ReLU network is dead with chance 1 - prod(1 - 2^-n_l); alive, E log(|h_L|^2 / E|h_L|^2) =
-    sum of e(n_l).
+    """Of a ReLU network that is alive, E log(|h_L|^2 / E|h_L|^2) is the sum of e(n_l), where e(n)
+    is the mean of ψ(k/2) + log 2 over the number k > 0 of units that are on, plus log(2/n).
     """
     widths = (1, first, second)
-    last = typical_logarithm(second)  # to 3 %: 1 % takes nine times the networks
+    # The chance of being alive is a factor of both sides; to 3 %: 1 % takes nine times the draws.
+    law = alive(widths) * (typical_logarithm(first) + typical_logarithm(second))
+    lognormal = -np.log(fluctuation(widths, 0)) / 2
+    trial.mean(
+        sampler=lambda generator, n: alive_and_logarithm(generator, n, widths)[:, 1],
+        predict=law,
+        law=Asymptotic(),
+        margin=0.03 * abs(law),
+        controls={"log-normal with these moments": alive(widths) * lognormal},
+        first=4096,
+        most=10**6,
+    )
 
-    def alive_and_logarithm(generator, n):
-        weights = gaussian_weights(generator, n, widths, he_variances(widths, 0))
-        squares = (
-            np.sum(rectified(preactivations(weights, np.ones(1), 0)[-1], 0) ** 2, axis=1) / second
-        )
-        return np.stack([squares > 0, np.log(np.where(squares > 0, squares, 1))], axis=1)
 
-    law = alive(widths) * np.array([1, typical_logarithm(first) + last])
-    controls = {"the last layer alone": alive(widths[1:]) * np.array([1, last])}
-    options = {
-        "law": Asymptotic(),
-        "margin": np.abs(law) * [0.016, 0.03],
-        "first": 4096,
-        "most": 10**6,
-    }
-    trial.mean(sampler=alive_and_logarithm, predict=law, controls=controls, **options)
+def backward_setting(trial, inputs, first, second, slope):
+    """Widths, an input and He's variances."""
+    widths = (inputs, first, second)
+    return widths, trial.generator("input").normal(size=inputs), he_variances(widths, slope)
 
 
 @claim(
@@ -215,26 +259,43 @@ def test_typical_size(trial, first: Width, second: Width):
     cases=[(3, 6, 5, 0.25), (1, 3, 3, 0.0)],
 )
 def test_backward(trial, inputs: Few, first: Wide, second: Wide, slope: Kinked):
-    """A random readout has E|gradient|^2 = n_0 prod s_l n_l (1 + a^2) / 2; the sum of units has (1
-    - a)^2 / π more.
+    """For a readout v of independent signs the gradient of v h_L in x has E|gradient|^2 = n_0 times
+    the product of s_l n_l (1 + a^2) / 2, at every x.
     """
-    widths = (inputs, first, second)
-    x = trial.generator("input").normal(size=inputs)
-    variances = he_variances(
-        widths, slope
-    )  # products of squares: for 1 % ten million networks would be drawn
-    random = partial(gradient_squares, widths=widths, variances=variances, x=x, a=slope)
+    widths, x, variances = backward_setting(trial, inputs, first, second, slope)
     law = mean_gradient(widths, variances, slope)
-    controls = {"Xavier's scale": law * ((1 + slope**2) / 2) ** 2}
-    options = {"law": Asymptotic(), "first": 4096}
+    # Products of squares: for 1 % ten million networks would be drawn.
     trial.mean(
-        sampler=random, predict=law, margin=0.04 * law, controls=controls, most=10**6, **options
+        sampler=partial(gradient_squares, widths=widths, variances=variances, x=x, a=slope),
+        predict=law,
+        law=Asymptotic(),
+        margin=0.04 * law,
+        controls={"Xavier's scale keeps it": law * ((1 + slope**2) / 2) ** 2},
+        first=4096,
+        most=10**6,
     )
-    of_sum = partial(random, widths=widths[:2], variances=variances[:1], readout=np.ones(first))
+
+
+@claim(
+    derived("derived: E φ'(z) z of a unit and of another one do not cancel"),
+    kind="identity",
+    cases=[(3, 6, 0.25), (1, 3, 0.0)],
+)
+def test_sum_of_units(trial, inputs: Few, first: Wide, slope: Kinked):
+    """For one layer and v = (1, …, 1) it is s n_1 [n_0 (1 + a^2) / 2 + (1 - a)^2 (n_1 - 1) / (2
+    π)]: more than for random signs.
+    """
+    widths, x, variances = backward_setting(trial, inputs, first, first, slope)
+    options = {"widths": widths[:2], "variances": variances[:1], "x": x, "a": slope}
     law = gradient_of_sum(widths[:2], variances[:1], slope)
-    controls = {"as for a random one": mean_gradient(widths[:2], variances[:1], slope)}
     trial.mean(
-        sampler=of_sum, predict=law, margin=0.03 * law, controls=controls, most=10**6, **options
+        sampler=partial(gradient_squares, readout=np.ones(first), **options),
+        predict=law,
+        law=Asymptotic(),
+        margin=0.03 * law,
+        controls={"as for random signs": mean_gradient(widths[:2], variances[:1], slope)},
+        first=4096,
+        most=10**6,
     )
 
 
@@ -243,29 +304,31 @@ def size_against_depth(depth: int = 30, networks: int = 200):
     """He's scale keeps the mean square of activations and lets the typical square fall by a factor
     each layer.
 
-    ReLU networks. Marks: points: medians of |h_l|² / |x|² over 200 networks, bars: 10 % to 90 %
-    quantile; dashed: exp of the sum of e(n), the typical size; black: the mean.
+    ReLU networks of width 10 and 40. Marks: points: exp of the mean logarithm of the mean square of
+    those of 200 networks that are alive, bars: 10 % to 90 %; lines: exp of the sum of e(n); dotted:
+    the mean.
     """
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(figsize=(5.4, 3.2))
+    lines = {}
+    points = {}
     layers = np.arange(1, depth + 1)
-    for width, colour, shift in ((10, COLOURS[1], -0.15), (40, COLOURS[0], 0.15)):
+    for width in (10, 40):
         widths = (width,) * (depth + 1)
-        weights = gaussian_weights(
-            np.random.default_rng(0), networks, widths, he_variances(widths, 0)
-        )
+        generator = np.random.default_rng(0)
+        weights = gaussian_weights(generator, networks, widths, he_variances(widths, 0))
         before = np.array(preactivations(weights, np.ones(width), 0))
-        low, middle, high = np.quantile(
-            np.mean(rectified(before, 0) ** 2, axis=2), [0.1, 0.5, 0.9], axis=1
-        )
-        bars = [middle - low, high - middle]
-        typical = np.exp(layers * typical_logarithm(width))
-        axes.errorbar(
-            layers + shift, middle, bars, fmt="o", color=colour, label=f"width {width}, networks"
-        )
-        axes.plot(layers, typical, "--", color=colour, label=f"width {width}, theory")
-    axes.axhline(1, color=COLOURS[6], label="mean")
-    axes.set(yscale="log", xlabel="layer l", ylabel="mean square of activations / input")
-    axes.legend(loc="lower left")
-    return fig
+        squares = np.mean(rectified(before, 0) ** 2, axis=2)
+        squares = squares[:, squares[-1] > 0]
+        typical = np.exp(np.mean(np.log(squares), axis=1))
+        reach = np.abs(np.quantile(squares, [0.1, 0.9], axis=1) - typical)
+        name = f"width {width}"
+        lines[name] = layers, np.exp(layers * typical_logarithm(width))
+        points[name] = layers[::2], typical[::2], reach[:, ::2]
+    return chart(
+        lines,
+        points,
+        log="y",
+        levels={"mean": 1.0},
+        legend="lower left",
+        x="layer l",
+        y="mean square of activations / input",
+    )

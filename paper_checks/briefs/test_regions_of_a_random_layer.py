@@ -1,18 +1,27 @@
-"""He, Lei, Ji & Tao, "Neural networks behave as hash encoders: An empirical study", arXiv
+"""He, Lei, Ji & Tao 2021, "Neural networks behave as hash encoders: An empirical study", arXiv
 2101.05490.
 
 For whoever reads "more linear regions" as expressivity, or activation patterns as hash codes: how
 many regions one random ReLU layer has, how many of them inputs can meet, and how often two inputs
 share one.
 
+Take away: the number of regions is the same for almost all weights, so that training cannot change
+it. Of 200 points in 3 dimensions 209 pairs share a region of 20 units, where a uniform hash would
+leave .02; in 50 dimensions the difference nearly vanishes.
+
 A layer of n units on R^d gives a point x the code sign(Wx + b), and the points of one code are a
 linear region. W and b have a continuous law, so that the hyperplanes of the units are in general
 position.
 
+Edges: up to n = d units all 2^n codes occur. In one dimension two points have angle 0 or π, and
+share a code without bias with chance 1/2, however many units there are.
+
+Paper: an empirical study of the codes of trained networks as hashes, over training time and size.
+Here is one layer before training.
+
 Read: the abstract, which is empirical ("almost every linear region contains at most one training
 example"). Derived here: all counts; the first is Schläfli's of 1850. Not claimed: anything on
-trained networks beyond the first count, which no training changes, as it is the same for almost all
-weights. Topic: learning.
+trained networks beyond the first count. Topic: learning.
 """
 
 from itertools import combinations, product
@@ -24,7 +33,7 @@ from scipy.special import comb
 
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Units = Annotated[
     int,
@@ -36,7 +45,7 @@ FewUnits = Annotated[
 ]
 Dims = Annotated[
     int,
-    Interval(2, 10, why="an angle needs a plane; beyond, codes are too close to uniform to tell"),
+    Interval(2, 6, why="an angle needs a plane; beyond, codes are too close to uniform to tell"),
 ]
 
 
@@ -96,8 +105,8 @@ def counted(generator, units, dim, positive):
     cases=[(6, 3), (10, 2), (2, 1)],
 )
 def test_regions(trial, units: Units, inputs: Inputs):
-    """Almost surely Σ_{j≤d} C(n,j) regions with bias, 2 Σ_{j<d} C(n-1,j) without, whatever the
-    weights.
+    """A layer of n units on R^d has almost surely Σ_{j≤d} C(n,j) regions with bias and 2 Σ_{j<d}
+    C(n-1,j) without, whatever the weights.
     """
     trial.require(units > inputs, "units must exceed inputs: up to d units, all 2^n codes occur")
     controls = {
@@ -114,8 +123,8 @@ def test_regions(trial, units: Units, inputs: Inputs):
     cases=[(5, 3), (10, 2), (2, 1), (4, 4)],
 )
 def test_orthant(trial, units: Units, inputs: Inputs):
-    """Inputs after a ReLU, x > 0, meet 2^-d Σ_{j≤d} C(n+d,j) regions with bias in the mean over the
-    columns' signs.
+    """Inputs after a ReLU, x > 0, meet 2^-d Σ_{j≤d} C(n+d,j) regions with bias and 2^{1-d} Σ_{j<d}
+    C(n+d-1,j) without, in the mean over all signs of the columns of W.
     """
     controls = {"a share 2^-d of all regions": regions(units, inputs) / 2**inputs}
     measured = counted(trial.generator("layer"), units, inputs, True)
@@ -125,8 +134,10 @@ def test_orthant(trial, units: Units, inputs: Inputs):
 @predicted
 def chance_of_one_code(units, dim):
     """E(1 - θ/π)^n over the angle of two normal points, whose density is proportional to sin^{d-2}
-    on [0, π].
+    on [0, π]; in one dimension, where it is 0 or π, 1/2.
     """
+    if dim == 1:
+        return 0.5
     mass = quad(lambda angle: (1 - angle / np.pi) ** units * np.sin(angle) ** (dim - 2), 0, np.pi)[
         0
     ]
@@ -146,14 +157,15 @@ def equal_codes(generator, count, units, dim):
 
 @claim(derived("a unit parts two points with chance θ/π"), kind="identity", cases=[(3, 3), (4, 2)])
 def test_collisions(trial, units: FewUnits, inputs: Dims):
-    """N normal points have C(N,2) E(1-θ/π)^n pairs of one code in the mean, more than a uniform
-    hash would leave.
+    """Two normal points have one code of n normal units without bias with chance E(1 - θ/π)^n,
+    where their angle θ has the density ∝ sin^{d-2}: of N points C(N,2) times as many pairs have, in
+    the mean.
     """
-    value = chance_of_one_code(units, inputs)  # to 1.5 %: twice the draws would give 1 %
+    value = chance_of_one_code(units, inputs)  # to 2 %: four times the draws would give 1 %
     trial.probability(
         sampler=lambda generator, count: equal_codes(generator, count, units, inputs),
         predict=value,
-        margin=0.015 * value,
+        margin=0.02 * value,
         controls={"a uniform hash": 0.5**units},
         first=2**13,
         most=2**21,
@@ -167,29 +179,27 @@ def pairs_in_one_region(points: int = 200, runs: int = 400):
 
     N = 200 inputs. Marks: lines: C(N,2) E(1 − θ/π)^n; points: 400 layers, 99 %; dashed: C(N,2)/2^n.
     """
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(figsize=(4.8, 3.4))
     generator = np.random.default_rng(0)
     units = np.arange(2, 25, 2)
     pairs = points * (points - 1) / 2
-    for dim, marker, colour in zip((3, 10, 50), "os^", COLOURS, strict=False):
-        axes.plot(units, [pairs * chance_of_one_code(n, dim) for n in units], color=colour)
+    lines = {}
+    means = {}
+    for dim in (3, 10, 50):
         weights = generator.standard_normal((runs, dim, units[-1]))
         signs = 2.0 * (generator.standard_normal((runs, points, dim)) @ weights > 0) - 1
         agree = [signs[..., :n] @ signs[..., :n].transpose(0, 2, 1) == n for n in units]
         together = np.array([(np.sum(same, axis=(1, 2)) - points) / 2 for same in agree])
-        widths = (
-            2.59 * together.std(axis=1, ddof=1) / np.sqrt(runs)
-        )  # Student's quantile, 399 degrees of freedom
-        mean = together.mean(axis=1)
-        name = f"d = {dim}"
-        axes.errorbar(
-            units, mean, widths, fmt=marker, mfc="none", elinewidth=0.8, color=colour, label=name
-        )
-    axes.plot(units, pairs / 2.0**units, "--", color="grey", label="uniform hash")
-    axes.set(
-        xlabel="units n", ylabel="pairs of points in one region", yscale="log", ylim=(1e-3, None)
+        # Student's quantile of 399 degrees of freedom
+        widths = 2.59 * together.std(axis=1, ddof=1) / np.sqrt(runs)
+        lines[f"d = {dim}"] = units, [pairs * chance_of_one_code(n, dim) for n in units]
+        means[f"d = {dim}"] = units, together.mean(axis=1), widths
+    lines["uniform hash"] = units, pairs / 2.0**units
+    return chart(
+        lines,
+        means,
+        dashed=["uniform hash"],
+        log="y",
+        x="units n",
+        y="pairs of points in one region",
+        ylim=(1e-3, None),
     )
-    axes.legend()
-    return fig

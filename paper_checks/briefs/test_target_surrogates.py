@@ -1,13 +1,24 @@
-"""Lavington et al. 2023, "Target-based Surrogates for Stochastic Optimization", ICML, arXiv
-2302.02607.
+"""Lavington, Vaswani, Babanezhad, Schmidt & Le Roux 2023, "Target-based Surrogates for Stochastic
+Optimization", ICML, arXiv 2302.02607.
 
 For whoever has expensive gradients in the outputs and cheap model updates: how many inner steps to
 take, and which η.
 
+Take away: one inner step is gradient descent, infinitely many are a projection in the outputs that
+no basis of the features can spoil. The η that still gives an upper bound is above 1/L where losses
+are flat: 16 for 4 at a logistic target 8 units from its boundary, where 84 steps do what 247 do.
+
 Targets z = f(θ) in R^n have an L-smooth loss l(z). At z_t the surrogate is g(θ) = l(z_t) + <grad
 l(z_t), f(θ) - z_t> + |f(θ) - z_t|^2 / (2 η), minimised by inner steps before the next gradient is
-asked for. In the linear case f = X θ, X = U diag(s) V' (thin), P = UU'. The logistic loss is the
-sum of log(1 + exp(-y z)).
+asked for. In the linear case f = X θ, X = U diag(s) V' (thin), and P projects on the range of X.
+The logistic loss is the sum of log(1 + exp(-y z)), whose L is 1/4.
+
+Edges: at z = 0 the logistic loss has its largest curvature, 1/4. If X has dependent columns, P is
+of lower rank and all laws hold with it. With η = 1/L least squares are done after one outer step,
+and a ratio of later errors is 0/0.
+
+Paper: stochastic and deterministic surrogates in the outputs, with rates, for learning and
+imitation. Here are full gradients and a linear model.
 
 Read: the abstract ("our surrogate is a global upper-bound on the loss", "projected stochastic
 gradient descent in the target space"). Derived here: all laws. Not claimed: that descent needs a
@@ -22,7 +33,7 @@ from scipy.optimize import minimize_scalar
 
 from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Targets = Annotated[
     int, Interval(2, 30, why="one target has no direction to lose; more are more of the same")
@@ -33,6 +44,7 @@ Weights = Annotated[
 Several = Annotated[
     int, Interval(2, 40, why="the basis of one weight is a scale, which a step size undoes")
 ]
+Lost = Annotated[int, Interval(0, 3, why="columns that depend on others, of which some must not")]
 Inner = Annotated[int, Interval(1, 1000, why="inner steps are taken one by one")]
 Share = Annotated[
     float, Interval(0.05, 0.95, why="of the largest stable inner step, 2 η / s_max^2")
@@ -50,9 +62,9 @@ Decades = Annotated[
 ]
 
 
-def features(generator, targets, weights):
-    """X = U diag(s) V' with s from 1/2 to 2."""
-    rank = min(targets, weights)
+def features(generator, targets, weights, lost=0):
+    """X = U diag(s) V' with s from 1/2 to 2, of full rank less what is lost."""
+    rank = max(1, min(targets, weights) - lost)
     left, right = (np.linalg.qr(generator.normal(size=(n, rank)))[0] for n in (targets, weights))
     return left * np.geomspace(2, 0.5, rank) @ right.T
 
@@ -98,6 +110,13 @@ def outer_losses(loss, x, labels, eta, steps, update=inner_optimum):
 
 
 @observed
+def above_tangent(labels, z, points):
+    """By how much the logistic loss at each point (n, targets) is above its tangent at z."""
+    value, gradient = logistic(labels, z)
+    return logistic(labels, points)[0] - value - (points - z) @ gradient
+
+
+@observed
 def largest_curvature(z):
     """The supremum over u of 2 (l(u) - l(z) - l'(z) (u - z)) / (u - z)^2 for one logistic target,
     by search.
@@ -115,8 +134,9 @@ def largest_curvature(z):
 
 @predicted
 def least_curvature(z):
-    """tanh(|z| / 2) / (2 |z|), the reciprocal of the largest η that majorises, at most 1/4."""
-    return np.tanh(np.abs(z) / 2) / (2 * np.abs(z))
+    """tanh(|z| / 2) / (2 |z|), the reciprocal of the largest η that majorises; 1/4 at z = 0."""
+    distance = np.maximum(np.abs(z), 1e-8)  # below, it is 1/4 to the last digit
+    return np.tanh(distance / 2) / (2 * distance)
 
 
 @predicted
@@ -131,7 +151,8 @@ def projected_gains(x, labels, eta, steps):
     """What least squares from 0 have gained after t steps, |P y|^2 (1 - (1 - η)^(2 t)) / 2,
     whatever basis X has.
     """
-    left = np.linalg.svd(x, full_matrices=False)[0]
+    left, s, _ = np.linalg.svd(x, full_matrices=False)
+    left = left[:, s > 1e-10 * s[0]]
     return (1 - (1 - eta) ** (2 * np.arange(1, steps + 1))) * np.sum((left.T @ labels) ** 2) / 2
 
 
@@ -142,44 +163,51 @@ def descent_budget(smoothness, losses):
 
 
 @claim(
-    abstract("our surrogate is a global upper-bound on the loss"),
-    kind="bound",
-    cases=[(5, 2.0), (2, 0.2), (30, 12.0)],
+    derived("derived: log cosh lies below its chord parabola"),
+    kind="identity",
+    cases=[2.0, 0.2, 12.0],
 )
-def test_majorises(trial, targets: Targets, distance: Distance):
-    """For η <= 1/L the surrogate is above the loss; for logistic losses up to η = min 2|z_i| /
-    tanh(|z_i| / 2).
+def test_sharp_curvature(trial, distance: Distance):
+    """For one logistic target at z > 0 the least c with l(u) <= l(z) + l'(z) (u - z) + c (u - z)^2
+    / 2 for all u is tanh(z / 2) / (2 z).
     """
-    generator = trial.generator("targets")
-    z = (
-        distance
-        * np.append(1, generator.uniform(1, 1.5, targets - 1))
-        * generator.choice([-1, 1], targets)
-    )
-    labels = np.sign(z)
     curvature = least_curvature(distance)
-    controls = {"1 / 4 everywhere": 0.25, "l'' at z": 0.25 / np.cosh(distance / 2) ** 2}
     trial.value(
         largest_curvature(distance),
         curvature,
         error=1e-9,
         margin=1e-6 * curvature,
-        controls=controls,
+        controls={"1 / 4 everywhere": 0.25, "l'' at z": 0.25 / np.cosh(distance / 2) ** 2},
     )
+
+
+@claim(
+    abstract("our surrogate is a global upper-bound on the loss"),
+    kind="bound",
+    cases=[(5, 2.0), (2, 0.2), (30, 12.0)],
+)
+def test_majorises(trial, targets: Targets, distance: Distance):
+    """For logistic losses the surrogate is above the loss not only for η <= 1/L = 4 but up to η =
+    min over i of 2|z_i| / tanh(|z_i| / 2), at which they meet again.
+    """
+    generator = trial.generator("targets")
+    far = distance * np.append(1, generator.uniform(1, 1.5, targets - 1))
+    z = far * generator.choice([-1, 1], targets)
+    labels = np.sign(z)
     points = z + generator.normal(size=(2000, targets)) * distance * generator.uniform(
         0, 3, (2000, 1)
     )
     points[0] = np.append(-z[0], z[1:])  # where loss and surrogate meet again
-    value, gradient = logistic(labels, z)
-    excess = logistic(labels, points)[0] - value - (points - z) @ gradient
-    above = curvature * np.sum((points - z) ** 2, axis=1) / 2
-    options = {
-        "instances": "draws",
-        "independent": 1999,
-        "ops": 10 * targets**2,
-        "scale": 1 + np.max(np.abs(points)),
-    }
-    trial.bound(excess, above, controls={"η a tenth larger": above / 1.1}, **options)
+    square = np.sum((points - z) ** 2, axis=1) / 2
+    trial.bound(
+        above_tangent(labels, z, points),
+        least_curvature(distance) * square,
+        instances="draws",
+        independent=1999,
+        ops=10 * targets**2,
+        scale=1 + np.max(np.abs(points)),
+        controls={"by l'' at z": square / 4 / np.cosh(distance / 2) ** 2},
+    )
 
 
 @claim(
@@ -190,8 +218,8 @@ def test_majorises(trial, targets: Targets, distance: Distance):
 def test_inner_steps(
     trial, targets: Targets, weights: Weights, inner: Inner, eta: Eta, share: Share
 ):
-    """After m inner steps z moves by -η U [1 - (1 - α s^2 / η)^m] U' grad l; m = 1 is gradient
-    descent.
+    """After m inner steps of size α < 2 η / s_max^2 from θ_t, z has moved by -η U [1 - (1 - α s^2 /
+    η)^m] U' grad l: for m = 1 as gradient descent does, for m → ∞ by -η P grad l.
     """
     generator = trial.generator("instance")
     x, (z, labels) = features(generator, targets, weights), generator.normal(size=(2, targets))
@@ -200,30 +228,44 @@ def test_inner_steps(
     measured = np.array(
         [inner_loop(x, z, gradient, eta, step, inner), inner_optimum(x, z, gradient, eta)]
     )
-    *before, last, limit = (
-        after_inner_steps(x, z, gradient, eta, step, m) for m in (inner - 1, inner, np.inf)
+    last, limit = (after_inner_steps(x, z, gradient, eta, step, m) for m in (inner, np.inf))
+    controls = {}
+    if weights < targets:
+        controls["not projected, -η grad l"] = np.stack([last, z - eta * gradient])
+    else:
+        along = x @ (x.T @ gradient)
+        searched = z - eta * (gradient @ along) / (along @ along) * along
+        controls["a line search along X X' grad l is enough"] = np.stack([last, searched])
+    if inner > 1:
+        controls["m steps of gradient descent at z_t"] = np.stack(
+            [z - inner * step * x @ (x.T @ gradient), limit]
+        )
+    if np.abs(last - limit).max() > 1e-6:
+        controls["converged"] = np.stack([limit, limit])
+    trial.identity(
+        measured, np.stack([last, limit]), ops=100 * targets, scale=10.0, controls=controls
     )
-    law = np.stack([last, limit])
-    moving = np.abs(before - last).max() > 1e-6
-    controls = {"half the η": (law + z) / 2} | (
-        {"m - 1": np.stack([*before, limit])} if moving else {}
-    )
-    trial.identity(measured, law, ops=100 * targets, scale=10.0, controls=controls)
 
 
 @claim(
     derived("derived: P is that of X A"),
     kind="identity",
-    cases=[(12, 5, 0.7, 2.0, 8), (4, 9, 1.0, 4.0, 3)],
+    cases=[(12, 5, 0, 0.7, 2.0, 8), (4, 9, 0, 1.0, 4.0, 3), (6, 5, 2, 0.5, 1.0, 5)],
 )
 def test_invariance(
-    trial, targets: Targets, weights: Several, eta: Eta, decades: Decades, outer: Outer
+    trial,
+    targets: Targets,
+    weights: Several,
+    lost: Lost,
+    eta: Eta,
+    decades: Decades,
+    outer: Outer,
 ):
-    """At the inner optimum the losses of X A are those of X; least squares with η = 1/L ends in one
-    step.
+    """At the inner optimum, features X A with an invertible A give the losses of X: least squares
+    from 0 gain |P y|^2 (1 - (1 - η)^(2 t)) / 2 in t steps, all of it in one with η = 1/L = 1.
     """
     generator = trial.generator("instance")
-    x = features(generator, targets, weights)
+    x = features(generator, targets, weights, lost)
     labels = generator.normal(size=targets)
     x_a = x @ (
         np.linalg.qr(generator.normal(size=(weights, weights)))[0]
@@ -248,8 +290,8 @@ def test_invariance(
     cases=[(12, 5, 20), (2, 1, 1)],
 )
 def test_rate(trial, targets: Targets, weights: Weights, outer: Outer):
-    """With η = 1/L and f linear, the sum of |P grad l(z_t)|^2, t < T, is at most 2 L (l_0 - l_T): l
-    never rises.
+    """With η = 1/L, f linear and the inner optimum, the sum of |P grad l(z_t)|^2 over t < T is at
+    most 2 L (l_0 - l_T), so that l never rises.
     """
     generator = trial.generator("instance")
     x = features(generator, targets, weights)
@@ -262,7 +304,13 @@ def test_rate(trial, targets: Targets, weights: Weights, outer: Outer):
     sums = np.concatenate([np.cumsum(moves) for _, _, moves in runs])
     budgets = np.concatenate([descent_budget(smoothness, losses) for smoothness, losses, _ in runs])
     options = {"ops": 10 * targets, "scale": 1.0 + labels @ labels + targets}
-    trial.bound(sums, budgets, instances="grid", controls={"L (l_0 - l_T)": budgets / 2}, **options)
+    trial.bound(
+        sums,
+        budgets,
+        instances="grid",
+        controls={"the first order alone, L (l_0 - l_T)": budgets / 2},
+        **options,
+    )
 
 
 @figure("F1", claims=("inner_steps", "rate"))
@@ -273,24 +321,20 @@ def inner_steps_pay(targets: int = 12, weights: int = 5, outer: int = 25):
     Logistic loss of a linear model, twelve targets, singular values 2 to 1/2, η = 1/L = 4. Marks:
     m: inner steps a gradient; lines: recursion of the theory; points: runs.
     """
-    import matplotlib.pyplot as plt
-
     generator = np.random.default_rng(0)
     x = features(generator, targets, weights)
     labels = np.sign(generator.normal(size=targets))
     step = 0.125
-    fig, axes = plt.subplots(figsize=(6.2, 3.2))
-    for inner, colour in zip((1, 3, 20, 1000), COLOURS, strict=False):
-        runs = outer_losses(
-            logistic, x, labels, 4.0, outer, partial(inner_loop, step=step, most=inner)
-        )[0]
+    lines = {}
+    runs = {}
+    for inner in (1, 3, 20, 1000):
+        update = partial(inner_loop, step=step, most=inner)
         z = np.zeros(targets)
         line = []
         for _ in range(outer + 1):
             line.append(logistic(labels, z)[0])
             z = after_inner_steps(x, z, logistic(labels, z)[1], 4.0, step, inner)
-        axes.plot(line, color=colour, label=f"m = {inner}, theory")
-        axes.plot(runs, "o", color=colour, mfc="none", label=f"m = {inner}, run")
-    axes.set(xlabel="gradients asked for", ylabel="loss")
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return fig
+        lines[f"m = {inner}"] = np.arange(outer + 1), line
+        losses = outer_losses(logistic, x, labels, 4.0, outer, update)[0]
+        runs[f"m = {inner}"] = np.arange(outer + 1), losses
+    return chart(lines, runs, x="gradients asked for", y="loss")

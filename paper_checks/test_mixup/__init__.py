@@ -18,12 +18,6 @@ from theory.mixup import GaussianPair, MixingLaw
 from theory_on_trial import abstract
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 60
-MOST_SECONDS = 15
-"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the
-cache.
-"""
-
 CURSE = abstract(
     "As we increase κ to make the data distribution more separable, the sample complexity of "
     "vanilla training "

@@ -334,7 +334,9 @@ def test_hcons_ratio_condition(
         np.abs(rivals[0] - exact) > 10 * margin
     ):  # in small boxes the middle is best to all but the third order
         controls["clipped about the middle"] = rivals[0]
-    trial.value(least, exact, margin=margin, scale=rivals[1], error=gaps, controls=controls)
+    # Where nothing is lost the unit is that cost, up to ten times the largest loss beside it.
+    scale = np.minimum(rivals[1], 10 * exact.max())
+    trial.value(least, exact, margin=margin, scale=scale, error=gaps, controls=controls)
 
 
 def _box_minimiser(p, limit):

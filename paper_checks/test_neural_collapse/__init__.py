@@ -12,12 +12,6 @@ from typing import Annotated
 from theory_on_trial import abstract, code, derived
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 60
-MOST_SECONDS = 25
-"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the
-cache.
-"""
-
 DEEP = abstract(
     "we take a step further and prove the NC occurrences in deep linear networks for the popular "
     "mean squared error "

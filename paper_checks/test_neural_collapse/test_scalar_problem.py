@@ -91,7 +91,6 @@ def test_bal_threshold(
         # 1e-2 here.
         error=1e-6,
         margin=4e-6,
-        scale=1.0,
         controls=apart(trial, shares(threshold), 4e-6, controls),
     )
     _, cost = best_share(threshold, depth, per_class, n_classes)

@@ -12,12 +12,6 @@ from typing import Annotated
 from theory_on_trial import abstract
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 60
-MOST_SECONDS = 30
-"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the
-cache.
-"""
-
 LISSAJOUS = abstract(
     "the projection of the trajectory onto any subspace spanned by PCA components is a Lissajous "
     "curve"

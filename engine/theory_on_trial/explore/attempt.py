@@ -16,14 +16,14 @@ from typing import Any, Self
 import numpy as np
 from jaxtyping import UInt8
 
-from theory_on_trial.decide.decision import Finding
+from theory_on_trial.decide.decision import ControlTooClose, Finding
 from theory_on_trial.ledger import Row, brief, brief_interval
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.domain import OutsideDomain, beyond_limits
 from theory_on_trial.trial.registry import Claim, claim, recorded
 
 LIMIT = 60.0
-"""How many seconds one trial may take if nobody says."""
+"""Default limit of one trial, in seconds."""
 BYTES = 2048
 _TEXT = 80
 """How long the line of an attempt may be in `packed`, and to how many characters texts are cut
@@ -42,8 +42,10 @@ class Attempt:
     Attributes:
         settings, seed: what it was tried at; the other settings as the claim has them.
         outcome: "as expected"; "INCONCLUSIVE"; "outside" (a joint condition, or the domain, refuses
-            the settings); "wrong" (REFUTED, a published form VERIFIED, or an exception); "late" (no
-            end within the limit); "died" (the trial ended its process).
+            the settings); "wrong" (the claim fails here: REFUTED, or an exception); "no control" (a
+            control is none here, so that nothing is decided); "published holds" (the claim holds
+            here, and so does what it corrects); "late" (no end within the limit); "died" (the trial
+            ended its process).
         why: a sentence where the outcome is not as expected.
         verdict: of the claim's row; "" where it has none.
         error: (measured - predicted) / |predicted| and the interval's ends in the same unit, of the
@@ -144,13 +146,19 @@ def attempt(
     except _Late:
         outcome = "late"
         why = late_after(limit)
+    except ControlTooClose as error:
+        outcome = "no control"
+        why = _first_line(error)
     except Exception as error:
         outcome = "wrong"
         why = f"{type(error).__name__}: {_first_line(error)}"
     failures = [row for row in rows if not row.as_expected and row.verdict != "INCONCLUSIVE"]
+    if any(row.id == original.id for row in failures) and outcome == "no control":
+        outcome = ""  # another case is refuted
     notes = [row.note for row in rows if row.verdict == "INCONCLUSIVE"]
     if not outcome and failures:
-        outcome = "wrong"
+        published = failures[0].id != original.id and not subject.published_form
+        outcome = "published holds" if published else "wrong"
         why = f"{failures[0].id} is {failures[0].verdict}"
     if not outcome:
         outcome, why = ("INCONCLUSIVE", notes[0]) if notes else ("as expected", "")
@@ -215,7 +223,7 @@ def _first_line(error: BaseException) -> str:
 
 def late_after(limit: float) -> str:
     """Say why a trial is late."""
-    return f"no end within {limit:g} s"
+    return f"did not end within {limit:g} s"
 
 
 class _Late(BaseException):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from theory_on_trial.base.files import beside, write_text
 from theory_on_trial.explore.map import DECADES, OUTCOMES
 from theory_on_trial.figures.drawing import COLOURS, style
 
@@ -87,13 +88,12 @@ def save(dataset: Any, path: Path) -> None:
     with style():
         figure = draw(dataset)
         if path.suffix == ".html":
-            path.write_text(_page(figure, dataset), encoding="utf-8")
+            write_text(path, _page(figure, dataset))
         else:
             # Lossy, the colours of small cells run into each other.
-            figure.savefig(
-                path,
-                **{"dpi": 100, "pil_kwargs": {"lossless": True}} if path.suffix == ".webp" else {},
-            )
+            options = {"dpi": 100, "pil_kwargs": {"lossless": True}}
+            with beside(path) as draft:
+                figure.savefig(draft, **options if path.suffix == ".webp" else {})
 
 
 def caption(dataset: Any) -> str:

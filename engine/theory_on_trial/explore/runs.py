@@ -17,10 +17,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-from theory_on_trial import repository
 from theory_on_trial.explore.attempt import Attempt, attempt
 from theory_on_trial.explore.processes import bench, file_of
-from theory_on_trial.repository import records
+from theory_on_trial.repository.source import digest
 from theory_on_trial.trial.registry import Claim
 
 
@@ -71,6 +70,12 @@ class Runs:
         while queue:
             yield self._ended(*queue.popleft())
 
+    def alone(self, settings: dict[str, Any], seed: int) -> Attempt:
+        """Return what becomes of settings in a new process that has tried nothing before."""
+        with bench(self.subject, 1, beyond=self.beyond) as (run, submit):
+            result: Attempt = submit(run, settings, seed).result()
+        return result
+
     def _ended(self, key: str, result: Attempt | Future[Attempt]) -> Attempt:
         if isinstance(result, Attempt):  # on file
             return result
@@ -105,11 +110,8 @@ def kept_path(subject: Claim, folder: str, judge: Path) -> Path | None:
 
 
 def source_of(subject: Claim, judge: Path) -> str:
-    """Return the digests of a claim's source and of the engine's rules that it and `judge` reach,
-    and the version.
-    """
-    source = records.source(repository.root(), file_of(subject), judge)
-    return f"{source['digest']}{source['rules']}-{version('theory-on-trial')}"
+    """Return the digest of the source that a claim and `judge` reach, and the engine's version."""
+    return f"{digest(file_of(subject), judge)[:16]}-{version('theory-on-trial')}"
 
 
 def keep_line(path: Path, line: str) -> None:

@@ -2,11 +2,12 @@
 a failure small.
 
 The claim runs at its own cases, then at settings drawn from its annotations (`draw.spread`), each
-under another seed. A failure (REFUTED, a published form VERIFIED, an exception, a process that
-ended) is made smaller, in the manner of Hypothesis: fewest settings
-off the default, smallest sizes, roundest numbers; then it is confirmed under three seeds, and each
-of its settings is moved until the claim holds again. With `outside` each end of a setting's domain
-is passed, further and further.
+under another seed. A failure (REFUTED, an exception, a process that ended) is made smaller, in the
+manner of Hypothesis: fewest settings off the default, smallest sizes, roundest numbers; it is run
+once more, alone in a process of its own, confirmed under three seeds, and each of its settings is
+moved until the claim holds again. Where a control is none, where what is published holds too, and
+what fails after other trials but not alone, is told, and the search goes on. With `outside` each
+end of a setting's domain is passed, further and further.
 """
 
 import math
@@ -29,6 +30,11 @@ long again each.
 SEEDS = 3
 """Under how many seeds a failure is confirmed."""
 _MOST = 4000  # drawings that a joint condition refuses cost nothing, and may be all
+_NO_FAILURES = {
+    "no control": "a control is none here",
+    "published holds": "what is published holds here",
+}
+"""Outcomes that say nothing against a claim, in words."""
 _DOUBLINGS = 10
 _DECADES = 12  # how far from an end an integer and a real number are moved
 
@@ -43,6 +49,7 @@ class Failure:
         first: the settings as they were drawn, in a line.
         confirmed: the seeds, of `SEEDS`, under which it fails.
         nearby: for each setting of the line, in words, where the claim holds again.
+        alone: whether it fails in a process that has tried nothing before.
     """
 
     line: str
@@ -50,6 +57,7 @@ class Failure:
     first: str
     confirmed: list[int]
     nearby: dict[str, str] = field(default_factory=dict)
+    alone: bool = True
 
 
 @dataclass
@@ -64,6 +72,7 @@ class Searched:
         failure: the failure, if there is any.
         nearest: of a bound the trial of the largest lhs / rhs.
         limits: for each end of a domain, in words, whether the claim needs it.
+        remarks: the first setting of each sort that is no failure of the claim, and why.
         interrupted: whether Ctrl-C ended it.
     """
 
@@ -74,6 +83,7 @@ class Searched:
     failure: Failure | None = None
     nearest: Attempt | None = None
     limits: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
     interrupted: bool = False
 
     @property
@@ -107,6 +117,7 @@ class Searched:
                 f"nearest to the bound: lhs / rhs = {self.tightest[0]:.6g} at {self.tightest[1]}"
             ]
         lines += [f"limit: {name} {text}" for name, text in self.limits.items()]
+        lines += [f"{sort}: {text}" for sort, text in self.remarks.items()]
         counts = ", ".join(
             f"{number} {'failing' if outcome == 'wrong' else outcome}"
             for outcome, number in self.counts.items()
@@ -145,9 +156,16 @@ def search(
         for attempt in runs.at((chosen, seed + number) for number, chosen in candidates):
             attempts.append(attempt)
             advance()
+            if attempt.outcome in _NO_FAILURES:
+                sentence = f"{_line(subject, attempt)}: {attempt.why}"
+                result.remarks.setdefault(_NO_FAILURES[attempt.outcome], sentence)
             if attempt.outcome in bad:
-                result.failure = _failure(subject, runs, attempt, bad, seconds, advance)
-                break
+                found = _failure(subject, runs, attempt, bad, seconds, advance)
+                if found.alone:
+                    result.failure = found
+                    break
+                sentence = f"{found.line}: {found.why}"
+                result.remarks.setdefault("fails after other trials, but not alone", sentence)
         if outside is not None and result.failure is None:
             outside.allow(seconds)
             for name, text in _limits(subject, outside, advance):
@@ -234,6 +252,8 @@ def _failure(
             if replaced([({**settings, name: value}, best.seed) for value in simple]):
                 minimal = False
                 break
+    if runs.alone(best.settings, best.seed).outcome not in bad:
+        return Failure(_line(subject, best), best.why, first.line, [], alone=False)
     seeds = list(dict.fromkeys([best.seed, *range(SEEDS)]))[:SEEDS]
     again = runs.at((best.settings, other) for other in seeds)
     confirmed = [attempt.seed for attempt in again if attempt.outcome in bad]
@@ -385,7 +405,7 @@ def _nearby(
             sentences.append(
                 f"fails {'down' if direction < 0 else 'up'} to {last:.6g}, as far as was tried"
             )
-    return "; ".join(sentences) or "fails wherever it was tried"
+    return "; ".join(sentences) or "fails at every value that was tried"
 
 
 def _limits(subject: Claim, beyond: Runs, advance: Callable[[], Any]) -> Iterator[tuple[str, str]]:
@@ -428,7 +448,7 @@ def _limits(subject: Claim, beyond: Runs, advance: Callable[[], Any]) -> Iterato
                 outcome, start, _moved(start, direction, whole), "holds", whole
             )
             if first is None:
-                sentence = f"narrow: holds to {last:.6g}, as far as was tried"
+                sentence = f"narrow: holds to {last:.6g}, the last value that was tried"
             else:
                 need = "necessary" if last == start else f"narrow: holds to {last:.6g}"
                 why = whys[first] if other == "wrong" else f"{other}: {whys[first]}"

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from theory_on_trial.base.files import beside, write_text
 from theory_on_trial.figures.layout import collisions
 from theory_on_trial.figures.plotted import plotted_data
 from theory_on_trial.repository import check_files, import_file, paper_of, root
@@ -115,14 +116,16 @@ class Figure:
                     )
                     text.set_text(re.sub(r"\^(\w+)", r"$^{\1}$", indices))
             overlaps = collisions(fig)
-            fig.savefig(picture, dpi=_SMALL if small else None)
+            with beside(picture) as draft:
+                fig.savefig(draft, dpi=_SMALL if small else None)
             if small:
                 data = {"quick": quick, "overlaps": overlaps, "axes": plotted_data(fig)}
-                second.write_text(json.dumps(data) + "\n", encoding="utf-8")
+                write_text(second, json.dumps(data) + "\n")
             else:
-                fig.savefig(second)
+                with beside(second) as draft:
+                    fig.savefig(draft)
         plt.close(fig)
-        caption.write_text(self.caption(quick), encoding="utf-8")
+        write_text(caption, self.caption(quick))
         return paths, overlaps
 
     def caption(self, quick: bool) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from theory_on_trial.decide.decision import Finding, Outcome, Prediction
-from theory_on_trial.decide.evidence import GUARANTEES
-from theory_on_trial.ledger.verdict import verdict_of, weakness
+from theory_on_trial.decide.decision import Finding, Outcome, Prediction, outside
+from theory_on_trial.decide.evidence import GUARANTEES, failing_share
+from theory_on_trial.laws import Enclosure
+from theory_on_trial.ledger.verdict import CONFIDENCE, DRAWN, verdict_of, weakness
 from theory_on_trial.ledger.words import brief, brief_interval
 
 # vectors up to this length are written out; of longer ones the least favourable coordinate is
@@ -23,15 +24,15 @@ class Row:
     the statement.
 
     `predicted`, `measured`, `interval`, `margin` and `slack` are those of the decisive finding;
-    vectors of up to 8 coordinates are lists, of longer ones the least favourable coordinate is
-    shown (the note says which). `parts` holds the same fields for every finding of a claim that
-    made several decisions. `tightness` is that of the finding; of a claim of kind bound the largest
-    lhs / rhs of all its findings (`page.searched` adds the falsifier's). `guarantee`, `resolution`
-    and `detects` are those of the weakest finding: `resolution` is the smallest error of the
-    prediction that it would have refuted (None if no size is known), `detects` says it in words,
-    with that of the weakest coordinate, and `why_low_power` why no smaller one. `settings` are
-    those of every case that was judged. `provenance` says who states it: "paper", "abstract",
-    "code" or "derived".
+    vectors of up to 8 coordinates are lists, of longer ones, and of those that are refuted, the
+    least favourable coordinate is shown (the note says which). `parts` holds the same fields for
+    every finding of a claim that made several decisions. `tightness` is that of the finding; of a
+    claim of kind bound the largest lhs / rhs of all its findings. `guarantee`, `resolution` and
+    `detects` are those of the weakest finding: `resolution` is the smallest error of the prediction
+    that it would have refuted (None if no size is known), `detects` says it in words, with that of
+    the weakest coordinate, and `why_low_power` why no smaller one. `settings` are those of every
+    case that was judged, `precision` says in which JAX computed, "double" or "single". `provenance`
+    says who states it: "paper", "abstract", "code" or "derived".
     """
 
     id: str
@@ -51,6 +52,7 @@ class Row:
     guarantee: str | None = None
     controls: list[dict[str, Any]] = field(default_factory=list)
     settings: list[dict[str, Any]] = field(default_factory=list)
+    precision: str = ""
     samples: int | None = None
     looks: int | None = None
     seconds: float = 0.0
@@ -164,9 +166,12 @@ def rows_of(
     seconds: float,
     command: str,
     error: BaseException | None = None,
+    verdict_and_note: tuple[Outcome, str] | None = None,
 ) -> list[Row]:
     """Turn the findings of one trial into the claim's row, and a second one for its published form
     if it has one.
+
+    `verdict_and_note` replaces what the rules for claims say of the findings (see `verdict_of`).
     """
     about = {
         "paper": claim.paper,
@@ -176,11 +181,17 @@ def rows_of(
         "tier": claim.tier,
         "seconds": round(seconds, 4),
         "command": command,
+        "precision": claim.precision,
     }
     controls = [
         {
             "name": control.name,
-            "predicted": _plain(control.predicted, _worst(control.predicted, finding.prediction)),
+            "predicted": _plain(
+                control.predicted,
+                _least_favourable(
+                    finding.interval._replace(estimate=control.predicted), finding.prediction
+                ),
+            ),
             "verdict": control.outcome,
             "distance": _in_resolutions(control.distance, finding.resolution.size),
             "case": finding.case,
@@ -188,38 +199,49 @@ def rows_of(
         for finding in findings
         for control in finding.controls
     ]
-    verdict, note = verdict_of(claim, findings, error)
+    verdict, note = verdict_and_note or verdict_of(claim, findings, error)
+    expected: Outcome = "REFUTED" if getattr(claim, "known_false", False) else "VERIFIED"
     if not findings:
         return [
             Row(
                 id=claim.id,
                 statement=claim.statement,
-                expected="VERIFIED",
+                expected=expected,
                 verdict=verdict,
                 note=note,
                 **about,
             )
         ]
-    # The decision that made the verdict; among several that would do, the least certain one.
+    # The decision that made the verdict; among several that would do, the least certain one, and of
+    # those that refute the most certain one.
     decisive = max(
-        findings, key=lambda finding: (finding.outcome == verdict, finding.interval.error)
+        findings,
+        key=lambda finding: (
+            finding.outcome == verdict,
+            finding.interval.error * (-1 if verdict == "REFUTED" else 1),
+        ),
     )
-    parts = [_fields(finding) for finding in findings] if len(findings) > 1 else []
+    parts = [numbers_of(finding) for finding in findings] if len(findings) > 1 else []
     weakest = max(findings, key=lambda finding: finding.resolution.size)
-    # Of a bound on draws nobody knows the chance that it fails somewhere.
-    known = all(finding.interval.guarantee != GUARANTEES["draws"] for finding in findings)
+    error_sum = float(sum(finding.interval.error for finding in findings))
+    drawn = _drawn(findings)
+    # Of what holds on draws nobody knows the chance that it fails somewhere.
+    known = verdict == "REFUTED" or not (
+        drawn or any(finding.interval.guarantee == GUARANTEES["draws"] for finding in findings)
+    )
     common = {
-        "error_probability": float(sum(finding.interval.error for finding in findings))
-        if known
-        else None,
+        "error_probability": error_sum if known else None,
         "samples": sum(finding.interval.n for finding in findings),
         "looks": max(finding.looks for finding in findings),
         **about,
     }
     said = bool(decisive.note) and decisive.note in note
-    fields = _fields(replace(decisive, note="") if said else decisive)
-    note = "; ".join(filter(None, [note, fields.pop("note")]))
-    fields["guarantee"] = max((finding.interval.guarantee for finding in findings), key=weakness)
+    fields = numbers_of(replace(decisive, note="") if said else decisive)
+    of_case = f"refuted at {decisive.case}" if verdict == "REFUTED" and decisive.case else ""
+    of_draws = _of_draws(drawn) if verdict == "VERIFIED" else ""
+    note = "; ".join(filter(None, [of_case, note, fields.pop("note"), of_draws]))
+    guarantee = max((_guarantee(finding) for finding in findings), key=weakness)
+    fields["guarantee"] = guarantee.format(drawn=drawn, plural="s" * (drawn > 1))
     fields |= {"resolution": None, "detects": ""}
     if verdict == "VERIFIED":
         fields |= _noticed(weakest) | {
@@ -228,7 +250,7 @@ def rows_of(
     row = Row(
         id=claim.id,
         statement=claim.statement,
-        expected="VERIFIED",
+        expected=expected,
         verdict=verdict,
         controls=controls,
         note=note,
@@ -249,6 +271,7 @@ def rows_of(
     printed_findings = [finding for finding in findings if finding.printed is not None]
     # One case that refutes what is printed for all of them is enough.
     printed = max(printed_findings, key=lambda finding: finding.printed == "REFUTED", default=None)
+    common["error_probability"] = error_sum
     if printed is None and error is not None:
         return [row]  # the decision with the published form was not reached
     if printed is None:
@@ -266,10 +289,19 @@ def rows_of(
                 note="a published form is announced, but no decision was given as_published=",
             ),
         ]
-    as_stated = replace(printed.prediction, value=np.asarray(printed.printed_value))
-    fields = _fields(
-        replace(printed, prediction=as_stated, note=f"judged on the measurement of {claim.id}")
+    as_stated = replace(
+        printed.prediction,
+        value=np.asarray(printed.printed_value),
+        side=printed.printed_side,
     )
+    at = f" at {printed.case}" if printed.case else ""
+    judged = replace(
+        printed,
+        outcome=printed.printed or "INCONCLUSIVE",
+        prediction=as_stated,
+        note=f"judged on the measurement of {claim.id}{at}",
+    )
+    fields = numbers_of(judged)
     fields |= {"resolution": None, "detects": ""}
     common |= {"source": str(claim.as_published), "provenance": claim.as_published.provenance}
     printed_row = Row(
@@ -280,9 +312,7 @@ def rows_of(
         controls=[
             {
                 "name": "as corrected",
-                "predicted": _plain(
-                    printed.prediction.value, _worst(printed.interval.estimate, as_stated)
-                ),
+                "predicted": _plain(printed.prediction.value, _worst(judged)),
                 "verdict": printed.outcome,
             }
         ],
@@ -311,13 +341,16 @@ def _noticed(finding: Finding) -> dict[str, Any]:
     return {"resolution": error.size if math.isfinite(error.size) else None, "detects": words}
 
 
-def _fields(finding: Finding) -> dict[str, Any]:
+def numbers_of(finding: Finding) -> dict[str, Any]:
+    """Return what a row shows of one decision; of many coordinates the least favourable one."""
     interval = finding.interval
     prediction = finding.prediction
     note = finding.note
-    at = _worst(interval.estimate, prediction)
+    at = _worst(finding)
     if at is not None:
-        shape = " x ".join(map(str, np.shape(interval.estimate)))
+        shape = " x ".join(
+            map(str, np.broadcast_shapes(np.shape(interval.estimate), np.shape(prediction.value)))
+        )
         note = "; ".join(
             filter(None, [note, f"coordinate [{', '.join(map(str, at))}] of {shape}, the worst"])
         )
@@ -334,18 +367,56 @@ def _fields(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _worst(measured: Any, prediction: Prediction) -> tuple[int, ...] | None:
-    """Return the index at which `measured` is least in favour of the prediction; None for what is
-    written out whole.
+def _worst(finding: Finding) -> tuple[int, ...] | None:
+    """Return the index that is least in favour of a finding's prediction, of those that refute it
+    if some do; None for what is written out whole.
     """
-    shape = np.shape(measured)
-    if math.prod(shape) <= _LISTED:
+    refuted = finding.outcome == "REFUTED"
+    return _least_favourable(finding.interval, finding.prediction, refuted)
+
+
+def _least_favourable(
+    interval: Enclosure, prediction: Prediction, refuted: bool = False
+) -> tuple[int, ...] | None:
+    if np.asarray(prediction.value).dtype.kind in "US":  # the name of a law
         return None
-    excess = np.asarray(measured - prediction.value, float)
-    excess = {"two": np.abs(excess), "at most": excess, "at least": -excess}[prediction.side]
+    shape = np.broadcast_shapes(np.shape(interval.estimate), np.shape(prediction.value))
+    if math.prod(shape) <= (1 if refuted else _LISTED):
+        return None
+    ends = {"two": (1, -1), "at most": (1,), "at least": (-1,)}[prediction.side]
+    off = np.asarray(interval.estimate - prediction.value, float)
+    excess = np.max([sign * off for sign in ends], axis=0)
+    margin = np.broadcast_to(np.asarray(prediction.margin, float), shape)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        excess = np.nan_to_num(excess / np.broadcast_to(prediction.margin, shape))
+        excess = np.nan_to_num(excess / margin if np.all(margin > 0) else excess)
+    if refuted and np.any(mask := np.broadcast_to(outside(interval, prediction), shape)):
+        excess = np.where(mask, excess, -np.inf)
     return tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), shape))
+
+
+def _drawn(findings: Sequence[Finding]) -> int:
+    """On how many independent drawn instances exact decisions rest: each case has its own."""
+    cases: dict[str, int] = {}
+    for finding in findings:
+        cases[finding.case] = max(cases.get(finding.case, 0), finding.drawn)
+    return sum(cases.values())
+
+
+def _guarantee(finding: Finding) -> str:
+    """What a decision rests on, with a place for the number of drawn instances."""
+    guarantee = finding.interval.guarantee
+    return f"{guarantee}, on {{drawn}} {DRAWN}{{plural}}" if finding.drawn else guarantee
+
+
+def _of_draws(count: int) -> str:
+    """Say what exact decisions on drawn instances tell of all others, "" where none was drawn."""
+    if not count:
+        return ""
+    share = failing_share(count, 1 - CONFIDENCE)
+    return (
+        f"exact on {count} {DRAWN}{'s' * (count > 1)}, no average over others: fewer than "
+        f"{100 * share:.2g} % of all can fail ({100 * CONFIDENCE:.0f} % confidence)"
+    )
 
 
 def _plain(value: Any, at: tuple[int, ...] | None = None) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from theory_on_trial.ledger import Row, brief, brief_interval
+from theory_on_trial.ledger.verdict import DRAWN, RAISED
 from theory_on_trial.ledger.words import whose
 
 WIDTH = 120
@@ -132,9 +133,10 @@ def summary(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
         )
     lines += ["unexpected verdicts:"] * bool(unexpected)
     for row in unexpected:  # pytest prints each in full
-        lines += _wrapped(
-            f"! {row.id} is {row.verdict}, expected {row.expected}. {row.note}", width
-        )
+        said = f" is {row.verdict}, expected {row.expected}. {row.note}"
+        if row.note.startswith(RAISED):  # which is no verdict
+            said = f": {row.note}"
+        lines += _wrapped(f"! {row.id}{said}", width)
     return [*lines, *totals(rows, width)]
 
 
@@ -186,6 +188,8 @@ def sentences(rows: Sequence[Row]) -> list[str]:
 def _certainty(row: Row) -> str:
     """The kind of a row's guarantee, by which the error probabilities are added up."""
     guarantee = row.guarantee or "none"
+    if guarantee.startswith("exact") and DRAWN in guarantee:
+        return "exact on draws"
     if guarantee.startswith("exact") and not row.error_probability:
         return "exact"
     return (
@@ -209,6 +213,8 @@ def not_run_sentence(not_run: Sequence[dict[str, str]], tier: str) -> str:
         "tier": f"above tier {tier} (see --trial-tier)",
         "skipped": "skipped",
         "outside": "outside their domain",
+        "the": "whose process died",
+        "running": "running when the run ended",
     }
     reasons = Counter(
         words.get(re.split(r"\W", entry["reason"])[0], "not started") for entry in not_run

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from theory_on_trial.decide.decision import Control, Finding, Outcome
-from theory_on_trial.decide.resolution import distances
+from theory_on_trial.decide.decision import MOST_ERROR, Control, Finding, Outcome
+from theory_on_trial.decide.resolution import Resolution, distances, resolution_of
 
+RAISED = "the check raised"
+"""How a note begins that says why nothing was decided."""
 COARSEST = 0.05
 """The largest error that an equality may overlook without saying why."""
 LOOSEST = 0.1
@@ -30,8 +32,14 @@ POLICED = 1 / 3
 POLICED_EXACTLY = 0.05
 """The same in exact arithmetic, where every coordinate alone would have shown any error."""
 
+DRAWN = "drawn instance"
+"""Ends the guarantee of exact decisions on instances that were drawn at random."""
+CONFIDENCE = 0.95
+"""At which it is said what share of all drawn instances could fail."""
+
 _WEAKER = (
     "exact",
+    "proved",
     "exhaustive",
     "finite-n",
     "finite-n (union)",
@@ -46,6 +54,8 @@ def weakness(guarantee: str) -> int:
     for the claim.
     """
     order = (*_WEAKER, *_WEAKEST)
+    if DRAWN in guarantee and guarantee.startswith("exact"):
+        return order.index("exhaustive")
     plain = guarantee if guarantee in order else guarantee.split(",")[0].split(" (")[0]
     return order.index(plain) if plain in order else len(order)
 
@@ -56,16 +66,26 @@ def verdict_of(
     """Return the verdict on a claim (its `kind`, `low_power` and `not_tight` are read), and why it
     is INCONCLUSIVE if it is.
 
-    VERIFIED needs every decision VERIFIED, and earned: by a procedure that fits the kind, with
-    controls that were refuted and that somebody could hold, and with a resolution as the gates
-    above say or a reason why it is coarser.
+    One decision that is REFUTED refutes the claim, whatever became of the others. VERIFIED needs
+    every decision VERIFIED, chances of error that add up to `MOST_ERROR` at most, and earned: by a
+    procedure that fits the kind, with controls that were refuted and that somebody could hold, and
+    with a resolution as the gates above say or a reason why it is coarser.
     """
-    if error is not None:
-        return "INCONCLUSIVE", f"{type(error).__name__}: {error}".split("\n")[0][:300]
+    raised = "" if error is None else f"{RAISED} {type(error).__name__}: {error}"
+    raised = raised.split("\n")[0][:300]
+    total = _total_error(findings)
+    certain = any(f.outcome == "REFUTED" and not f.interval.error for f in findings)
+    refuted = any(f.outcome == "REFUTED" for f in findings) and (certain or total <= MOST_ERROR)
+    if refuted and (error is None or isinstance(error, Exception)):
+        return "REFUTED", f"another decision was not made: {raised}" if raised else ""
+    if refuted:  # the check left by itself: skipped, expected to fail, interrupted
+        return "INCONCLUSIVE", f"{raised}; a decision was REFUTED before"
+    if raised:
+        return "INCONCLUSIVE", raised
     if not findings:
         return "INCONCLUSIVE", "the check made no decision"
-    if any(finding.outcome == "REFUTED" for finding in findings):
-        return "REFUTED", ""
+    if total > MOST_ERROR:
+        return "INCONCLUSIVE", _too_likely(findings, total)
     for number, finding in enumerate(findings, 1):
         reason = _undecided(finding) or _unearned(claim, finding)
         if reason:
@@ -76,10 +96,31 @@ def verdict_of(
     return "VERIFIED", ""
 
 
+def _total_error(findings: Sequence[Finding]) -> float:
+    """The chances of error of all decisions together; sums of tenths are rounded."""
+    return round(sum(float(finding.interval.error) for finding in findings), 12)
+
+
+def _too_likely(findings: Sequence[Finding], total: float) -> str:
+    """Say that the chances of error add up to too much, and of trained models how many runs would
+    do.
+    """
+    sentence = (
+        f"the chances of error of {len(findings)} decisions add up to {total:.3g}, which decides "
+        f"nothing: at most {MOST_ERROR:g}"
+    )
+    counts = [finding for finding in findings if finding.procedure == "runs"]
+    if not counts:
+        return sentence
+    share = MOST_ERROR / len(counts)
+    needed = math.ceil(1 - math.log2(share))
+    return f"{sentence}; {needed} runs each that agree would do, at alpha={2.0 ** (1 - needed):.2g}"
+
+
 def _undecided(finding: Finding) -> str:
     if finding.outcome == "VERIFIED":
         return ""
-    return finding.note or "the interval lies neither within the margin nor outside the slack"
+    return finding.note or "the interval lies neither within the margin nor outside it"
 
 
 def _unearned(claim: Any, finding: Finding) -> str:
@@ -96,8 +137,9 @@ def _unearned(claim: Any, finding: Finding) -> str:
         "distribution",
         "runs",
     )
-    size = finding.resolution.size
-    unit = finding.resolution.unit
+    found = _stated(finding)
+    size = found.size
+    unit = found.unit
     limit = LOOSEST if one_sided else COARSEST
     if finding.procedure == "order":  # errors of exponents add up, whatever the exponent
         limit = COARSEST_EXPONENT / (abs(float(finding.prediction.value)) or 1.0)
@@ -110,6 +152,7 @@ def _unearned(claim: Any, finding: Finding) -> str:
             "not (@claim(low_power=))"
         )
     error = f"{100 * size:.2g} %{f' {unit}' if unit else ''}"
+    limit *= 1 + 1e-9  # a margin of 5 % itself may be a rounding more
     if size > limit and one_sided:
         return (
             f"the bound could be {error} tighter: attain it on some instance, or say why not "
@@ -117,10 +160,21 @@ def _unearned(claim: Any, finding: Finding) -> str:
         )
     if size > limit:
         return f"an error below {error} would not be noticed: {_SHARPEN}"
-    if finding.resolution.beside > max(COARSEST_ALONE, limit):
-        alone = f"one coordinate below {100 * finding.resolution.beside:.2g} % of the largest"
+    if found.beside > max(COARSEST_ALONE, limit):
+        alone = f"one coordinate below {100 * found.beside:.2g} % of the largest"
         return f"an error in {alone} would not be noticed: {_SHARPEN}"
     return ""
+
+
+def _stated(finding: Finding) -> Resolution:
+    """The resolution that a decision promises: of an equality that of its margin, whatever interval
+    the samples gave.
+    """
+    prediction = finding.prediction
+    if prediction.side != "two" or not np.any(prediction.margin) or finding.resolution.rival:
+        return finding.resolution
+    value = np.asarray(prediction.value, float)
+    return resolution_of(value, value, prediction)
 
 
 _SHARPEN = "sharpen the decision, or say why its power is low (@claim(low_power=))"

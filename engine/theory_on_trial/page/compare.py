@@ -2,12 +2,14 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from theory_on_trial.ledger import SCHEMA, brief, brief_interval
+from theory_on_trial.ledger.journal import place
 from theory_on_trial.ledger.verdict import weakness
 
 _HALF_OF_FLOAT64 = (
@@ -148,15 +150,20 @@ def read(path: Path | str) -> dict[str, Any]:
     try:
         ledger = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"{path} must be a ledger that can be read ({error.strerror})") from None
+        left = place(Path(path))
+        hint = f"; {left} holds the rows of a run that was ended" if left.exists() else ""
+        raise ValueError(
+            f"{path} must be a ledger that can be read ({error.strerror}){hint}"
+        ) from None
     except ValueError as error:
         raise ValueError(f"{path} must be a ledger in JSON, got something else ({error})") from None
     schema = ledger.get("schema") if isinstance(ledger, dict) else None
     if schema != SCHEMA:
         raise ValueError(
-            f"{path} must be a ledger written by --ledger, of schema {SCHEMA!r}, got {schema!r}"
+            f"{path} must be a ledger written by --trial-ledger, of schema {SCHEMA!r}, got "
+            f"{schema!r}"
         )
-    rows = ledger.get("claims")
+    rows = ledger["claims"] = _present_names(ledger.get("claims"))
     is_whole = isinstance(rows, list) and all(
         isinstance(row, dict) and row.keys() >= _COMPARED for row in rows
     )
@@ -167,9 +174,29 @@ def read(path: Path | str) -> dict[str, Any]:
             f"{path} must be a whole ledger: its platform, or a field of a claim, is missing"
         )
     if ledger.get("interrupted"):
-        raise ValueError(f"{path} must be a whole ledger: its run was interrupted")
+        raise ValueError(f"{path} must be a whole ledger, but its run was interrupted")
     contents: dict[str, Any] = ledger
     return contents
+
+
+_FORMER = {"notices": "detects", "why_coarse": "why_low_power"}
+
+
+def _present_names(rows: Any) -> Any:
+    """Return rows with the names of today; ledgers of version 0.3 and before have others."""
+    if not isinstance(rows, list):
+        return rows
+    return [
+        {
+            _FORMER.get(name, name): re.sub("-as-printed$", "-as-published", value)
+            if name == "id"
+            else value
+            for name, value in row.items()
+        }
+        if isinstance(row, dict)
+        else row
+        for row in rows
+    ]
 
 
 def _circumstances(ledger: dict[str, Any]) -> list[tuple[str, str]]:

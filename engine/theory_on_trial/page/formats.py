@@ -13,6 +13,7 @@ from html import escape
 from importlib.metadata import version
 from pathlib import Path
 
+from theory_on_trial.base.files import write_text
 from theory_on_trial.ledger import Row, brief, brief_interval
 from theory_on_trial.ledger.words import whose
 from theory_on_trial.page.typeset import GREEK_NAMES
@@ -260,4 +261,4 @@ def badge(rows: Sequence[Row]) -> str:
 def write(path: Path, texts: Mapping[str, str]) -> None:
     """Write texts by suffix: the first to `path`, the others beside it."""
     for number, (suffix, text) in enumerate(texts.items()):
-        (path if not number else path.with_suffix(f".{suffix}")).write_text(text, encoding="utf-8")
+        write_text(path if not number else path.with_suffix(f".{suffix}"), text)

@@ -13,13 +13,13 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from theory_on_trial.base.files import write_text
 from theory_on_trial.ledger import Row, brief, brief_interval, paper_in, platform_facts
 from theory_on_trial.ledger.terminal import sentences
 from theory_on_trial.ledger.words import whose
 from theory_on_trial.page.plot import interval_plot
 from theory_on_trial.page.typeset import GREEK_NAMES, typeset
 from theory_on_trial.repository.outline import files, title
-from theory_on_trial.repository.records import tables
 
 
 class Picture:
@@ -102,8 +102,7 @@ def write_html(
     claim that the run left out.
 
     The claims live in the repository at `folder`. What was drawn into its `figures/out` for these
-    papers is embedded; the tables in its `records`, which say how far to trust the verdicts, become
-    a second page beside this one, of the same name with `-trust`.
+    papers is embedded.
     """
     papers = [
         Section(
@@ -121,13 +120,6 @@ def write_html(
         for picture in paper.pictures:
             for claim in picture.claims:
                 pictures_of.setdefault(claim, []).append(picture)
-    trust = tables(folder / "records")
-    trust_path = path.with_name(f"{path.stem}-trust{path.suffix}")
-    if trust:
-        text = _ENVIRONMENT.get_template("trust.html.jinja").render(
-            trust=trust, ids={row.id for row in rows}, report=path
-        )
-        trust_path.write_text(text, encoding="utf-8")
     page = _ENVIRONMENT.get_template("report.html.jinja").render(
         totals=sentences(rows),
         seed=seed,
@@ -141,9 +133,8 @@ def write_html(
             name: sorted({getattr(row, name) for row in rows})
             for name in ("paper", "kind", "verdict")
         },
-        trust=trust_path.name if trust else "",
     )
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 def write_gallery(path: Path, images: Iterable[Path]) -> None:
@@ -156,7 +147,12 @@ def write_gallery(path: Path, images: Iterable[Path]) -> None:
     page = _ENVIRONMENT.get_template("gallery.html.jinja").render(
         pictures=pictures, papers=papers, titles=titles
     )
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
+
+
+def rendered(template: str, **content: Any) -> str:
+    """Return a page of this package, made from its template."""
+    return _ENVIRONMENT.get_template(template).render(**content)
 
 
 def drawn_of(paper: str, folder: Path) -> list[Picture]:

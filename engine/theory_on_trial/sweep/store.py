@@ -19,17 +19,17 @@ import numpy as np
 from jaxtyping import Shaped
 
 from theory_on_trial.contract import require
-from theory_on_trial.repository.digest import digest_of
+from theory_on_trial.repository.source import digest_of
 
 Rows = Shaped[np.ndarray, "..."]
 _DAY = 24 * 3600.0
 
 
 def source_digest(simulator: Callable[..., Any]) -> str:
-    """Return the digests of all source that a simulator may run, installed libraries apart.
+    """Return the digest of all source that a simulator may run, installed libraries apart.
 
     That is its own module and whatever this imports, directly or not, from its repository and from
-    this package (see `repository.digest`). An edit in any of these files that may compute something
+    this package (see `repository.source`). An edit in any of these files that may compute something
     else gives another digest, and finished chunks no longer count.
 
     Raises ValueError for a function whose source does not say what it computes: one without a file
@@ -52,7 +52,7 @@ def source_digest(simulator: Callable[..., Any]) -> str:
     file = Path(str(module.__file__)).absolute()
     # `python -m name` calls it __main__, and so does `python name.py`, which knows no other name.
     name = file.stem if module.__name__ == "__main__" else module.__name__
-    return "".join(digest_of([(name if module.__spec__ is None else module.__spec__.name, file)]))
+    return digest_of([(name if module.__spec__ is None else module.__spec__.name, file)])
 
 
 class ChunkStore:

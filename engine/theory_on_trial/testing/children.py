@@ -1,5 +1,6 @@
 """Fixtures of test suites that start many programs: import them in a conftest."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,8 +28,14 @@ def warm_children(warm_python: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def true_children(warm_children: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def true_children(warm_children: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """In a module whose tests have warm children: the test is about what a Python imports, or how
     it is stopped.
+
+    What it starts hears Ctrl-C. A shell starts what runs in its background deaf to it, and the deaf
+    start the deaf.
     """
     monkeypatch.setattr(sys, "executable", TRUE_PYTHON)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

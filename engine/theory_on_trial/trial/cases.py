@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -26,8 +27,8 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
     case's own values.
 
     Each case has random streams of its own. Settings are held to their annotations before anything
-    runs (`domain.OutsideDomain`). Raises `ValueError` for cases that are none or do not fit the
-    settings.
+    runs (`domain.OutsideDomain`). What one case raises does not hide the others: they run, and it
+    is raised then. Raises `ValueError` for cases that are none or do not fit the settings.
     """
     parameters = list(inspect.signature(function).parameters.values())
     names = [parameter.name for parameter in parameters[1:]]
@@ -55,21 +56,36 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
             list({repr(case): case for case in settings}.values()) if given else settings
         )  # which makes two one
         labels = [
-            ", ".join(f"{name}={_plain(case[name])!r}" for name in case_names) for case in distinct
+            ", ".join(f"{name}={stated(case[name])}" for name in case_names) for case in distinct
         ]
-        admissible = [
-            _in_case(label, admitted, function, case)
-            for label, case in zip(labels, distinct, strict=True)
+        # Functions of one name are told apart by their place.
+        labels = [
+            label if label not in labels[:place] else f"{label} ({place + 1})"
+            for place, label in enumerate(labels)
         ]
-        for label, case in zip(labels, admissible, strict=True):
+        errors: list[Exception] = []
+        admissible: list[tuple[str, dict[str, Any]]] = []
+        for label, case in zip(labels, distinct, strict=True):
+            try:
+                admissible.append((label, _in_case(label, admitted, function, case)))
+            except OutsideDomain as error:
+                if given:  # nothing runs at settings of which the claim says nothing
+                    raise
+                errors.append(error)
+        for label, case in admissible:
             trial.settings.append(case)
             with trial.case(label):
                 try:
                     _in_case(label, function, trial, **case)
                 except Refusal as error:
-                    if not given:  # the claim's own settings hold, or it is wrong
-                        raise
-                    raise OutsideDomain(str(error)) from error
+                    # The claim's own settings hold, or it is wrong.
+                    errors.append(OutsideDomain(str(error)) if given else error)
+                    errors[-1].__cause__ = error if given else error.__cause__
+                except Exception as error:
+                    errors.append(error)
+        if errors:
+            # What goes wrong says more than that a case is outside of what the claim speaks of.
+            raise next((e for e in errors if not isinstance(e, OutsideDomain)), errors[0])
 
     slots = [
         p if p.name not in case_names else p.replace(default=BY_CASE, kind=p.KEYWORD_ONLY)
@@ -90,6 +106,15 @@ def _in_case(label: str, function: Callable[..., Any], /, *given: Any, **named: 
         if label and len(error.args) == 1 and not str(error).startswith(label):
             error.args = (f"{label}: {error}",)
         raise
+
+
+def stated(value: Any) -> str:
+    """Return a setting in words that are the same in every run: functions by their names, without
+    the place in memory.
+    """
+    if inspect.isfunction(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(_plain(value)))
 
 
 def _plain(value: Any) -> Any:

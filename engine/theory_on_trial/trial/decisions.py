@@ -16,8 +16,9 @@ from typing import Any, ParamSpec, get_args
 import numpy as np
 
 from theory_on_trial.contract.renamed import renamed
-from theory_on_trial.decide import evidence, sampling, trends
+from theory_on_trial.decide import evidence, looks, processes, prover, sampling, trends
 from theory_on_trial.decide.decision import (
+    MOST_ERROR,
     Control,
     Finding,
     Prediction,
@@ -26,16 +27,23 @@ from theory_on_trial.decide.decision import (
     outside,
 )
 from theory_on_trial.decide.evidence import Instances
-from theory_on_trial.decide.resolution import distance, unequal
+from theory_on_trial.decide.looks import Plan
+from theory_on_trial.decide.processes import Form
+from theory_on_trial.decide.resolution import EXACT, Resolution, distance, unequal
 from theory_on_trial.decide.sampling import Draws, Measure
-from theory_on_trial.laws import Bernoulli, Law, SupDistance, TwoSampleDistance
+from theory_on_trial.decide.suggestion import laws_that_fit
+from theory_on_trial.laws import Bernoulli, Enclosure, Law, SupDistance, TwoSampleDistance
 from theory_on_trial.trial.domain import OutsideDomain
 
 ALPHA = 1e-6
-"""Bound on the chance of a wrong verdict, per claim."""
+"""Bound on the chance of a wrong verdict, per claim, unless it says another."""
 
 _ONE_INSTANCE = "on one random instance, the same at every size"
-_OF_THIS_DRAW = "of what this seed drew, and no average over other draws"
+_GIVEN = "given samples, which nobody saw being drawn"
+_OPEN = "the interval lies neither within the margin nor outside it"
+
+DrawsAt = Callable[[np.random.Generator, int, Any], Any]
+"""Returns the next samples at a size: of a generator, how many, and the size."""
 
 Given = ParamSpec("Given")
 
@@ -49,7 +57,10 @@ def _remembered(decision: Callable[Given, None]) -> Callable[Given, None]:
     def remembered(*given: Given.args, **named: Given.kwargs) -> None:
         try:
             decision(*given, **named)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        # A sampler may skip or exit, too: what it was about must not be lost.
+        except BaseException as error:
             trial: Any = given[0]
             if (
                 trial.refusal is None
@@ -74,16 +85,24 @@ class Trial:
             share a stream.
         seed: any integer.
         progress: called with (samples drawn, most that may be drawn) after each look.
+        error: bound on the chance of a wrong verdict, of all decisions together, in (0, 0.1].
     """
 
+    _form: Form = "key"  # of a measurement whose signature does not say it
+
     def __init__(
-        self, claim_id: str, seed: int = 0, progress: Callable[[int, int], None] | None = None
+        self,
+        claim_id: str,
+        seed: int = 0,
+        progress: Callable[[int, int], None] | None = None,
+        error: float = ALPHA,
     ):
         self.claim_id = claim_id
         self.seed = seed
+        self.error = checked_error(error)
         self.findings: list[Finding] = []
         self.settings: list[dict[str, Any]] = []  # of every case that was begun
-        self.refusal: Exception | None = None  # of the first decision that could not be made
+        self.refusal: BaseException | None = None  # of the first decision that could not be made
         self._drawn = False  # whether the claim has a key or a generator
         self._progress = progress
         self._case = ""
@@ -119,18 +138,27 @@ class Trial:
         *,
         ops: float | None = None,
         scale: Any = None,
+        instances: Instances | None = None,
+        independent: int | None = None,
         controls: Mapping[str, Any] | None = None,
         control_processes: Mapping[str, Any] | None = None,
         as_published: Any = None,
     ) -> None:
         """Two routes to one number agree up to rounding (see `evidence.identity` for `ops` and
         `scale`).
+
+        Once the check has drawn at random, its identities are of drawn instances: of one for each
+        case, or of as many as `independent=` says. The row then tells how many there were and what
+        share of all could still fail. `instances` is "draws", "grid", "search" or "all", as for
+        `bound`, where the check should say so itself.
         """
+        drawn = self._instances("identity", instances, independent, np.size(value))
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            return evidence.identity(
+            finding = evidence.identity(
                 measured, predict, wrong, ops=_roundings(ops), scale=scale, printed=as_published
             )
+            return replace(evidence.rests_on(finding, instances), drawn=drawn)
 
         self._record(
             "identity",
@@ -149,16 +177,19 @@ class Trial:
         independent: int | None = None,
         ops: float | None = None,
         scale: Any = None,
+        attained: float | None = None,
         controls: Mapping[str, Any] | None = None,
         control_processes: Mapping[str, Any] | None = None,
         as_published: Any = None,
     ) -> None:
-        """Lhs <= rhs on every instance (see `evidence.bound`); controls are wrong right-hand
-        sides.
+        """Lhs <= rhs on every instance (see `evidence.bound`); controls are wrong right-hand sides.
+
+        `attained` in (0, 1] says more: on some instance lhs is that share of rhs at least.
         """
+        drawn = int(self._drawn and instances != "draws")
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            return evidence.bound(
+            finding = evidence.bound(
                 measured,
                 rhs,
                 wrong,
@@ -169,6 +200,13 @@ class Trial:
                 alpha=self._alpha(),
                 printed=as_published,
             )
+            if instances == "draws" and not self._drawn and finding.outcome != "REFUTED":
+                raise ValueError(
+                    'instances="draws", but the check has drawn nothing from the streams of the '
+                    "trial: draw with trial.generator() or trial.key(), or say "
+                    '"search", "grid" or "all"'
+                )
+            return evidence.attained(replace(finding, drawn=drawn), attained, instances)
 
         self._record(
             "bound",
@@ -199,12 +237,12 @@ class Trial:
         terms, `margin` what the claim says (of an equality; a one-sided claim has none), `scale`
         what an error is measured in where the prediction is 0.
         """
-        controls = controls or {}
         prediction = _prediction(predict, margin, slack, side, scale)
+        controls = self._tried(prediction, controls, control_processes)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
             finding = evidence.enclosed(measured, error, prediction, wrong, printed=as_published)
-            return replace(finding, note=_OF_THIS_DRAW * self._drawn)
+            return replace(finding, drawn=int(self._drawn))
 
         self._record(
             "value",
@@ -216,10 +254,14 @@ class Trial:
     @_remembered
     def limit(
         self,
-        values: Any,
-        sizes: Any,
-        predict: Any,
+        values: Any = None,
+        sizes: Any = None,
+        predict: Any = None,
         *,
+        sampler: DrawsAt | None = None,
+        law: Law | None = None,
+        first: int = 64,
+        most: int = 100_000,
         remainder: Any = None,
         order: float | Sequence[float] | None = None,
         margin: Any,
@@ -231,86 +273,118 @@ class Trial:
     ) -> None:
         """Values at growing sizes tend to the prediction (see `trends.limit`).
 
-        The values are computed exactly, or are a list of `laws.Enclosure`, one per size.
-        `same_instance=True` says of numbers that whatever was drawn at random is the same at every
-        size, and that they are exact for it.
+        The values are computed exactly, or are a list of `laws.Enclosure`, one per size, or the
+        means that `sampler` and `law` give, see `growth`. `same_instance=True` says of numbers that
+        whatever was drawn at random is the same at every size, and that they are exact for it.
         """
-        self._check_exact(values, same_instance)
-        controls = controls or {}
         prediction = _prediction(predict, margin, slack, "two", scale)
-        limit = trends.limit(
-            values,
-            sizes,
-            prediction,
-            controls,
-            remainder=remainder,
-            order=order,
-            printed=as_published,
+
+        def judged(values: Any) -> Finding:
+            return trends.limit(
+                values,
+                sizes,
+                prediction,
+                controls or {},
+                remainder=remainder,
+                order=order,
+                printed=as_published,
+            )
+
+        if sampler is not None:
+            limit = self._at_sizes(sampler, sizes, law, first, most, judged)
+        else:
+            self._check_exact(values, same_instance)
+            limit = judged(values)
+        self._record(
+            "limit",
+            replace(limit, drawn=int(same_instance and self._drawn)),
+            remark=_ONE_INSTANCE * same_instance,
         )
-        note = "; ".join(filter(None, [_ONE_INSTANCE * same_instance, limit.note]))
-        self._record("limit", replace(limit, note=note))
 
     @_remembered
     def order(
         self,
-        errors: Any,
-        sizes: Any,
-        predict: float,
+        errors: Any = None,
+        sizes: Any = None,
+        predict: Any = None,
         *,
+        sampler: DrawsAt | None = None,
+        law: Law | None = None,
+        first: int = 64,
+        most: int = 100_000,
         rounding: Any = None,
         margin: float,
         controls: Mapping[str, Any],
         control_processes: Mapping[str, Any] | None = None,
         as_published: Any = None,
         same_instance: bool = False,
+        next_term: float | None = None,
     ) -> None:
         """Errors behave like n^predict (see `trends.convergence_order`); `same_instance` as for
         `limit`.
 
-        The errors are computed exactly up to `rounding`, or are a list of `laws.Enclosure`, one per
-        size.
+        The errors, absolute values, are computed exactly up to `rounding`, or are a list of
+        `laws.Enclosure`, one per size, or the means that `sampler` and `law` give, see `growth`.
+        `next_term=e` says that the next term of the errors is smaller by n^-e.
         """
-        self._check_exact(errors, same_instance)
-        prediction = _prediction(predict, margin, 0.0, "two", 1.0)
+        if sampler is None:
+            self._check_exact(errors, same_instance)
+        prediction = _prediction(predict, margin, 0.0, "two", None if predict else 1.0)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            exponent = trends.convergence_order(measured, sizes, rounding)
-            return replace(
-                trends.order(exponent, prediction, wrong, as_published),
-                note=_ONE_INSTANCE * same_instance,
-            )
+            exponent = trends.convergence_order(measured, sizes, rounding, next_term)
+            finding = trends.order(exponent, prediction, wrong, as_published)
+            if finding.outcome == "INCONCLUSIVE":
+                finding = replace(finding, note=trends.unsettled(exponent, measured, sizes))
+            return replace(finding, drawn=int(same_instance and self._drawn))
 
+        if sampler is None:
+            finding = judged(errors, controls)
+        else:
+            finding = self._at_sizes(
+                sampler, sizes, law, first, most, lambda boxes: judged(boxes, controls)
+            )
         self._record(
             "order",
-            judged(errors, controls),
+            finding,
             control_processes,
             lambda measured: judged(measured, {}),
+            remark=_ONE_INSTANCE * same_instance,
         )
 
     @_remembered
     def growth(
         self,
-        n: Any,
-        low: Any,
-        high: Any,
-        claimed: str,
+        n: Any = None,
+        low: Any = None,
+        high: Any = None,
+        claimed: trends.GrowthLaw = "",
         *,
-        error: float,
-        slack_log: float,
-        controls: Sequence[str],
+        sampler: DrawsAt | None = None,
+        sizes: Any = None,
+        law: Law | None = None,
+        first: int = 64,
+        most: int = 100_000,
+        error: float | None = None,
+        slack_log: float = 0.0,
+        controls: Sequence[str] | Mapping[str, trends.GrowthLaw] = (),
         guarantee: str = "finite-n (union)",
         as_published: str | None = None,
     ) -> None:
-        """The boxes around a growing quantity admit the claimed law and no other (see
+        """The quantity in the boxes grows as the claimed law, Theta of it, and as no other (see
         `trends.growth`).
+
+        In place of the sizes `n` and their boxes, `sampler(generator, count, size)` returns the
+        next `count` samples, shape `(count,)`, at one of the `sizes`; the quantity is what `law` is
+        the law of, a mean as for `mean`. Samples come in looks of `first` at every size, growing by
+        1.4 up to about `most` at each, until the boxes decide; their chance of error is that of the
+        decision.
         """
-        if self._drawn and not error:
-            raise ValueError(
-                "boxes of a claim that draws at random may miss: state the chance, error= above 0"
-            )
-        self._record(
-            "growth",
-            trends.growth(
+        if not claimed:
+            raise ValueError('growth needs a law, as claimed="log n"')
+
+        def judged(n: Any, low: Any, high: Any, error: float, guarantee: str) -> Finding:
+            return trends.growth(
                 n,
                 low,
                 high,
@@ -320,22 +394,38 @@ class Trial:
                 controls=controls,
                 guarantee=guarantee,
                 printed=as_published,
-            ),
-        )
+            )
+
+        def of_samples(boxes: Sequence[Enclosure]) -> Finding:
+            low, high = ([float(box[end]) for box in boxes] for end in (1, 2))
+            total = sum(box.error for box in boxes)
+            return judged(sizes, low, high, total, f"{boxes[0].guarantee} (union)")
+
+        if sampler is not None:
+            finding = self._at_sizes(sampler, sizes, law, first, most, of_samples)
+        elif error is None:
+            raise ValueError("say what the chance is that a box misses, error=: 0 of exact ones")
+        elif self._drawn and not error:
+            raise ValueError(
+                "boxes of a claim that draws at random may miss: state the chance, error= above 0"
+            )
+        else:
+            finding = judged(n, low, high, error, guarantee)
+        self._record("growth", finding)
 
     @_remembered
     def growth_at_most(
         self,
         n: Any,
         boxes: tuple[Any, Any],
-        claimed: str,
+        claimed: trends.GrowthLaw,
         *,
         error: float,
         control_processes: Mapping[str, tuple[Any, Any]],
         guarantee: str = "finite-n (union)",
         as_published: str | None = None,
     ) -> None:
-        """The quantity in the boxes (low, high) grows at most like the claimed law (see
+        """The quantity in the boxes (low, high) is O of the claimed law (see
         `trends.growth_at_most`).
         """
 
@@ -363,13 +453,13 @@ class Trial:
         """A feasible value and a certified lower bound enclose the predicted optimum (see
         `evidence.gap`).
         """
-        prediction = _prediction(predict, margin, 0.0, "two", scale)
-        self._record(
-            "gap",
-            evidence.gap(
-                primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_published
-            ),
+        prediction = _prediction(
+            predict, margin, 0.0, "two", None if np.any(predict) else scale or None
         )
+        finding = evidence.gap(
+            primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_published
+        )
+        self._record("gap", replace(finding, drawn=int(self._drawn)))
 
     @_remembered
     def runs(self, outcomes: Any, *, alpha: float, controls: Mapping[str, Any]) -> None:
@@ -384,11 +474,12 @@ class Trial:
     @_remembered
     def mean(
         self,
-        measure: Measure | None = None,
+        measure: Any = None,
         predict: Any = None,
         *,
-        law: Law,
+        law: Law | None = None,
         sampler: Draws | None = None,
+        samples: Any = None,
         margin: Any = None,
         slack: Any = 0.0,
         side: Side = "two",
@@ -396,90 +487,113 @@ class Trial:
         controls: Mapping[str, Any] | None = None,
         control_processes: Mapping[str, Measure] | Mapping[str, Draws] | None = None,
         as_published: Any = None,
+        error: float | None = None,
         first: int = 64,
-        most: int = 100_000,
+        most: int | None = None,
         vectorised: bool = False,
     ) -> None:
-        """The parameter of `law` (a mean, a variance, …) of `measure(key)` meets the prediction.
+        """The parameter of `law` (a mean, a variance, …) of a measurement meets the prediction.
 
-        `measure` is jittable and returns one sample, any shape, for one key. Samples come in looks
-        of `first` (the size of the one compiled program), growing by 1.4 up to about `most`, until
-        the interval decides. `margin`, `slack` and `scale` are those of `value`. `vectorised=True`
-        draws the samples by `vmap` on a CPU too: right for tiny samples without linear algebra.
+        A measurement `measure(rng)` returns one sample, any shape, drawn with the generator of
+        NumPy that it is given; `measure(rng, n)` returns the next n samples, shape `(n, *shape)`
+        (as does `sampler=`, for PyTorch or R, too); `measure(key)` is jittable and returns one
+        sample for one key of JAX. `samples=` is an array of samples that exist, along its first
+        axis: the guarantee then says that nobody saw them being drawn. Wrong processes have the
+        form of the measurement.
 
-        In place of `measure`, for NumPy, PyTorch or R, `sampler(generator, n)` returns the next n
-        samples, shape `(n, *shape)`, drawn with the generator of NumPy that it is given; wrong
-        processes are then of this form, too.
+        Samples come in looks of `first` (of a key the size of the one compiled program), growing
+        by 1.4 up to about `most`, until the interval decides. `margin`, `slack` and `scale` are
+        those of `value`. `error` in (0, 0.1] is the chance of a wrong verdict of this decision;
+        left out, it is a share of the trial's. `vectorised=True` draws the samples of keys by
+        `vmap` on a CPU too: right for tiny samples without linear algebra.
+
+        Raises `ValueError` without a law, with a line for each that there is.
         """
-        controls = controls or {}
+        if callable(predict) and not callable(measure):
+            raise TypeError(
+                "the measurement comes first and the prediction second: these are swapped"
+                if measure is not None
+                else "predict= must be numbers, got a function"
+            )
+        process, form = self._process(measure, sampler, samples, vectorised, control_processes)
         prediction = _prediction(predict, margin, slack, side, scale)
-        alpha = self._alpha()
-        looks = evidence.planned_looks(first, most)
-        process = sampling.either(measure, sampler, vectorised)
+        if law is None:
+            some = process if form == "array" else self._sampler("", process, form, 64)(64)
+            raise ValueError(laws_that_fit(some))
+        controls = self._tried(prediction, controls, control_processes, law)
+        alpha = self._alpha(error)
 
-        def judged(name: str, process: Measure | Draws, wrong: Mapping[str, Any]) -> Finding:
-            draw = self._sampler(name, process, first, vectorised, by_generator=sampler is not None)
-            return evidence.mean(
+        def judged(name: str, process: Any, wrong: Mapping[str, Any]) -> Finding:
+            own_form = processes.form_of(process, form) if name else form
+            draw = self._sampler(name, process, own_form, first, vectorised)
+            finding = evidence.mean(
                 sampling.varied(draw, law, prediction.value, _what(name)),
                 prediction,
                 wrong,
                 law=law,
-                looks=looks,
+                looks=_plan(law, prediction, draw, first, most, alpha),
                 alpha=alpha,
                 printed=None if name else as_published,
                 progress=self._progress,
+                widened=_widened(draw),
             )
+            return _of_given(finding) if form == "array" else _counted(finding, draw)
 
         self._sampled("mean", judged, process, controls, control_processes)
 
-    def probability(
-        self, measure: Measure | None = None, predict: Any = None, **options: Any
-    ) -> None:
-        """The event `measure(key)` (0 or 1) has the predicted probability; options as for
+    def probability(self, measure: Any = None, predict: Any = None, **options: Any) -> None:
+        """The event that is measured (0 or 1) has the predicted probability; options as for
         `mean`.
         """
+        _check_can_fail(predict, options.get("side", "two"))
         self.mean(measure, predict, law=Bernoulli(), **options)
 
     @_remembered
     def distribution(
         self,
-        measure: Measure | None = None,
+        measure: Any = None,
         cdf: Callable[[np.ndarray], np.ndarray] | None = None,
         *,
         sampler: Draws | None = None,
+        samples: Any = None,
         margin: float,
         slack: float = 0.0,
         controls: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
         control_processes: Mapping[str, Measure] | Mapping[str, Draws] | None = None,
+        error: float | None = None,
         first: int = 64,
-        most: int = 100_000,
+        most: int | None = None,
         vectorised: bool = False,
     ) -> None:
-        """The law of `measure(key)` is `cdf` to within `margin` in sup |F - F0|; controls are wrong
+        """The law of a measurement is `cdf` to within `margin` in sup |F - F0|; controls are wrong
         cdfs.
 
-        Without a cdf, `measure` returns a pair of independent samples from two routes, which must
-        share one law. `sampler` as for `mean`.
+        Without a cdf, the measurement returns a pair of independent samples from two routes, which
+        must share one law. Its forms, `samples` and `error` as for `mean`.
         """
-        alpha = self._alpha()
-        looks = evidence.planned_looks(first, most)
-        process = sampling.either(measure, sampler, vectorised)
+        process, form = self._process(measure, sampler, samples, vectorised, control_processes)
+        alpha = self._alpha(error)
         law = TwoSampleDistance() if cdf is None else SupDistance(cdf)
+        prediction = Prediction(0.0, margin, slack, "at most")
+        controls = self._tried_laws(cdf, margin, controls, control_processes)
 
-        def judged(name: str, process: Measure | Draws, wrong: Mapping[str, Any]) -> Finding:
-            draw = self._sampler(name, process, first, vectorised, by_generator=sampler is not None)
-            return evidence.distribution(
+        def judged(name: str, process: Any, wrong: Mapping[str, Any]) -> Finding:
+            own_form = processes.form_of(process, form) if name else form
+            draw = self._sampler(name, process, own_form, first, vectorised)
+            finding = evidence.distribution(
                 sampling.varied(draw, law, None, _what(name)),
                 cdf,
                 wrong,
                 margin=margin,
                 slack=slack,
-                looks=looks,
+                looks=_plan(law, prediction, draw, first, most, alpha),
                 alpha=alpha,
                 progress=self._progress,
+                widened=_widened(draw),
             )
+            return _of_given(finding) if form == "array" else _counted(finding, draw)
 
-        self._sampled("distribution", judged, process, controls or {}, control_processes)
+        self._sampled("distribution", judged, process, controls, control_processes)
 
     # --------------------------------------------------------------------------------- shared parts
 
@@ -489,7 +603,13 @@ class Trial:
         return self._key(name)
 
     def _key(self, name: str) -> Any:
-        import jax
+        try:
+            import jax
+        except ImportError as error:
+            raise ImportError(
+                "a key needs JAX: pip install 'theory-on-trial[jax]', or draw with rng, a "
+                "generator of NumPy"
+            ) from error
 
         digest = self._digest(name)
         key = jax.random.key(self.seed if -(2**63) <= self.seed < 2**63 else self.seed % 2**63)
@@ -513,6 +633,97 @@ class Trial:
         case = f"[{self._case}]" * bool(self._case)
         return hashlib.sha256(f"{self.claim_id}{case}/{name}".encode()).digest()
 
+    def _at_sizes(
+        self,
+        sampler: DrawsAt,
+        sizes: Any,
+        law: Law | None,
+        first: int,
+        most: int,
+        judged: Callable[[list[Enclosure]], Finding],
+    ) -> Finding:
+        """Sample at every size until intervals for the parameters of a law decide, or the looks are
+        used up.
+        """
+        if law is None or sizes is None:
+            raise ValueError("a sampler at sizes needs them, sizes=, and the law of a sample, law=")
+        looks = evidence.planned_looks(first, most)
+        name = f"{len(self.findings)}"
+        streams = [self._generator(f"{name}/size {size}") for size in sizes]
+        pilots = [
+            np.mean(
+                sampling.numbers(
+                    sampler(self._generator(f"{name}/pilot {size}"), first, size), first
+                )
+            )
+            for size in sizes
+        ]
+        # Intervals are aimed at what the pilot says of the whole rise, from samples of its own.
+        target = np.asarray(np.ptp(pilots) / 50 or 1e-3)
+        share = self._alpha() / len(sizes) / (1 if law.time_uniform else len(looks))
+        batches: list[list[np.ndarray]] = [[] for _ in sizes]
+        done = 0
+        for total in looks:
+            for size, stream, own in zip(sizes, streams, batches, strict=True):
+                new = sampling.numbers(sampler(stream, total - done, size), total - done)
+                if new.ndim != 1:
+                    raise ValueError(
+                        f"a sampler at sizes returns one number a sample, got shape {new.shape}"
+                    )
+                own.append(new)
+            done = total
+            boxes = [
+                law.interval(own, share, target)._replace(error=self._alpha() / len(sizes))
+                for own in batches
+            ]
+            finding = judged(boxes)
+            if self._progress is not None:
+                self._progress(total, looks[-1])
+            outcomes = [finding.outcome, *(control.outcome for control in finding.controls)]
+            if finding.outcome == "REFUTED" or "INCONCLUSIVE" not in outcomes:
+                break
+        interval = finding.interval._replace(n=done * len(sizes))
+        note = finding.note
+        if finding.outcome == "INCONCLUSIVE":
+            widest = max(float(box.high - box.low) for box in boxes)
+            wide = f"the boxes are up to {widest:.2g} wide after {done} samples at each size"
+            note = "; ".join(filter(None, [note, f"{wide}: most= says how many may be drawn"]))
+        return replace(
+            finding,
+            interval=interval,
+            note=note,
+            looks=looks.index(done) + 1,
+            budget=done / looks[-1],
+        )
+
+    def _instances(
+        self, decision: str, instances: Instances | None, independent: int | None, count: int
+    ) -> int:
+        """Return on how many independent drawn instances a decision without sampling rests, 0 for
+        none.
+        """
+        if instances is not None and instances not in get_args(Instances):
+            raise ValueError(
+                f"instances must be one of {', '.join(map(repr, get_args(Instances)))}, "
+                f"got {instances!r}"
+            )
+        if instances == "draws" and (independent is None or not self._drawn):
+            raise ValueError(
+                f'{decision} of instances="draws" says how many are independent, independent=, and '
+                "draws them with trial.generator() or trial.key()"
+            )
+        if independent is not None and not (
+            instances in (None, "draws") and self._drawn and 1 <= independent <= max(count, 1)
+        ):
+            raise ValueError(
+                "independent= is the number of independent instances that the check has drawn with "
+                f"trial.generator() or trial.key(), from 1 to the {count} entries of the value: "
+                f"got {independent}"
+            )
+        if instances not in (None, "draws"):
+            return 0
+        return independent or int(self._drawn)
+
     def _check_exact(self, values: Any, same_instance: bool) -> None:
         """Raise `ValueError` for numbers that may be Monte-Carlo averages, which no limit may take
         for exact.
@@ -529,34 +740,142 @@ class Trial:
                 "rest is exact"
             )
 
-    def _alpha(self) -> float:
-        """The share of the next decision: alpha / (j (j + 1)), which sums to alpha over any number
-        of decisions.
+    def _alpha(self, error: float | None = None) -> float:
+        """The chance of error of the next decision: its own, or a share of the trial's.
+
+        The j-th share is error / (j (j + 1)), which sums to the error over any number of decisions.
         """
+        if error is not None:
+            return checked_error(error)
         j = len(self.findings) + 1
-        return ALPHA / (j * (j + 1))
+        return self.error / (j * (j + 1))
+
+    def _process(
+        self,
+        measure: Any,
+        sampler: Draws | None,
+        samples: Any,
+        vectorised: bool,
+        control_processes: Mapping[str, Any] | None,
+    ) -> tuple[Any, Form]:
+        """Return what is measured and its form; raise `TypeError` for none, several or another."""
+        if samples is not None:
+            if measure is not None or sampler is not None or control_processes:
+                raise TypeError(
+                    "samples= are what was measured: leave out the measurement, sampler= and "
+                    "control_processes="
+                )
+            return processes.checked_samples(samples), "array"
+        process = sampling.either(measure, sampler, vectorised)
+        form = "many" if sampler is not None else processes.form_of(process, self._form)
+        if vectorised and form != "key":
+            raise TypeError("vectorised= is for a measurement of one key of JAX")
+        return process, form
 
     def _sampler(
-        self, name: str, process: Any, batch: int, vectorised: bool, *, by_generator: bool
+        self, name: str, process: Any, form: Form, batch: int, vectorised: bool = False
     ) -> sampling.Sampler:
         stream = f"{len(self.findings)}/{name}"
-        if by_generator:
-            return sampling.of_generator(
-                process, lambda other: self._generator(stream + other), batch, _what(name)
-            )
-        return sampling.of_keys(process, self._key(stream), batch, vectorised, _what(name))
+        what = _what(name)
+        if form == "array":
+            return processes.Given(process, "samples=")
+        if form == "key":
+            return sampling.of_keys(process, self._key(stream), batch, vectorised, what)
+        if form == "one":  # a call is a sample
+            process = processes.one_by_one(process, what)
+            batch = 1
+        return sampling.Generated(
+            process, lambda other: self._generator(stream + other), batch, what
+        )
+
+    def _tried(
+        self,
+        prediction: Prediction,
+        controls: Mapping[str, Any] | None,
+        control_processes: Mapping[str, Any] | None,
+        law: Law | None = None,
+    ) -> Mapping[str, Any]:
+        """The controls of a decision: a claim has those that it names, and no other."""
+        return controls or {}
+
+    def _tried_laws(
+        self,
+        cdf: Callable[[np.ndarray], np.ndarray] | None,
+        margin: float,
+        controls: Mapping[str, Any] | None,
+        control_processes: Mapping[str, Any] | None,
+    ) -> Mapping[str, Any]:
+        """The controls of a decision on a whole law."""
+        return controls or {}
 
     def _sampled(
         self,
         procedure: str,
-        judged: Callable[[str, Measure | Draws, Mapping[str, Any]], Finding],
-        process: Measure | Draws,
+        judged: Callable[[str, Any, Mapping[str, Any]], Finding],
+        process: Any,
         controls: Mapping[str, Any],
         control_processes: Mapping[str, Measure] | Mapping[str, Draws] | None,
     ) -> None:
         finding = judged("", process, controls)
-        processes = {name: (name, process) for name, process in (control_processes or {}).items()}
-        self._record(procedure, finding, processes, lambda named: judged(named[0], named[1], {}))
+        rivals = {name: (name, process) for name, process in (control_processes or {}).items()}
+        self._record(procedure, finding, rivals, lambda named: judged(named[0], named[1], {}))
+
+    # ----------------------------------------------------------------------------------- proofs
+
+    @_remembered
+    def prove(
+        self,
+        lhs: Callable[..., Any],
+        rhs: Callable[..., Any],
+        box: Mapping[str, Any],
+        *,
+        tolerance: float = 0.0,
+        controls: Mapping[str, Callable[..., Any]] | None = None,
+        same_as: tuple[Callable[..., Any] | None, Callable[..., Any] | None] = (None, None),
+        most_boxes: int = 20_000,
+        bits: int = 106,
+    ) -> None:
+        """Lhs <= rhs at every point of a box, by enclosures (see `prover.prove`).
+
+        A control is another right-hand side, sharper somewhere, which the same procedure must
+        refute with a box. `same_as` are functions on floats that compute the two sides, as those of
+        `theory`: they are compared at drawn points, and a difference is a `ValueError`.
+        """
+        generator = self._generator("same_as")
+        for side, twin, name in ((lhs, same_as[0], "lhs"), (rhs, same_as[1], "rhs")):
+            if twin is not None and (words := prover.drift(side, twin, box, generator)):
+                raise ValueError(f"the formula that is proved for {name} is another one: {words}")
+        options: dict[str, Any] = {"tolerance": tolerance}
+        options |= {"most_boxes": most_boxes, "bits": bits}
+        proof = prover.prove(lhs, rhs, box, **options)
+        rivals = {
+            name: prover.prove(lhs, wrong, box, **options)
+            for name, wrong in (controls or {}).items()
+        }
+        self._record("prove", _proved(proof, rivals, lhs, rhs, controls or {}, tolerance, box))
+
+    @_remembered
+    def prove_identity(
+        self,
+        lhs: Callable[..., Any],
+        rhs: Callable[..., Any],
+        degrees: Mapping[str, int],
+        *,
+        start: int = 1,
+        controls: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:
+        """Two polynomials are equal, by exact values on a full grid (see `prover.prove_identity`).
+
+        A control is another right-hand side, which differs on the grid.
+        """
+        proof = prover.prove_identity(lhs, rhs, degrees, start=start)
+        rivals = {
+            name: prover.prove_identity(lhs, wrong, degrees, start=start)
+            for name, wrong in (controls or {}).items()
+        }
+        self._record("prove", _proved(proof, rivals, lhs, rhs, controls or {}, None, degrees))
+
+    # ---------------------------------------------------------------------------------- recording
 
     def _record(
         self,
@@ -564,20 +883,23 @@ class Trial:
         finding: Finding,
         control_processes: Mapping[str, Any] | None = None,
         judged: Callable[[Any], Finding] | None = None,
+        remark: str = "",
     ) -> None:
         """Add the finding; a wrong process is judged against the true prediction and must be
         REFUTED.
+
+        Its note begins with the reason of an INCONCLUSIVE one; remarks follow.
         """
         findings = {
             name: judged(process)
             for name, process in (control_processes or {}).items()
             if judged is not None
         }
-        processes = tuple(
+        rivals = tuple(
             _as_control(name, rival, finding.prediction) for name, rival in findings.items()
         )
         notes = [
-            f"{_what(name)}: {rival.note}"
+            f"{_what(name)}: {rival.note or _OPEN}"
             for name, rival in findings.items()
             if rival.outcome == "INCONCLUSIVE"
         ]
@@ -585,14 +907,67 @@ class Trial:
         is_shared = (
             shape and not np.shape(finding.prediction.value) and finding.prediction.side == "two"
         )
-        remark = (
-            f"one prediction for all {' x '.join(map(str, shape))} coordinates" if is_shared else ""
-        )
-        note = "; ".join(filter(None, [finding.note, remark, unequal(finding.resolution), *notes]))
-        controls = (*finding.controls, *processes)
+        remarks = [
+            finding.note or _OPEN * (finding.outcome == "INCONCLUSIVE"),
+            remark,
+            f"one prediction for all {' x '.join(map(str, shape))} coordinates" * bool(is_shared),
+            unequal(finding.resolution) if finding.outcome == "VERIFIED" else "",
+            *notes,
+        ]
+        note = "; ".join(filter(None, remarks))
+        controls = (*finding.controls, *rivals)
         self.findings.append(
             replace(finding, controls=controls, procedure=procedure, case=self._case, note=note)
         )
+
+
+def _plan(
+    law: Law,
+    prediction: Prediction,
+    draw: sampling.Sampler,
+    first: int,
+    most: int | None,
+    alpha: float,
+) -> Plan:
+    """Return the looks: of a measurement at multiples of its one program's size, of a sampler once
+    its calls are enough to judge by; of samples that exist one, at all of them.
+    """
+    if isinstance(draw, processes.Given):
+        return Plan.even((draw.count,))
+    if isinstance(draw, sampling.Generated):
+        first = max(first, min(draw.least, most or draw.least))
+        return looks.plan(law, prediction, first, most, alpha, step=min(first, 8))
+    return looks.plan(law, prediction, first, most, alpha, step=first)
+
+
+def _widened(draw: sampling.Sampler) -> evidence.Widened | None:
+    if not isinstance(draw, sampling.Generated):
+        return None
+    return lambda law, batches, found: sampling.widen(law, batches, found, draw.sizes)
+
+
+def _counted(finding: Finding, draw: sampling.Sampler) -> Finding:
+    """Return the finding with the samples that were drawn beside its interval's, to probe them."""
+    if not isinstance(draw, sampling.Generated):
+        return finding
+    interval = finding.interval
+    return replace(finding, interval=interval._replace(n=interval.n + draw.probes))
+
+
+def checked_error(error: Any) -> float:
+    """Return a chance of a wrong verdict; raise `ValueError` unless it lies in (0, 0.1]."""
+    if not isinstance(error, int | float) or not 0 < error <= MOST_ERROR:
+        raise ValueError(
+            f"error= is the chance of a wrong verdict, above 0 and at most {MOST_ERROR:g}, got "
+            f"{error!r}"
+        )
+    return float(error)
+
+
+def _of_given(finding: Finding) -> Finding:
+    """The finding of samples that existed: nobody knows how they were drawn."""
+    interval = finding.interval
+    return replace(finding, interval=interval._replace(guarantee=f"{interval.guarantee}, {_GIVEN}"))
 
 
 def _what(name: str) -> str:
@@ -638,4 +1013,84 @@ def _prediction(value: Any, margin: Any, slack: Any, side: Side, scale: Any) -> 
             "a one-sided claim has no margin; what the theory itself admits is its slack"
         )
     value = check_finite("prediction", value).astype(float)
+    _check_scale(value, scale)
     return Prediction(value, slack if margin is None else margin, slack, side, scale)
+
+
+def _proved(
+    proof: prover.Proof,
+    rivals: Mapping[str, prover.Proof],
+    lhs: Callable[..., Any],
+    rhs: Callable[..., Any],
+    controls: Mapping[str, Callable[..., Any]],
+    tolerance: float | None,
+    domain: Mapping[str, Any],
+) -> Finding:
+    """Make the finding of a proof; `tolerance` is None for an identity."""
+    left = float(lhs(**proof.point))
+    right = float(rhs(**proof.point))
+    interval = Enclosure(np.asarray(left), np.asarray(left), np.asarray(left), 0.0, "proved", 1)
+    interval = interval._replace(n=proof.boxes)
+    where = "" if proof.where is None else ", ".join(map(_range_in_words, proof.where.items()))
+    everywhere = ", ".join(map(_range_in_words, domain.items()))
+    if tolerance is None:
+        side: Side = "two"
+        everywhere = ", ".join(domain)
+        how = f"{proof.boxes} exact values"
+    else:
+        side = "at most"
+        how = f"{proof.boxes} boxes, depth {proof.depth}, {proof.bits} bits, {proof.used}"
+        how += f", to {tolerance:g}" if tolerance else ""
+    note = {
+        "VERIFIED": f"proved for all {everywhere}: {how}",
+        "REFUTED": f"false at {where}",
+        "INCONCLUSIVE": f"not proved at {where}: {proof.why}",
+    }[proof.outcome]
+    gap = (right - left) / abs(right) if right else 0.0
+    return Finding(
+        proof.outcome,
+        Prediction(np.asarray(right), tolerance or 0.0, 0.0, side, None),
+        interval,
+        tuple(
+            Control(name, float(controls[name](**rival.point)), rival.outcome)
+            for name, rival in rivals.items()
+        ),
+        note=note,
+        tightness=None if side == "two" or right <= 0 else left / right,
+        resolution=EXACT if side == "two" else Resolution(max(gap, 0.0), max(gap, 0.0)),
+    )
+
+
+def _range_in_words(ends: tuple[str, Any]) -> str:
+    name, values = ends
+    if isinstance(values, range | list):
+        return f"{name} in {{{values[0]}, …, {values[-1]}}}"
+    low, high = values
+    return f"{name} = {low:g}" if low == high else f"{name} in [{low:.6g}, {high:.6g}]"
+
+
+def _check_can_fail(predict: Any, side: Side) -> None:
+    """Raise `ValueError` for a bound on a probability that every probability keeps."""
+    if predict is None or side == "two":
+        return
+    bound = check_finite("prediction", predict).astype(float)
+    if np.any(bound >= 1 if side == "at most" else bound <= 0):
+        raise ValueError(
+            f"every probability is {side} {np.ravel(bound)[0]:g}: such a claim could not fail"
+        )
+
+
+def _check_scale(value: np.ndarray, scale: Any) -> None:
+    """Raise `ValueError` for a scale that would hide an error beside the predictions themselves."""
+    if scale is None:
+        return
+    size = check_finite("scale", scale).astype(float)
+    if np.any(size <= 0):
+        raise ValueError(f"scale must be positive, got {scale}")
+    largest = float(np.max(np.abs(value), initial=0.0))
+    if value.size > 1 and largest and np.max(size) > evidence.MOST_SCALE * largest * (1 + 1e-9):
+        raise ValueError(
+            f"scale={np.max(size):.3g} is more than ten times the largest prediction beside it, "
+            f"{largest:.3g}: errors where 0 is predicted would not be seen; give one of its size, "
+            "or ask the zeros in a decision of their own"
+        )

@@ -27,13 +27,14 @@ from theory_on_trial.decide.decision import Outcome
 from theory_on_trial.ledger import Row, paper_in, rows_of
 from theory_on_trial.repository import outline
 from theory_on_trial.repository.outline import claim_name, normal
-from theory_on_trial.trial.cases import over_cases
-from theory_on_trial.trial.decisions import Trial
+from theory_on_trial.trial.cases import over_cases, stated
+from theory_on_trial.trial.decisions import ALPHA, Trial, checked_error
 from theory_on_trial.trial.domain import OutsideDomain
 from theory_on_trial.trial.provenance import Source, in_words
 
 Kind = Literal["identity", "bound", "rate", "limit", "distribution", "optimality", "empirical"]
 Tier = Literal["fast", "full", "paper"]
+Precision = Literal["double", "single"]
 TIERS: tuple[str, ...] = get_args(Tier)
 
 _REGISTERED: dict[str, "Claim"] = {}
@@ -61,6 +62,9 @@ class Claim:
         route, second: how the measured side comes about where the code does not show it, and the
             test that confirms the prediction by another route; "" for none. No verdict rests on
             them.
+        known_false: whether the statement is known to be false, and not corrected yet.
+        error: bound on the chance of a wrong verdict, of all decisions together.
+        precision: in which JAX computes, "double" or "single".
         published_form: whether this object stands for that second row.
     """
 
@@ -75,6 +79,9 @@ class Claim:
     not_tight: str = ""
     route: str = ""
     second: str = ""
+    known_false: bool = False
+    error: float = ALPHA
+    precision: Precision = "double"
     published_form: bool = False
 
     @property
@@ -93,7 +100,7 @@ class Claim:
     @property
     def expected(self) -> Outcome:
         """The verdict that the run must give."""
-        return "REFUTED" if self.published_form else "VERIFIED"
+        return "REFUTED" if self.published_form or self.known_false else "VERIFIED"
 
     def run(self, *, seed: int = 0, **parameters: Any) -> Row:
         """Put the claim on trial under other settings and return its ledger row.
@@ -115,9 +122,9 @@ class Claim:
             )
         # The published form shares the claim's trial, which gives the rows of both.
         original = _find(self.id.removesuffix("-as-published")) if self.published_form else self
-        trial = Trial(original.id, seed)
+        trial = Trial(original.id, seed, error=original.error)
         words = ", ".join(
-            f"{name}={value!r}" for name, value in {"seed": seed, **parameters}.items()
+            f"{name}={stated(value)}" for name, value in {"seed": seed, **parameters}.items()
         )
         with recorded(original, trial, f'claim("{self.id}").run({words})') as rows:
             self.function(trial, **parameters)
@@ -167,12 +174,12 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
     JSON-ready.
     """
     settings = {
-        name: None if value is inspect.Parameter.empty else repr(value)
+        name: None if value is inspect.Parameter.empty else stated(value)
         for name, value in claim.settings.items()
     }
     cases = getattr(claim.function, "cases", [])
     for name in cases[0] if cases else ():
-        settings[name] = f"by case {', '.join(dict.fromkeys(repr(case[name]) for case in cases))}"
+        settings[name] = f"by case {', '.join(dict.fromkeys(stated(case[name]) for case in cases))}"
     common: dict[str, Any] = {
         "paper": claim.paper,
         "kind": claim.kind,
@@ -188,7 +195,7 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
         "id": claim.id,
         "statement": claim.statement,
         "source": str(claim.source),
-        "expected": "VERIFIED",
+        "expected": claim.expected,
     }
     if claim.as_published is None:
         return [{**entry, "as published": None, **common}]
@@ -207,18 +214,25 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
-    """Run a check in float64 with compiled programs kept on disk; afterwards the yielded list holds
-    the ledger's rows.
+    """Run a check in its precision with compiled programs kept on disk; afterwards the yielded list
+    holds the ledger's rows.
 
     An exception is recorded as INCONCLUSIVE and raised again, that of a decision also where the
-    check catches it. Settings outside the claim's domain have no row.
+    check catches it. Settings outside the claim's domain have no row, unless another case is
+    REFUTED.
     """
     rows: list[Row] = []
     start = time.perf_counter()
     try:
-        with _double_precision():
+        with _precision(claim.precision):
             yield rows
     except OutsideDomain:
+        if any(finding.outcome == "REFUTED" for finding in trial.findings):
+            seconds = time.perf_counter() - start
+            rows[:] = _with_settings(
+                trial, rows_of(claim, trial.findings, seconds, command, trial.refusal)
+            )
+            return
         raise
     except BaseException as error:
         seconds = time.perf_counter() - start
@@ -234,35 +248,37 @@ def _with_settings(trial: Trial, rows: list[Row]) -> list[Row]:
     """The rows of a trial with the settings of its cases, as JSON has them."""
     plain = (int, float, str, bool, type(None))
     settings = [
-        {name: value if isinstance(value, plain) else repr(value) for name, value in case.items()}
+        {name: value if isinstance(value, plain) else stated(value) for name, value in case.items()}
         for case in trial.settings
     ]
     return [replace(row, settings=settings) for row in rows]
 
 
 @contextmanager
-def _double_precision() -> Iterator[None]:
-    """Let JAX compute in float64 and keep its programs; a claim that needs no JAX does not start
-    it.
+def _precision(precision: Precision) -> Iterator[None]:
+    """Let JAX compute in float64 or float32 and keep its programs; a claim that needs no JAX does
+    not start it.
     """
-    if "jax" in sys.modules:
+    is_double = precision == "double"
+    if sys.modules.get("jax") is not None:
         import jax
 
         from theory_on_trial.base.compilation_cache import enable_compilation_cache
 
         enable_compilation_cache()
-        with jax.enable_x64(True):
+        with jax.enable_x64(is_double):
             yield
         return
     before = os.environ.get("JAX_ENABLE_X64")
-    os.environ["JAX_ENABLE_X64"] = "1"  # JAX reads it when it is imported, should the claim do so
+    # JAX reads it when it is imported, should the claim do so.
+    os.environ["JAX_ENABLE_X64"] = str(int(is_double))
     try:
         yield
     finally:
         del os.environ["JAX_ENABLE_X64"]
         if before is not None:
             os.environ["JAX_ENABLE_X64"] = before
-        if "jax" in sys.modules:
+        if sys.modules.get("jax") is not None:
             import jax
 
             jax.config.update("jax_enable_x64", before in ("1", "true", "True"))
@@ -275,6 +291,8 @@ _IMPLIED: dict[str, Kind] = {
         "bound": "bound",
         "limit": "limit",
         "gap": "optimality",
+        "prove": "bound",
+        "prove_identity": "identity",
         "runs": "empirical",
     },
     **dict.fromkeys(("order", "growth", "growth_at_most"), "rate"),
@@ -309,6 +327,9 @@ def claim(
     not_tight: str = "",
     route: str = "",
     second: str = "",
+    expected: Literal["VERIFIED", "REFUTED"] = "VERIFIED",
+    error: float = ALPHA,
+    precision: Precision = "double",
 ) -> Callable[..., Any]: ...
 
 
@@ -328,6 +349,9 @@ def claim(
     not_tight: str = "",
     route: str = "",
     second: str = "",
+    expected: Literal["VERIFIED", "REFUTED"] = "VERIFIED",
+    error: float = ALPHA,
+    precision: Precision = "double",
 ) -> Any:
     """Register a check as a claim, or look a claim up by its id.
 
@@ -354,6 +378,10 @@ def claim(
         route: in half a sentence, how either side comes about, where the code does not show that
             they are independent.
         second: "<file>::<test>", a unit test that confirms the prediction by another route.
+        expected: "REFUTED" for a statement that is known to be false and has no correction yet;
+            where it has one, that is the claim, and `as_published` says what it corrects.
+        error: bound on the chance of a wrong verdict, of all decisions together, in (0, 0.1].
+        precision: "double", or "single" for a claim on what JAX computes in 32 bits.
 
     Raises `ValueError` for an unknown kind, tier or id, a source that is none, a published form
     without words or place, cases that do not fit the settings, a check without docstring or without
@@ -368,6 +396,9 @@ def claim(
         near = _MEANT.get(str(kind)) or next(iter(get_close_matches(str(kind), get_args(Kind))), "")
         meant = f": do you mean {near!r}?" if near else ""
         raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}, got {kind!r}{meant}")
+    if precision not in get_args(Precision):
+        raise ValueError(f"precision must be 'double' or 'single', got {precision!r}")
+    checked_error(error)
     if not isinstance(source, Source):
         raise ValueError(
             "the source of a claim is paper(...), abstract(...), code(...) or derived(...), got "
@@ -383,6 +414,12 @@ def claim(
             "code(..., says=...)"
         )
 
+    if expected not in ("VERIFIED", "REFUTED"):
+        raise ValueError(f"expected must be 'VERIFIED' or 'REFUTED', got {expected!r}")
+    if expected == "REFUTED" and as_published is not None:
+        raise ValueError(
+            "a claim with as_published= is the correction, which holds: leave out expected="
+        )
     for name, why in {"low_power": low_power, "not_tight": not_tight, "route": route}.items():
         if why and len(why.split()) < 2:
             raise ValueError(
@@ -422,7 +459,19 @@ def claim(
         _refuse_clock(function, check)
         of_kind = kind or _implied(function)
         words = low_power.strip(), not_tight.strip(), route.strip(), second.strip()
-        subject = Claim(name, source, statement, of_kind, tier, check, as_published, *words)
+        subject = Claim(
+            name,
+            source,
+            statement,
+            of_kind,
+            tier,
+            check,
+            as_published,
+            *words,
+            known_false=expected == "REFUTED",
+            error=error,
+            precision=precision,
+        )
         _add(subject)
         if as_published is not None:
             form = replace(

@@ -1,0 +1,424 @@
+"""What deterministic decisions say: the verdict before objections, of draws what they tell of
+others.
+"""
+
+import re
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from theory_on_trial import claim, derived, paper
+from theory_on_trial.decide import evidence
+from theory_on_trial.decide.decision import ControlTooClose, Prediction, judge
+from theory_on_trial.decide.evidence import failing_share
+from theory_on_trial.laws import Enclosure
+from theory_on_trial.ledger import rows_of
+from theory_on_trial.trial.decisions import Trial
+from theory_on_trial.trial.domain import OutsideDomain
+
+PRINTED = paper("Theorem 1", says="it is another number")
+
+
+def claim_of(check, **options):
+    """A claim of a check under a name of its own, which no file states."""
+    check.__name__ = "test_" + re.sub(r"\W+", "_", check.__qualname__)
+    check.__doc__ = "A statement."
+    return claim(derived("so it is"), **options)(check).claim
+
+
+def rows(check, *, seed=0, **options):
+    """The rows of a claim at its own cases; what it raises is in them."""
+    subject = claim_of(check, **options)
+    trial = Trial(subject.id, seed)
+    error = None
+    try:
+        subject.function(trial)
+    except Exception as raised:
+        error = raised
+    return rows_of(subject, trial.findings, 0.0, "", trial.refusal or error)
+
+
+# ------------------------------------------------------------------------------- drawn instances
+
+
+def test_an_identity_of_drawn_instances_says_how_many_and_what_share_could_fail():
+    def check(trial, n):
+        x = trial.generator().normal(size=n)
+        total = np.sum(x[::-1])
+        trial.identity(np.sum(x), total, ops=n, scale=np.sum(abs(x)), controls={"twice": 2 * total})
+
+    row = rows(check, cases=[3, 4, 5])[0]
+    assert row.verdict == "VERIFIED"
+    assert row.guarantee == "exact, on 3 drawn instances"
+    assert row.error_probability is None
+    assert "fewer than 63 % of all can fail (95 % confidence)" in row.note
+
+
+def test_an_identity_counts_the_instances_that_it_is_told_of():
+    def check(trial):
+        x = trial.generator().normal(size=(100, 2))
+        trial.identity(
+            x[:, 0] + x[:, 1], x.sum(axis=1), ops=1, scale=5.0, independent=100, controls={"w": 9.0}
+        )
+
+    row = rows(check)[0]
+    assert row.guarantee == "exact, on 100 drawn instances"
+    assert "fewer than 3 % of all can fail" in row.note
+
+
+def test_an_identity_without_draws_is_exact_as_ever():
+    row = rows(lambda trial: trial.identity(0.1 + 0.2, 0.3, ops=1, controls={"w": 0.4}))[0]
+    assert (row.verdict, row.guarantee, row.error_probability) == ("VERIFIED", "exact", 0.0)
+    assert "drawn" not in row.note
+
+
+def test_the_share_that_could_fail_is_exceeded_no_more_often_than_said():
+    """A statement that fails for a share p of all instances passes ten draws with chance (1 -
+    p)^10; where the share that is said is below p, this is at most 5 %.
+    """
+    share = failing_share(10, 0.05)
+    rng = np.random.default_rng(81)
+    for p in (share * 1.001, 0.4, 0.7):
+        passed = (rng.random((20_000, 10)) >= p).all(axis=1)
+        assert np.sum(passed) <= stats.binom.isf(1e-6, 20_000, 0.05)
+    assert (1 - share) ** 10 == pytest.approx(0.05)
+
+
+def test_a_false_class_is_verified_on_one_draw_with_what_that_is_worth():
+    """The larger of two numbers is the first one: true of half of all draws."""
+
+    def check(trial):
+        x = trial.generator().normal(size=2)
+        trial.identity(np.max(x), x[0] + 0.0, ops=1, scale=5.0, controls={"twice": 2 * x[0]})
+
+    verdicts = [rows(check, seed=seed)[0] for seed in range(20)]
+    verified = [row for row in verdicts if row.verdict == "VERIFIED"]
+    assert 0 < len(verified) < 20
+    for row in verified:
+        assert row.guarantee == "exact, on 1 drawn instance"
+        assert row.error_probability is None
+        assert "fewer than 95 % of all can fail" in row.note
+    refuted = next(row for row in verdicts if row.verdict == "REFUTED")
+    assert refuted.error_probability == 0.0  # one counterexample is enough
+
+
+@pytest.mark.parametrize("decision", ["gap", "value", "bound"])
+def test_other_exact_decisions_on_draws_say_so_too(decision):
+    def check(trial):
+        x = float(trial.generator().normal())
+        if decision == "gap":
+            trial.gap(x, x, x, margin=1e-3, scale=1.0, ops=1, controls={"w": x + 1})
+        elif decision == "value":
+            trial.value(x, x, margin=1e-3 * abs(x), error=0.0, controls={"w": 2 * x})
+        else:
+            trial.bound(abs(x), abs(x), instances="all", ops=1, controls={"w": abs(x) / 2})
+
+    kind = {"gap": "optimality", "value": "identity", "bound": "bound"}[decision]
+    row = rows(check, kind=kind)[0]
+    assert row.verdict == "VERIFIED"
+    assert row.guarantee.endswith(", on 1 drawn instance")
+
+
+def test_draws_that_come_from_no_stream_of_the_trial_are_refused():
+    def check(trial):
+        x = np.random.default_rng(0).normal(size=20)
+        trial.bound(x, abs(x), instances="draws", independent=20, ops=0, controls={"w": abs(x) - 9})
+
+    row = rows(check)[0]
+    assert row.verdict == "INCONCLUSIVE"
+    assert "has drawn nothing from the streams of the trial" in row.note
+
+
+def test_a_grid_says_that_it_sees_nothing_between_its_points():
+    x = np.linspace(0, 1, 11)
+    row = rows(
+        lambda trial: trial.bound(x, x, instances="grid", ops=1, controls={"w": x - 0.1}),
+    )[0]
+    assert "at 11 points of a grid: what happens between them is not seen" in row.note
+    row = rows(
+        lambda trial: trial.identity(
+            [1, 1], [1, 1], instances="grid", ops=0, controls={"w": [2, 2]}
+        )
+    )[0]
+    assert row.guarantee == "on a grid"
+    assert "what happens between them is not seen" in row.note
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"instances": "draws"}, "says how many are independent"),
+        ({"independent": 3}, "from 1 to the 2 entries of the value: got 3"),
+        ({"instances": "somewhere"}, "instances must be one of"),
+        ({"instances": "all", "independent": 2}, "independent= is the number"),
+    ],
+)
+def test_instances_that_do_not_fit_get_one_sentence(options, sentence):
+    trial = Trial("a.claim")
+    trial.generator()
+    with pytest.raises(ValueError, match=sentence):
+        trial.identity([1.0, 2.0], [1.0, 2.0], ops=1, controls={"w": 9.0}, **options)
+
+
+# ------------------------------------------------------------------------------------- roundings
+
+
+def test_a_true_identity_whose_scale_forgot_a_cancellation_is_not_refuted():
+    """(1 + x)² - 1 - 2 x = x², of numbers near 1 that cancel; ops and scale are those of x²."""
+    x = 1.3e-3
+    value = (1 + x) ** 2 - 1 - 2 * x
+    found = evidence.identity(value, x**2, {"another": 2 * x**2}, ops=10)
+    assert found.outcome == "INCONCLUSIVE"
+    assert found.note.startswith("rounding? the sides agree to ")
+    assert "is scale= the size of what cancels on the way?" in found.note
+    right = evidence.identity(value, x**2, {"another": 2 * x**2}, ops=10, scale=1.0)
+    assert right.outcome == "VERIFIED"
+
+
+def test_digits_beyond_rounding_may_be_claimed_and_are_refuted_then():
+    wrong = 1.0 + 3e-12
+    assert evidence.identity(wrong, 1.0, {"far": 2.0}, ops=1).outcome == "INCONCLUSIVE"
+    assert evidence.identity(wrong, 1.0, {"near": 1 + 1e-11}, ops=1).outcome == "REFUTED"
+    assert evidence.identity(1 + 3e-10, 1.0, {"far": 2.0}, ops=1).outcome == "REFUTED"
+    assert evidence.identity(Fraction(1, 3), Fraction(1, 3) + 1, {}, ops=0).outcome == "REFUTED"
+
+
+def test_one_array_on_both_sides_is_no_identity():
+    y = np.arange(3.0)
+    with pytest.raises(ValueError, match="one and the same array"):
+        evidence.identity(y, y, {"w": y + 1}, ops=1)
+    assert evidence.identity(y.copy(), y, {"w": y + 1}, ops=1).outcome == "VERIFIED"
+
+
+def test_the_rounding_of_a_gap_is_capped():
+    with pytest.raises(ValueError, match="is no rounding"):
+        evidence.gap(0.985, 1.0, Prediction(1.0, 0.05), {"w": 2.0}, scale=1e13, ops=10)
+
+
+def test_a_scale_hides_no_error_beside_the_predictions():
+    trial = Trial("a.claim")
+    with pytest.raises(ValueError, match="more than ten times the largest prediction beside it"):
+        trial.value([1.0, 1e6], [1.0, 0.0], margin=[0.01, 2e6], error=0.0, scale=1e9)
+    trial.value([0.0, 0.0], 0.0, margin=1.0, error=0.0, scale=1e9, controls={"w": 1e8})
+    assert trial.findings[0].outcome == "VERIFIED"
+
+
+# ---------------------------------------------------------------------------- order of judgement
+
+
+def test_a_control_that_is_none_never_hides_a_refutation():
+    violated = evidence.bound([0.49], [0.35], {"another": [0.42]}, ops=1, instances="all")
+    assert violated.outcome == "REFUTED"
+    assert violated.note == ""
+    with pytest.raises(ControlTooClose):
+        evidence.bound([0.29], [0.35], {"another": [0.42]}, ops=1, instances="all")
+    box = Enclosure(np.asarray(2.0), np.asarray(1.9), np.asarray(2.1), 1e-6, "finite-n", 9)
+    assert judge(box, Prediction(1.0, 0.1), {"near": 1.05}).outcome == "REFUTED"
+    with pytest.raises(ControlTooClose):
+        judge(box, Prediction(2.0, 0.2), {"near": 2.05})
+    for decision in (
+        lambda: evidence.identity(1.0, 2.0, {"same": 2.0}, ops=1),
+        lambda: evidence.gap(1.0, 1.0, Prediction(2.0, 0.1), {"same": 2.0}, scale=1.0, ops=1),
+        lambda: evidence.enclosed(1.0, 0.0, Prediction(2.0, 0.1), {"same": 2.0}),
+    ):
+        assert decision().outcome == "REFUTED"
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), OutsideDomain("not there"), TypeError("odd")])
+def test_a_case_that_refutes_is_kept_whatever_another_raises(error):
+    def check(trial, n):
+        if n == 2:
+            raise error
+        trial.identity(float(n), 1.0, ops=1, controls={"w": 99.0})
+
+    row = rows(check, cases=[1, 2, 3])[0]
+    assert row.verdict == "REFUTED"
+    assert "refuted at n=3" in row.note
+    assert (row.predicted, row.measured) == (1.0, 3.0)
+
+
+def test_a_refused_case_does_not_hide_the_ones_behind_it():
+    def check(trial, n):
+        if n == 1:
+            raise ValueError("no such thing")
+        trial.identity(float(n), float(n), ops=1, controls={"w": 99.0})
+
+    subject = claim_of(check, cases=[1, 2, 3])
+    trial = Trial(subject.id)
+    with pytest.raises(ValueError, match="n=1: no such thing"):
+        subject.function(trial)
+    assert [finding.case for finding in trial.findings] == ["n=2", "n=3"]
+
+
+def test_a_refuted_vector_shows_its_worst_coordinate_and_its_case():
+    def check(trial, n):
+        measured = np.ones(3)
+        measured[1] = n
+        trial.identity(measured, np.ones(3), ops=1, controls={"w": np.full(3, 9.0)})
+
+    row = rows(check, cases=[1, 5])[0]
+    assert (row.verdict, row.predicted, row.measured) == ("REFUTED", 1.0, 5.0)
+    assert row.note == "refuted at n=5; coordinate [1] of 3, the worst"
+
+
+def test_a_published_vector_shows_the_coordinate_that_refutes_it():
+    def check(trial):
+        trial.value(
+            [1.0, 2.0],
+            [1.0, 2.0],
+            margin=1e-3,
+            error=0.0,
+            controls={"w": [9.0, 9.0]},
+            as_published=[1.0, 4.0],
+        )
+
+    row = rows(check, kind="identity", as_published=PRINTED)[1]
+    assert (row.verdict, row.predicted, row.measured) == ("REFUTED", 4.0, 2.0)
+
+
+def test_the_note_of_a_decision_does_not_take_the_place_of_its_reason():
+    def check(trial):
+        trial.generator()
+        trial.value(1.0, 1.0, margin=0.1, error=0.5, controls={"w": 9.0})
+
+    row = rows(check, kind="identity")[0]
+    assert row.verdict == "INCONCLUSIVE"
+    assert "the interval lies neither within the margin nor outside it" in row.note
+
+
+def test_power_is_that_of_the_margin_and_not_of_what_the_samples_gave():
+    def check(margin):
+        return lambda trial: trial.value(1.0, 1.0, margin=margin, error=0.0, controls={"half": 0.5})
+
+    assert rows(check(0.049), kind="identity")[0].verdict == "VERIFIED"
+    low = rows(check(0.06), kind="identity")[0]
+    assert "an error below 6 % would not be noticed" in low.note
+
+
+# ------------------------------------------------------------------------------- published forms
+
+
+def test_what_is_published_takes_a_side_of_its_own():
+    """The truth is .536, at most .6; printed is that it is at least .9."""
+
+    def check(trial):
+        trial.value(
+            0.536,
+            0.6,
+            side="at most",
+            error=0.0,
+            controls={"w": 0.5},
+            as_published=("at least", 0.9),
+        )
+
+    row, printed = rows(check, kind="bound", as_published=PRINTED, not_tight="no need")
+    assert (row.verdict, printed.verdict) == ("VERIFIED", "REFUTED")
+    assert (printed.predicted, printed.measured) == (0.9, 0.536)
+
+
+@pytest.mark.parametrize(
+    ("published", "outcome"),
+    [
+        (("two", 0.5), "VERIFIED"),
+        (("two", 0.6), "REFUTED"),
+        (("at most", 0.4), "REFUTED"),
+        (("at least", 0.4), "VERIFIED"),
+        (0.7, "VERIFIED"),
+    ],
+)
+def test_the_sides_of_what_is_published(published, outcome):
+    found = evidence.enclosed(
+        0.5, 1e-14, Prediction(0.55, 0.0, 0.0, "at most"), {"w": 0.4}, published
+    )
+    assert found.printed == outcome
+
+
+def test_a_side_that_is_none_gets_one_sentence():
+    with pytest.raises(ValueError, match="the side of as_published= must be one of"):
+        evidence.enclosed(0.5, 0.0, Prediction(0.5, 0.1), {"w": 1.0}, ("below", 0.6))
+
+
+def test_published_digits_count_as_they_are_printed():
+    """.1004 rounds to the 0.100 that is printed; 0.13 does not, though it rounds to .1."""
+    with pytest.raises(ValueError, match="rounded to the 3 digits"):
+        evidence.enclosed(0.1004, 0.0, Prediction(0.1004, 1e-5), {"w": 1.0}, "0.100")
+    found = evidence.enclosed(0.13, 0.0, Prediction(0.13, 1e-5), {"w": 1.0}, "0.100")
+    assert (found.printed, found.printed_value) == ("REFUTED", 0.1)
+    with pytest.raises(ValueError, match="a number as it is printed, got 'about 3'"):
+        evidence.enclosed(0.13, 0.0, Prediction(0.13, 1e-5), {"w": 1.0}, "about 3")
+
+
+# ---------------------------------------------------------------------------- one P for a claim
+
+
+def test_the_chances_of_error_of_all_decisions_are_held_to_the_cap():
+    def check(trial, n):
+        runs = trial.generator().random(20) + 1
+        control = {"reversed": -trial.generator("w").random(20)}
+        trial.runs(runs, alpha=0.1 if n else 0.001, controls=control)
+
+    options = {"kind": "empirical", "low_power": "few runs"}
+    many = rows(check, cases=list(range(1, 21)), **options)[0]
+    assert many.verdict == "INCONCLUSIVE"
+    assert "20 decisions add up to 2, which decides nothing: at most 0.1" in many.note
+    assert "9 runs each that agree would do, at alpha=0.0039" in many.note
+    assert rows(check, cases=[0], **options)[0].verdict == "VERIFIED"
+
+
+# ----------------------------------------------------------- attained bounds, known falsehoods
+
+
+@pytest.mark.parametrize(
+    ("largest", "instances", "verdict"),
+    [
+        (1.0, "search", "VERIFIED"),
+        (0.9995, "search", "VERIFIED"),
+        (0.98, "search", "INCONCLUSIVE"),
+        (0.98, "all", "REFUTED"),
+        (1.1, "search", "REFUTED"),
+    ],
+)
+def test_a_bound_that_is_attained_is_not_two_percent_too_large(largest, instances, verdict):
+    lhs = largest * np.array([0.2, 1.0, 0.7])
+
+    def check(trial):
+        trial.bound(
+            lhs,
+            np.ones(3),
+            instances=instances,
+            ops=2,
+            attained=0.999,
+            controls={"nine tenths": np.full(3, 0.9)},
+        )
+
+    row = rows(check)[0]
+    assert row.verdict == verdict
+    if largest == 0.98:
+        assert "the largest lhs / rhs is 0.98, and 0.999 of the bound is said to be" in row.note
+
+
+def test_a_statement_that_is_known_to_be_false_is_expected_to_be_refuted():
+    def check(trial):
+        trial.identity(1.0, 2.0, ops=1)
+
+    (row,) = rows(check, expected="REFUTED")
+    assert (row.verdict, row.expected, row.as_expected) == ("REFUTED", "REFUTED", True)
+
+    def holds(trial):
+        trial.identity(1.0, 1.0, ops=1, controls={"w": 2.0})
+
+    (row,) = rows(holds, expected="REFUTED")
+    assert (row.verdict, row.as_expected) == ("VERIFIED", False)
+    with pytest.raises(ValueError, match="leave out expected="):
+        rows(check, expected="REFUTED", as_published=PRINTED)
+    with pytest.raises(ValueError, match="expected must be"):
+        rows(check, expected="INCONCLUSIVE")
+
+
+@pytest.mark.parametrize(("side", "predict"), [("at most", 1.5), ("at most", 1.0), ("at least", 0)])
+def test_a_bound_that_every_probability_keeps_is_refused(side, predict):
+    trial = Trial("a.claim")
+    with pytest.raises(ValueError, match="could not fail"):
+        trial.probability(sampler=lambda rng, n: rng.random(n) < 0.5, predict=predict, side=side)

@@ -1,0 +1,273 @@
+"""Rows are kept as they are decided, whatever ends the run, and the next run goes on from there."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from theory_on_trial.base.files import NotWritten, beside, write_text
+from theory_on_trial.ledger.journal import Journal, place, read_journal
+
+pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.usefixtures("warm_children")
+
+CLAIMS = """
+    import os
+    import signal
+    import time
+    from theory_on_trial import claim, paper
+
+    def decide(trial):
+        trial.identity(2, 2, ops=0, controls={"three": 3})
+
+    @claim(paper("Section 1"))
+    def test_first(trial):
+        '''A statement.'''
+        trial.identity(2, 2, ops=0, controls={"three": 3})
+
+    @claim(paper("Section 2"))
+    def test_second(trial):
+        '''A statement.'''
+        if number := os.environ.get("NUMBER"):
+            os.kill(os.getpid(), int(number))
+            time.sleep(20)
+        trial.identity(2, 2, ops=0, controls={"three": 3})
+
+    @claim(paper("Section 3"))
+    def test_third(trial):
+        '''A statement.'''
+        trial.identity(2, 2, ops=0, controls={"three": 3})
+
+    def test_plain(trial):
+        trial.identity(2, 2, ops=0)
+"""
+SECOND = "test_sums.py::test_second"
+
+
+def git(*command):
+    identity = ("-c", "user.email=a@b.c", "-c", "user.name=a")
+    subprocess.run(["git", *identity, *command], check=True, capture_output=True)
+
+
+@pytest.fixture
+def sums(pytester, true_children):
+    pytester.makepyfile(test_sums=CLAIMS)
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-qm", "claims")
+    return pytester
+
+
+def run(*arguments, number=None, **options):
+    flags = ["-p", "no:cacheprovider", "--trial-ledger", "ledger.json", *arguments]
+    environment = {**os.environ, **({} if number is None else {"NUMBER": str(int(number))})}
+    command = [sys.executable, "-m", "pytest", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, **options)
+    return done, done.stdout + done.stderr
+
+
+def ledger(pytester):
+    return json.loads((pytester.path / "ledger.json").read_text())
+
+
+def test_sigterm_leaves_the_ledger_and_says_what_was_running(sums):
+    done, printed = run(number=signal.SIGTERM)
+    assert done.returncode == pytest.ExitCode.INTERRUPTED
+    book = ledger(sums)
+    assert book["interrupted"]
+    assert [row["id"] for row in book["claims"]] == ["sums.first"]
+    assert book["not_run"] == [{"id": SECOND, "tier": "", "reason": "running when the run ended"}]
+    assert "not run: 1 running when the run ended" in printed
+    assert not place(sums.path / "ledger.json").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_the_next_run_goes_on_where_one_was_killed(sums, number, workers):
+    (sums.path / "ledger.json").write_text("of an earlier run")
+    done, printed = run(number=number)
+    assert done.returncode == -number
+    assert (sums.path / "ledger.json").read_text() == "of an earlier run"
+    left = read_journal(place(sums.path / "ledger.json"))
+    assert [row["id"] for row in left["claims"]] == ["sums.first"]
+    assert [entry["id"] for entry in left["not_run"]] == [SECOND]
+    done, printed = run("--trial-resume", "ledger.json", *workers)
+    assert done.returncode == 0, printed
+    assert f"resumed: 1 row of a run that was ended in {SECOND}" in printed
+    assert "3 passed" in printed
+    book = ledger(sums)
+    assert sorted(row["id"] for row in book["claims"]) == [
+        "sums.first",
+        "sums.second",
+        "sums.third",
+        "test_sums.py::test_plain",
+    ]
+    assert "interrupted" not in book
+    assert not place(sums.path / "ledger.json").exists()
+    done, printed = run("--trial-resume", "ledger.json")  # nothing is left
+    assert len(ledger(sums)["claims"]) == 4
+
+
+def test_a_process_that_died_is_summed_up_as_that(sums):
+    done, printed = run("-n", "2", number=signal.SIGKILL)
+    assert done.returncode == 1
+    assert "not run: 1 whose process died" in printed
+    book = ledger(sums)
+    assert len(book["claims"]) == 3
+    assert book["not_run"] == [{"id": SECOND, "tier": "", "reason": "the process that ran it died"}]
+    flags = ["-p", "no:cacheprovider", "-n", "2", "--trial-resume", "ledger.json"]
+    done = subprocess.run([sys.executable, "-m", "pytest", *flags], capture_output=True, text=True)
+    assert (done.returncode, len(ledger(sums)["claims"]), ledger(sums)["not_run"]) == (0, 4, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "sentence"),
+    [
+        (None, ("--trial-seed", "3"), "ledger.json is of seed 0, this run of 3"),
+        (None, ("--trial-tier", "full"), "ledger.json is of tier fast, this run of full"),
+        (None, ("--trial-set", "n=3"), "ledger.json is of settings [], this run of ['n=3']"),
+        ("edit", (), "commit your changes first"),
+        ("commit", (), "ledger.json is of commit "),
+        ("gone", (), "--trial-resume: ledger.json cannot be read: No such file"),
+        ("other", (), "--trial-resume must name a ledger, got ledger.json"),
+        ("no git", (), "there is no git repository"),
+    ],
+)
+def test_a_run_resumes_no_other(sums, change, arguments, sentence):
+    run()
+    path = sums.path / "test_sums.py"
+    if change in ("edit", "commit"):
+        path.write_text(path.read_text() + "\n")
+    if change == "commit":
+        git("commit", "-qam", "another")
+    if change == "gone":
+        (sums.path / "ledger.json").unlink()
+    if change == "other":
+        (sums.path / "ledger.json").write_text("[]")
+    if change == "no git":
+        (sums.path / ".git").rename(sums.path / "git")
+    done, printed = run("--trial-resume", "ledger.json", *arguments)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert sentence in printed
+    assert "Traceback" not in printed
+
+
+def full_disk():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))
+
+
+def test_a_disk_that_is_full_leaves_the_verdicts_on_the_screen_and_the_ledger_before(sums):
+    run()
+    before = (sums.path / "ledger.json").read_text()
+    arguments = ("--trial-report", "report.html", "-p", "no:warnings")
+    done, printed = run(*arguments, preexec_fn=full_disk)
+    assert done.returncode == 1
+    assert "+ sums.first " in printed
+    assert "4 of 4 verdicts as expected" in printed
+    assert "ledger.json cannot be written: File too large" in printed
+    assert "report.html cannot be written: File too large" in printed
+    assert "Traceback" not in printed
+    assert (sums.path / "ledger.json").read_text() == before
+    assert {p.name for p in sums.path.glob("*unfinished*")} <= {"ledger.json.unfinished"}
+
+
+def test_a_folder_that_is_gone_is_one_sentence(sums):
+    (sums.path / "out").mkdir()
+    (sums.path / "test_zzz.py").write_text(
+        "import shutil\ndef test_it():\n    shutil.rmtree('out')\n"
+    )
+    flags = [
+        "-p",
+        "no:cacheprovider",
+        "--trial-ledger",
+        "out/l.json",
+        "--trial-report",
+        "out/r.html",
+    ]
+    done = subprocess.run([sys.executable, "-m", "pytest", *flags], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "4 of 4 verdicts as expected" in done.stdout
+    assert "out/l.json cannot be written: No such file or directory" in done.stdout
+    assert "out/r.html cannot be written: No such file or directory" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_sigterm_from_outside_reaches_a_run_of_workers(sums):
+    slow = CLAIMS.replace("os.kill(os.getpid(), int(number))", "pass")
+    sums.makepyfile(test_sums=slow)
+    flags = ["-p", "no:cacheprovider", "-n", "2", "--trial-ledger", "ledger.json"]
+    environment = {**os.environ, "NUMBER": "1"}
+    command = [sys.executable, "-m", "pytest", *flags]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    left = place(sums.path / "ledger.json")
+    for _ in range(600):
+        if left.exists() and '"sums.third"' in left.read_text():
+            break
+        time.sleep(0.1)
+    process.terminate()
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, printed
+    book = ledger(sums)
+    assert {"sums.first", "sums.third"} <= {row["id"] for row in book["claims"]}
+    assert SECOND in [entry["id"] for entry in book["not_run"]]
+
+
+@pytest.mark.parametrize("away", ["raise SystemExit(0)", "pytest.skip('no data')"])
+def test_what_ends_a_sampler_loses_no_row(pytester, away):
+    pytester.makepyfile(
+        test_away=f"""
+        import pytest
+        from theory_on_trial import claim, paper
+        from theory_on_trial.laws import Bounded
+
+        def draw(rng, n):
+            {away}
+
+        @claim(paper("Section 1"))
+        def test_it(trial):
+            '''A statement.'''
+            trial.mean(draw, 0.5, law=Bounded(0, 1), margin=0.1, controls={{"one": 1.0}})
+        """
+    )
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--trial-ledger", "ledger.json")
+    assert done.ret == 1
+    (row,) = ledger(pytester)["claims"]
+    assert row["verdict"] == "INCONCLUSIVE"
+    assert ("SystemExit" if "Exit" in away else "no data") in row["note"]
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path):
+    path = tmp_path / "page.html"
+    write_text(path, "first")
+
+    def fail_half_way():
+        with beside(path) as draft:
+            draft.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert path.read_text() == "first"
+    assert [p.name for p in tmp_path.iterdir()] == ["page.html"]
+    with pytest.raises(NotWritten, match=r"x.txt cannot be written: No such file or directory"):
+        write_text(tmp_path / "gone" / "x.txt", "text")
+
+
+def test_a_line_that_was_cut_short_costs_that_line_alone(tmp_path):
+    journal = Journal(tmp_path / "l.json", {"seed": 0}, [{"id": "a"}])
+    journal.begin("b")
+    journal.keep([{"id": "b"}], [])
+    journal.end("b")
+    journal.close(keep=True)
+    path = place(tmp_path / "l.json")
+    path.write_text(path.read_text() + '{"rows": [{"id": "c"')
+    book = read_journal(path)
+    assert ([row["id"] for row in book["claims"]], book["not_run"]) == (["a", "b"], [])
+    path.write_text("nonsense")
+    with pytest.raises(ValueError, match="must hold the rows of a run"):
+        read_journal(path)

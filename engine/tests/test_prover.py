@@ -1,0 +1,261 @@
+"""Proofs by enclosure: what is proved is true, what is false is refuted where it is false."""
+
+import math
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from theory_on_trial import Trial, balls
+from theory_on_trial.decide.prover import prove, prove_identity
+
+FUNCTIONS = ("exp", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asinh", "atan", "erf")
+POSITIVE = ("log", "log1p", "sqrt", "lgamma")
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, *POSITIVE, "asin", "acos", "erfc"])
+@given(data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_balls_contain_values_and_taylor_coefficients(name, data):
+    lowest, highest = {"asin": (-0.9, 0.9), "acos": (-0.9, 0.9)}.get(name, (-3, 3))
+    if name in POSITIVE:
+        lowest, highest = 0.3, 4
+    low = data.draw(st.floats(lowest, highest))
+    high = data.draw(st.floats(low, min(low + 0.3, highest)))
+    x = data.draw(st.floats(low, high))
+    if name == "tan" and math.floor(low / math.pi + 0.5) != math.floor(high / math.pi + 0.5):
+        return
+    ball = balls.Ball.of([balls.enclosed(low).union(balls.enclosed(high)), 1], 3)
+    found = getattr(balls, name)(ball)
+    function = {"lgamma": mpmath.loggamma}.get(name) or getattr(mpmath, name)
+    with mpmath.workdps(40):
+        wanted = mpmath.taylor(function, mpmath.mpf(x), 3)
+    for k in range(4):
+        coefficient = found.coefficient(k)
+        if coefficient.is_finite():
+            rounding = 1e-12 * max(1.0, abs(float(wanted[k])))  # of mpmath's derivative
+            assert float(coefficient.lower()) <= float(wanted[k]) + rounding
+            assert float(coefficient.upper()) >= float(wanted[k]) - rounding
+
+
+@given(
+    st.lists(st.floats(-3, 3), min_size=1, max_size=4),
+    st.floats(-2, 2),
+    st.floats(1e-3, 2),
+    st.integers(-4, 5),
+)
+@settings(max_examples=100, deadline=None)
+def test_arithmetic_of_balls(coefficients, low, width, power):
+    def formula(x):
+        return sum(c * x**k for k, c in enumerate(coefficients)) / (1 + x * x) - abs(x) * 2
+
+    high = low + width
+    x = low + width / 3
+    ball = balls.Ball.of([balls.enclosed(low).union(balls.enclosed(high)), 1], 2)
+    found = formula(ball).value
+    rounding = 1e-9 * (1 + sum(map(abs, coefficients)))
+    assert float(found.lower()) - rounding <= formula(x) <= float(found.upper()) + rounding
+    if low > 1e-3 or power >= 0:
+        raised = (ball**power).value
+        rounding = 1e-12 * max(1.0, abs(x**power))
+        assert float(raised.lower()) - rounding <= x**power <= float(raised.upper()) + rounding
+
+
+@pytest.mark.parametrize(
+    ("lhs", "rhs", "box"),
+    [
+        (lambda x: 1 - balls.exp(-x), lambda x: x, {"x": (0, 50)}),
+        (lambda x: balls.tanh(x), lambda x: x, {"x": (0, 50)}),
+        (lambda x: balls.log1p(x), lambda x: x / balls.sqrt(1 + x), {"x": (0, 1000)}),
+        (lambda x: 0.0, lambda x: 1e-3 + (x - 0.37) ** 2, {"x": (0, 1)}),
+        (lambda x, n: 1 + n * x, lambda x, n: (1 + x) ** n, {"x": (0, 10), "n": range(2, 9)}),
+        (lambda x: x, lambda x: x / 2 + Fraction(1, 4), {"x": (0, 0.5)}),
+        (lambda x: balls.cos(x), lambda x: 1.0, {"x": (0, 6)}),
+    ],
+)
+def test_true_inequalities_are_proved_also_where_the_sides_touch(lhs, rhs, box):
+    proof = prove(lhs, rhs, box)
+    assert proof.outcome == "VERIFIED"
+    assert proof.where is None
+    assert proof.used
+
+
+def test_touching_to_third_order_is_proved_to_rounding():
+    """Pinsker's inequality for a coin: t²/2 <= ((1 + t) log(1 + t) + (1 - t) log(1 - t)) / 2."""
+
+    def divergence(t):
+        return ((1 + t) * balls.log(1 + t) + (1 - t) * balls.log(1 - t)) / 2
+
+    proof = prove(lambda t: t**2 / 2, divergence, {"t": (-0.99, 0.99)}, tolerance=1e-15)
+    assert proof.outcome == "VERIFIED"
+    sharper = prove(lambda t: 0.505 * t**2, divergence, {"t": (-0.99, 0.99)}, tolerance=1e-15)
+    assert sharper.outcome == "REFUTED"
+    low, high = sharper.where["t"]
+    middle = (low + high) / 2
+    assert divergence(middle) < 0.505 * middle**2
+
+
+def test_touching_inside_the_box_needs_a_tolerance_and_says_so():
+    def lhs(x, y):
+        return x * y
+
+    def rhs(x, y):
+        return (x**2 + y**2) / 2
+
+    box = {"x": (-1, 1), "y": (-1, 1)}
+    proof = prove(lhs, rhs, box, most_boxes=300)
+    assert proof.outcome == "INCONCLUSIVE"
+    assert "tolerance" in proof.why
+    assert prove(lhs, rhs, box, tolerance=1e-2).outcome == "VERIFIED"
+
+
+def test_a_thousand_random_inequalities_whose_truth_is_known():
+    """p + c >= 0 on [-1, 1] is true iff c >= -min p; the minimum is from the roots of p'."""
+    generator = np.random.default_rng(7)
+    wrong = proved = refuted = 0
+    for _ in range(1000):
+        coefficients = generator.normal(size=generator.integers(2, 7))
+        polynomial = np.polynomial.Polynomial(coefficients)
+        roots = polynomial.deriv().roots()
+        candidates = [-1.0, 1.0, *(r.real for r in roots if abs(r.imag) < 1e-9 and abs(r) < 1)]
+        least = min(polynomial(x) for x in candidates)
+        truth = bool(generator.integers(2))
+        gap = float(10.0 ** generator.uniform(-8, 0))
+        shift = -least + (gap if truth else -gap)
+
+        def formula(x, coefficients=coefficients, shift=shift):
+            total = float(shift) + 0 * x
+            for k, c in enumerate(coefficients):
+                total = total + float(c) * x**k
+            return total
+
+        proof = prove(lambda x: 0.0, formula, {"x": (-1, 1)}, most_boxes=3000)
+        proved += proof.outcome == "VERIFIED"
+        refuted += proof.outcome == "REFUTED"
+        wrong += proof.outcome == ("REFUTED" if truth else "VERIFIED")
+    assert wrong == 0
+    assert proved > 400
+    assert refuted > 400
+
+
+@pytest.mark.parametrize(
+    ("name", "formula", "box"),
+    [
+        ("a spike 1e-6 wide", lambda x: (x - 0.37) ** 2 + 1e-3 - 2e-3 * balls.exp(-1e12 * (x - 0.37) ** 2), (0, 1)),
+        ("a pole", lambda x: 1 / x, (-1, 1)),
+        ("cancellation", lambda x: (1 + x) - 1 - x - 1e-25, (1e-20, 1e-19)),
+        ("far end", lambda x: 1e6 - x, (0, 1000001)),
+        ("a corner", lambda x: balls.absolute(x - 0.5) - 1e-6, (0, 1)),
+    ],
+)  # fmt: skip
+def test_false_inequalities_are_refuted_on_a_box_where_they_are_false(name, formula, box):
+    proof = prove(lambda x: 0.0, formula, {"x": box})
+    assert proof.outcome == "REFUTED", name
+    low, high = proof.where["x"]
+    assert box[0] <= low <= high <= box[1]
+    with mpmath.workdps(60):
+        middle = mpmath.mpf(low) / 2 + mpmath.mpf(high) / 2
+        exact = {
+            "a spike 1e-6 wide": lambda x: (
+                (x - mpmath.mpf(0.37)) ** 2
+                + mpmath.mpf(1e-3)
+                - mpmath.mpf(2e-3) * mpmath.exp(-mpmath.mpf(1e12) * (x - mpmath.mpf(0.37)) ** 2)
+            ),
+            "a pole": lambda x: 1 / x,
+            "cancellation": lambda x: -mpmath.mpf(1e-25),
+            "far end": lambda x: 1e6 - x,
+            "a corner": lambda x: abs(x - 0.5) - mpmath.mpf(1e-6),
+        }[name]
+        assert exact(middle) < 0
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        lambda x: balls.log(x - 1e-3),  # no value on a part of the box
+        lambda x: balls.sqrt(x - 0.5) + 1,
+        lambda x: 1 / (x - 0.25) ** 2 + 1,  # a pole that is positive on either side
+    ],
+)
+def test_where_the_formula_has_no_value_nothing_is_proved(formula):
+    proof = prove(lambda x: -100.0, formula, {"x": (0, 1)}, most_boxes=500)
+    assert proof.outcome != "VERIFIED"
+
+
+def test_a_formula_that_branches_is_refused():
+    with pytest.raises(TypeError, match="must not compare"):
+        prove(lambda x: 0.0, lambda x: x if x > 0 else -x, {"x": (-1, 1)})
+
+
+@pytest.mark.parametrize(
+    ("box", "options", "sentence"),
+    [
+        ({}, {}, "box names no parameter"),
+        ({"x": (0, math.inf)}, {}, "box x must be finite"),
+        ({"x": (1, 0)}, {}, "box x must have low <= high"),
+        ({"x": [0.5]}, {}, "box x must list integers"),
+        ({"x": 3}, {}, r"box x must be \(low, high\)"),
+        ({"x": (0, 1)}, {"tolerance": -1}, "tolerance must be a finite number >= 0"),
+        ({"x": (0, 1)}, {"bits": 10}, "bits must be at least 64"),
+    ],
+)
+def test_bad_input_is_one_sentence(box, options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        prove(lambda x: 0.0, lambda x: x, box, **options)
+
+
+def sum_of_cubes(n):
+    return sum(Fraction(k) ** 3 for k in range(1, int(n) + 1))
+
+
+def test_polynomial_identities_are_proved_and_false_ones_refuted():
+    def squared(n):
+        return (n * (n + 1) / 2) ** 2
+
+    assert prove_identity(sum_of_cubes, squared, {"n": 4}).outcome == "VERIFIED"
+
+    def nearly(n):  # agrees at 1, 2, 3 and 4
+        return squared(n) + (n - 1) * (n - 2) * (n - 3) * (n - 4)
+
+    proof = prove_identity(sum_of_cubes, nearly, {"n": 4})
+    assert proof.outcome == "REFUTED"
+    assert proof.where == {"n": (5.0, 5.0)}
+
+
+def test_a_degree_that_is_too_low_is_found():
+    def nearly(n):
+        return n**2 + (n - 1) * (n - 2) * (n - 3)
+
+    with pytest.raises(ValueError, match="no polynomial of degree 2 in n"):
+        prove_identity(lambda n: n**2, nearly, {"n": 2})
+
+
+def test_floats_are_no_exact_arithmetic():
+    with pytest.raises(ValueError, match="fractions and integers alone"):
+        prove_identity(lambda n: n * 0.5, lambda n: n / 2, {"n": 1})
+
+
+def test_a_trial_records_a_proof_with_its_control():
+    trial = Trial("prover.tanh")
+    trial.prove(
+        lambda x: balls.tanh(x),
+        lambda x: x,
+        {"x": (0, 20)},
+        controls={"slope 0.99": lambda x: 0.99 * x},
+        same_as=(np.tanh, None),
+    )
+    (finding,) = trial.findings
+    assert finding.outcome == "VERIFIED"
+    assert finding.interval.guarantee == "proved"
+    assert finding.note.startswith("proved for all x in [0, 20]")
+    assert [control.outcome for control in finding.controls] == ["REFUTED"]
+
+
+def test_a_formula_that_has_drifted_from_its_theory_is_told():
+    with pytest.raises(ValueError, match="the formula that is proved for lhs is another one"):
+        Trial("prover.drift").prove(
+            lambda x: balls.tanh(x), lambda x: x, {"x": (0, 2)}, same_as=(np.sin, None), controls={}
+        )

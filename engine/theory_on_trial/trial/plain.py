@@ -1,0 +1,167 @@
+"""The trial of a test that is no claim: a decision that is not VERIFIED fails the test at once."""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from theory_on_trial.decide.decision import Finding, Outcome, Prediction
+from theory_on_trial.laws import Bernoulli, Bounded, Law
+from theory_on_trial.ledger import Row, brief, brief_interval, rows_of
+from theory_on_trial.ledger.rows import numbers_of
+from theory_on_trial.trial.decisions import Trial
+from theory_on_trial.trial.hints import where
+from theory_on_trial.trial.provenance import derived
+from theory_on_trial.trial.registry import Claim, Kind, Precision
+
+_KINDS: dict[str, Kind] = {
+    "identity": "identity",
+    "bound": "bound",
+    "limit": "limit",
+    "order": "rate",
+    "growth": "rate",
+    "growth_at_most": "rate",
+    "gap": "optimality",
+    "runs": "empirical",
+    "value": "identity",
+}
+_TRIED = 3
+"""How many margins the controls lie beside the prediction that nobody named."""
+
+
+class NotVerified(AssertionError):
+    """A decision of a plain test was REFUTED or is INCONCLUSIVE."""
+
+
+class PlainTrial(Trial):
+    """A trial whose decisions are assertions.
+
+    Without controls the prediction moved by three margins either way is tried, as far as the law
+    has room for it. A measurement whose signature does not say what it takes is a function of
+    `rng`.
+    """
+
+    _form = "one"
+
+    def _tried(
+        self,
+        prediction: Prediction,
+        controls: Mapping[str, Any] | None,
+        control_processes: Mapping[str, Any] | None,
+        law: Law | None = None,
+    ) -> Mapping[str, Any]:
+        if controls is not None or control_processes or prediction.side != "two":
+            return controls or {}
+        low, high = -np.inf, np.inf
+        if isinstance(law, Bernoulli):
+            low, high = 0.0, 1.0
+        if isinstance(law, Bounded):
+            low, high = law.a, law.b
+        off = _TRIED * np.asarray(prediction.margin, float)
+        moved = {"above": prediction.value + off, "below": prediction.value - off}
+        return {
+            f"three margins {where}": value
+            for where, value in moved.items()
+            if np.all((value >= low) & (value <= high))
+        }
+
+    def _tried_laws(
+        self,
+        cdf: Callable[[np.ndarray], np.ndarray] | None,
+        margin: float,
+        controls: Mapping[str, Any] | None,
+        control_processes: Mapping[str, Any] | None,
+    ) -> Mapping[str, Any]:
+        if controls is not None or control_processes or cdf is None:
+            return controls or {}
+        off = _TRIED * float(margin)
+        return {
+            "three margins above": lambda x: np.minimum(cdf(x) + off, 1.0),
+            "three margins below": lambda x: np.maximum(cdf(x) - off, 0.0),
+        }
+
+    def _record(self, procedure: str, finding: Finding, *given: Any) -> None:
+        super()._record(procedure, finding, *given)
+        if verdict(self.findings[-1]) != "VERIFIED":
+            raise NotVerified(failure(self.findings[-1]))
+
+
+def verdict(finding: Finding) -> Outcome:
+    """Return the verdict on one decision: one whose control survived has shown nothing."""
+    survivors = any(control.outcome != "REFUTED" for control in finding.controls)
+    return "INCONCLUSIVE" if finding.outcome == "VERIFIED" and survivors else finding.outcome
+
+
+def failure(finding: Finding) -> str:
+    """Return two lines on a decision that is not VERIFIED: what was measured and predicted."""
+    fields = numbers_of(finding)
+    survivors = [c.name for c in finding.controls if c.outcome != "REFUTED"]
+    case = f"{finding.case}: " * bool(finding.case)
+    measured = (
+        f"{case}{verdict(finding)}: measured {brief(fields['measured'])}, interval "
+        f"{brief_interval(fields['interval'])}, {_samples(finding)}"
+    )
+    side = {"two": "", "at most": "at most ", "at least": "at least "}[finding.prediction.side]
+    predicted = f"predicted {side}{brief(fields['predicted'])}, margin {brief(fields['margin'])}"
+    remarks = list(where([finding]))
+    if finding.outcome == "INCONCLUSIVE":
+        remarks = [fields["note"], _margin_that_would_do(finding)]
+    elif finding.outcome == "VERIFIED":
+        remarks = [f"this control survived: {', '.join(survivors)}"]
+    said = "; ".join(filter(None, remarks))
+    return f"{measured}\n{predicted}{f' ({said})' if said else ''}"
+
+
+def _samples(finding: Finding) -> str:
+    return f"{finding.interval.n:,} samples, P(error) <= {finding.interval.error:.1g}"
+
+
+def _margin_that_would_do(finding: Finding) -> str:
+    """Which margin the interval at hand would have met; "" where none is finite."""
+    interval = finding.interval
+    if finding.prediction.side != "two":
+        return ""
+    value = np.asarray(finding.prediction.value, float)
+    reach = np.max(np.maximum(interval.high - value, value - interval.low))
+    if not 0 < reach < np.inf:
+        return ""
+    digits = 10.0 ** (np.floor(np.log10(reach)) - 1)
+    return f"a margin of {np.ceil(reach / digits + 1e-9) * digits:.2g} would hold"
+
+
+def passed(finding: Finding) -> str:
+    """Return one short line on a decision that is VERIFIED."""
+    fields = numbers_of(finding)
+    return (
+        f"{finding.procedure} {brief(fields['measured'])} in {brief_interval(fields['interval'])}, "
+        f"predicted {brief(fields['predicted'])} ± {brief(fields['margin'])}, "
+        f"{finding.interval.n:,} samples, detects {fields['detects'] or 'no known error'}"
+    )
+
+
+def row_of(
+    trial: PlainTrial, statement: str, seconds: float, command: str, check: Callable[..., None]
+) -> Row:
+    """Return the ledger's row of a plain test: its id is the test's, and no rule on controls or
+    margins holds.
+    """
+    findings = trial.findings
+    kind = _KINDS.get(findings[0].procedure, "distribution") if findings else "distribution"
+    source = derived("a plain test")
+    subject = Claim(
+        trial.claim_id, source, statement, kind, "fast", check, precision=_present_precision()
+    )
+    if trial.refusal is not None and not isinstance(trial.refusal, NotVerified):
+        return rows_of(subject, findings, seconds, command, trial.refusal)[0]
+    outcomes = [verdict(finding) for finding in findings]
+    order: tuple[Outcome, ...] = ("REFUTED", "INCONCLUSIVE", "VERIFIED")
+    worst: Outcome = next((outcome for outcome in order if outcome in outcomes), "INCONCLUSIVE")
+    note = "" if worst != "INCONCLUSIVE" else "; ".join(filter(None, (f.note for f in findings)))
+    return rows_of(subject, findings, seconds, command, None, (worst, note))[0]
+
+
+def _present_precision() -> Precision:
+    """The precision of JAX in the caller's own suite, which a plain test leaves as it is."""
+    jax = sys.modules.get("jax")
+    return "double" if jax is None or jax.config.jax_enable_x64 else "single"
