@@ -302,7 +302,7 @@ def test_a_trial_of_the_repository_that_shadows_ours_is_told(paper):
     )
     done, book = ledger(paper, "--trial-seed", "7")
     assert [r["measured"] for r in book["claims"]] == [r["measured"] for r in own["claims"]]
-    assert "conftest.py:4 shadows the engine's: a claim gets the engine's" in done.stdout.str()
+    assert "conftest.py:4 shadows the fixture of the plugin" in done.stdout.str()
 
 
 PARAMETRISED = """
@@ -563,7 +563,7 @@ def test_a_run_that_was_stopped_says_so_and_one_without_claims_writes_nothing(py
     with pytest.raises(ValueError, match="its run was interrupted"):
         compare(pytester.path / "ledger.json", pytester.path / "ledger.json")
     done, _ = ledger(pytester, "-k", "nothing")
-    assert "no claim was collected: ledger.json is not written" in done.stdout.str()
+    assert "no claim was collected, so ledger.json is not written" in done.stdout.str()
 
 
 def test_a_cache_that_cannot_be_made_costs_no_claim(paper, monkeypatch):
