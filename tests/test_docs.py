@@ -17,6 +17,7 @@ from theory_on_trial.trial import registry
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
+PAPERS = sorted((ROOT / "docs" / "papers").glob("*.md"))
 EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:\n^```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
 REFERENCE = re.compile(r"(?:((?:`\w+`, )*`\w+`) of )?\[`([\w.]+)`\]\[\]")
 
@@ -53,6 +54,12 @@ def test_examples_print_what_the_page_says(page):
         assert differences(written, printed.getvalue()) == []
     for key in [key for key, claim in registry._REGISTERED.items() if claim.paper == "__main__"]:
         del registry._REGISTERED[key]  # claims of a page are nobody else's
+
+
+@pytest.mark.parametrize("page", PAPERS, ids=lambda page: page.stem)
+def test_a_page_says_at_its_top_what_was_read(page):
+    top = page.read_text(encoding="utf-8").partition("\n## ")[0]
+    assert re.search(r"^> \*\*.*\bread\b", top, flags=re.MULTILINE)
 
 
 def test_the_tables_of_a_page_hold_every_claim():

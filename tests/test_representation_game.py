@@ -268,7 +268,7 @@ def test_directions_that_tie_are_not_chosen_among():
     assert untold >= 37
     lacking = tool.optimal_representation(generator.standard_normal((200, 4)), 2)
     assert lacking.representation is None
-    assert "cannot judge: lambda_2 and lambda_3 cannot be told apart" in str(lacking)
+    assert "cannot judge: lambda_2 and lambda_3 cannot be distinguished" in str(lacking)
     assert lacking.to_dict()["excess"] is None
 
 

@@ -382,8 +382,8 @@ def test_a_cell_that_is_late_or_dies_is_named_and_costs_no_other(here, monkeypat
         assert dataset["outcome"].sel(n=3).values.tolist() == ["died", "late", "late", "exception"]
         whys = [
             "ended its process (SIGKILL)",
-            "no end within 1 s",
-            "no end within 1 s",
+            "did not end within 1 s",
+            "did not end within 1 s",
             "MemoryError: ",
         ]
         assert dataset["why"].sel(n=3).values.tolist() == whys

@@ -169,7 +169,7 @@ def test_what_does_not_end_is_stopped_and_said(toy, true_children, monkeypatch, 
         papers, "ROW", {"waiting": lambda paper: paper.run("-c", "while True: pass", timeout=1)}
     )
     assert check("toy", toy.folder) == 1
-    assert "  - no end within 1 s" in capsys.readouterr().out.splitlines()
+    assert "  - did not end within 1 s" in capsys.readouterr().out.splitlines()
 
 
 def test_an_interrupt_ends_it_with_one_line_and_leaves_nothing_running(toy, true_children):

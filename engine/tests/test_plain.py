@@ -425,7 +425,7 @@ def test_none_at_all_and_a_wider_fixture_get_one_sentence(pytester):
     )
     done.assert_outcomes(failed=1, errors=1)
     printed = done.stdout.str()
-    assert "test_nothing asks for `trial` and makes no decision: call trial.mean(...)" in printed
+    assert "test_nothing takes `trial` and makes no decision: call trial.mean(...)" in printed
     assert (
         "the fixture 'data' has scope 'module' and asks for `trial`, which is of one test"
         in printed

@@ -265,7 +265,7 @@ def test_the_programs_that_were_asked_for_are_counted(pytester):
     lay_out(pytester.path, {"test_toy.py": textwrap.dedent(PAPER)})
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["programs that were asked for: toy *"])
+    result.stdout.fnmatch_lines(["compiled programs: toy *"])
 
 
 def test_a_conftest_with_options_of_these_names_is_not_disturbed(paper):
@@ -302,7 +302,7 @@ def test_a_trial_of_the_repository_that_shadows_ours_is_told(paper):
     )
     done, book = ledger(paper, "--trial-seed", "7")
     assert [r["measured"] for r in book["claims"]] == [r["measured"] for r in own["claims"]]
-    assert "conftest.py:4 shadows the engine's: a claim gets the engine's" in done.stdout.str()
+    assert "conftest.py:4 shadows the fixture of the plugin" in done.stdout.str()
 
 
 PARAMETRISED = """
@@ -382,7 +382,7 @@ DECORATORS = "@given(x=st.integers())", '@claim(paper("Section 1"), kind="identi
 @pytest.mark.parametrize(
     ("written", "arguments", "sentence"),
     [
-        ("def test_it(trial):\n    pass\n", [], "asks for `trial` and makes no decision"),
+        ("def test_it(trial):\n    pass\n", [], "takes `trial` and makes no decision"),
         *(
             (
                 textwrap.dedent(PAPER) + textwrap.dedent(AGAIN.format(name)),
@@ -404,7 +404,7 @@ DECORATORS = "@given(x=st.integers())", '@claim(paper("Section 1"), kind="identi
         (
             PAPER,
             ["--trial-set", "pover=2"],
-            "--trial-set: no claim has a setting 'pover'; there are power",
+            "--trial-set: no claim has a setting 'pover'; the settings are power",
         ),
         (
             PAPER.replace(", as_published=SAID", ""),
@@ -491,7 +491,7 @@ def test_a_claim_that_never_began_is_listed(pytester, left_out):
     assert book["claims"] == []
     (entry,) = book["not_run"]
     assert entry["id"] == "sums.it"
-    assert "before it began" in entry["reason"]
+    assert "before it started" in entry["reason"]
 
 
 def test_numbers_beyond_all_sizes_lose_no_ledger(pytester):
@@ -563,7 +563,7 @@ def test_a_run_that_was_stopped_says_so_and_one_without_claims_writes_nothing(py
     with pytest.raises(ValueError, match="its run was interrupted"):
         compare(pytester.path / "ledger.json", pytester.path / "ledger.json")
     done, _ = ledger(pytester, "-k", "nothing")
-    assert "no claim was collected: ledger.json is not written" in done.stdout.str()
+    assert "no claim was collected, so ledger.json is not written" in done.stdout.str()
 
 
 def test_a_cache_that_cannot_be_made_costs_no_claim(paper, monkeypatch):

@@ -568,7 +568,7 @@ def one_model(share):
 
 
 def noise_of_each_call(spread):
-    """Normal samples whose standard deviation is drawn anew in each call."""
+    """Normal samples whose standard deviation is drawn again in each call."""
     return lambda g, n: np.exp(spread * g.normal()) * g.normal(size=n)
 
 

@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("warm_children")]
 HERE = Path(__file__).parent
 MORTAL = ({"scale": [1.0, 2.0, 3.0]}, 5)
 
-# Two nodes of one host, told apart by their ports.
+# Two nodes of one host, distinguished by their ports.
 SLURM = """
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)

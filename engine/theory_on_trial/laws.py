@@ -391,7 +391,7 @@ def _size(x: np.ndarray, axis: int | None = None) -> np.ndarray:
 
 
 def _pieces(batches: Batches) -> list[np.ndarray]:
-    """Cut long batches: what is bet on a piece is learnt from those before it, first of 8."""
+    """Cut long batches: what is bet on a piece is learned from those before it, first of 8."""
     pieces = []
     n = 0
     for batch in batches:
@@ -409,7 +409,7 @@ _AIM_WEIGHTS = np.array([0.04, 0.1, 0.7, 0.12, 0.04])
 margin, first of all; the others serve where the truth is elsewhere.
 """
 _LEARNT = 2000
-"""How many of the samples before it a bet under symmetry is learnt from."""
+"""How many of the samples before it a bet under symmetry is learned from."""
 
 
 def _least_centre(
@@ -419,10 +419,10 @@ def _least_centre(
     threshold = np.log(2 / error)
     x = np.concatenate(pieces)
     starts = np.cumsum([0, *map(len, pieces)])
-    learnt = [_symmetric_bets(x[max(n - _LEARNT, 0) : n], target) for n in starts[1:-1]]
+    learned = [_symmetric_bets(x[max(n - _LEARNT, 0) : n], target) for n in starts[1:-1]]
     # Of the first piece nothing is known: nothing is bet on it.
-    slopes = np.stack([np.ones(start.shape), *(slope for slope, _ in learnt)])
-    bets = np.stack([np.zeros((len(_AIMS), *start.shape)), *(bet for _, bet in learnt)], axis=1)
+    slopes = np.stack([np.ones(start.shape), *(slope for slope, _ in learned)])
+    bets = np.stack([np.zeros((len(_AIMS), *start.shape)), *(bet for _, bet in learned)], axis=1)
     slope = np.repeat(slopes, np.diff(starts), axis=0)
 
     def evidence(m: np.ndarray) -> np.ndarray:  # against "the centre is at most m"

@@ -36,44 +36,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--trial-tier",
         choices=TIERS,
         default="fast",
-        help="claims up to this cost: fast (default), full or paper",
+        help="run claims up to this cost: fast (default), full or paper",
     )
     group.addoption(
         "--trial-seed",
         type=int,
         default=0,
-        help="decides every random number of the trial (default 0)",
+        help="seed of all random numbers of the claims (default 0)",
     )
     group.addoption("--trial-ledger", type=Path, metavar="PATH", help="write the ledger as JSON")
     group.addoption(
         "--trial-report",
         type=Path,
         metavar="PATH",
-        help="write the ledger as one self-contained HTML page",
+        help="write the ledger as one HTML page",
     )
     group.addoption(
         "--trial-resume",
         type=Path,
         metavar="LEDGER",
-        help="go on where a run with this ledger was ended: same seed, tier and commit",
+        help="continue a run that ended before it wrote this ledger: same seed, tier, commit",
     )
     group.addoption(
         "--trial-set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="another value for a setting of the claims that have it, e.g. --trial-set dim=500",
+        help="value of a setting for all claims that have it, such as --trial-set dim=500",
     )
     group.addoption(
         "--trial-table", action="store_true", help="print the whole ledger as a table at the end"
     )
     parser.addini(
         "trial_error",
-        "chance of a wrong verdict of a test that uses `trial` and is no claim (default 1e-6)",
+        "probability of a wrong verdict of a plain test that uses `trial` (default 1e-6)",
         default="1e-6",
     )
     group.addoption(
-        "--trial-list", type=Path, metavar="PATH", help="write what claims were collected as JSON"
+        "--trial-list", type=Path, metavar="PATH", help="write the collected claims as JSON"
     )
 
 
@@ -120,7 +120,7 @@ def _resumed(config: pytest.Config, path: Path) -> dict[str, Any]:
     commit = _commit(config)
     if commit is None or commit.endswith("+"):
         raise pytest.UsageError(
-            "--trial-resume goes on at the same commit alone: "
+            "--trial-resume continues a run at the same commit only: "
             + ("there is no git repository" if commit is None else "commit your changes first")
         )
     present = {
@@ -133,7 +133,7 @@ def _resumed(config: pytest.Config, path: Path) -> dict[str, Any]:
         before = book.get(name, [] if name == "settings" else None)
         if before != value:
             raise pytest.UsageError(
-                f"--trial-resume: {path} is of {name} {before}, this run of {value}"
+                f"--trial-resume: the {name} of {path} is {before}, that of this run is {value}"
             )
     return book
 
@@ -255,7 +255,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     ]
     if claim is not None and missing:
         pytest.fail(
-            f"nothing gives {claim.id} its setting {missing[0]!r}: give it a default, cases=, "
+            f"the setting {missing[0]!r} of {claim.id} has no value: give it a default, cases=, "
             "@pytest.mark.parametrize or a fixture of this name",
             pytrace=False,
         )
@@ -312,7 +312,7 @@ def _error(config: pytest.Config) -> float:
         return checked_error(float(text))
     except ValueError:
         raise pytest.UsageError(
-            f"trial_error is a chance of error, above 0 and at most 0.1, got {text!r}"
+            f"trial_error must be a probability above 0 and at most 0.1, got {text!r}"
         ) from None
 
 
@@ -388,7 +388,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         pyfuncitem.user_properties.append(
             ("outside", _not_run(claim, f"outside the claim's domain: {outside}"))
         )
-        pytest.fail(f"{claim.id} says nothing for these settings: {outside}", pytrace=False)
+        pytest.fail(f"{claim.id} does not hold for these settings: {outside}", pytrace=False)
     except pytest.skip.Exception as skipped:
         if (
             not trial.findings and trial.refusal is None
@@ -446,10 +446,10 @@ def _plain_test(item: pytest.Function) -> Iterator[None]:
     if isinstance(failed, NotVerified):
         pytest.fail(f"{failed}\n{_command(item)}", pytrace=False)
     if failed is not None:
-        pytest.fail(f"a decision could not be made: {failed}", pytrace=False)
+        pytest.fail(f"a decision failed: {failed}", pytrace=False)
     if not trial.findings and "trial" in item._fixtureinfo.argnames:
         pytest.fail(
-            f"{item.name} asks for `trial` and makes no decision: call trial.mean(...), say, or "
+            f"{item.name} takes `trial` and makes no decision: call trial.mean(...), say, or "
             "leave the argument out",
             pytrace=False,
         )
@@ -485,7 +485,7 @@ def _warn_of_another_trial(item: pytest.Function) -> None:
     item.warn(
         pytest.PytestWarning(
             f"the fixture `trial` of {code.co_filename}:{code.co_firstlineno} shadows the "
-            "engine's: a claim gets the engine's all the same, of this run's seed; rename yours"
+            "fixture of the plugin. Claims get that of the plugin in any case; rename yours"
         )
     )
 
@@ -711,7 +711,7 @@ class Ledger:
         for text in config.getoption("trial_set") if names else []:
             if (name := text.partition("=")[0]) not in names:
                 raise pytest.UsageError(
-                    f"--trial-set: no claim has a setting {name!r}; there are "
+                    f"--trial-set: no claim has a setting {name!r}; the settings are "
                     f"{', '.join(sorted(names))}"
                 )
         above = [
@@ -776,7 +776,7 @@ class Ledger:
             if isinstance(report.longrepr, tuple)
             else getattr(report, "wasxfail", "")
         )
-        reason = f"{report.outcome} before it began: {why or 'see its error'}"
+        reason = f"{report.outcome} before it started: {why or 'see its error'}"
         for entry in (
             entry for name, entries in properties if name == "claim" for entry in entries
         ):
@@ -974,7 +974,7 @@ class Ledger:
             ):
                 path = self.config.getoption(f"trial_{option}")
                 terminalreporter.write_line(
-                    f"no claim was collected: {path} is not written", red=True
+                    f"no claim was collected, so {path} is not written", red=True
                 )
             return
         from dataclasses import replace
@@ -1007,7 +1007,7 @@ class Ledger:
             f"{paper} {count}" for paper, count in sorted(self.programs.items()) if count
         )
         if counts:
-            terminalreporter.write_line(f"programs that were asked for: {counts}")
+            terminalreporter.write_line(f"compiled programs: {counts}")
         for option in ("ledger", "report"):
             path = self.config.getoption(f"trial_{option}")
             if path and not any(text.startswith(f"{path} ") for text in self.unwritten):

@@ -125,7 +125,7 @@ def along(trial, prior, sigma, order, points):
     visible = prior == "mixture" or sigma >= 0.4
     trial.require(
         visible,
-        "sigma must be at least .4 for prior='points': below, most y tell the two points apart",
+        "sigma must be at least .4 for prior='points': below, most y distinguish the two points",
     )
     world = WORLDS[prior]
     variance = world.weights @ (world.means[:, 0] ** 2 + world.covariances[:, 0, 0])

@@ -88,7 +88,7 @@ def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: 
     derived("counted in random pairs of tasks"),
     kind="empirical",
     tier="full",
-    not_tight="the share hangs on the law of the tasks; what is claimed is that this is no "
+    not_tight="the share depends on the law of the tasks; what is claimed is that this is no "
     "exception",
     cases=[(5, 4, 10)],
 )

@@ -26,7 +26,7 @@ from theory_on_trial.sweep.run import current_settings
 from theory_on_trial.sweep.store import ChunkStore
 
 # Read as it is loaded, and no more of the package than the weights depend on: hours of training
-# hang on it.
+# depend on it.
 _FILES = [Path(__file__).with_name(f"{name}.py") for name in ("prompts", "learner", "training")]
 _SOURCE = hashlib.sha256(b"".join(file.read_bytes() for file in _FILES)).hexdigest()
 _STEPS_PER_CALL = 500

@@ -388,9 +388,9 @@ def mean(
     P(wrong verdict) <= alpha, whatever the truth, as far as the law's guarantee goes. VERIFIED is
     wrong if the truth lies beyond one border, on some coordinate: then the one end of that
     coordinate's interval that faces the border has missed. So each end may miss with a chance of
-    alpha. REFUTED is wrong if any end misses: the 2 K ends of K coordinates share alpha, the K of
-    a one-sided claim likewise. Only one of the two verdicts can be wrong of a truth. A published
-    form is a second claim: the two then have alpha / 2 each.
+    alpha. REFUTED is wrong if any end misses: the 2 K ends of K coordinates share alpha, the K of a
+    one-sided claim in the same way. Only one of the two verdicts can be wrong of a truth. A
+    published form is a second claim: the two then have alpha / 2 each.
 
     Raises `ControlTooClose`, or `ValueError` for a margin below the slack and for looks that do not
     grow, before any sampling; later `ValueError` for samples that are not finite or of the wrong

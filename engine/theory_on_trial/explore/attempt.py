@@ -23,7 +23,7 @@ from theory_on_trial.trial.domain import OutsideDomain, beyond_limits
 from theory_on_trial.trial.registry import Claim, claim, recorded
 
 LIMIT = 60.0
-"""How many seconds one trial may take if nobody says."""
+"""Default limit of one trial, in seconds."""
 BYTES = 2048
 _TEXT = 80
 """How long the line of an attempt may be in `packed`, and to how many characters texts are cut
@@ -223,7 +223,7 @@ def _first_line(error: BaseException) -> str:
 
 def late_after(limit: float) -> str:
     """Say why a trial is late."""
-    return f"no end within {limit:g} s"
+    return f"did not end within {limit:g} s"
 
 
 class _Late(BaseException):

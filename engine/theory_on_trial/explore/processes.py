@@ -139,7 +139,7 @@ class Processes:
             connection.recv()
         except (EOFError, OSError):
             raise RuntimeError(
-                f"no process for trials of {self._claim_id} has started, as it says above"
+                f"no process for trials of {self._claim_id} started; its message is printed above"
             ) from None
         return program, connection
 

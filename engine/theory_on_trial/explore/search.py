@@ -165,7 +165,7 @@ def search(
                     result.failure = found
                     break
                 sentence = f"{found.line}: {found.why}"
-                result.remarks.setdefault("fails after other trials and not alone", sentence)
+                result.remarks.setdefault("fails after other trials, but not alone", sentence)
         if outside is not None and result.failure is None:
             outside.allow(seconds)
             for name, text in _limits(subject, outside, advance):
@@ -405,7 +405,7 @@ def _nearby(
             sentences.append(
                 f"fails {'down' if direction < 0 else 'up'} to {last:.6g}, as far as was tried"
             )
-    return "; ".join(sentences) or "fails wherever it was tried"
+    return "; ".join(sentences) or "fails at every value that was tried"
 
 
 def _limits(subject: Claim, beyond: Runs, advance: Callable[[], Any]) -> Iterator[tuple[str, str]]:
@@ -448,7 +448,7 @@ def _limits(subject: Claim, beyond: Runs, advance: Callable[[], Any]) -> Iterato
                 outcome, start, _moved(start, direction, whole), "holds", whole
             )
             if first is None:
-                sentence = f"narrow: holds to {last:.6g}, as far as was tried"
+                sentence = f"narrow: holds to {last:.6g}, the last value that was tried"
             else:
                 need = "necessary" if last == start else f"narrow: holds to {last:.6g}"
                 why = whys[first] if other == "wrong" else f"{other}: {whys[first]}"

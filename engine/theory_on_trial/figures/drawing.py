@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's colours, told apart with every kind of colour vision."""
+"""Okabe and Ito's colours, distinguished with every kind of colour vision."""
 
 _STYLE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
