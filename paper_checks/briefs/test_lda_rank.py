@@ -71,7 +71,7 @@ PixelNoise = Annotated[
 ]
 EncoderViews = Annotated[int, Interval(2, 4, why="with more views the noise hardly counts")]
 WIDTH = 16  # features of the trained encoder
-MOST_SECONDS = 5  # every view of 1797 digits passes the encoder
+MOST_SECONDS = 6  # every view of 1797 digits passes the encoder
 
 
 def planted_variances(signals, decay, noise):
@@ -251,13 +251,14 @@ def test_trained_encoder(trial, views: EncoderViews, pixel_noise: PixelNoise):
     seed = int(trial.generator("seed").integers(1000))
     signals = encoder_signals(encoded_views(trial.generator("many"), seed, 24, pixel_noise))
     law = limit_rank(signals, views)
-    slack = finite_n(len(digits()), views, WIDTH) * law
+    # Its features are not normal: fourth moments may double what normal ones leave at finite n.
+    slack = 2 * finite_n(len(digits()), views, WIDTH) * law
     trial.mean(
         sampler=partial(encoder_ranks, seed=seed, views=views, pixel_noise=pixel_noise),
         predict=law,
         law=Asymptotic(),
         slack=slack,
-        margin=slack + 0.015 * law,
+        margin=slack + 0.01 * law,
         controls={
             "noise is ignored": entropy_rank(signals),
             "noise counts in full": limit_rank(signals, 1),
