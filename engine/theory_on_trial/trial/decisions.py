@@ -678,7 +678,7 @@ class Trial:
             ]
             finding = judged(boxes)
             if self._progress is not None:
-                self._progress(total, looks[-1])
+                self._progress(total, totals[-1])
             outcomes = [finding.outcome, *(control.outcome for control in finding.controls)]
             if finding.outcome == "REFUTED" or "INCONCLUSIVE" not in outcomes:
                 break
@@ -692,8 +692,8 @@ class Trial:
             finding,
             interval=interval,
             note=note,
-            looks=looks.index(done) + 1,
-            budget=done / looks[-1],
+            looks=totals.index(done) + 1,
+            budget=done / totals[-1],
         )
 
     def _instances(
