@@ -339,6 +339,84 @@ def _progress(config: pytest.Config, claim_id: str) -> Any:
     return show
 
 
+def _plain_test(item: pytest.Function) -> Iterator[None]:
+    """Call a test that is no claim, and judge its trial if it uses the engine's."""
+    explained: Any = nullcontext()
+    if TRIAL in item.stash:
+        from theory_on_trial.trial.hints import explain
+
+        explained = explain()
+    start = time.perf_counter()
+    failed: BaseException | None = None
+    result = None
+    try:
+        with explained:
+            result = yield
+    except Exception as error:
+        if TRIAL not in item.stash:
+            raise
+        from theory_on_trial.trial.plain import NotVerified
+
+        if not isinstance(error, NotVerified):
+            _end_where_the_engine_begins(error)
+            raise
+        failed = error
+    finally:
+        trial = item.stash.get(TRIAL, None)
+        if trial is not None:
+            _report_plain(item, trial, time.perf_counter() - start)
+    if trial is None:
+        return result
+    from theory_on_trial.trial.plain import NotVerified, passed
+
+    failed = failed or trial.refusal  # a test that catches it has failed all the same
+    if isinstance(failed, NotVerified):
+        pytest.fail(f"{failed}\n{_command(item)}", pytrace=False)
+    if failed is not None:
+        pytest.fail(f"a decision could not be made: {failed}", pytrace=False)
+    if not trial.findings and "trial" in item._fixtureinfo.argnames:
+        pytest.fail(
+            f"{item.name} asks for `trial` and makes no decision: call trial.mean(...), say, or "
+            "leave the argument out",
+            pytrace=False,
+        )
+    item.user_properties += [("trial", passed(finding)) for finding in trial.findings]
+    return result
+
+
+def _report_plain(item: pytest.Function, trial: Any, seconds: float) -> None:
+    """Let the row of a plain test travel with its report, where a ledger or a page is asked for."""
+    item.user_properties[:] = [
+        entry for entry in item.user_properties if entry[0] not in _PROPERTIES
+    ]
+    wanted = item.config.getoption("trial_ledger") or item.config.getoption("trial_report")
+    if wanted and (trial.findings or trial.refusal is not None):
+        from dataclasses import asdict
+
+        from theory_on_trial.trial.plain import row_of
+
+        statement = (item.function.__doc__ or item.name).strip().partition("\n\n")[0]
+        statement = " ".join(statement.split())
+        row = row_of(trial, statement, seconds, _command(item), item.function)
+        item.user_properties.append(("plain", [asdict(row)]))
+
+
+def _command(item: pytest.Item) -> str:
+    """The line that repeats a plain test."""
+    return f'pytest "{item.stash[TEST]}" --trial-seed {item.config.getoption("trial_seed")}'
+
+
+def _warn_of_another_trial(item: pytest.Function) -> None:
+    """Say that a fixture of the repository has the name of the engine's, which the claim gets."""
+    code = item._fixtureinfo.name2fixturedefs["trial"][-1].func.__code__
+    item.warn(
+        pytest.PytestWarning(
+            f"the fixture `trial` of {code.co_filename}:{code.co_firstlineno} shadows the "
+            "engine's: a claim gets the engine's all the same, of this run's seed; rename yours"
+        )
+    )
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     """Give a claim its trial, record its verdict, and fail the test if that is not the expected
@@ -417,84 +495,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         unexpected += where(trial.findings)
         pytest.fail("\n".join(unexpected), pytrace=False)
     return result
-
-
-def _plain_test(item: pytest.Function) -> Iterator[None]:
-    """Call a test that is no claim, and judge its trial if it uses the engine's."""
-    explained: Any = nullcontext()
-    if TRIAL in item.stash:
-        from theory_on_trial.trial.hints import explain
-
-        explained = explain()
-    start = time.perf_counter()
-    failed: BaseException | None = None
-    result = None
-    try:
-        with explained:
-            result = yield
-    except Exception as error:
-        if TRIAL not in item.stash:
-            raise
-        from theory_on_trial.trial.plain import NotVerified
-
-        if not isinstance(error, NotVerified):
-            _end_where_the_engine_begins(error)
-            raise
-        failed = error
-    finally:
-        trial = item.stash.get(TRIAL, None)
-        if trial is not None:
-            _report_plain(item, trial, time.perf_counter() - start)
-    if trial is None:
-        return result
-    from theory_on_trial.trial.plain import NotVerified, passed
-
-    failed = failed or trial.refusal  # a test that catches it has failed all the same
-    if isinstance(failed, NotVerified):
-        pytest.fail(f"{failed}\n{_command(item)}", pytrace=False)
-    if failed is not None:
-        pytest.fail(f"a decision could not be made: {failed}", pytrace=False)
-    if not trial.findings and "trial" in item._fixtureinfo.argnames:
-        pytest.fail(
-            f"{item.name} asks for `trial` and makes no decision: call trial.mean(...), say, or "
-            "leave the argument out",
-            pytrace=False,
-        )
-    item.user_properties += [("trial", passed(finding)) for finding in trial.findings]
-    return result
-
-
-def _report_plain(item: pytest.Function, trial: Any, seconds: float) -> None:
-    """Let the row of a plain test travel with its report, where a ledger or a page is asked for."""
-    item.user_properties[:] = [
-        entry for entry in item.user_properties if entry[0] not in _PROPERTIES
-    ]
-    wanted = item.config.getoption("trial_ledger") or item.config.getoption("trial_report")
-    if wanted and (trial.findings or trial.refusal is not None):
-        from dataclasses import asdict
-
-        from theory_on_trial.trial.plain import row_of
-
-        statement = (item.function.__doc__ or item.name).strip().partition("\n\n")[0]
-        statement = " ".join(statement.split())
-        row = row_of(trial, statement, seconds, _command(item), item.function)
-        item.user_properties.append(("plain", [asdict(row)]))
-
-
-def _command(item: pytest.Item) -> str:
-    """The line that repeats a plain test."""
-    return f'pytest "{item.stash[TEST]}" --trial-seed {item.config.getoption("trial_seed")}'
-
-
-def _warn_of_another_trial(item: pytest.Function) -> None:
-    """Say that a fixture of the repository has the name of the engine's, which the claim gets."""
-    code = item._fixtureinfo.name2fixturedefs["trial"][-1].func.__code__
-    item.warn(
-        pytest.PytestWarning(
-            f"the fixture `trial` of {code.co_filename}:{code.co_firstlineno} shadows the "
-            "engine's: a claim gets the engine's all the same, of this run's seed; rename yours"
-        )
-    )
 
 
 def _ceiling(module: str, on_one_page: int | None) -> int | None:
@@ -648,12 +648,12 @@ class Ledger:
         self.deselected: set[str] = set()  # by -k or -m
         self.outside = 0  # how many claims said nothing for their settings
         self.programs: dict[str, tuple[int, int | None]] = {}  # of each paper, with its ceiling
+        self.heard = False  # whether a claim has had its line
+        self.told: set[str] = set()  # rows of which pytest itself says why they fail
         self.running: dict[str, None] = {}  # tests that have begun and not ended
         self.journal: Any = None  # of the rows, where a ledger is asked for
         self.commit: str | None = None
         self.unwritten: list[str] = []  # a sentence for each file that could not be written
-        self.heard = False  # whether a claim has had its line
-        self.told: set[str] = set()  # rows of which pytest itself says why they fail
 
     def pytest_sessionstart(self) -> None:
         """Begin the file that keeps the rows, with those of a run that is resumed."""
