@@ -339,79 +339,6 @@ def _progress(config: pytest.Config, claim_id: str) -> Any:
     return show
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
-    """Give a claim its trial, record its verdict, and fail the test if that is not the expected
-    one.
-    """
-    claim = pyfuncitem.stash.get(CLAIM, None)
-    if claim is None:
-        return (yield from _plain_test(pyfuncitem))
-    from dataclasses import asdict
-
-    from theory_on_trial.trial.domain import OutsideDomain
-    from theory_on_trial.trial.hints import explain, where
-    from theory_on_trial.trial.registry import recorded
-
-    config = pyfuncitem.config
-    seed = config.getoption("trial_seed")
-    settings = _settings(config, claim)
-    # Whatever else a repository calls `trial`, a claim gets this one.
-    trial = pyfuncitem.stash.get(TRIAL, None) or _new_trial(pyfuncitem)
-    if pyfuncitem.funcargs["trial"] is not trial:
-        _warn_of_another_trial(pyfuncitem)
-    pyfuncitem.funcargs["trial"] = trial
-    pyfuncitem.obj = functools.partial(pyfuncitem.obj, **settings) if settings else pyfuncitem.obj
-    pyfuncitem.funcargs.update(
-        {name: value for name, value in settings.items() if name in pyfuncitem.funcargs}
-    )
-    changed = "".join(f" --trial-set {name}={value!r}" for name, value in settings.items())
-    command = f'pytest "{pyfuncitem.nodeid}" --trial-tier {claim.tier} --trial-seed {seed}{changed}'
-    # What a plugin for flaky tests runs again counts once: the last time.
-    pyfuncitem.user_properties[:] = [
-        entry for entry in pyfuncitem.user_properties if entry[0] not in _PROPERTIES
-    ]
-    rows: list[Row] = []
-    programs = _programs()
-    try:
-        with recorded(claim, trial, command) as rows, explain():
-            result = yield
-            if claim.as_published is None and any(
-                finding.printed is not None for finding in trial.findings
-            ):
-                needed = (
-                    "@claim(…, as_published=paper(…, says=…)) too: without it no row is "
-                    "judged by it"
-                )
-                pytest.fail(f"as_published= of a decision needs {needed}", pytrace=False)
-    except OutsideDomain as outside:
-        pyfuncitem.user_properties.append(
-            ("outside", _not_run(claim, f"outside the claim's domain: {outside}"))
-        )
-        pytest.fail(f"{claim.id} does not hold for these settings: {outside}", pytrace=False)
-    except pytest.skip.Exception as skipped:
-        if (
-            not trial.findings and trial.refusal is None
-        ):  # left out; once it has decided, a claim has its row
-            rows = []
-            pyfuncitem.user_properties.append(
-                ("skipped", _not_run(claim, f"skipped: {skipped.msg}"))
-            )
-        raise
-    except Exception as error:
-        _end_where_the_engine_begins(error)
-        raise
-    finally:
-        pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
-        asked = claim.paper, _programs() - programs
-        pyfuncitem.user_properties.append(("programs", asked))
-    unexpected = [row.failure() for row in rows if not row.as_expected]
-    if unexpected:
-        unexpected += where(trial.findings)
-        pytest.fail("\n".join(unexpected), pytrace=False)
-    return result
-
-
 def _plain_test(item: pytest.Function) -> Iterator[None]:
     """Call a test that is no claim, and judge its trial if it uses the engine's."""
     explained: Any = nullcontext()
@@ -485,9 +412,82 @@ def _warn_of_another_trial(item: pytest.Function) -> None:
     item.warn(
         pytest.PytestWarning(
             f"the fixture `trial` of {code.co_filename}:{code.co_firstlineno} shadows the "
-            "fixture of the plugin. Claims get that of the plugin in any case; rename yours"
+            "engine's: a claim gets the engine's all the same, of this run's seed; rename yours"
         )
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    """Give a claim its trial, record its verdict, and fail the test if that is not the expected
+    one.
+    """
+    claim = pyfuncitem.stash.get(CLAIM, None)
+    if claim is None:
+        return (yield from _plain_test(pyfuncitem))
+    from dataclasses import asdict
+
+    from theory_on_trial.trial.domain import OutsideDomain
+    from theory_on_trial.trial.hints import explain, where
+    from theory_on_trial.trial.registry import recorded
+
+    config = pyfuncitem.config
+    seed = config.getoption("trial_seed")
+    settings = _settings(config, claim)
+    # Whatever else a repository calls `trial`, a claim gets this one.
+    trial = pyfuncitem.stash.get(TRIAL, None) or _new_trial(pyfuncitem)
+    if pyfuncitem.funcargs["trial"] is not trial:
+        _warn_of_another_trial(pyfuncitem)
+    pyfuncitem.funcargs["trial"] = trial
+    pyfuncitem.obj = functools.partial(pyfuncitem.obj, **settings) if settings else pyfuncitem.obj
+    pyfuncitem.funcargs.update(
+        {name: value for name, value in settings.items() if name in pyfuncitem.funcargs}
+    )
+    changed = "".join(f" --trial-set {name}={value!r}" for name, value in settings.items())
+    command = f'pytest "{pyfuncitem.nodeid}" --trial-tier {claim.tier} --trial-seed {seed}{changed}'
+    # What a plugin for flaky tests runs again counts once: the last time.
+    pyfuncitem.user_properties[:] = [
+        entry for entry in pyfuncitem.user_properties if entry[0] not in _PROPERTIES
+    ]
+    rows: list[Row] = []
+    programs = _programs()
+    try:
+        with recorded(claim, trial, command) as rows, explain():
+            result = yield
+            if claim.as_published is None and any(
+                finding.printed is not None for finding in trial.findings
+            ):
+                needed = (
+                    "@claim(…, as_published=paper(…, says=…)) too: without it no row is "
+                    "judged by it"
+                )
+                pytest.fail(f"as_published= of a decision needs {needed}", pytrace=False)
+    except OutsideDomain as outside:
+        pyfuncitem.user_properties.append(
+            ("outside", _not_run(claim, f"outside the claim's domain: {outside}"))
+        )
+        pytest.fail(f"{claim.id} does not hold for these settings: {outside}", pytrace=False)
+    except pytest.skip.Exception as skipped:
+        if (
+            not trial.findings and trial.refusal is None
+        ):  # left out; once it has decided, a claim has its row
+            rows = []
+            pyfuncitem.user_properties.append(
+                ("skipped", _not_run(claim, f"skipped: {skipped.msg}"))
+            )
+        raise
+    except Exception as error:
+        _end_where_the_engine_begins(error)
+        raise
+    finally:
+        pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
+        asked = claim.paper, _programs() - programs
+        pyfuncitem.user_properties.append(("programs", asked))
+    unexpected = [row.failure() for row in rows if not row.as_expected]
+    if unexpected:
+        unexpected += where(trial.findings)
+        pytest.fail("\n".join(unexpected), pytrace=False)
+    return result
 
 
 def _end_where_the_engine_begins(error: Exception) -> None:
@@ -629,13 +629,13 @@ class Ledger:
         self.not_run: dict[str, dict[str, str]] = {}
         self.deselected: set[str] = set()  # by -k or -m
         self.outside = 0  # how many claims said nothing for their settings
-        self.programs: dict[str, int] = {}  # that each paper asked for
+        self.programs: dict[str, tuple[int, int | None]] = {}  # of each paper, with its ceiling
+        self.heard = False  # whether a claim has had its line
+        self.told: set[str] = set()  # rows of which pytest itself says why they fail
         self.running: dict[str, None] = {}  # tests that have begun and not ended
         self.journal: Any = None  # of the rows, where a ledger is asked for
         self.commit: str | None = None
         self.unwritten: list[str] = []  # a sentence for each file that could not be written
-        self.heard = False  # whether a claim has had its line
-        self.told: set[str] = set()  # rows of which pytest itself says why they fail
 
     def pytest_sessionstart(self) -> None:
         """Begin the file that keeps the rows, with those of a run that is resumed."""
