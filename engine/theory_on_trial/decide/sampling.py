@@ -444,14 +444,16 @@ class Independence:
         self.compared = len(marks)
         self._again(marks)
         # Of equal pairs as large a part lies within a call as of all pairs.
-        call = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        _, counts = np.unique(marks, return_counts=True)
-        _, counts_within = np.unique(np.stack([marks, call], axis=1), axis=0, return_counts=True)
+        _, which, counts = np.unique(marks, return_inverse=True, return_counts=True)
         n = len(marks)
         share = sum(m * (m - 1.0) for m in self.sizes) / (n * (n - 1.0))
         expected = share * np.sum(counts * (counts - 1.0)) / 2
+        if expected < _COPIES:
+            return
+        call = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        _, counts_within = np.unique(which * len(self.sizes) + call, return_counts=True)
         within = np.sum(counts_within * (counts_within - 1.0)) / 2
-        if expected >= _COPIES and within < expected / 8:
+        if within < expected / 8:
             raise ValueError(
                 f"{self.what} gives numbers of earlier calls again, and hardly any twice in one: "
                 "they are copies"
