@@ -59,8 +59,12 @@ def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = np.mean(x, axis=0)
     if n < 2:
         return mean, np.full(x.shape[1:], np.inf)
-    unit = _size(x - mean, axis=0)
-    return mean, np.asarray(unit * np.std((x - mean) / unit, axis=0, ddof=1) / np.sqrt(n))
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = np.std(x, axis=0, ddof=1)
+    if not np.all((spread > 1e-140) & (spread < 1e140)):  # squares may be lost
+        unit = _size(x - mean, axis=0)
+        spread = unit * np.std((x - mean) / unit, axis=0, ddof=1)
+    return mean, np.asarray(spread / np.sqrt(n))
 
 
 def _shape(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -68,7 +72,9 @@ def _shape(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     equal.
     """
     x = x - np.mean(x, axis=0)
-    x = x / _size(x, axis=0)
+    size = _size(x, axis=0)
+    if not np.all((size > 1e-70) & (size < 1e70)):  # fourth powers may be lost
+        x = x / size
     squares = x * x
     variance = np.where(np.ptp(x, axis=0) > 0, np.mean(squares, axis=0), np.nan)
     return np.mean(squares * x, axis=0) / variance**1.5, np.mean(

@@ -480,14 +480,14 @@ def test_sampled_calibration(
         return np.array(pairs).T
 
     def errors(law):
-        def few(generator, n):  # as many as the cache of a processor holds
+        def few(generator, n):  # of 20,000 at most, which the cache of a processor holds
             x, y = observed.sample_pairs(generator, MIXTURE, sigma, n, law)
             e = (x - observed.posterior_mean(MIXTURE, y, sigma))[:, 0]
             return np.stack([e**2, e**3 * (y[:, 0] > above)], axis=1)
 
         def draw(generator, n):
-            sizes = [20_000] * (n // 20_000) + [n % 20_000] * (n % 20_000 > 0)
-            return np.concatenate([few(generator, size) for size in sizes])
+            most = 20_000
+            return np.concatenate([few(generator, min(most, n - k)) for k in range(0, n, most)])
 
         return draw
 

@@ -260,7 +260,6 @@ def test_lazy_net(
     import jax
 
     points, targets, wide = lazy_world(trial.generator("world"), inputs, dim)
-    first = 8  # networks that one compiled program trains
     counts = (4 * pairs, pairs)
     rows = points.reshape(-1, dim)
     forget = partial(observed.lazy_forgetting, inputs=points, targets=targets, ridge=ridge)
@@ -272,19 +271,16 @@ def test_lazy_net(
         return abs(forgotten - (limit if own is None else linearised(own, targets, ridge)))
 
     def drawn(generator, n, at_infinity=False):
-        errors = []
-        for keys in jax.random.split(
-            jax.random.key(generator.integers(2**31)), (-(-n // first), first)
-        ):
-            nets = [np.asarray(batches[count](keys)) for count in counts]
-            errors += [
-                [
-                    error(key, net[i], count, at_infinity)
-                    for count, net in zip(counts, nets, strict=True)
-                ]
-                for i, key in enumerate(keys)
+        keys = jax.random.split(jax.random.key(generator.integers(2**31)), n)
+        nets = [np.asarray(batches[count](keys)) for count in counts]
+        errors = [
+            [
+                error(key, net[i], count, at_infinity)
+                for count, net in zip(counts, nets, strict=True)
             ]
-        return np.array(errors)[:n]
+            for i, key in enumerate(keys)
+        ]
+        return np.array(errors)
 
     trial.mean(
         sampler=drawn,
@@ -296,6 +292,6 @@ def test_lazy_net(
                 generator, n, at_infinity=True
             )
         },
-        first=first,
+        first=16,
         most=2048,
     )

@@ -205,9 +205,10 @@ def test_noise_law__clusters(
     }  # beyond the margin
 
     def errors(generator, n):
-        sets = (generator, 500, ambient, dim, samples, subspaces, noise)
+        few = min(n + 1, 500)
+        sets = (generator, few, ambient, dim, samples, subspaces, noise)
         drawn = (
-            np.concatenate([observed.clustered_errors(*sets) for _ in range(n // 500 + 1)])
+            np.concatenate([observed.clustered_errors(*sets) for _ in range(n // few + 1)])
             / noise**2
         )
         # In one set of some 10^5 two subspaces come so near that labels are wrong.

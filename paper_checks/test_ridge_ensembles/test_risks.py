@@ -46,7 +46,6 @@ STOPPED = code(REPOSITORY, "paper/gcv/fixed_point_sol.py, v_general", COMMIT, sa
 
 
 DATA_SETS = 48
-ROUND = 8  # data sets that one compiled program draws
 
 
 def drawing(dim, aspect, subsample_aspect, penalty, ridges=(), correlation=None):
@@ -95,8 +94,9 @@ def extrapolated(trial, draws, combined, truth, controls, as_published=None):
     """
 
     def drawn(draw, generator, n):
-        rounds = [draw(generator.integers(2**63, size=ROUND)) for _ in range(-(-n // ROUND))]
-        return (np.concatenate(parts)[:n] for parts in zip(*rounds, strict=True))
+        # One program draws two at a time: a sampler is asked for few at first.
+        rounds = [draw(generator.integers(2**63, size=2)) for _ in range(-(-n // 2))]
+        return (np.concatenate(part)[:n] for part in zip(*rounds, strict=True))
 
     shares = []
     for draw in draws:

@@ -25,6 +25,7 @@ from theory_on_trial.decide.decision import (
     decide,
     decide_control,
     deviation,
+    excluded,
     judge,
     outside,
 )
@@ -463,7 +464,9 @@ def mean(
             finding.outcome == "REFUTED" and finding.printed is None
         ) or "INCONCLUSIVE" not in outcomes:
             break
-    off = deviation(interval(law, each / all_ends, share), prediction)
+    off = ""
+    if np.any(excluded(finding.interval, prediction)):
+        off = deviation(interval(law, each / all_ends, share), prediction)
     if prediction.side == "two":
         finding = replace(finding, resolution=resolution_of_margin(prediction))
     note = "; ".join(filter(None, [off, *_undecided(finding, controls, enclosures)]))
