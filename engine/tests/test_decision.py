@@ -9,7 +9,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from theory_on_trial.decide.decision import Prediction, check_controls, decide, judge
+from theory_on_trial.decide.decision import (
+    Prediction,
+    check_controls,
+    decide,
+    deviation,
+    judge,
+)
 from theory_on_trial.laws import Enclosure
 
 # Sixteenths below 2^16 add and subtract without rounding, so that the borders of the rule can be
@@ -27,16 +33,14 @@ def interval(low, high):
 
 @given(low=numbers, width=positive, p=numbers, slack=widths, extra=positive)
 def test_each_verdict_states_what_the_interval_proves(low, width, p, slack, extra):
-    """Each point of the interval proves it: one narrower than margin - slack always decides, in any
-    unit and origin.
-    """
+    """Each point of the interval is within the margin, or each is beyond it."""
     margin = slack + extra
     verdict = decide(interval(low, low + width), Prediction(p, margin, slack))
     farthest = max(abs(low - p), abs(low + width - p))
     nearest = max(low - p, p - low - width, 0.0)
     if farthest < margin:
         assert verdict == "VERIFIED"
-    elif nearest > slack:
+    elif nearest > margin:
         assert verdict == "REFUTED"
     else:
         assert verdict == "INCONCLUSIVE"
@@ -79,12 +83,12 @@ def test_one_sided_verdicts_mirror_each_other(low, width, p, slack, extra):
     if at_most == "VERIFIED":
         assert low + width < p + slack + extra
     elif at_most == "REFUTED":
-        assert low > p + slack
+        assert low > p + slack + extra
 
 
-def test_between_the_zones_a_claim_is_verified_and_a_control_refuted():
-    """[1, 2] lies beyond the slack and within the margin of both 0 and 3: closer than 2.5, further
-    than 0.5.
+def test_within_the_margin_a_claim_is_verified_and_a_control_beyond_its_slack_refuted():
+    """[1, 2] lies within the margin of both 0 and 3, and the truth is neither: it is further than
+    0.5 from both.
     """
     finding = judge(interval(1.0, 2.0), Prediction(0.0, 2.5, 0.5), {"wrong": 3.0}, printed=3.0)
     assert (finding.outcome, finding.controls[0].outcome, finding.printed) == (
@@ -99,7 +103,7 @@ def test_a_vector_is_verified_by_all_and_refuted_by_any():
     inside = (-0.5, 0.5)
     beyond = (2.0, 3.0)
     wide = (-9.0, 9.0)
-    between = (0.3, 0.9)  # beyond the slack and within the margin: not a reason to refute
+    between = (0.3, 0.9)  # beyond the slack and within the margin
     for ends, outcome in (
         ((inside, inside, between), "VERIFIED"),
         ((inside, wide, beyond), "REFUTED"),
@@ -128,3 +132,20 @@ def test_an_unbounded_interval_decides_nothing_and_a_half_line_one_side():
     assert decide(interval(-np.inf, np.inf), Prediction(0.0, 1.0)) == "INCONCLUSIVE"
     assert decide(interval(2.0, np.inf), Prediction(0.0, 1.0)) == "REFUTED"
     assert decide(interval(2.0, np.inf), Prediction(1.0, 0.0, 0.0, "at least")) == "VERIFIED"
+
+
+@given(low=numbers, width=positive, p=numbers, margin=positive)
+def test_the_slack_names_a_part_of_the_margin_and_moves_no_verdict(low, width, p, margin):
+    box = interval(low, low + width)
+    assert decide(box, Prediction(p, margin)) == decide(box, Prediction(p, margin, margin))
+
+
+def test_a_row_says_by_how_much_the_prediction_is_off():
+    def said(low, high, slack=0.0):
+        return deviation(interval(low, high), Prediction(np.zeros(np.shape(low)), 1.0, slack))
+
+    assert said(0.25, 0.5) == "the truth lies 0.25 to 0.5 above the prediction"
+    assert said(-0.5, -0.25) == "the truth lies 0.25 to 0.5 below the prediction"
+    assert said([-0.1, 0.2, 0.3], [0.1, 0.4, 0.5]).endswith("prediction at coordinate [2]")
+    assert said(-0.1, 0.5) == ""
+    assert said(0.25, 0.5, slack=0.3) == ""  # the theory admits as much

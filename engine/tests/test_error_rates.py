@@ -8,6 +8,7 @@ from scipy import stats
 
 from theory_on_trial.decide import evidence
 from theory_on_trial.decide.decision import Prediction
+from theory_on_trial.decide.looks import planned_looks
 from theory_on_trial.laws import Bernoulli, Bounded, Normal, Symmetric
 
 ALPHA = 1e-6
@@ -219,7 +220,7 @@ def test_true_claims_are_verified_and_their_controls_refuted_at_one_in_a_million
             Prediction(np.array([0.0, 3.0]), 0.3),
             {"off by twice the margin": np.array([0.0, 3.6])},
             law=Normal(),
-            looks=evidence.planned_looks(32, 1600),
+            looks=planned_looks(32, 1600),
         )
         assert finding.outcome == "VERIFIED"
         assert finding.controls[0].outcome == "REFUTED"

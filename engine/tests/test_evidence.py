@@ -13,6 +13,7 @@ from scipy import stats
 
 from theory_on_trial.decide import evidence
 from theory_on_trial.decide.decision import Prediction
+from theory_on_trial.decide.looks import planned_looks
 from theory_on_trial.laws import Asymptotic, Enclosure, Normal, SupDistance
 
 U = 2.0**-53
@@ -214,24 +215,30 @@ class Recorder:
 
 @pytest.mark.parametrize("time_uniform", [True, False])
 @pytest.mark.parametrize("coordinates", [1, 6])
-def test_the_budget_is_divided_by_coordinates_and_looks(time_uniform, coordinates):
+@pytest.mark.parametrize(("side", "ends"), [("two", 2), ("at most", 1)])
+def test_each_end_has_the_error_to_verify_and_all_ends_share_it_to_refute(
+    time_uniform, coordinates, side, ends
+):
+    """A law is told the chance of both ends of one coordinate together."""
     law = Recorder(time_uniform)
-    prediction = Prediction(np.zeros(coordinates), 0.5, 0.1)
-    finding = evidence.mean(
-        lambda m: np.zeros((m, coordinates)), prediction, {}, law=law, looks=(4, 6, 9), alpha=0.06
-    )
-    share = 0.06 / coordinates / (1 if time_uniform else 3)
-    assert law.asked == [(n, pytest.approx(share), (coordinates,)) for n in (4, 6, 9)]
+    prediction = Prediction(np.zeros(coordinates), 0.5, 0.1, side)
+    options = {"law": law, "looks": (4, 6, 9), "alpha": 0.06}
+    finding = evidence.mean(lambda m: np.zeros((m, coordinates)), prediction, {}, **options)
+    verify = 2 * 0.06 / (1 if time_uniform else 3)
+    asked = [entry for entry in law.asked if entry[1] == pytest.approx(verify)]
+    assert {n for n, *_ in asked} >= ({9} if time_uniform and side == "two" else {4, 6, 9})
+    assert law.asked[-1] == (9, pytest.approx(verify / (ends * coordinates)), (coordinates,))
     assert (finding.outcome, finding.looks) == ("INCONCLUSIVE", 3)
     assert finding.interval.error == pytest.approx(0.06)
 
 
 def test_sampling_stops_at_the_first_decision_and_waits_for_the_controls():
     sizes = []
+    rng = np.random.default_rng(53)
 
     def sampler(m):
         sizes.append(m)
-        return np.random.default_rng(53).standard_normal(m)
+        return rng.standard_normal(m)
 
     far = evidence.mean(sampler, Prediction(50.0, 1.0), {}, law=Normal(), looks=(40, 80, 160))
     assert (far.outcome, far.looks, sizes) == ("REFUTED", 1, [40])
@@ -245,7 +252,7 @@ def test_sampling_stops_at_the_first_decision_and_waits_for_the_controls():
 
 def test_progress_and_schedule():
     reports = []
-    looks = evidence.planned_looks(8, 30)
+    looks = planned_looks(8, 30)
     assert all(n % 8 == 0 for n in looks)
     assert looks[-1] >= 30
     options = {"law": Asymptotic(), "looks": looks, "progress": lambda *told: reports.append(told)}
@@ -256,7 +263,7 @@ def test_progress_and_schedule():
 def test_a_law_is_verified_its_neighbour_refuted_and_two_routes_agree():
     rng = np.random.default_rng(54)
     control = stats.expon(scale=2.0).cdf
-    looks = evidence.planned_looks(128, 4000)
+    looks = planned_looks(128, 4000)
     drawn = rng.standard_exponential
     finding = evidence.distribution(
         drawn, stats.expon.cdf, {"half the rate": control}, margin=0.1, looks=looks

@@ -21,6 +21,7 @@ from theory_on_trial.decide.decision import (
     check_margin,
     decide,
 )
+from theory_on_trial.decide.looks import planned_looks
 from theory_on_trial.laws import Bernoulli, Bounded, Enclosure, Normal, SubGaussian, Symmetric
 
 NEAR = Prediction(0, 1)
@@ -87,16 +88,16 @@ REFUSED = {
         ),
         (lambda t: decide(ends(0, 1), Prediction(0, np.nan)), "must be finite real numbers"),
         (lambda t: decide(ends(1, 0), NEAR), "empty interval: an assumption"),
-        (lambda t: decide(ends(0, 1), Prediction(0, 1, 1)), "margin must exceed the slack"),
+        (lambda t: decide(ends(0, 1), Prediction(0, 1, 1.5)), "own error, is a part of the margin"),
         (
             lambda t: decide(ends(0, 1), Prediction(0, 1, 2, "at most")),
-            "margin must exceed the slack",
+            "own error, is a part of the margin",
         ),
-        (lambda t: decide(ends(0, 1), Prediction(0, 1, -1)), "margin must exceed the slack"),
-        (lambda t: decide(ends(0, 1), Prediction(0)), "margin must exceed the slack"),
+        (lambda t: decide(ends(0, 1), Prediction(0, 1, -1)), "is a part of the margin"),
+        (lambda t: decide(ends(0, 1), Prediction(0)), "margin must be positive"),
         (
-            lambda t: check_margin(Prediction(np.zeros(2), [1.0, 0.5], 0.5)),
-            "margin must exceed the slack",
+            lambda t: check_margin(Prediction(np.zeros(2), [1.0, 0.4], 0.5)),
+            "is a part of the margin",
         ),
         (lambda t: check_margin(Prediction(1 + 7j, 1)), "prediction must be finite real numbers"),
         (lambda t: check_margin(Prediction(1, np.inf)), "margin must be finite real numbers"),
@@ -220,7 +221,7 @@ REFUSED = {
         (lambda t: t.runs([], **SIGNS), "one outcome per run"),
         (lambda t: t.runs(np.ones((3, 2)), **SIGNS), "one outcome per run"),
         # Samples.
-        (lambda t: mean(prediction=Prediction(0, 1, 1)), "margin must"),
+        (lambda t: mean(prediction=Prediction(0, 1, 2)), "is a part of the margin"),
         (lambda t: mean(prediction=Prediction(0)), "margin must"),
         (lambda t: mean(looks=()), "growing sample"),
         (lambda t: mean(looks=(9, 9)), "growing"),
@@ -241,7 +242,7 @@ REFUSED = {
             ),
             "are wrong cdfs",
         ),
-        (lambda t: evidence.planned_looks(10, 9), "1 <= first <= most"),
+        (lambda t: planned_looks(10, 9), "1 <= first <= most"),
         (lambda t: t.mean(coin, 0.5, law=None), "state the margin"),
         (law_is(lambda x: stats.rankdata(x) / len(x)), "depends on the other numbers"),
         (law_is(lambda x: stats.norm.cdf(x - np.mean(x))), "depends on the other numbers"),

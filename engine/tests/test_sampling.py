@@ -4,7 +4,6 @@ something.
 
 import functools
 import re
-from collections import Counter
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +18,7 @@ from theory_on_trial.decide.sampling import Independence, _proxy, wanting
 from theory_on_trial.decide.tracing import check_measurement
 from theory_on_trial.laws import (
     Asymptotic,
+    Bernoulli,
     Bounded,
     Enclosure,
     Normal,
@@ -125,6 +125,22 @@ REFUSED = {
             lambda key: jax.random.normal(key) + jax.jit(jax.random.normal)(jax.random.PRNGKey(3))
         ),
     },
+    "draws random bits with a key that does not depend on its own": {
+        "from outside": lambda key: jax.random.normal(key) * jax.random.rademacher(KEY, ()),
+        "from an array": lambda key: (
+            jax.random.normal(key)
+            + jax.random.normal(jax.random.wrap_key_data(jnp.arange(2, dtype="uint32")))
+        ),
+        "from a number in an array": lambda key: (
+            jax.random.normal(key) + jax.random.normal(jax.random.key(jnp.arange(5)[2]))
+        ),
+        "folded": lambda key: (
+            jax.random.normal(key) + jax.random.normal(jax.random.fold_in(KEY, 7))
+        ),
+        "in a scan": lambda key: scanned(
+            key, lambda one: jax.random.normal(one) + jax.random.normal(KEY)
+        ),
+    },
     "gives other numbers for the same keys": {
         "callback": lambda key: 1e-3 * jax.random.normal(key) + called_back(key)
     },
@@ -155,7 +171,6 @@ SOUND = {
         jax.random.normal(key) + 0 * np.random.default_rng(3).normal()
     ),
     "half precision": lambda key: jax.random.normal(key, dtype=jnp.bfloat16),
-    "a constant key": lambda key: jax.random.normal(key) * jax.random.rademacher(KEY, ()),
 }
 
 
@@ -311,9 +326,9 @@ def about(note):
     return int(re.search(r"about (\d+) samples would decide", note).group(1))
 
 
-@pytest.mark.parametrize("law", [Normal(), SubGaussian(1.0), Symmetric()])
+@pytest.mark.parametrize("law", [Normal(), Symmetric()])
 def test_an_undecided_trial_says_of_which_coordinate_how_many_samples_would_decide(law):
-    """So many do, and a tenth of them do not."""
+    """It can only be estimated while the estimate itself moves: three times as many do."""
 
     def trial(most):
         options = {"margin": [1, 0.02, 1], "controls": {"wrong": [6, 1, 4]}, "most": most}
@@ -321,16 +336,15 @@ def test_an_undecided_trial_says_of_which_coordinate_how_many_samples_would_deci
             lambda generator, n: generator.normal([5, 0, 3], size=(n, 3)), [5, 0, 3], law, **options
         )
 
-    finding = trial(2000)
+    finding = trial(20_000)
     assert finding.outcome == "INCONCLUSIVE"
     where = (
-        r"after 2\d{3} samples the interval of coordinate \[1\] is .* wide and margin - slack 0.02"
+        r"after 2\d{4} samples the interval of coordinate \[1\] reaches .* to a border 0.0\d+ away"
     )
-    assert re.match(where, finding.note)
+    assert re.search(where, finding.note)
     many = about(finding.note)
-    assert many > 20_000
-    assert trial(many // 10).outcome == "INCONCLUSIVE"
-    assert trial(many).outcome == "VERIFIED"
+    assert many > 40_000
+    assert trial(3 * many).outcome == "VERIFIED"
 
 
 @pytest.mark.parametrize(
@@ -357,16 +371,10 @@ def test_an_unbounded_interval_and_one_on_its_bound_have_no_number_of_samples():
     )
     said = "the interval is unbounded still: these are too few for the law, or do not vary"
     assert few.note == f"after 64 samples {said}"
-
-    def balanced(generator, n):
-        dyadic = generator.integers(2**20, size=n // 2) / 2**20
-        return generator.permutation(np.concatenate([dyadic, 1 - dyadic]))
-
-    bound = sampled(
-        balanced, 0.5, Bounded(0, 1), side="at most", margin=None, controls={"less": 0.2}, most=1024
+    on_it = Enclosure(np.array(0.5), np.array(0.4), np.array(0.6), 1e-6, "finite-n", 100)
+    assert wanting(on_it, Prediction(0.5, side="at most")).endswith(
+        "the interval lies on the bound"
     )
-    assert (bound.outcome, bound.controls[0].outcome) == ("INCONCLUSIVE", "REFUTED")
-    assert bound.note.endswith("the interval lies on the bound")
 
 
 def test_an_undecided_control_published_form_or_wrong_process_says_so_too():
@@ -432,11 +440,12 @@ def test_looks_continue_the_stream_and_streams_have_names():
         "VERIFIED",
         ["REFUTED"] * 2,
     )
-    looks = [*streams["true"][:1], *streams["true"][13:]]  # between them: other streams
+    calls = streams["true"]
+    # The first call is drawn twice, and the first three from another stream as well.
+    looks = [calls[0], calls[3], calls[5], *calls[7:]]
     assert len(looks) > finding.looks > 1
-    whole = trial.generator("x") and Trial("toy.claim", 5).generator("0/").normal(
-        size=finding.interval.n
-    )
+    assert finding.interval.n == sum(map(len, calls))  # whatever was drawn is counted
+    whole = Trial("toy.claim", 5).generator("0/").normal(size=sum(map(len, looks)))
     np.testing.assert_array_equal(np.concatenate(looks), whole)
     assert finding.interval.estimate == pytest.approx(np.mean(whole))
     assert not np.array_equal(streams["shifted"][0], looks[0])
@@ -473,30 +482,27 @@ def of_one_seed(generator, n):
         (
             lambda g, n: (g.random(), of_one_seed(g, n))[1],
             0,
-            "the measurement gives the same 64 samples for other gen",
+            "the measurement gives the same 64 samples for other gen|they are copies",
         ),
         (
             lambda g, n: np.full(n, g.random() < 0.5) * 1.0,
             0,
-            "64 equal samples, and other ones each time: they ar",
+            "equal samples within each call, and other ones each time: they are one sample",
         ),
         (
             lambda g, n: g.normal(size=n // 2),
             0,
-            r"64 samples must lie along the first axis, got "
-            r".* shape \(32,",
+            r"2 samples must lie along the first axis, got .* shape \(1,",
         ),
         (
             lambda g, n: g.normal(),
             0,
-            r"64 samples must lie along the first axis, got an array of "
-            r"shape \(\)",
+            r"2 samples must lie along the first axis, got an array of shape \(\)",
         ),
         (
             lambda g, n: g.normal(size=(n, 0)),
             0,
-            r"a sample must have a coordinate, got an array "
-            r"of shape \(64, 0\)",
+            r"a sample must have a coordinate, got an array of shape \(2, 0\)",
         ),
         (lambda g, n: g.normal(size=n) + 1j, 0, "samples must be real numbers, got complex128"),
         (
@@ -516,20 +522,19 @@ def of_one_seed(generator, n):
             r"prediction \(2,\)",
         ),
         (
-            lambda g, n: np.log(g.random(n)) / (np.arange(n) != 7),
+            lambda g, n: np.log(g.random(n)) / (np.arange(n) != 1),
             0,
-            "1 of 64 sampled values .* first -inf in sample 7",
+            "1 of 2 sampled values .* first -inf in sample 1",
         ),
         (
-            lambda g, n: np.where(np.arange(2 * n) == 15, np.nan, g.random(2 * n)).reshape(n, 2),
+            lambda g, n: np.where(np.arange(2 * n) == 3, np.nan, g.random(2 * n)).reshape(n, 2),
             [1, 1],
-            r"first nan in sample 7, coordinate \[1",
+            r"first nan in sample 1, coordinate \[1",
         ),
         (
             lambda g, n: 0 * g.random((n, 2)),
             [1, 1],
-            r"all 64 samples of coordinate \[0\] are "
-            r"equal, 0",
+            r"all 1\d\d samples of coordinate \[0\] are equal, 0",
         ),
         (lambda g, n: np.ma.masked_less(g.normal(size=n), 0), 0, "masked entries"),
     ],
@@ -562,6 +567,30 @@ def one_model(share):
     return lambda g, n: np.sqrt(share) * g.normal() + np.sqrt(1 - share) * g.normal(size=n)
 
 
+def noise_of_each_call(spread):
+    """Normal samples whose standard deviation is drawn anew in each call."""
+    return lambda g, n: np.exp(spread * g.normal()) * g.normal(size=n)
+
+
+def mini_batches(share, size=8):
+    """Samples in groups that share a number, which is `share` of their variance, permuted."""
+
+    def draws(g, n):
+        groups = -(-n // size)
+        shared = np.sqrt(share) * g.normal(size=(groups, 1))
+        own = np.sqrt(1 - share) * g.normal(size=(groups, size))
+        return g.permutation((shared + own).ravel()[:n])
+
+    return draws
+
+
+def rotations(g, n):
+    """One coordinate of sixteen rotations of one normal point, and of the next."""
+    x, y = g.normal(size=(2, -(-n // 16), 1))
+    angles = 2 * np.pi * np.arange(16) / 16
+    return (x * np.cos(angles) - y * np.sin(angles)).ravel()[:n]
+
+
 def permuted(g, n):
     return g.permutation(of_one_seed(g, n))
 
@@ -571,15 +600,17 @@ class Repeating:
     or another.
     """
 
-    def __init__(self, law, ordered):
+    def __init__(self, law, ordered, noise=0.0):
         self.law = law
         self.ordered = ordered
+        self.noise = noise
         self.known = {}
 
     def __call__(self, g, n):
         again, _ = self.known.setdefault(id(g), (self.law(g, 64), g))
         g.random()
-        return np.resize(again if self.ordered else g.permutation(again), n)
+        drawn = np.resize(again if self.ordered else g.permutation(again), n)
+        return drawn + self.noise * g.normal(size=n) if self.noise else drawn
 
 
 def coin(g, n):
@@ -588,13 +619,15 @@ def coin(g, n):
 
 AT_A_LAG = "go together at a lag of"
 SHARED = "samples of one call share something"
+ONE = "are one sample"
+OF_A_SIZE = "depends on how many"
 COPIES = "they are copies"
 
 
 @pytest.mark.parametrize(
     ("draws", "sentence", "predict"),
     [
-        (lambda g, n: np.repeat(g.random(n) < 0.5, 4)[:n], f"{AT_A_LAG}|{SHARED}", 0.5),
+        (lambda g, n: np.repeat(g.random(n) < 0.5, 4)[:n], f"{AT_A_LAG}|{SHARED}|{ONE}", 0.5),
         (lambda g, n: np.repeat(g.standard_normal(n), 2)[:n], AT_A_LAG, 0.0),
         (lambda g, n: np.tile(g.standard_normal(32), n)[:n], AT_A_LAG, 0.0),
         (
@@ -607,17 +640,27 @@ COPIES = "they are copies"
         (one_model(0.3), SHARED, 0.0),
         (one_model(0.3), SHARED, 0.3),
         (lambda g, n: g.random(n) < 0.8 + 0.1 * np.clip(g.normal(), -2, 2), SHARED, 0.8),
-        (permuted, f"samples of an earlier call again: {COPIES}", 0.0),
+        (permuted, COPIES, 0.0),
         (lambda g, n: np.append(permuted(g, n - 1), g.normal()), COPIES, 0.0),
         (Repeating(normal, ordered=True), f"{COPIES}|{AT_A_LAG}|call before", 0.0),
         (Repeating(normal, ordered=False), f"{COPIES}|{AT_A_LAG}", 0.0),
-        (Repeating(coin, ordered=True), f"{AT_A_LAG}|call before", 0.5),
+        (Repeating(coin, ordered=True), f"{AT_A_LAG}|{COPIES}|same standard", 0.5),
         (
             lambda g, n: g.permutation(np.arange(n) % 2),
-            f"the same 64 samples in .* calls: {COPIES}",
+            f"calls: {COPIES}|each of its calls has the same mean",
             0.5,
         ),
-        (lambda g, n: g.permutation(np.arange(n) % 64 == 0), f"calls: {COPIES}", 1 / 64),
+        (lambda g, n: g.permutation(np.arange(n) % 2 == 0), f"{COPIES}|the same mean", 1 / 2),
+        (noise_of_each_call(0.4), SHARED, 0.0),
+        (rotations, f"{AT_A_LAG}|{SHARED}", 0.0),
+        (mini_batches(0.3), SHARED, 0.0),
+        (lambda g, n: g.permutation(autoregressive(0.6)(g, n)), f"{AT_A_LAG}|{SHARED}", 0.0),
+        (lambda g, n: (x := g.standard_normal(n)) - x.mean(), "calls has the same mean", 0.0),
+        (lambda g, n: 1 + (x := g.standard_normal(n)) / x.std(), "same standard dev", 1.0),
+        (lambda g, n: g.standard_normal(n) * (1 + n / 4), f"{OF_A_SIZE}|{SHARED}", 0.0),
+        (lambda g, n: g.standard_normal(n) + 0.3 * np.log(n), f"{OF_A_SIZE}|{SHARED}", 0.6),
+        (Repeating(normal, ordered=False, noise=1e-6), COPIES, 0.0),
+        (Repeating(normal, ordered=True, noise=1e-6), f"{COPIES}|{AT_A_LAG}", 0.0),
         (
             lambda g, n: g.random(n) + np.random.default_rng().random(n),
             "other samples for the same generator",
@@ -630,22 +673,58 @@ def test_samples_that_go_together_are_refused(draws, sentence, predict):
         sampled(draws, predict, Asymptotic(), margin=0.02, first=64)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.01])
-def test_a_model_for_each_call_leaves_few_wrong_verdicts(share):
-    """Of 30 seeds each, for a prediction that is true and one that is false; all but a few were
-    wrong once.
-    """
-    counts = Counter()
-    for seed in range(30):
-        for predict, wrong in ((0.0, "REFUTED"), (0.06, "VERIFIED")):
-            try:
-                outcome = sampled(
-                    one_model(share), predict, Asymptotic(), seed, margin=0.05, most=100_000
-                ).outcome
-            except ValueError:
-                outcome = "refused"
-            counts[outcome == wrong] += 1
-    assert counts[True] <= 2
+@pytest.mark.parametrize(
+    ("draws", "law", "truth"),
+    [
+        (one_model(0.07), Asymptotic(), 0.0),
+        (one_model(0.01), Asymptotic(), 0.0),
+        (mini_batches(0.2), Asymptotic(), 0.0),
+        (lambda g, n: g.permutation(autoregressive(0.3)(g, n)), Asymptotic(), 0.0),
+        (noise_of_each_call(0.05), NormalVariance(), np.exp(2 * 0.05**2)),
+        (lambda g, n: g.random(n) < 0.5 + 0.1 * g.uniform(-1, 1), Bernoulli(), 0.5),
+        (
+            lambda g, n: np.exp(0.1 * g.normal()) * (3 + g.normal(size=(n, 2))),
+            RatioOfMeans(),
+            1.0,
+        ),
+    ],
+)
+@pytest.mark.parametrize("off", [0.97, 1.03])
+def test_what_calls_share_leaves_the_level_as_it_is(draws, law, truth, off, monkeypatch):
+    """At the margin's border on either side the verdict is wrong in at most a share alpha."""
+    alpha = 0.05
+    monkeypatch.setattr("theory_on_trial.trial.decisions.ALPHA", 2 * alpha)
+    margin = 0.1
+    wrong = "REFUTED" if off < 1 else "VERIFIED"
+    runs = 60
+    count = 0
+    for seed in range(runs):
+        predict = truth + off * margin
+        try:
+            options = {"margin": margin, "controls": {"w": truth + 5}, "most": 4000}
+            count += sampled(draws, predict, law, seed, **options).outcome == wrong
+        except ValueError:
+            pass
+    assert count <= stats.binom.isf(1e-4, runs, alpha)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    ("draws", "law", "predict"),
+    [
+        (lambda g, n: np.concatenate([one.normal(size=1) for one in g.spawn(n)]), Normal(), 0.0),
+        (lambda g, n: 1e-6 * g.standard_t(3, size=n), Symmetric(), 0.0),
+        (lambda g, n: 1e-200 * g.normal(size=n), Normal(), 0.0),
+        (lambda g, n: (g.random(n) < 0.97) * 1.0, Bernoulli(), 0.97),
+        (lambda g, n: g.normal(size=n).astype("float32"), Normal(), 0.0),
+    ],
+)
+def test_honest_samplers_are_judged(draws, law, predict, seed):
+    size = np.max(np.abs(draws(np.random.default_rng(0), 100) - predict)) / 3
+    options = {"margin": 0.25 * size, "controls": {"wrong": predict - 0.6 * size}}
+    assert sampled(draws, predict, law, seed, **options).outcome == "VERIFIED"
+    if isinstance(law, Normal):  # a model a sample
+        assert sampled(draws, predict, law, seed, first=1, **options).outcome == "VERIFIED"
 
 
 @pytest.mark.parametrize(
@@ -663,13 +742,11 @@ def test_a_model_for_each_call_leaves_few_wrong_verdicts(share):
 def test_independent_samples_of_any_law_are_not_refused(draws):
     independence = Independence("these")
     generator = np.random.default_rng(3)
-    for n in (64, 64, 128, 1024, 2):
-        independence.ask(draws(generator, n))
-    assert sorted(independence.sums) == [
-        2**k for k in range(10)
-    ]  # every lag up to half of the largest look was asked
-    for n in [64] * 20 + [200] * 10 + [1000] * 3 + [2] * 200:
-        independence.compare(draws(generator, n))
+    for sizes in ([2, 2, 4] * 20, [3] * 50, [64] * 20, [200] * 10, [1000] * 3, [2] * 200):
+        independence.ask(draws(generator, sum(sizes)), sizes)
+    # Every lag up to half of the largest look was asked, of places and of scales.
+    assert {2**k for k in range(11)} <= {lag for _, lag in independence.sums}
+    assert {kind for kind, _ in independence.sums} == {0, 1}
 
 
 @pytest.mark.parametrize(
@@ -683,25 +760,28 @@ def test_independent_samples_of_any_law_are_not_refused(draws):
     ],
 )
 def test_calls_of_independent_samples_differ_no_more_than_the_bound_says(draws):
-    """The Chernoff bound behind `compare`, from the sums it keeps, at 1e-2 and 1e-3 where it can be
-    counted.
+    """The Chernoff bound behind `_between`, from the sums it keeps, at 1e-2 and 1e-3 where it can
+    be counted.
     """
     level = np.array([[1e-2], [1e-3]])
-    evidence = []
+    evidence = ([], [])
+    sizes = [16] * 6 + [16, 24, 32, 60, 100]
     for seed in range(2):
         independence = Independence("these")
         generator = np.random.default_rng([36, seed])
-        for n in [16] * 6 + [16, 24, 32, 60, 100]:
-            independence.compare(draws(generator, (n, 5000)))
-        many, sums, squares = (np.array(column) for column in zip(*independence.calls, strict=True))
-        mean = sums.sum(axis=0) / many.sum()
-        freedom = len(many) - 1
-        variance = squares.sum(axis=0) / many.sum() - mean**2
-        variance = np.where(
-            independence.atom > many.sum() / 2, _proxy(mean, *independence.ends), variance
-        )
-        between = np.sum((sums - many[:, None] * mean) ** 2 / many[:, None], axis=0)
-        ratio = np.maximum(between / np.maximum(variance, 1e-300) / freedom, 1)
-        evidence.append(freedom / 2 * (ratio - 1 - np.log(ratio)))
-    exceeded = np.sum(np.concatenate(evidence) > -np.log(level), axis=1)
-    assert np.all(exceeded <= stats.binom.isf(1e-6, 10_000, level[:, 0]))
+        independence.ask(draws(generator, (sum(sizes), 5000)), sizes)
+        many = np.array(sizes, float)[:, None]
+        freedom = len(sizes) - 1
+        for kind in (0, 1):
+            sums = np.concatenate(independence.calls[kind])
+            mean = sums.sum(axis=0) / many.sum()
+            variance = independence.squares[kind] / many.sum() - mean**2
+            variance = np.where(
+                independence.atom > many.sum() / 2, _proxy(mean, *independence.ends[kind]), variance
+            )
+            between = np.sum((sums - many * mean) ** 2 / many, axis=0)
+            ratio = np.maximum(between / np.maximum(variance, 1e-300) / freedom, 1)
+            evidence[kind].append(freedom / 2 * (ratio - 1 - np.log(ratio)))
+    for kind in (0, 1):
+        exceeded = np.sum(np.concatenate(evidence[kind]) > -np.log(level), axis=1)
+        assert np.all(exceeded <= stats.binom.isf(1e-6, 10_000, level[:, 0]))

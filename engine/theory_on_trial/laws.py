@@ -56,8 +56,11 @@ class Law(Protocol):
 def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard error along the first axis; infinite below two samples."""
     n = len(x)
-    spread = np.std(x, axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.full(x.shape[1:], np.inf)
-    return np.mean(x, axis=0), spread
+    mean = np.mean(x, axis=0)
+    if n < 2:
+        return mean, np.full(x.shape[1:], np.inf)
+    unit = _size(x - mean, axis=0)
+    return mean, np.asarray(unit * np.std((x - mean) / unit, axis=0, ddof=1) / np.sqrt(n))
 
 
 def _shape(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -65,6 +68,7 @@ def _shape(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     equal.
     """
     x = x - np.mean(x, axis=0)
+    x = x / _size(x, axis=0)
     squares = x * x
     variance = np.where(np.ptp(x, axis=0) > 0, np.mean(squares, axis=0), np.nan)
     return np.mean(squares * x, axis=0) / variance**1.5, np.mean(
@@ -136,6 +140,7 @@ def _varied(x: np.ndarray, error: float) -> np.ndarray:
         deviations = deviations / np.max(
             np.abs(deviations), axis=0
         )  # whose fourth powers have a size
+        _refuse_few_values(x)
         score = _abnormality(deviations)
         if np.max(score) > stats.norm.isf(error / 2e5 / score.size):
             skewness, kurtosis = (moment[np.argmax(score)] for moment in _shape(deviations))
@@ -145,6 +150,31 @@ def _varied(x: np.ndarray, error: float) -> np.ndarray:
                 "use Asymptotic(), or Bounded(a, b) where a range is proved"
             )
     return mask
+
+
+def _refuse_few_values(x: np.ndarray) -> None:
+    """Raise `ValueError` for samples that take a few values only, as no continuous law does.
+
+    Two samples of a law on k values are equal with a chance of 1 / k at least; of numbers in half
+    precision with one of about 1 / 150. Asked once 48 pairs are equal.
+    """
+    n = len(x)
+    if n < _FEW_ASKED:
+        return
+    for column in x.reshape(n, -1).T:
+        if len(np.unique(column[:_FEW_ASKED])) == _FEW_ASKED:
+            continue
+        _, counts = np.unique(column, return_counts=True)
+        equal = np.sum(counts * (counts - 1.0)) / 2
+        if equal >= _EQUAL_PAIRS and n * (n - 1) / 2 < 64 * equal:
+            raise ValueError(
+                f"the {n} samples are not normal: they take {len(counts)} values only; say "
+                "Bounded(a, b), or Bernoulli() of events"
+            )
+
+
+_FEW_ASKED = 64
+_EQUAL_PAIRS = 48
 
 
 def exact_ends(
@@ -318,46 +348,107 @@ class SubGaussian:
 class Symmetric:
     """Samples symmetric about their centre, any tails, no moments needed; time-uniform.
 
-    Self-normalised normal mixture (de la Pena 1999): with V the sum of squares about the candidate
-    centre, exp(lambda S - lambda^2 V / 2) is a supermartingale; mixing lambda ~ N(0, 1 / precision)
-    gives the closed form used here. The main use is the paired difference of two routes that should
-    have the same law. Symmetry is asked of the samples.
+    If X is symmetric about m, 1 + l tanh(s (X - m)) has mean 1 for |l| < 1, and so has the product
+    of such factors with predictable l and s: a bet on "the centre lies above m", which no large
+    sample can ruin, since tanh is bounded; Ville (1939) bounds the chance that it ever reaches
+    2 / error. The bets aim at `target`. The main use is the paired difference of two routes that
+    should have the same law. Symmetry is asked of the samples.
     """
 
-    precision: float = 1.0
     time_uniform: bool = True
 
     def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
-        """Return all centres that the mixture does not reject, by bisection; `ValueError` for
-        asymmetric samples.
-        """
+        """Return all centres that neither bettor rejects; `ValueError` for asymmetric samples."""
         x = np.concatenate(batches)
         _check_symmetric(x, error)
         mean = np.mean(x, axis=0)
-        n = len(x)
-        second = np.mean((x - mean) ** 2, axis=0)
-
-        def log_evidence(centre: np.ndarray) -> np.ndarray:
-            total = n * (mean - centre)
-            squares = n * (second + (mean - centre) ** 2)
-            precision = squares + self.precision
-            return np.asarray(np.log(self.precision / precision) / 2 + total**2 / precision / 2)
-
-        threshold = np.log(1 / error)
-        # A truth 1e3 spreads away has all samples on one side: chance 2^(1-n), nothing once n could
-        # reject it.
-        reach = np.sqrt(second) + 1 / np.sqrt(n * self.precision)
-        # Evidence against a far centre grows only to (n - log n) / 2: with few samples nothing can
-        # be excluded.
-        low = mean - 1e3 * reach
-        high = mean + 1e3 * reach
-        low = np.where(
-            log_evidence(low) < threshold, -np.inf, _bisect(log_evidence, threshold, low, mean)
+        # Divided by their size, so that samples of any size are treated alike.
+        unit = _size(x - mean, axis=0)
+        pieces = [(piece - mean) / unit for piece in _pieces(batches)]
+        centre = np.median(x, axis=0)
+        zero = (centre - mean) / unit
+        low, high = (
+            _least_centre([sign * piece for piece in pieces], sign * zero, error, target / unit)
+            for sign in (1, -1)
         )
-        high = np.where(
-            log_evidence(high) < threshold, np.inf, _bisect(log_evidence, threshold, high, mean)
+        return Enclosure(
+            centre,
+            np.minimum(mean + unit * low, centre),
+            np.maximum(mean - unit * high, centre),
+            error,
+            "finite-n (symmetric)",
+            len(x),
         )
-        return Enclosure(mean, low, high, error, "finite-n (symmetric)", n)
+
+
+def _size(x: np.ndarray, axis: int | None = None) -> np.ndarray:
+    """Return the largest |x| along an axis, 1 where all are 0: what squares are divided by first.
+
+    Squares of numbers near 1e-200 are nothing, and of numbers near 1e200 infinite.
+    """
+    largest = np.max(np.abs(x), axis=axis, initial=0.0)
+    return np.where(largest > 0, largest, 1.0)
+
+
+def _pieces(batches: Batches) -> list[np.ndarray]:
+    """Cut long batches: what is bet on a piece is learnt from those before it, first of 8."""
+    pieces = []
+    n = 0
+    for batch in batches:
+        start = 0
+        while start < len(batch):
+            pieces.append(batch[start : start + max(8, n // 4)])
+            start += len(pieces[-1])
+            n += len(pieces[-1])
+    return pieces
+
+
+_AIMS = np.array([0.15, 0.5, 1.0, 3.0, 10.0])
+_AIM_WEIGHTS = np.array([0.04, 0.1, 0.7, 0.12, 0.04])
+"""Where bets aim, as multiples of the target: at a truth on the prediction, from the border of its
+margin, first of all; the others serve where the truth is elsewhere.
+"""
+_LEARNT = 2000
+"""How many of the samples before it a bet under symmetry is learnt from."""
+
+
+def _least_centre(
+    pieces: list[np.ndarray], start: np.ndarray, error: float, target: np.ndarray
+) -> np.ndarray:
+    """Return the least centre that is not rejected, samples and target in units of the samples."""
+    threshold = np.log(2 / error)
+    x = np.concatenate(pieces)
+    starts = np.cumsum([0, *map(len, pieces)])
+    learnt = [_symmetric_bets(x[max(n - _LEARNT, 0) : n], target) for n in starts[1:-1]]
+    # Of the first piece nothing is known: nothing is bet on it.
+    slopes = np.stack([np.ones(start.shape), *(slope for slope, _ in learnt)])
+    bets = np.stack([np.zeros((len(_AIMS), *start.shape)), *(bet for _, bet in learnt)], axis=1)
+    slope = np.repeat(slopes, np.diff(starts), axis=0)
+
+    def evidence(m: np.ndarray) -> np.ndarray:  # against "the centre is at most m"
+        g = np.tanh(slope * (x - m))
+        square = g * g
+        sums = (np.add.reduceat(power, starts[:-1], axis=0) for power in (g, square, square * g))
+        fourth = np.add.reduceat(square * square, starts[:-1], axis=0)
+        return _mixed(_gains(bets, bets, *sums, fourth), _AIM_WEIGHTS)
+
+    spread = np.median(np.abs(x - start), axis=0) / np.sqrt(len(x))
+    return _end(evidence, threshold, start, spread, np.full(start.shape, -np.inf))
+
+
+def _symmetric_bets(past: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the slope s for samples like those, and for each aim the bet l that gains about most
+    were their centre off by so much: its factors' mean over their square's.
+    """
+    z = past - np.median(past, axis=0)
+    scale = np.median(np.abs(z), axis=0)
+    scale = np.where(scale > 0, scale, np.maximum(np.mean(np.abs(z), axis=0), 1e-12))
+    slope = 1 / (3 * scale)
+    square = np.square(np.tanh(slope * z)).mean(axis=0)
+    # Without a target the bets aim at what so many samples can tell apart.
+    aim = np.where(target > 0, target, 6 * scale / np.sqrt(len(past)))
+    shift = np.tanh(slope * _AIMS.reshape(-1, *(1,) * aim.ndim) * aim) * (1 - square)
+    return slope, np.minimum(shift / (square + shift**2), _MOST_BET)
 
 
 @dataclass(frozen=True)
@@ -365,11 +456,11 @@ class Bounded:
     """Samples proved to lie in `[a, b]`, variance unknown: betting with predictable bets;
     time-uniform.
 
-    The wealth of a bet on "the mean exceeds m" is bounded below through Fan, Grama and Liu (2015),
-    so that a batch enters by three sums; Ville (1939) bounds the chance that it ever reaches 1 /
-    error. The bets aim at `target` (the idea of betting on means: Waudby-Smith and Ramdas 2024).
-    Tell it the tightest range that can be *proved*. Samples must be identically distributed:
-    batches that drift can leave accepted means outside the interval.
+    The wealth of a bet on "the mean exceeds m" is bounded below by a polynomial of degree four, as
+    Fan, Grama and Liu (2015) do by one of degree two, so that a batch enters by five sums; Ville
+    (1939) bounds the chance that it ever reaches 2 / error. The bets aim at `target` (the idea of
+    betting on means: Waudby-Smith and Ramdas 2024) and are those that gain most on samples like the
+    ones before. Tell it the tightest range that can be *proved*.
     """
 
     a: float
@@ -390,11 +481,12 @@ class Bounded:
         # Distances from either end, so that a far-away range cancels no digits, in units of the
         # width.
         width = self.b - self.a
+        pieces = _pieces(batches)
         low = self.a + width * _least_mean(
-            [(batch - self.a) / width for batch in batches], error, target / width
+            [(piece - self.a) / width for piece in pieces], error, target / width
         )
         high = self.b - width * _least_mean(
-            [(self.b - batch) / width for batch in batches], error, target / width
+            [(self.b - piece) / width for piece in pieces], error, target / width
         )
         mean = np.mean(x, axis=0)
         return Enclosure(
@@ -402,53 +494,179 @@ class Bounded:
         )
 
 
+_MOST_BET = 0.75
+"""The largest share of the wealth that a bet may lose."""
+
+
 def _least_mean(batches: Batches, error: float, target: np.ndarray) -> np.ndarray:
     """Return the least mean that is not rejected, for samples in [0, 1]."""
     sums = _sums(batches)
     threshold = np.log(2 / error)
+    aimed = bool(np.all(target > 0))
+    moments = _moments_before(sums)
+    bets = _best_bets(moments, _aims(moments, target)) if aimed else None
 
     def evidence(m: np.ndarray) -> np.ndarray:  # against "the mean is at most m"
-        return _log_wealth(sums, m, target)
+        if bets is not None:
+            return _log_wealth(sums, m, bets, _AIM_WEIGHTS)
+        return _log_wealth(sums, m, _best_bets(moments, _reached(moments, m)), _REACH_WEIGHTS)
 
-    mean = np.mean(np.concatenate(batches), axis=0)
-    bottom = np.full(mean.shape, 1e-12)
-    return np.where(evidence(bottom) < threshold, 0.0, _bisect(evidence, threshold, bottom, mean))
+    n = len(batches) and np.sum(sums[0], axis=0)
+    mean = np.sum(sums[1], axis=0) / n
+    variance = np.maximum(np.sum(sums[2], axis=0) / n - mean**2, 0) + 1 / n
+    return _end(evidence, threshold, mean, np.sqrt(variance / n), np.zeros(mean.shape))
+
+
+def _end(
+    evidence: Callable[[np.ndarray], np.ndarray],
+    threshold: float,
+    accepted: np.ndarray,
+    spread: np.ndarray,
+    bottom: np.ndarray,
+) -> np.ndarray:
+    """Return, per coordinate, the largest number below `accepted` whose `evidence` is seen to reach
+    the threshold, to a few digits of its distance; `bottom` where none is.
+
+    A number that is rejected is found first, then the bracket is halved, at its chord's crossing
+    where that is no worse (Illinois).
+    """
+    reach = np.sqrt(2 * threshold) * spread
+    rejected = np.full(accepted.shape, np.nan)
+    value = np.full(accepted.shape, np.nan)
+    for factor in (32.0, 8.0, 4.0, 2.0, 1.2):
+        m = accepted - factor * reach
+        m = np.where(m > bottom, m, np.nan_to_num(bottom) + (accepted - bottom) * 1e-6)
+        seen = evidence(m)
+        better = seen >= threshold
+        rejected = np.where(better, m, rejected)
+        value = np.where(better, seen, value)
+        if np.all(~better & ~np.isnan(rejected)):
+            break
+    known = ~np.isnan(rejected)
+    if not np.any(known):
+        return bottom
+    low = np.where(known, rejected, accepted - reach)
+    high = accepted
+    low_value = np.where(known, value, threshold) - threshold
+    high_value = np.minimum(evidence(high) - threshold, -1e-9)
+    for _ in range(9):
+        share = np.clip(low_value / np.maximum(low_value - high_value, 1e-300), 0.02, 0.98)
+        m = low + share * (high - low)
+        seen = evidence(m) - threshold
+        up = seen >= 0
+        high_value = np.where(up, high_value / 2, seen)
+        low_value = np.where(up, seen, low_value / 2)
+        low = np.where(up, m, low)
+        high = np.where(up, high, m)
+    return np.where(known, low, bottom)
 
 
 def _sums(batches: Batches) -> tuple[np.ndarray, ...]:
-    """Per batch: n, sum, sum of squares, and variance and mean of all earlier batches (NaN before
-    the first).
-    """
+    """Per batch: n, and the sums of the first four powers."""
     shape = (len(batches), *batches[0].shape[1:])
     n = np.array([len(batch) for batch in batches], float).reshape(-1, *(1 for _ in shape[1:]))
-    first = np.stack([batch.sum(axis=0) for batch in batches])
-    second = np.stack([np.square(batch).sum(axis=0) for batch in batches])
-    n_before, first_before, second_before = (np.cumsum(s, axis=0) - s for s in (n, first, second))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean_before = first_before / n_before
-        scatter = np.maximum(second_before - n_before * mean_before**2, 0)
-    # Four pseudo-samples of spread 1 / 4 keep early bets moderate; the very first bet assumes the
-    # worst spread.
-    variance = np.where(n_before > 0, (np.nan_to_num(scatter) + 1 / 4) / (n_before + 4), 1 / 4)
-    return np.broadcast_to(n, shape), first, second, variance, np.broadcast_to(mean_before, shape)
+    powers: list[list[np.ndarray]] = [[], [], [], []]
+    for batch in batches:
+        square = batch * batch
+        for kept, power in zip(
+            powers, (batch, square, square * batch, square * square), strict=True
+        ):
+            kept.append(power.sum(axis=0))
+    return np.broadcast_to(n, shape), *(np.stack(power) for power in powers)
 
 
-def _log_wealth(sums: tuple[np.ndarray, ...], m: np.ndarray, target: np.ndarray) -> np.ndarray:
-    n, first, second, variance, mean = sums
-    distance = np.fmax(target, mean - m)
-    gain = first / m - n
-    risk = second / m**2 - 2 * first / m + n
-    # The bet that maximises bet * gain - (-log(1 - bet) - bet) * risk is odds / (1 + odds), odds =
-    # gain / risk.
-    odds = m * distance / (variance + distance**2) * _BET_SCALES.reshape(-1, *(1,) * gain.ndim)
-    bets = odds / (1 + odds)
-    wealth = np.sum(bets * gain + (np.log1p(-bets) + bets) * risk, axis=1)
-    weights = np.log(_BET_WEIGHTS).reshape(-1, *(1,) * (wealth.ndim - 1))
-    return np.asarray(np.logaddexp.reduce(wealth + weights, axis=0))
+def _moments_before(sums: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    """Return n, mean, and central moments 2 to 4 of all earlier batches.
+
+    Four pseudo-samples of spread 1 / 4 keep early bets moderate; the very first bet assumes the
+    worst spread.
+    """
+    n, p1, p2, p3, p4 = (np.cumsum(s, axis=0) - s for s in sums)
+    many = np.maximum(n, 1)
+    mean = np.where(n > 0, p1 / many, 0.5)
+    second = np.maximum(p2 - n * mean**2, 0)
+    third = p3 - 3 * mean * p2 + 2 * n * mean**3
+    fourth = np.maximum(p4 - 4 * mean * p3 + 6 * mean**2 * p2 - 3 * n * mean**4, 0)
+    worst = np.where(n > 0, 0.0, 3 / 4)
+    return (
+        n,
+        mean,
+        (second + 1 / 4 + worst) / (n + 4),
+        third / (n + 4),
+        (fourth + 1 / 64 + worst / 4) / (n + 4),
+    )
 
 
-_BET_SCALES = np.array([1.0, 0.5])
-_BET_WEIGHTS = np.array([0.7, 0.3])
+def _aims(moments: tuple[np.ndarray, ...], target: np.ndarray) -> np.ndarray:
+    aims = _AIMS.reshape(-1, *(1,) * moments[0].ndim)
+    return np.asarray(aims * np.broadcast_to(target, moments[0].shape))
+
+
+_REACH = np.array([1.0, 0.5])
+_REACH_WEIGHTS = np.array([0.7, 0.3])
+
+
+def _reached(moments: tuple[np.ndarray, ...], m: np.ndarray) -> np.ndarray:
+    """Return where bets aim without a target: at how far the mean so far is from m."""
+    n, mean, variance, *_ = moments
+    scales = _REACH.reshape(-1, *(1,) * n.ndim)
+    return np.asarray(scales * np.fmax(mean - m, np.sqrt(variance / (n + 4))))
+
+
+def _best_bets(moments: tuple[np.ndarray, ...], aims: np.ndarray) -> np.ndarray:
+    """Return the bets l that gain most on samples with these moments, their mean being an aim above
+    m: E log(1 + l (X - m)) to fourth order, by Newton's method.
+    """
+    _, _, second, third, fourth = moments
+    m2 = second + aims**2
+    m3 = third + 3 * second * aims + aims**3
+    m4 = fourth + 4 * third * aims + 6 * second * aims**2 + aims**4
+    start = aims / m2
+    bets = start
+    for _ in range(5):
+        slope = aims - bets * (m2 - bets * (m3 - bets * m4))
+        bend = np.minimum(-m2 + bets * (2 * m3 - 3 * bets * m4), -1e-300)
+        bets = np.clip(bets - slope / bend, 0.3 * start, 2 * start)
+    return np.asarray(bets)
+
+
+def _log_wealth(
+    sums: tuple[np.ndarray, ...], m: np.ndarray, bets: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Return a lower bound on the log wealth against "the mean is at most m".
+
+    With y = l (x - m) >= -b, b = l m, log(1 + y) >= y - y^2/2 + y^3/3 - k y^4, where k is the
+    integral of s^3 / (1 - s b) over [0, 1]: the remainder is -y^4 times that of s^3 / (1 + s y).
+    """
+    n, p1, p2, p3, p4 = sums
+    bets = np.minimum(bets, _MOST_BET / np.maximum(m, 1e-300))
+    b = bets * m
+    q1 = p1 - n * m
+    q2 = p2 - m * (2 * p1 - n * m)
+    q3 = p3 - m * (3 * p2 - m * (3 * p1 - n * m))
+    q4 = np.maximum(p4 - m * (4 * p3 - m * (6 * p2 - m * (4 * p1 - n * m))), 0)
+    return _mixed(_gains(bets, b, q1, q2, q3, q4), weights)
+
+
+def _gains(
+    bets: np.ndarray, b: np.ndarray, q1: np.ndarray, q2: np.ndarray, q3: np.ndarray, q4: np.ndarray
+) -> np.ndarray:
+    """Return lower bounds on sums of log(1 + l u), from the sums of the powers of u, l u >= -b."""
+    large = np.maximum(b, 0.05)
+    series = 1 / 4 + b * (1 / 5 + b * (1 / 6 + b * (1 / 7 + b)))  # above the integral
+    k = np.where(
+        b > 0.05,
+        (-np.log1p(-large) - large * (1 + large * (1 / 2 + large / 3))) / large**4,
+        series,
+    )
+    return np.asarray(bets * (q1 - bets * (q2 / 2 - bets * (q3 / 3 - bets * k * q4))))
+
+
+def _mixed(gains: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the log of the mean wealth of bettors, from their gains (bettor, batch, ...)."""
+    wealth = np.sum(gains, axis=1)
+    logs = np.log(weights).reshape(-1, *(1,) * (wealth.ndim - 1))
+    return np.asarray(np.logaddexp.reduce(wealth + logs, axis=0))
 
 
 @dataclass(frozen=True)
@@ -544,8 +762,12 @@ class SupDistance:
     time_uniform: bool = False
 
     def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
-        """Return [max(0, D - e), D + e] with D the Kolmogorov distance and e = sqrt(log(2 / error)
-        / (2 n)).
+        """Return [max(0, D - d), D + e] with D the Kolmogorov distance, each end missing with
+        error / 2.
+
+        The distance is above D + e only if the empirical law is off by e at the one place where the
+        true law is farthest from `cdf`: e = sqrt(log(2 / error) / (2 n)), by Hoeffding (1963). It
+        is below D - d only if that is off by d somewhere: d = sqrt(log(4 / error) / (2 n)).
         """
         x = np.sort(np.concatenate(batches))
         n = len(x)
@@ -554,9 +776,10 @@ class SupDistance:
         before = np.asarray(self.cdf(np.nextafter(x, -np.inf)), float)
         _check_cdf(self.cdf, x, at)
         distance = np.max(np.maximum(steps[1:] - at, before - steps[:-1]))
-        band = np.sqrt(np.log(2 / error) / (2 * n))
+        above = np.sqrt(np.log(2 / error) / (2 * n))
+        below = np.sqrt(np.log(4 / error) / (2 * n))
         return Enclosure(
-            distance, np.maximum(distance - band, 0.0), distance + band, error, "finite-n", n
+            distance, np.maximum(distance - below, 0.0), distance + above, error, "finite-n", n
         )
 
 
@@ -581,39 +804,44 @@ def _check_cdf(cdf: Callable[[np.ndarray], np.ndarray], x: np.ndarray, values: n
 
 @dataclass(frozen=True)
 class TwoSampleDistance:
-    """The distance sup |F - G| between the laws of the samples' two columns: two Massart bands at
-    planned looks.
-    """
+    """The distance sup |F - G| between the laws of the samples' two columns, at planned looks."""
 
     time_uniform: bool = False
 
     def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
-        """Return [max(0, D - 2 e), D + 2 e] with D the two-sample Kolmogorov distance and e as in
-        `SupDistance`.
+        """Return [max(0, D - 2 d), D + e] with D the two-sample Kolmogorov distance, each end
+        missing with error / 2.
+
+        The distance is above D + e only if the difference of the empirical laws is off by e at the
+        one place where the true ones are farthest apart: of independent columns
+        e = sqrt(log(2 / error) / n), by Hoeffding (1963). It is below D - 2 d only if one of the
+        two is off by d somewhere: d = sqrt(log(8 / error) / (2 n)). Raises `ValueError` for columns
+        that move in opposite directions.
         """
-        x, y = np.sort(np.concatenate(batches), axis=0).T
+        pairs = np.concatenate(batches)
+        _refuse_opposed(pairs)
+        x, y = np.sort(pairs, axis=0).T
         n = len(x)
         points = np.concatenate([x, y])
         gaps = np.searchsorted(x, points, side="right") - np.searchsorted(y, points, side="right")
         distance = np.max(np.abs(gaps)) / n
-        bands = 2 * np.sqrt(np.log(4 / error) / (2 * n))
+        above = np.sqrt(np.log(2 / error) / n)
+        below = 2 * np.sqrt(np.log(8 / error) / (2 * n))
         return Enclosure(
-            distance, np.maximum(distance - bands, 0.0), distance + bands, error, "finite-n", n
+            distance, np.maximum(distance - below, 0.0), distance + above, error, "finite-n", n
         )
 
 
-def _bisect(
-    evidence: Callable[[np.ndarray], np.ndarray],
-    threshold: float,
-    rejected: np.ndarray,
-    accepted: np.ndarray,
-) -> np.ndarray:
-    """Return, per coordinate, the rejected end of a bracket whose `evidence` crosses `threshold`,
-    halved 48 times.
+def _refuse_opposed(pairs: np.ndarray) -> None:
+    """Raise `ValueError` where the first of a pair is large when the second is small, and the other
+    way round: their difference varies more than that of independent numbers.
     """
-    for _ in range(48):
-        middle = (rejected + accepted) / 2
-        reject = evidence(middle) >= threshold
-        rejected = np.where(reject, middle, rejected)
-        accepted = np.where(reject, accepted, middle)
-    return rejected
+    from scipy import stats
+
+    ranks = stats.rankdata(pairs, axis=0) - (len(pairs) + 1) / 2
+    products = ranks[:, 0] * ranks[:, 1]
+    if np.sum(products) < -7 * np.sqrt(np.sum(np.square(products))):
+        raise ValueError(
+            "the two columns are not independent, one is large where the other is small: draw each "
+            "from random numbers of its own"
+        )

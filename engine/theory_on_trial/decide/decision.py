@@ -1,10 +1,11 @@
 """The one rule for all procedures: an interval, a prediction with a margin, and a verdict.
 
-The *slack* is what the theory itself admits (a computed truncation term, a printed constant's
-rounding; 0 for an exact statement). The *margin* is what the claim says in words; it may not reach
-the nearest control, so that a VERIFIED claim has refuted its controls on the same data, without
-another sample and without another chance of error. Each decision knows its *resolution*: the
-smallest error of the prediction that the same interval would have refuted.
+The claim is |truth - prediction| <= *margin* (one-sided claims alike): VERIFIED where the interval
+lies inside, REFUTED where it lies outside. The *slack* is the part of the margin that is the
+theory's own error (a computed truncation term, a printed constant's rounding; 0 for an exact
+statement). The margin may not reach the nearest control, so that a VERIFIED claim has refuted its
+controls on the same data, without another sample and without another chance of error. Each decision
+knows its *resolution*: the smallest error of the prediction that it notices.
 """
 
 from collections.abc import Mapping
@@ -42,10 +43,10 @@ class Prediction:
 
     Attributes:
         value: predicted value, any shape, in the unit of the measurement.
-        margin: the claim is "closer than `margin`"; > slack >= 0, broadcastable to `value`. May be
-            0 only for a one-sided claim and for exact arithmetic.
-        slack: what the theory itself admits; the truth is refuted only when it is further away than
-            this.
+        margin: the claim is "no further than `margin`"; >= slack >= 0, broadcastable to `value`.
+            May be 0 only for a one-sided claim and for exact arithmetic.
+        slack: the part of the margin that is the theory's own error; a control is refuted where the
+            truth is further from it than this.
         side: "two" (equal), "at most" or "at least" (the measured value is bounded by `value`).
         scale: what an error is measured in where `value` is 0, > 0.
     """
@@ -104,58 +105,56 @@ class Finding:
     drawn: int = 0
 
 
-def decide(interval: Enclosure, prediction: Prediction, *, refute_first: bool = False) -> Outcome:
-    """Compare an interval with a prediction p (margin d, slack d0), the one rule for all
-    procedures.
+def decide(interval: Enclosure, prediction: Prediction) -> Outcome:
+    """Compare an interval with a prediction p and its margin d, the one rule for all procedures.
 
-    VERIFIED iff the whole interval lies inside (p - d, p + d); REFUTED iff not, and it is disjoint
-    from [p - d0, p + d0]; INCONCLUSIVE otherwise. One-sided predictions use one end only. Vectors:
-    VERIFIED iff every coordinate is, REFUTED iff any coordinate is.
+    The claim is |truth - p| <= d. VERIFIED iff the whole interval lies inside (p - d, p + d),
+    REFUTED iff it is disjoint from [p - d, p + d], INCONCLUSIVE otherwise. One-sided predictions
+    use one end only. Vectors: VERIFIED iff every coordinate is, REFUTED iff any coordinate is.
 
-    Guarantee: each wrong verdict (VERIFIED though |truth - p| >= d, REFUTED though |truth - p| <=
-    d0) needs the truth outside the interval, so its chance is at most `interval.error`.
-    Termination: an interval no wider than d - d0 always decides.
+    Guarantee: each wrong verdict (VERIFIED though |truth - p| > d, REFUTED though |truth - p| <= d)
+    needs the truth outside the interval, so its chance is at most `interval.error`, whatever the
+    truth.
 
-    An interval between the two zones (beyond d0, within d) makes both verdicts true; VERIFIED is
-    then given to a claim, REFUTED to a control (`refute_first=True`), or a control between d + d0
-    and 2 d away could be VERIFIED too.
-
-    Raises `ValueError` for margin <= slack (margin 0 is allowed one-sided, and for an interval of
-    width 0 from exact arithmetic), a NaN, or an empty interval (which proves that an assumption of
-    the procedure failed).
+    Raises `ValueError` for a margin below the slack (margin 0 is allowed one-sided, and for an
+    interval of width 0 from exact arithmetic), a NaN, or an empty interval (which proves that an
+    assumption of the procedure failed).
     """
+    _check(interval, prediction)
+    if np.all(inside(interval, prediction)):
+        return "VERIFIED"
+    return "REFUTED" if np.any(outside(interval, prediction)) else "INCONCLUSIVE"
+
+
+def decide_control(interval: Enclosure, control: Prediction) -> Outcome:
+    """Compare an interval with a wrong prediction c (slack s): could it be the truth?
+
+    REFUTED iff the interval is disjoint from [c - s, c + s] on some coordinate; otherwise VERIFIED
+    or INCONCLUSIVE, as `decide` says. So a VERIFIED prediction p of margin d refutes every control
+    with |c - p| >= d + s on some coordinate: there the interval lies inside (p - d, p + d), which
+    [c - s, c + s] does not meet. Were it the margin that surrounds the control too, one between
+    d + s and 2 d away would remain open however many samples were drawn.
+    """
+    _check(interval, control)
+    return "REFUTED" if np.any(excluded(interval, control)) else decide(interval, control)
+
+
+def _check(interval: Enclosure, prediction: Prediction) -> None:
     low = np.asarray(interval.low)
     high = np.asarray(interval.high)
-    p, margin, slack = (
-        np.asarray(v) for v in (prediction.value, prediction.margin, prediction.slack)
-    )
     if any(np.any(v != v) for v in (low, high)):
         raise ValueError("a NaN in the interval: nothing can be decided")
     if np.any(low > high):
         raise ValueError("empty interval: an assumption of the procedure is violated")
-    exact = bool(np.all(low == high)) and bool(np.all(margin == 0)) and bool(np.all(slack == 0))
-    if not exact:
+    check_finite("prediction", prediction.value)
+    exact = bool(np.all(low == high)) and not np.any(prediction.margin)
+    if not (exact and not np.any(prediction.slack)):
         check_margin(prediction)
-    check_finite("prediction", p)
-    if exact:  # nothing is added to p, which may be a Fraction
-        holds = (
-            low == p
-            if prediction.side == "two"
-            else low <= p
-            if prediction.side == "at most"
-            else low >= p
-        )
-        return "VERIFIED" if bool(np.all(holds)) else "REFUTED"
-    within = inside(interval, prediction)
-    beyond = outside(interval, prediction)
-    if np.all(within) and not (refute_first and np.any(beyond)):
-        return "VERIFIED"
-    return "REFUTED" if np.any(beyond & (refute_first | ~within)) else "INCONCLUSIVE"
 
 
 def check_margin(prediction: Prediction) -> None:
-    """Raise `ValueError` unless value, margin, slack are finite and real, margin > slack >= 0
-    (one-sided: >= slack).
+    """Raise `ValueError` unless value, margin, slack are finite and real, margin >= slack >= 0
+    (two-sided: margin > 0).
     """
     values = {
         "prediction": prediction.value,
@@ -165,9 +164,13 @@ def check_margin(prediction: Prediction) -> None:
     p, margin, slack = (check_finite(name, values[name]) for name in values)
     if p.size == 0:
         raise ValueError("an empty prediction: there is nothing to decide")
-    enough = margin > slack if prediction.side == "two" else margin >= slack
-    if np.any(slack < 0) or not np.all(enough):
-        raise ValueError(f"the margin must exceed the slack, got margin={margin} and slack={slack}")
+    if prediction.side == "two" and not np.all(margin > 0):
+        raise ValueError(f"the margin must be positive, got margin={margin}")
+    if np.any(slack < 0) or not np.all(margin >= slack):
+        raise ValueError(
+            "the slack, the theory's own error, is a part of the margin: got "
+            f"margin={margin} and slack={slack}"
+        )
 
 
 def check_finite(name: str, value: Any) -> np.ndarray:
@@ -301,8 +304,8 @@ def judge(
             Control(
                 name,
                 control,
-                decide(interval, replace(prediction, value=control), refute_first=True),
-                outside(interval, replace(prediction, value=control)),
+                decide_control(interval, replace(prediction, value=control)),
+                excluded(interval, replace(prediction, value=control)),
                 distance(control, prediction),
             )
             for name, control in controls.items()
@@ -380,19 +383,51 @@ def inside(interval: Enclosure, prediction: Prediction) -> np.ndarray:
     """Tell on which coordinates an interval lies within the margin of a prediction."""
     value = np.asarray(prediction.value)
     margin = np.asarray(prediction.margin)
-    below = interval.high < value + margin
-    above = interval.low > value - margin
+    low = interval.low
+    high = interval.high
+    if not np.any(margin) and np.all(np.equal(low, high)):  # exact arithmetic: equality
+        below = high <= value
+        above = low >= value
+    else:
+        below = high < value + margin
+        above = low > value - margin
     return np.asarray({"two": above & below, "at most": below, "at least": above}[prediction.side])
 
 
 def outside(interval: Enclosure, prediction: Prediction) -> np.ndarray:
+    """Tell on which coordinates an interval is disjoint from a prediction and its margin."""
+    return _beyond(interval, prediction, prediction.margin)
+
+
+def excluded(interval: Enclosure, prediction: Prediction) -> np.ndarray:
     """Tell on which coordinates an interval is disjoint from a prediction and its slack."""
+    return _beyond(interval, prediction, prediction.slack)
+
+
+def _beyond(interval: Enclosure, prediction: Prediction, reach: Any) -> np.ndarray:
     value = np.asarray(prediction.value)
-    slack = np.asarray(prediction.slack)
-    if not np.any(slack):  # nothing is added to whole numbers, which float64 would round
+    reach = np.asarray(reach)
+    if not np.any(reach):  # nothing is added to whole numbers, which float64 would round
         above = interval.low > value
         below = interval.high < value
     else:
-        above = interval.low > value + slack
-        below = interval.high < value - slack
+        above = interval.low > value + reach
+        below = interval.high < value - reach
     return np.asarray({"two": above | below, "at most": above, "at least": below}[prediction.side])
+
+
+def deviation(interval: Enclosure, prediction: Prediction) -> str:
+    """Say by how much a two-sided prediction is off, where the interval excludes it and its slack.
+
+    Of a vector the coordinate that is off by most of its margin is named; "" if none is off.
+    """
+    if prediction.side != "two" or not np.any(excluded(interval, prediction)):
+        return ""
+    parts = (interval.low, interval.high, prediction.value, prediction.margin)
+    low, high, value, margin = np.broadcast_arrays(*(np.asarray(part, float) for part in parts))
+    least = np.maximum(low - value, value - high)
+    at = np.unravel_index(int(np.argmax(least / margin)), least.shape)
+    most = max(high[at] - value[at], value[at] - low[at])
+    direction = "above" if low[at] > value[at] else "below"
+    where = f" at coordinate [{', '.join(map(str, at))}]" if at else ""
+    return f"the truth lies {least[at]:.2g} to {most:.2g} {direction} the prediction{where}"

@@ -23,10 +23,13 @@ from theory_on_trial.decide.decision import (
     check_finite,
     check_margin,
     decide,
+    decide_control,
+    deviation,
     judge,
     outside,
 )
-from theory_on_trial.decide.resolution import Resolution, passable
+from theory_on_trial.decide.looks import Plan, hopeless
+from theory_on_trial.decide.resolution import Resolution, resolution_of_margin
 from theory_on_trial.decide.sampling import numbers, wanting
 from theory_on_trial.laws import (
     Bernoulli,
@@ -47,6 +50,8 @@ MOST_SCALE = 10.0
 """How many times the largest prediction a scale may be, in which errors beside it are measured."""
 _AGREE = 1e-10
 """Sides of an identity that agree to this share may differ by rounding that nobody foresaw."""
+Widened = Callable[[Law, Sequence[np.ndarray], Enclosure], Enclosure]
+"""Makes an interval wider, given its law and all samples."""
 _MANY = 64
 """So many equal draws are no chance."""
 _MORE: dict[type, tuple[int, ...]] = {SupDistance: (), TwoSampleDistance: (2,), RatioOfMeans: (2,)}
@@ -115,9 +120,10 @@ def identity(
             f"scale={scale}"
         )
     _check_rounding(bound, largest or float(np.max(scale)), ops, scale)
-    interval = Enclosure(value, value - bound, value + bound, 0.0, "exact", value.size)
+    # The computed value is known as it is; the rounding of both sides is the margin.
+    interval = Enclosure(value, value, value, 0.0, "exact", value.size)
     tightness = float(np.max(np.abs(value - reference) / bound))
-    prediction = Prediction(reference, 2 * bound, scale=_unit(scale, largest))
+    prediction = Prediction(reference, bound, bound, scale=_unit(scale, largest))
     if decide(interval, prediction) == "REFUTED":
         refuted = judge(interval, prediction, controls, printed, tightness=tightness)
         return _unless_rounding(refuted, scale, controls)
@@ -261,10 +267,10 @@ def bound(
             f"the {n} instances of a bound are {count} and copies of these: say "
             f"independent={count}, or draw more"
         )
-    interval = Enclosure(lhs, lhs - rounding, lhs + rounding, 0.0, GUARANTEES[instances], n)
+    interval = Enclosure(lhs, lhs, lhs, 0.0, GUARANTEES[instances], n)
     # The tiny number lets 0 <= 0 hold among rounded instances.
-    margin = 2 * rounding + np.finfo(float).tiny if ops > 0 else 0.0
-    prediction = Prediction(rhs, margin, 0.0, "at most", np.max(size) or None)
+    margin = rounding + np.finfo(float).tiny if ops > 0 else 0.0
+    prediction = Prediction(rhs, margin, margin, "at most", np.max(size) or None)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = lhs / rhs
     tightness = float(np.max(ratio, where=rhs > 0, initial=-np.inf)) if np.any(rhs > 0) else None
@@ -356,101 +362,98 @@ def _copied(instances: np.ndarray) -> int:
     return many if tiled or np.sum(instances[1:] != instances[:-1]) == many - 1 else 0
 
 
-def planned_looks(first: int, most: int, ratio: float = 1.4) -> tuple[int, ...]:
-    """Return sample sizes n_1 < … < n_K, multiples of `first`, growing by about `ratio` and ending
-    at `most` or above.
-
-    The schedule is fixed before the first sample; K enters the price only through log K.
-    """
-    if not 1 <= first <= most:
-        raise ValueError(f"need 1 <= first <= most, got first={first}, most={most}")
-    sizes = [first]
-    while sizes[-1] < most:
-        sizes.append(max(sizes[-1] + first, first * round(sizes[-1] * ratio / first)))
-    return tuple(sizes)
-
-
 def mean(
     sampler: Callable[[int], np.ndarray],
     prediction: Prediction,
     controls: Mapping[str, Any],
     *,
     law: Law,
-    looks: Sequence[int],
+    looks: Sequence[int] | Plan,
     alpha: float = 1e-6,
     printed: Any = None,
     control_laws: Mapping[str, Law] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    widened: Widened | None = None,
 ) -> Finding:
     """Sample until the interval of `law` decides the prediction and every control, or the looks are
     used up.
 
     `sampler(m)` returns the next m samples, shape `(m, *shape)`; `looks` are total sample sizes
-    fixed in advance. Each of K coordinates gets alpha / K, and laws that are not time-uniform alpha
-    / (K len(looks)) per look, so by the union bound P(wrong verdict) <= alpha, as far as the law's
-    guarantee goes. What is estimated is the law's parameter: a mean, a probability, a variance, a
-    ratio of means, a distance between laws. `control_laws` replaces the law for controls that are
-    another statistic of the same samples.
+    fixed in advance, with the share of the error that each may spend (equal ones unless a `Plan`
+    says otherwise; a time-uniform law needs none). What is estimated is the law's parameter: a
+    mean, a probability, a variance, a ratio of means, a distance between laws. `control_laws`
+    replaces the law for controls that are another statistic of the same samples. `widened` makes an
+    interval wider, where calls of the sampler may share something.
 
-    The resolution is that of all looks: what a wrong prediction could have passed by luck at an
-    earlier one counts.
+    P(wrong verdict) <= alpha, whatever the truth, as far as the law's guarantee goes. VERIFIED is
+    wrong if the truth lies beyond one border, on some coordinate: then the one end of that
+    coordinate's interval that faces the border has missed. So each end may miss with a chance of
+    alpha. REFUTED is wrong if any end misses: the 2 K ends of K coordinates share alpha, the K of
+    a one-sided claim likewise. Only one of the two verdicts can be wrong of a truth. A published
+    form is a second claim: the two then have alpha / 2 each.
 
-    Raises `ControlTooClose`, or `ValueError` for a margin that does not exceed the slack and for
-    looks that do not grow, before any sampling; later `ValueError` for samples that are not finite
-    or of the wrong shape.
+    Raises `ControlTooClose`, or `ValueError` for a margin below the slack and for looks that do not
+    grow, before any sampling; later `ValueError` for samples that are not finite or of the wrong
+    shape.
     """
     check_margin(prediction)
     if isinstance(law, type):
         raise TypeError(f"law must be the law of the samples, as {law.__name__}(), got the class")
-    if len(looks) == 0 or np.any(np.diff([0, *looks]) <= 0):
-        raise ValueError(f"looks must be growing sample sizes, got {tuple(looks)}")
+    plan = looks if isinstance(looks, Plan) else Plan.even(looks)
     value = np.asarray(prediction.value, float)
     if control_laws is None:
         check_controls(prediction, controls)
-    resolution = np.broadcast_to(
-        np.asarray(prediction.margin, float) - prediction.slack, value.shape
-    )
-    coordinates = max(value.size, 1)
+    target = np.broadcast_to(np.asarray(prediction.margin, float), value.shape)
+    each = 2 * (alpha if printed is None else alpha / 2)  # what a law is told: both ends together
+    all_ends = max(value.size, 1) * (2 if prediction.side == "two" else 1)
 
-    def interval(which: Law) -> Enclosure:
-        share = alpha / coordinates / (1 if which.time_uniform else len(looks))
-        return which.interval(batches, share, resolution)._replace(error=alpha)
+    def interval(which: Law, chance: float, share: float) -> Enclosure:
+        chance = chance if which.time_uniform else chance * share
+        found = which.interval(batches, chance, target)
+        found = found if widened is None else widened(which, batches, found)
+        return found._replace(error=alpha)
 
     batches: list[np.ndarray] = []
     enclosures: dict[str, Enclosure] = {}
     size = 0
-    luck = 0.0
-    for look, total in enumerate(looks, 1):
+    for look, (total, share) in enumerate(zip(plan.sizes, plan.shares, strict=True), 1):
         batches.append(batch := numbers(sampler(total - size), total - size))
         size = total
+        if progress is not None:
+            progress(total, plan.sizes[-1])
         shape = batch.shape[1 : 1 + value.ndim]
-        more = batch.shape[1 + value.ndim :]
-        measured = (
-            interval(law) if shape == value.shape and more == _MORE.get(type(law), more) else None
+        fits = shape == value.shape and batch.shape[1 + value.ndim :] == _MORE.get(
+            type(law), batch.shape[1 + value.ndim :]
         )
+        waits = fits and look < len(plan.sizes) and hopeless(law, batches, prediction, alpha)
+        if waits:
+            continue
+        measured = interval(law, each, share) if fits else None
         if measured is None or np.shape(measured.estimate) != value.shape:
             shape = batch.shape[1:] if measured is None else np.shape(measured.estimate)
             pairs = ", and the law takes pairs along a last axis" if _MORE.get(type(law)) else ""
             raise ValueError(
                 f"the measurement has shape {shape}, the prediction {value.shape}{pairs}"
             )
-        finding = judge(
-            measured, prediction, controls, printed, looks=look, budget=total / looks[-1]
-        )
+        about: dict[str, Any] = {"looks": look, "budget": total / plan.sizes[-1]}
+        finding = judge(measured, prediction, controls, printed, **about)
+        if "REFUTED" in (finding.outcome, finding.printed) and all_ends > 1:
+            strict = interval(law, each / all_ends, share)
+            finding = _confirmed(finding, judge(strict, prediction, controls, printed, **about))
         if control_laws is not None:
-            enclosures = {name: interval(other) for name, other in control_laws.items()}
+            enclosures = {
+                name: interval(other, each, share) for name, other in control_laws.items()
+            }
             law_controls = (
                 Control(
                     name,
                     prediction.value,
-                    decide(other, prediction, refute_first=True),
+                    decide_control(other, prediction),
                     distance=float(other.estimate),
                 )
                 for name, other in enclosures.items()
             )
             finding = replace(finding, controls=(*finding.controls, *law_controls))
-        if progress is not None:
-            progress(total, looks[-1])
         outcomes = [
             finding.outcome,
             finding.printed,
@@ -460,13 +463,24 @@ def mean(
             finding.outcome == "REFUTED" and finding.printed is None
         ) or "INCONCLUSIVE" not in outcomes:
             break
-        if finding.outcome != "VERIFIED":  # else it waits for controls, as a wrong prediction would
-            luck = max(luck, passable(measured.low, measured.high, prediction))
-    last = finding.resolution
-    finding = replace(
-        finding, resolution=replace(last, size=max(last.size, luck), each=max(last.each, luck))
+    off = deviation(interval(law, each / all_ends, share), prediction)
+    if prediction.side == "two":
+        finding = replace(finding, resolution=resolution_of_margin(prediction))
+    note = "; ".join(filter(None, [off, *_undecided(finding, controls, enclosures)]))
+    return replace(finding, note=note)
+
+
+def _confirmed(finding: Finding, strict: Finding) -> Finding:
+    """Return the finding, whose refutations count where all ends sharing the error refute too."""
+    if finding.outcome == "REFUTED" == strict.outcome:
+        return strict
+    return replace(
+        finding,
+        outcome="INCONCLUSIVE" if finding.outcome == "REFUTED" else finding.outcome,
+        printed="INCONCLUSIVE"
+        if finding.printed == "REFUTED" and strict.printed != "REFUTED"
+        else finding.printed,
     )
-    return replace(finding, note="; ".join(_undecided(finding, controls, enclosures)))
 
 
 def _undecided(
@@ -496,9 +510,10 @@ def distribution(
     *,
     margin: float,
     slack: float = 0.0,
-    looks: Sequence[int],
+    looks: Sequence[int] | Plan,
     alpha: float = 1e-6,
     progress: Callable[[int, int], None] | None = None,
+    widened: Widened | None = None,
 ) -> Finding:
     """Decide whether scalar samples follow `cdf` to within `margin` in sup |F - F0|; controls are
     wrong cdfs.
@@ -524,11 +539,10 @@ def distribution(
         alpha=alpha,
         control_laws=laws,
         progress=progress,
+        widened=widened,
     )
-    # A law at a distance d from the true one is at d - estimate or more from the samples.
-    distance, low, high = (float(v) for v in finding.interval[:3])
-    resolution = distance + max(slack + distance - low, margin - (high - distance))
-    return replace(finding, resolution=Resolution(resolution, resolution, "in probability"))
+    size = margin + slack  # so far off a law is beyond the margin, by the triangle inequality
+    return replace(finding, resolution=Resolution(size, size, "in probability"))
 
 
 def gap(

@@ -1,7 +1,6 @@
-"""The resolution of a decision: the smallest error of its prediction that its own interval would
-have refuted.
-"""
+"""The resolution of a decision: the smallest error of its prediction that it notices."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,17 +54,41 @@ def resolution_of(low: Any, high: Any, prediction: Any) -> Resolution:
     """Return the resolution of an interval [low, high] that verified a prediction (a
     `decision.Prediction`).
 
-    A prediction that is moved up by d is no longer VERIFIED, and is REFUTED, once the interval is
+    A prediction that is moved up by d is no longer VERIFIED, and is excluded, once the interval is
     not within its margin and leaves its slack: d >= max(high - value + slack, low - value +
     margin); downwards likewise, mirrored. Of a one-sided prediction the tightening counts, and no
-    less than the slack, by which it may be violated. An error is a share of the prediction; where
-    all of that is 0, of its `scale`. A common factor is detected as soon as one coordinate detects
-    it.
+    less than the slack, by which it may be violated.
     """
     parts = (low, high, prediction.value, prediction.margin, prediction.slack)
     low, high, value, margin, slack = np.broadcast_arrays(*(np.asarray(v, float) for v in parts))
     up = np.maximum(high - value + slack, low - value + margin)
     down = np.maximum(value - low + slack, value - high + margin)
+    if prediction.side == "at most":
+        return _resolution((np.maximum(down, slack),), prediction)
+    if prediction.side == "at least":
+        return _resolution((np.maximum(up, slack),), prediction)
+    positive = value >= 0
+    upwards, downwards = np.where(positive, up, down), np.where(positive, down, up)
+    return _resolution((upwards, downwards), prediction)
+
+
+def resolution_of_margin(prediction: Any) -> Resolution:
+    """Return the resolution of a two-sided prediction that is decided by sampling.
+
+    Sampling goes on until the truth is known to lie within the margin or beyond it. A theory that
+    is right up to its slack is within the margin; moved by margin + slack it is beyond, whatever
+    the samples. So the resolution is known before the first of them.
+    """
+    return _resolution((np.add(prediction.margin, prediction.slack, dtype=float),), prediction)
+
+
+def _resolution(errors: Sequence[np.ndarray], prediction: Any) -> Resolution:
+    """Return what errors of each coordinate, in one direction or two, amount to.
+
+    An error is a share of the prediction; where all of that is 0, of its `scale`. A common factor
+    is detected as soon as one coordinate detects it.
+    """
+    value, *errors = np.broadcast_arrays(np.asarray(prediction.value, float), *errors)
     if not np.any(value) and prediction.scale is None:
         return UNKNOWN
     unit = "" if np.any(value) else "of its scale"
@@ -75,19 +98,14 @@ def resolution_of(low: Any, high: Any, prediction: Any) -> Resolution:
     )
     moving = (value != 0) | (largest == 0)
     size = np.where(value != 0, np.abs(value), scale)
-    sign = np.where(value < 0, -1.0, 1.0)
     with np.errstate(over="ignore", invalid="ignore"):
-        errors = {
-            "two": (np.where(sign > 0, up, down) / size, np.where(sign > 0, down, up) / size),
-            "at most": (np.maximum(down, slack) / size,),
-            "at least": (np.maximum(up, slack) / size,),
-        }[prediction.side]
-    common = float(max(np.min(error[moving]) for error in errors))
+        shares = [error / size for error in errors]
+    common = float(max(np.min(share[moving]) for share in shares))
     if prediction.side != "two":
         return Resolution(common, common, unit)  # one violated instance refutes a bound
-    each = max(np.max(error[moving]) for error in errors)
-    beside = max(np.max(error * size / np.maximum(size, scale)) for error in errors)
-    at_zero = max(np.max(error[~moving], initial=0.0) for error in errors)
+    each = max(np.max(share[moving]) for share in shares)
+    beside = max(np.max(share * size / np.maximum(size, scale)) for share in shares)
+    at_zero = max(np.max(share[~moving], initial=0.0) for share in shares)
     return Resolution(common, float(each), unit, beside=float(beside), at_zero=float(at_zero))
 
 
@@ -104,33 +122,6 @@ def unequal(found: Resolution) -> str:
             f"where 0 is predicted errors are detected from {found.at_zero:.2g} of the largest on"
         )
     return "; ".join(parts)
-
-
-def passable(low: Any, high: Any, prediction: Any) -> float:
-    """Return the largest common factor of error that an interval would still have VERIFIED, 0 if it
-    would none.
-
-    For the looks of a sampled decision before its last: a wrong prediction may have its luck there,
-    where the true one was not decided yet. Of one-sided predictions a tighter one is never decided
-    earlier.
-    """
-    parts = (low, high, prediction.value, prediction.margin)
-    low, high, value, margin = np.broadcast_arrays(*(np.asarray(v, float) for v in parts))
-    size = np.where(
-        value != 0, value, 0.0 if np.any(value) or prediction.scale is None else prediction.scale
-    )
-    zeros = size == 0  # coordinates that a common factor does not move
-    if prediction.side != "two" or np.all(zeros):
-        return 0.0
-    least = high - margin - value
-    most = low + margin - value
-    if np.any(zeros & ((least >= 0) | (most <= 0))):
-        return 0.0
-    with np.errstate(over="ignore"):
-        ends = np.sort(np.stack([least, most])[:, ~zeros] / size[~zeros], axis=0)
-    lowest = np.max(ends[0])
-    highest = np.min(ends[1])
-    return float(max(-lowest, highest, 0.0)) if np.all(least < most) and lowest < highest else 0.0
 
 
 def distances(wrong: Any, prediction: Any) -> np.ndarray:

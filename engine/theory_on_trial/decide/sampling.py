@@ -8,7 +8,7 @@ refused before it is judged.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import comb, log
 from typing import Any
 
@@ -20,9 +20,12 @@ from theory_on_trial.laws import (
     Bounded,
     Enclosure,
     Law,
+    NormalVariance,
     RatioOfMeans,
     SubGaussian,
+    SupDistance,
     Symmetric,
+    TwoSampleDistance,
 )
 
 Measure = Callable[[Any], Any]
@@ -34,13 +37,20 @@ Sampler = Callable[[int], np.ndarray]
 
 _MANY = 64
 """So many equal samples are no chance."""
-_OTHERS = 11
-_CALLS = 16
-"""How many other streams are compared with a first call that is small, and in how many calls a look
-is drawn.
-"""
+_PATTERN = (2, 2, 4)
+"""The sizes of the first calls, again and again."""
+_CALLS = 64
+"""A later call is of one part in so many of what was drawn before."""
+_LEAST_CALLS = 40
+"""So many calls tell how much they differ; nothing is decided before."""
+_PROBED = 8
+"""So many samples are drawn again from another stream."""
+_EQUAL_CALLS = 16
+"""So many calls do not have one mean, or one spread, by chance."""
+_UNCOMMON = 4
+"""So many samples that are not the commonest one do not coincide by chance, among 64."""
 _COPIES = 48
-"""So many numbers in two calls, and hardly any twice in one, are no chance."""
+"""So many pairs of equal numbers within a call are expected before hardly any is no chance."""
 _FAR = 7.0
 """So many standard deviations are no chance: 3e-11 for each lag and look."""
 _WIDE_WITHOUT_SPREAD = (Bounded, SubGaussian, Symmetric)
@@ -116,210 +126,413 @@ def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool, what: str)
     return sampler
 
 
-def of_generator(
-    draws: Draws, stream: Callable[[str], np.random.Generator], batch: int, what: str
-) -> Sampler:
-    """Return a function that draws the next m samples with one generator of NumPy, `stream("")`.
+class Generated:
+    """Draws the next m samples with one generator of NumPy, `stream("")`, in many calls.
 
-    A look is drawn in up to sixteen calls, each of a multiple of `batch`, so that what the samples
-    of a call share is seen. Raises `ValueError` at the first call if the generator was not used, if
-    it gives other samples when it starts again, or if those of other streams (`stream(name)`) are
-    the same; at any call once its samples resemble the ones before them, or each other.
+    What the samples of a call share would be shared by all of them, were they drawn in one. So
+    calls are of a few samples first (of one where `first` is 1), then of a 64th of what is there:
+    the calls' means tell how much the samples go together, and `widen` allows for that.
+
+    Raises `ValueError` once the generator is not used, gives other samples when it starts again, or
+    those of another stream (`stream(name)`) are the same; and once samples resemble the ones before
+    them, or each other.
+
+    Attributes:
+        sizes: the size of each call so far.
+        probes: how many samples were drawn to ask these things, beside those that count.
     """
-    generator = stream("")
-    independence = Independence(what)
 
-    def call(m: int) -> np.ndarray:
-        before = generator.bit_generator.state
-        samples = numbers(draws(generator, m), m, what)
-        if _same(before, generator.bit_generator.state):
+    def __init__(
+        self,
+        draws: Draws,
+        stream: Callable[[str], np.random.Generator],
+        first: int,
+        what: str,
+    ):
+        self._draws = draws
+        self._stream = stream
+        self._what = what
+        self._pattern = _PATTERN if first > 1 else (1,)
+        self._generator = stream("")
+        self._independence = Independence(what)
+        self._other: np.random.Generator | None = stream("/other")
+        self._begun: list[tuple[np.ndarray, np.ndarray]] = []
+        self.sizes: list[int] = []
+        self.probes = 0
+
+    @property
+    def least(self) -> int:
+        """How many samples make enough calls to judge by; 1 where a call is one sample."""
+        return 1 if self._pattern == (1,) else _LEAST_CALLS * sum(_PATTERN) // len(_PATTERN)
+
+    def __call__(self, m: int) -> np.ndarray:
+        """Return the next m samples, shape (m, *shape)."""
+        drawn = sum(self.sizes)
+        calls = []
+        while m > 0:
+            size = max(self._pattern[len(self.sizes) % len(self._pattern)], drawn // _CALLS)
+            samples = self._call(min(m, size))
+            calls.append(samples)
+            m -= len(samples)
+            drawn += len(samples)
+            self.sizes.append(len(samples))
+            self._ask_other_stream(samples)
+        samples = np.concatenate(calls)
+        self._independence.ask(samples, [len(call) for call in calls])
+        return samples
+
+    def _call(self, m: int) -> np.ndarray:
+        before = _state(self._generator)
+        samples = numbers(self._draws(self._generator, m), m, self._what)
+        if _same(before, _state(self._generator)):
             raise ValueError(
-                f"{what} does not draw from the generator that it is given, so that its numbers "
-                "are no samples: draw "
-                "them with it, or seed with generator.integers(2**62) what you draw with"
+                f"{self._what} does not draw from the generator that it is given, so that its "
+                "numbers are no samples: draw them with it, or seed with "
+                "generator.integers(2**62) what you draw with"
             )
-        if not independence.calls:
-            if not np.allclose(numbers(draws(stream(""), m), m, what), samples, rtol=1e-3):
+        return samples
+
+    def _ask_other_stream(self, samples: np.ndarray) -> None:
+        """Draw the first samples again from the same generator, and as many from another one.
+
+        Events of two streams may coincide: where eight do, more are drawn, until 64 do of which
+        four are not the commonest one.
+        """
+        if self._other is None:
+            return
+        m = len(samples)
+        if not self._begun:
+            again = numbers(self._draws(self._stream(""), m), m, self._what)
+            self.probes += m
+            if again.shape != samples.shape or not np.allclose(again, samples, rtol=1e-3, atol=0):
                 raise ValueError(
-                    f"{what} gives other samples for the same generator: no seed repeats the "
-                    "verdict; seed all that it "
-                    "draws with from that generator, as "
+                    f"{self._what} gives other samples for the same generator: no seed repeats the "
+                    "verdict; seed all that it draws with from that generator, as "
                     "torch.manual_seed(generator.integers(2**62)) does"
                 )
-            probes = [
-                numbers(draws(stream(f"/other {k}"), m), m, what)
-                for k in range(_OTHERS if m <= 256 else 5)
-            ]
-            # Rare events may coincide in two streams, but not in so many.
-            if np.any(samples != samples[0]):
-                if all(np.array_equal(samples, other) for other in probes):
-                    raise ValueError(
-                        f"{what} gives the same {m} samples for other generators: it does not "
-                        "draw from them"
-                    )
-            elif any(
-                np.all(other == other[0]) and np.any(other[0] != samples[0]) for other in probes
-            ):
-                raise ValueError(
-                    f"{what} gives {m} equal samples, and other ones each time: they are one "
-                    "sample; a model that is "
-                    "fitted once a call must be fitted once a sample"
-                )
-            for other in probes:
-                independence.compare(other)
-        independence.compare(samples)
-        return samples
+        self._begun.append((samples, numbers(self._draws(self._other, m), m, self._what)))
+        self.probes += m
+        ours, others = (np.concatenate(drawn) for drawn in zip(*self._begun, strict=True))
+        if len(ours) < _PROBED:
+            return
+        same = np.array_equal(ours, others)
+        if not same or len(ours) >= _MANY:
+            self._other = None
+            self._independence.elsewhere = others
+        rows = ours.reshape(len(ours), -1)
+        if same and self._other is None and len(rows) - np.max(_counts(rows)) >= _UNCOMMON:
+            raise ValueError(
+                f"{self._what} gives the same {len(ours)} samples for other generators: it does "
+                "not draw from them"
+            )
 
-    def sampler(m: int) -> np.ndarray:
-        most = batch * -(-m // (batch * _CALLS))
-        samples = np.concatenate([call(min(most, m - start)) for start in range(0, m, most)])
-        independence.ask(samples)
-        return samples
 
-    return sampler
+def _counts(rows: np.ndarray) -> np.ndarray:
+    return np.unique(rows, axis=0, return_counts=True)[1]
+
+
+def _state(generator: np.random.Generator) -> Any:
+    """Where a generator stands: how far it was drawn from, and how often it was spawned from."""
+    seeds = getattr(generator.bit_generator, "seed_seq", None)
+    return {
+        "drawn": generator.bit_generator.state,
+        "spawned": getattr(seeds, "n_children_spawned", 0),
+    }
+
+
+def widen(
+    law: Law, batches: Sequence[np.ndarray], found: Enclosure, sizes: Sequence[int]
+) -> Enclosure:
+    """Widen an interval by as much as the calls of a sampler vary more than their samples do.
+
+    Of independent samples the squared deviations of the calls' sums add up to about as much as
+    those of the samples. Where calls share something (one model, one noise level, a stretch of a
+    chain) they add up to F times as much, and so does the variance of the estimate: its distance
+    from each end is multiplied by sqrt(max(F, 1)). What is summed is what the estimate is made of:
+    the samples for a mean, their squares for a variance, A - r B for a ratio, ranks for a law.
+    Calls of one sample share nothing.
+    """
+    if max(sizes, default=1) <= 1:
+        return found
+    x = np.concatenate(batches)
+    starts = np.cumsum([0, *sizes])[:-1]
+    unevenness = 1 - np.sum(np.square(np.asarray(sizes, float))) / len(x) ** 2
+    factor = np.ones(np.shape(found.estimate))
+    for scores in _scores(law, x, found):
+        deviations = scores - scores.mean(axis=0)
+        largest = np.max(np.abs(deviations), axis=0)
+        deviations = deviations / np.where(largest > 0, largest, 1.0)
+        squares = np.sum(np.square(deviations), axis=0)
+        between = np.sum(np.square(np.add.reduceat(deviations, starts, axis=0)), axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.nan_to_num(between / squares / max(unevenness, 1e-9), nan=1.0, posinf=1.0)
+        factor = np.maximum(factor, np.sqrt(ratio))
+    with np.errstate(invalid="ignore"):
+        low = found.estimate - (found.estimate - found.low) * factor
+        high = found.estimate + (found.high - found.estimate) * factor
+    # Neither end where nothing is known, nor one that cannot be passed, is moved.
+    low = np.where(np.isfinite(found.low) & np.isfinite(low), low, found.low)
+    high = np.where(np.isfinite(found.high) & np.isfinite(high), high, found.high)
+    return found._replace(low=low, high=high)
+
+
+def _scores(law: Law, x: np.ndarray, found: Enclosure) -> list[np.ndarray]:
+    """Return what an estimate is a mean of, nearly, for each sample; of a law of samples two
+    examples.
+    """
+    from scipy import stats
+
+    if isinstance(law, NormalVariance):
+        deviations = x - x.mean(axis=0)
+        return [np.square(deviations / np.maximum(np.max(np.abs(deviations), axis=0), 1e-300))]
+    if isinstance(law, RatioOfMeans):
+        ratio = np.where(np.isfinite(found.estimate), found.estimate, 0.0)
+        return [x[..., 0] - ratio * x[..., 1]]
+    if isinstance(law, SupDistance | Symmetric | TwoSampleDistance):
+        ranks = stats.rankdata(x, axis=0) / len(x) - 0.5
+        if isinstance(law, TwoSampleDistance):
+            ranks = (stats.rankdata(x, axis=None).reshape(x.shape) / x.size) - 0.5
+            return [ranks[:, 0] - ranks[:, 1], np.abs(ranks[:, 0]) - np.abs(ranks[:, 1])]
+        return [ranks] if isinstance(law, Symmetric) else [ranks, np.abs(ranks)]
+    return [x]
 
 
 class Independence:
     """Asks whether samples that were drawn one after the other go together: an interval counts them
     as independent.
 
-    Within a call: for each lag of 1, 2, 4, …, the products of ranks (less their mean) at that
-    distance, added up over all looks and divided by the root of their squares' sum, which holds for
-    rare events and heavy tails too. Of independent samples it exceeds z with a chance of about
-    exp(-z^2 / 2). Lag 0 is the same place in the call before. Between calls: `compare`. Samples
-    that repel each other make an interval too wide only.
+    Each sample is scored by its rank among the first ones (in [0, 1]), so that heavy tails do no
+    harm, and by how far that is from 1/2: what is shared may be a place or a scale. `_lags`: for
+    each lag of 1, 2, 4, … and the size of a call, the products of scores (less their mean) at that
+    distance, added up over all looks and divided by the root of their squares' sum. Of independent
+    samples it exceeds z with a chance of about exp(-z^2 / 2). `_between`: the calls' mean scores.
+    `_copies`: numbers that come again. Samples that repel each other make an interval too wide
+    only, unless their calls were set to one mean.
     """
 
     def __init__(self, what: str):
         self.what = what
-        self.sums: dict[int, tuple[Any, Any]] = {}
-        self.before = np.empty((0, 1))
-        self.first: Any = (
-            None  # the samples of the first call, sorted along the first axis: they give the scores
-        )
-        self.calls: list[
-            tuple[int, np.ndarray, np.ndarray]
-        ] = []  # how many samples, sums of scores and their squares
-        self.seen = np.empty(0)
-        self.ties = 0  # the numbers of all calls, how many were twice in one
-        self.sizes, self.alike = (
-            Counter[int](),
-            Counter[int](),
-        )  # how many calls have a size, how many the same numbers
+        self.sums: dict[tuple[int, int], tuple[Any, Any]] = {}
+        self.first: Any = None  # the first samples, sorted: they give the scores
+        self.kept: list[np.ndarray] = []  # all samples, a row for each
+        self.sizes: list[int] = []
+        self.waiting = 0  # the calls before it were asked already
+        self.calls: list[list[np.ndarray]] = [[], []]  # sums of each score over calls
+        self.squares: list[Any] = [0.0, 0.0]
+        self.elsewhere: Any = None  # a few samples of another stream
+        self.digests: dict[int, Counter[bytes]] = {}
+        self.compared = 0
+        self.ends: list[Any] = [(np.inf, -np.inf)] * 2
 
-    def ask(self, samples: np.ndarray) -> None:
-        """Take the samples of a look; raises `ValueError` if there is a lag at which they go
+    def ask(self, samples: np.ndarray, sizes: Sequence[int]) -> None:
+        """Take the samples of a look, drawn in calls of those sizes; raises `ValueError` if they go
         together.
         """
-        from scipy import stats
-
-        ranks = stats.rankdata(samples, axis=0) - (len(samples) + 1) / 2
-        for lag in (2**k for k in range((len(ranks) // 2).bit_length())):
-            self._together(lag, ranks[lag:], ranks[:-lag])
-
-    def _together(self, lag: int, ones: np.ndarray, others: np.ndarray) -> None:
-        """Raise `ValueError` if scores go together that lie apart by a lag, or by a call where that
-        is 0.
-        """
-        products = ones * others
-        total, squares = self.sums.get(lag, (0.0, 0.0))
-        total = total + products.sum(axis=0)
-        squares = squares + np.square(products).sum(axis=0)
-        self.sums[lag] = total, squares
-        if np.any(total > _FAR * np.sqrt(squares)):
-            where = f"at a lag of {lag}" if lag else "with those of the call before"
-            raise ValueError(
-                f"{self.what}: its samples go together {where}, they are not independent"
-            )
-
-    def compare(self, samples: np.ndarray) -> None:
-        """Take the samples of a call, of whichever stream; raises `ValueError` if the calls share
-        something.
-
-        Each sample is scored by its rank in the first call, so that heavy tails do no harm. Of
-        independent samples the calls' mean scores, each z standard deviations off, give a sum of
-        z^2 over G calls with E exp(t sum / 2) <= (1 - t)^(-(G - 1) / 2), since a score is
-        sub-Gaussian; asked at 1e-9, shared among the coordinates. Of pairs of equal numbers half or
-        more would lie within the call or among those before it; where 48 join the two and hardly
-        any does not, they are copies. So they are if c of G calls of m hold the same numbers k_i
-        times each: one other call does with a chance of q = m! prod (k_i / m)^k_i / k_i! at most,
-        whatever the law, c - 1 others of some call with G binom(G - 1, c - 1) q^(c - 1).
-        """
         rows = samples.reshape(len(samples), -1)
-        if self.first is not None and rows.shape[1] != self.first.shape[1]:
+        if self.kept and rows.shape[1] != self.kept[0].shape[1]:
             raise ValueError(
-                f"{self.what} has {self.first.shape[1]} coordinates first and {rows.shape[1]} later"
+                f"{self.what} has {self.kept[0].shape[1]} coordinates first and "
+                f"{rows.shape[1]} later"
             )
-        self._refuse_copies(rows)
+        self.kept.append(rows)
+        self.sizes += sizes
+        many = sum(map(len, self.kept))
+        if self.first is None and many < _MANY:
+            return
         if self.first is None:
+            rows = np.concatenate(self.kept)
             self.first = np.sort(rows, axis=0)
-            self.ends, self.atom = (
-                (np.ones(rows.shape[1]), np.zeros(rows.shape[1])),
-                np.zeros(rows.shape[1]),
-            )
-        self.atom += np.sum(rows == self.first[len(self.first) // 2], axis=0)
+            self.atom = np.zeros(rows.shape[1])
+        self.atom = self.atom + np.sum(rows == self.first[len(self.first) // 2], axis=0)
+        sizes = self.sizes[self.waiting :]
+        self.waiting = len(self.sizes)
+        scores = self._ranks(rows)
+        for kind, score in enumerate((scores, np.abs(scores - 0.5))):
+            self._lags(kind, score, max(sizes))
+            self._between(kind, score, sizes)
+        self._copies(sizes)
+
+    def _ranks(self, rows: np.ndarray) -> np.ndarray:
         scores = np.empty(rows.shape)
         for score, column, first in zip(scores.T, rows.T, self.first.T, strict=True):
             order = np.argsort(column)  # neighbours are sought together: several times as fast
             score[order] = sum(
                 np.searchsorted(first, column[order], side) for side in ("left", "right")
             )
-        scores /= 2 * len(self.first)
-        deviations = scores - scores.mean(axis=0)
-        least = min(len(deviations), len(self.before))
-        self._together(0, deviations[:least], self.before[:least])
-        self.before = deviations
-        self.calls.append((len(rows), scores.sum(axis=0), np.square(scores).sum(axis=0)))
-        many, sums, squares = (np.array(part) for part in zip(*self.calls, strict=True))
+        return np.asarray(scores / (2 * len(self.first)))
+
+    def _lags(self, kind: int, scores: np.ndarray, size: int) -> None:
+        """Raise `ValueError` if there is a lag at which scores go together."""
+        scores = scores - scores.mean(axis=0)
+        scores[np.abs(scores) < 1e-12] = 0.0  # the rounding of a mean of equal numbers
+        for lag in {*(2**k for k in range((len(scores) // 2).bit_length())), size}:
+            if not 0 < lag <= len(scores) // 2:
+                continue
+            products = scores[lag:] * scores[:-lag]
+            total, squares = self.sums.get((kind, lag), (0.0, 0.0))
+            total = total + products.sum(axis=0)
+            squares = squares + np.square(products).sum(axis=0)
+            self.sums[kind, lag] = total, squares
+            if np.any(total > _FAR * np.sqrt(squares)):
+                raise ValueError(
+                    f"{self.what}: its samples go together at a lag of {lag}, they are not "
+                    "independent"
+                )
+
+    def _between(self, kind: int, scores: np.ndarray, sizes: Sequence[int]) -> None:
+        """Raise `ValueError` if calls share something.
+
+        Of independent samples the calls' mean scores, each z standard deviations off, give a sum of
+        z^2 over G calls with E exp(t sum / 2) <= (1 - t)^(-(G - 1) / 2), since a score is
+        sub-Gaussian; asked at 1e-9, shared among the coordinates.
+        """
+        starts = np.cumsum([0, *sizes])[:-1]
+        self.calls[kind].append(np.add.reduceat(scores, starts, axis=0))
+        self.squares[kind] = self.squares[kind] + np.square(scores).sum(axis=0)
+        sums = np.concatenate(self.calls[kind])
+        many = np.asarray(self.sizes, float)[:, None]
         n = many.sum()
-        mean = sums.sum(axis=0) / many.sum()
-        freedom = len(many) - 1
-        self.ends = (
-            np.minimum(self.ends[0], scores.min(axis=0)),
-            np.maximum(self.ends[1], scores.max(axis=0)),
+        mean = sums.sum(axis=0) / n
+        freedom = len(sums) - 1
+        self.ends[kind] = (
+            np.minimum(self.ends[kind][0], scores.min(axis=0)),
+            np.maximum(self.ends[kind][1], scores.max(axis=0)),
         )
         # Without an atom of half the chance the variance itself serves.
-        spread = np.where(
-            self.atom <= n / 2, squares.sum(axis=0) / n - mean**2, _proxy(mean, *self.ends)
-        )
-        between = np.sum((sums - many[:, None] * mean) ** 2 / many[:, None], axis=0)
+        variance = self.squares[kind] / n - mean**2
+        spread = np.where(self.atom <= n / 2, variance, _proxy(mean, *self.ends[kind]))
+        self._of_a_size(sums - many * mean, many, variance)
+        between = np.sum((sums - many * mean) ** 2 / many, axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.nan_to_num(between / spread / max(freedom, 1), nan=0.0)
             evidence = freedom / 2 * (ratio - 1 - np.log(np.maximum(ratio, 1)))
         if np.max(np.where(ratio > 1, evidence, 0)) > np.log(1e9 * ratio.size):
+            what = "scales" if kind else "means"
             raise ValueError(
-                f"{self.what}: the samples of one call share something, their means differ from "
-                "call to call by more "
-                "than independent ones do; where a call fits one model, say, that is one draw: "
-                "fit one for each sample"
+                f"{self.what}: the samples of one call share something, their {what} differ from "
+                "call to call by more than independent ones do; where a call fits one model, say, "
+                "that is one draw: fit one for each sample"
             )
 
-    def _refuse_copies(self, rows: np.ndarray) -> None:
-        """Raise `ValueError` for calls that hold the same numbers."""
+    def _of_a_size(self, deviations: np.ndarray, many: np.ndarray, variance: np.ndarray) -> None:
+        """Raise `ValueError` if large calls have other scores than small ones."""
+        weights = np.log(many) - np.sum(many * np.log(many)) / many.sum()
+        total = np.sum(weights * deviations, axis=0)
+        if np.any(np.abs(total) > _FAR * np.sqrt(np.sum(many * weights**2) * variance + 1e-12)):
+            raise ValueError(
+                f"{self.what}: the law of its samples depends on how many it is asked for at once"
+            )
+
+    def _copies(self, sizes: Sequence[int]) -> None:
+        """Raise `ValueError` for calls that hold the same numbers, or are set to one mean."""
+        rows = np.concatenate(self.kept)
+        self._set_to_one(rows)
+        marks = np.sum(rows * np.sqrt(1.0 + np.arange(rows.shape[1])), axis=1)
+        self._alike(marks[len(marks) - sum(sizes) :], sizes)
+        if len(marks) < 1.4 * self.compared:  # all of them are sorted: not at every look
+            return
+        self.compared = len(marks)
+        self._again(marks)
+        # Of equal pairs as large a part lies within a call as of all pairs.
+        call = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        _, counts = np.unique(marks, return_counts=True)
+        _, counts_within = np.unique(np.stack([marks, call], axis=1), axis=0, return_counts=True)
+        n = len(marks)
+        share = sum(m * (m - 1.0) for m in self.sizes) / (n * (n - 1.0))
+        expected = share * np.sum(counts * (counts - 1.0)) / 2
+        within = np.sum(counts_within * (counts_within - 1.0)) / 2
+        if expected >= _COPIES and within < expected / 8:
+            raise ValueError(
+                f"{self.what} gives numbers of earlier calls again, and hardly any twice in one: "
+                "they are copies"
+            )
+
+    def _again(self, marks: np.ndarray) -> None:
+        """Raise `ValueError` if its samples lie nearer to its own earlier ones than the few of
+        another stream do: of independent ones that all of eight lie further than 19 in 20 has a
+        chance of 3e-11.
+        """
+        if self.elsewhere is None or len(marks) < _MANY:
+            return
+        others = self.elsewhere.reshape(len(self.elsewhere), -1)
+        others = np.sum(others * np.sqrt(1.0 + np.arange(others.shape[1])), axis=1)
+        half = len(marks) // 2
+        known = np.sort(marks[:half])
+        if np.min(_distances(others, known)) > np.quantile(_distances(marks[half:], known), 0.95):
+            raise ValueError(
+                f"{self.what} gives its own samples again, up to their order and a little noise: "
+                "they are copies"
+            )
+
+    def _set_to_one(self, rows: np.ndarray) -> None:
+        """Raise `ValueError` if all calls have the same mean, or the same spread, which samples
+        have.
+        """
+        sizes = np.asarray(self.sizes)
+        starts = np.cumsum([0, *self.sizes])[:-1]
+        deviations = rows - rows.mean(axis=0)
+        largest = np.max(np.abs(deviations), axis=0)
+        deviations = deviations / np.where(largest > 0, largest, 1.0)
+        varied = largest > 0
+        many = sizes[:, None]
+        means = np.add.reduceat(deviations, starts, axis=0) / many
+        squares = np.add.reduceat(np.square(deviations), starts, axis=0) / many - means**2
+        spreads = np.sqrt(np.maximum(squares, 0))[sizes >= 2]
+        equal = np.max(spreads, axis=0, initial=0.0) <= 1e-9
+        if len(spreads) >= _EQUAL_CALLS and np.any(equal & varied):
+            raise ValueError(
+                f"{self.what} gives equal samples within each call, and other ones each time: they "
+                "are one sample; a model that is fitted once a call must be fitted once a sample"
+            )
+        for statistic, least in ((means, 2), (np.sqrt(np.maximum(squares, 0)), 4)):
+            asked = statistic[sizes >= least]
+            if len(asked) < _EQUAL_CALLS:
+                continue
+            alike = np.ptp(asked, axis=0) <= 1e-9
+            if least > 2:  # none at all is common among rare events
+                alike = alike & (np.min(asked, axis=0) > 0)
+            if np.any(alike & varied):
+                what = "mean" if least == 2 else "standard deviation"
+                raise ValueError(
+                    f"{self.what}: each of its calls has the same {what}, as if it were divided "
+                    "or moved by its own; samples that are made alike are not independent"
+                )
+
+    def _alike(self, marks: np.ndarray, sizes: Sequence[int]) -> None:
+        """Raise `ValueError` if calls of one size hold the same numbers more often than any law
+        lets them.
+
+        c of G calls of m hold the same numbers k_i times each: one other call does with a chance of
+        q = m! prod (k_i / m)^k_i / k_i! at most, whatever the law, c - 1 others of some call with
+        G binom(G - 1, c - 1) q^(c - 1).
+        """
         from scipy.special import gammaln, xlogy
 
-        marks = np.sum(rows * np.sqrt(1.0 + np.arange(rows.shape[1])), axis=1)
-        new, counts = np.unique(marks, return_counts=True)
-        again = int(np.sum(np.isin(new, self.seen, assume_unique=True)))
-        self.ties += int(np.sum(counts > 1))
-        if again >= _COPIES and self.ties < again / 8:
-            raise ValueError(
-                f"{self.what} gives {again} samples of an earlier call again: they are copies"
-            )
-        self.ties += again
-        self.seen = np.union1d(self.seen, new)
-        m = len(rows)
-        digest = hash((new.tobytes(), counts.tobytes()))
-        self.sizes[m] += 1
-        self.alike[digest] += 1
-        calls = self.sizes[m]
-        same = self.alike[digest] - 1
-        chance = gammaln(m + 1) + np.sum(xlogy(counts, counts / m) - gammaln(counts + 1))
-        if log(calls * comb(calls - 1, same)) + same * chance < log(1e-9):
-            raise ValueError(
-                f"{self.what} gives the same {m} samples in {same + 1} of {calls} calls: they are "
-                "copies"
-            )
+        start = 0
+        for m in sizes:
+            new, counts = np.unique(marks[start : start + m], return_counts=True)
+            start += m
+            seen = self.digests.setdefault(m, Counter())
+            digest = new.tobytes() + counts.tobytes()
+            seen[digest] += 1
+            same = seen[digest] - 1
+            if m == 1 or not same:
+                continue
+            calls = seen.total()
+            chance = gammaln(m + 1) + np.sum(xlogy(counts, counts / m) - gammaln(counts + 1))
+            if log(calls * comb(calls - 1, same)) + same * chance < log(1e-9):
+                raise ValueError(
+                    f"{self.what} gives the same {m} samples in {same + 1} of {calls} calls: they "
+                    "are copies"
+                )
+
+
+def _distances(numbers: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return how far each number lies from the nearest of the known ones, which are sorted."""
+    at = np.clip(np.searchsorted(known, numbers), 1, max(len(known) - 1, 1))
+    return np.asarray(
+        np.minimum(np.abs(numbers - known[at - 1]), np.abs(numbers - known[at % len(known)]))
+    )
 
 
 def _proxy(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -396,26 +609,22 @@ def wanting(interval: Enclosure, prediction: Prediction, *, wrong: bool = False)
     """Say why an interval of samples decides nothing: which coordinate is furthest from it, how
     many samples would do.
 
-    An interval no wider than margin - slack always decides, and its width goes like 1 / sqrt(n);
-    where the two are equal (a one-sided claim) the end between the estimate and the bound has to
-    clear it. All coordinates of a prediction have to be decided; of a `wrong` one, the nearest is
-    enough.
+    The end between the estimate and the nearer border of the margin has to clear that, and its
+    distance from the estimate goes like 1 / sqrt(n). All coordinates of a prediction have to be
+    decided; of a `wrong` one, the nearest is enough, and its border is the slack.
     """
-    parts = (
-        interval.estimate,
-        interval.low,
-        interval.high,
-        prediction.value,
-        prediction.margin,
-        prediction.slack,
-    )
-    estimate, low, high, value, margin, slack = np.broadcast_arrays(
+    reach = prediction.slack if wrong else prediction.margin
+    parts = (interval.estimate, interval.low, interval.high, prediction.value, reach)
+    estimate, low, high, value, reach = np.broadcast_arrays(
         *(np.asarray(part, float) for part in parts)
     )
-    sign = -1 if prediction.side == "at least" else 1
-    beyond = sign * (estimate - value) - slack
-    half = np.where((beyond > 0) == (sign > 0), estimate - low, high - estimate)
-    have, need = np.where(margin > slack, (high - low, margin - slack), (half, np.abs(beyond)))
+    if prediction.side == "two":
+        sign = np.where(estimate >= value, 1, -1)
+    else:
+        sign = np.full(value.shape, -1 if prediction.side == "at least" else 1)
+    beyond = sign * (estimate - value) - reach
+    have = np.where((beyond > 0) == (sign > 0), estimate - low, high - estimate)
+    need = np.abs(beyond)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.nan_to_num(have / need, nan=np.inf, posinf=np.inf)
         far = (
@@ -432,12 +641,7 @@ def wanting(interval: Enclosure, prediction: Prediction, *, wrong: bool = False)
     if not samples < 1e15:
         return f"{intro} lies on the bound"
     about = f"about {float(f'{samples:.2g}'):.0f} samples would decide (most= of the decision)"
-    if margin[index] > slack[index]:
-        return (
-            f"{intro} is {have[index]:.2g} wide and margin - slack {need[index]:.2g}; at most "
-            f"{about}"
-        )
-    return f"{intro} reaches {have[index]:.2g} to a bound {need[index]:.2g} away; {about}"
+    return f"{intro} reaches {have[index]:.2g} to a border {need[index]:.2g} away; {about}"
 
 
 def _refuse_constants(

@@ -16,6 +16,7 @@ _SMALL = 300
 # How far an array depends on the key: not at all, in part (an array that was put together), wholly.
 _NOT, _PARTLY, _WHOLLY = range(3)
 _PUT_TOGETHER = ("concatenate", "stack")
+_RANDOM_BITS = ("random_bits", "threefry2x32", "rng_bit_generator")
 _AS_IT_IS = (
     "broadcast_in_dim",
     "convert_element_type",
@@ -74,6 +75,12 @@ def check_measurement(measure: Any, key: Any, what: str) -> bool:
             "is the same for all "
             "samples (a design, a start) before, outside"
         )
+    if _draws_with_another_key(trace.jaxpr.jaxpr, [True]):
+        raise ValueError(
+            f"{what} draws random bits with a key that does not depend on its own, so that they "
+            "are the same for all samples: draw with the key that it is given, and what is the "
+            "same for all samples (a design, a start) before, outside"
+        )
     constants = list(_constants(trace.jaxpr))
     for _ in range(3 if len(constants) < _SMALL else 1):
         with jax.default_device(device):
@@ -96,6 +103,31 @@ def steps(program: ClosedJaxpr | Jaxpr) -> Iterator[Any]:
         yield equation
         for inner in jaxprs_in_params(equation.params):
             yield from steps(inner)
+
+
+def _draws_with_another_key(program: Jaxpr, given: Sequence[bool]) -> bool:
+    """Tell whether random bits are drawn with a key that does not depend on any of the `given`
+    inputs.
+
+    Where a step's programs do not take its inputs one for one, what one depends on all do.
+    """
+    depends = dict(zip(program.invars, given, strict=True))
+
+    def of(variable: Any) -> bool:
+        return not isinstance(variable, Literal) and depends.get(variable, False)
+
+    for equation in program.eqns:
+        inputs = [of(variable) for variable in equation.invars]
+        if equation.primitive.name in _RANDOM_BITS and not inputs[0]:
+            return True
+        for inner in jaxprs_in_params(equation.params):
+            same = len(inner.invars) == len(inputs)
+            if _draws_with_another_key(
+                inner, inputs if same else [any(inputs)] * len(inner.invars)
+            ):
+                return True
+        depends |= dict.fromkeys(equation.outvars, any(inputs))
+    return False
 
 
 def _global_states() -> tuple[Any, str, bytes]:

@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, get_args
 import numpy as np
 
 from theory_on_trial.contract.renamed import renamed
-from theory_on_trial.decide import evidence, prover, sampling, trends
+from theory_on_trial.decide import evidence, looks, prover, sampling, trends
 from theory_on_trial.decide.decision import (
     Control,
     Finding,
@@ -26,6 +26,7 @@ from theory_on_trial.decide.decision import (
     outside,
 )
 from theory_on_trial.decide.evidence import Instances
+from theory_on_trial.decide.looks import Plan
 from theory_on_trial.decide.resolution import EXACT, Resolution, distance, unequal
 from theory_on_trial.decide.sampling import Draws, Measure
 from theory_on_trial.laws import Bernoulli, Enclosure, Law, SupDistance, TwoSampleDistance
@@ -471,7 +472,7 @@ class Trial:
         control_processes: Mapping[str, Measure] | Mapping[str, Draws] | None = None,
         as_published: Any = None,
         first: int = 64,
-        most: int = 100_000,
+        most: int | None = None,
         vectorised: bool = False,
     ) -> None:
         """The parameter of `law` (a mean, a variance, …) of `measure(key)` meets the prediction.
@@ -488,21 +489,22 @@ class Trial:
         controls = controls or {}
         prediction = _prediction(predict, margin, slack, side, scale)
         alpha = self._alpha()
-        looks = evidence.planned_looks(first, most)
         process = sampling.either(measure, sampler, vectorised)
 
         def judged(name: str, process: Measure | Draws, wrong: Mapping[str, Any]) -> Finding:
             draw = self._sampler(name, process, first, vectorised, by_generator=sampler is not None)
-            return evidence.mean(
+            finding = evidence.mean(
                 sampling.varied(draw, law, prediction.value, _what(name)),
                 prediction,
                 wrong,
                 law=law,
-                looks=looks,
+                looks=_plan(law, prediction, draw, first, most, alpha),
                 alpha=alpha,
                 printed=None if name else as_published,
                 progress=self._progress,
+                widened=_widened(draw),
             )
+            return _counted(finding, draw)
 
         self._sampled("mean", judged, process, controls, control_processes)
 
@@ -527,7 +529,7 @@ class Trial:
         controls: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
         control_processes: Mapping[str, Measure] | Mapping[str, Draws] | None = None,
         first: int = 64,
-        most: int = 100_000,
+        most: int | None = None,
         vectorised: bool = False,
     ) -> None:
         """The law of `measure(key)` is `cdf` to within `margin` in sup |F - F0|; controls are wrong
@@ -537,22 +539,24 @@ class Trial:
         share one law. `sampler` as for `mean`.
         """
         alpha = self._alpha()
-        looks = evidence.planned_looks(first, most)
         process = sampling.either(measure, sampler, vectorised)
         law = TwoSampleDistance() if cdf is None else SupDistance(cdf)
+        prediction = Prediction(0.0, margin, slack, "at most")
 
         def judged(name: str, process: Measure | Draws, wrong: Mapping[str, Any]) -> Finding:
             draw = self._sampler(name, process, first, vectorised, by_generator=sampler is not None)
-            return evidence.distribution(
+            finding = evidence.distribution(
                 sampling.varied(draw, law, None, _what(name)),
                 cdf,
                 wrong,
                 margin=margin,
                 slack=slack,
-                looks=looks,
+                looks=_plan(law, prediction, draw, first, most, alpha),
                 alpha=alpha,
                 progress=self._progress,
+                widened=_widened(draw),
             )
+            return _counted(finding, draw)
 
         self._sampled("distribution", judged, process, controls or {}, control_processes)
 
@@ -602,7 +606,7 @@ class Trial:
         """
         if law is None or sizes is None:
             raise ValueError("a sampler at sizes needs them, sizes=, and the law of a sample, law=")
-        looks = evidence.planned_looks(first, most)
+        totals = looks.planned_looks(first, most, 1.4)
         name = f"{len(self.findings)}"
         streams = [self._generator(f"{name}/size {size}") for size in sizes]
         pilots = [
@@ -615,10 +619,10 @@ class Trial:
         ]
         # Intervals are aimed at what the pilot says of the whole rise, from samples of its own.
         target = np.asarray(np.ptp(pilots) / 50 or 1e-3)
-        share = self._alpha() / len(sizes) / (1 if law.time_uniform else len(looks))
+        share = self._alpha() / len(sizes) / (1 if law.time_uniform else len(totals))
         batches: list[list[np.ndarray]] = [[] for _ in sizes]
         done = 0
-        for total in looks:
+        for total in totals:
             for size, stream, own in zip(sizes, streams, batches, strict=True):
                 new = sampling.numbers(sampler(stream, total - done, size), total - done)
                 if new.ndim != 1:
@@ -633,7 +637,7 @@ class Trial:
             ]
             finding = judged(boxes)
             if self._progress is not None:
-                self._progress(total, looks[-1])
+                self._progress(total, totals[-1])
             outcomes = [finding.outcome, *(control.outcome for control in finding.controls)]
             if finding.outcome == "REFUTED" or "INCONCLUSIVE" not in outcomes:
                 break
@@ -647,8 +651,8 @@ class Trial:
             finding,
             interval=interval,
             note=note,
-            looks=looks.index(done) + 1,
-            budget=done / looks[-1],
+            looks=totals.index(done) + 1,
+            budget=done / totals[-1],
         )
 
     def _instances(
@@ -707,7 +711,7 @@ class Trial:
     ) -> sampling.Sampler:
         stream = f"{len(self.findings)}/{name}"
         if by_generator:
-            return sampling.of_generator(
+            return sampling.Generated(
                 process, lambda other: self._generator(stream + other), batch, _what(name)
             )
         return sampling.of_keys(process, self._key(stream), batch, vectorised, _what(name))
@@ -823,6 +827,37 @@ class Trial:
         self.findings.append(
             replace(finding, controls=controls, procedure=procedure, case=self._case, note=note)
         )
+
+
+def _plan(
+    law: Law,
+    prediction: Prediction,
+    draw: sampling.Sampler,
+    first: int,
+    most: int | None,
+    alpha: float,
+) -> Plan:
+    """Return the looks: of a measurement at multiples of its one program's size, of a sampler once
+    its calls are enough to judge by.
+    """
+    if isinstance(draw, sampling.Generated):
+        first = max(first, min(draw.least, most or draw.least))
+        return looks.plan(law, prediction, first, most, alpha, step=min(first, 8))
+    return looks.plan(law, prediction, first, most, alpha, step=first)
+
+
+def _widened(draw: sampling.Sampler) -> evidence.Widened | None:
+    if not isinstance(draw, sampling.Generated):
+        return None
+    return lambda law, batches, found: sampling.widen(law, batches, found, draw.sizes)
+
+
+def _counted(finding: Finding, draw: sampling.Sampler) -> Finding:
+    """Return the finding with the samples that were drawn beside its interval's, to probe them."""
+    if not isinstance(draw, sampling.Generated):
+        return finding
+    interval = finding.interval
+    return replace(finding, interval=interval._replace(n=interval.n + draw.probes))
 
 
 def _what(name: str) -> str:
