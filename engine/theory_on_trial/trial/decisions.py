@@ -647,7 +647,7 @@ class Trial:
         """
         if law is None or sizes is None:
             raise ValueError("a sampler at sizes needs them, sizes=, and the law of a sample, law=")
-        totals = looks.planned_looks(first, most)
+        totals = looks.planned_looks(first, most, 1.4)
         name = f"{len(self.findings)}"
         streams = [self._generator(f"{name}/size {size}") for size in sizes]
         pilots = [
