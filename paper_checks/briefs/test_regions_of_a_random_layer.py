@@ -182,7 +182,7 @@ def pairs_in_one_region(points: int = 200, runs: int = 400):
     generator = np.random.default_rng(0)
     units = np.arange(2, 25, 2)
     pairs = points * (points - 1) / 2
-    lines = {}
+    lines: dict[str, tuple] = {}
     means = {}
     for dim in (3, 10, 50):
         weights = generator.standard_normal((runs, dim, units[-1]))
