@@ -30,6 +30,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import brentq, minimize
 
+from paper_checks.briefs.common import orthonormal
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
@@ -51,7 +52,7 @@ def instance(generator, size):
     before.
     """
     left, right = (np.linalg.qr(generator.normal(size=(n, size)))[0] for n in (size, size + 1))
-    turn = np.linalg.qr(generator.normal(size=(size + 1, size + 1)))[0]
+    turn = orthonormal(generator, size + 1)
     spread = np.linspace(0.5, 2, size + 1)
     root = (turn * spread) @ turn.T
     inverse = (turn / spread) @ turn.T
@@ -161,7 +162,7 @@ def test_every_prefix(trial, size: Size, rank: Rank):
     predict, plain = (
         [truncated(target, r, b) for b in range(1, rank + 1)] for r in (root, np.eye(size + 1))
     )
-    turn = np.linalg.qr(trial.generator("turn").normal(size=(rank, rank)))[0]
+    turn = orthonormal(trial.generator("turn"), rank)
     cut, basis = (
         np.array([(u @ q * mask) @ (v @ q).T for mask in masks]) for q in (np.eye(rank), turn)
     )

@@ -31,6 +31,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import brentq, minimize
 
+from paper_checks.briefs.common import orthonormal
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
@@ -51,7 +52,7 @@ def spectrum(generator, dim, columns):
     )
     tail = (1 - gaps.sum()) * np.sort(generator.uniform(0.1, 0.9, dim - columns - 1))[::-1]
     values = np.append(1 - np.cumsum(gaps), tail)
-    vectors = np.linalg.qr(generator.normal(size=(dim, dim)))[0]
+    vectors = orthonormal(generator, dim)
     return values, vectors, (vectors * values) @ vectors.T
 
 

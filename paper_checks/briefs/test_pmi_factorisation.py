@@ -8,7 +8,7 @@ weights its entries have, and what walks of finite length and features of nodes 
 Take away: rank-r SGNS is a weighted fit of the shifted PMI, which a truncated singular value
 decomposition, weighting all entries alike, is not. A pair that never occurs pulls its score down
 with the force k m σ(x) in SGNS and m e^x/(1 + m e^x) in Swivel, m being how often chance would
-produce it: for rare words alike, for frequent ones bounded by 1 in Swivel.
+produce it: both are proportional to m for rare words, and Swivel's is at most 1 for frequent ones.
 
 P holds the probabilities of pairs (word, context), all positive, with margins p_w and p_c; noise
 contexts have the law q ∝ p_c^α, k of them for each pair, and Q = p_w qᵀ. The loss of scores X is

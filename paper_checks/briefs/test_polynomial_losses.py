@@ -401,7 +401,7 @@ def reliability(epsilons: tuple[float, ...] = (-1.0, 1.0, 2.0, 5.0)):
     lines = {"calibrated": (np.array([0, 1]), np.array([0, 1]))}
     fits = {}
     for epsilon in epsilons:
-        lines[f"ε = {epsilon:g}"] = fine[:, 0], [sharpened(p, epsilon)[0] for p in fine]
+        lines[f"ε = {epsilon:g}"] = fine[:, 0], np.array([sharpened(p, epsilon)[0] for p in fine])
         fits[f"ε = {epsilon:g}"] = coarse[:, 0], [minimiser(p, epsilon)[0][0] for p in coarse]
     return chart(
         lines,

@@ -288,7 +288,7 @@ def test_not_leave_one_out(trial, samples: FewSamples, rows: Size, columns: Size
     """Contributions add up to the score; what leaving each sample out would change does not, so
     that a contribution is something else. Here with the sum of absolute entries.
     """
-    features, labels, lam, theta, error, parts, gamma = fitted(
+    features, labels, lam, theta, error, _, gamma = fitted(
         trial, samples, rows, columns, "entries", share
     )
     x = trial.generator("new point").normal(size=(rows, columns))

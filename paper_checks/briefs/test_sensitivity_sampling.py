@@ -252,11 +252,11 @@ def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
     """The variance is at most L (Z - L) / s, with equality iff every l_i is 0 or h_i."""
     losses, ceilings, centre_losses, distances = random_losses(trial, points, lam)
     variances, options = variances_of(losses, ceilings, draws)
-    uniform = (points * np.sum(losses**2, axis=1) - losses.sum(axis=1) ** 2) / draws
+    from_above = lam * distances.sum(axis=1) * losses.sum(axis=1) / draws
     trial.bound(
         variances,
         variance_bounds(losses, centre_losses, distances, lam, draws)[0],
-        controls={"that of uniform draws": uniform},
+        controls={"no loss is below its centre's, λ Φ L / s": from_above},
         **options,
     )
 
