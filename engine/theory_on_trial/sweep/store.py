@@ -2,16 +2,21 @@
 simulation.
 """
 
+import ast
 import contextlib
+import functools
 import hashlib
+import importlib.util
 import inspect
 import io
+import itertools
 import json
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +24,22 @@ import numpy as np
 from jaxtyping import Shaped
 
 from theory_on_trial.contract import require
-from theory_on_trial.repository.digest import digest_of
 
 Rows = Shaped[np.ndarray, "..."]
 _DAY = 24 * 3600.0
+_LIBRARIES = {"site-packages", "dist-packages"}
+_STANDARD = Path(os.__file__).parent
+
+_first_read: dict[str, tuple[ModuleSpec, str]] = {}
 
 
 def source_digest(simulator: Callable[..., Any]) -> str:
-    """Return the digests of all source that a simulator may run, installed libraries apart.
+    """Return the digest of all source that a simulator may run, installed libraries apart.
 
-    That is its own module and whatever this imports, directly or not, from its repository and from
-    this package (see `repository.digest`). An edit in any of these files that may compute something
-    else gives another digest, and finished chunks no longer count.
+    That is its own module and whatever this imports, directly or not, inside functions too. An edit
+    in any of these files, other than of comments and layout, gives another digest, and finished
+    chunks no longer count. A module that is imported by a name made at run time is not seen, nor is
+    a file that is read as data.
 
     Raises ValueError for a function whose source does not say what it computes: one without a file
     (typed into an interpreter or a notebook) and one with values bound to it (a closure, a
@@ -38,33 +47,86 @@ def source_digest(simulator: Callable[..., Any]) -> str:
     """
     function = inspect.unwrap(simulator)
     module = sys.modules.get(getattr(function, "__module__", ""))
-    if (
-        module is None
-        or getattr(module, "__file__", None) is None
-        or not inspect.isfunction(function)
-    ):
+    in_file = getattr(module, "__file__", None) is not None and inspect.isfunction(function)
+    if module is None or not in_file:
         raise ValueError(f"cache needs a simulator that is a function in a file, got {simulator!r}")
-    bound = function.__closure__
     require(
-        not bound,
+        not function.__closure__,
         f"cache needs a simulator without bound values (static= takes them), got {simulator!r}",
     )
-    file = Path(str(module.__file__)).absolute()
-    # `python -m name` calls it __main__, and so does `python name.py`, which knows no other name.
-    name = file.stem if module.__name__ == "__main__" else module.__name__
-    return "".join(digest_of([(name if module.__spec__ is None else module.__spec__.name, file)]))
+    trees: dict[str, str] = {}
+    queue = [(module.__name__, module.__spec__, str(module.__file__))]
+    while queue:
+        name, spec, file = queue.pop()
+        if file not in trees:
+            trees[file], imports = _parsed(_source(spec, file))
+            package = name if Path(file).name == "__init__.py" else name.rpartition(".")[0]
+            queue += [found for one in imports for found in _own_modules(*one, package)]
+    return hashlib.sha256(repr(sorted(trees.values())).encode()).hexdigest()
+
+
+def _source(spec: ModuleSpec | None, file: str) -> str:
+    """Return a module's source as it was when first asked for, which is the code that is loaded."""
+    if spec is None or file not in _first_read or _first_read[file][0] is not spec:
+        text = Path(file).read_text(encoding="utf-8")
+        if spec is None:  # of a script
+            return text
+        _first_read[file] = spec, text
+    return _first_read[file][1]
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(source: str) -> tuple[str, tuple[tuple[int, str, tuple[str, ...]], ...]]:
+    """Return the syntax tree as text, and the imports: level, module and what is taken from it."""
+    tree = ast.parse(source)
+    imports: list[tuple[int, str, tuple[str, ...]]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += [(0, alias.name, ()) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = tuple(alias.name for alias in node.names)
+            imports.append((node.level, node.module or "", names))
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(imports)
+
+
+def _own_modules(
+    level: int, module: str, names: tuple[str, ...], package: str
+) -> Iterator[tuple[str, ModuleSpec, str]]:
+    """Yield those modules of an import statement that are no library's, with the packages around
+    them.
+    """
+    with contextlib.suppress(ImportError):  # the import is guarded, or fails as it is run
+        base = importlib.util.resolve_name("." * level + module, package)
+        around = itertools.accumulate(base.split("."), "{}.{}".format)
+        for name in [*around, *(f"{base}.{name}" for name in names)]:
+            with contextlib.suppress(ImportError, ValueError):  # no module
+                spec = importlib.util.find_spec(name)
+                if spec is None or not _is_own(spec.origin):
+                    if name == base.partition(".")[0]:
+                        return
+                    continue
+                yield name, spec, str(spec.origin)
+
+
+def _is_own(origin: str | None) -> bool:
+    path = Path(origin or "")
+    return path.suffix == ".py" and not (
+        path.is_relative_to(_STANDARD) or _LIBRARIES & set(path.parts)
+    )
 
 
 class ChunkStore:
     """The chunks of one simulation, in a folder named after it and its digest; ValueError if that
     is not writable.
+
+    A file is the SHA-256 of its other bytes and an npz archive, which is read without pickles: a
+    folder from elsewhere can hold wrong numbers, and no code.
     """
 
     def __init__(self, cache: str | os.PathLike[str], name: str, identity: Mapping[str, Any]):
         text = json.dumps(identity, indent=1, sort_keys=True)
-        self.folder = (
-            Path(cache).expanduser() / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-        )
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self.folder = Path(cache).expanduser() / f"{name}-{digest}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not (self.folder / "identity.json").exists():
@@ -72,9 +134,7 @@ class ChunkStore:
         except OSError as error:
             reason = f"got {self.folder.parent} ({error.strerror or error})"
             raise ValueError(f"cache must be a folder that can be written to, {reason}") from error
-        for orphan in self.folder.glob(
-            "*.tmp"
-        ):  # of a writer that was killed; a living one needs seconds
+        for orphan in self.folder.glob("*.tmp"):  # a writer that lives needs seconds
             with contextlib.suppress(OSError):
                 if orphan.stat().st_mtime < time.time() - _DAY:
                     orphan.unlink()
@@ -83,14 +143,13 @@ class ChunkStore:
         """Keep a chunk: the labels of its cells and their outputs, arrays of one length; all or
         nothing.
         """
-        cells = hashlib.sha256(
-            b"".join(column.tobytes() for column in labels.values())
-        ).hexdigest()[:32]
+        content = b"".join(column.tobytes() for column in labels.values())
+        name = hashlib.sha256(content).hexdigest()[:32]
         arrays: dict[str, Any] = {f"label/{name}": column for name, column in labels.items()}
         payload = io.BytesIO()
         np.savez(payload, **arrays | {f"output/{name}": rows for name, rows in outputs.items()})
         digest = hashlib.sha256(payload.getbuffer()).digest()
-        _write_atomically(self.folder / f"{cells}.chunk", digest + payload.getbuffer())
+        _write_atomically(self.folder / f"{name}.chunk", digest + payload.getbuffer())
 
     def chunks(self) -> Iterator[tuple[dict[str, Rows], dict[str, Rows]]]:
         """Yield the labels and the outputs of every chunk that is neither damaged nor
@@ -102,13 +161,11 @@ class ChunkStore:
                 content = path.read_bytes()
             if hashlib.sha256(content[32:]).digest() == content[:32]:
                 with np.load(io.BytesIO(content[32:]), allow_pickle=False) as arrays:
-                    labels = {
-                        name[6:]: arrays[name] for name in arrays if name.startswith("label/")
-                    }
-                    yield (
-                        labels,
-                        {name[7:]: arrays[name] for name in arrays if name.startswith("output/")},
-                    )
+                    kinds: dict[str, dict[str, Rows]] = {"label": {}, "output": {}}
+                    for name in arrays:
+                        kind, _, rest = name.partition("/")
+                        kinds[kind][rest] = arrays[name]
+                    yield kinds["label"], kinds["output"]
 
 
 def _write_atomically(path: Path, content: bytes) -> None:
