@@ -2,7 +2,6 @@
 an interruption.
 """
 
-import contextlib
 import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +10,6 @@ from typing import Annotated, Any
 import jax
 import numpy as np
 import xarray as xr
-from jax.experimental import multihost_utils
 from jaxlib.version import __version__ as JAXLIB
 from jaxtyping import Integer
 
@@ -63,9 +61,6 @@ def sweep(
     one compilation for each combination of static values, and for each device or worker. This
     process alone writes the cache and the result.
 
-    Called with a `cache` in every process of a `jax.distributed` job, on a folder they share, each
-    process runs its share of the cells, waits for the others and returns the whole dataset.
-
     Args:
         simulator: a function of a key and named parameters that JAX can trace and that returns an
             array or a tuple, dict or NamedTuple of arrays; jitted or not. For `cache` it must be
@@ -108,7 +103,7 @@ def sweep(
             to.
         SimulationError: when the simulator fails while it runs. The message names the cell;
             finished chunks are kept.
-        RuntimeError: when a worker, or another process of the job, fails or dies. Finished chunks
+        RuntimeError: when a worker fails or dies. Finished chunks
             are kept, and the same call resumes.
     """
     axes, choices = read_parameters(simulator, grid, static or {}, common)
@@ -152,40 +147,8 @@ def sweep(
         }
         parts.append(Part(program, plan, key, axes | seed_axis, common, views, store))
 
-    is_shared = cache is not None and jax.process_count() > 1
     total, missing = (sum(int(of(part.missing)) for part in parts) for of in (np.size, np.sum))
     with progress_bar(progress, simulator.__name__, "cell", total, total - missing) as advance:
-        try:
-            for part in parts:
-                cells = part.own_share() if is_shared else np.flatnonzero(part.missing)
-                if cells.size:
-                    part.run(cells, chunk, advance)
-        except Exception:
-            if is_shared:
-                with contextlib.suppress(Exception):  # ours is what matters
-                    multihost_utils.sync_global_devices("sweep")
-            raise
-    if is_shared:
-        _meet(parts)
+        for part in parts:
+            part.run(chunk, advance)
     return dataset
-
-
-def _meet(parts: Sequence[Part]) -> None:
-    """Wait until all processes of the job have finished, and read what the others have kept.
-
-    Raises RuntimeError if one failed or died, or kept its cells in a folder that is not this one's.
-    """
-    folders = ", ".join(str(part.store.folder) for part in parts if part.store)
-    try:
-        multihost_utils.sync_global_devices("sweep")
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        remedy = f"what is finished is kept in {folders}: start it again to resume"
-        raise RuntimeError(f"another process of the job died ({reason}); {remedy}") from error
-    for part in parts:
-        part.read()
-        if part.missing.any():
-            raise RuntimeError(
-                f"{part.missing.sum()} cells of other processes of the job are not in {folders}: "
-                f"one of them failed, or cache is not a folder that all {jax.process_count()} share"
-            )

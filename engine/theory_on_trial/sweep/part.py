@@ -58,9 +58,10 @@ class Part:
             numbers = np.ravel_multi_index(tuple(positions), self.shape, mode="clip")
             self._fill(numbers[ours], {name: rows[ours] for name, rows in outputs.items()})
 
-    def run(self, cells: Cells, chunk: int | None, advance: Callable[[int], Any]) -> None:
-        """Run cells, keep each chunk and report its size; SimulationError for a cell, RuntimeError
-        if a worker dies.
+    def run(self, chunk: int | None, advance: Callable[[int], Any]) -> None:
+        """Run the missing cells, keep each chunk and report its size.
+
+        Raises SimulationError for a cell that fails, RuntimeError if a worker dies.
         """
         failure: SimulationError | None = None
         is_timed = chunk is None and self.mode == "map"
@@ -68,7 +69,7 @@ class Part:
         size = 1 if is_timed else program.capacity
 
         def tasks() -> Iterator[Task]:
-            queue = cells
+            queue = np.flatnonzero(self.missing)
             for number in itertools.count():
                 if failure is not None or not queue.size:
                     return
@@ -95,16 +96,6 @@ class Part:
             raise RuntimeError(f"a worker died ({reason}); {self._kept()}") from death
         if failure is not None:
             raise failure
-
-    def own_share(self) -> Cells:
-        """Return the missing cells that this process of a `jax.distributed` job has to run.
-
-        Each process takes the same share of every line of the grid, along all axes: costs may rise
-        along one. It must not depend on what is missing, which each sees otherwise.
-        """
-        missing = np.flatnonzero(self.missing)
-        diagonals = np.sum(np.unravel_index(missing, self.shape), axis=0)
-        return np.asarray(missing[diagonals % jax.process_count() == jax.process_index()])
 
     def _program(self, chunk: int | None) -> Program:
         """Set how many cells a call takes: powers of two, so that there are few shapes to

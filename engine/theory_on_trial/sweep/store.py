@@ -14,7 +14,6 @@ import json
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -26,7 +25,6 @@ from jaxtyping import Shaped
 from theory_on_trial.contract import require
 
 Rows = Shaped[np.ndarray, "..."]
-_DAY = 24 * 3600.0
 _LIBRARIES = {"site-packages", "dist-packages"}
 _STANDARD = Path(os.__file__).parent
 
@@ -134,10 +132,6 @@ class ChunkStore:
         except OSError as error:
             reason = f"got {self.folder.parent} ({error.strerror or error})"
             raise ValueError(f"cache must be a folder that can be written to, {reason}") from error
-        for orphan in self.folder.glob("*.tmp"):  # a writer that lives needs seconds
-            with contextlib.suppress(OSError):
-                if orphan.stat().st_mtime < time.time() - _DAY:
-                    orphan.unlink()
 
     def save(self, labels: Mapping[str, Rows], outputs: Mapping[str, Rows]) -> None:
         """Keep a chunk: the labels of its cells and their outputs, arrays of one length; all or
