@@ -7,7 +7,6 @@ import textwrap
 import pytest
 
 from theory_on_trial.page.compare import compare
-from theory_on_trial.testing.layout import lay_out
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.usefixtures("warm_children")
@@ -251,29 +250,6 @@ def test_everything_but_the_expected_verdict_fails_the_run(pytester, body, verdi
     done.assert_outcomes(failed=1)
     assert sentence in done.stdout.str()
     assert [c["verdict"] for c in book["claims"]] == [verdict]
-
-
-@pytest.mark.parametrize(("most", "status"), [(0, 1), (1000, 0)])
-@pytest.mark.parametrize(
-    "place", ["checks/__init__.py", "checks/test_toy/__init__.py", "checks/test_toy/test_mean.py"]
-)
-def test_more_programs_than_a_paper_may_ask_for_fail_the_run(pytester, most, status, place):
-    files = {
-        "checks/__init__.py": "",
-        "checks/test_toy/__init__.py": "",
-        "checks/test_toy/test_mean.py": PAPER,
-    }
-    files[place] += f"\n    MOST_PROGRAMS = {most}\n"
-    lay_out(pytester.path, {name: textwrap.dedent(text) for name, text in files.items()})
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
-    assert result.ret == status
-    result.stdout.fnmatch_lines(["programs that were asked for: toy *"])
-    above = [
-        line
-        for line in result.outlines
-        if line.endswith("programs, its ceiling is MOST_PROGRAMS = 0")
-    ]
-    assert len(above) == status
 
 
 def test_a_conftest_with_options_of_these_names_is_not_disturbed(paper):

@@ -12,7 +12,6 @@ import functools
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -198,7 +197,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     from theory_on_trial.trial.domain import OutsideDomain
     from theory_on_trial.trial.hints import explain, where
     from theory_on_trial.trial.registry import recorded
-    from theory_on_trial.trial.sides import MOST_PROGRAMS, marked
 
     config = pyfuncitem.config
     seed = config.getoption("trial_seed")
@@ -219,7 +217,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         entry for entry in pyfuncitem.user_properties if entry[0] not in _PROPERTIES
     ]
     rows: list[Row] = []
-    programs = _programs()
     try:
         with recorded(claim, trial, command) as rows, explain():
             result = yield
@@ -251,27 +248,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     finally:
         rows = [beside_search(row, records_folder(pyfuncitem.path.parent)) for row in rows]
         pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
-        most = _ceiling(
-            claim.function.__module__, MOST_PROGRAMS if marked(pyfuncitem.path) else None
-        )
-        asked = claim.paper, _programs() - programs, most
-        pyfuncitem.user_properties.append(("programs", asked))
     unexpected = [row.failure() for row in rows if not row.as_expected]
     if unexpected:
         unexpected += where(trial.findings)
         pytest.fail("\n".join(unexpected), pytrace=False)
     return result
-
-
-def _ceiling(module: str, on_one_page: int | None) -> int | None:
-    """How many programs the claims of a module may ask for: as it says, else as a page may, else as
-    packages say.
-    """
-    around = list(accumulate(module.split("."), "{}.{}".format))
-    limits = [getattr(sys.modules.get(name), "MOST_PROGRAMS", None) for name in reversed(around)]
-    return next(
-        (limit for limit in [limits[0], on_one_page, *limits[1:]] if limit is not None), None
-    )
 
 
 def _end_where_the_engine_begins(error: Exception) -> None:
@@ -312,7 +293,6 @@ def _last_outside(error: BaseException) -> tuple[TracebackType | None, bool]:
 _OUTSIDE = 2  # the exit status of a usage that no claim answers
 _PROPERTIES = (
     "ledger",
-    "programs",
     "skipped",
     "outside",
 )  # of a claim's report, beside those of other plugins
@@ -322,15 +302,6 @@ def _not_run(claim: Any, reason: str) -> list[dict[str, str]]:
     """What the ledger says of a claim that was left out, and of its published form."""
     names = [claim.id] + [f"{claim.id}-as-published"] * (claim.as_published is not None)
     return [{"id": name, "tier": claim.tier, "reason": reason} for name in names]
-
-
-def _programs() -> int:
-    """How many programs this process has asked for; none as long as nobody needed JAX."""
-    if "jax" not in sys.modules:
-        return 0
-    from theory_on_trial.base.compilation_cache import programs_asked_for
-
-    return programs_asked_for()
 
 
 def _the_same(items: list[pytest.Item], config: pytest.Config) -> list[pytest.Item]:
@@ -397,7 +368,6 @@ class Ledger:
         self.not_run: dict[str, dict[str, str]] = {}
         self.deselected: set[str] = set()  # by -k or -m
         self.outside = 0  # how many claims said nothing for their settings
-        self.programs: dict[str, tuple[int, int | None]] = {}  # of each paper, with its ceiling
         self.heard = False  # whether a claim has had its line
         self.told: set[str] = set()  # rows of which pytest itself says why they fail
 
@@ -498,8 +468,6 @@ class Ledger:
             self.told |= {
                 row.id for row in rows if outcome == "failed" and self.config.option.tbstyle != "no"
             }
-            for paper, count, most in (value for name, value in properties if name == "programs"):
-                self.programs[paper] = self.programs.get(paper, (0, None))[0] + count, most
             left_out = [
                 entry
                 for name, entries in properties
@@ -562,17 +530,16 @@ class Ledger:
             left_out = {
                 "claims_not_run": list(self.not_run.values()),
                 "claims_deselected": sorted(self.deselected),
+                "used_jax": "jax" in sys.modules,
             }
             self.config.workeroutput.update(left_out)  # type: ignore[attr-defined]
             return
         if not self.rows and not self.not_run:
             return
         self.rows.sort(key=lambda row: row.paper)
-        if any(count for count, _ in self.programs.values()):
-            import jax  # noqa: F401 -- the workers of pytest-xdist had it: the platform is told
         # A test that is marked xfail, or skips itself after a decision, is no failure of pytest's.
         unexpected = not all(row.as_expected for row in self.rows)
-        if (unexpected or self._above_ceiling()) and session.exitstatus == 0:
+        if unexpected and session.exitstatus == 0:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.outside and session.testsfailed == self.outside:  # nothing else failed
             session.exitstatus = _OUTSIDE
@@ -594,26 +561,14 @@ class Ledger:
                 report, self.rows, list(self.not_run.values()), seed, tier, self.config.rootpath
             )
 
-    def _above_ceiling(self) -> list[str]:
-        """A sentence for each paper whose fast tier asks for more programs than it should, in one
-        process.
-        """
-        if self.config.getoption("trial_tier") != "fast" or self.config.getoption(
-            "numprocesses", None
-        ):
-            return []
-        return [
-            f"{paper} asks for {count} programs, its ceiling is MOST_PROGRAMS = {most}"
-            for paper, (count, most) in self.programs.items()
-            if most is not None and count > most
-        ]
-
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
         """Take over what a worker of pytest-xdist has not run."""
         for entry in getattr(node, "workeroutput", {}).get("claims_not_run", []):
             self.not_run[entry["id"]] = entry
         self.deselected |= set(getattr(node, "workeroutput", {}).get("claims_deselected", []))
+        if getattr(node, "workeroutput", {}).get("used_jax"):
+            import jax  # noqa: F401 -- the ledger tells its platform
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the ledger."""
@@ -648,13 +603,6 @@ class Ledger:
             )
         if self.not_run:
             terminalreporter.write_line(not_run_sentence(list(self.not_run.values()), tier))
-        counts = ", ".join(
-            f"{paper} {count}" for paper, (count, _) in sorted(self.programs.items()) if count
-        )
-        if counts:
-            terminalreporter.write_line(f"programs that were asked for: {counts}")
-        for sentence in self._above_ceiling():
-            terminalreporter.write_line(sentence, red=True)
         for option in ("ledger", "report"):
             if path := self.config.getoption(f"trial_{option}"):
                 terminalreporter.write_line(f"{option}: {path}")

@@ -3,6 +3,3 @@
 Its abstract and its released code were read, the univariate recursion in a public summary; what is
 printed of tensors and directions is recalled, and put on trial as a statement of ours.
 """
-
-MOST_PROGRAMS = 8
-"""Ceiling of the programs that the fast tier may ask XLA for in one process: there are none."""

@@ -12,9 +12,6 @@ import numpy as np
 
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 0
-"""Ceiling of the programs that the fast tier may ask XLA for in one process."""
-
 Size = Annotated[
     int, Interval(1, 300, why="matrices of so many rows are squared some twenty times")
 ]

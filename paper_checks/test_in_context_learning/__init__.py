@@ -21,11 +21,8 @@ from theory_on_trial import abstract
 from theory_on_trial.base.compilation_cache import cache_folder
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 100
 MOST_SECONDS = 15
-"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the
-cache.
-"""
+"""How many seconds the fast tier may take with its programs in the cache."""
 
 OSWALD = "von Oswald et al. 2023 (arXiv 2212.07677)"
 AHN = "Ahn et al. 2023 (arXiv 2306.00297)"

@@ -12,9 +12,6 @@ import numpy as np
 
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 0
-"""Ceiling of the programs that the fast tier may ask XLA for in one process."""
-
 X = np.array([1, -1, 0.5, 1, -0.5, 1, -1, 0.5])
 SERIES = X[:, None, None], 1.5 * X[:, None, None]
 """One sample per step, y = 1.5 x."""

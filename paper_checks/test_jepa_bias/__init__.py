@@ -19,11 +19,8 @@ from sims import jepa_bias as observed
 from theory_on_trial import abstract, paper
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 80
 MOST_SECONDS = 15
-"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the
-cache.
-"""
+"""How many seconds the fast tier may take with its programs in the cache."""
 
 HIGH_INFLUENCE = abstract(
     "in a simplified linear setting where both approaches learn similar representations, JEPAs "

@@ -18,11 +18,8 @@ from theory.mixup import GaussianPair, MixingLaw
 from theory_on_trial import abstract
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 60
 MOST_SECONDS = 15
-"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the
-cache.
-"""
+"""How many seconds the fast tier may take with its programs in the cache."""
 
 CURSE = abstract(
     "As we increase κ to make the data distribution more separable, the sample complexity of "

@@ -15,11 +15,8 @@ from theory_on_trial import code
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.trial.provenance import Source
 
-MOST_PROGRAMS = 70
 MOST_SECONDS = 20
-"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the
-cache.
-"""
+"""How many seconds the fast tier may take with its programs in the cache."""
 
 Samples = Annotated[int, Interval(10, MOST, why="a cap, which nothing requires")]
 Correlation = Annotated[float, Interval(0, 1, "[)", why="at 1 there is one feature")]

@@ -12,11 +12,8 @@ from typing import Annotated
 from theory_on_trial import abstract, code, derived
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 60
 MOST_SECONDS = 25
-"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the
-cache.
-"""
+"""How many seconds the fast tier may take with its programs in the cache."""
 
 DEEP = abstract(
     "we take a step further and prove the NC occurrences in deep linear networks for the popular "

@@ -22,11 +22,8 @@ from theory_on_trial import Trial, abstract, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.trial.provenance import Source
 
-MOST_PROGRAMS = 30
 MOST_SECONDS = 20
-"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the
-cache.
-"""
+"""How many seconds the fast tier may take with its programs in the cache."""
 
 EXACTLY = abstract(
     "We introduce formal measures to evaluate the severity of predictive multiplicity and develop "

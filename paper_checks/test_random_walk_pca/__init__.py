@@ -12,11 +12,8 @@ from typing import Annotated
 from theory_on_trial import abstract
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 60
 MOST_SECONDS = 30
-"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the
-cache.
-"""
+"""How many seconds the fast tier may take with its programs in the cache."""
 
 LISSAJOUS = abstract(
     "the projection of the trajectory onto any subspace spanned by PCA components is a Lissajous "

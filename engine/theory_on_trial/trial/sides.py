@@ -23,10 +23,6 @@ SIDES: tuple[Side, ...] = get_args(Side)
 Given = ParamSpec("Given")
 Returned = TypeVar("Returned")
 
-MOST_PROGRAMS = 8
-"""How many programs the fast tier of a paper on one page may ask XLA for, unless its module sets
-`MOST_PROGRAMS`.
-"""
 MOST_SECONDS = 1.5
 """How many seconds it may take with its programs in the cache, unless its module sets
 `MOST_SECONDS`.
