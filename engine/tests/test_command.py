@@ -16,8 +16,6 @@ from theory_on_trial.plugin import KINDS, TIERS
 from theory_on_trial.repository import outline
 from theory_on_trial.trial.registry import Kind, Tier
 
-pytestmark = pytest.mark.usefixtures("warm_children")
-
 CHECKS = '''
 """Sums: a toy."""
 
@@ -275,7 +273,7 @@ def completed(line):
         ("theory-on-trial run verification.sums.sum --set s", ["shift="]),
     ],
 )
-def test_claims_papers_and_settings_are_completed(here, true_children, line, offered):
+def test_claims_papers_and_settings_are_completed(here, line, offered):
     assert completed(line) == offered
 
 

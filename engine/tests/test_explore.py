@@ -27,8 +27,6 @@ from theory_on_trial.explore.runs import Runs
 from theory_on_trial.explore.search import search, simpler
 from theory_on_trial.figures.drawing import COLOURS
 
-pytestmark = pytest.mark.usefixtures("warm_children")
-
 CHECKS = '''
 """Toys (Nobody & Somebody 2024, "What 100 % of _toys_ do & don't", arXiv 2401.00001)."""
 
@@ -195,7 +193,7 @@ def test_the_command_says_it_in_lines_and_in_json(here, capsys):
             main(arguments)
 
 
-def test_an_interrupted_search_tells_what_is_known_and_resumes(here, tmp_path, true_children):
+def test_an_interrupted_search_tells_what_is_known_and_resumes(here, tmp_path):
     command = [
         sys.executable,
         "-m",
@@ -357,7 +355,7 @@ def test_a_cell_that_is_late_or_dies_is_named_and_costs_no_other(here, monkeypat
     assert len(ended) == 2
 
 
-def test_an_interrupted_map_resumes(here, tmp_path, true_children):
+def test_an_interrupted_map_resumes(here, tmp_path):
     words = f"-m theory_on_trial.command map {here}.slow --x n=1..128 --cells 300 --out map.png"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(

@@ -7,9 +7,9 @@ import textwrap
 import pytest
 
 from theory_on_trial.page.compare import compare
+from theory_on_trial.trial import registry
 
 pytest_plugins = ["pytester"]
-pytestmark = pytest.mark.usefixtures("warm_children")
 
 PAPER = """
     import jax
@@ -61,16 +61,20 @@ SCHEMA = {
 }
 
 
+@pytest.fixture(autouse=True)
+def nothing_registered(monkeypatch):
+    monkeypatch.setattr(registry, "_REGISTERED", {})
+
+
 @pytest.fixture
 def paper(pytester):
     pytester.makepyfile(test_dice=PAPER)
     return pytester
 
 
-def ledger(pytester, *arguments):
-    done = pytester.runpytest_subprocess(
-        "--trial-ledger", "ledger.json", "-p", "no:cacheprovider", *arguments
-    )
+def ledger(pytester, *arguments, run="runpytest_inprocess"):
+    asked = ("--trial-ledger", "ledger.json", "-p", "no:cacheprovider", "-W", "default", *arguments)
+    done = getattr(pytester, run)(*asked)
     path = pytester.path / "ledger.json"
     return done, json.loads(path.read_text()) if path.exists() else None
 
@@ -114,7 +118,7 @@ FALSE = """
 def printed_by(pytester, monkeypatch, *arguments, columns=80):
     monkeypatch.setenv("COLUMNS", str(columns))
     pytester.makepyfile(test_dice=textwrap.dedent(PAPER) + textwrap.dedent(FALSE))
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments).stdout.str()
+    return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments).stdout.str()
 
 
 def decided(printed):
@@ -182,7 +186,7 @@ def test_a_refusal_shows_the_line_of_the_check_and_nothing_of_the_engine(pyteste
             trial.mean(lambda generator, n: n, 0.5, law=None, margin=0.1)
     """
     pytester.makepyfile(test_dice=textwrap.dedent(PAPER) + textwrap.dedent(close))
-    output = pytester.runpytest_subprocess(
+    output = pytester.runpytest_inprocess(
         "-p", "no:cacheprovider", "-k", "close or measured or two"
     ).stdout.str()
     first, _, rest = output.partition("_ test_measured _")
@@ -399,7 +403,7 @@ DECORATORS = "@given(x=st.integers())", '@claim(paper("Section 1"), kind="identi
 )
 def test_what_cannot_be_gets_one_sentence(pytester, written, arguments, sentence):
     pytester.makepyfile(test_dice=written)
-    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+    done = pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
     assert done.ret != 0
     assert sentence in done.stdout.str() + done.stderr.str()
 
@@ -411,7 +415,7 @@ def test_settings_of_a_claim_are_set_from_the_command_line(paper):
     assert "--trial-set power=3" in book["claims"][0]["command"]
 
 
-def test_a_claim_that_needs_no_jax_does_not_start_it(pytester, true_children):
+def test_a_claim_that_needs_no_jax_does_not_start_it(pytester):
     pytester.makepyfile(
         test_plain="""
         import sys
@@ -437,10 +441,10 @@ def test_a_claim_that_needs_no_jax_does_not_start_it(pytester, true_children):
             assert jnp.zeros(1).dtype.itemsize == 4
         """
     )
-    done, book = ledger(pytester)
+    done, book = ledger(pytester, run="runpytest_subprocess")
     done.assert_outcomes(passed=3)
     assert (book["platform"]["device"], book["platform"]["x64"]) == ("cpu", True)
-    _, book = ledger(pytester, "-k", "plain.sum")
+    _, book = ledger(pytester, "-k", "plain.sum", run="runpytest_subprocess")
     assert (book["platform"]["device"], book["platform"]["devices"]) == ("none", 0)
     assert set(book["platform"]) >= {"jax", "jaxlib", "numpy", "backend"}
 
@@ -525,7 +529,7 @@ def test_a_run_that_was_stopped_says_so_and_one_without_claims_writes_nothing(py
             raise KeyboardInterrupt
         """
     )
-    _, book = ledger(pytester)
+    _, book = ledger(pytester, run="runpytest_subprocess")
     assert (book["interrupted"], len(book["claims"])) == (True, 1)
     with pytest.raises(ValueError, match="its run was interrupted"):
         compare(pytester.path / "ledger.json", pytester.path / "ledger.json")
@@ -536,7 +540,7 @@ def test_a_run_that_was_stopped_says_so_and_one_without_claims_writes_nothing(py
 def test_a_cache_that_cannot_be_made_costs_no_claim(paper, monkeypatch):
     (paper.path / "file").write_text("")
     monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(paper.path / "file"))
-    done, book = ledger(paper)
+    done, book = ledger(paper, run="runpytest_subprocess")
     assert [row["verdict"] for row in book["claims"]] == ["VERIFIED", "REFUTED"]
     assert "compiled programs are not kept" in done.stdout.str()
 

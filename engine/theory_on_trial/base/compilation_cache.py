@@ -31,8 +31,7 @@ def cache_folder() -> Path:
 
 
 def enable_compilation_cache() -> None:
-    """Have JAX keep every compiled program in `cache_folder()`, for this process, those that it
-    starts, and later ones.
+    """Have JAX keep every compiled program in `cache_folder()`, for this process and later ones.
 
     It does nothing if a folder is set already, by JAX's own configuration or by its environment
     variable. Where the folder cannot be made, it warns once, and nothing is kept.
@@ -49,15 +48,19 @@ def enable_compilation_cache() -> None:
         warnings.warn(
             f"compiled programs are not kept ({error}): set THEORY_ON_TRIAL_CACHE", stacklevel=2
         )
-        folder = Path()
-    settings = {
-        "jax_compilation_cache_dir": str(folder) if folder.name else "",
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
-    }
-    for name, value in settings.items():
-        jax.config.update(name, value)
-        os.environ[name.upper()] = str(value)
+        jax.config.update("jax_compilation_cache_dir", "")
+        return
+    use_compilation_cache(str(folder))
+
+
+def use_compilation_cache(folder: str | None) -> None:
+    """Have JAX keep every compiled program there, however small, unless it keeps them already."""
+    import jax
+
+    if folder and jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
+        jax.config.update("jax_compilation_cache_dir", folder)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def _features() -> str:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int, Shaped, UInt32
 
+from theory_on_trial.base.compilation_cache import use_compilation_cache
 from theory_on_trial.sweep.labels import OutputShapes
 
 Outputs = dict[str, Shaped[np.ndarray, "cells ..."]]
@@ -79,6 +80,9 @@ class Task:
     seeds: UInt32[np.ndarray, " cells"]
     parameters: dict[str, Shaped[np.ndarray, " cells"]]  # the traced ones
     settings: Mapping[str, Any] = dataclasses.field(default_factory=current_settings)
+    compiled: str | None = dataclasses.field(
+        default_factory=lambda: jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+    )
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -118,6 +122,7 @@ def run_chunk(task: Task) -> tuple[Task, Outputs, float] | SimulationError:
     Where a batch takes too much memory, it is run in halves. The error of a simulator that fails is
     returned, so that what others have finished is kept before it is raised.
     """
+    use_compilation_cache(task.compiled)
     start = time.perf_counter()
     try:
         outputs = _run(task, np.arange(task.seeds.size))
