@@ -3,7 +3,6 @@ that is broken.
 """
 
 import re
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 from audits.mutants import copy_workbench, run_in
 from theory_on_trial.audits.papers import lay_down, steps
 from theory_on_trial.audits.papers.row import Paper
-from theory_on_trial.testing.warm_python import started
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -22,13 +20,10 @@ ROW = "uniform_row"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def warm_python():
-    """Whatever is started as `sys.executable` starts in a moment: all that follows are programs,
-    dozens of them.
-    """
-    with started() as python, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "executable", python)
-        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # in a copy it disturbs nobody
+def bytecode():
+    """All that follows are programs, dozens of them; in a copy their bytecode disturbs nobody."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         yield
 
 
