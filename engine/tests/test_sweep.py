@@ -31,8 +31,8 @@ from joblib._parallel_backends import ThreadingBackend
 from joblib.externals.loky import get_reusable_executor
 from sweep_support import SIZES, SPECTRA, child_environment, chunk_files
 
+from theory_on_trial.base.source import source_digest
 from theory_on_trial.sweep import SimulationError, sweep
-from theory_on_trial.sweep.store import source_digest
 
 HERE = Path(__file__).parent
 GRID = {"scale": [0.5, 1.0, 2.0, 4.0], "drift": [-1.0, 0.0, 0.25]}

@@ -15,6 +15,7 @@ from jaxtyping import Integer
 
 from theory_on_trial.base.mapping import Mode, resolve_mode
 from theory_on_trial.base.progress import ProgressSetting, progress_bar
+from theory_on_trial.base.source import source_digest
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Count, Interval, guarded
 from theory_on_trial.sweep.chunk import Carried, Program, SimulationError, current_settings
 from theory_on_trial.sweep.labels import (
@@ -25,7 +26,7 @@ from theory_on_trial.sweep.labels import (
     seed_values,
 )
 from theory_on_trial.sweep.part import Part, require_fitting_backend
-from theory_on_trial.sweep.store import ChunkStore, source_digest
+from theory_on_trial.sweep.store import ChunkStore
 
 __all__ = ["SimulationError", "sweep"]
 

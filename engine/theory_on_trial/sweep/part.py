@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int, Shaped, UInt32
 
+from theory_on_trial.base.workers import mapped
 from theory_on_trial.contract import require
 from theory_on_trial.sweep.chunk import Program, SimulationError, Task, run_chunk
 from theory_on_trial.sweep.labels import Axis, as_traced
@@ -77,7 +78,7 @@ class Part:
                 yield self._task(program, number % _devices(self.mode), batch)
 
         try:
-            for outcome in _mapped(run_chunk, tasks(), self.mode):
+            for outcome in mapped(run_chunk, tasks(), _devices(self.mode)):
                 if isinstance(outcome, SimulationError):
                     failure = outcome  # once the other finished chunks are kept
                     continue
@@ -186,28 +187,6 @@ def require_fitting_backend(mode: Literal["map", "vmap"]) -> None:
         'joblib\'s backend must not be "threading" in mode "vmap": batched LAPACK calls dead-lock '
         "there",
     )
-
-
-def _mapped(
-    function: Callable[[Any], Any], tasks: Iterator[Any], mode: Literal["map", "vmap"]
-) -> Iterator[Any]:
-    """Yield the function's values as they come, from the workers of joblib's present backend.
-
-    Without one they are this process's devices, a thread each.
-    """
-    backend, n_jobs = joblib.parallel.get_active_backend()
-    here = ("LokyBackend", "ThreadingBackend", "SequentialBackend")
-    if type(backend).__name__ in here and n_jobs in (None, 1):
-        parallel = joblib.Parallel(_devices(mode), "threading", "generator_unordered", batch_size=1)
-        yield from parallel(map(joblib.delayed(function), tasks))
-    elif backend.supports_return_generator:
-        parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
-        yield from parallel(map(joblib.delayed(function), tasks))
-    else:  # Ray's: what has finished is handed on a round at a time
-        parallel = joblib.Parallel(batch_size=1)
-        size = 4 * backend.effective_n_jobs(n_jobs)
-        while calls := [joblib.delayed(function)(task) for task in itertools.islice(tasks, size)]:
-            yield from parallel(calls)
 
 
 def _devices(mode: Literal["map", "vmap"]) -> int:
