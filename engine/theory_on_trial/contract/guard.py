@@ -138,9 +138,8 @@ def contract_of(function: Callable[..., Any], *, double: bool = True) -> dict[st
                 name: Argument.of(kind, double, positional=False) for name, kind in fields
             }
         elif parameter.kind is parameter.VAR_POSITIONAL:
-            arguments[parameter.name] = Argument.of(
-                tuple[annotation, ...], double, positional=False
-            )  # type: ignore[valid-type]
+            many = tuple[annotation, ...]  # type: ignore[valid-type]
+            arguments[parameter.name] = Argument.of(many, double, positional=False)
         elif parameter.kind is not parameter.VAR_KEYWORD:
             positional = parameter.kind in (
                 parameter.POSITIONAL_ONLY,

@@ -86,13 +86,14 @@ def settings_of(draw: Any, subject: Claim, names: tuple[str, ...] = ()) -> dict[
     chosen: dict[str, Any] = {}
     some = st.lists(st.sampled_from([*kinds]), unique=True) if not names else st.just(list(names))
     for name in draw(some):
-        low, high = extent(kinds[name])
-        others = [value for other, value in {**usual, **chosen}.items() if other != name]
-        ties = [value for value in others if type(value) in (int, float) and low <= value <= high]
-        values = values_of(kinds[name], usual.get(name))
-        if ties and kinds[name].type in (int, float):
-            tie = st.sampled_from(ties).map(kinds[name].type)
-            values |= tie.filter(lambda value, low=low, high=high: low <= value <= high)
+        kind = kinds[name]
+        values = values_of(kind, usual.get(name))
+        if kind.type in (int, float):
+            low, high = extent(kind)
+            others = [value for other, value in {**usual, **chosen}.items() if other != name]
+            numbers = [kind.type(value) for value in others if type(value) in (int, float)]
+            ties = [value for value in numbers if low <= value <= high]
+            values = values | st.sampled_from(ties) if ties else values
         chosen[name] = draw(values)
     return chosen
 
@@ -116,6 +117,7 @@ def values_of(kind: Alternative, usual: Any) -> st.SearchStrategy[Any]:
     low, high = _reach(kind, usual)
     centre = usual if isinstance(usual, int | float) else low
     anything: st.SearchStrategy[Any]
+    near: list[float]
     if kind.type is int:
         anything = st.integers(int(low), int(high))
         near = [int(centre) - 1, int(centre) + 1]
@@ -143,10 +145,9 @@ def _reach(kind: Alternative, usual: Any) -> tuple[float, float]:
 def _usual(subject: Claim) -> dict[str, Any]:
     """The defaults of a claim's settings, and what its first case gives."""
     first: dict[str, Any] = getattr(subject.function, "first_case", {})
-    kinds = int | float | tuple | str
-    return {
-        name: value for name, value in subject.settings.items() if isinstance(value, kinds)
-    } | first
+    defaults = subject.settings.items()
+    plain = (int, float, tuple, str)
+    return {name: value for name, value in defaults if isinstance(value, plain)} | first
 
 
 def _drawable(argument: Argument) -> Alternative | None:

@@ -46,6 +46,6 @@ def _texts(figure: "Figure") -> Iterator[tuple[Any, str]]:
         texts += [axes.title, *axes.texts]
         for axis in (axes.xaxis, axes.yaxis) if axes.axison and axes.get_visible() else ():
             # the labels of ticks within the limits; matplotlib has no public name for them
-            labels = [tick.label1 for tick in axis._update_ticks()]
+            labels = [tick.label1 for tick in axis._update_ticks()]  # type: ignore[union-attr]
             texts += [axis.label, *labels] if axis.get_visible() else []
     yield from ((text, text.get_text()) for text in dict.fromkeys(filter(None, texts)))

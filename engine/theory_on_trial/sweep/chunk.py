@@ -109,11 +109,12 @@ def _simulate(program: Program, key_seed: Any, count: Any, *cells: Any) -> dict[
         return {name: jnp.zeros(shape, dtype) for name, shape, dtype in program.outputs}
 
     indexed = (jnp.arange(program.capacity), *cells)
-    return jax.lax.map(
+    outputs: dict[str, Any] = jax.lax.map(
         lambda cell: jax.lax.cond(cell[0] < count, simulate, blank, *cell[1:]),
         indexed,
         batch_size=program.batch,
     )
+    return outputs
 
 
 def run_chunk(task: Task) -> tuple[Task, Outputs, float] | SimulationError:
