@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import log_softmax
 
-from audits.side_by_side import Response, command, contest, timed
+from benchmarks.side_by_side import Response, command, contest, timed
 from own_data.conditional_independence_ssl import labels_saved
 from own_data.contrastive_theory import infonce_bias
 from own_data.cosine_similarity import cosine_range, stable_neighbours

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audits.side_by_side import answers, command, contest
+from benchmarks.side_by_side import answers, command, contest
 from sims import conditional_independence_ssl as observed
 from theory import conditional_independence_ssl as predicted
 

@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from audits.side_by_side import answers, command, contest, worst
+from benchmarks.side_by_side import answers, command, contest, worst
 
 
 def world(seed: int):

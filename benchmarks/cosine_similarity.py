@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audits.side_by_side import answers, command, contest
+from benchmarks.side_by_side import answers, command, contest
 from theory.cosine_similarity import any_gauge_range, objective1_factors
 
 WORKLOADS = [(40, 8, 5)]  # items, k, rounds

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audits.side_by_side import answers, command, contest, worst
+from benchmarks.side_by_side import answers, command, contest, worst
 
 WORKLOADS = [(10_000, 5), (1_000_000, 3)]  # samples, rounds
 QUICK = [(10_000, 2)]

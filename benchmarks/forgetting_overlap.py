@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from audits.side_by_side import answers, command, contest, worst
+from benchmarks.side_by_side import answers, command, contest, worst
 
 RIDGE = 0.5
 

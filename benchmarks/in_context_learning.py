@@ -9,7 +9,7 @@ Training: the same decoder (pre-LN, un-normalised residual, exact GeLU) with the
 and prompts, the same Adam and schedule, against a loop of PyTorch on the CPU. The loss is the mean
 over the last tenth of the steps, then over all rounds.
 
-Processes, turns and seconds are those of `audits.side_by_side`.
+Processes, turns and seconds are those of `benchmarks.side_by_side`.
 """
 
 import statistics
@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audits.side_by_side import Response, command, compare, timed
+from benchmarks.side_by_side import Response, command, compare, timed
 
 OURS = "ours"
 NUMPY = "NumPy, prefix by prefix"

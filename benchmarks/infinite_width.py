@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audits.side_by_side import answers, command, contest, worst
+from benchmarks.side_by_side import answers, command, contest, worst
 
 WORKLOADS = [(2_000_000, 5)]  # units, rounds
 QUICK = [(20_000, 2)]

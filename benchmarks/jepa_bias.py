@@ -8,7 +8,7 @@ tolerance that comes nearest to our accuracy), by a vectorised closed form, and 
 Descents: 64 networks of 16 features, depth 3, 5000 steps on the JEPA loss by hand-written
 gradients, each in its own random basis. What the first run takes beyond a later one (compilation)
 has its own column. Slow contenders do a part only: they are extrapolated, and marked by ~.
-Processes, turns and seconds are those of `audits.side_by_side`.
+Processes, turns and seconds are those of `benchmarks.side_by_side`.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from audits.side_by_side import Response, command, compare, timed
+from benchmarks.side_by_side import Response, command, compare, timed
 from theory.jepa_bias import critical_time, strength_at
 
 FEATURES = 4096

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audits.side_by_side import answers, command, contest
+from benchmarks.side_by_side import answers, command, contest
 
 WORKLOADS = [(4, 3000, 5), (16, 3000, 5)]  # samples of each subspace, steps of training, rounds
 QUICK = [(4, 200, 2)]

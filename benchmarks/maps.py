@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from audits.side_by_side import command, contest
+from benchmarks.side_by_side import command, contest
 from theory_on_trial import claim
 from theory_on_trial.trial.domain import OutsideDomain
 
@@ -62,7 +62,7 @@ CONTENDERS = {"a loop over claim(…).run": looping, "claim(…).map": mapping}
 
 
 def answer_seed(name: str, cells: int) -> Callable[[int], dict[str, Any]]:
-    """Answers with the seconds of the clock, as `audits.side_by_side.answers` does with one
+    """Answers with the seconds of the clock, as `benchmarks.side_by_side.answers` does with one
     processor's.
     """
     verdicts_of = CONTENDERS[name](cells)

@@ -4,7 +4,7 @@ Everybody minimises the same empirical Mixup losses, the mixing weight averaged 
 nodes for U[0, 1], on the same samples of two Gaussian classes at seven separabilities. Ours keeps
 the pairs factorised; the others get all mixtures as rows, each unordered pair once. Ours fits 1000
 seeds, the others 20 or fewer; their time for the whole grid is extrapolated and marked by ~.
-Processes, turns and seconds are those of `audits.side_by_side`.
+Processes, turns and seconds are those of `benchmarks.side_by_side`.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from audits.side_by_side import Response, command, compare, timed
+from benchmarks.side_by_side import Response, command, compare, timed
 from theory.mixup import MixingLaw
 
 SEPARABILITIES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audits.side_by_side import Response, command, contest, timed
+from benchmarks.side_by_side import Response, command, contest, timed
 
 WORKLOADS = [(100_000, 3)]  # rows, rounds
 QUICK = [(5_000, 1)]

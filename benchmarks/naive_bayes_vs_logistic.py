@@ -3,7 +3,8 @@
 
 Regression is logistic, and both are also written in NumPy. Everything is done on the synthetic
 problem of the released code of Zheng et al. 2023. What the first run takes beyond a later one
-(compilation) has its own column. Processes, turns and seconds are those of `audits.side_by_side`.
+(compilation) has its own column. Processes, turns and seconds are those of
+`benchmarks.side_by_side`.
 """
 
 import math
@@ -11,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audits.side_by_side import Response, command, compare, timed
+from benchmarks.side_by_side import Response, command, compare, timed
 from theory.naive_bayes_vs_logistic import official_design
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed

@@ -6,7 +6,7 @@ Heavy-ball descent on the square loss with free features, as in the released cod
 2023: a loop over seeds in NumPy, all seeds at once in NumPy, and ours, with a column of features
 per sample or per class. What the first run takes beyond a later one (compilation) has its own
 column. Slow contenders run one seed or a few steps only: they are extrapolated, and marked by ~.
-Processes, turns and seconds are those of `audits.side_by_side`.
+Processes, turns and seconds are those of `benchmarks.side_by_side`.
 """
 
 import statistics
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audits.side_by_side import Response, command, compare, timed
+from benchmarks.side_by_side import Response, command, compare, timed
 from theory.neural_collapse import mse_optimum
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed

@@ -6,7 +6,7 @@ solver, on 137 distinct rows. Slow contenders get some of the rows only: their t
 extrapolated, and marked by ~; > marks a time limit that came first. Then the tool for users' own
 data, pools of penalised fits, and the published program search as long as each other, around the
 same rule. What the first run takes beyond a later one (imports, compilation) has its own column.
-Processes, turns and seconds are those of `audits.side_by_side`; `--quick` takes about half a
+Processes, turns and seconds are those of `benchmarks.side_by_side`; `--quick` takes about half a
 minute.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from audits.side_by_side import Response, command, compare, timed
+from benchmarks.side_by_side import Response, command, compare, timed
 
 MODULE = "benchmarks.predictive_multiplicity"
 AT_LEAST = 0.5  # seconds for which a fast contender repeats its task

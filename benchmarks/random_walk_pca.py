@@ -5,7 +5,7 @@ Each contender draws a walk and computes its leading explained variance ratios, 
 Ours comes by two routes: streaming (the noise Gram matrix in blocks of coordinates) and Bartlett (a
 few columns that have exactly the law of the whole walk). Where the stored walk alone would take
 gigabytes, scikit-learn is not attempted. Processes, turns and seconds are those of
-`audits.side_by_side`.
+`benchmarks.side_by_side`.
 """
 
 import resource
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from audits.side_by_side import Response, command, compare, timed
+from benchmarks.side_by_side import Response, command, compare, timed
 
 COMPONENTS = 5
 PEERS = ["sklearn auto", "sklearn full", "sklearn randomized f32"]

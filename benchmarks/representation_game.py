@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audits.side_by_side import answers, command, contest
+from benchmarks.side_by_side import answers, command, contest
 from sims import representation_game as observed
 from theory import representation_game as predicted
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from audits.side_by_side import Response, command, compare, timed
+from benchmarks.side_by_side import Response, command, compare, timed
 
 WORKLOADS = [
     ("fit", (600, 300, 240, 100), 5),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audits.side_by_side import answers, command, contest, worst
+from benchmarks.side_by_side import answers, command, contest, worst
 
 WORKLOADS = [(200, 20, 5)]  # rows, columns, rounds of the benchmark
 QUICK = [(40, 8, 2)]

@@ -13,9 +13,9 @@ from html import escape
 from pathlib import Path
 
 from theory_on_trial.ledger import paper_in
+from theory_on_trial.page.compare import read
 from theory_on_trial.page.typeset import typeset
 from theory_on_trial.repository import outline
-from theory_on_trial.repository.records import read
 
 ROOT = Path(__file__).parent.parent
 LEDGER = sorted((ROOT / "records" / "ledgers").glob("*-x1.json"))[0]

@@ -1,8 +1,8 @@
 """Hook of the site: what its pages say about claims and figures comes from the registries, the
 guide from its file.
 
-A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- tools -->`,
-`<!-- papers -->`, `<!-- sums -->`, `<!-- trust -->` or `<!-- guide -->` where the text belongs, and
+A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- papers -->`,
+`<!-- sums -->` or `<!-- guide -->` where the text belongs, and
 `<!-- include PATH -->` where a file of the repository does; the pages of `docs/papers` enter the
 navigation by themselves, and those of papers on one page are made here: a new paper touches no file
 of the site.
@@ -23,9 +23,9 @@ from formulas import Formulas
 from theory_on_trial import Claim, claims
 from theory_on_trial.figures.drawing import figures
 from theory_on_trial.ledger import brief
+from theory_on_trial.page.compare import read
 from theory_on_trial.page.typeset import typeset
 from theory_on_trial.repository import outline
-from theory_on_trial.repository.records import read, tables
 
 PAGES = sorted((ROOT / "docs" / "papers").glob("*.md"))
 
@@ -116,10 +116,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         "claims": lambda: claims_table(paper),
         "errata": lambda: errata_table(paper),
         "figures": lambda: figures_list(paper),
-        "tools": lambda: tools_table(paper),
         "papers": catalogue_table,
         "sums": sums,
-        "trust": trust_tables,
         "guide": guide,
     }
     markdown = re.sub(r"<!-- (\w+) -->", lambda marker: makers[marker[1]](), markdown)
@@ -143,8 +141,8 @@ def claims_table(paper: str) -> str:
         f"<th>{head}</th>" for head in ("verdict", "statement", "predicted", "measured", "detects")
     )
     about = (
-        f"Verdicts of the fast tier, from `records/ledgers/{LEDGER.name}`; `pytest` makes "
-        "them again."
+        f"Verdicts of the fast tier as measured at commit {read(LEDGER)['commit'][:8]}, from "
+        f"`{LEDGER.relative_to(ROOT)}`; `pytest` makes them again."
     )
     return (
         f"{about}\n\n<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>\n"
@@ -201,35 +199,6 @@ def figures_list(paper: str) -> str:
         if (ROOT / "docs" / "papers" / "/".join(paper.split(".")[:-1]) / picture).exists():
             lines += [f"![{figure.name}]({picture}){{ loading=lazy }}", ""]
     return "\n".join(lines)
-
-
-def tools_table(paper: str) -> str:
-    """Return what the tool of a paper said of data that nobody prepared, beside the truth."""
-    table = read(ROOT / "records" / "tools.json")
-    rows = [row[1:] for row in table["rows"] if row[0] == paper]
-    return (
-        f"{table['note']}\n\n{grid(table['columns'][1:], rows)}\n\n`{table['command']} "
-        f"{paper}` makes it again."
-    )
-
-
-def trust_tables() -> str:
-    """Return the tables of records, as the report shows them: how far the workbench itself is to be
-    trusted.
-    """
-    parts = []
-    for table in tables(ROOT / "records"):
-        parts += [f"## {table['title']}", f"`{table['command']}`", table.get("note", "")]
-        parts.append(grid(table["columns"], table["rows"]))
-    return "\n\n".join(parts)
-
-
-def grid(columns: list[str], rows: list[list[Any]]) -> str:
-    """Return a table of Markdown, its entries as plain text."""
-    cells = [[plain("" if entry is None else str(entry)) for entry in row] for row in rows]
-    return "\n".join(
-        f"| {' | '.join(line)} |" for line in [columns, ["---"] * len(columns), *cells]
-    )
 
 
 def guide() -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from catalogue import LEDGER, ROOT
 
 from theory_on_trial.ledger import brief, paper_in
-from theory_on_trial.repository.records import read
+from theory_on_trial.page.compare import read
 
 PAPER = "random_walk_pca"
 ROWS = 14

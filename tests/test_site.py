@@ -15,13 +15,6 @@ RENDERED = runpy.run_path(str(ROOT / "docs" / "rendered.py"))
 SHORT = [entry for entry in SITE["catalogue"]() if entry.name.startswith(SITE["BRIEFS"])]
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_digested(
-    monkeypatch,
-):  # to tell how many lines of the records are fresh takes half a minute
-    monkeypatch.setattr("theory_on_trial.repository.records.source", lambda *_: {})
-
-
 def rendered(text, place):
     """Return a page as the site makes it, but for the theme."""
     said = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["markdown_extensions"]

@@ -1,4 +1,4 @@
-"""What holds of all papers together: the command's names, the records' lines, and that statements
+"""What holds of all papers together: the command's names, and that statements
 are typeset whole.
 """
 
@@ -7,10 +7,9 @@ import re
 import pytest
 
 from theory_on_trial import claims
-from theory_on_trial.audits.driver import subjects_in
 from theory_on_trial.command import main
 from theory_on_trial.page.typeset import typeset
-from theory_on_trial.repository import outline, records, records_folder
+from theory_on_trial.repository import outline
 
 
 def test_figures_are_handed_over(capsys):
@@ -24,14 +23,6 @@ def test_the_outline_is_what_registration_finds(paper):
     assert {k: set(v) for k, v in outline.settings(paper).items()} == {
         c.id: set(c.settings) for c in claims(paper)
     }
-
-
-@pytest.mark.parametrize(("name", "tier"), [("calibration", "fast"), ("full_tier", "full")])
-def test_every_claim_of_a_tier_has_its_line(name, tier):
-    here = {
-        claim.id for paper in outline.papers() for claim in subjects_in(paper, tier)
-    }  # tests have registered toys
-    assert here == {row[0] for row in records.read(records_folder() / f"{name}.json")["rows"]}
 
 
 @pytest.mark.parametrize("paper", outline.papers())

@@ -1,16 +1,13 @@
 """A claim of several cases, within its domain, and who states it."""
 
 import inspect
-from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
 import pytest
 
 from theory_on_trial import Trial, abstract, claim, code, derived, paper
-from theory_on_trial.audits import resolution, settings
 from theory_on_trial.contract import Count, Interval, NonNegative, Positive, guarded
-from theory_on_trial.decide.resolution import Resolution
 from theory_on_trial.trial.cases import BY_CASE, over_cases
 from theory_on_trial.trial.domain import OutsideDomain
 
@@ -147,66 +144,6 @@ def test_a_method_is_no_claim():
         ValueError, match=r"TestSums\.test_of is a method: a claim is a function of its module"
     ):
         claim(derived("made up"), kind="identity")(TestSums.test_of)
-
-
-def test_the_audit_of_settings_finds_where_a_claim_fails():
-    row, sentences = settings.tried("cases.sum", 40)
-    assert (row[0], row[1]) == ("cases.sum", 1)
-    assert settings.run_at(claim("cases.sum"), {"n": 13}) == ("wrong", "cases.sum is REFUTED")
-    assert settings.run_at(claim("cases.sum"), {"n": 0})[0] == "outside"
-    assert row[-1] == sum("REFUTED" in sentence for sentence in sentences)
-    assert row[2] == sum(row[3:])
-
-
-@claim(
-    derived("counted"), kind="identity", as_published=paper("Section 2", says="Twice n is n + 1.")
-)
-def test_twice(trial, n: Count = 5):
-    """Twice n is 2 n."""
-    trial.identity(2 * n, n + n, ops=0, controls={"n + 2": n + 2}, as_published=n + 1)
-
-
-@claim(derived("counted"), kind="identity")
-def test_difference(trial, n: Count = 5):
-    """N less n, and 2 n less 2 n, are 0."""
-    trial.value(
-        [0, 0],
-        [0, 0],
-        error=1e-9,
-        margin=0.01 * n,
-        scale=np.array([n, 2 * n]),
-        controls={"a part": [n / 2, n]},
-    )
-
-
-@claim(derived("cancelled"), kind="identity")
-def test_nothing(trial, n: Count = 3):
-    """n - n is 0, to rounding."""
-    trial.identity(float(n) - n, 0.0, ops=1, scale=n, controls={"n": n})
-
-
-@pytest.mark.parametrize(
-    ("name", "decisions", "weakest"),
-    [("size", 2, 0.005), ("twice", 1, 0.0), ("difference", 1, 0.005), ("nothing", 1, 4.44e-16)],
-)
-def test_the_audit_of_resolution_makes_every_prediction_wrong_by_what_is_noticed(
-    name, decisions, weakest
-):
-    """Of several cases, beside what is printed, of zeros in a scale each, and of an identity of
-    0.
-    """
-    assert resolution.unnoticed(f"cases.{name}")[0] == [
-        [f"cases.{name}", decisions, decisions, weakest, ""]
-    ]
-
-
-def test_an_error_that_is_not_noticed_is_named():
-    honest = Trial("cases.size")
-    test_size(honest)
-    boastful = [replace(finding, resolution=Resolution(1e-3, 1e-3)) for finding in honest.findings]
-    trial = resolution.Mistaken("cases.size", 0, boastful, 1)
-    test_size(trial)
-    assert trial.unnoticed == ["size=1.0 value", "size=-3.0 value"]
 
 
 def test_a_case_within_a_case_keeps_both():

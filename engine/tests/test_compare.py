@@ -2,10 +2,12 @@
 
 import copy
 import json
+import re
+from pathlib import Path
 
 import pytest
 
-from theory_on_trial.page.compare import compare
+from theory_on_trial.page.compare import compare, read
 
 ROW = {
     "id": "paper.mean",
@@ -241,3 +243,23 @@ def test_a_claim_that_rests_on_less_is_a_difference(compared):
     assert compared({"mean": {"resolution": 0.06}}).identical
     assert compared({"mean": {"resolution": 0.01, "guarantee": "exact"}}).identical
     assert compared({"mean": {"resolution": 0.4}}, seed=1).weaker == []
+
+
+def test_a_ledger_with_the_names_of_earlier_versions_is_read(tmp_path):
+    former = copy.deepcopy(LEDGER)
+    for row in former["claims"]:
+        row["notices"] = row.pop("detects")
+        row["why_coarse"] = ""
+    former["claims"][0]["id"] = "paper.mean-as-printed"
+    (tmp_path / "former.json").write_text(json.dumps(former))
+    present = copy.deepcopy(LEDGER)
+    present["claims"][0]["id"] = "paper.mean-as-published"
+    (tmp_path / "present.json").write_text(json.dumps(present))
+    assert read(tmp_path / "former.json")["claims"][1]["detects"] == "4 %"
+    assert compare(tmp_path / "former.json", tmp_path / "present.json").identical
+
+
+def test_the_published_ledger_names_its_commit_and_can_be_compared():
+    (path,) = (Path(__file__).parents[2] / "records" / "ledgers").glob("*.json")
+    assert re.fullmatch("[0-9a-f]{40}", read(path)["commit"])
+    assert compare(path, path).identical

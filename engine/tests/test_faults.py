@@ -3,14 +3,11 @@ wrong read.
 """
 
 import contextlib
-import random
 import re
 import resource
 import signal
 import subprocess
 import sys
-import threading
-import time
 from functools import partial
 from pathlib import Path
 
@@ -18,12 +15,8 @@ import numpy as np
 import pytest
 import sweep_support
 import xarray as xr
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sweep_support import child_environment, chunk_files
 
-from theory_on_trial.audits import calibration
-from theory_on_trial.repository import records
 from theory_on_trial.sweep import SimulationError, sweep
 
 HERE = Path(__file__).parent
@@ -101,21 +94,6 @@ def test_a_disk_that_is_full_from_the_start_is_refused_before_the_first_cell(tmp
     ):
         sweep(sweep_support.counted, {"scale": [1.0]}, 4, cache=tmp_path / "file")
     assert sweep_support.runs.total() == 0
-
-
-def test_a_full_disk_leaves_the_last_record_of_the_falsifier(tmp_path):
-    path = tmp_path / "falsifier.json"
-    records.write(path, {"rows": [["claim", 0.5]]})
-    with (
-        limited(resource.RLIMIT_FSIZE, 256),
-        pytest.raises(
-            SystemExit,
-            match=r"^what was found cannot be kept in .*falsifier\.json \(File too large\)",
-        ),
-    ):
-        records.write(path, {"rows": [["claim", 0.6]] * 100})
-    assert records.read(path)["rows"] == [["claim", 0.5]]
-    assert [file.name for file in tmp_path.iterdir()] == ["falsifier.json"]
 
 
 # --- too little memory
@@ -208,94 +186,3 @@ def test_an_interrupt_from_the_keyboard_says_what_is_kept(tmp_path, whole):
     ) in error
     assert list(tmp_path.glob("cache/*/*.tmp")) == []
     xr.testing.assert_identical(sweep_support.killable_sweep(tmp_path / "cache"), whole)
-
-
-RECORDING = """
-import sys
-from pathlib import Path
-from theory_on_trial.repository import records
-for round in range(10**6):
-    rows = [[f"claim {i}", "x = 1" * 1000, round] for i in range(20)]
-    records.write(Path(sys.argv[1]) / "falsifier.json", {"rows": rows})
-    print(round, flush=True)
-"""
-
-
-def test_ten_kills_of_the_falsifier_leave_a_whole_record(tmp_path):
-    chance = random.Random(0)
-    for _ in range(10):
-        with subprocess.Popen(
-            [sys.executable, "-c", RECORDING, tmp_path], stdout=subprocess.PIPE, text=True
-        ) as child:
-            for _ in range(chance.randint(1, 6)):
-                child.stdout.readline()
-            time.sleep(chance.uniform(0, 0.01))
-            child.kill()
-        rows = records.read(tmp_path / "falsifier.json")["rows"]
-        assert len(rows) == 20
-        assert len({row[2] for row in rows}) == 1
-
-
-# --- the calibration's lines
-# -----------------------------------------------------------------------------------------
-
-CLAIM = "walks.rate"
-
-
-class Subject:
-    id = CLAIM
-    tier = "fast"
-
-
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(data=st.data())
-def test_a_calibration_that_was_cut_anywhere_goes_on(tmp_path_factory, monkeypatch, data):
-    path = tmp_path_factory.mktemp("runs") / "runs.jsonl"
-    seeds = []
-
-    def run_once(subject, seed):
-        seeds.append(seed)
-        return {
-            "seed": seed,
-            "measured": f"{subject.id} under {seed}",
-            "budget": 1.0,
-            "seconds": 2.0,
-        }
-
-    monkeypatch.setattr(calibration, "run_once", run_once)
-    monkeypatch.setattr(calibration, "claim", lambda claim_id: Subject)
-    calibration.calibrate(CLAIM, path, 6)
-    runs = calibration.kept_runs(path)
-    content = path.read_bytes()
-    cut = data.draw(st.integers(0, len(content)), label="cut")
-    path.write_bytes(content[:cut])
-    count = len(calibration.kept_runs(path))
-    assert calibration.kept_runs(path) == runs[:count]
-    seeds.clear()
-    calibration.calibrate(CLAIM, path, 6)
-    assert seeds == list(range(count, 6))
-    assert calibration.kept_runs(path) == runs
-
-
-def test_two_calibrations_of_one_claim_at_once_read_nothing_wrong(tmp_path, monkeypatch):
-    path = tmp_path / "runs.jsonl"
-
-    def run_once(subject, seed):
-        return {"seed": seed, "measured": f"{seed}" * 3000, "budget": 1.0, "seconds": 0.0}
-
-    monkeypatch.setattr(calibration, "run_once", run_once)
-    monkeypatch.setattr(calibration, "claim", lambda claim_id: Subject)
-    both = [
-        threading.Thread(target=calibration.calibrate, args=(CLAIM, path, 100)) for _ in range(2)
-    ]
-    for one in both:
-        one.start()
-    for one in both:
-        one.join()
-    assert all(run == run_once(None, run["seed"]) for run in calibration.kept_runs(path))
-    calibration.calibrate(
-        CLAIM, path, 100
-    )  # what both began at the same moment may have been left out
-    assert [run["seed"] for run in calibration.kept_runs(path)] == list(range(100))

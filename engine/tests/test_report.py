@@ -1,7 +1,6 @@
 """The report: typesetting, content, figures beside their claims, and the page in a browser."""
 
 import base64
-import json
 import re
 from dataclasses import replace
 
@@ -114,18 +113,8 @@ def parabola(width: int = 3):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """A report of the ledger above with one figure and one table about trust; its path."""
+    """A report of the ledger above with one figure; its path."""
     folder = tmp_path_factory.mktemp("report")
-    (folder / "records").mkdir()
-    table = {
-        "title": "Calibration",
-        "command": "python -m calibration",
-        "columns": ["procedure", "rate"],
-        "rows": [["mean", 1e-7]],
-        "note": "of 10 000 runs",
-    }
-    (folder / "records" / "calibration.json").write_text(json.dumps(table))
-    (folder / "records" / "unrelated.json").write_text("{}")
     Figure("report", "F1", parabola, {}, ("squares",)).save(folder / "figures" / "out", quick=False)
     (folder / "figures" / "other.py").touch()
     write_html(folder / "report.html", *ledger(), 0, "fast", folder)
@@ -138,7 +127,7 @@ def test_the_page_is_self_contained_and_escapes_what_it_is_given(page):
     outside = {
         "".join(link) for link in links if "".join(link)[:1] not in ("#", "d")
     }  # anchors and data: only
-    assert outside == {"report-trust.html"}
+    assert outside == set()
     assert "<script>alert" not in html
     assert html.count("data:image/png;base64") == 1
 
@@ -167,14 +156,6 @@ def test_the_page_says_what_holds_and_what_does_not(page):
 
 def words_of(html):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
-
-
-def test_the_tables_of_trust_have_a_page_of_their_own(page):
-    beside = page.with_name("report-trust.html")
-    told = words_of(beside.read_text(encoding="utf-8"))
-    assert "Calibration python -m calibration procedure rate mean 1e-7 of 10 000 runs" in told
-    assert 'href="report.html"' in beside.read_text(encoding="utf-8")
-    assert "mean 1e-7" not in words_of(page.read_text(encoding="utf-8"))
 
 
 def test_a_row_is_drawn_as_prediction_measurement_and_controls():

@@ -5,7 +5,6 @@ survives.
 import contextlib
 import functools
 import hashlib
-import importlib
 import io
 import itertools
 import os
@@ -31,7 +30,6 @@ from joblib._parallel_backends import ThreadingBackend
 from joblib.externals.loky import get_reusable_executor
 from sweep_support import SIZES, SPECTRA, child_environment, chunk_files
 
-from theory_on_trial.base.source import source_digest
 from theory_on_trial.sweep import SimulationError, sweep
 
 HERE = Path(__file__).parent
@@ -405,17 +403,6 @@ def test_chunks_of_a_simulator_without_a_file_or_with_bound_values_are_not_kept(
         with pytest.raises(ValueError, match="cache needs a simulator"):
             sweep(simulator, {}, 2, cache=tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_source_digest_is_of_the_code_that_is_loaded(tmp_path, monkeypatch):
-    path = tmp_path / "edited_simulator.py"
-    path.write_text("def simulate(key): return 1.0")
-    monkeypatch.syspath_prepend(tmp_path)
-    module = importlib.import_module("edited_simulator")
-    original = source_digest(module.simulate)
-    path.write_text("def simulate(key): return 22.0")
-    assert source_digest(module.simulate) == original
-    assert source_digest(importlib.reload(module).simulate) != original
 
 
 # --- interruptions

@@ -7,6 +7,7 @@ imported when it runs: help and completion are quick.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -52,10 +53,6 @@ def _called(given: list[str]) -> int:
         from theory_on_trial.figures.command import main as draw
 
         return draw(given[1:])
-    if given[:1] == ["audit"]:  # each audit has
-        from theory_on_trial.audits import main as audit
-
-        return audit(given[1:])
     options = parser.parse_args(given)
     try:
         status: int = options.call(options)
@@ -165,12 +162,45 @@ def _parser() -> argparse.ArgumentParser:
     )
     mapping.add_argument("--workers", type=int, help="processes (default: one for each core)")
 
-    command("figures", None, "redraw figures; `figures --help` names its options")
-    command(
-        "audit",
-        None,
-        "measure how far the verdicts are to be trusted; `audit --help` names the audits",
+    auditing = command(
+        "audit", _audit, "draw claims and checks at random, and say how many verdicts go wrong"
     )
+    auditing.add_argument(
+        "names", nargs="*", metavar="CLAIM or PAPER", help="default: all claims"
+    ).completer = _complete_claim
+    auditing.add_argument(
+        "--minutes",
+        default="10",
+        metavar="M",
+        help="draw for so long; what has begun may end (default 10)",
+    )
+    auditing.add_argument("--seed", type=int, default=0, help="decides what is drawn (default 0)")
+    auditing.add_argument(
+        "--tier", choices=TIERS, default="fast", help="claims up to this cost (default: fast)"
+    )
+    auditing.add_argument(
+        "--check",
+        default="seeds,settings,detection,bounds,mutants",
+        metavar="CHECK,…",
+        help="which checks (default: %(default)s)",
+    )
+    auditing.add_argument(
+        "--out",
+        type=Path,
+        default=Path("build/audit"),
+        metavar="DIR",
+        help="the folder of audit.html and audit.json (default build/audit)",
+    )
+    auditing.add_argument("--workers", type=int, help="processes (default: one for each core)")
+    auditing.add_argument("--runs", type=int, metavar="N", help="draw at most so many runs")
+    auditing.add_argument(
+        "--limit",
+        type=float,
+        metavar="S",
+        help="seconds a trial may take (default 60; of the full tier 600, of paper 3600)",
+    )
+
+    command("figures", None, "redraw figures; `figures --help` names its options")
 
     reporting = command(
         "report",
@@ -221,7 +251,17 @@ def _parser() -> argparse.ArgumentParser:
         "run everything the repository asks of a paper; name what is missing",
     )
     _paper(checking, help="its name")
-    for subparser in (listing, showing, running, searching, mapping, reporting, laying, checking):
+    for subparser in (
+        listing,
+        showing,
+        running,
+        searching,
+        mapping,
+        auditing,
+        reporting,
+        laying,
+        checking,
+    ):
         subparser.add_argument(
             "--root",
             type=Path,
@@ -470,6 +510,32 @@ def _search(options: argparse.Namespace) -> int:
     )
 
 
+def _audit(options: argparse.Namespace) -> int:
+    from theory_on_trial.audit.command import audit, checks, minutes
+    from theory_on_trial.trial.registry import claim, claims
+
+    folder = _folder(options)
+    options.minutes = minutes(options.minutes)
+    options.check = checks(options.check)
+    if not outline.files(None, folder):
+        raise ValueError(f"no test of {folder} is a claim: there is nothing to audit")
+    ids = []
+    papers = []
+    for name in options.names:
+        try:
+            papers.append(_known_paper(name, folder))
+        except ValueError as unknown:
+            if "." not in name:
+                raise ValueError(f"{name!r} is neither a claim nor a paper: {unknown}") from None
+            ids.append(_known_claim(name, folder)[0])
+    out = options.out if options.out.is_absolute() else Path.cwd() / options.out
+    options.out = out
+    with contextlib.chdir(folder):
+        subjects = [claim(claim_id) for claim_id in ids]
+        subjects += [one for paper in papers for one in claims(paper)]
+        return audit(subjects if options.names else claims(), folder, options)
+
+
 def _map(options: argparse.Namespace) -> int:
     from theory_on_trial.explore.command import draw_map
 
@@ -551,7 +617,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _new_paper(options: argparse.Namespace) -> int:
-    from theory_on_trial.audits.papers import lay_down
+    from theory_on_trial.papers import lay_down
 
     for path in lay_down(options.name, _folder(options), row=options.row):
         print(path)
@@ -559,7 +625,7 @@ def _new_paper(options: argparse.Namespace) -> int:
 
 
 def _check_paper(options: argparse.Namespace) -> int:
-    from theory_on_trial.audits.papers import check
+    from theory_on_trial.papers import check
 
     folder = _folder(options)
     return check(_known_paper(options.paper, folder), folder)

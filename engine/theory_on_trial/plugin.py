@@ -191,8 +191,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         return (yield)
     from dataclasses import asdict
 
-    from theory_on_trial.page.searched import beside_search
-    from theory_on_trial.repository import records_folder
     from theory_on_trial.trial.decisions import Trial
     from theory_on_trial.trial.domain import OutsideDomain
     from theory_on_trial.trial.hints import explain, where
@@ -246,7 +244,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         _end_where_the_engine_begins(error)
         raise
     finally:
-        rows = [beside_search(row, records_folder(pyfuncitem.path.parent)) for row in rows]
         pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
     unexpected = [row.failure() for row in rows if not row.as_expected]
     if unexpected:

@@ -21,9 +21,6 @@ from theory_on_trial import abstract
 from theory_on_trial.base.compilation_cache import cache_folder
 from theory_on_trial.contract import Interval
 
-MOST_SECONDS = 15
-"""How many seconds the fast tier may take with its programs in the cache."""
-
 OSWALD = "von Oswald et al. 2023 (arXiv 2212.07677)"
 AHN = "Ahn et al. 2023 (arXiv 2306.00297)"
 ZHANG = "Zhang, Frei & Bartlett 2024 (arXiv 2306.09927)"

@@ -19,9 +19,6 @@ from sims import jepa_bias as observed
 from theory_on_trial import abstract, paper
 from theory_on_trial.contract import Interval
 
-MOST_SECONDS = 15
-"""How many seconds the fast tier may take with its programs in the cache."""
-
 HIGH_INFLUENCE = abstract(
     "in a simplified linear setting where both approaches learn similar representations, JEPAs "
     "are biased to learn "

@@ -18,9 +18,6 @@ from theory.mixup import GaussianPair, MixingLaw
 from theory_on_trial import abstract
 from theory_on_trial.contract import Interval
 
-MOST_SECONDS = 15
-"""How many seconds the fast tier may take with its programs in the cache."""
-
 CURSE = abstract(
     "As we increase κ to make the data distribution more separable, the sample complexity of "
     "vanilla training "

@@ -12,9 +12,6 @@ from typing import Annotated
 from theory_on_trial import abstract, code, derived
 from theory_on_trial.contract import Interval
 
-MOST_SECONDS = 25
-"""How many seconds the fast tier may take with its programs in the cache."""
-
 DEEP = abstract(
     "we take a step further and prove the NC occurrences in deep linear networks for the popular "
     "mean squared error "

@@ -22,9 +22,6 @@ from theory_on_trial import Trial, abstract, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.trial.provenance import Source
 
-MOST_SECONDS = 20
-"""How many seconds the fast tier may take with its programs in the cache."""
-
 EXACTLY = abstract(
     "We introduce formal measures to evaluate the severity of predictive multiplicity and develop "
     "integer programming "

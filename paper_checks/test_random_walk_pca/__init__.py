@@ -12,9 +12,6 @@ from typing import Annotated
 from theory_on_trial import abstract
 from theory_on_trial.contract import Interval
 
-MOST_SECONDS = 30
-"""How many seconds the fast tier may take with its programs in the cache."""
-
 LISSAJOUS = abstract(
     "the projection of the trajectory onto any subspace spanned by PCA components is a Lissajous "
     "curve"

@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from tool_answers import DataSet, held
 
-from audits.tools import DataSet, held
 from own_data.conditional_independence_ssl import labels_saved
 
 DIM = 5

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from scipy.signal import lfilter
+from tool_answers import DataSet, held
 
-from audits.tools import DataSet, held
 from own_data.contrastive_theory import infonce_bias
 
 RHO = 0.5

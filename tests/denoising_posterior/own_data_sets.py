@@ -5,8 +5,8 @@ another.
 from typing import Any
 
 import numpy as np
+from tool_answers import DataSet, held
 
-from audits.tools import DataSet, held
 from own_data.denoising_posterior import posterior_uncertainty
 from paper_checks.test_denoising_posterior.test_claims import spatial
 from sims import denoising_posterior as observed

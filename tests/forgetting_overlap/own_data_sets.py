@@ -5,8 +5,8 @@ trained.
 from typing import Any
 
 import numpy as np
+from tool_answers import DataSet, Worth, held
 
-from audits.tools import DataSet, Worth, held
 from own_data.forgetting_overlap import memory_needed, predicted_forgetting
 from theory_on_trial.own_data.estimate import Estimate
 

@@ -19,8 +19,8 @@ import numpy as np
 from sklearn.linear_model import BayesianRidge, ElasticNet, Lasso
 from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeRegressor
+from tool_answers import DataSet, Worth
 
-from audits.tools import DataSet, Worth
 from own_data.in_context_learning import Match, Resemblance, which_algorithm
 
 Predict = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from tool_answers import DataSet, Worth, held
 
-from audits.tools import DataSet, Worth, held
 from own_data.infinite_width import width_exponent
 from sims import infinite_width as observed
 from theory.infinite_width import named_scaling

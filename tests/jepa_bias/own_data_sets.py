@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.integrate import quad
 from sklearn.datasets import load_digits, load_iris, load_wine
+from tool_answers import DataSet, Worth, held
 
-from audits.tools import DataSet, Worth, held
 from own_data.jepa_bias import (
     LearningOrder,
     ViewsLearningOrder,

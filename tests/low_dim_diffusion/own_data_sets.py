@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from scipy.signal import lfilter
+from tool_answers import DataSet, Worth, held
 
-from audits.tools import DataSet, Worth, held
 from own_data.low_dim_diffusion import samples_needed
 
 Rng = np.random.Generator

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tool_answers import DataSet, Worth, held
 
-from audits.tools import DataSet, Worth, held
 from own_data.mixup import samples_needed_on
 from own_data.mixup.calculator import count
 from theory.mixup import GaussianPair, MixingLaw

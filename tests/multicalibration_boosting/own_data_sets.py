@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.signal import lfilter
 from scipy.stats import norm
+from tool_answers import DataSet, Worth
 
-from audits.tools import DataSet, Worth
 from own_data.multicalibration_boosting import multicalibration_audit
 
 Rng = np.random.Generator

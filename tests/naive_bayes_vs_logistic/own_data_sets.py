@@ -15,8 +15,8 @@ from typing import Any
 import jax
 import numpy as np
 from scipy.special import ndtr
+from tool_answers import DataSet, Worth, held
 
-from audits.tools import DataSet, Worth, held
 from own_data.naive_bayes_vs_logistic import assumption_diagnostics
 from theory import naive_bayes_vs_logistic as predicted
 

@@ -11,8 +11,8 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.neural_network import MLPClassifier
+from tool_answers import DataSet, Worth
 
-from audits.tools import DataSet, Worth
 from own_data.neural_collapse import HeadCertificate, certify_head
 
 _REACHED = 1e-5  # relative, of descents

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_classification
 from sklearn.linear_model import LogisticRegression
+from tool_answers import DataSet, Worth
 
-from audits.tools import DataSet, Worth
 from own_data.predictive_multiplicity import Multiplicity, multiplicity
 from tests.predictive_multiplicity.cells_by_hand import cells_of_plane
 

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from tool_answers import DataSet, Worth
 
-from audits.tools import DataSet, Worth
 from own_data.random_walk_pca import WalkTest, random_walk_test
 
 STRICT = 0.01

@@ -5,8 +5,8 @@ of the columns.
 from typing import Any
 
 import numpy as np
+from tool_answers import DataSet, Worth, held
 
-from audits.tools import DataSet, Worth, held
 from own_data.representation_game import optimal_representation
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from scipy.linalg import lstsq
 from scipy.signal import lfilter
 from scipy.stats import t
+from tool_answers import DataSet, Worth, held
 
-from audits.tools import DataSet, Worth, held
 from own_data.ridge_ensembles import choose_subsample
 
 Rng = np.random.Generator

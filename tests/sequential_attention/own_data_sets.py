@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from scipy.signal import lfilter
+from tool_answers import DataSet, Worth
 
-from audits.tools import DataSet, Worth
 from own_data.sequential_attention import selection_audit
 
 Rng = np.random.Generator

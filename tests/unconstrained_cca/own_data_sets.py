@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from scipy.signal import lfilter
+from tool_answers import DataSet, Worth, held
 
-from audits.tools import DataSet, Worth, held
 from own_data.unconstrained_cca import ey_certificate
 
 Drawer = Callable[[np.random.Generator], Any]

@@ -84,17 +84,21 @@ def _own_modules(
     """Yield those modules of an import statement that are no library's, with the packages around
     them.
     """
-    with contextlib.suppress(ImportError):  # the import is guarded, or fails as it is run
+    with contextlib.suppress(
+        ImportError, ValueError
+    ):  # the import is guarded, or fails as it is run
         base = importlib.util.resolve_name("." * level + module, package)
-        around = itertools.accumulate(base.split("."), "{}.{}".format)
-        for name in [*around, *(f"{base}.{name}" for name in names)]:
-            with contextlib.suppress(ImportError, ValueError):  # no module
-                spec = importlib.util.find_spec(name)
-                if spec is None or not _is_own(spec.origin):
-                    if name == base.partition(".")[0]:
-                        return
-                    continue
-                yield name, spec, str(spec.origin)
+        queue = [*itertools.accumulate(base.split("."), "{}.{}".format)]
+        for name in queue:
+            # it imports the packages around, and nothing else
+            spec = importlib.util.find_spec(name)
+            if spec is None or not _is_own(spec.origin):
+                if "." not in name:
+                    return
+                continue
+            yield name, spec, str(spec.origin)
+            if name == base and spec.submodule_search_locations is not None:
+                queue += [f"{base}.{part}" for part in names]
 
 
 def _is_own(origin: str | None) -> bool:

@@ -138,8 +138,11 @@ def contract_of(function: Callable[..., Any], *, double: bool = True) -> dict[st
                 name: Argument.of(kind, double, positional=False) for name, kind in fields
             }
         elif parameter.kind is parameter.VAR_POSITIONAL:
-            many = tuple[annotation, ...]  # type: ignore[valid-type]
-            arguments[parameter.name] = Argument.of(many, double, positional=False)
+            arguments[parameter.name] = Argument.of(
+                tuple[annotation, ...],  # type: ignore[valid-type]
+                double,
+                positional=False,
+            )
         elif parameter.kind is not parameter.VAR_KEYWORD:
             positional = parameter.kind in (
                 parameter.POSITIONAL_ONLY,

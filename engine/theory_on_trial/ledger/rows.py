@@ -26,7 +26,7 @@ class Row:
     vectors of up to 8 coordinates are lists, of longer ones the least favourable coordinate is
     shown (the note says which). `parts` holds the same fields for every finding of a claim that
     made several decisions. `tightness` is that of the finding; of a claim of kind bound the largest
-    lhs / rhs of all its findings (`page.searched` adds the falsifier's). `guarantee`, `resolution`
+    lhs / rhs of all its findings. `guarantee`, `resolution`
     and `detects` are those of the weakest finding: `resolution` is the smallest error of the
     prediction that it would have refuted (None if no size is known), `detects` says it in words,
     with that of the weakest coordinate, and `why_low_power` why no smaller one. `settings` are

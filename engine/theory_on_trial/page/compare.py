@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +157,7 @@ def read(path: Path | str) -> dict[str, Any]:
         raise ValueError(
             f"{path} must be a ledger written by --ledger, of schema {SCHEMA!r}, got {schema!r}"
         )
-    rows = ledger.get("claims")
+    rows = ledger["claims"] = _present_names(ledger.get("claims"))
     is_whole = isinstance(rows, list) and all(
         isinstance(row, dict) and row.keys() >= _COMPARED for row in rows
     )
@@ -170,6 +171,26 @@ def read(path: Path | str) -> dict[str, Any]:
         raise ValueError(f"{path} must be a whole ledger: its run was interrupted")
     contents: dict[str, Any] = ledger
     return contents
+
+
+_FORMER = {"notices": "detects", "why_coarse": "why_low_power"}
+
+
+def _present_names(rows: Any) -> Any:
+    """Return rows with the names of today; ledgers of version 0.3 and before have others."""
+    if not isinstance(rows, list):
+        return rows
+    return [
+        {
+            _FORMER.get(name, name): re.sub("-as-printed$", "-as-published", value)
+            if name == "id"
+            else value
+            for name, value in row.items()
+        }
+        if isinstance(row, dict)
+        else row
+        for row in rows
+    ]
 
 
 def _circumstances(ledger: dict[str, Any]) -> list[tuple[str, str]]:

@@ -19,7 +19,6 @@ from theory_on_trial.ledger.words import attributed
 from theory_on_trial.page.plot import interval_plot
 from theory_on_trial.page.typeset import GREEK_NAMES, typeset
 from theory_on_trial.repository.outline import files, title
-from theory_on_trial.repository.records import tables
 
 
 class Picture:
@@ -106,8 +105,7 @@ def write_html(
     run left out.
 
     The claims live in the repository at `folder`. What was drawn into its `figures/out` for these
-    papers is embedded; the tables in its `records`, which say how far to trust the verdicts, become
-    a second page beside this one, of the same name with `-trust`.
+    papers is embedded.
     """
     papers = [
         Section(
@@ -125,13 +123,6 @@ def write_html(
         for picture in paper.pictures:
             for claim in picture.claims:
                 pictures_of.setdefault(claim, []).append(picture)
-    trust = tables(folder / "records")
-    trust_path = path.with_name(f"{path.stem}-trust{path.suffix}")
-    if trust:
-        text = _ENVIRONMENT.get_template("trust.html.jinja").render(
-            trust=trust, ids={row.id for row in rows}, report=path
-        )
-        trust_path.write_text(text, encoding="utf-8")
     page = _ENVIRONMENT.get_template("report.html.jinja").render(
         totals=totals(rows),
         seed=seed,
@@ -145,7 +136,6 @@ def write_html(
             name: sorted({getattr(row, name) for row in rows})
             for name in ("paper", "kind", "verdict")
         },
-        trust=trust_path.name if trust else "",
     )
     path.write_text(page, encoding="utf-8")
 
@@ -161,6 +151,11 @@ def write_gallery(path: Path, images: Iterable[Path]) -> None:
         pictures=pictures, papers=papers, titles=titles
     )
     path.write_text(page, encoding="utf-8")
+
+
+def rendered(template: str, **content: Any) -> str:
+    """Return a page of this package, made from its template."""
+    return _ENVIRONMENT.get_template(template).render(**content)
 
 
 def drawn_of(paper: str, folder: Path) -> list[Picture]:

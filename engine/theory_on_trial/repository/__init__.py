@@ -1,5 +1,5 @@
-"""The repository that claims live in: its places, what its check files say, digests of its source,
-its records.
+"""The repository that claims live in: its places, what its check files say, digests of its
+source.
 """
 
 from theory_on_trial.repository.places import check_files as check_files
@@ -9,5 +9,4 @@ from theory_on_trial.repository.places import import_base as import_base
 from theory_on_trial.repository.places import import_file as import_file
 from theory_on_trial.repository.places import import_path as import_path
 from theory_on_trial.repository.places import paper_of as paper_of
-from theory_on_trial.repository.places import records_folder as records_folder
 from theory_on_trial.repository.places import root as root

@@ -78,23 +78,6 @@ def places(paper: str, folder: Path | None = None) -> list[Path]:
     )
 
 
-def beside(paper: str, name: str, folder: Path | None = None) -> Path:
-    """Return where a file that accompanies a paper's claims lies, whether it is there or not.
-
-    In the package of its checks, `test_he/survivors.json`, or beside the module,
-    `survivors_he.json` with `test_he.py`. Raises ValueError for a paper without claims.
-    """
-    paths = places(paper, folder)
-    if not paths:
-        raise ValueError(f"no paper {paper!r}; known: {', '.join(papers(folder)) or 'none'}")
-    if paths[0].is_dir():
-        return paths[0] / name
-    stem, dot, suffix = name.partition(".")
-    return paths[0].with_name(
-        f"{stem}_{paths[0].stem.removeprefix('test_').removesuffix('_test')}{dot}{suffix}"
-    )
-
-
 def title(paper: str, folder: Path | None = None) -> str:
     """Return the first paragraph of the docstring of a paper's checks; "" for a paper without
     checks or docstring.

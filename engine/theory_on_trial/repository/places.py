@@ -45,13 +45,6 @@ def root(start: Path | None = None) -> Path:
     return next(homes, None) or next(roots, Path.cwd() if Path.cwd() in around else folder)
 
 
-def records_folder(start: Path | None = None) -> Path:
-    """Return the folder of the measured tables of the repository around a folder (default: the
-    current one).
-    """
-    return root(start) / "records"
-
-
 def check_files(folder: Path) -> list[Path]:
     """Return the files of a repository in which pytest would look for tests, and so for claims, in
     their order.

@@ -58,7 +58,9 @@ def _without_limits(annotation: Any) -> Any:
         ]
         return Annotated[tuple(parts)] if parts[1:] else parts[0]
     if get_origin(annotation) is tuple:
-        entries = (e if e is ... else _without_limits(e) for e in get_args(annotation))
+        entries = [
+            entry if entry is ... else _without_limits(entry) for entry in get_args(annotation)
+        ]
         return tuple[tuple(entries)]  # type: ignore[misc]
     if get_origin(annotation) in (Union, types.UnionType):
         return Union[tuple(map(_without_limits, get_args(annotation)))]  # noqa: UP007 -- of any number

@@ -23,11 +23,6 @@ SIDES: tuple[Side, ...] = get_args(Side)
 Given = ParamSpec("Given")
 Returned = TypeVar("Returned")
 
-MOST_SECONDS = 1.5
-"""How many seconds it may take with its programs in the cache, unless its module sets
-`MOST_SECONDS`.
-"""
-
 _ROOMS: dict[Side, str] = {"predicted": "sims.", "observed": "theory."}
 """The package of full papers that holds the other side, where a repository has one."""
 _RUNNING: ContextVar[tuple[Side, str] | None] = ContextVar("running side", default=None)

@@ -1,0 +1,320 @@
+"""What is asked of a paper: steps that return a sentence for each thing that is missing or fails.
+
+Those that rest on what a repository need not have, a linter or an audit, return None where it is
+not there.
+"""
+
+import ast
+import json
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from theory_on_trial.ledger import Row
+from theory_on_trial.papers.row import BRIEF, Paper, last_line, templates
+from theory_on_trial.repository import outline
+from theory_on_trial.trial.sides import marked
+
+Step = Callable[[Paper], list[str] | None]
+SEEDS = 3
+RUNS = 30
+"""How many runs the audit of a paper has."""
+_NO_TESTS = 5  # pytest's exit status where nothing was collected
+
+
+def files(paper: Paper) -> list[str]:
+    """What the templates have and the paper lacks."""
+    lacking = [
+        paper.places(name)[0]
+        for name in templates()
+        if not any(map(Path.exists, paper.places(name)))
+    ]
+    return [f"there is no {path.relative_to(paper.folder)}" for path in lacking]
+
+
+def page(paper: Paper) -> list[str]:
+    """What the template of the page has and the paper's page lacks."""
+    path = paper.folder / "docs" / "papers" / f"{paper.name}.md"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    template = templates()["docs/papers/NAME.md"]
+    marks = re.findall(r"^(?:## .*|<!-- \w+ -->)$", template, re.MULTILINE)
+    complaints = [
+        f"the page has no line {line!r}" for line in marks if line not in text.splitlines()
+    ]
+    if f"from own_data.{paper.name} import" not in text:
+        complaints.append(f"the page has no example that imports from own_data.{paper.name}")
+    return complaints
+
+
+def toy(paper: Paper) -> list[str]:
+    """What is left of the toy that was laid down: of a page, benchmark, figure or tour its
+    sentences.
+    """
+    if on_one_page(paper):
+        return _left_of_toy(BRIEF.read_text(encoding="utf-8"), _own_checks(paper), paper)
+    return [
+        sentence
+        for template, text in templates().items()
+        for sentence in _left_of_toy(
+            text, [place for place in paper.places(template) if place.is_file()], paper
+        )
+    ]
+
+
+def _left_of_toy(template: str, places: list[Path], paper: Paper) -> list[str]:
+    """A sentence for each file in which a line stands that is about powers of uniform numbers, or
+    says it is a toy.
+    """
+    # Shorter lines may be anybody's.
+    long = [line.strip() for line in template.splitlines() if len(line.strip()) > 20]
+    toy_lines = [line for line in long if re.search("toy|uniform|power", line, re.IGNORECASE)]
+    lines = {
+        place: {line.strip() for line in place.read_text(encoding="utf-8").splitlines()}
+        for place in places
+    }
+    rest = {
+        place: [line for line in toy_lines if line.replace("NAME", paper.name) in lines[place]]
+        for place in places
+    }
+    return [
+        f"{place.relative_to(paper.folder)} still holds the toy: {own[0]!r}"
+        for place, own in rest.items()
+        if own
+    ]
+
+
+def form(paper: Paper) -> list[str]:
+    """What a paper on one page lacks of its form, and what it has too many of."""
+    (file,) = _own_checks(paper)
+    text = file.read_text(encoding="utf-8")
+    docstring = ast.get_docstring(ast.parse(text)) or ""
+    count = {
+        "claim": (text.count("\n@claim("), 2, 4),
+        "figure": (text.count("\n@figure("), 1, 2),
+    }
+    complaints = [
+        f"{file.name} has {number} {name}{'s' * (number != 1)}, a page has {least} to {most}"
+        for name, (number, least, most) in count.items()
+        if not least <= number <= most
+    ]
+    parts = ("Read:", "Derived here:", "Not claimed:", "Topic:")
+    return complaints + [
+        f"the docstring of {file.name} has no {part!r}" for part in parts if part not in docstring
+    ]
+
+
+def linters(paper: Paper) -> list[str] | None:
+    """What ruff, mypy and import-linter say about the paper's files, as far as the repository uses
+    them.
+    """
+    paths = paper.modules(*(template.split("/")[0] for template in templates()))
+    typed_paths = paper.modules("theory", "sims", "own_data", "paper_checks", "figures")
+    if on_one_page(paper):
+        paths = typed_paths = [str(file.relative_to(paper.folder)) for file in _own_checks(paper)]
+        settings = paper.folder / "pyproject.toml"
+        text = settings.read_text(encoding="utf-8") if settings.exists() else ""
+        paths = paths if "[tool.ruff" in text else []
+        typed_paths = typed_paths if "[tool.mypy" in text else []
+        if not (paths or typed_paths or "[tool.importlinter]" in text):
+            return None
+    errors: list[str] = []
+    if paths:
+        errors += _lines(
+            paper.run("-m", "ruff", "check", "--output-format", "concise", *paths),
+            r".*:\d+:\d+: .*",
+        )
+        laid_out = _lines(
+            paper.run("-m", "ruff", "format", "--check", *paths), r"(?:Would reformat:|-->) .*"
+        )
+        errors += [
+            re.sub(r"^(?:Would reformat:|-->) ", "not as ruff formats it: ", line)
+            for line in laid_out
+        ]
+    if typed_paths:
+        errors += _lines(paper.run("-m", "mypy", *typed_paths), r".*: error: .*")
+    settings = paper.folder / "pyproject.toml"
+    if settings.exists() and "[tool.importlinter]" in settings.read_text(encoding="utf-8"):
+        process = paper.run(
+            "-c", "from importlinter.cli import lint_imports_command as lint; lint()"
+        )
+        # Its contracts are about all papers: what counts is an import by this one, or of it.
+        imports = [line.removeprefix("- ") for line in _lines(process, r"- \S+ -> \S+ \(.*\)")]
+        own = re.compile(rf"\b{paper.name}\b")
+        errors += [
+            f"import-linter forbids {line}"
+            for line in imports
+            if own.search(line) or "->" not in line
+        ]
+    return errors
+
+
+def claims(paper: Paper) -> list[str]:
+    """What the claims of the fast and the full tier say other than expected."""
+    targets = [str(file) for file in outline.files(paper.name, paper.folder)]
+    complaints: dict[str, str] = {}
+    for tier, seed in [*(("fast", seed) for seed in range(SEEDS)), ("full", 0)]:
+        with tempfile.TemporaryDirectory() as scratch:
+            ledger = Path(scratch) / "ledger.json"
+            options = (
+                "-m",
+                tier,
+                "--trial-tier",
+                tier,
+                "--trial-seed",
+                str(seed),
+                "--trial-ledger",
+                str(ledger),
+            )
+            process = _pytest(paper, *options, *targets, timeout=1200)
+            rows = (
+                json.loads(ledger.read_text(encoding="utf-8"))["claims"] if ledger.exists() else []
+            )
+        failing = [row for row in (Row(**row) for row in rows) if not row.as_expected]
+        for row in failing:
+            complaints.setdefault(row.id, f"{row.failure()} (seed {seed})")
+        if not failing:  # then whatever fails is something else
+            complaints |= {sentence: sentence for sentence in _unpassed(process)}
+    return list(complaints.values())
+
+
+def audited(paper: Paper) -> list[str]:
+    """What an audit of the paper's claims finds wrong."""
+    with tempfile.TemporaryDirectory() as scratch:
+        options = ("--runs", str(RUNS), "--out", scratch)
+        process = paper.run("-m", "theory_on_trial.command", "audit", paper.name, *options)
+        report = Path(scratch) / "audit.json"
+        if not report.exists():
+            return [f"the audit: {last_line(process)}"]
+        failures = json.loads(report.read_text(encoding="utf-8"))["failures"]
+    return [f"{one['claim']}: {one['why']}; {one['again']}" for one in failures]
+
+
+def tests(paper: Paper) -> list[str]:
+    """The paper's own tests."""
+    own = paper.modules("tests")
+    return _unpassed(_pytest(paper, *own)) if own else []
+
+
+def shared_tests(paper: Paper) -> list[str]:
+    """The tests of all papers, as far as they bear this one's name: of its page and its
+    notebook.
+    """
+    own = {
+        place
+        for name in outline.papers(paper.folder)
+        for place in Paper(name, paper.folder).modules("tests")
+    }
+    paths = [
+        str(file)
+        for file in (paper.folder / "tests").glob("test_*.py")
+        if f"tests/{file.name}" not in own
+    ]
+    return _unpassed(_pytest(paper, "-k", paper.name, *paths)) if paths else []
+
+
+def figures(paper: Paper) -> list[str]:
+    """Figures that cannot be drawn in their reduced form, texts that overlap, and what the gallery
+    lacks.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        process = paper.run(
+            "-m", "theory_on_trial.command", "figures", paper.name, "--quick", "--out", scratch
+        )
+        names = {path.stem for path in Path(scratch, *paper.name.split(".")).glob("*.txt")}
+    if process.returncode:
+        return [f"the figures cannot be drawn: {last_line(process)}"]
+    own = paper.name.split(".")
+    gallery = paper.folder.joinpath("docs", "papers", *own)
+    faults = re.findall(rf"^{paper.name}\.\w+: .*", process.stdout, flags=re.MULTILINE)
+    if not gallery.parents[len(own) - 1].is_dir():
+        return faults
+    renew = f"`theory-on-trial figures {paper.name} --small --out docs/papers` puts it there"
+    for suffix in ("webp", "txt"):
+        stems = {path.stem for path in gallery.glob(f"*.{suffix}")}
+        faults += [f"the gallery lacks {name}.{suffix}: {renew}" for name in sorted(names - stems)]
+        faults += [
+            f"the gallery holds {name}.{suffix}, and no figure: delete it"
+            for name in sorted(stems - names)
+        ]
+    return faults
+
+
+def benchmark(paper: Paper) -> list[str]:
+    """Whether the benchmark runs at its reduced size."""
+    return _lines(
+        paper.run("-m", "benchmarks", paper.name, "--quick"), r"\w*Error: .*|.*: error: .*"
+    )
+
+
+ROW: dict[str, Step] = {
+    "files": files,
+    "no toy": toy,
+    "page": page,
+    "linters and types": linters,
+    "audit": audited,
+    f"claims, {SEEDS} seeds": claims,
+    "page and notebook, by the tests of all papers": shared_tests,
+    "its tests": tests,
+    "figures": figures,
+    "benchmark": benchmark,
+}
+"""What is run for a paper with a file in every folder, long steps before short ones."""
+ON_ONE_PAGE: dict[str, Step] = {
+    "audit": audited,
+    f"claims, {SEEDS} seeds": claims,
+    "figure": figures,
+    "linters and types": linters,
+    "form": form,
+    "no toy": toy,
+}
+"""What is run for a paper on one page; that its sides stand apart is seen when it is collected."""
+
+
+def on_one_page(paper: Paper) -> bool:
+    """Tell whether the checks of a paper mark their sides."""
+    return any(map(marked, _own_checks(paper)))
+
+
+def _own_checks(paper: Paper) -> list[Path]:
+    return outline.files(paper.name, paper.folder)
+
+
+def _pytest(
+    paper: Paper, *arguments: str, timeout: float = 600
+) -> subprocess.CompletedProcess[str]:
+    return paper.run(
+        "-m",
+        "pytest",
+        "-q",
+        "--tb=short",
+        "-rfE",
+        "-p",
+        "no:cacheprovider",
+        *arguments,
+        timeout=timeout,
+    )
+
+
+def _unpassed(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """A sentence for each test that did not pass; a file that cannot be collected has its reason
+    elsewhere.
+    """
+    failures = _lines(done, r"(?:ERROR|FAILED) .*", allowed=(0, _NO_TESTS))
+    reasons = [line[1:].strip() for line in done.stdout.splitlines() if line.startswith("E  ")]
+    return [
+        line if " - " in line or not reasons else f"{line} - {reasons[-1]}" for line in failures
+    ]
+
+
+def _lines(
+    done: subprocess.CompletedProcess[str], pattern: str, allowed: tuple[int, ...] = (0,)
+) -> list[str]:
+    """The lines in which a command says what is wrong; its last one where it fails and has no such
+    line.
+    """
+    if done.returncode in allowed:
+        return []
+    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
+    return [line for line in lines if re.fullmatch(pattern, line)] or [last_line(done)]
