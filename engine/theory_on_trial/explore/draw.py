@@ -21,7 +21,7 @@ _FURTHER = 4
 _TUPLE = 4
 """The most entries of a tuple whose length is free."""
 _BATCH = 100
-"""How many settings Hypothesis draws at a time."""
+"""How many settings Hypothesis draws at a time at most."""
 
 
 def domains(subject: Claim) -> dict[str, Alternative]:
@@ -40,7 +40,8 @@ def spread(subject: Claim, seed: int = 0) -> Iterator[dict[str, Any]]:
     """
     yield from ends(subject)
     for batch in itertools.count() if domains(subject) else ():
-        yield from filter(None, _drawn(subject, f"{subject.id}/{seed}/{batch}"))
+        count = min(10 * 2 ** min(batch, 9), _BATCH)  # most who ask want a few
+        yield from filter(None, _drawn(subject, f"{subject.id}/{seed}/{batch}", count))
 
 
 QUIET = hypothesis.settings(
@@ -52,12 +53,12 @@ QUIET = hypothesis.settings(
 )
 
 
-def _drawn(subject: Claim, seed: str) -> list[dict[str, Any]]:
+def _drawn(subject: Claim, seed: str, count: int) -> list[dict[str, Any]]:
     """A batch of what Hypothesis draws under a seed."""
     drawn: list[dict[str, Any]] = []
 
     @hypothesis.seed(seed)
-    @hypothesis.settings(QUIET, max_examples=_BATCH, phases=[hypothesis.Phase.generate])
+    @hypothesis.settings(QUIET, max_examples=count, phases=[hypothesis.Phase.generate])
     @hypothesis.given(settings_of(subject))
     def draw(chosen: dict[str, Any]) -> None:
         drawn.append(chosen)
