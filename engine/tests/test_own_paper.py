@@ -57,7 +57,10 @@ def programs(tmp_path_factory):
         "--no-deps",
     ]
     subprocess.run([*pip, ROOT / "engine"], check=True)
-    link(*folder.rglob("site-packages"), ["hypothesis", "pytest-xdist", *engine(found).requires])
+    link(
+        *folder.rglob("site-packages"),
+        ["annotated-types", "hypothesis", "joblib", "pytest-xdist", *engine(found).requires],
+    )
     return found
 
 

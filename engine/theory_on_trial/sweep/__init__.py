@@ -53,7 +53,7 @@ def sweep(
 
     The random stream of a cell (a combination and a seed) is `fold_in(fold_in(key, hash), seed)`
     with a 64-bit hash of the names and values of its parameters. It depends on nothing else, so
-    that the order and the extent of the grid, the chunks, the devices and the executor change no
+    that the order and the extent of the grid, the chunks, the devices and the workers change no
     number: to the last bit in mode "map", to rounding in mode "vmap", where the size of the batch
     shows in the last digits. Numbers are computed in JAX's present precision.
 
