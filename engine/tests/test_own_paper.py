@@ -59,7 +59,10 @@ def programs(tmp_path_factory):
     subprocess.run([*pip, ROOT / "engine"], check=True)
     link(
         *folder.rglob("site-packages"),
-        ["hypothesis", "pytest-xdist", "jax", "jaxtyping", *engine(found).requires],
+        [
+            *("annotated-types", "hypothesis", "jax", "jaxtyping", "joblib", "pytest-xdist"),
+            *engine(found).requires,
+        ],
     )
     return found
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from scipy import signal, stats
 
-from theory_on_trial.base.compilation_cache import programs_asked_for
 from theory_on_trial.base.mapping import map_cells, quick_jit
 from theory_on_trial.decide.decision import Prediction
 from theory_on_trial.decide.sampling import Independence, _proxy, wanting
@@ -222,11 +221,17 @@ def test_the_measurement_is_traced_a_few_times_and_compiled_once():
         traces.append(key)
         return jax.random.normal(key)
 
+    compiled = []
+
+    def listen(event, *_, **__):
+        compiled.extend([event] * event.endswith("jaxpr_to_mlir_module_duration"))
+
     decide(jax.random.normal)
-    before = programs_asked_for()
+    jax.monitoring.register_event_duration_secs_listener(listen)
     decide(measure)
+    jax.monitoring.unregister_event_duration_listener(listen)
     assert len(traces) == 4
-    assert programs_asked_for() - before == 1
+    assert len(compiled) == 1
 
 
 def test_a_program_compiled_quickly_draws_the_same_numbers_but_for_rounding():

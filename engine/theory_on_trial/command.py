@@ -58,6 +58,10 @@ def _called(given: list[str]) -> int:
         status: int = options.call(options)
     except ValueError as error:
         parser.error(str(error))
+    except ModuleNotFoundError as error:
+        if error.name not in ("hypothesis", "joblib", "matplotlib", "xarray"):
+            raise
+        parser.error(f"this needs {error.name}: pip install 'theory-on-trial[audit,figures]'")
     return status
 
 

@@ -450,7 +450,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         entry for entry in pyfuncitem.user_properties if entry[0] not in _PROPERTIES
     ]
     rows: list[Row] = []
-    programs = _programs()
     try:
         with recorded(claim, trial, command) as rows, explain():
             result = yield
@@ -481,8 +480,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         raise
     finally:
         pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
-        asked = claim.paper, _programs() - programs
-        pyfuncitem.user_properties.append(("programs", asked))
     unexpected = [row.failure() for row in rows if not row.as_expected]
     if unexpected:
         unexpected += where(trial.findings)
@@ -532,7 +529,6 @@ def _is_outside(step: TracebackType) -> bool:
 _OUTSIDE = 2  # the exit status of a usage that no claim answers
 _PROPERTIES = (
     "ledger",
-    "programs",
     "skipped",
     "outside",
     "plain",
@@ -544,15 +540,6 @@ def _not_run(claim: Any, reason: str) -> list[dict[str, str]]:
     """What the ledger says of a claim that was left out, and of its published form."""
     names = [claim.id] + [f"{claim.id}-as-published"] * (claim.as_published is not None)
     return [{"id": name, "tier": claim.tier, "reason": reason} for name in names]
-
-
-def _programs() -> int:
-    """How many programs this process has asked for; none as long as nobody needed JAX."""
-    if "jax" not in sys.modules:
-        return 0
-    from theory_on_trial.base.compilation_cache import programs_asked_for
-
-    return programs_asked_for()
 
 
 def _the_same(items: list[pytest.Item], config: pytest.Config) -> list[pytest.Item]:
@@ -629,7 +616,6 @@ class Ledger:
         self.not_run: dict[str, dict[str, str]] = {}
         self.deselected: set[str] = set()  # by -k or -m
         self.outside = 0  # how many claims said nothing for their settings
-        self.programs: dict[str, tuple[int, int | None]] = {}  # of each paper, with its ceiling
         self.heard = False  # whether a claim has had its line
         self.told: set[str] = set()  # rows of which pytest itself says why they fail
         self.running: dict[str, None] = {}  # tests that have begun and not ended
@@ -805,8 +791,6 @@ class Ledger:
             self.told |= {
                 row.id for row in rows if outcome == "failed" and self.config.option.tbstyle != "no"
             }
-            for paper, count in (value for name, value in properties if name == "programs"):
-                self.programs[paper] = self.programs.get(paper, 0) + count
             left_out = [
                 entry
                 for name, entries in properties
@@ -887,6 +871,7 @@ class Ledger:
             left_out = {
                 "claims_not_run": list(self.not_run.values()),
                 "claims_deselected": sorted(self.deselected),
+                "used_jax": "jax" in sys.modules,
             }
             self.config.workeroutput.update(left_out)  # type: ignore[attr-defined]
             return
@@ -900,8 +885,6 @@ class Ledger:
             self._close_journal()
             return
         self.rows.sort(key=lambda row: row.paper)
-        if any(self.programs.values()):
-            import jax  # noqa: F401 -- the workers of pytest-xdist had it: the platform is told
         # A test that is marked xfail, or skips itself after a decision, is no failure of pytest's.
         unexpected = not all(row.as_expected for row in self.rows)
         if unexpected and session.exitstatus == 0:
@@ -963,6 +946,8 @@ class Ledger:
         for entry in getattr(node, "workeroutput", {}).get("claims_not_run", []):
             self.not_run[entry["id"]] = entry
         self.deselected |= set(getattr(node, "workeroutput", {}).get("claims_deselected", []))
+        if getattr(node, "workeroutput", {}).get("used_jax"):
+            import jax  # noqa: F401 -- the ledger tells its platform
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the ledger."""
@@ -1003,11 +988,6 @@ class Ledger:
             )
         if self.not_run:
             terminalreporter.write_line(not_run_sentence(list(self.not_run.values()), tier))
-        counts = ", ".join(
-            f"{paper} {count}" for paper, count in sorted(self.programs.items()) if count
-        )
-        if counts:
-            terminalreporter.write_line(f"compiled programs: {counts}")
         for option in ("ledger", "report"):
             path = self.config.getoption(f"trial_{option}")
             if path and not any(text.startswith(f"{path} ") for text in self.unwritten):

@@ -72,7 +72,6 @@ PixelNoise = Annotated[
 ]
 EncoderViews = Annotated[int, Interval(2, 4, why="with more views the noise hardly counts")]
 WIDTH = 16  # features of the trained encoder
-MOST_SECONDS = 6  # every view of 1797 digits passes the encoder
 
 
 def planted_variances(signals, decay, noise):

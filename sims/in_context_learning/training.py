@@ -22,7 +22,7 @@ from sims.in_context_learning.learner import Transformer, require_readable
 from sims.in_context_learning.prompts import PromptLaw, Prompts, draw_prompts, tokens
 from theory_on_trial.base.progress import ProgressSetting, progress_bar
 from theory_on_trial.contract import Interval, NonNegative, guarded
-from theory_on_trial.sweep.run import current_settings
+from theory_on_trial.sweep.chunk import current_settings
 from theory_on_trial.sweep.store import ChunkStore
 
 # Read as it is loaded, and no more of the package than the weights depend on: hours of training

@@ -231,7 +231,7 @@ def figures(paper: Paper) -> list[str]:
     if not gallery.parents[len(own) - 1].is_dir():
         return faults
     renew = f"`theory-on-trial figures {paper.name} --small --out docs/papers` puts it there"
-    for suffix in ("webp", "json", "txt"):
+    for suffix in ("webp", "txt"):
         stems = {path.stem for path in gallery.glob(f"*.{suffix}")}
         faults += [f"the gallery lacks {name}.{suffix}: {renew}" for name in sorted(names - stems)]
         faults += [
