@@ -400,7 +400,8 @@ def test_an_undecided_control_published_form_or_wrong_process_says_so_too():
     wrong = sampled(normal, control_processes={"near": near, "far": far}, margin=0.1, most=12_000)
     assert [c.outcome for c in wrong.controls] == ["REFUTED", "INCONCLUSIVE", "REFUTED"]
     assert re.fullmatch(
-        r"the wrong process 'near': after \d+ samples .* about \d+ samples would .*", wrong.note
+        r"the wrong process 'near': (the truth lies .*; )?after \d+ samples .* about \d+ samples would .*",
+        wrong.note,
     )
 
 
