@@ -400,12 +400,13 @@ def test_an_undecided_control_published_form_or_wrong_process_says_so_too():
     trial.distribution(sampler=normal, cdf=stats.norm.cdf, margin=0.1, controls=shifted, most=2000)
     assert about(trial.findings[0].note) > 2000
     near, far = (
-        lambda generator, n, shift=shift: generator.normal(shift, size=n) for shift in (0.05, 1)
+        lambda generator, n, shift=shift: generator.normal(shift, size=n) for shift in (0.12, 1)
     )
-    wrong = sampled(normal, control_processes={"near": near, "far": far}, margin=0.1, most=4500)
+    wrong = sampled(normal, control_processes={"near": near, "far": far}, margin=0.1, most=12_000)
     assert [c.outcome for c in wrong.controls] == ["REFUTED", "INCONCLUSIVE", "REFUTED"]
     assert re.fullmatch(
-        r"the wrong process 'near': after \d+ samples .* about \d+ samples would .*", wrong.note
+        r"the wrong process 'near': (the truth lies .*; )?after \d+ samples .* about \d+ samples would .*",
+        wrong.note,
     )
 
 

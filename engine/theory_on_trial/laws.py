@@ -434,11 +434,11 @@ def _least_centre(
     def evidence(m: np.ndarray) -> np.ndarray:  # against "the centre is at most m"
         g = np.tanh(slope * (x - m))
         square = g * g
-        first, second, third, fourth = (
+        q1, q2, q3, q4 = (
             np.add.reduceat(power, starts[:-1], axis=0)
             for power in (g, square, square * g, square * square)
         )
-        return _mixed(_gains(bets, bets, first, second, third, fourth), _AIM_WEIGHTS)
+        return _mixed(_gains(bets, bets, q1, q2, q3, q4), _AIM_WEIGHTS)
 
     spread = np.median(np.abs(x - start), axis=0) / np.sqrt(len(x))
     return _end(evidence, threshold, start, spread, np.full(start.shape, -np.inf))
