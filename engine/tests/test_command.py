@@ -150,6 +150,16 @@ def test_an_interrupt_ends_in_one_line(here, capsys, monkeypatch):
     assert capsys.readouterr().err == "theory-on-trial: interrupted\n"
 
 
+def test_an_extra_that_is_missing_is_named(here, capsys, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("theory_on_trial.explore.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    with pytest.raises(SystemExit, match="2"):
+        main(["search", "triangle"])
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith("this needs hypothesis: pip install 'theory-on-trial[audit,figures]'")
+
+
 def test_the_version_is_told(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
