@@ -198,8 +198,8 @@ def gallery(prefix: str = "") -> str:
     """
     topics = list(by_topic())
     buttons = [
-        f'<input type="radio" name="topic" id="topic-{n}"{" checked" * (not n)}>'
-        f'<label for="topic-{n}">{escape(topic)}</label>'
+        f'<label><input type="radio" name="topic" id="topic-{n}"{" checked" * (not n)}> '
+        f"{escape(topic)}</label>"
         for n, topic in enumerate(["all", *topics])
     ]
     hidden = ", ".join(

@@ -593,7 +593,7 @@ def _doubts(
         size = float(residuals.max() / largest)
         doubts.append(
             Doubt(
-                "directions of nearly equal variance are not told apart",
+                "directions of nearly equal variance are not distinguished",
                 size,
                 "of the largest variance",
             )

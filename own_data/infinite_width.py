@@ -24,7 +24,7 @@ Movement = Annotated[
 LayerExponents = Annotated[Float[np.ndarray, " layers"], SCALE]
 RateExponent = Annotated[float, SCALE]
 
-_NEAR = 0.1  # exponents nearer to zero are not told apart from it
+_NEAR = 0.1  # exponents nearer to zero are not distinguished from it
 _SIGNIFICANT = 0.01
 _ROUNDING = 1e-6
 _FEWEST_WIDTHS = 3

@@ -490,7 +490,7 @@ def _doubts(
                 f"level widths of {levels.width:.3g} are below twice the spacing of predictions"
             )
             doubts.append(
-                Doubt(f"{reason}: which share a level hangs on rounding", np.inf, "of K2")
+                Doubt(f"{reason}: which share a level depends on rounding", np.inf, "of K2")
             )
     if _too_good(levels, y - predictions, h):
         reason = (

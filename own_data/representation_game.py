@@ -153,11 +153,11 @@ def optimal_representation(
         mixed: whether to hedge by drawing the representation at random.
         seed: of the halves of the rows.
 
-    Where λ_r and λ_(r+1) cannot be told apart no R is given, only its regret and, if asked for, the
-    mixture. Doubts name few rows, heavy tails, rows that resemble their neighbours or are copied,
-    and few past tasks. Raises ValueError for r >= d, for fewer than 40 rows or d + 1, for features
-    that are dependent (their rank is said), and for an S that is not symmetric and positive
-    semidefinite or is zero.
+    If the data do not distinguish λ_r and λ_(r+1), the tool gives no R, only its regret and, if
+    asked for, the mixture. Doubts name few rows, heavy tails, rows that resemble their neighbours
+    or are copied, and few past tasks. Raises ValueError for r >= d, for fewer than 40 rows or d +
+    1, for features that are dependent (their rank is said), and for an S that is not symmetric and
+    positive semidefinite or is zero.
     Source: `theory.representation_game`; intervals by the grouped jackknife.
 
     >>> rows = np.random.default_rng(0).standard_normal((2000, 4)) * np.sqrt([10, 3, 1, 0.5])
@@ -432,8 +432,8 @@ def _untold(pure: Estimate, mixture: Estimate | None, kept: int) -> str:
         "" if mixture is None else f", drawn at random {mixture} by the mixture, which is given"
     )
     return (
-        f"lambda_{kept} and lambda_{kept + 1} cannot be told apart, so that no {kept} directions "
-        "lead: take another r; "
+        f"lambda_{kept} and lambda_{kept + 1} cannot be distinguished, so that no {kept} "
+        "directions lead: take another r; "
         f"the worst regret is {pure} {_SHARE} whichever is taken{clause}"
     )
 
@@ -486,7 +486,7 @@ def _doubts(
         products = np.mean(squares[:, :-1] * squares[:, -1:], axis=0)
         by_data = float(spectrum[kept] * np.sum(products / weights)) / len(scores)
         if loadings is not None and halves > _LARGE * spectrum[kept]:
-            reason = "few rows or past tasks: the directions hang on which ones there were"
+            reason = "few rows or past tasks: the directions depend on which ones there were"
             doubts.append(Doubt(reason, halves / largest, _SHARE))
         elif by_data > _OFF * excess or halves > 2 * _OFF * excess:
             reason = (

@@ -30,7 +30,7 @@ _LEAST_LEFT = 10  # in all; outside a member that has no residual on its own
 _NEAR = 5  # least squares is undefined where k = p, and diverges on either side
 _ALIKE = 0.2
 _UNEVEN = (
-    0.15  # relative: what of the risk may hang on a row's nearest ones, and on unequal leverages
+    0.15  # relative: what of the risk may depend on a row's nearest ones, and on unequal leverages
 )
 _FAR = 3.5
 _EXPECTED = (

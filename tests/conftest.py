@@ -12,9 +12,8 @@ pytest.register_assert_rewrite("promises")
 install_import_hook(["theory", "sims", "own_data"], "theory_on_trial.testing.suite.typechecker")
 
 from theory_on_trial.base.compilation_cache import enable_compilation_cache  # noqa: E402 -- after the hook
-from theory_on_trial.testing.children import true_children, warm_children, warm_python  # noqa: E402 -- after the hook
 from theory_on_trial.testing.suite import programs_of_one_module  # noqa: E402 -- after the hook
 
-__all__ = ["programs_of_one_module", "true_children", "warm_children", "warm_python"]
+__all__ = ["programs_of_one_module"]
 
 enable_compilation_cache()

@@ -45,7 +45,7 @@ def test_the_spread_is_that_of_a_covariance_matrix():
             weight**2 * np.sqrt(np.linalg.eigvalsh(covariance)[-1]) * law @ np.hypot(*features.T)
         )
     assert predicted.spread(*WORLD) == pytest.approx(
-        sum(terms) / predicted.collision_probability(weights), rel=1e-12
+        sum(terms) / predicted.collision_probability(weights), rel=1e-12, abs=0
     )
 
 
@@ -71,15 +71,15 @@ def test_the_losses_are_those_of_all_triples(loss):
         term *= LOSSES[loss](float(features[x] @ (features[y] - features[z])))
         total["any"] += term
         total["same class" if c == d else "another class"] += term
-    assert observed.contrastive_loss(*SMALL, loss) == pytest.approx(total["any"], rel=1e-12)
-    assert observed.block_loss(*SMALL, loss, 1) == pytest.approx(total["any"], rel=1e-12)
+    assert observed.contrastive_loss(*SMALL, loss) == pytest.approx(total["any"], rel=1e-12, abs=0)
+    assert observed.block_loss(*SMALL, loss, 1) == pytest.approx(total["any"], rel=1e-12, abs=0)
     assert 0.62 * predicted.supervised_loss(*SMALL, loss) == pytest.approx(
-        total["supervised"], rel=1e-12
+        total["supervised"], rel=1e-12, abs=0
     )
     same = observed.pair_loss(*SMALL, loss, "same class")
     another = observed.pair_loss(*SMALL, loss, "another class")
     assert (0.38 * same, 0.62 * another) == pytest.approx(
-        (total["same class"], total["another class"]), rel=1e-12
+        (total["same class"], total["another class"]), rel=1e-12, abs=0
     )
 
 
@@ -95,7 +95,7 @@ def test_losses_of_several_negatives_are_those_of_all_tuples(negatives, views):
             1 + views * sum(math.exp(scores[x, z] - scores[x, y]) for z in (first, second))
         )
     assert observed.contrastive_loss(*SMALL, "logistic", negatives, views) == pytest.approx(
-        total, rel=1e-12
+        total, rel=1e-12, abs=0
     )
 
 
@@ -110,7 +110,7 @@ def test_infonce_is_that_of_all_candidates(critic):
         observed.infonce(TABLE, critic, 4, leave_out_positive=left_out)
         for left_out in (False, True)
     ]
-    assert both == pytest.approx(total, rel=1e-12)
+    assert both == pytest.approx(total, rel=1e-12, abs=0)
 
 
 def test_a_certificate_is_vacuous_where_zero_features_do_as_well():
@@ -119,9 +119,9 @@ def test_a_certificate_is_vacuous_where_zero_features_do_as_well():
     assert tool.contrastive_report(long, WEIGHTS, unit="hinge").vacuous
     report = tool.contrastive_report(short, WEIGHTS, unit="hinge")
     assert not report.vacuous
-    assert report.supervised_bound == pytest.approx(0.9878061, rel=1e-6)
+    assert report.supervised_bound == pytest.approx(0.9878061, rel=1e-6, abs=0)
     nats = tool.contrastive_report(short * math.log(2), WEIGHTS)
-    assert nats.supervised_bound == pytest.approx(0.9878061 * math.log(2), rel=1e-6)
+    assert nats.supervised_bound == pytest.approx(0.9878061 * math.log(2), rel=1e-6, abs=0)
 
 
 def test_a_report_of_many_negatives():

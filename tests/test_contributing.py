@@ -14,7 +14,6 @@ import pytest
 
 from theory_on_trial.papers import lay_down, steps
 from theory_on_trial.papers.row import Paper
-from theory_on_trial.testing.warm_python import started
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -24,13 +23,10 @@ ROW = "uniform_row"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def warm_python():
-    """Whatever is started as `sys.executable` starts in a moment: all that follows are programs,
-    dozens of them.
-    """
-    with started() as python, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "executable", python)
-        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # in a copy it disturbs nobody
+def bytecode():
+    """All that follows are programs, dozens of them; in a copy their bytecode disturbs nobody."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         yield
 
 

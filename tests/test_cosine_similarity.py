@@ -59,7 +59,7 @@ def test_the_balance_of_factors_near_dependence_is_that_of_many_digits(condition
         half = root**-1 * vectors * mpmath.diag([value**0.25 for value in values])
         ends = mpmath.eigsy(half * half.T, eigvals_only=True)
         expected = float(max(ends) / min(ends))
-    assert tool.cosine_range(b, A=a).imbalance == pytest.approx(expected, rel=1e-6)
+    assert tool.cosine_range(b, A=a).imbalance == pytest.approx(expected, rel=1e-6, abs=0)
 
 
 def test_a_cosine_that_is_small_beside_its_terms_has_a_range():
@@ -132,7 +132,7 @@ def test_a_fit_is_the_least_however_unlike_the_sizes_of_its_factors_are_at_the_s
     kept = values[: A.shape[1]]
     least = np.sum(kept * 5.0 / (kept + 5.0)) + values[A.shape[1] :].sum()
     assert observed.fit(X, factor * A, B / factor, 5.0, "product").value == pytest.approx(
-        least, rel=1e-12
+        least, rel=1e-12, abs=0
     )
 
 

@@ -51,13 +51,13 @@ def test_sums_over_components_are_integrals_over_the_posterior(y):
     mass = integral(lambda x: 1.0)
     mean = integral(lambda x: x) / mass
     at = np.array([y])
-    assert np.exp(observed.log_density(MIXTURE, at, 0.8)) == pytest.approx(mass, rel=1e-9)
-    assert observed.posterior_mean(MIXTURE, at, 0.8)[0] == pytest.approx(mean, rel=1e-9)
+    assert np.exp(observed.log_density(MIXTURE, at, 0.8)) == pytest.approx(mass, rel=1e-9, abs=0)
+    assert observed.posterior_mean(MIXTURE, at, 0.8)[0] == pytest.approx(mean, rel=1e-9, abs=0)
     for k, moment in enumerate(observed.line_moments(MIXTURE, at, LINE, 0.8, 5), start=2):
         assert moment == pytest.approx(integral(lambda x, k=k: (x - mean) ** k) / mass, abs=1e-9)
     chance = 1 / (1 + np.exp((2 - 2 * y) / 0.8**2) / 3)  # of the second of two points
     two = observed.point_moment(np.array([0.25, 0.75]), np.array([[0.0], [2.0]]), at, 0.8, 2)
-    assert two == pytest.approx(4 * chance * (1 - chance), rel=1e-12)
+    assert two == pytest.approx(4 * chance * (1 - chance), rel=1e-12, abs=0)
 
 
 def test_what_returns_its_input_has_no_residual():
@@ -71,7 +71,7 @@ def test_a_region_has_the_components_of_its_submatrix_given_all_of_y():
     assert variances[::-1] == pytest.approx([0.23672, 0.54395], abs=5e-6)
     embedded = np.pad(directions[:, 0], (0, 4))
     assert observed.line_moments(WORLD, Y, embedded, 0.7, 2)[0] == pytest.approx(
-        variances[0], rel=1e-9
+        variances[0], rel=1e-9, abs=0
     )
     cropped = observed.Mixture(WEIGHTS, WORLD.means[:, :2], WORLD.covariances[:, :2, :2])
     alone = np.linalg.eigvalsh(observed.posterior_covariance(cropped, Y[:2], 0.7))
@@ -84,7 +84,7 @@ def test_a_region_has_the_components_of_its_submatrix_given_all_of_y():
 def test_pairs_are_of_the_mixture_and_the_noise(law, kurtosis):
     x, y = observed.sample_pairs(np.random.default_rng(0), WORLD, 0.7, 200_000, law)
     noise = ((y - x) / 0.7).ravel()
-    assert (np.mean(noise**2), np.mean(noise**4)) == pytest.approx((1, kurtosis), rel=0.03)
+    assert (np.mean(noise**2), np.mean(noise**4)) == pytest.approx((1, kurtosis), rel=0.03, abs=0)
     mean = WEIGHTS @ WORLD.means
     second = np.einsum(
         "k,kij->ij", WEIGHTS, WORLD.covariances + WORLD.means[:, :, None] * WORLD.means[:, None]
@@ -101,22 +101,22 @@ def test_a_posterior_mean_tells_its_own_moments():
     covariance = observed.posterior_covariance(WORLD, Y, 0.7)
     variances = [part.deviation**2 for part in exact.components]
     assert exact.answerable
-    assert variances == pytest.approx(np.linalg.eigvalsh(covariance)[::-1], rel=1e-9)
-    assert exact.trace == pytest.approx(np.trace(covariance) / 0.49, rel=1e-9)
+    assert variances == pytest.approx(np.linalg.eigvalsh(covariance)[::-1], rel=1e-9, abs=0)
+    assert exact.trace == pytest.approx(np.trace(covariance) / 0.49, rel=1e-9, abs=0)
     assert sum(part.share for part in exact.components) == pytest.approx(1)
     assert exact.derivative_error == 0
     by_differences = tool.posterior_uncertainty(denoiser(WORLD, 0.7), Y, 0.7, n_components=6)
     assert 0 < by_differences.derivative_error < 0.1
     for part, other in zip(exact.components, by_differences.components, strict=True):
         second, third, fourth = observed.line_moments(WORLD, Y, part.direction, 0.7, 4)
-        assert part.skewness == pytest.approx(third / second**1.5, rel=1e-7)
-        assert part.excess_kurtosis == pytest.approx(fourth / second**2 - 3, rel=1e-7)
-        assert other.deviation == pytest.approx(part.deviation, rel=1e-5)
+        assert part.skewness == pytest.approx(third / second**1.5, rel=1e-7, abs=0)
+        assert part.excess_kurtosis == pytest.approx(fourth / second**2 - 3, rel=1e-7, abs=0)
+        assert other.deviation == pytest.approx(part.deviation, rel=1e-5, abs=0)
         assert other.excess_kurtosis == pytest.approx(part.excess_kurtosis, abs=1e-3)
     lower = tool.posterior_uncertainty(
         lambda y: (0.5 * y).astype(np.float32), Y, 0.7, order=2
     ).components[0]
-    assert lower.deviation == pytest.approx(0.7 * math.sqrt(0.5), rel=1e-6)
+    assert lower.deviation == pytest.approx(0.7 * math.sqrt(0.5), rel=1e-6, abs=0)
     assert np.isnan([lower.skewness, lower.excess_kurtosis]).all()
 
 
@@ -150,15 +150,17 @@ def test_many_coordinates_are_looked_at_by_products_alone():
     denoise, y, matrix = smoother(120, variances, 0.5)
     answer = tool.posterior_uncertainty(denoise, y, 0.5)
     kept = 0.25 * variances / (variances + 0.25)
-    assert [part.deviation**2 for part in answer.components] == pytest.approx(kept[:3], rel=1e-4)
-    assert answer.trace == pytest.approx(np.trace(matrix), rel=0.1)
+    assert [part.deviation**2 for part in answer.components] == pytest.approx(
+        kept[:3], rel=1e-4, abs=0
+    )
+    assert answer.trace == pytest.approx(np.trace(matrix), rel=0.1, abs=0)
     assert (answer.asymmetry, answer.doubts) == (pytest.approx(0, abs=1e-9), ())
     assert all(part.residual < 1e-2 for part in answer.components)
-    assert answer.sigma_seen.value == pytest.approx(0.5, rel=0.25)
+    assert answer.sigma_seen.value == pytest.approx(0.5, rel=0.25, abs=0)
     crooked = matrix + 0.2 * np.triu(np.random.default_rng(1).normal(size=(120, 120)), 1)
     odd = np.linalg.norm(crooked - crooked.T) / np.linalg.norm(crooked)
     refused = tool.posterior_uncertainty(lambda z: crooked @ z, y, 0.5)
-    assert refused.asymmetry == pytest.approx(odd, rel=0.1)
+    assert refused.asymmetry == pytest.approx(odd, rel=0.1, abs=0)
     assert not refused.answerable
 
 
@@ -172,8 +174,8 @@ def test_what_is_certain_has_no_variance_in_whatever_unit_and_hides_no_other(dim
         first, second = tool.posterior_uncertainty(
             lambda z, u=unit: u * jnp.tanh(z / u), unit * y, unit
         ).components[:2]
-        assert first.deviation == pytest.approx(unit / math.cosh(0.3), rel=1e-9)
-        assert first.skewness == pytest.approx(-2 * math.sinh(0.3), rel=1e-6)
+        assert first.deviation == pytest.approx(unit / math.cosh(0.3), rel=1e-9, abs=0)
+        assert first.skewness == pytest.approx(-2 * math.sinh(0.3), rel=1e-6, abs=0)
         assert second.deviation == pytest.approx(0, abs=1e-9 * unit)
     assert tool.posterior_uncertainty(lambda z: 0 * z, y, 1.0).components[0].deviation == 0
     assert tool.posterior_uncertainty(lambda z: 0 * z + z.mean() / 2, y, 1.0).components[
@@ -208,7 +210,7 @@ def test_a_denoiser_in_single_precision_has_its_four_moments(dim):
     part = answer.components[0]
     t = np.tanh(z[0] * np.sign(part.direction @ frame[:, 0]) / sigma**2)
     assert answer.derivative_error < 0.1
-    assert part.deviation == pytest.approx(np.sqrt(1 - t**2), rel=0.01)
+    assert part.deviation == pytest.approx(np.sqrt(1 - t**2), rel=0.01, abs=0)
     assert part.skewness == pytest.approx(-2 * t / np.sqrt(1 - t**2), abs=0.05)
     assert part.excess_kurtosis == pytest.approx((1 + 3 * t**2) / (1 - t**2) - 3, abs=0.15)
 

@@ -17,6 +17,7 @@ from theory_on_trial.trial import registry
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
+PAPERS = sorted((ROOT / "docs" / "papers").glob("*.md"))
 EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:\n^```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
 REFERENCE = re.compile(r"(?:((?:`\w+`, )*`\w+`) of )?\[`([\w.]+)`\]\[\]")
 
@@ -55,8 +56,14 @@ def test_examples_print_what_the_page_says(page):
         del registry._REGISTERED[key]  # claims of a page are nobody else's
 
 
-@pytest.mark.parametrize("paper", ["random_walk_pca", "naive_bayes_vs_logistic"])
-def test_the_tables_of_a_page_hold_every_claim(paper):
+@pytest.mark.parametrize("page", PAPERS, ids=lambda page: page.stem)
+def test_a_page_says_at_its_top_what_was_read(page):
+    top = page.read_text(encoding="utf-8").partition("\n## ")[0]
+    assert re.search(r"^> \*\*.*\bread\b", top, flags=re.MULTILINE)
+
+
+def test_the_tables_of_a_page_hold_every_claim():
+    paper = "naive_bayes_vs_logistic"
     hook = runpy.run_path(str(ROOT / "docs" / "from_source.py"))
     own = [claim for claim in claims(paper) if not claim.published_form]
     table = hook["claims_table"](paper)

@@ -1,6 +1,5 @@
 """The figures' framework: registration, settings, captions, files, and the command."""
 
-import json
 import os
 import re
 import signal
@@ -17,7 +16,8 @@ from scipy import stats
 
 from theory_on_trial import claims
 from theory_on_trial.figures.command import main
-from theory_on_trial.figures.drawing import Figure, figure, figures
+from theory_on_trial.figures.drawing import Figure, figure, figures, style
+from theory_on_trial.figures.layout import collisions
 from theory_on_trial.figures.panels import log_spaced, points_with_intervals, student_interval
 
 
@@ -67,20 +67,46 @@ def two_titles(width: int = 3):
     return fig
 
 
-def test_texts_that_overlap_are_said_and_kept_beside_the_plotted_numbers(tmp_path):
-    (_, numbers, _), overlaps = Figure("paper", "F1", two_titles, {}).save(
+def test_texts_that_overlap_are_said(tmp_path):
+    (picture, caption), overlaps = Figure("paper", "F1", two_titles, {}).save(
         tmp_path, quick=False, small=True
     )
-    kept = json.loads(numbers.read_text(encoding="utf-8"))
-    assert overlaps == kept["overlaps"] == ["'one' and 'other' overlap"]
-    assert (kept["axes"][0]["x"], kept["axes"][0]["y"]) == (
-        "$κ_{n}$ of 2$^{n}$ in x_left_right",
-        "T$_2$ of a_b",
-    )
+    assert overlaps == ["'one' and 'other' overlap"]
+    assert (picture.suffix, caption.suffix) == (".webp", ".txt")
     assert figures("briefs.taylor_attention")[0].marks == ""
     assert figures("briefs.attention_gradients")[0].marks.startswith(
         "points: largest derivative by complex steps; lin"
     )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda axes: axes.figure.text(0.9, 0.5, "much too long a text"), "leaves the figure"),
+        (lambda axes: axes.set_xticks([0, 0.1], ["100000", "1000000"]), "overlap"),
+        (lambda axes: axes.text(0, 0.95, "in the legend's place"), "overlap"),
+        (lambda axes: axes.text(0.5, 0.2, "on the line"), None),
+        (lambda axes: [axes.text(0.5, 0.2, text, visible=False) for text in "ab"], None),
+    ],
+)
+def test_collisions_are_named(spoil, sentence):
+    with style():
+        fig, axes = plt.subplots(figsize=(4, 3))
+        axes.plot([0, 1], [0, 1], label="a line")
+        axes.set(xlabel="time", ylabel="distance", title="a title")
+        axes.legend(loc="upper left")
+        spoil(axes)
+        found = collisions(fig)
+    plt.close(fig)
+    assert found == [] if sentence is None else any(sentence in text for text in found)
+
+
+@pytest.mark.parametrize(
+    "name", ["in_context_learning.F9", "briefs.attention_gradients", "briefs.taylor_attention"]
+)
+def test_nothing_in_quick_figures_overlaps(name, tmp_path):
+    for entry in figures(name):
+        assert entry.save(tmp_path, quick=True)[1] == []
 
 
 def without_caption(width: int = 1):

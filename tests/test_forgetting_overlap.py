@@ -59,7 +59,7 @@ def test_a_wide_net_forgets_what_its_tangent_kernel_says():
     left = targets[1] - second @ np.linalg.pinv(first) @ targets[0]
     moved = first @ second.T @ np.linalg.solve(second @ second.T + 0.5 * np.eye(3), left)
     assert observed.lazy_forgetting(key, points, targets, 0.5, 1024) == pytest.approx(
-        moved @ moved, rel=1e-3
+        moved @ moved, rel=1e-3, abs=0
     )
 
 
@@ -79,11 +79,11 @@ def test_few_steps_along_short_directions_keep_their_digits(rate, small, steps):
             weights += mpmath.mpf(rate) * (task.T * (labels - task * weights))
         exact = float((mpmath.matrix(first.tolist()) * weights)[0] ** 2)
     assert predicted.stopped_forgetting(first, second, residual, rate, steps) == pytest.approx(
-        exact, rel=1e-10
+        exact, rel=1e-10, abs=0
     )
     assert predicted.stopped_forgetting(
         [[0, 1]], np.diag([1, 1e-9]), [0, 1], 1, 10
-    ) == pytest.approx(1e-16, rel=1e-12)
+    ) == pytest.approx(1e-16, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize(

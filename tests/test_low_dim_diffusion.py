@@ -38,11 +38,11 @@ def test_vanishing_and_huge_noise_leave_the_nearest_subspace_and_the_prior():
     x, bases, weights = mixture()
     nearest = bases[int(np.argmax([np.linalg.norm(x[0] @ one) for one in bases]))]
     found = predicted.posterior_mean(x[:1], bases, weights, 1.0, 1e-30)[0]
-    assert found == pytest.approx(nearest @ nearest.T @ x[0], rel=1e-12)
+    assert found == pytest.approx(nearest @ nearest.T @ x[0], rel=1e-12, abs=0)
     on_it = predicted.posterior_variance(x @ nearest @ nearest.T, bases, weights, 1.0, 1e-8)
-    assert on_it == pytest.approx(np.full(5, 1e-16 * nearest.shape[1]), rel=1e-9)
+    assert on_it == pytest.approx(np.full(5, 1e-16 * nearest.shape[1]), rel=1e-9, abs=0)
     blind = predicted.posterior_variance(x, bases, weights, 1.0, 1e9)
-    assert blind == pytest.approx(np.full(5, weights @ [1, 2, 2]), rel=1e-6)
+    assert blind == pytest.approx(np.full(5, weights @ [1, 2, 2]), rel=1e-6, abs=0)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_least_loss_is_the_prior_less_what_the_weight_of_the_true_subspace_k
     alone = np.exp((subspaces - 1) * np.log1p(np.maximum(np.expm1(-others) @ chances, 1e-15 - 1)))
     kept = np.sum(alone * (np.exp(np.log(y) - y) @ (true * chances))) * 0.1
     assert predicted.mmse(dim, subspaces, 1.0, noise) == pytest.approx(
-        dim - 2 * kept / (1 + kappa), rel=1e-8
+        dim - 2 * kept / (1 + kappa), rel=1e-8, abs=0
     )
 
 
@@ -82,7 +82,9 @@ def test_the_least_loss_lies_between_genie_and_prior_and_grows_with_the_subspace
     assert losses[0] <= losses[1] * (1 + 1e-9)
     assert losses[1] <= losses[2] * (1 + 1e-9)
     assert losses[2] <= dim * (1 + 1e-9)
-    assert predicted.mmse(dim, subspaces, 7.0, 7 * noise) == pytest.approx(losses[1], rel=1e-9)
+    assert predicted.mmse(dim, subspaces, 7.0, 7 * noise) == pytest.approx(
+        losses[1], rel=1e-9, abs=0
+    )
 
 
 @pytest.mark.parametrize("dim", [1, 2])
@@ -91,7 +93,7 @@ def test_at_small_noise_the_subspace_is_missed_where_its_own_part_is_as_small(di
         predicted.mmse(dim, 3, 1.0, noise) - predicted.genie_loss(dim, 1.0, noise)
         for noise in (0.02, 0.01)
     ]
-    assert excess[0] / excess[1] == pytest.approx(2 ** (dim + 2), rel=0.01)
+    assert excess[0] / excess[1] == pytest.approx(2 ** (dim + 2), rel=0.01, abs=0)
 
 
 @pytest.mark.parametrize(("dim", "threshold"), [(1, 0.3), (2, 0.7), (2, 3.0)])

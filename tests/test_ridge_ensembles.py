@@ -57,15 +57,19 @@ def test_levels_and_risks_to_thirty_digits(aspect, subsample_aspect, penalty):
         )
 
     setting = (LAW, penalty, aspect, subsample_aspect)
-    assert predicted.level(LAW, penalty, subsample_aspect) == pytest.approx(float(mu), rel=1e-13)
+    assert predicted.level(LAW, penalty, subsample_aspect) == pytest.approx(
+        float(mu), rel=1e-13, abs=0
+    )
     member = predicted.member_risk(LAW, penalty, subsample_aspect)
-    assert member == pytest.approx(float(risk(subsample_aspect)), rel=1e-12)
-    assert predicted.full_ensemble_risk(*setting) == pytest.approx(float(risk(aspect)), rel=1e-12)
+    assert member == pytest.approx(float(risk(subsample_aspect)), rel=1e-12, abs=0)
+    assert predicted.full_ensemble_risk(*setting) == pytest.approx(
+        float(risk(aspect)), rel=1e-12, abs=0
+    )
     assert predicted.ensemble_risk(*setting, 3) == pytest.approx(
         float(risk(subsample_aspect) + 2 * risk(aspect)) / 3
     )
     assert predicted.equivalent_penalty(*setting) == pytest.approx(
-        float(mu - aspect * shrunk(mu) / 2), rel=1e-12
+        float(mu - aspect * shrunk(mu) / 2), rel=1e-12, abs=0
     )
     assert predicted.residual_share(LAW, penalty, subsample_aspect) == pytest.approx(
         float(penalty / mu), abs=1e-13
@@ -111,7 +115,7 @@ def test_autoregressive_rows_have_the_spectrum_of_toeplitz_matrices():
 def test_the_exact_risk_tends_to_the_limit():
     for points, aspect in ((500_000, 2.0), (2_000_000, 0.5)):
         exact = predicted.ridgeless_member_risk(points, round(points * aspect), 1.0, 0.25)
-        assert exact == pytest.approx(predicted.member_risk(EQUAL, 0.0, aspect), rel=1e-5)
+        assert exact == pytest.approx(predicted.member_risk(EQUAL, 0.0, aspect), rel=1e-5, abs=0)
 
 
 def test_no_penalty_is_a_place():
@@ -131,10 +135,10 @@ def test_no_penalty_is_a_place():
 def test_over_the_points_it_has_seen_one_member_is_judged_right(penalty, aspects):
     """With small residuals, with few points of many, and with residuals of the other sign."""
     risk = predicted.member_risk(LAW, penalty, aspects[1])
-    assert predicted.union_gcv(LAW, penalty, *aspects, 1) == pytest.approx(risk, rel=1e-12)
+    assert predicted.union_gcv(LAW, penalty, *aspects, 1) == pytest.approx(risk, rel=1e-12, abs=0)
     assert predicted.gcv_bias(LAW, penalty, *aspects, 1) > 0
     assert predicted.union_gcv(LAW, penalty, aspects[1], aspects[1], 3) == pytest.approx(
-        risk, rel=1e-12
+        risk, rel=1e-12, abs=0
     )  # all alike
 
 
@@ -151,7 +155,7 @@ def test_few_points_are_seen_by_one_member_only(share, members):
         2 * d + members - 2
     ) * full  # of M times the bag's residual
     found = predicted.union_gcv(LAW, 0.1, share * 1e6, 1e6, members)
-    assert found == pytest.approx(squares / (new + d) ** 2, rel=20 * members * share + 1e-12)
+    assert found == pytest.approx(squares / (new + d) ** 2, rel=20 * members * share + 1e-12, abs=0)
 
 
 def test_coefficients_of_a_bag_are_those_of_its_smoothers_and_of_least_norm():
@@ -261,9 +265,9 @@ def test_all_points_are_ridge_and_its_cross_validation():
     setting = tool.choose_subsample(x, y, [80], [0.3], 7).settings[0]
     hat = x @ np.linalg.solve(x.T @ x / 80 + 0.3 * np.eye(20), x.T / 80)
     value = np.mean((y - hat @ y) ** 2) / (1 - np.trace(hat) / 80) ** 2
-    assert setting.equivalent_penalty == pytest.approx(0.3, rel=1e-6)
+    assert setting.equivalent_penalty == pytest.approx(0.3, rel=1e-6, abs=0)
     assert (setting.risk_full, setting.risk.value, setting.gcv_naive) == pytest.approx(
-        (value,) * 3, rel=1e-6
+        (value,) * 3, rel=1e-6, abs=0
     )
 
 
@@ -278,7 +282,7 @@ def test_where_each_member_has_all_points_a_bag_is_one_fit(penalty):
     for members in (1, 5):
         setting = tool.choose_subsample(x, y, [60], [penalty], members).settings[0]
         assert (setting.risk.value, setting.gcv_naive, setting.risk_full) == pytest.approx(
-            (risk,) * 3, rel=1e-9
+            (risk,) * 3, rel=1e-9, abs=0
         )
 
 

@@ -52,25 +52,27 @@ def test_windows_at_the_edges():
         predicted.second_entry_level(np.eye(3), [3.0, 2.0, 1.0]) == 2
     )  # orthogonal: the runner-up
     assert predicted.second_entry_level([[1, -0.6], [0, 0.8]], [1, 1.5]) == pytest.approx(
-        0.75, rel=1e-14
+        0.75, rel=1e-14, abs=0
     )
     nearly = [
         [1, 1 - 5e-10, 0],
         [0, 2e-5, 0],
         [0, 0, 1],
     ]  # columns of cosine 1 - 2e-10, whose lines meet at 0.4
-    assert predicted.second_entry_level(nearly, [1, 1e-5, 0.1]) == pytest.approx(0.4, rel=1e-6)
+    assert predicted.second_entry_level(nearly, [1, 1e-5, 0.1]) == pytest.approx(
+        0.4, rel=1e-6, abs=0
+    )
     for turn in np.geomspace(1e-5, 1e-3, 20):  # a tie of columns so alike that rounding tells
         one, other, between = (
             np.array([np.cos(angle), np.sin(angle)]) for angle in 0.3 + turn * np.array([0, 1, 0.5])
         )
         assert predicted.second_entry_level(np.transpose([one, other]), between) == pytest.approx(
-            1, rel=1e-5
+            1, rel=1e-5, abs=0
         )
     assert predicted.leftover(X, y, (0, 1)).basis.shape == (30, 2)
     # A longer column, of slope 2: its line meets +lambda above the window only, at 1.5.
     assert predicted.second_entry_level([[1, 2], [0, 0.5]], [1, -3]) == pytest.approx(
-        0.5, rel=1e-14
+        0.5, rel=1e-14, abs=0
     )
 
 
@@ -107,7 +109,7 @@ def test_in_the_window_scikit_learn_shows_exactly_this_feature():
             }
             assert stage.forward_pick == min(errors, key=errors.get)
         assert audit.explained == pytest.approx(
-            1 - np.sum(residual(X, y, audit.order) ** 2) / np.sum(y**2), rel=1e-9
+            1 - np.sum(residual(X, y, audit.order) ** 2) / np.sum(y**2), rel=1e-9, abs=0
         )
 
 
@@ -120,7 +122,7 @@ def test_standardising_is_centring_and_one_length():
     )
     assert audit.order == by_hand.order
     assert [one.threshold for one in audit.rounds] == pytest.approx(
-        [one.threshold for one in by_hand.rounds], rel=1e-9
+        [one.threshold for one in by_hand.rounds], rel=1e-9, abs=0
     )
     assert (audit.doubts, by_hand.doubts) == ((), ())
     assert tool.selection_audit(1e12 * X, y, 3, standardise=True).order == audit.order
@@ -164,7 +166,7 @@ def test_a_column_as_short_as_floats_go_is_no_column_of_zeros():
     assert audit.certified_size == 0  # it would not be found
     assert (
         audit.coherence
-        == pytest.approx(predicted.coherence(X), rel=1e-12)
+        == pytest.approx(predicted.coherence(X), rel=1e-12, abs=0)
         == predicted.coherence(short)
     )
 
@@ -236,7 +238,7 @@ def test_an_answer_is_short_goes_through_json_and_is_drawn():
     assert "closest decision: 0 before 1, by 0.05 of the correlation" in audit.summary()
     axes = audit.plot(plt.subplots()[1])
     bars = [line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 2]
-    assert [bar[1] for bar in bars] == pytest.approx([4, 0.8, 0.6], rel=1e-12)
+    assert [bar[1] for bar in bars] == pytest.approx([4, 0.8, 0.6], rel=1e-12, abs=0)
     assert [text.get_text() for text in axes.texts] == ["0", "2 (forward: 1)", "1"]
     plt.close(axes.figure)
 

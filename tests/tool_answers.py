@@ -39,7 +39,7 @@ _SURE = 0.999  # two-sided, of the verdict that a promised level is not held
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
-    """One kind of data, drawn anew for each seed.
+    """One kind of data, drawn again for each seed.
 
     Attributes:
         tool: that is asked.

@@ -24,11 +24,10 @@ install_import_hook(
     [f"theory_on_trial.{name}" for name in NUMERICAL], "theory_on_trial.testing.suite.typechecker"
 )
 
-from theory_on_trial.testing.children import true_children, warm_children, warm_python  # noqa: E402 -- after the hook
 from theory_on_trial.testing.layout import lay_out  # noqa: E402
 from theory_on_trial.testing.suite import programs_of_one_module  # noqa: E402
 
-__all__ = ["programs_of_one_module", "true_children", "warm_children", "warm_python"]
+__all__ = ["programs_of_one_module"]
 
 
 @pytest.fixture

@@ -34,6 +34,11 @@ def walk_spectrum(key, noise, n_points, dim):
     return jnp.linalg.eigvalsh(path @ path.T)
 
 
+def normals(key, scale):
+    """4 MiB."""
+    return scale * jax.random.normal(key, (2**19,))
+
+
 def gram_trace(key, scale):
     design = scale * jax.random.normal(key, (30, 10))
     return jnp.sum((design @ design.T) ** 2)
@@ -105,43 +110,6 @@ class Summary(NamedTuple):
 def summary(key, scale):
     values = scale * jax.random.normal(key, (5,))
     return Summary(values.mean(), jnp.sum(values > 0), values > 0)
-
-
-class LateResult:
-    """What a queue system returns: not a Future, only `done`, `result` and `cancel`."""
-
-    def __init__(self, executor, function, argument):
-        self.executor = executor
-        self.function = function
-        self.argument = argument
-        self.polls = 0
-
-    def done(self):
-        self.polls += 1
-        return self.polls > 1
-
-    def result(self):
-        self.executor.pending -= 1
-        return self.function(self.argument)
-
-    def cancel(self):
-        self.executor.cancelled += 1
-
-
-class QueueSystem:
-    """An executor that is none of the standard library's, runs its work when it is asked for, and
-    counts.
-    """
-
-    def __init__(self, max_workers):
-        self._max_workers = max_workers
-        self.pending = self.most_pending = self.submitted = self.cancelled = 0
-
-    def submit(self, function, argument):
-        self.pending += 1
-        self.submitted += 1
-        self.most_pending = max(self.pending, self.most_pending)
-        return LateResult(self, function, argument)
 
 
 KILLABLE_CHUNKS = 200

@@ -273,7 +273,7 @@ def test_mutants_that_a_claim_cannot_notice_are_counted_apart(folder):
 
 
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])
-def test_an_audit_that_is_ended_says_what_is_known(folder, way, true_children):
+def test_an_audit_that_is_ended_says_what_is_known(folder, way):
     out = folder / f"ended-{way}"
     words = command("audit", "sums", "faulty.lucky", "--check", "seeds", "--out", str(out))
     with subprocess.Popen(

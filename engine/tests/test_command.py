@@ -2,6 +2,8 @@
 sentence for bad input.
 """
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -11,12 +13,14 @@ from typing import get_args
 
 import pytest
 
+from theory_on_trial import command
 from theory_on_trial.command import main
 from theory_on_trial.plugin import KINDS, TIERS
 from theory_on_trial.repository import outline
+from theory_on_trial.trial import registry
 from theory_on_trial.trial.registry import Kind, Tier
 
-pytestmark = pytest.mark.usefixtures("warm_children")
+pytest_plugins = ["pytester"]
 
 CHECKS = '''
 """Sums: a toy."""
@@ -48,6 +52,22 @@ def test_double(trial, n, factor: Count = 2):
 
 
 SUMS = "verification.sums"
+
+
+@pytest.fixture(autouse=True)
+def in_process(pytester, monkeypatch):
+    """What the command has pytest do in a process of its own is done here."""
+
+    def run(flags, folder, *, quiet=False):
+        monkeypatch.setattr(registry, "_REGISTERED", {})
+        with (
+            contextlib.chdir(folder),
+            contextlib.redirect_stdout(io.StringIO() if quiet else sys.stdout),
+        ):
+            done = pytester.runpytest_inprocess(*flags)
+        return subprocess.CompletedProcess(flags, done.ret, str(done.stdout))
+
+    monkeypatch.setattr(command, "_pytest", run)
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +145,19 @@ def test_an_interrupt_ends_in_one_line(here, capsys, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(subprocess, "run", interrupted)
+    monkeypatch.setattr(command, "_pytest", interrupted)
     assert main(["run", "sum"]) == 130
     assert capsys.readouterr().err == "theory-on-trial: interrupted\n"
+
+
+def test_an_extra_that_is_missing_is_named(here, capsys, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("theory_on_trial.explore.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    with pytest.raises(SystemExit, match="2"):
+        main(["search", "triangle"])
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith("this needs hypothesis: pip install 'theory-on-trial[audit,figures]'")
 
 
 def test_the_version_is_told(capsys):
@@ -210,20 +240,8 @@ def test_checks_that_cannot_be_collected_say_why(tmp_path, capfd):
 
 def test_compare_prints_what_differs(here, capsys, tmp_path):
     ledger = tmp_path / "a.json"
-    asked = [
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        str(here / "verification"),
-        "--trial-ledger",
-        str(ledger),
-    ]
-    assert (
-        subprocess.run(
-            [sys.executable, "-m", "pytest", *asked], check=False, capture_output=True
-        ).returncode
-        == 0
-    )
+    asked = ["-q", str(here / "verification"), "--trial-ledger", str(ledger)]
+    assert command._pytest(asked, here, quiet=True).returncode == 0
     other = json.loads(ledger.read_text())
     other["claims"][-1]["verdict"] = "REFUTED"  # of a row with parameters
     (tmp_path / "b.json").write_text(json.dumps(other))
@@ -278,7 +296,7 @@ def completed(line):
         ("theory-on-trial run verification.sums.sum --set s", ["shift="]),
     ],
 )
-def test_claims_papers_and_settings_are_completed(here, true_children, line, offered):
+def test_claims_papers_and_settings_are_completed(here, line, offered):
     assert completed(line) == offered
 
 

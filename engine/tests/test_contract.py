@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict, Unpack
 
+import annotated_types
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
-from hypothesis import given
+from hypothesis import find, given
 from hypothesis import strategies as st
 from jaxtyping import Float, Int, Key, ScalarLike
 from promises import Case, judged, promises, refusals, undeclared
@@ -569,3 +570,17 @@ def test_what_is_not_admitted_is_named(error, call, sentence):
     with pytest.raises(error, match=sentence) as refused:
         call()
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "condition", "simplest"),
+    [
+        (Annotated[int, Interval(1, 5000)], lambda n: n * n > 50, 8),
+        (Annotated[float, Interval(0, 1, "()")], lambda x: x > 0.3, 0.5),
+        (Count, lambda n: n > 3, 4),
+    ],
+)
+def test_hypothesis_draws_and_shrinks_from_annotations(annotation, condition, simplest):
+    """As it does from the bounds of annotated_types, which an interval stands for."""
+    assert isinstance(Interval(0, 1), annotated_types.GroupedMetadata)
+    assert find(st.from_type(annotation), condition) == simplest

@@ -224,4 +224,4 @@ def test_true_claims_are_verified_and_their_controls_refuted_at_one_in_a_million
         )
         assert finding.outcome == "VERIFIED"
         assert finding.controls[0].outcome == "REFUTED"
-        assert finding.interval.error == pytest.approx(1e-6, rel=1e-12)
+        assert finding.interval.error == pytest.approx(1e-6, rel=1e-12, abs=0)

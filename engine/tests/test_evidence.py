@@ -177,7 +177,7 @@ def test_runs_on_one_side_carry_two_to_the_one_minus_their_number(count):
         evidence.runs(one_sided, {"upside down": -one_sided}, alpha=level)
     finding = evidence.runs(one_sided, {"no effect": against}, alpha=level)
     assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
-    assert finding.interval.error == pytest.approx(level, rel=1e-11)
+    assert finding.interval.error == pytest.approx(level, rel=1e-11, abs=0)
     assert evidence.runs(one_sided, {}, alpha=level * (1 - 1e-9)).outcome == "INCONCLUSIVE"
     one_tie = np.where(np.arange(count) == 0, 0.0, one_sided)
     assert evidence.runs(one_tie, {}, alpha=level).outcome == "INCONCLUSIVE"
@@ -227,9 +227,11 @@ def test_each_end_has_the_error_to_verify_and_all_ends_share_it_to_refute(
     verify = 2 * 0.06 / (1 if time_uniform else 3)
     asked = [entry for entry in law.asked if entry[1] == pytest.approx(verify)]
     assert {n for n, *_ in asked} >= ({9} if time_uniform and side == "two" else {4, 6, 9})
-    assert law.asked[-1] == (9, pytest.approx(verify / (ends * coordinates)), (coordinates,))
     assert (finding.outcome, finding.looks) == ("INCONCLUSIVE", 3)
     assert finding.interval.error == pytest.approx(0.06)
+    refuted = evidence.mean(lambda m: np.full((m, coordinates), 9.0), prediction, {}, **options)
+    assert refuted.outcome == "REFUTED"
+    assert law.asked[-1][1] == pytest.approx(verify / (ends * coordinates))
 
 
 def test_sampling_stops_at_the_first_decision_and_waits_for_the_controls():

@@ -57,7 +57,13 @@ def programs(tmp_path_factory):
         "--no-deps",
     ]
     subprocess.run([*pip, ROOT / "engine"], check=True)
-    link(*folder.rglob("site-packages"), ["hypothesis", "pytest-xdist", *engine(found).requires])
+    link(
+        *folder.rglob("site-packages"),
+        [
+            *("annotated-types", "hypothesis", "jax", "jaxtyping", "joblib", "pytest-xdist"),
+            *engine(found).requires,
+        ],
+    )
     return found
 
 

@@ -13,8 +13,6 @@ from theory_on_trial import papers
 from theory_on_trial.papers import check, lay_down, steps
 from theory_on_trial.papers.row import Paper
 
-pytestmark = pytest.mark.usefixtures("warm_children")
-
 CHECKS = '''
 """A toy."""
 
@@ -164,15 +162,15 @@ def test_the_verdict_is_one_line_and_the_exit_status(toy, monkeypatch, capsys):
     ]
 
 
-def test_what_does_not_end_is_stopped_and_said(toy, true_children, monkeypatch, capsys):
+def test_what_does_not_end_is_stopped_and_said(toy, monkeypatch, capsys):
     monkeypatch.setattr(
         papers, "ROW", {"waiting": lambda paper: paper.run("-c", "while True: pass", timeout=1)}
     )
     assert check("toy", toy.folder) == 1
-    assert "  - no end within 1 s" in capsys.readouterr().out.splitlines()
+    assert "  - did not end within 1 s" in capsys.readouterr().out.splitlines()
 
 
-def test_an_interrupt_ends_it_with_one_line_and_leaves_nothing_running(toy, true_children):
+def test_an_interrupt_ends_it_with_one_line_and_leaves_nothing_running(toy):
     endless = CHECKS.replace('"""1 + 1 = 2."""', '"""1 + 1 = 2."""\n    while True:\n        pass')
     (toy.folder / "paper_checks" / "test_toy.py").write_text(endless)
     command = [sys.executable, "-u", "-m", "theory_on_trial.command", "check-paper", "toy"]

@@ -173,6 +173,23 @@ def test_trial_in_every_sort_of_test(pytester, workers):
     assert [path.name for path in pytester.path.glob("*.json")] == []
 
 
+def test_a_trial_that_is_asked_for_within_the_test_is_judged_too(pytester):
+    done = suite(
+        pytester,
+        f"""
+        def test_right(request):
+            trial = request.getfixturevalue("trial")
+            {UNIFORM.format(0.5, "")}
+
+        def test_wrong(request):
+            trial = request.getfixturevalue("trial")
+            {UNIFORM.format(0.7, "")}
+        """,
+    )
+    done.assert_outcomes(passed=1, failed=1)
+    assert "REFUTED: measured" in done.stdout.str()
+
+
 def measured(done):
     return re.findall(r"mean ([0-9.]+) in", done.stdout.str())
 
@@ -408,7 +425,7 @@ def test_none_at_all_and_a_wider_fixture_get_one_sentence(pytester):
     )
     done.assert_outcomes(failed=1, errors=1)
     printed = done.stdout.str()
-    assert "test_nothing asks for `trial` and makes no decision: call trial.mean(...)" in printed
+    assert "test_nothing takes `trial` and makes no decision: call trial.mean(...)" in printed
     assert (
         "the fixture 'data' has scope 'module' and asks for `trial`, which is of one test"
         in printed

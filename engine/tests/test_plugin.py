@@ -8,10 +8,9 @@ import textwrap
 import pytest
 
 from theory_on_trial.page.compare import compare
-from theory_on_trial.testing.layout import lay_out
+from theory_on_trial.trial import registry
 
 pytest_plugins = ["pytester"]
-pytestmark = pytest.mark.usefixtures("warm_children")
 
 PAPER = """
     import jax
@@ -63,16 +62,20 @@ SCHEMA = {
 }
 
 
+@pytest.fixture(autouse=True)
+def nothing_registered(monkeypatch):
+    monkeypatch.setattr(registry, "_REGISTERED", {})
+
+
 @pytest.fixture
 def paper(pytester):
     pytester.makepyfile(test_dice=PAPER)
     return pytester
 
 
-def ledger(pytester, *arguments):
-    done = pytester.runpytest_subprocess(
-        "--trial-ledger", "ledger.json", "-p", "no:cacheprovider", *arguments
-    )
+def ledger(pytester, *arguments, run="runpytest_inprocess"):
+    asked = ("--trial-ledger", "ledger.json", "-p", "no:cacheprovider", "-W", "default", *arguments)
+    done = getattr(pytester, run)(*asked)
     path = pytester.path / "ledger.json"
     return done, json.loads(path.read_text()) if path.exists() else None
 
@@ -116,7 +119,7 @@ FALSE = """
 def printed_by(pytester, monkeypatch, *arguments, columns=80):
     monkeypatch.setenv("COLUMNS", str(columns))
     pytester.makepyfile(test_dice=textwrap.dedent(PAPER) + textwrap.dedent(FALSE))
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments).stdout.str()
+    return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments).stdout.str()
 
 
 def decided(printed):
@@ -187,7 +190,7 @@ def test_a_refusal_shows_the_line_of_the_check_and_nothing_of_the_engine(pyteste
             trial.mean(lambda key, *, n: n, 0.5, law=None, margin=0.1)
     """
     pytester.makepyfile(test_dice=textwrap.dedent(PAPER) + textwrap.dedent(close))
-    output = pytester.runpytest_subprocess(
+    output = pytester.runpytest_inprocess(
         "-p", "no:cacheprovider", "-k", "close or measured or two"
     ).stdout.str()
     first, _, rest = output.partition("_ test_measured _")
@@ -261,13 +264,6 @@ def test_everything_but_the_expected_verdict_fails_the_run(pytester, body, verdi
     assert [c["verdict"] for c in book["claims"]] == [verdict]
 
 
-def test_the_programs_that_were_asked_for_are_counted(pytester):
-    lay_out(pytester.path, {"test_toy.py": textwrap.dedent(PAPER)})
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
-    assert result.ret == 0
-    result.stdout.fnmatch_lines(["programs that were asked for: toy *"])
-
-
 def test_a_conftest_with_options_of_these_names_is_not_disturbed(paper):
     paper.makeconftest(
         """
@@ -302,7 +298,7 @@ def test_a_trial_of_the_repository_that_shadows_ours_is_told(paper):
     )
     done, book = ledger(paper, "--trial-seed", "7")
     assert [r["measured"] for r in book["claims"]] == [r["measured"] for r in own["claims"]]
-    assert "conftest.py:4 shadows the engine's: a claim gets the engine's" in done.stdout.str()
+    assert "conftest.py:4 shadows the fixture of the plugin" in done.stdout.str()
 
 
 PARAMETRISED = """
@@ -382,7 +378,7 @@ DECORATORS = "@given(x=st.integers())", '@claim(paper("Section 1"), kind="identi
 @pytest.mark.parametrize(
     ("written", "arguments", "sentence"),
     [
-        ("def test_it(trial):\n    pass\n", [], "asks for `trial` and makes no decision"),
+        ("def test_it(trial):\n    pass\n", [], "takes `trial` and makes no decision"),
         *(
             (
                 textwrap.dedent(PAPER) + textwrap.dedent(AGAIN.format(name)),
@@ -404,7 +400,7 @@ DECORATORS = "@given(x=st.integers())", '@claim(paper("Section 1"), kind="identi
         (
             PAPER,
             ["--trial-set", "pover=2"],
-            "--trial-set: no claim has a setting 'pover'; there are power",
+            "--trial-set: no claim has a setting 'pover'; the settings are power",
         ),
         (
             PAPER.replace(", as_published=SAID", ""),
@@ -432,7 +428,7 @@ DECORATORS = "@given(x=st.integers())", '@claim(paper("Section 1"), kind="identi
 )
 def test_what_cannot_be_gets_one_sentence(pytester, written, arguments, sentence):
     pytester.makepyfile(test_dice=written)
-    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+    done = pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
     assert done.ret != 0
     assert sentence in done.stdout.str() + done.stderr.str()
 
@@ -444,7 +440,7 @@ def test_settings_of_a_claim_are_set_from_the_command_line(paper):
     assert "--trial-set power=3" in book["claims"][0]["command"]
 
 
-def test_a_claim_that_needs_no_jax_does_not_start_it(pytester, true_children):
+def test_a_claim_that_needs_no_jax_does_not_start_it(pytester):
     pytester.makepyfile(
         test_plain="""
         import sys
@@ -470,10 +466,10 @@ def test_a_claim_that_needs_no_jax_does_not_start_it(pytester, true_children):
             assert jnp.zeros(1).dtype.itemsize == 4
         """
     )
-    done, book = ledger(pytester)
+    done, book = ledger(pytester, run="runpytest_subprocess")
     done.assert_outcomes(passed=3)
     assert (book["platform"]["device"], book["platform"]["x64"]) == ("cpu", True)
-    _, book = ledger(pytester, "-k", "plain.sum")
+    _, book = ledger(pytester, "-k", "plain.sum", run="runpytest_subprocess")
     assert (book["platform"]["device"], book["platform"]["devices"]) == ("none", 0)
     assert set(book["platform"]) >= {"jax", "jaxlib", "numpy", "backend"}
 
@@ -491,7 +487,7 @@ def test_a_claim_that_never_began_is_listed(pytester, left_out):
     assert book["claims"] == []
     (entry,) = book["not_run"]
     assert entry["id"] == "sums.it"
-    assert "before it began" in entry["reason"]
+    assert "before it started" in entry["reason"]
 
 
 def test_numbers_beyond_all_sizes_lose_no_ledger(pytester):
@@ -558,18 +554,18 @@ def test_a_run_that_was_stopped_says_so_and_one_without_claims_writes_nothing(py
             raise KeyboardInterrupt
         """
     )
-    _, book = ledger(pytester)
+    _, book = ledger(pytester, run="runpytest_subprocess")
     assert (book["interrupted"], len(book["claims"])) == (True, 1)
     with pytest.raises(ValueError, match="its run was interrupted"):
         compare(pytester.path / "ledger.json", pytester.path / "ledger.json")
     done, _ = ledger(pytester, "-k", "nothing")
-    assert "no claim was collected: ledger.json is not written" in done.stdout.str()
+    assert "no claim was collected, so ledger.json is not written" in done.stdout.str()
 
 
 def test_a_cache_that_cannot_be_made_costs_no_claim(paper, monkeypatch):
     (paper.path / "file").write_text("")
     monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(paper.path / "file"))
-    done, book = ledger(paper)
+    done, book = ledger(paper, run="runpytest_subprocess")
     assert [row["verdict"] for row in book["claims"]] == ["VERIFIED", "REFUTED"]
     assert "compiled programs are not kept" in done.stdout.str()
 

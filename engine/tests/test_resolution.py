@@ -1,4 +1,4 @@
-"""The resolution, by deed: a prediction that is off by more is no longer VERIFIED and could not be
+"""The resolution, as a test: a prediction that is off by more is no longer VERIFIED and could not be
 the truth, by less it is or could on some side.
 """
 

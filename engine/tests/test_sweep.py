@@ -2,20 +2,15 @@
 survives.
 """
 
-import concurrent.futures
 import contextlib
 import functools
 import hashlib
-import importlib
 import io
 import itertools
-import json
-import multiprocessing
 import os
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,17 +19,18 @@ from pathlib import Path
 import dask
 import distributed
 import jax
+import joblib
 import numpy as np
 import pytest
-import submitit
 import sweep_support
 import xarray as xr
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from joblib._parallel_backends import ThreadingBackend
+from joblib.externals.loky import get_reusable_executor
 from sweep_support import SIZES, SPECTRA, child_environment, chunk_files
 
-from theory_on_trial.sweep import SimulationError, part, sweep
-from theory_on_trial.sweep.store import source_digest
+from theory_on_trial.sweep import SimulationError, sweep
 
 HERE = Path(__file__).parent
 GRID = {"scale": [0.5, 1.0, 2.0, 4.0], "drift": [-1.0, 0.0, 0.25]}
@@ -222,9 +218,7 @@ def test_one_compilation_per_shape(compilations):
     assert compiled({"scale": [1.0, 2.0, 3.0]}, 5, chunk=4) == 1  # the last chunk has three cells
     assert compiled({"scale": [1.0, 2.0, 3.0]}, 5, chunk=4, static={"n_points": [1, 2, 4]}) == 3
     assert compiled({"scale": [1.0, 2.0, 3.0]}, 5, chunk=4, static={"n_points": [4, 2]}) == 0
-    assert (
-        compiled({"scale": [1.0, 2.0, 3.0]}, 5, mode="vmap") == 2
-    )  # one of them for the memory of a cell
+    assert compiled({"scale": [1.0, 2.0, 3.0]}, 5, mode="vmap") == 1
     assert compiled({"scale": [1.5, 2.5]}, 8, mode="vmap") == 0
     assert compiled({"scale": [1, 2, 3]}, 5, chunk=4) == 1  # integers are another type
 
@@ -232,8 +226,6 @@ def test_one_compilation_per_shape(compilations):
 # --- bad input
 # --------------------------------------------------------------------------------------------------
 
-THREADS = concurrent.futures.ThreadPoolExecutor(1)
-FORKS = concurrent.futures.ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork"))
 WRONG = [
     (
         dict(grid={"scale": 1.0, "speed": [1.0]}),
@@ -287,14 +279,7 @@ WRONG = [
         r"common must name parameters of the sweep \(scale\), "
         r"got 'drift'",
     ),
-    (
-        dict(executor=3),
-        TypeError,
-        r"executor must have a method submit\(function, argument\), got "
-        r"3",
-    ),
-    (dict(executor=THREADS, mode="vmap"), ValueError, "executor must not be a thread pool in mode"),
-    (dict(executor=FORKS), ValueError, "executor must not fork"),
+    (dict(result_folder="/dev/null"), ValueError, "result_folder must be a folder to write to"),
     (
         dict(static={"n_steps": [3, 4]}, simulator=lambda key, scale, n_steps: key),
         ValueError,
@@ -352,32 +337,13 @@ def test_a_simulator_that_cannot_be_traced_says_where():
     assert "flags belong in static=" in " ".join(caught.value.__notes__)
 
 
-# --- memory
-# --------------------------------------------------------------------------------------------------
-
-
-def test_vmap_stays_inside_the_memory(monkeypatch):
-    def sizes(memory, **options):
-        monkeypatch.setattr(part, "_MEMORY", 4 * memory)
-        counts = [0]
-        grid = {"scale": np.linspace(1.0, 2.0, 8)}
-        sweep(
-            sweep_support.gram_trace,
-            grid,
-            4,
-            mode="vmap",
-            progress=lambda done, *_: counts.append(done),
-            **options,
-        )
-        return np.diff(counts).tolist()
-
-    cell = next(bound for bound in 2400 * 2 ** np.arange(20) if sizes(int(bound))[0] > 1) // 2
-    # The operand of the product is stored, in float64, maybe with copies.
-    assert 8 * 30 * 10 <= cell < 100 * 8 * 30 * 10
-    assert sizes(1) == [1] * 32
-    assert sizes(2**32) == [32]
-    assert sizes(8 * int(cell), chunk=16) == [8] * 4
-    assert sizes(2**32, chunk=12) == [12, 12, 8]
+@pytest.mark.parametrize(
+    ("backend", "mode", "sentence"),
+    [("multiprocessing", "map", "forks"), ("threading", "vmap", "dead-lock there")],
+)
+def test_backends_in_which_jax_would_hang_are_refused(backend, mode, sentence):
+    with joblib.parallel_config(backend, n_jobs=2), pytest.raises(ValueError, match=sentence):
+        sweep(sweep_support.draw, {"scale": [1.0]}, 2, mode=mode)
 
 
 # --- what is kept
@@ -429,21 +395,6 @@ def test_a_damaged_file_counts_as_absent(tmp_path_factory, data):
     assert counted_sweep(cache)[1] == 0
 
 
-def test_orphans_of_killed_writers_are_removed_after_a_day(tmp_path):
-    counted_sweep(tmp_path)
-    (folder,) = tmp_path.iterdir()
-    old = folder / "a.chunk1.tmp"
-    new = folder / "b.chunk2.tmp"
-    for path in (old, new):
-        path.write_bytes(b"half a chunk")
-    os.utime(old, (time.time() - 2 * 24 * 3600,) * 2)
-    assert counted_sweep(tmp_path)[1] == 0
-    assert (old.exists(), new.exists()) == (False, True)
-    assert (
-        json.loads((folder / "identity.json").read_text())["simulator"] == "sweep_support:counted"
-    )
-
-
 def test_chunks_of_a_simulator_without_a_file_or_with_bound_values_are_not_kept(tmp_path):
     bound = 2.0
     typed = {}
@@ -454,22 +405,11 @@ def test_chunks_of_a_simulator_without_a_file_or_with_bound_values_are_not_kept(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_source_digest_is_of_the_code_that_is_loaded(tmp_path, monkeypatch):
-    path = tmp_path / "edited_simulator.py"
-    path.write_text("def simulate(key): return 1.0")
-    monkeypatch.syspath_prepend(tmp_path)
-    module = importlib.import_module("edited_simulator")
-    original = source_digest(module.simulate)
-    path.write_text("def simulate(key): return 22.0")
-    assert source_digest(module.simulate) == original
-    assert source_digest(importlib.reload(module).simulate) != original
-
-
 # --- interruptions
 # --------------------------------------------------------------------------------------------------
 
 
-def test_twenty_kills_change_no_bit(tmp_path, warm_children):
+def test_five_kills_change_no_bit(tmp_path):
     """SIGKILL after a random number of chunks, at a random moment of the next: in the middle of the
     work.
     """
@@ -481,7 +421,7 @@ def test_twenty_kills_change_no_bit(tmp_path, warm_children):
     cache = next(folders)
     chunks = 0
     kills = 0
-    while kills < 20:
+    while kills < 5:
         command = [*program, str(cache)]
         with subprocess.Popen(
             command, cwd=HERE, env=environment, stdout=subprocess.PIPE, text=True
@@ -522,14 +462,14 @@ FOUR_DEVICES = """
 import faulthandler, sys
 faulthandler.dump_traceback_later(100, exit=True)
 import jax, numpy as np, sweep_support
-from theory_on_trial.sweep import run as _run, sweep
+from theory_on_trial.sweep import chunk as _chunk, sweep
 
-used, plain = set(), _run._dispatch
+used, plain = set(), _chunk._simulate
 def watched(*arguments):
     outputs = plain(*arguments)
     used.update(device.id for array in outputs.values() for device in array.devices())
     return outputs
-_run._dispatch = watched
+_chunk._simulate = watched
 
 options = dict(static={"n_points": 40, "dim": 60}, chunk=3)
 mapped = sweep(sweep_support.walk_spectrum, {"noise": [1.0, 2.0]}, 20, **options)
@@ -542,7 +482,7 @@ np.savez(sys.argv[1], mapped=mapped["walk_spectrum"], automatic=automatic["draw"
 """
 
 
-def test_four_devices_change_no_bit(tmp_path, warm_children):
+def test_four_devices_change_no_bit(tmp_path):
     """In mode "vmap" four CPU devices would wait for each other for ever: the time limits are part
     of the test.
     """
@@ -576,203 +516,127 @@ def serial_spectra():
     return sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES)
 
 
-def test_a_queue_system_is_polled_and_not_flooded(tmp_path, serial_spectra):
-    queue = sweep_support.QueueSystem(max_workers=2)
-    result = sweep(
-        sweep_support.walk_spectrum, *SPECTRA, static=SIZES, executor=queue, chunk=2, cache=tmp_path
-    )
+class Rounds(ThreadingBackend):
+    """A backend that returns results all at once, as Ray's does."""
+
+    supports_return_generator = False
+
+
+joblib.register_parallel_backend("rounds", Rounds)
+
+
+@pytest.mark.parametrize("backend", ["threading", "rounds", "loky"])
+def test_backends_change_no_bit(serial_spectra, backend, tmp_path):
+    with joblib.parallel_config(backend, n_jobs=2):
+        result = sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES, chunk=2, cache=tmp_path)
     xr.testing.assert_identical(result, serial_spectra)
-    assert (queue.submitted, queue.most_pending, queue.pending) == (12, 8, 0)
     assert len(chunk_files(tmp_path)) == 12
 
-    def interrupt(done, total, seconds):
-        raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        sweep(
-            sweep_support.walk_spectrum,
-            *SPECTRA,
-            static=SIZES,
-            executor=queue,
-            chunk=2,
-            progress=interrupt,
-        )
-    assert queue.cancelled == queue.pending == 7
+def test_a_function_typed_into_an_interpreter_is_compiled_once_by_each_worker():
+    bound = 2.0
+
+    def where(key):  # the time of the compilation, and the process
+        return {"time": time.time() % 1e6 + 0.0 * jax.random.normal(key), "process": os.getpid()}
+
+    def typed(key):
+        return bound * jax.random.normal(key) + 0.0
+
+    with joblib.parallel_config("loky", n_jobs=2):
+        there = sweep(typed, {}, 12, chunk=2)
+        compiled = sweep(where, {}, 12, chunk=2)
+    xr.testing.assert_identical(there, sweep(typed, {}, 12))
+    times = set(zip(compiled["process"].values, compiled["time"].values, strict=True))
+    assert len(times) == len(np.unique(compiled["process"])) <= 2
 
 
-@pytest.fixture(params=["processes", "dask", "submitit"])
-def elsewhere(request, tmp_path, monkeypatch, warm_python):
-    """An executor in whose workers a deadly cell kills its process as long as the file `poison` is
-    there.
-    """
+def test_the_death_of_a_worker_loses_no_finished_chunk(tmp_path, monkeypatch):
+    """While the file `poison` is there, a cell of scale 3 kills its process."""
     poison = tmp_path / "poison"
     poison.touch()
-    for name, value in child_environment(
-        tmp_path, DEADLY=str(poison), PYTHONPATH=str(HERE)
-    ).items():
-        monkeypatch.setenv(name, value)
-    if request.param == "processes":
-        with concurrent.futures.ProcessPoolExecutor(
-            2, mp_context=multiprocessing.get_context("spawn")
-        ) as pool:
-            yield pool
-    elif (
-        request.param == "submitit"
-    ):  # its "local" jobs are processes that get and leave files, as Slurm's do
-        yield submitit.AutoExecutor(tmp_path / "jobs", cluster="local", local_python=warm_python[0])
-    else:
-        with (
-            dask.config.set(
-                {"distributed.scheduler.allowed-failures": 0}
-            ),  # by default a chunk may kill three workers
-            distributed.LocalCluster(
-                n_workers=2, threads_per_worker=1, dashboard_address=":0"
-            ) as cluster,
-            distributed.Client(cluster) as client,
-        ):
-            yield client.get_executor()
-
-
-def test_workers_elsewhere_change_no_bit_and_their_death_loses_no_finished_chunk(
-    tmp_path, serial_spectra, elsewhere
-):
-    result = sweep(
-        sweep_support.walk_spectrum, *SPECTRA, static=SIZES, executor=elsewhere, chunk=12
-    )
-    xr.testing.assert_identical(result, serial_spectra)
-    with pytest.raises(
-        SimulationError,
-        match=r"failed at scale=3\.0, seed=0: FloatingPointError: the scale is three",
-    ):
-        sweep(sweep_support.fragile, {"scale": [3.0]}, 1, executor=elsewhere)
+    monkeypatch.setenv("DEADLY", str(poison))
+    get_reusable_executor().shutdown(kill_workers=True)  # they do not know of the file
     deadly = ({"scale": [1.0, 2.0, 3.0]}, 4)
     cache = tmp_path / "cache"
-    with pytest.raises(
-        RuntimeError, match=r"^a worker died \(.*run the same sweep again to resume$"
-    ) as death:
-        sweep(sweep_support.deadly, *deadly, executor=elsewhere, chunk=4, cache=cache)
-    assert "\n" not in str(death.value)
-    kept = len(chunk_files(cache))
-    assert f"{4 * kept} of 12 cells are kept in {tmp_path}" in str(death.value)
-    (tmp_path / "poison").unlink()
+    with (
+        joblib.parallel_config("loky", n_jobs=2),
+        pytest.raises(
+            RuntimeError, match=r"^a worker died \(.*the same sweep again to resume$"
+        ) as e,
+    ):
+        sweep(sweep_support.deadly, *deadly, chunk=4, cache=cache)
+    assert "\n" not in str(e.value)
+    assert f"{4 * len(chunk_files(cache))} of 12 cells are kept in {tmp_path}" in str(e.value)
+    poison.unlink()
     resumed = sweep(sweep_support.deadly, *deadly, cache=cache)
     xr.testing.assert_identical(resumed, sweep(sweep_support.deadly, *deadly))
 
 
-def test_threads_change_no_bit_and_a_pool_that_is_broken_says_so(serial_spectra):
-    threaded = sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES, executor=THREADS, chunk=2)
-    xr.testing.assert_identical(threaded, serial_spectra)
-    with concurrent.futures.ThreadPoolExecutor(1) as over:
-        over.shutdown()
-        with pytest.raises(
-            RuntimeError, match=r"a worker died .* nothing was kept, because no cache was given"
-        ):
-            sweep(sweep_support.draw, {"scale": [1.0]}, 4, executor=over)
+@pytest.fixture
+def dask_cluster(monkeypatch):
+    """Two worker processes of this machine, which are not started again when they die."""
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    with (
+        dask.config.set({"distributed.nanny.environ.PYTHONPATH": str(HERE)}),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
 
 
-# --- the processes of a `jax.distributed` job
-# -------------------------------------------------------------------------
+def test_a_sweep_on_a_dask_cluster_survives_the_death_of_a_worker(dask_cluster):
+    grid, seeds = {"scale": np.linspace(1, 2, 5)}, 20
+    workers = dask_cluster.run(os.getpid)
+    assert len(set(workers.values())) == 2
+    counts = []
 
-# It ends without JAX's own farewell, which waits minutes for a process that has died.
-JOB = """
-import os, sys
-import jax, numpy as np
-jax.distributed.initialize(f"127.0.0.1:{sys.argv[1]}", 2, int(sys.argv[2]))
-import sweep_support
+    def kill_one_midway(done, total, seconds):
+        counts.append(done)
+        if len(counts) == 3:
+            os.kill(next(iter(workers.values())), signal.SIGKILL)
+
+    with joblib.parallel_config("dask"):
+        result = sweep(sweep_support.slow, grid, seeds, chunk=5, progress=kill_one_midway)
+    assert set(dask_cluster.run(os.getpid).values()) != set(workers.values())
+    assert counts == list(range(5, 101, 5))
+    xr.testing.assert_identical(result, sweep(sweep_support.slow, grid, seeds))
+
+
+LARGE = """
+import resource, sys
+from pathlib import Path
+import jax, numpy as np, sweep_support
 from theory_on_trial.sweep import sweep
 
-cache, own = sys.argv[3], sys.argv[4]
+def anonymous():  # memory that is no file's
+    return int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0]) / 1024
 
-def attempt(simulator, folder):
-    try:
-        sweep(simulator, {"scale": [1.0, 2.0, 3.0]}, 5, chunk=1, cache=folder)
-    except RuntimeError as error:
-        print(f"{type(error).__name__}: {error}".splitlines()[0])
-
-if "DEADLY" in os.environ:
-    os.environ["DEADLY"] = os.environ["DEADLY"] if sys.argv[2] == "1" else "no such file"
-    sweep(sweep_support.draw, {"scale": [1.0]}, 2, cache=cache)
-    attempt(sweep_support.deadly, cache)
-else:
-    result = sweep(sweep_support.counted, {"scale": [1.0, 2.0]}, 5, cache=cache)
-    print(sweep_support.runs.total())
-    sweep(sweep_support.counted, {"scale": [1.0, 2.0]}, 6, cache=cache)
-    print(sweep_support.runs.total())
-    sweep(sweep_support.counted, {"scale": [1.0]}, 3)
-    print(sweep_support.runs.total())
-    np.save(f"{own}.npy", result["counted"].values)
-    attempt(sweep_support.fragile, cache)
-    attempt(sweep_support.draw, own)
-sys.stdout.flush()
-os._exit(0)
+sizes = dict(chunk=4, result_folder=sys.argv[1], cache=sys.argv[1])
+sweep(sweep_support.normals, {"scale": [1.0]}, 4, **sizes)
+before = anonymous()
+result = sweep(sweep_support.normals, {"scale": [1.0]}, 100, **sizes)
+print(result.nbytes / 2**20, anonymous() - before)
 """
 
 
-def run_job(tmp_path, **variables):
-    """Run two processes as one job; return the lines that each printed."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = child_environment(tmp_path, **variables)
-    processes = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                JOB,
-                str(port),
-                str(rank),
-                str(tmp_path / "cache"),
-                str(tmp_path / f"{rank}"),
-            ],
-            cwd=HERE,
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    printed = [process.communicate(timeout=120)[0].splitlines() for process in processes]
-    return [[line for line in lines if not line.startswith("[Gloo]")] for lines in printed]
-
-
-@pytest.mark.usefixtures("warm_children")
-def test_the_processes_of_a_job_share_the_cells_and_all_return_all(tmp_path):
-    zero, one = run_job(tmp_path)
-    # 10 cells, then 2 new ones: half of them each; without a cache nothing is shared
-    assert [int(line) for line in zero[:3]] == [5, 6, 9]
-    assert [int(line) for line in one[:3]] == [5, 6, 9]
-    expected = sweep(sweep_support.counted, {"scale": [1.0, 2.0]}, 5)["counted"]
-    for rank in range(2):
-        np.testing.assert_array_equal(np.load(tmp_path / f"{rank}.npy"), expected)
-    # of scale 3, which fails, process 0 has the seeds 0, 2, 4
-    assert zero[3].startswith("SimulationError: the simulator failed at scale=3.0, seed=0: ")
-    assert one[3].startswith("SimulationError: the simulator failed at scale=3.0, seed=1: ")
-    for lines in (zero, one):
-        sentence = (
-            "RuntimeError: [78] cells of other processes of the job are not in .* a folder "
-            "that all 2 share"
-        )
-        assert re.match(sentence, lines[4])
-
-
-@pytest.mark.usefixtures("warm_children")
-def test_a_process_of_a_job_that_dies_loses_nothing_that_is_finished(tmp_path, monkeypatch):
-    poison = tmp_path / "poison"
-    poison.touch()
-    zero, one = run_job(tmp_path, DEADLY=str(poison))
-    assert one == []
-    sentence = (
-        "RuntimeError: another process of the job died .*; what is finished is kept in .*: "
-        "start it again to resume"
+def test_a_result_that_memory_does_not_hold_lies_on_disk(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-c", LARGE, str(tmp_path)],
+        cwd=HERE,
+        env=child_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
     )
-    assert re.match(sentence, zero[-1])
-    # the two draws; all 8 cells of process 0; those 5 of process 1 that come before scale 3
-    assert len(chunk_files(tmp_path / "cache")) == 2 + 8 + 5
-    poison.unlink()
-    monkeypatch.setenv("DEADLY", str(poison))
-    resumed = sweep(sweep_support.deadly, {"scale": [1.0, 2.0, 3.0]}, 5, cache=tmp_path / "cache")
-    xr.testing.assert_identical(resumed, sweep(sweep_support.deadly, {"scale": [1.0, 2.0, 3.0]}, 5))
+    size, growth = map(float, run.stdout.split())
+    assert size > 400
+    assert growth < 100
+    mapped = np.load(tmp_path / "normals.npy", mmap_mode="r")
+    key = stream(99, scale=1)  # as the sweep spells 1.0
+    np.testing.assert_array_equal(mapped[0, 99], jax.jit(sweep_support.normals)(key, 1.0))
 
 
 # --- progress

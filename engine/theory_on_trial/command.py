@@ -58,6 +58,10 @@ def _called(given: list[str]) -> int:
         status: int = options.call(options)
     except ValueError as error:
         parser.error(str(error))
+    except ModuleNotFoundError as error:
+        if error.name not in ("hypothesis", "joblib", "matplotlib", "xarray"):
+            raise
+        parser.error(f"this needs {error.name}: pip install 'theory-on-trial[audit,figures]'")
     return status
 
 
@@ -176,7 +180,9 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     auditing = command(
-        "audit", _audit, "draw claims and checks at random, and say how many verdicts go wrong"
+        "audit",
+        _audit,
+        "try verdicts with fresh seeds, settings and mutants, and count the wrong ones",
     )
     auditing.add_argument(
         "names", nargs="*", metavar="CLAIM or PAPER", help="default: all claims"
@@ -185,9 +191,9 @@ def _parser() -> argparse.ArgumentParser:
         "--minutes",
         default="10",
         metavar="M",
-        help="draw for so long; what has begun may end (default 10)",
+        help="draw runs for M minutes; runs that have started may end (default 10)",
     )
-    auditing.add_argument("--seed", type=int, default=0, help="decides what is drawn (default 0)")
+    auditing.add_argument("--seed", type=int, default=0, help="seed of the drawn runs (default 0)")
     auditing.add_argument(
         "--tier", choices=TIERS, default="fast", help="claims up to this cost (default: fast)"
     )
@@ -195,7 +201,7 @@ def _parser() -> argparse.ArgumentParser:
         "--check",
         default="seeds,settings,detection,bounds,mutants",
         metavar="CHECK,…",
-        help="which checks (default: %(default)s)",
+        help="the checks to draw from (default: %(default)s)",
     )
     auditing.add_argument(
         "--out",
@@ -205,12 +211,12 @@ def _parser() -> argparse.ArgumentParser:
         help="the folder of audit.html and audit.json (default build/audit)",
     )
     auditing.add_argument("--workers", type=int, help="processes (default: one for each core)")
-    auditing.add_argument("--runs", type=int, metavar="N", help="draw at most so many runs")
+    auditing.add_argument("--runs", type=int, metavar="N", help="draw at most N runs")
     auditing.add_argument(
         "--limit",
         type=float,
         metavar="S",
-        help="seconds a trial may take (default 60; of the full tier 600, of paper 3600)",
+        help="seconds that a trial may take (default 60; full tier 600, paper tier 3600)",
     )
 
     command("figures", None, "redraw figures; `figures --help` names its options")
@@ -535,7 +541,7 @@ def _audit(options: argparse.Namespace) -> int:
     options.minutes = minutes(options.minutes)
     options.check = checks(options.check)
     if not outline.files(None, folder):
-        raise ValueError(f"no test of {folder} is a claim: there is nothing to audit")
+        raise ValueError(f"no test in {folder} is a claim, so there is nothing to audit")
     ids = []
     papers = []
     for name in options.names:

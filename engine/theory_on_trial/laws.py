@@ -59,8 +59,12 @@ def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = np.mean(x, axis=0)
     if n < 2:
         return mean, np.full(x.shape[1:], np.inf)
-    unit = _size(x - mean, axis=0)
-    return mean, np.asarray(unit * np.std((x - mean) / unit, axis=0, ddof=1) / np.sqrt(n))
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = np.std(x, axis=0, ddof=1)
+    if not np.all((spread > 1e-140) & (spread < 1e140)):  # squares may be lost
+        unit = _size(x - mean, axis=0)
+        spread = unit * np.std((x - mean) / unit, axis=0, ddof=1)
+    return mean, np.asarray(spread / np.sqrt(n))
 
 
 def _shape(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -68,7 +72,9 @@ def _shape(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     equal.
     """
     x = x - np.mean(x, axis=0)
-    x = x / _size(x, axis=0)
+    size = _size(x, axis=0)
+    if not np.all((size > 1e-70) & (size < 1e70)):  # fourth powers may be lost
+        x = x / size
     squares = x * x
     variance = np.where(np.ptp(x, axis=0) > 0, np.mean(squares, axis=0), np.nan)
     return np.mean(squares * x, axis=0) / variance**1.5, np.mean(
@@ -140,7 +146,6 @@ def _varied(x: np.ndarray, error: float) -> np.ndarray:
         deviations = deviations / np.max(
             np.abs(deviations), axis=0
         )  # whose fourth powers have a size
-        _refuse_few_values(x)
         score = _abnormality(deviations)
         if np.max(score) > stats.norm.isf(error / 2e5 / score.size):
             skewness, kurtosis = (moment[np.argmax(score)] for moment in _shape(deviations))
@@ -149,6 +154,7 @@ def _varied(x: np.ndarray, error: float) -> np.ndarray:
                 f"{kurtosis:.2g}; "
                 "use Asymptotic(), or Bounded(a, b) where a range is proved"
             )
+        _refuse_few_values(x[:, mask])
     return mask
 
 
@@ -391,7 +397,7 @@ def _size(x: np.ndarray, axis: int | None = None) -> np.ndarray:
 
 
 def _pieces(batches: Batches) -> list[np.ndarray]:
-    """Cut long batches: what is bet on a piece is learnt from those before it, first of 8."""
+    """Cut long batches: what is bet on a piece is learned from those before it, first of 8."""
     pieces = []
     n = 0
     for batch in batches:
@@ -409,7 +415,7 @@ _AIM_WEIGHTS = np.array([0.04, 0.1, 0.7, 0.12, 0.04])
 margin, first of all; the others serve where the truth is elsewhere.
 """
 _LEARNT = 2000
-"""How many of the samples before it a bet under symmetry is learnt from."""
+"""How many of the samples before it a bet under symmetry is learned from."""
 
 
 def _least_centre(
@@ -419,18 +425,20 @@ def _least_centre(
     threshold = np.log(2 / error)
     x = np.concatenate(pieces)
     starts = np.cumsum([0, *map(len, pieces)])
-    learnt = [_symmetric_bets(x[max(n - _LEARNT, 0) : n], target) for n in starts[1:-1]]
+    learned = [_symmetric_bets(x[max(n - _LEARNT, 0) : n], target) for n in starts[1:-1]]
     # Of the first piece nothing is known: nothing is bet on it.
-    slopes = np.stack([np.ones(start.shape), *(slope for slope, _ in learnt)])
-    bets = np.stack([np.zeros((len(_AIMS), *start.shape)), *(bet for _, bet in learnt)], axis=1)
+    slopes = np.stack([np.ones(start.shape), *(slope for slope, _ in learned)])
+    bets = np.stack([np.zeros((len(_AIMS), *start.shape)), *(bet for _, bet in learned)], axis=1)
     slope = np.repeat(slopes, np.diff(starts), axis=0)
 
     def evidence(m: np.ndarray) -> np.ndarray:  # against "the centre is at most m"
         g = np.tanh(slope * (x - m))
         square = g * g
-        sums = (np.add.reduceat(power, starts[:-1], axis=0) for power in (g, square, square * g))
-        fourth = np.add.reduceat(square * square, starts[:-1], axis=0)
-        return _mixed(_gains(bets, bets, *sums, fourth), _AIM_WEIGHTS)
+        q1, q2, q3, q4 = (
+            np.add.reduceat(power, starts[:-1], axis=0)
+            for power in (g, square, square * g, square * square)
+        )
+        return _mixed(_gains(bets, bets, q1, q2, q3, q4), _AIM_WEIGHTS)
 
     spread = np.median(np.abs(x - start), axis=0) / np.sqrt(len(x))
     return _end(evidence, threshold, start, spread, np.full(start.shape, -np.inf))

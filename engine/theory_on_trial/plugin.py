@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from inspect import signature, unwrap
 from itertools import pairwise
 from pathlib import Path
@@ -35,44 +36,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--trial-tier",
         choices=TIERS,
         default="fast",
-        help="claims up to this cost: fast (default), full or paper",
+        help="run claims up to this cost: fast (default), full or paper",
     )
     group.addoption(
         "--trial-seed",
         type=int,
         default=0,
-        help="decides every random number of the trial (default 0)",
+        help="seed of all random numbers of the claims (default 0)",
     )
     group.addoption("--trial-ledger", type=Path, metavar="PATH", help="write the ledger as JSON")
     group.addoption(
         "--trial-report",
         type=Path,
         metavar="PATH",
-        help="write the ledger as one self-contained HTML page",
+        help="write the ledger as one HTML page",
     )
     group.addoption(
         "--trial-resume",
         type=Path,
         metavar="LEDGER",
-        help="go on where a run with this ledger was ended: same seed, tier and commit",
+        help="continue a run that ended before it wrote this ledger: same seed, tier, commit",
     )
     group.addoption(
         "--trial-set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="another value for a setting of the claims that have it, e.g. --trial-set dim=500",
+        help="value of a setting for all claims that have it, such as --trial-set dim=500",
     )
     group.addoption(
         "--trial-table", action="store_true", help="print the whole ledger as a table at the end"
     )
     parser.addini(
         "trial_error",
-        "chance of a wrong verdict of a test that uses `trial` and is no claim (default 1e-6)",
+        "probability of a wrong verdict of a plain test that uses `trial` (default 1e-6)",
         default="1e-6",
     )
     group.addoption(
-        "--trial-list", type=Path, metavar="PATH", help="write what claims were collected as JSON"
+        "--trial-list", type=Path, metavar="PATH", help="write the collected claims as JSON"
     )
 
 
@@ -119,7 +120,7 @@ def _resumed(config: pytest.Config, path: Path) -> dict[str, Any]:
     commit = _commit(config)
     if commit is None or commit.endswith("+"):
         raise pytest.UsageError(
-            "--trial-resume goes on at the same commit alone: "
+            "--trial-resume continues a run at the same commit only: "
             + ("there is no git repository" if commit is None else "commit your changes first")
         )
     present = {
@@ -132,7 +133,7 @@ def _resumed(config: pytest.Config, path: Path) -> dict[str, Any]:
         before = book.get(name, [] if name == "settings" else None)
         if before != value:
             raise pytest.UsageError(
-                f"--trial-resume: {path} is of {name} {before}, this run of {value}"
+                f"--trial-resume: the {name} of {path} is {before}, that of this run is {value}"
             )
     return book
 
@@ -254,7 +255,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     ]
     if claim is not None and missing:
         pytest.fail(
-            f"nothing gives {claim.id} its setting {missing[0]!r}: give it a default, cases=, "
+            f"the setting {missing[0]!r} of {claim.id} has no value: give it a default, cases=, "
             "@pytest.mark.parametrize or a fixture of this name",
             pytrace=False,
         )
@@ -311,7 +312,7 @@ def _error(config: pytest.Config) -> float:
         return checked_error(float(text))
     except ValueError:
         raise pytest.UsageError(
-            f"trial_error is a chance of error, above 0 and at most 0.1, got {text!r}"
+            f"trial_error must be a probability above 0 and at most 0.1, got {text!r}"
         ) from None
 
 
@@ -338,117 +339,47 @@ def _progress(config: pytest.Config, claim_id: str) -> Any:
     return show
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
-    """Give a claim its trial, record its verdict, and fail the test if that is not the expected
-    one.
-    """
-    claim = pyfuncitem.stash.get(CLAIM, None)
-    if claim is None:
-        return (yield from _plain_test(pyfuncitem))
-    from dataclasses import asdict
-
-    from theory_on_trial.trial.domain import OutsideDomain
-    from theory_on_trial.trial.hints import explain, where
-    from theory_on_trial.trial.registry import recorded
-
-    config = pyfuncitem.config
-    seed = config.getoption("trial_seed")
-    settings = _settings(config, claim)
-    # Whatever else a repository calls `trial`, a claim gets this one.
-    trial = pyfuncitem.stash.get(TRIAL, None) or _new_trial(pyfuncitem)
-    if pyfuncitem.funcargs["trial"] is not trial:
-        _warn_of_another_trial(pyfuncitem)
-    pyfuncitem.funcargs["trial"] = trial
-    pyfuncitem.obj = functools.partial(pyfuncitem.obj, **settings) if settings else pyfuncitem.obj
-    pyfuncitem.funcargs.update(
-        {name: value for name, value in settings.items() if name in pyfuncitem.funcargs}
-    )
-    changed = "".join(f" --trial-set {name}={value!r}" for name, value in settings.items())
-    command = f'pytest "{pyfuncitem.nodeid}" --trial-tier {claim.tier} --trial-seed {seed}{changed}'
-    # What a plugin for flaky tests runs again counts once: the last time.
-    pyfuncitem.user_properties[:] = [
-        entry for entry in pyfuncitem.user_properties if entry[0] not in _PROPERTIES
-    ]
-    rows: list[Row] = []
-    programs = _programs()
-    try:
-        with recorded(claim, trial, command) as rows, explain():
-            result = yield
-            if claim.as_published is None and any(
-                finding.printed is not None for finding in trial.findings
-            ):
-                needed = (
-                    "@claim(…, as_published=paper(…, says=…)) too: without it no row is "
-                    "judged by it"
-                )
-                pytest.fail(f"as_published= of a decision needs {needed}", pytrace=False)
-    except OutsideDomain as outside:
-        pyfuncitem.user_properties.append(
-            ("outside", _not_run(claim, f"outside the claim's domain: {outside}"))
-        )
-        pytest.fail(f"{claim.id} says nothing for these settings: {outside}", pytrace=False)
-    except pytest.skip.Exception as skipped:
-        if (
-            not trial.findings and trial.refusal is None
-        ):  # left out; once it has decided, a claim has its row
-            rows = []
-            pyfuncitem.user_properties.append(
-                ("skipped", _not_run(claim, f"skipped: {skipped.msg}"))
-            )
-        raise
-    except Exception as error:
-        _end_where_the_engine_begins(error)
-        raise
-    finally:
-        pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
-        asked = claim.paper, _programs() - programs
-        pyfuncitem.user_properties.append(("programs", asked))
-    unexpected = [row.failure() for row in rows if not row.as_expected]
-    if unexpected:
-        unexpected += where(trial.findings)
-        pytest.fail("\n".join(unexpected), pytrace=False)
-    return result
-
-
 def _plain_test(item: pytest.Function) -> Iterator[None]:
-    """Call a test that is no claim, and judge its trial if it uses one."""
-    if TRIAL not in item.stash and "trial" not in item.fixturenames:
-        return (yield)
-    from theory_on_trial.trial.hints import explain
-    from theory_on_trial.trial.plain import NotVerified, passed
+    """Call a test that is no claim, and judge its trial if it uses the engine's."""
+    explained: Any = nullcontext()
+    if TRIAL in item.stash:
+        from theory_on_trial.trial.hints import explain
 
+        explained = explain()
     start = time.perf_counter()
     failed: BaseException | None = None
     result = None
     try:
-        with explain():
+        with explained:
             result = yield
-    except NotVerified as error:
-        failed = error
     except Exception as error:
-        if TRIAL in item.stash:
+        if TRIAL not in item.stash:
+            raise
+        from theory_on_trial.trial.plain import NotVerified
+
+        if not isinstance(error, NotVerified):
             _end_where_the_engine_begins(error)
-        raise
+            raise
+        failed = error
     finally:
         trial = item.stash.get(TRIAL, None)
         if trial is not None:
             _report_plain(item, trial, time.perf_counter() - start)
-    if trial is None:  # the repository's own fixture of this name
+    if trial is None:
         return result
+    from theory_on_trial.trial.plain import NotVerified, passed
+
     failed = failed or trial.refusal  # a test that catches it has failed all the same
     if isinstance(failed, NotVerified):
         pytest.fail(f"{failed}\n{_command(item)}", pytrace=False)
     if failed is not None:
-        pytest.fail(f"a decision could not be made: {failed}", pytrace=False)
+        pytest.fail(f"a decision failed: {failed}", pytrace=False)
     if not trial.findings and "trial" in item._fixtureinfo.argnames:
         pytest.fail(
-            f"{item.name} asks for `trial` and makes no decision: call trial.mean(...), say, or "
+            f"{item.name} takes `trial` and makes no decision: call trial.mean(...), say, or "
             "leave the argument out",
             pytrace=False,
         )
-    if not trial.findings:
-        return result
     item.user_properties += [("trial", passed(finding)) for finding in trial.findings]
     return result
 
@@ -484,6 +415,76 @@ def _warn_of_another_trial(item: pytest.Function) -> None:
             "engine's: a claim gets the engine's all the same, of this run's seed; rename yours"
         )
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    """Give a claim its trial, record its verdict, and fail the test if that is not the expected
+    one.
+    """
+    claim = pyfuncitem.stash.get(CLAIM, None)
+    if claim is None:
+        return (yield from _plain_test(pyfuncitem))
+    from dataclasses import asdict
+
+    from theory_on_trial.trial.domain import OutsideDomain
+    from theory_on_trial.trial.hints import explain, where
+    from theory_on_trial.trial.registry import recorded
+
+    config = pyfuncitem.config
+    seed = config.getoption("trial_seed")
+    settings = _settings(config, claim)
+    # Whatever else a repository calls `trial`, a claim gets this one.
+    trial = pyfuncitem.stash.get(TRIAL, None) or _new_trial(pyfuncitem)
+    if pyfuncitem.funcargs["trial"] is not trial:
+        _warn_of_another_trial(pyfuncitem)
+    pyfuncitem.funcargs["trial"] = trial
+    pyfuncitem.obj = functools.partial(pyfuncitem.obj, **settings) if settings else pyfuncitem.obj
+    pyfuncitem.funcargs.update(
+        {name: value for name, value in settings.items() if name in pyfuncitem.funcargs}
+    )
+    changed = "".join(f" --trial-set {name}={value!r}" for name, value in settings.items())
+    command = f'pytest "{pyfuncitem.nodeid}" --trial-tier {claim.tier} --trial-seed {seed}{changed}'
+    # What a plugin for flaky tests runs again counts once: the last time.
+    pyfuncitem.user_properties[:] = [
+        entry for entry in pyfuncitem.user_properties if entry[0] not in _PROPERTIES
+    ]
+    rows: list[Row] = []
+    try:
+        with recorded(claim, trial, command) as rows, explain():
+            result = yield
+            if claim.as_published is None and any(
+                finding.printed is not None for finding in trial.findings
+            ):
+                needed = (
+                    "@claim(…, as_published=paper(…, says=…)) too: without it no row is "
+                    "judged by it"
+                )
+                pytest.fail(f"as_published= of a decision needs {needed}", pytrace=False)
+    except OutsideDomain as outside:
+        pyfuncitem.user_properties.append(
+            ("outside", _not_run(claim, f"outside the claim's domain: {outside}"))
+        )
+        pytest.fail(f"{claim.id} does not hold for these settings: {outside}", pytrace=False)
+    except pytest.skip.Exception as skipped:
+        if (
+            not trial.findings and trial.refusal is None
+        ):  # left out; once it has decided, a claim has its row
+            rows = []
+            pyfuncitem.user_properties.append(
+                ("skipped", _not_run(claim, f"skipped: {skipped.msg}"))
+            )
+        raise
+    except Exception as error:
+        _end_where_the_engine_begins(error)
+        raise
+    finally:
+        pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
+    unexpected = [row.failure() for row in rows if not row.as_expected]
+    if unexpected:
+        unexpected += where(trial.findings)
+        pytest.fail("\n".join(unexpected), pytrace=False)
+    return result
 
 
 def _end_where_the_engine_begins(error: Exception) -> None:
@@ -528,7 +529,6 @@ def _is_outside(step: TracebackType) -> bool:
 _OUTSIDE = 2  # the exit status of a usage that no claim answers
 _PROPERTIES = (
     "ledger",
-    "programs",
     "skipped",
     "outside",
     "plain",
@@ -540,15 +540,6 @@ def _not_run(claim: Any, reason: str) -> list[dict[str, str]]:
     """What the ledger says of a claim that was left out, and of its published form."""
     names = [claim.id] + [f"{claim.id}-as-published"] * (claim.as_published is not None)
     return [{"id": name, "tier": claim.tier, "reason": reason} for name in names]
-
-
-def _programs() -> int:
-    """How many programs this process has asked for; none as long as nobody needed JAX."""
-    if "jax" not in sys.modules:
-        return 0
-    from theory_on_trial.base.compilation_cache import programs_asked_for
-
-    return programs_asked_for()
 
 
 def _the_same(items: list[pytest.Item], config: pytest.Config) -> list[pytest.Item]:
@@ -625,13 +616,12 @@ class Ledger:
         self.not_run: dict[str, dict[str, str]] = {}
         self.deselected: set[str] = set()  # by -k or -m
         self.outside = 0  # how many claims said nothing for their settings
-        self.programs: dict[str, int] = {}  # that each paper asked for
+        self.heard = False  # whether a claim has had its line
+        self.told: set[str] = set()  # rows of which pytest itself says why they fail
         self.running: dict[str, None] = {}  # tests that have begun and not ended
         self.journal: Any = None  # of the rows, where a ledger is asked for
         self.commit: str | None = None
         self.unwritten: list[str] = []  # a sentence for each file that could not be written
-        self.heard = False  # whether a claim has had its line
-        self.told: set[str] = set()  # rows of which pytest itself says why they fail
 
     def pytest_sessionstart(self) -> None:
         """Begin the file that keeps the rows, with those of a run that is resumed."""
@@ -707,7 +697,7 @@ class Ledger:
         for text in config.getoption("trial_set") if names else []:
             if (name := text.partition("=")[0]) not in names:
                 raise pytest.UsageError(
-                    f"--trial-set: no claim has a setting {name!r}; there are "
+                    f"--trial-set: no claim has a setting {name!r}; the settings are "
                     f"{', '.join(sorted(names))}"
                 )
         above = [
@@ -772,7 +762,7 @@ class Ledger:
             if isinstance(report.longrepr, tuple)
             else getattr(report, "wasxfail", "")
         )
-        reason = f"{report.outcome} before it began: {why or 'see its error'}"
+        reason = f"{report.outcome} before it started: {why or 'see its error'}"
         for entry in (
             entry for name, entries in properties if name == "claim" for entry in entries
         ):
@@ -801,8 +791,6 @@ class Ledger:
             self.told |= {
                 row.id for row in rows if outcome == "failed" and self.config.option.tbstyle != "no"
             }
-            for paper, count in (value for name, value in properties if name == "programs"):
-                self.programs[paper] = self.programs.get(paper, 0) + count
             left_out = [
                 entry
                 for name, entries in properties
@@ -883,6 +871,7 @@ class Ledger:
             left_out = {
                 "claims_not_run": list(self.not_run.values()),
                 "claims_deselected": sorted(self.deselected),
+                "used_jax": "jax" in sys.modules,
             }
             self.config.workeroutput.update(left_out)  # type: ignore[attr-defined]
             return
@@ -896,8 +885,6 @@ class Ledger:
             self._close_journal()
             return
         self.rows.sort(key=lambda row: row.paper)
-        if any(self.programs.values()):
-            import jax  # noqa: F401 -- the workers of pytest-xdist had it: the platform is told
         # A test that is marked xfail, or skips itself after a decision, is no failure of pytest's.
         unexpected = not all(row.as_expected for row in self.rows)
         if unexpected and session.exitstatus == 0:
@@ -959,6 +946,8 @@ class Ledger:
         for entry in getattr(node, "workeroutput", {}).get("claims_not_run", []):
             self.not_run[entry["id"]] = entry
         self.deselected |= set(getattr(node, "workeroutput", {}).get("claims_deselected", []))
+        if getattr(node, "workeroutput", {}).get("used_jax"):
+            import jax  # noqa: F401 -- the ledger tells its platform
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the ledger."""
@@ -970,7 +959,7 @@ class Ledger:
             ):
                 path = self.config.getoption(f"trial_{option}")
                 terminalreporter.write_line(
-                    f"no claim was collected: {path} is not written", red=True
+                    f"no claim was collected, so {path} is not written", red=True
                 )
             return
         from dataclasses import replace
@@ -999,11 +988,6 @@ class Ledger:
             )
         if self.not_run:
             terminalreporter.write_line(not_run_sentence(list(self.not_run.values()), tier))
-        counts = ", ".join(
-            f"{paper} {count}" for paper, count in sorted(self.programs.items()) if count
-        )
-        if counts:
-            terminalreporter.write_line(f"programs that were asked for: {counts}")
         for option in ("ledger", "report"):
             path = self.config.getoption(f"trial_{option}")
             if path and not any(text.startswith(f"{path} ") for text in self.unwritten):

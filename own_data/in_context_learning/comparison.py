@@ -62,7 +62,7 @@ def which_algorithm(
     matches none; else the prompts are too few to say. Then inputs and labels are multiplied by
     `scale`, as they would be if the inputs were larger and the weights the same, and all are asked
     again, with the same parameters. Least squares then answers c times as much and a gradient step
-    c³ times as much: what looked alike on the usual prompts is told apart.
+    c³ times as much: what looked alike on the usual prompts is distinguished.
 
     Distances are taken on prompts that the parameters were not fitted to: those of one half with
     the other half's. Intervals of distances are those of the grouped jackknife (20 random groups of
@@ -251,7 +251,7 @@ def _missing(nearest: list[Match], alike: float, count: int) -> str:
 def _heavy(
     names: list[str], distances: Float[np.ndarray, "rules prompts"], near: list[int], where: str
 ) -> list[Doubt]:
-    """Doubts about distances that overflow, and about those of the nearest that hang on a single
+    """Doubts about distances that overflow, and about those of the nearest that depend on a single
     prompt.
     """
     doubts = []

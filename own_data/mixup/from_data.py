@@ -247,7 +247,7 @@ def samples_needed_on(
     )
     if signal_chance(features, labels) > LEVEL:
         missing = (
-            f"no signal: these {n} samples do not show that the features tell the classes apart"
+            f"no signal: these {n} samples do not show that the features distinguish the classes"
         )
     unit = "of the logarithm of a size"
     doubts = [

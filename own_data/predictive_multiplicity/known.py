@@ -117,10 +117,8 @@ def _name(name: str, baseline: Int[np.ndarray, " rows"] | None) -> str:
 
 
 def _store_of(table: Table, cache: Folder) -> Any:
-    from theory_on_trial.sweep.store import (
-        ChunkStore,
-        source_digest,
-    )  # its import takes a fifth of a second
+    from theory_on_trial.base.source import source_digest
+    from theory_on_trial.sweep.store import ChunkStore  # its import takes a fifth of a second
 
     numbers = b"".join(
         np.asarray(part, float).tobytes() for part in (table.rows, table.positives, table.negatives)

@@ -52,7 +52,7 @@ class Multiplicity(Answer):
         stopped: "", "out of time" or "interrupted".
     """
 
-    asked = "how many predictions hang on the choice among equally good linear classifiers?"
+    asked = "how many predictions depend on the choice among equally good linear classifiers?"
     rests_on = (
         "these samples alone: what is proved holds of every linear classifier, whatever their law"
     )

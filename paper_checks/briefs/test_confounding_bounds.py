@@ -265,7 +265,7 @@ def interval_of_the_mean(propensity: float = 0.5):
         legend="upper left",
         x="sensitivity Γ  (dimensionless)",
         y="E[Y(1)|φ]  (units of y)",
-        ylim=(1, 3.8),
+        ylim=(1.2, 3.4),
     )
     drawn.axes[0].fill_between(line, *ends.T, alpha=0.12, linewidth=0)
     return drawn

@@ -10,7 +10,7 @@ for the object, which can be found by averaging and used for retrieval. Here is 
 how much of such a sum chance explains, and what the rest means.
 
 Take away: of a table of pure noise a sum of two factors explains (q - 1)/(N - 1) about the grand
-mean, two thirds for two by two and a quarter for five by seven, in any dimension. Only what exceeds
+mean, two thirds for two by two and 29 % for five by seven, in any dimension. Only what exceeds
 that is structure.
 
 A table holds a vector u_{ab…} in R^D for each cell of a grid of two or three factors, N cells in

@@ -12,7 +12,7 @@ inequalities for features of a known law around fixed prototypes.
 
 Take away: a better model keeps both inequalities if and only if prototypes repel, c < 0, and they
 hold of means only: a single new-to-old pair obeys the first with probability .68. A simplex made
-anew for 10 classes in place of 5 keeps its old directions at a cosine of .94 at best.
+again for 10 classes in place of 5 keeps its old directions at a cosine of .94 at best.
 
 A fixed head holds unit vectors w_0 … w_d in d dimensions with w_i·w_j = c, where c = −1/d for a
 simplex. Features of class y are unit vectors from the von Mises–Fisher law around w_y with a

@@ -4,10 +4,21 @@
 For designers of code-based or quantum schemes: how often a random linear code meets its dual in 0
 only, or in a hull of a given dimension.
 
+Paper: the hull of a code, what it shares with its dual, decides whether a code suits quantum
+correction or masking. The paper counts binary and ternary codes by their hull. Here is one formula
+for all counts, what it says of random codes, and a check of every small code.
+
+Take away: long binary codes have hull 0 and a hull of dimension 1 equally often, .419 each; ternary
+codes have hull 0 in .639. Whoever draws codes until the hull is 0 draws 2.4 on average.
+
 A code C is one of the [n,k]_q = Π (q^{n-j}-1)/(q^{j+1}-1), j < k, subspaces of dimension k of
 F_q^n, q = 2 or an odd prime. Its hull is the intersection with the dual code for the Euclidean
 product, of dimension l = k - rank(GG') where the rows of G generate C. A(n,k,l) is the number of
-codes with that hull, σ_i that of the self-orthogonal codes of dimension i.
+codes with that hull, σ_i that of the self-orthogonal codes of dimension i: for odd q and n = 2m+1
+Π (q^{2(m-j)}-1)/(q^{j+1}-1), j < i, for n = 2m Π (q^{m-j}-e)(q^{m-j-1}+e)/(q^{j+1}-1), e = 1 if m
+is even or q = 1 mod 4, else -1; for q = 2 see `self_orthogonal`.
+
+Edges: [n-2i,k-i] is 0 where n < 2i. A random k × n matrix has a rank below k once in q^(n-k).
 
 Read: the abstract ("for given dimension k and length n ≥ 2k the number of all [n,k]_q linear codes
 with hull dimension l decreases as l increases"). Derived here: the counts, by Möbius inversion from
@@ -23,7 +34,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -139,8 +150,8 @@ def require_few(trial, q, n, k):
     cases=[(2, 7, 3), (2, 6, 4), (3, 5, 2), (3, 4, 2), (3, 6, 2), (5, 4, 2)],
 )
 def test_count(trial, q: Field, n: Length, k: Dim):
-    """The number of codes with hull dimension l is an alternating sum of self-orthogonal codes and
-    their extensions.
+    """A(n,k,l) = Σ_{i≥l} (-1)^{i-l} q^{C(i-l,2)} [i,l]_q σ_i [n-2i,k-i]_q, a sum over the
+    self-orthogonal codes of dimension i and the codes of dimension k that hold them in their hull.
     """
     require_few(trial, q, n, k)
     exact = codes_by_hull(n, k, q)
@@ -154,14 +165,17 @@ LOOSE = "a hull of one dimension more is as frequent in the limit of q = 2, l = 
 
 
 @claim(
-    derived("a code and its dual have one hull"),
+    abstract(
+        "for given dimension k and length n ≥ 2k the number of all [n,k]_q linear codes with hull "
+        "dimension l decreases as l increases"
+    ),
     kind="bound",
     cases=[(2, 6, 4), (3, 5, 3)],
     not_tight=LOOSE,
 )
 def test_decreasing(trial, q: Field, n: Length, k: Dim):
-    """The number of codes falls strictly as the hull's dimension grows up to min(k, n-k), whether
-    or not n ≥ 2k.
+    """The number of codes falls strictly as the hull's dimension grows up to min(k, n-k): the
+    abstract's statement for n ≥ 2k, and for smaller n by duality.
     """
     require_few(trial, q, n, k)
     larger = counted(n, k, q)[1 : min(k, n - k) + 1]
@@ -180,11 +194,13 @@ def mean_power(n, k, q):
 
 @claim(derived("pairs of vectors"), kind="identity", cases=[(2, 7, 3), (3, 5, 2), (5, 6, 1)])
 def test_mean_of_q_to_hull(trial, q: Field, n: Length, k: Short):
-    """The mean size q^dim of the hull has a closed form, which tends to 2 for every q."""
+    """The mean size q^dim of the hull is 1 + s (q^k-1)(q^{n-k}-1)/((q^n-1)(q^{n-1}-1)), where s =
+    σ_1 (q-1) is the number of self-orthogonal vectors; it tends to 2 for every q.
+    """
     require_few(trial, q, n, k)
     counts = counted(n, k, q)
     mean = Fraction(sum(count * q**l for l, count in enumerate(counts)), sum(counts))
-    trial.identity(mean, mean_power(n, k, q), ops=0, controls={"its limit": 2})
+    trial.identity(mean, mean_power(n, k, q), ops=0, controls={"its limit at every length": 2})
 
 
 @predicted
@@ -205,8 +221,8 @@ def random_hulls(generator, count, n, k, q):
 
 @claim(derived("the limit of the count"), kind="limit", cases=[(2, 8), (3, 7)])
 def test_limit(trial, q: Literal[2, 3], k: Dims):
-    """Of long codes a share Π (1+q^-i)^-1 has hull 0; binary hulls have dimension 0 and 1 equally
-    often, .419.
+    """Of long codes a share Π_{i≥1} (1+q^-i)^-1 / Π_{i≤l} (q^i-1) has a hull of dimension l: binary
+    hulls have dimension 0 and 1 equally often, .419.
     """
     law = limit_law(q)
     total = subspaces(3 * k, k, q)

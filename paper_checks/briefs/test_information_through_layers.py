@@ -4,10 +4,21 @@ arXiv 2404.03176.
 For readers of information bounds: a linear network on which every divergence that such a bound adds
 up, and the true gap between training and test error, is known in closed form.
 
+Paper: the gap between training and test error is bounded by divergences of internal
+representations, which shrink from layer to layer, faster with dropout or noise. Here is one
+classifier where each of these terms, and the gap itself, can be computed.
+
+Take away: a layer counts by its rank alone, -(r/2) log(1 - 1/n) on average, whatever its width.
+With n = 8 samples in 6 dimensions the gap is .226 where the bounds say .35 (last layer) and .43
+(first). Dropout at rate δ leaves 1 - δ^d of a divergence, next to all of it in many dimensions.
+
 A label y = ±1 and a point x give u = yx ~ N(μ, s²I) in d dimensions. A classifier takes the mean w
 of n samples u_i and predicts the sign of w·x. Linear layers that do not depend on the data map u to
 B_l u, with B_l of full rank r_l and B_0 = I. The information at layer l is KL_l, the divergence of
 the law of B_l u_i given w from that of B_l u, u fresh.
+
+Edges: one sample is its own mean, and KL is infinite. If two inputs agree in a coordinate or one of
+them is 0 there, dropout leaves less.
 
 Read: the abstract (the example, the decrease over layers). Derived here: all formulas (at μ = 0 by
 Student's t); a training point is not N(w, s²I), as w takes the share 1/n of its variance. Not
@@ -19,6 +30,7 @@ from typing import Annotated
 import numpy as np
 from scipy import stats
 
+from paper_checks.briefs.common import orthonormal
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
@@ -60,15 +72,15 @@ def linear_layers(generator, dim):
     """Return B_0 = I, B_1, …: the first dim, dim - 1, … rows of a matrix whose condition number is
     at most 2.
     """
-    left, right = np.linalg.qr(generator.standard_normal((2, dim, dim)))[0]
-    matrix = left * generator.uniform(1, 2, dim) @ right
+    left = orthonormal(generator, dim)
+    matrix = left * generator.uniform(1, 2, dim) @ orthonormal(generator, dim)
     return [np.eye(dim), *(matrix[:rank] for rank in range(dim, 0, -1))]
 
 
 @predicted
 def layer_information(maps, offset, samples, noise, share=1):
     """KL_l = ½[r_l(-1/n - log(1-1/n)) + |P_l(w-μ)|²/s²], P_l the projection on the row space of
-    B_l, and its mean.
+    B_l, and its mean; with share = 0 as if w did not depend on the sample.
     """
     ranks, squares = np.transpose(
         [(len(b), np.sum((offset @ np.linalg.qr(b.T)[0]) ** 2)) for b in maps]
@@ -111,16 +123,15 @@ def divergence(matrix, shift, variance, noise, added=0.0):
     cases=[(6, 8, 1.5), (2, 2, 100.0)],
 )
 def test_layer_kl(trial, dim: Dims, samples: Samples, noise: Noise):
-    """Given w, the information of a layer counts its rank and the part of w-μ in its row space; it
-    never rises.
+    """Given w, KL_l = ½ [r_l (-1/n - log(1-1/n)) + |P_l (w-μ)|²/s²], where P_l projects on the row
+    space of B_l; on average over w it is -(r_l/2) log(1-1/n), so that it falls with the rank.
     """
     generator = trial.generator("layers")
     error = noise / np.sqrt(samples)
     maps = linear_layers(generator, dim)
     offset = error * generator.standard_normal(dim)
-    law, rival = (
-        layer_information(maps, offset, samples, noise, share) for share in (1, 0)
-    )  # of 1/n
+    law = layer_information(maps, offset, samples, noise)
+    rival = layer_information(maps, offset, samples, noise, share=0)
     # The divergence is quadratic in w: 2d points with the mean and covariance of w give its mean
     # exactly.
     offsets = np.vstack(
@@ -129,20 +140,23 @@ def test_layer_kl(trial, dim: Dims, samples: Samples, noise: Noise):
     exact, *runs = np.array(
         [[divergence(m, w, training_variance(samples), noise) for m in maps] for w in offsets]
     )
-    rounding = {"ops": 500 * dim, "scale": 10 * dim}  # logarithms of variances up to 10 cancel
     trial.identity(
         [exact, np.mean(runs, axis=0)],
         law,
-        **rounding,
+        ops=500 * dim,
+        scale=10 * dim,  # logarithms of variances up to 10 cancel
         controls={"w is independent of the sample": rival},
     )
-    trial.bound(
-        exact[1:],
-        law[0, :-1],
-        instances="all",
-        **rounding,
-        controls={"a tenth is lost": 0.9 * exact[:-1]},
-    )
+
+
+@observed
+def error_gaps(weights, mean, samples):
+    """For each w how far the training error is from the test error: scores w·u/|w| of fresh points
+    and of training points given w are normal.
+    """
+    length = np.linalg.norm(weights, axis=1)
+    spread = np.sqrt(training_variance(samples))
+    return np.abs(stats.norm.cdf(weights @ mean / length) - stats.norm.cdf(length / spread))
 
 
 @claim(
@@ -152,8 +166,9 @@ def test_layer_kl(trial, dim: Dims, samples: Samples, noise: Noise):
     not_tight="Pinsker's is attained to 80 %",
 )
 def test_gap(trial, dim: FewDims, samples: FewSamples, signal: Signal):
-    """The mean training error is half a noncentral F probability; the gap obeys √(KL/2) with the
-    score's KL.
+    """The mean training error is half the probability that a noncentral F variable with d and 1
+    degrees of freedom and noncentrality n |μ|² (s = 1) is below (n-1)/d; given w the gap is at
+    most √(KL/2), KL being the divergence of the score w·u/|w|.
     """
     trial.require(
         dim <= samples, "dim must be at most samples: else training errors are too rare to count"
@@ -179,14 +194,16 @@ def test_gap(trial, dim: FewDims, samples: FewSamples, signal: Signal):
         most=2**21,
     )
     weights = mean + trial.generator("w").standard_normal((1000, dim)) / np.sqrt(samples)
-    length = np.linalg.norm(weights, axis=1)
-    spread = np.sqrt(training_variance(samples))  # of scores w·u/|w|
-    gap = np.abs(stats.norm.cdf(weights @ mean / length) - stats.norm.cdf(length / spread))
-    most = np.sqrt(
-        [layer_information([w[None]], w - mean, samples, 1.0)[0, 0] / 2 for w in weights]
+    informations = np.array(
+        [layer_information([w[None]], w - mean, samples, 1.0)[0, 0] for w in weights]
     )
     trial.bound(
-        gap, most, instances="draws", independent=1000, ops=100, controls={"half of it": most / 2}
+        error_gaps(weights, mean, samples),
+        np.sqrt(informations / 2),
+        instances="draws",
+        independent=1000,
+        ops=100,
+        controls={"KL/2 without its root": informations / 2},
     )
 
 
@@ -207,17 +224,16 @@ def dropped_divergence(inputs, laws, rate):
     cases=[(3, 0.5), (6, 0.2)],
 )
 def test_dropout(trial, dim: Inputs, rate: Rate):
-    """Dropout leaves at most 1-δ^d of a divergence, 1-δ^h between two inputs that differ in h
-    coordinates, none 0.
+    """Dropout of every coordinate with chance δ leaves at most 1-δ^d of a divergence, and exactly
+    1-δ^h of it between laws on two inputs that differ in h coordinates, where none is 0.
     """
     generator = trial.generator("laws")
     inputs = generator.integers(-1, 3, (20, 4, dim))
     laws = generator.dirichlet(np.ones(4), (20, 2))
-    inputs[:dim, 0], inputs[:dim, 1], laws[:dim, :, 2:] = (
-        1,
-        1 + np.tri(dim),
-        0,
-    )  # they differ in 1, …, d coordinates
+    # The first pairs of laws are on two inputs, which differ in 1, …, d coordinates.
+    inputs[:dim, 0] = 1
+    inputs[:dim, 1] = 1 + np.tri(dim)
+    laws[:dim, :, 2:] = 0
     after = np.array([dropped_divergence(*pair, rate) for pair in zip(inputs, laws, strict=True)])
     before = stats.entropy(*laws.transpose(1, 2, 0))
     rounding = {"ops": 2**dim + 100, "scale": 1.0}
@@ -259,11 +275,10 @@ def test_gaussian_noise(trial, dim: Dims, added: Added):
 
 @figure("F1", claims=("layer_kl",))
 def information_per_layer(dim: int = 24, samples: int = 12, draws: int = 40):
-    """A layer counts by its rank: the information of linear layers falls along the network, for
-    every training set.
+    """A layer counts by its rank: the information of linear layers falls along the network.
 
     KL of a seen from a fresh point. Marks: line: −(r/2) log(1 − 1/n); points, bars: mean, 5 % to 95
-    % of 40 sets.
+    % of 40 training sets.
     """
     generator = np.random.default_rng(0)
     ranks = np.arange(dim, 0, -1)
@@ -272,8 +287,12 @@ def information_per_layer(dim: int = 24, samples: int = 12, draws: int = 40):
     curves = [
         [divergence(m, offset, training_variance(samples), 1) for m in maps] for offset in offsets
     ]
-    lines = {"mean over training sets": (ranks, layer_information(maps, offsets[0], samples, 1)[1])}
-    points = {"each training set": (np.tile(ranks, draws), np.ravel(curves))}
+    layers = dim - ranks + 1
+    lines = {"law of the mean": (layers, layer_information(maps, offsets[0], samples, 1)[1])}
+    points = {"training sets": (np.tile(layers, draws), np.ravel(curves))}
     return chart(
-        lines, points, x="rank of the layer, which falls along the network", y="information  (nats)"
+        lines,
+        points,
+        x="layer l, of rank 25 − l",
+        y="information  (nats)",
     )

@@ -4,9 +4,10 @@ Probing Performance in Joint Embedding SSL Architectures", ICLR, arXiv 2312.0400
 For whoever picks a checkpoint by LiDAR and must choose q, the number of augmented views of an
 image.
 
-Paper: LiDAR is a rank of the means over views, measured in units of the scatter of the views, and
-is meant to predict without labels how well a linear probe will do. Here is what it measures: which
-maps leave it alone, and how far views that are too few raise it.
+Paper: LiDAR is a rank as of a linear discriminant analysis (LDA), that of the means over views in
+units of the scatter of the views, and is meant to predict without labels how well a linear probe
+will do. Here is what it measures: which maps leave it alone, and how far views that are too few
+raise it.
 
 Take away: a noise dimension counts as a signal of variance 1/q. Four signals of variance 1 among 60
 noise dimensions read 37.7 at q = 10, 8.3 at q = 100 and 4.5 at q = 1000. An encoder trained on
@@ -71,7 +72,6 @@ PixelNoise = Annotated[
 ]
 EncoderViews = Annotated[int, Interval(2, 4, why="with more views the noise hardly counts")]
 WIDTH = 16  # features of the trained encoder
-MOST_SECONDS = 5  # every view of 1797 digits passes the encoder
 
 
 def planted_variances(signals, decay, noise):
@@ -251,13 +251,14 @@ def test_trained_encoder(trial, views: EncoderViews, pixel_noise: PixelNoise):
     seed = int(trial.generator("seed").integers(1000))
     signals = encoder_signals(encoded_views(trial.generator("many"), seed, 24, pixel_noise))
     law = limit_rank(signals, views)
-    slack = finite_n(len(digits()), views, WIDTH) * law
+    # Its features are not normal: fourth moments may double what normal ones leave at finite n.
+    slack = 2 * finite_n(len(digits()), views, WIDTH) * law
     trial.mean(
         sampler=partial(encoder_ranks, seed=seed, views=views, pixel_noise=pixel_noise),
         predict=law,
         law=Asymptotic(),
         slack=slack,
-        margin=slack + 0.015 * law,
+        margin=slack + 0.01 * law,
         controls={
             "noise is ignored": entropy_rank(signals),
             "noise counts in full": limit_rank(signals, 1),

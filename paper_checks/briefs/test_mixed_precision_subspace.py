@@ -228,7 +228,7 @@ def test_exact_error(trial, dim: Dim, kept: Kept, high: Bits, low: Bits):
 @claim(
     derived("derived: the error depends on the second moments of the tokens alone"),
     kind="identity",
-    cases=[(16, 2, 8, 4), (24, 8, 5, 3)],
+    cases=[(16, 2, 8, 4)],
     low_power="to 4 %: activations differ in size, so that 1 % takes sixteen times the tokens",
 )
 def test_activations(trial, width: Width, kept: Kept, high: Bits, low: Bits):

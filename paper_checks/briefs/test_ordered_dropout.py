@@ -4,10 +4,20 @@ Decomposition", ICML, arXiv 2308.14929.
 For whoever trains a nested low-rank layer once and cuts it to any rank later: nothing is lost at
 any cut, while dropping components independently forbids the very order that the cuts need.
 
+Take away: train nested and cut anywhere, nothing is lost at any rank; the cuts are those of A
+S^(1/2), not of A. Independent dropout makes all components equally long, so that no order is left
+to cut by.
+
 A linear map A (m, n) meets inputs with E x xᵀ = S, positive definite. U (m, r) and V (n, r) are
 trained with the first b columns kept, b of probability p_b > 0; σ_1 > σ_2 > … are the singular
 values of A S^(1/2), with the symmetric root. Plain dropout keeps each of the r components by itself
 with probability q and does not rescale.
+
+Edges: a block with p_b = 0 is not ordered inside, and equal singular values leave the cut between
+them free. With one component there is no order; at q = 1 plain dropout drops nothing.
+
+Paper: it trains networks whose layers are decomposed, with ranks that are found on the way. Here is
+one linear layer at its optimum.
 
 Read: the abstract, which names the case of white inputs. Derived here: the values for every S, each
 prefix, plain dropout. Not claimed: that training of deep networks reaches these minima; flat
@@ -20,6 +30,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import brentq, minimize
 
+from paper_checks.briefs.common import orthonormal
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
@@ -41,7 +52,7 @@ def instance(generator, size):
     before.
     """
     left, right = (np.linalg.qr(generator.normal(size=(n, size)))[0] for n in (size, size + 1))
-    turn = np.linalg.qr(generator.normal(size=(size + 1, size + 1)))[0]
+    turn = orthonormal(generator, size + 1)
     spread = np.linspace(0.5, 2, size + 1)
     root = (turn * spread) @ turn.T
     inverse = (turn / spread) @ turn.T
@@ -126,8 +137,8 @@ def nested(trial, size, rank):
     cases=[(5, 3), (3, 2)],
 )
 def test_nested_minimum(trial, size: Size, rank: Rank):
-    """The least Σ_b p_b E |A x - U_b V_bᵀ x|² over nested factors is Σ_b p_b Σ_{i>b} σ_i²: each cut
-    is optimal.
+    """The least Σ_b p_b E |A x - U_b V_bᵀ x|² over nested factors is Σ_b p_b Σ_{i>b} σ_i², σ_i the
+    singular values of A S^(1/2): each cut is optimal.
     """
     target, root, _, chances, (_, _, loss, slope) = nested(trial, size, rank)
     equal = nested_loss(target, root, np.full(rank, 1 / rank))
@@ -144,14 +155,14 @@ def test_nested_minimum(trial, size: Size, rank: Rank):
     cases=[(4, 3), (6, 2)],
 )
 def test_every_prefix(trial, size: Size, rank: Rank):
-    """A nested prefix is the best cut of A S^(1/2), times S^(-1/2), which is that of A only if S is
-    a multiple of I.
+    """Every nested prefix U_b V_bᵀ is the best rank-b cut of A S^(1/2), times S^(-1/2): in general
+    not that of A.
     """
     target, root, masks, _, (u, v, _, slope) = nested(trial, size, rank)
     predict, plain = (
         [truncated(target, r, b) for b in range(1, rank + 1)] for r in (root, np.eye(size + 1))
     )
-    turn = np.linalg.qr(trial.generator("turn").normal(size=(rank, rank)))[0]
+    turn = orthonormal(trial.generator("turn"), rank)
     cut, basis = (
         np.array([(u @ q * mask) @ (v @ q).T for mask in masks]) for q in (np.eye(rank), turn)
     )
@@ -174,8 +185,9 @@ def test_every_prefix(trial, size: Size, rank: Rank):
     cases=[(5, 3, 0.5), (3, 3, 0.2), (6, 2, 0.9)],
 )
 def test_plain_dropout(trial, size: Size, rank: Rank, kept: Kept):
-    """For S = I, components kept with chance q, the least loss is Σ (a_i - q s_i)² + c T², all
-    |u_i| |v_i| = T/r.
+    """For S = I and components kept with chance q the least loss is Σ (a_i - q s_i)² + c T², where
+    a_i are the singular values of A, c = q (1 - q)/r, s_i = (a_i - c T/q)_+/q for i <= r and T = Σ
+    s_i; then all |u_i| |v_i| = T/r.
     """
     trial.require(
         size >= rank, "no map of size by size + 1 has a larger rank: size must be at least rank"

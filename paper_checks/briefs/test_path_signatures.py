@@ -4,10 +4,20 @@ arXiv 2301.11647.
 For one who regresses on signature features of irregular series: how many levels are needed, and
 which channels.
 
+Take away: for a path of length C = 1.5 four levels leave an error below .08, and in fact 1e-4 for
+winding paths. Few observations cost more than few levels: of a circle that is seen at n places the
+area, the part of level 2 that knows the order, is too small by 2π²/(3n²), 6.6 % at n = 10.
+
 X is a piecewise linear path in R^d with increments D_1..D_K; its signature S has the tensors S_0 =
 1, S_1, S_2, .. of iterated integrals, and S_n of one segment is D x .. x D / n!. A controlled
 equation dy = sum of A_i y dX_i has p x p matrices A_i; B_k = sum of A_i D_k,i is the segment's
 generator, and C = sum of the spectral norms of the B_k.
+
+Edges: level N has d^N numbers. In one dimension S knows the increment only. At C = 0 the equation
+stands still and no level is needed.
+
+Paper: it learns the dynamics of systems that are observed at few times from signatures of their
+drivers. Here is the linear representation, and what levels and observations leave of it.
 
 Read: the abstract. Derived here: all claims (the part of level m is at most C^m / m!). Not claimed:
 that the bound is near for winding paths, whose tensors are far smaller, and that few levels are few
@@ -23,6 +33,7 @@ import numpy as np
 from scipy.linalg import expm
 from scipy.special import factorial, gammainc
 
+from paper_checks.briefs.common import orthonormal
 from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
@@ -39,6 +50,7 @@ Several = Annotated[
     int,
     Interval(2, 5, why="within one segment all matrices are the same, and the path is straight"),
 ]
+Observations = Annotated[int, Interval(3, 80, why="two have no area; all pairs are listed")]
 Order = Annotated[int, Interval(1, 6, why="words up to this length; there are d^n of length n")]
 States = Annotated[
     int,
@@ -99,6 +111,12 @@ def sum_over_words(increments, matrices, level, reverse=False):
 
 
 @predicted
+def polygon_area(corners):
+    """(n/2) sin(2 π/n), of a regular polygon in the unit circle."""
+    return corners / 2 * np.sin(2 * np.pi / corners)
+
+
+@predicted
 def tail(total, level):
     """The sum over m > N of C^m / m!."""
     return exp(total) * gammainc(level + 1, total)
@@ -106,7 +124,7 @@ def tail(total, level):
 
 @claim(derived("recalled: Chen's identity"), kind="identity", cases=[(4, 3, 2, 3), (1, 1, 3, 4)])
 def test_chen(trial, segments: Segments, others: Segments, channels: Channels, level: Level):
-    """The signature of a path and a second one after it is S_n = sum of S_m(first) x
+    """The signature of a path and a second one after it is S_n = sum over m <= n of S_m(first) x
     S_(n-m)(second): order matters.
     """
     generator = trial.generator("paths")
@@ -123,12 +141,17 @@ def test_chen(trial, segments: Segments, others: Segments, channels: Channels, l
     trial.identity(measured, chen(*levels)[level], ops=100, scale=length, controls=controls)
 
 
-@claim(LINEAR, kind="bound", cases=[(5, 2, 3, 5), (2, 3, 4, 3)])
-def test_linear_functional(
+@claim(
+    derived("derived: the part of level m is at most C^m / m!"),
+    kind="bound",
+    cases=[(5, 2, 3, 5), (2, 3, 4, 3)],
+)
+def test_cut_after_levels(
     trial, segments: Several, channels: Channels, states: States, order: Order
 ):
-    """Y_T is the sum over words of S^w A_(w_n)..A_(w_1) y_0; cut after level N it misses at most
-    the tail of exp(C).
+    """Cut after level N, the sum over words of S^w A_(w_n)..A_(w_1) misses the flow, which takes
+    y_0 to y_T, by at most the sum over m > N of C^m / m!, C the sum of the spectral norms of the
+    segments' generators.
     """
     generator = trial.generator("paths and equations")
     errors = []
@@ -146,12 +169,27 @@ def test_linear_functional(
         errors += [*np.linalg.norm(flow(increments, matrices) - cuts, 2, axis=(1, 2))]
         tails += [*tail(total, levels)]
         first += [total ** (n + 1) / factorial(n + 1) for n in levels]
-    options = {"instances": "draws", "independent": 19, "ops": 1000, "scale": exp(2)}
-    trial.bound(errors, tails, controls={"first term of the tail": first}, **options)
-    basis = np.linalg.qr(generator.normal(size=(states, states)))[0]
-    matrices = (
-        basis @ np.triu(matrices, 1) @ basis.T
-    )  # products of as many as there are states vanish
+    trial.bound(
+        errors,
+        tails,
+        instances="draws",
+        independent=19,
+        ops=1000,
+        scale=exp(2),
+        controls={"first term of the tail": first},
+    )
+
+
+@claim(LINEAR, kind="identity", cases=[(5, 2, 3), (2, 3, 4)])
+def test_linear_functional(trial, segments: Several, channels: Channels, states: States):
+    """The flow of dy = sum of A_i y dX_i is the sum over words of S^w A_(w_n)..A_(w_1): exactly, if
+    products of as many matrices as there are states vanish.
+    """
+    generator = trial.generator("paths and equations")
+    increments = generator.uniform(-1, 1, (segments, channels)) / segments
+    basis = orthonormal(generator, states)
+    nilpotent = np.triu(generator.normal(size=(channels, states, states)) / states, 1)
+    matrices = basis @ nilpotent @ basis.T
     law, reverse = (
         sum_over_words(increments, matrices, states - 1, flag)[-1] for flag in (False, True)
     )
@@ -166,8 +204,8 @@ def test_linear_functional(
     cases=[(4, 2, 3), (2, 3, 2)],
 )
 def test_clock_blindness(trial, segments: Several, channels: Channels, level: Level):
-    """Without a time channel S ignores the clock, and a path and its reverse give 1, 0, 0..; word
-    (x, t) is an area.
+    """Without a time channel S ignores at which speed a path is run through, and a path followed by
+    its reverse has the signature 1, 0, 0, …
     """
     generator = trial.generator("path and clocks")
     increments = generator.normal(size=(segments, channels))
@@ -177,20 +215,35 @@ def test_clock_blindness(trial, segments: Several, channels: Channels, level: Le
         signature(x, level)[level] for x in (increments, increments.sum(axis=0, keepdims=True))
     )
     twice = signature(np.tile(increments, (2, 1)), level)[level]
-    controls = {"ends alone, and twice the path": np.stack([straight, twice])}
-    length = np.sum(2 * np.abs(increments)) ** level / factorial(level)
-    measured = np.stack([iterated_integrals(x, level) for x in (finer, back)])
-    trial.identity(measured, [once, 0 * once], ops=100, scale=length, controls=controls)
-    path = generator.normal(size=segments + 1)
-    clocks = np.cumsum(generator.uniform(0.2, 1, (2, segments + 1)), axis=1)
-    words = [iterated_integrals(np.diff([path, clock]).T, 2)[0, 1] for clock in clocks]
-    areas = np.trapezoid(path - path[0], clocks)
     trial.identity(
-        words, areas, ops=100, scale=10.0 * segments, controls={"the other clock": areas[::-1]}
+        np.stack([iterated_integrals(x, level) for x in (finer, back)]),
+        [once, 0 * once],
+        ops=100,
+        scale=np.sum(2 * np.abs(increments)) ** level / factorial(level),
+        controls={"ends alone, and twice the path": np.stack([straight, twice])},
     )
 
 
-@figure("F1", claims=("linear_functional",))
+@claim(derived("derived: a polygon in a circle"), kind="identity", cases=[10, 3, 60])
+def test_few_observations(trial, observations: Observations):
+    """A unit circle that is observed at n places and joined by lines has the area (S^(x,y) -
+    S^(y,x)) / 2 = (n/2) sin(2 π/n) in its signature: of π, 2 π²/(3 n²) is lost.
+    """
+    angles = 2 * np.pi * np.arange(observations + 1) / observations
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    second = iterated_integrals(np.diff(circle, axis=0), 2)
+    trial.identity(
+        (second[0, 1] - second[1, 0]) / 2,
+        polygon_area(observations),
+        ops=100 * observations,
+        controls={
+            "as if it were seen": np.pi,
+            "a share 1/n is lost": np.pi * (1 - 1 / observations),
+        },
+    )
+
+
+@figure("F1", claims=("cut_after_levels",))
 def levels_needed(order: int = 10):
     """The bound on a cut signature is exact for one rising channel and far too large for winding
     paths.

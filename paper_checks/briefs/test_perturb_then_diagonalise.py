@@ -15,9 +15,9 @@ state, and C x(ω) the transfer function G. S4D is (A + B Bᵀ/2, B/2, C), PTD i
 matrix E of spectral norm ε, and x_E its state. What is said of states holds for every C. β = 1 -
 Bᵀx.
 
-Edges: at ω = 0 all states of S4D are right, β = 0. At ε = 1/2 the bound is infinite: a perturbation
-of that size can move an eigenvalue to the imaginary axis as N grows. With one state S4D has no
-frequency at which it diverges.
+Edges: at ω = 0 all states of S4D are right, β = 0. At ε = 1/2 the bound is infinite; at 128 states
+a perturbation of size .54 moves an eigenvalue to 0. With one state S4D has no frequency at which it
+diverges.
 
 Paper: it perturbs HiPPO matrices so that they can be diagonalised stably, and trains S4-PTD and
 S5-PTD on long sequences. Here are the transfer functions at initialisation.

@@ -5,15 +5,28 @@ Embedding", arXiv 1909.13021.
 For whoever replaces skip-gram or DeepWalk by the factors of a matrix: which one it is, which
 weights its entries have, and what walks of finite length and features of nodes change.
 
+Take away: rank-r SGNS is a weighted fit of the shifted PMI, which a truncated singular value
+decomposition, weighting all entries alike, is not. A pair that never occurs pulls its score down
+with the force k m σ(x) in SGNS and m e^x/(1 + m e^x) in Swivel, m being how often chance would
+produce it: both are proportional to m for rare words, and Swivel's is at most 1 for frequent ones.
+
 P holds the probabilities of pairs (word, context), all positive, with margins p_w and p_c; noise
 contexts have the law q ∝ p_c^α, k of them for each pair, and Q = p_w qᵀ. The loss of scores X is
 L(X) = -Σ [P log σ(X) + k Q log σ(-X)]. A graph has weights A = Aᵀ, degrees d that add up to vol,
 and T = D⁻¹A; walks have ℓ nodes, start at stationarity, and the window b < ℓ pairs each node with
 those up to b steps later, or with their features, of which node j has F_jf.
 
-Read: the abstracts. Recalled: the minimiser (Levy & Goldberg 2014). Derived here: the rest. Not
-claimed: anything about pairs that never occur, whose scores have no minimiser.
-Topic: representations.
+Edges: a pair that never occurs has no best score: both losses fall for ever as x → -∞, and only the
+rank of the factors holds it. With one negative there is no shift. On a regular graph uniform starts
+are stationary. For ℓ → ∞ the walk's weights become 1/b.
+
+Paper: Swivel factorises a matrix of PMI and treats the pairs that never occur by a loss of their
+own; the second paper factorises PMI of nodes and features. Here is what the losses ask for, pair by
+pair, and what walks count.
+
+Read: the abstracts. Recalled: the minimiser (Levy & Goldberg 2014), and Swivel's loss of a pair
+that never occurs, log(1 + exp(x - pmi*)) with pmi* the PMI of one occurrence. Derived here: the
+rest. Not claimed: which embedding is better. Topic: representations.
 """
 
 from typing import Annotated
@@ -23,7 +36,7 @@ from scipy.special import expit, log_expit, rel_entr
 
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Words = Annotated[
     int,
@@ -33,6 +46,10 @@ Negatives = Annotated[
     int, Interval(2, 50, why="with one the shift is zero; of thousands no sample is made")
 ]
 Power = Annotated[float, Interval(0, 0.9, why="at 1 the noise has the contexts' own law")]
+Expected = Annotated[
+    float,
+    Interval(1e-3, 1e3, why="occurrences by chance: of fewer or more one of the forces is lost"),
+]
 Nodes = Annotated[
     int, Interval(3, 6, why="two nodes make a regular graph; all walks are listed, nodes^length")
 ]
@@ -98,6 +115,21 @@ def excess(x, p, q, negatives):
     )
 
 
+@observed
+def measured_forces(scores, expected, negatives):
+    """The slopes of both losses of a pair that never occurs, by complex steps."""
+    bent = scores + 1e-30j
+    sgns = negatives * expected * np.log(1 + np.exp(bent))
+    swivel = np.log(1 + np.exp(bent - np.log(1 / expected)))
+    return np.array([sgns.imag, swivel.imag]) / 1e-30
+
+
+@predicted
+def unobserved_forces(scores, expected, negatives):
+    """The forces k m σ(x) and m e^x/(1 + m e^x)."""
+    return np.array([negatives * expected * expit(scores), expit(scores + np.log(expected))])
+
+
 @predicted
 def weights(p, q, negatives):
     """P k Q/(P + k Q), half the harmonic mean of P and k Q."""
@@ -145,36 +177,50 @@ def feature_dependence(a, shares, features, margin=None):
 
 
 @claim(
-    derived("recalled from Levy & Goldberg 2014, the minimiser; derived, the excess"),
+    derived("recalled from Levy & Goldberg 2014"),
     kind="optimality",
     cases=TABLES,
 )
 def test_shifted_pmi(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
-    """L has the one minimiser log(P/Q) - log k and exceeds its minimum by Σ (P + k Q) KL(σ(X*) ‖
-    σ(X)).
-    """
-    generator = trial.generator()
-    p, q = pairs(generator, words, contexts, power)
-    predict = shifted_pmi(p, q, negatives)
-    best = best_scores(p, q, negatives)
+    """L(X) = -Σ [P log σ(X) + k Q log σ(-X)] has the one minimiser X* = log(P/Q) - log k."""
+    p, q = pairs(trial.generator(), words, contexts, power)
     own = np.outer(p.sum(axis=1), p.sum(axis=0))
     controls = {
         "no - log k": shifted_pmi(p, q, 1),
         "noise of power one": shifted_pmi(p, own, negatives),
     }
-    trial.identity(best, predict, ops=64, scale=60.0, controls=controls)
+    trial.identity(
+        best_scores(p, q, negatives),
+        shifted_pmi(p, q, negatives),
+        ops=64,
+        scale=60.0,
+        controls=controls,
+    )
+
+
+@claim(derived("derived: a Bernoulli law for each pair"), kind="identity", cases=TABLES)
+def test_excess(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
+    """For every X, L(X) exceeds its minimum by Σ (P + k Q) KL(σ(X*) ‖ σ(X)), the divergence of two
+    Bernoulli laws.
+    """
+    generator = trial.generator()
+    p, q = pairs(generator, words, contexts, power)
+    best = best_scores(p, q, negatives)
     x = generator.normal(size=p.shape)
-    over = sgns_loss(x, p, q, negatives) - sgns_loss(best, p, q, negatives)
-    predict = excess(x, p, q, negatives)
-    rivals = {"mean for sum": predict / (1 + negatives), "none": 0.0}
-    trial.identity(over, predict, ops=p.size, scale=4.0 * negatives, controls=rivals)
+    squares = np.sum(weights(p, q, negatives) * (x - shifted_pmi(p, q, negatives)) ** 2) / 2
+    trial.identity(
+        sgns_loss(x, p, q, negatives) - sgns_loss(best, p, q, negatives),
+        excess(x, p, q, negatives),
+        ops=p.size,
+        scale=4.0 * negatives,
+        controls={"weighted least squares": squares},
+    )
 
 
 @claim(derived("derived from the second derivative"), kind="limit", cases=TABLES)
 def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
-    """Near its minimum L grows by (ε²/2) Σ w Δ² with w = P k Q/(P + k Q): factors of low rank are a
-    weighted fit of the shifted PMI, which its truncated singular value decomposition, weighting all
-    entries alike, is not.
+    """Near its minimum L grows by (ε²/2) Σ w Δ² along ε Δ with w = P k Q/(P + k Q), so that factors
+    of low rank are nearly a weighted fit of the shifted PMI.
     """
     generator = trial.generator()
     sizes = 2.0 ** np.arange(3, 9)
@@ -187,7 +233,10 @@ def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, pow
         for size in sizes
     ]
     predict = np.sum(weights(p, q, negatives) * step**2)
-    controls = {"weights P": np.sum(p * step**2), "twice": 2 * predict}
+    controls = {
+        "weights P": np.sum(p * step**2),
+        "all entries alike": np.mean(weights(p, q, negatives)) * np.sum(step**2),
+    }
     values = sizes**2 * np.sum(growth, axis=1)
     bound = (
         np.sum((p + negatives * q) * step**4) / 96 / sizes[-1] ** 2
@@ -200,6 +249,30 @@ def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, pow
         margin=1e-4 * predict,
         controls=controls,
         same_instance=True,
+    )
+
+
+@claim(
+    derived("derived from both losses; Swivel's is recalled"),
+    kind="identity",
+    cases=[(0.01, 5), (0.5, 2), (100.0, 15)],
+)
+def test_pair_that_never_occurs(trial, expected: Expected, negatives: Negatives):
+    """A pair that never occurs, where chance would produce m = N p_w q_c of it, pulls its score x
+    down with the force k m σ(x) in SGNS and m e^x/(1 + m e^x) <= 1 in Swivel.
+    """
+    scores = np.linspace(-4, 4, 17)
+    law = unobserved_forces(scores, expected, negatives)
+    squares = scores - np.log(1 / expected)  # towards pmi*, as of a pair that occurs
+    trial.identity(
+        measured_forces(scores, expected, negatives),
+        law,
+        ops=64,
+        scale=1.0 + negatives * expected,
+        controls={
+            "Swivel's is SGNS's": np.array([law[0], law[0]]),
+            "squares about pmi*": np.array([law[0], squares]),
+        },
     )
 
 
@@ -250,26 +323,23 @@ def test_node_feature(trial, nodes: Nodes, length: Length, window: Window, numbe
     trial.identity(measured, predict, ops=nodes**length, controls=controls)
 
 
-@figure("F1", claims=("finite_walk",))
-def lengths(nodes=4, window=2):
-    """Walks of finite length are not NetMF's infinite ones.
+@figure("F1", claims=("pair_that_never_occurs", "weights"))
+def forces():
+    """What never occurs pulls without bound in SGNS, and with at most one in Swivel.
 
-    How far the largest entry of exp(PMI) lies from the one under equal weights ω_r = 1/b, against
-    the number of nodes in a walk on a small weighted graph: the weights ω_r ∝ ℓ - r, and all walks
-    listed up to eight nodes.
+    Force on the score x = 0 of a pair that never occurs, against the number m of its occurrences
+    that chance would produce. Marks: lines: law; points: slopes of the losses, by complex steps.
     """
-    import matplotlib.pyplot as plt
-
-    a = graph(np.random.default_rng(0), nodes)
-    equal = feature_dependence(a, np.ones(window), np.eye(nodes))
-    many = np.unique(np.geomspace(window + 1, 1000, 60).astype(int))
-    few = np.arange(window + 1, 9)
-    laws = [feature_dependence(a, walk_shares(length, window), np.eye(nodes)) for length in many]
-    exact = [dependence(walk_counts(a, length, window, a.sum(axis=1) / a.sum())) for length in few]
-    line, points = (np.abs(np.array(values) - equal).max(axis=(1, 2)) for values in (laws, exact))
-    fig, axes = plt.subplots(figsize=(5.4, 3.4))
-    axes.loglog(many, line, color=COLOURS[0], label="weights ∝ ℓ - r")
-    axes.loglog(few, points, "o", color=COLOURS[1], label="all walks listed")
-    axes.set(xlabel="nodes ℓ in a walk", ylabel="largest error of equal weights  (dimensionless)")
-    axes.legend()
-    return fig
+    expected = np.geomspace(1e-3, 1e3, 60)
+    some = expected[::6]
+    zero = np.zeros(1)
+    lines = {}
+    points = {}
+    for negatives in (1, 5, 15):
+        name = f"SGNS, k = {negatives}"
+        lines[name] = expected, [unobserved_forces(zero, m, negatives)[0, 0] for m in expected]
+        points[name] = some, [measured_forces(zero, m, negatives)[0, 0] for m in some]
+    lines["Swivel"] = expected, [unobserved_forces(zero, m, 1)[1, 0] for m in expected]
+    points["Swivel"] = some, [measured_forces(zero, m, 1)[1, 0] for m in some]
+    x = "occurrences m that chance would produce"
+    return chart(lines, points, log="xy", x=x, y="force on the score  (dimensionless)")

@@ -182,7 +182,7 @@ def pairs_in_one_region(points: int = 200, runs: int = 400):
     generator = np.random.default_rng(0)
     units = np.arange(2, 25, 2)
     pairs = points * (points - 1) / 2
-    lines = {}
+    lines: dict[str, tuple] = {}
     means = {}
     for dim in (3, 10, 50):
         weights = generator.standard_normal((runs, dim, units[-1]))
@@ -191,7 +191,8 @@ def pairs_in_one_region(points: int = 200, runs: int = 400):
         together = np.array([(np.sum(same, axis=(1, 2)) - points) / 2 for same in agree])
         # Student's quantile of 399 degrees of freedom
         widths = 2.59 * together.std(axis=1, ddof=1) / np.sqrt(runs)
-        lines[f"d = {dim}"] = units, [pairs * chance_of_one_code(n, dim) for n in units]
+        chances = np.array([chance_of_one_code(n, dim) for n in units])
+        lines[f"d = {dim}"] = units, pairs * chances
         means[f"d = {dim}"] = units, together.mean(axis=1), widths
     lines["uniform hash"] = units, pairs / 2.0**units
     return chart(

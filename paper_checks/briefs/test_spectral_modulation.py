@@ -34,6 +34,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import minimize
 
+from paper_checks.briefs.common import orthonormal
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
@@ -197,7 +198,7 @@ def test_spectral_map(trial, dim: Dim, steps: Steps):
     """
     generator = trial.generator()
     shares = np.geomspace(1, 1e-2, dim)
-    basis = np.linalg.qr(generator.normal(size=(dim, dim)))[0]
+    basis = orthonormal(generator, dim)
     shares /= shares.sum()
     laws = {
         "φ": modulated(shares, steps),

@@ -32,6 +32,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from paper_checks.briefs.common import orthonormal
 from theory_on_trial import abstract, balls, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
@@ -268,10 +269,7 @@ def test_invariance(
     generator = trial.generator("instance")
     x = features(generator, targets, weights, lost)
     labels = generator.normal(size=targets)
-    x_a = x @ (
-        np.linalg.qr(generator.normal(size=(weights, weights)))[0]
-        * np.logspace(0, decades, weights)
-    )
+    x_a = x @ (orthonormal(generator, weights) * np.logspace(0, decades, weights))
     step = eta / (2 * np.linalg.norm(x_a, 2) ** 2)
     updates = inner_optimum, partial(inner_loop, step=step, most=1)
     losses, steps = (

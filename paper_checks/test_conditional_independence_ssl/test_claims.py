@@ -305,7 +305,7 @@ def test_labels_needed(trial, violation: Violation, features: Features, n_labels
     controls = {"r / n": risk(rank / n_labels), "r / (n - r)": risk(rank / (n_labels - rank))}
     if rank < len(laws.pretext):
         controls["the width d2 for r"] = risk(6 / (n_labels - 7))
-    elif error and violation > 0.25:  # below it is too near to be told apart
+    elif error and violation > 0.25:  # below it is too near to be distinguished
         controls["σ^2 for σ^2 + a"] = risk(rank / (n_labels - rank - 1), theory.noise)
     # One hundredth of what labels cost: of all of it, a large a would hide r / (n - r), 1 / (n - r)
     # of that cost away.
@@ -375,8 +375,8 @@ def test_classes_needed(
     """Least squares on n labels of k classes and the pretext's k features errs by tr G^-1 E[(1 -
     |P|^2) φ φ'] / n.
 
-    Of all values of X1 told apart it is sum (1 - |P|^2) / n over these, some n_first / k times as
-    much.
+    If all values of X1 are distinguished, it is sum (1 - |P|^2) / n over these, some n_first / k
+    times as much.
     """
     trial.require(min(n_second, dim) >= n_classes, "n_second and dim must be at least n_classes")
     trial.require(n_first >= 2 * n_classes, "n_first must be twice n_classes, or little is saved")
@@ -567,7 +567,7 @@ def test_learned_pretext__true_head(trial, n_pairs: FewPairs):
 
     risk = predicted.learned_pretext_error(n_pairs, 10, 0, tau)
     controls = {"d1 τ / n1": 10 * tau / n_pairs}
-    if n_pairs <= 60:  # beyond it is too near to be told apart
+    if n_pairs <= 60:  # beyond it is too near to be distinguished
         controls["d1 τ / (n1 - d1)"] = 10 * tau / (n_pairs - 10)
     trial.mean(error_of, risk, margin=0.01 * risk, controls=controls, **SAMPLES)
 

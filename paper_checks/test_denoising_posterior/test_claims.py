@@ -125,7 +125,7 @@ def along(trial, prior, sigma, order, points):
     visible = prior == "mixture" or sigma >= 0.4
     trial.require(
         visible,
-        "sigma must be at least .4 for prior='points': below, most y tell the two points apart",
+        "sigma must be at least .4 for prior='points': below, most y distinguish the two points",
     )
     world = WORLDS[prior]
     variance = world.weights @ (world.means[:, 0] ** 2 + world.covariances[:, 0, 0])
@@ -480,12 +480,16 @@ def test_sampled_calibration(
         return np.array(pairs).T
 
     def errors(law):
-        def few(generator, n=20_000):  # which the cache of a processor holds
+        def few(generator, n):  # of 20,000 at most, which the cache of a processor holds
             x, y = observed.sample_pairs(generator, MIXTURE, sigma, n, law)
             e = (x - observed.posterior_mean(MIXTURE, y, sigma))[:, 0]
             return np.stack([e**2, e**3 * (y[:, 0] > above)], axis=1)
 
-        return lambda generator, n: np.concatenate([few(generator) for _ in range(n // 20_000)])
+        def draw(generator, n):
+            most = 20_000
+            return np.concatenate([few(generator, min(most, n - k)) for k in range(0, n, most)])
+
+        return draw
 
     predict, sizes = means(sigma)
     processes = {"Laplace noise": errors("laplace"), "uniform noise": errors("uniform")}

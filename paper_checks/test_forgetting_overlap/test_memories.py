@@ -88,7 +88,7 @@ def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: 
     derived("counted in random pairs of tasks"),
     kind="empirical",
     tier="full",
-    not_tight="the share hangs on the law of the tasks; what is claimed is that this is no "
+    not_tight="the share depends on the law of the tasks; what is claimed is that this is no "
     "exception",
     cases=[(5, 4, 10)],
 )
@@ -260,7 +260,6 @@ def test_lazy_net(
     import jax
 
     points, targets, wide = lazy_world(trial.generator("world"), inputs, dim)
-    first = 16
     counts = (4 * pairs, pairs)
     rows = points.reshape(-1, dim)
     forget = partial(observed.lazy_forgetting, inputs=points, targets=targets, ridge=ridge)
@@ -272,18 +271,15 @@ def test_lazy_net(
         return abs(forgotten - (limit if own is None else linearised(own, targets, ridge)))
 
     def drawn(generator, n, at_infinity=False):
-        errors = []
-        for keys in jax.random.split(
-            jax.random.key(generator.integers(2**31)), (n // first, first)
-        ):
-            nets = [np.asarray(batches[count](keys)) for count in counts]
-            errors += [
-                [
-                    error(key, net[i], count, at_infinity)
-                    for count, net in zip(counts, nets, strict=True)
-                ]
-                for i, key in enumerate(keys)
+        keys = jax.random.split(jax.random.key(generator.integers(2**31)), n)
+        nets = [np.asarray(batches[count](keys)) for count in counts]
+        errors = [
+            [
+                error(key, net[i], count, at_infinity)
+                for count, net in zip(counts, nets, strict=True)
             ]
+            for i, key in enumerate(keys)
+        ]
         return np.array(errors)
 
     trial.mean(
@@ -296,6 +292,6 @@ def test_lazy_net(
                 generator, n, at_infinity=True
             )
         },
-        first=first,
+        first=16,
         most=2048,
     )

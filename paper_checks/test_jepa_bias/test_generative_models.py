@@ -196,7 +196,7 @@ def test_gen_spectrum(trial, dim: Seen = 8, n_samples: Seen = 5):
     """On a feature q of few samples least squares of y on x is ρ q, and the covariance of y with q
     . x is λ q.
 
-    So also where features have the same variance: they are told apart by λ.
+    So also where features have the same variance: they are distinguished by λ.
     """
     trial.require(n_samples <= dim, "n_samples must be dim at most: so many features are seen")
     rng = trial.generator("views")

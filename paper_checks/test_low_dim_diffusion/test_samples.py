@@ -1,4 +1,4 @@
-"""How many samples subspaces need, with noise and without, and when clusters are told apart."""
+"""How many samples subspaces need, with noise and without, and when clusters are distinguished."""
 
 from math import factorial
 from typing import Annotated
@@ -184,7 +184,7 @@ def test_noise_law__clusters(
     ] = 0.003,
 ):
     """K subspaces trained on N noisy samples each have E D^2 = 2 δ^2 (n - d) d / (N - d - 1), where
-    told apart.
+    distinguished.
     """
     room = ambient >= 2 * (dim + subspaces)
     trial.require(
@@ -205,9 +205,10 @@ def test_noise_law__clusters(
     }  # beyond the margin
 
     def errors(generator, n):
-        sets = (generator, 500, ambient, dim, samples, subspaces, noise)
+        few = min(n + 1, 500)
+        sets = (generator, few, ambient, dim, samples, subspaces, noise)
         drawn = (
-            np.concatenate([observed.clustered_errors(*sets) for _ in range(n // 500 + 1)])
+            np.concatenate([observed.clustered_errors(*sets) for _ in range(n // few + 1)])
             / noise**2
         )
         # In one set of some 10^5 two subspaces come so near that labels are wrong.
@@ -315,7 +316,7 @@ def fitting_partitions(trial, samples, dim, subspaces, ambient):
 def test_uniqueness(trial, dim: FewDim, subspaces: Groups, ambient: Ambient = 8):
     """K >= 2 and N = d >= 2: (K d)! / ((d!)^K K!) partitions of the samples have residual 0."""
     count, predict = fitting_partitions(trial, dim, dim, subspaces, ambient)
-    controls = {"labels told apart": factorial(subspaces) * predict, "N = d is enough": 1}
+    controls = {"labels distinguished": factorial(subspaces) * predict, "N = d is enough": 1}
     trial.identity(count, predict, ops=0, controls=controls)
 
 
@@ -333,7 +334,7 @@ def test_uniqueness__enough(
     total = factorial(samples * subspaces) // (
         factorial(samples) ** subspaces * factorial(subspaces)
     )
-    controls = {"labels told apart": factorial(subspaces), "two": 2} | (
+    controls = {"labels distinguished": factorial(subspaces), "two": 2} | (
         {"any partition": total} if total > 1 else {}
     )
     trial.identity(count, predict, ops=0, controls=controls)

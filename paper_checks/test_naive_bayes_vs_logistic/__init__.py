@@ -19,7 +19,7 @@ Samples = Annotated[int, Interval(10, MOST, why="a cap, which nothing requires")
 Correlation = Annotated[float, Interval(0, 1, "[)", why="at 1 there is one feature")]
 OfficialClasses = Annotated[int, Interval(2, 7, why="as many class means as the released code has")]
 Gap = Annotated[
-    float, Interval(0.01, 50, why="classes that can be told apart, with errors among floats")
+    float, Interval(0.01, 50, why="classes that can be distinguished, with errors among floats")
 ]
 """Δ^2, the squared distance between two classes."""
 

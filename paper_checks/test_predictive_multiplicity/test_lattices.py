@@ -231,7 +231,7 @@ def test_parallelogram__separated(trial, shape: Shape):
     """
     trial.require(3 <= np.prod(shape) <= 12, f"shape must give 3 to 12 points ({_LISTED})")
     trial.require(
-        sorted(shape) != [3, 4], "shape must not be 3 x 4: few labellings hang on midpoints there"
+        sorted(shape) != [3, 4], "shape must not be 3 x 4: few labellings depend on midpoints there"
     )
     table = observed.aggregate(lattice(shape).astype(float), np.ones(np.prod(shape), int))
     separator = observed.Parallelograms(table)

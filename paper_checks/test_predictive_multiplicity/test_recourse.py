@@ -222,7 +222,7 @@ def test_recourse__tie__breaker(trial, n_features: NFeatures = 4, n_people: NPeo
 
     people = refusals(trial.generator("people"), n_people, n_features)
     people = [DISPUTED, *(person for person in people if predicted.recourse_exists(*person[:3]))]
-    # Summed from the disputed person on, as few others tell tie-breakers apart.
+    # Summed from the disputed person on, as few others distinguish tie-breakers.
     costs, exact, heavy = (np.cumsum(of) for of in over(people, measure))
     release = largest(
         DISPUTED, 1.0 / 3.125

@@ -32,7 +32,7 @@ NCoefficients = Annotated[int, Interval(2, 4, why="all coefficients of the box a
 NSets = Annotated[int, Interval(3, 100, why="controls differ on some set only")]
 Thousandths = Annotated[int, Interval(5, 200, why="dearer terms leave none")]
 """1000 C_0."""
-PerUnit = Annotated[int, Interval(100, 5000, why="solvers tell objectives apart to 1e-6 a point")]
+PerUnit = Annotated[int, Interval(100, 5000, why="solvers distinguish objectives to 1e-6 a point")]
 """1 / C_1."""
 
 
@@ -84,9 +84,11 @@ def errors_and_terms(instance, coefficients):
 )
 def test_slim__exact(
     trial,
-    per_term: Annotated[int, Interval(1, 200, why="solvers tell objectives apart to 1e-6 a point")],
+    per_term: Annotated[
+        int, Interval(1, 200, why="solvers distinguish objectives to 1e-6 a point")
+    ],
     per_unit: Annotated[
-        int, Interval(1, 2000, why="solvers tell objectives apart to 1e-6 a point")
+        int, Interval(1, 2000, why="solvers distinguish objectives to 1e-6 a point")
     ],
     n_points: NPoints = 16,
     n_sets: NSets = 3,
@@ -460,7 +462,7 @@ def test_slim__reduction(
     rng = trial.generator("sets")
     usable = (result for _ in range(most_drawn) if (result := settled_set(rng, n_points)))
     sets = list(islice(usable, n_sets))
-    trial.require(bool(sets), "most_drawn must be more: of no set drawn is any point settled")
+    trial.require(bool(sets), "most_drawn must be larger: no drawn set settles any point")
 
     def measure(one):
         problem, exact, decisions, mistakes = one

@@ -94,8 +94,9 @@ def extrapolated(trial, draws, combined, truth, controls, as_published=None):
     """
 
     def drawn(draw, generator, n):
-        rounds = [draw(generator.integers(2**63, size=DATA_SETS)) for _ in range(n // DATA_SETS)]
-        return map(np.concatenate, zip(*rounds, strict=True))
+        # One program draws two at a time: a sampler is asked for few at first.
+        rounds = [draw(generator.integers(2**63, size=2)) for _ in range(-(-n // 2))]
+        return (np.concatenate(part)[:n] for part in zip(*rounds, strict=True))
 
     shares = []
     for draw in draws:

@@ -267,7 +267,7 @@ TableRows = Annotated[int, Interval(50, 100, why="a table is drawn until it diff
 TableColumns = Annotated[int, Interval(12, 20, why="a table is drawn until it differs")]
 FewRounds = Annotated[int, Interval(4, 6, why="a table is drawn until it differs")]
 RANDOM = derived("counted in random tables")
-LOOSE = "shares hang on the tables; what is claimed is that this is no exception"
+LOOSE = "shares depend on the tables; what is claimed is that this is no exception"
 
 
 def most_tables(trial, event, least, n, p, *, scaled=False, **wrong):
@@ -582,7 +582,7 @@ def test_softmax_early_law(
     kind="empirical",
     tier="full",
     cases=[0.0, 0.5],
-    not_tight="shares hang on the design; what is claimed is that agreement is lost",
+    not_tight="shares depend on the design; what is claimed is that agreement is lost",
 )
 def test_softmax_late_differs(
     trial,
@@ -645,7 +645,7 @@ def test_coded_schedule(
     MODULE,
     kind="distribution",
     tier="full",
-    not_tight="how often the next pick is the strongest feature hangs on the data",
+    not_tight="how often the next pick is the strongest feature depends on the data",
 )
 def test_coded_first_pick(
     trial,

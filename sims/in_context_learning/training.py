@@ -22,11 +22,11 @@ from sims.in_context_learning.learner import Transformer, require_readable
 from sims.in_context_learning.prompts import PromptLaw, Prompts, draw_prompts, tokens
 from theory_on_trial.base.progress import ProgressSetting, progress_bar
 from theory_on_trial.contract import Interval, NonNegative, guarded
-from theory_on_trial.sweep.run import current_settings
+from theory_on_trial.sweep.chunk import current_settings
 from theory_on_trial.sweep.store import ChunkStore
 
 # Read as it is loaded, and no more of the package than the weights depend on: hours of training
-# hang on it.
+# depend on it.
 _FILES = [Path(__file__).with_name(f"{name}.py") for name in ("prompts", "learner", "training")]
 _SOURCE = hashlib.sha256(b"".join(file.read_bytes() for file in _FILES)).hexdigest()
 _STEPS_PER_CALL = 500

@@ -174,7 +174,7 @@ def aggregate(
     total = weights.sum(dtype=float)
     require(
         (1 if is_whole else _LEAST_WEIGHT) <= total <= _LARGEST_WEIGHT,
-        f"sample_weight must sum to {_LEAST_WEIGHT:g}..2^53 for the solvers to tell errors apart, "
+        f"sample_weight must sum to {_LEAST_WEIGHT:g}..2^53 for the solvers to distinguish errors, "
         f"got {total:g}",
     )
     basis = _independent_columns(features)

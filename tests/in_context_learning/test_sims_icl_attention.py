@@ -40,7 +40,7 @@ def test_the_effective_map_predicts_as_its_layer():
         @ observed.effective_map(value[None], key_query[None])[0]
         @ (labels[0, :-1] @ inputs[:-1] / 4)
     )
-    assert float(layer) == pytest.approx(float(mapped), rel=1e-12)
+    assert float(layer) == pytest.approx(float(mapped), rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize(("start", "deviation"), [("positive", 0.02), ("random", 0.3)])

@@ -42,7 +42,7 @@ def test_a_learner_that_answers_squares_is_linear_in_part():
     fit = observed.implicit_fit(lambda asked: asked.inputs[..., 0] ** 2, prompts, 0, X)
     # ŵ = Σ x³ / Σ x² = -55 / 21, and R² = (Σ x³)² / (Σ x² Σ x⁴).
     assert [float(part.item()) for part in fit] == pytest.approx(
-        [-55 / 21, 55**2 / (21 * 273)], rel=1e-12
+        [-55 / 21, 55**2 / (21 * 273)], rel=1e-12, abs=0
     )
 
 

@@ -123,7 +123,7 @@ def test_the_even_part_of_gelu_stays_within_its_remainder():
         # The bound is attained as z -> 0: the constant is not larger than it must be.
         z = mpmath.mpf("1e-4")
         missing = z**2 / 2 - mpmath.sqrt(mpmath.pi / 2) * z / 2 * mpmath.erf(z / mpmath.sqrt(2))
-        assert float(missing / (REMAINDER * z**4)) == pytest.approx(1, rel=1e-7)
+        assert float(missing / (REMAINDER * z**4)) == pytest.approx(1, rel=1e-7, abs=0)
 
 
 def per_unit(monkeypatch, *arguments):
@@ -209,7 +209,7 @@ def test_the_bound_counts_every_term_that_passes_and_the_noise_of_the_norm(
     )
     if isinstance(instruction, icl.Division):  # uses no scratch
         numbers[1], noise[1] = 0, 4.1
-    assert units == pytest.approx(1e9 * numbers, rel=1e-3)
+    assert units == pytest.approx(1e9 * numbers, rel=1e-3, abs=0)
     assert np.all((noise > 4) & (noise < 4 * (1 + 4 / 60)))
 
 

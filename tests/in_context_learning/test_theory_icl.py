@@ -68,7 +68,7 @@ def test_degenerate_risks():
     # All data known to be noise: the Bayes predictor is zero.
     noise_only = predicted.ridge_risk(0.3, spectrum, 3, 0.0, 2.0)
     assert predicted.spd_to_bayes(0.3, spectrum, 0.0, 2.0) == pytest.approx(
-        noise_only, rel=rounding(16, 1)
+        noise_only, rel=rounding(16, 1), abs=0
     )
     # Minimum norm leaves a direction that was never seen at its prior variance.
     assert predicted.ridge_risk(0.0, np.array([4.0]), 3, 2.0, 1.0) == 8.25
@@ -91,8 +91,12 @@ def test_degenerate_risks():
 def test_series_coefficients(form):
     with mpmath.workdps(50):
         series = mpmath.taylor(lambda z: mpmath.sqrt(mpmath.pi / 2) * gelu(z, form), 0, 8)
-        assert predicted.FOURTH_ORDER[form] == pytest.approx(float(series[4]), rel=rounding(1, 1))
-        assert predicted.SIXTH_ORDER[form] == pytest.approx(float(series[6]), rel=rounding(8, 1))
+        assert predicted.FOURTH_ORDER[form] == pytest.approx(
+            float(series[4]), rel=rounding(1, 1), abs=0
+        )
+        assert predicted.SIXTH_ORDER[form] == pytest.approx(
+            float(series[6]), rel=rounding(8, 1), abs=0
+        )
         assert abs(series[2] - 0.5) < mpmath.mpf(10) ** -20
         # Nothing of third order: the remainder of Lemma 4 is of fourth.
         assert max(abs(series[3]), abs(series[5]), abs(series[7])) < mpmath.mpf(10) ** -10
@@ -137,7 +141,7 @@ def test_degenerate_laws():
     # Weights known to be zero: the Bayes predictor is zero, and ridge regression fits noise.
     noise_only = predicted.ridge_expected_risk(0.5, 3, 5, 0.0, 2.0)
     assert predicted.spd_ridge_to_bayes(0.5, 3, 5, 0.0, 2.0) == pytest.approx(
-        noise_only, rel=PRECISION
+        noise_only, rel=PRECISION, abs=0
     )
 
 
@@ -156,7 +160,7 @@ def test_least_squares(d, k, weight_std, noise_std):
     else:
         trace = predicted.expected_spectral_sum(lambda s: 1 / s, d, k)
         assert risk == pytest.approx(
-            unseen + noise_std**2 * trace, rel=rounding(2 * (8 + max(d, k)), 1)
+            unseen + noise_std**2 * trace, rel=rounding(2 * (8 + max(d, k)), 1), abs=0
         )
 
 

@@ -92,7 +92,9 @@ def test_what_does_not_commute_is_reported():
     Sigma_xx = np.diag([1 / 0.6, 0.8])
     Sigma_yx = rotation @ np.diag([1.0, 0.8]) @ rotation.T
     norm = predicted.commutator_norm(Sigma_xx, Sigma_yx)
-    assert norm == pytest.approx(np.sqrt(2) * abs(Sigma_yx[0, 1]) * (1 / 0.6 - 0.8), rel=1e-14)
+    assert norm == pytest.approx(
+        np.sqrt(2) * abs(Sigma_yx[0, 1]) * (1 / 0.6 - 0.8), rel=1e-14, abs=0
+    )
     with pytest.raises(
         ValueError,
         match=r"must commute .* a commutator of norm 0\.0879.* eigenvalues of R are 1\.046, "

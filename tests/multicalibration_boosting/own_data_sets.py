@@ -56,7 +56,7 @@ def of_numbers(rng: Rng) -> Any:
 
 
 def following(rng: Rng) -> Any:
-    """Right at each row, of labels that hang on those before."""
+    """Right at each row, of labels that depend on those before."""
     f = rng.choice(THREE, 900)
     series = lfilter([0.312], [1, -0.95], rng.standard_normal(1400))[500:]
     return f, norm.cdf(series) < f, np.ones((900, 1))
@@ -230,7 +230,7 @@ SETS = [
     doubted(
         "bins hardly wider than the grid",
         lambda rng: over(rng, np.arange(13) / 12, 3000),
-        "which share a level hangs on rounding",
+        "which share a level depends on rounding",
     ),
     doubted(
         "a group given twice",

@@ -64,7 +64,9 @@ def test_reference_values_of_an_independent_two_dimensional_quadrature():
 
 
 def test_lda_of_known_covariance_is_bayes_and_without_signal_guesses():
-    assert predicted.lda_expected_error(4, 0) == pytest.approx(norm.cdf(-1), rel=4 * UNIT_ROUNDOFF)
+    assert predicted.lda_expected_error(4, 0) == pytest.approx(
+        norm.cdf(-1), rel=4 * UNIT_ROUNDOFF, abs=0
+    )
     assert predicted.lda_expected_error(0, 0.5) == predicted.lda_expected_error(0, 0) == 0.5
 
 

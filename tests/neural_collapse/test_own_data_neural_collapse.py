@@ -207,7 +207,7 @@ def test_ties_and_the_trivial_optimum_are_named():
     )
     weights, features, labels, _ = random_head(0, (2, 2), 2)
     trivial = certify_head(weights, features, labels, [1.0, 1.0, 1.0])
-    assert trivial.lower_bound == pytest.approx(0.5, rel=4 * UNIT_ROUNDOFF)
+    assert trivial.lower_bound == pytest.approx(0.5, rel=4 * UNIT_ROUNDOFF, abs=0)
     assert "keeps 0 of 2 directions" in trivial.remarks[0]
     assert np.isnan([trivial.metrics.logit_frame, *trivial.metrics.suffix_frames]).all()
     assert "a tie" in str(
@@ -267,15 +267,15 @@ def test_deep_cross_entropy_is_bracketed():
     frame = scale * (np.eye(6) - 1 / 6)[:, labels]
     weights, columns = predicted.balanced_factorisation(frame, decays[:2], decays[2])
     answer = certify_head(weights, columns.T, labels, decays, loss="ce")
-    assert answer.value == pytest.approx(value, rel=1e-12)
+    assert answer.value == pytest.approx(value, rel=1e-12, abs=0)
     assert answer.upper_bound < answer.value
-    assert answer.least_gap == pytest.approx(answer.value - answer.upper_bound, rel=1e-12)
+    assert answer.least_gap == pytest.approx(answer.value - answer.upper_bound, rel=1e-12, abs=0)
     assert "antipodal pairs" in answer.remarks[0]
     assert f"at least {answer.least_gap:.3g}" in answer.lines()[0]
     problem = observed.Problem((10,) * 6, (5e-4,) * 2, 5e-4, loss="ce")
     best = observed.best_of(problem, jax.random.key(0), 8, widths=(6, 6)).value
     assert 0.3 * best < answer.lower_bound <= best
-    assert best == pytest.approx(answer.upper_bound, rel=1e-6)
+    assert best == pytest.approx(answer.upper_bound, rel=1e-6, abs=0)
 
 
 def test_a_nearly_dead_direction_leaves_nc1_alone():

@@ -39,10 +39,10 @@ def test_largest_root_to_fifty_digits(depth, position):
     # into an error of u.
     error_of_u = 8 * UNIT_ROUNDOFF * (2 + 3 * abs(float(u)) + np.log(depth) + abs(log_beta)) / slope
     computed = float(predicted.largest_root(beta, depth))
-    assert computed == pytest.approx(exact, rel=error_of_u / depth + 4 * UNIT_ROUNDOFF)
+    assert computed == pytest.approx(exact, rel=error_of_u / depth + 4 * UNIT_ROUNDOFF, abs=0)
     bound = error_of_u + 8 * depth * UNIT_ROUNDOFF * (1 + abs(float(u)))
     assert float(predicted.shrinkage(computed, depth)) == pytest.approx(
-        float(1 / (1 + mpmath.exp(-u))), rel=bound
+        float(1 / (1 + mpmath.exp(-u))), rel=bound, abs=0
     )
 
 
@@ -55,7 +55,9 @@ ROUNDING = 1024 * UNIT_ROUNDOFF
 def test_a_tiny_class_beside_a_huge_one_keeps_its_digits(large):
     optimum = predicted.mse_optimum([large, 1], [1e-9], 1e-9, bias=True)
     total = large + 1
-    assert optimum.betas == pytest.approx([total**2 * 1e-18 * total / (2 * large)], rel=ROUNDING)
+    assert optimum.betas == pytest.approx(
+        [total**2 * 1e-18 * total / (2 * large)], rel=ROUNDING, abs=0
+    )
 
 
 def test_a_bottleneck_keeps_the_largest_classes_wherever_they_stand():
@@ -64,7 +66,7 @@ def test_a_bottleneck_keeps_the_largest_classes_wherever_they_stand():
     assert not optimum.cut_is_tied
     shallow = predicted.mse_optimum([1, 6, 2, 4], [0.02], 0.02, widths=[2])
     assert np.diag(shallow.logits) == pytest.approx(
-        [0, 1 - 0.26 / np.sqrt(6), 0, 0.87], rel=ROUNDING
+        [0, 1 - 0.26 / np.sqrt(6), 0, 0.87], rel=ROUNDING, abs=0
     )
     tied = predicted.mse_optimum([1, 6, 4, 4], [0.02, 0.02], 0.02, widths=(2, 4))
     assert tied.cut_is_tied
@@ -89,7 +91,7 @@ def test_a_hundred_thousand_layers_do_not_overflow():
     # The sum of the logarithms rounds to some 1e5 u relative to itself, and is divided by their
     # number.
     computed = predicted.schatten_penalty(4 * np.eye(2), decays, 1e-3)
-    assert computed == pytest.approx(expected, rel=1e6 * UNIT_ROUNDOFF)
+    assert computed == pytest.approx(expected, rel=1e6 * UNIT_ROUNDOFF, abs=0)
 
 
 def test_the_spectral_norm_decides_and_a_bias_may_decay():
@@ -106,7 +108,7 @@ def test_a_weak_residual_is_left_alone_and_a_strong_one_shrunk():
     residual = np.array([[1.0, -1.0], [0.5, 0.5]])
     np.testing.assert_array_equal(predicted.rescaled_dual(residual, 1.0, 1.0), residual / 2)
     shrunk = predicted.rescaled_dual(residual, 0.01, 0.04)
-    assert np.linalg.norm(shrunk, 2) == pytest.approx(0.02, rel=16 * UNIT_ROUNDOFF)
+    assert np.linalg.norm(shrunk, 2) == pytest.approx(0.02, rel=16 * UNIT_ROUNDOFF, abs=0)
     np.testing.assert_allclose(shrunk, residual * 0.02 / np.sqrt(2), rtol=64 * UNIT_ROUNDOFF)
     centred = predicted.rescaled_dual(residual, 1.0, 1.0, bias=True)
     np.testing.assert_allclose(centred, [[0.5, -0.5], [0, 0]], atol=4 * UNIT_ROUNDOFF)
@@ -124,7 +126,9 @@ def test_no_distribution_gives_no_bound():
     )
     # Columns (.8, .2): their entropy
     bound = predicted.dual_bound(np.array([[0.1, -0.1], [-0.1, 0.1]]), labels, 1.0, 1.0, loss="ce")
-    assert bound == pytest.approx(-0.8 * np.log(0.8) - 0.2 * np.log(0.2), rel=16 * UNIT_ROUNDOFF)
+    assert bound == pytest.approx(
+        -0.8 * np.log(0.8) - 0.2 * np.log(0.2), rel=16 * UNIT_ROUNDOFF, abs=0
+    )
 
 
 @pytest.mark.parametrize("gap", [1e-3, 1e-9, 1e-13])
@@ -189,7 +193,7 @@ def test_a_head_away_from_collapse_by_hand():
             metrics.logit_frame,
             metrics.duality,
         ]
-        assert computed == pytest.approx(expected, rel=4096 * UNIT_ROUNDOFF)
+        assert computed == pytest.approx(expected, rel=4096 * UNIT_ROUNDOFF, abs=0)
 
 
 EIGHT = np.repeat([0, 1], 4)

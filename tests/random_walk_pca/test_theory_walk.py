@@ -37,7 +37,7 @@ def test_cosine_content_ignores_scale_and_finds_only_cosines(n_points, scale):
 def test_crossover_index_balances_the_circulant_formula(n_points, momentum):
     index = predicted.momentum_crossover_index(n_points, momentum)
     assert momentum * (np.pi * index / n_points) ** 2 == pytest.approx(
-        (1 - momentum) ** 2, rel=1e-13
+        (1 - momentum) ** 2, rel=1e-13, abs=0
     )
     assert predicted.momentum_crossover_index(n_points, 0) == np.inf
 
@@ -64,16 +64,16 @@ def test_bessel_zeros_to_thirty_digits(order):
         exact = [mpmath.findroot(lambda z: mpmath.besselj(order, z), float(z)) for z in zeros]
     # SciPy's J is good to some 1e-14 of its amplitude; the slope at a zero is of the same size near
     # z, more so far out.
-    assert zeros == pytest.approx(np.array(exact, dtype=float), rel=1e-14)
+    assert zeros == pytest.approx(np.array(exact, dtype=float), rel=1e-14, abs=0)
     if order < 10:  # above, mpmath's own count of zeros takes seconds
         assert zeros == pytest.approx(
-            [float(mpmath.besseljzero(order, k)) for k in range(1, 5)], rel=1e-14
+            [float(mpmath.besseljzero(order, k)) for k in range(1, 5)], rel=1e-14, abs=0
         )
 
 
 def test_decaying_noise_without_decay_is_the_walk():
     assert predicted.decaying_noise_explained_variance_ratio(0, 5) == pytest.approx(
-        predicted.explained_variance_ratio_limit(5), rel=1e-14
+        predicted.explained_variance_ratio_limit(5), rel=1e-14, abs=0
     )
     times = np.linspace(0.01, 1, 50)
     cosines = np.sqrt(2) * np.cos(np.pi * np.outer(times, np.arange(1, 4)))
@@ -92,10 +92,10 @@ def test_effective_dimension_counts_equal_directions_in_any_unit(values, unit):
     rounding = 8 * spectrum.size * UNIT_ROUNDOFF
     for scale in (1, unit, 1e200):  # no overflow
         assert predicted.effective_dimension(scale * spectrum) == pytest.approx(
-            dimension, rel=rounding
+            dimension, rel=rounding, abs=0
         )
     assert predicted.effective_dimension(np.repeat(spectrum, 3)) == pytest.approx(
-        3 * dimension, rel=3 * rounding
+        3 * dimension, rel=3 * rounding, abs=0
     )
 
 
@@ -160,4 +160,6 @@ def test_direction_error_is_first_order_perturbation(dim, spike):
     # The sample covariance of m points is C + E / sqrt(m) with Var E_1j = C_11 C_jj; v moves by
     # E_1j / (sqrt(m) gap).
     expected = np.sqrt((dim - 1) * (1 + spike) / spike**2 / 700)
-    assert predicted.spiked_direction_error(dim, 700, spike) == pytest.approx(expected, rel=1e-14)
+    assert predicted.spiked_direction_error(dim, 700, spike) == pytest.approx(
+        expected, rel=1e-14, abs=0
+    )

@@ -1,4 +1,4 @@
-"""The best logits in a box: where the logistic loss cannot tell classes apart.
+"""The best logits in a box: where the logistic loss cannot distinguish classes.
 
 Linear scores of bounded norm take every value of the box |h_k| <= Λ = `logit_bound` at a point,
 class by class. The minimiser of the conditional log loss there is exact, from its

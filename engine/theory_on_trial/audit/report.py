@@ -1,5 +1,5 @@
-"""What an audit found: counts by check, the upper bound on the share that would go wrong, and the
-line that shows a failure again; as text, JSON and one HTML page.
+"""The result of an audit: counts by check, the upper bound on the share of failures, and the
+command that repeats a failure; as text, JSON and one HTML page.
 """
 
 import json

@@ -4,7 +4,7 @@ most.
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -24,7 +24,12 @@ LARGEST = 1e50
 class Interval:
     """Finite numbers from `low` to `high`, of an array each entry; `closed` says which ends belong
     to it.
+
+    In an annotation it says to Hypothesis, and to whatever else reads `annotated_types`, what the
+    bounds of that library say.
     """
+
+    __is_annotated_types_grouped_metadata__ = True
 
     low: float = -math.inf
     high: float = math.inf
@@ -36,6 +41,14 @@ class Interval:
             raise ValueError(
                 f"Interval(low, high, closed) needs low <= high and closed as in '[)', got {self}"
             )
+
+    def __iter__(self) -> Iterator[Any]:
+        import annotated_types
+
+        if self.low > -math.inf:
+            yield (annotated_types.Ge if self.closed[0] == "[" else annotated_types.Gt)(self.low)
+        if self.high < math.inf:
+            yield (annotated_types.Le if self.closed[1] == "]" else annotated_types.Lt)(self.high)
 
     def admits(self, values: Any) -> Any:
         """Return whether a number, or which entries of an array, are in the interval."""

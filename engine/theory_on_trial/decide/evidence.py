@@ -25,6 +25,7 @@ from theory_on_trial.decide.decision import (
     decide,
     decide_control,
     deviation,
+    excluded,
     judge,
     outside,
 )
@@ -388,9 +389,9 @@ def mean(
     P(wrong verdict) <= alpha, whatever the truth, as far as the law's guarantee goes. VERIFIED is
     wrong if the truth lies beyond one border, on some coordinate: then the one end of that
     coordinate's interval that faces the border has missed. So each end may miss with a chance of
-    alpha. REFUTED is wrong if any end misses: the 2 K ends of K coordinates share alpha, the K of
-    a one-sided claim likewise. Only one of the two verdicts can be wrong of a truth. A published
-    form is a second claim: the two then have alpha / 2 each.
+    alpha. REFUTED is wrong if any end misses: the 2 K ends of K coordinates share alpha, the K of a
+    one-sided claim in the same way. Only one of the two verdicts can be wrong of a truth. A
+    published form is a second claim: the two then have alpha / 2 each.
 
     Raises `ControlTooClose`, or `ValueError` for a margin below the slack and for looks that do not
     grow, before any sampling; later `ValueError` for samples that are not finite or of the wrong
@@ -463,7 +464,9 @@ def mean(
             finding.outcome == "REFUTED" and finding.printed is None
         ) or "INCONCLUSIVE" not in outcomes:
             break
-    off = deviation(interval(law, each / all_ends, share), prediction)
+    off = ""
+    if np.any(excluded(finding.interval, prediction)):
+        off = deviation(interval(law, each / all_ends, share), prediction)
     if prediction.side == "two":
         finding = replace(finding, resolution=resolution_of_margin(prediction))
     note = "; ".join(filter(None, [off, *_undecided(finding, controls, enclosures)]))

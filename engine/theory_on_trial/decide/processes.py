@@ -105,7 +105,7 @@ class Given:
         self._array = numbers(samples, self.count, what)
         self._position = 0
         if self.count > 1:
-            Independence(what).ask(self._array)
+            Independence(what).ask(self._array, [1] * self.count)
 
     def __call__(self, m: int) -> np.ndarray:
         """Return the next m samples."""

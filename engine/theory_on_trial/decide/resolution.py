@@ -56,8 +56,8 @@ def resolution_of(low: Any, high: Any, prediction: Any) -> Resolution:
 
     A prediction that is moved up by d is no longer VERIFIED, and is excluded, once the interval is
     not within its margin and leaves its slack: d >= max(high - value + slack, low - value +
-    margin); downwards likewise, mirrored. Of a one-sided prediction the tightening counts, and no
-    less than the slack, by which it may be violated.
+    margin); downwards in the same way, mirrored. Of a one-sided prediction the tightening counts,
+    and no less than the slack, by which it may be violated.
     """
     parts = (low, high, prediction.value, prediction.margin, prediction.slack)
     low, high, value, margin, slack = np.broadcast_arrays(*(np.asarray(v, float) for v in parts))

@@ -130,7 +130,8 @@ class Generated:
     """Draws the next m samples with one generator of NumPy, `stream("")`, in many calls.
 
     What the samples of a call share would be shared by all of them, were they drawn in one. So
-    calls are of a few samples first (of one where `first` is 1), then of a 64th of what is there:
+    calls are of a few samples first (of one where `first` is 1), then of a 64th of what is there,
+    or of the first look:
     the calls' means tell how much the samples go together, and `widen` allows for that.
 
     Raises `ValueError` once the generator is not used, gives other samples when it starts again, or
@@ -152,6 +153,7 @@ class Generated:
         self._draws = draws
         self._stream = stream
         self._what = what
+        self._first = first
         self._pattern = _PATTERN if first > 1 else (1,)
         self._generator = stream("")
         self._independence = Independence(what)
@@ -170,8 +172,9 @@ class Generated:
         drawn = sum(self.sizes)
         calls = []
         while m > 0:
-            size = max(self._pattern[len(self.sizes) % len(self._pattern)], drawn // _CALLS)
-            samples = self._call(min(m, size))
+            least = self._pattern[len(self.sizes) % len(self._pattern)]
+            size = max(least, max(drawn, self._first) // _CALLS)
+            samples = self._call(_power_of_two(min(m, size)))
             calls.append(samples)
             m -= len(samples)
             drawn += len(samples)
@@ -225,6 +228,13 @@ class Generated:
                 f"{self._what} gives the same {len(ours)} samples for other generators: it does "
                 "not draw from them"
             )
+
+
+def _power_of_two(size: int) -> int:
+    """Return the largest power of two up to a size: a program that is compiled for each size of a
+    call is compiled for few.
+    """
+    return 1 << (size.bit_length() - 1)
 
 
 def _counts(rows: np.ndarray) -> np.ndarray:
@@ -434,14 +444,16 @@ class Independence:
         self.compared = len(marks)
         self._again(marks)
         # Of equal pairs as large a part lies within a call as of all pairs.
-        call = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        _, counts = np.unique(marks, return_counts=True)
-        _, counts_within = np.unique(np.stack([marks, call], axis=1), axis=0, return_counts=True)
+        _, which, counts = np.unique(marks, return_inverse=True, return_counts=True)
         n = len(marks)
         share = sum(m * (m - 1.0) for m in self.sizes) / (n * (n - 1.0))
         expected = share * np.sum(counts * (counts - 1.0)) / 2
+        if expected < _COPIES:
+            return
+        call = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        _, counts_within = np.unique(which * len(self.sizes) + call, return_counts=True)
         within = np.sum(counts_within * (counts_within - 1.0)) / 2
-        if expected >= _COPIES and within < expected / 8:
+        if within < expected / 8:
             raise ValueError(
                 f"{self.what} gives numbers of earlier calls again, and hardly any twice in one: "
                 "they are copies"

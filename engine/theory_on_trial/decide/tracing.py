@@ -86,7 +86,7 @@ def check_measurement(measure: Any, key: Any, what: str) -> bool:
         with jax.default_device(device):
             again = jax.jit(lambda key: measure.__wrapped__(key)).trace(
                 key
-            )  # a new function is traced anew
+            )  # a new function is traced again
         if _alike(constants, list(_constants(again.jaxpr))):
             continue
         raise ValueError(

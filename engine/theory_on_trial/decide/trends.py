@@ -93,7 +93,7 @@ def limit(
 
 def _ratios_seen(values: np.ndarray, order: float | Sequence[float]) -> str:
     """Say in which ratios the differences of scalar values are, and in which they should be."""
-    if values.ndim > 1 or np.ndim(order):
+    if values.ndim > 1 or isinstance(order, Sequence):
         return ""
     steps = np.diff(values)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -305,7 +305,7 @@ def _clear(estimate: np.ndarray, rounding: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(rounding > 0, estimate / rounding, np.where(estimate > 0, np.inf, 0.0))
     fourth = np.sort(ratio)[-4]
-    return (ratio >= min(_DISTINCT, fourth)) & (ratio > 1)
+    return np.asarray((ratio >= min(_DISTINCT, fourth)) & (ratio > 1))
 
 
 def unsettled(exponent: Enclosure, errors: Any, sizes: Any) -> str:
@@ -540,7 +540,7 @@ def _shape(law: GrowthLaw, n: np.ndarray) -> np.ndarray:
         power = _power_of(law)
         if power is None:
             raise ValueError(_unknown_law(law))
-        return (n / np.max(n)) ** power
+        return np.asarray((n / np.max(n)) ** power)
     shape = _on_design(GROWTH_LAWS[law] if isinstance(law, str) else law, n)
     increasing = np.all(np.diff(shape[np.argsort(n, kind="stable")]) >= 0)
     if not np.all(np.isfinite(shape)) or not increasing:

@@ -10,11 +10,10 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import UInt8
 
 from theory_on_trial.decide.decision import ControlTooClose, Finding
 from theory_on_trial.ledger import Row, brief, brief_interval
@@ -24,11 +23,6 @@ from theory_on_trial.trial.registry import Claim, claim, recorded
 
 LIMIT = 60.0
 """How many seconds one trial may take if nobody says."""
-BYTES = 2048
-_TEXT = 80
-"""How long the line of an attempt may be in `packed`, and to how many characters texts are cut
-where it is longer.
-"""
 _HIDDEN = 1e-6
 """A ratio of which rounding may make up as much is not known."""
 MEMORY = 12 * 2**30
@@ -91,23 +85,6 @@ class Attempt:
             seed,
             **fields | {"error": tuple(fields["error"]) if fields["error"] else None},
         )
-
-    def packed(self) -> UInt8[np.ndarray, " bytes"]:
-        """Return the line in bytes, filled up with blanks; texts are cut where it would be too
-        long.
-        """
-        line = self.kept()
-        if len(line) > BYTES:
-            texts = {name: getattr(self, name)[:_TEXT] for name in ("why", "shown", "detects")}
-            line = replace(self, **texts).kept()
-        return np.frombuffer(line.ljust(BYTES).encode(), np.uint8)
-
-
-def trial(key: Any, /, **settings: Any) -> UInt8[np.ndarray, " bytes"]:
-    """Tell `sweep` what a cell of a map returns, `Attempt.packed`; what fills it is not traced: see
-    `explore.cells`.
-    """
-    return np.zeros(BYTES, np.uint8)
 
 
 def attempt(
@@ -223,7 +200,7 @@ def _first_line(error: BaseException) -> str:
 
 def late_after(limit: float) -> str:
     """Say why a trial is late."""
-    return f"no end within {limit:g} s"
+    return f"did not end within {limit:g} s"
 
 
 class _Late(BaseException):

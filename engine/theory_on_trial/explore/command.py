@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from theory_on_trial.explore.runs import Runs
 from theory_on_trial.explore.search import SECONDS
 from theory_on_trial.explore.search import search as search_one
+from theory_on_trial.explore.trials import Trials, count_of
 from theory_on_trial.plugin import settings_of
 from theory_on_trial.trial.registry import claim
 
@@ -29,8 +29,8 @@ def search(ids: Sequence[str], folder: Path, options: argparse.Namespace) -> int
         for claim_id in ids:
             subject = claim(claim_id)
             with (
-                Runs(subject, workers=options.workers) as runs,
-                Runs(subject, workers=options.workers, beyond=True) as beyond,
+                Trials(subject) as trials,
+                Trials(subject, beyond=True) as beyond,
                 tqdm(
                     desc=subject.id, unit="trial", file=sys.stderr, leave=False, disable=None
                 ) as bar,
@@ -38,9 +38,10 @@ def search(ids: Sequence[str], folder: Path, options: argparse.Namespace) -> int
                 passed = {
                     "outside": beyond if options.outside else None,
                     "inconclusive": options.inconclusive,
+                    "workers": count_of(options.workers),
                 }
                 result = search_one(
-                    subject, runs, seed=options.seed, advance=bar.update, **passed, **budget
+                    subject, trials, seed=options.seed, advance=bar.update, **passed, **budget
                 )
             results.append(result)
             if not options.json:

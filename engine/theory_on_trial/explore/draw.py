@@ -1,57 +1,70 @@
-"""Settings of a claim drawn from its domain: ends, middles, ties and neighbours, alone and several
-jointly.
+"""Settings of a claim drawn by Hypothesis from its domain, alone and several jointly.
 
 A claim holds for every setting that its annotations admit, so it is asked at those that nobody
-prepared. The first settings of `spread` put each setting alone at either end; the others are
-random.
+prepared: ends, neighbours of the usual values, ties, and what lies between.
 """
 
 import inspect
+import itertools
 import math
 from collections.abc import Iterator
-from random import Random
 from typing import Any, Literal, get_args, get_origin
+
+import hypothesis
+from hypothesis import strategies as st
 
 from theory_on_trial.contract import LONGEST, Alternative, Argument, Interval, contract_of
 from theory_on_trial.trial.registry import Claim
 
 _FURTHER = 4
-"""How many times its usual value an integer grows that has no upper end."""
+"""How many times its usual value a number grows that has no upper end."""
 _TUPLE = 4
 """The most entries of a tuple whose length is free."""
+_BATCH = 100
+"""How many settings Hypothesis draws at a time at most."""
 
 
 def domains(subject: Claim) -> dict[str, Alternative]:
     """Return the settings of a claim that have a domain of numbers, choices, or tuples of them."""
     check = inspect.unwrap(subject.function)
-    arguments = {
-        name: arg
-        for name, arg in list(contract_of(check).items())[1:]
-        if name in check.__annotations__
-    }
-    kinds = {name: _drawable(argument) for name, argument in arguments.items()}
+    arguments = list(contract_of(check).items())[1:]
+    kinds = {name: _drawable(arg) for name, arg in arguments if name in check.__annotations__}
     return {name: kind for name, kind in kinds.items() if kind is not None}
 
 
 def spread(subject: Claim, seed: int = 0) -> Iterator[dict[str, Any]]:
     """Yield settings without end, each a dictionary of some settings of the claim: the others stay
     as they are.
+
+    The first ones put each setting alone at either end of its domain; `seed` decides the others.
     """
-    kinds = domains(subject)
-    usual = _usual(subject)
-    number = 0
     yield from ends(subject)
-    while kinds:
-        random = Random(f"{subject.id}/{seed}/{number}")
-        number += 1
-        names = [name for name in kinds if random.random() < random.choice((0.3, 1.0))] or [
-            random.choice(list(kinds))
-        ]
-        chosen: dict[str, Any] = {}
-        for name in names:
-            same = [value for other, value in (usual | chosen).items() if other != name]
-            chosen[name] = _value(random, kinds[name], usual.get(name), same)
-        yield chosen
+    for batch in itertools.count() if domains(subject) else ():
+        count = min(10 * 2 ** min(batch, 9), _BATCH)  # most who ask want a few
+        yield from filter(None, _drawn(subject, f"{subject.id}/{seed}/{batch}", count))
+
+
+QUIET = hypothesis.settings(
+    database=None,
+    deadline=None,
+    report_multiple_bugs=False,
+    suppress_health_check=list(hypothesis.HealthCheck),
+    verbosity=hypothesis.Verbosity.quiet,
+)
+
+
+def _drawn(subject: Claim, seed: str, count: int) -> list[dict[str, Any]]:
+    """A batch of what Hypothesis draws under a seed."""
+    drawn: list[dict[str, Any]] = []
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(QUIET, max_examples=count, phases=[hypothesis.Phase.generate])
+    @hypothesis.given(settings_of(subject))
+    def draw(chosen: dict[str, Any]) -> None:
+        drawn.append(chosen)
+
+    draw()
+    return drawn
 
 
 def ends(subject: Claim) -> list[dict[str, Any]]:
@@ -66,15 +79,76 @@ def ends(subject: Claim) -> list[dict[str, Any]]:
     ]
 
 
+@st.composite
+def settings_of(draw: Any, subject: Claim, names: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Settings of a claim: of these names, or of any; the fewer, the simpler."""
+    kinds = domains(subject)
+    usual = _usual(subject)
+    chosen: dict[str, Any] = {}
+    some = st.lists(st.sampled_from([*kinds]), unique=True) if not names else st.just(list(names))
+    for name in draw(some):
+        kind = kinds[name]
+        values = values_of(kind, usual.get(name))
+        if kind.type in (int, float):
+            low, high = extent(kind)
+            others = [value for other, value in {**usual, **chosen}.items() if other != name]
+            numbers = [kind.type(value) for value in others if type(value) in (int, float)]
+            ties = [value for value in numbers if low <= value <= high]
+            values = values | st.sampled_from(ties) if ties else values
+        chosen[name] = draw(values)
+    return chosen
+
+
+def values_of(kind: Alternative, usual: Any) -> st.SearchStrategy[Any]:
+    """Values of a domain, those that are smaller or rounder first: anything in it, its ends, and
+    neighbours of the usual one.
+    """
+    if get_origin(kind.type) is Literal:
+        return st.sampled_from(get_args(kind.type))
+    if kind.type is bool:
+        return st.booleans()
+    if get_origin(kind.type) is tuple:
+        kinds = [values_of(entry, None) for entry in entries(kind) or []]
+        free = get_args(kind.type)[-1] is ...
+        return (
+            st.lists(kinds[0], min_size=1, max_size=_TUPLE).map(tuple)
+            if free
+            else st.tuples(*kinds)
+        )
+    low, high = _reach(kind, usual)
+    centre = usual if isinstance(usual, int | float) else low
+    anything: st.SearchStrategy[Any]
+    near: list[float]
+    if kind.type is int:
+        anything = st.integers(int(low), int(high))
+        near = [int(centre) - 1, int(centre) + 1]
+    else:
+        anything = st.floats(low, high)
+        near = [centre / 2, centre * 2]
+    corners = [kind.type(end) for end in (low, high)]
+    special = st.sampled_from([*corners, *(one for one in near if low <= one <= high)])
+    if low > 0 and high / low > 100:  # as likely in each decade
+        scale = st.floats(math.log(low), math.log(high)).map(math.exp)
+        inside = scale.map(lambda value: min(max(value, low), high))
+        return anything | special | (inside.map(round) if kind.type is int else inside)
+    return anything | special
+
+
+def _reach(kind: Alternative, usual: Any) -> tuple[float, float]:
+    """The numbers between which one is drawn, where a domain has no end further than usual."""
+    low, high = extent(kind)
+    centre = float(usual) if isinstance(usual, int | float) else low if math.isfinite(low) else 1.0
+    low = low if math.isfinite(low) else centre - 10 * max(abs(centre), 1)
+    high = high if math.isfinite(high) else max(centre * _FURTHER, low + 6)
+    return low, high
+
+
 def _usual(subject: Claim) -> dict[str, Any]:
     """The defaults of a claim's settings, and what its first case gives."""
     first: dict[str, Any] = getattr(subject.function, "first_case", {})
-    defaults = {
-        name: value
-        for name, value in subject.settings.items()
-        if isinstance(value, int | float | tuple | str)
-    }
-    return defaults | first
+    defaults = subject.settings.items()
+    plain = (int, float, tuple, str)
+    return {name: value for name, value in defaults if isinstance(value, plain)} | first
 
 
 def _drawable(argument: Argument) -> Alternative | None:
@@ -98,13 +172,10 @@ def extent(kind: Alternative) -> tuple[float, float]:
     low = -math.inf
     high = math.inf
     for marker in (mark for mark in kind.markers if isinstance(mark, Interval)):
-        closed_low = marker.closed[0] == "["
-        closed_high = marker.closed[1] == "]"
+        closed_low, closed_high = marker.closed[0] == "[", marker.closed[1] == "]"
         if kind.type is int:
-            low = max(
-                low,
-                math.ceil(marker.low) + (not closed_low and marker.low == math.ceil(marker.low)),
-            )
+            open_low = not closed_low and marker.low == math.ceil(marker.low)
+            low = max(low, math.ceil(marker.low) + open_low)
             high = min(high, marker.high - (not closed_high)) if marker.high < LONGEST else high
         else:
             low = max(low, marker.low if closed_low else math.nextafter(marker.low, math.inf))
@@ -120,50 +191,11 @@ def _ends(kind: Alternative, usual: Any) -> list[Any]:
         return [False, True]
     if get_origin(kind.type) is tuple:
         kinds = entries(kind) or []
-        count = (
-            len(usual)
-            if isinstance(usual, tuple) and get_args(kind.type)[-1] is ...
-            else len(kinds)
-        )
+        free = get_args(kind.type)[-1] is ...
+        count = len(usual) if isinstance(usual, tuple) and free else len(kinds)
         ends = [_ends(kinds[i % len(kinds)], None) for i in range(count)]
         return [tuple(end[at] for end in ends) for at in (0, -1)] if ends and all(ends) else []
     low, high = extent(kind)
     if math.isinf(high) and isinstance(usual, int | float) and usual > 0:
         high = usual * _FURTHER
-    convert = int if kind.type is int else float
-    return [convert(end) for end in (low, high) if math.isfinite(end)]
-
-
-def _value(random: Random, kind: Alternative, usual: Any, others: list[Any]) -> Any:
-    """One value of a domain: an end, a middle, a neighbour of the usual one, or what another
-    setting is.
-    """
-    if get_origin(kind.type) is Literal:
-        return random.choice(get_args(kind.type))
-    if kind.type is bool:
-        return random.random() < 0.5
-    if get_origin(kind.type) is tuple:
-        kinds = entries(kind) or []
-        free = get_args(kind.type)[-1] is ...
-        count = random.randint(1, _TUPLE) if free else len(kinds)
-        return tuple(_value(random, kinds[i % len(kinds)], None, []) for i in range(count))
-    low, high = extent(kind)
-    centre = float(usual) if isinstance(usual, int | float) else low if math.isfinite(low) else 1.0
-    low = low if math.isfinite(low) else centre - 10 * max(abs(centre), 1)
-    high = high if math.isfinite(high) else max(centre * _FURTHER, low + 6)
-    same = [value for value in others if type(value) in (int, float) and low <= value <= high]
-    way = random.choice(("end", "middle", "middle", "near", "tie" if same else "near"))
-    if way == "end":
-        value = random.choice((low, high))
-    elif way == "tie":
-        value = random.choice(same)
-    elif way == "near":
-        value = (
-            centre + random.choice((-1, 1)) if kind.type is int else centre * random.uniform(0.5, 2)
-        )
-    elif low > 0 and high / low > 100:
-        value = math.exp(random.uniform(math.log(low), math.log(high)))
-    else:
-        value = random.uniform(low, high)
-    value = min(max(value, low), high)
-    return round(value) if kind.type is int else value
+    return [kind.type(end) for end in (low, high) if math.isfinite(end)]

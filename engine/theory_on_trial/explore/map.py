@@ -1,11 +1,12 @@
 """A map of a claim: a grid over some of its settings, each cell a trial of its own.
 
 `claim("…").map(n="10..10000", dim=[2, 5, 10])` returns it as an xarray Dataset,
-`theory-on-trial map` draws it. Cells go through `sweep` (`explore.cells`), so that an interrupted
-map resumes and a finer one keeps what it shares.
+`theory-on-trial map` draws it. Each cell is kept as it ends (`explore.trials`), so that an
+interrupted map resumes and a finer one keeps what it shares.
 """
 
 import ast
+import itertools
 import json
 import math
 import sys
@@ -14,11 +15,11 @@ from typing import Any, get_args
 
 import numpy as np
 
-from theory_on_trial.base.progress import ProgressSetting
+from theory_on_trial.base.progress import ProgressSetting, progress_bar
 from theory_on_trial.contract import LONGEST, Alternative
 from theory_on_trial.explore.attempt import LIMIT, Attempt
-from theory_on_trial.explore.cells import tried
 from theory_on_trial.explore.draw import domains, extent
+from theory_on_trial.explore.trials import Trials, count_of
 from theory_on_trial.trial.registry import Claim
 
 CELLS = 30
@@ -86,7 +87,6 @@ def map_of(
     outside: bool = False,
     limit: float = LIMIT,
     workers: int | None = None,
-    executor: Any = None,
     progress: ProgressSetting = "auto",
 ) -> Any:
     """Put a claim on trial at every cell of a grid; return an xarray Dataset whose dimensions are
@@ -99,8 +99,8 @@ def map_of(
     `cells`; the other `settings` are, if not given, their defaults or those of the first case.
     `seed` decides every random number, of all cells. Cells beyond the declared domain are
     `outside`, or are tried if that is True. Cells run in `workers` processes, one for each core if
-    not given, or in those of an `executor`, anything with `submit`, such as Dask's; here, and not
-    kept, if no file states the claim. A cell is `late` after `limit` seconds, and tried again by a
+    not given, or where `joblib.parallel_config` sends them, such as to Dask; here, and not kept, if
+    no file states the claim. A cell is `late` after `limit` seconds, and tried again by a
     map with a longer one. `progress` is as that of `sweep`.
 
     Raises `ValueError` for a setting that the claim lacks, and for values that are none.
@@ -118,7 +118,13 @@ def map_of(
     constants = {
         name: value for name, value in {**first, **(settings or {})}.items() if name not in grid
     }
-    results = tried(subject, grid, constants, seed, outside, limit, workers, executor, progress)
+    points = itertools.product(*grid.values())
+    tried = [({**constants, **dict(zip(grid, point, strict=True))}, seed) for point in points]
+    with (
+        Trials(subject, beyond=outside, limit=limit) as trials,
+        progress_bar(progress, subject.id, "cell", len(tried), 0) as advance,
+    ):
+        results = trials.all(tried, count_of(workers), advance)
     shape = [len(values) for values in grid.values()]
     nowhere = (math.nan,) * 3
     columns: dict[str, Sequence[Any]] = {

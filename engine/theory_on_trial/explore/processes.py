@@ -1,12 +1,11 @@
 """Trials of a claim in processes of their own: one that is late, or ends its process, is named so
 and costs no other.
 
-They are started as programs: `multiprocessing` would run the user's script again, and is not for
-Dask's workers.
+They are started as programs and not by `multiprocessing`, which would run the user's script again
+and cannot be used in Dask's workers.
 """
 
 import contextlib
-import functools
 import inspect
 import os
 import signal
@@ -16,55 +15,21 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from theory_on_trial import repository
-from theory_on_trial.base.compilation_cache import programs_asked_for
 from theory_on_trial.explore.attempt import LIMIT, Attempt, attempt, begin, late_after
 from theory_on_trial.trial.registry import Claim, claim
 
-Run = Callable[[dict[str, Any], int], Attempt]
-"""Tries settings under a seed."""
-_PROGRAMS = 1000
-"""After how many compiled programs a process forgets them: each setting has its own, and memory
-maps are few.
+_TRIALS = 200
+"""After how many trials a process forgets its compiled programs: each setting has its own, and
+memory maps are few.
 """
 _GRACE = 10.0
 """How many seconds a trial that is late has for ending by itself: compiled code is not interrupted.
 """
-
-
-@contextlib.contextmanager
-def bench(
-    subject: Claim, workers: int, **options: Any
-) -> Iterator[tuple[Run, Callable[..., Future[Any]]]]:
-    """Yield what tries settings of a claim, and what runs that in one of as many threads, each with
-    a process.
-
-    Both work in this very process, one trial after the other, for no workers and for a claim that
-    no file states. `options` are those of `attempt`. Raises `ValueError` for a claim whose settings
-    pytest gives.
-    """
-    if lacking := [
-        name for name, value in subject.settings.items() if value is inspect.Parameter.empty
-    ]:
-        raise ValueError(
-            f"{subject.id} cannot be tried elsewhere: pytest gives {', '.join(lacking)}"
-        )
-    if not workers or not file_of(subject).is_file():
-        yield functools.partial(attempt, subject, **options), _at_once
-        return
-    processes = Processes(subject.id, file_of(subject), **options)
-    threads = ThreadPoolExecutor(workers)
-    try:
-        yield processes.attempt, threads.submit
-    finally:
-        threads.shutdown(wait=False, cancel_futures=True)
-        processes.close()  # with trials that nobody waits for
 
 
 def file_of(subject: Claim) -> Path:
@@ -72,18 +37,12 @@ def file_of(subject: Claim) -> Path:
     return Path(inspect.unwrap(subject.function).__code__.co_filename)
 
 
-def _at_once(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-    future: Future[Any] = Future()
-    future.set_result(function(*arguments))
-    return future
-
-
 class Processes:
     """Processes for trials of the claim that a file states, one for each thread that asks; `close`
     ends them.
     """
 
-    def __init__(self, claim_id: str, file: Path, *, beyond: bool = False, limit: float = LIMIT):
+    def __init__(self, claim_id: str, file: Path, beyond: bool = False, limit: float = LIMIT):
         self._claim_id = claim_id
         self._file = file
         self._limit = limit
@@ -118,15 +77,10 @@ class Processes:
         """A program that runs `main`, and the connection to it, which is its standard input."""
         ours, theirs = socket.socketpair()
         connection = Connection(ours.detach())
+        module = "theory_on_trial.explore.processes"
         with theirs:
             program = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "theory_on_trial.explore.processes",
-                    self._claim_id,
-                    str(self._file),
-                ],
+                [sys.executable, "-m", module, self._claim_id, str(self._file)],
                 stdin=theirs.fileno(),
                 cwd=repository.root(self._file.parent),
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -139,9 +93,27 @@ class Processes:
             connection.recv()
         except (EOFError, OSError):
             raise RuntimeError(
-                f"no process for trials of {self._claim_id} has started, as it says above"
+                f"no process for trials of {self._claim_id} started; its message is printed above"
             ) from None
         return program, connection
+
+
+_OPEN: dict[tuple[Any, ...], Processes] = {}
+
+
+def processes(*start: Any) -> Processes:
+    """Return this process's `Processes` for a claim, its file, `beyond`, `limit` and its source; of
+    two others at most those wait.
+    """
+    while start not in _OPEN and len(_OPEN) > 2:
+        close(next(iter(_OPEN)))
+    return _OPEN.setdefault(start, Processes(*start[:4]))
+
+
+def close(start: tuple[Any, ...]) -> None:
+    """End what `processes` has started."""
+    if found := _OPEN.pop(start, None):
+        found.close()
 
 
 def _end(programs: "list[subprocess.Popen[bytes]]") -> None:
@@ -158,15 +130,15 @@ def main(claim_id: str, file: str) -> None:
     begin()
     repository.import_file(Path(file))  # and no other of the paper's
     subject = claim(claim_id)
-    forgotten = 0
     connection.send("ready")
+    count = 0
     with contextlib.suppress(EOFError, OSError):  # nobody waits any more
         while True:
             settings, seed, options = connection.recv()
             connection.send(attempt(subject, settings, seed, **options))
-            if "jax" in sys.modules and programs_asked_for() - forgotten >= _PROGRAMS:
+            count += 1
+            if "jax" in sys.modules and count % _TRIALS == 0:
                 sys.modules["jax"].clear_caches()
-                forgotten = programs_asked_for()
 
 
 if __name__ == "__main__":

@@ -1,26 +1,32 @@
 """Is there a setting at which a claim fails? `theory-on-trial search CLAIM …` draws some, and makes
 a failure small.
 
-The claim runs at its own cases, then at settings drawn from its annotations (`draw.spread`), each
-under another seed. A failure (REFUTED, an exception, a process that ended) is made smaller, in the
-manner of Hypothesis: fewest settings off the default, smallest sizes, roundest numbers; it is run
-once more, alone in a process of its own, confirmed under three seeds, and each of its settings is
-moved until the claim holds again. Where a control is none, where what is published holds too, and
-what fails after other trials but not alone, is told, and the search goes on. With `outside` each
-end of a setting's domain is passed, further and further.
+The claim runs at its own cases and at the ends of its domain, then at settings that Hypothesis
+draws from its annotations (`draw.settings_of`), each with a seed. Hypothesis makes a failure
+(REFUTED, an exception, a process that ended) smaller: fewest settings off the default, smallest
+sizes, roundest numbers. Then it is run once more in a new process, confirmed under three seeds, and
+each of its settings is moved until the claim holds again. The search goes on where a control is
+none, where what is published holds too, and after what does not fail alone; the result names these.
+With `outside` each end of a setting's domain is passed, further and further.
 """
 
+import contextlib
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from itertools import islice
-from typing import Any, Literal, get_args, get_origin
+from random import Random
+from typing import Any
+
+import hypothesis
+from hypothesis import strategies as st
 
 from theory_on_trial.contract import Alternative
 from theory_on_trial.explore.attempt import Attempt
-from theory_on_trial.explore.draw import domains, entries, extent, spread
-from theory_on_trial.explore.runs import Runs
+from theory_on_trial.explore.draw import QUIET, domains, ends, extent, settings_of
+from theory_on_trial.explore.trials import Trials
 from theory_on_trial.trial.registry import Claim
 
 SECONDS = 60.0
@@ -49,7 +55,6 @@ class Failure:
         first: the settings as they were drawn, in a line.
         confirmed: the seeds, of `SEEDS`, under which it fails.
         nearby: for each setting of the line, in words, where the claim holds again.
-        alone: whether it fails in a process that has tried nothing before.
     """
 
     line: str
@@ -57,7 +62,6 @@ class Failure:
     first: str
     confirmed: list[int]
     nearby: dict[str, str] = field(default_factory=dict)
-    alone: bool = True
 
 
 @dataclass
@@ -128,68 +132,6 @@ class Searched:
         )
 
 
-def search(
-    subject: Claim,
-    runs: Runs,
-    *,
-    most: int = _MOST,
-    seconds: float = SECONDS,
-    seed: int = 0,
-    inconclusive: bool = False,
-    outside: Runs | None = None,
-    advance: Callable[[], Any] = lambda: None,
-) -> Searched:
-    """Look for a setting of a claim's domain at which it fails, and report the simplest one.
-
-    At most `most` settings are drawn, for `seconds` at most, and tried by `runs`; `seed` decides
-    them and the seeds of the trials. `inconclusive` makes INCONCLUSIVE a failure too; `outside`
-    runs trials beyond the domain, of which there are none without it. `advance` is called after
-    each trial.
-    """
-    result = Searched(subject.id)
-    start = time.perf_counter()
-    bad = ("wrong", "died", *("INCONCLUSIVE",) * inconclusive)
-    candidates = enumerate([{}, *islice(spread(subject, seed), most)] if domains(subject) else [{}])
-    attempts: list[Attempt] = []
-    try:
-        runs.allow(seconds, most)
-        for attempt in runs.at((chosen, seed + number) for number, chosen in candidates):
-            attempts.append(attempt)
-            advance()
-            if attempt.outcome in _NO_FAILURES:
-                sentence = f"{_line(subject, attempt)}: {attempt.why}"
-                result.remarks.setdefault(_NO_FAILURES[attempt.outcome], sentence)
-            if attempt.outcome in bad:
-                found = _failure(subject, runs, attempt, bad, seconds, advance)
-                if found.alone:
-                    result.failure = found
-                    break
-                sentence = f"{found.line}: {found.why}"
-                result.remarks.setdefault("fails after other trials and not alone", sentence)
-        if outside is not None and result.failure is None:
-            outside.allow(seconds)
-            for name, text in _limits(subject, outside, advance):
-                result.limits[name] = text
-    except KeyboardInterrupt:
-        result.interrupted = True
-        if result.failure is None and attempts and attempts[-1].outcome in bad:
-            result.failure = Failure(
-                _line(subject, attempts[-1]), attempts[-1].why, attempts[-1].line, []
-            )
-    for attempt in attempts:
-        result.counts[attempt.outcome] = result.counts.get(attempt.outcome, 0) + 1
-    result.where = _where(attempts)
-    if subject.kind == "bound" and not result.failure:
-        near = {
-            attempt.tightness: attempt
-            for attempt in reversed(attempts)
-            if attempt.tightness is not None
-        }
-        result.nearest = near[max(near)] if near else None
-    result.seconds = time.perf_counter() - start
-    return result
-
-
 def _line(subject: Claim, done: Attempt) -> str:
     settings = ", ".join(
         f"{name}={value!r}" for name, value in {**done.settings, "seed": done.seed}.items()
@@ -216,109 +158,197 @@ def _where(tried: list[Attempt]) -> dict[str, str]:
     return words
 
 
-def _failure(
+def search(
     subject: Claim,
-    runs: Runs,
-    first: Attempt,
-    bad: tuple[str, ...],
-    seconds: float,
-    advance: Callable[[], Any],
-) -> Failure:
-    runs.allow(seconds)
-    kinds = domains(subject)
-    best = first
+    trials: Trials,
+    *,
+    most: int = _MOST,
+    seconds: float = SECONDS,
+    seed: int = 0,
+    workers: int = 1,
+    inconclusive: bool = False,
+    outside: Trials | None = None,
+    advance: Callable[[], Any] = lambda: None,
+) -> Searched:
+    """Look for a setting of a claim's domain at which it fails, and report the simplest one.
 
-    def replaced(candidates: list[tuple[dict[str, Any], int]]) -> bool:
-        """Whether one of the candidates, simplest first, fails too; it is the best one then."""
-        nonlocal best
-        for attempt in runs.at(candidates):
-            advance()
-            if attempt.outcome in bad:
-                best = attempt
-                return True
-        return False
+    At most `most` settings are drawn, for `seconds` at most, and tried by `trials` in so many
+    threads; `seed` decides them and the seeds of the trials. `inconclusive` makes INCONCLUSIVE a
+    failure too; `outside` runs trials beyond the domain, of which there are none without it.
+    `advance` is called after each trial.
+    """
+    result = Searched(subject.id)
+    start = time.perf_counter()
+    bad = ("wrong", "died", *("INCONCLUSIVE",) * inconclusive)
+    hunt = _Hunt(subject, trials, bad, seconds, most, advance)
+    end = start + seconds
+    try:
+        hunt.run(seed, workers)
+        while hunt.found is not None and not _fails_alone(trials, hunt):
+            sentence = f"{_line(subject, hunt.found)}: {hunt.found.why}"
+            result.remarks.setdefault("fails after other trials and not alone", sentence)
+            seed += workers
+            left = max(end - time.perf_counter(), 0.0)
+            before = hunt.drawn
+            hunt = _Hunt(subject, trials, bad, left, most, advance)
+            hunt.drawn = before
+            hunt.run(seed, workers)
+        if hunt.found is not None:
+            result.failure = _confirmed(subject, hunt)
+        elif outside is not None:
+            beyond = _Hunt(subject, outside, bad, seconds, _MOST, advance)
+            for name, text in _limits(subject, beyond):
+                result.limits[name] = text
+    except KeyboardInterrupt:
+        result.interrupted = True
+        if result.failure is None and hunt.found is not None:
+            found = hunt.found
+            result.failure = Failure(_line(subject, found), found.why, hunt.first.line, [])
+    for attempt in hunt.drawn:
+        if attempt.outcome in _NO_FAILURES:
+            sentence = f"{_line(subject, attempt)}: {attempt.why}"
+            result.remarks.setdefault(_NO_FAILURES[attempt.outcome], sentence)
+        result.counts[attempt.outcome] = result.counts.get(attempt.outcome, 0) + 1
+    result.where = _where(hunt.drawn)
+    if subject.kind == "bound" and not result.failure:
+        near = [attempt for attempt in hunt.drawn if attempt.tightness is not None]
+        result.nearest = max(near, key=lambda run: run.tightness or 0.0, default=None)
+    result.seconds = time.perf_counter() - start
+    return result
 
-    replaced([(best.settings, 0)] if best.seed else [])
-    minimal = False
-    while not minimal:
-        settings = best.settings
-        fewer = [
-            {other: value for other, value in settings.items() if other != name}
-            for name in settings
-        ]
-        minimal = not replaced([(chosen, best.seed) for chosen in fewer])
-        for name in kinds if minimal else ():
-            simple = simpler(kinds[name], settings[name]) if name in settings else []
-            if replaced([({**settings, name: value}, best.seed) for value in simple]):
-                minimal = False
-                break
-    if runs.alone(best.settings, best.seed).outcome not in bad:
-        return Failure(_line(subject, best), best.why, first.line, [], alone=False)
+
+class _Over(BaseException):
+    """Passes through Hypothesis, which takes an Exception for a failure of the claim."""
+
+
+class _Hunt:
+    """Trials until one fails, time is over, or so many settings are drawn; then smaller ones."""
+
+    def __init__(
+        self,
+        subject: Claim,
+        trials: Trials,
+        bad: tuple[str, ...],
+        seconds: float,
+        most: int,
+        advance: Callable[[], Any],
+    ):
+        self.drawn: list[Attempt] = []
+        self._subject = subject
+        self._trials = trials
+        self.bad = bad
+        self._advance = advance
+        self._lock = threading.Lock()
+        self._most = most
+        self._seconds = seconds
+        self._owner = 0  # the thread that makes a failure smaller
+        self.found: Attempt | None = None
+        self.first: Attempt
+        self.allow()
+
+    def allow(self) -> None:
+        """Count the time from now."""
+        self._deadline = time.perf_counter() + self._seconds
+
+    def outcome(self, settings: dict[str, Any], seed: int) -> Attempt | None:
+        """What becomes of settings; None where time is over."""
+        if time.perf_counter() > self._deadline:
+            return None
+        result = self._trials.at(settings, seed)
+        self._advance()
+        return result
+
+    def fails(self, asked: tuple[dict[str, Any], int]) -> bool:
+        """Whether the claim fails there; the last setting that does is the simplest."""
+        me = threading.get_ident()
+        with self._lock:
+            if self._owner not in (0, me) or (not self._owner and len(self.drawn) >= self._most):
+                raise _Over
+        result = self.outcome(*asked)
+        if result is None:
+            raise _Over
+        is_bad = result.outcome in self.bad
+        with self._lock:
+            if self._owner not in (0, me):
+                raise _Over
+            if not self._owner:
+                self.drawn.append(result)
+            if is_bad and not self._owner:
+                self._owner = me
+                self.first = result
+                self.allow()
+            if is_bad:
+                self.found = result
+        return is_bad
+
+    def run(self, seed: int, workers: int) -> None:
+        """Try the cases, the ends, and what Hypothesis draws in each thread."""
+        alone = [{}, *ends(self._subject)] if domains(self._subject) else [{}]
+
+        def hunt(worker: int) -> None:
+            for number in range(worker, len(alone), workers):
+                if self.fails((alone[number], seed + number)):
+                    names = tuple(alone[number])
+                    chosen = settings_of(self._subject, names) if names else st.just({})
+                    self._smaller(chosen, st.sampled_from([0, seed + number]), seed + worker)
+                    return
+            if domains(self._subject):
+                self._smaller(settings_of(self._subject), st.integers(0, 999), seed + worker)
+
+        if workers == 1:
+            self._quietly(hunt, 0)
+            return
+        with ThreadPoolExecutor(workers) as pool:
+            futures = [pool.submit(self._quietly, hunt, worker) for worker in range(workers)]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                self._owner = -1
+                self._trials.close()  # threads wait for their processes
+                raise
+
+    def _smaller(
+        self, chosen: st.SearchStrategy[dict[str, Any]], seeds: st.SearchStrategy[int], seed: int
+    ) -> None:
+        """Have Hypothesis draw settings and seeds until one fails, and make that small."""
+        asked = st.tuples(chosen, seeds)
+        settings = hypothesis.settings(QUIET, max_examples=10 * _MOST)
+        with contextlib.suppress(hypothesis.errors.NoSuchExample):
+            best = hypothesis.find(asked, self.fails, settings=settings, random=Random(seed))
+            self.found = self._trials.at(*best)
+
+    @staticmethod
+    def _quietly(hunt: Callable[[int], None], worker: int) -> None:
+        with contextlib.suppress(_Over):
+            hunt(worker)
+
+
+def _fails_alone(trials: Trials, hunt: _Hunt) -> bool:
+    """Whether the simplest failure is one in a process that has tried nothing before."""
+    best = hunt.found
+    return best is not None and trials.alone(best.settings, best.seed).outcome in hunt.bad
+
+
+def _confirmed(subject: Claim, hunt: _Hunt) -> Failure:
+    """The failure that was found, under other seeds and beside other settings."""
+    best = hunt.found
+    assert best is not None
+    hunt.allow()
+    bad = hunt.bad
     seeds = list(dict.fromkeys([best.seed, *range(SEEDS)]))[:SEEDS]
-    again = runs.at((best.settings, other) for other in seeds)
-    confirmed = [attempt.seed for attempt in again if attempt.outcome in bad]
-    failure = Failure(_line(subject, best), best.why, first.line, confirmed)
+    again = [hunt.outcome(best.settings, other) for other in seeds]
+    confirmed = [run.seed for run in again if run is not None and run.outcome in bad]
+    failure = Failure(_line(subject, best), best.why, hunt.first.line, confirmed)
 
     def outcome(name: str, value: Any) -> str | None:
-        attempt = next(runs.at([({**best.settings, name: value}, best.seed)]), None)
-        advance()
-        return None if attempt is None else "fails" if attempt.outcome in bad else attempt.outcome
+        run = hunt.outcome({**best.settings, name: value}, best.seed)
+        return None if run is None else "fails" if run.outcome in bad else run.outcome
 
+    kinds = domains(subject)
     for name in (key for key in best.settings if kinds[key].type in (int, float)):
         failure.nearby[name] = _nearby(kinds[name], name, best.settings[name], outcome)
     return failure
-
-
-def simpler(kind: Alternative, value: Any) -> list[Any]:
-    """Return values of a kind that are simpler than this one, the simplest first: a chain of them
-    ends.
-    """
-    if get_origin(kind.type) is Literal:
-        return list(get_args(kind.type)[: get_args(kind.type).index(value)])
-    if kind.type is bool:
-        return [False] if value else []
-    if get_origin(kind.type) is tuple:
-        kinds = entries(kind) or []
-        free = get_args(kind.type)[-1] is ...
-        shorter = (
-            [value[:1], value[: len(value) // 2], value[1:], value[:-1]]
-            if free and len(value) > 1
-            else []
-        )
-        variants = (
-            (*value[:place], simple, *value[place + 1 :])
-            for place, entry in enumerate(value)
-            for simple in simpler(kinds[place % len(kinds)], entry)
-        )
-        return [simple for simple in dict.fromkeys(shorter) if simple] + list(variants)
-    low, high = extent(kind)
-    if kind.type is int:
-        least = int(low) if math.isfinite(low) else 0
-        way = value - least
-        steps = {
-            least,
-            least + 1,
-            *(value - way // 2**part for part in range(1, 6)),
-            value - (1 if way > 0 else -1),
-        }
-        return sorted(
-            (step for step in steps if abs(step - least) < abs(way)),
-            key=lambda one: abs(one - least),
-        )
-    if not math.isfinite(value):
-        return []
-    roundings = {float(f"{value:.{digits}e}") for digits in range(4)} | {float(round(value))}
-    power = round(math.log10(abs(value))) if value else 0
-    near = {float(f"{first}e{power + shift}") for first in (1, 2, 5) for shift in (-1, 0)}
-    candidates = {number for number in {0.0, 1.0, *near, *roundings} if low <= number <= high}
-    return sorted(
-        (number for number in candidates if _digits(number) < _digits(value)), key=_digits
-    )
-
-
-def _digits(value: float) -> tuple[int, float, bool]:
-    digits = next(count for count in range(17) if float(f"{value:.{count}e}") == value)
-    return digits, abs(math.log10(abs(value))) if value else -1.0, value < 0
 
 
 def _moved(start: float, direction: int, whole: bool) -> Iterator[Any]:
@@ -408,7 +438,7 @@ def _nearby(
     return "; ".join(sentences) or "fails wherever it was tried"
 
 
-def _limits(subject: Claim, beyond: Runs, advance: Callable[[], Any]) -> Iterator[tuple[str, str]]:
+def _limits(subject: Claim, beyond: _Hunt) -> Iterator[tuple[str, str]]:
     """For each end of a number's domain, with the others at their defaults: what happens past it,
     in words.
     """
@@ -418,8 +448,7 @@ def _limits(subject: Claim, beyond: Runs, advance: Callable[[], Any]) -> Iterato
         whys: dict[Any, str] = {}
 
         def outcome(value: Any, name: str = name, whys: dict[Any, str] = whys) -> str | None:
-            attempt = next(beyond.at([({name: value}, 0)]), None)
-            advance()
+            attempt = beyond.outcome({name: value}, 0)
             if attempt is not None:
                 whys[value] = attempt.why
             return (

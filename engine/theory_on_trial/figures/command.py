@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--small",
         action="store_true",
-        help="small pictures and the plotted numbers, as in docs/papers",
+        help="small pictures, as in docs/papers",
     )
     parser.add_argument(
         "--gallery", type=Path, metavar="PAGE", help="write the figures drawn as one HTML page, too"

@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import json
 import pkgutil
 import re
 import sys
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from theory_on_trial.base.files import beside, write_text
 from theory_on_trial.figures.layout import collisions
-from theory_on_trial.figures.plotted import plotted_data
 from theory_on_trial.repository import check_files, import_file, paper_of, root
 from theory_on_trial.repository.outline import normal
 
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's colours, told apart with every kind of colour vision."""
+"""Okabe and Ito's colours, distinguished with every kind of colour vision."""
 
 _STYLE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
@@ -87,9 +85,8 @@ class Figure:
     def save(self, folder: Path, quick: bool, small: bool = False) -> tuple[list[Path], list[str]]:
         """Draw the figure and write it with its caption (settings, command, claims).
 
-        As PNG and PDF, or, if `small`, as a WebP of some ten kilobytes and the plotted numbers as
-        JSON. Returns the three paths, and a sentence for each text or legend that meets another,
-        covers data, or leaves the figure.
+        As PNG and PDF, or, if `small`, as a WebP of some ten kilobytes. Returns the paths, and a
+        sentence for each text that meets another or leaves the figure.
         """
         import matplotlib.pyplot as plt
         from matplotlib.text import Text
@@ -97,10 +94,8 @@ class Figure:
         settings = self.settings(quick)
         folder = folder.joinpath(*self.paper.split("."))
         folder.mkdir(parents=True, exist_ok=True)
-        suffixes = ("webp", "json", "txt") if small else ("png", "pdf", "txt")
-        picture, second, caption = paths = [
-            folder / f"{self.file_name}.{suffix}" for suffix in suffixes
-        ]
+        suffixes = ("webp", "txt") if small else ("png", "pdf", "txt")
+        *pictures, caption = paths = [folder / f"{self.file_name}.{suffix}" for suffix in suffixes]
         with style():
             fig = self.draw(**settings)
             if self.marks:
@@ -116,14 +111,9 @@ class Figure:
                     )
                     text.set_text(re.sub(r"\^(\w+)", r"$^{\1}$", indices))
             overlaps = collisions(fig)
-            with beside(picture) as draft:
-                fig.savefig(draft, dpi=_SMALL if small else None)
-            if small:
-                data = {"quick": quick, "overlaps": overlaps, "axes": plotted_data(fig)}
-                write_text(second, json.dumps(data) + "\n")
-            else:
-                with beside(second) as draft:
-                    fig.savefig(draft)
+            for picture in pictures:
+                with beside(picture) as draft:
+                    fig.savefig(draft, dpi=_SMALL if small else None)
         plt.close(fig)
         write_text(caption, self.caption(quick))
         return paths, overlaps

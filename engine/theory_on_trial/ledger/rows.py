@@ -221,7 +221,7 @@ def rows_of(
             finding.interval.error * (-1 if verdict == "REFUTED" else 1),
         ),
     )
-    parts = [numbers_of(finding) for finding in findings] if len(findings) > 1 else []
+    parts = [_fields(finding) for finding in findings] if len(findings) > 1 else []
     weakest = max(findings, key=lambda finding: finding.resolution.size)
     error_sum = float(sum(finding.interval.error for finding in findings))
     drawn = _drawn(findings)
@@ -236,7 +236,7 @@ def rows_of(
         **about,
     }
     said = bool(decisive.note) and decisive.note in note
-    fields = numbers_of(replace(decisive, note="") if said else decisive)
+    fields = _fields(replace(decisive, note="") if said else decisive)
     of_case = f"refuted at {decisive.case}" if verdict == "REFUTED" and decisive.case else ""
     of_draws = _of_draws(drawn) if verdict == "VERIFIED" else ""
     note = "; ".join(filter(None, [of_case, note, fields.pop("note"), of_draws]))
@@ -301,7 +301,7 @@ def rows_of(
         prediction=as_stated,
         note=f"judged on the measurement of {claim.id}{at}",
     )
-    fields = numbers_of(judged)
+    fields = _fields(judged)
     fields |= {"resolution": None, "detects": ""}
     common |= {"source": str(claim.as_published), "provenance": claim.as_published.provenance}
     printed_row = Row(
@@ -341,8 +341,7 @@ def _noticed(finding: Finding) -> dict[str, Any]:
     return {"resolution": error.size if math.isfinite(error.size) else None, "detects": words}
 
 
-def numbers_of(finding: Finding) -> dict[str, Any]:
-    """Return what a row shows of one decision; of many coordinates the least favourable one."""
+def _fields(finding: Finding) -> dict[str, Any]:
     interval = finding.interval
     prediction = finding.prediction
     note = finding.note

@@ -174,7 +174,7 @@ def read(path: Path | str) -> dict[str, Any]:
             f"{path} must be a whole ledger: its platform, or a field of a claim, is missing"
         )
     if ledger.get("interrupted"):
-        raise ValueError(f"{path} must be a whole ledger: its run was interrupted")
+        raise ValueError(f"{path} must be a whole ledger, but its run was interrupted")
     contents: dict[str, Any] = ledger
     return contents
 

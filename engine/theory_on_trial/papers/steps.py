@@ -19,8 +19,8 @@ from theory_on_trial.trial.sides import marked
 
 Step = Callable[[Paper], list[str] | None]
 SEEDS = 3
-MINUTES = 0.5
-"""How long the audit of a paper draws, beside the claims that it has begun."""
+RUNS = 30
+"""How many runs the audit of a paper has."""
 _NO_TESTS = 5  # pytest's exit status where nothing was collected
 
 
@@ -182,7 +182,7 @@ def claims(paper: Paper) -> list[str]:
 def audited(paper: Paper) -> list[str]:
     """What an audit of the paper's claims finds wrong."""
     with tempfile.TemporaryDirectory() as scratch:
-        options = ("--minutes", str(MINUTES), "--out", scratch)
+        options = ("--runs", str(RUNS), "--out", scratch)
         process = paper.run("-m", "theory_on_trial.command", "audit", paper.name, *options)
         report = Path(scratch) / "audit.json"
         if not report.exists():
@@ -231,7 +231,7 @@ def figures(paper: Paper) -> list[str]:
     if not gallery.parents[len(own) - 1].is_dir():
         return faults
     renew = f"`theory-on-trial figures {paper.name} --small --out docs/papers` puts it there"
-    for suffix in ("webp", "json", "txt"):
+    for suffix in ("webp", "txt"):
         stems = {path.stem for path in gallery.glob(f"*.{suffix}")}
         faults += [f"the gallery lacks {name}.{suffix}: {renew}" for name in sorted(names - stems)]
         faults += [

@@ -1,6 +1,4 @@
-"""The repository that claims live in: its places, what its check files say, digests of its
-source.
-"""
+"""The repository that claims live in: its places, and what its check files say."""
 
 from theory_on_trial.repository.places import check_files as check_files
 from theory_on_trial.repository.places import check_folder as check_folder

@@ -4,7 +4,9 @@ to be filled.
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -184,8 +186,11 @@ def empty_dataset(
     axes: Mapping[str, Axis],
     outputs: OutputShapes,
     attributes: Mapping[str, Any],
+    folder: str | os.PathLike[str] | None = None,
 ) -> xr.Dataset:
-    """Return the labelled dataset with uninitialised arrays, to be filled in place."""
+    """Return the labelled dataset with arrays to be filled in place: in memory, uninitialised, or
+    mapped from files in a folder.
+    """
     coordinates: dict[str, Any] = {}
     for name, values in choices.items():
         # tuples and None have no place in a file
@@ -202,8 +207,22 @@ def empty_dataset(
     variables = {
         name: (
             swept + [f"{name}_dim{axis}" for axis in range(len(shape))],
-            np.empty([*sizes, *shape], dtype),
+            _empty(name, (*sizes, *shape), dtype, folder),
         )
         for name, shape, dtype in outputs
     }
     return xr.Dataset(variables, coordinates, dict(attributes))
+
+
+def _empty(
+    name: str, shape: tuple[int, ...], dtype: str, folder: str | os.PathLike[str] | None
+) -> Shaped[np.ndarray, "..."]:
+    if folder is None:
+        return np.empty(shape, dtype)
+    path = Path(folder).expanduser()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        return np.lib.format.open_memmap(path / f"{name}.npy", "w+", np.dtype(dtype), shape)
+    except OSError as error:
+        reason = f"got {path} ({error.strerror or error})"
+        raise ValueError(f"result_folder must be a folder to write to, {reason}") from error

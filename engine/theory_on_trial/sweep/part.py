@@ -1,8 +1,5 @@
-"""The cells of a sweep that share a program: run chunk by chunk, kept, found again, and shared
-between processes.
-"""
+"""The cells of a sweep that share a program: numbered, run chunk by chunk, kept and found again."""
 
-import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -10,23 +7,25 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
+import joblib
 import numpy as np
 import pandas as pd
-from jax.experimental import multihost_utils
 from jaxtyping import Int, Shaped, UInt32
 
+from theory_on_trial.base.workers import mapped
+from theory_on_trial.contract import require
+from theory_on_trial.sweep.chunk import Program, SimulationError, Task, run_chunk
 from theory_on_trial.sweep.labels import Axis, as_traced
-from theory_on_trial.sweep.run import Program, SimulationError, Task, Workers, bytes_per_cell
 from theory_on_trial.sweep.store import ChunkStore
 
 _SECONDS_PER_CHUNK = 2.0
 # of the next chunk over the last: the first holds one cell, whose time includes the compilation
 _GROWTH = 8
-_CAPACITY = 1024  # cells per call of a program that runs them one after the other
-_MEMORY = 2**32  # bytes of a CPU, whose free memory changes by the moment
+_CAPACITY = 1024  # cells per call of a program
+_MEMORY = 2**30  # bytes of the results of a call
 
 Cells = Int[np.ndarray, " cells"]
 
@@ -37,7 +36,8 @@ class Part:
     filled in place.
     """
 
-    program: Program
+    program: Program  # its capacity is for `run` to set
+    mode: Literal["map", "vmap"]
     key: int
     axes: dict[str, Axis]  # the last one is the seed
     common: Sequence[str]
@@ -54,32 +54,74 @@ class Part:
     def read(self) -> None:
         """Fill in what is kept, by this process or by another."""
         for labels, outputs in self.store.chunks() if self.store else ():
-            self._fill(self.numbers(labels), outputs)
+            positions = [index.get_indexer(labels[name]) for name, index in self.indices.items()]
+            ours = np.min(positions, axis=0) >= 0
+            numbers = np.ravel_multi_index(tuple(positions), self.shape, mode="clip")
+            self._fill(numbers[ours], {name: rows[ours] for name, rows in outputs.items()})
 
-    def labels(self, cells: Cells) -> dict[str, Shaped[np.ndarray, " cells"]]:
+    def run(self, chunk: int | None, advance: Callable[[int], Any]) -> None:
+        """Run the missing cells, keep each chunk and report its size.
+
+        Raises SimulationError for a cell that fails, RuntimeError if a worker dies.
+        """
+        failure: SimulationError | None = None
+        is_timed = chunk is None and self.mode == "map"
+        program = self._program(chunk)
+        size = 1 if is_timed else program.capacity
+
+        def tasks() -> Iterator[Task]:
+            queue = np.flatnonzero(self.missing)
+            for number in itertools.count():
+                if failure is not None or not queue.size:
+                    return
+                batch, queue = np.split(queue, [size])
+                yield self._task(program, number % _devices(self.mode), batch)
+
+        try:
+            for outcome in mapped(run_chunk, tasks(), _devices(self.mode)):
+                if isinstance(outcome, SimulationError):
+                    failure = outcome  # once the other finished chunks are kept
+                    continue
+                task, outputs, seconds = outcome
+                self._keep(task.cells, outputs)
+                if is_timed:
+                    growth = min(_SECONDS_PER_CHUNK / seconds, _GROWTH)
+                    size = min(max(int(growth * task.cells.size), 1), program.capacity)
+                advance(task.cells.size)
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(f"(the sweep was interrupted; {self._kept()})")
+            raise
+        except Exception as death:
+            # some backends append whole logs
+            reason = f"{type(death).__name__}: {death}".strip().splitlines()[0]
+            raise RuntimeError(f"a worker died ({reason}); {self._kept()}") from death
+        if failure is not None:
+            raise failure
+
+    def _program(self, chunk: int | None) -> Program:
+        """Set how many cells a call takes: powers of two, so that there are few shapes to
+        compile.
+        """
+        cell_bytes = max(sum(array[:1].nbytes for array in self.results.values()), 1)
+        fitting = 1 << max(_MEMORY // cell_bytes, 1).bit_length() - 1
+        enough = 1 << (self.missing.size - 1).bit_length()
+        capacity = int(min(fitting, enough, chunk or _CAPACITY))
+        batch = capacity if self.mode == "vmap" else None
+        return dataclasses.replace(self.program, capacity=capacity, batch=batch)
+
+    def _task(self, program: Program, device: int, cells: Cells) -> Task:
+        labels = self._labels(cells)
+        seeds = labels.pop("seed").astype(np.uint32)
+        parameters = {name: as_traced(values) for name, values in labels.items()}
+        streams = self._streams[cells // self.shape[-1]]
+        return Task(program, device, self.key, cells, streams, seeds, parameters)
+
+    def _labels(self, cells: Cells) -> dict[str, Shaped[np.ndarray, " cells"]]:
         """Return the parameter values and seeds of the cells, in the user's own dtypes."""
         positions = np.unravel_index(cells, self.shape)
         return {
             name: axis[at] for (name, axis), at in zip(self.axes.items(), positions, strict=True)
         }
-
-    def numbers(
-        self, labels: Mapping[str, Shaped[np.ndarray, " rows"]]
-    ) -> Int[np.ndarray, " rows"]:
-        """Return the numbers of the cells with these labels (the inverse of `labels`), -1 for each
-        that is not ours.
-        """
-        positions = [index.get_indexer(labels[name]) for name, index in self.indices.items()]
-        numbers = np.ravel_multi_index(tuple(positions), self.shape, mode="clip")
-        return np.where(np.min(positions, axis=0) < 0, -1, numbers)
-
-    def _task(self, program: Program, cells: Cells) -> Task:
-        labels = self.labels(cells)
-        seeds = labels.pop("seed").astype(np.uint32)
-        parameters = {name: as_traced(values) for name, values in labels.items()}
-        return Task(
-            program, np.uint32(self.key), self._streams[cells // self.shape[-1]], seeds, parameters
-        )
 
     @functools.cached_property
     def _streams(self) -> UInt32[np.ndarray, "points 2"]:
@@ -98,83 +140,20 @@ class Part:
             streams.append(np.frombuffer(hashlib.sha256(text.encode()).digest()[:8], ">u4"))
         return np.array(streams, np.uint32)
 
-    def run(
-        self, cells: Cells, workers: Workers, chunk: int | None, advance: Callable[[int], Any]
-    ) -> None:
-        """Run cells, keep each chunk and report its size; SimulationError for a cell, RuntimeError
-        if a worker dies.
-        """
-        capacity = self._capacity(workers, chunk)
-        queue = cells
-        is_timed = chunk is None and self.program.mode == "map"
-        size = 1 if is_timed else capacity
-        pending: dict[Any, tuple[Cells, int]] = {}
-        failure: Exception | None = None
-        try:
-            while failure is None and (queue.size or pending):
-                while queue.size and len(pending) < workers.slots:
-                    batch, queue = np.split(queue, [size])
-                    program = dataclasses.replace(self.program, capacity=capacity)
-                    pending[workers.submit(self._task(program, batch))] = batch, capacity
-                for future in workers.wait(pending):
-                    batch, last_capacity = pending.pop(future)
-                    try:
-                        outcome = future.result()
-                    except Exception as death:
-                        outcome = death
-                    if outcome is None:  # too little memory
-                        queue = np.concatenate([batch, queue])
-                        capacity = min(capacity, -(-last_capacity // 2))
-                        size = min(size, capacity)
-                    elif isinstance(outcome, Exception):
-                        failure = outcome  # once the other finished chunks are kept
-                    else:
-                        outputs, seconds = outcome
-                        self._keep(batch, outputs)
-                        if is_timed:
-                            growth = min(_SECONDS_PER_CHUNK / seconds, _GROWTH)
-                            size = min(max(int(growth * batch.size), 1), capacity)
-                        advance(batch.size)
-        except KeyboardInterrupt as interrupt:
-            interrupt.add_note(f"(the sweep was interrupted; {self._kept()})")
-            raise
-        finally:
-            for future in pending:
-                future.cancel()  # where no worker has begun it
-        if isinstance(failure, SimulationError):
-            raise failure
-        if failure is not None:
-            reason = f"{type(failure).__name__}: {failure}".strip().splitlines()[
-                0
-            ]  # queue systems append whole logs
-            raise RuntimeError(f"a worker died ({reason}); {self._kept()}") from failure
-
-    def own_share(self) -> Cells:
-        """Return the missing cells that this process of a job has to run.
-
-        Each process takes the same share of every line of the grid, along all axes: costs may rise
-        along one, and cells added at the end of one are to be shared, too. It must not depend on
-        what is missing, which each sees otherwise.
-        """
-        missing = np.flatnonzero(self.missing)
-        diagonals = np.sum(np.unravel_index(missing, self.shape), axis=0)
-        return np.asarray(missing[diagonals % jax.process_count() == jax.process_index()])
-
-    def _fill(self, cells: Int[np.ndarray, " rows"], outputs: Mapping[str, Any]) -> None:
-        ours = cells >= 0
+    def _fill(self, cells: Cells, outputs: Mapping[str, Any]) -> None:
         for name, rows in outputs.items():
-            self.results[name][cells[ours]] = rows[ours]
-        self.missing[cells[ours]] = False
+            self.results[name][cells] = rows
+        self.missing[cells] = False
 
     def _keep(self, cells: Cells, outputs: Mapping[str, Any]) -> None:
         if self.store is not None:
             try:
-                self.store.save(self.labels(cells), outputs)
+                self.store.save(self._labels(cells), outputs)
             except OSError as error:
                 warnings.warn(
                     f"chunks cannot be kept in {self.store.folder} ({error.strerror or error}): "
-                    "this sweep goes on and "
-                    "will return them, but if it is interrupted they are lost",
+                    "this sweep goes on and will return them, but if it is interrupted they are "
+                    "lost",
                     RuntimeWarning,
                     stacklevel=5,  # the caller of sweep
                 )
@@ -187,27 +166,35 @@ class Part:
         # the disk may have been full, or the interrupt have come while a chunk was written
         self.read()
         count = self.missing.size - self.missing.sum()
-        folder = self.store.folder
         return (
-            f"{count} of {self.missing.size} cells are kept in {folder}: run the same sweep "
-            "again to resume"
+            f"{count} of {self.missing.size} cells are kept in {self.store.folder}: run the same "
+            "sweep again to resume"
         )
 
-    def _capacity(self, workers: Workers, chunk: int | None) -> int:
-        """Return how many cells a call of the program takes: in mode "vmap" that is the size of
-        every chunk.
-        """
-        if self.program.mode == "vmap":
-            cell_bytes = bytes_per_cell(self._task(self.program, np.arange(1)))
-            most = -(-self.missing.size // (workers.count * jax.process_count()))
-        else:
-            cell_bytes = sum(array[:1].nbytes for array in self.results.values())
-            most = min(self.missing.size, _CAPACITY)
-        budget = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", _MEMORY) // 4
-        # powers of two: few shapes, few compilations
-        fitting = 1 << max(budget // max(cell_bytes, 1), 1).bit_length() - 1
-        enough = 1 << ((self.missing.size if chunk else most) - 1).bit_length()
-        return int(min(fitting, enough, chunk or fitting))
+
+def require_fitting_backend(mode: Literal["map", "vmap"]) -> None:
+    """Raise ValueError for a backend of joblib in which JAX would hang."""
+    backend, n_jobs = joblib.parallel.get_active_backend()
+    kind = type(backend).__name__
+    require(
+        kind != "MultiprocessingBackend",
+        'joblib\'s backend must not be "multiprocessing", which forks, and JAX does not survive '
+        'that: use "loky"',
+    )
+    batched = mode == "vmap" and jax.default_backend() == "cpu"
+    require(
+        not (kind == "ThreadingBackend" and n_jobs not in (None, 1) and batched),
+        'joblib\'s backend must not be "threading" in mode "vmap": batched LAPACK calls dead-lock '
+        "there",
+    )
+
+
+def _devices(mode: Literal["map", "vmap"]) -> int:
+    """Return how many devices of this process run chunks at a time: batched LAPACK calls on two CPU
+    devices may wait for each other for ever.
+    """
+    batched = mode == "vmap" and jax.default_backend() == "cpu"
+    return 1 if batched else jax.local_device_count()
 
 
 def _spelling(value: Any) -> str:
@@ -216,38 +203,3 @@ def _spelling(value: Any) -> str:
     """
     is_whole = isinstance(value, bool) or (isinstance(value, float) and value.is_integer())
     return repr(int(value) if is_whole else value)
-
-
-@contextlib.contextmanager
-def joined(parts: Sequence[Part], advance: Callable[[int], Any]) -> Iterator[None]:
-    """Run the body, wait until all processes of the job have, and read what the others have kept.
-
-    Raises RuntimeError if another process failed or died, or kept its cells in a folder that is not
-    this one's.
-    """
-    try:
-        yield
-    except Exception:
-        with contextlib.suppress(
-            Exception
-        ):  # ours is what matters, even if another process is gone
-            multihost_utils.sync_global_devices("sweep")
-        raise
-    folders = ", ".join(str(part.store.folder) for part in parts if part.store)
-    try:
-        multihost_utils.sync_global_devices("sweep")
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        remedy = f"what is finished is kept in {folders}: start it again to resume"
-        raise RuntimeError(f"another process of the job died ({reason}); {remedy}") from error
-    for part in parts:
-        before = part.missing.sum()
-        if before:
-            part.read()
-            advance(int(before - part.missing.sum()))
-        if part.missing.any():
-            raise RuntimeError(
-                f"{part.missing.sum()} cells of other processes of the job are not in {folders}: "
-                "one of them failed, "
-                f"or cache is not a folder that all {jax.process_count()} share"
-            )

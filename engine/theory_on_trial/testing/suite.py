@@ -1,20 +1,16 @@
 """What test suites of a workbench share: import it in a conftest.
 
 It turns on float64, has programs compiled quickly, gives Hypothesis's examples any time (profile
-`patient`), registers the profile `thorough`, keeps relative tolerances relative, and has a fixture
-that gives back the programs of a module.
+`patient`), registers the profile `thorough`, and has a fixture that gives back the programs of a
+module.
 """
 
-import functools
-import inspect
-import itertools
 import json
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jaxtyping
 import pytest
 from beartype import BeartypeConf, beartype
 from hypothesis import settings
@@ -40,52 +36,6 @@ typechecker = beartype(conf=BeartypeConf(is_pep484_tower=True))
 """For jaxtyping's import hook: shapes and types are checked as the tests run; an integer is a real
 number too.
 """
-
-# so many calls of a function at first, and one of so many later: to check all took a third of a run
-CHECKED = 20
-_always = jaxtyping.jaxtyped
-
-
-def _sometimes(*function: Any, **options: Any) -> Any:
-    """What the hook decorates with: inner functions, made again by each call of the outer one, are
-    not checked.
-    """
-    if function:  # decorated by hand, which the hook never does
-        return _always(*function, **options)
-
-    def decorated(function: Any) -> Any:
-        if not inspect.isfunction(function):
-            return _always(function, **options)
-        if "<locals>" in function.__qualname__:
-            return function
-        checked = functools.cache(lambda: _always(function, **options))
-        calls = itertools.count()
-
-        @functools.wraps(function)
-        def called(*arguments: Any, **named: Any) -> Any:
-            number = next(calls)
-            return (checked() if number < CHECKED or number % CHECKED == 0 else function)(
-                *arguments, **named
-            )
-
-        return called
-
-    return decorated
-
-
-jaxtyping.jaxtyped = _sometimes
-
-_APPROX = pytest.approx
-
-
-def approx(expected: Any, rel: Any = None, abs: Any = None, **options: Any) -> Any:
-    """As pytest's, but a relative tolerance alone is just that: its floor of 1e-12 passes any two
-    tiny numbers.
-    """
-    return _APPROX(expected, rel, 0 if abs is None and rel is not None else abs, **options)
-
-
-pytest.approx = approx  # type: ignore[assignment]
 
 # An example may compile, or run beside other processes. `pytest --hypothesis-profile=thorough`
 # gives the solvers, which cost seconds an example, 200 examples too.

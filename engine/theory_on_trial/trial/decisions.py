@@ -647,7 +647,7 @@ class Trial:
         """
         if law is None or sizes is None:
             raise ValueError("a sampler at sizes needs them, sizes=, and the law of a sample, law=")
-        looks = evidence.planned_looks(first, most)
+        totals = looks.planned_looks(first, most, 1.4)
         name = f"{len(self.findings)}"
         streams = [self._generator(f"{name}/size {size}") for size in sizes]
         pilots = [
@@ -660,10 +660,10 @@ class Trial:
         ]
         # Intervals are aimed at what the pilot says of the whole rise, from samples of its own.
         target = np.asarray(np.ptp(pilots) / 50 or 1e-3)
-        share = self._alpha() / len(sizes) / (1 if law.time_uniform else len(looks))
+        share = self._alpha() / len(sizes) / (1 if law.time_uniform else len(totals))
         batches: list[list[np.ndarray]] = [[] for _ in sizes]
         done = 0
-        for total in looks:
+        for total in totals:
             for size, stream, own in zip(sizes, streams, batches, strict=True):
                 new = sampling.numbers(sampler(stream, total - done, size), total - done)
                 if new.ndim != 1:
@@ -678,7 +678,7 @@ class Trial:
             ]
             finding = judged(boxes)
             if self._progress is not None:
-                self._progress(total, looks[-1])
+                self._progress(total, totals[-1])
             outcomes = [finding.outcome, *(control.outcome for control in finding.controls)]
             if finding.outcome == "REFUTED" or "INCONCLUSIVE" not in outcomes:
                 break
@@ -692,8 +692,8 @@ class Trial:
             finding,
             interval=interval,
             note=note,
-            looks=looks.index(done) + 1,
-            budget=done / looks[-1],
+            looks=totals.index(done) + 1,
+            budget=done / totals[-1],
         )
 
     def _instances(

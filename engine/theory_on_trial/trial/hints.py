@@ -125,6 +125,8 @@ def where(findings: Sequence[Finding]) -> Iterator[str]:
         value, estimate = np.broadcast_arrays(finding.prediction.value, finding.interval.estimate)
         if finding.outcome == "REFUTED" and value.size > 1:
             wrong = np.broadcast_to(outside(finding.interval, finding.prediction), value.shape)
+            if not np.any(wrong):  # a bound that is not attained as it is said to be
+                continue
             worst = np.unravel_index(
                 np.argmax(np.where(wrong, np.abs(estimate - value), -1)), value.shape
             )

@@ -9,7 +9,6 @@ import numpy as np
 from theory_on_trial.decide.decision import Finding, Outcome, Prediction
 from theory_on_trial.laws import Bernoulli, Bounded, Law
 from theory_on_trial.ledger import Row, brief, brief_interval, rows_of
-from theory_on_trial.ledger.rows import numbers_of
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.hints import where
 from theory_on_trial.trial.provenance import derived
@@ -81,8 +80,8 @@ class PlainTrial(Trial):
             "three margins below": lambda x: np.maximum(cdf(x) - off, 0.0),
         }
 
-    def _record(self, procedure: str, finding: Finding, *given: Any) -> None:
-        super()._record(procedure, finding, *given)
+    def _record(self, procedure: str, finding: Finding, *given: Any, **named: Any) -> None:
+        super()._record(procedure, finding, *given, **named)
         if verdict(self.findings[-1]) != "VERIFIED":
             raise NotVerified(failure(self.findings[-1]))
 
@@ -93,21 +92,27 @@ def verdict(finding: Finding) -> Outcome:
     return "INCONCLUSIVE" if finding.outcome == "VERIFIED" and survivors else finding.outcome
 
 
+def _shown(finding: Finding) -> Row:
+    """What a row shows of one decision; of many coordinates the least favourable one."""
+    subject = Claim("", derived("a plain test"), "", "distribution", "fast", lambda trial: None)
+    return rows_of(subject, [finding], 0.0, "", None, (verdict(finding), ""))[0]
+
+
 def failure(finding: Finding) -> str:
     """Return two lines on a decision that is not VERIFIED: what was measured and predicted."""
-    fields = numbers_of(finding)
-    survivors = [c.name for c in finding.controls if c.outcome != "REFUTED"]
+    row = _shown(finding)
     case = f"{finding.case}: " * bool(finding.case)
     measured = (
-        f"{case}{verdict(finding)}: measured {brief(fields['measured'])}, interval "
-        f"{brief_interval(fields['interval'])}, {_samples(finding)}"
+        f"{case}{row.verdict}: measured {brief(row.measured)}, interval "
+        f"{brief_interval(row.interval)}, {_samples(finding)}"
     )
     side = {"two": "", "at most": "at most ", "at least": "at least "}[finding.prediction.side]
-    predicted = f"predicted {side}{brief(fields['predicted'])}, margin {brief(fields['margin'])}"
+    predicted = f"predicted {side}{brief(row.predicted)}, margin {brief(row.margin)}"
     remarks = list(where([finding]))
     if finding.outcome == "INCONCLUSIVE":
-        remarks = [fields["note"], _margin_that_would_do(finding)]
+        remarks = [finding.note, _margin_that_would_do(finding)]
     elif finding.outcome == "VERIFIED":
+        survivors = [c.name for c in finding.controls if c.outcome != "REFUTED"]
         remarks = [f"this control survived: {', '.join(survivors)}"]
     said = "; ".join(filter(None, remarks))
     return f"{measured}\n{predicted}{f' ({said})' if said else ''}"
@@ -132,11 +137,11 @@ def _margin_that_would_do(finding: Finding) -> str:
 
 def passed(finding: Finding) -> str:
     """Return one short line on a decision that is VERIFIED."""
-    fields = numbers_of(finding)
+    row = _shown(finding)
     return (
-        f"{finding.procedure} {brief(fields['measured'])} in {brief_interval(fields['interval'])}, "
-        f"predicted {brief(fields['predicted'])} ± {brief(fields['margin'])}, "
-        f"{finding.interval.n:,} samples, detects {fields['detects'] or 'no known error'}"
+        f"{finding.procedure} {brief(row.measured)} in {brief_interval(row.interval)}, "
+        f"predicted {brief(row.predicted)} ± {brief(row.margin)}, "
+        f"{finding.interval.n:,} samples, detects {row.detects or 'no known error'}"
     )
 
 

@@ -137,7 +137,6 @@ class Claim:
         outside: bool = False,
         cells: int = 30,
         workers: int = 1,
-        executor: Any = None,
         **settings: Any,
     ) -> Any:
         """Put the claim on trial over a grid and return an xarray Dataset of verdicts and errors; a
@@ -145,7 +144,7 @@ class Claim:
 
         A setting that is a list or a range, as in `map(n="10..10000", dim=[2, 5])`, is an axis, of
         `cells` values if it is a range; others are fixed. `outside` goes beyond the declared
-        domain. Cells run in `workers` processes, or wherever an `executor` with `submit` runs them.
+        domain. Cells run in `workers` processes, or wherever `joblib.parallel_config` sends them.
         Raises `ValueError` for what does not fit.
         """
         # The room above this one, which a trial does not need.
@@ -157,7 +156,6 @@ class Claim:
             "seed": seed,
             "outside": outside,
             "workers": workers,
-            "executor": executor,
         }
         dataset = explore.map_of(self, axes, constants, **options)
         explore.show_in_notebook(dataset)
