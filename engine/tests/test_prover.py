@@ -289,6 +289,21 @@ def test_a_trial_records_an_identity_with_its_control():
     assert [control.outcome for control in finding.controls] == ["REFUTED"]
 
 
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (range(2, 21), "n in {2, …, 20}"),
+        ([2, 3, 5, 10, 100], "n in {2, 3, 5, 10, 100}"),
+        ([7], "n in {7}"),
+    ],
+)
+def test_the_note_does_not_claim_integers_that_were_left_out(values, words):
+    trial = Trial("prover.integers")
+    trial.prove(lambda n: n, lambda n: n + 1, {"n": values}, controls={"n - 1": lambda n: n - 1})
+    (finding,) = trial.findings
+    assert finding.note.startswith(f"proved for all {words}: ")
+
+
 def test_a_refuted_control_shows_how_tight_the_bound_is():
     """The sides touch at 0, which no middle of a box comes near; the control is refuted near it."""
     trial = Trial("prover.tight")

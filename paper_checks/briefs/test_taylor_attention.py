@@ -294,12 +294,12 @@ def test_parity__everywhere(trial):
 @claim(derived("boxes of τ and N, each enclosed"), kind="bound")
 def test_focus_cap__everywhere(trial):
     """The largest weight of T_2 is at most that of softmax, T_2(τ)/(T_2(τ) + (N - 1)/2) <= 1/(1 +
-    (N - 1) e^{-2τ}), for all τ in [1, 40] and N - 1 in [1, 1000].
+    (N - 1) e^{-2τ}), for all τ in [1, 20] and N - 1 in [1, 1000].
     """
     trial.prove(
         lambda others, temperature: 1 / (1 + others / (2 * polynomial(2, temperature))),
         lambda others, temperature: 1 / (1 + others * balls.exp(-2 * temperature)),
-        {"others": (1, 1000), "temperature": (1, 40)},
+        {"others": (1, 1000), "temperature": (1, 20)},
         controls={
             "softmax at three quarters of τ": lambda others, temperature: (
                 1 / (1 + others * balls.exp(-1.5 * temperature))

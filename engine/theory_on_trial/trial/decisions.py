@@ -1071,7 +1071,9 @@ def _proved(
 def _range_in_words(ends: tuple[str, Any]) -> str:
     name, values = ends
     if isinstance(values, range | list):
-        return f"{name} in {{{values[0]}, …, {values[-1]}}}"
+        all_between = list(values) == list(range(values[0], values[-1] + 1))
+        shown = [values[0], "…", values[-1]] if all_between and len(values) > 3 else values
+        return f"{name} in {{{', '.join(map(str, shown))}}}"
     low, high = values
     return f"{name} = {low:g}" if low == high else f"{name} in [{low:.6g}, {high:.6g}]"
 
