@@ -447,4 +447,5 @@ def test_inverted_u__everywhere(trial):
             "1 % less": lambda angle: Fraction(99, 400),
             "largest at 30 degrees": lambda angle: Fraction(3, 16),
         },
+        same_as=(predicted.teacher_forgetting, None),
     )
