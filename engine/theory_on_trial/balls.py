@@ -65,7 +65,7 @@ def enclosing(order: int) -> Iterator[None]:
 def _ball_in_a_proof(x: Any) -> Any:
     """Return a plain number as a ball while a proof encloses; else, and anything else, as it is."""
     order = _ORDER.get()
-    if order is None or not isinstance(x, int | float | Fraction | np.integer):
+    if order is None or not isinstance(x, int | float | Fraction | np.number):
         return x
     return Ball.of([enclosed(x)], order)
 
