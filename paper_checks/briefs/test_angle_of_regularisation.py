@@ -12,8 +12,8 @@ of what is left tends to the spread of the scatter along δ. A hinge classifier 
 λ, and with unequal classes it arrives elsewhere: in the figure 20 points against 10 stay 5 degrees
 off δ at every λ from 2.3 on.
 
-Two classes have n_+ and n_- points, n in all; δ is the difference of the means, S the within-class
-scatter divided by n, with eigenpairs s_i, u_i, and p_i = (u_i δ)^2 / |δ|^2; m_k = sum of p_i (s_i +
+Two classes have n_+ and n₋ points, n in all; δ is the difference of the means, S the within-class
+scatter divided by n, with eigenpairs s_i, u_i, and c_i = (u_i δ)^2 / |δ|^2; m_k = sum of c_i (s_i +
 λ)^-k. Ridge minimises mean (y - w x - b)^2 + λ |w|^2, the hinge classifier mean (1 - y (w x + b))_+
 + λ |w|^2, b free.
 
@@ -145,7 +145,7 @@ def hinge_classifier(points, labels, penalty):
 
 @predicted
 def shares_of_scatter(points, labels):
-    """The eigenvalues s_i of S and the shares p_i of δ."""
+    """The eigenvalues s_i of S and the shares c_i of δ."""
     delta = difference_of_means(points, labels)
     means = [points[labels == sign].mean(axis=0) for sign in (1, -1)]
     within = points - np.where(labels[:, None] > 0, *means)
@@ -165,7 +165,7 @@ def moments(points, labels, penalty):
 
 @predicted
 def spread_along(points, labels):
-    """The standard deviation of s_i under p_i, and half of their range, which is the most it can
+    """The standard deviation of s_i under c_i, and half of their range, which is the most it can
     be.
     """
     values, shares = shares_of_scatter(points, labels)
@@ -188,7 +188,7 @@ def balanced_threshold(points, labels):
 
 @predicted
 def reduced_hull(points, labels):
-    """u, the shortest vector from the mean of - to the hull of + with weights up to 1 / n_-, and
+    """u, the shortest vector from the mean of - to the hull of + with weights up to 1 / n₋, and
     λ_1.
     """
     positives = points[labels > 0]
@@ -204,7 +204,7 @@ def reduced_hull(points, labels):
 
 @predicted
 def hinge_value(direction, penalty, few, count):
-    """2 n_- / n - n_-^2 |u|^2 / (4 λ n^2), where w = n_- u / (2 λ n)."""
+    """2 n₋ / n - n₋^2 |u|^2 / (4 λ n^2), where w = n₋ u / (2 λ n)."""
     return 2 * few / count - few**2 * (direction @ direction) / (4 * penalty * count**2)
 
 
@@ -230,7 +230,7 @@ def test_angle(trial, positives: Class, negatives: Class, dim: Dim, penalty: Pen
 @claim(derived("w is δ / λ - S δ / λ² + …"), kind="limit", cases=[(30, 20, 5), (2, 2, 3)])
 def test_ends(trial, positives: Class, negatives: Class, dim: Room):
     """As λ → ∞ ridge turns to δ, with λ tan(w, δ) → the standard deviation of the eigenvalues s_i
-    with the weights p_i.
+    with the weights c_i.
     """
     points, labels = points_of_classes(trial.generator("points"), positives, negatives, dim)
     penalties = 2.0 ** np.arange(8, 14)
@@ -316,9 +316,9 @@ def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
     cases=[(10, 10, 5, 1.01), (2, 1, 2, 20.0)],
 )
 def test_hinge_unbalanced(trial, negatives: Class, more: More, dim: Dim, above: Above):
-    """With n_- points - and more + the hinge classifier is w = n_- u / (2 λ n) from λ_1 = n_-/(4 n)
+    """With n₋ points - and more + the hinge classifier is w = n₋ u / (2 λ n) from λ_1 = n₋/(4 n)
     (max of u x over the + of weight above 0, less min of u x over -) on. Here u, and not δ, is the
-    shortest vector from the mean of - to the sums of the + with weights of at most 1/n_- that add
+    shortest vector from the mean of - to the sums of the + with weights of at most 1/n₋ that add
     up to 1.
     """
     points, labels = points_of_classes(trial.generator("points"), negatives + more, negatives, dim)

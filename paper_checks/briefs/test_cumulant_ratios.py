@@ -208,9 +208,9 @@ def sampled_ratios(generator, count, factor, size):
 def test_gaussian_latent(
     trial, a1: Moderate, a2: Moderate, noise1: Moderate, noise2: Moderate, size: Size
 ):
-    """If all is normal, k̂_122/k̂_112 tends to a Cauchy law, which does not narrow with n, of centre
-    v12/v11 and scale √(v11 v22 - v12²)/v11, where v11 = 2 σ_11² σ_22 + 4 σ_11 σ_12², v22 = 2 σ_22²
-    σ_11 + 4 σ_22 σ_12² and v12 = 4 σ_11 σ_12 σ_22 + 2 σ_12³: its centre is not r.
+    """If all is normal, k̂_122/k̂_112 tends to a Cauchy law, which does not narrow with n, of
+    centre v12/v11 and scale √(v11 v22 - v12²)/v11, where v11 = 2 σ_11² σ_22 + 4 σ_11 σ_12², v22 = 2
+    σ_22² σ_11 + 4 σ_22 σ_12² and v12 = 4 σ_11 σ_12 σ_22 + 2 σ_12³: its centre is not r.
     """
     covariance = np.array([[a1**2 + noise1**2, a1 * a2], [a1 * a2, a2**2 + noise2**2]])
     location, scale = limit_of_the_ratio(covariance)

@@ -14,7 +14,7 @@ With n = 8 samples in 6 dimensions the gap is .226 where the bounds say .35 (las
 
 A label y = ±1 and a point x give u = yx ~ N(μ, s²I) in d dimensions. A classifier takes the mean w
 of n samples u_i and predicts the sign of w·x. Linear layers that do not depend on the data map u to
-B_l u, with B_l of full rank r_l and B_0 = I. The information at layer l is KL_l, the divergence of
+B_l u, with B_l of full rank r_l and B_0 = I. The information at layer l is D_l, the divergence of
 the law of B_l u_i given w from that of B_l u, u fresh.
 
 Edges: one sample is its own mean, and KL is infinite. If two inputs agree in a coordinate or one of
@@ -79,7 +79,7 @@ def linear_layers(generator, dim):
 
 @predicted
 def layer_information(maps, offset, samples, noise, share=1):
-    """KL_l = ½[r_l(-1/n - log(1-1/n)) + |P_l(w-μ)|²/s²], P_l the projection on the row space of
+    """D_l = ½[r_l(-1/n - log(1-1/n)) + |P_l(w-μ)|²/s²], P_l the projection on the row space of
     B_l, and its mean; with share = 0 as if w did not depend on the sample.
     """
     ranks, squares = np.transpose(
@@ -123,8 +123,9 @@ def divergence(matrix, shift, variance, noise, added=0.0):
     cases=[(6, 8, 1.5), (2, 2, 100.0)],
 )
 def test_layer_kl(trial, dim: Dims, samples: Samples, noise: Noise):
-    """Given w, KL_l = ½ [r_l (-1/n - log(1-1/n)) + |P_l (w-μ)|²/s²], where P_l projects on the row
-    space of B_l; on average over w it is -(r_l/2) log(1-1/n), so that it falls with the rank.
+    """Given w, the divergence at layer l is D_l = ½ [r_l (-1/n - log(1-1/n)) + |P_l (w-μ)|²/s²],
+    where P_l projects on the row space of B_l; on average over w it is -(r_l/2) log(1-1/n), so that
+    it falls with the rank.
     """
     generator = trial.generator("layers")
     error = noise / np.sqrt(samples)

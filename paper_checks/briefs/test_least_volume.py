@@ -154,8 +154,9 @@ def test_least_volume_is_pca(trial, rank: Rank, dead: Dead, slope: Slope, offset
     cases=[(3, 1, 2.0, 1.0), (2, 0, 1.5, 0.3), (3, 0, 2.0, 1.8)],
 )
 def test_any_concave_penalty(trial, rank: Rank, dead: Dead, slope: Slope, power: Power):
-    """For every 0 < p < 2 the sum of sd_i^p over encoders that a decoder of slope K can undo is at
-    least Σ (√λ_i/K)^p, that of principal components: the product is not what makes them best.
+    """For every 0 < p < 2 the sum of the p-th powers of the sd of the latents over encoders that a
+    decoder of slope K can undo is at least Σ (√λ_i/K)^p, that of principal components: the product
+    is not what makes them best.
     """
     generator = trial.generator()
     points, values, basis = data(generator, rank)

@@ -185,8 +185,9 @@ def test_boundary_neighbour(trial, dim: Dim, neighbours: ManyNeighbours, beyond:
 
 @claim(derived("1/y is an integral of exponentials"), kind="identity", cases=[(2, 8, 6)])
 def test_moments(trial, dim: Surfaces, neighbours: SomeNeighbours, beyond: Beyond):
-    """The mean of θ̃ is k ∫₀^∞ φ(s)^k ds − 1 with φ(s) = ₁F₁(1; θ + 1; −s), the confluent
-    hypergeometric function; its bias, about θ(θ + 1)/((θ + 2) k), is below that of θ̂.
+    """The mean of θ̃ is k times the integral of φ(s)^k over s > 0, less 1, with φ(s) = ₁F₁(1; θ +
+    1; −s), the confluent hypergeometric function; its bias, about θ(θ + 1)/((θ + 2) k), is below
+    that of θ̂.
     """
     law = moment_mean(dim, neighbours)
     known = mean_estimate(dim, neighbours)

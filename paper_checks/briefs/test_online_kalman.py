@@ -102,8 +102,8 @@ def filtered(features, outcomes, c, gamma, drift):
 )
 def test_likelihood(trial, steps: Steps, dim: Dims, gamma: Gamma, c: Scale):
     """With σ² = 1 the filter's log p(y_t | past) add up to the log density of one Gaussian of mean
-    0 and covariance c γ^|s-t| φ_s·φ_t + 1{s=t} over all y, and its last estimate of the head is the
-    mean of w given y under that Gaussian.
+    0 and covariance c γ^(|s-t|) φ_s·φ_t + 1{s=t} over all y, and its last estimate of the head is
+    the mean of w given y under that Gaussian.
     """
     generator = trial.generator("data")
     gammas = np.array([0.0, gamma, 1.0])

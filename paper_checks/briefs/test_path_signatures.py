@@ -10,7 +10,7 @@ area, the part of level 2 that knows the order, is too small by 2π²/(3n²), 6.
 
 X is a piecewise linear path in R^d with increments D_1..D_K; its signature S has the tensors S_0 =
 1, S_1, S_2, .. of iterated integrals, and S_n of one segment is D x .. x D / n!. A controlled
-equation dy = sum of A_i y dX_i has p x p matrices A_i; B_k = sum of A_i D_k,i is the segment's
+equation dy = sum of A_i y d(X_i) has p x p matrices A_i; B_k = sum of A_i D_k,i is the segment's
 generator, and C = sum of the spectral norms of the B_k.
 
 Edges: level N has d^N numbers. In one dimension S knows the increment only. At C = 0 the equation
@@ -182,8 +182,8 @@ def test_cut_after_levels(
 
 @claim(LINEAR, kind="identity", cases=[(5, 2, 3), (2, 3, 4)])
 def test_linear_functional(trial, segments: Several, channels: Channels, states: States):
-    """The flow of dy = sum of A_i y dX_i is the sum over words of S^w A_(w_n)..A_(w_1): exactly, if
-    products of as many matrices as there are states vanish.
+    """The flow of dy = sum of A_i y d(X_i) is the sum over words of S^w A_(w_n)..A_(w_1): exactly,
+    if products of as many matrices as there are states vanish.
     """
     generator = trial.generator("paths and equations")
     increments = generator.uniform(-1, 1, (segments, channels)) / segments

@@ -11,8 +11,8 @@ sampling is as good.
 
 Point i has the loss l_i >= 0, its centre the loss c_i, and it lies at distance v_i from its centre
 (to the Hoelder power). The losses are assumed to obey |l_i - c_i| <= λ v_i, so that h_i = c_i + λ
-v_i is known before l_i is and at least as large. Points are drawn with chance p_i = h_i / Z, Z =
-sum of h_i, and the estimate of L = sum of l_i is the mean of l_I / p_I over s independent draws I.
+v_i is known before l_i is and at least as large. Points are drawn with chance q_i = h_i / Z, Z =
+sum of h_i, and the estimate of L = sum of l_i is the mean of l_I / q_I over s independent draws I.
 Φ is the sum of the v_i.
 
 Edges: a λ that is too small leaves points that are never drawn, and the estimate is too low without
@@ -130,8 +130,8 @@ def enumerated(losses, chances, draws):
     cases=[(5, 3, 0.7, 1.0), (2, 1, 1.0, 0.05)],
 )
 def test_mean_and_variance(trial, points: Points, draws: Draws, lam: Lambda, radius: Radius):
-    """With chances p_i = h_i / Z the estimate, the mean of l_I / p_I over s draws, has mean L and
-    variance (sum of l_i^2 / p_i - L^2) / s.
+    """With chances q_i = h_i / Z the estimate, the mean of l_I / q_I over s draws, has mean L and
+    variance (sum of l_i^2 / q_i - L^2) / s.
     """
     generator = trial.generator("losses")
     centre_losses, distances, chances = clusters(generator, points, radius, lam)
@@ -244,7 +244,7 @@ def variances_of(losses, ceilings, draws):
 
 
 @claim(
-    derived("derived: l_i^2 / p_i <= Z l_i, equal for l_i = 0 and l_i = h_i"),
+    derived("l_i^2 / q_i <= Z l_i, equal for l_i = 0 and l_i = h_i"),
     kind="bound",
     cases=[(5, 2, 0.7)],
 )
