@@ -114,7 +114,7 @@ def turned_variances(values, angles):
 
 @predicted
 def most_moved(deviations, slope):
-    """K² sd_i²."""
+    """K² times the variance of latent i."""
     return slope**2 * deviations**2
 
 
@@ -211,8 +211,9 @@ def test_scale_collapse(trial, rank: Rank, dead: Dead, offset: Offset):
     cases=[(3, 3.0), (2, 1.5), (8, 9.0)],
 )
 def test_importance(trial, rank: Rank, slope: Steep):
-    """Fixing latent i at its mean moves the output of a decoder of slope K by at most K² sd_i² in
-    mean square, and that of the linear optimum by exactly that, which is λ_i.
+    """Fixing latent i at its mean moves the output of a decoder of slope K by at most K² v_i in
+    mean square, v_i the variance of the latent, and that of the linear optimum by exactly that,
+    which is λ_i.
     """
     generator = trial.generator()
     points, _, basis = data(generator, rank)
