@@ -4,10 +4,16 @@ tests run.
 Compiled programs are kept on disk: a simulator that several files test is compiled once.
 """
 
+import signal
+
 import pytest
 from jaxtyping import install_import_hook
 
 pytest.register_assert_rewrite("promises")
+
+# A shell lets what it runs in the background ignore Ctrl-C, and children inherit that; the tests send
+# it to theirs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 install_import_hook(["theory", "sims", "own_data"], "theory_on_trial.testing.suite.typechecker")
 

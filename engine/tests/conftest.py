@@ -3,6 +3,7 @@ tests run.
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -28,6 +29,10 @@ from theory_on_trial.testing.layout import lay_out  # noqa: E402
 from theory_on_trial.testing.suite import programs_of_one_module  # noqa: E402
 
 __all__ = ["programs_of_one_module"]
+
+# A shell lets what it runs in the background ignore Ctrl-C, and children inherit that; the tests send
+# it to theirs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

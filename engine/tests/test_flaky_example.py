@@ -12,7 +12,6 @@ from theory_on_trial.laws import exact_ends
 
 FOLDER = Path(__file__).parents[2] / "examples" / "flaky"
 NAMES = ("dropout", "exponential", "mean_interval", "reservoir", "projected")
-pytestmark = pytest.mark.usefixtures("warm_children")
 
 
 @pytest.fixture(scope="module")

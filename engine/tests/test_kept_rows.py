@@ -14,7 +14,6 @@ from theory_on_trial.base.files import NotWritten, beside, write_text
 from theory_on_trial.ledger.journal import Journal, place, read_journal
 
 pytest_plugins = ["pytester"]
-pytestmark = pytest.mark.usefixtures("warm_children")
 
 CLAIMS = """
     import os

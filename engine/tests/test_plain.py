@@ -15,7 +15,6 @@ from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.plain import NotVerified, PlainTrial
 
 pytest_plugins = ["pytester"]
-pytestmark = pytest.mark.usefixtures("warm_children")
 
 HEAD = """
 import numpy as np

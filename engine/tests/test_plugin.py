@@ -238,9 +238,8 @@ def test_what_was_not_run_comes_back_from_the_workers(paper):
     [
         ("trial.identity(1, 2, ops=0, controls={'c': 3})", "REFUTED", "REFUTED, expected VERIFIED"),
         (
-            "trial.probability(lambda key: jax.random.bernoulli(key, 0.5) * 1, 0.5, margin=0.001, "
-            "slack=0,"
-            " controls={'c': 0.6}, first=64, most=64)",
+            "trial.mean(lambda key: jax.random.normal(key), 0.0, law=Asymptotic(), margin=0.01,"
+            " scale=1.0, controls={'c': 0.6}, first=64, most=64)",
             "INCONCLUSIVE",
             "INCONCLUSIVE, expected VERIFIED",
         ),
@@ -298,7 +297,7 @@ def test_a_trial_of_the_repository_that_shadows_ours_is_told(paper):
     )
     done, book = ledger(paper, "--trial-seed", "7")
     assert [r["measured"] for r in book["claims"]] == [r["measured"] for r in own["claims"]]
-    assert "conftest.py:4 shadows the fixture of the plugin" in done.stdout.str()
+    assert "conftest.py:4 shadows the engine's" in done.stdout.str()
 
 
 PARAMETRISED = """
@@ -573,7 +572,7 @@ def test_a_cache_that_cannot_be_made_costs_no_claim(paper, monkeypatch):
 HEAD = """
 import pytest
 from theory_on_trial import claim, paper
-from theory_on_trial.laws import Normal
+from theory_on_trial.laws import Asymptotic, Normal
 
 def constant(key):
     return 1.0

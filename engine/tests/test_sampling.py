@@ -644,7 +644,6 @@ COPIES = "they are copies"
         (autoregressive(0.1), AT_A_LAG, 0.0),
         (autoregressive(0.9), f"{AT_A_LAG}|{SHARED}", 0.0),
         (one_model(0.3), SHARED, 0.0),
-        (one_model(0.3), SHARED, 0.3),
         (lambda g, n: g.random(n) < 0.8 + 0.1 * np.clip(g.normal(), -2, 2), SHARED, 0.8),
         (permuted, COPIES, 0.0),
         (lambda g, n: np.append(permuted(g, n - 1), g.normal()), COPIES, 0.0),

@@ -139,14 +139,10 @@ def _bounds(task: Task) -> Result:
 
 def _judged(subject: Claim, done: Attempt, inside: bool = True) -> Result:
     """Return what a trial came to; with `inside`, at another setting of the domain."""
-    why = done.why
-    again = _run_line(subject, done)
-    if done.outcome == "wrong" and inside and why.startswith("ControlTooClose"):
-        return "no control", why, again
-    if done.outcome == "wrong" and inside and why == f"{subject.id}-as-published is VERIFIED":
-        return "published holds", why, again
     names = {"as expected": "held", "INCONCLUSIVE": "undecided"}
-    return names.get(done.outcome, done.outcome), why, again
+    if not inside:  # there the claim chose its controls and says that what is published fails
+        names |= {"no control": "wrong", "published holds": "wrong"}
+    return names.get(done.outcome, done.outcome), done.why, _run_line(subject, done)
 
 
 def _run_line(subject: Claim, done: Attempt) -> str:

@@ -134,5 +134,5 @@ def _timed(step: Step, paper: Paper) -> tuple[list[str] | None, float]:
         sentences = step(paper)
         complaints = None if sentences is None else list(dict.fromkeys(sentences))
     except subprocess.TimeoutExpired as late:
-        complaints = [f"no end within {late.timeout:.0f} s"]
+        complaints = [f"did not end within {late.timeout:.0f} s"]
     return complaints, time.perf_counter() - start
