@@ -54,7 +54,7 @@ def git(*command):
 
 
 @pytest.fixture
-def sums(pytester, true_children):
+def sums(pytester):
     pytester.makepyfile(test_sums=CLAIMS)
     git("init", "-q")
     git("add", "-A")

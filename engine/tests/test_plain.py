@@ -94,7 +94,7 @@ EVERY_DECISION = """
 """
 
 
-def test_every_decision_works_without_jax(pytester, true_children):
+def test_every_decision_works_without_jax(pytester):
     pytester.makepyfile(test_plain=HEAD + textwrap.dedent(EVERY_DECISION), run=WITHOUT_JAX)
     arguments = [sys.executable, "run.py", "--trial-ledger", "l.json", "--trial-report", "r.html"]
     done = subprocess.run([*arguments, "test_plain.py"], capture_output=True, text=True, env=ALONE)
@@ -109,7 +109,7 @@ def test_every_decision_works_without_jax(pytester, true_children):
     }
 
 
-def test_a_key_without_jax_gets_one_sentence(pytester, true_children):
+def test_a_key_without_jax_gets_one_sentence(pytester):
     text = (
         "def test_it(trial):\n    trial.mean(lambda key: key, 0.5, law=Bounded(0, 1), margin=0.1)"
     )
@@ -119,7 +119,7 @@ def test_a_key_without_jax_gets_one_sentence(pytester, true_children):
     assert "a key needs JAX: pip install 'theory-on-trial[jax]'" in done.stdout
 
 
-def test_a_suite_without_claims_imports_nothing_heavy(pytester, true_children):
+def test_a_suite_without_claims_imports_nothing_heavy(pytester):
     pytester.makepyfile(
         test_other="def test_it():\n    pass",
         run="""
@@ -265,7 +265,7 @@ def test_the_error_is_chosen_on_the_call_and_in_the_ini_file(pytester):
     assert 1e-3 < of(one(pytester, wrong)) <= 1e-2
     pytester.makeini("[pytest]\ntrial_error = 2")
     done = one(pytester, wrong)
-    assert "trial_error is a chance of error, above 0 and at most 0.1, got '2'" in done.stdout.str()
+    assert "trial_error must be a probability above 0 and at most 0.1, got '2'" in done.stdout.str()
 
 
 def test_a_larger_error_saves_samples():
