@@ -73,7 +73,7 @@ def test_texts_that_overlap_are_said(tmp_path):
     )
     assert overlaps == ["'one' and 'other' overlap"]
     assert (picture.suffix, caption.suffix) == (".webp", ".txt")
-    assert figures("briefs.taylor_attention")[0].marks == ""
+    assert figures("briefs.taylor_attention")[0].marks.startswith("lines: law; points: search")
     assert figures("briefs.attention_gradients")[0].marks.startswith(
         "points: largest derivative by complex steps; lin"
     )

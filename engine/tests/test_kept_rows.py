@@ -127,11 +127,19 @@ def test_a_process_that_died_is_summed_up_as_that(sums):
 @pytest.mark.parametrize(
     ("change", "arguments", "sentence"),
     [
-        (None, ("--trial-seed", "3"), "ledger.json is of seed 0, this run of 3"),
-        (None, ("--trial-tier", "full"), "ledger.json is of tier fast, this run of full"),
-        (None, ("--trial-set", "n=3"), "ledger.json is of settings [], this run of ['n=3']"),
+        (None, ("--trial-seed", "3"), "the seed of ledger.json is 0, that of this run is 3"),
+        (
+            None,
+            ("--trial-tier", "full"),
+            "the tier of ledger.json is fast, that of this run is full",
+        ),
+        (
+            None,
+            ("--trial-set", "n=3"),
+            "the settings of ledger.json is [], that of this run is ['n=3']",
+        ),
         ("edit", (), "commit your changes first"),
-        ("commit", (), "ledger.json is of commit "),
+        ("commit", (), "the commit of ledger.json is "),
         ("gone", (), "--trial-resume: ledger.json cannot be read: No such file"),
         ("other", (), "--trial-resume must name a ledger, got ledger.json"),
         ("no git", (), "there is no git repository"),
@@ -205,7 +213,8 @@ def test_sigterm_from_outside_reaches_a_run_of_workers(sums):
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     left = place(sums.path / "ledger.json")
     for _ in range(600):
-        if left.exists() and '"sums.third"' in left.read_text():
+        kept = left.read_text() if left.exists() else ""
+        if '"sums.first"' in kept and '"sums.third"' in kept:
             break
         time.sleep(0.1)
     process.terminate()

@@ -18,8 +18,9 @@ from theory_on_trial.contract import Holds, guarded
 
 def _scattered(step_gram: np.ndarray) -> bool:
     limits = jnp.finfo(step_gram.dtype)
-    with np.errstate(over="ignore"):
-        squares = float(np.sum(np.tril(step_gram, -1) ** 2))
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        products = np.tril(step_gram, -1) / np.mean(np.diagonal(step_gram))
+        squares = float(np.sum(products**2))
     return float(limits.tiny) / float(limits.eps) < squares < float(limits.max)
 
 
@@ -43,8 +44,9 @@ def effective_dimension(step_gram: Annotated[Gram, SCATTERED]) -> Float[Array, "
     and are refused.
     """
     steps = step_gram.shape[0]
-    between = jnp.sum(jnp.tril(step_gram, -1) ** 2) * 2 / (steps * (steps - 1))
-    return jnp.mean(jnp.diagonal(step_gram)) ** 2 / between
+    # In units of the mean squared length, whose square may be beyond float64.
+    products = jnp.tril(step_gram, -1) / jnp.mean(jnp.diagonal(step_gram))
+    return steps * (steps - 1) / (2 * jnp.sum(products**2))
 
 
 @guarded(double=False)

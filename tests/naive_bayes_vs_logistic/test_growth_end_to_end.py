@@ -56,6 +56,8 @@ def test_the_true_law_is_hardly_ever_rejected(law):
     rejections = 0
     for _ in range(repetitions):
         low, high = boxes(rng, sizes, 60, alpha)
+        if not (np.any(np.isfinite(low)) and np.any(np.isfinite(high))):
+            continue  # such boxes are refused: nothing is known, and nothing is rejected
         found = growth(DESIGN, low, high, law, error=alpha, slack_log=0.01, controls=[])
         rejections += found.outcome == "REFUTED"
     # A chance at most alpha by the union bound.
