@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -164,15 +165,23 @@ def test_a_run_resumes_no_other(sums, change, arguments, sentence):
     assert "Traceback" not in printed
 
 
+@contextmanager
 def full_disk():
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))
+    """Files of this process and its children may have two kibibytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_disk_that_is_full_leaves_the_verdicts_on_the_screen_and_the_ledger_before(sums):
     run()
     before = (sums.path / "ledger.json").read_text()
     arguments = ("--trial-report", "report.html", "-p", "no:warnings")
-    done, printed = run(*arguments, preexec_fn=full_disk)
+    with full_disk():
+        done, printed = run(*arguments)
     assert done.returncode == 1
     assert "+ sums.first " in printed
     assert "4 of 4 verdicts as expected" in printed

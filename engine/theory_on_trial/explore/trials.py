@@ -38,6 +38,7 @@ class Trials:
         self._subject = subject
         self._options: dict[str, Any] = {"beyond": beyond, "limit": limit}
         self._lock = threading.Lock()
+        self._closed = False
         self._path = None
         self._start: tuple[Any, ...] | None = None
         self._known: dict[str, dict[str, Any]] = {}
@@ -55,7 +56,8 @@ class Trials:
         self.close()
 
     def close(self) -> None:
-        """End the processes of this one."""
+        """End the processes of this one, and whatever they are trying."""
+        self._closed = True
         if self._start is not None:
             close(self._start)
 
@@ -67,6 +69,7 @@ class Trials:
     def alone(self, settings: dict[str, Any], seed: int) -> Attempt:
         """Return what becomes of settings in a process that has tried nothing before."""
         self.close()
+        self._closed = False
         return self._run((0, settings, seed))[1]
 
     def all(
@@ -110,7 +113,8 @@ class Trials:
     def _keep(self, result: Attempt) -> Attempt:
         with self._lock:
             self.new += 1
-            if self._path is not None:
+            ended_here = self._closed and result.outcome == "died"
+            if self._path is not None and not ended_here:
                 key = self._key((result.settings, result.seed))
                 line = result.kept(key=key)
                 self._known[key] = _fields(line)[1]
