@@ -42,6 +42,12 @@ def test_the_table_of_statements_counts_those_of_the_code():
     assert f"holds the plugin and {papers} machine-learning theory papers" in README
 
 
+def test_the_sums_of_the_abstracts_are_those_of_the_checks():
+    sentence = runpy.run_path(str(ROOT / "docs" / "catalogue.py"))["told"]()
+    text = " ".join(README.split())
+    assert sentence in text, f"README.md must say (python docs/catalogue.py): {sentence}"
+
+
 FINDINGS = {
     "The abstract is right": ("random_walk_pca.first_two_fraction", "abstract"),
     "A published equation has the wrong sign": ("in_context_learning.thm1-gd-step", "paper"),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from theory_on_trial.ledger import Row
 from theory_on_trial.papers.row import BRIEF, Paper, last_line, templates
-from theory_on_trial.repository import outline
+from theory_on_trial.repository import abstract, outline
 from theory_on_trial.trial.sides import marked
 
 Step = Callable[[Paper], list[str] | None]
@@ -100,9 +100,10 @@ def form(paper: Paper) -> list[str]:
         if not least <= number <= most
     ]
     parts = ("Read:", "Derived here:", "Not claimed:", "Topic:")
-    return complaints + [
+    complaints += [
         f"the docstring of {file.name} has no {part!r}" for part in parts if part not in docstring
     ]
+    return complaints + abstract.faults(paper.name, paper.folder)
 
 
 def linters(paper: Paper) -> list[str] | None:
