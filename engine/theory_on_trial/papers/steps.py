@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from theory_on_trial.ledger import Row
-from theory_on_trial.papers.likeness import narrow, padding, repeated
+from theory_on_trial.papers.likeness import narrow, padding, repeated, unqualified
 from theory_on_trial.papers.row import BRIEF, Paper, last_line, templates
 from theory_on_trial.repository import outline
 from theory_on_trial.trial.sides import marked
@@ -96,24 +96,26 @@ def _left_of_toy(template: str, places: list[Path], paper: Paper) -> list[str]:
 
 
 def form(paper: Paper) -> list[str]:
-    """What a paper on one page lacks of its form, and what it has too many of."""
+    """What a paper on one page lacks of its form, and what its code repeats or leaves open."""
     (file,) = _own_checks(paper)
     text = file.read_text(encoding="utf-8")
     docstring = " ".join((ast.get_docstring(ast.parse(text)) or "").split())
-    count = {
-        "claim": (text.count("\n@claim("), 2, 4),
-        "figure": (text.count("\n@figure("), 1, 2),
-    }
     complaints = [
-        f"{file.name} has {number} {name}{'s' * (number != 1)}, a page has {least} to {most}"
-        for name, (number, least, most) in count.items()
-        if not least <= number <= most
+        f"{file.name} has no {name}" for name in ("claim", "figure") if f"\n@{name}(" not in text
     ]
-    parts = ("Read:", "Derived here:", "Not claimed:", "Topic:")
+    parts = (
+        "Take away:",
+        "Edges:",
+        "Paper:",
+        "Read:",
+        "Derived here:",
+        "Not claimed:",
+        "Topic:",
+    )
     complaints += [
         f"the docstring of {file.name} has no {part!r}" for part in parts if part not in docstring
     ]
-    return [*complaints, *repeated(file), *narrow(file), *padding(file)]
+    return [*complaints, *repeated(file), *narrow(file), *unqualified(file), *padding(file)]
 
 
 def linters(paper: Paper) -> list[str] | None:
