@@ -225,7 +225,7 @@ def errata_table(paper: str) -> str:
     nothing of the kind.
     """
     rows = [
-        f"<tr><td>{typeset(c.as_published.says)}<br><small>{escape(str(c.as_published))}</small></td>"
+        f"<tr><td>{typeset(c.as_published.published)}<br><small>{escape(str(c.as_published))}</small></td>"
         f"<td>{typeset(c.statement)}<br><small>{reference(c)}</small></td></tr>"
         for c in claims(paper)
         if c.as_published is not None and not c.published_form

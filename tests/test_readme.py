@@ -35,6 +35,7 @@ def test_the_first_claim_prints_what_the_page_says(tmp_path):
     assert written == fresh
 
 
+@pytest.mark.every_paper
 def test_the_table_of_statements_counts_those_of_the_code():
     table = runpy.run_path(str(ROOT / "docs" / "catalogue.py"))["table"]()
     assert table in README, f"README.md must have this table (python docs/catalogue.py):\n{table}"

@@ -198,7 +198,11 @@ def test_cauchy_kernel(trial, modes: Modes, length: Length, step: Step):
     derived("derived; both sums of squares telescope"),
     kind="identity",
     cases=[2, 16],
-    as_published=paper("Lemma 3.2", says="diagonalized by the matrix V_ij = (i+j choose i-j)"),
+    as_published=paper(
+        "Lemma 3.2",
+        says="diagonalized by the matrix V_ij = (i+j choose i-j)",
+        within="its proof adds: up to sign and conjugation by a diagonal matrix",
+    ),
 )
 def test_eigenvalue_conditions(trial, states: ExactStates):
     """The eigenvalue -(j+1) of A has condition (N-j)/(2j+1) · (N+j)!/((N-j)! j!²) and, up to a

@@ -198,7 +198,9 @@ def test_variances(trial, left: Norm, right: Norm, angle: Angle):
     kind="identity",
     cases=[4.0, 6.0],
     as_published=paper(
-        "after Lemma 2", says="for SM(x,y)→0 we have: MSE(SM^trig)→∞ and MSE(SM^+)→0"
+        "after Lemma 2",
+        says="for SM(x,y)→0 we have: MSE(SM^trig)→∞ and MSE(SM^+)→0",
+        within="no condition stands there; it is true where |q + k| is bounded",
     ),
 )
 def test_small_kernels(trial, farthest: Farthest):

@@ -82,12 +82,16 @@ def without(docstring: str) -> str:
 
 
 def faults(paper: str, folder: Path | None = None) -> list[str]:
-    """Return a sentence for each statement whose claims cannot bear its answer, read without
-    running anything.
+    """Return a sentence for each statement whose claims cannot bear its answer, or for a line that
+    cannot be read; nothing is run.
     """
     known = {claim.id: claim for claim in outline.stated(root(folder), paper)}
     complaints = []
-    for each in sentences(paper, folder):
+    try:
+        told = sentences(paper, folder)
+    except ValueError as error:
+        return [str(error)]
+    for each in told:
         where = f"{paper}, abstract, {each.place}"
         complaints += [
             f"{where}: there is no claim {claim}" for claim in each.claims if claim not in known
