@@ -18,6 +18,14 @@ bound 8f/m are both 4. If all honest machines stand at one place, V is 0 and no 
 Paper: it trains models on machines of which some are faulty, by momentum, coordination and nearest
 neighbour averaging. Here is one round of the averaging, without gradients.
 
+Abstract:
+
+- Statement 1: averaging nearest neighbours withstands a share of faulty machines. In part: bound,
+  sharp, contraction. For one round; the largest ratio is known at the sizes of `sharp`.
+- Statement 2: the mean of the honest machines moves little. Holds: mean_shift.
+- Statement 3: training has linear overhead in the gradients and converges at the best rate. Not on
+  trial. No gradient is taken here.
+
 Read: the abstract, which names the two parts of the ratio, the spread that is left and the shift of
 the mean; the paper's constants were not read. Derived here: all. Not claimed: that κ is the largest
 ratio at sizes other than those of `sharp`. From nine honest machines and two faulty ones on, some

@@ -20,6 +20,15 @@ Paper: it makes attention linear in the length by positive orthogonal random fea
 are the variances of its features. It is a neighbour of the paper that the page in full on learned
 spectral kernels examines, which learns the law of such features.
 
+Abstract:
+
+- Statement 1: positive features estimate softmax attention without bias, in time linear in the
+  length. Holds: unbiased.
+- Statement 2: their variance is low, above all where the kernel is small. Fails as published:
+  small_kernels, variances. Only where |q + k| stays bounded.
+- Statement 3: orthogonal directions reduce the variance further. Holds: orthogonal_gain.
+- Statement 4: models with them match those with softmax. Not on trial. It needs large models.
+
 Read: Lemma 2 with the sentence after it, and Theorem 2, an inequality. Derived here: the crossing,
 the exact gain, and the law of a feature. The sentence after Lemma 2, that the error of positive
 features vanishes as SM → 0, has no condition in print; it is true where |q + k| stays bounded. Not
