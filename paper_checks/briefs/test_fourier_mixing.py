@@ -14,7 +14,7 @@ With norm="ortho" the residual block X + F(X)/√(Nd) is singular: it loses a qu
 98305 of 393216 dimensions for 512 tokens of width 768. Re - Im in place of Re loses nothing.
 
 Edges: if N and d are at most 2 there is no odd part. In float32 the even half outgrows the odd one
-by √(Nd) a block: bare blocks of 64 x 48 have lost the odd half after about four. Layer norm and
+by √(Nd) a block: bare blocks of 64 x 48 have lost the odd half after five. Layer norm and
 feed-forward layers, which intervene in the model, are not here.
 
 Paper: it replaces the attention of an encoder by this unparameterised layer, and finds little loss
