@@ -22,11 +22,16 @@ changes that know nothing of W. Below θ = 1 the noise covers a pair, and g = 4 
 Paper: it starts adapters at the principal singular vectors and reports faster training and better
 models. Here are the first step under gradient descent and Adam, and the best end.
 
-Abstract: that principal components are "the essential parts" fails for gradients that know nothing
-of the weights: the last pairs do as well. That training is faster holds in part: the first step is
-better aligned, and under Adam longer. That the end is better fails for such changes, where LoRA can
-learn more. Results on language models, the quantized variant and the time of an SVD are not on
-trial: they need the models.
+Abstract:
+
+- Statement 1: the principal components of the weights are their essential parts, so that adapters
+  should start there. In part: first_step, flatness, half_removed. Not for gradients that know
+  nothing of the weights, where the last pairs do as well.
+- Statement 2: training is faster so. In part: first_step, adam_first_step. The first step is better
+  aligned, and under Adam longer.
+- Statement 3: training ends better so. In part: end_of_training. Not for changes that know nothing
+  of the weights, where the usual start can learn more.
+- Statement 4: language models gain, also quantized ones. Not on trial. It needs the models.
 
 Read: the abstracts ("changing the essential parts"). Derived here: all formulas; g is the known law
 of spiked singular values. Not claimed: anything about gradients of trained models.

@@ -23,10 +23,13 @@ Paper: it takes the product of two weight matrices of a head apart by a singular
 decomposition, prunes the small values and trains those that are left. Here is where the
 decomposition is free.
 
-Abstract: query, key, value and output weights can be orthogonalised without transfer matrices:
-holds without rotary embedding, which value and output weights never have, and fails with it
-(`gauge_dimension`, `gauge_dimension-orthogonal`, `any_rotation`). 46.42 % fewer parameters of an
-encoder, results of fine-tuning: not on trial, these are measurements of large models.
+Abstract:
+
+- Statement 1: query, key, value and output weights can be made orthogonal without further matrices.
+  In part: gauge_dimension, gauge_dimension-orthogonal, any_rotation. Without rotary embedding,
+  which value and output weights never have; it fails with it.
+- Statement 2: an encoder keeps its results with 46 % fewer parameters. Not on trial. It is a
+  measurement of a large model.
 
 Read: the abstract of both versions ("enabling their orthogonalization without the need for transfer
 matrices"). Derived here: all claims. Not claimed: anything on what pruning costs. Topic: sequence
@@ -392,7 +395,7 @@ def error_against_offset(planes: int = 32, draws: int = 10):
     fine = np.unique(np.geomspace(1, 4096, 200).astype(int))
     law = [error_of_rotation(rotation(angles, offset=m)) for m in fine]
     offsets = 4 ** np.arange(7)
-    points = {"random rotations": [], "decomposed heads": []}
+    points: dict[str, list[float]] = {"random rotations": [], "decomposed heads": []}
     for m in offsets:
         rotated = rotation(angles, offset=m)
         points["random rotations"].append(errors_of_rotations(generator, draws, rotated))

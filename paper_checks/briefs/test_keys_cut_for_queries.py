@@ -20,12 +20,16 @@ Paper: it tunes orthogonal projections of keys and values with a distillation lo
 at once, and finds less loss than with principal components. Here is the least that any projection
 of keys loses in the logits.
 
-Abstract: principal components lose much at low compression rates: holds in part (they ignore the
-queries, `price_of_orthogonality-pca`; how much a model loses is not on trial). Orthogonal
-projections should be tuned: holds, and unlike D and E are better (`price_of_orthogonality`). One
-nested projection serves all rates: holds for unlike D and E (`least_error-nested`), fails for
-orthogonal ones (`nested_or_not`). 90 % of performance at 60 % compression: not on trial, a
-measurement of large models.
+Abstract:
+
+- Statement 1: principal components of the keys lose much at low rates. In part:
+  price_of_orthogonality-pca. They ignore the queries; how much a model loses is not on trial.
+- Statement 2: orthogonal projections should be tuned. In part: price_of_orthogonality. Tuning
+  helps, and two unlike projections are better than one orthogonal.
+- Statement 3: one nested projection serves all rates. In part: least_error-nested, nested_or_not.
+  For two unlike projections; not for orthogonal ones.
+- Statement 4: 90 % of the performance is kept at 60 % compression. Not on trial. It is a
+  measurement of large models.
 
 Read: the abstract ("directly tune the orthogonal projection matrices"). Derived here: all claims.
 Not claimed: anything on values, or on what a model loses. Topic: sequence models and attention.

@@ -24,10 +24,14 @@ Paper: it defines the best learning as the least area under the loss, derives a 
 it, and trains a perceptron and small transformers along optimised weights. Here are quadratic
 losses, for which the best course is a convex program and the law can be tried to the letter.
 
-Abstract: a theorem gives the properties of optimal dynamics under the objective: fails as
-published, holds with the costate in the place of the target's gradient (`defect`, `costate`). It is
-validated on a linear and a language task: not on trial, the optimiser that was released follows the
-costate. The gain is one of the scaling law's coefficients: not on trial, models are needed.
+Abstract:
+
+- Statement 1: a theorem gives the properties of optimal training dynamics. Fails as published:
+  defect, costate. It holds with the costate in the place of the target's gradient.
+- Statement 2: it is validated on a linear task and on a language task. Not on trial. The released
+  optimiser follows the costate.
+- Statement 3: the gain is one of a coefficient of the scaling law. Not on trial. It needs large
+  models.
 
 Read: the abstract, Theorem 3.1 with its proof, and opt_policy_trainer.py of the released code.
 Derived here: all else. The proof lets weights act through the present gradient only. Not claimed:
@@ -286,6 +290,7 @@ def test_costate__at_the_optimum(trial, dims: Dims, examples: Examples, steps: S
         "Theorem 3.1",
         says="the following condition holds for 0 < t ≤ T and any m, n such that γm(t) > 0, "
         "γn(t) > 0: equal ∇L·∇l",
+        within="for 0 < t <= T and examples of positive weight",
     ),
 )
 def test_defect(trial, dims: Dims, examples: Examples, steps: Steps):
@@ -303,10 +308,10 @@ def test_defect(trial, dims: Dims, examples: Examples, steps: Steps):
         pairs = active_pairs(weights)
         unequal = [abs(agreement[t, m] - agreement[t, n]) for t, m, n in pairs]
         if np.max(unequal, initial=0) > 0.01:  # the target may be met: nothing is left to learn
-            t, m, n = most_unequal = pairs[np.argmax(unequal)]
+            t, m, n = pairs[np.argmax(unequal)]
             measured.append(agreement[t, m] - agreement[t, n])
-            law.append(difference_of_contributions(course, weights, *most_unequal))
-            early.append(difference_of_contributions(course, weights, *most_unequal, delay=0))
+            law.append(difference_of_contributions(course, weights, t, m, n))
+            early.append(difference_of_contributions(course, weights, t, m, n, delay=0))
     trial.require(len(law), "no two examples were active at two steps in a row: take more steps")
     trial.value(
         measured,

@@ -21,10 +21,15 @@ classifier's error depends on their first two moments only. Here is what concent
 forbids.
 
 Abstract:
-- Lipschitz functions of the samples concentrate: holds, with the sharp form for quantiles.
-- Heavy tails cannot be sampled: holds, with the least distance.
-- Test errors of linear models depend on two moments: not on trial.
-- Proofs of universality do not apply, for the least singular values vanish: not on trial.
+
+- Statement 1: Lipschitz functions of the samples concentrate. Holds: quantiles. With the sharp form
+  for quantiles.
+- Statement 2: laws with heavy tails cannot be sampled so. Holds: heavy_tail,
+  heavy_tail-small_slope. With the least distance.
+- Statement 3: test errors of linear models on the samples depend on two moments only. Not on trial.
+  No model is fitted here.
+- Statement 4: the usual proofs of universality do not apply, as the least singular values vanish.
+  Not on trial. It needs trained networks.
 
 Read: the abstract. Derived here: all forms. Not claimed: that a trained sampler attains these
 distances. Topic: representations.

@@ -21,9 +21,13 @@ neurons of Kahan's matrix are tied at every step of a pivoted QR; ties go to the
 Paper: it prunes heads and neurons of transformers without fine-tuning, by pivoted QR, and corrects
 the next layer. Here are the correction, the choice, and the number of examples.
 
-Abstract: that a correction of the next layer's weights preserves the output holds as far as PCA
-lets it. That several hundred examples do holds if far fewer neurons are kept, by a formula. Run
-times and accuracies on BERT and Llama are not on trial: they need the models.
+Abstract:
+
+- Statement 1: a correction of the next layer's weights keeps the output of a pruned layer. In part:
+  volume_sampling, greedy_price. As far as principal components allow.
+- Statement 2: several hundred examples are enough. In part: few_examples. If far fewer neurons are
+  kept, by a formula.
+- Statement 3: large models become faster at the same accuracy. Not on trial. It needs the models.
 
 Read: the abstract ("calculating a correction to the weights of the next layer", "several hundred
 data examples"), and a review that names pivoted QR. Derived here: all formulas; the trace of the
@@ -326,7 +330,7 @@ def price_of_greed(sizes: tuple[int, ...] = (3, 5, 7, 9, 11, 13, 15)):
             mean.append(np.trace(gram) / np.min(errors))
         points[name] = sizes, worst
         points[f"by volume, c = {coupling:g}"] = sizes, mean
-    lines["n"] = fine, fine
+    lines["n"] = fine, list(fine)
     return chart(
         lines,
         points,

@@ -21,11 +21,14 @@ Paper: it compares energy models with free models of the score, and trains free 
 on the rotation. Here are Gaussian laws, where all is solved, and the penalty's probe.
 
 Abstract:
-- Energy models may be limited by their architecture: not on trial, it is about networks.
-- A score that is not conservative may sample worse: in part. A rotation that keeps p costs nothing;
-  a rotation of the same size that p does not keep costs.
-- The penalty is cheap by Hutchinson's estimator: in part, for it is unbiased and noisy.
-- Results on images: not on trial.
+
+- Statement 1: energy models may be limited by their architecture. Not on trial. It is about
+  networks.
+- Statement 2: a score that is not conservative may sample worse. In part: law_kept, rate, repair. A
+  rotation that keeps the density costs nothing; one that does not keep it costs.
+- Statement 3: a cheap penalty by random probes makes a score conservative. In part: probe_noise.
+  The estimate is unbiased and noisy.
+- Statement 4: images are sampled better. Not on trial. It needs images and networks.
 
 Read: the abstract, and the authors' code (chen-hao-chao/qcsbm, 2d_examples/losses.py). Derived
 here: all claims. Not claimed: that trained scores rotate in this way, that mixing faster is worth

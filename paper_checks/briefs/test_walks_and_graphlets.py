@@ -20,9 +20,14 @@ steps, so that graphs here have nine nodes at most.
 Paper: it proposes to count such pairs of positions, its orbit adjacencies, for the embedding of
 nodes. Here are the classes, what three steps add up of them, and the number that they miss.
 
-Abstract: that walks capture only a subset of the classes holds: the third power adds up 8 of 23
-classes of four nodes. That there are 28 matrices holds in number: there are 28 pair classes. That
-embeddings of real networks become better by them is not on trial: it needs the networks.
+Abstract:
+
+- Statement 1: walks capture only a subset of the classes of small subgraphs. Holds: walks_add_up,
+  one_number_is_missing. The third power adds up 8 of 23 classes of four nodes.
+- Statement 2: there are 28 matrices of pairs in subgraphs of up to four nodes. Holds:
+  only_q_sees_it. In number; there are 28 classes of pairs.
+- Statement 3: embeddings of real networks become better by them. Not on trial. It needs the
+  networks.
 
 Read: the abstract ("all 28 orbit adjacency matrices", "only a subset"). Derived here: all formulas.
 Not claimed: that the paper's 28 matrices are these classes, which agree in number.
@@ -456,9 +461,9 @@ def walks_tell_graphs_apart(p: float = 1.0, walks: int = 200_000):
         for q in at:
             first, last = drawn_walks(generator, adjacency, p, q, walks)
             shares.append(np.mean(adjacency[first, last]))
-        shares = np.array(shares)
-        errors = 2 * np.sqrt(shares * (1 - shares) / walks)
-        points[name] = at, shares / 96, errors / 96
+        seen = np.array(shares)
+        errors = 2 * np.sqrt(seen * (1 - seen) / walks)
+        points[name] = at, seen / 96, errors / 96
     return chart(
         lines,
         points,

@@ -118,7 +118,7 @@ def unqualified(file: Path) -> list[str]:
 
 
 def padding(file: Path) -> list[str]:
-    """Return a sentence for each comment without a word, and each that stands there thrice."""
+    """Return a sentence for each comment without a word, and each that stands there three times."""
     comments = [
         line.strip()
         for line in file.read_text(encoding="utf-8").splitlines()
