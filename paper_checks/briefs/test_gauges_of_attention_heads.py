@@ -36,7 +36,7 @@ matrices"). Derived here: all claims. Not claimed: anything on what pruning cost
 models and attention.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -395,7 +395,7 @@ def error_against_offset(planes: int = 32, draws: int = 10):
     fine = np.unique(np.geomspace(1, 4096, 200).astype(int))
     law = [error_of_rotation(rotation(angles, offset=m)) for m in fine]
     offsets = 4 ** np.arange(7)
-    points: dict[str, list[float]] = {"random rotations": [], "decomposed heads": []}
+    points: dict[str, list[Any]] = {"random rotations": [], "decomposed heads": []}
     for m in offsets:
         rotated = rotation(angles, offset=m)
         points["random rotations"].append(errors_of_rotations(generator, draws, rotated))

@@ -198,10 +198,11 @@ def test_early_stopping(
     }
     if share < 1:  # at twice the rate others diverge
         schedules["the rate without the half"] = 2 * rate, steps
-    theory = partial(predicted.stopped_forgetting, *tasks.features, tasks.residual)
+    both = tasks.features_s, tasks.features_t
+    theory = partial(predicted.stopped_forgetting, both[0], both[1], tasks.residual)
     controls: dict[str, object] = {name: theory(*schedule) for name, schedule in schedules.items()}
     controls["ridge 1 / (η m)"] = predicted.forgetting(
-        *tasks.features, tasks.residual, 1 / (rate * steps)
+        both[0], both[1], tasks.residual, 1 / (rate * steps)
     )
     truth = theory(rate, steps)
     measured, size = (
