@@ -197,7 +197,7 @@ def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: TightBo
     gaps = np.array([0.3 * tie, 0.9 * tie, tie + 0.1 * (split - tie), tie + 0.5 * (split - tie)])
     p = np.zeros((4, n_classes))
     p[:, 0], p[:, 1] = (1 - gaps) / 2, (1 + gaps) / 2
-    primal, dual = np.array([_boxed_minimum(row, logit_bound) for row in p]).T
+    primal, dual = np.array([_conic_minimum(row, logit_bound) for row in p]).T
     least = predicted.box_minimiser(p, logit_bound).loss
     free = kl_divergence(p[:, :2], np.zeros((4, 2)))[0]
     trial.gap(
@@ -214,39 +214,31 @@ def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: TightBo
     # up to the threshold.
     corner = np.full(p.shape, -logit_bound)
     corner[:, :2] = logit_bound
+    share = 1 / (2 + (n_classes - 2) * spill)
     second = np.stack([p[:, 0], 1 - p[:, 0]], axis=1)
-    loss, of_fewer = (
-        kl_divergence(second, -np.log([[2 + others * spill] * 2] * 4))[0]
-        for others in (n_classes - 2, n_classes - 3)
-    )
+    loss = kl_divergence(second, np.log([[share, 1 - share]] * 4))[0]
     cost = predicted.conditional_regret(corner, p, logit_bound)
-    rivals = {
-        "Ψ_Lambda(t), as for two classes": predicted.consistency_transform(gaps, logit_bound),
-        "one class less": np.where(gaps > tie, of_fewer, 0.0),
-    }
+    rivals = {"Ψ_Lambda(t), as for two classes": predicted.consistency_transform(gaps, logit_bound)}
     trial.identity(
         cost, np.where(gaps > tie, loss, 0.0), ops=50, scale=1 + np.log(n_classes), controls=rivals
     )
 
 
-def _boxed_minimum(p, limit):
-    """The least log loss in the box by truncated Newton steps, and a lower bound on it: the best
-    that the gradient there allows.
+def _conic_minimum(p, limit):
+    """A conic solver's least log loss in the box, and a lower bound on it: the best that the
+    gradient there allows.
     """
+    import cvxpy as cp
 
-    def loss_and_slopes(logits):
-        return -p @ log_softmax(logits), softmax(logits) - p
-
-    logits = minimize(
-        loss_and_slopes,
-        np.zeros(len(p)),
-        jac=True,
-        method="TNC",
-        bounds=[(-limit, limit)] * len(p),
-        options={"ftol": 0.0, "gtol": 1e-13, "xtol": 0.0, "maxfun": 5000},
-    ).x
-    loss, slopes = loss_and_slopes(logits)
-    return loss, loss - slopes @ logits - limit * np.sum(np.abs(slopes))
+    logits = cp.Variable(len(p))
+    problem = cp.Problem(
+        cp.Minimize(cp.log_sum_exp(logits) - p @ logits), [logits <= limit, logits >= -limit]
+    )
+    problem.solve(solver=cp.CLARABEL)
+    inside = np.clip(logits.value, -limit, limit)
+    slopes = np.exp(log_softmax(inside)) - p
+    loss = -p @ log_softmax(inside)
+    return loss, loss - slopes @ inside - limit * np.sum(np.abs(slopes))
 
 
 @claim(
