@@ -23,10 +23,14 @@ Paper: it shows that a single expert fails on such clusters and that a mixture o
 with a trained router succeeds. Here are the best single expert, the one that training finds, and
 what routing alone gives; no router is trained.
 
-Abstract: the problem is hard for a single expert: holds (`single_expert`), the reason is the loss
-more than the class (`surrogate`). Non-linear experts learn it with a router: not on trial, it needs
-their training; to represent it linear experts do (`router`). The non-linearity is pivotal: not for
-representation (`router`). The router learns the centres: not on trial.
+Abstract:
+
+- Statement 1: the problem is hard for a single expert. Holds: single_expert, surrogate. The loss is
+  more of the reason than the class.
+- Statement 2: a mixture of non-linear experts learns it. Not on trial. It needs their training.
+- Statement 3: the non-linearity of the experts is pivotal. Fails for representation: router. Linear
+  experts behind a router represent the task; what training needs is not on trial.
+- Statement 4: the router learns the centres of the clusters. Not on trial. No router is trained.
 
 Read: the abstract; Theorem 4.1 (no more than 7/8) through notes of others; the released code.
 Derived here: all claims but that bound. Not claimed: that the bound for unequal scales is attained
