@@ -28,8 +28,8 @@ Abstract:
 - Statement 1: the problem is hard for a single expert. Holds: single_expert, surrogate. The loss is
   more of the reason than the class.
 - Statement 2: a mixture of non-linear experts learns it. Not on trial. It needs their training.
-- Statement 3: the non-linearity of the experts is pivotal. Fails for representation: router. Linear
-  experts behind a router represent the task; what training needs is not on trial.
+- Statement 3: the non-linearity of the experts is pivotal. In part: router. Linear experts behind a
+  router represent the task; whether training needs the non-linearity is not on trial.
 - Statement 4: the router learns the centres of the clusters. Not on trial. No router is trained.
 
 Read: the abstract; Theorem 4.1 (no more than 7/8) through notes of others; the released code.
