@@ -417,7 +417,7 @@ def routed_right(generator, n, clusters, alpha, beta, gamma, noise, patches):
 @claim(
     derived("the router and the label see independent noise"),
     kind="distribution",
-    cases=[(2, 1.0, 1.0, 1.0, 0.5, 1), (4, 1.0, 1.5, 2.0, 0.5, 2), (10, 1.0, 2.0, 1.0, 0.3, 5)],
+    cases=[(2, 1.0, 1.0, 1.0, 0.5, 1), (4, 0.8, 1.5, 2.0, 0.5, 2), (10, 1.0, 2.0, 1.0, 0.3, 5)],
 )
 def test_router(
     trial,
