@@ -219,7 +219,8 @@ def test_unequal_scales(trial, clusters: Few, scales: Scales):
     """
     trial.require(clusters * scales <= 6, "clusters times scales must not exceed 6: programs grow")
     laws = trial.generator("laws").dirichlet(np.ones(scales), (LAWS, 2))
-    laws[0] = [np.arange(1, scales + 1), np.arange(scales, 0, -1)] / np.sum(np.arange(scales + 1))
+    rising = np.arange(1, scales + 1) / np.sum(np.arange(scales + 1))
+    laws[0] = [rising, rising[::-1]]
     trial.bound(
         [best_accuracy(clusters, *pair) for pair in laws],
         [ceiling_of_scales(*pair) for pair in laws],
