@@ -33,8 +33,9 @@ Abstract:
   of the weights, where the usual start can learn more.
 - Statement 4: language models gain, also quantized ones. Not on trial. It needs the models.
 
-Read: the abstracts ("changing the essential parts"). Derived here: all formulas; g is the known law
-of spiked singular values. Not claimed: anything about gradients of trained models.
+Read: the abstract of the first paper ("changing the essential parts"), nothing of the second.
+Derived here: all formulas; g is the known law of spiked singular values. Not claimed: anything
+about gradients of trained models.
 
 Topic: linear algebra for learning.
 """
