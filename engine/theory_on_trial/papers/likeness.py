@@ -63,11 +63,7 @@ def narrow(file: Path) -> list[str]:
     that is no reason.
     """
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    domains = {
-        node.targets[0].id: node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-    }
+    domains = _constants(tree)
     sentences = []
     for name, function in _functions(file).items():
         if not name.startswith("test_"):
@@ -95,17 +91,13 @@ def narrow(file: Path) -> list[str]:
 def unqualified(file: Path) -> list[str]:
     """Return a sentence for each refuted publication whose condition is not told."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    named = {
-        node.targets[0].id: node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-    }
+    sources = _constants(tree)
     sentences = []
     for name, function in _functions(file).items():
         for mark in (each for each in function.decorator_list if isinstance(each, ast.Call)):
             for keyword in mark.keywords:
                 value = keyword.value
-                source = named.get(value.id) if isinstance(value, ast.Name) else value
+                source = sources.get(value.id) if isinstance(value, ast.Name) else value
                 if keyword.arg == "as_published" and not (
                     isinstance(source, ast.Call)
                     and any(each.arg == "within" for each in source.keywords)
@@ -130,6 +122,15 @@ def padding(file: Path) -> list[str]:
         f"the comment {line!r} stands there {comments.count(line)} times"
         for line in dict.fromkeys(often)
     ]
+
+
+def _constants(tree: ast.Module) -> dict[str, ast.expr]:
+    """The values that a module gives to names of its own, by name."""
+    return {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
 
 
 def _functions(file: Path) -> dict[str, ast.FunctionDef]:
