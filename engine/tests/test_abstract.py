@@ -77,6 +77,7 @@ def test_lines_are_read_in_order(folder):
 def test_a_docstring_without_the_section_has_no_statements_and_loses_nothing():
     text = "Smith 2020.\n\nWhat it is about.\n\nTopic: sums."
     assert abstract.without(text) == text
+    assert abstract.without(f"Smith 2020.\n\nAbstract:\n\n{LINES}") == "Smith 2020."
     assert abstract.without(f"Smith 2020.\n\nAbstract:\n\n{LINES}\n\nTopic: sums.") == (
         "Smith 2020.\n\nTopic: sums."
     )
@@ -114,6 +115,12 @@ def test_a_line_of_another_form_is_refused_with_the_form(folder, line):
         abstract.sentences("sums", folder(line))
 
 
+def test_one_statement_and_none_are_counted_in_words(folder):
+    here = folder("- Sentence 1: it is so. Holds: sum.")
+    assert abstract.summed(["sums"], here) == "Of 1 statement of the abstract, 1 holds."
+    assert abstract.summed([], here) == ""
+
+
 def test_a_ledger_contradicts_an_answer(folder):
     here = folder()
     assert abstract.contradicted("sums", rows(sum="VERIFIED", double="VERIFIED"), here) == []
@@ -144,6 +151,14 @@ def test_a_paper_is_shown_by_its_abstract(folder, capsys):
     assert lines[1].startswith("The abstract. Of 4 statements of the abstract, 1 holds")
     assert lines[2] == "  Sentence 1: one and one are two, e.g. 2 = 2. HOLDS: sum."
     assert lines[-1] == "claims: theory-on-trial list sums"
+
+
+def test_a_line_that_cannot_be_read_keeps_no_report_from_being_written(folder, tmp_path):
+    page = tmp_path / "page.html"
+    entry = {"id": "sums.sum", "tier": "fast", "reason": "left out"}
+    write_html(page, [], [entry], 0, "fast", folder("- Sentence 1: so. True: sum."))
+    assert "Smith 2020" in page.read_text()
+    assert "statement by statement" not in page.read_text()
 
 
 def test_the_report_shows_the_statements_harmlessly(folder, tmp_path):

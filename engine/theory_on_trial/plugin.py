@@ -906,9 +906,8 @@ class Ledger:
 
         sentences = []
         for paper in dict.fromkeys(row.paper for row in self.rows):
-            rows = [row for row in self.rows if row.paper == paper]
             try:
-                sentences += abstract.contradicted(paper, rows, self.config.rootpath)
+                sentences += abstract.contradicted(paper, self.rows, self.config.rootpath)
             except ValueError as error:
                 sentences.append(str(error))
         return sentences

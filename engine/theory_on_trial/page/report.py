@@ -3,6 +3,7 @@ claims, with the figures beside the verdicts.
 """
 
 import base64
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,7 @@ from theory_on_trial.ledger.terminal import sentences
 from theory_on_trial.ledger.words import whose
 from theory_on_trial.page.plot import interval_plot
 from theory_on_trial.page.typeset import GREEK_NAMES, typeset
+from theory_on_trial.repository.abstract import Sentence
 from theory_on_trial.repository.abstract import sentences as sentences_of
 from theory_on_trial.repository.outline import files, title
 
@@ -71,12 +73,15 @@ class Section:
         printed: each statement that is REFUTED as published, with the row of the corrected one.
         unexpected: the rows with an unexpected verdict.
         draws: whether the repository has figures of the paper.
-        abstract: the statements of its abstract, and what became of them.
+        abstract: the statements of its abstract, and what became of them; () where a line cannot
+            be read, which the run says.
     """
 
     def __init__(self, name: str, rows: list[Row], not_run: list[dict[str, str]], folder: Path):
         self.name, self.rows, self.title, self.not_run = name, rows, title(name, folder), not_run
-        self.abstract = sentences_of(name, folder) if self.title else ()
+        self.abstract: tuple[Sentence, ...] = ()
+        with contextlib.suppress(ValueError):
+            self.abstract = sentences_of(name, folder)
         self.pictures = drawn_of(name, folder)
         self.draws = (folder / "figures" / f"{name}.py").exists() or any(
             "\n@figure(" in file.read_text(encoding="utf-8") for file in files(name, folder)

@@ -32,8 +32,8 @@ ANSWERS = (
     "not on trial",
 )
 """What becomes of a statement; of all but the first the line says more, such as both scales."""
-_SILENT = ("not on trial",)
-"""Answers behind which there is no claim."""
+_UNTRIED = "not on trial"
+"""The answer behind which there is no claim."""
 _LINE = re.compile(
     r"(?P<place>[^:]+): (?P<words>.+?[.?!]) "
     rf"(?P<answer>{'|'.join(sorted((a.capitalize() for a in ANSWERS), key=len, reverse=True))})"
@@ -77,8 +77,8 @@ def sentences(paper: str, folder: Path | None = None) -> tuple[Sentence, ...]:
 
 def without(docstring: str) -> str:
     """Return a docstring without its section on the abstract."""
-    before, mark, section = docstring.partition("\n\nAbstract:\n\n")
-    return before + mark[:2] * bool(mark) + section.partition("\n\n")[2] if mark else docstring
+    before, _, section = docstring.partition("\n\nAbstract:\n\n")
+    return "\n\n".join(filter(None, [before, section.partition("\n\n")[2]]))
 
 
 def faults(paper: str, folder: Path | None = None) -> list[str]:
@@ -96,8 +96,9 @@ def faults(paper: str, folder: Path | None = None) -> list[str]:
         complaints += [
             f"{where}: there is no claim {claim}" for claim in each.claims if claim not in known
         ]
-        if (each.answer in _SILENT) == bool(each.claims):
-            needs = "names no claim" if each.answer in _SILENT else "names its claims"
+        untried = each.answer == _UNTRIED
+        if untried == bool(each.claims):
+            needs = "names no claim" if untried else "names its claims"
             complaints.append(f"{where}: {each.answer!r} {needs}")
         if each.answer != "holds" and not each.more:
             complaints.append(f"{where}: {each.answer!r} says more, such as why or what is true")
@@ -141,9 +142,13 @@ def counted(papers: Sequence[str], folder: Path | None = None) -> Counter[str]:
 
 
 def summed(papers: Sequence[str], folder: Path | None = None) -> str:
-    """Return the counts in one sentence, such as "Of 7 statements of 2 abstracts, 5 hold, …"."""
+    """Return the counts in one sentence, such as "Of 7 statements of 2 abstracts, 5 hold, …"; ""
+    where no abstract is listed.
+    """
     counts = counted(papers, folder)
     told = sum(bool(sentences(paper, folder)) for paper in papers)
+    if not told:
+        return ""
     words = {
         "holds": ("holds", "hold"),
         "fails as published": ("fails as published", "fail as published"),
@@ -154,7 +159,8 @@ def summed(papers: Sequence[str], folder: Path | None = None) -> str:
     parts = [f"{counts[answer]} {words[answer][counts[answer] > 1]}" for answer in ANSWERS]
     named = [part for part, answer in zip(parts, ANSWERS, strict=True) if counts[answer]]
     whose = "the abstract" if told == 1 else f"{told} abstracts"
-    return f"Of {counts.total()} statements of {whose}, {', '.join(named)}."
+    statements = f"{counts.total()} statement{'s' * (counts.total() > 1)}"
+    return f"Of {statements} of {whose}, {', '.join(named)}."
 
 
 def _lines(docstring: str) -> list[str]:
