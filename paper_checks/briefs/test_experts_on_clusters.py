@@ -429,9 +429,9 @@ def test_router(
     noise: Noise,
     patches: Patches,
 ):
-    """Linear experts v_k behind argmax_k Σ c_k·patch, with fixed scales and n Gaussian patches of
-    deviation τ, are right with chance ½ + (Φ(α/s) - ½) ∫ φ(z) Φ(z + β/s)^(K-1) dz, s = τ √n,
-    whatever γ. It tends to 1 as s → 0.
+    """Linear experts v_k behind a router to the k with the largest Σ c_k·patch, with fixed scales
+    and n Gaussian patches of deviation τ, are right with chance
+    ½ + (Φ(α/s) - ½) ∫ φ(z) Φ(z + β/s)^(K-1) dz, s = τ √n, whatever γ. It tends to 1 as s → 0.
     """
     total = noise * np.sqrt(patches)
     law = routed_accuracy(clusters, alpha, beta, total)

@@ -526,7 +526,7 @@ def test_probe_noise__near_conservative(trial, dim: Probed):
     )
 
 
-@figure("F1", claims=("repair", "repair__no_law"))
+@figure("F1", claims=("repair", "repair-no_law"))
 def cost_of_repair(ratios: tuple[float, ...] = (2.0, 4.0, 16.0)):
     """To symmetrise a rotated score costs the samples more and more, up to a rotation from which it
     has no law.
