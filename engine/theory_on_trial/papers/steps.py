@@ -6,12 +6,13 @@ not there.
 
 import ast
 import json
+import math
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from theory_on_trial.ledger import Row
 from theory_on_trial.papers.likeness import narrow, padding, repeated, unqualified
@@ -20,14 +21,15 @@ from theory_on_trial.repository import abstract, outline
 from theory_on_trial.trial.sides import marked
 
 
-class Answer(NamedTuple):
-    """What a step found: a sentence for each thing, None where it is not asked, and a remark."""
+class Found(list[str]):
+    """What a step found, a sentence for each thing, with a remark that is no complaint."""
 
-    sentences: list[str] | None
-    remark: str = ""
+    def __init__(self, sentences: Iterable[str], remark: str = ""):
+        super().__init__(sentences)
+        self.remark = remark
 
 
-Step = Callable[[Paper], list[str] | Answer | None]
+Step = Callable[[Paper], list[str] | None]
 SEEDS = 3
 RUNS = 30
 """How many runs the audit of a paper has."""
@@ -100,8 +102,15 @@ def form(paper: Paper) -> list[str]:
     (file,) = _own_checks(paper)
     text = file.read_text(encoding="utf-8")
     docstring = " ".join((ast.get_docstring(ast.parse(text)) or "").split())
+    count = {
+        "claim": (text.count("\n@claim("), 2, math.inf),
+        "figure": (text.count("\n@figure("), 1, 2),
+    }
     complaints = [
-        f"{file.name} has no {name}" for name in ("claim", "figure") if f"\n@{name}(" not in text
+        f"{file.name} has {number} {name}{'s' * (number != 1)}, a page has {least} "
+        f"{'at least' if most == math.inf else f'to {most}'}"
+        for name, (number, least, most) in count.items()
+        if not least <= number <= most
     ]
     parts = (
         "Take away:",
@@ -194,25 +203,25 @@ def claims(paper: Paper) -> list[str]:
     return list(complaints.values())
 
 
-def claims_then_audit(paper: Paper) -> Answer:
+def claims_then_audit(paper: Paper) -> Found:
     """What the claims say other than expected; without that, what an audit of them finds wrong."""
     sentences = claims(paper)
     if sentences:
-        return Answer(sentences, "not audited, for claims fail")
+        return Found(sentences, "not audited, for claims fail")
     return audited(paper)
 
 
-def audited(paper: Paper) -> Answer:
+def audited(paper: Paper) -> Found:
     """What an audit of the paper's claims finds wrong, and which mutants nothing noticed."""
     with tempfile.TemporaryDirectory() as scratch:
         options = ("--runs", str(RUNS), "--out", scratch)
         process = paper.run("-m", "theory_on_trial.command", "audit", paper.name, *options)
         report = Path(scratch) / "audit.json"
         if not report.exists():
-            return Answer([f"the audit: {last_line(process)}"])
+            return Found([f"the audit: {last_line(process)}"])
         content = json.loads(report.read_text(encoding="utf-8"))
     wrong = [f"{one['claim']}: {one['why']}; {one['again']}" for one in content["failures"]]
-    return Answer(wrong, _mutants(content))
+    return Found(wrong, _mutants(content))
 
 
 def _mutants(content: dict[str, Any]) -> str:
