@@ -451,7 +451,7 @@ def test_router(
     )
 
 
-@figure("F1", claims=("single_expert", "single_expert__attained", "surrogate__trained"))
+@figure("F1", claims=("single_expert", "single_expert-attained", "surrogate-trained"))
 def where_a_single_expert_stops(runs: int = 4):
     """A single expert could be right on 7/8 of the inputs for any number of clusters, and training
     leaves half of them to chance.

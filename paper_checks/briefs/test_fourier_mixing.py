@@ -330,7 +330,7 @@ def test_which_real_part__hartley(trial, tokens: Tokens, width: Width):
     )
 
 
-@figure("F1", claims=("residual__in_blocks",))
+@figure("F1", claims=("residual-in_blocks",))
 def halves_over_blocks(tokens: int = 16, width: int = 12, depth: int = 6):
     """Residual Fourier blocks leave the odd half of their input as it is and blow up the even half.
 

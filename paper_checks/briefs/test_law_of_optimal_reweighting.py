@@ -468,7 +468,7 @@ def test_price__at_most(trial, condition: Condition):
     )
 
 
-@figure("F1", claims=("price", "price__of_small_steps"))
+@figure("F1", claims=("price", "price-of_small_steps"))
 def price_of_the_law(step: float = 0.1):
     """Two examples that agree equally with the target's gradient at all times cost more, the worse
     the condition.

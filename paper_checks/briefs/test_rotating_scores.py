@@ -563,7 +563,7 @@ def cost_of_repair(ratios: tuple[float, ...] = (2.0, 4.0, 16.0)):
     )
 
 
-@figure("F2", claims=("probe_noise__near_conservative",))
+@figure("F2", claims=("probe_noise-near_conservative",))
 def noise_of_probes(dim: int = 8):
     """The released probe of the penalty drowns in noise near a conservative score; |(J − Jᵀ) v|²
     does not.
