@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 
 
+OF_TAILS = "of a tail probability"
+"""The unit of an error that is relative to the probability of a tail."""
+
+
 @dataclass(frozen=True)
 class Resolution:
     """How small an error a decision detects.
