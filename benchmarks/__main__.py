@@ -10,7 +10,7 @@ import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
-_SHARED = {"__main__", "side_by_side"}
+_SHARED = {"__main__", "rivals", "rivals_in_pytest", "side_by_side"}
 
 
 def papers() -> list[str]:

@@ -30,7 +30,7 @@ from theory_on_trial.decide.decision import (
     outside,
 )
 from theory_on_trial.decide.looks import Plan, hopeless
-from theory_on_trial.decide.resolution import Resolution, resolution_of_margin
+from theory_on_trial.decide.resolution import OF_TAILS, Resolution, resolution_of_margin
 from theory_on_trial.decide.sampling import numbers, wanting
 from theory_on_trial.laws import (
     Bernoulli,
@@ -580,7 +580,7 @@ def distribution(
         widened=widened,
     )
     size = margin + slack  # so far off a law is beyond the margin, by the triangle inequality
-    unit = "of a tail probability" if tail is not None else "in probability"
+    unit = OF_TAILS if tail is not None else "in probability"
     return replace(finding, resolution=Resolution(size, size, unit))
 
 

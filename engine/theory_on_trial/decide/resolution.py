@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+OF_TAILS = "of a tail probability"
+"""The unit of an error that is relative to the probability of a tail."""
+
 
 @dataclass(frozen=True)
 class Resolution:

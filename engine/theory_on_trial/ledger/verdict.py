@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from theory_on_trial.decide.decision import MOST_ERROR, Control, Finding, Outcome
-from theory_on_trial.decide.resolution import Resolution, distances, resolution_of
+from theory_on_trial.decide.resolution import OF_TAILS, Resolution, distances, resolution_of
 
 RAISED = "the check raised"
 """How a note begins that says why nothing was decided."""
@@ -186,9 +186,11 @@ def _far_fetched(finding: Finding) -> str:
     """
     if finding.procedure == "distribution":
         nearest = min((control.distance or 0.0 for control in finding.controls), default=0.0)
-        far = nearest > FARTHEST_LAW
+        # An error of a tail probability is relative, as one of a prediction is.
+        unit = finding.resolution.unit if finding.resolution else ""
+        far = nearest > (FARTHEST if unit == OF_TAILS else FARTHEST_LAW)
         return (
-            f"even the nearest control is {nearest:.2g} away in probability: nobody could hold it"
+            f"even the nearest control is {nearest:.2g} away {unit}: nobody could hold it"
             if far
             else ""
         )
