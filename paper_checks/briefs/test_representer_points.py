@@ -124,7 +124,7 @@ def vanishing_penalty(features, labels, norm):
     return low, high
 
 
-@predicted
+@predicted(about="minimiser")
 def coefficients(features, labels, theta, lam):
     """The a_i = -l'_i / (n λ)."""
     return -slopes(labels, np.tensordot(features, theta)) / (len(labels) * lam)
