@@ -130,7 +130,7 @@ def coefficients(features, labels, theta, lam):
     return -slopes(labels, np.tensordot(features, theta)) / (len(labels) * lam)
 
 
-@predicted
+@predicted(about="minimiser")
 def weighted(theta, x, norm, temper=0.5):
     """What x is replaced by before its inner products with all a_i X_i are summed."""
     if norm == "entries":

@@ -215,9 +215,9 @@ def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: TightBo
     corner = np.full(p.shape, -logit_bound)
     corner[:, :2] = logit_bound
     second = np.stack([p[:, 0], 1 - p[:, 0]], axis=1)
+    shares = [1 / (2 + others * spill) for others in (n_classes - 2, n_classes - 3)]
     loss, of_fewer = (
-        kl_divergence(second, -np.log([[2 + others * spill] * 2] * 4))[0]
-        for others in (n_classes - 2, n_classes - 3)
+        kl_divergence(second, np.log([[share, 1 - share]] * 4))[0] for share in shares
     )
     cost = predicted.conditional_regret(corner, p, logit_bound)
     rivals = {
