@@ -67,7 +67,7 @@ class Origins:
         return name if reference is not None and reference() is array else ""
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Remember nothing."""
         self._numbers.clear()
         self._arrays.clear()
 
