@@ -13,7 +13,7 @@ from theory_on_trial import claim, derived, paper
 from theory_on_trial.decide import evidence
 from theory_on_trial.decide.decision import ControlTooClose, Prediction, judge
 from theory_on_trial.decide.evidence import failing_share
-from theory_on_trial.laws import Enclosure
+from theory_on_trial.laws import Bounded, Enclosure
 from theory_on_trial.ledger import rows_of
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.domain import OutsideDomain
@@ -422,3 +422,18 @@ def test_a_bound_that_every_probability_keeps_is_refused(side, predict):
     trial = Trial("a.claim")
     with pytest.raises(ValueError, match="could not fail"):
         trial.probability(sampler=lambda rng, n: rng.random(n) < 0.5, predict=predict, side=side)
+
+
+@pytest.mark.parametrize("is_drawn", [True, False])
+def test_a_mean_over_a_design_that_was_drawn_once_says_so(is_drawn):
+    trial = Trial("t.design")
+    design = trial.generator().random(9) if is_drawn else np.arange(9) / 9
+    centre = design.mean()
+    trial.mean(
+        sampler=lambda generator, n: generator.random((n, 9)).mean(axis=1) / 2 + centre / 2,
+        predict=0.25 + centre / 2,
+        law=Bounded(0, 1),
+        margin=0.01,
+        controls={"of another design": 0.3 + centre / 2},
+    )
+    assert ("what the check drew once" in trial.findings[0].note) == is_drawn

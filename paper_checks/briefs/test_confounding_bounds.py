@@ -85,7 +85,7 @@ def upper_end(outcomes, chances, propensity, sensitivity):
     return mean + (1 - propensity) * (1 - 1 / sensitivity) * (top - mean)
 
 
-@predicted
+@predicted(about="seen_and_true")
 def interval(outcomes, chances, propensity, sensitivity):
     """Lower and upper end; the lower one is the upper one of -y."""
     upper, lower = (

@@ -246,7 +246,7 @@ def test_gaussian_latent(
     )
 
 
-@predicted
+@predicted(about="cumulant")
 def determinant(a1, a2, b, kurtoses):
     """k_1112 k_1222 - k_1122² = a1 A b a2² κ4(L) κ4(e1), A = a2 + b a1 the total effect."""
     return a1 * (a2 + b * a1) * b * a2**2 * np.prod(kurtoses)

@@ -93,7 +93,7 @@ def transformed_kernel(states, length, step, c):
     return np.fft.fft(np.array(powers) @ c), c - c @ np.linalg.matrix_power(matrix, length)
 
 
-@predicted
+@predicted(about="transformed_kernel")
 def cauchy_kernel(states, length, step, c, rank_one=True):
     """2/(1+ζ) (k_cb - k_cp k_pb/(1 + k_pp)) with k_xy the Cauchy sums Σ x_j y_j/(g - λ_j), g =
     (2/Δ)(1-ζ)/(1+ζ).

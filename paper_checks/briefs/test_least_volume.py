@@ -121,7 +121,7 @@ def turned_variances(values, angles):
     return np.stack([values @ shares, values[::-1] @ shares], axis=1)
 
 
-@predicted
+@predicted(about="spreads")
 def most_moved(deviations, slope):
     """K² times the variance of latent i."""
     return slope**2 * deviations**2

@@ -220,7 +220,7 @@ def sharpened(posterior, epsilon):
     return posterior / (mu - epsilon * posterior)
 
 
-@predicted
+@predicted(about="minimiser")
 def corrected(probabilities, epsilon):
     """The posterior: q_k / (1 + ε q_k), normalised."""
     weights = probabilities / (1 + epsilon * probabilities)

@@ -125,7 +125,7 @@ def relative_weights(content, slope):
     return softmax(np.where(distances >= 0, content - slope * distances, -np.inf), axis=1)
 
 
-@predicted
+@predicted(about="transformer")
 def as_inputs(outputs, order):
     """The outputs of tokens in another order, or of copies of one token."""
     return outputs[order]

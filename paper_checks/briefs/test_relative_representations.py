@@ -144,7 +144,7 @@ def found_direction(generator, cosines, anchors, starts=4):
     return unit(best.x), np.sqrt(2 * best.cost) / least
 
 
-@predicted
+@predicted(about="cosine")
 def decoded(cosines, anchors):
     """B⁺ r(x)."""
     return np.linalg.pinv(unit(anchors)) @ cosines

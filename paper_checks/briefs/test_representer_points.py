@@ -133,13 +133,13 @@ def vanishing_penalty(features, labels, norm):
     return low, high
 
 
-@predicted
+@predicted(about="minimiser")
 def coefficients(features, labels, theta, lam):
     """The a_i = -l'_i / (n λ)."""
     return -slopes(labels, np.tensordot(features, theta)) / (len(labels) * lam)
 
 
-@predicted
+@predicted(about="minimiser")
 def weighted(theta, x, norm, temper=0.5):
     """What x is replaced by before its inner products with all a_i X_i are summed."""
     if norm == "entries":

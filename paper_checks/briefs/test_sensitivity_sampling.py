@@ -102,7 +102,7 @@ def excess_of_ceiling(distances, lam):
     return 2 * lam * np.sum(distances, axis=-1)
 
 
-@predicted
+@predicted(about="error_law")
 def hoeffding(centre_losses, distances, lam, draws, widths):
     """2 exp(-2 s w² / Z²)."""
     return 2 * np.exp(-2 * draws * (widths / largest_draw(centre_losses, distances, lam)) ** 2)

@@ -167,7 +167,7 @@ def projected_gains(x, labels, eta, steps):
     return (1 - (1 - eta) ** (2 * np.arange(1, steps + 1))) * np.sum((left.T @ labels) ** 2) / 2
 
 
-@predicted
+@predicted(about="outer_losses")
 def descent_budget(smoothness, losses):
     """2 L (l_0 - l_T)."""
     return 2 * smoothness * (losses[0] - losses[1:])

@@ -68,7 +68,7 @@ def words(attributes):
     return np.array(list(product([0, 1], repeat=attributes)))
 
 
-@predicted
+@predicted(about="digit_laws")
 def best_guarantee(table):
     """The learner's program: the least error that a map guarantees, and that map.
     A map g earns Σ_j A_yj μ_yj + ν_y from class y whatever the law, if Σ_j a_j μ_yj + ν_y ≤ g_y(a)

@@ -40,6 +40,7 @@ ALPHA = 1e-6
 
 _ONE_INSTANCE = "on one random instance, the same at every size"
 _GIVEN = "given samples, which nobody saw being drawn"
+_DESIGN = "an average over the samples, given what the check drew once before them"
 _OPEN = "the interval lies neither within the margin nor outside it"
 
 DrawsAt = Callable[[np.random.Generator, int, Any], Any]
@@ -824,7 +825,13 @@ class Trial:
     ) -> None:
         finding = judged("", process, controls)
         rivals = {name: (name, process) for name, process in (control_processes or {}).items()}
-        self._record(procedure, finding, rivals, lambda named: judged(named[0], named[1], {}))
+        self._record(
+            procedure,
+            finding,
+            rivals,
+            lambda named: judged(named[0], named[1], {}),
+            remark=_DESIGN * self._drawn,
+        )
 
     # ----------------------------------------------------------------------------------- proofs
 

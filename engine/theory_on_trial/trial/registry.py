@@ -27,6 +27,7 @@ from theory_on_trial.decide.decision import Outcome
 from theory_on_trial.ledger import Row, paper_in, rows_of
 from theory_on_trial.repository import outline
 from theory_on_trial.repository.outline import claim_name, normal
+from theory_on_trial.trial import sides
 from theory_on_trial.trial.cases import over_cases, stated
 from theory_on_trial.trial.decisions import ALPHA, Trial, checked_error
 from theory_on_trial.trial.domain import OutsideDomain
@@ -220,6 +221,7 @@ def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
     REFUTED.
     """
     rows: list[Row] = []
+    sides.begin()
     start = time.perf_counter()
     try:
         with _precision(claim.precision):
@@ -243,13 +245,19 @@ def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
 
 
 def _with_settings(trial: Trial, rows: list[Row]) -> list[Row]:
-    """The rows of a trial with the settings of its cases, as JSON has them."""
+    """The rows of a trial with the settings of its cases, as JSON has them, and with what is told
+    of their sides.
+    """
     plain = (int, float, str, bool, type(None))
     settings = [
         {name: value if isinstance(value, plain) else stated(value) for name, value in case.items()}
         for case in trial.settings
     ]
-    return [replace(row, settings=settings) for row in rows]
+    about = sides.told()
+    return [
+        replace(row, settings=settings, note="; ".join(filter(None, [row.note, about])))
+        for row in rows
+    ]
 
 
 @contextmanager

@@ -11,13 +11,15 @@ held to the page's function by `same_as=`, and what it meets is the enclosure.
 
 import ast
 import functools
+import re
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Literal, ParamSpec, TypeVar, get_args
+from typing import Any, Literal, ParamSpec, TypeVar, get_args, overload
 
 from theory_on_trial import repository
 from theory_on_trial.repository.reach import reached
+from theory_on_trial.trial.origins import Origins, kept_by, leaves, same
 
 Side = Literal["predicted", "observed"]
 SIDES: tuple[Side, ...] = get_args(Side)
@@ -33,8 +35,27 @@ class Crossing(ValueError):
     """A function of one side calls a function of the other, so the two would agree in any case."""
 
 
-def predicted(function: Callable[Given, Returned]) -> Callable[Given, Returned]:
-    """Mark a function as what the theory predicts: a closed form, a bound, a certificate."""
+@overload
+def predicted(function: Callable[Given, Returned]) -> Callable[Given, Returned]: ...
+
+
+@overload
+def predicted(
+    *, about: str
+) -> Callable[[Callable[Given, Returned]], Callable[Given, Returned]]: ...
+
+
+def predicted(function: Any = None, *, about: str = "") -> Any:
+    """Mark a function as what the theory predicts: a closed form, a bound, a certificate.
+
+    A theorem may be about something that was observed, as "the minimiser is this combination of
+    the rows": `@predicted(about="minimiser")` names the observed functions, separated by commas,
+    whose numbers such a prediction is given. The row says so. Any other number that came out of an
+    observed function raises `Crossing`.
+    """
+    names = frozenset(filter(None, (name.strip() for name in about.split(","))))
+    if function is None:
+        return lambda function: _marked("predicted", function, names)
     return _marked("predicted", function)
 
 
@@ -45,21 +66,88 @@ def observed(function: Callable[Given, Returned]) -> Callable[Given, Returned]:
     return _marked("observed", function)
 
 
-def _marked(side: Side, function: Callable[Given, Returned]) -> Callable[Given, Returned]:
+def _marked(
+    side: Side, function: Callable[Given, Returned], about: frozenset[str] = frozenset()
+) -> Callable[Given, Returned]:
     name = getattr(function, "__name__", repr(function))
+    kept: list[tuple[dict[str, Any], str]] = []
 
     @functools.wraps(function)
     def called(*given: Given.args, **named: Given.kwargs) -> Returned:
         caller = _RUNNING.get()
-        if caller is not None and caller[0] != side:
-            raise Crossing(_sentence(caller[1], caller[0], name))
+        if caller is not None:  # what is asked of a side is asked where it begins
+            if caller[0] != side:
+                raise Crossing(_sentence(caller[1], caller[0], name))
+            return function(*given, **named)
+        if side == "predicted":
+            kept[:] = kept or kept_by(function)
+            _refuse_observed(name, (given, named), kept, about)
         token = _RUNNING.set((side, name))
         try:
-            return function(*given, **named)
+            result = function(*given, **named)
         finally:
             _RUNNING.reset(token)
+        _refuse_handed_on(name, side, (given, named), result)
+        _CAME_OUT[side].add(result, (given, named), name)
+        return result
 
     return called
+
+
+_CAME_OUT: dict[Side, Origins] = {side: Origins() for side in SIDES}
+"""What came out of either side since the present trial began."""
+_TOLD: dict[str, None] = {}
+
+
+def begin() -> None:
+    """Forget the numbers of the trial before."""
+    _TOLD.clear()
+    for origins in _CAME_OUT.values():
+        origins.forget()
+
+
+def told() -> str:
+    """Say of the present trial which predictions are about what was observed, "" if none is."""
+    return "; ".join(_TOLD)
+
+
+def _refuse_observed(
+    name: str, given: Any, kept: list[tuple[dict[str, Any], str]], about: frozenset[str]
+) -> None:
+    """Raise `Crossing` for a prediction that is given, or may look up, what was observed; tell of
+    one that says so.
+    """
+    origins = _CAME_OUT["observed"]
+    for other in origins.of(given):
+        if other not in about:
+            raise Crossing(
+                f"{name} (predicted) is given a number that came out of {other} (observed), with "
+                "which it may agree whatever is true; if the theorem is about that number, say "
+                f'@predicted(about="{other}")'
+            )
+        _TOLD[f"{name} is about what {other} gave"] = None
+    for place, variable in kept:
+        for other in origins.of(place.get(variable)):
+            raise Crossing(
+                f"{name} (predicted) may read {variable}, which holds a number that came out of "
+                f"{other} (observed)"
+            )
+
+
+def _refuse_handed_on(name: str, side: Side, given: Any, result: Any) -> None:
+    """Raise `Crossing` for a result that is the other side's."""
+    other_side: Side = "observed" if side == "predicted" else "predicted"
+    origins = _CAME_OUT[other_side]
+    others = {origins.of_array(result)}
+    if side == "observed":
+        others |= {
+            other for part in leaves(given) if same(result, part) for other in origins.of(part)
+        }
+    for other in filter(None, others):
+        raise Crossing(
+            f"{name} ({side}) returns what came out of {other} ({other_side}): one number on both "
+            "sides"
+        )
 
 
 def marked(file: Path) -> dict[str, Side]:
@@ -69,7 +157,10 @@ def marked(file: Path) -> dict[str, Side]:
         return {}
     functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
     marks = {
-        function.name: [ast.unparse(d).split(".")[-1] for d in function.decorator_list]
+        function.name: [
+            ast.unparse(d.func if isinstance(d, ast.Call) else d).split(".")[-1]
+            for d in function.decorator_list
+        ]
         for function in functions
     }
     return {name: side for name, beside in marks.items() for side in _ROOMS if side in beside}
@@ -97,6 +188,7 @@ def crossings(file: Path) -> list[str]:
             for other in sorted(names)
             if other.startswith(_ROOMS[side])
         ]
+    sentences += _one_route(file, sides)
     proofs = _proofs(file)
     for claim in _claims(file):
         met = {
@@ -109,6 +201,78 @@ def crossings(file: Path) -> list[str]:
             continue
         sentences += [f"{claim} reaches no function under @{side}" for side in lacking]
     return sentences
+
+
+_CONVERSIONS = {"abs", "array", "asarray", "float", "int", "list", "tuple"}
+
+
+def _one_route(file: Path, sides: dict[str, Side]) -> list[str]:
+    """Return a sentence for each observed function that does what a predicted one does: hand on
+    what the same call of a third one gives.
+    """
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    routes = {name: _route(name, functions) for name in sides}
+    return [
+        f"{name} (observed) and {other} (predicted) both return {routes[name][0]}: one route is "
+        "compared with itself"
+        for name, side in sides.items()
+        for other, another in sides.items()
+        if (side, another) == ("observed", "predicted")
+        and routes[name] == routes[other] != ("", "")
+    ]
+
+
+def _route(name: str, functions: dict[str, ast.FunctionDef]) -> tuple[str, str]:
+    """Return what a function hands on, in words, and with the arguments by their places; empty for
+    one that computes.
+    """
+    function = functions[name]
+    places = {argument.arg: f"_{place}" for place, argument in enumerate(function.args.args)}
+    values: dict[str, ast.expr] = {}
+    result: ast.expr | None = None
+    for statement in function.body:
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            continue
+        if isinstance(statement, ast.Return):
+            result = statement.value
+        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            values[statement.targets[0].id] = statement.value
+        else:
+            return "", ""
+    while result is not None:
+        if isinstance(result, ast.Name) and result.id in values:
+            result = values.pop(result.id)
+        elif isinstance(result, ast.Subscript | ast.Attribute):
+            result = result.value
+        elif isinstance(result, ast.UnaryOp):
+            result = result.operand
+        elif isinstance(result, ast.BinOp) and isinstance(result.right, ast.Constant):
+            result = result.left
+        elif isinstance(result, ast.BinOp) and isinstance(result.left, ast.Constant):
+            result = result.right
+        elif isinstance(result, ast.Call) and result.args and _called(result) in _CONVERSIONS:
+            result = result.args[0]
+        else:
+            break
+    if isinstance(result, ast.Name) and result.id in places:
+        return "what they are given", places[result.id]
+    if not isinstance(result, ast.Call) or not re.fullmatch(r"[\w.]+", ast.unparse(result.func)):
+        return "", ""
+    called = _called(result)
+    arguments = [*result.args, *(keyword.value for keyword in result.keywords)]
+    for node in (inner for argument in arguments for inner in ast.walk(argument)):
+        if isinstance(node, ast.Name):
+            node.id = places.get(node.id, node.id)
+    if called in functions and called != name:
+        deeper = _route(called, functions)
+        if deeper[0].split()[-2:-1] and deeper[0].split()[1] in functions:
+            return deeper
+    return f"what {called} gives", ", ".join([ast.unparse(result.func), *map(ast.dump, arguments)])
+
+
+def _called(call: ast.Call) -> str:
+    return ast.unparse(call.func).split(".")[-1]
 
 
 def _claims(file: Path) -> list[str]:

@@ -1,0 +1,157 @@
+"""Which numbers came out of a function: a prediction that is given an observed one agrees anyway.
+
+Arrays are known by identity (a view as the array that it is of), numbers of many digits by value
+too, since a library may hand on a copy. A whole number, or one of few digits, may be a setting.
+"""
+
+import inspect
+import types
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+_DIGITS = 8
+"""A number of so many significant digits, or fewer, may have been typed in."""
+_LISTED = 64
+"""Of arrays up to this size the entries are known, too."""
+_MOST = 4096
+"""So many numbers, and arrays, are remembered."""
+_DEPTH = 4
+
+
+class Origins:
+    """What came out of functions, each thing with the name of its function."""
+
+    def __init__(self) -> None:
+        self._numbers: OrderedDict[float, str] = OrderedDict()
+        self._arrays: OrderedDict[int, tuple[weakref.ref[Any], str]] = OrderedDict()
+
+    def add(self, result: Any, given: Any, name: str) -> None:
+        """Remember what a function returned, but for what it was given."""
+        handed = list(leaves(given))
+        known = {number for leaf in handed for number in _numbers_of(leaf)}
+        bases = {id(_base(leaf)) for leaf in handed}
+        for leaf in leaves(result):
+            array = _base(leaf)
+            if id(array) in bases:
+                continue
+            for number in _numbers_of(leaf):
+                if number not in known:
+                    self._numbers[number] = name
+            if not isinstance(array, float | np.generic):
+                self._arrays[id(array)] = (weakref.ref(array), name)
+        for kept in (self._numbers, self._arrays):
+            while len(kept) > _MOST:
+                kept.popitem(last=False)
+
+    def of(self, things: Any) -> list[str]:
+        """Return the functions that some of the things came out of."""
+        found: dict[str, None] = {}
+        for leaf in leaves(things):
+            numbers = list(_numbers_of(leaf))
+            names = [self._numbers.get(number, "") for number in numbers]
+            if name := self.of_array(leaf):
+                found[name] = None
+            elif numbers and all(names) and not all(map(_is_fraction, numbers)):
+                found |= dict.fromkeys(names)
+        return list(found)
+
+    def of_array(self, leaf: Any) -> str:
+        """The same of an array alone, by identity."""
+        array = _base(leaf)
+        reference, name = self._arrays.get(id(array), (None, ""))
+        return name if reference is not None and reference() is array else ""
+
+    def forget(self) -> None:
+        """Remember nothing."""
+        self._numbers.clear()
+        self._arrays.clear()
+
+
+def same(one: Any, other: Any) -> bool:
+    """Tell whether two things are one array, or one number of many digits."""
+    if isinstance(one, float) and isinstance(other, float):
+        return one == other and _is_long(float(one)) and not _is_fraction(float(one))
+    return hasattr(one, "__array__") and _base(one) is _base(other)
+
+
+def kept_by(function: Any) -> list[tuple[dict[str, Any], str]]:
+    """Return where the variables stand, each a dictionary and a name, that a function and the
+    functions of the same authors that it mentions may read beside their arguments.
+    """
+    places: dict[tuple[int, str], tuple[dict[str, Any], str]] = {}
+    seen: set[types.CodeType] = set()
+    queue = [inspect.unwrap(function)]
+    while queue:
+        current = queue.pop()
+        if not isinstance(current, types.FunctionType) or current.__code__ in seen:
+            continue
+        seen.add(current.__code__)
+        if "site-packages" in current.__code__.co_filename:
+            continue
+        cells = zip(current.__code__.co_freevars, current.__closure__ or (), strict=True)
+        beside = {name: cell for name, cell in cells}
+        beside |= {f"default {i}": value for i, value in enumerate(current.__defaults__ or ())}
+        beside |= {f"={name}": value for name, value in (current.__kwdefaults__ or {}).items()}
+        places |= {(id(beside), name): (beside, name) for name in beside}
+        codes = [current.__code__]
+        while codes:
+            code = codes.pop()
+            codes += [part for part in code.co_consts if inspect.iscode(part)]
+            for name in code.co_names:
+                value = current.__globals__.get(name)
+                if callable(value) and isinstance(inspect.unwrap(value), types.FunctionType):
+                    queue.append(inspect.unwrap(value))
+                elif not callable(value) and not inspect.ismodule(value):
+                    places[id(current.__globals__), name] = (current.__globals__, name)
+    return list(places.values())
+
+
+def leaves(thing: Any, depth: int = 0) -> Iterator[Any]:
+    """Numbers and arrays in a thing, those in tuples, lists, dictionaries and plain objects too."""
+    if isinstance(thing, float | np.ndarray | np.generic) or hasattr(thing, "__array__"):
+        yield thing
+        return
+    parts: Any = ()
+    if isinstance(thing, tuple | list):
+        parts = thing[:_LISTED]
+    elif isinstance(thing, dict):
+        parts = list(thing.values())[:_LISTED]
+    elif isinstance(thing, types.CellType):
+        parts = () if thing == types.CellType() else (thing.cell_contents,)
+    elif hasattr(thing, "__dict__") and not callable(thing) and not inspect.ismodule(thing):
+        parts = list(vars(thing).values())[:_LISTED]
+    if depth < _DEPTH:
+        for part in parts:
+            yield from leaves(part, depth + 1)
+
+
+def _base(leaf: Any) -> Any:
+    """The array that a view is of, else the thing itself."""
+    while isinstance(leaf, np.ndarray) and isinstance(leaf.base, np.ndarray):
+        leaf = leaf.base
+    return leaf
+
+
+def _numbers_of(leaf: Any) -> Iterator[float]:
+    """The numbers of many digits in a number or a small array; none in what JAX traces."""
+    if hasattr(leaf, "addressable_data") and leaf.size <= _LISTED:
+        leaf = np.asarray(leaf)
+    if isinstance(leaf, np.ndarray):
+        if leaf.dtype.kind == "f" and leaf.size <= _LISTED:
+            yield from (entry for entry in leaf.ravel().tolist() if _is_long(entry))
+    elif isinstance(leaf, float | np.floating) and _is_long(float(leaf)):
+        yield float(leaf)
+
+
+def _is_fraction(number: float) -> bool:
+    """Whether it is a ratio of small whole numbers, such as 1/3, which two people write alike."""
+    return float(Fraction(number).limit_denominator(1000)) == number
+
+
+def _is_long(number: float) -> bool:
+    return number - number == 0 and float(f"{number:.{_DIGITS - 1}e}") != number
