@@ -151,7 +151,7 @@ def contributions(course, weights):
     return np.einsum("td,tnd->tn", places @ course.target, gradients)
 
 
-@predicted
+@predicted(about="optimum")
 def costates(course, weights, counted=1):
     """λ_1..λ_T: (T, d), backwards from λ_(T+1) = 0; L(θ_T) is multiplied by `counted`."""
     places = course.roll_out(weights)[1:]
@@ -165,13 +165,13 @@ def costates(course, weights, counted=1):
     return np.array(found[::-1])
 
 
-@predicted
+@predicted(about="optimum")
 def slopes_of_the_moment(course, weights):
     """∇L at θ_0..θ_(T-1): (T, d), what the printed law has in the place of the costates."""
     return course.roll_out(weights)[:-1] @ course.target
 
 
-@predicted
+@predicted(about="optimum")
 def certificate(course, weights, costate):
     """η Σ_(t,n) γ_(n,t) (max_m σ_(m,t) - σ_(n,t)), with λ_(t+1) in row t of `costate`, (T, d)."""
     places = course.roll_out(weights)[:-1]
@@ -180,7 +180,7 @@ def certificate(course, weights, costate):
     return course.step * np.sum(weights * (sigma.max(axis=1, keepdims=True) - sigma))
 
 
-@predicted
+@predicted(about="optimum")
 def difference_of_contributions(course, weights, t, m, n, delay=1):
     """-ηλ_(t+1)·A² (c_m - c_n), for t >= 1; with λ_(t+delay) in its place if `delay` is given."""
     costate = costates(course, weights)[t + delay - 1]

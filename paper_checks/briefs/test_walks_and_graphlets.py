@@ -216,7 +216,7 @@ def orbit_counting():
     return [1, 4, (38 + 8) // 2, 3 + 8]
 
 
-@predicted
+@predicted(about="class_counts")
 def added_up(adjacency, counts):
     """(A³)_ij from the numbers of classes (23, n, n): A_ij (d_i + d_j - 1) and the paths through
     all four nodes, of which K4 and the diamond's far ends have two.
