@@ -55,19 +55,14 @@ THEORY = {
     "phase_direction": Case(within=(-1, 1)),
     "phase_direction_cone_program": Case(within=(-1.001, 1.001)),
     "one_minus_cosine": COSINE,
-    "carratino_moments": SHARE,
-    "label_entropy_floor": Case(within=(0, np.log(2))),
-    "zhang_mixing_law": HARD,
     **dict.fromkeys(["angle_rate", "critical_exponent", "erm_samples", "erm_efficiency"], POSITIVE),
-    **dict.fromkeys(["finite_sample_radius", "imbalance_coefficient", "intrusion_gap"], POSITIVE),
+    **dict.fromkeys(["finite_sample_radius", "imbalance_coefficient"], POSITIVE),
     **dict.fromkeys(
         ["lda_efficiency", "lda_rate", "limit_curvatures", "limit_scale", "mask_limit_scale"],
         POSITIVE,
     ),
     **dict.fromkeys(["mixup_efficiency", "mixup_samples", "relative_newton_step"], POSITIVE),
-    **dict.fromkeys(
-        ["sampled_lambda_coefficient", "scalar_minimiser", "soft_label_cross_entropy"], POSITIVE
-    ),
+    **dict.fromkeys(["sampled_lambda_coefficient", "scalar_minimiser"], POSITIVE),
 }
 TOOL = {
     "AngleCurves.erm": Case(of=CURVES, within=(0, 2)),

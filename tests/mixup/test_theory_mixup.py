@@ -140,13 +140,6 @@ def test_the_reduced_problem_is_solved(counts, noise):
 seeds = st.integers(0, 2**32 - 1)
 
 
-def test_inputs_that_differ_by_a_rounding_do_not_intrude():
-    labels = np.array([0.0, 0.0, 1.0])
-    half = np.array([0.5])
-    assert predicted.intrusion_gap(np.array([[0.0], [0.6], [0.3]]), labels, half) > 0
-    assert predicted.intrusion_gap(np.array([[0.0], [0.6], [0.1 + 0.2]]), labels, half) == 0
-
-
 def soft_problem(seed, rows=20, dim=3):
     rng = np.random.default_rng(seed)
     return (

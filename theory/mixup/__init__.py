@@ -54,17 +54,6 @@ from theory.mixup.minimisers import (
     relative_newton_step,
 )
 from theory.mixup.mixing import MixingLaw
-from theory.mixup.related import (
-    carratino_covariance,
-    carratino_moments,
-    carratino_points,
-    intrusion_gap,
-    label_entropy_floor,
-    soft_label_cross_entropy,
-    squared_loss_mixing_gap,
-    zhang_expansion_terms,
-    zhang_mixing_law,
-)
 from theory.mixup.scale import (
     limit_curvatures,
     limit_scale,
