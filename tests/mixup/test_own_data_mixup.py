@@ -15,9 +15,9 @@ from theory_instances import (
 )
 
 from own_data.mixup import AngleCurves, samples_needed, samples_needed_on
-from sims import mixup as observed
-from theory import mixup as predicted
-from theory.mixup import GaussianPair, MixingLaw
+from sims.mixup import angles, fits
+from theory.mixup import rates
+from theory.mixup.classes import GaussianPair, MixingLaw
 
 few = settings(deadline=None, derandomize=True, max_examples=10)
 COARSE = MixingLaw.beta(1.0, 6)
@@ -68,11 +68,11 @@ def simulated(pair, n, learner, *arguments):
     """Mean of 1 - cos over 200 runs, and five standard errors."""
     keys = jax.random.split(jax.random.key(0), 200)
     deficits = np.asarray(
-        observed.angle_curve(
+        angles.angle_curve(
             keys,
             np.full(200, float(pair.separability)),
             pair.mean,
-            observed.covariance_factor(pair.covariance),
+            fits.covariance_factor(pair.covariance),
             pair.bayes_direction,
             *arguments,
             n=n,
@@ -96,18 +96,18 @@ def test_plain_training_as_simulated(pair):
     """Within the factors that the docstring states, and the noise of the mean; the bias alone is
     refuted.
     """
-    mean, error = simulated(pair, 128, observed.erm_weights)
+    mean, error = simulated(pair, 128, angles.erm_weights)
     law = AngleCurves(pair, UNIFORM).erm(np.log(128))
     assert 0.5 * law <= mean + error
     assert mean - error <= 1.7 * law
-    assert mean - error > pair.misalignment(predicted.erm_direction_at(pair, 128))
+    assert mean - error > pair.misalignment(rates.erm_direction_at(pair, np.log(128)))
 
 
 def test_mixup_as_simulated():
     """Within the factors that the docstring states, and the noise of the mean."""
     pair = many_dimensions()
     mean, error = simulated(
-        pair, 64, observed.mixup_weights, COARSE.nodes, COARSE.weights, COARSE.input_weights
+        pair, 64, angles.mixup_weights, COARSE.nodes, COARSE.weights, COARSE.input_weights
     )
     law = AngleCurves(pair, UNIFORM).mixup(64)
     assert 0.86 * law <= mean + error

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from theory.mixup import GaussianPair, MixingLaw
+from theory.mixup.classes import GaussianPair, MixingLaw
 
 ROUNDING = 2.0**-53
 general = settings(deadline=None, derandomize=True, max_examples=20)

@@ -1,7 +1,7 @@
 """Data that nobody prepared, for `samples_needed_on`; truths by fits with scikit-learn and NumPy to
 fresh samples.
 
-`python -m tests.mixup.own_data_sets` trains again for `sizes.json`: plain logistic regression
+`python -m tests.audit.mixup` trains again for `mixup_sizes.json`: plain logistic regression
 without a penalty (a penalty of 1e-6), the same on all mixed pairs, and Fisher's rule, without
 intercepts; the mean of 1 - cos to the Bayes direction over the runs is interpolated between sizes,
 in logarithms.
@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 from tool_answers import DataSet, Worth, held
 
-from own_data.mixup import samples_needed_on
-from own_data.mixup.calculator import count
-from theory.mixup import GaussianPair, MixingLaw
+from own_data.mixup import count, samples_needed_on
+from theory.mixup.classes import GaussianPair, MixingLaw
 from theory_on_trial.own_data.estimate import Estimate
 
-SIZES = Path(__file__).with_name("sizes.json")
+SIZES = Path(__file__).with_name("mixup_sizes.json")
 LAW = MixingLaw.beta(1.0, 6)
 LEARNERS = ("plain training", "Mixup", "discriminant analysis")
 PLANE = (np.array([1.0, 0.5]), np.diag([1.0, 2.0]))

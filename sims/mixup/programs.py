@@ -1,17 +1,15 @@
-"""Second routes, by solvers that share nothing with the fits: a linear program and two convex
-programs, on the host.
+"""Second routes to Mixup's minimiser on small samples, by solvers that share nothing with the fits:
+a linear and a convex program of the expanded rows.
 """
 
 import warnings
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from sims.mixup.data import warn_of_one_class
-from sims.mixup.domains import InputWeights, Labels, Masses, Nodes, Points
-from theory_on_trial.base.arrays import AnyArray
-from theory_on_trial.contract import Holds, guarded, require
+from sims.mixup.fits import InputWeights, Labels, Masses, Nodes, Points, warn_of_one_class
+from theory_on_trial.contract import guarded, require
 
 
 def _solvable(values: np.ndarray) -> bool:
@@ -53,28 +51,14 @@ def mixed_rows(
 
 
 @guarded(double=False)
-def is_separable(signed_points: Points) -> bool:
-    """Whether some w has w·S_i >= 1 for all i, by HiGHS, every point being brought to a largest
-    coordinate of 1.
-    """
-    from scipy.optimize import linprog
-
-    points = _rescaled(np.asarray(signed_points, float))
-    n, dim = points.shape
-    answer = linprog(
-        np.zeros(dim), A_ub=-points, b_ub=-np.ones(n), bounds=(None, None), method="highs"
-    )
-    return answer.status == 0
-
-
-@guarded(double=False)
 def has_one_minimiser(rows: Points, labels: Labels) -> bool:
     """Whether the logistic loss with soft labels has exactly one, finite minimiser: no direction of
     recession.
 
     HiGHS looks for a w along which no row's loss grows without bound (z >= 0 for label 1, <= 0 for
     0, = 0 for a soft one) and some hard-labelled row moves; if there is none, only w with Xw = 0
-    remain, and the rank decides. Rows are rescaled as in `is_separable`.
+    remain, and the rank decides. Every row is brought to a largest entry
+    of 1.
     """
     from scipy.optimize import linprog
 
@@ -95,23 +79,6 @@ def has_one_minimiser(rows: Points, labels: Labels) -> bool:
     # HiGHS meets every constraint to 1e-7 only, so that rows may add up to that much each.
     moves = -answer.fun > 1e-6 * len(points)
     return not moves and bool(np.linalg.matrix_rank(points) == points.shape[1])
-
-
-@guarded(double=False)
-def hard_margin_program(
-    signed_points: Annotated[Float[AnyArray, "n dim"], Holds("scale", _SOLVABLE, _solvable)],
-) -> Float[np.ndarray, "dim"]:
-    """The w of least norm with w·S_i >= 1, by CLARABEL; its margin is 1/|w|. ValueError if not
-    separable.
-    """
-    import cvxpy as cp
-
-    points = np.asarray(signed_points)
-    weights = cp.Variable(points.shape[1])
-    problem = cp.Problem(cp.Minimize(cp.sum_squares(weights)), [points @ weights >= 1])
-    status = _status(problem)
-    require(status == cp.OPTIMAL, f"signed_points must be separable, the solver says {status}")
-    return np.asarray(weights.value)
 
 
 @guarded(double=False)

@@ -7,16 +7,19 @@ import math
 
 import jax
 import jax.numpy as jnp
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from scipy.optimize import nnls
+from scipy.optimize import linprog, nnls
+from scipy.special import expit
+from theory_instances import reference_pair
 
-import sims.mixup as observed
-from figures.mixup.samples import median_band
-from sims.mixup import tail_sampler
+from sims.mixup import alignment, angles, fits, margins
+from theory.mixup import rates
+from theory.mixup.population import gaussian_expectation
 
 ULP = 2.0**-53
 NODES = np.array([0.1, 0.35, 0.8])
@@ -30,6 +33,15 @@ def random_sample(n, dim, seed):
     labels = rng.permutation(np.arange(n) < rng.integers(1, n)).astype(float)
     noise = rng.standard_normal((n, dim)) * np.exp(rng.uniform(-1.5, 1.5, dim))
     return noise + (2 * labels[:, None] - 1) * rng.standard_normal(dim), labels
+
+
+def mixed_rows(features, labels, nodes, weights, input_weights):
+    """All mixtures as rows, their labels and weights: the expansion that the fits avoid."""
+    n, dim = features.shape
+    lam, g = nodes[:, None, None], input_weights[:, None, None, None]
+    rows = g * features[:, None] + (1 - g) * features
+    mixed_labels = lam * labels[:, None] + (1 - lam) * labels
+    return rows.reshape(-1, dim), mixed_labels.ravel(), np.repeat(weights / n**2, n**2)
 
 
 def derivatives(rows, weights):
@@ -70,10 +82,8 @@ def assert_minimises(fit, rows, features):
 def test_pairs_are_fitted_as_if_expanded(shape, seed, shift):
     features, labels = random_sample(*shape, seed)
     for inputs in (NODES, NODES**2, shift + (1 - shift) * NODES):
-        fit = observed.fit_mixup(features, labels, NODES, WEIGHTS, inputs)
-        assert_minimises(
-            fit, observed.mixed_rows(features, labels, NODES, WEIGHTS, inputs), features
-        )
+        fit = fits.fit_mixup(features, labels, NODES, WEIGHTS, inputs)
+        assert_minimises(fit, mixed_rows(features, labels, NODES, WEIGHTS, inputs), features)
 
 
 @settings(max_examples=30, deadline=None)
@@ -81,15 +91,15 @@ def test_pairs_are_fitted_as_if_expanded(shape, seed, shift):
 def test_mixing_weight_one_is_no_mixing(seed):
     features, labels = random_sample(6, 2, seed)
     one = np.ones(1)
-    mixup = observed.fit_mixup(features, labels, one, one, one)
-    erm = observed.fit_erm(observed.signed_points(features, labels))
+    mixup = fits.fit_mixup(features, labels, one, one, one)
+    erm = margins.fit_erm(fits.signed_points(features, labels))
     assert erm.separable != mixup.converged
     if mixup.converged:
         unit = 1 / np.sqrt(np.mean(np.sum(features**2, axis=1)))
         bound = error_bound(mixup, features) + 2 * erm.residual * (
             np.linalg.norm(erm.weights) + unit
         )
-        rows = observed.mixed_rows(features, labels, one, one, one)
+        rows = mixed_rows(features, labels, one, one, one)
         _, hessian, rounding = derivatives(rows, np.asarray(mixup.weights))
         assert (
             np.linalg.norm(mixup.weights - erm.weights)
@@ -99,10 +109,8 @@ def test_mixing_weight_one_is_no_mixing(seed):
 
 def test_a_mixing_weight_that_all_pairs_share_is_one_node():
     features, labels = random_sample(6, 2, 3)
-    sampled = observed.fit_mixup_sampled(
-        KEY, features, labels, lambda key, shape: np.full(shape, 0.3)
-    )
-    one = observed.fit_mixup(features, labels, *np.array([[0.3], [1.0], [0.3]]))
+    sampled = fits.fit_mixup_sampled(KEY, features, labels, lambda key, shape: np.full(shape, 0.3))
+    one = fits.fit_mixup(features, labels, *np.array([[0.3], [1.0], [0.3]]))
     np.testing.assert_allclose(sampled.weights, one.weights, rtol=1e-9)
 
 
@@ -111,10 +119,10 @@ def test_a_mixing_weight_that_all_pairs_share_is_one_node():
 def test_too_few_points_give_the_minimiser_of_least_norm(seed):
     features = np.random.default_rng(seed).standard_normal((4, 7))
     labels = np.array([1.0, 1, 0, 0])
-    fit = observed.fit_mixup(features, labels, NODES, WEIGHTS, NODES)
+    fit = fits.fit_mixup(features, labels, NODES, WEIGHTS, NODES)
     assert fit.converged
     basis = np.linalg.qr(features.T)[0]
-    inside = observed.fit_mixup(features @ basis, labels, NODES, WEIGHTS, NODES)
+    inside = fits.fit_mixup(features @ basis, labels, NODES, WEIGHTS, NODES)
     bound = error_bound(fit, features) + error_bound(inside, features)
     stretch = np.linalg.cond(features) ** 2
     slack = 1e4 * ULP * stretch * np.linalg.norm(fit.weights)
@@ -124,13 +132,21 @@ def test_too_few_points_give_the_minimiser_of_least_norm(seed):
 def test_equal_labels_are_warned_of():
     features = random_sample(6, 2, 3)[0]
     with pytest.warns(UserWarning, match="labels are all equal"):
-        separable = observed.fit_mixup(np.abs(features), np.ones(6), NODES, WEIGHTS, NODES)
+        separable = fits.fit_mixup(np.abs(features), np.ones(6), NODES, WEIGHTS, NODES)
     assert not separable.converged
     with pytest.warns(UserWarning, match="labels are all equal"):
-        around_zero = observed.fit_mixup(
+        around_zero = fits.fit_mixup(
             features - features.mean(axis=0), np.ones(6), NODES, WEIGHTS, NODES
         )
     assert around_zero.converged
+
+
+def separable_by_program(points):
+    """Whether some w has w . S_i >= 1 for all i, by HiGHS."""
+    n, dim = points.shape
+    rows = points / np.maximum(np.abs(points).max(axis=1, keepdims=True), 1e-300)
+    found = linprog(np.zeros(dim), A_ub=-rows, b_ub=-np.ones(n), bounds=(None, None))
+    return found.status == 0
 
 
 margin_shapes = st.sampled_from([(7, 1), (9, 2), (12, 3), (4, 6)])
@@ -147,8 +163,8 @@ def random_points(shape, seed):
 def test_margin_is_the_distance_to_the_hull(shape, seed):
     points = random_points(shape, seed)
     n, dim = shape
-    solution = observed.hard_margin(points)
-    assert solution.separable == observed.is_separable(points)
+    solution = margins.hard_margin(points)
+    assert solution.separable == separable_by_program(points)
     if not solution.separable:
         assert np.isnan(solution.direction).all()
         assert solution.margin == 0
@@ -168,7 +184,7 @@ def test_margin_is_the_distance_to_the_hull(shape, seed):
     # Two points within 2 (nearest² - margin²) of each other: both programs are exact to rounding in
     # the squares.
     assert nearest**2 - margin**2 <= 100 * (n + dim) * ULP * longest**2
-    assert observed.hard_margin(points / 2**40).separable  # in any unit
+    assert margins.hard_margin(points / 2**40).separable  # in any unit
 
 
 @pytest.mark.parametrize(
@@ -181,8 +197,8 @@ def test_margin_is_the_distance_to_the_hull(shape, seed):
     ],
 )
 def test_a_hull_that_touches_zero_has_no_margin(points):
-    assert not observed.hard_margin(np.array(points)).separable
-    assert not observed.is_separable(np.array(points))
+    assert not margins.hard_margin(np.array(points)).separable
+    assert not separable_by_program(np.array(points))
 
 
 MEAN = np.array([1.0, 1.0])
@@ -194,7 +210,7 @@ ERROR = 1e-6  # of every statistical statement
 def test_the_farthest_points_have_their_law_however_large_the_sample(dim, log_n):
     keys = jax.random.split(jax.random.key(dim), 1000)
     samples = jax.jit(
-        lambda keys: jax.vmap(lambda key: tail_sampler.tail_sample(key, log_n, dim, 3))(keys)
+        lambda keys: jax.vmap(lambda key: margins._tail_sample(key, log_n, dim, 3))(keys)
     )(keys)
     squares = (np.asarray(samples.points) ** 2).sum(axis=2)
     # n P(|z| > r_k) is the k-th point of a Poisson process, but for O(1/n).
@@ -210,13 +226,9 @@ def test_a_certificate_never_lies_and_too_few_points_fail_it():
     separability = 4.0
     key = jax.random.key(11)
     keys = jax.random.split(key, runs)
-    full, sure = map(
-        np.asarray, tail_sampler._directions(keys, log_n, MEAN, FACTOR, separability, 300)
-    )
+    full, sure = map(np.asarray, margins._directions(keys, log_n, MEAN, FACTOR, separability, 300))
     assert sure.all()
-    part, sound = map(
-        np.asarray, tail_sampler._directions(keys, log_n, MEAN, FACTOR, separability, 15)
-    )
+    part, sound = map(np.asarray, margins._directions(keys, log_n, MEAN, FACTOR, separability, 15))
     lost = np.isnan(part[:, 0]) & np.isnan(full[:, 0])
     # Both are built from the same few points, met in another order.
     equal = np.all(np.abs(part - full) <= 1e5 * ULP, axis=1) | lost
@@ -224,7 +236,7 @@ def test_a_certificate_never_lies_and_too_few_points_fail_it():
     assert not equal.all()
     failures = (~sound).sum()
 
-    answer = observed.certified_tail_directions(key, log_n, MEAN, FACTOR, separability, 15, runs)
+    answer = margins.certified_tail_directions(key, log_n, MEAN, FACTOR, separability, 15, runs)
     assert answer.extensions == failures
     assert answer.most_points >= 30
     np.testing.assert_array_equal(np.isnan(answer.directions), np.isnan(full))
@@ -236,7 +248,7 @@ MASKS = np.array(list(itertools.product([0.0, 1.0], repeat=2)))
 
 
 def test_samples_have_the_law_of_the_pair():
-    sample = observed.pair_sample(KEY, 4000, MEAN, np.array([[1.0, 0], [0.7, 0.4]]), 4.0)
+    sample = fits.pair_sample(KEY, 4000, MEAN, np.array([[1.0, 0], [0.7, 0.4]]), 4.0)
     labels = np.asarray(sample.labels)
     assert labels.sum() == 2000
     noise = np.asarray(sample.features) - (2 * labels[:, None] - 1) * MEAN
@@ -244,7 +256,7 @@ def test_samples_have_the_law_of_the_pair():
     for values in (white[0], white[1], (white[0] + white[1]) / np.sqrt(2)):
         assert stats.kstest(values, stats.norm.cdf).pvalue > 1e-6
     np.testing.assert_array_equal(
-        observed.signed_points(sample.features, sample.labels)[2000:],
+        fits.signed_points(sample.features, sample.labels)[2000:],
         -np.asarray(sample.features)[2000:],
     )
 
@@ -252,14 +264,14 @@ def test_samples_have_the_law_of_the_pair():
 @pytest.mark.parametrize("tangent", [1e-3, 1e-6, 1e-9, 1e-12])
 def test_small_angles_keep_their_digits(tangent):
     expected = tangent**2 / 2 * (1 - 0.75 * tangent**2)  # 1 - cos of arctan t, to t⁶
-    angle = observed.angle_deficit(np.array([1.0, tangent]), np.array([1.0, 0.0]))
+    angle = angles.angle_deficit(np.array([1.0, tangent]), np.array([1.0, 0.0]))
     # The second coordinate is rounded relatively, the first one absolutely.
     assert abs(angle - expected) <= 8 * ULP * expected + (4 * ULP) ** 2 + tangent**6
 
 
 def test_a_fit_without_a_minimiser_is_not_a_number():
     pure = (np.ones(1), np.ones(1), np.ones(1))
-    angles = observed.angle_curve(
+    deficits = angles.angle_curve(
         jax.random.split(KEY, 4),
         np.full(4, 100.0),
         MEAN,
@@ -267,9 +279,9 @@ def test_a_fit_without_a_minimiser_is_not_a_number():
         MEAN,
         *pure,
         n=6,
-        learner=observed.mixup_weights,
+        learner=angles.mixup_weights,
     )
-    assert np.isnan(angles).all()
+    assert np.isnan(deficits).all()
 
 
 THREE = np.array([2.0, 0.5, -1.0])
@@ -282,7 +294,7 @@ def three_masks(key):
 
 def test_exchangeable_masks_are_aligned_on_average_only():
     # σ_k² ∝ μ_k²: no single mask is aligned, their law is.
-    verdict = observed.check_alignment(three_masks, THREE, np.diag(THREE**2), 1.0, KEY, draws=300)
+    verdict = alignment.check_alignment(three_masks, THREE, np.diag(THREE**2), 1.0, KEY, draws=300)
     assert not verdict.refuted
     assert 1e-3 < verdict.displacement_limit < 0.2
 
@@ -291,12 +303,14 @@ def test_one_pair_of_matrices_for_all_draws_is_aligned():
     def one_pair(_):
         return 0.3 * np.eye(3), 0.7 * np.eye(3), 0.8
 
-    assert not observed.check_alignment(one_pair, THREE, np.diag([1.0, 2.0, 3.0]), 1.0, KEY).refuted
+    assert not alignment.check_alignment(
+        one_pair, THREE, np.diag([1.0, 2.0, 3.0]), 1.0, KEY
+    ).refuted
 
 
 def test_p_values_of_an_aligned_law_are_uniform():
     values = [
-        observed.check_alignment(
+        alignment.check_alignment(
             three_masks, THREE, np.diag(THREE**2), 1.0, jax.random.key(seed), draws=300
         ).p_value
         for seed in range(20)
@@ -308,41 +322,63 @@ MASK_LAW = (MASKS, np.full(4, 0.25), MASKS.mean(axis=1))
 
 
 def test_augmentation_accuracies_are_those_of_the_fits():
-    sample = observed.pair_sample(KEY, 40, MEAN, FACTOR, 1.0)
+    sample = fits.pair_sample(KEY, 40, MEAN, FACTOR, 1.0)
     data = np.asarray(sample.features), np.asarray(sample.labels)
     keys = jax.random.split(KEY, 3)
-    answer = observed.augmentation_accuracies(keys, *data, 6, 1e-2, NODES, WEIGHTS, *MASK_LAW)
+    answer = angles.augmentation_accuracies(keys, *data, 6, 1e-2, NODES, WEIGHTS, *MASK_LAW)
     for values in answer:
         correct = np.asarray(values) * 34
         assert np.all(np.abs(correct - np.round(correct)) <= 64 * ULP)
     # Without mixing and with everything kept, all three are one classifier.
     unmixed = (np.ones(3), WEIGHTS, np.ones((4, 2)), np.full(4, 0.25), np.ones(4))
-    same = observed.augmentation_accuracies(keys, *data, 6, 1e-2, *unmixed)
+    same = angles.augmentation_accuracies(keys, *data, 6, 1e-2, *unmixed)
     np.testing.assert_array_equal(same.erm, same.mixup)
     np.testing.assert_array_equal(same.erm, same.masks)
     np.testing.assert_array_equal(same.erm, answer.erm)
     # Points far apart are all classified correctly, held out or not.
-    far = observed.augmentation_accuracies(
+    far = angles.augmentation_accuracies(
         keys, data[0] + 50 * (2 * data[1][:, None] - 1), data[1], 6, 1e-2, NODES, WEIGHTS, *MASK_LAW
     )
     np.testing.assert_array_equal(far.erm, np.ones(3))
 
 
 def test_digits_are_centred_images_of_two_kinds():
-    digits = observed.digit_pair(3, 8)
+    digits = angles.digit_pair(3, 8)
     assert digits.features.shape == (357, 64)
     assert digits.labels.sum() == 174
     assert np.abs(digits.features.mean(axis=0)).max() <= 357 * ULP
     assert np.abs(digits.features).max() <= 1
 
 
-@given(st.integers(8, 200), st.integers(0, 2**32 - 1))
-def test_median_band_is_made_of_order_statistics_that_enclose_the_median_often_enough(runs, seed):
-    values = np.random.default_rng(seed).normal(size=(2, runs))
-    middle, low, high = median_band(values)
-    assert np.array_equal(middle, np.median(values, axis=1))
-    below = (values < low[:, None]).sum(axis=1)
-    assert np.all(below == (values > high[:, None]).sum(axis=1))
-    # The band misses the median when at most `below` values fall on one side of it.
-    assert 2 * stats.binom.cdf(below[0], runs, 0.5) <= 0.01
-    assert 2 * stats.binom.cdf(below[0] + 1, runs, 0.5) > 0.01
+SUMMED = 4096 * ULP  # a positive quadrature of at most a few thousand nodes, relative to itself
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.05, 0.3, 1.0, 3.0, 50.0, 1000.0])
+@pytest.mark.parametrize("centre", [-7.0, 0.0, 2.5])
+def test_the_quadrature_is_exact_for_logistic_functions(centre, scale):
+    for function, exact in (
+        (expit, lambda z: 1 / (1 + mpmath.exp(-z))),
+        (lambda z: np.logaddexp(0, z), lambda z: mpmath.log1p(mpmath.exp(z)) if z < 700 else z),
+        (lambda z: expit(z) * expit(-z), lambda z: 1 / (4 * mpmath.cosh(z / 2) ** 2)),
+    ):
+        breaks = sorted({-12.0, -centre / scale, 12.0}) if scale > 1.5 else [-12.0, 0.0, 12.0]
+        if scale > 1.5:
+            breaks = sorted(
+                {*breaks, *(-centre / scale + step / scale for step in (-40, -8, 8, 40))}
+            )
+            breaks = [point for point in breaks if -12 <= point <= 12]
+        expected = mpmath.quad(
+            lambda t, exact=exact: exact(centre + scale * t) * mpmath.npdf(t), breaks
+        )
+        scale_of_terms = 1 + abs(centre) + scale
+        found = gaussian_expectation(function, centre, scale)
+        assert float(abs(found - expected)) <= SUMMED * scale_of_terms
+
+
+@pytest.mark.parametrize("log_n", [np.log(2), 1.0, 7.3, 40.0, 240.0, 5000.0])
+def test_the_finite_radius_leaves_one_point_beyond(log_n):
+    radius = rates.finite_sample_radius(reference_pair(20.0), log_n)
+    with mpmath.workdps(40):
+        tail = mpmath.log(mpmath.ncdf(-mpmath.mpf(radius) * mpmath.sqrt(20)))
+    # d log Q / d r is at most about the exponent twice over, relative to the radius.
+    assert float(tail) == pytest.approx(-log_n, rel=128 * ULP, abs=128 * ULP)

@@ -1,20 +1,22 @@
-"""What the figures simulate. Apart from the drawing, so that a change to a drawing does not throw
-its data away.
+"""What the figures simulate, and the pairs of classes that they draw. Apart from the drawing, so
+that a change to a drawing does not throw its data away.
 """
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key, ScalarLike
 
-from sims import mixup as observed
-from theory import mixup as predicted
+from sims.mixup import angles, fits, margins
+from theory.mixup import population
+from theory.mixup.classes import GaussianPair, MixingLaw
+from theory_on_trial.figures.replicates import replicates
 
 AUGMENTATIONS = ("no augmentation", "Mixup", "masks")
 LabelLaw = Literal["balanced", "random"]
-
 _NODES = 8  # of the quadrature over λ, 4 after folding: the weights are right to 1e-6
 _PIXELS = 2  # side of the squares that boxes of the images are made of
 _POOL = 2000  # points of the two moons, nearly all of them to test on
@@ -38,17 +40,15 @@ def learnt_weights(
     _, learner_key = jax.random.split(key)
     sample = training_sample(key, n, mean, covariance, label_law, separability)
     if learner == "erm":
-        return observed.erm_weights(learner_key, *sample)
+        return angles.erm_weights(learner_key, *sample)
     if learner == "mixup":
-        return observed.mixup_weights(
-            learner_key, *sample, *folded(predicted.MixingLaw.beta(alpha, _NODES))
-        )
+        return angles.mixup_weights(learner_key, *sample, *folded(MixingLaw.beta(alpha, _NODES)))
     if learner == "sampled":
-        return observed.sampled_mixup_weights(learner_key, *sample, alpha)
+        return angles.sampled_mixup_weights(learner_key, *sample, alpha)
     if learner == "masks":
-        masks = predicted.all_masks(len(mean))
+        masks = population.all_masks(len(mean))
         equal = np.full(len(masks), 1 / len(masks))
-        return observed.mask_weights(
+        return angles.mask_weights(
             learner_key, *sample, masks.astype(float), equal, masks.mean(axis=1)
         )
     if learner == "lda":
@@ -65,17 +65,15 @@ def training_sample(
     covariance: tuple[tuple[float, ...], ...],
     label_law: LabelLaw,
     separability: ScalarLike,
-) -> observed.PairSample:
+) -> fits.PairSample:
     """The sample that `learnt_weights` of this key is fitted to."""
     data_key, _ = jax.random.split(key)
-    factor = observed.covariance_factor(np.array(covariance))
-    return observed.pair_sample(
-        data_key, n, jnp.array(mean), factor, separability, labels=label_law
-    )
+    factor = fits.covariance_factor(np.array(covariance))
+    return fits.pair_sample(data_key, n, jnp.array(mean), factor, separability, labels=label_law)
 
 
 def folded(
-    law: predicted.MixingLaw,
+    law: MixingLaw,
 ) -> tuple[Float[np.ndarray, " half"], Float[np.ndarray, " half"], Float[np.ndarray, " half"]]:
     """Nodes, weights and input weights of a symmetric law's half below 1/2: the same loss at half
     the cost.
@@ -104,26 +102,26 @@ def tail_direction(
     n_kept: int,
     separability: ScalarLike,
     log_n: ScalarLike,
-) -> observed.TailDirection:
+) -> margins.TailDirection:
     """Direction found without augmentation on n = round(e^log_n) points, from the farthest `n_kept`
     of them.
     """
-    factor = observed.covariance_factor(np.array(covariance))
-    return observed.tail_direction(key, log_n, jnp.array(mean), factor, separability, n_kept)
+    factor = fits.covariance_factor(np.array(covariance))
+    return margins.tail_direction(key, log_n, jnp.array(mean), factor, separability, n_kept)
 
 
-def digit_accuracies(key: Key[Array, ""], n: int, ridge: ScalarLike) -> observed.Accuracies:
+def digit_accuracies(key: Key[Array, ""], n: int, ridge: ScalarLike) -> angles.Accuracies:
     """Accuracies on held-out handwritten 3 and 8 after training on n of them without and with
     augmentation.
 
     Mixup with λ uniform; masks that cut out one of all boxes of 2 x 2 pixels, with equal
     probabilities.
     """
-    digits = observed.digit_pair(3, 8)
+    digits = angles.digit_pair(3, 8)
     masks = box_masks()
     equal = np.full(len(masks), 1 / len(masks))
-    law = folded(predicted.MixingLaw.beta(1.0, _NODES))
-    accuracies = observed.augmentation_accuracies(
+    law = folded(MixingLaw.beta(1.0, _NODES))
+    accuracies = angles.augmentation_accuracies(
         key[None],
         jnp.array(digits.features),
         jnp.array(digits.labels),
@@ -134,13 +132,13 @@ def digit_accuracies(key: Key[Array, ""], n: int, ridge: ScalarLike) -> observed
         equal,
         masks.mean(axis=1),
     )
-    return observed.Accuracies(*(values[0] for values in accuracies))
+    return angles.Accuracies(*(values[0] for values in accuracies))
 
 
 def box_masks() -> Bool[np.ndarray, "boxes pixels"]:
     """All boxes of an 8 x 8 image that are made of whole squares of 2 x 2 pixels."""
     side = 8 // _PIXELS
-    coarse = predicted.box_masks(side, side).reshape(-1, side, side)
+    coarse = population.box_masks(side, side).reshape(-1, side, side)
     return np.kron(coarse, np.ones((1, _PIXELS, _PIXELS), bool)).reshape(len(coarse), 64)
 
 
@@ -221,3 +219,64 @@ def moon_network(
     )
     correct = (score(network, points[test]) > 0) == (targets[test] == 1)
     return {"accuracy": correct.mean(), "score": score(network, grid), "train": train}
+
+
+class Shape(NamedTuple):
+    """Mean μ and noise shape Σ of a pair of classes, as hashable tuples."""
+
+    mean: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...]
+
+    def pair(self, separability: float | int) -> GaussianPair:
+        """The pair at separability κ."""
+        return GaussianPair(np.array(self.mean), np.array(self.covariance), separability)
+
+
+REFERENCE = Shape((1.0, 1.0), ((0.2, 0.0), (0.0, 1.8)))
+"""Two classes in the plane whose mean is far from an eigenvector of Σ: cos(μ, b) = .78, m² = 5.56.
+"""
+
+
+def uniform_masks(
+    dim: int,
+) -> tuple[Bool[np.ndarray, "masks dim"], Float[np.ndarray, " masks"], Float[np.ndarray, " masks"]]:
+    """All masks of `dim` coordinates, their equal probabilities, and the shares of coordinates
+    kept, their labels.
+    """
+    masks = population.all_masks(dim)
+    return masks, np.full(len(masks), 1 / len(masks)), masks.mean(axis=1)
+
+
+def fitted(
+    learner: str,
+    n: int,
+    separabilities: Sequence[float] | Float[np.ndarray, " kappas"],
+    runs: int,
+    shape: Shape = REFERENCE,
+    alpha: float = 1.0,
+    labels: LabelLaw = "balanced",
+) -> Float[np.ndarray, "kappas runs dim"]:
+    """Weights found on `runs` samples of n points for every κ, the same samples for all learners.
+
+    Raises `RuntimeError` if a fit did not converge.
+    """
+    static = {"learner": learner, "n": n, **shape._asdict(), "alpha": alpha, "label_law": labels}
+    grid = {"separability": [float(value) for value in separabilities]}
+    data = replicates(learnt_weights, runs, static, grid, common=["learner", "alpha"])
+    weights = data["learnt_weights"].transpose("separability", "seed", ...).values
+    if not np.isfinite(weights).all():
+        failures = int((~np.isfinite(weights)).any(axis=-1).sum())
+        raise RuntimeError(
+            f"{failures} of {weights.shape[0] * runs} fits of {learner} at n = {n} did not converge"
+        )
+    return weights
+
+
+def deficits(
+    weights: Float[np.ndarray, "*cells dim"], target: Float[np.ndarray, " dim"]
+) -> Float[np.ndarray, "*cells"]:
+    """1 - cos between weights and a target direction, without cancellation."""
+    chord = weights / np.linalg.norm(weights, axis=-1, keepdims=True) - target / np.linalg.norm(
+        target
+    )
+    return (chord**2).sum(axis=-1) / 2
