@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import entr
 
 from paper_checks.test_mixup import mixture_pair
-from sims.mixup import fits, programs
+from sims.mixup import fits
 from theory.mixup import rates
 from theory.mixup.classes import MixingLaw, one_minus_cosine
 from theory_on_trial import claim, derived
@@ -180,10 +180,10 @@ def minima(points, labels):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            program = programs.mixup_program(*arguments)
+            program = fits.mixup_program(*arguments)
         except ValueError:
             return None
-    mixtures = programs.mixed_rows(*arguments)
+    mixtures = fits.mixed_rows(*arguments)
     weights = mixup_weights(points, labels)
     certificate = rates.entropy_certificate(*mixtures, weights)
     # Any other w' loses at most |w' - w| times the gradient: twice |w| is room for every candidate.
@@ -206,9 +206,9 @@ def uniqueness(points, labels):
     settings += [(points[:2], labels[[0, -1]], soft, 0), (np.abs(points), one_class, soft, 0)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one class alone is what is on trial
-        mixes = [programs.mixed_rows(rows, ones, *law) for rows, ones, law, _ in settings]
+        mixes = [fits.mixed_rows(rows, ones, *law) for rows, ones, law, _ in settings]
     return [
-        (int(programs.has_one_minimiser(mix.rows, mix.labels)), *s[3:])
+        (int(fits.has_one_minimiser(mix.rows, mix.labels)), *s[3:])
         for mix, s in zip(mixes, settings, strict=True)
     ]
 

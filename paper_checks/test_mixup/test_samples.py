@@ -16,7 +16,7 @@ from paper_checks.test_mixup import (
     reference_pair,
     uniform_lambdas,
 )
-from sims.mixup import angles, fits, programs
+from sims.mixup import angles, fits
 from sims.wishart import bartlett_factor
 from theory.mixup import population, rates
 from theory.mixup.classes import GaussianPair, MixingLaw
@@ -301,7 +301,7 @@ def weighted_fit(points, labels, share=0.5):
     row's gradient. Newton from zero; gradients and masses are [nodes, first point, second point],
     those of the law left out.
     """
-    rows, mixed_labels, _ = programs.mixed_rows(
+    rows, mixed_labels, _ = fits.mixed_rows(
         points, labels, LAW.nodes, LAW.weights, LAW.input_weights
     )
     n = len(points)

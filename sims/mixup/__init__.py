@@ -2,6 +2,6 @@
 Bayes direction?
 
 `fits` draws samples and minimises the losses of Mixup and masks, `margins` those without
-augmentation, for up to e^600 points. `angles` has their angles to the Bayes direction, `alignment`
-a test of any affine mixing, and `programs` second routes by other solvers.
+augmentation, for up to e^600 points. `angles` has their angles to the Bayes direction, and
+`alignment` a test of any affine mixing.
 """

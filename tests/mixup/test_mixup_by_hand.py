@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import linprog, nnls
 from scipy.special import expit
-from theory_instances import reference_pair
 
+from paper_checks.test_mixup import reference_pair
 from sims.mixup import alignment, angles, fits, margins
 from theory.mixup import rates
 from theory.mixup.population import gaussian_expectation

@@ -5,20 +5,37 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from theory_instances import (
-    CONDITION,
-    ROUNDING,
-    UNIFORM,
-    gaussian_pairs,
-    random_covariance,
-    reference_pair,
-)
 
 from own_data.mixup import AngleCurves, samples_needed, samples_needed_on
+from paper_checks.test_mixup import reference_pair
 from sims.mixup import angles, fits
 from theory.mixup import rates
 from theory.mixup.classes import GaussianPair, MixingLaw
 
+ROUNDING = 2.0**-53
+CONDITION = 40.0  # no covariance drawn here is worse conditioned
+
+
+def random_covariance(rng, dim):
+    axes, _ = np.linalg.qr(rng.normal(size=(dim, dim)))
+    covariance = (axes * rng.uniform(0.2, 8, dim)) @ axes.T
+    return (covariance + covariance.T) / 2
+
+
+@st.composite
+def gaussian_pairs(draw, least_dim=2, most_dim=8, separabilities=(0.2, 8.0)):
+    """A pair whose mean has no small coordinate, nor too much signal for the loss without
+    augmentation.
+    """
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dim = draw(st.integers(least_dim, most_dim))
+    mean = rng.uniform(0.3, 1.5, dim) * rng.choice([-1.0, 1.0], dim)
+    covariance = random_covariance(rng, dim)
+    signal = mean @ np.linalg.solve(covariance, mean)
+    return GaussianPair(mean / np.sqrt(signal), covariance, draw(st.floats(*separabilities)))
+
+
+UNIFORM = MixingLaw.beta(1.0)
 few = settings(deadline=None, derandomize=True, max_examples=10)
 COARSE = MixingLaw.beta(1.0, 6)
 TARGETS = st.floats(0.8, 0.999)
