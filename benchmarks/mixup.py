@@ -72,7 +72,7 @@ def newton_step(features, labels, parameters):
 def ours() -> Fit:
     import jax
 
-    from sims.mixup import fit_mixup
+    from sims.mixup.fits import fit_mixup
     from theory_on_trial.base.mapping import map_cells
 
     jax.config.update("jax_enable_x64", True)
