@@ -16,6 +16,15 @@ Edges: as α → 0, θ is 1 and nothing is moved. With a single point there is n
 Paper: it reads Mixup as training on shrunk data with random perturbations, and derives its
 regularising and calibrating effects. Here are the shrunk points and the noise.
 
+Abstract:
+
+- Statement 1: Mixup is training on transformed data with random perturbations. Holds: same_loss,
+  shrunk_points, noise_covariance, moments.
+- Statement 2: a model should see transformed data when it is used. Not on trial. No model is
+  trained here.
+- Statement 3: the perturbation smooths labels and lowers the Lipschitz constant. Not on trial. Only
+  its covariance is.
+
 Read: the abstract. Recalled and derived again here: the shrunk points, the covariance of the noise.
 Derived here: closed forms of the moments of θ. Not claimed: calibration.
 

@@ -17,6 +17,14 @@ differ by less than one, and the expansion diverges for scores far apart.
 Paper: it reads Mixup as a regulariser that depends on the data, and derives robustness to
 adversarial attacks and a generalisation bound. Here is the form of the loss.
 
+Abstract:
+
+- Statement 1: minimising Mixup's loss nearly minimises an upper bound of the loss under attacks.
+  Not on trial. Only the terms of the loss are.
+- Statement 2: Mixup is a regularisation that adapts to the data. Holds: unmixed_labels, moments,
+  expansion.
+- Statement 3: this regularisation reduces overfitting. Not on trial. No bound of a complexity is.
+
 Read: the abstract. Recalled and derived again here: the three terms, and that labels can be left
 unmixed. Derived here: that the third order cancels, so that the remainder is of the fourth.
 Not claimed: robustness, the bound.

@@ -18,6 +18,14 @@ mixtures coincide is decided in exact rational arithmetic.
 Paper: it calls such meetings "manifold intrusion", and learns the policy of mixing in order to
 avoid them. Here is what intrusion costs.
 
+Abstract:
+
+- Statement 1: Mixup asks for local linearity beyond the data. In part: local_linear,
+  soft_label_linear. For affine functions.
+- Statement 2: where synthetic labels conflict with others, Mixup underfits. Holds: intrusion.
+- Statement 3: policies of mixing that are learned avoid this and classify better. Not on trial.
+  No network is trained here.
+
 Read: the abstract. Recalled: the phenomenon. Derived here: the size of the gap, the squared
 losses. Not claimed: the learned policies.
 

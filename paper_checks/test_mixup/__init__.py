@@ -2,8 +2,8 @@
 2306.00267.
 
 Only its abstract could be read, so no claim bears a theorem number or constant of it: on trial are
-the abstract's statements, in the sharper forms derived here. Labels are fair coins, points N(+-μ, Σ / κ), b = Σ^-1 μ the Bayes direction, m^2 = μ' b, a = κ m^2,
-ε a target for 1 - cos.
+the abstract's statements, in the sharper forms derived here. Labels are fair coins, points
+N(+-μ, Σ / κ), b = Σ^-1 μ the Bayes direction, m^2 = μ' b, a = κ m^2, ε a target for 1 - cos.
 """
 
 from typing import Annotated
