@@ -424,7 +424,7 @@ def test_sampled_lambda(trial, separability: Large, n: Size = 80):
         controls={"λ averaged": base, "twice": base + 2 * increment},
         control_processes={"λ averaged in training": chord(separability, n)},
         first=512,
-        most=12_000,
+        most=40_000,
     )
 
 
