@@ -71,7 +71,7 @@ THEORY = {
         ["lda_efficiency", "lda_rate", "limit_curvatures", "limit_scale", "mask_limit_scale"],
         POSITIVE,
     ),
-    **dict.fromkeys(["mixup_efficiency", "mixup_samples", "relative_newton_step"], POSITIVE),
+    **dict.fromkeys(["mixup_efficiency", "mixup_samples"], POSITIVE),
     **dict.fromkeys(["sampled_lambda_coefficient", "scalar_minimiser"], POSITIVE),
 }
 TOOL = {

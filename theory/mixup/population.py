@@ -297,16 +297,6 @@ def newton_minimiser(loss: ExpectedLoss) -> Float[np.ndarray, " dim"]:
     raise RuntimeError(_TOO_FLAT)
 
 
-@guarded
-def relative_newton_step(loss: ExpectedLoss, weights: Direction) -> float:
-    """|H^-1 gradient| / |w| in the norm of the mean noise covariance: zero only at the minimiser,
-    however flat.
-    """
-    step = np.linalg.solve(loss.hessian(weights), loss.gradient(weights))
-    metric = np.tensordot(loss.probabilities, loss.covariances, 1)
-    return float(np.sqrt((step @ metric @ step) / (weights @ metric @ weights)))
-
-
 class LimitCurvature(NamedTuple):
     """Second derivatives of the Mixup loss at infinite separability; dimensionless and positive."""
 
