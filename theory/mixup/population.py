@@ -21,7 +21,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.mixup.classes import Direction, GaussianPair, Lambdas, Masks, Masses, MixingLaw
+from theory.mixup.classes import GaussianPair, Lambdas, Masks, Masses, MixingLaw
 from theory_on_trial.contract import (
     COVARIANCE,
     PROBABILITIES,
