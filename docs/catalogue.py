@@ -2,7 +2,7 @@
 
 Everything comes from the sources when it is asked for: sentences from the pages of `docs/papers` and
 from the modules of papers on one page, counts from the claims. Nothing is run.
-`python docs/catalogue.py` prints the table of counts that README.md shows.
+`python docs/catalogue.py` prints the table of counts and the sentence on abstracts that README.md shows.
 """
 
 import re
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from theory_on_trial import claims
 from theory_on_trial.page.typeset import typeset
-from theory_on_trial.repository import outline
+from theory_on_trial.repository import abstract, outline
 
 ROOT = Path(__file__).parent.parent
 BRIEFS = "briefs."
@@ -87,7 +87,7 @@ def _in_full(name: str) -> Entry:
 
 
 def _on_one_page(name: str) -> Entry:
-    text = outline.docstring(name, ROOT)
+    text = abstract.without(outline.docstring(name, ROOT))
     paragraphs = text.split("\n\n")
     reference, sentence, *about = (" ".join(paragraph.split()) for paragraph in paragraphs)
     last, _, topic = about[-1].partition("Topic: ")
@@ -186,8 +186,13 @@ def sums() -> str:
     own, derived, refuted = counts(catalogue())
     return (
         f"{len(catalogue())} papers: {own} statements of the papers hold, {derived} statements "
-        f"that were derived here hold, and {refuted} published statements are refuted."
+        f"that were derived here hold, and {refuted} published statements are refuted. {told()}"
     )
+
+
+def told() -> str:
+    """Return what became of the statements of the papers' abstracts, in one sentence."""
+    return abstract.summed([entry.name for entry in catalogue()], ROOT)
 
 
 def gallery(prefix: str = "") -> str:
@@ -239,4 +244,4 @@ def in_html(text: str) -> str:
 
 
 if __name__ == "__main__":
-    print(table())
+    print(table(), "", told(), sep="\n")

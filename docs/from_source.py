@@ -1,6 +1,6 @@
 """Hook of the site: what its pages say about claims and figures comes from the sources.
 
-A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- gallery -->`,
+A page says `<!-- abstract -->`, `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- gallery -->`,
 `<!-- table -->`, `<!-- sums -->` or `<!-- guide -->` where the text belongs, and
 `<!-- include PATH -->` where a file of the repository does. The pages of `docs/papers` enter the
 navigation by themselves, and those of papers on one page are made here, so that a new paper touches
@@ -37,7 +37,7 @@ from theory_on_trial import Claim, claims
 from theory_on_trial.figures.drawing import figures
 from theory_on_trial.ledger import brief, proved_for
 from theory_on_trial.page.typeset import typeset
-from theory_on_trial.repository import outline
+from theory_on_trial.repository import abstract, outline
 
 LEDGERS = [ROOT / "build" / "ledger.json", *sorted((ROOT / "records" / "ledgers").glob("*h200*"))]
 PAGES = sorted((ROOT / "docs" / "papers").glob("*.md"))
@@ -92,6 +92,7 @@ def brief_page(entry: Entry) -> str:
         f"# {entry.title}",
         plain(entry.reference),
         f"<blockquote><p>{only}{typeset(entry.read)}</p></blockquote>" * bool(entry.read),
+        "<!-- abstract -->",
         *(f"<p>{typeset(paragraph)}</p>" for paragraph in (entry.sentence, *entry.about)),
         "## Claims",
         "<!-- claims -->",
@@ -126,6 +127,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Replace the markers of a page."""
     paper = f"{BRIEFS * page.file.src_uri.startswith('papers/briefs/')}{page.file.name}"
     makers = {
+        "abstract": lambda: abstract_list(paper),
         "claims": lambda: claims_table(paper),
         "errata": lambda: errata_table(paper),
         "figures": lambda: figures_list(paper),
@@ -142,6 +144,27 @@ def included(path: str) -> str:
     """Return a file of the repository as a block of code, its path as the title."""
     return (
         f'```{Path(path).suffix[1:]} title="{path}"\n{(ROOT / path).read_text(encoding="utf-8")}```'
+    )
+
+
+def abstract_list(paper: str) -> str:
+    """Return the statements of a paper's abstract with their answers and claims; "" without any."""
+    told = abstract.sentences(paper, ROOT)
+    if not told:
+        return ""
+    known = {claim.id: claim for claim in claims(paper)}
+    lines = []
+    for each in told:
+        behind = ", ".join(reference(known[claim]) for claim in each.claims if claim in known)
+        more = f" {typeset(each.more)}" * bool(each.more)
+        place = " · ".join(filter(None, [escape(each.place), behind]))
+        lines.append(
+            f"<li><strong>{each.answer.capitalize()}</strong>: {typeset(each.words)}{more} "
+            f"<small>{place}</small></li>"
+        )
+    return (
+        f"## The abstract, statement by statement\n\n<p>{abstract.summed([paper], ROOT)}</p>\n"
+        f"<ul>{''.join(lines)}</ul>\n"
     )
 
 
@@ -202,7 +225,7 @@ def errata_table(paper: str) -> str:
     nothing of the kind.
     """
     rows = [
-        f"<tr><td>{typeset(c.as_published.says)}<br><small>{escape(str(c.as_published))}</small></td>"
+        f"<tr><td>{typeset(c.as_published.published)}<br><small>{escape(str(c.as_published))}</small></td>"
         f"<td>{typeset(c.statement)}<br><small>{reference(c)}</small></td></tr>"
         for c in claims(paper)
         if c.as_published is not None and not c.published_form

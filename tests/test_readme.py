@@ -35,11 +35,18 @@ def test_the_first_claim_prints_what_the_page_says(tmp_path):
     assert written == fresh
 
 
+@pytest.mark.every_paper
 def test_the_table_of_statements_counts_those_of_the_code():
     table = runpy.run_path(str(ROOT / "docs" / "catalogue.py"))["table"]()
     assert table in README, f"README.md must have this table (python docs/catalogue.py):\n{table}"
     papers = table.splitlines()[-1].split(" | ")[1]
     assert f"holds the plugin and {papers} machine-learning theory papers" in README
+
+
+def test_the_sums_of_the_abstracts_are_those_of_the_checks():
+    sentence = runpy.run_path(str(ROOT / "docs" / "catalogue.py"))["told"]()
+    text = " ".join(README.split())
+    assert sentence in text, f"README.md must say (python docs/catalogue.py): {sentence}"
 
 
 FINDINGS = {

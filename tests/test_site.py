@@ -55,6 +55,14 @@ def test_a_paper_on_one_page_reads_as_it_is_written(entry):
     assert ("Only the abstract was read." in text) == entry.only_abstract
 
 
+def test_the_abstract_stands_before_the_claims_with_links_to_them():
+    page = rendered("<!-- abstract -->\n\n## Claims\n", "papers/naive_bayes_vs_logistic.md")
+    assert "<strong>Not on trial</strong>: on pre-trained vision models" in page
+    assert '<autoref identifier="paper_checks.test_naive_bayes' in page
+    assert "<code>psi_conjugate</code>" in page
+    assert rendered("<!-- abstract -->", "papers/briefs/nothing.md").strip() == ""
+
+
 def test_the_gallery_has_a_card_for_each_paper_with_its_counts():
     page = rendered("<!-- gallery -->", "gallery.md")
     read = words(page)

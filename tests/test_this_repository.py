@@ -9,7 +9,7 @@ import pytest
 from theory_on_trial import claims
 from theory_on_trial.command import main
 from theory_on_trial.page.typeset import typeset
-from theory_on_trial.repository import outline
+from theory_on_trial.repository import abstract, outline
 
 
 def test_figures_are_handed_over(capsys):
@@ -23,6 +23,12 @@ def test_the_outline_is_what_registration_finds(paper):
     assert {k: set(v) for k, v in outline.settings(paper).items()} == {
         c.id: set(c.settings) for c in claims(paper)
     }
+
+
+@pytest.mark.parametrize("paper", outline.papers())
+def test_the_statements_of_the_abstract_have_answers_that_claims_bear(paper):
+    assert abstract.sentences(paper), f"{paper} does not list its abstract"
+    assert abstract.faults(paper) == []
 
 
 @pytest.mark.parametrize("paper", outline.papers())

@@ -16,11 +16,15 @@ from theory_on_trial.laws import (
     Asymptotic,
     Bernoulli,
     Bounded,
+    BoundedMoment,
     Normal,
     NormalVariance,
     RatioOfMeans,
+    SubGamma,
     SubGaussian,
     Symmetric,
+    TailDistance,
+    TotalVariation,
 )
 
 ALPHA = 0.1
@@ -63,6 +67,10 @@ SAMPLED = {
     "sub-Gaussian": (SubGaussian(1.0), lambda g, m: g.choice([-1.0, 1.0], m), 0.0, 0.3),
     "symmetric": (Symmetric(), lambda g, m: g.standard_t(2, m), 0.0, 0.4),
     "asymptotic": (Asymptotic(), lambda g, m: g.standard_exponential(m), 1.0, 0.25),
+    "moment": (BoundedMoment(20 / 9), lambda g, m: g.pareto(2.5, m), 2 / 3, 0.4),
+    "moment, rare jumps": (BoundedMoment(0.99), lambda g, m: (g.random(m) < 0.01) * 10.0, 0.1, 0.3),
+    "sub-Gamma": (SubGamma(1, 1), lambda g, m: g.standard_exponential(m), 1.0, 0.3),
+    "sub-Gamma, counts": (SubGamma(0.2, 1 / 3), lambda g, m: g.poisson(0.2, m), 0.2, 0.15),
     "ratio": (RatioOfMeans(), lambda g, m: 3 + g.standard_normal((m, 2)), 1.0, 0.1),
 }
 
@@ -131,6 +139,53 @@ def test_the_level_of_laws_of_samples(two, off):
         assert counts["REFUTED" if off > 1 else "VERIFIED"] >= 0.9 * RUNS
 
 
+def distances(law, draw, margin):
+    counts = {"VERIFIED": 0, "REFUTED": 0, "INCONCLUSIVE": 0}
+    prediction = Prediction(0.0, margin, side="at most")
+    for run in range(RUNS):
+        rng = np.random.default_rng([85, run])
+        finding = evidence.mean(
+            lambda m, rng=rng: draw(rng, m),
+            prediction,
+            {},
+            law=law,
+            looks=plan(law, prediction, 32, None, ALPHA),
+            alpha=ALPHA,
+        )
+        counts[finding.outcome] += 1
+    return counts
+
+
+@pytest.mark.parametrize("off", OFF)
+def test_the_level_of_a_finite_set(off):
+    """Eight outcomes, half of them likelier: the total variation is what was moved."""
+    margin = 0.12
+    moved = np.repeat([1, -1], 4) * off * margin / 4
+    law = TotalVariation({outcome: 1 / 8 for outcome in range(8)})
+    counts = distances(law, lambda g, m: g.choice(8, m, p=1 / 8 + moved), margin)
+    assert counts["VERIFIED" if off > 1 else "REFUTED"] <= most_allowed(RUNS)
+    if off in (0.0, 3.0):
+        assert counts["REFUTED" if off > 1 else "VERIFIED"] >= 0.9 * RUNS
+
+
+@pytest.mark.parametrize("off", OFF)
+def test_the_level_of_tails(off):
+    """A uniform law whose lower tail of 0.05 is heavier, by a share that is known; its cdf is off by
+    .075 at most, at three margins.
+    """
+    margin = 0.5
+    heavy = 0.05 * (1 + off * margin)
+
+    def draw(rng, m):
+        u = rng.random(m)
+        return np.where(u < heavy, u / heavy * 0.05, 0.05 + (u - heavy) / (1 - heavy) * 0.95)
+
+    counts = distances(TailDistance(lambda x: np.clip(x, 0, 1), 0.05), draw, margin)
+    assert counts["VERIFIED" if off > 1 else "REFUTED"] <= most_allowed(RUNS)
+    if off in (0.0, 3.0):
+        assert counts["REFUTED" if off > 1 else "VERIFIED"] >= 0.9 * RUNS
+
+
 def test_columns_that_oppose_each_other_are_no_independent_routes():
     def opposed(m):
         u = np.random.default_rng(3).random(m)
@@ -193,6 +248,9 @@ def test_looks_grow_by_a_tenth_in_steps():
         (NormalVariance(), lambda g, m: g.standard_normal(m), 1.0, 0.05, 24_323, 1.5),
         (Normal(), lambda g, m: g.standard_normal(m), 0.0, 0.1, 3040, 1.55),
         (Symmetric(), lambda g, m: g.standard_t(3, m), 0.0, 0.1, 9120, 1.0),
+        (BoundedMoment(3), lambda g, m: g.standard_t(3, m), 0.0, 0.1, 9120, 1.45),
+        (BoundedMoment(20 / 9), lambda g, m: g.pareto(2.5, m), 2 / 3, 0.1, 6756, 1.5),
+        (SubGamma(1 / 12, 1 / 6), lambda g, m: g.random(m), 0.5, 0.05, 1013, 1.75),
     ],
 )
 def test_decisions_take_little_more_than_walds_limit(law, draw, truth, margin, wald, most_times):

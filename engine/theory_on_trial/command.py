@@ -89,7 +89,10 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--kind", choices=KINDS, help="only claims of this kind")
 
     showing = command(
-        "show", _show, "show a claim: its statement, its source, its settings and their defaults"
+        "show",
+        _show,
+        "show a claim: its statement, its source, its settings and their defaults; or a paper: the "
+        "statements of its abstract and their answers",
     )
     _claim(showing)
 
@@ -440,6 +443,8 @@ def _list(options: argparse.Namespace) -> int:
 
 def _show(options: argparse.Namespace) -> int:
     folder = _folder(options)
+    if outline.files(options.claim, folder):
+        return _show_paper(_known_paper(options.claim, folder), folder)
     claim_id, place = _known_claim(options.claim, folder)
     facts = _collected([place.file], folder)
     matches = [claim for claim in facts if claim_id in (claim["id"], claim["id"].partition("[")[0])]
@@ -462,6 +467,19 @@ def _show(options: argparse.Namespace) -> int:
         for name, value in fields.items():
             if value is not None:
                 print(f"{name:>18}  {value}")
+    return 0
+
+
+def _show_paper(paper: str, folder: Path) -> int:
+    from theory_on_trial.repository import abstract
+
+    print(outline.title(paper, folder) or paper)
+    told = abstract.sentences(paper, folder)
+    if told:
+        print(f"The abstract. {abstract.summed([paper], folder)}")
+    for each in told:
+        print(f"  {each}")
+    print(f"claims: theory-on-trial list {paper}")
     return 0
 
 

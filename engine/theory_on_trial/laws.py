@@ -9,8 +9,9 @@ missing any *one* coordinate. Quantiles are taken with `isf`: `ppf(1 - 1e-8)` wo
 digits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -348,6 +349,198 @@ class SubGaussian:
             )
         half = self.sigma * np.sqrt(2 * np.log(2 / error) / n)
         return Enclosure(mean, mean - half, mean + half, error, "finite-n", n)
+
+
+@dataclass(frozen=True)
+class SubGamma:
+    """Samples of a *proved* variance and scale, log E exp(t (X - EX)) <= t^2 variance /
+    (2 (1 - |t| scale)) for |t| scale < 1: Bernstein's inequality at planned looks.
+
+    So it is of samples within b of their mean, with scale = b / 3 (Boucheron, Lugosi and Massart
+    2013, section 2.4), of exponential and Gamma laws (scale as theirs), and of Poisson counts
+    (scale 1 / 3). `SubGamma(variance, 0)` is `SubGaussian(sqrt(variance))`.
+    """
+
+    variance: float
+    scale: float
+    time_uniform: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.variance < np.inf:
+            raise ValueError(
+                f"SubGamma(variance, scale) needs variance > 0, got variance={self.variance}"
+            )
+        if not 0 <= self.scale < np.inf:
+            raise ValueError(f"SubGamma(variance, scale) needs scale >= 0, got scale={self.scale}")
+
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
+        """Return mean -+ (sqrt(2 variance t / n) + scale t / n) with t = log(2 / error); raise
+        `ValueError` for samples that vary more, or lie further out (asked at error / 1e5).
+        """
+        x = np.concatenate(batches)
+        mean = np.mean(x, axis=0)
+        n = len(x)
+        _check_moment(x, self.variance, 2, error)
+        t = np.log(2e5 * n * max(mean.size, 1) / error)
+        reach = np.sqrt(2 * self.variance * t) + self.scale * t
+        if np.any(np.abs(x - mean) > reach * (1 + 1 / np.sqrt(n))):
+            raise ValueError(
+                f"a sample {np.max(np.abs(x - mean)):.3g} from the mean is not "
+                f"SubGamma({self.variance:g}, {self.scale:g}): of {n} samples none lies beyond "
+                f"{reach:.3g}"
+            )
+        t = np.log(2 / error)
+        half = np.sqrt(2 * self.variance * t / n) + self.scale * t / n
+        return Enclosure(mean, mean - half, mean + half, error, "finite-n", n)
+
+
+@dataclass(frozen=True)
+class BoundedMoment:
+    """Samples of a *proved* central moment, E|X - EX|^power <= bound for a power in (1, 2], their
+    variance unless told: any tails beyond that; time-uniform.
+
+    With y = l (X - EX), 1 + y + c |y|^p has mean 1 + c l^p bound at most, and it is positive where
+    c is large enough. The logarithm of its largest monotone minorant is what a sample adds to the
+    evidence, so that a large one adds a logarithm only. With c = 1 / p that is the influence
+    function of Catoni (2012; for powers below two and looks at any time Wang and Ramdas 2023). Here
+    c is 1 / 3 for p = 2, at which the third moment does not count: a skewed law costs less. Ville
+    (1939) bounds the chance that the evidence ever reaches 2 / error. The bets l aim at `target`.
+    """
+
+    bound: float
+    power: float = 2.0
+    time_uniform: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.bound < np.inf:
+            raise ValueError(f"BoundedMoment(bound) needs bound > 0, got bound={self.bound}")
+        if not 1 < self.power <= 2:
+            raise ValueError(
+                f"BoundedMoment(bound, power) needs a power above 1 and at most 2, got "
+                f"power={self.power}"
+            )
+
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
+        """Return all means that neither bettor rejects; `ValueError` for samples that vary more.
+
+        The estimate is the middle of the two means at which a bettor of the first aim breaks even.
+        """
+        x = np.concatenate(batches)
+        _check_moment(x, self.bound, self.power, error)
+        # In units in which the bound is 1, from a place that large samples do not move.
+        unit = self.bound ** (1 / self.power)
+        centre = np.median(x, axis=0)
+        shape = centre.shape
+        x = (x - centre) / unit
+        aim = np.broadcast_to(np.asarray(target, float) / unit, shape)
+        aim = np.where(aim > 0, aim, np.minimum(3 / np.sqrt(len(x)), 1.0))
+        low, estimate, high = self._ends(x, aim, np.log(2 / error))
+        return Enclosure(
+            centre + unit * estimate,
+            centre + unit * low,
+            centre + unit * high,
+            error,
+            "finite-n (moment)",
+            len(x),
+        )
+
+    def _ends(
+        self, x: np.ndarray, aim: np.ndarray, threshold: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the least mean that is not rejected, the estimate and the largest one, of samples
+        whose moment is at most 1.
+        """
+        p = self.power
+        factors = _MOMENT_AIMS.reshape(-1, *(1,) * aim.ndim)
+        bets = np.minimum(factors * aim, 1.0) ** (1 / (p - 1))
+        c = (4 / 3 * (1 - 1 / p)) ** (p - 1) / p  # 1 + y + c |y|^p is 1 / 4 at its least, at lowest
+        lowest = -((c * p) ** (-1 / (p - 1)))
+        cost = np.log1p(c * bets**p)
+        weights = np.log(_MOMENT_WEIGHTS).reshape(factors.shape)
+
+        def gains(m: np.ndarray, sign: int) -> np.ndarray:
+            """Return the log wealth of each bettor against a mean of m at most."""
+            wealth = []
+            for bet, price in zip(bets, cost, strict=True):
+                y = np.maximum(sign * bet * (x - m), lowest)
+                power = y * y if p == 2 else np.abs(y) ** p
+                wealth.append(np.sum(np.log1p(y + c * power), axis=0) - len(x) * price)
+            return np.stack(wealth)
+
+        def evidence(m: np.ndarray, sign: int) -> np.ndarray:
+            return np.asarray(np.logaddexp.reduce(gains(m, sign) + weights, axis=0))
+
+        first = int(np.argmax(_MOMENT_WEIGHTS))  # whose break-even points are the estimate's
+
+        def surplus(m: np.ndarray, sign: int) -> np.ndarray:
+            return np.asarray(sign * gains(m, sign)[first])
+
+        def above(m: np.ndarray, sign: int) -> np.ndarray:
+            return sign * (evidence(m, sign) - threshold)
+
+        reach = (threshold / len(x)) ** (1 - 1 / p) + 1 / np.sqrt(len(x))
+        ends = []
+        for sign in (1, -1):
+            even = _crossing(partial(surplus, sign=sign), np.zeros(aim.shape), 4 * reach)
+            ends.append((even, _crossing(partial(above, sign=sign), even, 4 * reach)))
+        (even_low, low), (even_high, high) = ends
+        estimate = (even_low + even_high) / 2
+        return np.minimum(low, estimate), estimate, np.maximum(high, estimate)
+
+
+_MOMENT_AIMS = np.array([0.25, 1.0, 3.0])
+_MOMENT_WEIGHTS = np.array([0.1, 0.8, 0.1])
+"""Where these bets aim, as multiples of the target; see `_AIMS`."""
+
+
+def _crossing(
+    falling: Callable[[np.ndarray], np.ndarray], start: np.ndarray, step: np.ndarray | float
+) -> np.ndarray:
+    """Return, per coordinate, where a falling function of m is 0, to 1e-4 of `step`, from around
+    `start`; where it has no zero within 2^30 steps, an infinity of that side.
+    """
+    step = np.broadcast_to(np.asarray(step, float), start.shape)
+    low = np.array(start - step)
+    high = np.array(start + step)
+    for end, sign in ((low, 1), (high, -1)):
+        far = step.copy()
+        for _ in range(30):
+            beyond = sign * falling(end) > 0
+            if np.all(beyond):
+                break
+            far = np.where(beyond, far, 2 * far)
+            end[...] = np.where(beyond, end, start - sign * far)
+        else:
+            end[...] = np.where(sign * falling(end) > 0, end, -sign * np.inf)
+    known = np.isfinite(low) & np.isfinite(high)
+    a = np.where(known, low, start)
+    b = np.where(known, high, start)
+    for _ in range(14):
+        middle = (a + b) / 2
+        up = falling(middle) > 0
+        a = np.where(up, middle, a)
+        b = np.where(up, b, middle)
+    middle = (a + b) / 2
+    return np.where(known, middle, np.where(np.isfinite(low), high, low))
+
+
+def _check_moment(x: np.ndarray, bound: float, power: float, error: float) -> None:
+    """Raise `ValueError` for samples whose central moment is above the bound.
+
+    For two samples, |X - X'|^p / c has a mean of the bound at most, with c = 2 for p = 2 and
+    c = 2^p below (convexity). It is not negative, so 1 + l (|X - X'|^p / (c bound) - 1) is a fair
+    bet for l in [0, 1], whatever the tails. Pairs are disjoint; asked at error / 1e5, shared among
+    the coordinates.
+    """
+    pairs = x[: len(x) // 2 * 2].reshape(len(x) // 2, 2, *x.shape[1:])
+    share = np.abs(pairs[:, 0] - pairs[:, 1]) ** power / (2 if power == 2 else 2**power) / bound
+    logs = [np.sum(np.log1p(bet * (share - 1)), axis=0) for bet in (0.02, 0.1, 0.3)]
+    evidence = np.max(np.stack(logs), axis=0) - np.log(3)
+    if np.any(evidence > np.log(1e5 * max(evidence.size, 1) / error)):
+        raise ValueError(
+            f"the {len(x)} samples vary more than a moment of {bound:g} lets them: of order "
+            f"{power:g} theirs is near {bound * np.max(np.mean(share, axis=0)):.3g}"
+        )
 
 
 @dataclass(frozen=True)
@@ -807,6 +1000,131 @@ def _check_cdf(cdf: Callable[[np.ndarray], np.ndarray], x: np.ndarray, values: n
         raise ValueError(
             "the cdf of a number depends on the other numbers that it is given: it is fitted to "
             "them"
+        )
+
+
+@dataclass(frozen=True)
+class TotalVariation:
+    """The distance sup |P(A) - P0(A)| over all sets A between the law of samples on a finite set
+    and known `probabilities` (a number for each outcome), at planned looks.
+
+    An outcome that is not in the list counts as one of probability 0. No probability may come from
+    the same samples. Raises `ValueError` unless the probabilities are such and add up to 1.
+    """
+
+    probabilities: Mapping[float, float]
+    time_uniform: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.probabilities) == 0:
+            raise ValueError("the probabilities of a finite set name one outcome at least")
+        try:
+            outcomes, chances = (
+                np.array(list(part), float)
+                for part in (self.probabilities.keys(), self.probabilities.values())
+            )
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "the outcomes of a finite set and their probabilities must be numbers: give each "
+                f"outcome a number ({error})"
+            ) from error
+        if not (np.all(np.isfinite(outcomes)) and np.all(chances >= 0)):
+            raise ValueError("outcomes must be finite and their probabilities not negative")
+        if not abs(chances.sum() - 1) < 1e-9:
+            raise ValueError(
+                f"the probabilities of all outcomes must add up to 1, got {chances.sum():.12g}"
+            )
+
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
+        """Return [max(0, D - d), D + e] with D the distance of the empirical law, each end missing
+        with error / 2.
+
+        The distance is above D + e only if the empirical chance of the one set where it is attained
+        is off by e: e = sqrt(log(2 / error) / (2 n)), by Hoeffding (1963). D exceeds its own mean
+        by as much (McDiarmid 1989), and that the distance by sum sqrt(p (1 - p) / n) / 2 at most,
+        which is sqrt((k - 1) / n) / 2 at most on k outcomes: d is the sum of both.
+        """
+        x = np.concatenate(batches)
+        n = len(x)
+        outcomes = np.array(sorted(self.probabilities), float)
+        chances = np.array([self.probabilities[outcome] for outcome in outcomes])
+        at = np.clip(np.searchsorted(outcomes, x), 0, len(outcomes) - 1)
+        known = outcomes[at] == x
+        counts = np.bincount(at[known], minlength=len(outcomes))
+        distance = (np.abs(counts / n - chances).sum() + np.mean(~known)) / 2
+        above = np.sqrt(np.log(2 / error) / (2 * n))
+        below = above + np.sqrt(len(outcomes) / n) / 2  # all others are one outcome more
+        return Enclosure(
+            np.asarray(distance),
+            np.maximum(distance - below, 0.0),
+            np.asarray(distance + above),
+            error,
+            "finite-n",
+            n,
+        )
+
+
+_ASKED = 2000
+"""Of so many samples it is asked whether a cdf is one."""
+
+
+@dataclass(frozen=True)
+class TailDistance:
+    """The largest relative error |P / P0 - 1| of a tail probability of scalar samples, over the
+    tails that have P0 = 1/2, 1/4, 1/8, … down to `level` under a known continuous `cdf`, on either
+    side, at planned looks.
+
+    `SupDistance` hardly sees a tail: of a cdf that is off by .001 it says so with a million
+    samples, though all of a tail may be missing. No parameter of `cdf` may come from the same
+    samples.
+    """
+
+    cdf: Callable[[np.ndarray], np.ndarray]
+    level: float
+    time_uniform: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level <= 0.5:
+            raise ValueError(
+                f"the smallest tail probability (tail=) lies in (0, 0.5], got {self.level}"
+            )
+
+    @property
+    def levels(self) -> np.ndarray:
+        """The probabilities of the tails that are compared: 1/2, 1/4, … and `level` itself."""
+        halves = 0.5 ** np.arange(1, np.floor(-np.log2(self.level) + 1e-9) + 1)
+        return halves if np.isclose(halves[-1], self.level) else np.append(halves, self.level)
+
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
+        """Return the interval by Clopper and Pearson's (1934) for each tail, each end missing with
+        error / 2.
+
+        The distance is above its end only if the interval of the one tail where it is attained has
+        missed, on one side; below its end if any of the 4 k has, which share the chance.
+        """
+        x = np.concatenate(batches)
+        n = len(x)
+        some = np.sort(x[:_ASKED])
+        at = np.asarray(self.cdf(some), float)
+        _check_cdf(self.cdf, some, at)
+        if np.any(at - np.asarray(self.cdf(np.nextafter(some, -np.inf)), float) > 1e-6):
+            raise ValueError(
+                "tails are compared under a continuous law (tail=): this cdf jumps at a sample"
+            )
+        at = np.asarray(self.cdf(x), float)
+        levels = self.levels
+        counts = np.array(
+            [np.sum(at <= level) for level in levels]
+            + [np.sum(at >= 1 - level) for level in levels]
+        )
+        chances = np.tile(levels, 2)
+        seen = np.abs(counts / n / chances - 1)
+        low, high = exact_ends(counts, n, error)
+        above = np.max(np.maximum(high / chances - 1, 1 - low / chances))
+        low, high = exact_ends(counts, n, error / (2 * len(chances)))
+        below = np.max(np.maximum(low / chances - 1, 1 - high / chances))
+        return Enclosure(
+            np.max(seen), np.maximum(below, 0.0), np.asarray(above), error, "finite-n", n
         )
 
 

@@ -622,6 +622,7 @@ class Ledger:
         self.journal: Any = None  # of the rows, where a ledger is asked for
         self.commit: str | None = None
         self.unwritten: list[str] = []  # a sentence for each file that could not be written
+        self.contradicted: list[str] = []  # statements of abstracts that the rows contradict
 
     def pytest_sessionstart(self) -> None:
         """Begin the file that keeps the rows, with those of a run that is resumed."""
@@ -891,10 +892,26 @@ class Ledger:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.outside and session.testsfailed == self.outside:  # nothing else failed
             session.exitstatus = _OUTSIDE
+        self.contradicted = self._contradicted_abstracts()
+        if self.contradicted and session.exitstatus == 0:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         self._write_files(interrupted)
         self._close_journal()
         if self.unwritten and session.exitstatus == 0:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _contradicted_abstracts(self) -> list[str]:
+        """A sentence for each statement of an abstract whose answer is not what was seen."""
+        from theory_on_trial.repository import abstract
+
+        sentences = []
+        for paper in dict.fromkeys(row.paper for row in self.rows):
+            rows = [row for row in self.rows if row.paper == paper]
+            try:
+                sentences += abstract.contradicted(paper, rows, self.config.rootpath)
+            except ValueError as error:
+                sentences.append(str(error))
+        return sentences
 
     def _close_journal(self) -> None:
         if self.journal is None:
@@ -992,7 +1009,7 @@ class Ledger:
             path = self.config.getoption(f"trial_{option}")
             if path and not any(text.startswith(f"{path} ") for text in self.unwritten):
                 terminalreporter.write_line(f"{option}: {path}")
-        for sentence in self.unwritten:
+        for sentence in [*self.contradicted, *self.unwritten]:
             terminalreporter.write_line(sentence, red=True)
 
 

@@ -21,6 +21,15 @@ Edges: as λ → 0 ridge has the direction S^-1 δ, within the range of S where 
 that of δ. If the mean of the smaller class lies in the reduced hull of the larger one, u = 0 and
 the hinge classifier is constant at all large λ.
 
+Abstract:
+
+- Statement 1: the angle between a linear classifier and the line that joins the means of the
+  classes depends on the strength of weight decay. Holds: angle, hinge_balanced, hinge_unbalanced.
+- Statement 2: a strong penalty turns the classifier to the means, a weak one may leave it far from
+  them and easy to fool. Holds: ends, floor.
+- Statement 3: weight decay makes deep networks robust to small changes of images. Not on trial.
+  Only linear classifiers are tried.
+
 Read: the abstract ("this angle depends on the level of L2 regularization used"). Derived here: all
 claims. Not claimed: the direction at λ_0 itself, and of a constant classifier (u = 0).
 Topic: learning.

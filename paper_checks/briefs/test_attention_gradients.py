@@ -19,6 +19,13 @@ drops the denominator and normalises the output: o = sᵀV/√(|sᵀV|²/d + ε)
 Edges: of one score p is constant. At s_k = 0 the bound 1/(4 s_k) is infinite. Where Σ s = 0 linear
 attention is not defined.
 
+Abstract:
+
+- Statement 1: the division by the sum of scores gives linear attention unbounded gradients. Holds:
+  linear_unbounded, signed_scores.
+- Statement 2: a normalisation of the output in its place stabilises them. Holds: normalised.
+- Statement 3: trained models are better and faster. Not on trial. It needs large models.
+
 Read: the abstract ("unbounded gradients in the attention computation", "replaces the scaling
 operation with a normalization to stabilize gradients"). Recalled: the constants 1/4. Derived here:
 the rest. Not claimed: training. Topic: sequence models and attention.

@@ -22,6 +22,15 @@ Edges: residuals of at most 1 are a unit here. The first ones reach a w + b, 2.5
 honest budget asks for the square of that as a factor of the noise. h_2 = a²/h_1 keeps its digits at
 every offset. From η = 2/h_1 on nothing converges.
 
+Abstract:
+
+- Statement 1: without centring, private gradient descent has an excess loss that grows with the
+  largest norm of a feature. In part: price_of_offset, excess. For the square loss of two points
+  without clipping; the paper has an example for another loss.
+- Statement 2: a private centring makes the gap depend on the diameter of the features. In part:
+  centre. That a centre is within the diameter; the price of a private centre is not tried.
+- Statement 3: it helps on image benchmarks. Not on trial. It needs pre-trained features.
+
 Read: the abstract, which for another loss has "an example where without feature preprocessing,
 DPSGD incurs an optimality gap proportional to the maximum Euclidean norm of features over all
 samples". Derived here: all laws. Not claimed: clipping, and a private centre's price.

@@ -22,6 +22,14 @@ F(A) = ½ ‖Z − D A‖² + λ Σ A.
 Edges: at x = 1 the first-order step changes nothing in the direction of σ. A code with negative
 entries may be made worse. From η = 2/‖D‖² on nothing is promised.
 
+Abstract:
+
+- Statement 1: attention is an approximate gradient step that compresses tokens towards subspaces.
+  In part: gradient_and_error, step_turns_round. Where tokens are few or small; else the step
+  expands.
+- Statement 2: the other half of a layer is a step of sparse coding. Holds: ista_descent.
+- Statement 3: networks of such layers do well on large data. Not on trial. It needs large data.
+
 Read: equations 67 and 68, and Appendix A.3. Derived here: the error of the first order, where it
 turns compression into expansion, the whole Hessian, and the descent per step. Not claimed: trained
 networks. Topic: sequence models and attention.

@@ -20,6 +20,15 @@ the read-out the best lookup. G' is the commutator subgroup.
 Edges: if G commutes the counts tell everything. A state of b bits holds about b/log2(3) letters of
 h ← h/3 + x.
 
+Abstract:
+
+- Statement 1: diagonal transition matrices cannot track states that dense ones can. Holds:
+  parikh_ceiling, ceiling_limit.
+- Statement 2: block-diagonal structures are as expressive as dense ones. In part:
+  small_blocks_suffice. For one group, by constructed weights.
+- Statement 3: one layer solves the benchmark of A5 where diagonal models fail, and benchmarks of
+  time series run faster. Not on trial. Nothing is trained here.
+
 Read: the abstract ("unlike the diagonal state-transition matrices of S4D and Mamba", "SLiCEs solve
 the A_5 state-tracking benchmark with a single layer"). Derived here: all claims. Not claimed: what
 is learned by gradient descent. Topic: sequence models and attention.

@@ -21,6 +21,15 @@ mass.
 Edges: at Γ = 1 both ends are M; as Γ → ∞ the upper one is π M + (1-π) max y. An atom at the end of
 the top share is split.
 
+Abstract:
+
+- Statement 1: a representation of small dimension can confound effects that were identified. Holds:
+  attained.
+- Statement 2: bounds on this bias follow by partial identification. Holds: closed_form, gaussian,
+  contains_truth.
+- Statement 3: a neural method estimates these bounds well. Not on trial. Bounds are computed from
+  known laws.
+
 Read: the abstract ("partial identification of CATEs"). Derived here: the closed forms, for this
 marginal sensitivity model, and the world that attains them. Not claimed: that both arms attain
 their ends at once. Topic: learning.

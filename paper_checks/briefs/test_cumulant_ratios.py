@@ -22,6 +22,14 @@ Edges: the ratio is 0/0 where L has no third (fourth) cumulant. The estimated ra
 that quantiles are compared. n Var of the contrast exceeds v by a term of order 1/n, 3 % at n = 2000
 with Laplace noise.
 
+Abstract:
+
+- Statement 1: with higher cumulants the mixing of one latent confounder has a closed form. Holds:
+  ratio. Not if the confounder is normal (`gaussian_latent`).
+- Statement 2: an edge between two observed variables is identified beside the confounder. In part:
+  one_latent. If the total effect is not zero.
+- Statement 3: whole graphs are learned so. Not on trial. Two observed variables are tried.
+
 Read: the abstract ("a closed-form solution to OICA in specific cases"). Derived here: all forms.
 Not claimed: means of the estimated ratio, which has none.
 Topic: learning.

@@ -23,6 +23,15 @@ log(g_l/g_{l-1})) is largest. With one layer g* is that place.
 Edges: ν → ∞ gives the fixed kernel k, ν → 0 maximum likelihood λ - σ², or 0 where λ < σ². Where λ =
 k + σ² nothing is learned.
 
+Abstract:
+
+- Statement 1: a limit of Bayesian networks exists in which representations are learned. Holds:
+  stationary, finite_width.
+- Statement 2: its objective is a log-likelihood and one divergence for each layer. Holds:
+  stationary, depth. Where one number describes each kernel.
+- Statement 3: deep kernel machines of this kind can be used in practice. Not on trial. Only linear
+  kernels of one number are tried.
+
 Read: the abstract ("combining a log-likelihood … with a series of KL-divergences"). Derived here:
 all solutions. Not claimed: kernels that are not linear.
 Topic: learning.

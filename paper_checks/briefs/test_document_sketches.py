@@ -22,6 +22,15 @@ of its vectors at the least Hamming distance. F is the inner product of both ske
 Edges: with one document F is NCh. Documents equally far from a query have one similarity, and F is
 that.
 
+Abstract:
+
+- Statement 1: inner products of the fixed encodings approximate the similarity of two sets of
+  vectors. Holds: two_documents, never_above.
+- Statement 2: the approximation is within any ε of it. In part: never_above, cost_of_no_fill. One
+  side holds for every draw; the final projection is not tried.
+- Statement 3: retrieval recalls as much with fewer candidates and less delay. Not on trial. It
+  needs an index of a search engine.
+
 Read: the abstract ("high-quality ε-approximations"). Derived here: all claims; that F is one-sided
 shows that an error above can come from the projection only. Not claimed: the rule for ties of the
 released code, which may take the first vector, and a bound for more than two documents, where a

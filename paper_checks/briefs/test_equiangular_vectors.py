@@ -17,6 +17,14 @@ Edges: up to N = d lines μ = 0. Of more than 2d directions μ₊ is above 0 and
 (.210 at seven in space): `least_signed` refuses. 1/√d bounds more than d (d + 1)/2 lines only, and
 `orthoplex` refuses fewer.
 
+Abstract:
+
+- Statement 1: fixed vectors that are as orthogonal as possible can stand for many classes in a
+  small dimension. Holds: welch, orthoplex, signed, random_pairs. As the bounds on how orthogonal
+  they can be.
+- Statement 2: a classifier with them does better than the usual one on large data. Not on trial. It
+  needs large data.
+
 Read: the abstract ("as orthogonal as possible", "equal status"). Derived here: all four claims, the
 first two bounds being recalled, Welch's and Rankin's. Not claimed: what training finds.
 Topic: representations.

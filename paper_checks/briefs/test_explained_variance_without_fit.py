@@ -21,6 +21,13 @@ v; b = |β|^2 is the explained variance.
 Edges: T needs two samples. It is negative in 20 % of the data sets with 20 samples, 50 features and
 b = v = ½; setting it to 0 there makes a bias.
 
+Abstract:
+
+- Statement 1: the share of variance that features can explain is estimated without a fit, also from
+  fewer samples than features. Holds: unbiased, exact_variance, paths.
+- Statement 2: features are selected by it in linear time and space, as well as by other methods.
+  Not on trial. Nothing is selected here.
+
 Read: the abstract ("linear time and space"); Kong & Valiant recalled. Derived here: the exact
 variance (Hoeffding's decomposition) and the proof by paths, which meet each sample once. Not
 claimed: that T is positive. Topic: linear algebra for learning.

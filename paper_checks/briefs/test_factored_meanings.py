@@ -21,6 +21,14 @@ decomposable scalar tables have dimension q.
 Edges: a factor of one value changes nothing. Scaling every u_ab to length one breaks
 decomposability. If all v lie in a hyperplane, dependence along its normal is not seen.
 
+Abstract:
+
+- Statement 1: embeddings of composite phrases are nearly sums of one vector for each factor. Not on
+  trial. No package that is used here ships such embeddings; `chance_share` says how much of such a
+  sum is chance.
+- Statement 2: such sums agree with independent factors in a model of images and texts. Holds:
+  independence, marginal_means.
+
 Read: Proposition 4 and Corollary 8. Derived here: the share that chance explains, the failure under
 unbalanced weights, the odds ratios, the information. Not claimed: that real embeddings are
 Gaussian; none is looked at, as no package here ships any. Topic: representations.

@@ -21,6 +21,14 @@ unexplained variance, is AUV = Σ_{k<=q} mean |x - P_k x|². With w_j = max(q - 
 
 Edges: equal eigenvalues make flat directions. Where q = n the last vector adds nothing to AUV.
 
+Abstract:
+
+- Statement 1: one criterion fits a nested sequence of subspaces, and in flat space it gives
+  principal components. Holds: flag_minimum, rotation_price, morse_index.
+- Statement 2: flags have means that average subspaces. Holds: chordal_mean.
+- Statement 3: both carry over to manifolds and to robust variants. Not on trial. Only flat space is
+  tried.
+
 Read: the abstracts. Derived here: the values, prices and indices. Not claimed: anything about
 curved spaces. Topic: linear algebra for learning.
 """

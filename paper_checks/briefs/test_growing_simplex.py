@@ -23,6 +23,14 @@ that of two old features o and o'; (ii) across classes it is at least that of o 
 
 Edges: at κ = 0 features are uniform and ρ = 0, so that every mean distance is 1.
 
+Abstract:
+
+- Statement 1: features that stay at fixed vertices of a simplex meet both inequalities of
+  compatible representations. Holds: both_inequalities. For cosines; squared Euclidean distances
+  cannot (`euclidean`).
+- Statement 2: a higher-order loss improves this, and retrieval stays right when pre-trained models
+  are replaced. Not on trial. Features have known laws here, and no model is replaced.
+
 Read: the abstracts of both. Derived here: when both inequalities hold, that squared Euclidean
 distances cannot have both, and what a head that is made again keeps. Not claimed: single pairs,
 which obey either hardly more often than not.

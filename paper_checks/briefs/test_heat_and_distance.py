@@ -20,6 +20,15 @@ spacing h and rates 1 / h^2; p is its kernel.
 Edges: between antipodes on the circle two geodesics cost 4 t log 2, on S^3 infinitely many cost 4 t
 log(π²/t - 2). `lattice_square` needs u above 0, where it tends to 1.
 
+Abstract:
+
+- Statement 1: heat kernels give geodesic distances on a manifold. Holds: circle, sphere. At small
+  times; curvature and images set the error.
+- Statement 2: graphs of data inherit this. In part: chain, graph_sees_hops. At fixed d h / t only;
+  as t vanishes a graph sees hops.
+- Statement 3: embeddings so made preserve distances and clusters better. Not on trial. No embedding
+  is made here.
+
 Read: the abstract ("explicitly connecting heat diffusion to manifold distances"). Derived here:
 circle and sphere by summing over all geodesics (the images d + 2 π k), the graph by the first power
 of L that reaches, the chain by Debye's asymptotics of Bessel functions. Not claimed: other

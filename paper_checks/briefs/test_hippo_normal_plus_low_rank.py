@@ -20,6 +20,14 @@ over |left · right|; no matrix of eigenvectors has a smaller.
 Edges: at ζ = -1 the Cauchy formula needs its limit, so that L is odd. Eigenvalues in double
 precision saturate near 10¹⁹: exact fractions are used. One state is a normal matrix.
 
+Abstract:
+
+- Statement 1: with a correction of low rank the matrix can be diagonalised stably. Fails as
+  published: eigenvalue_conditions, normal_plus_rank_one. The decomposition holds; Lemma 3.2 prints
+  eigenvectors without the signs that its proof adds.
+- Statement 2: the layer reduces to a Cauchy kernel. Holds: cauchy_kernel.
+- Statement 3: it is the best on long sequences. Not on trial. It needs benchmarks.
+
 Read: Theorem 1 (this P stands in its proof), Lemma 3.2 and the abstract. Derived here: the
 conditions, their growth. Not claimed: the condition of the best matrix of eigenvectors. Lemma 3.2
 prints V_ij = (i+j choose i-j); its proof adds "up to sign and conjugation by a diagonal matrix",
@@ -198,7 +206,11 @@ def test_cauchy_kernel(trial, modes: Modes, length: Length, step: Step):
     derived("derived; both sums of squares telescope"),
     kind="identity",
     cases=[2, 16],
-    as_published=paper("Lemma 3.2", says="diagonalized by the matrix V_ij = (i+j choose i-j)"),
+    as_published=paper(
+        "Lemma 3.2",
+        says="diagonalized by the matrix V_ij = (i+j choose i-j)",
+        within="its proof adds: up to sign and conjugation by a diagonal matrix",
+    ),
 )
 def test_eigenvalue_conditions(trial, states: ExactStates):
     """The eigenvalue -(j+1) of A has condition (N-j)/(2j+1) · (N+j)!/((N-j)! j!²) and, up to a

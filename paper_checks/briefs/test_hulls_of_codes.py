@@ -20,6 +20,14 @@ is even or q = 1 mod 4, else -1; for q = 2 see `self_orthogonal`.
 
 Edges: [n-2i,k-i] is 0 where n < 2i. A random k × n matrix has a rank below k once in q^(n-k).
 
+Abstract:
+
+- Statement 1: for length n >= 2k the number of linear codes falls as the dimension of the hull
+  grows. Holds: decreasing, count.
+- Statement 2: binary and ternary codes are classified by their hulls. In part: count,
+  mean_of_q_to_hull, limit. They are counted, and small ones enumerated; classes of equivalent codes
+  are not told apart.
+
 Read: the abstract ("for given dimension k and length n ≥ 2k the number of all [n,k]_q linear codes
 with hull dimension l decreases as l increases"). Derived here: the counts, by Möbius inversion from
 σ_i, which is classical; that n ≥ 2k is not needed, since a code and its dual have one hull. Not

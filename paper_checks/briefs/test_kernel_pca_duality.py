@@ -23,6 +23,14 @@ is the largest |Φᵀσ| over vectors σ of signs.
 Edges: below ε = r_2 several h_i are not zero and `sparse_law` refuses. At r_1 = r_2 its interval is
 empty. An iteration that starts at Φᵀh = 0 stays there.
 
+Abstract:
+
+- Statement 1: kernel PCA as a difference of convex functions has a dual with the same optimum.
+  Holds: same_minimum, duality_from_above.
+- Statement 2: other losses make components sparse or robust. Holds: sparsity_threshold,
+  huber_bracket. From known thresholds on.
+- Statement 3: training is faster than by an SVD. Not on trial. Nothing is timed here.
+
 Read: the abstract. Derived here: all values. Not claimed: the minimum for ε below r_2, or that one
 start finds it. Topic: linear algebra for learning.
 """

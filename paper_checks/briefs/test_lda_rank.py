@@ -23,6 +23,13 @@ Edges: n images cannot read more than n − 1. With n (q − 1) <= d + 1 the mea
 `mean_trace` says so. With a multiple δ of I in Σ_w the invariance ends: small features tend to the
 entropy rank of Σ_b. The limit law errs by about (d + 1)/(2n) · q/(q − 1) of itself at n images.
 
+Abstract:
+
+- Statement 1: a rank as of discriminant analysis, computed from views, measures representations.
+  Holds: affine_invariance, view_floor, trained_encoder.
+- Statement 2: it tells better than other ranks how well a linear probe will do. Not on trial. One
+  encoder is trained here; ranks are not compared with probes.
+
 Read: the abstract. Derived here: the invariance, what noise dimensions count for, the law of an
 encoder, and a mean at finite n. Not claimed: that a high rank makes a good probe.
 Topic: representations.

@@ -19,6 +19,15 @@ and the volume is Π (sd_i + η), η > 0.
 Edges: at η = 0 one dead latent makes the volume 0 and the others free. Equal eigenvalues leave
 their components free.
 
+Abstract:
+
+- Statement 1: penalising the volume of the latents of a Lipschitz decoder finds the least number of
+  dimensions, and the linear case is PCA. Holds: least_volume_is_pca, any_concave_penalty,
+  scale_collapse.
+- Statement 2: latents are ordered by importance as principal components are. Holds: importance.
+- Statement 3: it compresses images better than other penalties. Not on trial. Autoencoders are
+  linear here.
+
 Read: the abstract. Derived here: all values, the other penalties, the collapse. Not claimed: that
 gradient descent on a network finds these minima; local ones exist even here, with dead latents in
 other places. Topic: linear algebra for learning.

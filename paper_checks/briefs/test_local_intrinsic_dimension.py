@@ -22,6 +22,15 @@ Edges: θ̂ has a mean from k = 2 and a variance from k = 3 on, one neighbour mo
 distance, and θ̃ a mean from k = 2 on: below, `mean_estimate` and `moment_mean` say so. If all
 distances are equal, θ̂ is infinite.
 
+Abstract:
+
+- Statement 1: representations collapse locally even where they do not globally. Not on trial. No
+  representation is trained with the loss here.
+- Statement 2: the mean dimension in the sense of Fisher and Rao is the geometric one, so that a
+  loss of logarithms maximises it. Holds: geodesic.
+- Statement 3: the loss improves self-supervised learning. Not on trial. It needs large data;
+  `inverse_gamma` and `boundary_neighbour` say what its estimates are.
+
 Read: the abstract, and the authors' code (HanxunH/LDReg, lid.py). Derived here: the laws of both
 estimates, and what the code's choice of w changes. Not claimed: varying density or curved data, for
 which all of this is a limit; on the encoder dimensions fall with k after the correction, too.

@@ -17,6 +17,14 @@ Edges: at β = 0 the bank is the batch. With C_0 = 0 the average starts too ligh
 Paper: a self-supervised loss that pulls views together and pushes a moving covariance towards the
 identity. Here is that covariance, with draws in place of images.
 
+Abstract:
+
+- Statement 1: the covariance term acts as an implicit memory bank. Holds: bank_gradient, bank_size.
+- Statement 2: no large bank or batch is needed. In part: bank_size, self_term, moving_encoder. By
+  the size of the implicit bank, its bias, and the price of a moving encoder.
+- Statement 3: it does well with small batches on images. Not on trial. Draws take the place of
+  images.
+
 Read: the abstract, and an implementation (lightly-ai/lightly, lightly/loss/tico_loss.py). Derived
 here: the weights of the implicit memory bank, its size, the bias of the loss, and the price of a
 moving encoder. Not claimed: batches whose rows are centred before they are normalised, as in that

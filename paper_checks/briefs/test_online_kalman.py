@@ -21,6 +21,15 @@ drowns the drift, v small beside (1-γ)σ².
 Paper: online classification with a drifting head whose forgetting is learned online. Here is its
 filter for regression, with γ held fixed.
 
+Abstract:
+
+- Statement 1: a drift with a coefficient of forgetting keeps an online head plastic. Holds:
+  steady_state, wrong_forgetting. For regression.
+- Statement 2: the coefficient can be learned online. In part: least_at_the_truth, likelihood. The
+  true one is the best; learning it is not tried.
+- Statement 3: it classifies streams of images well. Not on trial. The filter approximates for
+  classes.
+
 Read: the abstract ("a parameter drift transition density, parametrized by a coefficient that
 quantifies forgetting"). The factor √(1-γ²) is recalled. Derived here: all laws. Not claimed:
 anything on classes, where the filter approximates. Topic: learning.

@@ -19,6 +19,13 @@ them free. With one component there is no order; at q = 1 plain dropout drops no
 Paper: it trains networks whose layers are decomposed, with ranks that are found on the way. Here is
 one linear layer at its optimum.
 
+Abstract:
+
+- Statement 1: for a linear layer with white inputs the decomposition that is trained recovers the
+  singular value decomposition, and PCA of an autoencoder. Holds: nested_minimum, every_prefix.
+- Statement 2: networks become smaller at the same accuracy. Not on trial. One linear layer is
+  tried.
+
 Read: the abstract, which names the case of white inputs. Derived here: the values for every S, each
 prefix, plain dropout. Not claimed: that training of deep networks reaches these minima; flat
 valleys slow it down even here. Topic: linear algebra for learning.

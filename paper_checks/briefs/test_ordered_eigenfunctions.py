@@ -20,6 +20,15 @@ above the joint threshold v_1 … v_k may not be the best: for eigenvalues 1.3, 
 Paper: spectral features for segmentation, trained with an ordered objective. Here is the objective
 on a matrix, with free columns in place of a network.
 
+Abstract:
+
+- Statement 1: an ordered objective finds the principal eigenfunctions of a kernel in order. In
+  part: deflation, threshold, joint_threshold. Above thresholds of the penalty, on matrices with
+  free columns.
+- Statement 2: without the order it finds their span. Holds: joint_optimum, unordered.
+- Statement 3: features for segmentation follow. Not on trial. It needs images and pre-trained
+  models.
+
 Read: section 3.4 and equation 5 of the first paper. Derived here: what the penalties deflate, and
 both thresholds of α. Not claimed: that just above the joint threshold the ordered columns are the
 global optimum, which is false for some K. Topic: representations.

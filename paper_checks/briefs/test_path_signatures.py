@@ -19,6 +19,14 @@ stands still and no level is needed.
 Paper: it learns the dynamics of systems that are observed at few times from signatures of their
 drivers. Here is the linear representation, and what levels and observations leave of it.
 
+Abstract:
+
+- Statement 1: the outcome of a controlled system is a linear functional of the signature of its
+  driver. Holds: linear_functional, chen, clock_blindness.
+- Statement 2: few levels and few observations suffice, with known errors. In part:
+  cut_after_levels, few_observations. For linear systems and one curve.
+- Statement 3: prediction of real event data improves. Not on trial. The data are not bundled.
+
 Read: the abstract. Derived here: all claims (the part of level m is at most C^m / m!). Not claimed:
 that the bound is near for winding paths, whose tensors are far smaller, and that few levels are few
 numbers: level N has d^N of them. Topic: linear algebra for learning.

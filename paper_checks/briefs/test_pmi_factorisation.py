@@ -24,6 +24,17 @@ Paper: Swivel factorises a matrix of PMI and treats the pairs that never occur b
 own; the second paper factorises PMI of nodes and features. Here is what the losses ask for, pair by
 pair, and what walks count.
 
+Abstract:
+
+- Statement 1: factors approximate the pointwise mutual information of two words, weighted by how
+  much was seen. Holds: shifted_pmi, excess, weights.
+- Statement 2: pairs that never occur have a loss of their own. Holds: pair_that_never_occurs. As
+  recalled.
+- Statement 3: the embeddings are more accurate, and much faster to train. Not on trial. Nothing is
+  trained here.
+- Statement 4 (second paper): walks of nodes with features factorise such a matrix as well. Holds:
+  finite_walk, node_feature.
+
 Read: the abstracts. Recalled: the minimiser (Levy & Goldberg 2014), and Swivel's loss of a pair
 that never occurs, log(1 + exp(x - pmi*)) with pmi* the PMI of one occurrence. Derived here: the
 rest. Not claimed: which embedding is better. Topic: representations.

@@ -20,6 +20,15 @@ probabilities, and the correction needs all 1 + ε q_k of one sign.
 Paper: it expands losses in powers of Q, changes the first coefficient (Poly-1), and trains image
 models. Here is what the change does to gradients and probabilities.
 
+Abstract:
+
+- Statement 1: a series in powers of 1 - P has cross entropy and focal loss as special cases. Holds:
+  series, tail_above, tail_below.
+- Statement 2: its first coefficient is the one to change. In part: gradient, poly1_calibration,
+  correction. What the change does to gradients and to probabilities.
+- Statement 3: one more line of code improves many image tasks. Not on trial. It needs large models;
+  `digits` has a small one.
+
 Read: the abstract ("naturally subsuming" cross entropy and focal loss "as special cases"). Derived
 here: all else. Poly-1 is convex on the simplex for every ε, so that a stationary point is the
 minimiser. Not claimed: that the correction holds for a model that cannot fit the posterior.

@@ -19,6 +19,14 @@ see the order of the tokens before the last; four layers can.
 Paper: it compares position encodings on length generalisation and finds that none does best. Here
 is what its proofs construct, and what number formats leave of it.
 
+Abstract:
+
+- Statement 1: decoders without position encoding can represent absolute and relative positions.
+  Holds: one_over_t, absolute, relative. By constructed weights; a mask and a first token are needed
+  (`needs_mask`, `needs_bos`).
+- Statement 2: they generalise in length better than with encodings. Not on trial. Nothing is
+  trained here; `first_collision` says which lengths a number format can tell apart.
+
 Read: Theorems 1 and 2 (absolute and relative positions can be had) and the abstract. Derived here:
 the weights that do it, what is necessary, and the first collision. Not claimed: that training finds
 any of it. Topic: sequence models and attention.

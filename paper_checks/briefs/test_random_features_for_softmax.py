@@ -20,6 +20,15 @@ Paper: it makes attention linear in the length by positive orthogonal random fea
 are the variances of its features. It is a neighbour of the paper that the page in full on learned
 spectral kernels examines, which learns the law of such features.
 
+Abstract:
+
+- Statement 1: positive features estimate softmax attention without bias, in time linear in the
+  length. Holds: unbiased.
+- Statement 2: their variance is low, above all where the kernel is small. Fails as published:
+  small_kernels, variances. Only where |q + k| stays bounded.
+- Statement 3: orthogonal directions reduce the variance further. Holds: orthogonal_gain.
+- Statement 4: models with them match those with softmax. Not on trial. It needs large models.
+
 Read: Lemma 2 with the sentence after it, and Theorem 2, an inequality. Derived here: the crossing,
 the exact gain, and the law of a feature. The sentence after Lemma 2, that the error of positive
 features vanishes as SM → 0, has no condition in print; it is true where |q + k| stays bounded. Not
@@ -198,7 +207,9 @@ def test_variances(trial, left: Norm, right: Norm, angle: Angle):
     kind="identity",
     cases=[4.0, 6.0],
     as_published=paper(
-        "after Lemma 2", says="for SM(x,y)→0 we have: MSE(SM^trig)→∞ and MSE(SM^+)→0"
+        "after Lemma 2",
+        says="for SM(x,y)→0 we have: MSE(SM^trig)→∞ and MSE(SM^+)→0",
+        within="no condition stands there; it is true where |q + k| is bounded",
     ),
 )
 def test_small_kernels(trial, farthest: Farthest):

@@ -19,6 +19,14 @@ share a code without bias with chance 1/2, however many units there are.
 Paper: an empirical study of the codes of trained networks as hashes, over training time and size.
 Here is one layer before training.
 
+Abstract:
+
+- Statement 1: almost every region of a network holds at most one training example. Holds at a
+  smaller scale: collisions, regions. For normal points and one random layer; the paper has trained
+  networks on images.
+- Statement 2: codes separate classes better with training, width and samples. Not on trial. Nothing
+  is trained here.
+
 Read: the abstract, which is empirical ("almost every linear region contains at most one training
 example"). Derived here: all counts; the first is Schläfli's of 1850. Not claimed: anything on
 trained networks beyond the first count. Topic: learning.

@@ -20,6 +20,14 @@ the axes only, every diagonal A passes.
 Paper: it represents samples by cosines to anchors, so that models that were trained apart can be
 stitched. Here is which differences of two spaces that forgives.
 
+Abstract:
+
+- Statement 1: cosines to anchors do not change under isometries and rescalings of a latent space.
+  In part: invariance, worst_move, certificate. Under rotations, reflections and rescalings; a
+  translation is an isometry, too, and changes them.
+- Statement 2: models that were trained apart can then be stitched without further training. Not on
+  trial. No models are trained here.
+
 Read: the abstract ("invariance to latent isometries and rescalings"). Derived here: how far a
 cosine moves, the certificate, and the decoding. Not claimed: anything about anchors that are no
 exact counterparts of each other. A translation is an isometry too, and is not forgiven: centre.

@@ -21,6 +21,15 @@ constant.
 Paper: it explains predictions of sparse and low-rank models, such as recommenders, by training
 samples. Here are the sums of contributions, and what they are not.
 
+Abstract:
+
+- Statement 1: predictions of regularised models are sums of contributions of training samples, for
+  any norm of a general class. Holds: l1_sum, nuclear_sum, group_sum, total_weight.
+- Statement 2: contributions explain which samples matter. In part: not_leave_one_out,
+  vanishing_penalty. They add up to the score; they are not what leaving a sample out would change.
+- Statement 3: they explain recommenders and are fast to compute. Not on trial. The data are not
+  bundled.
+
 Read: the abstract. Derived here: all identities, from the subgradient (on the support Γ is the sign
 of an entry, the direction of a row, or U V' between the singular spaces). Not claimed: anything
 away from the optimum. Topic: linear algebra for learning.

@@ -21,6 +21,15 @@ notice. For λ → ∞ the spread grows like √λ where a centre is a data poin
 Paper: it selects training data for foundation models by clusters of embeddings and sampling. Here
 is the estimate of a total, given the centres.
 
+Abstract:
+
+- Statement 1: k + 1/ε² samples estimate the total loss up to ε and a part that the clusters set.
+  Holds: mean_and_variance, largest_draw, ceiling, hoeffding.
+- Statement 2: only clusters and a smoothness constant are needed, not the losses. In part:
+  small_lambda, variance_bound. If the constant is not too small.
+- Statement 3: fine-tuning of language models needs fewer samples. Not on trial. It needs large
+  models.
+
 Read: the abstract ("k + 1/ε^2 elements"). Derived here: all constants, by Cauchy and Schwarz and by
 l_i <= h_i <= l_i + 2 λ v_i. Hoeffding's inequality turns the largest draw into the abstract's
 1/ε^2, and Bernstein's turns the variance into less for tight clusters. Not claimed: that this is

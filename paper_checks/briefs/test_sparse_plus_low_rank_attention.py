@@ -21,6 +21,15 @@ a feature is exact.
 Paper: it combines hashing with random features in attention and measures it on trained networks.
 Here is one pair of query and key, before the softmax.
 
+Abstract:
+
+- Statement 1: sparse and low-rank approximations together are unbiased, with a smaller error than
+  either. In part: unbiased_and_smaller, beats_sparse_iff. Smaller than the low-rank part always;
+  smaller than the sparse part from a known number of features on, and with hashes of their own
+  (`shared_hash_bias`).
+- Statement 2: it works in pre-trained models and from the start of training. Not on trial. It needs
+  large models.
+
 Read: the abstract. Derived here: every constant; under a tilted law, w from N(j (q + k), I), the
 bits agree with the chance p_j, a bivariate normal one. Not claimed: anything of softmax rows whose
 sum is normalised, which are biased. Topic: sequence models and attention.

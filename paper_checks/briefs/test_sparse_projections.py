@@ -19,6 +19,13 @@ supports s does not matter for an inner product.
 Paper: it embeds the nodes of large graphs by very sparse projections of powers of the adjacency.
 Here are the laws of such projections.
 
+Abstract:
+
+- Statement 1: very sparse random projections embed nodes of a graph and keep similarities. Holds:
+  inner_variance, fastrp_similarity, tail. Not of one-hot vectors (`one_hot_law`).
+- Statement 2: the method is much faster than walks and as accurate. Not on trial. Nothing is timed
+  here.
+
 Read: the abstract. Recalled: the tail (Achlioptas 2003). Derived here: the variances, the law of a
 one-hot vector, FastRP's law. Not claimed: the tail for s above 3, where vectors with one large
 entry break it. Topic: linear algebra for learning.

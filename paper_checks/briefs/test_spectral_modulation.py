@@ -20,6 +20,15 @@ has ΦΣΦ of equal diagonal costs (d − Σ h_i)²/d.
 Paper: it shapes the spectrum of embeddings by functions of it, and trains encoders with Newton's
 iteration and the trace loss (INTL). Here are that iteration and the floor of that loss.
 
+Abstract:
+
+- Statement 1: functions of the spectrum of the embedding avoid collapse, whitening being one of
+  them. Holds: spectral_map, encoder, domain.
+- Statement 2: Newton's iteration with the trace loss makes all eigenvalues equal. In part: floor,
+  flat_only, slow_start. The loss is least there and its floor is not zero; few steps do not get
+  there.
+- Statement 3: encoders so trained are better. Not on trial. It needs large data.
+
 Read: the abstract, and the authors' code (winci-ai/INTL, methods/whitening.py). Derived here: the
 map of eigenvalues, where it whitens, and the floor of the trace loss. Not claimed: what training
 with the loss attains; and more steps than converge, as the iteration then multiplies the rounding

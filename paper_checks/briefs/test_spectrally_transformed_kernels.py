@@ -17,6 +17,15 @@ with ties of the spectrum a cut of it is ambiguous.
 Paper: kernel regression with an unknown or known transform of the spectrum, for semi-supervised
 learning, with bounds and experiments. Here is its algebra on a finite domain.
 
+Abstract:
+
+- Statement 1: a fit with a transformed spectrum needs no eigenvectors if the transform is a
+  polynomial. Holds: no_eigenvectors, inverse_laplacian, truncation.
+- Statement 2: it has a representer and bounds, also with unlabelled samples. In part: representer,
+  truncated_ridge, square_is_unbiased, sample_bias. The representer and the bias from samples;
+  bounds of prediction are not tried.
+- Statement 3: it does well on graphs and images. Not on trial. Nothing is predicted here.
+
 Read: the abstract ("STKR with a known polynomial transformation"). Derived here: all
 identities. Not claimed: how well any of the fits predicts. Topic: linear algebra for learning.
 """

@@ -19,6 +19,14 @@ steady state. Small ω Δ: all rules agree.
 Paper: it shows that linear state-space layers contain recurrences, convolutions and gates, and
 trains them. Here are discretisation and gates.
 
+Abstract:
+
+- Statement 1: one linear layer is a recurrence, a convolution and a differential equation at once.
+  Holds: warped_response, order_of_error.
+- Statement 2: it explains the gates of recurrent networks. Holds: gate_is_backward_euler,
+  gate_lags, gate_against_flow.
+- Statement 3: it does well on long sequences. Not on trial. Nothing is trained here.
+
 Read: the abstract and Lemma 3.1 (the gate). Derived here: the response, the errors, how far a gate
 is from the flow. Not claimed: anything about trained layers or about the choice of A.
 Topic: sequence models and attention.

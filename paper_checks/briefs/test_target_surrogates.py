@@ -20,6 +20,15 @@ and a ratio of later errors is 0/0.
 Paper: stochastic and deterministic surrogates in the outputs, with rates, for learning and
 imitation. Here are full gradients and a linear model.
 
+Abstract:
+
+- Statement 1: the surrogate in the space of outputs is a global upper bound on the loss. Holds:
+  majorises, sharp_curvature.
+- Statement 2: minimising it is projected gradient descent in that space, with its rates. Holds:
+  inner_steps, invariance, rate.
+- Statement 3: it reduces costs in learning and imitation. Not on trial. Gradients are full and
+  models linear here.
+
 Read: the abstract ("our surrogate is a global upper-bound on the loss", "projected stochastic
 gradient descent in the target space"). Derived here: all laws. Not claimed: that descent needs a
 surrogate above the loss, for it does not. Topic: learning.

@@ -21,6 +21,14 @@ errors can be compared. The programs have k 2^m variables.
 Paper: lower bounds on the error of zero-shot learning from attributes, by a game, and their values
 on animals, scenes and birds. Here are the game, closed forms, and digits.
 
+Abstract:
+
+- Statement 1: a lower bound on the worst error of any map from attributes to classes follows from
+  their table alone. Holds: game_value, two_classes, one_attribute.
+- Statement 2: some randomised map has an error of at most that bound. Holds: game_value, digits.
+- Statement 3: the bound tells how hard the usual benchmarks are. Not on trial. Their data are not
+  bundled.
+
 Read: the abstract ("we can always find a randomized map from attributes to classes whose expected
 error is upper bounded by the value of the lower bound"). Derived here: all forms. Not claimed:
 anything on detectors that err. Topic: learning.

@@ -3,4 +3,13 @@ arXiv 2403.05440.
 
 WWW 2024 Companion. The abstract was read and no theorem, so that no published formula is corrected
 here: on trial are the optima as they are commonly recalled, and what was derived here about gauges.
+
+Abstract:
+
+- Part 1: the cosines of embeddings from matrix factorisation can be arbitrary, and so meaningless.
+  Holds: cosines_not_unique.
+- Part 2: for other models they are unique but depend on the regularisation. Holds:
+  objective2_optimum-cosines.
+- Part 3: deep models combine several regularisers, with effects that are not intended. Not on
+  trial. Only linear models are tried.
 """

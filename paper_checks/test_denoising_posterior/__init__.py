@@ -2,4 +2,15 @@
 
 Its abstract and its released code were read, the univariate recursion in a public summary; what is
 printed of tensors and directions is recalled, and tested as a statement derived here.
+
+Abstract:
+
+- Part 1: the higher moments of the posterior follow from derivatives of the posterior mean. Holds:
+  moment_recursion, directional_moments, moment_tensors.
+- Part 2: the principal components of the posterior of any region of an image are found without
+  further training. Holds: masked_components, subspace_iteration.
+- Part 3: the marginal along these directions is approximated. Not on trial. No density from four
+  moments is judged.
+- Part 4: a pre-trained denoiser suffices. Holds at a smaller scale: learned_denoiser. By least
+  squares on a small model; the paper has networks for images.
 """

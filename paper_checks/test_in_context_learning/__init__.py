@@ -6,6 +6,34 @@ put beside exact risks, and neighbouring papers on linear self-attention are put
 small transformers are trained in the full tier. d is the dimension, k the number of examples before
 the query, n that of a whole prompt, τ and σ the standard deviations of weights and noise, s the
 scale of the GeLU products, N that of whatever is passed on.
+
+Abstract:
+
+- Sentence 2: trained models build a predictor from labelled examples in the input. Holds at a
+  smaller scale: icl-approaches-mbr. With inputs of one and two dimensions and some thousand steps;
+  the paper has up to twenty dimensions and 500,000 steps.
+- Sentence 3: the learners encode small models in their activations and update them as examples
+  arrive. In part: sgd-stack, ridge-stack. By constructed weights, example by example; of trained
+  models the probes were not run.
+- Sentence 4: linear regression serves as the prototype. Holds: mbr-ridge, pythagoras,
+  ridge-spectrum, ols-risk, gd-risk, sgd-risk.
+- Sentence 5: transformers can implement gradient descent and ridge regression, by construction.
+  Holds: thm2-sherman-morrison, sm-recursion, primitives, gelu-mul, ln-bypass, ln-div. The printed
+  chain of Theorem 1 has a wrong sign (`thm1-gd-step`).
+- Sentence 6, first part: trained learners match gradient descent, ridge regression and least
+  squares. Holds at a smaller scale: icl-approaches-mbr, lsa-train. With one and two dimensions, and
+  with one layer of linear attention.
+- Sentence 6, second part: the predictor that is matched changes with depth. Holds at a smaller
+  scale: phase-depth. Two layers against four with two dimensions; no phase of gradient descent is
+  seen there.
+- Sentence 6, third part: it changes with the noise of the data. In part: fig2-diagonal. Of exact
+  predictors; models are trained at one level of noise only.
+- Sentence 6, end: large widths and depths converge to the Bayesian estimator. Not on trial. Width
+  and depth are not varied far enough on two cores.
+- Sentence 7: late layers encode weight vectors and moment matrices in a nonlinear way. Not on
+  trial. The probes of trained models were not run.
+- Sentence 8: learners may find standard estimation algorithms again. Holds at a smaller scale:
+  lsa-gd, lsa-optimum, lsa-flow, gdpp-polynomial. For linear attention.
 """
 
 from itertools import product

@@ -6,6 +6,29 @@ quotes, and no constant is attributed to it. Closed forms meet solvers, quadratu
 networks trained on both objectives. L is the encoder's depth, ε the start and w-bar the strength of
 a feature, λ the covariance of its two views, ρ its regression coefficient, p the fraction of the
 asymptote that counts as learned.
+
+Abstract:
+
+- Sentence 2: similar inputs are encoded so that one predicts the other. Holds at a smaller scale:
+  gen_static, gen_masking, gen_temporal. In three models of pairs whose covariances are known.
+- Sentence 3: in self-distillation an online encoder predicts the output of a target encoder, with a
+  light predictor. In part: ode_jepa, no_sg_collapse, unbalanced_init. The target is the same
+  encoder behind a stop-gradient and the predictor is one linear layer; a moving average and deeper
+  predictors are not on trial.
+- Sentence 4: a masked autoencoder reconstructs the data instead. Holds: ode_mae, exact_time_mae,
+  critical_mae.
+- Sentence 5: the latent objective prefers abstract features to unpredictable detail. In part:
+  gen_static, gen_temporal-order. Noise lowers the regression coefficient; nothing like pixels is
+  tried.
+- Sentence 6: the dynamics of deep linear models show the mechanism. Holds: ode_jepa, ode_mae,
+  exact_time_mae, gd_matches_ode, balance_conserved.
+- Sentence 7, first half: in a simplified linear setting both objectives learn similar
+  representations. Holds: fixed_points, nondiag_spectrum-solved.
+- Sentence 7, second half: JEPA prefers features of a high regression coefficient. Holds:
+  greedy_rho, greedy_rho-slopes, order_inversion, lambda_dominates, permanent_order. Not for
+  arbitrarily small starts, where the covariance decides.
+- Sentence 8: the bias may explain the success in practice. Not on trial. Encoders are linear and as
+  wide as the features.
 """
 
 from itertools import pairwise

@@ -5,6 +5,16 @@ The abstract was read, and no theorem: a review says what the theorems assume an
 built. What is on trial are the abstract's statements with formulas derived here, and what the same
 derivations say beyond them. Standing apart: "the training loss" of the abstract is read for two
 networks, one that is told the cluster and one that is not.
+
+Abstract:
+
+- Part 1: for data near subspaces the training loss of a diffusion model is that of subspace
+  clustering. Holds: loss_is_pca, loss_is_clustering. With hard assignments;
+  `soft_is_not_clustering` has the limits.
+- Part 2: the number of samples needed is linear in the intrinsic dimension, with a sharp threshold.
+  Holds: random_completion, uniqueness, threshold_tail.
+- Part 3: directions of the subspaces edit images of real diffusion models. Not on trial. It needs
+  pre-trained models.
 """
 
 import numpy as np

@@ -4,6 +4,29 @@
 Only its abstract could be read, so no claim bears a theorem number or constant of it: on trial are
 the abstract's statements, in the sharper forms derived here. Labels are fair coins, points
 N(+-μ, Σ / κ), b = Σ^-1 μ the Bayes direction, m^2 = μ' b, a = κ m^2, ε a target for 1 - cos.
+
+Abstract:
+
+- Sentence 2: the minimiser of the training loss is compared with the Bayes classifier on data of
+  separability κ. Holds: bayes_direction, erm_expected_minimiser, expected_losses,
+  mixup_expected_minimiser, coercive. For Gaussian classes.
+- Sentence 3: without augmentation there is a curse of separability. Holds: erm_separable_limit,
+  erm_phase_curve. Not for isotropic noise (`isotropic_no_curse`).
+- Sentence 4, first half: its sample complexity grows exponentially in κ. Holds: erm_curse,
+  exp_vs_poly, erm_log_sample_complexity, erm_fisher. If the mean is no eigenvector of the
+  covariance.
+- Sentence 4, second half: finding the best boundary becomes harder where classes are further apart.
+  Holds: erm_curse, isotropic_no_curse. Under the same condition.
+- Sentence 5: Mixup needs far fewer samples. Holds: mixup_poly, exp_vs_poly, n_eps_formula,
+  mixup_asymptotic, imbalance, sampled_lambda, lda_rate, scale_limit, efficiency_order. The number
+  does not grow with κ if classes are balanced and λ is averaged.
+- Sentence 6: averages over n² pairs of n samples concentrate, though pairs overlap. In part:
+  mixup_asymptotic, sampled_lambda-delta. As n grows; no inequality at a finite n is on trial.
+- Sentence 7, first half: masks distort the training loss. Holds: mask_expected_minimiser. For
+  exchangeable masks.
+- Sentence 7, second half: its minimiser then tends to another classifier than the best. In part:
+  mask_limit_inverse_mean, mask_suboptimal, mask_concentration. For exchangeable masks; CutMix's
+  boxes are counted only (`mask_boxes`).
 """
 
 from typing import Annotated

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import entr
 
 from paper_checks.test_mixup import mixture_pair
-from sims.mixup import fits
+from sims.mixup import fits, margins
 from theory.mixup import rates
 from theory.mixup.classes import MixingLaw, one_minus_cosine
 from theory_on_trial import claim, derived
@@ -194,13 +194,18 @@ def minima(points, labels):
 
 
 def uniqueness(points, labels):
-    """Whether five mixtures of one data set have one minimiser, and whether they should."""
+    """Whether five mixtures of one data set have one minimiser, and whether they should.
+
+    Without mixing none has one that a hyperplane through the origin separates; few points of two
+    classes that overlap may be such, or not.
+    """
+    apart = bool(margins.hard_margin((2 * labels - 1)[:, None] * points).separable)
     soft = (np.array([0.3]), np.ones(1), np.array([0.3]))
     hard = (np.ones(1), np.ones(1), np.ones(1))
     one_class = np.ones(len(labels))
     settings = [
         (points, labels, soft, 1),
-        (points, labels, hard, 0),
+        (points, labels, hard, int(not apart)),
         (points[1:4], labels[1:4], soft, 1),
     ]
     settings += [(points[:2], labels[[0, -1]], soft, 0), (np.abs(points), one_class, soft, 0)]

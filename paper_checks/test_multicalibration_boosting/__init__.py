@@ -4,4 +4,14 @@
 Its abstract and its released code (Declancharrison/Level-Set-Boosting) were read. The definitions
 are recalled, and the constants derived here: no theorem is compared as published. All worlds are
 finite and all means over them exact.
+
+Abstract:
+
+- Part 1: multicalibration with respect to a class is the same as no swap regret in squared error.
+  Holds: step, swap_regret.
+- Part 2: an algorithm of repeated regressions reaches it. Holds: halting.
+- Part 3: it is accurate under a weak-learning condition, which is necessary and sufficient. In
+  part: weak_learning. One parity shows the need and the cure; the equivalence is not on trial.
+- Part 4: experiments agree. Not on trial. Its data are not bundled; two faults of the released code
+  are.
 """

@@ -5,6 +5,29 @@ Only its abstract and its released code could be read, so no claim bears a theor
 Closed forms meet descents from random starts, certificates and brute-force searches. M is the depth
 of the linear head, K the number of classes, n_k their sizes, N their sum, d_m the input width of
 layer m.
+
+Abstract:
+
+- Sentence 2: large networks of canonical architectures share the structure of their last features
+  and classifiers. Not on trial. Only free features and linear layers are tried, no network that
+  makes its features.
+- Sentence 3: features collapse to class means, and these are the vertices of a simplex frame.
+  Holds: bal_bias_NC, cert_M1, cert_cvx, lt_angle. In the model with free features.
+- Sentence 5: collapse occurs at the global minimisers of the model with free features. Holds:
+  two_sided-shallow, cert_M1, ce_M1.
+- Sentence 6, first half: it occurs in deep linear networks under the square loss. Holds:
+  bal_nobias_value, bal_nobias_NC, bal_bias_NC, two_sided-deep, cert_deep_mse, sv_formula,
+  layer_balance, mse_reduction.
+- Sentence 6, second half: it occurs at the global solutions under cross entropy, across the linear
+  layers. Fails as published: ce_deep_global, ce_M1. It holds with one linear layer; with more,
+  other solutions have a smaller loss at some decays.
+- Sentence 7: the geometry of imbalanced data is known for the square loss without bias. Holds:
+  imb_M1, imb_deep, imb_bottleneck, feature_lengths.
+- Sentence 8: features and classifiers converge to orthogonal vectors whose lengths depend on the
+  sizes of the classes. In part: imb_deep, feature_lengths, gd_reaches_NC, gd_basin. Minimisers are
+  so; descent arrives there from most starts, not from all.
+- Sentence 9: experiments on synthetic and practical architectures agree. In part: gd_reaches_NC,
+  rescale_loss. On synthetic ones; no practical architecture is trained.
 """
 
 from typing import Annotated

@@ -8,6 +8,21 @@ formulations, and sharper statements derived here. The neighbours are Ustun, Spa
 2024 (bias scores, arXiv 2310.05725). E(h) counts errors, E_0 those of the baseline h_0, n the
 points, e = floor(ε n) the errors that a competitor may add; counts are integers and are compared
 exactly.
+
+Abstract:
+
+- Sentence 1: many problems admit models that are almost equally accurate. Holds: rashomon-cells,
+  baseline-ties.
+- Sentence 3: such models may disagree on single points, and definitions say how much. Holds:
+  xor-figure1, order, steps, parity, saturation, separable, discrepancy-bound, bound-tight,
+  ambiguity-bound.
+- Sentence 4: integer programs compute the measures exactly for linear classifiers. Holds:
+  erm-exact, flip-exact, disc-exact, margin-free-exact, ambiguity-cdf, coverage-certificate,
+  two-sided. The released margin is too small for some data (`margin-floor`).
+- Sentence 5: they are applied to the prediction of recidivism. In part: compas-table,
+  compas-violent, compas-oversampled, compas-race. On COMPAS; two further data sets are not free.
+- Sentence 6: real data sets may admit models that disagree on many people. Holds: compas-table. On
+  the training sample; labels that are drawn from a fitted model show as much.
 """
 
 from collections.abc import Callable, Iterable

@@ -5,6 +5,31 @@ Of it only the abstract and the first author's notebook could be read, so no cla
 number. Deterministic claims meet the simulators' population spectra (the recursion run on unit
 impulses); Monte-Carlo claims meet sampled trajectories. T is the number of recorded points, d the
 dimension, s2 = tr Σ = 1.
+
+Abstract:
+
+- Sentence 1: training is often drawn in the plane of its first principal components. Holds at a
+  smaller scale: nn_walk_with_drift. Small networks on digits.
+- Sentence 3, first part: the covariance of a random walk has known eigenvalues and eigenvectors.
+  Holds: exact_spectrum, exact_spectrum-uncentred, exact_spectrum-circle, total_variance, evr_limit.
+- Sentence 3, second part: on long walks in high dimension most of the variance is in the first few
+  components. Holds: first_two_fraction, sim_evr, sim_evr-scatter.
+- Sentence 3, end: the projection on principal components is a Lissajous curve. Holds:
+  chebyshev_relation, lissajous, distance_identity.
+- Sentence 4, first part: the results extend to walks with momentum. In part: momentum_spectrum,
+  momentum_long_memory, momentum_concentrates. The variances do; components and curves with momentum
+  are not on trial.
+- Sentence 4, second part: they extend to Ornstein-Uhlenbeck processes. Holds: ou_exact,
+  ou_circulant_limit, ou_crossover, ou_sine_not_cosine.
+- Sentence 4, end: in high dimension such a walk does not come back to the mean but stays at a fixed
+  distance from the minimum. Holds: ou_trapping, ou_trapping-spread, ou_trapping-directions,
+  ou_not_mean_reverting.
+- Sentence 5, first part: a linear model trained on CIFAR-10 is compared. Holds at a smaller scale:
+  nn_walk_with_drift. Linear and one-hidden-layer networks on the 8 by 8 digits.
+- Sentence 5, second part: a ResNet-50 trained on ImageNet is compared. Not on trial. It needs the
+  data and a cluster.
+- Sentence 5, end: the variances resemble those of a random walk with drift. In part:
+  nn_walk_with_drift, drift_mixing. By signs of two statistics; no rival process is excluded.
 """
 
 from typing import Annotated

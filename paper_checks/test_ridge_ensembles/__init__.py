@@ -4,6 +4,16 @@ Cross-Validation", ICML.
 Measured are traces: noise and coefficients are averaged exactly given rows and subsets, so that few
 data sets decide. Half the eigenvalues of Σ are .5 and half 4, a fifth of the signal |β|^2 = 1 is in
 the former, σ^2 = .25.
+
+Abstract:
+
+- Part 1: ridge ensembles of equal risk lie on contours of penalty and subsample size. Holds:
+  path_equivalence.
+- Part 2: the best ridgeless ensemble is as good as the best ridge regression. Holds: optimum.
+- Part 3: generalised cross validation is consistent uniformly over subsample sizes. Holds at a
+  smaller scale: gcv_uniform. One design.
+- Part 4: tuning by it gives a predictor with the risk of the best ridge. Not on trial. No subsample
+  size is tuned on drawn data.
 """
 
 from dataclasses import replace

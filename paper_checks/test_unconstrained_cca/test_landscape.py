@@ -417,24 +417,38 @@ def test_flow(trial, time: Time, eigenvalues: Eigenvalues = (1.0, 0.6, 0.2, 0.0,
     exp(4 A t) W0.
     """
     rng = trial.generator()
-    _ = _spectrum(trial, eigenvalues)
-    # At random but for the first direction, which no coordinate lacks: none of them fades.
-    first = np.ones((len(eigenvalues), 1))
-    columns = rng.normal(size=(len(eigenvalues), len(eigenvalues) - 1))
-    basis = np.linalg.qr(np.hstack([first, columns]))[0]
+    largest = _spectrum(trial, eigenvalues)[0]
+    length = time * np.max(np.abs(eigenvalues))
+    trial.require(length >= 1e-4, "time * |A| must be at least 1e-4: earlier nothing has happened")
+    trial.require(
+        largest * time > -0.5, "time times the largest eigenvalue must exceed -1/2: W fades else"
+    )
+    basis = np.linalg.qr(rng.normal(size=(len(eigenvalues), len(eigenvalues))))[0]
     A = basis * eigenvalues @ basis.T
-    start = 0.3 * rng.normal(size=(len(eigenvalues), 3))
     A = (A + A.T) / 2
-    ends, half, quarter = (np.diag(predicted.flow_gram(A, start, time / k)) for k in (1, 2, 4))
-    trial.require(min(np.max(np.abs(ends - half)), np.max(np.abs(ends - quarter))) >= 1e-6, MOVES)
-    trial.require(np.max(np.abs(half / ends - 1)) < 9, FADES)
+    start = 0.3 * rng.normal(size=(len(eigenvalues), 3))
+    ends = predicted.flow_gram(A, start, time)
+    size = max(1, np.max(ends))
+    # Each step is right to 1e-11, and a stiff flow takes some twenty in each unit of |A| t.
+    error = 1e-11 * (10 + 20 * length) * size
+    rivals = {
+        "rate 4": predicted.flow_gram(A, start, time / 2),
+        "Oja's flow": predicted.flow_gram(A, start, time / 4),
+        "A for 2 A in the loss": predicted.flow_gram(A / 2, start, time),
+    }
     W = observed.flow_path(A, start, np.array([time]))[0]
     trial.value(
-        np.sum(W**2, axis=1),  # the diagonal, in a basis at random
+        W @ W.T,
         ends,
-        error=1e-10 * max(1, np.max(ends)),  # ten times the tolerance of the integration
-        margin=1e-9 * max(1, np.max(ends)),
-        controls={"rate 4": half, "Oja's flow": quarter},
+        error=error,
+        margin=10 * error,
+        scale=min(size, 10 * np.max(np.abs(ends))),
+        # At rest the rate is not seen.
+        controls={
+            name: rival
+            for name, rival in rivals.items()
+            if np.max(np.abs(rival - ends)) > 20 * error
+        },
     )
 
 

@@ -38,6 +38,8 @@ from theory_on_trial.laws import (
     Law,
     RatioOfMeans,
     SupDistance,
+    TailDistance,
+    TotalVariation,
     TwoSampleDistance,
 )
 
@@ -55,7 +57,13 @@ Widened = Callable[[Law, Sequence[np.ndarray], Enclosure], Enclosure]
 """Makes an interval wider, given its law and all samples."""
 _MANY = 64
 """So many equal draws are no chance."""
-_MORE: dict[type, tuple[int, ...]] = {SupDistance: (), TwoSampleDistance: (2,), RatioOfMeans: (2,)}
+_MORE: dict[type, tuple[int, ...]] = {
+    SupDistance: (),
+    TailDistance: (),
+    TotalVariation: (),
+    TwoSampleDistance: (2,),
+    RatioOfMeans: (2,),
+}
 """The axes of a sample after those of the prediction, by law; other laws take what they get."""
 
 
@@ -506,33 +514,60 @@ def _undecided(
         yield f"control {control.name!r}: {wanting(enclosure, prediction, wrong=True)}"
 
 
+KnownLaw = Callable[[np.ndarray], np.ndarray] | Mapping[float, float]
+"""A cdf, or the probability of each outcome of a finite set."""
+
+
+def law_of_laws(known: KnownLaw | None, tail: float | None = None) -> Law:
+    """Return by which distance samples are compared with a known law, or two columns with each
+    other (None).
+
+    It is the total variation for probabilities of a finite set, the largest relative error of a
+    tail probability down to `tail`, else the largest difference of cdfs. Raises `TypeError` for a
+    tail of anything but a cdf.
+    """
+    if tail is not None and not callable(known):
+        raise TypeError("tail= compares tails with those of a cdf: give one")
+    if known is None:
+        return TwoSampleDistance()
+    if isinstance(known, Mapping):
+        return TotalVariation(known)
+    if not callable(known):
+        raise TypeError(
+            "a known law is a cdf, a function of an array, or {outcome: probability}, got "
+            f"{type(known).__name__}"
+        )
+    return SupDistance(known) if tail is None else TailDistance(known, tail)
+
+
 def distribution(
     sampler: Callable[[int], np.ndarray],
-    cdf: Callable[[np.ndarray], np.ndarray] | None,
-    controls: Mapping[str, Callable[[np.ndarray], np.ndarray]],
+    known: KnownLaw | None,
+    controls: Mapping[str, KnownLaw],
     *,
     margin: float,
     slack: float = 0.0,
+    tail: float | None = None,
     looks: Sequence[int] | Plan,
     alpha: float = 1e-6,
     progress: Callable[[int, int], None] | None = None,
     widened: Widened | None = None,
 ) -> Finding:
-    """Decide whether scalar samples follow `cdf` to within `margin` in sup |F - F0|; controls are
-    wrong cdfs.
+    """Decide whether scalar samples follow a known law to within `margin` in the distance of
+    `law_of_laws`; controls are wrong laws.
 
-    With `cdf=None` samples have two columns and the question is whether the two routes share one
-    law. Guarantee: DKW-Massart bands at planned looks, P(wrong verdict) <= alpha for every law.
+    With `known=None` samples have two columns and the question is whether the two routes share one
+    law. Guarantee: finite-n bands at planned looks, P(wrong verdict) <= alpha for every law.
     "Not significantly different" is never VERIFIED: the distance plus its band must be below the
     margin.
     """
-    if cdf is None and controls:
+    if known is None and controls:
         raise ValueError(
             "controls are wrong cdfs: between two routes (cdf=None) there is none to replace"
         )
-    law = TwoSampleDistance() if cdf is None else SupDistance(cdf)
+    law = law_of_laws(known, tail)
     prediction = Prediction(0.0, margin, slack, "at most")
-    laws = {name: SupDistance(other) for name, other in controls.items()}
+    laws = {name: law_of_laws(other, tail) for name, other in controls.items()}
     finding = mean(
         sampler,
         prediction,
@@ -545,7 +580,8 @@ def distribution(
         widened=widened,
     )
     size = margin + slack  # so far off a law is beyond the margin, by the triangle inequality
-    return replace(finding, resolution=Resolution(size, size, "in probability"))
+    unit = "of a tail probability" if tail is not None else "in probability"
+    return replace(finding, resolution=Resolution(size, size, unit))
 
 
 def gap(

@@ -14,11 +14,15 @@ import numpy as np
 from theory_on_trial.decide.decision import Prediction
 from theory_on_trial.laws import (
     Bernoulli,
+    BoundedMoment,
     Law,
     NormalVariance,
+    SubGamma,
     SubGaussian,
     SupDistance,
     Symmetric,
+    TailDistance,
+    TotalVariation,
     TwoSampleDistance,
 )
 
@@ -118,6 +122,17 @@ def samples_needed(law: Law, prediction: Prediction, alpha: float) -> float | No
         two = isinstance(law, TwoSampleDistance)
         band = np.sqrt((log_error + 2) / (1 if two else 2))
         return float(((band + 0.87 * (np.sqrt(2) if two else 1)) / size) ** 2)
+    if isinstance(law, TotalVariation):
+        chances = np.array(list(law.probabilities.values()))
+        off = np.sum(np.sqrt(chances * (1 - chances) / (2 * np.pi)))  # the mean distance, by sqrt n
+        return float(((np.sqrt((log_error + 2) / 2) + off) / float(np.max(margin))) ** 2)
+    if isinstance(law, TailDistance):
+        tail = law.levels[-1]
+        rates = [_relative_entropy(tail, tail * (1 + sign * margin)) for sign in (-1, 1)]
+        # The largest of many deviations is beyond 0 by about two standard deviations.
+        log_error = (np.sqrt(log_error) + 1) ** 2
+        least = min(float(np.min(rate)) for rate in rates)
+        return float(_ALLOWANCE * log_error / least)
     if prediction.side != "two":
         return None
     if isinstance(law, Bernoulli):
@@ -126,6 +141,11 @@ def samples_needed(law: Law, prediction: Prediction, alpha: float) -> float | No
         rates = [_of_variances(value, end) for end in (value - margin, value + margin)]
     elif isinstance(law, SubGaussian):
         rates = [margin**2 / (2 * law.sigma**2)]
+    elif isinstance(law, SubGamma):
+        rates = [margin**2 / (2 * (law.variance + law.scale * margin))]
+    elif isinstance(law, BoundedMoment):
+        p = law.power
+        rates = [(margin / law.bound ** (1 / p)) ** (p / (p - 1)) * (1 - 1 / p)]
     else:
         return None
     least = min(float(np.min(rate)) for rate in rates)
@@ -167,6 +187,10 @@ def hopeless(law: Law, batches: Sequence[np.ndarray], prediction: Prediction, al
     if centre.shape != np.shape(prediction.value):
         return False
     spread = np.std(x, axis=0)
+    if isinstance(law, BoundedMoment):
+        if law.power < 2:
+            return False
+        spread = np.minimum(spread, np.sqrt(law.bound))
     if isinstance(law, Symmetric):
         robust = 1.48 * np.median(np.abs(x - centre), axis=0)
         spread = np.where(robust > 0, np.minimum(robust, spread), spread)

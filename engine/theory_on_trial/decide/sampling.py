@@ -18,13 +18,17 @@ from theory_on_trial.decide.decision import Prediction, inside
 from theory_on_trial.laws import (
     Bernoulli,
     Bounded,
+    BoundedMoment,
     Enclosure,
     Law,
     NormalVariance,
     RatioOfMeans,
+    SubGamma,
     SubGaussian,
     SupDistance,
     Symmetric,
+    TailDistance,
+    TotalVariation,
     TwoSampleDistance,
 )
 
@@ -53,7 +57,7 @@ _COPIES = 48
 """So many pairs of equal numbers within a call are expected before hardly any is no chance."""
 _FAR = 7.0
 """So many standard deviations are no chance: 3e-11 for each lag and look."""
-_WIDE_WITHOUT_SPREAD = (Bounded, SubGaussian, Symmetric)
+_WIDE_WITHOUT_SPREAD = (Bounded, BoundedMoment, SubGamma, SubGaussian, Symmetric)
 """Laws whose interval does not need samples that vary; the others know nothing of a constant
 coordinate.
 """
@@ -274,6 +278,9 @@ def widen(
         deviations = deviations / np.where(largest > 0, largest, 1.0)
         squares = np.sum(np.square(deviations), axis=0)
         between = np.sum(np.square(np.add.reduceat(deviations, starts, axis=0)), axis=0)
+        if np.ndim(squares) > np.ndim(factor):  # the events that make up one estimate
+            squares = np.sum(squares)
+            between = np.sum(between)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.nan_to_num(between / squares / max(unevenness, 1e-9), nan=1.0, posinf=1.0)
         factor = np.maximum(factor, np.sqrt(ratio))
@@ -298,11 +305,15 @@ def _scores(law: Law, x: np.ndarray, found: Enclosure) -> list[np.ndarray]:
     if isinstance(law, RatioOfMeans):
         ratio = np.where(np.isfinite(found.estimate), found.estimate, 0.0)
         return [x[..., 0] - ratio * x[..., 1]]
-    if isinstance(law, SupDistance | Symmetric | TwoSampleDistance):
+    if isinstance(law, TotalVariation):
+        return [(x[:, None] == np.array(sorted(law.probabilities))).astype(float)]
+    if isinstance(law, SupDistance | Symmetric | TailDistance | TwoSampleDistance):
         ranks = stats.rankdata(x, axis=0) / len(x) - 0.5
         if isinstance(law, TwoSampleDistance):
             ranks = (stats.rankdata(x, axis=None).reshape(x.shape) / x.size) - 0.5
             return [ranks[:, 0] - ranks[:, 1], np.abs(ranks[:, 0]) - np.abs(ranks[:, 1])]
+        if isinstance(law, TailDistance):
+            return [ranks, np.where(np.abs(ranks) > 0.5 - law.level, np.sign(ranks), 0.0)]
         return [ranks] if isinstance(law, Symmetric) else [ranks, np.abs(ranks)]
     return [x]
 

@@ -306,7 +306,7 @@ def rows_of(
     common |= {"source": str(claim.as_published), "provenance": claim.as_published.provenance}
     printed_row = Row(
         id=f"{claim.id}-as-published",
-        statement=claim.as_published.says,
+        statement=claim.as_published.published,
         expected="REFUTED",
         verdict=printed.printed or "INCONCLUSIVE",
         controls=[

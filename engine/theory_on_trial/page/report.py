@@ -19,6 +19,7 @@ from theory_on_trial.ledger.terminal import sentences
 from theory_on_trial.ledger.words import whose
 from theory_on_trial.page.plot import interval_plot
 from theory_on_trial.page.typeset import GREEK_NAMES, typeset
+from theory_on_trial.repository.abstract import sentences as sentences_of
 from theory_on_trial.repository.outline import files, title
 
 
@@ -70,10 +71,12 @@ class Section:
         printed: each statement that is REFUTED as published, with the row of the corrected one.
         unexpected: the rows with an unexpected verdict.
         draws: whether the repository has figures of the paper.
+        abstract: the statements of its abstract, and what became of them.
     """
 
     def __init__(self, name: str, rows: list[Row], not_run: list[dict[str, str]], folder: Path):
         self.name, self.rows, self.title, self.not_run = name, rows, title(name, folder), not_run
+        self.abstract = sentences_of(name, folder) if self.title else ()
         self.pictures = drawn_of(name, folder)
         self.draws = (folder / "figures" / f"{name}.py").exists() or any(
             "\n@figure(" in file.read_text(encoding="utf-8") for file in files(name, folder)

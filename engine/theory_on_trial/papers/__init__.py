@@ -16,7 +16,7 @@ from pathlib import Path
 
 from theory_on_trial import repository
 from theory_on_trial.papers.row import BRIEF, Paper, last_line, templates
-from theory_on_trial.papers.steps import ON_ONE_PAGE, ROW, Step
+from theory_on_trial.papers.steps import ON_ONE_PAGE, ROW, Answer, Step
 from theory_on_trial.repository import outline
 from theory_on_trial.trial.sides import marked
 
@@ -100,17 +100,19 @@ def check(name: str, folder: Path) -> int:
             steps = {pool.submit(_timed, step, paper): title for title, step in plan.items()}
             for number, future in enumerate(as_completed(steps), start=1):
                 answer, seconds = future.result()
-                sentences = answer or []
+                sentences = answer.sentences or []
                 count += len(sentences)
                 word = (
                     "not asked of this repository"
-                    if answer is None
+                    if answer.sentences is None
                     else "FAILED"
                     if sentences
                     else "passed"
                 )
                 print(
-                    f"[{number}/{len(steps)}] {steps[future]}: {word}, {seconds:.0f} s", flush=True
+                    f"[{number}/{len(steps)}] {steps[future]}: {word}, {seconds:.0f} s"
+                    f"{'; ' * bool(answer.remark)}{answer.remark}",
+                    flush=True,
                 )
                 print("".join(f"  - {sentence}\n" for sentence in sentences), end="", flush=True)
         except KeyboardInterrupt:
@@ -127,12 +129,13 @@ def check(name: str, folder: Path) -> int:
     return int(count > 0)
 
 
-def _timed(step: Step, paper: Paper) -> tuple[list[str] | None, float]:
+def _timed(step: Step, paper: Paper) -> tuple[Answer, float]:
     """What a step finds, each thing once, and the seconds it took."""
     start = time.perf_counter()
     try:
-        sentences = step(paper)
-        complaints = None if sentences is None else list(dict.fromkeys(sentences))
+        found = step(paper)
+        sentences, remark = found if isinstance(found, Answer) else (found, "")
+        answer = Answer(None if sentences is None else list(dict.fromkeys(sentences)), remark)
     except subprocess.TimeoutExpired as late:
-        complaints = [f"did not end within {late.timeout:.0f} s"]
-    return complaints, time.perf_counter() - start
+        answer = Answer([f"did not end within {late.timeout:.0f} s"])
+    return answer, time.perf_counter() - start

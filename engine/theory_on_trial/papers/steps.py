@@ -11,13 +11,23 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from theory_on_trial.ledger import Row
+from theory_on_trial.papers.likeness import narrow, padding, repeated, unqualified
 from theory_on_trial.papers.row import BRIEF, Paper, last_line, templates
-from theory_on_trial.repository import outline
+from theory_on_trial.repository import abstract, outline
 from theory_on_trial.trial.sides import marked
 
-Step = Callable[[Paper], list[str] | None]
+
+class Answer(NamedTuple):
+    """What a step found: a sentence for each thing, None where it is not asked, and a remark."""
+
+    sentences: list[str] | None
+    remark: str = ""
+
+
+Step = Callable[[Paper], list[str] | Answer | None]
 SEEDS = 3
 RUNS = 30
 """How many runs the audit of a paper has."""
@@ -86,23 +96,28 @@ def _left_of_toy(template: str, places: list[Path], paper: Paper) -> list[str]:
 
 
 def form(paper: Paper) -> list[str]:
-    """What a paper on one page lacks of its form, and what it has too many of."""
+    """What a paper on one page lacks of its form, and what its code repeats or leaves open."""
     (file,) = _own_checks(paper)
     text = file.read_text(encoding="utf-8")
-    docstring = ast.get_docstring(ast.parse(text)) or ""
-    count = {
-        "claim": (text.count("\n@claim("), 2, 4),
-        "figure": (text.count("\n@figure("), 1, 2),
-    }
+    docstring = " ".join((ast.get_docstring(ast.parse(text)) or "").split())
     complaints = [
-        f"{file.name} has {number} {name}{'s' * (number != 1)}, a page has {least} to {most}"
-        for name, (number, least, most) in count.items()
-        if not least <= number <= most
+        f"{file.name} has no {name}" for name in ("claim", "figure") if f"\n@{name}(" not in text
     ]
-    parts = ("Read:", "Derived here:", "Not claimed:", "Topic:")
-    return complaints + [
+    parts = (
+        "Take away:",
+        "Edges:",
+        "Paper:",
+        "Abstract:",
+        "Read:",
+        "Derived here:",
+        "Not claimed:",
+        "Topic:",
+    )
+    complaints += [
         f"the docstring of {file.name} has no {part!r}" for part in parts if part not in docstring
     ]
+    complaints += abstract.faults(paper.name, paper.folder)
+    return [*complaints, *repeated(file), *narrow(file), *unqualified(file), *padding(file)]
 
 
 def linters(paper: Paper) -> list[str] | None:
@@ -179,16 +194,33 @@ def claims(paper: Paper) -> list[str]:
     return list(complaints.values())
 
 
-def audited(paper: Paper) -> list[str]:
-    """What an audit of the paper's claims finds wrong."""
+def claims_then_audit(paper: Paper) -> Answer:
+    """What the claims say other than expected; without that, what an audit of them finds wrong."""
+    sentences = claims(paper)
+    if sentences:
+        return Answer(sentences, "not audited, for claims fail")
+    return audited(paper)
+
+
+def audited(paper: Paper) -> Answer:
+    """What an audit of the paper's claims finds wrong, and which mutants nothing noticed."""
     with tempfile.TemporaryDirectory() as scratch:
         options = ("--runs", str(RUNS), "--out", scratch)
         process = paper.run("-m", "theory_on_trial.command", "audit", paper.name, *options)
         report = Path(scratch) / "audit.json"
         if not report.exists():
-            return [f"the audit: {last_line(process)}"]
-        failures = json.loads(report.read_text(encoding="utf-8"))["failures"]
-    return [f"{one['claim']}: {one['why']}; {one['again']}" for one in failures]
+            return Answer([f"the audit: {last_line(process)}"])
+        content = json.loads(report.read_text(encoding="utf-8"))
+    wrong = [f"{one['claim']}: {one['why']}; {one['again']}" for one in content["failures"]]
+    return Answer(wrong, _mutants(content))
+
+
+def _mutants(content: dict[str, Any]) -> str:
+    """How many mutants of an audit were noticed, and the others."""
+    runs = next((one["runs"] for one in content["checks"] if one["check"] == "mutants"), 0)
+    left = content["not_noticed"]
+    texts = [f"{one['claim']}: {one['why']}" for one in left]
+    return "; not noticed: ".join([f"{runs - len(left)} of {runs} mutants noticed", *texts])
 
 
 def tests(paper: Paper) -> list[str]:
@@ -197,9 +229,9 @@ def tests(paper: Paper) -> list[str]:
     return _unpassed(_pytest(paper, *own)) if own else []
 
 
-def shared_tests(paper: Paper) -> list[str]:
-    """The tests of all papers, as far as they bear this one's name: of its page and its
-    notebook.
+def shared_tests(paper: Paper) -> list[str] | None:
+    """The tests of all papers that bear this one's name, such as those of its page and notebook,
+    and those with the mark `every_paper`, such as a count of all.
     """
     own = {
         place
@@ -211,7 +243,9 @@ def shared_tests(paper: Paper) -> list[str]:
         for file in (paper.folder / "tests").glob("test_*.py")
         if f"tests/{file.name}" not in own
     ]
-    return _unpassed(_pytest(paper, "-k", paper.name, *paths)) if paths else []
+    if not paths:
+        return None
+    return _unpassed(_pytest(paper, "-k", f"{paper.name} or every_paper", *paths))
 
 
 def figures(paper: Paper) -> list[str]:
@@ -222,7 +256,11 @@ def figures(paper: Paper) -> list[str]:
         process = paper.run(
             "-m", "theory_on_trial.command", "figures", paper.name, "--quick", "--out", scratch
         )
-        names = {path.stem for path in Path(scratch, *paper.name.split(".")).glob("*.txt")}
+        drawn = {
+            path.stem: _first_line(path)
+            for path in Path(scratch, *paper.name.split(".")).glob("*.txt")
+        }
+        names = set(drawn)
     if process.returncode:
         return [f"the figures cannot be drawn: {last_line(process)}"]
     own = paper.name.split(".")
@@ -238,7 +276,17 @@ def figures(paper: Paper) -> list[str]:
             f"the gallery holds {name}.{suffix}, and no figure: delete it"
             for name in sorted(stems - names)
         ]
+    faults += [
+        f"the gallery's {name} is another figure: {renew.replace('puts it', 'draws yours')}"
+        for name, line in drawn.items()
+        if (gallery / f"{name}.txt").exists() and _first_line(gallery / f"{name}.txt") != line
+    ]
     return faults
+
+
+def _first_line(caption: Path) -> str:
+    """What a figure shows, as its docstring says it."""
+    return caption.read_text(encoding="utf-8").partition("\n")[0]
 
 
 def benchmark(paper: Paper) -> list[str]:
@@ -253,18 +301,17 @@ ROW: dict[str, Step] = {
     "no toy": toy,
     "page": page,
     "linters and types": linters,
-    "audit": audited,
-    f"claims, {SEEDS} seeds": claims,
-    "page and notebook, by the tests of all papers": shared_tests,
+    f"claims under {SEEDS} seeds, and an audit": claims_then_audit,
+    "what the repository tests of every paper": shared_tests,
     "its tests": tests,
     "figures": figures,
     "benchmark": benchmark,
 }
 """What is run for a paper with a file in every folder, long steps before short ones."""
 ON_ONE_PAGE: dict[str, Step] = {
-    "audit": audited,
-    f"claims, {SEEDS} seeds": claims,
+    f"claims under {SEEDS} seeds, and an audit": claims_then_audit,
     "figure": figures,
+    "what the repository tests of every paper": shared_tests,
     "linters and types": linters,
     "form": form,
     "no toy": toy,

@@ -93,12 +93,8 @@ def docstring(paper: str, folder: Path | None = None) -> str:
     packages = [
         file.parent / "__init__.py" for file in paths if file.parent.name.startswith("test_")
     ]
-    for path in [*packages, *paths][:1]:
-        return (
-            ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-            if path.exists()
-            else None
-        ) or ""
+    for path in [*filter(Path.exists, packages), *paths][:1]:
+        return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return ""
 
 

@@ -26,13 +26,13 @@ from theory_on_trial.decide.decision import (
     check_finite,
     outside,
 )
-from theory_on_trial.decide.evidence import Instances
+from theory_on_trial.decide.evidence import Instances, KnownLaw
 from theory_on_trial.decide.looks import Plan
 from theory_on_trial.decide.processes import Form
 from theory_on_trial.decide.resolution import EXACT, Resolution, distance, unequal
 from theory_on_trial.decide.sampling import Draws, Measure
 from theory_on_trial.decide.suggestion import laws_that_fit
-from theory_on_trial.laws import Bernoulli, Enclosure, Law, SupDistance, TwoSampleDistance
+from theory_on_trial.laws import Bernoulli, Enclosure, Law
 from theory_on_trial.trial.domain import OutsideDomain
 
 ALPHA = 1e-6
@@ -552,13 +552,14 @@ class Trial:
     def distribution(
         self,
         measure: Any = None,
-        cdf: Callable[[np.ndarray], np.ndarray] | None = None,
+        cdf: KnownLaw | None = None,
         *,
         sampler: Draws | None = None,
         samples: Any = None,
         margin: float,
         slack: float = 0.0,
-        controls: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
+        tail: float | None = None,
+        controls: Mapping[str, KnownLaw] | None = None,
         control_processes: Mapping[str, Measure] | Mapping[str, Draws] | None = None,
         error: float | None = None,
         first: int = 64,
@@ -568,14 +569,17 @@ class Trial:
         """The law of a measurement is `cdf` to within `margin` in sup |F - F0|; controls are wrong
         cdfs.
 
-        Without a cdf, the measurement returns a pair of independent samples from two routes, which
-        must share one law. Its forms, `samples` and `error` as for `mean`.
+        A law on a finite set is given as `{outcome: probability}`, outcomes being numbers, and
+        compared in total variation. With `tail=p` the margin is one on the relative error of tail
+        probabilities, from 1/2 down to p, on either side of a continuous cdf. Without a cdf, the
+        measurement returns a pair of independent samples from two routes, which must share one law.
+        The measurement's forms, `samples` and `error` are as for `mean`.
         """
         process, form = self._process(measure, sampler, samples, vectorised, control_processes)
         alpha = self._alpha(error)
-        law = TwoSampleDistance() if cdf is None else SupDistance(cdf)
+        law = evidence.law_of_laws(cdf, tail)
         prediction = Prediction(0.0, margin, slack, "at most")
-        controls = self._tried_laws(cdf, margin, controls, control_processes)
+        controls = self._tried_laws(cdf, margin, tail, controls, control_processes)
 
         def judged(name: str, process: Any, wrong: Mapping[str, Any]) -> Finding:
             own_form = processes.form_of(process, form) if name else form
@@ -586,6 +590,7 @@ class Trial:
                 wrong,
                 margin=margin,
                 slack=slack,
+                tail=tail,
                 looks=_plan(law, prediction, draw, first, most, alpha),
                 alpha=alpha,
                 progress=self._progress,
@@ -800,8 +805,9 @@ class Trial:
 
     def _tried_laws(
         self,
-        cdf: Callable[[np.ndarray], np.ndarray] | None,
+        cdf: KnownLaw | None,
         margin: float,
+        tail: float | None,
         controls: Mapping[str, Any] | None,
         control_processes: Mapping[str, Any] | None,
     ) -> Mapping[str, Any]:

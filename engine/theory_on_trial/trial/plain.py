@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from theory_on_trial.decide.decision import Finding, Outcome, Prediction
+from theory_on_trial.decide.evidence import KnownLaw
 from theory_on_trial.laws import Bernoulli, Bounded, Law
 from theory_on_trial.ledger import Row, brief, brief_interval, rows_of
 from theory_on_trial.trial.decisions import Trial
@@ -67,14 +68,22 @@ class PlainTrial(Trial):
 
     def _tried_laws(
         self,
-        cdf: Callable[[np.ndarray], np.ndarray] | None,
+        cdf: KnownLaw | None,
         margin: float,
+        tail: float | None,
         controls: Mapping[str, Any] | None,
         control_processes: Mapping[str, Any] | None,
     ) -> Mapping[str, Any]:
         if controls is not None or control_processes or cdf is None:
             return controls or {}
         off = _TRIED * float(margin)
+        if isinstance(cdf, Mapping):
+            return _moved_chances(cdf, off)
+        if tail is not None:
+            return {
+                "tails heavier by three margins": lambda x: _with_tails(cdf(x), 1 / (1 + off)),
+                "tails lighter by three margins": lambda x: _with_tails(cdf(x), 1 + off),
+            }
         return {
             "three margins above": lambda x: np.minimum(cdf(x) + off, 1.0),
             "three margins below": lambda x: np.maximum(cdf(x) - off, 0.0),
@@ -84,6 +93,30 @@ class PlainTrial(Trial):
         super()._record(procedure, finding, *given, **named)
         if verdict(self.findings[-1]) != "VERIFIED":
             raise NotVerified(failure(self.findings[-1]))
+
+
+def _moved_chances(chances: Mapping[float, float], off: float) -> Mapping[str, Any]:
+    """Return the probabilities with `off` moved from the likeliest outcome to the least likely one,
+    and from the likeliest to all others alike, as far as there is so much to move.
+    """
+    likeliest, *others = sorted(chances, key=lambda outcome: -chances[outcome])
+    rest = 1 - chances[likeliest]
+    if rest <= 0:
+        return {}
+    off = min(off, chances[likeliest] / 2)
+    one = {**chances, likeliest: chances[likeliest] - off, others[-1]: chances[others[-1]] + off}
+    spread = {outcome: chances[outcome] * (1 + off / rest) for outcome in others}
+    return {
+        "three margins to the least likely outcome": one,
+        "three margins to all others": {likeliest: chances[likeliest] - off, **spread},
+    }
+
+
+def _with_tails(values: np.ndarray, factor: float) -> np.ndarray:
+    """Return a cdf of tails that are so many times as heavy, the middle being as it must."""
+    lower = np.minimum(values, 1 - values)
+    size = np.minimum(lower * factor, 0.5)
+    return np.asarray(np.where(values <= 0.5, size, 1 - size))
 
 
 def verdict(finding: Finding) -> Outcome:

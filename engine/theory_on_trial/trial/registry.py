@@ -197,7 +197,7 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
     }
     if claim.as_published is None:
         return [{**entry, "as published": None, **common}]
-    statement = claim.as_published.says
+    statement = claim.as_published.published
     printed_entry = {
         "id": f"{claim.id}-as-published",
         "statement": statement,
@@ -473,7 +473,10 @@ def claim(
         _add(subject)
         if as_published is not None:
             form = replace(
-                subject, id=f"{name}-as-published", source=as_published, statement=as_published.says
+                subject,
+                id=f"{name}-as-published",
+                source=as_published,
+                statement=as_published.published,
             )
             _add(replace(form, published_form=True))
         check.claim = subject  # type: ignore[attr-defined]

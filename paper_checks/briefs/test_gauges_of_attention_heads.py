@@ -1,0 +1,419 @@
+"""Meng, Tang, Jiang & Zhang 2024, "CLOVER: Constrained Learning with Orthonormal Vectors for
+Eliminating Redundancy", arXiv 2411.17426; at ICML 2025 with the title "Cross-Layer Orthogonal
+Vectors Pruning and Fine-Tuning".
+
+For whoever rotates, orthogonalises or merges attention heads and must know which changes of basis
+are free once there is rotary position embedding.
+
+Setting: a head has the weights W_Q and W_K, (D, d) with D >= d and generic, and the logits
+x_iᵀ W_Q R_m W_Kᵀ x_j of the offset m = i - j in 0 … T - 1. R_m turns planes f of the head by m θ_f
+and leaves n₀ coordinates alone. κ_m = tr R_m / d. Weights that have the same logits for all tokens
+form a manifold, and its dimension counts the free changes of basis.
+
+Take away: without rotary embedding all d² changes of basis are free; with it d are, a rotation and
+a scale for each plane. A singular value decomposition of W_Q W_Kᵀ leaves the logits of offset 0
+alone, and changes those of other offsets at least as much as a random rotation of the head does,
+in drawn heads: at offset 16 a half and more.
+
+Edges: planes that share their angle, up to its sign and modulo 2π, may be mixed; planes with angle
+0 count as coordinates left alone, and planes with angle π may be mixed in all ways. If D < d there
+are more free changes. Singular values that are moved into W_Q or W_K change nothing of this.
+
+Paper: it takes the product of two weight matrices of a head apart by a singular value
+decomposition, prunes the small values and trains those that are left. Here is where the
+decomposition is free.
+
+Abstract:
+
+- Statement 1: query, key, value and output weights can be made orthogonal without further matrices.
+  In part: gauge_dimension, gauge_dimension-orthogonal, any_rotation. Without rotary embedding,
+  which value and output weights never have; it fails with it.
+- Statement 2: an encoder keeps its results with 46 % fewer parameters. Not on trial. It is a
+  measurement of a large model.
+
+Read: the abstract of both versions ("enabling their orthogonalization without the need for transfer
+matrices"). Derived here: all claims. Not claimed: anything on what pruning costs. Topic: sequence
+models and attention.
+"""
+
+from typing import Annotated, Any
+
+import numpy as np
+
+from paper_checks.briefs.common import gradient
+from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import chart, figure
+from theory_on_trial.laws import Bounded
+
+Size = Annotated[int, Interval(2, 64, why="one column is orthogonal to none; heads have 64")]
+More = Annotated[int, Interval(0, 64, why="by how much D exceeds d")]
+SMALL = "more are more of the same; the Jacobian of all logits grows as its square"
+Unlike = Annotated[int, Interval(0, 2, why=SMALL)]
+Alike = Annotated[int, Interval(0, 2, why=SMALL)]
+Half = Annotated[int, Interval(0, 2, why=SMALL)]
+Still = Annotated[int, Interval(0, 2, why=SMALL)]
+Alone = Annotated[int, Interval(0, 3, why=SMALL)]
+Length = Annotated[int, Interval(1, 4, why="with two offsets all is said; more only add logits")]
+Several = Annotated[int, Interval(2, 4, why="one query head has no other to share with")]
+Angle = Annotated[float, Interval(0.1, 3.0, why="a plane that is turned, by less than a half turn")]
+Offset = Annotated[int, Interval(1, 4096, why="at offset 0 nothing is turned")]
+Turn = Annotated[float, Interval(0.05, np.pi, why="without a turn there is no error")]
+Planes = Annotated[int, Interval(2, 12, why="rotations of more planes take long to draw")]
+
+
+def angles_of(unlike, alike, half=0, still=0):
+    """The angles of so many planes: of their own, of 2 (written in several ways), π and 0."""
+    own = [0.9 / 3**f for f in range(unlike)]
+    shared = [2.0, 2 * np.pi - 2.0, -2.0][:alike]
+    return np.array([*own, *shared, *half * [np.pi], *still * [0.0]])
+
+
+def rotation(angles, alone=0, offset=1):
+    """R_m, (d, d): planes turned by m θ, and coordinates left alone."""
+    size = 2 * len(angles) + alone
+    matrix = np.eye(size)
+    for f, angle in enumerate(angles):
+        cosine = np.cos(offset * angle)
+        sine = np.sin(offset * angle)
+        matrix[2 * f : 2 * f + 2, 2 * f : 2 * f + 2] = [[cosine, -sine], [sine, cosine]]
+    return matrix
+
+
+def rotary_angles(planes, base=1e4):
+    """base^(-f / planes), the angles of rotary embedding."""
+    return base ** (-np.arange(planes) / planes)
+
+
+@observed
+def directions_lost(function, weights):
+    """In how many directions of the weights a function, analytic, does not change: the dimension of
+    the kernel of its Jacobian by complex steps.
+    """
+    jacobian = gradient(function, weights).reshape(weights.size, -1)
+    values = np.linalg.svd(jacobian, compute_uv=False)
+    return weights.size - np.sum(values > 1e-7 * values[0])
+
+
+@observed
+def free_directions(weights, rotations):
+    """The same of all logits. The weights (g + 1, D, d) are those of g query heads and of one key
+    head, the rotations (T, d, d).
+    """
+
+    def logits(stack):
+        queries = stack[:, :-1, None]
+        keys = stack[:, -1:, None]
+        return queries @ rotations @ keys.swapaxes(-1, -2)
+
+    return directions_lost(logits, weights)
+
+
+@observed
+def free_directions_of_rows(weights, rotations, tokens):
+    """The same of the logarithms of the attention rows, with biases. The last row of the weights
+    (2, D + 1, d) are biases; tokens (sequences, T, D).
+    """
+    sequences, length, _ = tokens.shape
+    extended = np.concatenate([tokens, np.ones((sequences, length, 1))], axis=2)
+
+    def rows(stack):
+        queries, keys = np.einsum("nla,...kab->k...nlb", extended, stack)
+        turned_queries, turned_keys = (
+            np.einsum("lab,...nlb->...nla", rotations, x) for x in (queries, keys)
+        )
+        logits = turned_queries @ turned_keys.swapaxes(-1, -2)
+        shifted = logits - logits.real.max(axis=-1, keepdims=True)
+        return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+    return directions_lost(rows, weights)
+
+
+@observed
+def error_of_all_units(change, rotated):
+    """The sum of the squared errors of qᵀ R_m k over all unit vectors q and k, if both go through a
+    change of basis: the mean for white q and k.
+    """
+    units = np.eye(len(change))
+    turned = units @ change
+    return np.sum((turned @ rotated @ turned.T - units @ rotated @ units.T) ** 2)
+
+
+@observed
+def errors_of_rotations(generator, count, rotated):
+    """The same over d for so many rotations of uniform law (count,)."""
+    normal = generator.normal(size=(count, *rotated.shape))
+    bases, triangles = np.linalg.qr(normal)
+    # Without the signs the law is that of Householder's reflections, not uniform.
+    bases *= np.sign(np.diagonal(triangles, axis1=1, axis2=2))[:, None, :]
+    change = bases @ rotated @ bases.swapaxes(1, 2) - rotated
+    return np.sum(change**2, axis=(1, 2)) / len(rotated)
+
+
+@observed
+def decomposed(queries, keys):
+    """The singular value decomposition of W_Q W_Kᵀ as new weights U √S and V √S, each (D, d)."""
+    rank = queries.shape[1]
+    left, values, right = np.linalg.svd(queries @ keys.T, full_matrices=False)
+    return left[:, :rank] * np.sqrt(values[:rank]), right[:rank].T * np.sqrt(values[:rank])
+
+
+@predicted
+def gauge_dimension(angles, alone, length):
+    """n₀² + Σ 2 μ² over angles that μ planes share, with (n₀ + 2 μ)² for planes of angle 0 and
+    (2 μ)² for π; d² of one offset.
+    """
+    if length == 1:
+        return (2 * len(angles) + alone) ** 2
+    folded = np.round(np.abs((np.asarray(angles) + np.pi) % (2 * np.pi) - np.pi), 9)
+    kinds, counts = np.unique(folded, return_counts=True)
+    total = alone
+    mixed = 0
+    for kind, planes in zip(kinds, counts, strict=True):
+        if kind == 0:
+            total += 2 * planes
+        elif kind == np.round(np.pi, 9):
+            mixed += (2 * planes) ** 2
+        else:
+            mixed += 2 * planes**2
+    return int(total**2 + mixed)
+
+
+@predicted
+def squared_lengths(queries, keys):
+    """The singular values of R_Q R_Kᵀ, the triangles of two QR decompositions, falling (d,)."""
+    triangles = [np.linalg.qr(weights)[1] for weights in (queries, keys)]
+    return np.linalg.svd(triangles[0] @ triangles[1].T, compute_uv=False)
+
+
+@predicted
+def free_biases(angles, alone):
+    """By how many biases of the keys softmax is not changed: the coordinates that no R_m turns."""
+    return alone + 2 * int(np.sum(np.asarray(angles) == 0))
+
+
+@predicted
+def error_of_two_axes(first, second, offset, turn):
+    """2 (cos m θ₁ - cos m θ₂)² sin² α + 4 (1 - cos α)(sin² m θ₁ + sin² m θ₂)."""
+    angles = offset * np.array([first, second])
+    between = np.subtract(*np.cos(angles))
+    return 2 * between**2 * np.sin(turn) ** 2 + 4 * (1 - np.cos(turn)) * np.sum(np.sin(angles) ** 2)
+
+
+@predicted
+def error_of_rotation(rotated):
+    """2 (1 - κ²), κ = tr R_m / d."""
+    return 2 * (1 - (np.trace(rotated) / len(rotated)) ** 2)
+
+
+def rivals(law, **wrong):
+    """The controls that differ from the law."""
+    controls = {name.replace("_", " "): value for name, value in wrong.items() if value != law}
+    return {"controls": controls, "ops": 0}
+
+
+KINDS = [
+    (2, 0, 0, 0, 0, 2),
+    (1, 1, 0, 0, 1, 1),
+    (0, 2, 0, 0, 0, 4),
+    (1, 2, 0, 0, 0, 3),
+    (1, 1, 0, 0, 2, 2),
+    (1, 0, 1, 0, 0, 2),
+    (1, 0, 2, 1, 3, 2),
+    (0, 0, 0, 2, 1, 2),
+    (0, 0, 0, 0, 1, 1),
+]
+
+
+@claim(derived("a change of basis commutes with R_1"), cases=KINDS)
+def test_gauge_dimension(
+    trial, unlike: Unlike, alike: Alike, half: Half, still: Still, alone: Alone, length: Length
+):
+    """All weights with the same logits form a manifold of dimension d² without rotary embedding or
+    for T = 1, else n₀² + Σ 2 μ², over the angles that μ planes share. Planes of angle 0 count as
+    coordinates left alone, and of angle π as (2 μ)². If all angles are unlike and n₀ = 0 it is d.
+    """
+    angles = angles_of(unlike, alike, half, still)
+    size = 2 * len(angles) + alone
+    trial.require(size > 0, "a head needs a plane or a coordinate that is left alone")
+    weights = trial.generator("weights").normal(size=(2, size + 1, size))
+    rotations = np.array([rotation(angles, alone, m) for m in range(length)])
+    law = gauge_dimension(angles, alone, length)
+    trial.identity(
+        free_directions(weights, rotations),
+        law,
+        **rivals(
+            law,
+            all_changes_of_basis=size**2,
+            every_plane_on_its_own=2 * len(angles) + alone**2,
+            a_rotation_for_each_plane=len(angles) + alone * (alone - 1) // 2,
+        ),
+    )
+
+
+@claim(
+    abstract("enabling their orthogonalization without the need for transfer matrices"),
+    kind="identity",
+    cases=[(5, 3), (2, 0), (8, 1)],
+)
+def test_gauge_dimension__orthogonal(trial, size: Size, more: More):
+    """Without rotary embedding, new weights U √S and V √S of the singular value decomposition
+    U S Vᵀ of W_Q W_Kᵀ have the same logits, and orthogonal columns, whose squared lengths are the
+    singular values of R_Q R_Kᵀ, the triangles of the QR decompositions of both.
+    """
+    generator = trial.generator("weights")
+    queries, keys = generator.normal(size=(2, size + more, size))
+    new_queries, new_keys = decomposed(queries, keys)
+    law = np.diag(squared_lengths(queries, keys))
+    scale = np.linalg.norm(queries) * np.linalg.norm(keys)
+    trial.identity(
+        np.array([new_queries.T @ new_queries, new_keys.T @ new_keys]),
+        np.array([law, law]),
+        ops=10 * (size + more),
+        scale=scale,
+        controls={"the weights as they are": np.array([queries.T @ queries, keys.T @ keys])},
+    )
+    logits = queries @ keys.T
+    trial.identity(
+        new_queries @ new_keys.T,
+        logits,
+        ops=10 * (size + more),
+        scale=scale,
+        controls={"without the values": new_queries @ np.linalg.inv(law) @ new_keys.T},
+    )
+
+
+@claim(
+    derived("one change of basis serves all query heads"),
+    cases=[(0, 0, 3, 3), (2, 0, 0, 2), (1, 2, 1, 4)],
+)
+def test_shared_and_biased(trial, unlike: Unlike, alike: Alike, alone: Alone, heads: Several):
+    """If g query heads share one key head, the dimension is that of one head, not g times as
+    large.
+    """
+    angles = angles_of(unlike, alike)
+    size = 2 * len(angles) + alone
+    trial.require(size > 0, "a head needs a plane or a coordinate that is left alone")
+    weights = trial.generator("weights").normal(size=(heads + 1, size + 1, size))
+    rotations = np.array([rotation(angles, alone, m) for m in range(2)])
+    law = gauge_dimension(angles, alone, 2)
+    trial.identity(
+        free_directions(weights, rotations),
+        law,
+        **rivals(law, one_for_each_query_head=heads * law, all_changes_of_basis=size**2),
+    )
+
+
+@claim(
+    derived("softmax ignores what a row shares"),
+    cases=[(0, 0, 0, 3), (2, 0, 0, 0), (1, 0, 0, 1), (0, 2, 1, 2)],
+)
+def test_shared_and_biased__biases(trial, unlike: Unlike, alike: Alike, still: Still, alone: Alone):
+    """Of attention rows after softmax, with biases of queries and keys, the dimension is larger by
+    the number of coordinates that no R_m turns: by d without rotary embedding, where the bias of
+    the keys is free, and by n₀ with it.
+    """
+    angles = angles_of(unlike, alike, 0, still)
+    size = 2 * len(angles) + alone
+    trial.require(size > 0, "a head needs a plane or a coordinate that is left alone")
+    generator = trial.generator("weights and tokens")
+    weights = generator.normal(size=(2, size + 2, size)) / np.sqrt(size)
+    tokens = generator.normal(size=(4 * size + 8, 3, size + 1))
+    rotations = np.array([rotation(angles, alone, m) for m in range(3)])
+    one_head = gauge_dimension(angles, alone, 3)
+    law = one_head + free_biases(angles, alone)
+    trial.identity(
+        free_directions_of_rows(weights, rotations, tokens),
+        law,
+        **rivals(
+            law,
+            no_bias_is_free=one_head,
+            the_bias_of_the_keys_is_free=one_head + size,
+        ),
+    )
+
+
+@claim(
+    derived("expand the square"),
+    cases=[(1.0, 0.1, 1, 0.3), (1.0, 0.1, 5, np.pi / 2), (3.0, 0.1, 4096, 0.05)],
+)
+def test_two_axes(trial, first: Angle, second: Angle, offset: Offset, turn: Turn):
+    """If the first axes of two planes, of angles θ₁ and θ₂, are turned by α in queries and keys,
+    the squared logit error for white q and k has the mean
+    2 (cos m θ₁ - cos m θ₂)² sin² α + 4 (1 - cos α)(sin² m θ₁ + sin² m θ₂).
+    """
+    change = np.eye(4)
+    change[np.ix_([0, 2], [0, 2])] = rotation([turn])
+    rotated = rotation([first, second], offset=offset)
+    law = error_of_two_axes(first, second, offset, turn)
+    cosines = np.cos(offset * np.array([first, second]))
+    trial.identity(
+        error_of_all_units(change, rotated),
+        law,
+        ops=100,
+        scale=8.0,
+        controls={
+            "rotations of the head are free": 0.0,
+            "only the cosines of the planes differ": 2 * np.ptp(cosines) ** 2 * np.sin(turn) ** 2,
+        },
+    )
+
+
+@claim(derived("E A X Aᵀ = (tr X / d) I"), cases=[(4, 1), (5, 8), (2, 3), (8, 64)])
+def test_any_rotation(trial, planes: Planes, offset: Offset):
+    """A rotation A of uniform law in queries and keys changes the logits of offset m by
+    E ‖A R_m Aᵀ - R_m‖²/d = 2 (1 - κ_m²) of their mean square for white q and k, κ_m = tr R_m / d.
+    """
+    rotated = rotation(rotary_angles(planes), offset=offset)
+    law = error_of_rotation(rotated)
+    # By the triangle inequality no rotation does more than twice what leaving out R_m does.
+    largest = 4 * np.sum((rotated - np.eye(2 * planes)) ** 2) / (2 * planes)
+    controls = {"one copy of the head is turned": law / 2}
+    linear = 2 * (1 - np.trace(rotated) / len(rotated))
+    if abs(linear - law) > 0.05 * law:
+        controls["2 (1 - κ)"] = linear
+    trial.mean(
+        sampler=lambda generator, count: errors_of_rotations(generator, count, rotated),
+        predict=law,
+        law=Bounded(0, largest),
+        margin=0.01 * law,
+        controls=controls,
+    )
+
+
+@figure("F1", claims=("any_rotation",))
+def error_against_offset(planes: int = 32, draws: int = 10):
+    """A singular value decomposition of a rotary head changes its logits no less than a random
+    rotation does, except at offset 0, where it changes nothing.
+
+    Squared logit error in the mean square of the logits, heads of width 64. Marks: line:
+    2 (1 - κ²); points: drawn rotations, and decompositions of drawn heads of D = 256, with bars
+    from the 5 % to the 95 % quantile.
+    """
+    generator = np.random.default_rng(0)
+    angles = rotary_angles(planes)
+    fine = np.unique(np.geomspace(1, 4096, 200).astype(int))
+    law = [error_of_rotation(rotation(angles, offset=m)) for m in fine]
+    offsets = 4 ** np.arange(7)
+    points: dict[str, list[Any]] = {"random rotations": [], "decomposed heads": []}
+    for m in offsets:
+        rotated = rotation(angles, offset=m)
+        points["random rotations"].append(errors_of_rotations(generator, draws, rotated))
+        errors = []
+        for head in generator.normal(size=(draws, 2, 256, 2 * planes)):
+            before, after = (q @ rotated @ k.T for q, k in (head, decomposed(*head)))
+            errors.append(np.sum((after - before) ** 2) / np.sum(before**2))
+        points["decomposed heads"].append(errors)
+    drawn = {}
+    for name, values in points.items():
+        means = np.mean(values, axis=1)
+        ends = np.quantile(values, [0.05, 0.95], axis=1)
+        drawn[name] = offsets, means, np.abs(ends - means)
+    return chart(
+        {"2 (1 − κ²)": (fine, law)},
+        drawn,
+        log="x",
+        ylim=0,
+        x="offset  (tokens)",
+        y="relative squared error",
+    )

@@ -1,0 +1,504 @@
+"""Gu, Dong, Hao, Dong, Huang & Wei 2024, "Towards Optimal Learning of Language Models", arXiv
+2402.17759.
+
+For whoever reweights data by how well an example's gradient agrees with that of a target loss: this
+is the greedy rule, not the optimal one, and it has a price.
+
+Take away: on the best course two examples that are both in use agree unequally with the target's
+gradient. They agree equally with the costate, the gradient of all that is still to come. Two
+examples that obey the printed law all the way cost up to (1 + √κ)²/(4 √κ) times the least, κ the
+condition number: 1.8 times at κ = 25, 3.03 times at κ = 100, and nothing if the difference of the
+examples is an eigenvector.
+
+Setting: θ_(t+1) = θ_t - η Σ_n γ_(n,t) ∇l_n(θ_t) for t = 0..T-1, with weights γ_(n,t) >= 0 that sum
+to one at each t. Examples have losses l_n = ½ (θ - c_n)'A (θ - c_n), n = 1..N, the target has L =
+½ (θ - c)'M (θ - c), A and M positive definite, d dimensions. J = Σ_(t=1..T) L(θ_t) is to be least;
+it is convex in the weights. The costate is λ_(T+1) = 0, λ_t = M (θ_t - c) + (I - ηA) λ_(t+1), and
+σ_(n,t) = λ_(t+1)·∇l_n(θ_t). An example is active at t if γ_(n,t) > 0.
+
+Edges: in one dimension, and where A (c_1 - c_2) is an eigenvector of A, the law has no price.
+The price needs centres so far apart that both weights stay positive, and a horizon long enough
+that what is left of the loss does not matter. ηλ_max(A) must be below 1.
+
+Paper: it defines the best learning as the least area under the loss, derives a "Learning Law" for
+it, and trains a perceptron and small transformers along optimised weights. Here are quadratic
+losses, for which the best course is a convex program and the law can be tried to the letter.
+
+Abstract:
+
+- Statement 1: a theorem gives the properties of optimal training dynamics. Fails as published:
+  defect, costate. It holds with the costate in the place of the target's gradient.
+- Statement 2: it is validated on a linear task and on a language task. Not on trial. The released
+  optimiser follows the costate.
+- Statement 3: the gain is one of a coefficient of the scaling law. Not on trial. It needs large
+  models.
+
+Read: the abstract, Theorem 3.1 with its proof, and opt_policy_trainer.py of the released code.
+Derived here: all else. The proof lets weights act through the present gradient only. Not claimed:
+losses that are not quadratic, noise of gradients. Topic: learning.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from scipy.linalg import solve_discrete_are
+
+from paper_checks.briefs.common import orthonormal
+from theory_on_trial import claim, derived, observed, paper, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import chart, figure
+
+Dims = Annotated[int, Interval(2, 6, why="in one dimension there is nothing to choose")]
+Examples = Annotated[int, Interval(2, 6, why="one example has no weights; programs grow")]
+Steps = Annotated[int, Interval(4, 60, why="one step has no costate; programs grow")]
+Condition = Annotated[
+    float, Interval(1.5, 100, why="at 1 there is no price; beyond, horizons are long")
+]
+Angle = Annotated[
+    float, Interval(5, 60, why="degrees: at 0 there is no price; beyond 60 horizons are long")
+]
+StepSize = Annotated[
+    float, Interval(0.1, 0.5, why="of 1/λ_max: at 1 a step is a jump; small ones take long")
+]
+COURSES = 6
+ACTIVE = 1e-4
+FAR = 10.0  # times κ, so that both weights stay positive
+
+
+class Course:
+    """What weights act on: A, M, the centres (N, d) and their target (d,), θ_0 - c (d,), η."""
+
+    def __init__(self, hessian, target, centres, start, step):
+        self.hessian = hessian
+        self.target = target
+        self.centres = centres  # as seen from c
+        self.start = start
+        self.step = step
+
+    def roll_out(self, weights):
+        """All θ_t - c, t = 0..T: (T + 1, d), of weights (T, N)."""
+        places = [self.start]
+        for row in weights:
+            gradient = self.hessian @ (places[-1] - row @ self.centres)
+            places.append(places[-1] - self.step * gradient)
+        return np.array(places)
+
+    def cost(self, weights):
+        """J, the sum of L from t = 1 on."""
+        places = self.roll_out(weights)[1:]
+        return np.sum(places @ self.target * places) / 2
+
+
+def drawn_course(generator, dims, examples):
+    """A course with random curvatures, whose target lies off the centres."""
+    bases = [orthonormal(generator, dims) for _ in range(2)]
+    curvatures = np.geomspace(0.1, 1, dims)
+    hessian, target = ((basis * curvatures) @ basis.T for basis in bases)
+    centres = generator.normal(size=(examples, dims)) * 3
+    centres -= 0.9 * centres.mean(axis=0)
+    return Course(hessian, target, centres, generator.normal(size=dims) * 2, 0.5)
+
+
+def course_in_the_plane(condition, angle, step):
+    """Two far examples with the target between them, M = A = diag(1, κ), and A (c_1 - c_2) at
+    `angle` degrees to the first axis, with ηλ_max = `step`. It starts at the unit normal q of this
+    direction.
+    """
+    curvatures = np.array([1.0, condition])
+    along, across = directions(angle)
+    half = FAR * condition * along / curvatures
+    hessian = np.diag(curvatures)
+    return Course(hessian, hessian, np.array([half, -half]), across, step / condition)
+
+
+def directions(angle):
+    """Unit vectors e, along A (c_1 - c_2), and q, its normal: (2, 2)."""
+    radians = np.deg2rad(angle)
+    return np.array([[np.cos(radians), np.sin(radians)], [-np.sin(radians), np.cos(radians)]])
+
+
+@observed
+def optimum(course, steps, along=None):
+    """The weights (T, N) of least J and the start, by a convex program over weights and places. If
+    `along` (d,) is given, the start may move along it, and its loss counts.
+    """
+    import cvxpy as cp
+
+    examples, dims = course.centres.shape
+    places = cp.Variable((steps + 1, dims))
+    weights = cp.Variable((steps, examples), nonneg=True)
+    shift = 0 if along is None else cp.Variable() * along
+    counted = places[1:] if along is None else places
+    pull = course.step * (weights @ (course.centres @ course.hessian))
+    contraction = np.eye(dims) - course.step * course.hessian
+    rules = [
+        places[0] == course.start + shift,
+        places[1:] == places[:-1] @ contraction + pull,
+        cp.sum(weights, axis=1) == 1,
+    ]
+    loss = cp.sum_squares(counted @ np.linalg.cholesky(course.target))
+    tight = {"tol_gap_abs": 1e-13, "tol_gap_rel": 1e-13, "tol_feas": 1e-13}
+    cp.Problem(cp.Minimize(loss), rules).solve("CLARABEL", **tight)
+    best = np.maximum(weights.value, 0)
+    return best / best.sum(axis=1, keepdims=True), places.value[0]
+
+
+@observed
+def contributions(course, weights):
+    """∇L·∇l_n at θ_t for t = 0..T-1, (T, N): what an example's step takes off the present loss."""
+    places = course.roll_out(weights)[:-1]
+    gradients = (places[:, None] - course.centres) @ course.hessian
+    return np.einsum("td,tnd->tn", places @ course.target, gradients)
+
+
+@predicted
+def costates(course, weights, counted=1):
+    """λ_1..λ_T: (T, d), backwards from λ_(T+1) = 0; L(θ_T) is multiplied by `counted`."""
+    places = course.roll_out(weights)[1:]
+    slopes = places @ course.target
+    slopes[-1] *= counted
+    costate = np.zeros(len(course.start))
+    found = []
+    for slope in slopes[::-1]:
+        costate = slope + costate - course.step * (course.hessian @ costate)
+        found.append(costate)
+    return np.array(found[::-1])
+
+
+@predicted
+def slopes_of_the_moment(course, weights):
+    """∇L at θ_0..θ_(T-1): (T, d), what the printed law has in the place of the costates."""
+    return course.roll_out(weights)[:-1] @ course.target
+
+
+@predicted
+def certificate(course, weights, costate):
+    """η Σ_(t,n) γ_(n,t) (max_m σ_(m,t) - σ_(n,t)), with λ_(t+1) in row t of `costate`, (T, d)."""
+    places = course.roll_out(weights)[:-1]
+    gradients = (places[:, None] - course.centres) @ course.hessian
+    sigma = np.einsum("td,tnd->tn", costate, gradients)
+    return course.step * np.sum(weights * (sigma.max(axis=1, keepdims=True) - sigma))
+
+
+@predicted
+def difference_of_contributions(course, weights, t, m, n, delay=1):
+    """-ηλ_(t+1)·A² (c_m - c_n), for t >= 1; with λ_(t+delay) in its place if `delay` is given."""
+    costate = costates(course, weights)[t + delay - 1]
+    bent = course.hessian @ course.hessian @ (course.centres[m] - course.centres[n])
+    return -course.step * costate @ bent
+
+
+def active_pairs(weights):
+    """All (t, m, n), m < n, with both examples active at t - 1 and at t."""
+    active = weights > ACTIVE
+    both = active[1:] & active[:-1]
+    return [
+        (t + 1, m, n)
+        for t, row in enumerate(both)
+        for m in np.flatnonzero(row)
+        for n in np.flatnonzero(row)
+        if m < n
+    ]
+
+
+def greedy_weights(course, steps):
+    """The example that agrees most with the target's gradient gets all weight at each step."""
+    place = course.start
+    chosen = []
+    for _ in range(steps):
+        gradients = (place - course.centres) @ course.hessian
+        best = np.argmax(gradients @ course.target @ place)
+        chosen.append(np.eye(len(gradients))[best])
+        place = place - course.step * gradients[best]
+    return np.array(chosen)
+
+
+CASES = [(2, 2, 40), (3, 5, 30), (6, 4, 4)]
+
+
+@claim(derived("convexity of J, whose gradient in γ is -ησ"), kind="bound", cases=CASES)
+def test_costate(trial, dims: Dims, examples: Examples, steps: Steps):
+    """No weights, active or not, cost over η Σ_(t,n) γ_(n,t) (max_m σ_(m,t) - σ_(n,t)) more than
+    the best.
+    """
+    generator = trial.generator("courses")
+    excess = []
+    bounds = []
+    greedy = []
+    last_forgotten = []
+    costs = []
+    for instance in range(COURSES):
+        course = drawn_course(generator, dims, examples)
+        if instance == 0:  # the farther the target, the nearer to linear is J
+            course.centres = course.centres + 1000
+            course.start = course.start + 1000
+        best = course.cost(optimum(course, steps)[0])
+        for weights in (
+            generator.dirichlet(np.ones(examples), steps),
+            greedy_weights(course, steps),
+        ):
+            costs.append(course.cost(weights))
+            excess.append(costs[-1] - best)
+            bounds.append(certificate(course, weights, costates(course, weights)))
+            greedy.append(certificate(course, weights, slopes_of_the_moment(course, weights)))
+            costate = costates(course, weights, counted=0)
+            last_forgotten.append(certificate(course, weights, costate))
+    trial.bound(
+        excess,
+        bounds,
+        instances="draws",
+        independent=COURSES - 1,
+        ops=1e4,
+        scale=costs,
+        controls={
+            "agreement with the present gradient": greedy,
+            "λ_T = 0, the last loss forgotten": last_forgotten,
+        },
+    )
+
+
+@claim(derived("the bound is zero at the optimum"), kind="optimality", cases=CASES)
+def test_costate__at_the_optimum(trial, dims: Dims, examples: Examples, steps: Steps):
+    """At the best weights all active examples share the largest σ: η Σ_(t,n) γ_(n,t) (max_m
+    σ_(m,t) - σ_(n,t)) = 0, here to within 1e-6 of L(θ_0).
+    """
+    generator = trial.generator("courses")
+    unequal = []
+    of_the_moment = []
+    for _ in range(COURSES):
+        course = drawn_course(generator, dims, examples)
+        weights, _ = optimum(course, steps)
+        first = course.start @ course.target @ course.start / 2
+        slopes = slopes_of_the_moment(course, weights)
+        unequal.append(certificate(course, weights, costates(course, weights)) / first)
+        of_the_moment.append(certificate(course, weights, slopes) / first)
+    trial.value(
+        unequal,
+        np.zeros(COURSES),
+        error=1e-9,
+        margin=1e-6,
+        scale=1.0,
+        control_processes={"agreement with the present gradient": of_the_moment},
+    )
+
+
+@claim(
+    derived("two costates in a row are orthogonal to A δ"),
+    kind="identity",
+    cases=CASES,
+    as_published=paper(
+        "Theorem 3.1",
+        says="the following condition holds for 0 < t ≤ T and any m, n such that γm(t) > 0, "
+        "γn(t) > 0: equal ∇L·∇l",
+        within="for 0 < t <= T and examples of positive weight",
+    ),
+)
+def test_defect(trial, dims: Dims, examples: Examples, steps: Steps):
+    """On the best course, for examples m, n that are active at t - 1 and t, ∇L·(∇l_m - ∇l_n) =
+    -ηλ_(t+1)·A²(c_m - c_n) at θ_t, which is not 0.
+    """
+    generator = trial.generator("courses")
+    measured = []
+    law = []
+    early = []
+    for _ in range(COURSES):
+        course = drawn_course(generator, dims, examples)
+        weights, _ = optimum(course, steps)
+        agreement = contributions(course, weights)
+        pairs = active_pairs(weights)
+        unequal = [abs(agreement[t, m] - agreement[t, n]) for t, m, n in pairs]
+        if np.max(unequal, initial=0) > 0.01:  # the target may be met: nothing is left to learn
+            t, m, n = pairs[np.argmax(unequal)]
+            measured.append(agreement[t, m] - agreement[t, n])
+            law.append(difference_of_contributions(course, weights, t, m, n))
+            early.append(difference_of_contributions(course, weights, t, m, n, delay=0))
+    trial.require(len(law), "no two examples were active at two steps in a row: take more steps")
+    trial.value(
+        measured,
+        law,
+        error=1e-6,
+        margin=1e-3 * np.abs(law),
+        controls={"the costate of the present, λ_t": early},
+        as_published=np.zeros(len(law)),
+    )
+
+
+@predicted
+def price(condition, angle, step):
+    """Least η Σ_(t>=0) L for y = 1, and that on the law: P/2 and 1/(2 (2 - ηbρ²)).
+
+    `angle` is that of A (c_1 - c_2) to the eigenvector of the least eigenvalue, in degrees; A =
+    diag(1, κ).
+    """
+    along, across = directions(angle)
+    curvatures = np.array([1.0, condition])
+    a = along @ (curvatures * along)
+    b = across @ (curvatures * across)
+    mixed = along @ (curvatures * across)
+    determinant = a * b - mixed**2
+    root = np.sqrt((2 - step * b) ** 2 + 4 * mixed**2 / determinant)
+    least = 2 / (2 - step * b + root)
+    return np.array([least / 2, 1 / (2 * (2 - step * determinant / a))])
+
+
+@predicted
+def price_of_flow(condition, angle):
+    """(1 + ρ)/(2ρ) with ρ² = det A/(ab)."""
+    radians = 2 * np.deg2rad(angle)
+    rho = 1 / np.sqrt(1 + (condition - 1) ** 2 * np.sin(radians) ** 2 / (4 * condition))
+    return (1 + rho) / (2 * rho)
+
+
+@predicted
+def largest_price(condition):
+    """(1 + √κ)²/(4 √κ)."""
+    return (1 + np.sqrt(condition)) ** 2 / (4 * np.sqrt(condition))
+
+
+@observed
+def cost_on_the_law(course, angle, steps):
+    """η Σ_(t>=0) L from y = 1 along weights that keep ∇L·∇l_1 = ∇L·∇l_2 at every step."""
+    along, across = directions(angle)
+    aim = course.hessian @ along  # orthogonal to it, both contributions agree
+    place = across - along * (aim @ across) / (aim @ along)
+    total = 0.0
+    for _ in range(steps):
+        total += course.step * place @ course.target @ place / 2
+        free = place - course.step * (course.hessian @ place)
+        pull = course.step * (course.hessian @ course.centres[0])
+        lean = -(aim @ free) / (aim @ pull)  # the difference of the two weights
+        if not -1 <= lean <= 1:
+            raise ValueError("the centres are too near for the law to be obeyed")
+        place = free + lean * pull
+    return total
+
+
+@observed
+def prices_by_riccati(condition, angle, step):
+    """Least η Σ_(t>=0) L for y = 1 over all courses, from Riccati's equation, and the sum on the
+    law, from powers of its map.
+    """
+    along, across = directions(angle)
+    hessian = np.diag([1.0, condition])
+    contraction = np.eye(2) - step * hessian
+    push = along[:, None]
+    value = step * solve_discrete_are(contraction, push, hessian, np.zeros((1, 1)))
+    quadratic = np.array([[v @ value @ w for w in (along, across)] for v in (along, across)])
+    least = (quadratic[1, 1] - quadratic[0, 1] ** 2 / quadratic[0, 0]) / 2
+    aim = hessian @ along
+    kept = np.eye(2) - np.outer(along, aim) / (aim @ along)
+    start = kept @ across
+    ratio = (across @ kept @ contraction @ start) / (across @ start)  # a line is mapped to itself
+    return least, step * (start @ hessian @ start) / (2 * (1 - ratio**2))
+
+
+PLANE = [(4.0, 45.0, 0.2), (25.0, 22.5, 0.25), (100.0, 45.0, 0.2)]
+
+
+@claim(derived("a Riccati equation in the plane"), kind="optimality", cases=PLANE)
+def test_price(trial, condition: Condition, angle: Angle, step: StepSize):
+    """With two far examples in the plane, M = A and the target between them, the least η Σ_(t>=0) L
+    from a given distance y off their line is ½Py². To agree equally with ∇L at every step costs
+    y²/(2 (2 - ηbρ²)).
+
+    Here e is the direction of A (c_1 - c_2) and q its normal, a = e·Ae, b = q·Aq, β = e·Aq,
+    D = ab - β², ρ² = D/(ab) and P = 2/(2 - ηb + √((2 - ηb)² + 4β²/D)). The start is θ_0 - c =
+    y (q + xe) with the best x, and with x = -β/a on the law. Settings: κ, the angle of e in
+    degrees, ηλ_max.
+    """
+    course = course_in_the_plane(condition, angle, step)
+    along = directions(angle)[0]
+    slowest = course.step * condition / (along @ course.hessian @ along)  # ηbρ²
+    steps = int(np.ceil(15 * np.sqrt(1 / (slowest * course.step))))
+    weights, start = optimum(course, steps, along)
+    course.start = start
+    least = course.step * (course.cost(weights) + start @ course.target @ start / 2)
+    obedient = cost_on_the_law(course, angle, int(np.ceil(15 / slowest)))
+    law = price(condition, angle, course.step)
+    trial.value(
+        [least, obedient],
+        law,
+        error=1e-8,
+        margin=1e-5 * law,
+        controls={
+            "the law is optimal": law[[1, 1]],
+            "as small steps": [law[0], law[0] * price_of_flow(condition, angle)],
+        },
+    )
+
+
+@claim(
+    derived("the price as η → 0"), kind="limit", cases=[(4.0, 45.0), (25.0, 22.5), (100.0, 60.0)]
+)
+def test_price__of_small_steps(trial, condition: Condition, angle: Angle):
+    """As η → 0 the law costs (1 + ρ)/(2ρ) times the least, ρ² = D/(ab) in the direction e of
+    A (c_1 - c_2) and its normal.
+    """
+    sizes = 2.0 ** np.arange(4, 10)
+    costs = np.array([prices_by_riccati(condition, angle, 1 / (n * condition)) for n in sizes])
+    law = price_of_flow(condition, angle)
+    of_difference = np.rad2deg(np.arctan(np.tan(np.deg2rad(angle)) / condition))
+    trial.limit(
+        costs[:, 1] / costs[:, 0],
+        sizes,
+        law,
+        order=1,
+        margin=0.01 * (law - 1),
+        controls={
+            "the law is optimal": 1.0,
+            "ρ in the direction of c_1 - c_2": price_of_flow(condition, of_difference),
+        },
+    )
+
+
+@claim(derived("the price in the worst direction"), kind="bound", cases=[4.0, 25.0, 100.0])
+def test_price__at_most(trial, condition: Condition):
+    """In no direction the law costs more than (1 + √κ)²/(4 √κ) times the least; at 45° it does, as
+    η → 0.
+    """
+    angles = np.linspace(0.5, 89.5, 90)
+    costs = np.array([prices_by_riccati(condition, t, 1e-3 / condition) for t in angles])
+    trial.bound(
+        costs[:, 1] / costs[:, 0],
+        np.full(len(angles), largest_price(condition)),
+        instances="grid",
+        ops=1e5,
+        attained=0.99,
+        controls={"the law is optimal": np.ones(len(angles))},
+    )
+
+
+@figure("F1", claims=("price", "price__of_small_steps"))
+def price_of_the_law(step: float = 0.1):
+    """Two examples that agree equally with the target's gradient at all times cost more, the worse
+    the condition.
+
+    Cost on the printed law over the least cost, two examples in the plane, at two angles of
+    A (c_1 - c_2) to an eigenvector, ηλ_max = `step`. Marks: lines: law; points: convex program and
+    roll-out.
+    """
+    fine = np.geomspace(1, 100, 60)
+    coarse = np.array([2, 4, 8, 16, 32, 64])
+    lines = {}
+    points = {}
+    for angle in (45.0, 22.5, 5.0):
+        name = f"{angle:g}°"
+        laws = [price(k, angle, step / k) for k in fine]
+        lines[name] = fine, [law[1] / law[0] for law in laws]
+        ratios = []
+        for k in coarse:
+            course = course_in_the_plane(k, angle, step)
+            steps = int(40 * k / step**0.5)
+            weights, course.start = optimum(course, steps, along=directions(angle)[0])
+            start = course.start
+            least = course.cost(weights) + start @ course.target @ start / 2
+            ratios.append(cost_on_the_law(course, angle, steps) / course.step / least)
+        points[name] = coarse, ratios
+    return chart(
+        lines,
+        points,
+        log="x",
+        x="condition number κ of the examples' curvature",
+        y="cost on the law / least cost",
+        ylim=(0.9, 3.2),
+    )
