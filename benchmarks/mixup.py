@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.side_by_side import Response, command, compare, timed
-from theory.mixup import MixingLaw
+from theory.mixup.classes import MixingLaw
 
 SEPARABILITIES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 NODES = 6
@@ -72,7 +72,7 @@ def newton_step(features, labels, parameters):
 def ours() -> Fit:
     import jax
 
-    from sims.mixup import fit_mixup
+    from sims.mixup.fits import fit_mixup
     from theory_on_trial.base.mapping import map_cells
 
     jax.config.update("jax_enable_x64", True)

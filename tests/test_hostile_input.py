@@ -27,7 +27,7 @@ from own_data.representation_game import optimal_representation
 from own_data.ridge_ensembles import choose_subsample
 from own_data.sequential_attention import selection_audit
 from own_data.unconstrained_cca import ey_certificate
-from theory.mixup import MixingLaw
+from theory.mixup.classes import MixingLaw
 from theory_on_trial.own_data import arrays
 from theory_on_trial.testing.suite import check_readable
 

@@ -96,14 +96,14 @@ def test_what_is_against_a_tool(ask, fits, level, said):
 
 def rows_of(paper, most, every=1):
     """What the tools of a paper say of all kinds of data, or of every so many."""
-    sets = importlib.import_module(f"tests.{paper}.own_data_sets").SETS
+    sets = importlib.import_module(papers()[paper]).SETS
     return [dict(zip(COLUMNS, line(paper, kind, most), strict=True)) for kind in sets[::every]]
 
 
 @pytest.mark.parametrize("paper", papers())
 @pytest.mark.filterwarnings("default")  # fits that do not converge are data, too
 def test_draws_of_some_kinds_of_data_have_no_complaint(paper):
-    sets = importlib.import_module(f"tests.{paper}.own_data_sets").SETS
+    sets = importlib.import_module(papers()[paper]).SETS
     complaints = [complaint(row) for row in rows_of(paper, 1, -(-len(sets) // 4))]
     said = [sentence for sentence in complaints if "gave no answer" not in sentence]
     assert list(filter(None, said)) == []  # one draw may have no answer

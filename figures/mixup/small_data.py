@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.mixup.simulations import AUGMENTATIONS, digit_accuracies, moon_network, moons
+from figures.mixup.runs import AUGMENTATIONS, digit_accuracies, moon_network, moons
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import letters, points_with_intervals, student_interval
 from theory_on_trial.figures.replicates import replicates

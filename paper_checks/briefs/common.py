@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from scipy.special import roots_jacobi
 
 TINY = 1e-30
 """The complex step: its square is lost beside any number of a page."""
@@ -31,3 +32,25 @@ def gradient(function: Callable[[np.ndarray], np.ndarray], at: np.ndarray) -> np
     bent = at + 1j * TINY * np.eye(at.size).reshape(-1, *at.shape)
     values = np.asarray(function(bent))
     return values.imag.reshape(*at.shape, *values.shape[1:]) / TINY
+
+
+def beta_rule(alpha: float, beta: float, n_nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes (n_nodes,) in (0, 1) and weights (n_nodes,) of the law Beta(α, β), α and β positive,
+    exact for polynomials up to degree 2 n_nodes - 1: the rule of Gauss and Jacobi.
+    """
+    # SciPy has a rule of its own for α = β, which divides 0 by 0 beside 1/2. An ulp away it does
+    # not take it.
+    nodes, weights = roots_jacobi(n_nodes, np.nextafter(beta - 1, 0), alpha - 1)
+    return (nodes + 1) / 2, weights / weights.sum()
+
+
+def mixed_pairs(
+    points: np.ndarray, labels: np.ndarray, shares: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What Mixup trains on: λ x_i + (1 - λ) x_j and λ y_i + (1 - λ) y_j, for each λ of `shares`
+    (shares,) and all ordered pairs of `points` (n, dim) with `labels` (n,). The mixtures are
+    (shares, n, n, dim), their labels (shares, n, n).
+    """
+    share = shares[:, None, None]
+    mixtures = share[..., None] * points[:, None] + (1 - share[..., None]) * points
+    return mixtures, share * labels[:, None] + (1 - share) * labels

@@ -2,9 +2,8 @@
 2306.00267.
 
 Only its abstract could be read, so no claim bears a theorem number or constant of it: on trial are
-the abstract's statements, in the sharper forms derived here, and identities of neighbouring papers.
-Labels are fair coins, points N(+-μ, Σ / κ), b = Σ^-1 μ the Bayes direction, m^2 = μ' b, a = κ m^2,
-ε a target for 1 - cos.
+the abstract's statements, in the sharper forms derived here. Labels are fair coins, points
+N(+-μ, Σ / κ), b = Σ^-1 μ the Bayes direction, m^2 = μ' b, a = κ m^2, ε a target for 1 - cos.
 
 Abstract:
 
@@ -36,10 +35,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sims.mixup import fit_mixup_sampled
-from theory.mixup import GaussianPair, MixingLaw
+from sims.mixup.fits import fit_mixup_sampled
+from theory.mixup.classes import GaussianPair, MixingLaw
 from theory_on_trial import abstract
 from theory_on_trial.contract import Interval
+from theory_on_trial.laws import Bernoulli
 
 CURSE = abstract(
     "As we increase κ to make the data distribution more separable, the sample complexity of "
@@ -54,9 +54,6 @@ DISTORTS = abstract(
 
 Alpha = Annotated[float, Interval(0.01, 100, why="beyond, Gauss-Jacobi rules lose digits")]
 """α of λ ~ Beta(α, α)."""
-Separability = Annotated[float, Interval(0.1, 1000, why="less moves no loss by a hundredth")]
-"""κ."""
-Few = Annotated[int, Interval(2, 12, why="all pairs at all nodes are listed")]
 
 
 def reference_pair(separability: float = 1.0) -> GaussianPair:
@@ -98,3 +95,14 @@ def uniform_lambdas(key, features, labels):
     """Mixup's learner with one uniform λ for each ordered pair, NaN where it did not converge."""
     fit = fit_mixup_sampled(key, features, labels, jax.random.uniform)
     return jnp.where(fit.converged, fit.weights, jnp.nan)
+
+
+def encloses(sizes, events, error):
+    """Box [low, high] around n_ε from the events 1 - cos <= ε (runs in rows) at growing sizes."""
+    interval = Bernoulli().interval(
+        [np.asarray(events, float)], error / len(sizes), np.zeros(len(sizes))
+    )
+    below = interval.high < 0.5
+    above = interval.low > 0.5
+    low = sizes[np.flatnonzero(below)[-1]] if below.any() else 0.0
+    return low, sizes[np.flatnonzero(above)[0]] if above.any() else np.inf

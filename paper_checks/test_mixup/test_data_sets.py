@@ -9,21 +9,13 @@ import numpy as np
 from scipy.special import entr
 
 from paper_checks.test_mixup import mixture_pair
-from sims import mixup as observed
-from theory import mixup as predicted
+from sims.mixup import fits, margins
+from theory.mixup import rates
+from theory.mixup.classes import MixingLaw, one_minus_cosine
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-LAW = predicted.MixingLaw.beta(1.0, 12)
-
-Least = Annotated[float, Interval(1e4, 1e5, why="a limit; of more, the fits' tolerance shows")]
-Separability = Annotated[
-    float, Interval(3e3, 3e4, why="of less, higher orders show, of more, the fits' tolerance")
-]
-Sets = Annotated[int, Interval(6, 100, why="fewer may miss a failure, and each is fitted")]
-Size = Annotated[
-    int, Interval(8, 40, why="smaller classes may be separable, and all pairs are formed")
-]
+LAW = MixingLaw.beta(1.0, 12)
 
 
 def samples(trial, count, sizes, separabilities):
@@ -32,7 +24,7 @@ def samples(trial, count, sizes, separabilities):
     """
     pair = mixture_pair()
     rng = trial.generator("noise")
-    factor = np.asarray(observed.covariance_factor(pair.covariance))
+    factor = np.asarray(fits.covariance_factor(pair.covariance))
     labels = np.repeat([0, 1], sizes)
     means = (2 * labels[:, None] - 1) * pair.mean
     for _ in range(count):
@@ -42,9 +34,7 @@ def samples(trial, count, sizes, separabilities):
 
 def mixup_weights(features, labels):
     """Mixup's minimiser on one data set."""
-    fit = observed.fit_mixup(
-        features, labels.astype(float), LAW.nodes, LAW.weights, LAW.input_weights
-    )
+    fit = fits.fit_mixup(features, labels.astype(float), LAW.nodes, LAW.weights, LAW.input_weights)
     return np.asarray(fit.weights)
 
 
@@ -57,52 +47,74 @@ def lda_errors(points, labels):
     scatter = residuals.T @ residuals / len(points)
     centre = np.outer(low + high, low + high) / 4
     candidates = (
-        predicted.modified_lda_direction(points, labels, LAW),
+        rates.modified_lda_direction(points, labels, LAW),
         np.linalg.solve(scatter, high - low),
         np.linalg.solve(scatter + centre, high - low),
     )
-    return [
-        predicted.one_minus_cosine(mixup_weights(points, labels), candidate)
-        for candidate in candidates
-    ]
+    return [one_minus_cosine(mixup_weights(points, labels), candidate) for candidate in candidates]
 
 
-@claim(
-    derived("the loss to second order in the noise, about the scores of the class means"),
-    kind="limit",
-)
-def test_modified_lda_limit(trial, least: Least = 1e4, n: Size = 8, count: Sets = 9):
-    """As κ grows Mixup on a balanced data set has the direction (h S_w + h_1 c c')^-1 (mean_1 -
-    mean_0).
+def mean_errors(trial, separabilities, n, count):
+    """`lda_errors` at each κ, three lists: geometric means over data sets, because a median changes
+    from one data set to another as κ grows.
     """
-    separabilities = least * 4.0 ** np.arange(5)
     errors = [
         [lda_errors(points, labels) for points in features]
         for features, labels in samples(trial, count, (n, n), separabilities)
     ]
-    # The geometric mean, because a median changes from one data set to another as kappa grows.
-    mean, plain, one_curvature = np.exp(np.mean(np.log(errors), axis=0)).T
-    rounding = 1e-8 * np.sqrt(mean)  # the fits' tolerance of 1e-9, times the chord's slope
-    rivals = {"kappa^(-1/2)": -0.5, "kappa^-2": -2.0}
+    return np.exp(np.mean(np.log(errors), axis=0)).T
+
+
+SECOND_ORDER = derived("the loss to second order in the noise, about the scores of the class means")
+
+
+@claim(SECOND_ORDER, kind="limit")
+def test_modified_lda_limit(
+    trial,
+    least: Annotated[
+        float, Interval(1e4, 1e5, why="a limit; of more, the fits' tolerance shows")
+    ] = 1e4,
+    n: Annotated[int, Interval(8, 40, why="smaller classes may be separable")] = 8,
+    count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 9,
+):
+    """On a balanced data set 1 - cos between Mixup's direction and (h S_w + h_1 c c')^-1 (mean_1 -
+    mean_0) falls like 1 / κ as κ grows.
+    """
+    separabilities = least * 4.0 ** np.arange(5)
+    mean, plain, _ = mean_errors(trial, separabilities, n, count)
     trial.order(
         mean,
         separabilities,
         -1.0,
-        rounding=rounding,
+        rounding=1e-8 * np.sqrt(mean),  # the fits' tolerance of 1e-9, times the chord's slope
         margin=0.01,
-        controls=rivals,
+        controls={"kappa^(-1/2)": -0.5, "kappa^-2": -2.0},
+        control_processes={"plain LDA": plain},
         same_instance=True,
     )
-    slack = 1 / separabilities[-1]
-    rivals = {"plain LDA": plain[-1], "h in place of h_1": one_curvature[-1]}
+
+
+@claim(SECOND_ORDER, kind="bound")
+def test_modified_lda_limit__size(
+    trial,
+    separability: Annotated[
+        float, Interval(1e5, 3e7, why="a limit; of more, the fits' tolerance shows")
+    ] = 2.56e6,
+    n: Annotated[int, Interval(8, 40, why="smaller classes may be separable")] = 8,
+    count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 9,
+):
+    """On a balanced data set 1 - cos between Mixup's direction and (h S_w + h_1 c c')^-1 (mean_1 -
+    mean_0) is at most 1 / κ.
+    """
+    (mean,), (plain,), (one_curvature,) = mean_errors(trial, (separability,), n, count)
     trial.value(
-        mean[-1],
+        mean,
         0.0,
         side="at most",
-        slack=slack,
-        scale=plain[-1],
-        error=rounding[-1],
-        control_processes=rivals,
+        slack=1 / separability,
+        scale=plain,
+        error=1e-8 * np.sqrt(mean),
+        control_processes={"plain LDA": plain, "h in place of h_1": one_curvature},
     )
 
 
@@ -112,7 +124,13 @@ def test_modified_lda_limit(trial, least: Least = 1e4, n: Size = 8, count: Sets 
     cases=[(10, 14), (16, 32)],
 )
 def test_reduced_problem(
-    trial, n_zeros: Size, n_ones: Size, separability: Separability = 1e4, count: Sets = 9
+    trial,
+    n_zeros: Annotated[int, Interval(8, 40, why="smaller classes may be separable")],
+    n_ones: Annotated[int, Interval(8, 40, why="smaller classes may be separable")],
+    separability: Annotated[
+        float, Interval(3e3, 3e4, why="of less, higher orders show, of more, the fits' tolerance")
+    ] = 1e4,
+    count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 9,
 ):
     """With unequal class counts Mixup at large κ minimises, to fourth order, a problem in class
     moments alone.
@@ -130,16 +148,14 @@ def test_reduced_problem(
     remainders = []
     for (points,), labels in samples(trial, count, (n_zeros, n_ones), (separability,)):
         weights = mixup_weights(points, labels)
-        classes = [points[labels == label] for label in (0, 1)]
-        means = np.stack([members.mean(axis=0) for members in classes])
-        covariances = np.stack([np.cov(members.T, bias=True) for members in classes])
+        members = [points[labels == label] for label in (0, 1)]
+        means = np.stack([one.mean(axis=0) for one in members])
+        covariances = np.stack([np.cov(one.T, bias=True) for one in members])
         directions = [
-            predicted.reduced_problem(means, scale * covariances, n_ones / len(labels), LAW)
+            rates.reduced_problem(means, scale * covariances, n_ones / len(labels), LAW)
             for scale in (1, 0.5, 2)
         ]
-        deficits.append(
-            [predicted.one_minus_cosine(weights, direction) for direction in directions]
-        )
+        deficits.append([one_minus_cosine(weights, direction) for direction in directions])
         fourth = np.mean(((points - means[labels]) @ directions[0]) ** 4)
         flattest = np.linalg.eigvalsh(covariances.mean(axis=0))[0]
         remainders.append(fourth**1.5 / (flattest * np.sum(np.square(directions[0]))))
@@ -164,15 +180,15 @@ def minima(points, labels):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            program = observed.mixup_program(*arguments)
+            program = fits.mixup_program(*arguments)
         except ValueError:
             return None
-    mixtures = observed.mixed_rows(*arguments)
+    mixtures = fits.mixed_rows(*arguments)
     weights = mixup_weights(points, labels)
-    certificate = predicted.entropy_certificate(*mixtures, weights)
+    certificate = rates.entropy_certificate(*mixtures, weights)
     # Any other w' loses at most |w' - w| times the gradient: twice |w| is room for every candidate.
     dual = certificate.dual - 2 * np.linalg.norm(weights) * certificate.infeasibility
-    optimum = predicted.entropy_certificate(*mixtures, program).primal
+    optimum = rates.entropy_certificate(*mixtures, program).primal
     entropy = mixtures.weights @ (entr(mixtures.labels) + entr(1 - mixtures.labels))
     return certificate.primal, dual, optimum, entropy, np.log(2)
 
@@ -183,7 +199,7 @@ def uniqueness(points, labels):
     Without mixing none has one that a hyperplane through the origin separates; few points of two
     classes that overlap may be such, or not.
     """
-    apart = observed.is_separable((2 * labels - 1)[:, None] * points)
+    apart = bool(margins.hard_margin((2 * labels - 1)[:, None] * points).separable)
     soft = (np.array([0.3]), np.ones(1), np.array([0.3]))
     hard = (np.ones(1), np.ones(1), np.ones(1))
     one_class = np.ones(len(labels))
@@ -195,9 +211,9 @@ def uniqueness(points, labels):
     settings += [(points[:2], labels[[0, -1]], soft, 0), (np.abs(points), one_class, soft, 0)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one class alone is what is on trial
-        mixes = [observed.mixed_rows(rows, ones, *law) for rows, ones, law, _ in settings]
+        mixes = [fits.mixed_rows(rows, ones, *law) for rows, ones, law, _ in settings]
     return [
-        (int(observed.has_one_minimiser(mix.rows, mix.labels)), *s[3:])
+        (int(fits.has_one_minimiser(mix.rows, mix.labels)), *s[3:])
         for mix, s in zip(mixes, settings, strict=True)
     ]
 
@@ -205,7 +221,7 @@ def uniqueness(points, labels):
 @claim(derived("by convexity, and the entropy dual of the logistic loss"), kind="optimality")
 def test_coercive(
     trial,
-    count: Sets = 6,
+    count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 6,
     separability: Annotated[float, Interval(1, 1000, why="a cap only")] = 50.0,
 ):
     """One soft λ other than 1/2, both classes and points that span: exactly one minimiser,

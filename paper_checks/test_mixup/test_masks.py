@@ -8,25 +8,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from paper_checks.test_mixup import DISTORTS
-from sims import mixup as observed
-from theory import mixup as predicted
+from sims.mixup import angles, fits
+from theory.mixup import population
+from theory.mixup.classes import GaussianPair, one_minus_cosine
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import RatioOfMeans
 
 Law = Literal["all", "one"]
 """Of the masks, with equal probabilities: all of them, or those that keep one coordinate."""
-Large = Annotated[float, Interval(50, 1000, why="a limit of large κ; the high end is a cap")]
-Size = Annotated[int, Interval(10, 100, why="a cap, which nothing requires")]
 Dim = Annotated[
     int, Interval(3, 8, why="two coordinates have no soft label but 1/2, and all masks are listed")
 ]
-Side = Annotated[int, Interval(1, 6, why="all boxes are listed")]
 
 
 def mask_law(dim, law="all"):
     """Masks with equal probabilities, labelled by their share."""
-    masks = predicted.all_masks(dim) if law == "all" else np.eye(dim, dtype=bool)
+    masks = population.all_masks(dim) if law == "all" else np.eye(dim, dtype=bool)
     return masks, np.full(len(masks), 1 / len(masks)), masks.mean(axis=1)
 
 
@@ -46,7 +44,7 @@ def fit_without_noise(mean, law):
     masks, probabilities, labels = law
     points = np.stack([mean, -mean])
     classes = np.array([1.0, 0.0])
-    return observed.fit_masks(points, classes, masks.astype(float), probabilities, labels)
+    return fits.fit_masks(points, classes, masks.astype(float), probabilities, labels)
 
 
 def fit_on_grid(pair, law, n_nodes):
@@ -74,7 +72,7 @@ def fit_on_grid(pair, law, n_nodes):
     points = np.stack([pair.mean, -pair.mean])
     classes = np.array([1.0, 0.0])
     mixing = np.repeat(labels, len(nodes))
-    fit = observed.fit_affine(
+    fit = fits.fit_affine(
         points, classes, np.concatenate(maps), np.concatenate(partners), weights, mixing
     )
     return np.asarray(fit.weights), 2 * float(fit.newton_step) * np.linalg.norm(fit.weights)
@@ -103,11 +101,11 @@ def test_mask_expected_minimiser(
 ):
     """Every mask law has one minimiser of the expected loss at finite κ, in general not along b."""
     covariance = np.array([[1.0, correlation], [correlation, 1 + 2 * correlation]])
-    pair = predicted.GaussianPair(np.array([2.0, 0.5]), covariance, separability)
+    pair = GaussianPair(np.array([2.0, 0.5]), covariance, separability)
     (coarse, step), (finer, _) = (
         fit_on_grid(pair, mask_law(2, law), n_nodes) for n_nodes in (37, 53)
     )
-    minimiser = predicted.mask_minimiser(pair, *mask_law(2, law))
+    minimiser = population.mask_minimiser(pair, *mask_law(2, law))
     along = np.linalg.norm(minimiser) / np.linalg.norm(pair.bayes_direction) * pair.bayes_direction
     # What a finer grid changes, and the tails beyond both, times a condition below 1e3.
     error = np.linalg.norm(coarse - finer) + step + 1e-7 * np.linalg.norm(minimiser)
@@ -120,36 +118,54 @@ def test_mask_expected_minimiser(
     )
 
 
+LIMIT = derived(
+    "without noise the loss depends on w * μ alone, and exchanging coordinates leaves it as it is"
+)
+
+
+@claim(LIMIT, kind="limit", cases=[(3, "all"), (5, "all"), (3, "one")])
+def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
+    """Without noise, the limit of κ, the loss of exchangeable masks is least where w * μ = c_d for
+    every coordinate: w = c_d / μ.
+    """
+    masks = mask_law(dim, law)
+    mean = random_mean(trial.generator("pair"), dim)
+    fit = fit_without_noise(mean, masks)
+    inverse = population.mask_limit_direction(mean)
+    sizes = np.bincount(masks[0].sum(axis=1), weights=masks[1], minlength=dim + 1)
+    exact = population.mask_limit_scale(dim, sizes) * inverse
+    length = np.linalg.norm(exact)
+    trial.value(
+        fit.weights,
+        exact,
+        margin=1e-7 * length,
+        error=2 * float(fit.newton_step) * (length + 1) + 1e-12,
+        controls={"along μ": mean * length / np.linalg.norm(mean), "c_d = 1": inverse},
+    )
+
+
 @claim(
-    derived(
-        "without noise the loss depends on w * μ alone, and exchanging coordinates leaves it as "
-        "it is"
-    ),
+    LIMIT,
     kind="limit",
     cases=[(3, "all"), (5, "all"), (3, "one")],
-    route="`predicted.mask_minimiser` in its limit against `predicted.mask_limit_direction`",
+    route="`population.mask_minimiser` in its limit against `population.mask_limit_direction`",
 )
-def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
-    """Exchangeable masks: as κ grows w * μ -> c_d for every coordinate, so w -> 1 / μ whatever Σ
-    is.
+def test_mask_limit_inverse_mean__order(trial, dim: Dim, law: Law):
+    """As κ grows 1 - cos of the minimiser of exchangeable masks to 1 / μ falls like κ^-2, whatever
+    Σ is.
     """
     rng = trial.generator("pair")
-    masks = mask_law(dim, law)
     mean = random_mean(rng, dim)
     covariance = random_covariance(rng, dim)
-    fit = fit_without_noise(mean, masks)
-    limit = predicted.mask_limit_direction(mean)
-    sizes = np.bincount(masks[0].sum(axis=1), weights=masks[1], minlength=dim + 1)
-    exact = predicted.mask_limit_scale(dim, sizes) * limit
-    error = 2 * float(fit.newton_step) * (np.linalg.norm(exact) + 1) + 1e-12
-    controls = {"along μ": mean * np.linalg.norm(exact) / np.linalg.norm(mean), "c_d = 1": limit}
-    trial.value(
-        fit.weights, exact, margin=1e-7 * np.linalg.norm(exact), error=error, controls=controls
-    )
     separabilities = 25_600 * 2.0 ** np.arange(0, 7, 2)
-    pairs = [predicted.GaussianPair(mean, covariance, float(kappa)) for kappa in separabilities]
-    minimisers = [predicted.mask_minimiser(pair, *masks) for pair in pairs]
-    deficits = np.array([predicted.one_minus_cosine(w, limit) for w in minimisers])
+    limit = population.mask_limit_direction(mean)
+    deficits = [
+        one_minus_cosine(
+            population.mask_minimiser(GaussianPair(mean, covariance, kappa), *mask_law(dim, law)),
+            limit,
+        )
+        for kappa in separabilities
+    ]
     trial.order(
         deficits,
         separabilities,
@@ -168,51 +184,53 @@ def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
 def test_mask_suboptimal(
     trial, n_pairs: Annotated[int, Interval(1, 300, why="each is fitted")] = 40, dim: Dim = 4
 ):
-    """The limit of masking errs with chance Φ(-sqrt(a) r), r <= 1, r = 1 iff Σ (1 / μ) is along
-    μ.
+    """The limit of masking errs with chance Φ(-sqrt(a) r), r = d / (m |Σ^(1/2) (1 / μ)|), below
+    one but where Σ (1 / μ) is along μ; the Bayes rule errs with chance Φ(-sqrt(a)).
     """
     rng = trial.generator("pairs")
-    law = mask_law(dim)
 
-    def measured(harmless):
-        """Of one pair r, its prediction, the same with the inverse of Σ, and the angle to b."""
+    def measured():
+        """Of one pair the rule's r, its prediction, and the same with the inverse of Σ."""
         mean = random_mean(rng, dim)
-        along = (
-            np.diag(mean) @ (rng.uniform(0.5, 2) * np.eye(dim) + rng.uniform(0, 1)) @ np.diag(mean)
-        )
-        covariance = along if harmless else random_covariance(rng, dim)
-        pair = predicted.GaussianPair(mean, covariance, float(rng.uniform(0.3, 30)))
-        weights = np.asarray(fit_without_noise(mean, law).weights)
-        inverse_form = dim / np.sqrt(
-            pair.signal * (np.linalg.solve(covariance, 1 / mean) @ (1 / mean))
-        )
-        angle = np.sqrt(2 * pair.misalignment(predicted.mask_minimiser(pair, *law)))
-        learned = weights @ mean / np.sqrt(weights @ covariance @ weights * pair.signal)
-        return learned, predicted.mask_limit_error_ratio(pair), inverse_form, angle
+        pair = GaussianPair(mean, random_covariance(rng, dim), 1.0)
+        weights = np.asarray(fit_without_noise(mean, mask_law(dim)).weights)
+        learned = weights @ mean / np.sqrt(weights @ pair.covariance @ weights * pair.signal)
+        inverse_form = np.linalg.solve(pair.covariance, 1 / mean) @ (1 / mean)
+        ratio = population.mask_limit_error_ratio(pair)
+        return learned, ratio, dim / np.sqrt(pair.signal * inverse_form)
 
-    learned, ratios, inverse_form, angles = np.transpose(
-        [measured(sample % 2) for sample in range(2 * n_pairs)]
-    )
-    # The fit's tolerance: the ratio is stationary nowhere but at b, and |r| <= 1.
+    learned, ratios, inverse_form = np.transpose([measured() for _ in range(n_pairs)])
     trial.value(
-        learned, ratios, margin=1e-7, error=1e-9, controls={"r with the inverse of Σ": inverse_form}
-    )
-    ones = np.ones(2 * n_pairs)
-    trial.bound(
         learned,
-        ones,
-        instances="draws",
-        independent=n_pairs,
-        ops=1e3,
-        controls={"9 / 10": 0.9 * ones},
+        ratios,
+        margin=1e-7,
+        error=1e-9,  # of the fit: the ratio is stationary nowhere but at b, and |r| <= 1
+        controls={"r with the inverse of Σ": inverse_form, "r = 1": np.ones(n_pairs)},
     )
+
+
+@claim(derived("then the loss is symmetric in the coordinates of w * μ"), kind="optimality")
+def test_mask_suboptimal__harmless(
+    trial, n_pairs: Annotated[int, Interval(1, 300, why="each is fitted")] = 40, dim: Dim = 4
+):
+    """If Σ = D (s I + t 1 1') D, D = diag(μ), the minimiser of masking is along b at every κ."""
+    rng = trial.generator("pairs")
+
+    def angle(mean, covariance):
+        pair = GaussianPair(mean, covariance, float(rng.uniform(0.3, 30)))
+        return np.sqrt(2 * pair.misalignment(population.mask_minimiser(pair, *mask_law(dim))))
+
+    means = [random_mean(rng, dim) for _ in range(n_pairs)]
+    shapes = [rng.uniform(0.5, 2) * np.eye(dim) + rng.uniform(0, 1) for _ in range(n_pairs)]
     trial.value(
-        angles[1::2],
+        np.array([angle(m, np.outer(m, m) * s) for m, s in zip(means, shapes, strict=True)]),
         np.zeros(n_pairs),
         margin=1e-6,
         scale=1.0,  # the sine of an angle
         error=1e-9,  # Newton to rounding, times a condition below 1e4
-        control_processes={"any Σ": angles[::2]},
+        control_processes={
+            "any Σ": np.array([angle(m, random_covariance(rng, dim)) for m in means])
+        },
     )
 
 
@@ -222,14 +240,18 @@ def test_mask_suboptimal(
     cases=[(1, 4), (2, 3), (3, 3)],
     route="all masks that fill the rows and columns they meet against products of intervals",
 )
-def test_mask_boxes(trial, height: Side, width: Side):
+def test_mask_boxes(
+    trial,
+    height: Annotated[int, Interval(1, 6, why="all boxes are listed")],
+    width: Annotated[int, Interval(1, 6, why="all boxes are listed")],
+):
     """CutMix has one mask for every box of an image: h (h + 1) w (w + 1) / 4 of the 2^(h w)."""
     trial.require(
         max(height, width) >= 3,
         "height or width must be at least 3: any two rows or columns adjoin",
     )
     trial.require(height * width <= 12, "height * width must be at most 12: all masks are listed")
-    cut = ~predicted.all_masks(height * width).reshape(-1, height, width)
+    cut = ~population.all_masks(height * width).reshape(-1, height, width)
     rows = cut.any(axis=2)
     columns = cut.any(axis=1)
 
@@ -237,28 +259,24 @@ def test_mask_boxes(trial, height: Side, width: Side):
         return np.sum(np.diff(met, axis=1, prepend=False) & met, axis=1) == 1
 
     full = cut.sum(axis=(1, 2)) == rows.sum(axis=1) * columns.sum(axis=1)
-    box = (full & unbroken(rows) & unbroken(columns)).astype(int)
+    box = full & unbroken(rows) & unbroken(columns)
     pixels = cut.reshape(len(cut), -1).astype(int)
 
     def together(chosen):
-        """How many of the masks cut two pixels both, for all pairs of pixels."""
-        return pixels.T @ (chosen[:, None] * pixels)
+        """How many of the masks there are, and cut two pixels both, for all pairs of pixels."""
+        return np.append(pixels.T @ (chosen[:, None] * pixels), chosen.sum())
 
-    boxes = 1 - predicted.box_masks(height, width).astype(int)
-    controls = {
-        "any rows and columns": together(full),
-        "no box of the whole image": together(box) - 1,
-    }
-    trial.identity(together(box), boxes.T @ boxes, ops=0, controls=controls)
+    boxes = 1 - population.box_masks(height, width).astype(int)
     count = height * (height + 1) * width * (width + 1) // 4
-    counts = np.array([len(boxes), len(np.unique(boxes, axis=0))])
-    controls = {"an empty box too": counts + 1}
-    trial.identity(np.full(2, box.sum()), counts, ops=0, controls=controls)
-    controls = {
-        "intervals of pixels": height * width * (height * width + 1) // 2
-        + (height == 1 or width == 1)
-    }
-    trial.identity(int(box.sum()), count, ops=0, controls=controls)
+    trial.identity(
+        together(box),
+        np.append(boxes.T @ boxes, count),
+        ops=0,
+        controls={
+            "any rows and columns": together(full),
+            "no box of the whole image": together(box) - 1,
+        },
+    )
 
 
 @claim(
@@ -271,26 +289,30 @@ def test_mask_boxes(trial, height: Side, width: Side):
     low_power="at one n and between two kappas, where corrections of relative order 1 / n are not "
     "computed",
 )
-def test_mask_concentration(trial, separability: Large = 100.0, n: Size = 20):
+def test_mask_concentration(
+    trial,
+    separability: Annotated[
+        float, Interval(50, 1000, why="a limit of large κ; the high end is a cap")
+    ] = 100.0,
+    n: Annotated[int, Interval(10, 100, why="a cap, which nothing requires")] = 20,
+):
     """Masking learns its wrong target ever faster: n (1 - cos) about that target falls like 1 /
     κ.
     """
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     mean, (masks, probabilities, labels) = np.array([1.5, 1.0, 0.5]), mask_law(3)
     kappas = np.array([separability, 10 * separability])
-    pairs = [predicted.GaussianPair(mean, np.eye(3), kappa) for kappa in kappas]
+    pairs = [GaussianPair(mean, np.eye(3), kappa) for kappa in kappas]
     targets = np.array(
-        [predicted.mask_minimiser(pair, masks, probabilities, labels) for pair in pairs]
+        [population.mask_minimiser(pair, masks, probabilities, labels) for pair in pairs]
     )
     law = (masks.astype(float), probabilities, labels)
 
     def deficits(target):
         def measure(key):
             keys = jnp.stack([key, key])
-            options = {"n": n, "learner": observed.mask_weights}
-            return observed.angle_curve(keys, kappas, mean, np.eye(3), target, *law, **options)[
-                ::-1
-            ]
+            options = {"n": n, "learner": angles.mask_weights}
+            return angles.angle_curve(keys, kappas, mean, np.eye(3), target, *law, **options)[::-1]
 
         return measure
 

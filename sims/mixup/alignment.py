@@ -12,8 +12,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Key
 
-from sims.mixup.data import covariance_factor
-from sims.mixup.domains import Covariance, Mean, Separability
+from sims.mixup.fits import Covariance, Mean, Separability, covariance_factor
 from theory_on_trial.base.mapping import map_cells
 from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import Interval, guarded, require

@@ -5,20 +5,37 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from theory_instances import (
-    CONDITION,
-    ROUNDING,
-    UNIFORM,
-    gaussian_pairs,
-    random_covariance,
-    reference_pair,
-)
 
 from own_data.mixup import AngleCurves, samples_needed, samples_needed_on
-from sims import mixup as observed
-from theory import mixup as predicted
-from theory.mixup import GaussianPair, MixingLaw
+from paper_checks.test_mixup import reference_pair
+from sims.mixup import angles, fits
+from theory.mixup import rates
+from theory.mixup.classes import GaussianPair, MixingLaw
 
+ROUNDING = 2.0**-53
+CONDITION = 40.0  # no covariance drawn here is worse conditioned
+
+
+def random_covariance(rng, dim):
+    axes, _ = np.linalg.qr(rng.normal(size=(dim, dim)))
+    covariance = (axes * rng.uniform(0.2, 8, dim)) @ axes.T
+    return (covariance + covariance.T) / 2
+
+
+@st.composite
+def gaussian_pairs(draw, least_dim=2, most_dim=8, separabilities=(0.2, 8.0)):
+    """A pair whose mean has no small coordinate, nor too much signal for the loss without
+    augmentation.
+    """
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dim = draw(st.integers(least_dim, most_dim))
+    mean = rng.uniform(0.3, 1.5, dim) * rng.choice([-1.0, 1.0], dim)
+    covariance = random_covariance(rng, dim)
+    signal = mean @ np.linalg.solve(covariance, mean)
+    return GaussianPair(mean / np.sqrt(signal), covariance, draw(st.floats(*separabilities)))
+
+
+UNIFORM = MixingLaw.beta(1.0)
 few = settings(deadline=None, derandomize=True, max_examples=10)
 COARSE = MixingLaw.beta(1.0, 6)
 TARGETS = st.floats(0.8, 0.999)
@@ -68,11 +85,11 @@ def simulated(pair, n, learner, *arguments):
     """Mean of 1 - cos over 200 runs, and five standard errors."""
     keys = jax.random.split(jax.random.key(0), 200)
     deficits = np.asarray(
-        observed.angle_curve(
+        angles.angle_curve(
             keys,
             np.full(200, float(pair.separability)),
             pair.mean,
-            observed.covariance_factor(pair.covariance),
+            fits.covariance_factor(pair.covariance),
             pair.bayes_direction,
             *arguments,
             n=n,
@@ -96,18 +113,18 @@ def test_plain_training_as_simulated(pair):
     """Within the factors that the docstring states, and the noise of the mean; the bias alone is
     refuted.
     """
-    mean, error = simulated(pair, 128, observed.erm_weights)
+    mean, error = simulated(pair, 128, angles.erm_weights)
     law = AngleCurves(pair, UNIFORM).erm(np.log(128))
     assert 0.5 * law <= mean + error
     assert mean - error <= 1.7 * law
-    assert mean - error > pair.misalignment(predicted.erm_direction_at(pair, 128))
+    assert mean - error > pair.misalignment(rates.erm_direction_at(pair, np.log(128)))
 
 
 def test_mixup_as_simulated():
     """Within the factors that the docstring states, and the noise of the mean."""
     pair = many_dimensions()
     mean, error = simulated(
-        pair, 64, observed.mixup_weights, COARSE.nodes, COARSE.weights, COARSE.input_weights
+        pair, 64, angles.mixup_weights, COARSE.nodes, COARSE.weights, COARSE.input_weights
     )
     law = AngleCurves(pair, UNIFORM).mixup(64)
     assert 0.86 * law <= mean + error

@@ -1,0 +1,252 @@
+"""Zhang, Deng, Kawaguchi, Ghorbani & Zou 2021, "How Does Mixup Help With Robustness and
+Generalization?", ICLR, arXiv 2010.04819.
+
+For whoever trains with Mixup: which penalties its loss adds to the plain one.
+
+Take away: Mixup's loss is the loss without mixing plus two penalties, up to the fourth order in the
+spread of the data. For λ ~ Beta(α, α) the first has the factor α/(2α + 1), the second half of it.
+For uniform λ they are 1/3 and 1/6; as α grows they tend to 1/2 and 1/4.
+
+Mixup replaces two points by λ x_i + (1 - λ) x_j with the label λ y_i + (1 - λ) y_j; its loss is the
+mean over all ordered pairs, i = j included, and over λ. The loss is log(1 + e^f) - y f of a score
+f, σ is the logistic function, and f_i = f(x_i).
+
+Edges: as α → 0 nothing is mixed and both penalties vanish. The remainder is small for scores that
+differ by less than one, and the expansion diverges for scores far apart.
+
+Paper: it reads Mixup as a regulariser that depends on the data, and derives robustness to
+adversarial attacks and a generalisation bound. Here is the form of the loss.
+
+Abstract:
+
+- Statement 1: minimising Mixup's loss nearly minimises an upper bound of the loss under attacks.
+  Not on trial. Only the terms of the loss are.
+- Statement 2: Mixup is a regularisation that adapts to the data. Holds: unmixed_labels, moments,
+  expansion.
+- Statement 3: this regularisation reduces overfitting. Not on trial. No bound of a complexity is.
+
+Read: the abstract. Recalled and derived again here: the three terms, and that labels can be left
+unmixed. Derived here: that the third order cancels, so that the remainder is of the fourth.
+Not claimed: robustness, the bound.
+
+Topic: learning.
+"""
+
+from typing import Annotated
+
+import numpy as np
+
+from paper_checks.briefs.common import beta_rule, mixed_pairs
+from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import chart, figure
+
+RECALLED = "recalled from Zhang et al. 2021"
+NODES = 30
+
+Alpha = Annotated[float, Interval(0.01, 100, why="beyond, the rule of Gauss and Jacobi is inexact")]
+Broad = Annotated[
+    float, Interval(0.1, 20, why="narrower laws mix next to nothing, or always half and half")
+]
+Few = Annotated[int, Interval(2, 12, why="all pairs at all nodes are listed")]
+Small = Annotated[int, Interval(1, 6, why="a cap, which nothing requires")]
+Sets = Annotated[int, Interval(6, 1000, why="coefficients of few may be small, and each costs")]
+
+
+def loss(scores, labels):
+    """log(1 + e^f) - y f, in nats."""
+    return np.logaddexp(0, scores) - labels * scores
+
+
+def curved_score(points):
+    """A score that is not linear."""
+    return np.sin(points[..., 0]) + 0.7 * points[..., 0] * points[..., -1] - 0.3
+
+
+def mixing_law(alpha, n_nodes=NODES):
+    """Nodes and weights of λ ~ Beta(α, α)."""
+    return beta_rule(alpha, alpha, n_nodes)
+
+
+@observed
+def mixup_loss(points, labels, law, score):
+    """Mixup's loss, all pairs at all nodes (λ, weights) of `law` listed."""
+    shares, weights = law
+    mixtures, mixed_labels = mixed_pairs(points, labels, shares)
+    return weights @ loss(score(mixtures), mixed_labels).mean(axis=(1, 2))
+
+
+@predicted
+def unmixed_loss(points, labels, law, score):
+    """The same with the label of the first point of each pair."""
+    shares, weights = law
+    mixtures, _ = mixed_pairs(points, labels, shares)
+    return weights @ loss(score(mixtures), labels[:, None]).mean(axis=(1, 2))
+
+
+@predicted
+def unmixed_law(alpha, beta, n_nodes=NODES, first_share=None):
+    """(α Beta(α + 1, β) + β Beta(β + 1, α)) / (α + β), or with another share of the first law."""
+    share = alpha / (alpha + beta) if first_share is None else first_share
+    nodes, weights = zip(
+        beta_rule(alpha + 1, beta, n_nodes), beta_rule(beta + 1, alpha, n_nodes), strict=True
+    )
+    return np.concatenate(nodes), np.concatenate([share * weights[0], (1 - share) * weights[1]])
+
+
+@observed
+def share_of_the_other(law):
+    """Mean and mean square of the share of the point whose label is dropped, if the label is that
+    of the first point with probability λ, else of the second.
+    """
+    shares, weights = law
+    return np.array(
+        [weights @ (shares * (1 - shares) ** k + (1 - shares) * shares**k) for k in (1, 2)]
+    )
+
+
+@predicted
+def moments(alpha):
+    """α/(2α + 1) and half of it."""
+    return alpha / (2 * alpha + 1) * np.array([1.0, 0.5])
+
+
+@predicted
+def penalties(weights, points, labels, alpha):
+    """R_1 = α/(2α + 1) mean (σ(f_i) - y_i)(mean f - f_i) and R_2 = α/(2(2α + 1)) / 2 mean σ'(f_i)
+    mean_j (f_j - f_i)², for scores f = w . x.
+    """
+    scores = points @ weights
+    chances = 1 / (1 + np.exp(-scores))
+    distances = (scores - scores.mean()) ** 2 + scores.var()
+    factor = alpha / (2 * alpha + 1)
+    first = factor * np.mean((chances - labels) * (scores.mean() - scores))
+    return first, factor / 4 * np.mean(chances * (1 - chances) * distances)
+
+
+def twice(route):
+    """What a route gives with NODES nodes, and how far it is off: what twice as many change, and
+    rounding.
+    """
+    value = np.asarray(route(NODES))
+    return value, np.abs(value - route(2 * NODES)) + 1000 * 2.0**-53
+
+
+@claim(
+    derived(f"{RECALLED}: labels change places with their points"),
+    kind="identity",
+    cases=[(0.7, 1.9), (3.0, 0.2)],
+)
+def test_unmixed_labels(trial, alpha: Broad, beta: Broad, n: Few = 7, dim: Small = 2):
+    """Mixup's loss for λ ~ Beta(α, β) is that of mixed points with the unmixed label of the first
+    point, λ ~ (α Beta(α + 1, β) + β Beta(β + 1, α)) / (α + β), for every score.
+    """
+    trial.require(
+        abs(alpha - beta) > 0.01 * beta,
+        "alpha and beta must differ: else any weights of the two laws do",
+    )
+    points = trial.generator("data").standard_normal((n, dim))
+    labels = np.resize([0.0, 1.0], n)
+
+    def unmixed(law):
+        return unmixed_loss(points, labels, law, curved_score)
+
+    measured, error = twice(
+        lambda nodes: mixup_loss(points, labels, beta_rule(alpha, beta, nodes), curved_score)
+    )
+    exact, further = twice(lambda nodes: unmixed(unmixed_law(alpha, beta, nodes)))
+    trial.value(
+        measured,
+        exact,
+        margin=1e-9,
+        error=error + further,
+        controls={
+            "both laws weigh the same": unmixed(unmixed_law(alpha, beta, first_share=0.5)),
+            "the law itself": unmixed(beta_rule(alpha, beta, NODES)),
+        },
+    )
+
+
+@claim(
+    derived(f"{RECALLED}: the moments of Beta(α + 1, α)"), kind="identity", cases=[0.2, 1.0, 3.0]
+)
+def test_moments(trial, alpha: Alpha):
+    """A mixture whose label is kept from one of its points has the share 1 - λ of the other, with
+    E[1 - λ] = α/(2α + 1) and E (1 - λ)² half of it.
+    """
+    measured, error = twice(lambda n_nodes: share_of_the_other(mixing_law(alpha, n_nodes)))
+    trial.value(
+        measured,
+        moments(alpha),
+        margin=1e-9,
+        error=error,
+        controls={
+            "Beta(α, α)": np.array([0.5, (alpha + 1) / (4 * alpha + 2)]),
+            "2α + 2": moments(alpha) * (2 * alpha + 1) / (2 * alpha + 2),
+        },
+    )
+
+
+@claim(
+    derived(f"{RECALLED}; the third order cancels between (i, j) and (j, i)"),
+    kind="rate",
+    cases=[0.3, 1.0, 5.0],
+)
+def test_expansion(trial, alpha: Broad, n_sets: Sets = 6):
+    """Mixup's loss is the plain loss plus α/(2α + 1) mean (σ(f_i) - y_i)(mean f - f_i) plus
+    α/(2α + 1) / 4 mean σ'(f_i) mean_j (f_j - f_i)², up to the fourth order in the spread of the
+    data.
+    """
+    labels = np.resize([0.0, 1.0], 7)
+    sizes = 2.0 ** np.arange(3, 8)
+    weights = np.array([1.3, 0.8])
+
+    def rest(points):
+        plain = np.mean(loss(points @ weights, labels))
+        mixed = mixup_loss(points, labels, mixing_law(alpha), lambda x: x @ weights)
+        first, second = penalties(weights, points, labels, alpha)
+        return mixed - plain - first - second, mixed - plain - first
+
+    # Over many data sets, since the leading coefficient of a single one may be small, and their
+    # mirror images, since the next order then cancels in the mean square.
+    half = trial.generator("data").standard_normal((n_sets, 7, 2))
+    rests = [
+        [rest(np.array([0.6, -0.4]) + points / size) for size in sizes]
+        for points in np.concatenate([half, -half])
+    ]
+    remainders, without_second = np.sqrt(np.mean(np.square(rests), axis=0)).T
+    trial.order(
+        remainders,
+        sizes,
+        -4.0,
+        rounding=1e-15,
+        margin=0.03,
+        controls={"third order": -3.0, "fifth order": -5.0},
+        control_processes={"without the second penalty": without_second},
+        same_instance=True,
+    )
+
+
+@figure("F1", claims=("expansion",))
+def penalties_of_mixup(spread=0.6):
+    """Mixup adds two penalties to the loss, and more of both as λ comes nearer to one half.
+
+    Mixup's loss less the plain one, in nats, against α of λ ~ Beta(α, α), for a linear score of
+    thirty random points. Marks: lines: the first penalty, and both; points: all pairs listed.
+    """
+    generator = np.random.default_rng(0)
+    points = spread * generator.standard_normal((30, 2))
+    labels = (points[:, 0] + spread * generator.standard_normal(30) > 0).astype(float)
+    weights = np.array([1.3, 0.8])
+    plain = np.mean(loss(points @ weights, labels))
+    grid = np.geomspace(0.05, 20, 60)
+    some = np.geomspace(0.05, 20, 12)
+    terms = np.array([penalties(weights, points, labels, alpha) for alpha in grid]).T
+    mixed = [mixup_loss(points, labels, mixing_law(alpha), lambda x: x @ weights) for alpha in some]
+    return chart(
+        {"R$_1$": (grid, terms[0]), "R$_1$ + R$_2$": (grid, terms.sum(axis=0))},
+        {"Mixup": (some, np.array(mixed) - plain)},
+        x="α of λ ~ Beta(α, α)  (dimensionless)",
+        y="loss less the plain loss  (nats)",
+        log="x",
+    )

@@ -1,0 +1,606 @@
+"""Mixup with n points: how fast the angle to b closes, and what unequal classes and sampled lambdas
+cost.
+"""
+
+from typing import Annotated, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.special import expit, ndtri
+
+from paper_checks.test_mixup import (
+    encloses,
+    folded,
+    random_chord,
+    reference_pair,
+    uniform_lambdas,
+)
+from sims.mixup import angles, fits
+from sims.wishart import bartlett_factor
+from theory.mixup import population, rates
+from theory.mixup.classes import GaussianPair, MixingLaw
+from theory_on_trial import claim, derived
+from theory_on_trial.contract import Interval
+from theory_on_trial.laws import NormalVariance, RatioOfMeans
+
+LAW = MixingLaw.beta(1.0, 8)
+"""Uniform λ; 8 Legendre nodes leave an error of 1e-9 in scores below 10."""
+NEXT_ORDER = "a variance of fits; corrections of relative order 1 / n are not computed"
+ERROR = 1e-7
+"""Chance, for each design, that any of its boxes misses its n_ε."""
+
+Large = Annotated[float, Interval(500, 2e4, why="a limit; beyond, n must be larger too")]
+"""κ at which the noise is an expansion's small term."""
+Size = Annotated[int, Interval(40, 200, why="all pairs of points are fitted")]
+Mode = Literal["expected", "random", "sampled"]
+"""λ averaged in balanced classes, or labels drawn, or one λ drawn for each ordered pair."""
+
+SHAPE = reference_pair()
+FACTOR = fits.covariance_factor(SHAPE.covariance)
+
+
+def deficits(key, separabilities, n, mode="expected"):
+    """1 - cos at each κ, the noise of the points being the same."""
+    return angles.angle_curve(
+        jnp.stack([key] * len(separabilities)),
+        np.array(separabilities),
+        SHAPE.mean,
+        FACTOR,
+        SHAPE.bayes_direction,
+        *(() if mode == "sampled" else folded(LAW)),
+        n=n,
+        learner=uniform_lambdas if mode == "sampled" else angles.mixup_weights,
+        labels="random" if mode == "random" else "balanced",
+    )
+
+
+def chord(separability, n, mode="expected"):
+    """Measurement whose variance is 2 E[1 - cos]."""
+    return lambda key: random_chord(key, deficits(key, (separability,), n, mode)[0])
+
+
+def require_even(trial, n):
+    """Require classes of one size."""
+    trial.require(n % 2 == 0, "n must be even: the classes are balanced")
+
+
+def mixup_weights(points, labels, law=LAW):
+    """Mixup's minimiser on one data set."""
+    labels = labels.astype(float)
+    fit = fits.fit_mixup(points, labels, law.nodes, law.weights, law.input_weights)
+    return np.asarray(fit.weights)
+
+
+@claim(
+    derived("variance of a U-statistic of all pairs"),
+    kind="limit",
+    tier="full",
+    cases=[0.7, 4.0],
+    low_power=NEXT_ORDER,
+)
+def test_mixup_asymptotic(
+    trial, separability: Annotated[float, Interval(0.5, 10, why="a cap only")], n: Size = 80
+):
+    """At fixed κ n E[1 - cos] tends to T K_mix / (2 κ |b|^2), the sandwich variance of all
+    pairs.
+    """
+    require_even(trial, n)
+    pair = reference_pair(separability)
+    efficiency = rates.mixup_efficiency(pair.effective_separability, LAW)
+    variance = 2 / n * rates.angle_rate(pair, efficiency)
+    trial.mean(
+        chord(separability, n),
+        variance,
+        law=NormalVariance(asymptotic=True),
+        slack=10 / n * variance,  # relative corrections of the order 1 / n
+        margin=(0.075 + 10 / n) * variance,
+        controls={"one of the two projections": variance / 4, "twice": 2 * variance},
+        first=512,
+        most=20_000,
+    )
+
+
+def plug_in_efficiency(a, law, per_class):
+    """K_mix = a^2 Ψ / (H u)^2 of classes that are `per_class` quantiles each: sums over pairs at
+    Mixup's own fit.
+    """
+    quantiles = ndtri((np.arange(per_class) + 0.5) / per_class)
+    noise = quantiles / np.sqrt(a * np.mean(quantiles**2))
+    points = np.concatenate([1 + noise, noise - 1])
+    labels = np.repeat([1.0, 0.0], per_class)
+    score = float(mixup_weights(points[:, None], labels, law)[0])
+    pull = np.zeros(2 * per_class)
+    curvature = 0.0
+    for mixing, weight, g in zip(law.nodes, law.weights, law.input_weights, strict=True):
+        chances = expit(score * (g * points[:, None] + (1 - g) * points))
+        residuals = chances - (mixing * labels[:, None] + (1 - mixing) * labels)
+        pull += weight * (g * residuals.mean(axis=1) + (1 - g) * residuals.mean(axis=0))
+        curvature += weight * (g**2 + (1 - g) ** 2) * np.mean(chances * (1 - chances))
+    return a**2 * np.mean(pull**2) / (curvature * score) ** 2
+
+
+@claim(
+    derived("the sandwich variance of a minimiser over all pairs"),
+    kind="identity",
+    cases=[(0.5, 0.2), (2.0, 1.0), (8.0, 1.0), (64.0, 5.0)],
+)
+def test_mixup_efficiency(
+    trial,
+    effective: Annotated[float, Interval(0.1, 64, why="the classes are a hundred points each")],
+    alpha: Annotated[float, Interval(0.2, 10, why="a cap only")],
+):
+    """K_mix = a^2 Ψ / (H u)^2, Ψ the mean square of the projection of a pair's pull on its first
+    point, H the curvature.
+    """
+    trial.require(
+        alpha >= min(effective / 8, 5),
+        "alpha must be at least effective / 8, or 5: quantiles of scores that are far apart settle "
+        "later",
+    )
+    law = MixingLaw.beta(alpha, 12)
+    half, full = (plug_in_efficiency(effective, law, n) for n in (100, 200))
+    exact = rates.mixup_efficiency(effective, MixingLaw.beta(alpha, 24))
+    trial.value(
+        2 * full - half,  # what quantiles leave out falls nearly like one over their number
+        exact,
+        margin=0.01 * exact,
+        error=abs(full - half),
+        controls={"one of two summands of the pull": exact / 4},
+    )
+
+
+@claim(
+    derived("by the sandwich variance of all pairs, and Fisher's information without augmentation"),
+    kind="bound",
+    cases=[(0.5, 0.2), (2.0, 1.0), (8.0, 1.0), (64.0, 5.0)],
+    route="`rates.erm_efficiency`, `rates.mixup_efficiency` and `rates.lda_efficiency` share no "
+    "code",
+)
+def test_efficiency_order(
+    trial,
+    effective: Annotated[float, Interval(0.1, 64, why="a cap only")],
+    alpha: Annotated[float, Interval(0.2, 10, why="a cap only")],
+):
+    """K_lda < K_mix < K_erm at every a, and K_mix falls with α: Mixup lies between discriminant and
+    regression.
+    """
+    mixup, narrower = (
+        rates.mixup_efficiency(effective, MixingLaw.beta(parameter, 24))
+        for parameter in (alpha, 1.1 * alpha)
+    )
+    logistic = rates.erm_efficiency(effective)
+    discriminant = rates.lda_efficiency(effective)
+    trial.bound(
+        np.array([discriminant, narrower, mixup]),
+        np.array([mixup, mixup, logistic]),
+        instances="grid",
+        ops=1e4,
+        controls={"Mixup loses nothing": np.full(3, discriminant)},
+        control_processes={"maximum likelihood is best": np.full(3, logistic)},
+    )
+
+
+def lda_deficit(low, high, squares, n):
+    """1 - cos of the modified LDA of class means and the sum of squares within classes."""
+    curvature = population.limit_curvatures(LAW)
+    centre = (low + high) / 2
+    hessian = curvature.noise * squares / n + curvature.centroid * jnp.outer(centre, centre)
+    return angles.angle_deficit(jnp.linalg.solve(hessian, high - low), SHAPE.bayes_direction)
+
+
+def first_order(squares, n, separability):
+    """The first order of `lda_deficit` in the scatter's error, in units of its mean: exactly, by
+    Wishart's moments.
+    """
+    scatter = separability * squares / (n - 2)
+    bayes = SHAPE.bayes_direction
+    turn = jnp.linalg.solve(SHAPE.covariance, scatter @ bayes - SHAPE.mean)
+    across = turn - bayes * (bayes @ turn) / (bayes @ bayes)
+    return (n - 2) * (across @ across) / (SHAPE.signal * SHAPE.projected_precision_trace)
+
+
+@claim(
+    derived("the mean of an inverse Wishart matrix, in the expansion of LDA's direction"),
+    kind="limit",
+)
+def test_lda_rate(
+    trial,
+    separability: Large = 4096.0,
+    n: Annotated[
+        int, Interval(400, 10**6, why="a first order in 1 / n; the high end is a cap")
+    ] = 10**5,
+):
+    """For the modified LDA to which Mixup tends, n E[1 - cos] tends to C = m^2 T / (2 |b|^2)."""
+    require_even(trial, n)
+    rate = rates.lda_rate(SHAPE, n) / n
+    full_trace = np.trace(np.linalg.inv(SHAPE.covariance)) / SHAPE.projected_precision_trace
+
+    def measure(key):
+        """Class means and a scatter by their laws, normal and Wishart."""
+        means_key, factor_key = jax.random.split(key)
+        root = FACTOR / jnp.sqrt(separability)
+        noise = jax.random.normal(means_key, (2, len(root))) @ root.T / jnp.sqrt(n / 2)
+        factor = root @ bartlett_factor(factor_key, len(root), n - 2)
+        squares = factor @ factor.T
+        found = lda_deficit(noise[0] - SHAPE.mean, noise[1] + SHAPE.mean, squares, n)
+        return jnp.stack([found, rate * first_order(squares, n, separability)])
+
+    trial.mean(
+        measure,
+        1.0,
+        law=RatioOfMeans(),
+        # Relative corrections of order 1 / n, and of the means.
+        slack=4 / n + 1 / (separability * SHAPE.signal),
+        margin=0.009 + 8 / n,
+        controls={"without m^2": 1 / SHAPE.signal, "trace of the whole inverse": full_trace},
+        first=1024,
+        most=10_000,
+    )
+
+
+@claim(
+    derived("the pull of unequal counts on the noise, amplified by the weak curvature across b"),
+    kind="limit",
+    tier="full",
+    cases=[3600.0, 10_800.0],
+    low_power=NEXT_ORDER,
+)
+def test_imbalance(trial, separability: Large, n: Size = 60):
+    """Labels drawn at random add B_i κ / n^2 to E[1 - cos], through the class counts of each data
+    set.
+    """
+    trial.require(
+        max(n / 2, 40) <= separability / n <= 4 * n,
+        "separability must lie in [max(n / 2, 40) n, 4 n^2]",
+    )
+    ones = np.arange(1, n)
+    excess = n * (2 * ones / n - 1) ** 2 * (n / 4) * (1 / ones + 1 / (n - ones))  # mean about one
+    base = 2 / n * rates.lda_rate(SHAPE, n)
+    increment = 2 * separability / n**2 * rates.imbalance_coefficient(SHAPE, LAW)
+    variance = base + increment * excess
+    chances = np.exp(-((ones - n / 2) ** 2) * 2 / n)
+    chances = chances / chances.sum()
+
+    def standardised(key):
+        sample = fits.pair_sample(
+            jax.random.split(key)[0], n, SHAPE.mean, FACTOR, 1.0, labels="random"
+        )
+        scale = jnp.asarray(variance)[sample.labels.sum().astype(int) - 1]
+        return random_chord(key, deficits(key, (separability,), n, "random")[0]) / jnp.sqrt(scale)
+
+    controls = {
+        "without 1/2": ((base + 4 * increment * excess) / variance) @ chances,
+        "free": (base / variance) @ chances,
+    }
+    trial.mean(
+        standardised,
+        1.0,
+        law=NormalVariance(asymptotic=True),
+        slack=10 / n,
+        margin=0.3,
+        controls=controls,
+        first=512,
+        most=12_000,
+    )
+
+
+def exact_noise(pair, offset=0.0):
+    """Points of both classes, zeros first, moved by `offset`; their noise has exactly the
+    covariance of the pair.
+    """
+    factor = np.sqrt(pair.dim) * np.linalg.cholesky(pair.covariance / pair.separability).T
+    spread = np.concatenate([factor, -factor]) + offset
+    return np.concatenate([spread - pair.mean, spread + pair.mean]), np.repeat(
+        [0.0, 1.0], len(spread)
+    )
+
+
+def weighted_fit(points, labels, share=0.5):
+    """Mixup's minimiser where the ones weigh `share` altogether, with the Hessian, and every mixed
+    row's gradient. Newton from zero; gradients and masses are [nodes, first point, second point],
+    those of the law left out.
+    """
+    rows, mixed_labels, _ = fits.mixed_rows(
+        points, labels, LAW.nodes, LAW.weights, LAW.input_weights
+    )
+    n = len(points)
+    point_masses = np.where(labels == 1, share, 1 - share) * 2 / n
+    pairs = np.outer(point_masses, point_masses)
+    masses = np.outer(LAW.weights, pairs).ravel()
+    weights = np.zeros(points.shape[1])
+    for _ in range(12):
+        chances = expit(rows @ weights)
+        gradients = (chances - mixed_labels)[:, None] * rows
+        hessian = (rows * (masses * chances * (1 - chances))[:, None]).T @ rows
+        weights = weights - np.linalg.solve(hessian, masses @ gradients)
+    return weights, hessian, gradients.reshape(len(LAW.nodes), n, n, -1), pairs
+
+
+def tangent(weights, direction):
+    """Tangent of the angle in the plane from `direction` to `weights`, positive to the left."""
+    return np.linalg.det([direction, weights]) / (weights @ direction)
+
+
+def turns(pair, direction):
+    """How far Mixup's minimiser turns from b if both classes are shifted along `direction`, and one
+    class weighs more: half the difference between either one, since what is even in p - q the shift
+    does in balanced classes too. Then the class means, their counts, and the product of shift and
+    p - q, both of which fall as κ grows.
+    """
+    half = int(pair.separability / 10)
+    shift = 10 / np.sqrt(pair.separability)
+    offset = shift * direction / np.sqrt(pair.separability)
+    data = exact_noise(pair, offset)
+    found = [
+        tangent(weighted_fit(*data, (1 + side / half) / 2)[0], pair.bayes_direction)
+        for side in (1, -1)
+    ]
+    means = np.stack([offset - pair.mean, offset + pair.mean])
+    return (found[0] - found[1]) / 2, means, (half - 1, half + 1), shift / half
+
+
+SHIFTED = derived(
+    "the first order of the minimiser in a common shift of both classes, which unequal counts let "
+    "through"
+)
+
+
+@claim(SHIFTED, kind="limit", cases=[-1.0, 0.3])
+def test_imbalance__shift(
+    trial, tilt: Annotated[float, Interval(-2, 0.5, why="a shift along μ turns nothing")]
+):
+    """Unequal counts turn Mixup by sqrt(κ) (A (p - q) / 2 h)(Σ^-1 - b b' / m^2)(z_1 + z_0), to
+    first order.
+    """
+    trial.require(
+        not -0.74 <= tilt <= -0.69,
+        "tilt must not lie in [-0.74, -0.69]: the next order changes sign there",
+    )
+    separabilities = 6400 * 2.0 ** np.arange(5)
+
+    def beside_the_law(kappa):
+        pair = reference_pair(kappa)
+        turn, means, counts, _ = turns(pair, np.array([1.0, tilt]))
+        law = rates.imbalance_weights(pair, LAW, means, counts)
+        return turn / tangent(law, pair.bayes_direction)
+
+    trial.limit(
+        [beside_the_law(kappa) for kappa in separabilities],
+        separabilities,
+        1.0,
+        order=1,
+        margin=0.01,
+        controls={"the other way": -1.0, "without 1/2": 0.5},
+    )
+
+
+@claim(SHIFTED, kind="limit")
+def test_imbalance__coefficient(trial):
+    """The squared turns along the columns of Σ^(1/2), over 2 κ (shift (p - q))^2, add up to B_i."""
+    separabilities = 6400 * 2.0 ** np.arange(5)
+
+    def coefficient(kappa):
+        found = [turns(reference_pair(kappa), column) for column in np.sqrt(SHAPE.covariance)]
+        return sum((turn / product) ** 2 for turn, _, _, product in found) / (2 * kappa)
+
+    exact = rates.imbalance_coefficient(SHAPE, LAW)
+    trial.limit(
+        [coefficient(kappa) for kappa in separabilities],
+        separabilities,
+        exact,
+        order=1,
+        margin=0.01 * exact,
+        controls={
+            "without 1/2": exact / 4,
+            "λ sampled": rates.sampled_lambda_coefficient(SHAPE, LAW),
+        },
+    )
+
+
+@claim(
+    derived("the variance of the pull of lambdas that are not averaged, amplified across b"),
+    kind="limit",
+    tier="full",
+    cases=[1024.0, 8192.0],
+    low_power=NEXT_ORDER,
+)
+def test_sampled_lambda(trial, separability: Large, n: Size = 80):
+    """One λ for each ordered pair adds B_s κ / n^2 to E[1 - cos], even with balanced classes."""
+    require_even(trial, n)
+    base = 2 / n * rates.lda_rate(SHAPE, n)
+    increment = 2 * separability / n**2 * rates.sampled_lambda_coefficient(SHAPE, LAW)
+    trial.require(
+        increment > base,
+        "separability must be so large that the sampling of lambda costs most, got less",
+    )
+    variance = base + increment
+    trial.mean(
+        chord(separability, n, "sampled"),
+        variance,
+        law=NormalVariance(asymptotic=True),
+        slack=10 / n * variance,  # relative corrections of the order 1 / n
+        margin=0.3 * variance,
+        controls={"λ averaged": base, "twice": base + 2 * increment},
+        control_processes={"λ averaged in training": chord(separability, n)},
+        first=512,
+        most=40_000,
+    )
+
+
+@claim(
+    derived("the delta method: variances of the gradients of all pairs at the fit"),
+    kind="limit",
+    cases=[2.0, 5.0],
+)
+def test_sampled_lambda__delta(
+    trial, condition: Annotated[float, Interval(1.5, 20, why="a cap only")]
+):
+    """A λ for each ordered pair has the cost B_s of the variance that it gives every pair's
+    gradient.
+    """
+    separabilities = 400 * 2.0 ** np.arange(6)
+    coefficients = []
+    covariance = np.array([[1.0, 0.3], [0.3, condition]])
+    for kappa in separabilities:
+        pair = GaussianPair(np.array([1.0, -0.6]), covariance, kappa)
+        weights, hessian, gradients, pairs = weighted_fit(*exact_noise(pair))
+        deviations = gradients - np.tensordot(LAW.weights, gradients, 1)
+        scatter = np.einsum("k,ij,kijc,kije->ce", LAW.weights, pairs, deviations, deviations)
+        unit = pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
+        response = (np.eye(2) - np.outer(unit, unit)) @ np.linalg.inv(hessian)
+        coefficients.append(
+            np.trace(response @ scatter @ response.T) / (2 * kappa * weights @ weights)
+        )
+    exact = rates.sampled_lambda_coefficient(pair, LAW)
+    imbalance = rates.imbalance_coefficient(pair, LAW)
+    same = LAW.mean((LAW.input_weights - 0.5) ** 2) * imbalance
+    rivals = {
+        "the pairs of one class alone": same,
+        "without the halves": 2 * exact - same,
+        "B_i": imbalance,
+    }
+    trial.limit(
+        coefficients, separabilities, exact, order=(1, 2), margin=0.005 * exact, controls=rivals
+    )  # the first may vanish
+
+
+def cost_of(pair, mode):
+    """B κ, what drawn labels or lambdas cost."""
+    if mode == "random":
+        return pair.separability * rates.imbalance_coefficient(pair, LAW)
+    if mode == "sampled":
+        return pair.separability * rates.sampled_lambda_coefficient(pair, LAW)
+    return 0.0
+
+
+def size_for(pair, epsilon, mode):
+    """n_ε of the law."""
+    sampling = "sampled" if mode == "sampled" else "expected"
+    return rates.mixup_samples(pair, float(epsilon), LAW, sampling, mode != "random")
+
+
+@claim(
+    derived("the equation times n^2 (n - d - 2) is a cubic"),
+    kind="identity",
+    cases=["expected", "random", "sampled"],
+)
+def test_n_eps_formula__cubic(
+    trial, mode: Mode, separability: Annotated[float, Interval(100, 1e6, why="a cap only")] = 6400.0
+):
+    """The size at which C / (n - d - 2) + B κ / n^2 = ε is the largest root of a cubic."""
+    pair = reference_pair(separability)
+    epsilons = np.array([0.03, 0.003, 0.0003])
+    rate = rates.lda_rate(pair)
+    least = pair.dim + 2
+    cost = cost_of(pair, mode)
+    exact = np.array([size_for(pair, eps, mode) for eps in epsilons])
+    cubics = [[eps, -eps * least - rate, -cost, cost * least] for eps in epsilons]
+    roots = np.array(
+        [max(root.real for root in np.roots(cubic) if abs(root.imag) < 1e-9) for cubic in cubics]
+    )
+    controls = {"C / n": (rate + np.sqrt(rate**2 + 4 * epsilons * cost)) / (2 * epsilons)}
+    # A simple root; companion matrices of a cubic err by some hundred roundings of its size.
+    trial.value(roots, exact, margin=1e-9 * exact, error=1e-11 * exact, controls=controls)
+
+
+@claim(
+    derived("the sum of the rate of LDA and of what drawn labels or lambdas cost"),
+    kind="rate",
+    tier="full",
+    cases=["expected", "random", "sampled"],
+    low_power=NEXT_ORDER,
+)
+def test_n_eps_formula(
+    trial,
+    mode: Mode,
+    separability: Annotated[
+        float, Interval(100, 2000, why="the formula is of large κ; the high end is a cap")
+    ] = 640.0,
+    epsilon: Annotated[
+        float, Interval(0.001, 0.004, why="a formula of small angles; the low end is a cap")
+    ] = 0.002,
+):
+    """Mixup reaches 1 - cos = ε at the root of C / (n - d - 2) + B κ / n^2: like sqrt(κ) at
+    most.
+    """
+    pair = reference_pair(separability)
+    n = 2 * round(size_for(pair, epsilon, mode) / 2)
+    # At the nearest even size the mean angle is epsilon up to the rounding of n, which the formula
+    # itself gives.
+    variance = 2 * (rates.lda_rate(pair, n) / n + cost_of(pair, mode) / n**2)
+    trial.mean(
+        chord(separability, n, mode),
+        variance,
+        law=NormalVariance(asymptotic=True),
+        slack=4 / n * variance,
+        margin=0.3 * variance,
+        controls={"half the size suffices": 2 * variance},
+        first=512,
+        most=100_000,  # drawn labels are out of balance now and then: tails of a kurtosis of 2 to 5
+    )
+
+
+def mixup_boxes(trial, epsilon, separabilities, sizes, runs, mode):
+    """Boxes around n_ε of Mixup, one program for each size, the same noise at every κ."""
+    events = []
+    for n in sizes:
+        keys = jax.random.split(trial.key(f"{mode} {n}"), runs)
+        found = angles.angle_curve(
+            jnp.repeat(keys, len(separabilities)),
+            np.tile(separabilities, runs),
+            SHAPE.mean,
+            FACTOR,
+            SHAPE.bayes_direction,
+            *(() if mode == "sampled" else folded(LAW)),
+            n=n,
+            learner=uniform_lambdas if mode == "sampled" else angles.mixup_weights,
+            labels="random" if mode == "random" else "balanced",
+        )
+        events.append(np.asarray(found).reshape(runs, -1) <= epsilon)
+    error = ERROR / len(separabilities)
+    columns = np.moveaxis(np.array(events), -1, 0)
+    return np.transpose([encloses(np.array(sizes, float), column.T, error) for column in columns])
+
+
+@claim(
+    derived("the root of C / (n - d - 2) + B κ / n^2 = ε grows no faster"),
+    kind="rate",
+    tier="full",
+    cases=["expected", "random", "sampled"],
+    not_tight="n_ε is enclosed between sizes in steps, and does not grow at all where λ is "
+    "averaged",
+)
+def test_mixup_poly(
+    trial,
+    mode: Mode,
+    epsilon: Annotated[
+        float, Interval(0.005, 0.006, why="the sizes that are tried lie around this crossing")
+    ] = 0.005,
+    runs: Annotated[
+        int, Interval(3000, 20_000, why="fewer leave wide intervals, and each is fitted")
+    ] = 6000,
+):
+    """Mixup's n_ε grows no faster than sqrt(κ), with λ averaged, labels drawn, or one λ for each
+    pair.
+    """
+    trial.require(
+        mode != "sampled" or epsilon <= 0.0052, "epsilon must be at most 0.0052 where λ are sampled"
+    )
+    designs = {  # separabilities far enough apart for boxes of sizes in steps, and sizes
+        "expected": ((10.0, 160.0, 640.0), (4, 6, 12)),
+        "random": ((10.0, 80.0, 320.0), (4, 6, 12, 16, 24)),
+        "sampled": ((10.0, 160.0, 640.0), (6, 8, 28, 54)),
+    }
+    separabilities, sizes = map(np.array, designs[mode])
+    boxes = mixup_boxes(trial, epsilon, separabilities, sizes.tolist(), runs, mode)
+    # Of a line the verdict does not depend on where in the first box it begins.
+    linear = boxes[0, 0] * separabilities / separabilities[0]
+    plain = np.exp([rates.erm_samples(reference_pair(kappa), epsilon) for kappa in separabilities])
+    trial.growth_at_most(
+        separabilities,
+        tuple(boxes),
+        "sqrt n",
+        error=ERROR,
+        control_processes={"linear in κ": (linear, linear), "without augmentation": (plain, plain)},
+    )

@@ -1,0 +1,524 @@
+"""Infinitely many samples: the expected losses of plain training, Mixup and masking, where their
+minimisers point, and how long they are.
+
+Every loss here averages the soft-label logistic loss sp(z) - y z, sp(z) = log(1 + e^z), over atoms
+in which the score z is Gaussian: z ~ N(w . m, w' V w) with soft label y. Two of the four label
+combinations of a mixed pair suffice, because x -> -x with y -> 1 - y leaves the law of the data as
+it is. With q = w' V w the derivatives of E f(z) are d/dc = E f' and d/dq = E f'' / 2.
+
+Without augmentation, and with any mixing of inputs by scalars, the minimiser points along b at
+every finite κ. Its score u = w . μ at the class mean stays bounded as κ grows if soft labels of
+mixed pairs with g != 1/2 occur. Masking leads elsewhere: for an exchangeable law of masks w tends
+to a multiple of 1 / μ, whatever the noise. Oh & Yun 2023 (arXiv 2306.00267) for the alignment and
+for masking being suboptimal; the statement for every mixing law, the scale and the limit of masking
+are derived here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from theory.mixup.classes import GaussianPair, Lambdas, Masks, Masses, MixingLaw
+from theory_on_trial.contract import (
+    COVARIANCE,
+    PROBABILITIES,
+    Holds,
+    Interval,
+    Positive,
+    Size,
+    guarded,
+    require,
+)
+
+_RANGE = 14.0  # standard deviations on each side: the density beyond is below e^-98
+# In units of the score where that is wider than its law: poles at i pi then cost e^(-2 pi^2 / 0.4).
+_STEP = 0.4
+_LARGEST_SCALE = 1e5  # seven million nodes
+_ATOMS_AT_A_TIME = 2048
+_TOO_FLAT = "the expected loss is too flat for float64 at zero or at its minimiser"
+_MOST_CONDITION = 2.0**50  # of the Hessian at zero, in units of its diagonal
+# 2^13 times e^-98, what the quadrature leaves out, where the curvature at zero is 1.
+_LEAST_CURVATURE = 2.0**-128
+_MOST_STEPS = 200
+_QUADRATIC = 2.0**-27  # once a step is this small the next one, of its square, ends at rounding
+# Beyond, e^(-a/2) of the hard-label loss leaves the range of the quadrature.
+_LARGEST_HARD_SEPARABILITY = 100
+_LARGEST_SCORE = 500.0
+_FLAT = "no zero coordinate (it would be flat in the limit of infinite separability)"
+_MOST_ENTRIES = 2**36
+
+
+def gaussian_rule(
+    largest_scale: float,
+) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
+    """Trapezoidal nodes and weights of N(0, 1), fine enough for logistic functions of scores of
+    this scale.
+    """
+    steps = int(np.ceil(_RANGE * max(1.0, largest_scale) / _STEP))
+    nodes = np.linspace(-_RANGE, _RANGE, 2 * steps + 1)
+    density = np.exp(-(nodes**2) / 2)
+    return nodes, density / density.sum()
+
+
+def gaussian_expectation(
+    function: Callable[[np.ndarray], np.ndarray],
+    centre: Float[np.ndarray, "*batch"] | float,
+    scale: Float[np.ndarray, "*batch"] | float,
+) -> Float[np.ndarray, "..."]:
+    """E f(centre + scale Z), Z ~ N(0, 1), elementwise over the batch, by the trapezoidal rule.
+
+    Exact to rounding at any scale, unlike Gauss-Hermite, for f analytic in |Im z| < π; `function`
+    is vectorised and may stack several functions along leading axes.
+    """
+    centre = np.asarray(centre, dtype=float)
+    scale = np.asarray(scale, dtype=float)
+    nodes, weights = gaussian_rule(float(scale.max()))
+    return np.asarray(function(centre[..., None] + scale[..., None] * nodes) @ weights)
+
+
+def logistic_derivatives(score: np.ndarray) -> np.ndarray:
+    """The logistic function's first three derivatives at `score`, stacked along a new first
+    axis.
+    """
+    from scipy.special import expit
+
+    upper = expit(score)
+    lower = expit(-score)
+    first = upper * lower
+    return np.stack([first, first * (lower - upper), first * (1 - 6 * first)])
+
+
+@guarded
+@dataclass(frozen=True, eq=False)
+class ExpectedLoss:
+    """Convex average of E[sp(z) - y z], z ~ N(w . m, w' V w); `ValueError` where a score's
+    deviation exceeds 1e5.
+    """
+
+    means: Float[np.ndarray, "atoms dim"]
+    covariances: Annotated[Float[np.ndarray, "atoms dim dim"], COVARIANCE]
+    labels: Lambdas
+    probabilities: Masses
+
+    @guarded
+    def value(self, weights: Float[np.ndarray, " dim"]) -> float:
+        """The loss at `weights`, in nats."""
+        from scipy.special import log_expit
+
+        total = 0.0
+        for block, centre, scale in self._blocks(weights):
+            losses = gaussian_expectation(
+                lambda z: np.stack([-log_expit(-z), -log_expit(z)]), centre, scale
+            )
+            labels = self.labels[block]
+            total += self.probabilities[block] @ ((1 - labels) * losses[0] + labels * losses[1])
+        return float(total)
+
+    @guarded
+    def gradient(self, weights: Float[np.ndarray, " dim"]) -> Float[np.ndarray, " dim"]:
+        """Gradient at `weights`, accurate relative to its terms: residuals are summed without
+        cancellation.
+        """
+        from scipy.special import expit
+
+        total = np.zeros(weights.size)
+        for block, centre, scale in self._blocks(weights):
+            upper, lower, slope = gaussian_expectation(
+                lambda z: np.stack([expit(z), expit(-z), expit(z) * expit(-z)]), centre, scale
+            )
+            labels = self.labels[block]
+            probabilities = self.probabilities[block]
+            residual = (1 - labels) * upper - labels * lower
+            total += (probabilities * residual) @ self.means[block]
+            total += (probabilities * slope) @ (self.covariances[block] @ weights)
+        return total
+
+    @guarded
+    def hessian(self, weights: Float[np.ndarray, " dim"]) -> Float[np.ndarray, "dim dim"]:
+        """Hessian at `weights`, symmetric and positive semidefinite up to rounding."""
+        total = np.zeros((weights.size, weights.size))
+        for block, centre, scale in self._blocks(weights):
+            first, second, third = self.probabilities[block] * gaussian_expectation(
+                logistic_derivatives, centre, scale
+            )
+            means = self.means[block]
+            pulls = self.covariances[block] @ weights
+            cross = (second[:, None] * means).T @ pulls
+            total += (first[:, None] * means).T @ means + np.tensordot(
+                first, self.covariances[block], 1
+            )
+            total += cross + cross.T + (third[:, None] * pulls).T @ pulls
+        return total
+
+    @guarded
+    def in_basis(self, basis: Float[np.ndarray, "dim dim"]) -> "ExpectedLoss":
+        """The loss as a function of θ, w = basis θ."""
+        dim = self.means.shape[1]
+        require(len(basis) == dim, f"basis must have {dim} coordinates, got {len(basis)}")
+        covariances = basis.T @ self.covariances @ basis
+        return ExpectedLoss(self.means @ basis, covariances, self.labels, self.probabilities)
+
+    def _blocks(self, weights: Float[np.ndarray, " dim"]):  # type: ignore[no-untyped-def]
+        dim = self.means.shape[1]
+        require(weights.size == dim, f"weights must have {dim} coordinates, got {weights.size}")
+        for start in range(0, len(self.labels), _ATOMS_AT_A_TIME):
+            block = slice(start, start + _ATOMS_AT_A_TIME)
+            variance = np.einsum("i,aij,j->a", weights, self.covariances[block], weights)
+            narrow = variance <= _LARGEST_SCALE**2
+            require(
+                narrow,
+                f"weights must give scores of a standard deviation of at most {_LARGEST_SCALE:.0f}",
+            )
+            yield block, self.means[block] @ weights, np.sqrt(np.maximum(variance, 0))
+
+
+@guarded
+def erm_expected_loss(pair: GaussianPair) -> ExpectedLoss:
+    """The expected loss without augmentation, E log(1 + e^(-w . S)), S ~ N(μ, Σ / κ): labels drop
+    out.
+    """
+    covariance = pair.covariance / pair.separability
+    return ExpectedLoss(pair.mean[None], covariance[None], np.ones(1), np.ones(1))
+
+
+@guarded
+def mixup_expected_loss(pair: GaussianPair, law: MixingLaw) -> ExpectedLoss:
+    """The expected Mixup loss: half the pairs are of one class, half of two, and λ follows `law`.
+    Derived here.
+
+    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=1.0)
+    >>> loss = mixup_expected_loss(pair, MixingLaw.beta(1.0))
+    >>> tried = (np.zeros(2), pair.mean, 2 * pair.bayes_direction)
+    >>> [round(loss.value(weights), 4) for weights in tried]
+    [0.6931, 0.4147, 0.6454]
+    """
+    covariances = law.noise_factors[:, None, None] * pair.covariance / pair.separability
+    same = np.tile(pair.mean, (len(law.nodes), 1))
+    different = law.contrasts[:, None] * pair.mean
+    return _of_pairs(same, different, covariances, law.nodes, law.weights)
+
+
+@guarded
+def mask_expected_loss(
+    pair: GaussianPair, masks: Masks, probabilities: Masses, labels: Lambdas
+) -> ExpectedLoss:
+    """The expected loss of masking: x = M * x_i + (1 - M) * x_j, the label of x_i weighted by
+    `labels`.
+
+    CutMix weights it by `masks.mean(axis=1)`. `ValueError` unless the masks have the dimension of
+    the pair.
+    """
+    require(
+        masks.shape[1] == pair.dim, f"masks must have {pair.dim} coordinates, got {masks.shape[1]}"
+    )
+    signs = np.where(masks, 1.0, -1.0)
+    # Coordinates of different points are independent: entries of the covariance survive within each
+    # part of the mask.
+    together = (1 + signs[:, :, None] * signs[:, None, :]) / 2
+    covariances = together * pair.covariance / pair.separability
+    return _of_pairs(
+        np.tile(pair.mean, (len(masks), 1)), signs * pair.mean, covariances, labels, probabilities
+    )
+
+
+def _of_pairs(
+    same: Float[np.ndarray, "atoms dim"],
+    different: Float[np.ndarray, "atoms dim"],
+    covariances: Float[np.ndarray, "atoms dim dim"],
+    labels: Float[np.ndarray, " atoms"],
+    probabilities: Float[np.ndarray, " atoms"],
+) -> ExpectedLoss:
+    return ExpectedLoss(
+        np.concatenate([same, different]),
+        np.concatenate([covariances, covariances]),
+        np.concatenate([np.ones_like(labels), labels]),
+        np.concatenate([probabilities, probabilities]) / 2,
+    )
+
+
+@guarded
+def erm_minimiser(pair: GaussianPair) -> Float[np.ndarray, " dim"]:
+    """The minimiser 2 κ b of the expected loss without augmentation, for every κ. Source: derived
+    here.
+    """
+    return 2 * pair.separability * pair.bayes_direction
+
+
+@guarded
+def mixup_minimiser(pair: GaussianPair, law: MixingLaw) -> Float[np.ndarray, " dim"]:
+    """The minimiser of the expected Mixup loss, by Newton in all d coordinates. Raises as
+    `newton_minimiser`.
+    """
+    return newton_minimiser(mixup_expected_loss(pair, law))
+
+
+@guarded
+def mask_minimiser(
+    pair: GaussianPair, masks: Masks, probabilities: Masses, labels: Lambdas
+) -> Float[np.ndarray, " dim"]:
+    """The unique minimiser of the expected loss of masking. Raises as `mask_expected_loss` and
+    `newton_minimiser`.
+    """
+    return newton_minimiser(mask_expected_loss(pair, masks, probabilities, labels))
+
+
+@guarded
+def newton_minimiser(loss: ExpectedLoss) -> Float[np.ndarray, " dim"]:
+    """Newton's method from zero, in coordinates whitened by the Hessian there, where every logistic
+    function is steepest: steps come out short.
+
+    `RuntimeError` if the loss is too flat to be minimised in float64: its curvature at zero spans
+    more than 2^50 (the separability some 1e15), or at the minimiser is below 2^-128 of that (no
+    soft labels, a separability of some 30).
+    """
+    from scipy.linalg import cho_factor, cho_solve, eigvalsh, solve_triangular
+
+    position = np.zeros(loss.means.shape[1])
+    try:
+        hessian = loss.hessian(position)
+        scales = np.sqrt(np.diag(hessian))
+        if not np.linalg.cond(hessian / np.outer(scales, scales)) <= _MOST_CONDITION:
+            raise RuntimeError(_TOO_FLAT)
+        basis = solve_triangular(np.linalg.cholesky(hessian), np.eye(position.size), lower=True).T
+        problem = loss.in_basis(basis)
+        for _ in range(_MOST_STEPS):
+            hessian = problem.hessian(position)
+            step = cho_solve(cho_factor(hessian), problem.gradient(position))
+            if np.linalg.norm(step) <= _QUADRATIC * max(1.0, float(np.linalg.norm(position))):
+                if eigvalsh(hessian)[0] < _LEAST_CURVATURE:
+                    break
+                return basis @ (position - step)
+            position = position - step
+    except np.linalg.LinAlgError as error:
+        raise RuntimeError(_TOO_FLAT) from error
+    raise RuntimeError(_TOO_FLAT)
+
+
+class LimitCurvature(NamedTuple):
+    """Second derivatives of the Mixup loss at infinite separability; dimensionless and positive."""
+
+    noise: float
+    """h = s'(u) E[c_g] / 2 + E[c_g s'((2g - 1) u)] / 2 at u_infinity: what the within-class scatter
+    costs.
+    """
+    centroid: float
+    """h_1 = s'(u) / 2 + E[s'((2g - 1) u)] / 2 at u_infinity: what a common shift of both class
+    means costs.
+    """
+    scale: float
+    """L_2 = s'(u) / 2 + E[(2g - 1)^2 s'((2g - 1) u)] / 2 at u_infinity: what a change of u costs.
+    """
+
+
+@guarded
+def scalar_minimiser(effective_separability: Positive, law: MixingLaw) -> float:
+    """u*(a) = w . μ >= 0 at the minimiser of the expected Mixup loss, which depends on (μ, Σ, κ) by
+    a alone.
+
+    2a for λ on {0, 1} with g = λ. Derived here. `ValueError` if a is above 100 without soft labels,
+    where the loss is too flat for float64.
+
+    >>> law = MixingLaw.beta(1.0)
+    >>> [round(scalar_minimiser(a, law), 4) for a in (1.0, 10.0, 1000.0)]
+    [1.4796, 3.3053, 3.5403]
+    >>> round(limit_scale(law), 4)
+    3.5423
+    """
+    from scipy.optimize import brentq
+    from scipy.special import expit
+
+    require(
+        effective_separability <= _LARGEST_HARD_SEPARABILITY or np.any(law.soft),
+        f"effective_separability must be at most {_LARGEST_HARD_SEPARABILITY} without soft labels, "
+        f"got {effective_separability}",
+    )
+    contrasts = np.concatenate([np.ones_like(law.nodes), law.contrasts])
+    labels = np.concatenate([np.ones_like(law.nodes), law.nodes])
+    factors = np.tile(law.noise_factors, 2)
+    probabilities = np.tile(law.weights, 2) / 2
+
+    def slope(score: float) -> float:
+        upper, lower, curvature = gaussian_expectation(
+            lambda z: np.stack([expit(z), expit(-z), expit(z) * expit(-z)]),
+            contrasts * score,
+            np.sqrt(factors / effective_separability) * score,
+        )
+        pull = ((1 - labels) * upper - labels * lower) * contrasts
+        return float(probabilities @ (pull + curvature * factors * score / effective_separability))
+
+    if slope(0.0) >= 0:
+        return 0.0
+    scores = min(1.0, effective_separability) * 2.0 ** np.arange(60)
+    highest = next(score for score in scores if slope(score) >= 0)
+    return float(brentq(slope, 0, highest, xtol=1e-300, rtol=8.9e-16))
+
+
+@guarded
+def limit_scale(law: MixingLaw) -> float:
+    """u_infinity, the limit of u*(a) as a grows: the root of s(u) - 1 + E[(s((2g - 1)u) - λ)(2g -
+    1)] = 0.
+
+    `inf` when no λ in (0, 1) goes with g != 1/2, which is decided from the law. `ValueError` if
+    such lambdas are so rare, or g so close to 1/2, that the root exceeds 500.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import expit
+
+    if not np.any(law.soft * law.contrasts):
+        return np.inf
+
+    def slope(score: float) -> float:
+        return float(-expit(-score) + law.mean(limit_residual(law, score) * law.contrasts))
+
+    within = slope(_LARGEST_SCORE) >= 0
+    require(
+        within,
+        "law must mix labels with more than vanishing probability: its limit exceeds "
+        f"{_LARGEST_SCORE}",
+    )
+    return float(brentq(slope, 0, _LARGEST_SCORE, xtol=1e-300, rtol=8.9e-16))
+
+
+@guarded
+def limit_curvatures(law: MixingLaw) -> LimitCurvature:
+    """The constants (h, h_1, L_2) at u_infinity. Derived here. `ValueError` if u_infinity is
+    infinite.
+    """
+    score = _finite_limit(law)
+    within, _, _ = map(float, logistic_derivatives(np.array(score)))
+    between = logistic_derivatives(law.contrasts * score)[0]
+    return LimitCurvature(
+        noise=(within * law.second_moment + law.mean(law.noise_factors * between)) / 2,
+        centroid=(within + law.mean(between)) / 2,
+        scale=(within + law.mean(law.contrasts**2 * between)) / 2,
+    )
+
+
+@guarded
+def limit_scale_correction(law: MixingLaw) -> float:
+    """The coefficient (u h + u^2 h'/2) / L_2 of 1/a in u_infinity - u*(a); `ValueError` for
+    infinite u_infinity.
+    """
+    score = _finite_limit(law)
+    curvature = limit_curvatures(law)
+    _, within, _ = map(float, logistic_derivatives(np.array(score)))
+    between = logistic_derivatives(law.contrasts * score)[1]
+    noise_slope = (
+        within * law.second_moment + law.mean(law.noise_factors * law.contrasts * between)
+    ) / 2
+    return float((score * curvature.noise + score**2 * noise_slope / 2) / curvature.scale)
+
+
+def limit_residual(law: MixingLaw, score: float) -> Float[np.ndarray, " atoms"]:
+    """s((2g - 1) u) - λ, the residual of a mixed pair at the scores +-u of the class means."""
+    from scipy.special import expit
+
+    scores = law.contrasts * score
+    return (1 - law.nodes) * expit(scores) - law.nodes * expit(-scores)
+
+
+def _finite_limit(law: MixingLaw) -> float:
+    score = limit_scale(law)
+    bounded = np.isfinite(score)
+    require(
+        bounded,
+        "law must mix labels with g != 1/2 with positive probability: the scale diverges otherwise",
+    )
+    return score
+
+
+@guarded
+def all_masks(
+    dim: Annotated[
+        int, Interval(1, 14, why="all 2^d masks are listed; draw masks or list boxes beyond")
+    ],
+) -> Bool[np.ndarray, "masks dim"]:
+    """All 2^d masks of d = `dim` coordinates, `True` where the first point is kept."""
+    return (np.arange(2**dim)[:, None] >> np.arange(dim)) % 2 == 1
+
+
+@guarded
+def box_masks(height: Size, width: Size) -> Bool[np.ndarray, "boxes pixels"]:
+    """One mask per non-empty box, h (h + 1) w (w + 1) / 4 of them, `False` in the box, pixels row
+    by row.
+    """
+    entries = height**2 * (height + 1) * width**2 * (width + 1) // 4
+    require(
+        entries <= _MOST_ENTRIES,
+        f"height and width must ask for at most 2^36 entries, got {entries:.3g}",
+    )
+    boxes = np.einsum("ay,bx->abyx", _intervals(height), _intervals(width))
+    return ~boxes.reshape(-1, height * width)
+
+
+@guarded
+def mask_limit_direction(
+    mean: Annotated[
+        Float[np.ndarray, " dim"],
+        Holds("no zero", f"have {_FLAT}", lambda mean: bool(np.all(mean))),
+    ],
+) -> Float[np.ndarray, " dim"]:
+    """The limit direction 1 / μ (elementwise, not normalised) of exchangeable masking as κ grows.
+
+    It needs masks whose share of coordinates is not always 0, 1/2 or 1, hence d >= 3, or d = 2 for
+    the direction only.
+    """
+    return 1 / mean
+
+
+@guarded
+def mask_limit_scale(
+    dim: Size, size_probabilities: Annotated[Float[np.ndarray, " sizes"], PROBABILITIES]
+) -> float:
+    """The constant c_d with w * μ -> c_d as κ grows, for an exchangeable law of masks labelled by
+    their share.
+
+    `size_probabilities` [d + 1] is the law of the number K of kept coordinates, 0, ..., d. c_d is
+    the root of d (s(dc) - 1) + E[(s((2K - d) c) - K/d)(2K - d)] = 0, s the logistic function.
+    Derived here. `ValueError` unless the probabilities are those of d + 1 sizes, or if K is always
+    0, d/2 or d, where the minimiser is unbounded.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import expit
+
+    count = size_probabilities.size
+    require(
+        count == dim + 1,
+        f"size_probabilities must have one entry for each size 0, ..., {dim}, got {count}",
+    )
+    sizes = np.arange(dim + 1)
+    contrasts = 2.0 * sizes - dim
+    labels = sizes / dim
+    inner = size_probabilities[(sizes > 0) & (sizes < dim) & (contrasts != 0)]
+    require(
+        np.any(inner),
+        "size_probabilities must allow a size other than 0, dim / 2 and dim: no limit otherwise",
+    )
+
+    def slope(scale: float) -> float:
+        residual = (1 - labels) * expit(contrasts * scale) - labels * expit(-contrasts * scale)
+        return float(-dim * expit(-dim * scale) + size_probabilities @ (residual * contrasts))
+
+    highest = next(scale for scale in 2.0 ** np.arange(60) if slope(scale) >= 0)
+    return float(brentq(slope, 0, highest, xtol=1e-300, rtol=8.9e-16))
+
+
+@guarded
+def mask_limit_error_ratio(pair: GaussianPair) -> float:
+    """R = d / (m |Σ^(1/2) (1 / μ)|) in (0, 1]: the test error at the limit of masking is Φ(-sqrt(a)
+    r).
+
+    One exactly if Σ (1 / μ) is a multiple of μ. `ValueError` if a coordinate of the mean is zero.
+    """
+    require(np.all(pair.mean), f"the mean of the pair must have {_FLAT}, got {pair.mean.tolist()}")
+    direction = mask_limit_direction(pair.mean)
+    return float(pair.dim / np.sqrt(pair.signal * (direction @ pair.covariance @ direction)))
+
+
+def _intervals(length: int) -> Bool[np.ndarray, "intervals length"]:
+    first, last = np.triu_indices(length)
+    position = np.arange(length)
+    return (first[:, None] <= position) & (position <= last[:, None])

@@ -1,0 +1,556 @@
+"""How close n samples bring each way of training to the Bayes direction b.
+
+Plain training of separable data gives the hard-margin direction, the shortest point of the hull of
+S_i = (2 y_i - 1) x_i ~ N(μ, Σ / κ). With log n = ν κ the hull tends to an ellipsoid of radius
+sqrt(2 ν), so the direction walks from μ to b along the path of ridge LDA and arrives only at
+ν = m^2 / 2: the curse of separability.
+
+At fixed κ, n E[1 - cos] tends to T K(a) / (2 κ |b|^2), where K depends on a = κ m^2 alone.
+
+Mixup at large κ and fixed n: write x = (2y - 1) μ + z / sqrt(κ). The leading loss fixes the scores
++-u_infinity of the class means; what is left is quadratic, and its minimiser is a modified LDA,
+with E[1 - cos] = C / n free of κ. Unequal class counts p n and (1 - p) n, and one λ drawn per pair,
+leave a pull on the noise that the weak curvature amplifies: B κ / n^2.
+
+Oh & Yun 2023 (arXiv 2306.00267) prove that the sample size grows exponentially in κ without
+augmentation and far less with Mixup; all laws of this file are derived here. Where both classes
+appear, class 0 comes first.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from theory.mixup.classes import (
+    GaussianPair,
+    LogSampleSize,
+    MixingLaw,
+    Mode,
+    one_minus_cosine,
+)
+from theory.mixup.population import (
+    gaussian_expectation,
+    gaussian_rule,
+    limit_curvatures,
+    limit_residual,
+    limit_scale,
+    logistic_derivatives,
+    scalar_minimiser,
+)
+from theory_on_trial.contract import (
+    COVARIANCE,
+    NON_NEGATIVE,
+    UNIT_INTERVAL,
+    Count,
+    Fraction,
+    Interval,
+    NonNegative,
+    Positive,
+    guarded,
+    require,
+)
+
+_LOG_ROUNDING = 40.0  # a ridge e^40 away from every variance is none, or all there is
+
+_EIGENVECTOR = 1e-9  # how far Sigma mu / (mu' Sigma mu / |mu|^2) may be from mu, relative to it
+
+InverseExponential = Annotated[float, Interval(0, 1400, "(]", why="e^(a/2) must be a float64")]
+"""a = κ m^2, the effective separability, where e^(a/2) is computed."""
+AngleTarget = Annotated[
+    float, Interval(1e-20, 2, "()", why="1 - cos is at most 2; the low end is a cap")
+]
+"""ε, a target of 1 - cos."""
+
+
+@guarded
+def ridge_lda_direction(pair: GaussianPair, tau: NonNegative) -> Float[np.ndarray, " dim"]:
+    """w_τ = (τ I + Σ)^-1 μ, from b at τ = 0 towards μ, τ in units of Σ. Derived here."""
+    return np.linalg.solve(tau * np.eye(pair.dim) + pair.covariance, pair.mean)
+
+
+@guarded
+def phase_direction(pair: GaussianPair, nu: NonNegative) -> Float[np.ndarray, " dim"]:
+    """The unit vector to which the direction tends as κ grows with log n / κ = ν.
+
+    It is that of w_τ with |Σ^(1/2) w_τ|^2 / 2 = ν where ν < m^2 / 2, of b from there on and of μ at
+    ν = 0. Equivalently it maximises w . μ - sqrt(2 ν) |Σ^(1/2) w| on the unit ball. Derived here.
+
+    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=4.0)
+    >>> [np.round(phase_direction(pair, nu), 4).tolist() for nu in (0.0, 0.5, 3.0)]
+    [[0.7071, 0.7071], [0.9673, 0.2538], [0.9939, 0.1104]]
+    """
+    from scipy.optimize import brentq
+
+    if nu == 0:
+        return pair.mean / np.linalg.norm(pair.mean)
+    if nu >= pair.signal / 2:
+        return pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
+    variances, axes = np.linalg.eigh(pair.covariance)
+    mean = axes.T @ pair.mean
+
+    def excess(log_tau: float) -> float:
+        return float(
+            np.log(np.sum(variances * (mean / (np.exp(log_tau) + variances)) ** 2) / (2 * nu))
+        )
+
+    lowest = np.log(variances[0]) - _LOG_ROUNDING
+    if excess(lowest) <= 0:  # nu is m^2 / 2 to rounding
+        return pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
+    highest = (
+        np.log(np.sum(variances * mean**2) / (2 * nu)) / 2 + 1
+    )  # dropping Sigma from tau I + Sigma raises nu(tau)
+    tau = np.exp(brentq(excess, lowest, highest, xtol=1e-15, rtol=8.9e-16))
+    direction = axes @ (mean / (tau + variances))
+    return direction / np.linalg.norm(direction)
+
+
+@guarded
+def phase_cosine(pair: GaussianPair, nu: NonNegative) -> float:
+    """Cos of the angle of `phase_direction` to b, rising from cos(μ, b) at ν = 0 to one at m^2 / 2.
+    Derived here.
+    """
+    return 1 - pair.misalignment(phase_direction(pair, nu))
+
+
+@guarded
+def critical_exponent(pair: GaussianPair, epsilon: AngleTarget) -> float:
+    """ν_ε, below m^2 / 2: 1 - cos of the direction reaches ε when log n / κ does ν_ε.
+
+    It is |Σ^(1/2) w_τ|^2 / 2 at the τ where 1 - cos(w_τ, b) = ε. `ValueError` unless ε < 1 - cos(μ,
+    b): there is no exponential law beyond, nor any when μ is an eigenvector of Σ. Derived here.
+    """
+    from scipy.optimize import brentq
+
+    largest = pair.misalignment(pair.mean)
+    require(
+        epsilon < largest * (1 - 1e-9),
+        f"epsilon must be below 1 - cos(mu, b) = {largest:.3g}, got {epsilon}",
+    )
+
+    def excess(log_tau: float) -> float:
+        direction = ridge_lda_direction(pair, float(np.exp(log_tau)))
+        return one_minus_cosine(direction, pair.bayes_direction) / epsilon - 1
+
+    variances = np.linalg.eigvalsh(pair.covariance)
+    lowest = np.log(variances[0]) - _LOG_ROUNDING
+    highest = np.log(variances[-1]) + _LOG_ROUNDING
+    direction = ridge_lda_direction(
+        pair, float(np.exp(brentq(excess, lowest, highest, xtol=1e-15, rtol=8.9e-16)))
+    )
+    return float(direction @ pair.covariance @ direction) / 2
+
+
+@guarded
+def finite_sample_radius(pair: GaussianPair, log_n: LogSampleSize) -> float:
+    """Φ^-1(1 - 1/n) / sqrt(κ), what sqrt(2 ν) is at finite n, given the natural logarithm of n."""
+    from scipy.special import ndtri_exp
+
+    return float(max(-ndtri_exp(-log_n), 0.0) / np.sqrt(pair.separability))
+
+
+@guarded
+def erm_direction_at(pair: GaussianPair, log_n: LogSampleSize) -> Float[np.ndarray, " dim"]:
+    """`phase_direction` with `finite_sample_radius` in place of sqrt(2 ν), a unit vector."""
+    return phase_direction(pair, finite_sample_radius(pair, log_n) ** 2 / 2)
+
+
+@guarded
+def erm_samples(pair: GaussianPair, epsilon: AngleTarget) -> float:
+    """Log n_ε = -log Q(sqrt(2 κ ν_ε)), Q = 1 - Φ: the natural logarithm of the sample size without
+    augmentation at which 1 - cos falls to ε, up to a bounded factor.
+
+    Derived here. `ValueError` as in `critical_exponent`.
+
+    >>> covariance = [[0.2, 0.0], [0.0, 1.8]]
+    >>> pairs = [GaussianPair([1.0, 1.0], covariance, kappa) for kappa in (10.0, 320.0)]
+    >>> [round(erm_samples(pair, epsilon=0.05), 4) for pair in pairs]
+    [3.2925, 54.1999]
+    """
+    from scipy.special import log_ndtr
+
+    return float(-log_ndtr(-np.sqrt(2 * pair.separability * critical_exponent(pair, epsilon))))
+
+
+@guarded
+def isotropic_angle(pair: GaussianPair) -> float:
+    """E[1 - cos] without augmentation as κ grows at fixed n, tr(P Σ) / (2 κ |μ|^2), free of n; P
+    projects across μ.
+
+    A single point then supports the margin. `ValueError` if μ is no eigenvector of Σ.
+    """
+    squared_length = float(pair.mean @ pair.mean)
+    variance = float(pair.mean @ pair.covariance @ pair.mean) / squared_length
+    offset = np.linalg.norm(pair.covariance @ pair.mean - variance * pair.mean)
+    straight = offset <= _EIGENVECTOR * variance * np.sqrt(squared_length)
+    require(
+        straight,
+        "the mean of the pair must be an eigenvector of its covariance: nothing tends to b "
+        "otherwise",
+    )
+    return (float(np.trace(pair.covariance)) - variance) / (2 * pair.separability * squared_length)
+
+
+@guarded
+def fisher_information(effective_separability: InverseExponential) -> float:
+    """I_1(a) = E s'(V), V ~ N(2a, 4a), s the logistic function; in (0, 1/4], to relative rounding.
+
+    e^(-a/2) (8 π a)^(-1/2) times the integral of sech(z/2) exp(-z^2 / 8a) / 4, by the trapezoidal
+    rule.
+    """
+    width = 2 * np.sqrt(effective_separability)
+    step = min(0.4, width / 4)
+    score = np.arange(0, min(80.0, 14 * width), step)
+    integrand = np.exp(-((score / width) ** 2) / 2) / np.cosh(score / 2) / 4
+    integral = step * (2 * integrand.sum() - integrand[0])
+    return min(
+        0.25, float(np.exp(-effective_separability / 2) * integral / (width * np.sqrt(2 * np.pi)))
+    )
+
+
+@guarded
+def erm_efficiency(effective_separability: InverseExponential) -> float:
+    """K_erm(a) = 1 / (4 I_1(a)), exponential in a. Derived here."""
+    return 1 / (4 * fisher_information(effective_separability))
+
+
+@guarded
+def erm_efficiency_asymptotic(effective_separability: InverseExponential) -> float:
+    """What K_erm(a) tends to as a grows, sqrt(2a / π) e^(a/2). Derived here."""
+    return float(np.sqrt(2 * effective_separability / np.pi) * np.exp(effective_separability / 2))
+
+
+@guarded
+def lda_efficiency(effective_separability: Positive) -> float:
+    """K_lda(a) = a + 1 of Fisher's linear discriminant. Derived here."""
+    return float(effective_separability + 1)
+
+
+@guarded
+def mixup_efficiency(effective_separability: Positive, law: MixingLaw) -> float:
+    """K_mix = a^2 Ψ / (H u)^2: the sandwich variance of the minimiser over all pairs, λ averaged
+    per pair.
+
+    With z = w . x ~ N((2y - 1) u, u^2 / a) at the minimiser, z_12 = g z_1 + (1 - g) z_2 and
+    y_12 alike, Ψ = E ψ^2 for ψ(z_1, y_1) = E[(s(z_12) - y_12) g + (s(z_21) - y_21)(1 - g)], the
+    projection of the pair on its first point, and H = E[(g^2 + (1 - g)^2) s'(z_12)].
+    Derived here. `ValueError` if the minimiser is zero, or as in `scalar_minimiser`.
+    """
+    score = scalar_minimiser(effective_separability, law)
+    require(
+        score > 0, "law must relate inputs to labels: the minimiser is zero and has no direction"
+    )
+    spread = score / np.sqrt(effective_separability)
+    nodes, density = gaussian_rule(spread)
+    first = score + spread * nodes  # the first point is of class one: the other class mirrors it
+    projection = np.zeros_like(first)
+    curvature = 0.0
+    for label, weight, share, factor in zip(
+        law.nodes, law.weights, law.input_weights, law.noise_factors, strict=True
+    ):
+        for partner in (0.0, 1.0):
+            centre = (2 * partner - 1) * score
+            for own_share, own_label in ((share, label), (1 - share, 1 - label)):
+                blend = own_label + (1 - own_label) * partner
+                residual = _mean_residual(
+                    own_share * first + (1 - own_share) * centre, (1 - own_share) * spread, blend
+                )
+                projection += weight / 2 * own_share * residual
+            mixed_mean = np.array(share * score + (1 - share) * centre)
+            slope = gaussian_expectation(
+                logistic_derivatives, mixed_mean, np.sqrt(factor) * spread
+            )[0]
+            curvature += weight / 2 * factor * float(slope)
+    return float(effective_separability**2 * (density @ projection**2) / (curvature * score) ** 2)
+
+
+@guarded
+def angle_rate(pair: GaussianPair, efficiency: NonNegative) -> float:
+    """T K / (2 κ |b|^2) of efficiency K, the limit of n E[1 - cos]; zero where d = 1."""
+    squared_length = float(pair.bayes_direction @ pair.bayes_direction)
+    return float(
+        pair.projected_precision_trace * efficiency / (2 * pair.separability * squared_length)
+    )
+
+
+def _mean_residual(centre: np.ndarray, scale: float, label: float) -> np.ndarray:
+    from scipy.special import expit
+
+    upper, lower = gaussian_expectation(
+        lambda z: np.stack([expit(z), expit(-z)]), centre, np.full(centre.shape, abs(scale))
+    )
+    return (1 - label) * upper - label * lower
+
+
+@guarded
+def lda_rate(
+    pair: GaussianPair, n: Annotated[float, Interval(3, closed="()")] | None = None
+) -> float:
+    """N E[1 - cos] of Mixup with balanced classes and λ averaged: C = m^2 T / (2 |b|^2), free of κ
+    and law.
+
+    With `n` C n / (n - d - 2), for the inverse of a Wishart matrix; `ValueError` unless n > d + 2
+    there.
+    """
+    rate = (
+        pair.signal
+        * pair.projected_precision_trace
+        / (2 * float(pair.bayes_direction @ pair.bayes_direction))
+    )
+    if n is None:
+        return rate
+    require(n > pair.dim + 2, f"n must be above dim + 2 = {pair.dim + 2}, got {n}")
+    return float(rate * n / (n - pair.dim - 2))
+
+
+@guarded
+def imbalance_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
+    """B_i: labels drawn at random add B_i κ / n^2 to E[1 - cos], B_i = T m^4 A^2 / (2 h^2 u^2
+    |b|^2).
+
+    A = s(u) - 1 at u = u_infinity, h the noise curvature. `ValueError` if u_infinity is infinite.
+
+    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=4.0)
+    >>> law = MixingLaw.beta(1.0)
+    >>> round(imbalance_coefficient(pair, law), 5), round(sampled_lambda_coefficient(pair, law), 5)
+    (0.01008, 0.01935)
+    """
+    return _amplification(pair, law) * _own_residual(law) ** 2
+
+
+@guarded
+def sampled_lambda_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
+    """B_s: one λ drawn for each ordered pair adds B_s κ / n^2 to E[1 - cos], balanced classes or
+    not.
+
+    B_i with A^2 Var g + (Var(ρ g) + Var(ρ (1 - g))) / 2 for A^2, ρ = s((2g - 1) u) - λ. Raises as
+    B_i.
+    """
+    amplification = _amplification(pair, law)
+    share = law.input_weights
+    residual = limit_residual(law, limit_scale(law))
+    pair_variance = (_variance(law, residual * share) + _variance(law, residual * (1 - share))) / 2
+    return amplification * (_own_residual(law) ** 2 * _variance(law, share) + pair_variance)
+
+
+@guarded
+def imbalance_weights(
+    pair: GaussianPair,
+    law: MixingLaw,
+    class_means: Float[np.ndarray, "2 dim"],
+    class_counts: tuple[Count, Count],
+) -> Float[np.ndarray, " dim"]:
+    """w_p, to which the imbalance of one data set alone turns the minimiser: 1 - cos(w_p, b)
+    averages B_i κ / n^2.
+
+    w_p = (u / m^2) b - sqrt(κ) (A (p - q) / 2h) (Σ^-1 - b b' / m^2)(z_1 + z_0) with u = u_infinity,
+    z_c the class means of the standardised noise and p = n_1 / n = 1 - q; class 0 first.
+    `ValueError` if u_infinity is infinite.
+    """
+    dim = class_means.shape[1]
+    require(dim == pair.dim, f"class_means must have {pair.dim} coordinates, got {dim}")
+    noise = np.sqrt(pair.separability) * class_means.sum(axis=0)
+    imbalance = (class_counts[1] - class_counts[0]) / sum(class_counts)
+    bayes = pair.bayes_direction
+    across = np.linalg.solve(pair.covariance, noise) - bayes * (bayes @ noise) / pair.signal
+    pull = _own_residual(law) * imbalance / (2 * limit_curvatures(law).noise)
+    return limit_scale(law) / pair.signal * bayes - np.sqrt(pair.separability) * pull * across
+
+
+@guarded
+def mixup_samples(
+    pair: GaussianPair,
+    epsilon: AngleTarget,
+    law: MixingLaw,
+    mode: Mode = "expected",
+    balanced: bool = True,
+) -> float:
+    """n_ε, not rounded: the root n > d + 2 of C / (n - d - 2) + B κ / n^2 = ε.
+
+    (C + sqrt(C^2 + 4 ε B κ)) / (2 ε) for small ε, the target of E[1 - cos]. The mode "sampled" (one
+    λ per ordered pair) adds `sampled_lambda_coefficient` to B, and `imbalance_coefficient` is added
+    unless it is balanced. `ValueError` if u_infinity is infinite.
+
+    >>> pairs = [GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], kappa) for kappa in (10.0, 1e6)]
+    >>> [round(mixup_samples(pair, 0.01, MixingLaw.beta(1.0), "sampled"), 2) for pair in pairs]
+    [11.78, 1394.23]
+    """
+    from scipy.optimize import brentq
+
+    coefficient = 0.0 if balanced else imbalance_coefficient(pair, law)
+    if mode == "sampled":
+        coefficient += sampled_lambda_coefficient(pair, law)
+    rate = lda_rate(pair)
+    noise = coefficient * pair.separability
+    least = pair.dim + 2
+    lower = rate / epsilon
+    upper = (rate + np.sqrt(rate**2 + 4 * epsilon * noise)) / (2 * epsilon)
+    if noise == 0:
+        return least + lower
+    # Both ends are rounded, and where the noise is small the root is one of them.
+    ends = lower * (1 - 1e-14), upper * (1 + 1e-14)
+    excess = brentq(
+        lambda x: rate / x + noise / (x + least) ** 2 - epsilon, *ends, xtol=1e-300, rtol=8.9e-16
+    )
+    return float(least + excess)
+
+
+def _amplification(pair: GaussianPair, law: MixingLaw) -> float:
+    """T m^4 / (2 h^2 u^2 |b|^2), from the variance of a pull on the noise to 1 - cos."""
+    squared_length = float(pair.bayes_direction @ pair.bayes_direction)
+    reach = (limit_curvatures(law).noise * limit_scale(law) / pair.signal) ** 2
+    return pair.projected_precision_trace / (2 * reach * squared_length)
+
+
+def _own_residual(law: MixingLaw) -> float:
+    """A = s(u_infinity) - 1, the residual of a pair of one class."""
+    from scipy.special import expit
+
+    return -float(expit(-limit_scale(law)))
+
+
+def _variance(law: MixingLaw, values: Float[np.ndarray, " atoms"]) -> float:
+    return law.mean((values - law.mean(values)) ** 2)
+
+
+@guarded
+def modified_lda_direction(
+    features: Float[np.ndarray, "points dim"],
+    labels: Annotated[Int[np.ndarray, " points"], Interval(0, 1)],
+    law: MixingLaw,
+) -> Float[np.ndarray, " dim"]:
+    """(h S_w + h_1 c c')^-1 (mean_1 - mean_0), the direction of Mixup as κ grows at fixed balanced
+    data.
+
+    S_w is the within-class scatter over n, c the mean of the class means. `ValueError` unless both
+    labels occur equally often, the scatter is regular (n >= d + 2 in general position) and
+    u_infinity is finite.
+    """
+    classes = [features[labels == label] for label in (0, 1)]
+    zeros, ones = map(len, classes)
+    require(zeros == ones, f"labels must be balanced, got {zeros} zeros and {ones} ones")
+    low, high = (members.mean(axis=0) for members in classes)
+    residuals = np.concatenate([classes[0] - low, classes[1] - high])
+    regular = np.linalg.matrix_rank(residuals) == features.shape[1]
+    require(
+        regular,
+        "features must scatter within their classes in every direction, got a singular scatter",
+    )
+    curvature = limit_curvatures(law)
+    centre = (low + high) / 2
+    hessian = curvature.noise * residuals.T @ residuals / len(
+        features
+    ) + curvature.centroid * np.outer(centre, centre)
+    return np.linalg.solve(hessian, high - low)
+
+
+@guarded
+def reduced_problem(
+    class_means: Float[np.ndarray, "2 dim"],
+    class_covariances: Annotated[Float[np.ndarray, "2 dim dim"], COVARIANCE],
+    class_fraction: Fraction,
+    law: MixingLaw,
+) -> Float[np.ndarray, " dim"]:
+    """The minimiser of Mixup expanded to second order in the scores about the class means; its cost
+    is free of n.
+
+    With p = `class_fraction` of class 1, a_c = w . mean_c and q_c = w' S_c w (covariances divided
+    by the class count), the objective is p^2 [sp(-a_1) + s'(a_1) E[c_g] q_1 / 2] + (1 - p)^2
+    [sp(a_0) + s'(a_0) E[c_g] q_0 / 2] + 2 p (1 - p) E[sp(v) - λ v + s'(v) (g^2 q_1 + (1 - g)^2 q_0)
+    / 2], v = g a_1 + (1 - g) a_0. Neglected is the fourth order in the scores, which does not
+    vanish as κ grows unless p = 1/2. `ValueError` unless covariances and means together span all
+    dimensions; `RuntimeError` if the solver stops before a stationary point.
+    """
+    import jax
+    from scipy.optimize import minimize
+
+    p = class_fraction
+    share = law.input_weights[:, None]
+    mixed = share * class_means[1] + (1 - share) * class_means[0]
+    means = np.concatenate([class_means[::-1], mixed])
+    noise = np.concatenate(
+        [law.second_moment * np.eye(2)[::-1], np.column_stack([(1 - share) ** 2, share**2])]
+    )
+    covariances = np.tensordot(noise, class_covariances, 1)
+    labels = np.concatenate([[1.0, 0.0], law.nodes])
+    masses = np.concatenate([[p**2, (1 - p) ** 2], 2 * p * (1 - p) * law.weights])
+    moments = np.tensordot(masses, covariances + means[:, :, None] * means[:, None, :], 1)
+    regular = np.linalg.matrix_rank(moments, hermitian=True) == len(moments)
+    require(regular, "class_covariances must be positive definite together with the class means")
+    basis = np.linalg.inv(np.linalg.cholesky(moments)).T
+    problem = (means @ basis, basis.T @ covariances @ basis, labels, masses)
+    with jax.enable_x64(True):
+        loss, gradient, hessian = _reduced_derivatives()
+        solution = minimize(
+            loss,
+            np.zeros(len(basis)),
+            problem,
+            jac=gradient,
+            hess=hessian,
+            method="trust-exact",
+            options={"gtol": 1e-9},
+        ).x
+        step = np.linalg.solve(hessian(solution, *problem), gradient(solution, *problem))
+    minimiser = solution - step
+    if not np.linalg.norm(step) <= 1e-4 * np.linalg.norm(minimiser):
+        raise RuntimeError(
+            "the reduced problem has no stationary point that the solver could reach"
+        )
+    return basis @ minimiser
+
+
+@cache
+def _reduced_derivatives() -> tuple[Callable[..., Any], ...]:
+    """The objective of `reduced_problem`, its gradient and its Hessian, compiled."""
+    import jax
+    from jax.numpy import einsum
+
+    def objective(weights, means, covariances, labels, masses):  # type: ignore[no-untyped-def]
+        scores = means @ weights
+        spreads = einsum("aij,i,j->a", covariances, weights, weights)
+        slopes = jax.nn.sigmoid(scores) * jax.nn.sigmoid(-scores)
+        return masses @ (jax.nn.softplus(scores) - labels * scores + slopes * spreads / 2)
+
+    return jax.jit(objective), jax.jit(jax.grad(objective)), jax.jit(jax.hessian(objective))
+
+
+class EntropyCertificate(NamedTuple):
+    """Primal and dual values at s = s(w . x): w is optimal to `gap` if `infeasibility` is zero."""
+
+    primal: float
+    """The loss of the weights."""
+    dual: float
+    """The mean entropy of the predictions: a lower bound of the loss of every w' up to |w'| times
+    `infeasibility`.
+    """
+    gap: float
+    """`primal` - `dual`."""
+    infeasibility: float
+    """Euclidean norm of sum_r p_r (s_r - y_r) x_r, the gradient of the primal."""
+
+
+@guarded
+def entropy_certificate(
+    rows: Float[np.ndarray, "rows dim"],
+    soft_labels: Annotated[Float[np.ndarray, " rows"], UNIT_INTERVAL],
+    row_weights: Annotated[Float[np.ndarray, " rows"], NON_NEGATIVE],
+    weights: Float[np.ndarray, " dim"],
+) -> EntropyCertificate:
+    """The certificate at `weights`; row weights need not sum to one. Convex duality, derived
+    here.
+    """
+    from scipy.special import entr, expit
+
+    scores = rows @ weights
+    upper = expit(scores)
+    lower = expit(-scores)
+    primal = row_weights @ (
+        soft_labels * np.logaddexp(0, -scores) + (1 - soft_labels) * np.logaddexp(0, scores)
+    )
+    dual = row_weights @ (entr(upper) + entr(lower))
+    residual = (row_weights * ((1 - soft_labels) * upper - soft_labels * lower)) @ rows
+    return EntropyCertificate(
+        float(primal), float(dual), float(primal - dual), float(np.linalg.norm(residual))
+    )
