@@ -74,8 +74,10 @@ SCALAR = {
 }
 ROTATED = np.linalg.qr(np.array([[1.0, 2.0, 0.5], [0.3, 1.0, -1.0], [2.0, 0.1, 1.0]]))[0]
 NOT_SCALAR = {
-    "a weight for each coordinate": along_axes(jnp.eye(3), lambda key: jax.random.uniform(key, 3)),
-    "rotated axes": along_axes(ROTATED, lambda key: jax.random.uniform(key, 3)),
+    "a weight for each coordinate": along_axes(
+        jnp.eye(3), lambda key: jax.random.uniform(key, (3,))
+    ),
+    "rotated axes": along_axes(ROTATED, lambda key: jax.random.uniform(key, (3,))),
     "masks": along_axes(jnp.eye(3), lambda key: jax.random.bernoulli(key, 0.5, (3,)).astype(float)),
 }
 
