@@ -7,14 +7,12 @@ picture are more similar than that.
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory import contrastive_theory as predicted
-from theory.contrastive_theory.domains import Classes, Negatives, Views
-from theory_on_trial.contract import USABLE_SCALE, Interval, NonNegative, guarded, require
+from theory_on_trial.contract import USABLE_SCALE, Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.arrays import require_memory
 from theory_on_trial.own_data.copies import copied_rows
@@ -35,63 +33,9 @@ _PROBES = 400
 _NEAREST = 4
 _FIRST_ORDER = 0.1  # nats; beyond, the next orders in 1 / K are no longer small
 
-Unit = Literal["nats", "bits", "hinge"]
 Candidates = Annotated[int, Interval(2, _MOST, why="the positive and at least one other")]
 Scores = Annotated[Float[np.ndarray, "n n"], USABLE_SCALE]
 _Statistics = tuple[Float[np.ndarray, "3 fits"], float, float, Float[np.ndarray, " 2"]]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ContrastiveReport(Answer):
-    """What a contrastive loss says about classifiers, in the unit of the loss. There is no answer
-    for a loss below the floor.
-
-    Attributes:
-        floor: the least loss of any encoder.
-        supervised_bound: an upper bound on L_sup; None if the loss is below the floor.
-        vacuous: whether features that are all zero satisfy that bound, too.
-    """
-
-    asked = "what does this contrastive loss say of classifiers on the features?"
-    rests_on = "positives that are independent members of their class, and the class weights given"
-    unseen = "how good classifiers are with more than the class means to go by"
-    loss: float
-    floor: float
-    supervised_bound: float | None
-    vacuous: bool | None
-
-    @property
-    def floor_share(self) -> float:
-        """How much of the loss is the floor."""
-        return self.floor / self.loss
-
-    def lines(self) -> list[str]:
-        """Return the loss over its floor, and the bound."""
-        said = (
-            "vacuous: features that are all zero do as well"
-            if self.vacuous
-            else "below that of zero features"
-        )
-        return [
-            f"the loss is {1 / self.floor_share:.4g} times the floor of {self.floor:.4f}",
-            f"the loss of mean classifiers on two classes is at most {self.supervised_bound:.4f} "
-            f"({said})",
-        ]
-
-    def to_do(self) -> str:
-        """Return what would make a vacuous bound say something."""
-        return (
-            "train on, or take fewer negatives, until the bound says something"
-            if self.vacuous
-            else ""
-        )
-
-    def plot(self, axes: Any = None) -> Any:
-        """Draw the loss beside its floor."""
-        axes = axes_for(axes)
-        axes.barh(["floor", "loss"], [self.floor, self.loss], color=["0.7", "C0"])
-        axes.set(xlabel="contrastive loss", ylabel="of an epoch")
-        return axes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -160,59 +104,6 @@ class InfoNCEBias(Answer):
         axes.set(xscale="log", xlabel="candidates K", ylabel="nats")
         axes.legend()
         return axes
-
-
-@guarded
-def contrastive_report(
-    loss: NonNegative,
-    weights: Classes,
-    negatives: Negatives = 1,
-    *,
-    unit: Unit = "nats",
-    views: Views = 1,
-) -> ContrastiveReport:
-    """Return what a contrastive loss certifies, given the weights of the latent classes.
-
-    Args:
-        loss: mean of the logistic loss log(1 + sum of e^-v_i), in nats or bits, or of the hinge; of
-            a whole epoch.
-        weights: of the latent classes, at least two.
-        negatives: k per positive, drawn independently of it.
-        unit: of the loss, "hinge" for max(0, 1 - v).
-        views: how many negatives come from one picture; 2 where a batch holds two augmentations of
-            each.
-
-    For a loss below the floor the answer lists possible reasons only. Raises ValueError for a loss
-    of zero, the hinge with more than one negative, and views that do not divide the negatives.
-    Source: `theory.contrastive_theory.certificate`.
-
-    >>> contrastive_report(0.55, [0.5, 0.3, 0.2], unit="bits").lines()[1]
-    'the loss of mean classifiers on two classes is at most 0.2742 (below that of zero features)'
-    """
-    require(loss > 1e-300, f"loss must be positive: no encoder has a loss of zero, got {loss}")
-    require(
-        unit != "hinge" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}"
-    )
-    require_memory("weights and negatives", 4 * len(weights) * negatives / views)
-    base = math.e if unit == "nats" else 2.0
-    floor = predicted.collision_floor(weights, negatives, base, views)
-    if loss < floor * (1 - 1e-12):
-        reasons = (
-            "the loss is below the floor, so that one of these does not match: the weights, base "
-            "or temperature of the "
-            "loss; positives that are independent members of their class (augmentations are more "
-            "alike); "
-            "negatives that come one per picture (views=2 where a batch holds two of each)"
-        )
-        return ContrastiveReport(
-            loss=loss, floor=floor, supervised_bound=None, vacuous=None, missing=reasons
-        )
-    per_unit = predicted.certificate(weights, 1.0, negatives, base, views) - floor
-    bound = max(0.0, float((loss - floor) / per_unit))
-    of_zero = math.log(2) if unit == "nats" else 1.0
-    return ContrastiveReport(
-        loss=loss, floor=floor, supervised_bound=bound, vacuous=bool(bound >= of_zero)
-    )
 
 
 @guarded

@@ -7,8 +7,14 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from own_data.gaussian_classes import BETWEEN, LEVEL, alone_sufficient, departures, signal_chance
 from own_data.naive_bayes_vs_logistic.fits import Fit, fit, limits
+from own_data.naive_bayes_vs_logistic.gaussian_classes import (
+    BETWEEN,
+    LEVEL,
+    alone_sufficient,
+    departures,
+    signal_chance,
+)
 from own_data.naive_bayes_vs_logistic.learning_curves import growth_exponent, kind_order
 from own_data.naive_bayes_vs_logistic.measured import crossing, measure
 from own_data.naive_bayes_vs_logistic.result import AssumptionDiagnostics, Predicted, Regime
@@ -45,7 +51,7 @@ def assumption_diagnostics(
 
     What the theory says holds for Gaussian classes of one covariance. Skewness, kurtosis, farthest
     points, variances and correlations of the classes are tested at 1 % together
-    (`own_data.gaussian_classes`); where something is found, where a measured error is surely below
+    (`own_data.naive_bayes_vs_logistic.gaussian_classes`); where something is found, where a measured error is surely below
     the "Bayes error", or where a column alone tells the classes, nothing is predicted. Copies of
     rows and columns that do not vary are left out. Labels without any sign of a signal (Wilks' test
     at 1 %, and no classifier surely better than guessing) are no answer.

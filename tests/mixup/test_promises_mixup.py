@@ -10,7 +10,6 @@ import pytest
 from promises import Case, promises
 from theory_instances import hard_law, reference_pair
 
-from own_data import mixup as tool
 from sims import mixup as observed
 from sims.mixup import tail_sampler
 from theory import mixup as predicted
@@ -25,12 +24,6 @@ RECORDS = {
     "law": LAW,
     "loss": predicted.mixup_expected_loss(PAIR, LAW),
     "input_weight": None,
-}
-CURVES = tool.AngleCurves(PAIR, LAW, "sampled", False)
-DATA = {
-    "law": COARSE,
-    "X": np.random.default_rng(0).normal(size=(48, 3)) + np.arange(48)[:, None] % 2,
-    "y": np.arange(48) % 2,
 }
 
 POSITIVE, COSINE, SHARE = (Case(within=within) for within in ((-1e-12, np.inf), (0, 2), (0, 1)))
@@ -68,15 +61,6 @@ THEORY = {
     **dict.fromkeys(
         ["sampled_lambda_coefficient", "scalar_minimiser", "soft_label_cross_entropy"], POSITIVE
     ),
-}
-TOOL = {
-    "AngleCurves.erm": Case(of=CURVES, within=(0, 2)),
-    "AngleCurves.mixup": Case(of=CURVES, within=(0, 2)),
-    "AngleCurves.lda": Case(of=CURVES, within=(0, 2)),
-    "samples_needed": POSITIVE,
-    "samples_needed_on": Case(
-        DATA, extreme=False, infinite="sizes beyond what the data reach"
-    ),  # 21 times `samples_needed`
 }
 
 # Every shape is a compilation: arrays are drawn where nothing is compiled, and for a fit and a
@@ -168,9 +152,8 @@ def with_records(modules, cases):
 ) = promises([predicted], with_records([predicted], THEORY))
 
 (test_front_doors, test_refusals, test_answers, test_extremes) = promises(
-    [tool, observed],
-    with_records([tool], TOOL) | SIMULATORS,
-    {"SampleEstimates": "a record of results", "SampleEstimates.plot": "draws one"},
+    [observed],
+    SIMULATORS,
     examples=3,
 )
 
@@ -181,15 +164,10 @@ EYE = np.eye(2)
 FEATURES = np.array([[1.0, 2], [3, 1], [-1, 1], [0, -2], [2, 2], [1, 0]])
 LABELS = np.array([1, 1, 1, 0, 0, 0])
 MANY = np.random.default_rng(0).normal(size=(60, 5)) + np.arange(60)[:, None] % 2
-HALVES = np.arange(60) % 2
 KEY = KEYS[0]
 HARD_LAW = hard_law(1.0)
 MIXES = "the scale diverges otherwise"
 FLAT_LOSS = "too flat for float64"
-
-
-def on_data(X, y=HALVES):
-    return tool.samples_needed_on(X, y, COARSE, 0.9)
 
 
 def aligned(operators, mean=ONES, separability=1.0):
@@ -403,32 +381,7 @@ def single_precision():
             ),
             "sample 0 is not certified by 16 points",
         ),
-        (
-            lambda: tool.samples_needed(
-                predicted.GaussianPair(np.ones(1), np.eye(1), 1.0), COARSE, 0.9
-            ),
-            "pair must be of at least two dimensions",
-        ),
-        (lambda: tool.AngleCurves(PAIR, COARSE).mixup(5), r"n must be above dim \+ 2 = 5, got 5"),
-        (
-            lambda: tool.AngleCurves(PAIR, hard_law(0.0, 1.0), balanced=False).mixup(100),
-            "law must mix labels",
-        ),
-        (lambda: on_data(MANY, np.arange(60) % 3), "y must hold 2 classes, got 3"),
-        (lambda: on_data(MANY, 0 * HALVES), "y must hold at least 2 classes, got 1"),
-        (lambda: on_data(MANY, HALVES[:-1]), "a label for each of the 60 rows of X, got 59"),
-        (lambda: on_data(MANY, HALVES.astype(float)), "y must hold labels"),
-        (lambda: on_data(np.where(MANY > 1, np.nan, MANY)), "X must have no missing entries"),
         (lambda: on_data(MANY * [1, 0, 0, 0, 0]), "at least 2 columns that vary"),
-        (lambda: on_data(MANY[:, [0, 1, 0]]), "linearly independent within the classes"),
-        (
-            lambda: on_data(np.tile(MANY, 12)),
-            "at least .* rows for 60 features and 2 classes, got 60",
-        ),
-        (
-            lambda: on_data(np.repeat(MANY[:30], 2, axis=0)),
-            "X must have classes with different means",
-        ),
     ],
 )
 def test_what_does_not_go_together_gets_one_sentence(call, sentence, monkeypatch):

@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 from hypothesis import settings
-from hypothesis import strategies as st
 
 from theory.mixup import GaussianPair, MixingLaw
 
@@ -19,19 +18,6 @@ def random_covariance(rng, dim):
     return (covariance + covariance.T) / 2
 
 
-@st.composite
-def gaussian_pairs(draw, least_dim=2, most_dim=8, separabilities=(0.2, 8.0)):
-    """A pair whose mean has no small coordinate, nor too much signal for the loss without
-    augmentation.
-    """
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    dim = draw(st.integers(least_dim, most_dim))
-    mean = rng.uniform(0.3, 1.5, dim) * rng.choice([-1.0, 1.0], dim)
-    covariance = random_covariance(rng, dim)
-    signal = mean @ np.linalg.solve(covariance, mean)
-    return GaussianPair(mean / np.sqrt(signal), covariance, draw(st.floats(*separabilities)))
-
-
 def reference_pair(separability):
     """The pair in the plane whose constants are known as fractions."""
     return GaussianPair(np.array([1.0, 1.0]), np.diag([0.2, 1.8]), separability)
@@ -44,6 +30,3 @@ def hard_law(*values, input_weight=None):
         return MixingLaw.atoms(
             np.array(values), np.full(len(values), 1 / len(values)), input_weight
         )
-
-
-UNIFORM = MixingLaw.beta(1.0)
