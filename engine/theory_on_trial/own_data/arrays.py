@@ -31,7 +31,7 @@ def entries(name: str, values: Any) -> Shaped[np.ndarray, "..."]:
     """
     try:
         array = np.asarray(dense(values))
-        # bfloat16 and the eight-bit floats are types of another library, of no kind that NumPy knows
+        # NumPy knows no kind of bfloat16 and of the eight-bit floats, types of another library.
         return (
             array.astype(np.float32) if array.dtype.kind == "V" and not array.dtype.names else array
         )

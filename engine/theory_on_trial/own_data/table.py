@@ -132,7 +132,7 @@ def indicators(name: str, values: Any, *, rows: int) -> Table:
         parts = [(str(getattr(native, "name", None) or ""), _single(name, values, "label"))]
     columns: list[tuple[str, Float[np.ndarray, " rows"]]] = []
     for title, part in parts:
-        if array is not None and array.ndim == 1 or _is_text(part):
+        if (array is not None and array.ndim == 1) or _is_text(part):
             numbers, classes = class_numbers(name, part, rows=rows)
             if set(classes) <= {False, True} and isinstance(classes[0], bool):
                 columns.append((title or "True", numbers.astype(float) * (classes != (False,))))
