@@ -63,8 +63,8 @@ TOOLS = {  # what is asked, its good arguments, and what is asked beside them
     ),
     "choose_subsample": (
         choose_subsample,
-        {"x": TABLE, "y": NUMBERS},
-        {"sizes": [40], "penalties": [0.5], "members": 4},
+        {"X": TABLE, "y": NUMBERS},
+        {"max_samples": [40], "penalties": [0.5], "n_estimators": 4},
     ),
     "subspace_error": (subspace_error, {"samples": TABLE}, {"dim": 1}),
     "multicalibration_audit": (
@@ -177,7 +177,7 @@ def test_a_tool_answers_or_names_what_is_wrong(tool, name):
 @pytest.mark.parametrize(
     ("tool", "name"),
     [
-        ("choose_subsample", "x"),
+        ("choose_subsample", "X"),
         ("assumption_diagnostics", "X"),
         ("ey_certificate", "Z1"),
         ("labels_saved", "X1"),
@@ -195,6 +195,6 @@ def test_a_million_rows_are_refused_by_a_tool_that_squares_them():
     x = np.broadcast_to(1.0, (2**20, 2))
     y = np.arange(2**20) / 2**20
     with pytest.raises(
-        ValueError, match=r"^x must fit this machine's memory of .* got sizes that need .* GiB"
+        ValueError, match=r"^X must fit this machine's memory of .* got sizes that need .* GiB"
     ):
         choose_subsample(x, y, [100], [1.0], 4)
