@@ -127,7 +127,12 @@ TOOLS = {  # rows, columns, the tool, its bare algebra
         bare_pursuit,
     ),
     "labels_saved": (20_000, 100, lambda x, y: labels_saved(*views(x, y)), bare_labels),
-    "ey_certificate": (50_000, 256, lambda x, y: ey_certificate(*halves(x)), bare_correlations),
+    "ey_certificate": (
+        50_000,
+        256,
+        lambda x, y: ey_certificate(*halves(x), held_out=True),
+        bare_correlations,
+    ),
     "infonce_bias": (
         4000,
         4000,

@@ -1,9 +1,4 @@
-"""What a contrastive loss certifies, and by how much an InfoNCE estimate is too low.
-
-`contrastive_report` takes a loss, `infonce_bias` takes a matrix of scores. The statements about
-losses hold for positives that are independent members of their class. Two augmentations of one
-picture are more similar than that.
-"""
+"""By how much an InfoNCE estimate of mutual information is too low, from a matrix of scores."""
 
 import math
 from dataclasses import dataclass
@@ -12,13 +7,14 @@ from typing import Annotated, Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory_on_trial.contract import USABLE_SCALE, Interval, guarded, require
+from theory_on_trial.contract import Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.arrays import require_memory
 from theory_on_trial.own_data.copies import copied_rows
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.own_data.jackknife import GROUPS, jackknife
+from theory_on_trial.own_data.jackknife import GROUPS, at_least, jackknife
 from theory_on_trial.own_data.neighbours import beside
+from theory_on_trial.own_data.table import Handed, table
 
 _HEAVY = 0.2  # share of a sum that one term may have
 _TAIL = 0.5  # index k of Pareto's law P(t > u) ~ u^(-1 / k) from where on its variance is infinite
@@ -26,6 +22,7 @@ _ROUNDING = 1e-10  # nats
 _NEAR_CEILING = 0.8
 _ENOUGH = 0.05  # of the estimate
 _MOST = 2**20  # candidates
+_CANDIDATES = 32  # by default
 _VANISHING = math.log(1e-130)  # so that squares of quotients are numbers
 _AT_ONCE = 2**17  # scores, that stay in the processor's cache
 _DIRECTIONS = 8
@@ -34,7 +31,6 @@ _NEAREST = 4
 _FIRST_ORDER = 0.1  # nats; beyond, the next orders in 1 / K are no longer small
 
 Candidates = Annotated[int, Interval(2, _MOST, why="the positive and at least one other")]
-Scores = Annotated[Float[np.ndarray, "n n"], USABLE_SCALE]
 _Statistics = tuple[Float[np.ndarray, "3 fits"], float, float, Float[np.ndarray, " 2"]]
 
 
@@ -92,6 +88,13 @@ class InfoNCEBias(Answer):
             else ""
         )
 
+    def to_frame(self) -> Any:
+        """Return the estimate, the gap to its limit and chi^2, a row each, with their intervals."""
+        import pandas
+
+        rows = {"InfoNCE": self.estimate, "gap": self.predicted_gap, "chi^2": self.chi2}
+        return pandas.DataFrame.from_dict(rows, orient="index", columns=Estimate._fields)
+
     def plot(self, axes: Any = None) -> Any:
         """Draw the estimate with its interval, and log K."""
         axes = axes_for(axes)
@@ -107,30 +110,41 @@ class InfoNCEBias(Answer):
 
 
 @guarded
-def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> InfoNCEBias:
+def infonce_bias(
+    scores: Handed, candidates: Candidates | None = None, *, held_out: bool | None = None
+) -> InfoNCEBias:
     """Estimate InfoNCE with K candidates from the scores of all pairs, and its gap to the limit of
     many candidates.
 
     Args:
-        scores: f(x_i, y_j) in nats, temperature included, of n independent pairs (x_i, y_i); n is
-            at least 40, and 20 groups of pairs are left out in turn, after which K pairs must
-            remain.
-        candidates: K.
-        held_out: whether the critic was not trained on these pairs. A critic that was trained on
-            them has memorised them and comes near log K without any information. The scores do
-            not show this, so False gives no answer.
+        scores: f(x_i, y_j) in nats, temperature included, of n >= 40 independent pairs (x_i, y_j);
+            their own on the diagonal.
+        candidates: K, 32 or half as many as pairs if left out.
+        held_out: whether the critic was not trained on these pairs. One that was has memorised
+            them, which the scores do not show: there is no answer then.
 
-    Intervals are those of the grouped jackknife over pairs. For chi^2 and the gap they are widened
-    for heavy tails of index k = 1/2, P(t > u) ~ u^(-1 / k), where variances become infinite (for
-    log r of Gaussian pairs, k is their correlation). A doubt says if tails may be heavier. For
-    Gaussian pairs, about 1 in 25 answers is off without a doubt, and most answers at correlations
-    from .55 to .65 carry the doubt. Other doubts say if the estimate may be 0 or is near log K, if
-    neighbouring pairs are similar, if pairs come in groups, and if pairs are copies. Raises
-    ValueError for fewer pairs, and for scores whose exponentials vanish next to others in their
-    row.
-    Source: `theory.contrastive_theory.gap_coefficient`.
+    Intervals are those of the grouped jackknife over pairs, widened for heavy tails; doubts say if
+    tails are heavier, if the estimate may be 0 or is near log K, and if pairs depend on each other.
+    Raises ValueError for fewer pairs, and for scores whose exponentials vanish. Source:
+    `theory.contrastive_theory.gap_coefficient`.
+
+    >>> x, noise = np.random.default_rng(0).normal(size=(2, 400))
+    >>> y = 0.4 * x + 0.84**0.5 * noise
+    >>> scores = (0.8 * np.outer(x, y) - 0.16 * (x[:, None] ** 2 + y**2)) / 1.68
+    >>> infonce_bias(scores, held_out=True).candidates_needed
+    20
     """
+    require(
+        held_out is not None,
+        "held_out must be True where the critic was not trained on these pairs, else False",
+    )
+    scores = table("scores", scores).values
     n = len(scores)
+    require(
+        scores.shape == (n, n) and n > 1,
+        f"scores must have a row and a column for each pair, got shape {scores.shape}",
+    )
+    candidates = min(_CANDIDATES, n // 2) if candidates is None else int(candidates)
     kept = n - -(-n // GROUPS)
     enough = n >= 2 * GROUPS and kept >= candidates
     require(
@@ -141,6 +155,12 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
     require_memory("scores", n * (3 * n + 5 * candidates))
     found, heaviest, tenth, unseen = _statistics(scores, candidates)
     estimate, chi2, coefficient = (jackknife(values, 0.95) for values in found)
+    if heaviest > _HEAVY:  # groups without the heaviest pair tell nothing of its bias
+        estimate, chi2, coefficient = (
+            Estimate(values[0], min(jack.low, values.min()), max(jack.high, values.max()))
+            for values, jack in zip(found, (estimate, chi2, coefficient), strict=True)
+        )
+    chi2 = at_least(chi2, -1.0)  # quotients are positive
     chi2 = chi2._replace(high=chi2.high + unseen[0])
     coefficient = Estimate(
         coefficient.value, coefficient.low - unseen[1] / 2, coefficient.high + unseen[0]

@@ -164,7 +164,7 @@ def choose_subsample(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 40))
     >>> choose_subsample(X, X[:, 0] + rng.normal(size=200)).to_frame().shape
-    (30, 9)
+    (30, 11)
     """
     x = table("X", X).values
     y = column("y", y, rows=len(x))

@@ -59,14 +59,14 @@ TOOLS = {  # what is asked, its good arguments, and what is asked beside them
     "ey_certificate": (
         ey_certificate,
         {"Z1": TABLE, "Z2": TABLE + RNG.normal(size=(80, 3)), "groups": np.arange(80)},
-        {},
+        {"held_out": True},
     ),
     "choose_subsample": (
         choose_subsample,
         {"X": TABLE, "y": NUMBERS},
         {"max_samples": [40], "penalties": [0.5], "n_estimators": 4},
     ),
-    "subspace_error": (subspace_error, {"samples": TABLE}, {"dim": 1}),
+    "subspace_error": (subspace_error, {"X": TABLE}, {"n_components": 1}),
     "multicalibration_audit": (
         multicalibration_audit,
         {"predictions": LEVELS, "y": OUTCOMES, "groups": np.arange(400)[:, None] % 2 == [0, 1]},
@@ -78,7 +78,7 @@ TOOLS = {  # what is asked, its good arguments, and what is asked beside them
         {},
     ),
     "cosine_range": (cosine_range, {"B": TABLE[:20]}, {}),
-    "selection_audit": (selection_audit, {"X": TABLE, "y": NUMBERS}, {"k": 2, "standardise": True}),
+    "selection_audit": (selection_audit, {"X": TABLE, "y": NUMBERS}, {"n_features_to_select": 2}),
     "predicted_forgetting": (
         predicted_forgetting,
         {"features_s": TABLE[:6], "features_t": TABLE[6:12], "residual_t": NUMBERS[:6]},

@@ -13,7 +13,7 @@ import narwhals as nw
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory_on_trial.contract.domains import ANY_NUMBER, LARGEST, MAY_BE_EMPTY, SMALLEST
+from theory_on_trial.contract.domains import ANY_NUMBER, LARGEST, MAY_BE_EMPTY, MOST, SMALLEST
 from theory_on_trial.own_data.arrays import entries
 
 Handed = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
@@ -98,7 +98,7 @@ def class_numbers(
         )
     if array.dtype.kind == "O" and all(isinstance(entry, int | float) for entry in array):
         array = np.array(array.tolist())
-    if array.dtype.kind == "f" and np.array_equal(array, np.round(array)):
+    if array.dtype.kind == "f" and np.all((array == np.round(array)) & (abs(array) < MOST)):
         array = array.astype(np.int64)
     if array.dtype.kind not in "biuOUST":
         raise TypeError(
@@ -145,6 +145,25 @@ def indicators(name: str, values: Any, *, rows: int) -> Table:
             columns.append((title, _numbers(name, part, title)))
     _require_length(name, len(columns[0][1]) if columns else 0, rows)
     return Table(np.stack([c for _, c in columns], axis=1), tuple(t for t, _ in columns))
+
+
+def outputs(name: str, values: Any, *, rows: int | None = None) -> Table:
+    """Read one or several numbers a row; a vector of strings or categories has a column per
+    class.
+    """
+    frame = _frame(name, values)
+    if frame is not None or (_native_array(values) and entries(name, values).ndim == 2):
+        return table(name, values, rows=rows)
+    part = _single(name, values, "number")
+    if _is_text(part):
+        return indicators(name, values, rows=len(part) if rows is None else rows)
+    return Table(
+        column(name, values, rows=rows)[:, None], (str(getattr(part, "name", None) or "y"),)
+    )
+
+
+def _native_array(values: Any) -> bool:
+    return not isinstance(nw.from_native(values, series_only=True, pass_through=True), nw.Series)
 
 
 def _frame(name: str, values: Any) -> nw.DataFrame[Any] | None:
