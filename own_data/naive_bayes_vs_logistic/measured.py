@@ -89,7 +89,7 @@ def measure(
         tested = ~np.isnan(losses)
         between = np.nanmean(losses, axis=1, dtype=np.float64)
         mask = tested.any(axis=0)
-        rows = np.nanmean(losses[:, mask], axis=0, dtype=np.float64)
+        rows = np.asarray(np.nanmean(losses[:, mask], axis=0, dtype=np.float64))
         # Sums over units about the mean: of single rows their deviations.
         sums = np.bincount(units[mask], rows - rows.mean())
         of_rows = float(sums @ sums) / len(rows) ** 2

@@ -16,7 +16,7 @@ class Estimate(NamedTuple):
 
 def intervals(**estimates: Estimate | None) -> dict[str, float]:
     """Columns of a frame: each estimate as its value, and its ends as "... low" and "... high"."""
-    columns = {}
+    columns: dict[str, float] = {}
     for name, estimate in estimates.items():
         value, low, high = estimate or (float("nan"),) * 3
         columns |= {name: value, f"{name} low": low, f"{name} high": high}

@@ -251,7 +251,9 @@ def _numbers(name: str, part: Any, column: str) -> Float[np.ndarray, " rows"]:
 def _missing(part: Any) -> np.ndarray:
     if isinstance(part, nw.Series):
         missing = part.is_null().to_numpy().astype(bool)
-        return missing | part.is_nan().to_numpy().astype(bool) if part.dtype.is_float() else missing
+        return np.asarray(
+            missing | part.is_nan().to_numpy().astype(bool) if part.dtype.is_float() else missing
+        )
     if part.dtype.kind in "fcmM":
         return np.isnan(part) if part.dtype.kind in "fc" else np.isnat(part)
     if part.dtype.kind != "O":
