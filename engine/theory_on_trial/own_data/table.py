@@ -255,7 +255,7 @@ def _missing(part: Any) -> np.ndarray:
             missing | part.is_nan().to_numpy().astype(bool) if part.dtype.is_float() else missing
         )
     if part.dtype.kind in "fcmM":
-        return np.isnan(part) if part.dtype.kind in "fc" else np.isnat(part)
+        return np.asarray(np.isnan(part) if part.dtype.kind in "fc" else np.isnat(part))
     if part.dtype.kind != "O":
         return np.zeros(len(part), bool)
     return np.array([entry is None or _unequal_to_itself(entry) for entry in part], bool)
