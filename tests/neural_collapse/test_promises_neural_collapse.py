@@ -294,15 +294,6 @@ CASES = {
     "mse_optimum": Case(infinite="beta, where the bias fits for free"),
     "mse_objective": Case({**HEAD, "labels": SIX, "weight_decays": (0.0625, 0.03125)}, within=SOME),
     "largest_root": Case(infinite="NaN where there is no root", within=SOME),
-    "certify_head": Case(
-        {
-            **HEAD,
-            "features": HEAD["features"].T,
-            "labels": SIX,
-            "decays": (0.0625, 0.03125, 0.03125),
-        },
-        infinite=f"{DIES}, no implied decays where there are decays",
-    ),
 }
 RECORDS = [
     "BatchConditions",
