@@ -8,9 +8,7 @@ from scipy.special import log_softmax
 from benchmarks.side_by_side import Response, command, contest, timed
 from own_data.conditional_independence_ssl import labels_saved
 from own_data.contrastive_theory import infonce_bias
-from own_data.cosine_similarity import cosine_range, stable_neighbours
-from own_data.denoising_posterior import posterior_uncertainty
-from own_data.forgetting_overlap import memory_needed
+from own_data.cosine_similarity import cosine_range
 from own_data.multicalibration_boosting import multicalibration_audit
 from own_data.sequential_attention import selection_audit
 from own_data.unconstrained_cca import ey_certificate
@@ -19,9 +17,6 @@ CONDITIONS = (1.5, 4.0, 25.0)
 CHOSEN = 10
 CANDIDATES = 32
 LEVELS = 10
-SIGNS = 32  # directions in which the tool looks at a Jacobian of so many coordinates
-RIDGE = 1.0
-BUDGET = 10.0  # the second for each row
 
 
 def table(seed: int, rows: int, columns: int):
@@ -39,14 +34,6 @@ def bare_range(x, y):
         for k in CONDITIONS
     ]
     return float(ends[-1].min())
-
-
-def bare_neighbours(x, y):
-    """The largest cosine of each row."""
-    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
-    cosines = unit @ unit.T
-    np.fill_diagonal(cosines, -1)
-    return float(cosines.max(axis=1).mean())
 
 
 def bare_pursuit(x, y):
@@ -99,53 +86,6 @@ def bare_infonce(x, y):
     return float(np.mean(np.diag(log_softmax(scores(x), axis=1))) + np.log(len(x)))
 
 
-def tasks(x, y):
-    half = len(x) // 2
-    return x[:half], x[half:], y[half:]
-
-
-def bare_memory(x, y):
-    """For every memory the weights by a Cholesky factorisation, from the largest down to one that
-    forgets too much.
-    """
-    from scipy.linalg import cho_factor, cho_solve
-
-    first, second, residual = tasks(x, y)
-    _, values, right = np.linalg.svd(first, full_matrices=False)
-    along = second @ right.T
-    gram = second @ second.T - along @ along.T + RIDGE * np.eye(len(second))
-    for k in range(len(values) - 1, -1, -1):
-        gram += np.outer(along[:, k], along[:, k])
-        weights = cho_solve(cho_factor(gram), residual)
-        if np.sum((values[k:] * (along[:, k:].T @ weights)) ** 2) > BUDGET * len(x):
-            return float(k + 1)
-    return 0.0
-
-
-def denoise(y):
-    return 0.5 * y + 0.2 * np.tanh(y * np.linspace(0, 1, len(y)))
-
-
-def bare_uncertainty(x, y):
-    """Seven eigenvalues of the denoiser's Jacobian that lead in size, and its trace and symmetry by
-    random signs.
-    """
-    from scipy.sparse.linalg import LinearOperator, eigsh
-
-    at = x[0]
-    step = 1e-5
-    product = LinearOperator(
-        (len(at), len(at)), lambda v: (denoise(at + step * v) - denoise(at - step * v)) / (2 * step)
-    )
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], (len(at), SIGNS))
-    between = signs.T @ np.transpose([product @ sign for sign in signs.T])
-    return float(
-        eigsh(product, 7, ncv=24, tol=1e-3, v0=signs[:, 0])[0].max()
-        + np.trace(between)
-        + between[0, 1]
-    )
-
-
 def audited(x, y):
     """Predictions, outcomes, and overlapping groups."""
     predictions = 1 / (1 + np.exp(-x[:, 0]))
@@ -180,7 +120,6 @@ def bare_means(x, y):
 
 TOOLS = {  # rows, columns, the tool, its bare algebra
     "cosine_range": (2000, 768, lambda x, y: cosine_range(x), bare_range),
-    "stable_neighbours": (2000, 768, lambda x, y: stable_neighbours(x), bare_neighbours),
     "selection_audit": (
         4000,
         600,
@@ -188,24 +127,17 @@ TOOLS = {  # rows, columns, the tool, its bare algebra
         bare_pursuit,
     ),
     "labels_saved": (20_000, 100, lambda x, y: labels_saved(*views(x, y)), bare_labels),
-    "ey_certificate": (50_000, 256, lambda x, y: ey_certificate(*halves(x)), bare_correlations),
+    "ey_certificate": (
+        50_000,
+        256,
+        lambda x, y: ey_certificate(*halves(x), held_out=True),
+        bare_correlations,
+    ),
     "infonce_bias": (
         4000,
         4000,
         lambda x, y: infonce_bias(scores(x), CANDIDATES, held_out=True),
         bare_infonce,
-    ),
-    "memory_needed": (
-        400,
-        400,
-        lambda x, y: memory_needed(*tasks(x, y), ridge=RIDGE, budget=BUDGET * len(x)),
-        bare_memory,
-    ),
-    "posterior_uncertainty": (
-        1,
-        4000,
-        lambda x, y: posterior_uncertainty(denoise, x[0], 1.0),
-        bare_uncertainty,
     ),
     "multicalibration_audit": (
         100_000,

@@ -100,7 +100,9 @@ def our_choice(size: Size) -> Callable[[int, np.ndarray, np.ndarray], list[float
     from own_data.ridge_ensembles import choose_subsample
 
     def choose(seed: int, x: np.ndarray, y: np.ndarray) -> list[float]:
-        table = choose_subsample(x, y, sizes(size), PENALTIES, size[3], seed=seed)
+        table = choose_subsample(
+            x, y, sizes(size), PENALTIES, size[3], fit_intercept=False, random_state=seed
+        )
         return [
             row.risk.value
             for row in sorted(table.settings, key=lambda one: (one.size, one.penalty))

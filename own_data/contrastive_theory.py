@@ -1,26 +1,20 @@
-"""What a contrastive loss certifies, and by how much an InfoNCE estimate is too low.
-
-`contrastive_report` takes a loss, `infonce_bias` takes a matrix of scores. The statements about
-losses hold for positives that are independent members of their class. Two augmentations of one
-picture are more similar than that.
-"""
+"""By how much an InfoNCE estimate of mutual information is too low, from a matrix of scores."""
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory import contrastive_theory as predicted
-from theory.contrastive_theory.domains import Classes, Negatives, Views
-from theory_on_trial.contract import USABLE_SCALE, Interval, NonNegative, guarded, require
+from theory_on_trial.contract import Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.arrays import require_memory
 from theory_on_trial.own_data.copies import copied_rows
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.own_data.jackknife import GROUPS, jackknife
+from theory_on_trial.own_data.jackknife import GROUPS, at_least, jackknife
 from theory_on_trial.own_data.neighbours import beside
+from theory_on_trial.own_data.table import Handed, table
 
 _HEAVY = 0.2  # share of a sum that one term may have
 _TAIL = 0.5  # index k of Pareto's law P(t > u) ~ u^(-1 / k) from where on its variance is infinite
@@ -28,6 +22,7 @@ _ROUNDING = 1e-10  # nats
 _NEAR_CEILING = 0.8
 _ENOUGH = 0.05  # of the estimate
 _MOST = 2**20  # candidates
+_CANDIDATES = 32  # by default
 _VANISHING = math.log(1e-130)  # so that squares of quotients are numbers
 _AT_ONCE = 2**17  # scores, that stay in the processor's cache
 _DIRECTIONS = 8
@@ -35,63 +30,8 @@ _PROBES = 400
 _NEAREST = 4
 _FIRST_ORDER = 0.1  # nats; beyond, the next orders in 1 / K are no longer small
 
-Unit = Literal["nats", "bits", "hinge"]
 Candidates = Annotated[int, Interval(2, _MOST, why="the positive and at least one other")]
-Scores = Annotated[Float[np.ndarray, "n n"], USABLE_SCALE]
 _Statistics = tuple[Float[np.ndarray, "3 fits"], float, float, Float[np.ndarray, " 2"]]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ContrastiveReport(Answer):
-    """What a contrastive loss says about classifiers, in the unit of the loss. There is no answer
-    for a loss below the floor.
-
-    Attributes:
-        floor: the least loss of any encoder.
-        supervised_bound: an upper bound on L_sup; None if the loss is below the floor.
-        vacuous: whether features that are all zero satisfy that bound, too.
-    """
-
-    asked = "what does this contrastive loss say of classifiers on the features?"
-    rests_on = "positives that are independent members of their class, and the class weights given"
-    unseen = "how good classifiers are with more than the class means to go by"
-    loss: float
-    floor: float
-    supervised_bound: float | None
-    vacuous: bool | None
-
-    @property
-    def floor_share(self) -> float:
-        """How much of the loss is the floor."""
-        return self.floor / self.loss
-
-    def lines(self) -> list[str]:
-        """Return the loss over its floor, and the bound."""
-        said = (
-            "vacuous: features that are all zero do as well"
-            if self.vacuous
-            else "below that of zero features"
-        )
-        return [
-            f"the loss is {1 / self.floor_share:.4g} times the floor of {self.floor:.4f}",
-            f"the loss of mean classifiers on two classes is at most {self.supervised_bound:.4f} "
-            f"({said})",
-        ]
-
-    def to_do(self) -> str:
-        """Return what would make a vacuous bound say something."""
-        return (
-            "train on, or take fewer negatives, until the bound says something"
-            if self.vacuous
-            else ""
-        )
-
-    def plot(self, axes: Any = None) -> Any:
-        """Draw the loss beside its floor."""
-        axes = axes_for(axes)
-        axes.barh(["floor", "loss"], [self.floor, self.loss], color=["0.7", "C0"])
-        axes.set(xlabel="contrastive loss", ylabel="of an epoch")
-        return axes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -148,6 +88,13 @@ class InfoNCEBias(Answer):
             else ""
         )
 
+    def to_frame(self) -> Any:
+        """Return the estimate, the gap to its limit and chi^2, a row each, with their intervals."""
+        import pandas
+
+        rows = {"InfoNCE": self.estimate, "gap": self.predicted_gap, "chi^2": self.chi2}
+        return pandas.DataFrame.from_dict(rows, orient="index", columns=Estimate._fields)
+
     def plot(self, axes: Any = None) -> Any:
         """Draw the estimate with its interval, and log K."""
         axes = axes_for(axes)
@@ -163,83 +110,41 @@ class InfoNCEBias(Answer):
 
 
 @guarded
-def contrastive_report(
-    loss: NonNegative,
-    weights: Classes,
-    negatives: Negatives = 1,
-    *,
-    unit: Unit = "nats",
-    views: Views = 1,
-) -> ContrastiveReport:
-    """Return what a contrastive loss certifies, given the weights of the latent classes.
-
-    Args:
-        loss: mean of the logistic loss log(1 + sum of e^-v_i), in nats or bits, or of the hinge; of
-            a whole epoch.
-        weights: of the latent classes, at least two.
-        negatives: k per positive, drawn independently of it.
-        unit: of the loss, "hinge" for max(0, 1 - v).
-        views: how many negatives come from one picture; 2 where a batch holds two augmentations of
-            each.
-
-    For a loss below the floor the answer lists possible reasons only. Raises ValueError for a loss
-    of zero, the hinge with more than one negative, and views that do not divide the negatives.
-    Source: `theory.contrastive_theory.certificate`.
-
-    >>> contrastive_report(0.55, [0.5, 0.3, 0.2], unit="bits").lines()[1]
-    'the loss of mean classifiers on two classes is at most 0.2742 (below that of zero features)'
-    """
-    require(loss > 1e-300, f"loss must be positive: no encoder has a loss of zero, got {loss}")
-    require(
-        unit != "hinge" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}"
-    )
-    require_memory("weights and negatives", 4 * len(weights) * negatives / views)
-    base = math.e if unit == "nats" else 2.0
-    floor = predicted.collision_floor(weights, negatives, base, views)
-    if loss < floor * (1 - 1e-12):
-        reasons = (
-            "the loss is below the floor, so that one of these does not match: the weights, base "
-            "or temperature of the "
-            "loss; positives that are independent members of their class (augmentations are more "
-            "alike); "
-            "negatives that come one per picture (views=2 where a batch holds two of each)"
-        )
-        return ContrastiveReport(
-            loss=loss, floor=floor, supervised_bound=None, vacuous=None, missing=reasons
-        )
-    per_unit = predicted.certificate(weights, 1.0, negatives, base, views) - floor
-    bound = max(0.0, float((loss - floor) / per_unit))
-    of_zero = math.log(2) if unit == "nats" else 1.0
-    return ContrastiveReport(
-        loss=loss, floor=floor, supervised_bound=bound, vacuous=bool(bound >= of_zero)
-    )
-
-
-@guarded
-def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> InfoNCEBias:
+def infonce_bias(
+    scores: Handed, candidates: Candidates | None = None, *, held_out: bool | None = None
+) -> InfoNCEBias:
     """Estimate InfoNCE with K candidates from the scores of all pairs, and its gap to the limit of
     many candidates.
 
     Args:
-        scores: f(x_i, y_j) in nats, temperature included, of n independent pairs (x_i, y_i); n is
-            at least 40, and 20 groups of pairs are left out in turn, after which K pairs must
-            remain.
-        candidates: K.
-        held_out: whether the critic was not trained on these pairs. A critic that was trained on
-            them has memorised them and comes near log K without any information. The scores do
-            not show this, so False gives no answer.
+        scores: f(x_i, y_j) in nats, temperature included, of n >= 40 independent pairs (x_i, y_j);
+            their own on the diagonal.
+        candidates: K, 32 or half as many as pairs if left out.
+        held_out: whether the critic was not trained on these pairs. One that was has memorised
+            them, which the scores do not show: there is no answer then.
 
-    Intervals are those of the grouped jackknife over pairs. For chi^2 and the gap they are widened
-    for heavy tails of index k = 1/2, P(t > u) ~ u^(-1 / k), where variances become infinite (for
-    log r of Gaussian pairs, k is their correlation). A doubt says if tails may be heavier. For
-    Gaussian pairs, about 1 in 25 answers is off without a doubt, and most answers at correlations
-    from .55 to .65 carry the doubt. Other doubts say if the estimate may be 0 or is near log K, if
-    neighbouring pairs are similar, if pairs come in groups, and if pairs are copies. Raises
-    ValueError for fewer pairs, and for scores whose exponentials vanish next to others in their
-    row.
-    Source: `theory.contrastive_theory.gap_coefficient`.
+    Intervals are those of the grouped jackknife over pairs, widened for heavy tails; doubts say if
+    tails are heavier, if the estimate may be 0 or is near log K, and if pairs depend on each other.
+    Raises ValueError for fewer pairs, and for scores whose exponentials vanish. Source:
+    `theory.contrastive_theory.gap_coefficient`.
+
+    >>> x, noise = np.random.default_rng(0).normal(size=(2, 400))
+    >>> y = 0.4 * x + 0.84**0.5 * noise
+    >>> scores = (0.8 * np.outer(x, y) - 0.16 * (x[:, None] ** 2 + y**2)) / 1.68
+    >>> infonce_bias(scores, held_out=True).candidates_needed
+    20
     """
+    require(
+        held_out is not None,
+        "held_out must be True where the critic was not trained on these pairs, else False",
+    )
+    scores = table("scores", scores).values
     n = len(scores)
+    require(
+        scores.shape == (n, n) and n > 1,
+        f"scores must have a row and a column for each pair, got shape {scores.shape}",
+    )
+    candidates = min(_CANDIDATES, n // 2) if candidates is None else int(candidates)
     kept = n - -(-n // GROUPS)
     enough = n >= 2 * GROUPS and kept >= candidates
     require(
@@ -250,6 +155,12 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
     require_memory("scores", n * (3 * n + 5 * candidates))
     found, heaviest, tenth, unseen = _statistics(scores, candidates)
     estimate, chi2, coefficient = (jackknife(values, 0.95) for values in found)
+    if heaviest > _HEAVY:  # groups without the heaviest pair tell nothing of its bias
+        estimate, chi2, coefficient = (
+            Estimate(values[0], min(jack.low, values.min()), max(jack.high, values.max()))
+            for values, jack in zip(found, (estimate, chi2, coefficient), strict=True)
+        )
+    chi2 = at_least(chi2, -1.0)  # quotients are positive
     chi2 = chi2._replace(high=chi2.high + unseen[0])
     coefficient = Estimate(
         coefficient.value, coefficient.low - unseen[1] / 2, coefficient.high + unseen[0]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from theory import cosine_similarity as predicted
 from theory.cosine_similarity.domains import Factor
@@ -31,11 +31,8 @@ TABLE = (1.5, 4.0, 25.0)
 """Condition numbers that every answer reports."""
 
 _MOST_PAIRS = {"any": 4_000_000, "diagonal": 3000}
-_MOST_ITEMS = 20_000
-_BLOCK = 2**22
 _AT_ONCE = 2**17  # numbers that are held at a time, and that stay in the processor's cache
 _CLOSE = 0.01  # of 1 - |cos|, below which an inner product leaves too few digits of it
-_LEVEL = 1e-12  # of a cosine, within which inner products do not tell which is the larger
 _ALIKE = 1e-3  # relative spread of lengths that only a normalisation leaves, in half precision too
 _SHORT = 1e-6  # relative to the median length: its direction is rounding
 _PARALLEL = 1e-12  # of 1 - |cos|
@@ -120,54 +117,6 @@ class CosineRange(Answer):
             xlabel="pairs, by their cosine", ylabel="cosine (dimensionless)", ylim=(-1.05, 1.05)
         )
         axes.legend()
-        return axes
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class StableNeighbours(Answer):
-    """Which items keep their nearest neighbour by cosine under every gauge of a condition number.
-
-    Attributes:
-        neighbour: the present nearest neighbour of each item.
-        stable: whether it must remain: its least cosine is above the largest of every other.
-            The condition is sufficient, not necessary: one gauge acts on all pairs, so more
-            neighbours may be stable.
-        shares: the share of stable ones for K = 1.5, 4 and 25.
-        margin: the least cosine with the neighbour, less the largest with any other.
-    """
-
-    asked: ClassVar[str] = "which nearest neighbours are decided by the predictions?"
-    rests_on: ClassVar[str] = CosineRange.rests_on
-    unseen: ClassVar[str] = "neighbours that are safe since one gauge serves all pairs"
-
-    condition: float
-    neighbour: Int[np.ndarray, " items"]
-    stable: Bool[np.ndarray, " items"]
-    shares: dict[float, float]
-    margin: Float[np.ndarray, " items"]
-
-    def lines(self) -> list[str]:
-        """Return the share of stable neighbours, that it is a lower bound, and the share for each
-        K.
-        """
-        return [
-            f"{np.mean(self.stable):.0%} of {len(self.stable)} nearest neighbours are the same in "
-            "every gauge of "
-            f"condition {self.condition:g}",
-            "at least: one gauge serves all pairs, and each pair was given the gauge that is "
-            "worst for it",
-            ", ".join(f"K = {k:g}: {share:.0%}" for k, share in self.shares.items()),
-        ]
-
-    def plot(self, axes: Any = None) -> Any:
-        """Draw the sorted margins, of which the positive ones are safe; return the axes."""
-        axes = axes_for(axes)
-        axes.plot(np.sort(self.margin), ".", color="C0")
-        axes.axhline(0, color="0.5", linewidth=0.8)
-        axes.set(
-            xlabel="items, by their margin",
-            ylabel=f"margin of the neighbour at K = {self.condition:g} (cosine)",
-        )
         return axes
 
 
@@ -257,40 +206,6 @@ def cosine_range(
     )
 
 
-@guarded
-def stable_neighbours(B: Items, condition: Condition = 4.0) -> StableNeighbours:
-    """Return which nearest neighbours by cosine no gauge of condition number `condition` can
-    change.
-
-    Args:
-        B: embeddings, at least three rows of at least two numbers, not normalised.
-        condition: K of G = (R R^T)^-1.
-
-    Raises ValueError as `cosine_range`, for fewer than three items, and for more than 20 000.
-    Source: `theory.cosine_similarity.any_gauge_range`, whose ends rise with the cosine.
-
-    >>> stable_neighbours([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]], 1.5).stable.tolist()
-    [True, True, False]
-    """
-    lengths = _judged(B)
-    items = len(B)
-    require(3 <= items <= _MOST_ITEMS, f"B must have from 3 to {_MOST_ITEMS} rows, got {items}")
-    neighbour, nearest, next_ = _two_nearest(B / lengths[:, None])
-
-    def margins(k: float) -> Float[np.ndarray, " items"]:
-        return chord_range(*nearest, k).low - chord_range(*next_, k).high
-
-    margin = margins(condition)
-    return StableNeighbours(
-        condition=float(condition),
-        neighbour=neighbour,
-        stable=margin > 0,
-        shares={k: float(np.mean(margins(k) > 0)) for k in TABLE},
-        margin=margin,
-        doubts=_doubts(lengths, 1.0, "of the share of stable neighbours"),
-    )
-
-
 def _squares(
     unit: Items, first: Rows, second: Rows, gram: Float[np.ndarray, "items items"] | None = None
 ) -> Squares:
@@ -309,32 +224,6 @@ def _squares(
         v = unit[second[part]]
         differences[part], sums[part] = (np.einsum("ij,ij->i", x, x) for x in (u - v, u + v))
     return differences, sums
-
-
-def _two_nearest(unit: Items) -> tuple[Rows, Squares, Squares]:
-    """Each unit row's nearest other one, and the squares of the distances to it and to the
-    second.
-    """
-    items = len(unit)
-    neighbour = np.empty(items, int)
-    squares = np.empty((2, 2, items))
-    for block in np.array_split(np.arange(items), -(-(items**2) // _BLOCK)):
-        cosines = (
-            unit[block[0] : block[-1] + 1] @ unit.T
-        )  # of a view of all rows NumPy computes one half only
-        own = np.arange(len(block))
-        cosines[own, block] = -np.inf
-        first = own, cosines.argmax(axis=1)
-        largest, cosines[first] = cosines[first], -np.inf
-        second_largest, cosines[first] = cosines.max(axis=1), largest
-        row, candidate = np.nonzero(cosines >= second_largest[:, None] - _LEVEL)
-        differences, sums = _squares(unit, block[row], candidate)
-        order = np.lexsort((candidate, differences, row))
-        starts = np.searchsorted(row, np.arange(len(block)))
-        neighbour[block] = candidate[order[starts]]
-        for place in (0, 1):
-            squares[place][:, block] = np.array([differences, sums])[:, order[starts + place]]
-    return neighbour, tuple(squares[0]), tuple(squares[1])
 
 
 def _every_pair(items: int, limit: int) -> Int[np.ndarray, "pairs 2"]:

@@ -20,13 +20,12 @@ from theory.forgetting_overlap.domains import (
     Weights,
 )
 from theory.forgetting_overlap.overlap import Parts, parts_of, ridge_filter
-from theory_on_trial.contract import NonNegative, guarded, require
+from theory_on_trial.contract import guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 
 _ZERO = 1e-13
 _SURE = 1e-9  # of the largest singular value: rounding up to here, real from there on
-_EASY = 1e-4  # the square root of a ridge at which normal equations keep their digits
 _SINGLE = 1e-6  # what features in single precision do not resolve
 _STILL = 1e-5  # share of their length by which the weights of a net may move without a word
 _DRAWS = 4000
@@ -107,57 +106,6 @@ class Forgetting(Answer):
             xlabel="right singular vector i of the first task",
             ylabel="σ$_i$² (v$_i$·Δw)²  (label units²)",
         )
-        axes.legend()
-        return axes
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class MemoryNeeded(Answer):
-    """What `memory_needed` found.
-
-    Attributes:
-        memory: the smallest k from which on no k' >= k exceeds the budget.
-        budget: in squared units of the labels.
-        tried: each k that was tried, from the rank of `features_s` downwards.
-        forgetting: Δ at each of these, in that basis of tied directions that forgets most.
-        learnable: share of the squared residual that T can still fit with `memory` directions kept,
-            at least.
-    """
-
-    asked: ClassVar[str] = "how many directions of S must T not use?"
-    rests_on: ClassVar[str] = "a model that is linear in its weights, or a wide net"
-    unseen: ClassVar[str] = "inputs of S that were not handed in"
-
-    memory: int
-    budget: float
-    tried: tuple[int, ...]
-    forgetting: tuple[float, ...]
-    learnable: float
-
-    def lines(self) -> list[str]:
-        """Return the size of the memory, what it leaves, and the number below it."""
-        forgetting = dict(zip(self.tried, self.forgetting, strict=True))
-        below = (
-            f"; with {self.memory - 1} it is {forgetting[self.memory - 1]:.4g}"
-            if self.memory
-            else ""
-        )
-        return [
-            f"keep {self.memory} of {max(self.tried)} directions: forgetting "
-            f"{forgetting[self.memory]:.4g}{below}",
-            f"budget {self.budget:.4g}, kept by every larger memory too (forgetting may rise with "
-            "k)",
-            f"learnable then: {self.learnable:.1%} of the squared residual",
-        ]
-
-    def plot(self, axes: Any = None) -> Any:
-        """Draw the forgetting against the size of the memory, as far as it was tried; return the
-        axes.
-        """
-        axes = axes_for(axes)
-        axes.plot(self.tried, self.forgetting, "o-", color="#0072B2", label="forgetting")
-        axes.axhline(self.budget, color="#D55E00", linestyle="--", label="budget")
-        axes.set(xlabel="directions kept k", ylabel="forgetting Δ  (label units²)")
         axes.legend()
         return axes
 
@@ -273,108 +221,6 @@ def predicted_forgetting(
         notes=tuple(sentence for sentence, holds in remarks.items() if holds),
         doubts=tuple(doubts),
     )
-
-
-@guarded
-def memory_needed(
-    features_s: FirstFeatures,
-    features_t: SecondFeatures,
-    residual_t: Residual,
-    *,
-    ridge: Ridge,
-    budget: NonNegative,
-) -> MemoryNeeded:
-    """Find the smallest k such that T, trained off k or more leading directions of S, forgets at
-    most the budget.
-
-    Forgetting is not monotone in k, so that sizes are tried from the rank of `features_s` (nothing
-    is forgotten) downwards until one exceeds the budget; each costs a factorisation of n_T x n_T
-    numbers, and the last two, or all where the ridge is below 1e-8 of the largest squared singular
-    value, a decomposition of `features_t`.
-
-    `budget` is of the squared drift summed over the rows of `features_s`, in squared units of the
-    labels; the other arguments and the errors are those of `predicted_forgetting`. A memory that
-    leaves T nothing to learn is doubted. Of tied singular values (to a millionth of the largest)
-    the basis that forgets most counts.
-
-    >>> memory_needed([[3.0, 0.0], [0.0, 1.0]], [[0.6, 0.8]], [1.0], ridge=1.0, budget=0.5).memory
-    1
-    """
-    first = parts_of(features_s)
-    rank = len(first.values)
-    largest = float(np.linalg.norm(features_t, 2))
-    deltas = {rank: 0.0}
-    doubts = list[Doubt]()
-    scan = (
-        _scanned(first, features_t, residual_t, ridge, budget)
-        if ridge > (_EASY * largest) ** 2
-        else {}
-    )
-    for k in range(rank - 1, -1, -1):
-        if k in scan and k - 2 in scan:  # the last two decide
-            delta = scan[k]
-        else:
-            pair = _second(features_t, first, ridge, k, largest)
-            change, clear_change = (
-                p.update(ridge_filter(p.values, ridge), residual_t) for p in pair
-            )
-            delta, other = (
-                float(np.sum(_drifts(first, update, k) ** 2)) for update in (change, clear_change)
-            )
-            if (delta > budget) != (other > budget) and not doubts:
-                doubts += _unresolved(first, change, clear_change, k, np.inf)
-        start, stop = _cut(first, k)
-        if k + 1 == stop > start:
-            worst = _over_bases(first, features_t, residual_t, ridge, start, stop)[1]
-        deltas[k] = max(delta, worst) if start < stop else delta
-        if deltas[k] > budget >= delta:
-            reason = (
-                f"singular values {start + 1} to {stop} of features_s are tied: in some "
-                "bases fewer would do"
-            )
-            doubts.append(Doubt(reason, stop, "directions"))
-        if deltas[k] > budget:
-            break
-    memory = int(min(deltas) + (deltas[min(deltas)] > budget))
-    learnable = _learnable(
-        _second(features_t, first, ridge, _cut(first, memory)[1], largest)[1], residual_t
-    )
-    if memory and learnable < 0.5:
-        doubts.append(
-            Doubt(
-                "a memory of this size leaves T little to learn",
-                1 - learnable,
-                "of T's squared residual",
-            )
-        )
-    return MemoryNeeded(
-        memory=memory,
-        budget=float(budget),
-        tried=tuple(deltas),
-        forgetting=tuple(deltas.values()),
-        learnable=learnable,
-        doubts=tuple(doubts),
-    )
-
-
-def _scanned(
-    first: Parts, features_t: SecondFeatures, residual: Residual, ridge: float, most: float
-) -> dict[int, float]:
-    """The forgetting by sizes of the memory, down to the first above the budget: normal equations,
-    to 1e-6.
-    """
-    from scipy.linalg import cho_factor, cho_solve
-
-    along = features_t @ first.right.T
-    gram = (off := features_t - along @ first.right) @ off.T + ridge * np.eye(len(features_t))
-    scan = dict[int, float]()
-    for k in range(len(first.values) - 1, -1, -1):
-        gram += np.outer(along[:, k], along[:, k])
-        drifts = first.values[k:] * (along[:, k:].T @ cho_solve(cho_factor(gram), residual))
-        scan[k] = float(drifts @ drifts)
-        if scan[k] > most:
-            break
-    return scan
 
 
 def _second(

@@ -11,8 +11,6 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from theory import infinite_width as predicted
-from theory.infinite_width.domains import SCALE
 from theory_on_trial.contract import Fraction, Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
@@ -21,8 +19,6 @@ Widths = Annotated[Float[np.ndarray, " widths"], Interval(1, 2**53)]
 Movement = Annotated[
     Float[np.ndarray, "seeds widths"], Interval(0, closed="()", why="at zero, the step is zero")
 ]
-LayerExponents = Annotated[Float[np.ndarray, " layers"], SCALE]
-RateExponent = Annotated[float, SCALE]
 
 _NEAR = 0.1  # exponents nearer to zero are not distinguished from it
 _SIGNIFICANT = 0.01
@@ -94,58 +90,6 @@ class WidthExponent(Answer):
             yscale="log",
             xlabel="width n (units)",
             ylabel="movement (unit of the activations)",
-        )
-        axes.legend(frameon=False)
-        return axes
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Regime(Answer):
-    """What a parametrisation does as the width grows.
-
-    Attributes:
-        r: features move by the order n^(-r) in training.
-        stable: whether nothing explodes, and neither activations nor what is learned vanish by a
-            wrong start.
-        broken_condition: the first condition of stability that does not hold; empty if all do.
-        nontrivial: whether the output changes by a finite amount in training.
-        regime: "feature learning", "kernel regime", "nothing is learned" or "unstable".
-    """
-
-    asked: ClassVar[str] = "what do networks of this scaling do when they are widened?"
-    rests_on: ClassVar[str] = (
-        "the limit of infinite width, stochastic gradient descent and a perceptron"
-    )
-    unseen: ClassVar[str] = "finite widths, and how far training goes"
-
-    r: float
-    stable: bool
-    broken_condition: str
-    nontrivial: bool
-    regime: str
-
-    def lines(self) -> list[str]:
-        """Return the regime, with r or the condition that is broken."""
-        if self.stable:
-            return [f"{self.regime}: features move as n^-r, r = {self.r:.4g}"]
-        return [f"{self.regime}, broken is {self.broken_condition}"]
-
-    def plot(self, axes: Any = None) -> Any:
-        """Draw n^(-r) from 64 units on, on logarithmic axes; return the axes."""
-        axes = axes_for(axes)
-        widths = 2.0 ** np.arange(6, 15)
-        axes.plot(
-            widths,
-            (widths / widths[0]) ** -self.r,
-            "-",
-            color="#0072B2",
-            label=f"r = {self.r:.4g}: {self.regime}",
-        )
-        axes.set(
-            xscale="log",
-            yscale="log",
-            xlabel="width n (units)",
-            ylabel="movement of features (that at n = 64)",
         )
         axes.legend(frameon=False)
         return axes
@@ -247,28 +191,3 @@ def _mean(values: Float[np.ndarray, " seeds"], level: float) -> Estimate:
 
     half = t.isf((1 - level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return Estimate(float(values.mean()), float(values.mean() - half), float(values.mean() + half))
-
-
-@guarded
-def regime(a: LayerExponents, b: LayerExponents, c: RateExponent) -> Regime:
-    """Say from the exponents of a parametrisation alone what wide networks do.
-
-    Args:
-        a: of the multipliers n^(-a_l), one per layer, the readout last.
-        b: of the standard deviations n^(-b_l) at initialisation.
-        c: of the learning rate, η n^(-c), of stochastic gradient descent (of no other optimiser).
-
-    Raises ValueError for fewer than two layers and unequally many a and b. Source:
-        `theory.infinite_width.stability`.
-
-    >>> print(regime([0, 0.5], [0, 0], 0).lines()[0])
-    kernel regime: features move as n^-r, r = 0.5
-    """
-    r = float(predicted.feature_exponent(a, b, c))
-    holds = predicted.stability(a, b, c)
-    nontrivial = bool(predicted.is_nontrivial(a, b, c))
-    stable = bool(holds.all())
-    broken = "" if stable else predicted.CONDITIONS[int(np.argmin(holds))]
-    learns = "feature learning" if abs(r) < 1e-9 else "kernel regime"
-    kind = "unstable" if not stable else learns if nontrivial else "nothing is learned"
-    return Regime(r=r, stable=stable, broken_condition=broken, nontrivial=nontrivial, regime=kind)

@@ -12,12 +12,13 @@ import numpy as np
 from jaxtyping import Float
 
 from theory import low_dim_diffusion as predicted
-from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, NonNegative, guarded, require
+from theory_on_trial.contract import LONGEST, Interval, NonNegative, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
+from theory_on_trial.own_data.copies import without_copies
 from theory_on_trial.own_data.estimate import Estimate
+from theory_on_trial.own_data.table import Handed, table
 
-Rows = Annotated[Float[np.ndarray, "samples n"], USABLE_SCALE]
-"""X, a row per sample."""
+Rows = Float[np.ndarray, "samples n"]
 Dim = Annotated[int, Interval(1, LONGEST)]
 Wanted = Annotated[float, Interval(1e-12, 1e9, why="a squared distance")]
 
@@ -29,10 +30,13 @@ _FAR = 4.0  # standard deviations, with which data that fit are hardly ever doub
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SubspaceError(Answer):
-    """What `subspace_error` and `samples_needed` found. D^2 = |UU' - VV'|_F^2 lies between 0 and 2
+    """What `subspace_error` found. D^2 = |UU' - VV'|_F^2 lies between 0 and 2
     min(d, n - d).
 
     Attributes:
+        columns: the names of the n columns of X.
+        dim: d, of the subspace.
+        chosen: whether d was chosen here, as the number of singular values that stand out.
         subspace: V, n x d with orthonormal columns: the leading right singular vectors of X,
             without centring.
         singular: all singular values of X, in its unit.
@@ -48,8 +52,9 @@ class SubspaceError(Answer):
     )
     unseen = "a manifold that is curved, or several subspaces that span these dimensions together"
     n_samples: int
-    ambient: int
+    columns: tuple[str, ...]
     dim: int
+    chosen: bool
     subspace: Float[np.ndarray, "n d"]
     singular: Float[np.ndarray, " values"]
     noise: Estimate
@@ -57,10 +62,16 @@ class SubspaceError(Answer):
     wanted: float | None = None
     needed: Estimate | None = None
 
+    @property
+    def ambient(self) -> int:
+        """How many columns X has."""
+        return len(self.columns)
+
     def lines(self) -> list[str]:
         """Return the error, the noise, and the samples needed if they were asked for."""
+        dim = f"{self.dim} (the singular values that stand out)" if self.chosen else f"{self.dim}"
         lines = [
-            f"{self.n_samples} samples of dimension {self.dim} in {self.ambient}: D^2 = "
+            f"{self.n_samples} samples of dimension {dim} in {self.ambient}: D^2 = "
             f"{self.error} of at most "
             f"{2 * min(self.dim, self.ambient - self.dim)} (uncentred)",
             f"noise per coordinate {self.noise}",
@@ -68,6 +79,15 @@ class SubspaceError(Answer):
         if self.needed is not None:
             lines.append(f"samples for a mean D^2 of {self.wanted:.4g}: {self.needed}")
         return lines
+
+    def to_frame(self) -> Any:
+        """Return D^2, the noise and the samples needed, a row each, with their intervals."""
+        import pandas
+
+        rows = {"D^2": self.error, "noise": self.noise}
+        if self.needed is not None:
+            rows["samples needed"] = self.needed
+        return pandas.DataFrame.from_dict(rows, orient="index", columns=Estimate._fields)
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the singular values, those kept apart from those discarded, and the edge of white
@@ -86,62 +106,50 @@ class SubspaceError(Answer):
 
 
 @guarded
-def subspace_error(samples: Rows, dim: Dim, noise: NonNegative | None = None) -> SubspaceError:
-    """Say how far the principal subspace of samples is from the one that they lie on but for white
-    noise.
-
-    D^2 of this sample is 2 δ^2 (n - d) sum_(j <= d) 1 / σ_j^2 to first order, whatever the law of
-    the latents; δ^2 is sum_(j > d) σ_j^2 / ((N - d)(n - d)). Right for noise that is independent in
-    all entries, of one variance, and small beside the latents.
+def subspace_error(
+    X: Handed,
+    n_components: Dim | None = None,
+    *,
+    noise: NonNegative | None = None,
+    wanted: Wanted | None = None,
+) -> SubspaceError:
+    """Say how far the principal subspace of samples is from the one on which they lie but for white
+    noise, and how many samples would bring it near enough.
 
     Args:
-        samples: N rows, independent but for their subspace; their mean is not subtracted, and
-            counts as a direction.
-        dim: d, of the subspace.
-        noise: δ if it is known, in the unit of the samples.
+        X: N rows of n columns, independent but for their subspace; their mean is not subtracted,
+            and counts as a direction.
+        n_components: d, of the subspace; as many as stand out of the noise if left out.
+        noise: δ if it is known, in the unit of X.
+        wanted: the mean D^2 for which the number of samples is asked.
 
-    Doubts: noise that is not white, errors beyond the first order. The tool cannot judge if the
-    discarded directions are as strong as the kept ones, or if samples are repeated. Raises
-    ValueError for N < d + 2, where the mean error is infinite, and for d >= n. Source:
-    `theory.low_dim_diffusion.noise_law`.
+    The tool cannot judge where the discarded directions are as strong as the kept ones, or where
+    rows are copies. Raises ValueError for N < d + 2, for d >= n, and for a wanted D^2 of
+    2 min(d, n - d) or more. Source: `theory.low_dim_diffusion.noise_law`.
 
     >>> x = np.random.default_rng(0).standard_normal((40, 30)) * ([1.0] * 3 + [0.05] * 27)
-    >>> subspace_error(x, 3).lines()[1]
+    >>> subspace_error(x).lines()[1]
     'noise per coordinate 0.04804 [0.04602, 0.05024]'
     """
-    return _judged(samples, dim, noise, None)
-
-
-@guarded
-def samples_needed(
-    samples: Rows, dim: Dim, wanted: Wanted, noise: NonNegative | None = None
-) -> SubspaceError:
-    """Say of how many samples like these the principal subspace has a given mean D^2, beside
-    `subspace_error`.
-
-    d + 1 + 2 δ^2 (n - d)(N - d - 1) sum_(j <= d) 1 / σ_j^2 / D^2, by the mean of an inverse Wishart
-    matrix: for latents of mean zero that are about normal; the interval widens with their kurtosis.
-    Arguments, doubts and errors as there; more doubts: a mean of the latents that is not zero,
-    latents that are not normal, grow, or follow each other, and few samples more than d, at which
-    errors have no variance. Raises ValueError for a wanted D^2 of 2 min(d, n - d) or more.
-    """
-    return _judged(samples, dim, noise, float(wanted))
-
-
-def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> SubspaceError:
+    read = table("X", X)
+    x = read.values
+    given = noise
+    require(min(x.shape) > 1, f"X must have at least two rows and columns, got shape {x.shape}")
+    dim = _standing_out(x) if n_components is None else int(n_components)
     n, ambient = x.shape
     require(
         n >= dim + 2,
-        f"samples must be at least dim + 2 (the mean error is infinite below), got {n} for {dim}",
+        f"X must have at least n_components + 2 rows (the mean error is infinite below), got {n} "
+        f"for {dim}",
     )
-    require(dim < ambient, f"dim must be below the {ambient} columns of samples, got {dim}")
+    require(dim < ambient, f"n_components must be below the {ambient} columns of X, got {dim}")
     most = 2.0 * min(dim, ambient - dim)
     require(
         wanted is None or wanted < most,
         f"wanted must be below {most:g}, which no D^2 exceeds, got {wanted}",
     )
     largest = float(np.abs(x).max())
-    require(largest > 0, "samples must not all be zero")
+    require(largest > 0, "X must not be zero throughout")
     left, singular, right = np.linalg.svd(x / largest, full_matrices=False)
     freedom = (n - dim) * (ambient - dim)
     estimate = float(np.sum(singular[dim:] ** 2)) / freedom
@@ -153,8 +161,10 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
     error = Estimate(*[np.nan] * 3)
     needed = None
     doubts = []
-    if len(np.unique(x, axis=0)) < n:
-        missing = "samples that are repeated tell nothing new, so leave each in once"
+    if len(without_copies(x)) < n:
+        missing = "rows that are copies tell nothing new, so leave each in once"
+    elif dim == 0:
+        missing = "no singular value stands out of the noise, so there is no subspace to see"
     elif singular[dim - 1] <= max(
         _GAP * edge, (1e-12 if variance else 1e-6) * singular[0]
     ):  # rounding is noise too
@@ -200,8 +210,9 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
             doubts += _doubts_of_number(left[:, :dim], needed, few)
     return SubspaceError(
         n_samples=n,
-        ambient=ambient,
+        columns=read.columns,
         dim=dim,
+        chosen=n_components is None,
         subspace=right[:dim].T,
         singular=largest * singular,
         noise=Estimate(*(largest * np.sqrt(end) for end in _around(variance, _KNOWN, dof))),
@@ -211,6 +222,15 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
         doubts=tuple(doubts),
         missing=missing,
     )
+
+
+def _standing_out(x: Rows) -> int:
+    """How many singular values exceed the threshold of Gavish & Donoho 2014 for unknown noise."""
+    singular = np.linalg.svd(x, compute_uv=False)
+    aspect = min(x.shape) / max(x.shape)
+    threshold = 0.56 * aspect**3 - 0.95 * aspect**2 + 1.82 * aspect + 1.43
+    count = int(np.sum(singular > threshold * np.median(singular)))
+    return min(count, len(x) - 2, x.shape[1] - 1)
 
 
 def _without_noise(

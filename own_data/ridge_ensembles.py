@@ -14,15 +14,15 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.contract import USABLE_SCALE, Interval, guarded, require
+from theory_on_trial.contract import Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.arrays import require_memory
-from theory_on_trial.own_data.estimate import Estimate
+from theory_on_trial.own_data.estimate import Estimate, intervals
 from theory_on_trial.own_data.neighbours import beside
+from theory_on_trial.own_data.table import Handed, column, table
 
-Rows = Annotated[Float[np.ndarray, "n dim"], USABLE_SCALE]
-"""X, centred if an intercept is wanted."""
-Responses = Annotated[Float[np.ndarray, " n"], USABLE_SCALE]
+Rows = Float[np.ndarray, "n dim"]
+Responses = Float[np.ndarray, " n"]
 Vector = Float[np.ndarray, " n"]
 
 _LEAST_POINTS = 30
@@ -38,6 +38,8 @@ _EXPECTED = (
 )
 _SHOWN = 5  # settings in the summary
 _NEIGHBOURS = 4
+_SHARES = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0)  # of the rows, sizes that are asked of by default
+_FACTORS = (0.001, 0.01, 0.1, 1.0, 10.0)
 _HEAVIEST = 0.25  # rows; share of the risk
 
 
@@ -79,7 +81,7 @@ class Table(Answer):
     def lines(self) -> list[str]:
         """Return a line for each of the best settings."""
         lines = [
-            f"k = {row.size}, lambda = {row.penalty:.3g}: risk of {self.members} members "
+            f"max_samples {row.size}, penalty {row.penalty:.3g}: risk of {self.members} members "
             f"{row.risk}, of ever more "
             f"{row.risk_full:.4g}; above the best {row.excess}"
             for row in self.settings[:_SHOWN]
@@ -93,6 +95,20 @@ class Table(Answer):
         count = sum(setting.excess.low <= 0 for setting in others)
         also = f"; {count} others may be as good" if count else ""
         return f"take subsamples of {best.size} at penalty {best.penalty:.3g}{also}"
+
+    def to_frame(self) -> Any:
+        """Return a row per setting, the best first; ends of intervals in columns of their own."""
+        import pandas
+
+        names = ("risk", "excess")
+        rows = [
+            {
+                **{key: value for key, value in row._asdict().items() if key not in names},
+                **intervals(risk=row.risk, excess=row.excess),
+            }
+            for row in self.settings
+        ]
+        return pandas.DataFrame(rows).rename(columns={"size": "max_samples"})
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the risk of each setting with its interval, a colour for each penalty."""
@@ -116,54 +132,67 @@ class Table(Answer):
 
 @guarded
 def choose_subsample(
-    x: Rows,
-    y: Responses,
-    sizes: Sequence[Annotated[int, Interval(2, 2**20)]],
-    penalties: Sequence[Annotated[float, Interval(-1e12, 1e12)]],
-    members: Annotated[int, Interval(1, 2**53)],
+    X: Handed,
+    y: Handed,
+    max_samples: Sequence[Annotated[int, Interval(2, 2**20)]] | None = None,
+    penalties: Sequence[Annotated[float, Interval(-1e12, 1e12)]] | None = None,
+    n_estimators: Annotated[int, Interval(1, 2**53)] = 100,
     *,
+    fit_intercept: bool = True,
     subsets: Annotated[int, Interval(1, 100)] = 4,
-    seed: Annotated[int, Interval(0, 2**63 - 1)] = 0,
+    random_state: Annotated[int, Interval(0, 2**63 - 1)] = 0,
 ) -> Table:
-    """Predict the risk of a bag of `members` ridge fits for each pair of a size and a penalty, best
-    first.
+    """Predict the squared error of bagged ridge regression for each subsample size and penalty,
+    best first, without fitting a bag.
 
-    Right for independent rows whose coordinates mix many independent ones, as n and p grow
-    together; a few per cent of bias are left at p = 100 (of the order 1 / p). The intervals hold
-    for a new point of the same law, given these data.
+    Right for independent rows with many independent features, as n and p grow together; a few per
+    cent of bias are left at p = 100.
 
     Args:
-        x: n rows of p numbers; used as they are, without an intercept.
-        y: n responses, in any unit.
-        sizes: k, at most n.
-        penalties: λ, for X'X / k of the subsample, in squared units of x.
-        members: M of the bag.
-        subsets: random subsamples of each size whose spectra and fits are averaged.
-        seed: of the random subsamples.
+        X: n rows of p features, a data frame or an array.
+        y: n responses.
+        max_samples: subsample sizes k; six from n / 10 to n if left out.
+        penalties: λ, scikit-learn's `alpha` over k; five about the mean eigenvalue if left out.
+        n_estimators: members of the bag.
+        fit_intercept: whether X and y are centred.
+        subsets: subsamples of each size that are looked at.
+        random_state: of these.
 
-    Raises ValueError for fewer than 30 rows; a constant y; a k above n; a penalty of 0 with k
-    within 5 of p, where the risk diverges, or with fewer than 10 rows outside the subsample; and a
-    penalty at or below minus the smallest eigenvalue of a subsample's Gram matrix.
+    Raises ValueError for fewer than 30 rows, a constant y, a k above n, and a penalty at which the
+    risk diverges. Source: Du, Patil & Kuchibhotla 2023, arXiv 2304.13016; else derived here.
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 40))
+    >>> choose_subsample(X, X[:, 0] + rng.normal(size=200)).to_frame().shape
+    (30, 11)
     """
+    x = table("X", X).values
+    y = column("y", y, rows=len(x))
+    if fit_intercept and len(x):
+        x = x - x.mean(axis=0)
+        y = y - y.mean() if np.ptp(y) else y
+    sizes = _sizes(x) if max_samples is None else max_samples
+    penalties = _penalties(x) if penalties is None else penalties
+    members = n_estimators
     n, dim = x.shape
-    require(n >= _LEAST_POINTS, f"x must have at least {_LEAST_POINTS} rows, got {n}")
+    require(n >= _LEAST_POINTS, f"X must have at least {_LEAST_POINTS} rows, got {n}")
     require(np.ptp(y) > 0, f"y must hold different numbers, got {y[0]} throughout")
-    require(len(sizes) * len(penalties) > 0, "sizes and penalties must not be empty")
-    require(max(sizes) <= n, f"sizes must be at most the {n} rows of x, got {max(sizes)}")
+    require(len(sizes) * len(penalties) > 0, "max_samples and penalties must not be empty")
+    require(max(sizes) <= n, f"max_samples must be at most the {n} rows of X, got {max(sizes)}")
     too_near = [k for k in sizes if 0 in penalties and abs(k - dim) < _NEAR]
     require(
         not too_near,
-        f"sizes must be {_NEAR} off the dimension {dim} at penalty 0 (risk diverges), got "
+        f"max_samples must be {_NEAR} off the dimension {dim} at penalty 0 (risk diverges), got "
         f"{too_near}",
     )
     interpolating = [k for k in sizes if 0 in penalties and k < dim and n - k < _LEAST_LEFT]
     require(
         not interpolating,
-        f"sizes must leave {_LEAST_LEFT} rows out at penalty 0, got {interpolating} of {n}",
+        f"max_samples must leave {_LEAST_LEFT} rows out at penalty 0, got {interpolating} of {n}",
     )
-    require_memory("x", 7 * n**2 + 2 * subsets * n * min(max(sizes), dim))
+    require_memory("X", 7 * n**2 + 2 * subsets * n * min(max(sizes), dim))
     data = _Whole(x, y)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     ranking = []
     for k in sizes:
         parts = [_Part(x, y, np.sort(rng.choice(n, k, replace=False))) for _ in range(subsets)]
@@ -186,6 +215,16 @@ def choose_subsample(
         settings=settings,
         doubts=tuple(Doubt(reason, np.inf, "of each risk") for reason in doubts),
     )
+
+
+def _sizes(x: Rows) -> list[int]:
+    return sorted({max(2, round(share * len(x))) for share in _SHARES})
+
+
+def _penalties(x: Rows) -> list[float]:
+    """About the mean of the eigenvalues of X'X / n that are not zero."""
+    mean = float(np.sum(x**2)) / max(1, len(x) * min(x.shape))
+    return [mean * factor for factor in _FACTORS]
 
 
 def _judge(

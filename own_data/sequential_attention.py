@@ -18,6 +18,7 @@ from theory_on_trial.contract import guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.neighbours import beside, near
+from theory_on_trial.own_data.table import Handed, Table, column, table
 
 _TIE = 1e-8  # margin below which rounding decides
 _ALIKE = 2e-6  # of a column's length, by which a copy may differ
@@ -28,6 +29,8 @@ _FEWEST = 40
 _COMPARED = 1000  # rows, of which it is asked whether they depend on each other
 _FAR = 3.5  # standard errors, which a correlation of independent rows passes once in 2000
 _SHOWN = 8
+_ROUNDS = 10  # by default
+_ONE_ROW = 0.2  # of y's square
 
 
 Vector = Float[np.ndarray, " p"]
@@ -63,6 +66,7 @@ class SelectionAudit(Answer):
 
     Attributes:
         rounds: one for each feature that is chosen.
+        columns: the names of all features.
         standardised: whether columns were centred and brought to one length first, and y centred.
         explained: the share of y's squared length that the chosen features explain.
         by_chance: the median of that share, with its range, for 99 random orders of y, which do not
@@ -79,6 +83,7 @@ class SelectionAudit(Answer):
     unseen: ClassVar[str] = "what other rows of the same law would choose"
 
     rounds: tuple[Round, ...]
+    columns: tuple[str, ...]
     standardised: bool
     explained: float
     by_chance: Estimate
@@ -91,6 +96,11 @@ class SelectionAudit(Answer):
         return tuple(entry.feature for entry in self.rounds)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(self.columns[feature] for feature in self.order)
+
+    @property
     def certified(self) -> bool:
         """Whether coherence alone guarantees a support of this size."""
         return len(self.rounds) <= self.certified_size
@@ -99,13 +109,18 @@ class SelectionAudit(Answer):
         """Return the order, the windows, the margins, where forward selection differs, and what is
         certified.
         """
+        name = self.columns
         other = [
-            f"{r.forward_pick} for {r.feature}" for r in self.rounds if r.forward_pick != r.feature
+            f"{name[r.forward_pick]} for {name[r.feature]}"
+            for r in self.rounds
+            if r.forward_pick != r.feature
         ]
-        windows = [f"{r.feature} in ({r.window[0]:.4g}, {r.window[1]:.4g})" for r in self.rounds]
+        windows = [
+            f"{name[r.feature]} in ({r.window[0]:.4g}, {r.window[1]:.4g})" for r in self.rounds
+        ]
         nearest = min(self.rounds, key=lambda one: one.margin, default=None)
         lines = [
-            f"order: {_listed([str(j) for j in self.order])}, of "
+            f"order: {_listed(list(self.names))}, of "
             f"{'standardised' * self.standardised or 'raw'} "
             f"columns; {self.explained:.4g} of y explained, of y in 99 random orders "
             f"{self.by_chance}",
@@ -116,11 +131,32 @@ class SelectionAudit(Answer):
         ]
         if nearest is not None and nearest.runner_up is not None:
             close = (
-                f"{nearest.feature} before {nearest.runner_up}, by {nearest.margin:.2g} of "
+                f"{name[nearest.feature]} before {name[nearest.runner_up]}, by "
+                f"{nearest.margin:.2g} of "
                 "the correlation"
             )
             lines.insert(1, f"closest decision: {close}")
         return lines
+
+    def to_frame(self) -> Any:
+        """Return a row per round, with the features by their names."""
+        import pandas
+
+        name = self.columns
+        return pandas.DataFrame(
+            [
+                {
+                    "feature": name[r.feature],
+                    "penalty from": r.window[0],
+                    "penalty to": r.window[1],
+                    "runner-up": None if r.runner_up is None else name[r.runner_up],
+                    "margin": r.margin,
+                    "forward selection": name[r.forward_pick],
+                }
+                for r in self.rounds
+            ],
+            index=pandas.RangeIndex(1, len(self.rounds) + 1, name="round"),
+        )
 
     @guarded
     def plot(self, axes: Any = None) -> Any:
@@ -139,10 +175,14 @@ class SelectionAudit(Answer):
             )
             axes.plot(entry.threshold, number, "o", color="#000000", markersize=4)
             surprise = (
-                "" if entry.forward_pick == entry.feature else f" (forward: {entry.forward_pick})"
+                ""
+                if entry.forward_pick == entry.feature
+                else f" (forward: {self.columns[entry.forward_pick]})"
             )
             place = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
-            axes.annotate(f"{entry.feature}{surprise}", (entry.threshold, number), **place)
+            axes.annotate(
+                f"{self.columns[entry.feature]}{surprise}", (entry.threshold, number), **place
+            )
         if self.rounds:
             axes.set_xscale("log")
             axes.set_yticks(range(1, len(self.rounds) + 1))
@@ -153,37 +193,46 @@ class SelectionAudit(Answer):
 
 
 @guarded
-def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) -> SelectionAudit:
-    """Follow k rounds of choosing features one by one by a penalty on the weights of those not yet
-    chosen.
+def selection_audit(
+    X: Handed,
+    y: Handed,
+    n_features_to_select: Rounds | None = None,
+    *,
+    standardise: bool = True,
+) -> SelectionAudit:
+    """Say in which order features are chosen one by one, over which penalties, and where forward
+    selection takes another.
 
-    The order is that of orthogonal matching pursuit (OMP). It depends on the scale of the columns,
-    so `standardise` has no default. The answer is exact for the table, and says nothing about other
-    rows of the same law.
+    The order is that of orthogonal matching pursuit, exact for this table; it says nothing about
+    other rows of the same law.
 
     Args:
-        X: a row per observation, a column per feature.
+        X: a row per observation, a column per feature; a data frame keeps its names.
         y: the response.
-        k: the number of features to choose.
-        standardise: True to centre the columns and y and to scale the columns to length one; False
-            to use all as they are, without an intercept: centre them first, or include a column of
-            ones.
+        n_features_to_select: rounds k; ten, or as many as there are columns or rows, if left out.
+        standardise: True to centre X and y and to bring columns to length one; False to use all as
+            they are, without an intercept.
 
-    The tool stops with a doubt if y is explained before round k, and cannot judge if no column is
-    correlated with y. It doubts ties, duplicates and rows that depend on each other, though it does
-    not always detect overlapping groups. Raises ValueError for fewer rows than k, for k above the
-    rank of X, for numbers that are not finite, and, when standardising, for a column that is
-    constant.
-    Source: `theory.sequential_attention.entry_levels` and `second_entry_level`.
+    Raises TypeError and ValueError in one sentence, for a k above the rank of X too. Source:
+    `theory.sequential_attention.entry_levels`.
+
+    >>> selection_audit([[1.0, 0.1], [2.0, 0.3], [3.0, 0.1]], [1.0, 2.0, 3.1], 1).names
+    ('x1',)
     """
+    read = table("X", X)
+    X = read.values
+    y = column("y", y, rows=len(X))
+    require(min(X.shape) > 0, f"X must have rows and columns, got shape {X.shape}")
+    given = n_features_to_select
+    k = min(_ROUNDS, *X.shape, len(X) - 1 or 1) if given is None else int(given)
     n, p = X.shape
-    require(n >= k, f"k must be at most the {n} rows of X, got {k}")
+    require(n >= k, f"n_features_to_select must be at most the {n} rows of X, got {k}")
     doubts = [] if standardise else _no_intercept(X, y)
     if standardise:
-        X, y = _standardised(X, y)
+        X, y = _standardised(X, y, read.columns)
     logs, cosines = _directions(X)
     lengths = np.exp(logs)
-    copy_of, copies = _copies(X, lengths, cosines)
+    copy_of, copies = _copies(X, lengths, cosines, read.columns)
     doubts += copies
     size = np.linalg.norm(y)
     rounds = list[Round]()
@@ -197,9 +246,11 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
                 )
             break
         rank = (
-            f"k must be at most the rank of X: after round {last} no column is left outside "
-            f"the span, got {k}"
+            f"n_features_to_select must be at most the rank of X: after round {last} no column is "
+            f"left outside the span, got {k}"
         )
+        if given is None and last and not left.offered.any():
+            break
         require(left.offered.any(), rank)
         correlations = left.correlations
         if np.all(np.abs(correlations) <= _SAME * lengths * size):
@@ -212,7 +263,7 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
         rounds.append(r := _round(left, correlations, lengths, copy_of))
         if r.tied:
             reason = (
-                f"round {last + 1}: features {_listed(list(map(str, r.tied)))} tie, and "
+                f"round {last + 1}: features {_listed([read.columns[j] for j in r.tied])} tie, and "
                 "their order is arbitrary"
             )
             doubts.append(Doubt(reason, k - last, "of the picks"))
@@ -227,6 +278,8 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
         )
         doubts.append(Doubt(reason, share, "of y's square"))
     order = [r.feature for r in rounds]
+    if rounds:
+        doubts += _one_row(X[:, order] / lengths[order], y, share, read)
     if share and n >= _FEWEST and _dependent(X[:, order] / lengths[order], y, left.residual):
         reason = (
             "rows are alike in y where they follow each other or are near in these features, "
@@ -239,6 +292,7 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
         doubts.append(Doubt(reason, share, "of y's square"))
     return SelectionAudit(
         rounds=tuple(rounds),
+        columns=read.columns,
         standardised=standardise,
         explained=share,
         by_chance=by_chance,
@@ -336,18 +390,39 @@ def _explained_by_chance(
     return Estimate(float(np.median(shares)), float(shares.min()), float(min(1.0, shares.max())))
 
 
-def _standardised(X: Features, y: Responses) -> tuple[np.ndarray, np.ndarray]:
+def _one_row(
+    chosen: Float[np.ndarray, "n k"], y: Responses, share: float, read: Table
+) -> list[Doubt]:
+    """A doubt where one row, of the largest leverage or the largest y, is what is explained."""
+    basis = np.linalg.qr(np.column_stack([np.ones(len(y)), chosen]))[0]
+    squares = (y - y.mean()) ** 2
+    for row in {int(np.argmax(np.sum(basis**2, axis=1))), int(np.argmax(squares))}:
+        rest = np.arange(len(y)) != row
+        if len(y) < chosen.shape[1] + 4 or not np.ptp(y[rest]):
+            continue
+        affine = np.column_stack([np.ones(rest.sum()), chosen[rest]])
+        left = y[rest] - affine @ np.linalg.lstsq(affine, y[rest])[0]
+        without = 1 - float(left @ left) / float(np.sum((y[rest] - y[rest].mean()) ** 2))
+        if share - without > _ONE_ROW:
+            reason = f"without row {read.row(row)} these features explain {without:.2g} of y"
+            return [Doubt(reason, share - without, "of y's square")]
+    return []
+
+
+def _standardised(
+    X: Features, y: Responses, columns: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray]:
     deviations = X - X.mean(axis=0)
     largest = np.abs(deviations).max(axis=0)
-    constant = np.flatnonzero(largest <= 1e-12 * np.abs(X).max(axis=0)).tolist()
+    constant = [columns[j] for j in np.flatnonzero(largest <= 1e-12 * np.abs(X).max(axis=0))]
     require(
         not constant,
-        f"X must have no constant column when standardising, got constant columns {constant}",
+        f"X must have no constant column when standardising, got {_listed(constant)}: leave it out",
     )
-    columns = deviations / largest
+    unit = deviations / largest
     targets = y - y.mean()
     targets = targets * (np.abs(targets).max() > 1e-12 * np.abs(y).max())
-    return columns / np.linalg.norm(columns, axis=0), targets
+    return unit / np.linalg.norm(unit, axis=0), targets
 
 
 def _no_intercept(X: Features, y: Responses) -> list[Doubt]:
@@ -361,7 +436,7 @@ def _no_intercept(X: Features, y: Responses) -> list[Doubt]:
 
 
 def _copies(
-    X: Features, lengths: Vector, cosines: Cosines
+    X: Features, lengths: Vector, cosines: Cosines, columns: tuple[str, ...]
 ) -> tuple[Int[np.ndarray, " p"], list[Doubt]]:
     """The first column that each one is, up to its sign, a copy of; and doubts of exact copies and
     of near ones.
@@ -375,7 +450,9 @@ def _copies(
             distance = np.linalg.norm(X[:, j] - np.sign(cosines[i, j]) * X[:, i])
             if distance <= _ALIKE * lengths[j]:
                 copy_of[j] = copy_of[i]
-                (exact if distance <= _SAME * lengths[j] else close).append(f"{i} and {j}")
+                (exact if distance <= _SAME * lengths[j] else close).append(
+                    f"{columns[i]} and {columns[j]}"
+                )
                 break
     reasons = (
         (exact, "are duplicates or negatives: only one of them can ever be chosen"),

@@ -199,9 +199,9 @@ def test_the_balance_of_two_factors_is_read_and_doubted():
     ],
 )
 def test_rows_that_do_not_fit_are_doubted(rows, doubt):
-    for said in (tool.cosine_range(rows), tool.stable_neighbours(rows)):
-        assert [one.reason.startswith(doubt) for one in said.doubts] == [True]
-        assert doubt in said.summary()
+    said = tool.cosine_range(rows)
+    assert [one.reason.startswith(doubt) for one in said.doubts] == [True]
+    assert doubt in said.summary()
 
 
 def test_what_no_gauge_moves_is_said():
@@ -215,57 +215,12 @@ def test_what_no_gauge_moves_is_said():
     assert tool.cosine_range(rows).notes == answer.notes[:1]
 
 
-def test_stable_neighbours_remain_in_every_gauge():
-    generator = np.random.default_rng(6)
-    centres = generator.normal(size=(8, 3))
-    rows = np.concatenate(
-        [centres, centres + 0.2 * generator.normal(size=(8, 3))]
-    ) * generator.uniform(1, 2, (16, 1))
-    answer = tool.stable_neighbours(rows, 4.0)
-    assert 0.3 < answer.stable.mean() < 1
-    assert answer.shares[4.0] == answer.stable.mean()
-    assert answer.shares[1.5] >= answer.shares[4.0] >= answer.shares[25.0]
-    changes = np.zeros(16, bool)
-    for gauge in observed.draw_gauges(generator, 3, 4.0, 2000):
-        cosines = observed.cosines(np.linalg.solve(gauge, rows.T).T) - 2 * np.eye(16)
-        changes |= cosines.argmax(axis=1) != answer.neighbour
-    assert not (changes & answer.stable).any()
-    now = observed.cosines(rows) - 2 * np.eye(16)
-    assert np.array_equal(answer.neighbour, now.argmax(axis=1))
-    i = 0
-    j = answer.neighbour[0]
-    low = predicted.any_gauge_range(rows[[i]], rows[[j]], 4.0).low[0]
-    others = [k for k in range(16) if k not in (i, j)]
-    highest = predicted.any_gauge_range(rows[[i] * len(others)], rows[others], 4.0).high.max()
-    assert answer.margin[0] == pytest.approx(low - highest, abs=1e-14)
-
-
-def test_neighbours_closer_than_inner_products_tell_are_told_apart():
-    rows = np.array([[1.0, 0.0], [1.0, 1e-8], [1.0, -1e-10], [0.0, 1.0], [-1.0, 3e-9]])
-    said = tool.stable_neighbours(rows)
-    ranges = tool.cosine_range(rows, condition=1e12)
-    assert said.neighbour.tolist() == [2, 0, 0, 1, 3]
-    for low, (i, j) in zip(ranges.low, ranges.pairs, strict=True):
-        assert low == pytest.approx(
-            predicted.any_gauge_range(rows[[i]], rows[[j]], 1e12).low[0], abs=1e-12
-        )
-
-
 def test_no_array_of_pairs_by_dimensions_is_held():
     rows = np.random.default_rng(8).normal(size=(400, 300))
-    for call, most in ((tool.cosine_range, 50), (tool.stable_neighbours, 10)):
-        tracemalloc.start()
-        call(rows)
-        assert tracemalloc.get_traced_memory()[1] < most * 400 * 400 * 8
-        tracemalloc.stop()
-
-
-def test_nothing_is_computed_from_memory_that_was_never_written(monkeypatch):
-    garbage = 0x7FF0000000000001  # as a float it raises in any arithmetic
-    monkeypatch.setattr(
-        np, "empty", lambda shape, dtype=float: np.full(shape, garbage, np.uint64).view(dtype)
-    )
-    assert tool.stable_neighbours(B).neighbour.shape == (len(B),)
+    tracemalloc.start()
+    tool.cosine_range(rows)
+    assert tracemalloc.get_traced_memory()[1] < 50 * 400 * 400 * 8
+    tracemalloc.stop()
 
 
 def test_answers_are_drawn_and_name_their_rows():
@@ -320,11 +275,9 @@ test_what_cannot_be_answered_is_refused = refused(
             lambda: tool.cosine_range(np.diag([1.0, 1.0, 0.0])),
             "item 2 has no embedding, its cosine is undef",
         ),
-        (lambda: tool.stable_neighbours(np.diag([1.0, 0.0, 1.0])), "item 1 has no embedding"),
         (lambda: tool.cosine_range(B, condition=0.9), "condition must lie in"),
         (lambda: tool.cosine_range([[1.0], [2.0]]), "with one a cosine is 1 or -1 in every gauge"),
         (lambda: tool.cosine_range([[1.0, 2.0]]), "B must have at least two rows, got 1"),
-        (lambda: tool.stable_neighbours(B[:2]), "B must have from 3 to 20000 rows, got 2"),
         (lambda: tool.cosine_range(B, pairs=[[0, 7]]), "pairs must be of rows below 7, got 7"),
         (lambda: tool.cosine_range(B, pairs=[[1, 1]]), "pairs must be of two different rows"),
         (

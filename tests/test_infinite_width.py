@@ -89,29 +89,7 @@ def test_plots_show_movement_and_power_law():
     assert np.diff(np.log(line.get_ydata())) == pytest.approx(
         answer.exponent.value * np.log(2), rel=1e-9, abs=0
     )
-    x, y = tool.regime(*NTK).plot().get_lines()[0].get_data()
-    assert np.diff(np.log(y)) == pytest.approx(-np.diff(np.log(x)) / 2, rel=1e-9, abs=0)
     plt.close("all")
-
-
-@pytest.mark.parametrize(
-    ("exponents", "regime", "broken"),
-    [
-        (predicted.named_scaling("NTK", 3), "kernel regime", ""),
-        (predicted.named_scaling("muP", 3), "feature learning", ""),
-        (predicted.named_scaling("standard"), "kernel regime", ""),
-        (([0, 1], [0, 0], -2), "unstable", "r >= 0"),
-        (([0, 0], [0, 0.5], 0), "unstable", "2 a + c >= 1"),
-        (([0, 0], [0, 0.5], 0.5), "unstable", "2 a + c >= 1"),
-        (([0, 1], [0, -0.25], -0.75), "unstable", "a + b + r >= 1"),
-        (([0, 1], [0, 1], 1), "nothing is learned", ""),
-    ],
-)
-def test_a_regime_follows_from_exponents(exponents, regime, broken):
-    answer = tool.regime(*exponents)
-    assert (answer.regime, answer.stable) == (regime, not broken)
-    assert answer.broken_condition.startswith(broken)
-    assert answer.lines()[0].startswith(regime)
 
 
 NET = observed.shallow_network(rng(), 1, 2, 0, 0.1)
@@ -141,10 +119,6 @@ test_what_cannot_be_answered_is_refused = refused(
         (
             lambda: predicted.feature_exponent([0.5], [0.5], 0),
             "a must have an entry for a hidden layer",
-        ),
-        (
-            lambda: tool.regime([0, 0.5], [0, 0, 0], 0),
-            "b must have one entry for each of the 2 layers",
         ),
         (lambda: tool.width_exponent([128, 256], np.ones((3, 2))), "too short a ladder"),
         (lambda: tool.width_exponent([128, 256, 384], np.ones((3, 3))), "too short a ladder"),

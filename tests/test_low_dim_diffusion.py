@@ -135,11 +135,20 @@ def own(*law):
 
 def test_noise_that_is_given_is_compared_with_the_data():
     x = own(20, 40, (1,) * 4, 0.02)
-    assert tool.subspace_error(x, 4, 0.02).doubts == ()
-    assert tool.subspace_error(x, 4, 0.02).noise == (0.02, 0.02, 0.02)
-    assert "that was given" in tool.subspace_error(x, 4, 0.01).doubts[0].reason
-    without = tool.samples_needed(own(20, 40, (1,) * 4, 0.0), 4, 1e-3)
+    assert tool.subspace_error(x, 4, noise=0.02).doubts == ()
+    assert tool.subspace_error(x, 4, noise=0.02).noise == (0.02, 0.02, 0.02)
+    assert "that was given" in tool.subspace_error(x, 4, noise=0.01).doubts[0].reason
+    without = tool.subspace_error(own(20, 40, (1,) * 4, 0.0), 4, wanted=1e-3)
     assert (without.error.value, without.needed.value) == (0, 5)
+
+
+def test_as_many_directions_as_stand_out_are_taken():
+    for dim in (1, 4, 7):
+        found = tool.subspace_error(own(30, 60, (1,) * dim, 0.05))
+        assert (found.dim, found.chosen) == (dim, True)
+        assert f"dimension {dim} (the singular values that stand out)" in found.summary()
+    noise = np.random.default_rng(0).standard_normal((60, 30))
+    assert "no singular value stands out" in tool.subspace_error(noise).summary()
 
 
 @pytest.mark.parametrize(
@@ -148,12 +157,12 @@ def test_noise_that_is_given_is_compared_with_the_data():
         ((20, 16, (1,) * 4, 0.02), 1, 5, "d = 5 is not visible"),
         ((20, 16, (1,) * 4, 2.0), 1, 4, "d = 4 is not visible"),
         ((10, 40, (1, 1e-18), 1e-14), 1, 2, "d = 2 is not visible"),  # D^2 is 6e-11, not 0
-        ((20, 16, (1,) * 4, 0.02), 2, 4, "samples that are repeated"),
+        ((20, 16, (1,) * 4, 0.02), 2, 4, "rows that are copies"),
     ],
 )
 def test_what_is_not_visible_has_no_number(law, copies, dim, sentence):
     x = np.repeat(own(*law), copies, axis=0)
-    for found in (tool.subspace_error(x, dim), tool.samples_needed(x, dim, 0.1)):
+    for found in (tool.subspace_error(x, dim), tool.subspace_error(x, dim, wanted=0.1)):
         assert (found.answerable, sentence in found.summary(), np.isnan(found.error.value)) == (
             False,
             True,
@@ -185,15 +194,15 @@ test_what_cannot_be_answered_is_refused = refused(
         ),
         (
             lambda: tool.subspace_error(np.ones((5, 9)), 4),
-            r"samples must be at least dim \+ 2 \(the .* got 5 for 4",
+            r"X must have at least n_components \+ 2 rows \(the .* got 5 for 4",
         ),
         (
             lambda: tool.subspace_error(np.ones((9, 4)), 4),
-            "dim must be below the 4 columns of samples, got 4",
+            "n_components must be below the 4 columns of X, got 4",
         ),
-        (lambda: tool.subspace_error(np.zeros((9, 4)), 2), "samples must not all be zero"),
+        (lambda: tool.subspace_error(np.zeros((9, 4)), 2), "X must not be zero throughout"),
         (
-            lambda: tool.samples_needed(TWELVE, 1, 100.0),
+            lambda: tool.subspace_error(TWELVE, 1, wanted=100.0),
             r"wanted must be below 2, which no D\^2 exceeds, got 100",
         ),
     ]
@@ -214,7 +223,7 @@ NODES = dict(zip(("nodes", "node_weights"), observed.cubature(3), strict=True))
 GIVEN = {"points": X, "bases": BASES, "weights": WEIGHTS, **NODES}
 SMALL = {"draws": 3, "ambient": 5, "dim": 3, "samples": 2}
 FEW = Case(
-    {"samples": np.random.default_rng(0).normal(0, 2 * [1] + 7 * [0.05], (12, 9))},
+    {"X": np.random.default_rng(0).normal(0, 2 * [1] + 7 * [0.05], (12, 9))},
     infinite="no verdict",
 )
 SEARCH = {"points": TWELVE, "start": (30.0, -30.0), "order": 8, "point_weights": None}
@@ -241,7 +250,7 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
             ("noisy_errors", "steadied_errors"), Case({"draws": 3, "spectrum": [1.0, 2.0]})
         ),
         "inverse_traces": Case({"draws": 3}),
-        **dict.fromkeys(("subspace_error", "samples_needed"), FEW),
+        "subspace_error": FEW,
     },
     {"Rule": "a type"},
     examples=4,

@@ -262,7 +262,7 @@ def test_the_predicted_risk_is_within_two_per_cent_of_the_refitted_one(kind):
 
 def test_all_points_are_ridge_and_its_cross_validation():
     x, y, _ = regression(np.random.default_rng(1), 80, 20)
-    setting = tool.choose_subsample(x, y, [80], [0.3], 7).settings[0]
+    setting = tool.choose_subsample(x, y, [80], [0.3], 7, fit_intercept=False).settings[0]
     hat = x @ np.linalg.solve(x.T @ x / 80 + 0.3 * np.eye(20), x.T / 80)
     value = np.mean((y - hat @ y) ** 2) / (1 - np.trace(hat) / 80) ** 2
     assert setting.equivalent_penalty == pytest.approx(0.3, rel=1e-6, abs=0)
@@ -280,7 +280,9 @@ def test_where_each_member_has_all_points_a_bag_is_one_fit(penalty):
     inverse = np.linalg.inv(x @ x.T / 60 + penalty * np.eye(60))
     risk = np.mean((inverse @ y) ** 2) / (np.trace(inverse) / 60) ** 2
     for members in (1, 5):
-        setting = tool.choose_subsample(x, y, [60], [penalty], members).settings[0]
+        setting = tool.choose_subsample(
+            x, y, [60], [penalty], members, fit_intercept=False
+        ).settings[0]
         assert (setting.risk.value, setting.gcv_naive, setting.risk_full) == pytest.approx(
             (risk,) * 3, rel=1e-9, abs=0
         )
@@ -290,14 +292,18 @@ def test_penalties_below_zero_are_matched_on_their_branch():
     x, y, _ = regression(np.random.default_rng(2), 120, 40)
     for k, penalty, sign in ((90, -0.01, -1), (20, -0.01, 1), (90, 0.0, 0)):
         assert (
-            np.sign(tool.choose_subsample(x, y, [k], [penalty], 3).settings[0].equivalent_penalty)
+            np.sign(
+                tool.choose_subsample(x, y, [k], [penalty], 3, fit_intercept=False)
+                .settings[0]
+                .equivalent_penalty
+            )
             == sign
         )
 
 
 def test_settings_are_compared_on_the_same_points():
     x, y, _ = regression(np.random.default_rng(3), 200)
-    table = tool.choose_subsample(x, y, [60, 120], [0.2, 2.0], 10)
+    table = tool.choose_subsample(x, y, [60, 120], [0.2, 2.0], 10, fit_intercept=False)
     best, *others = table.settings
     assert best.excess == (0, 0, 0)
     for one in others:
@@ -310,14 +316,15 @@ def test_settings_are_compared_on_the_same_points():
 def test_a_mean_of_y_is_no_group_of_rows():
     for seed in range(20):
         x, y, _ = regression(np.random.default_rng(seed), 100, 30)
-        (doubt,) = tool.choose_subsample(x, y + 9, [80], [0.5], 5).doubts
+        (doubt,) = tool.choose_subsample(x, y + 9, [80], [0.5], 5, fit_intercept=False).doubts
         assert "an intercept would lower the error" in doubt.reason
 
 
 def choose(**given):
     x, y, _ = regression(np.random.default_rng(5), 200)
     return tool.choose_subsample(
-        **({"x": x, "y": y, "sizes": [60], "penalties": [0.2], "members": 5} | given)
+        **({"X": x, "y": y, "max_samples": [60], "penalties": [0.2], "n_estimators": 5} | given),
+        fit_intercept=False,
     )
 
 
@@ -354,28 +361,31 @@ test_what_cannot_be_answered_is_refused = refused(
             lambda: observed.data_set(jax.random.key(0), np.ones(2), 6, 7, 2),
             "subsample must be at most the 6 points",
         ),
-        (lambda: choose(sizes=[201]), "sizes must be at most the 200 rows of x, got 201"),
         (
-            lambda: choose(sizes=[98], penalties=[0.0]),
-            r"sizes must be 5 off the dimension 100 .* \(risk diverges\)",
+            lambda: choose(max_samples=[201]),
+            "max_samples must be at most the 200 rows of X, got 201",
+        ),
+        (
+            lambda: choose(max_samples=[98], penalties=[0.0]),
+            r"max_samples must be 5 off the dimension 100 .* \(risk diverges\)",
         ),
         (
             lambda: choose(penalties=[-0.9]),
             "penalties must exceed minus the least eigenvalue of each subsample's Gram",
         ),
-        (lambda: choose(x=np.eye(20), y=np.arange(20.0)), "x must have at least 30 rows, got 20"),
+        (lambda: choose(X=np.eye(20), y=np.arange(20.0)), "X must have at least 30 rows, got 20"),
         (lambda: choose(y=np.ones(200)), "y must hold different numbers, got 1.0 throughout"),
-        (lambda: choose(sizes=[]), "sizes and penalties must not be empty"),
-        (lambda: choose(members=0), "members must be at least 1"),
+        (lambda: choose(max_samples=[]), "max_samples and penalties must not be empty"),
+        (lambda: choose(n_estimators=0), "n_estimators must be at least 1"),
         (
-            lambda: choose(x=WIDE, y=WIDE[:, 0], sizes=[35], penalties=[0.0]),
+            lambda: choose(X=WIDE, y=WIDE[:, 0], max_samples=[35], penalties=[0.0]),
             r"leave 10 rows out at .* \[35\] of 40",
         ),
     ]
 )
 
 GIVEN = {"population": LAW}
-DATA = dict(zip(("x", "y"), regression(np.random.default_rng(7), 60, 10)[:2], strict=True))
+DATA = dict(zip(("X", "y"), regression(np.random.default_rng(7), 60, 10)[:2], strict=True))
 ARGUMENTS = (jax.random.key(0), np.ones(4), np.ones(4), 0.2, 0.3)
 FORM = {
     "form": Later(
@@ -412,7 +422,7 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
             ROWS | {"variances": np.ones(4), "blocks": np.ones((1, 4)), "penalty": 0.5}
         ),
         "choose_subsample": Case(
-            {**DATA, "sizes": [30], "penalties": [0.5]}, infinite="the size of some doubts"
+            {**DATA, "max_samples": [30], "penalties": [0.5]}, infinite="the size of some doubts"
         ),
     },
     examples=3,  # each shape is a program
@@ -425,6 +435,8 @@ def test_beside_tiny_inputs_a_penalty_is_its_own_equivalent_and_predictions_are_
     rng = np.random.default_rng(0)
     x = rng.standard_normal((n, dim))
     y = rng.standard_normal(n)
-    for setting in tool.choose_subsample(1e-20 * x, y, [30], [0.5], members=4).settings:
+    for setting in tool.choose_subsample(
+        1e-20 * x, y, [30], [0.5], n_estimators=4, fit_intercept=False
+    ).settings:
         assert setting.equivalent_penalty == pytest.approx(0.5)
         assert setting.risk_full == pytest.approx(np.mean(y**2))

@@ -195,9 +195,9 @@ def test_tables_that_do_not_fit_are_doubted():
     assert "mean" not in doubts(np.column_stack([X, np.ones(30)]), y + 100, 2)[1]
     twins = np.column_stack([X, -X[:, 2], X[:, 2]])
     audit, text = doubts(twins, X[:, 2] + 0.01 * y, 3)
-    assert "columns 2 and 6, 2 and 7 are duplicates or negatives" in text
+    assert "columns x3 and x7, x3 and x8 are duplicates or negatives" in text
     assert (
-        "round 1: features 2, 6, 7 tie, and their order is arbitrary; off up to 3 of the picks"
+        "round 1: features x3, x7, x8 tie, and their order is arbitrary; off up to 3 of the picks"
         in text
     )
     assert audit.rounds[0].tied == (2, 6, 7)
@@ -234,12 +234,12 @@ def test_a_y_that_nothing_explains_cannot_be_judged(arguments):
 def test_an_answer_is_short_goes_through_json_and_is_drawn():
     audit = tool.selection_audit(THREE, [4, 1, 0.8], 3, standardise=False)
     assert [one["feature"] for one in check_readable(audit)["rounds"]] == [0, 2, 1]
-    assert "forward selection would take: 1 for 2" in audit.summary()
-    assert "closest decision: 0 before 1, by 0.05 of the correlation" in audit.summary()
+    assert "forward selection would take: x2 for x3" in audit.summary()
+    assert "closest decision: x1 before x2, by 0.05 of the correlation" in audit.summary()
     axes = audit.plot(plt.subplots()[1])
     bars = [line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 2]
     assert [bar[1] for bar in bars] == pytest.approx([4, 0.8, 0.6], rel=1e-12, abs=0)
-    assert [text.get_text() for text in axes.texts] == ["0", "2 (forward: 1)", "1"]
+    assert [text.get_text() for text in axes.texts] == ["x1", "x3 (forward: x2)", "x2"]
     plt.close(axes.figure)
 
 
@@ -313,7 +313,7 @@ test_what_cannot_be_answered_is_refused = refused(
         ),
         (
             lambda: tool.selection_audit(X[:3], y[:3], 4, standardise=False),
-            "k must be at most the 3 rows of X, got 4",
+            "n_features_to_select must be at most the 3 rows of X, got 4",
         ),
         (
             lambda: tool.selection_audit(X[:, [0, 1, 0]], y, 3, standardise=False),
@@ -321,14 +321,16 @@ test_what_cannot_be_answered_is_refused = refused(
         ),
         (
             lambda: tool.selection_audit(np.insert(X, 6, 1, axis=1), y, 2, standardise=True),
-            r"constant columns \[6\]",
+            "got x7: leave it out",
         ),
         (
             lambda: tool.selection_audit(X, y[:-1], 2, standardise=True),
-            "y must have one entry for each of the 30 n",
+            "y must have a row for each of the 30 rows, got 29",
         ),
-        (lambda: tool.selection_audit(X, y, 0, standardise=True), "k must be at least 1"),
-        (lambda: tool.selection_audit(X, y, 2), "standardise"),
+        (
+            lambda: tool.selection_audit(X, y, 0, standardise=True),
+            "n_features_to_select must be at least 1",
+        ),
     ]
 )
 
@@ -343,6 +345,7 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "softmax_descent": Case({"steps": 20}),
         "softmax_agreement": Case({"n": 12, "p": 3, "steps": (2, 5)}),
         "coded_picks": Case({"n": 12, "p": 3, "picks": (2, 5)}),
+        "selection_audit": Case(DATA),
         "refitted": Case({"X": DATA["X"][None], "y": DATA["y"][None]}),
     },
     examples=4,

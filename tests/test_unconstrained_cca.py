@@ -88,7 +88,7 @@ def test_the_sample_gap_is_that_of_the_covariances():
     A, B = observed.pencil_of_views(S[:3, :3], S[3:, 3:], S[:3, 3:])
     loss = observed.ey_loss(A, B, np.vstack([np.eye(3)] * 2))
     least = predicted.least_loss(predicted.generalised_eigenvalues(A, B), 3)
-    found = tool.ey_certificate(*Z)
+    found = tool.ey_certificate(*Z, held_out=True)
     assert found.squared_correlations == pytest.approx(-least)
     assert loss - least == pytest.approx(
         predicted.loss_by_distance(A, B, np.vstack([np.eye(3)] * 2)) - least
@@ -97,7 +97,9 @@ def test_the_sample_gap_is_that_of_the_covariances():
 
 
 def test_what_is_missing_or_out_of_scale_is_named_whatever_the_rotation():
-    answer = tool.ey_certificate(*views(np.random.default_rng(4), 2000, BEST * [1.0, 0.1, 1.5]))
+    answer = tool.ey_certificate(
+        *views(np.random.default_rng(4), 2000, BEST * [1.0, 0.1, 1.5]), held_out=True
+    )
     assert (answer.related, answer.missing_components, answer.scaled) == (3, (1,), (2,))
     assert "missing: 1; mis-scaled: 2" in str(answer)
     assert "last layer" in answer.to_do()
@@ -106,7 +108,7 @@ def test_what_is_missing_or_out_of_scale_is_named_whatever_the_rotation():
 
 def test_a_batch_size_is_judged_on_normal_embeddings_and_doubted_on_others():
     rng = np.random.default_rng(5)
-    answer = tool.ey_certificate(*views(rng, 4000, BEST), batch_size=8)
+    answer = tool.ey_certificate(*views(rng, 4000, BEST), batch_size=8, held_out=True)
     assert answer.doubts == ()
     assert answer.batch.shrinkage == pytest.approx(
         predicted.shrunk_strengths(RHO, 8) / RHO, abs=0.05
@@ -114,22 +116,30 @@ def test_a_batch_size_is_judged_on_normal_embeddings_and_doubted_on_others():
     assert answer.batch.smallest == predicted.batch_that_keeps(answer.correlations)
     assert answer.batch.bias.low <= answer.batch.normal_bias <= answer.batch.bias.high
     heavy = tool.ey_certificate(
-        *views(rng, 4000, BEST, lambda size: rng.exponential(size=size) - 1), batch_size=8
+        *views(rng, 4000, BEST, lambda size: rng.exponential(size=size) - 1),
+        batch_size=8,
+        held_out=True,
     )
     assert "times that of normal embeddings" in str(heavy)
-    few = tool.ey_certificate(*views(rng, 100, BEST), batch_size=8)
+    few = tool.ey_certificate(*views(rng, 100, BEST), batch_size=8, held_out=True)
     assert "fewer than 20 batches" in str(few)
 
 
 def test_unrelated_views_and_heavy_tails_are_doubted():
     rng = np.random.default_rng(6)
-    noise = tool.ey_certificate(rng.normal(size=(200, 3)), rng.normal(size=(200, 3)), batch_size=8)
+    noise = tool.ey_certificate(
+        rng.normal(size=(200, 3)), rng.normal(size=(200, 3)), batch_size=8, held_out=True
+    )
     assert (noise.related, noise.batch.smallest) == (0, None)
     assert "no component is beyond what unrelated views show" in str(noise)
-    wild = tool.ey_certificate(*views(rng, 200, BEST, lambda size: rng.standard_t(1, size=size)))
+    wild = tool.ey_certificate(
+        *views(rng, 200, BEST, lambda size: rng.standard_t(1, size=size)), held_out=True
+    )
     assert "tails too heavy" in str(wild)
     few = rng.standard_normal((2, 75, 3))
-    assert "300 rows are copies of others" in str(tool.ey_certificate(*np.tile(few, (1, 4, 1))))
+    assert "300 rows are copies of others" in str(
+        tool.ey_certificate(*np.tile(few, (1, 4, 1)), held_out=True)
+    )
 
 
 def test_batches_of_named_groups_are_drawn_from_whole_ones():
@@ -146,7 +156,7 @@ def test_batches_of_named_groups_are_drawn_from_whole_ones():
     hits = 0
     for seed in range(20):
         Z, of_row = draw(np.random.default_rng(seed), 200)
-        answer = tool.ey_certificate(*Z, 30, groups=of_row)
+        answer = tool.ey_certificate(*Z, 30, groups=of_row, held_out=True)
         hits += answer.batch.bias.low <= truth <= answer.batch.bias.high
         assert answer.related == 0
     assert hits >= 17
@@ -155,14 +165,32 @@ def test_batches_of_named_groups_are_drawn_from_whole_ones():
 def test_many_rows_cost_one_covariance_and_little_more():
     rng = np.random.default_rng(0)
     Z1, Z2 = rng.standard_normal((2, 20_000, 64))
-    answer = tool.ey_certificate(Z1, Z1 + Z2)
+    answer = tool.ey_certificate(Z1, Z1 + Z2, held_out=True)
     assert answer.related == 64
     assert answer.correlations == pytest.approx(np.full(64, 0.5**0.5), abs=0.06)
     assert answer.doubts == ()
 
 
 def asked(change, **given):
-    return lambda: tool.ey_certificate(*change(*views(np.random.default_rng(7), 60, BEST)), **given)
+    return lambda: tool.ey_certificate(
+        *change(*views(np.random.default_rng(7), 60, BEST)), **given, held_out=True
+    )
+
+
+def test_on_rows_that_were_fitted_there_is_no_answer():
+    """CCA of pure noise seems related on its own rows; on fresh ones it is not."""
+    rng = np.random.default_rng(0)
+    X, Y, fresh_x, fresh_y = rng.normal(size=(4, 200, 20))
+    qx, rx = np.linalg.qr(X)
+    qy, ry = np.linalg.qr(Y)
+    left, _, right = np.linalg.svd(qx.T @ qy)
+    a, b = np.linalg.solve(rx, left[:, :5]), np.linalg.solve(ry, right.T[:, :5])
+    fitted = tool.ey_certificate(X @ a, Y @ b, held_out=False)
+    assert not fitted.answerable
+    assert "embed rows that were held out" in fitted.summary()
+    assert tool.ey_certificate(fresh_x @ a, fresh_y @ b, held_out=True).related == 0
+    with pytest.raises(ValueError, match="held_out must be True where"):
+        tool.ey_certificate(X, Y)
 
 
 THREE = np.diag([2.0, 1.0, -1.0])
@@ -193,10 +221,10 @@ test_what_cannot_be_answered_is_refused = refused(
             asked(lambda x, z: (x * [1, 1, 0], z)),
             "Z1 must have a covariance of full rank, .* rank 2 of 3",
         ),
-        (asked(lambda x, z: (x, z[:-1])), "Z2 must have one entry for each of the 60 rows, got 59"),
+        (asked(lambda x, z: (x, z[:-1])), "Z2 must have a row for each of the 60 rows, got 59"),
         (
             asked(lambda x, z: (x, z), groups=range(59)),
-            "groups must have a label for each of the 60 rows, got 59",
+            "groups must have a row for each of the 60 rows, got 59",
         ),
         (
             asked(lambda x, z: (x, z), groups=np.arange(60) // 2),
@@ -204,7 +232,7 @@ test_what_cannot_be_answered_is_refused = refused(
         ),
         (
             asked(lambda x, z: (x, z), groups=[None] * 60),
-            "groups must have a label for every sample, got a missing",
+            "groups must have a label for every sample, got 60 missing",
         ),
     ]
 )
@@ -231,7 +259,8 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "batch_penalties": Case({"batch": 4, "n_batches": 3}),
         "minimise_expected": Case({"correlations": RHO, "n_columns": 2, "starts": 2}),
         "ey_certificate": Case(
-            dict(zip(("Z1", "Z2"), views(np.random.default_rng(8), 60, BEST), strict=True)),
+            dict(zip(("Z1", "Z2"), views(np.random.default_rng(8), 60, BEST), strict=True))
+            | {"groups": None, "held_out": True},
             infinite="the size of a doubt that nothing bounds",
         ),
     },

@@ -1,9 +1,9 @@
 """What do the tools say of data that nobody prepared?
 
-A paper's data sets stand in `tests/audit/<paper>.py`, or still in `tests/<paper>/own_data_sets.py`,
-as a list `SETS` of `DataSet`: some that the assumptions of a tool fit and some that they do not,
-each with a truth by another route than the tool's own. An answer is right, or doubted (wrong by no more than a doubt that it states),
-or none (a refusal, or not answerable), or wrong. Where the assumptions fit, the share of right
+A paper's data sets stand in `tests/<paper>/own_data_sets.py`, as a list `SETS` of `DataSet`: some
+that the assumptions of a tool fit and some that they do not, each with a truth by another route than
+the tool's own. An answer is right, or doubted (wrong by no more than a doubt that it states), or
+none (a refusal, or not answerable), or wrong. Where the assumptions fit, the share of right
 answers is held against the level that the tool promises; where they do not, none may be wrong.
 `pytest tests/test_tools.py -m audit` asks them, many times.
 """
@@ -137,7 +137,7 @@ def complaint(row: dict[str, Any]) -> str:
 def papers() -> dict[str, str]:
     """Return the papers that have data sets, and the module of each."""
     tests = Path(__file__).parent
-    found = {path.stem: f"tests.audit.{path.stem}" for path in tests.glob("audit/*.py")}
-    for path in tests.glob("*/own_data_sets.py"):
-        found[path.parent.name] = f"tests.{path.parent.name}.own_data_sets"
-    return dict(sorted(found.items()))
+    return {
+        path.parent.name: f"tests.{path.parent.name}.own_data_sets"
+        for path in sorted(tests.glob("*/own_data_sets.py"))
+    }

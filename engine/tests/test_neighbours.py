@@ -6,7 +6,7 @@ from scipy.signal import lfilter
 from scipy.stats import binom, binomtest
 
 from theory_on_trial.laws import exact_ends
-from theory_on_trial.own_data.copies import copied_rows
+from theory_on_trial.own_data.copies import copied_rows, without_copies
 from theory_on_trial.own_data.jackknife import covariances, stratified_groups
 from theory_on_trial.own_data.neighbours import beside, near
 
@@ -71,3 +71,15 @@ def test_few_values_that_meet_by_chance_are_no_copies(seed):
     assert copied_rows(classes, rng.integers(0, 2, (300, 4))) == 0
     assert copied_rows(classes, 1 - classes) == 0
     assert copied_rows(classes, np.eye(3)[classes[:, 0]]) == 0
+
+
+def test_rows_of_few_values_are_no_copies_and_a_repeated_table_is():
+    rng = np.random.default_rng(1)
+    for values, columns in ((2, 6), (5, 8), (10, 8)):
+        rows = rng.integers(values, size=(900, columns)).astype(float)
+        assert without_copies(rows).tolist() == list(range(900))
+        twice = rng.permutation(np.repeat(rows, 2, axis=0))
+        kept = twice[without_copies(twice)]
+        assert sorted(map(tuple, kept)) == sorted(map(tuple, rows))
+    rows = rng.standard_normal((300, 4))
+    assert len(without_copies(np.vstack([rows, rows[:40]]))) == 300

@@ -115,10 +115,16 @@ def test_every_missing_file_and_section_is_named(toy):
     sentences = steps.page(toy)
     assert "the page has no line '<!-- errata -->'" in sentences
     assert "the page has no line '## Errata'" in sentences
-    assert "the page has no example that imports from own_data.toy" in sentences
+    assert not any("own data" in sentence or "own_data" in sentence for sentence in sentences)
     assert not any(
         "## Notation" in sentence or "<!-- claims -->" in sentence for sentence in sentences
     )
+    tool = toy.folder / "own_data" / "toy.py"
+    tool.parent.mkdir()
+    tool.touch()
+    sentences = steps.page(toy)
+    assert "the page has no line '## On your own data'" in sentences
+    assert "the page has no example that imports from own_data.toy" in sentences
 
 
 def test_claims_as_expected_leave_nothing_to_say(toy):

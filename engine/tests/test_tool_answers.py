@@ -12,31 +12,131 @@ from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.arrays import numbers, require_memory
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.features import labelled_samples
-from theory_on_trial.own_data.table import features
+from theory_on_trial.own_data.table import class_numbers, column, indicators, table
 from theory_on_trial.testing.suite import check_readable
 
 
-@pytest.mark.parametrize("table", [[[1, 2.5], [3, 4]], np.array([[1, 2.5], [3, 4]], dtype=object)])
-def test_features_of_arrays_are_numbered(table):
-    found = features("X", table)
+@pytest.mark.parametrize("given", [[[1, 2.5], [3, 4]], np.array([[1, 2.5], [3, 4]], dtype=object)])
+def test_columns_of_arrays_are_numbered(given):
+    found = table("X", given)
     assert found.columns == ("x1", "x2")
+    assert found.rows is None
     assert found.values.dtype == np.float64
     assert found.values.tolist() == [[1, 2.5], [3, 4]]
 
 
-def test_features_of_a_frame_keep_their_names_and_their_types():
-    frame = pd.DataFrame({"age": pd.Series([1, 2], dtype="Int64"), "dose": [0.5, 1.0], 3: [1, 0]})
-    found = features("X", frame)
-    assert found.columns == ("age", "dose", "3")
-    assert found.values.tolist() == [[1, 0.5, 1], [2, 1, 0]]
-    assert features("X", frame[[]]).values.shape == (2, 0)
+def test_a_frame_keeps_its_names():
+    frame = pd.DataFrame(
+        {
+            "age": pd.array([1, 2], dtype="Int64"),
+            "dose": [0.5, 1.0],
+            3: [1, 0],
+            "ill": [True, False],
+        },
+        index=["ann", "bob"],
+    )
+    found = table("X", frame)
+    assert found.columns == ("age", "dose", "3", "ill")
+    assert found.rows == ("ann", "bob")
+    assert (found.row(1), table("X", frame.reset_index(drop=True)).row(1)) == ("bob", "1")
+    assert found.values.tolist() == [[1, 0.5, 1, 1], [2, 1, 0, 0]]
+    assert table("X", frame[[]]).values.shape == (2, 0)
+
+
+class Tensor:
+    """A tensor of torch, as far as it is asked; its kind of number NumPy has not got."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def detach(self):
+        return self
+
+    def cpu(self):
+        return self
+
+    def numpy(self):
+        raise TypeError("Got unsupported ScalarType BFloat16")
+
+    def float(self):
+        return type("Plain", (Tensor,), {"numpy": lambda self: np.float32(self.values)})(
+            self.values
+        )
+
+
+def test_arrays_of_other_libraries_are_read():
+    jnp = pytest.importorskip("jax.numpy")
+    for made in (jnp.asarray, lambda x: jnp.asarray(x, jnp.bfloat16), Tensor):
+        assert table("X", made([[1.0, 2.0]])).values.tolist() == [[1, 2]]
+        assert column("y", made([[1.0], [2.0]])).tolist() == [1, 2]
+
+
+def test_one_column_is_a_vector():
+    for given in ([1, 2], [[1], [2]], pd.Series([1, 2]), pd.DataFrame({"y": [True, 2]})):
+        assert column("y", given).tolist() == [1, 2]
+    with pytest.raises(ValueError, match="y must be one number per sample, got 2 columns"):
+        column("y", pd.DataFrame({"a": [1], "b": [2]}))
+    with pytest.raises(ValueError, match="y must have a row for each of the 3 rows, got 2"):
+        column("y", [1, 2], rows=3)
+
+
+@pytest.mark.parametrize(
+    ("given", "classes"),
+    [
+        ([0.0, 1.0, 0.0], (0, 1)),
+        ([[1], [0], [1]], (0, 1)),
+        (["b", "a", "b"], ("a", "b")),
+        (pd.Series(["b", "a", "b"], dtype="category").cat.add_categories("c"), ("a", "b")),
+        (pd.array([True, False, True], dtype="boolean"), (False, True)),
+        (np.array([2, 1, 2], dtype=object), (1, 2)),
+    ],
+)
+def test_labels_are_numbered_in_their_order(given, classes):
+    numbers, found = class_numbers("y", given)
+    assert found == classes
+    assert [found[k] for k in numbers] == np.ravel(np.asarray(given)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "sentence"),
+    [
+        ([0.5, 1.0], TypeError, "y must hold labels .*, got numbers that are not whole"),
+        (["a", None], ValueError, "got 1 missing, the first in row 1"),
+        (pd.Series([1, None], dtype="Int64"), ValueError, "got 1 missing, the first in row 1"),
+        (np.array([1, "a"], dtype=object), TypeError, "labels of one kind"),
+        (np.ones((2, 2)), ValueError, r"one label per sample, got shape \(2, 2\)"),
+    ],
+)
+def test_what_is_no_label_gets_one_sentence(given, error, sentence):
+    with pytest.raises(error, match=sentence):
+        class_numbers("y", given)
+
+
+@pytest.mark.parametrize(
+    ("given", "names", "values"),
+    [
+        (["a", "b", "a"], ("a", "b"), [[1, 0], [0, 1], [1, 0]]),
+        ([True, False, True], ("True",), [[1], [0], [1]]),
+        (pd.Series([True, False, True], name="old"), ("old",), [[1], [0], [1]]),
+        (pd.Series(["f", "m", "f"], name="sex"), ("sex=f", "sex=m"), [[1, 0], [0, 1], [1, 0]]),
+        (np.array([[1.0, 0], [0, 1], [1, 1]]), ("0", "1"), [[1, 0], [0, 1], [1, 1]]),
+        (
+            pd.DataFrame({"old": [True, False, False], "sex": pd.Categorical(["f", "m", "f"])}),
+            ("old", "sex=f", "sex=m"),
+            [[1, 1, 0], [0, 0, 1], [0, 1, 0]],
+        ),
+    ],
+)
+def test_groups_become_columns(given, names, values):
+    found = indicators("groups", given, rows=3)
+    assert found.columns == names
+    assert found.values.tolist() == values
 
 
 REFUSED = {
     "text": (["a", "b"], TypeError, "text", "get_dummies"),
     "categories": (pd.Categorical(["a", "b"]), TypeError, "categories", "get_dummies"),
     "numbers as categories": (pd.Categorical([1, 2]), TypeError, "categories", "get_dummies"),
-    "booleans": ([True, False], TypeError, "booleans", "0 and 1"),
     "time": (pd.to_datetime(["2020-01-01", "2021-01-01"]), TypeError, "time stamps", "days"),
     "durations": (pd.to_timedelta([1, 2], unit="D"), TypeError, "durations", "days"),
     "complex": ([1j, 2], TypeError, "complex numbers", "real and imaginary"),
@@ -47,21 +147,35 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("column", "error", "what", "remedy"), REFUSED.values(), ids=list(REFUSED))
-def test_what_is_no_number_is_refused_by_column_and_remedy(column, error, what, remedy):
+@pytest.mark.parametrize(
+    ("entries", "error", "what", "remedy"), REFUSED.values(), ids=list(REFUSED)
+)
+def test_what_is_no_number_is_refused_by_column_and_remedy(entries, error, what, remedy):
     with pytest.raises(error, match=f"X must .*{what}.* column 'odd'.*{re.escape(remedy)}"):
-        features("X", pd.DataFrame({"fine": [1, 2], "odd": column}))
+        table("X", pd.DataFrame({"fine": [1, 2], "odd": entries}))
+
+
+def test_columns_of_one_name_get_one_sentence():
+    with pytest.raises(ValueError, match=r"X must be a table that can be read: .*unique column"):
+        table("X", pd.DataFrame([[1, 2]], columns=["a", "a"]))
+
+
+@pytest.mark.parametrize("factor", [1e-60, 1e60])
+def test_numbers_whose_squares_get_lost_are_refused(factor):
+    with pytest.raises(ValueError, match="X must be zero or have a largest entry from"):
+        table("X", factor * np.ones((2, 2)))
+    assert table("X", factor * np.ones((2, 2)), scaled=False).values[0, 0] == factor
 
 
 @pytest.mark.parametrize(
-    "table", [[[1, "a"], [2, "b"]], [[1, None], [2, 3]], [[1, 1j], [2, 3]], [[1, np.inf], [2, 3]]]
+    "given", [[[1, "a"], [2, "b"]], [[1, None], [2, 3]], [[1, 1j], [2, 3]], [[1, np.inf], [2, 3]]]
 )
-def test_arrays_are_refused_as_frames_are(table):
+def test_arrays_are_refused_as_frames_are(given):
     with pytest.raises((TypeError, ValueError), match=r"column 'x[12]'"):
-        features("X", table)
+        table("X", given)
 
 
-@pytest.mark.parametrize("read", [features, numbers, lambda _, X: labelled_samples(X, [0, 1, 0])])
+@pytest.mark.parametrize("read", [table, numbers, lambda _, X: labelled_samples(X, [0, 1, 0])])
 def test_what_numpy_would_misread_is_refused(read):
     for odd in (
         np.ma.masked_greater(np.arange(6.0).reshape(3, 2), 3),
@@ -91,7 +205,7 @@ def test_more_numbers_than_memory_holds_are_refused_before_they_are_tried():
 @pytest.mark.parametrize("shape", [(3,), (2, 2, 2), ()])
 def test_a_table_has_rows_and_columns(shape):
     with pytest.raises(ValueError, match=f"X must be a table.*got shape {re.escape(str(shape))}"):
-        features("X", np.zeros(shape))
+        table("X", np.zeros(shape))
 
 
 class Part(NamedTuple):
@@ -164,7 +278,9 @@ def test_what_cannot_be_judged_has_no_headline():
     found = Found(missing="a < b is not known")
     assert not found.answerable
     assert found.summary() == "cannot judge: a < b is not known"
+    assert "<th style='text-align:left'>cannot judge</th>" in found._repr_html_()
     assert "a &lt; b" in found._repr_html_()
+    assert "<td>inf</td>" in Found()._repr_html_()  # of the frame
     assert Found().answerable
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from theory_on_trial.own_data.answer import Answer, axes_for
-from theory_on_trial.own_data.estimate import Estimate
+from theory_on_trial.own_data.estimate import Estimate, intervals
 
 
 class Risks(NamedTuple):
@@ -102,6 +102,13 @@ class LabelsSaved(Answer):
             if self.break_even.low > 2
             else "use the raw input"
         )
+
+    def to_frame(self) -> Any:
+        """Return a row for each number of labels: the risks, and the labels saved."""
+        import pandas
+
+        rows = [{**row._asdict(), **intervals(saved=row.saved)} for row in self.table]
+        return pandas.DataFrame(rows).set_index("n_labels")
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the risks against the number of labels."""

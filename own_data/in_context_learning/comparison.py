@@ -52,44 +52,29 @@ def which_algorithm(
     alike: Fraction = 0.01,
     confidence: Fraction = 0.95,
 ) -> Resemblance:
-    """Compare an in-context predictor with textbook algorithms, on a user's prompts and on the same
-    ones scaled.
+    """Say which textbook algorithm an in-context learner runs: compare its answers with theirs, on
+    prompts and on the same ones scaled.
 
-    The learner and each algorithm answer the query x_{k+1} from the first k examples, for each k in
-    `prefixes`. Parameters (λ, steps, widths: one for all k) are those that come nearest. An
-    algorithm *matches* if its answers are proved, at the confidence asked for, to differ by at most
-    `alike` of the learner's mean square; if that is excluded for all algorithms, the learner
-    matches none; else the prompts are too few to say. Then inputs and labels are multiplied by
-    `scale`, as they would be if the inputs were larger and the weights the same, and all are asked
-    again, with the same parameters. Least squares then answers c times as much and a gradient step
-    c³ times as much: what looked alike on the usual prompts is distinguished.
-
-    Distances are taken on prompts that the parameters were not fitted to: those of one half with
-    the other half's. Intervals of distances are those of the grouped jackknife (20 random groups of
-    prompts, fixed seed) with Student's quantile: asymptotic in the number of prompts, which must be
-    independent; copies of a prompt count as one. Intervals of parameters come from the prompts'
-    scores, and hold for few prompts too where the learner's differences from the algorithm are
-    symmetric about zero and small. With noise in the labels least squares has no mean square where
-    k is within one of d: leave these k out to compare with it, or see a doubt.
+    An algorithm matches if its answers are proved to differ by at most `alike` of the learner's
+    mean square. Least squares answers c times as much to prompts times c, a gradient step c³ times.
 
     Args:
-        predict: takes NumPy arrays, the inputs [prompts, k, d] and labels [prompts, k] of the
-            examples and the queries [prompts, d], and returns a number for each prompt. It is
-            called once for each k and each scale.
-        inputs: x, [prompts, n, d] with at least 40 prompts that differ and n >= 2 examples.
-        labels: y, [prompts, n]. The last one of a prompt is never shown.
-        prefixes: different k from 1 to n - 1; all of these if not given.
+        predict: takes arrays, inputs [prompts, k, d] and labels [prompts, k] of examples, and
+            queries [prompts, d]; returns a number for each prompt.
+        inputs: x, [prompts, n, d], 40 prompts or more.
+        labels: y, [prompts, n].
+        prefixes: numbers k of examples shown, below n; all of these if not given.
         scale: c, not 1.
-        alike: share of the mean square of the learner's answers by which a match may differ.
+        alike: the share by which a match may differ.
         confidence: of each interval.
 
-    Raises TypeError for what is not real numbers; ValueError for shapes that do not fit, entries or
-    answers that are not finite or beyond 1e150, inputs or labels that are all zero, and arguments
-    out of range.
+    Raises TypeError and ValueError in one sentence. Source: Akyürek et al. 2023 (arXiv 2211.15661);
+    Zhang, Frei & Bartlett 2024 (arXiv 2306.09927); the intervals were derived here.
 
-    Source: the squared prediction difference and the algorithms are those of Akyürek et al. 2023
-    (arXiv 2211.15661); larger inputs as in Zhang, Frei & Bartlett 2024 (arXiv 2306.09927); the rest
-    was derived here.
+    >>> x = np.random.default_rng(0).normal(size=(60, 7, 2))
+    >>> learner = lambda x, y, q: np.einsum("pkd,pk,pd->p", x, y, q) / 10
+    >>> which_algorithm(learner, x, x[:, :, 0], prefixes=[4]).matching
+    ('one gradient step',)
     """
     require(scale != 1, f"scale must not be 1, got {scale}")
     of_inputs, of_labels = checked_prompts(inputs, labels)

@@ -3,28 +3,39 @@ size.
 """
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
+from jaxtyping import Float, Int
 
-from own_data.gaussian_classes import BETWEEN, LEVEL, alone_sufficient, departures, signal_chance
 from own_data.naive_bayes_vs_logistic.fits import Fit, fit, limits
+from own_data.naive_bayes_vs_logistic.gaussian_classes import (
+    BETWEEN,
+    LEVEL,
+    alone_sufficient,
+    departures,
+    signal_chance,
+)
 from own_data.naive_bayes_vs_logistic.learning_curves import growth_exponent, kind_order
-from own_data.naive_bayes_vs_logistic.measured import crossing, measure
+from own_data.naive_bayes_vs_logistic.measured import (
+    clusters_apart,
+    crossing,
+    measure,
+)
 from own_data.naive_bayes_vs_logistic.result import AssumptionDiagnostics, Predicted, Regime
-from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Fraction, Interval, guarded
+from theory_on_trial.contract import Fraction, Interval, guarded
 from theory_on_trial.own_data.answer import Doubt
 from theory_on_trial.own_data.arrays import require_memory
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.own_data.features import labelled_samples
+from theory_on_trial.own_data.features import Samples, groups_of, labelled_samples
 from theory_on_trial.own_data.jackknife import GROUPS, Scale, at_least, jackknife, stratified_groups
+from theory_on_trial.own_data.neighbours import beside
+from theory_on_trial.own_data.table import Handed, class_numbers
 
 _LAW = 0.05
+_JUDGED = 20_000  # rows
 _RARE = 0.3
 _FROM = 20.0  # off by this share and this over samples of the rarer class, from so many on
-
-Handed = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
-"""What a user has: `labelled_samples` says of it where it is wrong."""
 
 
 @guarded
@@ -32,65 +43,32 @@ def assumption_diagnostics(
     X: Handed,
     y: Handed,
     *,
+    groups: Handed = None,
     excess: Annotated[float, Interval(0, 0.5, "()")] = 0.01,
     confidence: Fraction = 0.95,
 ) -> AssumptionDiagnostics:
-    """Measure on (X, y) which of the two classifiers is ahead at which size, and say what the
-    theory adds to that.
+    """Measure whether Gaussian naive Bayes or ridge logistic regression errs less, from how many
+    samples on, and say what the theory adds.
 
-    Who is ahead is measured, whatever the law of the data: scikit-learn's Gaussian naive Bayes and
-    tuned ridge logistic regression on standardised features are trained on parts of the data
-    (`measured.measure`), and the crossing is where the sign of their difference changes for the
-    last time (`measured.crossing`).
-
-    What the theory says holds for Gaussian classes of one covariance. Skewness, kurtosis, farthest
-    points, variances and correlations of the classes are tested at 1 % together
-    (`own_data.gaussian_classes`); where something is found, where a measured error is surely below
-    the "Bayes error", or where a column alone tells the classes, nothing is predicted. Copies of
-    rows and columns that do not vary are left out. Labels without any sign of a signal (Wilks' test
-    at 1 %, and no classifier surely better than guessing) are no answer.
-
-    l_k is the score log p_k - sum_i (x_i - μ_ki)^2 / (2 σ_i^2) of naive Bayes with pooled
-    variances. Divisions by n use the number of features; the released code of the paper divides β
-    and α by the number of classes, which makes them larger by n / K. Samples and growth are those
-    of the law at the user's n and correlations (`NaiveBayesCurve`), for naive Bayes with variances
-    shared by the classes.
-
-    Samples are those of two classes in proportion; of more classes the pairs' errors add up to too
-    much (1.2 to 1.8 times where simulated), and where unequal classes have a gap above `excess`
-    what is neglected is as large as the excess: samples, growth and the curve of naive Bayes are
-    None there. That of logistic regression is the one of equally likely classes, None where shares
-    shift it by more than 5 %.
-
-    Intervals of predictions are those of the grouped jackknife (20 random groups, stratified, fixed
-    seed) with Student's quantile: asymptotic in m for fixed n, conditional on the ranges of the
-    features, each at `confidence` on its own. Where several classes or eigenvalues tie for the
-    least or largest they are approximate even then. Those of samples are wider by what the law is
-    off by beside simulated fits, 5 % and 0.3 over the samples of the rarer class, those of growth
-    by 1.5 times as much.
-
-    The regime is "never" where the gap surely exceeds `excess`, else how `samples` grows while
-    features of the same kind are added: "O(1)" for an exponent surely at most zero, "O(log n)" for
-    one surely at most that of log n on n / 2 .. n (and at most 1/2), "O(n)" for one surely above.
-    It is "undecided" where an interval does not decide. One data set cannot tell how other features
-    would behave.
+    Errors are cross-validated, whatever the law of the data; predictions are made for Gaussian
+    classes of one covariance only, and not where a test at 1 % finds something else.
 
     Args:
-        X: m rows of n >= 2 numbers, a matrix or a data frame.
-        y: m labels: integers, booleans, strings or categories; not floats.
+        X: m rows of n >= 2 features: a data frame or an array.
+        y: m labels of classes.
+        groups: m labels of what rows belong to, such as a person; whole groups are held out.
         excess: error above the limit that counts as having arrived.
-        confidence: of each interval; for the measured ones, of all sizes together.
+        confidence: of each predicted interval; of the measured ones together.
 
-    Raises as `labelled_samples`; m below 40 or too small for n is a ValueError.
+    Raises TypeError and ValueError in one sentence, for fewer than 40 rows or groups too.
 
-    Source: σ^2, β and α are those of the released code of Zheng et al. 2023, arXiv 2302.02334; all
-    else was derived here.
+    Source: σ^2, β and α are those of the code of Zheng et al. 2023, arXiv 2302.02334; else derived
+    here.
 
     >>> labels, rng = np.arange(400) % 2, np.random.default_rng(0)
     >>> result = assumption_diagnostics(rng.normal(size=(400, 10)) + 0.8 * labels[:, None], labels)
-    >>> found = result.predicted
-    >>> found.regime, found.bayes_error.low < 0.103 < found.bayes_error.high
-    ('O(log n)', True)
+    >>> result.predicted.regime
+    'O(log n)'
     """
     samples = labelled_samples(X, y)
     features = samples.features
@@ -99,18 +77,25 @@ def assumption_diagnostics(
     require_memory(
         "X", 8 * features.size + 2 * ((len(samples.classes) - 1) * (len(columns) + 1)) ** 2
     )
-    measured = measure(features, labels, confidence)
-    unit_features = features / np.ptp(features, axis=0)
-    groups = stratified_groups(labels)
+    of_row = None
+    parts = stratified_groups(labels)
+    if groups is not None:
+        of_row, parts = groups_of(_rows_of(groups, samples), len(labels))
+    measured = measure(features, labels, confidence, of_row)
+    # The theory is asked of rows enough, drawn at random.
+    some = np.sort(np.random.default_rng(0).permutation(len(labels))[:_JUDGED])
+    unit_features = features[some] / np.ptp(features, axis=0)
+    of_some = labels[some]
+    parts = parts[some]
     leaks = (*samples.leaks, *alone_sufficient(features, labels, columns))
     best = min(min(m.naive_bayes.high, m.logistic.high) for m in measured)
-    masks = [np.ones(len(labels), bool), *(groups != group for group in range(GROUPS))]
+    masks = [np.ones(len(some), bool), *(parts != group for group in range(GROUPS))]
     fits = [
-        fit(unit_features[rows], labels[rows], len(samples.classes))
+        fit(unit_features[rows], of_some[rows], len(samples.classes))
         for rows in masks[: 1 if leaks else None]
     ]
     reasons = tuple(f"column {name!r} alone tells the classes" for name in leaks)
-    reasons = reasons or departures(unit_features, labels, columns, fits[0].directions)
+    reasons = reasons or departures(unit_features, of_some, columns, fits[0].directions)
     reasons = tuple(sorted(reasons, key=lambda one: BETWEEN not in one))
     # Variances and correlations may tell the classes where their means do not.
     level_means = not leaks and signal_chance(features, labels) > LEVEL
@@ -118,7 +103,7 @@ def assumption_diagnostics(
     silent = level_means and not in_squares and best >= 1 - np.bincount(labels).max() / len(labels)
     predicted = None
     if not reasons and not silent:
-        predicted = _predicted(fits, excess, confidence, len(labels))
+        predicted = _predicted(fits, excess, confidence, len(some))
         if best < predicted.bayes_error.low:
             reasons = ("a classifier errs less than the best rule of Gaussian classes could",)
             predicted = None
@@ -133,6 +118,8 @@ def assumption_diagnostics(
         )
         clues.append(f"{squares}which neither classifier sees all of")
     doubts = [Doubt(reason, np.inf, "of the error rate") for reason in clues]
+    if of_row is None and not silent:
+        doubts += _dependent(features, labels)
     if samples.copies:
         doubts.append(Doubt("rows that are copies of others count once", samples.copies, "samples"))
     return AssumptionDiagnostics(
@@ -153,6 +140,44 @@ def assumption_diagnostics(
         if silent
         else "",
     )
+
+
+def _rows_of(groups: Handed, samples: Samples) -> Int[np.ndarray, " samples"]:
+    """The groups of the rows that stay; of a group without such rows there is none left."""
+    of_row = class_numbers("groups", groups, rows=len(samples.rows) + samples.copies)[0]
+    return of_row[samples.rows]
+
+
+def _dependent(
+    features: Float[np.ndarray, "samples features"],
+    labels: Int[np.ndarray, " samples"],
+) -> list[Doubt]:
+    """Why rows may belong together: what was measured on rows beside those that train then says
+    nothing of new groups.
+    """
+    means = np.array([features[labels == k].mean(axis=0) for k in range(int(labels.max()) + 1)])
+    following = beside(features - means[labels])
+    doubts = []
+    if following:
+        doubts.append(
+            Doubt(
+                f"rows that follow each other are alike (correlation {following:.2f}): unless they "
+                "were sorted, pass groups=, or errors on new groups may be larger",
+                np.inf,
+                "of the error rate",
+            )
+        )
+    apart = clusters_apart(features, labels)
+    if apart > 0:
+        doubts.append(
+            Doubt(
+                "clusters of rows that did not train are told far worse than other rows: where "
+                "rows belong together, as of one person, pass groups=",
+                apart,
+                "of the error rate",
+            )
+        )
+    return doubts
 
 
 def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int) -> Predicted:
@@ -237,6 +262,12 @@ def _largest_eigenvalue(
 
 
 def _regime(gap: Estimate, growth: Estimate | None, excess: float, n_features: int) -> Regime:
+    """How the samples that naive Bayes needs grow while features of the same kind are added.
+
+    "never" where the gap surely exceeds the excess; "O(1)" for an exponent surely at most zero,
+    "O(log n)" for one surely at most that of log n on n / 2 .. n (and at most 1/2), "O(n)" for one
+    surely above; "undecided" where an interval does not decide.
+    """
     if gap.low > excess:
         return "never"
     if gap.high > excess or growth is None:

@@ -15,6 +15,12 @@ _STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)  # C
 _STEPS = 5  # sizes
 _LARGEST = 0.5  # share of the rows that train at most
 _COSTLY = 120  # coefficients, beyond which fewer splits are affordable
+_CLUSTERED = 2000  # rows of which clusters are sought
+_CLUSTERS = 40
+_FOLDS = 10
+_APART = 0.1  # of the error rate: boundaries that are not linear leave less
+_SURELY = 2.0  # standard errors over clusters
+_TESTED = 4000  # rows that test a training set at most
 _MOST = 500  # rows that train at most: there the difference has shown itself or hardly matters
 
 
@@ -40,14 +46,17 @@ def measure(
     features: Float[np.ndarray, "samples features"],
     labels: Int[np.ndarray, " samples"],
     confidence: float,
+    groups: Int[np.ndarray, " samples"] | None = None,
 ) -> tuple[Measured, ...]:
     """Measure at up to five sizes; the intervals hold at `confidence` for all sizes together.
 
     Each of up to 16 random divisions draws classes in proportion, smaller training sets inside
-    larger ones. The variance of a mean over B of them, which share rows, is at most S^2 (1 / B + m
-    / M) + s^2 / M for m of M rows: S^2 between training sets, s^2 between test rows (Hoeffding
-    1948, for each of the two; both are estimated). Student's interval with B - 1 degrees of
-    freedom; of an error no narrower than the exact one of as many errors in the rows held out.
+    larger ones; where `groups` are given, whole groups, and no group is on both sides. The variance
+    of a mean over B of them, which share rows, is at most S^2 (1 / B + m / M) + s^2 / M for m of M
+    rows: S^2 between training sets, s^2 between test rows (Hoeffding 1948, for each of the two;
+    both are estimated, over groups where there are some). Student's interval with B - 1 degrees of
+    freedom; of an error no narrower than the exact one of as many errors in the rows, or groups,
+    held out.
     """
     from scipy.stats import t
 
@@ -58,23 +67,37 @@ def measure(
         np.geomspace(least, max(least, min(_LARGEST * n_samples, _MOST)), _STEPS).astype(int)
     ).tolist()
     splits = int(np.clip(SPLITS * _COSTLY / (features.shape[1] * (n_classes - 1)), 6, SPLITS))
-    errors = np.full((len(sizes), splits, 2, n_samples), np.nan)
+    errors = np.full((len(sizes), splits, 2, n_samples), np.nan, np.float32)
     rng = np.random.default_rng(0)
     for split in range(splits):
-        order = _proportional_order(labels, rng)
+        order = (
+            _proportional_order(labels, rng)
+            if groups is None
+            else _order_of_groups(groups, labels, max(sizes[0], 3 * n_classes), rng)
+        )
         for at, size in enumerate(sizes):
             train = order[:size]
             test = order[size:]
+            if groups is not None:
+                test = test[~np.isin(groups[test], groups[train])]
+            test = test[:_TESTED]
             errors[at, split][:, test] = _both_wrong(features, labels, train, test)
     quantile = float(t.ppf(1 - (1 - confidence) / (2 * len(sizes)), splits - 1))
+    units = np.arange(n_samples) if groups is None else groups
 
     def mean(losses: Float[np.ndarray, "splits samples"], size: int) -> Estimate:
-        between = np.nanmean(losses, axis=1)
-        mask = ~np.all(np.isnan(losses), axis=0)
-        rows = np.nanmean(losses[:, mask], axis=0)
-        of_tests = np.nanvar(losses, axis=1).mean() / (n_samples - size)
+        tested = ~np.isnan(losses)
+        between = np.nanmean(losses, axis=1, dtype=np.float64)
+        mask = tested.any(axis=0)
+        rows = np.asarray(np.nanmean(losses[:, mask], axis=0, dtype=np.float64))
+        # Sums over units about the mean: of single rows their deviations.
+        sums = np.bincount(units[mask], rows - rows.mean())
+        of_rows = float(sums @ sums) / len(rows) ** 2
+        of_tests = of_rows * len(rows) / tested.sum(axis=1).mean()
+        if groups is None:
+            of_tests = np.nanvar(losses, axis=1).mean() / tested.sum(axis=1).mean()
         of_training = max(between.var(ddof=1) - of_tests, 0.0)
-        variance = of_training * (1 / splits + size / n_samples) + rows.var() / n_samples
+        variance = of_training * (1 / splits + size / n_samples) + of_rows
         value = float(between.mean())
         half = quantile * float(np.sqrt(variance))
         return Estimate(value, value - half, value + half)
@@ -83,7 +106,7 @@ def measure(
         value, low, high = np.clip(mean(losses, size), 0, 1).tolist()
         # Few errors show little of their own scatter: no narrower than so many errors in all rows
         # held out.
-        count = int(np.sum(~np.all(np.isnan(losses), axis=0)))
+        count = len(np.unique(units[~np.all(np.isnan(losses), axis=0)]))
         least, most = exact_ends(value * count, count, (1 - confidence) / len(sizes))
         return Estimate(value, min(low, least), max(high, most))
 
@@ -96,6 +119,40 @@ def measure(
         )
         for size, losses in zip(sizes, errors, strict=True)
     )
+
+
+def clusters_apart(
+    features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]
+) -> float:
+    """By how much the better of two quick classifiers errs more on clusters none of whose rows has
+    trained than on rows held out at random; 0 where it is little or chance.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.naive_bayes import GaussianNB
+
+    rows = np.random.default_rng(0).permutation(len(labels))[:_CLUSTERED]
+    inputs = features[rows] / features[rows].std(axis=0)
+    targets = labels[rows]
+    count = min(_CLUSTERS, len(rows) // 10)
+    clusters = KMeans(count, n_init=1, random_state=0).fit_predict(inputs)
+    fold = np.random.default_rng(1).permutation(count)[clusters] % _FOLDS
+    random = np.random.default_rng(2).permutation(len(rows)) % _FOLDS
+    wrong = np.zeros((2, 2, len(rows)))
+    for which, folds in enumerate((fold, random)):
+        for held in range(_FOLDS):
+            test = np.flatnonzero(folds == held)
+            train = np.flatnonzero(folds != held)
+            if len(test) and len(np.unique(targets[train])) == int(labels.max()) + 1:
+                for rule, quick in enumerate((GaussianNB(), LinearDiscriminantAnalysis("lsqr"))):
+                    with np.errstate(all="ignore"):
+                        quick.fit(inputs[train], targets[train])
+                        wrong[which, rule, test] = quick.predict(inputs[test]) != targets[test]
+    errors = wrong.mean(axis=2).min(axis=1)
+    means = np.bincount(clusters, wrong[0, wrong[0].mean(axis=1).argmin()]) / len(rows)
+    spread = float(np.sqrt(count * means.var()))
+    apart = float(errors[0] - errors[1])
+    return apart if apart > max(_APART, _SURELY * spread) else 0.0
 
 
 def crossing(measured: tuple[Measured, ...]) -> Estimate:
@@ -137,6 +194,23 @@ def _proportional_order(
         position[members] = (np.arange(len(members)) + rng.random()) / len(members)
         position[members[:2]] = -rng.random(2)
     return np.argsort(position)
+
+
+def _order_of_groups(
+    groups: Int[np.ndarray, " samples"],
+    labels: Int[np.ndarray, " samples"],
+    first: int,
+    rng: np.random.Generator,
+) -> Int[np.ndarray, " samples"]:
+    """A random order of whole groups whose first rows hold two of each class, if one of many
+    does.
+    """
+    n_classes = int(labels.max()) + 1
+    for _ in range(100):
+        order = np.argsort(rng.permutation(int(groups.max()) + 1)[groups], kind="stable")
+        if np.bincount(labels[order[:first]], minlength=n_classes).min() >= 2:
+            break
+    return order
 
 
 def _both_wrong(

@@ -18,10 +18,11 @@ from own_data.predictive_multiplicity.result import Multiplicity
 from own_data.predictive_multiplicity.search import Search
 from own_data.predictive_multiplicity.views import Views
 from sims.predictive_multiplicity.certificates import GordanProgram
-from sims.predictive_multiplicity.domains import Samples, SampleWeights, TimeLimit, Workers
+from sims.predictive_multiplicity.domains import SampleWeights, TimeLimit, Workers
 from sims.predictive_multiplicity.mip import Deadline
-from theory_on_trial.contract import ANY_NUMBER, Interval, guarded
+from theory_on_trial.contract import Interval, guarded
 from theory_on_trial.own_data.answer import Doubt
+from theory_on_trial.own_data.table import Handed
 
 Tolerances = Annotated[Sequence[float] | Float[np.ndarray, " tolerances"], Interval(-1, 1)]
 """Tolerances of the error rate, at least one."""
@@ -30,13 +31,13 @@ _COUNT_TOLERANCE = 1e-9  # by which a product such as 0.05 * 20 may miss a whole
 
 @guarded(double=False)  # the solvers' own comparisons want Python's floats
 def multiplicity(
-    X: Samples,
-    y: Annotated[Any, ANY_NUMBER],
-    epsilons: Tolerances,
+    X: Handed,
+    y: Handed,
+    epsilons: Tolerances = (0.0, 0.01, 0.02, 0.05),
     *,
     baseline: Any = None,
     sample_weight: SampleWeights | None = None,
-    groups: Annotated[Any, ANY_NUMBER] = None,
+    groups: Handed = None,
     time_limit: TimeLimit = None,
     workers: Workers = 1,
     progress: ProgressSetting = "auto",
@@ -117,7 +118,7 @@ def multiplicity(
         bar.finish()
     h_0, competitors, unwritten = _found(sample, search, own, baseline)
     views = Views(competitors, search, tolerances, admitted)
-    index = X.index if isinstance(X, pd.DataFrame) else None
+    index = None if sample.names is None else pd.Index(sample.names)
     by_tolerance = views.by_tolerance()
     return Multiplicity(
         columns=sample.columns,

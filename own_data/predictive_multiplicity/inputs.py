@@ -7,9 +7,9 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from sims.predictive_multiplicity import Table, aggregate
-from sims.predictive_multiplicity.domains import Samples, SampleWeights
-from theory_on_trial.own_data.arrays import entries
-from theory_on_trial.own_data.table import features
+from sims.predictive_multiplicity.domains import SampleWeights
+from theory_on_trial.contract import require
+from theory_on_trial.own_data.table import Handed, class_numbers, table
 
 _MOST_DECIMALS = 12
 _NEAR = 1e-9  # of a feature's range: rows that are no further apart are beyond the solvers
@@ -17,11 +17,13 @@ _NEAR = 1e-9  # of a feature's range: rows that are no further apart are beyond 
 
 class Sample(NamedTuple):
     """A sample as a table of unit * x - centre, and the way back: all `columns`, those `kept`,
-    their `units` and `centres`, and the label `positive` that counts as +1.
+    their `units` and `centres`, the `names` of the rows if any, and the
+    label `positive` that counts as +1.
     """
 
     table: Table
     columns: tuple[str, ...]
+    names: tuple[Any, ...] | None
     kept: Int[np.ndarray, " kept"]
     units: Float[np.ndarray, " kept"]
     centres: Float[np.ndarray, " kept"]
@@ -60,30 +62,25 @@ class Sample(NamedTuple):
         return int((np.append(near, False) | np.append(False, near)).sum())
 
 
-def names_of(X: Any, n_features: int) -> tuple[str, ...]:
-    """The names of the features: those of a data frame, or x1, x2, ..."""
-    return tuple(
-        str(name)
-        for name in getattr(X, "columns", (f"x{column}" for column in range(1, n_features + 1)))
-    )
-
-
-def sample_of(X: Samples, y: Any, sample_weight: SampleWeights | None) -> Sample:
+def sample_of(X: Handed, y: Handed, sample_weight: SampleWeights | None) -> Sample:
     """The aggregated sample. Errors as `multiplicity`.
     Numbers written with decimals are taken as these decimals, and multiplied until they are whole;
     a feature that is large beside its range, such as a time stamp, is counted from its least value.
     Neither rounds.
     """
-    values, columns = features("X", X)
-    labels, positive = _signs(y)
+    values, columns, names = table("X", X)
+    require(values.size, f"X must have rows and columns, got shape {values.shape}")
+    labels, positive = _signs(y, len(values))
     whole = values.copy()
     units = np.ones(values.shape[1])
     centres = np.zeros(values.shape[1])
     for column, entries_ in enumerate(values.T if len(values) else ()):
         whole[:, column], units[column], centres[column] = _exact(entries_)
-    table = aggregate(whole, labels, sample_weight, [str(column) for column in range(len(columns))])
-    kept = np.array([int(column) for column in table.columns], int)
-    return Sample(table, columns, kept, units[kept], centres[kept], positive)
+    merged = aggregate(
+        whole, labels, sample_weight, [str(column) for column in range(len(columns))]
+    )
+    kept = np.array([int(column) for column in merged.columns], int)
+    return Sample(merged, columns, names, kept, units[kept], centres[kept], positive)
 
 
 def _exact(
@@ -108,53 +105,29 @@ def _exact(
     return column - centre + 0.0, unit, float(centre)
 
 
-def _signs(y: Any) -> tuple[Int[np.ndarray, " samples"], Any]:
+def _signs(y: Handed, rows: int) -> tuple[Int[np.ndarray, " samples"], Any]:
     """Labels as -1 and +1, and which of the user's is +1: of two classes the second in order, as in
     scikit-learn.
     """
-    values = entries("y", y)
-    if values.ndim != 1:
-        raise ValueError(f"y must be one label per row of X, got the shape {values.shape}")
-    if values.dtype.kind == "c":
-        raise TypeError(f"y must hold labels, got {values.dtype}")
-    if pd.isna(values).any():
-        raise ValueError(
-            "y must have a label for every row, got none for row "
-            f"{np.flatnonzero(pd.isna(values))[0]}"
-        )
-    classes = np.unique(values.astype(str) if values.dtype.kind == "O" else values).tolist()
-    if values.dtype.kind == "O" and len({type(value) for value in values.tolist()}) == 1:
-        classes = sorted(set(values.tolist()))
-    if set(classes) <= {-1, 1}:
-        return np.asarray(values, int), 1
-    if values.dtype.kind == "b" and len(classes) == 1:
-        return np.where(values, 1, -1), True
+    numbers, classes = class_numbers("y", y, rows=rows)
+    if len(classes) == 1 and classes[0] in (-1, 1):  # True among them
+        return np.full(rows, classes[0] * 1), classes[0]
+    if classes == (False,) and isinstance(classes[0], bool):
+        return np.full(rows, -1), True
     if len(classes) != 2:
         shown = ", ".join(map(repr, classes[:4])) + (", ..." if len(classes) > 4 else "")
         raise ValueError(f"y must hold two classes, got {len(classes)}: {shown}")
-    return np.where(values == classes[1], 1, -1), classes[1]
+    return 2 * numbers - 1, classes[1]
 
 
 def group_numbers(
     groups: Any, weights: Float[np.ndarray, " samples"]
 ) -> tuple[Int[np.ndarray, " samples"], pd.Index]:
     """The number of each sample's group, and the groups sorted. Errors as `multiplicity`."""
-    values = entries("groups", groups)
-    if values.shape != weights.shape:
-        raise ValueError(
-            f"groups must be one for each of the {len(weights)} samples, got the shape "
-            f"{values.shape}"
-        )
-    number_of, names = pd.factorize(values, sort=True)
-    missing = np.flatnonzero(number_of < 0)
-    if len(missing):
-        raise ValueError(
-            f"groups must be known for every sample, got {values.tolist()[missing[0]]!r} for "
-            f"sample {missing[0]}"
-        )
+    number_of, names = class_numbers("groups", groups, rows=len(weights))
     empty = np.flatnonzero(np.bincount(number_of, weights) == 0)
     if len(empty):
         raise ValueError(
-            f"groups must have a positive weight each, got none for {names.tolist()[empty[0]]!r}"
+            f"groups must have a positive weight each, got none for {names[empty[0]]!r}"
         )
     return number_of, pd.Index(names)

@@ -1,18 +1,16 @@
 """What `multiplicity` returns."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from own_data.predictive_multiplicity.baseline import Baseline, scores_of
 from own_data.predictive_multiplicity.competitors import Competitors
-from own_data.predictive_multiplicity.inputs import names_of
-from sims.predictive_multiplicity.domains import Samples
-from theory_on_trial.contract import ANY_NUMBER, guarded, require
+from theory_on_trial.contract import guarded, require
 from theory_on_trial.own_data.answer import Answer
-from theory_on_trial.own_data.arrays import numbers
+from theory_on_trial.own_data.table import Handed, class_numbers, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +68,7 @@ class Multiplicity(Answer):
     stopped: str
 
     @guarded
-    def held_out(self, X: Samples, y: Annotated[Any, ANY_NUMBER]) -> pd.DataFrame:
+    def held_out(self, X: Handed, y: Handed) -> pd.DataFrame:
         """How the baseline and the known competitors do on other samples; nothing of it is optimal
         there.
 
@@ -82,20 +80,16 @@ class Multiplicity(Answer):
         finite or has other columns than the training sample, and for other than one label for each
         row. Source: arXiv 1909.06677.
         """
-        features = numbers("X", X)
-        labels = np.asarray(y)
-        positives = labels == self.positive
-        fits = (
-            features.ndim == 2 and len(features) and names_of(X, features.shape[1]) == self.columns
-        )
+        features, columns, _ = table("X", X)
+        codes, classes = class_numbers("y", y)
+        positives = np.array([label == self.positive for label in classes], bool)[codes]
+        fits = len(features) and columns == self.columns
         require(
             fits,
             f"X must be a table with the columns {', '.join(self.columns)} and at least one row",
         )
-        if not np.isfinite(features).all():
-            raise ValueError(f"X must be finite, got {features[~np.isfinite(features)][0]}")
         n = len(features)
-        require(len(labels) == n, f"y must be {n} labels, one per row of X, got {len(labels)}")
+        require(len(codes) == n, f"y must be {n} labels, one per row of X, got {len(codes)}")
         baseline = scores_of(self.baseline.model)(X) > 0
         predictions = np.array(
             [scores_of(one)(features) > 0 for one in self.competitors.coefficients]

@@ -1,4 +1,4 @@
-"""Data for `predicted_forgetting` and `memory_needed`: linear models, refitted, and a narrow net,
+"""Data for `predicted_forgetting`: linear models, refitted, and a narrow net,
 trained.
 """
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from tool_answers import DataSet, Worth, held
 
-from own_data.forgetting_overlap import memory_needed, predicted_forgetting
+from own_data.forgetting_overlap import predicted_forgetting
 from theory_on_trial.own_data.estimate import Estimate
 
 
@@ -103,20 +103,11 @@ def absolute(answer: Any, truth: float) -> Worth:
 
 
 def linear(n_s: int, n_t: int, dim: int, ridge: float) -> list[DataSet]:
-    """Its forgetting, the interval of a random residual, which that of the tasks is, and the memory
-    by a full scan.
-    """
+    """Its forgetting, the interval of a random residual, which that of the tasks is."""
 
     def ask(seed: int) -> Any:
         task = tasks(seed, n_s, n_t, dim)
         return predicted_forgetting(*task, ridge=ridge, weights=None), refitted(*task, ridge)
-
-    def needed(seed: int) -> Any:
-        first, second, residual = tasks(seed, n_s, n_t, dim)
-        deltas = [refitted(first, second, residual, ridge, k) for k in range(min(n_s, dim) + 1)]
-        budget = float(np.median(deltas)) * 1.001
-        answer = memory_needed(first, second, residual, ridge=ridge, budget=budget)
-        return answer, min(k for k in range(len(deltas)) if max(deltas[k:]) <= budget)
 
     predicting = "predicted_forgetting"
     of = f"{n_s} and {n_t} rows of {dim}, ridge {ridge}"
@@ -128,12 +119,6 @@ def linear(n_s: int, n_t: int, dim: int, ridge: float) -> list[DataSet]:
             ask,
             lambda a, x: held(a.expected_if_random, x, a, ""),
             level=0.95,
-        ),
-        asked(
-            "memory_needed",
-            of,
-            needed,
-            lambda answer, least: "right" if answer.memory == least else "wrong",
         ),
     ]
 

@@ -55,17 +55,3 @@ def gradients(layers, predictor, Sigma_xx, Sigma_yx, objective, transpose=np.tra
         for a in range(len(layers))
     ]
     return [*of_layers, residual @ transpose(encoder)]
-
-
-def descent_crossings(Sigma_xx, Sigma_yx, basis, depth, epsilon, objective, fraction, rate, stop):
-    """When each feature rises and falls through a fraction of its strength at `stop`, in descent,
-    aligned at first.
-    """
-    factors = [epsilon ** (1 / depth) * np.eye(len(Sigma_xx)) for _ in range(depth + 1)]
-    strengths = np.empty((int(stop / rate), basis.shape[1]))
-    for row in strengths:
-        row[:] = np.linalg.norm(product(factors[:-1], Sigma_xx) @ basis, axis=0)
-        changes = gradients(factors[:-1], factors[-1], Sigma_xx, Sigma_yx, objective)
-        factors = [factor - rate * change for factor, change in zip(factors, changes, strict=True)]
-    above = strengths >= fraction * strengths[-1]
-    return [rate * (1 + np.flatnonzero(column[1:] != column[:-1])) for column in above.T]

@@ -1,4 +1,4 @@
-"""What the theory, the tools and the simulators of JEPA's implicit bias owe to whoever calls
+"""What the theory and the simulators of JEPA's implicit bias owe to whoever calls
 them.
 """
 
@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from promises import Case, promises, refused
 
-from own_data import jepa_bias as tool
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 
@@ -36,18 +35,6 @@ THEORY = {
     "sign_threshold": Case(within=(0, 1)),
     "time_error_bound": Case(infinite=LATE, within=(0, np.inf)),
     "time_to_reach": Case(infinite=LATE, within=(0, np.inf)),
-}
-RECORDS = ("LearningOrder", "LearningOrder.plot", "ViewsLearningOrder", "ViewsLearningOrder.plot")
-VIEW, NOISE = np.random.default_rng(0).standard_normal((2, 40, 2))
-OWN_DATA = {
-    "learning_order": Case(
-        {"Sigma_xx": COVARIANCES[0], "Sigma_yx": COVARIANCES[1] + [[0, 0.0625], [0, 0]]},
-        infinite="NaN of no scalar time",
-    ),
-    "SharedFeatures.only": Case({"kept": np.array([1, 0])}, of=tool.shared_features(*COVARIANCES)),
-    "learning_order_of_views": Case(
-        {"X": VIEW, "Y": VIEW + NOISE}, infinite="a time without an upper end"
-    ),
 }
 
 XX = np.array([[1.0, 0.25], [0.25, 2.0]])
@@ -123,7 +110,7 @@ SIMS = {
     test_anything_else_gets_one_sentence,
     test_what_is_admissible_is_answered,
     test_what_is_extreme_is_answered_or_refused,
-) = promises([predicted, tool], THEORY | OWN_DATA, dict.fromkeys(RECORDS, "a record of results"))
+) = promises([predicted], THEORY)
 (
     test_every_argument_of_a_simulator_has_a_domain,
     test_anything_else_gets_one_sentence_of_a_simulator,
@@ -138,20 +125,10 @@ TWO = np.array([1.0, 0.5])
 EYE = np.eye(2)
 KEY = jax.random.key(0)
 STEPS = {"step": 0.25, "steps": 4, "every": 2}
-PAIRS = np.random.default_rng(0).standard_normal((2, 50, 2))
-HOLED = np.where(np.arange(100).reshape(50, 2) == 15, np.nan, PAIRS[0])
 
 
 def time(init=0.01, depth=2, covariance=1.0):
     return predicted.time_to_reach(0.2, init, depth, covariance, 1.0, **CLOCKED)
-
-
-def order(Sigma_xx=EYE, Sigma_yx=EYE / 2, depth=2, epsilon=1e-3, objective="jepa"):
-    return tool.learning_order(Sigma_xx, Sigma_yx, depth, epsilon, objective)
-
-
-def of_views(X=PAIRS[0], Y=PAIRS[1], depth=2, epsilon=1e-3, objective="jepa"):
-    return tool.learning_order_of_views(X, Y, depth, epsilon, objective)
 
 
 def run(method=observed.gradient_flow, objective="jepa", **changed):
@@ -327,41 +304,6 @@ REFUSED = [
         lambda: observed.trajectory_by_quadrature(5, 1e-3, 1.0, 0.2, ONE, **CLOCKED),
         "init must be below",
     ),
-    (
-        lambda: order(epsilon=0.2),
-        "epsilon must be below the fraction 0.5 of .* got 0.2: reduce epsilon or depth",
-    ),
-    (
-        lambda: order(epsilon=1e-300),
-        "epsilon must be so large that times do not exceed float64, got 1e-300",
-    ),
-    (
-        lambda: order(Sigma_yx=np.eye(3)),
-        "Sigma_yx must have one entry for each of the 2 dim, got 3",
-    ),
-    (lambda: order(0 * EYE), "Sigma_xx must have a positive eigenvalue, got at most 0"),
-    (
-        lambda: order(Sigma_yx=-EYE),
-        "Sigma_yx must have a feature with positive covariance, got at most -1: nothing",
-    ),
-    (
-        lambda: order(Sigma_yx=0 * EYE),
-        "Sigma_yx must have a feature with positive covariance, got at most 0",
-    ),
-    (lambda: of_views(PAIRS[0, 0]), r"X must be a table, .* got shape \(2,\)"),
-    (lambda: of_views(HOLED), "X must have no missing entries, got 1 in column 'x2'"),
-    (lambda: of_views(Y=HOLED), "Y must have no missing entries, got 1 in column 'x2'"),
-    (
-        lambda: of_views(PAIRS[0] * [1, 1.7e12]),
-        "columns on comparable scales, .* of 'x2' .* standardise",
-    ),
-    (
-        lambda: of_views(Y=PAIRS[1, 1:]),
-        r"Y must have the shape of X, which is \(50, 2\), got \(49, 2\)",
-    ),
-    (lambda: of_views(*PAIRS[:, :39]), "X must have at least 40 rows, got 39"),
-    (lambda: of_views(np.ones((50, 2))), "X must vary, got the same row throughout"),
-    (lambda: of_views([["a", "b"]] * 50), "X must hold numbers only, got text in column"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Data for `samples_needed`: subspaces whose samples are normal with white noise, and samples of
+"""Data for `subspace_error`: subspaces whose samples are normal with white noise, and samples of
 other laws.
 """
 
@@ -9,7 +9,7 @@ import numpy as np
 from scipy.signal import lfilter
 from tool_answers import DataSet, Worth, held
 
-from own_data.low_dim_diffusion import samples_needed
+from own_data.low_dim_diffusion import subspace_error
 
 Rng = np.random.Generator
 FOUR = (1.0,) * 4
@@ -72,13 +72,13 @@ def of_law(
         return held(np.log(getattr(answer, quantity)), np.log(actual), answer, "of the error")
 
     return DataSet(
-        tool="samples_needed",
+        tool="subspace_error",
         fits=fits,
         level=(0.93 if quantity == "doubts" else 0.95) if fits else None,
         judge=judge,
         name=f"{quantity}: {name or '{1} samples in {0}, variances {2}, noise {3}'.format(*law)}",
-        ask=lambda seed: samples_needed(
-            own(np.random.default_rng(seed), *law, **given), dim, wanted
+        ask=lambda seed: subspace_error(
+            own(np.random.default_rng(seed), *law, **given), dim, wanted=wanted
         ),
         truth=f"{truth:.4g}" if truth else "D^2 of the sample",
         headline=lambda answer: str(getattr(answer, quantity)),

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from promises import Case, promises
 
-from own_data import mixup as tool
 from paper_checks.test_mixup import reference_pair
 from sims.mixup import alignment, angles, fits, margins
 from theory.mixup import classes, population, rates
@@ -36,12 +35,6 @@ RECORDS = {
     "law": LAW,
     "loss": population.mixup_expected_loss(PAIR, LAW),
     "input_weight": None,
-}
-CURVES = tool.AngleCurves(PAIR, LAW, "sampled", False)
-DATA = {
-    "law": COARSE,
-    "X": np.random.default_rng(0).normal(size=(48, 3)) + np.arange(48)[:, None] % 2,
-    "y": np.arange(48) % 2,
 }
 
 POSITIVE, COSINE, SHARE = (Case(within=within) for within in ((-1e-12, np.inf), (0, 2), (0, 1)))
@@ -73,15 +66,6 @@ THEORY = {
     ),
     **dict.fromkeys(["mixup_efficiency", "mixup_samples"], POSITIVE),
     **dict.fromkeys(["sampled_lambda_coefficient", "scalar_minimiser"], POSITIVE),
-}
-TOOL = {
-    "AngleCurves.erm": Case(of=CURVES, within=(0, 2)),
-    "AngleCurves.mixup": Case(of=CURVES, within=(0, 2)),
-    "AngleCurves.lda": Case(of=CURVES, within=(0, 2)),
-    "samples_needed": POSITIVE,
-    "samples_needed_on": Case(
-        DATA, extreme=False, infinite="sizes beyond what the data reach"
-    ),  # 21 times `samples_needed`
 }
 
 # Every shape is a compilation: arrays are drawn where nothing is compiled, and for a fit and a
@@ -197,13 +181,9 @@ def with_records(modules, cases):
 )
 
 (test_front_doors, test_refusals, test_answers, test_extremes) = promises(
-    [tool, fits, margins, angles, alignment],
-    with_records([tool], TOOL) | SIMULATORS,
-    {
-        "SampleEstimates": "a record of results",
-        "SampleEstimates.plot": "draws one",
-        **INTERNAL,
-    },
+    [fits, margins, angles, alignment],
+    SIMULATORS,
+    INTERNAL,
     examples=3,
 )
 
@@ -213,16 +193,10 @@ ONES = np.ones(2)
 EYE = np.eye(2)
 FEATURES = np.array([[1.0, 2], [3, 1], [-1, 1], [0, -2], [2, 2], [1, 0]])
 LABELS = np.array([1, 1, 1, 0, 0, 0])
-MANY = np.random.default_rng(0).normal(size=(60, 5)) + np.arange(60)[:, None] % 2
-HALVES = np.arange(60) % 2
 KEY = KEYS[0]
 HARD_LAW = hard_law(1.0)
 MIXES = "the scale diverges otherwise"
 FLAT_LOSS = "too flat for float64"
-
-
-def on_data(X, y=HALVES):
-    return tool.samples_needed_on(X, y, COARSE, 0.9)
 
 
 def aligned(operators, mean=ONES, separability=1.0):
@@ -388,17 +362,6 @@ def single_precision():
                 KEY, 100.0, np.ones(5), np.eye(5), 100.0, 8, 1
             ),
             "sample 0 is not certified by 16 points",
-        ),
-        (
-            lambda: tool.samples_needed(GaussianPair(np.ones(1), np.eye(1), 1.0), COARSE, 0.9),
-            "pair must be of at least two dimensions",
-        ),
-        (lambda: tool.AngleCurves(PAIR, COARSE).mixup(5), r"n must be above dim \+ 2 = 5, got 5"),
-        (lambda: on_data(MANY, np.arange(60) % 3), "y must hold 2 classes, got 3"),
-        (lambda: on_data(MANY * [1, 0, 0, 0, 0]), "at least 2 columns that vary"),
-        (
-            lambda: on_data(np.repeat(MANY[:30], 2, axis=0)),
-            "X must have classes with different means",
         ),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 from scipy.stats import t
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
 
 from own_data.naive_bayes_vs_logistic import assumption_diagnostics
 from own_data.naive_bayes_vs_logistic.diagnostics import _predicted
@@ -298,3 +299,43 @@ def test_leaks_copies_and_constants_are_named():
     assert "do not vary within the classes: unit and copies of other rows (30)" in str(result)
     assert result.predicted is None
     assert result.n_samples == 120
+
+
+def test_errors_on_answers_of_yes_and_no_are_those_of_new_people():
+    """Independent items given the class: the error of a fitted rule is a sum over the 64 cells."""
+    chances = np.array([[0.3, 0.35, 0.4, 0.25, 0.3, 0.4], [0.7, 0.6, 0.65, 0.75, 0.6, 0.7]])
+    cells = np.array(list(product([0, 1], repeat=6)))
+    laws = [np.prod(np.where(cells, p, 1 - p), axis=1) / 2 for p in chances]
+
+    def drawn(rng, rows):
+        y = np.arange(rows) % 2
+        return (rng.random((rows, 6)) < chances[y]).astype(float), y
+
+    rng = np.random.default_rng(0)
+    held = 0
+    for seed in range(8):
+        found = assumption_diagnostics(*drawn(np.random.default_rng(100 + seed), 900))
+        assert found.n_samples == 900  # equal by chance, and no copies
+        assert found.answerable
+        last = found.measured[-1]
+        errors = []
+        for _ in range(40):
+            rule = GaussianNB().fit(*drawn(rng, last.size))
+            said = rule.predict(cells.astype(float))
+            errors.append(laws[0][said == 1].sum() + laws[1][said == 0].sum())
+        held += last.naive_bayes.low <= np.mean(errors) <= last.naive_bayes.high
+    assert held >= 7
+
+
+def test_rows_of_one_person_are_held_out_together_or_doubted():
+    """The label is the person's and unrelated to X: new people are told by chance alone."""
+    rng = np.random.default_rng(0)
+    person = rng.permutation(np.repeat(np.arange(40), 20))
+    y = (np.arange(40) % 2)[person]
+    X = rng.standard_normal((40, 20))[person] + 0.5 * rng.standard_normal((800, 20))
+    alone = assumption_diagnostics(X, y)
+    assert alone.measured[-1].naive_bayes.high < 0.4
+    assert any("pass groups=" in doubt.reason for doubt in alone.doubts)
+    told = assumption_diagnostics(X, y, groups=[f"person {one}" for one in person])
+    for error in (told.measured[-1].naive_bayes, told.measured[-1].logistic):
+        assert error.low <= 0.5 <= error.high

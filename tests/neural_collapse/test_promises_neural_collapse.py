@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 from promises import Case, promises, refused
 
-from own_data import neural_collapse as tool
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
 
@@ -15,10 +14,6 @@ EYE = np.eye(2)
 LABELS = np.array([0, 1])
 TWICE = np.array([0, 0, 1, 1])
 TARGETS = predicted.frame_targets(EYE, 1)
-LAYERS = [np.ones((3, 2)), np.ones((2, 3))]
-FEATURES = np.ones((4, 2))
-CLASSES = np.array([0, 1, 0, 1])
-LONELY = {"weights": [np.ones((1, 2))], "labels": 0 * CLASSES, "decays": [1, 1]}
 KEY = jax.random.key(0)
 UNIT = {"weight_std": 1.0, "feature_std": 1.0}
 PROBLEM = observed.Problem((4, 2), (0.1,), 0.1)
@@ -38,11 +33,6 @@ def train(widths=(3,), steps=40):
 
 def loss(labels=SAMPLES, **options):
     return observed.supervised_contrastive_loss(np.ones((2, 3)), labels, **options)
-
-
-def certify(changed):
-    head = {"weights": LAYERS, "features": FEATURES, "labels": CLASSES, "decays": [0.1, 0.1, 0.1]}
-    return tool.certify_head(**(head | changed))
 
 
 test_what_cannot_be_answered_is_refused = refused(
@@ -148,43 +138,6 @@ test_what_cannot_be_answered_is_refused = refused(
         (
             lambda: predicted.batch_conditions(TWICE + 1, [[0]]),
             "labels must be 0, ..., K - 1, each present",
-        ),
-        (lambda: certify({"weights": []}), "weights must hold at least one layer, got none"),
-        (
-            lambda: certify({"weights": [np.ones((3, 2)), np.ones((2, 4))]}),
-            "features and weights .* must have chaining shapes",
-        ),
-        (
-            lambda: certify({"weights": [np.ones((3, 4)), np.ones((2, 3))]}),
-            "features and weights .* must have chaining shapes",
-        ),
-        (
-            lambda: certify({"weights": [1e200 * layer for layer in LAYERS]}),
-            "small enough for a finite objective",
-        ),
-        (
-            lambda: certify({"features": FEATURES.T}),
-            "labels must have one entry for each of the 2 samples, got 4",
-        ),
-        (lambda: certify({"labels": CLASSES + 1}), "labels must be in 0 .. 1, got 2"),
-        (
-            lambda: certify({"labels": 0 * CLASSES}),
-            "labels must have samples of every class, got none of class 1",
-        ),
-        (
-            lambda: certify({"decays": [0.1, 0.1]}),
-            "decays must be 3, of each layer and of the features",
-        ),
-        (
-            lambda: certify({"decays": [0.1, 1e-101, 0.1]}),
-            "decays over the normalisation must be 0 or at least",
-        ),
-        (lambda: certify({"bias": np.ones(3)}), "bias must be 2 numbers, one per class"),
-        (lambda: certify(LONELY | {"bias": [0.0]}), "bias must be None for a single class"),
-        (lambda: certify(LONELY | {"loss": "ce"}), 'at least two classes for the loss "ce"'),
-        (
-            lambda: certify({"loss": "ce", "normalisation": "mean_over_entries"}),
-            'a number for the loss "ce"',
         ),
         (
             lambda: observed.Problem((), (0.1,), 0.1),
@@ -341,27 +294,16 @@ CASES = {
     "mse_optimum": Case(infinite="beta, where the bias fits for free"),
     "mse_objective": Case({**HEAD, "labels": SIX, "weight_decays": (0.0625, 0.03125)}, within=SOME),
     "largest_root": Case(infinite="NaN where there is no root", within=SOME),
-    "certify_head": Case(
-        {
-            **HEAD,
-            "features": HEAD["features"].T,
-            "labels": SIX,
-            "decays": (0.0625, 0.03125, 0.03125),
-        },
-        infinite=f"{DIES}, no implied decays where there are decays",
-    ),
 }
 RECORDS = [
     "BatchConditions",
     "CollapseMetrics",
     "CollapseTargets",
-    "HeadCertificate",
-    "HeadCertificate.plot",
 ]
 RECORDS += ["MseOptimum", "ShallowCrossEntropyOptimum"]
 
 test_domains, test_refusals, test_answers, test_extreme_answers = promises(
-    [predicted, tool], CASES, dict.fromkeys(RECORDS, "a record of results")
+    [predicted], CASES, dict.fromkeys(RECORDS, "a record of results")
 )
 
 RUN_OF = observed.Problem((2, 1), (0.25,), 0.125)

@@ -100,7 +100,7 @@ def bag(
 
     def ask(seed: int) -> Any:
         x, y, second = law(np.random.default_rng(seed))
-        table = choose_subsample(x, y, [k], penalties, 5, seed=seed)
+        table = choose_subsample(x, y, [k], penalties, 5, random_state=seed, fit_intercept=False)
         risks = [
             refitted(np.random.default_rng([seed, 1]), x, y, second, k, row.penalty)
             for row in table.settings

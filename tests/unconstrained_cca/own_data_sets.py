@@ -41,7 +41,7 @@ def unrelated(name: str, draw: Drawer, fits: bool = False) -> DataSet:
         tool="ey_certificate",
         name=f"unrelated views: {name}",
         fits=fits,
-        ask=lambda seed: ey_certificate(*draw(np.random.default_rng(seed))),
+        ask=lambda seed: ey_certificate(*draw(np.random.default_rng(seed)), held_out=True),
         truth="0 related",
         judge=judge,
         headline=lambda answer: f"{answer.related} related",
@@ -75,7 +75,10 @@ def related(rows: int, quantity: str, weights: Any = 1.0) -> DataSet:
             (*rng.standard_normal((2, rows, 3)), None, None) if rows else named(rng)
         )
         return ey_certificate(
-            weights * own, weights * (RHO * own + np.sqrt(1 - RHO**2) * other), groups=groups
+            weights * own,
+            weights * (RHO * own + np.sqrt(1 - RHO**2) * other),
+            groups=groups,
+            held_out=True,
         )
 
     name = f"related views of {rows or 'a hundred named groups of'} independent rows: {quantity}"

@@ -123,11 +123,13 @@ def dense(value: Any) -> Any:
     """
     if np.ma.is_masked(value) or is_sparse(value):
         raise TypeError
-    return (
-        value.detach().cpu().numpy()
-        if hasattr(value, "detach") and hasattr(value, "cpu")
-        else value
-    )
+    if not (hasattr(value, "detach") and hasattr(value, "cpu")):
+        return value
+    tensor = value.detach().cpu()
+    try:
+        return tensor.numpy()
+    except TypeError:  # of a precision that NumPy has not got, such as bfloat16
+        return tensor.float().numpy()
 
 
 @functools.cache

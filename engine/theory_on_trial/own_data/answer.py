@@ -79,22 +79,27 @@ class Answer(ABC):
 
     def summary(self) -> str:
         """Return what to read, in at most twelve lines: of the doubts the largest."""
-        before = _tagged("asked", self.asked)
+        return "\n".join(f"{tag}: {text}" if tag else text for tag, text in self._tagged())
+
+    def _tagged(self) -> list[tuple[str, str]]:
+        """The lines of the summary, each with its tag; those of the answer have none."""
+        before = [("asked", self.asked)]
         if self.answerable:
             guarantee = f"intervals hold at {self.level:.3g}" if self.level is not None else ""
-            before += self.lines()
-            before += _tagged("rests on", "; ".join(filter(None, (self.rests_on, guarantee))))
-            before += _tagged("cannot see", self.unseen)
+            before += [("", line) for line in self.lines()]
+            before += [("rests on", "; ".join(filter(None, (self.rests_on, guarantee))))]
+            before += [("cannot see", self.unseen)]
         else:
-            before += [f"cannot judge: {self.missing}"]
-        after = _tagged("to do", self.to_do())
+            before += [("cannot judge", self.missing)]
+        before = [(tag, text) for tag, text in before if text]
+        after = [("to do", self.to_do())] if self.to_do() else []
         doubts = sorted(self.doubts, key=lambda doubt: -doubt.size)
-        lines = [
-            f"doubt: {doubt}" for doubt in doubts[: max(1, _LONGEST - len(before) - len(after))]
-        ]
+        shown = doubts[: max(1, _LONGEST - len(before) - len(after))]
+        lines = [("doubt", str(doubt)) for doubt in shown]
         if len(doubts) > len(lines):
-            lines[-1] += f" ({len(doubts) - len(lines)} more in .doubts)"
-        return "\n".join([*before, *lines, *after])
+            more = f" ({len(doubts) - len(lines)} more in .doubts)"
+            lines[-1] = ("doubt", lines[-1][1] + more)
+        return before + lines + after
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields in plain Python types, for JSON: arrays as lists, what is infinite or
@@ -108,8 +113,8 @@ class Answer(ABC):
         return {"answerable": self.answerable, **texts, **_plain(self)}
 
     def to_frame(self) -> Any:
-        """Return a data frame of pandas: a row for each number, with its interval where it has one;
-        no arrays.
+        """Return a data frame of pandas with the answer itself; here a row for each number, with
+        its interval where it has one, and no arrays.
         """
         import pandas
 
@@ -122,7 +127,13 @@ class Answer(ABC):
         return self.summary()
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(tag)}</th>"
+            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
+            for tag, text in self._tagged()
+        )
+        frame = self.to_frame().head(_LONGEST).to_html() if self.answerable else ""
+        return f"<table>{rows}</table>{frame}"
 
 
 def axes_for(axes: Any) -> Any:
@@ -132,10 +143,6 @@ def axes_for(axes: Any) -> Any:
     import matplotlib.pyplot as plt
 
     return plt.subplots()[1]
-
-
-def _tagged(tag: str, sentence: str) -> list[str]:
-    return [f"{tag}: {sentence}"] if sentence else []
 
 
 def _numbers(name: str, value: Any) -> Iterator[tuple[str, tuple[float, float, float]]]:

@@ -30,7 +30,11 @@ def entries(name: str, values: Any) -> Shaped[np.ndarray, "..."]:
     matrices.
     """
     try:
-        return np.asarray(dense(values))
+        array = np.asarray(dense(values))
+        # NumPy knows no kind of bfloat16 and of the eight-bit floats, types of another library.
+        return (
+            array.astype(np.float32) if array.dtype.kind == "V" and not array.dtype.names else array
+        )
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be an array, got {in_words(values)}") from None
 

@@ -1,11 +1,12 @@
 """Finds rows of two views that are copies of each other; they make intervals too narrow."""
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Float, Int, Shaped
 
 _FEW = 0.1  # different rows per row, below which rows are equal by chance, and not equally often
 _AT_ONCE = 2**15  # numbers, that stay in the processor's cache
 _TOGETHER = 0.9  # of the pairs of rows that are equal in one view
+_KINDS = 12  # different rows that do not all come an even number of times by chance
 
 
 def copied_rows(
@@ -15,15 +16,38 @@ def copied_rows(
 
     Of copies those that are equal in one view are so in the other. Rows of few values are also
     equal in one alone; if they are in both, as where one view follows from the other, there are few
-    different ones.
+    different ones. A table that was repeated as a whole holds each row a multiple of times.
     """
     codes = [np.unique(_digests(view), return_inverse=True)[1] for view in (first, second)]
     _, joint, counts = np.unique(
         codes[0] * len(first) + codes[1], return_inverse=True, return_counts=True
     )
+    copied = int(counts[counts > 1].sum())
+    if np.ptp(counts) == 0 or (len(counts) >= _KINDS and np.gcd.reduce(counts) > 1):
+        return copied if len(counts) > 1 else 0
+    few = len(counts) < _FEW * len(first)
     least = min(_equal_pairs(view) for view in codes)
-    few = len(counts) < (_FEW * len(first) if np.ptp(counts) else 2)
-    return 0 if few or _equal_pairs(joint) < _TOGETHER * least else int(counts[counts > 1].sum())
+    return 0 if few or _equal_pairs(joint) < _TOGETHER * least else copied
+
+
+def without_copies(table: Float[np.ndarray, "rows columns"]) -> Int[np.ndarray, " kept"]:
+    """The rows that stay where copies count once: all, where rows are equal by chance only.
+
+    Whether they are is asked of two views, the columns of even and of odd number.
+    """
+    everything = np.arange(len(table))
+    if table.shape[1] < 2 or not copied_rows(table[:, ::2], table[:, 1::2]):
+        return everything
+    _, first, kinds, counts = np.unique(
+        table, axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    kinds = kinds.ravel()
+    times = np.gcd.reduce(counts)
+    if times == 1 or len(counts) < _KINDS:
+        return np.sort(first)
+    order = np.argsort(kinds, kind="stable")  # of each kind one row in so many
+    place = np.arange(len(table)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(order[place % times == 0])
 
 
 def _digests(view: Shaped[np.ndarray, "rows columns"]) -> Shaped[np.ndarray, " rows"]:

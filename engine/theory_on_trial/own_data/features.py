@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory_on_trial.own_data.arrays import entries
+from theory_on_trial.own_data.copies import without_copies
 from theory_on_trial.own_data.jackknife import GROUPS, stratified_groups
-from theory_on_trial.own_data.table import features
+from theory_on_trial.own_data.table import class_numbers, table
 
 _SHORTEST = 1e-140  # range of a feature
 
@@ -23,6 +23,7 @@ class Samples(NamedTuple):
         dropped: names of the columns left out because they do not vary within the classes.
         leaks: those of them that vary between the classes: a label in disguise.
         copies: rows left out because an equal row with the same label stays.
+        rows: numbers of the rows that stay.
     """
 
     features: Float[np.ndarray, "samples features"]
@@ -32,6 +33,7 @@ class Samples(NamedTuple):
     dropped: tuple[str, ...]
     leaks: tuple[str, ...]
     copies: int
+    rows: Int[np.ndarray, " samples"]
 
     @property
     def left_out(self) -> list[str]:
@@ -49,36 +51,31 @@ class Samples(NamedTuple):
 def labelled_samples(X: Any, y: Any) -> Samples:
     """Read a table and its labels.
 
-    TypeError and ValueError as `features`, and for labels that are none, do not fit or stand for
+    TypeError and ValueError as `table`, and for labels that are none, do not fit or stand for
     too few samples, for fewer than two features that vary, and for features that depend linearly on
     each other.
     """
-    table = features("X", X)
-    labels, classes = class_numbers("y", y)
-    if len(labels) != len(table.values):
-        raise ValueError(
-            f"y must have a label for each of the {len(table.values)} rows of X, got {len(labels)}"
-        )
-    rows = np.column_stack([table.values, labels])
-    indices = np.sort(np.unique(rows, axis=0, return_index=True)[1]) if len(rows) else np.arange(0)
-    values = table.values[indices]
-    labels = labels[indices]
-    copies = len(rows) - len(indices)
+    read = table("X", X, scaled=False)
+    labels, classes = class_numbers("y", y, rows=len(read.values))
+    kept = without_copies(np.column_stack([read.values, labels]))
+    values = read.values[kept]
+    labels = labels[kept]
+    copies = len(read.values) - len(kept)
     if len(classes) < 2:
         raise ValueError(f"y must hold at least 2 classes, got {len(classes)}")
     _require_enough(values, labels, classes, copies)
     varying = _varying(values, labels)
     leaking = _constant_within(values, labels) & (np.ptp(values, axis=0) > 0)
-    leaks = tuple(name for name, leaks in zip(table.columns, leaking, strict=True) if leaks)
+    leaks = tuple(name for name, leaks in zip(read.columns, leaking, strict=True) if leaks)
     if varying.sum() < 2:
         beside = f" beside {', '.join(leaks)}, which only varies between them" if leaks else ""
         raise ValueError(
             "X must have at least 2 columns that vary within the classes, got "
             f"{varying.sum()}{beside}"
         )
-    columns = tuple(name for name, stays in zip(table.columns, varying, strict=True) if stays)
+    columns = tuple(name for name, stays in zip(read.columns, varying, strict=True) if stays)
     constant_columns = tuple(
-        name for name, stays in zip(table.columns, varying, strict=True) if not stays
+        name for name, stays in zip(read.columns, varying, strict=True) if not stays
     )
     values = values[:, varying]
     ranges = np.ptp(values, axis=0)
@@ -90,28 +87,7 @@ def labelled_samples(X: Any, y: Any) -> Samples:
     values = values - values.min(axis=0)
     _require_enough(values, labels, classes, copies)
     _require_independent(values / ranges, labels, columns)
-    return Samples(values, labels, classes, columns, constant_columns, leaks, copies)
-
-
-def class_numbers(name: str, labels: Any) -> tuple[Int[np.ndarray, " samples"], tuple[Any, ...]]:
-    """Numbers 0..K-1 and the labels they stand for; TypeError and ValueError for no vector, or an
-    empty category.
-    """
-    values = entries(name, labels)
-    if values.ndim != 1:
-        raise ValueError(f"{name} must be one label per sample, got shape {values.shape}")
-    if values.dtype.kind not in "biuOUST":
-        raise TypeError(
-            f"{name} must hold labels (integers, booleans, strings or categories), got "
-            f"{values.dtype}"
-        )
-    if values.dtype.kind == "O" and any(value is None or value != value for value in values):
-        raise ValueError(f"{name} must have a label for every sample, got a missing one")
-    classes, numbers = np.unique(values, return_inverse=True)
-    for category in getattr(getattr(labels, "dtype", None), "categories", ()):
-        if category not in classes:
-            raise ValueError(f"class {category!r} of {name} has no samples")
-    return numbers, tuple(classes.tolist())
+    return Samples(values, labels, classes, columns, constant_columns, leaks, copies, kept)
 
 
 def groups_of(groups: Any, rows: int) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
@@ -123,9 +99,7 @@ def groups_of(groups: Any, rows: int) -> tuple[Int[np.ndarray, " rows"], Int[np.
     """
     if groups is None:
         return np.arange(rows), stratified_groups(np.zeros(rows, int))
-    of_row, names = class_numbers("groups", groups)
-    if len(of_row) != rows:
-        raise ValueError(f"groups must have a label for each of the {rows} rows, got {len(of_row)}")
+    of_row, names = class_numbers("groups", groups, rows=rows)
     if len(names) < 2 * GROUPS:
         raise ValueError(f"groups must be at least {2 * GROUPS} different ones, got {len(names)}")
     return of_row, stratified_groups(np.zeros(len(names), int))[of_row]
