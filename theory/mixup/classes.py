@@ -222,7 +222,8 @@ class MixingLaw:
                 n_nodes, np.nextafter(beta - 1, 0) if nearly_half else beta - 1, alpha - 1
             )
             abscissas = rule[0]
-            weights = rule[1] / rule[1].sum()
+            masses = np.maximum(rule[1], 0.0)  # for tiny shapes SciPy's may be negative by rounding
+            weights = masses / masses.sum()
         finite = np.all(np.isfinite(abscissas) & np.isfinite(weights))
         require(
             finite,
