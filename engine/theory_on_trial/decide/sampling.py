@@ -53,6 +53,8 @@ _EQUAL_CALLS = 16
 """So many calls do not have one mean, or one spread, by chance."""
 _UNCOMMON = 4
 """So many samples that are not the commonest one do not coincide by chance, among 64."""
+_GROWN = 1.3
+"""By what factor samples grow until it is asked again whether they go together."""
 _COPIES = 48
 """So many pairs of equal numbers within a call are expected before hardly any is no chance."""
 _FAR = 7.0
@@ -161,6 +163,9 @@ class Generated:
         self._pattern = _PATTERN if first > 1 else (1,)
         self._generator = stream("")
         self._independence = Independence(what)
+        self._waiting: list[np.ndarray] = []  # samples of which nothing was asked yet
+        self._asked = 0
+        self._calls_asked = 0
         self._other: np.random.Generator | None = stream("/other")
         self._begun: list[tuple[np.ndarray, np.ndarray]] = []
         self.sizes: list[int] = []
@@ -185,8 +190,21 @@ class Generated:
             self.sizes.append(len(samples))
             self._ask_other_stream(samples)
         samples = np.concatenate(calls)
-        self._independence.ask(samples, [len(call) for call in calls])
+        self._waiting.append(samples)
+        if drawn >= _GROWN * self._asked:
+            self.ask()
         return samples
+
+    def ask(self) -> None:
+        """Ask whether the samples go together, of all that were not asked yet; raises `ValueError`
+        if they do. The last look of a decision must be followed by this.
+        """
+        if self._waiting:
+            samples = np.concatenate(self._waiting)
+            self._independence.ask(samples, self.sizes[self._calls_asked :])
+            self._waiting = []
+            self._calls_asked = len(self.sizes)
+            self._asked = sum(self.sizes)
 
     def _call(self, m: int) -> np.ndarray:
         before = _state(self._generator)
@@ -369,8 +387,8 @@ class Independence:
         self.waiting = len(self.sizes)
         scores = self._ranks(rows)
         for kind, score in enumerate((scores, np.abs(scores - 0.5))):
-            self._lags(kind, score, max(sizes))
             self._between(kind, score, sizes)
+            self._lags(kind, score, max(sizes))
         self._copies(sizes)
 
     def _ranks(self, rows: np.ndarray) -> np.ndarray:

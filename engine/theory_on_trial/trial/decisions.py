@@ -104,6 +104,7 @@ class Trial:
         self.findings: list[Finding] = []
         self.settings: list[dict[str, Any]] = []  # of every case that was begun
         self.refusal: BaseException | None = None  # of the first decision that could not be made
+        self._generated: list[sampling.Generated] = []  # the samplers of the present decision
         self._drawn = False  # whether the claim has a key or a generator
         self._progress = progress
         self._case = ""
@@ -790,9 +791,11 @@ class Trial:
         if form == "one":  # a call is a sample
             process = processes.one_by_one(process, what)
             batch = 1
-        return sampling.Generated(
+        generated = sampling.Generated(
             process, lambda other: self._generator(stream + other), batch, what
         )
+        self._generated.append(generated)
+        return generated
 
     def _tried(
         self,
@@ -823,13 +826,20 @@ class Trial:
         controls: Mapping[str, Any],
         control_processes: Mapping[str, Measure] | Mapping[str, Draws] | None,
     ) -> None:
-        finding = judged("", process, controls)
+        def asked(name: str, process: Any, controls: Mapping[str, Any]) -> Finding:
+            self._generated = []
+            finding = judged(name, process, controls)
+            for generated in self._generated:
+                generated.ask()
+            return finding
+
+        finding = asked("", process, controls)
         rivals = {name: (name, process) for name, process in (control_processes or {}).items()}
         self._record(
             procedure,
             finding,
             rivals,
-            lambda named: judged(named[0], named[1], {}),
+            lambda named: asked(named[0], named[1], {}),
             remark=_DESIGN * self._drawn,
         )
 
