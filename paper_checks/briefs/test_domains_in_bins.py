@@ -1,0 +1,573 @@
+"""Lin, Zhou, Tan, Ma, Liu, He, Yuan, Liu, Zhang, Yang & Wang 2024, "Continuous Invariance
+Learning", ICLR, arXiv 2310.05348.
+
+For whoever cuts time into environments for an invariance penalty: how many bins to take, and what
+bins cost in data.
+
+Take away: for a steady drift take few bins, or rather three, and throw away the middle one. The
+difference of the outer thirds needs 9/8 of the data that a linear contrast needs, two bins need
+4/3, fifty bins 3.4 times as much (power .8 at level .01). An oscillation with whole periods in each
+bin is not seen by bins at all, and by the contrast only by its phase.
+
+Setting: times t_i = (i - ½)/n, i = 1..n, and residuals r_i = g(t_i) + N(0, 1) of a feature. A
+spurious feature drifts by g = s (t - ½), λ = ns²/12; an invariant one has g = 0. V_B = Σ_b (n/B)
+(mean of r in bin b - mean of r)², over B equal bins. The contrast is (Σ r_i (t_i - ½))²/Σ (t_i -
+½)². Outer fractions f: the mean of the last fn residuals less that of the first fn, squared, over
+its variance.
+
+Edges: one bin compares nothing. The noise is known to have variance 1; if it is estimated, the laws
+are those of F. For an oscillation with k periods and 2k, but not k, a multiple of B the share
+depends on the phase.
+
+Paper: it argues that invariance across a continuous domain, such as time, should not be enforced by
+cutting it into discrete domains, and proposes an adversarial penalty on the domain index itself.
+Here is what the cut costs for the simplest drift.
+
+Abstract:
+
+- Statement 1: existing methods may fail for continuous domains. Holds: selection-many_bins. With
+  many bins a penalty by bins tosses a coin.
+- Statement 2: splitting into discrete domains ignores how they are related and may be worse. Holds:
+  power, price-data, oscillation-blind.
+- Statement 3: an adversarial procedure measures conditional independence of labels and domain
+  index. Not on trial. Here is a linear contrast in its place.
+- Statement 4: it does better on synthetic and on real data. Not on trial. It needs the data.
+
+Read: the abstract. Derived here: all laws; that the outer thirds do best is classical for grouped
+data. Not claimed: anything on the adversarial procedure. Topic: learning.
+"""
+
+from fractions import Fraction
+from itertools import pairwise
+from typing import Annotated
+
+import numpy as np
+from scipy.integrate import quad
+from scipy.optimize import brentq
+from scipy.special import i0e
+from scipy.stats import chi2, ncf, ncx2, norm
+
+from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import chart, figure
+
+Bins = Annotated[int, Interval(2, 24, why="one bin compares nothing; more are slow to draw")]
+FewBins = Annotated[
+    int, Interval(2, 12, why="one bin compares nothing; with more a coin is tossed")
+]
+PerBin = Annotated[int, Interval(1, 8, why="a bin has a residual; more are slow to draw")]
+Points = Annotated[int, Interval(4, 60, why="of three the ends are the contrast; slow to draw")]
+Ends = Annotated[int, Interval(1, 30, why="an end has a residual, and at most half of all")]
+Strength = Annotated[
+    float, Interval(3, 40, why="of less all statistics are noise; of more all see the drift")
+]
+Level = Annotated[float, Interval(0.001, 0.1, why="beyond tests are of no use")]
+Power = Annotated[float, Interval(0.6, 0.9, why="near the level or near 1 all statistics agree")]
+Thirds = Annotated[
+    int, Interval(2, 20, why="of three points the ends are the contrast; all cuts are tried")
+]
+Root = Annotated[float, Interval(0.5, 4, why="at 0 a coin is tossed; beyond, the choice is sure")]
+Periods = Annotated[
+    int, Interval(1, 12, why="an oscillation has a period; more ask for more points")
+]
+FewPeriods = Annotated[int, Interval(1, 4, why="of each bin; more are as one")]
+Phase = Annotated[float, Interval(0, 1.2, why="radians; at π/2 a contrast sees nothing")]
+
+
+def times(points):
+    """The t_i: (n,)."""
+    return (np.arange(points) + 0.5) / points
+
+
+def drift(points, strength):
+    """The g(t_i), (n,), of a drift with λ = `strength`."""
+    return np.sqrt(12 * strength / points) * (times(points) - 0.5)
+
+
+def wave(points, periods, phase):
+    """The values of sin(2πkt + φ) at the t_i: (n,)."""
+    return np.sin(2 * np.pi * periods * times(points) + phase)
+
+
+@observed
+def residuals(generator, n, signal):
+    """N sets of residuals of a feature with g(t_i) = `signal`: (N, n)."""
+    return signal + generator.normal(size=(n, len(signal)))
+
+
+@observed
+def between_bins(values, bins):
+    """V_B of each set of residuals (…, n): (…,)."""
+    means = values.reshape(*values.shape[:-1], bins, -1).mean(axis=-1)
+    per_bin = values.shape[-1] // bins
+    return per_bin * np.sum((means - values.mean(axis=-1)[..., None]) ** 2, axis=-1)
+
+
+@observed
+def contrast(values):
+    """The contrast of each set of residuals (…, n): (…,)."""
+    weights = times(values.shape[-1]) - 0.5
+    return (values @ weights) ** 2 / (weights @ weights)
+
+
+@observed
+def between_ends(values, count):
+    """The squared difference of the means of the last and the first `count`, over its variance, of
+    each set of residuals (…, n): (…,).
+    """
+    last = values[..., -count:].mean(axis=-1)
+    first = values[..., :count].mean(axis=-1)
+    return (last - first) ** 2 * count / 2
+
+
+@observed
+def efficiency_of_ends(points, count):
+    """What the difference of the ends sees of a drift, over what the contrast sees: a fraction."""
+    centred = [Fraction(2 * i + 1, 2 * points) - Fraction(1, 2) for i in range(points)]
+    gap = sum(centred[-count:]) - sum(centred[:count])
+    return gap**2 / (2 * count) / sum(value**2 for value in centred)
+
+
+@observed
+def best_efficiency(points):
+    """The largest of what a difference of the means of an early and a late group, of any sizes,
+    sees of a drift, over what the contrast sees.
+    """
+    signal = times(points) - 0.5
+    sums = np.append(0, np.cumsum(signal))
+    best = 0.0
+    for early in range(1, points):
+        for late in range(1, points - early + 1):
+            gap = (sums[-1] - sums[points - late]) / late - sums[early] / early
+            best = max(best, gap**2 / (1 / early + 1 / late))
+    return best / (signal @ signal)
+
+
+@observed
+def spurious_is_worse(generator, n, signal, statistic):
+    """Whether a statistic of a spurious feature exceeds that of an invariant one, n times."""
+    spurious = statistic(residuals(generator, n, signal))
+    return spurious > statistic(residuals(generator, n, np.zeros(len(signal))))
+
+
+@observed
+def chance_by_inversion(degrees, noncentrality):
+    """The chance that χ² with a noncentrality exceeds an independent one without, by the inversion
+    of the characteristic function of their difference.
+    """
+
+    def slope(t):
+        rotated = 1 - 2j * t
+        phase = np.exp(1j * noncentrality * t / rotated) * np.abs(rotated) ** -degrees
+        return phase.imag / t
+
+    end = 60 / np.sqrt(degrees + noncentrality)
+    pieces = np.linspace(1e-12, end, 41)
+    parts = [quad(slope, a, b, epsabs=1e-12)[0] for a, b in pairwise(pieces)]
+    return 0.5 + sum(parts) / np.pi
+
+
+@observed
+def powers_of_two_and_three(strength, level):
+    """The powers of V_2 and V_3 at a level, from the normal law and from Rice's density."""
+    two = np.sqrt(strength * 3 / 4)
+    edge = -norm.ppf(level / 2)
+    tails = norm.cdf(two - edge) + norm.cdf(-two - edge)
+    three = np.sqrt(strength * 8 / 9)
+    radius = np.sqrt(-2 * np.log(level))
+    inside = quad(
+        lambda r: r * np.exp(-((r - three) ** 2) / 2) * i0e(r * three), 0, radius, epsabs=1e-13
+    )[0]
+    return tails, 1 - inside
+
+
+@predicted
+def seen_by_bins(bins, strength):
+    """λ (1 - 1/B²), the noncentrality of V_B."""
+    return strength * (1 - 1 / bins**2)
+
+
+@predicted
+def chi_square(degrees, noncentrality):
+    """The cdf of χ² with a noncentrality, from a table of 4000 values: to 1e-6."""
+    law = ncx2(degrees, noncentrality)
+    roots = np.linspace(0, np.sqrt(law.mean() + 15 * law.std()), 4000)
+    values = law.cdf(roots**2)
+    return lambda x: np.interp(np.sqrt(x), roots, values)
+
+
+@predicted
+def law_of_bins(bins, strength):
+    """The cdf of V_B: of χ² with B - 1 degrees and noncentrality λ (1 - 1/B²)."""
+    return chi_square(bins - 1, seen_by_bins(bins, strength))
+
+
+@predicted
+def law_of_contrast(points, strength):
+    """The cdf of the contrast: of χ² with one degree and noncentrality λ (1 - 1/n²)."""
+    return chi_square(1, strength * (1 - 1 / points**2))
+
+
+@predicted
+def power_of_bins(bins, strength, level):
+    """The chance that V_B exceeds the (1 - level) quantile of χ² with B - 1 degrees."""
+    return ncx2.sf(chi2.isf(level, bins - 1), bins - 1, seen_by_bins(bins, strength))
+
+
+@predicted
+def power_of_contrast(strength, level):
+    """The same of the contrast as n → ∞."""
+    return ncx2.sf(chi2.isf(level, 1), 1, strength)
+
+
+@predicted
+def strength_needed(power, of_strength):
+    """The λ at which an increasing function `of_strength` is `power`."""
+    return brentq(lambda strength: of_strength(strength) - power, 1e-6, 1e4, xtol=1e-12)
+
+
+@predicted
+def equal_powers(level, shares=(3 / 4, 8 / 9)):
+    """The λ above which V_3 has more power than V_2; `shares` of λ are seen by them."""
+
+    def lead(strength):
+        powers = [
+            ncx2.sf(chi2.isf(level, degrees), degrees, strength * share)
+            for degrees, share in zip((1, 2), shares, strict=True)
+        ]
+        return powers[0] - powers[1]
+
+    return brentq(lead, 1, 100, xtol=1e-12)
+
+
+@predicted
+def efficiency(points, count):
+    """6 f (1 - f)²/(1 - 1/n²), f = count/n: a fraction."""
+    f = Fraction(count, points)
+    return 6 * f * (1 - f) ** 2 / (1 - Fraction(1, points**2))
+
+
+@predicted
+def chance_of_selection(bins, strength):
+    """P(F > 1), of noncentral F with B - 1 and B - 1 degrees and noncentrality λ (1 - 1/B²)."""
+    return ncf.sf(1, bins - 1, bins - 1, seen_by_bins(bins, strength))
+
+
+@predicted
+def chance_of_one_degree(noncentrality):
+    """Φ(√(μ/2))² + Φ(-√(μ/2))²."""
+    half = np.sqrt(noncentrality / 2)
+    return norm.cdf(half) ** 2 + norm.cdf(-half) ** 2
+
+
+@predicted
+def chance_of_many_bins(root):
+    """Φ(c/2)."""
+    return norm.cdf(root / 2)
+
+
+@predicted
+def shares_of_wave(periods, bins, phase):
+    """(sin(πk/B)/(πk/B))² of V_B and 6 cos² φ/(πk)² of the contrast: (2,)."""
+    of_bins = np.sinc(periods / bins) ** 2 if periods % bins else 0.0
+    return np.array([of_bins, 6 * (np.cos(phase) / (np.pi * periods)) ** 2])
+
+
+BINNED = [(4, 8, 10.0), (2, 5, 16.0), (12, 3, 10.0), (24, 1, 40.0)]
+
+
+@claim(derived("V_B is the squared length of a normal vector"), kind="distribution", cases=BINNED)
+def test_power(trial, bins: Bins, per_bin: PerBin, strength: Strength):
+    """V_B of a drift has the law of χ² with B - 1 degrees of freedom and noncentrality λ (1 -
+    1/B²), at every n.
+    """
+    signal = drift(bins * per_bin, strength)
+    controls = {"one degree for each bin": chi_square(bins, seen_by_bins(bins, strength))}
+    if bins <= 3:
+        controls["bins see all of λ"] = chi_square(bins - 1, strength)
+    trial.distribution(
+        lambda rng, n: between_bins(residuals(rng, n, signal), bins),
+        law_of_bins(bins, strength),
+        margin=0.015,
+        controls=controls,
+    )
+
+
+@claim(
+    derived("a normal number, squared"),
+    kind="distribution",
+    cases=[(4, 10.0), (5, 40.0), (60, 3.0)],
+)
+def test_power__of_contrast(trial, points: Points, strength: Strength):
+    """The contrast of a drift has the law of χ² with one degree of freedom and noncentrality λ (1 -
+    1/n²), at every n.
+    """
+    signal = drift(points, strength)
+    controls = {
+        "as two bins": law_of_bins(2, strength),
+        "with a mean to estimate": chi_square(2, strength * (1 - 1 / points**2)),
+    }
+    trial.distribution(
+        lambda rng, n: contrast(residuals(rng, n, signal)),
+        law_of_contrast(points, strength),
+        margin=0.015,
+        controls=controls,
+    )
+
+
+@claim(derived("the powers of V_2 and V_3 meet"), kind="identity", cases=[0.01, 0.05, 0.001])
+def test_power__of_two_or_three(trial, level: Level):
+    """Two bins have more power than three up to a λ at which χ² with 1 and with 2 degrees and with
+    noncentralities 3λ/4 and 8λ/9 exceed their quantiles equally often: 16.29 at level .01.
+    """
+
+    def lead(strength):
+        two, three = powers_of_two_and_three(strength, level)
+        return two - three
+
+    law = equal_powers(level)
+    trial.value(
+        brentq(lead, 1, 100, xtol=1e-12),
+        law,
+        error=1e-6 * law,
+        margin=1e-4 * law,
+        controls={
+            "1 - 1/B for 1 - 1/B²": equal_powers(level, shares=(1 / 2, 2 / 3)),
+        },
+    )
+
+
+@claim(
+    derived("mean and variance of a difference of means"),
+    kind="identity",
+    cases=[(60, 12), (9, 3), (7, 3), (4, 1), (60, 30)],
+)
+def test_price(trial, points: Points, count: Ends):
+    """Of a drift the difference of the outer fractions f sees 6 f (1 - f)²/(1 - 1/n²) of what the
+    contrast sees, with one degree of freedom too: at every level and power it needs the inverse of
+    that in data. Two bins are f = ½, 3/4.
+    """
+    trial.require(2 * count <= points, "the ends must not overlap: count is at most points/2")
+    law = efficiency(points, count)
+    f = Fraction(count, points)
+    trial.identity(
+        efficiency_of_ends(points, count),
+        law,
+        ops=0,
+        controls={
+            "as the contrast": 1,
+            "as of infinitely many points": 6 * f * (1 - f) ** 2,
+        },
+    )
+
+
+@claim(derived("f (1 - f)² is largest at 1/3"), kind="optimality", cases=[2, 3, 7, 20])
+def test_price__of_thirds(trial, third: Thirds):
+    """If n is a multiple of three, no difference of the means of an early and a late group sees
+    more of a drift than that of the outer thirds: 8/9/(1 - 1/n²) of what the contrast sees.
+    """
+    points = 3 * third
+    halves = 0.75 / (1 - 1 / points**2)
+    trial.identity(
+        best_efficiency(points),
+        float(efficiency(points, third)),
+        ops=10 * points,
+        controls={"halves, which use all data": halves, "as the contrast": 1.0},
+    )
+
+
+@claim(
+    derived("power is a function of λ"),
+    kind="distribution",
+    cases=[(2, 0.8, 0.01), (5, 0.8, 0.01), (10, 0.6, 0.05), (24, 0.8, 0.001)],
+)
+def test_price__data(trial, bins: Bins, power: Power, level: Level):
+    """With the λ at which χ² with B - 1 degrees and noncentrality λ (1 - 1/B²) exceeds its quantile
+    with a given power, V_B finds the drift with this power: of λ, and so of data, the contrast
+    needs less.
+    """
+    needed = strength_needed(power, lambda strength: power_of_bins(bins, strength, level))
+    signal = drift(bins * 2, needed)
+    edge = chi2.isf(level, bins - 1)
+    as_contrast = float(power_of_contrast(needed, level))
+    trial.probability(
+        lambda rng, n: between_bins(residuals(rng, n, signal), bins) > edge,
+        power,
+        margin=0.008 * power,
+        controls={"bins cost nothing": as_contrast},
+    )
+
+
+@claim(
+    derived("a ratio of independent χ²"),
+    kind="distribution",
+    cases=[(2, 8, 10.0), (3, 4, 5.0), (12, 3, 20.0)],
+)
+def test_selection(trial, bins: FewBins, per_bin: PerBin, strength: Strength):
+    """V_B ranks a drifting feature above an invariant one, with independent residuals, with chance
+    P(F > 1) of noncentral F with B - 1 and B - 1 degrees and noncentrality λ (1 - 1/B²).
+    """
+    signal = drift(bins * per_bin, strength)
+    law = float(chance_of_selection(bins, strength))
+    trial.require(law < 0.985, "the choice must be in doubt: a smaller λ, or more bins")
+    controls = {"as the contrast": float(chance_of_one_degree(strength)), "a coin is tossed": 0.5}
+    trial.probability(
+        lambda rng, n: spurious_is_worse(rng, n, signal, lambda values: between_bins(values, bins)),
+        law,
+        margin=0.004,
+        controls=controls,
+    )
+
+
+@claim(
+    derived("two squares differ by a product of normal numbers"),
+    kind="distribution",
+    cases=[(9, 3, 10.0), (12, 6, 5.0), (50, 5, 20.0)],
+)
+def test_selection__of_ends(trial, points: Points, count: Ends, strength: Strength):
+    """The difference of the outer fractions f ranks a drifting feature above an invariant one with
+    chance Φ(√(μ/2))² + Φ(-√(μ/2))², μ = 6 f (1 - f)² λ.
+    """
+    trial.require(2 * count <= points, "the ends must not overlap: count is at most points/2")
+    signal = drift(points, strength)
+    seen = strength * float(efficiency(points, count)) * (1 - 1 / points**2)
+    law = chance_of_one_degree(seen)
+    trial.require(
+        0.6 < law < 0.985, "the choice must be in doubt, and be better than a coin: another λ or f"
+    )
+    trial.probability(
+        lambda rng, n: spurious_is_worse(
+            rng, n, signal, lambda values: between_ends(values, count)
+        ),
+        law,
+        margin=0.004,
+        controls={"of differences with their sign": norm.cdf(np.sqrt(seen / 2)), "a coin": 0.5},
+    )
+
+
+@claim(derived("the central limit theorem"), kind="limit", cases=[0.5, 2.0, 4.0])
+def test_selection__many_bins(trial, root: Root):
+    """As B → ∞ with λ = c √B, V_B ranks a drifting feature above an invariant one with chance
+    Φ(c/2): many bins toss a coin unless λ is far above √B.
+    """
+    sizes = 2.0 ** np.arange(8, 17)
+    values = [
+        chance_by_inversion(bins - 1, root * np.sqrt(bins) * (1 - 1 / bins**2)) for bins in sizes
+    ]
+    law = chance_of_many_bins(root)
+    trial.limit(
+        values,
+        sizes,
+        law,
+        order=0.5,
+        margin=0.005 * law,
+        controls={
+            "a coin is tossed": 0.5,
+            "the invariant one has no noise": norm.cdf(root / 2**0.5),
+        },
+    )
+
+
+@claim(
+    derived("means of a sine over a bin, and its first moment"),
+    kind="limit",
+    cases=[(1, 4, 0.3), (3, 4, 0.2), (3, 10, 1.0), (12, 5, 0.0)],
+)
+def test_oscillation(trial, periods: Periods, bins: Bins, phase: Phase):
+    """For g = s sin(2πkt + φ), with 2k no multiple of B, V_B's noncentrality over ns²/2 tends to
+    (sin(πk/B)/(πk/B))² as n → ∞, and the contrast's to 6 cos² φ/(πk)².
+    """
+    trial.require(2 * periods % bins, "2k must be no multiple of B: else the phase matters")
+    sizes = 2 ** np.arange(6, 12)
+    seen = []
+    for per_bin in sizes:
+        signal = wave(per_bin * bins, periods, phase)
+        both = [between_bins(signal, bins), contrast(signal)]
+        seen.append(np.array(both) / (len(signal) / 2))
+    law = shares_of_wave(periods, bins, phase)
+    trial.limit(
+        np.array(seen),
+        sizes.astype(float),
+        law,
+        order=2,
+        margin=0.005 * law,
+        controls={
+            "bins see all variance": [1.0, law[1]],
+            "the slope sees nothing of whole periods": [law[0], 0.0],
+        },
+    )
+
+
+@claim(
+    derived("whole periods have mean 0"),
+    kind="identity",
+    cases=[(1, 4, 0.3), (4, 2, 1.2), (2, 7, 0)],
+)
+def test_oscillation__blind(trial, per_bin: FewPeriods, bins: Bins, phase: Phase):
+    """If an oscillation sin(2πkt + φ) has whole periods in each bin, B divides k, V_B sees nothing
+    of it, at every n with more points in each bin than periods, while the contrast does.
+    """
+    periods = per_bin * bins
+    signal = wave(bins * (per_bin + 5), periods, phase)
+    share, of_contrast = shares_of_wave(periods, bins, phase)
+    trial.value(
+        between_bins(signal, bins) / (len(signal) / 2),
+        share,
+        error=1e-12,
+        margin=1e-9,
+        scale=1.0,
+        controls={"as the contrast": of_contrast, "one of B degrees of all": 1 / bins},
+    )
+
+
+@figure("F1", claims=("price-data", "power"))
+def data_that_bins_need(level: float = 0.01, power: float = 0.8, runs: int = 20000):
+    """For a steady drift each bin beyond two costs data, and the outer thirds cost least.
+
+    Data needed for power .8 at level .01, over those of the linear contrast. Marks: lines: law;
+    points: simulated residuals at 120 times, with two standard errors.
+    """
+    unit = strength_needed(power, lambda strength: power_of_contrast(strength, level))
+    fine = np.arange(2, 61)
+    needed = [
+        strength_needed(power, lambda strength, bins=bins: power_of_bins(bins, strength, level))
+        for bins in fine
+    ]
+    noise = residuals(np.random.default_rng(0), runs, np.zeros(120))
+    shape = drift(120, 1.0)
+
+    def found(statistic, edge, share):
+        def lack(strength):
+            return np.mean(statistic(noise + np.sqrt(strength) * shape) > edge) - share
+
+        low, high = 1.0, 200.0
+        for _ in range(14):
+            middle = (low + high) / 2
+            low, high = (middle, high) if lack(middle) < 0 else (low, middle)
+        return middle / unit
+
+    def with_ends(statistic, edge):
+        spread = 2 * np.sqrt(power * (1 - power) / runs)
+        return [found(statistic, edge, power + k * spread) for k in (-1, 0, 1)]
+
+    coarse = np.array([2, 3, 5, 8, 12, 20, 30, 60])
+    low, middle, high = np.array(
+        [
+            with_ends(lambda v, bins=bins: between_bins(v, bins), chi2.isf(level, bins - 1))
+            for bins in coarse
+        ]
+    ).T
+    thirds = with_ends(lambda v: between_ends(v, 40), chi2.isf(level, 1))
+    ends = np.array([2, 60])
+    widths = np.array([[thirds[1] - thirds[0]], [thirds[2] - thirds[1]]])
+    return chart(
+        {"bins": (fine, np.array(needed) / unit), "outer thirds": (ends, 9 / 8)},
+        {
+            "bins": (coarse, middle, np.array([middle - low, high - middle])),
+            "outer thirds": (np.array([3]), np.array([thirds[1]]), widths),
+        },
+        levels={"contrast": 1.0},
+        x="number of bins B",
+        y="data / data of the contrast",
+        ylim=(0.9, 3.8),
+    )
