@@ -29,6 +29,7 @@ Abstract:
 - Statement 3: a cheap penalty by random probes makes a score conservative. In part: probe_noise.
   The estimate is unbiased and noisy.
 - Statement 4: images are sampled better. Not on trial. It needs images and networks.
+- Statement 5: an autoencoder of one layer shows the advantage. Not on trial. It was not read.
 
 Read: the abstract, and the authors' code (chen-hao-chao/qcsbm, 2d_examples/losses.py). Derived
 here: all claims. Not claimed: that trained scores rotate in this way, that mixing faster is worth
