@@ -326,7 +326,7 @@ def price_of_greed(sizes: tuple[int, ...] = (3, 5, 7, 9, 11, 13, 15)):
             mean.append(np.trace(gram) / np.min(errors))
         points[name] = sizes, worst
         points[f"by volume, c = {coupling:g}"] = sizes, mean
-    lines["n"] = fine, fine
+    lines["n"] = fine, list(fine)
     return chart(
         lines,
         points,

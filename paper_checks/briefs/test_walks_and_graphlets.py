@@ -452,11 +452,8 @@ def walks_tell_graphs_apart(p: float = 1.0, walks: int = 200_000):
     for name, inner in (("rook", 1), ("Shrikhande", 0)):
         adjacency, numbers = strongly_regular(name)
         lines[name] = fine, [third_step(numbers, 16, 1, inner, p, q) for q in fine]
-        shares = []
-        for q in at:
-            first, last = drawn_walks(generator, adjacency, p, q, walks)
-            shares.append(np.mean(adjacency[first, last]))
-        shares = np.array(shares)
+        ends = [drawn_walks(generator, adjacency, p, q, walks) for q in at]
+        shares = np.array([np.mean(adjacency[first, last]) for first, last in ends])
         errors = 2 * np.sqrt(shares * (1 - shares) / walks)
         points[name] = at, shares / 96, errors / 96
     return chart(
