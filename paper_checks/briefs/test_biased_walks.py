@@ -20,10 +20,15 @@ and fro, so that its visits settle slowly; the chain of directed edges gives the
 Paper: it learns node features from walks that p and q bias between near and far. Here are the
 visits and the speed of these walks.
 
-Abstract: that the notion of a neighbourhood is flexible holds in part: without triangles by one
-parameter, and the visits do not change. That walks explore diverse neighbourhoods efficiently holds
-on trees for large p/q, by a formula for the speed. Results on classification and link prediction
-are not on trial: they need the networks.
+Abstract:
+
+- Statement 1: the biased walks define neighbourhoods of a node flexibly. In part: uniform_on_edges,
+  triangles_only, weights_let_p_in. Without triangles and weights, how often a node is seen never
+  changes.
+- Statement 2: the biased walks explore diverse neighbourhoods efficiently. In part: only_the_ratio.
+  On a tree they leave their start fast if p/q is large; p and q are one parameter there.
+- Statement 3: the features classify nodes and predict links better. Not on trial. It needs the
+  networks.
 
 Read: the abstract ("flexible notion of a node's network neighborhood"), and the transition weights
 in the authors' code, aditya-grover/node2vec, src/node2vec.py. Derived here: all formulas. Not
@@ -121,18 +126,20 @@ def edge_shares(weights, p, q):
 
 
 @observed
-def speeds(generator, count, degree, p, q, steps=100):
+def speeds(generator, count, degree, p, q, steps=160, forgotten=40):
     """How much deeper walks (count,) on the regular tree get per step, far from the root: each
     remembers whether it came from its parent or from a child.
     """
-    from_parent = np.ones(count, bool)
+    up = np.array([1 / q, 1 / p])
+    down = np.array([1 / p + (degree - 2) / q, (degree - 1) / q])
+    from_child, from_parent = down / (up + down)
+    descends = np.ones(count, bool)
     depth = np.zeros(count)
-    for step in range(2 * steps):
-        up = np.where(from_parent, 1 / p, 1 / q)
-        down = np.where(from_parent, (degree - 1) / q, 1 / p + (degree - 2) / q)
-        from_parent = generator.random(count) * (up + down) >= up
+    for step in range(forgotten + steps):
+        descends = generator.random(count) < np.where(descends, from_parent, from_child)
         # The first steps only forget the start.
-        depth += (2 * from_parent - 1) * (step >= steps)
+        if step >= forgotten:
+            depth += np.where(descends, 1, -1)
     return depth / steps
 
 
