@@ -1,0 +1,306 @@
+"""Grover & Leskovec 2016, "node2vec: Scalable Feature Learning for Networks", KDD, arXiv
+1607.00653.
+
+For whoever tunes p and q of node2vec: which of them changes how often nodes are seen, and when both
+are one parameter.
+
+Setting: a connected graph has degrees d_v, T_tv triangles on the edge tv and Δ_v at the node v. A
+walk that came from t to v goes on to x in proportion to w_vx, times 1/p if x = t, 1 if x is joined
+to t, and 1/q otherwise. Visits are shares of time in the long run.
+
+Take away: without triangles, or at q = 1, neither p nor q changes how often a node is seen: it is
+its degree, and only the order of visits changes. With triangles both matter, p too: in a cubic
+graph with one triangle the triangle's nodes are seen 1.40 times as often as on average at (p, q) =
+(10, 4), and 1.03 times at (.1, 4). Without triangles p and q are one parameter, p/q: tuning both is
+a search along a line.
+
+Edges: a graph with triangles that is not regular has no such closed form. At small p a walk goes to
+and fro, so that its visits settle slowly; the chain of directed edges gives them at once.
+
+Paper: it learns node features from walks that p and q bias between near and far. Here are the
+visits and the speed of these walks.
+
+Abstract:
+
+- Statement 1: the biased walks define neighbourhoods of a node flexibly. In part: uniform_on_edges,
+  triangles_only, weights_let_p_in. Without triangles and weights, how often a node is seen never
+  changes.
+- Statement 2: the biased walks explore diverse neighbourhoods efficiently. In part: only_the_ratio.
+  On a tree they leave their start fast if p/q is large; p and q are one parameter there.
+- Statement 3: the features classify nodes and predict links better. Not on trial. It needs the
+  networks.
+
+Read: the abstract ("flexible notion of a node's network neighborhood"), and the transition weights
+in the authors' code, aditya-grover/node2vec, src/node2vec.py. Derived here: all formulas. Not
+claimed: that better visits are better features.
+
+Topic: linear algebra for learning.
+"""
+
+from functools import partial
+from typing import Annotated
+
+import numpy as np
+
+from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import chart, figure
+from theory_on_trial.laws import Bounded
+
+Half = Annotated[int, Interval(2, 8, why="half of the nodes; of two nodes there is one walk")]
+Density = Annotated[float, Interval(0, 1, why="the chance of an edge beside those of a cycle")]
+Nodes = Annotated[int, Interval(8, 16, why="fewer are all but complete; d n directed edges")]
+Pairs = Annotated[int, Interval(1, 3, why="half of the degree; of degree 2 there is a cycle")]
+Weighted = Annotated[int, Interval(4, 10, why="three weights of equal strength are all equal")]
+Return = Annotated[float, Interval(0.1, 10, why="p; beyond, walks are all but fixed")]
+InOut = Annotated[float, Interval(0.1, 10, why="q; beyond, walks are all but fixed")]
+Degree = Annotated[int, Interval(3, 8, why="of degree 2 the tree is a line")]
+CUBIC = "01 12 20 03 14 25 36 37 46 47 56 57"
+
+
+def adjacency_of(edges, nodes):
+    """The symmetric matrix (n, n) of a list of edges."""
+    matrix = np.zeros((nodes, nodes))
+    for a, b in edges:
+        matrix[a, b] = matrix[b, a] = 1
+    return matrix
+
+
+def cubic():
+    """A cubic graph on 8 nodes whose only triangle is 0, 1, 2."""
+    return adjacency_of([(int(a), int(b)) for a, b in CUBIC.split()], 8)
+
+
+def cycle_and_more(generator, nodes, density, bipartite):
+    """A cycle with random chords, of which bipartite ones join an even to an odd node."""
+    chords = np.triu(generator.random((nodes, nodes)) < density, 1)
+    if bipartite:
+        chords &= np.subtract.outer(np.arange(nodes), np.arange(nodes)) % 2 == 1
+    around = adjacency_of([(a, (a + 1) % nodes) for a in range(nodes)], nodes)
+    return np.maximum(around, (chords | chords.T).astype(float))
+
+
+def regular(generator, nodes, pairs):
+    """A connected graph of degree 2 pairs: each node of a ring is joined to its nearest ones, and
+    random pairs of edges swap ends.
+    """
+    while True:
+        ring = [(a, (a + k) % nodes) for a in range(nodes) for k in range(1, pairs + 1)]
+        matrix = adjacency_of(ring, nodes)
+        for _ in range(nodes):
+            (a, b), (c, d) = generator.permutation(np.argwhere(matrix))[:2]
+            if len({a, b, c, d}) == 4 and matrix[a, d] == matrix[c, b] == 0:
+                matrix[[a, b, c, d], [b, a, d, c]] = 0
+                matrix[[a, d, c, b], [d, a, b, c]] = 1
+        if np.all(np.linalg.matrix_power(matrix + np.eye(nodes), nodes) > 0):
+            return matrix
+
+
+def equal_strengths(generator, nodes):
+    """Symmetric random weights (n, n) without a diagonal whose rows sum to 1."""
+    upper = np.triu(generator.uniform(0.2, 2, (nodes, nodes)), 1)
+    weights = upper + upper.T
+    for _ in range(2000):
+        roots = np.sqrt(weights.sum(axis=1))
+        weights = weights / np.outer(roots, roots)
+    return weights
+
+
+@observed
+def edge_shares(weights, p, q):
+    """The shares of time (n, n) on each directed edge, from the chain of edges: its left
+    eigenvector, by a linear solver.
+    """
+    start, end = np.nonzero(weights)
+    follows = end[:, None] == start
+    back = start[:, None] == end
+    near = weights[start[:, None], end] > 0
+    bias = np.where(back, 1 / p, np.where(near, 1, 1 / q))
+    moves = follows * bias * weights[start, end]
+    moves /= moves.sum(axis=1, keepdims=True)
+    system = np.vstack([moves.T - np.eye(len(start)), np.ones(len(start))])
+    target = np.append(np.zeros(len(start)), 1)
+    shares = np.zeros(weights.shape)
+    shares[start, end] = np.linalg.lstsq(system, target, rcond=None)[0]
+    return shares
+
+
+@observed
+def speeds(generator, count, degree, p, q, steps=160, forgotten=40):
+    """How much deeper walks (count,) on the regular tree get per step, far from the root: each
+    remembers whether it came from its parent or from a child.
+    """
+    up = np.array([1 / q, 1 / p])
+    down = np.array([1 / p + (degree - 2) / q, (degree - 1) / q])
+    from_child, from_parent = down / (up + down)
+    descends = np.ones(count, bool)
+    depth = np.zeros(count)
+    for step in range(forgotten + steps):
+        descends = generator.random(count) < np.where(descends, from_parent, from_child)
+        # The first steps only forget the start.
+        if step >= forgotten:
+            depth += np.where(descends, 1, -1)
+    return depth / steps
+
+
+@predicted
+def shares_by_degree(adjacency):
+    """d_v/Σd, (n,)."""
+    degrees = adjacency.sum(axis=1)
+    return degrees / degrees.sum()
+
+
+@predicted
+def shares_by_triangles(adjacency, p, q):
+    """(1/p + T_tv + (d - 1 - T_tv)/q), normalised over directed edges tv, of a d-regular graph."""
+    degree = adjacency[0].sum()
+    if np.any(adjacency.sum(axis=1) != degree):
+        raise ValueError("adjacency must be that of a regular graph: others have no closed form")
+    triangles = adjacency @ adjacency
+    shares = adjacency * (1 / p + triangles + (degree - 1 - triangles) / q)
+    return shares / shares.sum()
+
+
+@predicted
+def tree_speed(degree, ratio):
+    """κ (d - 2)/(κ (d - 2) + 2), κ = p/q."""
+    return ratio * (degree - 2) / (ratio * (degree - 2) + 2)
+
+
+@predicted
+def shares_by_weights(weights, p):
+    """The shares w (s - (1 - 1/p) w), normalised over directed edges, if all strengths are s."""
+    strengths = weights.sum(axis=1)
+    if np.ptp(strengths) > 1e-9 * strengths[0]:
+        raise ValueError("weights must have equal row sums: others have no closed form")
+    shares = weights * (strengths[0] - (1 - 1 / p) * weights)
+    return shares / shares.sum()
+
+
+@claim(
+    derived("derived: at each node the weights are symmetric in where from and where to"),
+    kind="identity",
+    cases=[(5, 0.3, 10.0, 4.0), (2, 0.0, 0.1, 4.0), (8, 0.6, 0.3, 0.2)],
+)
+def test_uniform_on_edges(trial, half: Half, density: Density, p: Return, q: InOut):
+    """Without weights, in any connected graph at q = 1 and in any without triangles at all q, all
+    directed edges are equally frequent whatever p: node v is seen for the share d_v/Σd of time.
+    """
+    generator = trial.generator("graphs")
+    nodes = 2 * half
+    anyhow = cycle_and_more(generator, nodes, density, bipartite=False)
+    bipartite = cycle_and_more(generator, nodes, density, bipartite=True)
+    anyhow[0, 2] = anyhow[2, 0] = 1
+    law = np.array([shares_by_degree(anyhow), shares_by_degree(bipartite)])
+    leading = np.array([np.abs(np.linalg.eigh(g)[1][:, -1]) ** 2 for g in (anyhow, bipartite)])
+    rivals = {"all nodes alike": np.full((2, nodes), 1 / nodes), "the most random walk": leading}
+    controls = {name: value for name, value in rivals.items() if np.ptp(value - law) > 1e-6}
+    trial.require(bool(controls), "all nodes of these graphs have as many neighbours")
+    measured = np.array(
+        [edge_shares(anyhow, p, 1).sum(axis=1), edge_shares(bipartite, p, q).sum(axis=1)]
+    )
+    trial.identity(
+        measured,
+        law,
+        ops=1e5,
+        scale=1.0,
+        controls=controls,
+    )
+
+
+@claim(
+    derived("derived: the reversed walk has the same law"),
+    kind="identity",
+    cases=[(9, 2, 10.0, 4.0), (12, 3, 0.1, 4.0), (16, 2, 1.0, 0.25), (8, 1, 0.3, 3.0)],
+)
+def test_triangles_only(trial, nodes: Nodes, pairs: Pairs, p: Return, q: InOut):
+    """In a d-regular graph without weights the directed edge tv has a share of time in proportion
+    to 1/p + T_tv + (d - 1 - T_tv)/q, where T_tv triangles are on it, so that visits of v are in
+    proportion to d (1/p + (d - 1)/q) + 2Δ_v (1 - 1/q). With one `pairs` the graph is the cubic one
+    with a single triangle.
+    """
+    trial.require(max(q, 1 / q) >= 1.2, "q must be 20 % off 1, where p and q change no visits")
+    trial.require(max(p, 1 / p) >= 1.2 or pairs > 1, "p must be 20 % off 1 in the cubic graph")
+    graph = cubic() if pairs == 1 else regular(trial.generator("graph"), nodes, pairs)
+    edges = graph > 0
+    law = shares_by_triangles(graph, p, q)[edges]
+    rivals = {
+        "all edges alike": graph[edges] / graph.sum(),
+        "p changes no visits": shares_by_triangles(graph, 1, q)[edges],
+    }
+    controls = {n: v for n, v in rivals.items() if np.max(np.abs(v - law)) > 1e-6}
+    trial.require(bool(controls), "this graph has as many triangles on every edge")
+    trial.identity(edge_shares(graph, p, q)[edges], law, ops=1e5, scale=1.0, controls=controls)
+
+
+@claim(
+    derived("derived: up and down are a chain of two states"),
+    kind="identity",
+    cases=[(3, 4.0, 1.0), (5, 0.5, 2.0), (8, 3.0, 3.0)],
+)
+def test_only_the_ratio(trial, degree: Degree, p: Return, q: InOut):
+    """Without triangles the walk depends on κ = p/q alone, as in the d-regular tree, where it
+    leaves the root at the speed κ (d - 2)/(κ (d - 2) + 2) in the long run.
+    """
+    trial.require(0.1 <= p / q <= 10, "p/q must lie in [.1, 10]: beyond, it forgets too slowly")
+    law = tree_speed(degree, p / q)
+    rivals = {"by p alone": tree_speed(degree, p), "the plain walk": tree_speed(degree, 1)}
+    margin = max(0.01 * law, 0.004)
+    controls = {name: v for name, v in rivals.items() if abs(v - law) > 3 * margin}
+    controls["never back"] = 1.0
+    trial.mean(
+        sampler=partial(speeds, degree=degree, p=p, q=q),
+        predict=law,
+        law=Bounded(-1, 1),
+        margin=margin,
+        controls=controls,
+        first=500,
+        most=400_000,
+    )
+
+
+@claim(
+    abstract("flexible notion of a node's network neighborhood"),
+    kind="identity",
+    cases=[(5, 0.2), (4, 10.0), (10, 0.5)],
+)
+def test_weights_let_p_in(trial, nodes: Weighted, p: Return):
+    """At q = 1 with weights w of equal strength Σ_x w_vx = s the edge tv has a share of time in
+    proportion to w (s - (1 - 1/p) w), w its weight: with weights p changes how often nodes are
+    seen, in proportion to s² - (1 - 1/p) Σ_x w_vx².
+    """
+    trial.require(max(p, 1 / p) >= 1.1, "p must be 10 % off 1, the plain walk")
+    weights = equal_strengths(trial.generator("weights"), nodes)
+    trial.identity(
+        edge_shares(weights, p, 1),
+        shares_by_weights(weights, p),
+        ops=1e5,
+        scale=1.0,
+        controls={"p changes no visits, as without weights": weights / weights.sum()},
+    )
+
+
+@figure("F1", claims=("triangles_only",))
+def visits_of_triangles(returns: tuple[float, ...] = (0.1, 1.0, 10.0)):
+    """Both p and q change how often the nodes of a triangle are seen, but not at q = 1.
+
+    A cubic graph on 8 nodes with one triangle: visits of a node of the triangle, where 1 is the
+    average of all nodes. Marks: lines: formula; points: the chain of directed edges.
+    """
+    fine = np.geomspace(0.1, 10, 80)
+    at = np.geomspace(0.1, 10, 9)
+    graph = cubic()
+    lines = {}
+    points = {}
+    for p in returns:
+        name = f"p = {p:g}"
+        lines[name] = fine, [8 * shares_by_triangles(graph, p, q)[0].sum() for q in fine]
+        points[name] = at, [8 * edge_shares(graph, p, q)[0].sum() for q in at]
+    return chart(
+        lines,
+        points,
+        log="x",
+        levels={"average": 1.0},
+        x="in-out parameter q",
+        y="visits of a node of the triangle",
+    )
