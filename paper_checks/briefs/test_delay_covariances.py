@@ -251,6 +251,8 @@ def test_increments(trial, channels: Channels, order: Order, beyond: Beyond):
     }
     if beyond < 0:
         rivals["the innovations at every order"] = innovations
+    elif channels > 1:
+        rivals["innovations without correlation"] = np.sum(np.log(np.diag(noise)))
     trial.value(
         np.exp(increment / channels),
         np.exp(law / channels),
