@@ -297,10 +297,12 @@ def nearest_cosine(modulus):
 
 def words_with_members(generator, tokens, modulus):
     """Words (WORDS, n), and which tokens (WORDS, n) are in a triple that adds up to 0 modulo M. The
-    first two words are the hardest: one token of residue 0 among ones, one of 1 among zeros.
+    first two words are the hardest: one token of residue 0 among ones, one of 1 among zeros. Every
+    second word has a triple of its first three tokens.
     """
     words = generator.integers(modulus, size=(WORDS, tokens))
     words[:2] = [[0] + [1] * (tokens - 1), [1] + [0] * (tokens - 1)]
+    words[2::2, 2] = -(words[2::2, 0] + words[2::2, 1]) % modulus
     sums = words[:, :, None, None] + words[:, None, :, None] + words[:, None, None, :]
     return words, np.any(sums % modulus == 0, axis=(2, 3))
 
