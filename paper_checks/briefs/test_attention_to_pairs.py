@@ -1,0 +1,554 @@
+"""Alman & Song 2024, "How to Capture Higher-order Correlations? Generalizing Matrix Softmax
+Attention to Kronecker Computation", ICLR, arXiv 2310.04064.
+
+For whoever attends to pairs of keys and asks which degree of a polynomial makes that linear in the
+length, and how wide and how large weights must be to find triples.
+
+Setting: n tokens have queries Q, keys K1 and K2 and values V1 and V2 (n, d). The score of token i
+and the pair (j, l) is s = Σ_c Q_ic K1_jc K2_lc, |s| <= b. Weights are e^s/Σ_jl e^s over all pairs,
+and values are the products V1_j V2_l, entry by entry.
+
+Take away: features of degree g make attention to all n² pairs linear in n, and for a given degree
+the best polynomial in relative error is 2^g e^b times as exact as Taylor's. To find triples that
+add up to 0 modulo M, three columns do and two do not; logits of M² log n/π² are enough, whose
+entries are about (M² log n)^(1/3).
+
+Edges: the law of the least error is for large g; the next factor is 1 - b²/(4(g + 3)). The rank is
+that of generic tokens, n large, if no coefficient of the polynomial is 0. Most drawn words of small
+M consist of members of triples, so both kinds of error must be counted.
+
+Paper: bounds on entries below which attention to pairs takes almost linear time, above which it
+does not under the exponential time hypothesis, for widths d of the order log n. Here are the
+polynomial, its features, and a head that finds triples.
+
+Abstract:
+
+- Statement 1: matrix attention detects pairs of tokens and cannot detect triples; attention to
+  pairs can. In part: triples_found, triples_found-others. The head here finds triples; that matrix
+  attention cannot is not here.
+- Statement 2: attention to pairs is a softmax over a Kronecker product of keys. Not on trial. It
+  is a definition.
+- Statement 3: if all entries are small it can be approximated in almost linear time. Holds:
+  features, features-rank, degree_needed. With the constants that are in the claims.
+- Statement 4: if entries are larger no algorithm takes subquadratic time under the exponential
+  time hypothesis. Not on trial. It is conditional.
+- Statement 5: for tensors of higher order the bounds on the entries are larger. Not on trial.
+  `k_columns` gives the columns of order k.
+
+Read: the abstract ("approximate the ``tensor-type'' attention matrix in n^{1+o(1)} time",
+"detecting triple-wise connections"). Derived here: all claims. Not claimed: that two columns leave
+no less than 1 has no proof here, and the second term of the least error is numerical. Topic:
+sequence models and attention.
+"""
+
+from functools import cache
+from itertools import combinations_with_replacement
+from math import comb, e, factorial
+from typing import Annotated
+
+import mpmath
+import numpy as np
+from scipy.optimize import minimize
+
+from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import chart, figure
+
+Width = Annotated[int, Interval(1, 4, why="wider heads have more features than n here")]
+Degree = Annotated[int, Interval(1, 5, why="higher degrees have more features than n here")]
+High = Annotated[int, Interval(6, 14, why="law for high degrees; beyond 14 the solver is slow")]
+Largest = Annotated[float, Interval(0.2, 2, why="b: law for small b²/g; near 0 all is constant")]
+Order = Annotated[int, Interval(2, 8, why="one number needs one column; sums of more are alike")]
+Columns = Annotated[int, Interval(1, 3, why="three columns are exact")]
+Tokens = Annotated[int, Interval(3, 16, why="all n² pairs of n tokens in 40 words are computed")]
+Residues = Annotated[int, Interval(4, 101, why="modulo 3 the words here have all triples")]
+Modulus = Annotated[int, Interval(3, 101, why="modulo 2 a token has one other residue")]
+LENGTH = 80
+WORDS = 40
+
+
+def relative_error(rising, at):
+    """|p(x)/e^x - 1| of a polynomial with rising coefficients, in the digits of mpmath."""
+    value = mpmath.mpf(0)
+    for one in reversed(rising):
+        value = value * at + one
+    return abs(value * mpmath.exp(-at) - 1)
+
+
+@cache
+def best_polynomial(largest, degree):
+    """Remez's exchange in 60 digits: the polynomial of some degree with the least relative error
+    from e^x on [-b, b].
+
+    Returns the coefficients, rising, and the level and the largest error: the least error lies
+    between these.
+    """
+    with mpmath.workdps(60):
+        end = mpmath.mpf(largest)
+        places = [end * mpmath.cos(mpmath.pi * k / (degree + 1)) for k in range(degree + 2)]
+        for _ in range(5):
+            rows = [
+                [x**power * mpmath.exp(-x) for power in range(degree + 1)] + [(-1) ** k]
+                for k, x in enumerate(places)
+            ]
+            solution = mpmath.lu_solve(mpmath.matrix(rows), mpmath.ones(degree + 2, 1))
+            *rising, level = list(solution)
+            # The derivative of p e^-x vanishes where p' - p does, and that has degree g.
+            slope = [
+                (power + 1) * (rising[power + 1] if power < degree else 0) - rising[power]
+                for power in range(degree + 1)
+            ]
+            size = max(map(abs, slope))
+            inner = np.polynomial.polynomial.polyroots([float(one / size) for one in slope])
+            places = sorted([-end, *map(mpmath.mpf, inner.real), end], reverse=True)
+        errors = [relative_error(rising, x) for x in places]
+        return np.array(rising, dtype=float), float(abs(level)), float(max(errors))
+
+
+def exponents(width, degree):
+    """The exponents of all monomials of degree 0 … g in d variables."""
+    return [
+        np.bincount(np.array(chosen, dtype=int), minlength=width)
+        for total in range(degree + 1)
+        for chosen in combinations_with_replacement(range(width), total)
+    ]
+
+
+def drawn_tokens(generator, length, width, largest):
+    """Q, K1 and K2 (3, n, d) of normal law, scaled so that the largest |s| is b."""
+    factors = generator.normal(size=(3, length, width))
+    scores = np.einsum("ic,jc,lc->ijl", *factors)
+    return factors * np.cbrt(largest / np.abs(scores).max())
+
+
+def two_scores(length, low, high):
+    """Tokens of width 1 with the score `low` for one key of n and `high` for others."""
+    first = np.full(length, high)
+    first[0] = low
+    return np.array([np.ones(length), first, np.ones(length)])[..., None]
+
+
+@observed
+def scores_of(factors):
+    """s_ijl of Q, K1 and K2 (3, n, d), all of them (n, n, n)."""
+    return np.einsum("ic,jc,lc->ijl", *factors)
+
+
+@observed
+def exact_weights(factors):
+    """Softmax over all pairs (n, n, n)."""
+    raised = np.exp(scores_of(factors))
+    return raised / raised.sum(axis=(1, 2), keepdims=True)
+
+
+@observed
+def featured_weights(factors, coefficients):
+    """The weights of p(s)/Σ p(s) from features: monomials of the rows of Q, K1 and K2, whose sums
+    over keys and over pairs factorise (n, n, n).
+    """
+    queries, first, second = factors
+    products = []
+    for powers in exponents(queries.shape[1], len(coefficients) - 1):
+        ways = factorial(powers.sum()) / np.prod([factorial(power) for power in powers])
+        query = coefficients[powers.sum()] * ways * np.prod(queries**powers, axis=1)
+        products.append((query, np.prod(first**powers, axis=1), np.prod(second**powers, axis=1)))
+    totals = sum(query * one.sum() * two.sum() for query, one, two in products)
+    raised = np.einsum("fi,fj,fl->ijl", *map(np.array, zip(*products, strict=True)))
+    return raised / totals[:, None, None]
+
+
+@observed
+def rank_of_polynomial(factors, coefficients):
+    """The rank of p(s) as a matrix (n, n²), by Horner's rule on the dense tensor."""
+    scores = scores_of(factors)
+    matrix = np.polyval(coefficients[::-1], scores).reshape(len(scores), -1)
+    return np.linalg.matrix_rank(matrix @ matrix.T, tol=1e-13 * np.linalg.norm(matrix) ** 2)
+
+
+@observed
+def least_error(largest, degree):
+    """Two numbers with the least relative error of a polynomial from e^x between them."""
+    return best_polynomial(largest, degree)[1:]
+
+
+@observed
+def cosine_of_sum(numbers):
+    """Return cos(x_1 + … + x_k) of numbers (…, k)."""
+    return np.cos(numbers.sum(axis=-1))
+
+
+@observed
+def taylor_error(largest, degree):
+    """The largest relative error of Taylor's polynomial on a grid of [-b, b], in 60 digits."""
+    with mpmath.workdps(60):
+        rising = [1 / mpmath.factorial(power) for power in range(degree + 1)]
+        grid = [mpmath.mpf(largest) * k / 50 for k in range(-50, 51)]
+        return float(max(relative_error(rising, x) for x in grid))
+
+
+@observed
+def best_columns(generator, columns, starts=6):
+    """The least squared distance of the tensor (2, 2, 2) of cos(x + y + z) in the basis cos, sin of
+    each to so many columns, by BFGS over all their entries.
+    """
+    turns = np.arange(2)[:, None, None] + np.arange(2)[:, None] + np.arange(2)
+    # cos(x + y + z) is the real part of a product in which cos stands for 1, and sin for i.
+    tensor = np.real(1j**turns)
+
+    def loss(entries):
+        first, second, third = entries.reshape(3, 2, columns)
+        rest = np.einsum("ac,bc,dc->abd", first, second, third) - tensor
+        slopes = [
+            np.einsum("abd,bc,dc->ac", rest, second, third),
+            np.einsum("abd,ac,dc->bc", rest, first, third),
+            np.einsum("abd,ac,bc->dc", rest, first, second),
+        ]
+        return np.sum(rest**2), 2 * np.ravel(slopes)
+
+    searches = [
+        minimize(loss, start, jac=True, method="BFGS", options={"maxiter": 1500})
+        for start in generator.normal(size=(starts, 6 * columns))
+    ]
+    return min(search.fun for search in searches)
+
+
+@observed
+def head(word, modulus, sharpness, used=3):
+    """The read-outs y (n,) of a word (n,) of residues modulo M, by columns of cosines."""
+    angles = 2 * np.pi * np.asarray(word) / modulus
+    shifts = np.pi * np.arange(used) / 3
+    columns = np.cbrt(4 * sharpness / 3) * np.cos(angles[:, None] - shifts)
+    scores = np.einsum("ic,jc,lc->ijl", columns * (-1.0) ** np.arange(used), columns, columns)
+    raised = np.exp(scores - scores.max(axis=(1, 2), keepdims=True))
+    phases = np.exp(1j * angles)
+    output = np.einsum("ijl,j,l->i", raised, phases, phases) / raised.sum(axis=(1, 2))
+    return np.real(phases * output)
+
+
+@observed
+def head_of_pairs(word, modulus, sharpness):
+    """The same for logits β cos(2π(x_i + x_j)/M), which ignore the second key."""
+    angles = 2 * np.pi * np.asarray(word) / modulus
+    phases = np.exp(1j * angles)
+    scores = sharpness * np.cos(angles[:, None] + angles)
+    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
+    output = raised @ phases / raised.sum(axis=1) * phases.mean()
+    return np.real(phases * output)
+
+
+@predicted
+def largest_log_ratio(error):
+    """Log((1 + ε)/(1 - ε))."""
+    return np.log1p(error) - np.log1p(-error)
+
+
+@predicted
+def number_of_features(width, degree):
+    """The binomial coefficient of d + g over g."""
+    return comb(width + degree, degree)
+
+
+@predicted
+def leading_error(largest, degree):
+    """b^(g+1)/(2^g (g + 1)!)."""
+    return largest ** (degree + 1) / (2.0**degree * factorial(degree + 1))
+
+
+@predicted
+def next_factor(largest, degree):
+    """1 - b²/(4 (g + 3))."""
+    return 1 - largest**2 / (4 * (degree + 3))
+
+
+@predicted
+def largest_of_taylor(largest, degree):
+    """e^b b^(g+1)/(g + 1)! (1 - b/(g + 2) + b²/((g + 2)(g + 3))), of the remainder at -b."""
+    first = e**largest * largest ** (degree + 1) / factorial(degree + 1)
+    return first * (1 - largest / (degree + 2) * (1 - largest / (degree + 3)))
+
+
+@predicted
+def by_columns(numbers, signed=True):
+    """(2^(k-1)/k) Σ_r (-1)^r Π_i cos(x_i - π r/k) for numbers x (…, k)."""
+    order = numbers.shape[-1]
+    steps = np.arange(order)
+    columns = np.prod(np.cos(numbers[..., None] - np.pi * steps / order), axis=-2)
+    signs = (-1.0) ** steps if signed else np.ones(order)
+    return 2.0 ** (order - 1) / order * columns @ signs
+
+
+@predicted
+def left_by_columns(columns):
+    """3, 1 and 0 of the squared norm 4, with one, two and three columns."""
+    return {1: 3.0, 2: 1.0, 3: 0.0}[columns]
+
+
+@predicted
+def sharp_enough(tokens, modulus):
+    """β* = log(n² - 1)/(1 - cos(2π/M))."""
+    return np.log(tokens**2 - 1) / (1 - nearest_cosine(modulus))
+
+
+@predicted
+def nearest_cosine(modulus):
+    """Return cos(2π/M), of the residues next to 0."""
+    return np.cos(2 * np.pi / modulus)
+
+
+def words_with_members(generator, tokens, modulus):
+    """Words (WORDS, n), and which tokens (WORDS, n) are in a triple that adds up to 0 modulo M. The
+    first two words are the hardest: one token of residue 0 among ones, one of 1 among zeros. Every
+    second word has a triple of its first three tokens.
+    """
+    words = generator.integers(modulus, size=(WORDS, tokens))
+    words[:2] = [[0] + [1] * (tokens - 1), [1] + [0] * (tokens - 1)]
+    words[2::2, 2] = -(words[2::2, 0] + words[2::2, 1]) % modulus
+    sums = words[:, :, None, None] + words[:, None, :, None] + words[:, None, None, :]
+    return words, np.any(sums % modulus == 0, axis=(2, 3))
+
+
+@claim(
+    derived("numerator and denominator are off by at most 1 ± ε"),
+    kind="bound",
+    cases=[(2, 3, 1.0), (3, 5, 2.0), (1, 1, 0.2), (4, 2, 0.5)],
+)
+def test_features(trial, width: Width, degree: Degree, largest: Largest):
+    """A polynomial p of degree g with |p(s)/e^s - 1| <= ε < 1 for |s| <= b has weights p(s)/Σ p(s)
+    within a factor (1 + ε)/(1 - ε) of those of softmax: logarithms of weights differ by at most
+    log((1 + ε)/(1 - ε)).
+    """
+    coefficients, _, error = best_polynomial(largest, degree)
+    trial.require(error < 1, "the relative error must be below 1")
+    grid = np.linspace(-largest, largest, 2001)
+    errors = np.polyval(coefficients[::-1], grid) / np.exp(grid) - 1
+    extremes = sorted([grid[np.argmin(errors)], grid[np.argmax(errors)]])
+    hardest = two_scores(30, *extremes)
+    drawn = drawn_tokens(trial.generator("tokens"), 20, width, largest)
+    off = []
+    for factors in (drawn, hardest):
+        weights = featured_weights(factors, coefficients)
+        off.append(np.max(np.abs(np.log(weights / exact_weights(factors)))))
+    limit = largest_log_ratio(error)
+    trial.bound(
+        np.array(off),
+        np.array([limit, limit]),
+        instances="search",
+        ops=20 * number_of_features(width, degree),
+        scale=1.0,
+        controls={"the denominator is exact": np.full(2, -np.log1p(-error))},
+    )
+
+
+@claim(
+    abstract("approximate the ``tensor-type'' attention matrix in n^{1+o(1)} time"),
+    kind="identity",
+    cases=[(2, 3), (3, 3), (1, 5), (4, 2)],
+)
+def test_features__rank(trial, width: Width, degree: Degree):
+    """p(s) of generic tokens has, as a matrix (n, n²), the rank binom(d + g, g), the number of
+    features per token, if n is as large and no coefficient of p is 0.
+    """
+    law = number_of_features(width, degree)
+    trial.require(law <= LENGTH // 2, f"features must be at most {LENGTH // 2}, half the tokens")
+    factors = drawn_tokens(trial.generator("tokens"), LENGTH, width, 2.0)
+    coefficients, _, _ = best_polynomial(2.0, degree)
+    wrong = {
+        "monomials of degree g alone": comb(width + degree - 1, degree),
+        "tensors of degree g": width**degree,
+        "up to degree g in each": (degree + 1) ** width,
+        "full": LENGTH,
+    }
+    trial.identity(
+        rank_of_polynomial(factors / factors.std(axis=(1, 2), keepdims=True), coefficients),
+        law,
+        ops=0,
+        controls={name: value for name, value in wrong.items() if value != law},
+    )
+
+
+@claim(
+    derived("the weight e^-x has the geometric mean 1; the second term is numerical"),
+    kind="rate",
+    cases=[(1.0, 8), (2.0, 12), (0.2, 6)],
+)
+def test_degree_needed(trial, largest: Largest, degree: High):
+    """The least relative error of a polynomial of degree g from e^x on [-b, b] is
+    b^(g+1)/(2^g (g + 1)!) (1 - b²/(4(g + 3))), but for a share of the square of the last term and
+    .1 %.
+    """
+    level, error = least_error(largest, degree)
+    leading = leading_error(largest, degree)
+    factor = next_factor(largest, degree)
+    rest = (1 - factor) ** 2
+    trial.value(
+        (level + error) / 2 / leading,
+        factor,
+        error=(error - level) / leading + 1e-12,
+        slack=rest,
+        margin=rest + 0.001,
+        controls={
+            "with 2^(g+1)": factor / 2,
+            "of the least absolute error": factor * e**largest,
+            "Taylor's": largest_of_taylor(largest, degree) / leading,
+        },
+    )
+
+
+@claim(
+    derived("the series of the remainder at -b alternates"),
+    kind="rate",
+    cases=[(1.0, 8), (2.0, 12), (0.2, 6)],
+)
+def test_degree_needed__taylor(trial, largest: Largest, degree: High):
+    """Taylor's polynomial has the largest relative error e^b b^(g+1)/(g + 1)!
+    (1 - b/(g + 2) + b²/((g + 2)(g + 3))), at -b, but for a share
+    b³/((g + 2 - b)(g + 3)(g + 4)) and .1 %.
+    """
+    law = largest_of_taylor(largest, degree)
+    rest = largest**3 / ((degree + 2 - largest) * (degree + 3) * (degree + 4))
+    trial.value(
+        taylor_error(largest, degree) / law,
+        1.0,
+        error=1e-12,
+        slack=rest,
+        margin=rest + 0.001,
+        controls={
+            "at the other end": law**-1 * largest ** (degree + 1) / factorial(degree + 1),
+            "as the best polynomial": leading_error(largest, degree) / law,
+        },
+    )
+
+
+@claim(derived("sums over all roots of unity"), cases=[2, 3, 5, 8])
+def test_k_columns(trial, order: Order):
+    """cos(x_1 + … + x_k) = (2^(k-1)/k) Σ_r (-1)^r Π_i cos(x_i - π r/k) over r = 0 … k - 1: k
+    columns for order k.
+    """
+    numbers = trial.generator("numbers").uniform(-np.pi, np.pi, size=(40, order))
+    trial.identity(
+        cosine_of_sum(numbers),
+        by_columns(numbers),
+        ops=40 * order,
+        scale=2.0**order,
+        independent=len(numbers),
+        controls={
+            "without signs": by_columns(numbers, signed=False),
+            "one column": 2.0 ** (order - 1) / order * np.prod(np.cos(numbers), axis=1),
+        },
+    )
+
+
+@claim(
+    derived("the hyperdeterminant is -4, and by search"),
+    kind="optimality",
+    cases=[1, 2, 3],
+)
+def test_k_columns__fewer(trial, columns: Columns):
+    """Of the squared norm 4 of cos(x + y + z), in the basis cos, sin of each, the best columns
+    leave 3, 1 and 0 if they are one, two and three. Two approach 1 and do not attain it.
+    """
+    law = left_by_columns(columns)
+    trial.value(
+        best_columns(trial.generator("starts"), columns),
+        law,
+        error=1e-6,
+        margin=0.01,
+        scale=4.0,
+        controls={
+            "each takes one of 4": 4.0 - columns if columns > 1 else 0.0,
+            "two are enough, as with complex entries": 0.0 if columns == 2 else 2.0,
+        },
+    )
+
+
+HEADS = [(8, 11), (12, 31), (5, 3), (16, 101)]
+
+
+@claim(
+    derived("(m - y) e^(β y), m the middle of 1 and c, rises up to c"),
+    kind="bound",
+    cases=HEADS,
+    not_tight="all pairs but one would have to add up to the next residue, as they can modulo 3",
+)
+def test_triples_found(trial, tokens: Tokens, modulus: Modulus):
+    """Let x_i be residues modulo M, c = cos(2π/M), logits β cos(2π(x_i + x_j + x_l)/M) by three
+    columns, values e^(2πi(x_j + x_l)/M) and y_i the real part of e^(2πi x_i/M) times the output.
+    With β = β* = log(n² - 1)/(1 - c) a token that is in a triple of sum 0 has y_i >= (1 + c)/2.
+    """
+    words, members = words_with_members(trial.generator("words"), tokens, modulus)
+    sharpness = sharp_enough(tokens, modulus)
+
+    def missing(read):
+        return 1 - np.array([read(word) for word in words])[members]
+
+    distance = (1 - nearest_cosine(modulus)) / 2
+    measured = missing(lambda word: head(word, modulus, sharpness))
+    trial.bound(
+        measured,
+        np.full_like(measured, distance),
+        instances="search",
+        ops=100 * sharpness,
+        scale=1.0,
+        control_processes={
+            "β for n keys, not n² pairs": missing(lambda word: head(word, modulus, sharpness / 2)),
+            "two of the three columns": missing(lambda word: head(word, modulus, sharpness, 2)),
+            "attention to single keys": missing(
+                lambda word: head_of_pairs(word, modulus, sharpness)
+            ),
+        },
+    )
+
+
+@claim(derived("no cosine exceeds c"), kind="bound", cases=[(8, 11), (12, 31), (5, 4), (16, 101)])
+def test_triples_found__others(trial, tokens: Tokens, modulus: Residues):
+    """With the same head a token that is in no triple of sum 0 has y_i <= c: the cut (1 + c)/2
+    makes no error.
+    """
+    words, _ = words_with_members(trial.generator("words"), tokens, modulus)
+    # Most drawn words have no such token: residues around M/3 make some.
+    near = trial.generator("residues").integers(2, size=words[2:].shape)
+    words[2:] = (near + modulus // 3 + 1) % modulus
+    sums = words[:, :, None, None] + words[:, None, :, None] + words[:, None, None, :]
+    others = np.all(sums % modulus != 0, axis=(2, 3))
+    sharpness = sharp_enough(tokens, modulus)
+    measured = np.array([head(word, modulus, sharpness) for word in words])[others]
+    # Above -1, so that shares of the bound are those of a positive number.
+    trial.bound(
+        1 + measured,
+        np.full_like(measured, 1 + nearest_cosine(modulus)),
+        instances="search",
+        ops=100 * sharpness,
+        scale=1.0,
+        controls={
+            "as if the next residue were free": np.full_like(
+                measured, 1 + np.cos(4 * np.pi / modulus)
+            ),
+        },
+    )
+
+
+@figure("F1", claims=("degree_needed", "degree_needed-taylor"))
+def error_against_degree():
+    """For relative errors the best polynomial is about 2^g e^b times as exact as Taylor's.
+
+    Errors are those from e^x on [-b, b]. Marks: lines: leading terms; points: Remez's exchange in
+    60 digits, and Taylor's polynomial on a grid.
+    """
+    degrees = np.arange(2, 13)
+    lines = {}
+    points = {}
+    for largest in (1.0, 3.0):
+        best = f"best, b = {largest:g}"
+        taylor = f"Taylor's, b = {largest:g}"
+        lines[best] = degrees, [leading_error(largest, g) for g in degrees]
+        lines[taylor] = degrees, [largest_of_taylor(largest, g) for g in degrees]
+        points[best] = degrees, [least_error(largest, int(g))[1] for g in degrees]
+        points[taylor] = degrees, [taylor_error(largest, int(g)) for g in degrees]
+    return chart(
+        lines,
+        points,
+        log="y",
+        legend="beside",
+        x="degree g",
+        y="largest relative error",
+    )
