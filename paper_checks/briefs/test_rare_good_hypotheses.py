@@ -51,7 +51,7 @@ Steep = Annotated[float, Interval(0.7, 2, why="λ_i = i^-decay; at 0 all directi
 Width = Annotated[int, Interval(2, 8, why="d; in one dimension an example says all")]
 Examples = Annotated[int, Interval(0, 6, why="m; d of them say all")]
 Nearness = Annotated[
-    float, Interval(0.4, 1, why="ε over the mean of the loss; a smaller one is rarely met")
+    float, Interval(0.7, 1, why="ε over the mean of the loss; a smaller one is rarely met")
 ]
 Tiny = Annotated[float, Interval(1e-8, 1e-3, why="ε in a limit")]
 Ratio = Annotated[
@@ -242,14 +242,14 @@ LOSSES = [(4, 1.0), (2, 0.3), (8, 1.0), (24, 2.0)]
 
 @claim(derived("the least of a normal density on an ellipsoid"), kind="bound", cases=LOSSES)
 def test_small_ball(trial, dims: Dims, decay: Decay):
-    """For every ε > 0 bits(ε) <= -log2 V + ε/(2 min λ) log2 e: here at ε from min λ/1000 up to
+    """For every ε > 0 bits(ε) <= -log2 V + ε/(2 min λ) log2 e: here at ε from 1e-5 min λ up to
     3 min λ.
     """
     values, shifts = drawn_losses(trial.generator("losses"), dims, decay, TARGETS)
     cases = [
         (v, b, loss * v.min())
         for v, b in zip(values, shifts, strict=True)
-        for loss in (0.001, 0.1, 1, 3)
+        for loss in (1e-5, 0.1, 1, 3)
     ]
     trial.bound(
         [bits_by_series(*case) for case in cases],
@@ -267,14 +267,14 @@ def test_small_ball(trial, dims: Dims, decay: Decay):
 
 @claim(derived("Jensen's inequality on an ellipsoid"), kind="bound", cases=LOSSES)
 def test_small_ball__at_least(trial, dims: Dims, decay: Decay):
-    """For every ε > 0 bits(ε) >= -log2 V - (ε/2) Σ b_i²/λ_i log2 e: here at ε from min λ/1000 up to
+    """For every ε > 0 bits(ε) >= -log2 V - (ε/2) Σ b_i²/λ_i log2 e: here at ε from 1e-5 min λ up to
     3 min λ.
     """
     values, shifts = drawn_losses(trial.generator("losses"), dims, decay, TARGETS)
     cases = [
         (v, b, loss * v.min())
         for v, b in zip(values, shifts, strict=True)
-        for loss in (0.001, 0.1, 1, 3)
+        for loss in (1e-5, 0.1, 1, 3)
     ]
     trial.bound(
         [2 ** -bits_by_series(*case) for case in cases],
@@ -323,7 +323,7 @@ def test_small_ball__all_directions(trial, dims: Dims, decay: Steep):
 @claim(
     derived("a normal law on the null space of the examples"),
     kind="distribution",
-    cases=[(6, 2, 0.5), (4, 0, 1.0), (7, 6, 0.4), (8, 5, 0.7)],
+    cases=[(6, 2, 0.8), (4, 0, 1.0), (7, 6, 0.7)],
 )
 def test_price_of_example(trial, dims: Width, examples: Examples, nearness: Nearness):
     """A hypothesis w ~ N(0, I_d), given that it fits m < d noiseless Gaussian examples of w*, has
@@ -340,7 +340,7 @@ def test_price_of_example(trial, dims: Width, examples: Examples, nearness: Near
     trial.probability(
         lambda rng, n: fitting_losses(rng, n, target, examples, loss),
         law,
-        margin=0.01,
+        margin=0.04 * law,
         controls=controls,
     )
 
