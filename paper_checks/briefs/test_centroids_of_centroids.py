@@ -1,0 +1,506 @@
+"""Vo, Khalidov, Darcet et al. 2024, "Automatic Data Curation for Self-Supervised Learning: A
+Clustering-Based Approach", TMLR, arXiv 2405.15613.
+
+For whoever balances data by hierarchical k-means: how many levels flatten a given imbalance?
+
+Take away: a level raises the imbalance to the power d/(d + 2), d being the dimension of the data.
+From 100:1 to 2:1 it takes two levels at d = 1 and twenty at d = 20. All of it lies in the seeds:
+k-means++ places them so before any Lloyd step, and from seeds drawn at random no level helps, for
+Lloyd's steps move no centre from one cell to another.
+
+The data fill two unit cells uniformly, far apart (a gap of 10), a dense one of mass ρ and a sparse
+one of mass 1. Of k centres k_1 lie in the dense cell and k_2 = k − k_1 in the sparse one. Level 1
+clusters the data, level 2 the centroids of level 1, of which each counts once, and so on. The
+authors' resampling takes the r points nearest to each centroid ("closest") or r random points of
+each cluster, and clusters these again.
+
+Edges: from ρ = 1850 on the best two centres both lie in the dense cell. A finite k biases the share
+of the seeds, by about 1 % at k = 60. A cell may get no seed, and then a centre moves in.
+
+Paper: pools of images and texts are balanced by k-means on k-means, and features trained on them
+are better. Here is how the centroids of each level share out, in one dimension.
+
+Abstract:
+
+- Statement 1: successive k-means give clusters that distribute uniformly over concepts. In part:
+  allocation, levels, seeds, seeds-by_mass, seeds-price. Each level takes a root of the imbalance;
+  with random seeds nothing happens.
+- Statement 2: a balanced sampling from these clusters follows. In part: closest_is_no_op,
+  closest_is_no_op-threshold. The released default of resampling changes no split up to a bound.
+- Statement 3: features trained on curated data are better than on raw data. Not on trial. It needs
+  large networks.
+
+Read: the abstract, and the authors' code (facebookresearch/ssl-data-curation,
+src/hierarchical_kmeans_gpu.py). Derived here: all claims; that "closest" changes nothing was seen
+by an exact solver, and is not proved. Recalled: Zador's exponents. Not claimed: anything on
+clusters in many dimensions. Topic: representations.
+"""
+
+from typing import Annotated
+
+import numpy as np
+
+from theory_on_trial import abstract, claim, code, derived, observed, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import chart, figure
+from theory_on_trial.laws import Asymptotic
+
+Imbalance = Annotated[
+    float, Interval(3, 300, why="ρ; near 1 all theories agree, and the sparse cell needs centres")
+]
+Whole = Annotated[int, Interval(3, 30, why="ρ, a whole number, so that masses fix the split")]
+Centres = Annotated[int, Interval(12, 60, why="k; the exact solver has 840 places in each cell")]
+Many = Annotated[int, Interval(120, 300, why="k; fewer bias the share of the seeds")]
+Trials = Annotated[int, Interval(1, 8, why="seeds tried in a step; the authors try 2 + ⌊ln k⌋")]
+Sparse = Annotated[int, Interval(2, 4, why="k_2; one cluster alone has nobody to join")]
+Ratio = Annotated[int, Interval(3, 12, why="k_1/k_2; at 1 nothing is to be flattened")]
+Sampled = Annotated[
+    float, Interval(0.05, 0.5, why="f, of a sparse cluster; beyond it other moves may pay")
+]
+PLACES = 840
+GAP = 10.0
+TIE = 0.002
+
+
+def cells():
+    """The bounds (2 PLACES + 1,) of pieces of equal length in both cells, the gap being no piece,
+    and the cell of each piece.
+    """
+    unit = np.arange(PLACES) / PLACES
+    return np.append(unit, 1 + GAP + unit), np.repeat([0, 1], PLACES)
+
+
+@predicted
+def best_split(ratio, centres):
+    """Return argmin over k_1 of ρ/k_1² + 1/(k − k_1)²."""
+    first = np.arange(1, centres)
+    return int(first[np.argmin(ratio / first**2 + 1 / (centres - first) ** 2)])
+
+
+@predicted
+def loss_of_centroids(count, centres):
+    """W(n, a)/n² of n centroids, equally spaced in a unit cell, in a clusters of ⌊n/a⌋ or more."""
+    size, larger = divmod(count, centres)
+    smaller = (centres - larger) * size * (size**2 - 1)
+    return (smaller + larger * (size + 1) * ((size + 1) ** 2 - 1)) / (12 * count**2)
+
+
+@predicted
+def next_split(first, second, centres):
+    """Return argmin over a of W(n_1, a)/n_1² + W(n_2, k − a)/n_2²."""
+    possible = range(max(1, centres - second), min(first, centres - 1) + 1)
+    losses = [
+        loss_of_centroids(first, a) + loss_of_centroids(second, centres - a) for a in possible
+    ]
+    return possible[int(np.argmin(losses))]
+
+
+@predicted
+def ratio_after(ratio, levels, dim):
+    """ρ^((d/(d + 2))^T)."""
+    return ratio ** ((dim / (dim + 2)) ** levels)
+
+
+@predicted
+def seeded_share(ratio):
+    """ρ^(1/3)/(1 + ρ^(1/3))."""
+    return ratio ** (1 / 3) / (1 + ratio ** (1 / 3))
+
+
+@predicted
+def price_of_mass(ratio):
+    """(1 + ρ)³/(ρ (1 + ρ^(1/3))³)."""
+    return (1 + ratio) ** 3 / (ratio * (1 + ratio ** (1 / 3)) ** 3)
+
+
+@predicted
+def largest_sample(first, second):
+    """√8 k_2/k_1."""
+    return np.sqrt(8) * second / first
+
+
+@observed
+def optimal_clusters(places, masses, spreads, centres, longest):
+    """The number of pieces in each cluster of the best k-means of pieces of mass on a line, by a
+    dynamic programme over all cuts between them, (k,), and the least distortion.
+
+    `places` are the middles, `spreads` the pieces' own sums of squares; a cluster has at most
+    `longest` pieces.
+    """
+    count = len(places)
+    sums = np.stack([masses, masses * places, masses * places**2 + spreads])
+    mass, first, second = np.concatenate([np.zeros((3, 1)), np.cumsum(sums, axis=1)], axis=1)
+    ends = np.arange(count + 1)[:, None]
+    starts = ends - np.arange(1, longest + 1)
+    inside = np.maximum(starts, 0)
+    weight = mass[ends] - mass[inside]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cost = second[ends] - second[inside] - (first[ends] - first[inside]) ** 2 / weight
+    cost[starts < 0] = np.inf
+    best = np.full(count + 1, np.inf)
+    best[0] = 0
+    chosen = []
+    for _ in range(centres):
+        totals = best[inside] + cost
+        chosen.append(np.argmin(totals, axis=1))
+        best = np.min(totals, axis=1)
+    sizes = []
+    end = count
+    for choice in reversed(chosen):
+        sizes.append(choice[end] + 1)
+        end -= sizes[-1]
+    return np.array(sizes[::-1]), best[-1]
+
+
+@observed
+def cluster_cells(ratio, centres):
+    """The centroids (k,) of the best k-means of the two cells, and the distortion."""
+    bounds, cell = cells()
+    masses = np.where(cell == 0, ratio, 1.0) / PLACES
+    middles = bounds + 0.5 / PLACES
+    sizes, loss = optimal_clusters(middles, masses, masses / (12 * PLACES**2), centres, PLACES // 2)
+    ends = np.cumsum(sizes)
+    starts = ends - sizes
+    return (middles[starts] + middles[ends - 1]) / 2, loss
+
+
+@observed
+def cluster_points(points, centres):
+    """The means (k,) of the best k-means of points on a line, each of weight one."""
+    sizes = optimal_clusters(points, np.ones(len(points)), 0, centres, len(points))[0]
+    ends = np.cumsum(sizes)
+    return np.array([points[a:b].mean() for a, b in zip(ends - sizes, ends, strict=True)])
+
+
+@observed
+def in_dense(centroids):
+    """How many centroids lie in the dense cell."""
+    return int(np.sum(centroids < 1 + GAP / 2))
+
+
+@observed
+def seeds(generator, runs, ratio, centres, trials):
+    """The seeds of k-means++ in the two cells: which of the k seeds of each run lie in the dense
+    cell, (runs, k), and the gaps between them.
+
+    A seed falls in a gap with a chance as its mass times squared distance, and there at a distance
+    of the cube root of a uniform number from the nearer seed; of several trials the one that takes
+    most off is kept. Each cell begins with one seed, since the other is far.
+    """
+    rows = np.arange(runs)
+    start = generator.uniform(size=(runs, 2))
+    gaps = np.zeros((runs, centres + 2))
+    gaps[:, :4] = np.stack([start[:, 0], 1 - start[:, 0], start[:, 1], 1 - start[:, 1]], axis=1)
+    ends = np.zeros((runs, centres + 2), dtype=bool)  # gaps with a seed at one end only
+    ends[:, :4] = True
+    dense = np.zeros((runs, centres + 2), dtype=bool)
+    dense[:, :2] = True
+
+    def loss(lengths, at_end, in_cell):
+        return lengths**3 * np.where(at_end, 1 / 3, 1 / 12) * np.where(in_cell, ratio, 1)
+
+    for made in range(2, centres):
+        weights = np.cumsum(loss(gaps, ends, dense), axis=1)
+        chances = (weights / weights[:, -1:] + rows[:, None]).ravel()  # row r rises from r to r + 1
+        most = np.full(runs, -1.0)
+        kept = np.zeros(runs, dtype=int)
+        left = np.zeros(runs)
+        for _ in range(trials):
+            level = generator.uniform(size=runs) + rows
+            at = np.searchsorted(chances, level, side="right") - rows * gaps.shape[1]
+            length, at_end, in_cell = gaps[rows, at], ends[rows, at], dense[rows, at]
+            from_seed = np.cbrt(generator.uniform(size=runs)) * np.where(at_end, length, length / 2)
+            between = loss(from_seed, False, in_cell)
+            off = loss(length, at_end, in_cell) - between
+            off -= loss(length - from_seed, at_end, in_cell)
+            better = off > most
+            most = np.where(better, off, most)
+            kept = np.where(better, at, kept)
+            left = np.where(better, from_seed, left)
+        gaps[:, made + 2] = left  # between two seeds
+        dense[:, made + 2] = dense[rows, kept]
+        gaps[rows, kept] -= left
+    # A cell with s seeds has s + 1 gaps.
+    return np.sum(dense, axis=1) - 1, gaps
+
+
+@observed
+def lloyd(centres, ratio, steps, gap=GAP):
+    """Centres (k,) after Lloyd's steps on the two cells, with exact means of mass."""
+
+    def moments(x):
+        inside = np.clip(x, 0, 1)
+        beyond = np.clip(x, 1 + gap, 2 + gap) - (1 + gap)
+        first = ratio * inside**2 / 2 + beyond**2 / 2 + (1 + gap) * beyond
+        return ratio * inside + beyond, first
+
+    for _ in range(steps):
+        cuts = np.concatenate([[-1.0], (centres[1:] + centres[:-1]) / 2, [3 + gap]])
+        mass, first = moments(cuts)
+        centres = np.diff(first) / np.diff(mass)
+    return centres
+
+
+@observed
+def distortion(centres, ratio):
+    """Σ of mass times squared distance to the nearest centre, by the midpoint rule."""
+    bounds, cell = cells()
+    fine = bounds[:, None] + (np.arange(4) + 0.5) / (4 * PLACES)
+    cuts = (centres[1:] + centres[:-1]) / 2
+    nearest = centres[np.searchsorted(cuts, fine)]
+    masses = np.where(cell == 0, ratio, 1.0)[:, None] / (4 * PLACES)
+    return np.sum(masses * ((fine - nearest) ** 2 + 1 / (12 * (4 * PLACES) ** 2)))
+
+
+@observed
+def resampled(first, second, share, points=8, generator=None):
+    """How many of k_1 + k_2 centroids lie in the dense cell after the best k-means of r sampled
+    points of each cluster: those nearest to the centroid, a share f of a sparse cluster and a tiny
+    one of a dense cluster, or with a generator random points of the whole cluster.
+    """
+    offsets = (np.arange(points) + 0.5) / points - 0.5
+    sampled = []
+    for start, count, width in ((0.0, first, 1e-3), (1 + GAP, second, share)):
+        centroids = start + (np.arange(count) + 0.5) / count
+        for centroid in centroids:
+            spread = offsets * width if generator is None else generator.uniform(-0.5, 0.5, points)
+            sampled.append(centroid + spread / count)
+    return in_dense(cluster_points(np.sort(np.concatenate(sampled)), first + second))
+
+
+@claim(
+    abstract("clusters that distribute uniformly"),
+    kind="optimality",
+    cases=[(64.0, 50), (27.0, 40), (8.0, 30), (100.0, 45)],
+)
+def test_allocation(trial, ratio: Imbalance, centres: Centres):
+    """In one dimension the best k-means puts k_1 = argmin ρ/k_1² + 1/(k − k_1)² centres in the
+    dense cell, so that k_1/k_2 tends to ρ^(1/3): not to 1, as for uniform clusters, nor to ρ.
+    """
+    law = best_split(ratio, centres)
+    first = np.arange(1, centres)
+    losses = np.sort(ratio / first**2 + 1 / (centres - first) ** 2)
+    trial.require(losses[1] > (1 + TIE) * losses[0], "ratio and centres must leave no near tie")
+    trial.identity(
+        in_dense(cluster_cells(ratio, centres)[0]),
+        law,
+        ops=0,
+        controls={
+            "by mass": round(centres * ratio / (1 + ratio)),
+            "uniform": centres // 2,
+        },
+    )
+
+
+@claim(
+    derived("equally spaced centroids; a level takes a cube root"),
+    kind="optimality",
+    cases=[(64.0, 60, 4), (27.0, 60, 5), (70.0, 53, 7)],
+)
+def test_levels(trial, ratio: Imbalance, centres: Centres, fewer: Ratio):
+    """Level 2 on n_1 and n_2 centroids puts argmin W(n_1, a)/n_1² + W(n_2, k − a)/n_2² of its k
+    centres in the dense cell, where W(n, a) = ((a − b) q (q² − 1) + b (q + 1) ((q + 1)² − 1))/12,
+    q = ⌊n/a⌋, b = n mod a: from a ratio ρ^(1/3) to ρ^(1/9).
+    """
+    first = best_split(ratio, centres)
+    left = centres // fewer
+    law = next_split(first, centres - first, left)
+    losses = [
+        loss_of_centroids(first, a) + loss_of_centroids(centres - first, left - a)
+        for a in range(max(1, left - centres + first), min(first, left - 1) + 1)
+    ]
+    tie = len(losses) > 1 and np.sort(losses)[1] < (1 + 10 * TIE) * np.min(losses)
+    trial.require(not tie and law != left // 2, "ratio and centres must leave no near tie")
+    centroids = cluster_cells(ratio, centres)[0]
+    trial.require(in_dense(centroids) == first, "ratio and centres must leave no near tie")
+    trial.identity(
+        in_dense(cluster_points(centroids, left)),
+        law,
+        ops=0,
+        controls={
+            "the ratio of level 1": round(left * first / centres),
+            "uniform": left // 2,
+        },
+    )
+
+
+SEEDED = code(
+    "facebookresearch/ssl-data-curation",
+    "src/hierarchical_kmeans_gpu.py",
+    "f5405376435b0b8ff46c440bc3fdb2d34ac1bd1f",
+    says="seeds of k-means++ by default, with 2 + ⌊ln k⌋ trials for each",
+)
+
+
+@claim(SEEDED, kind="limit", cases=[(16.0, 120, 1), (100.0, 120, 4), (3.0, 120, 2)])
+def test_seeds(trial, ratio: Imbalance, centres: Many, trials: Trials):
+    """For k → ∞ a share ρ^(1/3)/(1 + ρ^(1/3)) of the seeds of k-means++ lies in the dense cell,
+    before any Lloyd step, with one trial for each seed or several.
+    """
+
+    def share(generator, runs):
+        return seeds(generator, runs, ratio, centres, trials)[0] / centres
+
+    law = seeded_share(ratio)
+    trial.mean(
+        sampler=share,
+        predict=law,
+        law=Asymptotic(),
+        margin=0.009 * law,
+        first=2048,
+        controls={
+            "by mass, ρ/(1 + ρ)": ratio / (1 + ratio),
+            "as mass times distance, √ρ": np.sqrt(ratio) / (1 + np.sqrt(ratio)),
+        },
+    )
+
+
+@claim(
+    derived("no mean leaves its cell, and no point is nearer to the other cell"),
+    kind="identity",
+    cases=[(16.0, 40), (3.0, 12), (300.0, 60)],
+)
+def test_seeds__by_mass(trial, ratio: Imbalance, centres: Centres):
+    """If each cell holds a seed, Lloyd's steps never change how many centres the cells have."""
+    generator = trial.generator("seeds")
+    held = np.minimum(generator.binomial(centres, ratio / (1 + ratio), 20), centres - 1)
+    held = np.maximum(held, 1)
+    moved = []
+    touching = []
+    for first in held:
+        dense = np.sort(generator.uniform(0, 1, first))
+        sparse = np.sort(generator.uniform(0, 1, centres - first))
+        ended = lloyd(np.append(dense, 1 + GAP + sparse), ratio, 100)
+        moved.append(in_dense(ended))
+        ended = lloyd(np.append(dense, 1.001 + sparse), ratio, 100, gap=0.001)
+        touching.append(int(np.sum(ended < 1.0005)))
+    trial.identity(
+        np.array(moved),
+        held,
+        ops=0,
+        independent=20,
+        controls={"they end with the best split": np.full(20, best_split(ratio, centres))},
+        control_processes={"cells that touch": np.array(touching)},
+    )
+
+
+@claim(
+    derived("distortion ρ/k_1² + 1/k_2² at both splits"),
+    kind="identity",
+    low_power="the best split is rounded to whole centres",
+    cases=[(16, 3), (5, 4), (30, 2)],
+)
+def test_seeds__price(trial, ratio: Whole, sparse: Sparse):
+    """Centres split by mass cost (1 + ρ)³/(ρ (1 + ρ^(1/3))³) times the least distortion, up to the
+    rounding of the best split to whole centres.
+    """
+    centres = (1 + ratio) * sparse
+    generator = trial.generator("seeds")
+    dense = np.sort(generator.uniform(0, 1, ratio * sparse))
+    far = np.sort(generator.uniform(0, 1, sparse))
+    ended = lloyd(np.append(dense, 1 + GAP + far), ratio, 4000)
+    law = price_of_mass(ratio)
+    exact = centres * ratio ** (1 / 3) / (1 + ratio ** (1 / 3))
+    second = centres - exact
+    curved = 3 * (ratio / exact**4 + 1 / second**4) / 4 / (ratio / exact**2 + 1 / second**2)
+    trial.value(
+        distortion(ended, ratio) / cluster_cells(ratio, centres)[1],
+        law,
+        error=1e-3 * law,
+        slack=curved * law,
+        margin=(0.005 + curved) * law,
+        controls={
+            "(1 + ρ)²/(ρ (1 + ρ^(1/3))²)": (1 + ratio) ** 2 / (ratio * (1 + ratio ** (1 / 3)) ** 2),
+            "in terms of √ρ": (1 + ratio) ** 3 / (ratio * (1 + np.sqrt(ratio)) ** 3),
+        },
+    )
+
+
+@claim(
+    SEEDED,
+    kind="identity",
+    cases=[(3, 2, 0.5), (5, 3, 0.3), (12, 2, 0.2), (4, 4, 0.5)],
+)
+def test_closest_is_no_op(trial, ratio: Ratio, sparse: Sparse, share: Sampled):
+    """The released default of resampling, the r points nearest to each centroid, leaves the split
+    as it is if r is a share f <= ½ of the sparse clusters and k_1/k_2 < √8/f.
+    """
+    trial.require(ratio * share < 0.98 * np.sqrt(8), "ratio times share must be below √8")
+    first = ratio * sparse
+    generator = trial.generator("random points")
+    flattened = resampled(first, sparse, share, generator=generator)
+    trial.identity(
+        resampled(first, sparse, share),
+        first,
+        ops=0,
+        controls={
+            "it takes a cube root": best_split(ratio, first + sparse),
+            "it makes the cells equal": (first + sparse) // 2,
+        },
+        control_processes={"r random points of each cluster": flattened},
+    )
+
+
+@claim(
+    derived("to join dense clumps costs r w_1²/2, to split a sparse one gains r f² w_2²/16"),
+    kind="identity",
+    cases=[(6, 2), (8, 2), (12, 3), (6, 4)],
+)
+def test_closest_is_no_op__threshold(trial, ratio: Ratio, sparse: Sparse):
+    """The split changes from f = √8 k_2/k_1 on: there a sparse cluster's sample gains more by being
+    cut in two than it costs to join two dense ones.
+    """
+    trial.require(ratio >= 6, "ratio must be 6 at least: f is a half at most")
+    first = ratio * sparse
+    low, high = 0.05, 1.0
+    for _ in range(14):
+        middle = (low + high) / 2
+        kept = resampled(first, sparse, middle) == first
+        low, high = (middle, high) if kept else (low, middle)
+    law = largest_sample(first, sparse)
+    trial.value(
+        (low + high) / 2,
+        law,
+        error=1e-3 * law,
+        margin=5e-3 * law,
+        controls={
+            "a cut removes all of the variance, √6 k_2/k_1": np.sqrt(6) * sparse / first,
+            "as wide as the dense clusters' distance, 2 k_2/k_1": 2 * sparse / first,
+        },
+    )
+
+
+@figure("F1", claims=("allocation", "levels", "seeds-by_mass"))
+def ratio_by_level(ratio: float = 100.0, dims: tuple[int, ...] = (1, 2, 8, 20)):
+    """Each level takes a root of the imbalance, and a weak one in many dimensions; with random
+    seeds no level helps.
+
+    Ratio of the numbers of centroids in two cells, 100:1 at first. Marks: lines: law for clusters
+    in d dimensions; points: exact k-means of 60, 15 and 6 centres in one dimension, and Lloyd's
+    steps from random seeds.
+    """
+    levels = np.arange(5)
+    lines = {f"d = {dim}": (levels, ratio_after(ratio, levels, dim)) for dim in dims}
+    centroids = cluster_cells(ratio, 60)[0]
+    found = [ratio]
+    for centres in (60, 15, 6):
+        centroids = centroids if centres == 60 else cluster_points(centroids, centres)
+        found.append(in_dense(centroids) / (centres - in_dense(centroids)))
+    generator = np.random.default_rng(0)
+    centres = lloyd(
+        np.append(np.sort(generator.uniform(0, 1, 400)), 1 + GAP + np.linspace(0.1, 0.9, 4)),
+        ratio,
+        400,
+    )
+    kept = in_dense(centres) / (len(centres) - in_dense(centres))
+    lines["random seeds"] = levels, np.full(5, ratio)
+    return chart(
+        lines,
+        {"d = 1": (np.arange(4), found), "random seeds": (np.array([1]), np.array([kept]))},
+        log="y",
+        x="level",
+        y="dense over sparse centroids",
+        xticks=levels,
+        ylim=(0.8, 140),
+        legend="beside",
+    )

@@ -1,0 +1,378 @@
+"""Wen, Zhao, Elezi, Deng & Qi 2025, ""Principal Components" Enable A New Language of Images", ICCV,
+arXiv 2503.08685.
+
+For whoever expects the first token of an ordered tokenizer to explain most.
+
+Take away: that is so for real-valued tokens with linear decoders, and not for words. With V^b
+equally likely classes at equal distances every optimal token of V values explains V times as much
+as its predecessor, until b of them are spent: for 16 classes bits explain 1/15, 2/15, 4/15 and
+8/15 of the variance.
+
+The data are centred, and ℓ_1 >= ℓ_2 >= .. are the eigenvalues of their covariance; the share of a
+direction is ℓ_i/Σ ℓ. Tokens take V values, and the first j of them are a code of at most V^j words.
+A decoder sees the first j tokens; the best one answers with the mean of the data of each word, and
+explains a share of the variance, that of the means. Token j explains what prefix j explains beyond
+prefix j − 1. The simplex has n equally likely points at equal distances. An optimal nested code has
+the largest Σ_j w_j explained_j over prefixes j, for weights w_j > 0.
+
+Edges: a greedy tree on the exact simplex may split off one point at a time, and then every token
+explains 1/(n − 1). Densities fall in the end: bits of a uniform number explain 3/4, 3/16, 3/64. One
+real token may encode everything, so that there is no order at all.
+
+Paper: an image tokenizer orders its tokens, as principal components are, by dropping the later ones
+in training. Here is which order optimal codes and linear decoders have.
+
+Abstract:
+
+- Statement 1: successive tokens explain less and less variance, as principal components do, which
+  is guaranteed. In part: linear_decreases, doubling, half_rule, words. It holds for decoders that
+  are linear in real tokens, and not for words; the paper's conditions were not read.
+- Statement 2: each token adds what the others do not tell. In part: linear_decreases, doubling.
+  Explained shares add up by definition.
+- Statement 3: a diffusion decoder separates semantic content from spectral detail. Not on trial. It
+  needs images and networks.
+- Statement 4: reconstruction and generation match the best with fewer tokens. Not on trial. It
+  needs large models.
+
+Read: the abstract. Derived here: all claims. Not claimed: that the paper's proof has these
+conditions. Topic: representations.
+"""
+
+from functools import cache
+from itertools import product
+from typing import Annotated
+
+import numpy as np
+from scipy.optimize import minimize
+
+from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import chart, figure
+
+Points = Annotated[int, Interval(4, 60, why="n; of three all codes are known")]
+Words = Annotated[int, Interval(2, 40, why="m; one word explains nothing")]
+Dimension = Annotated[int, Interval(3, 8, why="d; in two all codes of three words explain all")]
+Values = Annotated[int, Interval(2, 3, why="V; all codes of V^b points are searched")]
+Tokens = Annotated[int, Interval(2, 3, why="b; one token has no predecessor; 2³ points at most")]
+Side = Annotated[float, Interval(0.3, 3, why="half a side of the box, of any unit")]
+Linear = Annotated[int, Interval(3, 6, why="d, and tokens; they are trained")]
+
+
+def simplex(count):
+    """Points (n, n) at equal distances, centred."""
+    return np.eye(count) - 1 / count
+
+
+def box(first, second, third):
+    """The four points (a s_1, b s_2, c s_1 s_2) for signs s, (4, 3)."""
+    signs = np.array(list(product([-1, 1], repeat=2)))
+    return np.column_stack([signs, signs.prod(axis=1)]) * [first, second, third]
+
+
+def classes(generator, words, count):
+    """The words (n,) of a random code of n points, none of them empty."""
+    return generator.permutation(np.append(np.arange(words), generator.integers(0, words, count)))
+
+
+@predicted
+def largest_shares(points, words):
+    """The sum of the m − 1 largest shares of the variance."""
+    shares = np.linalg.eigvalsh(points.T @ points)[::-1] / np.sum(points**2)
+    return np.sum(shares[: words - 1])
+
+
+@predicted
+def simplex_share(words, count):
+    """Return (m − 1)/(n − 1)."""
+    return (words - 1) / (count - 1)
+
+
+@predicted
+def growing(values, tokens):
+    """V^(j − 1) (V − 1)/(n − 1) for j = 1 .. b, n = V^b."""
+    powers = float(values) ** np.arange(tokens)
+    return powers * (values - 1) / (float(values) ** tokens - 1)
+
+
+@predicted
+def halves(first, second, third):
+    """The largest of a², b², c² over their sum, and the rest."""
+    squares = np.array([first, second, third]) ** 2
+    best = squares.max() / squares.sum()
+    return np.array([best, 1 - best])
+
+
+@predicted
+def shares(points):
+    """ℓ_j/Σ ℓ, in falling order."""
+    return np.linalg.svd(points, compute_uv=False) ** 2 / np.sum(points**2)
+
+
+@observed
+def explained(points, code):
+    """The share of the variance in the means of the points of each word."""
+    total = 0.0
+    for word in np.unique(code):
+        inside = points[code == word]
+        total += len(inside) * np.sum(inside.mean(axis=0) ** 2)
+    return total / np.sum(points**2)
+
+
+@observed
+def trained_code(generator, points, words, steps=30):
+    """The words (n,) of a code by Lloyd's steps from random points."""
+    centres = points[generator.permutation(len(points))[:words]]
+    for _ in range(steps):
+        code = np.argmin(((points[:, None] - centres) ** 2).sum(axis=2), axis=1)
+        centres = np.array(
+            [
+                points[code == w].mean(axis=0) if np.any(code == w) else centres[w]
+                for w in range(words)
+            ]
+        )
+    return code
+
+
+@observed
+def best_nested_code(points, values, weights):
+    """What each token explains under the nested code of tokens of V values with the largest
+    Σ w_j explained_j, by a search over all ways to split every set of points (b,).
+    """
+    count = len(points)
+    members = np.array(list(product([0, 1], repeat=count)))  # of the set with a number's bits
+    energies = np.sum((members @ points) ** 2, axis=1) / np.maximum(members.sum(axis=1), 1)
+    later = np.cumsum(weights[::-1])[::-1]  # what token j explains counts for all later prefixes
+
+    def splits(inside, parts):
+        """All ways to put a set, a number of bits, into at most so many parts."""
+        if parts == 1 or inside == 0:
+            yield (inside,)
+            return
+        first = inside & -inside
+        rest = inside ^ first
+        chosen = rest
+        while True:  # over all subsets of the rest
+            for others in splits(rest ^ chosen, parts - 1):
+                yield (first | chosen, *others)
+            if chosen == 0:
+                return
+            chosen = (chosen - 1) & rest
+
+    @cache
+    def best(inside, token):
+        """The largest weighted gain below a set, and the energies that the tokens add to it."""
+        if token == len(weights):
+            return 0.0, ()
+        found = (-1.0, ())
+        for parts in splits(inside, values):
+            below = [best(part, token + 1) for part in parts]
+            gain = sum(energies[part] for part in parts) - energies[inside]
+            value = later[token] * gain + sum(b[0] for b in below)
+            if value > found[0]:
+                added = np.sum([b[1] for b in below], axis=0) if below[0][1] else ()
+                found = value, (gain, *added)
+        return found
+
+    return np.array(best(2**count - 1, 0)[1]) / np.sum(points**2)
+
+
+@observed
+def trained_linear(generator, points, weights):
+    """What each real token explains after training: tokens (n, b) free for every point, as of any
+    encoder, and a decoder (b, d) of which a prefix uses the first rows, by L-BFGS on Σ w_j times
+    the squared error of prefix j.
+    """
+    count, dim = points.shape
+    tokens = len(weights)
+
+    def unpack(entries):
+        cut = count * tokens
+        return entries[:cut].reshape(count, tokens), entries[cut:].reshape(tokens, dim)
+
+    def loss(entries):
+        codes, decoder = unpack(entries)
+        value = 0.0
+        to_codes, to_decoder = np.zeros_like(codes), np.zeros_like(decoder)
+        for j, weight in enumerate(weights, 1):
+            rest = codes[:, :j] @ decoder[:j] - points
+            value += weight * np.sum(rest**2)
+            to_codes[:, :j] += 2 * weight * rest @ decoder[:j].T
+            to_decoder[:j] += 2 * weight * codes[:, :j].T @ rest
+        return value, np.append(to_codes, to_decoder)
+
+    start = generator.normal(size=(count + dim) * tokens)
+    options = {"maxiter": 4000, "maxfun": 6000, "ftol": 1e-15, "gtol": 1e-9}
+    codes, decoder = unpack(minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x)
+    errors = [np.sum((codes[:, :j] @ decoder[:j] - points) ** 2) for j in range(1, tokens + 1)]
+    return -np.diff([np.sum(points**2), *errors]) / np.sum(points**2)
+
+
+@claim(
+    derived("m centred means span m − 1 directions"),
+    kind="bound",
+    cases=[(20, 4, 3), (60, 8, 5), (12, 3, 2)],
+)
+def test_words(trial, count: Points, dim: Dimension, words: Words):
+    """A code of m words explains at most the sum of the m − 1 largest shares of the variance,
+    whatever the data; attained by the simplex.
+    """
+    trial.require(words <= dim, "words must be at most dim: more may explain all")
+    trial.require(words < count, "words must be fewer than count: else they explain all")
+    generator = trial.generator("data")
+    clouds = [simplex(words + 1)]
+    codes = [np.append(np.arange(words), 0)]
+    for _ in range(30):
+        cloud = generator.standard_t(4, size=(count, dim)) * np.geomspace(3, 1, dim)
+        clouds.append(cloud - cloud.mean(axis=0))
+        codes.append(trained_code(generator, clouds[-1], words))
+    doublings = [largest_shares(cloud, 1 + np.log2(words).astype(int)) for cloud in clouds]
+    trial.bound(
+        np.array([explained(cloud, code) for cloud, code in zip(clouds, codes, strict=True)]),
+        np.array([largest_shares(cloud, words) for cloud in clouds]),
+        instances="draws",
+        independent=30,
+        ops=1e3,
+        attained=0.999,
+        controls={"log₂ m directions": np.array(doublings)}
+        if words > 2
+        else {"the mean share": np.array([1 / cloud.shape[1] for cloud in clouds])},
+    )
+
+
+@claim(
+    derived("the mean of s points has the squared length (n − s)/(s (n − 1))"),
+    kind="identity",
+    cases=[(5, 2), (60, 33), (16, 4), (9, 8)],
+)
+def test_words__simplex(trial, count: Points, words: Words):
+    """On the simplex every code of m words, none of them empty, explains exactly (m − 1)/(n − 1) of
+    the variance, balanced or not.
+    """
+    trial.require(words < count, "words must be fewer than count: there are no more")
+    generator = trial.generator("codes")
+    codes = [classes(generator, words, count - words) for _ in range(20)]
+    trial.identity(
+        np.array([explained(simplex(count), code) for code in codes]),
+        np.full(20, simplex_share(words, count)),
+        ops=100 * count,
+        independent=20,
+        controls={
+            "m/n": np.full(20, words / count),
+            "1 − Σ of the squared shares of the words": np.array(
+                [1 - np.sum((np.bincount(code) / count) ** 2) for code in codes]
+            ),
+        },
+    )
+
+
+@claim(
+    abstract("mathematically guaranteed decreasing explained variance"),
+    kind="identity",
+    cases=[(2, 3), (2, 2), (3, 2)],
+)
+def test_doubling(trial, values: Values, tokens: Tokens):
+    """On the simplex of n = V^b points token j <= b of every optimal nested code explains
+    V^(j − 1) (V − 1)/(n − 1), V times as much as the token before: the variance that a token
+    explains grows.
+    """
+    trial.require(values**tokens <= 9, "values to the power tokens must be 9 at most: all codes")
+    weights = trial.generator("weights").uniform(0.2, 2, tokens)
+    law = growing(values, tokens)
+    trial.identity(
+        best_nested_code(simplex(values**tokens), values, weights),
+        law,
+        ops=1e3,
+        independent=1,
+        controls={
+            "decreasing": law[::-1],
+            "equal": np.full(tokens, 1 / tokens),
+        },
+    )
+
+
+@claim(
+    derived("2–2 splits give a², b² or c², and 1–3 splits a third"),
+    kind="optimality",
+    cases=[(3.0, 2.0, 1.0), (1.0, 1.1, 1.2), (2.0, 1.5, 0.3), (0.3, 3.0, 0.4)],
+)
+def test_half_rule(trial, first: Side, second: Side, third: Side):
+    """For the four points (a s_1, b s_2, c s_1 s_2) with signs s the first bit of the optimal
+    nested code explains max(a², b², c²)/(a² + b² + c²) and the second all the rest: the second
+    explains less if and only if one coordinate has more than half.
+    """
+    weights = trial.generator("weights").uniform(0.2, 2, 2)
+    law = halves(first, second, third)
+    squares = np.sort(np.array([first, second, third]) ** 2)[::-1]
+    trial.require(squares[0] > 1.001 * squares[1], "the sides must differ: a tie has many optima")
+    trial.identity(
+        best_nested_code(box(first, second, third), 2, weights),
+        law,
+        ops=1e3,
+        independent=1,
+        controls={
+            "a third first, as for the simplex": np.array([1, 2]) / 3,
+            "two principal components": np.array([law[0], squares[1] / squares.sum()]),
+        },
+    )
+
+
+@claim(
+    derived("principal components, of arbitrary encoders"),
+    kind="optimality",
+    cases=[3, 5, 6],
+)
+def test_linear_decreases(trial, dim: Linear):
+    """For real tokens of any encoder, and decoders that are linear in them, token j of the optimum
+    explains ℓ_j/Σ ℓ: the shares fall.
+    """
+    generator = trial.generator("data")
+    points = generator.normal(size=(3 * dim, dim)) * np.geomspace(2, 1, dim)
+    points -= points.mean(axis=0)
+    law = shares(points)
+    trial.value(
+        trained_linear(generator, points, np.full(dim, 1 / dim)),
+        law,
+        error=1e-5,
+        margin=5e-4,
+        scale=float(law[-1]),
+        controls={
+            "equal": np.full(dim, 1 / dim),
+            "rising": law[::-1],
+        },
+    )
+
+
+@figure("F1", claims=("doubling", "linear_decreases", "words-simplex"))
+def explained_by_token(count: int = 16):
+    """Optimal bits for equidistant classes explain twice as much from one token to the next.
+
+    Share of the variance that a token explains. Marks: lines: law; points: 16 classes, random
+    nested codes that use all words; linear tokens, trained; bits of a uniform number, by halving.
+    """
+    generator = np.random.default_rng(0)
+    places = np.arange(1, 5)
+    order = generator.permutation(count)
+    inside = np.empty(count, dtype=int)
+    inside[order] = np.arange(count)
+    prefixes = [explained(simplex(count), inside >> (4 - j)) for j in places]
+    numbers = (np.arange(4096) + 0.5)[:, None] / 4096 - 0.5
+    halvings = [explained(numbers, np.arange(4096) >> (12 - j)) for j in places]
+    trained = trained_linear(generator, simplex(count), np.full(4, 0.25))
+    names = ("bits, 16 classes", "linear tokens, 16 classes", "bits, uniform number")
+    return chart(
+        {
+            names[0]: (places, growing(2, 4)),
+            names[1]: (places, shares(simplex(count))[:4]),
+            names[2]: (places, 0.75 * 4.0 ** (1 - places)),
+        },
+        {
+            names[0]: (places, np.diff([0, *prefixes])),
+            names[1]: (places, trained),
+            names[2]: (places, np.diff([0, *halvings])),
+        },
+        x="token",
+        y="share of the variance explained",
+        xticks=places,
+        ylim=(0, 0.82),
+        legend="upper center",
+    )

@@ -1,0 +1,451 @@
+"""Ge, Tang, Fan & Jin 2024, "On the Provable Advantage of Unsupervised Pretraining", ICLR,
+arXiv 2303.01566.
+
+For whoever must decide whether m unlabeled samples beat labels.
+
+Take away: with k features from m unlabeled samples and n labels the excess error is about
+(c/m)(1 + k/(n − k − 1)) + σ² k/(n − k − 1), a fast rate with its constant. Principal components are
+not the likelihood: where the noise is unequal they may lose all that the factors explain, and
+maximum likelihood loses nothing.
+
+The inputs x in R^d are N(0, Σ), Σ = U diag(λ) Uᵀ + τ² (I − U Uᵀ) with U of k orthonormal columns
+and λ_i > τ²; y = θᵀx + ε with Var ε = σ². Û are the top k principal components of m unlabeled x,
+and least squares without intercept regresses y on Ûᵀx with n labels. The excess of a prediction ŷ
+is E (ŷ − θᵀx)², and δ is that of the best linear function of the features. In a factor model x =
+Λ z + e with z ~ N(0, 1) and e ~ N(0, diag ψ), and y = a z + ε.
+
+Edges: with n <= k + 1 labels the mean is infinite, and its variance for n <= k + 3. The first order
+is 5 to 7 % low at m = 100. For k + 1 < n <= d + 1 plain supervised least squares has an infinite
+mean or no unique solution; the solution of least norm is not covered. With two loadings a factor
+model is not identified.
+
+Paper: latent variable models are fitted by likelihood to unlabeled data, and a predictor to labels;
+the excess risk is bounded by √(C_Φ/m) + √(C_Ψ/n). Here are linear factors, and the excess itself.
+
+Abstract:
+
+- Statement 1: likelihood on m unlabeled and risk minimisation on n labeled samples have an excess
+  risk of √(C_Φ/m) + √(C_Ψ/n). In part: given_features, subspace. For linear factors with squared
+  loss both rates are fast, without roots.
+- Statement 2: this needs an informative condition. In part: floors, floors-principal_components.
+  What the features miss stays as a floor.
+- Statement 3: pretraining helps when m is much larger than n and features are fewer than inputs.
+  Holds: break_even, break_even-below. With the m from which it does.
+- Statement 4: the framework covers factor models, mixtures and contrastive learning. In part:
+  floors-likelihood. Factor models alone.
+
+Read: the abstract. Derived here: all forms. Not claimed: anything on the general theorem. Topic:
+learning.
+"""
+
+from typing import Annotated
+
+import numpy as np
+
+from paper_checks.briefs.common import orthonormal
+from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import chart, figure
+from theory_on_trial.laws import Asymptotic
+
+Dimension = Annotated[int, Interval(4, 12, why="d; more than the features")]
+Features = Annotated[int, Interval(1, 3, why="k; fewer than inputs")]
+Labels = Annotated[int, Interval(15, 40, why="n; few leave heavy tails, of many the noise is lost")]
+Many = Annotated[
+    int, Interval(30, 60, why="n; up to d + 1 supervised least squares is not defined")
+]
+Noise = Annotated[float, Interval(0.1, 4, why="σ², in units of the inputs' variance")]
+Slight = Annotated[
+    float, Interval(0.1, 0.8, why="σ²; with more noise m* is too small for a first order in 1/m")
+]
+Gap = Annotated[float, Interval(1.5, 10, why="λ_k/τ²; at 1 the subspace cannot be found")]
+Loading = Annotated[float, Interval(0.3, 3, why="of the last coordinate; at 0 any estimate does")]
+Uneven = Annotated[float, Interval(0.7, 4, why="noise of the last coordinate; at ½ all is equal")]
+Missed = Annotated[float, Interval(0.1, 2, why="|v|; at 0 the features miss nothing")]
+
+
+def spiked(generator, dim, features, gap):
+    """U (d, k), λ (k,) and Σ (d, d) with τ² = ½ and λ from 2.2 gap τ² down to gap τ²."""
+    basis = orthonormal(generator, dim, features)
+    spikes = 0.5 * gap * np.linspace(2.2, 1.0, features) if features > 1 else np.array([0.5 * gap])
+    return basis, spikes, basis * (spikes - 0.5) @ basis.T + 0.5 * np.eye(dim)
+
+
+def one_factor(loading, noise):
+    """Λ = (1, 1, 1, last) and ψ = (½, ½, ½, last)."""
+    return np.array([1.0, 1.0, 1.0, loading]), np.array([0.5, 0.5, 0.5, noise])
+
+
+@predicted
+def excess_of_features(floor, noise, features, labels):
+    """δ + (σ² + δ) k/(n − k − 1)."""
+    return floor + (noise + floor) * features / (labels - features - 1)
+
+
+@predicted
+def subspace_constant(weights, spikes, rest, dim):
+    """Return c = (d − k) τ⁴ Σ a_i² λ_i/(λ_i − τ²)²."""
+    terms = weights**2 * spikes / (spikes - rest) ** 2
+    return (dim - len(spikes)) * rest**2 * np.sum(terms)
+
+
+@predicted
+def supervised_excess(noise, dim, labels):
+    """σ² d/(n − d − 1)."""
+    return noise * dim / (labels - dim - 1)
+
+
+@predicted
+def unlabeled_needed(constant, noise, features, dim, labels):
+    """m* = c (1 + k/(n − k − 1))/(σ² (d/(n − d − 1) − k/(n − k − 1)))."""
+    part = features / (labels - features - 1)
+    return constant * (1 + part) / (noise * (dim / (labels - dim - 1) - part))
+
+
+@predicted
+def missed_floor(rest, missed):
+    """τ² |v|²."""
+    return rest * missed**2
+
+
+@predicted
+def factor_floor(loadings, noise, direction):
+    """s/(1 + s) − (vᵀΛ)²/(vᵀΣv), s = Σ Λ_i²/ψ_i, for a = 1."""
+    signal = np.sum(loadings**2 / noise)
+    along = (direction @ loadings) ** 2
+    return signal / (1 + signal) - along / (along + direction**2 @ noise)
+
+
+@predicted
+def no_floor():
+    """0."""
+    return 0.0
+
+
+@observed
+def population_floor(covariance, target, features):
+    """δ: the mean square of what is left of θᵀx after its regression on features (d, k)."""
+    root = np.linalg.cholesky(covariance)
+    rest = root.T @ target
+    columns = root.T @ features
+    rest = rest - columns @ np.linalg.lstsq(columns, rest, rcond=None)[0]
+    return rest @ rest
+
+
+@observed
+def drawn_excesses(generator, repeats, covariance, target, noise, features, labels):
+    """The excess (repeats,) of least squares on fixed or drawn features (…, d, k) with n labels,
+    the mean over the labels' noise taken exactly.
+    """
+    root = np.linalg.cholesky(covariance)
+    inputs = generator.normal(size=(repeats, labels, len(root))) @ root.T
+    seen = inputs @ features
+    clean = inputs @ target
+    inverse = np.linalg.inv(np.swapaxes(seen, 1, 2) @ seen)
+    weights = inverse @ np.einsum("rnk,rn->rk", seen, clean)[..., None]
+    wrong = (features @ weights)[..., 0] - target
+    inner = np.swapaxes(features, -1, -2) @ covariance @ features
+    spread = noise * np.einsum("rij,...ji->r", inverse, inner) if inner.ndim == 2 else None
+    if spread is None:
+        spread = noise * np.einsum("rij,rji->r", inverse, inner)
+    return np.einsum("ri,ij,rj->r", wrong, covariance, wrong) + spread
+
+
+@observed
+def drawn_components(generator, repeats, covariance, samples, features):
+    """The top k principal components (repeats, d, k) of m drawn inputs, whose scatter is drawn by
+    Bartlett's factors.
+    """
+    dim = len(covariance)
+    factor = np.zeros((repeats, dim, dim))
+    for i in range(dim):
+        factor[:, i, i] = np.sqrt(generator.chisquare(samples - i, size=repeats))
+        factor[:, i, :i] = generator.normal(size=(repeats, i))
+    root = np.linalg.cholesky(covariance) @ factor
+    scatter = root @ np.swapaxes(root, 1, 2) / samples
+    return np.linalg.eigh(scatter)[1][:, :, -features:]
+
+
+@observed
+def perturbed_floor(covariance, target, features):
+    """M E δ of principal components for m → ∞, by eigenvectors of bent covariances: the scatter's
+    error has independent entries in Σ's eigenbasis, of variance Σ_ii Σ_jj/m, and twice that on the
+    diagonal. Along each of them δ is bent to both sides.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    step = 1e-4
+    total = 0.0
+    for i in range(len(values)):
+        for j in range(i + 1):
+            error = np.outer(vectors[:, i], vectors[:, j])
+            error = (error + error.T) / (2 if i == j else 1)
+            bent = []
+            for sign in (-1, 1):
+                found = np.linalg.eigh(covariance + sign * step * error)[1][:, -features:]
+                bent.append(population_floor(covariance, target, found))
+            total += values[i] * values[j] * (2 if i == j else 1) * np.mean(bent) / step**2
+    return total
+
+
+@observed
+def likelihood_factor(covariance, steps=4000):
+    """Σ⁻¹Λ̂ (d, 1), the feature of the factor model of largest likelihood for a covariance, by EM
+    steps from the first variances.
+    """
+    loadings = np.sqrt(np.diag(covariance)) / 2
+    noise = np.diag(covariance) / 2
+    for _ in range(steps):
+        model = np.outer(loadings, loadings) + np.diag(noise)
+        reader = np.linalg.solve(model, loadings)
+        second = 1 - reader @ loadings + reader @ covariance @ reader
+        loadings = covariance @ reader / second
+        noise = np.diag(covariance) - loadings * (covariance @ reader)
+    model = np.outer(loadings, loadings) + np.diag(noise)
+    return np.linalg.solve(model, loadings)[:, None]
+
+
+@claim(
+    derived("a normal residual is independent of the features"),
+    kind="distribution",
+    cases=[(6, 3, 20, 0.25), (10, 2, 15, 1.0), (4, 1, 15, 4.0)],
+)
+def test_given_features(trial, dim: Dimension, features: Features, labels: Labels, noise: Noise):
+    """For any fixed k features the mean excess is δ + (σ² + δ) k/(n − k − 1)."""
+    generator = trial.generator("model")
+    covariance = spiked(generator, dim, features, 3.0)[2]
+    target = generator.normal(size=dim) / np.sqrt(dim)
+    chosen = generator.normal(size=(dim, features))
+    floor = population_floor(covariance, target, chosen)
+    law = excess_of_features(floor, noise, features, labels)
+
+    def sampler(generator, repeats):
+        return drawn_excesses(generator, repeats, covariance, target, noise, chosen, labels)
+
+    trial.mean(
+        sampler=sampler,
+        predict=law,
+        law=Asymptotic(),
+        margin=0.009 * law,
+        controls={
+            "δ + σ² k/(n − k − 1)": floor + noise * features / (labels - features - 1),
+            "δ + (σ² + δ) k/n": floor + (noise + floor) * features / labels,
+        },
+    )
+
+
+@claim(
+    derived("the first order of eigenvectors"),
+    kind="limit",
+    cases=[(10, 2, 5.0), (6, 1, 3.0), (12, 3, 10.0), (4, 1, 1.5)],
+)
+def test_subspace(trial, dim: Dimension, features: Features, gap: Gap):
+    """For θ = U a the floor of the components of m unlabeled samples has m E δ → c =
+    (d − k) τ⁴ Σ a_i² λ_i/(λ_i − τ²)².
+    """
+    generator = trial.generator("model")
+    basis, spikes, covariance = spiked(generator, dim, features, gap)
+    weights = generator.normal(size=features)
+    law = subspace_constant(weights, spikes, 0.5, dim)
+    plain = (dim - features) * 0.25 * np.sum(weights**2 / spikes)
+    trial.value(
+        perturbed_floor(covariance, basis @ weights, features),
+        law,
+        error=1e-4 * law,
+        margin=3e-3 * law,
+        controls={
+            "without the gap, (d − k) τ⁴ Σ a_i²/λ_i": plain,
+            "d for d − k": law * dim / (dim - features),
+        },
+    )
+
+
+def world(noise, labels):
+    """Σ (10, 10), θ, and m* of the example with λ = (4.5, 2.5), τ² = ½, a = (1, −1.5)."""
+    spikes = np.array([4.5, 2.5])
+    weights = np.array([1.0, -1.5])
+    covariance = np.diag(np.append(spikes, np.full(8, 0.5)))
+    constant = subspace_constant(weights, spikes, 0.5, 10)
+    needed = unlabeled_needed(constant, noise, 2, 10, labels)
+    return covariance, np.append(weights, np.zeros(8)), needed
+
+
+def gain(covariance, target, noise, samples, labels):
+    """A sampler of what pretraining on m samples takes off the supervised excess."""
+
+    def sampler(generator, repeats):
+        found = drawn_components(generator, repeats, covariance, samples, 2)
+        every = np.eye(len(covariance))
+        plain = drawn_excesses(generator, repeats, covariance, target, noise, every, labels)
+        used = drawn_excesses(generator, repeats, covariance, target, noise, found, labels)
+        return plain - used
+
+    return sampler
+
+
+@claim(
+    derived("both mean excesses, to first order in 1/m"),
+    kind="bound",
+    not_tight="decided at three times m*",
+    low_power="a sign is decided, three times beyond where it changes",
+    cases=[(0.25, 40), (0.8, 30), (0.1, 60)],
+)
+def test_break_even(trial, noise: Slight, labels: Many):
+    """Pretraining beats least squares on all d inputs from m* = c (1 + k/(n − k − 1))/(σ²
+    (d/(n − d − 1) − k/(n − k − 1))) unlabeled samples on, to first order: at 3 m* its mean excess
+    is smaller, here with d = 10, k = 2.
+    """
+    covariance, target, needed = world(noise, labels)
+    samples = int(np.ceil(3 * needed))
+    trial.mean(
+        sampler=gain(covariance, target, noise, samples, labels),
+        predict=0.0,
+        side="at least",
+        law=Asymptotic(),
+        controls={
+            "as if the subspace were known": supervised_excess(noise, 10, labels)
+            - excess_of_features(0.0, noise, 2, labels),
+        },
+    )
+
+
+@claim(
+    derived("both mean excesses, to first order in 1/m"),
+    kind="bound",
+    not_tight="decided at a third of m*",
+    low_power="a sign is decided, three times before it changes",
+    cases=[(0.25, 40), (0.1, 30), (0.1, 60)],
+)
+def test_break_even__below(trial, noise: Slight, labels: Many):
+    """At m*/3 unlabeled samples, m* as for break_even, pretraining has the larger mean excess."""
+    covariance, target, needed = world(noise, labels)
+    samples = int(needed / 3)
+    trial.require(samples >= 12, "noise must be small enough for m*/3 to be 12 at least")
+    trial.mean(
+        sampler=gain(covariance, target, noise, samples, labels),
+        predict=0.0,
+        side="at most",
+        law=Asymptotic(),
+        controls={"as if nothing were learned": -float(target @ covariance @ target)},
+        control_processes={
+            "ten times m*": gain(covariance, target, noise, int(10 * needed), labels)
+        },
+    )
+
+
+@claim(
+    derived("v is seen through the rest of the noise alone"),
+    kind="limit",
+    cases=[(10, 2, 0.5), (6, 1, 2.0), (12, 3, 0.1)],
+)
+def test_floors(trial, dim: Dimension, features: Features, missed: Missed):
+    """For θ = U a + v with v orthogonal to U principal components keep the floor τ² |v|² however
+    many unlabeled samples there are.
+    """
+    generator = trial.generator("model")
+    basis, _, covariance = spiked(generator, dim, features, 3.0)
+    rest = generator.normal(size=dim)
+    rest -= basis @ (basis.T @ rest)
+    target = basis @ generator.normal(size=features) + missed * rest / np.linalg.norm(rest)
+    found = np.linalg.eigh(covariance)[1][:, -features:]
+    law = missed_floor(0.5, missed)
+    trial.identity(
+        population_floor(covariance, target, found),
+        law,
+        ops=1e4,
+        scale=float(target @ covariance @ target),
+        independent=1,
+        controls={
+            "|v|²": missed**2,
+            "a share of all that is to explain": law**2 / (target @ covariance @ target),
+        },
+    )
+
+
+@claim(
+    derived("the best linear function of x against that of vᵀx"),
+    kind="identity",
+    cases=[(0.5, 3.0), (1.0, 0.8), (3.0, 4.0), (0.3, 4.0)],
+)
+def test_floors__principal_components(trial, loading: Loading, noise: Uneven):
+    """In a factor model the first principal component v keeps the floor a² (s/(1 + s) −
+    (vᵀΛ)²/(vᵀΣv)), s = Σ Λ_i²/ψ_i, here with a = 1 and d = 4.
+    """
+    loadings, uneven = one_factor(loading, noise)
+    covariance = np.outer(loadings, loadings) + np.diag(uneven)
+    direction = np.linalg.eigh(covariance)[1][:, -1]
+    reader = np.linalg.solve(covariance, loadings)  # the best linear function, whose aim is z
+    law = factor_floor(loadings, uneven, direction)
+    signal = np.sum(loadings**2 / uneven)
+    trial.identity(
+        population_floor(covariance, reader, direction[:, None]),
+        law,
+        ops=1e4,
+        scale=1.0,
+        controls={
+            "all of it": signal / (1 + signal),
+            "as if v were Λ": factor_floor(loadings, uneven, loadings / np.linalg.norm(loadings)),
+        },
+    )
+
+
+@claim(
+    derived("three loadings or more identify a factor"),
+    kind="limit",
+    cases=[(0.5, 3.0), (1.0, 0.8), (3.0, 4.0), (0.3, 4.0)],
+)
+def test_floors__likelihood(trial, loading: Loading, noise: Uneven):
+    """The feature of the factor model of largest likelihood keeps no floor for m → ∞, if three
+    loadings or more are not zero.
+    """
+    loadings, uneven = one_factor(loading, noise)
+    covariance = np.outer(loadings, loadings) + np.diag(uneven)
+    reader = np.linalg.solve(covariance, loadings)
+    direction = np.linalg.eigh(covariance)[1][:, -1:]
+    kept = population_floor(covariance, reader, direction)
+    trial.value(
+        population_floor(covariance, reader, likelihood_factor(covariance)),
+        no_floor(),
+        error=1e-6 * kept,
+        margin=1e-3 * kept,
+        scale=kept,
+        control_processes={"principal components": kept},
+    )
+
+
+@figure("F1", claims=("break_even", "break_even-below", "subspace"))
+def excess_against_samples(noise: float = 0.25, labels: tuple[int, ...] = (20, 40)):
+    """Unlabeled samples beat labels from a number on that the theory names.
+
+    Excess error against the number of unlabeled samples, d = 10, k = 2. Marks: lines: first order
+    in 1/m; points: drawn data with 99 % intervals; dotted: supervised, each meeting its line at m*.
+    """
+    generator = np.random.default_rng(0)
+    lines = {}
+    points = {}
+    levels = {}
+    fine = np.geomspace(12, 1000, 60)
+    coarse = np.geomspace(14, 900, 9).astype(int)
+    for count in labels:
+        covariance, target, needed = world(noise, count)
+        name = f"n = {count}"
+        constant = needed * supervised_excess(noise, 10, count)
+        constant -= needed * excess_of_features(0.0, noise, 2, count)
+        constant /= excess_of_features(1.0, 0.0, 2, count)
+        lines[name] = fine, excess_of_features(constant / fine, noise, 2, count)
+        means = []
+        widths = []
+        for samples in coarse:
+            found = drawn_components(generator, 1000, covariance, int(samples), 2)
+            drawn = drawn_excesses(generator, 1000, covariance, target, noise, found, count)
+            means.append(drawn.mean())
+            widths.append(2.6 * drawn.std() / np.sqrt(1000))
+        points[name] = coarse, means, widths
+        levels[name] = supervised_excess(noise, 10, count)
+    return chart(
+        lines,
+        points,
+        levels=levels,
+        log="xy",
+        x="unlabeled samples m",
+        y="excess error",
+    )
