@@ -1,5 +1,5 @@
 """The command `theory-on-trial`: list, show and run claims, write the report, compare ledgers,
-audit, add a paper.
+compare a document's numbers with a ledger, audit, add a paper, serve these to a program.
 
 It works in any repository. It finds claims where pytest would find them, and starts from the root
 of the repository around the present folder or from `--root`. A subcommand imports what it needs
@@ -26,6 +26,10 @@ from theory_on_trial.plugin import KINDS, TIERS, settings_of
 from theory_on_trial.repository import outline
 
 _NO_TESTS = 5  # pytest's exit status where nothing was collected
+_EXTRA_OF = {
+    **dict.fromkeys(("hypothesis", "joblib", "matplotlib", "xarray"), "audit,figures"),
+    "mcp": "mcp",
+}
 _INTERRUPTED = 130  # what shells say of a process that Ctrl-C ended
 
 
@@ -59,9 +63,11 @@ def _called(given: list[str]) -> int:
     except ValueError as error:
         parser.error(str(error))
     except ModuleNotFoundError as error:
-        if error.name not in ("hypothesis", "joblib", "matplotlib", "xarray"):
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRA_OF:
             raise
-        parser.error(f"this needs {error.name}: pip install 'theory-on-trial[audit,figures]'")
+        extra = _EXTRA_OF[package]
+        parser.error(f"this needs {package}: pip install 'theory-on-trial[{extra}]'")
     return status
 
 
@@ -262,6 +268,26 @@ def _parser() -> argparse.ArgumentParser:
     comparing.add_argument("a", type=Path, metavar="A.json")
     comparing.add_argument("b", type=Path, metavar="B.json")
 
+    numbering = command(
+        "numbers",
+        _numbers,
+        "compare the marked numbers of documents with a ledger; no document is changed",
+    )
+    numbering.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    numbering.add_argument(
+        "--ledger",
+        type=Path,
+        metavar="LEDGER.json",
+        help="take the values from this ledger (default: run the claims that are named)",
+    )
+
+    serving = command(
+        "mcp",
+        _mcp,
+        "serve list, show, run, search and ledger to a program by the Model Context Protocol; it "
+        "executes code of the folder",
+    )
+
     laying = command(
         "new-paper", _new_paper, "write the page of a new paper, an example that passes"
     )
@@ -286,6 +312,8 @@ def _parser() -> argparse.ArgumentParser:
         mapping,
         auditing,
         reporting,
+        numbering,
+        serving,
         laying,
         checking,
     ):
@@ -655,6 +683,39 @@ def _compare(options: argparse.Namespace) -> int:
     comparison = compare(options.a, options.b)
     print(comparison)
     return 0 if comparison.identical else 1
+
+
+def _numbers(options: argparse.Namespace) -> int:
+    from theory_on_trial.page.compare import read
+    from theory_on_trial.page.numbers import differences, marked
+
+    numbers = [number for file in options.files for number in marked(file)]
+    if options.ledger is not None:
+        rows = read(options.ledger)["claims"]
+    else:
+        folder = _folder(options)
+        places = {_known_claim(number.claim, folder)[1].file for number in numbers}
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch) / "ledger.json"
+            process = _pytest(["-q", "--trial-ledger", str(path), *map(str, places)], folder, True)
+            if not path.exists():
+                print(process.stdout, file=sys.stderr)
+                raise ValueError("the claims have no ledger; the message of pytest is above")
+            rows = read(path)["claims"]
+    found = list(differences(numbers, rows))
+    for sentence in found:
+        print(sentence)
+    print(f"{len(numbers) - len(found)} of {len(numbers)} marked numbers agree with the ledger")
+    return int(bool(found))
+
+
+def _mcp(options: argparse.Namespace) -> int:
+    from theory_on_trial.server import server
+
+    folder = _folder(options)
+    print(f"theory-on-trial mcp: the tools execute code of {folder}", file=sys.stderr)
+    server(folder).run("stdio")
+    return 0
 
 
 def _new_paper(options: argparse.Namespace) -> int:
