@@ -12,9 +12,9 @@ Abstract:
 - Sentence 2: similar inputs are encoded so that one predicts the other. Holds at a smaller scale:
   gen_static, gen_masking, gen_temporal. In three models of pairs whose covariances are known.
 - Sentence 3: in self-distillation an online encoder predicts the output of a target encoder, with a
-  light predictor. In part: ode_jepa, no_sg_collapse, unbalanced_init. The target is the same
-  encoder behind a stop-gradient and the predictor is one linear layer; a moving average and deeper
-  predictors are not on trial.
+  light predictor. Holds: ode_jepa, no_sg_collapse, unbalanced_init, moving_target,
+  moving_target-frozen, moving_target-displacement, deep_predictor. Of linear layers: a target
+  behind a stop-gradient or a moving average, a predictor of one layer or several.
 - Sentence 4: a masked autoencoder reconstructs the data instead. Holds: ode_mae, exact_time_mae,
   critical_mae.
 - Sentence 5: the latent objective prefers abstract features to unpredictable detail. In part:
@@ -25,10 +25,12 @@ Abstract:
 - Sentence 7, first half: in a simplified linear setting both objectives learn similar
   representations. Holds: fixed_points, nondiag_spectrum-solved.
 - Sentence 7, second half: JEPA prefers features of a high regression coefficient. Holds:
-  greedy_rho, greedy_rho-slopes, order_inversion, lambda_dominates, permanent_order. Not for
-  arbitrarily small starts, where the covariance decides.
-- Sentence 8: the bias may explain the success in practice. Not on trial. Encoders are linear and as
-  wide as the features.
+  greedy_rho, greedy_rho-slopes, order_inversion, lambda_dominates, permanent_order, narrow. With
+  fewer latents than features it ends with them alone. Not for arbitrarily small starts, where the
+  covariance decides what comes first, and less with a deeper predictor
+  (`deep_predictor-preference`).
+- Sentence 8: the bias may explain the success in practice. Not on trial. Encoders are
+  linear.
 """
 
 from itertools import pairwise

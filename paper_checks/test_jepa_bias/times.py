@@ -49,16 +49,23 @@ def rise_times(fraction, depth, init, covariance, regression, objective):
 
 def exact_time(fraction, init, depth, covariance, regression, objective, digits=30):
     """Return the time to a fraction of the asymptote on the paper's clock, an mpmath number good to
-    `digits` digits. In the logit z of u = (w-bar / asymptote)^(b/L), with b = 1 for JEPA and L + 1
-    for MAE, equations (7) and (8) read dt/dz = L w-bar^(-a) / (b λ), a = 2 - 1/L or 1 - 1/L:
-    nothing is singular within π of the real axis.
+    `digits` digits: equations (7) and (8).
+    """
+    a, b = (2 * depth, 1) if objective == "jepa" else (depth, depth + 1)
+    return exact_passage_time(fraction, init, depth, a, b, covariance, regression, digits)
+
+
+def exact_passage_time(fraction, init, depth, a, b, covariance, regression, digits=30):
+    """Return the time, as `exact_time`, of the flow w' = w^a (λ - w^b σ^2) of every layer.
+
+    In the logit z of u = w^b / ρ it reads dt/dz = L w^(1 - a) / (b λ) on the paper's clock: nothing
+    is singular within π of the real axis.
     """
     with mpmath.workdps(digits + 5):
         p, start, strength, rho = (
             mpmath.mpf(value) for value in (fraction, init, covariance, regression)
         )
-        b = 1 if objective == "jepa" else depth + 1
-        power = mpmath.mpf(2 * depth - 1 if objective == "jepa" else depth - 1) / b  # a L / b
+        power = mpmath.mpf(a - 1) / b
         share = mpmath.mpf(b) / depth
         first, last = (mpmath.log(u) - mpmath.log1p(-u) for u in (start**share / rho, p**share))
         panels = mpmath.linspace(first, last, 2 + int((last - first) / 3))

@@ -19,6 +19,7 @@ from sims.jepa_bias.data import (
     static_views,
     temporal_views,
 )
+from sims.jepa_bias.deep_predictor import deep_predictor_time
 from sims.jepa_bias.domains import Clock, Objective
 from sims.jepa_bias.factor_flow import Factors, simulate_factors
 from sims.jepa_bias.linearisation import flow_eigenvalues, flow_jacobian, saddle_state
@@ -29,6 +30,8 @@ from sims.jepa_bias.matrix_flow import (
     largest_stable_step,
     require_stable_step,
 )
+from sims.jepa_bias.moving_target import moving_target_jacobian, moving_target_time
+from sims.jepa_bias.narrow import NarrowNetwork, narrow_flow, narrow_network
 from sims.jepa_bias.neighbour_flows import (
     deep_linear_flow,
     random_embedding,

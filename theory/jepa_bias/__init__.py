@@ -28,6 +28,10 @@ from theory.jepa_bias.critical_time import (
     mae_leading_time,
     mae_next_term,
 )
+from theory.jepa_bias.deep_predictor import (
+    deep_predictor_critical_time,
+    deep_predictor_preference,
+)
 from theory.jepa_bias.displacement import displacement_time, misalignment_offset
 from theory.jepa_bias.generative import (
     Covariances,
@@ -42,6 +46,11 @@ from theory.jepa_bias.generative import (
 )
 from theory.jepa_bias.implicit_time import strength_at, time_error_bound, time_to_reach
 from theory.jepa_bias.itinerary import Event, itinerary, permanent_order
+from theory.jepa_bias.moving_target import (
+    frozen_target_time,
+    moving_target_rate,
+    target_lag,
+)
 from theory.jepa_bias.ordering import (
     boundary_maximiser,
     depth_cap,

@@ -20,6 +20,7 @@ from theory.jepa_bias.domains import (
     Objective,
     Positives,
     Regression,
+    Wholes,
 )
 from theory.jepa_bias.implicit_time import Passage, Timed, flow_time
 from theory.jepa_bias.scalar import clock_factor, exponents
@@ -155,7 +156,25 @@ def _timed(
     objective: Objective,
     clock: Clock,
 ) -> Timed:
-    gradient, resistance = exponents(depth, objective=objective)
+    flow = passage_time(
+        fraction, init, depth, *exponents(depth, objective=objective), covariance, regression
+    )
+    factor = clock_factor(clock, depth)
+    return Timed(flow.time * factor, flow.error * factor)
+
+
+def passage_time(
+    fraction: Positives,
+    init: Positives,
+    depth: Depths,
+    gradient: Wholes,
+    resistance: Wholes,
+    covariance: Covariance,
+    regression: Regression,
+) -> Timed:
+    """Time of the flow w' = w^a (λ - w^b σ^2), a = `gradient` and b = `resistance`, in which w^L
+    grows from ε to p times its asymptote ρ^(L/b); flow clock.
+    """
     p, start, layers, gradient, resistance, strength, rho = np.broadcast_arrays(
         fraction, init, depth, gradient, resistance, covariance, regression
     )
@@ -168,7 +187,7 @@ def _timed(
     gap = log_end - log_start
     end_error = 2 * ELEMENTARY * np.abs(log_end)
     gap_error = end_error + 2 * ELEMENTARY * (np.abs(power * np.log(start)) + np.abs(np.log(rho)))
-    flow = flow_time(
+    return flow_time(
         Passage(log_start, log_end, gap, end_error, gap_error),
         start,
         layers,
@@ -176,5 +195,3 @@ def _timed(
         resistance,
         strength,
     )
-    factor = clock_factor(clock, depth)
-    return Timed(flow.time * factor, flow.error * factor)
