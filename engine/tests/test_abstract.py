@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from theory_on_trial.command import main
+from theory_on_trial.ledger import Ledger
 from theory_on_trial.page.report import write_html
 from theory_on_trial.repository import abstract
 
@@ -156,7 +157,7 @@ def test_a_paper_is_shown_by_its_abstract(folder, capsys):
 def test_a_line_that_cannot_be_read_keeps_no_report_from_being_written(folder, tmp_path):
     page = tmp_path / "page.html"
     entry = {"id": "sums.sum", "tier": "fast", "reason": "left out"}
-    write_html(page, [], [entry], 0, "fast", folder("- Sentence 1: so. True: sum."))
+    write_html(page, Ledger([], not_run=[entry]), folder("- Sentence 1: so. True: sum."))
     assert "Smith 2020" in page.read_text()
     assert "statement by statement" not in page.read_text()
 
@@ -165,7 +166,7 @@ def test_the_report_shows_the_statements_harmlessly(folder, tmp_path):
     line = "- Sentence 1: <script>it</script> is so. Holds: sum."
     page = tmp_path / "page.html"
     entry = {"id": "sums.sum", "tier": "fast", "reason": "left out"}
-    write_html(page, [], [entry], 0, "fast", folder(line))
+    write_html(page, Ledger([], not_run=[entry]), folder(line))
     text = page.read_text()
     assert "The abstract, statement by statement" in text
     assert "&lt;script&gt;it" in text

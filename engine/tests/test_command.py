@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from importlib.metadata import entry_points, version
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -311,8 +312,15 @@ def test_report_puts_a_paper_on_trial_and_writes_the_page(here, tmp_path, capfd)
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert 'id="verification.sums.double[2]"' in page
     assert "4 of 4 verdicts as expected" in page
-    assert main(["report", str(tmp_path / "no" / "page.html")]) != 0
-    assert "--trial-report must name a file in a folder that exists, got " in capfd.readouterr().err
+    for name in ("no/page.html", "no/table.csv"):
+        with pytest.raises(SystemExit, match="2"):
+            main(["report", str(tmp_path / name)])
+        said = capfd.readouterr()
+        assert "the file to write must be in a folder that exists, got " in said.err
+        assert "ledger (seed" not in said.out  # nothing was computed
+    with pytest.raises(SystemExit, match="2"):
+        main(["report", str(tmp_path / "page.pdf")])
+    assert "the report must end in .html, .tex, .md, .csv, got " in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["list", "audit --help"])
@@ -322,3 +330,28 @@ def test_a_reader_that_has_seen_enough_ends_nothing(repository, command):
         ["bash", "-c", asked], cwd=repository, capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_list_show_and_compare_answer_in_json(here, capsys, tmp_path):
+    assert main(["list", "--json", "--kind", "bound"]) == 0
+    assert [claim["id"] for claim in json.loads(capsys.readouterr().out)] == [f"{SUMS}.triangle"]
+    assert main(["show", "double", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert [claim["id"] for claim in shown] == [f"{SUMS}.double[2]", f"{SUMS}.double[3]"]
+    assert main(["show", SUMS, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "paper": SUMS,
+        "title": "Sums: a toy.",
+        "abstract": [],
+    }
+    (published,) = (Path(__file__).parents[2] / "records" / "ledgers").glob("*.json")
+    assert main(["compare", str(published), str(published), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["identical"], found["verdicts"]) == (True, [])
+
+
+def test_a_filter_that_fits_nothing_says_so(here, capsys):
+    assert main(["list", "--kind", "rate", "--tier", "fast"]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "there is no claim of kind rate that a run of tier fast includes\n"

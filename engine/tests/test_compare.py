@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from theory_on_trial.page.compare import compare, read
+from theory_on_trial.ledger import read
+from theory_on_trial.page.compare import compare
 
 ROW = {
     "id": "paper.mean",
@@ -194,7 +195,7 @@ def test_circumstances_are_told_and_do_not_count(compared):
         ("{", "must be a ledger in JSON, got something else"),
         (
             "[]",
-            "must be a ledger written by --trial-ledger, of schema 'theory-on-trial/ledger/1', got None",
+            "must be a ledger written by --trial-ledger, of schema 'theory-on-trial/ledger/2', got None",
         ),
         ('{"schema": "other"}', "got 'other'"),
     ],
@@ -255,11 +256,11 @@ def test_a_ledger_with_the_names_of_earlier_versions_is_read(tmp_path):
     present = copy.deepcopy(LEDGER)
     present["claims"][0]["id"] = "paper.mean-as-published"
     (tmp_path / "present.json").write_text(json.dumps(present))
-    assert read(tmp_path / "former.json")["claims"][1]["detects"] == "4 %"
+    assert read(tmp_path / "former.json").claims[1].detects == "4 %"
     assert compare(tmp_path / "former.json", tmp_path / "present.json").identical
 
 
 def test_the_published_ledger_names_its_commit_and_can_be_compared():
     (path,) = (Path(__file__).parents[2] / "records" / "ledgers").glob("*.json")
-    assert re.fullmatch("[0-9a-f]{40}", read(path)["commit"])
+    assert re.fullmatch("[0-9a-f]{40}", read(path).commit)
     assert compare(path, path).identical

@@ -8,11 +8,12 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
+from markdown_it import MarkdownIt
 
 from theory_on_trial.command import main
-from theory_on_trial.ledger import Row
-from theory_on_trial.ledger.files import write_json
-from theory_on_trial.page.formats import badge, citations, latex, markdown, methods, table_of
+from theory_on_trial.ledger import Ledger, Row, write_json
+from theory_on_trial.page.formats import badge, citations, markdown, methods, table_of
+from theory_on_trial.page.tex import latex, statement
 
 MALICIOUS = r"""\input{/etc/passwd} 100 % of a_b^2 & "c" #1 ${x}$ ~ <script>|x| `y` *z* [u](v)
  λ ≤ 3 → ∞, Rényi, 中 =1+1"""
@@ -39,18 +40,20 @@ TITLES = {
 
 
 def test_latex_escapes_whatever_stands_in_a_statement():
-    text = table_of([GOOD, BAD], "tex", 0, "fast", TITLES)["tex"]
+    text = table_of(Ledger([GOOD, BAD]), "tex", TITLES)["tex"]
     row = next(
         line
         for line in text.splitlines()
         if line.startswith(r"toys.\allowbreak{}a\_\allowbreak{}b")
     )
     assert len(re.findall(r"(?<!\\)&", row)) == 7
-    assert r"\textbackslash{}input\{/etc/passwd\} 100 \% of a\_b\textasciicircum{}2 \& " in row
-    assert r"\#1 \$\{x\}\$ \textasciitilde{} \textless{}script\textgreater{}" in row
-    assert r"$\lambda$ $\leq$ 3 $\to$ $\infty$, Rényi, [U+4E2D] =1+1" in row
+    assert r"\textbackslash{}input\{" in row
+    assert r"100\,\% of \textit{a}\textsubscript{\textit{b}}\textsuperscript{2} \& " in row
+    assert r"\#1 \$\{\textit{x}\}\$ \textasciitilde{} \textless{}" in row
+    assert r"\textit{$\lambda$} $\leq$ 3 $\to$ $\infty$, " in row
+    assert "[U+4E2D]" in row
     commands = set(re.findall(r"\\([a-zA-Z]+)", latex(MALICIOUS)))
-    assert commands <= {
+    assert commands <= {  # and none of the statement's
         *("textbackslash", "textasciicircum", "textasciitilde", "textless", "textgreater"),
         *("textquotedbl", "textbar", "lambda", "leq", "to", "infty"),
     }
@@ -59,7 +62,7 @@ def test_latex_escapes_whatever_stands_in_a_statement():
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no TeX on this machine")
 def test_latex_compiles(tmp_path):
-    texts = table_of([GOOD, BAD] * 40, "tex", 0, "fast", TITLES)
+    texts = table_of(Ledger([GOOD, BAD] * 40), "tex", TITLES)
     (tmp_path / "table.tex").write_text(texts["tex"])
     (tmp_path / "table.bib").write_text(texts["bib"])
     head = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs,longtable}\begin{document}"
@@ -72,25 +75,26 @@ def test_latex_compiles(tmp_path):
 
 
 def test_markdown_and_csv_show_a_statement_as_it_is():
-    lines = table_of([GOOD, BAD], "md", 0, "fast", TITLES)["md"].splitlines()
+    lines = table_of(Ledger([GOOD, BAD]), "md", TITLES)["md"].splitlines()
     row = next(line for line in lines if line.startswith(r"| toys.a\_b"))
     assert len(re.findall(r"(?<!\\)\|", row)) == 9
     assert "&lt;script&gt;" in row
     assert not re.search(r"(?<!\\)[*`\[\]$#~]", markdown(MALICIOUS))
     table = list(
         csv.DictReader(
-            table_of([GOOD, BAD], "csv", 0, "fast", TITLES)["csv"].splitlines(keepends=True)
+            table_of(Ledger([GOOD, BAD]), "csv", TITLES)["csv"].splitlines(keepends=True)
         )
     )
-    assert table[0]["statement"] == MALICIOUS
-    assert table[0]["settings"] == "n = 3, way = a_b and 1 more"
+    assert table[0]["statement"] == " ".join(MALICIOUS.split())
+    assert [float(table[0][name]) for name in ("predicted", "low", "high")] == [0.5, 0.4, 0.55]
     assert table[1]["statement"] == "'=HYPERLINK(1)"  # which a spreadsheet would follow
     assert [one["verdict"] for one in table] == ["VERIFIED", "REFUTED"]
 
 
 def test_the_methods_paragraph_has_this_runs_numbers():
-    paragraph = methods([GOOD, BAD], 7, "full")
+    paragraph = methods(Ledger([GOOD, BAD], seed=7, tier="full", repository="toys", commit="abc"))
     for part in (
+        "(toys, commit abc, 20",
         "seed 7, tier full",
         "The verdicts on 2 statements are 1 VERIFIED, 1 REFUTED. By whose statement it is: VERIFIED: ",
         "2 of 2 were refuted",
@@ -141,25 +145,55 @@ def test_a_badge_says_how_many_are_as_expected(rows, said, colour):
 
 def test_the_commands_write_them_from_a_ledger(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    write_json(
-        tmp_path / "ledger.json",
-        [GOOD, replace(GOOD, id="else.x", paper="else")],
-        [],
-        [],
-        3,
-        "fast",
-    )
+    other = replace(GOOD, id="else.x", paper="else")
+    write_json(tmp_path / "ledger.json", Ledger([GOOD, other], seed=3))
     assert main(["badge", "ledger.json", "badge.svg"]) == 0
     assert "2 of 2" in (tmp_path / "badge.svg").read_text()
-    for form in ("tex", "md", "csv"):
-        assert (
-            main(["report", f"table.{form}", "toys", "--format", form, "--ledger", "ledger.json"])
-            == 0
-        )
+    for form in ("html", "tex", "md", "csv"):
+        assert main(["report", f"table.{form}", "toys", "--ledger", "ledger.json"]) == 0
         text = (tmp_path / f"table.{form}").read_text()
         assert "toys" in text
-        assert "else" not in text
+        assert "else" not in re.sub("<script>.*</script>", "", text, flags=re.DOTALL)
     assert (tmp_path / "table.bib").exists()
-    with pytest.raises(SystemExit, match="2"):
-        main(["report", "table.html", "--ledger", "ledger.json"])
-    assert "--ledger needs --format tex" in capsys.readouterr().err
+    for arguments, sentence in (
+        (["report", "table.pdf", "--ledger", "ledger.json"], "must end in .html, .tex, .md, .csv"),
+        (["report", "no/table.md", "--ledger", "ledger.json"], "in a folder that exists"),
+        (["report", "a.md", "third", "--ledger", "ledger.json"], "ledger.json has no row of third"),
+        (["badge", "ledger.json", "no/badge.svg"], "in a folder that exists"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            main(arguments)
+        assert sentence in capsys.readouterr().err
+
+
+def test_statements_have_real_indices_powers_and_roots_in_latex():
+    made = {
+        "x_(k+1)^{-1/2}": r"\textit{x}\textsubscript{\textit{k}+1}\textsuperscript{$-$1/2}",
+        "sqrt(2 / d) -> inf": r"$\sqrt{\mbox{2 / \textit{d}}}$ $\to$ $\infty$",
+        "w-bar of x\N{COMBINING CIRCUMFLEX ACCENT}": r"\textit{$\bar{w}$} of \textit{$\hat{x}$}",
+        "4N²d Σ": r"4\textit{N}\textsuperscript{2}\textit{d} $\Sigma$",
+        "½ of `n_points`": r"\textit{$\frac{1}{2}$} of \texttt{n\_points}",
+    }
+    for text, tex in made.items():
+        assert statement(text) == tex
+
+
+def test_a_formula_of_a_spreadsheet_and_control_characters_stay_text():
+    malicious = ["=1+1", "+1", "-cmd|' /C calc'!A0", "@SUM(A1)", " =1", "＝1", "a\x00b", "\t=1"]
+    rows = [replace(GOOD, statement=text) for text in malicious]
+    written = table_of(Ledger(rows), "csv", TITLES)["csv"]
+    read = [one["statement"] for one in csv.DictReader(written.splitlines())]
+    assert read == ["'=1+1", "'+1", "'-cmd|' /C calc'!A0", "'@SUM(A1)", "'=1", "'＝1", "ab", "'=1"]
+    assert "\x00" not in table_of(Ledger(rows), "md", TITLES)["md"]
+    assert "\x00" not in table_of(Ledger(rows), "tex", TITLES)["tex"]
+
+
+def test_markdown_makes_no_link_and_no_element_of_a_statement():
+    malicious = "<script>x</script> [a](javascript:alert(1)) <javascript:alert(1)> | ![b](c) `d`"
+    html = (
+        MarkdownIt("commonmark", {"html": True})
+        .enable("table")
+        .render(table_of(Ledger([replace(GOOD, statement=malicious)]), "md", TITLES)["md"])
+    )
+    assert not re.search("<(script|a|img|code)", html)
+    assert malicious.replace("<", "&lt;").replace(">", "&gt;") in html

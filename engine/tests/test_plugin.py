@@ -2,8 +2,12 @@
 
 import html
 import json
+import os
 import re
+import subprocess
+import sys
 import textwrap
+from xml.etree import ElementTree
 
 import pytest
 
@@ -83,7 +87,7 @@ def ledger(pytester, *arguments, run="runpytest_inprocess"):
 def test_fast_tier_lists_what_it_leaves_out(paper):
     result, book = ledger(paper, "--trial-seed", "5", "--trial-report", "report.html")
     result.assert_outcomes(passed=2, deselected=1)
-    assert (book["schema"], book["seed"], book["tier"]) == ("theory-on-trial/ledger/1", 5, "fast")
+    assert (book["schema"], book["seed"], book["tier"]) == ("theory-on-trial/ledger/2", 5, "fast")
     assert {"jax", "jaxlib", "numpy", "backend", "device", "x64"} <= set(book["platform"])
     assert [(c["id"], c["verdict"], c["expected"]) for c in book["claims"]] == [
         ("dice.mean", "VERIFIED", "VERIFIED"),
@@ -651,3 +655,36 @@ def test_a_claim_that_skips_itself_at_once_was_not_run(pytester, arguments):
     assert book["not_run"][0]["reason"].startswith("skipped: could not import 'no_such_module'")
     assert "not run: 1 skipped" in result.stdout.str()
     assert result.ret == 0
+
+
+def test_in_a_pipe_no_id_is_cut(pytester):
+    name = (
+        "a_name_that_is_longer_than_any_column_could_be_on_a_terminal_of_the_usual_width_and_more"
+    )
+    pytester.makepyfile(
+        test_dice=f"""
+        from theory_on_trial import claim, paper
+
+        @claim(paper("Section 1"), kind="identity", as_published=paper("1", says="It is 3."))
+        def test_{name}(trial):
+            \"\"\"Two.\"\"\"
+            trial.identity(2, 2, ops=0, controls={{"one": 1}}, as_published=3)
+        """
+    )
+    for flags in ([], ["--trial-table"]):
+        flags = [*flags, "--junitxml=junit.xml", "--trial-report=r.csv"]
+        printed = subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *flags],
+            cwd=pytester.path,
+            env={key: value for key, value in os.environ.items() if key != "COLUMNS"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert "…" not in printed
+        assert len(re.findall(rf"{name}\b", printed)) >= 3
+    header = (pytester.path / "r.csv").read_text().splitlines()[0]
+    assert header.startswith("id,paper,decision,case,coordinate,predicted,measured,low,high")
+    junit = ElementTree.parse(pytester.path / "junit.xml")
+    values = {one.get("name"): json.loads(one.get("value")) for one in junit.iter("property")}
+    assert values["ledger"][0]["id"] == f"dice.{name}"

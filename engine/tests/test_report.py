@@ -3,6 +3,7 @@
 import base64
 import re
 from dataclasses import replace
+from html.parser import HTMLParser
 
 import pytest
 from browser import chromium, find
@@ -10,7 +11,7 @@ from browser import chromium, find
 from theory_on_trial import claim, paper
 from theory_on_trial.figures.command import main as draw
 from theory_on_trial.figures.drawing import Figure
-from theory_on_trial.ledger import Row, brief, proved_for
+from theory_on_trial.ledger import Ledger, Row, brief, proved_for
 from theory_on_trial.ledger.words import whose
 from theory_on_trial.page.plot import interval_plot
 from theory_on_trial.page.report import drawn_in, drawn_of, write_gallery, write_html
@@ -99,7 +100,7 @@ def ledger():
     left_out = [
         {"id": "other.costly", "tier": "full", "reason": "tier full is above this run's tier fast"}
     ]
-    return [*rows, broken, growth], left_out
+    return Ledger([*rows, broken, growth], not_run=left_out, repository="toys", commit="c0ffee")
 
 
 def parabola(width: int = 3):
@@ -117,7 +118,7 @@ def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     Figure("report", "F1", parabola, {}, ("squares",)).save(folder / "figures" / "out", quick=False)
     (folder / "figures" / "other.py").touch()
-    write_html(folder / "report.html", *ledger(), 0, "fast", folder)
+    write_html(folder / "report.html", ledger(), folder)
     return folder / "report.html"
 
 
@@ -202,7 +203,7 @@ def test_figures_of_the_gallery_stand_in_where_none_is_drawn(tmp_path):
     Figure("report", "F1", parabola, {}, ("squares",)).save(gallery, quick=False, small=True)
     (kept,) = drawn_of("report", tmp_path)
     assert (kept.id, kept.format) == ("report.F1", "webp")
-    write_html(tmp_path / "report.html", *ledger(), 0, "fast", tmp_path)
+    write_html(tmp_path / "report.html", ledger(), tmp_path)
     assert "data:image/webp;base64" in (tmp_path / "report.html").read_text(encoding="utf-8")
     Figure("report", "F2", parabola, {}, ("squares",)).save(
         tmp_path / "figures" / "out", quick=False
@@ -214,11 +215,64 @@ def test_numbers_in_words():
     assert brief([[0.265781, 1.0], [2.0, 3.0]]) == "0.26578…"
 
 
+def test_the_header_names_repository_commit_and_date(tmp_path):
+    book = replace(ledger(), dirty=True, date="2026-11-29T08:00:00Z", interrupted=True)
+    write_html(tmp_path / "report.html", book, tmp_path)
+    head = " ".join((tmp_path / "report.html").read_text("utf-8").partition("<nav>")[0].split())
+    assert "toys at commit c0ffee, with changes" in head
+    assert '<time datetime="2026-11-29T08:00:00Z">2026-11-29</time>' in head
+    assert "The run was ended before all claims were tried." in head
+
+
+MALICIOUS_TEXTS = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "[a](javascript:alert(1))",
+    '"><svg/onload=alert(1)>',
+    "</details></section><script>alert(1)</script>",
+    "\\write18{touch owned} \\input{/etc/passwd}",
+    "a | b\x00c",
+    "{{ 7 * 7 }} {% raw %}",
+]
+
+
+@pytest.mark.parametrize("text", MALICIOUS_TEXTS)
+def test_a_malicious_statement_is_text(tmp_path, text):
+    row = replace(ledger().claims[0], statement=text, source=text, note=text, why_low_power=text)
+    row = replace(row, controls=[{"name": text, "predicted": 1.0, "verdict": "REFUTED"}])
+    for name, rows in (("malicious", [row]), ("plain", [replace(row, statement="x", source="x")])):
+        write_html(tmp_path / f"{name}.html", Ledger(rows, repository=text), tmp_path)
+    seen = Elements()
+    seen.feed((tmp_path / "malicious.html").read_text("utf-8"))
+    assert seen.scripts == 1  # the page's own
+    assert not {"img", "svg/onload"} & seen.tags
+    assert [name for name in seen.attributes if name.startswith("on")] == []
+    assert [link for link in seen.links if "javascript" in link.lower()] == []
+    assert "49" not in seen.words.partition("seed 0")[0]
+
+
+class Elements(HTMLParser):
+    """What a browser would make of a page: its elements, attributes, links and words."""
+
+    def __init__(self):
+        super().__init__()
+        self.scripts, self.tags, self.attributes, self.links, self.words = 0, set(), [], [], ""
+
+    def handle_starttag(self, tag, attrs):
+        self.scripts += tag == "script"
+        self.tags.add(tag)
+        self.attributes += [name for name, _ in attrs]
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_data(self, data):
+        self.words += data
+
+
 def test_the_domain_of_a_proof_stands_beside_the_statement(tmp_path):
-    rows, _ = ledger()
+    rows = ledger().claims
     note = "proved for all x in [0, 20]: 29 boxes, depth 11, 106 bits, enclosures"
     proved = replace(rows[0], note=note, guarantee="proved")
-    write_html(tmp_path / "report.html", [proved], [], 0, "fast", tmp_path)
+    write_html(tmp_path / "report.html", Ledger([proved]), tmp_path)
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert html.count("<em>proved for all x in [0, 20]</em>") == 1
     assert proved_for(f"a remark; {note}") == "proved for all x in [0, 20]"
@@ -226,7 +280,7 @@ def test_the_domain_of_a_proof_stands_beside_the_statement(tmp_path):
 
 
 def test_counts_are_split_by_whose_statement_it_is():
-    rows, _ = ledger()
+    rows = ledger().claims
     others = [replace(rows[0], provenance=name) for name in ("derived", "derived", "code")]
     assert whose([*rows, *others]) == (
         "VERIFIED: 2 of the authors, 2 derived here, 1 without a source; REFUTED as published: 1"
@@ -394,7 +448,7 @@ def test_print_leaves_the_filters_out_and_the_details_closed(tab):
 
 @in_browser
 def test_a_ledger_of_330_claims_prints_on_25_pages(browser, tmp_path):
-    rows = [row for row in ledger()[0] if row.as_expected]
+    rows = [row for row in ledger().claims if row.as_expected]
     many = [
         replace(
             row,
@@ -406,7 +460,7 @@ def test_a_ledger_of_330_claims_prints_on_25_pages(browser, tmp_path):
         for row in rows
     ]
     assert len(many) == 330
-    write_html(tmp_path / "page.html", many, [], 0, "fast", tmp_path)
+    write_html(tmp_path / "page.html", Ledger(many), tmp_path)
     browser.open((tmp_path / "page.html").as_uri())
     pdf = base64.b64decode(
         browser.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)["data"]

@@ -233,20 +233,19 @@ def _parser() -> argparse.ArgumentParser:
     reporting = command(
         "report",
         _report,
-        "run all claims, or those of some papers, and write the ledger as one HTML page",
+        "run all claims, or those of some papers, and write the ledger as a page or a table",
     )
-    reporting.add_argument("path", type=Path, metavar="PAGE.html", help="the file to write")
     reporting.add_argument(
-        "--format",
-        choices=("html", "tex", "md", "csv"),
-        default="html",
-        help="html (default), or the ledger as a table: tex, md, csv",
+        "path",
+        type=Path,
+        metavar="FILE",
+        help="the file to write: .html is a page, .tex, .md and .csv are tables",
     )
     reporting.add_argument(
         "--ledger",
         type=Path,
         metavar="LEDGER.json",
-        help="make the table from this ledger, and run nothing",
+        help="write what this ledger holds, and run nothing",
     )
     _paper(reporting, nargs="*", default=[], help="default: all papers")
     reporting.add_argument(
@@ -267,6 +266,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     comparing.add_argument("a", type=Path, metavar="A.json")
     comparing.add_argument("b", type=Path, metavar="B.json")
+    for subparser in (listing, showing, comparing):
+        subparser.add_argument("--json", action="store_true", help="print the answer as JSON")
 
     numbering = command(
         "numbers",
@@ -459,6 +460,14 @@ def _list(options: argparse.Namespace) -> int:
     ]
     if not outline.files(paper, folder):
         print(f"no test in {folder} is a claim", file=sys.stderr)
+    elif not claims:
+        of_kind = f" of kind {options.kind}" * (options.kind is not None)
+        of_paper = f" of {paper}" * (paper is not None)
+        wanted = f"{of_kind}{of_paper} that a run of tier {options.tier} includes"
+        print(f"there is no claim{wanted}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(claims, indent=1))
+        return 0
     for name in dict.fromkeys(claim["paper"] for claim in claims):
         print(": ".join(filter(None, [name, outline.title(name, folder)])))
         for claim in (claim for claim in claims if claim["paper"] == name):
@@ -472,13 +481,16 @@ def _list(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     folder = _folder(options)
     if outline.files(options.claim, folder):
-        return _show_paper(_known_paper(options.claim, folder), folder)
+        return _show_paper(_known_paper(options.claim, folder), folder, options.json)
     claim_id, place = _known_claim(options.claim, folder)
     facts = _collected([place.file], folder)
     matches = [claim for claim in facts if claim_id in (claim["id"], claim["id"].partition("[")[0])]
     if not matches:
         ids = ", ".join(claim["id"] for claim in facts if claim["id"].startswith(place.id))
         raise ValueError(f"there is no claim {claim_id!r}; known claims: {ids}")
+    if options.json:
+        print(json.dumps(matches, indent=1))
+        return 0
     for claim in matches:
         settings = (_setting(name, value) for name, value in claim["settings"].items())
         fields = {
@@ -498,11 +510,17 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show_paper(paper: str, folder: Path) -> int:
+def _show_paper(paper: str, folder: Path, as_json: bool) -> int:
+    from dataclasses import asdict
+
     from theory_on_trial.repository import abstract
 
-    print(outline.title(paper, folder) or paper)
     told = abstract.sentences(paper, folder)
+    if as_json:
+        about = {"paper": paper, "title": outline.title(paper, folder)}
+        print(json.dumps(about | {"abstract": [asdict(each) for each in told]}, indent=1))
+        return 0
+    print(outline.title(paper, folder) or paper)
     if told:
         print(f"The abstract. {abstract.summed([paper], folder)}")
     for each in told:
@@ -615,73 +633,70 @@ def _map(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
+    from theory_on_trial.page.written import checked_suffix
+
     folder = _folder(options)
+    try:
+        checked_suffix(options.path)
+    except ValueError as error:
+        raise ValueError(f"the report {error}") from None
+    path = _in_a_folder(options.path)
     if options.ledger is not None:
-        if options.format == "html":
-            raise ValueError("--ledger needs --format tex, md or csv")
-        _table(options, options.ledger, folder)
+        _write_from(options.ledger, path, options.paper, folder)
         return 0
     papers = [_known_paper(paper, folder) for paper in options.paper] or outline.papers(folder)
     files = [str(file) for paper in papers for file in outline.files(paper, folder)]
     if not files:
         raise ValueError(f"no test in {folder} is a claim, so there is nothing to report")
     flags = ["--trial-tier", options.tier, "--trial-seed", str(options.seed)]
-    if options.format == "html":
-        return _pytest(
-            [*flags, "--trial-report", str(options.path.absolute()), *files], folder
-        ).returncode
-    with tempfile.TemporaryDirectory() as scratch:
-        ledger = Path(scratch) / "ledger.json"
-        status = _pytest([*flags, "--trial-ledger", str(ledger), *files], folder).returncode
-        if ledger.exists():
-            _table(options, ledger, folder)
-    return status
+    return _pytest([*flags, "--trial-report", str(path), *files], folder).returncode
 
 
-def _table(options: argparse.Namespace, path: Path, folder: Path) -> None:
-    """Write a ledger as a table in the format that is asked for."""
-    from theory_on_trial.page import formats
-
-    rows, ledger = _rows(path)
-    asked = tuple(f".{outline.normal(name)}" for name in options.paper) or ""
-    rows = [row for row in rows if f".{outline.normal(row.paper)}".endswith(asked)]
-    titles = {
-        paper: outline.title(paper, folder) for paper in dict.fromkeys(row.paper for row in rows)
-    }
-    texts = formats.table_of(rows, options.format, ledger["seed"], ledger["tier"], titles)
-    formats.write(options.path, texts)
+def _in_a_folder(path: Path) -> Path:
+    """Return the absolute path of a file to write; raise ValueError where its folder is missing."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise ValueError(f"the file to write must be in a folder that exists, got {path}")
+    return path.absolute()
 
 
-def _rows(path: Path) -> tuple[list[Any], dict[str, Any]]:
-    from dataclasses import fields
+def _write_from(source: Path, path: Path, papers: list[str], folder: Path) -> None:
+    """Write what a ledger holds of some papers, or of all."""
+    from dataclasses import replace
 
-    from theory_on_trial.ledger import Row
-    from theory_on_trial.page.compare import read
+    from theory_on_trial.ledger import paper_in, read
+    from theory_on_trial.page.written import write_report
 
-    ledger = read(path)
-    names = {field.name for field in fields(Row)}
-    try:
-        return [
-            Row(**{name: row[name] for name in row if name in names}) for row in ledger["claims"]
-        ], ledger
-    except TypeError as error:
-        raise ValueError(
-            f"{path} must be a ledger that pytest wrote, with all fields of a row ({error})"
-        ) from None
+    ledger = read(source)
+    asked = tuple(f".{outline.normal(name)}" for name in papers) or ""
+
+    def wanted(paper: str) -> bool:
+        return f".{outline.normal(paper)}".endswith(asked)
+
+    rows = [row for row in ledger.claims if wanted(row.paper)]
+    if not rows:
+        of_papers = f" of {', '.join(papers)}" * bool(papers)
+        raise ValueError(f"{source} has no row{of_papers}, so there is nothing to write")
+    left_out = [entry for entry in ledger.not_run if wanted(paper_in(entry["id"]))]
+    write_report(path, replace(ledger, claims=rows, not_run=left_out), folder)
 
 
 def _badge(options: argparse.Namespace) -> int:
+    from theory_on_trial.ledger import read
     from theory_on_trial.page import formats
 
-    formats.write(options.path, {"svg": formats.badge(_rows(options.ledger)[0])})
+    path = _in_a_folder(options.path)
+    formats.write(path, {"svg": formats.badge(read(options.ledger).claims)})
     return 0
 
 
 def _compare(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
     from theory_on_trial.page.compare import compare
 
     comparison = compare(options.a, options.b)
-    print(comparison)
+    facts = asdict(comparison) | {"identical": comparison.identical}
+    print(json.dumps(facts, indent=1) if options.json else comparison)
     return 0 if comparison.identical else 1
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -49,7 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--trial-report",
         type=Path,
         metavar="PATH",
-        help="write the ledger as one HTML page",
+        help="write the ledger as one HTML page, or by its suffix as a table: .tex, .md, .csv",
     )
     group.addoption(
         "--trial-resume",
@@ -89,6 +90,13 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(
                 f"--trial-{option} must name a file in a folder that exists, got {path}"
             )
+    if (page := config.getoption("trial_report")) is not None:
+        from theory_on_trial.page.written import checked_suffix
+
+        try:
+            checked_suffix(page)
+        except ValueError as error:
+            raise pytest.UsageError(f"--trial-report {error}") from None
     for tier in TIERS:
         config.addinivalue_line("markers", f"{tier}: claims of the {tier} tier (set by @claim)")
     for kind in KINDS:
@@ -123,6 +131,8 @@ def _resumed(config: pytest.Config, path: Path) -> dict[str, Any]:
             "--trial-resume continues a run at the same commit only: "
             + ("there is no git repository" if commit is None else "commit your changes first")
         )
+    if book.get("dirty") and not str(book["commit"]).endswith("+"):
+        book["commit"] = f"{book['commit']}+"
     present = {
         "seed": config.getoption("trial_seed"),
         "tier": config.getoption("trial_tier"),
@@ -217,7 +227,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     callspec = getattr(item, "callspec", None)
     claim = claim if callspec is None else replace(claim, id=f"{claim.id}[{callspec.id}]")
     item.stash[CLAIM] = claim
-    item.user_properties.append(("claim", _not_run(claim, "")))
+    item.user_properties.append(("claim", json.dumps(_not_run(claim, ""))))
     item.extra_keyword_matches.add(claim.id)
     item.add_marker(claim.tier)
     item.add_marker(claim.kind)
@@ -391,14 +401,12 @@ def _report_plain(item: pytest.Function, trial: Any, seconds: float) -> None:
     ]
     wanted = item.config.getoption("trial_ledger") or item.config.getoption("trial_report")
     if wanted and (trial.findings or trial.refusal is not None):
-        from dataclasses import asdict
-
         from theory_on_trial.trial.plain import row_of
 
         statement = (item.function.__doc__ or item.name).strip().partition("\n\n")[0]
         statement = " ".join(statement.split())
         row = row_of(trial, statement, seconds, _command(item), item.function)
-        item.user_properties.append(("plain", [asdict(row)]))
+        item.user_properties.append(("plain", _packed([row])))
 
 
 def _command(item: pytest.Item) -> str:
@@ -425,8 +433,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     claim = pyfuncitem.stash.get(CLAIM, None)
     if claim is None:
         return (yield from _plain_test(pyfuncitem))
-    from dataclasses import asdict
-
     from theory_on_trial.trial.domain import OutsideDomain
     from theory_on_trial.trial.hints import explain, where
     from theory_on_trial.trial.registry import recorded
@@ -463,7 +469,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
                 pytest.fail(f"as_published= of a decision needs {needed}", pytrace=False)
     except OutsideDomain as outside:
         pyfuncitem.user_properties.append(
-            ("outside", _not_run(claim, f"outside the claim's domain: {outside}"))
+            ("outside", json.dumps(_not_run(claim, f"outside the claim's domain: {outside}")))
         )
         pytest.fail(f"{claim.id} does not hold for these settings: {outside}", pytrace=False)
     except pytest.skip.Exception as skipped:
@@ -472,14 +478,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         ):  # left out; once it has decided, a claim has its row
             rows = []
             pyfuncitem.user_properties.append(
-                ("skipped", _not_run(claim, f"skipped: {skipped.msg}"))
+                ("skipped", json.dumps(_not_run(claim, f"skipped: {skipped.msg}")))
             )
         raise
     except Exception as error:
         _end_where_the_engine_begins(error)
         raise
     finally:
-        pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
+        pyfuncitem.user_properties.append(("ledger", _packed(rows)))
     unexpected = [row.failure() for row in rows if not row.as_expected]
     if unexpected:
         unexpected += where(trial.findings)
@@ -595,9 +601,20 @@ def settings_of(texts: Sequence[str], option: str) -> dict[str, Any]:
     return settings
 
 
+def _packed(rows: list[Row]) -> str:
+    """Rows as JSON, in which they travel with a report: pytest-xdist carries it, and a junit file
+    shows it.
+    """
+    from dataclasses import asdict
+
+    from theory_on_trial.ledger.files import strict
+
+    return json.dumps([strict(asdict(row)) for row in rows])
+
+
 def _rows_in(properties: list[tuple[str, Any]], kind: str) -> list[Row]:
     """The rows that a report carries; nothing is imported for one without any."""
-    entries = [row for name, rows in properties if name == kind for row in rows]
+    entries = [row for name, rows in properties if name == kind for row in json.loads(rows)]
     if not entries:
         return []
     from theory_on_trial.ledger import Row
@@ -765,7 +782,10 @@ class Ledger:
         )
         reason = f"{report.outcome} before it started: {why or 'see its error'}"
         for entry in (
-            entry for name, entries in properties if name == "claim" for entry in entries
+            entry
+            for name, entries in properties
+            if name == "claim"
+            for entry in json.loads(entries)
         ):
             self.not_run[entry["id"]] = entry | {"reason": reason}
 
@@ -796,7 +816,7 @@ class Ledger:
                 entry
                 for name, entries in properties
                 if name in ("skipped", "outside")
-                for entry in entries
+                for entry in json.loads(entries)
             ]
             self.not_run |= {entry["id"]: entry for entry in left_out}
             self.outside += any(name == "outside" for name, _ in properties)
@@ -819,19 +839,22 @@ class Ledger:
             or hasattr(report, "wasxfail")
         ):
             return None
-        if not any(name == "ledger" and rows for name, rows in report.user_properties):
+        if not any(name == "ledger" and rows != "[]" for name, rows in report.user_properties):
             return None
         return report.outcome, "", report.outcome.upper()
 
     def _speaks(self) -> bool:
         return not hasattr(self.config, "workerinput") and self.config.get_verbosity() >= 0
 
-    def _width(self) -> int:
+    def _width(self) -> int | None:
         """How wide a line may be: the terminal, but neither narrower nor wider than one can be
-        read.
+        read. None where the output is no terminal and COLUMNS gives no width: nothing is cut there.
         """
         from theory_on_trial.ledger.terminal import WIDTH
 
+        terminal = self.config.pluginmanager.getplugin("terminalreporter")
+        if "COLUMNS" not in os.environ and not (terminal and terminal.isatty):
+            return None
         return max(min(self.config.get_terminal_writer().fullwidth, WIDTH), 80)
 
     def _speak(self, rows: list[Row]) -> None:
@@ -924,35 +947,36 @@ class Ledger:
         """Write ledger and page; what cannot be written is said at the end, the rows are kept."""
         from theory_on_trial.base.files import NotWritten
 
-        ledger = self.config.getoption("trial_ledger")
+        path = self.config.getoption("trial_ledger")
         report = self.config.getoption("trial_report")
-        seed = self.config.getoption("trial_seed")
-        tier = self.config.getoption("trial_tier")
-        unrun = list(self.not_run.values())
-        if ledger:
-            from theory_on_trial.ledger import write_json
+        if not path and not report:
+            return
+        from theory_on_trial.ledger import Ledger as Book
+        from theory_on_trial.ledger import repository_name, write_json
 
-            deselected = sorted(self.deselected)
-            settings = self.config.getoption("trial_set")
+        commit = self.commit or _commit(self.config) or ""
+        book = Book(
+            self.rows,
+            seed=self.config.getoption("trial_seed"),
+            tier=self.config.getoption("trial_tier"),
+            settings=self.config.getoption("trial_set"),
+            interrupted=interrupted,
+            not_run=list(self.not_run.values()),
+            deselected=sorted(self.deselected),
+            repository=repository_name(self.config.rootpath),
+            commit=commit.removesuffix("+") or None,
+            dirty=commit.endswith("+"),
+        )
+        if path:
             try:
-                write_json(
-                    ledger,
-                    self.rows,
-                    unrun,
-                    deselected,
-                    seed,
-                    tier,
-                    commit=self.commit,
-                    settings=settings,
-                    interrupted=interrupted,
-                )
+                write_json(path, book)
             except NotWritten as error:
                 self.unwritten.append(str(error))
         if report:
-            from theory_on_trial.page.report import write_html
+            from theory_on_trial.page.written import write_report
 
             try:
-                write_html(report, self.rows, unrun, seed, tier, self.config.rootpath)
+                write_report(report, book, self.config.rootpath)
             except NotWritten as error:
                 self.unwritten.append(str(error))
 

@@ -61,6 +61,8 @@ def draw_map(claim_id: str, folder: Path, options: argparse.Namespace) -> int:
     _at_least(options, cells=2, workers=1, limit=1)
     if options.out.suffix not in SUFFIXES:
         raise ValueError(f"--out must end in {', '.join(SUFFIXES)}, got {options.out}")
+    if not options.out.absolute().parent.is_dir():
+        raise ValueError(f"--out must be in a folder that exists, got {options.out}")
     texts = [text for text in (options.x, options.y, options.z) if text is not None]
     if mistakes := [text for text in texts if "=" not in text]:
         raise ValueError(f"an axis is NAME=LOW..HIGH or NAME=a,b,c, got {mistakes[0]!r}")

@@ -1,78 +1,180 @@
-"""The ledger as a file: all rows as JSON, with the platform that they were made on."""
+"""The ledger as a file: all rows as JSON, with what the run is known by.
+
+`schema.json` beside this module says of each field what it holds; it is made from the classes
+`Ledger` and `Row`.
+"""
 
 import json
 import math
-import platform
-import sys
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import asdict
-from importlib import metadata
+import re
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from theory_on_trial.base.files import write_text
-from theory_on_trial.ledger.journal import SCHEMA
-from theory_on_trial.ledger.rows import Row
+from theory_on_trial.decide.decision import Outcome
+from theory_on_trial.ledger.coordinates import lines
+from theory_on_trial.ledger.facts import engine_version, now, platform_facts
+from theory_on_trial.ledger.journal import FIRST_SCHEMA, SCHEMA, place
+from theory_on_trial.ledger.rows import Row, paper_in
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-def platform_facts() -> dict[str, Any]:
-    """Return what the numbers depend on: versions, precision, and backend and devices if JAX was
-    needed.
+@dataclass(frozen=True)
+class Ledger:
+    """A whole ledger: the rows of a run, and what the run is known by."""
+
+    claims: list[Row]
+    """One row for each claim that was tried, and one for each published form."""
+    seed: int = 0
+    """The seed of all random numbers."""
+    tier: str = "fast"
+    """Up to which tier claims were run: "fast", "full" or "paper"."""
+    settings: list[str] = field(default_factory=list)
+    """The settings that were changed for this run, as NAME=VALUE (`--trial-set`)."""
+    interrupted: bool = False
+    """Whether the run was ended before all its claims were tried."""
+    not_run: list[dict[str, str]] = field(default_factory=list)
+    """The claims that the run left out: id, tier and reason of each."""
+    deselected: list[str] = field(default_factory=list)
+    """The ids that `-k` or `-m` left out."""
+    repository: str = ""
+    """The name of the repository that has the claims; "" where it is not known."""
+    commit: str | None = None
+    """The commit of the repository; null without one."""
+    dirty: bool = False
+    """Whether files differed from the commit."""
+    date: str = field(default_factory=now)
+    """When the ledger was written, in UTC (ISO 8601); "" where it is not known."""
+    engine: str = field(default_factory=engine_version)
+    """The version of theory-on-trial; "" where it is not known."""
+    platform: dict[str, Any] = field(default_factory=platform_facts)
+    """Versions of Python and the libraries, precision, processor, and JAX's backend and devices."""
+    schema: str = SCHEMA
+    """Name and version of this form."""
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return one dictionary for each coordinate of each decision; see
+        `theory_on_trial.ledger.coordinates.lines`.
+        """
+        return lines(self.claims)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return the lines of `lines` as a data frame of pandas, which must be installed."""
+        import pandas as pd
+
+        return pd.DataFrame(self.lines())
+
+
+def write_json(path: Path, ledger: Ledger) -> None:
+    """Write a ledger as one JSON object, without NaN.
+
+    Raises `NotWritten`, with a sentence, where the file cannot be written; what it held before
+    stands.
     """
-    facts = {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "x64": True,
-    }  # as every trial runs
-    for name in ("jax", "jaxlib"):  # an extra
-        with suppress(metadata.PackageNotFoundError):
-            facts[name] = metadata.version(name)
-    if sys.modules.get("jax") is None:
-        return facts | {"backend": None, "device": "none", "devices": 0}
-    import jax
-
-    device = jax.devices()[0].device_kind
-    return facts | {
-        "backend": jax.default_backend(),
-        "device": device,
-        "devices": jax.device_count(),
-    }
+    contents = strict(asdict(ledger))
+    rows = contents.pop("claims")
+    ordered = {"schema": contents.pop("schema"), **contents, "claims": rows}
+    write_text(path, json.dumps(ordered, indent=1, allow_nan=False) + "\n")
 
 
-def write_json(
-    path: Path,
-    rows: Iterable[Row],
-    not_run: Sequence[dict[str, str]],
-    deselected: Sequence[str],
-    seed: int,
-    tier: str,
-    *,
-    commit: str | None = None,
-    settings: Sequence[str] = (),
-    interrupted: bool = False,
-) -> None:
-    """Write the whole ledger as one JSON object, without NaN.
+def read(path: Path | str) -> Ledger:
+    """Return a ledger from its file, a run's or a published one of this or the first schema.
 
-    `deselected` are the ids that -k or -m left out, `commit` that of the repository (`+` where
-    files differ from it), `settings` what `--trial-set` gave. Raises `NotWritten`, with a sentence,
-    where the file cannot be written; what it held before stands.
+    What the first schema leaves out is empty. Raises `ValueError`, with a sentence, for a file that
+    cannot be read, that is no ledger, or whose run was interrupted.
     """
-    ledger = {
-        "schema": SCHEMA,
-        "seed": seed,
-        "tier": tier,
-        "commit": commit,
-        **({"settings": list(settings)} if settings else {}),
-        **({"interrupted": True} if interrupted else {}),
-        "platform": platform_facts(),
-        "claims": [strict(asdict(row)) for row in rows],
-        "not_run": list(not_run),
-        "deselected": list(deselected),
-    }
-    write_text(path, json.dumps(ledger, indent=1, allow_nan=False) + "\n")
+    contents = read_json(path)
+    names = {one.name for one in fields(Row)}
+    text = dict.fromkeys(("source", "statement", "tier"), "")
+    rows = [
+        Row(
+            **text
+            | {"paper": paper_in(row["id"]), "expected": _expected(row["id"])}
+            | {name: value for name, value in row.items() if name in names}
+        )
+        for row in contents["claims"]
+    ]
+    about = {one.name for one in fields(Ledger)} - {"claims", "schema"}
+    unknown = {"date": "", "engine": "", "platform": contents["platform"]}
+    facts = unknown | {name: contents[name] for name in contents if name in about}
+    commit = facts.get("commit") or ""
+    if commit.endswith("+"):  # so the first schema said it
+        facts |= {"commit": commit.removesuffix("+"), "dirty": True}
+    return Ledger(rows, **facts)
+
+
+def _expected(claim_id: str) -> Outcome:
+    return "REFUTED" if claim_id.endswith("-as-published") else "VERIFIED"
+
+
+_NEEDED = {
+    "id",
+    "kind",
+    "verdict",
+    "predicted",
+    "measured",
+    "interval",
+    "margin",
+    "error_probability",
+    "note",
+}
+
+
+def read_json(path: Path | str) -> dict[str, Any]:
+    """Return the contents of a ledger's file, with the names of today; raises as `read`."""
+    try:
+        ledger = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        left = place(Path(path))
+        hint = f"; {left} holds the rows of a run that was ended" if left.exists() else ""
+        raise ValueError(
+            f"{path} must be a ledger that can be read ({error.strerror}){hint}"
+        ) from None
+    except ValueError as error:
+        raise ValueError(f"{path} must be a ledger in JSON, got something else ({error})") from None
+    schema = ledger.get("schema") if isinstance(ledger, dict) else None
+    if schema not in (SCHEMA, FIRST_SCHEMA):
+        raise ValueError(
+            f"{path} must be a ledger written by --trial-ledger, of schema {SCHEMA!r}, got "
+            f"{schema!r}"
+        )
+    rows = ledger["claims"] = _present_names(ledger.get("claims"))
+    is_whole = isinstance(rows, list) and all(
+        isinstance(row, dict) and row.keys() >= _NEEDED for row in rows
+    )
+    if not (
+        is_whole and isinstance(ledger.get("platform"), dict) and {"seed", "tier"} <= ledger.keys()
+    ):
+        raise ValueError(
+            f"{path} must be a whole ledger: its platform, or a field of a claim, is missing"
+        )
+    if ledger.get("interrupted"):
+        raise ValueError(f"{path} must be a whole ledger, but its run was interrupted")
+    contents: dict[str, Any] = ledger
+    return contents
+
+
+_FORMER = {"notices": "detects", "why_coarse": "why_low_power"}
+
+
+def _present_names(rows: Any) -> Any:
+    """Return rows with the names of today; ledgers of version 0.3 and before have others."""
+    if not isinstance(rows, list):
+        return rows
+    return [
+        {
+            _FORMER.get(name, name): re.sub("-as-printed$", "-as-published", value)
+            if name == "id"
+            else value
+            for name, value in row.items()
+        }
+        if isinstance(row, dict)
+        else row
+        for row in rows
+    ]
 
 
 def strict(value: Any) -> Any:

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import IO, Any
 
-SCHEMA = "theory-on-trial/ledger/1"
+SCHEMA = "theory-on-trial/ledger/2"
+FIRST_SCHEMA = "theory-on-trial/ledger/1"
+"""The form of ledgers of version 0.3 and before."""
 RUNNING = "running when the run ended"
 
 

@@ -23,47 +23,76 @@ class Row:
     """What the ledger says about one claim; JSON-ready (numbers, lists, strings, None), units as in
     the statement.
 
-    `predicted`, `measured`, `interval`, `margin` and `slack` are those of the decisive finding;
-    vectors of up to 8 coordinates are lists, of longer ones, and of those that are refuted, the
-    least favourable coordinate is shown (the note says which). `parts` holds the same fields for
-    every finding of a claim that made several decisions. `tightness` is that of the finding; of a
-    claim of kind bound the largest lhs / rhs of all its findings. `guarantee`, `resolution` and
-    `detects` are those of the weakest finding: `resolution` is the smallest error of the prediction
-    that it would have refuted (None if no size is known), `detects` says it in words, with that of
-    the weakest coordinate, and `why_low_power` why no smaller one. `settings` are those of every
-    case that was judged, `precision` says in which JAX computed, "double" or "single". `provenance`
-    says who states it: "paper", "abstract", "code" or "derived".
+    `predicted`, `measured`, `interval`, `margin` and `slack` are those of the decisive finding.
+    Vectors of up to 8 coordinates are lists; of longer ones, and of those that are refuted, the
+    least favourable coordinate is shown, and the note says which.
     """
 
     id: str
+    """The claim's id: its paper, a dot, its name, and parameters in brackets. The id of a published
+    form ends in `-as-published`."""
     paper: str
+    """The paper's name, as the id begins."""
     source: str
+    """Where the statement stands."""
     statement: str
+    """The statement, in one paragraph."""
     kind: str
+    """The kind of the statement, such as "identity", "bound" or "limit"; "test" of a plain test."""
     tier: str
+    """From which tier on a run includes the claim: "fast", "full" or "paper"."""
     expected: Outcome
+    """The verdict that passes; that of a published form is REFUTED."""
     verdict: Outcome
+    """The verdict."""
     predicted: Any = None
+    """What the theory predicts: a number, the name of a law, or a (nested) list of numbers."""
     measured: Any = None
+    """What the other route measures or computes, in the same form."""
     interval: Any = None
+    """The two ends of the interval for the true value, each in the same form."""
     margin: Any = None
+    """How far the true value may lie from the prediction, in its units."""
     slack: Any = None
+    """The part of the margin that the theory's own error takes, in the same units."""
     error_probability: float | None = None
+    """A bound on the probability, over the seed, that the verdict is wrong; null where none is
+    known."""
     guarantee: str | None = None
+    """What this bound rests on, of the weakest finding."""
     controls: list[dict[str, Any]] = field(default_factory=list)
+    """The wrong theories or processes that must be refuted: name, what it predicts, the verdict on
+    it, its distance in smallest detectable errors, the case."""
     settings: list[dict[str, Any]] = field(default_factory=list)
+    """The settings of every case that was judged, by name."""
     precision: str = ""
+    """In which precision JAX computed: "double" or "single"."""
     samples: int | None = None
+    """How many samples were drawn in all."""
     looks: int | None = None
+    """How often a sequential procedure looked at the samples."""
     seconds: float = 0.0
+    """How long the trial took, in seconds."""
     tightness: float | None = None
+    """The measured side divided by its bound, at most 1 where the bound holds; of a claim of kind
+    bound the largest of all its findings."""
     provenance: str = ""
+    """Who states it: "paper", "abstract" or "code" are the authors', "derived" was derived here; ""
+    of a claim without a source."""
     resolution: float | None = None
+    """The smallest error of the prediction that the weakest finding would have refuted, as a share;
+    null if no size is known."""
     detects: str = ""
+    """The same in words, with that of the weakest coordinate."""
     why_low_power: str = ""
+    """Why a smaller error would not have been refuted."""
     note: str = ""
+    """What else there is to say, such as the coordinate that is shown."""
     parts: list[dict[str, Any]] = field(default_factory=list)
+    """The same numbers for every finding of a claim that made several decisions, with their
+    case."""
     command: str = ""
+    """The command that repeats the trial."""
 
     @property
     def as_expected(self) -> bool:
@@ -221,7 +250,8 @@ def rows_of(
             finding.interval.error * (-1 if verdict == "REFUTED" else 1),
         ),
     )
-    parts = [_fields(finding) for finding in findings] if len(findings) > 1 else []
+    parts = [_fields(finding) | {"case": finding.case} for finding in findings]
+    parts = parts if len(findings) > 1 else []
     weakest = max(findings, key=lambda finding: finding.resolution.size)
     error_sum = float(sum(finding.interval.error for finding in findings))
     drawn = _drawn(findings)

@@ -16,7 +16,8 @@ from theory_on_trial.ledger.verdict import DRAWN, RAISED
 from theory_on_trial.ledger.words import whose
 
 WIDTH = 120
-"""The longest line in columns; longer lines are hard to read."""
+"""The longest line in columns; longer lines are hard to read. A width of None stands for a pipe or
+a file: lines are made as for this one, and nothing is cut."""
 _NARROW = 110  # narrower lines leave out the least important columns
 _SHORT = {"INCONCLUSIVE": "INCONCL."}  # for a column that is too narrow for the word
 
@@ -49,22 +50,25 @@ _COLUMNS = (
 )
 
 
-def _columns(width: int) -> list[tuple[_Column, int]]:
+def _columns(width: int | None) -> list[tuple[_Column, int]]:
     """The columns that fit into a line of this width, each with its own width."""
-    widths = [(column, column.narrow if width < _NARROW else column.width) for column in _COLUMNS]
+    widths = [
+        (column, column.narrow if width is not None and width < _NARROW else column.width)
+        for column in _COLUMNS
+    ]
     return [(column, own) for column, own in widths if own]
 
 
-def heading(width: int = WIDTH) -> str:
+def heading(width: int | None = WIDTH) -> str:
     """Return the heads of the columns of `line`."""
     return _joined(
         " ", "claim", "verdict", [column.head[:room] for column, room in _columns(width)], width
     )
 
 
-def line(row: Row, width: int = WIDTH, name: str | None = None) -> str:
-    """Return a row of the ledger as one line of at most `width` columns (80 at least), under its id
-    or another name.
+def line(row: Row, width: int | None = WIDTH, name: str | None = None) -> str:
+    """Return a row of the ledger as one line of at most `width` columns (80 at least; None cuts
+    nothing), under its id or another name.
     """
     cells = [_fitted(column, row, room) for column, room in _columns(width)]
     return _joined(
@@ -72,12 +76,13 @@ def line(row: Row, width: int = WIDTH, name: str | None = None) -> str:
     )
 
 
-def _joined(mark: str, name: str, verdict: str, cells: Sequence[str], width: int) -> str:
+def _joined(mark: str, name: str, verdict: str, cells: Sequence[str], width: int | None) -> str:
     widths = [own for _, own in _columns(width)]
-    for_verdict = 12 if width >= _NARROW else 8
-    room = width - sum(widths) - len(widths) - for_verdict - 3
+    whole = width or WIDTH
+    for_verdict = 12 if whole >= _NARROW else 8
+    room = whole - sum(widths) - len(widths) - for_verdict - 3
     # The end of a long id says more than its beginning.
-    name = name if len(name) <= room else f"…{name[len(name) - room + 1 :]}"
+    name = name if width is None or len(name) <= room else f"…{name[len(name) - room + 1 :]}"
     verdict = verdict if len(verdict) <= for_verdict else _SHORT[verdict]
     text = " ".join(cell.rjust(space) for cell, space in zip(cells, widths, strict=True))
     return f"{mark} {name.ljust(room)} {verdict.ljust(for_verdict)} {text}".rstrip()
@@ -89,7 +94,7 @@ def _fitted(column: _Column, row: Row, room: int) -> str:
     return next((text for text in texts if len(text) <= room), texts[-1][:room])
 
 
-def table(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
+def table(rows: Sequence[Row], width: int | None = WIDTH) -> list[str]:
     """Return the ledger as lines of at most `width` columns, grouped by paper, and the totals."""
     lines = [heading(width)]
     for paper in dict.fromkeys(row.paper for row in rows):
@@ -98,13 +103,14 @@ def table(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
     return [*lines, *totals(rows, width)]
 
 
-def summary(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
+def summary(rows: Sequence[Row], width: int | None = WIDTH) -> list[str]:
     """Return lines of at most `width` columns: the counts of each paper, split by whose statements
     they are; the statements that are refuted as published; every unexpected verdict in full; the
     totals.
     """
     papers = list(dict.fromkeys(row.paper for row in rows))
-    room = min(max(len("paper"), *map(len, papers)), width - 58) if papers else 0
+    room = max(len("paper"), *map(len, papers)) if papers else 0
+    room = room if width is None else min(room, width - 58)
     lines = [
         f"  {'paper'.ljust(room)} {'authors':>7} {'derived':>7} {'refuted as published':>20} "
         f"{'unexpected':>10}  slowest"
@@ -119,7 +125,7 @@ def summary(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
             f"{'!' if unexpected else '+'} {paper[:room].ljust(room)} {len(holding) - derived:7} "
             f"{derived:7} {len(refuted):20} {len(unexpected):10}  "
         )
-        lines.append(start + name[: max(width - len(start), 0)])
+        lines.append(start + (name if width is None else name[: max(width - len(start), 0)]))
     refuted, unexpected = _of("refuted", rows), _of("wrong", rows)
     lines += ["refuted as published:"] * bool(refuted)
     for row in refuted:
@@ -150,13 +156,22 @@ def _of(sort: str, rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text.strip(), width, initial_indent="  ", subsequent_indent="      ")
+def _wrapped(text: str, width: int | None) -> list[str]:
+    return textwrap.wrap(
+        text.strip(),
+        width or WIDTH,
+        initial_indent="  ",
+        subsequent_indent="      ",
+        break_on_hyphens=False,  # an id can be searched for and copied
+        break_long_words=width is not None,
+    )
 
 
-def totals(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
+def totals(rows: Sequence[Row], width: int | None = WIDTH) -> list[str]:
     """Return the `sentences` on a ledger in lines of at most `width` columns."""
-    return [text for sentence in sentences(rows) for text in textwrap.wrap(sentence, width)]
+    return [
+        text for sentence in sentences(rows) for text in textwrap.wrap(sentence, width or WIDTH)
+    ]
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:

@@ -1,15 +1,13 @@
 """Compares two ledgers: what one contains and the other does not."""
 
-import json
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from theory_on_trial.ledger import SCHEMA, brief, brief_interval
-from theory_on_trial.ledger.journal import place
+from theory_on_trial.ledger import brief, brief_interval
+from theory_on_trial.ledger.files import read_json
 from theory_on_trial.ledger.verdict import weakness
 
 _HALF_OF_FLOAT64 = (
@@ -84,8 +82,8 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
     """Compare two ledgers written by `pytest --ledger`; ValueError for a file that cannot be read
     or is no ledger.
     """
-    first = read(a)
-    second = read(b)
+    first = read_json(a)
+    second = read_json(b)
     rows, other_rows = ({row["id"]: row for row in ledger["claims"]} for ledger in (first, second))
     pairs = [(rows[name], other_rows[name]) for name in rows if name in other_rows]
     comparable = [(row, other) for row, other in pairs if _coordinate(row) == _coordinate(other)]
@@ -132,78 +130,13 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
     )
 
 
-_COMPARED = {
-    "id",
-    "kind",
-    "verdict",
-    "predicted",
-    "measured",
-    "interval",
-    "margin",
-    "error_probability",
-    "note",
-}
-
-
-def read(path: Path | str) -> dict[str, Any]:
-    """Return a whole ledger from its file; raise ValueError, with a sentence, for anything else."""
-    try:
-        ledger = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        left = place(Path(path))
-        hint = f"; {left} holds the rows of a run that was ended" if left.exists() else ""
-        raise ValueError(
-            f"{path} must be a ledger that can be read ({error.strerror}){hint}"
-        ) from None
-    except ValueError as error:
-        raise ValueError(f"{path} must be a ledger in JSON, got something else ({error})") from None
-    schema = ledger.get("schema") if isinstance(ledger, dict) else None
-    if schema != SCHEMA:
-        raise ValueError(
-            f"{path} must be a ledger written by --trial-ledger, of schema {SCHEMA!r}, got "
-            f"{schema!r}"
-        )
-    rows = ledger["claims"] = _present_names(ledger.get("claims"))
-    is_whole = isinstance(rows, list) and all(
-        isinstance(row, dict) and row.keys() >= _COMPARED for row in rows
-    )
-    if not (
-        is_whole and isinstance(ledger.get("platform"), dict) and {"seed", "tier"} <= ledger.keys()
-    ):
-        raise ValueError(
-            f"{path} must be a whole ledger: its platform, or a field of a claim, is missing"
-        )
-    if ledger.get("interrupted"):
-        raise ValueError(f"{path} must be a whole ledger, but its run was interrupted")
-    contents: dict[str, Any] = ledger
-    return contents
-
-
-_FORMER = {"notices": "detects", "why_coarse": "why_low_power"}
-
-
-def _present_names(rows: Any) -> Any:
-    """Return rows with the names of today; ledgers of version 0.3 and before have others."""
-    if not isinstance(rows, list):
-        return rows
-    return [
-        {
-            _FORMER.get(name, name): re.sub("-as-printed$", "-as-published", value)
-            if name == "id"
-            else value
-            for name, value in row.items()
-        }
-        if isinstance(row, dict)
-        else row
-        for row in rows
-    ]
-
-
 def _circumstances(ledger: dict[str, Any]) -> list[tuple[str, str]]:
     """Return seed, tier and the facts of the platform as text, in one order for all ledgers."""
-    facts = ("python", "jax", "jaxlib", "numpy", "backend", "device", "devices", "x64")
-    platform = [(name, str(ledger["platform"].get(name))) for name in facts]
-    return [("seed", str(ledger["seed"])), ("tier", ledger["tier"]), *platform]
+    libraries = ("python", "jax", "jaxlib", "numpy", "scipy")
+    names = (*libraries, "processor", "backend", "device", "devices", "x64")
+    platform = [(name, str(ledger["platform"].get(name))) for name in names]
+    run = [(name, str(ledger.get(name))) for name in ("seed", "tier", "engine")]
+    return [*run, *platform]
 
 
 def _coordinate(row: dict[str, Any]) -> tuple[str, ...]:

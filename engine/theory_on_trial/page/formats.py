@@ -10,35 +10,30 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from theory_on_trial.base.files import write_text
-from theory_on_trial.ledger import Row, brief, brief_interval
+from theory_on_trial.ledger import Ledger, Row, brief, brief_interval
 from theory_on_trial.ledger.words import whose
-from theory_on_trial.page.typeset import GREEK_NAMES
+from theory_on_trial.page.tex import latex, statement
 
 FORMATS = ("tex", "md", "csv")
 COLUMNS = ("claim", "statement", "settings", "predicted", "interval", "verdict", "error", "source")
 
 
-def table_of(
-    rows: Sequence[Row], form: str, seed: int, tier: str, titles: Mapping[str, str]
-) -> dict[str, str]:
+def table_of(ledger: Ledger, form: str, titles: Mapping[str, str]) -> dict[str, str]:
     """Return a ledger in one of `FORMATS` as texts by suffix: the table, and for LaTeX also its
     `bib`.
 
-    `titles` holds what each paper says of itself, by its name (`outline.title`); `seed` and `tier`
-    are the run's.
+    The table has a line for each claim; that of CSV has one for each coordinate of each decision,
+    as `Ledger.lines`. `titles` holds what each paper says of itself, by its name (`outline.title`).
     """
-    cells = [_cells(row) for row in rows]
     if form == "csv":
-        buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="\n").writerows(
-            [COLUMNS, *([_text(cell) for cell in row] for row in cells)]
-        )
-        return {"csv": buffer.getvalue()}
-    words = methods(rows, seed, tier)
+        return {"csv": _csv(ledger.lines())}
+    rows = ledger.claims
+    cells = [_cells(row) for row in rows]
+    words = methods(ledger)
     if form == "md":
         lines = [
             COLUMNS,
@@ -51,7 +46,11 @@ def table_of(
     references = {paper: citations(paper, title) for paper, title in titles.items()}
     keys = sorted(key for entries in references.values() for key in entries)
     broken = [
-        [re.sub(r"(\\_|\.)(?=\w)", r"\1\\allowbreak{}", latex(row[0])), *map(latex, row[1:])]
+        [
+            re.sub(r"(\\_|\.)(?=\w)", r"\1\\allowbreak{}", latex(row[0])),
+            statement(row[1]),
+            *map(latex, row[2:]),
+        ]
         for row in cells
     ]
     body = "\n".join(f"{' & '.join(row)} " + r"\\" for row in broken)
@@ -84,8 +83,9 @@ The papers are those of the references{cite}.
 """.replace("%%", "%")
 
 
-def methods(rows: Sequence[Row], seed: int, tier: str) -> str:
+def methods(ledger: Ledger) -> str:
     """Return the paragraph that explains the verdicts, with the counts of a run."""
+    rows = ledger.claims
     verdicts = Counter(row.verdict for row in rows)
     errata = sum(row.expected == row.verdict == "REFUTED" for row in rows)
     controls = [
@@ -95,8 +95,8 @@ def methods(rows: Sequence[Row], seed: int, tier: str) -> str:
     counts = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
     clause = f", {errata} of them on published statements that the table corrects" * (errata > 0)
     return (
-        f"theory-on-trial {version('theory-on-trial')} compared the prediction of each statement "
-        f"with a measurement by an independent route (seed {seed}, tier {tier}). VERIFIED: the "
+        f"{f'theory-on-trial {ledger.engine}'.strip()} compared the prediction of each statement "
+        f"with a measurement by an independent route ({_run(ledger)}). VERIFIED: the "
         "whole interval for the true value lies within the stated margin of the prediction. "
         "REFUTED: the interval lies outside the margin. INCONCLUSIVE: neither. The verdicts on "
         f"{len(rows)} statements are {counts}{clause}. By whose statement it is: {whose(rows)}. "
@@ -105,6 +105,24 @@ def methods(rows: Sequence[Row], seed: int, tier: str) -> str:
         "probabilities, over the seed, that a verdict is wrong add up to "
         f"{brief(sum(chances), 2)}."
     )
+
+
+def _run(ledger: Ledger) -> str:
+    """What the run is known by: repository, commit, date, seed and tier."""
+    commit = f"commit {ledger.commit[:12]}" if ledger.commit else ""
+    about = (ledger.repository, commit, ledger.date[:10])
+    known = [*filter(None, about), f"seed {ledger.seed}"]
+    return f"{', '.join(known)}, tier {ledger.tier}"
+
+
+def _csv(lines: Sequence[Mapping[str, Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(lines[0].keys() if lines else [])
+    writer.writerows(
+        [_text(cell) if isinstance(cell, str) else cell for cell in line.values()] for line in lines
+    )
+    return buffer.getvalue()
 
 
 def _cells(row: Row) -> list[str]:
@@ -127,69 +145,21 @@ def _cells(row: Row) -> list[str]:
 
 
 def _text(cell: str) -> str:
-    """A cell of text that no spreadsheet takes for a formula."""
-    number = re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?…?", cell)
-    return f"'{cell}" if cell[:1] in "=+-@\t\r" and cell and not number else cell
+    """A cell of text that no spreadsheet takes for a formula, without control characters."""
+    cell = _shown(cell)
+    return f"'{cell}" if re.match(r"\s*[=+\-@＝＋－＠]", cell) and cell != "-inf" else cell
+
+
+def _shown(text: str) -> str:
+    """Return a text in one line, without characters that nobody sees and a program may obey."""
+    plain = " ".join(text.split())
+    return "".join(one for one in plain if unicodedata.category(one) not in ("Cc", "Cf", "Cs"))
 
 
 def markdown(text: str) -> str:
     """Return text as Markdown that shows it as it is, in one line."""
-    plain = escape(" ".join(text.split()), quote=False)
+    plain = escape(_shown(text), quote=False)
     return re.sub(r"([\\`*_{}\[\]#|!~$])", r"\\\1", plain)
-
-
-_SPECIAL = {one: f"\\{one}" for one in "{}$&#%_"} | {
-    "\\": r"\textbackslash{}",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    '"': r"\textquotedbl{}",
-    "|": r"\textbar{}",
-}
-_SIGNS = {
-    "≤": "leq",
-    "≥": "geq",
-    "≠": "neq",
-    "→": "to",
-    "±": "pm",
-    "×": "times",
-    "·": "cdot",
-    "∞": "infty",
-}
-_SIGNS |= {"≈": "approx", "≫": "gg", "≪": "ll"}
-_WORDS = {
-    "−": "-",
-    "–": "--",
-    "—": "---",
-    "…": r"\ldots{}",
-    "’": "'",
-    "‘": "`",
-    "“": "``",
-    "”": "''",
-}
-
-
-def latex(text: str) -> str:
-    """Return text as LaTeX that prints it unchanged; a character that no usual font has is printed
-    as its number.
-    """
-    return "".join(map(_set, " ".join(text.split())))
-
-
-def _set(one: str) -> str:
-    if one in _SPECIAL or one in _WORDS:
-        return (_SPECIAL | _WORDS)[one]
-    if one in _SIGNS:
-        return f"$\\{_SIGNS[one]}$"
-    if one in GREEK_NAMES:
-        return "o" if GREEK_NAMES[one] == "omicron" else f"$\\{GREEK_NAMES[one]}$"
-    if one.isascii():
-        return one if one.isprintable() else " "
-    base = unicodedata.normalize("NFKD", one)
-    if base[0].isascii() and base[0].isalpha() and ord(one) < 0x180:
-        return one  # an accented letter, which inputenc knows
-    return f"[U+{ord(one):04X}]"
 
 
 _CITED = re.compile(

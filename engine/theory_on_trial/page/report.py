@@ -6,7 +6,7 @@ import base64
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import jinja2
 import numpy as np
 
 from theory_on_trial.base.files import write_text
-from theory_on_trial.ledger import Row, brief, brief_interval, paper_in, platform_facts, proved_for
+from theory_on_trial.ledger import Ledger, Row, brief, brief_interval, paper_in, proved_for
 from theory_on_trial.ledger.terminal import sentences
 from theory_on_trial.ledger.words import whose
 from theory_on_trial.page.plot import interval_plot
@@ -23,6 +23,15 @@ from theory_on_trial.page.typeset import GREEK_NAMES, typeset
 from theory_on_trial.repository.abstract import Sentence
 from theory_on_trial.repository.abstract import sentences as sentences_of
 from theory_on_trial.repository.outline import files, title
+
+CHOICES = {
+    "paper": "paper",
+    "kind": "kind",
+    "whose": "provenance",
+    "tier": "tier",
+    "verdict": "verdict",
+}
+"""The filters of the page, and the field of a row that each reads."""
 
 
 class Picture:
@@ -100,18 +109,16 @@ class Section:
 
 def write_html(
     path: Path,
-    rows: Sequence[Row],
-    not_run: Sequence[dict[str, str]],
-    seed: int,
-    tier: str,
+    ledger: Ledger,
     folder: Path,
 ) -> None:
-    """Write the report of a ledger to an HTML file; `not_run` holds id, tier and reason of each
-    claim that the run left out.
+    """Write the report of a ledger to an HTML file.
 
     The claims live in the repository at `folder`. What was drawn into its `figures/out` for these
     papers is embedded.
     """
+    rows = ledger.claims
+    not_run = ledger.not_run
     papers = [
         Section(
             name,
@@ -130,16 +137,14 @@ def write_html(
                 pictures_of.setdefault(claim, []).append(picture)
     page = _ENVIRONMENT.get_template("report.html.jinja").render(
         totals=sentences(rows),
-        seed=seed,
-        tier=tier,
+        ledger=ledger,
         seconds=sum(row.seconds for row in rows if not row.id.endswith("-as-published")),
-        platform=platform_facts(),
         papers=papers,
         rows_by_id={row.id: row for row in rows},
         pictures_of=pictures_of,
         choices={
-            name: sorted({getattr(row, name) for row in rows})
-            for name in ("paper", "kind", "verdict")
+            name: sorted({getattr(row, field) for row in rows} - {""})
+            for name, field in CHOICES.items()
         },
     )
     write_text(path, page)

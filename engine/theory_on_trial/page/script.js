@@ -18,8 +18,9 @@ function show() {
     const other = wanted.paper && paper.dataset.paper.toLowerCase() !== wanted.paper;
     paper.hidden = other || (filtered && !paper.querySelector(".claim:not([hidden])"));
   }
-  document.body.classList.toggle("chosen", Boolean(wanted.kind || wanted.verdict || text));
-  form.querySelector("output").value = `${claims.filter((claim) => !claim.hidden).length} of ${claims.length}`;
+  document.body.classList.toggle("chosen", Boolean(wanted.kind || wanted.whose || wanted.tier || wanted.verdict || text));
+  const fitting = claims.filter((claim) => !claim.hidden).length;
+  form.querySelector("output").value = fitting ? `${fitting} of ${claims.length}` : "no claim fits";
 }
 
 function follow() {
