@@ -142,7 +142,7 @@ TOOLS = {  # rows, columns, the tool, its bare algebra
     "multicalibration_audit": (
         100_000,
         20,
-        lambda x, y: multicalibration_audit(*audited(x, y)),
+        lambda x, y: multicalibration_audit(*audited(x, y), held_out=True),
         bare_means,
     ),
 }

@@ -39,7 +39,7 @@ def loop(f, y, groups):
 def audit(f, y, groups):
     from own_data.multicalibration_boosting import multicalibration_audit
 
-    cells = multicalibration_audit(f, y, groups, n_levels=LEVELS, min_count=2).cells
+    cells = multicalibration_audit(f, y, groups, n_levels=LEVELS, min_count=2, held_out=True).cells
     return {
         (cell.level, cell.group): (cell.residual.value, cell.residual.high - cell.residual.value)
         for cell in cells

@@ -13,15 +13,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from theory import cosine_similarity as predicted
-from theory.cosine_similarity.domains import Factor
 from theory.cosine_similarity.ranges import chord_range
-from theory_on_trial.contract import USABLE_SCALE, Interval, guarded, require
+from theory_on_trial.contract import Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
+from theory_on_trial.own_data.arrays import entries
+from theory_on_trial.own_data.table import Handed, Table, table
 
-Items = Annotated[Float[np.ndarray, "items dim"], USABLE_SCALE]
-"""B, a row per item."""
-Chosen = Annotated[Int[np.ndarray, "pairs 2"], Interval(0)]
-"""Two rows of each pair, from 0 on."""
+Items = Float[np.ndarray, "items dim"]
 Rows = Int[np.ndarray, " pairs"]
 Squares = tuple[Float[np.ndarray, " pairs"], Float[np.ndarray, " pairs"]]
 Family = Literal["any", "diagonal"]
@@ -30,7 +28,8 @@ Condition = Annotated[float, Interval(1, 1e12, why="1 is no freedom at all")]
 TABLE = (1.5, 4.0, 25.0)
 """Condition numbers that every answer reports."""
 
-_MOST_PAIRS = {"any": 4_000_000, "diagonal": 3000}
+_MOST_PAIRS = 1_000_000
+_MOST_COORDINATES = 60_000  # of pairs, whose diagonal gauges are sought
 _AT_ONCE = 2**17  # numbers that are held at a time, and that stay in the processor's cache
 _CLOSE = 0.01  # of 1 - |cos|, below which an inner product leaves too few digits of it
 _ALIKE = 1e-3  # relative spread of lengths that only a normalisation leaves, in half precision too
@@ -47,6 +46,7 @@ class CosineRange(Answer):
         family: "any" gauge, or the "diagonal" ones in the basis of these embeddings.
         condition: K, of G = (R R^T)^-1: the square of the condition number of R.
         pairs: the two rows of each pair.
+        names: of these rows, where they have some; else their numbers.
         cosine, low, high: the present cosine and the ends of the range, exact for each pair.
         table: low and high for K = 1.5, 4 and 25, as there is no natural K.
         imbalance: K of the gauge that balances the factors, if the other factor was given.
@@ -62,6 +62,7 @@ class CosineRange(Answer):
     family: Family
     condition: float
     pairs: Int[np.ndarray, "pairs 2"]
+    names: tuple[Any, ...]
     cosine: Float[np.ndarray, " pairs"]
     low: Float[np.ndarray, " pairs"]
     high: Float[np.ndarray, " pairs"]
@@ -78,7 +79,7 @@ class CosineRange(Answer):
         widths = [
             f"{np.median(ends.high - ends.low):.3g} for K = {k:g}" for k, ends in self.table.items()
         ]
-        i, j = self.pairs[0]
+        i, j = (self.names[row] for row in self.pairs[0])
         return [
             f"{gauges} of condition {self.condition:g}: {count} of {len(self.pairs)} cosines keep "
             "their sign",
@@ -92,6 +93,15 @@ class CosineRange(Answer):
             ),
             *self.notes,
         ]
+
+    def to_frame(self) -> Any:
+        """Return a row per pair, by the names of its rows: the cosine and the ends of its range."""
+        import pandas
+
+        first, second = ([self.names[row] for row in side] for side in self.pairs.T)
+        index = pandas.MultiIndex.from_arrays([first, second], names=["row", "other row"])
+        numbers = {"cosine": self.cosine, "low": self.low, "high": self.high}
+        return pandas.DataFrame(numbers, index)
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the ranges (bars) and present cosines (points) of at most 40 pairs by cosine; return
@@ -122,42 +132,39 @@ class CosineRange(Answer):
 
 @guarded
 def cosine_range(
-    B: Items,
+    B: Handed,
     *,
-    pairs: Chosen | None = None,
+    pairs: Handed = None,
     family: Family = "any",
     condition: Condition = 4.0,
-    A: Factor | None = None,
+    A: Handed = None,
 ) -> CosineRange:
     """Return which cosines of rows of B are possible without changing a prediction.
 
     Args:
-        B: embeddings, at least two rows of at least two numbers, as they enter inner products: not
-            normalised.
-        pairs: two rows each; every pair of rows if left out.
+        B: embeddings, a row each, as they enter inner products: not normalised.
+        pairs: two rows each, by number from 0 or by name; every pair if left out.
         family: every invertible gauge, or only scales of the coordinates.
         condition: K of G = (R R^T)^-1. There is no natural K, so the answer also shows 1.5, 4 and
             25. With A, compare the K of the gauge that balances the factors.
-        A: the other factor, rows of as many numbers: A itself, or the users' embeddings.
+        A: the other factor, rows of as many numbers.
 
-    Raises ValueError for rows of zeros, a single column (its cosines are 1 or -1 in every gauge),
-    fewer than two items, missing rows or a row paired with itself, more than 4 000 000 pairs (3000
-    for diagonal gauges), and with A for factors without full column rank. Doubts: normalised rows,
-    rows too short to have a direction, balanced factors, and an imbalance above K.
-    Source: `theory.cosine_similarity.any_gauge_range` and `diagonal_gauge_range`.
+    Raises TypeError and ValueError in one sentence, for rows of zeros and more than a million pairs
+    too. Source: `theory.cosine_similarity.any_gauge_range` and `diagonal_gauge_range`.
 
     >>> cosine_range([[1.0, 0.0], [0.0, 2.0]]).high.round(3).tolist()
     [0.6]
     """
+    items = table("B", B)
+    B = items.values
     lengths = _judged(B)
-    limit = _MOST_PAIRS[family]
-    chosen = _every_pair(len(B), limit) if pairs is None else pairs
+    limit = _MOST_PAIRS if family == "any" else max(1, _MOST_COORDINATES // B.shape[1])
+    chosen = _every_pair(len(B), limit) if pairs is None else _pairs_of(pairs, items)
     require(
         len(chosen) <= limit,
-        f"pairs must be at most {limit} for family {family!r}, got {len(chosen)}",
+        f"pairs must be at most {limit} for family {family!r} of {B.shape[1]} columns, got "
+        f"{len(chosen)}",
     )
-    require(chosen.max() < len(B), f"pairs must be of rows below {len(B)}, got {chosen.max()}")
-    require((chosen[:, 0] != chosen[:, 1]).all(), "pairs must be of two different rows each")
     first, second = chosen.T
     unit = B / lengths[:, None]
     squares = _squares(unit, first, second, unit @ unit.T if pairs is None else None)
@@ -169,11 +176,16 @@ def cosine_range(
             else predicted.diagonal_gauge_range(B[first], B[second], k)
         )
 
-    table = {k: ranges(k) for k in TABLE}
-    result = table[condition] if condition in table else ranges(condition)
+    by_condition = {k: ranges(k) for k in TABLE}
+    result = by_condition[condition] if condition in by_condition else ranges(condition)
     cosine = (squares[1] - squares[0]) / 4
     imbalance = None
     if A is not None:
+        A = table("A", A).values
+        require(
+            A.shape[1] == B.shape[1],
+            f"A must have the {B.shape[1]} columns of B, got {A.shape[1]}",
+        )
         for name, factor in (("A", A), ("B", B)):
             values = np.linalg.svd(factor, compute_uv=False)
             full = len(values) == B.shape[1] and values[-1] > 1e-6 * values[0]
@@ -196,10 +208,11 @@ def cosine_range(
         family=family,
         condition=float(condition),
         pairs=chosen,
+        names=tuple(range(len(B))) if items.rows is None else items.rows,
         cosine=cosine,
         low=result.low,
         high=result.high,
-        table=table,
+        table=by_condition,
         imbalance=imbalance,
         notes=tuple(notes),
         doubts=_doubts(lengths, width) + _doubts_of_balance(imbalance, condition, width),
@@ -224,6 +237,31 @@ def _squares(
         v = unit[second[part]]
         differences[part], sums[part] = (np.einsum("ij,ij->i", x, x) for x in (u - v, u + v))
     return differences, sums
+
+
+def _pairs_of(pairs: Any, items: Table) -> Int[np.ndarray, "pairs 2"]:
+    """Pairs of rows by their numbers, given so or by their names."""
+    given = entries("pairs", pairs)
+    require(
+        given.ndim == 2 and given.shape[1] == 2 and len(given) > 0,
+        f"pairs must be two rows each, got shape {given.shape}",
+    )
+    if items.rows is not None:
+        number_of = {name: row for row, name in enumerate(items.rows)}
+        unknown = [one for one in given.ravel().tolist() if one not in number_of]
+        require(not unknown, f"pairs must be of rows of B, which has no {unknown[:1]}")
+        chosen = np.reshape([number_of[one] for one in given.ravel().tolist()], given.shape)
+    else:
+        numbers = table("pairs", pairs).values
+        whole = bool(np.all((numbers == np.round(numbers)) & (numbers >= 0)))
+        require(whole, "pairs must be of rows from 0 on, in whole numbers")
+        require(
+            numbers.max() < len(items.values),
+            f"pairs must be of rows below {len(items.values)}, got {numbers.max():g}",
+        )
+        chosen = numbers.astype(int)
+    require((chosen[:, 0] != chosen[:, 1]).all(), "pairs must be of two different rows each")
+    return chosen
 
 
 def _every_pair(items: int, limit: int) -> Int[np.ndarray, "pairs 2"]:

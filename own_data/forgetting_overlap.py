@@ -12,17 +12,17 @@ import numpy as np
 from jaxtyping import Float
 
 from theory.forgetting_overlap.domains import (
-    FirstFeatures,
     Memory,
     Residual,
     Ridge,
     SecondFeatures,
-    Weights,
 )
 from theory.forgetting_overlap.overlap import Parts, parts_of, ridge_filter
 from theory_on_trial.contract import guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
+from theory_on_trial.own_data.arrays import numbers
 from theory_on_trial.own_data.estimate import Estimate
+from theory_on_trial.own_data.table import Handed, Table, column, table
 
 _ZERO = 1e-13
 _SURE = 1e-9  # of the largest singular value: rounding up to here, real from there on
@@ -37,6 +37,7 @@ class Forgetting(Answer):
 
     Attributes:
         forgetting: Δ, the squared drift of the outputs summed over the rows of `features_s`.
+        rows: names of the rows of `features_s`, where they have some; else their numbers.
         per_sample: drift of each of these outputs, in the labels' unit.
         cos_angles: cosines of the principal angles of the tasks' row spaces, as single precision
             shows T; falling.
@@ -60,6 +61,7 @@ class Forgetting(Answer):
     unseen: ClassVar[str] = "inputs of S that were not handed in"
 
     forgetting: float
+    rows: tuple[Any, ...]
     per_sample: Float[np.ndarray, " first"]
     cos_angles: Float[np.ndarray, " angles"]
     by_direction: Float[np.ndarray, " rank"]
@@ -95,6 +97,12 @@ class Forgetting(Answer):
         )
         return ask_again if self.of_net else ""
 
+    def to_frame(self) -> Any:
+        """Return a row per input of S: by how much its output moves."""
+        import pandas
+
+        return pandas.DataFrame({"drift": self.per_sample}, index=list(self.rows))
+
     def plot(self, axes: Any = None) -> Any:
         """Draw what each direction of the first task contributes; return the axes."""
         axes = axes_for(axes)
@@ -112,43 +120,45 @@ class Forgetting(Answer):
 
 @guarded
 def predicted_forgetting(
-    features_s: FirstFeatures,
-    features_t: SecondFeatures,
-    residual_t: Residual,
+    features_s: Handed,
+    features_t: Handed,
+    residual_t: Handed,
     *,
-    ridge: Ridge,
+    ridge: Ridge = 0.0,
     memory: Memory = 0,
-    weights: Weights | None,
+    weights: Handed = None,
 ) -> Forgetting:
     """Predict how far training a task T moves the outputs of a model on the inputs of an earlier
     task S.
 
     T is trained to the end on the sum of squares plus `ridge` times the squared distance from where
     it starts; a ridge of 0 is the limit of gradient descent. Exact for models that are linear in
-    their weights; of a net of width n up to O(1/n), as long as the weights hardly move: where a
-    narrow ReLU net's move by 1 %, it may forget twice the forecast.
+    their weights; of a net of width n up to O(1/n), as long as the weights hardly move.
 
     Args:
-        features_s: a row per input of S (of a net its gradients by all weights), n_S x p.
-        features_t: a row per input of T, of the same p features.
-        residual_t: labels of T less the model's outputs before T is trained: not the labels
-            themselves.
+        features_s: a row per input of S (of a net its gradients by all weights).
+        features_t: a row per input of T, of the same features.
+        residual_t: labels of T less the model's outputs before T is trained; one output at a time.
         ridge: λ; what multiplies the squared distance where nothing is halved or averaged.
-        memory: how many leading right singular vectors of `features_s` T may not use (gradients
-            projected off them).
-        weights: of a net after S: a doubt says by which share of their length they move; None for a
-            linear model.
+        memory: how many leading right singular vectors of `features_s` T may not use.
+        weights: of a net after S, for a doubt by which share they move; None for a linear model.
 
-    If `memory` cuts tied singular values of S, a doubt states the results of all bases. Raises
-    ValueError for features of different width, residuals whose number is not that of the rows, a
-    negative ridge, numbers that are not finite, and if the ridge does not determine the rank,
-    because a singular value of `features_t` (outside the memory) is 1e-13 to 1e-9 of the largest.
-    Source: `theory.forgetting_overlap.forgetting`.
+    Raises TypeError and ValueError in one sentence, also where rounding decides the rank of
+    `features_t`. Source: `theory.forgetting_overlap.forgetting`.
 
-    >>> found = predicted_forgetting([[2.0, 0.0]], [[0.6, 0.8]], [1.0], ridge=1.0, weights=None)
+    >>> found = predicted_forgetting([[2.0, 0.0]], [[0.6, 0.8]], [1.0], ridge=1.0)
     >>> round(found.forgetting, 4), round(found.learnable, 4)
     (0.36, 1.0)
     """
+    earlier = table("features_s", features_s)
+    later = _of_the_same_features(table("features_t", features_t), earlier)
+    features_s = earlier.values
+    features_t = later.values
+    require(features_s.size, f"features_s must have rows and columns, got {features_s.shape}")
+    require(len(features_t), "features_t must have rows, got none")
+    residual_t = column("residual_t", residual_t, rows=len(features_t))
+    if weights is not None:
+        weights = column("weights", np.ravel(numbers("weights", weights)), rows=features_s.shape[1])
     first = parts_of(features_s)
     second, clear_parts = _second(
         features_t, first, ridge, memory, float(np.linalg.norm(features_t, 2))
@@ -208,6 +218,7 @@ def predicted_forgetting(
     }
     return Forgetting(
         forgetting=delta,
+        rows=tuple(range(len(features_s))) if earlier.rows is None else earlier.rows,
         per_sample=first.left @ drifts,
         cos_angles=angles,
         by_direction=drifts**2,
@@ -221,6 +232,19 @@ def predicted_forgetting(
         notes=tuple(sentence for sentence, holds in remarks.items() if holds),
         doubts=tuple(doubts),
     )
+
+
+def _of_the_same_features(later: Table, earlier: Table) -> Table:
+    """The table of T with its columns in the order of those of S; ValueError for others."""
+    require(
+        sorted(later.columns) == sorted(earlier.columns),
+        f"features_t must have the {len(earlier.columns)} columns of features_s, got "
+        f"{len(later.columns)}"
+        + ("" if len(later.columns) != len(earlier.columns) else " of other names"),
+    )
+    order = [later.columns.index(name) for name in earlier.columns]
+    alike = later.columns == earlier.columns  # names may repeat
+    return later if alike else Table(later.values[:, order], earlier.columns, later.rows)
 
 
 def _second(

@@ -6,19 +6,15 @@ anything is trained.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.contract import Fraction, Interval, guarded, require
+from theory_on_trial.contract import Fraction, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
-
-Widths = Annotated[Float[np.ndarray, " widths"], Interval(1, 2**53)]
-Movement = Annotated[
-    Float[np.ndarray, "seeds widths"], Interval(0, closed="()", why="at zero, the step is zero")
-]
+from theory_on_trial.own_data.table import Handed, column, table
 
 _NEAR = 0.1  # exponents nearer to zero are not distinguished from it
 _SIGNIFICANT = 0.01
@@ -68,6 +64,13 @@ class WidthExponent(Answer):
             f"exponent of the movement {self.exponent}, curvature {self.curvature}",
         ]
 
+    def to_frame(self) -> Any:
+        """Return the exponent and the curvature with their intervals."""
+        import pandas
+
+        rows = {"exponent": self.exponent, "curvature": self.curvature}
+        return pandas.DataFrame.from_dict(rows, orient="index", columns=list(Estimate._fields))
+
     def plot(self, axes: Any = None) -> Any:
         """Draw the movement against the width with its power law, on logarithmic axes; return the
         axes.
@@ -96,11 +99,10 @@ class WidthExponent(Answer):
 
 
 @guarded
-def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95) -> WidthExponent:
+def width_exponent(widths: Handed, movement: Handed, *, level: Fraction = 0.95) -> WidthExponent:
     """Estimate with which power of the width features move, from runs of some seeds at some widths.
 
-    Each seed gives a slope of least squares; their mean has Student's interval over seeds, which
-    are independent.
+    Each seed gives a slope of least squares; their mean has Student's interval over seeds.
 
     Args:
         widths: n of each column, three or more, the largest at least four times the smallest.
@@ -109,21 +111,27 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
         level: of the intervals.
 
     The verdict needs the whole interval within 0.1 of zero, or below -0.1, as that of a parabola's
-    slope at the largest width must be, too, where movement may have levelled off. A quadratic term
-    that is significant at 1 % is doubted, and the interval widened by what it does to the slope
-    before it is judged; growth by more than n^0.1 that is significant at 1 % is doubted too.
-    Raises ValueError for too short a ladder, a width in two columns, fewer seeds, movement that is
-    zero, negative or not finite, and for rows that repeat one seed.
+    slope at the largest width must be, too. Raises TypeError and ValueError in one sentence.
     Source: the exponent is r of `theory.infinite_width.feature_exponent`; the intervals were
     derived here.
 
     >>> widths, rng = np.array([128, 256, 512, 1024]), np.random.default_rng(0)
-    >>> print(width_exponent(widths, widths**-0.5 * rng.lognormal(0, 0.05, (6, 4))).lines()[0])
-    from width 128 to 1024 features move less and less, as n^-0.48; a rival that levels off later
-    would too
+    >>> answer = width_exponent(widths, widths**-0.5 * rng.lognormal(0, 0.05, (6, 4)))
+    >>> answer.verdict, round(answer.exponent.value, 2)
+    ('features move less and less', -0.48)
     """
+    widths = column("widths", widths)
+    movement = table("movement", movement, scaled=False).values
     count = len(widths)
     seeds = len(movement)
+    require((widths >= 1).all(), f"widths must be at least 1, got {widths.min(initial=1):g}")
+    require(
+        movement.shape[1] == count,
+        f"movement must have a column for each of the {count} widths, got {movement.shape[1]}",
+    )
+    require(
+        (movement > 0).all(), "movement must be positive: where nothing moves, the step is zero"
+    )
     require(
         count >= _FEWEST_WIDTHS and widths.max() >= _SHORTEST * widths.min(),
         f"widths are too short a ladder: three or more, from one to {_SHORTEST} times it, got "

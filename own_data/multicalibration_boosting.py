@@ -2,13 +2,12 @@
 hold together.
 
 For each level v of the predictions and each group h: the mean of h r, r = y - f. Their squares,
-weighted by the levels, are K2. Intervals hold at finite n for independent rows that the predictor
-has not seen.
+weighted by the levels, are K2. Where a group is a set of rows, the bias is the mean of r among its
+rows. Intervals hold at finite n for independent rows that the predictor has not seen.
 """
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
 from math import gcd
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -22,10 +21,8 @@ from theory_on_trial.laws import exact_ends
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.neighbours import beside
+from theory_on_trial.own_data.table import Handed, column, indicators
 
-Numbers = Annotated[Float[np.ndarray, " rows"], USABLE_SCALE]
-Labels = Numbers | Bool[np.ndarray, " rows"]
-Groups = Annotated[Float[np.ndarray, "rows groups"], USABLE_SCALE] | Bool[np.ndarray, "rows groups"]
 Vector = Float[np.ndarray, " rows"]
 Columns = Float[np.ndarray, "rows groups"]
 Table = Float[np.ndarray, "levels groups"]
@@ -33,19 +30,32 @@ Table = Float[np.ndarray, "levels groups"]
 _TOO_GOOD = 1e-4  # chance that residuals of other rows are as close to zero
 _FEWEST_LEVELS = 4  # from which on sums of labels are not zero by the chance of a lattice
 _COPIES = 0.01
+_MANY = 30  # rows whose mean is roughly normal
 _FEWEST_KINDS = 12  # of the rows; of different rows, from which on none is a chance
 _SAME = 1e-12  # of the range of labels: values that are nearer differ by rounding
 
 
 class Cell(NamedTuple):
-    """A level and a group, with E[h r | v] and its interval; `rows` of the level have h other than
-    0.
+    """A level and a group, of which `rows` have h other than 0.
+
+    Attributes:
+        level: its place in `values`.
+        group: its place in `names`.
+        rows: how many.
+        residual: E[h r | v].
+        bias: E[r | v, h not 0], where the group is a set of rows; else None.
     """
 
     level: int
     group: int
     rows: int
     residual: Estimate
+    bias: Estimate | None
+
+    @property
+    def shown(self) -> Estimate:
+        """The bias of the group, or the mean of h r where it is no set."""
+        return self.bias or self.residual
 
 
 class GroupError(NamedTuple):
@@ -79,6 +89,7 @@ class MulticalibrationAudit(Answer):
     """What `multicalibration_audit` found.
 
     Attributes:
+        names: of the groups.
         values: mean prediction of each level that has rows.
         counts: rows of each level.
         binned: whether levels are bins, so that K2 of the predictions themselves may be larger.
@@ -96,6 +107,7 @@ class MulticalibrationAudit(Answer):
     unseen: ClassVar[str] = "dependence between rows, and groups that were not handed in"
 
     n: int
+    names: tuple[str, ...]
     values: Float[np.ndarray, " levels"]
     counts: Int[np.ndarray, " levels"]
     binned: bool
@@ -108,18 +120,20 @@ class MulticalibrationAudit(Answer):
 
     def lines(self) -> list[str]:
         """Return the verdict, the worst group, the worst combination, and the three worst cells."""
-        faults = [cell for cell in self.cells if not cell.residual.low <= 0 <= cell.residual.high]
+        faults = [cell for cell in self.cells if not cell.shown.low <= 0 <= cell.shown.high]
+        widest = max((c.shown.high - c.shown.low) / 2 for c in self.cells)
         about = f"{self.n} rows, {len(self.values)} levels, {len(self.groups)} groups"
         worst = max(range(len(self.groups)), key=lambda g: self.groups[g].unbiased)
         k2 = self.groups[worst]
         summary = (
             f"{len(faults)} of {len(self.cells)} cells are off"
             if faults
-            else f"none of {len(self.cells)} cells is off"
+            else f"none of {len(self.cells)} cells is off beyond chance, but a mean of up to "
+            f"{widest:.2g} would not show"
         )
         lines = [
             f"{about}: {summary}{f', {self.unjudged} have too few rows' if self.unjudged else ''}",
-            f"worst group {worst}: K2 {k2.unbiased:.3g}, at least {k2.least:.3g} "
+            f"worst group {self.names[worst]}: K2 {k2.unbiased:.3g}, at least {k2.least:.3g} "
             f"(plug-in {k2.plug_in:.3g}, of which {k2.bias:.3g} is bias)",
         ]
         if self.combination is not None and self.round_gain is not None:
@@ -130,15 +144,32 @@ class MulticalibrationAudit(Answer):
             lines.append(
                 f"one round of boosting would lower the squared error by {self.round_gain}"
             )
-        faults.sort(key=lambda one: -abs(one.residual.value))
+        faults.sort(key=lambda one: -abs(one.shown.value))
         return lines + [
-            f"group {cell.group} at {self.values[cell.level]:.3g}: mean of h r {cell.residual}, "
+            f"group {self.names[cell.group]} at {self.values[cell.level]:.3g}: "
+            f"{'mean of h r' if cell.bias is None else 'labels less predictions'} {cell.shown}, "
             f"{cell.rows} rows"
             for cell in faults[:3]
         ]
 
+    def to_frame(self) -> Any:
+        """Return a row per cell: its level, its group, and the group's bias with its interval."""
+        import pandas
+
+        return pandas.DataFrame(
+            [
+                {
+                    "prediction": self.values[cell.level],
+                    "group": self.names[cell.group],
+                    "rows": cell.rows,
+                    **cell.shown._asdict(),
+                }
+                for cell in self.cells
+            ]
+        )
+
     def plot(self, axes: Any = None) -> Any:
-        """Draw the means of h r with their intervals against the levels, for the four worst groups;
+        """Draw the biases with their intervals against the levels, for the four worst groups;
         return the axes.
         """
         axes = axes_for(axes)
@@ -147,22 +178,23 @@ class MulticalibrationAudit(Answer):
         colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
         for place, (group, colour) in enumerate(zip(order, colours, strict=False)):
             own = [cell for cell in self.cells if cell.group == group]
-            ends = np.array([cell.residual for cell in own]).reshape(-1, 3)
+            ends = np.array([cell.shown for cell in own]).reshape(-1, 3)
             xs = self.values[[cell.level for cell in own]] + width * place
             lengths = np.abs(ends[:, 1:] - ends[:, :1]).T
-            axes.errorbar(xs, ends[:, 0], lengths, fmt="o", color=colour, label=f"group {group}")
+            axes.errorbar(xs, ends[:, 0], lengths, fmt="o", color=colour, label=self.names[group])
         axes.axhline(0, color="0.5", linewidth=0.8)
-        axes.set(xlabel="prediction v", ylabel="mean of h (y − v)")
+        axes.set(xlabel="prediction v", ylabel="labels less predictions")
         axes.legend(frameon=False)
         return axes
 
 
 @guarded
 def multicalibration_audit(
-    predictions: Numbers,
-    y: Labels,
-    groups: Groups,
+    predictions: Handed,
+    y: Handed,
+    groups: Handed,
     *,
+    held_out: bool | None = None,
     n_levels: Annotated[int, Interval(1, 2**16)] = 10,
     bounds: Annotated[Float[np.ndarray, " 2"], USABLE_SCALE, RISING] | tuple[float, float] = (
         0.0,
@@ -171,43 +203,45 @@ def multicalibration_audit(
     confidence: Fraction = 0.95,
     min_count: Annotated[int, Interval(2, 2**53)] = 50,
 ) -> MulticalibrationAudit:
-    """Audit predictions by groups: each level's mean residual, K2 without bias and its lower bound,
-    what a round saves.
+    """Audit predictions by groups: each group's bias at each level, K2 without bias, what a round
+    of boosting saves.
 
     Args:
-        predictions: f of each row; up to `n_levels` different values are the levels, more are put
-            into equal bins.
+        predictions: f of each row; up to `n_levels` different values are the levels, more are
+            binned.
         y: label of each row, booleans, or numbers within `bounds`.
-        groups: h of each row, a column per group: booleans, or numbers whose largest h^2 stands for
-            B.
+        groups: a column of labels, or a table with a column per group: booleans, labels or weights.
+        held_out: whether the predictor was not fitted to these rows; no answer if it was.
         n_levels: most levels.
         bounds: the range of labels and predictions.
         confidence: of all intervals together, and of each lower bound.
-        min_count: rows of a cell with h other than 0, below which it is not judged.
+        min_count: rows below which a cell is not judged.
 
-    Intervals of cells are exact binomial ones (Clopper & Pearson 1934) where labels have two values
-    and groups are sets, Hoeffding's or empirical Bernstein ones (Maurer & Pontil 2009) otherwise,
-    whichever is shorter, each at half the level. Doubts name bins, which can hide what cancels
-    within them; bins hardly wider than the spacing of the predictions; residuals closer to zero
-    than labels of other rows allow (an audit on training data); equal groups; copied rows;
-    neighbouring rows that are alike (no other dependence can be seen). Raises ValueError for fewer
-    than two rows, labels or predictions outside `bounds`, and where all cells have too few rows.
+    Intervals are Clopper and Pearson's (1934) for labels of two values and groups that are sets,
+    else Hoeffding's or empirical Bernstein ones (Maurer & Pontil 2009). Raises TypeError and
+    ValueError in one sentence.
 
     >>> generator = np.random.default_rng(0)
     >>> f = generator.choice([0.2, 0.5, 0.8], 6000)
     >>> member = generator.random(6000) < 0.4
     >>> y = generator.random(6000) < np.where(member & (f == 0.5), 0.65, f)
-    >>> audit = multicalibration_audit(f, y.astype(float), member[:, None])
-    >>> biased = [cell for cell in audit.cells if cell.residual.low > 0]
-    >>> [(cell.level, round(cell.residual.value, 3)) for cell in biased]
-    [(1, 0.058)]
+    >>> audit = multicalibration_audit(f, y, member, held_out=True)
+    >>> [(c.level, round(c.bias.value, 3)) for c in audit.cells if c.bias.low > 0]
+    [(1, 0.144)]
     """
+    require(
+        held_out is not None,
+        "held_out must be True where the predictor was not fitted to these rows, else False",
+    )
+    y = column("y", y)
     n = len(y)
+    predictions = column("predictions", predictions, rows=n)
+    groups, names, _ = indicators("groups", groups, rows=n)
     low = float(bounds[0])
     high = float(bounds[1])
-    y = y.astype(float)
     require(low < high, f"bounds must rise, got {low} and {high}")
     require(n >= 2, f"y must have at least two rows, got {n}")
+    require(groups.shape[1] > 0, "groups must have at least one column, got none")
     for name, numbers in (("predictions", predictions), ("y", y)):
         require(
             (numbers >= low) & (numbers <= high), f"{name} must lie within bounds, {low} to {high}"
@@ -217,9 +251,9 @@ def multicalibration_audit(
     # From here on rows are in the order of their levels.
     predictions = predictions[levels.order]
     y = y[levels.order]
-    h = groups[levels.order].astype(float)
+    h = groups[levels.order]
     sums = _Sums(levels, h * (y - predictions)[:, None])
-    inside = h if groups.dtype == bool else (h != 0).astype(float)
+    inside = (h != 0).astype(float)
     bound = float(max(h.max(), -h.min())) ** 2
     members = levels.total(inside)
     enough = members >= min_count
@@ -230,22 +264,22 @@ def multicalibration_audit(
     miss = (1 - confidence) / enough.size
     half = sums.half_widths(levels.ranges(h), miss)
     ends = sums.means - half, sums.means + half
-    if np.isin(y, (low, high)).all() and low < high:
-        _binomial_ends(
-            ends, levels, predictions, (y - low) / (high - low), h, inside, members, miss
-        )
+    sets, biases = _of_sets(ends, levels, predictions, y, h, inside, members, miss)
     cells = tuple(
         Cell(
             level,
             group,
             int(members[level, group]),
             Estimate(*(float(t[level, group]) for t in (sums.means, *ends))),
+            Estimate(*(float(t[level, group]) for t in biases)) if sets[group] else None,
         )
         for level, group in zip(*(axis.tolist() for axis in np.nonzero(enough)), strict=True)
     )
+    hidden = _hidden(cells, sums, levels.counts, miss)
     combination, round_gain = _halves(levels, predictions, y, h, confidence)
     return MulticalibrationAudit(
         n=n,
+        names=names,
         values=levels.total(predictions[:, None])[:, 0] / levels.counts,
         counts=levels.counts,
         binned=levels.binned,
@@ -258,8 +292,12 @@ def multicalibration_audit(
         ),
         combination=combination,
         round_gain=round_gain,
-        doubts=tuple(_doubts(levels, predictions, y, h, bound, following)),
+        doubts=(*hidden, *_doubts(levels, predictions, y, h, bound, following)),
         level=confidence,
+        missing=""
+        if held_out
+        else "the predictor was fitted to these rows, whose labels it may know: audit rows that "
+        "were held out",
     )
 
 
@@ -321,13 +359,7 @@ class _Sums:
 
     def half_widths(self, ranges: Table, miss: float) -> Table:
         """Of two-sided intervals, each of which misses the mean with at most this chance."""
-        n = np.maximum(self.counts, 1)[:, None]
-        deviation = np.log(8 / miss)
-        hoeffding = ranges * np.sqrt(np.log(4 / miss) / (2 * n))
-        bernstein = np.sqrt(2 * self.variances * deviation / n) + 7 * ranges * deviation / (
-            3 * np.maximum(n - 1, 1)
-        )
-        return np.where(n > 1, np.minimum(hoeffding, bernstein), hoeffding)
+        return _half_widths(self.variances, np.maximum(self.counts, 1)[:, None], ranges, miss)
 
     def error(self, group: int, least_means: Table) -> GroupError:
         """K2 along one column, with what the means are at least away from zero."""
@@ -350,38 +382,87 @@ def _from_zero(low: Table, high: Table) -> Table:
     return np.maximum(np.maximum(low, -high), 0.0)
 
 
-def _binomial_ends(
+def _of_sets(
     ends: tuple[Table, Table],
     levels: _Levels,
     predictions: Vector,
-    positive: Vector,
+    y: Vector,
     h: Columns,
     inside: Columns,
     members: Table,
     miss: float,
-) -> None:
-    """Exact intervals of E[h r | v], where labels have two values and h is c or 0, from Clopper and
-    Pearson's for the members and the positive ones among them; a mean of differing predictions has
-    its own (Hoeffding).
+) -> tuple[Bool[np.ndarray, " groups"], tuple[Table, Table, Table]]:
+    """Which groups are sets, h being c or 0, and the bias of their members with its ends; their
+    intervals of E[h r | v] follow from it and from the share of members, in `ends`.
+
+    Of labels with two values the interval is Clopper and Pearson's for the positive members, less
+    the mean of differing predictions (Hoeffding). Derived here from the cited ones.
     """
-    span = levels.high - levels.low
     counts = np.broadcast_to(levels.counts[:, None], members.shape)
     values = np.where(h.max(axis=0) > 0, h.max(axis=0), h.min(axis=0))
-    sets = (values != 0) & (h is inside or np.all(h == values * inside, axis=0))
-    starts = np.searchsorted(levels.index, np.arange(len(levels.counts) + 1)).tolist()
-    weights = np.column_stack([positive, predictions])
-    parts = [inside[a:b].T @ weights[a:b] for a, b in pairwise(starts)]
-    positives, sums = np.moveaxis(np.array(parts), -1, 0)
+    sets = (values != 0) & np.all(h == values * inside, axis=0)
+    some = np.maximum(members, 1)
+    residuals = (y - predictions)[:, None]
+    means = levels.total(inside * residuals) / some
+    span = levels.high - levels.low
+    apart = (levels.ends[1] - levels.ends[0])[:, None]
+    if np.isin(y, (levels.low, levels.high)).all():
+        positive = ((y - levels.low) / span)[:, None]
+        low, high = exact_ends(levels.total(inside * positive), members, 0.9 * miss)
+        mean = levels.total(inside * predictions[:, None]) / some
+        width = apart * np.sqrt(np.log(40 / miss) / (2 * some))
+        bounds = levels.low + span * low - mean - width, levels.low + span * high - mean + width
+    else:
+        # The law of a member's residual, given that it is one.
+        squares = levels.total(inside * (residuals - means[levels.index]) ** 2)
+        variances = squares / np.maximum(some - 1, 1)
+        width = _half_widths(variances, some, span + apart, 0.95 * miss)
+        bounds = means - width, means + width
     shares = np.where(inside.all(axis=0), 1.0, exact_ends(members, counts, miss / 20))
-    low, high = exact_ends(positives, members, 0.9 * miss)
-    mean = sums / np.maximum(members, 1)
-    width = (levels.ends[1] - levels.ends[0])[:, None] * np.sqrt(
-        np.log(40 / miss) / (2 * np.maximum(members, 1))
-    )
-    bounds = levels.low + span * low - mean - width, levels.low + span * high - mean + width
     products = [values * part * ratio for part in bounds for ratio in shares]
-    some = (members > 0) & sets
-    ends[0][some], ends[1][some] = np.min(products, axis=0)[some], np.max(products, axis=0)[some]
+    known = (members > 0) & sets
+    ends[0][known] = np.min(products, axis=0)[known]
+    ends[1][known] = np.max(products, axis=0)[known]
+    return sets, (means, *bounds)
+
+
+def _half_widths(variances: Table, n: Any, ranges: Any, miss: float) -> Table:
+    """Hoeffding's or the empirical Bernstein interval of a mean, whichever is shorter, each at half
+    of `miss`.
+    """
+    deviation = np.log(8 / miss)
+    hoeffding = ranges * np.sqrt(np.log(4 / miss) / (2 * n))
+    bernstein = np.sqrt(2 * variances * deviation / n) + 7 * ranges * deviation / (
+        3 * np.maximum(n - 1, 1)
+    )
+    return np.where(n > 1, np.minimum(hoeffding, bernstein), hoeffding)
+
+
+def _hidden(
+    cells: tuple[Cell, ...], sums: "_Sums", counts: Int[np.ndarray, " levels"], miss: float
+) -> list[Doubt]:
+    """A doubt where cells are called fair though normal residuals would not be: bounds so wide that
+    the intervals cannot show it.
+    """
+    from scipy.special import ndtri
+
+    errors = np.sqrt(sums.variances / counts[:, None])
+    found = [
+        cell
+        for cell in cells
+        if cell.residual.low <= 0 <= cell.residual.high
+        and abs(cell.residual.value) > -ndtri(miss / 2) * errors[cell.level, cell.group]
+        and counts[cell.level] >= _MANY
+    ]
+    if not found:
+        return []
+    worst = max(found, key=lambda cell: abs(cell.shown.value))
+    reason = (
+        f"{len(found)} cells that are not called off are off if their residuals are roughly "
+        f"normal, the worst by {worst.shown.value:.3g}: the bounds are far wider than the "
+        "residuals, narrower ones would show it"
+    )
+    return [Doubt(reason, abs(worst.shown.value), "of a mean")]
 
 
 class _Half(_Levels):

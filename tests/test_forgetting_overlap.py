@@ -257,14 +257,16 @@ test_what_cannot_be_answered_is_refused = refused(
             lambda: observed.tilted_subspaces(np.random.default_rng(0), 3, 5, 0.4),
             "dim must be at least twice the rank",
         ),
-        (asked(features_t=np.ones((6, 9))), "dim"),
-        (asked(residual_t=np.ones(5)), "second"),
+        (
+            asked(features_t=np.ones((6, 9))),
+            "features_t must have the 10 columns of features_s, got 9",
+        ),
+        (asked(residual_t=np.ones(5)), "residual_t must have a row for each of the 6 rows, got 5"),
         (asked(ridge=0.0, features_t=NEARLY), "ridge must be above 1e-18"),
         (
             asked(weights=[1.0, 2.0, 3.0]),
-            "weights must have one entry for each of the 10 dim, got 3",
+            "weights must have a row for each of the 10 rows, got 3",
         ),
-        (lambda: tool.predicted_forgetting(*tasks(19), ridge=0.5), "weights"),
     ]
 )
 
@@ -279,6 +281,9 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "march": Case(infinite="descent diverges at a rate above 2 / sigma^2"),
         "lazy_features": Case({"inputs": POINTS["inputs"][0], "pairs": 2}),
         "lazy_forgetting": Case(POINTS, infinite="steps of Gauss and Newton may not settle"),
-        "predicted_forgetting": Case({"weights": None}),  # with them a doubt has no size
+        "predicted_forgetting": Case(
+            dict(zip(("features_s", "features_t", "residual_t"), tasks(19), strict=True))
+            | {"weights": None}
+        ),  # with them a doubt has no size
     },
 )

@@ -70,7 +70,7 @@ TOOLS = {  # what is asked, its good arguments, and what is asked beside them
     "multicalibration_audit": (
         multicalibration_audit,
         {"predictions": LEVELS, "y": OUTCOMES, "groups": np.arange(400)[:, None] % 2 == [0, 1]},
-        {},
+        {"held_out": True},
     ),
     "width_exponent": (
         width_exponent,

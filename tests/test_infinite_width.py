@@ -130,12 +130,12 @@ test_what_cannot_be_answered_is_refused = refused(
         ),
         (
             lambda: tool.width_exponent(LADDER, np.ones((3, 3))),
-            "movement must have one entry for each of the 4 widths",
+            "movement must have a column for each of the 4 widths, got 3",
         ),
         (lambda: tool.width_exponent(LADDER, np.ones((3, 4))), "same row twice"),
         (
             lambda: tool.width_exponent(LADDER, np.zeros((3, 4))),
-            r"movement must be positive \(at zero, the step is",
+            "movement must be positive: where nothing moves, the step",
         ),
     ]
 )

@@ -62,7 +62,7 @@ def test_the_worst_error_is_that_of_the_vertices():
 
 def test_what_a_round_and_a_combination_of_groups_save():
     f, y, groups = scored(np.random.default_rng(7), 60_000, 0.3)
-    audit = tool.multicalibration_audit(f, y, groups)
+    audit = tool.multicalibration_audit(f, y, groups, held_out=True)
     assert 0 < audit.round_gain.low < 0.4 * 0.3**2 / 3 < audit.round_gain.high
     assert abs(audit.combination.weights[0]) > 5 * abs(audit.combination.weights[1])
     # The combination has mean square 1: E[h r | v] = .12 / sqrt(.4) for the group alone.
@@ -74,7 +74,7 @@ def test_what_a_round_and_a_combination_of_groups_save():
 def test_the_audit_is_that_of_loops():
     f, y, groups = scored(np.random.default_rng(8), 500, 0.2)
     h = groups * np.array([1.0, -2.0])
-    audit = tool.multicalibration_audit(f, y, h, min_count=2)
+    audit = tool.multicalibration_audit(f, y, h, min_count=2, held_out=True)
     for cell in audit.cells:
         at = f == np.unique(f)[cell.level]
         products = h[at, cell.group] * (y[at] - f[at])
@@ -87,19 +87,22 @@ def test_the_audit_is_that_of_loops():
 
 def test_predictions_that_differ_by_rounding_are_one_level():
     f = np.repeat([0.3, 0.1 + 0.2, 0.7], 100)
-    audit = tool.multicalibration_audit(f, np.arange(300) % 2 == 0, np.ones((300, 1)), n_levels=2)
+    audit = tool.multicalibration_audit(
+        f, np.arange(300) % 2 == 0, np.ones((300, 1)), n_levels=2, held_out=True
+    )
     assert (audit.binned, audit.counts.tolist()) == (False, [200, 100])
 
 
 def test_the_plot_shows_the_worst_groups():
     f, y, groups = scored(np.random.default_rng(10), 5000, 0.3)
-    axes = tool.multicalibration_audit(f, y, groups).plot()
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["group 0", "group 1"]
+    axes = tool.multicalibration_audit(f, y, groups, held_out=True).plot()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["0", "1"]
     plt.close("all")
 
 
 def asked(**change):
     given = {"predictions": np.full(200, 0.5), "y": np.ones(200), "groups": np.ones((200, 1))}
+    given["held_out"] = True
     return lambda: tool.multicalibration_audit(**given | change)
 
 
@@ -138,7 +141,7 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
     [predicted, observed, tool],
     {
         "multicalibration_audit": Case(
-            {"predictions": F, "y": Y, "groups": GROUPS, "bounds": (0.0, 1.0)},
+            {"predictions": F, "y": Y, "groups": GROUPS, "held_out": True, "bounds": (0.0, 1.0)},
             infinite="doubts whose size is unknown",
         )
     },

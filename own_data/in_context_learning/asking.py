@@ -9,10 +9,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from own_data.in_context_learning.candidates import Answers, Examples
-from theory_on_trial.own_data.arrays import numbers
+from theory_on_trial.own_data.arrays import entries, numbers
 from theory_on_trial.own_data.jackknife import GROUPS
 
 _LARGEST = 1e150  # its square is still a number
+_ASKED = 6  # prefixes, by default
 _USABLE = 1e70  # fourth powers too, and those of one over it
 
 Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
@@ -52,7 +53,9 @@ def ask(predict: Predictor, shown: Examples) -> Asked:
         reply = predict(
             shown.inputs[:, :k].copy(), shown.labels[:, :k].copy(), shown.inputs[:, k].copy()
         )
-        answers = np.asarray(reply)
+        answers = entries("what predict returns", reply)
+        if answers.shape == (len(shown.inputs), 1):
+            answers = answers[:, 0]
         after = f"after {k} example{'s' if k > 1 else ''}"
         if answers.dtype.kind not in "biuf":
             what = {"c": "complex numbers", "U": "strings", "S": "strings"}.get(
@@ -130,11 +133,15 @@ def which_prompt(
 
 
 def checked_prefixes(prefixes: Any, labels: Float[np.ndarray, "prompts examples"]) -> list[int]:
-    """The prefixes to ask for, all of them for None; raises as `which_algorithm`."""
+    """The prefixes to ask for, a few that are spread evenly for None; raises as
+    `which_algorithm`.
+    """
     most = labels.shape[1] - 1
     try:
         chosen = (
-            list(range(1, most + 1)) if prefixes is None else [operator.index(k) for k in prefixes]
+            np.unique(np.linspace(1, most, _ASKED).round().astype(int)).tolist()
+            if prefixes is None
+            else [operator.index(k) for k in prefixes]
         )
     except TypeError:
         raise TypeError(f"prefixes must be whole numbers, got {prefixes!r}") from None

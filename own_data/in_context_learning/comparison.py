@@ -1,6 +1,6 @@
 """Which textbook algorithm answers as a user's in-context learner does?"""
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -26,19 +26,16 @@ from own_data.in_context_learning.fits import (
     without_groups,
 )
 from own_data.in_context_learning.result import Match, Resemblance
-from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Fraction, Positive, guarded, require
+from theory_on_trial.contract import Fraction, Positive, guarded, require
 from theory_on_trial.own_data.answer import Doubt
 from theory_on_trial.own_data.jackknife import at_least, stratified_groups
+from theory_on_trial.own_data.table import Handed
 
 _HEAVIEST = 0.25
 _DIVERGES = 10.0  # times the labels' mean square
 _HALVES = 2
 _SHOWN = 3
 _CUT = 10.0  # medians
-Handed = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
-"""What a user has: arrays, lists or data frames, judged entry by entry with the place of what is
-wrong.
-"""
 
 
 @guarded
@@ -63,7 +60,7 @@ def which_algorithm(
             queries [prompts, d]; returns a number for each prompt.
         inputs: x, [prompts, n, d], 40 prompts or more.
         labels: y, [prompts, n].
-        prefixes: numbers k of examples shown, below n; all of these if not given.
+        prefixes: numbers k of examples shown, below n; six that are spread evenly if not given.
         scale: c, not 1.
         alike: the share by which a match may differ.
         confidence: of each interval.

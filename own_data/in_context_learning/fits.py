@@ -23,6 +23,8 @@ _ARRIVED = 1e-12  # decades: the search is over
 _AROUND = 6  # whole numbers on either side
 _DAMPING = 1e-2
 _HUGE = 1e100
+_SEARCHED = 100_000  # numbers in the Gram matrices
+_FEWEST = 40  # prompts
 _POLISH = 80  # evaluations
 _AT_END = 1e-3  # decades
 _DIFFERENCE = 1e-4  # decades, of a derivative
@@ -95,7 +97,14 @@ def fit(
 def _nearest(
     family: Family, shown: Examples, answers: Answers, scale: Any, start: Fit | None
 ) -> tuple[Float[np.ndarray, " parameters"], int | None]:
-    """The parameters, as decades of `scale`, and the whole number if there is one."""
+    """The parameters, as decades of `scale`, and the whole number if there is one. Of many prompts
+    some, drawn at random, say where to search.
+    """
+    most = max(_FEWEST, _SEARCHED // shown.gram[0].size)
+    if len(answers) > most:
+        some = np.random.default_rng(0).permutation(len(answers))[:most]
+        shown = Examples(shown.inputs[some], shown.labels[some], shown.prefixes)
+        answers = answers[some]
 
     def missing(exponents: Any, *among: Any) -> Float[np.ndarray, "..."]:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -279,11 +288,13 @@ def _parameters(
             confidence,
         )
         start, stop = family.ranges[i]
-        ends = 10.0 ** np.clip([low - open_ends[i], high + open_ends[i]], -300, 100) * value
+        ends = best[i] + np.array([low - open_ends[i], high + open_ends[i]])
+        # What was not searched is open: there is no end within the range.
+        below, above = (float(scale[i] * 10.0**end) for end in np.clip(ends, start, stop))
         estimates[symbol] = Estimate(
             value,
-            0.0 if best[i] <= start + _AT_END else min(float(ends[0]), value),
-            np.inf if best[i] >= stop - _AT_END else max(float(ends[1]), value),
+            0.0 if min(best[i] - _AT_END, ends[0]) <= start else min(below, value),
+            np.inf if max(best[i] + _AT_END, ends[1]) >= stop else max(above, value),
         )
     return estimates
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from theory_on_trial.own_data.answer import Answer
-from theory_on_trial.own_data.estimate import Estimate
+from theory_on_trial.own_data.estimate import Estimate, intervals
 
 _SHOWN = 3
 
@@ -83,6 +83,25 @@ class Resemblance(Answer):
             f"the learner's degree: {self.degree}",
             *(self._line(match) for match in self.matches[:_SHOWN]),
         ]
+
+    def to_frame(self) -> Any:
+        """Return a row per algorithm, the nearest first: its distances with their intervals."""
+        import pandas
+
+        return pandas.DataFrame(
+            [
+                intervals(
+                    **{
+                        "distance": match.distance,
+                        "distance on scaled prompts": match.distance_scaled,
+                        "share of the learner's square": match.apart,
+                        "degree": match.degree,
+                    }
+                )
+                for match in self.matches
+            ],
+            index=pandas.Index([match.name for match in self.matches], name="algorithm"),
+        )
 
     def plot(self, axes: Any = None) -> Any:
         """Draw how far each algorithm is from the learner, on the usual prompts and on the scaled

@@ -212,6 +212,15 @@ def _doubts(
         yield Doubt(
             "other optimal classifiers may be the baseline as well", ties, "of the predictions"
         )
+    wrong = table.errors(search.baseline)
+    constant = min(table.positives.sum(), table.negatives.sum())
+    if search.has_own and wrong > constant:
+        yield Doubt(
+            f"the baseline errs on {wrong / table.n:.0%} of the samples, one answer for all on "
+            f"{constant / table.n:.0%}: are its labels, columns or units those of X and y?",
+            float((wrong - constant) / table.n),
+            "of the error rate",
+        )
     if sample.n_near:
         near = (
             f"{sample.n_near} rows have another one within 1e-9 of a feature's range: round "

@@ -68,7 +68,7 @@ def step_gram(*trajectory: Trajectory) -> Float[np.ndarray, "steps steps"]:
     gram = np.zeros((points - 1, points - 1))
     longest = 0.0
     for block in trajectory:
-        for columns in _columns(block):
+        for columns in columns_of(block):
             steps = np.diff(columns, axis=0)
             longest = max(longest, float(np.abs(steps).max(initial=0)))
             require(
@@ -142,7 +142,10 @@ def checked_step_gram(
     return gram
 
 
-def _columns(block: AnyArray) -> Iterable[Float[np.ndarray, "points columns"]]:
+def columns_of(block: AnyArray) -> Iterable[Float[np.ndarray, "points columns"]]:
+    """The numbers of all points, some columns at a time; ValueError for a point that is not
+    finite.
+    """
     for start in range(0, block.shape[1], _BLOCK):
         columns = np.asarray(block[:, start : start + _BLOCK]).astype(float)
         finite = np.isfinite(columns).all(axis=1)

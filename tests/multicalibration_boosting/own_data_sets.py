@@ -110,7 +110,9 @@ def audited(
         truth=truth,
         judge=judge,
         level=level,
-        ask=lambda seed: multicalibration_audit(*draw(np.random.default_rng(seed)), **given),
+        ask=lambda seed: multicalibration_audit(
+            *draw(np.random.default_rng(seed)), held_out=True, **given
+        ),
         headline=lambda answer: answer.lines()[0].split(": ")[1],
     )
 

@@ -17,6 +17,8 @@ Squares = Float[np.ndarray, " pairs"]
 Numbers = Float[np.ndarray, "..."]
 
 _STEPS = 64  # of ln t at the start
+_VALLEY = 17  # points of each grid
+_AT_ONCE = 2**17  # numbers that are held at a time
 _ROUNDING = 1e-14  # of a cosine, however small it is: it is a sum of terms that may cancel
 
 
@@ -83,9 +85,7 @@ def diagonal_gauge_range(first: Pairs, second: Pairs, condition: Condition) -> R
     """
     u = _unit(first)
     v = _unit(second)
-    high = [_upper(*pair, condition) for pair in zip(u, v, strict=True)]
-    low = [-_upper(p, -q, condition) for p, q in zip(u, v, strict=True)]
-    return Range(np.array(low), np.array(high))
+    return Range(-_upper(u, -v, condition), _upper(u, v, condition))
 
 
 def _unit(rows: Pairs) -> Pairs:
@@ -93,56 +93,82 @@ def _unit(rows: Pairs) -> Pairs:
     return even / np.linalg.norm(even, axis=1, keepdims=True)
 
 
-def _upper(u: Float[np.ndarray, " dim"], v: Float[np.ndarray, " dim"], condition: float) -> float:
+def _upper(u: Pairs, v: Pairs, condition: float) -> Squares:
+    """The upper end of each pair, some pairs at a time."""
+    parts = -(-len(u) * u.shape[1] * _STEPS // _AT_ONCE) or 1
+    return np.concatenate(
+        [
+            _upper_of_some(*pairs, condition)
+            for pairs in zip(np.array_split(u, parts), np.array_split(v, parts), strict=True)
+        ]
+    )
+
+
+def _upper_of_some(u: Pairs, v: Pairs, condition: float) -> Squares:
     half = np.log(condition) / 2
-    best = 0.0  # ln t of unit vectors is within the half
-    logs, step = np.linspace(-half, half, _STEPS, retstep=True)
-    while True:
-        ratios, cosines = _best_prefix(u, v, condition, np.exp(logs))
-        best = max(best, float(cosines.max()))
-        if best <= 0:
-            return _valley(u, v, condition, half)
+    # ln t of unit vectors is within the half; each pair has its own multiples of the step.
+    step = 2 * half / (_STEPS - 1)
+    ends = _STEPS - 1  # in steps
+    pair = np.repeat(np.arange(len(u)), _STEPS)
+    place = np.tile(np.arange(_STEPS), len(u))
+    best = np.zeros(len(u))
+    while len(pair):
+        t = np.exp(step * place - half)
+        ratios, cosines = _best_prefix(u[pair], v[pair], condition, t)
+        np.maximum.at(best, pair, cosines)
         lift = np.cosh(step / 2)
-        if best * (lift - 1) < _ROUNDING / 10:
-            return best
-        survivors = logs[ratios * lift >= best - _ROUNDING]
-        step = step / 3
-        logs = np.unique(np.concatenate([survivors - step, survivors, survivors + step]))
+        is_open = (best > 0) & (best * (lift - 1) >= _ROUNDING / 10)
+        survives = is_open[pair] & (ratios * lift >= best[pair] - _ROUNDING)
+        step /= 3
+        ends *= 3
+        finer = 3 * place[survives] + np.array([[-1], [0], [1]])
+        keys = np.unique(pair[survives] * (ends + 1) + finer.clip(0, ends))
+        pair, place = np.divmod(keys, ends + 1)
+    below = best <= 0
+    if below.any():
+        best[below] = _valley(u[below], v[below], condition, half)
+    return best
 
 
-def _valley(
-    u: Float[np.ndarray, " dim"], v: Float[np.ndarray, " dim"], condition: float, half: float
-) -> float:
+def _valley(u: Pairs, v: Pairs, condition: float, half: float) -> Squares:
     """The least h of t, which has one valley where no cosine is positive, on ever finer grids
     around it.
     """
-    low = -half
-    high = half
+    low = np.full(len(u), -half)
+    high = -low
+    grid = np.linspace(0, 1, _VALLEY)
+    pair = np.repeat(np.arange(len(u)), _VALLEY)
     for _ in range(17):  # each leaves an eighth
-        logs = np.linspace(low, high, 17)
-        heights = _best_prefix(u, v, condition, np.exp(logs))[0]
-        at = int(heights.argmin())
-        low, high = np.interp([at - 1, at + 1], np.arange(len(logs)), logs)
-    return float(heights[at])
+        logs = low[:, None] + (high - low)[:, None] * grid
+        heights = _best_prefix(u[pair], v[pair], condition, np.exp(logs.ravel()))[0]
+        at = heights.reshape(logs.shape).argmin(axis=1)[:, None]
+        low, high = (
+            np.take_along_axis(logs, (at + side).clip(0, _VALLEY - 1), axis=1)[:, 0]
+            for side in (-1, 1)
+        )
+    return heights.reshape(logs.shape).min(axis=1)
 
 
-def _best_prefix(u: Numbers, v: Numbers, condition: float, t: Numbers) -> tuple[Numbers, Numbers]:
-    """For each t the largest 2 N / (t A + B / t) over g, and the cosine that this g gives."""
+def _best_prefix(
+    u: Float[np.ndarray, "rows dim"],
+    v: Float[np.ndarray, "rows dim"],
+    condition: float,
+    t: Float[np.ndarray, " rows"],
+) -> tuple[Numbers, Numbers]:
+    """For each row the largest 2 N / (t A + B / t) over g, and the cosine that this g gives."""
     products = 2 * u * v
     scale = t[:, None] * u**2 + v**2 / t[:, None]
     with np.errstate(
         invalid="ignore"
     ):  # 0 / 0 of a coordinate that is zero in both, wherever that comes
         order = np.argsort(-products / scale, axis=1)
-    terms = np.stack(np.broadcast_arrays(products, scale, u**2, v**2))
+    terms = np.stack([products, scale, u**2, v**2])
     sorted_terms = np.take_along_axis(terms, order[None], axis=2)
     prefix_sums = np.concatenate(
         [np.zeros((4, len(t), 1)), np.cumsum(sorted_terms, axis=2)], axis=2
     )
     n, denominator, a, b = sorted_terms.sum(axis=2, keepdims=True) + (condition - 1) * prefix_sums
     ratios = n / denominator
-    cosine = n / (2 * np.sqrt(a * b))
     best = ratios.argmax(axis=1)[:, None]
-    return np.take_along_axis(ratios, best, axis=1)[:, 0], np.take_along_axis(cosine, best, axis=1)[
-        :, 0
-    ]
+    n, a, b, ratios = (np.take_along_axis(x, best, axis=1)[:, 0] for x in (n, a, b, ratios))
+    return ratios, n / (2 * np.sqrt(a * b))
