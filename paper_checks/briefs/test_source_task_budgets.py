@@ -227,7 +227,7 @@ def test_risk(trial, dims: Dims, sources: Sources, spare: Spare):
         law,
         law=Asymptotic(),
         margin=0.02 * law,
-        most=400_000,
+        most=2_000_000,
         controls={
             "n_t for n_t - k - 1": dims * np.sum(relevance**2 / samples),
             "errors add in modulus": in_modulus,
