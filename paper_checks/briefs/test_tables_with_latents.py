@@ -1,0 +1,534 @@
+"""Montanari & Weiner 2023, "Compressing Tabular Data via Latent Variable Estimation", ICML, arXiv
+2302.09780.
+
+For whoever zips a table: what a coder loses that reads it row by row, when it pays to write down
+latent classes of the columns, and why the width of the file decides what zlib finds.
+
+Setting: a table X (m, n) has classes U_i of rows and V_j of columns, which are independent with the
+chances r and c. Given them, its cells are independent, X_ij with the law Q(· | U_i, V_j), and no
+two classes have the same law. H is the entropy and I the mutual information, in bits. An
+automorphism is a pair of permutations of the classes that keeps r, c and Q; |Aut| is their number.
+
+Take away: a coder that reads rows and adapts to the cells before never learns the columns' classes,
+and loses I(X; V | U) bits a cell however long its context is. zlib's window makes a cliff: in a
+table whose rows are of four kinds it writes 5.6 bits a cell at 32506 columns, and 8.0 at 32507. To
+write the columns' classes pays from H(V)/I(X; V | U) rows on.
+
+Edges: the last term of the first claim falls as n e^(-c m), so that weak classes need many rows.
+The matches of zlib cost up to .15 bits a cell in rows of 500 columns or more. Other windows are
+longer, as of bz2 and lzma.
+
+Paper: it estimates the classes, sorts the table into blocks, and codes each block by itself. Here
+are the entropy of the table, what coders reach without classes, and the price of the classes.
+
+Abstract:
+
+- Statement 1: the model has a well-defined entropy rate. Holds: latents_almost_free.
+- Statement 2: finite-state encoders do not achieve this rate. In part: row_reader, window. An
+  adaptive coder and zlib are on trial, not every encoder.
+- Statement 3: estimating the classes achieves it. In part: latents_almost_free, break_even. By
+  entropies, with the classes known.
+- Statement 4: tables from practice become smaller. Not on trial. It needs the tables.
+
+Read: the abstract ("well defined entropy rate", "finite-state encoders do not achieve this rate").
+Derived here: the last term of the entropy, the law of a row reader, the law of the window, and the
+price of the classes. Not claimed: that the classes of a table can be estimated.
+
+Topic: linear algebra for learning.
+"""
+
+import zlib
+from functools import partial
+from itertools import combinations, permutations, product
+from math import comb
+from typing import Annotated, Literal
+
+import numpy as np
+from scipy.special import gammaln, logsumexp, rel_entr
+from scipy.stats import binom
+
+from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import chart, figure
+from theory_on_trial.laws import Asymptotic
+
+World = Literal["symmetric", "without symmetry"]
+Flip = Annotated[float, Interval(0.02, 0.08, why="at 0 there is no noise; more hides the classes")]
+Columns = Annotated[int, Interval(14, 60, why="n; fewer leave rows open; all tables are listed")]
+Classes = Annotated[int, Interval(3, 8, why="of two classes the bound holds; K² pairs are listed")]
+Rare = Annotated[float, Interval(0.001, 0.02, why="at 0 classes are seen; more leaves them unseen")]
+Context = Annotated[
+    int,
+    Interval(
+        1, 4, why="k cells; of one cell the entropy is 1; 2^k contexts are learned from a table"
+    ),
+]
+RowEffect = Annotated[float, Interval(0.2, 0.55, why="at 0 rows are alike; a chance is below 1")]
+ColumnEffect = Annotated[float, Interval(0.15, 0.35, why="at 0 columns are alike; chances below 1")]
+Kinds = Annotated[int, Interval(1, 8, why="K kinds of rows; without any there is no row")]
+Width = Annotated[int, Interval(500, 40_000, why="of narrow rows matches cost more")]
+Height = Annotated[int, Interval(1, 16, why="m; codes of all columns with up to m cells are drawn")]
+Few = Annotated[int, Interval(1, 3, why="m; all types of a column are listed")]
+Short = Annotated[int, Interval(1, 14, why="n; all tables are listed")]
+TABLE = (60, 500)
+"""Rows and columns of a table that the adaptive coder reads."""
+ROWS = 40
+"""Rows of a table that zlib gets."""
+WINDOW = 32506
+"""How far back zlib finds a match: 2¹⁵ less the 262 bytes that it looks ahead."""
+
+
+def channel(world, flip):
+    """Q(1 | u, v), (2, 2): exclusive or with flips, or such that the classes cannot change their
+    names.
+    """
+    if world == "symmetric":
+        return np.array([[flip, 1 - flip], [1 - flip, flip]])
+    return np.array([[flip, 0.2], [0.6, 1 - flip]])
+
+
+def additive_channel(rows, columns):
+    """Q(1 | u, v) = 1/2 ± rows/2 ± columns/2, (2, 2)."""
+    signs = np.array([0.5, -0.5])
+    return 0.5 + rows * signs[:, None] + columns * signs
+
+
+def drawn_table(generator, chances, rows, columns):
+    """X (m, n) with two classes a side, each of half of the rows and columns in random order."""
+    u = generator.permutation(np.arange(rows) % 2)
+    v = generator.permutation(np.arange(columns) % 2)
+    return (generator.random((rows, columns)) < chances[np.ix_(u, v)]).astype(int)
+
+
+def binary_entropy(chance):
+    """The entropy of an event, in bits."""
+    chance = np.asarray(chance, float)
+    return -(chance * np.log2(chance) + (1 - chance) * np.log2(1 - chance))
+
+
+@observed
+def entropy_of_tables(chances, rows, columns):
+    """H(X), from the chances of all tables: these depend only on how many columns are of each of
+    the 2^m types, as columns are independent given the rows' classes, which are summed over.
+    """
+    patterns = np.array(list(product((0, 1), repeat=rows)))
+    types = len(patterns)
+    bars = np.array(list(combinations(range(columns + types - 1), types - 1)))
+    ends = np.full((len(bars), 1), columns + types - 1)
+    numbers = np.diff(np.hstack([np.full_like(ends, -1), bars, ends])) - 1
+    by_class = []
+    for v in (0, 1):
+        cells = chances[patterns, v][:, None]
+        by_class.append(np.prod(np.where(patterns == 1, cells, 1 - cells), axis=2))
+    logs = logsumexp(numbers @ np.log(np.mean(by_class, axis=0)).T, axis=1) - rows * np.log(2)
+    ways = gammaln(columns + 1) - gammaln(numbers + 1).sum(axis=1)
+    return -np.sum(np.exp(ways + logs) * logs) / np.log(2)
+
+
+@observed
+def unseen_entropy(classes, rare):
+    """H(U, V | X) of one cell, 1 with chance 1 - ε if u = v and ε if not, from all outcomes."""
+    cell = np.where(np.eye(classes, dtype=bool), 1 - rare, rare)
+    joint = np.stack([cell, 1 - cell]) / classes**2
+    chance = joint.sum(axis=(1, 2), keepdims=True)
+    return -np.sum(joint * np.log2(joint / chance))
+
+
+@observed
+def adaptive_bits(generator, count, chances, context):
+    """Bits a cell (count,) of Krichevsky and Trofimov's adaptive coder, whose context are the k
+    cells before in a row; the first k cells of a row are not counted.
+    """
+    rows, columns = TABLE
+    found = []
+    for _ in range(count):
+        table = drawn_table(generator, chances, rows, columns)
+        state = np.zeros((rows, columns - context), int)
+        for back in range(context):
+            state = 2 * state + table[:, back : columns - context + back]
+        cells = np.bincount((2 * state + table[:, context:]).ravel(), minlength=2 ** (context + 1))
+        zeros, ones = cells.reshape(-1, 2).T
+        logs = gammaln(zeros + 0.5) + gammaln(ones + 0.5) - gammaln(zeros + ones + 1)
+        found.append(-np.sum(logs - np.log(np.pi)) / np.log(2) / state.size)
+    return np.array(found)
+
+
+@observed
+def zipped_bits(generator, kinds, columns):
+    """Bits a cell that zlib writes for a table of bytes (37u + v) mod 256, v uniform."""
+    column_classes = generator.integers(0, 256, columns)
+    table = (37 * kinds[:, None] + column_classes) % 256
+    return 8 * len(zlib.compress(table.astype(np.uint8).tobytes(), 6)) / table.size
+
+
+@observed
+def saved_bits(generator, count, chances, rows, mixed):
+    """By how many bits (count,) a column's code is shorter than one that knows the rows' classes
+    only, if the column's class is written in front, or if the code is that of the mixture over it.
+    """
+    u = generator.integers(0, 2, (count, rows))
+    v = generator.integers(0, 2, count)
+    column = generator.random((count, rows)) < chances[u, v[:, None]]
+    logs = [np.log2(np.where(column, cell, 1 - cell)) for cell in (chances[u, 0], chances[u, 1])]
+    alone = np.sum(np.log2((2 ** logs[0] + 2 ** logs[1]) / 2), axis=1)
+    sums = np.sum(logs, axis=2)
+    if mixed:
+        return np.logaddexp2(*sums) - 1 - alone
+    return sums[v, np.arange(count)] - 1 - alone
+
+
+@predicted
+def automorphisms(chances):
+    """|Aut|: the pairs of permutations of equally likely classes that keep Q (K, K)."""
+    size = range(len(chances))
+    return sum(
+        np.allclose(chances[np.ix_(rows, columns)], chances)
+        for rows in permutations(size)
+        for columns in permutations(size)
+    )
+
+
+@predicted
+def column_told(chances, rows):
+    """I(X_1 … X_m; V | U) in bits: what a column of m cells tells of its class if the rows' classes
+    are known, by sums over the number of rows in each class and of ones.
+    """
+    told = 0.0
+    for many in range(rows + 1):
+        a, b = np.meshgrid(np.arange(rows - many + 1), np.arange(many + 1), indexing="ij")
+        given = [
+            binom.pmf(a, rows - many, chances[0, v]) * binom.pmf(b, many, chances[1, v])
+            for v in (0, 1)
+        ]
+        told += binom.pmf(many, rows, 0.5) * np.sum(rel_entr(given, np.mean(given, axis=0))) / 2
+    return told / np.log(2)
+
+
+@predicted
+def bits_of_names(chances, rows, columns):
+    """log2|Aut| + n H(V | U, X_1 … X_m): the classes' names, and what columns leave open."""
+    return np.log2(automorphisms(chances)) + columns * (1 - column_told(chances, rows))
+
+
+@predicted
+def entropy_with_classes(chances, rows, columns):
+    """The sum m n H(X | U, V) + m H(U) + n H(V) of equally likely classes."""
+    return rows * columns * np.mean(binary_entropy(chances)) + rows + columns
+
+
+@predicted
+def unseen_law(classes, rare):
+    """2 log2 K + h(ε) - h(q), q = (1 - ε)/K + ε (K - 1)/K, by the chain rule."""
+    one = (1 - rare) / classes + rare * (classes - 1) / classes
+    return 2 * np.log2(classes) + binary_entropy(rare) - binary_entropy(one)
+
+
+@predicted
+def row_entropy(chances, context):
+    """h_k = H(X_(k+1) | X_1 … X_k) of one row, by the number of ones in it (two classes)."""
+    ones = np.mean(chances, axis=1)
+
+    def block(length):
+        count = np.arange(length + 1)
+        by_class = binom.logpmf(count[:, None], length, ones)
+        chance = np.mean(np.exp(by_class), axis=1)
+        ways = binom.logpmf(count, length, 0.5) + length * np.log(2)
+        return -np.sum(chance * (np.log(chance) - ways)) / np.log(2)
+
+    return block(context + 1) - block(context)
+
+
+@predicted
+def adaptation(context, cells=TABLE[0] * TABLE[1]):
+    """2^k (½ log2 N + 1)/N bits a cell: what an adaptive coder of 2^k contexts pays at most for N
+    cells, after Krichevsky and Trofimov.
+    """
+    return 2**context * (np.log2(cells) / 2 + 1) / cells
+
+
+@predicted
+def literal_share(kinds, columns):
+    """The share of rows whose kind is not among the last ⌊32506/n⌋ rows, given all kinds (m,)."""
+    reach = WINDOW // columns
+    kinds = list(kinds)
+    new = [kind not in kinds[max(0, row - reach) : row] for row, kind in enumerate(kinds)]
+    return np.mean(new)
+
+
+@predicted
+def mean_literal_share(kinds, columns):
+    """The mean of this share over K equally likely kinds: row i has min(i, ⌊32506/n⌋) rows before
+    it in reach.
+    """
+    reach = np.minimum(np.arange(ROWS), WINDOW // columns)
+    return np.mean((1 - 1 / kinds) ** reach)
+
+
+@predicted
+def column_information(chances):
+    """I(X; V | U) in bits a cell, of equally likely classes."""
+    return np.mean(binary_entropy(np.mean(chances, axis=1))) - np.mean(binary_entropy(chances))
+
+
+@predicted
+def saving_of_classes(chances, rows):
+    """The saving m I(X; V | U) - H(V), with H(V) = 1."""
+    return rows * column_information(chances) - 1
+
+
+@predicted
+def saving_of_mixture(chances, rows):
+    """The saving m I(X; V | U) - I(X_1 … X_m; V | U)."""
+    return rows * column_information(chances) - column_told(chances, rows)
+
+
+@claim(
+    abstract("well defined entropy rate"),
+    kind="limit",
+    cases=[
+        ("symmetric", 0.05, 2, 40),
+        ("without symmetry", 0.02, 2, 40),
+        ("symmetric", 0.08, 3, 14),
+    ],
+)
+def test_latents_almost_free(trial, world: World, flip: Flip, rows: Few, columns: Columns):
+    """A table has H(X) = m n H(X | U, V) + m H(U) + n H(V) - H(U, V | X), where the last term is
+    log2|Aut| + n H(V | U, X_1 … X_m), but for what n columns leave open of a row, and tends to
+    log2|Aut| as m/log n and n/log m → ∞: one bit for exclusive or with flips, whose classes can
+    change their names on both sides, and 0 if no names can change.
+    """
+    chances = channel(world, flip)
+    trial.require(
+        comb(columns + 2**rows - 1, columns) <= 130_000, "there are too many tables: all are listed"
+    )
+    whole = entropy_with_classes(chances, rows, columns)
+    names = bits_of_names(chances, rows, columns)
+    aut = np.log2(automorphisms(chances))
+    trial.value(
+        entropy_of_tables(chances, rows, columns),
+        whole - names,
+        error=1e-9,
+        margin=0.05,
+        controls={
+            "no names can change": whole - names + aut,
+            "all names can change, on each side": whole - names + aut - 2,
+            "the classes are not free": whole,
+        }
+        if aut
+        else {"names can always change": whole - names - 1, "the classes are not free": whole},
+    )
+
+
+@claim(
+    derived("derived: with two classes a side the automorphism moves every pair of classes"),
+    cases=[(0.02, 3, 3), (0.08, 2, 14), (0.02, 1, 2)],
+    not_tight="one row tells little of the classes of columns",
+)
+def test_latents_almost_free__never_less(trial, flip: Flip, rows: Few, columns: Short):
+    """Of exclusive or with flips H(X) <= m n H(X | U, V) + m H(U) + n H(V) - log2|Aut| at every m
+    and n, where |Aut| = 2.
+    """
+    chances = channel("symmetric", flip)
+    law = entropy_with_classes(chances, rows, columns) - np.log2(automorphisms(chances))
+    trial.bound(
+        entropy_of_tables(chances, rows, columns),
+        law,
+        instances="all",
+        ops=1e4,
+        scale=law,
+        controls={
+            "the classes of columns cost nothing": law - columns,
+            "no classes cost anything": law - rows - columns + 1,
+        },
+    )
+
+
+@claim(
+    derived("derived: a cell that misses a class is fixed by an automorphism"),
+    kind="identity",
+    cases=[(3, 0.001), (8, 0.01), (4, 0.02)],
+)
+def test_latents_almost_free__more_classes(trial, classes: Classes, rare: Rare):
+    """With K >= 3 classes the last term H(U, V | X) can be below log2|Aut|: for one cell that is 1
+    with chance 1 - ε if u = v and ε if not, |Aut| = K! but H(U, V | X) = 2 log2 K + h(ε) - h(q), q
+    = (1 - ε)/K + ε (K - 1)/K.
+    """
+    law = unseen_law(classes, rare)
+    trial.identity(
+        unseen_entropy(classes, rare),
+        law,
+        ops=1000,
+        controls={
+            "log2|Aut|": np.log2(automorphisms(np.where(np.eye(classes) > 0, 1 - rare, rare)))
+            if classes < 6
+            else np.sum(np.log2(np.arange(1, classes + 1))),
+            "a cell without noise": unseen_law(classes, 1e-12),
+        },
+    )
+
+
+@claim(
+    abstract("finite-state encoders do not achieve this rate"),
+    kind="limit",
+    cases=[(2, 0.55, 0.35), (4, 0.55, 0.35), (1, 0.5, 0.2)],
+    route="code lengths of an adaptive coder on drawn tables",
+)
+def test_row_reader(trial, context: Context, row_effect: RowEffect, column_effect: ColumnEffect):
+    """An adaptive coder that reads row by row, with the k cells before as context, needs h_k =
+    H(X_(k+1) | X_1 … X_k) of one row, bits a cell, as m, n → ∞. h_k falls to H(X | U) with k, and
+    so never reaches H(X | U, V).
+    """
+    chances = additive_channel(row_effect, column_effect)
+    law = row_entropy(chances, context)
+    rivals = {
+        "the entropy rate of the table": np.mean(binary_entropy(chances)),
+        "the class of the row is known": np.mean(binary_entropy(np.mean(chances, axis=1))),
+        "the class of the column is known": np.mean(binary_entropy(np.mean(chances, axis=0))),
+        "a cell alone": binary_entropy(np.mean(chances)),
+    }
+    slack = adaptation(context)
+    margin = slack + 0.005
+    trial.mean(
+        sampler=partial(adaptive_bits, chances=chances, context=context),
+        predict=law,
+        law=Asymptotic(),
+        margin=margin,
+        slack=slack,
+        controls={name: value for name, value in rivals.items() if abs(value - law) > 2 * margin},
+        first=32,
+        most=2000,
+    )
+
+
+@claim(
+    derived("derived: a row is found if its like is in the window"),
+    kind="limit",
+    cases=[(4, 32507), (4, 32506), (4, 10_836), (1, 32506), (2, 500)],
+    low_power="the matches of equal rows cost up to .15 bits a cell",
+)
+def test_window(trial, kinds: Kinds, columns: Width):
+    """For bytes X = (37U + V) mod 256, V uniform, H(X | U, V) = 0, but zlib writes 8 bits a cell
+    times the share of rows whose class is not among the last w = ⌊32506/n⌋ rows, plus .15 at most,
+    for n >= 500 columns: this is 8 (1 - 1/K)^w on average for K equally likely kinds of rows.
+    """
+    generator = trial.generator("table")
+    sequence = generator.integers(0, kinds, ROWS)
+    law = 8 * literal_share(sequence, columns)
+    rivals = {
+        "no row is found, H(X | U)": 8.0,
+        "all rows before are found": 8 * kinds / ROWS,
+        "without the first rows": 8 * (1 - 1 / kinds) ** (WINDOW // columns),
+    }
+    trial.value(
+        zipped_bits(generator, sequence, columns),
+        law + 0.075,
+        error=1e-12,
+        margin=0.075,
+        controls={n: v + 0.075 for n, v in rivals.items() if abs(v - law) > 0.16},
+    )
+
+
+@claim(
+    derived("derived: the chain rule"),
+    kind="identity",
+    cases=[(8, 0.55, 0.35), (2, 0.3, 0.3), (16, 0.5, 0.2)],
+    low_power="lengths of codes vary by a bit or two",
+)
+def test_break_even(trial, rows: Height, row_effect: RowEffect, column_effect: ColumnEffect):
+    """To write down a column's class saves m I(X; V | U) - H(V) bits on average, beside a code that
+    knows the classes of rows alone: it pays from m = H(V)/I(X; V | U) rows on.
+    """
+    chances = additive_channel(row_effect, column_effect)
+    law = saving_of_classes(chances, rows)
+    gain = law + 1
+    marginal = binary_entropy(np.mean(chances)) - np.mean(binary_entropy(np.mean(chances, axis=0)))
+    margin = 0.025 * (1 + gain)
+    rivals = {
+        "by I(X; V)": rows * marginal - 1,
+        "the classes cost nothing": gain,
+        "every row tells a bit": rows - 1.0,
+    }
+    trial.mean(
+        sampler=partial(saved_bits, chances=chances, rows=rows, mixed=False),
+        predict=law,
+        law=Asymptotic(),
+        margin=margin,
+        scale=1 + gain,
+        controls={name: value for name, value in rivals.items() if abs(value - law) > 2 * margin},
+        first=2000,
+        most=1_000_000,
+    )
+
+
+@claim(
+    derived("derived: the chain rule"),
+    kind="identity",
+    cases=[(8, 0.55, 0.35), (4, 0.55, 0.35), (16, 0.5, 0.2)],
+    low_power="lengths of codes vary by a bit or two",
+)
+def test_break_even__mixture(
+    trial, rows: Height, row_effect: RowEffect, column_effect: ColumnEffect
+):
+    """The code of the mixture over a column's classes saves m I(X; V | U) - I(X_1 … X_m; V | U)
+    bits on average, which is never below 0.
+    """
+    chances = additive_channel(row_effect, column_effect)
+    law = saving_of_mixture(chances, rows)
+    gain = saving_of_classes(chances, rows) + 1
+    margin = 0.025 * (1 + gain)
+    trial.require(law >= 3 * margin, "rows must be more: they tell too little of a column's class")
+    rivals = {
+        "as if classes were written": gain - 1,
+        "the classes cost nothing": gain,
+        "the better of both, 0 or classes": max(0.0, gain - 1),
+    }
+    trial.mean(
+        sampler=partial(saved_bits, chances=chances, rows=rows, mixed=True),
+        predict=law,
+        law=Asymptotic(),
+        margin=margin,
+        scale=1 + gain,
+        controls={name: value for name, value in rivals.items() if abs(value - law) > 2 * margin},
+        first=2000,
+        most=1_000_000,
+    )
+
+
+@figure("F1", claims=("window",))
+def cliff_of_the_window(kinds: int = 4, tables: int = 5):
+    """Zlib no longer finds equal rows as soon as a row is wider than its window of 32506 bytes.
+
+    Bits a cell of a table with 40 rows of four kinds. Marks: lines: literal bytes on average (zlib)
+    and the classes of rows and columns, which are all of the table; points: five random tables, the
+    mean with two standard errors.
+    """
+    generator = np.random.default_rng(0)
+    fine = np.unique(np.geomspace(2000, 40_000, 400).astype(int))
+    at = np.array([2500, 4000, 6000, 9000, 12_000, 15_000, 20_000, 28_000, 36_000])
+    bits = np.array(
+        [
+            [
+                zipped_bits(generator, generator.integers(0, kinds, ROWS), columns)
+                for _ in range(tables)
+            ]
+            for columns in at
+        ]
+    )
+    drawn = {"zlib": (at, bits.mean(axis=1), 2 * bits.std(axis=1, ddof=1) / np.sqrt(tables))}
+    lines = {
+        "zlib": (fine, [8 * mean_literal_share(kinds, n) for n in fine]),
+        "classes": (fine, 8 / ROWS + np.log2(kinds) / fine),
+    }
+    ticks = [2000, 4000, 8000, 16_000, 32_000]
+    chart_of_widths = chart(
+        lines,
+        drawn,
+        log="x",
+        x="columns n",
+        y="bits a cell",
+        ylim=(0, 8.6),
+        xticks=ticks,
+        xticklabels=[str(tick) for tick in ticks],
+    )
+    chart_of_widths.axes[0].minorticks_off()
+    return chart_of_widths
