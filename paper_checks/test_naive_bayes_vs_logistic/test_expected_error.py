@@ -13,7 +13,7 @@ from scipy.stats import chi2, norm
 from paper_checks.test_naive_bayes_vs_logistic import Gap, two_classes
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Fraction, Interval
 from theory_on_trial.laws import Bounded
 
@@ -96,7 +96,9 @@ def _coarse_law(n, squared_distance, tau_squared, midpoint):
 
 
 @claim(
-    derived("Ng & Jordan 2001: O(log n) samples; exact for independent normal means"),
+    paper(
+        "Ng & Jordan 2001, Lemma 3, as public notes quote it; exact for normal means, derived here"
+    ),
     kind="rate",
     cases=[10, 100],
 )
