@@ -525,12 +525,13 @@ def test_ce_merging(
         for size in tried.tolist()
     ]
     shares = tried / (2 * majority + 2 * tried)
+    controls = {
+        "n_B / N in place of sqrt(n_B) / N": (shares > decay).astype(int),
+        "the threshold 1 / K of balanced classes": (np.sqrt(tried) * decay < 1 / 4).astype(int),
+    }
     trial.identity(
         (np.array(distances) > 0.01).astype(int),  # the program is good to 1e-4
         apart_at,
         ops=0,
-        controls={
-            "n_B / N in place of sqrt(n_B) / N": (shares > decay).astype(int),
-            "the threshold 1 / K of balanced classes": (np.sqrt(tried) * decay < 1 / 4).astype(int),
-        },
+        controls=apart(trial, apart_at, 0, controls),
     )

@@ -441,7 +441,9 @@ def test_collapse_time(
     = 2 s ((sqrt(n_k) / N)(1 - s) - λ): its collapse takes a time as N / sqrt(n_k), not 1 / n_k.
     """
     require_classes(trial, class_sizes)
-    trial.require(max(class_sizes) > min(class_sizes), "class_sizes must not all be equal")
+    trial.require(
+        max(class_sizes) > min(class_sizes) >= 2, "class_sizes must not all be equal, and 2 or more"
+    )
     sizes = np.array(class_sizes)
     problem = problem_of(class_sizes, (decay,), decay)
     rotation = np.linalg.qr(trial.generator().standard_normal((len(sizes), len(sizes))))[0]

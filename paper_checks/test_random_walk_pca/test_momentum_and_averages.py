@@ -165,7 +165,7 @@ def unit(modes):
 
 @claim(derived("the ends of the walk perturb its cosines"), kind="rate", cases=[0.3, 0.5])
 def test_momentum_components(
-    trial, momentum: Annotated[float, Interval(0.2, 0.6, why="more needs more points")]
+    trial, momentum: Annotated[float, Interval(0.2, 0.5, why="more needs more points")]
 ):
     """At γ < 1 components tend to the walk's cosines, 1 - overlap^2 as T^-5: so curves in their
     planes are Lissajous curves.
