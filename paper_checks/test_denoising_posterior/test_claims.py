@@ -147,7 +147,7 @@ CASES = [("mixture", 0.8, 6), ("points", 0.5, 6), ("mixture", 4.0, 5), ("points"
 
 
 @claim(
-    paper("the univariate recursion, as a public summary of the paper prints it"),
+    paper("Theorem 1, as a public review of its source quotes it"),
     kind="identity",
     cases=CASES,
 )
@@ -203,7 +203,7 @@ def test_posterior_covariance(trial, dim: Dim, sigma: Level, instance: Natural =
 
 
 @claim(
-    derived("recalled; σ^2 d/dy of a posterior mean is a covariance with x"),
+    paper("Theorem 2, as a public review of its source quotes it"),
     kind="identity",
     cases=[40, 5],
 )
@@ -293,7 +293,7 @@ def test_masked_components(trial, dim: Wide, kept: Kept, sigma: Seeing, instance
 
 
 @claim(
-    derived("Λ_2 T / Λ_1 for the tangents T, whose norm shrinks at least so much"),
+    paper("Algorithm 1, as a public review of its source quotes it; its rate derived here"),
     kind="rate",
     cases=[(1 / 3, 2, 8), (0.5, 1, 3), (0.9, 3, 6)],
 )
@@ -375,7 +375,7 @@ def difference_iteration(world, y, sigma, step, v, stencil):
 
 
 @claim(
-    derived("the fixed point, to first order in c"),
+    paper("Algorithm 1, as a public review of its source quotes it; its bias derived here"),
     kind="limit",
     cases=[("forward", 6, 0.7), ("central", 6, 0.7), ("forward", 20, 1.5)],
 )

@@ -21,7 +21,7 @@ from paper_checks.test_forgetting_overlap import (
 )
 from sims import forgetting_overlap as observed
 from theory import forgetting_overlap as predicted
-from theory_on_trial import balls, claim, derived
+from theory_on_trial import balls, claim, derived, paper
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Asymptotic
 from theory_on_trial.trial.provenance import Source
@@ -49,8 +49,8 @@ ALIGN = Source(
     "(inverted_u-independent)",
     says="In this paper, we show that the impact of CF increases as two tasks increasingly align.",
 )
-QUOTED = derived(
-    "the formula as a third-party note quotes it; here from the normal equations of the ridge refit"
+QUOTED = paper(
+    "Theorem 1, as a third-party note quotes it; here from the normal equations of the ridge refit"
 )
 
 

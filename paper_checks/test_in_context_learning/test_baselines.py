@@ -214,7 +214,7 @@ def test_ols__limit(
     )
 
 
-@claim(derived("by E x x^T = I in equations 15-17"), kind="identity")
+@claim(paper("equations 15-17; the law by E x x^T = I, derived here"), kind="identity")
 def test_ilwd__linear(
     trial,
     prefix: Annotated[int, Interval(1, 100, why="each example costs")] = 6,
@@ -258,7 +258,7 @@ def test_ilwd__linear(
 
 
 @claim(
-    derived("by the sign of the risk's slope in λ: figure 2 of the paper, for exact predictors"),
+    paper("Figure 2; for exact predictors derived here, by the sign of the risk's slope"),
     kind="optimality",
     cases=[(0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75)],
 )
@@ -469,10 +469,7 @@ def test_ridge__noiseless(trial, regulariser: Penalty, examples: Shown, dimensio
 
 
 @claim(
-    derived(
-        "by sorting distances: the two baselines of three nearest neighbours, where there are "
-        "fewer too"
-    ),
+    paper("section 4.3, the two baselines of three nearest neighbours"),
     kind="identity",
     cases=[False, True],
 )

@@ -65,7 +65,7 @@ def layer_norm_ops(rows):
 
 
 @claim(
-    derived("by the Taylor series of GeLU in Lemma 4's product: GeLU(x) - x / 2 is even"),
+    paper("Lemma 4; its remainder, which is smaller than printed, derived here"),
     kind="limit",
     cases=["erf", "tanh"],
 )
@@ -128,7 +128,7 @@ def test_richardson__mul(trial, n_points: Points = 200):
 
 
 @claim(
-    derived("from GeLU(u) = u Φ(u) in Lemma 5, or u over 1 + exp of a cubic"),
+    paper("Lemma 5; its error from GeLU(u) = u Φ(u), derived here"),
     kind="identity",
     cases=[("erf", 4.0), ("erf", 7.0), ("tanh", 4.0), ("tanh", 7.0)],
 )
@@ -152,7 +152,7 @@ def test_gelu__bypass(
     trial.bound(loss, edge, **options, controls={"what x = -1.9 loses": inside})
 
 
-@claim(derived("from mean and variance of the padded column in Lemma 6"), kind="limit")
+@claim(paper("Lemma 6; its error derived here"), kind="limit")
 def test_ln__bypass(trial, n_rows: Rows = 30):
     """With pads N, -N - S layer norm multiplies x by (1 + S/N + (S^2 + |x|^2) / 2N^2)^(-1/2), about
     1 - S/2N.
@@ -213,7 +213,7 @@ def test_ln__bypass__balanced(trial, n_rows: Rows = 30):
 
 
 @claim(
-    derived("from mean and variance of the padded column in Lemma 8, whose pads must add up to -S"),
+    paper("Lemma 8; its pads must add up to -S, derived here"),
     kind="identity",
     cases=[0.4, 2.5],
 )
@@ -418,10 +418,7 @@ def direct_tanh(x, shift):
 
 
 @claim(
-    derived(
-        "by taking even parts in Lemma 4's product of x and x, and a finite difference of "
-        "tanh: figure 7's curves"
-    ),
+    paper("Appendix G, squares by three GeLUs; its curves derived here"),
     kind="identity",
     cases=["erf", "tanh"],
 )

@@ -270,7 +270,7 @@ _PROGRAMS = {
 
 
 @claim(
-    derived("by counting the registers and instructions of each chain"),
+    paper("Theorems 1 and 2, whose sizes are counted here in each chain"),
     kind="identity",
     cases=[(kind, d, 1) for kind in ("gradient step", "update") for d in (1, 2, 4, 8)]
     + [("SGD", 4, 8), ("ridge", 2, 1), ("ridge", 2, 8)],

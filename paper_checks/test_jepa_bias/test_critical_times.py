@@ -18,14 +18,14 @@ from paper_checks.test_jepa_bias import (
 from paper_checks.test_jepa_bias.times import HALVINGS, apart, exact_time, require_below, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
 PAPER: dict[str, Any] = {"clock": "paper"}
 
 
 @claim(
-    derived("by partial fractions of equation (7); Theorem 4.5 leaves the remainder as Θ(log ε)"),
+    paper("Theorem 4.5, as a reader's notes quote it; its remainder Θ(1) derived here"),
     kind="limit",
     cases=[(depth, init) for depth in (1, 2, 3, 5) for init in (1e-2, 1e-4, 1e-6)],
 )

@@ -21,7 +21,8 @@ Abstract:
   mixup_asymptotic, imbalance, sampled_lambda, lda_rate, scale_limit, efficiency_order. The number
   does not grow with κ if classes are balanced and λ is averaged.
 - Sentence 6: averages over n² pairs of n samples concentrate, though pairs overlap. In part:
-  mixup_asymptotic, sampled_lambda-delta. As n grows; no inequality at a finite n is on trial.
+  mixup_asymptotic, sampled_lambda-delta, pairs_variance, pairs_tail. As n grows, and at a finite n
+  for one classifier at a time; no bound over all classifiers at once is on trial.
 - Sentence 7, first half: masks distort the training loss. Holds: mask_expected_minimiser. For
   exchangeable masks.
 - Sentence 7, second half: its minimiser then tends to another classifier than the best. In part:

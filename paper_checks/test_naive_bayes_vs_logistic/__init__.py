@@ -16,7 +16,8 @@ Abstract:
   With three classes; the exact laws of the error are for two.
 - Sentence 6, first half: under mild assumptions naive Bayes with several classes needs O(log n)
   samples to come near its asymptotic error, for n features. Holds: nb_theorem_explicit-samples,
-  nb_param_lemma, nb_growth_upper, nb_growth_upper-classes. As an upper bound; rare classes and weak
+  nb_param_lemma, nb_growth_upper, nb_growth_upper-classes, nb_growth_log. As an upper bound, which
+  one design attains; rare classes and weak
   features are its limits (`nb_rare_class`, `nb_never`).
 - Sentence 6, second half: logistic regression with several classes requires O(n) samples. In part:
   lr_growth_linear, lr_rademacher. For two classes and from above; a lower bound over all learners,

@@ -21,7 +21,7 @@ from paper_checks.test_naive_bayes_vs_logistic import (
 )
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Bounded
 
@@ -111,9 +111,8 @@ def _margins(rng, n_features):
 
 
 @claim(
-    derived(
-        "Cauchy and Schwarz, after Ng & Jordan 2001: the discriminative limit is no worse; when "
-        "it is as good"
+    paper(
+        "Ng & Jordan 2001, Proposition 1, as public notes quote it; when it is as good derived here"
     ),
     kind="bound",
     route="`theory.naive_bayes_vs_logistic.naive_bayes_margin` at eigenvectors, and definitions "

@@ -11,7 +11,7 @@ import numpy as np
 from paper_checks.test_naive_bayes_vs_logistic import Samples
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded
@@ -110,9 +110,9 @@ def _tipped_tie():
 
 
 @claim(
-    derived(
-        "Taylor bounds of every term of the scores; hypotheses after the abstract and the "
-        "released diagnostics"
+    paper(
+        "Ng & Jordan 2001, Theorem 4, as public notes quote it; "
+        "constants by Taylor bounds, derived here"
     ),
     kind="bound",
     cases=[(8, 3, 1000), (8, 3, 1_000_000)],
@@ -149,7 +149,10 @@ def test_nb_theorem_explicit(
 
 
 @claim(
-    derived("Chebyshev, and the union over the other classes"),
+    paper(
+        "Ng & Jordan 2001, Theorem 4, as public notes quote it; "
+        "constants by Chebyshev, derived here"
+    ),
     kind="bound",
     cases=[(7, 2), (7, 3), (12, 3)],
     route="all points against `theory.naive_bayes_vs_logistic.margin_mass_bound`",
@@ -186,7 +189,10 @@ def _margin_masses(n_features, n_classes, level):
 
 
 @claim(
-    derived("Hoeffding and Chernoff, and the union over all estimates"),
+    paper(
+        "Ng & Jordan 2001, Corollary 6, as public notes quote it; "
+        "constants by Hoeffding and Chernoff, derived here"
+    ),
     kind="bound",
     not_tight="Hoeffding and the union over all estimates: hundreds of times fewer samples still "
     "do",
@@ -308,9 +314,8 @@ def _least_deviation(n_samples, n_features, n_classes, failure, floor):
 
 
 @claim(
-    derived(
-        "after Ng & Jordan 2001: a constant fraction of informative features; a sum of squares, "
-        "term by term"
+    paper(
+        "Ng & Jordan 2001, Proposition 5, as public notes quote it; a sum of squares, term by term"
     ),
     kind="bound",
     cases=[(5, 0.2), (20, 0.5), (80, 1.0)],

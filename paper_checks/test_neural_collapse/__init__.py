@@ -19,12 +19,13 @@ Abstract:
   bal_nobias_value, bal_nobias_NC, bal_bias_NC, two_sided-deep, cert_deep_mse, sv_formula,
   layer_balance, mse_reduction.
 - Sentence 6, second half: it occurs at the global solutions under cross entropy, across the linear
-  layers. Fails as published: ce_deep_global, ce_M1. It holds with one linear layer; with more,
-  other solutions have a smaller loss at some decays.
+  layers. Fails as published: ce_deep_global, ce_M1, ce_three_classes. It holds with one linear
+  layer; with more, other solutions have a smaller loss at some decays, with three classes too.
 - Sentence 7: the geometry of imbalanced data is known for the square loss without bias. Holds:
   imb_M1, imb_deep, imb_bottleneck, feature_lengths.
 - Sentence 8: features and classifiers converge to orthogonal vectors whose lengths depend on the
-  sizes of the classes. In part: imb_deep, feature_lengths, gd_reaches_NC, gd_basin. Minimisers are
+  sizes of the classes. In part: imb_deep, feature_lengths, gd_reaches_NC, gd_basin,
+  collapse_time. Minimisers are
   so; descent arrives there from most starts, not from all.
 - Sentence 9: experiments on synthetic and practical architectures agree. In part: gd_reaches_NC,
   rescale_loss. On synthetic ones; no practical architecture is trained.

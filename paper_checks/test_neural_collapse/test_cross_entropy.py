@@ -451,3 +451,87 @@ def test_ce_deep_global__search_more(
     trial.value(
         search.best.value, 0.995 * frame, error=1e-9, side="at most", control_processes=processes
     )
+
+
+@claim(
+    derived("one pair needs one direction where the frame of three classes needs two"),
+    kind="optimality",
+    tier="full",
+    cases=[(2, 0.275), (3, 0.3), (6, 0.38), (2, 0.15), (3, 0.2)],
+)
+def test_ce_three_classes(
+    trial,
+    depth: Annotated[int, Interval(2, 6, why="at depth one the frame is least")],
+    strength: Annotated[float, Interval(0.05, 0.4, why="below the frame, above all is zero")],
+    per_class: Annotated[int, Interval(1, 100, why="it enters the decays alone")] = 4,
+    n_starts: Annotated[
+        int, Interval(20, 200, why="each is a descent, of which many end at zero")
+    ] = 40,
+):
+    """CE with three classes from depth two on: near the end of the frame one antipodal pair, with
+    the third class at zero, is below the frame and below zero; at smaller decays the frame is.
+
+    `strength` is (L/2)(n Λ)^(1/L), L = M + 1. Descents end at the lowest of the three.
+    """
+    decay = 2 * strength / ((depth + 1) * per_class ** (1 / (depth + 1)))
+    of = per_class, [decay] * depth, decay
+    values = {
+        "the frame": predicted.etf_stationary(3, *of)[1],
+        "one pair": predicted.lone_pair_value(*of)[1],
+        "zero": float(np.log(3)),
+    }
+    least = min(values, key=lambda name: values[name])
+    law = values.pop(least)
+    trial.require(
+        least != "zero" and min(values.values()) - law > 1e-3,
+        "strength must be one at which the frame or the pair is least, by .001",
+    )
+    problem = problem_of((per_class,) * 3, (decay,) * depth, decay, loss="ce")
+    end = observed.best_of(problem, trial.key("starts"), n_starts, widths=(3,) * depth)
+    trial.value(end.value, law, error=1e-8, margin=1e-6, controls=values)
+
+
+@claim(
+    derived("by the convex program: equal classes share a direction until the loss pays for two"),
+    kind="optimality",
+    cases=[(0.02, False), (0.02, True), (0.01, False)],
+)
+def test_ce_merging(
+    trial,
+    decay: Annotated[float, Interval(0.008, 0.03, why="both sides of the threshold are tried")],
+    bias: bool,
+    majority: Annotated[int, Interval(60, 200, why="the larger two classes, which stay")] = 100,
+):
+    """CE with unequal classes at depth one: two small classes of n_B points share their vectors iff
+    sqrt(n_B) / N <= sqrt(λ_W λ_H), the rule by which the square loss gives a class up.
+    """
+    sizes = np.arange(1, majority)
+    strengths = np.sqrt(sizes) / (2 * majority + 2 * sizes)
+    last = int(sizes[strengths <= decay][-1]) if strengths[0] <= decay else 0
+    trial.require(
+        1 <= last <= majority // 2 and strengths[last:].min() > decay,
+        "decay must be one at which classes of some size merge, and all larger ones do not",
+    )
+    tried = np.unique(
+        [max(1, last // 2), max(1, int(0.9 * last)), int(1.3 * last) + 1, 2 * last + 1]
+    )
+    distances = []
+    for size in tried.tolist():
+        of = (majority, majority, size, size)
+        logits = observed.nuclear_norm_optimum(of, decay, decay, loss="ce", bias=bias).logits
+        distances.append(np.abs(logits[:, 2] - logits[:, 3]).max())
+    apart_at = [
+        int(not predicted.classes_merge((majority, majority, size, size), decay, decay)[-1])
+        for size in tried.tolist()
+    ]
+    shares = tried / (2 * majority + 2 * tried)
+    controls = {
+        "n_B / N in place of sqrt(n_B) / N": (shares > decay).astype(int),
+        "the threshold 1 / K of balanced classes": (np.sqrt(tried) * decay < 1 / 4).astype(int),
+    }
+    trial.identity(
+        (np.array(distances) > 0.01).astype(int),  # the program is good to 1e-4
+        apart_at,
+        ops=0,
+        controls=apart(trial, apart_at, 0, controls),
+    )

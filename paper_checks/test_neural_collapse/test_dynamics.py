@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
+from scipy.integrate import solve_ivp
 
 from paper_checks.test_neural_collapse import NClasses, Sizes, Width, released
 from paper_checks.test_neural_collapse.minima import lowest
@@ -422,3 +424,65 @@ def _ramped(trial, n_classes, per_class, depth, betas, steps):
         )
     )
     return np.asarray(ramp(trial.key("noise"), head)) / np.sqrt(per_class), decays
+
+
+@claim(
+    derived("from an aligned and balanced start the flow splits into one scalar for each class"),
+    kind="identity",
+    cases=[((160, 80, 40, 20), 2e-3), ((30, 30, 5), 0.0005)],
+)
+def test_collapse_time(
+    trial,
+    class_sizes: Sizes,
+    decay: Annotated[float, Interval(1e-6, 0.05, why="beyond, every class dies at once")],
+    start: Annotated[float, Interval(1e-4, 0.5, why="small, and below one")] = 0.01,
+):
+    """In gradient flow at depth one with equal decays the logit of class k follows the logistic s'
+    = 2 s ((sqrt(n_k) / N)(1 - s) - λ): its collapse takes a time as N / sqrt(n_k), not 1 / n_k.
+    """
+    require_classes(trial, class_sizes)
+    trial.require(
+        max(class_sizes) > min(class_sizes) >= 2, "class_sizes must not all be equal, and 2 or more"
+    )
+    sizes = np.array(class_sizes)
+    problem = problem_of(class_sizes, (decay,), decay)
+    rotation = np.linalg.qr(trial.generator().standard_normal((len(sizes), len(sizes))))[0]
+    factors = np.diag(np.sqrt(start * np.sqrt(sizes)))
+    head = observed.Head((factors @ rotation.T,), rotation @ factors, np.zeros(len(sizes)))
+    flat, unravel = ravel_pytree(jax.tree.map(jnp.asarray, head))
+    slope = jax.jit(lambda at: -ravel_pytree(jax.grad(observed.objective)(unravel(at), problem))[0])
+    times = np.linspace(0, 6 * sizes.sum() / np.sqrt(sizes.max()), 13)
+    path = solve_ivp(
+        lambda _, at: np.asarray(slope(at)),
+        times[[0, -1]],
+        np.asarray(flat),
+        "DOP853",
+        times,
+        rtol=1e-11,
+        atol=1e-13,
+    )
+    heads = [unravel(jnp.asarray(at)) for at in path.y.T]
+    logits = np.array([np.diag(at.weights[0] @ at.features) for at in heads]) / np.sqrt(sizes)
+
+    def curves(counts, speed=1.0):
+        return np.column_stack(
+            [
+                predicted.collapse_curve(
+                    speed * times[1:], start, int(count), int(sizes.sum()), decay
+                )
+                for count in counts
+            ]
+        )
+
+    trial.value(
+        logits[1:],
+        curves(sizes),
+        error=1e-8,  # hundreds of steps, each good to 1e-11
+        margin=1e-6,
+        scale=1.0,
+        controls={
+            "one factor alone moves": curves(sizes, 0.5),
+            "as 1 / n_k": curves(np.maximum(1, sizes**2 // sizes.max())),
+            "one time for every class": curves(np.full(len(sizes), sizes.max())),
+        },
+    )

@@ -21,8 +21,9 @@ Abstract:
   two-sided. The released margin is too small for some data (`margin-floor`).
 - Sentence 5: they are applied to the prediction of recidivism. In part: compas-table,
   compas-violent, compas-oversampled, compas-race. On COMPAS; two further data sets are not free.
-- Sentence 6: real data sets may admit models that disagree on many people. Holds: compas-table. On
-  the training sample; labels that are drawn from a fitted model show as much.
+- Sentence 6: real data sets may admit models that disagree on many people. Holds: compas-table,
+  compas-held_out, compas-redrawn. On the training sample and on held-out people; labels that are
+  drawn from a fitted linear model show as much.
 """
 
 from collections.abc import Callable, Iterable

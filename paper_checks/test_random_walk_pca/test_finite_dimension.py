@@ -73,12 +73,12 @@ def test_first_two_fraction(trial, n_points: LongPoints = 60, dim: Dimension = 1
     )
 
 
-def _controlled(n_points, dim):
-    """Return a simulator of three ratios of a walk, and of their linear response to the noise, with
-    its coefficients. The noise along the population axes is chi-square of mean one and variance 2 /
-    d, independently: control variates.
+def _controlled(n_points, dim, **process):
+    """Return a simulator of three ratios of a process, and of their linear response to the noise,
+    with its coefficients. The noise along the population axes is chi-square of mean one and
+    variance 2 / d, independently: control variates.
     """
-    population = observed.population_spectrum(n_points)
+    population = observed.population_spectrum(n_points, **process)
     shares = population / population.sum()
     response = shares[:3, None] * (np.eye(3, n_points - 1) - shares)
 
@@ -145,6 +145,52 @@ def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
         },
         first=2048,
         most=400_000,
+    )
+
+
+Crossover = Annotated[
+    float, Interval(2, 10, why="beyond, the first two eigenvalues are too close for first order")
+]
+"""α T."""
+OUPoints = Annotated[int, Interval(12, 60, why="of few points later components have no bias")]
+OUDimension = Annotated[
+    int, Interval(2000, MOST, why="of fewer the components mix where α T is 10")
+]
+
+
+@claim(
+    derived("Lawley's bias holds for every linear process, by its own spectrum"),
+    kind="distribution",
+    tier="full",
+    cases=[(16, 5.0, 2000), (30, 8.0, 20_000)],
+)
+def test_sim_evr__ou(trial, n_points: OUPoints, crossover: Crossover, dim: OUDimension):
+    """Of an Ornstein-Uhlenbeck process ratio k has mean ρ_k (1 + (b_k - 2 ρ_k + 2 q) / d), by
+    its own spectrum.
+    """
+    rate = crossover / n_points
+    trial.require(rate < 0.95, "crossover must be below n_points: else points are independent")
+    sampler, _ = _controlled(n_points, dim, reversion=rate)
+    variances = predicted.ornstein_uhlenbeck_eigenvalues(n_points, rate)
+    walk = predicted.eigenvalues(n_points)
+    ratios = variances[:3] / variances.sum()
+    means = predicted.mean_explained_variance_ratio(variances, dim, 3)
+    walk_ratios = predicted.explained_variance_ratio(n_points)[:3]
+    as_walk = ratios * predicted.mean_explained_variance_ratio(walk, dim, 3) / walk_ratios
+    gap = np.min(1 - variances[1:4] / variances[:3])
+    trial.require(
+        dim * gap**2 >= 60,
+        "dim must tell the components apart: of fewer, first order is too little",
+    )
+    second_order = np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3))
+    trial.mean(
+        lambda key: jnp.subtract(*sampler(key)),
+        means,
+        law=Asymptotic(),
+        slack=second_order,
+        margin=second_order + 0.2 * np.abs(means - ratios).max(),
+        controls={"no bias": ratios, "the walk's relative bias": as_walk},
+        first=2048,
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from paper_checks.test_random_walk_pca import ThreePoints
@@ -10,6 +11,7 @@ from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
+from theory_on_trial.laws import Asymptotic
 
 Momentum = Annotated[
     float, Interval(0.1, 0.9, why="less leaves no error to see, more needs too many points")
@@ -99,7 +101,9 @@ def test_momentum_long_memory(
 
 
 @claim(
-    derived("clamped beams are the limit at γ = 1, the plain walk the one at any other γ"),
+    derived(
+        "a beam, guided and free, is the limit at γ = 1, the plain walk the one at any other γ"
+    ),
     kind="limit",
 )
 def test_momentum_concentrates(
@@ -142,6 +146,153 @@ def test_momentum_concentrates(
     sequence = [(leading_ratio(n, momentum=momentum) - limit) * n for n in sizes]
     rivals = {"no correction": 0.0, "without 1 + γ": (1 + momentum) * correction}
     trial.limit(sequence, sizes, correction, order=1, margin=0.01 * correction, controls=rivals)
+
+
+def components(n_points, momentum, count=3):
+    """Return the leading exact components over time of a walk with momentum."""
+    return observed.population_eigenvectors(int(n_points), momentum=momentum)[:, :count]
+
+
+def midpoints(n_points):
+    """Return s = (t - 1/2) / T, between 0 and 1."""
+    return (np.arange(n_points) + 0.5) / n_points
+
+
+def unit(modes):
+    """Return modes as unit vectors."""
+    return modes / np.linalg.norm(modes, axis=0)
+
+
+@claim(derived("the ends of the walk perturb its cosines"), kind="rate", cases=[0.3, 0.5])
+def test_momentum_components(
+    trial, momentum: Annotated[float, Interval(0.2, 0.5, why="more needs more points")]
+):
+    """At γ < 1 components tend to the walk's cosines, 1 - overlap^2 as T^-5: so curves in their
+    planes are Lissajous curves.
+    """
+    # T (1 - γ) is 35 or more.
+    n = doubled(50 * 2 ** max(0, round(np.log2(0.5 / (1 - momentum)))))
+    deficits = []
+    for size in n:
+        exact = components(size, momentum, 1)
+        cosine = unit(predicted.cosine_modes(int(size), 1))
+        # The part at right angles, squared: 1 - overlap^2 itself is below rounding.
+        deficits.append(np.sum((exact - cosine * np.sum(exact * cosine)) ** 2))
+    trial.order(
+        deficits,
+        n,
+        -5.0,
+        rounding=20 * n * 2.0**-53 * np.sqrt(deficits),
+        margin=0.1,
+        controls={"as 1 / T": -1.0, "T^-4": -4.0},
+    )
+
+
+@claim(derived("the integrated walk solves the equation of a beam"), kind="limit")
+def test_momentum_components__integrated(
+    trial,
+    n_points: Annotated[int, Interval(60, 200, why="eight times as many are diagonalised")] = 100,
+):
+    """At γ = 1 components tend to the modes of a beam that is guided at the start and free at the
+    end.
+    """
+    sizes = doubled(n_points)
+    overlaps = [
+        np.sum(components(n, 1.0) * unit(predicted.integrated_walk_modes(midpoints(n), 3)), axis=0)
+        ** 2
+        for n in sizes
+    ]
+    fine = midpoints(4000)
+    modes = unit(predicted.integrated_walk_modes(fine, 3))
+    clamped = np.gradient(np.gradient(modes, axis=0), axis=0)  # a clamped beam's: their curvature
+    trial.limit(
+        overlaps,
+        sizes,
+        np.ones(3),
+        order=2,
+        margin=1e-5,
+        controls={
+            "the walk's cosines": np.sum(modes * unit(predicted.cosine_modes(4000, 3)), axis=0)
+            ** 2,
+            "modes of a clamped beam": np.sum(modes * unit(clamped), axis=0) ** 2,
+        },
+    )
+
+
+def correlation_with_parabola(modes):
+    """Return the squared correlation of the second component with the square of the first."""
+    return np.corrcoef(modes[:, 0] ** 2, modes[:, 1])[0, 1] ** 2
+
+
+@claim(derived("T_2(p_1) is affine in p_1^2, so that no scale of the axes enters"), kind="limit")
+def test_momentum_components__curve(
+    trial,
+    n_points: Annotated[int, Interval(30, 80, why="sixteen times as many are diagonalised")] = 40,
+    momentum: Annotated[float, Interval(0.1, 0.6, why="more needs more points")] = 0.5,
+):
+    """In the plane of the first two components a walk with momentum γ < 1 runs along a parabola,
+    T_2 of the first score; at γ = 1 it does not, the squared correlation being 0.758.
+    """
+    sizes = n_points * 2 ** np.arange(5)
+    beam = correlation_with_parabola(predicted.integrated_walk_modes(midpoints(100_000), 2))
+    trial.limit(
+        [correlation_with_parabola(components(n, 1.0, 2)) for n in sizes],
+        sizes,
+        beam,
+        order=(1, 2),
+        margin=1e-3,
+        controls={"a parabola": 1.0},
+    )
+    trial.value(
+        correlation_with_parabola(components(sizes[-1], momentum, 2)),
+        1.0,
+        error=1e-9,
+        slack=1e-5,  # of the order T^-5 (1 - γ)^-5
+        margin=1e-4,
+        controls={"as at γ = 1": beam},
+    )
+
+
+@claim(
+    derived("first-order rotation of Wishart eigenvectors, by the spectrum with momentum"),
+    kind="distribution",
+    tier="full",
+    cases=[(30, 0.7), (20, 1.0)],
+)
+def test_momentum_components__sampled(
+    trial,
+    n_points: Annotated[int, Interval(12, 60, why="thousands are drawn and diagonalised")],
+    momentum: Annotated[float, Interval(0.5, 1, why="less is nearly a walk, which has its claim")],
+    dim: Annotated[int, Interval(2000, 10**6, why="of fewer, later orders are a hundredth")] = 2000,
+):
+    """In d dimensions component k misses the population's by (1/d) sum_{j != k} λ_j λ_k / (λ_j -
+    λ_k)^2.
+    """
+    population = observed.population_spectrum(n_points, momentum=momentum)
+    itself = np.eye(3, population.size)
+    leading = population[:3, None]
+    response = (1 - itself) * population * leading / (population - leading + itself) ** 2
+    variances = predicted.toeplitz_eigenvalues(
+        predicted.momentum_impulse_response(n_points, momentum)
+    )
+    deficit = predicted.overlap_deficit(variances, dim, 3)
+    walk = predicted.overlap_deficit(predicted.eigenvalues(n_points), dim, 3)
+    slack = np.abs(predicted.overlap_deficit_second_order(variances, dim, 3))
+
+    def deficits(key):
+        rotation = observed.eigenbasis_rotation(key, population, dim, 3)
+        # Products of noise along two axes have mean 1 / d exactly: a control variate.
+        return rotation.deficits - jnp.sum(response * (rotation.products - 1 / dim), axis=1)
+
+    trial.mean(
+        deficits,
+        deficit,
+        law=Asymptotic(),
+        slack=slack,
+        margin=0.02 * deficit + slack,
+        controls={"that of the walk": walk, "twice that": 2 * deficit},
+        first=512,
+    )
 
 
 @claim(derived("both recursions have the impulse response 1 - β^m"), kind="identity")

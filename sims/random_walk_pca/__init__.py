@@ -7,7 +7,12 @@ acts on the Gram matrix of the noise (flat memory), on a few columns that are ex
 on unit impulses (`population_spectrum`: no randomness). What names no source is derived here.
 """
 
-from sims.random_walk_pca.eigenbasis import EigenbasisSample, eigenbasis_sample
+from sims.random_walk_pca.eigenbasis import (
+    EigenbasisSample,
+    Rotation,
+    eigenbasis_rotation,
+    eigenbasis_sample,
+)
 from sims.random_walk_pca.generative_pca import SpikeErrors, spike_errors
 from sims.random_walk_pca.noise_rows import equivalent_gaussian_noise, noise
 from sims.random_walk_pca.pca import (

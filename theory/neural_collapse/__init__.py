@@ -21,13 +21,21 @@ from theory.neural_collapse.critical import (
 from theory.neural_collapse.cross_entropy import (
     ShallowCrossEntropyOptimum,
     ce_optimum_shallow,
+    classes_merge,
     cross_polytope_pattern,
     cross_polytope_stationary,
     etf_beaten_by_cross_polytope,
     etf_stationary,
     frame_value,
+    lone_pair_value,
 )
-from theory.neural_collapse.dynamics import heavy_ball_rate, imbalance_factor, nc1_rate, nc2_rate
+from theory.neural_collapse.dynamics import (
+    collapse_curve,
+    heavy_ball_rate,
+    imbalance_factor,
+    nc1_rate,
+    nc2_rate,
+)
 from theory.neural_collapse.frames import (
     frame_distance,
     general_orthogonal_frame,

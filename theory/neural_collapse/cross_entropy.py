@@ -12,9 +12,9 @@ fewer directions (derived here, in agreement with Garrod & Keating 2025).
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from theory.neural_collapse.domains import Decay, Depth, SeveralClasses, WeightDecays
+from theory.neural_collapse.domains import ClassSizes, Decay, Depth, SeveralClasses, WeightDecays
 from theory.neural_collapse.schatten import schatten_penalty
 from theory_on_trial.contract import Count, guarded, require
 
@@ -130,6 +130,53 @@ def etf_beaten_by_cross_polytope(n_classes: SeveralClasses, depth: Depth) -> boo
     Never at depth one; from K = 6 or 7 at depth two. Convergence is slow, in 1 / log(1 / Λ).
     """
     return n_classes // 2 * 2 ** (2 / (depth + 1)) + n_classes % 2 < n_classes - 1
+
+
+@guarded
+def classes_merge(
+    class_sizes: ClassSizes, weight_decay: Decay, feature_decay: Decay
+) -> Bool[np.ndarray, " classes"]:
+    """Whether each of several classes of its size shares its vectors with the others, at depth one:
+    iff sqrt(n_k) / N <= sqrt(λ_W λ_H), where under the square loss the class vanishes.
+
+    With or without a bias; a class that is the only one of its size does not merge. Derived here.
+    """
+    sizes = np.array(class_sizes)
+    equals = np.sum(sizes[:, None] == sizes, axis=1)
+    weak = np.sqrt(sizes) / sizes.sum() <= np.sqrt(weight_decay) * np.sqrt(feature_decay)
+    return np.asarray(weak & (equals > 1))
+
+
+@guarded
+def lone_pair_value(
+    samples_per_class: Count, weight_decays: WeightDecays, feature_decay: Decay
+) -> tuple[float, float]:
+    """Best scale ρ >= 0 of the logits ρ (1, 0, -1)^T (1, 0, -1) of three classes, an antipodal pair
+    and a class at zero, and the objective there; (0, log 3) where zero is best.
+
+    It minimises (2 log(1 + exp(-ρ) + exp(-2 ρ)) + log 3) / 3 + (L/2)(n Λ)^(1/L) (2 ρ)^(2/L), L = M
+    + 1. Derived here.
+    """
+    factors = len(weight_decays) + 1
+    penalty = schatten_penalty(
+        np.sqrt(samples_per_class) * np.outer([1.0, 0, -1], [1, 0, -1]),
+        weight_decays,
+        feature_decay,
+    )
+
+    def value(scale: Float[np.ndarray, " scales"]) -> Float[np.ndarray, " scales"]:
+        loss = (2 * np.log1p(np.exp(-scale) + np.exp(-2 * scale)) + np.log(3)) / 3
+        return np.asarray(loss + penalty * scale ** (2 / factors))
+
+    # The penalty alone is log 3 there.
+    most = (np.log(3) / penalty) ** (factors / 2)
+    low, high = 0.0, float(most)
+    for _ in range(12):  # a grid in ever smaller brackets around its least value
+        scales = np.linspace(low, high, 2001)
+        best = int(np.argmin(value(scales)))
+        low, high = scales[max(best - 1, 0)], scales[min(best + 1, 2000)]
+    scale = float(scales[best])
+    return scale, float(value(scales)[best])
 
 
 class _LogitPattern:

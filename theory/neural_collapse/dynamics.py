@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from theory.neural_collapse.domains import Decay, Momentum
-from theory_on_trial.contract import NON_NEGATIVE, Positive, guarded, require
+from theory_on_trial.contract import NON_NEGATIVE, Count, Positive, guarded, require
 
 
 @guarded
@@ -73,3 +73,25 @@ def imbalance_factor(
     decays are `decay`.
     """
     return np.asarray(np.exp(-2 * decay * time))
+
+
+@guarded
+def collapse_curve(
+    times: Annotated[Float[np.ndarray, " times"], NON_NEGATIVE],
+    start: Positive,
+    class_size: Count,
+    n_samples: Count,
+    decay: Decay,
+) -> Float[np.ndarray, " times"]:
+    """The logit s(t) of a class in gradient flow at depth one without a bias, from s(0) = `start`.
+
+    From an aligned and balanced start, with equal decays λ, s' = 2 s ((sqrt(n_k) / N)(1 - s) - λ),
+    a logistic: the time to collapse is as N / sqrt(n_k) where λ is small. Derived here.
+    """
+    pull = np.sqrt(class_size) / n_samples
+    rate = 2 * (pull - decay)
+    # Of 1 / s, which is linear; expm1 keeps the digits where the rate is near zero.
+    grown = np.where(
+        rate == 0, 2 * times, np.expm1(rate * times) / np.where(rate == 0, 1, rate / 2)
+    )
+    return np.asarray(start * np.exp(rate * times) / (1 + start * pull * grown))

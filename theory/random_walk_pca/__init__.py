@@ -47,6 +47,7 @@ from theory.random_walk_pca.modes import (
 )
 from theory.random_walk_pca.momentum import (
     integrated_walk_explained_variance_ratio,
+    integrated_walk_modes,
     integrated_walk_wavenumbers,
     momentum_circulant_eigenvalues,
     momentum_crossover_index,

@@ -1,9 +1,12 @@
 """PCA of a walk driven by momentum: v_t = γ v_{t-1} + ξ_t, x_t = x_{t-1} + v_t, started at rest.
 
-The circulant formula is that of Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805); its rate, the
-crossover and the limit γ -> 1, where the scores are modes of a clamped beam and no cosines, are
-derived here. `momentum` is γ. Variances are in units of the step variance.
+The circulant formula is that of Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805). Its rate, the
+crossover and the limit γ -> 1 are derived here: the scores there are modes of a beam that is guided
+at its start and free at its end, and no cosines. `momentum` is γ. Variances are in units of the
+step variance.
 """
+
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
@@ -11,7 +14,7 @@ from jaxtyping import Float
 from theory.random_walk_pca.domains import Components, Momentum, MomentumBelowOne, Points
 from theory.random_walk_pca.processes import toeplitz_eigenvalues, toeplitz_total_variance
 from theory.random_walk_pca.spectrum import explained_variance_ratio_limit, laplacian_eigenvalues
-from theory_on_trial.contract import guarded
+from theory_on_trial.contract import UNIT_INTERVAL, guarded
 
 
 @guarded
@@ -92,3 +95,20 @@ def integrated_walk_explained_variance_ratio(
     one.
     """
     return 30 / integrated_walk_wavenumbers(n_components) ** 4
+
+
+@guarded
+def integrated_walk_modes(
+    times: Annotated[Float[np.ndarray, " times"], UNIT_INTERVAL], n_components: Components
+) -> Float[np.ndarray, "times components"]:
+    """Modes cos(μ s) / cos μ + cosh(μ s) / cosh μ of the integrated walk at s = t / T, of mean zero
+    and not normalised.
+
+    Slope and third derivative vanish at the start (a guided beam), the second and third at the end
+    (a free one).
+    """
+    phases = np.outer(times, integrated_walk_wavenumbers(n_components))
+    ends = integrated_walk_wavenumbers(n_components)
+    # cosh(x) / cosh(μ) without overflow.
+    hyperbolic = (np.exp(phases - ends) + np.exp(-phases - ends)) / (1 + np.exp(-2 * ends))
+    return np.cos(phases) / np.cos(ends) + hyperbolic

@@ -1,0 +1,99 @@
+"""Means over all pairs of n points at a finite n, though pairs overlap: exactly, by enumeration."""
+
+from itertools import combinations_with_replacement
+from math import lgamma
+from typing import Annotated
+
+import numpy as np
+
+from theory.mixup import pairs
+from theory_on_trial import claim, derived
+from theory_on_trial.contract import Interval
+
+Points = Annotated[int, Interval(4, 40, why="all samples of three values are enumerated")]
+HOEFFDING = derived("Hoeffding 1948 and 1963 on means over distinct pairs")
+
+
+def three_point_law(trial):
+    """Chances of three values, and the Mixup loss of each pair of them at one classifier.
+
+    Each value is a score with its label; a pair is mixed half and half.
+    """
+    rng = trial.generator("law")
+    chances = rng.dirichlet([3.0, 3.0, 3.0])
+    scores = rng.normal(0, 2, 3)
+    labels = np.array([1.0, 1.0, 0.0])
+    score = (scores[:, None] + scores) / 2
+    label = (labels[:, None] + labels) / 2
+    return chances, np.logaddexp(0, score) - label * score
+
+
+def all_samples(n, chances):
+    """Counts of the three values in n points, and the chance of each."""
+    cuts = np.array(list(combinations_with_replacement(range(n + 1), 2)))
+    counts = np.column_stack([cuts[:, 0], cuts[:, 1] - cuts[:, 0], n - cuts[:, 1]])
+    factorials = np.array([lgamma(k + 1) for k in range(n + 1)])
+    log_chances = factorials[n] - factorials[counts].sum(axis=1) + counts @ np.log(chances)
+    return counts, np.exp(log_chances)
+
+
+def mean_over_distinct_pairs(counts, loss):
+    """The mean of the loss over distinct pairs of points, for each sample."""
+    n = counts[0].sum()
+    return (np.einsum("si,ij,sj->s", counts, loss, counts) - counts @ np.diag(loss)) / (n * (n - 1))
+
+
+def moments(chances, loss):
+    """E h, ζ_1 and ζ_2."""
+    mean = chances @ loss @ chances
+    return mean, chances @ (loss @ chances - mean) ** 2, chances @ (loss - mean) ** 2 @ chances
+
+
+@claim(HOEFFDING, kind="identity", cases=[8, 16, 32])
+def test_pairs_variance(trial, n: Points):
+    """The mean over distinct pairs has variance (2 / (n (n - 1))) (2 (n - 2) ζ_1 + ζ_2), about 4
+    ζ_1 / n: it falls with the number of points, not of pairs.
+    """
+    chances, loss = three_point_law(trial)
+    mean, projected, total = moments(chances, loss)
+    counts, weights = all_samples(n, chances)
+    variance = weights @ (mean_over_distinct_pairs(counts, loss) - mean) ** 2
+    law = pairs.pair_mean_variance(n, projected, total)
+    trial.identity(
+        variance,
+        law,
+        ops=100 * n,
+        scale=total,
+        controls={
+            "n (n - 1) / 2 independent pairs": 2 * total / (n * (n - 1)),
+            "n² independent pairs": total / n**2,
+        },
+    )
+
+
+@claim(
+    HOEFFDING,
+    kind="bound",
+    cases=[16, 32],
+    not_tight="a bound for every law: at small deviations half of it is reached",
+)
+def test_pairs_tail(trial, n: Annotated[int, Interval(16, 40, why="of fewer the control holds")]):
+    """P(U - E U >= t) <= exp(-2 floor(n/2) t² / (b - a)²) for a loss in [a, b]: the exponent counts
+    disjoint pairs, n / 2, and not all n (n - 1) / 2.
+    """
+    chances, loss = three_point_law(trial)
+    mean, _, _ = moments(chances, loss)
+    spread = np.ptp(loss)
+    counts, weights = all_samples(n, chances)
+    excess = mean_over_distinct_pairs(counts, loss) - mean
+    deviations = np.linspace(0.02, 0.4, 20) * spread
+    tails = np.array([weights[excess >= deviation].sum() for deviation in deviations])
+    trial.bound(
+        tails,
+        pairs.pair_mean_tail(n, deviations, spread),
+        instances="grid",
+        ops=100 * n,
+        controls={
+            "n (n - 1) / 2 independent pairs": np.exp(-n * (n - 1) * np.square(deviations / spread))
+        },
+    )
