@@ -149,8 +149,8 @@ def cosine_range(
             25. With A, compare the K of the gauge that balances the factors.
         A: the other factor, rows of as many numbers.
 
-    Raises TypeError and ValueError in one sentence, for rows of zeros and more than two million pairs
-    too. Source: `theory.cosine_similarity.any_gauge_range` and `diagonal_gauge_range`.
+    Raises TypeError and ValueError in one sentence, for rows of zeros and more than two million
+    pairs too. Source: `theory.cosine_similarity.any_gauge_range` and `diagonal_gauge_range`.
 
     >>> cosine_range([[1.0, 0.0], [0.0, 2.0]]).high.round(3).tolist()
     [0.6]
