@@ -28,7 +28,7 @@ Condition = Annotated[float, Interval(1, 1e12, why="1 is no freedom at all")]
 TABLE = (1.5, 4.0, 25.0)
 """Condition numbers that every answer reports."""
 
-_MOST_PAIRS = 1_000_000
+_MOST_PAIRS = 2_000_000
 _MOST_COORDINATES = 60_000  # of pairs, whose diagonal gauges are sought
 _AT_ONCE = 2**17  # numbers that are held at a time, and that stay in the processor's cache
 _CLOSE = 0.01  # of 1 - |cos|, below which an inner product leaves too few digits of it
@@ -149,8 +149,8 @@ def cosine_range(
             25. With A, compare the K of the gauge that balances the factors.
         A: the other factor, rows of as many numbers.
 
-    Raises TypeError and ValueError in one sentence, for rows of zeros and more than a million pairs
-    too. Source: `theory.cosine_similarity.any_gauge_range` and `diagonal_gauge_range`.
+    Raises TypeError and ValueError in one sentence, for rows of zeros and more than two million
+    pairs too. Source: `theory.cosine_similarity.any_gauge_range` and `diagonal_gauge_range`.
 
     >>> cosine_range([[1.0, 0.0], [0.0, 2.0]]).high.round(3).tolist()
     [0.6]

@@ -132,14 +132,13 @@ def predicted_forgetting(
     task S.
 
     T is trained to the end on the sum of squares plus `ridge` times the squared distance from where
-    it starts; a ridge of 0 is the limit of gradient descent. Exact for models that are linear in
-    their weights; of a net of width n up to O(1/n), as long as the weights hardly move.
+    it starts. Exact for models that are linear in their weights; of a net of width n up to O(1/n).
 
     Args:
         features_s: a row per input of S (of a net its gradients by all weights).
         features_t: a row per input of T, of the same features.
         residual_t: labels of T less the model's outputs before T is trained; one output at a time.
-        ridge: λ; what multiplies the squared distance where nothing is halved or averaged.
+        ridge: λ; 0 is the limit of gradient descent.
         memory: how many leading right singular vectors of `features_s` T may not use.
         weights: of a net after S, for a doubt by which share they move; None for a linear model.
 
@@ -235,7 +234,12 @@ def predicted_forgetting(
 
 
 def _of_the_same_features(later: Table, earlier: Table) -> Table:
-    """The table of T with its columns in the order of those of S; ValueError for others."""
+    """The table of T with its columns in the order of those of S, where both have names; ValueError
+    for others.
+    """
+    numbered = tuple(f"x{i}" for i in range(1, len(earlier.columns) + 1))
+    if numbered in (later.columns, earlier.columns) and len(later.columns) == len(numbered):
+        return later
     require(
         sorted(later.columns) == sorted(earlier.columns),
         f"features_t must have the {len(earlier.columns)} columns of features_s, got "

@@ -275,7 +275,8 @@ def multicalibration_audit(
         )
         for level, group in zip(*(axis.tolist() for axis in np.nonzero(enough)), strict=True)
     )
-    hidden = _hidden(cells, sums, levels.counts, miss)
+    # Exact intervals of two values are as narrow as they can be.
+    hidden = [] if np.isin(y, (low, high)).all() else _hidden(cells, sums, levels.counts, miss)
     combination, round_gain = _halves(levels, predictions, y, h, confidence)
     return MulticalibrationAudit(
         n=n,

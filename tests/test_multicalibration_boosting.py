@@ -146,3 +146,39 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         )
     },
 )
+
+
+def rated(seed, n=3000, off=0.2):
+    """Ratings on a scale to 100 with a spread of 1, which are off by `off` in the second group."""
+    rng = np.random.default_rng(seed)
+    f = rng.choice([40.0, 50.0, 60.0], n)
+    second = rng.random(n) < 0.5
+    return f, f + off * second + rng.normal(0, 1, n), np.where(second, "b", "a")
+
+
+def test_bounds_that_hide_a_bias_are_doubted():
+    audit = tool.multicalibration_audit(*rated(0), held_out=True, bounds=(0, 100))
+    assert "none of 6 cells is off beyond chance, but a mean of up to" in audit.summary()
+    assert [doubt.reason[:7] for doubt in audit.doubts if "normal" in doubt.reason] == ["3 cells"]
+    fair = tool.multicalibration_audit(*rated(1, off=0.0), held_out=True, bounds=(0, 100))
+    assert not [doubt for doubt in fair.doubts if "normal" in doubt.reason]
+
+
+def test_the_bias_of_a_group_is_that_of_its_own_rows():
+    misses = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        member = rng.random(2000) < 0.3
+        y = np.clip(0.5 + 0.1 * member + rng.normal(0, 0.1, 2000), 0, 1)
+        audit = tool.multicalibration_audit(np.full(2000, 0.5), y, member, held_out=True)
+        low, high = audit.cells[0].bias[1:]
+        misses += not low <= 0.1 <= high
+        assert audit.cells[0].bias.value == pytest.approx((y - 0.5)[member].mean())
+    assert misses <= 11  # of 5 in the mean, once in 100
+
+
+def test_rows_that_the_predictor_was_fitted_to_are_not_judged():
+    audit = tool.multicalibration_audit(*scored(np.random.default_rng(0), 900), held_out=False)
+    assert not audit.answerable
+    with pytest.raises(ValueError, match="held_out must be True where"):
+        tool.multicalibration_audit(*scored(np.random.default_rng(0), 900))

@@ -45,8 +45,7 @@ def labels_saved(
     """Say how many labels predicting X2 from X1 first saves, and from how many labels on it does
     not pay, by least squares throughout.
 
-    The pretext is learned on the rows without a label. On the labelled ones, the variance that each
-    set of features leaves of the label gives the risks at any number of labels.
+    The pretext is learned on the rows without a label, and the labelled ones give the risks.
 
     Args:
         X1: the view to predict from, a row per pair.

@@ -52,8 +52,8 @@ def which_algorithm(
     """Say which textbook algorithm an in-context learner runs: compare its answers with theirs, on
     prompts and on the same ones scaled.
 
-    An algorithm matches if its answers are proved to differ by at most `alike` of the learner's
-    mean square. Least squares answers c times as much to prompts times c, a gradient step c³ times.
+    An algorithm matches if its answers differ by at most `alike` of the learner's mean square.
+    Least squares answers c times as much to prompts times c, a gradient step c³ times.
 
     Args:
         predict: takes arrays, inputs [prompts, k, d] and labels [prompts, k] of examples, and
@@ -65,7 +65,7 @@ def which_algorithm(
         alike: the share by which a match may differ.
         confidence: of each interval.
 
-    Raises TypeError and ValueError in one sentence. Source: Akyürek et al. 2023 (arXiv 2211.15661);
+    Raises TypeError and ValueError. Source: Akyürek et al. 2023 (arXiv 2211.15661);
     Zhang, Frei & Bartlett 2024 (arXiv 2306.09927); the intervals were derived here.
 
     >>> x = np.random.default_rng(0).normal(size=(60, 7, 2))

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from own_data.naive_bayes_vs_logistic.learning_curves import LogisticCurve, NaiveBayesCurve
 from own_data.naive_bayes_vs_logistic.measured import Measured
 from theory_on_trial.own_data.answer import Answer, axes_for
-from theory_on_trial.own_data.estimate import Estimate
+from theory_on_trial.own_data.estimate import Estimate, intervals
 
 Regime = Literal["O(1)", "O(log n)", "O(n)", "never", "undecided"]
 
@@ -170,6 +170,24 @@ class AssumptionDiagnostics(Answer):
             bound = "already" if high == smallest else "at the latest"
             return f"logistic regression is ahead {bound} from m = {high:g} on"
         return f"logistic regression is ahead from m = {value:.3g} [{low:g}, {high:g}] on"
+
+    def to_frame(self) -> Any:
+        """Return the measured errors with their intervals, a row per number of samples."""
+        import pandas
+
+        rows = [
+            intervals(
+                **{
+                    "naive Bayes": row.naive_bayes,
+                    "logistic regression": row.logistic,
+                    "logistic less naive Bayes": row.lead,
+                }
+            )
+            for row in self.measured
+        ]
+        return pandas.DataFrame(
+            rows, index=pandas.Index([row.size for row in self.measured], name="samples")
+        )
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the errors measured (points), those predicted (lines) and the interval of the

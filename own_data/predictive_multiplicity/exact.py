@@ -43,45 +43,27 @@ def multiplicity(
     progress: ProgressSetting = "auto",
     cache: Folder | None = None,
 ) -> Multiplicity:
-    """The discrepancy and ambiguity of linear classifiers on a sample, at every error tolerance,
-    with what is proved.
+    """Bound how many predictions depend on which linear classifier of nearly the least error is
+    taken.
 
-    A classifier competes with the baseline h_0 at ε if its error rate is at most ε higher.
-    Discrepancy is the largest share of predictions that one competitor changes, ambiguity the share
-    that some competitor changes. Line searches find competitors; bounds of theory, enumeration in
-    low dimension and integer programs prove that there are no others. Equal rows count as one, so
-    the number of distinct rows decides about the time: seconds at about 150 rows of small integers
-    or bins. At some hundred rows of continuous features in more than three dimensions little is
-    proved; the answers are brackets then, as tight as `time_limit` allows.
+    A classifier competes at ε if its error rate is at most ε above the baseline's. Discrepancy is
+    the largest share of predictions that one competitor changes, ambiguity the share that some
+    competitor changes.
 
     Args:
-        X: features, [n, d], an array or a data frame, without a column for the intercept.
-        y: labels of two classes, [n]: -1 and +1, 0 and 1, booleans, strings. The second in order is
-            the positive one.
-        epsilons: tolerances of the error rate, from -1 to 1; the answers are by increasing
-            tolerance, each once. Negative ones ask for competitors that are so much better, which a
-            baseline of your own may have.
-        baseline: a linear model of your own, optimal or not: fitted, with a `decision_function` of
-            X (scikit-learn's, also at the end of a pipeline), or its coefficients, the intercept
-            first. None: the optimal classifier of the largest margin, of those known after 100
-            (discrepancy and ambiguity may depend on which one is taken).
-        sample_weight: how often each sample counts, [n]; once each if not given.
-        groups: of each sample, [n], names or numbers: adds what happens to whom. It is not a
-            feature.
-        time_limit: seconds for the whole call, None for as long as proofs take. When it is over, or
-            at Ctrl-C, what is known by then is returned: proved bounds, and labelled as such.
-        workers: processes that share the programs of the rows.
-        progress: a bar on a terminal if "auto", always or never if True or False, or a function of
-            (done, total, incumbent, bound), for each program.
-        cache: folder in which classifiers and bounds are kept, and from which a later call goes on.
+        X: features, without a column for the intercept.
+        y: labels of two classes, of which the second in order is positive.
+        epsilons: tolerances of the error rate, from -1 to 1.
+        baseline: a fitted linear model, or its coefficients, the intercept first; None for the best
+            one.
+        sample_weight: how often each sample counts.
+        groups: of each sample, to say who is affected.
+        time_limit: seconds, after which what is proved is returned.
+        workers: processes.
+        progress: a bar if "auto" or True, or a function of (done, total, incumbent, bound).
+        cache: folder from which a later call goes on.
 
-    Raises:
-        TypeError: for features or coefficients that are not numbers.
-        ValueError: for an X that is no table with rows or not finite, other than two classes,
-            weights that are all zero, lengths that do not match, a group that is missing or without
-            weight, and a baseline that is not linear on these rows or has a score of 0.
-
-    Source: the definitions of Marx, Calmon & Ustun 2020; solved and proved as derived here.
+    Raises TypeError and ValueError in one sentence. Source: Marx, Calmon & Ustun 2020.
 
     >>> corners, labels = [[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1]
     >>> weights = [25, 25, 25, 25]

@@ -134,6 +134,10 @@ class Multiplicity(Answer):
             else "for narrower brackets give a longer time_limit, or fewer rows"
         )
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the bounds of discrepancy and ambiguity, a row per tolerance."""
+        return self.by_tolerance.copy()
+
     def plot(self, axes: "Axes | None" = None) -> "Axes":
         """Draw discrepancy and ambiguity by tolerance, known as points, bounds as bars, Proposition
         1 as a line.

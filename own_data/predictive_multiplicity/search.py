@@ -130,6 +130,15 @@ class Search:
         low, high = self.flips()
         return low < high - self.slack
 
+    def _wanted(self) -> Bool[np.ndarray, "rows"]:
+        """The open rows; within a time limit only those that an answer at some tolerance hangs
+        on.
+        """
+        low, high = self.flips()
+        reaches = np.array([self.reach(admitted) for admitted in self.admitted])[:, None]
+        decides = ((low <= reaches) & (reaches < high)).any(axis=0)
+        return self.open_rows() & (decides | (not self._limited))
+
     def cap(self, admitted: int | float) -> float:
         """Proved bound of the disagreement with h_0 of classifiers that make so many errors
         more.
@@ -182,7 +191,7 @@ class Search:
             self.cap(at) <= most + self.slack
             for at, most in zip(self.admitted, reached, strict=True)
         )
-        return self.proved_least and caps and not self.open_rows().any()
+        return self.proved_least and caps and not self._wanted().any()
 
     def _over(self) -> bool:
         return self._deadline.passed()
@@ -467,7 +476,7 @@ class Search:
         time.
         """
         rounds = 0
-        while self.open_rows().any() and not self._over() and not self._too_large():
+        while self._wanted().any() and not self._over() and not self._too_large():
             before = self.lower.copy()
             if self._workers > 1:
                 self._prove_flips_in_processes()
@@ -486,9 +495,7 @@ class Search:
         low, high = self.flips()
         reaches = np.array([self.reach(admitted) for admitted in self.admitted])[:, None]
         decides = ((low <= reaches) & (reaches < high)).sum(axis=0) * self.table.totals
-        yield from (
-            int(row) for row in np.argsort(-decides, kind="stable") if self.open_rows()[row]
-        )
+        yield from (int(row) for row in np.argsort(-decides, kind="stable") if self._wanted()[row])
 
     def _prove_flip(self, row: int, deadline: Deadline) -> None:
         side = 1 - int(self.baseline[row])

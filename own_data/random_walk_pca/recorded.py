@@ -9,6 +9,7 @@ from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.own_data.table import table
 
 _PRECISIONS = {8: "bfloat16", 11: "float16", 24: "float32"}  # bits of a significand
+_DOUBLE = 8  # bytes
 _ODD = 0.25  # share of last bits that are set, of numbers that were rounded: it is a half
 
 
@@ -35,9 +36,10 @@ def points_of(trajectory: Any) -> tuple[AnyArray, tuple[str, ...] | None]:
     """Floating arrays as they are, which may be larger than memory; else as a table with the names
     of its columns.
     """
-    floating = getattr(getattr(trajectory, "dtype", None), "kind", "") in ("f", "V")
-    if floating and getattr(trajectory, "ndim", 0) == 2 and not np.ma.isMaskedArray(trajectory):
-        return trajectory, None
+    if isinstance(trajectory, AnyArray) and not np.ma.isMaskedArray(trajectory):
+        floating = trajectory.dtype.kind in ("f", "V") and trajectory.dtype.itemsize <= _DOUBLE
+        if floating and trajectory.ndim == 2:
+            return trajectory, None
     read = table("trajectory", trajectory, scaled=False)
     return read.values, read.columns
 

@@ -178,8 +178,7 @@ def random_walk_test(
         draws: B, signed permutations; `p_value` is at least 1 / (B + 1).
         seed: of the signed permutations.
 
-    Raises TypeError and ValueError in one sentence: for fewer than ten points, values that are not
-    finite, no movement, steps without noise.
+    Raises TypeError and ValueError in one sentence, for fewer than ten points too.
 
     Source: the spectrum of Antognini & Sohl-Dickstein 2018, arXiv 1806.08805; the cosine content of
     Hess 2000, Phys. Rev. E 62, 8438; the null distribution by symmetry of Fisher 1935. The laws at

@@ -501,3 +501,25 @@ def held_out(features, labels=Y):
 def test_hostile_input(call, error, sentence):
     with pytest.raises(error, match=sentence):
         call()
+
+
+def test_a_baseline_that_is_worse_than_one_answer_is_doubted():
+    x = np.arange(20.0)[:, None]
+    y = (x[:, 0] > 9).astype(int)
+    turned = multiplicity(x, y, [0.0], baseline=[9.4, -1.0], progress=False)
+    assert any("errs on 100% of the samples" in doubt.reason for doubt in turned.doubts)
+    right = multiplicity(x, y, [0.0], baseline=[-9.4, 1.0], progress=False)
+    assert not any("errs on" in doubt.reason for doubt in right.doubts)
+
+
+def test_a_time_limit_is_not_used_up_and_two_calls_agree():
+    data = load_breast_cancer()
+    rows = data.data[:120, [0, 1, 4]].round(1)
+    begin = time.monotonic()
+    found = [
+        multiplicity(rows, data.target[:120], [0.0], time_limit=60.0, progress=False)
+        for _ in range(2)
+    ]
+    assert time.monotonic() - begin < 60
+    assert found[0].by_tolerance["proved"].all()
+    pd.testing.assert_frame_equal(found[0].by_tolerance, found[1].by_tolerance)

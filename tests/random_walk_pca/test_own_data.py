@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -362,3 +363,30 @@ def test_hostile_input(arguments, error, sentence):
             continue
         with pytest.raises(error, match=sentence):
             function(**arguments)
+
+
+def test_rounding_that_looks_like_reversion_is_not_judged():
+    steps = 3e-4 * np.random.default_rng(0).standard_normal((200, 2000))
+    weights = 0.05 + np.cumsum(steps, axis=0)
+    rounded = tool.random_walk_test(jnp.asarray(weights, jnp.bfloat16))
+    assert "digits of bfloat16" in rounded.missing
+    assert tool.random_walk_test(weights.astype(np.float32)).p_value > 0.01
+    wide = tool.random_walk_test(jnp.asarray(weights + 0.5 * np.arange(200)[:, None], "float32"))
+    assert wide.answerable
+    assert wide.p_value <= 0.01
+
+
+def test_a_walk_on_whole_numbers_is_not_taken_for_a_rounded_one():
+    rng = np.random.default_rng(1)
+    signs = rng.choice([-1.0, 1.0], (100, 300))
+    back = np.cumsum(signs, axis=0) * np.where(np.arange(100) % 2, 1, 0.5)[:, None]
+    assert tool.random_walk_test(back).answerable
+
+
+def test_a_counter_among_the_weights_is_named():
+    path = trajectory(3, 100, 50)
+    path[:, 16] = np.arange(100) * 50.0
+    names = [f"w{i}" for i in range(16)] + ["batches"] + [f"w{i}" for i in range(17, 50)]
+    doubts = tool.random_walk_test(pd.DataFrame(path, columns=names)).doubts
+    assert "column batches makes up" in doubts[0].reason
+    assert "column x17 makes up" in tool.random_walk_test(path).doubts[0].reason
