@@ -1,0 +1,441 @@
+"""Huang, Zelikman, Chen, Wu, Valiant & Liang 2023, "Lexinvariant Language Models", NeurIPS, arXiv
+2305.16349.
+
+For whoever drops fixed embeddings of tokens and asks how many nats, in total, their names were
+worth.
+
+Setting: a source P makes words of T tokens out of V symbols. M(x) = (1/V!) Σ_π P(πx) over all
+renamings π is the best model that does not know the names. Aut are the renamings that leave P as it
+is. A model Q is lexinvariant if Q(πx) = Q(x). KL(P‖M) is the divergence of P from M on words of T
+tokens, in nats.
+
+Take away: names cost at most log(V!/|Aut|) nats in total, whatever the length: for 26 letters 61
+nats. No lexinvariant model pays less than M.
+
+Edges: what is left of the price at length T falls with the pair of chances that is closest in its
+square roots, and not in its differences. For V = 2 the rate is uniform in the source as 1/√T alone;
+for each source it is 1/T. V! sums limit what can be enumerated here.
+
+Paper: it trains models with random embeddings for each sequence, and shows that they can approach
+the true next-token law. Here are the price and its rates for small sources.
+
+Abstract:
+
+- Statement 1: a model without fixed embeddings can converge to the true next-token law, at a rate
+  that is polynomial in the length. Holds: price_at_most, uniform_rate. With the constants for two
+  symbols.
+- Statement 2: trained models show it, and decipher substitution codes. Not on trial. These are
+  measurements of trained models.
+- Statement 3: they do better than usual models on synthetic reasoning. Not on trial. These are
+  measurements of trained models.
+
+Read: the abstract ("uniform rate that is polynomial in terms of the context length"). Derived here:
+all claims and constants. Not claimed: anything on trained models. Topic: sequence models and
+attention.
+"""
+
+from itertools import permutations
+from math import factorial
+from typing import Annotated, Literal
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import gammaln, logsumexp
+from scipy.stats import binom
+
+from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import chart, figure
+
+Source = Literal["independent", "tie", "turning", "clock"]
+Symbols = Annotated[int, Interval(3, 4, why="all V^T words are listed; two have one renaming")]
+Length = Annotated[int, Interval(3, 6, why="all V^T words are listed")]
+Long = Annotated[int, Interval(1, 12, why="all 2^T words are listed")]
+Chance = Annotated[float, Interval(0.55, 0.95, why="p of the likelier of two; at 1/2 none is")]
+Gap = Annotated[float, Interval(0.35, 0.45, why="of √p: nearer ones are told apart later")]
+Ratio = Annotated[
+    float, Interval(0.95, 1.05, why="of both gaps: of unlike ones the smaller decides")
+]
+Hundred = Annotated[int, Interval(60, 120, why="later the price left is lost in rounding")]
+Clear = Annotated[float, Interval(0.6, 0.9, why="the law is for h² T of 500 and more")]
+Steps = Annotated[int, Interval(4000, 8000, why="a law for long words")]
+PLACES = np.polynomial.hermite_e.hermegauss(80)
+
+
+def source(generator, kind, symbols):
+    """Chances of the first token (V,) and of steps (V, V): independent tokens, all unlike or with a
+    tie, a chain that is the same for all turns of the alphabet, and a clock that starts at 0.
+    """
+    start = np.full(symbols, 1 / symbols)
+    if kind == "clock":
+        return np.eye(symbols)[0], np.roll(np.eye(symbols), 1, axis=1)
+    # Unlike by a factor, so that words tell them apart.
+    chances = generator.uniform(0.8, 1.2, size=symbols) * 4.0 ** -np.arange(symbols)
+    if kind == "tie":
+        chances[1] = chances[0]
+    chances /= chances.sum()
+    if kind == "turning":
+        return start, np.array([np.roll(chances, row + 1) for row in range(symbols)])
+    return chances, np.tile(chances, (symbols, 1))
+
+
+def all_words(symbols, length):
+    """All words (V^T, T)."""
+    return np.indices((symbols,) * length).reshape(length, -1).T
+
+
+def chances_of_words(start, steps, words):
+    """P of words (count, T)."""
+    return start[words[:, 0]] * np.prod(steps[words[:, :-1], words[:, 1:]], axis=1)
+
+
+def divergence(first, second):
+    """KL of laws on the same words, in nats."""
+    seen = first > 0
+    return np.sum(first[seen] * np.log(first[seen] / second[seen]))
+
+
+@observed
+def pattern_of(words):
+    """An index (count,) of which places of a word have equal tokens."""
+    first_places = np.argmax(words[:, :, None] == words[:, None, :], axis=2)
+    return np.unique(first_places, axis=0, return_inverse=True)[1].ravel()
+
+
+@observed
+def without_names(chances, words):
+    """M: the mean of P over all words of one pattern of equalities (count,)."""
+    pattern = pattern_of(words)
+    return (np.bincount(pattern, chances) / np.bincount(pattern))[pattern]
+
+
+@observed
+def lexinvariant(generator, words):
+    """A drawn lexinvariant law: drawn chances of patterns, alike within each."""
+    pattern = pattern_of(words)
+    counts = np.bincount(pattern)
+    return (generator.dirichlet(np.ones(len(counts))) / counts)[pattern]
+
+
+@observed
+def law_of_fair_walk(length):
+    """Places within 10 √T and the law of a fair walk of T steps there, which loses e^-50."""
+    reach = int(np.ceil(10 * np.sqrt(length)))
+    law = np.zeros(2 * reach + 1)
+    law[reach] = 1
+    for _ in range(length):
+        law = (np.roll(law, 1) + np.roll(law, -1)) / 2
+    return np.arange(-reach, reach + 1), law
+
+
+@observed
+def scaled_price_of_walk(chance, length):
+    """E log(1 + e^(-h S)) times h √(T/2π)/ρ^T, on a walk S. Its law is that of a fair walk times
+    ρ^T e^(h s/2), so that no chance underflows.
+    """
+    odds = np.log(chance / (1 - chance))
+    leads, law = law_of_fair_walk(length)
+    near = np.abs(odds * leads) < 600  # the rest is below e^-300
+    price = np.logaddexp(0, -odds * leads[near]) * np.exp(odds * leads[near] / 2)
+    return odds * np.sqrt(length / (2 * np.pi)) * (law[near] @ price)
+
+
+@observed
+def price_left_of_three(chances, length):
+    """Log V! - KL(P‖M) of three independent tokens by all counts of tokens, with the sum over all
+    renamings.
+    """
+    first, second = np.meshgrid(*2 * [np.arange(length + 1)], indexing="ij")
+    kept = first + second <= length
+    counts = np.stack([first[kept], second[kept], (length - first - second)[kept]], axis=1)
+    logs = counts @ np.log(chances)
+    renamed = np.array([counts @ np.log(chances)[list(o)] for o in permutations(range(3))])
+    ways = gammaln(length + 1) - gammaln(counts + 1).sum(axis=1)
+    return np.exp(ways + logs) @ (logsumexp(renamed, axis=0) - logs)
+
+
+@observed
+def next_token_errors(offset, length):
+    """Σ over t < T of E‖P(·|x) - M(·|x)‖₁ for p = ½ + δ of two symbols, on a walk of n_1 - n_2 and
+    Bayes' rule for which name is which.
+    """
+    chances = np.array([0.5 + offset, 0.5 - offset])
+    reach = min(length, int(np.ceil(40 / np.log(chances[0] / chances[1]))))
+    leads = np.arange(-reach, reach + 1)
+    renamed = 1 / (1 + (chances[0] / chances[1]) ** np.clip(leads, -200, 200))
+    guess = (1 - renamed) * chances[0] + renamed * chances[1]
+    errors = np.abs(chances[0] - guess) + np.abs(chances[1] - (1 - guess))
+    law = np.zeros(2 * reach + 1)
+    law[reach] = 1
+    total = 0.0
+    for _ in range(length):
+        total += law @ errors
+        # Beyond the reach the names are known to e^-40, and on the other side no walk comes.
+        stepped = np.zeros_like(law)
+        stepped[1:] += chances[0] * law[:-1]
+        stepped[:-1] += chances[1] * law[1:]
+        stepped[-1] += chances[0] * law[-1]
+        law = stepped
+    return total
+
+
+@observed
+def worst_mean_error(length):
+    """The largest mean of these errors over all δ."""
+    search = minimize_scalar(
+        lambda scaled: -next_token_errors(scaled / np.sqrt(length), length) / length,
+        bounds=(0.3, 1.5),
+        method="bounded",
+        options={"xatol": 1e-6},
+    )
+    return -search.fun
+
+
+@predicted
+def most_of_price(start, steps):
+    """Log(V!/|Aut|), by trying all renamings."""
+    same = sum(
+        np.allclose(start[list(order)], start) and np.allclose(steps[np.ix_(order, order)], steps)
+        for order in permutations(range(len(start)))
+    )
+    return np.log(factorial(len(start)) / same)
+
+
+@predicted
+def mean_over_renamings(start, steps, words):
+    """M: the mean of P(πx) over all π (count,)."""
+    orders = list(permutations(range(len(start))))
+    return sum(chances_of_words(start, steps, np.array(o)[words]) for o in orders) / len(orders)
+
+
+@predicted
+def price_left(chance, length):
+    """E log(1 + e^(-h S)), S = n_1 - n_2, h = log(p_1/p_2), by binomial chances."""
+    counts = np.arange(length + 1)
+    odds = np.log(chance / (1 - chance))
+    return binom.pmf(counts, length, chance) @ np.logaddexp(0, -odds * (2 * counts - length))
+
+
+@predicted
+def price_left_of_pairs(chances, length, pairs):
+    """Σ over pairs i, j of E log(1 + e^(-h S)), S = n_i - n_j, h = log(p_i/p_j)."""
+    total = 0.0
+    for i, j in pairs:
+        both = chances[i] + chances[j]
+        share = chances[i] / both
+        for tokens in range(length + 1):
+            here = price_left(share, tokens)
+            total += binom.pmf(tokens, length, both) * here
+    return total
+
+
+@predicted
+def scaled_price_left(chance, length):
+    """Λ (1 - ((8 + π²)/h² + ½)/(2 T)), Λ = (h/π) Σ e^(h s/2) log(1 + e^(-h s)) over all s that are
+    even or odd as T is.
+    """
+    odds = np.log(chance / (1 - chance))
+    leads = 2 * np.arange(-200, 201) + length % 2
+    terms = np.exp(odds * leads / 2) * np.logaddexp(0, -odds * leads)
+    return odds / np.pi * terms.sum() * (1 - ((8 + np.pi**2) / odds**2 + 0.5) / (2 * length))
+
+
+@predicted
+def uniform_constant():
+    """K = max over c of 4 Φ(c²)/c, Φ(y) = ∫₀^y E (1 + e^(8τ + 4√τ Z))^(-1) dτ, Z normal."""
+    places, weights = np.polynomial.legendre.leggauss(60)
+
+    def value(c):
+        roots = c * (places + 1) / 2  # of τ, so that the integrand is smooth at 0
+        exponents = 8 * roots[:, None] ** 2 + 4 * roots[:, None] * PLACES[0]
+        means = (1 / (1 + np.exp(exponents))) @ PLACES[1] / PLACES[1].sum()
+        return 4 * np.sum(weights * c / 2 * 2 * roots * means) / c
+
+    search = minimize_scalar(lambda c: -value(c), bounds=(0.2, 2.0), method="bounded")
+    return -search.fun
+
+
+@claim(
+    derived("|Aut| terms of the sum over renamings equal P(x)"),
+    cases=[("independent", 3, 6), ("tie", 4, 5), ("turning", 3, 6), ("clock", 4, 4)],
+    not_tight="words of a few tokens do not tell all names, except of the clock",
+)
+def test_price_at_most(trial, kind: Source, symbols: Symbols, length: Length):
+    """For every word x with P(x) > 0, of any length, log P(x)/M(x) <= log(V!/|Aut|)."""
+    start, steps = source(trial.generator("source"), kind, symbols)
+    words = all_words(symbols, length)
+    chances = chances_of_words(start, steps, words)
+    seen = chances > 0
+    prices = np.log(chances[seen] / without_names(chances, words)[seen])
+    law = np.full_like(prices, most_of_price(start, steps))
+    trial.bound(
+        prices,
+        law,
+        instances="all",
+        ops=100,
+        scale=1.0,
+        controls={"names cost nothing": np.zeros_like(prices)},
+    )
+
+
+@claim(
+    derived("log M/Q is a mean over patterns"),
+    kind="identity",
+    cases=[("independent", 3, 6), ("tie", 4, 5), ("turning", 3, 3)],
+)
+def test_price_is_due(trial, kind: Source, symbols: Symbols, length: Length):
+    """KL(P‖Q) = KL(P‖M) + KL(M‖Q) for every lexinvariant Q > 0: none is cheaper than M."""
+    start, steps = source(trial.generator("source"), kind, symbols)
+    words = all_words(symbols, length)
+    chances = chances_of_words(start, steps, words)
+    other = lexinvariant(trial.generator("Q"), words)
+    mean = mean_over_renamings(start, steps, words)
+    trial.identity(
+        divergence(chances, other),
+        divergence(chances, mean) + divergence(mean, other),
+        ops=len(words),
+        scale=10.0,
+        controls={
+            "names are free": divergence(mean, other),
+            "all pay the price of M": divergence(chances, mean),
+        },
+    )
+
+
+@claim(
+    derived("S is all that tells the names apart"),
+    kind="identity",
+    cases=[(0.6, 12), (0.9, 5), (0.55, 1)],
+)
+def test_last_nats(trial, chance: Chance, length: Long):
+    """For independent tokens of two symbols, p_1 > p_2, log 2 - KL(P‖M) = E log(1 + e^(-h S)),
+    S = n_1 - n_2 and h = log(p_1/p_2).
+    """
+    chances = np.array([chance, 1 - chance])
+    words = all_words(2, length)
+    law_of_words = chances_of_words(chances, np.tile(chances, (2, 1)), words)
+    lead = length * (2 * chance - 1)
+    trial.identity(
+        np.log(2) - divergence(law_of_words, without_names(law_of_words, words)),
+        price_left(chance, length),
+        ops=2**length,
+        scale=1.0,
+        controls={
+            "at the mean of S": np.log1p(np.exp(-np.log(chance / (1 - chance)) * lead)),
+            "nothing is learned": np.log(2),
+        },
+    )
+
+
+@claim(
+    derived("two names that are mixed up, by computation"),
+    kind="limit",
+    cases=[(0.4, 1.0, 100), (0.35, 0.95, 120), (0.45, 1.05, 80)],
+)
+def test_last_nats__pairs(trial, gap: Gap, ratio: Ratio, length: Hundred):
+    """For three symbols p_1 > p_2 > p_3, log 6 - KL(P‖M) is, but for .3 %, the sum over the pairs
+    (1, 2) and (2, 3) of E log(1 + e^(-h S)), S = n_a - n_b and h = log(p_a/p_b)
+    of a pair (a, b).
+    """
+    chances = np.array([1 + gap, 1, 1 - gap * ratio]) ** 2
+    chances /= chances.sum()
+    law = price_left_of_pairs(chances, length, [(0, 1), (1, 2)])
+    trial.value(
+        price_left_of_three(chances, length),
+        law,
+        error=1e-11,
+        margin=0.003 * law,
+        controls={
+            "only the pair of the largest chances": price_left_of_pairs(chances, length, [(0, 1)]),
+            "only the pair of the smallest": price_left_of_pairs(chances, length, [(1, 2)]),
+        },
+    )
+
+
+@claim(
+    derived("tilting: the walk near 0 decides"),
+    kind="rate",
+    cases=[(0.9, 4000), (0.9, 4001), (0.6, 8000), (0.75, 6001)],
+)
+def test_last_nats__rate(trial, chance: Clear, length: Steps):
+    """For two symbols, log 2 - KL(P‖M) times h √(T/2π)/ρ^T, ρ = 2 √(p_1 p_2), is
+    Λ (1 - ((8 + π²)/h² + ½)/(2 T)) but for .4 %, Λ = (h/π) Σ e^(hs/2) log(1 + e^(-hs)) over all
+    integers s that are even or odd as T is.
+    """
+    law = scaled_price_left(chance, length)
+    trial.value(
+        scaled_price_of_walk(chance, length),
+        law,
+        error=1e-9,
+        margin=0.004 * law,
+        controls={
+            "as a Chernoff bound, without √T": law / np.sqrt(length),
+            "with √(T/π)": law * np.sqrt(2),
+        },
+    )
+
+
+@claim(
+    abstract("uniform rate that is polynomial in terms of the context length"),
+    kind="limit",
+)
+def test_uniform_rate(trial):
+    """Let A_T be the mean over t < T of E‖P(·|x) - M(·|x)‖₁ for next tokens of two symbols with
+    p = ½ + δ. √T times the largest A_T over δ tends to K = .7087, K = max over c of 4 Φ(c²)/c,
+    Φ(y) = ∫₀^y E (1 + e^(8τ + 4√τ Z))^(-1) dτ.
+    """
+    sizes = 25 * 2 ** np.arange(6)
+    law = uniform_constant()
+    trial.limit(
+        np.array([np.sqrt(size) * worst_mean_error(size) for size in sizes]),
+        sizes,
+        law,
+        order=1,
+        margin=0.005 * law,
+        controls={"√(2 log 2), by Pinsker's inequality": np.sqrt(2 * np.log(2))},
+    )
+
+
+@claim(derived("a sum over all times becomes an integral"), kind="limit")
+def test_uniform_rate__fixed(trial):
+    """For a fixed δ the errors add up to a finite s(δ), so that T A_T tends to it, and δ s(δ) tends
+    to log 2 for δ → 0.
+    """
+    sizes = np.array([5, 10, 20, 40])
+    sums = [next_token_errors(1 / size, 16 * size**2) for size in sizes]
+    trial.limit(
+        np.array(sums) / sizes,
+        sizes,
+        np.log(2),
+        order=2,
+        margin=0.005,
+        controls={"with the uniform constant": uniform_constant(), "one half": 0.5},
+    )
+
+
+@figure("F1", claims=("price_at_most",))
+def price_against_length():
+    """Names cost at most log(V!/|Aut|) nats in total, whatever the length of the text.
+
+    Divergence of P from the best model that does not know the names, three symbols. Marks: lines:
+    log(V!/|Aut|); points: all words of each length.
+    """
+    generator = np.random.default_rng(0)
+    lengths = np.arange(1, 9)
+    names = {
+        "independent, two alike": "tie",
+        "chain, same for all turns": "turning",
+        "clock": "clock",
+    }
+    lines = {}
+    points = {}
+    for name, kind in names.items():
+        start, steps = source(generator, kind, 3)
+        prices = []
+        for length in lengths:
+            words = all_words(3, length)
+            chances = chances_of_words(start, steps, words)
+            prices.append(divergence(chances, without_names(chances, words)))
+        lines[name] = lengths, np.full(len(lengths), most_of_price(start, steps))
+        points[name] = lengths, prices
+    return chart(lines, points, ylim=0, legend="beside", x="length T  (tokens)", y="price  (nats)")
