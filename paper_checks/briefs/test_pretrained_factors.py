@@ -316,7 +316,9 @@ def test_break_even(trial, noise: Slight, labels: Many):
     cases=[(0.25, 40), (0.1, 30), (0.1, 60)],
 )
 def test_break_even__below(trial, noise: Slight, labels: Many):
-    """At m*/3 unlabeled samples, m* as for break_even, pretraining has the larger mean excess."""
+    """At a third of m* = c (1 + k/(n − k − 1))/(σ² (d/(n − d − 1) − k/(n − k − 1))) unlabeled
+    samples pretraining has a larger mean excess than least squares on all d inputs.
+    """
     covariance, target, needed = world(noise, labels)
     samples = int(needed / 3)
     trial.require(samples >= 12, "noise must be small enough for m*/3 to be 12 at least")
@@ -436,16 +438,21 @@ def excess_against_samples(noise: float = 0.25, labels: tuple[int, ...] = (20, 4
         widths = []
         for samples in coarse:
             found = drawn_components(generator, 1000, covariance, int(samples), 2)
-            drawn = drawn_excesses(generator, 1000, covariance, target, noise, found, count)
-            means.append(drawn.mean())
-            widths.append(2.6 * drawn.std() / np.sqrt(1000))
+            excesses = drawn_excesses(generator, 1000, covariance, target, noise, found, count)
+            means.append(excesses.mean())
+            widths.append(2.6 * excesses.std() / np.sqrt(1000))
         points[name] = coarse, means, widths
         levels[name] = supervised_excess(noise, 10, count)
-    return chart(
+    ticks = [0.02, 0.05, 0.1, 0.2, 0.5]
+    drawn = chart(
         lines,
         points,
         levels=levels,
         log="xy",
         x="unlabeled samples m",
         y="excess error",
+        yticks=ticks,
+        yticklabels=[str(tick) for tick in ticks],
     )
+    drawn.axes[0].yaxis.minorticks_off()
+    return drawn
