@@ -10,6 +10,8 @@ from typing import Any
 # OpenBLAS reads it once, when it is loaded. Two workers on two cores must not start four threads,
 # and the small eigenproblems of the fast tier are slower with two threads than with one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Otherwise the first process takes three quarters of a card, and the others of `-n` none.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 # Most of a cold trial is compiling, which takes a quarter less without the newer emitters, where
 # jaxlib still has the choice.
 if version("jaxlib").startswith("0.10."):

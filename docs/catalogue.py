@@ -219,7 +219,8 @@ def gallery(prefix: str = "") -> str:
 
 def _card(entry: Entry, topic: int, prefix: str) -> str:
     place = f"{prefix}{entry.page.removesuffix('.md')}.html"
-    picture = f'<img src="{prefix}{entry.picture}" loading="lazy" alt="">' * bool(entry.picture)
+    picture = f'<img src="{prefix}{entry.picture}" loading="lazy" width="360" height="216" alt="">'
+    picture *= bool(entry.picture)
     sentence = in_html(entry.sentence) if entry.name.startswith(BRIEFS) else _plain(entry.sentence)
     read = "<br>Only the abstract was read." * entry.only_abstract
     return (

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+import ledger_page
 from catalogue import (
     BRIEFS,
     ONLY_ABSTRACT,
@@ -32,6 +33,7 @@ from catalogue import (
     verdicts,
 )
 from formulas import Formulas
+from PIL import Image
 
 from theory_on_trial import Claim, claims
 from theory_on_trial.figures.drawing import figures
@@ -135,9 +137,27 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         "table": table,
         "sums": sums,
         "guide": guide,
+        "first": lambda: first_figure(paper),
+        "ledger": ledger_page.ledger,
+        "published": ledger_page.errata,
+        "fields": ledger_page.fields,
+        "changelog": lambda: ledger_page.read_text("CHANGELOG.md"),
     }
+    if page.file.src_uri.startswith("api/"):  # papers and guides come first, checks not at all
+        checks = page.file.src_uri.startswith("api/paper_checks")
+        page.meta["search"] = {"exclude": True} if checks else {"boost": 0.5}
+    if page.file.src_uri in {f"papers/{one.name}" for one in PAGES}:
+        markdown = ordered(markdown)
     markdown = re.sub(r"<!-- (\w+) -->", lambda marker: makers[marker[1]](), markdown)
     return re.sub(r"<!-- include (\S+) -->", lambda marker: included(marker[1]), markdown)
+
+
+def on_post_build(config: Any, **_: Any) -> None:
+    """Let the search find each claim by its id, as a place of the ledger's page."""
+    path = Path(config.site_dir) / "search" / "search_index.json"
+    index = json.loads(path.read_text(encoding="utf-8"))
+    index["docs"] += ledger_page.search_entries()
+    path.write_text(json.dumps(index, separators=(",", ":")), encoding="utf-8")
 
 
 def included(path: str) -> str:
@@ -238,13 +258,58 @@ def errata_table(paper: str) -> str:
 
 def figures_list(paper: str) -> str:
     """Return the figures of a paper as in the gallery, with the command that draws them."""
+    shown = figures(paper) if paper.startswith(BRIEFS) else figures(paper)[1:]
     lines = [f"`python -m figures {paper}` draws them in full size.", ""]
-    for figure in figures(paper):
-        picture = f"{paper.split('.')[-1]}/{figure.file_name}.webp"  # beside the page
-        lines += [f"**{figure.name}.** {in_html(figure.title)}", ""]
-        if (ROOT / "docs" / "papers" / "/".join(paper.split(".")[:-1]) / picture).exists():
-            lines += [f"![{figure.name}]({picture}){{ loading=lazy }}", ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(line for figure in shown for line in drawn(paper, figure))])
+
+
+def first_figure(paper: str) -> str:
+    """Return the first figure of a paper, which its page shows before the text; "" without any."""
+    return "\n".join(line for figure in figures(paper)[:1] for line in drawn(paper, figure))
+
+
+def drawn(paper: str, figure: Any) -> list[str]:
+    """Return a figure as lines of Markdown: its title, and its picture, which leads to itself."""
+    picture = f"{paper.split('.')[-1]}/{figure.file_name}.webp"  # beside the page
+    lines = [f"**{figure.name}.** {in_html(figure.title)}", ""]
+    path = ROOT / "docs" / "papers" / "/".join(paper.split(".")[:-1]) / picture
+    if not path.exists():
+        return lines
+    with Image.open(path) as image:
+        width, height = image.size
+    title = escape(f"{figure.name}. {figure.title}".replace("\n", " "))
+    image_tag = f'<img src="{picture}" alt="{plain(title)}" loading="lazy" width="{width}" height="{height}">'
+    return [*lines, f'<a href="{picture}">{image_tag}</a>', ""]
+
+
+ORDER = ("What this means for you", "The setting", "On your own data", "Write your own program")
+ORDER += ("Claims", "Errata", "Figures, notebook, benchmark", "Notation")
+
+
+def ordered(markdown: str) -> str:
+    """Return the page of a paper in full with what most readers want first: the abstract and the
+    first figure, what it means, the tool; the notation is folded, at the end.
+    """
+    head, *parts = re.split(r"^## ", markdown, flags=re.MULTILINE)
+    titles = [part.partition("\n")[0] for part in parts]
+    known = [title for title in ORDER if title in titles]
+    places = {title: known.index(title) for title in known}
+    # A section with a name of its own stays behind the one before it.
+    last = -1.0
+    keys = []
+    for title in titles:
+        last = float(places[title]) if title in places else last + 1e-3
+        keys.append(last)
+    sorted_parts = [
+        part for _, part in sorted(zip(keys, parts, strict=True), key=lambda one: one[0])
+    ]
+    folded = [
+        f'<details markdown="1"><summary>Notation</summary>\n\n{part.partition(chr(10))[2]}\n</details>\n'
+        if part.startswith("Notation\n")
+        else f"## {part.rstrip()}\n\n"
+        for part in sorted_parts
+    ]
+    return f"{head}\n<!-- first -->\n\n{''.join(folded)}"
 
 
 def guide() -> str:

@@ -25,7 +25,8 @@ def rendered(text, place):
         name: value for entry in said if isinstance(entry, dict) for name, value in entry.items()
     }
     page = SimpleNamespace(
-        file=SimpleNamespace(src_uri=place, name=place.rpartition("/")[2].removesuffix(".md"))
+        meta={},
+        file=SimpleNamespace(src_uri=place, name=place.rpartition("/")[2].removesuffix(".md")),
     )
     extensions = [*names, SITE["Formulas"]()]
     return markdown.markdown(
@@ -151,3 +152,44 @@ def test_a_link_that_leads_nowhere_is_a_fault(tmp_path):
     assert RENDERED["site_faults"](tmp_path) == ["a.html: nothing stands at b.html#there"]
     (tmp_path / "b.html").write_text('<p id="there">b</p>', "utf-8")
     assert RENDERED["site_faults"](tmp_path) == []
+
+
+def test_every_claim_has_an_anchor_in_the_ledger_and_an_entry_in_the_search():
+    page = rendered((ROOT / "docs" / "ledger.md").read_text(encoding="utf-8"), "ledger.md")
+    assert RENDERED["faults"](page) == []
+    anchors = [html.unescape(name) for name in re.findall(r'<tr id="([^"]*)"', page)]
+    assert len(anchors) == len(set(anchors))
+    ids = {re.sub(r"\[.*\]", "", name) for name in anchors}
+    assert {claim.id for claim in claims()} <= ids
+    search = SITE["ledger_page"].search_entries()
+    assert [entry["title"] for entry in search] == [
+        name for _, name, _ in SITE["ledger_page"].entries()
+    ]
+    assert {entry["location"] for entry in search} == {f"ledger.html#{name}" for name in anchors}
+    for choice in ("topic", "whose", "tier", "verdict"):
+        assert f'<select name="{choice}">' in page
+    assert "REFUTED" in re.search(r'<select name="verdict">.*?</select>', page)[0]
+
+
+def test_the_page_of_refuted_statements_names_place_and_truth():
+    page = rendered((ROOT / "docs" / "published.md").read_text(encoding="utf-8"), "published.md")
+    assert RENDERED["faults"](page) == []
+    read = words(page)
+    refuted = [c for c in claims() if c.as_published is not None and not c.published_form]
+    assert len(refuted) > 10
+    for claim in refuted:
+        for text in (claim.as_published.published, claim.statement):
+            assert words(SITE["typeset"](text)) in read
+        assert f'href="ledger.html#{claim.id}-as-published"' in page
+
+
+def test_a_papers_page_begins_with_what_most_readers_want():
+    page = "# T\n\n<!-- abstract -->\n\n## The setting\n\na\n\n## Notation\n\nb\n\n"
+    page += "## What this means for you\n\nc\n\n## Claims\n\nd\n\n## Own\n\ne\n"
+    made = SITE["ordered"](page)
+    heads = re.findall(r"^## (.*)|<summary>(.*)</summary>", made, re.MULTILINE)
+    assert ["".join(head) for head in heads] == [
+        *("What this means for you", "The setting", "Claims", "Own", "Notation"),
+    ]
+    assert made.index("<!-- abstract -->") < made.index("<!-- first -->") < made.index("## What")
+    assert sorted(re.findall(r"^[a-e]$", made, re.MULTILINE)) == list("abcde")

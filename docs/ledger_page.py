@@ -1,0 +1,198 @@
+"""The pages of the site about all claims: the ledger, what was published and is not so, the fields of
+a ledger's file.
+
+Statements come from the sources, numbers from the ledger that is published with the code.
+"""
+
+import json
+import re
+from html import escape
+from pathlib import Path
+
+from catalogue import BRIEFS, ROOT, catalogue
+
+from theory_on_trial import Claim, claims
+from theory_on_trial.ledger import Ledger, Row, brief, brief_interval, proved_for, read
+from theory_on_trial.page.tex import latex
+from theory_on_trial.page.typeset import GREEK_NAMES, typeset
+
+LEDGERS = [ROOT / "build" / "ledger.json", *sorted((ROOT / "records" / "ledgers").glob("*h200*"))]
+FILTERS = ("topic", "whose", "tier", "verdict")
+SCHEMA = ROOT / "engine" / "theory_on_trial" / "ledger" / "schema.json"
+
+
+def published() -> Ledger:
+    """Return the ledger whose numbers the site shows; one without rows where there is none."""
+    path = next((path for path in LEDGERS if path.exists()), None)
+    return Ledger([], date="", platform={}) if path is None else read(path)
+
+
+def entries() -> list[tuple[Claim, str, Row | None]]:
+    """Return each claim with the id of each of its rows and the row, None for one that has none."""
+    rows: dict[str, list[Row]] = {}
+    for row in published().claims:
+        # x[a]-as-published and x[a] are rows of the claims x-as-published and x
+        rows.setdefault(re.sub(r"\[.*\]", "", row.id), []).append(row)
+    found: list[tuple[Claim, str, Row | None]] = []
+    for claim in claims():
+        own = rows.get(claim.id, [])
+        found += [(claim, row.id, row) for row in own] or [(claim, claim.id, None)]
+    return found
+
+
+def ledger() -> str:
+    """Return the whole ledger as HTML: filters, and a table whose rows bear the ids of the claims."""
+    topics = {entry.name: entry.topic for entry in catalogue()}
+    titles = {entry.name: entry.title for entry in catalogue()}
+    body = []
+    choices: dict[str, set[str]] = {name: set() for name in FILTERS}
+    paper = ""
+    for claim, name, row in sorted(entries(), key=lambda entry: (topics[entry[0].paper], entry[1])):
+        facts = {
+            "topic": topics[claim.paper],
+            "whose": claim.source.provenance,
+            "tier": claim.tier,
+            "verdict": "not in this run" if row is None else row.verdict,
+        }
+        for filter_name, value in facts.items():
+            choices[filter_name].add(value)
+        if claim.paper != paper:
+            paper = claim.paper
+            body.append(
+                f'<tr class="paper"><th colspan="3" scope="rowgroup">'
+                f'<a href="{address(paper)}">{escape(titles[paper])}</a></th></tr>'
+            )
+        body.append(_line(claim, name, row, facts))
+    selects = "".join(
+        f'<label>{name} <select name="{name}"><option value="">all</option>'
+        + "".join(f"<option>{escape(value)}</option>" for value in sorted(values))
+        + "</select></label>"
+        for name, values in choices.items()
+    )
+    about = published()
+    cited = {
+        "version": about.engine or _version(),
+        "commit": (about.commit or "")[:12],
+        "seed": about.seed,
+        "year": _year(about),
+    }
+    return (
+        f"{said_of(about)}\n\n"
+        f'<form id="filters" data-cite="{escape(json.dumps(cited))}">{selects}'
+        '<label>id or words <input type="search" name="text"></label> <output></output></form>\n'
+        '<table class="ledger" data-search-exclude><thead><tr><th>verdict</th><th>statement</th>'
+        f"<th>numbers</th></tr></thead><tbody>{''.join(body)}</tbody></table>\n"
+        '<script src="ledger.js"></script>\n'
+    )
+
+
+def said_of(about: Ledger) -> str:
+    """Return a sentence on the run whose numbers are shown."""
+    if not about.claims:
+        return "There is no ledger of measured numbers."
+    commit = f", commit {about.commit[:12]}" if about.commit else ""
+    date = f", {about.date[:10]}" if about.date else ""
+    device = about.platform.get("device", "")
+    return (
+        f"The numbers are those of a run of tier {about.tier}, seed {about.seed}, on {device}"
+        f"{commit}{date}."
+    )
+
+
+def _line(claim: Claim, name: str, row: Row | None, facts: dict[str, str]) -> str:
+    statement = claim.statement
+    words = f"{name} {statement} {claim.source} {claim.kind}".lower()
+    words = "".join(GREEK_NAMES.get(letter, letter) for letter in words)
+    data = "".join(f' data-{key}="{escape(value)}"' for key, value in facts.items())
+    proof = f" <em>{escape(proved_for(row.note))}</em>" if row and proved_for(row.note) else ""
+    numbers = ""
+    if row is not None:
+        interval = brief_interval(row.interval)
+        numbers = (
+            f"predicted {typeset(brief(row.predicted))}<br>measured "
+            f"{typeset(brief(row.measured))} {typeset(interval)}"
+        )
+        detects = row.detects.split(",")[0]
+        numbers += f"<br>detects {typeset(detects)}" * bool(detects)
+    about = " · ".join((claim.kind, claim.tier, escape(str(claim.source))))
+    links = (
+        f'<a href="#{escape(name)}"><code>{escape(name)}</code></a> · '
+        f'<a class="cite" href="#{escape(name)}">cite this claim</a>'
+    )
+    return (
+        f'<tr id="{escape(name)}"{data} data-text="{escape(words)}">'
+        f'<td class="{facts["verdict"].split()[0]}">{facts["verdict"]}</td>'
+        f"<td>{typeset(statement)}{proof}<br><small>{about}<br>{links}</small></td>"
+        f"<td>{numbers}</td></tr>"
+    )
+
+
+def errata() -> str:
+    """Return every published statement that is refuted: place, what was published, what is true."""
+    titles = {entry.name: entry.title for entry in catalogue()}
+    parts = []
+    for claim in claims():
+        if claim.as_published is None or claim.published_form:
+            continue
+        settings = ", ".join(f"{name} = {value}" for name, value in claim.settings.items())
+        at = f"<br><small>tried at {escape(settings)}</small>" * bool(settings)
+        false = f"ledger.html#{escape(claim.id)}-as-published"
+        parts.append(
+            f'<tr><td><a href="{address(claim.paper)}">{escape(titles[claim.paper])}</a><br>'
+            f"<small>{escape(str(claim.as_published))}</small></td>"
+            f'<td>{typeset(claim.as_published.published)}<br><small><a href="{false}">REFUTED</a>'
+            f"</small></td><td>{typeset(claim.statement)}<br>"
+            f'<small><a href="ledger.html#{escape(claim.id)}">VERIFIED</a></small>{at}</td></tr>'
+        )
+    heads = "<th>where</th><th>as published</th><th>what is true</th>"
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(parts)}</tbody></table>\n"
+
+
+def fields() -> str:
+    """Return the fields of a ledger's file, and of its rows, as two tables of Markdown."""
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    tables = []
+    for head, part in (("The file", schema), ("A row", schema["$defs"]["Row"])):
+        lines = [
+            f"| `{name}` | {_markdown(one['description'])} |"
+            for name, one in part["properties"].items()
+        ]
+        tables.append(
+            "\n".join([f"## {head}", "", "| field | what it holds |", "|---|---|", *lines])
+        )
+    return "\n\n".join(tables) + "\n"
+
+
+def search_entries() -> list[dict[str, str]]:
+    """Return an entry of the search for each row of the ledger, which leads to its anchor."""
+    return [
+        {
+            "location": f"ledger.html#{name}",
+            "title": name,
+            "text": f"{escape(claim.statement)} ({escape(str(claim.source))})",
+        }
+        for claim, name, _ in entries()
+    ]
+
+
+def address(paper: str) -> str:
+    """Return the page of a paper, from the root of the site."""
+    return f"papers/{paper.replace('.', '/') if paper.startswith(BRIEFS) else paper}.html"
+
+
+def _markdown(text: str) -> str:
+    return re.sub(r"(?<!`)([*_<>|])(?!`)", r"\\\1", text) if "`" not in text else text
+
+
+def _version() -> str:
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    return latex(text.partition("\nversion: ")[2].partition("\n")[0])
+
+
+def _year(about: Ledger) -> str:
+    return about.date[:4]
+
+
+def read_text(path: str) -> str:
+    """Return a file of the repository, without its first heading."""
+    return Path(ROOT, path).read_text(encoding="utf-8").partition("\n")[2]
