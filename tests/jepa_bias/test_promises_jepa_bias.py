@@ -70,6 +70,34 @@ SIMS = {
     **dict.fromkeys(["gradient_descent", "gradient_flow"], Case(RUN)),
     "aligned_init": Case(SIZES),
     "balance": Case({"parameters": NETWORK}),
+    "deep_predictor_time": Case(
+        {
+            "fraction": 0.5,
+            "depth": 2,
+            "predictor_depth": 2,
+            "init": 0.01,
+            "lambda_": 1.0,
+            "rho": 1.0,
+        },
+        extreme=False,
+    ),
+    "moving_target_time": Case(
+        {"strength": 0.5, "depth": 2, "init": 0.05, "lambda_": 1.0, "rho": 1.0, "tracking": 1.0},
+        extreme=False,
+    ),
+    "moving_target_jacobian": Case({**OF_NETWORK, "tracking": 1.0}),
+    "narrow_network": Case({"first": np.ones((1, 2)), "depth": 2, "predictor": np.ones((1, 1))}),
+    "narrow_flow": Case(
+        {
+            "network": observed.NarrowNetwork(np.ones((1, 2)), np.ones((1, 1, 1)), np.ones((1, 1))),
+            "Sigma_xx": XX,
+            "Sigma_yx": YX,
+            "step": 0.01,
+            "steps": 2,
+            "objective": "jepa",
+        },
+        extreme=False,
+    ),
     "deep_linear_flow": Case(
         {"layers": NETWORK.layers, "Sigma_xx": XX, "Sigma_yx": YX, **TIMES}, infinite=UNFINISHED
     ),
