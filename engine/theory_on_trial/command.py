@@ -701,12 +701,12 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _numbers(options: argparse.Namespace) -> int:
-    from theory_on_trial.page.compare import read
+    from theory_on_trial.ledger.files import read_json
     from theory_on_trial.page.numbers import differences, marked
 
     numbers = [number for file in options.files for number in marked(file)]
     if options.ledger is not None:
-        rows = read(options.ledger)["claims"]
+        rows = read_json(options.ledger)["claims"]
     else:
         folder = _folder(options)
         places = {_known_claim(number.claim, folder)[1].file for number in numbers}
@@ -716,7 +716,7 @@ def _numbers(options: argparse.Namespace) -> int:
             if not path.exists():
                 print(process.stdout, file=sys.stderr)
                 raise ValueError("the claims have no ledger; the message of pytest is above")
-            rows = read(path)["claims"]
+            rows = read_json(path)["claims"]
     found = list(differences(numbers, rows))
     for sentence in found:
         print(sentence)

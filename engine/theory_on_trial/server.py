@@ -14,7 +14,7 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
 from theory_on_trial.ledger import brief, brief_interval
-from theory_on_trial.page.compare import read
+from theory_on_trial.ledger.files import read_json
 
 _NOTICE = (
     "The tools run the claims of {folder}: they execute the code of that folder, with the rights "
@@ -81,7 +81,7 @@ def server(folder: Path) -> MCPServer:
         if not file.is_relative_to(folder.resolve()):
             raise ToolError(f"path must lie below {folder}, got {path}")
         try:
-            contents = read(file)
+            contents = read_json(file)
         except ValueError as error:
             raise ToolError(str(error)) from None
         head = {name: contents.get(name) for name in ("seed", "tier", "commit", "not_run")}

@@ -38,7 +38,7 @@ def deep_predictor_time(
     def excess(_, logarithms):
         return logarithms[0] - target
 
-    excess.terminal = True
+    excess.terminal = True  # type: ignore[attr-defined]
     path = solve_ivp(
         slope, (0, np.inf), [start, start], "DOP853", events=excess, rtol=1e-12, atol=1e-12
     )

@@ -53,7 +53,7 @@ def moving_target_time(
     def excess(_, factors):
         return factors[0] - strength ** (1 / depth)
 
-    excess.terminal = True
+    excess.terminal = True  # type: ignore[attr-defined]
     path = solve_ivp(slope, (0, np.inf), [start] * 3, "DOP853", events=excess, rtol=1e-12, atol=0)
     return float(path.t_events[0][0])
 
