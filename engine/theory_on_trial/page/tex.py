@@ -72,6 +72,11 @@ _SIGNS = {
     "⌋": r"\rfloor",
     "⌈": r"\lceil",
     "⌉": r"\rceil",
+    "ℕ": r"\mathbf{N}",
+    "ℤ": r"\mathbf{Z}",
+    "ℝ": r"\mathbf{R}",
+    "ℂ": r"\mathbf{C}",
+    "ℙ": r"\mathbf{P}",
 }
 _CAPITAL_NAMES = ("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega")
 _CAPITALS = dict(zip("ΓΔΘΛΞΠΣΦΨΩ", _CAPITAL_NAMES, strict=True))
