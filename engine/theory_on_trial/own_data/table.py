@@ -98,8 +98,10 @@ def class_numbers(
         )
     if array.dtype.kind == "O" and all(isinstance(entry, int | float) for entry in array):
         array = np.array(array.tolist())
-    if array.dtype.kind == "f" and np.all((array == np.round(array)) & (abs(array) < MOST)):
-        array = array.astype(np.int64)
+    if array.dtype.kind == "f":
+        wide = array.astype(float)  # of half precision MOST is infinite
+        if np.all((wide == np.round(wide)) & (abs(wide) < MOST)):
+            array = wide.astype(np.int64)
     if array.dtype.kind not in "biuOUST":
         raise TypeError(
             f"{name} must hold labels (whole numbers, booleans, strings or categories), got "
