@@ -240,6 +240,7 @@ def test_best_coarse(trial, pairs: Pairs, block: Block, coupling: Coupling, part
     the same.
     """
     depth = part * crossing(coupling, block)
+    law = modulus(coupling, depth, block)
     sites = 2 * pairs * block
     second = coupling * ring(sites) - depth * np.eye(sites)
     generator = trial.generator("coarse variables")
@@ -252,7 +253,7 @@ def test_best_coarse(trial, pairs: Pairs, block: Block, coupling: Coupling, part
     found = np.array([curvature_along(second, rows) for rows in coarse])
     trial.bound(
         found,
-        np.full(len(found), modulus(coupling, depth, block)),
+        np.full(len(found), law),
         instances="draws",
         independent=40,
         ops=1e4,

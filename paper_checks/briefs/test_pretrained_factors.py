@@ -76,7 +76,7 @@ def one_factor(loading, noise):
     return np.array([1.0, 1.0, 1.0, loading]), np.array([0.5, 0.5, 0.5, noise])
 
 
-@predicted
+@predicted(about="population_floor")
 def excess_of_features(floor, noise, features, labels):
     """δ + (σ² + δ) k/(n − k − 1)."""
     return floor + (noise + floor) * features / (labels - features - 1)
