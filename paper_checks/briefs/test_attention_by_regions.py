@@ -11,7 +11,7 @@ mutual informations of the query with the key and with its region, p̄ is the me
 
 Take away: the released layer gives a region of n keys one logit, and so the weight of one key. If
 all keys are alike, a token of T = n² gives its own region half of its attention, at every length,
-and not 1/n. Adding log n to the logit mends it.
+and not 1/n. Adding log n to the logit repairs it.
 
 Edges: b is one for all queries, also where a query asks for another key of the region. For keys of
 a normal law the logit q·k̄ + log n is still too small, by half of the variance of the scores. The
@@ -234,7 +234,7 @@ def loss_of_one_logit(size, earlier):
 
 
 @predicted
-def mended_weight(size, earlier):
+def weight_of_each(size, earlier):
     """1/T, T = n (R + 1)."""
     return 1 / (size * (earlier + 1))
 
@@ -423,18 +423,18 @@ def test_missing_log_n__loss(trial, size: Size, earlier: Earlier):
     kind="identity",
     cases=[(32, 31), (16, 63), (2, 1), (64, 64)],
 )
-def test_missing_log_n__mended(trial, size: Size, earlier: Earlier):
+def test_missing_log_n__added(trial, size: Size, earlier: Earlier):
     """With log n added to the logit of each region of n equal keys all tokens of all R + 1 regions
     have the same weight.
     """
     queries, keys = equal_keys(trial.generator("tokens"), size, earlier)
     tokens = len(keys)
-    mended = [weights_of_last(queries, keys, size, pool, np.log(size)) for pool in POOLS]
+    weights = [weights_of_last(queries, keys, size, pool, np.log(size)) for pool in POOLS]
     direct = np.full(size, 1 / (size + earlier))
     through = np.full(tokens - size, 1 / (size * (size + earlier)))
     trial.identity(
-        mended,
-        np.full((2, tokens), mended_weight(size, earlier)),
+        weights,
+        np.full((2, tokens), weight_of_each(size, earlier)),
         ops=200 * size,
         controls={"nothing is missing": np.tile(np.append(through, direct), (2, 1))},
     )
