@@ -224,7 +224,7 @@ def differing(law, **wrong):
 
 
 @claim(
-    derived("a φ of the next octave is φ times a + b z^(2^m)"),
+    derived("the next octave repeats an octave, times a and times b"),
     cases=[(5, 0.785), (7, 0.3), (1, 1.2), (4, 2.9), (6, 1.571)],
 )
 def test_one_number_per_octave(trial, levels: Levels, angle: Angle):
@@ -358,7 +358,7 @@ def test_best_filters__pure_delays(trial, levels: Several):
 
 
 @claim(
-    derived("an octave's φ depends on w alone"),
+    derived("within an octave a response depends on w alone"),
     kind="identity",
     cases=[(6, 1), (6, 3), (6, 9), (5, 20), (1, 2)],
 )
@@ -437,7 +437,7 @@ def test_channels__unshared(trial, levels: Free, channels: Channels):
 
 
 @claim(
-    derived("no last φ is a sum of the others"),
+    derived("with three taps the last low is no sum of the others"),
     kind="identity",
     cases=[(4, 2), (4, 3), (4, 6), (1, 3), (7, 8)],
 )

@@ -9,9 +9,9 @@ Setting: a query q and a key k have the offset δ = q - k. Frequencies ω have t
 κ(δ) = e^(-δᵀΣδ/2). Features cos ω·x and sin ω·x estimate it by the mean of cos ω·δ over drawn ω.
 
 Take away: the code uses each draw g of N(0, Σ) twice, at g + μ and g - μ. This lowers the noise if
-and only if cos²(μ·δ) < (1 + κ²)/2: it raises it where the kernel is farthest from 0. With positive
-features, one Gaussian learns no new kernel: attention is softmax attention with a matrix Σ between
-queries and keys and a bias for each key.
+and only if cos²(μ·δ) < (1 + κ²)/2: it raises the noise near the extremes of the cosine, once κ is
+well below 1. With positive features, one Gaussian learns no new kernel: attention is softmax
+attention with a matrix Σ between queries and keys and a bias for each key.
 
 Edges: the exact kernel is negative too, down to -0.95 for σ = μ/10 and -0.06 for σ = μ in one
 dimension. If the law of ω is a point mass, the series of the chance of a negative cosine converges
@@ -510,8 +510,8 @@ def drawn_variances(generator, offset, mean, spread, pairs=500):
 
 @figure("F1", claims=("mirrored_pairs", "mirrored_pairs-switch"))
 def noise_of_both_samplings(mean: float = 2.0, spread: float = 0.5, repeats: int = 20):
-    """Mirrored draws of frequencies have less noise where the kernel is near 0, and more where it
-    is far from 0.
+    """Mirrored draws of frequencies have less noise near the zeros of the kernel, and more near its
+    later extremes.
 
     The variance of the estimate of K(δ) with two frequencies, in one dimension, μ = 2, σ = 0.5.
     Marks: lines: both laws; points: means over 20 times 500 drawn estimates, with bars from the
