@@ -1,4 +1,4 @@
-"""sktime: https://github.com/sktime/sktime/pull/6324 in 0.28.0."""
+"""sktime: https://github.com/sktime/sktime/pull/6324 in 0.28.0; 0.28.1 is right."""
 
 
 def variance():
