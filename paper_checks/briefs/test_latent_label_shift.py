@@ -58,7 +58,7 @@ Purity = Annotated[
 ]
 Low = Annotated[float, Interval(0.05, 0.4, why="a: at 0 the other label is sure")]
 High = Annotated[float, Interval(0.6, 0.95, why="b: at 1 the label is sure")]
-Chance = Annotated[float, Interval(0.1, 0.9, why="at the ends the counts have no spread")]
+Chance = Annotated[float, Interval(0.2, 0.8, why="near the ends the counts are skewed for longer")]
 Corners = Annotated[int, Interval(2, 100, why="m; one cell is no extreme")]
 
 

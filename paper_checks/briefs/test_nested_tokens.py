@@ -56,6 +56,7 @@ Values = Annotated[int, Interval(2, 3, why="V; all codes of V^b points are searc
 Tokens = Annotated[int, Interval(2, 3, why="b; one token has no predecessor; 2³ points at most")]
 Side = Annotated[float, Interval(0.3, 3, why="half a side of the box, of any unit")]
 Linear = Annotated[int, Interval(3, 6, why="d, and tokens; they are trained")]
+STARTS = 6
 
 
 def simplex(count):
@@ -180,7 +181,7 @@ def best_nested_code(points, values, weights):
 def trained_linear(generator, points, weights):
     """What each real token explains after training: tokens (n, b) free for every point, as of any
     encoder, and a decoder (b, d) of which a prefix uses the first rows, by L-BFGS on Σ w_j times
-    the squared error of prefix j.
+    the squared error of prefix j, the best of several starts.
     """
     count, dim = points.shape
     tokens = len(weights)
@@ -200,9 +201,10 @@ def trained_linear(generator, points, weights):
             to_decoder[:j] += 2 * weight * codes[:, :j].T @ rest
         return value, np.append(to_codes, to_decoder)
 
-    start = generator.normal(size=(count + dim) * tokens)
     options = {"maxiter": 4000, "maxfun": 6000, "ftol": 1e-15, "gtol": 1e-9}
-    codes, decoder = unpack(minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x)
+    starts = generator.normal(size=(STARTS, (count + dim) * tokens))  # some end at a saddle
+    ends = [minimize(loss, start, jac=True, method="L-BFGS-B", options=options) for start in starts]
+    codes, decoder = unpack(min(ends, key=lambda end: end.fun).x)
     errors = [np.sum((codes[:, :j] @ decoder[:j] - points) ** 2) for j in range(1, tokens + 1)]
     return -np.diff([np.sum(points**2), *errors]) / np.sum(points**2)
 
@@ -326,8 +328,9 @@ def test_linear_decreases(trial, dim: Linear):
     explains ℓ_j/Σ ℓ: the shares fall.
     """
     generator = trial.generator("data")
-    points = generator.normal(size=(3 * dim, dim)) * np.geomspace(2, 1, dim)
-    points -= points.mean(axis=0)
+    drawn = generator.normal(size=(3 * dim, dim))
+    left, _, right = np.linalg.svd(drawn - drawn.mean(axis=0), full_matrices=False)
+    points = left * np.geomspace(2, 1, dim) @ right  # components apart, else training stalls
     law = shares(points)
     trial.value(
         trained_linear(generator, points, np.full(dim, 1 / dim)),
