@@ -27,6 +27,12 @@ def published() -> Ledger:
     return Ledger([], date="", platform={}) if path is None else read(path)
 
 
+def own_claims() -> list[Claim]:
+    """Return the claims of the catalogue's papers, and none that was declared elsewhere."""
+    papers = {entry.name for entry in catalogue()}
+    return [claim for claim in claims() if claim.paper in papers]
+
+
 def entries() -> list[tuple[Claim, str, Row | None]]:
     """Return each claim with the id of each of its rows and the row, None for one that has none."""
     rows: dict[str, list[Row]] = {}
@@ -34,7 +40,7 @@ def entries() -> list[tuple[Claim, str, Row | None]]:
         # x[a]-as-published and x[a] are rows of the claims x-as-published and x
         rows.setdefault(re.sub(r"\[.*\]", "", row.id), []).append(row)
     found: list[tuple[Claim, str, Row | None]] = []
-    for claim in claims():
+    for claim in own_claims():
         own = rows.get(claim.id, [])
         found += [(claim, row.id, row) for row in own] or [(claim, claim.id, None)]
     return found
@@ -131,7 +137,7 @@ def errata() -> str:
     """Return every published statement that is refuted: place, what was published, what is true."""
     titles = {entry.name: entry.title for entry in catalogue()}
     parts = []
-    for claim in claims():
+    for claim in own_claims():
         if claim.as_published is None or claim.published_form:
             continue
         settings = ", ".join(f"{name} = {value}" for name, value in claim.settings.items())

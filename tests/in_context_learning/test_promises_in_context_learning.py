@@ -585,7 +585,7 @@ REFUSED = [
     (lambda: asked(prefixes=[]), "different numbers from 1 to 3"),
     (lambda: asked(prefixes=[1.5]), "prefixes must be whole numbers, got"),
     (lambda: asked(scale=1), "scale must not be 1, got 1"),
-    (lambda: asked(lambda *_: np.zeros((60, 1))), r"got the shape \(60, 1\) after 1 example"),
+    (lambda: asked(lambda *_: np.zeros((60, 2))), r"got the shape \(60, 2\) after 1 example"),
     (lambda: asked(lambda *_: np.full(60, 1j)), "must return real numbers, got complex numbers"),
     (lambda: asked(lambda *_: ["a"] * 60), "must return real numbers, got strings after 1 example"),
     (lambda: asked(lambda *_: np.full(60, 1e200)), "below 1e[+]150, got 1e[+]200 .* diverges"),
