@@ -6,6 +6,7 @@ Statements come from the sources, numbers from the ledger that is published with
 
 import json
 import re
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -21,6 +22,7 @@ FILTERS = ("topic", "whose", "tier", "verdict")
 SCHEMA = ROOT / "engine" / "theory_on_trial" / "ledger" / "schema.json"
 
 
+@cache
 def published() -> Ledger:
     """Return the ledger whose numbers the site shows; one without rows where there is none."""
     path = next((path for path in LEDGERS if path.exists()), None)

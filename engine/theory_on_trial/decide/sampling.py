@@ -164,8 +164,6 @@ class Generated:
         self._generator = stream("")
         self._independence = Independence(what)
         self._waiting: list[np.ndarray] = []  # samples of which nothing was asked yet
-        self._asked = 0
-        self._calls_asked = 0
         self._other: np.random.Generator | None = stream("/other")
         self._begun: list[tuple[np.ndarray, np.ndarray]] = []
         self.sizes: list[int] = []
@@ -191,7 +189,7 @@ class Generated:
             self._ask_other_stream(samples)
         samples = np.concatenate(calls)
         self._waiting.append(samples)
-        if drawn >= _GROWN * self._asked:
+        if drawn >= _GROWN * sum(self._independence.sizes):
             self.ask()
         return samples
 
@@ -201,10 +199,8 @@ class Generated:
         """
         if self._waiting:
             samples = np.concatenate(self._waiting)
-            self._independence.ask(samples, self.sizes[self._calls_asked :])
+            self._independence.ask(samples, self.sizes[len(self._independence.sizes) :])
             self._waiting = []
-            self._calls_asked = len(self.sizes)
-            self._asked = sum(self.sizes)
 
     def _call(self, m: int) -> np.ndarray:
         before = _state(self._generator)
