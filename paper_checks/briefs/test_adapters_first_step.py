@@ -500,6 +500,17 @@ def test_adam_first_step__lora(trial, rows: Rows, columns: Columns, rank: Rank):
     )
 
 
+def ends_at(trial, loss, slope, total, law, rivals):
+    """Decide that training with a last slope left a share of the whole loss that is the law's."""
+    trial.value(
+        loss / total,
+        law,
+        error=100 * slope**2 / total + 1e-8,
+        margin=1e-5,
+        controls={name: v for name, v in rivals.items() if abs(v - law) > 1e-4},
+    )
+
+
 @claim(
     derived("derived: Eckart and Young"),
     kind="optimality",
@@ -519,13 +530,7 @@ def test_end_of_training(trial, rows: Rows, columns: Columns, rank: Rank, spread
         "as much as LoRA": tail(change, rank) / total,
         "what the tangent space leaves on average": tangent,
     }
-    trial.value(
-        loss / total,
-        law,
-        error=100 * slope**2 / total + 1e-8,
-        margin=1e-5,
-        controls={name: v for name, v in rivals.items() if abs(v - law) > 1e-4},
-    )
+    ends_at(trial, loss, slope, total, law, rivals)
 
 
 @claim(
@@ -545,13 +550,7 @@ def test_end_of_training__lora(trial, rows: Rows, columns: Columns, rank: Rank, 
         "as much as PiSSA": tail(first_part(weights, rank) + change, rank) / total,
         "all directions alike": 1 - rank / min(rows, columns),
     }
-    trial.value(
-        loss / total,
-        law,
-        error=100 * slope**2 / total + 1e-8,
-        margin=1e-5,
-        controls={name: v for name, v in rivals.items() if abs(v - law) > 1e-4},
-    )
+    ends_at(trial, loss, slope, total, law, rivals)
 
 
 @claim(

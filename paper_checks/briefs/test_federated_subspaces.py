@@ -308,6 +308,20 @@ def test_direction_of_the_mean__apart(trial, apart: Apart, ratio: GapRatio):
     )
 
 
+def errs_by(trial, law, rivals, **spectra):
+    """Decide that the mean of sin² of a direction from sampled clients is the law's."""
+    trial.mean(
+        sampler=partial(squared_sines, **spectra),
+        predict=law,
+        law=Asymptotic(),
+        margin=0.08 * law,
+        slack=0.01 * law,
+        controls={n: v for n, v in rivals.items() if abs(v / law - 1) > 0.25},
+        first=500,
+        most=300_000,
+    )
+
+
 @claim(
     derived("derived: the first-order error of a Gaussian eigenvector"),
     kind="limit",
@@ -327,16 +341,7 @@ def test_three_prices(trial, clients: Few, dimension: Dimension):
         "the mean price of a client": np.mean(prices(values) / rows),
         "with the best weights": one_shot_price(values, rows, best_weights(values, rows)),
     }
-    trial.mean(
-        sampler=partial(squared_sines, values=values, rows=rows, weights=equal),
-        predict=law,
-        law=Asymptotic(),
-        margin=0.08 * law,
-        slack=0.01 * law,
-        controls={n: v for n, v in rivals.items() if abs(v / law - 1) > 0.25},
-        first=500,
-        most=300_000,
-    )
+    errs_by(trial, law, rivals, values=values, rows=rows, weights=equal)
 
 
 @claim(
@@ -357,16 +362,7 @@ def test_three_prices__pooled(trial, clients: Few, dimension: Dimension):
         "pooling is best": one_shot_price(values, rows, best),
         "as one client of all rows": prices(mixed[None])[0] / rows.sum(),
     }
-    trial.mean(
-        sampler=partial(squared_sines, values=values, rows=rows),
-        predict=law,
-        law=Asymptotic(),
-        margin=0.08 * law,
-        slack=0.01 * law,
-        controls={n: v for n, v in rivals.items() if abs(v / law - 1) > 0.25},
-        first=500,
-        most=300_000,
-    )
+    errs_by(trial, law, rivals, values=values, rows=rows)
 
 
 @claim(
@@ -388,16 +384,7 @@ def test_three_prices__best(trial, clients: Few, dimension: Dimension):
         "weights by rows": one_shot_price(values, rows, rows / rows.sum()),
         "as the best client alone": np.min(prices(values) / rows),
     }
-    trial.mean(
-        sampler=partial(squared_sines, values=values, rows=rows, weights=best),
-        predict=law,
-        law=Asymptotic(),
-        margin=0.08 * law,
-        slack=0.01 * law,
-        controls={n: v for n, v in rivals.items() if abs(v / law - 1) > 0.25},
-        first=500,
-        most=300_000,
-    )
+    errs_by(trial, law, rivals, values=values, rows=rows, weights=best)
 
 
 @claim(
