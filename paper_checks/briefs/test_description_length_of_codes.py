@@ -39,6 +39,7 @@ Read: the abstract. Derived here: all forms; R is set here, for how the paper co
 was not read. Not claimed: anything on activations that are real numbers. Topic: representations.
 """
 
+import math
 from math import lgamma
 from typing import Annotated
 
@@ -89,7 +90,7 @@ def code_length(counts):
     """−log₂ Γ(c/2) Π Γ(m_i + ½)/(Γ(½)^c Γ(n + c/2)) for counts m_i of c values."""
     inside = sum(lgamma(count + 0.5) - lgamma(0.5) for count in counts)
     half = len(counts) / 2
-    return (lgamma(sum(counts) + half) - lgamma(half) - inside) * np.log2(np.e)
+    return (lgamma(sum(counts) + half) - lgamma(half) - inside) * np.log2(math.e)
 
 
 @predicted
@@ -110,7 +111,7 @@ def extra_bits(joint):
 def learning_cost(items, values):
     """κ_c(n) = ((c − 1)/2) log₂(n/(2 π e)) + log₂(π^(c/2)/Γ(c/2)), in bits."""
     volume = values / 2 * np.log2(np.pi) - gammaln(values / 2) / np.log(2)
-    return (values - 1) / 2 * np.log2(items / (2 * np.pi * np.e)) + volume
+    return (values - 1) / 2 * np.log2(items / (2 * np.pi * math.e)) + volume
 
 
 @predicted
@@ -257,7 +258,7 @@ def test_one_hot_tax(trial, values: Values):
         scale=one_by_one(law),
         independent=1,
         controls={
-            "log₂ e for each group": np.log2(np.e) + (values == 2) * 1e-3,
+            "log₂ e for each group": np.log2(math.e) + (values == 2) * 1e-3,
             "a collision of two items, 1 − Σ P²": 1 - np.sum(law**2),
         },
     )
@@ -277,8 +278,8 @@ def test_one_hot_tax__uniform(trial, values: Values):
         ops=20 * values,
         scale=one_by_one(law),
         controls={
-            "log₂ e": np.log2(np.e),
-            "log₂ e (1 − 1/p)": np.log2(np.e) * (1 - 1 / values),
+            "log₂ e": np.log2(math.e),
+            "log₂ e (1 − 1/p)": np.log2(math.e) * (1 - 1 / values),
         },
     )
 
@@ -329,7 +330,7 @@ def test_memorised_wins__by(trial, first: Few, second: Few):
         independent=1,
         controls={
             "I(A; B), as for group codes": information(joint),
-            "I(A; B) + log₂ e": information(joint) + np.log2(np.e),
+            "I(A; B) + log₂ e": information(joint) + np.log2(math.e),
         },
     )
 
@@ -352,7 +353,7 @@ def test_memorised_wins__uniform(trial, first: First, second: Second):
         ops=1e4,
         scale=factors,
         controls={
-            "log₂ e": np.log2(np.e),
+            "log₂ e": np.log2(math.e),
             "the taxes of both factors": uniform_tax(first) + uniform_tax(second),
         },
     )
@@ -381,7 +382,7 @@ def test_break_even(trial, first: First, second: Second, row: Bits):
     law = break_even(first, second, row)
     gain = uniform_tax(first) + uniform_tax(second) - uniform_tax(first * second)
     more = first * second - first - second
-    fitted = learning_cost(law, 2) + 0.5 * np.log2(np.e)
+    fitted = learning_cost(law, 2) + 0.5 * np.log2(math.e)
     trial.value(
         crossing,
         law,
@@ -390,7 +391,7 @@ def test_break_even(trial, first: First, second: Second, row: Bits):
         margin=2e-4 * law + 0.5,
         controls={
             "without learning": more * row / gain,
-            "with log₂ e for the taxes": more * (row + learning_cost(law, 2)) / np.log2(np.e),
+            "with log₂ e for the taxes": more * (row + learning_cost(law, 2)) / np.log2(math.e),
             "regret against the fitted law": more * (row + fitted) / gain,
         },
     )
@@ -449,7 +450,7 @@ def test_break_even__coder(trial, values: Values):
         controls={
             "the entropy of the counts": plain,
             "with ½ log₂(n/(2 π e)) for each parameter": plain
-            + (values - 1) / 2 * np.log2(400 / (2 * np.pi * np.e)),
+            + (values - 1) / 2 * np.log2(400 / (2 * np.pi * math.e)),
         },
     )
 
