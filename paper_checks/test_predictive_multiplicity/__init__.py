@@ -1,13 +1,11 @@
 """Marx, Calmon & Ustun 2020, "Predictive Multiplicity in Classification", ICML 2020, arXiv
-1909.06677, and neighbours.
+1909.06677.
 
 Of the paper its abstract, its introduction, the released code and the public data were read, so
 what is on trial are the definitions, Proposition 1 and Figure 1 as recalled, the released
-formulations, and sharper statements derived here. The neighbours are Ustun, Spangher & Liu 2019
-(recourse, arXiv 1809.06514), Ustun & Rudin 2016 (SLIM, arXiv 1502.04269) and Chen, Klochkov & Liu
-2024 (bias scores, arXiv 2310.05725). E(h) counts errors, E_0 those of the baseline h_0, n the
-points, e = floor(ε n) the errors that a competitor may add; counts are integers and are compared
-exactly.
+formulations, and sharper statements derived here. E(h) counts errors, E_0 those of the baseline
+h_0, n the points, e = floor(ε n) the errors that a competitor may add; counts are integers and are
+compared exactly.
 
 Abstract:
 
@@ -36,7 +34,6 @@ from sims import predictive_multiplicity as observed
 from sims.predictive_multiplicity.domains import Target
 from theory_on_trial import Trial, abstract, derived
 from theory_on_trial.contract import Interval
-from theory_on_trial.trial.provenance import Source
 
 EXACTLY = abstract(
     "We introduce formal measures to evaluate the severity of predictive multiplicity and develop "
@@ -46,16 +43,6 @@ EXACTLY = abstract(
 OPTIMA = derived(
     "optima of this project's own programs, recorded here and proved by their bounds at every run"
 )
-
-
-def thresholds(says: str) -> Source:
-    """Quote the abstract of Chen, Klochkov & Liu 2024 (arXiv 2310.05725)."""
-    return abstract(f"arXiv 2310.05725: {says}")
-
-
-def slim(says: str) -> Source:
-    """Quote the abstract of Ustun & Rudin 2016 (arXiv 1502.04269)."""
-    return abstract(f"arXiv 1502.04269: {says}")
 
 
 Dim = Annotated[int, Interval(1, 3, why="all linear classifiers are met")]

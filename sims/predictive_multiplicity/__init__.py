@@ -1,5 +1,4 @@
-"""Predictive multiplicity: exact solvers, enumeration, ad-hoc pools, and integer-programming
-neighbours.
+"""Predictive multiplicity: exact solvers, enumeration, and ad-hoc pools.
 
 samples -> table -> baseline -> flips and discrepancy -> ambiguity. Each answer is a `Solution` with
 a proved bound, solved in one of three formulations and recounted; `uncertified_errors`,
@@ -20,14 +19,6 @@ from sims.predictive_multiplicity.baseline import (
     co_optimal,
     minimise_errors,
 )
-from sims.predictive_multiplicity.bias_scores import (
-    MeasuredRule,
-    accurate_rule,
-    fair_rule,
-    flip_by_score,
-    flip_effects,
-    measure_rule,
-)
 from sims.predictive_multiplicity.certificates import exact_signs
 from sims.predictive_multiplicity.circuits import Cut, Parallelograms
 from sims.predictive_multiplicity.discrepancy import DiscrepancyPath, discrepancy_path
@@ -45,19 +36,6 @@ from sims.predictive_multiplicity.pools import (
     elastic_net_pool,
     pool_dichotomies,
     pool_multiplicity,
-)
-from sims.predictive_multiplicity.recourse import (
-    Recourse,
-    cheapest_recourse,
-    continuous_recourse,
-    percentile_costs,
-)
-from sims.predictive_multiplicity.scoring_system import (
-    ScoringProblem,
-    ScoringSystem,
-    recount_scoring,
-    scoring_system,
-    settled_errors,
 )
 from sims.predictive_multiplicity.synthetic import LabelledPoints, gaussian_set
 from sims.predictive_multiplicity.table import Compas, Table, aggregate, compas, compas_samples

@@ -67,39 +67,3 @@ Mixings = Annotated[Sequence[float] | Float[np.ndarray, "mixings"], UNIT_INTERVA
 """μ, from a quadratic penalty at 0 to an absolute one at 1."""
 Noise = Annotated[ScalarLike, UNIT_INTERVAL]
 """The chance of a wrong label."""
-
-# Recourse.
-Menus = Sequence[Real[np.ndarray, " _"]]
-"""a_jk, the actions to choose from, a menu for each feature."""
-Costs = Annotated[
-    Sequence[Annotated[Real[np.ndarray, " _"], NON_NEGATIVE, MAY_BE_INFINITE]], MAY_BE_INFINITE
-]
-"""c_jk, what each action costs; infinity forbids it."""
-FeatureWeights = Real[np.ndarray, "features"]
-"""w_j, of a linear score."""
-Norm = Annotated[float, Interval(1), MAY_BE_INFINITE]
-"""p of an l_p norm."""
-TieBreaker = Annotated[float, Interval(0, 1e6, why="the largest cost is lost beside the total")]
-"""ε, the price of the total cost where the largest is minimised."""
-Objective = Literal["total", "largest"]
-"""Which cost is least."""
-Percentile = Literal["shift", "log"]
-"""How an action is priced by the people it passes."""
-
-
-# Fair decisions.
-def _is_world(joint: np.ndarray) -> bool:
-    return bool(
-        (joint >= 0).all() and abs(joint.sum() - 1) <= 1e-6 and joint.sum(axis=(0, 2)).all()
-    )
-
-
-Joint = Annotated[
-    Float[AnyArray, "atoms 2 2"],
-    Holds("world", "be non-negative, sum to 1 and have both groups", _is_world),
-]
-"""P(X = x, A = a, Y = y): atoms x, groups a, labels y."""
-Chances = Annotated[Float[AnyArray, "atoms"], UNIT_INTERVAL]
-"""The chance of acceptance at each atom."""
-Criterion = Literal["parity", "odds"]
-"""Which gaps between the groups are bounded."""

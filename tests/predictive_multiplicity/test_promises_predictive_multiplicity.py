@@ -9,54 +9,19 @@ from own_data import predictive_multiplicity as tool
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
 
-LAW = {"joint": np.array([[[0.1, 0.05], [0.05, 0.2]], [[0.1, 0.15], [0.2, 0.15]]])}
-RULE = LAW | {"acceptance": np.array([0.5, 0.25])}
-SCORE = {"weights": np.array([1.0, -0.5])}
-MENUS = SCORE | {"actions": [np.array([0.0, 0.5, 1.0]), np.array([-2.0, 0.0])]}
-COSTS = {"costs": [np.array([0.0, 1.0, 3.0]), np.array([1.5, 0.0])]}
-LABELLED = {
-    "features": np.array([[1.0, 2.0], [1.0, -1.0], [1.0, 0.5]]),
-    "labels": np.array([1, -1, 1]),
-}
 SHARE = (0, 1)
 SIGNED = (-1, 1)
 SOME = (0, np.inf)
 COUNTED = """
-    ambiguity_bound ambiguity_of ambiguity_path_of big_m boolean_dichotomies box_count coprime_count cover_count
+    ambiguity_bound ambiguity_of ambiguity_path_of big_m boolean_dichotomies cover_count
     dichotomy_count disagreement disagreements_of discrepancy_bound discrepancy_of discrepancy_path_of
     disagreement_range errors errors_of flip_error_bounds flip_errors_of irreducible_errors knapsack_bound level_set
     one_sided_discrepancy_of pair_diameter_bound pair_diameter_of saturation_tolerance separable_bound tolerance_count
 """
 
 THEORY = {name: Case(within=SOME) for name in COUNTED.split()} | {
-    "accurate_rule": Case(LAW),
-    "bias_scores": Case(LAW, infinite="where a flip is free"),
-    "flip_losses": Case(LAW, within=SHARE),
-    "odds_dual_value": Case(LAW),
-    "odds_gaps": Case(RULE, within=SIGNED),
-    "odds_influences": Case(LAW),
-    "optimal_odds_flips": Case(LAW),
-    "optimal_parity_flips": Case(LAW, within=SHARE),
     "parity_defect": Case(within=SHARE),
-    "parity_gap": Case(RULE, within=SIGNED),
-    "parity_influences": Case(LAW),
     "linear_dichotomies": Case(within=SHARE),
-    "recourse_exists": Case(MENUS),
-    **dict.fromkeys(
-        ["cheapest_largest_cost", "cheapest_total_cost", "total_cost_relaxation"],
-        Case(MENUS | COSTS, infinite="where nothing helps", within=(-1e-6, np.inf)),
-    ),
-    "log_percentile_shifts": Case(infinite="where nobody is left ahead", within=SOME),
-    "percentile_shifts": Case(within=SHARE),
-    "safe_tie_breaker": Case(infinite="where all costs are zero", within=SOME),
-    "unbounded_recourse": Case(infinite="without a weight"),
-    "brute_force_optimum": Case(
-        LABELLED | {"lower": np.array([-2, -1]), "upper": np.array([2, 1])}
-    ),
-    "occam_bound": Case({"n_classifiers": 7**40}, within=SOME),
-    "scoring_big_m": Case(LABELLED | {"lower": np.array([-2, -1]), "upper": np.array([2, 1])}),
-    "scoring_errors": Case(LABELLED | {"coefficients": np.array([[1, 2], [-1, 0]])}, within=SOME),
-    "sufficient_resolution": Case(infinite="where a score is 0", within=SOME),
 }
 
 (
@@ -76,12 +41,7 @@ PROGRAM = {"formulation": "margin_free"}
 ROWS = {"positives": np.array([3, 1, 2]), "negatives": np.array([1, 2, 0])}
 PLANE = {"points": np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.5]])} | ROWS
 FITTED = {"features": PLANE["points"]} | ROWS
-SCORING = LABELLED | {"lower": np.array([-2, -1]), "upper": np.array([2, 1])}
-PROBLEM = {
-    "problem": observed.ScoringProblem(**SCORING, sparsity_penalty=0.125, size_penalty=0.015625)
-}
 RECOUNT = (RuntimeError,)  # documented: an answer does not recount, or a fit is no minimum
-LACKS = "where a group lacks a label"
 PROGRAMS = {
     "ambiguity_by_coverage": Case(BASE, raises=RECOUNT),
     "ambiguity_path": Case(BASE | {"flips": observed.flip_errors(**BASE)}, within=(0, 5)),
@@ -114,18 +74,6 @@ PROGRAMS = {
         {"features": PLANE["points"], "coefficients": np.ones((2, 3))}, within=SHARE
     ),
     "pool_multiplicity": Case(within=SOME),
-    "cheapest_recourse": Case(MENUS | COSTS),
-    "percentile_costs": Case(infinite="where nobody is left ahead", within=SOME),
-    "continuous_recourse": Case(SCORE),
-    "ScoringProblem": Case(SCORING),
-    "recount_scoring": Case(PROBLEM | {"coefficients": np.array([1, -1])}),
-    "scoring_system": Case(PROBLEM | {"settled": np.array([0, -1, -1])}, raises=RECOUNT),
-    "settled_errors": Case(PROBLEM, within=SIGNED),
-    "accurate_rule": Case(LAW, within=SHARE),
-    "fair_rule": Case(LAW, within=SHARE),
-    "flip_by_score": Case(LAW | {"scores": np.array([1.0, -0.5])}, within=SHARE),
-    "flip_effects": Case(LAW, infinite=LACKS, within=SIGNED),
-    "measure_rule": Case(RULE, infinite=LACKS, within=SIGNED),
     "gaussian_set": Case({"n_samples": 3, "dim": 2}),
 }
 
@@ -158,27 +106,10 @@ FIVE = observed.aggregate(DOUBLED, [-1, 1, 1, -1, 1])
 HUGE = observed.aggregate([[0.0], [1e16]], [-1, 1])
 NOTHING = np.zeros((0, 2))
 EIGHT = np.random.default_rng(0).standard_normal((8, 2))
-ZERO = [np.zeros(1)]
-ONE = np.ones(1)
-MENU = [np.array([0.0, 1.0])]
-BOX = (np.ones((2, 1)), np.ones(2), np.array([0]), np.array([1]))
-SCORED = {"features": BOX[0], "labels": np.array([1, -1]), "lower": BOX[2], "upper": BOX[3]}
-SCORED = SCORED | {"sparsity_penalty": 0.0, "size_penalty": 0.0}
-PLAIN = observed.ScoringProblem(**SCORED)
-NEVER = observed.ScoringProblem(**(SCORED | {"lower": np.array([1]), "size_penalty": 1.0}))
-ONE_GROUP = np.stack([np.full((4, 2), 1 / 8), np.zeros((4, 2))], axis=1)
-ONE_LABEL = np.stack([np.full((4, 2), 1 / 8), np.zeros((4, 2))], axis=2)
-NEGATIVE = np.array([[[-0.1, 0.3], [0.2, 0.1]], [[0.1, 0.2], [0.1, 0.1]]])
 
 
 def table_of(**changed):
     return observed.aggregate(**({"X": POINTS, "y": [1, -1, 1]} | changed))
-
-
-def recourse(**changed):
-    return observed.cheapest_recourse(
-        **({"score": -1.0, "weights": ONE, "actions": MENU, "costs": MENU} | changed)
-    )
 
 
 test_what_cannot_be_answered_is_refused = refused(
@@ -213,56 +144,6 @@ test_what_cannot_be_answered_is_refused = refused(
         ),
         (lambda: predicted.big_m(NOTHING, 1), "^rows must "),
         (lambda: predicted.largest_margin(np.ones(1, int), NOTHING), "^rows must "),
-        (
-            lambda: predicted.recourse_exists(-1, ONE, ZERO * 2),
-            "actions must hold 1 menus, one per weight, got 2",
-        ),
-        (
-            lambda: predicted.recourse_exists(-1, ONE, [ONE]),
-            "each entry of actions must offer 0, got ",
-        ),
-        (
-            lambda: predicted.cheapest_largest_cost(-1, ONE, ZERO, [np.zeros(2)]),
-            "costs must hold one cost for each",
-        ),
-        (
-            lambda: predicted.cheapest_total_cost(-1, ONE, ZERO, [ONE]),
-            "costs must be 0 for the action 0 of every menu",
-        ),
-        (
-            lambda: predicted.total_cost_relaxation(-1, ONE, ZERO, [ONE]),
-            "costs must be 0 for the action 0 of every me",
-        ),
-        (
-            lambda: predicted.log_percentile_shifts(ONE, 1, ONE),
-            r"value must be below the population's largest, got 1",
-        ),
-        (
-            lambda: predicted.brute_force_optimum(*BOX[:2], *BOX[:1:-1], 0, 0),
-            "lower must not exceed upper, got .1.",
-        ),
-        (
-            lambda: predicted.scoring_big_m(*BOX[:2], *BOX[:1:-1], 0),
-            r"lower must not exceed upper, got \[1\] and \[0\]",
-        ),
-        (
-            lambda: predicted.brute_force_optimum(*BOX[:3], np.array([2**40]), 0, 0),
-            "must leave a box that can be",
-        ),
-        (lambda: predicted.box_count(10**9, 10**6), "must give a count of up to 1000000 bits, got"),
-        (lambda: predicted.accurate_rule(NEGATIVE), "joint must be non-negative and sum to one"),
-        (
-            lambda: predicted.accurate_rule(LAW["joint"] * (1 + 1.05e-9)),
-            "joint must be non-negative and sum to one",
-        ),
-        (
-            lambda: predicted.bias_scores(ONE_GROUP),
-            "joint must give both groups positive probability",
-        ),
-        (
-            lambda: predicted.odds_influences(ONE_LABEL),
-            "joint must give every group of either label",
-        ),
         (
             lambda: table_of(X=[[0.0, np.nan], [1, 0], [0, 1]]),
             "X must be finite, got nan in row 0, column 1",
@@ -332,60 +213,6 @@ test_what_cannot_be_answered_is_refused = refused(
         (
             lambda: observed.pool_dichotomies(EIGHT, np.ones((3, 4))),
             "one more than the 2 features, got 4",
-        ),
-        (lambda: recourse(score=0.0), "score must be below 0, got 0.0"),
-        (
-            lambda: recourse(actions=MENU * 2),
-            r"actions and costs must hold a menu for each of 1, got \(2, 1\)",
-        ),
-        (lambda: recourse(costs=ZERO), "costs must be one for each action, got 1 for 2 in menu 0"),
-        (
-            lambda: recourse(actions=[MENU[0] + 1]),
-            "actions must offer 0 at cost 0 in each menu, menu 0 does not",
-        ),
-        (
-            lambda: recourse(costs=[MENU[0] + 1]),
-            "actions must offer 0 at cost 0 in each menu, menu 0 does not",
-        ),
-        (
-            lambda: observed.continuous_recourse(-1.0, ONE, 1.0001),
-            r"norm must be 1, in \(1.001, 1000\) or inf, for cvxpy",
-        ),
-        (
-            lambda: observed.continuous_recourse(-1.0, ONE, 2000),
-            r"norm must be 1, in \(1.001, 1000\) or inf, for cvxpy",
-        ),
-        (
-            lambda: observed.ScoringProblem(**(SCORED | {"lower": np.array([2])})),
-            "lower must not exceed upper, got",
-        ),
-        (
-            lambda: observed.recount_scoring(PLAIN, np.ones(2, int)),
-            "coefficients must be 1, one for each column of",
-        ),
-        (
-            lambda: observed.scoring_system(PLAIN, np.zeros(3, int)),
-            "settled must be -1, 0 or 1 for each of the 2",
-        ),
-        (
-            lambda: observed.settled_errors(NEVER, 1.0),
-            "attained must be the objective of a scoring system",
-        ),
-        (
-            lambda: observed.accurate_rule(NEGATIVE),
-            "^joint must be non-negative, sum to 1 and have both groups",
-        ),
-        (
-            lambda: observed.accurate_rule(2 * LAW["joint"]),
-            "^joint must be non-negative, sum to 1 and have both",
-        ),
-        (
-            lambda: observed.accurate_rule(ONE_GROUP),
-            "^joint must be non-negative, sum to 1 and have both groups",
-        ),
-        (
-            lambda: observed.fair_rule(ONE_LABEL, 0.1, "odds"),
-            "joint must have both labels in both groups, got",
         ),
     ]
 )

@@ -3,7 +3,6 @@ definitions.
 """
 
 import csv
-import dataclasses
 from fractions import Fraction
 from itertools import combinations
 
@@ -17,21 +16,8 @@ from hypothesis.extra import numpy as hnp
 
 import sims.predictive_multiplicity as pm
 from sims.predictive_multiplicity import pools
-from sims.predictive_multiplicity.bias_scores import (
-    accurate_rule,
-    fair_rule,
-    flip_by_score,
-    measure_rule,
-)
 from sims.predictive_multiplicity.derive_compas import derive_compas
 from sims.predictive_multiplicity.enumeration import dichotomies, enumerate_paths
-from sims.predictive_multiplicity.recourse import cheapest_recourse, continuous_recourse
-from sims.predictive_multiplicity.scoring_system import (
-    ScoringProblem,
-    recount_scoring,
-    scoring_system,
-    settled_errors,
-)
 from theory.predictive_multiplicity.counting import cover_count, linear_dichotomies
 
 POINTS = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
@@ -269,118 +255,3 @@ def test_a_fit_that_is_no_minimum_is_refused(monkeypatch):
     rows = np.random.default_rng(0).integers(0, 2, (12, 4)).astype(float)
     with pytest.raises(RuntimeError, match="a model of the pool is not a minimum: its gradient is"):
         pools.elastic_net_pool(rows, np.arange(12), np.arange(12)[::-1], n_penalties=3)
-
-
-def test_a_choice_that_misses_by_less_than_the_solver_sees_is_not_returned():
-    costs = [np.array([0.0, 1.0]), np.array([0.0, 5.0])]
-    near_miss = 1 - 2.0**-40
-    found = cheapest_recourse(
-        -1.0, np.array([1.0, 1.0]), [np.array([0.0, near_miss]), np.array([0.0, 2.0])], costs
-    )
-    assert found.total_cost == 5
-    np.testing.assert_array_equal(found.action, [0, 2])
-    assert cheapest_recourse(-1.0, np.array([1.0]), [np.array([0.0, near_miss])], costs[:1]) is None
-
-
-@pytest.mark.parametrize("scale", [1e-12, 1e-8, 1e-3, 1.0, 1e6, 1e19, 1e200])
-def test_the_cheapest_is_the_same_in_every_unit_of_cost(scale):
-    actions = 3 * [np.array([0.0, 1.0])]
-    costs = [np.array([0.0, price * scale]) for price in (3.0, 2.0, 5.0)]
-    for objective in ("total", "largest"):
-        found = cheapest_recourse(-1.0, np.ones(3), actions, costs, objective=objective)
-        assert found.choice.tolist() == [0, 1, 0]
-
-
-@pytest.mark.parametrize("scale", [1e-30, 1e-10, 1e-6, 1.0, 1e8, 1e19, 1e100])
-@pytest.mark.parametrize("norm", [1, 1.001, 2, 100, 1000, np.inf])
-def test_the_least_real_action_is_as_good_in_every_unit(scale, norm):
-    """By Hölder, |a|_p >= -s / |w|_q; 1e-7 is the stated accuracy, of the score and of the norm."""
-    weights = np.array([1.0, -0.5])
-    dual = np.inf if norm == 1 else 1 / (1 - 1 / norm)
-    least = 1 / np.linalg.norm(weights, dual)
-    for score, unit in ((-scale, 1.0), (-1.0, scale)):
-        action = continuous_recourse(score, weights * unit, norm) / -score * unit
-        assert abs(weights @ action - 1) <= 1e-7
-        assert abs(np.linalg.norm(action, norm) / least - 1) <= 2e-7
-
-
-def test_data_reduction_settles_heavy_samples():
-    """Forty samples against three at the same point: erring on the many costs more than is
-    attained.
-    """
-    problem = ScoringProblem(
-        features=np.array([[1, 0]] * 43 + [[1, 1]] * 5 + [[0, 1]]),
-        labels=np.array([1] * 40 + [-1] * 3 + [-1] * 5 + [1]),
-        lower=np.array([-4, -4]),
-        upper=np.array([4, 4]),
-        sparsity_penalty=2.0**-10,
-        size_penalty=0.0,
-    )
-    settled = settled_errors(problem, scoring_system(problem).objective)
-    assert (settled[:40] == 0).all()
-    assert (settled >= 0).mean() > 0.9
-    assert (settled_errors(problem, 1000.0) == -1).all()
-
-
-@pytest.mark.parametrize(("margin", "is_allowed"), [(100.0, True), (20.0, False)])
-def test_the_released_big_m_is_a_twentieth_of_the_margin_larger_than_the_score(margin, is_allowed):
-    """A score of -1 is an error: -1 + M >= γ with M = 1.05 γ + (-1) leaves room from a margin of 40
-    on.
-    """
-    problem = ScoringProblem(
-        features=np.ones((1, 1)),
-        labels=np.array([1]),
-        lower=np.array([-1]),
-        upper=np.array([-1]),
-        sparsity_penalty=0.0,
-        size_penalty=0.0,
-        margin=margin,
-    )
-    assert scoring_system(problem).errors == 1.0
-    published = dataclasses.replace(problem, big_m="released")
-    if is_allowed:
-        assert scoring_system(published).errors == 1.0
-    else:
-        with pytest.raises(ValueError, match="the released big M, or settled, forbids all"):
-            scoring_system(published)
-
-
-def test_scores_within_the_margin_are_errors():
-    problem = ScoringProblem(
-        features=np.array([[0.25], [0.5]]),
-        labels=np.array([1, 1]),
-        lower=np.array([0]),
-        upper=np.array([2]),
-        sparsity_penalty=0,
-        size_penalty=0,
-        margin=1.0,
-    )
-    assert recount_scoring(problem, np.array([2])).errors == 1.0
-    assert scoring_system(problem).errors == 1.0
-    assert scoring_system(dataclasses.replace(problem, margin=0.125)).errors == 0.0
-
-
-N_ATOMS = 8
-
-
-def world(seed):
-    masses = np.random.default_rng(seed).exponential(size=(N_ATOMS, 2, 2))
-    return masses / masses.sum()
-
-
-def test_a_fair_world_is_left_alone():
-    joint = np.broadcast_to(world(0).sum(axis=1, keepdims=True) / 2, (N_ATOMS, 2, 2))
-    base = np.asarray(accurate_rule(joint))
-    np.testing.assert_array_equal(flip_by_score(joint, np.arange(N_ATOMS), 1e-12), base)
-    np.testing.assert_array_equal(fair_rule(joint, 1e-6), base)
-
-
-def test_the_order_decides_which_atom_is_flipped():
-    """One atom per group, the one accepted, the other not: flipping either levels them, flipping
-    both is too much.
-    """
-    joint = np.array([[[0.1, 0.3], [0.0, 0.0]], [[0.0, 0.0], [0.4, 0.2]]])
-    assert float(measure_rule(joint, accurate_rule(joint)).parity_gap) == 1.0
-    np.testing.assert_array_equal(flip_by_score(joint, np.array([2.0, 1.0]), 0.0), [0, 0])
-    np.testing.assert_array_equal(flip_by_score(joint, np.array([1.0, 2.0]), 0.0), [1, 1])
-    np.testing.assert_array_equal(flip_by_score(joint[:, ::-1], np.array([2.0, 1.0]), 0.0), [1, 1])
