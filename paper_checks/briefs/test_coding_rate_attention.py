@@ -9,8 +9,9 @@ towards subspaces, the other half of a layer as a step of sparse coding. Here is
 what it approximates, for one layer and any tokens.
 
 Take away: the attention step replaces (I + X)⁻¹ by I - X. It compresses directions with x = βσ² < 1
-and expands those with x > 1; at x = 2.25 the rate rises by .066 where the true step lowers it by
-.022. Layer-normed tokens have x near p/ε², 26 to 38 at p = 8 and ε = .5.
+and expands those with x > 1: at x = 2 a step of h = .1 raises the rate by .066 where the true step
+lowers it by .022. Layer-normed tokens have x near p/ε²: 1000 random ones in 64 dimensions have x
+from 27 to 38 at p = 8 and ε = .5.
 
 Tokens Z are a d×N matrix, the heads U_k are d×p with orthonormal columns and orthogonal to each
 other. With β = p/(N ε²) and α = d/(N ε²), the rates are R = ½ logdet(I + α ZᵀZ) and R_c = Σ_k ½

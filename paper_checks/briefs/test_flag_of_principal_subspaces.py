@@ -12,7 +12,8 @@ where their optima are known.
 
 Take away: a search cannot be trapped, since of n!/(n - q)! critical flags only the principal one is
 a local minimum. Exchanging components 1 and 2 within V_q costs (λ_1 - λ_2) although V_q explains
-the same. A mean of flags that is found vector by vector may be 3 % worse than the best.
+the same. A mean flag of two vectors that is found vector by vector costs up to 9 % more than after
+one turn: in 300 draws of seven flags in five dimensions, .4 % in the median.
 
 Centred data X (N, n) have S = XᵀX/N with eigenvalues λ_1 > … > λ_n. A flag is an orthonormal u_1,
 …, u_q, of which the first k vectors span V_k with projection P_k; its cost, the accumulated

@@ -9,8 +9,8 @@ on a manifold -4 t log h_t tends to the squared distance. Here is that statement
 sphere, on a graph and on a chain, at times that are not small.
 
 Take away: on a graph heat forgets distance at small times and keeps the number of hops only. On a
-chain of spacing h it reads d² to 1 % from t = 1.4 d h on, as the error is u²/12 with u = d h/(2t).
-Without the term 2 t log 4πt the error at t = .1 is 3 %.
+chain of spacing h it reads d² to 1 % from t = 1.5 d h on, as the error is u²/12 with u = d h/(2t).
+Without the term 2 t log 4πt the error at t = .1 and d = 1.3 is 3 %.
 
 h_t is the kernel of exp(t Laplacian), with generator Δ and not Δ / 2, so that -4 t log h_t tends to
 the squared distance d^2 as t -> 0 on a manifold. The circle has length 2 π, S^3 is the unit sphere

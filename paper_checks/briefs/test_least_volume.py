@@ -9,7 +9,7 @@ penalty and a bound on the decoder's slope, so that latents that are not needed 
 linear case, where all minima are known.
 
 Take away: any sum of sd^p with p < 2 has the same minimum, at principal components; variances, p =
-2, have none. With eigenvalues 4, 1, ¼, one dead latent and η = .1 the least volume is .231 at slope
+2, have none. With eigenvalues 4, 1, ¼, no dead latent and η = .1 the least volume is .231 at slope
 2, .009 at 10 and .0014 at 100, on its way to η³ = .001, whatever the data.
 
 Data x in R^r have a covariance of eigenvalues λ_1 > … > λ_r > 0. Latents z = E x in R^m, m >= r,
