@@ -10,7 +10,7 @@ for the hinge loss.
 Take away: ridge turns from Fisher's discriminant to the nearest centroid, and λ times the tangent
 of what is left tends to the spread of the scatter along δ. A hinge classifier arrives at a finite
 λ, and with unequal classes it arrives elsewhere: in the figure 20 points against 10 stay 5 degrees
-off δ at every λ from 2.3 on.
+off δ at every λ from 2.4 on.
 
 Two classes have n_+ and n₋ points, n in all; δ is the difference of the means, S the within-class
 scatter divided by n, with eigenpairs s_i, u_i, and c_i = (u_i δ)^2 / |δ|^2; m_k = sum of c_i (s_i +

@@ -22,7 +22,7 @@ attention is not defined.
 Abstract:
 
 - Statement 1: the division by the sum of scores gives linear attention unbounded gradients. Holds:
-  linear_unbounded, signed_scores.
+  linear_unbounded, linear_unbounded-by_output, signed_scores.
 - Statement 2: a normalisation of the output in its place stabilises them. Holds: normalised.
 - Statement 3: trained models are better and faster. Not on trial. It needs large models.
 
@@ -86,6 +86,12 @@ def bounds(scores):
 
 
 @predicted
+def floor_bound(values, floor):
+    """The bound |v_k|/√ε on |∂o/∂s_k|."""
+    return np.linalg.norm(values, axis=1) / np.sqrt(floor)
+
+
+@predicted
 def normalised_jacobian(scores, values, floor, projected=True):
     """(v_k - o (o · v_k)/d)/√(|sᵀV|²/d + ε) for each row of scores."""
     mean = scores @ values
@@ -106,54 +112,100 @@ def signed_jacobian(total):
     return (1 + np.abs(total)) / total**2
 
 
+def wide_scores(generator, n):
+    """Scores (100, n) of many sizes, the first with two weights of 1/2."""
+    scores = generator.normal(size=(100, n)) * 10 ** generator.uniform(-2, 2, (100, 1))
+    scores[0] = np.where(np.arange(n) < 2, 1.0, -800.0)
+    return scores
+
+
 @claim(
     derived("1/4 recalled; p_j (1 - p_j) and p_j p_k are largest at 1/2"),
     kind="bound",
     cases=[3, 8, 64],
 )
 def test_softmax_quarter(trial, n: Scores):
-    """Softmax has |∂p_j/∂s_k| <= 1/4 and a Jacobian of spectral norm <= 1/2, reached where two
-    weights are 1/2.
-    """
-    generator = trial.generator()
-    scores = generator.normal(size=(100, n)) * 10 ** generator.uniform(-2, 2, (100, 1))
-    scores[0] = np.where(np.arange(n) < 2, 1.0, -800.0)
-    measured = jacobian(softmax, scores)
-    entry, norm, *_ = bounds(scores)
-    even_entry, even_norm = even_weights(n)
-    norms = np.linalg.norm(measured, 2, axis=(1, 2))
+    """Softmax has |∂p_j/∂s_k| <= 1/4, reached where two weights are 1/2."""
+    scores = wide_scores(trial.generator(), n)
+    entry, *_ = bounds(scores)
     trial.bound(
-        np.abs(measured),
+        np.abs(jacobian(softmax, scores)),
         entry,
         instances="search",
         ops=n + 8,
-        controls={"as at even weights": even_entry},
+        controls={"as at even weights": even_weights(n)[0]},
     )
+
+
+@claim(derived("the Jacobian is diag(p) - p pᵀ"), kind="bound", cases=[3, 8, 64])
+def test_softmax_quarter__norm(trial, n: Scores):
+    """The Jacobian of softmax has a spectral norm of at most 1/2, reached where two weights are
+    1/2.
+    """
+    scores = wide_scores(trial.generator(), n)
+    entry, norm, *_ = bounds(scores)
     trial.bound(
-        norms,
+        np.linalg.norm(jacobian(softmax, scores), 2, axis=(1, 2)),
         norm,
         instances="search",
         ops=16 * n,
-        controls={"as each entry, 1/4": entry, "as at even weights": even_norm},
+        controls={"as each entry, 1/4": entry, "as at even weights": even_weights(n)[1]},
     )
+
+
+def small_scores(generator, n):
+    """Positive scores (100, n) of many sizes. In the first row a weight is 1/2; in the second the
+    first score is far above all others.
+    """
+    scores = 10 ** generator.uniform(-4, 1, (100, n))
+    others = np.arange(n) > 0
+    scores[0] = np.where(others, 1 / (n - 1), 1.0)
+    scores[1] = np.where(others, 1e-3 / n, 1.0)
+    return scores
 
 
 @claim(derived("1/(4 s_k) recalled; derived from (δ_jk - p_j)/Σ s"), kind="bound", cases=[3, 8, 64])
 def test_linear_unbounded(trial, n: Scores):
-    """Linear attention has |∂p_j/∂s_k| <= 1/(4 s_k), reached at p_k = 1/2; by s_j, j ≠ k, nothing
-    below 1/s_j holds.
-    """
-    scores = 10 ** trial.generator().uniform(-4, 1, (100, n))
-    scores[0], scores[1] = (
-        np.where(np.arange(n) > 0, 1 / (n - 1), 1.0),
-        np.where(np.arange(n) > 0, 1e-3 / n, 1.0),
-    )
+    """Linear attention has |∂p_j/∂s_k| <= 1/(4 s_k), reached at p_k = 1/2."""
+    scores = small_scores(trial.generator(), n)
     measured = np.abs(jacobian(linear, scores))
-    by_input, by_output = (np.broadcast_to(bound, measured.shape) for bound in bounds(scores)[2:])
-    controls = {"1/4, as softmax": np.minimum(by_input, 0.25)}
-    trial.bound(measured, by_input, instances="search", ops=n + 8, controls=controls)
-    lhs, rhs = (rows[:, ~np.eye(n, dtype=bool)] for rows in (measured, by_output))
-    trial.bound(lhs, rhs, instances="search", ops=n + 8, controls={"1/(4 s_j), as by s_k": rhs / 4})
+    by_input = np.broadcast_to(bounds(scores)[2], measured.shape)
+    trial.bound(
+        measured,
+        by_input,
+        instances="search",
+        ops=n + 8,
+        controls={"1/4, as softmax": np.minimum(by_input, 0.25)},
+    )
+
+
+@claim(
+    derived("p_j/Σ s is below 1/s_j, and near it where p_j is near 1"),
+    kind="bound",
+    cases=[3, 8, 64],
+)
+def test_linear_unbounded__by_output(trial, n: Scores):
+    """For j ≠ k linear attention has |∂p_j/∂s_k| <= 1/s_j, and no smaller multiple of 1/s_j bounds
+    it: the ratio tends to 1 as p_j does.
+    """
+    scores = small_scores(trial.generator(), n)
+    measured = np.abs(jacobian(linear, scores))
+    by_output = np.broadcast_to(bounds(scores)[3], measured.shape)
+    apart = ~np.eye(n, dtype=bool)
+    trial.bound(
+        measured[:, apart],
+        by_output[:, apart],
+        instances="search",
+        ops=n + 8,
+        controls={"1/(4 s_j), as by s_k": by_output[:, apart] / 4},
+    )
+
+
+def floored_scores(generator, n, floor):
+    """Scores (100, n) of both signs and many sizes in units of √ε, the first row 0."""
+    scores = generator.normal(size=(100, n)) * 10 ** generator.uniform(-4, 1, (100, 1))
+    scores[0] = 0.0
+    return scores * np.sqrt(floor)
 
 
 @claim(
@@ -165,21 +217,39 @@ def test_normalised(trial, n: Scores, width: Width, floor: Floor):
     """With the output normalised |∂o/∂s_k| <= |v_k|/√ε, reached exactly where sᵀV = 0."""
     generator = trial.generator()
     values = generator.normal(size=(n, width))
-    scores = (
-        generator.normal(size=(100, n)) * 10 ** generator.uniform(-4, 1, (100, 1)) * np.sqrt(floor)
-    )
-    scores[0] = 0.0
+    scores = floored_scores(generator, n, floor)
     measured = jacobian(partial(normalised, values=values, floor=floor), scores)
-    bound = np.tile(np.linalg.norm(values, axis=1) / np.sqrt(floor), (100, 1))
-    norms = np.linalg.norm(measured, axis=2)
-    controls = {
-        "as if the output had unit size": bound * np.sqrt(floor / (1 + floor)),
-        "ε is added to each square, d ε in all": bound / np.sqrt(width),
-    }
-    trial.bound(norms, bound, instances="search", ops=n + width + 8, controls=controls)
-    predict = normalised_jacobian(scores, values, floor)
-    controls = {"o not projected out": normalised_jacobian(scores, values, floor, projected=False)}
-    trial.identity(measured, predict, ops=8 * (n + width + 8), controls=controls)
+    bound = np.tile(floor_bound(values, floor), (100, 1))
+    trial.bound(
+        np.linalg.norm(measured, axis=2),
+        bound,
+        instances="search",
+        ops=n + width + 8,
+        controls={
+            "as if the output had unit size": bound * np.sqrt(floor / (1 + floor)),
+            "ε is added to each square, d ε in all": bound / np.sqrt(width),
+        },
+    )
+
+
+@claim(
+    derived("derived: the column is v_k less its part along o"),
+    kind="identity",
+    cases=[(6, 4, 0.01), (3, 2, 1.0)],
+)
+def test_normalised__jacobian(trial, n: Scores, width: Width, floor: Floor):
+    """With the output normalised ∂o/∂s_k is (v_k - o (o · v_k)/d)/√(|sᵀV|²/d + ε)."""
+    generator = trial.generator()
+    values = generator.normal(size=(n, width))
+    scores = floored_scores(generator, n, floor)
+    trial.identity(
+        jacobian(partial(normalised, values=values, floor=floor), scores),
+        normalised_jacobian(scores, values, floor),
+        ops=8 * (n + width + 8),
+        controls={
+            "o not projected out": normalised_jacobian(scores, values, floor, projected=False)
+        },
+    )
 
 
 @claim(

@@ -204,23 +204,46 @@ def noise_of_flow(c, a, relative_time):
     return np.trace(hessian @ (limit - decay @ limit @ decay)) / 2
 
 
+RADII = 2.0 ** np.arange(4, 10)
+# Condition numbers reach 1e11, and the slow mode's share of the loss loses half of these digits.
+LOST = 1e-5
+
+
 @claim(derived("sensitivity and conditioning"), kind="rate", cases=[(1.0, 3.0), (2.0, 0.5)])
 def test_price_of_offset(trial, a: Spread, relative_time: Time):
     """Trained to a fixed h_2 τ the noise part grows as R⁴: R² by the sensitivity C², R² by the time
     τ, as 1/h_2 ~ R²/a².
     """
-    sizes = 2.0 ** np.arange(4, 10)
-    noise = np.array([noise_of_flow(radius - a, a, relative_time) for radius in sizes])
-    law = np.array(
-        [flow_excess(r - a, a, relative_time / modes(r - a, a)[0][1], 1.0)[1] for r in sizes]
-    )
-    # Condition numbers reach 1e11, and the slow mode's share of the loss loses half of these
-    # digits.
-    alone = law[0] * (sizes / sizes[0]) ** 2
-    error = 1e-5 * law
-    trial.value(noise, law, error=error, margin=1e-3 * law, controls={"sensitivity alone": alone})
+    noise = np.array([noise_of_flow(radius - a, a, relative_time) for radius in RADII])
     trial.order(
-        noise, sizes, offset_power(), rounding=error, margin=0.04, controls={"sensitivity alone": 2}
+        noise,
+        RADII,
+        offset_power(),
+        rounding=LOST * noise,
+        margin=0.04,
+        controls={"sensitivity alone": 2},
+    )
+
+
+@claim(derived("the flow's noise at τ = h_2 τ / h_2"), kind="rate", cases=[(1.0, 3.0), (2.0, 0.5)])
+def test_price_of_offset__amount(trial, a: Spread, relative_time: Time):
+    """At offsets from 16 to 512 the noise part at a fixed h_2 τ is ½ (C² τ/(n² ρ)) Σ (1 - e^{-2 h_i
+    τ}).
+    """
+    noise = np.array([noise_of_flow(radius - a, a, relative_time) for radius in RADII])
+    times = [relative_time / modes(radius - a, a)[0][1] for radius in RADII]
+    law = np.array(
+        [
+            flow_excess(radius - a, a, time, 1.0)[1]
+            for radius, time in zip(RADII, times, strict=True)
+        ]
+    )
+    trial.value(
+        noise,
+        law,
+        error=LOST * law,
+        margin=1e-3 * law,
+        controls={"sensitivity alone": law[0] * (RADII / RADII[0]) ** 2},
     )
 
 
@@ -230,6 +253,12 @@ def centre_bounds(dim, points):
     mean.
     """
     return np.sqrt(dim / (2 * (dim + 1))), 1 - 1 / points
+
+
+@observed
+def radii_about_means(clouds):
+    """The largest distance of a point of each set from the set's mean."""
+    return np.max(np.linalg.norm(clouds - clouds.mean(axis=1, keepdims=True), axis=2), axis=1)
 
 
 @observed
@@ -248,22 +277,58 @@ def smallest_radius(cloud):
     return best
 
 
-@claim(derived("Jung 1901; distances from a mean"), kind="bound", cases=[(2, 4), (3, 5)])
+def point_clouds(generator, dim, points):
+    """Eight sets of points, (points, dim) each: first a regular simplex, then all points but one
+    at one place, then six normal draws.
+    """
+    clouds = generator.standard_normal((8, points, dim))
+    simplex = np.linalg.svd(np.eye(dim + 1) - 1 / (dim + 1))[0][:, :dim]
+    clouds[0] = simplex[np.minimum(np.arange(points), dim)]
+    clouds[1] = np.eye(points)[:, :1]
+    return clouds
+
+
+def diameters_of(clouds):
+    """The largest distance between two points of each set."""
+    return np.max(np.linalg.norm(clouds[:, :, None] - clouds[:, None], axis=3), axis=(1, 2))
+
+
+@claim(derived("Jung 1901"), kind="bound", cases=[(2, 4), (3, 5)])
 def test_centre(trial, dim: Dims, points: Points):
-    """About the best centre all of n points in d dimensions are within √(d/(2(d+1))) diameters,
-    about their mean within 1-1/n, and either is attained.
+    """About the best centre all of n points in d dimensions are within √(d/(2(d+1))) diameters, and
+    a regular simplex attains it.
     """
     trial.require(points > dim, "points must exceed dim: a simplex has one more")
-    clouds = trial.generator("clouds").standard_normal((8, points, dim))
-    simplex = np.linalg.svd(np.eye(dim + 1) - 1 / (dim + 1))[0][:, :dim]
-    clouds[0], clouds[1] = simplex[np.minimum(np.arange(points), dim)], np.eye(points)[:, :1]
-    diameters = np.max(np.linalg.norm(clouds[:, :, None] - clouds[:, None], axis=3), axis=(1, 2))
-    about_mean = np.max(np.linalg.norm(clouds - clouds.mean(axis=1, keepdims=True), axis=2), axis=1)
-    ball, mean = np.outer(centre_bounds(dim, points), diameters)
-    draws = {"instances": "draws", "independent": 6}
-    best = [smallest_radius(cloud) for cloud in clouds]
-    trial.bound(best, ball, **draws, ops=1000, controls={"half the diameter": diameters / 2})
-    trial.bound(about_mean, mean, **draws, ops=1000, controls={"the best ball's": ball})
+    clouds = point_clouds(trial.generator("clouds"), dim, points)
+    diameters = diameters_of(clouds)
+    best, _ = centre_bounds(dim, points)
+    trial.bound(
+        [smallest_radius(cloud) for cloud in clouds],
+        best * diameters,
+        instances="draws",
+        independent=6,
+        ops=1000,
+        controls={"half the diameter": diameters / 2},
+    )
+
+
+@claim(derived("distances from a mean"), kind="bound", cases=[(2, 4), (3, 5)])
+def test_centre__mean(trial, dim: Dims, points: Points):
+    """About their mean all of n points are within 1-1/n diameters, attained where all but one stand
+    at one place.
+    """
+    trial.require(points > dim, "points must exceed dim: a simplex has one more")
+    clouds = point_clouds(trial.generator("clouds"), dim, points)
+    diameters = diameters_of(clouds)
+    best, mean = centre_bounds(dim, points)
+    trial.bound(
+        radii_about_means(clouds),
+        mean * diameters,
+        instances="draws",
+        independent=6,
+        ops=1000,
+        controls={"the best ball's": best * diameters},
+    )
 
 
 @claim(derived("every dimension up to 200, enclosed"), kind="bound")

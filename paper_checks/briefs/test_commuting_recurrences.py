@@ -11,7 +11,8 @@ track at best, whatever is trained.
 
 Take away: of words over two generators of A5 a diagonal recurrence gets 38 % right at length 4, 9 %
 at 12 and 2 % at 32. An additive input, as S4D and Mamba have, undoes this in exact arithmetic, for
-as long as the state has digits: with 8 bits 9 % remain at length 12.
+as long as the state has digits: with 8 bits after the point 7 % remain at length 12, and all words
+are right with 20.
 
 Words x_1 … x_n are uniform over two generators of a permutation group G of m points; the state is
 M(x_n) … M(x_1) h_0, without additive input unless said, the target the product g = x_n … x_1, and

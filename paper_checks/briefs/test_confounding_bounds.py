@@ -229,23 +229,26 @@ def test_contains_truth(trial, strata: Strata, outcomes: Outcomes):
     cases=[(4, 0.5, 2.0), (30, 0.25, 4.0)],
 )
 def test_attained(trial, outcomes: Outcomes, propensity: Propensity, sensitivity: Sensitivity):
-    """Two hidden groups, the top outcomes and the rest, show any treated law and put the truth at
-    the upper end.
+    """Two hidden groups, the top outcomes and the rest, make a world that shows any given law of
+    the treated and has the propensity π, the odds ratio Γ, and the upper end as its truth.
     """
     y, chances = (values[0] for values in treated_laws(trial.generator("laws"), outcomes))
     strata, odds, laws = attaining_world(y, chances, propensity, sensitivity)
-    shown, chance, largest, truth = seen_and_true(y, strata, odds, laws)
-    law, wrong = (
-        np.array([propensity, factor, upper_end(y, chances, propensity, factor)])
-        for factor in (sensitivity, np.sqrt(sensitivity))
-    )
+
+    def world(law, factor):
+        end = upper_end(y, chances, propensity, factor)
+        return np.array([*law, propensity, factor, end])
+
+    shown, *numbers = seen_and_true(y, strata, odds, laws)
     trial.identity(
-        np.array([chance, largest, truth]),
-        law,
+        np.array([*shown, *numbers]),
+        world(chances, sensitivity),
         ops=100 * outcomes,
-        controls={"odds of the groups differ by Γ in all": wrong},
+        controls={
+            "odds of the groups differ by Γ in all": world(chances, np.sqrt(sensitivity)),
+            "the treated show the law of Y(1)": world(strata @ laws, sensitivity),
+        },
     )
-    trial.identity(shown, chances, ops=100 * outcomes, controls={"the law of Y(1)": strata @ laws})
 
 
 @figure("F1", claims=("closed_form", "attained"))

@@ -9,9 +9,9 @@ Paper: a set of vectors is written into one long vector, so that an inner produc
 sum of largest similarities between two sets. Here is what the hashing part of it does, without the
 final projection and with one repetition.
 
-Take away: near ties make hashing slow. To miss the nearer of two documents at .3 and .6 radians
-with a chance of .1 asks for 23 hyperplanes if both lie on one side of the query and for 60 on
-opposite sides; at .3 and .4 radians for 72 and 390.
+Take away: near ties make hashing slow. To find the nearer of two documents at .3 and .6 radians
+with a chance of .9, where a tie does not count, takes 23 hyperplanes if both lie on one side of the
+query and 60 if they lie on opposite sides; at .3 and .4 radians it takes 72 and 390.
 
 Queries Q and documents P are unit vectors; NCh is the mean over q of the largest <q, p>. k Gaussian
 hyperplanes cut space into 2^k cells. The query's sketch holds in each cell the SUM of its vectors

@@ -12,7 +12,8 @@ where their optima are known.
 
 Take away: a search cannot be trapped, since of n!/(n - q)! critical flags only the principal one is
 a local minimum. Exchanging components 1 and 2 within V_q costs (λ_1 - λ_2) although V_q explains
-the same. A mean of flags that is found vector by vector may be 3 % worse than the best.
+the same. A mean flag of two vectors that is found vector by vector costs up to 9 % more than after
+one turn: in 300 draws of seven flags in five dimensions, .4 % in the median.
 
 Centred data X (N, n) have S = XᵀX/N with eigenvalues λ_1 > … > λ_n. A flag is an orthonormal u_1,
 …, u_q, of which the first k vectors span V_k with projection P_k; its cost, the accumulated
@@ -151,6 +152,12 @@ def turning_price(values, steps, angle, alone=False):
     return (weights[i] - weights[j]) * (values[i] - values[j]) * np.sin(angle) ** 2
 
 
+@predicted
+def inversions(orderings):
+    """How many pairs of each ordering are out of order."""
+    return [sum(early > late for early, late in combinations(p, 2)) for p in orderings]
+
+
 @observed
 def turned_costs(points, vectors, steps, angle):
     """AUV above that of the principal flag, of the flags with two components turned."""
@@ -218,6 +225,12 @@ def test_rotation_price(trial, dim: ManyDims, steps: Steps, angle: Angle):
     trial.identity(measured, predict, ops=20 * dim, scale=scale, controls=controls)
 
 
+def critical_flags(dim, steps):
+    """The orderings of the components that differ in their first q entries, as an array."""
+    orderings = permutations(range(dim))
+    return np.array([p for p in orderings if list(p[steps:]) == sorted(p[steps:])])
+
+
 @claim(
     derived("derived from the second derivative along rotations"),
     kind="identity",
@@ -225,47 +238,79 @@ def test_rotation_price(trial, dim: ManyDims, steps: Steps, angle: Angle):
 )
 def test_morse_index(trial, dim: FewDims, steps: Steps):
     """The critical flags are the orderings π of the components, with Hessian eigenvalues 2 (w_a -
-    w_b)(λ_π(a) - λ_π(b)), and as many directions down as π has inversions: only the flag of
-    principal components is a local minimum.
+    w_b)(λ_π(a) - λ_π(b)).
     """
     trial.require(
         dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps"
     )
     points, values, vectors = data(trial.generator(), dim)
-    orderings = np.array(
-        [p for p in permutations(range(dim)) if list(p[steps:]) == sorted(p[steps:])]
-    )
-    spectra = hessian_spectra(points, vectors, steps, orderings)
+    orderings = critical_flags(dim, steps)
     predict, flat = np.sort(
         [[2 * turning_price(values[p], steps, np.pi / 2, w) for p in orderings] for w in (0, 1)]
     )
-    trial.value(spectra, predict, error=1e-6, margin=1e-4, controls={"equal weights": flat})
-    inversions = [sum(early > late for early, late in combinations(p, 2)) for p in orderings]
-    rivals = {"misplaced components": np.sum(orderings != np.arange(dim), axis=1)}
-    trial.identity(np.sum(spectra < 0, axis=1), inversions, ops=0, controls=rivals)
+    trial.value(
+        hessian_spectra(points, vectors, steps, orderings),
+        predict,
+        error=1e-6,
+        margin=1e-4,
+        controls={"equal weights": flat},
+    )
+
+
+@claim(
+    derived("an eigenvalue is negative where a pair is out of order"),
+    kind="identity",
+    cases=[(4, 3), (4, 2), (3, 3)],
+)
+def test_morse_index__inversions(trial, dim: FewDims, steps: Steps):
+    """A critical flag has as many directions down as its ordering has inversions: only the flag of
+    principal components is a local minimum.
+    """
+    trial.require(
+        dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps"
+    )
+    points, _, vectors = data(trial.generator(), dim)
+    orderings = critical_flags(dim, steps)
+    spectra = hessian_spectra(points, vectors, steps, orderings)
+    trial.identity(
+        np.sum(spectra < 0, axis=1),
+        inversions(orderings),
+        ops=0,
+        controls={"misplaced components": np.sum(orderings != np.arange(dim), axis=1)},
+    )
 
 
 @claim(derived("derived by Ky Fan's theorem"), kind="optimality", cases=[(5, 2), (3, 2), (6, 4)])
 def test_chordal_mean(trial, dim: Dim, steps: Steps):
     """The least Σ sin² of the angles of a k-dimensional subspace to p bases Y_i is p k less the k
-    largest eigenvalues of Σ Y_i Y_iᵀ; a flag whose second vector is best after its first is no
-    mean, since turning both in their plane lowers its cost.
+    largest eigenvalues of Σ Y_i Y_iᵀ.
     """
     trial.require(dim > steps, "the whole space has no angles: dim must exceed steps")
     frames = np.linalg.qr(trial.generator().normal(size=(7, dim, steps)))[0]
-    pairs = pairs_up_to(dim, steps)
     whole = partial(chordal_costs, frames, blocks=[range(steps)])
-    best = least(whole, np.eye(dim), pairs * 400)
+    best = least(whole, np.eye(dim), pairs_up_to(dim, steps) * 400)
     mean = np.linalg.qr(frames.mean(axis=0))[0]
-    ops = 20 * dim
     trial.identity(
         whole(best),
         chordal_minimum(frames),
-        ops=ops,
+        ops=20 * dim,
         scale=7.0 * steps,
         control_processes={"mean of the bases": whole(mean)},
     )
-    # Of a flag of two vectors: the best first one, then the best second one, then both together.
+
+
+@claim(
+    derived("derived: the cost of a turn in the plane of both vectors"),
+    kind="optimality",
+    cases=[(5, 2), (3, 2), (6, 4)],
+)
+def test_chordal_mean__greedy(trial, dim: Dim, steps: Steps):
+    """A flag whose second vector is best after its first is no mean: turning both in their plane
+    lowers its cost.
+    """
+    trial.require(dim > steps, "the whole space has no angles: dim must exceed steps")
+    frames = np.linalg.qr(trial.generator().normal(size=(7, dim, steps)))[0]
+    # The best first vector is found, then the best second one, then both are turned together.
     first = partial(chordal_costs, frames, blocks=[[0]])
     both = partial(chordal_costs, frames, blocks=[[0], [1]])
     basis, costs = greedy_flag(frames[..., :2])
@@ -276,7 +321,7 @@ def test_chordal_mean(trial, dim: Dim, steps: Steps):
     trial.identity(
         [both(greedy), both(turned_both)],
         costs,
-        ops=ops,
+        ops=20 * dim,
         controls={"the greedy flag is best": costs[:1]},
     )
 

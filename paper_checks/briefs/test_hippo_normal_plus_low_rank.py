@@ -23,8 +23,8 @@ precision saturate near 10¹⁹: exact fractions are used. One state is a normal
 Abstract:
 
 - Statement 1: with a correction of low rank the matrix can be diagonalised stably. Fails as
-  published: eigenvalue_conditions, normal_plus_rank_one. The decomposition holds; Lemma 3.2 prints
-  eigenvectors without the signs that its proof adds.
+  published: eigenvalue_conditions-vectors, normal_plus_rank_one. The decomposition holds; Lemma
+  3.2 prints eigenvectors without the signs that its proof adds.
 - Statement 2: the layer reduces to a Cauchy kernel. Holds: cauchy_kernel.
 - Statement 3: it is the best on long sequences. Not on trial. It needs benchmarks.
 
@@ -79,6 +79,18 @@ def departure(matrix):
     normal.
     """
     return np.linalg.norm(matrix @ matrix.T - matrix.T @ matrix) / np.linalg.norm(matrix) ** 2
+
+
+@observed
+def real_parts(matrix):
+    """The real parts of the eigenvalues."""
+    return np.linalg.eigvals(matrix).real
+
+
+@predicted
+def common_real_part(states):
+    """-1/2 for each eigenvalue of A + P Pᵀ, whose symmetric part is -I/2."""
+    return np.full(states, -0.5)
 
 
 @observed
@@ -160,20 +172,35 @@ def leading_condition():
 
 @claim(paper("Theorem 1"), kind="identity", cases=[2, 9, 64])
 def test_normal_plus_rank_one(trial, states: States):
-    """A + P Pᵀ is normal with all eigenvalues on the line Re = -1/2, although A is not normal."""
+    """A + P Pᵀ is normal, although A is not."""
     (a, _), p = hippo(states), correction(states)
     vectors = {
         "no correction": 0 * p,
         "P = √(n+1)": np.sqrt(p**2 + 0.5),
         "P = √(2n+1)": np.sqrt(2) * p,
     }
-    rivals = {name: departure(a + np.outer(x, x)) for name, x in vectors.items()}
+    trial.identity(
+        departure(a + np.outer(p, p)),
+        0.0,
+        ops=2 * states,
+        scale=1.0,
+        control_processes={name: departure(a + np.outer(x, x)) for name, x in vectors.items()},
+    )
+
+
+@claim(derived("A + P Pᵀ is -I/2 plus an antisymmetric matrix"), kind="identity", cases=[2, 9, 64])
+def test_normal_plus_rank_one__spectrum(trial, states: States):
+    """All eigenvalues of A + P Pᵀ are on the line Re = -1/2."""
+    (a, _), p = hippo(states), correction(states)
     normal = a + np.outer(p, p)
-    line = np.full(states, -0.5)
-    trial.identity(departure(normal), 0.0, ops=2 * states, scale=1.0, control_processes=rivals)
-    size = np.linalg.norm(normal, 2)
-    ends = {"those of A": -np.arange(states) - 1.0, "Re = -1": 2 * line}
-    trial.identity(np.linalg.eigvals(normal).real, line, ops=3 * states, scale=size, controls=ends)
+    line = common_real_part(states)
+    trial.identity(
+        real_parts(normal),
+        line,
+        ops=3 * states,
+        scale=np.linalg.norm(normal, 2),
+        controls={"those of A": -np.arange(states) - 1.0, "Re = -1": 2 * line},
+    )
 
 
 @claim(
@@ -202,8 +229,22 @@ def test_cauchy_kernel(trial, modes: Modes, length: Length, step: Step):
     )
 
 
+@claim(derived("derived; both sums of squares telescope"), kind="identity", cases=[2, 16])
+def test_eigenvalue_conditions(trial, states: ExactStates):
+    """The eigenvalue -(j+1) of A has the condition (N-j)/(2j+1) · (N+j)!/((N-j)! j!²)."""
+    largest = [
+        max(math.log(math.comb(i + j, i - j)) for i in range(j, states)) for j in range(states)
+    ]
+    trial.identity(
+        [log_condition(states, j) for j in range(states)],
+        np.log([condition(states, j) for j in range(states)]),
+        ops=16,
+        controls={"the largest entry of V's column": largest},
+    )
+
+
 @claim(
-    derived("derived; both sums of squares telescope"),
+    derived("derived from A V = V diag(-(j+1))"),
     kind="identity",
     cases=[2, 16],
     as_published=paper(
@@ -212,35 +253,33 @@ def test_cauchy_kernel(trial, modes: Modes, length: Length, step: Step):
         within="its proof adds: up to sign and conjugation by a diagonal matrix",
     ),
 )
-def test_eigenvalue_conditions(trial, states: ExactStates):
-    """The eigenvalue -(j+1) of A has condition (N-j)/(2j+1) · (N+j)!/((N-j)! j!²) and, up to a
-    factor, the eigenvector V_ij = (-1)^{i-j} √(2i+1) (i+j choose i-j): signs and lengths matter.
+def test_eigenvalue_conditions__vectors(trial, states: ExactStates):
+    """Up to a factor, A has the eigenvectors V_ij = (-1)^{i-j} √(2i+1) (i+j choose i-j): signs and
+    lengths matter.
     """
-    logs = [log_condition(states, j) for j in range(states)]
-    predict = np.log([condition(states, j) for j in range(states)])
-    controls = {
-        "the largest entry of V's column": [
-            max(math.log(math.comb(i + j, i - j)) for i in range(j, states)) for j in range(states)
-        ]
-    }
-    trial.identity(logs, predict, ops=16, controls=controls)
-    pairs = [(i, j) for j in range(min(states, 8)) for i in range(j, min(states, 8))]
-    entries = [
-        float(eigenvectors(8, j)[0][i]) * math.sqrt((2 * i + 1) / (2 * j + 1)) for i, j in pairs
-    ]
+    size = min(states, 8)
+    pairs = [(i, j) for j in range(size) for i in range(j, size)]
     law = [eigenvector_entry(i, j) for i, j in pairs]
-    printed = [math.comb(i + j, i - j) for i, j in pairs]
-    trial.identity(entries, law, ops=8, controls={"no signs": np.abs(law)}, as_published=printed)
+    trial.identity(
+        [float(eigenvectors(8, j)[0][i]) * math.sqrt((2 * i + 1) / (2 * j + 1)) for i, j in pairs],
+        law,
+        ops=8,
+        controls={"no signs": np.abs(law)},
+        as_published=[math.comb(i + j, i - j) for i, j in pairs],
+    )
+
+
+def around_the_worst(size):
+    """The nine indices j around N/√2."""
+    place, *_ = leading_condition()
+    return np.arange(round(place * size) - 4, round(place * size) + 5)
 
 
 @claim(derived("derived by Stirling's formula"), kind="rate", cases=[1024])
 def test_growth(trial, size: Large):
-    """The largest condition κ over j is at j near N/√2, and N κ/(1+√2)^{2N} tends to 1/(2π√2) =
-    .1125.
-    """
-    place, base, limit = leading_condition()
-    window = np.arange(round(place * size) - 4, round(place * size) + 5)
-    logs = [log_condition(size, int(j)) - size * math.log(base) for j in window]
+    """N κ/(1+√2)^{2N} tends to 1/(2π√2) = .1125, where κ is the largest condition over j."""
+    _, base, limit = leading_condition()
+    logs = [log_condition(size, int(j)) - size * math.log(base) for j in around_the_worst(size)]
     # Stirling's terms and the prefactor's slope add .41/N, the rounding of j takes up to .71/N.
     slack = limit / size
     lemma = size * math.exp(size * (4 / 3 * math.log(2) - math.log(base)))
@@ -252,6 +291,14 @@ def test_growth(trial, size: Large):
         margin=2 * slack,
         controls={"the lemma's 2^{4N/3}": lemma},
     )
+
+
+@claim(derived("derived by Stirling's formula"), kind="rate", cases=[1024])
+def test_growth__place(trial, size: Large):
+    """The eigenvalue -(j+1) with the largest condition has j near N/√2."""
+    place, *_ = leading_condition()
+    window = around_the_worst(size)
+    logs = [log_condition(size, int(j)) for j in window]
     near = 1.5 / size  # the prefactor's slope moves it by .75, rounding by .5
     trial.value(
         window[np.argmax(logs)] / size,

@@ -26,7 +26,7 @@ Abstract:
   grows. Holds: decreasing, count.
 - Statement 2: binary and ternary codes are classified by their hulls. In part: count,
   mean_of_q_to_hull, limit. They are counted, and small ones enumerated; classes of equivalent codes
-  are not told apart.
+  are not distinguished.
 
 Read: the abstract ("for given dimension k and length n ≥ 2k the number of all [n,k]_q linear codes
 with hull dimension l decreases as l increases"). Derived here: the counts, by Möbius inversion from

@@ -34,6 +34,7 @@ predictor invariant. Topic: representations.
 """
 
 from fractions import Fraction
+from functools import partial
 from itertools import product
 from typing import Annotated
 
@@ -134,6 +135,19 @@ def noise_floor(gram, samples, noise):
     return np.array([len(gram), 4 * np.trace(gram)]) * noise**2 / samples
 
 
+@predicted
+def law_of_gap(features):
+    """The law χ²_p of n times the gap at the true weights, for noise of variance 1."""
+    return chi2(features)
+
+
+@observed
+def scaled_gaps(generator, count, design):
+    """The number n times the gap at the true weights, for `count` draws of normal noise."""
+    errors = generator.normal(size=(len(design), count))
+    return len(design) * refitted_gap(design, errors, np.zeros(design.shape[1]))
+
+
 @observed
 def floor_by_signs(design, noise):
     """Means of gap and IRMv1 at the true weights over all 2^n sign vectors as noise."""
@@ -218,34 +232,48 @@ def test_scaling(trial, spread: Spread, other: Spread, shrink: Shrink):
 
 
 @claim(
-    derived("derived by Cochran's theorem"),
-    kind="distribution",
+    derived("the gap is a projection of the noise, whose signs are independent"),
+    kind="identity",
     cases=[(8, 3, 0.5), (3, 2, 1.0), (12, 11, 1e3)],
 )
 def test_noise_floor(trial, samples: Signed, features: FewFeatures, noise: Noise):
-    """With noise of variance σ² the gap at the true weights has the mean p σ²/n, and with Gaussian
-    noise the law (σ²/n) χ²_p, whatever G; IRMv1 has the mean 4 σ² tr G/n: one threshold serves all
-    representations for the gap only.
+    """With noise of variance σ² the gap at the true weights has the mean p σ²/n whatever G, and
+    IRMv1 the mean 4 σ² tr G/n: one threshold serves all representations for the gap only.
     """
     trial.require(
         samples > features,
         "as many features as samples fit everything: samples must exceed features",
     )
     design, _, _ = regression(trial.generator(), samples, features)
-    gram = design.T @ design / samples
-    predict = noise_floor(gram, samples, noise)
-    gap, irm = predict
-    controls = {"σ² for the gap": [noise**2, irm], "4 σ² p/n for IRMv1": [gap, 4 * gap]}
-    trial.identity(floor_by_signs(design, noise), predict, ops=2**samples, controls=controls)
+    gap, irm = noise_floor(design.T @ design / samples, samples, noise)
+    trial.identity(
+        floor_by_signs(design, noise),
+        [gap, irm],
+        ops=2**samples,
+        controls={"σ² for the gap": [noise**2, irm], "4 σ² p/n for IRMv1": [gap, 4 * gap]},
+    )
 
-    laws = {"χ²_n": chi2(samples).cdf, "χ²_(p-1), as of a variance": chi2(features - 1).cdf}
 
-    def gaps(generator, n):
-        errors = generator.normal(size=(samples, n))
-        return samples * refitted_gap(design, errors, np.zeros(features))
-
+@claim(
+    derived("derived by Cochran's theorem"),
+    kind="distribution",
+    cases=[(8, 3), (3, 2), (12, 11)],
+)
+def test_noise_floor__law(trial, samples: Signed, features: FewFeatures):
+    """With Gaussian noise of variance σ² the gap at the true weights has the law (σ²/n) χ²_p,
+    whatever G; here σ² = 1.
+    """
+    trial.require(
+        samples > features,
+        "as many features as samples fit everything: samples must exceed features",
+    )
+    design, _, _ = regression(trial.generator(), samples, features)
     trial.distribution(
-        sampler=gaps, cdf=chi2(features).cdf, margin=0.02, controls=laws, first=2**13
+        sampler=partial(scaled_gaps, design=design),
+        cdf=law_of_gap(features).cdf,
+        margin=0.02,
+        controls={"χ²_n": chi2(samples).cdf, "χ²_(p-1), as of a variance": chi2(features - 1).cdf},
+        first=2**13,
     )
 
 

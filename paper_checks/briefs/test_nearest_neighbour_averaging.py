@@ -5,7 +5,7 @@ For designers of robust gossip: how many faulty machines a round of nearest neig
 survives.
 
 Take away: an attack pushes the honest machines apart unless there are more than 5.12 of them for
-each faulty one, and from 8 of them on every round brings them together.
+each faulty one, and with more than 8 of them every round brings them together.
 
 There are m honest machines at x_i in R^d with mean x̄ and variance V = mean |x_i - x̄|², and f
 faulty ones, m > 2f, each of which may send something else to everyone. Machine i moves to y_i, the

@@ -7,7 +7,7 @@ quadratically.
 
 Take away: where small differences shrink, four sweeps do for any length; where they grow, sweeps
 grow with the length and parallelism gains nothing: 16 tanh units at gain .5 take 4 sweeps for 32
-and for 256 steps, at gain 4 they take 29 and 233.
+and for 256 steps, at gain 4 they take 29 and 224.
 
 x_t = f_t(x_{t-1}), t = 1 … T, with x_0 known. A sweep makes y_t = f_t(x̂_{t-1}) + J_t (y_{t-1} -
 x̂_{t-1}), y_0 = x_0, of a guess x̂, with J_t = f_t'(x̂_{t-1}) (Newton) or 0 (Picard). It is linear

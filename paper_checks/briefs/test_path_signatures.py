@@ -4,9 +4,10 @@ arXiv 2301.11647.
 For one who regresses on signature features of irregular series: how many levels are needed, and
 which channels.
 
-Take away: for a path of length C = 1.5 four levels leave an error below .08, and in fact 1e-4 for
-winding paths. Few observations cost more than few levels: of a circle that is seen at n places the
-area, the part of level 2 that knows the order, is too small by 2π²/(3n²), 6.6 % at n = 10.
+Take away: for a path of length C = 1.5 four levels leave an error below .084, and in fact 6e-5 for
+the winding path of the figure. Few observations cost more than few levels: of a circle that is seen
+at n places the area, the part of level 2 that knows the order, is too small by 2π²/(3n²), 6.6 % at
+n = 10.
 
 X is a piecewise linear path in R^d with increments D_1..D_K; its signature S has the tensors S_0 =
 1, S_1, S_2, .. of iterated integrals, and S_n of one segment is D x .. x D / n!. A controlled

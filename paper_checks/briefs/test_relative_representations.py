@@ -6,7 +6,7 @@ scale is forgiven, any other linear map moves cosines, by an amount whose larges
 exactly; one sample beside the anchors tells whether it did, and of a sample only its norm is lost.
 
 Take away: centre before you compare, and check one sample: a map whose singular values differ by a
-factor of 2 can move a cosine by .67, one of a factor of 5 by 1.33 (.16 in the mean of random pairs
+factor of 2 can move a cosine by .67, one of a factor of 5 by 1.33 (.17 in the mean of random pairs
 in 16 dimensions).
 
 A sample x and anchors a_1, …, a_m lie in R^d, and r(x) has the entries cos(x, a_i). A second space

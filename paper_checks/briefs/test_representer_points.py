@@ -5,8 +5,9 @@ For one who explains a prediction of a sparse or low-rank model by its training 
 of contributions is exact, and which part of it is a choice.
 
 Take away: the sum of contributions is exact at the optimum, and a contribution is not what leaving
-the sample out would change: in one logistic fit of 40 samples the two correlate by .45. Of a
-low-rank model each single contribution depends on a free exponent and may change its sign with it.
+the sample out would change: in five logistic fits of 40 samples the two correlate by .28 to .93. Of
+a low-rank model each single contribution depends on a free exponent and may change its sign with
+it.
 
 A matrix θ minimises (1/n) sum of l(y_i, <X_i, θ>) + λ |θ|, here with the logistic loss, where |θ|
 is the sum of the absolute entries, of the norms of the rows (the group lasso), or of the singular

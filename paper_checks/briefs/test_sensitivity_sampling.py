@@ -5,9 +5,9 @@ For one who estimates a total loss from k cluster centres and s further samples:
 exact variance, no draw of it exceeds a known number, and its spread vanishes with the size of the
 clusters.
 
-Take away: with clusters of a tenth of the centre losses 40 draws estimate a total to 1.6 %, where
-uniform draws err by 9 %; Hoeffding's interval of 25 % does not show it. At loose clusters uniform
-sampling is as good.
+Take away: with clusters of a tenth of the centre losses 40 draws estimate the total of the figure
+with a standard deviation of .7 % of it, and uniform draws with 11 %; Hoeffding's interval for 95 %,
+± 23 %, does not show it. At loose clusters uniform sampling is as good.
 
 Point i has the loss l_i >= 0, its centre the loss c_i, and it lies at distance v_i from its centre
 (to the Hoelder power). The losses are assumed to obey |l_i - c_i| <= λ v_i, so that h_i = c_i + λ

@@ -6,7 +6,8 @@ take, and which η.
 
 Take away: one inner step is gradient descent, infinitely many are a projection in the outputs that
 no basis of the features can spoil. The η that still gives an upper bound is above 1/L where losses
-are flat: 16 for 4 at a logistic target 8 units from its boundary, where 84 steps do what 247 do.
+are flat: 16 for 4 at a logistic target 8 units from its boundary. From 0 to a loss of .001 it takes
+85 steps in place of 248.
 
 Targets z = f(θ) in R^n have an L-smooth loss l(z). At z_t the surrogate is g(θ) = l(z_t) + <grad
 l(z_t), f(θ) - z_t> + |f(θ) - z_t|^2 / (2 η), minimised by inner steps before the next gradient is

@@ -6,8 +6,8 @@ error that no method can promise to beat.
 
 Take away: a table of P(attribute | class) alone promises little. For the ten digits of scikit-learn
 and six attributes, each whether a block of pixels is darker than usual, no map can promise an error
-below .53. The map that promises it errs on .46 of the digits; the map that takes the attributes for
-independent errs on .41 and could have erred on .68.
+below .61 in the mean of 30 choices of blocks. The map that promises it errs on .57 of the digits;
+the map that takes the attributes for independent errs on .49 and could have erred on .75.
 
 There are k equally likely classes and m binary attributes, and A_yj = P(a_j = 1|y). The joint law
 p_y of the attributes of a class is unknown beyond these. A randomised map answers class y to
