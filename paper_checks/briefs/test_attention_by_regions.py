@@ -33,9 +33,9 @@ Abstract:
 - Statement 5: it has the best results on text and images. Not on trial. These are measurements of
   large models.
 
-Read: the abstract ("conditional expectations of embeddings from corresponding local regions") and
-combiner/tf/approx_attention.py. Derived here: all laws. Not claimed: anything on trained models.
-Topic: sequence models and attention.
+Read: the abstract, in a copy ("conditional expectations of embeddings from corresponding local
+regions"), and combiner/tf/approx_attention.py. Derived here: all laws. Not claimed: anything on
+trained models. Topic: sequence models and attention.
 """
 
 from typing import Annotated, Any

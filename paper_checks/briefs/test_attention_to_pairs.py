@@ -26,18 +26,19 @@ Abstract:
 - Statement 1: matrix attention detects pairs of tokens and cannot detect triples; attention to
   pairs can. In part: triples_found, triples_found-others. The head here finds triples; that matrix
   attention cannot is not here.
-- Statement 2: attention to pairs is a softmax over a Kronecker product of keys. Not on trial. It
-  is a definition.
-- Statement 3: if all entries are small it can be approximated in almost linear time. Holds:
-  features, features-rank, degree_needed. With the constants that are in the claims.
-- Statement 4: if entries are larger no algorithm takes subquadratic time under the exponential
-  time hypothesis. Not on trial. It is conditional.
-- Statement 5: for tensors of higher order the bounds on the entries are larger. Not on trial.
+- Statement 2: attention to pairs is a softmax over a Kronecker product of keys. Not on trial. It is
+  a definition.
+- Statement 3: if all entries are of lower order than (log n)^(1/3), it can be approximated in
+  almost linear time. In part: features, features-rank, degree_needed. The features and the degree
+  that a given bound on scores needs; the limit in n is not here.
+- Statement 4: if entries may be as large, no algorithm is faster than n³ under the strong
+  exponential time hypothesis. Not on trial. It is conditional.
+- Statement 5: for tensors of higher order the bounds on the entries are lower. Not on trial.
   `k_columns` gives the columns of order k.
 
-Read: the abstract ("approximate the ``tensor-type'' attention matrix in n^{1+o(1)} time",
-"detecting triple-wise connections"). Derived here: all claims. Not claimed: that two columns leave
-no less than 1 has no proof here, and the second term of the least error is numerical. Topic:
+Read: the abstract, in a copy ("approximate the ``tensor-type'' attention matrix in n^{1+o(1)}
+time", "detecting triple-wise connections"). Derived here: all claims. Not claimed: that two columns
+leave no less than 1 has no proof here, and the second term of the least error is numerical. Topic:
 sequence models and attention.
 """
 

@@ -35,9 +35,11 @@ Abstract:
 - Statement 4: the gains need little more computation or memory. Not on trial. It is a measurement.
 - Statement 5: it does better than beams and earlier methods on captions, translation and questions.
   Not on trial. These are measurements of large models.
+- Statement 6: how much diversity helps with captions grows with what an image shows. Not on trial.
+  It is a measurement.
 
-Read: the abstract, the authors' code (dbs/beam_utils.lua) and fairseq/search.py. Derived here: all
-claims. Not claimed: anything on trained models. Topic: sequence models and attention.
+Read: the abstract, in a copy, the authors' code (dbs/beam_utils.lua) and fairseq/search.py. Derived
+here: all claims. Not claimed: anything on trained models. Topic: sequence models and attention.
 """
 
 from heapq import nlargest

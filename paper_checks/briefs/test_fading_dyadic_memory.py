@@ -33,9 +33,9 @@ Abstract:
 - Statement 4: stacked layers are the best on images, lists and heart signals. Not on trial. These
   are measurements.
 
-Read: the abstract ("shared filters across a dilated causal convolution tree") and the authors' code
-(layers/multireslayer.py, the memory that fades). Derived here: all claims. Not claimed: anything on
-trained models. Topic: sequence models and attention.
+Read: the abstract, in a copy ("shared filters across a dilated causal convolution tree"), and the
+authors' code (layers/multireslayer.py, the memory that fades). Derived here: all claims. Not
+claimed: anything on trained models. Topic: sequence models and attention.
 """
 
 from typing import Annotated

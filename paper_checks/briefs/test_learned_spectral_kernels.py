@@ -23,8 +23,8 @@ on long sequences. Here are the estimates that its features make, without traini
 Abstract:
 
 - Statement 1: attention's kernel is a product of features of drawn frequencies, whose law is
-  learned. In part: mirrored_pairs, one_frequency_negative, row_denominator,
-  row_denominator-chance. The product has the mean K, but the sum of a row may be negative.
+  learned. In part: mirrored_pairs, one_frequency_negative, row_denominator, row_denominator-chance.
+  The product has the mean K, but the sum of a row may be negative.
 - Statement 2: a generic kernel is learned. In part: positive_is_softmax. Not with positive features
   and one Gaussian.
 - Statement 3: time and memory are linear in the length. Not on trial. It is a count that all
@@ -34,9 +34,9 @@ Abstract:
 - Statement 5: the choice of kernel matters, and learned ones compete with fixed ones. Not on trial.
   These are measurements too.
 
-Read: the abstract ("learns the kernel by learning the spectral distribution") and the authors' code
-(feature_maps/fourier_features.py). Derived here: all claims. Not claimed: anything on trained
-models. Topic: sequence models and attention.
+Read: the abstract, in a copy ("learns the kernel by learning the spectral distribution"), and the
+authors' code (feature_maps/fourier_features.py). Derived here: all claims. Not claimed: anything on
+trained models. Topic: sequence models and attention.
 """
 
 from typing import Annotated, Any, Literal
