@@ -240,6 +240,8 @@ def head_of_pairs(word, modulus, sharpness):
 @predicted
 def largest_log_ratio(error):
     """Log((1 + ε)/(1 - ε))."""
+    if not 0 <= error < 1:
+        raise ValueError("error must lie in [0, 1): else weights have no bound")
     return np.log1p(error) - np.log1p(-error)
 
 
@@ -249,10 +251,17 @@ def number_of_features(width, degree):
     return comb(width + degree, degree)
 
 
+def check_degree(degree):
+    """The degree. Raises ValueError beyond 160, whose factorials have no double."""
+    if not 0 <= degree <= 160:
+        raise ValueError("degree must lie in [0, 160]: larger factorials exceed all doubles")
+    return degree
+
+
 @predicted
 def leading_error(largest, degree):
     """b^(g+1)/(2^g (g + 1)!)."""
-    return largest ** (degree + 1) / (2.0**degree * factorial(degree + 1))
+    return 2 * (largest / 2) ** (degree + 1) / float(factorial(check_degree(degree) + 1))
 
 
 @predicted
@@ -264,7 +273,7 @@ def next_factor(largest, degree):
 @predicted
 def largest_of_taylor(largest, degree):
     """e^b b^(g+1)/(g + 1)! (1 - b/(g + 2) + b²/((g + 2)(g + 3))), of the remainder at -b."""
-    first = e**largest * largest ** (degree + 1) / factorial(degree + 1)
+    first = e**largest * largest ** (degree + 1) / float(factorial(check_degree(degree) + 1))
     return first * (1 - largest / (degree + 2) * (1 - largest / (degree + 3)))
 
 
@@ -280,13 +289,17 @@ def by_columns(numbers, signed=True):
 
 @predicted
 def left_by_columns(columns):
-    """3, 1 and 0 of the squared norm 4, with one, two and three columns."""
-    return {1: 3.0, 2: 1.0, 3: 0.0}[columns]
+    """3, 1 and 0 of the squared norm 4, with one, two and three columns or more."""
+    if columns < 1:
+        raise ValueError("columns must be at least 1")
+    return [3.0, 1.0, 0.0][min(columns, 3) - 1]
 
 
 @predicted
 def sharp_enough(tokens, modulus):
     """β* = log(n² - 1)/(1 - cos(2π/M))."""
+    if tokens < 3 or modulus < 2:
+        raise ValueError("tokens must be at least 3, and modulus at least 2")
     return np.log(tokens**2 - 1) / (1 - nearest_cosine(modulus))
 
 

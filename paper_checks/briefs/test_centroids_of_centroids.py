@@ -73,6 +73,8 @@ def cells():
 @predicted
 def best_split(ratio, centres):
     """Return argmin over k_1 of ρ/k_1² + 1/(k − k_1)²."""
+    if centres < 2:
+        raise ValueError("centres must be at least 2: each cell takes one")
     first = np.arange(1, centres)
     return int(first[np.argmin(ratio / first**2 + 1 / (centres - first) ** 2)])
 
@@ -88,6 +90,8 @@ def loss_of_centroids(count, centres):
 @predicted
 def next_split(first, second, centres):
     """Return argmin over a of W(n_1, a)/n_1² + W(n_2, k − a)/n_2²."""
+    if not (first >= 1 and second >= 1 and 2 <= centres <= first + second):
+        raise ValueError("centres must lie in [2, first + second], and both cells need centroids")
     possible = range(max(1, centres - second), min(first, centres - 1) + 1)
     losses = [
         loss_of_centroids(first, a) + loss_of_centroids(second, centres - a) for a in possible

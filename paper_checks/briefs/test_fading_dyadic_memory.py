@@ -153,6 +153,8 @@ def of_channels(filters):
 @predicted
 def digits(lag):
     """The numbers m and w: how many binary digits follow the first, and how many of them are 1."""
+    if lag < 1:
+        raise ValueError("lag must be at least 1: the present has no binary digits")
     return int(lag).bit_length() - 1, int(lag).bit_count() - 1
 
 
@@ -173,6 +175,8 @@ def fading(lag, first, second):
 def share_of_second(lag):
     """Return w/m."""
     later, ones = digits(lag)
+    if later == 0:
+        raise ValueError("lag must be at least 2: all filters keep a lag of one step")
     return ones / later
 
 
@@ -211,6 +215,8 @@ def numbers_kept_unshared(levels, channels):
 @predicted
 def rank_and_reach(levels, taps):
     """J + 2, or J + 1 for two taps, and (k - 1)(2^J - 1) + 1 lags."""
+    if taps < 2:
+        raise ValueError("taps must be at least 2: one tap sees no earlier input")
     return np.array([levels + 1 + (taps > 2), (taps - 1) * (2**levels - 1) + 1])
 
 

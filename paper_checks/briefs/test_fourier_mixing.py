@@ -165,6 +165,8 @@ def residual_condition(tokens, width):
     """√(N d) + 1, for N d >= 4 with an odd half: the largest and least factors are √(N d) + 1 and
     1.
     """
+    if tokens * width < 4 or max(tokens, width) < 3:
+        raise ValueError("tokens times width must be at least 4, one of them 3 or more")
     return np.sqrt(tokens * width) + 1
 
 

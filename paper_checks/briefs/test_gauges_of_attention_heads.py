@@ -167,6 +167,8 @@ def gauge_dimension(angles, alone, length):
     """n₀² + Σ 2 μ² over angles that μ planes share, with (n₀ + 2 μ)² for planes of angle 0 and
     (2 μ)² for π; d² of one offset.
     """
+    if length < 1:
+        raise ValueError("length must be at least 1: without an offset there are no logits")
     if length == 1:
         return (2 * len(angles) + alone) ** 2
     folded = np.round(np.abs((np.asarray(angles) + np.pi) % (2 * np.pi) - np.pi), 9)

@@ -78,13 +78,14 @@ def classes(generator, words, count):
 @predicted
 def largest_shares(points, words):
     """The sum of the m − 1 largest shares of the variance."""
-    shares = np.linalg.eigvalsh(points.T @ points)[::-1] / np.sum(points**2)
-    return np.sum(shares[: words - 1])
+    return np.sum(shares(points)[: words - 1])
 
 
 @predicted
 def simplex_share(words, count):
     """Return (m − 1)/(n − 1)."""
+    if not 1 <= words <= count or count < 2:
+        raise ValueError("words must lie in [1, count], and count must be at least 2")
     return (words - 1) / (count - 1)
 
 
@@ -106,7 +107,8 @@ def halves(first, second, third):
 @predicted
 def shares(points):
     """ℓ_j/Σ ℓ, in falling order."""
-    return np.linalg.svd(points, compute_uv=False) ** 2 / np.sum(points**2)
+    squares = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) ** 2
+    return squares / np.sum(squares)
 
 
 @observed
@@ -329,13 +331,15 @@ def test_linear_decreases(trial, dim: Linear):
     generator = trial.generator("data")
     drawn = generator.normal(size=(3 * dim, dim))
     left, _, right = np.linalg.svd(drawn - drawn.mean(axis=0), full_matrices=False)
-    points = left * np.geomspace(2, 1, dim) @ right  # components apart, else training stalls
+    points = (
+        left * np.geomspace(2, 1, dim) @ right
+    )  # components apart, so that no share is near another
     law = shares(points)
     trial.value(
         trained_linear(generator, points, np.full(dim, 1 / dim)),
         law,
-        error=1e-5,
-        margin=5e-4,
+        error=1e-6,
+        margin=1e-4,
         scale=float(law[-1]),
         controls={
             "equal": np.full(dim, 1 / dim),

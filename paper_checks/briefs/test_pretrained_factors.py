@@ -76,15 +76,24 @@ def one_factor(loading, noise):
     return np.array([1.0, 1.0, 1.0, loading]), np.array([0.5, 0.5, 0.5, noise])
 
 
+def check_labels(labels, features):
+    """Raises ValueError unless the mean excess is finite, n > k + 1."""
+    if labels <= features + 1:
+        raise ValueError("labels must exceed features + 1: else the mean excess is infinite")
+
+
 @predicted(about="population_floor")
 def excess_of_features(floor, noise, features, labels):
     """δ + (σ² + δ) k/(n − k − 1)."""
+    check_labels(labels, features)
     return floor + (noise + floor) * features / (labels - features - 1)
 
 
 @predicted
 def subspace_constant(weights, spikes, rest, dim):
     """Return c = (d − k) τ⁴ Σ a_i² λ_i/(λ_i − τ²)²."""
+    if np.min(spikes) <= rest:
+        raise ValueError("spikes must exceed rest: else the subspace cannot be found")
     terms = weights**2 * spikes / (spikes - rest) ** 2
     return (dim - len(spikes)) * rest**2 * np.sum(terms)
 
@@ -92,12 +101,16 @@ def subspace_constant(weights, spikes, rest, dim):
 @predicted
 def supervised_excess(noise, dim, labels):
     """σ² d/(n − d − 1)."""
+    check_labels(labels, dim)
     return noise * dim / (labels - dim - 1)
 
 
 @predicted
 def unlabeled_needed(constant, noise, features, dim, labels):
     """m* = c (1 + k/(n − k − 1))/(σ² (d/(n − d − 1) − k/(n − k − 1)))."""
+    check_labels(labels, dim)
+    if noise <= 0 or features >= dim:
+        raise ValueError("noise must be positive, and features fewer than dim")
     part = features / (labels - features - 1)
     return constant * (1 + part) / (noise * (dim / (labels - dim - 1) - part))
 

@@ -258,12 +258,21 @@ def softplus(x):
     return np.logaddexp(0, x)
 
 
+def check_long(scaled):
+    """Raises ValueError for a length whose h² σ² T is below 50."""
+    if scaled < 50:
+        raise ValueError("length must be 50/(h² σ²) at least: earlier, the law does not hold")
+
+
 @predicted
 def scaled_price_left(chance, length):
-    """Λ (1 - ((8 + π²)/h² + ½)/(2 T)), Λ of all s that are even or odd as T is: for p in (½, 1)."""
+    """Λ (1 - ((8 + π²)/h² + ½)/(2 T)), Λ of all s that are even or odd as T is: for p in (½, 1)
+    and T of 50/h² and more.
+    """
     if not 0.5 < chance < 1:
         raise ValueError("chance must lie in (1/2, 1): p is that of the likelier symbol")
     odds = np.log(chance / (1 - chance))
+    check_long(odds**2 * length)
     reach = np.ceil(80 / odds)
     leads = 2 * np.arange(-reach, reach + 1) + length % 2
     return lattice_sum(odds, leads, 2) * (1 - ((8 + np.pi**2) / odds**2 + 0.5) / (2 * length))
@@ -272,13 +281,15 @@ def scaled_price_left(chance, length):
 @predicted
 def leading_price_of_pair(first, second, length):
     """(Λ - ((8 + π²)/h² - (1 - 3σ²)/4)/(2σ²T)) ρ^T/(h σ √(T/2π)) of a pair of chances p > q, with
-    h = log(p/q), ρ = 1 - (√p - √q)², σ² = 2 √(pq)/ρ, and Λ of all integers s.
+    h = log(p/q), ρ = 1 - (√p - √q)², σ² = 2 √(pq)/ρ, and Λ of all integers s; for h² σ² T of 50
+    and more.
     """
     if not 0 < second < first:
         raise ValueError("first must exceed second, both positive: alike ones have no price")
     odds = np.log(first / second)
     mass = 1 - (np.sqrt(first) - np.sqrt(second)) ** 2
     spread = 2 * np.sqrt(first * second) / mass
+    check_long(odds**2 * spread * length)
     reach = np.ceil(160 / odds)
     limit = lattice_sum(odds, np.arange(-reach, reach + 1), 1)
     later = ((8 + np.pi**2) / odds**2 - (1 - 3 * spread) / 4) / (2 * spread * length)

@@ -289,8 +289,8 @@ def rank_of_squared(rows, columns, of_factor):
 
 @predicted
 def cap(tokens, of_attention):
-    """Return r/N."""
-    return of_attention / tokens
+    """Return r/N, and 1 from N features on."""
+    return min(of_attention / tokens, 1.0)
 
 
 @predicted

@@ -65,9 +65,16 @@ def scales(generator, count):
     return np.sqrt(generator.standard_exponential(count, dtype=np.float32))
 
 
+def check_share(share):
+    """Raises ValueError unless shares lie in (0, 1]."""
+    if not (np.all(share > 0) and np.all(share <= 1)):
+        raise ValueError("share must lie in (0, 1]: of no codes nothing is kept")
+
+
 @predicted
 def kept_of_gaussian(share):
     """Return g(p) = p + 2 q φ(q)."""
+    check_share(share)
     level = norm.isf(share / 2)
     return share + 2 * level * norm.pdf(level)
 
@@ -75,6 +82,7 @@ def kept_of_gaussian(share):
 @predicted
 def kept_of_laplace(share):
     """Return ℓ(p) = p (1 + λ + λ²/2), λ = ln(1/p)."""
+    check_share(share)
     depth = np.log(1 / share)
     return share * (1 + depth + depth**2 / 2)
 
@@ -84,18 +92,21 @@ def kept_of_token(width, count):
     """M times ∫ Φ⁻¹(1 − u/2)² P(Bin(M − 1, u) < k) du over [0, 1], over M: the mean share that a
     token budget keeps at finite width.
     """
+    if not 1 <= count <= width:
+        raise ValueError("count must lie in [1, width]: a token has no more codes")
 
     def density(u):
         return norm.isf(u / 2) ** 2 * binom.cdf(count - 1, width - 1, u)
 
     end = min(1.0, count / width + 12 * np.sqrt(count) / width)
-    parts = [(0, 1e-3), (1e-3, end / 2), (end / 2, end)]
+    parts = [(0, end / 100), (end / 100, end / 2), (end / 2, end)]
     return sum(quad(density, *part, epsabs=1e-12, limit=200)[0] for part in parts)
 
 
 @predicted
 def constant_loss(share, batch):
     """Return p (1 − p) q/(2 n φ(q))."""
+    check_share(share)
     level = norm.isf(share / 2)
     return share * (1 - share) * level / (2 * batch * norm.pdf(level))
 
@@ -104,7 +115,7 @@ def constant_loss(share, batch):
 def share_needed(share):
     """The p' with ℓ(p') = g(p)."""
     aim = kept_of_gaussian(share)
-    return brentq(lambda p: kept_of_laplace(p) - aim, 1e-9, share, xtol=1e-15)
+    return brentq(lambda p: kept_of_laplace(p) - aim, share / 1000, share, xtol=1e-15 * share)
 
 
 @observed
