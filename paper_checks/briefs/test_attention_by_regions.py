@@ -33,16 +33,16 @@ Abstract:
 - Statement 5: it has the best results on text and images. Not on trial. These are measurements of
   large models.
 
-Read: the abstract ("conditional expectations of embeddings from corresponding local regions") and
-combiner/tf/approx_attention.py. Derived here: all laws. Not claimed: anything on trained models.
-Topic: sequence models and attention.
+Read: the abstract, in a copy ("conditional expectations of embeddings from corresponding local
+regions"), and combiner/tf/approx_attention.py. Derived here: all laws. Not claimed: anything on
+trained models. Topic: sequence models and attention.
 """
 
 from typing import Annotated, Any
 
 import numpy as np
 from scipy.optimize import minimize, root
-from scipy.special import log_softmax, rel_entr, softmax
+from scipy.special import entr, log_softmax, rel_entr, softmax
 
 from theory_on_trial import claim, code, derived, observed, predicted
 from theory_on_trial.contract import Interval
@@ -181,7 +181,7 @@ def information(chances):
     """
 
     def entropy(law):
-        return -np.sum(law * np.log(law), axis=-1)
+        return np.sum(entr(law), axis=-1)
 
     return entropy(chances.mean(axis=0)) - np.mean(entropy(chances))
 
@@ -199,6 +199,8 @@ def price_of_merging(masses, first, second, weights=None):
     """
     both = masses[:, [first, second]].T
     pi = both.mean(axis=1)
+    if np.min(pi) == 0:
+        return 0.0
     given = both / both.sum(axis=1, keepdims=True)
     weights = pi / pi.sum() if weights is None else np.asarray(weights)
     return pi.sum() * np.sum(weights[:, None] * rel_entr(given, weights @ given))

@@ -26,18 +26,19 @@ Abstract:
 - Statement 1: matrix attention detects pairs of tokens and cannot detect triples; attention to
   pairs can. In part: triples_found, triples_found-others. The head here finds triples; that matrix
   attention cannot is not here.
-- Statement 2: attention to pairs is a softmax over a Kronecker product of keys. Not on trial. It
-  is a definition.
-- Statement 3: if all entries are small it can be approximated in almost linear time. Holds:
-  features, features-rank, degree_needed. With the constants that are in the claims.
-- Statement 4: if entries are larger no algorithm takes subquadratic time under the exponential
-  time hypothesis. Not on trial. It is conditional.
-- Statement 5: for tensors of higher order the bounds on the entries are larger. Not on trial.
+- Statement 2: attention to pairs is a softmax over a Kronecker product of keys. Not on trial. It is
+  a definition.
+- Statement 3: if all entries are of lower order than (log n)^(1/3), it can be approximated in
+  almost linear time. In part: features, features-rank, degree_needed. The features and the degree
+  that a given bound on scores needs; the limit in n is not here.
+- Statement 4: if entries may be as large, no algorithm is faster than n³ under the strong
+  exponential time hypothesis. Not on trial. It is conditional.
+- Statement 5: for tensors of higher order the bounds on the entries are lower. Not on trial.
   `k_columns` gives the columns of order k.
 
-Read: the abstract ("approximate the ``tensor-type'' attention matrix in n^{1+o(1)} time",
-"detecting triple-wise connections"). Derived here: all claims. Not claimed: that two columns leave
-no less than 1 has no proof here, and the second term of the least error is numerical. Topic:
+Read: the abstract, in a copy ("approximate the ``tensor-type'' attention matrix in n^{1+o(1)}
+time", "detecting triple-wise connections"). Derived here: all claims. Not claimed: that two columns
+leave no less than 1 has no proof here, and the second term of the least error is numerical. Topic:
 sequence models and attention.
 """
 
@@ -239,6 +240,8 @@ def head_of_pairs(word, modulus, sharpness):
 @predicted
 def largest_log_ratio(error):
     """Log((1 + ε)/(1 - ε))."""
+    if not 0 <= error < 1:
+        raise ValueError("error must lie in [0, 1): else weights have no bound")
     return np.log1p(error) - np.log1p(-error)
 
 
@@ -248,10 +251,17 @@ def number_of_features(width, degree):
     return comb(width + degree, degree)
 
 
+def check_degree(degree):
+    """The degree. Raises ValueError beyond 160, whose factorials have no double."""
+    if not 0 <= degree <= 160:
+        raise ValueError("degree must lie in [0, 160]: larger factorials exceed all doubles")
+    return degree
+
+
 @predicted
 def leading_error(largest, degree):
     """b^(g+1)/(2^g (g + 1)!)."""
-    return largest ** (degree + 1) / (2.0**degree * factorial(degree + 1))
+    return 2 * (largest / 2) ** (degree + 1) / float(factorial(check_degree(degree) + 1))
 
 
 @predicted
@@ -263,7 +273,7 @@ def next_factor(largest, degree):
 @predicted
 def largest_of_taylor(largest, degree):
     """e^b b^(g+1)/(g + 1)! (1 - b/(g + 2) + b²/((g + 2)(g + 3))), of the remainder at -b."""
-    first = e**largest * largest ** (degree + 1) / factorial(degree + 1)
+    first = e**largest * largest ** (degree + 1) / float(factorial(check_degree(degree) + 1))
     return first * (1 - largest / (degree + 2) * (1 - largest / (degree + 3)))
 
 
@@ -279,13 +289,17 @@ def by_columns(numbers, signed=True):
 
 @predicted
 def left_by_columns(columns):
-    """3, 1 and 0 of the squared norm 4, with one, two and three columns."""
-    return {1: 3.0, 2: 1.0, 3: 0.0}[columns]
+    """3, 1 and 0 of the squared norm 4, with one, two and three columns or more."""
+    if columns < 1:
+        raise ValueError("columns must be at least 1")
+    return [3.0, 1.0, 0.0][min(columns, 3) - 1]
 
 
 @predicted
 def sharp_enough(tokens, modulus):
     """β* = log(n² - 1)/(1 - cos(2π/M))."""
+    if tokens < 3 or modulus < 2:
+        raise ValueError("tokens must be at least 3, and modulus at least 2")
     return np.log(tokens**2 - 1) / (1 - nearest_cosine(modulus))
 
 

@@ -35,9 +35,11 @@ Abstract:
 - Statement 4: the gains need little more computation or memory. Not on trial. It is a measurement.
 - Statement 5: it does better than beams and earlier methods on captions, translation and questions.
   Not on trial. These are measurements of large models.
+- Statement 6: how much diversity helps with captions grows with what an image shows. Not on trial.
+  It is a measurement.
 
-Read: the abstract, the authors' code (dbs/beam_utils.lua) and fairseq/search.py. Derived here: all
-claims. Not claimed: anything on trained models. Topic: sequence models and attention.
+Read: the abstract, in a copy, the authors' code (dbs/beam_utils.lua) and fairseq/search.py. Derived
+here: all claims. Not claimed: anything on trained models. Topic: sequence models and attention.
 """
 
 from heapq import nlargest
@@ -199,12 +201,16 @@ def beam_search(model, vocabulary, length, width):
 @predicted
 def advantage_lost(vocabulary, length, penalty):
     """Log r - (T - 1) log V, r = √(V e^λ)."""
+    if vocabulary <= np.exp(penalty) or length < 2:
+        raise ValueError("vocabulary must exceed e^λ, and length must be at least 2")
     return (np.log(vocabulary) + penalty) / 2 - (length - 1) * np.log(vocabulary)
 
 
 @predicted
 def advantage_won(vocabulary, length, penalty):
     """The larger of 0 and (T - 2) log V + log(2/3) - λ/2."""
+    if vocabulary < 3 or length < 3:
+        raise ValueError("vocabulary and length must be at least 3: else the example has no words")
     return max(0.0, (length - 2) * np.log(vocabulary) + np.log(2 / 3) - penalty / 2)
 
 
@@ -219,6 +225,8 @@ def cheapest(log_chances, groups, penalty):
 @predicted
 def all_distinct(log_chances, groups, penalty):
     """λ > log(p_(1)/p_(G)), of the largest and the G-th largest chance."""
+    if not 1 <= groups <= len(log_chances):
+        raise ValueError("groups must lie in [1, V]: more have no distinct tokens")
     falling = np.sort(log_chances)[::-1]
     return penalty > falling[0] - falling[groups - 1]
 
@@ -226,6 +234,8 @@ def all_distinct(log_chances, groups, penalty):
 @predicted
 def share_of_many(log_chances, groups, penalty):
     """(log p_v - c)₊/λ with the c for which they add up to G (V,)."""
+    if penalty <= 0:
+        raise ValueError("penalty must be positive: without one all groups take one token")
     falling = np.sort(log_chances)[::-1]
     levels = (np.cumsum(falling) - penalty * groups) / np.arange(1, len(falling) + 1)
     # Of the first j tokens, the level is right for the largest j whose last token exceeds it.
@@ -236,6 +246,8 @@ def share_of_many(log_chances, groups, penalty):
 @predicted
 def best_words(log_chances, length, count):
     """The log chances of the best words of all V^T, falling (count,)."""
+    if len(log_chances) ** length > 10**6:
+        raise ValueError("words must be at most a million: all V^T are listed")
     sums = [sum(word) for word in product(log_chances, repeat=length)]
     return np.sort(sums)[::-1][:count]
 

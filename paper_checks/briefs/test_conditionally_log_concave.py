@@ -78,18 +78,28 @@ def block_means(blocks, block):
 @predicted
 def modulus(coupling, depth, block):
     """β (2 − 2 cos(π/b)) − λ."""
+    if block < 1:
+        raise ValueError("block must be at least 1")
     return coupling * (2 - 2 * np.cos(np.pi / block)) - depth
+
+
+def check_one_well(coupling, depth):
+    """Raises ValueError unless 2 β > λ."""
+    if 2 * coupling <= depth:
+        raise ValueError("coupling must exceed depth/2: else the detail has two wells")
 
 
 @predicted
 def largest_time(coupling, depth):
     """1/(2 β − λ)."""
+    check_one_well(coupling, depth)
     return 1 / (2 * coupling - depth)
 
 
 @predicted
 def prefactor(coupling, depth):
     """(λ/π) √(4 (λ + β)/(2 β − λ))."""
+    check_one_well(coupling, depth)
     return depth / np.pi * np.sqrt(4 * (depth + coupling) / (2 * coupling - depth))
 
 

@@ -45,7 +45,7 @@ from typing import Annotated
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import gammaln
+from scipy.special import entr, gammaln
 from scipy.stats import binom
 
 from theory_on_trial import abstract, claim, derived, observed, predicted
@@ -67,14 +67,15 @@ Children = Annotated[int, Interval(2, 100, why="c of a parent; one child is its 
 
 @predicted
 def tax(law):
-    """Σ (1 − P_i) log₂(1/(1 − P_i)), of a law P of any shape with chances below 1."""
-    rest = 1 - np.ravel(law)
-    return -np.sum(rest * np.log2(rest))
+    """Σ (1 − P_i) log₂(1/(1 − P_i)), of a law P of any shape."""
+    return np.sum(entr(1 - np.ravel(law))) / np.log(2)
 
 
 @predicted
 def uniform_tax(values):
-    """Return (p − 1) log₂(p/(p − 1))."""
+    """Return (p − 1) log₂(p/(p − 1)), and 0 for one value."""
+    if values == 1:
+        return 0.0
     return (values - 1) * np.log2(values / (values - 1))
 
 
@@ -82,7 +83,7 @@ def uniform_tax(values):
 def bits_of_factors(joint):
     """Σ h(P_i) over the features of both factors of a table (p, q)."""
     chances = np.append(joint.sum(axis=1), joint.sum(axis=0))
-    return -np.sum(chances * np.log2(chances) + (1 - chances) * np.log2(1 - chances))
+    return np.sum(entr(chances) + entr(1 - chances)) / np.log(2)
 
 
 @predicted
@@ -123,7 +124,9 @@ def break_even(first, second, row):
     def excess(items):
         return items * gain - more * (row + learning_cost(items, 2))
 
-    return brentq(excess, 10.0, 1e9)
+    if more <= 0 or excess(10.0) > 0:
+        raise ValueError("first times second must exceed their sum, and row must not be so small")
+    return brentq(excess, 10.0, 1e18)
 
 
 @predicted

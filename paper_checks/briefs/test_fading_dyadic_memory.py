@@ -33,9 +33,9 @@ Abstract:
 - Statement 4: stacked layers are the best on images, lists and heart signals. Not on trial. These
   are measurements.
 
-Read: the abstract ("shared filters across a dilated causal convolution tree") and the authors' code
-(layers/multireslayer.py, the memory that fades). Derived here: all claims. Not claimed: anything on
-trained models. Topic: sequence models and attention.
+Read: the abstract, in a copy ("shared filters across a dilated causal convolution tree"), and the
+authors' code (layers/multireslayer.py, the memory that fades). Derived here: all claims. Not
+claimed: anything on trained models. Topic: sequence models and attention.
 """
 
 from typing import Annotated
@@ -153,6 +153,8 @@ def of_channels(filters):
 @predicted
 def digits(lag):
     """The numbers m and w: how many binary digits follow the first, and how many of them are 1."""
+    if lag < 1:
+        raise ValueError("lag must be at least 1: the present has no binary digits")
     return int(lag).bit_length() - 1, int(lag).bit_count() - 1
 
 
@@ -173,6 +175,8 @@ def fading(lag, first, second):
 def share_of_second(lag):
     """Return w/m."""
     later, ones = digits(lag)
+    if later == 0:
+        raise ValueError("lag must be at least 2: all filters keep a lag of one step")
     return ones / later
 
 
@@ -211,6 +215,8 @@ def numbers_kept_unshared(levels, channels):
 @predicted
 def rank_and_reach(levels, taps):
     """J + 2, or J + 1 for two taps, and (k - 1)(2^J - 1) + 1 lags."""
+    if taps < 2:
+        raise ValueError("taps must be at least 2: one tap sees no earlier input")
     return np.array([levels + 1 + (taps > 2), (taps - 1) * (2**levels - 1) + 1])
 
 

@@ -22,14 +22,20 @@ of accuracy and much gain in speed. Here is the layer as a linear map.
 
 Abstract:
 
-- Statement 1: standard feed-forward layers make linear mixers competent at semantic relations. In
+- Statement 1: encoders with simple linear mixers in place of attention are faster, and lose little
+  accuracy. Not on trial. These are measurements of large models.
+- Statement 2: standard feed-forward layers make linear mixers competent at semantic relations. In
   part: residual. A mixer and its residual keep all of the input if they are not normalised;
   competence needs trained models.
-- Statement 2: accuracy is 92 to 97 % of BERT's at a fraction of the time. Not on trial. These are
-  measurements of large models.
+- Statement 3: with a Fourier transform, accuracy is 92 to 97 % of BERT's, and training takes little
+  more than half of the time. Not on trial. These are measurements of large models.
+- Statement 4: on long inputs it is as accurate as the most accurate efficient transformers, and
+  faster than the fastest. Not on trial. These are measurements.
+- Statement 5: it needs little memory, and small models of this kind do better than transformers at
+  the same cost. Not on trial. These are measurements.
 
-Read: the abstract, and the authors' code (f_net/models.py and layers.py). Derived here: all claims.
-Not claimed: anything on what is learned. Topic: sequence models and attention.
+Read: the abstract, in a copy, and the authors' code (f_net/models.py and layers.py). Derived here:
+all claims. Not claimed: anything on what is learned. Topic: sequence models and attention.
 """
 
 from typing import Annotated
@@ -159,6 +165,8 @@ def residual_condition(tokens, width):
     """√(N d) + 1, for N d >= 4 with an odd half: the largest and least factors are √(N d) + 1 and
     1.
     """
+    if tokens * width < 4 or max(tokens, width) < 3:
+        raise ValueError("tokens times width must be at least 4, one of them 3 or more")
     return np.sqrt(tokens * width) + 1
 
 

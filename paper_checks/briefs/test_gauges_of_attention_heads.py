@@ -28,12 +28,16 @@ Abstract:
 - Statement 1: query, key, value and output weights can be made orthogonal without further matrices.
   In part: gauge_dimension, gauge_dimension-orthogonal, any_rotation. Without rotary embedding,
   which value and output weights never have; it fails with it.
-- Statement 2: an encoder keeps its results with 46 % fewer parameters. Not on trial. It is a
-  measurement of a large model.
+- Statement 2: an encoder keeps its results with 46 % fewer parameters, without training. Not on
+  trial. It is a measurement of a large model.
+- Statement 3: to prune 70 % of the pairs of query and key vectors costs a large model as little as
+  8 % cost without the decomposition. Not on trial. It is a measurement.
+- Statement 4: to train the singular values alone is an update of full rank, and does better than
+  low-rank adapters. Not on trial. It is a measurement of large models.
 
-Read: the abstract of both versions ("enabling their orthogonalization without the need for transfer
-matrices"). Derived here: all claims. Not claimed: anything on what pruning costs. Topic: sequence
-models and attention.
+Read: the abstract of both versions, in copies ("enabling their orthogonalization without the need
+for transfer matrices"). Derived here: all claims. Not claimed: anything on what pruning costs.
+Topic: sequence models and attention.
 """
 
 from typing import Annotated, Any
@@ -163,6 +167,8 @@ def gauge_dimension(angles, alone, length):
     """n₀² + Σ 2 μ² over angles that μ planes share, with (n₀ + 2 μ)² for planes of angle 0 and
     (2 μ)² for π; d² of one offset.
     """
+    if length < 1:
+        raise ValueError("length must be at least 1: without an offset there are no logits")
     if length == 1:
         return (2 * len(angles) + alone) ** 2
     folded = np.round(np.abs((np.asarray(angles) + np.pi) % (2 * np.pi) - np.pi), 9)

@@ -23,8 +23,8 @@ on long sequences. Here are the estimates that its features make, without traini
 Abstract:
 
 - Statement 1: attention's kernel is a product of features of drawn frequencies, whose law is
-  learned. In part: mirrored_pairs, one_frequency_negative, row_denominator,
-  row_denominator-chance. The product has the mean K, but the sum of a row may be negative.
+  learned. In part: mirrored_pairs, one_frequency_negative, row_denominator, row_denominator-chance.
+  The product has the mean K, but the sum of a row may be negative.
 - Statement 2: a generic kernel is learned. In part: positive_is_softmax. Not with positive features
   and one Gaussian.
 - Statement 3: time and memory are linear in the length. Not on trial. It is a count that all
@@ -34,9 +34,9 @@ Abstract:
 - Statement 5: the choice of kernel matters, and learned ones compete with fixed ones. Not on trial.
   These are measurements too.
 
-Read: the abstract ("learns the kernel by learning the spectral distribution") and the authors' code
-(feature_maps/fourier_features.py). Derived here: all claims. Not claimed: anything on trained
-models. Topic: sequence models and attention.
+Read: the abstract, in a copy ("learns the kernel by learning the spectral distribution"), and the
+authors' code (feature_maps/fourier_features.py). Derived here: all claims. Not claimed: anything on
+trained models. Topic: sequence models and attention.
 """
 
 from typing import Annotated, Any, Literal
@@ -248,6 +248,8 @@ def mirrors_help(turn, spread):
 @predicted
 def chance_negative(shape, turn, spread):
     """½ - (2/π) Σ (-1)^j K((2j + 1) δ)/(2j + 1), until K < 1e-17."""
+    if spread < 1e-3:
+        raise ValueError("spread must be at least 1e-3: for a point mass the series is too long")
     odd = 1 + 2 * np.arange(np.ceil(14 / spread) + 1)
     signs = np.where(odd % 4 == 1, 1, -1)
     heights = SHAPES[shape][1](odd * spread) * np.cos(odd * turn)
@@ -257,6 +259,8 @@ def chance_negative(shape, turn, spread):
 @predicted
 def least_of_kernel(ratio):
     """e^(-s²x²/2) cos x at the root of tan x = -s² x between π/2 and π."""
+    if ratio < 1e-6:
+        raise ValueError("ratio must be at least 1e-6: below, the root is π in all digits")
     root = brentq(
         lambda x: np.sin(x) + ratio**2 * x * np.cos(x), np.pi / 2, np.pi, xtol=1e-15, rtol=1e-15
     )
@@ -281,6 +285,8 @@ def alone(offsets, mean, covariance):
 @predicted
 def draws_needed(mean, variance, chance):
     """z² m Var D/(E D)², rounded up, z the normal quantile of the chance."""
+    if not (mean > 0 and 0 < chance < 0.5):
+        raise ValueError("mean must be positive and chance below 1/2: else one draw is enough")
     return int(np.ceil(stats.norm.isf(chance) ** 2 * variance / mean**2))
 
 

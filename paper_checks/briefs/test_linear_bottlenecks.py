@@ -94,7 +94,7 @@ def origins_kept(channels, dim):
 @predicted
 def reading_error(channels, dim):
     """E (1 − R/n)⁺, R ~ Bin(m, ½)."""
-    return sum(comb(channels, j) * (1 - j / dim) for j in range(dim)) / 2**channels
+    return sum(comb(channels, j) * (dim - j) for j in range(dim)) / (dim * 2**channels)
 
 
 @predicted

@@ -72,9 +72,16 @@ def largest_quantile_gap(slope, upper, lower):
     return slope * (norm.ppf(upper) - norm.ppf(lower))
 
 
+def check_freedom(freedom):
+    """Raises ValueError unless the variance of Student's t is finite."""
+    if freedom <= 2:
+        raise ValueError("freedom must exceed 2: else every distance is infinite")
+
+
 @predicted
 def leaves_at(freedom, slope):
     """z_L, where the mean excesses over z_L of L Z and of T(Z) agree; 0 if L <= E|X| √(π/2)."""
+    check_freedom(freedom)
 
     def difference(z):
         q = transport(z, freedom)
@@ -107,6 +114,7 @@ def steepest_linear(freedom):
 @predicted
 def distance_of_linear(freedom, slope):
     """√(Var X + L² − 2 L E Z T(Z)), where E Z T(Z) = E |Z| |T(Z)| by quadrature."""
+    check_freedom(freedom)
     parts = [
         quad(lambda z: z * transport(z, freedom) * norm.pdf(z), *pair, epsabs=0, epsrel=1e-10)[0]
         for pair in ((0, 2), (2, 8), (8, 25))
@@ -119,6 +127,8 @@ def distance_to_modes(slope):
     """√(2 [(1 + L²)(Φ(1/L) − ½) − 2 L (φ(0) − φ(1/L)) − L φ(1/L)]), or its series in 1/L², where
     the terms cancel.
     """
+    if slope <= 0:
+        raise ValueError("slope must be positive")
     if slope > 50:
         series = 1 / 3 - 1 / (60 * slope**2) + 1 / (840 * slope**4)
         return np.sqrt(2 * norm.pdf(0) * series / slope)
@@ -130,6 +140,8 @@ def distance_to_modes(slope):
 @predicted
 def mass_between(slope):
     """2 Φ(1/L) − 1."""
+    if slope <= 0:
+        raise ValueError("slope must be positive")
     return 2 * norm.cdf(1 / slope) - 1
 
 

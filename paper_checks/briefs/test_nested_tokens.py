@@ -78,13 +78,14 @@ def classes(generator, words, count):
 @predicted
 def largest_shares(points, words):
     """The sum of the m − 1 largest shares of the variance."""
-    shares = np.linalg.eigvalsh(points.T @ points)[::-1] / np.sum(points**2)
-    return np.sum(shares[: words - 1])
+    return np.sum(shares(points)[: words - 1])
 
 
 @predicted
 def simplex_share(words, count):
     """Return (m − 1)/(n − 1)."""
+    if not 1 <= words <= count or count < 2:
+        raise ValueError("words must lie in [1, count], and count must be at least 2")
     return (words - 1) / (count - 1)
 
 
@@ -106,7 +107,8 @@ def halves(first, second, third):
 @predicted
 def shares(points):
     """ℓ_j/Σ ℓ, in falling order."""
-    return np.linalg.svd(points, compute_uv=False) ** 2 / np.sum(points**2)
+    squares = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) ** 2
+    return squares / np.sum(squares)
 
 
 @observed
@@ -179,33 +181,32 @@ def best_nested_code(points, values, weights):
 
 @observed
 def trained_linear(generator, points, weights):
-    """What each real token explains after training: tokens (n, b) free for every point, as of any
-    encoder, and a decoder (b, d) of which a prefix uses the first rows, by L-BFGS on Σ w_j times
-    the squared error of prefix j, the best of several starts.
+    """What each real token explains after training: a decoder (b, d) of which a prefix uses the
+    first rows, by BFGS on Σ w_j times the squared error of prefix j from several starts. Tokens
+    (n, b) are the best for each decoder, as no encoder can do better.
     """
-    count, dim = points.shape
-    tokens = len(weights)
+    later = np.cumsum(weights[::-1])[::-1]  # a token is in all later prefixes
+    both = np.minimum.outer(later, later)
 
-    def unpack(entries):
-        cut = count * tokens
-        return entries[:cut].reshape(count, tokens), entries[cut:].reshape(tokens, dim)
+    def best_tokens(decoder):
+        return np.linalg.solve(both * (decoder @ decoder.T), later[:, None] * (decoder @ points.T))
+
+    def rests(tokens, decoder):
+        """What each prefix leaves of the points (b, n, d)."""
+        return points - np.cumsum(tokens[:, :, None] * decoder[:, None], axis=0)
 
     def loss(entries):
-        codes, decoder = unpack(entries)
-        value = 0.0
-        to_codes, to_decoder = np.zeros_like(codes), np.zeros_like(decoder)
-        for j, weight in enumerate(weights, 1):
-            rest = codes[:, :j] @ decoder[:j] - points
-            value += weight * np.sum(rest**2)
-            to_codes[:, :j] += 2 * weight * rest @ decoder[:j].T
-            to_decoder[:j] += 2 * weight * codes[:, :j].T @ rest
-        return value, np.append(to_codes, to_decoder)
+        decoder = entries.reshape(len(weights), -1)
+        tokens = best_tokens(decoder)
+        left = rests(tokens, decoder)
+        weighted = weights[:, None, None] * left
+        slopes = np.cumsum(weighted[::-1], axis=0)[::-1]
+        return np.sum(weighted * left), -2 * np.einsum("jnd,jn->jd", slopes, tokens).ravel()
 
-    options = {"maxiter": 4000, "maxfun": 6000, "ftol": 1e-15, "gtol": 1e-9}
-    starts = generator.normal(size=(STARTS, (count + dim) * tokens))  # some end at a saddle
-    ends = [minimize(loss, start, jac=True, method="L-BFGS-B", options=options) for start in starts]
-    codes, decoder = unpack(min(ends, key=lambda end: end.fun).x)
-    errors = [np.sum((codes[:, :j] @ decoder[:j] - points) ** 2) for j in range(1, tokens + 1)]
+    starts = generator.normal(size=(STARTS, len(weights) * points.shape[1]))  # some end at a saddle
+    ends = [minimize(loss, start, jac=True, method="BFGS", tol=1e-9) for start in starts]
+    decoder = min(ends, key=lambda end: end.fun).x.reshape(len(weights), -1)
+    errors = np.sum(rests(best_tokens(decoder), decoder) ** 2, axis=(1, 2))
     return -np.diff([np.sum(points**2), *errors]) / np.sum(points**2)
 
 
@@ -330,13 +331,15 @@ def test_linear_decreases(trial, dim: Linear):
     generator = trial.generator("data")
     drawn = generator.normal(size=(3 * dim, dim))
     left, _, right = np.linalg.svd(drawn - drawn.mean(axis=0), full_matrices=False)
-    points = left * np.geomspace(2, 1, dim) @ right  # components apart, else training stalls
+    points = (
+        left * np.geomspace(2, 1, dim) @ right
+    )  # components apart, so that no share is near another
     law = shares(points)
     trial.value(
         trained_linear(generator, points, np.full(dim, 1 / dim)),
         law,
-        error=1e-5,
-        margin=5e-4,
+        error=1e-6,
+        margin=1e-4,
         scale=float(law[-1]),
         controls={
             "equal": np.full(dim, 1 / dim),

@@ -94,13 +94,17 @@ def spikes_and_waves():
 @predicted
 def most_taken(coefficients, coherence):
     """μ (2 ‖z‖₁ − z_min)."""
-    return coherence * (2 * np.sum(coefficients) - np.min(coefficients))
+    sizes = np.abs(coefficients)
+    return coherence * (2 * np.sum(sizes) - np.min(sizes))
 
 
 @predicted
 def one_shot_threshold(coefficients):
-    """1/(2 ‖z‖₁/z_min − 1)."""
-    return 1 / (2 * np.sum(coefficients) / np.min(coefficients) - 1)
+    """1/(2 ‖z‖₁/z_min − 1), z_min = min |z_i| > 0."""
+    sizes = np.abs(coefficients)
+    if np.min(sizes) == 0:
+        raise ValueError("coefficients must not be 0: such atoms are not in the support")
+    return 1 / (2 * np.sum(sizes) / np.min(sizes) - 1)
 
 
 @predicted

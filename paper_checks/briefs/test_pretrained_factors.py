@@ -76,15 +76,24 @@ def one_factor(loading, noise):
     return np.array([1.0, 1.0, 1.0, loading]), np.array([0.5, 0.5, 0.5, noise])
 
 
+def check_labels(labels, features):
+    """Raises ValueError unless the mean excess is finite, n > k + 1."""
+    if labels <= features + 1:
+        raise ValueError("labels must exceed features + 1: else the mean excess is infinite")
+
+
 @predicted(about="population_floor")
 def excess_of_features(floor, noise, features, labels):
     """δ + (σ² + δ) k/(n − k − 1)."""
+    check_labels(labels, features)
     return floor + (noise + floor) * features / (labels - features - 1)
 
 
 @predicted
 def subspace_constant(weights, spikes, rest, dim):
     """Return c = (d − k) τ⁴ Σ a_i² λ_i/(λ_i − τ²)²."""
+    if np.min(spikes) <= rest:
+        raise ValueError("spikes must exceed rest: else the subspace cannot be found")
     terms = weights**2 * spikes / (spikes - rest) ** 2
     return (dim - len(spikes)) * rest**2 * np.sum(terms)
 
@@ -92,12 +101,16 @@ def subspace_constant(weights, spikes, rest, dim):
 @predicted
 def supervised_excess(noise, dim, labels):
     """σ² d/(n − d − 1)."""
+    check_labels(labels, dim)
     return noise * dim / (labels - dim - 1)
 
 
 @predicted
 def unlabeled_needed(constant, noise, features, dim, labels):
     """m* = c (1 + k/(n − k − 1))/(σ² (d/(n − d − 1) − k/(n − k − 1)))."""
+    check_labels(labels, dim)
+    if noise <= 0 or features >= dim:
+        raise ValueError("noise must be positive, and features fewer than dim")
     part = features / (labels - features - 1)
     return constant * (1 + part) / (noise * (dim / (labels - dim - 1) - part))
 
@@ -133,22 +146,24 @@ def population_floor(covariance, target, features):
 
 
 @observed
-def drawn_excesses(generator, repeats, covariance, target, noise, features, labels):
-    """The excess (repeats,) of least squares on fixed or drawn features (…, d, k) with n labels,
-    the mean over the labels' noise taken exactly.
+def excesses(inputs, covariance, target, noise, features):
+    """The excess (repeats,) of least squares on features (d, k) or (repeats, d, k) of inputs
+    (repeats, n, d), the mean over the labels' noise taken exactly.
     """
-    root = np.linalg.cholesky(covariance)
-    inputs = generator.normal(size=(repeats, labels, len(root))) @ root.T
     seen = inputs @ features
-    clean = inputs @ target
     inverse = np.linalg.inv(np.swapaxes(seen, 1, 2) @ seen)
-    weights = inverse @ np.einsum("rnk,rn->rk", seen, clean)[..., None]
+    weights = inverse @ (np.swapaxes(seen, 1, 2) @ (inputs @ target)[..., None])
     wrong = (features @ weights)[..., 0] - target
     inner = np.swapaxes(features, -1, -2) @ covariance @ features
-    spread = noise * np.einsum("rij,...ji->r", inverse, inner) if inner.ndim == 2 else None
-    if spread is None:
-        spread = noise * np.einsum("rij,rji->r", inverse, inner)
-    return np.einsum("ri,ij,rj->r", wrong, covariance, wrong) + spread
+    spread = noise * np.sum(inverse * inner, axis=(1, 2))
+    return np.sum(wrong @ covariance * wrong, axis=1) + spread
+
+
+@observed
+def drawn_inputs(generator, repeats, covariance, labels):
+    """Inputs (repeats, n, d) of a normal law."""
+    drawn = generator.normal(size=(repeats, labels, len(covariance)))
+    return drawn @ np.linalg.cholesky(covariance).T
 
 
 @observed
@@ -219,13 +234,15 @@ def test_given_features(trial, dim: Dimension, features: Features, labels: Label
     law = excess_of_features(floor, noise, features, labels)
 
     def sampler(generator, repeats):
-        return drawn_excesses(generator, repeats, covariance, target, noise, chosen, labels)
+        inputs = drawn_inputs(generator, repeats, covariance, labels)
+        return excesses(inputs, covariance, target, noise, chosen)
 
     trial.mean(
         sampler=sampler,
         predict=law,
         law=Asymptotic(),
         margin=0.009 * law,
+        first=32768,
         controls={
             "δ + σ² k/(n − k − 1)": floor + noise * features / (labels - features - 1),
             "δ + (σ² + δ) k/n": floor + (noise + floor) * features / labels,
@@ -274,10 +291,9 @@ def gain(covariance, target, noise, samples, labels):
 
     def sampler(generator, repeats):
         found = drawn_components(generator, repeats, covariance, samples, 2)
-        every = np.eye(len(covariance))
-        plain = drawn_excesses(generator, repeats, covariance, target, noise, every, labels)
-        used = drawn_excesses(generator, repeats, covariance, target, noise, found, labels)
-        return plain - used
+        inputs = drawn_inputs(generator, repeats, covariance, labels)
+        plain = excesses(inputs, covariance, target, noise, np.eye(len(covariance)))
+        return plain - excesses(inputs, covariance, target, noise, found)
 
     return sampler
 
@@ -327,6 +343,7 @@ def test_break_even__below(trial, noise: Slight, labels: Many):
         predict=0.0,
         side="at most",
         law=Asymptotic(),
+        first=256,
         controls={"as if nothing were learned": -float(target @ covariance @ target)},
         control_processes={
             "ten times m*": gain(covariance, target, noise, int(10 * needed), labels)
@@ -438,9 +455,10 @@ def excess_against_samples(noise: float = 0.25, labels: tuple[int, ...] = (20, 4
         widths = []
         for samples in coarse:
             found = drawn_components(generator, 1000, covariance, int(samples), 2)
-            excesses = drawn_excesses(generator, 1000, covariance, target, noise, found, count)
-            means.append(excesses.mean())
-            widths.append(2.6 * excesses.std() / np.sqrt(1000))
+            inputs = drawn_inputs(generator, 1000, covariance, count)
+            drawn = excesses(inputs, covariance, target, noise, found)
+            means.append(drawn.mean())
+            widths.append(2.6 * drawn.std() / np.sqrt(1000))
         points[name] = coarse, means, widths
         levels[name] = supervised_excess(noise, 10, count)
     ticks = [0.02, 0.05, 0.1, 0.2, 0.5]

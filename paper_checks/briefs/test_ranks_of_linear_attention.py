@@ -37,8 +37,8 @@ Abstract:
 - Statement 4: both are as good as softmax on images, and faster. Not on trial. These are
   measurements of large models.
 
-Read: the abstracts ("rank analysis from two perspectives: the KV buffer and the output features";
-"equivalent to a generalized form of linear attention") and the first paper's code
+Read: the abstracts, in copies ("rank analysis from two perspectives: the KV buffer and the output
+features"; "equivalent to a generalized form of linear attention") and the first paper's code
 (classfication/RALA.py). Derived here: all claims. Not claimed: anything on images. Topic: sequence
 models and attention.
 """
@@ -289,8 +289,8 @@ def rank_of_squared(rows, columns, of_factor):
 
 @predicted
 def cap(tokens, of_attention):
-    """Return r/N."""
-    return of_attention / tokens
+    """Return r/N, and 1 from N features on."""
+    return min(of_attention / tokens, 1.0)
 
 
 @predicted

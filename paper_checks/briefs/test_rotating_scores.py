@@ -137,7 +137,8 @@ def fastest_rotation(stiffness):
             square += sine**2 * (large @ stiffness @ large) + 2 * sine * cosine * cross
             return square - mean
 
-        angle = brentq(excess, 0, np.pi / 2, xtol=1e-15)
+        apart = excess(0) < 0 < excess(np.pi / 2)  # else all are at the mean, but for rounding
+        angle = brentq(excess, 0, np.pi / 2, xtol=1e-15) if apart else 0.0
         level = np.cos(angle) * small + np.sin(angle) * large
         other = np.cos(angle) * large - np.sin(angle) * small
         basis[:, high] = other
@@ -157,12 +158,17 @@ def fastest_rotation(stiffness):
 @predicted
 def repaired_divergence(first, second, turn):
     """−½ log(1 − a² (k_1 − k_2)²/(4 k_1 k_2))."""
-    return -0.5 * np.log1p(-(turn**2) * (first - second) ** 2 / (4 * first * second))
+    share = turn**2 * (first - second) ** 2 / (4 * first * second)
+    if share >= 1:
+        raise ValueError("turn must be below 2 √(k_1 k_2)/|k_1 − k_2|: beyond, there is no law")
+    return -0.5 * np.log1p(-share)
 
 
 @predicted
 def largest_repairable(first, second):
     """2 √(k_1 k_2)/|k_1 − k_2|."""
+    if first == second:
+        raise ValueError("first and second must differ: else a repair changes nothing")
     return 2 * np.sqrt(first * second) / abs(first - second)
 
 
@@ -560,7 +566,7 @@ def cost_of_repair(ratios: tuple[float, ...] = (2.0, 4.0, 16.0)):
         y="KL divergence (nats)",
         xlim=(0, 3),
         ylim=(0, 2.5),
-        legend="upper center",
+        legend="beside",
     )
 
 
