@@ -139,10 +139,10 @@ def test_a_norm_or_a_spectrum_outside_is_one_sentence(kind, value, sentence):
 
 @pytest.mark.parametrize("ends", [(2, 1), (-1, 1), (0, np.inf)])
 def test_ends_of_a_norm_that_are_none_are_refused(ends):
-    with pytest.raises(ValueError, match="norm.low, high. needs 0 <= low <= high"):
+    with pytest.raises(ValueError, match=r"norm.low, high. needs 0 <= low <= high"):
         norm(*ends)
     if ends != (-1, 1):
-        with pytest.raises(ValueError, match="spectrum.low, high. needs low <= high"):
+        with pytest.raises(ValueError, match=r"spectrum.low, high. needs low <= high"):
             spectrum(*ends)
 
 

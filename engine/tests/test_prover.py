@@ -170,9 +170,27 @@ def random_formula(generator, depth, names):
     return made[generator.integers(len(made))]
 
 
+def outcome_of_a_false_one(formula, more, box):
+    """What becomes of f >= more, which is false at one point; its box is one where it is false."""
+    proof = prove(lambda **v: more, lambda **v: formula(v), box, most_boxes=20)
+    if proof.outcome == "REFUTED":
+        middle = {name: (low + high) / 2 for name, (low, high) in proof.where.items()}
+        assert float(formula(middle)) < more + 1e-9 * max(1.0, abs(more))
+    return proof.outcome
+
+
+def outcome_of_a_true_one(formula, value, more, box):
+    """What becomes of (f - value)^2 >= value - more, which is below 0."""
+
+    def square(**v):
+        return (formula(v) - value) ** 2 + 0 * next(iter(v.values()))
+
+    return prove(lambda **v: value - more, square, box, most_boxes=20).outcome
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_random_formulas_of_several_parameters_whose_truth_is_known():
-    """f >= f(x) + e is false at x, and (f - f(x))^2 >= -e is true: with poles, corners, branch cuts."""
+    """f >= f(x) + e is false at x, and (f - f(x))^2 >= -e is true: with poles, corners, cuts."""
     generator = np.random.default_rng(78)
     false: list[str] = []
     true: list[str] = []
@@ -190,16 +208,8 @@ def test_random_formulas_of_several_parameters_whose_truth_is_known():
             continue
         box = dict(zip(names, zip(map(float, low), map(float, high), strict=True), strict=True))
         more = value + 10.0 ** generator.uniform(-6, -1) * max(1.0, abs(value))
-        proof = prove(lambda **v: more, lambda **v: formula(v), box, most_boxes=20)
-        false.append(proof.outcome)
-        if proof.outcome == "REFUTED":
-            middle = {name: (a + b) / 2 for name, (a, b) in proof.where.items()}
-            assert float(formula(middle)) < more + 1e-9 * max(1.0, abs(value))
-
-        def square(formula=formula, value=value, **v):
-            return (formula(v) - value) ** 2 + 0 * next(iter(v.values()))
-
-        true.append(prove(lambda **v: value - more, square, box, most_boxes=20).outcome)
+        false.append(outcome_of_a_false_one(formula, more, box))
+        true.append(outcome_of_a_true_one(formula, value, more, box))
     assert "VERIFIED" not in false
     assert "REFUTED" not in true
     assert false.count("REFUTED") > 800

@@ -207,8 +207,8 @@ class Ball:
 class Whole(int):
     """An integer parameter of a formula, as `range` and `math.comb` want it.
 
-    With integers it makes integers; what would be rounded, such as 1 / n, n * 0.1 and n ** 0.5, is a
-    ball while a proof encloses.
+    With integers it makes integers; what would be rounded, such as 1 / n, n * 0.1 and n ** 0.5, is
+    a ball while a proof encloses.
     """
 
 

@@ -103,8 +103,8 @@ class Holds:
 
 
 def norm(low: float, high: float, order: Any = None) -> Holds:
-    """Arrays whose norm lies in [low, high]: the length of a vector, the Frobenius norm of a matrix,
-    or that of another `order` of `numpy.linalg.norm`, such as 2 for the spectral norm of a matrix.
+    """Arrays whose norm lies in [low, high]: the length of a vector, the Frobenius norm of a
+    matrix, or that of another `order` of `numpy.linalg.norm`, such as 2 for the spectral norm.
 
     Raises `ValueError` unless 0 <= low <= high < infinity.
     """

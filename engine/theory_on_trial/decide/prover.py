@@ -214,8 +214,8 @@ class _Search:
                 except TypeError as error:
                     if "ufunc" in str(error):
                         raise TypeError(
-                            "a formula that is proved calls the functions of theory_on_trial.balls, "
-                            f"such as balls.exp, and none of NumPy: {error}"
+                            "a formula that is proved calls the functions of "
+                            f"theory_on_trial.balls, such as balls.exp, and none of NumPy: {error}"
                         ) from error
                     raise
             if not isinstance(number, Ball | Fraction | int | float | np.number):

@@ -21,7 +21,7 @@ _FAR = 10.0
 _TINY = 1e-6
 """The smallest entry beside 0 that is drawn, as a share of the largest one."""
 _NEAREST = 1e-3
-"""The least eigenvalue of a definite matrix, and the least entry of positive ones, that is drawn."""
+"""The least eigenvalue of a definite matrix that is drawn, and the least positive entry."""
 
 
 def axes_of(kind: Alternative) -> list[str] | None:
