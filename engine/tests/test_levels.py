@@ -19,6 +19,7 @@ from theory_on_trial.laws import (
     BoundedMoment,
     Normal,
     NormalVariance,
+    Quantile,
     RatioOfMeans,
     SubGamma,
     SubGaussian,
@@ -71,6 +72,9 @@ SAMPLED = {
     "moment, rare jumps": (BoundedMoment(0.99), lambda g, m: (g.random(m) < 0.01) * 10.0, 0.1, 0.3),
     "sub-Gamma": (SubGamma(1, 1), lambda g, m: g.standard_exponential(m), 1.0, 0.3),
     "sub-Gamma, counts": (SubGamma(0.2, 1 / 3), lambda g, m: g.poisson(0.2, m), 0.2, 0.15),
+    "median": (Quantile(0.5), lambda g, m: g.standard_cauchy(m), 0.0, 0.5),
+    "quantile": (Quantile(0.9), lambda g, m: g.standard_exponential(m), np.log(10), 0.8),
+    "quantile vector": (Quantile(0.5), lambda g, m: g.random((m, 3)), np.full(3, 0.5), 0.15),
     "ratio": (RatioOfMeans(), lambda g, m: 3 + g.standard_normal((m, 2)), 1.0, 0.1),
 }
 
@@ -282,3 +286,37 @@ def test_a_bet_on_samples_is_fair_under_the_mean_that_it_bets_against():
         u = y[y >= -bet] / bet
         bound = _gains(np.array(bet), np.array(bet), u, u**2, u**3, u**4)
         assert np.all(bound <= special.log1p(bet * u) + 1e-12)
+
+
+@pytest.mark.parametrize("level", [0.02, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("error", [0.1, 1e-3, 1e-9])
+def test_the_interval_of_a_quantile_misses_exactly_as_often_as_binomial_counts_say(level, error):
+    """Ranks alone decide: of uniform numbers k lie below the quantile with the binomial chance."""
+    for n in (1, 5, 40, 700):
+        # The r-th of these samples is r: the ends of the interval are ranks.
+        found = Quantile(level).interval([np.arange(1.0, n + 1)], error, np.asarray(0.0))
+        below = stats.binom.cdf(found.low - 1, n, level) if found.low > 0 else 0.0
+        above = stats.binom.sf(found.high - 1, n, level) if found.high <= n else 0.0
+        assert below <= error / 2
+        assert above <= error / 2
+        if found.low > 0:  # and no narrower interval would do
+            assert stats.binom.cdf(found.low, n, level) > error / 2
+        if 1 < found.high <= n:
+            assert stats.binom.sf(found.high - 2, n, level) > error / 2
+
+
+def test_a_quantile_of_a_law_with_atoms_is_missed_no_more_often_than_stated():
+    """Dice: the quantile of order 1/2 is every number from 3 to 4, that of order 0.4 is 3."""
+    rng = np.random.default_rng(85)
+    missed = np.zeros(3, int)
+    for _ in range(400):
+        dice = rng.integers(1, 7, 60)
+        half = Quantile(0.5).interval([dice], ALPHA, np.asarray(0.0))
+        other = Quantile(0.4).interval([dice], ALPHA, np.asarray(0.0))
+        missed += [
+            not half.low <= 3 <= half.high,
+            not half.low <= 4 <= half.high,
+            not other.low <= 3 <= other.high,
+        ]
+    assert np.all(missed <= stats.binom.isf(1e-4, 400, ALPHA))
+    assert np.all(missed[:2] > 0)

@@ -4,8 +4,11 @@ none.
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from theory_on_trial.decide import trends
+from theory_on_trial.decide.decision import Prediction, inside
+from theory_on_trial.laws import Bounded, Enclosure, exact_ends
 from theory_on_trial.trial.decisions import Trial
 
 U = 2.0**-53
@@ -125,3 +128,99 @@ def test_a_limit_of_a_small_order_asks_that_its_ratios_settle():
     slow = 1 + sizes**-0.1 + sizes**-0.3
     trial.limit(slow, sizes, 1.0, order=0.1, margin=0.05, controls={"w": 1.2})
     assert trends.inside(trial.findings[1].interval, trial.findings[1].prediction)
+
+
+# --------------------------------------------------------------------------- exponential rates
+
+
+def tails(n, share=0.75):
+    """P(at least `share` of n fair coins are heads), exactly."""
+    return np.exp([stats.binom.logsf(share * m - 1, m, 0.5) for m in n])
+
+
+COINS = np.log(2) + 0.75 * np.log(0.75) + 0.25 * np.log(0.25)  # Cramér's rate
+
+
+def test_the_rate_of_a_decaying_chance_is_verified_and_hoeffdings_is_refuted():
+    n = 2 ** np.arange(4, 12)
+    trial = Trial("a.rate")
+    trial.order(
+        tails(n),
+        n,
+        -COINS,
+        rounding=1e-12 * tails(n),
+        margin=0.02 * COINS,
+        controls={"Hoeffding's": -2 * 0.25**2},
+        exponential=True,
+    )
+    found = trial.findings[0]
+    assert found.outcome == "VERIFIED"
+    assert found.controls[0].outcome == "REFUTED"
+    assert found.interval.low <= -COINS <= found.interval.high
+
+
+@pytest.mark.parametrize("power", [-3, -1.5, -0.5, 0, 0.5, 1, 2.5])
+@pytest.mark.parametrize("spacing", SIZES)
+def test_a_power_of_n_beside_an_exponential_does_not_move_its_rate(power, spacing):
+    n = SIZES[spacing] * 1.0
+    chances = n**power * np.exp(-0.2 * n) * (1 + 1 / n)
+    found = trends.convergence_order(chances, n, 1e-15 * chances, exponential=True)
+    assert found.low <= -0.2 <= found.high
+
+
+def test_a_chance_that_decays_as_a_power_has_no_exponential_rate_but_0():
+    n = SIZES["doubling"]
+    trial = Trial("a.rate")
+    trial.order(
+        1 / n, n, -0.02, rounding=U / n, margin=0.002, controls={"w": -0.05}, exponential=True
+    )
+    assert trial.findings[0].outcome == "REFUTED"
+
+
+def test_an_exponential_rate_is_decided_from_a_sampler_of_weights():
+    """Heads come with chance .75 and are weighted back: plain tosses would never show e^-33."""
+
+    def weights(generator, count, size):
+        heads = generator.binomial(size, 0.75, size=count)
+        logs = heads * np.log(0.5 / 0.75) + (size - heads) * np.log(0.5 / 0.25)
+        return np.where(heads >= 0.75 * size, np.exp(logs + COINS * size), 0.0)
+
+    trial = Trial("a.rate")
+    trial.order(
+        sampler=weights,  # of e^(D n) times the chance, which lies in [0, 1] and has rate 0
+        sizes=[16, 32, 64, 128, 256],
+        law=Bounded(0, 1),
+        predict=0.0,
+        margin=0.02,
+        controls={"that of another law": -0.1},
+        exponential=True,
+    )
+    found = trial.findings[0]
+    assert found.outcome == "VERIFIED"
+    assert found.controls[0].outcome == "REFUTED"
+
+
+def test_the_level_of_an_exponential_rate():
+    """Boxes at 5 % in all around tossed chances 0.8 n^-0.5 e^(-0.02 n): the true rate is missed no
+    more often, and no rate beyond the margin is VERIFIED more often.
+    """
+    n = np.array([5, 10, 20, 40, 80])
+    truth = 0.8 * n**-0.5 * np.exp(-0.02 * n)
+    generator = np.random.default_rng(81)
+    missed = wrong = decided = 0
+    for _ in range(400):
+        count = 200_000
+        seen = generator.binomial(count, truth)
+        low, high = exact_ends(seen, count, 0.05 / len(n))
+        boxes = [
+            Enclosure(np.asarray(k / count), a, b, 0.05 / len(n), "finite-n", count)
+            for k, a, b in zip(seen, low, high, strict=True)
+        ]
+        found = trends.convergence_order(boxes, n, exponential=True)
+        missed += not found.low <= -0.02 <= found.high
+        for predict in (-0.02 + 0.0101, -0.02 - 0.0101):
+            wrong += inside(found, Prediction(np.asarray(predict), 0.01)).all()
+        decided += bool(np.isfinite(found.high))
+    assert decided > 300
+    assert missed <= stats.binom.isf(1e-6, 400, 0.05)
+    assert wrong <= stats.binom.isf(1e-6, 400, 0.05)

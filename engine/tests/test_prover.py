@@ -142,6 +142,139 @@ def test_a_thousand_random_inequalities_whose_truth_is_known():
     assert refuted > 400
 
 
+UNARY = (*FUNCTIONS, *POSITIVE, "asin", "acos", "erfc", "absolute")
+
+
+def random_formula(generator, depth, names):
+    """A formula of the parameters, from every function and operator that balls have."""
+    if depth == 0 or generator.random() < 0.15:
+        name = str(generator.choice(names))
+        constant = float(generator.normal() * 2)
+        return (lambda v: v[name]) if generator.random() < 0.7 else (lambda v: constant)
+    a = random_formula(generator, depth - 1, names)
+    b = random_formula(generator, depth - 1, names)
+    function = getattr(balls, str(generator.choice(UNARY)))
+    power = int(generator.integers(-2, 4))
+    made = [
+        lambda v: function(a(v)),
+        lambda v: function(a(v)),
+        lambda v: function(a(v)),
+        lambda v: a(v) + b(v),
+        lambda v: a(v) - b(v),
+        lambda v: a(v) * b(v),
+        lambda v: a(v) / b(v),
+        lambda v: balls.maximum(a(v), b(v)),
+        lambda v: balls.minimum(a(v), b(v)),
+        lambda v: a(v) ** power,
+    ]
+    return made[generator.integers(len(made))]
+
+
+def outcome_of_a_false_one(formula, more, box):
+    """What becomes of f >= more, which is false at one point; its box is one where it is false."""
+    proof = prove(lambda **v: more, lambda **v: formula(v), box, most_boxes=20)
+    if proof.outcome == "REFUTED":
+        middle = {name: (low + high) / 2 for name, (low, high) in proof.where.items()}
+        assert float(formula(middle)) < more + 1e-9 * max(1.0, abs(more))
+    return proof.outcome
+
+
+def outcome_of_a_true_one(formula, value, more, box):
+    """What becomes of (f - value)^2 >= value - more, which is below 0."""
+
+    def square(**v):
+        return (formula(v) - value) ** 2 + 0 * next(iter(v.values()))
+
+    return prove(lambda **v: value - more, square, box, most_boxes=20).outcome
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_random_formulas_of_several_parameters_whose_truth_is_known():
+    """f >= f(x) + e is false at x, and (f - f(x))^2 >= -e is true: with poles, corners, cuts."""
+    generator = np.random.default_rng(78)
+    false: list[str] = []
+    true: list[str] = []
+    while len(false) < 1000:
+        names = ["x", "y", "z"][: generator.integers(1, 4)]
+        formula = random_formula(generator, int(generator.integers(1, 5)), names)
+        low = generator.uniform(-2, 2, len(names))
+        high = low + 10.0 ** generator.uniform(-3, 0.6, len(names))
+        point = dict(zip(names, map(float, generator.uniform(low, high)), strict=True))
+        try:
+            value = float(formula(point))
+        except ZeroDivisionError:
+            continue
+        if not abs(value) < 1e8:  # no value there, or one that floats do not know to 1e-6
+            continue
+        box = dict(zip(names, zip(map(float, low), map(float, high), strict=True), strict=True))
+        more = value + 10.0 ** generator.uniform(-6, -1) * max(1.0, abs(value))
+        false.append(outcome_of_a_false_one(formula, more, box))
+        true.append(outcome_of_a_true_one(formula, value, more, box))
+    assert "VERIFIED" not in false
+    assert "REFUTED" not in true
+    assert false.count("REFUTED") > 800
+    assert true.count("VERIFIED") > 700
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        lambda n: n * (1 / n),
+        lambda n: (n + 1) / n - 1 / n,
+        lambda n: (n * 0.1 - n * Fraction(0.1)) + 1,
+        lambda n: n**0.5 * n**-0.5,
+        lambda n: 2**-n * 2**n,
+    ],
+)
+def test_integers_are_not_rounded_in_quotients_and_products_with_floats(formula):
+    """All of these are 1; on floats 49 * (1 / 49) is less, so that a true statement was refuted."""
+    for lhs, rhs in [(formula, lambda n: 1), (lambda n: 1, formula)]:
+        box = {"n": [3, 7, 10, 49]}
+        assert prove(lhs, rhs, box).outcome != "REFUTED"
+        assert prove(lhs, rhs, box, tolerance=1e-25).outcome == "VERIFIED"
+
+
+def test_integers_still_count_and_may_be_larger_than_floats():
+    box = {"n": range(60)}
+    assert prove(lambda n: math.comb(2 * n, n), lambda n: 4**n, box).outcome == "VERIFIED"
+    assert prove(lambda n: sum(range(n)), lambda n: n * (n - 1) // 2, box).outcome == "VERIFIED"
+    assert prove(lambda n: 2**n, lambda n: 3**n, {"n": [0, 5000]}).outcome == "VERIFIED"
+
+
+@pytest.mark.parametrize(
+    "formula", [lambda x: math.nan * x, lambda x: math.nan, lambda x: math.inf - math.inf * (x + 1)]
+)
+def test_what_is_no_number_is_never_proved_nor_refuted(formula):
+    assert prove(lambda x: 0.0, formula, {"x": (0, 1)}, most_boxes=50).outcome == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize(
+    ("formula", "box"),
+    [
+        (lambda x: balls.log(x) + 100, (-1, 1)),
+        (lambda x: balls.asin(x) + 10, (0, 1.5)),
+        (lambda x: balls.lgamma(x) + 10, (-1.5, 1)),
+        (lambda x: 1 / balls.tan(x) + 1e300, (0, 3)),
+        (lambda x: x * balls.log(x) + 1, (0, 1)),  # no value at 0, though a limit
+        (lambda x: balls.absolute(x) ** -1, (-1, 1)),
+    ],
+)
+def test_beyond_a_branch_point_or_at_a_pole_nothing_is_proved(formula, box):
+    proof = prove(lambda x: 0.0, formula, {"x": box}, most_boxes=3000)
+    assert proof.outcome != "VERIFIED"
+    assert proof.outcome == "REFUTED" or "no finite" in proof.why
+
+
+@pytest.mark.parametrize("power", [2.0, 0.5, -1.0, 3])
+def test_powers_that_are_floats_are_those_of_floats(power):
+    assert prove(lambda x: 0.02, lambda x: x**power, {"x": (0.31, 1)}).outcome == "VERIFIED"
+
+
+def test_a_function_of_numpy_is_told_with_what_serves():
+    with pytest.raises(TypeError, match=r"such as balls\.exp, and none of NumPy"):
+        prove(lambda x: 0.0, lambda x: np.exp(x), {"x": (0, 1)})
+
+
 @pytest.mark.parametrize(
     ("name", "formula", "box"),
     [

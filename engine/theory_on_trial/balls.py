@@ -167,6 +167,10 @@ class Ball:
         return self._other(other) * self**-1
 
     def __pow__(self, power: Any) -> Any:
+        if isinstance(power, float) and power.is_integer():
+            power = int(power)
+        if isinstance(power, float) and power == 0.5:
+            return sqrt(self)  # has a value at 0, too
         if not isinstance(power, int | np.integer):
             return exp(log(self) * power)
         power = int(power)
@@ -198,6 +202,34 @@ class Ball:
         raise TypeError(
             "a ball is no float: write the formula with the functions of theory_on_trial.balls"
         )
+
+
+class Whole(int):
+    """An integer parameter of a formula, as `range` and `math.comb` want it.
+
+    With integers it makes integers; what would be rounded, such as 1 / n, n * 0.1 and n ** 0.5, is
+    a ball while a proof encloses.
+    """
+
+
+def _of_whole(name: str) -> Callable[[Whole, Any], Any]:
+    """An operator of `Whole`, from those of `int` and of `Ball`."""
+    on_integers = getattr(int, name)
+
+    def call(self: Whole, other: Any) -> Any:
+        found = on_integers(self, other)
+        if type(found) is int:
+            return Whole(found)
+        ball = _ball_in_a_proof(int(self))
+        return getattr(ball, name)(other) if isinstance(ball, Ball) else found
+
+    return call
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+    for _operator in (f"__{_name}__", f"__r{_name}__"):
+        if hasattr(Ball, _operator) or _name in ("floordiv", "mod"):
+            setattr(Whole, _operator, _of_whole(_operator))
 
 
 def _nowhere(order: int) -> Ball:

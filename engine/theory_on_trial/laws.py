@@ -128,14 +128,18 @@ def _abnormality(x: np.ndarray) -> np.ndarray:
     return np.asarray(np.maximum(np.abs(skewness), kurtosis))
 
 
-def _varied(x: np.ndarray, error: float) -> np.ndarray:
+def _varied(
+    x: np.ndarray,
+    error: float,
+    otherwise: str = "use Asymptotic(), or Bounded(a, b) where a range is proved",
+) -> np.ndarray:
     """Tell which coordinates are not all equal, having asked whether they can be normal.
 
     The scores are compared with the quantile at error / 1e5, shared among the coordinates. The
     reserve is for the scores themselves, whose chance in so far a tail is too high (at n = 1000,
     their worst, 1e-9 where it should be 1e-13): truly normal samples are refused less often than
     `error`. Of fewer than twenty samples nothing is asked, and of a hundred only gross violations
-    show. Raises `ValueError` for samples that are not normal.
+    show. Raises `ValueError` for samples that are not normal; `otherwise` says what serves then.
     """
     from scipy import stats
 
@@ -152,8 +156,7 @@ def _varied(x: np.ndarray, error: float) -> np.ndarray:
             skewness, kurtosis = (moment[np.argmax(score)] for moment in _shape(deviations))
             raise ValueError(
                 f"the {n} samples are not normal: skewness {skewness:.2g}, excess kurtosis "
-                f"{kurtosis:.2g}; "
-                "use Asymptotic(), or Bounded(a, b) where a range is proved"
+                f"{kurtosis:.2g}; {otherwise}"
             )
         _refuse_few_values(x[:, mask])
     return mask
@@ -180,6 +183,10 @@ def _refuse_few_values(x: np.ndarray) -> None:
             )
 
 
+_OTHER_VARIANCE = (
+    "for their variance use NormalVariance(asymptotic=True) where they are nearly normal, else "
+    "measure (x - y)**2 / 2 of two samples, whose mean it is, with law=Asymptotic()"
+)
 _FEW_ASKED = 64
 _EQUAL_PAIRS = 48
 
@@ -282,7 +289,7 @@ class NormalVariance:
                 np.sqrt(8) * (np.abs(kurtosis) + 2 * np.sqrt(24 / n)), n, error, 1.125
             )
         else:
-            widening = np.where(_varied(x, error), 1.0, np.inf)
+            widening = np.where(_varied(x, error, _OTHER_VARIANCE), 1.0, np.inf)
         finite = np.isfinite(widening)
         widening = np.where(finite, widening, 1.0)
         low = np.where(
@@ -292,6 +299,47 @@ class NormalVariance:
             finite, variance * (freedom / stats.chi2.ppf(error / 2, freedom)) ** widening, np.inf
         )
         return Enclosure(variance, low, high, error, guarantee, n)
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """The quantile of order `level` in (0, 1) of samples of any law, 0.5 for a median, between two
+    order statistics at planned looks: exact at every size.
+
+    A quantile q has P(X < q) <= level <= P(X <= q), so that k or more of n samples lie below it no
+    more often than Bin(n, level) reaches k (Thompson 1936). Of a law with several quantiles of that
+    order, the interval holds each with the stated chance.
+    """
+
+    level: float
+    time_uniform: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise ValueError(f"Quantile(level) needs a level in (0, 1), got {self.level}")
+
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
+        """Return the interval between two samples; an end is infinite while no sample can be it."""
+        from scipy import stats
+
+        x = np.sort(np.concatenate(batches), axis=0)
+        n = len(x)
+        count = stats.binom(n, self.level)
+        ranks = np.arange(n + 1)
+        # All ranks, and no quantile function: its rounding would count in so far a tail.
+        below = int(np.sum(count.cdf(ranks) <= error / 2))  # so many samples lie below the interval
+        above = int(np.argmax(np.append(count.sf(ranks) <= error / 2, True)))
+        infinite = np.full(x.shape[1:], np.inf)
+        low = x[below - 1] if below else -infinite
+        high = x[above] if above < n else infinite
+        return Enclosure(
+            np.quantile(x, self.level, axis=0, method="inverted_cdf"),
+            low,
+            high,
+            error,
+            "finite-n",
+            n,
+        )
 
 
 def _check_symmetric(x: np.ndarray, error: float) -> None:

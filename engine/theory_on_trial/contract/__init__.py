@@ -50,6 +50,8 @@ from theory_on_trial.contract.domains import NonNegative as NonNegative
 from theory_on_trial.contract.domains import Positive as Positive
 from theory_on_trial.contract.domains import Size as Size
 from theory_on_trial.contract.domains import UnitInterval as UnitInterval
+from theory_on_trial.contract.domains import norm as norm
+from theory_on_trial.contract.domains import spectrum as spectrum
 from theory_on_trial.contract.guard import contract_of as contract_of
 from theory_on_trial.contract.guard import guarded as guarded
 from theory_on_trial.contract.joint import is_traced as is_traced

@@ -98,6 +98,46 @@ class Holds:
     name: str
     must: str
     check: Callable[[np.ndarray], bool] = dataclasses.field(compare=False, repr=False)
+    numbers: tuple[Any, ...] = ()
+    """What the property is about, such as the ends of a norm."""
+
+
+def norm(low: float, high: float, order: Any = None) -> Holds:
+    """Arrays whose norm lies in [low, high]: the length of a vector, the Frobenius norm of a
+    matrix, or that of another `order` of `numpy.linalg.norm`, such as 2 for the spectral norm.
+
+    Raises `ValueError` unless 0 <= low <= high < infinity.
+    """
+    if not 0 <= low <= high < math.inf:
+        raise ValueError(f"norm(low, high) needs 0 <= low <= high, finite, got {low} and {high}")
+    kind = "" if order is None else f" of order {order}"
+    must = f"have a norm{kind} in [{low:g}, {high:g}]"
+
+    def check(values: np.ndarray) -> bool:
+        size = float(np.linalg.norm(values, order))
+        rounding = 8 * values.size * np.finfo(float).eps
+        return bool(low * (1 - rounding) <= size <= high * (1 + rounding))
+
+    return Holds("norm", must, check, (low, high, order))
+
+
+def spectrum(low: float, high: float) -> Holds:
+    """Symmetric matrices whose eigenvalues lie in [low, high].
+
+    Raises `ValueError` unless low <= high, both finite.
+    """
+    if not -math.inf < low <= high < math.inf:
+        raise ValueError(f"spectrum(low, high) needs low <= high, finite, got {low} and {high}")
+    must = f"be a symmetric matrix with eigenvalues in [{low:g}, {high:g}]"
+
+    def check(matrix: np.ndarray) -> bool:
+        if not _symmetric(matrix):
+            return False
+        values = np.linalg.eigvalsh(matrix)
+        rounding = 8 * matrix.shape[-1] * np.finfo(float).eps * max(abs(low), abs(high))
+        return bool(values.min() >= low - rounding and values.max() <= high + rounding)
+
+    return Holds("spectrum", must, check, (low, high))
 
 
 def _square(matrix: np.ndarray) -> bool:

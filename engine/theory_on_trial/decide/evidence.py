@@ -348,10 +348,14 @@ def rests_on(finding: Finding, instances: Instances | None) -> Finding:
     if instances in (None, "draws"):
         return finding
     interval = finding.interval._replace(guarantee=GUARANTEES[instances])
+    resolution = finding.resolution
     note = ""
     if instances == "grid" and finding.outcome != "REFUTED":
-        note = f"at {finding.interval.n} points of a grid: what happens between them is not seen"
-    return replace(finding, interval=interval, note="; ".join(filter(None, [finding.note, note])))
+        # The value may be a count over the grid: how many points there were is not known.
+        note = "on a grid: what happens between its points is not seen"
+        resolution = replace(resolution, unit=resolution.unit or "on the grid")
+    note = "; ".join(filter(None, [finding.note, note]))
+    return replace(finding, interval=interval, resolution=resolution, note=note)
 
 
 def failing_share(count: int, alpha: float) -> float:

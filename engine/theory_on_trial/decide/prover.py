@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from theory_on_trial.balls import Ball, enclosed, enclosing
+from theory_on_trial.balls import Ball, Whole, enclosed, enclosing
 from theory_on_trial.decide.decision import Outcome
 
 Formula = Callable[..., Any]
@@ -117,7 +117,7 @@ def _parts(box: Mapping[str, Any]) -> tuple[tuple[str, ...], Ends, dict[str, lis
         if isinstance(values, range | list):
             if not values or not all(isinstance(value, int | np.integer) for value in values):
                 raise ValueError(f"box {name} must list integers, got {values!r}")
-            integers[name] = [int(value) for value in values]
+            integers[name] = [Whole(value) for value in values]
             continue
         if not isinstance(values, tuple) or len(values) != 2:
             raise ValueError(f"box {name} must be (low, high), a range or a list, got {values!r}")
@@ -209,7 +209,15 @@ class _Search:
         found = Ball.of([self.tolerance], order)
         for side, sign in ((self.rhs, 1), (self.lhs, -1)):
             with enclosing(order):
-                number = side(**variables, **self.fixed)
+                try:
+                    number = side(**variables, **self.fixed)
+                except TypeError as error:
+                    if "ufunc" in str(error):
+                        raise TypeError(
+                            "a formula that is proved calls the functions of "
+                            f"theory_on_trial.balls, such as balls.exp, and none of NumPy: {error}"
+                        ) from error
+                    raise
             if not isinstance(number, Ball | Fraction | int | float | np.number):
                 raise ValueError(
                     f"a side of the inequality must be a number, got {type(number).__name__}"
@@ -268,8 +276,12 @@ class _Search:
         point = {name: low for name, (low, _) in zip(self.names, middle, strict=True)}
         point |= self.fixed
         if found.is_finite():
-            size = abs(float(self.rhs(**point)))
-            relative = float(found.mid()) / size if size > 0 else math.inf
+            try:
+                with np.errstate(all="ignore"):
+                    size = abs(float(self.rhs(**point)))
+                relative = float(found.mid()) / size if size > 0 else math.inf
+            except (OverflowError, ZeroDivisionError):  # on floats: balls have a value there
+                relative = math.inf
             if relative < self.least or not self.point:
                 self.least = relative
                 self.point = point
@@ -290,6 +302,11 @@ class _Search:
         found = self.gap(tuple((_middle(low, high),) * 2 for low, high in box)).value
         if not found.is_finite():
             return "the formula has no finite value in the box that remained: leave it out"
+        if not self.gap(box).value.is_finite():
+            return (
+                "the formula has no finite enclosure on the box that remained: leave out the place "
+                "where it has no value, or allow more boxes (most_boxes=)"
+            )
         width = max((high - low for low, high in box), default=0.0)
         if abs(float(found.mid())) <= max(float(self.tolerance.mid()), 1e-9, width):
             return (

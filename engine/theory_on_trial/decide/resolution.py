@@ -39,7 +39,7 @@ class Resolution:
         if not np.isfinite(self.size):
             return "no size"
         if self.size == 0:
-            return "any error"
+            return f"any error {self.unit}".strip()
         if self.unit:
             return f"{_brief(self.size)} {self.unit}"
         return f"{100 * self.size:.2g} %" if self.size >= 1e-4 else _brief(self.size, "0e")

@@ -216,9 +216,14 @@ def _richardson(values: Enclosure, sizes: np.ndarray, orders: tuple[float, ...])
 
 
 def convergence_order(
-    errors: Any, sizes: Any, rounding: Any = None, next_term: float | None = None
+    errors: Any,
+    sizes: Any,
+    rounding: Any = None,
+    next_term: float | None = None,
+    exponential: bool = False,
 ) -> Enclosure:
-    """Return an interval for the exponent s of errors ~ n^s from the errors at K >= 4 sizes.
+    """Return an interval for the exponent s of errors ~ n^s, or of `exponential` ones ~ e^(s n)
+    times a power of n, from the errors at K >= 4 sizes.
 
     The errors, absolute values, are computed exactly, shape (K,), and `rounding` bounds the float
     error of each; or each is known to lie in an `Enclosure` (one per size), and there is no
@@ -266,7 +271,7 @@ def convergence_order(
         relative = np.maximum(
             -np.log1p(-np.minimum(below / estimate, 1)), np.log1p(above / estimate)
         )
-    steps = np.diff(np.log(sizes))
+    steps = np.diff(sizes if exponential else np.log(sizes))
     slopes = np.diff(np.log(estimate)) / steps
     blur = (relative[1:] + relative[:-1]) / steps
     moves = np.abs(np.diff(slopes))
@@ -308,11 +313,12 @@ def _clear(estimate: np.ndarray, rounding: np.ndarray) -> np.ndarray:
     return np.asarray((ratio >= min(_DISTINCT, fourth)) & (ratio > 1))
 
 
-def unsettled(exponent: Enclosure, errors: Any, sizes: Any) -> str:
+def unsettled(exponent: Enclosure, errors: Any, sizes: Any, exponential: bool = False) -> str:
     """Say which slopes were seen between successive sizes, and what would decide an order."""
     estimate = np.abs(np.asarray(_enclosed(errors).estimate, float))
+    sizes = np.asarray(sizes, float)
     with np.errstate(divide="ignore", invalid="ignore"):
-        slopes = np.diff(np.log(estimate)) / np.diff(np.log(np.asarray(sizes, float)))
+        slopes = np.diff(np.log(estimate)) / np.diff(sizes if exponential else np.log(sizes))
     seen = f"the slopes are {', '.join(f'{slope:.4g}' for slope in slopes)}"
     if np.isfinite(exponent.high - exponent.low):
         wide = f"the exponent is known to {exponent.high - exponent.low:.2g}"

@@ -14,6 +14,7 @@ import hypothesis
 from hypothesis import strategies as st
 
 from theory_on_trial.contract import LONGEST, Alternative, Argument, Interval, contract_of
+from theory_on_trial.explore import arrays
 from theory_on_trial.trial.registry import Claim
 
 _FURTHER = 4
@@ -25,7 +26,9 @@ _BATCH = 100
 
 
 def domains(subject: Claim) -> dict[str, Alternative]:
-    """Return the settings of a claim that have a domain of numbers, choices, or tuples of them."""
+    """Return the settings of a claim that have a domain of numbers, choices, tuples of them, or
+    arrays.
+    """
     check = inspect.unwrap(subject.function)
     arguments = list(contract_of(check).items())[1:]
     kinds = {name: _drawable(arg) for name, arg in arguments if name in check.__annotations__}
@@ -86,8 +89,19 @@ def settings_of(draw: Any, subject: Claim, names: tuple[str, ...] = ()) -> dict[
     usual = _usual(subject)
     chosen: dict[str, Any] = {}
     some = st.lists(st.sampled_from([*kinds]), unique=True) if not names else st.just(list(names))
-    for name in draw(some):
+    asked = _with_axes(draw(some), kinds)
+    axes = set[str]().union(*(arrays.names_of(kinds[name]) for name in asked))
+    sizes: dict[str, int] = {name: usual[name] for name in axes if type(usual.get(name)) is int}
+    for name in sorted(asked, key=lambda name: arrays.axes_of(kinds[name]) is not None):
         kind = kinds[name]
+        if arrays.axes_of(kind) is not None:
+            chosen[name] = draw(arrays.arrays_of(kind, sizes))
+            continue
+        if name in axes:  # the length of an axis
+            low, high = extent(kind)
+            longest = min(high, max(low, arrays.LONGEST))
+            chosen[name] = sizes[name] = draw(st.integers(int(max(low, 1)), int(longest)))
+            continue
         values = values_of(kind, usual.get(name))
         if kind.type in (int, float):
             low, high = extent(kind)
@@ -97,6 +111,19 @@ def settings_of(draw: Any, subject: Claim, names: tuple[str, ...] = ()) -> dict[
             values = values | st.sampled_from(ties) if ties else values
         chosen[name] = draw(values)
     return chosen
+
+
+def _with_axes(names: list[str], kinds: dict[str, Alternative]) -> list[str]:
+    """These settings, and the arrays that share a named axis with one of them, or whose axis is
+    named after one: they must fit together.
+    """
+    asked = list(names)
+    while True:
+        axes = set(asked).union(*(arrays.names_of(kinds[name]) for name in asked))
+        more = [name for name in kinds if name not in asked and arrays.names_of(kinds[name]) & axes]
+        if not more:
+            return asked
+        asked += more
 
 
 def values_of(kind: Alternative, usual: Any) -> st.SearchStrategy[Any]:
@@ -159,6 +186,8 @@ def entries(kind: Alternative) -> list[Alternative] | None:
     """The kinds of a tuple's entries (none of a number's), or None where nothing can be drawn."""
     if kind.type in (int, float, bool) or get_origin(kind.type) is Literal:
         return []
+    if arrays.axes_of(kind) is not None:
+        return []
     if get_origin(kind.type) is not tuple:
         return None
     kinds = [_drawable(Argument.of(entry)) for entry in get_args(kind.type) if entry is not ...]
@@ -185,6 +214,8 @@ def extent(kind: Alternative) -> tuple[float, float]:
 
 def _ends(kind: Alternative, usual: Any) -> list[Any]:
     """The ends of a setting's domain, as far as there are any."""
+    if arrays.axes_of(kind) is not None:
+        return []
     if get_origin(kind.type) is Literal:
         return list(get_args(kind.type))
     if kind.type is bool:

@@ -118,10 +118,18 @@ def stated(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a number of NumPy, also within a tuple, as Python's, which prints as it is written."""
+    """Return a number of NumPy, also within a tuple, as Python's, which prints as it is written; an
+    array as nested tuples.
+    """
+    if isinstance(value, np.ndarray):
+        return _nested(value.tolist())
     if isinstance(value, tuple):
         return tuple(map(_plain, value))
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _nested(value: Any) -> Any:
+    return tuple(map(_nested, value)) if isinstance(value, list) else value
 
 
 def _bound(function: str, names: list[str], case: Any) -> dict[str, Any]:

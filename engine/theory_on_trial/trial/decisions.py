@@ -321,23 +321,28 @@ class Trial:
         as_published: Any = None,
         same_instance: bool = False,
         next_term: float | None = None,
+        exponential: bool = False,
     ) -> None:
         """Errors behave like n^predict (see `trends.convergence_order`); `same_instance` as for
         `limit`.
 
         The errors, absolute values, are computed exactly up to `rounding`, or are a list of
         `laws.Enclosure`, one per size, or the means that `sampler` and `law` give, see `growth`.
-        `next_term=e` says that the next term of the errors is smaller by n^-e.
+        `next_term=e` says that the next term of the errors is smaller by n^-e. With
+        `exponential=True` they behave like e^(predict n), times any power of n: the rate of a
+        decaying chance is the limit of (log P_n) / n.
         """
         if sampler is None:
             self._check_exact(errors, same_instance)
         prediction = _prediction(predict, margin, 0.0, "two", None if predict else 1.0)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            exponent = trends.convergence_order(measured, sizes, rounding, next_term)
+            exponent = trends.convergence_order(measured, sizes, rounding, next_term, exponential)
             finding = trends.order(exponent, prediction, wrong, as_published)
             if finding.outcome == "INCONCLUSIVE":
-                finding = replace(finding, note=trends.unsettled(exponent, measured, sizes))
+                finding = replace(
+                    finding, note=trends.unsettled(exponent, measured, sizes, exponential)
+                )
             return replace(finding, drawn=int(same_instance and self._drawn))
 
         if sampler is None:
@@ -1055,7 +1060,13 @@ def _proved(
     control.
     """
     seen = [proof, *(rival for rival in rivals.values() if rival.outcome == "REFUTED")]
-    sides = [(float(lhs(**found.point)), float(rhs(**found.point))) for found in seen]
+    try:
+        sides = [(float(lhs(**found.point)), float(rhs(**found.point))) for found in seen]
+    except OverflowError as error:
+        raise ValueError(
+            "the sides of the inequality exceed floats, which the row shows: divide both by the "
+            "same large number"
+        ) from error
     if tolerance is None or proof.outcome != "VERIFIED":
         sides = sides[:1]
     left, right = min(sides, key=lambda pair: (pair[1] - pair[0]) / abs(pair[1] or 1.0))
