@@ -143,7 +143,7 @@ def test_a_grid_says_that_it_sees_nothing_between_its_points():
         )
     )[0]
     assert row.guarantee == "on a grid"
-    assert "what happens between them is not seen" in row.note
+    assert "what happens between its points is not seen" in row.note
 
 
 @pytest.mark.parametrize(

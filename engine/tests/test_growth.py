@@ -1,5 +1,6 @@
 """Growth laws as the field means them: Theta with an offset of either sign, and O."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -196,7 +197,20 @@ def test_a_sampler_whose_budget_ends_says_how_wide_its_boxes_are():
         sampler=noisy(np.log), sizes=DESIGN, law=Normal(), claimed="log n", controls=[], most=100
     )
     assert trial.findings[0].outcome == "INCONCLUSIVE"
-    assert "wide after 128 samples at each size: most= says how many" in trial.findings[0].note
+    note = trial.findings[0].note
+    assert "wide after 128 samples at each size: most= says how many" in note
+    enough = int(re.search(r"about ([\d,]+) would decide", note)[1].replace(",", ""))
+    again = Trial("a.regret")
+    again.growth(
+        sampler=noisy(np.log),
+        sizes=DESIGN,
+        law=Normal(),
+        claimed="log n",
+        controls=[],
+        most=4 * enough,
+    )
+    assert again.findings[0].outcome == "VERIFIED"
+    assert again.findings[0].interval.n > enough * len(DESIGN) / 30
 
 
 def test_orders_and_limits_are_decided_from_samplers_too():

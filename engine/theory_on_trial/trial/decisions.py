@@ -41,6 +41,7 @@ ALPHA = 1e-6
 _ONE_INSTANCE = "on one random instance, the same at every size"
 _GIVEN = "given samples, which nobody saw being drawn"
 _DESIGN = "an average over the samples, given what the check drew once before them"
+_HALVINGS = 8
 _OPEN = "the interval lies neither within the margin nor outside it"
 
 DrawsAt = Callable[[np.random.Generator, int, Any], Any]
@@ -699,7 +700,8 @@ class Trial:
         if finding.outcome == "INCONCLUSIVE":
             widest = max(float(box.high - box.low) for box in boxes)
             wide = f"the boxes are up to {widest:.2g} wide after {done} samples at each size"
-            note = "; ".join(filter(None, [note, f"{wide}: most= says how many may be drawn"]))
+            more = f"{wide}: most= says how many may be drawn, {_would_do(boxes, done, judged)}"
+            note = "; ".join(filter(None, [note, more]))
         return replace(
             finding,
             interval=interval,
@@ -966,6 +968,27 @@ def _plan(
         first = max(first, min(draw.least, most or draw.least))
         return looks.plan(law, prediction, first, most, alpha, step=min(first, 8))
     return looks.plan(law, prediction, first, most, alpha, step=first)
+
+
+def _would_do(
+    boxes: list[Enclosure], done: int, judged: Callable[[list[Enclosure]], Finding]
+) -> str:
+    """Say how many samples would be enough for boxes around the same estimates, each of which
+    halves with four times as many.
+    """
+    for halvings in range(1, _HALVINGS + 1):
+        nearer = [
+            box._replace(
+                low=box.estimate - (box.estimate - box.low) / 2**halvings,
+                high=box.estimate + (box.high - box.estimate) / 2**halvings,
+            )
+            for box in boxes
+        ]
+        finding = judged(nearer)
+        controls = [control.outcome for control in finding.controls]
+        if finding.outcome == "VERIFIED" and "INCONCLUSIVE" not in controls:
+            return f"about {float(f'{done * 4**halvings:.1g}'):,.0f} would decide"
+    return "and four times as many halve the boxes"
 
 
 def _widened(draw: sampling.Sampler) -> evidence.Widened | None:
