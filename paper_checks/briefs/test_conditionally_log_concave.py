@@ -16,7 +16,7 @@ eigenvalue of the second derivatives of E along the detail, over all fields φ. 
 at which Langevin's equation dx = −∇E dt + √(2 τ) dW forgets its start.
 
 Edges: for an odd number of blocks the modulus is larger. Eyring and Kramers' law sets in late near
-2 β = λ. On a torus other coarse variables do better, up to 1.28 times.
+2 β = λ. On a torus the lowest waves do better: what the coupling adds is up to 1.29 times as large.
 
 Paper: images and fields are sampled scale by scale, each scale given the coarser ones, which is
 log-concave for wavelet packets. Here is one scale of a chain, with means in place of wavelets.

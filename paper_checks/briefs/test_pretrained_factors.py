@@ -27,8 +27,8 @@ Abstract:
 - Statement 1: likelihood on m unlabeled and risk minimisation on n labeled samples have an excess
   risk of √(C_Φ/m) + √(C_Ψ/n). In part: given_features, subspace. For linear factors with squared
   loss both rates are fast, without roots.
-- Statement 2: this needs an informative condition. In part: floors, floors-principal_components.
-  What the features miss stays as a floor.
+- Statement 2: this needs an informative condition. In part: floors, floors-crossing,
+  floors-principal_components. What the features miss stays as a floor.
 - Statement 3: pretraining helps when m is much larger than n and features are fewer than inputs.
   Holds: break_even, break_even-below. With the m from which it does.
 - Statement 4: the framework covers factor models, mixtures and contrastive learning. In part:
@@ -41,6 +41,7 @@ learning.
 from typing import Annotated
 
 import numpy as np
+from scipy.optimize import brentq
 
 from paper_checks.briefs.common import orthonormal
 from theory_on_trial import claim, derived, observed, predicted
@@ -61,6 +62,8 @@ Slight = Annotated[
 Gap = Annotated[float, Interval(1.5, 10, why="λ_k/τ²; at 1 the subspace cannot be found")]
 Loading = Annotated[float, Interval(0.3, 3, why="of the last coordinate; at 0 any estimate does")]
 Uneven = Annotated[float, Interval(0.7, 4, why="noise of the last coordinate; at ½ all is equal")]
+Medium = Annotated[float, Interval(0.25, 0.8, why="σ²; with less the crossing is near d labels")]
+Partly = Annotated[float, Interval(0.3, 0.6, why="|v|; the crossing is near d, or far, beyond")]
 Missed = Annotated[float, Interval(0.1, 2, why="|v|; at 0 the features miss nothing")]
 
 
@@ -119,6 +122,19 @@ def unlabeled_needed(constant, noise, features, dim, labels):
 def missed_floor(rest, missed):
     """τ² |v|²."""
     return rest * missed**2
+
+
+@predicted
+def labels_at_crossing(floor, noise, features, dim):
+    """The n with f + (σ² + f) k/(n − k − 1) = σ² d/(n − d − 1)."""
+
+    def lead(labels):
+        used = floor + (noise + floor) * features / (labels - features - 1)
+        return noise * dim / (labels - dim - 1) - used
+
+    if floor <= 0 or noise <= 0:
+        raise ValueError("floor and noise must be positive: else there is no crossing")
+    return brentq(lead, dim + 1 + 1e-9, dim + 2 + dim * noise / floor)
 
 
 @predicted
@@ -377,6 +393,53 @@ def test_floors(trial, dim: Dimension, features: Features, missed: Missed):
             "|v|²": missed**2,
             "a share of all that is to explain": law**2 / (target @ covariance @ target),
         },
+    )
+
+
+@claim(
+    derived("both mean excesses, with all unlabeled samples that there are"),
+    kind="bound",
+    not_tight="decided well below and well above the crossing",
+    low_power="two signs are decided, far from where they change",
+    cases=[(0.25, 0.5), (0.8, 0.6), (0.4, 0.3)],
+)
+def test_floors__crossing(trial, noise: Medium, missed: Partly):
+    """For θ = U a + v with v orthogonal to U the principal components of the law beat least squares
+    on all d inputs up to the n labels with f + (σ² + f) k/(n − k − 1) = σ² d/(n − d − 1),
+    f = τ² |v|², and no longer beyond: here midway from d + 5 to n and at 2 n, with d = 10, k = 2.
+    """
+    covariance, target, _ = world(noise, 40)
+    target[2] = missed
+    floor = missed_floor(0.5, missed)
+    crossing = labels_at_crossing(floor, noise, 2, 10)
+    trial.require(crossing > 19, "noise over missed squared must be so large that n exceeds 19")
+    few = int((15 + crossing) / 2)
+    many = int(2 * crossing)
+    components = np.linalg.eigh(covariance)[1][:, -2:]
+
+    def gains(first, second):
+        def sampler(generator, repeats):
+            found = []
+            for labels in (first, second):
+                inputs = drawn_inputs(generator, repeats, covariance, labels)
+                plain = excesses(inputs, covariance, target, noise, np.eye(10))
+                found.append(plain - excesses(inputs, covariance, target, noise, components))
+            return np.stack([found[0], -found[1]], axis=1)
+
+        return sampler
+
+    missing_nothing = [
+        supervised_excess(noise, 10, labels) - excess_of_features(0.0, noise, 2, labels)
+        for labels in (few, many)
+    ]
+    trial.mean(
+        sampler=gains(few, many),
+        predict=np.zeros(2),
+        side="at least",
+        law=Asymptotic(),
+        first=256,
+        controls={"as if nothing were missed": np.array([missing_nothing[0], 0.0])},
+        control_processes={"with the two numbers of labels exchanged": gains(many, few)},
     )
 
 
