@@ -344,6 +344,7 @@ def test_banzhaf__of_sampled_masks(trial, components: Few, rate: LowRate, number
             ).sum(),
             "residuals of one size": errors_of_one_size(masks, rate, outputs).sum(),
         },
+        first=16_384,
     )
 
 

@@ -30,9 +30,9 @@ Abstract:
 - Statement 3: the features classify nodes and predict links better. Not on trial. It needs the
   networks.
 
-Read: the abstract ("flexible notion of a node's network neighborhood"), and the transition weights
-in the authors' code, aditya-grover/node2vec, src/node2vec.py. Derived here: all formulas. Not
-claimed: that better visits are better features.
+Read: the abstract, in a stored copy ("flexible notion of a node's network neighborhood"), and the
+transition weights in the authors' code, aditya-grover/node2vec, src/node2vec.py. Derived here: all
+formulas. Not claimed: that better visits are better features.
 
 Topic: linear algebra for learning.
 """
@@ -254,7 +254,7 @@ def test_only_the_ratio(trial, degree: Degree, p: Return, q: InOut):
         law=Bounded(-1, 1),
         margin=margin,
         controls=controls,
-        first=500,
+        first=2_048,
         most=400_000,
     )
 

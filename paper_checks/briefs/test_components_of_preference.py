@@ -298,6 +298,7 @@ def test_last_component__without_errors(trial):
         margin=0.02 * law,
         most=2_000_000,
         controls={"a sure taste has no variance": 0.0, "as of |w| = 4": variance_along_taste(4.0)},
+        first=32_768,
     )
 
 
@@ -347,6 +348,7 @@ def test_crowd__of_opposites(trial, dims: FewDims, strength: Clear):
         law_of_coins(),
         margin=0.02,
         controls={"of one taste": law_along_taste(strength)},
+        first=8_192,
     )
 
 
@@ -373,6 +375,7 @@ def test_two_comparisons(trial, dims: FewDims, tastes: Tastes, repeats: Repeats)
             "the users' means as they are": law + (dims - law) / repeats,
             "as of one comparison each": pooled,
         },
+        first=32_768,
     )
 
 

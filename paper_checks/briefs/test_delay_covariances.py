@@ -26,12 +26,15 @@ Abstract:
 
 - Statement 1: the delayed copies stand for an autoregressive model, by the equations of Yule and
   Walker. In part: increments, one_copy_short. One copy more than the order is needed.
-- Statement 2: the classification of imagined movements becomes better. Not on trial. It needs the
+- Statement 2: delayed copies embed a dynamical system, which gives ways to choose order and lag. In
+  part: one_copy_short, even_lags_are_blind. What an order and a lag hold is on trial, not how to
+  find them.
+- Statement 3: the classification of imagined movements becomes better. Not on trial. It needs the
   recordings.
 
-Read: the abstract ("Yule-Walker equations"), and how order and lag stack the copies in the code of
-NeuroTechX/moabb, moabb/pipelines/features.py, class AugmentedDataset. Derived here: all formulas.
-Not claimed: anything about recordings.
+Read: the abstract, in a stored copy ("Yule-Walker equations"), and how order and lag stack the
+copies in the code of NeuroTechX/moabb, moabb/pipelines/features.py, class AugmentedDataset. Derived
+here: all formulas. Not claimed: anything about recordings.
 
 Topic: linear algebra for learning.
 """

@@ -288,8 +288,9 @@ def test_power(trial, bins: Bins, per_bin: PerBin, strength: Strength):
     trial.distribution(
         lambda rng, n: between_bins(residuals(rng, n, signal), bins),
         law_of_bins(bins, strength),
-        margin=0.015,
+        margin=0.02,
         controls=controls,
+        first=32_768,
     )
 
 
@@ -310,8 +311,9 @@ def test_power__of_contrast(trial, points: Points, strength: Strength):
     trial.distribution(
         lambda rng, n: contrast(residuals(rng, n, signal)),
         law_of_contrast(points, strength),
-        margin=0.015,
+        margin=0.02,
         controls=controls,
+        first=32_768,
     )
 
 
@@ -395,6 +397,7 @@ def test_price__data(trial, bins: Bins, power: Power, level: Level):
         power,
         margin=0.008 * power,
         controls={"bins cost nothing": as_contrast},
+        first=32_768,
     )
 
 
@@ -416,6 +419,7 @@ def test_selection(trial, bins: FewBins, per_bin: PerBin, strength: Strength):
         law,
         margin=0.004,
         controls=controls,
+        first=32_768,
     )
 
 
@@ -442,6 +446,7 @@ def test_selection__of_ends(trial, points: Points, count: Ends, strength: Streng
         law,
         margin=0.004,
         controls={"of differences with their sign": norm.cdf(np.sqrt(seen / 2)), "a coin": 0.5},
+        first=32_768,
     )
 
 

@@ -247,6 +247,7 @@ def test_unequal_scales__as_released(trial, clusters: Clusters):
         law,
         margin=0.007,
         controls={"the ceiling of equal scales": float(ceiling()), "all scales tell": 1.0},
+        first=16_384,
     )
 
 
@@ -448,6 +449,7 @@ def test_router(
             "the router is never wrong": unerring,
             "an input on the wrong route is wrong": (law - 0.5) / (unerring - 0.5) * unerring,
         },
+        first=16_384,
     )
 
 

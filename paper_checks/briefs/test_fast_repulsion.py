@@ -23,12 +23,15 @@ Here is the error of the interpolation, from the released code's nodes.
 
 Abstract:
 
-- Statement 1: interpolation on a grid makes the embedding fast. In part: error_of_a_box,
-  runge_width, jump_at_edges. The error of the interpolation is on trial; times are not.
-- Statement 2: large data sets are embedded in minutes. Not on trial. It needs the data and a clock.
+- Statement 1: the slowest step, a convolution, becomes fast by interpolation on a grid and Fourier
+  transforms. In part: error_of_a_box, runge_width, jump_at_edges, no_net_force. The error of the
+  interpolation is on trial; times are not.
+- Statement 2: approximate neighbours, a late exaggeration and components of data that do not fit
+  into memory help, too. Not on trial. They need the data and a clock.
 
-Read: the nodes and boxes in the code, KlugerLab/FIt-SNE, src/nbodyfft.cpp. Derived here: all
-formulas; the critical width is Runge's. Not claimed: that embeddings suffer.
+Read: the abstract, in a stored copy, and the nodes and boxes in the code, KlugerLab/FIt-SNE,
+src/nbodyfft.cpp. Derived here: all formulas; the critical width is Runge's. Not claimed: that
+embeddings suffer.
 
 Topic: linear algebra for learning.
 """

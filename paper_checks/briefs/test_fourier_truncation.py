@@ -215,10 +215,10 @@ def test_amplitude_similarity(trial, correlation: Cosine):
         sampler=partial(similarities, numbers=399, correlation=correlation),
         predict=law,
         law=Bounded(0, 1),
-        margin=0.002,
+        margin=0.003,
         slack=0.0005,
-        controls={name: value for name, value in rivals.items() if abs(value - law) > 0.003},
-        first=256,
+        controls={name: value for name, value in rivals.items() if abs(value - law) > 0.0045},
+        first=2_048,
         most=50_000,
     )
 
@@ -300,7 +300,7 @@ def test_numbers_needed__cost(trial, correlation: Near):
         margin=0.1 * law,
         slack=0.03 * law,
         controls={name: value for name, value in rivals.items() if abs(value / law - 1) > 0.16},
-        first=256,
+        first=1_024,
         most=100_000,
     )
 

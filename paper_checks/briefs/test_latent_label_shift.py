@@ -49,6 +49,7 @@ from scipy.stats import binom
 from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
+from theory_on_trial.laws import Asymptotic
 
 Labels = Annotated[int, Interval(2, 6, why="of one label there is nothing to find")]
 Extra = Annotated[int, Interval(0, 6, why="domains beyond K; with fewer labels are not unique")]
@@ -58,6 +59,10 @@ Purity = Annotated[
 ]
 Low = Annotated[float, Interval(0.05, 0.4, why="a: at 0 the other label is sure")]
 High = Annotated[float, Interval(0.6, 0.95, why="b: at 1 the label is sure")]
+Few = Annotated[int, Interval(2, 4, why="of one label there is nothing to find; more need more")]
+Spare = Annotated[
+    int, Interval(2, 6, why="domains beyond K; with as many labels noise is amplified")
+]
 Chance = Annotated[float, Interval(0.2, 0.8, why="near the ends the counts are skewed for longer")]
 Corners = Annotated[int, Interval(2, 100, why="m; one cell is no extreme")]
 
@@ -113,6 +118,20 @@ def recovered(table, labels):
     domains = table.shape[1]
     pooled = np.linalg.lstsq(corners.T, np.full(domains, 1 / domains), rcond=None)[0]
     return posteriors, domains * pooled[:, None] * corners
+
+
+@observed
+def recovered_from_counts(generator, count, world, number, labels):
+    """What is recovered, as one array of `both`, from `number` sampled inputs of each domain,
+    `count` times: (count, entries).
+    """
+    table = world.table()
+    chances = (table / table.sum(axis=0)).T
+    found = []
+    for _ in range(count):
+        counts = np.array([generator.multinomial(number, column) for column in chances]).T
+        found.append(both(*recovered(counts / counts.sum(), labels)))
+    return np.array(found)
 
 
 @observed
@@ -216,6 +235,31 @@ def test_impure(trial, labels: Labels, extra: Extra, cells: Cells, purity: Purit
             "the truth": both(world.posteriors, world.frequencies),
             "frequencies as the posteriors": both(posteriors, mixed),
         },
+    )
+
+
+@claim(
+    derived("counts tend to chances"),
+    kind="limit",
+    cases=[(2, 2, 0.6), (3, 2, 0.85), (4, 4, 0.7)],
+)
+def test_impure__sampled(trial, labels: Few, spare: Spare, purity: Purity):
+    """Recovery from N sampled inputs of each domain tends to h(x) H^-1 and diag(q̂) H diag(1/q) P,
+    not to the truth, as N → ∞: no amount of data helps. Here N = 10⁹.
+    """
+    generator = trial.generator("world")
+    world = World(generator, impure_corners(generator, labels, purity), 3, labels + spare)
+    law = both(
+        posteriors_from_corners(world.posteriors, world.corners),
+        frequencies_from_corners(world.frequencies, world.corners),
+    )
+    trial.mean(
+        sampler=lambda rng, n: recovered_from_counts(rng, n, world, 10**9, labels),
+        predict=law,
+        law=Asymptotic(),
+        margin=0.005,
+        scale=1.0,
+        controls={"the truth": both(world.posteriors, world.frequencies)},
     )
 
 

@@ -11,8 +11,8 @@ Frobenius norm.
 
 Take away: without a cut the encoding is as stable as ψ: |E(L) - E(L')| <= K |L - L'| for any two
 matrices, whatever the gaps and however many nodes. A cut at d costs the gap behind it: two cycles
-whose edges differ by 10⁻⁶ have encodings that are .36 apart for d = 2 and φ = e^(-λ). In the
-spectral norm the bound is false from n = 8 on.
+of five nodes whose edges differ by 10⁻⁶ have encodings that are .36 apart for d = 2 and φ = e^(-λ).
+In the spectral norm the bound is false from n = 8 on, and by a factor that grows like (2/π) log n.
 
 Edges: equal eigenvalues among the d kept ones do no harm, but the first claim then needs a limit.
 A φ that vanishes beyond some λ needs all eigenvalues below, not the first d. What a network does
@@ -26,11 +26,13 @@ Abstract:
 - Statement 1: the encoding is provably stable. In part: no_gap_no_dimension, local_constant,
   cut_costs_the_gap. If all eigenvectors are kept; with a cut as far as the gap behind it allows.
 - Statement 2: stability fails because eigenspaces are partitioned hard. Holds: cut_costs_the_gap.
-- Statement 3: graph networks generalise better with it. Not on trial. It needs the data sets.
+- Statement 3: it can express every function that does not depend on the choice of a basis, and
+  counts structures of graphs. Not on trial. It needs the networks around the encoding.
+- Statement 4: graph networks generalise better with it. Not on trial. It needs the data sets.
 
-Read: the abstract ("provably stable", "hard partition"), and which eigenvectors the code keeps:
-Graph-COM/SPE, src/stable_expressive_pe.py and zinc/trainer.py. Derived here: all constants. Not
-claimed: that the paper's theorems have these constants.
+Read: the abstract, in a stored copy ("provably stable", "hard partition"), and which eigenvectors
+the code keeps: Graph-COM/SPE, src/stable_expressive_pe.py and zinc/trainer.py. Derived here: all
+constants. Not claimed: that the paper's theorems have these constants.
 
 Topic: linear algebra for learning.
 """
@@ -52,7 +54,10 @@ Psi = Literal["exp(-x)", "tanh(x)", "exp(-.05 x)", "deep set"]
 Phi = Literal["exp(-x)", "tanh(x)", "exp(-.05 x)", "hard"]
 Cycle = Annotated[int, Interval(5, 12, why="of three and four nodes no or two edges lie opposite")]
 Half = Annotated[int, Interval(2, 12, why="m; for one pair nothing is off the diagonal")]
+Growing = Annotated[float, Interval(1, 2.5, why="α; small ones grow late, large ones underflow")]
 Ratio = Annotated[float, Interval(0.5, 3, why="α; at 0 the pairs are equal, later at the limit")]
+LARGE = 256
+"""An m at which the spectral norm grows as in the limit."""
 EPSILON = 1e-6
 """How far two cycles' edge weights are off 1."""
 
@@ -175,6 +180,17 @@ def spectral_stretch(half, ratio):
     right = values[:, None] * direction + direction * values
     change = solve_sylvester(sizes, sizes, right)
     return np.linalg.norm(change, 2) / np.linalg.norm(direction, 2)
+
+
+@observed
+def spectral_change(half, ratio):
+    """|Dφ[H]|₂ along the same H: the upper right block Y (m, m) of the derivative solves X Y + Y X
+    = X B - B X with X = diag(x), here entry by entry, and is all of it.
+    """
+    block = signed_hilbert(half)
+    entries = np.exp(ratio * (np.arange(half) - half + 1))
+    right = entries[:, None] * block - block * entries
+    return np.linalg.norm(right / np.add.outer(entries, entries), 2)
 
 
 @predicted
@@ -357,6 +373,39 @@ def test_not_in_spectral_norm(trial, half: Half, ratio: Ratio):
         error=1e-10,
         margin=1e-7,
         controls={"K = 1, as in the Frobenius norm": 1.0, "α → ∞": hyperbolic_stretch(half, 1e6)},
+    )
+
+
+@predicted
+def growth_of_stretch():
+    """2/π: 2 log m of the matrix 1/|i - j|, over the norm π of Hilbert's 1/(i - j)."""
+    return 2 / np.pi
+
+
+@claim(
+    derived(
+        "derived: |tanh(α k/2)/k| and 1/|k| have a summable difference; growth by numbers only"
+    ),
+    kind="limit",
+    cases=[2.0, 1.0, 2.5],
+)
+def test_not_in_spectral_norm__grows(trial, ratio: Growing):
+    """With that L and H the factor |Dφ[H]|₂/|H|₂ grows without bound, like (2/π) log m, for every
+    α > 0: |H|₂ < π by Hilbert's inequality and tends to π, and |Dφ[H]|₂/π grows by (2/π) log 2 for
+    each doubling of m. Here m goes from 128 to 256.
+    """
+    law = growth_of_stretch()
+    step = spectral_change(LARGE, ratio) - spectral_change(LARGE // 2, ratio)
+    trial.value(
+        step / (np.pi * np.log(2)),
+        law,
+        error=1e-9,
+        margin=0.009 * law,
+        controls={
+            "bounded, as in the Frobenius norm": 0.0,
+            "as Lebesgue's constants, (4/π²) log m": 4 / np.pi**2,
+            "log m": 1.0,
+        },
     )
 
 

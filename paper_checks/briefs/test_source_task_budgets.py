@@ -226,12 +226,13 @@ def test_risk(trial, dims: Dims, sources: Sources, spare: Spare):
         lambda rng, n: squared_errors(rng, n, relevance, samples, dims),
         law,
         law=Asymptotic(),
-        margin=0.02 * law,
+        margin=0.025 * law,
         most=2_000_000,
         controls={
             "n_t for n_t - k - 1": dims * np.sum(relevance**2 / samples),
             "errors add in modulus": in_modulus,
         },
+        first=16_384,
     )
 
 

@@ -10,8 +10,8 @@ two classes have the same law. H is the entropy and I the mutual information, in
 automorphism is a pair of permutations of the classes that keeps r, c and Q; |Aut| is their number.
 
 Take away: a coder that reads rows and adapts to the cells before never learns the columns' classes,
-and loses I(X; V | U) bits a cell however long its context is. zlib's window makes a cliff: in a
-table whose rows are of four kinds it writes 5.6 bits a cell at 32506 columns, and 8.0 at 32507. To
+and loses I(X; V | U) bits a cell however long its context is. zlib's window makes a cliff: of
+tables with 40 rows of four kinds it writes 6.1 bits a cell at 32506 columns, and 8.0 at 32507. To
 write the columns' classes pays from H(V)/I(X; V | U) rows on.
 
 Edges: the last term of the first claim falls as n e^(-c m), so that weak classes need many rows.
@@ -23,16 +23,17 @@ are the entropy of the table, what coders reach without classes, and the price o
 
 Abstract:
 
-- Statement 1: the model has a well-defined entropy rate. Holds: latents_almost_free.
+- Statement 1: the model has a well-defined entropy rate, which single tables have, too. In part:
+  latents_almost_free, latents_almost_free-sampled. The rate is on trial, single tables are not.
 - Statement 2: finite-state encoders do not achieve this rate. In part: row_reader, window. An
   adaptive coder and zlib are on trial, not every encoder.
 - Statement 3: estimating the classes achieves it. In part: latents_almost_free, break_even. By
   entropies, with the classes known.
 - Statement 4: tables from practice become smaller. Not on trial. It needs the tables.
 
-Read: the abstract ("well defined entropy rate", "finite-state encoders do not achieve this rate").
-Derived here: the last term of the entropy, the law of a row reader, the law of the window, and the
-price of the classes. Not claimed: that the classes of a table can be estimated.
+Read: the abstract, in a stored copy ("well defined entropy rate", "finite-state encoders do not
+achieve this rate"). Derived here: the last term of the entropy, the law of a row reader, the law of
+the window, and the price of the classes. Not claimed: that the classes of a table can be estimated.
 
 Topic: linear algebra for learning.
 """
@@ -44,7 +45,7 @@ from math import comb
 from typing import Annotated, Literal
 
 import numpy as np
-from scipy.special import gammaln, logsumexp, rel_entr
+from scipy.special import entr, gammaln, logsumexp, rel_entr
 from scipy.stats import binom
 
 from theory_on_trial import abstract, claim, derived, observed, predicted
@@ -68,6 +69,9 @@ ColumnEffect = Annotated[float, Interval(0.15, 0.35, why="at 0 columns are alike
 Kinds = Annotated[int, Interval(1, 8, why="K kinds of rows; without any there is no row")]
 Width = Annotated[int, Interval(500, 40_000, why="of narrow rows matches cost more")]
 Height = Annotated[int, Interval(1, 16, why="m; codes of all columns with up to m cells are drawn")]
+Noisy = Annotated[float, Interval(0.05, 0.08, why="with less what is open is rare; more hides all")]
+Summed = Annotated[int, Interval(5, 7, why="m; fewer leave much open, more next to nothing")]
+Broad = Annotated[int, Interval(40, 80, why="n; fewer leave rows open; more take longer")]
 Few = Annotated[int, Interval(1, 3, why="m; all types of a column are listed")]
 Short = Annotated[int, Interval(1, 14, why="n; all tables are listed")]
 TABLE = (60, 500)
@@ -123,6 +127,29 @@ def entropy_of_tables(chances, rows, columns):
     logs = logsumexp(numbers @ np.log(np.mean(by_class, axis=0)).T, axis=1) - rows * np.log(2)
     ways = gammaln(columns + 1) - gammaln(numbers + 1).sum(axis=1)
     return -np.sum(np.exp(ways + logs) * logs) / np.log(2)
+
+
+@observed
+def left_open(generator, count, chances, rows, columns):
+    """The entropies (count,) of U and V given a drawn table X, in bits: that of all 2^m ways to
+    give rows a class, and for each way those of the columns' classes, independent then.
+    """
+    ways = np.array(list(product((0, 1), repeat=rows)))
+    logs = np.log(np.stack([1 - chances, chances]))
+    found = []
+    for _ in range(count):
+        u = generator.integers(0, 2, rows)
+        v = generator.integers(0, 2, columns)
+        cells = (generator.random((rows, columns)) < chances[np.ix_(u, v)]).astype(int)
+        by_class = logs[cells]  # (m, n, class of the row, class of the column)
+        if_one = np.tensordot(ways, by_class[:, :, 1] - by_class[:, :, 0], 1)
+        by_way = by_class[:, :, 0].sum(axis=0) + if_one
+        either = np.logaddexp(by_way[..., 0], by_way[..., 1])
+        way = np.exp(either.sum(axis=1) - logsumexp(either.sum(axis=1)))
+        second = np.exp(by_way[..., 1] - either)
+        of_columns = np.sum(entr(second) + entr(1 - second), axis=1)
+        found.append(np.sum(entr(way) + way * of_columns) / np.log(2))
+    return np.array(found)
 
 
 @observed
@@ -316,6 +343,38 @@ def test_latents_almost_free(trial, world: World, flip: Flip, rows: Few, columns
         }
         if aut
         else {"names can always change": whole - names - 1, "the classes are not free": whole},
+    )
+
+
+@claim(
+    derived("derived: what is left open of the classes, if not their names alone"),
+    kind="limit",
+    cases=[(0.08, 7, 40), (0.05, 5, 40), (0.06, 6, 80)],
+    low_power="what is left open varies as much as its mean",
+)
+def test_latents_almost_free__sampled(trial, flip: Noisy, rows: Summed, columns: Broad):
+    """Of tables too large to list, with exclusive or and flips, the last term H(U, V | X) is
+    log2|Aut| + n H(V | U, X_1 … X_m), one bit and what is left open of columns, but for what n
+    columns leave open of a row.
+    """
+    chances = channel("symmetric", flip)
+    law = bits_of_names(chances, rows, columns)
+    aut = np.log2(automorphisms(chances))
+    rivals = {
+        "no names can change": law - aut,
+        "all names can change, on each side": law - aut + 2,
+        "nothing is left open of columns": aut,
+        "everything is left open": rows + columns,
+    }
+    margin = 0.06 * law
+    trial.mean(
+        sampler=partial(left_open, chances=chances, rows=rows, columns=columns),
+        predict=law,
+        law=Asymptotic(),
+        margin=margin,
+        controls={name: v for name, v in rivals.items() if abs(v - law) > 2 * margin},
+        first=512,
+        most=20_000,
     )
 
 
