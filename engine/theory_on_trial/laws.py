@@ -915,7 +915,11 @@ class RatioOfMeans:
 
         x = np.concatenate(batches)
         n = len(x)
-        (a, b), deviations = np.moveaxis(x.mean(axis=0), -1, 0), x - x.mean(axis=0)
+        # Squares of numbers near 1e-200 would be 0; what both are divided by leaves the ratio.
+        size = np.max(np.abs(x), axis=(0, -1), keepdims=True)
+        x = x / np.where(size > 0, size, 1.0)
+        a, b = np.moveaxis(x.mean(axis=0), -1, 0)
+        deviations = x - x.mean(axis=0)
         guarantee = "finite-n (normal)" if self.normal else "asymptotic"
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = a / b
