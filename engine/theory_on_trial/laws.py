@@ -678,7 +678,10 @@ class Bounded:
         """
         x = np.concatenate(batches)
         if x.min() < self.a or x.max() > self.b:
-            raise ValueError(f"Bounded({self.a}, {self.b}) got a sample of {x.min()} … {x.max()}")
+            raise ValueError(
+                f"law=Bounded({self.a:g}, {self.b:g}) is contradicted by a sample of "
+                f"{x.max() if x.max() > self.b else x.min():.6g}"
+            )
         # Distances from either end, so that a far-away range cancels no digits, in units of the
         # width.
         width = self.b - self.a
