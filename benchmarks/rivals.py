@@ -259,17 +259,12 @@ def _samples(statement: Statement, n: int, seed: int, moved: float) -> np.ndarra
 
 def _stochtest(statement: Statement, n: int) -> Test:
     import stochtest
-    import stochtest.distributions
 
     def test(seed: int, moved: float) -> tuple[bool, int]:
         x = _samples(statement, n, seed, moved)
         said = stochtest.assert_that(x)
         try:
-            if statement.of == "law":
-                stochtest.distributions.assert_that(x).has_distribution(
-                    statement.predicted, margin=statement.margin, random_state=seed
-                )
-            elif statement.of == "rate":
+            if statement.of == "rate":
                 said.has_acceptance_rate_of(statement.predicted, statement.margin)
             elif statement.of == "at most":
                 said.has_expected_value_less_than(statement.predicted + statement.margin)
@@ -346,7 +341,8 @@ def _tools(statement: Statement, n: int) -> Iterator[tuple[str, Callable[[], Tes
             f"pytest-stochastic (1e-8, {how})",
             lambda told=told: _pytest_stochastic(statement, told),
         )
-    yield "stochtest (two one-sided tests, 5 %)", lambda: _stochtest(statement, n)
+    if statement.of != "law":  # a bootstrap of its distance takes some seconds a test at this n
+        yield "stochtest (two one-sided tests, 5 %)", lambda: _stochtest(statement, n)
     if statement.of not in ("law", "at most"):
         yield "pytest-bootstrap (1 %)", lambda: _pytest_bootstrap(statement, n)
         yield "physverify (t-test of 32 means, .1 %)", lambda: _physverify(statement, n)

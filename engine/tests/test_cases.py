@@ -1,6 +1,7 @@
 """A claim of several cases, within its domain, and who states it."""
 
 import inspect
+from contextlib import suppress
 from typing import Annotated
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from theory_on_trial import Trial, abstract, claim, code, derived, paper
 from theory_on_trial.contract import Count, Interval, NonNegative, Positive, guarded
+from theory_on_trial.laws import Normal
 from theory_on_trial.trial.cases import BY_CASE, over_cases
 from theory_on_trial.trial.domain import OutsideDomain
 
@@ -169,3 +171,69 @@ def test_a_refusal_names_its_case_and_leaves_the_domain():
 
     with pytest.raises(OutsideDomain, match=r"x=0.25, y=2.0: x must be non-negative, got -0.25"):
         test_root.claim.run(x=0.25)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_drawn_is_drawn_again_where_it_is_not_as_required(seed):
+    """The first die shows four or more in half of the runs; a sum of two dice is never 13."""
+    shown = []
+
+    @claim(derived("an example"), kind="identity", cases=[4, 13])
+    def test_die(trial, least):
+        """A die that shows at least four shows as much."""
+        die = trial.generator().integers(1, 7)
+        shown.append(die)
+        trial.require(die >= least, "the die must show enough")
+        trial.identity(die, die + 0, ops=0, controls={"w": 0})
+
+    trial = Trial("toy.die", seed)
+    with pytest.raises(OutsideDomain, match="least=13: the die must show enough"):
+        test_die.claim.function(trial)
+    of_four = shown[:-5]  # of 13 five were drawn
+    assert (len(trial.findings), of_four[-1] >= 4) == (1, True)
+    assert all(die < 4 for die in of_four[:-1])
+
+
+def test_what_is_required_of_settings_alone_is_asked_once_and_a_refutation_is_kept():
+    calls = []
+
+    @claim(derived("an example"), kind="identity", cases=[1, 2])
+    def test_asked(trial, n):
+        """A number is 0."""
+        calls.append(n)
+        trial.require(n > 1, "n must exceed 1")
+        value = trial.generator().integers(1, 7)
+        trial.identity(value, 0, ops=0, controls={"w": 9})
+        trial.require(False, "and something that no draw meets")
+
+    trial = Trial("toy.asked")
+    with pytest.raises(OutsideDomain, match="n must exceed 1"):
+        test_asked.claim.function(trial)
+    assert calls == [1, 2]
+    assert [finding.outcome for finding in trial.findings] == ["REFUTED"]
+
+
+def test_draws_that_are_forgotten_have_spent_their_error():
+    """The j-th decision has 1 / (j (j + 1)) of it, of all draws together."""
+
+    @claim(derived("an example"), kind="identity")
+    def test_spent(trial):
+        """A mean is 0."""
+        trial.mean(
+            sampler=lambda generator, n: generator.normal(size=n),
+            predict=0.0,
+            law=Normal(),
+            margin=0.3,
+            controls={"w": 1.0},
+        )
+        trial.require(trial.generator("die").integers(1, 7) > 5, "the die must show six")
+
+    errors = []
+    for seed in range(5):
+        trial = Trial("toy.spent", seed)
+        with suppress(OutsideDomain):
+            test_spent.claim.function(trial)
+        errors += [finding.interval.error for finding in trial.findings]
+    shares = [1e-6 / (j * (j + 1)) for j in range(1, 6)]
+    assert set(errors) <= set(shares)
+    assert min(errors) < shares[0]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import signal, stats
 
 from theory_on_trial.decide import evidence
 from theory_on_trial.decide.decision import Prediction
@@ -94,7 +94,7 @@ def test_a_bound_says_where_its_instances_came_from(instances, guarantee):
     """Cauchy-Schwarz, attained by half of the instances; 1 % less is violated there."""
     rng = np.random.default_rng(52)
     x = rng.standard_normal((1000, 20))
-    y = np.where(np.arange(1000)[:, None] % 2, -3 * x, rng.standard_normal((1000, 20)))
+    y = np.where(rng.random((1000, 1)) < 0.5, -3 * x, rng.standard_normal((1000, 20)))
     lhs = np.abs(np.sum(x * y, axis=1))
     rhs = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
     about = {"ops": 50, "instances": instances, "printed": 0.9 * rhs} | (
@@ -113,6 +113,36 @@ def test_a_bound_says_where_its_instances_came_from(instances, guarantee):
     # 1e-6.
     assert ("<= 0.014" in finding.note) == (instances == "draws")
     assert stats.binom.pmf(0, 1000, 0.014) <= 1e-6 <= stats.binom.pmf(0, 1000, 0.0135)
+
+
+@pytest.mark.parametrize(
+    ("instances", "sentence"),
+    [
+        (lambda g: signal.lfilter([1], [1, -0.3], g.normal(size=2000)), "go together at a lag"),
+        (lambda g: np.exp(np.repeat(g.normal(size=40), 50)) * g.normal(size=2000), "a lag"),
+        (lambda g: np.tile(g.normal(size=100), 20), "are 100 and copies"),
+        (lambda g: g.permutation(np.tile(g.normal(size=100), 20)), "are 100 and copies"),
+        (lambda g: np.repeat(g.normal(size=1000), 2), "are 1000 and copies"),
+    ],
+)
+def test_instances_that_are_not_independent_are_refused(instances, sentence):
+    lhs = instances(np.random.default_rng(79))
+    rhs = np.full(2000, 20.0)
+    bound = {"ops": 5, "instances": "draws"}
+    with pytest.raises(ValueError, match=sentence):
+        evidence.bound(lhs, rhs, {"w": np.zeros(2000)}, independent=2000, **bound)
+    # Of fewer that are independent nothing is known that could be asked.
+    found = evidence.bound(lhs, rhs, {"w": np.zeros(2000)}, independent=40, **bound)
+    assert found.outcome == "VERIFIED"
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_independent_instances_are_not_refused(seed):
+    rng = np.random.default_rng([79, seed])
+    for lhs in (rng.normal(size=500), rng.integers(3, size=500), rng.standard_cauchy(500)):
+        rhs = np.abs(lhs) + rng.random(500)
+        options = {"ops": 5, "instances": "draws", "independent": 500}
+        assert evidence.bound(lhs, rhs, {"w": -rhs}, **options).outcome == "VERIFIED"
 
 
 def test_one_violated_instance_refutes_and_rounding_does_not():

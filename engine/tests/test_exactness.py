@@ -342,12 +342,40 @@ def test_a_side_that_is_none_gets_one_sentence():
 
 def test_published_digits_count_as_they_are_printed():
     """.1004 rounds to the 0.100 that is printed; 0.13 does not, though it rounds to .1."""
-    with pytest.raises(ValueError, match="rounded to the 3 digits"):
+    with pytest.raises(ValueError, match=r"0.100, is the prediction, rounded to these digits"):
         evidence.enclosed(0.1004, 0.0, Prediction(0.1004, 1e-5), {"w": 1.0}, "0.100")
     found = evidence.enclosed(0.13, 0.0, Prediction(0.13, 1e-5), {"w": 1.0}, "0.100")
     assert (found.printed, found.printed_value) == ("REFUTED", 0.1)
-    with pytest.raises(ValueError, match="a number as it is printed, got 'about 3'"):
-        evidence.enclosed(0.13, 0.0, Prediction(0.13, 1e-5), {"w": 1.0}, "about 3")
+    with pytest.raises(ValueError, match=r"a number as it is printed, .* got 'three'"):
+        evidence.enclosed(0.13, 0.0, Prediction(0.13, 1e-5), {"w": 1.0}, "three")
+
+
+@pytest.mark.parametrize("printed", [[0.12, 0.99], ["0.1235", "0.9877"], np.array([0.1, 1.0])])
+def test_a_vector_that_is_printed_rounded_is_no_other_statement(printed):
+    value = np.array([0.123456, 0.98766])
+    prediction = Prediction(value, 1e-6)
+    with pytest.raises(ValueError, match="is the prediction, rounded"):
+        evidence.enclosed(value, 0.0, prediction, {"w": value + 1}, printed)
+    wrong = [printed[0], "0.55"]
+    found = evidence.enclosed(value, 0.0, prediction, {"w": value + 1}, wrong)
+    assert (found.printed, found.printed_value[1]) == ("REFUTED", 0.55)
+
+
+@pytest.mark.parametrize(
+    ("truth", "printed", "outcome"),
+    [(1251.0, "about 1200", "REFUTED"), (0.0334, "about .03", None), (1249.0, "about 1200", None)],
+)
+def test_about_a_number_is_half_a_unit_of_its_last_digit(truth, printed, outcome):
+    arguments = truth, 0.0, Prediction(truth, 1e-6), {"w": 2 * truth}, printed
+    if outcome is None:
+        with pytest.raises(ValueError, match="is the prediction, rounded"):
+            evidence.enclosed(*arguments)
+        return
+    found = evidence.enclosed(*arguments)
+    assert (found.printed, found.printed_value) == (outcome, 1200.0)
+    # Of a prediction that is not the truth the published number may be nearer to it.
+    found = evidence.enclosed(1220.0, 0.0, Prediction(truth, 1e-6), {"w": 2 * truth}, printed)
+    assert (found.outcome, found.printed) == ("REFUTED", "VERIFIED")
 
 
 # ---------------------------------------------------------------------------- one P for a claim

@@ -141,6 +141,8 @@ def test_a_process_that_died_is_summed_up_as_that(sums):
         ),
         ("edit", (), "commit your changes first"),
         ("commit", (), "the commit of ledger.json is "),
+        ("dirty", (), "ledger.json is of a run whose files differed from its commit "),
+        ("dirty as of schema 1", (), "of a run whose files differed from its commit "),
         ("gone", (), "--trial-resume: ledger.json cannot be read: No such file"),
         ("other", (), "--trial-resume must name a ledger, got ledger.json"),
         ("no git", (), "there is no git repository"),
@@ -153,6 +155,10 @@ def test_a_run_resumes_no_other(sums, change, arguments, sentence):
         path.write_text(path.read_text() + "\n")
     if change == "commit":
         git("commit", "-qam", "another")
+    if change in ("dirty", "dirty as of schema 1"):
+        book = ledger(sums)
+        both = {"commit": f"{book['commit']}+"} if "1" in change else {"dirty": True}
+        (sums.path / "ledger.json").write_text(json.dumps(book | both))
     if change == "gone":
         (sums.path / "ledger.json").unlink()
     if change == "other":

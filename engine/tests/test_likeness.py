@@ -2,7 +2,14 @@
 
 import pytest
 
-from theory_on_trial.papers.likeness import narrow, padding, repeated, unqualified
+from theory_on_trial.papers.refusals import narrow, padding, unqualified
+from theory_on_trial.trial.likeness import repeated
+from theory_on_trial.trial.sides import marked
+
+
+def told(file):
+    return repeated(file, marked(file))
+
 
 PAGE = '''
 import numpy as np
@@ -34,7 +41,7 @@ def page(repository):
 def test_one_code_with_other_names_is_told_in_one_sentence(page):
     formula = "n * p * (1 - p)"
     other = "count * chance * (1 - chance)"
-    assert repeated(page(PAGE.format(predicted=formula, observed=other))) == [
+    assert told(page(PAGE.format(predicted=formula, observed=other))) == [
         "formula (predicted) and happened (observed) are one code with other names"
     ]
 
@@ -50,20 +57,20 @@ def test_one_code_with_other_names_is_told_in_one_sentence(page):
     ],
 )
 def test_other_code_is_not(page, formula, other):
-    assert repeated(page(PAGE.format(predicted=formula, observed=other))) == []
+    assert told(page(PAGE.format(predicted=formula, observed=other))) == []
 
 
 def test_a_long_expression_on_both_sides_is_told_once(page):
     formula = "2 * (p + np.sqrt((n + 3 * p) ** 2 - 8 * p * n))"
     other = "chance - np.sqrt((count + 3 * chance) ** 2 - 8 * chance * count)"
-    (sentence,) = repeated(page(PAGE.format(predicted=formula, observed=other)))
+    (sentence,) = told(page(PAGE.format(predicted=formula, observed=other)))
     assert "both hold `np.sqrt((count + 3 * chance) ** 2 - 8 * chance * count)`" in sentence
     assert "a function without a mark" in sentence
 
 
 def test_a_long_expression_on_one_side_alone_is_its_own(page):
     formula = "np.sqrt((n + 3 * p) ** 2 - 8 * p * n)"
-    assert repeated(page(PAGE.format(predicted=formula, observed="count + chance"))) == []
+    assert told(page(PAGE.format(predicted=formula, observed="count + chance"))) == []
 
 
 CLAIM = '''

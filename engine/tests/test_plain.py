@@ -355,7 +355,7 @@ BAD = {
     "lambda rng: rng.uniform() + np.random.uniform()": "gives other samples for the same generator",
     "lambda a, b, c: 1": "the measurement must be a function of rng, of (rng, n) or of key, got one",
     "0.5": "the measurement must be a function of rng, of (rng, n) or of key, got float",
-    "lambda rng: rng.uniform() * 2.3": "Bounded(0, 1) got a sample of",
+    "lambda rng: rng.uniform() * 2.3": "law=Bounded(0, 1) is contradicted by a sample of",
 }
 
 
@@ -500,6 +500,9 @@ def test_the_law_is_suggested_by_what_samples_look_like():
     assert "Normal()" in fitting(rng.normal(size=64))
     assert "Normal()" not in fitting(rng.standard_cauchy(size=640))
     assert "RatioOfMeans" not in fitting(rng.normal(size=64))
+    # Distances of laws are no law of a sample.
+    for distance in ("SupDistance", "TwoSampleDistance", "TotalVariation", "TailDistance"):
+        assert distance not in laws_that_fit(rng.normal(size=64))
 
 
 def test_wrong_verdicts_are_as_rare_as_the_error_says():

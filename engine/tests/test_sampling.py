@@ -619,6 +619,20 @@ class Repeating:
         return drawn + self.noise * g.normal(size=n) if self.noise else drawn
 
 
+class RepeatingTheCallBefore:
+    """Every second call gives what the one before gave, in another order and with a little noise."""
+
+    def __init__(self, noise):
+        self.noise = noise
+        self.known = {}
+
+    def __call__(self, g, n):
+        calls, _ = self.known.setdefault(id(g), ([], g))
+        again = calls and len(calls) % 2 and len(calls[-1]) >= n
+        calls.append(g.permutation(calls[-1])[:n] if again else g.normal(size=n))
+        return calls[-1] + self.noise * g.normal(size=n)
+
+
 def coin(g, n):
     return g.random(n) < 0.5
 
@@ -666,6 +680,8 @@ COPIES = "they are copies"
         (lambda g, n: g.standard_normal(n) + 0.3 * np.log(n), f"{OF_A_SIZE}|{SHARED}", 0.6),
         (Repeating(normal, ordered=False, noise=1e-6), COPIES, 0.0),
         (Repeating(normal, ordered=True, noise=1e-6), f"{COPIES}|{AT_A_LAG}", 0.0),
+        (RepeatingTheCallBefore(noise=1e-9), COPIES, 0.0),
+        (RepeatingTheCallBefore(noise=1e-3), COPIES, 0.0),
         (
             lambda g, n: g.random(n) + np.random.default_rng().random(n),
             "other samples for the same generator",
@@ -720,6 +736,7 @@ def test_what_calls_share_leaves_the_level_as_it_is(draws, law, truth, off, monk
         (lambda g, n: np.concatenate([one.normal(size=1) for one in g.spawn(n)]), Normal(), 0.0),
         (lambda g, n: 1e-6 * g.standard_t(3, size=n), Symmetric(), 0.0),
         (lambda g, n: 1e-200 * g.normal(size=n), Normal(), 0.0),
+        (lambda g, n: 1e-200 * g.normal(size=n).clip(-4, 4), SubGaussian(2e-200), 0.0),
         (lambda g, n: (g.random(n) < 0.97) * 1.0, Bernoulli(), 0.97),
         (lambda g, n: g.normal(size=n).astype("float32"), Normal(), 0.0),
     ],
@@ -730,6 +747,14 @@ def test_honest_samplers_are_judged(draws, law, predict, seed):
     assert sampled(draws, predict, law, seed, **options).outcome == "VERIFIED"
     if isinstance(law, Normal):  # a model a sample
         assert sampled(draws, predict, law, seed, first=1, **options).outcome == "VERIFIED"
+
+
+def test_the_unit_of_a_numerator_and_its_denominator_does_not_matter():
+    drawn = [
+        sampled(lambda g, n, k=k: k * (3 + g.normal(size=(n, 2))), 1.0, RatioOfMeans(), margin=0.1)
+        for k in (1.0, 2.0**-660)
+    ]
+    assert drawn[0].interval == drawn[1].interval
 
 
 @pytest.mark.parametrize(

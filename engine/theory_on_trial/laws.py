@@ -726,7 +726,10 @@ class Bounded:
         """
         x = np.concatenate(batches)
         if x.min() < self.a or x.max() > self.b:
-            raise ValueError(f"Bounded({self.a}, {self.b}) got a sample of {x.min()} … {x.max()}")
+            raise ValueError(
+                f"law=Bounded({self.a:g}, {self.b:g}) is contradicted by a sample of "
+                f"{x.max() if x.max() > self.b else x.min():.6g}"
+            )
         # Distances from either end, so that a far-away range cancels no digits, in units of the
         # width.
         width = self.b - self.a
@@ -963,7 +966,11 @@ class RatioOfMeans:
 
         x = np.concatenate(batches)
         n = len(x)
-        (a, b), deviations = np.moveaxis(x.mean(axis=0), -1, 0), x - x.mean(axis=0)
+        # Squares of numbers near 1e-200 would be 0; what both are divided by leaves the ratio.
+        size = np.max(np.abs(x), axis=(0, -1), keepdims=True)
+        x = x / np.where(size > 0, size, 1.0)
+        a, b = np.moveaxis(x.mean(axis=0), -1, 0)
+        deviations = x - x.mean(axis=0)
         guarantee = "finite-n (normal)" if self.normal else "asymptotic"
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = a / b

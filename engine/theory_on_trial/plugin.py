@@ -111,6 +111,7 @@ def _resumed(config: pytest.Config, path: Path) -> dict[str, Any]:
     """Return what a run that was ended has left; raise `UsageError`, in a sentence, unless the
     present one can go on from there.
     """
+    from theory_on_trial.ledger.files import commit_in
     from theory_on_trial.ledger.journal import place, read_journal
 
     left = place(path)
@@ -131,8 +132,12 @@ def _resumed(config: pytest.Config, path: Path) -> dict[str, Any]:
             "--trial-resume continues a run at the same commit only: "
             + ("there is no git repository" if commit is None else "commit your changes first")
         )
-    if book.get("dirty") and not str(book["commit"]).endswith("+"):
-        book["commit"] = f"{book['commit']}+"
+    book["commit"], dirty = commit_in(book)
+    if dirty:
+        raise pytest.UsageError(
+            f"--trial-resume: {path} is of a run whose files differed from its commit "
+            f"{book['commit']}"
+        )
     present = {
         "seed": config.getoption("trial_seed"),
         "tier": config.getoption("trial_tier"),

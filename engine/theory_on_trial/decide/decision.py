@@ -24,6 +24,8 @@ Side = Literal["two", "at most", "at least"]
 
 _PRINTED = 10
 """Papers print no more decimals; a number of more was computed."""
+_ABOUT = "about "
+"""So begins a printed number of which only the digits before its last zeros count."""
 MOST_ERROR = 0.1
 """The largest chance of a miss of an interval that decides anything, and of all those of a claim
 together.
@@ -274,12 +276,9 @@ def judge(
                 "give one number, or one "
                 "for each coordinate"
             )
-    if printed_side == prediction.side and (digits := _rounded_to(printed, prediction.value)):
-        raise ValueError(
-            f"what is printed, {printed}, is the prediction, rounded to the {digits} digits of "
-            "its decimals"
-        )
-    printed = _number(printed)
+    if printed_side == prediction.side and _is_rounded(printed, prediction.value):
+        raise ValueError(f"what is printed, {printed}, is the prediction, rounded to these digits")
+    printed, rounding = _as_numbers(printed)
     if not 0 <= interval.error <= MOST_ERROR:
         raise ValueError(
             f"an interval that misses with a chance of {interval.error:.2g} decides nothing: at "
@@ -312,7 +311,7 @@ def judge(
         ),
         printed=None
         if printed is None
-        else decide(interval, _as_published(prediction, printed, printed_side)),
+        else decide(interval, _as_published(prediction, printed, printed_side, rounding)),
         printed_value=printed,
         printed_side=printed_side,
         **{
@@ -338,7 +337,7 @@ def published(given: Any, side: Side) -> tuple[Side, Any]:
     return side, given
 
 
-def _as_published(prediction: Prediction, value: Any, side: Side) -> Prediction:
+def _as_published(prediction: Prediction, value: Any, side: Side, rounding: float) -> Prediction:
     """The prediction that is published; a one-sided one becomes an equality up to rounding, where
     it is one.
     """
@@ -347,36 +346,59 @@ def _as_published(prediction: Prediction, value: Any, side: Side) -> Prediction:
         margin = np.asarray(margin) + 1e-12 * np.abs(np.asarray(value, float)) + _TINY
     if side != "two" and prediction.side == "two":
         margin = prediction.slack
-    return replace(prediction, value=value, side=side, margin=margin)
+    slack = np.asarray(prediction.slack) + rounding
+    margin = np.asarray(margin) + rounding
+    return replace(prediction, value=value, side=side, margin=margin, slack=slack)
 
 
-def _number(printed: Any) -> Any:
-    """What is printed as a number, where it was given as it is printed: "0.100"."""
-    return float(printed) if isinstance(printed, str) else printed
-
-
-def _rounded_to(printed: Any, value: Any) -> int:
-    """To how many decimals a printed number rounds the prediction; 0 if it does not, or is whole.
-
-    Of "0.100" they are three, of the number 0.1 one.
+def _as_numbers(printed: Any) -> tuple[Any, float]:
+    """What is printed as numbers, where it was given as it is printed ("0.100"), and how far
+    "about" lets the truth be from it: half a unit of the last digit that is not 0.
     """
-    if np.size(printed) != 1 or not isinstance(printed, float | str) or np.size(value) != 1:
-        return 0
+    texts = [entry for entry in np.ravel(np.array(printed, object)) if isinstance(entry, str)]
+    if not texts:
+        return printed, 0.0
+    if isinstance(printed, str) and printed.startswith(_ABOUT):
+        number = _decimal(printed.removeprefix(_ABOUT)).normalize()
+        return float(number), float(Decimal(5).scaleb(int(number.as_tuple().exponent) - 1))
+    entries = [float(_decimal(str(entry))) for entry in np.ravel(np.array(printed, object))]
+    return (entries[0] if isinstance(printed, str) else np.reshape(entries, np.shape(printed))), 0.0
+
+
+def _decimal(printed: str) -> Decimal:
     try:
-        decimals = -int(Decimal(str(printed)).as_tuple().exponent)
+        return Decimal(printed)
     except InvalidOperation:
         raise ValueError(
-            f"as_published= must be a number as it is printed, got {printed!r}"
+            f'as_published= must be a number as it is printed, such as "0.100" or '
+            f'"{_ABOUT}1200", got {printed!r}'
         ) from None
-    value = float(np.ravel(value)[0])
-    printed = float(printed)
-    if printed == round(printed):
-        return 0
-    return (
-        decimals
-        if decimals <= _PRINTED and value != printed and round(value, decimals) == printed
-        else 0
-    )
+
+
+def _is_rounded(printed: Any, value: Any) -> bool:
+    """Whether what is printed is the prediction, rounded to the decimals that are printed.
+
+    Of "0.100" they are three, of the number 0.1 one, of a vector those of its longest entry. A
+    whole number is rounded to nothing, unless it says "about".
+    """
+    if np.size(printed) != np.size(value):
+        return False
+    given = np.ravel(np.array(printed, object))
+    if not all(isinstance(entry, float | str) for entry in given):
+        return False
+    entries = [str(entry) for entry in given]
+    values = np.ravel(np.asarray(value, float))
+    if isinstance(printed, str) and printed.startswith(_ABOUT):
+        number, rounding = _as_numbers(printed)
+        return bool(abs(values[0] - number) <= rounding)
+    numbers = np.array([float(_decimal(entry)) for entry in entries])
+    if not np.all(np.isfinite(numbers)):
+        return False
+    decimals = max(-int(_decimal(entry).as_tuple().exponent) for entry in entries)
+    if decimals > _PRINTED or np.array_equal(numbers, np.round(numbers)):
+        return False
+    rounded = np.array([round(number, decimals) for number in values])
+    return bool(np.array_equal(rounded, numbers) and np.any(values != numbers))
 
 
 def inside(interval: Enclosure, prediction: Prediction) -> np.ndarray:

@@ -31,7 +31,7 @@ from theory_on_trial.decide.decision import (
 )
 from theory_on_trial.decide.looks import Plan, hopeless
 from theory_on_trial.decide.resolution import OF_TAILS, Resolution, resolution_of_margin
-from theory_on_trial.decide.sampling import numbers, wanting
+from theory_on_trial.decide.sampling import Independence, numbers, wanting
 from theory_on_trial.laws import (
     Bernoulli,
     Enclosure,
@@ -271,11 +271,14 @@ def bound(
         raise ValueError(
             f"all {n} instances of a bound are equal: they are not {independent} independent draws"
         )
-    if n == independent and (count := _copied(np.ravel(lhs + 1j * rhs))):
-        raise ValueError(
-            f"the {n} instances of a bound are {count} and copies of these: say "
-            f"independent={count}, or draw more"
-        )
+    if n == independent:
+        if count := _copied(np.ravel(lhs + 1j * rhs)):
+            raise ValueError(
+                f"the {n} instances of a bound are {count} and copies of these: say "
+                f"independent={count}, or draw more"
+            )
+        # Instances of a chain are fewer than they are; a call of each is of one.
+        Independence("lhs - rhs of independent instances").ask(np.ravel(lhs - rhs), [1] * n)
     interval = Enclosure(lhs, lhs, lhs, 0.0, GUARANTEES[instances], n)
     # The tiny number lets 0 <= 0 hold among rounded instances.
     margin = rounding + np.finfo(float).tiny if ops > 0 else 0.0
@@ -366,13 +369,20 @@ def failing_share(count: int, alpha: float) -> float:
 
 
 def _copied(instances: np.ndarray) -> int:
-    """Return how many instances were tiled, or repeated, into so many; 0 if they were not."""
-    distinct, counts = np.unique(instances, return_counts=True)
-    many = len(distinct)
-    if many == 1 or np.min(counts) < 8:
+    """Return how many instances were repeated into so many; 0 if they were not.
+
+    n independent draws take each of m values n / m times with a chance of
+    n! m^-n / ((n / m)!)^m at most, whatever their law.
+    """
+    from scipy.special import gammaln
+
+    counts = np.unique(instances, return_counts=True)[1]
+    many = len(counts)
+    n = len(instances)
+    if many == 1 or np.min(counts) < 2 or np.ptp(counts):
         return 0
-    tiled = np.array_equal(instances[many:], instances[:-many])
-    return many if tiled or np.sum(instances[1:] != instances[:-1]) == many - 1 else 0
+    chance = gammaln(n + 1) - n * np.log(many) - many * gammaln(n / many + 1)
+    return many if chance < np.log(1e-9) else 0
 
 
 def mean(

@@ -140,7 +140,7 @@ def samples_needed(law: Law, prediction: Prediction, alpha: float) -> float | No
     elif isinstance(law, NormalVariance) and not law.asymptotic:
         rates = [_of_variances(value, end) for end in (value - margin, value + margin)]
     elif isinstance(law, SubGaussian):
-        rates = [margin**2 / (2 * law.sigma**2)]
+        rates = [(margin / law.sigma) ** 2 / 2]
     elif isinstance(law, SubGamma):
         rates = [margin**2 / (2 * (law.variance + law.scale * margin))]
     elif isinstance(law, BoundedMoment):

@@ -57,6 +57,8 @@ _GROWN = 1.3
 """By what factor samples grow until it is asked again whether they go together."""
 _COPIES = 48
 """So many pairs of equal numbers within a call are expected before hardly any is no chance."""
+_BESIDE = 30
+"""So many pairs of neighbours more than expected, and twelve roots of those, are no chance."""
 _FAR = 7.0
 """So many standard deviations are no chance: 3e-11 for each lag and look."""
 _WIDE_WITHOUT_SPREAD = (Bounded, BoundedMoment, SubGamma, SubGaussian, Symmetric)
@@ -468,6 +470,7 @@ class Independence:
             return
         self.compared = len(marks)
         self._again(marks)
+        self._beside(marks)
         # Of equal pairs as large a part lies within a call as of all pairs.
         _, which, counts = np.unique(marks, return_inverse=True, return_counts=True)
         n = len(marks)
@@ -499,6 +502,33 @@ class Independence:
             raise ValueError(
                 f"{self.what} gives its own samples again, up to their order and a little noise: "
                 "they are copies"
+            )
+
+    def _beside(self, marks: np.ndarray) -> None:
+        """Raise `ValueError` if calls repeat earlier ones, up to their order and a little noise.
+
+        Of independent samples in order of size, the calls that they are of stand in random order.
+        Two calls of a and b among n samples then are neighbours 2 a b / n times on average. Where
+        one repeats the other they are so about a + b times. What is counted are pairs of
+        neighbours that are of the same two calls.
+        """
+        _, first, counts = np.unique(marks, return_index=True, return_counts=True)
+        # Equal numbers have no order; they are asked elsewhere.
+        call = np.repeat(np.arange(len(self.sizes)), self.sizes)[first[counts == 1]]
+        n = len(call)
+        if n < _MANY:
+            return
+        one = np.minimum(call[1:], call[:-1])
+        other = np.maximum(call[1:], call[:-1])
+        beside = np.unique((one * len(self.sizes) + other)[one < other], return_counts=True)[1]
+        pairs = np.sum(beside * (beside - 1.0)) / 2
+        sizes = np.bincount(call).astype(float)
+        own = sizes * (sizes - 1)
+        expected = (np.sum(own) ** 2 - np.sum(own**2) + np.sum(own * (n - sizes))) / n**2
+        if pairs > expected + 12 * np.sqrt(expected) + _BESIDE:
+            raise ValueError(
+                f"{self.what} gives the samples of earlier calls again, up to their order and a "
+                "little noise: they are copies"
             )
 
     def _set_to_one(self, rows: np.ndarray) -> None:

@@ -7,6 +7,7 @@
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,10 +101,16 @@ def read(path: Path | str) -> Ledger:
     about = {one.name for one in fields(Ledger)} - {"claims", "schema"}
     unknown = {"date": "", "engine": "", "platform": contents["platform"]}
     facts = unknown | {name: contents[name] for name in contents if name in about}
-    commit = facts.get("commit") or ""
-    if commit.endswith("+"):  # so the first schema said it
-        facts |= {"commit": commit.removesuffix("+"), "dirty": True}
-    return Ledger(rows, **facts)
+    commit, dirty = commit_in(contents)
+    return Ledger(rows, **facts | {"commit": commit, "dirty": dirty})
+
+
+def commit_in(contents: Mapping[str, Any]) -> tuple[str | None, bool]:
+    """Return at which commit the run of a ledger was made, and whether files differed from it,
+    which the first schema said by a "+" behind the commit.
+    """
+    commit = contents.get("commit") or ""
+    return commit.removesuffix("+") or None, bool(contents.get("dirty")) or commit.endswith("+")
 
 
 def _expected(claim_id: str) -> Outcome:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from theory_on_trial.ledger import Row
-from theory_on_trial.papers.likeness import narrow, padding, repeated, unqualified
+from theory_on_trial.papers.refusals import narrow, padding, unqualified
 from theory_on_trial.papers.row import BRIEF, Paper, last_line, templates
 from theory_on_trial.repository import abstract, outline
+from theory_on_trial.trial.likeness import repeated
 from theory_on_trial.trial.sides import marked
 
 
@@ -130,7 +131,13 @@ def form(paper: Paper) -> list[str]:
         f"the docstring of {file.name} has no {part!r}" for part in parts if part not in docstring
     ]
     complaints += abstract.faults(paper.name, paper.folder)
-    return [*complaints, *repeated(file), *narrow(file), *unqualified(file), *padding(file)]
+    return [
+        *complaints,
+        *repeated(file, marked(file)),
+        *narrow(file),
+        *unqualified(file),
+        *padding(file),
+    ]
 
 
 def linters(paper: Paper) -> list[str] | None:

@@ -76,7 +76,9 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
             trial.settings.append(case)
             with trial.case(label):
                 try:
-                    _in_case(label, function, trial, **case)
+                    trial.until_it_may_be_asked(
+                        functools.partial(_in_case, label, function, trial, **case)
+                    )
                 except Refusal as error:
                     # The claim's own settings hold, or it is wrong.
                     errors.append(OutsideDomain(str(error)) if given else error)

@@ -38,6 +38,8 @@ from theory_on_trial.trial.domain import OutsideDomain
 ALPHA = 1e-6
 """Bound on the chance of a wrong verdict, per claim, unless it says another."""
 
+_DRAWS = 5
+"""How often a case draws until what it requires of that holds."""
 _ONE_INSTANCE = "on one random instance, the same at every size"
 _GIVEN = "given samples, which nobody saw being drawn"
 _DESIGN = "an average over the samples, given what the check drew once before them"
@@ -107,6 +109,9 @@ class Trial:
         self.refusal: BaseException | None = None  # of the first decision that could not be made
         self._generated: list[sampling.Generated] = []  # the samplers of the present decision
         self._drawn = False  # whether the claim has a key or a generator
+        self._drawn_now = False  # whether the present case has, since it began or drew again
+        self._draw = 0  # how often the present case has drawn before
+        self._decided = 0  # how many decisions were made, those of earlier draws too
         self._progress = progress
         self._case = ""
 
@@ -115,6 +120,9 @@ class Trial:
     def require(self, condition: Any, sentence: str) -> None:
         """Raise `OutsideDomain` with the sentence unless the settings owe each other what the
         condition says.
+
+        It may be asked of what the check has drawn, too: the case then draws again, up to five
+        times in all, and only settings at which no draw will do are outside of the domain.
         """
         if np.size(condition) == 0:
             raise ValueError("require() is given no condition at all")
@@ -129,6 +137,27 @@ class Trial:
             yield
         finally:
             self._case = outer
+
+    def until_it_may_be_asked(self, check: Callable[[], None]) -> None:
+        """Call a check of one case, which draws again where what it drew is not as it requires.
+
+        What earlier draws have decided is forgotten, but for a refutation, and its share of the
+        error is spent. Raises what the check raises, `OutsideDomain` after the last draw.
+        """
+        before = len(self.findings)
+        for draw in range(_DRAWS):
+            self._draw = draw
+            self._drawn_now = False
+            try:
+                check()
+                return
+            except OutsideDomain:
+                refuted = any(f.outcome == "REFUTED" for f in self.findings[before:])
+                if draw == _DRAWS - 1 or refuted or not self._drawn_now:
+                    raise
+                del self.findings[before:]
+            finally:
+                self._draw = 0
 
     # ----------------------------------------------------------------------------------------
     # deterministic decisions
@@ -613,6 +642,7 @@ class Trial:
     def key(self, name: str = "") -> Any:
         """Return the JAX key of a named stream of this claim under this seed."""
         self._drawn = True
+        self._drawn_now = True
         return self._key(name)
 
     def _key(self, name: str) -> Any:
@@ -635,6 +665,7 @@ class Trial:
         need no program.
         """
         self._drawn = True
+        self._drawn_now = True
         return self._generator(name)
 
     def _generator(self, name: str) -> np.random.Generator:
@@ -644,7 +675,8 @@ class Trial:
 
     def _digest(self, name: str) -> bytes:
         case = f"[{self._case}]" * bool(self._case)
-        return hashlib.sha256(f"{self.claim_id}{case}/{name}".encode()).digest()
+        again = f"/draw {self._draw + 1}" * bool(self._draw)
+        return hashlib.sha256(f"{self.claim_id}{case}{again}/{name}".encode()).digest()
 
     def _at_sizes(
         self,
@@ -761,7 +793,7 @@ class Trial:
         """
         if error is not None:
             return checked_error(error)
-        j = len(self.findings) + 1
+        j = self._decided + 1
         return self.error / (j * (j + 1))
 
     def _process(
@@ -946,6 +978,7 @@ class Trial:
         ]
         note = "; ".join(filter(None, remarks))
         controls = (*finding.controls, *rivals)
+        self._decided += 1
         self.findings.append(
             replace(finding, controls=controls, procedure=procedure, case=self._case, note=note)
         )

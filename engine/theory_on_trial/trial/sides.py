@@ -11,7 +11,6 @@ held to the page's function by `same_as=`, and what it meets is the enclosure.
 
 import ast
 import functools
-import re
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, get_args, overload
 
 from theory_on_trial import repository
 from theory_on_trial.repository.reach import reached
+from theory_on_trial.trial.likeness import one_route
 from theory_on_trial.trial.origins import Origins, kept_by, leaves, same
 
 Side = Literal["predicted", "observed"]
@@ -188,7 +188,7 @@ def crossings(file: Path) -> list[str]:
             for other in sorted(names)
             if other.startswith(_ROOMS[side])
         ]
-    sentences += _one_route(file, sides)
+    sentences += one_route(file, sides)
     proofs = _proofs(file)
     for claim in _claims(file):
         met = {
@@ -201,78 +201,6 @@ def crossings(file: Path) -> list[str]:
             continue
         sentences += [f"{claim} reaches no function under @{side}" for side in lacking]
     return sentences
-
-
-_CONVERSIONS = {"abs", "array", "asarray", "float", "int", "list", "tuple"}
-
-
-def _one_route(file: Path, sides: dict[str, Side]) -> list[str]:
-    """Return a sentence for each observed function that does what a predicted one does: hand on
-    what the same call of a third one gives.
-    """
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    routes = {name: _route(name, functions) for name in sides}
-    return [
-        f"{name} (observed) and {other} (predicted) both return {routes[name][0]}: one route is "
-        "compared with itself"
-        for name, side in sides.items()
-        for other, another in sides.items()
-        if (side, another) == ("observed", "predicted")
-        and routes[name] == routes[other] != ("", "")
-    ]
-
-
-def _route(name: str, functions: dict[str, ast.FunctionDef]) -> tuple[str, str]:
-    """Return what a function hands on, in words, and with the arguments by their places; empty for
-    one that computes.
-    """
-    function = functions[name]
-    places = {argument.arg: f"_{place}" for place, argument in enumerate(function.args.args)}
-    values: dict[str, ast.expr] = {}
-    result: ast.expr | None = None
-    for statement in function.body:
-        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-            continue
-        if isinstance(statement, ast.Return):
-            result = statement.value
-        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            values[statement.targets[0].id] = statement.value
-        else:
-            return "", ""
-    while result is not None:
-        if isinstance(result, ast.Name) and result.id in values:
-            result = values.pop(result.id)
-        elif isinstance(result, ast.Subscript | ast.Attribute):
-            result = result.value
-        elif isinstance(result, ast.UnaryOp):
-            result = result.operand
-        elif isinstance(result, ast.BinOp) and isinstance(result.right, ast.Constant):
-            result = result.left
-        elif isinstance(result, ast.BinOp) and isinstance(result.left, ast.Constant):
-            result = result.right
-        elif isinstance(result, ast.Call) and result.args and _called(result) in _CONVERSIONS:
-            result = result.args[0]
-        else:
-            break
-    if isinstance(result, ast.Name) and result.id in places:
-        return "what they are given", places[result.id]
-    if not isinstance(result, ast.Call) or not re.fullmatch(r"[\w.]+", ast.unparse(result.func)):
-        return "", ""
-    called = _called(result)
-    arguments = [*result.args, *(keyword.value for keyword in result.keywords)]
-    for node in (inner for argument in arguments for inner in ast.walk(argument)):
-        if isinstance(node, ast.Name):
-            node.id = places.get(node.id, node.id)
-    if called in functions and called != name:
-        deeper = _route(called, functions)
-        if deeper[0].split()[-2:-1] and deeper[0].split()[1] in functions:
-            return deeper
-    return f"what {called} gives", ", ".join([ast.unparse(result.func), *map(ast.dump, arguments)])
-
-
-def _called(call: ast.Call) -> str:
-    return ast.unparse(call.func).split(".")[-1]
 
 
 def _claims(file: Path) -> list[str]:

@@ -1,61 +1,14 @@
-"""Do the two sides of a page repeat each other, and is a domain one? Read off the page's code.
-
-Two functions are alike if their code is the same once every name in it is replaced by its number in
-order of appearance. An expression or statement of `SHARED` nodes or more that stands on both sides
-is a common mistake of both, unless it is in a function without a mark, the setting.
+"""What a page must not do: a domain of few settings, a reason that is none, a refuted publication
+without its condition, comments without a word. Read off the page's code.
 """
 
 import ast
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from theory_on_trial.trial.sides import Side, marked
-
-SHARED = 15
-"""From how many nodes of a syntax tree on both sides may not have them in common."""
 LEAST = 3
 """How many settings the domain of a claim must have at least."""
-_UNSEEN = ("ctx", "annotation", "returns", "type_comment", "kind", "decorator_list", "type_params")
-_NO_NODES = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.arguments)
-
-
-def repeated(file: Path) -> list[str]:
-    """Return a sentence for each function of one side that is one of the other, and for each long
-    expression on both sides.
-    """
-    sides = marked(file)
-    functions = {name: node for name, node in _functions(file).items() if name in sides}
-    wholes: dict[Side, dict[Any, str]] = {"predicted": {}, "observed": {}}
-    parts: dict[Side, dict[Any, tuple[str, ast.AST]]] = {"predicted": {}, "observed": {}}
-    for name, function in functions.items():
-        statements = function.body[ast.get_docstring(function) is not None :]
-        whole = ast.Tuple([function.args, *statements])  # type: ignore[list-item]
-        wholes[sides[name]][_numbered(whole)] = name
-        for node in (node for statement in statements for node in ast.walk(statement)):
-            if isinstance(node, ast.expr | ast.stmt) and _size(node) >= SHARED:
-                parts[sides[name]].setdefault(_numbered(node), (name, node))
-    alike = [
-        (wholes["predicted"][key], other)
-        for key, other in wholes["observed"].items()
-        if key in wholes["predicted"]
-    ]
-    sentences = [
-        f"{name} (predicted) and {other} (observed) are one code with other names"
-        for name, other in alike
-    ]
-    seen: set[tuple[str, str]] = set(alike)
-    for key, (other, node) in parts["observed"].items():
-        name = parts["predicted"][key][0] if key in parts["predicted"] else ""
-        if name and (name, other) not in seen:  # of nested expressions the largest comes first
-            seen.add((name, other))
-            sentences.append(
-                f"{name} (predicted) and {other} (observed) both hold `{ast.unparse(node)}`: "
-                "compute one of them another way, or give what both are about to a function "
-                "without a mark"
-            )
-    return sentences
 
 
 def narrow(file: Path) -> list[str]:
@@ -136,30 +89,6 @@ def _constants(tree: ast.Module) -> dict[str, ast.expr]:
 def _functions(file: Path) -> dict[str, ast.FunctionDef]:
     body = ast.parse(file.read_text(encoding="utf-8")).body
     return {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
-
-
-def _numbered(tree: ast.AST) -> Any:
-    """The structure of a tree, with the number of each name in order of appearance."""
-    numbers: dict[str, int] = {}
-
-    def structure(node: Any) -> Any:
-        if isinstance(node, list):
-            return tuple(map(structure, node))
-        if isinstance(node, ast.Name | ast.arg):
-            name = node.id if isinstance(node, ast.Name) else node.arg
-            return numbers.setdefault(name, len(numbers))
-        if isinstance(node, ast.Constant):
-            return type(node.value).__name__, node.value
-        if not isinstance(node, ast.AST):
-            return node
-        fields = [value for name, value in ast.iter_fields(node) if name not in _UNSEEN]
-        return type(node).__name__, *map(structure, fields)
-
-    return structure(tree)
-
-
-def _size(tree: ast.AST) -> int:
-    return sum(not isinstance(node, _NO_NODES) for node in ast.walk(tree))
 
 
 def _calls(tree: ast.AST | None) -> Iterator[ast.Call]:
