@@ -211,8 +211,8 @@ def test_order_inversion__window(
     cases=[2, 3, 5],
 )
 def test_largest_ratio__everywhere(trial, depth: Annotated[int, Interval(2, 6, why="a cap only")]):
-    """JEPA overturns no ratio above the largest Φ, to four digits, at any ε from 1e-8 to nine tenths
-    of its largest value.
+    """JEPA overturns no ratio above the largest Φ, to four digits, at any ε from 1e-8 to nine
+    tenths of its largest value.
     """
     _, largest = predicted.boundary_maximiser(depth, 0.5, 0.5, 1.0)
 
