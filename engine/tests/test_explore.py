@@ -37,6 +37,7 @@ from typing import Annotated, Literal
 
 from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Count, Interval, Natural
+from theory_on_trial.laws import Normal
 
 WRONG = {"a tenth more": 1.1}
 SHORT = Annotated[tuple[Annotated[int, Interval(1, 9)], ...], Interval(1, 9)]
@@ -105,6 +106,18 @@ def test_printed(trial, x: Annotated[float, Interval(1.0, 3.0)] = 2.0):
 SEEN = []
 
 
+@claim(derived("made up"))
+def test_constant(trial, spread: Annotated[float, Interval(0.0, 1.0)] = 0.5):
+    """The mean is 1, false from .8 on."""
+    trial.mean(
+        sampler=lambda rng, n: 1.0 + (spread >= 0.8) + spread * rng.standard_normal(n),
+        predict=1.0,
+        law=Normal(),
+        margin=0.05,
+        controls={"a fifth more": 1.2},
+    )
+
+
 @claim(derived("made up"), kind="identity")
 def test_remembering(trial, n: Annotated[int, Interval(1, 100)] = 1):
     """1 = 1 but for the third trial of a process."""
@@ -169,6 +182,16 @@ def test_a_search_goes_on_where_a_control_is_none_and_finds_where_the_claim_fail
     assert "square is REFUTED" in found.failure.why
     assert found.remarks["a control is none here"].startswith('claim("toys.square").run(seed=0)')
     assert "a control is none here: claim(" in str(found)
+
+
+def test_a_search_goes_on_where_all_samples_are_equal(here):
+    """At spread = 0 nothing is random; the claim fails from .8 on."""
+    subject = claim("toys.constant")
+    with Trials(subject) as trials:
+        result = search(subject, trials, seconds=30, most=60)
+    assert "all samples are equal here" in result.remarks
+    assert result.failure is not None
+    assert float(re.search(r"spread=([\d.]+)", result.failure.line)[1]) >= 0.8
 
 
 def test_a_search_goes_on_where_what_is_published_holds(here):

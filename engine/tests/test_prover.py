@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from theory_on_trial import Trial, balls
 from theory_on_trial.decide.prover import prove, prove_identity
 from theory_on_trial.trial.hints import explain
+from theory_on_trial.trial.plain import failure, passed
 
 FUNCTIONS = ("exp", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asinh", "atan", "erf")
 POSITIVE = ("log", "log1p", "sqrt", "lgamma")
@@ -461,3 +462,17 @@ def test_a_control_of_other_parameters_is_told():
             Trial("prover.number").prove(
                 lambda x: x, lambda x: x + 1, {"x": (0, 1)}, controls={"a number": 0.5}
             )
+
+
+def test_a_plain_test_says_where_an_inequality_is_false_open_or_proved():
+    def found(lhs, rhs, **options):
+        trial = Trial("prover.plain")
+        trial.prove(lhs, rhs, {"x": (0, 20)}, **options)
+        return trial.findings[0]
+
+    tanh = balls.tanh
+    assert passed(found(tanh, lambda x: x)).startswith("prove: proved for all x in [0, 20]: ")
+    assert "(false at x in [" in failure(found(lambda x: x, tanh))
+    touching = found(lambda x: x, lambda x: x * x / 4 + 1, most_boxes=40)
+    assert "(not proved at x in [" in failure(touching)
+    assert "40 boxes" in failure(touching)

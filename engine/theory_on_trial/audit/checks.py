@@ -30,6 +30,7 @@ OUTCOMES = {
     "not noticed": "a mutant left the verdict VERIFIED; it may be an equivalent program",
     "no control": "at this setting a control is too close to the prediction to be one",
     "published holds": "at this setting what was published is true too",
+    "constant": "at this setting all samples are equal",
     "outside": "a joint condition refuses all settings that were drawn",
     "nothing tried": "there is no number to scale, or the mutated code did not run",
 }
@@ -141,7 +142,7 @@ def _judged(subject: Claim, done: Attempt, inside: bool = True) -> Result:
     """Return what a trial came to; with `inside`, at another setting of the domain."""
     names = {"as expected": "held", "INCONCLUSIVE": "undecided"}
     if not inside:  # there the claim chose its controls and says that what is published fails
-        names |= {"no control": "wrong", "published holds": "wrong"}
+        names |= dict.fromkeys(("no control", "published holds", "constant"), "wrong")
     return names.get(done.outcome, done.outcome), done.why, _run_line(subject, done)
 
 

@@ -103,7 +103,9 @@ def write(out: Path, runs: Sequence[Run], facts: dict[str, Any], folder: Path) -
         "open": [asdict(run) for run in open_runs(runs)],
         "not_noticed": [asdict(run) for run in runs if run.outcome == "not noticed"],
         "elsewhere": [
-            asdict(run) for run in runs if run.outcome in ("no control", "published holds")
+            asdict(run)
+            for run in runs
+            if run.outcome in ("no control", "published holds", "constant")
         ],
         "runs": [asdict(run) for run in runs],
     }

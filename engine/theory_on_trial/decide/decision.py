@@ -39,6 +39,10 @@ class ControlTooClose(ValueError):
     """
 
 
+class ConstantSamples(ValueError):
+    """Samples that are all equal, of which no interval can be made: there is nothing to decide."""
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """A predicted value and how far the truth may be from it.
@@ -230,7 +234,9 @@ def check_controls(prediction: Prediction, controls: Mapping[str, Any]) -> None:
                 f"{prediction.side} the prediction: "
                 f"it must lie {beyond} the prediction by more than the slack, for the data to "
                 "contradict it; got "
-                f"{_first_of(control)} where the prediction is {_first_of(value)}"
+                f"{_first_of(control)} where the prediction is {_first_of(value)}; if no number "
+                "does, measure a wrong process, whose numbers violate the claim: "
+                "control_processes="
             )
         if not far and not np.any(gap):
             raise ControlTooClose(

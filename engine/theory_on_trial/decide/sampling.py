@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from theory_on_trial.decide.decision import Prediction, inside
+from theory_on_trial.decide.decision import ConstantSamples, Prediction, inside
 from theory_on_trial.laws import (
     Bernoulli,
     Bounded,
@@ -726,7 +726,7 @@ def _refuse_constants(
         return
     at = [int(i) for i in np.argwhere(~(vary | constant))[0]]
     where = f" of coordinate {at}" if at else ""
-    raise ValueError(
+    raise ConstantSamples(
         f"all {n} samples{where} are equal, {first[tuple(at)]:.6g}: a constant is no process "
         f"({what} drew them)"
     )

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from theory_on_trial.decide.decision import ControlTooClose, Finding
+from theory_on_trial.decide.decision import ConstantSamples, ControlTooClose, Finding
 from theory_on_trial.ledger import Row, brief, brief_interval
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.domain import OutsideDomain, beyond_limits
@@ -37,7 +37,8 @@ class Attempt:
         settings, seed: what it was tried at; the other settings as the claim has them.
         outcome: "as expected"; "INCONCLUSIVE"; "outside" (a joint condition, or the domain, refuses
             the settings); "wrong" (the claim fails here: REFUTED, or an exception); "no control" (a
-            control is none here, so that nothing is decided); "published holds" (the claim holds
+            control is none here, so that nothing is decided); "constant" (all samples are equal
+            here, so that nothing is); "published holds" (the claim holds
             here, and so does what it corrects); "late" (no end within the limit); "died" (the trial
             ended its process).
         why: a sentence where the outcome is not as expected.
@@ -126,11 +127,14 @@ def attempt(
     except ControlTooClose as error:
         outcome = "no control"
         why = _first_line(error)
+    except ConstantSamples as error:
+        outcome = "constant"
+        why = _first_line(error)
     except Exception as error:
         outcome = "wrong"
         why = f"{type(error).__name__}: {_first_line(error)}"
     failures = [row for row in rows if not row.as_expected and row.verdict != "INCONCLUSIVE"]
-    if any(row.id == original.id for row in failures) and outcome == "no control":
+    if any(row.id == original.id for row in failures) and outcome in ("no control", "constant"):
         outcome = ""  # another case is refuted
     notes = [row.note for row in rows if row.verdict == "INCONCLUSIVE"]
     if not outcome and failures:

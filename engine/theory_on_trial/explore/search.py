@@ -6,7 +6,8 @@ draws from its annotations (`draw.settings_of`), each with a seed. Hypothesis ma
 (REFUTED, an exception, a process that ended) smaller: fewest settings off the default, smallest
 sizes, roundest numbers. Then it is run once more in a new process, confirmed under three seeds, and
 each of its settings is moved until the claim holds again. The search goes on where a control is
-none, where what is published holds too, and after what does not fail alone; the result names these.
+none, where all samples are equal, where what is published holds too, and after what does not fail
+alone; the result names these.
 With `outside` each end of a setting's domain is passed, further and further.
 """
 
@@ -38,6 +39,7 @@ SEEDS = 3
 _MOST = 4000  # drawings that a joint condition refuses cost nothing, and may be all
 _NO_FAILURES = {
     "no control": "a control is none here",
+    "constant": "all samples are equal here",
     "published holds": "what is published holds here",
 }
 """Outcomes that say nothing against a claim, in words."""

@@ -142,7 +142,9 @@ def failure(finding: Finding) -> str:
     side = {"two": "", "at most": "at most ", "at least": "at least "}[finding.prediction.side]
     predicted = f"predicted {side}{brief(row.predicted)}, margin {brief(row.margin)}"
     remarks = list(where([finding]))
-    if finding.outcome == "INCONCLUSIVE":
+    if finding.procedure == "prove":  # on which box it is false, or open
+        remarks = [finding.note]
+    elif finding.outcome == "INCONCLUSIVE":
         remarks = [finding.note, _margin_that_would_do(finding)]
     elif finding.outcome == "VERIFIED":
         survivors = [c.name for c in finding.controls if c.outcome != "REFUTED"]
@@ -152,6 +154,8 @@ def failure(finding: Finding) -> str:
 
 
 def _samples(finding: Finding) -> str:
+    if finding.procedure == "prove":
+        return f"{finding.interval.n:,} boxes or values"
     return f"{finding.interval.n:,} samples, P(error) <= {finding.interval.error:.1g}"
 
 
@@ -170,6 +174,8 @@ def _margin_that_would_do(finding: Finding) -> str:
 
 def passed(finding: Finding) -> str:
     """Return one short line on a decision that is VERIFIED."""
+    if finding.procedure == "prove":
+        return f"prove: {finding.note}"
     row = _shown(finding)
     return (
         f"{finding.procedure} {brief(row.measured)} in {brief_interval(row.interval)}, "
@@ -195,7 +201,9 @@ def row_of(
     outcomes = [verdict(finding) for finding in findings]
     order: tuple[Outcome, ...] = ("REFUTED", "INCONCLUSIVE", "VERIFIED")
     worst: Outcome = next((outcome for outcome in order if outcome in outcomes), "INCONCLUSIVE")
-    note = "" if worst != "INCONCLUSIVE" else "; ".join(filter(None, (f.note for f in findings)))
+    # Of a proof the note is what it says: for which box it holds, or on which it fails.
+    told = [f.note for f in findings if worst == "INCONCLUSIVE" or f.procedure == "prove"]
+    note = "; ".join(filter(None, told))
     return rows_of(subject, findings, seconds, command, None, (worst, note))[0]
 
 
