@@ -345,7 +345,7 @@ def test_break_even(trial, noise: Slight, labels: Many):
     kind="bound",
     not_tight="decided at a third of m*",
     low_power="a sign is decided, three times before it changes",
-    cases=[(0.25, 40), (0.1, 30), (0.1, 60)],
+    cases=[(0.25, 40), (0.1, 36), (0.1, 60)],
 )
 def test_break_even__below(trial, noise: Slight, labels: Many):
     """At a third of m* = c (1 + k/(n − k − 1))/(σ² (d/(n − d − 1) − k/(n − k − 1))) unlabeled
