@@ -20,6 +20,7 @@ from theory_on_trial.laws import (
     Normal,
     NormalVariance,
     RatioOfMeans,
+    RatioOfProbabilities,
     SubGamma,
     SubGaussian,
     Symmetric,
@@ -71,6 +72,12 @@ SAMPLED = {
     "moment, rare jumps": (BoundedMoment(0.99), lambda g, m: (g.random(m) < 0.01) * 10.0, 0.1, 0.3),
     "sub-Gamma": (SubGamma(1, 1), lambda g, m: g.standard_exponential(m), 1.0, 0.3),
     "sub-Gamma, counts": (SubGamma(0.2, 1 / 3), lambda g, m: g.poisson(0.2, m), 0.2, 0.15),
+    "ratio of events": (
+        RatioOfProbabilities(),
+        lambda g, m: (g.random((m, 1)) < [0.6, 0.3]) * 1.0,
+        2.0,
+        0.9,
+    ),
     "ratio": (RatioOfMeans(), lambda g, m: 3 + g.standard_normal((m, 2)), 1.0, 0.1),
 }
 
