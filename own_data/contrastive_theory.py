@@ -152,7 +152,7 @@ def infonce_bias(
         f"scores must have at least 40 rows, and {candidates} less a twentieth of them left out, "
         f"got {n}",
     )
-    require_memory("scores", n * (3 * n + 5 * candidates))
+    require_memory("scores", n * (2 * n + 50 * candidates))
     found, heaviest, tenth, unseen = _statistics(scores, candidates)
     estimate, chi2, coefficient = (jackknife(values, 0.95) for values in found)
     if heaviest > _HEAVY:  # groups without the heaviest pair tell nothing of its bias
@@ -277,16 +277,18 @@ def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> _Statistic
     groups = np.array_split(np.arange(n), GROUPS)
     starts = np.array([group[0] for group in groups])
     lengths = {sign * len(group) for group in groups for sign in (-1, 0, 1)}
-    entries, (own, following, highest) = (
-        np.zeros(n**2 + 1),
-        np.empty((3, n)),
-    )  # a last one, which no row has
-    powers, (sums, squares) = entries[:-1].reshape(n, n), np.empty((2, n, GROUPS))
+    own, following, highest = np.empty((3, n))
+    sums, squares = np.empty((2, n, GROUPS))
+    gaps = [(n, n), *((int(group[0]), int(group[-1]) + 1) for group in groups)]
+    # Those beside what is left out, and the last one kept.
+    beside = [np.append(_beside(gap, after, size), gap - 1) % n for gap, after in gaps]
+    near = _Columns(n, np.unique(beside))
     logarithms = {
         shift: np.zeros((n, n // size + 1)) for shift in {length % size for length in lengths}
     }
     for rows in np.array_split(np.arange(n), -(-(n**2) // _AT_ONCE)):
-        block = powers[rows[0] : rows[-1] + 1]
+        entries = np.zeros(n * len(rows) + 1)  # a last one, which no row has
+        block = entries[:-1].reshape(-1, n)
         scores[order[rows]].take(order, axis=1, out=block, mode="clip")  # which writes at once
         block -= block.max(axis=1, keepdims=True)
         require(
@@ -302,12 +304,11 @@ def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> _Statistic
         highest[rows] = block.max(axis=1)
         sums[rows] = np.add.reduceat(block, starts, axis=1)
         squares[rows] = np.add.reduceat(block**2, starts, axis=1)
-        lines = n * rows[:, None]
+        near.values[rows] = block[:, near.which]
+        lines = n * np.arange(len(rows))[:, None]
         for shift, logs in logarithms.items():
             begins = np.minimum((rows[:, None] + shift) % size + size * np.arange(n // size + 1), n)
-            windows = np.add.reduceat(
-                entries[: lines[-1, 0] + n + 1], (lines + begins).ravel()
-            ).reshape(begins.shape)
+            windows = np.add.reduceat(entries, (lines + begins).ravel()).reshape(begins.shape)
             np.cumsum(
                 np.log(own[rows, None] + windows[:, :-1]),
                 axis=1,
@@ -316,8 +317,7 @@ def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> _Statistic
             if not shift:
                 following[rows] = windows[np.arange(len(rows)), rows // size]
     found = []
-    around = _beside(powers, n, n, size)
-    for gap, after in [(n, n), *((int(group[0]), int(group[-1]) + 1) for group in groups)]:
+    for gap, after in gaps:
         kept = np.append(np.arange(gap), np.arange(after, n))
         others = starts != gap
         means = (sums @ others)[kept] / (len(kept) - 1)
@@ -325,7 +325,7 @@ def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> _Statistic
         second = (squares @ others)[kept] / means**2
         excess = float(paired.mean() - 1)
         weighted = float(second.sum() / (len(kept) * (len(kept) - 1)))
-        infonce = _infonce(own, powers, following, logarithms, around, kept, gap, candidates)
+        infonce = _infonce(own, near, following, logarithms, kept, gap, candidates)
         found.append((infonce, excess, excess - (weighted - 1) / 2))
         if gap == n:
             heaviest = float(
@@ -340,23 +340,35 @@ def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> _Statistic
     return statistics, heaviest, tenth, unseen
 
 
-def _beside(
-    powers: Float[np.ndarray, "n n"], end: int, start: int, size: int
-) -> Float[np.ndarray, "n _"]:
-    """The `size` - 1 columns before `end` and the `size` from `start` on."""
-    return powers.take(
-        np.append(np.arange(end + 1 - size, end), np.arange(start, start + size)),
-        axis=1,
-        mode="wrap",
-    )
+class _Columns:
+    """Some columns of a matrix that is read by rows.
+
+    Attributes:
+        which: their numbers.
+        values: what they hold, shape (rows, columns), to be filled.
+    """
+
+    def __init__(self, rows: int, which: Int[np.ndarray, " columns"]):
+        self.which = which
+        self.values = np.empty((rows, len(which)))
+        self._places = np.full(rows, -1)
+        self._places[which] = np.arange(len(which))
+
+    def places(self, columns: Int[np.ndarray, " _"]) -> Int[np.ndarray, " _"]:
+        """Return where the values of columns of the matrix stand."""
+        return self._places[columns % len(self._places)]
+
+
+def _beside(end: int, start: int, size: int) -> Int[np.ndarray, " _"]:
+    """The `size` - 1 columns before `end` and the `size` from `start` on, counted on and on."""
+    return np.append(np.arange(end + 1 - size, end), np.arange(start, start + size))
 
 
 def _infonce(
     own: Float[np.ndarray, " n"],
-    powers: Float[np.ndarray, "n n"],
+    near: _Columns,
     following: Float[np.ndarray, " n"],
     logarithms: dict[int, Float[np.ndarray, "n blocks"]],
-    around: Float[np.ndarray, "n _"],
     kept: Int[np.ndarray, " kept"],
     gap: int,
     candidates: int,
@@ -389,12 +401,15 @@ def _infonce(
         total += float(
             np.sum(before[row, until[of]] + after[row, stops[of]] - after[row, starts[of]])
         )
-    extra = np.where(own_block < blocks, powers[kept, kept[first - 1]], 0)
+    before_first = near.values[kept, near.places(kept[first - 1])]
+    extra = np.where(own_block < blocks, before_first, 0)
     crossing = np.where(begin < gap, gap - begin, m - begin) // size
     wrapping = (m - begin) // size
     ahead = (gap - begin - crossing * size) % m
     crossed = np.zeros(size, bool)
-    beside = _beside(powers, gap, gap + lost, size)
+    beside, around = (
+        near.values[:, near.places(_beside(*ends, size))] for ends in ((gap, gap + lost), (n, n))
+    )
     for block, length, sides in ((crossing, ahead, beside), (wrapping, (m - begin) % size, around)):
         counted = (
             (block < blocks) & (length > 0) & (length < size) & ~(crossed & (block == crossing))

@@ -5,7 +5,8 @@ For a model that is linear in its weights (a head on frozen features, a network 
 from features and residuals. The answer is about the given inputs of the first task only.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +23,7 @@ from theory_on_trial.contract import guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.arrays import numbers
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.own_data.table import Handed, Table, column, table
+from theory_on_trial.own_data.table import Handed, Table, column, outputs, table
 
 _ZERO = 1e-13
 _SURE = 1e-9  # of the largest singular value: rounding up to here, real from there on
@@ -38,7 +39,8 @@ class Forgetting(Answer):
     Attributes:
         forgetting: Δ, the squared drift of the outputs summed over the rows of `features_s`.
         rows: names of the rows of `features_s`, where they have some; else their numbers.
-        per_sample: drift of each of these outputs, in the labels' unit.
+        per_sample: drift of each of these outputs, in the labels' unit; a column per output of
+            several.
         cos_angles: cosines of the principal angles of the tasks' row spaces, as single precision
             shows T; falling.
         by_direction: what each right singular vector of `features_s` contributes, the leading one
@@ -49,9 +51,11 @@ class Forgetting(Answer):
         learnable: share of the squared residual that T can fit outside the memory, in single
             precision.
         update: length of the change of the weights.
-        change: the change of the weights, w_T - w_S.
+        change: the change of the weights, w_T - w_S, a column per output of several.
         of_net: whether weights of a network were given.
         memory: the number of directions that are kept.
+        residual: length of the residual, of all outputs.
+        outputs: their names where there are several, else none.
     """
 
     asked: ClassVar[str] = "how far does training on T move the outputs on the inputs of S?"
@@ -62,21 +66,23 @@ class Forgetting(Answer):
 
     forgetting: float
     rows: tuple[Any, ...]
-    per_sample: Float[np.ndarray, " first"]
+    per_sample: Float[np.ndarray, "first *outputs"]
     cos_angles: Float[np.ndarray, " angles"]
     by_direction: Float[np.ndarray, " rank"]
     expected_if_random: Estimate
     bound: float
     learnable: float
     update: float
-    change: Float[np.ndarray, " dim"]
+    change: Float[np.ndarray, "dim *outputs"]
     of_net: bool
     memory: int
+    residual: float
     notes: tuple[str, ...]
+    outputs: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """Return what is forgotten, beside chance and the bound, and what can be learned."""
-        typical = np.sqrt(self.forgetting / len(self.per_sample))
+        typical = np.sqrt(self.forgetting / self.per_sample.size)
         angles = ", ".join(f"{cosine:.3g}" for cosine in self.cos_angles[:5]) or "none"
         return [
             f"forgetting {self.forgetting:.4g}: outputs on {len(self.per_sample)} inputs move by "
@@ -101,6 +107,9 @@ class Forgetting(Answer):
         """Return a row per input of S: by how much its output moves."""
         import pandas
 
+        if self.per_sample.ndim == 2:
+            names = [f"drift of {name}" for name in self.outputs]
+            return pandas.DataFrame(self.per_sample, index=list(self.rows), columns=names)
         return pandas.DataFrame({"drift": self.per_sample}, index=list(self.rows))
 
     def plot(self, axes: Any = None) -> Any:
@@ -137,7 +146,8 @@ def predicted_forgetting(
     Args:
         features_s: a row per input of S (of a net its gradients by all weights).
         features_t: a row per input of T, of the same features.
-        residual_t: labels of T less the model's outputs before T is trained; one output at a time.
+        residual_t: labels of T less the model's outputs before T is trained; a column per output
+            where there are several, which share the features: what they forget is added up.
         ridge: λ; 0 is the limit of gradient descent.
         memory: how many leading right singular vectors of `features_s` T may not use.
         weights: of a net after S, for a doubt by which share they move; None for a linear model.
@@ -155,9 +165,69 @@ def predicted_forgetting(
     features_t = later.values
     require(features_s.size, f"features_s must have rows and columns, got {features_s.shape}")
     require(len(features_t), "features_t must have rows, got none")
-    residual_t = column("residual_t", residual_t, rows=len(features_t))
+    names, residuals = _residuals(residual_t, len(features_t))
+    if residuals.shape[1] != 1:
+        require(
+            weights is None, "weights must be None where residual_t has several columns, got some"
+        )
+        tables = earlier, Table(features_t, earlier.columns)
+        parts = [_of_output(*tables, part, ridge, memory, None) for part in residuals.T]
+        return _of_outputs(parts, names)
     if weights is not None:
         weights = column("weights", np.ravel(numbers("weights", weights)), rows=features_s.shape[1])
+    tables = earlier, Table(features_t, earlier.columns)
+    return _of_output(*tables, residuals[:, 0], ridge, memory, weights)
+
+
+def _residuals(
+    residual_t: Any, rows: int
+) -> tuple[tuple[str, ...], Float[np.ndarray, "rows outputs"]]:
+    """Read a residual, or one per output; return the outputs' names, too."""
+    read = outputs("residual_t", residual_t, rows=rows)
+    require(read.columns, "residual_t must have a column, got none")
+    return read.columns, read.values
+
+
+def _of_outputs(parts: list[Forgetting], names: tuple[str, ...]) -> Forgetting:
+    """Add up what several outputs of one model forget.
+
+    The interval of random residuals is the sum of theirs, which is wide enough.
+    """
+    squares = np.array([part.residual**2 for part in parts])
+    total = float(squares.sum())
+    shares = squares / total if total else np.full(len(parts), 1 / len(parts))
+    doubts = {doubt.reason: doubt for part in parts for doubt in part.doubts}
+    notes = [note for note in parts[0].notes if all(note in part.notes for part in parts)]
+    return replace(
+        parts[0],
+        forgetting=sum(part.forgetting for part in parts),
+        per_sample=np.stack([part.per_sample for part in parts], axis=1),
+        by_direction=np.sum([part.by_direction for part in parts], axis=0),
+        expected_if_random=Estimate(
+            *np.sum([part.expected_if_random for part in parts], axis=0).tolist()
+        ),
+        bound=sum(part.bound for part in parts),
+        learnable=float(shares @ [part.learnable for part in parts]),
+        update=float(np.linalg.norm([part.update for part in parts])),
+        change=np.stack([part.change for part in parts], axis=1),
+        residual=math.sqrt(total),
+        outputs=names,
+        notes=tuple(notes),
+        doubts=tuple(doubts.values()),
+    )
+
+
+def _of_output(
+    earlier: Table,
+    later: Table,
+    residual_t: Residual,
+    ridge: float,
+    memory: int,
+    weights: Float[np.ndarray, " dim"] | None,
+) -> Forgetting:
+    """The forecast of one output."""
+    features_s = earlier.values
+    features_t = later.values
     first = parts_of(features_s)
     second, clear_parts = _second(
         features_t, first, ridge, memory, float(np.linalg.norm(features_t, 2))
@@ -228,6 +298,7 @@ def predicted_forgetting(
         change=change,
         of_net=weights is not None,
         memory=k,
+        residual=float(np.linalg.norm(residual_t)),
         notes=tuple(sentence for sentence, holds in remarks.items() if holds),
         doubts=tuple(doubts),
     )

@@ -16,6 +16,43 @@ from test_hostile_input import TOOLS
 from theory_on_trial.testing.suite import check_readable
 
 
+class Tensor:
+    """As a tensor of torch that needs no gradient: it has its own methods, and NumPy's protocol."""
+
+    def __init__(self, value):
+        self._array = np.array(value)
+        self.shape = self._array.shape
+        self.device = "cpu"
+
+    def __array__(self, dtype=None, copy=None):
+        return self._array.astype(dtype) if dtype else self._array
+
+    def __dlpack__(self, **options):
+        return self._array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self._array.__dlpack_device__()
+
+    def __len__(self):
+        return len(self._array)
+
+    def __getitem__(self, index):
+        return Tensor(self._array[index])
+
+    def __bool__(self):
+        raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+
+
+class TensorWithGradient(Tensor):
+    """As a tensor of torch that needs a gradient: NumPy may not have it."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+    def __dlpack__(self, **options):
+        raise BufferError("Can't export tensors that require gradient")
+
+
 def optional(module, make):
     """A container of a library that need not be installed."""
 
@@ -91,6 +128,7 @@ SAME = {  # the numbers as they are
     "JAX": optional("jax.numpy", lambda jnp, value: jnp.asarray(value)),
     "polars": optional("polars", polars_of),
     "pyarrow": optional("pyarrow", arrow_of),
+    "a tensor": Tensor,
     "torch": optional("torch", lambda torch, value: torch.asarray(np.array(value))),
 }
 OTHER = {  # other numbers, or none
@@ -125,6 +163,7 @@ OTHER = {  # other numbers, or none
         "scipy.sparse", lambda sparse, value: sparse.csr_array(np.atleast_2d(tabular(value)))
     ),
     "a dictionary": split,
+    "a tensor with gradient": TensorWithGradient,
     "a generator": lambda value: (row for row in np.asarray(value)),
 }
 ARGUMENTS = [(tool, name) for tool, (_, arguments, _) in TOOLS.items() for name in arguments]

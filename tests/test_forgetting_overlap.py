@@ -8,6 +8,7 @@ import jax
 import matplotlib.pyplot as plt
 import mpmath
 import numpy as np
+import pandas as pd
 import pytest
 from promises import Case, promises, refused
 
@@ -287,3 +288,40 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         ),  # with them a doubt has no size
     },
 )
+
+
+def test_several_outputs_forget_what_each_of_them_does():
+    """Against refits: the outputs' weights are trained one by one on the same features."""
+    rng = np.random.default_rng(5)
+    first, second = rng.normal(size=(6, 30)), rng.normal(size=(9, 30))
+    residuals = rng.normal(size=(9, 3))
+    penalised = second.T @ second + 0.5 * np.eye(30)
+    change = np.linalg.solve(penalised, second.T @ residuals)
+    found = tool.predicted_forgetting(first, second, residuals, ridge=0.5)
+    assert found.forgetting == pytest.approx(np.sum((first @ change) ** 2))
+    np.testing.assert_allclose(found.change, change, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.per_sample, first @ change, rtol=1e-9, atol=1e-12)
+    each = np.sum(first @ change, axis=0)
+    assert found.to_frame().sum().to_numpy() == pytest.approx(each)
+    one = tool.predicted_forgetting(first, second, residuals[:, :1], ridge=0.5)
+    same = tool.predicted_forgetting(first, second, residuals[:, 0], ridge=0.5)
+    assert (one.forgetting, one.outputs) == (same.forgetting, ())
+    named = pd.DataFrame(residuals, columns=["a", "b", "c"])
+    frame = tool.predicted_forgetting(first, second, named, ridge=0.5).to_frame()
+    assert list(frame.columns) == ["drift of a", "drift of b", "drift of c"]
+
+
+def test_one_of_several_outputs_may_be_solved_already():
+    rng = np.random.default_rng(6)
+    residuals = np.stack([rng.normal(size=9), np.zeros(9)], axis=1)
+    features = rng.normal(size=(2, 9, 30))
+    found = tool.predicted_forgetting(*features, residuals, ridge=0.5)
+    assert found.notes == ()
+    assert (
+        found.forgetting
+        == tool.predicted_forgetting(*features, residuals[:, 0], ridge=0.5).forgetting
+    )
+    both = tool.predicted_forgetting(*features, 0 * residuals, ridge=0.5)
+    assert both.notes == ("residual zero: task T is already solved",)
+    with pytest.raises(ValueError, match=r"^weights must be None where residual_t has several"):
+        tool.predicted_forgetting(*features, residuals, weights=np.ones(30))

@@ -21,6 +21,7 @@ from theory_on_trial.laws import (
     NormalVariance,
     Quantile,
     RatioOfMeans,
+    RatioOfProbabilities,
     SubGamma,
     SubGaussian,
     Symmetric,
@@ -75,6 +76,12 @@ SAMPLED = {
     "median": (Quantile(0.5), lambda g, m: g.standard_cauchy(m), 0.0, 0.5),
     "quantile": (Quantile(0.9), lambda g, m: g.standard_exponential(m), np.log(10), 0.8),
     "quantile vector": (Quantile(0.5), lambda g, m: g.random((m, 3)), np.full(3, 0.5), 0.15),
+    "ratio of events": (
+        RatioOfProbabilities(),
+        lambda g, m: (g.random((m, 1)) < [0.6, 0.3]) * 1.0,
+        2.0,
+        0.9,
+    ),
     "ratio": (RatioOfMeans(), lambda g, m: 3 + g.standard_normal((m, 2)), 1.0, 0.1),
 }
 

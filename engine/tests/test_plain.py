@@ -351,7 +351,7 @@ BAD = {
     "lambda rng: np.random.default_rng(1).uniform()": "does not draw from the generator",
     "lambda rng: np.random.uniform()": "does not draw from the generator",
     "lambda rng, n: np.random.default_rng(1).uniform(size=n)": "does not draw from the generator",
-    "lambda rng: (rng.uniform(), np.random.default_rng(3).uniform())[1]": "all ",
+    "lambda rng: (rng.uniform(), np.random.default_rng(2).uniform() / 4 + 0.44)[1]": "a constant is",
     "lambda rng: rng.uniform() + np.random.uniform()": "gives other samples for the same generator",
     "lambda a, b, c: 1": "the measurement must be a function of rng, of (rng, n) or of key, got one",
     "0.5": "the measurement must be a function of rng, of (rng, n) or of key, got float",

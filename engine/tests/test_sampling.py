@@ -19,6 +19,7 @@ from theory_on_trial.laws import (
     Asymptotic,
     Bernoulli,
     Bounded,
+    BoundedMoment,
     Enclosure,
     Normal,
     NormalVariance,
@@ -27,6 +28,7 @@ from theory_on_trial.laws import (
     Symmetric,
 )
 from theory_on_trial.trial.decisions import Trial
+from theory_on_trial.trial.plain import NotVerified, PlainTrial
 
 RNG = np.random.default_rng()  # of no seed: what a measurement must not use
 KEY = jax.random.key(0)
@@ -289,6 +291,137 @@ def test_equal_samples_are_no_sample(law):
         decide(
             lambda key: jnp.floor(jax.random.uniform(key) * 0.999), 0.0, law
         )  # depends on the key, and is 0 for all
+
+
+def stuck(key):
+    return jnp.floor(jax.random.uniform(key) * 0.999)  # depends on the key, and is 0 for all
+
+
+@pytest.mark.parametrize("law", [Bounded(-1, 1), SubGaussian(1), BoundedMoment(1)])
+@pytest.mark.parametrize("side", ["two", "at least"])
+def test_a_sampler_that_is_stuck_beyond_the_margin_is_refuted(law, side):
+    size = {"margin": 0.3} if side == "two" else {"margin": None, "slack": 0.3}
+    finding = decide(stuck, 0.7, law, side=side, **size)
+    assert finding.outcome == "REFUTED"
+    assert "samples are equal, 0" in finding.note
+    with pytest.raises(ValueError, match="a constant is no process"):
+        decide(stuck, 0.2, law, side=side, **size)
+
+
+def test_of_many_coordinates_one_that_is_stuck_beyond_the_margin_refutes():
+    def measure(key):
+        return jnp.array([jax.random.uniform(key), 0.0]) + stuck(key)
+
+    finding = decide(measure, [0.5, 0.7], Bounded(0, 1))
+    assert finding.outcome == "REFUTED"
+    assert "samples of coordinate [1] are equal, 0" in finding.note
+    with pytest.raises(ValueError, match=r"samples of coordinate \[1\] are equal, 0: a constant"):
+        decide(measure, [0.5, 0.2], Bounded(0, 1))
+    # Whatever another coordinate would have said.
+    assert decide(lambda key: stuck(key) + jnp.zeros(2), [0.1, 0.7], Bounded(0, 1)).outcome == (
+        "REFUTED"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cdf", "options"),
+    [
+        (lambda x: np.clip(x, 0, 1), {}),
+        ({0: 0.5, 1: 0.5}, {}),
+        (lambda x: np.clip(x, 0, 1), {"tail": 0.25}),
+    ],
+)
+def test_a_law_that_is_stuck_is_refuted(cdf, options):
+    trial = PlainTrial("a::b")
+    with pytest.raises(NotVerified, match=r"^REFUTED: (.|\n)*samples are equal, 0"):
+        trial.distribution(stuck_of_numpy, cdf, margin=0.2, **options)
+    with pytest.raises(ValueError, match="a constant is no process"):
+        trial.distribution(stuck_of_numpy, {0: 0.9, 1: 0.1}, margin=0.2)
+
+
+def stuck_of_numpy(rng, n):
+    return 0 * rng.random(n)
+
+
+def test_a_rare_number_is_no_constant():
+    """Of 64 numbers all are 0 in most streams."""
+
+    def rare(generator, n):
+        return 50.0 * (generator.random(n) < 1e-3)
+
+    finding = sampled(rare, 0.05, Bounded(0, 50), margin=0.04, controls={"w": 1.0}, most=10**6)
+    assert (finding.outcome, finding.constant) == ("VERIFIED", "")
+
+
+def test_a_sampler_with_one_number_a_stream_is_no_constant():
+    """Its one draw of a law is no evidence on its mean."""
+    streams = {}
+
+    def once(generator, n):
+        drawn, _ = streams.setdefault(id(generator), (generator.random(), generator))
+        generator.random()
+        return np.full(n, drawn)
+
+    for seed in range(20):
+        with pytest.raises(ValueError, match=r"they are (copies|one sample)"):
+            sampled(once, 0.5, Bounded(0, 1), seed, margin=0.1)
+
+
+def test_one_prediction_serves_all_coordinates_of_a_mean():
+    def draws(generator, n):
+        return generator.random((n, 2, 3)) + np.array([0.0, 0.0, 0.1])
+
+    options = {"law": Bounded(0, 1.1), "controls": {"wrong": 0.9}}
+    finding = sampled(lambda g, n: g.random((n, 2, 3)), 0.5, margin=0.1, **options)
+    assert finding.outcome == "VERIFIED"
+    assert finding.interval.estimate.shape == finding.prediction.value.shape == (2, 3)
+    assert "one prediction for all 2 x 3 coordinates" in finding.note
+    # Of a claim that is right in some coordinates only the others refute it.
+    assert sampled(draws, 0.5, margin=0.05, **options).outcome == "REFUTED"
+    ratios = sampled(lambda g, n: 3 + g.normal(size=(n, 4, 2)), 1.0, RatioOfMeans(), margin=0.1)
+    assert (ratios.outcome, ratios.interval.estimate.shape) == ("VERIFIED", (4,))
+
+
+def test_one_prediction_for_all_coordinates_has_one_level():
+    """True predictions of twenty coordinates are refuted in a share alpha of the runs at most."""
+    alpha, runs = 0.1, 100
+    refuted = 0
+    for seed in range(runs):
+        trial = Trial("toy.level", seed, error=alpha)
+        trial.mean(
+            sampler=lambda g, n: g.normal(size=(n, 20)),
+            predict=0.0,
+            law=Normal(),
+            margin=0.001,
+            most=200,
+        )
+        refuted += trial.findings[0].outcome == "REFUTED"
+    assert refuted <= stats.binom.isf(1e-4, runs, alpha)
+
+
+def test_a_law_of_vectors_is_refused_as_such():
+    trial = Trial("toy.vectors")
+    with pytest.raises(ValueError, match=r"of one number a sample, the measurement has shape \(3,"):
+        trial.distribution(sampler=lambda g, n: g.random((n, 3)), cdf=lambda x: x, margin=0.1)
+
+
+@pytest.mark.parametrize("most", [None, 1000])
+def test_a_verdict_at_the_last_look_says_so(most):
+    """Normal samples of a fixed number: the margin is one that their interval just meets."""
+    options = {"first": 1000, "most": most} if most else {}
+    finding = sampled(normal, 0.0, Normal(), margin=0.3, **options)
+    assert finding.outcome == "VERIFIED"
+    assert ("decided at the last look" in finding.note) == (most is not None)
+
+
+def test_events_that_are_all_alike_say_what_is_not_known():
+    trial = Trial("toy.alike")
+    trial.probability(
+        sampler=lambda g, n: g.random(n) < 2, predict=1.0, margin=0.02, controls={"half": 0.5}
+    )
+    (finding,) = trial.findings
+    assert finding.outcome == "VERIFIED"
+    assert "events are alike: nothing shows that they depend on the random" in finding.note
 
 
 def test_one_coordinate_of_equal_samples_is_named_unless_it_is_known():

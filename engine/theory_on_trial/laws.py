@@ -1005,6 +1005,34 @@ class RatioOfMeans:
 
 
 @dataclass(frozen=True)
+class RatioOfProbabilities:
+    """The ratio P(A) / P(B) from samples `(A, B)` along the last axis, which are 0 or 1: exact at
+    every n, at planned looks.
+
+    The two events of a sample may depend on each other. Of a privacy guarantee, B is A under the
+    neighbouring data.
+    """
+
+    time_uniform: bool = False
+
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
+        """Return the quotients of the ends of two intervals by Clopper and Pearson (1934), which
+        share the error; infinite above while B was not seen. Raises `ValueError` for a sample
+        other than 0 or 1.
+        """
+        x = np.concatenate(batches)
+        if not np.isin(x, (0, 1)).all():
+            raise ValueError("RatioOfProbabilities() needs samples that are 0 or 1")
+        n = len(x)
+        counts = np.moveaxis(x.sum(axis=0, dtype=float), -1, 0)
+        (low_a, high_a), (low_b, high_b) = (exact_ends(k, n, error / 2) for k in counts)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            high = np.where(low_b > 0, high_a / low_b, np.inf)
+            ratio = np.where(counts[1] > 0, counts[0] / counts[1], high)
+        return Enclosure(ratio, low_a / high_b, high, error, "finite-n", n)
+
+
+@dataclass(frozen=True)
 class SupDistance:
     """The distance sup |F - F0| between the law of scalar samples and a known `cdf`, at planned
     looks.

@@ -91,7 +91,7 @@ class Finding:
     decision without sampling; `procedure` and `case` say which decision it was, of which case of
     the claim. `printed` is the verdict on `printed_value`, which is claimed on `printed_side`.
     `drawn` is how many independent random instances a decision without sampling was made on; 0 for
-    none.
+    none. `constant` says that the samples of a coordinate were all equal; "" where they vary.
     """
 
     outcome: Outcome
@@ -109,6 +109,7 @@ class Finding:
     procedure: str = ""
     case: str = ""
     drawn: int = 0
+    constant: str = ""
 
 
 def decide(interval: Enclosure, prediction: Prediction) -> Outcome:

@@ -37,6 +37,7 @@ from theory_on_trial.laws import (
     Enclosure,
     Law,
     RatioOfMeans,
+    RatioOfProbabilities,
     SupDistance,
     TailDistance,
     TotalVariation,
@@ -63,6 +64,7 @@ _MORE: dict[type, tuple[int, ...]] = {
     TotalVariation: (),
     TwoSampleDistance: (2,),
     RatioOfMeans: (2,),
+    RatioOfProbabilities: (2,),
 }
 """The axes of a sample after those of the prediction, by law; other laws take what they get."""
 
@@ -97,7 +99,7 @@ def identity(
     `ValueError` for two sides that are one array, a value that is empty or not finite, an E that is
     not positive or is no rounding (above 1e-4 of the largest entry or of the scale).
     """
-    same = value is reference and np.ndim(value) > 0
+    same = np.ndim(value) > 0 and _one_array(value, reference)
     for dtype in (np.asarray(value).dtype, np.asarray(reference).dtype):
         if dtype != np.float64 and dtype.kind not in "biuO":
             raise TypeError(f"an identity is decided in float64, got {dtype}")
@@ -144,6 +146,14 @@ def identity(
             )
     finding = judge(interval, prediction, controls, printed, tightness=tightness)
     return _of_two_sides(finding, same)
+
+
+def _one_array(one: Any, other: Any) -> bool:
+    """Tell whether two sides are one object, or two names of the same memory."""
+    if not (isinstance(one, np.ndarray) and isinstance(other, np.ndarray)):
+        return one is other
+    places = [array.__array_interface__["data"][0] for array in (one, other)]
+    return places[0] == places[1] and one.strides == other.strides and one.shape == other.shape
 
 
 def _of_two_sides(finding: Finding, same: bool) -> Finding:
@@ -332,7 +342,10 @@ def _of_instances(
     """Say what the instances of a bound tell of others, or how many of them violate it."""
     if outcome == "REFUTED":
         violated = int(np.sum(outside(interval, prediction)))
-        return f"violated on {violated} of {interval.n} instances" if interval.n > 1 else ""
+        swapped = ": are the sides swapped?" if violated == interval.n else ""
+        return (
+            f"violated on {violated} of {interval.n} instances{swapped}" if interval.n > 1 else ""
+        )
     if independent is not None:
         share = failing_share(independent, alpha)
         return (
@@ -439,11 +452,20 @@ def mean(
     batches: list[np.ndarray] = []
     enclosures: dict[str, Enclosure] = {}
     size = 0
+    shared = ""
     for look, (total, share) in enumerate(zip(plan.sizes, plan.shares, strict=True), 1):
         batches.append(batch := numbers(sampler(total - size), total - size))
         size = total
         if progress is not None:
             progress(total, plan.sizes[-1])
+        more = _MORE.get(type(law), ())
+        if value.ndim == 0 and control_laws is None and batch.ndim > 1 + len(more):
+            shape = batch.shape[1 : batch.ndim - len(more)]
+            value = np.broadcast_to(value, shape)
+            target = np.broadcast_to(target, shape)
+            prediction = replace(prediction, value=value)
+            all_ends *= value.size
+            shared = f"one prediction for all {' x '.join(map(str, shape))} coordinates"
         shape = batch.shape[1 : 1 + value.ndim]
         fits = shape == value.shape and batch.shape[1 + value.ndim :] == _MORE.get(
             type(law), batch.shape[1 + value.ndim :]
@@ -453,6 +475,12 @@ def mean(
             continue
         measured = interval(law, each, share) if fits else None
         if measured is None or np.shape(measured.estimate) != value.shape:
+            if control_laws is not None:
+                wanted = "a pair of numbers" if more else "one number"
+                raise ValueError(
+                    f"a law is compared of {wanted} a sample, the measurement has shape "
+                    f"{batch.shape[1:]}: compare the law of each coordinate"
+                )
             shape = batch.shape[1:] if measured is None else np.shape(measured.estimate)
             pairs = ", and the law takes pairs along a last axis" if _MORE.get(type(law)) else ""
             raise ValueError(
@@ -491,7 +519,7 @@ def mean(
         off = deviation(interval(law, each / all_ends, share), prediction)
     if prediction.side == "two":
         finding = replace(finding, resolution=resolution_of_margin(prediction))
-    note = "; ".join(filter(None, [off, *_undecided(finding, controls, enclosures)]))
+    note = "; ".join(filter(None, [off, *_undecided(finding, controls, enclosures), shared]))
     return replace(finding, note=note)
 
 

@@ -9,12 +9,19 @@ refused before it is judged.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import comb, log
 from typing import Any
 
 import numpy as np
 
-from theory_on_trial.decide.decision import ConstantSamples, Prediction, inside
+from theory_on_trial.decide.decision import (
+    ConstantSamples,
+    Finding,
+    Prediction,
+    inside,
+    outside,
+)
 from theory_on_trial.laws import (
     Bernoulli,
     Bounded,
@@ -23,6 +30,7 @@ from theory_on_trial.laws import (
     Law,
     NormalVariance,
     RatioOfMeans,
+    RatioOfProbabilities,
     SubGamma,
     SubGaussian,
     SupDistance,
@@ -65,6 +73,10 @@ _WIDE_WITHOUT_SPREAD = (Bounded, BoundedMoment, SubGamma, SubGaussian, Symmetric
 """Laws whose interval does not need samples that vary; the others know nothing of a constant
 coordinate.
 """
+_OF_EVENTS = (Bernoulli, RatioOfProbabilities)
+"""Laws of events, which may all be alike."""
+_OF_ONE_LAW = (SupDistance, TailDistance, TotalVariation)
+"""Distances of one scalar's law from a known one, whose intervals need no spread either."""
 
 
 def either(measure: Measure | None, sampler: Draws | None, vectorised: bool) -> Measure | Draws:
@@ -318,7 +330,7 @@ def _scores(law: Law, x: np.ndarray, found: Enclosure) -> list[np.ndarray]:
     if isinstance(law, NormalVariance):
         deviations = x - x.mean(axis=0)
         return [np.square(deviations / np.maximum(np.max(np.abs(deviations), axis=0), 1e-300))]
-    if isinstance(law, RatioOfMeans):
+    if isinstance(law, RatioOfMeans | RatioOfProbabilities):
         ratio = np.where(np.isfinite(found.estimate), found.estimate, 0.0)
         return [x[..., 0] - ratio * x[..., 1]]
     if isinstance(law, TotalVariation):
@@ -611,34 +623,100 @@ def _proxy(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.asarray((high - low) ** 2 * (1 - 2 * share) / (2 * np.log((1 - share) / share)))
 
 
-def varied(sampler: Sampler, law: Law, predicted: Any, what: str) -> Sampler:
-    """Return the sampler, which raises `ValueError` once 64 samples of a coordinate are all equal.
+class Varied:
+    """The samples of a sampler, asked whether they vary.
 
-    Events may be. So may, under a law whose interval does not rest on the samples' spread, some
-    coordinates of which the prediction says that very number (the distance of something from
-    itself), as long as others vary.
+    Events may all be equal. So may, under a law whose interval does not rest on the samples'
+    spread, some coordinates of which the prediction says that very number (the distance of
+    something from itself), as long as others vary. Under such a law a sampler that is stuck at a
+    number beyond the margin is judged, too: it is REFUTED. One that is stuck within the margin is
+    refused. It would be VERIFIED, though nothing shows that its numbers are drawn.
+
+    Args:
+        sampler: draws the next m samples, shape (m, *shape).
+        law: the law of the samples.
+        prediction: what is claimed; None of a wrong process, which must vary.
+        what: names the sampler in a refusal.
     """
-    if isinstance(law, Bernoulli):
-        return sampler
-    first: list[np.ndarray] = []
-    seen = 0
-    vary = np.asarray(False)
 
-    def checked(m: int) -> np.ndarray:
-        nonlocal seen, vary
-        samples = numbers(sampler(m), m, what)
-        first[:] = first or [samples[0]]
-        if samples.shape[1:] != first[0].shape:
+    def __init__(self, sampler: Sampler, law: Law, prediction: Prediction | None, what: str):
+        self._sampler = sampler
+        self._law = law
+        self._prediction = prediction
+        self._what = what
+        self._first: np.ndarray | None = None
+        self._vary = np.asarray(False)
+        self._seen = 0
+
+    def __call__(self, m: int) -> np.ndarray:
+        """Return the next m samples; raise `ValueError` once 64 of a coordinate are all equal and
+        may not be.
+        """
+        samples = numbers(self._sampler(m), m, self._what)
+        if self._first is None:
+            self._first = samples[0]
+        if samples.shape[1:] != self._first.shape:
             raise ValueError(
-                f"{what} has shape {first[0].shape} first and {samples.shape[1:]} later"
+                f"{self._what} has shape {self._first.shape} first and {samples.shape[1:]} later"
             )
-        seen = seen + m
-        vary = vary | np.any(samples != first[0], axis=0)
-        if seen >= _MANY and not np.all(vary):
-            _refuse_constants(first[0], vary, law, np.asarray(predicted, float), seen, what)
+        self._seen += m
+        self._vary = self._vary | np.any(samples != self._first, axis=0)
+        if self._seen >= _MANY and not isinstance(self._law, _OF_EVENTS):
+            self._refuse(self._first, self._unexplained(self._first))
         return samples
 
-    return checked
+    def told(self, finding: Finding) -> Finding:
+        """Return the finding, which says so where the samples of a coordinate are all equal."""
+        if self._first is None or self._seen < _MANY or np.all(self._vary):
+            return finding
+        if isinstance(self._law, _OF_EVENTS):
+            shown = (
+                f"all {self._seen} events are alike: nothing shows that they depend on the random "
+                "numbers"
+            )
+        elif np.any(unexplained := self._unexplained(self._first)):
+            shown = _all_equal(self._first, unexplained, self._seen)
+        else:
+            return finding
+        return replace(finding, constant=shown)
+
+    def _unexplained(self, first: np.ndarray) -> np.ndarray:
+        """Tell which coordinates are equal in all samples, and why is not known."""
+        vary = self._vary
+        if isinstance(self._law, RatioOfMeans):  # one of the two may be known
+            vary = vary | np.any(vary, axis=-1, keepdims=True)
+        known = np.zeros(first.shape, bool)
+        spread = not isinstance(self._law, _WIDE_WITHOUT_SPREAD)
+        if self._prediction is not None and np.any(vary) and not spread:
+            predicted = np.asarray(self._prediction.value, float)
+            if predicted.shape == first.shape:
+                known = np.isclose(first, predicted, rtol=1e-12, atol=0)
+        return np.asarray(~(vary | known))
+
+    def _refuse(self, first: np.ndarray, unexplained: np.ndarray) -> None:
+        if not np.any(unexplained) or np.any(unexplained & self._beyond(first)):
+            return
+        equal = _all_equal(first, unexplained, self._seen)
+        raise ConstantSamples(f"{equal}: a constant is no process ({self._what} drew them)")
+
+    def _beyond(self, first: np.ndarray) -> np.ndarray:
+        """Tell which coordinates are refuted if they stay as they are."""
+        nowhere = np.zeros(first.shape, bool)
+        if self._prediction is None or np.shape(self._prediction.value) not in ((), first.shape):
+            return nowhere
+        if isinstance(self._law, _OF_ONE_LAW):
+            found = self._law.interval([np.full(_MANY, first)], 1.0, np.asarray(1.0)).estimate
+        elif isinstance(self._law, _WIDE_WITHOUT_SPREAD) and not isinstance(self._law, Symmetric):
+            found = first
+        else:  # the centre of equal samples has no interval
+            return nowhere
+        return outside(Enclosure(found, found, found, 0.0, "", 1), self._prediction)
+
+
+def _all_equal(first: np.ndarray, which: np.ndarray, seen: int) -> str:
+    at = [int(i) for i in np.argwhere(which)[0]]
+    where = f" of coordinate {at}" if at else ""
+    return f"all {seen} samples{where} are equal, {first[tuple(at)]:.6g}"
 
 
 def numbers(samples: Any, m: int, what: str = "the measurement") -> np.ndarray:
@@ -712,24 +790,6 @@ def wanting(interval: Enclosure, prediction: Prediction, *, wrong: bool = False)
         return f"{intro} lies on the bound"
     about = f"about {float(f'{samples:.2g}'):.0f} samples would decide (most= of the decision)"
     return f"{intro} reaches {have[index]:.2g} to a border {need[index]:.2g} away; {about}"
-
-
-def _refuse_constants(
-    first: np.ndarray, vary: np.ndarray, law: Law, predicted: np.ndarray, n: int, what: str
-) -> None:
-    if isinstance(law, RatioOfMeans):  # one of the two may be known
-        vary = vary | np.any(vary, axis=-1, keepdims=True)
-    constant = np.zeros(first.shape, bool)
-    if np.any(vary) and isinstance(law, _WIDE_WITHOUT_SPREAD) and predicted.shape == first.shape:
-        constant = np.isclose(first, predicted, rtol=1e-12, atol=0)
-    if np.all(vary | constant):
-        return
-    at = [int(i) for i in np.argwhere(~(vary | constant))[0]]
-    where = f" of coordinate {at}" if at else ""
-    raise ConstantSamples(
-        f"all {n} samples{where} are equal, {first[tuple(at)]:.6g}: a constant is no process "
-        f"({what} drew them)"
-    )
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -142,7 +142,8 @@ def _unearned(claim: Any, finding: Finding) -> str:
     unit = found.unit
     limit = LOOSEST if one_sided else COARSEST
     if finding.procedure == "order":  # errors of exponents add up, whatever the exponent
-        limit = COARSEST_EXPONENT / (abs(float(finding.prediction.value)) or 1.0)
+        power = abs(float(finding.prediction.value))
+        limit = min(COARSEST * max(power, 1.0), COARSEST_EXPONENT) / (power or 1.0)
     if claim.not_tight if one_sided else claim.low_power:
         return ""
     if not math.isfinite(size):

@@ -35,6 +35,11 @@ def entries(name: str, values: Any) -> Shaped[np.ndarray, "..."]:
         return (
             array.astype(np.float32) if array.dtype.kind == "V" and not array.dtype.names else array
         )
+    except RuntimeError as error:  # of a tensor that needs a gradient
+        raise TypeError(
+            f"{name} must be an array that NumPy can read, as a tensor is after .detach().cpu(): "
+            f"{str(error).splitlines()[0]}"
+        ) from None
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be an array, got {in_words(values)}") from None
 

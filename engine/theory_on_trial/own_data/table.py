@@ -290,7 +290,8 @@ def _require_length(name: str, found: int, rows: int | None) -> None:
 
 
 def _require_scale(name: str, values: np.ndarray) -> None:
-    largest = float(np.abs(values).max(initial=0.0))
+    # Without a copy of the table, as np.abs would make.
+    largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     if largest and not SMALLEST <= largest <= LARGEST:
         raise ValueError(
             f"{name} must be zero or have a largest entry from {SMALLEST:g} to {LARGEST:g} "

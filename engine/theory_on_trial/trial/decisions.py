@@ -44,6 +44,7 @@ _ONE_INSTANCE = "on one random instance, the same at every size"
 _GIVEN = "given samples, which nobody saw being drawn"
 _DESIGN = "an average over the samples, given what the check drew once before them"
 _HALVINGS = 8
+_LAST = "decided at the last look: most= allowed no more samples"
 _OPEN = "the interval lies neither within the margin nor outside it"
 
 DrawsAt = Callable[[np.random.Generator, int, Any], Any]
@@ -563,8 +564,9 @@ class Trial:
         def judged(name: str, process: Any, wrong: Mapping[str, Any]) -> Finding:
             own_form = processes.form_of(process, form) if name else form
             draw = self._sampler(name, process, own_form, first, vectorised)
+            varied = sampling.Varied(draw, law, None if name else prediction, _what(name))
             finding = evidence.mean(
-                sampling.varied(draw, law, prediction.value, _what(name)),
+                varied,
                 prediction,
                 wrong,
                 law=law,
@@ -574,6 +576,7 @@ class Trial:
                 progress=self._progress,
                 widened=_widened(draw),
             )
+            finding = varied.told(finding)
             return _of_given(finding) if form == "array" else _counted(finding, draw)
 
         self._sampled("mean", judged, process, controls, control_processes)
@@ -621,8 +624,9 @@ class Trial:
         def judged(name: str, process: Any, wrong: Mapping[str, Any]) -> Finding:
             own_form = processes.form_of(process, form) if name else form
             draw = self._sampler(name, process, own_form, first, vectorised)
+            varied = sampling.Varied(draw, law, None if name else prediction, _what(name))
             finding = evidence.distribution(
-                sampling.varied(draw, law, None, _what(name)),
+                varied,
                 cdf,
                 wrong,
                 margin=margin,
@@ -633,6 +637,7 @@ class Trial:
                 progress=self._progress,
                 widened=_widened(draw),
             )
+            finding = varied.told(finding)
             return _of_given(finding) if form == "array" else _counted(finding, draw)
 
         self._sampled("distribution", judged, process, controls, control_processes)
@@ -971,7 +976,9 @@ class Trial:
         )
         remarks = [
             finding.note or _OPEN * (finding.outcome == "INCONCLUSIVE"),
+            finding.constant,
             remark,
+            _LAST * _at_the_last_look(finding),
             f"one prediction for all {' x '.join(map(str, shape))} coordinates" * bool(is_shared),
             unequal(finding.resolution) if finding.outcome == "VERIFIED" else "",
             *notes,
@@ -1036,6 +1043,12 @@ def _counted(finding: Finding, draw: sampling.Sampler) -> Finding:
         return finding
     interval = finding.interval
     return replace(finding, interval=interval._replace(n=interval.n + draw.probes))
+
+
+def _at_the_last_look(finding: Finding) -> bool:
+    """Tell whether all samples were needed that could be drawn, of which some can be."""
+    drawn = finding.budget >= 1 and _GIVEN not in finding.interval.guarantee
+    return drawn and finding.outcome == "VERIFIED"
 
 
 def checked_error(error: Any) -> float:

@@ -141,7 +141,7 @@ def failure(finding: Finding) -> str:
     )
     side = {"two": "", "at most": "at most ", "at least": "at least "}[finding.prediction.side]
     predicted = f"predicted {side}{brief(row.predicted)}, margin {brief(row.margin)}"
-    remarks = list(where([finding]))
+    remarks = [*where([finding]), finding.constant]
     if finding.procedure == "prove":  # on which box it is false, or open
         remarks = [finding.note]
     elif finding.outcome == "INCONCLUSIVE":
