@@ -42,7 +42,7 @@ def copy(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def row(copy):
-    laid_down(copy, f"theory-on-trial new-paper --row {ROW}")
+    laid_down(copy, f"theory-on-trial new-paper --in-full {ROW}")
     return Paper(ROW, copy)
 
 

@@ -82,7 +82,7 @@ def test_a_package_or_a_page_of_that_name_is_not_touched(toy, taken):
 
 def test_a_row_is_for_the_workbench_and_nothing_is_written_elsewhere(toy):
     before = everything_in(toy.folder)
-    with pytest.raises(ValueError, match="--row is for a checkout of the workbench"):
+    with pytest.raises(ValueError, match="--in-full is for a checkout of the workbench"):
         lay_down("new", toy.folder, row=True)
     assert everything_in(toy.folder) == before
 

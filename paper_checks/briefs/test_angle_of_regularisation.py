@@ -47,14 +47,18 @@ from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Class = Annotated[int, Interval(2, 30, why="one point has no scatter; of more, programs are slow")]
-More = Annotated[
-    int, Interval(1, 30, why="by how much one class is larger; of more, programs are slow")
+Class = Annotated[
+    int, Interval(2, 30, why="one point has no scatter; with more, programs are slow")
 ]
-Dim = Annotated[int, Interval(2, 6, why="on a line there is no angle; of more, programs are slow")]
+More = Annotated[
+    int, Interval(1, 30, why="by how much one class is larger; with more, programs are slow")
+]
+Dim = Annotated[
+    int, Interval(2, 6, why="on a line there is no angle; with more, programs are slow")
+]
 Room = Annotated[
     int,
-    Interval(3, 6, why="in the plane δ is the worst direction here; of more, programs are slow"),
+    Interval(3, 6, why="in the plane δ is the worst direction here; with more, programs are slow"),
 ]
 Penalty = Annotated[
     float,

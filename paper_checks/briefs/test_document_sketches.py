@@ -44,13 +44,16 @@ import numpy as np
 from numpy.polynomial.polynomial import polypow
 from scipy.stats import uniform_direction
 
+from paper_checks.briefs.common import apart
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Bernoulli, Bounded
 
 Queries = Annotated[int, Interval(1, 8, why="a query has a vector; more are a longer mean")]
-Documents = Annotated[int, Interval(2, 12, why="of one document every cell holds the same vector")]
+Documents = Annotated[
+    int, Interval(2, 12, why="with one document every cell holds the same vector")
+]
 Dim = Annotated[int, Interval(2, 16, why="on a line two unit vectors are the same or opposite")]
 Bits = Annotated[
     int, Interval(1, 5, why="the sketches have 2^bits cells, and no bit makes no cells")
@@ -197,7 +200,7 @@ def test_two_documents(trial, near: Near, far: Far, turn: Turn, bits: Bits):
         "no better than chance": 0.5,
         "independent bits": alone,
     }
-    controls = {name: value for name, value in rivals.items() if abs(value - mean) > 0.03}
+    controls = apart(rivals, mean, 0.03)
     draw = partial(sampled_shares, vectors=vectors, bits=bits)
     law = Bounded(0, 1)
     trial.mean(
@@ -275,10 +278,8 @@ def sketches_of_two_documents(near: float = 0.3, far: float = 0.6, draws: int = 
     lines = {}
     points = {}
     for degrees in (0, 90, 180):
-        (vectors, between), generator = (
-            on_the_sphere(near, far, np.radians(degrees)),
-            np.random.default_rng(0),
-        )
+        vectors, between = on_the_sphere(near, far, np.radians(degrees))
+        generator = np.random.default_rng(0)
         shares = np.array([sampled_shares(generator, draws, vectors, k) for k in some])
         lines[f"{degrees}°"] = all_k, [chance_of_nearer(near, far, between, k) for k in all_k]
         points[f"{degrees}°"] = (

@@ -42,6 +42,7 @@ from scipy.special import betainc, logsumexp, softmax
 from scipy.stats import norm, uniform_direction
 from sklearn.preprocessing import normalize
 
+from paper_checks.briefs.common import apart
 from theory_on_trial import balls, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
@@ -224,7 +225,7 @@ def test_random_pairs(trial, dim: AnyDim, vectors: Several, cosine: Cosine):
         "normal tail": 2 * pairs * norm.sf(cosine * np.sqrt(dim)),
         "uniform cosines, as in space": pairs * (1 - cosine),
     }
-    laws = {name: value for name, value in rivals.items() if abs(value - law) > 0.03 * law}
+    laws = apart(rivals, law, 0.03 * law)
     trial.mean(
         sampler=draw,
         predict=law,

@@ -51,7 +51,7 @@ Length = Annotated[
     int, Interval(4, 8, why="all codes are written down; below, no two wrong counts differ")
 ]
 Dim = Annotated[
-    int, Interval(2, 6, why="hulls of dimension 0 and 1 alone do not tell wrong counts apart")
+    int, Interval(2, 6, why="hulls of dimension 0 and 1 alone do not distinguish wrong counts")
 ]
 Short = Annotated[int, Interval(1, 6, why="all codes are written down")]
 Dims = Annotated[
@@ -99,7 +99,8 @@ def codes_by_hull(n, k, q):
 @observed
 def rank(matrices, q):
     """Ranks modulo a prime, by Gaussian elimination of all matrices at once."""
-    m, (count, rows, columns) = matrices % q, matrices.shape
+    m = matrices % q
+    count, rows, columns = matrices.shape
     ranks = np.zeros(count, int)
     places = np.arange(count)
     for column in range(columns):

@@ -51,13 +51,13 @@ Samples = Annotated[
     int, Interval(3, 2000, why="fewer than three fix two weights; a refit by least squares")
 ]
 Features = Annotated[
-    int, Interval(2, 64, why="of one feature G is a number; a refit by least squares")
+    int, Interval(2, 64, why="with one feature G is a number; a refit by least squares")
 ]
 Signed = Annotated[
     int, Interval(3, 12, why="fewer than three fix two weights; all 2^n sign vectors are tried")
 ]
 FewFeatures = Annotated[
-    int, Interval(2, 11, why="of one feature G is a number; fewer than the samples")
+    int, Interval(2, 11, why="with one feature G is a number; fewer than the samples")
 ]
 Shrink = Annotated[
     float,

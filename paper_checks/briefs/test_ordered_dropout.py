@@ -47,7 +47,9 @@ Size = Annotated[
 ]
 Rank = Annotated[
     int,
-    Interval(2, 4, why="of one component there is no order; a search over all entries, many times"),
+    Interval(
+        2, 4, why="with one component there is no order; a search over all entries, many times"
+    ),
 ]
 Kept = Annotated[
     float, Interval(0.2, 0.9, why="at 1 nothing is dropped; below .2 hardly anything is learned")

@@ -52,7 +52,7 @@ Segments = Annotated[
     int, Interval(1, 5, why="a path has a segment; all rising index tuples are listed")
 ]
 Channels = Annotated[
-    int, Interval(2, 3, why="of one channel S knows the increment only; d^n numbers a level")
+    int, Interval(2, 3, why="with one channel S knows the increment only; d^n numbers a level")
 ]
 Level = Annotated[int, Interval(2, 4, why="level 1 is the increment; level n has d^n numbers")]
 Several = Annotated[

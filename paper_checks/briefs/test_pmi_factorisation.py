@@ -52,14 +52,14 @@ from theory_on_trial.figures import chart, figure
 
 Words = Annotated[
     int,
-    Interval(2, 64, why="of one word or context nothing is learned; each score has its own root"),
+    Interval(2, 64, why="with one word or context nothing is learned; each score has its own root"),
 ]
 FewWords = Annotated[
-    int, Interval(5, 8, why="of fewer, rank three leaves one direction; each search takes long")
+    int, Interval(5, 8, why="with fewer, rank three leaves one direction; each search takes long")
 ]
-FewNegatives = Annotated[int, Interval(2, 15, why="one has no shift; of many the weights are P")]
+FewNegatives = Annotated[int, Interval(2, 15, why="one has no shift; with many the weights are P")]
 Negatives = Annotated[
-    int, Interval(2, 50, why="with one the shift is zero; of thousands no sample is made")
+    int, Interval(2, 50, why="with one the shift is zero; with thousands no sample is made")
 ]
 Power = Annotated[float, Interval(0, 0.9, why="at 1 the noise has the contexts' own law")]
 Expected = Annotated[

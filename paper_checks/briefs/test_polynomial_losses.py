@@ -373,7 +373,8 @@ def test_digits(trial, epsilon: Sharp):
     by_temperature = []
     for split in range(7):
         order = trial.generator(f"split {split}").permutation(len(labels))
-        train, test = order[:900], order[900:]
+        train = order[:900]
+        test = order[900:]
         q = softmax(features[test] @ fitted(features[train], labels[train], epsilon))
         before = overconfidence(q, labels[test])
         fair = np.array([corrected(row, epsilon) for row in q])

@@ -25,7 +25,7 @@ Abstract:
   Holds: one_over_t, absolute, relative. By constructed weights; a mask and a first token are needed
   (`needs_mask`, `needs_bos`).
 - Statement 2: they generalise in length better than with encodings. Not on trial. Nothing is
-  trained here; `first_collision` says which lengths a number format can tell apart.
+  trained here; `first_collision` says which lengths a number format can distinguish.
 
 Read: Theorems 1 and 2 (absolute and relative positions can be had) and the abstract. Derived here:
 the weights that do it, what is necessary, and the first collision. Not claimed: that training finds
@@ -343,5 +343,5 @@ def positions_told_apart(last=4096):
         log="xy",
         thresholds=bounds,
         x="positions t  (tokens)",
-        y="told apart  (tokens)",
+        y="distinguished positions  (tokens)",
     )

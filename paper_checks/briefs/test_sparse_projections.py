@@ -231,7 +231,8 @@ def test_fastrp_similarity(trial, nodes: Dim, sparsity: Sparsity, power: Power):
     variance of an inner product of the rows M_i and M_j.
     """
     generator = trial.generator()
-    (adjacency, degrees), alphas = graph(generator, nodes, power), generator.uniform(0.5, 2, 3)
+    adjacency, degrees = graph(generator, nodes, power)
+    alphas = generator.uniform(0.5, 2, 3)
     predict = similarity_law(adjacency, degrees, alphas, sparsity)
     controls = {"without L": similarity_law(adjacency, np.ones(nodes), alphas, sparsity)}
     controls |= {"first power only": similarity_law(adjacency, degrees, alphas[:1], sparsity)}

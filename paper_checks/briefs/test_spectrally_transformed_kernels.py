@@ -64,10 +64,8 @@ def domain(generator, points, share=0.5):
     """A kernel matrix of points of the plane, a law that is not uniform, and η, a share of
     1/λ_1.
     """
-    places, (sizes, chances) = (
-        generator.normal(size=(points, 2)),
-        generator.uniform(0.3, 1.7, (2, points)),
-    )
+    places = generator.normal(size=(points, 2))
+    sizes, chances = generator.uniform(0.3, 1.7, (2, points))
     kernel = np.outer(sizes, sizes) * np.exp(-np.sum((places[:, None] - places) ** 2, axis=-1) / 2)
     chances = chances / chances.sum()
     return kernel, chances, share / np.abs(np.linalg.eigvals(kernel * chances)).max()

@@ -234,7 +234,8 @@ def test_inner_steps(
     η)^m] U' grad l: for m = 1 as gradient descent does, for m → ∞ by -η P grad l.
     """
     generator = trial.generator("instance")
-    x, (z, labels) = features(generator, targets, weights), generator.normal(size=(2, targets))
+    x = features(generator, targets, weights)
+    z, labels = generator.normal(size=(2, targets))
     gradient = squares(labels, z)[1]
     step = share * 2 * eta / np.linalg.norm(x, 2) ** 2
     measured = np.array(

@@ -178,7 +178,8 @@ def test_one_attribute(trial, classes: Classes):
     tables = trial.generator("tables").uniform(0.02, 0.98, (INSTANCES, classes, 1))
     measured = np.array([worst_error(table) for table in tables])
     likelier = 1 - np.maximum(tables, 1 - tables).mean(axis=(1, 2))
-    low, high = tables.min(axis=(1, 2)), tables.max(axis=(1, 2))
+    low = tables.min(axis=(1, 2))
+    high = tables.max(axis=(1, 2))
     affinity = np.sqrt(low * high) + np.sqrt((1 - low) * (1 - high))
     controls = {
         "each class by its likelier value": likelier,

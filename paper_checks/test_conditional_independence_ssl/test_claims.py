@@ -20,7 +20,7 @@ Seen = Annotated[
     Interval(1e-3, 2, why="less is lost in rounding, more makes class means linearly dependent"),
 ]
 Smallest = Annotated[
-    float, Interval(1e-4, 0.02, why="less is lost in rounding, of more the next order is seen")
+    float, Interval(1e-4, 0.02, why="less is lost in rounding; with more the next order is seen")
 ]
 Worlds = Annotated[
     int, Interval(2000, 10**4, why="in fewer none may attain a bound, more take seconds")
@@ -136,7 +136,7 @@ def test_rank_deficient(trial, dim: Size, rank: Size, n_classes: Several = 3):
     """
     trial.require(rank <= dim, "rank must be at most dim")
     trial.require(
-        rank < n_classes <= 9, "rank must be below n_classes, which 9 values of X2 must tell apart"
+        rank < n_classes <= 9, "rank must be below n_classes, which 9 values of X2 must distinguish"
     )
     _, table, (moment,) = tables(trial, 12, 9, n_classes, dim, rank=rank)
     means = table.class_means[0]

@@ -19,13 +19,15 @@ Correlation = Annotated[
     float, Interval(0.05, 0.6, why="less is lost in the error of the nodes, which grows with it")
 ]
 Several = Annotated[
-    int, Interval(2, 2**20, why="of one, controls are the law too; the high end is a cap")
+    int, Interval(2, 2**20, why="with one, controls are the law, too; the high end is a cap")
 ]
 Negatives = Annotated[
-    int, Interval(3, 16, why="of two, what holds of one is as good, more take minutes")
+    int, Interval(3, 16, why="with two, what holds of one is as good; more take minutes")
 ]
 Block = Annotated[int, Interval(2, 4, why="one is no block, larger ones are not needed")]
-Smallest = Annotated[int, Interval(3, 4, why="of less, the next order is seen, more take minutes")]
+Smallest = Annotated[
+    int, Interval(3, 4, why="with less, the next order is seen; more take minutes")
+]
 Candidates = Annotated[int, Interval(2, 5, why="a positive and a negative; all tuples are summed")]
 Expanded = Annotated[
     int, Interval(12, 16, why="from there on the expansions are followed over four doublings")

@@ -368,7 +368,8 @@ def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
     picks the cosines.
     """
     generator = trial.generator()
-    x, (a, b) = ratings(generator, items), balanced_start(generator, items, rank)
+    x = ratings(generator, items)
+    a, b = balanced_start(generator, items, rank)
     ends = {
         scale: observed.flow(x, scale * a, b / scale, penalty, 1e-12) for scale in (1.0, 1.01, 1.2)
     }
@@ -397,7 +398,8 @@ def test_flow_picks_gauge__conserved(trial, items: Items, rank: FewFlow, penalty
     balanced.
     """
     generator = trial.generator()
-    x, (a, b) = ratings(generator, items), balanced_start(generator, items, rank)
+    x = ratings(generator, items)
+    a, b = balanced_start(generator, items, rank)
     a = 1.2 * a
     b = b / 1.2
     fine, coarse = (observed.flow(x, a, b, penalty, accuracy) for accuracy in (1e-12, 1e-11))
@@ -590,8 +592,10 @@ def test_range_any_gauge__everywhere(trial):
 
     def gauged(turn, eighths):
         half = Fraction(eighths, 8)
-        x1, x2 = balls.cos(turn + half), balls.cos(turn - half)
-        y1, y2 = balls.sin(turn + half), balls.sin(turn - half)
+        x1 = balls.cos(turn + half)
+        x2 = balls.cos(turn - half)
+        y1 = balls.sin(turn + half)
+        y2 = balls.sin(turn - half)
         lengths = (x1**2 + condition * y1**2) * (x2**2 + condition * y2**2)
         return (x1 * x2 + condition * y1 * y2) / balls.sqrt(lengths)
 

@@ -385,7 +385,7 @@ def test_difference_iteration(
     dim: Annotated[int, Interval(2, 160, why="one has no second direction, more take seconds")],
     sigma: Annotated[
         float,
-        Interval(0.3, 3, why="of less, two directions may be as good, of more, all nearly are"),
+        Interval(0.3, 3, why="with less, two directions may be as good; with more, nearly all are"),
     ],
     instance: Natural = 0,
 ):
@@ -689,7 +689,8 @@ def test_learned_denoiser(
             sigma**2 * (weights @ slope**2),
         )
 
-    (error, report, noise), without = judged(True), judged(False)
+    error, report, noise = judged(True)
+    without = judged(False)
     controls = {
         "the least squared error": least,
         "σ for σ^2": report / sigma,

@@ -140,10 +140,8 @@ def test_loss_increase(
 ):
     """S's sum of squares grows by Δ after least squares, by Δ - 2 λ_S w_S . dw after ridge λ_S."""
     generator = trial.generator()
-    (first, second, _, targets), labels = (
-        two_tasks(generator, n_s, n_t, dim),
-        generator.standard_normal(n_s),
-    )
+    first, second, _, targets = two_tasks(generator, n_s, n_t, dim)
+    labels = generator.standard_normal(n_s)
     weights = observed.refit(first, labels, np.zeros(dim), first_ridge)
     after = observed.refit(second, targets, weights, ridge)
     left = labels - first @ weights

@@ -183,10 +183,8 @@ def test_ridge__stack(trial, dimension: Inverse, examples: Several, count: Promp
     _, prompts = _begun(trial, dimension, count, examples)
     program = programs.recursive_ridge_program(dimension, examples, REGULARISER)
     law = ridge_answers(prompts)
-    (value, overflow), (_, overflow_small) = (
-        answers(program, prompts),
-        answers(program, prompts, bypass=30.0),
-    )
+    value, overflow = answers(program, prompts)
+    _, overflow_small = answers(program, prompts, bypass=30.0)
     options = {"error": rounding_of(prompts), "margin": 6e-10 * size_of(prompts) ** 1.5}
     controls = {"twice λ": ridge_answers(prompts, 2 * REGULARISER)}
     last = on_each(

@@ -197,7 +197,8 @@ def test_gdpp__polynomial(
     rng = trial.generator("prompt")
     X = rng.uniform(-1, 1, (examples, dimension))
     queries = rng.uniform(-1, 1, (8, dimension))
-    weights, (eigenvalues, vectors) = rng.standard_normal(dimension), np.linalg.eigh(X.T @ X)
+    weights = rng.standard_normal(dimension)
+    eigenvalues, vectors = np.linalg.eigh(X.T @ X)
     steps = rng.uniform(0.5, 1.5, layers) * examples / eigenvalues[-1]
     contractions = (
         np.append(rng.uniform(0.2, 0.8, layers - 1), 0) / eigenvalues[-1]
@@ -525,10 +526,8 @@ def test_lsa__generalise(
     """
     covariance = drawn_covariance(trial, "inputs")
     nodes, probabilities = gauss_hermite(5, 2 * test + 2)
-    points, (single, weights) = (
-        nodes.reshape(-1, test + 1, 2) @ root(covariance),
-        gauss_hermite(5, 2),
-    )
+    points = nodes.reshape(-1, test + 1, 2) @ root(covariance)
+    single, weights = gauss_hermite(5, 2)
     labels = LABELS[label](points)
     layer = predicted.zhang_limit(covariance, training)
     outputs = np.asarray(predictions(*layer, points[:, :test], labels[:, :test], points[:, test]))

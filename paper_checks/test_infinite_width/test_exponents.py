@@ -213,7 +213,8 @@ def test_width_exponent__deep(
     scaling, r, rivals = of_two_layers(trial, first, second, start, learned, c)
 
     def moved(n):
-        (network, chances), x = observed.deep_nodes(n, *scaling), np.ones((1, 1))
+        network, chances = observed.deep_nodes(n, *scaling)
+        x = np.ones((1, 1))
         step = stepped(network, x, 1e-4 * width**r)
         change = observed.features(step, x) - observed.features(network, x)
         return np.sqrt(chances @ np.sum(change**2, axis=(1, 2)) / n)
@@ -525,7 +526,8 @@ def test_conditions(
         stable = learns & holds[:, list(conditions)].all(axis=1)
         return stable & moving, np.array([stable.sum(), (stable & moving).sum()])
 
-    (mask, counts), (wider, more) = counted(range(6)), counted(range(5))
+    mask, counts = counted(range(6))
+    wider, more = counted(range(5))
     trial.identity(
         enumerated(hidden, parts), counts, ops=0, controls={"without the last condition": more}
     )

@@ -79,7 +79,7 @@ def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
     """
     trial.require(
         abs(rate - target_rate) > 0.05,
-        "target_rate must differ from rate: else nothing tells them apart",
+        "target_rate must differ from rate: else nothing distinguishes them",
     )
     S = correlated()
     varies = np.stack([np.ones((3, 3), bool), ~np.eye(3, dtype=bool)])

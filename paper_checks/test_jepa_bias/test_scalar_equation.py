@@ -118,10 +118,8 @@ def test_balance_conserved__flow(
     """
     rng = trial.generator("network")
     # A network is as fast as its singular values are large, which grow with the root of dim.
-    parameters, (xx, yx, yy) = (
-        random_network(rng, dim, depth, spread * (2 / dim) ** 0.5),
-        random_views(rng, dim),
-    )
+    parameters = random_network(rng, dim, depth, spread * (2 / dim) ** 0.5)
+    xx, yx, yy = random_views(rng, dim)
     start = residuals(parameters)
     # Some views relax so fast that this step would be too long for them.
     step = min(0.0025, observed.largest_stable_step(xx, yx, depth, objective) / 20)

@@ -149,10 +149,8 @@ def test_loss_is_pca(trial, ambient: Several, dim: Count, noise: Level, signal: 
     trial.require(dim <= ambient, "dim must be at most ambient")
     require_visible(trial, signal, noise)
     generator = trial.generator("points")
-    points, (basis,) = (
-        1 + generator.standard_normal((20, ambient)),
-        random_bases(generator, ambient, [dim]),
-    )
+    points = 1 + generator.standard_normal((20, ambient))
+    (basis,) = random_bases(generator, ambient, [dim])
     loss = observed.denoising_loss(
         points, [basis], np.ones(1), signal, noise, *observed.cubature(ambient)
     )
@@ -171,7 +169,7 @@ def test_loss_is_pca__minimiser(
     ambient: Annotated[int, Interval(2, 6, why="derivatives in n d entries are numerical")],
     dim: Count,
     signal: Annotated[
-        float, Interval(0.2, 25, why="of less, numerical derivatives leave few digits")
+        float, Interval(0.2, 25, why="with less, numerical derivatives leave few digits")
     ] = 1.0,
 ):
     """Averaged over noise levels, the least loss is that of the leading right singular vectors,

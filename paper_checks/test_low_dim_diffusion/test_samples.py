@@ -173,9 +173,9 @@ def test_noise_law(
 )
 def test_noise_law__clusters(
     trial,
-    ambient: Annotated[int, Interval(8, 20, why="of thousands of trained matrices")],
+    ambient: Annotated[int, Interval(8, 20, why="thousands of matrices are trained")],
     dim: Annotated[int, Interval(2, 4, why="two lines are at times nearer than a start is")],
-    samples: Annotated[int, Interval(9, 40, why="of thousands of trained matrices")],
+    samples: Annotated[int, Interval(9, 40, why="thousands of matrices are trained")],
     subspaces: Annotated[
         int, Interval(2, 4, why="one has none to be told from, and each is trained")
     ],

@@ -434,7 +434,7 @@ def test_released_class(
     rows: Annotated[
         int, Interval(1200, 10**4, why="fewer are fitted as they are, more take memory")
     ],
-    bins: Annotated[int, Interval(40, 1000, why="of fewer, terms of the order 1/m matter")],
+    bins: Annotated[int, Interval(40, 1000, why="with fewer, terms of the order 1/m matter")],
     gamma: Annotated[float, Interval(0.05, 0.5, why="a cap, which nothing requires")],
 ):
     """The rounded model before the last of the released class has K2 <= B (γ + 1/2 + 1/(4 m)) / m;

@@ -119,8 +119,10 @@ def test_hcons_multiclass(trial, n_classes: Classes, n_draws: Draws = 50_000):
     t = np.linspace(0.02, 0.98, 49)
     extreme = np.zeros((49, n_classes))
     tie = np.full((49, n_classes), -800.0)
-    extreme[:, 0], extreme[:, 1] = 1 - t, 1 + t
-    tie[:, 0], tie[:, 1] = HAIR, 0.0
+    extreme[:, 0] = 1 - t
+    extreme[:, 1] = 1 + t
+    tie[:, 0] = HAIR
+    tie[:, 1] = 0.0
     middle, lesser = _judge_regrets(
         trial, np.concatenate([gammas, extreme]), np.concatenate([logits, tie]), n_draws
     )
@@ -196,7 +198,8 @@ def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: TightBo
     )  # up to which the second best is inside
     gaps = np.array([0.3 * tie, 0.9 * tie, tie + 0.1 * (split - tie), tie + 0.5 * (split - tie)])
     p = np.zeros((4, n_classes))
-    p[:, 0], p[:, 1] = (1 - gaps) / 2, (1 + gaps) / 2
+    p[:, 0] = (1 - gaps) / 2
+    p[:, 1] = (1 + gaps) / 2
     primal, dual = np.array([_conic_minimum(row, logit_bound) for row in p]).T
     least = predicted.box_minimiser(p, logit_bound).loss
     free = kl_divergence(p[:, :2], np.zeros((4, 2)))[0]
@@ -263,9 +266,11 @@ def test_hcons_bounded_repaired(
     # should.
     t = min(np.tanh(logit_bound), 0.98) * np.linspace(0.02, 1, 49)
     extreme = np.full((49, n_classes), -logit_bound)
-    extreme[:, 0], extreme[:, 1] = np.log1p(-t), np.log1p(t)
+    extreme[:, 0] = np.log1p(-t)
+    extreme[:, 1] = np.log1p(t)
     tie = extreme.copy()
-    tie[:, 0], tie[:, 1] = HAIR, 0.0
+    tie[:, 0] = HAIR
+    tie[:, 1] = 0.0
     _judge_regrets(
         trial, np.exp(np.concatenate([log_p, extreme])), np.concatenate([logits, tie]), n_draws
     )

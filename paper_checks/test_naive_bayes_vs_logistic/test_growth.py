@@ -155,7 +155,7 @@ def official(sizes, n_classes):
 def test_nb_growth_upper(
     trial,
     first: Annotated[
-        int, Interval(25, 35, why="of more, hardly over the four samples that are tried first")
+        int, Interval(25, 35, why="with more, it is hardly above the four samples tried first")
     ] = 25,
     level: Level = 0.01,
     n_runs: Many = 350,
@@ -195,7 +195,8 @@ def test_nb_growth_upper__classes(
     n_classes: Literal[3, 5, 7],
     labels: Literal["balanced", "random"],
     level: Annotated[
-        float, Interval(0.005, 0.01, why="to more, the least that is tried may do at n = 100")
+        float,
+        Interval(0.005, 0.01, why="with more, the least number that is tried may do at n = 100"),
     ] = 0.01,
     runs: Runs = 1.0,
 ):

@@ -102,7 +102,7 @@ def test_small_samples(
 def test_real_two_regimes(
     trial,
     data_set: Literal["wine", "breast_cancer", "digits"],
-    few: Annotated[int, Interval(10, 20, why="of more, naive Bayes need not lead")],
+    few: Annotated[int, Interval(10, 20, why="with more, naive Bayes need not lead")],
     many: Annotated[int, Interval(100, 150, why="wine has 178 samples, some of which must be left")]
     | Literal[200],
 ):
@@ -132,7 +132,7 @@ def test_real_two_regimes(
 @claim(derived("Ψ(t) >= t^2 / 2, and Jensen: it holds for any rule, fitted or not"), kind="bound")
 def test_lr_surrogate_consistency(
     trial,
-    n_features: Annotated[int, Interval(1, 2, why="of more, no fit is seen near the bound")] = 2,
+    n_features: Annotated[int, Interval(1, 2, why="with more, no fit is seen near the bound")] = 2,
     signal: Annotated[float, Interval(0.05, 0.25, why="fits that err are seen")] = 0.2,
     n_runs: Annotated[
         int, Interval(200, 2000, why="few may miss the worst, and each is fitted")
@@ -236,10 +236,8 @@ def _boundary_variances(distance, balanced, step=0.05):
     and of regression. By the delta method at two normal classes in the plane, a trapezoidal rule
     along and a Gaussian one across.
     """
-    along, (across, masses) = (
-        np.arange(-12, 12 + step / 2, step),
-        np.polynomial.hermite_e.hermegauss(6),
-    )
+    along = np.arange(-12, 12 + step / 2, step)
+    across, masses = np.polynomial.hermite_e.hermegauss(6)
     mass = np.outer(np.exp(-(along**2) / 2), masses).ravel()
     mass = mass / mass.sum()
     noise = np.stack(np.meshgrid(along, across, indexing="ij"), axis=-1).reshape(-1, 2)

@@ -432,7 +432,7 @@ def test_ce_deep_global__search_more(
         int, Interval(24, 100, why="fewer may miss the best, and each is a descent")
     ] = 24,
     decay: Annotated[
-        float, Interval(1e-3, 2e-3, why="of less, K = 4 wins less; a cap, which nothing requires")
+        float, Interval(1e-3, 2e-3, why="with less, K = 4 wins less; a cap, which nothing requires")
     ] = 1e-3,
 ):
     """(K, M) = (4, 3), (5, 2), (7, 2), (10, 2): some descent ends below the simplex frame, by 0.5 %

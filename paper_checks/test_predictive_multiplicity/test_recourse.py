@@ -46,7 +46,8 @@ def refusals(generator, n_people, n_features=4):
         costs = [
             np.append(0.0, generator.integers(1, 12, 3)).astype(float) for _ in range(n_features)
         ]
-        actions[-1], costs[-1] = np.zeros(1), np.zeros(1)
+        actions[-1] = np.zeros(1)
+        costs[-1] = np.zeros(1)
         people.append((float(-generator.integers(1, 45)), weights, actions, costs))
     return people
 
@@ -61,7 +62,7 @@ def test_recourse__feasible(
     trial,
     n_features: NFeatures,
     n_people: Annotated[
-        int, Interval(80, 1000, why="of fewer, none may have the immutable feature to thank")
+        int, Interval(80, 1000, why="with fewer, the immutable feature may matter to none of them")
     ] = 100,
 ):
     """Without joint constraints recourse exists if and only if s(x) + sum_j max_k w_j a_jk >= 0."""
@@ -155,7 +156,7 @@ def test_recourse__l2(
     trial,
     norm: Annotated[float, Interval(1, why="there is no norm of less"), MAY_BE_INFINITE],
     n_features: Annotated[
-        int, Interval(2, 20, why="of one, norms are one; of many, far apart")
+        int, Interval(2, 20, why="with one, norms are one; with many, they are far apart")
     ] = 4,
     n_people: Annotated[int, Interval(1, 100, why="each is drawn")] = 6,
 ):

@@ -18,12 +18,12 @@ from theory_on_trial import claim, code, derived
 from theory_on_trial.contract import Interval
 
 MostDrawn = Annotated[
-    int, Interval(100, 10_000, why="of many sets none is settled, and each is solved")
+    int, Interval(100, 10_000, why="with many sets none is settled, and each is solved")
 ]
 AnyPenalty = Annotated[int, Interval(1, 1000, why="C_0 up to one")]
 Most = Annotated[int, Interval(1, 50, why="all coefficients are tried")]
 Positive = Annotated[
-    int, Interval(2, 50, why="of one, the released M loses none; the high end is a cap")
+    int, Interval(2, 50, why="with one, the released M loses none; the high end is a cap")
 ]
 NPoints = Annotated[int, Interval(8, 24, why="all coefficients of the box are tried")]
 """N."""
@@ -441,7 +441,8 @@ def settled_set(generator, n_points):
     could be asked of.
     """
     instance = scoring_set(generator, n_points)
-    (features, labels, *_), problem = instance, problem_of(instance, 1 / 64, 1 / 1024)
+    features, labels, *_ = instance
+    problem = problem_of(instance, 1 / 64, 1 / 1024)
     optimum = predicted.brute_force_optimum(*instance, Fraction(1, 64), Fraction(1, 1024))
     decisions = observed.settled_errors(problem, float(optimum.objective))
     errors = np.all(

@@ -450,7 +450,8 @@ def test_not_forward_selection__drawn(trial, rows: DimOfSpace):
         X = np.zeros((len(angle), 3, 2))
         y = np.broadcast_to([1.0, 0, 0], (len(angle), 3))
         X[:, 0] = np.column_stack([np.cos(angle), np.sin(angle)])
-        X[:, 1, 0], X[:, 2, 1] = across[0, which], across[1, which]
+        X[:, 1, 0] = across[0, which]
+        X[:, 2, 1] = across[1, which]
         return differs(X, y, 1)
 
     measured = shares(event, len(angles)) @ weights
@@ -469,8 +470,8 @@ Support = Annotated[
 def test_coherence_recovery(
     trial,
     size: Support,
-    p: Annotated[int, Interval(3, 20, why="of more columns some are too alike")] = 15,
-    n: Annotated[int, Interval(1200, 4000, why="of fewer rows columns are too alike")] = 1500,
+    p: Annotated[int, Interval(3, 20, why="with more columns some are too alike")] = 15,
+    n: Annotated[int, Interval(1200, 4000, why="with fewer rows columns are too alike")] = 1500,
     designs: Annotated[int, Interval(20, 400, why="fewer show little, and each is formed")] = 30,
 ):
     """Other columns correlate with what k columns span by at most k μ / (1 - (k - 1) μ) of the
@@ -549,7 +550,7 @@ def test_softmax_early_law(
     steps: Annotated[int, Interval(3, 100, why="after two the expansion in the rate ends")],
     correlation: Annotated[float, Interval(0, 0.9, why="at 1 columns are equal")],
     n: Annotated[int, Interval(20, 200, why="a cap, which nothing requires")] = 60,
-    p: Annotated[int, Interval(3, 20, why="of two centred numbers all are alike")] = 12,
+    p: Annotated[int, Interval(3, 20, why="with two centred numbers all are alike")] = 12,
 ):
     """For a small rate η, a_j - mean tends to η^2 t (t - 1) / 2 (c_j^2 - mean of c^2) / p^2: OMP's
     pick leads.

@@ -181,7 +181,8 @@ def _kink_vertices(influences: PerLabel, losses: Atoms) -> Float[np.ndarray, "ve
     normals = np.hstack([influences, np.eye(2)])
     offsets = np.append(losses, [0.0, 0.0])
     first, second = np.triu_indices(len(offsets), 1)
-    (a, b), (c, d) = normals[:, first], normals[:, second]
+    a, b = normals[:, first]
+    c, d = normals[:, second]
     determinant = a * d - b * c
     meet = determinant != 0
     cramer = np.stack(

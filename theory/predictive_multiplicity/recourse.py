@@ -58,7 +58,9 @@ def cheapest_total_cost(score: float, weights: Weights, actions: Menus, costs: C
         scores = scores[order]
         paid = paid[order]
         best_so_far = np.maximum.accumulate(np.append(-np.inf, scores))[:-1]
-        scores, paid = scores[scores > best_so_far], paid[scores > best_so_far]
+        better = scores > best_so_far
+        scores = scores[better]
+        paid = paid[better]
     return float(paid[scores >= 0].min(initial=np.inf))
 
 

@@ -584,9 +584,9 @@ def _proxy(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
 def varied(sampler: Sampler, law: Law, predicted: Any, what: str) -> Sampler:
     """Return the sampler, which raises `ValueError` once 64 samples of a coordinate are all equal.
 
-    Events may be. So may, under a law whose interval does not rest on the samples' spread, some
-    coordinates of which the prediction says that very number (the distance of something from
-    itself), as long as others vary.
+    Events may all be equal. Under a law whose interval does not rest on the samples' spread, some
+    coordinates may, too, if the prediction is the number that they equal (the distance of something
+    from itself) and others vary.
     """
     if isinstance(law, Bernoulli):
         return sampler

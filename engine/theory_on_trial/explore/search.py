@@ -422,7 +422,8 @@ def _nearby(
     kind: Alternative, name: str, value: Any, outcome: Callable[[str, Any], str | None]
 ) -> str:
     """Where a claim that fails holds again, if one setting is moved, in words."""
-    whole, (low, high) = kind.type is int, extent(kind)
+    whole = kind.type is int
+    low, high = extent(kind)
     sentences = []
     for direction, end in ((-1, low), (1, high)):
         values = _up_to(_moved(value, direction, whole), value, end)
