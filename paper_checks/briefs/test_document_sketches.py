@@ -59,8 +59,8 @@ Bits = Annotated[
     int, Interval(1, 5, why="the sketches have 2^bits cells, and no bit makes no cells")
 ]
 Copies = Annotated[int, Interval(2, 5, why="one copy repeats nothing")]
-Near = Annotated[float, Interval(0, 1.9, why="in radians, nearer than the other document")]
-Far = Annotated[
+NearAngle = Annotated[float, Interval(0, 1.9, why="in radians, nearer than the other document")]
+FarAngle = Annotated[
     float,
     Interval(0.1, 2, why="in radians; beyond, the nearer one at angle 0 is all that draws find"),
 ]
@@ -182,7 +182,7 @@ def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bi
     kind="identity",
     cases=[(0.8, 1.4, 0.0, 4), (0.8, 1.4, np.pi, 4), (0.3, 0.6, 1.0, 5)],
 )
-def test_two_documents(trial, near: Near, far: Far, turn: Turn, bits: Bits):
+def test_two_documents(trial, near: NearAngle, far: FarAngle, turn: Turn, bits: Bits):
     """E F = <q, p2> + (<q, p1> - <q, p2>) (P(N1 < N2) + P(N1 = N2) / 2), where N2 - N1 is a walk of
     k steps, +1 with chance (t2 + t12 - t1)/2π and -1 with chance (t1 + t12 - t2)/2π; t1, t2 and t12
     are the angles of q and p1, q and p2, p1 and p2.

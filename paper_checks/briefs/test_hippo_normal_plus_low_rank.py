@@ -56,7 +56,7 @@ Step = Annotated[float, Interval(0.001, 1, why="the unit of time is that of the 
 ExactStates = Annotated[
     int, Interval(2, 48, why="one eigenvalue has condition 1; beyond, fractions take seconds")
 ]
-Large = Annotated[
+LargeSize = Annotated[
     int, Interval(256, 1024, why="below, terms of order 1/N hide the limit; larger take seconds")
 ]
 
@@ -280,7 +280,7 @@ def around_the_worst(size):
 
 
 @claim(derived("derived by Stirling's formula"), kind="rate", cases=[1024])
-def test_growth(trial, size: Large):
+def test_growth(trial, size: LargeSize):
     """N κ/(1+√2)^{2N} tends to 1/(2π√2) = .1125, where κ is the largest condition over j."""
     _, base, limit = leading_condition()
     logs = [log_condition(size, int(j)) - size * math.log(base) for j in around_the_worst(size)]
@@ -298,7 +298,7 @@ def test_growth(trial, size: Large):
 
 
 @claim(derived("derived by Stirling's formula"), kind="rate", cases=[1024])
-def test_growth__place(trial, size: Large):
+def test_growth__place(trial, size: LargeSize):
     """The eigenvalue -(j+1) with the largest condition has j near N/√2."""
     place, *_ = leading_condition()
     window = around_the_worst(size)

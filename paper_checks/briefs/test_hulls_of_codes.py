@@ -53,7 +53,7 @@ Length = Annotated[
 Dim = Annotated[
     int, Interval(2, 6, why="hulls of dimension 0 and 1 alone do not distinguish wrong counts")
 ]
-Short = Annotated[int, Interval(1, 6, why="all codes are written down")]
+ShortDimension = Annotated[int, Interval(1, 6, why="all codes are written down")]
 Dims = Annotated[
     int, Interval(7, 12, why="below, the limit is too far; beyond, drawing codes takes seconds")
 ]
@@ -202,7 +202,7 @@ def mean_power(n, k, q):
 
 
 @claim(derived("pairs of vectors"), kind="identity", cases=[(2, 7, 3), (3, 5, 2), (5, 6, 1)])
-def test_mean_of_q_to_hull(trial, q: Field, n: Length, k: Short):
+def test_mean_of_q_to_hull(trial, q: Field, n: Length, k: ShortDimension):
     """The mean size q^dim of the hull is 1 + s (q^k-1)(q^{n-k}-1)/((q^n-1)(q^{n-1}-1)), where s =
     σ_1 (q-1) is the number of self-orthogonal vectors; it tends to 2 for every q.
     """

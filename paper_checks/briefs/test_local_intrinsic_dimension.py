@@ -69,7 +69,7 @@ ManyNeighbours = Annotated[
 Beyond = Annotated[
     int, Interval(1, 30, why="points of the ball beyond the k nearest; tens of thousands are drawn")
 ]
-Low = Annotated[float, Interval(0.5, 10, why="the smaller dimension")]
+LowDimension = Annotated[float, Interval(0.5, 10, why="the smaller dimension")]
 Ratio = Annotated[float, Interval(1.5, 20, why="of the dimensions; longer ways lose digits")]
 NODES, WEIGHTS = np.polynomial.laguerre.laggauss(
     8
@@ -239,7 +239,7 @@ def geodesic(low, high):
     kind="identity",
     cases=[(3.0, 7 / 3), (0.5, 20.0)],
 )
-def test_geodesic(trial, low: Low, ratio: Ratio):
+def test_geodesic(trial, low: LowDimension, ratio: Ratio):
     """The Fisher–Rao distance of two dimensions is |log θ₂/θ₁|, so that a mean is the geometric
     mean.
     """

@@ -46,7 +46,7 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
 Dim = Annotated[int, Interval(4, 8, why="optima are searched among some fifty numbers")]
-Narrow = Annotated[int, Interval(3, 5, why="with more there is room for both classes")]
+NarrowDimension = Annotated[int, Interval(3, 5, why="with more there is room for both classes")]
 Rank = Annotated[
     int, Interval(2, 3, why="one direction leaves no choice of a rank; optima are searched")
 ]
@@ -220,7 +220,7 @@ def test_sharp_precision(trial, rank: Directions, share: AnyShare, dim: Dim):
 
 
 @claim(derived("found by search only"), kind="empirical", cases=[(4, 3, 3, 0.5), (3, 2, 2, 0.3)])
-def test_too_many(trial, dim: Narrow, first: Crowd, second: Crowd, precision: Precision):
+def test_too_many(trial, dim: NarrowDimension, first: Crowd, second: Crowd, precision: Precision):
     """If Σ d_j > d, the best found is the most of Σ v_j(r_j) over Σ r_j ≤ d, of equal classes
     possibly unequal r_j.
     """

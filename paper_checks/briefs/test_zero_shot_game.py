@@ -47,7 +47,7 @@ from theory_on_trial.figures import chart, figure
 Classes = Annotated[
     int, Interval(2, 5, why="one class needs no map; programs of more take seconds")
 ]
-Several = Annotated[
+SeveralAttributes = Annotated[
     int, Interval(2, 5, why="with one attribute all theories agree; programs grow as 2^m")
 ]
 Attributes = Annotated[
@@ -141,7 +141,7 @@ def most_different(table):
 
 
 @claim(derived("the game's value for k = 2"), kind="optimality", cases=[2, 4])
-def test_two_classes(trial, attributes: Several):
+def test_two_classes(trial, attributes: SeveralAttributes):
     """For two classes the value is ½(1 - max_j |A_1j - A_2j|): one attribute does, and errs alike
     under all laws.
     """

@@ -18,7 +18,7 @@ World = tuple[np.ndarray, np.ndarray, np.ndarray]
 Correlation = Annotated[
     float, Interval(0.05, 0.6, why="less is lost in the error of the nodes, which grows with it")
 ]
-Several = Annotated[
+SeveralNegatives = Annotated[
     int, Interval(2, 2**20, why="with one, controls are the law, too; the high end is a cap")
 ]
 Negatives = Annotated[
@@ -338,7 +338,7 @@ def test_collision_floor__approached(trial, negatives: Count, views: Count):
 
 
 @claim(derived("as enumerated"), kind="distribution", cases=[4])
-def test_collision_floor__sampled(trial, negatives: Several):
+def test_collision_floor__sampled(trial, negatives: SeveralNegatives):
     """Sampled losses of collapsed classes far apart have the mean E log2(1 + Bin(k, ρ_c))."""
     floor = predicted.collision_floor(WEIGHTS, negatives)
     trial.require(
@@ -430,7 +430,7 @@ def test_infonce_bounds(trial, candidates: Candidates, joints: Count = 100):
     route="BFGS over all critics, bounded by concavity, against the value at log r",
     second="test_contrastive_theory.py::test_infonce_is_that_of_all_candidates",
 )
-def test_best_critic(trial, candidates: Several):
+def test_best_critic(trial, candidates: SeveralNegatives):
     """At any K the best critic is log r, up to a function of x."""
     trial.require(
         candidates <= 64,

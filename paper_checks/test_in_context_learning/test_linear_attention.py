@@ -39,7 +39,7 @@ Blocks = Annotated[int, Interval(2, 10, why="blocks of one number commute; the h
 Start = Annotated[
     float, Interval(0.1, 0.6, why="the theorem asks for a small start; the low end is a cap")
 ]
-Few = Annotated[int, Interval(1, 3, why="three nodes or more for each normal number")]
+FewExamples = Annotated[int, Interval(1, 3, why="three nodes or more for each normal number")]
 """Examples over which a mean is a sum over nodes."""
 
 attend = jax.jit(observed.attend, static_argnames="context")
@@ -287,7 +287,7 @@ def certified_optimum(covariance, prior, second, cross):
     cases=[(1, 0.3), (2, 0.3), (3, 0.0)],
 )
 def test_lsa__optimum(
-    trial, examples: Few, noise_variance: Annotated[float, Interval(0, 10, why=CAP)]
+    trial, examples: FewExamples, noise_variance: Annotated[float, Interval(0, 10, why=CAP)]
 ):
     """The best A is Σ_w [(1 + 1/N) Λ Σ_w + (tr(Λ Σ_w) + σ^2)/N I]^-1, with a certificate."""
     covariance = drawn_covariance(trial, "inputs")
@@ -519,7 +519,7 @@ LABELS = {
     cases=[("linear", 6, 2), ("cubic", 6, 2), ("mixed", 6, 2), ("mixed", 3, 1)],
 )
 def test_lsa__generalise(
-    trial, label: Literal["linear", "cubic", "mixed"], training: Count, test: Few
+    trial, label: Literal["linear", "cubic", "mixed"], training: Count, test: FewExamples
 ):
     """The risk of the limit on prompts of M examples, of any labels: S / M plus a bias that stays
     at 1 / N^2.

@@ -25,7 +25,7 @@ LATENTS = 2
 STEP = 0.25
 FewLayers = Annotated[int, Interval(1, 2, why="deeper ones leave plateaus after minutes")]
 Runs = Annotated[int, Interval(10, 200, why="with fewer a rare end is not seen")]
-Small = Annotated[float, Interval(0.02, 0.15, why="small, and its plateau is left in seconds")]
+SmallStart = Annotated[float, Interval(0.02, 0.15, why="small, and its plateau is left in seconds")]
 """The size of the random layers."""
 
 
@@ -57,7 +57,7 @@ def ends(keys, start, depth, steps, objective):
     STABLE, kind="empirical", tier="full", cases=[("jepa", 1), ("jepa", 2), ("mae", 1), ("mae", 2)]
 )
 def test_narrow(
-    trial, objective: Objective, depth: FewLayers, n_runs: Runs = 20, size: Small = 0.1
+    trial, objective: Objective, depth: FewLayers, n_runs: Runs = 20, size: SmallStart = 0.1
 ):
     """With k latents JEPA ends with the k features of largest ρ, an autoencoder with those of
     largest λ ρ, from small layers and, for JEPA, V(0) a multiple of the identity.

@@ -16,7 +16,9 @@ from theory_on_trial.contract import Count, Interval
 HAIR = 1e-13
 """By which a wrong class wins a tie; the regret grows by less."""
 
-Several = Annotated[int, Interval(2, 2000, why="one point shows no factor, and more take minutes")]
+SeveralPoints = Annotated[
+    int, Interval(2, 2000, why="one point shows no factor, and more take minutes")
+]
 Classes = Annotated[int, Interval(2, 1000, why="every draw has an entry per class")]
 ManyClasses = Annotated[int, Interval(3, 100, why="two classes have no such gap")]
 LowBound = Annotated[float, Interval(0.01, 2.5, why="its double is told from it at t = .99")]
@@ -53,7 +55,7 @@ def regrets(mass, p, logits):
     kind="identity",
     cases=[0.5, 1.0, 2.0],
 )
-def test_psi_conjugate(trial, logit_bound: LowBound, n_points: Several = 60):
+def test_psi_conjugate(trial, logit_bound: LowBound, n_points: SeveralPoints = 60):
     """Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2 is the conjugate of log cosh, also with bounded
     logits.
     """

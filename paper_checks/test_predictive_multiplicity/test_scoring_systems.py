@@ -21,8 +21,8 @@ MostDrawn = Annotated[
     int, Interval(100, 10_000, why="with many sets none is settled, and each is solved")
 ]
 AnyPenalty = Annotated[int, Interval(1, 1000, why="C_0 up to one")]
-Most = Annotated[int, Interval(1, 50, why="all coefficients are tried")]
-Positive = Annotated[
+MostCoefficient = Annotated[int, Interval(1, 50, why="all coefficients are tried")]
+PositiveWeight = Annotated[
     int, Interval(2, 50, why="with one, the released M loses none; the high end is a cap")
 ]
 NPoints = Annotated[int, Interval(8, 24, why="all coefficients of the box are tried")]
@@ -129,7 +129,7 @@ def test_slim__exact(
         "everywhere.",
     ),
 )
-def test_slim__big__m(trial, positive: Positive, most: Most):
+def test_slim__big__m(trial, positive: PositiveWeight, most: MostCoefficient):
     """M = ε - min_lambda y <λ, x> lets all coefficients err; the released M loses an optimum of 1
     error.
 
@@ -437,8 +437,8 @@ def test_slim__classifiers(
 
 def settled_set(generator, n_points):
     """A set, its optimum and the errors that the relaxation settles, some of them where all optima
-    err; None if not. A set of which no point is settled says nothing, nor does one that nothing
-    could be asked of.
+    err; None if not. A data set says nothing if no point of it is settled, or if no question about
+    it could be asked.
     """
     instance = scoring_set(generator, n_points)
     features, labels, *_ = instance

@@ -15,7 +15,7 @@ from theory_on_trial.laws import Bounded
 Uneven = Annotated[
     float, Interval(1, 10, why="the longest over the shortest; the high end is a cap")
 ]
-Second = Annotated[float, Interval(0, 0.95, why="at 1 columns are parallel")]
+SecondCosine = Annotated[float, Interval(0, 0.95, why="at 1 columns are parallel")]
 Cosine = Annotated[float, Interval(-0.95, 0.95, why="at the ends columns are parallel")]
 Penalised = Annotated[
     float, Interval(0.1, 0.8, why="at 1 no other feature enters; the low end is a cap")
@@ -25,7 +25,7 @@ Columns = Annotated[int, Interval(4, 20, why="a cap, which nothing requires")]
 Done = Annotated[int, Interval(0, 18, why="two columns must be left of the twenty")]
 """Rounds before the one at trial."""
 ROUNDS = [(n, 8, done) for n in (16, 20, 30, 60) for done in range(5)]
-Inner = Annotated[
+InnerCosine = Annotated[
     float, Interval(0.05, 0.95, why="at the ends columns are parallel, or levels tie")
 ]
 EQUIVALENT = (
@@ -190,7 +190,7 @@ def test_fixed_penalty(
     kind="identity",
     cases=[(0.6, 1 / 3), (0.3, 0.5)],
 )
-def test_thresholds_not_monotone(trial, cosine: Inner, rise: Inner):
+def test_thresholds_not_monotone(trial, cosine: InnerCosine, rise: InnerCosine):
     """The first level need not fall from round to round: x = (1, 0), (-c, s) and y = (1, v / s)
     have 1, then v > 1.
     """
@@ -384,7 +384,7 @@ def test_thresholds_not_monotone__drawn(trial, rows: DimOfSpace):
 
 
 @claim(derived("three columns, computed by hand"), kind="identity", cases=[(0.8, 0.5), (0.3, 0.2)])
-def test_not_forward_selection(trial, cosine: Inner, height: Inner):
+def test_not_forward_selection(trial, cosine: InnerCosine, height: InnerCosine):
     """Of unit columns (1, 0, 0), (c, s, 0), (0, 0, 1) and y = (a, 1, h), s < h < 1, OMP picks 1, 3,
     2, not 1, 2, 3.
     """
@@ -412,7 +412,7 @@ def test_not_forward_selection(trial, cosine: Inner, height: Inner):
     kind="distribution",
     cases=[(0.8, 0.0), (0.95, 0.6), (0.2, 0.5)],
 )
-def test_not_forward_selection__in_the_plane(trial, first: Inner, second: Second):
+def test_not_forward_selection__in_the_plane(trial, first: InnerCosine, second: SecondCosine):
     """Of all directions of r_S, (2 / π) |atan(|P x_1| / |P x_2|) - π / 4| make OMP pick another
     feature.
     """
@@ -460,7 +460,7 @@ def test_not_forward_selection__drawn(trial, rows: DimOfSpace):
     trial.value(measured, share, error=1e-11, margin=1e-9, controls=controls)
 
 
-Several = Annotated[int, Interval(2, 40, why="designs at every step of a search")]
+SeveralFeatures = Annotated[int, Interval(2, 40, why="designs at every step of a search")]
 Support = Annotated[
     int, Interval(2, 8, why="larger ones ask for designs of less coherence than those drawn")
 ]
@@ -508,7 +508,7 @@ def test_coherence_recovery(
     kind="optimality",
     cases=[(2, 1.0), (3, 1.0), (5, 1.0), (3, 2.5)],
 )
-def test_coherence_recovery__threshold(trial, size: Several, uneven: Uneven):
+def test_coherence_recovery__threshold(trial, size: SeveralFeatures, uneven: Uneven):
     """Up to μ = 1 / (k (1 + L / l) - 1), lengths from l to L, OMP picks the k columns of y, from
     there on another.
     """

@@ -66,8 +66,8 @@ coordinate.
 
 
 def either(measure: Measure | None, sampler: Draws | None, vectorised: bool) -> Measure | Draws:
-    """Return the one of the two that was given; raise `TypeError` for both or none, or a sampler
-    that is vectorised.
+    """Return whichever of the two was given; raise `TypeError` for both or none, or a sampler that
+    is vectorised.
     """
     process = measure if sampler is None else sampler
     if process is None or (measure is not None and sampler is not None):

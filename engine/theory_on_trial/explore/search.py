@@ -47,7 +47,7 @@ _DECADES = 12  # how far from an end an integer and a real number are moved
 
 @dataclass
 class Failure:
-    """A setting at which a claim fails, made as simple as it goes.
+    """A setting at which a claim fails, reduced as far as it still fails.
 
     Attributes:
         line: what to paste into Python.
