@@ -76,14 +76,14 @@ def test_a_package_or_a_page_of_that_name_is_not_touched(toy, taken):
     (toy.folder / taken).write_text("kept")
     before = everything_in(toy.folder)
     with pytest.raises(ValueError, match=r"NAME must be new, and .*new.* exists"):
-        lay_down("new", toy.folder, row=True)
+        lay_down("new", toy.folder, in_full=True)
     assert everything_in(toy.folder) == before
 
 
 def test_a_row_is_for_the_workbench_and_nothing_is_written_elsewhere(toy):
     before = everything_in(toy.folder)
     with pytest.raises(ValueError, match="--in-full is for a checkout of the workbench"):
-        lay_down("new", toy.folder, row=True)
+        lay_down("new", toy.folder, in_full=True)
     assert everything_in(toy.folder) == before
 
 
