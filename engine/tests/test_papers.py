@@ -63,7 +63,7 @@ def everything_in(folder):
 def test_a_name_that_is_none_or_taken_is_refused_and_nothing_is_written(toy, name, sentence, row):
     before = everything_in(toy.folder)
     with pytest.raises(ValueError, match=sentence):
-        lay_down(name, toy.folder, row=row)
+        lay_down(name, toy.folder, in_full=row)
     assert everything_in(toy.folder) == before
 
 
