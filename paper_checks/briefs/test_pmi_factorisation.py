@@ -332,16 +332,17 @@ def test_weights__low_rank(trial, words: FewWords, contexts: FewWords, negatives
         p /= p.sum()
         return p, np.outer(p.sum(axis=1), p.sum(axis=0))
 
+    def excess_of_rank(step):
+        p, q = table(step)
+        return least_of_rank(p, q, negatives, 3)
+
     p, q = table(0.0)
     scores = shifted_pmi(p, q, negatives)
     weight = weights(p, q, negatives)
     predict = weighted_misfit(direction, scores, 3, weight)
     alike = weighted_misfit(direction, scores, 3, np.ones(p.shape))
     trial.limit(
-        [
-            size**2 * sum(least_of_rank(*table(sign / size), negatives, 3) for sign in (1, -1))
-            for size in sizes
-        ],
+        [size**2 * (excess_of_rank(1 / size) + excess_of_rank(-1 / size)) for size in sizes],
         sizes,
         predict,
         order=2,
