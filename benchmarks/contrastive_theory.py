@@ -23,7 +23,8 @@ def world(seed: int):
 
 def numpy_triples(n: int) -> Callable[[int], float]:
     def estimate(seed: int) -> float:
-        (weights, laws, features), generator = world(seed), np.random.default_rng((seed, 1))
+        weights, laws, features = world(seed)
+        generator = np.random.default_rng((seed, 1))
         cumulative = laws.cumsum(axis=1)
         own, other = generator.choice(3, (2, n), p=weights)
         x, y, z = (

@@ -154,7 +154,8 @@ def torch_decoder():
         def __init__(self):
             super().__init__()
             self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
-            self.project, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+            self.project = nn.Linear(width, 3 * width)
+            self.out = nn.Linear(width, width)
             self.mlp = nn.Sequential(
                 nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
             )
@@ -170,10 +171,8 @@ def torch_decoder():
     class Decoder(nn.Module):
         def __init__(self):
             super().__init__()
-            self.embedding, self.readout = (
-                nn.Linear(SIZES["dimension"] + 1, width),
-                nn.Linear(width, 1),
-            )
+            self.embedding = nn.Linear(SIZES["dimension"] + 1, width)
+            self.readout = nn.Linear(width, 1)
             self.positions = nn.Parameter(0.02 * torch.randn(positions, width))
             self.layers = nn.Sequential(*(Layer() for _ in range(SIZES["layers"])))
 
@@ -213,7 +212,8 @@ def train_torch(seed: int, steps: int):
             BATCH, examples
         )
         tokens = torch.zeros(BATCH, 2 * examples, dimension + 1)
-        tokens[:, ::2, 1:], tokens[:, 1::2, 0] = inputs, labels
+        tokens[:, ::2, 1:] = inputs
+        tokens[:, 1::2, 0] = labels
         optimiser.zero_grad()
         loss = torch.mean((model(tokens) - labels) ** 2)
         loss.backward()

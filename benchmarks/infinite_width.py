@@ -22,7 +22,8 @@ def series(seed: int):
 
 def numpy_network(n: int) -> Callable[[int], float]:
     def last(seed: int) -> float:
-        (x, y), generator = series(seed), np.random.default_rng((seed, 1))
+        x, y = series(seed)
+        generator = np.random.default_rng((seed, 1))
         w, v = generator.standard_normal((2, n))
         for sample, target in zip(x, y, strict=True):
             f = v @ w * sample / n

@@ -43,9 +43,11 @@ def bisection(n: int, p: int) -> Callable[[int], list[float]]:
         return high, int(np.argmax(np.abs(Lasso(0.999999 * high / len(y), **at).fit(X, y).coef_)))
 
     def answer(seed: int) -> list[float]:
-        (left, target), levels = table(n, p, seed), list[float]()
+        left, target = table(n, p, seed)
+        levels = list[float]()
         for _ in range(ROUNDS):
-            (first, pick), (second, _) = entry(left, target, 1), entry(left, target, 2)
+            first, pick = entry(left, target, 1)
+            second, _ = entry(left, target, 2)
             levels += [first, second]
             direction = left[:, pick] / np.linalg.norm(left[:, pick])
             left = left - np.outer(direction, direction @ left)

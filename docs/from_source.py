@@ -54,7 +54,8 @@ def on_config(config: Any) -> Any:
         re.MULTILINE,
     )
     if address is not None:
-        config.repo_url, config.repo_name = address[1], "/".join(address[1].split("/")[-2:])
+        config.repo_url = address[1]
+        config.repo_name = "/".join(address[1].split("/")[-2:])
     papers = next(
         entry["Papers"] for entry in config.nav if isinstance(entry, dict) and "Papers" in entry
     )

@@ -29,7 +29,8 @@ def _risks(n_labels: int, sets: int, n_pairs: int) -> Float[np.ndarray, "sets he
     """Drawn risks of five heads: raw, exact pretexts without and with violation, learned ones cut
     and uncut.
     """
-    (free, _), (dependent, _) = _world(0.0), _world(0.3)
+    free, _ = _world(0.0)
+    dependent, _ = _world(0.3)
     root = np.linalg.cholesky(free.residual)
     exact = [
         np.eye(_DIM),
@@ -63,7 +64,7 @@ def _risks(n_labels: int, sets: int, n_pairs: int) -> Float[np.ndarray, "sets he
 def risk_against_labels(
     sizes: Sequence[int] = (14, 20, 30, 50, 100, 200), sets: int = 1000, n_pairs: int = 2000
 ) -> Figure:
-    """What a pretext saves in labels: by its rank if it is exact, by what is kept of it if it is
+    """A pretext saves labels by its rank if it is exact, and by the part that is kept if it is
     learned.
 
     Excess risk of least squares against the number of labels, for d1 = 10 features of X1 and d2 = 6
@@ -74,7 +75,8 @@ def risk_against_labels(
     uncut and cut to its two leading directions. New.
     """
     risks = np.array([_risks(n_labels, sets, n_pairs) for n_labels in sizes])
-    (_, free), (_, dependent) = _world(0.0), _world(0.3)
+    _, free = _world(0.0)
+    _, dependent = _world(0.3)
     tau = predicted.pretext_noise(free.target, free.pretext, free.residual)
     left = {k: predicted.learned_pretext_error(n_pairs, _DIM, k, tau) for k in (2, 6)}
     grid = np.unique(np.geomspace(min(sizes), max(sizes), 60).round().astype(int)).tolist()
@@ -121,13 +123,13 @@ def risk_against_labels(
 
 @figure("F2", quick={"cells": 6}, claims=("violated_ci_bound", "violation_is_quadratic"))
 def error_against_violation(cells: int = 13) -> Figure:
-    """A violated assumption costs its square, and far less than the bounds allow in a world of many
-    features.
+    """The error grows as the square of the violation, and in a world of many features stays far
+    below the bounds.
 
     Approximation error a against the violation c of the deterministic normal world (d1 = 10, d2 =
     6, two causes): the closed form (line) and least squares on the conditioned covariance (points,
-    exact); above it the norm of the head A^+ on the violation (dashed) and that divided out by the
-    smallest singular value of A (dotted). New.
+    exact); above it two bounds, the norm of A^+ times the violation (dashed) and the norm of the
+    violation over the smallest singular value of A (dotted). New.
     """
     grid = np.geomspace(0.01, 1, 60)
     exact = []

@@ -45,14 +45,14 @@ def _sampled_gaps(runs: int, correlation: float, count: int) -> jax.Array:
     marks="dotted: loss of f = 0, beyond which a certificate is vacuous",
 )
 def certificates(encoders: int = 300, lengths: Sequence[float] = (1.0, 0.6, 0.3)) -> Figure:
-    """What a loss certifies: L_un against the least loss τ + (1 - τ) L_sup that goes with an
-    encoder's own L_sup.
+    """A loss certifies an encoder: L_un against τ + (1 - τ) L_sup, the least that it can be at the
+    encoder's L_sup.
 
     Three classes of weights ρ on six points, laws drawn from a Dirichlet law; each point is one of
     `encoders` random encoders into the plane, their lengths as coloured, enumerated. No point lies
-    below the line; encoders that are constant on each class (black) lie on it, and with the hinge
-    (a) so do short ones. Beyond the dotted line, the loss of f = 0, a certificate is vacuous. (b)
-      Logistic loss in bits. After Arora et al. 2019 (arXiv 1902.09229).
+    below the line; encoders that are constant on each class (black) lie on it, and short encoders
+    lie on it with the hinge (a). Beyond the dotted line, the loss of f = 0, a certificate is
+    vacuous. (b) Logistic loss in bits. After Arora et al. 2019 (arXiv 1902.09229).
     """
     fig, panels = plt.subplots(1, 2, figsize=(8.2, 3.6))
     losses: tuple[Loss, Loss] = "hinge", "logistic"
@@ -114,8 +114,8 @@ def gaps(
     Points: a joint law of 3 x 3 cells, enumerated over all counts of candidates (blue), and a
     normal pair of the given correlation, means of `runs` draws for each K with 99 % Student
     intervals (orange), steadied by the other candidates' r, whose mean is 1. Lines: χ²/2 of each.
-    Dashed: the information, the near miss for χ²/2. All new; the setting is that of Tschannen et
-    al. 2020.
+    Dashed: the information, which one might expect in place of χ²/2. All new; the setting is that
+    of Tschannen et al. 2020.
     """
     fig, axes = plt.subplots(figsize=(4.6, 3.6))
     information = predicted.mutual_information(TABLE)

@@ -42,9 +42,9 @@ def gauges(users: int = 400, items: int = 40, groups: int = 5, penalty: float = 
 
     Users like one of five groups of items, neighbours on the axes. One and the same optimum X A Bᵀ
     of objective 1, with k = items: (a) B = V, in which no two items are similar; (b) the symmetric
-    gauge; (c) A = V; (d) the gauge of least
-    |XA|² + |B|², the penalty of objective 2, which of all gauges leaves this picture only. Colour:
-    cosine of two items. After Steck et al. 2024 (arXiv 2403.05440), with data of our own.
+    gauge; (c) A = V; (d) the gauge of least |XA|² + |B|², the penalty of objective 2, so that this
+    picture is the only one that objective 2 allows. Colour: cosine of two items. After Steck et al.
+    2024 (arXiv 2403.05440), with data of our own.
     """
     x = grouped_ratings(users, items, groups, seed=0)
     shares = {"B = V": 0.0, "symmetric": 0.5, "A = V": 1.0}

@@ -39,8 +39,8 @@ def shapes(moments: np.ndarray) -> np.ndarray:
     "F1", quick={"samples": 20_000, "runs": 8}, claims=("moment_recursion", "sampled_calibration")
 )
 def moments(sigma: float = 0.8, samples: int = 400_000, runs: int = 30) -> Figure:
-    """What the derivatives of a denoiser say of x given y: standard deviation, skewness and excess
-    kurtosis against y.
+    """The derivatives of a denoiser give the moments of x given y: standard deviation, skewness and
+    excess kurtosis.
 
     Prior: three bumps of weights .5, .3, .2 at -1.5, .4, 2, of standard deviations .3, .6, .2;
     Gaussian noise σ. Lines: the recursion on derivatives of the posterior mean. Points: moments of
@@ -83,8 +83,8 @@ def _near(
     claims=("posterior_covariance", "mixture_mean", "difference_step", "difference_rounding"),
 )
 def components(samples: int = 1500, steps: int = 31, finest: float = 1e-6) -> Figure:
-    """(a) A posterior in the plane, and (b) what third differences of step c cost its fourth
-    moment.
+    """(a) A posterior in the plane, and (b) the error that third differences of step c make in its
+    fourth moment.
 
     (a) The mixture of the released notebook, σ = 2, y = (3.5, 6.35): samples of x given y (dots),
       the posterior mean

@@ -80,7 +80,8 @@ def memory(
     these keep the mean only by chance, and lie above the bound. New; after PCA-OGD (arXiv
     2010.04003).
     """
-    (fig, axes), generator = plt.subplots(figsize=(4.8, 3.6)), np.random.default_rng(0)
+    fig, axes = plt.subplots(figsize=(4.8, 3.6))
+    generator = np.random.default_rng(0)
     noise = np.exp(-0.3 * np.arange(dim)) * generator.standard_normal((n_s, dim))
     first = 6 * generator.standard_normal(dim) + noise
     second = generator.standard_normal((n_t, dim))

@@ -27,7 +27,7 @@ def plug_in_bias(
     """The calibration error K2 that a perfectly calibrated predictor seems to have, against its
     number of levels.
 
-    Of `rows` labels the same number lies in each level v, y ~ Bernoulli(v), and the group h is a
+    Each level v holds the same number of the `rows` labels, y ~ Bernoulli(v), and the group h is a
     `share` of the rows, apart from y. Points: means over `replicas` data sets with 99 % Student
     intervals, of the plug-in estimate (orange) and of the unbiased one (blue). Line: the predicted
     bias, sum of Var(h r | v) / n. True K2 is 0. All new.

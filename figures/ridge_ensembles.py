@@ -103,8 +103,8 @@ def paths(ends=(1.25, 2.0), along=(0.5, 0.75, 1.0, 1.5), runs=40, dim=100, grid=
 def validation(
     penalty=0.1, subsample_aspect=1.25, sizes=(1, 2, 4, 8, 16, 32, 64), runs=40, dim=100
 ):
-    """Cross-validation of a finite bag says too much, by a share of one member's risk over M; the
-    repair does not.
+    """Cross-validation of a finite bag overestimates its risk, by a share of one member's risk over
+    M.
 
     Risk of a bag of M ridge fits and what three forms of cross-validation say of it, against M:
     over all n points, over the points that any member has seen, and corrected. Lines: theory; dots:

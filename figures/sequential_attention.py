@@ -21,10 +21,10 @@ def windows(points: int = 45, n: int = 30, p: int = 6, seed: int = 3) -> Figure:
     """The unchosen weights as the penalty λ falls, in three successive rounds; weights in units of
     |y| / |x_j|.
 
-    Points: coordinate descent on the penalised problem, which knows of the chosen features only
-    that their weights cost nothing; weights that are zero are not drawn. Black line: λ₁, the
-    largest |x_j · r_S|, from where OMP's pick is active; grey: the window (λ₂, λ₁), in which it is
-    alone. One table of n = 30 rows and p = 6 correlated columns.
+    Points: coordinate descent on the penalised problem, in which the weights of chosen features
+    cost nothing; weights that are zero are not drawn. Black line: λ₁, the largest |x_j · r_S|, from
+    where OMP's pick is active; grey: the window (λ₂, λ₁), in which it is alone. One table of n = 30
+    rows and p = 6 correlated columns.
     """
     generator = np.random.default_rng(seed)
     ((X,), (y,)) = observed.problems(generator, 1, n, p, 0.5)
@@ -80,8 +80,8 @@ def attention(
     n: int = 60,
     p: int = 12,
 ) -> Figure:
-    """What the largest logit of softmax attention agrees with as training goes on, in random
-    designs.
+    """How often the largest logit of softmax attention agrees with two other rules as training goes
+    on, in random designs.
 
     Columns correlate by ρ, y is made of all of them; gradient descent at rate 0.05 from zero.
     Points: shares of `runs` designs with exact 99 % intervals. Filled: OMP's first pick, to which

@@ -120,8 +120,8 @@ def infonce_bias(
         scores: f(x_i, y_j) in nats, temperature included, of n >= 40 independent pairs (x_i, y_j);
             their own on the diagonal.
         candidates: K, 32 or half as many as pairs if left out.
-        held_out: whether the critic was not trained on these pairs. One that was has memorised
-            them, which the scores do not show: there is no answer then.
+        held_out: whether the critic was not trained on these pairs. A critic that was has
+            memorised them, which the scores do not show: there is no answer then.
 
     Intervals are those of the grouped jackknife over pairs, widened for heavy tails; doubts say if
     tails are heavier, if the estimate may be 0 or is near log K, and if pairs depend on each other.

@@ -141,7 +141,8 @@ def predicted_forgetting(
     task S.
 
     T is trained to the end on the sum of squares plus `ridge` times the squared distance from where
-    it starts. Exact for models that are linear in their weights; of a net of width n up to O(1/n).
+    it starts. The prediction is exact for models that are linear in their weights, and up to O(1/n)
+    for a network of width n.
 
     Args:
         features_s: a row per input of S (of a net its gradients by all weights).

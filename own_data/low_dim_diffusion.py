@@ -113,8 +113,9 @@ def subspace_error(
     noise: NonNegative | None = None,
     wanted: Wanted | None = None,
 ) -> SubspaceError:
-    """Say how far the principal subspace of samples is from the one on which they lie but for white
-    noise, and how many samples would bring it near enough.
+    """Say how far the principal subspace of noisy samples is from the one on which they would lie
+    without noise, and how many samples would bring it near enough.
+
 
     Args:
         X: N rows of n columns, independent but for their subspace; their mean is not subtracted,

@@ -145,8 +145,8 @@ def choose_subsample(
     """Predict the squared error of bagged ridge regression for each subsample size and penalty,
     best first, without fitting a bag.
 
-    Right for independent rows with many independent features, as n and p grow together; a few per
-    cent of bias are left at p = 100.
+    The prediction is right for independent rows with many independent features, as n and p grow
+    together; a few per cent of bias are left at p = 100.
 
     Args:
         X: n rows of p features, a data frame or an array.

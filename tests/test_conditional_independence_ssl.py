@@ -230,7 +230,8 @@ def test_noise_that_labels_share_is_doubted_unless_its_groups_are_named():
     patients = np.arange(400) // 10
     ratios = []
     for seed in range(20):
-        (first, second, _), rng = own(seed, n_labelled=400), np.random.default_rng(seed)
+        first, second, _ = own(seed, n_labelled=400)
+        rng = np.random.default_rng(seed)
         labels = first[:400, 0] + rng.normal(size=40)[patients] + rng.normal(size=400)
         alone, named = (
             tool.labels_saved(first, second, labels, groups=of) for of in (None, patients)

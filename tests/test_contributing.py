@@ -42,7 +42,7 @@ def copy(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def row(copy):
-    laid_down(copy, f"theory-on-trial new-paper --row {ROW}")
+    laid_down(copy, f"theory-on-trial new-paper --in-full {ROW}")
     return Paper(ROW, copy)
 
 
@@ -192,5 +192,5 @@ def test_a_page_that_says_something_else_and_a_notebook_that_fails_are_named(row
 
 @pytest.mark.parametrize("name", ["p", "a_name_of_thirty_four_letters_or_so"])
 def test_short_and_long_names_leave_the_layout_of_the_code_alone(row, name):
-    lay_down(name, row.folder, row=True)
+    lay_down(name, row.folder, in_full=True)
     assert steps.linters(Paper(name, row.folder)) == []

@@ -55,11 +55,9 @@ def test_the_least_loss_is_the_prior_less_what_the_weight_of_the_true_subspace_k
     """E|x0|^2 - c^2 E w |P x_t|^2 of the true subspace, 1 / sum e^v as one integral, on sums of
     equal steps.
     """
-    kappa, u, (nodes, shares) = (
-        noise**-2,
-        np.linspace(-30, 120, 1501),
-        np.polynomial.legendre.leggauss(1000),
-    )
+    kappa = noise**-2
+    u = np.linspace(-30, 120, 1501)
+    nodes, shares = np.polynomial.legendre.leggauss(1000)
     z = max(0.0, dim**0.5 - 6) + 6 * (nodes + 1)
     chances = chi(dim).pdf(z) * 6 * shares
     true = kappa / 2 * z**2

@@ -255,7 +255,8 @@ def polynomial_losses(page):
     rows = []
     for _ in range(7):
         order = generator.permutation(len(labels))
-        train, test = order[:900], order[900:]
+        train = order[:900]
+        test = order[900:]
         fit = page.fitted(features[train], labels[train], 2.0)
         q = page.softmax(features[test] @ fit)
         fair = [page.corrected(row, 2.0).max() for row in q]

@@ -184,7 +184,8 @@ def test_on_rows_that_were_fitted_there_is_no_answer():
     qx, rx = np.linalg.qr(X)
     qy, ry = np.linalg.qr(Y)
     left, _, right = np.linalg.svd(qx.T @ qy)
-    a, b = np.linalg.solve(rx, left[:, :5]), np.linalg.solve(ry, right.T[:, :5])
+    a = np.linalg.solve(rx, left[:, :5])
+    b = np.linalg.solve(ry, right.T[:, :5])
     fitted = tool.ey_certificate(X @ a, Y @ b, held_out=False)
     assert not fitted.answerable
     assert "embed rows that were held out" in fitted.summary()

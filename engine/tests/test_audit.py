@@ -352,7 +352,7 @@ def test_runs_without_an_answer_do_not_count():
     assert line.bound == upper_bound(2, 5)
 
 
-def test_a_prediction_that_is_off_by_less_than_is_said_is_not_noticed(repository):
+def test_a_prediction_that_is_off_by_less_than_is_said_is_not_detected(repository):
     repository({"checks/test_faulty.py": FAULTY}, "testpaths = ['checks']\n")
     for name, sign in (("boast", 1), ("boast", -1), ("end", 1)):
         subject = claim(f"faulty.{name}")

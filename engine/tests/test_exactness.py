@@ -294,7 +294,7 @@ def test_power_is_that_of_the_margin_and_not_of_what_the_samples_gave():
 
     assert rows(check(0.049), kind="identity")[0].verdict == "VERIFIED"
     low = rows(check(0.06), kind="identity")[0]
-    assert "an error below 6 % would not be noticed" in low.note
+    assert "an error below 6 % would not be detected" in low.note
 
 
 # ------------------------------------------------------------------------------- published forms

@@ -442,7 +442,8 @@ def test_an_interrupted_map_resumes(here, tmp_path):
     kept = len(file.read_text().splitlines())
     assert 0 < kept < 128
     ended = []
-    axis, options = {"n": range(1, 129)}, {"workers": 2}
+    axis = {"n": range(1, 129)}
+    options = {"workers": 2}
     options["progress"] = lambda *done: ended.append(done[0])
     dataset = map_of(claim(f"{here}.slow"), axis, **options)
     assert ended[0] == kept

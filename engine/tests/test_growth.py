@@ -130,7 +130,8 @@ def test_a_law_is_o_of_itself_whatever_its_offset(name, offset):
     shape = GROWTH_LAWS[name](SIZES)
     exact = offset * shape[-1] + shape
     assert growth_at_most(SIZES, exact, exact, name, error=0.0).outcome == "VERIFIED"
-    low, high = exact - 1e-3 * np.ptp(shape), exact + 1e-3 * np.ptp(shape)
+    low = exact - 1e-3 * np.ptp(shape)
+    high = exact + 1e-3 * np.ptp(shape)
     assert growth_at_most(SIZES, low, high, name, error=0.0).outcome != "REFUTED"
 
 

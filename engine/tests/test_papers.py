@@ -63,7 +63,7 @@ def everything_in(folder):
 def test_a_name_that_is_none_or_taken_is_refused_and_nothing_is_written(toy, name, sentence, row):
     before = everything_in(toy.folder)
     with pytest.raises(ValueError, match=sentence):
-        lay_down(name, toy.folder, row=row)
+        lay_down(name, toy.folder, in_full=row)
     assert everything_in(toy.folder) == before
 
 
@@ -76,14 +76,14 @@ def test_a_package_or_a_page_of_that_name_is_not_touched(toy, taken):
     (toy.folder / taken).write_text("kept")
     before = everything_in(toy.folder)
     with pytest.raises(ValueError, match=r"NAME must be new, and .*new.* exists"):
-        lay_down("new", toy.folder, row=True)
+        lay_down("new", toy.folder, in_full=True)
     assert everything_in(toy.folder) == before
 
 
 def test_a_row_is_for_the_workbench_and_nothing_is_written_elsewhere(toy):
     before = everything_in(toy.folder)
-    with pytest.raises(ValueError, match="--row is for a checkout of the workbench"):
-        lay_down("new", toy.folder, row=True)
+    with pytest.raises(ValueError, match="--in-full is for a checkout of the workbench"):
+        lay_down("new", toy.folder, in_full=True)
     assert everything_in(toy.folder) == before
 
 

@@ -256,7 +256,11 @@ class Elements(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.scripts, self.tags, self.attributes, self.links, self.words = 0, set(), [], [], ""
+        self.scripts = 0
+        self.tags = set()
+        self.attributes = []
+        self.links = []
+        self.words = ""
 
     def handle_starttag(self, tag, attrs):
         self.scripts += tag == "script"

@@ -32,7 +32,7 @@ def interval(low, high):
     offset=shares,
     width=shares,
 )
-def test_an_error_of_the_resolution_is_noticed_in_either_direction(
+def test_an_error_of_the_resolution_is_detected_in_either_direction(
     value, margin, slack, offset, width
 ):
     half = width * margin / 2
@@ -73,7 +73,7 @@ def test_the_tightest_instance_tells_how_tight_a_bound_is():
     assert found.size == pytest.approx(0.03)
 
 
-def test_a_common_factor_is_noticed_before_one_coordinate_alone():
+def test_a_common_factor_is_detected_before_one_coordinate_alone():
     prediction = Prediction(np.array([1.0, 100.0]), np.array([0.5, 1.0]))
     found = judge(interval([1, 100], [1, 100]), prediction, {}).resolution
     assert (found.size, found.each) == (pytest.approx(0.01), pytest.approx(0.5))
@@ -87,7 +87,7 @@ def test_where_all_is_zero_an_error_is_measured_in_the_scale():
     assert distance(5.0, Prediction(0.0, 0.1, scale=10.0)) == pytest.approx(0.5)
 
 
-def test_exact_arithmetic_notices_everything():
+def test_exact_arithmetic_detects_everything():
     assert judge(interval(3, 3), Prediction(3), {}).resolution.size == 0
 
 

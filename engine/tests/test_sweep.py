@@ -587,7 +587,8 @@ def dask_cluster(monkeypatch):
 
 
 def test_a_sweep_on_a_dask_cluster_survives_the_death_of_a_worker(dask_cluster):
-    grid, seeds = {"scale": np.linspace(1, 2, 5)}, 20
+    grid = {"scale": np.linspace(1, 2, 5)}
+    seeds = 20
     workers = dask_cluster.run(os.getpid)
     assert len(set(workers.values())) == 2
     counts = []

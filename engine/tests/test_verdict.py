@@ -68,14 +68,14 @@ HONEST = {"controls": {"1 % more": 1.01}, "error": 1e-9}
                 [1, 57], [1, 0], margin=[1e-3, 100], error=0, controls={"two": [2.0, 0]}
             ),
             "identity",
-            "of the largest would not be noticed",
+            "of the largest would not be detected",
         ),
         (
             lambda t: t.value(
                 [1.0, 1.7], [1.0, 1.0], margin=[1e-3, 0.8], error=0, controls={"two": [2.0, 1.0]}
             ),
             "identity",
-            "of the largest would not be noticed",
+            "of the largest would not be detected",
         ),
         (
             lambda t: t.value(0.3, 0.0, margin=1.0, error=0, scale=1e20, controls={"three": 3.0}),
@@ -122,7 +122,7 @@ HONEST = {"controls": {"1 % more": 1.01}, "error": 1e-9}
                 controls={"five": -5.0},
             ),
             "limit",
-            "would not be noticed",
+            "would not be detected",
         ),
         (
             lambda t: t.bound(1.0, 2.0, instances="all", ops=1, controls={"half": 0.9}),

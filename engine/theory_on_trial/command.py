@@ -2,7 +2,7 @@
 compare a document's numbers with a ledger, audit, add a paper, serve these to a program.
 
 It works in any repository. It finds claims where pytest would find them, and starts from the root
-of the repository around the present folder or from `--root`. A subcommand imports what it needs
+of the repository around the current folder or from `--root`. A subcommand imports what it needs
 when it runs, so help and completion are fast.
 """
 
@@ -294,10 +294,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     laying.add_argument("name", metavar="NAME", help="the paper's name, such as uniform_mean")
     laying.add_argument(
-        "--row",
+        "--in-full",
         action="store_true",
         help="write a file in every folder, for a paper with a tool of its own",
     )
+    laying.add_argument("--row", dest="in_full", action="store_true", help=argparse.SUPPRESS)
 
     checking = command(
         "check-paper",
@@ -322,7 +323,7 @@ def _parser() -> argparse.ArgumentParser:
             "--root",
             type=Path,
             metavar="PATH",
-            help="a folder of the repository (default: the present folder)",
+            help="a folder of the repository (default: the current folder)",
         )
     return parser
 
@@ -736,7 +737,7 @@ def _mcp(options: argparse.Namespace) -> int:
 def _new_paper(options: argparse.Namespace) -> int:
     from theory_on_trial.papers import lay_down
 
-    for path in lay_down(options.name, _folder(options), row=options.row):
+    for path in lay_down(options.name, _folder(options), in_full=options.in_full):
         print(path)
     return 0
 

@@ -201,7 +201,8 @@ def exact_ends(
     """
     from scipy.special import betainccinv, betaincinv
 
-    successes, failures = np.asarray(successes, float), np.subtract(trials, successes)
+    failures = np.subtract(trials, successes)
+    successes = np.asarray(successes, float)
     low = betaincinv(np.where(successes > 0, successes, 1), failures + 1, error / 2)
     high = betainccinv(successes + 1, np.where(failures > 0, failures, 1), error / 2)
     return np.where(successes > 0, low, 0.0), np.where(failures > 0, high, 1.0)
@@ -694,7 +695,7 @@ def _symmetric_bets(past: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, n
     scale = np.where(scale > 0, scale, np.maximum(np.mean(np.abs(z), axis=0), 1e-12))
     slope = 1 / (3 * scale)
     square = np.square(np.tanh(slope * z)).mean(axis=0)
-    # Without a target the bets aim at what so many samples can tell apart.
+    # Without a target the bets aim at what so many samples can distinguish.
     aim = np.where(target > 0, target, 6 * scale / np.sqrt(len(past)))
     shift = np.tanh(slope * _AIMS.reshape(-1, *(1,) * aim.ndim) * aim) * (1 - square)
     return slope, np.minimum(shift / (square + shift**2), _MOST_BET)

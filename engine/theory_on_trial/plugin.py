@@ -215,7 +215,9 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
             sentences += crossings(collector.path) + crossings_elsewhere(collector.path)
             sentences += [text for check in checks for text in unguarded(check)]
         if sentences:
-            report.outcome, report.longrepr, report.result = "failed", "\n".join(sentences), []
+            report.outcome = "failed"
+            report.longrepr = "\n".join(sentences)
+            report.result = []
     return report  # type: ignore[no-any-return]
 
 

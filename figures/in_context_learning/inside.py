@@ -43,7 +43,7 @@ def probed_quantities(
     probe_steps: int = 800,
     prompts: int = 4096,
 ) -> Figure:
-    """What a trained model has computed by which layer, according to probes of its hidden states.
+    """Probes of its hidden states show what a trained model has computed by which layer.
 
     Mean squared error, in units of the target's variance, of probes trained to read (a) XᵀY and (b)
     the least squares weights of the first k = `prefix` examples off the states after each layer (0:
@@ -164,8 +164,8 @@ def linearity_of_answers(
 
     R² of the best linear fit to the answers to normal test inputs, against the number of examples
     shown, for trained models of different depths: mean over `prompts` prompts without noise with 99
-    % Student intervals. The line at 1 is exact for least squares, and every other rule with
-    weights: its answers are linear. Squares: three nearest neighbours, whose answers are not.
+    % Student intervals. The line at 1 is exact for least squares and for every other rule with
+    weights, whose answers are linear. Squares: three nearest neighbours, whose answers are not.
     Models of `dimension` dimensions with one head of 32 units; the paper's figure 6 has 8
     dimensions and 16 layers.
     """

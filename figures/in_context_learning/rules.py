@@ -58,19 +58,18 @@ def rules_compared(
     steps: int = 8000,
     prompts: int = 2048,
 ) -> Figure:
-    """How far the textbook rules are from least squares, for which the paper's trained model
-    stands, and from a model.
+    """Distances of the textbook rules from least squares, in place of the paper's trained model,
+    and from a small one.
 
     Prompts without noise, τ = 1. (a) Squared prediction difference SPD / d to least squares in d
     dimensions, which takes the place of the paper's model with 16 layers (within 0.01 of it,
     according to its figure 1) and is exact. Lines: exact laws; points: simulation, means of `runs`
-    samples of `count` prompts. "label": the label itself, whose distance is what nobody can know.
-    The neighbour rules have no law; their points are joined by thin lines. (b) SPD/d,
+    samples of `count` prompts. "label": the label itself, whose distance is the part that no rule
+    can predict. The neighbour rules have no law; their points are joined by thin lines. (b) SPD/d,
     (c) ILWD/d (difference of the weights behind the answers) between the rules and one small
-      trained model, drawn with
-    `model_dimension` dimensions and the given layers instead of the paper's 8 and 16, whose
-    distance to least squares is in black. Bars: 99 % Student intervals, in (b) and (c) over
-    `prompts` prompts and 64 of them, for this one model.
+    trained model, drawn with `model_dimension` dimensions and the given layers instead of the
+    paper's 8 and 16, whose distance to least squares is in black. Bars: 99 % Student intervals, in
+    (b) and (c) over `prompts` prompts and 64 of them, for this one model.
     """
     fig, axes = plt.subplots(1, 3, figsize=(10.5, 3.7))
     prefixes = np.arange(1, largest + 1)

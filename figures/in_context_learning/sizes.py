@@ -38,9 +38,9 @@ def phases_of_depth(
     k = 1 to 5 of prompts without noise; `dimension` dimensions, one head of 32 units. Dotted at the
     right: exact distance of each rule from least squares, where a perfect model's points would be.
     Bars: 99 % Student intervals over `prompts` prompts; one model each. A miniature of the paper's
-    sweep (d = 8 and 16, up to 16 layers and 1024 units, 500 000 steps): of its three phases the two
-    later ones are here, the nearest rule going from Ridge(0.5) over Ridge(0.1) to least squares.
-    For the width see F8.
+    sweep (d = 8 and 16, up to 16 layers and 1024 units, 500 000 steps): it shows the two later ones
+    of its three phases, where the nearest rule changes from Ridge(0.5) to Ridge(0.1) and to least
+    squares. For the width see F8.
     """
     fig, axis = plt.subplots(figsize=(5.6, 3.7))
     settings = [models.ladder(dimension, layers, steps) for layers in depths]
@@ -100,7 +100,7 @@ def smallest_sizes(
     steps: int = 2000,
     prompts: int = 4096,
 ) -> Figure:
-    """The smallest model that least squares describes better than Ridge(0.1) does.
+    """Ridge(0.1) describes the smallest models better, and least squares the larger ones.
 
     SPD to least squares over SPD to Ridge(0.1), both from the same trained model, mean over k = 1
     to 5 of scalar prompts without noise: below the line at 1 the model counts as least squares. (a)

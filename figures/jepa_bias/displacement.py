@@ -36,8 +36,8 @@ def displacement(
     deltas: Sequence[float] = (0.0, 1e-10, 1e-6, 1e-3),
     step: float = 0.1,
 ) -> Figure:
-    """The slightest misalignment, and JEPA unlearns the feature of large λ for that of large ρ,
-    long before its time.
+    """A slight misalignment makes JEPA unlearn the feature of large λ for that of large ρ, long
+    before its time.
 
     Strengths ‖W̄ q_i‖ in networks of L layers under gradient flow (Runge-Kutta of order 4,
     float64): feature 1 (orange) has the larger λ, feature 2 (blue) the larger ρ. The predictor

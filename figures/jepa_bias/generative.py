@@ -35,7 +35,8 @@ def generative_models(
     state_variances: tuple[float, float] = (2.6, 1.0),
     noise_variances: tuple[float, float] = (0.6, 0.05),
 ) -> Figure:
-    """Random masks never set λ against ρ; a process in time does, and there JEPA and MAE part.
+    """Random masks never set λ against ρ; a process in time does, and JEPA and MAE then differ in
+    their order.
 
     Strengths ‖W̄ q_i‖ of whole networks of L layers under gradient flow from an aligned start
     (points, in a random latent basis) and of the scalar equations (lines). (a), (c): three
@@ -43,7 +44,7 @@ def generative_models(
     target by an independent mask with `target_rate`: λ and ρ grow together, and both objectives
     learn in the same order. (b), (d): two autoregressive features observed with noise, the next
     frame predicted from this one: the fast one has the larger λ, the slow one the larger ρ. JEPA
-    turns the order round that MAE keeps. Dashed: the fraction .8 of the asymptote; triangles:
+    reverses the order, and MAE keeps it. Dashed: the fraction .8 of the asymptote; triangles:
     predicted critical times.
     """
     data = np.full((3, 3), correlation) + (1 - correlation) * np.eye(3)

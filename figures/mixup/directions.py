@@ -165,8 +165,8 @@ def efficiencies(
     erm_n: int = 4000,
     runs: int = 400,
 ) -> Figure:
-    """Mixup is nearly as efficient as linear discriminant analysis; the maximum of the likelihood
-    pays exponentially.
+    """Mixup is nearly as efficient as linear discriminant analysis; maximum likelihood needs
+    exponentially more.
 
     n (1 - cos(w, b)) tends to T K(a) / (2κ|b|²), T = tr(P Σ⁻¹) across b: the factor K against a = κ
     m². Lines: K_erm without augmentation, K_mix of Mixup with λ ~ Beta(α, α), K_lda = a + 1.

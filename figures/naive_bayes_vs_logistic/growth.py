@@ -64,8 +64,8 @@ def growth(
     logistic_scans: int = 5,
     level: float = 0.01,
 ) -> Figure:
-    """The samples that naive Bayes needs do not grow with n at all, those of logistic regression in
-    the end linearly.
+    """The samples that naive Bayes needs do not grow with n; those of logistic regression end up
+    growing linearly.
 
     The released simulation: K Gaussian classes with means c_k (1, ..., 1), c = -1, 1, 2, 4, 8, 16,
     32, half of the n variances n and half 1, random labels. m is the number of samples at which the

@@ -31,8 +31,8 @@ def phases(
     n_samples: int = 40,
     runs: int = 200,
 ) -> Figure:
-    """The samples naive Bayes needs grow with n to the power 1 - 2a if the squared distance is n^a,
-    and not from a = ½.
+    """The samples naive Bayes needs grow as n^(1 - 2a) if the squared distance is n^a, and from a =
+    ½ on do not grow.
 
     Two Gaussian classes with known variances, their squared Mahalanobis distance Δ² = n^a spread
     over all features. (a-e) Exact expected error (background), the samples m* at which it is

@@ -50,8 +50,8 @@ def phases(
     steps: int = 2000,
     runs: int = 64,
 ) -> Figure:
-    """Zero is the global minimum from a strength β_gl of weight decay on, a frame survives until
-    β_ex, and zero always.
+    """From a strength β_gl of weight decay on, zero is the global minimum; a frame stays a local
+    one until β_ex.
 
     β = M K (N Λ)^(1/M), Λ the product of all decays, which are equal here. (a) Phases. Below the
     solid line the frame is the global minimum (blue); from there to the dashed line it is a local

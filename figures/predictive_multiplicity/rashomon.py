@@ -24,8 +24,8 @@ from theory_on_trial.figures.panels import letters, points_with_intervals
 def rashomon(
     n_points: int = 60, dim: int = 2, noise: float = 0.25, runs: int = 40, shown: int = 16
 ) -> Figure:
-    """The set of good models, drawn whole: error against disagreement with the best, for every
-    linear classifier.
+    """All good models at once: error against disagreement with the best, for every linear
+    classifier.
 
     Normal points in `dim` dimensions, labelled by the sign of their sum, wrongly with probability
     `noise`. (a) Each dot is one linear dichotomy, all of which are enumerated; black lines: |E -

@@ -35,8 +35,8 @@ def linear_regression(
     batch: int = 32,
     learning_rate: float = 0.02,
 ) -> Figure:
-    """Trained by SGD, a linear model leaves its start like an exponential and then walks at random
-    with a drift.
+    """A linear model under SGD leaves its start exponentially, and then walks at random with a
+    drift.
 
     A linear model of scikit-learn's 8 x 8 digits (650 parameters, half the squared error over ten
     outputs), in place of the paper's CIFAR-10, n_steps of SGD recorded. PCA of the whole run

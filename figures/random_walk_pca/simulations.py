@@ -125,7 +125,7 @@ def gaussian_regression(
     """PCA of a linear model that learns a random linear map from Gaussian inputs by SGD, one
     example per step.
 
-    Returned are ρ̂_k, the leading scores in units of their amplitude, and |x_t - x_{t-1}|² for t =
+    Returns ρ̂_k, the leading scores in units of their amplitude, and |x_t - x_{t-1}|² for t =
     2..T.
     """
     input_key, teacher_key, run_key = jax.random.split(key, 3)

@@ -82,11 +82,10 @@ def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     every length.
 
     (a) Lines: the exact ratios ρ_k of T = n_points points as d → ∞, and the limit 6/(πk)² as T → ∞
-      also, from which
-    they bend off towards 3/(2(T² - 1)) at k = T - 1. Points: means over the runs in d = dim
-    dimensions, with 99 % Student intervals. (b) The same relative to ρ_k; the line is the
-    first-order law in 1/d, drawn up to k = d^½, where it ends to be valid: beyond, the spread of
-    the noise's own eigenvalues takes over, as T/d is not small (the axis is linear within ± .02,
+    also, from which they bend off towards 3/(2(T² - 1)) at k = T - 1. Points: means over the runs
+    in d = dim dimensions, with 99 % Student intervals. (b) The same relative to ρ_k; the line is
+    the first-order law in 1/d, drawn up to k = d^½, where it ceases to be valid: beyond, the spread
+    of the noise's own eigenvalues takes over, as T/d is not small (the axis is linear within ± .02,
     logarithmic outside). Antognini & Sohl-Dickstein 2018.
     """
     ratios = replicates(linear_process, runs, {"n_points": n_points, "dim": dim}, {})[

@@ -49,7 +49,7 @@ def labels_saved(
 
     Args:
         X1: the view to predict from, a row per pair.
-        X2: the other view, in units in which its errors weigh alike.
+        X2: the other view, scaled so that its errors count equally.
         y: labels of the first len(y) rows: numbers, or classes as strings or categories.
         labels: the numbers of labels to answer for.
         rank: directions of the pretext to keep; those that predict X2 best if left out.

@@ -306,8 +306,8 @@ def ratio(
     confidence: float,
 ) -> Estimate:
     """Σ above / Σ below of what is not negative, with those r for which above - r below may have
-    the mean zero. Of what is exact but for rounding a few large prompts leave no r out: the largest
-    of a prompt bounds it too.
+    the mean zero. If the sums are exact up to rounding, a few large prompts leave no r out; then
+    the largest ratio of a prompt is a bound, too.
     """
     sums = [np.bincount(prompts, of) for of in (above, below)]
     if not above.any():

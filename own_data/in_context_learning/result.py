@@ -19,8 +19,8 @@ class Match(NamedTuple):
         parameters: those that come nearest on the user's prompts, by symbol: λ of ridge regression,
             in the inputs' unit squared, step α, in its inverse, momentum β, penalties λ₁ and λ₂,
             width h, temperature T. An interval that starts at 0 or ends at infinity has no end
-            within the range that was searched. Beside a number of steps t
-            they are those for this t: with others some do nearly as well.
+            within the range that was searched. Where there is a number of
+            steps t they are those for this t; other t may do nearly as well.
         distance: mean squared difference of the answers, over the mean square of the labels: 0 for
             the same algorithm.
         apart: the same, over the mean square of the learner's answers.
@@ -51,7 +51,7 @@ class Resemblance(Answer):
         scale: c, by which their inputs and labels are multiplied.
         degree: p where the learner's answers grow as c^p, as far as they go along with the old
             ones. It is 1 for least squares and for neighbours, 3 for a gradient step, mostly
-            between them for the rest; NaN where the answers are all zero or turn round.
+            between them for the rest; NaN where the answers are all zero or change sign.
     """
 
     asked = "which algorithm answers as this in-context learner does?"

@@ -23,8 +23,8 @@ def departures(
     Columns, principal components of the noise and the `directions` given (what a rule sees) are
     tested for their skewness (D'Agostino 1970), kurtosis (Anscombe & Glynn 1983), their farthest
     point, and equal variances of all classes (Brown & Forsythe 1974), pairs of columns for equal
-    correlations (Fisher's z). Bonferroni shares a level of 1 % among all of these; what is not
-    found may still be there, the more so the fewer the samples.
+    correlations (Fisher's z). Bonferroni shares a level of 1 % among all of these; with few samples
+    a departure is easily missed.
     """
     from scipy.stats import chi2, kurtosistest, levene, norm, skewtest
 

@@ -28,8 +28,8 @@ class Baseline:
             one found if not.
         n_optimal: how many optimal classifiers were found, at most 100, or counted in low
             dimension; h_0 has the largest margin of those found.
-        knows_all_optimal: whether these are all. Neither is looked for where h_0 is the user's or
-            E_0 is not proved.
+        knows_all_optimal: whether these are all. Optimal classifiers are not looked for
+            if h_0 is the user's or E_0 is not proved.
     """
 
     dichotomy: Int[np.ndarray, " rows"]

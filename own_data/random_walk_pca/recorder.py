@@ -21,11 +21,11 @@ class StepGramRecorder:
             recorder.record(parameters)
         print(random_walk_test(step_gram=recorder.step_gram))
 
-    An exact inner product of two steps needs both of them, so that the exact matrix cannot be had
-    without all steps. Kept instead is a random linear sketch of each: every coordinate is added,
-    with a random sign, to one of `sketch_size` cells (a count sketch), the same sign and cell at
-    every step. For fixed steps x and y the sketched inner product has mean <x, y> and, over the
-    seeds, variance (|x|^2 |y|^2 + <x, y>^2 - 2 sum_i x_i^2 y_i^2) / sketch_size. It acts on the
+    An exact inner product of two steps needs both of them, so that the exact matrix needs all
+    steps. The recorder keeps a random linear sketch of each step instead: every coordinate is
+    added, with a random sign, to one of `sketch_size` cells (a count sketch), the same sign and
+    cell at every step. For fixed steps x and y the sketched inner product has mean <x, y> and, over
+    the seeds, variance (|x|^2 |y|^2 + <x, y>^2 - 2 sum_i x_i^2 y_i^2) / sketch_size. It acts on the
     laws of the walk like noise of lower dimension: to first order 1 / effective dimension + 1 /
     sketch_size in place of 1 / effective dimension, and the effective dimension estimated from
     `step_gram` has both parts in it. Drift, momentum, decay and reversion pass through, because the

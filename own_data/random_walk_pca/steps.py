@@ -93,9 +93,10 @@ def effective_dimension(step_gram: Float[np.ndarray, "steps steps"]) -> float:
     The mean squared length of a step, squared, over the variance of the inner products of different
     steps. That variance is taken within each lag s - t: a drift, momentum or reversion shifts whole
     lags and would pass for a low dimension otherwise. Unbiased tr(Σ^2) for a walk; relative error
-    about 2 / T, and bias of that order for others. Whether a Gram matrix is given the test asks,
-    not this. Raises ValueError for fewer than three steps, or if no inner product varies (no noise,
-    or all at right angles). Source: derived here; without lags the walk's moment estimator.
+    about 2 / T, and bias of that order for others. This function does not check that a Gram matrix
+    is given; the test does. Raises ValueError for fewer than three steps, or if no inner product
+    varies (no noise, or all at right angles). Source: derived here; without lags the walk's moment
+    estimator.
     """
     steps = len(step_gram)
     require(steps >= 3, f"step_gram must be of at least three steps, got {steps}")

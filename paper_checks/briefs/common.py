@@ -1,6 +1,7 @@
 """What several pages need and what knows no theorem: both sides of a page may use it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.special import roots_jacobi
@@ -54,3 +55,14 @@ def mixed_pairs(
     share = shares[:, None, None]
     mixtures = share[..., None] * points[:, None] + (1 - share[..., None]) * points
     return mixtures, share * labels[:, None] + (1 - share) * labels
+
+
+def apart(theories: dict[str, Any], law: Any, least: float) -> dict[str, Any]:
+    """The theories that differ from the law by more than `least` in some entry: those that are
+    wrong at this setting.
+    """
+    return {
+        name: value
+        for name, value in theories.items()
+        if np.max(np.abs(np.subtract(value, law))) > least
+    }

@@ -1,7 +1,7 @@
 """Tanay & Griffin 2018, "A New Angle on L2 Regularization", arXiv 1806.11186.
 
-For whoever tunes the weight decay of a linear classifier: which direction waits at each end, not
-always δ.
+For whoever tunes the weight decay of a linear classifier: to which direction it tends at each end,
+which is not always δ.
 
 Paper: weight decay turns a linear classifier towards the line that joins the means of the classes,
 and a classifier far from that line is easy to fool. Here is how it turns, for ridge regression and
@@ -47,14 +47,18 @@ from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Class = Annotated[int, Interval(2, 30, why="one point has no scatter; of more, programs are slow")]
-More = Annotated[
-    int, Interval(1, 30, why="by how much one class is larger; of more, programs are slow")
+Class = Annotated[
+    int, Interval(2, 30, why="one point has no scatter; with more, programs are slow")
 ]
-Dim = Annotated[int, Interval(2, 6, why="on a line there is no angle; of more, programs are slow")]
+MorePoints = Annotated[
+    int, Interval(1, 30, why="by how much one class is larger; with more, programs are slow")
+]
+Dim = Annotated[
+    int, Interval(2, 6, why="on a line there is no angle; with more, programs are slow")
+]
 Room = Annotated[
     int,
-    Interval(3, 6, why="in the plane δ is the worst direction here; of more, programs are slow"),
+    Interval(3, 6, why="in the plane δ is the worst direction here; with more, programs are slow"),
 ]
 Penalty = Annotated[
     float,
@@ -326,7 +330,7 @@ def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
     kind="optimality",
     cases=[(10, 10, 5, 1.01), (2, 1, 2, 20.0)],
 )
-def test_hinge_unbalanced(trial, negatives: Class, more: More, dim: Dim, above: Above):
+def test_hinge_unbalanced(trial, negatives: Class, more: MorePoints, dim: Dim, above: Above):
     """With n₋ points - and more + the hinge classifier is w = n₋ u / (2 λ n) from λ_1 = n₋/(4 n)
     (max of u x over the + of weight above 0, less min of u x over -) on. Here u, and not δ, is the
     shortest vector from the mean of - to the sums of the + with weights of at most 1/n₋ that add

@@ -43,7 +43,7 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
 Scores = Annotated[
-    int, Interval(3, 64, why="of two, even weights are the worst; beyond, Jacobians take long")
+    int, Interval(3, 64, why="with two, even weights are the worst; beyond, Jacobians take long")
 ]
 Width = Annotated[
     int,

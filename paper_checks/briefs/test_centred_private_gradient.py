@@ -68,7 +68,9 @@ Dims = Annotated[
 ]
 Points = Annotated[
     int,
-    Interval(4, 8, why="of three points no centre is worse; of more, there are too many spheres"),
+    Interval(
+        4, 8, why="with three points no centre is worse; with more, there are too many spheres"
+    ),
 ]
 N = 1000
 W = 1.0

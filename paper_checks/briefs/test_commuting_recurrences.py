@@ -51,13 +51,15 @@ Length = Annotated[int, Interval(2, 12, why="one letter is known; all 2^n words 
 Stored = Annotated[
     int, Interval(4, 12, why="short words fit into two bits; all 2^n words are tried")
 ]
-Many = Annotated[
+ManyLetters = Annotated[
     int,
     Interval(
         256, 512, why="of shorter words the limit is not reached to .1 %, longer take seconds"
     ),
 ]
-Long = Annotated[int, Interval(64, 4096, why="shorter words may be palindromes, more take seconds")]
+LongLength = Annotated[
+    int, Interval(64, 4096, why="shorter words may be palindromes, more take seconds")
+]
 
 GENERATORS = {f"S{m}": [(1, 0, *range(2, m)), (*range(1, m), 0)] for m in (3, 4, 5)}
 GENERATORS["A5"] = [(1, 2, 0, 3, 4), (1, 2, 3, 4, 0)]
@@ -219,7 +221,7 @@ def test_parikh_ceiling(trial, group: Group, length: Length):
 
 
 @claim(derived("derived: uniform in a coset of G'"), kind="limit", cases=[("A5", 256), ("S3", 256)])
-def test_ceiling_limit(trial, group: Group, length: Many):
+def test_ceiling_limit(trial, group: Group, length: ManyLetters):
     """The best accuracy of a diagonal recurrence tends to 1/|G'|: 1/60 for A5 and S5, 1/12 for S4,
     1/3 for S3.
     """
@@ -254,7 +256,7 @@ def test_additive_input(trial, group: Group, length: Stored):
     kind="identity",
     cases=[2000, 65],
 )
-def test_small_blocks_suffice(trial, length: Long):
+def test_small_blocks_suffice(trial, length: LongLength):
     """For A5 complex blocks of size two track every product: the state is a unit quaternion, which
     is read up to its sign.
     """

@@ -46,7 +46,7 @@ from theory_on_trial.figures import chart, figure
 
 Outcomes = Annotated[
     int,
-    Interval(4, 200, why="of three, one may hold half of the mass; beyond, the program is slow"),
+    Interval(4, 200, why="with three, one may hold half of the mass; beyond, the program is slow"),
 ]
 Propensity = Annotated[
     float, Interval(0.05, 0.95, why="beyond, π hardly enters the weights, or nothing is hidden")

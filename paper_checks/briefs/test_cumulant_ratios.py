@@ -46,17 +46,19 @@ from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-First = Annotated[
+FirstWeight = Annotated[
     float, Interval(0.3, 3, why="a hidden cause that is weak or drowns the noise takes digits away")
 ]
-Second = Annotated[
+SecondWeight = Annotated[
     float,
     Interval(-3, -0.3, why="of a positive ratio x2 is the mirror image; near 0 it has no digits"),
 ]
 Chance = Annotated[
     float, Interval(0.02, 0.1, why="a more even hidden cause has a small third or fourth cumulant")
 ]
-Moderate = Annotated[float, Interval(0.5, 2, why="outside, 200 points are too few for the limit")]
+ModerateWeight = Annotated[
+    float, Interval(0.5, 2, why="outside, 200 points are too few for the limit")
+]
 Size = Annotated[int, Interval(200, 800, why="fewer are far from the limit, more take long")]
 Edge = Annotated[float, Interval(0.2, 2, why="a weak edge has a determinant near 0")]
 
@@ -112,7 +114,7 @@ def mixing_ratio(a1, a2):
     kind="identity",
     cases=[(1.0, -1.5, 0.05), (3.0, -0.3, 0.1), (0.3, -3.0, 0.02)],
 )
-def test_ratio(trial, a1: First, a2: Second, chance: Chance):
+def test_ratio(trial, a1: FirstWeight, a2: SecondWeight, chance: Chance):
     """The mixing ratio a2/a1 is k_122/k_112 = k_1222/k_1122 = k_1122/k_1112, with its sign, for any
     noise.
     """
@@ -155,7 +157,7 @@ def of_triples(points):
 
 
 @claim(derived("U-statistics"), kind="identity", cases=[(1.0, -1.5, 0.1), (2.0, -0.5, 0.02)])
-def test_fieller(trial, a1: First, a2: Second, chance: Chance):
+def test_fieller(trial, a1: FirstWeight, a2: SecondWeight, chance: Chance):
     """k̂_122 - r k̂_112 has mean 0 at every n ≥ 3, and n times its variance tends to v = Eψ², where
     ψ = x1 x2 u - σ_22 x1 - 2 σ_12 x2 + r (σ_11 x2 + 2 σ_12 x1) and u = x2 - r x1.
     """
@@ -214,7 +216,12 @@ def sampled_ratios(generator, count, factor, size):
     cases=[(1.0, 1.5, 1.0, 1.0, 200), (1.0, 1.5, 1.0, 1.0, 400)],
 )
 def test_gaussian_latent(
-    trial, a1: Moderate, a2: Moderate, noise1: Moderate, noise2: Moderate, size: Size
+    trial,
+    a1: ModerateWeight,
+    a2: ModerateWeight,
+    noise1: ModerateWeight,
+    noise2: ModerateWeight,
+    size: Size,
 ):
     """If all is normal, k̂_122/k̂_112 tends to a Cauchy law, which does not narrow with n, of
     centre v12/v11 and scale √(v11 v22 - v12²)/v11, where v11 = 2 σ_11² σ_22 + 4 σ_11 σ_12², v22 = 2
@@ -257,7 +264,7 @@ def determinant(a1, a2, b, kurtoses):
     kind="identity",
     cases=[(1.0, -1.5, 0.5), (0.5, -0.5, 1.0)],
 )
-def test_one_latent(trial, a1: First, a2: Second, edge: Edge):
+def test_one_latent(trial, a1: FirstWeight, a2: SecondWeight, edge: Edge):
     """k_1112 k_1222 - k_1122² = a1 A b a2² κ4(L) κ4(e1), where A = a2 + b a1 is the total effect:
     an edge b ≠ 0 shows, unless A = 0 or the noise of x1 has no fourth cumulant.
     """

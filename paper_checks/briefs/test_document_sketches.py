@@ -44,20 +44,23 @@ import numpy as np
 from numpy.polynomial.polynomial import polypow
 from scipy.stats import uniform_direction
 
+from paper_checks.briefs.common import apart
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Bernoulli, Bounded
 
 Queries = Annotated[int, Interval(1, 8, why="a query has a vector; more are a longer mean")]
-Documents = Annotated[int, Interval(2, 12, why="of one document every cell holds the same vector")]
+Documents = Annotated[
+    int, Interval(2, 12, why="with one document every cell holds the same vector")
+]
 Dim = Annotated[int, Interval(2, 16, why="on a line two unit vectors are the same or opposite")]
 Bits = Annotated[
     int, Interval(1, 5, why="the sketches have 2^bits cells, and no bit makes no cells")
 ]
 Copies = Annotated[int, Interval(2, 5, why="one copy repeats nothing")]
-Near = Annotated[float, Interval(0, 1.9, why="in radians, nearer than the other document")]
-Far = Annotated[
+NearAngle = Annotated[float, Interval(0, 1.9, why="in radians, nearer than the other document")]
+FarAngle = Annotated[
     float,
     Interval(0.1, 2, why="in radians; beyond, the nearer one at angle 0 is all that draws find"),
 ]
@@ -179,7 +182,7 @@ def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bi
     kind="identity",
     cases=[(0.8, 1.4, 0.0, 4), (0.8, 1.4, np.pi, 4), (0.3, 0.6, 1.0, 5)],
 )
-def test_two_documents(trial, near: Near, far: Far, turn: Turn, bits: Bits):
+def test_two_documents(trial, near: NearAngle, far: FarAngle, turn: Turn, bits: Bits):
     """E F = <q, p2> + (<q, p1> - <q, p2>) (P(N1 < N2) + P(N1 = N2) / 2), where N2 - N1 is a walk of
     k steps, +1 with chance (t2 + t12 - t1)/2π and -1 with chance (t1 + t12 - t2)/2π; t1, t2 and t12
     are the angles of q and p1, q and p2, p1 and p2.
@@ -197,7 +200,7 @@ def test_two_documents(trial, near: Near, far: Far, turn: Turn, bits: Bits):
         "no better than chance": 0.5,
         "independent bits": alone,
     }
-    controls = {name: value for name, value in rivals.items() if abs(value - mean) > 0.03}
+    controls = apart(rivals, mean, 0.03)
     draw = partial(sampled_shares, vectors=vectors, bits=bits)
     law = Bounded(0, 1)
     trial.mean(
@@ -275,10 +278,8 @@ def sketches_of_two_documents(near: float = 0.3, far: float = 0.6, draws: int = 
     lines = {}
     points = {}
     for degrees in (0, 90, 180):
-        (vectors, between), generator = (
-            on_the_sphere(near, far, np.radians(degrees)),
-            np.random.default_rng(0),
-        )
+        vectors, between = on_the_sphere(near, far, np.radians(degrees))
+        generator = np.random.default_rng(0)
         shares = np.array([sampled_shares(generator, draws, vectors, k) for k in some])
         lines[f"{degrees}°"] = all_k, [chance_of_nearer(near, far, between, k) for k in all_k]
         points[f"{degrees}°"] = (

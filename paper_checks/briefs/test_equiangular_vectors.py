@@ -42,18 +42,19 @@ from scipy.special import betainc, logsumexp, softmax
 from scipy.stats import norm, uniform_direction
 from sklearn.preprocessing import normalize
 
+from paper_checks.briefs.common import apart
 from theory_on_trial import balls, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
 
 Dim = Annotated[int, Interval(2, 8, why="the best arrangement is searched")]
-Few = Annotated[int, Interval(2, 4, why="the best arrangement is searched")]
+FewDimensions = Annotated[int, Interval(2, 4, why="the best arrangement is searched")]
 Vectors = Annotated[int, Interval(3, 24, why="the best arrangement is searched")]
 Surplus = Annotated[
     int, Interval(1, 8, why="vectors beyond d (d + 1)/2; the best arrangement is searched")
 ]
-Several = Annotated[
+SeveralVectors = Annotated[
     int, Interval(50, 150, why="thousands of sets are drawn, of fewer vectors few pairs are close")
 ]
 AnyDim = Annotated[int, Interval(3, 48, why="thousands of sets are drawn")]
@@ -159,7 +160,7 @@ def test_welch(trial, dim: Dim, vectors: Vectors):
     kind="bound",
     cases=[(2, 1), (3, 1), (4, 2)],
 )
-def test_orthoplex(trial, dim: Few, surplus: Surplus):
+def test_orthoplex(trial, dim: FewDimensions, surplus: Surplus):
     """The worst |cos| of N > d (d + 1)/2 lines is 1/√d at least, more than Welch's; some sets
     attain it.
     """
@@ -212,7 +213,7 @@ def close_pairs(generator, count, vectors, dim, cosine):
 @claim(
     derived("a squared cosine has a beta law"), kind="identity", cases=[(32, 80, 0.3), (3, 50, 0.6)]
 )
-def test_random_pairs(trial, dim: AnyDim, vectors: Several, cosine: Cosine):
+def test_random_pairs(trial, dim: AnyDim, vectors: SeveralVectors, cosine: Cosine):
     """Of N uniform directions N (N − 1)/2 · I_{1 − t²}((d − 1)/2, ½) pairs have |cos| > t on
     average.
     """
@@ -224,7 +225,7 @@ def test_random_pairs(trial, dim: AnyDim, vectors: Several, cosine: Cosine):
         "normal tail": 2 * pairs * norm.sf(cosine * np.sqrt(dim)),
         "uniform cosines, as in space": pairs * (1 - cosine),
     }
-    laws = {name: value for name, value in rivals.items() if abs(value - law) > 0.03 * law}
+    laws = apart(rivals, law, 0.03 * law)
     trial.mean(
         sampler=draw,
         predict=law,

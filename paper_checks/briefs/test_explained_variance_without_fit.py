@@ -49,7 +49,7 @@ Samples = Annotated[
     int,
     Interval(2, 6, why="T needs a pair; all 4^samples samples of a law on four points are listed"),
 ]
-Few = Annotated[
+FewSamples = Annotated[
     int, Interval(2, 4, why="T needs a pair; all (3 * 2^dim)^samples samples are listed")
 ]
 Rows = Annotated[int, Interval(4, 40, why="thousands of data sets are fitted")]
@@ -174,7 +174,7 @@ def test_unbiased(trial, samples: Samples, dim: Dim):
     kind="identity",
     cases=[(4, 1, 0.5, 0.7), (3, 2, 0.8, 2), (2, 3, 0, 1)],
 )
-def test_exact_variance(trial, samples: Few, dim: Nodes, signal: Signal, noise: Noise):
+def test_exact_variance(trial, samples: FewSamples, dim: Nodes, signal: Signal, noise: Noise):
     """Var T = (4 (n - 2) z1 + 2 z2) / (n (n - 1)), where z1 = g'Ag - |g|^4 and z2 = tr A^2 - |g|^4;
     in the Gaussian case z1 = 2 b^2 + v b and z2 = d (b+v)^2 + 4 b (b+v) + 3 b^2.
     """
@@ -217,7 +217,7 @@ def test_paths(trial, samples: Samples, dim: Dim):
     kind="identity",
     cases=[(3, 2, 0.5, 0.7), (2, 1, 0, 1)],
 )
-def test_plug_in(trial, samples: Few, dim: Nodes, signal: Signal, noise: Noise):
+def test_plug_in(trial, samples: FewSamples, dim: Nodes, signal: Signal, noise: Noise):
     """Gaussian |X'y|^2 / n^2, which keeps the pairs of a sample with itself, has mean b + ((d + 1)
     b + d v) / n.
     """

@@ -50,7 +50,7 @@ Values = Annotated[
     int,
     Interval(2, 12, why="a factor of one value says nothing; a least-squares fit over all cells"),
 ]
-Third = Annotated[int, Interval(1, 6, why="one value stands for no third factor")]
+ThirdValues = Annotated[int, Interval(1, 6, why="one value stands for no third factor")]
 Width = Annotated[int, Interval(1, 64, why="every column is fitted")]
 FewValues = Annotated[
     int, Interval(2, 5, why="a factor of one value says nothing; 10⁵ tables are drawn")
@@ -153,7 +153,7 @@ def sum_of_edges(table):
 
 
 @claim(paper("Proposition 4"), kind="identity", cases=MARGINS)
-def test_marginal_means(trial, first: Values, second: Values, third: Third, width: Width):
+def test_marginal_means(trial, first: Values, second: Values, third: ThirdValues, width: Width):
     """Under product weights averages give the best decomposable table."""
     generator = trial.generator()
     shape = (first, second, third)
@@ -169,7 +169,7 @@ def test_marginal_means(trial, first: Values, second: Values, third: Third, widt
 
 @claim(derived("least squares find a table that fits exactly"), kind="identity", cases=MARGINS)
 def test_marginal_means__unbalanced(
-    trial, first: Values, second: Values, third: Third, width: Width
+    trial, first: Values, second: Values, third: ThirdValues, width: Width
 ):
     """Under weights that are no product least squares recover a decomposable table, and averages
     miss it.

@@ -82,7 +82,9 @@ def pairs_up_to(dim, steps):
 def turned(frame, i, j, angle):
     """A frame with its axes i and j turned in their plane."""
     turn = np.eye(len(frame))
-    turn[[i, j], [i, j]], turn[j, i], turn[i, j] = np.cos(angle), np.sin(angle), -np.sin(angle)
+    turn[[i, j], [i, j]] = np.cos(angle)
+    turn[j, i] = np.sin(angle)
+    turn[i, j] = -np.sin(angle)
     return frame @ turn
 
 
@@ -170,7 +172,8 @@ def hessian_spectra(points, vectors, steps, orderings):
     """Hessian eigenvalues of AUV at the flags of reordered components, by second differences along
     rotations.
     """
-    (dim, width), (a, b) = (len(vectors), 1e-4), np.array(pairs_up_to(len(vectors), steps)).T
+    dim, width = (len(vectors), 1e-4)
+    a, b = np.array(pairs_up_to(len(vectors), steps)).T
     skew = np.eye(dim)[a][:, :, None] * np.eye(dim)[b][:, None]
     skew = np.multiply.outer([1, -1], skew - skew.mT)
     turns = expm(width / 2 * (skew[:, None, :, None] + skew[:, None]))

@@ -61,7 +61,7 @@ Classes = Annotated[
     int,
     Interval(2, 60, why="one class has no simplex, of very many an optimal rotation takes long"),
 ]
-More = Annotated[
+MoreClasses = Annotated[
     int, Interval(1, 60, why="classes that are added; as many more as there may be at first")
 ]
 
@@ -203,7 +203,7 @@ def kept_law(classes, more):
     kind="optimality",
     cases=[(2, 1), (5, 5), (10, 60)],
 )
-def test_regrown_head(trial, classes: Classes, more: More):
+def test_regrown_head(trial, classes: Classes, more: MoreClasses):
     """A simplex made again keeps K of its K₂ directions at best at the mean cosine √((K − 1) K₂/(K
     (K₂ − 1))).
     """

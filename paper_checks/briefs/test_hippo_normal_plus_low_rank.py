@@ -56,7 +56,7 @@ Step = Annotated[float, Interval(0.001, 1, why="the unit of time is that of the 
 ExactStates = Annotated[
     int, Interval(2, 48, why="one eigenvalue has condition 1; beyond, fractions take seconds")
 ]
-Large = Annotated[
+LargeSize = Annotated[
     int, Interval(256, 1024, why="below, terms of order 1/N hide the limit; larger take seconds")
 ]
 
@@ -96,7 +96,8 @@ def common_real_part(states):
 @observed
 def transformed_kernel(states, length, step, c):
     """The discrete Fourier transform of C Ā^i B̄, i < L, from the powers, and C - C Ā^L."""
-    (a, b), unit = hippo(states), np.eye(states)
+    a, b = hippo(states)
+    unit = np.eye(states)
     implicit = np.linalg.inv(unit - step / 2 * a)
     matrix = implicit @ (unit + step / 2 * a)
     powers = [step * implicit @ b]
@@ -110,7 +111,8 @@ def cauchy_kernel(states, length, step, c, rank_one=True):
     """2/(1+ζ) (k_cb - k_cp k_pb/(1 + k_pp)) with k_xy the Cauchy sums Σ x_j y_j/(g - λ_j), g =
     (2/Δ)(1-ζ)/(1+ζ).
     """
-    (a, b), p = hippo(states), correction(states)
+    a, b = hippo(states)
+    p = correction(states)
     frequencies, basis = np.linalg.eigh(-1j * (a + np.outer(p, p) + np.eye(states) / 2))
     zeta = np.exp(-2j * np.pi * np.arange(length) / length)
     poles = 1 / ((2 / step * (1 - zeta) / (1 + zeta))[:, None] - (-0.5 + 1j * frequencies))
@@ -173,7 +175,8 @@ def leading_condition():
 @claim(paper("Theorem 1"), kind="identity", cases=[2, 9, 64])
 def test_normal_plus_rank_one(trial, states: States):
     """A + P Pᵀ is normal, although A is not."""
-    (a, _), p = hippo(states), correction(states)
+    a, _ = hippo(states)
+    p = correction(states)
     vectors = {
         "no correction": 0 * p,
         "P = √(n+1)": np.sqrt(p**2 + 0.5),
@@ -191,7 +194,8 @@ def test_normal_plus_rank_one(trial, states: States):
 @claim(derived("A + P Pᵀ is -I/2 plus an antisymmetric matrix"), kind="identity", cases=[2, 9, 64])
 def test_normal_plus_rank_one__spectrum(trial, states: States):
     """All eigenvalues of A + P Pᵀ are on the line Re = -1/2."""
-    (a, _), p = hippo(states), correction(states)
+    a, _ = hippo(states)
+    p = correction(states)
     normal = a + np.outer(p, p)
     line = common_real_part(states)
     trial.identity(
@@ -276,7 +280,7 @@ def around_the_worst(size):
 
 
 @claim(derived("derived by Stirling's formula"), kind="rate", cases=[1024])
-def test_growth(trial, size: Large):
+def test_growth(trial, size: LargeSize):
     """N κ/(1+√2)^{2N} tends to 1/(2π√2) = .1125, where κ is the largest condition over j."""
     _, base, limit = leading_condition()
     logs = [log_condition(size, int(j)) - size * math.log(base) for j in around_the_worst(size)]
@@ -294,7 +298,7 @@ def test_growth(trial, size: Large):
 
 
 @claim(derived("derived by Stirling's formula"), kind="rate", cases=[1024])
-def test_growth__place(trial, size: Large):
+def test_growth__place(trial, size: LargeSize):
     """The eigenvalue -(j+1) with the largest condition has j near N/√2."""
     place, *_ = leading_condition()
     window = around_the_worst(size)

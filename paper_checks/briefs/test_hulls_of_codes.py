@@ -51,9 +51,9 @@ Length = Annotated[
     int, Interval(4, 8, why="all codes are written down; below, no two wrong counts differ")
 ]
 Dim = Annotated[
-    int, Interval(2, 6, why="hulls of dimension 0 and 1 alone do not tell wrong counts apart")
+    int, Interval(2, 6, why="hulls of dimension 0 and 1 alone do not distinguish wrong counts")
 ]
-Short = Annotated[int, Interval(1, 6, why="all codes are written down")]
+ShortDimension = Annotated[int, Interval(1, 6, why="all codes are written down")]
 Dims = Annotated[
     int, Interval(7, 12, why="below, the limit is too far; beyond, drawing codes takes seconds")
 ]
@@ -99,7 +99,8 @@ def codes_by_hull(n, k, q):
 @observed
 def rank(matrices, q):
     """Ranks modulo a prime, by Gaussian elimination of all matrices at once."""
-    m, (count, rows, columns) = matrices % q, matrices.shape
+    m = matrices % q
+    count, rows, columns = matrices.shape
     ranks = np.zeros(count, int)
     places = np.arange(count)
     for column in range(columns):
@@ -201,7 +202,7 @@ def mean_power(n, k, q):
 
 
 @claim(derived("pairs of vectors"), kind="identity", cases=[(2, 7, 3), (3, 5, 2), (5, 6, 1)])
-def test_mean_of_q_to_hull(trial, q: Field, n: Length, k: Short):
+def test_mean_of_q_to_hull(trial, q: Field, n: Length, k: ShortDimension):
     """The mean size q^dim of the hull is 1 + s (q^k-1)(q^{n-k}-1)/((q^n-1)(q^{n-1}-1)), where s =
     σ_1 (q-1) is the number of self-orthogonal vectors; it tends to 2 for every q.
     """

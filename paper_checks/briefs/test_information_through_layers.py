@@ -290,7 +290,8 @@ def test_dropout__two_inputs(trial, dim: Inputs, rate: Rate):
     on two inputs that differ in h coordinates, where none is 0.
     """
     inputs, laws = laws_on_few_inputs(trial.generator("laws"), dim)
-    inputs, laws = inputs[:dim], laws[:dim]
+    inputs = inputs[:dim]
+    laws = laws[:dim]
     after = [dropped_divergence(*pair, rate) for pair in zip(inputs, laws, strict=True)]
     before = stats.entropy(*laws.transpose(1, 2, 0))
     trial.identity(

@@ -51,13 +51,13 @@ Samples = Annotated[
     int, Interval(3, 2000, why="fewer than three fix two weights; a refit by least squares")
 ]
 Features = Annotated[
-    int, Interval(2, 64, why="of one feature G is a number; a refit by least squares")
+    int, Interval(2, 64, why="with one feature G is a number; a refit by least squares")
 ]
-Signed = Annotated[
+SignedSamples = Annotated[
     int, Interval(3, 12, why="fewer than three fix two weights; all 2^n sign vectors are tried")
 ]
 FewFeatures = Annotated[
-    int, Interval(2, 11, why="of one feature G is a number; fewer than the samples")
+    int, Interval(2, 11, why="with one feature G is a number; fewer than the samples")
 ]
 Shrink = Annotated[
     float,
@@ -236,7 +236,7 @@ def test_scaling(trial, spread: Spread, other: Spread, shrink: Shrink):
     kind="identity",
     cases=[(8, 3, 0.5), (3, 2, 1.0), (12, 11, 1e3)],
 )
-def test_noise_floor(trial, samples: Signed, features: FewFeatures, noise: Noise):
+def test_noise_floor(trial, samples: SignedSamples, features: FewFeatures, noise: Noise):
     """With noise of variance σ² the gap at the true weights has the mean p σ²/n whatever G, and
     IRMv1 the mean 4 σ² tr G/n: one threshold serves all representations for the gap only.
     """
@@ -259,7 +259,7 @@ def test_noise_floor(trial, samples: Signed, features: FewFeatures, noise: Noise
     kind="distribution",
     cases=[(8, 3), (3, 2), (12, 11)],
 )
-def test_noise_floor__law(trial, samples: Signed, features: FewFeatures):
+def test_noise_floor__law(trial, samples: SignedSamples, features: FewFeatures):
     """With Gaussian noise of variance σ² the gap at the true weights has the law (σ²/n) χ²_p,
     whatever G; here σ² = 1.
     """

@@ -50,7 +50,8 @@ Points = Annotated[
     int, Interval(4, 64, why="as many as components at least; each is the start of a search")
 ]
 Components = Annotated[
-    int, Interval(2, 4, why="of one component all norms agree; eigenvalues halve, one to the next")
+    int,
+    Interval(2, 4, why="with one component all norms agree; eigenvalues halve, one to the next"),
 ]
 FewPoints = Annotated[int, Interval(4, 12, why="the rank is four; all vectors of signs are tried")]
 RANDOM_STARTS = 300  # with 20, one search of Huber's minimum ended beside it
@@ -169,7 +170,8 @@ def test_same_minimum(trial, points: Points, components: Components):
     ends = (
         searched(generator, objective, of, (size, components)) for objective, of, size in problems
     )
-    (values, slopes), predict = zip(*ends, strict=True), square_minimum(kernel, components)
+    values, slopes = zip(*ends, strict=True)
+    predict = square_minimum(kernel, components)
     controls = {"Frobenius for nuclear norm": square_minimum(kernel, 1)}
     trial.value(values, predict, error=np.array(slopes) + 1e-12, margin=1e-5, controls=controls)
 

@@ -66,7 +66,7 @@ Noise = Annotated[
     int, Interval(8, 28, why="fewer hardly change the rank of eight signals, more take long")
 ]
 FloorViews = Annotated[
-    int, Interval(2, 10, why="one view has no spread; of many views the noise hardly counts")
+    int, Interval(2, 10, why="one view has no spread; with many views the noise hardly counts")
 ]
 FewViews = Annotated[int, Interval(2, 4, why="with more, n is hardly finite any more")]
 FewNoise = Annotated[int, Interval(1, 12, why="thousands of data sets are drawn")]

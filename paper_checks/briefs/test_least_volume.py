@@ -45,14 +45,16 @@ from theory_on_trial.figures import chart, figure
 Rank = Annotated[
     int, Interval(2, 8, why="one direction has no order; eigenvalues halve from one to the next")
 ]
-Dead = Annotated[int, Interval(0, 4, why="latents beyond the rank, each a factor η of the volume")]
+DeadLatents = Annotated[
+    int, Interval(0, 4, why="latents beyond the rank, each a factor η of the volume")
+]
 Slope = Annotated[
     float, Interval(1.5, 100, why="at 1 bounds with and without K agree; a unit of the latents")
 ]
 Power = Annotated[
     float, Interval(0.2, 1.8, why="below, every living latent counts alike; at 2 all turns agree")
 ]
-Steep = Annotated[
+SteepSlope = Annotated[
     float, Interval(1.5, 9, why="a unit, within which wrong powers of K stay near the right one")
 ]
 Offset = Annotated[
@@ -132,7 +134,7 @@ def most_moved(deviations, slope):
     kind="optimality",
     cases=[(3, 1, 2.0, 0.1), (2, 0, 1.5, 1.0)],
 )
-def test_least_volume_is_pca(trial, rank: Rank, dead: Dead, slope: Slope, offset: Offset):
+def test_least_volume_is_pca(trial, rank: Rank, dead: DeadLatents, slope: Slope, offset: Offset):
     """Encoders that a decoder with |D|_2 <= K can undo have a volume of at least η^(m-r) Π (√λ_i/K
     + η), which principal components have.
     """
@@ -156,7 +158,9 @@ def test_least_volume_is_pca(trial, rank: Rank, dead: Dead, slope: Slope, offset
     kind="identity",
     cases=[(3, 1, 2.0, 0.1), (2, 0, 1.5, 1.0)],
 )
-def test_least_volume_is_pca__attained(trial, rank: Rank, dead: Dead, slope: Slope, offset: Offset):
+def test_least_volume_is_pca__attained(
+    trial, rank: Rank, dead: DeadLatents, slope: Slope, offset: Offset
+):
     """Principal components, shrunk by the slope K of the decoder, have the volume η^(m-r) Π (√λ_i/K
     + η).
     """
@@ -181,7 +185,7 @@ def test_least_volume_is_pca__attained(trial, rank: Rank, dead: Dead, slope: Slo
     kind="optimality",
     cases=[(3, 1, 2.0, 1.0), (2, 0, 1.5, 0.3), (3, 0, 2.0, 1.8)],
 )
-def test_any_concave_penalty(trial, rank: Rank, dead: Dead, slope: Slope, power: Power):
+def test_any_concave_penalty(trial, rank: Rank, dead: DeadLatents, slope: Slope, power: Power):
     """For every 0 < p < 2 the sum of the p-th powers of the sd of the latents over encoders that a
     decoder of slope K can undo is at least Σ (√λ_i/K)^p, that of principal components: the product
     is not what makes them best.
@@ -202,7 +206,7 @@ def test_any_concave_penalty(trial, rank: Rank, dead: Dead, slope: Slope, power:
 
 
 @claim(derived("derived: latents may shrink by K"), kind="limit", cases=[(3, 1, 0.1), (2, 0, 1.0)])
-def test_scale_collapse(trial, rank: Rank, dead: Dead, offset: Offset):
+def test_scale_collapse(trial, rank: Rank, dead: DeadLatents, offset: Offset):
     """As the decoder's slope K grows the logarithm of the least volume falls to m log η, whatever
     the data: then the penalty is empty.
     """
@@ -238,7 +242,7 @@ def test_scale_collapse(trial, rank: Rank, dead: Dead, offset: Offset):
     kind="bound",
     cases=[(3, 3.0), (2, 1.5), (8, 9.0)],
 )
-def test_importance(trial, rank: Rank, slope: Steep):
+def test_importance(trial, rank: Rank, slope: SteepSlope):
     """Fixing latent i at its mean moves the output of a decoder of slope K by at most K² v_i in
     mean square, v_i the variance of the latent.
     """
@@ -265,7 +269,7 @@ def test_importance(trial, rank: Rank, slope: Steep):
     kind="identity",
     cases=[(3, 3.0), (2, 1.5), (8, 9.0)],
 )
-def test_importance__linear(trial, rank: Rank, slope: Steep):
+def test_importance__linear(trial, rank: Rank, slope: SteepSlope):
     """Fixing latent i of the linear optimum at its mean moves the output by K² v_i in mean square,
     which is λ_i.
     """

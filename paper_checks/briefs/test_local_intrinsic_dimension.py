@@ -54,19 +54,22 @@ from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
 
 Dim = Annotated[int, Interval(1, 12, why="dimension of the ball; tens of thousands are drawn")]
-Neighbours = Annotated[int, Interval(1, 20, why="of more neighbours the estimate is nearly normal")]
-FewNeighbours = Annotated[int, Interval(2, 12, why="one has no mean; of more the shift is small")]
+Neighbours = Annotated[
+    int, Interval(1, 20, why="with more neighbours the estimate is nearly normal")
+]
+FewNeighbours = Annotated[int, Interval(2, 12, why="one has no mean; with more the shift is small")]
 SomeNeighbours = Annotated[
-    int, Interval(8, 12, why="of fewer the tails are heavy, of more the leading order is as good")
+    int,
+    Interval(8, 12, why="with fewer the tails are heavy; with more the leading order is as good"),
 ]
 Surfaces = Annotated[int, Interval(2, 12, why="on a line the leading order is as good")]
 ManyNeighbours = Annotated[
-    int, Interval(12, 24, why="of fewer the tails are heavy, of more the bias is small")
+    int, Interval(12, 24, why="with fewer the tails are heavy; with more the bias is small")
 ]
 Beyond = Annotated[
     int, Interval(1, 30, why="points of the ball beyond the k nearest; tens of thousands are drawn")
 ]
-Low = Annotated[float, Interval(0.5, 10, why="the smaller dimension")]
+LowDimension = Annotated[float, Interval(0.5, 10, why="the smaller dimension")]
 Ratio = Annotated[float, Interval(1.5, 20, why="of the dimensions; longer ways lose digits")]
 NODES, WEIGHTS = np.polynomial.laguerre.laggauss(
     8
@@ -236,7 +239,7 @@ def geodesic(low, high):
     kind="identity",
     cases=[(3.0, 7 / 3), (0.5, 20.0)],
 )
-def test_geodesic(trial, low: Low, ratio: Ratio):
+def test_geodesic(trial, low: LowDimension, ratio: Ratio):
     """The Fisher–Rao distance of two dimensions is |log θ₂/θ₁|, so that a mean is the geometric
     mean.
     """

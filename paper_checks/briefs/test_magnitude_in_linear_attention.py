@@ -2,8 +2,7 @@
 2507.00698.
 
 For whoever wants linear attention that sharpens when the query grows: the rectified weights are
-affine in the query's magnitude, and the least turns negative at a magnitude that can be told in
-advance.
+affine in the query's magnitude, and the least turns negative at a magnitude that a formula gives.
 
 Paper: softmax attention sharpens as a query grows, linear attention does not notice. The paper
 (MALA) adds a term that restores the dependence. Here is where that term makes weights negative, as

@@ -40,13 +40,13 @@ import numpy as np
 from scipy.linalg import toeplitz
 from scipy.optimize import brentq, minimize
 
-from paper_checks.briefs.common import orthonormal
+from paper_checks.briefs.common import apart, orthonormal
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
 Dim = Annotated[int, Interval(4, 8, why="optima are searched among some fifty numbers")]
-Narrow = Annotated[int, Interval(3, 5, why="with more there is room for both classes")]
+NarrowDimension = Annotated[int, Interval(3, 5, why="with more there is room for both classes")]
 Rank = Annotated[
     int, Interval(2, 3, why="one direction leaves no choice of a rank; optima are searched")
 ]
@@ -133,7 +133,7 @@ def judge_optimum(trial, dim, ranks, share, precision, **rivals):
         "always full rank": np.sum(contribution(ranks, shares, scale)),
         "classes collapse to lines": np.sum(contribution((1, 1), shares, scale)),
     }
-    controls = {name: value for name, value in rivals.items() if abs(value - law) > 2e-3 * law}
+    controls = apart(rivals, law, 2e-3 * law)
     controls["leading order of fine precisions"] = np.sum(
         fine_contribution(np.array(ranks), shares, scale)
     )
@@ -177,7 +177,8 @@ def most_of_all_spectra(rank, share, scale, fineness=4):
 @observed
 def threshold(rank, share, dim):
     """The ε up to which no spectrum of an orthogonal class is better than equal singular values."""
-    low, high = np.log(1e-3), np.log(1e3)
+    low = np.log(1e-3)
+    high = np.log(1e3)
     while high - low > 1e-5:
         middle = (low + high) / 2
         most, equal = most_of_all_spectra(rank, share, dim / np.exp(2 * middle))
@@ -219,7 +220,7 @@ def test_sharp_precision(trial, rank: Directions, share: AnyShare, dim: Dim):
 
 
 @claim(derived("found by search only"), kind="empirical", cases=[(4, 3, 3, 0.5), (3, 2, 2, 0.3)])
-def test_too_many(trial, dim: Narrow, first: Crowd, second: Crowd, precision: Precision):
+def test_too_many(trial, dim: NarrowDimension, first: Crowd, second: Crowd, precision: Precision):
     """If Σ d_j > d, the best found is the most of Σ v_j(r_j) over Σ r_j ≤ d, of equal classes
     possibly unequal r_j.
     """

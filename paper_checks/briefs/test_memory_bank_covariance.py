@@ -46,9 +46,11 @@ Dim = Annotated[int, Interval(2, 16, why="the gradient is taken entry by entry")
 Times = Annotated[int, Interval(1, 60, why="the bank of pairs is summed")]
 Batch = Annotated[int, Interval(1, 4, why="all histories are enumerated: 2 to the power n t")]
 Steps = Annotated[int, Interval(1, 12, why="all histories are enumerated: 2 to the power n t")]
-Several = Annotated[int, Interval(2, 12, why="in one step nothing has turned")]
+SeveralSteps = Annotated[int, Interval(2, 12, why="in one step nothing has turned")]
 Turn = Annotated[float, Interval(0.01, 0.7, why="radians a step: less is not seen in so few steps")]
-Positive = Annotated[float, Interval(0.1, 0.99, why="at 0 nothing is remembered that could lag")]
+PositiveDecay = Annotated[
+    float, Interval(0.1, 0.99, why="at 0 nothing is remembered that could lag")
+]
 Decay = Annotated[
     float, Interval(0, 0.99, why="nearer to 1 the average has hardly begun after so few steps")
 ]
@@ -222,7 +224,7 @@ def test_self_term(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spre
     cases=[(2, 6, 0.9, 1.0, 0.1), (1, 12, 0.5, 1.5, 0.5)],
 )
 def test_moving_encoder(
-    trial, batch: Batch, steps: Several, decay: Positive, spread: Spread, turn: Turn
+    trial, batch: Batch, steps: SeveralSteps, decay: PositiveDecay, spread: Spread, turn: Turn
 ):
     """If all rows turn in their plane by φ a step, E ‖C_t − Σ_t‖² = (1 − tr Σ²)(1 − β)(1 −
     β^(2t))/(n (1 + β)) + β^(2t)/2 + (tr Σ² − 1/2) |1 − (1 − β)(1 − z^t)/(1 − z)|² with z = β exp(2

@@ -45,8 +45,8 @@ RECALLED = "recalled from Carratino et al. 2022"
 NODES = 30
 
 Alpha = Annotated[float, Interval(0.01, 100, why="beyond, the rule of Gauss and Jacobi is inexact")]
-Few = Annotated[int, Interval(2, 12, why="all pairs at all nodes are listed")]
-Small = Annotated[int, Interval(1, 6, why="a cap, which nothing requires")]
+FewPoints = Annotated[int, Interval(2, 12, why="all pairs at all nodes are listed")]
+FewDimensions = Annotated[int, Interval(1, 6, why="a cap, which nothing requires")]
 
 
 def data_set(trial, n, dim):
@@ -156,7 +156,7 @@ def mixup_loss(joint, alpha, n_nodes):
     kind="identity",
     cases=[(0.6, 7, 2), (0.05, 4, 3), (0.50001, 3, 1)],
 )
-def test_shrunk_points(trial, alpha: Alpha, n: Few, dim: Small):
+def test_shrunk_points(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
     """Mixup turns z_i into z̄ + θ̄ (z_i - z̄) on average, θ̄ = 1/2 + Γ(α + 1/2)/(2 √π Γ(α + 1))."""
     joint = data_set(trial, n, dim)
     scale = np.abs(joint).max()
@@ -176,7 +176,7 @@ def test_shrunk_points(trial, alpha: Alpha, n: Few, dim: Small):
     cases=[(0.6, 7, 2), (0.05, 4, 3), (0.50001, 3, 1)],
     route="all pairs with the larger share θ against all pairs with λ",
 )
-def test_same_loss(trial, alpha: Alpha, n: Few, dim: Small):
+def test_same_loss(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
     """Mixup's loss is the mean loss of the perturbed points, for every score."""
     joint = data_set(trial, n, dim)
     measured, error = twice(lambda n_nodes: mixup_loss(joint, alpha, n_nodes))
@@ -195,7 +195,7 @@ def test_same_loss(trial, alpha: Alpha, n: Few, dim: Small):
     kind="identity",
     cases=[(0.6, 7, 2), (0.05, 4, 3)],
 )
-def test_noise_covariance(trial, alpha: Alpha, n: Few, dim: Small):
+def test_noise_covariance(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
     """The noise of point i has the covariance σ² r_i r_iᵀ + γ² mean_j r_j r_jᵀ with r_i = z_i - z̄,
     labels alike.
     """

@@ -51,7 +51,7 @@ Faulty = Annotated[
     Interval(1, 20, why="without faulty machines nothing happens; distances grow with the square"),
 ]
 Dims = Annotated[int, Interval(1, 10, why="the bound does not depend on it")]
-Few = Annotated[int, Interval(3, 14, why="all graphs are tried")]
+FewHonest = Annotated[int, Interval(3, 14, why="all graphs are tried")]
 FewFaulty = Annotated[int, Interval(1, 3, why="all graphs are tried")]
 ManyFaulty = Annotated[
     int, Interval(1, 65, why="without faulty machines nothing happens; 8f machines are placed")
@@ -185,7 +185,7 @@ def test_bound_attained(trial, faulty: Faulty):
 @claim(
     derived("a Laplacian on the exchanged pairs"), kind="optimality", cases=[(5, 1), (9, 1), (6, 2)]
 )
-def test_sharp(trial, honest: Few, faulty: FewFaulty):
+def test_sharp(trial, honest: FewHonest, faulty: FewFaulty):
     """On a line and at these sizes, (f + 1)^m <= 16384, the largest ratio is κ = 4fΛ/m² with Λ =
     ½[m + 3f + √((m + 3f)² - 8fm)]: an attack attains it, and no graph of exchanges has a larger
     eigenvalue than Λ.

@@ -226,9 +226,7 @@ def test_wrong_forgetting(trial, truth: Forgetting, c: Scale, noise: Scale):
     cases=[(0.9, 1.0, 0.5), (0.5, 10.0, 0.1)],
 )
 def test_least_at_the_truth(trial, truth: Forgetting, c: Scale, noise: Scale):
-    """No γ gives a settled filter a smaller one-step error than the head's own γ_0, at which the
-    error is v + σ².
-    """
+    """The head's own γ_0 gives a settled filter the least one-step error, v + σ²."""
     gammas = np.array([*GAMMAS, truth])
     measured = np.array([error_of_weights(truth, gamma, c, noise) for gamma in gammas])
     belief = np.array([steady_variance(gamma, c, noise) + noise for gamma in gammas])

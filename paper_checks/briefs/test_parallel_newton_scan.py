@@ -56,7 +56,7 @@ Rate = Annotated[
 Slope = Annotated[
     float, Interval(0.05, 0.9, why="near 1 the largest error needs a very long sequence")
 ]
-Sweeps = Annotated[int, Interval(1, 4, why="of more, a small slope leaves rounding only")]
+Sweeps = Annotated[int, Interval(1, 4, why="with more, a small slope leaves rounding only")]
 
 
 def truth(step, start, length):

@@ -52,10 +52,10 @@ Segments = Annotated[
     int, Interval(1, 5, why="a path has a segment; all rising index tuples are listed")
 ]
 Channels = Annotated[
-    int, Interval(2, 3, why="of one channel S knows the increment only; d^n numbers a level")
+    int, Interval(2, 3, why="with one channel S knows the increment only; d^n numbers a level")
 ]
 Level = Annotated[int, Interval(2, 4, why="level 1 is the increment; level n has d^n numbers")]
-Several = Annotated[
+SeveralSegments = Annotated[
     int,
     Interval(2, 5, why="within one segment all matrices are the same, and the path is straight"),
 ]
@@ -156,7 +156,7 @@ def test_chen(trial, segments: Segments, others: Segments, channels: Channels, l
     cases=[(5, 2, 3, 5), (2, 3, 4, 3)],
 )
 def test_cut_after_levels(
-    trial, segments: Several, channels: Channels, states: States, order: Order
+    trial, segments: SeveralSegments, channels: Channels, states: States, order: Order
 ):
     """Cut after level N, the sum over words of S^w A_(w_n)..A_(w_1) misses the flow, which takes
     y_0 to y_T, by at most the sum over m > N of C^m / m!, C the sum of the spectral norms of the
@@ -190,7 +190,7 @@ def test_cut_after_levels(
 
 
 @claim(LINEAR, kind="identity", cases=[(5, 2, 3), (2, 3, 4)])
-def test_linear_functional(trial, segments: Several, channels: Channels, states: States):
+def test_linear_functional(trial, segments: SeveralSegments, channels: Channels, states: States):
     """The flow of dy = sum of A_i y d(X_i) is the sum over words of S^w A_(w_n)..A_(w_1): exactly,
     if products of as many matrices as there are states vanish.
     """
@@ -212,7 +212,7 @@ def test_linear_functional(trial, segments: Several, channels: Channels, states:
     kind="identity",
     cases=[(4, 2, 3), (2, 3, 2)],
 )
-def test_clock_blindness(trial, segments: Several, channels: Channels, level: Level):
+def test_clock_blindness(trial, segments: SeveralSegments, channels: Channels, level: Level):
     """Without a time channel S ignores at which speed a path is run through, and a path followed by
     its reverse has the signature 1, 0, 0, …
     """

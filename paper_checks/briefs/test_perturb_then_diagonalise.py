@@ -64,7 +64,7 @@ Perturbation = Annotated[
     float, Interval(1e-4, 0.49, why="at 1/2 the bound ends, below 1e-4 rounding is felt")
 ]
 FewStates = Annotated[
-    int, Interval(4, 24, why="of few S4D is nearly right; the exponential of more loses digits")
+    int, Interval(4, 24, why="with few S4D is nearly right; the exponential of more loses digits")
 ]
 SmallPerturbation = Annotated[
     float,

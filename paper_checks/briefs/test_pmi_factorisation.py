@@ -52,14 +52,14 @@ from theory_on_trial.figures import chart, figure
 
 Words = Annotated[
     int,
-    Interval(2, 64, why="of one word or context nothing is learned; each score has its own root"),
+    Interval(2, 64, why="with one word or context nothing is learned; each score has its own root"),
 ]
 FewWords = Annotated[
-    int, Interval(5, 8, why="of fewer, rank three leaves one direction; each search takes long")
+    int, Interval(5, 8, why="with fewer, rank three leaves one direction; each search takes long")
 ]
-FewNegatives = Annotated[int, Interval(2, 15, why="one has no shift; of many the weights are P")]
+FewNegatives = Annotated[int, Interval(2, 15, why="one has no shift; with many the weights are P")]
 Negatives = Annotated[
-    int, Interval(2, 50, why="with one the shift is zero; of thousands no sample is made")
+    int, Interval(2, 50, why="with one the shift is zero; with thousands no sample is made")
 ]
 Power = Annotated[float, Interval(0, 0.9, why="at 1 the noise has the contexts' own law")]
 Expected = Annotated[
@@ -332,9 +332,9 @@ def test_weights__low_rank(trial, words: FewWords, contexts: FewWords, negatives
         p /= p.sum()
         return p, np.outer(p.sum(axis=1), p.sum(axis=0))
 
-    def excess(step):
-        bent, independent = table(step)
-        return least_of_rank(bent, independent, negatives, 3)
+    def excess_of_rank(step):
+        p, q = table(step)
+        return least_of_rank(p, q, negatives, 3)
 
     p, q = table(0.0)
     scores = shifted_pmi(p, q, negatives)
@@ -342,7 +342,7 @@ def test_weights__low_rank(trial, words: FewWords, contexts: FewWords, negatives
     predict = weighted_misfit(direction, scores, 3, weight)
     alike = weighted_misfit(direction, scores, 3, np.ones(p.shape))
     trial.limit(
-        [size**2 * (excess(1 / size) + excess(-1 / size)) for size in sizes],
+        [size**2 * (excess_of_rank(1 / size) + excess_of_rank(-1 / size)) for size in sizes],
         sizes,
         predict,
         order=2,

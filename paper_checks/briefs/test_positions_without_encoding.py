@@ -25,7 +25,7 @@ Abstract:
   Holds: one_over_t, absolute, relative. By constructed weights; a mask and a first token are needed
   (`needs_mask`, `needs_bos`).
 - Statement 2: they generalise in length better than with encodings. Not on trial. Nothing is
-  trained here; `first_collision` says which lengths a number format can tell apart.
+  trained here; `first_collision` says which lengths a number format can distinguish.
 
 Read: Theorems 1 and 2 (absolute and relative positions can be had) and the abstract. Derived here:
 the weights that do it, what is necessary, and the first collision. Not claimed: that training finds
@@ -48,7 +48,7 @@ from theory_on_trial.figures import chart, figure
 Length = Annotated[
     int, Interval(2, 512, why="one token has one position; beyond, dense attention takes long")
 ]
-Short = Annotated[
+ShortLength = Annotated[
     int,
     Interval(3, 128, why="two positions need no ReLU; slopes T (T - 1) amplify rounding beyond"),
 ]
@@ -180,7 +180,7 @@ def first_attention(length):
 
 
 @claim(derived("derived; that it can be had is Theorem 1"), kind="identity", cases=[64, 3])
-def test_absolute(trial, length: Short):
+def test_absolute(trial, length: ShortLength):
     """T - 2 ReLU units and a line, piecewise linear through all (1/t, t), take 1/t to t for t <=
     T.
     """
@@ -199,7 +199,7 @@ def test_absolute(trial, length: Short):
     kind="identity",
     cases=[(64, 1.0), (3, 0.05)],
 )
-def test_relative(trial, length: Short, slope: Slope):
+def test_relative(trial, length: ShortLength, slope: Slope):
     """With t in the state, queries (q_c, 1) and keys (k_c, m i) have the attention weights of
     ALiBi's logits q_c · k_c - m (t - i), i <= t: softmax ignores what a row shares.
     """
@@ -343,5 +343,5 @@ def positions_told_apart(last=4096):
         log="xy",
         thresholds=bounds,
         x="positions t  (tokens)",
-        y="told apart  (tokens)",
+        y="distinguished positions  (tokens)",
     )

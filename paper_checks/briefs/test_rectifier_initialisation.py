@@ -45,7 +45,7 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
 
-Few = Annotated[
+FewUnits = Annotated[
     int, Interval(1, 3, why="a layer has a unit; all weights of three values are listed")
 ]
 Width = Annotated[
@@ -54,7 +54,9 @@ Width = Annotated[
 Slope = Annotated[
     float, Interval(-0.9, 0.9, why="without a kink, at -1 and 1, all choices of the scale agree")
 ]
-Wide = Annotated[int, Interval(3, 6, why="fewer units hardly add up to more than random signs do")]
+WideUnits = Annotated[
+    int, Interval(3, 6, why="fewer units hardly add up to more than random signs do")
+]
 Kinked = Annotated[
     float, Interval(-0.9, 0.25, why="with a smaller kink the readout hardly matters")
 ]
@@ -169,7 +171,7 @@ def gradient_of_sum(widths, variances, a):
     kind="identity",
     cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)],
 )
-def test_second_moment(trial, inputs: Few, first: Few, second: Few, slope: Slope):
+def test_second_moment(trial, inputs: FewUnits, first: FewUnits, second: FewUnits, slope: Slope):
     """E|h_L|^2 = |x|^2 times the product of s_l n_l (1 + a^2) / 2, for weights of any symmetric
     law.
     """
@@ -188,7 +190,7 @@ def test_second_moment(trial, inputs: Few, first: Few, second: Few, slope: Slope
     kind="identity",
     cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)],
 )
-def test_fluctuations(trial, inputs: Few, first: Few, second: Few, slope: Slope):
+def test_fluctuations(trial, inputs: FewUnits, first: FewUnits, second: FewUnits, slope: Slope):
     """E|h_L|^4 / (E|h_L|^2)^2 is the product of 1 + (c - 1) / n_l with c = 6 (1 + a^4) / (1 +
     a^2)^2: 1 + 5 / n_l for ReLU, 1 + 2 / n_l without a kink.
     """
@@ -265,7 +267,7 @@ def backward_setting(trial, inputs, first, second, slope):
     kind="identity",
     cases=[(3, 6, 5, 0.25), (1, 3, 3, 0.0)],
 )
-def test_backward(trial, inputs: Few, first: Wide, second: Wide, slope: Kinked):
+def test_backward(trial, inputs: FewUnits, first: WideUnits, second: WideUnits, slope: Kinked):
     """For a readout v of independent signs the gradient of v h_L in x has E|gradient|^2 = n_0 times
     the product of s_l n_l (1 + a^2) / 2, at every x.
     """
@@ -288,7 +290,7 @@ def test_backward(trial, inputs: Few, first: Wide, second: Wide, slope: Kinked):
     kind="identity",
     cases=[(3, 6, 0.25), (1, 3, 0.0)],
 )
-def test_sum_of_units(trial, inputs: Few, first: Wide, slope: Kinked):
+def test_sum_of_units(trial, inputs: FewUnits, first: WideUnits, slope: Kinked):
     """For one layer and v = (1, …, 1) it is s n_1 [n_0 (1 + a^2) / 2 + (1 - a)^2 (n_1 - 1) / (2
     π)]: more than for random signs.
     """
@@ -308,8 +310,8 @@ def test_sum_of_units(trial, inputs: Few, first: Wide, slope: Kinked):
 
 @claim(derived("boxes of a, each enclosed"), kind="bound")
 def test_fluctuations__everywhere(trial):
-    """No slope fluctuates less than no kink, 1 + 2 / n_l: 6 (1 + a^4) / (1 + a^2)^2 >= 3 for all a
-    in [-10, 10], to 1e-9.
+    """The squared length fluctuates least without a kink, 1 + 2 / n_l: 6 (1 + a^4) / (1 + a^2)^2 >=
+    3 for all a in [-10, 10], to 1e-9.
     """
 
     def law(a):
@@ -327,7 +329,9 @@ def test_fluctuations__everywhere(trial):
 
 @claim(derived("boxes of a, each enclosed"), kind="bound")
 def test_relu_fluctuates_most__everywhere(trial):
-    """No slope fluctuates more than ReLU: 6 (1 + a^4) / (1 + a^2)^2 <= 6 for all a in [-1, 1]."""
+    """The squared length fluctuates most with ReLU: 6 (1 + a^4) / (1 + a^2)^2 <= 6 for all a in
+    [-1, 1].
+    """
     trial.prove(
         lambda a: 6 * (1 + a**4) / (1 + a**2) ** 2,
         lambda a: 6,

@@ -49,7 +49,7 @@ Units = Annotated[
 ]
 Inputs = Annotated[int, Interval(1, 4, why="in more dimensions the codes of all rays are too many")]
 FewUnits = Annotated[
-    int, Interval(3, 5, why="of two units codes look uniform; of six, equal ones are too rare")
+    int, Interval(3, 5, why="with two units codes look uniform; with six, equal ones are too rare")
 ]
 Dims = Annotated[
     int,

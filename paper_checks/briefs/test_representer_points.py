@@ -45,14 +45,17 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
 Samples = Annotated[
-    int, Interval(10, 60, why="of fewer the optimum may fit all labels; beyond, the solver is slow")
+    int,
+    Interval(10, 60, why="with fewer the optimum may fit all labels; beyond, the solver is slow"),
 ]
 FewSamples = Annotated[
-    int, Interval(12, 24, why="of fewer the optimum may fit all labels; a fit for each is slow")
+    int, Interval(12, 24, why="with fewer the optimum may fit all labels; a fit for each is slow")
 ]
 Size = Annotated[
     int,
-    Interval(2, 6, why="of one row or column two of the norms are one; beyond, the solver is slow"),
+    Interval(
+        2, 6, why="with one row or column two of the norms are one; beyond, the solver is slow"
+    ),
 ]
 Share = Annotated[
     float, Interval(0.1, 0.9, why="of the least λ that makes θ 0; nearer to 0 the solver is slow")

@@ -57,7 +57,7 @@ Corners = Annotated[
 Lambda = Annotated[
     float, Interval(0.05, 1.0, why="centre losses start at 1: beyond, a loss could be negative")
 ]
-MoreDraws = Annotated[int, Interval(3, 6, why="of fewer no error is so large; all are listed")]
+MoreDraws = Annotated[int, Interval(3, 6, why="with fewer no error is so large; all are listed")]
 Missed = Annotated[int, Interval(1, 7, why="at least one point is missed and one is drawable")]
 Radius = Annotated[float, Interval(0.05, 1.0, why="in units of the centre losses, as λ")]
 
@@ -321,7 +321,8 @@ def spread_of_the_estimate(
     losses = centre_losses + distances * generator.uniform(-1, 1, points)
     ceilings = centre_losses + distances
     laws = {"sensitivity sampling": ceilings / ceilings.sum(axis=1, keepdims=True)}
-    laws["uniform sampling"], totals = np.full_like(losses, 1 / points), losses.sum(axis=1)
+    laws["uniform sampling"] = np.full_like(losses, 1 / points)
+    totals = losses.sum(axis=1)
     for name, chances in laws.items():
         pairs = [*zip(losses, chances, strict=True)]
         lines[name] = (

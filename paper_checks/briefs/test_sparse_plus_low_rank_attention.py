@@ -49,7 +49,7 @@ Length = Annotated[
     float, Interval(0.2, 1.0, why="shorter, A is 1 whatever happens; longer, features are useless")
 ]
 Features = Annotated[int, Interval(1, 2, why="all outcomes of all features are enumerated")]
-Bits = Annotated[int, Interval(1, 6, why="of more bits hardly any pair has a collision")]
+Bits = Annotated[int, Interval(1, 6, why="with more bits hardly any pair has a collision")]
 Shared = Annotated[int, Interval(1, 2, why="no more than there are features")]
 # of a sum over some 10⁵ outcomes, taken pairwise, and of the special functions on either side
 ROUNDINGS = 2000

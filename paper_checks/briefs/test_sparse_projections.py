@@ -57,7 +57,7 @@ Rows = Annotated[
         64, 2048, why="with few rows hardly any entry is seen; a law on a lattice is convolved"
     ),
 ]
-Large = Annotated[
+LargeSparsity = Annotated[
     float, Interval(4, 100, why="nearer to 3 more than 2048 rows would show that the tail fails")
 ]
 Power = Annotated[
@@ -203,7 +203,7 @@ def test_one_hot_law(trial, count: Rows, sparsity: Thinned):
     cases=[(64, 30.0), (1024, 4.0)],
     not_tight="a Chernoff bound for both sides, of which about half is reached at small ε",
 )
-def test_tail(trial, count: Rows, sparsity: Large):
+def test_tail(trial, count: Rows, sparsity: LargeSparsity):
     """For s = 1 and s = 3, P(| |R x|²/k - |x|² | >= ε |x|²) <= 2 exp(-(k/2)(ε²/2 - ε³/3)) for 0 < ε
     < 1. A vector with one entry breaks it from 64 rows on at s >= 30, and from 1024 on at s >= 4.
     """
@@ -231,7 +231,8 @@ def test_fastrp_similarity(trial, nodes: Dim, sparsity: Sparsity, power: Power):
     variance of an inner product of the rows M_i and M_j.
     """
     generator = trial.generator()
-    (adjacency, degrees), alphas = graph(generator, nodes, power), generator.uniform(0.5, 2, 3)
+    adjacency, degrees = graph(generator, nodes, power)
+    alphas = generator.uniform(0.5, 2, 3)
     predict = similarity_law(adjacency, degrees, alphas, sparsity)
     controls = {"without L": similarity_law(adjacency, np.ones(nodes), alphas, sparsity)}
     controls |= {"first power only": similarity_law(adjacency, degrees, alphas[:1], sparsity)}

@@ -51,7 +51,7 @@ from theory_on_trial.figures import COLOURS, figure
 Dim = Annotated[
     int, Interval(2, 64, why="one eigenvalue is whitened at once; beyond, the iteration takes long")
 ]
-Small = Annotated[int, Interval(2, 6, why="all d² entries of an embedding are searched")]
+SmallDimension = Annotated[int, Interval(2, 6, why="all d² entries of an embedding are searched")]
 Steps = Annotated[
     int,
     Interval(1, 7, why="once it has converged the iteration multiplies rounding errors each step"),
@@ -60,7 +60,9 @@ FewSteps = Annotated[int, Interval(1, 4, why="more steps leave a floor of the or
 Thresholds = Annotated[int, Interval(2, 6, why="later ones lie within 1e-4 of 5")]
 Width = Annotated[int, Interval(8, 512, why="a small one is searched; more take seconds")]
 Hidden = Annotated[int, Interval(8, 64, why="units of an encoder; more take seconds to train")]
-Slow = Annotated[int, Interval(1, 30, why="beyond, (9/4)^T λ stays small only for λ below 1e-12")]
+SlowSteps = Annotated[
+    int, Interval(1, 30, why="beyond, (9/4)^T λ stays small only for λ below 1e-12")
+]
 
 
 def amplification(shares, steps):
@@ -272,7 +274,7 @@ FLOORS = [(4, 4), (2, 1), (6, 2)]
 @claim(
     derived("φ_T is concave and increasing; Cauchy's inequality"), kind="optimality", cases=FLOORS
 )
-def test_floor(trial, dim: Small, steps: FewSteps):
+def test_floor(trial, dim: SmallDimension, steps: FewSteps):
     """Over all Σ ≠ 0 the trace loss is at least d (1 − φ_T(1/d))² > 0."""
     least, decrement, _ = least_trace_loss(trial.generator(), dim, steps)
     law = floor(dim, steps)
@@ -287,7 +289,7 @@ def test_floor(trial, dim: Small, steps: FewSteps):
 
 
 @claim(derived("φ_T is strictly concave"), kind="optimality", cases=FLOORS)
-def test_flat_only(trial, dim: Small, steps: FewSteps):
+def test_flat_only(trial, dim: SmallDimension, steps: FewSteps):
     """The trace loss is least only where Σ is a multiple of I: all eigenvalues have the share 1/d
     of the trace.
     """
@@ -324,7 +326,7 @@ def test_flat_spectrum(trial, width: Width, steps: FewSteps):
     kind="bound",
     cases=[1, 4, 30],
 )
-def test_slow_start(trial, steps: Slow):
+def test_slow_start(trial, steps: SlowSteps):
     """φ_T(λ) ≤ (9/4)^T λ for 0 < λ ≤ 1, so that h ≥ .99 takes more than log(.99/λ)/log 2.25
     steps.
     """

@@ -55,8 +55,8 @@ Labels = Annotated[
 Ridge = Annotated[
     float, Interval(0.05, 10, why="below, the system is ill-conditioned; above, the fit is 0")
 ]
-Kept = Annotated[int, Interval(1, 6, why="small eigenvalues are nearly tied")]
-Few = Annotated[int, Interval(2, 4, why="all points^draws samples are listed")]
+KeptComponents = Annotated[int, Interval(1, 6, why="small eigenvalues are nearly tied")]
+FewPoints = Annotated[int, Interval(2, 4, why="all points^draws samples are listed")]
 Draws = Annotated[int, Interval(1, 6, why="all points^draws samples are listed")]
 
 
@@ -64,10 +64,8 @@ def domain(generator, points, share=0.5):
     """A kernel matrix of points of the plane, a law that is not uniform, and η, a share of
     1/λ_1.
     """
-    places, (sizes, chances) = (
-        generator.normal(size=(points, 2)),
-        generator.uniform(0.3, 1.7, (2, points)),
-    )
+    places = generator.normal(size=(points, 2))
+    sizes, chances = generator.uniform(0.3, 1.7, (2, points))
     kernel = np.outer(sizes, sizes) * np.exp(-np.sum((places[:, None] - places) ** 2, axis=-1) / 2)
     chances = chances / chances.sum()
     return kernel, chances, share / np.abs(np.linalg.eigvals(kernel * chances)).max()
@@ -244,7 +242,9 @@ def test_representer(trial, points: Points, labelled: Labels, share: Share, ridg
     kind="identity",
     cases=[(12, 3, 20, 0.05), (6, 2, 8, 10.0)],
 )
-def test_truncated_ridge(trial, points: Points, kept: Kept, labelled: Labels, ridge: Ridge):
+def test_truncated_ridge(
+    trial, points: Points, kept: KeptComponents, labelled: Labels, ridge: Ridge
+):
     """With s = 1 on the d largest eigenvalues and 0 else, the fit is ridge regression on ψ_1 … ψ_d,
     and for β → 0 their least squares: kernel PCA regression.
     """
@@ -272,7 +272,7 @@ def test_truncated_ridge(trial, points: Points, kept: Kept, labelled: Labels, ri
 @claim(
     derived("derived: which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)]
 )
-def test_square_is_unbiased(trial, points: Few, draws: Draws):
+def test_square_is_unbiased(trial, points: FewPoints, draws: Draws):
     """With μ replaced by the frequencies of N draws, K_2 = K M K is right on average."""
     kernel, chances, _ = domain(trial.generator("domain"), points)
     second = transform(kernel, chances, [0, 1])
@@ -288,7 +288,7 @@ def test_square_is_unbiased(trial, points: Few, draws: Draws):
 @claim(
     derived("derived: which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)]
 )
-def test_sample_bias(trial, points: Few, draws: Draws):
+def test_sample_bias(trial, points: FewPoints, draws: Draws):
     """With μ replaced by the frequencies of N draws, the mean of K_3 = K M K M K is (1 - 1/N) K_3 +
     (1/N) K M diag(K_11, K_22, ..) K, which is larger.
     """

@@ -79,7 +79,8 @@ def system(generator, states):
     )
     for k in range(states // 2):
         frequency = 0.5 + 2 * k / states
-        a[2 * k, 2 * k + 1], a[2 * k + 1, 2 * k] = frequency, -frequency
+        a[2 * k, 2 * k + 1] = frequency
+        a[2 * k + 1, 2 * k] = -frequency
     b, c = generator.normal(size=(2, states))
     return a, b / np.linalg.norm(b), c
 
@@ -102,10 +103,8 @@ def transition(a, b, step):
 @observed
 def layer(a, b, step, inputs):
     """The last state of the layer, one for each column of inputs (n, columns)."""
-    (matrix, vector), state = (
-        transition(a, b, step),
-        np.zeros((len(a), inputs.shape[1]), inputs.dtype),
-    )
+    matrix, vector = transition(a, b, step)
+    state = np.zeros((len(a), inputs.shape[1]), inputs.dtype)
     for u in inputs:
         state = matrix @ state + np.outer(vector, u)
     return state
@@ -191,10 +190,8 @@ def test_warped_response(trial, states: States, step: Step, turn: Turn):
     """
     a, b, c = system(trial.generator(), states)
     turns = turn * np.array([0.5, 0.7, 1.0])
-    (measured, ops), predict = (
-        steady_response(a, b, c, turns, step),
-        warped_response(a, b, c, turns, step),
-    )
+    measured, ops = steady_response(a, b, c, turns, step)
+    predict = warped_response(a, b, c, turns, step)
     plain = warped_response(a, b, c, turns, step, warped=False)
     late = predict * np.exp(-0.5j * turns)
     controls = {"not warped": plain.view(float), "not early": late.view(float)}
@@ -252,7 +249,8 @@ def test_gate_is_backward_euler(trial, score: Score):
     """The gated update (1 - σ(z)) x + σ(z) u is one implicit Euler step of x' = u - x of size Δ =
     e^z.
     """
-    (x, u), step = trial.generator().normal(size=(2, 32)), np.exp(score)
+    x, u = trial.generator().normal(size=(2, 32))
+    step = np.exp(score)
     shares = {
         "explicit Euler": step,
         "bilinear": step / (1 + step / 2),
@@ -361,7 +359,8 @@ def size_of_response(step=1.0, states=4):
     import matplotlib.pyplot as plt
 
     a, b, c = system(np.random.default_rng(3), states)
-    turns, (fig, axes) = np.linspace(0.1, 3, 30), plt.subplots(figsize=(5.4, 3.4))
+    turns = np.linspace(0.1, 3, 30)
+    fig, axes = plt.subplots(figsize=(5.4, 3.4))
     model, law = (abs(warped_response(a, b, c, turns, step, warped)) for warped in (False, True))
     axes.plot(turns / step, model, "--", color=COLOURS[6], label="model, |H(iω)|")
     axes.plot(turns / step, law, color=COLOURS[0], label="layer, closed form")

@@ -53,11 +53,11 @@ Targets = Annotated[
 Weights = Annotated[
     int, Interval(1, 40, why="a model has a weight; it may have more of them than targets")
 ]
-Several = Annotated[
+SeveralWeights = Annotated[
     int, Interval(2, 40, why="the basis of one weight is a scale, which a step size undoes")
 ]
 Lost = Annotated[int, Interval(0, 3, why="columns that depend on others, of which some must not")]
-Inner = Annotated[int, Interval(1, 1000, why="inner steps are taken one by one")]
+InnerSteps = Annotated[int, Interval(1, 1000, why="inner steps are taken one by one")]
 Share = Annotated[
     float, Interval(0.05, 0.95, why="of the largest stable inner step, 2 η / s_max^2")
 ]
@@ -68,7 +68,9 @@ Distance = Annotated[
     float,
     Interval(0.2, 12, why="least |z_i|; near 0 the law is the limit 4, far off losses vanish"),
 ]
-Outer = Annotated[int, Interval(1, 40, why="an iteration has a step; later ones change nothing")]
+OuterSteps = Annotated[
+    int, Interval(1, 40, why="an iteration has a step; later ones change nothing")
+]
 Decades = Annotated[
     float, Interval(0.3, 4, why="log10 of the condition of A; beyond, rounding shows")
 ]
@@ -228,13 +230,14 @@ def test_majorises(trial, targets: Targets, distance: Distance):
     cases=[(12, 5, 3, 0.7, 0.3), (4, 9, 40, 1.5, 0.1)],
 )
 def test_inner_steps(
-    trial, targets: Targets, weights: Weights, inner: Inner, eta: Eta, share: Share
+    trial, targets: Targets, weights: Weights, inner: InnerSteps, eta: Eta, share: Share
 ):
     """After m inner steps of size α < 2 η / s_max^2 from θ_t, z has moved by -η U [1 - (1 - α s^2 /
     η)^m] U' grad l: for m = 1 as gradient descent does, for m → ∞ by -η P grad l.
     """
     generator = trial.generator("instance")
-    x, (z, labels) = features(generator, targets, weights), generator.normal(size=(2, targets))
+    x = features(generator, targets, weights)
+    z, labels = generator.normal(size=(2, targets))
     gradient = squares(labels, z)[1]
     step = share * 2 * eta / np.linalg.norm(x, 2) ** 2
     measured = np.array(
@@ -267,11 +270,11 @@ def test_inner_steps(
 def test_invariance(
     trial,
     targets: Targets,
-    weights: Several,
+    weights: SeveralWeights,
     lost: Lost,
     eta: Eta,
     decades: Decades,
-    outer: Outer,
+    outer: OuterSteps,
 ):
     """At the inner optimum, features X A with an invertible A give the losses of X: least squares
     from 0 gain |P y|^2 (1 - (1 - η)^(2 t)) / 2 in t steps, all of it in one with η = 1/L = 1.
@@ -298,7 +301,7 @@ def test_invariance(
     kind="bound",
     cases=[(12, 5, 20), (2, 1, 1)],
 )
-def test_rate(trial, targets: Targets, weights: Weights, outer: Outer):
+def test_rate(trial, targets: Targets, weights: Weights, outer: OuterSteps):
     """With η = 1/L, f linear and the inner optimum, the sum of |P grad l(z_t)|^2 over t < T is at
     most 2 L (l_0 - l_T), so that l never rises.
     """

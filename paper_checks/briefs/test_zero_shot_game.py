@@ -47,7 +47,7 @@ from theory_on_trial.figures import chart, figure
 Classes = Annotated[
     int, Interval(2, 5, why="one class needs no map; programs of more take seconds")
 ]
-Several = Annotated[
+SeveralAttributes = Annotated[
     int, Interval(2, 5, why="with one attribute all theories agree; programs grow as 2^m")
 ]
 Attributes = Annotated[
@@ -141,7 +141,7 @@ def most_different(table):
 
 
 @claim(derived("the game's value for k = 2"), kind="optimality", cases=[2, 4])
-def test_two_classes(trial, attributes: Several):
+def test_two_classes(trial, attributes: SeveralAttributes):
     """For two classes the value is ½(1 - max_j |A_1j - A_2j|): one attribute does, and errs alike
     under all laws.
     """
@@ -178,7 +178,8 @@ def test_one_attribute(trial, classes: Classes):
     tables = trial.generator("tables").uniform(0.02, 0.98, (INSTANCES, classes, 1))
     measured = np.array([worst_error(table) for table in tables])
     likelier = 1 - np.maximum(tables, 1 - tables).mean(axis=(1, 2))
-    low, high = tables.min(axis=(1, 2)), tables.max(axis=(1, 2))
+    low = tables.min(axis=(1, 2))
+    high = tables.max(axis=(1, 2))
     affinity = np.sqrt(low * high) + np.sqrt((1 - low) * (1 - high))
     controls = {
         "each class by its likelier value": likelier,

@@ -15,17 +15,19 @@ from theory_on_trial.laws import Asymptotic
 FewLabels = Annotated[int, Interval(20, 80, why="a cap, which nothing requires")]
 Violation = Annotated[float, Interval(0, 1, why="with more, the samples that tell take minutes")]
 Violated = Annotated[float, Interval(0.2, 1, why="a smaller violation is not told from none")]
-Seen = Annotated[
+SeenViolation = Annotated[
     float,
     Interval(1e-3, 2, why="less is lost in rounding, more makes class means linearly dependent"),
 ]
 Smallest = Annotated[
-    float, Interval(1e-4, 0.02, why="less is lost in rounding, of more the next order is seen")
+    float, Interval(1e-4, 0.02, why="less is lost in rounding; with more the next order is seen")
 ]
 Worlds = Annotated[
     int, Interval(2000, 10**4, why="in fewer none may attain a bound, more take seconds")
 ]
-Several = Annotated[int, Interval(2, 24, why="one leaves nothing to learn, more are not needed")]
+SeveralCounts = Annotated[
+    int, Interval(2, 24, why="one leaves nothing to learn, more are not needed")
+]
 Drawn = Annotated[int, Interval(2, 300, why="as many are drawn")]
 Size = Annotated[int, Interval(1, 128, why="worlds of this size are decomposed in a moment")]
 Features = Literal["pretext", "all"]
@@ -88,7 +90,9 @@ def normal_error(found, outputs=None):
     kind="identity",
     cases=[(12, 9, 3, 5), (30, 20, 5, 8)],
 )
-def test_posterior_is_linear(trial, n_first: Size, n_second: Size, n_classes: Several, dim: Size):
+def test_posterior_is_linear(
+    trial, n_first: Size, n_second: Size, n_classes: SeveralCounts, dim: Size
+):
     """With A of full rank p = A^+ E[X2 | X1], of second moment M, and a linear head on the pretext
     errs by a = 0.
     """
@@ -130,13 +134,13 @@ def test_posterior_is_linear(trial, n_first: Size, n_second: Size, n_classes: Se
     kind="identity",
     cases=[(2, 2), (5, 2), (5, 1)],
 )
-def test_rank_deficient(trial, dim: Size, rank: Size, n_classes: Several = 3):
+def test_rank_deficient(trial, dim: Size, rank: Size, n_classes: SeveralCounts = 3):
     """With A of lower rank than there are classes, a = tr M - tr M A'(A M A')^+ A M, M = E[p
     p'].
     """
     trial.require(rank <= dim, "rank must be at most dim")
     trial.require(
-        rank < n_classes <= 9, "rank must be below n_classes, which 9 values of X2 must tell apart"
+        rank < n_classes <= 9, "rank must be below n_classes, which 9 values of X2 must distinguish"
     )
     _, table, (moment,) = tables(trial, 12, 9, n_classes, dim, rank=rank)
     means = table.class_means[0]
@@ -159,7 +163,7 @@ def test_rank_deficient(trial, dim: Size, rank: Size, n_classes: Several = 3):
     kind="identity",
     cases=[(12, 9, 3, 3), (12, 9, 3, 2), (30, 20, 5, 5), (30, 20, 5, 2)],
 )
-def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: Several, kept: Size):
+def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: SeveralCounts, kept: Size):
     """E[Y | X1] lies in the span of the k leading canonical functions of x1; a = sum of |M^(1/2)
     u_i|^2 over others.
     """
@@ -190,7 +194,7 @@ def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: Several, kept
     derived("B = A^+ as a head; the shape of the outer bound is recalled from the paper's theorem"),
     kind="bound",
 )
-def test_violated_ci_bound(trial, violation: Seen = 1.0, worlds: Worlds = 2000):
+def test_violated_ci_bound(trial, violation: SeenViolation = 1.0, worlds: Worlds = 2000):
     """With δ = E[X2 | X1] - A p: a <= E|A^+ δ|^2 <= E|δ|^2 / σ_min(A)^2."""
     _, table, _ = tables(trial, 3, 2, 2, 2, worlds=worlds, violation=violation)
     residual = table.pretext - table.posterior @ table.class_means.swapaxes(1, 2)
@@ -233,7 +237,9 @@ def test_violation_is_quadratic(trial, smallest: Smallest = 0.01):
     kind="identity",
     cases=[8, 6, 5, 4, 3],
 )
-def test_latent_variables(trial, dim: Size, n_classes: Several = 3, n_latent: Several = 2):
+def test_latent_variables(
+    trial, dim: Size, n_classes: SeveralCounts = 3, n_latent: SeveralCounts = 2
+):
     """X1 and X2 independent given (Y, Z): a = 0 needs means of X2 of rank k m, and a formula holds
     for any rank.
     """
@@ -368,7 +374,7 @@ def test_classes_needed(
     trial,
     n_first: Size,
     n_second: Size,
-    n_classes: Several,
+    n_classes: SeveralCounts,
     dim: Size,
     n_labels: Annotated[int, Interval(4000, 10**6, why="to first order in 1 / n")] = 8000,
 ):
@@ -406,7 +412,7 @@ def test_classes_needed(
 
 @claim(derived("1 - |P|^2 is at most 1 - 1/k"), kind="bound")
 def test_classes_needed__at_most(
-    trial, n_first: Size = 12, n_classes: Several = 3, worlds: Several = 20
+    trial, n_first: Size = 12, n_classes: SeveralCounts = 3, worlds: SeveralCounts = 20
 ):
     """However many values X1 has, least squares on n labels of k classes errs by (k - 1) / n at
     most.
@@ -608,7 +614,9 @@ def test_learned_pretext__labels(trial, n_labels: FewLabels, n_pairs: Pairs = 20
 
 
 @claim(derived("an invertible map of x1 changes no least-squares prediction"), kind="identity")
-def test_no_gain_if_wide(trial, dim: Several = 6, second_dim: Several = 8, n_labels: Drawn = 30):
+def test_no_gain_if_wide(
+    trial, dim: SeveralCounts = 6, second_dim: SeveralCounts = 8, n_labels: Drawn = 30
+):
     """With d2 >= d1, n1 > d1 and n >= d1 labels a head on the uncut learned pretext is that on x1:
     nothing is saved.
     """

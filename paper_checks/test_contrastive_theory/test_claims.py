@@ -18,14 +18,16 @@ World = tuple[np.ndarray, np.ndarray, np.ndarray]
 Correlation = Annotated[
     float, Interval(0.05, 0.6, why="less is lost in the error of the nodes, which grows with it")
 ]
-Several = Annotated[
-    int, Interval(2, 2**20, why="of one, controls are the law too; the high end is a cap")
+SeveralNegatives = Annotated[
+    int, Interval(2, 2**20, why="with one, controls are the law, too; the high end is a cap")
 ]
 Negatives = Annotated[
-    int, Interval(3, 16, why="of two, what holds of one is as good, more take minutes")
+    int, Interval(3, 16, why="with two, what holds of one is as good; more take minutes")
 ]
 Block = Annotated[int, Interval(2, 4, why="one is no block, larger ones are not needed")]
-Smallest = Annotated[int, Interval(3, 4, why="of less, the next order is seen, more take minutes")]
+Smallest = Annotated[
+    int, Interval(3, 4, why="with less, the next order is seen; more take minutes")
+]
 Candidates = Annotated[int, Interval(2, 5, why="a positive and a negative; all tuples are summed")]
 Expanded = Annotated[
     int, Interval(12, 16, why="from there on the expansions are followed over four doublings")
@@ -336,7 +338,7 @@ def test_collision_floor__approached(trial, negatives: Count, views: Count):
 
 
 @claim(derived("as enumerated"), kind="distribution", cases=[4])
-def test_collision_floor__sampled(trial, negatives: Several):
+def test_collision_floor__sampled(trial, negatives: SeveralNegatives):
     """Sampled losses of collapsed classes far apart have the mean E log2(1 + Bin(k, ρ_c))."""
     floor = predicted.collision_floor(WEIGHTS, negatives)
     trial.require(
@@ -428,7 +430,7 @@ def test_infonce_bounds(trial, candidates: Candidates, joints: Count = 100):
     route="BFGS over all critics, bounded by concavity, against the value at log r",
     second="test_contrastive_theory.py::test_infonce_is_that_of_all_candidates",
 )
-def test_best_critic(trial, candidates: Several):
+def test_best_critic(trial, candidates: SeveralNegatives):
     """At any K the best critic is log r, up to a function of x."""
     trial.require(
         candidates <= 64,

@@ -23,7 +23,7 @@ Rank = Annotated[
         1, 4, why="the k-th singular value is .72 of the one before, and a search must see it"
     ),
 ]
-Several = Annotated[
+SeveralRanks = Annotated[
     int, Interval(2, 4, why="with k = 1 every cosine is 1 or -1; the k-th must be seen by a search")
 ]
 SOFTER = (
@@ -171,7 +171,9 @@ def lacking(factors, pairs):
     kind="identity",
     cases=[(7, 3, 30.0, -0.9), (5, 2, 3.0, 0.9), (6, 3, 10.0, 0.3)],
 )
-def test_cosines_not_unique(trial, items: Items, rank: Several, penalty: Penalty, wanted: Cosine):
+def test_cosines_not_unique(
+    trial, items: Items, rank: SeveralRanks, penalty: Penalty, wanted: Cosine
+):
     """For any cosine in (-1, 1) objective 1 has an optimum at which two items have it; objective 2
     leaves one only.
     """
@@ -225,7 +227,7 @@ def test_cosines_not_unique(trial, items: Items, rank: Several, penalty: Penalty
     kind="identity",
     cases=[(7, 3, 30.0), (5, 2, 3.0)],
 )
-def test_cosines_not_unique__gauge(trial, items: Items, rank: Several, penalty: Penalty):
+def test_cosines_not_unique__gauge(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
     """An optimum of objective 1 is the symmetric one in a gauge R, with its cosines under G = (R
     R^T)^-1.
     """
@@ -290,7 +292,7 @@ def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
     kind="optimality",
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
-def test_objective2_optimum__cosines(trial, items: Items, rank: Several, penalty: Decay):
+def test_objective2_optimum__cosines(trial, items: Items, rank: SeveralRanks, penalty: Decay):
     """Objective 2 leaves one set of item cosines, those of the rows of V_k diag(b), b_i^2 = (σ_i -
     λ)_+.
     """
@@ -368,7 +370,8 @@ def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
     picks the cosines.
     """
     generator = trial.generator()
-    x, (a, b) = ratings(generator, items), balanced_start(generator, items, rank)
+    x = ratings(generator, items)
+    a, b = balanced_start(generator, items, rank)
     ends = {
         scale: observed.flow(x, scale * a, b / scale, penalty, 1e-12) for scale in (1.0, 1.01, 1.2)
     }
@@ -397,7 +400,8 @@ def test_flow_picks_gauge__conserved(trial, items: Items, rank: FewFlow, penalty
     balanced.
     """
     generator = trial.generator()
-    x, (a, b) = ratings(generator, items), balanced_start(generator, items, rank)
+    x = ratings(generator, items)
+    a, b = balanced_start(generator, items, rank)
     a = 1.2 * a
     b = b / 1.2
     fine, coarse = (observed.flow(x, a, b, penalty, accuracy) for accuracy in (1e-12, 1e-11))
@@ -425,7 +429,7 @@ def test_flow_picks_gauge__conserved(trial, items: Items, rank: FewFlow, penalty
     kind="identity",
     cases=[(7, 3, 30.0), (6, 2, 3.0)],
 )
-def test_balancing_gauge(trial, items: Items, rank: Several, penalty: Penalty):
+def test_balancing_gauge(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
     """R with R R^T = P, the geometric mean of (A^T A)^-1 and B^T B, turns any optimum into the
     symmetric one.
     """
@@ -460,7 +464,7 @@ def test_balancing_gauge(trial, items: Items, rank: Several, penalty: Penalty):
 
 
 @claim(derived("R^-T R^T = I"), kind="identity", cases=[(7, 3, 30.0), (6, 2, 3.0)])
-def test_scores_are_safe(trial, items: Items, rank: Several, penalty: Penalty):
+def test_scores_are_safe(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
     """No gauge moves the scores X A B^T, or cosines of their columns, which are those of B under G
     = (X A)^T X A.
     """
@@ -590,8 +594,10 @@ def test_range_any_gauge__everywhere(trial):
 
     def gauged(turn, eighths):
         half = Fraction(eighths, 8)
-        x1, x2 = balls.cos(turn + half), balls.cos(turn - half)
-        y1, y2 = balls.sin(turn + half), balls.sin(turn - half)
+        x1 = balls.cos(turn + half)
+        x2 = balls.cos(turn - half)
+        y1 = balls.sin(turn + half)
+        y2 = balls.sin(turn - half)
         lengths = (x1**2 + condition * y1**2) * (x2**2 + condition * y2**2)
         return (x1 * x2 + condition * y1 * y2) / balls.sqrt(lengths)
 

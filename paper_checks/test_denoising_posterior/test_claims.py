@@ -48,8 +48,8 @@ Step = Annotated[
     float, Interval(1e-6, 1e-2, why="about where both errors are equal; the ends are caps")
 ]
 Gain = Annotated[float, Interval(0.1, 10, why="a cap, which nothing requires")]
-Told = Annotated[float, Interval(0.6, 1.5, why="a cap, which nothing requires")]
-Kept = Annotated[int, Interval(1, 199, why="below dim, 200 at most")]
+TestedSigma = Annotated[float, Interval(0.6, 1.5, why="a cap, which nothing requires")]
+KeptComponents = Annotated[int, Interval(1, 199, why="below dim, 200 at most")]
 Scale = Annotated[
     float,
     Interval(1e-3, 1e15, why="below, moments drown in the rounding of y; above, powers overflow"),
@@ -60,12 +60,12 @@ Level = Annotated[
 Seeing = Annotated[float, Interval(0.05, 1e5, why="beyond, the rest of y says nothing of a region")]
 Order = Annotated[int, Interval(4, 8, why="rounding grows with the factorial of the order")]
 Dim = Annotated[int, Interval(1, 200, why="the Jacobian is taken column by column")]
-Some = Annotated[int, Interval(1, 10**4, why="each takes a circle of 64 points")]
-Several = Annotated[int, Interval(2, MOST, why="one point has no spread")]
+SomePoints = Annotated[int, Interval(1, 10**4, why="each takes a circle of 64 points")]
+SeveralCounts = Annotated[int, Interval(2, MOST, why="one point has no spread")]
 Gap = Annotated[
     float, Interval(0.01, 0.99, why="less is lost in rounding, more takes thousands of rounds")
 ]
-Wide = Annotated[int, Interval(2, 200, why="the Jacobian is taken column by column")]
+WideDimension = Annotated[int, Interval(2, 200, why="the Jacobian is taken column by column")]
 Slope = Literal["forward", "central"]
 OPS = 30
 """Roundings of sums over the 64 nodes of a circle, and of exponents below a hundred."""
@@ -151,7 +151,7 @@ CASES = [("mixture", 0.8, 6), ("points", 0.5, 6), ("mixture", 4.0, 5), ("points"
     kind="identity",
     cases=CASES,
 )
-def test_moment_recursion(trial, prior: Prior, sigma: Scale, order: Order, points: Some = 10):
+def test_moment_recursion(trial, prior: Prior, sigma: Scale, order: Order, points: SomePoints = 10):
     """μ_2 = σ^2 μ_1', μ_3 = σ^2 μ_2', and μ_(k+1) = σ^2 μ_k' + k μ_(k-1) μ_2 from k = 3 on."""
     moments, derivatives, scale, mean = along(trial, prior, sigma, order, points)
     law = predicted.central_moments(derivatives, sigma)
@@ -209,7 +209,7 @@ def test_posterior_covariance(trial, dim: Dim, sigma: Level, instance: Natural =
 )
 def test_moment_tensors(
     trial,
-    points: Several,
+    points: SeveralCounts,
     dim: Annotated[int, Interval(1, 20, why="all entries are summed")] = 3,
     sigma: Level = 0.7,
     instance: Natural = 1,
@@ -263,7 +263,9 @@ def test_moment_tensors(
 
 
 @claim(REGIONS, kind="identity", cases=[(6, 2, 0.7), (6, 5, 0.7), (20, 3, 1.5)])
-def test_masked_components(trial, dim: Wide, kept: Kept, sigma: Seeing, instance: Natural = 0):
+def test_masked_components(
+    trial, dim: WideDimension, kept: KeptComponents, sigma: Seeing, instance: Natural = 0
+):
     """Principal components of a region are those of the principal submatrix of σ^2 J, all of y
     being given.
     """
@@ -298,7 +300,7 @@ def test_masked_components(trial, dim: Wide, kept: Kept, sigma: Seeing, instance
     cases=[(1 / 3, 2, 8), (0.5, 1, 3), (0.9, 3, 6)],
 )
 def test_subspace_iteration(
-    trial, gap: Gap, rank: Annotated[int, Interval(1, 50, why="at most dim")], dim: Several
+    trial, gap: Gap, rank: Annotated[int, Interval(1, 50, why="at most dim")], dim: SeveralCounts
 ):
     """A round shrinks the tangent of the largest angle to the top r directions to λ_(r+1) / λ_r or
     less.
@@ -385,7 +387,7 @@ def test_difference_iteration(
     dim: Annotated[int, Interval(2, 160, why="one has no second direction, more take seconds")],
     sigma: Annotated[
         float,
-        Interval(0.3, 3, why="of less, two directions may be as good, of more, all nearly are"),
+        Interval(0.3, 3, why="with less, two directions may be as good; with more, nearly all are"),
     ],
     instance: Natural = 0,
 ):
@@ -464,7 +466,7 @@ def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10, why="a ca
     cases=[(0.8, 1.0)],
 )
 def test_sampled_calibration(
-    trial, sigma: Told, above: Annotated[float, Interval(-0.5, 1.2, why="a cap only")]
+    trial, sigma: TestedSigma, above: Annotated[float, Interval(-0.5, 1.2, why="a cap only")]
 ):
     """E[(x - μ_1)^2] = E μ_2(y) and E[(x - μ_1)^3; y > c] = E[μ_3(y); y > c], μ_2 and μ_3 from
     derivatives.
@@ -689,7 +691,8 @@ def test_learned_denoiser(
             sigma**2 * (weights @ slope**2),
         )
 
-    (error, report, noise), without = judged(True), judged(False)
+    error, report, noise = judged(True)
+    without = judged(False)
     controls = {
         "the least squared error": least,
         "σ for σ^2": report / sigma,

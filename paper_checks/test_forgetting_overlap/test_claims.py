@@ -26,8 +26,10 @@ from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Asymptotic
 from theory_on_trial.trial.provenance import Source
 
-Several = Annotated[int, Interval(1, 30, why="a hundred thousand labellings are solved at once")]
-Few = Annotated[int, Interval(1, 10, why="3^n nodes are summed")]
+SeveralRows = Annotated[
+    int, Interval(1, 30, why="a hundred thousand labellings are solved at once")
+]
+FewRows = Annotated[int, Interval(1, 10, why="3^n nodes are summed")]
 Tasks = Annotated[int, Interval(2, 100, why="one alone makes no chain, and each is fitted")]
 SomeRidge = Annotated[
     float, Interval(1e-6, 1e6, why="far from these it is not told from none, or leaves no update")
@@ -140,10 +142,8 @@ def test_loss_increase(
 ):
     """S's sum of squares grows by Δ after least squares, by Δ - 2 λ_S w_S . dw after ridge λ_S."""
     generator = trial.generator()
-    (first, second, _, targets), labels = (
-        two_tasks(generator, n_s, n_t, dim),
-        generator.standard_normal(n_s),
-    )
+    first, second, _, targets = two_tasks(generator, n_s, n_t, dim)
+    labels = generator.standard_normal(n_s)
     weights = observed.refit(first, labels, np.zeros(dim), first_ridge)
     after = observed.refit(second, targets, weights, ridge)
     left = labels - first @ weights
@@ -247,7 +247,9 @@ def forgotten(tasks, residuals, ridge):
     kind="distribution",
     cases=[(20, 20, 30, 5.0), (8, 16, 12, 2.0)],
 )
-def test_random_residual(trial, n_s: Several, n_t: Several, dim: Several, ridge: SomeRidge):
+def test_random_residual(
+    trial, n_s: SeveralRows, n_t: SeveralRows, dim: SeveralRows, ridge: SomeRidge
+):
     """Residuals N(0, I) make S forget sum e_i on average, e the squared singular values of Σ_S O
     F.
     """
@@ -272,7 +274,7 @@ def test_random_residual(trial, n_s: Several, n_t: Several, dim: Several, ridge:
     kind="identity",
     cases=[(5, 6, 10, 0.5), (2, 5, 3, 0.1), (3, 4, 5, 1e5)],
 )
-def test_random_residual__moments(trial, n_s: Size, n_t: Few, dim: Size, ridge: SomeRidge):
+def test_random_residual__moments(trial, n_s: Size, n_t: FewRows, dim: Size, ridge: SomeRidge):
     """E Δ = sum e_i and Var Δ = 2 sum e_i^2, on the nodes of Gauss and Hermite, exact up to degree
     five.
     """
@@ -390,7 +392,7 @@ def on_average(trial, law, degrees, rank, spare, printed):
     cases=[15.0, 30.0, 45.0, 60.0, 75.0],
     as_published=ALIGN,
 )
-def test_inverted_u(trial, degrees: Degrees, rank: Several = 3, spare: Spare = 4):
+def test_inverted_u(trial, degrees: Degrees, rank: SeveralRows = 3, spare: Spare = 4):
     """Two tasks of one teacher w* ~ N(0, I) at an angle θ: E Δ / r = cos^2 θ sin^2 θ, without
     ridge.
     """
@@ -405,7 +407,7 @@ def test_inverted_u(trial, degrees: Degrees, rank: Several = 3, spare: Spare = 4
     kind="distribution",
     cases=[15.0, 45.0, 75.0],
 )
-def test_inverted_u__independent(trial, degrees: Degrees, rank: Several = 3, spare: Spare = 4):
+def test_inverted_u__independent(trial, degrees: Degrees, rank: SeveralRows = 3, spare: Spare = 4):
     """With a residual N(0, I) whatever the angle, E Δ / r = cos^2 θ increases as the tasks
     align.
     """

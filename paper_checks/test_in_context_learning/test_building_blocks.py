@@ -351,13 +351,13 @@ def test_primitives(
     and no scratch.
     """
     rng = trial.generator("states")
-    (left, right), bias = rng.uniform(-1, 1, (2, 4, 6)), rng.uniform(-1, 1, 4)
+    left, right = rng.uniform(-1, 1, (2, 4, 6))
+    bias = rng.uniform(-1, 1, 4)
     states = rng.uniform(-2, 2, (count, 24, 3))
     states[:, :2] = np.where(states[:, :2] < 0, -1, 1) * np.maximum(np.abs(states[:, :2]), 0.1)
-    states[:, 20:], states[0, 0] = (
-        0,
-        -np.abs(states[0, 0]),
-    )  # a quotient starts at zero; one divisor is negative
+    # A quotient starts at zero, and one divisor is negative.
+    states[:, 20:] = 0
+    states[0, 0] = -np.abs(states[0, 0])
     results = _ran(states, left, right, bias)
     (start, end), new, rivals, process = _of(primitive, states, left, right, bias)
 

@@ -29,7 +29,7 @@ Dimension = Annotated[int, Interval(1, 16, why=_DENSE)]
 """d, where a layer has some d registers."""
 Inverse = Annotated[int, Interval(1, 8, why=_DENSE)]
 """d, where a layer has some d^2 registers."""
-Several = Annotated[int, Interval(2, 12, why=_DENSE)]
+SeveralExamples = Annotated[int, Interval(2, 12, why=_DENSE)]
 Prompted = Annotated[
     int, Interval(16, 1000, why="fewer prompts may miss an error, and each is run")
 ]
@@ -153,7 +153,7 @@ def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64
 @claim(
     derived("by induction over Theorem 1's chain"), kind="identity", cases=[(4, 2), (4, 4), (4, 8)]
 )
-def test_sgd__stack(trial, dimension: Dimension, examples: Several, count: Prompted = 16):
+def test_sgd__stack(trial, dimension: Dimension, examples: SeveralExamples, count: Prompted = 16):
     """Stacked, Theorem 1 makes one pass of SGD over n examples in 8n layers, in the registers of a
     single step.
     """
@@ -176,17 +176,15 @@ def test_sgd__stack(trial, dimension: Dimension, examples: Several, count: Promp
         "ridge regression",
     ),
 )
-def test_ridge__stack(trial, dimension: Inverse, examples: Several, count: Prompted = 16):
+def test_ridge__stack(trial, dimension: Inverse, examples: SeveralExamples, count: Prompted = 16):
     """Carrying A^-1 and sum x_i y_i along, the updates of Theorem 2 give ridge on n examples in 11n
     + 3 layers.
     """
     _, prompts = _begun(trial, dimension, count, examples)
     program = programs.recursive_ridge_program(dimension, examples, REGULARISER)
     law = ridge_answers(prompts)
-    (value, overflow), (_, overflow_small) = (
-        answers(program, prompts),
-        answers(program, prompts, bypass=30.0),
-    )
+    value, overflow = answers(program, prompts)
+    _, overflow_small = answers(program, prompts, bypass=30.0)
     options = {"error": rounding_of(prompts), "margin": 6e-10 * size_of(prompts) ** 1.5}
     controls = {"twice λ": ridge_answers(prompts, 2 * REGULARISER)}
     last = on_each(

@@ -39,7 +39,7 @@ Blocks = Annotated[int, Interval(2, 10, why="blocks of one number commute; the h
 Start = Annotated[
     float, Interval(0.1, 0.6, why="the theorem asks for a small start; the low end is a cap")
 ]
-Few = Annotated[int, Interval(1, 3, why="three nodes or more for each normal number")]
+FewExamples = Annotated[int, Interval(1, 3, why="three nodes or more for each normal number")]
 """Examples over which a mean is a sum over nodes."""
 
 attend = jax.jit(observed.attend, static_argnames="context")
@@ -197,7 +197,8 @@ def test_gdpp__polynomial(
     rng = trial.generator("prompt")
     X = rng.uniform(-1, 1, (examples, dimension))
     queries = rng.uniform(-1, 1, (8, dimension))
-    weights, (eigenvalues, vectors) = rng.standard_normal(dimension), np.linalg.eigh(X.T @ X)
+    weights = rng.standard_normal(dimension)
+    eigenvalues, vectors = np.linalg.eigh(X.T @ X)
     steps = rng.uniform(0.5, 1.5, layers) * examples / eigenvalues[-1]
     contractions = (
         np.append(rng.uniform(0.2, 0.8, layers - 1), 0) / eigenvalues[-1]
@@ -286,7 +287,7 @@ def certified_optimum(covariance, prior, second, cross):
     cases=[(1, 0.3), (2, 0.3), (3, 0.0)],
 )
 def test_lsa__optimum(
-    trial, examples: Few, noise_variance: Annotated[float, Interval(0, 10, why=CAP)]
+    trial, examples: FewExamples, noise_variance: Annotated[float, Interval(0, 10, why=CAP)]
 ):
     """The best A is Σ_w [(1 + 1/N) Λ Σ_w + (tr(Λ Σ_w) + σ^2)/N I]^-1, with a certificate."""
     covariance = drawn_covariance(trial, "inputs")
@@ -518,17 +519,15 @@ LABELS = {
     cases=[("linear", 6, 2), ("cubic", 6, 2), ("mixed", 6, 2), ("mixed", 3, 1)],
 )
 def test_lsa__generalise(
-    trial, label: Literal["linear", "cubic", "mixed"], training: Count, test: Few
+    trial, label: Literal["linear", "cubic", "mixed"], training: Count, test: FewExamples
 ):
     """The risk of the limit on prompts of M examples, of any labels: S / M plus a bias that stays
     at 1 / N^2.
     """
     covariance = drawn_covariance(trial, "inputs")
     nodes, probabilities = gauss_hermite(5, 2 * test + 2)
-    points, (single, weights) = (
-        nodes.reshape(-1, test + 1, 2) @ root(covariance),
-        gauss_hermite(5, 2),
-    )
+    points = nodes.reshape(-1, test + 1, 2) @ root(covariance)
+    single, weights = gauss_hermite(5, 2)
     labels = LABELS[label](points)
     layer = predicted.zhang_limit(covariance, training)
     outputs = np.asarray(predictions(*layer, points[:, :test], labels[:, :test], points[:, test]))

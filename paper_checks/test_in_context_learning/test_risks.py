@@ -24,7 +24,7 @@ from theory_on_trial.laws import Asymptotic, Bounded
 SHARES = (0.2, 0.8, 1.0, 1.2)
 """Steps, in units of the largest stable one."""
 Inverted = Annotated[int, Interval(1, 12, why="up to 400 000 matrices of this size are inverted")]
-Several = Annotated[
+SeveralExamples = Annotated[
     int, Interval(2, 40, why="one eigenvalue is its own mean; the high end is a cap")
 ]
 Dimension = Annotated[int, Interval(1, 4, why="three nodes for each normal number")]
@@ -309,7 +309,7 @@ def test_sgd__risk(
     route="moments of normal numbers and digamma functions in the check against integrals over a "
     "density",
 )
-def test_wishart__spectrum(trial, dimension: Several, examples: Several):
+def test_wishart__spectrum(trial, dimension: SeveralExamples, examples: SeveralExamples):
     """Over the spectrum of X^T X the sums of s, s^2 and log s are d k, d k (d + k + 1) and those of
     log chi-squares.
     """

@@ -31,7 +31,7 @@ Learned = Annotated[
     float, Interval(1, 2, why="below, no readout is stable, above, it learns nothing by far")
 ]
 Hidden = Annotated[float, Interval(-0.5, 0.5, why="a cap, which nothing requires")]
-Some = Annotated[int, Interval(2, 2**10, why="as many weights are drawn, eight times")]
+SomeWidth = Annotated[int, Interval(2, 2**10, why="as many weights are drawn, eight times")]
 From64 = Annotated[
     int, Interval(64, 256, why="smaller ones are not yet in the power law, larger take ten minutes")
 ]
@@ -119,7 +119,7 @@ def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
     kind="rate",
     cases=[(0.5, 1.0, 0.0), (1.0, 1.0, -1.0), (0.75, 1.0, -0.5), (0.5, 1.0, 1.0), (1.0, 2.0, 0.0)],
 )
-def test_width_exponent(trial, start: Start, learned: Learned, c: Rate, width: Some = 128):
+def test_width_exponent(trial, start: Start, learned: Learned, c: Rate, width: SomeWidth = 128):
     """With one hidden layer features move by n^(-r), r = min(a + b, 2 a + c) + c: NTK 1/2, mean
     field 0, standard 3/2.
 
@@ -213,7 +213,8 @@ def test_width_exponent__deep(
     scaling, r, rivals = of_two_layers(trial, first, second, start, learned, c)
 
     def moved(n):
-        (network, chances), x = observed.deep_nodes(n, *scaling), np.ones((1, 1))
+        network, chances = observed.deep_nodes(n, *scaling)
+        x = np.ones((1, 1))
         step = stepped(network, x, 1e-4 * width**r)
         change = observed.features(step, x) - observed.features(network, x)
         return np.sqrt(chances @ np.sum(change**2, axis=(1, 2)) / n)
@@ -263,7 +264,7 @@ def test_one_step__features(
     a: UnitInterval,
     b: Annotated[float, Interval(-1, 1, why="as far as a")],
     c: Rate,
-    width: Some = 128,
+    width: SomeWidth = 128,
 ):
     """Features moved by the first step change the output by n^(1 - (a + b) - r): it explodes where
     that exceeds 0.
@@ -311,7 +312,7 @@ def test_one_step__features(
     cases=[(0.5, 1.0, -0.75), (1.0, 1.0, -1.25), (0.5, 1.5, -1.5)],
 )
 def test_width_exponent__unstable(
-    trial, start: Start, learned: Learned, c: Rate, width: Some = 128
+    trial, start: Start, learned: Learned, c: Rate, width: SomeWidth = 128
 ):
     """With r < 0, against the fourth condition, the first order of a step moves features by n^(-r),
     without bound.
@@ -339,7 +340,7 @@ NAMED = derived(
 
 
 @claim(NAMED, kind="rate", cases=["NTK", "mean field", "muP", "standard"])
-def test_named_scalings__moved(trial, name: Name, width: Some = 128):
+def test_named_scalings__moved(trial, name: Name, width: SomeWidth = 128):
     """With one hidden layer features of NTK and standard networks freeze, and those of mean field
     and muP do not.
     """
@@ -525,7 +526,8 @@ def test_conditions(
         stable = learns & holds[:, list(conditions)].all(axis=1)
         return stable & moving, np.array([stable.sum(), (stable & moving).sum()])
 
-    (mask, counts), (wider, more) = counted(range(6)), counted(range(5))
+    mask, counts = counted(range(6))
+    wider, more = counted(range(5))
     trial.identity(
         enumerated(hidden, parts), counts, ops=0, controls={"without the last condition": more}
     )

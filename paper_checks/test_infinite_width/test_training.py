@@ -26,7 +26,9 @@ Steps = Annotated[int, Interval(1, 32, why="longer runs take minutes")]
 Readout = Annotated[
     float, Interval(1, 2, why="below, the start is not small, above, rounding hides the first step")
 ]
-From128 = Annotated[int, Interval(128, 2**13, why="of smaller networks the order 1 / n^2 is seen")]
+From128 = Annotated[
+    int, Interval(128, 2**13, why="with smaller networks the order 1 / n^2 is seen")
+]
 LATE = derived("the least of a + b and 2 a + c in r, recalled; the experiment is from here")
 
 

@@ -39,7 +39,9 @@ Kind = Literal["covariance", "rotated predictor", "symmetric predictor"]
 Angle = Annotated[float, Interval(1e-12, 0.2, why="a small misalignment, above rounding")]
 Turn = Annotated[
     float,
-    Interval(1e-10, 0.2, why="small; of less, the wait is as long as that of the scalar equations"),
+    Interval(
+        1e-10, 0.2, why="small; with less, the wait is as long as that of the scalar equations"
+    ),
 ]
 
 
@@ -242,10 +244,8 @@ def test_displacement__solved(
     levels = levels_of(regression, DEPTH, objective)
     rate = rate_of(objective)
     runs = [solved_run(objective, init, rotation(angle)) for angle in (delta, delta / 100)]
-    (itinerary, shift), events = (
-        expected_events(objective, init, delta),
-        events_of(runs[0][1], levels),
-    )
+    itinerary, shift = expected_events(objective, init, delta)
+    events = events_of(runs[0][1], levels)
     trial.identity(
         events, itinerary, ops=0, controls={"exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)]}
     )
@@ -373,7 +373,8 @@ def test_displacement_law__offset(
 
     With a symmetric perturbation of V(0) the sign of the ratio is the other.
     """
-    inits, (covariance, regression, _) = (1e-8, 1e-9), MARGINAL["mae"]
+    inits = (1e-8, 1e-9)
+    covariance, regression, _ = MARGINAL["mae"]
     waits = []
     decade = np.log(inits[0] / inits[1])
     cross = views_of(covariance, regression)[1]

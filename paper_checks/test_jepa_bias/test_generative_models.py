@@ -24,7 +24,7 @@ Rate = Annotated[
     float, Interval(0.2, 0.8, why="what is rarely seen, or rarely hidden, takes many samples")
 ]
 """q and q', the share that a mask lets through."""
-Seen = Annotated[int, Interval(1, 80, why="orders of matrices that take a moment")]
+SeenSize = Annotated[int, Interval(1, 80, why="orders of matrices that take a moment")]
 Level = Annotated[float, Interval(0.5, 2, why="a cap, which nothing requires")]
 """A common factor of all variances of the noise."""
 
@@ -79,7 +79,7 @@ def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
     """
     trial.require(
         abs(rate - target_rate) > 0.05,
-        "target_rate must differ from rate: else nothing tells them apart",
+        "target_rate must differ from rate: else nothing distinguishes them",
     )
     S = correlated()
     varies = np.stack([np.ones((3, 3), bool), ~np.eye(3, dtype=bool)])
@@ -192,7 +192,7 @@ def test_gen_masking__enumerated(trial, rate: Rate = 0.6, target_rate: Rate = 0.
 
 
 @claim(derived("least squares of y on x is Σ_yx Σ_xx^+"), kind="identity")
-def test_gen_spectrum(trial, dim: Seen = 8, n_samples: Seen = 5):
+def test_gen_spectrum(trial, dim: SeenSize = 8, n_samples: SeenSize = 5):
     """On a feature q of few samples least squares of y on x is ρ q, and the covariance of y with q
     . x is λ q.
 

@@ -41,7 +41,7 @@ def preferences(trial, objective, depth, rho_low, rho_high, fraction):
     """
     trial.require(
         rho_low < 0.9 * rho_high,
-        "rho_low must be below 0.9 rho_high: nothing tells equal features apart",
+        "rho_low must be below 0.9 rho_high: nothing distinguishes equal features",
     )
     if objective == "mae":
         trial.require(
@@ -170,7 +170,7 @@ def test_greedy_rho__shallow(
     """
     trial.require(
         rho_low < 0.9 * rho_high,
-        "rho_low must be below 0.9 rho_high: nothing tells equal features apart",
+        "rho_low must be below 0.9 rho_high: nothing distinguishes equal features",
     )
     jepa, mae = (
         [lead(at, fraction, rho_low, rho_high, rule) for at in (init, init / 1000)]
@@ -219,7 +219,7 @@ def test_mae_sign(
     """
     trial.require(
         rho_low < 0.9 * rho_high,
-        "rho_low must be below 0.9 rho_high: nothing tells equal features apart",
+        "rho_low must be below 0.9 rho_high: nothing distinguishes equal features",
     )
     threshold = predicted.sign_threshold(depth)
     # What follows the constant is of order epsilon^(2/L) = 1e-16, what the leading terms cancel of

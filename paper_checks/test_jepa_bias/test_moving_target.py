@@ -19,7 +19,7 @@ PLATEAU = derived("a target that follows at the rate τ adds one row to the bloc
 RATES = np.array([5.0, 10.0, 20.0, 40.0])
 """τ, in units of λ max(1, ρ)^(2L), about the rate at which features grow."""
 Start = Annotated[float, Interval(5e-3, 0.1, why="below the target, and solved within seconds")]
-FewLayers = Annotated[int, Interval(1, 3, why="of more, times are too long to solve in seconds")]
+FewLayers = Annotated[int, Interval(1, 3, why="with more, times are too long to solve in seconds")]
 Strength = Annotated[float, Interval(0.3, 3, why="it scales time, and with it what τ is large")]
 """λ."""
 Regression = Annotated[float, Interval(0.4, 2, why="times are as its power 2L - 1")]
@@ -33,7 +33,7 @@ REGRESSION = np.array([0.6, 0.9, 1.35])
 @claim(LAGGED, kind="limit", cases=[(2, 0.05, 1.0), (1, 0.02, 0.5)])
 def test_moving_target(
     trial,
-    depth: Annotated[int, Interval(1, 2, why="of more, times are too long beside 1 / τ")],
+    depth: Annotated[int, Interval(1, 2, why="with more, times are too long beside 1 / τ")],
     init: Start,
     rho: Regression,
     fraction: Fraction = 0.8,

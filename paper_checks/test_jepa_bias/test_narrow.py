@@ -24,8 +24,8 @@ REGRESSION = np.array([0.5, 0.4, 1.0, 1.2])
 LATENTS = 2
 STEP = 0.25
 FewLayers = Annotated[int, Interval(1, 2, why="deeper ones leave plateaus after minutes")]
-Runs = Annotated[int, Interval(10, 200, why="of fewer a rare end is not seen")]
-Small = Annotated[float, Interval(0.02, 0.15, why="small, and its plateau is left in seconds")]
+Runs = Annotated[int, Interval(10, 200, why="with fewer a rare end is not seen")]
+SmallStart = Annotated[float, Interval(0.02, 0.15, why="small, and its plateau is left in seconds")]
 """The size of the random layers."""
 
 
@@ -37,7 +37,8 @@ def largest(scores):
 
 def ends(keys, start, depth, steps, objective):
     """Which features runs from the starts end with, as 0 and 1; `start` maps a key to a network."""
-    second, cross = np.diag(COVARIANCE / REGRESSION), np.diag(COVARIANCE)
+    second = np.diag(COVARIANCE / REGRESSION)
+    cross = np.diag(COVARIANCE)
     run = partial(
         observed.narrow_flow,
         Sigma_xx=second,
@@ -56,7 +57,7 @@ def ends(keys, start, depth, steps, objective):
     STABLE, kind="empirical", tier="full", cases=[("jepa", 1), ("jepa", 2), ("mae", 1), ("mae", 2)]
 )
 def test_narrow(
-    trial, objective: Objective, depth: FewLayers, n_runs: Runs = 20, size: Small = 0.1
+    trial, objective: Objective, depth: FewLayers, n_runs: Runs = 20, size: SmallStart = 0.1
 ):
     """With k latents JEPA ends with the k features of largest ρ, an autoencoder with those of
     largest λ ρ, from small layers and, for JEPA, V(0) a multiple of the identity.
@@ -121,7 +122,8 @@ def test_narrow__lost(
         ends(keys, partial(start, ratio=ratio), depth, 5_000, "jepa").sum(axis=1)
         for ratio in (0.8, 1.25)
     ]
-    full, none = np.full(n_runs, LATENTS), np.zeros(n_runs, int)
+    full = np.full(n_runs, LATENTS)
+    none = np.zeros(n_runs, int)
     trial.identity(
         kept,
         [full, none],

@@ -41,7 +41,8 @@ def _crossings_of_many(starts, second, cross, bases, levels, step, objective, st
 def test_displacement__samples(
     trial,
     n_samples: Annotated[
-        int, Interval(1000, 1_000_000, why="of 200 a tenth of the draws is late; of more, minutes")
+        int,
+        Interval(1000, 1_000_000, why="with 200, a tenth of the draws is late; more take minutes"),
     ],
     n_draws: Annotated[
         int, Interval(40, 200, why="of forty a sign test at 1e-6 forgives four that are late")

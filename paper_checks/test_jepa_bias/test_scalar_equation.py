@@ -11,10 +11,10 @@ from theory import jepa_bias as predicted
 from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
-Several = Annotated[int, Interval(2, 8, why="a cap, which nothing requires")]
+SeveralLayers = Annotated[int, Interval(2, 8, why="a cap, which nothing requires")]
 Dim = Annotated[int, Interval(1, 16, why="seconds")]
 """d, of the views and of every layer."""
-Shallow = Annotated[int, Interval(1, 4, why="the steps would have to be shorter")]
+ShallowDepth = Annotated[int, Interval(1, 4, why="the steps would have to be shorter")]
 Spread = Annotated[
     float, Interval(0.2, 1, why="a tiny network does not move, a large one too fast for the steps")
 ]
@@ -110,7 +110,7 @@ def test_balance_conserved__flow(
     trial,
     objective: Objective,
     dim: Annotated[int, Interval(2, 16, why="one number may hardly move; seconds")] = 2,
-    depth: Shallow = 2,
+    depth: ShallowDepth = 2,
     spread: Annotated[float, Interval(0.3, 0.6, why="less hardly moves, more outruns steps")] = 0.5,
 ):
     """Along the whole flow from a start neither balanced nor aligned the same residuals stay what
@@ -118,10 +118,8 @@ def test_balance_conserved__flow(
     """
     rng = trial.generator("network")
     # A network is as fast as its singular values are large, which grow with the root of dim.
-    parameters, (xx, yx, yy) = (
-        random_network(rng, dim, depth, spread * (2 / dim) ** 0.5),
-        random_views(rng, dim),
-    )
+    parameters = random_network(rng, dim, depth, spread * (2 / dim) ** 0.5)
+    xx, yx, yy = random_views(rng, dim)
     start = residuals(parameters)
     # Some views relax so fast that this step would be too long for them.
     step = min(0.0025, observed.largest_stable_step(xx, yx, depth, objective) / 20)
@@ -227,7 +225,9 @@ def test_ode_mae(trial, depth: Depth, dim: Dim = 3):
     cases=[(objective, depth) for objective in OBJECTIVES for depth in (2, 3, 6)],
     route="`predicted.end_to_end_asymptote` against `predicted.asymptote`; gradients against zero",
 )
-def test_fixed_points(trial, objective: Objective, depth: Several, covariance: Covariance = 1.3):
+def test_fixed_points(
+    trial, objective: Objective, depth: SeveralLayers, covariance: Covariance = 1.3
+):
     """The gradient vanishes at w-bar = ρ^L (JEPA), ρ^(L/(L+1)) (MAE), whatever λ; V w-bar =
     ρ^(L+1), ρ.
     """

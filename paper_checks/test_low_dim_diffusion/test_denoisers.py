@@ -21,7 +21,7 @@ EQUIVALENCE = abstract(
 )
 Dims = tuple[Annotated[int, Interval(1, 2, why="nodes for each latent are multiplied")], ...]
 """d_1, ..., d_K."""
-Several = Annotated[int, Interval(2, 128, why="as many nodes stand around each point")]
+SeveralDimensions = Annotated[int, Interval(2, 128, why="as many nodes stand around each point")]
 Loud = Annotated[
     float, Interval(0.5, 2, why="with less, clustering says nearly the same, more scatters more")
 ]
@@ -142,17 +142,17 @@ def written_out(points, projected, dims, signal, noise):
     kind="identity",
     cases=[(5, 2, 0.7), (8, 3, 0.2), (3, 1, 5.0), (2, 2, 0.01)],
 )
-def test_loss_is_pca(trial, ambient: Several, dim: Count, noise: Level, signal: Level = 1.0):
+def test_loss_is_pca(
+    trial, ambient: SeveralDimensions, dim: Count, noise: Level, signal: Level = 1.0
+):
     """One subspace: E|D - x|^2 = |x|^2 - B |U'x|^2 + c^2 γ^2 d, B > 0 at every noise level: PCA,
     uncentred.
     """
     trial.require(dim <= ambient, "dim must be at most ambient")
     require_visible(trial, signal, noise)
     generator = trial.generator("points")
-    points, (basis,) = (
-        1 + generator.standard_normal((20, ambient)),
-        random_bases(generator, ambient, [dim]),
-    )
+    points = 1 + generator.standard_normal((20, ambient))
+    (basis,) = random_bases(generator, ambient, [dim])
     loss = observed.denoising_loss(
         points, [basis], np.ones(1), signal, noise, *observed.cubature(ambient)
     )
@@ -171,7 +171,7 @@ def test_loss_is_pca__minimiser(
     ambient: Annotated[int, Interval(2, 6, why="derivatives in n d entries are numerical")],
     dim: Count,
     signal: Annotated[
-        float, Interval(0.2, 25, why="of less, numerical derivatives leave few digits")
+        float, Interval(0.2, 25, why="with less, numerical derivatives leave few digits")
     ] = 1.0,
 ):
     """Averaged over noise levels, the least loss is that of the leading right singular vectors,
@@ -206,7 +206,9 @@ def test_loss_is_pca__minimiser(
         (2, (2, 2), 1.0),
     ],
 )
-def test_loss_is_clustering(trial, ambient: Several, dims: Dims, noise: Level, signal: Level = 1.0):
+def test_loss_is_clustering(
+    trial, ambient: SeveralDimensions, dims: Dims, noise: Level, signal: Level = 1.0
+):
     """Told the cluster by x0, the loss is mean|x|^2 - B mean max_k |U_k'x|^2 + c^2 γ^2 d: that of K
     subspaces.
     """
@@ -251,7 +253,7 @@ def wrong_price(trial, dim, subspaces, signal, noise):
 
 
 PRICE = derived("law of total variance; the least mean square error is that of the posterior mean")
-Few = Annotated[int, Interval(1, 16, why="hundreds of thousands of points are drawn")]
+FewDimensions = Annotated[int, Interval(1, 16, why="hundreds of thousands of points are drawn")]
 
 
 ORDERS = {1: (60, 50), 2: (60, 50), 3: (22, 18), 4: (18, 16)}
@@ -327,7 +329,7 @@ def test_price_of_assignment(
     cases=[(0.2, 2, 3), (1.0, 3, 4), (0.5, 2, 3), (2.0, 2, 3), (0.7, 3, 5)],
 )
 def test_price_of_assignment__sampled(
-    trial, noise: Level, dim: Few, subspaces: Few, signal: Level = 1.0
+    trial, noise: Level, dim: FewDimensions, subspaces: FewDimensions, signal: Level = 1.0
 ):
     """Drawn on orthogonal subspaces: not to know the cluster costs c^2 E sum w_k (1 - w_k) |P_k
     x_t|^2.

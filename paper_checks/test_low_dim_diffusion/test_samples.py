@@ -19,7 +19,9 @@ FewDim = Annotated[
 ]
 Ambient = Annotated[int, Interval(2, 256, why="larger ones only take longer")]
 Extra = Annotated[int, Interval(0, 1, why="with more there is a mean")]
-Flat = Annotated[int, Interval(2, 256, why="thousands of matrices of that size are decomposed")]
+AmbientDimension = Annotated[
+    int, Interval(2, 256, why="thousands of matrices of that size are decomposed")
+]
 
 
 def completions(trial, ambient, dim, samples):
@@ -44,7 +46,7 @@ def completions(trial, ambient, dim, samples):
     kind="distribution",
     cases=[(20, 6, 1), (20, 6, 3), (20, 6, 5), (12, 5, 0)],
 )
-def test_random_completion(trial, ambient: Flat, dim: Count, samples: Natural):
+def test_random_completion(trial, ambient: AmbientDimension, dim: Count, samples: Natural):
     """With N < d samples and no noise, E D^2 = 2 (d - N)(n - d) / (n - N) where the rest is
     random.
     """
@@ -94,7 +96,7 @@ def test_random_completion__training(
     cases=[(20, 6, 1), (7, 5, 2)],
 )
 def test_random_completion__worst(
-    trial, ambient: Flat, dim: Count, samples: Natural, draws: Count = 200
+    trial, ambient: AmbientDimension, dim: Count, samples: Natural, draws: Count = 200
 ):
     """D^2 <= 2 min(d - N, n - d), which a completion away from the true subspace attains."""
     trial.require(samples < dim < ambient, "samples must be below dim, and dim below ambient")
@@ -124,7 +126,7 @@ def test_random_completion__worst(
 )
 def test_noise_law(
     trial,
-    ambient: Flat,
+    ambient: AmbientDimension,
     dim: Count,
     samples: Annotated[
         int, Interval(11, 64, why="thousands of matrices of that size are decomposed")
@@ -173,9 +175,9 @@ def test_noise_law(
 )
 def test_noise_law__clusters(
     trial,
-    ambient: Annotated[int, Interval(8, 20, why="of thousands of trained matrices")],
+    ambient: Annotated[int, Interval(8, 20, why="thousands of matrices are trained")],
     dim: Annotated[int, Interval(2, 4, why="two lines are at times nearer than a start is")],
-    samples: Annotated[int, Interval(9, 40, why="of thousands of trained matrices")],
+    samples: Annotated[int, Interval(9, 40, why="thousands of matrices are trained")],
     subspaces: Annotated[
         int, Interval(2, 4, why="one has none to be told from, and each is trained")
     ],

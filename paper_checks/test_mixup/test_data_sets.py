@@ -72,7 +72,7 @@ SECOND_ORDER = derived("the loss to second order in the noise, about the scores 
 def test_modified_lda_limit(
     trial,
     least: Annotated[
-        float, Interval(1e4, 1e5, why="a limit; of more, the fits' tolerance shows")
+        float, Interval(1e4, 1e5, why="a limit; with more, the fits' tolerance shows")
     ] = 1e4,
     n: Annotated[int, Interval(8, 40, why="smaller classes may be separable")] = 8,
     count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 9,
@@ -98,7 +98,7 @@ def test_modified_lda_limit(
 def test_modified_lda_limit__size(
     trial,
     separability: Annotated[
-        float, Interval(1e5, 3e7, why="a limit; of more, the fits' tolerance shows")
+        float, Interval(1e5, 3e7, why="a limit; with more, the fits' tolerance shows")
     ] = 2.56e6,
     n: Annotated[int, Interval(8, 40, why="smaller classes may be separable")] = 8,
     count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 9,
@@ -128,7 +128,10 @@ def test_reduced_problem(
     n_zeros: Annotated[int, Interval(8, 40, why="smaller classes may be separable")],
     n_ones: Annotated[int, Interval(8, 40, why="smaller classes may be separable")],
     separability: Annotated[
-        float, Interval(3e3, 3e4, why="of less, higher orders show, of more, the fits' tolerance")
+        float,
+        Interval(
+            3e3, 3e4, why="with less, higher orders show; with more, the fits' tolerance shows"
+        ),
     ] = 1e4,
     count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 9,
 ):

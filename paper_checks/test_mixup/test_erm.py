@@ -237,7 +237,7 @@ def test_erm_phase_curve__simulated(
 def test_erm_fisher(
     trial,
     separability: Annotated[
-        float, Interval(0.2, 1.2, why="of more, K_erm takes more points; the low end is a cap")
+        float, Interval(0.2, 1.2, why="with more, K_erm takes more points; the low end is a cap")
     ],
     n: Annotated[
         int, Interval(400, 5000, why="fewer leave corrections of order 1 / n, and each costs")
@@ -510,7 +510,7 @@ def test_erm_log_sample_complexity(
     trial,
     epsilon: Target,
     power: Annotated[
-        float, Interval(0.08, 0.2, why="of less, the small factor shows; the high end is a cap")
+        float, Interval(0.08, 0.2, why="with less, the small factor shows; the high end is a cap")
     ],
     side: Literal["at most", "at least"],
 ):

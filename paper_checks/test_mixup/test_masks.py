@@ -300,7 +300,8 @@ def test_mask_concentration(
     κ.
     """
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
-    mean, (masks, probabilities, labels) = np.array([1.5, 1.0, 0.5]), mask_law(3)
+    mean = np.array([1.5, 1.0, 0.5])
+    masks, probabilities, labels = mask_law(3)
     kappas = np.array([separability, 10 * separability])
     pairs = [GaussianPair(mean, np.eye(3), kappa) for kappa in kappas]
     targets = np.array(

@@ -77,7 +77,7 @@ def test_pairs_variance(trial, n: Points):
     cases=[16, 32],
     not_tight="a bound for every law: at small deviations half of it is reached",
 )
-def test_pairs_tail(trial, n: Annotated[int, Interval(16, 40, why="of fewer the control holds")]):
+def test_pairs_tail(trial, n: Annotated[int, Interval(16, 40, why="with fewer the control holds")]):
     """P(U - E U >= t) <= exp(-2 floor(n/2) t² / (b - a)²) for a loss in [a, b]: the exponent counts
     disjoint pairs, n / 2, and not all n (n - 1) / 2.
     """

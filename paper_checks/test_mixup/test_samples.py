@@ -30,7 +30,9 @@ NEXT_ORDER = "a variance of fits; corrections of relative order 1 / n are not co
 ERROR = 1e-7
 """Chance, for each design, that any of its boxes misses its n_ε."""
 
-Large = Annotated[float, Interval(500, 2e4, why="a limit; beyond, n must be larger too")]
+LargeSeparability = Annotated[
+    float, Interval(500, 2e4, why="a limit; beyond, n must be larger too")
+]
 """κ at which the noise is an expansion's small term."""
 Size = Annotated[int, Interval(40, 200, why="all pairs of points are fitted")]
 Mode = Literal["expected", "random", "sampled"]
@@ -206,7 +208,7 @@ def first_order(squares, n, separability):
 )
 def test_lda_rate(
     trial,
-    separability: Large = 4096.0,
+    separability: LargeSeparability = 4096.0,
     n: Annotated[
         int, Interval(400, 10**6, why="a first order in 1 / n; the high end is a cap")
     ] = 10**5,
@@ -246,7 +248,7 @@ def test_lda_rate(
     cases=[3600.0, 10_800.0],
     low_power=NEXT_ORDER,
 )
-def test_imbalance(trial, separability: Large, n: Size = 60):
+def test_imbalance(trial, separability: LargeSeparability, n: Size = 60):
     """Labels drawn at random add B_i κ / n^2 to E[1 - cos], through the class counts of each data
     set.
     """
@@ -405,7 +407,7 @@ def test_imbalance__coefficient(trial):
     cases=[1024.0, 8192.0],
     low_power=NEXT_ORDER,
 )
-def test_sampled_lambda(trial, separability: Large, n: Size = 80):
+def test_sampled_lambda(trial, separability: LargeSeparability, n: Size = 80):
     """One λ for each ordered pair adds B_s κ / n^2 to E[1 - cos], even with balanced classes."""
     require_even(trial, n)
     base = 2 / n * rates.lda_rate(SHAPE, n)

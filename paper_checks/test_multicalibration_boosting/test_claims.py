@@ -23,7 +23,7 @@ Bias = Annotated[
 Functions = Annotated[
     int, Interval(1, 3, why="levels must hold more cells than there are functions")
 ]
-Roomy = Annotated[
+ManyCells = Annotated[
     int, Interval(60, 200, why="levels must hold more cells than functions; the high end is a cap")
 ]
 Share = Annotated[
@@ -38,7 +38,7 @@ Fine = Annotated[
 Coarse = Annotated[float, Interval(0.01, 0.125, why="as many sets of cells as rounds are fitted")]
 Bound = Annotated[float, Interval(1e-90, 1e90, why="what is squared and divided stays a number")]
 """B, on h^2."""
-Several = Annotated[int, Interval(2, 400, why="all counts of a level are enumerated")]
+SeveralLevels = Annotated[int, Interval(2, 400, why="all counts of a level are enumerated")]
 Members = Annotated[float, Interval(0.01, 1, why="a share of all; the low end is a cap")]
 """P(h = 1), apart from y."""
 Shift = Annotated[float, Interval(0, 1, why="a cap, which nothing requires")]
@@ -197,7 +197,7 @@ def test_converse__sharp(trial, world: Natural, fraction: Moved, cells: Cells = 
     kind="bound",
     cases=[(4, 2), (20, 5), (7, 3)],
 )
-def test_binning_hides(trial, levels: Several, merged: Several, draws: Count = 200):
+def test_binning_hides(trial, levels: SeveralLevels, merged: SeveralLevels, draws: Count = 200):
     """Merging levels into bins can lower K2 of r = y - f and cannot raise it: a binned audit is a
     lower bound.
     """
@@ -236,7 +236,9 @@ def test_binning_hides(trial, levels: Several, merged: Several, draws: Count = 2
 @claim(
     derived("law of total variance"), kind="identity", cases=[(4, 2, 0), (20, 5, 0), (300, 10, 1)]
 )
-def test_binning_hides__exactly(trial, levels: Several, merged: Several, instance: Natural):
+def test_binning_hides__exactly(
+    trial, levels: SeveralLevels, merged: SeveralLevels, instance: Natural
+):
     """What bins hide of K2 is the sum over bins of P(b) Var(E[r|v] | b)."""
     generator = np.random.default_rng(instance)
     bins = 2 * (np.arange(levels) // merged)
@@ -434,7 +436,7 @@ def test_released_class(
     rows: Annotated[
         int, Interval(1200, 10**4, why="fewer are fitted as they are, more take memory")
     ],
-    bins: Annotated[int, Interval(40, 1000, why="of fewer, terms of the order 1/m matter")],
+    bins: Annotated[int, Interval(40, 1000, why="with fewer, terms of the order 1/m matter")],
     gamma: Annotated[float, Interval(0.05, 0.5, why="a cap, which nothing requires")],
 ):
     """The rounded model before the last of the released class has K2 <= B (γ + 1/2 + 1/(4 m)) / m;
@@ -503,7 +505,7 @@ def test_weak_learning(trial, dim: Annotated[int, Interval(2, 8, why="there are 
     cases=[0, 1, 2],
 )
 def test_weak_learning__relative(
-    trial, world: Natural, functions: Functions = 2, cells: Roomy = 100
+    trial, world: Natural, functions: Functions = 2, cells: ManyCells = 100
 ):
     """Where C holds the labels' means at a level, it saves at most what H does over the squared
     cosine of their angle.
@@ -602,7 +604,9 @@ def test_plug_in_bias(trial, levels: Count, per_level: Count, shift: Shift, shar
 
 
 @claim(derived("products of different samples alone"), kind="distribution", cases=LEVELS)
-def test_unbiased_k2(trial, levels: Count, per_level: Several, shift: Shift, share: Members = 0.4):
+def test_unbiased_k2(
+    trial, levels: Count, per_level: SeveralLevels, shift: Shift, share: Members = 0.4
+):
     """The sum of (n_v/n) (S1^2 - S2) / (n_v (n_v - 1)), S1 and S2 sums of h r and its square, has
     K2 as its mean.
     """
@@ -630,7 +634,7 @@ def test_unbiased_k2(trial, levels: Count, per_level: Several, shift: Shift, sha
 
 @claim(derived("as enumerated"), kind="distribution", cases=[(50, 40, 0.0), (6, 40, 0.25)])
 def test_plug_in_bias__sampled(
-    trial, levels: Count, per_level: Several, shift: Shift, share: Members = 0.4
+    trial, levels: Count, per_level: SeveralLevels, shift: Shift, share: Members = 0.4
 ):
     """Samples have these two means."""
     trial.require(

@@ -16,7 +16,9 @@ from theory_on_trial.contract import Count, Interval
 HAIR = 1e-13
 """By which a wrong class wins a tie; the regret grows by less."""
 
-Several = Annotated[int, Interval(2, 2000, why="one point shows no factor, and more take minutes")]
+SeveralPoints = Annotated[
+    int, Interval(2, 2000, why="one point shows no factor, and more take minutes")
+]
 Classes = Annotated[int, Interval(2, 1000, why="every draw has an entry per class")]
 ManyClasses = Annotated[int, Interval(3, 100, why="two classes have no such gap")]
 LowBound = Annotated[float, Interval(0.01, 2.5, why="its double is told from it at t = .99")]
@@ -53,7 +55,7 @@ def regrets(mass, p, logits):
     kind="identity",
     cases=[0.5, 1.0, 2.0],
 )
-def test_psi_conjugate(trial, logit_bound: LowBound, n_points: Several = 60):
+def test_psi_conjugate(trial, logit_bound: LowBound, n_points: SeveralPoints = 60):
     """Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2 is the conjugate of log cosh, also with bounded
     logits.
     """
@@ -119,8 +121,10 @@ def test_hcons_multiclass(trial, n_classes: Classes, n_draws: Draws = 50_000):
     t = np.linspace(0.02, 0.98, 49)
     extreme = np.zeros((49, n_classes))
     tie = np.full((49, n_classes), -800.0)
-    extreme[:, 0], extreme[:, 1] = 1 - t, 1 + t
-    tie[:, 0], tie[:, 1] = HAIR, 0.0
+    extreme[:, 0] = 1 - t
+    extreme[:, 1] = 1 + t
+    tie[:, 0] = HAIR
+    tie[:, 1] = 0.0
     middle, lesser = _judge_regrets(
         trial, np.concatenate([gammas, extreme]), np.concatenate([logits, tie]), n_draws
     )
@@ -196,7 +200,8 @@ def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: TightBo
     )  # up to which the second best is inside
     gaps = np.array([0.3 * tie, 0.9 * tie, tie + 0.1 * (split - tie), tie + 0.5 * (split - tie)])
     p = np.zeros((4, n_classes))
-    p[:, 0], p[:, 1] = (1 - gaps) / 2, (1 + gaps) / 2
+    p[:, 0] = (1 - gaps) / 2
+    p[:, 1] = (1 + gaps) / 2
     primal, dual = np.array([_conic_minimum(row, logit_bound) for row in p]).T
     least = predicted.box_minimiser(p, logit_bound).loss
     free = kl_divergence(p[:, :2], np.zeros((4, 2)))[0]
@@ -263,9 +268,11 @@ def test_hcons_bounded_repaired(
     # should.
     t = min(np.tanh(logit_bound), 0.98) * np.linspace(0.02, 1, 49)
     extreme = np.full((49, n_classes), -logit_bound)
-    extreme[:, 0], extreme[:, 1] = np.log1p(-t), np.log1p(t)
+    extreme[:, 0] = np.log1p(-t)
+    extreme[:, 1] = np.log1p(t)
     tie = extreme.copy()
-    tie[:, 0], tie[:, 1] = HAIR, 0.0
+    tie[:, 0] = HAIR
+    tie[:, 1] = 0.0
     _judge_regrets(
         trial, np.exp(np.concatenate([log_p, extreme])), np.concatenate([logits, tie]), n_draws
     )

@@ -325,7 +325,7 @@ def test_nb_sample_exponent(
 def test_nb_growth_log(
     trial,
     excess: Annotated[
-        float, Interval(0.02, 0.1, why="of less, log n shows beyond 10^15 only")
+        float, Interval(0.02, 0.1, why="with less, log n shows beyond 10^15 only")
     ] = 0.02,
 ):
     """With Δ^2 = sqrt(n / log n) naive Bayes needs a number of samples ∝ log n: the rate of the

@@ -59,7 +59,7 @@ Runs = Annotated[
     Interval(0.5, 2, why="a share of the usual number, and up to ten minutes at the upper end"),
 ]
 """How many training sets in comparison with the stated experiment."""
-Many = Annotated[
+ManyRuns = Annotated[
     int,
     Interval(
         300,
@@ -155,10 +155,10 @@ def official(sizes, n_classes):
 def test_nb_growth_upper(
     trial,
     first: Annotated[
-        int, Interval(25, 35, why="of more, hardly over the four samples that are tried first")
+        int, Interval(25, 35, why="with more, it is hardly above the four samples tried first")
     ] = 25,
     level: Level = 0.01,
-    n_runs: Many = 350,
+    n_runs: ManyRuns = 350,
 ):
     """In the official design with two classes naive Bayes needs no more samples in more
     dimensions.
@@ -195,7 +195,8 @@ def test_nb_growth_upper__classes(
     n_classes: Literal[3, 5, 7],
     labels: Literal["balanced", "random"],
     level: Annotated[
-        float, Interval(0.005, 0.01, why="to more, the least that is tried may do at n = 100")
+        float,
+        Interval(0.005, 0.01, why="with more, the least number that is tried may do at n = 100"),
     ] = 0.01,
     runs: Runs = 1.0,
 ):
@@ -278,7 +279,7 @@ def test_nb_linear_when_weak__simulated(
     level: Annotated[
         float, Interval(0.015, 0.03, why="the sizes that are tried lie around these crossings")
     ] = 0.02,
-    n_runs: Many = 4000,
+    n_runs: ManyRuns = 4000,
 ):
     """With a fixed distance, or a fixed number of informative features, trained variances too, m
     grows like n.
@@ -431,7 +432,7 @@ def test_figure_simulation(
     n_classes: Literal[2, 3],
     n_runs: Annotated[int, Interval(60, 10**6, why="with fewer the intervals have no ends")],
     level: Level = 0.01,
-    n_curves: Many = 5000,
+    n_curves: ManyRuns = 5000,
 ):
     """At the official sizes naive Bayes needs no more samples in more dimensions; regression grows,
     at most like n.

@@ -19,7 +19,7 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded, RatioOfMeans
 
 Aspect = Annotated[float, Interval(0.1, 0.6, why="less hides sqrt(1 - y); the high end is a cap")]
-Below = Annotated[
+AspectBelow = Annotated[
     float, Interval(0.05, 0.9, why="less hides sqrt(1 - y), and at 1 no inverse has a mean")
 ]
 Distance = Annotated[float, Interval(0.1, 50, why="a cap, which nothing requires")]
@@ -102,7 +102,7 @@ def test_small_samples(
 def test_real_two_regimes(
     trial,
     data_set: Literal["wine", "breast_cancer", "digits"],
-    few: Annotated[int, Interval(10, 20, why="of more, naive Bayes need not lead")],
+    few: Annotated[int, Interval(10, 20, why="with more, naive Bayes need not lead")],
     many: Annotated[int, Interval(100, 150, why="wine has 178 samples, some of which must be left")]
     | Literal[200],
 ):
@@ -132,7 +132,7 @@ def test_real_two_regimes(
 @claim(derived("Ψ(t) >= t^2 / 2, and Jensen: it holds for any rule, fitted or not"), kind="bound")
 def test_lr_surrogate_consistency(
     trial,
-    n_features: Annotated[int, Interval(1, 2, why="of more, no fit is seen near the bound")] = 2,
+    n_features: Annotated[int, Interval(1, 2, why="with more, no fit is seen near the bound")] = 2,
     signal: Annotated[float, Interval(0.05, 0.25, why="fits that err are seen")] = 0.2,
     n_runs: Annotated[
         int, Interval(200, 2000, why="few may miss the worst, and each is fitted")
@@ -236,10 +236,8 @@ def _boundary_variances(distance, balanced, step=0.05):
     and of regression. By the delta method at two normal classes in the plane, a trapezoidal rule
     along and a Gaussian one across.
     """
-    along, (across, masses) = (
-        np.arange(-12, 12 + step / 2, step),
-        np.polynomial.hermite_e.hermegauss(6),
-    )
+    along = np.arange(-12, 12 + step / 2, step)
+    across, masses = np.polynomial.hermite_e.hermegauss(6)
     mass = np.outer(np.exp(-(along**2) / 2), masses).ravel()
     mass = mass / mass.sum()
     noise = np.stack(np.meshgrid(along, across, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -415,7 +413,7 @@ def test_unreachable_target(
     cases=[(0.5, 9.0), (0.1, 4.0), (0.8, 20.0)],
     route="moments of an inverse Wishart matrix at growing n against a normal tail",
 )
-def test_lda_needs_linear__moments(trial, aspect: Below, squared_distance: Distance):
+def test_lda_needs_linear__moments(trial, aspect: AspectBelow, squared_distance: Distance):
     """With n / m fixed the squared mean of a fitted discriminant's margin over its variance has the
     predicted limit.
     """

@@ -16,11 +16,11 @@ from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded
 
-Broad = Annotated[float, Interval(0.01, 100, why="a cap, which nothing requires")]
+BroadGap = Annotated[float, Interval(0.01, 100, why="a cap, which nothing requires")]
 Broader = Annotated[float, Interval(0.001, 1000, why="a cap, which nothing requires")]
 SmallBound = Annotated[float, Interval(0.001, 10, why="a cap, which nothing requires")]
 Drawn = Annotated[int, Interval(2, 10_000, why="each is drawn; the low end is a cap")]
-Few = Annotated[int, Interval(3, 12, why="2^n points are enumerated")]
+FewFeatures = Annotated[int, Interval(3, 12, why="2^n points are enumerated")]
 """n, binary features."""
 Patterns = Annotated[int, Interval(2, 3, why="as many patterns of class means")]
 """K in the laws of binary features."""
@@ -118,7 +118,7 @@ def _tipped_tie():
     cases=[(8, 3, 1000), (8, 3, 1_000_000)],
 )
 def test_nb_theorem_explicit(
-    trial, n_features: Few, n_classes: Patterns, n_samples: Samples, n_runs: Runs = 200
+    trial, n_features: FewFeatures, n_classes: Patterns, n_samples: Samples, n_runs: Runs = 200
 ):
     """Scores and error of naive Bayes obey the explicit bounds on every training set near the
     truth.
@@ -158,7 +158,7 @@ def test_nb_theorem_explicit(
     route="all points against `theory.naive_bayes_vs_logistic.margin_mass_bound`",
 )
 def test_nb_theorem_explicit__margins(
-    trial, n_features: Few, n_classes: Patterns, level: Level = 3e-4
+    trial, n_features: FewFeatures, n_classes: Patterns, level: Level = 3e-4
 ):
     """Where margins concentrate the mass within τ n of a tie is at most (K - 1) α / (n (β -
     τ)^2).
@@ -324,8 +324,8 @@ def test_nb_log_odds(
     trial,
     n_features: Annotated[int, Interval(1, 10_000, why="a cap, which nothing requires")],
     fraction: Annotated[float, Interval(0, 1, "(]", why="of none there is no bound")],
-    gap: Broad = 0.7,
-    variance: Broad = 0.25,
+    gap: BroadGap = 0.7,
+    variance: BroadGap = 0.25,
     n_draws: Runs = 400,
 ):
     """If a fraction f of the features has |μ_1 - μ_0| >= γ, the expected log-odds grow at least

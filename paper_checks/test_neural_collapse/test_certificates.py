@@ -138,9 +138,8 @@ def test_cert_deep_mse(
     n_instances: Draws = 20,
     per_instance: Annotated[int, Interval(1, 20, why="each is drawn")] = 4,
 ):
-    """No parameters at all, of any depth and widths, with a bias or without, have f below f*.
-
-    f is the formula's, too.
+    """Parameters of any depth and widths, with a bias or without, have f of at least f*. Here f is
+    computed by the theory's formula.
     """
     rng = trial.generator("instances")
     value = []

@@ -35,8 +35,8 @@ Depths = tuple[Depth, ...]
 Tiny = tuple[
     Annotated[float, Interval(1e-8, 1e-2, why="a limit of small decays; the low end is a cap")], ...
 ]
-Small = Annotated[float, Interval(1e-6, 0.1, why="beyond it no frame is left")]
-Shallow = Annotated[
+SmallDecay = Annotated[float, Interval(1e-6, 0.1, why="beyond it no frame is left")]
+ShallowDecay = Annotated[
     float, Interval(1e-3, 10.0, why="descents with cross-entropy slow down with the logits")
 ]
 
@@ -94,7 +94,12 @@ def measured_values(n_classes, depth, per_class, decay):
     ],
 )
 def test_ce_M1(
-    trial, n_classes: Classes, per_class: PerClass, decay: Shallow, bias: bool, ratio: Ratio = 4.0
+    trial,
+    n_classes: Classes,
+    per_class: PerClass,
+    decay: ShallowDecay,
+    bias: bool,
+    ratio: Ratio = 4.0,
 ):
     """CE at depth one: logits σ* (I - 1 1^T / K), σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1))."""
     sizes = (per_class,) * n_classes
@@ -212,7 +217,7 @@ def decide_gain(trial, n_classes, depth, per_class, decay):
 
 @claim(PAIRS, kind="optimality", cases=[(6, 2), (4, 3)], as_published=DEEP)
 def test_ce_deep_global(
-    trial, n_classes: Classes, depth: Depth, per_class: PerClass = 4, decay: Small = 1e-3
+    trial, n_classes: Classes, depth: Depth, per_class: PerClass = 4, decay: SmallDecay = 1e-3
 ):
     """CE from depth two on: antipodal pairs of classes beat the simplex frame, (K, M) = (6, 2) and
     (4, 3).
@@ -237,7 +242,7 @@ def test_ce_deep_global(
 
 @claim(PAIRS, kind="optimality", cases=[(4, 2), (4, 1), (6, 1), (10, 1)])
 def test_ce_deep_global__holds(
-    trial, n_classes: Classes, depth: Depth, per_class: PerClass = 4, decay: Small = 1e-3
+    trial, n_classes: Classes, depth: Depth, per_class: PerClass = 4, decay: SmallDecay = 1e-3
 ):
     """The simplex frame beats antipodal pairs at depth one, and for K = 4 at depth two."""
     simplex, value = stationary_values(n_classes, depth, per_class, decay)
@@ -432,7 +437,7 @@ def test_ce_deep_global__search_more(
         int, Interval(24, 100, why="fewer may miss the best, and each is a descent")
     ] = 24,
     decay: Annotated[
-        float, Interval(1e-3, 2e-3, why="of less, K = 4 wins less; a cap, which nothing requires")
+        float, Interval(1e-3, 2e-3, why="with less, K = 4 wins less; a cap, which nothing requires")
     ] = 1e-3,
 ):
     """(K, M) = (4, 3), (5, 2), (7, 2), (10, 2): some descent ends below the simplex frame, by 0.5 %

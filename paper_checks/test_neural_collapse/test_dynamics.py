@@ -33,15 +33,15 @@ FewSeeds = Annotated[
 Seeds = Annotated[
     int, Interval(7, 100, why="fewer signs carry no level of 1e-6, more take minutes")
 ]
-Weak = Annotated[
+WeakDecay = Annotated[
     float, Interval(3e-3, 6e-3, why="stronger decay kills such starts, weaker takes longer")
 ]
 Steps = Annotated[int, Interval(4000, 10**5, why="each level is followed to rest")]
-Deep = Annotated[
+DeepDepth = Annotated[
     int,
     Interval(2, 3, why="a shallow net has its own claim, deeper ones take longer to leave zero"),
 ]
-Wide = Annotated[int, Interval(24, 64, why="narrower heads lose classes on the way")]
+WideWidth = Annotated[int, Interval(24, 64, why="narrower heads lose classes on the way")]
 TRAINED = (((10,) * 4, 3, 32), ((20, 10, 5, 5), 2, 32))
 
 
@@ -124,7 +124,7 @@ def decide_reached(trial, n_seeds, settings):
     "in "
     "three of 36",
 )
-def test_gd_reaches_NC(trial, n_seeds: Seeds = 12, decay: Weak = 5e-3):
+def test_gd_reaches_NC(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
     """From random starts of enough width gradient descent reaches the predicted frame and the
     global minimum.
     """
@@ -177,7 +177,12 @@ def final_rates(steps, metrics, low, high):
 
 @claim(RATES, kind="rate", cases=TRAINED)
 def test_nc_rate(
-    trial, class_sizes: Sizes, depth: Deep, width: Wide, n_seeds: Seeds = 12, decay: Weak = 5e-3
+    trial,
+    class_sizes: Sizes,
+    depth: DeepDepth,
+    width: WideWidth,
+    n_seeds: Seeds = 12,
+    decay: WeakDecay = 5e-3,
 ):
     """The last phase of NC2 has the heavy-ball rate of curvature 2 λ, whatever the depth."""
     require_classes(trial, class_sizes)
@@ -202,7 +207,7 @@ def test_nc_rate(
 
 
 @claim(RATES, kind="rate")
-def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: Weak = 5e-3):
+def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
     """NC1 falls at twice the rates of curvatures λ and 2 λ together."""
     run, _ = trainer((10,) * 4, 1, 16, decay, *schedule(decay, 12), reduced=False)
     times, _, within, *_ = (

@@ -114,7 +114,8 @@ def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Size
     problem, end, _ = trained(trial, class_sizes, 1, strength, ratio)
     sizes = np.array(class_sizes, float)
     n_samples = sum(class_sizes)
-    (weight_decay,), feature_decay = problem.weight_decays, problem.feature_decay
+    (weight_decay,) = problem.weight_decays
+    feature_decay = problem.feature_decay
 
     def frames(squares, feature_decay=feature_decay):
         denominator = squares + n_samples * feature_decay

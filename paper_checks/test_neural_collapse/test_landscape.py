@@ -23,7 +23,7 @@ from theory import neural_collapse as predicted
 from theory_on_trial import claim
 from theory_on_trial.contract import Interval
 
-Deep = Annotated[int, Interval(2, 4, why="at depth one the landscape is benign, see cert_M1")]
+DeepDepth = Annotated[int, Interval(2, 4, why="at depth one the landscape is benign, see cert_M1")]
 
 
 @claim(HESSIAN, kind="distribution", cases=[(2, 60), (1, 10)])
@@ -70,7 +70,7 @@ def test_gd_basin(
 
 @claim(HESSIAN, kind="optimality", cases=[2, 3])
 def test_gd_basin__subsets(
-    trial, depth: Deep, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.25
+    trial, depth: DeepDepth, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.25
 ):
     """M >= 2: a set of surviving classes is a local minimum iff no dead class is larger; others are
     strict saddles.
@@ -111,7 +111,7 @@ def test_gd_basin__subsets(
 def test_gd_basin__origin(
     trial,
     class_sizes: Sizes = (5, 3),
-    depth: Deep = 2,
+    depth: DeepDepth = 2,
     strength: Strength = 0.01,
     first_width: NClasses = 3,
 ):

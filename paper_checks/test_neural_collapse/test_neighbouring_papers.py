@@ -341,5 +341,6 @@ def test_ebv_gen(trial, n_vectors: Pair, dim: Pair, n_seeds: Seeds = 24):
     bound = predicted.welch_bound(n_vectors, dim)
     controls = {"signed cosines": predicted.simplex_bound(n_vectors, dim)}
     if not predicted.welch_bound_may_be_attained(n_vectors, dim):
-        bound, controls = 3**-0.5, {"Welch's bound": bound}
+        controls = {"Welch's bound": bound}
+        bound = 3**-0.5
     trial.value(cosine, bound, error=error, margin=2 * error, controls=controls)

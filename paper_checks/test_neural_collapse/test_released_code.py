@@ -30,7 +30,7 @@ from theory import neural_collapse as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-Between = Annotated[
+BetaBetween = Annotated[
     float, Interval(0.501, 0.649, why="the thresholds of depth two are 0.5 and 0.6495")
 ]
 
@@ -46,7 +46,7 @@ Between = Annotated[
     ),
 )
 def test_code_criterion(
-    trial, beta: Between, n_classes: NClasses = 3, per_class: PerClass = 3, starts: Starts = 1
+    trial, beta: BetaBetween, n_classes: NClasses = 3, per_class: PerClass = 3, starts: Starts = 1
 ):
     """Between the thresholds zero is the global minimum, f = 1/2, although the scalar equation has
     a root.

@@ -25,7 +25,7 @@ from theory_on_trial import claim
 from theory_on_trial.contract import Interval
 
 Beside = Annotated[float, Interval(-0.2, 0.2, why="about the threshold; the ends are caps")]
-Shallow = Annotated[int, Interval(1, 4, why="a cap, which nothing requires")]
+ShallowDepth = Annotated[int, Interval(1, 4, why="a cap, which nothing requires")]
 Depth = Annotated[int, Interval(1, 30, why="a cap, which nothing requires")]
 Off = Annotated[
     float,
@@ -110,7 +110,7 @@ def test_bal_threshold(
 )
 def test_bal_threshold__descent(
     trial,
-    depth: Shallow,
+    depth: ShallowDepth,
     off: Beside,
     bias: bool,
     n_classes: NClasses = 4,
@@ -174,7 +174,7 @@ def test_largest_decay(trial, depth: Depth, class_sizes: Sizes = (6, 4, 2), off:
 @claim(SPLIT, kind="limit", cases=[1, 2, 3])
 def test_small_decay(
     trial,
-    depth: Shallow,
+    depth: ShallowDepth,
     class_sizes: Sizes = (6, 4, 2, 1),
     decay: Annotated[
         float, Interval(1e-9, 1e-6, why="small, and its effect above rounding")

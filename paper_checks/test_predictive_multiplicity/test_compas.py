@@ -29,7 +29,8 @@ from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 NPools = Annotated[
-    int, Interval(10, 100, why="of fewer none may attain the bound; 1100 models are fitted to each")
+    int,
+    Interval(10, 100, why="with fewer none may attain the bound; 1100 models are fitted to each"),
 ]
 ONE_PERCENT = EPSILONS.index(0.01)
 RACE = {
@@ -400,7 +401,8 @@ def test_compas__redrawn(
     for _ in range(n_draws):
         positives = rng.binomial(table.totals, chances)
         drawn.append(measures(table.rows, positives, table.totals - positives))
-    low, high = np.min(drawn, axis=0), np.max(drawn, axis=0)
+    low = np.min(drawn, axis=0)
+    high = np.max(drawn, axis=0)
 
     def among(pair):
         return [int(inside) for inside in (low <= pair) & (pair <= high)]
@@ -436,7 +438,8 @@ def test_compas__held_out(
     """
     table = solved("arrest").table
     rng = trial.generator("halves")
-    stay, lost = [], []
+    stay = []
+    lost = []
     for _ in range(n_halves):
         positives = rng.multivariate_hypergeometric(
             table.positives, int(table.positives.sum()) // 2

@@ -47,7 +47,7 @@ def test_discrepancy__bound(
     dim: Dim | None,
     n_points: NPoints = 30,
     n_sets: Annotated[
-        int, Interval(30, 1000, why="of fewer, none may pass the control; each is searched")
+        int, Interval(30, 1000, why="with fewer, none may pass the control; each is searched")
     ] = 60,
 ):
     """Discrepancy is at most 2 R(h_0) + ε for every class of classifiers and every baseline,

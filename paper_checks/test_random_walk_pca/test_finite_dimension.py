@@ -17,7 +17,7 @@ from theory_on_trial.laws import Asymptotic, Bounded, NormalVariance
 
 Dimension = Annotated[int, Interval(200, LONGEST, why="later orders in 1 / d are not computed")]
 WalkPoints = Annotated[
-    int, Interval(8, 64, why="of few points later components have no bias, of many are slow")
+    int, Interval(8, 64, why="with few points later components have no bias; many are slow")
 ]
 WalkDimension = Annotated[int, Interval(300, MOST, why="later orders in 1 / d are not computed")]
 LAWLEY = derived(
@@ -29,13 +29,15 @@ RotatedPoints = Annotated[
     int, Interval(8, 30, why="the third component's neighbours must not be close")
 ]
 RotatedDimension = Annotated[
-    int, Interval(2000, MOST, why="of fewer, scatter of later orders hides a hundredth")
+    int, Interval(2000, MOST, why="with fewer, the scatter of later orders hides a hundredth")
 ]
 LongPoints = Annotated[int, Interval(30, 120, why="long, and thousands are drawn")]
 BiasedPoints = Annotated[
-    int, Interval(12, 100, why="fewer have no 3/4 to speak of, of more thousands are slow")
+    int, Interval(12, 100, why="fewer have no 3/4 to speak of; thousands are slow")
 ]
-TracedPoints = Annotated[int, Interval(4, 60, why="of more points, one point more is not told")]
+TracedPoints = Annotated[
+    int, Interval(4, 60, why="with more points, one point more is not detected")
+]
 GlobalPoints = Annotated[int, Interval(20, 400, why="a hundred spectra are drawn whole")]
 GlobalDimension = Annotated[
     int, Interval(40, 400, why="a hundred are drawn whole; corrections are of order 1 / d")
@@ -152,9 +154,9 @@ Crossover = Annotated[
     float, Interval(2, 10, why="beyond, the first two eigenvalues are too close for first order")
 ]
 """α T."""
-OUPoints = Annotated[int, Interval(12, 60, why="of few points later components have no bias")]
+OUPoints = Annotated[int, Interval(12, 60, why="with few points later components have no bias")]
 OUDimension = Annotated[
-    int, Interval(2000, MOST, why="of fewer the components mix where α T is 10")
+    int, Interval(2000, MOST, why="with fewer the components mix where α T is 10")
 ]
 
 
@@ -180,7 +182,7 @@ def test_sim_evr__ou(trial, n_points: OUPoints, crossover: Crossover, dim: OUDim
     gap = np.min(1 - variances[1:4] / variances[:3])
     trial.require(
         dim * gap**2 >= 60,
-        "dim must tell the components apart: of fewer, first order is too little",
+        "dim must distinguish the components: in fewer dimensions first order is too little",
     )
     second_order = np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3))
     trial.mean(

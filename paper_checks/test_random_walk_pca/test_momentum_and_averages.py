@@ -263,7 +263,9 @@ def test_momentum_components__sampled(
     trial,
     n_points: Annotated[int, Interval(12, 60, why="thousands are drawn and diagonalised")],
     momentum: Annotated[float, Interval(0.5, 1, why="less is nearly a walk, which has its claim")],
-    dim: Annotated[int, Interval(2000, 10**6, why="of fewer, later orders are a hundredth")] = 2000,
+    dim: Annotated[
+        int, Interval(2000, 10**6, why="with fewer, later orders are a hundredth")
+    ] = 2000,
 ):
     """In d dimensions component k misses the population's by (1/d) sum_{j != k} λ_j λ_k / (λ_j -
     λ_k)^2.

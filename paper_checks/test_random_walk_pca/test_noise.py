@@ -23,19 +23,17 @@ KURTOSIS = {"rademacher": -2.0, "uniform": -1.2, "student": 6.0, "laplace": 3.0}
 Dim = Annotated[
     int, Interval(100, 4000, why="each coordinate is drawn, and few have later orders in 1 / d")
 ]
-ManyDimensions = Annotated[int, Interval(300, MOST, why="of fewer, later orders in 1 / D count")]
+ManyDimensions = Annotated[int, Interval(300, MOST, why="with fewer, later orders in 1 / D count")]
 """d or m where only their first order counts."""
 TrianglePoints = Annotated[
-    int, Interval(3, 30, why="of two points there is one component, of many all are slow")
+    int, Interval(3, 30, why="with two points there is one component; many are slow")
 ]
 TriangleDimension = Annotated[
-    int, Interval(3, 64, why="of more, one degree of freedom less is not told")
+    int, Interval(3, 64, why="with more, one degree of freedom less is not detected")
 ]
-FewTrianglePoints = Annotated[
-    int, Interval(4, 30, why="three components or more; of many all are slow")
-]
+FewTrianglePoints = Annotated[int, Interval(4, 30, why="three components or more; many are slow")]
 ManyTriangleDimensions = Annotated[
-    int, Interval(20, 64, why="of few they scatter; of more, one less is not told")
+    int, Interval(20, 64, why="few scatter; with more, one less is not detected")
 ]
 BARTLETT = derived(
     "Bartlett's decomposition: a Gaussian matrix is a triangular one up to a rotation"
@@ -124,7 +122,7 @@ def test_noise_universality(
 )
 def test_noise_universality__tails(
     trial,
-    n_points: Annotated[int, Interval(5, 8, why="of more points the term is small")],
+    n_points: Annotated[int, Interval(5, 8, why="with more points the term is small")],
     freedom: Annotated[float, Interval(4.6, 5.4, why="nearer to 4 or 6 the limit is slow")],
 ):
     """For Student's t with 4 < ν < 6 what single coordinates add to the scatter of ρ_1 beyond the
@@ -178,7 +176,8 @@ def test_noise_universality__tails(
 def test_noise_universality__kurtosis(
     trial,
     n_points: Annotated[
-        int, Interval(4, 9, why="each of 3^(T - 1) walks is run; of three points no kurtosis shows")
+        int,
+        Interval(4, 9, why="each of 3^(T - 1) walks is run; with three points no kurtosis shows"),
     ],
     kurtosis: Annotated[float, Interval(-2, 30, why="no law has less; the high end is a cap")],
 ):
@@ -294,7 +293,7 @@ def test_deff_not_rank(
 )
 def test_deff_estimator(
     trial,
-    n_steps: Annotated[int, Interval(20, 200, why="few scatter, of many thousands are drawn")],
+    n_steps: Annotated[int, Interval(20, 200, why="few scatter; for many, thousands are drawn")],
     dim: Annotated[int, Interval(50, 1000, why="each coordinate is drawn")],
     exponent: Exponent,
 ):

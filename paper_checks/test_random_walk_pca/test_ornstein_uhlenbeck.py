@@ -32,13 +32,13 @@ LargeCrossover = Annotated[
 """The least α T of five."""
 TrappedPoints = Annotated[int, Interval(3, 100, why="tens of thousands are drawn")]
 TrappedDimension = Annotated[
-    int, Interval(30, MOST, why="of fewer, the norm scatters as much as it is")
+    int, Interval(30, MOST, why="with fewer, the norm scatters as much as it is")
 ]
 AnyDimension = Annotated[
     int, Interval(1, MOST, why="it enters a formula alone, and floats hold it")
 ]
 FewPoints = Annotated[int, Interval(3, 10, why="three to this power walks are run")]
-FewDimensions = Annotated[int, Interval(4, 7, why="of more, too few visits are seen")]
+FewDimensions = Annotated[int, Interval(4, 7, why="with more, too few visits are seen")]
 Crossover = Annotated[float, Interval(0.05, 40, why="beyond, extrapolation wants more points")]
 """c = α T, at fixed c the process has a continuum limit."""
 

@@ -37,7 +37,7 @@ MODELS = {
 Exponent = Annotated[float, Interval(-1, 1, why="slower limits beyond")]
 """p of the noise variance t^-p."""
 LongRun = Annotated[
-    int, Interval(16_000, 64_000, why="fewer are far from the limit, of more each run is long")
+    int, Interval(16_000, 64_000, why="fewer are far from the limit; with more each run is long")
 ]
 FewComponents = Annotated[int, Interval(1, 5, why="later components need more points")]
 DriftedPoints = Annotated[int, Interval(4, 200, why="hundreds of walks are diagonalised")]

@@ -59,7 +59,8 @@ def test_exact_spectrum(trial, n_points: Points):
 def test_exact_spectrum__uncentred(
     trial,
     n_points: Annotated[
-        int, Interval(20, 200, why="of fewer, later orders; a matrix over time is diagonalised")
+        int,
+        Interval(20, 200, why="with fewer, later orders count; a matrix over time is diagonalised"),
     ],
 ):
     """Without centring ratio k tends to 8 / (π (2k - 1))^2: 81 % in the first component."""

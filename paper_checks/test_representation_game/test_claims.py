@@ -16,7 +16,9 @@ Seed = Annotated[int, Interval(0, 2**53, why="wholes that floats hold")]
 Dim = Annotated[
     int, Interval(2, 256, why="hundreds of decompositions of that size take minutes beyond")
 ]
-Few = Annotated[int, Interval(2, 32, why="two thousand draws must tell the slopes of all pairs")]
+FewDimensions = Annotated[
+    int, Interval(2, 32, why="two thousand draws must tell the slopes of all pairs")
+]
 Shape = Literal["drawn", "steep"]
 Sampled = Annotated[
     int, Interval(1000, 2**40, why="a limit of many samples; the high end is a cap")
@@ -24,7 +26,7 @@ Sampled = Annotated[
 Estimated = Annotated[
     int, Interval(10**5, 2**30, why="λ_(r+1) is told from the others; the high end is a cap")
 ]
-Wide = Annotated[int, Interval(2, 12, why="something is left out; the high end is a cap")]
+WideDimension = Annotated[int, Interval(2, 12, why="something is left out; the high end is a cap")]
 Horizon = Annotated[int, Interval(2000, 10**5, why="below, 1 / T is not yet far from its root")]
 Worlds = Annotated[int, Interval(100, 10**5, why="fewer need not come near the best")]
 STEEP = (3.2, 3.0, 2.2, 2.0, 1.0, 0.1)
@@ -530,7 +532,7 @@ def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000
     cases=[(4, 5, 2), (1, 4, 3)],
 )
 def test_estimated_covariance(
-    trial, world: Seed, dim: Few, kept: Count, samples: Estimated = 10**6
+    trial, world: Seed, dim: FewDimensions, kept: Count, samples: Estimated = 10**6
 ):
     """R from N samples costs λ_(r+1)^2 / N times the sum over j <= r of 1 / (λ_j - λ_(r+1))
     more.
@@ -678,7 +680,7 @@ def test_logistic_loss(trial, world: Seed, dim: Dim, kept: Count):
     kind="optimality",
     cases=[(0, 6, 2), (1, 5, 1)],
 )
-def test_logistic_loss__value(trial, world: Seed, dim: Wide, kept: Count):
+def test_logistic_loss__value(trial, world: Seed, dim: WideDimension, kept: Count):
     """In log loss the pure representation of squared error has the least worst regret, an eighth of
     λ_(r+1).
 

@@ -15,7 +15,7 @@ from theory_on_trial.laws import Bounded
 Uneven = Annotated[
     float, Interval(1, 10, why="the longest over the shortest; the high end is a cap")
 ]
-Second = Annotated[float, Interval(0, 0.95, why="at 1 columns are parallel")]
+SecondCosine = Annotated[float, Interval(0, 0.95, why="at 1 columns are parallel")]
 Cosine = Annotated[float, Interval(-0.95, 0.95, why="at the ends columns are parallel")]
 Penalised = Annotated[
     float, Interval(0.1, 0.8, why="at 1 no other feature enters; the low end is a cap")
@@ -25,7 +25,7 @@ Columns = Annotated[int, Interval(4, 20, why="a cap, which nothing requires")]
 Done = Annotated[int, Interval(0, 18, why="two columns must be left of the twenty")]
 """Rounds before the one at trial."""
 ROUNDS = [(n, 8, done) for n in (16, 20, 30, 60) for done in range(5)]
-Inner = Annotated[
+InnerCosine = Annotated[
     float, Interval(0.05, 0.95, why="at the ends columns are parallel, or levels tie")
 ]
 EQUIVALENT = (
@@ -190,7 +190,7 @@ def test_fixed_penalty(
     kind="identity",
     cases=[(0.6, 1 / 3), (0.3, 0.5)],
 )
-def test_thresholds_not_monotone(trial, cosine: Inner, rise: Inner):
+def test_thresholds_not_monotone(trial, cosine: InnerCosine, rise: InnerCosine):
     """The first level need not fall from round to round: x = (1, 0), (-c, s) and y = (1, v / s)
     have 1, then v > 1.
     """
@@ -384,7 +384,7 @@ def test_thresholds_not_monotone__drawn(trial, rows: DimOfSpace):
 
 
 @claim(derived("three columns, computed by hand"), kind="identity", cases=[(0.8, 0.5), (0.3, 0.2)])
-def test_not_forward_selection(trial, cosine: Inner, height: Inner):
+def test_not_forward_selection(trial, cosine: InnerCosine, height: InnerCosine):
     """Of unit columns (1, 0, 0), (c, s, 0), (0, 0, 1) and y = (a, 1, h), s < h < 1, OMP picks 1, 3,
     2, not 1, 2, 3.
     """
@@ -412,7 +412,7 @@ def test_not_forward_selection(trial, cosine: Inner, height: Inner):
     kind="distribution",
     cases=[(0.8, 0.0), (0.95, 0.6), (0.2, 0.5)],
 )
-def test_not_forward_selection__in_the_plane(trial, first: Inner, second: Second):
+def test_not_forward_selection__in_the_plane(trial, first: InnerCosine, second: SecondCosine):
     """Of all directions of r_S, (2 / π) |atan(|P x_1| / |P x_2|) - π / 4| make OMP pick another
     feature.
     """
@@ -450,7 +450,8 @@ def test_not_forward_selection__drawn(trial, rows: DimOfSpace):
         X = np.zeros((len(angle), 3, 2))
         y = np.broadcast_to([1.0, 0, 0], (len(angle), 3))
         X[:, 0] = np.column_stack([np.cos(angle), np.sin(angle)])
-        X[:, 1, 0], X[:, 2, 1] = across[0, which], across[1, which]
+        X[:, 1, 0] = across[0, which]
+        X[:, 2, 1] = across[1, which]
         return differs(X, y, 1)
 
     measured = shares(event, len(angles)) @ weights
@@ -459,7 +460,7 @@ def test_not_forward_selection__drawn(trial, rows: DimOfSpace):
     trial.value(measured, share, error=1e-11, margin=1e-9, controls=controls)
 
 
-Several = Annotated[int, Interval(2, 40, why="designs at every step of a search")]
+SeveralFeatures = Annotated[int, Interval(2, 40, why="designs at every step of a search")]
 Support = Annotated[
     int, Interval(2, 8, why="larger ones ask for designs of less coherence than those drawn")
 ]
@@ -469,8 +470,8 @@ Support = Annotated[
 def test_coherence_recovery(
     trial,
     size: Support,
-    p: Annotated[int, Interval(3, 20, why="of more columns some are too alike")] = 15,
-    n: Annotated[int, Interval(1200, 4000, why="of fewer rows columns are too alike")] = 1500,
+    p: Annotated[int, Interval(3, 20, why="with more columns some are too alike")] = 15,
+    n: Annotated[int, Interval(1200, 4000, why="with fewer rows columns are too alike")] = 1500,
     designs: Annotated[int, Interval(20, 400, why="fewer show little, and each is formed")] = 30,
 ):
     """Other columns correlate with what k columns span by at most k μ / (1 - (k - 1) μ) of the
@@ -507,7 +508,7 @@ def test_coherence_recovery(
     kind="optimality",
     cases=[(2, 1.0), (3, 1.0), (5, 1.0), (3, 2.5)],
 )
-def test_coherence_recovery__threshold(trial, size: Several, uneven: Uneven):
+def test_coherence_recovery__threshold(trial, size: SeveralFeatures, uneven: Uneven):
     """Up to μ = 1 / (k (1 + L / l) - 1), lengths from l to L, OMP picks the k columns of y, from
     there on another.
     """
@@ -549,7 +550,7 @@ def test_softmax_early_law(
     steps: Annotated[int, Interval(3, 100, why="after two the expansion in the rate ends")],
     correlation: Annotated[float, Interval(0, 0.9, why="at 1 columns are equal")],
     n: Annotated[int, Interval(20, 200, why="a cap, which nothing requires")] = 60,
-    p: Annotated[int, Interval(3, 20, why="of two centred numbers all are alike")] = 12,
+    p: Annotated[int, Interval(3, 20, why="with two centred numbers all are alike")] = 12,
 ):
     """For a small rate η, a_j - mean tends to η^2 t (t - 1) / 2 (c_j^2 - mean of c^2) / p^2: OMP's
     pick leads.

@@ -121,7 +121,8 @@ class GaussianWorld(NamedTuple):
     @property
     def covariance(self) -> Float[np.ndarray, "all all"]:
         """Of (X1, X2, Y), from the coefficients of the independent normals that make them."""
-        (dim, n_causes), n_second = self.first.shape, len(self.second)
+        dim, n_causes = self.first.shape
+        n_second = len(self.second)
         rows = [
             [self.first, np.eye(dim), np.zeros((dim, n_second))],
             [self.second, self.leak, np.eye(n_second)],
@@ -202,7 +203,8 @@ def draw(
     Float[np.ndarray, "samples causes"],
 ]:
     """Samples of X1, X2 and Y."""
-    (dim, n_causes), n_second = world.first.shape, len(world.second)
+    dim, n_causes = world.first.shape
+    n_second = len(world.second)
     require_room("n_samples", n_samples * (dim + n_second + n_causes))
     cause = rng.normal(size=(n_samples, n_causes))
     noise = rng.normal(size=(n_samples, dim))

@@ -116,7 +116,8 @@ def _heads(instruction, layout, scales, balanced, divisor_row):
     values[1, 1] = -scales.pad * rows[divisor_row] - lower_share * mask - rows[lower]
     mix = np.zeros((layout.rows, 2, width))
     mix[list(layout.scratch_rows), 0, np.arange(scratch)] = 1
-    mix[upper, 0, :scratch], mix[lower, 0, :scratch] = -upper_share, -lower_share
+    mix[upper, 0, :scratch] = -upper_share
+    mix[lower, 0, :scratch] = -lower_share
     mix[upper, 1, 0] = mix[lower, 1, 1] = 1
     position_units = rows[list(layout.position_rows)]
     keys = np.stack([position_units, position_units])

@@ -81,10 +81,8 @@ def _require_fit(weights, hidden):
     """Raise `ValueError` for weights that do not fit each other or the hidden state, `TypeError`
     for no arrays.
     """
-    (rows, positions), units = (
-        hidden.shape,
-        len(weights.inner_bias) if np.ndim(weights.inner_bias) else 0,
-    )
+    rows, positions = hidden.shape
+    units = len(weights.inner_bias) if np.ndim(weights.inner_bias) else 0
     heads, width, _ = np.shape(weights.values) if np.ndim(weights.values) == 3 else (0, 0, 0)
     keys = np.shape(weights.keys)[1] if np.ndim(weights.keys) == 3 else 0
     shapes = {

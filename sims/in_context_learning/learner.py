@@ -30,9 +30,11 @@ class Layer(eqx.Module):
 
     def __init__(self, maps: Iterator[eqx.nn.Linear], width: int, heads: int, dtype: FloatType):
         self.attention_norm = eqx.nn.LayerNorm(width, dtype=dtype)
-        self.queries_keys_values, self.heads_out = next(maps), next(maps)
+        self.queries_keys_values = next(maps)
+        self.heads_out = next(maps)
         self.mlp_norm = eqx.nn.LayerNorm(width, dtype=dtype)
-        self.widen, self.narrow = next(maps), next(maps)
+        self.widen = next(maps)
+        self.narrow = next(maps)
         self.heads = heads
 
     def __call__(self, hidden: Float[Array, "positions width"]) -> Float[Array, "positions width"]:

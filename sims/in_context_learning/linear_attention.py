@@ -60,7 +60,8 @@ def attend(
     require(
         context <= len(tokens), f"context must be at most the {len(tokens)} tokens, got {context}"
     )
-    (width,), stack = tokens.shape[1:], np.shape(layers.keys)[:1]
+    (width,) = tokens.shape[1:]
+    stack = np.shape(layers.keys)[:1]
     arrays = {name: (matrix, (*stack, width, width)) for name, matrix in layers._asdict().items()}
     require_shapes("layers", arrays, "stacked layers for the width of tokens")
 

@@ -142,7 +142,9 @@ def _require_prefix(prompts, prefix):
 @eqx.filter_jit
 def _train(key, hidden, targets, kind, probe_width, steps, batch, learning_rate):
     mixer_key, head_key, data_key = jax.random.split(key, 3)
-    (_, positions, width), outputs, dtype = hidden.shape, targets.shape[1], hidden.dtype
+    _, positions, width = hidden.shape
+    outputs = targets.shape[1]
+    dtype = hidden.dtype
     probe = Probe(
         jnp.zeros(positions, dtype),
         eqx.nn.Linear(width, probe_width, use_bias=False, dtype=dtype, key=mixer_key),

@@ -1,6 +1,4 @@
-"""Training a transformer on prompts drawn as it goes, and how it then compares with the textbook
-learners.
-"""
+"""Training a transformer on fresh prompts, and comparing it with the textbook learners."""
 
 import dataclasses
 import hashlib

@@ -42,7 +42,8 @@ def _fits(triplet: Triplet) -> bool:
     """Whether its matrices can be blocks of one covariance."""
     if any(getattr(block, "ndim", 0) != 2 for block in triplet):
         return False
-    (k, m), n = triplet.target_first.shape, triplet.target_second.shape[1]
+    k, m = triplet.target_first.shape
+    n = triplet.target_second.shape[1]
     return min(k, m, n) > 0 and [block.shape for block in triplet] == [
         (k, k),
         (k, m),

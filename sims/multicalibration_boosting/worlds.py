@@ -131,10 +131,8 @@ def delayed_rows(total: Total, grid: FineGrid, saved: UnitInterval) -> Rows:
     second = np.array(list(product((1, -1), repeat=1 + groups)))
     along = (rows.counts * (rows.labels - 0.5)) @ rows.features
     columns = np.zeros((len(first) + len(second) + len(rows.counts), 2 + groups))
-    columns[:4, 0], columns[:4, 1] = (
-        first[:, 0],
-        -first[:, 1] * len(second) * (1 - groups * left) / (4 * left),
-    )
+    columns[:4, 0] = first[:, 0]
+    columns[:4, 1] = -first[:, 1] * len(second) * (1 - groups * left) / (4 * left)
     columns[4 : 4 + len(second), 1] = second[:, 0]
     columns[4 : 4 + len(second), 2:] = -second[:, 1:] * along / (left / 2 * len(second))
     columns[-len(rows.counts) :, 2:] = rows.features

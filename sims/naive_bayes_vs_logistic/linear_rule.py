@@ -48,7 +48,8 @@ Rule = Annotated[FiniteRule, ANY_NUMBER]
 
 def require_rule(name: str, rule: LinearRule, n_classes: int, n_features: int) -> None:
     """Raise `ValueError` unless a rule is of K classes and n features, with any leading axes."""
-    batch, (weights, intercepts) = rule.intercepts.shape[:-1], rule
+    batch = rule.intercepts.shape[:-1]
+    weights, intercepts = rule
     require(
         (weights.shape, intercepts.shape) == ((*batch, n_classes, n_features), (*batch, n_classes)),
         f"{name} must have {n_classes} x {n_features} weights and {n_classes} intercepts, "

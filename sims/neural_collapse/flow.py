@@ -38,7 +38,7 @@ def gradient_flow(
     """Follow dθ/dt = -∇f(θ) from `start` by the classical Runge-Kutta method, recording every
     `every` steps.
 
-    Returned are the imbalances between layers, D_0 = W_1ᵀW_1 - H Hᵀ and D_m = W_{m+1}ᵀW_{m+1} - W_m
+    Returns the imbalances between layers, D_0 = W_1ᵀW_1 - H Hᵀ and D_m = W_{m+1}ᵀW_{m+1} - W_m
     W_mᵀ, of d_{m+1} x d_{m+1}. The start itself is the first of the 1 + steps / every records.
     Raises ValueError for steps that are no multiple of `every`, and a start that does not fit the
     problem. A time step that is too long ends in NaN.

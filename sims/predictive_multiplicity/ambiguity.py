@@ -48,7 +48,8 @@ def ambiguity_path(
     require(last < n_rows, f"flips must be those of the table of {n_rows} rows, got row {last}")
     lower = np.full(len(table.rows), -np.inf)
     upper = np.full(len(table.rows), np.inf)
-    lower[flips.rows], upper[flips.rows] = flips.bounds, flips.errors
+    lower[flips.rows] = flips.bounds
+    upper[flips.rows] = flips.errors
     errors = table.errors(dichotomy_of(table, baseline))
     admitted = np.array([tolerance_of(table, epsilon) for epsilon in tolerances])
     reach = (errors + admitted + 1e-9 * (0 if table.has_counts else table.n))[:, None]

@@ -67,9 +67,9 @@ def fold_cells(
     lifted: Float[Array, "points dims"], step: Callable[[Any, Any, Any], Any], state: Any
 ) -> tuple[Any, Int[Array, ""]]:
     """Run `state = step(state, dichotomies, is_new)` over one half of the cells, b_1 = 1, in
-    chunks. Where `is_new` is false the dichotomy is a repetition that fills up the last chunk. With
-    the state comes the rank of the first cell one of whose signs rounding leaves in doubt, for
-    `require_general_position`.
+    chunks. Where `is_new` is false the dichotomy is a repetition that fills up the last chunk.
+    Returns the state and, for `require_general_position`, the rank of the first cell with a sign
+    that rounding leaves in doubt.
     """
     n_points, dim = lifted.shape
     flags = _flags(lifted)

@@ -66,11 +66,9 @@ def flip_errors(
 
 class _Worker:
     def __init__(self, table: Table, baseline: Baseline, formulation: Formulation, time_limit: Any):
-        self._table, self._dichotomy, self._time_limit = (
-            table,
-            dichotomy_of(table, baseline),
-            time_limit,
-        )
+        self._table = table
+        self._dichotomy = dichotomy_of(table, baseline)
+        self._time_limit = time_limit
         self._solver = ExactSolver(table, formulation=formulation)
         self._solver.admit(baseline)
 

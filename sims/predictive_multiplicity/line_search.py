@@ -55,9 +55,11 @@ class LineSearch:
     """
 
     def __init__(self, table: Table, seed: int = 0):
-        self._table, self._random = table, np.random.default_rng(seed)
+        self._table = table
+        self._random = np.random.default_rng(seed)
         unit = table.unit_design[:, 1:]
-        self._centre, spread = unit.mean(axis=0), unit.std(axis=0)
+        self._centre = unit.mean(axis=0)
+        spread = unit.std(axis=0)
         self._scale = spread
         self._design = np.column_stack([np.ones(len(unit)), (unit - self._centre) / spread])
         n_rows, n_dims = self._design.shape
@@ -76,7 +78,8 @@ class LineSearch:
         self, baseline: Int[np.ndarray, "rows"], reaches: Float[np.ndarray, "tolerances"]
     ) -> None:
         """Set h_0 and the reaches."""
-        self._baseline, self._reaches = baseline == 1, np.asarray(reaches, float)
+        self._baseline = baseline == 1
+        self._reaches = np.asarray(reaches, float)
         self._apart = np.where(
             self._baseline, -self._totals, self._totals
         )  # of disagreement, by b_u = 1
@@ -315,13 +318,12 @@ class LineSearch:
                 )
         part = int(line.errors.argmin())
         if line.errors[part] < self._best_errors:
-            self._best_errors, self.best = line.errors[part], self._at(line, part)
+            self._best_errors = line.errors[part]
+            self.best = self._at(line, part)
         if len(self._reaches):
             within = np.where(line.errors <= self._reaches[:, None], line.disagreement, -1.0)
             parts = within.argmax(axis=1)
             largest = within[np.arange(len(parts)), parts]
             for reach in np.flatnonzero(largest > self._most):
-                self._most[reach], self._most_weights[reach] = (
-                    largest[reach],
-                    self._at(line, parts[reach]),
-                )
+                self._most[reach] = largest[reach]
+                self._most_weights[reach] = self._at(line, parts[reach])

@@ -61,7 +61,8 @@ class MarginFree:
         self._exact = True
         self._at_optimum = False
         self._n_kept = 0
-        self._gain_sums, self._gain_counts = np.zeros((2, n_rows)), np.zeros((2, n_rows))
+        self._gain_sums = np.zeros((2, n_rows))
+        self._gain_counts = np.zeros((2, n_rows))
         self.n_nodes = 0
         self.failed = False
         self._root = -np.inf

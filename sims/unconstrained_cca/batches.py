@@ -13,7 +13,7 @@ from sims.unconstrained_cca.views import embeddings
 from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, guarded, require
 
-Batches = Annotated[int, Interval(2, LONGEST, why="of one batch there is no other")]
+Batches = Annotated[int, Interval(2, LONGEST, why="with one batch there is no other")]
 Kurtosis = Annotated[float, Interval(-2, 1e6)]
 """Excess kurtosis: 0 normal, 6 exponential, -2 a sign."""
 Views = Annotated[Float[AnyArray, "2 pairs directions"], USABLE_SCALE]

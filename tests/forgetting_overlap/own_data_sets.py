@@ -43,7 +43,8 @@ class Net:
 
     def __init__(self, seed: int):
         generator = np.random.default_rng(seed)
-        self.inputs, self.weights = generator.normal(size=(14, 4)), generator.normal(size=50)
+        self.inputs = generator.normal(size=(14, 4))
+        self.weights = generator.normal(size=50)
         here = self.outputs(self.weights)
         labels = here[6:] + 0.3 * generator.normal(size=8)
         moved = self.weights

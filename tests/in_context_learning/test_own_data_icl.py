@@ -116,7 +116,9 @@ def test_only_what_comes_before_is_shown():
     def spoils(X, Y, queries):
         calls.append((X.copy(), Y.copy(), queries.copy()))
         answers = np.sum(Y, axis=1)
-        X[:], Y[:], queries[:] = 7.0, 7.0, 7.0
+        X[:] = 7.0
+        Y[:] = 7.0
+        queries[:] = 7.0
         return answers
 
     result = which_algorithm(spoils, inputs, labels, prefixes=[3, 1], scale=4.0)

@@ -208,7 +208,8 @@ def test_the_bound_counts_every_term_that_passes_and_the_noise_of_the_norm(
         STEEPEST * np.array([weights, 1]) * 1e13 * ULP
     )
     if isinstance(instruction, icl.Division):  # uses no scratch
-        numbers[1], noise[1] = 0, 4.1
+        numbers[1] = 0
+        noise[1] = 4.1
     assert units == pytest.approx(1e9 * numbers, rel=1e-3, abs=0)
     assert np.all((noise > 4) & (noise < 4 * (1 + 4 / 60)))
 

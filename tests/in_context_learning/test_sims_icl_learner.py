@@ -125,7 +125,8 @@ def test_predictions_see_only_what_came_before():
     for k in range(N):
         labels = prompts.labels.copy()
         inputs = prompts.inputs.copy()
-        labels[:, k:], inputs[:, k + 1 :] = 9.0, -9.0
+        labels[:, k:] = 9.0
+        inputs[:, k + 1 :] = -9.0
         others = np.asarray(
             observed.in_context_predictions(
                 network, observed.Prompts(inputs, labels, prompts.weights)

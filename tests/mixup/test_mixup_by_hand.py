@@ -38,7 +38,8 @@ def random_sample(n, dim, seed):
 def mixed_rows(features, labels, nodes, weights, input_weights):
     """All mixtures as rows, their labels and weights: the expansion that the fits avoid."""
     n, dim = features.shape
-    lam, g = nodes[:, None, None], input_weights[:, None, None, None]
+    lam = nodes[:, None, None]
+    g = input_weights[:, None, None, None]
     rows = g * features[:, None] + (1 - g) * features
     mixed_labels = lam * labels[:, None] + (1 - lam) * labels
     return rows.reshape(-1, dim), mixed_labels.ravel(), np.repeat(weights / n**2, n**2)

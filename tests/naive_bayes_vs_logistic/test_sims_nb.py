@@ -126,10 +126,8 @@ class Problem:
         self.labels = rng.permutation(
             np.concatenate([np.tile(np.arange(self.n_classes), 2), extra])
         )
-        self.location, self.scale = (
-            rng.uniform(-20, 20, n_features),
-            10 ** rng.uniform(-1, 1, n_features),
-        )
+        self.location = rng.uniform(-20, 20, n_features)
+        self.scale = 10 ** rng.uniform(-1, 1, n_features)
         shift = rng.standard_normal((self.n_classes, n_features))
         noise = rng.standard_normal((n_samples, n_features))
         self.features = (noise + shift[self.labels]) * self.scale + self.location

@@ -63,7 +63,8 @@ def test_a_hundred_rows_of_two_columns_are_proved_within_ten_seconds():
     sides = np.cross(design[one], design[other]) @ design.T > 0
     cells = []
     for first, second in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        sides[pairs, one], sides[pairs, other] = first, second
+        sides[pairs, one] = first
+        sides[pairs, other] = second
         cells += [sides.copy(), ~sides]
     cells = np.concatenate(cells)
     found = solve(points, labels, [0.0, 0.01, 0.05], time_limit=10)

@@ -202,7 +202,8 @@ def test_a_set_of_several_chunks():
 @settings(max_examples=15, deadline=None)
 @given(seeds, st.permutations(range(8)))
 def test_three_points_on_a_line_are_refused_wherever_they_stand(seed, order):
-    points, (first, second, middle) = gaussian(seed), order[:3]
+    points = gaussian(seed)
+    first, second, middle = order[:3]
     points[middle] = (points[first] + points[second]) / 2
     with pytest.raises(
         ValueError, match=r"points must be in general position, but rows .* lie on one hyperplane"

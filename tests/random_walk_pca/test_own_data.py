@@ -250,7 +250,8 @@ def test_recorded_run_is_judged_with_the_combined_dimension():
     recorder = tool.StepGramRecorder(119, sketch_size=500, seed=3)
     buffer = {"weights": np.zeros((30, 40), np.float32), "bias": np.zeros(300, np.float32)}
     for point in points:
-        buffer["weights"][:], buffer["bias"][:] = point[:1200].reshape(30, 40), point[1200:]
+        buffer["weights"][:] = point[:1200].reshape(30, 40)
+        buffer["bias"][:] = point[1200:]
         recorder.record(buffer)
     result = tool.random_walk_test(step_gram=recorder.step_gram)
     assert (

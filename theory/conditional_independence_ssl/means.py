@@ -48,7 +48,7 @@ def approximation_error(
     """The error a = min_B E|T p - B A p|^2 = tr T M T' - tr T M A' (A M A')^+ A M T', in squared
     units of the label.
 
-    T = `merged` (1 without) adds up classes that the label does not tell apart, as of a latent
+    T = `merged` (1 without) adds up classes that the label does not distinguish, as of a latent
     variable. Derived here.
     """
     root = _root(posterior_moment)

@@ -63,7 +63,8 @@ def extreme_gauge(
     """Gauge I + (K - 1) m m^T that reaches an end, m along u - v (low) or u + v (high); I where m =
     0. Derived here.
     """
-    (u,), (v,) = _unit(first[None]), _unit(second[None])
+    (u,) = _unit(first[None])
+    (v,) = _unit(second[None])
     direction = u - v if end == "low" else u + v
     gauge: Float[np.ndarray, "dim dim"] = np.eye(len(u))
     if direction.any():

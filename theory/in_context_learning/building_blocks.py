@@ -21,8 +21,8 @@ def gelu_bypass_error(
 ) -> Float[np.ndarray, "*points"]:
     """(N + x)(1 - Φ(N + x)), how much of x Lemma 5's N + x - GeLU(N + x) loses; N = `shift` >= 0.
 
-    With u = N + x, u / (1 + exp(2 sqrt(2/π) (u + 0.044715 u^3))) in the tanh form. At -x it is what
-    GeLU(-N + x) leaks.
+    In the tanh form it is u / (1 + exp(2 sqrt(2/π) (u + 0.044715 u^3))) with u = N + x. Its value
+    at -x is what GeLU(-N + x) leaks.
     """
     from scipy.special import expit, ndtr
 

@@ -118,10 +118,10 @@ def best_product_scale(magnitude: Positive, eps: Positive, richardson: bool = Fa
     """Scale s that balances `rounding_of_product` and the leading error (erf form) at its worst, x
     = y = B.
 
-    s minimises (16 - 2) |κ| B^4 s^2 + r / s, r the rounding at s = 1: s^3 = r / (28 |κ| B^4). With
-    `richardson` the leading error is that of (4 m_s - m_2s) / 3, whose roundings add up to (4/3 +
-    1/6) r / s: s minimises 62 * 4 κ_6 B^6 s^4 + (3/2) r / s, κ_6 = 1/80. About ε^(1/3), resp.
-    ε^(1/5), over B = `magnitude`.
+    s minimises (16 - 2) |κ| B^4 s^2 + r / s, where r is the rounding at s = 1, so that s^3 = r /
+    (28 |κ| B^4). With `richardson` the leading error is that of (4 m_s - m_2s) / 3, whose roundings
+    add up to (4/3 + 1/6) r / s, and s minimises 62 * 4 κ_6 B^6 s^4 + (3/2) r / s with κ_6 = 1/80.
+    The result is about ε^(1/3) or, with `richardson`, ε^(1/5), over B = `magnitude`.
     """
     rounding = rounding_of_product(1.0, magnitude, eps)
     corner = np.array([float(magnitude)])

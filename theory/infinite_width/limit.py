@@ -78,7 +78,8 @@ def _outputs(
     """
 
     def times(one: Vector, other: Vector) -> Vector:
-        (p, q, r), (u, v, w) = one, other
+        p, q, r = one
+        u, v, w = other
         return np.array([p * u, p * v + q * u, p * w + q * v + r * u])
 
     a, b, c = (

@@ -109,7 +109,8 @@ def itinerary(
         )
         events.append(Event(now, loser, "unlearned"))
         learned[loser] = False
-        since[loser], starts[loser] = now, float(strength)
+        since[loser] = now
+        starts[loser] = float(strength)
         log_reading[unit_of[loser], [loser, winner]] = 0
         unit_of[[loser, winner]] = unit_of[[winner, loser]]
         learn(winner)

@@ -65,7 +65,7 @@ def restrict_to_range(
 def joint_spectrum(
     Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive = 1e-9
 ) -> JointSpectrum:
-    """(λ, ρ) and the common eigenvectors; where variances coincide, Σ_yx tells the features apart.
+    """(λ, ρ) and the common eigenvectors; Σ_yx distinguishes features whose variances coincide.
 
     `ValueError` if Σ_yx is not symmetric, or the commutator not zero, to `tol` times the norms (the
     sentence gives the size and the eigenvalues of R that take the place of ρ), or Σ_xx is singular

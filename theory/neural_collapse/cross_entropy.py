@@ -170,11 +170,13 @@ def lone_pair_value(
 
     # The penalty alone is log 3 there.
     most = (np.log(3) / penalty) ** (factors / 2)
-    low, high = 0.0, float(most)
+    low = 0.0
+    high = float(most)
     for _ in range(12):  # a grid in ever smaller brackets around its least value
         scales = np.linspace(low, high, 2001)
         best = int(np.argmin(value(scales)))
-        low, high = scales[max(best - 1, 0)], scales[min(best + 1, 2000)]
+        low = scales[max(best - 1, 0)]
+        high = scales[min(best + 1, 2000)]
     scale = float(scales[best])
     return scale, float(value(scales)[best])
 

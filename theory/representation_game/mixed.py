@@ -113,7 +113,8 @@ def adversary_chances(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim
 
     Raises ValueError for r >= d.
     """
-    lambdas, (value, count) = falling(spectrum, kept), _solution(spectrum, kept)
+    lambdas = falling(spectrum, kept)
+    value, count = _solution(spectrum, kept)
     chances = np.zeros(len(lambdas))
     if value == 0:
         chances[kept] = 1.0

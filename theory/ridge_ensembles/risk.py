@@ -21,8 +21,9 @@ def risk_at(
     """(σ^2 + c(μ)) / (1 - t(aspect)), in squared units of y; infinite where t = 1 (interpolation's
     threshold).
 
-    There 0 without noise at μ = 0, where least squares are right. One member's risk, the full
-    ensemble's at the aspect of all points. ValueError where t > 1. Source: authors' code.
+    At t = 1 it is 0 if there is no noise and μ = 0, where least squares are right. This is one
+    member's risk and, at the aspect of all points, the full ensemble's. ValueError where t > 1.
+    Source: authors' code.
     """
     left = threshold_distance(population, mu, aspect)
     cost = population.noise + shrinkage_bias(population, mu)

@@ -68,7 +68,7 @@ def two_batch_gradient(
 
     Each batch's factor is multiplied by the covariance of *the other* batch. `its own` is what the
     derivative of cca-zoo 2.6.0 does: the gradient of (tr V^2 + tr V'^2) / 2, whose bias is that of
-    a single batch. Nor does that code centre what it multiplies, though its loss does.
+    a single batch. That code does not centre what it multiplies, either, though its loss does.
     """
     (X, m), (X2, m2) = (
         (x - centred * x.mean(axis=1, keepdims=True), x.shape[1] - 1) for x in (views, second)

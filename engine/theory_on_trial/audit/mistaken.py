@@ -1,4 +1,4 @@
-"""Does a verdict notice what it says? A trial whose predictions are off by what it says it detects.
+"""Does a verdict detect what it says? A trial whose predictions are off by what it says it detects.
 
 A claim is run again with each of its predictions scaled by 1 + r or by 1 - r, r a hair above the
 resolution that the decision stated (bounds: tightened by it; where all of the prediction is 0:
@@ -28,7 +28,7 @@ PREDICTED = {
 
 
 class Mistaken(Trial):
-    """A trial whose predictions are wrong by what each decision said that it would notice.
+    """A trial whose predictions are wrong by what each decision said that it would detect.
 
     `stated` are the findings of an earlier trial of the same claim and seed, one per decision;
     `sign`, +1 or -1, is the direction of the error (a bound is tightened either way).
@@ -84,7 +84,7 @@ def _wrong(stated: Finding, predict: Any, sign: int) -> Any:
     if not np.isfinite(resolution.size):
         return None
     value = np.asarray(predict, float)
-    # In exact arithmetic any error is noticed: the least one that the numbers can show.
+    # In exact arithmetic any error is detected: the least one that the numbers can show.
     error = max(resolution.size * BEYOND, 4 * np.finfo(float).eps)
     if not np.any(value):
         unit = 1.0 if stated.prediction.scale is None else stated.prediction.scale

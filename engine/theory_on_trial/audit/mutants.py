@@ -53,7 +53,7 @@ class Mutant(NamedTuple):
 def places(check: Path, function: str, root: Path) -> list[Place]:
     """Return the functions of a repository that a check reaches and that hold something to change.
 
-    Of a page with marks those are the marked ones, or else all but the check itself.
+    Of a page with marks these are the marked functions; of other checks, all but the check itself.
     """
     module = ".".join(check.relative_to(root).with_suffix("").parts)
     found = []

@@ -5,7 +5,7 @@ lies inside, REFUTED where it lies outside. The *slack* is the part of the margi
 theory's own error (a computed truncation term, a printed constant's rounding; 0 for an exact
 statement). The margin may not reach the nearest control, so that a VERIFIED claim has refuted its
 controls on the same data, without another sample and without another chance of error. Each decision
-knows its *resolution*: the smallest error of the prediction that it notices.
+knows its *resolution*: the smallest error of the prediction that it detects.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The resolution of a decision: the smallest error of its prediction that it notices."""
+"""The resolution of a decision: the smallest error of its prediction that it detects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +71,8 @@ def resolution_of(low: Any, high: Any, prediction: Any) -> Resolution:
     if prediction.side == "at least":
         return _resolution((np.maximum(up, slack),), prediction)
     positive = value >= 0
-    upwards, downwards = np.where(positive, up, down), np.where(positive, down, up)
+    upwards = np.where(positive, up, down)
+    downwards = np.where(positive, down, up)
     return _resolution((upwards, downwards), prediction)
 
 
@@ -113,7 +114,7 @@ def _resolution(errors: Sequence[np.ndarray], prediction: Any) -> Resolution:
 
 
 def unequal(found: Resolution) -> str:
-    """Say which coordinates notice far less than the one that `size` speaks of; "" if none does."""
+    """Say which coordinates detect far less than the one that `size` is about; "" if none does."""
     parts = []
     if 10 * found.size < found.each > 0.05:
         parts.append(

@@ -80,8 +80,8 @@ _OF_ONE_LAW = (SupDistance, TailDistance, TotalVariation)
 
 
 def either(measure: Measure | None, sampler: Draws | None, vectorised: bool) -> Measure | Draws:
-    """Return the one of the two that was given; raise `TypeError` for both or none, or a sampler
-    that is vectorised.
+    """Return whichever of the two was given; raise `TypeError` for both or none, or a sampler that
+    is vectorised.
     """
     process = measure if sampler is None else sampler
     if process is None or (measure is not None and sampler is not None):
@@ -626,10 +626,10 @@ def _proxy(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
 class Varied:
     """The samples of a sampler, asked whether they vary.
 
-    Events may all be equal. So may, under a law whose interval does not rest on the samples'
-    spread, some coordinates of which the prediction says that very number (the distance of
-    something from itself), as long as others vary. Under such a law a sampler that is stuck at a
-    number beyond the margin is judged, too: it is REFUTED. One that is stuck within the margin is
+    Events may all be equal. Under a law whose interval does not rest on the samples' spread, some
+    coordinates may, too, if the prediction is the number that they equal (the distance of something
+    from itself) and others vary. Under such a law a sampler that is stuck at a number beyond the
+    margin is judged, too: it is REFUTED. One that is stuck within the margin is
     refused. It would be VERIFIED, though nothing shows that its numbers are drawn.
 
     Args:

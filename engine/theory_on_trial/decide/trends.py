@@ -416,7 +416,8 @@ def surviving_powers(
     k = int(np.argmin(found))
     best = float(_POWERS[k])
     if found[k] > 0:  # narrow boxes admit exponents between two of those that were tried
-        start, end = _POWERS[max(k - 1, 0)], _POWERS[min(k + 1, len(_POWERS) - 1)]
+        start = _POWERS[max(k - 1, 0)]
+        end = _POWERS[min(k + 1, len(_POWERS) - 1)]
         for _ in range(100):  # the excess falls to its least value and rises from there
             third = (end - start) / 3
             if excess(start + third) <= excess(end - third):

@@ -201,7 +201,8 @@ def extent(kind: Alternative) -> tuple[float, float]:
     low = -math.inf
     high = math.inf
     for marker in (mark for mark in kind.markers if isinstance(mark, Interval)):
-        closed_low, closed_high = marker.closed[0] == "[", marker.closed[1] == "]"
+        closed_low = marker.closed[0] == "["
+        closed_high = marker.closed[1] == "]"
         if kind.type is int:
             open_low = not closed_low and marker.low == math.ceil(marker.low)
             low = max(low, math.ceil(marker.low) + open_low)

@@ -55,7 +55,7 @@ def values_of(name: str, given: Any, kind: Alternative | None, cells: int = CELL
     numbers = spacing(start, end, cells)
     if whole:
         return sorted({round(float(value)) for value in numbers})
-    # Three digits more than tell two cells apart: a setting is to be pasted.
+    # Three digits more than distinguish two cells: a setting is to be pasted.
     return [float(f"{value:.4g}") for value in numbers]
 
 

@@ -49,7 +49,7 @@ _DECADES = 12  # how far from an end an integer and a real number are moved
 
 @dataclass
 class Failure:
-    """A setting at which a claim fails, made as simple as it goes.
+    """A setting at which a claim fails, reduced as far as it still fails.
 
     Attributes:
         line: what to paste into Python.
@@ -424,7 +424,8 @@ def _nearby(
     kind: Alternative, name: str, value: Any, outcome: Callable[[str, Any], str | None]
 ) -> str:
     """Where a claim that fails holds again, if one setting is moved, in words."""
-    whole, (low, high) = kind.type is int, extent(kind)
+    whole = kind.type is int
+    low, high = extent(kind)
     sentences = []
     for direction, end in ((-1, low), (1, high)):
         values = _up_to(_moved(value, direction, whole), value, end)

@@ -136,7 +136,7 @@ class Row:
             remark = (
                 ""
                 if distance is None
-                else f", {brief(distance, 2)} of the smallest noticed errors off"
+                else f", off by {brief(distance, 2)} times the smallest error that is detected"
             )
             predicted = f"predicts {brief(control['predicted'])}{remark}"
             lines.append(
@@ -274,7 +274,7 @@ def rows_of(
     fields["guarantee"] = guarantee.format(drawn=drawn, plural="s" * (drawn > 1))
     fields |= {"resolution": None, "detects": ""}
     if verdict == "VERIFIED":
-        fields |= _noticed(weakest) | {
+        fields |= _detected(weakest) | {
             "why_low_power": "; ".join(filter(None, [claim.low_power, claim.not_tight]))
         }
     row = Row(
@@ -353,13 +353,13 @@ def rows_of(
 
 
 def _in_resolutions(distance: float | None, size: float) -> float | None:
-    """How many of the smallest errors that are noticed lie between a control and the prediction."""
+    """How far a control lies from the prediction, over the smallest error that is detected."""
     if distance is None or not 0 < size < math.inf or not math.isfinite(distance):
         return None
     return distance / size
 
 
-def _noticed(finding: Finding) -> dict[str, Any]:
+def _detected(finding: Finding) -> dict[str, Any]:
     error = finding.resolution
     alone = (
         f", in one coordinate {replace(error, size=error.each)}"
@@ -392,7 +392,7 @@ def _fields(finding: Finding) -> dict[str, Any]:
         "guarantee": interval.guarantee,
         "tightness": finding.tightness,
         "note": note,
-        **_noticed(finding),
+        **_detected(finding),
     }
 
 

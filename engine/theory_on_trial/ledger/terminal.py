@@ -126,7 +126,8 @@ def summary(rows: Sequence[Row], width: int | None = WIDTH) -> list[str]:
             f"{derived:7} {len(refuted):20} {len(unexpected):10}  "
         )
         lines.append(start + (name if width is None else name[: max(width - len(start), 0)]))
-    refuted, unexpected = _of("refuted", rows), _of("wrong", rows)
+    refuted = _of("refuted", rows)
+    unexpected = _of("wrong", rows)
     lines += ["refuted as published:"] * bool(refuted)
     for row in refuted:
         numbers = (

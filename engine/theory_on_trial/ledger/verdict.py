@@ -148,7 +148,7 @@ def _unearned(claim: Any, finding: Finding) -> str:
         return ""
     if not math.isfinite(size):
         return (
-            "no size of error is known to be noticed: say what an error is measured in (scale= of "
+            "no size of error is known to be detected: say what an error is measured in (scale= of "
             "the decision) or why "
             "not (@claim(low_power=))"
         )
@@ -160,10 +160,10 @@ def _unearned(claim: Any, finding: Finding) -> str:
             "(@claim(not_tight=))"
         )
     if size > limit:
-        return f"an error below {error} would not be noticed: {_SHARPEN}"
+        return f"an error below {error} would not be detected: {_SHARPEN}"
     if found.beside > max(COARSEST_ALONE, limit):
         alone = f"one coordinate below {100 * found.beside:.2g} % of the largest"
-        return f"an error in {alone} would not be noticed: {_SHARPEN}"
+        return f"an error in {alone} would not be detected: {_SHARPEN}"
     return ""
 
 
@@ -201,7 +201,7 @@ def _far_fetched(finding: Finding) -> str:
     one_sided = finding.prediction.side != "two"
     exact = (
         not finding.resolution.each
-    )  # a process may be far off where any error at all would have been noticed
+    )  # a process may be far off where any error at all would have been detected
     factors = [
         0.0 if exact and c.is_process else _beyond(finding, c) if one_sided else _off(finding, c)
         for c in controls

@@ -111,7 +111,8 @@ def _require_enough(
     classes: tuple[Any, ...],
     copies: int,
 ) -> None:
-    (n_samples, n_features), n_classes = values.shape, len(classes)
+    n_samples, n_features = values.shape
+    n_classes = len(classes)
     counts = np.bincount(labels)
     if counts.min() < 3:
         raise ValueError(

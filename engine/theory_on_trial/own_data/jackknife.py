@@ -62,7 +62,8 @@ def covariances(
     sums = np.empty((GROUPS, columns))
     for group, members in enumerate(np.split(order, np.cumsum(sizes)[:-1])):
         chunk = np.hstack([view[members] for view in views])
-        scatters[group], sums[group] = chunk.T @ chunk, chunk.sum(axis=0)
+        scatters[group] = chunk.T @ chunk
+        sums[group] = chunk.sum(axis=0)
     without = scatters.sum(axis=0) - np.concatenate([0 * scatters[:1], scatters])
     remaining = sums.sum(axis=0) - np.vstack([0 * sums[:1], sums])
     left = len(groups) - np.array([0, *sizes])[:, None, None]

@@ -187,7 +187,8 @@ def _weaker(row: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, s
 def _disjoint(row: dict[str, Any], other: dict[str, Any]) -> bool:
     if row["interval"] is None or other["interval"] is None:
         return bool(row["interval"] != other["interval"])
-    (low, high), (lower, higher) = row["interval"], other["interval"]
+    low, high = row["interval"]
+    lower, higher = other["interval"]
     ends = [(_number(h), _number(l)) for h, l in [*_entries(high, lower), *_entries(higher, low)]]
     # Rounding is that of the largest entry: beside it a zero may come out as anything of that size.
     values = [*row["interval"], *other["interval"], row["predicted"], other["predicted"]]

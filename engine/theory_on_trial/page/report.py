@@ -48,11 +48,9 @@ class Picture:
     """
 
     def __init__(self, path: Path):
-        self.path, self.name, self.format = (
-            path,
-            path.stem.split("_")[0],
-            path.suffix.removeprefix("."),
-        )
+        self.path = path
+        self.name = path.stem.split("_")[0]
+        self.format = path.suffix.removeprefix(".")
         self.id = f"{path.parent.name}.{self.name}"
         text_file = path.with_suffix(".txt")
         caption, _, rest = (
@@ -61,7 +59,8 @@ class Picture:
         lines = dict(line.split(": ", 1) for line in rest.splitlines() if ": " in line)
         self.caption = caption.removeprefix(f"{self.name}. ")
         self.title = re.split(r"(?<=\.)\s", self.caption, maxsplit=1)[0]
-        self.settings, self.command = lines.get("Settings", ""), lines.get("Command", "")
+        self.settings = lines.get("Settings", "")
+        self.command = lines.get("Command", "")
         self.claims = [claim for claim in lines.get("Claims", "").rstrip(".").split(", ") if claim]
 
     @property
@@ -87,7 +86,10 @@ class Section:
     """
 
     def __init__(self, name: str, rows: list[Row], not_run: list[dict[str, str]], folder: Path):
-        self.name, self.rows, self.title, self.not_run = name, rows, title(name, folder), not_run
+        self.name = name
+        self.rows = rows
+        self.title = title(name, folder)
+        self.not_run = not_run
         self.abstract: tuple[Sentence, ...] = ()
         with contextlib.suppress(ValueError):
             self.abstract = sentences_of(name, folder)

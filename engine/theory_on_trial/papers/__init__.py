@@ -1,10 +1,10 @@
 """A paper: `new-paper NAME` lays one down that passes, `check-paper NAME` names what one lacks or
 fails.
 
-What is laid down is a toy, the mean of powers of a uniform number: on one page, or with `--row` as
-a file in every folder. The `templates` are at the same time the list of what a paper consists of.
-Each step of a check starts processes, as a maintainer would by hand: whatever is wrong with a
-paper, the check goes on.
+The example is the mean of powers of a uniform number: on one page, or with `--in-full` as a file in
+every folder. The `templates` are at the same time the list of what a paper consists of. Each step
+of a check starts processes, as a maintainer would by hand: whatever is wrong with a paper, the
+check goes on.
 """
 
 import os
@@ -24,26 +24,27 @@ WORKERS = min(4, os.cpu_count() or 1)
 """How many steps run at a time."""
 
 
-def lay_down(name: str, folder: Path, *, row: bool = False) -> list[Path]:
+def lay_down(name: str, folder: Path, *, in_full: bool = False) -> list[Path]:
     """Write a new paper, a toy that pytest passes, and draw its figures for the gallery; return the
     paths.
 
-    One page where pytest finds tests, or the files of a row. Raises ValueError where the figures
-    cannot be drawn and, before anything is written, for a name that is no lower-case identifier or
-    that a file or a package has already, and for a row outside a checkout of the workbench.
+    They are one page where pytest finds tests, or the files of a paper in full. Raises ValueError
+    where the figures cannot be drawn and, before anything is written, for a name that is no
+    lower-case identifier or that a file or a package has already, and for a paper in full outside a
+    checkout of the workbench.
     """
     if not (name.isidentifier() and name.islower()) or iskeyword(name):
         raise ValueError(
             f"NAME must be a lower-case identifier such as ridge_ensembles, got {name!r}"
         )
-    texts = _texts(name, folder, row)
+    texts = _texts(name, folder, in_full)
     own = next(place for place in texts if place.name.startswith("test_"))
-    paper = Paper(name if row else repository.paper_of(own), folder)
+    paper = Paper(name if in_full else repository.paper_of(own), folder)
     gallery = folder.joinpath("docs", "papers", *paper.name.split("."))
-    row_places = (
-        [place for template in templates() for place in paper.places(template)] if row else []
+    places = (
+        [place for template in templates() for place in paper.places(template)] if in_full else []
     )
-    clashes = [place for place in [*texts, *row_places, gallery] if place.exists()]
+    clashes = [place for place in [*texts, *places, gallery] if place.exists()]
     clashes += [
         file
         for old in outline.papers(folder)
@@ -52,10 +53,9 @@ def lay_down(name: str, folder: Path, *, row: bool = False) -> list[Path]:
     ]
     if clashes:
         raise ValueError(f"NAME must be new, and {clashes[0].relative_to(folder)} exists")
-    if row and not (folder / "tests" / "promises.py").exists():
+    if in_full and not (folder / "tests" / "promises.py").exists():
         raise ValueError(
-            "--row is for a checkout of the workbench, whose tests and benchmarks the files of a "
-            "row use"
+            "--in-full is for a checkout of the workbench, whose tests and benchmarks its files use"
         )
     for place, text in texts.items():
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -73,8 +73,8 @@ def lay_down(name: str, folder: Path, *, row: bool = False) -> list[Path]:
     return [*texts, *sorted(gallery.iterdir())]
 
 
-def _texts(name: str, folder: Path, row: bool) -> dict[Path, str]:
-    if row:
+def _texts(name: str, folder: Path, in_full: bool) -> dict[Path, str]:
+    if in_full:
         paper = Paper(name, folder)
         return {paper.places(template)[0]: text for template, text in templates().items()}
     home = repository.check_folder(folder)

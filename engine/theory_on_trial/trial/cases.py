@@ -58,7 +58,7 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
         labels = [
             ", ".join(f"{name}={stated(case[name])}" for name in case_names) for case in distinct
         ]
-        # Functions of one name are told apart by their place.
+        # Functions of one name are distinguished by their place.
         labels = [
             label if label not in labels[:place] else f"{label} ({place + 1})"
             for place, label in enumerate(labels)

@@ -133,7 +133,8 @@ class Trial:
     @contextmanager
     def case(self, label: str) -> Iterator[None]:
         """Make the decisions of one case of the claim, on random streams of its own."""
-        outer, self._case = self._case, ": ".join(filter(None, [self._case, label]))
+        outer = self._case
+        self._case = ": ".join(filter(None, [self._case, label]))
         try:
             yield
         finally:

@@ -53,11 +53,14 @@ class PlainTrial(Trial):
     ) -> Mapping[str, Any]:
         if controls is not None or control_processes or prediction.side != "two":
             return controls or {}
-        low, high = -np.inf, np.inf
+        low = -np.inf
+        high = np.inf
         if isinstance(law, Bernoulli):
-            low, high = 0.0, 1.0
+            low = 0.0
+            high = 1.0
         if isinstance(law, Bounded):
-            low, high = law.a, law.b
+            low = law.a
+            high = law.b
         off = _TRIED * np.asarray(prediction.margin, float)
         moved = {"above": prediction.value + off, "below": prediction.value - off}
         return {
