@@ -129,7 +129,7 @@ SIMULATORS = {
     "mixup_weights": replace(NO_FIT, given={**SAMPLE, **MIXING}),
     "pair_sample": Case({**CLASSES, "n": 4}),
     "sampled_mixup_weights": replace(NO_FIT, given=SAMPLE),
-    "tail_direction": replace(MARGIN, given={**CLASSES, "n_kept": 8}),
+    "tail_direction": replace(MARGIN, given={**CLASSES, "n_kept": 8, "power": None}),
 }
 
 

@@ -8,6 +8,7 @@ recalled, the rest was derived here.
 
 from theory.infinite_width.limit import (
     FiniteWidth,
+    embedding_limit,
     finite_width,
     kernel_limit_outputs,
     limit_outputs,
