@@ -16,7 +16,7 @@ Length = Annotated[
 
 def hinge_losses(features):
     """Hinge loss of every triple of four points in two classes, [encoders, triples]; the negative
-    is of a class that is drawn anew.
+    is of a class that is drawn independently.
     """
     classes = [(0, 1), (2, 3)]
     triples = [

@@ -5,6 +5,7 @@ The sizes fit minutes on two cores. The paper's are an option of each claim: 512
 accelerator; there each program holds a run at a time.
 """
 
+from dataclasses import replace
 from functools import cache
 from typing import Literal
 
@@ -34,7 +35,7 @@ RIDGES = np.append(0.0, np.geomspace(1e-3, 30, 60))
 
 def small(dimension, scale="small", layers=4, **others):
     """The settings of a model: `others` are those of the small one; the paper's has its own."""
-    sizes = {"examples": 4, "width": 16, "heads": 1, "steps": 3000, "batch": 32}
+    sizes = {"examples": 4, "width": 16, "heads": 1, "steps": 5000, "batch": 32}
     small_sizes = sizes | {"learning_rate": 4e-3} | others
     law = {name: others[name] for name in others if name.startswith(("noise", "weight"))}
     return TrainingSettings(
@@ -50,6 +51,25 @@ def models(seed, name, settings):
     if settings[0].steps == PAPER["steps"]:
         return [training.train(key, one).model for key, one in zip(keys, settings, strict=True)]
     return training.train_together(keys, list(settings))
+
+
+def noiseless(seed, scale, layers=4, width=None):
+    """Models in two dimensions without noise, and their settings."""
+    if layers == 4 and width is None and scale == "small":
+        trained, _, settings = with_same_weights(seed, scale)
+        return trained, settings
+    settings = small(2, scale, layers)
+    settings = replace(settings, width=width or settings.width)
+    name = f"{layers} {settings.width} {scale}"
+    return models(seed, name, (settings,) * RUNS), settings
+
+
+def with_same_weights(seed, scale):
+    """Models of four layers (16 of the paper's size), and as many for which w is always 1."""
+    settings = small(2, scale, 4 if scale == "small" else 16)
+    same = replace(settings, weight_std=0.0, weight_mean=1.0)
+    both = models(seed, f"noiseless {scale}", (settings,) * RUNS + (same,) * RUNS)
+    return both[:RUNS], both[RUNS:], settings
 
 
 def compared(trial, model, settings, count=2048):

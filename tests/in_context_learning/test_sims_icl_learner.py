@@ -138,6 +138,22 @@ def test_predictions_see_only_what_came_before():
     np.testing.assert_allclose(short, predictions[:, :2], rtol=0, atol=LAYERS * 300 * ULP * 1000)
 
 
+def test_runs_that_are_trained_together_are_those_trained_alone():
+    keys = jax.random.split(jax.random.key(5), 2)
+    noisy = dataclasses.replace(SMALL, noise_std=1.0)
+    together = observed.train_together(keys, [SMALL, noisy])
+    for key, settings, model in zip(keys, [SMALL, noisy], together, strict=True):
+        alone = observed.train(key, settings, progress=False).model
+        for one, other in zip(jax.tree.leaves(alone), jax.tree.leaves(model), strict=True):
+            if eqx.is_array(one):
+                # Float32, and another order of sums in fifty steps of Adam.
+                np.testing.assert_allclose(other, one, rtol=0, atol=2e-3)
+    with pytest.raises(ValueError, match="settings must be as many as the 2 keys"):
+        observed.train_together(keys, [SMALL])
+    with pytest.raises(ValueError, match="settings must agree in all but noise_std"):
+        observed.train_together(keys, [SMALL, dataclasses.replace(SMALL, layers=2)])
+
+
 class Interrupted(Exception):
     pass
 

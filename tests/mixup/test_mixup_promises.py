@@ -54,6 +54,7 @@ THEORY = {
     "isotropic_angle": Case({"pair": ROUND}, within=(0, np.inf)),
     "mask_limit_error_ratio": SHARE,
     "mask_minimiser": FLAT,
+    "mask_limit_scores": FLAT,
     "reduced_problem": FLAT,
     "phase_cosine": Case(within=(-1, 1)),
     "phase_direction": Case(within=(-1, 1)),
