@@ -10,8 +10,8 @@ scale of the GeLU products, N that of whatever is passed on.
 Abstract:
 
 - Sentence 2: trained models build a predictor from labelled examples in the input. Holds at a
-  smaller scale: icl-approaches-mbr, noise. With inputs of one and two dimensions and some thousand steps;
-  the paper has up to twenty dimensions and 500,000 steps.
+  smaller scale: icl-approaches-mbr, noise. With inputs of one and two dimensions and some thousand
+  steps; the paper has up to twenty dimensions and 500,000 steps.
 - Sentence 3: the learners encode small models in their activations and update them as examples
   arrive. In part: sgd-stack, ridge-stack, probes. By constructed weights, example by example; of
   trained models probes read weights, and their updates are not on trial.
@@ -27,8 +27,8 @@ Abstract:
   scale: phase-depth, depth. One, two and four layers with two dimensions; no phase of gradient
   descent is seen there. The paper has up to 16 layers and 20 dimensions.
 - Sentence 6, third part: it changes with the noise of the data. Holds at a smaller scale: noise,
-  fig2-diagonal. Models with two layers in one dimension, at four levels; the paper has 16 layers and
-  eight dimensions.
+  fig2-diagonal. Models with two layers in one dimension, at four levels; the paper has 16 layers
+  and eight dimensions.
 - Sentence 6, end: large widths and depths converge to the Bayesian estimator. In part: depth,
   min-width. The excess over it falls from 1 layer to 4 and from 4 units to 16; its limit is not
   reached in so few steps. Beyond the lengths of training it grows again (`beyond_training`).

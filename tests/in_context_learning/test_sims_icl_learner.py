@@ -144,10 +144,11 @@ def test_runs_that_are_trained_together_are_those_trained_alone():
     together = observed.train_together(keys, [SMALL, noisy])
     for key, settings, model in zip(keys, [SMALL, noisy], together, strict=True):
         alone = observed.train(key, settings, progress=False).model
-        for one, other in zip(jax.tree.leaves(alone), jax.tree.leaves(model), strict=True):
-            if eqx.is_array(one):
-                # Float32, and another order of sums in fifty steps of Adam.
-                np.testing.assert_allclose(other, one, rtol=0, atol=2e-3)
+        asked = problem(examples=3, dimension=1)
+        own, other = (observed.in_context_predictions(each, asked) for each in (alone, model))
+        # Float32, another order of sums, fifty steps. Weights may differ where the loss is flat.
+        np.testing.assert_allclose(own, other, rtol=0, atol=1e-3)
+    assert np.any(own != observed.in_context_predictions(together[0], asked))
     with pytest.raises(ValueError, match="settings must be as many as the 2 keys"):
         observed.train_together(keys, [SMALL])
     with pytest.raises(ValueError, match="settings must agree in all but noise_std"):
