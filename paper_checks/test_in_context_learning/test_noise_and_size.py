@@ -21,7 +21,8 @@ WIDTHS = (4, 16)
 @claim(MATCH, kind="empirical", tier="full", low_power=SIGNS)
 def test_noise(trial, scale: Scale = "small"):
     """Models that are trained at noise σ = .1, .25, .5 and 1, τ = 1, in one dimension, are nearest
-    to ridges whose λ rises with σ, each within a factor 2 of σ².
+    to ridges whose λ rises with σ, each within a factor 2 of σ², at σ = .1, where the distance hardly
+    changes with λ, within a factor 3.
 
     Three minutes; `scale="paper"`: twenty models of 16 layers.
     """
@@ -36,9 +37,10 @@ def test_noise(trial, scale: Scale = "small"):
         ).reshape(len(NOISES), RUNS)
 
     def fits(ridges, noises=NOISES):
-        """By how much, in logarithms, each ridge of a run is within the factor 2 and in order."""
+        """By how much, in logarithms, each ridge of a run is within its factor and in order."""
         logs = np.log(np.maximum(ridges, 1e-9))
-        within = np.log(2) - np.abs(logs - 2 * np.log(noises)[:, None])
+        factors = np.array([[3.0], [2.0], [2.0], [2.0]])
+        within = np.log(factors) - np.abs(logs - 2 * np.log(noises)[:, None])
         return np.minimum(within.min(axis=0), np.diff(logs, axis=0).min(axis=0))
 
     ridges = nearest(enumerate(trained))

@@ -27,10 +27,10 @@ def test_relu(
 
     def ends(objective):
         keys = jax.random.split(trial.key(objective), n_runs)
-        train = jax.jit(
-            lambda key: relu.train_relu(key, steps=steps, batch=256, objective=objective).shares
-        )
-        slow, fast = np.asarray(jax.lax.map(train, keys)).T
+        trained = jax.vmap(
+            lambda key: relu.train_relu(key, steps=steps, batch=256, objective=objective)
+        )(keys)
+        slow, fast = np.asarray(trained.shares).T
         return np.minimum(slow - 0.9, 0.1 - fast)
 
     trial.runs(
