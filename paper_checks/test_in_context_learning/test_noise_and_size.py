@@ -21,8 +21,8 @@ WIDTHS = (4, 16)
 @claim(MATCH, kind="empirical", tier="full", low_power=SIGNS)
 def test_noise(trial, scale: Scale = "small"):
     """Models that are trained at noise σ = .1, .25, .5 and 1, τ = 1, in one dimension, are nearest
-    to ridges whose λ rises with σ, each within a factor 2 of σ², at σ = .1, where the distance hardly
-    changes with λ, within a factor 3.
+    to ridges whose λ rises with σ, each within a factor 2 of σ², at σ = .1, where the distance
+    hardly changes with λ, within a factor 3.
 
     Three minutes; `scale="paper"`: twenty models of 16 layers.
     """
