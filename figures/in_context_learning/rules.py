@@ -45,7 +45,7 @@ _LOOKS = [
 @figure(
     "F1",
     quick={"runs": 8, "model_dimension": 1, "layers": 1, "steps": 500, "prompts": 512},
-    claims=("fig1-curves", "icl-ols-noiseless"),
+    claims=("fig1-curves",),
     marks="(a) lines: exact laws; points: simulation; thin lines join points",
 )
 def rules_compared(
@@ -172,7 +172,7 @@ def _weight_distances(
 @figure(
     "F2",
     quick={"columns": ((0.0, 1.0), (0.5, 1.0)), "layers": 1, "steps": 500, "prompts": 1024},
-    claims=("mbr-ridge", "fig2-diagonal", "icl-approaches-mbr"),
+    claims=("mbr-ridge", "fig2-diagonal", "icl-approaches-mbr", "noise"),
     marks="rings: smallest of the column",
 )
 def noise_and_regulariser(

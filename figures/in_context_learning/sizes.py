@@ -25,7 +25,7 @@ _FAMILY = {
 @figure(
     "F3",
     quick={"dimension": 1, "depths": (1,), "steps": 500, "prompts": 1024},
-    claims=("phase-depth", "phase-depth-paper"),
+    claims=("phase-depth", "depth"),
     marks="dotted: exact distance of each rule from least squares",
 )
 def phases_of_depth(

@@ -8,7 +8,7 @@ import numpy as np
 
 from sims import conditional_independence_ssl as observed
 from theory import conditional_independence_ssl as predicted
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic
 
@@ -83,10 +83,7 @@ def normal_error(found, outputs=None):
 
 
 @claim(
-    derived(
-        "ψ = A p if X1 and X2 are independent given Y; then A has a left inverse. In reading "
-        "notes, proved here"
-    ),
+    paper("the posterior as a linear map of E[X2 | X1], as slides on the paper state it"),
     kind="identity",
     cases=[(12, 9, 3, 5), (30, 20, 5, 8)],
 )
@@ -268,7 +265,7 @@ def test_latent_variables(
 
 
 @claim(
-    derived("(Y, Z) in place of Y: rank and span of the regression of X2 on both"),
+    paper("k + m in place of k, as reading notes on the paper state it; proved here"),
     kind="identity",
     cases=[6, 5, 4],
 )

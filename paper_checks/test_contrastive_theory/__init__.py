@@ -11,8 +11,9 @@ Abstract:
 - Saunshi et al., part 1: under latent classes the contrastive loss bounds the mean loss of
   classification tasks. Holds: unsupervised_bounds_supervised, many_negatives, blocks,
   equality_cases.
-- Saunshi et al., part 2: a generalisation bound shows that fewer labels are needed. Not on trial.
-  The inequalities here are those of populations.
+- Saunshi et al., part 2: a generalisation bound shows that fewer labels are needed. In part:
+  symmetrisation. Its first step, for unlabelled triples; the other inequalities here are those of
+  populations.
 - Saunshi et al., part 3: experiments on text and images agree. Not on trial. The data are not
   bundled.
 - Tschannen et al.: mutual information alone does not explain the success of contrastive learning.

@@ -8,7 +8,7 @@ import numpy as np
 
 from sims import cosine_similarity as observed
 from theory import cosine_similarity as predicted
-from theory_on_trial import abstract, balls, claim, derived
+from theory_on_trial import abstract, balls, claim, derived, paper
 from theory_on_trial.contract import Count, Interval
 
 Cosine = Annotated[
@@ -109,7 +109,7 @@ def require_decided(trial, values, penalty):
 
 
 @claim(
-    derived("recalled; Eckart and Young's theorem in the metric X^T X + λ"),
+    paper("section 2.2, solved here by Eckart and Young's theorem"),
     kind="optimality",
     cases=[(7, 3, 30.0), (7, 1, 3.0), (10, 4, 100.0)],
 )
@@ -134,7 +134,7 @@ def test_objective1_optimum(trial, items: Items, rank: Rank, penalty: Penalty):
 
 
 @claim(
-    derived("recalled; Eckart and Young's theorem in the metric X^T X + λ"),
+    paper("section 2.2, solved here by Eckart and Young's theorem"),
     kind="optimality",
     cases=[(7, 3, 30.0), (7, 1, 3.0), (10, 4, 100.0)],
 )
@@ -223,7 +223,7 @@ def test_cosines_not_unique(
 
 
 @claim(
-    derived("R^-T turns b_i^T b_j into b_i^T (R R^T)^-1 b_j"),
+    paper("section 2.1, for rotations and diagonal D; any invertible map here"),
     kind="identity",
     cases=[(7, 3, 30.0), (5, 2, 3.0)],
 )
@@ -260,9 +260,7 @@ def test_cosines_not_unique__gauge(trial, items: Items, rank: SeveralRanks, pena
 
 
 @claim(
-    derived(
-        "recalled; soft threshold of singular values, as |Z|^2 + |B|^2 >= 2 |Z B^T|_* asks for"
-    ),
+    paper("equation 6; by soft thresholds here"),
     kind="optimality",
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
@@ -288,7 +286,7 @@ def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
 
 
 @claim(
-    derived("recalled; the optimum is unique up to rotation"),
+    paper("section 2.3: unique up to rotations"),
     kind="optimality",
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
@@ -320,7 +318,7 @@ def test_objective2_optimum__cosines(trial, items: Items, rank: SeveralRanks, pe
 
 
 @claim(
-    derived("recalled; the columns of V are orthonormal where k = p"),
+    paper("section 2.2, k = p and D the root of the shrinkage"),
     kind="identity",
     cases=[(7, 30.0), (12, 3.0)],
 )
@@ -463,7 +461,11 @@ def test_balancing_gauge(trial, items: Items, rank: SeveralRanks, penalty: Penal
     )
 
 
-@claim(derived("R^-T R^T = I"), kind="identity", cases=[(7, 3, 30.0), (6, 2, 3.0)])
+@claim(
+    paper("section 2.1: A D and B / D have the same product"),
+    kind="identity",
+    cases=[(7, 3, 30.0), (6, 2, 3.0)],
+)
 def test_scores_are_safe(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
     """No gauge moves the scores X A B^T, or cosines of their columns, which are those of B under G
     = (X A)^T X A.

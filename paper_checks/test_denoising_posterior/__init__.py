@@ -9,8 +9,9 @@ Abstract:
   moment_recursion, directional_moments, moment_tensors.
 - Part 2: the principal components of the posterior of any region of an image are found without
   further training. Holds: masked_components, subspace_iteration.
-- Part 3: the marginal along these directions is approximated. Not on trial. No density from four
-  moments is judged.
+- Part 3: the marginal along these directions is approximated. In part: most_entropy,
+  most_entropy-none. By the density of most entropy with four moments, of two modes; on the line
+  there is none for a symmetric posterior of kurtosis above 3.
 - Part 4: a pre-trained denoiser suffices. Holds at a smaller scale: learned_denoiser. By least
   squares on a small model; the paper has networks for images.
 """

@@ -10,11 +10,11 @@ scale of the GeLU products, N that of whatever is passed on.
 Abstract:
 
 - Sentence 2: trained models build a predictor from labelled examples in the input. Holds at a
-  smaller scale: icl-approaches-mbr. With inputs of one and two dimensions and some thousand steps;
-  the paper has up to twenty dimensions and 500,000 steps.
+  smaller scale: icl-approaches-mbr, noise. With inputs of one and two dimensions and some thousand
+  steps; the paper has up to twenty dimensions and 500,000 steps.
 - Sentence 3: the learners encode small models in their activations and update them as examples
-  arrive. In part: sgd-stack, ridge-stack. By constructed weights, example by example; of trained
-  models the probes were not run.
+  arrive. In part: sgd-stack, ridge-stack, probes. By constructed weights, example by example; of
+  trained models probes read weights, and their updates are not on trial.
 - Sentence 4: linear regression serves as the prototype. Holds: mbr-ridge, pythagoras,
   ridge-spectrum, ols-risk, gd-risk, sgd-risk.
 - Sentence 5: transformers can implement gradient descent and ridge regression, by construction.
@@ -24,14 +24,18 @@ Abstract:
   squares. Holds at a smaller scale: icl-approaches-mbr, lsa-train. With one and two dimensions, and
   with one layer of linear attention.
 - Sentence 6, second part: the predictor that is matched changes with depth. Holds at a smaller
-  scale: phase-depth. Two layers against four with two dimensions; no phase of gradient descent is
-  seen there.
-- Sentence 6, third part: it changes with the noise of the data. In part: fig2-diagonal. Of exact
-  predictors; models are trained at one level of noise only.
-- Sentence 6, end: large widths and depths converge to the Bayesian estimator. Not on trial. Width
-  and depth are not varied far enough on two cores.
-- Sentence 7: late layers encode weight vectors and moment matrices in a nonlinear way. Not on
-  trial. The probes of trained models were not run.
+  scale: phase-depth, depth. One, two and four layers with two dimensions; no phase of gradient
+  descent is seen there. The paper has up to 16 layers and 20 dimensions.
+- Sentence 6, third part: it changes with the noise of the data. Holds at a smaller scale: noise,
+  fig2-diagonal. Models with two layers in one dimension, at four levels; the paper has 16 layers
+  and eight dimensions.
+- Sentence 6, end: large widths and depths converge to the Bayesian estimator. In part: depth,
+  min-width. The excess over it falls from 1 layer to 4 and from 4 units to 16; its limit is not
+  reached in so few steps. Beyond the lengths of training it grows again (`beyond_training`).
+- Sentence 7: late layers encode weight vectors and moment matrices in a nonlinear way. Holds at a
+  smaller scale: probes, nonlinear-hypothesis. Weights in models of four layers in two dimensions;
+  moments are hardly read better than off the embeddings. The paper has 16 layers and four
+  dimensions.
 - Sentence 8: learners may find standard estimation algorithms again. Holds at a smaller scale:
   lsa-gd, lsa-optimum, lsa-flow, gdpp-polynomial. For linear attention.
 """

@@ -1,8 +1,8 @@
 """Yang & Hu 2021, "Feature Learning in Infinite-Width Neural Networks" (Tensor Programs IV), ICML,
 arXiv 2011.14522.
 
-The abstract and the released code were read, and no theorem: exponents and conditions are recalled,
-formulas for a finite width derived here. Layer l is n^(-a_l) w^l, w^l ~ N(0, n^(-2 b_l)), the rate
+The abstract and the released code were read, and of the theorems notes that quote them; formulas
+for a finite width are derived here. Layer l is n^(-a_l) w^l, w^l ~ N(0, n^(-2 b_l)), the rate
 η n^(-c).
 
 Abstract:
@@ -12,7 +12,8 @@ Abstract:
 - Part 2: the maximal update parametrisation does, and its limit has explicit formulas. Holds at a
   smaller scale: limit_recursion, tanh_limit. Networks with one hidden layer.
 - Part 3: on Word2Vec and few-shot learning of Omniglot the limits beat tangent kernels and finite
-  networks. Not on trial. The data are not bundled.
+  networks. In part: embeddings. In the training loss of eight words; analogies and Omniglot are not
+  on trial, whose data are not bundled.
 - Part 4: a limit has feature learning or is descent in a kernel, not both. Holds: conditions,
   dichotomy. In linear networks of any depth; the paper has any architecture.
 """

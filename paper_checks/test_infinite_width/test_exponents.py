@@ -10,7 +10,7 @@ from paper_checks.test_infinite_width import Wide, pieces
 from sims import infinite_width as observed
 from theory import infinite_width as predicted
 from theory.infinite_width.domains import Name
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval, UnitInterval
 from theory_on_trial.laws import Asymptotic
 
@@ -115,7 +115,7 @@ def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
 
 
 @claim(
-    derived("recalled; measured in one step from a prescribed error"),
+    paper("Theorem 3.3 and its exponent r, as notes on the paper quote it; measured in one step"),
     kind="rate",
     cases=[(0.5, 1.0, 0.0), (1.0, 1.0, -1.0), (0.75, 1.0, -0.5), (0.5, 1.0, 1.0), (1.0, 2.0, 0.0)],
 )
@@ -189,7 +189,7 @@ def of_two_layers(trial, first, second, start, learned, c):
 
 
 @claim(
-    derived("recalled; measured in one step from a prescribed error, linear networks"),
+    paper("Theorem 3.3 and its exponent r, as notes on the paper quote it; linear networks"),
     kind="rate",
     cases=[
         (0.0, 0.5, 0.5, 1.0, 0.0),
@@ -223,7 +223,7 @@ def test_width_exponent__deep(
 
 
 @claim(
-    derived("recalled; measured in one step from a prescribed error"),
+    paper("Theorem 3.3 and its exponent r, as notes on the paper quote it; measured in one step"),
     kind="rate",
     tier="full",
     cases=[
@@ -252,10 +252,7 @@ def test_width_exponent__named(
 
 
 @claim(
-    derived(
-        "readout and features each change the output by a mean over units of a product of their "
-        "sizes"
-    ),
+    paper("the exponent r of Theorem 3.3, as notes on the paper quote it; a mean over units here"),
     kind="rate",
     cases=[(0.625, -0.125, -0.25), (0.5, 0.0, 0.0), (1.0, 0.0, -1.0), (0.5, 0.0, -0.5)],
 )
@@ -304,10 +301,7 @@ def test_one_step__features(
 
 
 @claim(
-    derived(
-        "r of a step from a prescribed error; that features explode where it is negative is "
-        "recalled"
-    ),
+    paper("the fourth condition of Theorem 3.3, as notes on the paper quote it"),
     kind="rate",
     cases=[(0.5, 1.0, -0.75), (1.0, 1.0, -1.25), (0.5, 1.5, -1.5)],
 )
@@ -333,10 +327,7 @@ def test_width_exponent__unstable(
     )
 
 
-NAMED = derived(
-    "recalled exponents and conditions; that neither standard nor NTK learns features is in the "
-    "abstract"
-)
+NAMED = paper("section 1 and Theorem 3.8, as notes on the paper quote it")
 
 
 @claim(NAMED, kind="rate", cases=["NTK", "mean field", "muP", "standard"])
@@ -350,7 +341,7 @@ def test_named_scalings__moved(trial, name: Name, width: SomeWidth = 128):
 
 
 @claim(
-    derived("the readout's kernel, a mean over units, outgrows that of the layer below"),
+    paper("Theorem 4.1, as notes on the paper quote it; exponents derived here"),
     kind="rate",
     cases=[(0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (0.0, 0.5)],
 )
@@ -431,7 +422,7 @@ def test_named_scalings(
 
 
 @claim(
-    derived("w^l / n^θ moves by n^(-2 θ) as much; recalled"),
+    paper("equation 5, as notes on the paper quote it"),
     kind="identity",
     cases=[("NTK", 2, 0.3), ("muP", 3, -1.0)],
 )
@@ -469,7 +460,7 @@ def test_abc_symmetry(
 
 
 @claim(
-    derived("central limit theorem, and the last condition of stability at r = 0"),
+    paper("Corollary 3.10, as notes on the paper quote it; rates by the central limit theorem"),
     kind="rate",
     cases=[(1.0, 0.0), (0.5, 0.0), (0.25, 0.5)],
 )
@@ -503,7 +494,7 @@ def test_silent_start(
 
 
 @claim(
-    derived("enumeration of the recalled conditions"),
+    paper("Theorem 3.3, as notes on the paper quote it; enumerated here"),
     kind="identity",
     cases=[(1, 4), (2, 4)],
     route="loops over integers in the check against arrays of floats",

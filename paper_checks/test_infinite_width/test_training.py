@@ -17,7 +17,7 @@ from paper_checks.test_infinite_width.test_exponents import (
 )
 from sims import infinite_width as observed
 from theory import infinite_width as predicted
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
 UNITS = np.array([[0.7], [-1.3]])
@@ -159,10 +159,7 @@ def test_late_readout__order(
 
 
 @claim(
-    derived(
-        "the exponent; the abstract has that a parametrization learns features or descends with a "
-        "kernel, not both"
-    ),
+    paper("Theorem 3.6 and Corollary 3.9, as notes on the paper quote it; in linear networks"),
     kind="rate",
     cases=[(0.5, 0.15), (0.25, 0.15), (0.0, 0.15), (0.5, 0.1)],
 )
@@ -210,7 +207,9 @@ def departure(width, s, rate):
 
 
 @claim(
-    derived("the recursion against kernel descent with a + c = 2"), kind="limit", cases=[0.15, 0.05]
+    paper("Theorem 3.6 and Corollary 3.9, as notes on the paper quote it; in linear networks"),
+    kind="limit",
+    cases=[0.15, 0.05],
 )
 def test_dichotomy__feature_learning(trial, rate: Small, width: Wide = 4096):
     """At s = 0 that departure tends to a constant: the recursion less descent with the kernel 2 x

@@ -1,10 +1,10 @@
 """Wang et al. 2024, "Diffusion Models Learn Low-Dimensional Distributions via Subspace Clustering",
 arXiv 2409.02426.
 
-The abstract was read, and no theorem: a review says what the theorems assume and how they are
-built. What is on trial are the abstract's statements with formulas derived here, and what the same
-derivations say beyond them. Standing apart: "the training loss" of the abstract is read for two
-networks, one that is told the cluster and one that is not.
+The abstract was read, and of the theorems what a long reading of the paper quotes. What is on trial
+are the abstract's statements with formulas derived here, and what the same derivations say beyond
+them. Standing apart: "the training loss" of the abstract is read for two networks, one that is told
+the cluster and one that is not.
 
 Abstract:
 

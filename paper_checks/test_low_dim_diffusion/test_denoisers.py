@@ -10,7 +10,7 @@ from paper_checks.test_low_dim_diffusion import random_bases, told_apart
 from sims import low_dim_diffusion as observed
 from sims.low_dim_diffusion.domains import Level
 from theory import low_dim_diffusion as predicted
-from theory_on_trial import abstract, claim, derived
+from theory_on_trial import abstract, claim, derived, paper
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Asymptotic
 
@@ -93,7 +93,7 @@ MIXTURES = [((1, 2, 2), 1.0, 0.7), ((2, 2), 0.5, 0.5), ((1, 2), 2.0, 5.0)]
 
 
 @claim(
-    derived("Gaussian posteriors weighted by Bayes' rule; recalled for equal d and π"),
+    paper("Lemma 1, as a reading of the paper quotes it; any d and π here"),
     kind="identity",
     cases=MIXTURES,
 )
@@ -138,7 +138,7 @@ def written_out(points, projected, dims, signal, noise):
 
 
 @claim(
-    derived("expectation of a square"),
+    paper("Theorem 1, as a reading of the paper quotes it"),
     kind="identity",
     cases=[(5, 2, 0.7), (8, 3, 0.2), (3, 1, 5.0), (2, 2, 0.01)],
 )
@@ -165,7 +165,11 @@ def test_loss_is_pca(
     trial.identity(loss, predict, ops=200 * ambient, scale=scale, controls=controls)
 
 
-@claim(derived("B > 0, and Eckart and Young"), kind="optimality", cases=[(5, 1), (3, 2)])
+@claim(
+    paper("Theorem 1, as a reading of the paper quotes it; by Eckart and Young here"),
+    kind="optimality",
+    cases=[(5, 1), (3, 2)],
+)
 def test_loss_is_pca__minimiser(
     trial,
     ambient: Annotated[int, Interval(2, 6, why="derivatives in n d entries are numerical")],

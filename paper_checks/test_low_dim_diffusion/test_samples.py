@@ -8,7 +8,7 @@ import numpy as np
 from paper_checks.test_low_dim_diffusion import random_bases, told_apart
 from sims import low_dim_diffusion as observed
 from theory import low_dim_diffusion as predicted
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Count, Interval, Natural
 from theory_on_trial.laws import Asymptotic, Bounded
 
@@ -91,7 +91,7 @@ def test_random_completion__training(
 
 
 @claim(
-    derived("both subspaces share the samples, and R^n has n dimensions"),
+    paper("β of Theorem 4, as a reading of the paper quotes it; as the largest value here"),
     kind="bound",
     cases=[(20, 6, 1), (7, 5, 2)],
 )
@@ -120,7 +120,7 @@ def test_random_completion__worst(
 
 
 @claim(
-    derived("first-order perturbation and the mean of an inverse Wishart matrix"),
+    paper("the order of Theorem 4, as a reading of the paper quotes it; constants derived here"),
     kind="limit",
     cases=[(20, 4, 16, 0.01, 1.0), (12, 3, 20, 0.01, 2.0)],
 )
@@ -165,10 +165,7 @@ def test_noise_law(
 
 
 @claim(
-    derived(
-        "a wrong label needs a sample near where subspaces meet; then principal components of "
-        "each cluster"
-    ),
+    paper("the order of Theorem 4, as a reading of the paper quotes it; constants derived here"),
     kind="limit",
     tier="full",
     cases=[(8, 2, 12, 2), (10, 2, 12, 3)],

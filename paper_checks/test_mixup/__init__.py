@@ -13,8 +13,8 @@ Abstract:
 - Sentence 3: without augmentation there is a curse of separability. Holds: erm_separable_limit,
   erm_phase_curve. Not for isotropic noise (`isotropic_no_curse`).
 - Sentence 4, first half: its sample complexity grows exponentially in κ. Holds: erm_curse,
-  exp_vs_poly, erm_log_sample_complexity, erm_fisher. If the mean is no eigenvector of the
-  covariance.
+  exp_vs_poly, erm_log_sample_complexity, erm_fisher, erm_tails. If the mean is no eigenvector of
+  the covariance; with radial tails exp(-r^p / p) as the exponential of κ^(p/2).
 - Sentence 4, second half: finding the best boundary becomes harder where classes are further apart.
   Holds: erm_curse, isotropic_no_curse. Under the same condition.
 - Sentence 5: Mixup needs far fewer samples. Holds: mixup_poly, exp_vs_poly, n_eps_formula,
@@ -25,9 +25,9 @@ Abstract:
   for one classifier at a time; no bound over all classifiers at once is on trial.
 - Sentence 7, first half: masks distort the training loss. Holds: mask_expected_minimiser. For
   exchangeable masks.
-- Sentence 7, second half: its minimiser then tends to another classifier than the best. In part:
-  mask_limit_inverse_mean, mask_suboptimal, mask_concentration. For exchangeable masks; CutMix's
-  boxes are counted only (`mask_boxes`).
+- Sentence 7, second half: its minimiser then tends to another classifier than the best. Holds:
+  mask_limit_inverse_mean, mask_suboptimal, mask_concentration, mask_boxes-limit. For exchangeable
+  masks and for CutMix's boxes, all equally likely.
 """
 
 from typing import Annotated

@@ -432,8 +432,9 @@ def log_boxes(trial, pair, epsilon, separabilities, brackets, runs):
     return np.transpose(boxes)
 
 
-def successes(pair, cells, pessimistic):
+def successes(pair, cells, pessimistic, power=None, kept=KEPT):
     """Measure the events 1 - cos <= ε for cells (log n, ε, κ); `pessimistic` without a certificate.
+    Noise is normal, or has the radial tail exp(-r^p / p) of a `power` p.
     Samples that are not separable have no margin; they lie far beyond n_ε and count as successes.
     """
     factor = fits.covariance_factor(pair.covariance)
@@ -441,7 +442,7 @@ def successes(pair, cells, pessimistic):
     def measure(key):
         events = []
         for log_n, epsilon, kappa in cells:
-            tail = margins.tail_direction(key, log_n, pair.mean, factor, kappa, KEPT)
+            tail = margins.tail_direction(key, log_n, pair.mean, factor, kappa, kept, power)
             close = angles.angle_deficit(tail.direction, pair.bayes_direction) <= epsilon
             events.append(
                 jnp.where(tail.certified, close | jnp.isnan(tail.direction).any(), pessimistic)
@@ -608,3 +609,47 @@ def test_exp_vs_poly(
     low, high = log_boxes(trial, reference_pair(), epsilon, separabilities, brackets, runs)
     controls = ["const", "log n", "sqrt n", "n log n", "n^2"]
     trial.growth(separabilities, low, high, "n", error=ERROR, slack_log=0.0, controls=controls)
+
+
+@claim(
+    derived("the hull of n points of radial tail exp(-r^p / p) tends to an ellipsoid of that r"),
+    kind="rate",
+    tier="full",
+    cases=[(power, side) for power in (1.0, 4.0) for side in ("at most", "at least")],
+    not_tight="the chance of an event at either end of the factor that a finite log n needs",
+)
+def test_erm_tails(
+    trial,
+    power: Annotated[float, Interval(1, 4, why="heavier or lighter tails need larger log n")],
+    side: Literal["at most", "at least"],
+    epsilon: Annotated[float, Interval(0.02, 0.1, why="of reference_pair, below .22")] = 0.05,
+    log_n: Annotated[
+        float, Interval(25, 40, why="logarithms beside it are seen at less, KEPT fails at more")
+    ] = 25.0,
+):
+    """With noise of radial tail exp(-r^p / p) the curse has the exponent p / 2: log n_ε is (ρ_ε
+    sqrt(κ))^p / p, ρ_ε = sqrt(2 ν_ε), within 30 % where it is 25; for p = 2 exponential in κ.
+    """
+    pair = reference_pair()
+    radius = np.sqrt(2 * rates.critical_exponent(pair, epsilon))
+    kappa = (power * log_n) ** (2 / power) / radius**2
+    normal = radius**2 * kappa / 2
+    below = side == "at most"
+    factor = 0.7 if below else 1.3
+    kept = 400 if power < 3 else 1600
+
+    def event(exponent):
+        size = max(factor * exponent, np.log(2))
+        return successes(pair, [(size, epsilon, kappa)], below, power, kept)
+
+    processes = {"twice as much" if below else "60 %": event((2.0 if below else 0.6) * log_n)}
+    if (normal > 2 * log_n) if below else (normal < log_n / 2):
+        processes["exponential in κ, as for normal noise"] = event(normal)
+    trial.probability(
+        event(log_n),
+        np.array([0.5]),
+        side=side,
+        control_processes=processes,
+        first=512,
+        most=20_000,
+    )

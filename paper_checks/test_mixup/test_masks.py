@@ -327,3 +327,45 @@ def test_mask_concentration(
         first=512,
         most=8000,
     )
+
+
+@claim(
+    derived("without noise the loss depends on w * μ alone, and on the boxes' law"),
+    kind="limit",
+    cases=[(1, 3), (1, 5), (3, 3), (4, 4)],
+    route="a fit of all mixtures of two points against Newton's method on the scores of pixels",
+)
+def test_mask_boxes__limit(
+    trial,
+    height: Annotated[int, Interval(1, 6, why="beyond, one mask has thousands of boxes")],
+    width: Annotated[int, Interval(3, 6, why="two pixels a side are all corners")],
+):
+    """With CutMix's boxes, all equally likely, and no noise the minimiser is v / μ with scores v of
+    the pixels that do not know μ and are not all alike: the border's are the largest in one
+    row, the middle's in a square.
+
+    The rule then errs with chance Φ(-sqrt(a) sum(v) / (m |Σ^(1/2) (v / μ)|)), more than Bayes.
+    """
+    trial.require(height in (1, width), "height must be 1 or the width: rows and squares")
+    boxes = population.box_masks(height, width)
+    count = len(boxes)
+    law = boxes, np.full(count, 1 / count), boxes.mean(axis=1)
+    mean = random_mean(trial.generator("mean"), height * width)
+    fit = fit_without_noise(mean, law)
+    scores = population.mask_limit_scores(boxes, law[1])
+    image = scores.reshape(height, width)
+    turned = np.roll(image, width // 2, axis=1)
+    if height > 1:
+        turned = np.roll(turned, height // 2, axis=0)
+    size = np.linalg.norm(scores)
+    measured = np.asarray(fit.weights) * mean
+    trial.value(
+        measured,
+        scores,
+        margin=1e-7 * size,
+        error=2 * float(fit.newton_step) * (size + 1) * np.abs(mean).max() + 1e-10,
+        controls={
+            "all pixels alike": np.full(len(scores), scores.mean()),
+            "border and middle exchanged": turned.ravel(),
+        },
+    )

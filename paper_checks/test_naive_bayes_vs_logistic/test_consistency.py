@@ -459,3 +459,89 @@ def test_hcons_multiclass__everywhere(trial):
 def psi(t):
     """The transform Ψ, of floats and of balls."""
     return ((1 + t) * balls.log1p(t) + (1 - t) * balls.log1p(-t)) / 2
+
+
+def excess_in_set(rng, inputs, norm):
+    """By how much the 0-1 risk of the log loss' minimiser, among linear scores of bounded norm,
+    exceeds the least of the set that a search finds, under a drawn law of three classes.
+    """
+    n_points, dim = inputs.shape
+    p = rng.dirichlet(np.full(3, 0.7), n_points)
+
+    def risk(flat):
+        scores = inputs @ flat.reshape(dim, 3)
+        slope = inputs.T @ (softmax(scores, axis=1) - p) / n_points
+        return np.mean(-np.sum(p * log_softmax(scores, axis=1), axis=1)), slope.ravel()
+
+    ball = {"type": "ineq", "fun": lambda w: norm**2 - w @ w, "jac": lambda w: -2 * w}
+    options = {"ftol": 1e-13, "maxiter": 500}
+    found = minimize(
+        risk, np.zeros(3 * dim), jac=True, method="SLSQP", constraints=[ball], options=options
+    )
+
+    def error(choice):
+        return np.mean(p.max(axis=1) - p[np.arange(n_points), choice], axis=-1)
+
+    # 0-1 risks do not know the norm: any direction is in the set.
+    others = np.einsum("nd,sdk->snk", inputs, rng.standard_normal((5000, dim, 3)))
+    mine = error(np.argmax(inputs @ found.x.reshape(dim, 3), axis=1))
+    return mine - min(mine, error(others.argmax(axis=2)).min())
+
+
+@claim(
+    derived("at the minimiser of the log risk in the set its excess is 0"),
+    kind="empirical",
+    route="log losses and errors of linear scores of bounded norm, by SciPy",
+    low_power="each law carries a sign only",
+)
+def test_hcons_gap(
+    trial,
+    n_laws: Annotated[int, Interval(40, 500, why="each is a constrained minimisation")] = 40,
+    norm: Annotated[float, Interval(0.5, 4, why="with more, scores reach every posterior")] = 2.0,
+):
+    """A bound on the 0-1 risk by the log risk, both beyond the least of a set of hypotheses, needs
+    the minimisability gaps: for linear scores of bounded norm on six points of the plane the log
+    loss' minimiser, whose excess is 0, does not have the least 0-1 risk of the set under most laws.
+
+    With the gaps both sides are means over points of what is claimed point by point.
+    """
+    rng = trial.generator("laws")
+    planes = np.concatenate([rng.standard_normal((n_laws, 6, 2)), np.ones((n_laws, 6, 1))], axis=2)
+    excess = np.array([excess_in_set(rng, plane, norm) for plane in planes])
+    free = np.array([excess_in_set(rng, np.eye(6), 60.0) for _ in range(n_laws)])
+    trial.runs(excess - 1e-6, alpha=0.001, controls={"scores of any kind": free - 1e-6})
+
+
+@claim(
+    derived("the closest pair is two classes, whose scores tie"),
+    kind="bound",
+    cases=[2, 3, 5],
+    route="losses of drawn distributions by NumPy",
+)
+def test_hcons_root_loss(trial, n_classes: Classes, n_draws: Draws = 20_000):
+    """For the generalised cross entropy 2 (1 - sqrt(q_y)) the regret is at least sqrt(2) (sqrt(1 +
+    t²) - 1), t the 0-1 regret, for any number of classes, and two classes attain it.
+    """
+    rng = trial.generator("draws")
+    concentration = np.exp(rng.uniform(np.log(0.05), np.log(5), (n_draws, 1)))
+    masses = rng.standard_gamma(np.broadcast_to(concentration, (n_draws, n_classes))) + 1e-12
+    p = masses / masses.sum(axis=1, keepdims=True)
+    q = softmax(rng.standard_normal(p.shape) * np.exp(rng.uniform(-4, 2, (n_draws, 1))), axis=1)
+    t = np.linspace(0.02, 0.98, 49)
+    extreme, tie = np.zeros((49, n_classes)), np.zeros((49, n_classes))
+    extreme[:, 0], extreme[:, 1] = (1 + t) / 2, (1 - t) / 2
+    tie[:, 0], tie[:, 1] = 0.5 - HAIR, 0.5 + HAIR
+    p, q = np.concatenate([p, extreme]), np.concatenate([q, tie])
+    regret = 2 * (np.linalg.norm(p, axis=1) - np.sum(p * np.sqrt(q), axis=1))
+    best, choice = top_two(p, q)
+    gap = best - choice
+    bound = np.sqrt(2) * (np.sqrt(1 + gap**2) - 1)
+    trial.bound(
+        bound,
+        regret + 10 * HAIR,
+        instances="draws",
+        independent=n_draws,
+        ops=8 * n_classes,
+        scale=1.0,
+        controls={"1 % more": (regret + 10 * HAIR) / 1.01},
+    )

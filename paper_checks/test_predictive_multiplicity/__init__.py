@@ -20,8 +20,9 @@ Abstract:
 - Sentence 5: they are applied to the prediction of recidivism. In part: compas-table,
   compas-violent, compas-oversampled, compas-race. On COMPAS; two further data sets are not free.
 - Sentence 6: real data sets may admit models that disagree on many people. Holds: compas-table,
-  compas-held_out, compas-redrawn. On the training sample and on held-out people; labels that are
-  drawn from a fitted linear model show as much.
+  compas-held_out, compas-redrawn, compas-who. On the training sample and on held-out people; labels
+  that are drawn from a fitted linear model show as much. Women and African-American people sit in
+  ambiguous rows more often.
 """
 
 from collections.abc import Callable, Iterable

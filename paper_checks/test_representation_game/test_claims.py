@@ -129,10 +129,7 @@ def test_regret_by_regression__sampled(
 
 
 @claim(
-    derived(
-        "the form S^(1/2) Q of the best R, which needs no inverse; the value is that of Theorem "
-        f"2, {REVIEWS}"
-    ),
+    paper(f"Theorem 2, {REVIEWS}; the form S^(1/2) Q of the best R here"),
     kind="optimality",
     cases=[(0, 6, 2, "drawn"), (1, 6, 2, "drawn"), (2, 9, 5, "drawn"), (0, 6, 2, "steep")],
 )
@@ -162,7 +159,7 @@ def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
 
 
 @claim(
-    derived("Courant-Fischer: some task in the span of r + 1 is not seen"),
+    paper(f"Theorem 2, {REVIEWS}; by Courant and Fischer here"),
     kind="bound",
     cases=[(0, 6, 2), (2, 7, 4)],
 )

@@ -12,8 +12,9 @@ Abstract:
 - Part 2: the best ridgeless ensemble is as good as the best ridge regression. Holds: optimum.
 - Part 3: generalised cross validation is consistent uniformly over subsample sizes. Holds at a
   smaller scale: gcv_uniform. One design.
-- Part 4: tuning by it gives a predictor with the risk of the best ridge. Not on trial. No subsample
-  size is tuned on drawn data.
+- Part 4: tuning by it gives a predictor with the risk of the best ridge. Holds at a smaller scale:
+  tuned. In one design of 200 points, for infinitely many members; the paper has limits of any
+  aspect. With 30 members the risk is a fifth larger.
 """
 
 from dataclasses import replace

@@ -13,8 +13,8 @@ Abstract:
   descent_shrinks. Linear models; deep CCA is not on trial.
 - Part 3: it is faster and finds higher correlations than the state of the art, also on a biobank.
   Not on trial. The data are not free.
-- Part 4: theory links self-supervised methods to CCA. Not on trial. Optima of linear Barlow twins
-  and VICReg are not tried.
+- Part 4: theory links self-supervised methods to CCA. In part: self_supervised. At the usual
+  weights linear Barlow twins and VICReg keep one direction of two; networks are not on trial.
 """
 
 from typing import Annotated

@@ -9,7 +9,7 @@ from sims import unconstrained_cca as observed
 from sims.unconstrained_cca.domains import Law
 from theory import unconstrained_cca as predicted
 from theory.unconstrained_cca.domains import Batch, Form
-from theory_on_trial import claim, code, derived
+from theory_on_trial import claim, code, derived, paper
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic, Bounded
 
@@ -39,7 +39,11 @@ def _embedded(correlations, weights, unrelated=False):
     return loadings @ loadings.T, loadings
 
 
-@claim(derived("the two batches are independent"), kind="identity", cases=[(2, 0), (2, 6), (3, -2)])
+@claim(
+    paper("the loss of two independent batches, as the first author's thesis states it"),
+    kind="identity",
+    cases=[(2, 0), (2, 6), (3, -2)],
+)
 def test_two_batch_unbiased(trial, batch: Enumerated, kurtosis: Kurtosis):
     """With V' from an independent batch E tr(V V') = tr V^2, for every batch size and every law.
 
@@ -131,7 +135,7 @@ def test_sampled_bias(trial, batch: Batch, law: Law):
 
 
 @claim(
-    derived("differentiate -2 tr C + tr(V V')"),
+    paper("the loss of two batches in the first author's thesis; its gradient is derived"),
     kind="identity",
     as_published=code(
         "jameschapman19/cca_zoo",

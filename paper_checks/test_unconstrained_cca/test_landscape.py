@@ -9,7 +9,7 @@ from paper_checks.test_unconstrained_cca import NOTHING, Columns, Correlations, 
 from sims import unconstrained_cca as observed
 from theory import unconstrained_cca as predicted
 from theory.unconstrained_cca.domains import Form
-from theory_on_trial import abstract, claim, derived
+from theory_on_trial import abstract, claim, derived, paper
 from theory_on_trial.contract import Interval
 
 SPECTRUM = (3.0, 2.0, 1.2, 0.7, -0.4, -1.5)
@@ -70,7 +70,7 @@ def _views(correlations, form, unmatched=0):
 
 
 @claim(
-    derived("expand both squares; the loss is named after it"),
+    paper("Proposition EY-charac, as the first author's thesis states it: its proof"),
     kind="identity",
     cases=[(4, 1), (8, 3), (20, 20)],
 )
@@ -151,7 +151,7 @@ def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts:
 
 
 @claim(
-    derived("the minimum for these eigenvalues"),
+    paper("Proposition EY-charac of the first author's thesis, whose minimum it is"),
     kind="optimality",
     cases=[
         ("off-diagonal", 2, 0),
@@ -232,7 +232,7 @@ def _least_of_views(trial, views, form, n_columns, correlations, wrong):
 
 
 @claim(
-    derived("the spectrum of a matrix of ones"),
+    paper("the loss of several views in the first author's thesis; its spectrum is derived"),
     kind="optimality",
     cases=[(3, "off-diagonal", 2), (4, "off-diagonal", 4), (3, "library", 2), (5, "library", 3)],
 )
@@ -314,7 +314,7 @@ def test_surplus_columns(trial, n_columns: FewColumns = 4, correlations: Correla
 
 
 @claim(
-    derived("Eckart, Young & Mirsky for a positive semidefinite approximation"),
+    paper("the minimum of Proposition EY-charac, as the first author's thesis states it"),
     kind="bound",
     cases=[(6, 2), (12, 5)],
 )
@@ -344,7 +344,7 @@ def test_floor(trial, dim: Size, n_columns: Columns, draws: FewDraws = 200):
 
 
 @claim(
-    derived("recalled: no spurious minima; values and curvatures derived"),
+    paper("no spurious minima, a proposition of the first author's thesis; values are derived"),
     kind="identity",
     cases=[
         *(

@@ -83,4 +83,5 @@ from sims.in_context_learning.training import (
     evaluate,
     in_context_predictions,
     train,
+    train_together,
 )

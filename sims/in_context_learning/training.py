@@ -19,7 +19,7 @@ from sims.in_context_learning.domains import Rate, Size
 from sims.in_context_learning.learner import Transformer, require_readable
 from sims.in_context_learning.prompts import PromptLaw, Prompts, draw_prompts, tokens
 from theory_on_trial.base.progress import ProgressSetting, progress_bar
-from theory_on_trial.contract import Interval, NonNegative, guarded
+from theory_on_trial.contract import Interval, NonNegative, guarded, require
 from theory_on_trial.sweep.chunk import current_settings
 from theory_on_trial.sweep.store import ChunkStore
 
@@ -134,6 +134,55 @@ def train(
 
 
 @guarded(double=False)
+def train_together(
+    keys: Key[Array, "runs"],
+    settings: list[TrainingSettings],
+) -> list[Transformer]:
+    """Train a transformer for each key and its settings, all in one compiled program, in float32.
+
+    The settings must be as many as keys and may differ in the law of the prompts alone
+    (`noise_std`, `weight_std`, `weight_mean`). Nothing is kept on disk. Weights are infinite or NaN
+    where a descent diverges. Raises ValueError for another number of settings, and for settings
+    that differ in more. Source: as `train`.
+    """
+    first = settings[0] if settings else None
+    require(
+        len(settings) == len(keys) > 0,
+        f"settings must be as many as the {len(keys)} keys, one at least, got {len(settings)}",
+    )
+    of_law = ("noise_std", "weight_std", "weight_mean")
+    shared = {name: getattr(first, name) for name in of_law}
+    require(
+        all(dataclasses.replace(other, **shared) == first for other in settings),
+        f"settings must agree in all but {', '.join(of_law)}",
+    )
+    start_keys, data_keys = jnp.moveaxis(jax.vmap(jax.random.split)(keys), 1, 0)
+    sizes = {
+        name: getattr(first, name) for name in ("dimension", "examples", "layers", "width", "heads")
+    }
+    models = eqx.filter_jit(eqx.filter_vmap(lambda key: Transformer(key, **sizes)))(start_keys)
+    arrays, static = eqx.partition(models, eqx.is_array)
+    state = models, jax.vmap(_ADAM.init)(arrays)
+    laws = PromptLaw(
+        *(jnp.array([getattr(one, name) for one in settings], jnp.float32) for name in of_law)
+    )
+    rates = _learning_rates(first).astype(np.float32)
+    shape = first.batch, first.examples, first.dimension
+    for start in range(0, first.steps, _STEPS_PER_CALL):
+        steps = min(_STEPS_PER_CALL, first.steps - start)
+        of_call = np.zeros(_STEPS_PER_CALL, np.float32)
+        of_call[:steps] = rates[start : start + steps]
+        state, _ = _advance_all(
+            state, data_keys, jnp.int32(start), jnp.int32(steps), of_call, laws, shape
+        )
+    arrays = eqx.filter(state[0], eqx.is_array)
+    return [
+        eqx.combine(jax.tree.map(lambda leaf, run=run: leaf[run], arrays), static)
+        for run in range(len(keys))
+    ]
+
+
+@guarded(double=False)
 def in_context_predictions(model: Transformer, prompts: Prompts) -> Float[Array, "count prefixes"]:
     """What a transformer predicts for every example of each prompt from those before it. Raises
     ValueError for prompts without one leading axis, too long, or of another dimension.
@@ -182,6 +231,11 @@ def _advance(state, data_key, first, steps, rates, law, shape):
     start = eqx.filter(state[0], eqx.is_array), state[1], jnp.zeros_like(rates)
     arrays, moments, losses = lax.fori_loop(0, steps, descend, start)
     return (eqx.combine(arrays, static), moments), losses
+
+
+_advance_all = eqx.filter_jit(
+    eqx.filter_vmap(_advance, in_axes=(eqx.if_array(0), 0, None, None, None, eqx.if_array(0), None))
+)
 
 
 @eqx.filter_jit

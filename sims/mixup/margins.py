@@ -29,6 +29,8 @@ LogSampleSize = Annotated[
 """Log n."""
 Kept = Annotated[int, Interval(1, 2**20, why="all of them are held at once")]
 """How many points are drawn, or samples."""
+Power = Annotated[ScalarLike, Interval(0.25, 64, why="radii of others leave float64")]
+"""p of a radial tail exp(-r^p / p)."""
 
 
 class HardMargin(NamedTuple):
@@ -223,9 +225,11 @@ def _towards_affine_minimiser(state):
 
 
 @partial(jax.jit, static_argnums=(2, 3))
-def _tail_sample(key: Key[Array, ""], log_n: ScalarLike, d: int, n_kept: int) -> TailSample:
+def _tail_sample(
+    key: Key[Array, ""], log_n: ScalarLike, d: int, n_kept: int, power: ScalarLike | None = None
+) -> TailSample:
     """The `n_kept` farthest of n = round(e^log_n) draws of N(0, I_d), in exact law for any n, at no
-    cost in n.
+    cost in n; with a `power` p of draws with P(|z| > r) = exp(-r^p / p).
 
     The squared radii's tail probabilities are the least of n uniform variables, in increasing order
     1 - exp(-Σ_{j<=k} E_j / (n-j+1)) with E_j exponential (Rényi); directions are uniform. A larger
@@ -243,7 +247,10 @@ def _tail_sample(key: Key[Array, ""], log_n: ScalarLike, d: int, n_kept: int) ->
     normals, waits = jax.vmap(draw)(index)
     exists = index < size
     log_kept = -jnp.cumsum(jnp.where(exists, waits / jnp.maximum(size - index, 1), 0))
-    radii = jnp.sqrt(_chi_square_quantile(log_kept, d))
+    if power is None:
+        radii = jnp.sqrt(_chi_square_quantile(log_kept, d))
+    else:
+        radii = (-power * jnp.log(-jnp.expm1(log_kept))) ** (1 / power)
     points = radii[:, None] * normals / jnp.linalg.norm(normals, axis=1, keepdims=True)
     return TailSample(
         jnp.where(exists[:, None], points, points[0]), jnp.where(size > n_kept, radii[-1], 0)
@@ -258,9 +265,10 @@ def tail_direction(
     factor: Factor,
     separability: Separability,
     n_kept: Kept,
+    power: Power | None = None,
 ) -> TailDirection:
     """The hard margin of n = round(e^log_n) signed points S = μ + κ^{-1/2} F z, from the `n_kept`
-    farthest z.
+    farthest z, normal or, with a `power` p, of uniform direction and P(|z| > r) = exp(-r^p / p).
 
     Certificate: with w the unit direction of the kept points and γ their margin, w·μ - r |Fᵀw|
     κ^{-1/2} >= γ for the largest radius r of the other points, so that none of those can be nearer.
@@ -269,7 +277,7 @@ def tail_direction(
     Source: derived here.
     """
     _require_reach(mean)
-    sample = _tail_sample(key, log_n, mean.shape[0], n_kept)
+    sample = _tail_sample(key, log_n, mean.shape[0], n_kept, power)
     spread = jnp.asarray(factor) / jnp.sqrt(separability)
     solution = hard_margin(jnp.asarray(mean) + sample.points @ spread.T)
     direction = solution.direction

@@ -272,6 +272,11 @@ SIMULATORS = {
         warm_up=0.25,
     ),
     "train": held(key=KEY, settings=SETTINGS, progress=False, infinite=DIVERGES),
+    "train_together": Case(
+        {"keys": jax.random.split(KEY, 2), "settings": [SETTINGS, SETTINGS]},
+        infinite=DIVERGES,
+        extreme=False,
+    ),
     "in_context_predictions": held(model=MODEL, prompts=PROMPTS),
     "evaluate": held(model=MODEL, prompts=PROMPTS, rules=RULES),
     "hidden_states": held(model=MODEL, prompts=PROMPTS),

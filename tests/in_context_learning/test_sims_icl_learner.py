@@ -139,6 +139,23 @@ def test_predictions_see_only_what_came_before():
     np.testing.assert_allclose(short, predictions[:, :2], rtol=0, atol=LAYERS * 300 * ULP * 1000)
 
 
+def test_runs_that_are_trained_together_are_those_trained_alone():
+    keys = jax.random.split(jax.random.key(5), 2)
+    noisy = dataclasses.replace(SMALL, noise_std=1.0)
+    together = observed.train_together(keys, [SMALL, noisy])
+    for key, settings, model in zip(keys, [SMALL, noisy], together, strict=True):
+        alone = observed.train(key, settings, progress=False).model
+        asked = problem(examples=3, dimension=1)
+        own, other = (observed.in_context_predictions(each, asked) for each in (alone, model))
+        # Float32, another order of sums, fifty steps. Weights may differ where the loss is flat.
+        np.testing.assert_allclose(own, other, rtol=0, atol=1e-3)
+    assert np.any(own != observed.in_context_predictions(together[0], asked))
+    with pytest.raises(ValueError, match="settings must be as many as the 2 keys"):
+        observed.train_together(keys, [SMALL])
+    with pytest.raises(ValueError, match="settings must agree in all but noise_std"):
+        observed.train_together(keys, [SMALL, dataclasses.replace(SMALL, layers=2)])
+
+
 class Interrupted(Exception):
     pass
 

@@ -54,6 +54,7 @@ THEORY = {
     "isotropic_angle": Case({"pair": ROUND}, within=(0, np.inf)),
     "mask_limit_error_ratio": SHARE,
     "mask_minimiser": FLAT,
+    "mask_limit_scores": FLAT,
     "reduced_problem": FLAT,
     "phase_cosine": Case(within=(-1, 1)),
     "phase_direction": Case(within=(-1, 1)),
@@ -129,7 +130,7 @@ SIMULATORS = {
     "mixup_weights": replace(NO_FIT, given={**SAMPLE, **MIXING}),
     "pair_sample": Case({**CLASSES, "n": 4}),
     "sampled_mixup_weights": replace(NO_FIT, given=SAMPLE),
-    "tail_direction": replace(MARGIN, given={**CLASSES, "n_kept": 8}),
+    "tail_direction": replace(MARGIN, given={**CLASSES, "n_kept": 8, "power": None}),
 }
 
 

@@ -2,8 +2,9 @@
 others.
 
 Steck, Ekanadham & Kallus 2024, "Is Cosine-Similarity of Embeddings Really About Similarity?", WWW
-2024 Companion, arXiv 2403.05440. Its abstract was read, and no theorem: the optima are as they are
-commonly recalled, the ranges of cosines over all gauges were derived for this collection.
+2024 Companion, arXiv 2403.05440. A copy of its text was read, without its displayed equations: the
+optima are as its sentences describe them, the ranges of cosines over all gauges were derived for
+this collection.
 
 Users are X A, items the rows of B, scores X A B^T; X has shape (users, items), A and B have (items,
 k). A gauge R takes (A, B) to (A R, B R^-T), leaves every score alone, and shows in the items'

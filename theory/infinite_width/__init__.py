@@ -2,12 +2,13 @@
 to.
 
 Yang & Hu 2021, "Feature Learning in Infinite-Width Neural Networks" (Tensor Programs IV), ICML
-2021, arXiv 2011.14522. Its abstract and released code were read, and no theorem: the exponents are
-recalled, the rest was derived here.
+2021, arXiv 2011.14522. Its abstract and released code were read, and of its theorems notes that
+quote them: the exponents are theirs, the rest was derived here.
 """
 
 from theory.infinite_width.limit import (
     FiniteWidth,
+    embedding_limit,
     finite_width,
     kernel_limit_outputs,
     limit_outputs,

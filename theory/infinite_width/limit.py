@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from theory.infinite_width.domains import Inputs, Targets, Weights
-from theory_on_trial.contract import Interval, NonNegative, Positive, guarded
+from theory_on_trial.contract import PROBABILITIES, Interval, NonNegative, Positive, guarded
 
 Covariance = tuple[NonNegative, NonNegative, NonNegative]
 """n times the variances of a, b and c at initialisation, which are uncorrelated."""
@@ -152,3 +152,30 @@ def small_start(weights: Annotated[Weights, "Omega"]) -> Float[np.ndarray, "few 
     Source: every step multiplies Ω from the right.
     """
     return np.asarray(np.linalg.qr(weights, mode="r") / np.sqrt(len(weights)))
+
+
+@guarded
+def embedding_limit(
+    first_word: Annotated[Float[np.ndarray, " words"], PROBABILITIES],
+    second_word: Annotated[Float[np.ndarray, "words words"], PROBABILITIES],
+    rate: Positive,
+    steps: Annotated[int, Interval(1, 10**6, why="each is computed")],
+) -> Float[np.ndarray, "words words"]:
+    """What f = U V' / n tends to as n grows: logits of the second word given the first, after
+    `steps` of descent on the log loss of pairs of words, from standard normal U and V. Pairs have
+    the law `first_word` and, given it, a row of `second_word`; the rate is n `rate` for both.
+
+    U = U_0 A + V_0 B and V = U_0 C + V_0 E in rows of words: f = A C' + B E'. Derived here.
+    """
+    from scipy.special import softmax
+
+    words = len(first_word)
+    law = first_word[:, None] * second_word
+    none = np.zeros((words, words))
+    first = np.hstack([np.eye(words), none])
+    second = np.hstack([none, np.eye(words)])
+    for _ in range(steps):
+        logits = first @ second.T
+        errors = softmax(logits, axis=1) * first_word[:, None] - law
+        first, second = first - rate * errors @ second, second - rate * errors.T @ first
+    return first @ second.T

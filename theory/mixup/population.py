@@ -470,6 +470,32 @@ def mask_limit_direction(
 
 
 @guarded
+def mask_limit_scores(masks: Masks, probabilities: Masses) -> Float[np.ndarray, " dim"]:
+    """The scores v = w * μ of the coordinates at which the loss of any law of masks is least where
+    κ is infinite: masks keep the rows' `True`, labels are their shares, d >= 3.
+
+    Pairs of one class have the score s = sum(v), pairs of two s - 2 sum of the v that are cut; v
+    depends on the law alone, and the minimiser is v / μ. Raises RuntimeError where Newton's method
+    does not settle: the loss of such masks may have no minimiser. Derived here.
+    """
+    cut = 1.0 - masks
+    share = 1 - cut.mean(axis=1)
+    rows = np.concatenate([np.ones((1, masks.shape[1])), 1 - 2 * cut])
+    weights = np.append(0.5, probabilities / 2)
+    labels = np.append(1.0, share)
+    scores = np.zeros(masks.shape[1])
+    for _ in range(100):
+        chances = 1 / (1 + np.exp(-rows @ scores))
+        slope = rows.T @ (weights * (chances - labels))
+        curvature = (rows.T * (weights * chances * (1 - chances))) @ rows
+        step = np.linalg.lstsq(curvature, slope, rcond=None)[0]
+        scores = scores - step * min(1.0, 1 / np.abs(step).max(initial=1e-300))
+        if np.abs(step).max() < 1e-13 * (1 + np.abs(scores).max()):
+            return scores
+    raise RuntimeError("masks must have a loss with a minimiser: Newton's method did not settle")
+
+
+@guarded
 def mask_limit_scale(
     dim: Size, size_probabilities: Annotated[Float[np.ndarray, " sizes"], PROBABILITIES]
 ) -> float:

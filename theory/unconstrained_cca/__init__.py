@@ -24,5 +24,6 @@ from theory.unconstrained_cca.landscape import (
     loss_by_distance,
     minimising_gram,
 )
+from theory.unconstrained_cca.self_supervised import barlow_threshold, vicreg_threshold
 from theory.unconstrained_cca.shrinkage import batch_that_keeps, shrunk_strengths
 from theory.unconstrained_cca.unrelated_views import null_level

@@ -1,0 +1,75 @@
+"""Two embeddings under one softmax, as in Word2Vec: the limit of maximal updates."""
+
+from typing import Annotated
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+
+from theory import infinite_width as predicted
+from theory_on_trial import claim, derived
+from theory_on_trial.contract import Interval
+from theory_on_trial.laws import Asymptotic
+
+WORDS = 8
+RATE = 1.0
+STEPS = 60
+Width = Annotated[
+    int, Interval(64, 2048, why="below, the bias 1 / n is seen; above, nets take seconds each")
+]
+
+
+def counted(rng):
+    """How often each word stands beside each, a law on pairs."""
+    scores = rng.normal(size=(WORDS, 2)) @ rng.normal(size=(2, WORDS))
+    law = np.exp(1.2 * scores)
+    return law / law.sum()
+
+
+def trained_losses(rng, law, width, nets):
+    """The loss of networks f = U V' / n after descent with the rate n, in both embeddings."""
+    first, second = rng.normal(size=(2, nets, WORDS, width))
+    for _ in range(STEPS):
+        outputs = first @ second.swapaxes(1, 2) / width
+        errors = softmax(outputs, axis=2) * law.sum(axis=1)[:, None] - law
+        first, second = (
+            first - RATE * errors @ second,
+            second - RATE * errors.swapaxes(1, 2) @ first,
+        )
+    outputs = first @ second.swapaxes(1, 2) / width
+    return -np.sum(law * log_softmax(outputs, axis=2), axis=(1, 2))
+
+
+@claim(
+    derived(
+        "U and V stay combinations of both starts, whose Gram matrices are 1 and 0 in the limit; "
+        "that Word2Vec's limit has explicit formulas is in the abstract"
+    ),
+    kind="limit",
+    cases=[1024, 256],
+)
+def test_embeddings(trial, width: Width):
+    """Under maximal updates two linear embeddings of 8 words follow a closed recursion of four
+    8 x 8 matrices: the training loss of networks of width n ends at its, below that of descent in
+    the kernel of the start.
+
+    The order that the abstract reports, limit before finite network before kernel, in training;
+    analogies are not on trial.
+    """
+    law = counted(trial.generator("law"))
+    factors = law.sum(axis=1), law / law.sum(axis=1, keepdims=True)
+    limit = -np.sum(law * log_softmax(predicted.embedding_limit(*factors, RATE, STEPS), axis=1))
+    outputs = np.zeros((WORDS, WORDS))
+    for _ in range(STEPS):
+        errors = softmax(outputs, axis=1) * law.sum(axis=1)[:, None] - law
+        outputs = outputs - 2 * RATE * errors
+    kernel = -np.sum(law * log_softmax(outputs, axis=1))
+    trial.mean(
+        sampler=lambda generator, n: trained_losses(generator, law, width, n),
+        predict=limit,
+        law=Asymptotic(),
+        slack=0.5 / width,
+        margin=0.2 * (kernel - limit) + 0.5 / width,
+        controls={"the kernel of the start": kernel, "no training": np.log(WORDS)},
+        first=8,
+        most=4000,
+    )

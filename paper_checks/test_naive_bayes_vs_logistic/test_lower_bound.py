@@ -1,0 +1,159 @@
+"""How many samples regression requires: a bound below every learner that knows no direction, and
+curves of several classes against n / m.
+"""
+
+from functools import partial
+from typing import Annotated, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from paper_checks.test_naive_bayes_vs_logistic import two_classes
+from sims import naive_bayes_vs_logistic as observed
+from theory import naive_bayes_vs_logistic as predicted
+from theory_on_trial import claim, derived
+from theory_on_trial.contract import Interval
+from theory_on_trial.laws import Asymptotic, Bounded
+
+GAP = 4.0
+"""Δ² of two classes."""
+EXCESS = 0.02
+Features = Annotated[int, Interval(10, 100, why="of more, each fit takes seconds")]
+PerFeature = Annotated[
+    int, Interval(2, 8, why="with more, the bound at half of the samples is hardly above")
+]
+"""m / n."""
+
+
+def simplex(n_features, n_classes, distance):
+    """Means of classes at one distance from each other, each along features of its own."""
+    own = np.arange(n_features) * n_classes // n_features
+    means = (own == np.arange(n_classes)[:, None]).astype(float)
+    lengths = np.sqrt(means.sum(axis=1, keepdims=True))
+    return distance / np.sqrt(2) * means / lengths
+
+
+def regression_errors(key, means, n_samples):
+    """The error of ridge regression, C = 1 / n on n independent features of variance one: C = 1 on
+    features / sqrt(n).
+    """
+    n_features = means.shape[1]
+    unit = n_features**-0.5
+    return observed.logistic_errors(
+        key,
+        (n_samples,),
+        unit * means,
+        unit**2 * np.eye(n_features),
+        max_samples=n_samples,
+        tolerance=1e-6,
+    )[0]
+
+
+@claim(
+    derived(
+        "under a uniform direction of the classes' difference and a flat centre the rule of the "
+        "mean difference is the Bayes rule; its exact expected error"
+    ),
+    kind="bound",
+    cases=[(20, 2), (20, 4)],
+    not_tight="only a learner that knows the variances and penalises nothing but length attains it",
+)
+def test_lr_lower_bound(trial, n_features: Features, per_feature: PerFeature):
+    """No learner that rotations and shifts of the features leave as it is errs less, on average,
+    than naive Bayes with known variances does: ridge regression, too, needs at least its samples,
+    which are 5.5 n or more for an excess error of .02 at Δ² = 4.
+    """
+    n_samples = per_feature * n_features
+    law = partial(predicted.naive_bayes_expected_error, n_features, squared_distance=GAP)
+    simulate = partial(
+        regression_errors,
+        means=two_classes(n_features, GAP),
+        n_samples=n_samples,
+    )
+    trial.mean(
+        simulate,
+        law(n_samples=float(n_samples)),
+        law=Bounded(0, 1),
+        side="at least",
+        controls={"the bound at half of the samples": law(n_samples=n_samples / 2)},
+        first=64,
+        most=50_000,
+    )
+
+
+@claim(
+    derived("the exact law of the mean difference, solved for m, and its form for many features"),
+    kind="rate",
+)
+def test_lr_lower_bound__linear(
+    trial, first: Annotated[int, Interval(20, 2000, why="below, 1 / n shows; a cap")] = 50
+):
+    """That bound grows by 4 / (Δ⁴ / (4 z²) - Δ²) samples a feature, z = -Φ^-1(Φ(-Δ/2) + ε): at
+    Δ² = 4 and ε = .02 any such learner needs 5.55 n samples and a few more.
+    """
+    sizes = first * 2 ** np.arange(8)
+    samples = np.array([predicted.naive_bayes_samples(int(n), GAP, EXCESS) for n in sizes])
+    slopes = np.diff(samples) / np.diff(sizes)
+    z = -ndtri(ndtr(-np.sqrt(GAP) / 2) + EXCESS)
+    slope = 4 / (GAP**2 / (4 * z**2) - GAP)
+    trial.value(
+        slopes,
+        np.full(len(slopes), slope),
+        error=1e-7,
+        margin=0.002 * slope,
+        controls={
+            "one sample a feature and class": np.full(len(slopes), 2.0),
+            "log n": np.diff(np.log(sizes)) / np.diff(sizes),
+        },
+    )
+
+
+@claim(
+    derived("penalty and samples in units of n leave one problem in the limit"),
+    kind="limit",
+    tier="full",
+    cases=[(3, 2), (3, 4), (5, 4)],
+)
+def test_lr_growth__several(
+    trial,
+    n_classes: Literal[3, 5],
+    per_feature: PerFeature,
+    n_features: Annotated[int, Interval(25, 100, why="of more, each fit takes seconds")] = 25,
+):
+    """With K = 3 and 5 classes the error of ridge regression with C = 1 / n depends on m / n alone:
+    twice the features take twice the samples. Two minutes.
+
+    With C = 1 it does not: the penalty must fall with n for curves to meet.
+    """
+    small, large = (simplex(n, n_classes, 3.0) for n in (n_features, 2 * n_features))
+    samples = per_feature * n_features
+
+    def differences(large_samples, small_samples, large_means=large):
+        """Error of the larger problem less that of the smaller one."""
+
+        def measure(key):
+            first, second = jax.random.split(key)
+            return jnp.subtract(
+                regression_errors(first, large_means, large_samples),
+                regression_errors(second, small, small_samples),
+            )
+
+        return measure
+
+    # About an eighth of the error beyond the Bayes error, which falls as n / m.
+    margin = 0.007 * (n_classes - 1) / per_feature
+    trial.mean(
+        differences(2 * samples, samples),
+        0.0,
+        law=Asymptotic(),
+        scale=0.3,
+        margin=margin,
+        control_processes={
+            "the number of samples alone": differences(samples, samples),
+            "twice the samples a feature": differences(2 * samples, 2 * samples, small),
+        },
+        first=32,
+        most=4000,
+    )
