@@ -65,6 +65,8 @@ def test_together(
     a: Annotated[Float[np.ndarray, "n n"], spectrum(-1, 1)] = np.eye(2),
 ):
     """x' a x is the trace of a x x'."""
+    if x.shape != (n,) or a.shape != (n, n):
+        raise TypeError(f"shapes {x.shape} and {a.shape} do not fit n = {n}")
     form = x @ a @ x
     size = np.abs(x) @ np.abs(a) @ np.abs(x)
     trial.require(size > 1e-6, "x and a must not be zero")

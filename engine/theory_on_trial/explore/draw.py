@@ -75,11 +75,18 @@ def ends(subject: Claim) -> list[dict[str, Any]]:
     is.
     """
     usual = _usual(subject)
+    kinds = domains(subject)
     return [
         {name: end}
-        for name, kind in domains(subject).items()
+        for name, kind in kinds.items()
+        if name not in lengths(kinds)
         for end in _ends(kind, usual.get(name))
     ]
+
+
+def lengths(kinds: dict[str, Alternative]) -> set[str]:
+    """Return the names of settings that are the length of an axis: they are not moved alone."""
+    return set[str]().union(*map(arrays.names_of, kinds.values())) & set(kinds)
 
 
 @st.composite

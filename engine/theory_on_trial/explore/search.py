@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from theory_on_trial.contract import Alternative
 from theory_on_trial.explore.attempt import Attempt
-from theory_on_trial.explore.draw import QUIET, domains, ends, extent, settings_of
+from theory_on_trial.explore.draw import QUIET, domains, ends, extent, lengths, settings_of
 from theory_on_trial.explore.trials import Trials
 from theory_on_trial.trial.registry import Claim
 
@@ -348,7 +348,8 @@ def _confirmed(subject: Claim, hunt: _Hunt) -> Failure:
         return None if run is None else "fails" if run.outcome in bad else run.outcome
 
     kinds = domains(subject)
-    for name in (key for key in best.settings if kinds[key].type in (int, float)):
+    numbers = [key for key in best.settings if kinds[key].type in (int, float)]
+    for name in (key for key in numbers if key not in lengths(kinds)):
         failure.nearby[name] = _nearby(kinds[name], name, best.settings[name], outcome)
     return failure
 
@@ -445,8 +446,9 @@ def _limits(subject: Claim, beyond: _Hunt) -> Iterator[tuple[str, str]]:
     """For each end of a number's domain, with the others at their defaults: what happens past it,
     in words.
     """
-    for name, kind in domains(subject).items():
-        if kind.type not in (int, float):
+    kinds = domains(subject)
+    for name, kind in kinds.items():
+        if kind.type not in (int, float) or name in lengths(kinds):
             continue
         whys: dict[Any, str] = {}
 
