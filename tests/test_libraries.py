@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("package", ["numpy", "scipy", "scikit-learn"])
+@pytest.mark.parametrize("package", ["jax", "numpy", "scipy", "scikit-learn"])
 def test_the_table_says_what_is_found(package, tmp_path):
     file = f"test_{package.replace('-', '_')}.py"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file]

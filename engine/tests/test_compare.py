@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from theory_on_trial.command import main
 from theory_on_trial.ledger import read
 from theory_on_trial.page.compare import compare
 
@@ -174,7 +175,22 @@ def test_different_coordinates_of_a_long_vector_are_not_compared(compared):
 def test_claims_come_and_go(compared):
     found = compared(claims=[ROW, {**VECTOR, "id": "paper.new"}, GROWTH, IDENTITY])
     assert (found.added, found.gone) == (["paper.new"], ["paper.vector"])
-    assert "new:\n  paper.new" in str(found)
+    assert (found.agree, found.identical) == (True, False)
+    assert str(found).splitlines()[0].endswith(": no difference")
+    assert str(found).endswith(
+        "in the first ledger only: paper.vector\nin the second ledger only: paper.new"
+    )
+
+
+def test_the_command_ends_with_0_where_the_shared_claims_agree(tmp_path, capsys):
+    fewer = LEDGER | {"claims": LEDGER["claims"][:1]}
+    other = LEDGER | {"claims": [{**LEDGER["claims"][0], "verdict": "REFUTED"}]}
+    for name, ledger in (("whole", LEDGER), ("fewer", fewer), ("other", other)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(ledger))
+    paths = {name: str(tmp_path / f"{name}.json") for name in ("whole", "fewer", "other")}
+    assert main(["compare", paths["whole"], paths["fewer"]]) == 0
+    assert "in the first ledger only: " in capsys.readouterr().out
+    assert main(["compare", paths["whole"], paths["other"]]) == 1
 
 
 def test_circumstances_are_told_and_do_not_count(compared):

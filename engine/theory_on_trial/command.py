@@ -696,9 +696,10 @@ def _compare(options: argparse.Namespace) -> int:
     from theory_on_trial.page.compare import compare
 
     comparison = compare(options.a, options.b)
-    facts = asdict(comparison) | {"identical": comparison.identical}
+    facts = asdict(comparison)
+    facts |= {"agree": comparison.agree, "identical": comparison.identical}
     print(json.dumps(facts, indent=1) if options.json else comparison)
-    return 0 if comparison.identical else 1
+    return 0 if comparison.agree else 1
 
 
 def _numbers(options: argparse.Namespace) -> int:

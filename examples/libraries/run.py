@@ -2,7 +2,7 @@
 
 `python run.py` makes the environments in build/libraries, once, and runs the file of each package
 there; `python run.py mapie networkx` only those two, and leaves the other rows of the table.
-Packages that this environment has (numpy, scipy, scikit-learn) are tried here, too.
+Packages that this environment has (jax, numpy, scipy, scikit-learn) are tried here, too.
 """
 
 import json
@@ -18,7 +18,7 @@ PLACE = ROOT / "build" / "libraries"
 TABLE = ROOT / "docs" / "libraries.md"
 OLD = ["numpy<2", "scipy<1.13"]
 OLDER = [*OLD, "scikit-learn<1.4"]
-INSTALLED = ["numpy", "scipy", "scikit-learn"]
+INSTALLED = ["jax", "numpy", "scipy", "scikit-learn"]
 OTHERS = {  # what pip installs, by package and version
     ("diffprivlib", "0.6.6"): ["scikit-learn<1.6"],
     ("fairpipe", "0.11.0"): [],
@@ -30,6 +30,8 @@ OTHERS = {  # what pip installs, by package and version
     ("networkx", "3.6.1"): ["numpy"],
     ("phitter", "0.7.2"): [],
     ("phitter", "1.0.4"): [],
+    ("pints", "0.3.0"): OLD,
+    ("pints", "0.6.1"): [],
     ("powerlaw", "1.5"): [*OLD, "setuptools<70"],
     ("powerlaw", "2.0.0"): [],
     ("rustworkx", "0.13.0"): OLD,
@@ -68,7 +70,8 @@ def _row(package, number, claim):
     exact = claim["kind"] == "identity" or claim["samples"] is None
     samples = "" if exact else f"{claim['samples']:,}"
     cells = [package, number, claim["statement"], claim["verdict"], samples]
-    return f"| {' | '.join(cells)} | {claim['seconds']:.2g} |"
+    digits = ".2g" if claim["seconds"] < 99.5 else ".0f"
+    return f"| {' | '.join(cells)} | {claim['seconds']:{digits}} |"
 
 
 def main(asked):

@@ -221,6 +221,7 @@ def random_walk_test(
         causes=causes,
         doubts=(
             *_one_column(read),
+            *(_unknown_digits(gram) if read is None and p_value <= _LEVEL else ()),
             *_doubts(dimension, len(contents)),
             *(_jump(gram) if p_value > _LEVEL else ()),
         ),
@@ -409,6 +410,18 @@ def _rounded(read: Recorded | None, products: float) -> str:
         f"{read.rounding:.1%} of the squared steps and takes steps back as reversion does; record "
         "them with more digits"
     )
+
+
+def _unknown_digits(gram: Float[np.ndarray, "steps steps"]) -> tuple[Doubt, ...]:
+    """A doubt where neighbouring steps go back, and nobody sees whether rounding takes them."""
+    back = -float(np.mean(np.diagonal(gram, 1)) / np.mean(np.diagonal(gram)))
+    if back <= 0:
+        return ()
+    reason = (
+        "a step_gram does not show in how many digits the points were recorded: rounding to half "
+        "precision takes steps back as reversion does; hand in the trajectory"
+    )
+    return (Doubt(reason, back, "of the squared steps"),)
 
 
 def _one_column(read: Recorded | None) -> tuple[Doubt, ...]:

@@ -391,3 +391,15 @@ def test_a_counter_among_the_weights_is_named():
     doubts = tool.random_walk_test(pd.DataFrame(path, columns=names)).doubts
     assert "column batches makes up" in doubts[0].reason
     assert "column x17 makes up" in tool.random_walk_test(path).doubts[0].reason
+
+
+def test_a_gram_of_steps_in_half_precision_is_doubted():
+    """The grid takes steps of an exact walk back, and a Gram matrix does not show it."""
+    rng = np.random.default_rng(0)
+    walk = np.cumsum(3e-4 * rng.normal(size=(200, 500)), axis=0) + 0.05 * rng.normal(size=500)
+    rounded = np.asarray(jnp.asarray(walk, jnp.bfloat16)).astype(float)
+    found = tool.random_walk_test(step_gram=tool.step_gram(rounded), draws=99)
+    assert found.p_value <= 0.01
+    assert any("half precision takes steps back" in doubt.reason for doubt in found.doubts)
+    exact = tool.random_walk_test(step_gram=tool.step_gram(walk), draws=99)
+    assert not any("half precision" in doubt.reason for doubt in exact.doubts)

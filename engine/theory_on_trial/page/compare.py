@@ -47,13 +47,16 @@ class Comparison:
     claims: int
 
     @property
-    def identical(self) -> bool:
-        """Whether both try the same claims with the same verdicts, predictions and compatible
+    def agree(self) -> bool:
+        """Whether the claims that are in both have the same verdicts, predictions and compatible
         measurements.
         """
-        return not (
-            self.verdicts or self.predicted or self.apart or self.weaker or self.added or self.gone
-        )
+        return not (self.verdicts or self.predicted or self.apart or self.weaker)
+
+    @property
+    def identical(self) -> bool:
+        """Whether both ledgers try the same claims, and these agree."""
+        return self.agree and not (self.added or self.gone)
 
     def __str__(self) -> str:
         """Return the differences, one per line under the heading of its sort."""
@@ -62,11 +65,9 @@ class Comparison:
             "changed, another prediction": self.predicted,
             "moved, the intervals lie apart": self.apart,
             "weaker": self.weaker,
-            "new": [(name,) for name in self.added],
-            "gone": [(name,) for name in self.gone],
             "circumstances (not counted as differences)": self.circumstances,
         }
-        verdict = "no difference" if self.identical else "they differ"
+        verdict = "no difference" if self.agree else "they differ"
         lines = [f"{self.claims} claim{'s' * (self.claims != 1)} in both ledgers: {verdict}"]
         for heading, entries in sorts.items():
             if entries:
@@ -75,6 +76,9 @@ class Comparison:
                     f"  {entry[0]}" + (f": {' → '.join(entry[1:])}" if entry[1:] else "")
                     for entry in entries
                 ]
+        for which, names in (("first", self.gone), ("second", self.added)):
+            if names:
+                lines.append(f"in the {which} ledger only: {', '.join(names)}")
         return "\n".join(lines)
 
 
