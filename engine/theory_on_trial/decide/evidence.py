@@ -426,11 +426,15 @@ def mean(
     each = 2 * (alpha if printed is None else alpha / 2)  # what a law is told: both ends together
     all_ends = max(value.size, 1) * (2 if prediction.side == "two" else 1)
 
-    def interval(which: Law, chance: float, share: float) -> Enclosure:
+    def narrow(which: Law, chance: float, share: float) -> Enclosure:
         chance = chance if which.time_uniform else chance * share
-        found = which.interval(batches, chance, target)
-        found = found if widened is None else widened(which, batches, found)
-        return found._replace(error=alpha)
+        return which.interval(batches, chance, target)._replace(error=alpha)
+
+    def wide(which: Law, found: Enclosure) -> Enclosure:
+        return found if widened is None else widened(which, batches, found)
+
+    def interval(which: Law, chance: float, share: float) -> Enclosure:
+        return wide(which, narrow(which, chance, share))
 
     batches: list[np.ndarray] = []
     enclosures: dict[str, Enclosure] = {}
@@ -447,13 +451,17 @@ def mean(
         waits = fits and look < len(plan.sizes) and hopeless(law, batches, prediction, alpha)
         if waits:
             continue
-        measured = interval(law, each, share) if fits else None
+        measured = narrow(law, each, share) if fits else None
         if measured is None or np.shape(measured.estimate) != value.shape:
             shape = batch.shape[1:] if measured is None else np.shape(measured.estimate)
             pairs = ", and the law takes pairs along a last axis" if _MORE.get(type(law)) else ""
             raise ValueError(
                 f"the measurement has shape {shape}, the prediction {value.shape}{pairs}"
             )
+        # What does not decide does not when it is wider. The first look asks for what is no input.
+        if 1 < look < len(plan.sizes) and decide(measured, prediction) == "INCONCLUSIVE":
+            continue
+        measured = wide(law, measured)
         about: dict[str, Any] = {"looks": look, "budget": total / plan.sizes[-1]}
         finding = judge(measured, prediction, controls, printed, **about)
         if "REFUTED" in (finding.outcome, finding.printed) and all_ends > 1:
