@@ -375,7 +375,13 @@ def _copied(instances: np.ndarray) -> int:
     counts = np.unique(instances, return_counts=True)[1]
     many = len(counts)
     n = len(instances)
-    if many == 1 or np.min(counts) < 2 or np.ptp(counts):
+    if many == 1:
+        return 0
+    tiled = np.array_equal(instances[many:], instances[:-many])
+    in_runs = np.sum(instances[1:] != instances[:-1]) == many - 1
+    if np.min(counts) >= 8 and (tiled or in_runs):
+        return many
+    if np.min(counts) < 2 or np.ptp(counts):
         return 0
     chance = gammaln(n + 1) - n * np.log(many) - many * gammaln(n / many + 1)
     return many if chance < np.log(1e-9) else 0
