@@ -193,7 +193,7 @@ REFUSED = {
         ),
         (
             lambda t: t.value(0.5, 2 / 3, margin=0.5, error=1e-9, as_published=0.667),
-            "rounded to the 3 digits",
+            "0.667, is the prediction, rounded",
         ),
         (
             lambda t: t.runs(np.ones(5), alpha=0.1, controls={"w": -np.ones(5)}),

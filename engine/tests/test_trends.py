@@ -73,6 +73,31 @@ def test_a_wrong_order_or_no_limit_gives_no_bracket(function, order):
     assert found.outcome == "INCONCLUSIVE"
 
 
+LIMIT = Prediction(1.0, 0.5)
+
+
+@pytest.mark.parametrize("order", [0.06, 0.08, 0.1, 0.12, 0.2, 0.3, 0.4])
+@pytest.mark.parametrize("first", [4, 8, 15, 20, 30])
+@pytest.mark.parametrize("count", [8, 12, 16])
+def test_the_ratios_of_a_logarithm_do_not_settle_at_a_small_order(order, first, count):
+    """They drift through that of any order; 1 + 1 / log n was bracketed above 1 at many of these."""
+    sizes = 2.0 ** np.arange(first, first + count)
+    found = trends.limit(1 + 1 / np.log(sizes), sizes, LIMIT, {}, order=order)
+    assert not np.isfinite(found.interval.low)
+
+
+@pytest.mark.parametrize("order", [0.1, 0.2, 0.3, 0.45])
+@pytest.mark.parametrize("next_term", [0.0, 0.5, 1.0])
+def test_a_small_power_settles_and_two_that_are_near_are_named(order, next_term):
+    sizes = 2.0 ** np.arange(4, 12)
+    near = 0.3 * sizes**-next_term if next_term else 0.0
+    found = trends.limit(1 + sizes**-order * (1 + near), sizes, LIMIT, {}, order=order)
+    assert found.interval.low <= 1 <= found.interval.high < np.inf
+    both = (order, 2 * order)
+    found = trends.limit(1 + sizes**-order + sizes ** -both[1], sizes, LIMIT, {}, order=both)
+    assert found.interval.low <= 1 <= found.interval.high < np.inf
+
+
 @pytest.mark.parametrize(
     ("order", "sentence"), [(1.0, "larger sizes would decide"), (3.0, "have not settled into")]
 )

@@ -392,7 +392,13 @@ def _copied(instances: np.ndarray) -> int:
     counts = np.unique(instances, return_counts=True)[1]
     many = len(counts)
     n = len(instances)
-    if many == 1 or np.min(counts) < 2 or np.ptp(counts):
+    if many == 1:
+        return 0
+    tiled = np.array_equal(instances[many:], instances[:-many])
+    in_runs = np.sum(instances[1:] != instances[:-1]) == many - 1
+    if np.min(counts) >= 8 and (tiled or in_runs):
+        return many
+    if np.min(counts) < 2 or np.ptp(counts):
         return 0
     chance = gammaln(n + 1) - n * np.log(many) - many * gammaln(n / many + 1)
     return many if chance < np.log(1e-9) else 0
@@ -443,11 +449,15 @@ def mean(
     each = 2 * (alpha if printed is None else alpha / 2)  # what a law is told: both ends together
     all_ends = max(value.size, 1) * (2 if prediction.side == "two" else 1)
 
-    def interval(which: Law, chance: float, share: float) -> Enclosure:
+    def narrow(which: Law, chance: float, share: float) -> Enclosure:
         chance = chance if which.time_uniform else chance * share
-        found = which.interval(batches, chance, target)
-        found = found if widened is None else widened(which, batches, found)
-        return found._replace(error=alpha)
+        return which.interval(batches, chance, target)._replace(error=alpha)
+
+    def wide(which: Law, found: Enclosure) -> Enclosure:
+        return found if widened is None else widened(which, batches, found)
+
+    def interval(which: Law, chance: float, share: float) -> Enclosure:
+        return wide(which, narrow(which, chance, share))
 
     batches: list[np.ndarray] = []
     enclosures: dict[str, Enclosure] = {}
@@ -473,7 +483,7 @@ def mean(
         waits = fits and look < len(plan.sizes) and hopeless(law, batches, prediction, alpha)
         if waits:
             continue
-        measured = interval(law, each, share) if fits else None
+        measured = narrow(law, each, share) if fits else None
         if measured is None or np.shape(measured.estimate) != value.shape:
             if control_laws is not None:
                 wanted = "a pair of numbers" if more else "one number"
@@ -486,6 +496,10 @@ def mean(
             raise ValueError(
                 f"the measurement has shape {shape}, the prediction {value.shape}{pairs}"
             )
+        # What does not decide does not when it is wider. The first look asks for what is no input.
+        if 1 < look < len(plan.sizes) and decide(measured, prediction) == "INCONCLUSIVE":
+            continue
+        measured = wide(law, measured)
         about: dict[str, Any] = {"looks": look, "budget": total / plan.sizes[-1]}
         finding = judge(measured, prediction, controls, printed, **about)
         if "REFUTED" in (finding.outcome, finding.printed) and all_ends > 1:

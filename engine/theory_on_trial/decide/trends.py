@@ -54,9 +54,10 @@ def limit(
     must double, and Richardson's bracket is used: the ratios of successive differences must settle
     near 2^a, and twice their last deviation bounds what follows (guarantee "extrapolated").
     Settled they are if the last deviation is at most nine tenths of the one before, or, of an order
-    of 1/2 or more, if the deviations change what is left by a third at most.
+    of 1/2 or more, if the deviations change what is left by a third at most. Of a smaller order the
+    ratios must also change by at most three quarters of the change before, from five sizes on.
     `order=(a, b)` eliminates c n^-a first and brackets what is left with b. The order has to come
-    from theory: over a few sizes a logarithm looks like a small power, and no ratio tells. Exactly
+    from theory: over sizes up to some hundred a logarithm looks like a small power still. Exactly
     one of `remainder` and `order`.
     """
     sizes = np.asarray(sizes, float)
@@ -154,6 +155,21 @@ def _enclosed(values: Any) -> Enclosure:
     return Enclosure(estimate, low, high, error, weakest, len(values))
 
 
+def _ratios_settle(ratios: np.ndarray, blur: np.ndarray) -> np.ndarray:
+    """Tell whether the last change of ratios (which lie between those of axis 0, axis 1 being the
+    sizes) may be at most `_SHRINK` of the change before.
+    """
+    low = np.min(ratios, axis=0)
+    high = np.max(ratios, axis=0)
+    if len(low) < 3:
+        return np.zeros(low.shape[1:], bool)
+    middle = (low + high) / 2
+    room = (high - low) / 2 + blur
+    change = np.abs(np.diff(middle, axis=0))
+    may_be_off = room[1:] + room[:-1]
+    return np.asarray(change[-1] - may_be_off[-1] <= _SHRINK * (change[-2] + may_be_off[-2]))
+
+
 def _extrapolated(boxes: Enclosure) -> str:
     return f"extrapolated, {boxes.guarantee} (union)" if boxes.guarantee else "extrapolated"
 
@@ -197,7 +213,10 @@ def _richardson(values: Enclosure, sizes: np.ndarray, orders: tuple[float, ...])
         shrinks = smallest[-1] <= _SETTLING * off[-2] + blur[-1]
         # What is left is off by so much of itself; orders below a half are near a logarithm.
         small = deviation * factor / (factor - 1) <= 1 / 3
-        settles = shrinks | (small & (orders[-1] >= 0.5))
+        if orders[-1] >= 0.5:
+            settles = shrinks | small
+        else:  # the ratios of a logarithm drift through that of a small order, ever more slowly
+            settles = shrinks & _ratios_settle(np.array(ratios), blur[1:])
         # The last value and g of the last difference, (1 + g) f_K - g f_(K-1) with g > 0, is
         # monotone in either value.
         gains = [factor * (1 + sign * deviation) - 1 for sign in (-1, 1)]
