@@ -352,6 +352,7 @@ def test_seeds(trial, ratio: Imbalance, centres: Many, trials: Trials):
         slack=0.35 / centres * law,  # of k seeds, up to 1/(3k) less were seen for all ρ and trials
         margin=0.007 * law,
         first=2048,
+        most=2**15,
         controls={
             "by mass, ρ/(1 + ρ)": ratio / (1 + ratio),
             "as mass times distance, √ρ": np.sqrt(ratio) / (1 + np.sqrt(ratio)),

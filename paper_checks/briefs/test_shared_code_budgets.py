@@ -58,6 +58,7 @@ LONG = 2048
 SHORT = 32
 VERY_LONG = 4096
 VERY_SHORT = 8
+MATRICES = 4096
 
 
 def scales(generator, count):
@@ -222,6 +223,7 @@ def test_gaussian_and_laplace(trial, count: Kept):
         sampler=sampler,
         predict=law,
         law=Asymptotic(),
+        most=MATRICES,
         margin=0.008 * law,
         controls={
             "as Laplace codes": kept_of_laplace(share),
@@ -252,6 +254,7 @@ def test_gaussian_and_laplace__laplace(trial, count: Few):
         sampler=sampler,
         predict=law,
         law=Asymptotic(),
+        most=MATRICES,
         margin=0.009 * law,
         controls={"as without scales, g(p)": kept_of_gaussian(share)},
         control_processes={"a budget for each token": by_token},
@@ -282,6 +285,7 @@ def test_which_budget_costs(trial, count: Few):
         sampler=sampler,
         predict=law,
         law=Asymptotic(),
+        most=MATRICES,
         slack=0.0018 / count * law,  # so much less is kept of rows of 4,096
         margin=0.0062 * law,
         controls={"no scale is used, g(p)": kept_of_gaussian(share)},
@@ -315,6 +319,7 @@ def test_which_budget_costs__feature(trial, count: Few):
         sampler=sampler,
         predict=law,
         law=Asymptotic(),
+        most=MATRICES,
         slack=0.0018 / count * law,  # so much less is kept of rows of 4,096
         margin=0.0062 * law,
         controls={
