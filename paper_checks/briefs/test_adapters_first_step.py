@@ -287,8 +287,10 @@ def loss_of_svfit(weights, change, rank):
 
 @predicted
 def removed_parts(strength):
-    """g(θ): 2 + 1/θ² for θ >= 1, 4 - θ² for 0 <= θ <= 1."""
+    """g(θ): 2 + 1/θ² for θ >= 1, 4 - θ² for 0 <= θ <= 1; ValueError for θ < 0."""
     strength = np.asarray(strength, float)
+    if np.any(strength < 0):
+        raise ValueError("strength must not be negative: singular values are not")
     return np.where(strength >= 1, 2 + np.maximum(strength, 1) ** -2, 4 - strength**2)
 
 

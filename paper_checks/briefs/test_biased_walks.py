@@ -163,7 +163,9 @@ def shares_by_triangles(adjacency, p, q):
 
 @predicted
 def tree_speed(degree, ratio):
-    """κ (d - 2)/(κ (d - 2) + 2), κ = p/q."""
+    """κ (d - 2)/(κ (d - 2) + 2), κ = p/q. Raises ValueError unless d >= 2 and κ > 0."""
+    if degree < 2 or ratio <= 0:
+        raise ValueError("degree must be at least 2 and ratio positive")
     return ratio * (degree - 2) / (ratio * (degree - 2) + 2)
 
 

@@ -183,7 +183,9 @@ def powers_of_two_and_three(strength, level):
 
 @predicted
 def seen_by_bins(bins, strength):
-    """λ (1 - 1/B²), the noncentrality of V_B."""
+    """λ (1 - 1/B²), the noncentrality of V_B. Raises ValueError unless B >= 2 and λ >= 0."""
+    if bins < 2 or strength < 0:
+        raise ValueError("bins must be at least 2 and strength at least 0")
     return strength * (1 - 1 / bins**2)
 
 
@@ -242,7 +244,9 @@ def equal_powers(level, shares=(3 / 4, 8 / 9)):
 
 @predicted
 def efficiency(points, count):
-    """6 f (1 - f)²/(1 - 1/n²), f = count/n: a fraction."""
+    """6 f (1 - f)²/(1 - 1/n²), f = count/n: a fraction. Raises ValueError if ends overlap."""
+    if not 1 <= count <= points / 2:
+        raise ValueError("count must lie between 1 and half of points")
     f = Fraction(count, points)
     return 6 * f * (1 - f) ** 2 / (1 - Fraction(1, points**2))
 
@@ -250,7 +254,8 @@ def efficiency(points, count):
 @predicted
 def chance_of_selection(bins, strength):
     """P(F > 1), of noncentral F with B - 1 and B - 1 degrees and noncentrality λ (1 - 1/B²)."""
-    return ncf.sf(1, bins - 1, bins - 1, seen_by_bins(bins, strength))
+    seen = seen_by_bins(bins, strength)
+    return ncf.sf(1, bins - 1, bins - 1, seen) if seen > 0 else 0.5  # scipy's sf fails at 0
 
 
 @predicted
@@ -268,7 +273,11 @@ def chance_of_many_bins(root):
 
 @predicted
 def shares_of_wave(periods, bins, phase):
-    """(sin(πk/B)/(πk/B))² of V_B and 6 cos² φ/(πk)² of the contrast: (2,)."""
+    """(sin(πk/B)/(πk/B))² of V_B and 6 cos² φ/(πk)² of the contrast: (2,). Raises ValueError
+    unless periods and bins are 1 or more.
+    """
+    if min(periods, bins) < 1:
+        raise ValueError("periods and bins must be at least 1")
     of_bins = np.sinc(periods / bins) ** 2 if periods % bins else 0.0
     return np.array([of_bins, 6 * (np.cos(phase) / (np.pi * periods)) ** 2])
 

@@ -167,7 +167,9 @@ def effects_found_half_of_the_time(correlation, samples, prior):
 
 @predicted
 def gap_of_elbo(matrix):
-    """½ (Σ log Λ_jj - log det Λ), in nats."""
+    """½ (Σ log Λ_jj - log det Λ), in nats. Raises ValueError if Λ is not positive definite."""
+    if np.min(np.linalg.eigvalsh(matrix)) <= 0:
+        raise ValueError("matrix must be positive definite, as a precision is")
     return (np.sum(np.log(np.diag(matrix))) - np.linalg.slogdet(matrix)[1]) / 2
 
 
@@ -302,13 +304,17 @@ def test_selection(trial, samples: Many, correlation: Correlation, effect: Effec
 
 @predicted
 def ratio_of_false_inclusions(correlation):
-    """√(1 - r²)."""
+    """√(1 - r²), for r in (-1, 1); ValueError otherwise."""
+    if not -1 < correlation < 1:
+        raise ValueError("correlation must lie in (-1, 1): at the ends there is one feature")
     return np.sqrt(1 - correlation**2)
 
 
 @predicted
 def charges_of_second(correlation, samples, prior):
-    """log(τ²n) and log(τ²n (1 - r²)): (2,)."""
+    """log(τ²n) and log(τ²n (1 - r²)): (2,). Raises ValueError unless -1 < r < 1."""
+    if not -1 < correlation < 1:
+        raise ValueError("correlation must lie in (-1, 1): at the ends there is one feature")
     return np.log(prior**2 * samples * np.array([1, 1 - correlation**2]))
 
 

@@ -159,7 +159,12 @@ def ceiling():
 
 @predicted
 def ceiling_of_scales(label_law, noise_law):
-    """1 - (1/8) Σ_(a,g) min(p_a q_g, p_g q_a)."""
+    """1 - (1/8) Σ_(a,g) min(p_a q_g, p_g q_a). Raises ValueError unless p and q are laws on the
+    same scales.
+    """
+    laws = np.array([label_law, noise_law])
+    if np.min(laws) < 0 or not np.allclose(laws.sum(axis=1), 1):
+        raise ValueError("label_law and noise_law must be chances that sum to 1")
     as_drawn = np.outer(label_law, noise_law)
     return 1 - np.sum(np.minimum(as_drawn, as_drawn.T)) / 8
 
@@ -280,7 +285,9 @@ def sigmoid(x):
 
 @predicted
 def half_margin(clusters, ridge, slope=2):
-    """The d with (1 + e^(2d)) 2Kμ d = 1, for the ridge μ; e^(slope d) in general."""
+    """The d with (1 + e^(2d)) 2Kμ d = 1, for the ridge μ > 0; e^(slope d) in general."""
+    if ridge <= 0:
+        raise ValueError("ridge must be positive: else margins have no bound")
     scale = 2 * clusters * ridge
     return brentq(lambda d: (1 + np.exp(slope * d)) * scale * d - 1, 0, 1 / scale, xtol=1e-14)
 
@@ -393,7 +400,9 @@ def test_surrogate__trained(trial, clusters: Clusters):
 
 @predicted
 def routed_accuracy(clusters, alpha, beta, noise):
-    """½ + (Φ(α/s) - ½) ∫ φ(z) Φ(z + β/s)^(K-1) dz."""
+    """½ + (Φ(α/s) - ½) ∫ φ(z) Φ(z + β/s)^(K-1) dz, for s > 0; ValueError otherwise."""
+    if noise <= 0:
+        raise ValueError("noise must be positive; without it all inputs are right")
 
     def integrand(z):
         return np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) * ndtr(z + beta / noise) ** (clusters - 1)

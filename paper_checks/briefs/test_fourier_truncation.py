@@ -136,7 +136,9 @@ def blind_share(dimension, frequencies):
 
 @predicted
 def similarity(correlation):
-    """F(ρ) = (π/4) ₂F₁(-1/2, -1/2; 1; ρ²), for ρ in [-1, 1]."""
+    """F(ρ) = (π/4) ₂F₁(-1/2, -1/2; 1; ρ²), for ρ in [-1, 1]; ValueError otherwise."""
+    if np.any(np.abs(correlation) > 1):
+        raise ValueError("correlation must lie in [-1, 1]")
     return np.pi / 4 * hyp2f1(-0.5, -0.5, 1, np.square(correlation))
 
 
@@ -149,8 +151,10 @@ def crowd_variance():
 @predicted
 def cost(correlation):
     """(ρ s/(F(ρ) - π/4))², s² = 1 - π/4 - π²/64: how many amplitudes stand for a coordinate, for ρ
-    in (0, 1].
+    in (0, 1]; ValueError otherwise.
     """
+    if not 0 < correlation <= 1:
+        raise ValueError("correlation must lie in (0, 1]: unrelated texts are not told apart")
     return crowd_variance() * (correlation / (similarity(correlation) - np.pi / 4)) ** 2
 
 

@@ -143,13 +143,17 @@ def mean_of_largest_share(chance, number, cells):
 
 @predicted
 def posteriors_from_corners(posteriors, corners):
-    """The h(x) H^-1: (cells, K)."""
+    """The h(x) H^-1: (cells, K). Raises ValueError if H is singular."""
+    if np.linalg.matrix_rank(corners) < len(corners):
+        raise ValueError("corners must have full rank: else coordinates are not unique")
     return np.linalg.solve(corners.T, posteriors.T).T
 
 
 @predicted
 def frequencies_from_corners(frequencies, corners):
-    """diag(q̂) H diag(1/q) P with q̂ = H^-T q: (K, r)."""
+    """diag(q̂) H diag(1/q) P with q̂ = H^-T q: (K, r). Raises ValueError if H is singular."""
+    if np.linalg.matrix_rank(corners) < len(corners):
+        raise ValueError("corners must have full rank: else coordinates are not unique")
     pooled = frequencies.mean(axis=1)
     found = np.linalg.solve(corners.T, pooled)
     return found[:, None] * (corners @ (frequencies / pooled[:, None]))
@@ -157,13 +161,17 @@ def frequencies_from_corners(frequencies, corners):
 
 @predicted
 def share_of_shift(low, high, pooled):
-    """(q - a)(b - q)/((b - a) q (1 - q))."""
+    """(q - a)(b - q)/((b - a) q (1 - q)). Raises ValueError unless a < q < b."""
+    if not low < pooled < high:
+        raise ValueError("pooled must lie between low and high, which it is a mean of")
     return (pooled - low) * (high - pooled) / ((high - low) * pooled * (1 - pooled))
 
 
 @predicted
 def stretched(posterior, low, high):
-    """(h - a)/(b - a)."""
+    """(h - a)/(b - a). Raises ValueError unless a < b."""
+    if not low < high:
+        raise ValueError("low must be below high")
     return (posterior - low) / (high - low)
 
 
@@ -245,7 +253,7 @@ def test_impure(trial, labels: Labels, extra: Extra, cells: Cells, purity: Purit
 )
 def test_impure__sampled(trial, labels: Few, spare: Spare, purity: Purity):
     """Recovery from N sampled inputs of each domain tends to h(x) H^-1 and diag(q̂) H diag(1/q) P,
-    not to the truth, as N → ∞: no amount of data helps. Here N = 10⁹.
+    not to the truth, as N → ∞: no amount of data helps. Here N = 10¹¹.
     """
     generator = trial.generator("world")
     world = World(generator, impure_corners(generator, labels, purity), 3, labels + spare)
@@ -254,7 +262,7 @@ def test_impure__sampled(trial, labels: Few, spare: Spare, purity: Purity):
         frequencies_from_corners(world.frequencies, world.corners),
     )
     trial.mean(
-        sampler=lambda rng, n: recovered_from_counts(rng, n, world, 10**9, labels),
+        sampler=lambda rng, n: recovered_from_counts(rng, n, world, 10**11, labels),
         predict=law,
         law=Asymptotic(),
         margin=0.005,

@@ -328,8 +328,10 @@ def price(condition, angle, step):
     """Least η Σ_(t>=0) L for y = 1, and that on the law: P/2 and 1/(2 (2 - ηbρ²)).
 
     `angle` is that of A (c_1 - c_2) to the eigenvector of the least eigenvalue, in degrees; A =
-    diag(1, κ).
+    diag(1, κ). Raises ValueError unless κ >= 1 and 0 < ηκ < 1.
     """
+    if condition < 1 or not 0 < step * condition < 1:
+        raise ValueError("condition must be at least 1 and step lie between 0 and 1/condition")
     along, across = directions(angle)
     curvatures = np.array([1.0, condition])
     a = along @ (curvatures * along)

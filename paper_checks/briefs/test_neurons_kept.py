@@ -163,7 +163,11 @@ def soft_gram(activations, shares):
 
 @predicted
 def greedy_ratio(size, coupling):
-    """s^(2(n-1)) + c² Σ_(j=1)^(n-1) (1 + c)^(2(j-1)) s^(2(n-1-j)), s² = 1 - c²."""
+    """s^(2(n-1)) + c² Σ_(j=1)^(n-1) (1 + c)^(2(j-1)) s^(2(n-1-j)), s² = 1 - c², for 0 <= c < 1;
+    ValueError otherwise. It is infinite where it exceeds the largest float.
+    """
+    if not 0 <= coupling < 1:
+        raise ValueError("coupling must lie in [0, 1)")
     square = 1 - coupling**2
     j = np.arange(1, size)
     terms = (1 + coupling) ** (2.0 * (j - 1)) * square ** (size - 1.0 - j)
@@ -172,8 +176,13 @@ def greedy_ratio(size, coupling):
 
 @predicted
 def harmonic_mean_of_errors(activations):
-    """The n/tr (AᵀA)^-1 of A with independent columns, (N, n), from its singular values."""
-    return activations.shape[1] / np.sum(np.linalg.svd(activations, compute_uv=False) ** -2.0)
+    """The n/tr (AᵀA)^-1 of A with independent columns, (N, n), from its singular values. Raises
+    ValueError if columns are dependent.
+    """
+    neurons = activations.shape[1]
+    if np.linalg.matrix_rank(activations) < neurons:
+        raise ValueError("activations must have independent columns: else a neuron costs nothing")
+    return neurons / np.sum(np.linalg.svd(activations, compute_uv=False) ** -2.0)
 
 
 @predicted

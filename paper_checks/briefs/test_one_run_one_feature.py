@@ -300,7 +300,11 @@ def test_shares__of_one_layer(trial, copies: Copies):
 
 @predicted
 def chance_of_weaker(strength, layers, alpha):
-    """P(weaker copy ends with more than half), by one integral over the start of the weaker one."""
+    """P(weaker copy ends with more than half), by one integral over the start of the weaker one.
+    Raises ValueError for fewer than two layers, a strength s_2 outside (0, 1), or no start.
+    """
+    if layers < 2 or not 0 < strength < 1 or alpha <= 0:
+        raise ValueError("layers must be 2 or more, strength lie in (0, 1), and alpha be positive")
     if layers == 2:
         offset = np.log(2 * strength) / (2 * strength) - np.log(2) / 2
 
@@ -312,8 +316,11 @@ def chance_of_weaker(strength, layers, alpha):
         offset = 2**power - (2 * strength) ** power / strength
 
         def largest_rival(second):
-            bound = offset + (alpha * second) ** (2.0 - layers) / strength
-            return bound ** (-1 / (layers - 2)) / alpha if bound > 0 else np.inf
+            log = (2 - layers) * np.log(alpha * second) - np.log(strength)
+            if log < 500:  # beyond, the offset is nothing beside it
+                bound = offset + np.exp(log)
+                log = np.log(bound) if bound > 0 else -np.inf
+            return np.exp(-log / (layers - 2)) / alpha
 
     def integrand(second):
         density = np.exp(-(second**2) / 2) * np.sqrt(2 / np.pi)
@@ -324,7 +331,9 @@ def chance_of_weaker(strength, layers, alpha):
 
 @predicted
 def chance_of_weaker_at_zero(strength, layers):
-    """The limit α → 0: (2/π) arctan(s_2^(1/(L-2))), and 0 for L = 2."""
+    """The limit α → 0: (2/π) arctan(s_2^(1/(L-2))), and 0 for L = 2; ValueError for L < 2."""
+    if layers < 2:
+        raise ValueError("layers must be at least 2: with one, shares are not a matter of luck")
     return 2 / np.pi * np.arctan(strength ** (1 / (layers - 2))) if layers > 2 else 0.0
 
 
@@ -412,8 +421,11 @@ def test_luck__of_two_layers(trial, strength: Faint):
 @predicted
 def error_of_broken(copies, layers, runs, wide):
     """2 (1/F² + V/M): V = 0 for L = 1, 2(F - 1)/(F²(F + 2)) for L = 2, (F - 1)/F² for L >= 3; for
-    one wide run V/M becomes 2(F - 1)/(F²(FM + 2)) for L = 2 and V for L >= 3.
+    one wide run V/M becomes 2(F - 1)/(F²(FM + 2)) for L = 2 and V for L >= 3. Raises ValueError
+    if one of the numbers is below 1.
     """
+    if min(copies, layers, runs) < 1:
+        raise ValueError("copies, layers and runs must be at least 1")
     if layers == 1:
         spread = 0.0
     elif layers == 2 and wide:

@@ -216,7 +216,11 @@ def global_constant(name):
 
 @predicted
 def jump_of_cycle(nodes, name):
-    """√2 |φ(λ)| at the double eigenvalue λ = 2 - 2 cos(2π/n) of a cycle, cut in the middle."""
+    """√2 |φ(λ)| at the double eigenvalue λ = 2 - 2 cos(2π/n) of a cycle, cut in the middle. Raises
+    ValueError for fewer than three nodes.
+    """
+    if nodes < 3:
+        raise ValueError("nodes must be at least 3: fewer are no cycle")
     return np.sqrt(2) * abs(psi(name, 2 - 2 * np.cos(2 * np.pi / nodes)))
 
 
@@ -240,7 +244,11 @@ def stretch_of_cycle(nodes, name, kept):
 
 @predicted
 def hyperbolic_stretch(half, ratio):
-    """|tanh(α (i - j)/2)/(i - j)|₂/|1/(i - j)|₂, of matrices (m, m) with 0 on the diagonal."""
+    """|tanh(α (i - j)/2)/(i - j)|₂/|1/(i - j)|₂, of matrices (m, m) with 0 on the diagonal. Raises
+    ValueError for m < 2.
+    """
+    if half < 2:
+        raise ValueError("half must be at least 2: with one pair nothing is off the diagonal")
     gaps = np.subtract.outer(np.arange(half), np.arange(half))
     kernel = signed_hilbert(half)
     return np.linalg.norm(np.tanh(ratio * gaps / 2) * kernel, 2) / np.linalg.norm(kernel, 2)

@@ -176,9 +176,11 @@ def risk(relevance, samples, dims, noise=1.0):
 @predicted
 def risk_of_power(relevance, power, net, dims):
     """The risk for σ = 1 with m_t in proportion to |ν_t|^p: k (Σ|ν|^p)(Σ|ν|^(2-p))/m. Raises
-    ValueError if a source has no relevance.
+    ValueError if a source has no relevance, or m is not positive.
     """
     sizes = np.abs(relevance)
+    if net <= 0:
+        raise ValueError("net must be positive: the budget does not pay the fees")
     if np.any(sizes == 0):
         raise ValueError("give the relevances of used sources, which are not 0")
     return dims * np.sum(sizes**power) * np.sum(sizes ** (2 - power)) / net
@@ -192,8 +194,10 @@ def most_expensive_squares(sources):
 
 @predicted
 def least_mix_of_few(heads, target):
-    """The least |ν|_1 over all mixes of k sources."""
+    """The least |ν|_1 over all mixes of k sources. Raises ValueError for fewer sources."""
     dims, sources = heads.shape
+    if sources < dims:
+        raise ValueError("heads must have at least as many columns as rows")
     sets = combinations(range(sources), dims)
     mixes = [np.linalg.solve(heads[:, list(chosen)], target) for chosen in sets]
     return min(np.sum(np.abs(mix)) for mix in mixes)
@@ -201,13 +205,19 @@ def least_mix_of_few(heads, target):
 
 @predicted
 def least_with_prices(relevance, costs, budget):
-    """(Σ|ν_t| √c_t)²/C."""
+    """(Σ|ν_t| √c_t)²/C. Raises ValueError unless all prices and C are positive."""
+    if np.min(costs) <= 0 or budget <= 0:
+        raise ValueError("costs and budget must be positive")
     return np.sum(np.abs(relevance) * np.sqrt(costs)) ** 2 / budget
 
 
 @predicted
 def mixes_with_fee(length, total):
-    """The pair's 1/(N - 6) and the third source's length^-2/(N - 3): (2,)."""
+    """The pair's 1/(N - 6) and the third source's length^-2/(N - 3): (2,). Raises ValueError if N
+    does not pay the fees of both, 6.
+    """
+    if total <= 6:
+        raise ValueError("total must exceed 6, the fees of two sources")
     return np.array([1 / (total - 6), length**-2 / (total - 3)])
 
 

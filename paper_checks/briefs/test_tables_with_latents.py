@@ -107,7 +107,7 @@ def drawn_table(generator, chances, rows, columns):
 def binary_entropy(chance):
     """The entropy of an event, in bits."""
     chance = np.asarray(chance, float)
-    return -(chance * np.log2(chance) + (1 - chance) * np.log2(1 - chance))
+    return (entr(chance) + entr(1 - chance)) / np.log(2)
 
 
 @observed
