@@ -19,10 +19,10 @@ Abstract:
   nb_param_lemma, nb_growth_upper, nb_growth_upper-classes, nb_growth_log. As an upper bound, which
   one design attains; rare classes and weak
   features are its limits (`nb_rare_class`, `nb_never`).
-- Sentence 6, second half: logistic regression with several classes requires O(n) samples. Holds:
-  lr_growth_linear, lr_rademacher, lr_lower_bound, lr_lower_bound-linear, lr_growth-several. From
-  below for two classes, where any learner without a preferred direction needs as many as a bound
-  that is linear in n; with three and five classes n and m scale together if the penalty does.
+- Sentence 6, second half: logistic regression with several classes requires O(n) samples. In part:
+  lr_growth_linear, lr_rademacher, lr_lower_bound, lr_lower_bound-linear. For two classes, where any
+  learner without a preferred direction needs as many as a bound that is linear in n; more classes
+  are not on trial.
 - Sentence 7, first half: a framework of H-consistency bounds covers several classes. Holds:
   hcons_bounded_fails, hcons_bounded_repaired, hcons_ratio_condition, hcons_gap, hcons_root_loss.
   For two losses; on a set of hypotheses it needs the minimisability gaps, and bounded scores a
@@ -30,8 +30,8 @@ Abstract:
 - Sentence 7, second half: the logistic loss has an explicit bound. Holds: hcons_multiclass,
   hcons_sqrt2. It needs a condition where scores are bounded.
 - Sentence 8: simulations of a mixture of Gaussians agree. In part: nb_growth_upper,
-  lr_growth_linear, lr_growth-several, official_bayes_errors, hard_covariance. For naive Bayes with
-  up to seven classes and for regression with five; two of the released numbers are wrong.
+  lr_growth_linear, official_bayes_errors, hard_covariance. For naive Bayes with up to seven classes
+  and for regression with two; two of the released numbers are wrong.
 - Sentence 9: on pre-trained vision models naive Bayes converges faster as data grow. Not on trial.
   No pre-trained vision model is at hand.
 - Sentence 10: naive Bayes does well with few samples, and supervised models show two regimes. Holds

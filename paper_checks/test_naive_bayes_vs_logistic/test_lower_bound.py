@@ -1,12 +1,8 @@
-"""How many samples regression requires: a bound below every learner that knows no direction, and
-curves of several classes against n / m.
-"""
+"""How many samples regression requires: a bound below every learner that knows no direction."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy.special import ndtr, ndtri
 
@@ -15,7 +11,7 @@ from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
-from theory_on_trial.laws import Asymptotic, Bounded
+from theory_on_trial.laws import Bounded
 
 GAP = 4.0
 """Δ² of two classes."""
@@ -25,14 +21,6 @@ PerFeature = Annotated[
     int, Interval(2, 8, why="with more, the bound at half of the samples is hardly above")
 ]
 """m / n."""
-
-
-def simplex(n_features, n_classes, distance):
-    """Means of classes at one distance from each other, each along features of its own."""
-    own = np.arange(n_features) * n_classes // n_features
-    means = (own == np.arange(n_classes)[:, None]).astype(float)
-    lengths = np.sqrt(means.sum(axis=1, keepdims=True))
-    return distance / np.sqrt(2) * means / lengths
 
 
 def regression_errors(key, means, n_samples):
@@ -107,53 +95,4 @@ def test_lr_lower_bound__linear(
             "one sample a feature and class": np.full(len(slopes), 2.0),
             "log n": np.diff(np.log(sizes)) / np.diff(sizes),
         },
-    )
-
-
-@claim(
-    derived("penalty and samples in units of n leave one problem in the limit"),
-    kind="limit",
-    tier="full",
-    cases=[(3, 2), (3, 4), (5, 4)],
-)
-def test_lr_growth__several(
-    trial,
-    n_classes: Literal[3, 5],
-    per_feature: PerFeature,
-    n_features: Annotated[int, Interval(25, 100, why="of more, each fit takes seconds")] = 25,
-):
-    """With K = 3 and 5 classes the error of ridge regression with C = 1 / n depends on m / n alone:
-    twice the features take twice the samples. Two minutes.
-
-    With C = 1 it does not: the penalty must fall with n for curves to meet.
-    """
-    small, large = (simplex(n, n_classes, 3.0) for n in (n_features, 2 * n_features))
-    samples = per_feature * n_features
-
-    def differences(large_samples, small_samples, large_means=large):
-        """Error of the larger problem less that of the smaller one."""
-
-        def measure(key):
-            first, second = jax.random.split(key)
-            return jnp.subtract(
-                regression_errors(first, large_means, large_samples),
-                regression_errors(second, small, small_samples),
-            )
-
-        return measure
-
-    # About an eighth of the error beyond the Bayes error, which falls as n / m.
-    margin = 0.007 * (n_classes - 1) / per_feature
-    trial.mean(
-        differences(2 * samples, samples),
-        0.0,
-        law=Asymptotic(),
-        scale=0.3,
-        margin=margin,
-        control_processes={
-            "the number of samples alone": differences(samples, samples),
-            "twice the samples a feature": differences(2 * samples, 2 * samples, small),
-        },
-        first=32,
-        most=4000,
     )

@@ -63,6 +63,9 @@ def test_relu_trunk(
         for last, features in zip(
             np.asarray(runs.head[-1]), np.asarray(runs.features), strict=True
         ):
+            if not np.all(np.isfinite(features)):  # a descent that diverges
+                distances.append(10.0)
+                continue
             means = np.array([features[labels == k].mean(axis=0) for k in range(len(SIZES))])
             own = np.array([np.linalg.norm(last, axis=1), np.linalg.norm(means, axis=1)])
             units = np.stack([last / own[0][:, None], means / own[1][:, None]])
