@@ -58,7 +58,12 @@ def excess_risks(rng, points):
     return np.append(tuned, ridge.min())
 
 
-@claim(TUNED, kind="empirical", tier="full")
+@claim(
+    TUNED,
+    kind="empirical",
+    tier="full",
+    low_power="risks of data sets scatter: thirty members and one are refuted, a twentieth is not",
+)
 def test_tuned(
     trial,
     points: Annotated[

@@ -250,7 +250,8 @@ def _tail_sample(
     if power is None:
         radii = jnp.sqrt(_chi_square_quantile(log_kept, d))
     else:
-        radii = (-power * jnp.log(-jnp.expm1(log_kept))) ** (1 / power)
+        exponent = jnp.asarray(power, float)
+        radii = (-exponent * jnp.log(-jnp.expm1(log_kept))) ** (1 / exponent)
     points = radii[:, None] * normals / jnp.linalg.norm(normals, axis=1, keepdims=True)
     return TailSample(
         jnp.where(exists[:, None], points, points[0]), jnp.where(size > n_kept, radii[-1], 0)
