@@ -1047,9 +1047,12 @@ def _counted(finding: Finding, draw: sampling.Sampler) -> Finding:
 
 
 def _at_the_last_look(finding: Finding) -> bool:
-    """Tell whether all samples were needed that could be drawn, of which some can be."""
+    """Tell whether a verdict took all samples that could be drawn; a control or a published form
+    that took them says so itself.
+    """
     drawn = finding.budget >= 1 and _GIVEN not in finding.interval.guarantee
-    return drawn and finding.outcome == "VERIFIED"
+    others = [finding.printed, *(control.outcome for control in finding.controls)]
+    return drawn and finding.outcome == "VERIFIED" and "INCONCLUSIVE" not in others
 
 
 def checked_error(error: Any) -> float:
