@@ -4,15 +4,14 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
-from catalogue import BRIEFS, ROOT, by_topic, catalogue, in_html, topic_buttons
+from catalogue import ROOT, by_topic, catalogue, in_html, topic_buttons
 from ledger_page import address, anchors
 from PIL import Image
 
 from theory_on_trial.figures.drawing import Figure, figures
 from theory_on_trial.page.typeset import typeset
-from theory_on_trial.repository import outline
 
-DENSITY = 2  # pixels of a picture for each pixel of the page
+WIDEST = 760  # pixels of the page that a picture takes; it has more pixels of its own
 
 
 def picture(figure: Figure) -> Path:
@@ -26,7 +25,8 @@ def size(path: Path) -> tuple[int, int]:
     """Return width and height of a picture on the page, in its pixels."""
     with Image.open(path) as image:
         width, height = image.size
-    return width // DENSITY, height // DENSITY
+    shown = min(width, WIDEST)
+    return shown, round(height * shown / width)
 
 
 def image(figure: Figure, source: str) -> str:

@@ -128,7 +128,9 @@ def _line(claim: Claim, name: str, row: Row | None, facts: dict[str, str]) -> st
         )
         detects = row.detects.split(",")[0]
         numbers += f"<br>detects {typeset(detects)}" * bool(detects)
-    about = " · ".join((claim.kind, claim.tier, escape(str(claim.source))))
+    file = Path(claim.function.__code__.co_filename)
+    place = file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else file.name
+    about = " · ".join((claim.kind, claim.tier, escape(str(claim.source)), f"<code>{place}</code>"))
     links = (
         f'<a href="#{escape(name)}"><code>{escape(name)}</code></a> · '
         f'<a class="cite" href="#{escape(name)}">cite this claim</a>'
@@ -205,4 +207,3 @@ def _version() -> str:
 
 def _year(about: Ledger) -> str:
     return about.date[:4]
-

@@ -54,7 +54,9 @@ def title(name: str) -> str:
 
 def table() -> str:
     """Return the list of all notebooks as Markdown."""
-    lines = [f"- [{title(name)}](notebooks/{name}.md) {buttons(name, repository())}" for name in NAMES]
+    lines = [
+        f"- [{title(name)}](notebooks/{name}.md) {buttons(name, repository())}" for name in NAMES
+    ]
     return "\n".join(map(str.rstrip, lines))
 
 
@@ -62,7 +64,10 @@ def stubs() -> dict[Path, str]:
     """Return the pages of the notebooks, which include what `rendered` gives."""
     head = "---\nsearch: {exclude: true}\n---\n"
     return {
-        ROOT / "docs" / "notebooks" / f"{name}.md": f'{head}--8<-- "build/pages/notebooks/{name}.md"\n'
+        ROOT
+        / "docs"
+        / "notebooks"
+        / f"{name}.md": f'{head}--8<-- "build/pages/notebooks/{name}.md"\n'
         for name in NAMES
     }
 
@@ -91,7 +96,9 @@ def _shown(output: Any) -> str:
         return ""
     if "image/png" in data:
         picture = data["image/png"].replace("\n", "")
-        header = base64.b64decode(picture[:64])  # width and height stand in the first bytes of a PNG
+        header = base64.b64decode(
+            picture[:64]
+        )  # width and height stand in the first bytes of a PNG
         width, height = (int.from_bytes(header[at : at + 4], "big") for at in (16, 20))
         size = f'width="{width}" height="{height}" loading="lazy"'
         return f'<p><img src="data:image/png;base64,{picture}" alt="the output" {size}></p>'

@@ -16,9 +16,7 @@ import re
 import sys
 from collections.abc import Callable
 from functools import partial
-from html import escape
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -41,7 +39,6 @@ from catalogue import (
 )
 
 from theory_on_trial import Claim, claims
-from theory_on_trial.figures.drawing import figures
 from theory_on_trial.ledger import Row, brief, proved_for
 from theory_on_trial.repository import abstract, outline
 
@@ -145,7 +142,7 @@ def brief_page(entry: Entry) -> str:
         *(["## Other figures", more] * bool(more)),
         "## The module",
         f"`{place}`:",
-        f'```python\n--8<-- "{place}"\n```',
+        unsearched(f'```python\n--8<-- "{place}"\n```'),
     ]
     return "\n\n".join(filter(None, map(str.strip, parts))) + "\n"
 
@@ -187,7 +184,12 @@ def claims_table(paper: str) -> str:
     columns = ("whose", "statement", "verdict", "predicted", "measured", "detects")
     lines = [claim_cells(claim, rows.get(claim.id)) for claim in own]
     said = f"{verdicts(entry)}. {ledger_page.said_of(ledger_page.published())}"
-    return f"{said}\n\n{in_rows(columns, lines)}"
+    return f"{said}\n\n{unsearched(in_rows(columns, lines))}"
+
+
+def unsearched(markdown: str) -> str:
+    """Return Markdown that the search leaves out: it leads to the rows of the ledger instead."""
+    return f'<div data-search-exclude markdown="1">\n\n{markdown}\n\n</div>'
 
 
 def claim_cells(claim: Claim, row: Row | None) -> list[str]:
@@ -226,7 +228,9 @@ def errata_table(paper: str) -> str:
 def in_rows(heads: tuple[str, ...], lines: list[list[str]]) -> str:
     """Return a table of Markdown."""
     body = [" | ".join(" ".join(cell.split()) for cell in line) for line in lines]
-    return "\n".join(f"| {line} |" for line in [" | ".join(heads), "|".join("---" for _ in heads), *body])
+    return "\n".join(
+        f"| {line} |" for line in [" | ".join(heads), "|".join("---" for _ in heads), *body]
+    )
 
 
 def reference(claim: Claim) -> str:
