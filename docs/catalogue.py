@@ -242,7 +242,8 @@ def _plain(sentence: str) -> str:
     import markdown
     from formulas import Formulas
 
-    html = markdown.markdown(sentence, extensions=[Formulas()])
+    from_here = re.sub(r"\]\(\.\./(\w+/\w+)\.md", r"](\1.html", sentence)
+    html = markdown.markdown(from_here, extensions=[Formulas()])
     return html.removeprefix("<p>").removesuffix("</p>")
 
 

@@ -179,13 +179,14 @@ def fields() -> str:
     return "\n\n".join(tables) + "\n"
 
 
-def search_entries() -> list[dict[str, str]]:
+def search_entries() -> list[dict[str, str | int]]:
     """Return an entry of the search for each row of the ledger, which leads to its anchor."""
     return [
         {
             "location": f"ledger.html#{name}",
             "title": name,
             "text": f"{escape(claim.statement)} ({escape(str(claim.source))})",
+            "boost": 4,  # before pages that mention the claim
         }
         for claim, name, _ in entries()
     ]

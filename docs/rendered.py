@@ -206,10 +206,11 @@ FIND = """(async () => {
   field.dispatchEvent(new Event("keyup"));
   for (let trial = 0; trial < 100; trial++) {
     await new Promise(done => setTimeout(done, 100));
-    const link = document.querySelector(".md-search-result__link");
-    if (link) {
+    // the first result, below the title of the page that holds it
+    const first = () => document.querySelector(".md-search-result__item [href*='#']");
+    if (first()) {
       await new Promise(done => setTimeout(done, 300));
-      const found = new URL(document.querySelector(".md-search-result__link").href);
+      const found = new URL(first().href);
       return decodeURIComponent(found.pathname.split("/").pop() + found.hash);
     }
   }

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 PAPERS = sorted((ROOT / "docs" / "papers").glob("*.md"))
 EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:\n^```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
-REFERENCE = re.compile(r"(?:((?:`\w+`, )*`\w+`) of )?\[`([\w.]+)`\]\([^)#]*#([\w.]+)\)")
+REFERENCE = re.compile(r"(?:((?:`\w+`, )*`\w+`) of )?\[`([\w.]+)`\]\([./]*api/\w+\.md#([\w.]+)\)")
 
 
 def resolve(name):
