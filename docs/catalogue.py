@@ -202,6 +202,14 @@ def gallery(prefix: str = "") -> str:
         prefix: leads from the page to the folder `docs`.
     """
     topics = list(by_topic())
+    cards = [_card(entry, topics.index(entry.topic) + 1, prefix) for entry in catalogue()]
+    return topic_buttons(topics) + "".join(cards) + "</div>\n"
+
+
+def topic_buttons(topics: list[str]) -> str:
+    """Return the beginning of a gallery as HTML: a button for each topic, which shows the cards of
+    the class `topic-N`.
+    """
     buttons = [
         f'<label><input type="radio" name="topic" id="topic-{n}"{" checked" * (not n)}> '
         f"{escape(topic)}</label>"
@@ -210,10 +218,9 @@ def gallery(prefix: str = "") -> str:
     hidden = ", ".join(
         f".gallery:has(#topic-{n}:checked) .card:not(.topic-{n})" for n in range(1, len(topics) + 1)
     )
-    cards = [_card(entry, topics.index(entry.topic) + 1, prefix) for entry in catalogue()]
     return (
         f'<style>{hidden} {{ display: none }}</style>\n<div class="gallery">\n'
-        f'<div class="topics">{"".join(buttons)}</div>\n{"".join(cards)}\n</div>'
+        f'<div class="topics">{"".join(buttons)}</div>\n'
     )
 
 
@@ -235,7 +242,8 @@ def _plain(sentence: str) -> str:
     import markdown
     from formulas import Formulas
 
-    html = markdown.markdown(sentence, extensions=[Formulas()])
+    from_here = re.sub(r"\]\(\.\./(\w+/\w+)\.md", r"](\1.html", sentence)
+    html = markdown.markdown(from_here, extensions=[Formulas()])
     return html.removeprefix("<p>").removesuffix("</p>")
 
 

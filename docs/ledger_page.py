@@ -17,16 +17,15 @@ from theory_on_trial.ledger import Ledger, Row, brief, brief_interval, proved_fo
 from theory_on_trial.page.tex import latex
 from theory_on_trial.page.typeset import GREEK_NAMES, typeset
 
-LEDGERS = [ROOT / "build" / "ledger.json", *sorted((ROOT / "records" / "ledgers").glob("*h200*"))]
+LEDGER = ROOT / "records" / "ledgers" / "jax-0.11.2_python-3.12_nvidia-h200-x1.json"
 FILTERS = ("topic", "whose", "tier", "verdict")
 SCHEMA = ROOT / "engine" / "theory_on_trial" / "ledger" / "schema.json"
 
 
 @cache
 def published() -> Ledger:
-    """Return the ledger whose numbers the site shows; one without rows where there is none."""
-    path = next((path for path in LEDGERS if path.exists()), None)
-    return Ledger([], date="", platform={}) if path is None else read(path)
+    """Return the ledger whose numbers the site shows."""
+    return read(LEDGER)
 
 
 def own_claims() -> list[Claim]:
@@ -46,6 +45,15 @@ def entries() -> list[tuple[Claim, str, Row | None]]:
         own = rows.get(claim.id, [])
         found += [(claim, row.id, row) for row in own] or [(claim, claim.id, None)]
     return found
+
+
+@cache
+def anchors() -> dict[str, str]:
+    """Return the place of each claim on the page of the ledger: the id of its first row."""
+    places: dict[str, str] = {}
+    for claim, name, _ in entries():
+        places.setdefault(claim.id, name)
+    return places
 
 
 def ledger() -> str:
@@ -96,8 +104,6 @@ def ledger() -> str:
 
 def said_of(about: Ledger) -> str:
     """Return a sentence on the run whose numbers are shown."""
-    if not about.claims:
-        return "There is no ledger of measured numbers."
     commit = f", commit {about.commit[:12]}" if about.commit else ""
     date = f", {about.date[:10]}" if about.date else ""
     device = about.platform.get("device", "")
@@ -122,7 +128,9 @@ def _line(claim: Claim, name: str, row: Row | None, facts: dict[str, str]) -> st
         )
         detects = row.detects.split(",")[0]
         numbers += f"<br>detects {typeset(detects)}" * bool(detects)
-    about = " · ".join((claim.kind, claim.tier, escape(str(claim.source))))
+    file = Path(claim.function.__code__.co_filename)
+    place = file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else file.name
+    about = " · ".join((claim.kind, claim.tier, escape(str(claim.source)), f"<code>{place}</code>"))
     links = (
         f'<a href="#{escape(name)}"><code>{escape(name)}</code></a> · '
         f'<a class="cite" href="#{escape(name)}">cite this claim</a>'
@@ -171,13 +179,19 @@ def fields() -> str:
     return "\n\n".join(tables) + "\n"
 
 
-def search_entries() -> list[dict[str, str]]:
+def search_entries() -> list[dict[str, str | float]]:
     """Return an entry of the search for each row of the ledger, which leads to its anchor."""
+    names = [name for _, name, _ in entries()]
+    # before pages that mention the claim; an id that begins others before these
+    boosts = {
+        name: 4.4 if any(one.startswith(f"{name}-") for one in names) else 4 for name in names
+    }
     return [
         {
             "location": f"ledger.html#{name}",
             "title": name,
             "text": f"{escape(claim.statement)} ({escape(str(claim.source))})",
+            "boost": boosts[name],
         }
         for claim, name, _ in entries()
     ]
@@ -199,8 +213,3 @@ def _version() -> str:
 
 def _year(about: Ledger) -> str:
     return about.date[:4]
-
-
-def read_text(path: str) -> str:
-    """Return a file of the repository, without its first heading."""
-    return Path(ROOT, path).read_text(encoding="utf-8").partition("\n")[2]

@@ -2,16 +2,23 @@
 nowhere.
 
 `python docs/rendered.py build/site` prints it of every page of the site, and ends with 1 if there
-is anything. Where there is a Chromium, it opens the pages outside the API too, on a phone and on a
-desk.
+is anything. Where there is a Chromium, it opens the pages outside the API too: on a phone and on a
+desk, in light and in dark. It looks for twenty claims with the search, and weighs a first visit.
 """
 
+import gzip
+import random
 import re
 import sys
 import tempfile
-from functools import cache
+import time
+from contextlib import contextmanager
+from functools import cache, partial
+from html import unescape
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -21,7 +28,10 @@ UNREAD = re.compile(
     r"<m[a-z]+[^>]*>\\[^<]*<|<merror"
 )  # a command that the converter to MathML does not know
 LITERAL = {"code", "pre", "script", "style", "textarea"}
-WIDTHS = (390, 1280)
+VIEWS = ((390, False), (1280, True))  # pixels, dark: every page
+MORE_VIEWS = ((390, True), (1280, False))  # pages at the top of the site, too
+DRAWN = 20  # claims that the search must find
+HEAVIEST = 1_000_000  # bytes of a first visit, as servers send it
 SEEN = """[document.documentElement.scrollWidth > innerWidth && "wider than the screen",
   ...[...document.images].map(one => one.complete && !one.naturalWidth && "no picture " + one.getAttribute("src"))
 ].filter(Boolean)"""
@@ -142,18 +152,94 @@ def seen_faults(site: Path) -> list[str]:
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         browser.chromium(Path(folder)) as tab,
     ):
-        for width, path in ((width, path) for width in WIDTHS for path in pages):
-            tab.view(width)
-            tab.open(path.as_uri())
-            wrong += [
-                f"{path.relative_to(site)} at {width} pixels: {said}" for said in tab.run(SEEN)
-            ]
-        wrong += [str(error) for error in tab.errors]
+        for path in pages:
+            views = VIEWS + MORE_VIEWS * (path.parent == site)
+            for width, dark in views:
+                tab.view(width, dark=dark)
+                tab.open(path.as_uri())
+                place = f"{path.relative_to(site)} at {width} pixels"
+                wrong += [f"{place}: {said}" for said in tab.run(SEEN)]
+        wrong += [f"console: {error}" for error in tab.errors]
     return wrong
+
+
+def visit_faults(site: Path) -> list[str]:
+    """Return what is wrong with a visit by way of a server: the weight of the first page, and claims
+    that the search does not find first; nothing without Chromium.
+    """
+    browser = chromium_of_the_tests()
+    if browser is None:
+        return []
+    text = (site / "ledger.html").read_text(encoding="utf-8")
+    ids = [unescape(name) for name in re.findall(r'<tr id="([^"]*)"', text)]
+    wrong = []
+    with (
+        served(site) as address,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        browser.chromium(Path(folder)) as tab,
+    ):
+        tab.view(1280)
+        tab.open(f"{address}/index.html")
+        time.sleep(2)  # the search loads its index after the page
+        weight = sum(map(sent, {site / path for path in tab.run(LOADED)} | {site / "index.html"}))
+        print(f"a first visit: {weight / 1e6:.2f} MB")
+        if weight > HEAVIEST:
+            wrong.append(f"index.html: a first visit takes {weight} bytes")
+        for name in random.sample(ids, DRAWN):
+            first = tab.run(FIND % name)
+            if first != f"ledger.html#{name}":
+                wrong.append(f"the search for {name} finds {first or 'nothing'}")
+        wrong += [f"console: {error}" for error in tab.errors]
+    return wrong
+
+
+LOADED = """performance.getEntriesByType("resource").map(one => new URL(one.name))
+  .filter(one => one.origin === location.origin).map(one => decodeURIComponent(one.pathname.slice(1)))"""
+FIND = """(async () => {
+  const field = document.querySelector("[data-md-component=search-query]");
+  document.querySelector("#__search").checked = true;
+  field.focus();
+  field.value = "";
+  field.dispatchEvent(new Event("keyup"));
+  await new Promise(done => setTimeout(done, 300));
+  field.value = "%s";
+  field.dispatchEvent(new Event("keyup"));
+  for (let trial = 0; trial < 100; trial++) {
+    await new Promise(done => setTimeout(done, 100));
+    // the first result, below the title of the page that holds it
+    const first = () => document.querySelector(".md-search-result__item [href*='#']");
+    if (first()) {
+      await new Promise(done => setTimeout(done, 300));
+      const found = new URL(first().href);
+      return decodeURIComponent(found.pathname.split("/").pop() + found.hash);
+    }
+  }
+  return "";
+})()"""
+
+
+def sent(path: Path) -> int:
+    """Return how many bytes of a file a server sends: text is compressed."""
+    text = path.suffix in {".html", ".css", ".js", ".json", ".svg"}
+    return len(gzip.compress(path.read_bytes())) if text else path.stat().st_size
+
+
+@contextmanager
+def served(site: Path) -> Any:
+    """Serve a folder on this machine while the context is open; its address is the value."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
 
 
 if __name__ == "__main__":
     place = Path(sys.argv[1]).absolute()
-    found = site_faults(place) + seen_faults(place)
+    found = site_faults(place) + seen_faults(place) + visit_faults(place)
     print("\n".join(found) or "no fault")
     sys.exit(bool(found))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from theory_on_trial.figures.command import main
 from theory_on_trial.figures.drawing import Figure, figure, figures, style
 from theory_on_trial.figures.layout import collisions
 from theory_on_trial.figures.panels import log_spaced, points_with_intervals, student_interval
+from theory_on_trial.figures.replicates import replicates, report_to
 
 
 def parabola(width: int = 3, height: float = 2.0):
@@ -146,6 +148,34 @@ def test_list_names_every_figure_with_the_first_sentence_of_its_caption(capsys):
         f"random_walk_pca.F{n}" for n in range(1, len(lines) + 1)
     ]
     assert all(line.endswith(".") and len(line.split("  ")[1]) > 20 for line in lines)
+
+
+def test_first_is_one_figure_of_each_paper(capsys):
+    assert main(["random_walk_pca", "briefs.rotating_scores", "--first", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == [
+        "random_walk_pca.F1",
+        "briefs.rotating_scores.F1",
+    ]
+
+
+def noise(key, scale):
+    return scale * jax.random.normal(key)
+
+
+def test_the_simulations_of_a_figure_report_their_cells(tmp_path, monkeypatch):
+    monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path))
+    told = []
+    report_to(lambda *about: told.append(about))
+    try:
+        for runs in (5, 6):
+            replicates(noise, runs, {}, {"scale": [1.0, 2.0]})
+    finally:
+        report_to(None)
+    (first, *_), (second, *_) = told[0], told[-1]
+    assert first != second
+    assert [about[1:] for about in told if about[0] == first][-1] == (10, 10)
+    assert told[-1] == (second, 12, 12)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import html
 import re
 import runpy
-from types import SimpleNamespace
+import sys
 
 import markdown
 import pytest
@@ -11,74 +11,129 @@ import yaml
 from test_docs import PAGES, ROOT
 
 from theory_on_trial import claims
+from theory_on_trial.figures.drawing import figures
+from theory_on_trial.page.typeset import typeset
 
-SITE = runpy.run_path(str(ROOT / "docs" / "from_source.py"))
+SITE = runpy.run_path(str(ROOT / "docs" / "write_pages.py"))
 RENDERED = runpy.run_path(str(ROOT / "docs" / "rendered.py"))
+NOTEBOOKS = SITE["notebook_pages"]
+Formulas = runpy.run_path(str(ROOT / "docs" / "formulas.py"))["Formulas"]
 PAPERS = {entry.name for entry in SITE["catalogue"]()}
 SHORT = [entry for entry in SITE["catalogue"]() if entry.name.startswith(SITE["BRIEFS"])]
 
 
-def rendered(text, place):
+@pytest.fixture(scope="module", autouse=True)
+def _included():
+    """What pages include is there, and new."""
+    for path, text in SITE["included"]().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def rendered(text):
     """Return a page as the site makes it, but for the theme."""
     said = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["markdown_extensions"]
     names = [next(iter(entry)) if isinstance(entry, dict) else entry for entry in said]
     options = {
         name: value for entry in said if isinstance(entry, dict) for name, value in entry.items()
     }
-    page = SimpleNamespace(
-        meta={},
-        file=SimpleNamespace(src_uri=place, name=place.rpartition("/")[2].removesuffix(".md")),
-    )
-    extensions = [*names, SITE["Formulas"]()]
-    return markdown.markdown(
-        SITE["on_page_markdown"](text, page), extensions=extensions, extension_configs=options
-    )
+    if "pymdownx.snippets" in options:
+        options["pymdownx.snippets"] = {"base_path": [str(ROOT)], "check_paths": True}
+    return markdown.markdown(text, extensions=[*names, Formulas()], extension_configs=options)
+
+
+def file(name):
+    return rendered((ROOT / "docs" / name).read_text(encoding="utf-8"))
 
 
 def words(text):
     return " ".join(html.unescape(re.sub(r"<[^>]*>", "", text)).split())
 
 
+def test_what_the_script_writes_is_in_the_repository():
+    stale = [
+        str(path.relative_to(ROOT))
+        for path, text in SITE["kept"]().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    assert stale == [], "python docs/write_pages.py writes them"
+
+
+def test_no_page_of_another_paper_is_left():
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in PAGES}
+    known = {entry.page for entry in SITE["catalogue"]()}
+    assert {page for page in pages if page.startswith("papers/")} == known
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_formula_of_a_page_is_made(page):
-    place = page.relative_to(ROOT / "docs").as_posix()
-    assert RENDERED["faults"](rendered(page.read_text(encoding="utf-8"), place)) == []
+    assert RENDERED["faults"](rendered(page.read_text(encoding="utf-8"))) == []
 
 
 @pytest.mark.parametrize("entry", SHORT, ids=lambda entry: entry.name)
 def test_a_paper_on_one_page_reads_as_it_is_written(entry):
-    page = rendered(SITE["brief_page"](entry), entry.page)
+    page = rendered(SITE["brief_page"](entry))
     assert RENDERED["faults"](page) == []
     text = words(page)
     for paragraph in filter(None, (entry.read, entry.sentence, *entry.about)):
-        assert words(SITE["typeset"](paragraph)) in text
+        assert words(SITE["in_html"](paragraph)) in text
     assert entry.reference in text
     assert page.count("<h1") == 1
     assert ("Only the abstract was read." in text) == entry.only_abstract
 
 
 def test_the_abstract_stands_before_the_claims_with_links_to_them():
-    page = rendered("<!-- abstract -->\n\n## Claims\n", "papers/naive_bayes_vs_logistic.md")
+    page = rendered(SITE["abstract_list"]("naive_bayes_vs_logistic"))
     assert "<strong>Not on trial</strong>: on pre-trained vision models" in page
-    assert '<autoref identifier="paper_checks.test_naive_bayes' in page
+    assert 'href="../ledger.md#naive_bayes_vs_logistic.psi_conjugate' in page
     assert "<code>psi_conjugate</code>" in page
-    assert rendered("<!-- abstract -->", "papers/briefs/nothing.md").strip() == ""
+    assert SITE["abstract_list"]("briefs.nothing") == ""
+    for path in SITE["PAGES"]:
+        places = [path.read_text().find(f"<!-- {name} -->") for name in ("abstract", "first")]
+        places += [
+            path.read_text().find(f"\n## {name}\n")
+            for name in ("What this means for you", "Claims")
+        ]
+        assert places == sorted(places), path.name
 
 
 def test_the_gallery_has_a_card_for_each_paper_with_its_counts():
-    page = rendered("<!-- gallery -->", "gallery.md")
+    page = file("gallery.md")
     read = words(page)
     for entry in SITE["catalogue"]():
         assert words(SITE["verdicts"](entry)) in read
         assert f'href="{entry.page.removesuffix(".md")}.html"' in page
-    assert [
-        entry.name for entry in SHORT if words(SITE["typeset"](entry.sentence)) not in read
-    ] == []
+    assert [entry.name for entry in SHORT if words(typeset(entry.sentence)) not in read] == []
     assert RENDERED["faults"](page) == []
 
 
+def test_the_gallery_of_figures_has_each_with_picture_claims_and_script():
+    page = file("figures.md")
+    assert RENDERED["faults"](page) == []
+    read = words(page)
+    for figure in figures():
+        picture = f"papers/{figure.paper.replace('.', '/')}/{figure.file_name}.webp"
+        assert f'<a href="{picture}"><img src="{picture}"' in page
+        assert words(typeset(figure.title)) in read
+        for name in figure.claims:
+            assert f'href="ledger.html#{figure.paper}.{name}' in page
+        assert SITE["figure_pages"].script(figure) in read
+    assert len(figures()) > 100
+
+
+def test_every_notebook_is_a_page_with_its_outputs_and_its_addresses():
+    for name in NOTEBOOKS.NAMES:
+        page = rendered(NOTEBOOKS.page(name))
+        assert f"notebooks/{name}.ipynb" in page
+        assert page.count("data:image/png") >= 1 or name in {"own_table"}
+    assert NOTEBOOKS.buttons("mixup", "") == ""
+    buttons = NOTEBOOKS.buttons("mixup", "https://github.com/some/where")
+    assert "colab.research.google.com/github/some/where/blob/main/notebooks/mixup.ipynb" in buttons
+    assert "mybinder.org/v2/gh/some/where/main?labpath=notebooks/mixup.ipynb" in buttons
+
+
 def test_the_counts_of_a_paper_are_those_of_its_sources():
-    counts = SITE["gallery"].__globals__["counts"]
+    counts = sys.modules["catalogue"].counts
     for entry in SITE["catalogue"]()[:10]:
         own = claims(entry.name)
         published = [one for one in own if one.id.endswith("-as-published")]
@@ -98,17 +153,15 @@ def test_the_counts_of_a_paper_are_those_of_its_sources():
     ],
 )
 def test_only_the_abstract_was_read(read, only):
-    assert SITE["gallery"].__globals__["only_abstract"](read) == only
+    assert sys.modules["catalogue"].only_abstract(read) == only
 
 
 def test_characters_of_markdown_and_tex_are_text_in_a_docstring():
     hard = 'x_a * y_b, $5 | `k` <b> [T](u) a^* # ~ \\{0\\} & "q" it\'s _so_'
-    in_html = SITE["gallery"].__globals__["in_html"]
-    assert words(markdown.markdown(in_html(hard), extensions=[SITE["Formulas"]()])) == words(
-        SITE["typeset"](hard)
-    )
+    in_html = SITE["in_html"]
+    assert words(markdown.markdown(in_html(hard), extensions=[Formulas()])) == words(typeset(hard))
     row = markdown.markdown(f"| a | b |\n|---|---|\n| {in_html(hard)} | c |", extensions=["tables"])
-    assert words(row) == f"a b {words(SITE['typeset'](hard))} c"
+    assert words(row) == f"a b {words(typeset(hard))} c"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +180,7 @@ def test_a_broken_formula_is_a_fault(text, fault):
 
 def test_formulas_keep_their_backslashes():
     made = markdown.markdown(
-        r"In $\{0, 1\}$, $\|x\|^2$, `$HOME$` and \$5 or \$6.", extensions=[SITE["Formulas"]()]
+        r"In $\{0, 1\}$, $\|x\|^2$, `$HOME$` and \$5 or \$6.", extensions=[Formulas()]
     )
     assert words(made).replace(" ", "") == "In{0,1},‖x‖2,$HOME$and$5or$6."
 
@@ -137,11 +190,15 @@ def test_a_page_that_is_too_wide_or_lacks_a_picture_is_seen(tmp_path):
         pytest.skip("no Chromium on this machine")
     (tmp_path / "a.html").write_text('<p style="width: 600px">a</p><p>b</p>', "utf-8")
     (tmp_path / "b.html").write_text("<p>b</p><img src='data:image/png;base64,no'>", "utf-8")
-    assert RENDERED["seen_faults"](tmp_path) == [
-        "a.html at 390 pixels: wider than the screen",
-        "b.html at 390 pixels: no picture data:image/png;base64,no",
-        "b.html at 1280 pixels: no picture data:image/png;base64,no",
-    ]
+    assert sorted(RENDERED["seen_faults"](tmp_path)) == sorted(
+        [
+            *["a.html at 390 pixels: wider than the screen"] * 2,  # in light, and in dark
+            *[
+                f"b.html at {width} pixels: no picture data:image/png;base64,no"
+                for width in (390, 1280, 390, 1280)
+            ],
+        ]
+    )
 
 
 def test_a_link_that_leads_nowhere_is_a_fault(tmp_path):
@@ -156,7 +213,7 @@ def test_a_link_that_leads_nowhere_is_a_fault(tmp_path):
 
 
 def test_every_claim_has_an_anchor_in_the_ledger_and_an_entry_in_the_search():
-    page = rendered((ROOT / "docs" / "ledger.md").read_text(encoding="utf-8"), "ledger.md")
+    page = file("ledger.md")
     assert RENDERED["faults"](page) == []
     anchors = [html.unescape(name) for name in re.findall(r'<tr id="([^"]*)"', page)]
     assert len(anchors) == len(set(anchors))
@@ -173,7 +230,7 @@ def test_every_claim_has_an_anchor_in_the_ledger_and_an_entry_in_the_search():
 
 
 def test_the_page_of_refuted_statements_names_place_and_truth():
-    page = rendered((ROOT / "docs" / "published.md").read_text(encoding="utf-8"), "published.md")
+    page = file("published.md")
     assert RENDERED["faults"](page) == []
     read = words(page)
     ours = [claim for claim in claims() if claim.paper in PAPERS]
@@ -181,17 +238,5 @@ def test_the_page_of_refuted_statements_names_place_and_truth():
     assert len(refuted) > 10
     for claim in refuted:
         for text in (claim.as_published.published, claim.statement):
-            assert words(SITE["typeset"](text)) in read
+            assert words(typeset(text)) in read
         assert f'href="ledger.html#{claim.id}-as-published"' in page
-
-
-def test_a_papers_page_begins_with_what_most_readers_want():
-    page = "# T\n\n<!-- abstract -->\n\n## The setting\n\na\n\n## Notation\n\nb\n\n"
-    page += "## What this means for you\n\nc\n\n## Claims\n\nd\n\n## Own\n\ne\n"
-    made = SITE["ordered"](page)
-    heads = re.findall(r"^## (.*)|<summary>(.*)</summary>", made, re.MULTILINE)
-    assert ["".join(head) for head in heads] == [
-        *("What this means for you", "The setting", "Claims", "Own", "Notation"),
-    ]
-    assert made.index("<!-- abstract -->") < made.index("<!-- first -->") < made.index("## What")
-    assert sorted(re.findall(r"^[a-e]$", made, re.MULTILINE)) == list("abcde")

@@ -31,14 +31,17 @@ _NAMES = (
     "3-NN weighted",
     "3-NN uniform",
 )
+# Two rules of one kind have two shades of one colour.
+_LIGHT_GREEN = "#7fd1b9"
+_DARK_PINK = "#8c4a72"
 _LOOKS = [
     (COLOURS[0], "s"),
     (COLOURS[1], "^"),
-    (COLOURS[1], "v"),
+    (COLOURS[4], "v"),
     (COLOURS[2], "D"),
-    (COLOURS[2], "d"),
+    (_LIGHT_GREEN, "d"),
     (COLOURS[3], "P"),
-    (COLOURS[3], "X"),
+    (_DARK_PINK, "X"),
 ]
 
 
@@ -71,7 +74,7 @@ def rules_compared(
     paper's 8 and 16, whose distance to least squares is in black. Bars: 99 % Student intervals, in
     (b) and (c) over `prompts` prompts and 64 of them, for this one model.
     """
-    fig, axes = plt.subplots(1, 3, figsize=(10.5, 3.7))
+    fig, axes = plt.subplots(1, 3, figsize=(10.5, 4.1))
     prefixes = np.arange(1, largest + 1)
     static = {"dimension": dimension, "examples": largest + 1, "count": count}
     data = replicates(simulations.distances_to_least_squares, runs, static, {})
@@ -112,8 +115,7 @@ def rules_compared(
         handles + more[-1:],
         names + label_name[-1:],
         loc="outside lower center",
-        ncols=9,
-        fontsize=7,
+        ncols=5,
     )
     return fig
 
@@ -193,12 +195,12 @@ def noise_and_regulariser(
     diagonal.
 
     Rows: ridge regression with five λ, the first one least squares. Columns: pairs (σ, τ) of noise
-    and weights. (a) Squared difference SPD / (d τ²) to the Bayes predictor at d dimensions, mean
-    over k = `prefixes`; exact, and 0 on the diagonal. (b) The same for small trained models in
-    place of the Bayes predictor, one for each column, of scalar problems with τ = 1, `layers`
-    layers of 16 units and the mean over k = 1 to 5 of a sample of `prompts` prompts; the paper has
-    one model of 8 dimensions and 16 layers for each. Rings: smallest of the column. ∞: an infinite
-    mean.
+    and weights, in the order of `columns`. (a) Squared difference SPD / (d τ²) to the Bayes
+    predictor at d dimensions, mean over k = `prefixes`; exact, and 0 on the diagonal. (b) The same
+    for small trained models in place of the Bayes predictor, one for each column, of scalar
+    problems with τ = 1, `layers` layers of 16 units and the mean over k = 1 to 5 of a sample of
+    `prompts` prompts; the paper has one model of 8 dimensions and 16 layers for each. Rings:
+    smallest of the column. ∞: an infinite mean.
     """
     regularisers = [
         (s / t) ** 2 for s, t in ((0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75))
@@ -261,7 +263,5 @@ def _heat_map(
     axis.set_yticks(
         range(len(regularisers)), ["0 (OLS)", *(f"{row:.3g}" for row in regularisers[1:])]
     )
-    axis.set_xticks(
-        range(len(columns)), [f"{(s / t) ** 2:.3g}\n({s:g}/{t:g})²" for s, t in columns]
-    )
+    axis.set_xticks(range(len(columns)), [f"{(s / t) ** 2:.3g}" for s, t in columns])
     axis.set(xlabel="noise (σ/τ)² of the prompts", ylabel="regulariser λ")

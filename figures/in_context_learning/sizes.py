@@ -1,5 +1,5 @@
 """What the depth and the width of a model do: phases (F3), smallest sizes (F8), and the ladder with
-noise (F12).
+noise (F5).
 """
 
 from collections.abc import Sequence
@@ -135,7 +135,7 @@ def smallest_sizes(
 
 
 @figure(
-    "F12",
+    "F5",
     quick={"depths": (1,), "steps": 500, "prompts": 1024},
     claims=("icl-approaches-mbr", "bayes-error", "gd-best-step"),
 )

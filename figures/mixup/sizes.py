@@ -99,13 +99,28 @@ def learning_curves(
             xlabel="samples  n",
         )
         label(panel, letter)
-    axes[0, 0].set(ylabel="1 − cos(w, b)  (dimensionless)", ylim=(3e-6, 1.5))
+    decades = [size for size in (10, 1000) if sizes[0] <= size <= erm_sizes[-1]]
+    axes[0, 0].set(ylabel="1 − cos(w, b)  (dimensionless)", ylim=(3e-6, 1.5), xticks=decades)
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    found = dict(zip(names, handles, strict=True))
+    # each learner, then its laws, in columns
+    learners = [name for name, _, _ in _LEARNERS.values()]
+    order = [learners[0], *_LAWS[0], learners[1], _LAWS[1][0], learners[2]]
+    order += [_LAWS[1][1], learners[3], *_LAWS[2]]
     fig.legend(
-        *axes[0, 0].get_legend_handles_labels(),
+        [found[name] for name in order],
+        order,
         loc="outside lower center",
-        ncols=max(3, len(separabilities)),
+        ncols=3,
     )
     return fig
+
+
+_LAWS = (
+    ("ridge-LDA path", "K$_{erm}$ law"),
+    ("C/n", "C/n + B$_s$κ/n²"),
+    ("expected minimiser",),
+)
 
 
 def _theory_lines(axes: Axes, separability: float, n: np.ndarray) -> None:
@@ -114,15 +129,15 @@ def _theory_lines(axes: Axes, separability: float, n: np.ndarray) -> None:
     a = pair.effective_separability
     few = n < np.exp(a / 2)
     path = [pair.misalignment(rates.erm_direction_at(pair, float(np.log(size)))) for size in n[few]]
-    axes.plot(n[few], path, ":", color=COLOURS[1], label="ridge-LDA path")
+    axes.plot(n[few], path, ":", color=COLOURS[1], label=_LAWS[0][0])
     rate = rates.angle_rate(pair, rates.erm_efficiency(a)) / n
-    axes.plot(n[~few], rate[~few], color=COLOURS[1], label="K$_{erm}$ law")
+    axes.plot(n[~few], rate[~few], color=COLOURS[1], label=_LAWS[0][1])
     mixup = rates.angle_rate(pair, rates.mixup_efficiency(a, law)) / n
-    axes.plot(n, mixup, color=COLOURS[0], label="C/n")
+    axes.plot(n, mixup, color=COLOURS[0], label=_LAWS[1][0])
     extra = rates.sampled_lambda_coefficient(pair, law) * separability / n**2
-    axes.plot(n, mixup + extra, "--", color=COLOURS[5], label="C/n + B$_s$κ/n²")
+    axes.plot(n, mixup + extra, "--", color=COLOURS[5], label=_LAWS[1][1])
     floor = pair.misalignment(population.mask_minimiser(pair, *uniform_masks(pair.dim)))
-    axes.plot(n, np.full_like(n, floor), "-.", color=COLOURS[3], label="expected minimiser")
+    axes.plot(n, np.full_like(n, floor), "-.", color=COLOURS[3], label=_LAWS[2][0])
 
 
 _KEPT = 400

@@ -56,19 +56,17 @@ def direct_balanced(
 
     Full-batch gradient descent on weights and free features of all K n samples, square loss, η =
     0.1, momentum 0.9, start N(0, 0.1²). Points: geometric means over the runs with 99 % Student
-    intervals of the mean logarithm. (a-d) Without a bias, towards orthogonal frames. (e-h) With one
+    intervals of the mean logarithm. (a-c) Without a bias, towards orthogonal frames. (d-f) With one
     that is not decayed, towards simplex frames. NC2 is the largest distance over all W_M..W_m;
-    dotted: where it would stay if the heads had collapsed to the other of the two frames. f - f* is
-    the distance to the minimum in closed form. Lines: the predicted last phase, which depends on
+    dotted: where it would stay if the heads had collapsed to the other of the two frames. Points of
+    the depths M alternate. Lines: the predicted last phase, which depends on
     the decay λ alone: with r(h) the heavy-ball rate of curvature h, NC1 falls at 2 r(λ) + 2 r(2λ),
-    NC2 and NC3 at r(2λ), f - f* at 2 r(λ), where weight decay removes the parts of the features
-    that no weight reads; their heights go through the last point above rounding. (g) At M = 1 NC3
+    NC2 and NC3 at r(2λ); their heights go through the last point above rounding. (f) At M = 1 NC3
     falls at r(λ) in the end: the part of the classifier that is common to all classes is idle
-    beside a bias, and decay alone removes it. Dang et al. 2023; intervals, the minimum and the
-    rates are new.
+    beside a bias, and decay alone removes it. Dang et al. 2023; intervals and rates are new.
     """
-    names = ("within_class", "weights", "alignment", "gap")
-    fig, axes = plt.subplots(2, 4, figsize=(10, 5), sharex=True, sharey="row")
+    names = ("within_class", "weights", "alignment")
+    fig, axes = plt.subplots(2, 3, figsize=(8.6, 5.2), sharex=True, sharey=True)
     frames = predicted.orthogonal_frame(n_classes), predicted.simplex_etf(n_classes)
     other = predicted.frame_distance(*frames)
     settings: dict[str, Any] = {
@@ -110,7 +108,8 @@ def direct_imbalanced(
     Within-class spread. (b) Products W_M..W_m of the weights, the largest distance over m. (c)
     Class means. (d) Logits. (e) Weights against class means. (f) Objective above the minimum in
     closed form. Lines: predicted rates as in F1, twice that of NC2 in (d), as the slowest modes
-    leave the product unchanged to first order. Dotted: where (b, c) would stay if the heads had
+    leave the product unchanged to first order, and 2 r(λ) in (f), where weight decay removes the
+    parts of the features that no weight reads. Dotted: where (b, c) would stay if the heads had
     collapsed to the orthogonal frame of equal lengths, in the colour of the depth M. Dang et al.
     2023; intervals, the minimum and the rates are new.
     """
@@ -139,14 +138,21 @@ def _trajectories(
 ) -> None:
     times = np.arange(settings["every"], settings["steps"] + 1, settings["every"])
     start = {"learning_rate": LEARNING_RATE, "start_std": START}
-    for depth, colour in zip(depths, COLOURS, strict=False):
+    for turn, (depth, colour) in enumerate(zip(depths, COLOURS, strict=False)):
         data = replicates(
             direct_experiment, runs, settings | {"depth": depth, "reduced": False}, start
         )
         rates = _last_phase(settings["decay"], idle_mean=settings["bias"] and depth == 1)
         for name, axes in panels.items():
+            # The points of the depths alternate, so that none hides another.
             falling_points(
-                axes, times, data[name].values, colour, rates[name], label=f"M = {depth}"
+                axes,
+                times,
+                data[name].values,
+                colour,
+                rates[name],
+                shown=slice(turn, None, len(depths)),
+                label=f"M = {depth}",
             )
 
 

@@ -28,22 +28,24 @@ def falling_points(
     runs: Float[np.ndarray, "runs records"],
     colour: str,
     rate: float | None = None,
+    shown: slice = slice(None),
     **style: Any,
 ) -> None:
     """Draw geometric means over the runs as points, with 99 % Student intervals of the mean
     logarithm.
 
     A line falls at the predicted `rate` per step through the last mean above `ROUNDING`; rounding
-    has the sign that it has, so absolute values are drawn.
+    has the sign that it has, so absolute values are drawn. Of the
+    points those at `shown` are drawn.
     """
     mean, half_width = student_interval(np.log(np.maximum(np.abs(runs), _FLOOR)))
     half_width = np.minimum(half_width, _OFF_AXES)
     middle = np.exp(mean)
     bounds = middle - np.exp(mean - half_width), np.exp(mean + half_width) - middle
     axes.errorbar(
-        steps,
-        middle,
-        bounds,
+        steps[shown],
+        middle[shown],
+        np.array(bounds)[:, shown],
         **{"fmt": "o", "color": colour, "elinewidth": 0.8, "markersize": 2.5, **style},
     )
     above = np.flatnonzero(middle > ROUNDING)

@@ -317,14 +317,14 @@ def derivatives_by_scale(floor=1e-4):
     one.
 
     Two equal scores of size s, rows of V of length 1, ε = 0.0001. Marks: points: largest derivative
-    by complex steps; lines: 1/4, 1/(4 s) and the bound 1/√ε.
+    by complex steps; lines: 1/4 and 1/(4 s).
     """
     scales = np.geomspace(1e-5, 10, 19)
     values = np.array([[1.0, 0.0], [0.6, 0.8]])
     rows = scales[:, None] * np.ones((1, 2))
     normal = partial(normalised, values=values, floor=floor)
     quarter, _, by_input, _ = bounds(rows)
-    lines = {"softmax": quarter, "linear": by_input.max(axis=(1, 2)), "normalised": floor**-0.5}
+    lines = {"softmax": quarter, "linear": by_input.max(axis=(1, 2))}
     functions = {"softmax": softmax, "linear": linear, "normalised": normal}
     return chart(
         {name: (scales, line) for name, line in lines.items()},
@@ -334,5 +334,6 @@ def derivatives_by_scale(floor=1e-4):
         },
         x="scale of the scores  (dimensionless)",
         y="largest derivative  (dimensionless)",
+        levels={"bound 1/√ε on the normalised one": floor**-0.5},
         log="xy",
     )

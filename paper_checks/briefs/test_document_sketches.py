@@ -290,7 +290,6 @@ def sketches_of_two_documents(near: float = 0.3, far: float = 0.6, draws: int = 
     return chart(
         lines,
         points,
-        levels={"max similarity": 1.0},
         x="hyperplanes k",
         y="mean F in units of its range",
     )

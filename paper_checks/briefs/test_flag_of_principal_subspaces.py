@@ -338,8 +338,8 @@ def prices(dim=5, steps=3):
     each subspace.
     """
     points, values, vectors = data(np.random.default_rng(0), dim)
-    angles = np.linspace(0, np.pi, 200)
-    few = np.linspace(0, np.pi, 13)
+    angles = np.linspace(0, np.pi / 2, 200)
+    few = np.linspace(0, np.pi / 2, 10)
     pairs = pairs_up_to(dim, steps)
     prices = np.array([turning_price(values, steps, angle) for angle in angles])
     measured = np.array([turned_costs(points, vectors, steps, angle) for angle in few])
@@ -354,8 +354,7 @@ def prices(dim=5, steps=3):
         x="angle φ  (radians)",
         y="price in AUV  (squared unit of the data)",
         ylim=(-0.05, 1.25),
-        xlim=(0, np.pi),
-        xticks=[0, np.pi / 2, np.pi],
-        xticklabels=["0", "π/2", "π"],
-        legend="upper right",
+        xticks=[0, np.pi / 4, np.pi / 2],
+        xticklabels=["0", "π/4", "π/2"],
+        legend="upper left",
     )

@@ -291,11 +291,12 @@ def turning(offset=0.1):
     not.
 
     Penalties of two latents that are turned by φ from the principal components of variances 1 and
-    ½, over the least value of each (K = 1). Marks: lines: variances that turn
+    ½, above the least value of each (K = 1); a quarter of a turn
+    exchanges the latents. Marks: lines: variances that turn
     as cos² and sin²; points: turned encoders.
     """
     points, values, basis = data(np.random.default_rng(0), 2)
-    fine = np.linspace(-np.pi / 2, np.pi / 2, 121)
+    fine = np.linspace(0, np.pi / 2, 61)
     angles = fine[::6]
     turns = np.array([[np.cos(angles), -np.sin(angles)], [np.sin(angles), np.cos(angles)]])
     measured = spreads(points, np.moveaxis(turns, 2, 0) @ basis.T)
@@ -309,13 +310,13 @@ def turning(offset=0.1):
     def penalties(deviations):
         volume = np.prod(deviations + offset, axis=1)
         found = volume, deviations.sum(axis=1), np.sum(deviations**2, axis=1)
-        return {name: y / least[name] for name, y in zip(least, found, strict=True)}
+        return {name: 100 * (y / least[name] - 1) for name, y in zip(least, found, strict=True)}
 
     return chart(
         {name: (fine, y) for name, y in penalties(law).items()},
         {name: (angles, y) for name, y in penalties(measured).items()},
         x="angle φ (radians)",
-        y="penalty over its least value",
-        xticks=[-np.pi / 2, 0, np.pi / 2],
-        xticklabels=["−π/2", "0", "π/2"],
+        y="penalty above its least value (%)",
+        xticks=[0, np.pi / 4, np.pi / 2],
+        xticklabels=["0", "π/4", "π/2"],
     )

@@ -1,16 +1,21 @@
-"""Draw figures: `python -m figures [PAPER[.FIGURE] …] [--out DIR] [--quick] [--small]
+"""Draw figures: `python -m figures [PAPER[.FIGURE] …] [--first] [--out DIR] [--quick] [--small]
 [--gallery PAGE]`.
+
+The bar counts the cells of the sweeps behind the figures, and the figures themselves. Its total
+grows as sweeps begin.
 """
 
 import argparse
 import os
 import signal
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from threading import RLock
+from threading import RLock, Thread
+from typing import Any
 
 # OpenBLAS reads it once, when it is loaded; the eigenproblems here are small, and two threads slow
 # each other down.
@@ -29,6 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
         "selection", nargs="*", metavar="PAPER[.FIGURE]", help="default: all figures of all papers"
     )
     parser.add_argument("--list", action="store_true", help="list the figures and stop")
+    parser.add_argument(
+        "--first", action="store_true", help="of each paper its first figure only: an overview"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: figures/out")
     parser.add_argument(
         "--quick", action="store_true", help="reduced sizes: a minute instead of many"
@@ -50,6 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
         ]
     except ValueError as error:
         parser.error(str(error))
+    if options.first:
+        chosen = list({figure.paper: figure for figure in reversed(chosen)}.values())[::-1]
     if options.list:
         for figure in chosen:
             print(f"{figure.paper}.{figure.name}  {figure.title}")
@@ -63,27 +73,36 @@ def main(arguments: list[str] | None = None) -> int:
     import jax
     from tqdm.auto import tqdm
 
+    from theory_on_trial.figures.replicates import report_to
+
     names = [f"{figure.paper}.{figure.name}" for figure in chosen]
     save = partial(_save, folder=folder, quick=options.quick, small=options.small)
     # A process for each core, as one figure has seldom work for two. Sharing an accelerator, they
     # would compete.
     processes = min(len(names), os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
     pictures = []
+    context = get_context("spawn")
+    reports = context.SimpleQueue()
     try:
         with (
-            get_context("spawn").Pool(processes, _begin) if processes > 1 else nullcontext() as pool
+            context.Pool(processes, _begin, (reports,)) if processes > 1 else nullcontext() as pool
         ):
+            if pool is None:
+                _report_to(reports)
             results = pool.imap(save, names) if pool else map(save, names)
-            for name, (paths, overlaps) in zip(
-                names, tqdm(results, total=len(names), unit="figure"), strict=True
-            ):
-                tqdm.write(", ".join(map(str, paths)))
-                for sentence in overlaps:
-                    tqdm.write(f"{name}: {sentence}")
-                pictures.append(paths[0])
+            with tqdm(total=len(names), unit="cell", mininterval=0.5) as bar, _read(reports, bar):
+                for name, (paths, overlaps) in zip(names, results, strict=True):
+                    tqdm.write(", ".join(map(str, paths)))
+                    for sentence in overlaps:
+                        tqdm.write(f"{name}: {sentence}")
+                    pictures.append(paths[0])
+                    bar.set_description(f"{len(pictures)} of {len(names)} figures", refresh=False)
+                    bar.update()
     except KeyboardInterrupt:
         print(f"stopped: {len(pictures)} of {len(names)} figures are drawn", file=sys.stderr)
         return 130
+    finally:
+        report_to(None)
     if options.gallery:
         from theory_on_trial.page.report import write_gallery
 
@@ -103,7 +122,7 @@ def _save(name: str, folder: Path, quick: bool, small: bool) -> tuple[list[Path]
     return figure.save(folder, quick, small)
 
 
-def _begin() -> None:
+def _begin(reports: Any) -> None:
     """Leave Ctrl-C to the parent, which ends its processes; a bar's lock between processes would be
     left behind.
     """
@@ -111,3 +130,33 @@ def _begin() -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tqdm.set_lock(RLock())
+    _report_to(reports)
+
+
+def _report_to(reports: Any) -> None:
+    """Send what the sweeps of this process report, with the process."""
+    from theory_on_trial.figures.replicates import report_to
+
+    report_to(lambda *about: reports.put((os.getpid(), *about)))
+
+
+@contextmanager
+def _read(reports: Any, bar: Any) -> Iterator[None]:
+    """Move the bar by what the sweeps report: the total by the cells of each new one."""
+
+    def read() -> None:
+        known: dict[tuple[int, int], int] = {}
+        while (report := reports.get()) is not None:
+            process, number, done, total = report
+            if (process, number) not in known:
+                bar.total += total
+            bar.update(done - known.get((process, number), 0))
+            known[process, number] = done
+
+    reader = Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        yield
+    finally:
+        reports.put(None)
+        reader.join()
