@@ -145,11 +145,11 @@ def train_together(
     where a descent diverges. Raises ValueError for another number of settings, and for settings
     that differ in more. Source: as `train`.
     """
-    first = settings[0] if settings else None
     require(
         len(settings) == len(keys) > 0,
         f"settings must be as many as the {len(keys)} keys, one at least, got {len(settings)}",
     )
+    first = settings[0]
     of_law = ("noise_std", "weight_std", "weight_mean")
     shared = {name: getattr(first, name) for name in of_law}
     require(
