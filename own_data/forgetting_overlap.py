@@ -184,7 +184,7 @@ def _residuals(
     residual_t: Any, rows: int
 ) -> tuple[tuple[str, ...], Float[np.ndarray, "rows outputs"]]:
     """Read a residual, or one per output; return the outputs' names, too."""
-    read = outputs("residual_t", residual_t, rows=rows)
+    read = outputs("residual_t", residual_t, rows=rows, classes=False)
     require(read.columns, "residual_t must have a column, got none")
     return read.columns, read.values
 

@@ -18,7 +18,9 @@ from theory_on_trial.trial import registry
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 PAPERS = sorted((ROOT / "docs" / "papers").glob("*.md"))
-EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:\n^```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
+EXAMPLE = re.compile(
+    r"^```python\n(?!--8<--)(.*?)^```\n(?:\n^```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL
+)
 REFERENCE = re.compile(r"(?:((?:`\w+`, )*`\w+`) of )?\[`([\w.]+)`\]\([./]*api/\w+\.md#([\w.]+)\)")
 
 

@@ -69,7 +69,7 @@ def test_together(
         raise TypeError(f"shapes {x.shape} and {a.shape} do not fit n = {n}")
     form = x @ a @ x
     size = np.abs(x) @ np.abs(a) @ np.abs(x)
-    trial.require(size > 1e-6, "x and a must not be zero")
+    trial.require(abs(form) > 1e-3 * size, "the terms of x' a x must not cancel")
     trial.identity(form, np.trace(a @ np.outer(x, x)), ops=200, scale=size, controls={"w": form + size + n})
 '''
 
@@ -106,23 +106,23 @@ def test_a_spectrum_and_a_norm_are_drawn_in_all_of_their_range():
     seen = {"low": [], "high": [], "norm": []}
 
     @given(arrays_of(Argument.of(KINDS["spectrum"]).alternatives[0]))
-    @settings(max_examples=150, deadline=None, database=None)
+    @settings(max_examples=400, deadline=None, database=None, derandomize=True)
     def eigenvalues(matrix):
         values = np.linalg.eigvalsh(matrix)
         seen["low"].append(values[0])
         seen["high"].append(values[-1])
 
     @given(arrays_of(Argument.of(KINDS["length"]).alternatives[0]))
-    @settings(max_examples=150, deadline=None, database=None)
+    @settings(max_examples=400, deadline=None, database=None, derandomize=True)
     def length(vector):
         seen["norm"].append(np.linalg.norm(vector))
 
     eigenvalues()
     length()
-    assert min(seen["low"]) < -0.95
+    assert min(seen["low"]) < -0.9
     assert max(seen["high"]) > 0.2
     assert min(seen["norm"]) < 0.6
-    assert max(seen["norm"]) > 1.9
+    assert max(seen["norm"]) > 1.8
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_a_limit_of_a_small_order_asks_that_its_ratios_settle():
     assert "the differences are in the ratios" in found.note
     assert "2^order is 1.072" in found.note
     slow = 1 + sizes**-0.1 + sizes**-0.3
-    trial.limit(slow, sizes, 1.0, order=0.1, margin=0.05, controls={"w": 1.2})
+    trial.limit(slow, sizes, 1.0, order=(0.1, 0.3), margin=0.05, controls={"w": 1.2})
     assert trends.inside(trial.findings[1].interval, trial.findings[1].prediction)
 
 

@@ -232,11 +232,6 @@ REFUSED = {
             r"prediction \(2,\)",
         ),
         (
-            lambda t: mean(lambda m: np.ones((m, 3))),
-            r"measurement has shape \(3,\), the "
-            r"prediction \(\)",
-        ),
-        (
             lambda t: evidence.distribution(
                 never_called, None, {"w": np.abs}, margin=0.1, looks=(9,)
             ),

@@ -221,7 +221,7 @@ class MixingLaw:
             rule = roots_jacobi(
                 n_nodes, np.nextafter(beta - 1, 0) if nearly_half else beta - 1, alpha - 1
             )
-            abscissas = rule[0]
+            abscissas = np.clip(rule[0], -1.0, 1.0)  # nodes of tiny shapes may lie an ulp outside
             masses = np.maximum(rule[1], 0.0)  # for tiny shapes SciPy's may be negative by rounding
             weights = masses / masses.sum()
         finite = np.all(np.isfinite(abscissas) & np.isfinite(weights))

@@ -66,7 +66,7 @@ _GROWN = 1.3
 _COPIES = 48
 """So many pairs of equal numbers within a call are expected before hardly any is no chance."""
 _BESIDE = 30
-"""So many pairs of neighbours more than expected, and twelve roots of those, are no chance."""
+"""So many pairs of neighbours more than expected, and twelve standard deviations, are no chance."""
 _FAR = 7.0
 """So many standard deviations are no chance: 3e-11 for each lag and look."""
 _WIDE_WITHOUT_SPREAD = (Bounded, BoundedMoment, SubGamma, SubGaussian, Symmetric)
@@ -537,7 +537,12 @@ class Independence:
         sizes = np.bincount(call).astype(float)
         own = sizes * (sizes - 1)
         expected = (np.sum(own) ** 2 - np.sum(own**2) + np.sum(own * (n - sizes))) / n**2
-        if pairs > expected + 12 * np.sqrt(expected) + _BESIDE:
+        # Of a Poisson number b of mean m, b (b - 1) / 2 has the variance m^3 + m^2 / 2.
+        spread = sum(
+            weight * (2 / n) ** power * (np.sum(sizes**power) ** 2 - np.sum(sizes ** (2 * power)))
+            for power, weight in ((3, 0.5), (2, 0.25))
+        )
+        if pairs > expected + 12 * np.sqrt(spread) + _BESIDE:
             raise ValueError(
                 f"{self.what} gives the samples of earlier calls again, up to their order and a "
                 "little noise: they are copies"

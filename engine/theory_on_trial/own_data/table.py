@@ -149,15 +149,15 @@ def indicators(name: str, values: Any, *, rows: int) -> Table:
     return Table(np.stack([c for _, c in columns], axis=1), tuple(t for t, _ in columns))
 
 
-def outputs(name: str, values: Any, *, rows: int | None = None) -> Table:
-    """Read one or several numbers a row; a vector of strings or categories has a column per
-    class.
+def outputs(name: str, values: Any, *, rows: int | None = None, classes: bool = True) -> Table:
+    """Read one or several numbers a row; with `classes` a vector of strings or categories has a
+    column per class, and is refused without.
     """
     frame = _frame(name, values)
     if frame is not None or (_native_array(values) and entries(name, values).ndim == 2):
         return table(name, values, rows=rows)
     part = _single(name, values, "number")
-    if _is_text(part):
+    if classes and _is_text(part):
         return indicators(name, values, rows=len(part) if rows is None else rows)
     return Table(
         column(name, values, rows=rows)[:, None], (str(getattr(part, "name", None) or "y"),)
