@@ -17,7 +17,7 @@ from theory_on_trial.ledger import Ledger, Row, brief, brief_interval, proved_fo
 from theory_on_trial.page.tex import latex
 from theory_on_trial.page.typeset import GREEK_NAMES, typeset
 
-LEDGER = ROOT / "records" / "ledgers" / "jax-0.11.2_python-3.12_nvidia-h200-x1.json"
+LEDGER = ROOT / "records" / "ledgers" / "jax-0.10.2_python-3.11_cpu.json"
 FILTERS = ("topic", "whose", "tier", "verdict")
 SCHEMA = ROOT / "engine" / "theory_on_trial" / "ledger" / "schema.json"
 
