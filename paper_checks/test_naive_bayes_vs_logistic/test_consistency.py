@@ -23,7 +23,8 @@ Classes = Annotated[int, Interval(2, 1000, why="every draw has an entry per clas
 ManyClasses = Annotated[int, Interval(3, 100, why="two classes have no such gap")]
 LowBound = Annotated[float, Interval(0.01, 2.5, why="its double is told from it at t = .99")]
 TightBound = Annotated[
-    float, Interval(0.05, 3, why="gaps are of the order exp(-2 Λ), regrets of its square")
+    float,
+    Interval(0.05, 2.5, why="regrets are of the order exp(-4 Λ), which a conic solver must meet"),
 ]
 AnyBound = Annotated[float, Interval(0.1, 300, why="posteriors are floats, regrets above rounding")]
 Draws = Annotated[int, Interval(1, 100_000, why="all draws are held at once")]
