@@ -14,15 +14,15 @@ from theory_on_trial.contract import Interval
 @claim(HIGH_INFLUENCE, kind="empirical", tier="full", low_power="each run carries a sign only")
 def test_relu(
     trial,
-    n_runs: Annotated[int, Interval(12, 100, why="of fewer, signs carry a poor level")] = 12,
+    n_runs: Annotated[int, Interval(16, 100, why="of fewer, signs carry a poor level")] = 16,
     steps: Annotated[int, Interval(4000, 20_000, why="before, the slow feature grows")] = 4000,
 ):
-    """With two latents a ReLU encoder trained as JEPA ends with the slow, weak feature and without
-    the fast, strong one, ρ = .85 and .49; trained as an autoencoder it ends with both.
+    """With two latents a ReLU encoder trained as JEPA mostly ends with the slow, weak feature and
+    without the fast, strong one, ρ = .85 and .49; trained as an autoencoder it ends with both.
 
-    Decodability over .9 and below .1 of what the inputs allow, in every run; batches of 256. A
-    random encoder holds the strong feature, so that what is learned first says nothing. From a
-    smaller start some runs end otherwise. A minute.
+    Decodability over .9 and below .1 of what the inputs allow, in more runs than not, at a level at
+    which 3 of 16 may end otherwise; batches of 256. A random encoder holds the strong feature, so
+    that what is learned first says nothing. From a smaller start some runs end otherwise. A minute.
     """
 
     def ends(objective):
@@ -35,6 +35,6 @@ def test_relu(
 
     trial.runs(
         ends("jepa"),
-        alpha=2.0 ** (1 - n_runs),
+        alpha=0.025,
         controls={name: ends(name) for name in ("mae", "jepa on shuffled frames")},
     )

