@@ -29,9 +29,10 @@ def published() -> Ledger:
 
 
 def own_claims() -> list[Claim]:
-    """Return the claims of the catalogue's papers, and none that was declared elsewhere."""
-    papers = {entry.name for entry in catalogue()}
-    return [claim for claim in claims() if claim.paper in papers]
+    """Return the claims of the catalogue's papers in its order, and none declared elsewhere."""
+    places = {entry.name: place for place, entry in enumerate(catalogue())}
+    own = [claim for claim in claims() if claim.paper in places]
+    return sorted(own, key=lambda claim: (places[claim.paper], claim.id))
 
 
 def entries() -> list[tuple[Claim, str, Row | None]]:
