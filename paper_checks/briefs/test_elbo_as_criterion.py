@@ -95,7 +95,7 @@ def elbo(design, outcomes, means, prior):
     fit = -len(design) / 2 * np.log(2 * np.pi) - misfit / 2
     squares = np.sum(means**2, axis=1) + variances.sum()
     of_prior = -len(variances) / 2 * np.log(2 * np.pi * prior**2) - squares / (2 * prior**2)
-    return fit + of_prior + np.sum(np.log(2 * np.pi * np.e * variances)) / 2
+    return fit + of_prior + np.sum(1 + np.log(2 * np.pi * variances)) / 2
 
 
 @observed
