@@ -20,7 +20,8 @@ def on_config(config: Any) -> Any:
     """Put formulas into Markdown, and the address of the repository, once it has one, on all pages."""
     config.markdown_extensions.append(Formulas())
     if home := notebook_pages.repository():
-        config.repo_url, config.repo_name = home, "/".join(home.split("/")[-2:])
+        config.repo_url = home
+        config.repo_name = "/".join(home.split("/")[-2:])
     return config
 
 

@@ -109,7 +109,8 @@ def filled(markdown: str, paper: str) -> str:
     }
 
     def block(found: re.Match[str]) -> str:
-        name, argument = found[1], found[2] or ""
+        name = found[1]
+        argument = found[2] or ""
         if name not in makers:
             return found[0]
         text = makers[name](*filter(None, [argument.strip()])).strip()
@@ -249,7 +250,8 @@ def navigation(settings: str) -> str:
         lines += [f"          - {page}" for page in short]
     lines += ["  - Notebooks:", "      - notebooks.md"]
     lines += [f"      - notebooks/{name}.md" for name in notebook_pages.NAMES]
-    begin, end = "      # written by docs/write_pages.py\n", "  # end\n"
+    begin = "      # written by docs/write_pages.py\n"
+    end = "  # end\n"
     head, _, rest = settings.partition(begin)
     tail = rest.partition(end)[2]
     return f"{head}{begin}{chr(10).join(lines)}\n{end}{tail}"

@@ -52,23 +52,26 @@ NWorlds = Annotated[int, Interval(8, 1000, why="few worlds seldom tell one rule 
 Gap = Annotated[float, Interval(1e-3, 0.5, why="a cap, which nothing requires")]
 """δ, how far the groups may be treated apart."""
 
-FEASIBILITY = 1e-7
-"""To which the programs meet a gap; times its price, the error of their accuracy."""
+SOLVED = 1e-9
+"""How far the accuracy of a linear program may be off. 864 programs over the whole domain were off
+by 5e-16 at most."""
 
 TIE = 1e-9
 """Relative distance to the boundary of the linear rule within which an atom lies on it."""
 
 
 def worlds(trial, n_worlds, n_atoms):
-    """Joint laws P(x, a, y), (worlds, atoms, 2, 2). In every other one the group that the most
-    accurate rule accepts, or not, has thirty times the mass.
+    """Joint laws P(x, a, y), (worlds, atoms, 2, 2). In every second one on average the group that
+    the most accurate rule accepts, or not, has thirty times the mass.
     """
-    joints = trial.generator("worlds").dirichlet(np.ones(4 * n_atoms), n_worlds)
+    generator = trial.generator("worlds")
+    joints = generator.dirichlet(np.ones(4 * n_atoms), n_worlds)
     joints = joints.reshape(n_worlds, n_atoms, 2, 2)
     by_label = joints.sum(axis=2)
     accepted = by_label[..., 1] > by_label[..., 0]
     heavy = accepted[..., None, None] == np.arange(2)[:, None]
-    joints[1::2] *= np.where(heavy, 30, 1)[1::2]
+    unequal_groups = generator.integers(2, size=n_worlds)[:, None, None, None]
+    joints *= np.where(heavy & (unequal_groups == 1), 30, 1)
     return joints / joints.sum(axis=(1, 2, 3), keepdims=True)
 
 
@@ -277,8 +280,8 @@ def test_dp(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 40, n_worlds: NWorld
     trial.value(
         optimal,
         exact,
-        error=2e-6,
-        margin=1e-5,
+        error=SOLVED,
+        margin=1e-6,
         control_processes={"in the order of f, whatever it costs": by_effect},
     )
 
@@ -322,7 +325,7 @@ def test_whole(trial, tolerance: Gap = 0.05, n_atoms: NAtoms = 40, n_worlds: NWo
         for joint, (chance, certain) in zip(joints, rules, strict=True)
     ]
     trial.bound(
-        np.array(lost) - 2e-6,  # what the programs are off
+        np.array(lost) - 2e-6,  # a whole rule may miss the gap by a solver's rounding
         np.array([losses(joint).max() for joint in joints]),
         instances="draws",
         independent=len(joints),
@@ -338,15 +341,21 @@ def test_effects(trial, n_atoms: NAtoms = 40, n_worlds: NWorlds = 10):
     """
     joints = worlds(trial, n_worlds, n_atoms)
     exact = np.array([[losses(joint), *influences(joint)] for joint in joints])
-    signs = np.array([2 * accurate(joint) - 1 for joint in joints])
-    moved = np.concatenate([exact[:, :1], signs[:, None] * exact[:, 1:]], axis=1)
+    accepts = np.array([2 * accurate(joint) - 1 for joint in joints])[:, None]
+    of_gaps = np.arange(4)[:, None] > 0
+    all_of_it = np.array([joint.sum(axis=(1, 2)) for joint in joints])[:, None]
+    rivals = {
+        "a flip costs all of P(x)": np.concatenate([all_of_it, exact[:, 1:]], axis=1),
+        "a flip accepts, wherever it is": np.where(of_gaps, accepts * exact, exact),
+        "a flip refuses, wherever it is": np.where(of_gaps, -accepts * exact, exact),
+    }
     # Differences of sums of four chances an atom, of at most one.
     trial.identity(
         [flip_effects(joint) for joint in joints],
         exact,
         ops=8 * n_atoms,
         scale=1.0,
-        controls={"a flip accepts more, wherever it is": moved},
+        controls=rivals,
     )
 
 
@@ -361,8 +370,8 @@ def test_eo(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: NWorld
     trial.value(
         optimal,
         np.array([odds_accuracy(joint, tolerance) for joint in joints]),
-        error=2e-6,
-        margin=1e-5,
+        error=SOLVED,
+        margin=1e-6,
         controls={"the rule for demographic parity": np.array(parity)},
     )
 
@@ -388,8 +397,8 @@ def test_eo_dual(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: N
     trial.value(
         lost,
         values(best),
-        error=2e-6,
-        margin=1e-5,
+        error=SOLVED,
+        margin=1e-6,
         controls={"a price for Y = 1 alone": values(one)},
     )
 

@@ -30,7 +30,7 @@ def test_relu(
         trained = jax.vmap(
             lambda key: relu.train_relu(key, steps=steps, batch=256, objective=objective)
         )(keys)
-        slow, fast = np.asarray(trained.shares).T
+        slow, fast = np.asarray(trained).T
         return np.minimum(slow - 0.9, 0.1 - fast)
 
     trial.runs(

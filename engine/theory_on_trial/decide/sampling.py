@@ -634,8 +634,8 @@ class Varied:
     Events may all be equal. Under a law whose interval does not rest on the samples' spread, some
     coordinates may, too, if the prediction is the number that they equal (the distance of something
     from itself) and others vary. Under such a law a sampler that is stuck at a number beyond the
-    margin is judged, too: it is REFUTED. One that is stuck within the margin is
-    refused. It would be VERIFIED, though nothing shows that its numbers are drawn.
+    margin is judged, too: it is REFUTED. One that is stuck within the margin is refused. It would
+    be VERIFIED, though nothing shows that its numbers are drawn.
 
     Args:
         sampler: draws the next m samples, shape (m, *shape).

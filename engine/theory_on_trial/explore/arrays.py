@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as of_numpy
 
 from theory_on_trial.contract import Alternative, Holds, Interval
 from theory_on_trial.contract.values import check
+from theory_on_trial.trial.cases import nested
 
 LONGEST = 6
 """The longest axis that is drawn, unless the annotation gives its length."""
@@ -50,7 +51,7 @@ def arrays_of(draw: st.DrawFn, kind: Alternative, sizes: dict[str, int] | None =
     known = {} if sizes is None else sizes
     shape = tuple(_length(draw, axis, known) for axis in axes_of(kind) or [])
     made = draw(_whole(kind, shape).filter(lambda array: _is_admitted(kind, array)))
-    return _nested(made.tolist())
+    return nested(made.tolist())
 
 
 def _length(draw: st.DrawFn, axis: str, sizes: dict[str, int]) -> int:
@@ -59,10 +60,6 @@ def _length(draw: st.DrawFn, axis: str, sizes: dict[str, int]) -> int:
     if axis not in sizes or axis == "_":
         sizes[axis] = draw(st.integers(1, LONGEST))
     return sizes[axis]
-
-
-def _nested(value: Any) -> Any:
-    return tuple(map(_nested, value)) if isinstance(value, list) else value
 
 
 def _is_admitted(kind: Alternative, array: np.ndarray) -> bool:
@@ -106,9 +103,11 @@ def _whole(kind: Alternative, shape: tuple[int, ...]) -> st.SearchStrategy[np.nd
 
 def _limits(kind: Alternative) -> tuple[float, float]:
     """Between which numbers an entry is drawn."""
-    low, high = -np.inf, np.inf
+    low = -np.inf
+    high = np.inf
     for marker in (mark for mark in kind.markers if isinstance(mark, Interval)):
-        open_low, open_high = marker.closed[0] == "(", marker.closed[1] == ")"
+        open_low = marker.closed[0] == "("
+        open_high = marker.closed[1] == ")"
         whole = _entry_type(kind) is int
         step = 1 if whole else _NEAREST * min(1.0, marker.high - marker.low)
         low = max(low, marker.low + open_low * step)

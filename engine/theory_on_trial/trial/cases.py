@@ -124,14 +124,15 @@ def _plain(value: Any) -> Any:
     array as nested tuples.
     """
     if isinstance(value, np.ndarray):
-        return _nested(value.tolist())
+        return nested(value.tolist())
     if isinstance(value, tuple):
         return tuple(map(_plain, value))
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _nested(value: Any) -> Any:
-    return tuple(map(_nested, value)) if isinstance(value, list) else value
+def nested(value: Any) -> Any:
+    """Return nested lists as nested tuples: a setting that is an array, as it is printed."""
+    return tuple(map(nested, value)) if isinstance(value, list) else value
 
 
 def _bound(function: str, names: list[str], case: Any) -> dict[str, Any]:
