@@ -159,10 +159,6 @@ def test_the_page_says_what_holds_and_what_does_not(page):
     assert text.count("not drawn yet") == 1
 
 
-def words_of(html):
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
-
-
 def test_a_row_is_drawn_as_prediction_measurement_and_controls():
     controls = [
         {"name": str(value), "predicted": value, "verdict": "REFUTED"} for value in (1.5, 90.0)

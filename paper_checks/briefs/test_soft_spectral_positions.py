@@ -93,13 +93,6 @@ def laplacian(weights):
     return np.diag(weights.sum(axis=1)) - weights
 
 
-def drawn_laplacian(generator, nodes):
-    """The Laplacian of a connected graph with random weights: a path and more."""
-    upper = np.triu(generator.uniform(0.2, 1, (nodes, nodes)), 1)
-    upper *= np.triu(generator.random((nodes, nodes)) < 0.4, 2) + np.eye(nodes, k=1)
-    return laplacian(upper + upper.T)
-
-
 def cycle(nodes, epsilon):
     """The Laplacian of a cycle one of whose edges has the weight 1 + ε."""
     weights = np.roll(np.eye(nodes), 1, axis=0)

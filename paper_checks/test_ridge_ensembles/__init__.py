@@ -63,7 +63,6 @@ Many = Annotated[
 ]
 LOOKS = {"first": 100, "most": 1400}
 WITH = (0.5, 1.25, 0.1)
-WITHOUT = (0.5, 2.0, 0.0)
 MANY = (0.4, 0.625, 0.0)
 
 

@@ -11,8 +11,6 @@ Noise = Annotated[float, Interval(1e-50, 1e50, why="its powers must be numbers t
 """σ, the standard deviation of the noise, in the unit of x and y."""
 Derivatives = Annotated[Float[np.ndarray, "*batch orders"], USABLE_SCALE]
 """μ_1', μ_1'', ... at y, along the last axis; the n-th in unit^(1 - n)."""
-Cumulants = Annotated[Float[np.ndarray, "*batch orders"], USABLE_SCALE]
-"""κ_2, κ_3, ... along the last axis; the n-th in unit^n."""
 Jacobian = Annotated[Float[np.ndarray, "dim dim"], USABLE_SCALE]
 """d μ_1 / d y at y, dimensionless."""
 Selected = Bool[np.ndarray, " dim"]

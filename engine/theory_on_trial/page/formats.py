@@ -18,13 +18,12 @@ from theory_on_trial.ledger import Ledger, Row, brief, brief_interval
 from theory_on_trial.ledger.words import whose
 from theory_on_trial.page.tex import latex, statement
 
-FORMATS = ("tex", "md", "csv")
 COLUMNS = ("claim", "statement", "settings", "predicted", "interval", "verdict", "error", "source")
 
 
 def table_of(ledger: Ledger, form: str, titles: Mapping[str, str]) -> dict[str, str]:
-    """Return a ledger in one of `FORMATS` as texts by suffix: the table, and for LaTeX also its
-    `bib`.
+    """Return a ledger as texts by suffix: the table in `form` ("tex", "md" or "csv"), and for LaTeX
+    also its `bib`.
 
     The table has a line for each claim; that of CSV has one for each coordinate of each decision,
     as `Ledger.lines`. `titles` holds what each paper says of itself, by its name (`outline.title`).

@@ -24,12 +24,6 @@ def reached(name: str, *, outside: str = " ", root: Path | None = None) -> froze
     return _reached(name, outside, root or repository.root())
 
 
-def is_defined(name: str) -> bool:
-    """Tell whether a dotted name is a function, class or constant that its module defines."""
-    module, _, own = name.rpartition(".")
-    return isinstance(_names(module, repository.root()).get(own), ast.stmt)
-
-
 def home(name: str) -> str:
     """Return the dotted name under which a name of this repository is defined: re-exports and
     aliases are followed.
