@@ -182,17 +182,12 @@ def fields() -> str:
 
 def search_entries() -> list[dict[str, str | float]]:
     """Return an entry of the search for each row of the ledger, which leads to its anchor."""
-    names = [name for _, name, _ in entries()]
-    # before pages that mention the claim; an id that begins others before these
-    boosts = {
-        name: 4.4 if any(one.startswith(f"{name}-") for one in names) else 4 for name in names
-    }
     return [
         {
             "location": f"ledger.html#{name}",
             "title": name,
             "text": f"{escape(claim.statement)} ({escape(str(claim.source))})",
-            "boost": boosts[name],
+            "boost": 4,  # before pages that mention the claim
         }
         for claim, name, _ in entries()
     ]
