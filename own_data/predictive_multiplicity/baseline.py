@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from own_data.predictive_multiplicity.inputs import Sample
-from sims.predictive_multiplicity import baseline_of_scores, exact_signs
+from sims.linear_dichotomies.certificates import exact_signs
+from sims.predictive_multiplicity import baseline_of_scores
 
 Scores = Callable[[Any], Float[np.ndarray, " samples"]]
 """From samples, in the user's columns, to scores: positive where the prediction is +1."""

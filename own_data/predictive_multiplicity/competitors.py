@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from sims.predictive_multiplicity import Table
+from sims.linear_dichotomies.table import Table
 
 _SUMS = 1e-9  # relative, by which sums of weights that are not whole depend on their order
 

@@ -17,9 +17,9 @@ from own_data.predictive_multiplicity.progress import ProgressSetting, progress_
 from own_data.predictive_multiplicity.result import Multiplicity
 from own_data.predictive_multiplicity.search import Search
 from own_data.predictive_multiplicity.views import Views
-from sims.predictive_multiplicity.certificates import GordanProgram
-from sims.predictive_multiplicity.domains import SampleWeights, TimeLimit, Workers
-from sims.predictive_multiplicity.mip import Deadline
+from sims.linear_dichotomies.deadline import Deadline
+from sims.linear_dichotomies.domains import SampleWeights, TimeLimit
+from sims.predictive_multiplicity.domains import Workers
 from theory_on_trial.contract import Interval, guarded
 from theory_on_trial.own_data.answer import Doubt
 from theory_on_trial.own_data.table import Handed
@@ -138,13 +138,11 @@ def _found(
     differs = ((coefficients[:, :1] + coefficients[:, 1:] @ rows.T > 0) != known.dichotomies).any(
         axis=1
     )
-    gordan = GordanProgram(table) if differs.any() else None
     unwritten = 0
     for which in np.flatnonzero(
         differs
     ):  # the margin decides whether rounding matters: take the largest
-        assert gordan is not None
-        widest = gordan.weights(known.dichotomies[which].astype(int))
+        widest = search.solver.widest(known.dichotomies[which].astype(int))
         if widest is not None:
             coefficients[which] = sample.coefficients(widest.weights[None])[0]
         scores = coefficients[which, 0] + rows @ coefficients[which, 1:]

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from sims.predictive_multiplicity.domains import Share
-from sims.predictive_multiplicity.table import AnyTable, Table
+from sims.linear_dichotomies.domains import Share
+from sims.linear_dichotomies.table import AnyTable, Table
 from theory_on_trial.contract import guarded
 
 _SOLVER_TOLERANCE = 1e-6  # relative, of objectives and bounds that are not whole
@@ -31,6 +31,13 @@ class Task(NamedTuple):
     integral: bool
 
     @property
+    def sign(self) -> int:
+        """1 where errors are minimised, -1 where disagreement is maximised: the objective in its
+        own sign is `sign` times what is minimised.
+        """
+        return 1 if self.baseline is None else -1
+
+    @property
     def box(self) -> tuple[Float[np.ndarray, "rows"], Float[np.ndarray, "rows"]]:
         """Bounds of b."""
         lower = np.zeros(len(self.cost))
@@ -47,6 +54,17 @@ class Task(NamedTuple):
     def value(self, dichotomies: Real[np.ndarray, "*pool rows"]) -> Float[np.ndarray, "*pool"]:
         """The objective of dichotomies, to be minimised."""
         return np.asarray(dichotomies @ self.cost + self.constant)
+
+    def admitted_value(
+        self,
+        dichotomies: Real[np.ndarray, "*pool rows"],
+        errors: Real[np.ndarray, "*pool"] | int | float,
+    ) -> Float[np.ndarray, "*pool"]:
+        """As `value`; infinite for dichotomies that the task does not admit."""
+        mask = self.admits(errors)
+        for row, value in self.fixed.items():
+            mask = mask & (dichotomies[..., row] == value)
+        return np.where(mask, self.value(dichotomies), np.inf)
 
     def admits(self, errors: Real[np.ndarray, "*pool"] | int | float) -> Any:
         """Whether that many errors are allowed, sums of weights being known to a relative 1e-9."""

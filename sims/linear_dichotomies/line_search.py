@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from sims.predictive_multiplicity.certificates import many_exact_signs
-from sims.predictive_multiplicity.mip import Deadline
-from sims.predictive_multiplicity.table import Table
+from sims.linear_dichotomies.certificates import many_exact_signs
+from sims.linear_dichotomies.deadline import Deadline
+from sims.linear_dichotomies.pool import Classifier
+from sims.linear_dichotomies.table import Table
 
 # of a part of the line between two changes, in units of its length: thinner ones are passed over
 _WIDTH = 1e-9
@@ -21,15 +22,6 @@ _PENALTIES = (1e-4, 1e-2, 1.0, 1e3)  # weights of the log loss against the norm
 _AT_ONCE = 200  # classifiers
 _PATIENCE = 4
 _FEW = 2  # lines without gain after which a search ends: per dimension, and for one row of many
-
-
-class Classifier(NamedTuple):
-    """A linear classifier: its weights on the features as given, the intercept first, and its exact
-    dichotomy.
-    """
-
-    weights: Float[np.ndarray, "dims"]
-    dichotomy: Int[np.ndarray, "rows"]
 
 
 class _Line(NamedTuple):

@@ -5,8 +5,9 @@ searches are.
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.predictive_multiplicity.line_search import Classifier, LineSearch
-from sims.predictive_multiplicity.mip import Deadline
+from sims.linear_dichotomies.deadline import Deadline
+from sims.linear_dichotomies.line_search import LineSearch
+from sims.linear_dichotomies.pool import Classifier
 
 _AT_ONCE = 200_000  # predictions
 _STEPS = 8  # of Newton's
