@@ -19,6 +19,7 @@ from own_data.predictive_multiplicity.search import Search
 from own_data.predictive_multiplicity.views import Views
 from sims.linear_dichotomies.deadline import Deadline
 from sims.linear_dichotomies.domains import SampleWeights, TimeLimit
+from sims.linear_dichotomies.tasks import tolerance_of
 from sims.predictive_multiplicity.domains import Workers
 from theory_on_trial.contract import Interval, guarded
 from theory_on_trial.own_data.answer import Doubt
@@ -26,7 +27,6 @@ from theory_on_trial.own_data.table import Handed
 
 Tolerances = Annotated[Sequence[float] | Float[np.ndarray, " tolerances"], Interval(-1, 1)]
 """Tolerances of the error rate, at least one."""
-_COUNT_TOLERANCE = 1e-9  # by which a product such as 0.05 * 20 may miss a whole number
 
 
 @guarded(double=False)  # the solvers' own comparisons want Python's floats
@@ -77,7 +77,7 @@ def multiplicity(
     sample = sample_of(X, y, sample_weight)
     table = sample.table
     tolerances = np.unique(np.asarray(epsilons, float))
-    admitted = [_admitted(sample, epsilon) for epsilon in tolerances.tolist()]
+    admitted = [tolerance_of(table, epsilon) for epsilon in tolerances.tolist()]
     weights = (
         np.ones(len(table.row_of_sample))
         if sample_weight is None
@@ -117,11 +117,6 @@ def multiplicity(
         doubts=tuple(_doubts(sample, search, by_tolerance, unwritten)),
         missing=_missing(sample),
     )
-
-
-def _admitted(sample: Sample, epsilon: float) -> int | float:
-    errors = epsilon * sample.table.n
-    return int(np.floor(errors + _COUNT_TOLERANCE)) if sample.table.has_counts else errors
 
 
 def _found(

@@ -17,7 +17,7 @@ from sims.linear_dichotomies.enumeration import dichotomies, enumerate_paths
 from sims.linear_dichotomies.pool import Classifier
 from sims.linear_dichotomies.solver import ExactSolver, Solution
 from sims.linear_dichotomies.table import Table
-from sims.linear_dichotomies.tasks import Task, least_errors, most_disagreement
+from sims.linear_dichotomies.tasks import Task, least_errors, most_disagreement, reach_of
 from sims.linear_dichotomies.tilts import TiltSearch
 from sims.predictive_multiplicity import flip_errors
 from sims.predictive_multiplicity.domains import Workers
@@ -102,11 +102,7 @@ class Search:
 
     def reach(self, admitted: int | float) -> float:
         """The most errors of a competitor."""
-        return float(
-            self.table.errors(self.baseline)
-            + admitted
-            + (0 if self.table.has_counts else 1e-9 * self.table.n)
-        )
+        return reach_of(self.table, self.baseline, admitted)
 
     def flips(self) -> tuple[Real[np.ndarray, "rows"], Real[np.ndarray, "rows"]]:
         """Bounds of E_u, the fewest errors of a classifier that differs from h_0 at u: proved, and

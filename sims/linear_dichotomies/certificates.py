@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from sims.linear_dichotomies.circuits import Cut, circuit_cut
 from sims.linear_dichotomies.highs import GaveUp, Program, ResidentProgram
 from sims.linear_dichotomies.pool import Classifier
-from sims.linear_dichotomies.table import AnyTable, Table
+from sims.linear_dichotomies.table import AnyTable, Table, from_unit
 from theory_on_trial.contract import guarded, require
 
 _UNIT = 2**52
@@ -102,9 +102,7 @@ class GordanProgram:
         n_dims = self._table.unit_design.shape[1]
         multipliers = self._program.row_duals
         vector = -(multipliers[:n_dims] + multipliers[n_dims : 2 * n_dims])
-        low = self._table.rows.min(axis=0)
-        slopes = vector[1:] / (self._table.rows.max(axis=0) - low)
-        weights = np.concatenate([[vector[0] - slopes @ low], slopes])
+        weights = from_unit(self._table, vector)
         norm = np.abs(weights).sum()
         if margin <= 0 or norm == 0:
             return None

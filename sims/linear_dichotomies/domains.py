@@ -31,8 +31,8 @@ Dichotomy = Annotated[Int[np.ndarray, "rows"], UNIT_INTERVAL]
 """b, 1 where a classifier says positive, for each row of a table."""
 Relaxed = Float[np.ndarray, "rows"]
 """b of a linear relaxation, one number for each row of a table."""
-Share = Annotated[float, UNIT_INTERVAL]
-"""ε, a tolerance of the error rate."""
+Tolerance = Annotated[float, Interval(-1, 1)]
+"""ε, by how much the error rate may exceed the baseline's."""
 TimeLimit = Annotated[float, Interval(0, closed="(]"), MAY_BE_INFINITE] | None
 """Seconds; none for as long as it takes."""
 Points = Real[AnyArray, "rows dim"]

@@ -16,6 +16,8 @@ from theory_on_trial.own_data.arrays import numbers
 
 _LEAST_WEIGHT = 0.01
 _LARGEST_WEIGHT = 2.0**53
+SUMS = 1e-9
+"""By how much sums of many weights depend on their order, relative to n."""
 _LARGEST_FEATURE = 1e15  # coefficient that HiGHS takes
 
 
@@ -194,3 +196,13 @@ def _independent_columns(features: Float[np.ndarray, "n features"]) -> list[int]
             columns.append(column)
             basis.append(residual / np.linalg.norm(residual))
     return columns
+
+
+def from_unit(
+    table: Table, weights: Float[np.ndarray, "*many dims"]
+) -> Float[np.ndarray, "*many dims"]:
+    """Weights on `Table.unit_design` as weights on the features as given, intercept first."""
+    low = table.rows.min(axis=0)
+    slopes = weights[..., 1:] / (table.rows.max(axis=0) - low)
+    intercepts = weights[..., 0] - slopes @ low
+    return np.concatenate([intercepts[..., None], slopes], axis=-1)

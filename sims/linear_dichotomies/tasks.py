@@ -5,13 +5,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from sims.linear_dichotomies.domains import Share
-from sims.linear_dichotomies.table import AnyTable, Table
+from sims.linear_dichotomies.domains import Tolerance
+from sims.linear_dichotomies.table import SUMS, AnyTable, Table
 from theory_on_trial.contract import guarded
 
 _SOLVER_TOLERANCE = 1e-6  # relative, of objectives and bounds that are not whole
 _WHOLE_TOLERANCE = 1e-3  # of a bound that is rounded up to a whole number
-_SUMS = 1e-9  # relative, by which sums of many weights depend on their order
 _COUNT_TOLERANCE = 1e-9  # by which a product such as 0.05 * 20 may miss a whole number
 
 
@@ -68,14 +67,14 @@ class Task(NamedTuple):
 
     def admits(self, errors: Real[np.ndarray, "*pool"] | int | float) -> Any:
         """Whether that many errors are allowed, sums of weights being known to a relative 1e-9."""
-        return errors <= self.most_errors + _SUMS * max(1.0, abs(self.most_errors))
+        return errors <= self.most_errors + SUMS * max(1.0, abs(self.most_errors))
 
     def proved(self, bound: float) -> float:
         """The bound on the objective that follows from a solver's: the next whole value, or the
         solver's less 1e-6.
         """
         if self.integral:
-            return float(np.ceil(bound - _WHOLE_TOLERANCE - _SUMS * abs(bound)))
+            return float(np.ceil(bound - _WHOLE_TOLERANCE - SUMS * abs(bound)))
         return bound - _SOLVER_TOLERANCE * max(1.0, abs(bound))
 
     def closes(self, bound: float, best: float) -> bool:
@@ -110,9 +109,17 @@ def most_disagreement(
 
 
 @guarded(double=False)
-def tolerance_of(table: AnyTable, epsilon: Share) -> int | float:
+def tolerance_of(table: AnyTable, epsilon: Tolerance) -> int | float:
     """The admitted increase e of the error count at tolerance ε: ε n, or floor(ε n + 1e-9) for
     counts.
     """
     errors = float(epsilon) * table.n
     return int(np.floor(errors + _COUNT_TOLERANCE)) if table.has_counts else errors
+
+
+def reach_of(table: Table, baseline: Int[np.ndarray, "rows"], admitted: int | float) -> float:
+    """The most errors of a competitor: E(h_0) + admitted, and by how much sums of weights that are
+    not whole may be off.
+    """
+    slack = 0.0 if table.has_counts else SUMS * table.n
+    return float(table.errors(baseline) + admitted + slack)

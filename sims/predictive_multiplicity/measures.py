@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
 from sims.linear_dichotomies.deadline import Deadline
-from sims.linear_dichotomies.domains import Share, TimeLimit
+from sims.linear_dichotomies.domains import TimeLimit
 from sims.linear_dichotomies.solver import (
     Baseline,
     ExactSolver,
@@ -21,7 +21,7 @@ from sims.linear_dichotomies.solver import (
     dichotomy_of,
 )
 from sims.linear_dichotomies.table import AnyTable, Table
-from sims.linear_dichotomies.tasks import least_errors, most_disagreement, tolerance_of
+from sims.linear_dichotomies.tasks import least_errors, most_disagreement, reach_of, tolerance_of
 from sims.predictive_multiplicity.domains import Formulation, Scores, Tolerances, Workers
 from sims.predictive_multiplicity.formulations import solver_of
 from theory_on_trial.contract import (
@@ -29,6 +29,7 @@ from theory_on_trial.contract import (
     NON_NEGATIVE,
     Count,
     NonNegative,
+    UnitInterval,
     guarded,
     require,
 )
@@ -295,9 +296,9 @@ def ambiguity_path(
     upper = np.full(len(table.rows), np.inf)
     lower[flips.rows] = flips.bounds
     upper[flips.rows] = flips.errors
-    errors = table.errors(dichotomy_of(table, baseline))
+    dichotomy = dichotomy_of(table, baseline)
     admitted = np.array([tolerance_of(table, epsilon) for epsilon in tolerances])
-    reach = (errors + admitted + 1e-9 * (0 if table.has_counts else table.n))[:, None]
+    reach = np.array([reach_of(table, dichotomy, one) for one in admitted.tolist()])[:, None]
     within = [np.where(limit <= reach, table.totals, 0).sum(axis=1) for limit in (upper, lower)]
     return AmbiguityPath(np.asarray(tolerances, float), admitted, *within)
 
@@ -317,7 +318,7 @@ class Coverage(NamedTuple):
 
 @guarded(double=False)
 def ambiguity_by_coverage(
-    table: AnyTable, baseline: Baseline, tolerance: Share, *, time_limit: TimeLimit = None
+    table: AnyTable, baseline: Baseline, tolerance: UnitInterval, *, time_limit: TimeLimit = None
 ) -> Coverage:
     """Ambiguity at one tolerance ε: take the competitor that flips most of what is not covered yet,
     until none does. An optimum of 0 proves the covered rows to be all; where a program ran out of

@@ -5,7 +5,6 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.linear_dichotomies.domains import Share
 from sims.linear_dichotomies.solver import Baseline, dichotomy_of
 from sims.linear_dichotomies.table import AnyTable
 from sims.linear_dichotomies.tasks import least_errors, most_disagreement, tolerance_of
@@ -17,7 +16,7 @@ from sims.predictive_multiplicity.formulations import (
     published,
     solve,
 )
-from theory_on_trial.contract import Interval, guarded
+from theory_on_trial.contract import Interval, UnitInterval, guarded
 
 Wide = Annotated[float, Interval(0, 1e6)]
 
@@ -61,7 +60,9 @@ def uncertified_errors(
 
 
 @guarded(double=False)
-def one_sided_discrepancy(table: AnyTable, baseline: Baseline, tolerance: Share) -> Uncertified:
+def one_sided_discrepancy(
+    table: AnyTable, baseline: Baseline, tolerance: UnitInterval
+) -> Uncertified:
     """The discrepancy that the published program reports with M a >= γ + h_0 <w, u> alone: never
     too small.
 

@@ -72,7 +72,7 @@ PROGRAMS = {
     "minimise_errors": Case(SQUARE | PROGRAM, raises=RECOUNT),
     "co_optimal": Case(SQUARE, raises=RECOUNT),
     "baseline_of_scores": Case(SQUARE | {"scores": np.array([-1.0, 0.5, 2.0, 1.0])}, within=SHARE),
-    "tolerance_of": Case(SQUARE, within=(0, 5)),
+    "tolerance_of": Case(SQUARE, within=(-5, 5)),
     "one_sided_discrepancy": Case(BASE, raises=RECOUNT),
     "root_bound": Case(SQUARE),
     "uncertified_errors": Case(SQUARE, infinite="where the program is infeasible"),
