@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.side_by_side import Response, command, compare, timed
+from sims.linear_dichotomies.table import aggregate
 
 MODULE = "benchmarks.predictive_multiplicity"
 AT_LEAST = 0.5  # seconds for which a fast contender repeats its task
@@ -233,7 +234,7 @@ def answer_pool(
                 return discrepancy / n, within.mean(), 1.0, 1.0
 
     def published(points, labels, rule):
-        table = observed.aggregate(points, 2 * labels.astype(int) - 1)
+        table = aggregate(points, 2 * labels.astype(int) - 1)
         h_0 = np.zeros(len(table.rows), int)
         h_0[table.row_of_sample] = rule[0] + points @ rule[1:] > 0
         path = observed.discrepancy_path(

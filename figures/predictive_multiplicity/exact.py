@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from sims import predictive_multiplicity as observed
+from sims.linear_dichotomies.solver import Solution
+from sims.linear_dichotomies.table import Table, aggregate
 from sims.predictive_multiplicity.domains import Target
 
 TOLERANCES = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
@@ -20,13 +22,13 @@ class Solved(NamedTuple):
     path.
     """
 
-    table: observed.Table
-    baseline: observed.Solution
+    table: Table
+    baseline: Solution
     flips: observed.FlipErrors
     path: observed.DiscrepancyPath
 
 
-def solve(table: observed.Table, tolerances: Sequence[float]) -> Solved:
+def solve(table: Table, tolerances: Sequence[float]) -> Solved:
     """Solve every program of a table."""
     baseline = observed.co_optimal(table).solutions[0]
     flips = observed.flip_errors(table, baseline, time_limit=SECONDS)
@@ -57,7 +59,7 @@ def _solved_compas(
     samples = observed.compas_samples(target)
     columns = features_without_race(samples, features)
     names = [samples.columns[column] for column in columns]
-    table = observed.aggregate(samples.features[:, columns], samples.labels, samples.counts, names)
+    table = aggregate(samples.features[:, columns], samples.labels, samples.counts, names)
     return solve(table, tolerances)
 
 
@@ -68,6 +70,6 @@ def ambiguous_rows(solved: Solved, admitted: int) -> Bool[np.ndarray, "rows"]:
     return solved.flips.errors <= solved.baseline.errors + admitted
 
 
-def counts(table: observed.Table) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "rows"]]:
+def counts(table: Table) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "rows"]]:
     """n+ and n- of the rows."""
     return table.positives, table.negatives

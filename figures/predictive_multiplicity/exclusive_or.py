@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 
 from figures.predictive_multiplicity.exact import counts
 from sims import predictive_multiplicity as observed
+from sims.linear_dichotomies.solver import Solution
+from sims.linear_dichotomies.table import Table, aggregate
 from theory import predictive_multiplicity as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label
@@ -38,7 +40,7 @@ def exclusive_or(copies: int = 25, tolerances: int = 26) -> Figure:
     2R on, where the opposite of the baseline competes. After Figure 1 of Marx, Calmon & Ustun 2020,
     as recalled.
     """
-    table = observed.aggregate(_CORNERS, _EXCLUSIVE_OR, np.full(4, copies))
+    table = aggregate(_CORNERS, _EXCLUSIVE_OR, np.full(4, copies))
     optima = observed.co_optimal(table).solutions
     fig = plt.figure(figsize=(8.6, 3.9))
     grid = fig.add_gridspec(2, 4, width_ratios=(1, 1, 0.2, 2.4))
@@ -50,7 +52,7 @@ def exclusive_or(copies: int = 25, tolerances: int = 26) -> Figure:
     return fig
 
 
-def _draw_classifier(axes: Axes, table: observed.Table, solution: observed.Solution) -> None:
+def _draw_classifier(axes: Axes, table: Table, solution: Solution) -> None:
     side = np.linspace(-0.4, 1.4, 181)
     first, second = np.meshgrid(side, side)
     intercept, *slopes = solution.weights
@@ -78,9 +80,7 @@ def _draw_classifier(axes: Axes, table: observed.Table, solution: observed.Solut
     )
 
 
-def _draw_paths(
-    axes: Axes, table: observed.Table, baseline: observed.Solution, tolerances: int
-) -> None:
+def _draw_paths(axes: Axes, table: Table, baseline: Solution, tolerances: int) -> None:
     grid = np.linspace(0, 1, tolerances)
     measured = (
         observed.discrepancy_path(table, baseline, grid).disagreement,

@@ -14,6 +14,8 @@ from figures.predictive_multiplicity.exact import (
     solve,
 )
 from sims import predictive_multiplicity as observed
+from sims.linear_dichotomies.solver import Solution
+from sims.linear_dichotomies.table import aggregate
 from sims.predictive_multiplicity.domains import Target
 from theory import predictive_multiplicity as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
@@ -94,16 +96,14 @@ def _measured(
     """Shares of people, by tolerance, for one split."""
     mask = training > 0
     names = [samples.columns[column] for column in seen]
-    table = observed.aggregate(
-        samples.features[mask][:, seen], samples.labels[mask], training[mask], names
-    )
+    table = aggregate(samples.features[mask][:, seen], samples.labels[mask], training[mask], names)
     solution = solve(table, tolerances)
     path = solution.path
     baseline = solution.baseline
     ambiguity = observed.ambiguity_path(table, baseline, solution.flips, tolerances)
     others = samples.counts - training
 
-    def predictions(model: observed.Solution) -> Bool[np.ndarray, "samples"]:
+    def predictions(model: Solution) -> Bool[np.ndarray, "samples"]:
         columns = [samples.columns.index(name) for name in table.columns]
         return model.weights[0] + samples.features[:, columns] @ model.weights[1:] > 0
 

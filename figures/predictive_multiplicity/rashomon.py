@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from scipy.stats import binom
 
 from sims import predictive_multiplicity as observed
+from sims.linear_dichotomies.enumeration import Paths, dichotomies, enumerate_paths
 from theory import predictive_multiplicity as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import letters, points_with_intervals
@@ -87,16 +88,14 @@ def rashomon(
 
 def _enumerated(
     n_points: int, dim: int, noise: float, runs: int
-) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[observed.Paths]]:
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[Paths]]:
     """Points with labels 0 and 1 of `runs` sets, and what meeting all linear classifiers of each
     tells.
     """
     keys = jax.random.split(jax.random.key(0), runs)
     features, labels = _draw_sets(keys, n_points, dim, noise)
     samples = list(zip(np.asarray(features), (np.asarray(labels) == 1).astype(int), strict=True))
-    return samples, [
-        observed.enumerate_paths(points, label, 1 - label) for points, label in samples
-    ]
+    return samples, [enumerate_paths(points, label, 1 - label) for points, label in samples]
 
 
 @partial(jax.jit, static_argnames=("n_points", "dim"))
@@ -104,9 +103,9 @@ def _draw_sets(keys: jax.Array, n_points: int, dim: int, noise: float) -> observ
     return jax.vmap(lambda key: observed.gaussian_set(key, n_points, dim=dim, noise=noise))(keys)
 
 
-def _draw_cells(axes: Axes, points: np.ndarray, labels: np.ndarray, path: observed.Paths) -> None:
+def _draw_cells(axes: Axes, points: np.ndarray, labels: np.ndarray, path: Paths) -> None:
     n_points = len(points)
-    cells = observed.dichotomies(points)
+    cells = dichotomies(points)
     errors = (cells != labels).sum(axis=1)
     differing = (cells != path.baseline).sum(axis=1)
     axes.plot(

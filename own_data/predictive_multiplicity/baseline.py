@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from own_data.predictive_multiplicity.inputs import Sample
-from sims.predictive_multiplicity import baseline_of_scores, exact_signs
+from sims.linear_dichotomies.certificates import exact_signs
+from sims.linear_dichotomies.table import from_unit
+from sims.predictive_multiplicity import baseline_of_scores
 
 Scores = Callable[[Any], Float[np.ndarray, " samples"]]
 """From samples, in the user's columns, to scores: positive where the prediction is +1."""
@@ -62,10 +64,7 @@ def own_baseline(sample: Sample, X: Any, model: Any) -> Own:
     table = sample.table
     design = np.column_stack([np.ones(len(scores)), table.unit_design[table.row_of_sample, 1:]])
     fit = np.linalg.lstsq(design, scores, rcond=None)[0]
-    low = table.rows.min(axis=0)
-    high = table.rows.max(axis=0)
-    slopes = fit[1:] / (high - low)
-    weights = np.concatenate([[fit[0] - slopes @ low], slopes])
+    weights = from_unit(table, fit)
     norm = np.abs(weights).sum()
     if norm and np.array_equal(
         exact_signs(table, weights / norm)[table.row_of_sample], np.sign(scores)

@@ -6,9 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from sims.predictive_multiplicity import Table
-
-_SUMS = 1e-9  # relative, by which sums of weights that are not whole depend on their order
+from sims.linear_dichotomies.table import Table
+from sims.linear_dichotomies.tasks import reach_of
 
 
 class Affected(NamedTuple):
@@ -42,8 +41,7 @@ class Competitors:
 
     def reach(self, admitted: int | float) -> float:
         """The most errors of a competitor."""
-        slack = 0 if self.table.has_counts else _SUMS * self.table.n
-        return float(self.table.errors(self.baseline) + admitted + slack)
+        return reach_of(self.table, self.baseline, admitted)
 
     def within(self, admitted: int | float) -> Affected:
         """Whom those affect that make at most `admitted` errors more than the baseline."""

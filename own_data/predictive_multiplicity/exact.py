@@ -17,16 +17,16 @@ from own_data.predictive_multiplicity.progress import ProgressSetting, progress_
 from own_data.predictive_multiplicity.result import Multiplicity
 from own_data.predictive_multiplicity.search import Search
 from own_data.predictive_multiplicity.views import Views
-from sims.predictive_multiplicity.certificates import GordanProgram
-from sims.predictive_multiplicity.domains import SampleWeights, TimeLimit, Workers
-from sims.predictive_multiplicity.mip import Deadline
+from sims.linear_dichotomies.deadline import Deadline
+from sims.linear_dichotomies.domains import SampleWeights, TimeLimit
+from sims.linear_dichotomies.tasks import tolerance_of
+from sims.predictive_multiplicity.domains import Workers
 from theory_on_trial.contract import Interval, guarded
 from theory_on_trial.own_data.answer import Doubt
 from theory_on_trial.own_data.table import Handed
 
 Tolerances = Annotated[Sequence[float] | Float[np.ndarray, " tolerances"], Interval(-1, 1)]
 """Tolerances of the error rate, at least one."""
-_COUNT_TOLERANCE = 1e-9  # by which a product such as 0.05 * 20 may miss a whole number
 
 
 @guarded(double=False)  # the solvers' own comparisons want Python's floats
@@ -77,7 +77,7 @@ def multiplicity(
     sample = sample_of(X, y, sample_weight)
     table = sample.table
     tolerances = np.unique(np.asarray(epsilons, float))
-    admitted = [_admitted(sample, epsilon) for epsilon in tolerances.tolist()]
+    admitted = [tolerance_of(table, epsilon) for epsilon in tolerances.tolist()]
     weights = (
         np.ones(len(table.row_of_sample))
         if sample_weight is None
@@ -119,11 +119,6 @@ def multiplicity(
     )
 
 
-def _admitted(sample: Sample, epsilon: float) -> int | float:
-    errors = epsilon * sample.table.n
-    return int(np.floor(errors + _COUNT_TOLERANCE)) if sample.table.has_counts else errors
-
-
 def _found(
     sample: Sample, search: Search, own: Own | None, model: Any
 ) -> tuple[Baseline, Competitors, int]:
@@ -138,13 +133,11 @@ def _found(
     differs = ((coefficients[:, :1] + coefficients[:, 1:] @ rows.T > 0) != known.dichotomies).any(
         axis=1
     )
-    gordan = GordanProgram(table) if differs.any() else None
     unwritten = 0
     for which in np.flatnonzero(
         differs
     ):  # the margin decides whether rounding matters: take the largest
-        assert gordan is not None
-        widest = gordan.weights(known.dichotomies[which].astype(int))
+        widest = search.solver.widest(known.dichotomies[which].astype(int))
         if widest is not None:
             coefficients[which] = sample.coefficients(widest.weights[None])[0]
         scores = coefficients[which, 0] + rows @ coefficients[which, 1:]

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from sims.predictive_multiplicity import Table, aggregate
-from sims.predictive_multiplicity.domains import SampleWeights
+from sims.linear_dichotomies.domains import SampleWeights
+from sims.linear_dichotomies.table import Table, aggregate
 from theory_on_trial.contract import require
 from theory_on_trial.own_data.table import Handed, class_numbers, table
 

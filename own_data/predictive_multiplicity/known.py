@@ -6,31 +6,25 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Int
 
-from sims.predictive_multiplicity import Table, exact_signs, minimise_errors
-from sims.predictive_multiplicity.line_search import Classifier
-from sims.predictive_multiplicity.tasks import Task
+from sims.linear_dichotomies.certificates import exact_signs
+from sims.linear_dichotomies.pool import Classifier, Pool
+from sims.linear_dichotomies.table import Table
+from sims.predictive_multiplicity import minimise_errors
 
 Folder = str | os.PathLike[str]
 
 
-class Known:
-    """Distinct classifiers, and proved bounds by name.
+class Known(Pool):
+    """The pool of a search, and proved bounds by name; what a cache holds is in it from the start.
 
-    dichotomies : [classifiers, rows]; weights : on the table's features, the intercept first;
-    errors : of each; fewest : the fewest errors of one with b_u = 0 and with b_u = 1, [2, rows].
+    fewest : the fewest errors of a known classifier with b_u = 0 and with b_u = 1, [2, rows].
     """
 
     def __init__(self, table: Table, cache: Folder | None):
-        n_rows = len(table.rows)
-        n_dims = table.rows.shape[1] + 1
-        self._table = table
-        self._seen: set[bytes] = set()
-        self.dichotomies: Int[np.ndarray, "classifiers rows"] = np.zeros((0, n_rows), np.int8)
-        self.weights: Float[np.ndarray, "classifiers dims"] = np.zeros((0, n_dims))
-        self.errors: Real[np.ndarray, " classifiers"] = np.zeros(0, table.totals.dtype)
-        self.fewest = np.full((2, n_rows), np.inf)
+        super().__init__(table)
+        self.fewest = np.full((2, len(table.rows)), np.inf)
         self._bounds: dict[str, float] = {}
         self._store = None if cache is None else _store_of(table, cache)
         for _, outputs in () if self._store is None else self._store.chunks():
@@ -42,38 +36,18 @@ class Known:
         self._kept = len(self.errors)
 
     def add(self, found: Sequence[Classifier]) -> None:
-        """Keep those that are new."""
-        new = {one.dichotomy.astype(np.int8).tobytes(): one for one in found}
-        new = {name: one for name, one in new.items() if name not in self._seen}
-        if not new:
-            return
-        self._seen.update(new)
-        dichotomies = np.array([one.dichotomy for one in new.values()], np.int8)
-        errors = np.where(dichotomies == 1, self._table.negatives, self._table.positives).sum(
-            axis=1
-        )
-        self.dichotomies = np.concatenate([self.dichotomies, dichotomies])
-        self.weights = np.concatenate([self.weights, [one.weights for one in new.values()]])
-        self.errors = np.concatenate([self.errors, errors])
+        """Keep those whose dichotomy is new."""
+        before = len(self.errors)
+        super().add(found)
+        dichotomies = self.dichotomies[before:]
+        errors = self.errors[before:, None]
         for side in (0, 1):
-            least = np.where(dichotomies == side, errors[:, None], np.inf).min(axis=0)
+            least = np.where(dichotomies == side, errors, np.inf).min(axis=0, initial=np.inf)
             self.fewest[side] = np.minimum(self.fewest[side], least)
 
     def optimal(self) -> Int[np.ndarray, "classifiers rows"]:
         """Those of fewest errors."""
         return self.dichotomies[self.errors <= self.errors.min()]
-
-    def best(self, task: Task) -> Classifier | None:
-        """The best that a task admits."""
-        values = np.where(task.admits(self.errors), task.value(self.dichotomies), np.inf)
-        for row, value in task.fixed.items():
-            values = np.where(self.dichotomies[:, row] == value, values, np.inf)
-        best = int(values.argmin())
-        return (
-            Classifier(self.weights[best], self.dichotomies[best].astype(int))
-            if np.isfinite(values[best])
-            else None
-        )
 
     def most(self, baseline: Int[np.ndarray, " rows"], reach: float) -> float:
         """The largest disagreement with a baseline of those of at most so many errors."""

@@ -11,22 +11,16 @@ from jaxtyping import Bool, Float, Int, Real
 
 from own_data.predictive_multiplicity.known import Folder, Known
 from own_data.predictive_multiplicity.progress import Progress
-from own_data.predictive_multiplicity.tilts import TiltSearch
-from sims.predictive_multiplicity import (
-    Solution,
-    Table,
-    dichotomies,
-    enumerate_paths,
-    exact_signs,
-    flip_errors,
-)
-from sims.predictive_multiplicity.certificates import GordanProgram, Weights
+from sims.linear_dichotomies.certificates import exact_signs
+from sims.linear_dichotomies.deadline import Deadline
+from sims.linear_dichotomies.enumeration import dichotomies, enumerate_paths
+from sims.linear_dichotomies.pool import Classifier
+from sims.linear_dichotomies.solver import ExactSolver, Solution
+from sims.linear_dichotomies.table import Table
+from sims.linear_dichotomies.tasks import Task, least_errors, most_disagreement, reach_of
+from sims.linear_dichotomies.tilts import TiltSearch
+from sims.predictive_multiplicity import flip_errors
 from sims.predictive_multiplicity.domains import Workers
-from sims.predictive_multiplicity.incumbents import AllBelow, Incumbents
-from sims.predictive_multiplicity.line_search import Classifier
-from sims.predictive_multiplicity.margin_free import MarginFree
-from sims.predictive_multiplicity.mip import Deadline
-from sims.predictive_multiplicity.tasks import Task, least_errors, most_disagreement
 from theory import predictive_multiplicity as predicted
 
 _MOST_OPTIMAL = 100
@@ -39,7 +33,6 @@ _MANY = 10**6  # as often as there is time for
 _SMALL = 50_000  # entries, of a program that takes a moment
 _AT_ONCE = 50  # classifiers that are read
 _TURN = 0.1  # seconds
-_ATTEMPTS = 3  # of a solver that gives up
 _PAIRS = 4e5  # of rows, that a program sorts in a second
 
 
@@ -82,11 +75,9 @@ class Search:
         self.knows_all_optimal = False
         self.stopped = ""
         self.n_failures = 0
-        self._engine: MarginFree | None = None
         self._lines: TiltSearch | None = None
         self._aimed = np.empty(0, int)
-        for constant in (1.0, -1.0):
-            self._admit(np.append(constant, np.zeros(table.rows.shape[1])))
+        self.solver = ExactSolver(table, self.known)
         if start is not None:
             self._admit(start)
         self._resume()
@@ -111,11 +102,7 @@ class Search:
 
     def reach(self, admitted: int | float) -> float:
         """The most errors of a competitor."""
-        return float(
-            self.table.errors(self.baseline)
-            + admitted
-            + (0 if self.table.has_counts else 1e-9 * self.table.n)
-        )
+        return reach_of(self.table, self.baseline, admitted)
 
     def flips(self) -> tuple[Real[np.ndarray, "rows"], Real[np.ndarray, "rows"]]:
         """Bounds of E_u, the fewest errors of a classifier that differs from h_0 at u: proved, and
@@ -227,10 +214,8 @@ class Search:
         if (
             not self.least and self.table.rows.size <= _SMALL
         ):  # no row has both labels: are they linear?
-            weights = GordanProgram(self.table).weights((positives > negatives).astype(int))
-            if weights is not None:
-                self._admit(weights.weights)
-                self._rebase()
+            self._realise((positives > negatives).astype(int)[None])
+            self._rebase()
         search = TiltSearch(self.table, seed=len(self.known.errors))
         if self._start is not None:
             search.start_from(self._start, self._part(0.1))
@@ -357,11 +342,8 @@ class Search:
         self._realise(cells[sorted(wanted)])
 
     def _realise(self, wanted: Int[np.ndarray, "cells rows"]) -> None:
-        gordan = GordanProgram(self.table)
-        for dichotomy in wanted:
-            weights = gordan.weights(dichotomy)
-            if weights is not None:
-                self.known.add([Classifier(weights.weights, dichotomy.astype(int))])
+        found = [self.solver.widest(dichotomy.astype(int)) for dichotomy in wanted]
+        self.known.add([one for one in found if one is not None])
 
     def _too_large(self) -> bool:
         """Whether setting up a program would take more than the time that is left."""
@@ -369,39 +351,23 @@ class Search:
         n_rows = len(self.table.rows)
         return left is not None and n_rows**2 / 2 > _PAIRS * left
 
-    def _solve(self, task: Task, deadline: Deadline) -> float:
-        """A proved bound of a task; what is met on the way is kept. Where the solver gives up it
-        starts again.
-        """
+    def _bound(self, task: Task, deadline: Deadline) -> float:
+        """A proved bound of a task's optimum; what is met on the way is known then."""
         if self._too_large():
-            return -np.inf
-        bound = -np.inf
-        sign = 1 if task.baseline is None else -1
+            return -task.sign * math.inf
 
         def watch(best: float, proved: float) -> None:
-            self._bar.watch(sign * best, sign * proved)
+            self._bar.watch(task.sign * best, task.sign * proved)
 
-        for _ in range(_ATTEMPTS):
-            pool = Incumbents(self.table)
-            best = self.known.best(task)
-            if best is not None:
-                pool.add(best.dichotomy, Weights(best.weights, math.nan))
-            self._engine = self._engine or MarginFree(
-                self.table, GordanProgram(self.table), margin=0.0
-            )
-            bound = max(bound, self._engine.solve(task, pool, deadline, watch)[0])
-            self.known.add([Classifier(weights.weights, dichotomy) for dichotomy, weights in pool])
-            if not self._engine.failed:
-                return bound
-            self._engine = None
-        self.n_failures += 1
-        return bound
+        proof = self.solver.prove(task, deadline, watch)
+        self.n_failures += proof.status == "gave up"
+        return proof.bound
 
     def _prove_least(self) -> None:
         self._bar.advance()
         if self.proved_least:
             return
-        bound = self._solve(least_errors(self.table), self._part(0.3))
+        bound = self._bound(least_errors(self.table), self._part(0.3))
         self.least = max(self.least, bound)
         self.known.note("least", self.least)
         self._rebase()
@@ -416,41 +382,24 @@ class Search:
         if self.n_optimal:  # enumeration has counted them
             self.knows_all_optimal = True
             return
-        task = least_errors(table)
-        gordan = GordanProgram(table)
         if self.known.noted("optimal") == len(self.known.optimal()):
             complete = True
-            optimal = self.known.optimal().astype(int)
+            found = [self.solver.widest(one.astype(int)) for one in self.known.optimal()]
+            optima = [one for one in found if one is not None]
+            optima.sort(key=lambda one: (-round(one.margin, 9), one.dichotomy.tolist()))
         else:
-            below = AllBelow(
-                table,
-                self.least + (1 if task.integral else 1e-5 * max(1.0, self.least)),
-                _MOST_OPTIMAL,
-            )
-            cutoff = below.best_value(task)
-            engine = MarginFree(table, gordan, margin=0.0)
-            complete = engine.solve(task, below, self._part(0.2))[0] >= cutoff
-            self.known.add([Classifier(weights.weights, dichotomy) for dichotomy, weights in below])
-            optimal = np.array(
-                [dichotomy for dichotomy, _ in below if task.value(dichotomy) < cutoff]
-            )
+            near = self.solver.within(self.least, _MOST_OPTIMAL, self._part(0.2))
+            complete = near.complete
+            optima = list(near.classifiers)
             if complete:
                 self.known.note("optimal", float(len(self.known.optimal())))
-        self.n_optimal = max(len(optimal), 1)
+        self.n_optimal = max(len(optima), 1)
         self.knows_all_optimal = complete
-        margins = [
-            weights.margin for weights in map(gordan.weights, optimal) if weights is not None
-        ]
-        if len(margins) == len(optimal) > 0:
-            order = sorted(
-                range(len(optimal)),
-                key=lambda which: (-round(margins[which], 9), optimal[which].tolist()),
-            )
-            best = optimal[order[0]]
-            if not np.array_equal(best, self.baseline):
-                self.baseline = best
-                self.caps = {}
-        if complete and task.integral:
+        if optima and not np.array_equal(optima[0].dichotomy, self.baseline):
+            self.baseline = optima[0].dichotomy
+            self.caps = {}
+        if complete and table.has_counts:
+            optimal = self.known.optimal()
             tied = np.stack([(optimal == side).any(axis=0) for side in (0, 1)])
             self.lower = np.maximum(self.lower, np.where(tied, self.least, self.least + 1))
 
@@ -466,7 +415,7 @@ class Search:
             if self.cap(admitted) <= reached + self.slack or self._over():
                 continue
             deadline = self._part(0.4 / (len(self.admitted) - number))
-            bound = -self._solve(most_disagreement(table, self.baseline, admitted), deadline)
+            bound = self._bound(most_disagreement(table, self.baseline, admitted), deadline)
             self._rebase()
             self.caps[admitted] = min(self.caps.get(admitted, math.inf), bound)
             self.known.note(name, -self.caps[admitted], self.baseline)
@@ -499,7 +448,7 @@ class Search:
 
     def _prove_flip(self, row: int, deadline: Deadline) -> None:
         side = 1 - int(self.baseline[row])
-        bound = self._solve(least_errors(self.table, {row: side}), deadline)
+        bound = self._bound(least_errors(self.table, {row: side}), deadline)
         self.lower[side, row] = max(self.lower[side, row], bound)
         self.known.note(f"side {side} {row}", self.lower[side, row])
         self._bar.advance()

@@ -32,6 +32,8 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 
 from sims import predictive_multiplicity as observed
+from sims.linear_dichotomies.solver import Solution
+from sims.linear_dichotomies.table import Table
 from sims.predictive_multiplicity.domains import Target
 from theory_on_trial import Trial, abstract, derived
 from theory_on_trial.contract import Interval
@@ -61,8 +63,8 @@ class Solved(NamedTuple):
     `EPSILONS`.
     """
 
-    table: observed.Table
-    baseline: observed.Solution
+    table: Table
+    baseline: Solution
     flips: observed.FlipErrors
     discrepancy: observed.DiscrepancyPath
     ambiguity: observed.AmbiguityPath
@@ -80,7 +82,7 @@ def solved(target: Target, *, oversampled: bool = False) -> Solved:
     )
 
 
-def counts(table: observed.Table) -> tuple[np.ndarray, np.ndarray]:
+def counts(table: Table) -> tuple[np.ndarray, np.ndarray]:
     """The counts of both labels, as the theory takes them."""
     return table.positives, table.negatives
 

@@ -4,7 +4,8 @@ general position.
 
 import numpy as np
 
-from sims import predictive_multiplicity as observed
+from sims.linear_dichotomies.enumeration import Paths, enumerate_paths
+from sims.linear_dichotomies.table import Table, aggregate
 
 CORNERS = np.indices((2, 2)).reshape(2, 4).T.astype(float)
 EXCLUSIVE_OR = np.array([-1, 1, 1, -1])
@@ -15,9 +16,9 @@ LATTICES = {1: (6,), 2: (3, 3), 3: (2, 2, 2)}
 """By their dimension, the lattices whose linear classifiers are all met."""
 
 
-def labelled_corners(labels: np.ndarray, copies: int = 25) -> observed.Table:
+def labelled_corners(labels: np.ndarray, copies: int = 25) -> Table:
     """The four corners of the unit square with these labels, each so many times."""
-    return observed.aggregate(CORNERS, labels, np.full(4, copies))
+    return aggregate(CORNERS, labels, np.full(4, copies))
 
 
 def lattice(shape: tuple[int, ...]) -> np.ndarray:
@@ -39,11 +40,11 @@ def lattice_set(
 
 def lattice_tables(
     generator: np.random.Generator, dim: int, n_points: int, n_sets: int
-) -> list[observed.Table]:
+) -> list[Table]:
     """The tables of so many `lattice_set`s: a row for each point of the lattice, in lexicographic
     order.
     """
-    return [observed.aggregate(*lattice_set(generator, dim, n_points)) for _ in range(n_sets)]
+    return [aggregate(*lattice_set(generator, dim, n_points)) for _ in range(n_sets)]
 
 
 def general_position(
@@ -58,7 +59,7 @@ def general_position(
 
 def sampled_paths(
     generator: np.random.Generator, n_sets: int, dim: int, n_points: int
-) -> list[tuple[observed.Paths, np.ndarray, np.ndarray]]:
+) -> list[tuple[Paths, np.ndarray, np.ndarray]]:
     """All linear dichotomies of sets in general position met; every second baseline is any
     labelling, not an optimum. Returns the paths with the counts n+ and n- of each set.
     """
@@ -67,7 +68,7 @@ def sampled_paths(
         points, positives, negatives = general_position(generator, N_ROWS[dim], dim, n_points)
         baseline = generator.integers(0, 2, len(points)) if draw % 2 else None
         paths.append(
-            (observed.enumerate_paths(points, positives, negatives, baseline), positives, negatives)
+            (enumerate_paths(points, positives, negatives, baseline), positives, negatives)
         )
     return paths
 

@@ -23,6 +23,7 @@ from paper_checks.test_predictive_multiplicity.sets import (
     lattice_tables,
 )
 from sims import predictive_multiplicity as observed
+from sims.linear_dichotomies.table import aggregate
 from sims.predictive_multiplicity.domains import Target
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, derived
@@ -82,7 +83,7 @@ def test_compas__table(trial):
     samples = observed.compas_samples()
     people = np.repeat(samples.features[:, 4:], samples.counts, axis=0)
     labels = trial.generator("labels").permutation(np.repeat(samples.labels, samples.counts))
-    dealt = observed.minimise_errors(observed.aggregate(people, labels), time_limit=10).errors
+    dealt = observed.minimise_errors(aggregate(people, labels), time_limit=10).errors
     errors = solved("arrest").baseline.errors
     trial.identity(errors, 2008, ops=0, control_processes={"labels dealt at random": dealt})
 
@@ -358,7 +359,7 @@ def measures(rows, positives, negatives):
     people = np.concatenate([rows, rows])
     labels = np.repeat([1, -1], len(rows))
     weights = np.concatenate([positives, negatives])
-    table = observed.aggregate(people[weights > 0], labels[weights > 0], weights[weights > 0])
+    table = aggregate(people[weights > 0], labels[weights > 0], weights[weights > 0])
     baseline = observed.co_optimal(table).solutions[0]
     flips = observed.flip_errors(table, baseline)
     return [
@@ -452,7 +453,7 @@ def test_compas__held_out(
         counted = np.concatenate([positives[met], negatives[met]])
         labels = np.repeat([1, -1], len(rows))
         people = np.concatenate([rows, rows])
-        half = observed.aggregate(people[counted > 0], labels[counted > 0], counted[counted > 0])
+        half = aggregate(people[counted > 0], labels[counted > 0], counted[counted > 0])
         trial.require(len(half.rows) == len(rows), "n_halves must leave all columns independent")
         baseline = observed.co_optimal(half).solutions[0]
         flips = observed.flip_errors(half, baseline)

@@ -28,6 +28,7 @@ from paper_checks.test_predictive_multiplicity.sets import (
     sampled_paths,
 )
 from sims import predictive_multiplicity as observed
+from sims.linear_dichotomies.enumeration import dichotomies, enumerate_paths
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
@@ -249,7 +250,7 @@ def test_pair__diameter(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets =
 
     def measure(_):
         points, positives, negatives = general_position(rng, N_ROWS[dim], dim, n_points)
-        cells = observed.dichotomies(points)
+        cells = dichotomies(points)
         weights = positives + negatives
         errors = cells @ (negatives - positives) + positives.sum()
         signs = 2 * cells - 1
@@ -337,7 +338,7 @@ def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
         sides = points @ rng.standard_normal(dim) > rng.standard_normal()
         positives = np.where(sides, weights, 0)
         negatives = np.where(sides, 0, weights)
-        paths = observed.enumerate_paths(points, positives, negatives)
+        paths = enumerate_paths(points, positives, negatives)
         bounds = [
             predicted.separable_bound(positives, negatives, tolerance)
             for tolerance in tolerances.tolist()

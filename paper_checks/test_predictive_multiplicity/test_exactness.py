@@ -23,6 +23,7 @@ from paper_checks.test_predictive_multiplicity.sets import (
     lattice_tables,
 )
 from sims import predictive_multiplicity as observed
+from sims.linear_dichotomies.table import aggregate
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
@@ -150,14 +151,12 @@ def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NS
         baseline = observed.minimise_errors(table)
         flips = observed.flip_errors(table, baseline)
         path = observed.discrepancy_path(table, baseline, EPSILONS)
-        certificates = {
-            solution.certificate for solution in (baseline, *flips.solutions, *path.solutions)
-        }
+        statuses = {solution.status for solution in (baseline, *flips.solutions, *path.solutions)}
         measured = [
             baseline.errors,
             *flips.errors,
             *path.disagreement,
-            len(certificates - {"exact"}),
+            len(statuses - {"optimal"}),
         ]
         exact = [fewest_errors(table), *np.concatenate(answers_of(table, baseline)), 0]
         least = np.minimum(*counts(table)).sum()
@@ -263,9 +262,7 @@ def test_aggregate(
     def measure(_):
         points, labels = lattice_set(rng, dim, n_points)
         people = (labels == 1).astype(int), (labels == -1).astype(int)
-        tables = [
-            observed.aggregate(points, labels, np.full(n_points, times)) for times in (1, factor)
-        ]
+        tables = [aggregate(points, labels, np.full(n_points, times)) for times in (1, factor)]
         row_of_sample = tables[0].row_of_sample
         baseline = observed.minimise_errors(tables[0])
         cells = predicted.linear_dichotomies(points)
@@ -274,7 +271,7 @@ def test_aggregate(
         exact = np.append(flips, predicted.discrepancy_path_of(cells, dichotomy, *people)[:8])
         # Without weights a row counts once for each label that it has.
         distinct = np.unique(np.column_stack([points, labels]), axis=0)
-        unweighted_table = observed.aggregate(distinct[:, :-1], distinct[:, -1])
+        unweighted_table = aggregate(distinct[:, :-1], distinct[:, -1])
         measured = [programs(table, baseline, row_of_sample) for table in tables]
         return (
             measured,
@@ -298,13 +295,13 @@ def test_invariance(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 3):
 
     def measure(_):
         points, labels = lattice_set(rng, dim, n_points)
-        plain = observed.aggregate(points, labels)
+        plain = aggregate(points, labels)
         baseline = observed.minimise_errors(plain)
         order = rng.permutation(n_points)
         sign = rng.choice([-1, 1])
         image = points @ mixing - 7.0
         image = np.column_stack([image, image.sum(axis=1), np.full(n_points, 4.0)])[order]
-        table = observed.aggregate(image, sign * labels[order])
+        table = aggregate(image, sign * labels[order])
         scores = sign * (2.0 * baseline.dichotomy[plain.row_of_sample] - 1)
         image_baseline = observed.baseline_of_scores(table, scores[order])
         flips = observed.flip_errors(table, image_baseline).errors[table.row_of_sample][

@@ -17,6 +17,9 @@ from paper_checks.test_predictive_multiplicity.sets import (
     lattice,
 )
 from sims import predictive_multiplicity as observed
+from sims.linear_dichotomies.circuits import Parallelograms
+from sims.linear_dichotomies.enumeration import dichotomies
+from sims.linear_dichotomies.table import aggregate
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
@@ -122,7 +125,7 @@ def test_cover__count(
     """Points in general position have 2 sum_(k<D) C(n-1, k) linear dichotomies."""
     rng = trial.generator("points")
     numbers = [
-        len(np.unique(observed.dichotomies(rng.standard_normal((n_rows, dim))), axis=0))
+        len(np.unique(dichotomies(rng.standard_normal((n_rows, dim))), axis=0))
         for _ in range(n_sets)
     ]
     trial.require(
@@ -233,8 +236,8 @@ def test_parallelogram__separated(trial, shape: Shape):
     trial.require(
         sorted(shape) != [3, 4], "shape must not be 3 x 4: few labellings depend on midpoints there"
     )
-    table = observed.aggregate(lattice(shape).astype(float), np.ones(np.prod(shape), int))
-    separator = observed.Parallelograms(table)
+    table = aggregate(lattice(shape).astype(float), np.ones(np.prod(shape), int))
+    separator = Parallelograms(table)
     rows = parallelograms(table.rows.astype(int))
     labellings = lattice((2,) * len(table.rows))
     flags = [int(not separator.violated(vector.astype(float), 1)) for vector in labellings]

@@ -10,6 +10,7 @@ import numpy as np
 from paper_checks.test_predictive_multiplicity import Dim, NSets, counts, over, solved
 from paper_checks.test_predictive_multiplicity.sets import LATTICES, lattice
 from sims import predictive_multiplicity as observed
+from sims.linear_dichotomies.table import aggregate
 from sims.predictive_multiplicity.domains import Target
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, code, derived
@@ -29,7 +30,7 @@ def one_person_a_label(generator, dim):
     present = generator.integers(0, 2, (2, len(points)))
     present[0, 0] = 1
     features = np.concatenate([points[mask == 1] for mask in present])
-    return observed.aggregate(features, np.repeat([1, -1], present.sum(axis=1)))
+    return aggregate(features, np.repeat([1, -1], present.sum(axis=1)))
 
 
 def both_sides(table, baseline, epsilon):
@@ -62,7 +63,7 @@ def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
     ]
     # Five points on a line: the only classifier with one error is the constant, yet 2 of 5 are
     # reported as changed.
-    line = observed.aggregate(np.arange(5.0)[:, None], np.array([-1, -1, 1, -1, -1]))
+    line = aggregate(np.arange(5.0)[:, None], np.array([-1, -1, 1, -1, -1]))
     exact, reports, declarations = over(
         [*cases, (line, np.zeros(5, int), 0.0)], lambda one: both_sides(*one)
     )
@@ -91,9 +92,7 @@ def test_bigm(
     trial.identity(least, predicted.big_m(points, MARGIN), ops=2, scale=4.0, controls=controls)
     # On a small margin half of M does no harm, since w may shrink; close to the largest one it
     # leaves no solution.
-    table = observed.aggregate(
-        np.array([[-1.0], [1.0], [10.0]]), np.array([-1, 1, -1]), np.array([5, 5, 1])
-    )
+    table = aggregate(np.array([[-1.0], [1.0], [10.0]]), np.array([-1, 1, -1]), np.array([5, 5, 1]))
     best = predicted.errors_of(predicted.linear_dichotomies(table.rows), *counts(table)).min()
     errors, half_errors = (
         observed.uncertified_errors(table, MARGIN, reach=reach).reported for reach in (1.0, 0.5)

@@ -19,6 +19,7 @@ from paper_checks.test_predictive_multiplicity import (
 )
 from paper_checks.test_predictive_multiplicity.sets import sampled_paths
 from sims import predictive_multiplicity as observed
+from sims.linear_dichotomies.circuits import Parallelograms
 from sims.predictive_multiplicity.domains import Target
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, derived
@@ -108,7 +109,7 @@ def tightened(table, cost, bounds, level=None):
     """The least cost @ b over b in [0, 1]^m with all violated parallelograms added in turn, and its
     b.
     """
-    separation = observed.Parallelograms(table)
+    separation = Parallelograms(table)
     rows, limits = ([], []) if level is None else ([level[0]], [level[1]])
     while True:
         matrix = csr_array(np.array(rows)) if rows else None

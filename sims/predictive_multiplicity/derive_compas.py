@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sims.predictive_multiplicity.table import _COMPAS
+from sims.predictive_multiplicity.compas import COUNTS
 
 
 def derive_compas(folder: str | Path, destination: str | Path) -> None:
@@ -51,4 +51,4 @@ def derive_compas(folder: str | Path, destination: str | Path) -> None:
 
 
 if __name__ == "__main__":
-    derive_compas(sys.argv[1], _COMPAS)
+    derive_compas(sys.argv[1], COUNTS)

@@ -5,15 +5,18 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.predictive_multiplicity.big_m import BigM
-from sims.predictive_multiplicity.domains import Share
-from sims.predictive_multiplicity.exact_solver import MARGIN, Baseline, dichotomy_of
-from sims.predictive_multiplicity.highs import solve
-from sims.predictive_multiplicity.mip import Limits
-from sims.predictive_multiplicity.published import Published
-from sims.predictive_multiplicity.table import AnyTable
-from sims.predictive_multiplicity.tasks import least_errors, most_disagreement, tolerance_of
-from theory_on_trial.contract import Interval, guarded
+from sims.linear_dichotomies.solver import Baseline, dichotomy_of
+from sims.linear_dichotomies.table import AnyTable
+from sims.linear_dichotomies.tasks import least_errors, most_disagreement, tolerance_of
+from sims.predictive_multiplicity.formulations import (
+    MARGIN,
+    agreeing_rows,
+    big_m,
+    dichotomy_of_report,
+    published,
+    solve,
+)
+from theory_on_trial.contract import Interval, UnitInterval, guarded
 
 Wide = Annotated[float, Interval(0, 1e6)]
 
@@ -46,24 +49,20 @@ def uncertified_errors(
     dichotomy loses it; so does M_u = reach (γ + |u|_∞) with reach < 1. Where the program is
     infeasible `reported` is infinite.
     """
-    formulation = BigM(table, margin, reach)
-    task = least_errors(table)
+    stated = big_m(table, least_errors(table), margin, reach=reach)
+    report = solve(stated, gap=0.99 if table.has_counts else 0.0, feasibility=feasibility)
     design = table.raw_design
-    program, constant = formulation.program(task)
-    outcome = solve(
-        program, limits=Limits(gap=0.99 if table.has_counts else 0.0, feasibility=feasibility)
-    )
-    if outcome.values is None:
+    if report.binaries is None or report.weights is None:
         return Uncertified(np.inf, table.n, 0, len(design), np.zeros(design.shape[1]))
-    positive, negative = outcome.values[len(design) :].reshape(2, -1)
-    signs = (design @ (positive - negative) > 0).astype(int)
-    wrong_rows = int((signs != formulation.dichotomy(outcome.values)).sum())
-    report = float(program.cost @ outcome.values + constant)
-    return Uncertified(report, table.errors(signs), 0, wrong_rows, positive - negative)
+    signs = (design @ report.weights > 0).astype(int)
+    wrong_rows = int((signs != np.round(report.binaries)).sum())
+    return Uncertified(report.objective, table.errors(signs), 0, wrong_rows, report.weights)
 
 
 @guarded(double=False)
-def one_sided_discrepancy(table: AnyTable, baseline: Baseline, tolerance: Share) -> Uncertified:
+def one_sided_discrepancy(
+    table: AnyTable, baseline: Baseline, tolerance: UnitInterval
+) -> Uncertified:
     """The discrepancy that the published program reports with M a >= γ + h_0 <w, u> alone: never
     too small.
 
@@ -72,24 +71,21 @@ def one_sided_discrepancy(table: AnyTable, baseline: Baseline, tolerance: Share)
     Source: the printed row of Marx, Calmon & Ustun 2020, as recalled.
     """
     dichotomy = dichotomy_of(table, baseline)
-    formulation = Published(table, MARGIN, one_sided=True)
     task = most_disagreement(table, dichotomy, tolerance_of(table, tolerance))
-    program, constant = formulation.program(task)
-    outcome = solve(program, limits=Limits(gap=0.99 if table.has_counts else 0.0))
-    if outcome.values is None:
+    stated = published(table, task, MARGIN, one_sided=True)
+    report = solve(stated, gap=0.99 if table.has_counts else 0.0)
+    if report.weights is None:
         raise RuntimeError(
             "the one-sided program has no solution: the margin exceeds the baseline's"
         )
-    signs = formulation.dichotomy(outcome.values)
-    report = -float(program.cost @ outcome.values + constant)
-    different = signs != dichotomy
-    hidden = int((different & (formulation.agreeing_rows(outcome.values))).sum())
+    signs = dichotomy_of_report(table, report)
+    hidden = int(((signs != dichotomy) & agreeing_rows(table, report)).sum())
     return Uncertified(
-        report,
+        -report.objective,
         table.errors(signs),
         table.disagreement(signs, dichotomy),
         hidden,
-        formulation.weights(outcome.values),
+        report.weights,
     )
 
 
@@ -98,10 +94,6 @@ def root_bound(table: AnyTable, *, conflict_rows: bool = True) -> float:
     """The bound on least errors of the published relaxation; tiny without z_p + z_p' = 1 for the
     labels of a row.
     """
-    program, constant = Published(table, MARGIN, conflict_rows=conflict_rows).program(
-        least_errors(table)
-    )
-    outcome = solve(
-        program._replace(integral=np.zeros_like(program.integral)), limits=Limits(feasibility=1e-9)
-    )
-    return outcome.bound + constant
+    task = least_errors(table)
+    stated = published(table, task, MARGIN, conflict_rows=conflict_rows, relaxed=True)
+    return solve(stated, feasibility=1e-9).bound

@@ -13,7 +13,8 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from sims.predictive_multiplicity.domains import Dichotomies, Dichotomy, Features, Mixings, Weights
+from sims.linear_dichotomies.domains import Dichotomy
+from sims.predictive_multiplicity.domains import Dichotomies, Features, Mixings, Weights
 from theory_on_trial.contract import MAY_BE_EMPTY, Size, guarded, require
 
 SMALLEST_PENALTY = 1e-4

@@ -7,7 +7,6 @@ import itertools
 from fractions import Fraction
 
 import numpy as np
-from scipy.optimize import linprog
 
 GRID = np.array(list(itertools.product(range(3), repeat=2)), float)
 
@@ -50,32 +49,6 @@ def cells_of_plane(rows):
             chosen = np.isin(np.arange(len(points)), order[:first])
             cells |= {tuple(chosen.astype(int)), tuple((~chosen).astype(int))}
     return np.array(sorted(cells))
-
-
-def margins_of(cells, rows):
-    """The largest least score of each dichotomy, with Σ |w_j| <= 1 and the features moved and
-    scaled to [0, 1].
-    """
-    spread = np.ptp(rows, axis=0)
-    design = np.column_stack(
-        [np.ones(len(rows)), (rows - rows.min(axis=0)) / np.where(spread > 0, spread, 1)]
-    )
-    n_dims = design.shape[1]
-    margins = []
-    for signs in (
-        2 * cells - 1
-    ):  # weights are w - v of positive ones; the last variable is the margin
-        rules = np.hstack(
-            [-signs[:, None] * design, signs[:, None] * design, np.ones((len(rows), 1))]
-        )
-        norm = np.append(np.ones(2 * n_dims), 0.0)
-        answer = linprog(
-            -np.eye(2 * n_dims + 1)[-1],
-            np.vstack([rules, norm]),
-            np.append(np.zeros(len(rows)), 1.0),
-        )
-        margins.append(-answer.fun)
-    return np.array(margins)
 
 
 def cells_of_table(table, cells, rows):

@@ -19,8 +19,8 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from benchmarks.predictive_multiplicity import tilts_of
 from own_data.predictive_multiplicity import multiplicity
 from sims import predictive_multiplicity as observed
-from sims.predictive_multiplicity import highs
-from sims.predictive_multiplicity.margin_free import MarginFree
+from sims.linear_dichotomies import highs
+from sims.linear_dichotomies.branch_and_cut import BranchAndCut
 from theory import predictive_multiplicity as predicted
 
 CELLS = cells_of_lattice(GRID, 4)  # all 58 dichotomies of the grid
@@ -312,7 +312,7 @@ def test_an_interrupt_returns_what_is_known(monkeypatch):
         raise KeyboardInterrupt
 
     points, labels = drawn(3)
-    monkeypatch.setattr(MarginFree, "solve", interrupt)
+    monkeypatch.setattr(BranchAndCut, "minimise", interrupt)
     result = solve(GRID[points], labels)
     assert result.stopped == "interrupted"
     positives, negatives = counts_of(points, labels)
@@ -333,7 +333,7 @@ def test_where_the_solver_gives_up_it_starts_afresh_or_its_bounds_stay(monkeypat
     def given_up(self, seconds=None):
         if left[0] and self._highs.getLp().row_upper_[0] != 0:
             left[0] -= 1
-            raise RuntimeError("HiGHS gave up: Unknown")
+            raise highs.GaveUp("HiGHS gave up: Unknown")
         return run(self, seconds)
 
     monkeypatch.setattr(highs.ResidentProgram, "run", given_up)

@@ -14,10 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-import sims.predictive_multiplicity as pm
+from sims.linear_dichotomies.certificates import exact_signs
+from sims.linear_dichotomies.enumeration import dichotomies, enumerate_paths
+from sims.linear_dichotomies.table import aggregate
+from sims.linear_dichotomies.tasks import tolerance_of
 from sims.predictive_multiplicity import pools
 from sims.predictive_multiplicity.derive_compas import derive_compas
-from sims.predictive_multiplicity.enumeration import dichotomies, enumerate_paths
 from theory.predictive_multiplicity.counting import cover_count, linear_dichotomies
 
 POINTS = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
@@ -33,7 +35,7 @@ def test_a_table_keeps_every_sample_and_drops_what_depends_on_other_columns(feat
     labels = data.draw(hnp.arrays(int, n_samples, elements=st.sampled_from([-1, 1])))
     weights = data.draw(hnp.arrays(int, n_samples, elements=st.integers(0, 3)))
     weights[0] += 1
-    table = pm.aggregate(features, labels, weights)
+    table = aggregate(features, labels, weights)
     kept = [int(name[1:]) - 1 for name in table.columns]
     np.testing.assert_array_equal(table.rows[table.row_of_sample], features[:, kept])
     assert len(np.unique(table.rows, axis=0)) == len(table.rows)
@@ -56,25 +58,25 @@ def test_the_first_of_dependent_columns_is_kept():
         [np.full(4, 3.0), [0, 1, 0, 1], [1, 0, 1, 0], [0, 0, 1, 1], [0, 1, 1, 2]]
     )
     frame = pd.DataFrame(features, columns=["constant", "yes", "no", "other", "sum"])
-    table = pm.aggregate(frame, [1, 1, -1, -1])
+    table = aggregate(frame, [1, 1, -1, -1])
     assert table.columns == ("yes", "other")
     assert table.dropped == ("constant", "no", "sum")
 
 
 def test_negative_zeros_are_zeros():
-    assert len(pm.aggregate([[0.0], [-0.0]], [1, -1]).rows) == 1
+    assert len(aggregate([[0.0], [-0.0]], [1, -1]).rows) == 1
 
 
 def test_exact_signs_are_those_of_rational_arithmetic():
-    table = pm.aggregate([[0.1, 0.2], [0.3, 0.1], [1e-9, 5.0], [2.0, 3.0]], [1, -1, 1, -1])
+    table = aggregate([[0.1, 0.2], [0.3, 0.1], [1e-9, 5.0], [2.0, 3.0]], [1, -1, 1, -1])
     design = [[Fraction(1), *(Fraction(value) for value in row)] for row in table.rows.tolist()]
     for weights in ([0.3, -1.0, -1.0], [-0.4, 1.0, 1.0], [1e-17, -1e-17, 0.0], [0.0, 3.0, -2.0]):
         exact = [sum(Fraction(w) * x for w, x in zip(weights, row, strict=True)) for row in design]
         expected = [(value > 0) - (value < 0) for value in exact]
-        assert pm.exact_signs(table, np.array(weights)).tolist() == expected
+        assert exact_signs(table, np.array(weights)).tolist() == expected
     # 0.1 + 0.2 exceeds 0.3 by one unit in the last place, which floating-point sums may lose
-    line = pm.aggregate([[0.1], [0.2]], [1, -1])
-    assert pm.exact_signs(line, np.array([-0.1, 1.0])).tolist() == [0, 1]
+    line = aggregate([[0.1], [0.2]], [1, -1])
+    assert exact_signs(line, np.array([-0.1, 1.0])).tolist() == [0, 1]
 
 
 def test_counts_are_derived_from_files_of_people(tmp_path):
@@ -103,8 +105,8 @@ def test_counts_are_derived_from_files_of_people(tmp_path):
 
 
 def test_tolerances_are_whole_numbers_of_errors():
-    table = pm.aggregate(POINTS, [1, 1, -1], [10, 5, 5])
-    assert [pm.tolerance_of(table, share) for share in (0.0, 0.049, 0.05, 0.3, 0.15, 1.0)] == [
+    table = aggregate(POINTS, [1, 1, -1], [10, 5, 5])
+    assert [tolerance_of(table, share) for share in (0.0, 0.049, 0.05, 0.3, 0.15, 1.0)] == [
         0,
         0,
         1,
@@ -112,8 +114,8 @@ def test_tolerances_are_whole_numbers_of_errors():
         3,
         20,
     ]
-    assert pm.tolerance_of(table, 0.05 - 1e-12) == 1  # within 1e-9 of a whole number
-    assert pm.tolerance_of(pm.aggregate(POINTS, [1, 1, -1], [0.5, 1, 1]), 0.1) == 0.25
+    assert tolerance_of(table, 0.05 - 1e-12) == 1  # within 1e-9 of a whole number
+    assert tolerance_of(aggregate(POINTS, [1, 1, -1], [0.5, 1, 1]), 0.1) == 0.25
 
 
 seeds = st.integers(0, 2**32 - 1)

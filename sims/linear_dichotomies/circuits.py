@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.predictive_multiplicity.domains import Relaxed
-from sims.predictive_multiplicity.table import AnyTable
+from sims.linear_dichotomies.domains import Relaxed
+from sims.linear_dichotomies.table import AnyTable
 from theory_on_trial.contract import Natural, guarded, require
 
 _VIOLATION = 1e-6

@@ -2,31 +2,19 @@
 
 import math
 from fractions import Fraction
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Float, Int
 
-from sims.predictive_multiplicity.circuits import Cut, circuit_cut
-from sims.predictive_multiplicity.highs import ResidentProgram
-from sims.predictive_multiplicity.mip import Program
-from sims.predictive_multiplicity.table import AnyTable, Table
+from sims.linear_dichotomies.circuits import Cut, circuit_cut
+from sims.linear_dichotomies.highs import GaveUp, Program, ResidentProgram
+from sims.linear_dichotomies.pool import Classifier
+from sims.linear_dichotomies.table import AnyTable, Table, from_unit
 from theory_on_trial.contract import guarded, require
 
 _UNIT = 2**52
 _SUPPORT = 1e-9
 _LARGEST_DENOMINATOR = 10**6
-
-
-class Weights(NamedTuple):
-    """A linear classifier on the features as given, and its margin on features scaled to [0, 1].
-
-    weights : intercept first, Σ |w_j| = 1 up to D 2^-53. margin : the largest
-    min_u |<w, u>| of its dichotomy with Σ |w_j| <= 1, to the solver's 1e-9.
-    """
-
-    weights: Float[np.ndarray, "dims"]
-    margin: float
 
 
 @guarded(double=False)
@@ -92,7 +80,6 @@ class GordanProgram:
                 cost,
                 np.zeros(len(cost)),
                 np.ones(len(cost)),
-                np.zeros(len(cost), bool),
                 rows,
                 np.concatenate([-none, np.zeros(n_dims), [1.0]]),
                 np.concatenate([np.zeros(n_dims), none, [1.0]]),
@@ -103,21 +90,19 @@ class GordanProgram:
         self._program.set_costs(self._columns, cost)
         self._program.set_bounds(self._columns, np.zeros(len(upper)), upper)
 
-    def weights(self, dichotomy: Real[np.ndarray, "rows"]) -> Weights | None:
+    def classifier(self, dichotomy: Int[np.ndarray, "rows"]) -> Classifier | None:
         """Weights of the largest margin with exactly these signs; None if the solver finds no
-        margin above rounding.
+        margin above rounding. Raises GaveUp if HiGHS does.
         """
         positive = dichotomy == 1
         self._set(self._tau_only, np.concatenate([positive, ~positive, [True]]).astype(float))
         if self._program.run() != "optimal":
-            raise RuntimeError("the program of the largest margin was not solved")
+            raise GaveUp("the program of the largest margin was not solved")
         margin = self._program.objective
         n_dims = self._table.unit_design.shape[1]
         multipliers = self._program.row_duals
         vector = -(multipliers[:n_dims] + multipliers[n_dims : 2 * n_dims])
-        low = self._table.rows.min(axis=0)
-        slopes = vector[1:] / (self._table.rows.max(axis=0) - low)
-        weights = np.concatenate([[vector[0] - slopes @ low], slopes])
+        weights = from_unit(self._table, vector)
         norm = np.abs(weights).sum()
         if margin <= 0 or norm == 0:
             return None
@@ -125,16 +110,14 @@ class GordanProgram:
         # Features of different sizes need weights of different sizes, which one grid does not hold.
         for candidate in (np.round(weights * _UNIT) / _UNIT, weights):
             if np.array_equal(exact_signs(self._table, candidate), np.where(positive, 1, -1)):
-                return Weights(candidate, margin)
+                return Classifier(candidate, dichotomy, margin)
         return None
 
     def circuits(
         self, costs: Float[np.ndarray, "draws columns"], upper: Float[np.ndarray, "columns"]
-    ) -> list[tuple[Cut, float]]:
-        """For each row of costs the cheapest circuit (λ₊, then λ₋) with λ <= upper, and its
-        residual. The residual max_j |Σ λ_u s_u (1, u)_j| is 0 where λ could be made rational and
-        the sum vanishes exactly. The rows of a circuit hold for every dichotomy whose margin
-        exceeds its residual.
+    ) -> list[Cut]:
+        """For each row of costs the cheapest circuit (λ₊, then λ₋) with λ <= upper, as a row of a
+        0/1 program; left out where no λ in integers makes the sum vanish exactly.
         """
         cuts = []
         for cost in costs:
@@ -147,11 +130,11 @@ class GordanProgram:
             signs = np.where(support < self._n_rows, 1, -1)
             if len(np.unique(rows)) == len(rows):
                 cut = circuit_cut(tuple(rows.tolist()), tuple(signs.tolist()))
-                cuts.append((cut, self._residual(cut, weights[support])))
+                if self._is_circuit(cut, weights[support]):
+                    cuts.append(cut)
         return cuts
 
-    def _residual(self, cut: Cut, weights: Float[np.ndarray, "support"]) -> float:
-        members = list(cut.members)
+    def _is_circuit(self, cut: Cut, weights: Float[np.ndarray, "support"]) -> bool:
         signs = np.array(cut.signs)
         ratios = [
             Fraction(weight).limit_denominator(_LARGEST_DENOMINATOR)
@@ -159,19 +142,15 @@ class GordanProgram:
         ]
         scale = math.lcm(*(ratio.denominator for ratio in ratios))
         integers = np.array([int(ratio * scale) for ratio in ratios], object)
-        exact = self._table.exact_design[members] * signs[:, None]
-        if (all(integers) and not (integers @ exact).any()) or _has_positive_relation(exact):
-            return 0.0
-        return float(np.abs((weights * signs) @ self._table.unit_design[members]).max())
+        exact = self._table.exact_design[list(cut.members)] * signs[:, None]
+        return bool(all(integers) and not (integers @ exact).any()) or _has_positive_relation(exact)
 
-    def refuting(
-        self, dichotomy: Real[np.ndarray, "rows"], draws: int, seed: int
-    ) -> list[tuple[Cut, float]]:
+    def refuting(self, dichotomy: Int[np.ndarray, "rows"], draws: int, seed: int) -> list[Cut]:
         """Circuits that show a dichotomy not to be linear, of random costs; none if it is."""
         costs = np.random.default_rng(seed).random((draws, 2 * self._n_rows))
         return self.circuits(costs, np.concatenate([dichotomy == 1, dichotomy == 0]).astype(float))
 
-    def cheapest(self, b: Float[np.ndarray, "rows"]) -> list[tuple[Cut, float]]:
+    def cheapest(self, b: Float[np.ndarray, "rows"]) -> list[Cut]:
         """The circuit of least Σ λ_u [b_u away from s_u] at a fractional b: a candidate for a
         violated row.
         """
@@ -203,8 +182,3 @@ def _has_positive_relation(vectors: np.ndarray) -> bool:
         return False
     free = next(column for column in range(n_vectors) if column not in pivots)
     return all(-entry * previous > 0 for entry in matrix[: len(pivots), free])
-
-
-def margin_certificate(margin: float) -> str:
-    """The certificate of a proof that covers the classifiers of at least this margin."""
-    return f"margin >= {np.format_float_scientific(margin, trim='-', exp_digits=1)}"

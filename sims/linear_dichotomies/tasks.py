@@ -5,13 +5,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from sims.predictive_multiplicity.domains import Share
-from sims.predictive_multiplicity.table import AnyTable, Table
+from sims.linear_dichotomies.domains import Tolerance
+from sims.linear_dichotomies.table import SUMS, AnyTable, Table
 from theory_on_trial.contract import guarded
 
 _SOLVER_TOLERANCE = 1e-6  # relative, of objectives and bounds that are not whole
 _WHOLE_TOLERANCE = 1e-3  # of a bound that is rounded up to a whole number
-_SUMS = 1e-9  # relative, by which sums of many weights depend on their order
 _COUNT_TOLERANCE = 1e-9  # by which a product such as 0.05 * 20 may miss a whole number
 
 
@@ -31,6 +30,13 @@ class Task(NamedTuple):
     integral: bool
 
     @property
+    def sign(self) -> int:
+        """1 where errors are minimised, -1 where disagreement is maximised: the objective in its
+        own sign is `sign` times what is minimised.
+        """
+        return 1 if self.baseline is None else -1
+
+    @property
     def box(self) -> tuple[Float[np.ndarray, "rows"], Float[np.ndarray, "rows"]]:
         """Bounds of b."""
         lower = np.zeros(len(self.cost))
@@ -48,16 +54,27 @@ class Task(NamedTuple):
         """The objective of dichotomies, to be minimised."""
         return np.asarray(dichotomies @ self.cost + self.constant)
 
+    def admitted_value(
+        self,
+        dichotomies: Real[np.ndarray, "*pool rows"],
+        errors: Real[np.ndarray, "*pool"] | int | float,
+    ) -> Float[np.ndarray, "*pool"]:
+        """As `value`; infinite for dichotomies that the task does not admit."""
+        mask = self.admits(errors)
+        for row, value in self.fixed.items():
+            mask = mask & (dichotomies[..., row] == value)
+        return np.where(mask, self.value(dichotomies), np.inf)
+
     def admits(self, errors: Real[np.ndarray, "*pool"] | int | float) -> Any:
         """Whether that many errors are allowed, sums of weights being known to a relative 1e-9."""
-        return errors <= self.most_errors + _SUMS * max(1.0, abs(self.most_errors))
+        return errors <= self.most_errors + SUMS * max(1.0, abs(self.most_errors))
 
     def proved(self, bound: float) -> float:
         """The bound on the objective that follows from a solver's: the next whole value, or the
         solver's less 1e-6.
         """
         if self.integral:
-            return float(np.ceil(bound - _WHOLE_TOLERANCE - _SUMS * abs(bound)))
+            return float(np.ceil(bound - _WHOLE_TOLERANCE - SUMS * abs(bound)))
         return bound - _SOLVER_TOLERANCE * max(1.0, abs(bound))
 
     def closes(self, bound: float, best: float) -> bool:
@@ -92,9 +109,17 @@ def most_disagreement(
 
 
 @guarded(double=False)
-def tolerance_of(table: AnyTable, epsilon: Share) -> int | float:
+def tolerance_of(table: AnyTable, epsilon: Tolerance) -> int | float:
     """The admitted increase e of the error count at tolerance ε: ε n, or floor(ε n + 1e-9) for
     counts.
     """
     errors = float(epsilon) * table.n
     return int(np.floor(errors + _COUNT_TOLERANCE)) if table.has_counts else errors
+
+
+def reach_of(table: Table, baseline: Int[np.ndarray, "rows"], admitted: int | float) -> float:
+    """The most errors of a competitor: E(h_0) + admitted, and by how much sums of weights that are
+    not whole may be off.
+    """
+    slack = 0.0 if table.has_counts else SUMS * table.n
+    return float(table.errors(baseline) + admitted + slack)

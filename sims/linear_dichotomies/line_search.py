@@ -9,11 +9,12 @@ each row the fewest errors with it on either side. One sort serves all rows and 
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 
-from sims.predictive_multiplicity.certificates import many_exact_signs
-from sims.predictive_multiplicity.mip import Deadline
-from sims.predictive_multiplicity.table import Table
+from sims.linear_dichotomies.certificates import many_exact_signs
+from sims.linear_dichotomies.deadline import Deadline
+from sims.linear_dichotomies.pool import Classifier
+from sims.linear_dichotomies.table import Table, from_unit
 
 # of a part of the line between two changes, in units of its length: thinner ones are passed over
 _WIDTH = 1e-9
@@ -21,15 +22,6 @@ _PENALTIES = (1e-4, 1e-2, 1.0, 1e3)  # weights of the log loss against the norm
 _AT_ONCE = 200  # classifiers
 _PATIENCE = 4
 _FEW = 2  # lines without gain after which a search ends: per dimension, and for one row of many
-
-
-class Classifier(NamedTuple):
-    """A linear classifier: its weights on the features as given, the intercept first, and its exact
-    dichotomy.
-    """
-
-    weights: Float[np.ndarray, "dims"]
-    dichotomy: Int[np.ndarray, "rows"]
 
 
 class _Line(NamedTuple):
@@ -44,6 +36,31 @@ class _Line(NamedTuple):
     disagreement: Float[np.ndarray, "parts"]
     rank: Int[np.ndarray, "rows"]
     first: Bool[np.ndarray, "rows"]
+
+
+def logistic_fit(
+    design: Float[np.ndarray, "rows dims"],
+    totals: Float[np.ndarray, "rows"],
+    positive: Real[np.ndarray, "rows"],
+    penalty: float,
+    *,
+    steps: int,
+) -> tuple[Float[np.ndarray, "dims"], Float[np.ndarray, "dims dims"]] | None:
+    """Penalised logistic regression by a few of Newton's steps: the weights, and the curvature
+    there; None if they are not finite or all zero. `positive` is the share of positive labels.
+    """
+    shares = totals / totals.sum()
+    weights = np.zeros(design.shape[1])
+    for _ in range(steps):
+        chance = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
+        gradient = design.T @ (shares * (chance - positive)) + penalty * weights
+        curvature = (design.T * (shares * chance * (1 - chance))) @ design
+        curvature = curvature + (penalty + 1e-9) * np.eye(len(weights))
+        step = np.linalg.solve(curvature, gradient)
+        weights = weights - step
+        if np.abs(step).max() < 1e-6:
+            break
+    return (weights, curvature) if np.isfinite(weights).all() and weights.any() else None
 
 
 class LineSearch:
@@ -163,11 +180,10 @@ class LineSearch:
 
     def _exact(self, kept: Float[np.ndarray, "found dims"]) -> list[Classifier]:
         kept = np.unique(kept[np.isfinite(kept).all(axis=1)], axis=0)
-        low = self._table.rows.min(axis=0)
-        high = self._table.rows.max(axis=0)
-        slopes = kept[:, 1:] / self._scale / (high - low)
-        intercepts = kept[:, 0] - kept[:, 1:] @ (self._centre / self._scale) - slopes @ low
-        weights = np.column_stack([intercepts, slopes])
+        slopes = kept[:, 1:] / self._scale
+        weights = from_unit(
+            self._table, np.column_stack([kept[:, 0] - slopes @ self._centre, slopes])
+        )
         weights /= np.abs(weights).sum(axis=1, keepdims=True)
         exact = {}
         for part in np.array_split(
@@ -191,22 +207,12 @@ class LineSearch:
 
     def _logistic(self, penalty: float) -> Float[np.ndarray, "dims"]:
         """Penalised logistic regression by a few of Newton's steps."""
-        weights = np.zeros(self._design.shape[1])
-        n = self._totals.sum()
-        for _ in range(12):
-            chance = 1 / (1 + np.exp(-np.clip(self._design @ weights, -30, 30)))
-            gradient = (
-                self._design.T @ (self._totals * chance - self._table.positives) / n
-                + penalty * weights
-            )
-            curvature = (self._design.T * (self._totals * chance * (1 - chance) / n)) @ self._design
-            step = np.linalg.solve(curvature + (penalty + 1e-9) * np.eye(len(weights)), gradient)
-            weights = weights - step
-            if np.abs(step).max() < 1e-6:
-                break
-        if np.isfinite(weights).all() and weights.any():
-            self._fits.append((weights, curvature + (penalty + 1e-9) * np.eye(len(weights))))
-        return weights if np.isfinite(weights).all() and weights.any() else np.eye(len(weights))[0]
+        share = self._table.positives / np.maximum(self._totals, np.finfo(float).tiny)
+        fit = logistic_fit(self._design, self._totals, share, penalty, steps=12)
+        if fit is None:
+            return np.eye(self._design.shape[1])[0]
+        self._fits.append(fit)
+        return fit[0]
 
     def _direction(
         self, weights: Float[np.ndarray, "dims"], cost: Float[np.ndarray, "rows"]

@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
-from sims.predictive_multiplicity.arrangement import (
+from sims.linear_dichotomies.arrangement import (
     fold_cells,
     half_of_cells,
     lift,
     require_general_position,
 )
-from sims.predictive_multiplicity.domains import Counts, Points
+from sims.linear_dichotomies.domains import Counts, Points
 from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import UNIT_INTERVAL, guarded, require
 

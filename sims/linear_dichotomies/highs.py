@@ -1,14 +1,13 @@
-"""HiGHS: mixed-integer programs, and linear programs that stay in memory while rows and bounds
-change.
+"""Linear programs of HiGHS that stay in memory while costs, bounds and rows change.
+
+CVXPY and SciPy hand HiGHS a new program each time; here each solve starts from the last basis.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import highspy
 import numpy as np
 from jaxtyping import Float, Int
-
-from sims.predictive_multiplicity.mip import Limits, Outcome, Program
 
 _STATUS = {
     highspy.HighsModelStatus.kOptimal: "optimal",
@@ -16,15 +15,33 @@ _STATUS = {
     highspy.HighsModelStatus.kTimeLimit: "time limit",
 }
 _SHORTEST = 1e-3  # seconds
-_NO_LIMITS = Limits()
+_TOLERANCE = 1e-9
 
 
-def _quiet_highs(feasibility: float | int) -> Any:
+class GaveUp(RuntimeError):
+    """HiGHS has stopped for another reason than an answer or the time."""
+
+
+class Program(NamedTuple):
+    """Minimise `cost @ x`, `lower <= x <= upper`, `row_lower <= rows @ x <= row_upper`; `rows` is a
+    SciPy matrix in CSR format.
+    """
+
+    cost: Float[np.ndarray, "variables"]
+    lower: Float[np.ndarray, "variables"]
+    upper: Float[np.ndarray, "variables"]
+    rows: Any
+    row_lower: Float[np.ndarray, "constraints"]
+    row_upper: Float[np.ndarray, "constraints"]
+
+
+def _quiet_highs() -> Any:
     highs = highspy.Highs()
     options = {
         "output_flag": False,
         "threads": 1,
-        "primal_feasibility_tolerance": float(feasibility),
+        "primal_feasibility_tolerance": _TOLERANCE,
+        "dual_feasibility_tolerance": _TOLERANCE,
     }
     for option, value in options.items():
         highs.setOptionValue(option, value)
@@ -43,9 +60,6 @@ def _pass(highs: Any, program: Program) -> None:
     model.a_matrix_.start_ = program.rows.indptr
     model.a_matrix_.index_ = program.rows.indices
     model.a_matrix_.value_ = program.rows.data
-    if program.integral.any():
-        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
-        model.integrality_ = [kinds[flag] for flag in program.integral.tolist()]
     if highs.passModel(model) == highspy.HighsStatus.kError:
         raise OverflowError("HiGHS takes costs up to 1e20 and coefficients up to 1e15")
 
@@ -53,41 +67,8 @@ def _pass(highs: Any, program: Program) -> None:
 def _status(highs: Any) -> str:
     status = highs.getModelStatus()
     if status not in _STATUS:
-        raise RuntimeError(f"HiGHS gave up: {highs.modelStatusToString(status)}")
+        raise GaveUp(f"HiGHS gave up: {highs.modelStatusToString(status)}")
     return _STATUS[status]
-
-
-def solve(
-    program: Program,
-    limits: Limits = _NO_LIMITS,
-    start: Float[np.ndarray, "variables"] | None = None,
-) -> Outcome:
-    """Solve a mixed-integer program on one core.
-    `start` is a feasible x to begin with (an infeasible one is ignored). On the time limit the
-    outcome holds the best x so far and a valid bound. Raises RuntimeError if the solver gives up
-    for another reason.
-    """
-    highs = _quiet_highs(limits.feasibility)
-    highs.setOptionValue("mip_feasibility_tolerance", float(limits.feasibility))
-    highs.setOptionValue("mip_abs_gap", float(limits.gap))
-    highs.setOptionValue("mip_rel_gap", 0.0)
-    if limits.seconds is not None:
-        highs.setOptionValue("time_limit", max(float(limits.seconds), _SHORTEST))
-    _pass(highs, program)
-    if start is not None:
-        solution = highspy.HighsSolution()
-        solution.col_value = start.tolist()
-        highs.setSolution(solution)
-    highs.run()
-    status = _status(highs)
-    info = highs.getInfo()
-    feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-    values = np.array(highs.getSolution().col_value) if feasible else None
-    return Outcome(
-        values,
-        float(info.mip_dual_bound if program.integral.any() else info.objective_function_value),
-        status,
-    )
 
 
 class ResidentProgram:
@@ -96,8 +77,7 @@ class ResidentProgram:
     """
 
     def __init__(self, program: Program):
-        self._highs = _quiet_highs(1e-9)
-        self._highs.setOptionValue("dual_feasibility_tolerance", 1e-9)
+        self._highs = _quiet_highs()
         _pass(self._highs, program)
 
     @property
@@ -141,9 +121,7 @@ class ResidentProgram:
         self._highs.setBasis(basis)
 
     def run(self, seconds: float | None = None) -> str:
-        """Solve and return "optimal", "infeasible" or "time limit"; RuntimeError if the solver
-        gives up.
-        """
+        """Solve and return "optimal", "infeasible" or "time limit"; GaveUp if HiGHS does."""
         if seconds is not None:  # HiGHS counts the time of all solves
             self._highs.setOptionValue(
                 "time_limit", self._highs.getRunTime() + max(seconds, _SHORTEST)

@@ -2,30 +2,23 @@
 labels.
 """
 
-import csv
 import dataclasses
 import functools
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from sims.predictive_multiplicity.domains import Dichotomy, Labels, Samples, SampleWeights, Target
+from sims.linear_dichotomies.domains import Dichotomy, Labels, Samples, SampleWeights
 from theory_on_trial.contract import MAY_BE_EMPTY, guarded, require
 from theory_on_trial.own_data.arrays import numbers
 
-_COMPAS = Path(__file__).parent / "data" / "compas_counts.csv"
 _LEAST_WEIGHT = 0.01
 _LARGEST_WEIGHT = 2.0**53
+SUMS = 1e-9
+"""By how much sums of many weights depend on their order, relative to n."""
 _LARGEST_FEATURE = 1e15  # coefficient that HiGHS takes
-_RACES = (
-    "race_is_causasian",
-    "race_is_african_american",
-    "race_is_hispanic",
-    "race_is_other",
-)  # the source's spelling
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -205,57 +198,11 @@ def _independent_columns(features: Float[np.ndarray, "n features"]) -> list[int]
     return columns
 
 
-class Compas(NamedTuple):
-    """COMPAS as weighted samples: one for each distinct feature row and label that occurs.
-
-    features : 0/1, [k, 21], in `columns`; labels : -1 or +1; counts : how many people; race : of
-    each, a name.
-    """
-
-    features: Float[np.ndarray, "samples features"]
-    labels: Int[np.ndarray, "samples"]
-    counts: Int[np.ndarray, "samples"]
-    race: np.ndarray
-    columns: tuple[str, ...]
-
-
-@guarded(double=False)
-def compas_samples(target: Target = "arrest", *, oversampled: bool = False) -> Compas:
-    """The binarised COMPAS records of 6172 people in Broward County, labelled by what happened
-    within two years.
-
-    `oversampled` adds people of the rarer label, drawn with replacement by
-    `numpy.random.default_rng(1337).choice`, until both labels are equally frequent (6726 and 10960
-    records). The table that is shipped holds the outcome of the draw; `derive_compas` makes it.
-    Source: ProPublica's records as binarised by Marx, Calmon & Ustun 2020; see
-    `data/ATTRIBUTION.md` for the licence.
-    """
-    with _COMPAS.open(newline="") as file:
-        header, *lines = csv.reader(file)
-    table = np.array(lines, int)
-    columns = tuple(name for name in header if ":" not in name)
-    features = table[:, : len(columns)]
-    positives, negatives, draws = (
-        table[:, header.index(f"{target}:{what}")] for what in ("positives", "negatives", "drawn")
-    )
-    if oversampled:  # the positives are the rarer label of both targets
-        positives = positives + draws
-    counts = np.concatenate([positives, negatives])
-    mask = counts > 0
-    labels = np.repeat([1, -1], len(features))[mask]
-    features = np.tile(features, (2, 1))[mask]
-    race = np.array([name.removeprefix("race_is_") for name in _RACES])[
-        features[:, : len(_RACES)].argmax(axis=1)
-    ]
-    return Compas(features.astype(float), labels, counts[mask], race, columns)
-
-
-@guarded(double=False)
-def compas(target: Target = "arrest", *, race: bool = False, oversampled: bool = False) -> Table:
-    """COMPAS as a table: 137 distinct rows of 13 independent features, with race 329 rows of 16.
-    Arguments as `compas_samples`; without `race` its four columns are left out.
-    """
-    samples = compas_samples(target, oversampled=oversampled)
-    columns = [column for column, name in enumerate(samples.columns) if race or name not in _RACES]
-    names = [samples.columns[column] for column in columns]
-    return aggregate(samples.features[:, columns], samples.labels, samples.counts, names)
+def from_unit(
+    table: Table, weights: Float[np.ndarray, "*many dims"]
+) -> Float[np.ndarray, "*many dims"]:
+    """Weights on `Table.unit_design` as weights on the features as given, intercept first."""
+    low = table.rows.min(axis=0)
+    slopes = weights[..., 1:] / (table.rows.max(axis=0) - low)
+    intercepts = weights[..., 0] - slopes @ low
+    return np.concatenate([intercepts[..., None], slopes], axis=-1)

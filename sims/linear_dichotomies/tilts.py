@@ -5,8 +5,9 @@ searches are.
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.predictive_multiplicity.line_search import Classifier, LineSearch
-from sims.predictive_multiplicity.mip import Deadline
+from sims.linear_dichotomies.deadline import Deadline
+from sims.linear_dichotomies.line_search import LineSearch, logistic_fit
+from sims.linear_dichotomies.pool import Classifier
 
 _AT_ONCE = 200_000  # predictions
 _STEPS = 8  # of Newton's
@@ -79,23 +80,8 @@ class TiltSearch(LineSearch):
         cost = self._gain - self._random.uniform() * self._apart
         weight = np.abs(cost) * self._random.exponential(size=len(cost)) ** self._random.uniform()
         penalty = 10.0 ** self._random.uniform(-6, -1)
-        weights = np.zeros(self._design.shape[1])
-        for _ in range(_STEPS):
-            chance = 1 / (1 + np.exp(-np.clip(self._design @ weights, -30, 30)))
-            gradient = (
-                self._design.T @ (weight * (chance - (cost < 0))) / weight.sum() + penalty * weights
-            )
-            curved = (
-                self._design.T * (weight * chance * (1 - chance) / weight.sum())
-            ) @ self._design
-            weights = weights - np.linalg.solve(
-                curved + (penalty + 1e-9) * np.eye(len(weights)), gradient
-            )
-        return (
-            weights / np.linalg.norm(weights)
-            if np.isfinite(weights).all() and weights.any()
-            else self.best
-        )
+        fit = logistic_fit(self._design, weight, (cost < 0).astype(float), penalty, steps=_STEPS)
+        return self.best if fit is None else fit[0] / np.linalg.norm(fit[0])
 
     def _meet(self, weights: Float[np.ndarray, "classifiers dims"]) -> None:
         """Remember the best of these, as `_remember` does those of a line."""

@@ -1,0 +1,18 @@
+"""When a search may stop."""
+
+import time
+
+
+class Deadline:
+    """Seconds left of a time limit that runs from now; None for ever."""
+
+    def __init__(self, seconds: float | int | None):
+        self._end = None if seconds is None else time.perf_counter() + seconds
+
+    def left(self) -> float | None:
+        """Seconds left, not negative."""
+        return None if self._end is None else max(self._end - time.perf_counter(), 0.0)
+
+    def passed(self) -> bool:
+        """Whether no time is left."""
+        return self.left() == 0.0
