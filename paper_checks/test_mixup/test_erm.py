@@ -692,7 +692,7 @@ def test_erm_tails__bounded(
     trial.probability(
         event(disc),
         1.0,
-        margin=0.01,
+        margin=0.02,
         control_processes={
             "normal noise": event(normal(separability)),
             "normal noise of the same covariance": event(normal(4 * separability)),
