@@ -13,13 +13,15 @@ Abstract:
 - Sentence 3: without augmentation there is a curse of separability. Holds: erm_separable_limit,
   erm_phase_curve. Not for isotropic noise (`isotropic_no_curse`).
 - Sentence 4, first half: its sample complexity grows exponentially in κ. Holds: erm_curse,
-  exp_vs_poly, erm_log_sample_complexity, erm_fisher, erm_tails. If the mean is no eigenvector of
-  the covariance; with radial tails exp(-r^p / p) as the exponential of κ^(p/2).
+  exp_vs_poly, erm_log_sample_complexity, erm_fisher, erm_tails, erm_tails-bounded. If the mean is
+  no eigenvector of the covariance; with radial tails exp(-r^p / p) as the exponential of κ^(p/2),
+  and with bounded noise no number suffices.
 - Sentence 4, second half: finding the best boundary becomes harder where classes are further apart.
   Holds: erm_curse, isotropic_no_curse. Under the same condition.
 - Sentence 5: Mixup needs far fewer samples. Holds: mixup_poly, exp_vs_poly, n_eps_formula,
-  mixup_asymptotic, imbalance, sampled_lambda, lda_rate, scale_limit, efficiency_order. The number
-  does not grow with κ if classes are balanced and λ is averaged.
+  mixup_asymptotic, imbalance, sampled_lambda, lda_rate, scale_limit, efficiency_order, network. The
+  number does not grow with κ if classes are balanced and λ is averaged. A small network is nearer
+  to Bayes' boundary, too.
 - Sentence 6: averages over n² pairs of n samples concentrate, though pairs overlap. In part:
   mixup_asymptotic, sampled_lambda-delta, pairs_variance, pairs_tail. As n grows, and at a finite n
   for one classifier at a time; no bound over all classifiers at once is on trial.

@@ -653,3 +653,50 @@ def test_erm_tails(
         first=512,
         most=20_000,
     )
+
+
+@claim(
+    derived("the hull of n bounded points tends to the ellipsoid that bounds them"),
+    cases=[1.0, 4.0, 16.0],
+)
+def test_erm_tails__bounded(
+    trial,
+    separability: Annotated[
+        float, Interval(1, 16, why="1 - cos scatters below, and is near that of μ beyond")
+    ],
+):
+    """Of bounded noise no n suffices: if it is uniform in the unit disc, 1 - cos of e^18 points is
+    within 5 % of its value for the whole ellipse of radius 1 / sqrt(κ), and n_ε infinite below it.
+    """
+    pair = reference_pair()
+    factor = fits.covariance_factor(pair.covariance)
+    log_n = 18.0
+
+    def event(tail, radius=1.0):
+        nu = radius**2 / (2 * separability)
+        floor = 1 - rates.phase_cosine(pair, nu)
+
+        def measure(key):
+            found = tail(key)
+            deficit = angles.angle_deficit(found.direction, pair.bayes_direction)
+            return (found.certified & (jnp.abs(deficit - floor) <= 0.05 * floor)).astype(float)
+
+        return measure
+
+    def disc(key):
+        return margins.ball_direction(key, log_n, pair.mean, factor, separability, 8192)
+
+    def normal(kappa):
+        return lambda key: margins.tail_direction(key, log_n, pair.mean, factor, kappa, KEPT)
+
+    trial.probability(
+        event(disc),
+        1.0,
+        margin=0.02,
+        control_processes={
+            "normal noise": event(normal(separability)),
+            "normal noise of the same covariance": event(normal(4 * separability)),
+            "the mean radius, 2/3": event(disc, 2 / 3),
+        },
+        first=256,
+    )

@@ -230,10 +230,30 @@ def _tail_sample(
 ) -> TailSample:
     """The `n_kept` farthest of n = round(e^log_n) draws of N(0, I_d), in exact law for any n, at no
     cost in n; with a `power` p of draws with P(|z| > r) = exp(-r^p / p).
+    """
+
+    def radii(log_kept):
+        if power is None:
+            return jnp.sqrt(_chi_square_quantile(log_kept, d))
+        exponent = jnp.asarray(power, float)
+        return (-exponent * jnp.log(-jnp.expm1(log_kept))) ** (1 / exponent)
+
+    return _outermost(key, log_n, d, n_kept, radii)
+
+
+@partial(jax.jit, static_argnums=(2, 3))
+def _ball_sample(key: Key[Array, ""], log_n: ScalarLike, d: int, n_kept: int) -> TailSample:
+    """The `n_kept` farthest of n = round(e^log_n) draws that are uniform in the unit ball."""
+    return _outermost(key, log_n, d, n_kept, lambda log_kept: jnp.exp(log_kept / d))
+
+
+def _outermost(key, log_n, d, n_kept, radii):
+    """The `n_kept` farthest of n = round(e^log_n) points of uniform direction, in exact law;
+    `radii` takes log P(|z| <= r) to r.
 
     The squared radii's tail probabilities are the least of n uniform variables, in increasing order
-    1 - exp(-Σ_{j<=k} E_j / (n-j+1)) with E_j exponential (Rényi); directions are uniform. A larger
-    `n_kept` under the same key continues the same sample further in. `log_n` may be traced.
+    1 - exp(-Σ_{j<=k} E_j / (n-j+1)) with E_j exponential (Rényi). A larger `n_kept` under the same
+    key continues the same sample further in. `log_n` may be traced.
     Source: derived here; the representation of order statistics is Rényi's (1953).
     """
     size = jnp.round(jnp.exp(jnp.asarray(log_n, float)))
@@ -247,14 +267,10 @@ def _tail_sample(
     normals, waits = jax.vmap(draw)(index)
     exists = index < size
     log_kept = -jnp.cumsum(jnp.where(exists, waits / jnp.maximum(size - index, 1), 0))
-    if power is None:
-        radii = jnp.sqrt(_chi_square_quantile(log_kept, d))
-    else:
-        exponent = jnp.asarray(power, float)
-        radii = (-exponent * jnp.log(-jnp.expm1(log_kept))) ** (1 / exponent)
-    points = radii[:, None] * normals / jnp.linalg.norm(normals, axis=1, keepdims=True)
+    lengths = radii(log_kept)
+    points = lengths[:, None] * normals / jnp.linalg.norm(normals, axis=1, keepdims=True)
     return TailSample(
-        jnp.where(exists[:, None], points, points[0]), jnp.where(size > n_kept, radii[-1], 0)
+        jnp.where(exists[:, None], points, points[0]), jnp.where(size > n_kept, lengths[-1], 0)
     )
 
 
@@ -279,6 +295,28 @@ def tail_direction(
     """
     _require_reach(mean)
     sample = _tail_sample(key, log_n, mean.shape[0], n_kept, power)
+    return _certified(sample, mean, factor, separability)
+
+
+@guarded(double=False)
+def ball_direction(
+    key: Key[Array, ""],
+    log_n: LogSampleSize,
+    mean: Mean,
+    factor: Factor,
+    separability: Separability,
+    n_kept: Kept,
+) -> TailDirection:
+    """As `tail_direction`, certificate and errors included, for noise z uniform in the unit ball.
+
+    In the plane about n^(1/3) outermost points are needed for a certificate. Source: derived here.
+    """
+    _require_reach(mean)
+    sample = _ball_sample(key, log_n, mean.shape[0], n_kept)
+    return _certified(sample, mean, factor, separability)
+
+
+def _certified(sample, mean, factor, separability):
     spread = jnp.asarray(factor) / jnp.sqrt(separability)
     solution = hard_margin(jnp.asarray(mean) + sample.points @ spread.T)
     direction = solution.direction

@@ -58,7 +58,7 @@ def train(
     loss: Loss = "squared",
     n_steps: Size = 2000,
     batch: Size = 32,
-    learning_rate: ScalarLike = 0.02,
+    learning_rate: ScalarLike | Float[AnyArray, "steps"] = 0.02,
     momentum: Annotated[ScalarLike, Interval(0, 1, "[)")] = 0.0,
 ) -> TrainingRun:
     """Train a ReLU network by SGD with heavy-ball momentum and record its parameters after every
@@ -66,8 +66,9 @@ def train(
 
     Batches are drawn with replacement; weights start as N(0, 1/fan-in), biases at 0; the loss is
     the mean over the batch of half the squared error, or of the cross entropy of a softmax, whose
-    targets are one-hot. Without a hidden layer the model is linear. Infinite or NaN where the rate
-    is so large that the run diverges. Raises ValueError for more parameters than memory can hold,
+    targets are one-hot. Without a hidden layer the model is linear. `learning_rate` is one number,
+    or a schedule with one for each step. Infinite or NaN where the rate is so large that the run
+    diverges. Raises ValueError for more parameters than memory can hold,
     and for targets that are not one-hot with the cross entropy. Source: section on trained networks
     of Antognini & Sohl-Dickstein 2018; data set and sizes: chosen here.
     """
@@ -89,18 +90,20 @@ def train(
             return 0.5 * jnp.sum((outputs - targets[examples]) ** 2) / batch
         return -jnp.sum(targets[examples] * jax.nn.log_softmax(outputs)) / batch
 
-    def step(state, index):
+    def step(state, inputs_of_step):
         flat, velocity = state
+        index, rate = inputs_of_step
         examples = jax.random.randint(
             jax.random.fold_in(batch_key, index), (batch,), 0, inputs.shape[0]
         )
         value, gradient = jax.value_and_grad(batch_loss)(flat, examples)
-        velocity = momentum * velocity - learning_rate * gradient
+        velocity = momentum * velocity - rate * gradient
         flat = flat + velocity
         return (flat, velocity), (flat, value)
 
+    rates = jnp.broadcast_to(jnp.asarray(learning_rate, start.dtype), (n_steps,))
     (final, _), (parameters, losses) = lax.scan(
-        step, (start, jnp.zeros_like(start)), jnp.arange(n_steps)
+        step, (start, jnp.zeros_like(start)), (jnp.arange(n_steps), rates)
     )
     guesses = jnp.argmax(_outputs(unravel(final), inputs), axis=1)
     return TrainingRun(

@@ -17,7 +17,7 @@ from scipy.optimize import linprog, nnls
 from scipy.special import expit
 
 from paper_checks.test_mixup import reference_pair
-from sims.mixup import alignment, angles, fits, margins
+from sims.mixup import alignment, angles, fits, margins, network
 from theory.mixup import rates
 from theory.mixup.population import gaussian_expectation
 
@@ -219,6 +219,31 @@ def test_the_farthest_points_have_their_law_however_large_the_sample(dim, log_n)
     for index in range(3):
         assert stats.kstest(arrivals[:, index], stats.gamma(index + 1).cdf).pvalue > ERROR
     np.testing.assert_allclose(samples.radius, np.sqrt(squares[:, -1]), rtol=8 * ULP)
+
+
+def test_the_farthest_points_of_a_ball_have_their_law():
+    keys = jax.random.split(jax.random.key(8), 1000)
+    samples = jax.vmap(lambda key: margins._ball_sample(key, 12.0, 3, 3))(keys)
+    radii = np.linalg.norm(np.asarray(samples.points), axis=2)
+    arrivals = np.exp(12.0) * (1 - radii**3)
+    for index in range(3):
+        assert stats.kstest(arrivals[:, index], stats.gamma(index + 1).cdf).pvalue > ERROR
+    np.testing.assert_allclose(samples.radius, radii[:, -1], rtol=8 * ULP)
+
+
+@pytest.mark.parametrize("augmentation", ["none", "mixup", "mixup within classes"])
+def test_a_network_finds_the_direction_where_it_is_that_of_the_means(augmentation):
+    direction = network.network_direction(
+        jax.random.key(4),
+        MEAN,
+        np.eye(2),
+        4.0,
+        n=1000,
+        augmentation=augmentation,
+        steps=1000,
+    )
+    assert angles.angle_deficit(direction, MEAN) < 0.02
+    assert angles.angle_deficit(direction, MEAN[::-1] * [1, -1]) > 0.9
 
 
 def test_a_certificate_never_lies_and_too_few_points_fail_it():

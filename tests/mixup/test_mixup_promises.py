@@ -11,7 +11,7 @@ import pytest
 from promises import Case, promises
 
 from paper_checks.test_mixup import reference_pair
-from sims.mixup import alignment, angles, fits, margins
+from sims.mixup import alignment, angles, fits, margins, network
 from theory.mixup import classes, population, rates
 from theory.mixup.classes import GaussianPair, MixingLaw
 
@@ -106,6 +106,7 @@ SIMULATORS = {
     "augmentation_accuracies": replace(
         NO_FIT, given={"keys": KEYS, **SAMPLE, "n": 2, **LAMBDA, **MASKING}
     ),
+    "ball_direction": replace(MARGIN, given=TAIL),
     "certified_tail_directions": replace(MARGIN, given={**TAIL, "runs": 2}),
     "check_alignment": Case({**OPERATORS, "mean": CLASSES["mean"], "covariance": np.eye(2)}),
     "digit_pair": Case(within=(-1, 1)),
@@ -128,6 +129,9 @@ SIMULATORS = {
     "mixed_rows": NO_FIT,
     "mixup_program": NO_FIT,
     "mixup_weights": replace(NO_FIT, given={**SAMPLE, **MIXING}),
+    "network_direction": Case(
+        {**CLASSES, "n": 4, "augmentation": "mixup", "steps": 2}, infinite="where training diverges"
+    ),
     "pair_sample": Case({**CLASSES, "n": 4}),
     "sampled_mixup_weights": replace(NO_FIT, given=SAMPLE),
     "tail_direction": replace(MARGIN, given={**CLASSES, "n_kept": 8, "power": None}),
@@ -182,7 +186,7 @@ def with_records(modules, cases):
 )
 
 (test_front_doors, test_refusals, test_answers, test_extremes) = promises(
-    [fits, margins, angles, alignment],
+    [fits, margins, angles, alignment, network],
     SIMULATORS,
     INTERNAL,
     examples=3,

@@ -248,6 +248,18 @@ def test_descent_shrinks_the_residual_of_one_example_by_its_squared_length_and_t
     np.testing.assert_allclose(run.losses[1:] / run.losses[:-1], (1 - 0.05 * 6) ** 2, rtol=1e-12)
 
 
+def test_a_schedule_of_one_rate_is_that_rate_and_training_stops_at_rate_zero():
+    def path(rate):
+        return observed.train(
+            KEY, INPUTS, TARGETS, n_steps=6, batch=4, learning_rate=rate
+        ).parameters
+
+    np.testing.assert_array_equal(path(np.full(6, 0.1)), path(0.1))
+    stopped = path(np.array([0.1, 0.1, 0.1, 0, 0, 0]))
+    np.testing.assert_array_equal(stopped[:3], path(0.1)[:3])
+    np.testing.assert_array_equal(stopped[3:], np.repeat(stopped[2:3], 3, axis=0))
+
+
 def test_outliers_are_exact_and_filtering_survives_them():
     points = np.asarray(
         observed.corrupted_points(KEY, 4000, 6, 200, spike=4.0, outlier_length=20.0)

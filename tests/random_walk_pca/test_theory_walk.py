@@ -81,6 +81,44 @@ def test_decaying_noise_without_decay_is_the_walk():
     assert modes * np.sign(modes[0]) == pytest.approx(cosines, abs=1e-13)
 
 
+def test_noise_that_does_not_vary_is_the_walk():
+    for scale in (1.0, 1e-150):
+        ratios = predicted.varying_noise_explained_variance_ratio(np.full(30, scale))
+        assert ratios == pytest.approx(predicted.explained_variance_ratio(30), rel=1e-12, abs=0)
+    limit = predicted.explained_variance_ratio_limit(5)
+    for share in (0.01, 0.3, 0.99):
+        ratios = predicted.noise_cut_explained_variance_ratio(share, 1.0, 5)
+        assert ratios == pytest.approx(limit, rel=1e-13, abs=0)
+
+
+def test_a_cut_and_the_rise_that_reverses_it_have_the_same_ratios():
+    cut = predicted.noise_cut_explained_variance_ratio(0.3, 0.04, 6)
+    assert predicted.noise_cut_explained_variance_ratio(0.7, 25.0, 6) == pytest.approx(
+        cut, rel=1e-12, abs=0
+    )
+    # A walk that stops in the middle: tan u = -u.
+    standing = 1 / ((2 * 2.028757838110434) ** 2 / 12)
+    assert predicted.noise_cut_explained_variance_ratio(0.5, 1e-12, 1) == pytest.approx(
+        [standing], rel=1e-5
+    )
+
+
+def test_each_process_is_most_like_itself():
+    n_points = 100
+    times = np.arange(1.0, n_points + 1)
+    spectra = {
+        "drift": predicted.drift_explained_variance_ratio(n_points, 0.083),
+        "ornstein_uhlenbeck": predicted.ornstein_uhlenbeck_eigenvalues(n_points, 0.083),
+        "momentum": predicted.momentum_explained_variance_ratio(n_points, 0.953),
+        "decaying_noise": predicted.varying_noise_explained_variance_ratio(times**-1.37),
+    }
+    for name, spectrum in spectra.items():
+        ratios = np.sort(spectrum)[::-1][:10] / spectrum.sum()
+        misfits = predicted.process_misfits(ratios, n_points)._asdict()
+        assert min(misfits, key=misfits.get) == name
+        assert misfits[name] < 0.05
+
+
 @general
 @given(
     st.lists(st.floats(0, 1e6), min_size=1, max_size=20).filter(lambda values: max(values) > 1e-3),

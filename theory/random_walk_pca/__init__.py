@@ -37,6 +37,7 @@ from theory.random_walk_pca.finite_dimension import (
 )
 from theory.random_walk_pca.generative_pca import spiked_direction_error
 from theory.random_walk_pca.heavy_tails import tail_shortfall
+from theory.random_walk_pca.likeness import ProcessMisfits, process_misfits
 from theory.random_walk_pca.modes import (
     chebyshev_scores,
     cosine_content,
@@ -95,6 +96,10 @@ from theory.random_walk_pca.trapping import (
     squared_norm_relative_std,
     stationary_correlation,
     trapping_radius,
+)
+from theory.random_walk_pca.varying_noise import (
+    noise_cut_explained_variance_ratio,
+    varying_noise_explained_variance_ratio,
 )
 from theory.random_walk_pca.walk_finite_dimension import (
     eigenvalue_bias_coefficient,
