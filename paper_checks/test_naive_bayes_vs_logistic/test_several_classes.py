@@ -153,9 +153,9 @@ def test_lr_simplex__bound(
     distance: Distance = 3.0,
 ):
     """With several classes, too, any learner that rotations and shifts of the features leave as it
-    is needs a multiple of n samples: 2 K / (Δ⁴ / D² - Δ²) a feature as n grows, D the distance at
-    which the Bayes error is larger by the excess. With as many samples ridge regression, C = 1 / n,
-    has an excess of at least that; at K = 3, Δ = 3 and ε = .025 it is so at 4 n samples.
+    is needs a multiple of n samples for an excess error ε: as n grows, 2 K / (Δ⁴ / D² - Δ²) a
+    feature, where ε more than the Bayes error is that at the distance D. With so many samples
+    ridge regression, C = 1 / n, has an excess of ε or more. K = 3, Δ = 3 and ε = .025 ask for 4 n.
     """
     per_feature = predicted.simplex_samples_per_feature(n_classes, distance, excess)
     n_samples = int(per_feature * n_features)
@@ -166,7 +166,7 @@ def test_lr_simplex__bound(
         predicted.simplex_bayes_error(n_classes, distance) + excess,
         law=Bounded(0, 1),
         side="at least",
-        controls={"twice as many samples": law(n_classes, distance, per_feature / 2)},
+        controls={"the bound at half of the samples": law(n_classes, distance, per_feature / 2)},
         first=64,
         most=50_000,
     )
