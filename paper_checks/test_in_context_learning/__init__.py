@@ -14,8 +14,9 @@ Abstract:
   steps; the paper has up to twenty dimensions and 500,000 steps.
 - Sentence 3: the learners encode small models in their activations and update them as examples
   arrive. Holds at a smaller scale: sgd-stack, ridge-stack, implied-updates, probes. By constructed
-  weights, example by example; the weights by which trained models of four layers answer move as a
-  ridge's do in four dimensions, and probes read weights off states in two. The paper has 16 layers.
+  weights, example by example; the weights by which trained models of two layers answer move along
+  with those of a gradient step or a ridge in four dimensions, and probes read weights off states in
+  two. The paper has 16 layers.
 - Sentence 4: linear regression serves as the prototype. Holds: mbr-ridge, pythagoras,
   ridge-spectrum, ols-risk, gd-risk, sgd-risk.
 - Sentence 5: transformers can implement gradient descent and ridge regression, by construction.
@@ -25,10 +26,10 @@ Abstract:
   squares. Holds at a smaller scale: icl-approaches-mbr, lsa-train. With one and two dimensions, and
   with one layer of linear attention.
 - Sentence 6, second part: the predictor that is matched changes with depth. Holds at a smaller
-  scale: phase-depth, depth, implied-updates, implied-updates-two_layers. One, two and four layers
-  in two dimensions, without a phase of gradient descent; in four dimensions with noise, the weights
-  move as a gradient step's with two layers and as a ridge's with four. The paper has up to 16
-  layers and 20 dimensions.
+  scale: phase-depth, depth. One, two and four layers in two dimensions, without a phase of gradient
+  descent. In four dimensions with noise most models of two layers were seen to move their weights
+  as a gradient step does, and most of four layers as a ridge, which no claim decides. The paper has
+  up to 16 layers and 20 dimensions.
 - Sentence 6, third part: it changes with the noise of the data. Holds at a smaller scale: noise,
   fig2-diagonal. Models with two layers in one dimension, at four levels; the paper has 16 layers
   and eight dimensions.

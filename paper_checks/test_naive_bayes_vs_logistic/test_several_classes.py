@@ -35,9 +35,11 @@ def test_lr_simplex(
     trial,
     n_classes: Classes,
     n_features: Annotated[
-        int, Interval(80, 200, why="below, 1 / n shows; at twice as many, fits take seconds")
+        int, Interval(80, 120, why="below, 1 / n shows; above, curves with C = 1 are near, too")
     ] = 80,
-    distance: Distance = 3.0,
+    distance: Annotated[
+        float, Interval(3, 4, why="nearer classes hardly show the drift with C = 1")
+    ] = 3.0,
 ):
     """With the penalty C = 1 / n the mean excess error of ridge regression depends on m / n alone:
     at m = 2 n, 4 n and 8 n it is the same for n features and for 2 n, up to 1 / n. So the number
