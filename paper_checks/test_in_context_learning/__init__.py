@@ -13,8 +13,10 @@ Abstract:
   smaller scale: icl-approaches-mbr, noise. With inputs of one and two dimensions and some thousand
   steps; the paper has up to twenty dimensions and 500,000 steps.
 - Sentence 3: the learners encode small models in their activations and update them as examples
-  arrive. In part: sgd-stack, ridge-stack, probes. By constructed weights, example by example; of
-  trained models probes read weights, and their updates are not on trial.
+  arrive. Holds at a smaller scale: sgd-stack, ridge-stack, implied-updates, probes. By constructed
+  weights, example by example; the weights by which trained models of two layers answer move along
+  with those of a gradient step or a ridge in four dimensions, and probes read weights off states in
+  two. The paper has 16 layers.
 - Sentence 4: linear regression serves as the prototype. Holds: mbr-ridge, pythagoras,
   ridge-spectrum, ols-risk, gd-risk, sgd-risk.
 - Sentence 5: transformers can implement gradient descent and ridge regression, by construction.
@@ -24,14 +26,18 @@ Abstract:
   squares. Holds at a smaller scale: icl-approaches-mbr, lsa-train. With one and two dimensions, and
   with one layer of linear attention.
 - Sentence 6, second part: the predictor that is matched changes with depth. Holds at a smaller
-  scale: phase-depth, depth. One, two and four layers with two dimensions; no phase of gradient
-  descent is seen there. The paper has up to 16 layers and 20 dimensions.
+  scale: phase-depth, depth. One, two and four layers in two dimensions, without a phase of gradient
+  descent. In four dimensions with noise most models of two layers were seen to move their weights
+  as a gradient step does, and most of four layers as a ridge, which no claim decides. The paper has
+  up to 16 layers and 20 dimensions.
 - Sentence 6, third part: it changes with the noise of the data. Holds at a smaller scale: noise,
   fig2-diagonal. Models with two layers in one dimension, at four levels; the paper has 16 layers
   and eight dimensions.
 - Sentence 6, end: large widths and depths converge to the Bayesian estimator. In part: depth,
   min-width. The excess over it falls from 1 layer to 4 and from 4 units to 16; its limit is not
-  reached in so few steps. Beyond the lengths of training it grows again (`beyond_training`).
+  reached in so few steps. Models of 8 layers, trained for 3,000 steps in two dimensions, were no
+  better than those of 4; the paper trains 16 layers for 500,000 steps. Beyond the lengths of
+  training it grows again (`beyond_training`).
 - Sentence 7: late layers encode weight vectors and moment matrices in a nonlinear way. Holds at a
   smaller scale: probes, nonlinear-hypothesis. Weights in models of four layers in two dimensions;
   moments are hardly read better than off the embeddings. The paper has 16 layers and four

@@ -7,12 +7,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from paper_checks.test_in_context_learning import SIGNS, fresh_prompts, level, untrained
-from paper_checks.test_in_context_learning.models import RUNS, Scale, with_same_weights
+from paper_checks.test_in_context_learning.models import (
+    RUNS,
+    Scale,
+    models,
+    small,
+    with_same_weights,
+)
 from sims.in_context_learning import baselines, metrics, probes, training
-from sims.in_context_learning.baselines import ols, ridge
+from sims.in_context_learning.baselines import gradient_step, nearest_neighbours, ols, ridge
 from theory_on_trial import abstract, claim, derived, paper
 
 ENCODE = abstract("learners' late layers non-linearly encode weight vectors and moment matrices")
+UPDATE = abstract(
+    "transformer-based in-context learners implement standard learning algorithms implicitly, by "
+    "encoding smaller models in their activations, and updating these implicit models as new "
+    "examples appear in the context"
+)
 
 
 @claim(ENCODE, kind="empirical", tier="full", low_power=SIGNS)
@@ -132,4 +143,49 @@ def test_nonlinear__hypothesis(trial, scale: Scale = "small"):
         ],
         alpha=level(RUNS),
         controls={"least squares": np.array([rise(least_squares, run) for run in range(RUNS)])},
+    )
+
+
+@claim(UPDATE, kind="empirical", tier="full", low_power=SIGNS)
+def test_implied__updates(trial):
+    """As examples 2 to 8 arrive in four dimensions with noise .5, the weights by which models of
+    two layers answer move along with those of a standard learner: their moves have a mean cosine
+    above .5 with those of one gradient step on all examples, or with those of the Bayes ridge.
+
+    Two minutes. Which of both it is differs between runs: most are nearer to the gradient step.
+    """
+    settings = small(4, layers=2, noise_std=0.5, examples=9, heads=2)
+    trained = models(trial.seed, "moves", (settings,) * RUNS)
+    prompts = fresh_prompts(trial.key("prompts"), settings, 256)
+    queries = np.asarray(jax.random.normal(trial.key("queries"), (32, settings.dimension)))
+    rules = [gradient_step(0.05), ridge(settings.noise_std**2)]
+    of_rules = np.diff(np.asarray(baselines.weights_all(prompts, rules))[:, :, 1:9], axis=2)
+
+    def moves(predict):
+        """How the implied weights move as examples 2 to 8 arrive: prompts x arrivals x d."""
+        fits = [metrics.implicit_fit(predict, prompts, k, queries).weights for k in range(1, 9)]
+        return np.diff(np.stack(fits, axis=1), axis=1)
+
+    def beyond(moved):
+        """By how much the mean cosine with the nearer of both rules exceeds .5."""
+        lengths = np.linalg.norm(moved, axis=-1) * np.linalg.norm(of_rules, axis=-1)
+        cosines = np.sum(moved * of_rules, axis=-1) / np.maximum(lengths, 1e-12)
+        return cosines.mean(axis=(1, 2)).max() - 0.5
+
+    def of_neighbours(asked):
+        return baselines.predict_all(asked, [nearest_neighbours(3)])[0]
+
+    at_first = [untrained(trial, run, settings) for run in range(RUNS)]
+    found, before = (
+        [moves(partial(training.in_context_predictions, model)) for model in group]
+        for group in (trained, at_first)
+    )
+    trial.runs(
+        [beyond(moved) for moved in found],
+        alpha=level(RUNS),
+        controls={
+            "models at their start": np.array([beyond(moved) for moved in before]),
+            "moves on other prompts": np.array([beyond(moved[::-1]) for moved in found]),
+            "three nearest neighbours": np.full(RUNS, beyond(moves(of_neighbours))),
+        },
     )

@@ -6,8 +6,7 @@ from typing import Annotated
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from paper_checks.test_naive_bayes_vs_logistic import two_classes
-from sims import naive_bayes_vs_logistic as observed
+from paper_checks.test_naive_bayes_vs_logistic import regression_errors, two_classes
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
@@ -21,22 +20,6 @@ PerFeature = Annotated[
     int, Interval(2, 8, why="with more, the bound at half of the samples is hardly above")
 ]
 """m / n."""
-
-
-def regression_errors(key, means, n_samples):
-    """The error of ridge regression, C = 1 / n on n independent features of variance one: C = 1 on
-    features / sqrt(n).
-    """
-    n_features = means.shape[1]
-    unit = n_features**-0.5
-    return observed.logistic_errors(
-        key,
-        (n_samples,),
-        unit * means,
-        unit**2 * np.eye(n_features),
-        max_samples=n_samples,
-        tolerance=1e-6,
-    )[0]
 
 
 @claim(
@@ -55,13 +38,9 @@ def test_lr_lower_bound(trial, n_features: Features, per_feature: PerFeature):
     """
     n_samples = per_feature * n_features
     law = partial(predicted.naive_bayes_expected_error, n_features, squared_distance=GAP)
-    simulate = partial(
-        regression_errors,
-        means=two_classes(n_features, GAP),
-        n_samples=n_samples,
-    )
+    means = two_classes(n_features, GAP)
     trial.mean(
-        simulate,
+        lambda key: regression_errors(key, means, (n_samples,), 1 / n_features)[0],
         law(n_samples=float(n_samples)),
         law=Bounded(0, 1),
         side="at least",

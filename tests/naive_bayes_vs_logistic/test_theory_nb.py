@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
-from scipy.stats import norm
+from scipy.stats import multivariate_normal, norm
 
 from theory import naive_bayes_vs_logistic as predicted
 
@@ -156,3 +156,35 @@ def test_the_bounds_at_round_numbers():
     assert predicted.informative_log_odds_bound(10, 0.5, 0.4, 0.25) == pytest.approx(
         10 * 0.5 * 0.16 * 2
     )
+
+
+@pytest.mark.parametrize("distance", [0.0, 0.7, 3.0, 12.0])
+def test_the_error_of_a_simplex_is_that_of_normal_orthants(distance):
+    """Two classes are told by one score; with three both differences must be positive, and these
+    have the correlation 1/2.
+    """
+    half = distance / 2
+    both = multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]]).cdf([half, half])
+    assert predicted.simplex_bayes_error(2, distance) == pytest.approx(norm.sf(half), rel=1e-11)
+    assert predicted.simplex_bayes_error(3, distance) == pytest.approx(1 - both, abs=1e-8)
+
+
+def test_samples_of_a_simplex_are_those_of_two_classes_by_hand():
+    """5.55 samples a feature at Δ = 2 and an excess of .02, from the normal quantile."""
+    z = -norm.ppf(norm.cdf(-1) + 0.02)
+    samples = predicted.simplex_samples_per_feature(2, 2.0, 0.02)
+    assert samples == pytest.approx(4 / (4 / z**2 - 4), rel=1e-9)
+    assert samples == pytest.approx(5.55, abs=0.005)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 7])
+def test_with_its_samples_a_simplex_has_its_excess(n_classes):
+    samples = predicted.simplex_samples_per_feature(n_classes, 2.5, 0.05)
+    error = predicted.simplex_expected_error_large_n(n_classes, 2.5, samples)
+    excess = error - predicted.simplex_bayes_error(n_classes, 2.5)
+    assert excess == pytest.approx(0.05, abs=1e-10)
+
+
+def test_an_excess_beyond_guessing_is_refused():
+    with pytest.raises(ValueError, match=r"excess must leave the error below 0\.667"):
+        predicted.simplex_samples_per_feature(3, 1.0, 0.4)

@@ -52,6 +52,11 @@ from theory.naive_bayes_vs_logistic.sample_complexity import (
     naive_bayes_samples_large_n,
     rare_class_samples,
 )
+from theory.naive_bayes_vs_logistic.simplex import (
+    simplex_bayes_error,
+    simplex_expected_error_large_n,
+    simplex_samples_per_feature,
+)
 from theory.naive_bayes_vs_logistic.theorems import (
     deviation_probability_bound,
     informative_log_odds_bound,

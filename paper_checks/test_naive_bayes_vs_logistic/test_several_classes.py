@@ -1,0 +1,174 @@
+"""Regression with three and more classes: what its errors depend on, and how many samples it needs.
+
+The class means are a simplex: every two are at the distance Δ, whatever n, and features are
+independent of variance one.
+"""
+
+from typing import Annotated
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from paper_checks.test_naive_bayes_vs_logistic import regression_errors, simplex
+from sims import naive_bayes_vs_logistic as observed
+from theory import naive_bayes_vs_logistic as predicted
+from theory_on_trial import claim, derived
+from theory_on_trial.contract import Interval
+from theory_on_trial.laws import Asymptotic, Bounded, RatioOfMeans
+
+PER_FEATURE = (2, 4, 8)
+"""m / n."""
+Classes = Annotated[int, Interval(2, 7, why="as many as the paper's simulation has")]
+Distance = Annotated[
+    float, Interval(2, 4, why="classes that overlap, and that so few samples distinguish")
+]
+
+
+@claim(
+    derived("the abstract's O(n), as a law of whole learning curves"),
+    kind="rate",
+    tier="full",
+    cases=[3, 5],
+)
+def test_lr_simplex(
+    trial,
+    n_classes: Classes,
+    n_features: Annotated[
+        int, Interval(80, 120, why="below, 1 / n shows; above, curves with C = 1 are near, too")
+    ] = 80,
+    distance: Annotated[
+        float, Interval(3, 4, why="nearer classes hardly show the drift with C = 1")
+    ] = 3.0,
+):
+    """With the penalty C = 1 / n the mean excess error of ridge regression depends on m / n alone:
+    at m = 2 n, 4 n and 8 n it is the same for n features and for 2 n, up to 1 / n. So the number
+    of samples that any excess needs is proportional to n.
+    """
+    least = predicted.simplex_bayes_error(n_classes, distance)
+    sizes = (n_features, 2 * n_features)
+
+    def excess(key, features, inverse_ridge):
+        means = simplex(n_classes, features, distance)
+        samples = [ratio * features for ratio in PER_FEATURE]
+        return regression_errors(key, means, samples, inverse_ridge) - least
+
+    def pairs(penalty):
+        """A simulator of the excess for 2 n features and for n."""
+
+        def measure(key):
+            few, many = jax.random.split(key)
+            return jnp.stack(
+                [
+                    excess(many, sizes[1], penalty(sizes[1])),
+                    excess(few, sizes[0], penalty(sizes[0])),
+                ],
+                axis=-1,
+            )
+
+        return measure
+
+    def law(faster):
+        """The excess of naive Bayes at `faster` times as many samples."""
+        errors = [
+            predicted.simplex_expected_error_large_n(n_classes, distance, faster * ratio)
+            for ratio in PER_FEATURE
+        ]
+        return np.array(errors) - least
+
+    faster = 2 * np.log(sizes[0]) / np.log(sizes[1])
+    trial.mean(
+        pairs(lambda features: 1 / features),
+        np.ones(len(PER_FEATURE)),
+        law=RatioOfMeans(),
+        slack=2 / n_features,
+        margin=0.05,
+        controls={"m / log n decides": law(faster) / law(1.0), "m decides": law(0.5) / law(1.0)},
+        control_processes={"C = 1 for all n": pairs(lambda features: 1.0)},
+        first=64,
+        most=4000,
+    )
+
+
+@claim(
+    derived(
+        "the noise of the estimated means adds to the variance of the scores, with the same "
+        "correlations"
+    ),
+    kind="limit",
+    cases=[3, 5],
+)
+def test_nb_simplex(
+    trial,
+    n_classes: Classes,
+    n_features: Annotated[int, Interval(100, 400, why="the law is of large n; a cap")] = 200,
+    distance: Distance = 3.0,
+):
+    """At m = 2 n, 4 n and 8 n the mean error of naive Bayes is the Bayes error at the distance
+    Δ² / sqrt(Δ² + 2 K n / m), for any number of classes: with a fixed distance it, too, needs m
+    proportional to n.
+    """
+    sizes = [n_classes * round(ratio * n_features / n_classes) for ratio in PER_FEATURE]
+    ratios = np.array(sizes) / n_features
+
+    def with_noise(factor):
+        """The law, with `factor` times the noise 2 K n / m."""
+        return np.array(
+            [
+                predicted.simplex_expected_error_large_n(n_classes, distance, ratio / factor)
+                for ratio in ratios
+            ]
+        )
+
+    law = with_noise(1.0)
+    excess = law - predicted.simplex_bayes_error(n_classes, distance)
+    means = simplex(n_classes, n_features, distance)
+    trial.mean(
+        lambda key: observed.naive_bayes_errors(key, sizes, means, np.ones(n_features)),
+        law,
+        law=Asymptotic(),
+        slack=8 / n_features * excess,
+        margin=(0.03 + 8 / n_features) * excess,
+        controls={
+            "m samples of each class": with_noise(1 / n_classes),
+            "noise of one mean alone": with_noise(0.5),
+        },
+        first=128,
+        most=20_000,
+    )
+
+
+@claim(
+    derived(
+        "means drawn as normal vectors become a simplex as n grows, and naive Bayes is their Bayes "
+        "rule; its limiting error, solved for m"
+    ),
+    kind="bound",
+    cases=[(3, 0.025), (5, 0.06)],
+    not_tight="only a learner that knows the variances and penalises nothing but length attains it",
+)
+def test_lr_simplex__bound(
+    trial,
+    n_classes: Classes,
+    excess: Annotated[float, Interval(0.02, 0.06, why="reached at some samples a feature")],
+    n_features: Annotated[int, Interval(20, 100, why="of more, each fit takes seconds")] = 40,
+    distance: Distance = 3.0,
+):
+    """With several classes, too, any learner that rotations and shifts of the features leave as it
+    is needs a multiple of n samples for an excess error ε: as n grows, 2 K / (Δ⁴ / D² - Δ²) a
+    feature, where ε more than the Bayes error is that at the distance D. With so many samples
+    ridge regression, C = 1 / n, has an excess of ε or more. K = 3, Δ = 3 and ε = .025 ask for 4 n.
+    """
+    per_feature = predicted.simplex_samples_per_feature(n_classes, distance, excess)
+    n_samples = int(per_feature * n_features)
+    law = predicted.simplex_expected_error_large_n
+    means = simplex(n_classes, n_features, distance)
+    trial.mean(
+        lambda key: regression_errors(key, means, (n_samples,), 1 / n_features)[0],
+        predicted.simplex_bayes_error(n_classes, distance) + excess,
+        law=Bounded(0, 1),
+        side="at least",
+        controls={"the bound at half of the samples": law(n_classes, distance, per_feature / 2)},
+        first=64,
+        most=50_000,
+    )
