@@ -3,14 +3,17 @@
 import functools
 import re
 from types import SimpleNamespace
+from typing import Annotated
 
 import numpy as np
 import pytest
 
 from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial.contract import Interval
 from theory_on_trial.trial.sides import Crossing, begin, crossings, told
 
 N = 7
+Share = Annotated[float, Interval(0.1, 1)]
 
 
 def third_power_sum(n):
@@ -208,6 +211,24 @@ def test_settings_and_plain_numbers_are_no_observations():
     theory(seen_grid, quarter, count, grid)
     with pytest.raises(Crossing):
         theory(curve(grid)[1])
+
+
+def test_a_setting_that_an_earlier_case_observed_is_a_setting():
+    row_sum = observed(lambda matrix: float(matrix.sum(axis=1).max()))
+    largest = predicted(lambda stiffness, share: share * stiffness)
+
+    @claim(derived("by adding up"), kind="identity", cases=[1.0, 0.5])
+    def test_row_sum(trial, share: Share, stiffness: Share = 0.5):
+        """The rows of a matrix of two columns of share * stiffness / 2 sum to share * stiffness."""
+        seen = row_sum(np.full((2, 2), share * stiffness / 2))
+        trial.identity(
+            seen, largest(stiffness, share), ops=10, controls={"their sum": share + stiffness}
+        )
+
+    row = test_row_sum.claim.run()
+    assert row.verdict == "VERIFIED", row.note
+    again = test_row_sum.claim.run(stiffness=0.3423654483566232)
+    assert again.verdict == "VERIFIED", again.note
 
 
 def test_an_observation_may_be_made_where_a_theory_says():

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from theory_on_trial.contract.sentences import Refusal
+from theory_on_trial.trial import sides
 from theory_on_trial.trial.domain import OutsideDomain, admitted
 
 
@@ -74,6 +75,7 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
                 errors.append(error)
         for label, case in admissible:
             trial.settings.append(case)
+            sides.begin_case(case)
             with trial.case(label):
                 try:
                     trial.until_it_may_be_asked(

@@ -29,6 +29,13 @@ class Origins:
     def __init__(self) -> None:
         self._numbers: OrderedDict[float, str] = OrderedDict()
         self._arrays: OrderedDict[int, tuple[weakref.ref[Any], str]] = OrderedDict()
+        self._settings: frozenset[float] = frozenset()
+
+    def begin_case(self, settings: Any) -> None:
+        """Take numbers that a case sets for settings, though a function may return them, too."""
+        self._settings = frozenset(
+            number for leaf in leaves(settings) for number in _numbers_of(leaf)
+        )
 
     def add(self, result: Any, given: Any, name: str) -> None:
         """Remember what a function returned, but for what it was given."""
@@ -52,7 +59,7 @@ class Origins:
         """Return the functions that some of the things came out of."""
         found: dict[str, None] = {}
         for leaf in leaves(things):
-            numbers = list(_numbers_of(leaf))
+            numbers = [number for number in _numbers_of(leaf) if number not in self._settings]
             names = [self._numbers.get(number, "") for number in numbers]
             if name := self.of_array(leaf):
                 found[name] = None
@@ -70,6 +77,7 @@ class Origins:
         """Remember nothing."""
         self._numbers.clear()
         self._arrays.clear()
+        self._settings = frozenset()
 
 
 def same(one: Any, other: Any) -> bool:

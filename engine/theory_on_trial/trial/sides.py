@@ -11,7 +11,7 @@ held to the page's function by `same_as=`, and what it meets is the enclosure.
 
 import ast
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar, get_args, overload
@@ -104,6 +104,12 @@ def begin() -> None:
     _TOLD.clear()
     for origins in _CAME_OUT.values():
         origins.forget()
+
+
+def begin_case(settings: Mapping[str, Any]) -> None:
+    """Take the numbers that a case sets for settings, whatever functions return."""
+    for origins in _CAME_OUT.values():
+        origins.begin_case(settings)
 
 
 def told() -> str:
