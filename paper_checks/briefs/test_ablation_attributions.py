@@ -50,22 +50,10 @@ from theory_on_trial.laws import Asymptotic
 Components = Annotated[
     int, Interval(3, 10, why="for two the mean over rates is that of one; all masks are listed")
 ]
-Few = Annotated[int, Interval(2, 4, why="one component is not ablated beside others; many fits")]
 Rate = Annotated[float, Interval(0.01, 0.99, why="at 0 or 1 there is one mask")]
-LowRate = Annotated[
-    float, Interval(0.05, 0.35, why="near ½ all errors have one size; near 0 few ablations")
-]
 Masks = Annotated[int, Interval(20000, 10**7, why="a limit; fewer have some rare masks by chance")]
 Kept = Annotated[int, Interval(1, 9, why="with none or all kept there is one mask")]
 Copies = Annotated[int, Interval(2, 8, why="one copy has no backup; all masks are listed")]
-Group = Annotated[
-    int, Interval(2, 4, why="one copy has no backup; of more a rare rate shows below rounding")
-]
-Backed = Annotated[int, Interval(2, 3, why="one copy has no backup; more need more masks")]
-MiddleRate = Annotated[
-    float, Interval(0.2, 0.8, why="at the ends one kind of group is not seen at all")
-]
-RareRate = Annotated[float, Interval(0.01, 0.2, why="a rate far from the best one for a backup")]
 HIDDEN = 3  # inputs of a network
 WEAK = 0.1  # the gain of a group over the noise of an output
 
@@ -317,7 +305,16 @@ def test_banzhaf(trial, components: Components, rate: Rate):
     kind="limit",
     cases=[(2, 0.2, 10**6), (3, 0.05, 10**5), (4, 0.35, 20000)],
 )
-def test_banzhaf__of_sampled_masks(trial, components: Few, rate: LowRate, number: Masks):
+def test_banzhaf__of_sampled_masks(
+    trial,
+    components: Annotated[
+        int, Interval(2, 4, why="one component is not ablated beside others; many fits")
+    ],
+    rate: Annotated[
+        float, Interval(0.05, 0.35, why="near ½ all errors have one size; near 0 few ablations")
+    ],
+    number: Masks,
+):
     """As N → ∞, N times the mean of Σ_i (b_i - β_i)², where b are the coefficients of a fit to N
     sampled masks, tends to Σ_i E[(r (x_i - 1 + α))²]/(α(1 - α))², where r is the residual of the
     population's fit.
@@ -475,7 +472,14 @@ def test_best_rate__share(trial, copies: Copies, rate: Rate):
     kind="limit",
     cases=[(2, 0.75, 10**6), (2, 0.25, 10**7), (3, 0.5, 10**6)],
 )
-def test_best_rate__detection(trial, copies: Backed, rate: MiddleRate, number: Masks):
+def test_best_rate__detection(
+    trial,
+    copies: Annotated[int, Interval(2, 3, why="one copy has no backup; more need more masks")],
+    rate: Annotated[
+        float, Interval(0.2, 0.8, why="at the ends one kind of group is not seen at all")
+    ],
+    number: Masks,
+):
     """With N masks, a gain of v/10 and noise of deviation v, the t-statistic of a backup of m has
     the mean .1 α^(m-1) √(Nα(1 - α)), and that of a link .1 (1 - α)^(m-1) √(Nα(1 - α)), but for 1 %.
     """
@@ -506,7 +510,13 @@ def test_best_rate__detection(trial, copies: Backed, rate: MiddleRate, number: M
     kind="limit",
     cases=[(2, 0.05), (3, 0.05), (2, 0.025), (4, 0.2)],
 )
-def test_best_rate__as_released(trial, copies: Group, rate: RareRate):
+def test_best_rate__as_released(
+    trial,
+    copies: Annotated[
+        int, Interval(2, 4, why="one copy has no backup; of more a rare rate shows below rounding")
+    ],
+    rate: Annotated[float, Interval(0.01, 0.2, why="a rate far from the best one for a backup")],
+):
     """A backup of m that is small beside the noise needs, at the rate α, (a/α)^(2m-1) (1 - a)/(1 -
     α) times the masks of the best rate a = 1 - 1/(2m): 888 times for m = 2 at the released α = .05.
     """

@@ -61,9 +61,6 @@ Decay = Annotated[float, Interval(0.3, 1, why="the ratio of singular values; les
 Spread = Annotated[
     float, Interval(0.02, 0.5, why="of the change, beside singular values from .3 to 3")
 ]
-Strength = Annotated[
-    float, Interval(1.5, 8, why="θ; near 1 small matrices are far from the limit, beyond g is 2")
-]
 Size = Annotated[int, Interval(48, 96, why="the limit is at infinity; hundreds are decomposed")]
 
 
@@ -589,7 +586,14 @@ def test_end_of_training__svfit(trial, rows: Rows, columns: Columns, rank: Rank,
     cases=[(64, 2.0), (48, 8.0), (64, 1.5)],
     low_power="a sample is a singular value decomposition",
 )
-def test_half_removed(trial, size: Size, strength: Strength):
+def test_half_removed(
+    trial,
+    size: Size,
+    strength: Annotated[
+        float,
+        Interval(1.5, 8, why="θ; near 1 small matrices are far from the limit, beyond g is 2"),
+    ],
+):
     """Of a change of independent entries with spread τ, PiSSA with a pair of singular value θ τ √n
     removes the share g(θ)/n at best as m = n → ∞, where g = 2 + 1/θ² for θ >= 1: about half of what
     LoRA removes. At finite n it is up to 2/n less.

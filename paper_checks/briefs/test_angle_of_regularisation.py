@@ -50,15 +50,8 @@ from theory_on_trial.figures import chart, figure
 Class = Annotated[
     int, Interval(2, 30, why="one point has no scatter; with more, programs are slow")
 ]
-MorePoints = Annotated[
-    int, Interval(1, 30, why="by how much one class is larger; with more, programs are slow")
-]
 Dim = Annotated[
     int, Interval(2, 6, why="on a line there is no angle; with more, programs are slow")
-]
-Room = Annotated[
-    int,
-    Interval(3, 6, why="in the plane δ is the worst direction here; with more, programs are slow"),
 ]
 Penalty = Annotated[
     float,
@@ -241,7 +234,17 @@ def test_angle(trial, positives: Class, negatives: Class, dim: Dim, penalty: Pen
 
 
 @claim(derived("w is δ / λ - S δ / λ² + …"), kind="limit", cases=[(30, 20, 5), (2, 2, 3)])
-def test_ends(trial, positives: Class, negatives: Class, dim: Room):
+def test_ends(
+    trial,
+    positives: Class,
+    negatives: Class,
+    dim: Annotated[
+        int,
+        Interval(
+            3, 6, why="in the plane δ is the worst direction here; with more, programs are slow"
+        ),
+    ],
+):
     """As λ → ∞ ridge turns to δ, with λ tan(w, δ) → the standard deviation of the eigenvalues s_i
     with the weights c_i.
     """
@@ -330,7 +333,15 @@ def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
     kind="optimality",
     cases=[(10, 10, 5, 1.01), (2, 1, 2, 20.0)],
 )
-def test_hinge_unbalanced(trial, negatives: Class, more: MorePoints, dim: Dim, above: Above):
+def test_hinge_unbalanced(
+    trial,
+    negatives: Class,
+    more: Annotated[
+        int, Interval(1, 30, why="by how much one class is larger; with more, programs are slow")
+    ],
+    dim: Dim,
+    above: Above,
+):
     """With n₋ points - and more + the hinge classifier is w = n₋ u / (2 λ n) from λ_1 = n₋/(4 n)
     (max of u x over the + of weight above 0, less min of u x over -) on. Here u, and not δ, is the
     shortest vector from the mean of - to the sums of the + with weights of at most 1/n₋ that add

@@ -52,21 +52,11 @@ from theory_on_trial.laws import Asymptotic
 Queries = Annotated[int, Interval(2, 9, why="one query loses nothing; more take longer to fit")]
 Tokens = Annotated[int, Interval(5, 18, why="two keys in a region; more take longer to fit")]
 Regions = Annotated[int, Interval(2, 5, why="one region has no a; more need more tokens")]
-Several = Annotated[int, Interval(3, 5, why="two are merged beside a third; more need more tokens")]
 Strength = Annotated[
     float, Interval(0.5, 3, why="of scores: below, little is lost; beyond, one key has it all")
 ]
-Dims = Annotated[int, Interval(1, 4, why="of keys: with as many as tokens any b can be had")]
 Size = Annotated[int, Interval(2, 64, why="n: a region of one key is that key; more are as good")]
 Earlier = Annotated[int, Interval(1, 64, why="R: the first region has no summary to look at")]
-Many = Annotated[
-    int, Interval(5, 16, why="Q: fewer vary too much from draw to draw; many are drawn")
-]
-Alike = Annotated[
-    int, Interval(3, 32, why="n: fewer vary too much from draw to draw; many are drawn")
-]
-Rows = Annotated[int, Interval(1, 4, why="one region is a case; thousands of more take long")]
-Small = Annotated[float, Interval(1e-5, 1e-3, why="v: the law is for v → 0; below, digits go")]
 
 
 def drawn_scores(generator, queries, tokens, strength):
@@ -307,7 +297,13 @@ def test_least_loss__separate(
     cases=[(6, 12, 3, 2.0), (2, 5, 4, 0.7), (9, 18, 5, 3.0)],
 )
 def test_least_loss__merge(
-    trial, queries: Queries, tokens: Tokens, regions: Several, strength: Strength
+    trial,
+    queries: Queries,
+    tokens: Tokens,
+    regions: Annotated[
+        int, Interval(3, 5, why="two are merged beside a third; more need more tokens")
+    ],
+    strength: Strength,
 ):
     """Making one region of r and s adds (π_r + π_s) JS to the least loss, π_r = mean_i p(r|i), with
     the Jensen-Shannon divergence of p(i|r) and p(i|s) with weights in proportion to π_r and π_s.
@@ -340,7 +336,13 @@ def test_least_loss__merge(
     kind="optimality",
     cases=[(5, 8, 2, 3.0), (2, 6, 1, 0.5), (9, 18, 4, 2.0), (3, 7, 4, 1.0)],
 )
-def test_summary_query(trial, queries: Queries, tokens: Tokens, dims: Dims, strength: Strength):
+def test_summary_query(
+    trial,
+    queries: Queries,
+    tokens: Tokens,
+    dims: Annotated[int, Interval(1, 4, why="of keys: with as many as tokens any b can be had")],
+    strength: Strength,
+):
     """For one region and b = softmax(z·k_j), z free, the least loss is I(i; j) + KL(p̄‖b*), where b*
     has the mean key of p̄; the best z is not the mean query.
     """
@@ -447,7 +449,19 @@ def test_missing_log_n__added(trial, size: Size, earlier: Earlier):
     kind="distribution",
     cases=[(8, 3, 4, 1e-3), (5, 1, 12, 1e-4), (16, 4, 3, 1e-5), (7, 2, 9, 1e-3)],
 )
-def test_random_regions(trial, queries: Many, rows: Rows, size: Alike, variance: Small):
+def test_random_regions(
+    trial,
+    queries: Annotated[
+        int, Interval(5, 16, why="Q: fewer vary too much from draw to draw; many are drawn")
+    ],
+    rows: Annotated[int, Interval(1, 4, why="one region is a case; thousands of more take long")],
+    size: Annotated[
+        int, Interval(3, 32, why="n: fewer vary too much from draw to draw; many are drawn")
+    ],
+    variance: Annotated[
+        float, Interval(1e-5, 1e-3, why="v: the law is for v → 0; below, digits go")
+    ],
+):
     """For independent scores N(0, v), v → 0, and regions of n keys E I(i; j|r)/v → ½ (1 - 1/Q)
     (1 - 1/n), and all of E I(i; j)/v, one region of T keys, → ½ (1 - 1/Q) (1 - 1/T).
     """

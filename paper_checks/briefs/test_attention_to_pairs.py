@@ -59,11 +59,7 @@ Width = Annotated[int, Interval(1, 4, why="wider heads have more features than n
 Degree = Annotated[int, Interval(1, 5, why="higher degrees have more features than n here")]
 High = Annotated[int, Interval(6, 14, why="law for high degrees; beyond 14 the solver is slow")]
 Largest = Annotated[float, Interval(0.2, 2, why="b: law for small b²/g; near 0 all is constant")]
-Order = Annotated[int, Interval(2, 8, why="one number needs one column; sums of more are alike")]
-Columns = Annotated[int, Interval(1, 3, why="three columns are exact")]
 Tokens = Annotated[int, Interval(3, 16, why="all n² pairs of n tokens in 40 words are computed")]
-Residues = Annotated[int, Interval(4, 101, why="modulo 3 the words here have all triples")]
-Modulus = Annotated[int, Interval(3, 101, why="modulo 2 a token has one other residue")]
 LENGTH = 80
 WORDS = 40
 
@@ -434,7 +430,12 @@ def test_degree_needed__taylor(trial, largest: Largest, degree: High):
 
 
 @claim(derived("sums over all roots of unity"), cases=[2, 3, 5, 8])
-def test_k_columns(trial, order: Order):
+def test_k_columns(
+    trial,
+    order: Annotated[
+        int, Interval(2, 8, why="one number needs one column; sums of more are alike")
+    ],
+):
     """cos(x_1 + … + x_k) = (2^(k-1)/k) Σ_r (-1)^r Π_i cos(x_i - π r/k) over r = 0 … k - 1: k
     columns for order k.
     """
@@ -457,7 +458,9 @@ def test_k_columns(trial, order: Order):
     kind="optimality",
     cases=[1, 2, 3],
 )
-def test_k_columns__fewer(trial, columns: Columns):
+def test_k_columns__fewer(
+    trial, columns: Annotated[int, Interval(1, 3, why="three columns are exact")]
+):
     """Of the squared norm 4 of cos(x + y + z), in the basis cos, sin of each, the best columns
     leave 3, 1 and 0 if they are one, two and three. Two approach 1 and do not attain it.
     """
@@ -484,7 +487,11 @@ HEADS = [(8, 11), (12, 31), (5, 3), (16, 101)]
     cases=HEADS,
     not_tight="all pairs but one would have to add up to the next residue, as they can modulo 3",
 )
-def test_triples_found(trial, tokens: Tokens, modulus: Modulus):
+def test_triples_found(
+    trial,
+    tokens: Tokens,
+    modulus: Annotated[int, Interval(3, 101, why="modulo 2 a token has one other residue")],
+):
     """Let x_i be residues modulo M, c = cos(2π/M), logits β cos(2π(x_i + x_j + x_l)/M) by three
     columns, values e^(2πi(x_j + x_l)/M) and y_i the real part of e^(2πi x_i/M) times the output.
     With β = β* = log(n² - 1)/(1 - c) a token that is in a triple of sum 0 has y_i >= (1 + c)/2.
@@ -514,7 +521,11 @@ def test_triples_found(trial, tokens: Tokens, modulus: Modulus):
 
 
 @claim(derived("no cosine exceeds c"), kind="bound", cases=[(8, 11), (12, 31), (5, 4), (16, 101)])
-def test_triples_found__others(trial, tokens: Tokens, modulus: Residues):
+def test_triples_found__others(
+    trial,
+    tokens: Tokens,
+    modulus: Annotated[int, Interval(4, 101, why="modulo 3 the words here have all triples")],
+):
     """With the same head a token that is in no triple of sum 0 has y_i <= c: the cut (1 + c)/2
     makes no error.
     """

@@ -58,15 +58,8 @@ Length = Annotated[int, Interval(3, 5, why="in two steps beams lose little; " + 
 Groups = Annotated[int, Interval(2, 4, why="one group has no other; more take long")]
 Beams = Annotated[int, Interval(1, 2, why="wide beams lose nothing on small trees")]
 Penalty = Annotated[float, Interval(0.2, 5, why="below, groups are copies; beyond, all differ")]
-Tokens = Annotated[int, Interval(2, 64, why="one token is no choice; more are as good")]
-Several = Annotated[int, Interval(3, 64, why="the example needs three tokens; more are as good")]
-Steps = Annotated[int, Interval(2, 12, why="the first step decides nothing yet")]
-More = Annotated[int, Interval(3, 12, why="the example decides at the third step")]
 Price = Annotated[float, Interval(0.05, 3, why="λ: no penalty, no groups; e^λ must be below V")]
 Sizes = Annotated[int, Interval(3, 12, why="two tokens have one ratio; more are as good")]
-Crowd = Annotated[int, Interval(20, 80, why="law for many groups")]
-Small = Annotated[float, Interval(0.02, 0.3, why="λ for which many groups share a token")]
-Wide = Annotated[int, Interval(2, 16, why="one beam is the greedy word; more take longer to list")]
 Short = Annotated[int, Interval(2, 5, why="one step has no words; all V^T words are sorted")]
 
 RARE = np.log(1e-300)
@@ -336,7 +329,12 @@ LOST = [(3, 4, 0.5), (5, 4, 1.0), (25, 4, 3.0), (2, 2, 0.1), (64, 12, 0.05)]
 
 
 @claim(derived("by an example"), kind="identity", cases=LOST)
-def test_no_order_with_width_b__lost(trial, vocabulary: Tokens, length: Steps, penalty: Price):
+def test_no_order_with_width_b__lost(
+    trial,
+    vocabulary: Annotated[int, Interval(2, 64, why="one token is no choice; more are as good")],
+    length: Annotated[int, Interval(2, 12, why="the first step decides nothing yet")],
+    penalty: Price,
+):
     """Let tokens 0 and 1 come first, with odds r = √(V e^λ), V > e^λ, all tokens alike after 0, and
     always 1 after 1. Two groups of one word have a top-1 log chance that differs from that of a
     beam of width 2 by log r - (T - 1) log V < 0.
@@ -361,7 +359,14 @@ WON = [(3, 4, 0.5), (5, 4, 1.0), (6, 5, 3.0), (3, 3, 2.5), (64, 12, 0.05)]
 
 
 @claim(derived("by an example"), kind="identity", cases=WON)
-def test_no_order_with_width_b__won(trial, vocabulary: Several, length: More, penalty: Price):
+def test_no_order_with_width_b__won(
+    trial,
+    vocabulary: Annotated[
+        int, Interval(3, 64, why="the example needs three tokens; more are as good")
+    ],
+    length: Annotated[int, Interval(3, 12, why="the example decides at the third step")],
+    penalty: Price,
+):
     """Let tokens 0 and 1 come first, with odds e^(λ/2); after 0 one of two tokens alike, then any;
     after 1 one of three alike, then always 2. Two groups of one word have a top-1 log chance that
     exceeds that of a beam of width 2 by the larger of 0 and (T - 2) log V + log(2/3) - λ/2.
@@ -442,7 +447,12 @@ def test_prices__distinct(trial, vocabulary: Sizes, groups: Groups):
     cases=[(4, 60, 0.05), (12, 80, 0.1), (3, 20, 0.3)],
     not_tight="the differences add up to 0, so that a difference of 1 needs many tokens",
 )
-def test_prices__many(trial, vocabulary: Sizes, groups: Crowd, penalty: Small):
+def test_prices__many(
+    trial,
+    vocabulary: Sizes,
+    groups: Annotated[int, Interval(20, 80, why="law for many groups")],
+    penalty: Annotated[float, Interval(0.02, 0.3, why="λ for which many groups share a token")],
+):
     """Of many groups of one word n_v take the token v first, and n_v differs by at most 1 from
     (log p_v - c)₊/λ, with the c for which these add up to G: linear in log p, and not in p.
     """
@@ -468,7 +478,14 @@ def test_prices__many(trial, vocabulary: Sizes, groups: Crowd, penalty: Small):
     derived("a better prefix with the same end is better"),
     cases=[(4, 4, 3), (3, 5, 16), (5, 2, 2), (3, 3, 8)],
 )
-def test_memoryless(trial, vocabulary: Vocabulary, length: Short, beams: Wide):
+def test_memoryless(
+    trial,
+    vocabulary: Vocabulary,
+    length: Short,
+    beams: Annotated[
+        int, Interval(2, 16, why="one beam is the greedy word; more take longer to list")
+    ],
+):
     """If the chances p are the same after every word, a beam of width B returns B best words of all
     V^T: no decoder has a better top-1.
     """

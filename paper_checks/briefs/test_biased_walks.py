@@ -47,14 +47,8 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Bounded
 
-Half = Annotated[int, Interval(2, 8, why="half of the nodes; of two nodes there is one walk")]
-Density = Annotated[float, Interval(0, 1, why="the chance of an edge beside those of a cycle")]
-Nodes = Annotated[int, Interval(8, 16, why="fewer are all but complete; d n directed edges")]
-Pairs = Annotated[int, Interval(1, 3, why="half of the degree; of degree 2 there is a cycle")]
-Weighted = Annotated[int, Interval(4, 10, why="three weights of equal strength are all equal")]
 Return = Annotated[float, Interval(0.1, 10, why="p; beyond, walks are all but fixed")]
 InOut = Annotated[float, Interval(0.1, 10, why="q; beyond, walks are all but fixed")]
-Degree = Annotated[int, Interval(3, 8, why="of degree 2 the tree is a line")]
 CUBIC = "01 12 20 03 14 25 36 37 46 47 56 57"
 
 
@@ -184,7 +178,13 @@ def shares_by_weights(weights, p):
     kind="identity",
     cases=[(5, 0.3, 10.0, 4.0), (2, 0.0, 0.1, 4.0), (8, 0.6, 0.3, 0.2)],
 )
-def test_uniform_on_edges(trial, half: Half, density: Density, p: Return, q: InOut):
+def test_uniform_on_edges(
+    trial,
+    half: Annotated[int, Interval(2, 8, why="half of the nodes; of two nodes there is one walk")],
+    density: Annotated[float, Interval(0, 1, why="the chance of an edge beside those of a cycle")],
+    p: Return,
+    q: InOut,
+):
     """Without weights, in any connected graph at q = 1 and in any without triangles at all q, all
     directed edges are equally frequent whatever p: node v is seen for the share d_v/Σd of time.
     """
@@ -215,7 +215,13 @@ def test_uniform_on_edges(trial, half: Half, density: Density, p: Return, q: InO
     kind="identity",
     cases=[(9, 2, 10.0, 4.0), (12, 3, 0.1, 4.0), (16, 2, 1.0, 0.25), (8, 1, 0.3, 3.0)],
 )
-def test_triangles_only(trial, nodes: Nodes, pairs: Pairs, p: Return, q: InOut):
+def test_triangles_only(
+    trial,
+    nodes: Annotated[int, Interval(8, 16, why="fewer are all but complete; d n directed edges")],
+    pairs: Annotated[int, Interval(1, 3, why="half of the degree; of degree 2 there is a cycle")],
+    p: Return,
+    q: InOut,
+):
     """In a d-regular graph without weights the directed edge tv has a share of time in proportion
     to 1/p + T_tv + (d - 1 - T_tv)/q, where T_tv triangles are on it, so that visits of v are in
     proportion to d (1/p + (d - 1)/q) + 2Δ_v (1 - 1/q). With one `pairs` the graph is the cubic one
@@ -240,7 +246,12 @@ def test_triangles_only(trial, nodes: Nodes, pairs: Pairs, p: Return, q: InOut):
     kind="identity",
     cases=[(3, 4.0, 1.0), (5, 0.5, 2.0), (8, 3.0, 3.0)],
 )
-def test_only_the_ratio(trial, degree: Degree, p: Return, q: InOut):
+def test_only_the_ratio(
+    trial,
+    degree: Annotated[int, Interval(3, 8, why="of degree 2 the tree is a line")],
+    p: Return,
+    q: InOut,
+):
     """Without triangles the walk depends on κ = p/q alone, as in the d-regular tree, where it
     leaves the root at the speed κ (d - 2)/(κ (d - 2) + 2) in the long run.
     """
@@ -266,7 +277,11 @@ def test_only_the_ratio(trial, degree: Degree, p: Return, q: InOut):
     kind="identity",
     cases=[(5, 0.2), (4, 10.0), (10, 0.5)],
 )
-def test_weights_let_p_in(trial, nodes: Weighted, p: Return):
+def test_weights_let_p_in(
+    trial,
+    nodes: Annotated[int, Interval(4, 10, why="three weights of equal strength are all equal")],
+    p: Return,
+):
     """At q = 1 with weights w of equal strength Σ_x w_vx = s the edge tv has a share of time in
     proportion to w (s - (1 - 1/p) w), w its weight: with weights p changes how often nodes are
     seen, in proportion to s² - (1 - 1/p) Σ_x w_vx².

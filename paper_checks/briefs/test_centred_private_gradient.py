@@ -52,10 +52,6 @@ Offset = Annotated[float, Interval(0, 8, why="the condition number grows with it
 Spread = Annotated[
     float, Interval(0.5, 2, why="it sets the unit of the offset; beyond, rounding shows")
 ]
-Doublings = Annotated[int, Interval(0, 12, why="of one step: beyond 2^12 steps rounding shows")]
-Fraction = Annotated[
-    float, Interval(0.05, 1.95, why="of 1/h_max: from 2 on the steps diverge, near 0 nothing moves")
-]
 Time = Annotated[
     float, Interval(0.1, 10, why="of 1/h_max: below nothing moves, above the error is too small")
 ]
@@ -135,7 +131,15 @@ def moments(c, a, doublings, step_size, variance):
     cases=[(3.0, 0.7, 8, 1.5, 1.0), (0.0, 2.0, 4, 0.5, 1.0)],
 )
 def test_excess(
-    trial, c: Offset, a: Spread, doublings: Doublings, fraction: Fraction, budget: Budget
+    trial,
+    c: Offset,
+    a: Spread,
+    doublings: Annotated[int, Interval(0, 12, why="of one step: beyond 2^12 steps rounding shows")],
+    fraction: Annotated[
+        float,
+        Interval(0.05, 1.95, why="of 1/h_max: from 2 on the steps diverge, near 0 nothing moves"),
+    ],
+    budget: Budget,
 ):
     """After T steps the expected excess loss is ½ Σ h_i e_i² r_i^{2T} + ½ Σ η s2 (1 - r_i^{2T})/(2
     - η h_i), a bias and a noise term of every mode.

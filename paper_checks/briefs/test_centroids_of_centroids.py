@@ -48,15 +48,9 @@ from theory_on_trial.laws import Asymptotic
 Imbalance = Annotated[
     float, Interval(3, 300, why="ρ; near 1 all theories agree, and the sparse cell needs centres")
 ]
-Whole = Annotated[int, Interval(3, 30, why="ρ, a whole number, so that masses fix the split")]
 Centres = Annotated[int, Interval(12, 60, why="k; the exact solver has 840 places in each cell")]
-Many = Annotated[int, Interval(120, 300, why="k; fewer bias the share of the seeds")]
-Trials = Annotated[int, Interval(1, 8, why="seeds tried in a step; the authors try 2 + ⌊ln k⌋")]
 Sparse = Annotated[int, Interval(2, 4, why="k_2; one cluster alone has nobody to join")]
 Ratio = Annotated[int, Interval(3, 12, why="k_1/k_2; at 1 nothing is to be flattened")]
-Sampled = Annotated[
-    float, Interval(0.05, 0.5, why="f, of a sparse cluster; beyond it other moves may pay")
-]
 PLACES = 840
 GAP = 10.0
 TIE = 0.002
@@ -336,7 +330,12 @@ SEEDED = code(
 
 
 @claim(SEEDED, kind="limit", cases=[(100.0, 120, 4), (3.0, 120, 1)])
-def test_seeds(trial, ratio: Imbalance, centres: Many, trials: Trials):
+def test_seeds(
+    trial,
+    ratio: Imbalance,
+    centres: Annotated[int, Interval(120, 300, why="k; fewer bias the share of the seeds")],
+    trials: Annotated[int, Interval(1, 8, why="seeds tried in a step; the authors try 2 + ⌊ln k⌋")],
+):
     """For k → ∞ a share ρ^(1/3)/(1 + ρ^(1/3)) of the seeds of k-means++ lies in the dense cell,
     before any Lloyd step, with one trial for each seed or several.
     """
@@ -395,7 +394,11 @@ def test_seeds__by_mass(trial, ratio: Imbalance, centres: Centres):
     low_power="the best split is rounded to whole centres",
     cases=[(16, 3), (5, 4), (30, 2)],
 )
-def test_seeds__price(trial, ratio: Whole, sparse: Sparse):
+def test_seeds__price(
+    trial,
+    ratio: Annotated[int, Interval(3, 30, why="ρ, a whole number, so that masses fix the split")],
+    sparse: Sparse,
+):
     """Centres split by mass cost (1 + ρ)³/(ρ (1 + ρ^(1/3))³) times the least distortion, up to the
     rounding of the best split to whole centres.
     """
@@ -426,7 +429,14 @@ def test_seeds__price(trial, ratio: Whole, sparse: Sparse):
     kind="identity",
     cases=[(3, 2, 0.5), (5, 3, 0.3), (12, 2, 0.2), (4, 4, 0.5)],
 )
-def test_closest_is_no_op(trial, ratio: Ratio, sparse: Sparse, share: Sampled):
+def test_closest_is_no_op(
+    trial,
+    ratio: Ratio,
+    sparse: Sparse,
+    share: Annotated[
+        float, Interval(0.05, 0.5, why="f, of a sparse cluster; beyond it other moves may pay")
+    ],
+):
     """The released default of resampling, the r points nearest to each centroid, leaves the split
     as it is if r is a share f <= ½ of the sparse clusters and k_1/k_2 < √8/f.
     """

@@ -54,13 +54,7 @@ Size = Annotated[
     float,
     Interval(0.1, 10, why="largest σ √β: the error of less drowns in rounding, of more is all"),
 ]
-Step = Annotated[float, Interval(0.01, 0.9, why="h = κβ; a step of 1 could turn a direction round")]
 Side = Annotated[int, Interval(1, 5, why="the Hessian has (d N)² entries")]
-Atoms = Annotated[int, Interval(1, 32, why="a square dictionary is solved with")]
-Share = Annotated[
-    float,
-    Interval(0.05, 0.94, why="of the longest step 2/‖D‖², with which nothing descends for sure"),
-]
 
 
 def tokens_and_heads(generator, width, heads, tokens, size):
@@ -176,7 +170,15 @@ def test_gradient_and_error__first_order(
     kind="identity",
     cases=[(3, 2, 20, 0.1), (1, 1, 1, 0.9)],
 )
-def test_step_turns_round(trial, width: Width, heads: Heads, tokens: Tokens, step: Step):
+def test_step_turns_round(
+    trial,
+    width: Width,
+    heads: Heads,
+    tokens: Tokens,
+    step: Annotated[
+        float, Interval(0.01, 0.9, why="h = κβ; a step of 1 could turn a direction round")
+    ],
+):
     """A true step κ = h/β takes σ to σ (1 − h/(1 + x)), a first-order one to σ |1 − h + h x|,
     larger once x > 1.
     """
@@ -290,7 +292,16 @@ def longest_per_descent(step, norm):
     kind="bound",
     cases=[(8, 0.3), (8, 0.94), (1, 0.5)],
 )
-def test_ista_descent(trial, atoms: Atoms, share: Share):
+def test_ista_descent(
+    trial,
+    atoms: Annotated[int, Interval(1, 32, why="a square dictionary is solved with")],
+    share: Annotated[
+        float,
+        Interval(
+            0.05, 0.94, why="of the longest step 2/‖D‖², with which nothing descends for sure"
+        ),
+    ],
+):
     """From A ≥ 0 a step of 0 < η < 2/‖D‖² lowers F by at least (1/η − ‖D‖²/2) ‖A⁺ − A‖²; equality
     is possible.
     """

@@ -47,19 +47,6 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
 Group = Literal["S3", "S4", "S5", "A5"]
-Length = Annotated[int, Interval(2, 12, why="one letter is known; all 2^n words are tried")]
-Stored = Annotated[
-    int, Interval(4, 12, why="short words fit into two bits; all 2^n words are tried")
-]
-ManyLetters = Annotated[
-    int,
-    Interval(
-        256, 512, why="of shorter words the limit is not reached to .1 %, longer take seconds"
-    ),
-]
-LongLength = Annotated[
-    int, Interval(64, 4096, why="shorter words may be palindromes, more take seconds")
-]
 
 GENERATORS = {f"S{m}": [(1, 0, *range(2, m)), (*range(1, m), 0)] for m in (3, 4, 5)}
 GENERATORS["A5"] = [(1, 2, 0, 3, 4), (1, 2, 3, 4, 0)]
@@ -208,7 +195,11 @@ def closure_dimension(size):
 
 
 @claim(derived("derived by counting"), kind="identity", cases=[("A5", 8), ("S5", 12), ("S3", 3)])
-def test_parikh_ceiling(trial, group: Group, length: Length):
+def test_parikh_ceiling(
+    trial,
+    group: Group,
+    length: Annotated[int, Interval(2, 12, why="one letter is known; all 2^n words are tried")],
+):
     """A diagonal recurrence only counts letters: of all words of length n it gets at best Σ_c max_g
     #{words of counts c and product g} right.
     """
@@ -221,7 +212,16 @@ def test_parikh_ceiling(trial, group: Group, length: Length):
 
 
 @claim(derived("derived: uniform in a coset of G'"), kind="limit", cases=[("A5", 256), ("S3", 256)])
-def test_ceiling_limit(trial, group: Group, length: ManyLetters):
+def test_ceiling_limit(
+    trial,
+    group: Group,
+    length: Annotated[
+        int,
+        Interval(
+            256, 512, why="of shorter words the limit is not reached to .1 %, longer take seconds"
+        ),
+    ],
+):
     """The best accuracy of a diagonal recurrence tends to 1/|G'|: 1/60 for A5 and S5, 1/12 for S4,
     1/3 for S3.
     """
@@ -238,7 +238,13 @@ def test_ceiling_limit(trial, group: Group, length: ManyLetters):
     kind="identity",
     cases=[("A5", 12), ("S3", 4)],
 )
-def test_additive_input(trial, group: Group, length: Stored):
+def test_additive_input(
+    trial,
+    group: Group,
+    length: Annotated[
+        int, Interval(4, 12, why="short words fit into two bits; all 2^n words are tried")
+    ],
+):
     """With an additive input even one commuting number gets all 2^n words right, h ← h/3 + letter,
     as long as it has digits enough: the ceiling is that of transitions alone.
     """
@@ -256,7 +262,12 @@ def test_additive_input(trial, group: Group, length: Stored):
     kind="identity",
     cases=[2000, 65],
 )
-def test_small_blocks_suffice(trial, length: LongLength):
+def test_small_blocks_suffice(
+    trial,
+    length: Annotated[
+        int, Interval(64, 4096, why="shorter words may be palindromes, more take seconds")
+    ],
+):
     """For A5 complex blocks of size two track every product: the state is a unit quaternion, which
     is read up to its sign.
     """

@@ -52,12 +52,7 @@ from theory_on_trial.laws import Asymptotic
 Pairs = Annotated[int, Interval(30, 400, why="more than entries; a decomposition of all")]
 Dims = Annotated[int, Interval(2, 12, why="in one dimension there is one component")]
 FewDims = Annotated[int, Interval(2, 3, why="in one dimension is one component; a grid of pairs")]
-Strength = Annotated[
-    float, Interval(0.5, 4, why="|w|: weak tastes are coins, strong ones make no errors")
-]
-Clear = Annotated[float, Interval(1, 4, why="|w|: weak tastes look like coins anyway")]
 Tastes = Annotated[int, Interval(2, 4, why="one taste is no crowd; more cancel")]
-Repeats = Annotated[int, Interval(2, 6, why="one comparison of a user tells no users apart")]
 
 
 def drawn_pairs(generator, pairs, dims):
@@ -259,7 +254,13 @@ def test_label_blind__centred(trial, pairs: Pairs, dims: Dims):
 
 
 @claim(derived("Stein's identity"), kind="identity", cases=[(3, 1.0), (2, 4.0), (2, 0.5)])
-def test_last_component(trial, dims: FewDims, strength: Strength):
+def test_last_component(
+    trial,
+    dims: FewDims,
+    strength: Annotated[
+        float, Interval(0.5, 4, why="|w|: weak tastes are coins, strong ones make no errors")
+    ],
+):
     """For z ~ N(0, I) the centred D has the variance 1 - κ(|w|)² |w|² along w and 1 across: the
     taste is the last component.
     """
@@ -331,7 +332,11 @@ def test_crowd(trial, dims: FewDims, tastes: Tastes):
 
 
 @claim(derived("σ(x) + σ(-x) = 1"), kind="distribution", cases=[(2, 1.0), (3, 2.0), (2, 4.0)])
-def test_crowd__of_opposites(trial, dims: FewDims, strength: Clear):
+def test_crowd__of_opposites(
+    trial,
+    dims: FewDims,
+    strength: Annotated[float, Interval(1, 4, why="|w|: weak tastes look like coins anyway")],
+):
     """Users of whom half have the taste w and half -w give coin tosses for every pair: along w, D
     has the law of z itself, N(0, 1).
     """
@@ -357,7 +362,12 @@ def test_crowd__of_opposites(trial, dims: FewDims, strength: Clear):
     kind="distribution",
     cases=[(3, 3, 2), (2, 2, 5), (3, 4, 6)],
 )
-def test_two_comparisons(trial, dims: FewDims, tastes: Tastes, repeats: Repeats):
+def test_two_comparisons(
+    trial,
+    dims: FewDims,
+    tastes: Tastes,
+    repeats: Annotated[int, Interval(2, 6, why="one comparison of a user tells no users apart")],
+):
     """With r >= 2 comparisons of each user, (r |m̂|² - tr Ŝ)/(r - 1) has the mean over users of |E
     D|², the square of a user's own expected D; m̂ is a user's mean D, Ŝ that of DD', and z ~ N(0,
     I). Of a pooled crowd only the square of the mean is known.

@@ -51,8 +51,6 @@ from theory_on_trial.figures import chart, figure
 
 Pairs = Annotated[int, Interval(1, 4, why="pairs of blocks; an odd number of blocks differs")]
 Block = Annotated[int, Interval(2, 6, why="b; at one site a block there is no detail")]
-Side = Annotated[int, Interval(2, 3, why="pairs of blocks along a side; of one all are equal")]
-Tile = Annotated[int, Interval(2, 3, why="b of a torus, whose b² sites make a block")]
 Coupling = Annotated[float, Interval(0.2, 5, why="β; the energy's unit is arbitrary")]
 Part = Annotated[
     float,
@@ -61,7 +59,6 @@ Part = Annotated[
 Strong = Annotated[
     float, Interval(0.8, 3, why="β/λ; up to ½ the detail has two wells, and near it nearly two")
 ]
-Steep = Annotated[float, Interval(1, 3, why="β/λ; near ½ the law of the barrier sets in late")]
 
 
 def ring(sites):
@@ -282,7 +279,13 @@ def test_best_coarse(trial, pairs: Pairs, block: Block, coupling: Coupling, part
     kind="identity",
     cases=[(2, 2, 1.0, 0.5), (2, 3, 0.2, 0.3), (3, 2, 5.0, 0.9)],
 )
-def test_best_coarse__torus(trial, side: Side, block: Tile, coupling: Coupling, part: Part):
+def test_best_coarse__torus(
+    trial,
+    side: Annotated[int, Interval(2, 3, why="pairs of blocks along a side; of one all are equal")],
+    block: Annotated[int, Interval(2, 3, why="b of a torus, whose b² sites make a block")],
+    coupling: Coupling,
+    part: Part,
+):
     """On a torus with an even number of b x b blocks along each side the block means have the
     modulus of the chain, β (2 − 2 cos(π/b)) − λ, while other coarse variables have more.
     """
@@ -361,7 +364,12 @@ def test_gap__limit(trial, coupling: Strong):
     kind="limit",
     cases=[1.0, 1.5, 3.0],
 )
-def test_barrier(trial, coupling: Steep):
+def test_barrier(
+    trial,
+    coupling: Annotated[
+        float, Interval(1, 3, why="β/λ; near ½ the law of the barrier sets in late")
+    ],
+):
     """The gap of both sites together is (λ/π) √(4 (λ + β)/(2 β − λ)) e^(−λ/(2 τ)) for τ → 0: the
     coarse variable keeps the barrier; here λ = 1, and the prefactor is extrapolated.
     """

@@ -52,10 +52,6 @@ Propensity = Annotated[
     float, Interval(0.05, 0.95, why="beyond, π hardly enters the weights, or nothing is hidden")
 ]
 Sensitivity = Annotated[float, Interval(1.05, 20, why="at 1 both ends are the observed mean")]
-Deviation = Annotated[
-    float, Interval(1e-3, 1e3, why="a law without spread has no bounds but its mean")
-]
-Strata = Annotated[int, Interval(2, 10, why="one stratum confounds nothing")]
 INSTANCES = 6
 PRECISE = {"epsabs": 1e-13, "epsrel": 1e-12}
 
@@ -153,7 +149,14 @@ def half_width_by_quadrature(deviation, propensity, sensitivity):
     kind="identity",
     cases=[(1.0, 0.5, 2.0), (2.0, 0.5, 3.0)],
 )
-def test_gaussian(trial, deviation: Deviation, propensity: Propensity, sensitivity: Sensitivity):
+def test_gaussian(
+    trial,
+    deviation: Annotated[
+        float, Interval(1e-3, 1e3, why="a law without spread has no bounds but its mean")
+    ],
+    propensity: Propensity,
+    sensitivity: Sensitivity,
+):
     """For Y|A = 1 ~ N(m, s²) the ends are m ± s(1-π)(Γ-1/Γ) times the normal density at its Γ/(1+Γ)
     quantile.
     """
@@ -194,7 +197,11 @@ def seen_and_true(outcomes, strata, treated, laws):
     kind="bound",
     cases=[(3, 4), (2, 10)],
 )
-def test_contains_truth(trial, strata: Strata, outcomes: Outcomes):
+def test_contains_truth(
+    trial,
+    strata: Annotated[int, Interval(2, 10, why="one stratum confounds nothing")],
+    outcomes: Outcomes,
+):
     """If treatment is random given x, E[Y(1)|φ] lies within the ends for Γ* = the largest odds
     ratio of π(x) to π.
     """

@@ -59,8 +59,6 @@ Chance = Annotated[
 ModerateWeight = Annotated[
     float, Interval(0.5, 2, why="outside, 200 points are too few for the limit")
 ]
-Size = Annotated[int, Interval(200, 800, why="fewer are far from the limit, more take long")]
-Edge = Annotated[float, Interval(0.2, 2, why="a weak edge has a determinant near 0")]
 
 
 def two_points(chance):
@@ -221,7 +219,7 @@ def test_gaussian_latent(
     a2: ModerateWeight,
     noise1: ModerateWeight,
     noise2: ModerateWeight,
-    size: Size,
+    size: Annotated[int, Interval(200, 800, why="fewer are far from the limit, more take long")],
 ):
     """If all is normal, k̂_122/k̂_112 tends to a Cauchy law, which does not narrow with n, of
     centre v12/v11 and scale √(v11 v22 - v12²)/v11, where v11 = 2 σ_11² σ_22 + 4 σ_11 σ_12², v22 = 2
@@ -264,7 +262,12 @@ def determinant(a1, a2, b, kurtoses):
     kind="identity",
     cases=[(1.0, -1.5, 0.5), (0.5, -0.5, 1.0)],
 )
-def test_one_latent(trial, a1: FirstWeight, a2: SecondWeight, edge: Edge):
+def test_one_latent(
+    trial,
+    a1: FirstWeight,
+    a2: SecondWeight,
+    edge: Annotated[float, Interval(0.2, 2, why="a weak edge has a determinant near 0")],
+):
     """k_1112 k_1222 - k_1122² = a1 A b a2² κ4(L) κ4(e1), where A = a2 + b a1 is the total effect:
     an edge b ≠ 0 shows, unless A = 0 or the noise of x1 has no fourth cumulant.
     """

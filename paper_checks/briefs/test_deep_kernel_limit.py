@@ -64,21 +64,6 @@ Power = Annotated[
 Width = Annotated[
     float, Interval(0.1, 20, why="outside, the limits of `ends` are nearer than the margin")
 ]
-Depth = Annotated[
-    int,
-    Interval(2, 8, why="with one layer there is nothing to compare; beyond, searches take seconds"),
-]
-Outputs = Annotated[
-    int, Interval(10**4, 10**6, why="fewer add a second order, more change no digit that is seen")
-]
-FewOutputs = Annotated[int, Interval(10, 16, why="networks are drawn and most are rejected")]
-NearKernel = Annotated[float, Interval(0.7, 1.3, why="networks are drawn and most are rejected")]
-NearNoise = Annotated[float, Interval(0.2, 1, why="networks are drawn and most are rejected")]
-NearPower = Annotated[float, Interval(2.5, 4, why="networks are drawn and most are rejected")]
-Units = Annotated[int, Interval(1, 2, why="hidden units per output; networks are drawn")]
-SmallKernel = Annotated[
-    float, Interval(0.01, 10, why="outside, the posterior asks for more outputs to concentrate")
-]
 
 
 def objective(grams, k, noise, power, widths):
@@ -168,7 +153,12 @@ def sampled_networks(generator, count, k, noise, power, width, outputs):
     cases=[(1.0, 0.3, 4.0, 2, 10), (0.7, 0.3, 2.5, 1, 16)],
 )
 def test_stationary(
-    trial, k: NearKernel, noise: NearNoise, power: NearPower, width: Units, outputs: FewOutputs
+    trial,
+    k: Annotated[float, Interval(0.7, 1.3, why="networks are drawn and most are rejected")],
+    noise: Annotated[float, Interval(0.2, 1, why="networks are drawn and most are rejected")],
+    power: Annotated[float, Interval(2.5, 4, why="networks are drawn and most are rejected")],
+    width: Annotated[int, Interval(1, 2, why="hidden units per output; networks are drawn")],
+    outputs: Annotated[int, Interval(10, 16, why="networks are drawn and most are rejected")],
 ):
     """Networks from the posterior have the mean Gram value g* + b/P to first order in 1/P, where g*
     is the one positive root of (ν/k) g³ + (2σ²ν/k - ν + 1) g² + (σ⁴ν/k - 2νσ² + σ² - λ) g - νσ⁴,
@@ -202,7 +192,17 @@ def test_stationary(
     kind="rate",
     cases=[(1.0, 0.3, 4.0, 2.0, 10**6), (0.5, 0.3, 4.0, 0.1, 10**5)],
 )
-def test_finite_width(trial, k: Kernel, noise: Noise, power: Power, width: Width, outputs: Outputs):
+def test_finite_width(
+    trial,
+    k: Kernel,
+    noise: Noise,
+    power: Power,
+    width: Width,
+    outputs: Annotated[
+        int,
+        Interval(10**4, 10**6, why="fewer add a second order, more change no digit that is seen"),
+    ],
+):
     """With P outputs the posterior has mean g* + b/P and variance v/P up to higher orders, where v
     = -1/p_2, b = -v/g* + ½ p_3 v², p_2 = ½/s² - λ/s³ - ν/(2g*²), p_3 = -1/s³ + 3λ/s⁴ + ν/g*³ and s
     = g* + σ².
@@ -328,7 +328,21 @@ def best_grams(k, noise, power, widths):
         (0.01, 1.0, 10.0, 2.0, 8),
     ],
 )
-def test_depth(trial, k: SmallKernel, noise: Noise, power: Power, width: Width, depth: Depth):
+def test_depth(
+    trial,
+    k: Annotated[
+        float, Interval(0.01, 10, why="outside, the posterior asks for more outputs to concentrate")
+    ],
+    noise: Noise,
+    power: Power,
+    width: Width,
+    depth: Annotated[
+        int,
+        Interval(
+            2, 8, why="with one layer there is nothing to compare; beyond, searches take seconds"
+        ),
+    ],
+):
     """At a stationary point ν_l (g_l/g_{l-1} - 1) is one number c for all layers, c = g_L (λ - g_L
     - σ²)/(g_L + σ²)², so that kernels of equal widths grow geometrically. Of up to three such
     points the optimum is the one of the highest objective, neither always the first nor the last.

@@ -51,13 +51,8 @@ from theory_on_trial.figures import chart, figure
 
 Channels = Annotated[int, Interval(1, 4, why="a signal has a channel; o c rows are decomposed")]
 Order = Annotated[int, Interval(1, 4, why="p; at 0 the signal is white; o c rows are decomposed")]
-Beyond = Annotated[int, Interval(-3, 4, why="o - p; the largest matrix has 8 copies")]
-Partial = Annotated[float, Interval(0.1, 0.9, why="|κ|; at 0 signals agree, at 1 δ diverges")]
-Other = Annotated[float, Interval(-0.9, 0.9, why="κ'; at ±1 δ diverges")]
 Few = Annotated[int, Interval(1, 3, why="p; the others in common bring roots near the circle")]
 Mild = Annotated[float, Interval(0.1, 0.6, why="κ; near 1 limits are late")]
-OtherMild = Annotated[float, Interval(-0.6, 0.6, why="κ'; near ±1 limits are late")]
-Root = Annotated[float, Interval(0.2, 0.8, why="a; at 0 signals agree, near 1 δ diverges")]
 Lag = Annotated[int, Interval(1, 6, why="ℓ; at 0 the copies are equal, beyond hardly correlated")]
 Copies = Annotated[int, Interval(2, 12, why="one copy has no lag; o rows are decomposed")]
 SHARED = (0.5, -0.3, 0.2)
@@ -234,7 +229,12 @@ def alternating_distance(root, channels, lag, copies):
     kind="identity",
     cases=[(2, 2, 0), (1, 3, -1), (3, 1, 4), (4, 4, -3)],
 )
-def test_increments(trial, channels: Channels, order: Order, beyond: Beyond):
+def test_increments(
+    trial,
+    channels: Channels,
+    order: Order,
+    beyond: Annotated[int, Interval(-3, 4, why="o - p; the largest matrix has 8 copies")],
+):
     """For an autoregression of order p and lag 1, log det Γ_(o+1) - log det Γ_o is log det of the
     error covariance of the best linear prediction from o values before, and from o = p on that of
     the innovations. Both sides are compared as variances a channel, exp(· / c).
@@ -274,7 +274,12 @@ def test_increments(trial, channels: Channels, order: Order, beyond: Beyond):
     kind="identity",
     cases=[(1, 0.6, -0.6), (2, 0.4, -0.4), (3, 0.9, 0.2), (4, 0.7, -0.3)],
 )
-def test_one_copy_short(trial, order: Order, kappa: Partial, other: Other):
+def test_one_copy_short(
+    trial,
+    order: Order,
+    kappa: Annotated[float, Interval(0.1, 0.9, why="|κ|; at 0 signals agree, at 1 δ diverges")],
+    other: Annotated[float, Interval(-0.9, 0.9, why="κ'; at ±1 δ diverges")],
+):
     """If two signals of unit variance have the lags 0, …, p - 1 in common and the last partial
     autocorrelations κ and κ', then δ² of p + 1 copies is log²((1 + κ')/(1 + κ)) + log²((1 - κ')/(1
     - κ)), whatever the lags in common. At κ' = -κ it is 8 artanh²κ.
@@ -301,7 +306,12 @@ def test_one_copy_short(trial, order: Order, kappa: Partial, other: Other):
     kind="limit",
     cases=[(1, 0.6, -0.6), (2, 0.4, -0.4), (1, 0.3, 0.1), (3, 0.5, -0.2)],
 )
-def test_cepstrum(trial, order: Few, kappa: Mild, other: OtherMild):
+def test_cepstrum(
+    trial,
+    order: Few,
+    kappa: Mild,
+    other: Annotated[float, Interval(-0.6, 0.6, why="κ'; near ±1 limits are late")],
+):
     """δ² of two channels with smooth positive spectra S, S' grows by (1/2π) ∫ (log S - log S')² =
     Σ_(k ∈ ℤ) (c_k - c'_k)² a copy as o → ∞, where c is the cepstrum: for AR(1) processes with
     coefficients ±a by 8 Σ a^(2k)/k² over odd k. Here are 60 copies and one more.
@@ -331,7 +341,13 @@ def test_cepstrum(trial, order: Few, kappa: Mild, other: OtherMild):
     kind="identity",
     cases=[(0.6, 1, 2, 10), (0.5, 3, 4, 5), (0.4, 2, 3, 2), (0.6, 2, 1, 2)],
 )
-def test_even_lags_are_blind(trial, root: Root, channels: Channels, lag: Lag, copies: Copies):
+def test_even_lags_are_blind(
+    trial,
+    root: Annotated[float, Interval(0.2, 0.8, why="a; at 0 signals agree, near 1 δ diverges")],
+    channels: Channels,
+    lag: Lag,
+    copies: Copies,
+):
     """At an even lag ℓ x_t and (-1)^t x_t have the same Γ_o for every o, δ = 0. At an odd lag two
     copies of x_t = a Q x_(t-1) + noise, where Q is orthogonal (c, c) and the noise has covariance
     I, are at δ² = 8 c artanh²(a^ℓ) from those of (-1)^t x_t.

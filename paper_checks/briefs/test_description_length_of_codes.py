@@ -56,13 +56,6 @@ Values = Annotated[int, Interval(2, 100, why="p; one value is known beforehand")
 First = Annotated[int, Interval(3, 12, why="p; 2 x 2 pairs need no more features than factors")]
 Second = Annotated[int, Interval(3, 12, why="q; 2 x 2 pairs need no more features than factors")]
 Few = Annotated[int, Interval(2, 5, why="p and q, of which tables are drawn and enumerated")]
-Bits = Annotated[
-    float, Interval(64, 1024, why="R, of a row; with few n* is small, and the cost not yet exact")
-]
-Mixed = Annotated[float, Interval(0, 0.9, why="share of items with A = B; at 1 a factor says all")]
-Items = Annotated[int, Interval(2000, 64_000, why="n; the learning cost is exact for n → ∞")]
-Chance = Annotated[float, Interval(0.01, 0.99, why="r, of a parent")]
-Children = Annotated[int, Interval(2, 100, why="c of a parent; one child is its parent")]
 
 
 @predicted
@@ -367,7 +360,15 @@ def test_memorised_wins__uniform(trial, first: First, second: Second):
     kind="limit",
     cases=[(10, 10, 512.0), (4, 4, 256.0), (3, 12, 64.0)],
 )
-def test_break_even(trial, first: First, second: Second, row: Bits):
+def test_break_even(
+    trial,
+    first: First,
+    second: Second,
+    row: Annotated[
+        float,
+        Interval(64, 1024, why="R, of a row; with few n* is small, and the cost not yet exact"),
+    ],
+):
     """Sent one by one, independent uniform factors and their dictionary are shorter in all than
     memorised pairs if and only if n < n* = (p q − p − q)(R + κ_2(n*))/(tax(p) + tax(q) − tax(p q)),
     with the learning cost κ_2(n) = ½ log₂(n/(2 π e)) + log₂ π; up to o(1).
@@ -405,7 +406,14 @@ def test_break_even(trial, first: First, second: Second, row: Bits):
     kind="limit",
     cases=[(4, 0.3, 16_000), (10, 0.0, 64_000), (3, 0.9, 2000)],
 )
-def test_break_even__group(trial, values: First, mixed: Mixed, items: Items):
+def test_break_even__group(
+    trial,
+    values: First,
+    mixed: Annotated[
+        float, Interval(0, 0.9, why="share of items with A = B; at 1 a factor says all")
+    ],
+    items: Annotated[int, Interval(2000, 64_000, why="n; the learning cost is exact for n → ∞")],
+):
     """With group codes the factored dictionary is longer by n I(A; B) − (p q − p − q) R + κ_p + κ_q
     − κ_pq bits, with κ_c(n) = ((c − 1)/2) log₂(n/(2 π e)) + log₂(π^(c/2)/Γ(c/2)), up to o(1); here
     R = 64, and p = q, uniform and equal with some chance. At I = 0 this is negative for every n.
@@ -463,7 +471,11 @@ def test_break_even__coder(trial, values: Values):
     kind="identity",
     cases=[(0.1, 10), (0.01, 100), (0.5, 2), (0.9, 5)],
 )
-def test_hierarchy(trial, chance: Chance, children: Children):
+def test_hierarchy(
+    trial,
+    chance: Annotated[float, Interval(0.01, 0.99, why="r, of a parent")],
+    children: Annotated[int, Interval(2, 100, why="c of a parent; one child is its parent")],
+):
     """Of c equally likely children one is on if their parent is, with chance r. To send the
     children only when the parent is on saves c I(parent; child) bits on each item.
     """

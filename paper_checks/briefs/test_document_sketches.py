@@ -58,16 +58,6 @@ Dim = Annotated[int, Interval(2, 16, why="on a line two unit vectors are the sam
 Bits = Annotated[
     int, Interval(1, 5, why="the sketches have 2^bits cells, and no bit makes no cells")
 ]
-Copies = Annotated[int, Interval(2, 5, why="one copy repeats nothing")]
-NearAngle = Annotated[float, Interval(0, 1.9, why="in radians, nearer than the other document")]
-FarAngle = Annotated[
-    float,
-    Interval(0.1, 2, why="in radians; beyond, the nearer one at angle 0 is all that draws find"),
-]
-Turn = Annotated[float, Interval(0, np.pi, why="the angle at q between the arcs to both documents")]
-Angle = Annotated[
-    float, Interval(0.1, 1, why="in radians; at 0 all bits agree, beyond 1 they do too rarely")
-]
 
 
 def on_the_sphere(near, far, turn):
@@ -182,7 +172,20 @@ def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bi
     kind="identity",
     cases=[(0.8, 1.4, 0.0, 4), (0.8, 1.4, np.pi, 4), (0.3, 0.6, 1.0, 5)],
 )
-def test_two_documents(trial, near: NearAngle, far: FarAngle, turn: Turn, bits: Bits):
+def test_two_documents(
+    trial,
+    near: Annotated[float, Interval(0, 1.9, why="in radians, nearer than the other document")],
+    far: Annotated[
+        float,
+        Interval(
+            0.1, 2, why="in radians; beyond, the nearer one at angle 0 is all that draws find"
+        ),
+    ],
+    turn: Annotated[
+        float, Interval(0, np.pi, why="the angle at q between the arcs to both documents")
+    ],
+    bits: Bits,
+):
     """E F = <q, p2> + (<q, p1> - <q, p2>) (P(N1 < N2) + P(N1 = N2) / 2), where N2 - N1 is a walk of
     k steps, +1 with chance (t2 + t12 - t1)/2π and -1 with chance (t1 + t12 - t2)/2π; t1, t2 and t12
     are the angles of q and p1, q and p2, p1 and p2.
@@ -217,7 +220,13 @@ def test_two_documents(trial, near: NearAngle, far: FarAngle, turn: Turn, bits: 
 @claim(
     derived("derived: all k bits must agree"), kind="identity", cases=[(0.6, 4), (1.0, 1), (0.1, 5)]
 )
-def test_cost_of_no_fill(trial, angle: Angle, bits: Bits):
+def test_cost_of_no_fill(
+    trial,
+    angle: Annotated[
+        float, Interval(0.1, 1, why="in radians; at 0 all bits agree, beyond 1 they do too rarely")
+    ],
+    bits: Bits,
+):
     """With one document at the angle t and empty cells left empty, E F = <q, p> (1 - t / π)^k."""
     law = chance_of_one_cell(angle, bits)
     controls = {
@@ -243,7 +252,12 @@ def test_cost_of_no_fill(trial, angle: Angle, bits: Bits):
     cases=[(8, 12, 8, 4, 3), (1, 2, 2, 1, 2)],
 )
 def test_duplicates(
-    trial, queries: Queries, documents: Documents, dim: Dim, bits: Bits, copies: Copies
+    trial,
+    queries: Queries,
+    documents: Documents,
+    dim: Dim,
+    bits: Bits,
+    copies: Annotated[int, Interval(2, 5, why="one copy repeats nothing")],
 ):
     """Repeating every document vector leaves F unchanged; with sums in place of means it would be
     multiplied.

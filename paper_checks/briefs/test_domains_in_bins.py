@@ -52,9 +52,6 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
 Bins = Annotated[int, Interval(2, 24, why="one bin compares nothing; more are slow to draw")]
-FewBins = Annotated[
-    int, Interval(2, 12, why="one bin compares nothing; with more a coin is tossed")
-]
 PerBin = Annotated[int, Interval(1, 8, why="a bin has a residual; more are slow to draw")]
 Points = Annotated[int, Interval(4, 60, why="of three the ends are the contrast; slow to draw")]
 Ends = Annotated[int, Interval(1, 30, why="an end has a residual, and at most half of all")]
@@ -62,15 +59,6 @@ Strength = Annotated[
     float, Interval(3, 40, why="of less all statistics are noise; of more all see the drift")
 ]
 Level = Annotated[float, Interval(0.001, 0.1, why="beyond tests are of no use")]
-Power = Annotated[float, Interval(0.6, 0.9, why="near the level or near 1 all statistics agree")]
-Thirds = Annotated[
-    int, Interval(2, 20, why="of three points the ends are the contrast; all cuts are tried")
-]
-Root = Annotated[float, Interval(0.5, 4, why="at 0 a coin is tossed; beyond, the choice is sure")]
-Periods = Annotated[
-    int, Interval(1, 12, why="an oscillation has a period; more ask for more points")
-]
-FewPeriods = Annotated[int, Interval(1, 4, why="of each bin; more are as one")]
 Phase = Annotated[float, Interval(0, 1.2, why="radians; at π/2 a contrast sees nothing")]
 
 
@@ -373,7 +361,12 @@ def test_price(trial, points: Points, count: Ends):
 
 
 @claim(derived("f (1 - f)² is largest at 1/3"), kind="optimality", cases=[2, 3, 7, 20])
-def test_price__of_thirds(trial, third: Thirds):
+def test_price__of_thirds(
+    trial,
+    third: Annotated[
+        int, Interval(2, 20, why="of three points the ends are the contrast; all cuts are tried")
+    ],
+):
     """If n is a multiple of three, no difference of the means of an early and a late group sees
     more of a drift than that of the outer thirds: 8/9/(1 - 1/n²) of what the contrast sees.
     """
@@ -392,7 +385,14 @@ def test_price__of_thirds(trial, third: Thirds):
     kind="distribution",
     cases=[(2, 0.8, 0.01), (5, 0.8, 0.01), (10, 0.6, 0.05), (24, 0.8, 0.001)],
 )
-def test_price__data(trial, bins: Bins, power: Power, level: Level):
+def test_price__data(
+    trial,
+    bins: Bins,
+    power: Annotated[
+        float, Interval(0.6, 0.9, why="near the level or near 1 all statistics agree")
+    ],
+    level: Level,
+):
     """With the λ at which χ² with B - 1 degrees and noncentrality λ (1 - 1/B²) exceeds its quantile
     with a given power, V_B finds the drift with this power: of λ, and so of data, the contrast
     needs less.
@@ -415,7 +415,14 @@ def test_price__data(trial, bins: Bins, power: Power, level: Level):
     kind="distribution",
     cases=[(2, 8, 10.0), (3, 4, 5.0), (12, 3, 20.0)],
 )
-def test_selection(trial, bins: FewBins, per_bin: PerBin, strength: Strength):
+def test_selection(
+    trial,
+    bins: Annotated[
+        int, Interval(2, 12, why="one bin compares nothing; with more a coin is tossed")
+    ],
+    per_bin: PerBin,
+    strength: Strength,
+):
     """V_B ranks a drifting feature above an invariant one, with independent residuals, with chance
     P(F > 1) of noncentral F with B - 1 and B - 1 degrees and noncentrality λ (1 - 1/B²).
     """
@@ -460,7 +467,12 @@ def test_selection__of_ends(trial, points: Points, count: Ends, strength: Streng
 
 
 @claim(derived("the central limit theorem"), kind="limit", cases=[0.5, 2.0, 4.0])
-def test_selection__many_bins(trial, root: Root):
+def test_selection__many_bins(
+    trial,
+    root: Annotated[
+        float, Interval(0.5, 4, why="at 0 a coin is tossed; beyond, the choice is sure")
+    ],
+):
     """As B → ∞ with λ = c √B, V_B ranks a drifting feature above an invariant one with chance
     Φ(c/2): many bins toss a coin unless λ is far above √B.
     """
@@ -487,7 +499,14 @@ def test_selection__many_bins(trial, root: Root):
     kind="limit",
     cases=[(1, 4, 0.3), (3, 4, 0.2), (3, 10, 1.0), (12, 5, 0.0)],
 )
-def test_oscillation(trial, periods: Periods, bins: Bins, phase: Phase):
+def test_oscillation(
+    trial,
+    periods: Annotated[
+        int, Interval(1, 12, why="an oscillation has a period; more ask for more points")
+    ],
+    bins: Bins,
+    phase: Phase,
+):
     """For g = s sin(2πkt + φ), with 2k no multiple of B, V_B's noncentrality over ns²/2 tends to
     (sin(πk/B)/(πk/B))² as n → ∞, and the contrast's to 6 cos² φ/(πk)².
     """
@@ -517,7 +536,12 @@ def test_oscillation(trial, periods: Periods, bins: Bins, phase: Phase):
     kind="identity",
     cases=[(1, 4, 0.3), (4, 2, 1.2), (2, 7, 0)],
 )
-def test_oscillation__blind(trial, per_bin: FewPeriods, bins: Bins, phase: Phase):
+def test_oscillation__blind(
+    trial,
+    per_bin: Annotated[int, Interval(1, 4, why="of each bin; more are as one")],
+    bins: Bins,
+    phase: Phase,
+):
     """If an oscillation sin(2πkt + φ) has whole periods in each bin, B divides k, V_B sees nothing
     of it, at every n with more points in each bin than periods, while the contrast does.
     """

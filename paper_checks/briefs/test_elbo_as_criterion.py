@@ -46,9 +46,7 @@ Samples = Annotated[int, Interval(4, 60, why="n; all of an n by n Gaussian law")
 Features = Annotated[
     int, Interval(3, 10, why="k; of two features both theories of the gap are one")
 ]
-Many = Annotated[int, Interval(20, 40, why="n; with fewer all features are in doubt")]
 Correlation = Annotated[float, Interval(0.5, 0.97, why="at 0 there is no gap; at 1 one feature")]
-Effect = Annotated[float, Interval(0, 1, why="b_2 in units of the noise; larger ones are sure")]
 Prior = Annotated[float, Interval(0.5, 2, why="τ in units of the noise")]
 
 
@@ -281,7 +279,13 @@ def test_threshold(trial, samples: Samples, features: Features, prior: Prior):
     cases=[(40, 0.9, 0.0, 1.0), (30, 0.9, 0.6, 1.0), (20, 0.7, 0.6, 2.0)],
     low_power="chances of a few per cent are met to one per cent of all outcomes",
 )
-def test_selection(trial, samples: Many, correlation: Correlation, effect: Effect, prior: Prior):
+def test_selection(
+    trial,
+    samples: Annotated[int, Interval(20, 40, why="n; with fewer all features are in doubt")],
+    correlation: Correlation,
+    effect: Annotated[float, Interval(0, 1, why="b_2 in units of the noise; larger ones are sure")],
+    prior: Prior,
+):
     """With y = Xb + noise, b = (1, b_2), the second feature joins the first with chance
     P(χ²_1((wGb)²/wGw') > c Λ_(2|1)/wGw'), w = (-Λ_21/Λ_11, 1), G = X'X, and c = log(τ²Λ_22) for
     the ELBO, log(τ²Λ_(2|1)) for the evidence. Here σ = 1.

@@ -49,19 +49,7 @@ from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
 
 Dim = Annotated[int, Interval(2, 8, why="the best arrangement is searched")]
-FewDimensions = Annotated[int, Interval(2, 4, why="the best arrangement is searched")]
 Vectors = Annotated[int, Interval(3, 24, why="the best arrangement is searched")]
-Surplus = Annotated[
-    int, Interval(1, 8, why="vectors beyond d (d + 1)/2; the best arrangement is searched")
-]
-SeveralVectors = Annotated[
-    int, Interval(50, 150, why="thousands of sets are drawn, of fewer vectors few pairs are close")
-]
-AnyDim = Annotated[int, Interval(3, 48, why="thousands of sets are drawn")]
-Cosine = Annotated[
-    float,
-    Interval(0.2, 0.6, why="closer pairs are too rare to be counted, of others all are close"),
-]
 
 
 def named_arrangements(dim):
@@ -160,7 +148,13 @@ def test_welch(trial, dim: Dim, vectors: Vectors):
     kind="bound",
     cases=[(2, 1), (3, 1), (4, 2)],
 )
-def test_orthoplex(trial, dim: FewDimensions, surplus: Surplus):
+def test_orthoplex(
+    trial,
+    dim: Annotated[int, Interval(2, 4, why="the best arrangement is searched")],
+    surplus: Annotated[
+        int, Interval(1, 8, why="vectors beyond d (d + 1)/2; the best arrangement is searched")
+    ],
+):
     """The worst |cos| of N > d (d + 1)/2 lines is 1/√d at least, more than Welch's; some sets
     attain it.
     """
@@ -213,7 +207,18 @@ def close_pairs(generator, count, vectors, dim, cosine):
 @claim(
     derived("a squared cosine has a beta law"), kind="identity", cases=[(32, 80, 0.3), (3, 50, 0.6)]
 )
-def test_random_pairs(trial, dim: AnyDim, vectors: SeveralVectors, cosine: Cosine):
+def test_random_pairs(
+    trial,
+    dim: Annotated[int, Interval(3, 48, why="thousands of sets are drawn")],
+    vectors: Annotated[
+        int,
+        Interval(50, 150, why="thousands of sets are drawn, of fewer vectors few pairs are close"),
+    ],
+    cosine: Annotated[
+        float,
+        Interval(0.2, 0.6, why="closer pairs are too rare to be counted, of others all are close"),
+    ],
+):
     """Of N uniform directions N (N − 1)/2 · I_{1 − t²}((d − 1)/2, ½) pairs have |cos| > t on
     average.
     """

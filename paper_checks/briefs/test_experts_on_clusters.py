@@ -52,14 +52,7 @@ from theory_on_trial.figures import chart, figure
 
 Few = Annotated[int, Interval(2, 4, why="one cluster has no noise; integer programs grow")]
 Clusters = Annotated[int, Interval(2, 8, why="one cluster has no noise; all inputs are listed")]
-Scales = Annotated[int, Interval(2, 3, why="one scale is the equal case; integer programs grow")]
-Ridge = Annotated[float, Interval(0.001, 0.1, why="below, the search takes long; above, f is flat")]
-Routes = Annotated[int, Interval(2, 12, why="one cluster needs no router")]
 Length = Annotated[float, Interval(0.5, 2, why="of a signal: others are a change of the noise")]
-Noise = Annotated[
-    float, Interval(0.3, 1.5, why="below the router does not err; above all is chance")
-]
-Patches = Annotated[int, Interval(1, 5, why="noise of a patch; more are a larger noise")]
 LAWS = 2
 RATE = 0.5  # of descent; at 1 it oscillates
 
@@ -218,7 +211,13 @@ def test_single_expert__attained(trial, clusters: Clusters):
     kind="bound",
     cases=[(2, 2), (3, 2), (2, 3)],
 )
-def test_unequal_scales(trial, clusters: Few, scales: Scales):
+def test_unequal_scales(
+    trial,
+    clusters: Few,
+    scales: Annotated[
+        int, Interval(2, 3, why="one scale is the equal case; integer programs grow")
+    ],
+):
     """No f is right on more than 1 - (1/8) Σ_(a,g) min(p_a q_g, p_g q_a), with p_a and q_g the
     chances of the scales of label and noise; random laws attain it.
     """
@@ -303,7 +302,13 @@ def least_loss():
     kind="optimality",
     cases=[(2, 0.05), (3, 0.01), (5, 0.001)],
 )
-def test_surrogate(trial, clusters: Clusters, ridge: Ridge):
+def test_surrogate(
+    trial,
+    clusters: Clusters,
+    ridge: Annotated[
+        float, Interval(0.001, 0.1, why="below, the search takes long; above, f is flat")
+    ],
+):
     """The least mean logistic loss with (μ/2) Σ f² over the values of f has margin 2d where y = ε,
     with (1 + e^(2d)) 2Kμ d = 1, and margin 0 where y ≠ ε: accuracy 3/4 with ties at chance.
     """
@@ -432,12 +437,14 @@ def routed_right(generator, n, clusters, alpha, beta, gamma, noise, patches):
 )
 def test_router(
     trial,
-    clusters: Routes,
+    clusters: Annotated[int, Interval(2, 12, why="one cluster needs no router")],
     alpha: Length,
     beta: Length,
     gamma: Length,
-    noise: Noise,
-    patches: Patches,
+    noise: Annotated[
+        float, Interval(0.3, 1.5, why="below the router does not err; above all is chance")
+    ],
+    patches: Annotated[int, Interval(1, 5, why="noise of a patch; more are a larger noise")],
 ):
     """Linear experts v_k behind a router to the k with the largest Σ c_k·patch, with fixed scales
     and n Gaussian patches of deviation τ, are right with chance

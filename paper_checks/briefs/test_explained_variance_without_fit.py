@@ -52,8 +52,6 @@ Samples = Annotated[
 FewSamples = Annotated[
     int, Interval(2, 4, why="T needs a pair; all (3 * 2^dim)^samples samples are listed")
 ]
-Rows = Annotated[int, Interval(4, 40, why="thousands of data sets are fitted")]
-Columns = Annotated[int, Interval(2, 30, why="fewer than the samples; thousands are fitted")]
 Dim = Annotated[
     int, Interval(1, 6, why="of a law on four points; more columns are combinations of four")
 ]
@@ -248,7 +246,11 @@ def null_law(samples, features):
     kind="distribution",
     cases=[(20, 15), (4, 2)],
 )
-def test_fit_without_signal(trial, rows: Rows, columns: Columns):
+def test_fit_without_signal(
+    trial,
+    rows: Annotated[int, Interval(4, 40, why="thousands of data sets are fitted")],
+    columns: Annotated[int, Interval(2, 30, why="fewer than the samples; thousands are fitted")],
+):
     """If no feature explains anything, the R² of a least-squares fit of n Gaussian samples by d
     features has the law Beta(d/2, (n - d)/2) of mean d/n.
     """

@@ -55,10 +55,6 @@ Width = Annotated[int, Interval(1, 64, why="every column is fitted")]
 FewValues = Annotated[
     int, Interval(2, 5, why="a factor of one value says nothing; 10⁵ tables are drawn")
 ]
-FewThird = Annotated[
-    int, Interval(1, 2, why="one value stands for no third factor; 10⁵ tables are drawn")
-]
-FewColumns = Annotated[int, Interval(1, 8, why="10⁵ tables are drawn")]
 TABLES = [(3, 4, 8), (2, 2, 1), (12, 12, 64)]  # two factors and D
 
 
@@ -193,7 +189,13 @@ def test_marginal_means__unbalanced(
     cases=[(2, 2, 1, 4), (3, 3, 1, 2)],
 )
 def test_chance_share(
-    trial, first: FewValues, second: FewValues, third: FewThird, width: FewColumns
+    trial,
+    first: FewValues,
+    second: FewValues,
+    third: Annotated[
+        int, Interval(1, 2, why="one value stands for no third factor; 10⁵ tables are drawn")
+    ],
+    width: Annotated[int, Interval(1, 8, why="10⁵ tables are drawn")],
 ):
     """Of a table of independent normal entries the best decomposable table explains a share of the
     law Beta(D q/2, D (N - q)/2), and about the grand mean Beta(D (q - 1)/2, D (N - q)/2).

@@ -53,9 +53,6 @@ Several = Annotated[int, Interval(3, 6, why="up to two levels all lags are kept"
 Angle = Annotated[float, Interval(0.2, 2.9, why="of h₀; near 0 and π its second tap is lost")]
 Lag = Annotated[int, Interval(2, 63, why="0 and 1 are always kept; the search takes longer")]
 Channels = Annotated[int, Interval(1, 20, why="more than levels change nothing")]
-Extra = Annotated[int, Interval(0, 8, why="by how much channels exceed levels")]
-Free = Annotated[int, Interval(1, 5, why="at most 2^J numbers: more channels would be needed")]
-Taps = Annotated[int, Interval(2, 8, why="one tap has no scale; more are as good")]
 
 KEPT = 1e-9
 """Singular values below this share of the largest are 0."""
@@ -395,7 +392,11 @@ def test_channels(trial, levels: Levels, channels: Channels):
     kind="identity",
     cases=[(3, 0), (5, 2), (6, 3), (6, 8)],
 )
-def test_channels__memory(trial, levels: Several, extra: Extra):
+def test_channels__memory(
+    trial,
+    levels: Several,
+    extra: Annotated[int, Interval(0, 8, why="by how much channels exceed levels")],
+):
     """J or more channels keep r²(τ) = 1/binom(m, w) of each lag 1 <= τ < 2^J."""
     filters = spread_filters(trial.generator("filters"), levels + extra)
     rows = of_channels([every_level(pair, levels) for pair in filters])
@@ -422,7 +423,13 @@ def test_channels__memory(trial, levels: Several, extra: Extra):
     kind="identity",
     cases=[(5, 20), (5, 3), (3, 4), (1, 2)],
 )
-def test_channels__unshared(trial, levels: Free, channels: Channels):
+def test_channels__unshared(
+    trial,
+    levels: Annotated[
+        int, Interval(1, 5, why="at most 2^J numbers: more channels would be needed")
+    ],
+    channels: Channels,
+):
     """C channels whose filters differ from level to level keep 1 + Σ min(C, 2^m) numbers,
     m = 0 … J - 1: up to all 2^J lags.
     """
@@ -447,7 +454,11 @@ def test_channels__unshared(trial, levels: Free, channels: Channels):
     kind="identity",
     cases=[(4, 2), (4, 3), (4, 6), (1, 3), (7, 8)],
 )
-def test_wider_taps(trial, levels: Levels, taps: Taps):
+def test_wider_taps(
+    trial,
+    levels: Levels,
+    taps: Annotated[int, Interval(2, 8, why="one tap has no scale; more are as good")],
+):
     """With k generic taps a channel keeps J + 2 numbers if k >= 3, and J + 1 if k = 2; it reaches
     (k - 1)(2^J - 1) + 1 lags.
     """

@@ -47,19 +47,8 @@ from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Nodes = Annotated[int, Interval(2, 12, why="p; one node is a constant, many lose digits")]
 Width = Annotated[float, Interval(0.5, 6, why="w; beyond, the error is larger than the kernel")]
-Charge = Annotated[float, Interval(-3, 3, why="z; farther, there is hardly a potential")]
-ManyNodes = Annotated[int, Interval(30, 65, why="p; the limit is at infinity")]
-FewNodes = Annotated[int, Interval(2, 7, why="p; one node is a constant, more are not used")]
-Odd = Annotated[int, Interval(1, 3, why="(p - 1)/2; more nodes are not used")]
-Narrow = Annotated[float, Interval(0.01, 0.05, why="w; the limit is at 0")]
-Slim = Annotated[float, Interval(0.02, 0.1, why="w; in wider boxes the bound is far off")]
 Distance = Annotated[float, Interval(0.1, 1.5, why="of the charge; farther, derivatives vanish")]
-Points = Annotated[int, Interval(60, 100, why="few points hardly err; pairs are summed up")]
-Default = Annotated[int, Interval(2, 3, why="p; 3 is the default, more hardly err")]
-Usual = Annotated[int, Interval(2, 4, why="p; one node is a constant, more hardly err")]
-Boxes = Annotated[int, Interval(2, 10, why="a side; in one box there are no edges")]
 
 STRONGEST = 3 * np.sqrt(3) / 16
 """The largest force r/(1 + r²)² of a pair of points."""
@@ -210,7 +199,12 @@ def net_force():
     kind="identity",
     cases=[(3, 1.0, 0.3), (5, 2.5, 1.1), (8, 6.0, -2.0), (2, 0.5, 3.0)],
 )
-def test_error_of_a_box(trial, count: Nodes, width: Width, charge: Charge):
+def test_error_of_a_box(
+    trial,
+    count: Annotated[int, Interval(2, 12, why="p; one node is a constant, many lose digits")],
+    width: Width,
+    charge: Annotated[float, Interval(-3, 3, why="z; farther, there is hardly a potential")],
+):
     """f(x - z) less its interpolant in x is ω(x) Im[1/((x - z - i) ω(z + i))], for each number of
     nodes p and each charge at z.
     """
@@ -240,7 +234,9 @@ def test_error_of_a_box(trial, count: Nodes, width: Width, charge: Charge):
     kind="limit",
     cases=[(64, 3.0), (65, 3.0), (40, 5.0), (31, 1.5)],
 )
-def test_runge_width(trial, count: ManyNodes, width: Width):
+def test_runge_width(
+    trial, count: Annotated[int, Interval(30, 65, why="p; the limit is at infinity")], width: Width
+):
     """For a charge in the middle and x at the end, the error times e^(pR) (1 + W²)/√2 tends to 1
     for even p and to W for odd p as p → ∞, R = ½ log(1 + W⁻²) + arctan(W)/W - log 2. R is 0 at w =
     3.8057: in wider boxes errors grow, although an even number beats the odd ones beside it.
@@ -266,7 +262,12 @@ def test_runge_width(trial, count: ManyNodes, width: Width):
     kind="limit",
     cases=[(1, 0.05, 0.7), (2, 0.02, 0.3), (3, 0.04, 0.35)],
 )
-def test_jump_at_edges(trial, half: Odd, width: Narrow, charge: Distance):
+def test_jump_at_edges(
+    trial,
+    half: Annotated[int, Interval(1, 3, why="(p - 1)/2; more nodes are not used")],
+    width: Annotated[float, Interval(0.01, 0.05, why="w; the limit is at 0")],
+    charge: Distance,
+):
     """For odd p the interpolated potential of one charge at z jumps where two boxes meet by 2 c_p
     f^(p)(-z) w^p/p! as w → 0, f^(p) the derivative.
     """
@@ -290,7 +291,11 @@ def test_jump_at_edges(trial, half: Odd, width: Narrow, charge: Distance):
     derived("derived: ω(w) = (-1)^p ω(0)"),
     cases=[(2, 0.7), (3, 0.7), (4, 0.3), (5, 0.4)],
 )
-def test_jump_at_edges__order(trial, count: FewNodes, charge: Distance):
+def test_jump_at_edges__order(
+    trial,
+    count: Annotated[int, Interval(2, 7, why="p; one node is a constant, more are not used")],
+    charge: Distance,
+):
     """The jump where two boxes meet falls as w^p for odd p and as w^(p + 1) for even p: 2 and 3
     nodes jump alike, and so do 4 and 5.
     """
@@ -314,7 +319,12 @@ def test_jump_at_edges__order(trial, count: FewNodes, charge: Distance):
     cases=[(2, 0.1, 1.2), (3, 0.05, 0.5), (4, 0.05, 0.1)],
     not_tight="near a zero of the derivative the next order counts",
 )
-def test_jump_at_edges__inside(trial, count: Usual, width: Slim, charge: Distance):
+def test_jump_at_edges__inside(
+    trial,
+    count: Annotated[int, Interval(2, 4, why="p; one node is a constant, more hardly err")],
+    width: Annotated[float, Interval(0.02, 0.1, why="w; in wider boxes the bound is far off")],
+    charge: Distance,
+):
     """Inside a box the error is at most c_p max|f^(p)| w^p/p!, which is reached at an end as w →
     0.
     """
@@ -339,7 +349,12 @@ def test_jump_at_edges__inside(trial, count: Usual, width: Slim, charge: Distanc
     kind="identity",
     cases=[(60, 3, 6), (100, 2, 3), (80, 2, 10)],
 )
-def test_no_net_force(trial, points: Points, count: Default, boxes: Boxes):
+def test_no_net_force(
+    trial,
+    points: Annotated[int, Interval(60, 100, why="few points hardly err; pairs are summed up")],
+    count: Annotated[int, Interval(2, 3, why="p; 3 is the default, more hardly err")],
+    boxes: Annotated[int, Interval(2, 10, why="a side; in one box there are no edges")],
+):
     """If both points of the kernel are interpolated, repulsions in the plane add up to 0, although
     each of them errs.
     """

@@ -51,12 +51,8 @@ from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic, Bounded, RatioOfMeans
 
 Clients = Annotated[int, Interval(2, 8, why="one client is no average; all are decomposed")]
-Apart = Annotated[float, Interval(0.1, 1.55, why="δ in radians; at π/2 there is no direction")]
-GapRatio = Annotated[float, Interval(0.05, 20, why="ρ; beyond, one client is alone")]
 Few = Annotated[int, Interval(2, 4, why="of one client there is one way; thousands are drawn")]
 Dimension = Annotated[int, Interval(2, 4, why="in one dimension there is no direction")]
-Side = Annotated[float, Interval(2.8, 4.2, why="s; near 2 both err alike, near 6 there is no gap")]
-Columns = Annotated[int, Interval(1, 4, why="k; of many columns nothing more is seen")]
 Turn = Annotated[float, Interval(0.1, 0.7, why="half of the angle between clients, in radians")]
 Penalty = Annotated[
     float, Interval(0.2, 2, why="ρ; at 0 nothing is averaged, then rows must be more")
@@ -295,7 +291,11 @@ def test_direction_of_the_mean__pooled(trial, clients: Clients):
     kind="identity",
     cases=[(0.785, 2.0), (1.55, 10.0), (0.1, 0.05), (1.4, 1.2)],
 )
-def test_direction_of_the_mean__apart(trial, apart: Apart, ratio: GapRatio):
+def test_direction_of_the_mean__apart(
+    trial,
+    apart: Annotated[float, Interval(0.1, 1.55, why="δ in radians; at π/2 there is no direction")],
+    ratio: Annotated[float, Interval(0.05, 20, why="ρ; beyond, one client is alone")],
+):
     """One-shot averaging with equal weights and pooling give two clients with directions δ apart,
     as many rows and ratio of gaps ρ directions that are δ/2 - ½ atan2(sin 2δ, ρ + cos 2δ) apart: up
     to 45° for every ρ ≠ 1 as δ tends to 90°.
@@ -404,7 +404,12 @@ def test_three_prices__best(trial, clients: Few, dimension: Dimension):
     cases=[3.5, 3.0, 4.0],
     low_power="sin² of the error varies more than its mean",
 )
-def test_three_prices__more_dimensions(trial, side: Side):
+def test_three_prices__more_dimensions(
+    trial,
+    side: Annotated[
+        float, Interval(2.8, 4.2, why="s; near 2 both err alike, near 6 there is no gap")
+    ],
+):
     """In three dimensions pooling may beat every one-shot average: with as many rows, the
     eigenvalues 6, s, 1 of one client and 6, 1, s of the other on the same eigenvectors, 2 < s < 5,
     its E sin² over that of the best weights, which are equal, tends to the ratio of Σ_j [Σ_i n_i
@@ -437,7 +442,11 @@ def test_three_prices__more_dimensions(trial, side: Side):
     kind="identity",
     cases=[(4, 3), (2, 1), (8, 2)],
 )
-def test_bases_cancel(trial, bases: Clients, columns: Columns):
+def test_bases_cancel(
+    trial,
+    bases: Clients,
+    columns: Annotated[int, Interval(1, 4, why="k; of many columns nothing more is seen")],
+):
     """If m bases of ONE k-dimensional subspace are each turned at random by Haar's law, their mean
     has E|mean|² = k/m, of k: what is averaged is the basis, not the subspace.
     """

@@ -53,14 +53,10 @@ Dim = Annotated[
     ),
 ]
 Steps = Annotated[int, Interval(2, 8, why="a single subspace has no order; at most the dimension")]
-ManyDims = Annotated[
-    int, Interval(3, 16, why="in the plane a flag is a line; all pairs of components are turned")
-]
 FewDims = Annotated[
     int,
     Interval(3, 4, why="in the plane a flag is a line; all n! orderings are differentiated twice"),
 ]
-Angle = Annotated[float, Interval(0.01, 3.1, why="at 0 and π nothing is turned")]
 
 
 def data(generator, dim):
@@ -213,7 +209,15 @@ def test_flag_minimum(trial, dim: Dim, steps: Steps):
     kind="identity",
     cases=[(5, 3, 0.3), (3, 2, 3.1), (16, 8, 1.0)],
 )
-def test_rotation_price(trial, dim: ManyDims, steps: Steps, angle: Angle):
+def test_rotation_price(
+    trial,
+    dim: Annotated[
+        int,
+        Interval(3, 16, why="in the plane a flag is a line; all pairs of components are turned"),
+    ],
+    steps: Steps,
+    angle: Annotated[float, Interval(0.01, 3.1, why="at 0 and π nothing is turned")],
+):
     """Turning components i < j by φ costs (w_i - w_j)(λ_i - λ_j) sin² φ; V_q alone sees nothing
     where i, j <= q.
     """

@@ -49,7 +49,6 @@ from theory_on_trial.figures import chart, figure
 WHY = "along two places nothing is turned round; all N d impulses are tried"
 Tokens = Annotated[int, Interval(3, 16, why=WHY)]
 Width = Annotated[int, Interval(3, 16, why=WHY)]
-Blocks = Annotated[int, Interval(1, 6, why="none changes nothing; beyond, digits are lost")]
 SIZES = [(4, 5), (5, 5), (3, 4), (6, 9), (13, 11), (3, 3)]
 GAUSS = [1 - 1j, 1, 0, -1j]
 """Of n mod 4: the trace of the n-point Fourier matrix over √n."""
@@ -289,7 +288,12 @@ def test_residual__ortho(trial, tokens: Tokens, width: Width):
     derived("powers of the eigenvalues"),
     cases=[(4, 5, 3), (5, 5, 1), (6, 9, 6), (3, 3, 2)],
 )
-def test_residual__in_blocks(trial, tokens: Tokens, width: Width, blocks: Blocks):
+def test_residual__in_blocks(
+    trial,
+    tokens: Tokens,
+    width: Width,
+    blocks: Annotated[int, Interval(1, 6, why="none changes nothing; beyond, digits are lost")],
+):
     """Over L blocks X + F(X) the even half of a white X grows, in mean square, by
     (n₊ (1 + √(N d))^(2L) + n₋ (1 - √(N d))^(2L))/(n₊ + n₋), n± = ½((N d + s)/2 ± g); with
     norm="ortho" by 2^(2L) n₊/(n₊ + n₋). The odd half stays.

@@ -46,15 +46,6 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic, Bounded, RatioOfMeans
 
-Small = Annotated[int, Interval(3, 7, why="of two coordinates there is one frequency; d! orders")]
-Frequencies = Annotated[int, Interval(1, 3, why="f; there are d/2 at most")]
-Dimension = Annotated[
-    int, Interval(8, 400, why="d; of fewer coordinates many orders are one up to a shift")
-]
-Cosine = Annotated[float, Interval(-0.99, 0.99, why="ρ; at ±1 both vectors are one")]
-Near = Annotated[float, Interval(0.5, 0.95, why="ρ; unlike pairs need many draws, like ones agree")]
-Amplitudes = Annotated[int, Interval(95, 191, why="M; the limit is at infinity")]
-
 
 def pairs_of_vectors(generator, count, dimension, correlation):
     """Queries and documents (count, d) with independent standard normal coordinates."""
@@ -173,7 +164,13 @@ def by_autocorrelation(vector, count):
     kind="identity",
     cases=[(5, 1), (6, 3), (7, 2), (3, 1)],
 )
-def test_order_is_arbitrary(trial, dimension: Small, frequencies: Frequencies):
+def test_order_is_arbitrary(
+    trial,
+    dimension: Annotated[
+        int, Interval(3, 7, why="of two coordinates there is one frequency; d! orders")
+    ],
+    frequencies: Annotated[int, Interval(1, 3, why="f; there are d/2 at most")],
+):
     """Over all orders of the coordinates of any vector x that is not constant, frequencies 1, …, f
     hold on average m/(d - 1) of |x - x̄|², with m = 2f, or 2f - 1 at f = d/2: what m dimensions
     hold that are chosen blindly.
@@ -205,7 +202,9 @@ def test_order_is_arbitrary(trial, dimension: Small, frequencies: Frequencies):
     kind="limit",
     cases=[0.0, 0.6, -0.9],
 )
-def test_amplitude_similarity(trial, correlation: Cosine):
+def test_amplitude_similarity(
+    trial, correlation: Annotated[float, Interval(-0.99, 0.99, why="ρ; at ±1 both vectors are one")]
+):
     """The cosine of the amplitudes of two embeddings with correlation ρ tends to F(ρ) = (π/4)
     ₂F₁(-1/2, -1/2; 1; ρ²) as M → ∞: π/4 for unrelated texts, 1 for opposite ones. Here M is 399.
     """
@@ -232,7 +231,12 @@ def test_amplitude_similarity(trial, correlation: Cosine):
     kind="identity",
     cases=[8, 64, 333],
 )
-def test_amplitude_similarity__blind(trial, dimension: Dimension):
+def test_amplitude_similarity__blind(
+    trial,
+    dimension: Annotated[
+        int, Interval(8, 400, why="d; of fewer coordinates many orders are one up to a shift")
+    ],
+):
     """x, -x, and x with its coordinates shifted in a circle or reflected have the same amplitudes,
     whose squares are the transform of the circular autocorrelation.
     """
@@ -258,7 +262,9 @@ def test_amplitude_similarity__blind(trial, dimension: Dimension):
     cases=[127, 95],
     low_power="a sample is a crowd of documents",
 )
-def test_numbers_needed(trial, numbers: Amplitudes):
+def test_numbers_needed(
+    trial, numbers: Annotated[int, Interval(95, 191, why="M; the limit is at infinity")]
+):
     """Over documents that are unrelated to one query, M times the variance of the cosine of
     amplitudes tends to s² = 1 - π/4 - π²/64 = .0604 as M → ∞.
     """
@@ -285,7 +291,12 @@ def test_numbers_needed(trial, numbers: Amplitudes):
     cases=[0.9, 0.6],
     low_power="a ratio of products of four factors varies much",
 )
-def test_numbers_needed__cost(trial, correlation: Near):
+def test_numbers_needed__cost(
+    trial,
+    correlation: Annotated[
+        float, Interval(0.5, 0.95, why="ρ; unlike pairs need many draws, like ones agree")
+    ],
+):
     """For the same distance of a document with correlation ρ from the crowd of unrelated ones, in
     standard deviations, amplitudes need (ρ s/(F(ρ) - π/4))² times as many numbers as coordinates
     as M → ∞, where s² = 1 - π/4 - π²/64. Here M is 127.

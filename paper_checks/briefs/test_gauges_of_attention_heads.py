@@ -50,20 +50,13 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Bounded
 
-Size = Annotated[int, Interval(2, 64, why="one column is orthogonal to none; heads have 64")]
-More = Annotated[int, Interval(0, 64, why="by how much D exceeds d")]
 SMALL = "more are more of the same; the Jacobian of all logits grows as its square"
 Unlike = Annotated[int, Interval(0, 2, why=SMALL)]
 Alike = Annotated[int, Interval(0, 2, why=SMALL)]
-Half = Annotated[int, Interval(0, 2, why=SMALL)]
 Still = Annotated[int, Interval(0, 2, why=SMALL)]
 Alone = Annotated[int, Interval(0, 3, why=SMALL)]
-Length = Annotated[int, Interval(1, 4, why="with two offsets all is said; more only add logits")]
-Several = Annotated[int, Interval(2, 4, why="one query head has no other to share with")]
 Angle = Annotated[float, Interval(0.1, 3.0, why="a plane that is turned, by less than a half turn")]
 Offset = Annotated[int, Interval(1, 4096, why="at offset 0 nothing is turned")]
-Turn = Annotated[float, Interval(0.05, np.pi, why="without a turn there is no error")]
-Planes = Annotated[int, Interval(2, 12, why="rotations of more planes take long to draw")]
 
 
 def angles_of(unlike, alike, half=0, still=0):
@@ -233,7 +226,15 @@ KINDS = [
 
 @claim(derived("a change of basis commutes with R_1"), cases=KINDS)
 def test_gauge_dimension(
-    trial, unlike: Unlike, alike: Alike, half: Half, still: Still, alone: Alone, length: Length
+    trial,
+    unlike: Unlike,
+    alike: Alike,
+    half: Annotated[int, Interval(0, 2, why=SMALL)],
+    still: Still,
+    alone: Alone,
+    length: Annotated[
+        int, Interval(1, 4, why="with two offsets all is said; more only add logits")
+    ],
 ):
     """All weights with the same logits form a manifold of dimension d² without rotary embedding or
     for T = 1, else n₀² + Σ 2 μ², over the angles that μ planes share. Planes of angle 0 count as
@@ -262,7 +263,11 @@ def test_gauge_dimension(
     kind="identity",
     cases=[(5, 3), (2, 0), (8, 1)],
 )
-def test_gauge_dimension__orthogonal(trial, size: Size, more: More):
+def test_gauge_dimension__orthogonal(
+    trial,
+    size: Annotated[int, Interval(2, 64, why="one column is orthogonal to none; heads have 64")],
+    more: Annotated[int, Interval(0, 64, why="by how much D exceeds d")],
+):
     """Without rotary embedding, new weights U √S and V √S of the singular value decomposition
     U S Vᵀ of W_Q W_Kᵀ have the same logits, and orthogonal columns, whose squared lengths are the
     singular values of R_Q R_Kᵀ, the triangles of the QR decompositions of both.
@@ -293,7 +298,13 @@ def test_gauge_dimension__orthogonal(trial, size: Size, more: More):
     derived("one change of basis serves all query heads"),
     cases=[(0, 0, 3, 3), (2, 0, 0, 2), (1, 2, 1, 4)],
 )
-def test_shared_and_biased(trial, unlike: Unlike, alike: Alike, alone: Alone, heads: Several):
+def test_shared_and_biased(
+    trial,
+    unlike: Unlike,
+    alike: Alike,
+    alone: Alone,
+    heads: Annotated[int, Interval(2, 4, why="one query head has no other to share with")],
+):
     """If g query heads share one key head, the dimension is that of one head, not g times as
     large.
     """
@@ -343,7 +354,13 @@ def test_shared_and_biased__biases(trial, unlike: Unlike, alike: Alike, still: S
     derived("expand the square"),
     cases=[(1.0, 0.1, 1, 0.3), (1.0, 0.1, 5, np.pi / 2), (3.0, 0.1, 4096, 0.05)],
 )
-def test_two_axes(trial, first: Angle, second: Angle, offset: Offset, turn: Turn):
+def test_two_axes(
+    trial,
+    first: Angle,
+    second: Angle,
+    offset: Offset,
+    turn: Annotated[float, Interval(0.05, np.pi, why="without a turn there is no error")],
+):
     """If the first axes of two planes, of angles θ₁ and θ₂, are turned by α in queries and keys,
     the squared logit error for white q and k has the mean
     2 (cos m θ₁ - cos m θ₂)² sin² α + 4 (1 - cos α)(sin² m θ₁ + sin² m θ₂).
@@ -366,7 +383,11 @@ def test_two_axes(trial, first: Angle, second: Angle, offset: Offset, turn: Turn
 
 
 @claim(derived("E A X Aᵀ = (tr X / d) I"), cases=[(4, 1), (5, 8), (2, 3), (8, 64)])
-def test_any_rotation(trial, planes: Planes, offset: Offset):
+def test_any_rotation(
+    trial,
+    planes: Annotated[int, Interval(2, 12, why="rotations of more planes take long to draw")],
+    offset: Offset,
+):
     """A rotation A of uniform law in queries and keys changes the logits of offset m by
     E ‖A R_m Aᵀ - R_m‖²/d = 2 (1 - κ_m²) of their mean square for white q and k, κ_m = tr R_m / d.
     """

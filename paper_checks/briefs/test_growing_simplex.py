@@ -53,17 +53,7 @@ from theory_on_trial.laws import Asymptotic, Bounded
 
 Dim = Annotated[int, Interval(2, 32, why="tens of thousands of features are drawn")]
 Concentration = Annotated[float, Interval(1, 50, why="less is hardly a class, more is a point")]
-Cosine = Annotated[
-    float, Interval(-1, 0.9, why="between two prototypes; the same prototype would be one class")
-]
 Noise = Annotated[float, Interval(0.1, 1, why="beside prototypes of length one")]
-Classes = Annotated[
-    int,
-    Interval(2, 60, why="one class has no simplex, of very many an optimal rotation takes long"),
-]
-MoreClasses = Annotated[
-    int, Interval(1, 60, why="classes that are added; as many more as there may be at first")
-]
 
 
 def simplex(classes):
@@ -113,7 +103,16 @@ def mean_distances(dim, old, new, cosine):
     kind="identity",
     cases=[(5, 4.0, 20.0, -0.2), (5, 4.0, 20.0, 0.3)],
 )
-def test_both_inequalities(trial, dim: Dim, old: Concentration, new: Concentration, cosine: Cosine):
+def test_both_inequalities(
+    trial,
+    dim: Dim,
+    old: Concentration,
+    new: Concentration,
+    cosine: Annotated[
+        float,
+        Interval(-1, 0.9, why="between two prototypes; the same prototype would be one class"),
+    ],
+):
     """Mean distances of new to old are 1 − ρ_n ρ_o within a class and 1 − c ρ_n ρ_o across: a
     better model, ρ_n > ρ_o, keeps (i) always and (ii) iff c ≤ 0.
     """
@@ -203,7 +202,18 @@ def kept_law(classes, more):
     kind="optimality",
     cases=[(2, 1), (5, 5), (10, 60)],
 )
-def test_regrown_head(trial, classes: Classes, more: MoreClasses):
+def test_regrown_head(
+    trial,
+    classes: Annotated[
+        int,
+        Interval(
+            2, 60, why="one class has no simplex, of very many an optimal rotation takes long"
+        ),
+    ],
+    more: Annotated[
+        int, Interval(1, 60, why="classes that are added; as many more as there may be at first")
+    ],
+):
     """A simplex made again keeps K of its K₂ directions at best at the mean cosine √((K − 1) K₂/(K
     (K₂ − 1))).
     """

@@ -50,9 +50,6 @@ from theory_on_trial.figures import chart, figure
 Time = Annotated[
     float, Interval(0.02, 1, why="earlier, spectral sums need more digits; later, heat has mixed")
 ]
-Side = Annotated[
-    int, Interval(2, 6, why="the grid has side x side nodes; further corners need more digits")
-]
 Slope = Annotated[
     float,
     Interval(0.5, 4, why="u = d h / (2 t); below, the limit is d^2, beyond, kernels underflow"),
@@ -176,7 +173,12 @@ def test_sphere(trial, time: Time):
 
 
 @claim(derived("derived: the first power of L that reaches a node"), kind="limit", cases=[4, 2])
-def test_graph_sees_hops(trial, side: Side):
+def test_graph_sees_hops(
+    trial,
+    side: Annotated[
+        int, Interval(2, 6, why="the grid has side x side nodes; further corners need more digits")
+    ],
+):
     """On a graph h_t / t^m tends to the sum over shortest paths of the product of weights / m!: t
     log h_t -> 0.
     """

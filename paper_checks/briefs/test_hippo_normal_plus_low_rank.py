@@ -48,11 +48,6 @@ from theory_on_trial.figures import chart, figure
 States = Annotated[
     int, Interval(2, 128, why="one number is a normal matrix; beyond, eigenvalues take seconds")
 ]
-Modes = Annotated[int, Interval(1, 64, why="beyond, powers of a dense matrix take long")]
-Length = Annotated[
-    int, Interval(3, 255, why="two entries have the root of unity -1; beyond, powers take long")
-]
-Step = Annotated[float, Interval(0.001, 1, why="the unit of time is that of the slowest state")]
 ExactStates = Annotated[
     int, Interval(2, 48, why="one eigenvalue has condition 1; beyond, fractions take seconds")
 ]
@@ -212,7 +207,14 @@ def test_normal_plus_rank_one__spectrum(trial, states: States):
     kind="identity",
     cases=[(4, 63, 0.1), (16, 127, 0.05)],
 )
-def test_cauchy_kernel(trial, modes: Modes, length: Length, step: Step):
+def test_cauchy_kernel(
+    trial,
+    modes: Annotated[int, Interval(1, 64, why="beyond, powers of a dense matrix take long")],
+    length: Annotated[
+        int, Interval(3, 255, why="two entries have the root of unity -1; beyond, powers take long")
+    ],
+    step: Annotated[float, Interval(0.001, 1, why="the unit of time is that of the slowest state")],
+):
     """At the roots of unity ζ the transform of the kernel is 2/(1+ζ) (k_cb - k_cp k_pb/(1 + k_pp)):
     Cauchy sums in the unitary eigenbasis of A + P Pᵀ, with C (I - Ā^L) for C.
     """

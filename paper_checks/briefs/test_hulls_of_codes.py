@@ -53,10 +53,6 @@ Length = Annotated[
 Dim = Annotated[
     int, Interval(2, 6, why="hulls of dimension 0 and 1 alone do not distinguish wrong counts")
 ]
-ShortDimension = Annotated[int, Interval(1, 6, why="all codes are written down")]
-Dims = Annotated[
-    int, Interval(7, 12, why="below, the limit is too far; beyond, drawing codes takes seconds")
-]
 
 
 @predicted
@@ -202,7 +198,9 @@ def mean_power(n, k, q):
 
 
 @claim(derived("pairs of vectors"), kind="identity", cases=[(2, 7, 3), (3, 5, 2), (5, 6, 1)])
-def test_mean_of_q_to_hull(trial, q: Field, n: Length, k: ShortDimension):
+def test_mean_of_q_to_hull(
+    trial, q: Field, n: Length, k: Annotated[int, Interval(1, 6, why="all codes are written down")]
+):
     """The mean size q^dim of the hull is 1 + s (q^k-1)(q^{n-k}-1)/((q^n-1)(q^{n-1}-1)), where s =
     σ_1 (q-1) is the number of self-orthogonal vectors; it tends to 2 for every q.
     """
@@ -229,7 +227,13 @@ def random_hulls(generator, count, n, k, q):
 
 
 @claim(derived("the limit of the count"), kind="limit", cases=[(2, 8), (3, 7)])
-def test_limit(trial, q: Literal[2, 3], k: Dims):
+def test_limit(
+    trial,
+    q: Literal[2, 3],
+    k: Annotated[
+        int, Interval(7, 12, why="below, the limit is too far; beyond, drawing codes takes seconds")
+    ],
+):
     """Of long codes a share Π_{i≥1} (1+q^-i)^-1 / Π_{i≤l} (q^i-1) has a hull of dimension l: binary
     hulls have dimension 0 and 1 equally often, .419.
     """

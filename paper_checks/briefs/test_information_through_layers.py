@@ -48,16 +48,6 @@ Dims = Annotated[
     int,
     Interval(2, 32, why="one dimension has one rank only; beyond, rounding adds up over layers"),
 ]
-Samples = Annotated[
-    int,
-    Interval(2, 1000, why="one sample is its own mean; terms of order 1 leave one of order 1/n"),
-]
-Noise = Annotated[
-    float, Interval(0.01, 100, why="the logarithms of variances cancel, and take digits with them")
-]
-Added = Annotated[
-    float, Interval(0.1, 10, why="less leaves nearly all of a divergence, more nearly nothing")
-]
 FewDims = Annotated[
     int,
     Interval(1, 6, why="with more dimensions than samples, training errors are too rare to count"),
@@ -146,7 +136,20 @@ def divergence(matrix, shift, variance, noise, added=0.0):
     kind="identity",
     cases=[(6, 8, 1.5), (2, 2, 100.0)],
 )
-def test_layer_kl(trial, dim: Dims, samples: Samples, noise: Noise):
+def test_layer_kl(
+    trial,
+    dim: Dims,
+    samples: Annotated[
+        int,
+        Interval(
+            2, 1000, why="one sample is its own mean; terms of order 1 leave one of order 1/n"
+        ),
+    ],
+    noise: Annotated[
+        float,
+        Interval(0.01, 100, why="the logarithms of variances cancel, and take digits with them"),
+    ],
+):
     """Given w, the divergence at layer l is D_l = ½ [r_l (-1/n - log(1-1/n)) + |P_l (w-μ)|²/s²],
     where P_l projects on the row space of B_l; on average over w it is -(r_l/2) log(1-1/n), so that
     it falls with the rank.
@@ -308,7 +311,13 @@ def test_dropout__two_inputs(trial, dim: Inputs, rate: Rate):
     kind="bound",
     cases=[(4, 0.7), (2, 10.0)],
 )
-def test_gaussian_noise(trial, dim: Dims, added: Added):
+def test_gaussian_noise(
+    trial,
+    dim: Dims,
+    added: Annotated[
+        float, Interval(0.1, 10, why="less leaves nearly all of a divergence, more nearly nothing")
+    ],
+):
     """Normal noise of variance τ leaves at most v/(v+τ) of a divergence from a normal law of
     largest variance v.
     """

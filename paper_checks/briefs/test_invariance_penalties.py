@@ -59,14 +59,9 @@ SignedSamples = Annotated[
 FewFeatures = Annotated[
     int, Interval(2, 11, why="with one feature G is a number; fewer than the samples")
 ]
-Shrink = Annotated[
-    float,
-    Interval(1e-5, 0.9, why="at 1 nothing changes; below, G has no inverse in double precision"),
-]
 Spread = Annotated[
     float, Interval(0.1, 10, why="variance of the spurious feature's noise, beside a signal of 2")
 ]
-Noise = Annotated[float, Interval(1e-3, 1e3, why="a unit, within what squares leave of the digits")]
 
 
 def regression(generator, samples, features):
@@ -206,7 +201,17 @@ def test_gap(trial, samples: Samples, features: Features):
     kind="identity",
     cases=[(0.2, 2.0, 0.1), (0.1, 10.0, 1e-5), (10.0, 0.5, 0.9)],
 )
-def test_scaling(trial, spread: Spread, other: Spread, shrink: Shrink):
+def test_scaling(
+    trial,
+    spread: Spread,
+    other: Spread,
+    shrink: Annotated[
+        float,
+        Interval(
+            1e-5, 0.9, why="at 1 nothing changes; below, G has no inverse in double precision"
+        ),
+    ],
+):
     """With x₁ → y → x₂, noise of variance 1, 1 and t, and the features (x₁, c x₂) of two
     environments, IRMv1 of the common fit is proportional to c², while its risk and its gap do not
     depend on c.
@@ -236,7 +241,14 @@ def test_scaling(trial, spread: Spread, other: Spread, shrink: Shrink):
     kind="identity",
     cases=[(8, 3, 0.5), (3, 2, 1.0), (12, 11, 1e3)],
 )
-def test_noise_floor(trial, samples: SignedSamples, features: FewFeatures, noise: Noise):
+def test_noise_floor(
+    trial,
+    samples: SignedSamples,
+    features: FewFeatures,
+    noise: Annotated[
+        float, Interval(1e-3, 1e3, why="a unit, within what squares leave of the digits")
+    ],
+):
     """With noise of variance σ² the gap at the true weights has the mean p σ²/n whatever G, and
     IRMv1 the mean 4 σ² tr G/n: one threshold serves all representations for the gap only.
     """

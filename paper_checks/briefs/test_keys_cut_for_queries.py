@@ -50,13 +50,8 @@ from theory_on_trial.figures import chart, figure
 
 Width = Annotated[int, Interval(2, 8, why="one coordinate cannot be cut; more are slow to train")]
 Kept = Annotated[int, Interval(1, 7, why="without a coordinate nothing is left to choose")]
-Small = Annotated[int, Interval(3, 5, why="of two only one can be kept; all ranks are trained")]
 Ratio = Annotated[float, Interval(0.001, 0.9, why="at 1 the moments of queries say nothing")]
 Turn = Annotated[float, Interval(0.05, 1.5, why="at 0 and at a right angle the axes are the same")]
-Askew = Annotated[
-    float, Interval(0.05, 1.3, why="near a right angle e must be far below cos² φ for the limit")
-]
-Tilt = Annotated[float, Interval(0.3, 1.0, why="near 0 both have the same axes")]
 TRAINED = {"method": "L-BFGS-B", "options": {"maxiter": 5000, "ftol": 1e-16, "gtol": 1e-11}}
 
 
@@ -303,7 +298,10 @@ def test_least_error(trial, width: Width, kept: Kept):
 
 
 @claim(derived("one ordered basis has all tails"), kind="optimality", cases=[4, 3, 5])
-def test_least_error__nested(trial, width: Small):
+def test_least_error__nested(
+    trial,
+    width: Annotated[int, Interval(3, 5, why="of two only one can be kept; all ranks are trained")],
+):
     """One ordered pair D and E serves every rank at once: the least sum of the errors of the first
     r = 1 … d - 1 columns is the sum of the tails Σ_{i>r} σ_i².
     """
@@ -374,7 +372,13 @@ def test_price_of_orthogonality__free(trial, ratio: Ratio, turn: Turn):
 @claim(
     derived("λ_min is e²/cos² φ and the best line e sin² φ"), kind="limit", cases=[0.8, 0.3, 1.3]
 )
-def test_price_of_orthogonality__limit(trial, turn: Askew):
+def test_price_of_orthogonality__limit(
+    trial,
+    turn: Annotated[
+        float,
+        Interval(0.05, 1.3, why="near a right angle e must be far below cos² φ for the limit"),
+    ],
+):
     """For e → 0 leaving orthogonality makes the least error smaller by a factor sin²(2 φ)/(4 e)."""
     sizes = 2.0 ** np.arange(10, 17)
     gains = []
@@ -393,7 +397,9 @@ def test_price_of_orthogonality__limit(trial, turn: Askew):
 
 
 @claim(derived("by a counterexample"), kind="identity", cases=[1.0, 0.3, 0.6])
-def test_nested_or_not(trial, tilt: Tilt):
+def test_nested_or_not(
+    trial, tilt: Annotated[float, Interval(0.3, 1.0, why="near 0 both have the same axes")]
+):
     """For C_q = diag(9, 3, 1) and C_k = diag(2, 3, 4) with t beside the diagonal, the best
     orthogonal line does not lie in the best orthogonal plane. The sine of their angle is that of
     the stationary line and plane: .1025 for t = 1.

@@ -57,14 +57,6 @@ Cells = Annotated[int, Interval(1, 40, why="cells that are no corners")]
 Purity = Annotated[
     float, Interval(0.5, 0.95, why="weight of I in H: near 0 there are no corners, at 1 anchors")
 ]
-Low = Annotated[float, Interval(0.05, 0.4, why="a: at 0 the other label is sure")]
-High = Annotated[float, Interval(0.6, 0.95, why="b: at 1 the label is sure")]
-Few = Annotated[int, Interval(2, 4, why="of one label there is nothing to find; more need more")]
-Spare = Annotated[
-    int, Interval(2, 6, why="domains beyond K; with as many labels noise is amplified")
-]
-Chance = Annotated[float, Interval(0.2, 0.8, why="near the ends the counts are skewed for longer")]
-Corners = Annotated[int, Interval(2, 100, why="m; one cell is no extreme")]
 
 
 class World:
@@ -251,7 +243,16 @@ def test_impure(trial, labels: Labels, extra: Extra, cells: Cells, purity: Purit
     kind="limit",
     cases=[(2, 2, 0.6), (3, 2, 0.85), (4, 4, 0.7)],
 )
-def test_impure__sampled(trial, labels: Few, spare: Spare, purity: Purity):
+def test_impure__sampled(
+    trial,
+    labels: Annotated[
+        int, Interval(2, 4, why="of one label there is nothing to find; more need more")
+    ],
+    spare: Annotated[
+        int, Interval(2, 6, why="domains beyond K; with as many labels noise is amplified")
+    ],
+    purity: Purity,
+):
     """Recovery from N sampled inputs of each domain tends to h(x) H^-1 and diag(q̂) H diag(1/q) P,
     not to the truth, as N → ∞: no amount of data helps. Here N = 10¹¹.
     """
@@ -276,7 +277,13 @@ def test_impure__sampled(trial, labels: Few, spare: Spare, purity: Purity):
     kind="identity",
     cases=[(0.3, 0.9, 2, 10), (0.05, 0.95, 1, 1), (0.4, 0.6, 6, 40)],
 )
-def test_too_sure_too_still(trial, low: Low, high: High, extra: Extra, cells: Cells):
+def test_too_sure_too_still(
+    trial,
+    low: Annotated[float, Interval(0.05, 0.4, why="a: at 0 the other label is sure")],
+    high: Annotated[float, Interval(0.6, 0.95, why="b: at 1 the label is sure")],
+    extra: Extra,
+    cells: Cells,
+):
     """With two labels and h between a and b the recovered posterior is (h - a)/(b - a), stretched,
     with its threshold at (a + b)/2, and shifts between domains shrink by (q - a)(b - q)/((b - a) q
     (1 - q)), up to 1.
@@ -307,7 +314,13 @@ def test_too_sure_too_still(trial, low: Low, high: High, extra: Extra, cells: Ce
     kind="limit",
     cases=[(0.7, 10), (0.5, 2), (0.2, 100)],
 )
-def test_overshoot(trial, chance: Chance, cells: Corners):
+def test_overshoot(
+    trial,
+    chance: Annotated[
+        float, Interval(0.2, 0.8, why="near the ends the counts are skewed for longer")
+    ],
+    cells: Annotated[int, Interval(2, 100, why="m; one cell is no extreme")],
+):
     """Of m cells that all have p(d=1|x) = b, with n' examples each, the largest estimate is too
     large by √(b(1 - b)/n') times the mean of the largest of m normal numbers, as n' → ∞: more
     cells, worse corners.

@@ -57,9 +57,6 @@ Condition = Annotated[
 Angle = Annotated[
     float, Interval(5, 60, why="degrees: at 0 there is no price; beyond 60 horizons are long")
 ]
-StepSize = Annotated[
-    float, Interval(0.1, 0.5, why="of 1/λ_max: at 1 a step is a jump; small ones take long")
-]
 COURSES = 6
 ACTIVE = 1e-4
 FAR = 10.0  # times κ, so that both weights stay positive
@@ -398,7 +395,14 @@ PLANE = [(4.0, 45.0, 0.2), (25.0, 22.5, 0.25), (100.0, 45.0, 0.2)]
 
 
 @claim(derived("a Riccati equation in the plane"), kind="optimality", cases=PLANE)
-def test_price(trial, condition: Condition, angle: Angle, step: StepSize):
+def test_price(
+    trial,
+    condition: Condition,
+    angle: Angle,
+    step: Annotated[
+        float, Interval(0.1, 0.5, why="of 1/λ_max: at 1 a step is a jump; small ones take long")
+    ],
+):
     """With two far examples in the plane, M = A and the target between them, the least η Σ_(t>=0) L
     from a given distance y off their line is ½Py². To agree equally with ∇L at every step costs
     y²/(2 (2 - ηbρ²)).

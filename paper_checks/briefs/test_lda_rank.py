@@ -52,32 +52,12 @@ from theory_on_trial.laws import Asymptotic
 Images = Annotated[
     int, Interval(10, 60, why="few images scatter much, and many thousands of data sets are drawn")
 ]
-Views = Annotated[
-    int, Interval(2, 30, why="one view has no spread; of very many the noise hardly counts")
-]
-Dim = Annotated[int, Interval(2, 32, why="in one dimension the rank is 1")]
-Condition = Annotated[
-    float, Interval(1, 100, why="of the map; its square multiplies rounding errors")
-]
 Signals = Annotated[
     int, Interval(1, 8, why="the weakest of many would drown in the noise of the others")
 ]
-Noise = Annotated[
-    int, Interval(8, 28, why="fewer hardly change the rank of eight signals, more take long")
-]
-FloorViews = Annotated[
-    int, Interval(2, 10, why="one view has no spread; with many views the noise hardly counts")
-]
-FewViews = Annotated[int, Interval(2, 4, why="with more, n is hardly finite any more")]
-FewNoise = Annotated[int, Interval(1, 12, why="thousands of data sets are drawn")]
 Decay = Annotated[
     float, Interval(0.25, 1, why="of the signals' variances 4, 4 × decay, …, none of which is lost")
 ]
-PixelNoise = Annotated[
-    float,
-    Interval(0.3, 0.45, why="standard deviation; less hardly counts, more hides the digits"),
-]
-EncoderViews = Annotated[int, Interval(2, 4, why="with more views the noise hardly counts")]
 WIDTH = 16  # features of the trained encoder
 
 
@@ -190,7 +170,17 @@ def mean_trace(images, views, total, dim):
     kind="identity",
     cases=[(20, 3, 5, 10.0), (10, 20, 2, 1.0), (60, 2, 8, 100.0)],
 )
-def test_affine_invariance(trial, images: Images, views: Views, dim: Dim, condition: Condition):
+def test_affine_invariance(
+    trial,
+    images: Images,
+    views: Annotated[
+        int, Interval(2, 30, why="one view has no spread; of very many the noise hardly counts")
+    ],
+    dim: Annotated[int, Interval(2, 32, why="in one dimension the rank is 1")],
+    condition: Annotated[
+        float, Interval(1, 100, why="of the map; its square multiplies rounding errors")
+    ],
+):
     """LiDAR is unchanged by every invertible affine map z → A z + b, where no multiple of I is
     added to Σ_w.
     """
@@ -220,7 +210,17 @@ def test_affine_invariance(trial, images: Images, views: Views, dim: Dim, condit
     kind="limit",
     cases=[(4, 1.0, 12, 10), (4, 0.5, 12, 3)],
 )
-def test_view_floor(trial, signals: Signals, decay: Decay, noise: Noise, views: FloorViews):
+def test_view_floor(
+    trial,
+    signals: Signals,
+    decay: Decay,
+    noise: Annotated[
+        int, Interval(8, 28, why="fewer hardly change the rank of eight signals, more take long")
+    ],
+    views: Annotated[
+        int, Interval(2, 10, why="one view has no spread; with many views the noise hardly counts")
+    ],
+):
     """As n → ∞, LiDAR tends to exp H of p ∝ (a_i + 1/q; m times 1/q): a noise dimension counts as a
     signal of 1/q.
     """
@@ -250,7 +250,14 @@ def test_view_floor(trial, signals: Signals, decay: Decay, noise: Noise, views: 
     kind="limit",
     cases=[(2, 0.3), (4, 0.4)],
 )
-def test_trained_encoder(trial, views: EncoderViews, pixel_noise: PixelNoise):
+def test_trained_encoder(
+    trial,
+    views: Annotated[int, Interval(2, 4, why="with more views the noise hardly counts")],
+    pixel_noise: Annotated[
+        float,
+        Interval(0.3, 0.45, why="standard deviation; less hardly counts, more hides the digits"),
+    ],
+):
     """Of an encoder trained on digits, with noise of the pixels as views, LiDAR is exp H of p ∝ ρ_i
     + 1/q, where S − ρ_i W is singular for the covariances S of the images' mean features and W of
     their views.
@@ -281,7 +288,12 @@ def test_trained_encoder(trial, views: EncoderViews, pixel_noise: PixelNoise):
     cases=[(20, 3, 2, 0.25, 3), (12, 3, 2, 0.5, 2)],
 )
 def test_trace(
-    trial, images: Images, views: FewViews, signals: Signals, decay: Decay, noise: FewNoise
+    trial,
+    images: Images,
+    views: Annotated[int, Interval(2, 4, why="with more, n is hardly finite any more")],
+    signals: Signals,
+    decay: Decay,
+    noise: Annotated[int, Interval(1, 12, why="thousands of data sets are drawn")],
 ):
     """E tr(Σ_w⁻¹ Σ_b) = (n − 1)/n · n q/(n (q − 1) − d − 1) · (Σ a + d/q), as Σ_b and Σ_w are
     independent.

@@ -50,20 +50,10 @@ from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Dim = Annotated[int, Interval(1, 3, why="the rule has 64 nodes along each; more are as good")]
 Flat = Annotated[int, Interval(1, 2, why="the rule has 100 nodes along each; more are as good")]
 Turn = Annotated[float, Interval(0, 8, why="μ·δ, of which only the cosine matters")]
-Spread = Annotated[float, Interval(0.1, 3, why="√(δᵀΣδ): below, no noise; beyond, no kernel")]
-Near = Annotated[float, Interval(0.1, 1.5, why="beyond, the threshold is nearly ½")]
-Narrow = Annotated[float, Interval(0.4, 1.5, why="below, a sign is rare; beyond, nearly ½")]
-Ratio = Annotated[float, Interval(0.05, 1, why="σ/μ; beyond, the kernel is hardly negative")]
 Keys = Annotated[int, Interval(2, 12, why="one key has no cross terms; more are as good")]
-Ring = Annotated[int, Interval(5, 12, why="few keys have sums far from a normal law")]
-Length = Annotated[float, Interval(0.5, 2.5, why="lengths of keys in standard deviations of ω")]
-Far = Annotated[float, Interval(1.9, 2.1, why="nearer, sums are positive; beyond, draws take long")]
-Chance = Annotated[float, Interval(0.03, 0.1, why="rarer needs many rows; beyond, few draws do")]
 Mean = Annotated[float, Interval(0, 1.5, why="the length of μ; more are as good")]
-Scale = Annotated[float, Interval(0.3, 1.5, why="spread of ω; more nodes would be needed")]
 Shape = Literal["normal", "logistic", "hyperbolic secant"]
 
 SHAPES: dict[str, tuple[Any, Any]] = {
@@ -316,7 +306,12 @@ def differing(law, **wrong):
     derived("products of cosines"),
     cases=[(1, 0.6, 0.15), (1, 3.0, 0.75), (2, 0.7, 0.7), (3, 1.5, 3.0), (2, 8.0, 0.1)],
 )
-def test_mirrored_pairs(trial, dim: Dim, turn: Turn, spread: Spread):
+def test_mirrored_pairs(
+    trial,
+    dim: Annotated[int, Interval(1, 3, why="the rule has 64 nodes along each; more are as good")],
+    turn: Turn,
+    spread: Annotated[float, Interval(0.1, 3, why="√(δᵀΣδ): below, no noise; beyond, no kernel")],
+):
     """With m draws g, used at g + μ and at g - μ, m times the variance of the estimate of K(δ) is
     cos²(μ·δ) (1 - κ²)²/2, and with 2 m independent frequencies it is
     [½ (1 + K(2δ)) - K(δ)²]/2.
@@ -338,7 +333,11 @@ def test_mirrored_pairs(trial, dim: Dim, turn: Turn, spread: Spread):
 
 
 @claim(derived("cos 2t = 2 cos² t - 1"), kind="identity", cases=[(1, 0.15), (1, 0.75), (2, 1.5)])
-def test_mirrored_pairs__switch(trial, dim: Flat, spread: Near):
+def test_mirrored_pairs__switch(
+    trial,
+    dim: Flat,
+    spread: Annotated[float, Interval(0.1, 1.5, why="beyond, the threshold is nearly ½")],
+):
     """Mirrored draws have less noise than as many independent frequencies if and only if
     cos²(μ·δ) < (1 + κ²)/2.
     """
@@ -371,7 +370,12 @@ def test_mirrored_pairs__switch(trial, dim: Flat, spread: Near):
         ("hyperbolic secant", 1.6, 0.4),
     ],
 )
-def test_one_frequency_negative(trial, shape: Shape, turn: Turn, spread: Narrow):
+def test_one_frequency_negative(
+    trial,
+    shape: Shape,
+    turn: Turn,
+    spread: Annotated[float, Interval(0.4, 1.5, why="below, a sign is rare; beyond, nearly ½")],
+):
     """If ω·δ has an even mixture of laws at ±μ·δ with K(t δ) = f(t s) cos(t μ·δ), f the
     characteristic function of a normal, logistic or hyperbolic secant law of scale 1 and s the
     scale, one frequency gives a negative weight with chance
@@ -397,7 +401,10 @@ def test_one_frequency_negative(trial, shape: Shape, turn: Turn, spread: Narrow)
 
 
 @claim(derived("the derivative is 0"), kind="optimality", cases=[0.1, 0.5, 1.0])
-def test_one_frequency_negative__kernel(trial, ratio: Ratio):
+def test_one_frequency_negative__kernel(
+    trial,
+    ratio: Annotated[float, Interval(0.05, 1, why="σ/μ; beyond, the kernel is hardly negative")],
+):
     """The kernel itself is negative: in one dimension, with s = σ/μ, its least value is
     e^(-s²x²/2) cos x at the root of tan x = -s² x between π/2 and π.
     """
@@ -418,7 +425,13 @@ def test_one_frequency_negative__kernel(trial, ratio: Ratio):
     kind="identity",
     cases=[(8, 2, 2.0, 0.0), (5, 1, 1.0, 1.5), (12, 2, 2.5, 0.7), (2, 1, 0.5, 0.3)],
 )
-def test_row_denominator(trial, keys: Keys, dim: Flat, length: Length, mean: Mean):
+def test_row_denominator(
+    trial,
+    keys: Keys,
+    dim: Flat,
+    length: Annotated[float, Interval(0.5, 2.5, why="lengths of keys in standard deviations of ω")],
+    mean: Mean,
+):
     """The sum of a row D = Σ K̂(δ_j) over all keys, with m independent frequencies, has
     E D = Σ K(δ_j) and m Var D = ½ Σ [K(δ_j - δ_l) + K(δ_j + δ_l)] - (Σ K(δ_j))², over all j and l.
     """
@@ -449,7 +462,16 @@ def test_row_denominator(trial, keys: Keys, dim: Flat, length: Length, mean: Mea
     cases=[(8, 2.0, 0.1), (5, 1.9, 0.05), (12, 2.1, 0.1)],
     low_power="the normal law is off by some per cent of the chance at so few frequencies",
 )
-def test_row_denominator__chance(trial, keys: Ring, radius: Far, chance: Chance):
+def test_row_denominator__chance(
+    trial,
+    keys: Annotated[int, Interval(5, 12, why="few keys have sums far from a normal law")],
+    radius: Annotated[
+        float, Interval(1.9, 2.1, why="nearer, sums are positive; beyond, draws take long")
+    ],
+    chance: Annotated[
+        float, Interval(0.03, 0.1, why="rarer needs many rows; beyond, few draws do")
+    ],
+):
     """A row of a query 0 and of keys evenly on a circle, ω ~ N(0, I), has a sum D <= 0 with a
     chance that differs by less than 0.01 from Φ(-E D/√Var D). It is η at
     m = z² (m Var D)/(E D)² frequencies, rounded up, z the normal quantile of η.
@@ -475,7 +497,13 @@ def test_row_denominator__chance(trial, keys: Ring, radius: Far, chance: Chance)
     kind="identity",
     cases=[(5, 1, 0.7, 1.3), (2, 1, 0.0, 0.3), (8, 2, 1.5, 1.0), (3, 2, 0.4, 1.5)],
 )
-def test_positive_is_softmax(trial, keys: Keys, dim: Flat, mean: Mean, scale: Scale):
+def test_positive_is_softmax(
+    trial,
+    keys: Keys,
+    dim: Flat,
+    mean: Mean,
+    scale: Annotated[float, Interval(0.3, 1.5, why="spread of ω; more nodes would be needed")],
+):
     """With positive features e^(ω·x - |x|²) of all frequencies of one Gaussian N(μ, Σ), the rows of
     attention are the softmax of qᵀΣk + μ·k + ½ kᵀΣk - |k|².
     """

@@ -51,9 +51,6 @@ DeadLatents = Annotated[
 Slope = Annotated[
     float, Interval(1.5, 100, why="at 1 bounds with and without K agree; a unit of the latents")
 ]
-Power = Annotated[
-    float, Interval(0.2, 1.8, why="below, every living latent counts alike; at 2 all turns agree")
-]
 SteepSlope = Annotated[
     float, Interval(1.5, 9, why="a unit, within which wrong powers of K stay near the right one")
 ]
@@ -185,7 +182,16 @@ def test_least_volume_is_pca__attained(
     kind="optimality",
     cases=[(3, 1, 2.0, 1.0), (2, 0, 1.5, 0.3), (3, 0, 2.0, 1.8)],
 )
-def test_any_concave_penalty(trial, rank: Rank, dead: DeadLatents, slope: Slope, power: Power):
+def test_any_concave_penalty(
+    trial,
+    rank: Rank,
+    dead: DeadLatents,
+    slope: Slope,
+    power: Annotated[
+        float,
+        Interval(0.2, 1.8, why="below, every living latent counts alike; at 2 all turns agree"),
+    ],
+):
     """For every 0 < p < 2 the sum of the p-th powers of the sd of the latents over encoders that a
     decoder of slope K can undo is at least Σ (√λ_i/K)^p, that of principal components: the product
     is not what makes them best.

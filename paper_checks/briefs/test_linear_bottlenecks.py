@@ -51,14 +51,6 @@ Dimension = Annotated[
     int, Interval(1, 4, why="n; a linear program is solved for each of 2^m signs")
 ]
 Channels = Annotated[int, Interval(2, 7, why="m; a linear program is solved for each of 2^m signs")]
-Several = Annotated[int, Interval(2, 10, why="m; one channel leaves no choice; all 2^m signs")]
-Read = Annotated[int, Interval(2, 6, why="n; of one number the reading is all or nothing")]
-Twice = Annotated[int, Interval(1, 5, why="n; all 2^(2n) signs are listed")]
-InPlane = Annotated[
-    int, Interval(5, 11, why="m; up to four channels never keep a plane; 2^m signs")
-]
-Space = Annotated[int, Interval(2, 4, why="n; a line has two cones whatever m")]
-Cut = Annotated[int, Interval(4, 9, why="m; all cones are listed for all 2^m signs")]
 
 
 def signs(channels):
@@ -239,7 +231,11 @@ def test_point_kept__origin(trial, channels: Channels, dim: Dimension):
     kind="identity",
     cases=[(3, 5), (8, 4), (6, 6), (10, 3)],
 )
-def test_mean_reading(trial, channels: Several, dim: Read):
+def test_mean_reading(
+    trial,
+    channels: Annotated[int, Interval(2, 10, why="m; one channel leaves no choice; all 2^m signs")],
+    dim: Annotated[int, Interval(2, 6, why="n; of one number the reading is all or nothing")],
+):
     """For rows or inputs of isotropic law the least-norm solution of the active rows' equations has
     the mean relative squared error E (1 − R/n)⁺, R ~ Bin(m, ½).
     """
@@ -258,7 +254,9 @@ def test_mean_reading(trial, channels: Several, dim: Read):
 
 
 @claim(derived("a sum of binomials"), kind="identity", cases=[1, 2, 5])
-def test_mean_reading__twice(trial, dim: Twice):
+def test_mean_reading__twice(
+    trial, dim: Annotated[int, Interval(1, 5, why="n; all 2^(2n) signs are listed")]
+):
     """With m = 2 n channels the error of the reading is C(2n, n)/2^(2n+1)."""
     generator = trial.generator("layer")
     layer = rows(generator, 2 * dim, dim)
@@ -279,7 +277,12 @@ def test_mean_reading__twice(trial, dim: Twice):
     kind="identity",
     cases=[5, 6, 9, 11],
 )
-def test_plane_kept(trial, channels: InPlane):
+def test_plane_kept(
+    trial,
+    channels: Annotated[
+        int, Interval(5, 11, why="m; up to four channels never keep a plane; 2^m signs")
+    ],
+):
     """In the plane, n = 2, the layer keeps all inputs apart for 2^m − 2 m (m − 2) of the 2^m signs
     of its rows, m > 4, whatever their directions: with chance 1 − m (m − 2)/2^(m−1).
     """
@@ -301,7 +304,11 @@ def test_plane_kept(trial, channels: InPlane):
     kind="identity",
     cases=[(4, 2), (6, 3), (9, 3), (8, 4)],
 )
-def test_lost_cells(trial, channels: Cut, dim: Space):
+def test_lost_cells(
+    trial,
+    channels: Annotated[int, Interval(4, 9, why="m; all cones are listed for all 2^m signs")],
+    dim: Annotated[int, Interval(2, 4, why="n; a line has two cones whatever m")],
+):
     """Information is lost on 2 Σ over i < n of C(m − 1, i), the number of cones, times P(R < n) of
     the cones on average.
     """

@@ -47,16 +47,8 @@ from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Latents = Annotated[int, Interval(2, 40, why="in one dimension the largest is linear")]
-Width = Annotated[int, Interval(2, 30, why="units of a layer; of one unit the network is a ramp")]
 Freedom = Annotated[float, Interval(2.5, 6, why="up to 2 every distance is infinite; the tails' ν")]
-Slope = Annotated[
-    float, Interval(1.02, 4, why="L over E|X| √(π/2); far beyond, the distance is lost in the tail")
-]
-Small = Annotated[float, Interval(0.3, 1, why="L over E|X| √(π/2), up to which L z is best")]
 Steep = Annotated[float, Interval(0.5, 100, why="L; the isotonic fit resolves 1/L")]
-Place = Annotated[float, Interval(0.5, 2, why="of the modes ±a, whose slope grows as e^(a²/2s²)")]
-Spread = Annotated[float, Interval(0.3, 1, why="s of a mode, whose slope grows as e^(a²/2s²)")]
 LEVELS = np.array([0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999])
 CELLS = 20_000
 
@@ -238,7 +230,13 @@ def flow_tangent(place, spread):
     abstract("any Lipschitz 1-dimensional projection of a random vector is not too far from its"),
     cases=[(2, 2), (5, 8), (40, 30)],
 )
-def test_quantiles(trial, latents: Latents, width: Width):
+def test_quantiles(
+    trial,
+    latents: Annotated[int, Interval(2, 40, why="in one dimension the largest is linear")],
+    width: Annotated[
+        int, Interval(2, 30, why="units of a layer; of one unit the network is a ramp")
+    ],
+):
     """For u > v the quantiles of an L-Lipschitz function of Gaussian noise satisfy q_u − q_v <=
     L (Φ⁻¹(u) − Φ⁻¹(v)), and those of a linear function attain it.
     """
@@ -267,7 +265,14 @@ def test_quantiles(trial, latents: Latents, width: Width):
     kind="optimality",
     cases=[(3.0, 1.447), (4.0, 1.6), (2.5, 1.05), (6.0, 4.0)],
 )
-def test_heavy_tail(trial, freedom: Freedom, slope: Slope):
+def test_heavy_tail(
+    trial,
+    freedom: Freedom,
+    slope: Annotated[
+        float,
+        Interval(1.02, 4, why="L over E|X| √(π/2); far beyond, the distance is lost in the tail"),
+    ],
+):
     """For Student's t the best L-Lipschitz generator is T up to z_L and then straight with slope
     L, where z_L is such that E[X − q | X > q] = L (φ(z_L)/Φ(−z_L) − z_L), q = T(z_L). Its distance
     is W₂² = 2 ∫ from z_L of (T − q − L (z − z_L))² φ, for L > E|X| √(π/2).
@@ -297,7 +302,11 @@ def test_heavy_tail(trial, freedom: Freedom, slope: Slope):
     kind="optimality",
     cases=[(3.0, 0.6), (2.5, 1.0), (6.0, 0.3)],
 )
-def test_heavy_tail__small_slope(trial, freedom: Freedom, slope: Small):
+def test_heavy_tail__small_slope(
+    trial,
+    freedom: Freedom,
+    slope: Annotated[float, Interval(0.3, 1, why="L over E|X| √(π/2), up to which L z is best")],
+):
     """Up to L = E|X| √(π/2) the best L-Lipschitz generator of Student's t is L z, at W₂² = Var X +
     L² − 2 L E Z T(Z).
     """
@@ -360,7 +369,13 @@ def test_two_modes__mass_between(trial, slope: Steep):
     kind="identity",
     cases=[(1.0, 0.5), (1.0, 0.3), (2.0, 0.5), (1.5, 0.7), (0.5, 1.0)],
 )
-def test_flow_slope(trial, place: Place, spread: Spread):
+def test_flow_slope(
+    trial,
+    place: Annotated[
+        float, Interval(0.5, 2, why="of the modes ±a, whose slope grows as e^(a²/2s²)")
+    ],
+    spread: Annotated[float, Interval(0.3, 1, why="s of a mode, whose slope grows as e^(a²/2s²)")],
+):
     """The probability flow from N(0, 1) to ½ N(−a, s²) + ½ N(a, s²) has the slope s e^(a²/(2 s²))
     at 0: no sampler of smaller L has this law.
     """

@@ -54,23 +54,9 @@ from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
 
 Dim = Annotated[int, Interval(1, 12, why="dimension of the ball; tens of thousands are drawn")]
-Neighbours = Annotated[
-    int, Interval(1, 20, why="with more neighbours the estimate is nearly normal")
-]
-FewNeighbours = Annotated[int, Interval(2, 12, why="one has no mean; with more the shift is small")]
-SomeNeighbours = Annotated[
-    int,
-    Interval(8, 12, why="with fewer the tails are heavy; with more the leading order is as good"),
-]
-Surfaces = Annotated[int, Interval(2, 12, why="on a line the leading order is as good")]
-ManyNeighbours = Annotated[
-    int, Interval(12, 24, why="with fewer the tails are heavy; with more the bias is small")
-]
 Beyond = Annotated[
     int, Interval(1, 30, why="points of the ball beyond the k nearest; tens of thousands are drawn")
 ]
-LowDimension = Annotated[float, Interval(0.5, 10, why="the smaller dimension")]
-Ratio = Annotated[float, Interval(1.5, 20, why="of the dimensions; longer ways lose digits")]
 NODES, WEIGHTS = np.polynomial.laguerre.laggauss(
     8
 )  # of θ y, where y = −log(x/w) has the density θ e^(−θ y)
@@ -164,7 +150,14 @@ def moment_mean(dim, neighbours):
     kind="distribution",
     cases=[(2, 5, 5), (7, 10, 20), (1, 1, 1)],
 )
-def test_inverse_gamma(trial, dim: Dim, neighbours: Neighbours, beyond: Beyond):
+def test_inverse_gamma(
+    trial,
+    dim: Dim,
+    neighbours: Annotated[
+        int, Interval(1, 20, why="with more neighbours the estimate is nearly normal")
+    ],
+    beyond: Beyond,
+):
     """θ̂ has the law of k θ/Γ, Γ from Gamma(k), for every k: its mean is k θ/(k − 1), its variance
     k² θ²/((k − 1)² (k − 2)).
     """
@@ -179,7 +172,14 @@ def test_inverse_gamma(trial, dim: Dim, neighbours: Neighbours, beyond: Beyond):
 
 
 @claim(derived("one of k terms is log 1 = 0"), kind="identity", cases=[(3, 12, 8)])
-def test_boundary_neighbour(trial, dim: Dim, neighbours: ManyNeighbours, beyond: Beyond):
+def test_boundary_neighbour(
+    trial,
+    dim: Dim,
+    neighbours: Annotated[
+        int, Interval(12, 24, why="with fewer the tails are heavy; with more the bias is small")
+    ],
+    beyond: Beyond,
+):
     """With w the distance of neighbour k itself, as in the code, the mean of θ̂ is k θ/(k − 2):
     twice the bias.
     """
@@ -196,7 +196,17 @@ def test_boundary_neighbour(trial, dim: Dim, neighbours: ManyNeighbours, beyond:
 
 
 @claim(derived("1/y is an integral of exponentials"), kind="identity", cases=[(2, 8, 6)])
-def test_moments(trial, dim: Surfaces, neighbours: SomeNeighbours, beyond: Beyond):
+def test_moments(
+    trial,
+    dim: Annotated[int, Interval(2, 12, why="on a line the leading order is as good")],
+    neighbours: Annotated[
+        int,
+        Interval(
+            8, 12, why="with fewer the tails are heavy; with more the leading order is as good"
+        ),
+    ],
+    beyond: Beyond,
+):
     """The mean of θ̃ is k times the integral of φ(s)^k over s > 0, less 1, with φ(s) = ₁F₁(1; θ +
     1; −s), the confluent hypergeometric function; its bias, about θ(θ + 1)/((θ + 2) k), is below
     that of θ̂.
@@ -239,7 +249,11 @@ def geodesic(low, high):
     kind="identity",
     cases=[(3.0, 7 / 3), (0.5, 20.0)],
 )
-def test_geodesic(trial, low: LowDimension, ratio: Ratio):
+def test_geodesic(
+    trial,
+    low: Annotated[float, Interval(0.5, 10, why="the smaller dimension")],
+    ratio: Annotated[float, Interval(1.5, 20, why="of the dimensions; longer ways lose digits")],
+):
     """The Fisher–Rao distance of two dimensions is |log θ₂/θ₁|, so that a mean is the geometric
     mean.
     """
@@ -254,7 +268,12 @@ def test_geodesic(trial, low: LowDimension, ratio: Ratio):
 
 
 @claim(derived("−log x/w has a Gamma law"), kind="limit", cases=[5, 10])
-def test_geodesic__mean_estimate(trial, neighbours: FewNeighbours):
+def test_geodesic__mean_estimate(
+    trial,
+    neighbours: Annotated[
+        int, Interval(2, 12, why="one has no mean; with more the shift is small")
+    ],
+):
     """The geometric mean of many θ̂ tends to θ k e^−ψ(k)."""
     shift = log_shift(neighbours)
     trial.mean(

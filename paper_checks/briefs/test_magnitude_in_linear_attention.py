@@ -48,11 +48,6 @@ from theory_on_trial.figures import chart, figure
 Tokens = Annotated[
     int, Interval(2, 256, why="one token has all weight; beyond, the least score is near the next")
 ]
-Factor = Annotated[float, Interval(0.05, 5, why="beyond, softmax has next to one weight only")]
-Copies = Annotated[
-    int, Interval(1, 64, why="beyond, the zero is at so small a factor that digits are lost")
-]
-ManyCopies = Annotated[int, Interval(2, 64, why="a context that is not copied is as in the paper")]
 
 
 def tokens_of(generator, tokens, width=4):
@@ -142,7 +137,11 @@ def released_from(scores, width):
     kind="identity",
     cases=[(8, 3.0), (2, 0.05)],
 )
-def test_linear_is_blind(trial, tokens: Tokens, factor: Factor):
+def test_linear_is_blind(
+    trial,
+    tokens: Tokens,
+    factor: Annotated[float, Interval(0.05, 5, why="beyond, softmax has next to one weight only")],
+):
     """The weights of linear attention do not depend on the query's magnitude if the features are
     homogeneous, as those of relu are and those of 1 + elu are not.
     """
@@ -160,7 +159,13 @@ def test_linear_is_blind(trial, tokens: Tokens, factor: Factor):
 
 
 @claim(derived("the weights are p + a (s - s̄)"), kind="identity", cases=[(4, 1), (4, 16), (64, 3)])
-def test_negative_from(trial, tokens: Tokens, copies: Copies):
+def test_negative_from(
+    trial,
+    tokens: Tokens,
+    copies: Annotated[
+        int, Interval(1, 64, why="beyond, the zero is at so small a factor that digits are lost")
+    ],
+):
     """The least weight is zero at a* = s_n/(S (s̄ - s_n)) and negative beyond, and c copies of the
     context divide a* by c.
     """
@@ -189,7 +194,11 @@ def test_negative_from(trial, tokens: Tokens, copies: Copies):
     kind="identity",
     cases=[(4, 4), (64, 16)],
 )
-def test_released_code(trial, tokens: Tokens, copies: ManyCopies):
+def test_released_code(
+    trial,
+    tokens: Tokens,
+    copies: Annotated[int, Interval(2, 64, why="a context that is not copied is as in the paper")],
+):
     """Of the code's weights, without the rotary embedding, the least is zero at a* = √d s_n/(s̄ (s̄
     - s_n)), d the width, however often the context is repeated.
     """

@@ -46,23 +46,13 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
 Dim = Annotated[int, Interval(4, 8, why="optima are searched among some fifty numbers")]
-NarrowDimension = Annotated[int, Interval(3, 5, why="with more there is room for both classes")]
 Rank = Annotated[
     int, Interval(2, 3, why="one direction leaves no choice of a rank; optima are searched")
 ]
 Crowd = Annotated[int, Interval(2, 3, why="of a class; optima are searched")]
-Share = Annotated[
-    float,
-    Interval(0.2, 0.8, why="of the first of two classes; a rarer one contributes next to nothing"),
-]
 Precision = Annotated[
     float, Interval(0.2, 1, why="ε; coarser than the features themselves, hardly any rate is left")
 ]
-Directions = Annotated[
-    int,
-    Interval(2, 10, why="one direction is optimal at every precision; all spectra are compared"),
-]
-AnyShare = Annotated[float, Interval(0.01, 0.95, why="a single class has no rate to reduce")]
 
 
 @observed
@@ -145,7 +135,19 @@ def judge_optimum(trial, dim, ranks, share, precision, **rivals):
     kind="optimality",
     cases=[(6, 3, 3, 0.5, 0.5), (6, 3, 3, 0.5, 1.0), (6, 2, 3, 0.2, 0.9)],
 )
-def test_optimum(trial, dim: Dim, first: Rank, second: Rank, share: Share, precision: Precision):
+def test_optimum(
+    trial,
+    dim: Dim,
+    first: Rank,
+    second: Rank,
+    share: Annotated[
+        float,
+        Interval(
+            0.2, 0.8, why="of the first of two classes; a rarer one contributes next to nothing"
+        ),
+    ],
+    precision: Precision,
+):
     """If Σ d_j ≤ d, the most of ΔR is Σ max v_j(r), r ≤ d_j: orthogonal classes, each of r equal
     singular values.
     """
@@ -207,7 +209,17 @@ def precision_at(constant, rank, share, dim):
     kind="optimality",
     cases=[(3, 0.5, 6), (2, 0.01, 8), (10, 0.9, 4)],
 )
-def test_sharp_precision(trial, rank: Directions, share: AnyShare, dim: Dim):
+def test_sharp_precision(
+    trial,
+    rank: Annotated[
+        int,
+        Interval(
+            2, 10, why="one direction is optimal at every precision; all spectra are compared"
+        ),
+    ],
+    share: Annotated[float, Interval(0.01, 0.95, why="a single class has no rate to reduce")],
+    dim: Dim,
+):
     """Among all spectra of an orthogonal class d_j equal values are best iff ε⁴ ≤ c π_j d²/d_j²,
     where c = π_j/t², d_j h(t) = (d_j − 1) h(t d_j/(d_j − 1)) and h(t) = log(1 + t) − π_j log(1 +
     t/π_j); with c = 1 they are a local maximum.
@@ -220,7 +232,13 @@ def test_sharp_precision(trial, rank: Directions, share: AnyShare, dim: Dim):
 
 
 @claim(derived("found by search only"), kind="empirical", cases=[(4, 3, 3, 0.5), (3, 2, 2, 0.3)])
-def test_too_many(trial, dim: NarrowDimension, first: Crowd, second: Crowd, precision: Precision):
+def test_too_many(
+    trial,
+    dim: Annotated[int, Interval(3, 5, why="with more there is room for both classes")],
+    first: Crowd,
+    second: Crowd,
+    precision: Precision,
+):
     """If Σ d_j > d, the best found is the most of Σ v_j(r_j) over Σ r_j ≤ d, of equal classes
     possibly unequal r_j.
     """

@@ -41,16 +41,8 @@ from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Rows = Annotated[int, Interval(1, 16, why="the gradient is taken entry by entry")]
-Dim = Annotated[int, Interval(2, 16, why="the gradient is taken entry by entry")]
-Times = Annotated[int, Interval(1, 60, why="the bank of pairs is summed")]
 Batch = Annotated[int, Interval(1, 4, why="all histories are enumerated: 2 to the power n t")]
 Steps = Annotated[int, Interval(1, 12, why="all histories are enumerated: 2 to the power n t")]
-SeveralSteps = Annotated[int, Interval(2, 12, why="in one step nothing has turned")]
-Turn = Annotated[float, Interval(0.01, 0.7, why="radians a step: less is not seen in so few steps")]
-PositiveDecay = Annotated[
-    float, Interval(0.1, 0.99, why="at 0 nothing is remembered that could lag")
-]
 Decay = Annotated[
     float, Interval(0, 0.99, why="nearer to 1 the average has hardly begun after so few steps")
 ]
@@ -105,7 +97,13 @@ def bank_gradients(rows, decay, doubled=2.0, uniform=False):
     kind="identity",
     cases=[(6, 4, 9, 0.9), (1, 2, 1, 0.0)],
 )
-def test_bank_gradient(trial, rows: Rows, dim: Dim, times: Times, decay: Decay):
+def test_bank_gradient(
+    trial,
+    rows: Annotated[int, Interval(1, 16, why="the gradient is taken entry by entry")],
+    dim: Annotated[int, Interval(2, 16, why="the gradient is taken entry by entry")],
+    times: Annotated[int, Interval(1, 60, why="the bank of pairs is summed")],
+    decay: Decay,
+):
     """With C_t held constant the gradient of L/ρ in z_i is (2/n²) Σ_s w_s Σ_j (z_i·z_j^s) z_j^s
     with w_s = (1 − β) β^(t − s), that of a bank of all past rows; with B_t in C_t, w_t doubles.
     """
@@ -224,7 +222,14 @@ def test_self_term(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spre
     cases=[(2, 6, 0.9, 1.0, 0.1), (1, 12, 0.5, 1.5, 0.5)],
 )
 def test_moving_encoder(
-    trial, batch: Batch, steps: SeveralSteps, decay: PositiveDecay, spread: Spread, turn: Turn
+    trial,
+    batch: Batch,
+    steps: Annotated[int, Interval(2, 12, why="in one step nothing has turned")],
+    decay: Annotated[float, Interval(0.1, 0.99, why="at 0 nothing is remembered that could lag")],
+    spread: Spread,
+    turn: Annotated[
+        float, Interval(0.01, 0.7, why="radians a step: less is not seen in so few steps")
+    ],
 ):
     """If all rows turn in their plane by φ a step, E ‖C_t − Σ_t‖² = (1 − tr Σ²)(1 − β)(1 −
     β^(2t))/(n (1 + β)) + β^(2t)/2 + (tr Σ² − 1/2) |1 − (1 − β)(1 − z^t)/(1 − z)|² with z = β exp(2

@@ -47,10 +47,6 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Bounded
 
-Dim = Annotated[
-    int,
-    Interval(6, 16, why="a part of few dimensions needs a million tokens; all of them are rotated"),
-]
 KeptDirections = Annotated[int, Interval(1, 8, why="a random rotation of every token")]
 Bits = Annotated[
     int, Interval(2, 8, why="one bit has no positive level; errors of nine and more lose digits")
@@ -58,16 +54,6 @@ Bits = Annotated[
 Line = Annotated[int, Interval(1, 2, why="a line or a plane, of which all rotations are tried")]
 FewBits = Annotated[
     int, Interval(2, 5, why="one bit has no positive level; finer cells need more angles")
-]
-ManyDimensions = Annotated[
-    int,
-    Interval(24, 128, why="below, 4 and 5 bits may be equally good; every token is drawn whole"),
-]
-Width = Annotated[
-    int, Interval(13, 32, why="five dimensions at least are left; every token is rotated by itself")
-]
-MoreBits = Annotated[
-    int, Interval(5, 8, why="more than the four of the two dimensions beside them")
 ]
 
 
@@ -206,7 +192,18 @@ def basis_errors(tokens, bases, kept, bits):
     kind="identity",
     cases=[(8, 2, 8, 4), (7, 1, 4, 2)],
 )
-def test_exact_error(trial, dim: Dim, kept: KeptDirections, high: Bits, low: Bits):
+def test_exact_error(
+    trial,
+    dim: Annotated[
+        int,
+        Interval(
+            6, 16, why="a part of few dimensions needs a million tokens; all of them are rotated"
+        ),
+    ],
+    kept: KeptDirections,
+    high: Bits,
+    low: Bits,
+):
     """For tokens of any law the mean squared error is g(r, b_H) tr(P S) + g(d - r, b_L)(tr S - tr(P
     S)), where g(d, b) is the mean of |error|²/|y|² for a uniformly random direction y in d
     dimensions at b bits: the law enters by the variance in the subspace alone.
@@ -240,7 +237,16 @@ def test_exact_error(trial, dim: Dim, kept: KeptDirections, high: Bits, low: Bit
     cases=[(16, 2, 8, 4)],
     low_power="to 4 %: activations differ in size, so that 1 % takes sixteen times the tokens",
 )
-def test_activations(trial, width: Width, kept: KeptDirections, high: Bits, low: Bits):
+def test_activations(
+    trial,
+    width: Annotated[
+        int,
+        Interval(13, 32, why="five dimensions at least are left; every token is rotated by itself"),
+    ],
+    kept: KeptDirections,
+    high: Bits,
+    low: Bits,
+):
     """The same law holds for the activations of a trained network, whose principal directions are
     kept at b_H bits: their mean squared error is g(r, b_H) Σ_{i<=r} λ_i + g(d - r, b_L) Σ_{i>r} λ_i
     with the eigenvalues λ_1 >= λ_2 >= … of their second moments S.
@@ -344,7 +350,18 @@ def test_last_is_worst(trial, kept: Line, rest: Line, high: FewBits, low: FewBit
 
 
 @claim(derived("derived: g grows with the dimension"), kind="identity", cases=[(64, 5), (64, 6)])
-def test_rule_flips(trial, many: ManyDimensions, bits: MoreBits):
+def test_rule_flips(
+    trial,
+    many: Annotated[
+        int,
+        Interval(
+            24, 128, why="below, 4 and 5 bits may be equally good; every token is drawn whole"
+        ),
+    ],
+    bits: Annotated[
+        int, Interval(5, 8, why="more than the four of the two dimensions beside them")
+    ],
+):
     """The error g grows with the dimension: g(64, 5) = .0025 exceeds g(2, 4) = .0014, so that of 66
     channels the 64 with the least variance should have the fifth bit; g(64, 6) = .0006 does not
     exceed it.

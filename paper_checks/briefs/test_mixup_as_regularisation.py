@@ -44,13 +44,9 @@ from theory_on_trial.figures import chart, figure
 RECALLED = "recalled from Zhang et al. 2021"
 NODES = 30
 
-Alpha = Annotated[float, Interval(0.01, 100, why="beyond, the rule of Gauss and Jacobi is inexact")]
 BroadShape = Annotated[
     float, Interval(0.1, 20, why="narrower laws mix next to nothing, or always half and half")
 ]
-FewPoints = Annotated[int, Interval(2, 12, why="all pairs at all nodes are listed")]
-FewDimensions = Annotated[int, Interval(1, 6, why="a cap, which nothing requires")]
-Sets = Annotated[int, Interval(6, 1000, why="coefficients of few may be small, and each costs")]
 
 
 def loss(scores, labels):
@@ -138,7 +134,11 @@ def twice(route):
     cases=[(0.7, 1.9), (3.0, 0.2)],
 )
 def test_unmixed_labels(
-    trial, alpha: BroadShape, beta: BroadShape, n: FewPoints = 7, dim: FewDimensions = 2
+    trial,
+    alpha: BroadShape,
+    beta: BroadShape,
+    n: Annotated[int, Interval(2, 12, why="all pairs at all nodes are listed")] = 7,
+    dim: Annotated[int, Interval(1, 6, why="a cap, which nothing requires")] = 2,
 ):
     """Mixup's loss for λ ~ Beta(α, β) is that of mixed points with the unmixed label of the first
     point, λ ~ (α Beta(α + 1, β) + β Beta(β + 1, α)) / (α + β), for every score.
@@ -172,7 +172,12 @@ def test_unmixed_labels(
 @claim(
     derived(f"{RECALLED}: the moments of Beta(α + 1, α)"), kind="identity", cases=[0.2, 1.0, 3.0]
 )
-def test_moments(trial, alpha: Alpha):
+def test_moments(
+    trial,
+    alpha: Annotated[
+        float, Interval(0.01, 100, why="beyond, the rule of Gauss and Jacobi is inexact")
+    ],
+):
     """A mixture whose label is kept from one of its points has the share 1 - λ of the other, with
     E[1 - λ] = α/(2α + 1) and E (1 - λ)² half of it.
     """
@@ -194,7 +199,13 @@ def test_moments(trial, alpha: Alpha):
     kind="rate",
     cases=[0.3, 1.0, 5.0],
 )
-def test_expansion(trial, alpha: BroadShape, n_sets: Sets = 6):
+def test_expansion(
+    trial,
+    alpha: BroadShape,
+    n_sets: Annotated[
+        int, Interval(6, 1000, why="coefficients of few may be small, and each costs")
+    ] = 6,
+):
     """Mixup's loss is the plain loss plus α/(2α + 1) mean (σ(f_i) - y_i)(mean f - f_i) plus
     α/(2α + 1) / 4 mean σ'(f_i) mean_j (f_j - f_i)², up to the fourth order in the spread of the
     data.

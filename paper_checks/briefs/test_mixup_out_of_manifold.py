@@ -50,8 +50,6 @@ UNMIXED = np.array([0.0, 1.0])
 
 Draws = Annotated[int, Interval(1, 10**4, why="all logits are held at once")]
 Classes = Annotated[int, Interval(2, 1000, why="labels of two are mixed; all logits are held")]
-Sets = Annotated[int, Interval(1, 1000, why="each is drawn")]
-Points = Annotated[int, Interval(4, 30, why="three points are on a plane; all pairs are listed")]
 
 
 def mixed_labels(trial, count, n_classes):
@@ -179,7 +177,11 @@ def test_squared_loss_gap(trial, n_draws: Draws = 200, n_classes: Classes = 4):
     kind="identity",
     cases=["mixed", "unmixed"],
 )
-def test_intrusion(trial, way: Literal["mixed", "unmixed"], n_sets: Sets = 12):
+def test_intrusion(
+    trial,
+    way: Literal["mixed", "unmixed"],
+    n_sets: Annotated[int, Interval(1, 1000, why="each is drawn")] = 12,
+):
     """Over all functions the least Mixup loss exceeds the mean entropy of the labels by the mean of
     KL(label | mean label at that input).
     """
@@ -201,7 +203,10 @@ def test_intrusion(trial, way: Literal["mixed", "unmixed"], n_sets: Sets = 12):
     derived(f"{RECALLED}, for functions that are affine: residuals of different points are mixed"),
     kind="identity",
 )
-def test_local_linear(trial, n: Points = 6):
+def test_local_linear(
+    trial,
+    n: Annotated[int, Interval(4, 30, why="three points are on a plane; all pairs are listed")] = 6,
+):
     """The least squared Mixup loss of an affine function is E[λ² + (1 - λ)²] times that without
     mixing: zero exactly if the labels lie on a plane over their points.
     """

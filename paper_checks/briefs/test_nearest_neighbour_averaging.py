@@ -50,12 +50,6 @@ Faulty = Annotated[
     int,
     Interval(1, 20, why="without faulty machines nothing happens; distances grow with the square"),
 ]
-Dims = Annotated[int, Interval(1, 10, why="the bound does not depend on it")]
-FewHonest = Annotated[int, Interval(3, 14, why="all graphs are tried")]
-FewFaulty = Annotated[int, Interval(1, 3, why="all graphs are tried")]
-ManyFaulty = Annotated[
-    int, Interval(1, 65, why="without faulty machines nothing happens; 8f machines are placed")
-]
 MAJORITY = "honest must exceed twice faulty: else simpler attacks do as much harm"
 # Faulty vectors stay nearer than what they replace by this factor, so that rounding makes no ties.
 SHY = 1 - 1e-12
@@ -151,7 +145,12 @@ def largest_over_graphs(honest, faulty):
     cases=[(3, 1, 1), (9, 2, 3)],
     not_tight="attained at m = 2f, see `bound_attained`",
 )
-def test_bound(trial, honest: Honest, faulty: Faulty, dim: Dims):
+def test_bound(
+    trial,
+    honest: Honest,
+    faulty: Faulty,
+    dim: Annotated[int, Interval(1, 10, why="the bound does not depend on it")],
+):
     """After a round mean |y_i - x̄|² <= (8f/m) V, whatever the faulty machines send."""
     trial.require(honest > 2 * faulty, MAJORITY)
     generator = trial.generator("machines")
@@ -185,7 +184,11 @@ def test_bound_attained(trial, faulty: Faulty):
 @claim(
     derived("a Laplacian on the exchanged pairs"), kind="optimality", cases=[(5, 1), (9, 1), (6, 2)]
 )
-def test_sharp(trial, honest: FewHonest, faulty: FewFaulty):
+def test_sharp(
+    trial,
+    honest: Annotated[int, Interval(3, 14, why="all graphs are tried")],
+    faulty: Annotated[int, Interval(1, 3, why="all graphs are tried")],
+):
     """On a line and at these sizes, (f + 1)^m <= 16384, the largest ratio is κ = 4fΛ/m² with Λ =
     ½[m + 3f + √((m + 3f)² - 8fm)]: an attack attains it, and no graph of exchanges has a larger
     eigenvalue than Λ.
@@ -225,7 +228,12 @@ def contracting(faulty):
 
 
 @claim(derived("κ = 1"), kind="identity", cases=[1, 8, 65])
-def test_contraction(trial, faulty: ManyFaulty):
+def test_contraction(
+    trial,
+    faulty: Annotated[
+        int, Interval(1, 65, why="without faulty machines nothing happens; 8f machines are placed")
+    ],
+):
     """The attack pushes honest machines apart, ratio above 1, unless m > (1 + √17) f: of all
     machines a share of less than 1/(2 + √17) = 1/6.12 may be faulty.
     """

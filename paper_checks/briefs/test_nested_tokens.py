@@ -51,11 +51,7 @@ from theory_on_trial.figures import chart, figure
 
 Points = Annotated[int, Interval(4, 60, why="n; of three all codes are known")]
 Words = Annotated[int, Interval(2, 40, why="m; one word explains nothing")]
-Dimension = Annotated[int, Interval(3, 8, why="d; in two all codes of three words explain all")]
-Values = Annotated[int, Interval(2, 3, why="V; all codes of V^b points are searched")]
-Tokens = Annotated[int, Interval(2, 3, why="b; one token has no predecessor; 2³ points at most")]
 Side = Annotated[float, Interval(0.3, 3, why="half a side of the box, of any unit")]
-Linear = Annotated[int, Interval(3, 6, why="d, and tokens; they are trained")]
 STARTS = 6
 
 
@@ -215,7 +211,12 @@ def trained_linear(generator, points, weights):
     kind="bound",
     cases=[(20, 4, 3), (60, 8, 5), (12, 3, 2)],
 )
-def test_words(trial, count: Points, dim: Dimension, words: Words):
+def test_words(
+    trial,
+    count: Points,
+    dim: Annotated[int, Interval(3, 8, why="d; in two all codes of three words explain all")],
+    words: Words,
+):
     """A code of m words explains at most the sum of the m − 1 largest shares of the variance,
     whatever the data; attained by the simplex.
     """
@@ -273,7 +274,13 @@ def test_words__simplex(trial, count: Points, words: Words):
     kind="identity",
     cases=[(2, 3), (2, 2), (3, 2)],
 )
-def test_doubling(trial, values: Values, tokens: Tokens):
+def test_doubling(
+    trial,
+    values: Annotated[int, Interval(2, 3, why="V; all codes of V^b points are searched")],
+    tokens: Annotated[
+        int, Interval(2, 3, why="b; one token has no predecessor; 2³ points at most")
+    ],
+):
     """On the simplex of n = V^b points token j <= b of every optimal nested code explains
     V^(j − 1) (V − 1)/(n − 1), V times as much as the token before: the variance that a token
     explains grows.
@@ -324,7 +331,9 @@ def test_half_rule(trial, first: Side, second: Side, third: Side):
     kind="optimality",
     cases=[3, 5, 6],
 )
-def test_linear_decreases(trial, dim: Linear):
+def test_linear_decreases(
+    trial, dim: Annotated[int, Interval(3, 6, why="d, and tokens; they are trained")]
+):
     """For real tokens of any encoder, and decoders that are linear in them, token j of the optimum
     explains ℓ_j/Σ ℓ: the shares fall.
     """

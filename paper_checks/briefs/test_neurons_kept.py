@@ -52,16 +52,8 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
 
-Examples = Annotated[int, Interval(2, 12, why="rows of A; all sets of neurons are listed")]
-Neurons = Annotated[int, Interval(2, 8, why="of one nothing is dropped; all sets are listed")]
 Kept = Annotated[int, Interval(1, 7, why="without any there is nothing to repair with")]
-Chain = Annotated[int, Interval(3, 20, why="n of Kahan's matrix; its errors fall to rounding")]
-ShortChain = Annotated[int, Interval(3, 12, why="n of Kahan's matrix; determinants are rounded")]
 Coupling = Annotated[float, Interval(0.2, 0.6, why="c; near 0 the columns are orthonormal")]
-Many = Annotated[int, Interval(10, 60, why="N; thousands of regressions are solved")]
-Used = Annotated[int, Interval(1, 20, why="k of the regression")]
-Units = Annotated[int, Interval(2, 24, why="of one nothing is dropped; n² correlations")]
-Correlation = Annotated[float, Interval(0.05, 0.95, why="at 0 nothing is repaired, at 1 all is")]
 
 
 def kahan(size, coupling):
@@ -212,7 +204,12 @@ def dropped_given_kept(dropped, keep, correlation):
     kind="identity",
     cases=[(7, 5, 2), (4, 6, 3), (12, 7, 5), (2, 2, 1)],
 )
-def test_volume_sampling(trial, examples: Examples, neurons: Neurons, keep: Kept):
+def test_volume_sampling(
+    trial,
+    examples: Annotated[int, Interval(2, 12, why="rows of A; all sets of neurons are listed")],
+    neurons: Annotated[int, Interval(2, 8, why="of one nothing is dropped; all sets are listed")],
+    keep: Kept,
+):
     """If S is drawn with P(S) ∝ det A_SᵀA_S, the mean of (A - A_S T)ᵀ(A - A_S T) is V diag(λ_i
     e_k(λ without λ_i)/e_k(λ)) Vᵀ: for every next layer at once, direction i keeps the share 1 -
     e_k(λ without λ_i)/e_k(λ), and these sum to k. e_k is the elementary symmetric polynomial.
@@ -250,7 +247,11 @@ def test_volume_sampling(trial, examples: Examples, neurons: Neurons, keep: Kept
     kind="identity",
     cases=[(5, 0.3), (10, 0.3), (20, 0.3), (12, 0.6)],
 )
-def test_greedy_price(trial, size: Chain, coupling: Coupling):
+def test_greedy_price(
+    trial,
+    size: Annotated[int, Interval(3, 20, why="n of Kahan's matrix; its errors fall to rounding")],
+    coupling: Coupling,
+):
     """For the columns of diag(1, s, …, s^(n-1)) (I - c·strict upper ones), s² = 1 - c², k = n - 1
     and ties to the first column, pivoted QR errs more than the best set by the factor s^(2(n-1)) +
     c² Σ_(j=1)^(n-1) (1 + c)^(2(j-1)) s^(2(n-1-j)), which grows by (1 + c)² a neuron as n → ∞.
@@ -277,7 +278,11 @@ def test_greedy_price(trial, size: Chain, coupling: Coupling):
     kind="identity",
     cases=[(5, 0.3), (12, 0.3), (12, 0.6), (3, 0.2)],
 )
-def test_greedy_price__by_volume(trial, size: ShortChain, coupling: Coupling):
+def test_greedy_price__by_volume(
+    trial,
+    size: Annotated[int, Interval(3, 12, why="n of Kahan's matrix; determinants are rounded")],
+    coupling: Coupling,
+):
     """If one of n neurons is dropped, k = n - 1, volume sampling errs on average by the harmonic
     mean of the n errors, n/tr (AᵀA)⁻¹, which is at most n times the least of them; here for Kahan's
     matrix, where pivoted QR is not so bounded.
@@ -301,7 +306,11 @@ def test_greedy_price__by_volume(trial, size: ShortChain, coupling: Coupling):
     kind="identity",
     cases=[(20, 6), (12, 1), (60, 20)],
 )
-def test_few_examples(trial, examples: Many, used: Used):
+def test_few_examples(
+    trial,
+    examples: Annotated[int, Interval(10, 60, why="N; thousands of regressions are solved")],
+    used: Annotated[int, Interval(1, 20, why="k of the regression")],
+):
     """With S fixed and N > k + 1 examples that are centred normal rows, least squares from the k
     kept neurons to the others has the mean error 1 - k/N on these examples, and (N - 1)/(N - k - 1)
     on new ones, in units of the least error that a repair can have.
@@ -334,7 +343,14 @@ def test_few_examples(trial, examples: Many, used: Used):
     kind="identity",
     cases=[(8, 3, 0.5), (20, 5, 0.9), (2, 1, 0.05), (24, 7, 0.95)],
 )
-def test_equicorrelated(trial, units: Units, keep: Kept, correlation: Correlation):
+def test_equicorrelated(
+    trial,
+    units: Annotated[int, Interval(2, 24, why="of one nothing is dropped; n² correlations")],
+    keep: Kept,
+    correlation: Annotated[
+        float, Interval(0.05, 0.95, why="at 0 nothing is repaired, at 1 all is")
+    ],
+):
     """Of n neurons of unit variance and correlation ρ the n - k dropped ones have, given the k kept
     ones, the covariance (1 - ρ)(I + ρ/(1 + (k - 1) ρ) 1 1ᵀ), whichever are kept: the total is (n -
     k)(1 - ρ)(1 + kρ)/(1 + (k - 1) ρ), at most 1 + 1/k times what PCA leaves.

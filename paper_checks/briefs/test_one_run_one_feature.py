@@ -54,17 +54,12 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Bounded
 
-Layers = Annotated[int, Interval(1, 8, why="a network has a layer; more are stiff in time")]
 Deep = Annotated[int, Interval(2, 12, why="one layer has no saddle; more are as these")]
-Kept = Annotated[int, Interval(2, 5, why="one layer is another claim; more are as three")]
 Three = Annotated[int, Interval(3, 5, why="with fewer no copy is kept alone; more are as three")]
 Copies = Annotated[int, Interval(2, 6, why="one copy has all of the signal; more are slow to draw")]
 Runs = Annotated[int, Interval(2, 5, why="of one run there is nothing to average; more are slow")]
 Strength = Annotated[
     float, Interval(0.3, 0.9, why="s_2: near 1 nothing is weaker, near 0 it has no chance")
-]
-Faint = Annotated[
-    float, Interval(0.55, 0.7, why="s_2: below, chances are too small; above, they fall too slowly")
 ]
 Start = Annotated[
     float, Interval(0.001, 0.1, why="α: smaller is a limit; larger may be above f = z")
@@ -194,7 +189,11 @@ def conserved_weights(start, strengths, layers):
     kind="identity",
     cases=[(2, 2), (3, 1), (4, 3), (2, 5), (6, 8)],
 )
-def test_conserved(trial, copies: Copies, layers: Layers):
+def test_conserved(
+    trial,
+    copies: Copies,
+    layers: Annotated[int, Interval(1, 8, why="a network has a layer; more are stiff in time")],
+):
     """Along the gradient flow of any loss u_i/s_i - u_j/s_j is conserved for L = 1, (log u_i)/s_i -
     (log u_j)/s_j for L = 2, and u_i^(2-L)/s_i - u_j^(2-L)/s_j for L >= 3: with f = 0.9 z this gives
     all weights.
@@ -400,7 +399,13 @@ def power_of_start(strength):
 
 
 @claim(derived("log u_i/s_i in the plane of the starts"), kind="rate", cases=[0.55, 0.6, 0.7])
-def test_luck__of_two_layers(trial, strength: Faint):
+def test_luck__of_two_layers(
+    trial,
+    strength: Annotated[
+        float,
+        Interval(0.55, 0.7, why="s_2: below, chances are too small; above, they fall too slowly"),
+    ],
+):
     """For L = 2 the chance that the weaker copy wins falls as α^(1/s_2 - 1), α → 0: strength wins,
     slowly.
     """
@@ -447,7 +452,12 @@ BROKEN = [(2, 4, 3), (3, 3, 3), (5, 3, 2)]
 
 
 @claim(derived("moments of shares; of L >= 3 one copy has all"), kind="distribution", cases=BROKEN)
-def test_broken(trial, layers: Kept, copies: Copies, runs: Runs):
+def test_broken(
+    trial,
+    layers: Annotated[int, Interval(2, 5, why="one layer is another claim; more are as three")],
+    copies: Copies,
+    runs: Runs,
+):
     """If one of F equal copies breaks, the mean of M runs has the mean squared error 2 (1/F² + V/M)
     as α → 0, with V = 2 (F - 1)/(F² (F + 2)) for L = 2 and (F - 1)/F² for L >= 3.
     """

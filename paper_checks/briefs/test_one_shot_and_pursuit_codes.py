@@ -55,16 +55,8 @@ from theory_on_trial.figures import chart, figure
 Atoms = Annotated[
     int, Interval(2, 6, why="k; a single atom is always found; the Gram matrix has k")
 ]
-Sure = Annotated[int, Interval(2, 4, why="k; (2 k − 1)/8 < 1 up to four atoms")]
 Range = Annotated[float, Interval(1.2, 20, why="z_max/z_min: at 1 every theory says 1/(2 k − 1)")]
-Decades = Annotated[float, Interval(1, 6, why="log₁₀ z_max/z_min; sixteen digits must hold both")]
-Share = Annotated[
-    float, Interval(0.2, 1.4, why="of the threshold; from 1.5 on the Gram matrix may not exist")
-]
-Part = Annotated[float, Interval(0.1, 0.95, why="of 1/(k − 1), where the atoms become dependent")]
 Product = Annotated[float, Interval(0.1, 0.95, why="d_1·d_2: at 0 nothing is to be lost, 1 is one")]
-First = Annotated[float, Interval(1.1, 10, why="z_1/z_2: the larger atom is picked first")]
-Steps = Annotated[int, Interval(1, 6, why="the residual falls as c^t, and must exceed rounding")]
 
 
 def sizes(atoms, ratio):
@@ -265,7 +257,14 @@ def rightly_read(supports, coefficients):
     kind="optimality",
     cases=[(2, 3.0, 0.99), (3, 4.0, 0.5), (5, 2.0, 1.2), (6, 12.0, 0.9)],
 )
-def test_one_shot(trial, atoms: Atoms, ratio: Range, share: Share):
+def test_one_shot(
+    trial,
+    atoms: Atoms,
+    ratio: Range,
+    share: Annotated[
+        float, Interval(0.2, 1.4, why="of the threshold; from 1.5 on the Gram matrix may not exist")
+    ],
+):
     """The margin of the one-pass encoder is the least |d_i·x| inside the support less the largest
     outside, and z_min for orthogonal atoms. Over all dictionaries of coherence at most μ it loses
     μ (2 ‖z‖₁ − z_min) at most, attained up to 1.4 times the μ at which nothing is left.
@@ -366,7 +365,13 @@ def test_pursuit(trial, atoms: Atoms):
     kind="identity",
     cases=[(2, 6.0), (3, 1.0), (4, 6.0)],
 )
-def test_pursuit__every_code(trial, atoms: Sure, decades: Decades):
+def test_pursuit__every_code(
+    trial,
+    atoms: Annotated[int, Interval(2, 4, why="k; (2 k − 1)/8 < 1 up to four atoms")],
+    decades: Annotated[
+        float, Interval(1, 6, why="log₁₀ z_max/z_min; sixteen digits must hold both")
+    ],
+):
     """With (2 k − 1) μ < 1 orthogonal matching pursuit finds every support, whatever the sizes and
     signs on it: in spikes and waves, μ = 1/8, up to four atoms.
     """
@@ -418,7 +423,13 @@ def test_energy(trial, atoms: Atoms, ratio: Range):
     kind="bound",
     cases=[(2, 0.3), (3, 0.4), (5, 0.4), (6, 0.95)],
 )
-def test_energy__step(trial, atoms: Atoms, part: Part):
+def test_energy__step(
+    trial,
+    atoms: Atoms,
+    part: Annotated[
+        float, Interval(0.1, 0.95, why="of 1/(k − 1), where the atoms become dependent")
+    ],
+):
     """A step of matching pursuit keeps at most 1 − (1 − (k − 1) μ)/k of the energy of a residual in
     the span of k atoms, attained by Σ d_i with products −μ.
     """
@@ -462,7 +473,11 @@ def pair(product):
 
 
 @claim(RELEASED, kind="identity", cases=[(2.0, 0.5), (1.1, 0.1), (10.0, 0.95), (1.5, 0.8)])
-def test_relu_sticks(trial, first: First, product: Product):
+def test_relu_sticks(
+    trial,
+    first: Annotated[float, Interval(1.1, 10, why="z_1/z_2: the larger atom is picked first")],
+    product: Product,
+):
     """For two atoms with c = d_1·d_2 > 0 and z_1 > z_2 > 0 the released loop ends with the code
     (z_1 + c z_2, (1 − c²) z_2) and a residual of length c √(1 − c²) z_2, here for z_2 = 1.
     """
@@ -486,7 +501,13 @@ def test_relu_sticks(trial, first: First, product: Product):
     kind="identity",
     cases=[(0.5, 1), (0.5, 4), (0.95, 6), (0.1, 3)],
 )
-def test_relu_sticks__signed(trial, product: Product, steps: Steps):
+def test_relu_sticks__signed(
+    trial,
+    product: Product,
+    steps: Annotated[
+        int, Interval(1, 6, why="the residual falls as c^t, and must exceed rounding")
+    ],
+):
     """With signs in place of the ReLU the residual after t steps has the length c^(t − 1)
     √(1 − c²) z_2, and so it vanishes; here z = (2, 1).
     """

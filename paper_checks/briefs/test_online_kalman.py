@@ -44,15 +44,6 @@ from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Steps = Annotated[
-    int,
-    Interval(2, 128, why="one step forgets nothing; beyond, the dense solve is ill-conditioned"),
-]
-Dims = Annotated[int, Interval(1, 16, why="larger heads lose digits in the dense solve")]
-Gamma = Annotated[
-    float,
-    Interval(0.1, 0.99, why="nearer to 0 and 1, which are tried too, other drifts look like this"),
-]
 Forgetting = Annotated[
     float, Interval(0.1, 0.995, why="near 1 the steady state takes long; at 0 there is no past")
 ]
@@ -109,7 +100,23 @@ def filtered(features, outcomes, c, gamma, drift):
     kind="identity",
     cases=[(40, 4, 0.95, 5.0), (3, 2, 0.5, 1.0)],
 )
-def test_likelihood(trial, steps: Steps, dim: Dims, gamma: Gamma, c: Scale):
+def test_likelihood(
+    trial,
+    steps: Annotated[
+        int,
+        Interval(
+            2, 128, why="one step forgets nothing; beyond, the dense solve is ill-conditioned"
+        ),
+    ],
+    dim: Annotated[int, Interval(1, 16, why="larger heads lose digits in the dense solve")],
+    gamma: Annotated[
+        float,
+        Interval(
+            0.1, 0.99, why="nearer to 0 and 1, which are tried too, other drifts look like this"
+        ),
+    ],
+    c: Scale,
+):
     """With σ² = 1 the filter's log p(y_t | past) add up to the log density of one Gaussian of mean
     0 and covariance c γ^(|s-t|) φ_s·φ_t + 1{s=t} over all y, and its last estimate of the head is
     the mean of w given y under that Gaussian.

@@ -51,9 +51,6 @@ Rank = Annotated[
         2, 4, why="with one component there is no order; a search over all entries, many times"
     ),
 ]
-KeptShare = Annotated[
-    float, Interval(0.2, 0.9, why="at 1 nothing is dropped; below .2 hardly anything is learned")
-]
 
 
 def instance(generator, size):
@@ -193,7 +190,15 @@ def test_every_prefix(trial, size: Size, rank: Rank):
     kind="optimality",
     cases=[(5, 3, 0.5), (3, 3, 0.2), (6, 2, 0.9)],
 )
-def test_plain_dropout(trial, size: Size, rank: Rank, kept: KeptShare):
+def test_plain_dropout(
+    trial,
+    size: Size,
+    rank: Rank,
+    kept: Annotated[
+        float,
+        Interval(0.2, 0.9, why="at 1 nothing is dropped; below .2 hardly anything is learned"),
+    ],
+):
     """For S = I and components kept with chance q the least loss is Σ (a_i - q s_i)² + c T², where
     a_i are the singular values of A, c = q (1 - q)/r, s_i = (a_i - c T/q)_+/q for i <= r and T = Σ
     s_i; then all |u_i| |v_i| = T/r.

@@ -47,9 +47,6 @@ from theory_on_trial.figures import COLOURS, figure
 
 Dim = Annotated[int, Interval(5, 20, why="of K; larger ones take long")]
 Columns = Annotated[int, Interval(2, 4, why="one column needs no penalty; all orders are tried")]
-Penalty = Annotated[
-    float, Interval(0.1, 10, why="of the unit in which the eigenvalues are between 0 and 1")
-]
 Strength = Annotated[float, Interval(2, 10, why="α λ_k; beyond, the search creeps along R_ij = 0")]
 
 
@@ -99,7 +96,14 @@ def deflated(values, vectors, count, alpha):
 
 
 @claim(derived("K v_i = λ_i v_i"), kind="identity", cases=[(8, 3, 0.7), (5, 2, 10.0), (20, 4, 0.1)])
-def test_deflation(trial, dim: Dim, columns: Columns, penalty: Penalty):
+def test_deflation(
+    trial,
+    dim: Dim,
+    columns: Columns,
+    penalty: Annotated[
+        float, Interval(0.1, 10, why="of the unit in which the eigenvalues are between 0 and 1")
+    ],
+):
     """Where the earlier columns are ψ_i = v_i, the ratio penalty takes λ_i v_i v_iᵀ off K, with no
     α to tune; the plain one leaves λ_i − α λ_i² in place of λ_i.
     """

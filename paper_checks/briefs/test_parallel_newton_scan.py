@@ -44,19 +44,10 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
 Steps = Annotated[int, Interval(2, 200, why="one step is exact after one sweep; more take seconds")]
-MoreSteps = Annotated[int, Interval(3, 200, why="in two there is one error to count")]
 Units = Annotated[int, Interval(1, 32, why="more units take seconds")]
-Gain = Annotated[
-    float,
-    Interval(0.1, 8, why="smaller ones leave nothing of the state, larger ones saturate all units"),
-]
-Rate = Annotated[
-    float, Interval(0.5, 3.9, why="the logistic map leaves [0, 1] above 4 and dies out below 1/2")
-]
 Slope = Annotated[
     float, Interval(0.05, 0.9, why="near 1 the largest error needs a very long sequence")
 ]
-Sweeps = Annotated[int, Interval(1, 4, why="with more, a small slope leaves rounding only")]
 
 
 def truth(step, start, length):
@@ -162,7 +153,17 @@ def random_network(trial, steps, units):
     kind="bound",
     cases=[(40, 8, 1.5), (60, 16, 4.0), (3, 1, 0.5)],
 )
-def test_prefix(trial, steps: Steps, units: Units, gain: Gain):
+def test_prefix(
+    trial,
+    steps: Steps,
+    units: Units,
+    gain: Annotated[
+        float,
+        Interval(
+            0.1, 8, why="smaller ones leave nothing of the state, larger ones saturate all units"
+        ),
+    ],
+):
     """After k sweeps, Newton's or Picard's, the first k steps at least are exact whatever the maps
     and the guess.
     """
@@ -198,7 +199,14 @@ def test_affine(trial, steps: Steps, units: Units):
 @claim(
     derived("derived by Taylor's formula"), kind="identity", cases=[(50, 2.5), (200, 3.9), (3, 1.0)]
 )
-def test_error_recursion(trial, steps: MoreSteps, rate: Rate):
+def test_error_recursion(
+    trial,
+    steps: Annotated[int, Interval(3, 200, why="in two there is one error to count")],
+    rate: Annotated[
+        float,
+        Interval(0.5, 3.9, why="the logistic map leaves [0, 1] above 4 and dies out below 1/2"),
+    ],
+):
     """For f(x) = r x (1 - x) and errors e_q = x̂_q - x_q, e_0 = 0, the error after a sweep is e⁺_t
     = r Σ_{q<t} e_q² Π_{q<j<t} f'(x̂_j).
     """
@@ -241,7 +249,12 @@ def test_quadratic(trial, slope: Slope):
 
 
 @claim(derived("derived by induction"), kind="identity", cases=[(50, 0.6, 3), (2, 0.9, 1)])
-def test_picard_shift(trial, steps: Steps, slope: Slope, sweeps: Sweeps):
+def test_picard_shift(
+    trial,
+    steps: Steps,
+    slope: Slope,
+    sweeps: Annotated[int, Interval(1, 4, why="with more, a small slope leaves rounding only")],
+):
     """For f_t(x) = a x + u_t Picard's error after k sweeps is a^k e_{t-k}, and 0 for t <= k:
     linear, not quadratic.
     """

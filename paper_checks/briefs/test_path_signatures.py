@@ -59,8 +59,6 @@ SeveralSegments = Annotated[
     int,
     Interval(2, 5, why="within one segment all matrices are the same, and the path is straight"),
 ]
-Observations = Annotated[int, Interval(3, 80, why="two have no area; all pairs are listed")]
-Order = Annotated[int, Interval(1, 6, why="words up to this length; there are d^n of length n")]
 States = Annotated[
     int,
     Interval(3, 5, why="words of two letters, which have an order, survive in triangular 3 x 3"),
@@ -156,7 +154,11 @@ def test_chen(trial, segments: Segments, others: Segments, channels: Channels, l
     cases=[(5, 2, 3, 5), (2, 3, 4, 3)],
 )
 def test_cut_after_levels(
-    trial, segments: SeveralSegments, channels: Channels, states: States, order: Order
+    trial,
+    segments: SeveralSegments,
+    channels: Channels,
+    states: States,
+    order: Annotated[int, Interval(1, 6, why="words up to this length; there are d^n of length n")],
 ):
     """Cut after level N, the sum over words of S^w A_(w_n)..A_(w_1) misses the flow, which takes
     y_0 to y_T, by at most the sum over m > N of C^m / m!, C the sum of the spectral norms of the
@@ -234,7 +236,10 @@ def test_clock_blindness(trial, segments: SeveralSegments, channels: Channels, l
 
 
 @claim(derived("derived: a polygon in a circle"), kind="identity", cases=[10, 3, 60])
-def test_few_observations(trial, observations: Observations):
+def test_few_observations(
+    trial,
+    observations: Annotated[int, Interval(3, 80, why="two have no area; all pairs are listed")],
+):
     """A unit circle that is observed at n places and joined by lines has the area (S^(x,y) -
     S^(y,x)) / 2 = (n/2) sin(2 π/n) in its signature: of π, 2 π²/(3 n²) is lost.
     """

@@ -46,31 +46,8 @@ from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-States = Annotated[int, Interval(1, 128, why="beyond, dense solves take long and lose digits")]
 SeveralStates = Annotated[
     int, Interval(2, 128, why="one state is normal, and its S4D has no turning phase")
-]
-Ratio = Annotated[
-    float,
-    Interval(0.1, 100, why="the largest frequency over N: below and above, all states are 1 or 0"),
-]
-Frequency = Annotated[
-    float, Interval(0.01, 1e5, why="at 0 every model answers alike; beyond, all signal is gone")
-]
-Doublings = Annotated[
-    int, Interval(4, 6, why="up to 128 states: fewer sizes show no order, two states are too small")
-]
-Perturbation = Annotated[
-    float, Interval(1e-4, 0.49, why="at 1/2 the bound ends, below 1e-4 rounding is felt")
-]
-FewStates = Annotated[
-    int, Interval(4, 24, why="with few S4D is nearly right; the exponential of more loses digits")
-]
-SmallPerturbation = Annotated[
-    float,
-    Interval(
-        0.02, 0.06, why="beyond, PTD may err as much as S4D; below, S4D errs ten times as much"
-    ),
 ]
 
 
@@ -185,7 +162,16 @@ def uniform_bound(size):
 @claim(
     derived("derived: |x|² = 1 - |β|²"), kind="identity", cases=[(64, 3.0), (2, 1.0), (17, 30.0)]
 )
-def test_state_norm(trial, states: SeveralStates, ratio: Ratio):
+def test_state_norm(
+    trial,
+    states: SeveralStates,
+    ratio: Annotated[
+        float,
+        Interval(
+            0.1, 100, why="the largest frequency over N: below and above, all states are 1 or 0"
+        ),
+    ],
+):
     """The state x(ω) = (iω I - A)⁻¹ B has |x|² = N²/(ω² + N²), at most 1 although |B| = N."""
     frequencies = states * ratio * np.linspace(0, 1, 9)
     norms = [np.linalg.norm(state(states, w)) ** 2 for w in frequencies]
@@ -204,7 +190,13 @@ def test_state_norm(trial, states: SeveralStates, ratio: Ratio):
     kind="identity",
     cases=[(16, 1.0), (64, 1303.8), (1, 0.3)],
 )
-def test_s4d_factor(trial, states: States, frequency: Frequency):
+def test_s4d_factor(
+    trial,
+    states: Annotated[int, Interval(1, 128, why="beyond, dense solves take long and lose digits")],
+    frequency: Annotated[
+        float, Interval(0.01, 1e5, why="at 0 every model answers alike; beyond, all signal is gone")
+    ],
+):
     """S4D's state, and with it every transfer function, is 1/(1 + β) times the true one, where β =
     iω/(iω + N) · Π_{0<n<N} (iω - n)/(iω + n).
     """
@@ -240,7 +232,13 @@ def test_s4d_at_the_turn(trial, states: SeveralStates):
 
 
 @claim(derived("the last turn of β is near ω = N²/π"), kind="rate", cases=[5])
-def test_s4d_diverges(trial, doublings: Doublings):
+def test_s4d_diverges(
+    trial,
+    doublings: Annotated[
+        int,
+        Interval(4, 6, why="up to 128 states: fewer sizes show no order, two states are too small"),
+    ],
+):
     """At that frequency S4D's error of the state tends to 2N²/π² times |x|, and to 2N/π, as N
     grows.
     """
@@ -270,7 +268,13 @@ def test_s4d_diverges(trial, doublings: Doublings):
     cases=[(64, 1e-3), (128, 0.4), (2, 0.49)],
     not_tight="64 states attain 91 % for small ε, and more come nearer only like 1/log N",
 )
-def test_ptd_uniform(trial, states: SeveralStates, size: Perturbation):
+def test_ptd_uniform(
+    trial,
+    states: SeveralStates,
+    size: Annotated[
+        float, Interval(1e-4, 0.49, why="at 1/2 the bound ends, below 1e-4 rounding is felt")
+    ],
+):
     """However A is perturbed by a matrix E of spectral norm ε < 1/2, for all N, ω and C: |G_E - G|
     <= 2ε |C|/√(1 - 2ε).
     """
@@ -292,7 +296,19 @@ def test_ptd_uniform(trial, states: SeveralStates, size: Perturbation):
     cases=[(16, 0.03), (8, 0.05)],
     not_tight="digits are not the worst inputs, and E is the worst at ω = 0 only",
 )
-def test_digits(trial, states: FewStates, size: SmallPerturbation):
+def test_digits(
+    trial,
+    states: Annotated[
+        int,
+        Interval(4, 24, why="with few S4D is nearly right; the exponential of more loses digits"),
+    ],
+    size: Annotated[
+        float,
+        Interval(
+            0.02, 0.06, why="beyond, PTD may err as much as S4D; below, S4D errs ten times as much"
+        ),
+    ],
+):
     """For every input u that is square integrable √(∫ |x_E - x|² dt) <= 2ε/√(1 - 2ε) √(∫ u² dt):
     here for scikit-learn's digits, scanned pixel by pixel within a unit of time.
     """

@@ -57,23 +57,15 @@ Words = Annotated[
 FewWords = Annotated[
     int, Interval(5, 8, why="with fewer, rank three leaves one direction; each search takes long")
 ]
-FewNegatives = Annotated[int, Interval(2, 15, why="one has no shift; with many the weights are P")]
 Negatives = Annotated[
     int, Interval(2, 50, why="with one the shift is zero; with thousands no sample is made")
 ]
 Power = Annotated[float, Interval(0, 0.9, why="at 1 the noise has the contexts' own law")]
-Expected = Annotated[
-    float,
-    Interval(1e-3, 1e3, why="occurrences by chance: of fewer or more one of the forces is lost"),
-]
 Nodes = Annotated[
     int, Interval(3, 6, why="two nodes make a regular graph; all walks are listed, nodes^length")
 ]
 Length = Annotated[
     int, Interval(3, 7, why="so that a window of two fits; all walks are listed, nodes^length")
-]
-Features = Annotated[
-    int, Interval(2, 16, why="a single feature depends on nothing; a weight for each and each node")
 ]
 Window = Annotated[
     int, Interval(2, 6, why="with a window of one there is one weight; it is shorter than a walk")
@@ -313,7 +305,12 @@ def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, pow
     kind="limit",
     cases=[(6, 5, 5), (5, 5, 2), (8, 6, 15)],
 )
-def test_weights__low_rank(trial, words: FewWords, contexts: FewWords, negatives: FewNegatives):
+def test_weights__low_rank(
+    trial,
+    words: FewWords,
+    contexts: FewWords,
+    negatives: Annotated[int, Interval(2, 15, why="one has no shift; with many the weights are P")],
+):
     """If the shifted PMI is ε Δ beside a table of rank 3, the best factors of rank 3 leave (ε²/2)
     times the least Σ w (Δ - T)² over the tangents T of that rank: they are a weighted fit, which a
     truncated singular value decomposition is not.
@@ -360,7 +357,16 @@ def test_weights__low_rank(trial, words: FewWords, contexts: FewWords, negatives
     kind="identity",
     cases=[(0.01, 5), (0.5, 2), (100.0, 15)],
 )
-def test_pair_that_never_occurs(trial, expected: Expected, negatives: Negatives):
+def test_pair_that_never_occurs(
+    trial,
+    expected: Annotated[
+        float,
+        Interval(
+            1e-3, 1e3, why="occurrences by chance: of fewer or more one of the forces is lost"
+        ),
+    ],
+    negatives: Negatives,
+):
     """A pair that never occurs, where chance would produce m = N p_w q_c of it, pulls its score x
     down with the force k m σ(x) in SGNS and m e^x/(1 + m e^x) <= 1 in Swivel.
     """
@@ -406,7 +412,16 @@ def test_finite_walk(trial, nodes: Nodes, length: Length, window: Window):
     kind="identity",
     cases=[(5, 6, 2, 3), (3, 7, 6, 2)],
 )
-def test_node_feature(trial, nodes: Nodes, length: Length, window: Window, number: Features):
+def test_node_feature(
+    trial,
+    nodes: Nodes,
+    length: Length,
+    window: Window,
+    number: Annotated[
+        int,
+        Interval(2, 16, why="a single feature depends on nothing; a weight for each and each node"),
+    ],
+):
     """Pairs of a node and a feature of a node up to b steps later have the PMI of C = D (Σ ω_r T^r)
     F with C's own row sums; degrees stand for these only where the expected number of features is
     the same from each node.

@@ -52,28 +52,10 @@ Terms = Annotated[
     int,
     Interval(1, 60, why="a series has a term; beyond, all but the smallest P have no tail left"),
 ]
-EarlyTerms = Annotated[
-    int,
-    Interval(1, 12, why="a series has a term; beyond, it has all of the gradient at these logits"),
-]
-Focus = Annotated[
-    float,
-    Interval(0.1, 5, why="towards 0 the focal loss is cross entropy; larger ones leave no loss"),
-]
 Classes = Annotated[int, Interval(2, 8, why="one class has no loss; more are more of the same")]
-ManyClasses = Annotated[
-    int, Interval(10, 2000, why="few classes need few terms; all terms are added one by one")
-]
-SharpEpsilon = Annotated[
-    float, Interval(2, 5, why="a smaller ε is hardly seen; larger ones train slowly")
-]
 Epsilon = Annotated[
     float, Interval(-1, 8, why="below -1 larger posteriors may get smaller probabilities")
 ]
-EpsilonBelow = Annotated[
-    float, Interval(-8, -1.05, why="where the least loss is at P below 1, and not just below")
-]
-EpsilonAbove = Annotated[float, Interval(-1, 8, why="where Poly-1 falls up to P = 1")]
 PROBABILITIES = np.array([0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99])
 
 
@@ -242,7 +224,16 @@ def least_of_poly1(epsilon):
 
 
 @claim(abstract("naturally subsuming"), kind="identity", cases=[(3, 2.0), (1, 0.1), (60, 5.0)])
-def test_series(trial, terms: Terms, focus: Focus):
+def test_series(
+    trial,
+    terms: Terms,
+    focus: Annotated[
+        float,
+        Interval(
+            0.1, 5, why="towards 0 the focal loss is cross entropy; larger ones leave no loss"
+        ),
+    ],
+):
     """The focal loss -Q^γ log P is the sum of Q^(j + γ) / j over all j >= 1: here J terms and the
     rest of the series by quadrature.
     """
@@ -282,7 +273,16 @@ def test_tail_below(trial, terms: Terms):
 
 
 @claim(derived("derived: the sum of Q^(j-1) P"), kind="identity", cases=[(5, 2), (2, 1), (8, 12)])
-def test_gradient(trial, classes: Classes, terms: EarlyTerms):
+def test_gradient(
+    trial,
+    classes: Classes,
+    terms: Annotated[
+        int,
+        Interval(
+            1, 12, why="a series has a term; beyond, it has all of the gradient at these logits"
+        ),
+    ],
+):
     """The gradient of L_J in the logits is 1 - Q^J times that of cross entropy."""
     logits = trial.generator("logits").normal(0, 0.3, classes)
     label = classes - 1
@@ -296,7 +296,12 @@ def test_gradient(trial, classes: Classes, terms: EarlyTerms):
 
 
 @claim(derived("derived: 1 - Q^J at P = 1/K"), kind="identity", cases=[100, 1000, 10])
-def test_terms_for_half(trial, classes: ManyClasses):
+def test_terms_for_half(
+    trial,
+    classes: Annotated[
+        int, Interval(10, 2000, why="few classes need few terms; all terms are added one by one")
+    ],
+):
     """At the start, P = 1/K, half of cross entropy's gradient takes log(1/2) / log(1 - 1/K) terms,
     rounded up: 69 for 100 classes, 693 for 1000.
     """
@@ -365,7 +370,12 @@ def test_correction(trial, classes: Classes, epsilon: Epsilon):
     cases=[3.0],
     low_power="a sign test of seven splits: it says which is nearer, not by how much",
 )
-def test_digits(trial, epsilon: SharpEpsilon):
+def test_digits(
+    trial,
+    epsilon: Annotated[
+        float, Interval(2, 5, why="a smaller ε is hardly seen; larger ones train slowly")
+    ],
+):
     """A softmax regression that is trained with Poly-1 on cubic polynomials of two principal
     components of scikit-learn's digits is nearer to its accuracy in confidence once its
     probabilities are corrected by q / (1 + ε q).
@@ -392,7 +402,13 @@ def test_digits(trial, epsilon: SharpEpsilon):
     kind="identity",
     cases=[(-2.0, -1.0), (-8.0, 8.0), (-1.05, 0.0)],
 )
-def test_monotone(trial, below: EpsilonBelow, above: EpsilonAbove):
+def test_monotone(
+    trial,
+    below: Annotated[
+        float, Interval(-8, -1.05, why="where the least loss is at P below 1, and not just below")
+    ],
+    above: Annotated[float, Interval(-1, 8, why="where Poly-1 falls up to P = 1")],
+):
     """Poly-1, -log P + ε (1 - P), falls in P up to 1 if ε >= -1, and is least at -1 / ε else."""
     measured, law = (
         [least(epsilon) for epsilon in (below, above)]

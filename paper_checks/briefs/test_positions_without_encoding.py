@@ -52,10 +52,6 @@ ShortLength = Annotated[
     int,
     Interval(3, 128, why="two positions need no ReLU; slopes T (T - 1) amplify rounding beyond"),
 ]
-Logit = Annotated[float, Interval(-6, 6, why="beyond, BOS has all of the attention, or none")]
-Slope = Annotated[
-    float, Interval(0.05, 4, why="m: beyond, one token has all of the attention, or all alike")
-]
 Units = Annotated[int, Interval(2, 32, why="one unit has no directions; more take long")]
 Digits = Annotated[
     int,
@@ -155,7 +151,11 @@ def told_apart(bits):
     kind="identity",
     cases=[(512, 0.0), (2, 5.0), (64, -6.0)],
 )
-def test_one_over_t(trial, length: Length, logit: Logit):
+def test_one_over_t(
+    trial,
+    length: Length,
+    logit: Annotated[float, Interval(-6, 6, why="beyond, BOS has all of the attention, or none")],
+):
     """Keys 0 and a value of 1 on BOS alone, the first token, make the output of position t equal to
     1/t; if BOS has the logit l and all others 0, it is e^l/(e^l + t - 1).
     """
@@ -199,7 +199,13 @@ def test_absolute(trial, length: ShortLength):
     kind="identity",
     cases=[(64, 1.0), (3, 0.05)],
 )
-def test_relative(trial, length: ShortLength, slope: Slope):
+def test_relative(
+    trial,
+    length: ShortLength,
+    slope: Annotated[
+        float, Interval(0.05, 4, why="m: beyond, one token has all of the attention, or all alike")
+    ],
+):
     """With t in the state, queries (q_c, 1) and keys (k_c, m i) have the attention weights of
     ALiBi's logits q_c · k_c - m (t - i), i <= t: softmax ignores what a row shares.
     """

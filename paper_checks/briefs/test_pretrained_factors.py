@@ -51,20 +51,14 @@ from theory_on_trial.laws import Asymptotic
 
 Dimension = Annotated[int, Interval(4, 12, why="d; more than the features")]
 Features = Annotated[int, Interval(1, 3, why="k; fewer than inputs")]
-Labels = Annotated[int, Interval(15, 40, why="n; few leave heavy tails, of many the noise is lost")]
 Many = Annotated[
     int, Interval(30, 60, why="n; up to d + 1 supervised least squares is not defined")
 ]
-Noise = Annotated[float, Interval(0.1, 4, why="σ², in units of the inputs' variance")]
 Slight = Annotated[
     float, Interval(0.1, 0.8, why="σ²; with more noise m* is too small for a first order in 1/m")
 ]
-Gap = Annotated[float, Interval(1.5, 10, why="λ_k/τ²; at 1 the subspace cannot be found")]
 Loading = Annotated[float, Interval(0.3, 3, why="of the last coordinate; at 0 any estimate does")]
 Uneven = Annotated[float, Interval(0.7, 4, why="noise of the last coordinate; at ½ all is equal")]
-Medium = Annotated[float, Interval(0.25, 0.8, why="σ²; with less the crossing is near d labels")]
-Partly = Annotated[float, Interval(0.3, 0.6, why="|v|; the crossing is near d, or far, beyond")]
-Missed = Annotated[float, Interval(0.1, 2, why="|v|; at 0 the features miss nothing")]
 
 
 def spiked(generator, dim, features, gap):
@@ -240,7 +234,15 @@ def likelihood_factor(covariance, steps=4000):
     kind="distribution",
     cases=[(6, 3, 20, 0.25), (10, 2, 15, 1.0), (4, 1, 15, 4.0)],
 )
-def test_given_features(trial, dim: Dimension, features: Features, labels: Labels, noise: Noise):
+def test_given_features(
+    trial,
+    dim: Dimension,
+    features: Features,
+    labels: Annotated[
+        int, Interval(15, 40, why="n; few leave heavy tails, of many the noise is lost")
+    ],
+    noise: Annotated[float, Interval(0.1, 4, why="σ², in units of the inputs' variance")],
+):
     """For any fixed k features the mean excess is δ + (σ² + δ) k/(n − k − 1)."""
     generator = trial.generator("model")
     covariance = spiked(generator, dim, features, 3.0)[2]
@@ -271,7 +273,12 @@ def test_given_features(trial, dim: Dimension, features: Features, labels: Label
     kind="limit",
     cases=[(10, 2, 5.0), (6, 1, 3.0), (12, 3, 10.0), (4, 1, 1.5)],
 )
-def test_subspace(trial, dim: Dimension, features: Features, gap: Gap):
+def test_subspace(
+    trial,
+    dim: Dimension,
+    features: Features,
+    gap: Annotated[float, Interval(1.5, 10, why="λ_k/τ²; at 1 the subspace cannot be found")],
+):
     """For θ = U a the floor of the components of m unlabeled samples has m E δ → c =
     (d − k) τ⁴ Σ a_i² λ_i/(λ_i − τ²)².
     """
@@ -372,7 +379,12 @@ def test_break_even__below(trial, noise: Slight, labels: Many):
     kind="limit",
     cases=[(10, 2, 0.5), (6, 1, 2.0), (12, 3, 0.1)],
 )
-def test_floors(trial, dim: Dimension, features: Features, missed: Missed):
+def test_floors(
+    trial,
+    dim: Dimension,
+    features: Features,
+    missed: Annotated[float, Interval(0.1, 2, why="|v|; at 0 the features miss nothing")],
+):
     """For θ = U a + v with v orthogonal to U principal components keep the floor τ² |v|² however
     many unlabeled samples there are.
     """
@@ -403,7 +415,11 @@ def test_floors(trial, dim: Dimension, features: Features, missed: Missed):
     low_power="two signs are decided, far from where they change",
     cases=[(0.25, 0.5), (0.8, 0.6), (0.4, 0.3)],
 )
-def test_floors__crossing(trial, noise: Medium, missed: Partly):
+def test_floors__crossing(
+    trial,
+    noise: Annotated[float, Interval(0.25, 0.8, why="σ²; with less the crossing is near d labels")],
+    missed: Annotated[float, Interval(0.3, 0.6, why="|v|; the crossing is near d, or far, beyond")],
+):
     """For θ = U a + v with v orthogonal to U the principal components of the law beat least squares
     on all d inputs up to the n labels with f + (σ² + f) k/(n − k − 1) = σ² d/(n − d − 1),
     f = τ² |v|², and no longer beyond: here midway from d + 5 to n and at 2 n, with d = 10, k = 2.

@@ -52,16 +52,10 @@ from theory_on_trial.figures import chart, figure
 Source = Literal["independent", "tie", "turning", "clock"]
 Symbols = Annotated[int, Interval(3, 4, why="all V^T words are listed; two have one renaming")]
 Length = Annotated[int, Interval(3, 6, why="all V^T words are listed")]
-Long = Annotated[int, Interval(1, 12, why="all 2^T words are listed")]
-Chance = Annotated[float, Interval(0.55, 0.95, why="p of the likelier of two; at 1/2 none is")]
 Gap = Annotated[float, Interval(0.35, 0.45, why="of √p: nearer ones are told apart later")]
 Ratio = Annotated[
     float, Interval(0.95, 1.05, why="of both gaps: of unlike ones the smaller decides")
 ]
-Hundred = Annotated[int, Interval(60, 120, why="later the price left is lost in rounding")]
-Clear = Annotated[float, Interval(0.6, 0.9, why="the law is for h² T of 500 and more")]
-Steps = Annotated[int, Interval(4000, 8000, why="a law for long words")]
-Hundreds = Annotated[int, Interval(700, 1000, why="a law for long words; all counts are summed")]
 MOST = 8
 PLACES = np.polynomial.hermite_e.hermegauss(80)
 
@@ -363,7 +357,11 @@ def test_price_is_due(trial, kind: Source, symbols: Symbols, length: Length):
     kind="identity",
     cases=[(0.6, 12), (0.9, 5), (0.55, 1)],
 )
-def test_last_nats(trial, chance: Chance, length: Long):
+def test_last_nats(
+    trial,
+    chance: Annotated[float, Interval(0.55, 0.95, why="p of the likelier of two; at 1/2 none is")],
+    length: Annotated[int, Interval(1, 12, why="all 2^T words are listed")],
+):
     """For independent tokens of two symbols, p_1 > p_2, log 2 - KL(P‖M) = E log(1 + e^(-h S)),
     S = n_1 - n_2 and h = log(p_1/p_2).
     """
@@ -388,7 +386,12 @@ def test_last_nats(trial, chance: Chance, length: Long):
     kind="limit",
     cases=[(0.4, 1.0, 100), (0.35, 0.95, 120), (0.45, 1.05, 80)],
 )
-def test_last_nats__pairs(trial, gap: Gap, ratio: Ratio, length: Hundred):
+def test_last_nats__pairs(
+    trial,
+    gap: Gap,
+    ratio: Ratio,
+    length: Annotated[int, Interval(60, 120, why="later the price left is lost in rounding")],
+):
     """For three symbols p_1 > p_2 > p_3, log 6 - KL(P‖M) is, but for .3 %, the sum over the pairs
     (1, 2) and (2, 3) of E log(1 + e^(-h S)), S = n_a - n_b and h = log(p_a/p_b)
     of a pair (a, b).
@@ -413,7 +416,11 @@ def test_last_nats__pairs(trial, gap: Gap, ratio: Ratio, length: Hundred):
     kind="rate",
     cases=[(0.9, 4000), (0.9, 4001), (0.6, 8000), (0.75, 6001)],
 )
-def test_last_nats__rate(trial, chance: Clear, length: Steps):
+def test_last_nats__rate(
+    trial,
+    chance: Annotated[float, Interval(0.6, 0.9, why="the law is for h² T of 500 and more")],
+    length: Annotated[int, Interval(4000, 8000, why="a law for long words")],
+):
     """For two symbols, log 2 - KL(P‖M) times h √(T/2π)/ρ^T, ρ = 2 √(p_1 p_2), is
     Λ (1 - ((8 + π²)/h² + ½)/(2 T)) but for .4 %, Λ = (h/π) Σ e^(hs/2) log(1 + e^(-hs)) over all
     integers s that are even or odd as T is.
@@ -436,7 +443,12 @@ def test_last_nats__rate(trial, chance: Clear, length: Steps):
     kind="rate",
     cases=[(0.4, 1.0, 800), (0.35, 0.95, 1000), (0.45, 1.05, 701)],
 )
-def test_last_nats__rate_of_three(trial, gap: Gap, ratio: Ratio, length: Hundreds):
+def test_last_nats__rate_of_three(
+    trial,
+    gap: Gap,
+    ratio: Ratio,
+    length: Annotated[int, Interval(700, 1000, why="a law for long words; all counts are summed")],
+):
     """For three symbols, log 6 - KL(P‖M) is, but for .5 %, the sum over the pairs (1, 2) and (2, 3)
     of (Λ - ((8 + π²)/h² - (1 - 3σ²)/4)/(2σ²T)) ρ^T/(h σ √(T/2π)), where for chances p > q of a pair
     h = log(p/q), ρ = 1 - (√p - √q)², σ² = 2 √(pq)/ρ, and Λ = (h/2π) Σ e^(hs/2) log(1 + e^(-hs))

@@ -55,12 +55,6 @@ Angle = Annotated[
 Radius = Annotated[
     float, Interval(0.1, 4, why="below, the crossing is nearly at 0; above, it is at -(ln 2)/4")
 ]
-Farthest = Annotated[
-    float, Interval(4, 6, why="t: nearer, the variance is below 1; beyond, quadrature loses digits")
-]
-Dimensions = Annotated[
-    int, Interval(2, 64, why="in one dimension there is one direction; beyond, powers overflow")
-]
 Spread = Annotated[
     float,
     Interval(0.2, 9, why="s = |q + k|²: below, features are constant; above, none exceeds SM"),
@@ -212,7 +206,13 @@ def test_variances(trial, left: Norm, right: Norm, angle: Angle):
         within="no condition stands there; it is true where |q + k| is bounded",
     ),
 )
-def test_small_kernels(trial, farthest: Farthest):
+def test_small_kernels(
+    trial,
+    farthest: Annotated[
+        float,
+        Interval(4, 6, why="t: nearer, the variance is below 1; beyond, quadrature loses digits"),
+    ],
+):
     """Along q = 1, k = -t the kernel SM = e^{-t} vanishes and the variance of a positive feature
     grows as e^{-2t} (e^{(t-1)²} - 1). The sentence after Lemma 2, which has it vanish, holds where
     |q + k| is bounded.
@@ -263,7 +263,13 @@ def test_at_right_angles(trial, radius: Radius):
     kind="identity",
     cases=[(4, 0.6), (64, 9.0), (2, 2.0)],
 )
-def test_orthogonal_gain(trial, dimensions: Dimensions, s: Spread):
+def test_orthogonal_gain(
+    trial,
+    dimensions: Annotated[
+        int, Interval(2, 64, why="in one dimension there is one direction; beyond, powers overflow")
+    ],
+    s: Spread,
+):
     """With m <= d orthogonal directions in place of independent ones, m times the variance of the
     estimate falls by e^{-2c} (m - 1) (e^s - ₁F₁(d; d/2; s/2)), which is more than Theorem 2's bound
     with its 2/(d + 2); here the last bracket.

@@ -55,12 +55,8 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import RatioOfMeans
 
-Tokens = Annotated[int, Interval(1, 64, why="more tokens are as good")]
 Size = Annotated[int, Interval(1, 32, why="wider heads are as good")]
-Small = Annotated[int, Interval(1, 3, why="of four and more dimensions few draws can lose rank")]
-Some = Annotated[int, Interval(6, 12, why="the law for fewer tokens has heavier tails")]
 Wide = Annotated[int, Interval(3, 5, why="the law of narrow heads has heavier tails")]
-Power = Annotated[float, Interval(1, 2, why="α_j = j^s; for s near 0 weights are equal")]
 Rows = Annotated[int, Interval(2, 40, why="one row has rank 1; more are as good")]
 Rank = Annotated[int, Interval(1, 8, why="64 columns exceed all sizes here")]
 Looked = Annotated[int, Interval(4, 12, why="the search has 2 N r unknowns")]
@@ -308,7 +304,12 @@ def differing(law, **wrong):
     derived("B is K^T times a diagonal matrix times V"),
     cases=[(50, 8, 8), (5, 8, 8), (50, 4, 9), (7, 7, 7), (1, 1, 1)],
 )
-def test_weights_leave_rank(trial, count: Tokens, keys: Size, values: Size):
+def test_weights_leave_rank(
+    trial,
+    count: Annotated[int, Interval(1, 64, why="more tokens are as good")],
+    keys: Size,
+    values: Size,
+):
     """For generic keys and values the buffer has the rank min(N, d_k, d_v), without weights and
     with weights N softmax(k_j · q), q the mean query.
     """
@@ -333,7 +334,10 @@ def test_weights_leave_rank(trial, count: Tokens, keys: Size, values: Size):
 
 
 @claim(derived("Cauchy and Binet"), kind="identity", cases=[1, 2, 3])
-def test_weights_leave_rank__lowered(trial, size: Small):
+def test_weights_leave_rank__lowered(
+    trial,
+    size: Annotated[int, Interval(1, 3, why="of four and more dimensions few draws can lose rank")],
+):
     """Some positive weights lower the rank of the buffer of d + 1 generic tokens, d_k = d_v = d, by
     one if and only if the products det K_i det V_i have both signs, K_i and V_i the keys and values
     without token i.
@@ -358,7 +362,13 @@ def test_weights_leave_rank__lowered(trial, size: Small):
     cases=[(12, 4, 4, 1.0), (10, 3, 5, 1.0), (8, 5, 3, 2.0)],
     low_power="an error of 1 % takes half a million buffers, whose fourth powers have heavy tails",
 )
-def test_weights_lower_spread(trial, count: Some, keys: Wide, values: Wide, power: Power):
+def test_weights_lower_spread(
+    trial,
+    count: Annotated[int, Interval(6, 12, why="the law for fewer tokens has heavier tails")],
+    keys: Wide,
+    values: Wide,
+    power: Annotated[float, Interval(1, 2, why="α_j = j^s; for s near 0 weights are equal")],
+):
     """For keys and values of standard normal law and weights α_j = j^s,
     (E tr B Bᵀ)²/E tr (B Bᵀ)² = d_k d_v/(d_k + d_v + 1 + (d_k d_v + d_k + d_v + 3)/N_eff). It is
     largest for equal weights, which have N_eff = N.

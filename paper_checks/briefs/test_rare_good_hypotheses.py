@@ -47,19 +47,8 @@ from theory_on_trial.laws import Asymptotic
 
 Dims = Annotated[int, Interval(2, 24, why="in one dimension nothing is small; a series of terms")]
 Decay = Annotated[float, Interval(0.3, 2, why="λ_i = i^-decay; at 0 all count alike")]
-Steep = Annotated[float, Interval(0.7, 2, why="λ_i = i^-decay; at 0 all directions are effective")]
 Width = Annotated[int, Interval(2, 8, why="d; in one dimension an example says all")]
 Examples = Annotated[int, Interval(0, 6, why="m; d of them say all")]
-Nearness = Annotated[
-    float, Interval(0.7, 1, why="ε over the mean of the loss; a smaller one is rarely met")
-]
-Tiny = Annotated[float, Interval(1e-8, 1e-3, why="ε in a limit")]
-Ratio = Annotated[
-    float, Interval(0.02, 0.5, why="ε over the mean of the loss; near 1 nothing is rare")
-]
-Degrees = Annotated[
-    int, Interval(30, 100, why="k; of others the tail of 1200 nats is not near x = 0, or is")
-]
 TARGETS = 4
 MANY = 10**7
 
@@ -299,7 +288,13 @@ def test_small_ball__at_least(trial, dims: Dims, decay: Decay):
     kind="rate",
     cases=[(4, 1.0), (2, 0.7), (8, 1.0), (24, 2.0)],
 )
-def test_small_ball__all_directions(trial, dims: Dims, decay: Steep):
+def test_small_ball__all_directions(
+    trial,
+    dims: Dims,
+    decay: Annotated[
+        float, Interval(0.7, 2, why="λ_i = i^-decay; at 0 all directions are effective")
+    ],
+):
     """As ε → 0 the chance of a loss up to ε falls as ε^(d/2): all d directions count, however small
     their λ_i.
     """
@@ -325,7 +320,14 @@ def test_small_ball__all_directions(trial, dims: Dims, decay: Steep):
     kind="distribution",
     cases=[(6, 2, 0.8), (4, 0, 1.0), (7, 6, 0.7)],
 )
-def test_price_of_example(trial, dims: Width, examples: Examples, nearness: Nearness):
+def test_price_of_example(
+    trial,
+    dims: Width,
+    examples: Examples,
+    nearness: Annotated[
+        float, Interval(0.7, 1, why="ε over the mean of the loss; a smaller one is rarely met")
+    ],
+):
     """A hypothesis w ~ N(0, I_d), given that it fits m < d noiseless Gaussian examples of w*, has
     |w - w*|² <= ε with chance P(χ²_(d-m)(|w*_N|²) <= ε), w*_N the part of w* off the examples.
     """
@@ -350,7 +352,12 @@ def test_price_of_example(trial, dims: Width, examples: Examples, nearness: Near
     kind="limit",
     cases=[(6, 0, 1e-4), (6, 3, 1e-4), (8, 5, 1e-8), (3, 1, 1e-6)],
 )
-def test_price_of_example__saved(trial, dims: Width, examples: Examples, loss: Tiny):
+def test_price_of_example__saved(
+    trial,
+    dims: Width,
+    examples: Examples,
+    loss: Annotated[float, Interval(1e-8, 1e-3, why="ε in a limit")],
+):
     """As ε → 0 example m + 1 saves on average ½ log2(1/ε) + |w*|² log2(e)/(2d) + log2(√2 Γ(k/2 +
     1)/Γ((k + 1)/2)) bits, k = d - m.
     """
@@ -375,7 +382,12 @@ def test_price_of_example__saved(trial, dims: Width, examples: Examples, loss: T
     kind="limit",
     cases=[0.5, 0.1, 0.02],
 )
-def test_released_tail(trial, ratio: Ratio):
+def test_released_tail(
+    trial,
+    ratio: Annotated[
+        float, Interval(0.02, 0.5, why="ε over the mean of the loss; near 1 nothing is rare")
+    ],
+):
     """Of χ²_k at the ratio x of its mean, the released z²/2 over -log P tends to (9/2)(1 -
     x^(1/3))²/(x - 1 - log x) as k → ∞, below 1 for x < 1: rare hypotheses are reported as less
     rare.
@@ -393,7 +405,12 @@ def test_released_tail(trial, ratio: Ratio):
 
 
 @claim(derived("x → 0 in Sankaran's z"), kind="limit", cases=[30, 60, 100])
-def test_released_tail__stops(trial, degrees: Degrees):
+def test_released_tail__stops(
+    trial,
+    degrees: Annotated[
+        int, Interval(30, 100, why="k; of others the tail of 1200 nats is not near x = 0, or is")
+    ],
+):
     """As x → 0 what is reported for χ²_k falls back to (9k/4)(1 - 2/(9k))² nats, while the truth
     grows without end.
     """

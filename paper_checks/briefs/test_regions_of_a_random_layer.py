@@ -48,13 +48,6 @@ Units = Annotated[
     Interval(2, 10, why="one unit cuts once, however it lies; beyond ten, the rays are too many"),
 ]
 Inputs = Annotated[int, Interval(1, 4, why="in more dimensions the codes of all rays are too many")]
-FewUnits = Annotated[
-    int, Interval(3, 5, why="with two units codes look uniform; with six, equal ones are too rare")
-]
-Dims = Annotated[
-    int,
-    Interval(2, 6, why="an angle needs a plane; beyond, codes are too close to uniform to tell"),
-]
 
 
 def sum_of_binomials(count, terms):
@@ -164,7 +157,19 @@ def equal_codes(generator, count, units, dim):
 
 
 @claim(derived("a unit parts two points with chance θ/π"), kind="identity", cases=[(3, 3), (4, 2)])
-def test_collisions(trial, units: FewUnits, inputs: Dims):
+def test_collisions(
+    trial,
+    units: Annotated[
+        int,
+        Interval(3, 5, why="with two units codes look uniform; with six, equal ones are too rare"),
+    ],
+    inputs: Annotated[
+        int,
+        Interval(
+            2, 6, why="an angle needs a plane; beyond, codes are too close to uniform to tell"
+        ),
+    ],
+):
     """Two normal points have one code of n normal units without bias with chance E(1 - θ/π)^n,
     where their angle θ has the density ∝ sin^{d-2}: of N points C(N,2) times as many pairs have, in
     the mean.

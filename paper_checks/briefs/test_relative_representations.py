@@ -45,14 +45,9 @@ from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Dim = Annotated[
-    int, Interval(2, 256, why="on a line every cosine is 1 or -1; a dense rotation is drawn")
-]
 FewDims = Annotated[
     int, Interval(2, 5, why="on a line every cosine is 1 or -1; a search varies every coordinate")
 ]
-Anchors = Annotated[int, Interval(1, 1024, why="all cosines are held at once")]
-FewAnchors = Annotated[int, Interval(2, 20, why="a search holds all cosines many times")]
 Ratio = Annotated[
     float,
     Interval(1.01, 1e3, why="nearer to 1 nothing moves; beyond, a search misses the worst pair"),
@@ -167,7 +162,13 @@ def largest_move(ratio):
     kind="identity",
     cases=[(16, 24), (2, 1), (256, 40)],
 )
-def test_invariance(trial, dim: Dim, anchors: Anchors):
+def test_invariance(
+    trial,
+    dim: Annotated[
+        int, Interval(2, 256, why="on a line every cosine is 1 or -1; a dense rotation is drawn")
+    ],
+    anchors: Annotated[int, Interval(1, 1024, why="all cosines are held at once")],
+):
     """An orthogonal map Q times c > 0, and factors > 0 of single samples and anchors, leave the
     cosines r(x) alone; a translation, which is an isometry too, does not.
     """
@@ -277,7 +278,11 @@ def test_anchors_alone(trial, dim: FewDims):
     kind="identity",
     cases=[(3, 5), (2, 2), (5, 20)],
 )
-def test_direction_decoded(trial, dim: FewDims, anchors: FewAnchors):
+def test_direction_decoded(
+    trial,
+    dim: FewDims,
+    anchors: Annotated[int, Interval(2, 20, why="a search holds all cosines many times")],
+):
     """Where the anchors span the space, the only direction with the cosines r(x) is B⁺ r(x), the
     rows of B being the anchors with length one: a search for it ends there.
     """

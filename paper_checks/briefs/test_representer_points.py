@@ -48,9 +48,6 @@ Samples = Annotated[
     int,
     Interval(10, 60, why="with fewer the optimum may fit all labels; beyond, the solver is slow"),
 ]
-FewSamples = Annotated[
-    int, Interval(12, 24, why="with fewer the optimum may fit all labels; a fit for each is slow")
-]
 Size = Annotated[
     int,
     Interval(
@@ -297,7 +294,16 @@ def leave_one_out(features, labels, lam, norm, x):
     kind="identity",
     cases=[(20, 3, 2, 0.3), (12, 2, 2, 0.5)],
 )
-def test_not_leave_one_out(trial, samples: FewSamples, rows: Size, columns: Size, share: Share):
+def test_not_leave_one_out(
+    trial,
+    samples: Annotated[
+        int,
+        Interval(12, 24, why="with fewer the optimum may fit all labels; a fit for each is slow"),
+    ],
+    rows: Size,
+    columns: Size,
+    share: Share,
+):
     """Contributions add up to the score; what leaving each sample out would change does not, so
     that a contribution is something else. Here with the sum of absolute entries.
     """

@@ -60,13 +60,6 @@ Ratio = Annotated[
     float, Interval(1.5, 20, why="k_2 / k_1: at 1 there is nothing to repair or to gain")
 ]
 Rotation = Annotated[float, Interval(0.2, 3, why="a, at 0 nothing rotates")]
-Share = Annotated[
-    float, Interval(0.2, 0.95, why="of the rotation at which the repaired score has no law")
-]
-Modes = Annotated[
-    int, Interval(1, 5, why="Gaussians of the mixture; the plane's grid grows with them")
-]
-Noisy = Annotated[int, Interval(0, 1, why="0 for the flow ODE, 1 for the reverse SDE")]
 TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
 SOLVER = {"method": "DOP853", "rtol": 1e-11, "atol": 1e-12}
 HORIZON = 3.0
@@ -301,7 +294,11 @@ def probe_values(jacobian):
     kind="identity",
     cases=[(2, 1), (3, 0), (6, 1), (5, 0)],
 )
-def test_law_kept(trial, dim: Dimension, noisy: Noisy):
+def test_law_kept(
+    trial,
+    dim: Dimension,
+    noisy: Annotated[int, Interval(0, 1, why="0 for the flow ODE, 1 for the reverse SDE")],
+):
     """The reverse SDE (noisy = 1) and the flow ODE (noisy = 0) of dx = −x dt + √2 dW with the score
     −(I − S(t)) K_t x, K_t⁻¹ = e^(−2t) Σ + (1 − e^(−2t)) I, end in N(0, Σ) from the true p_T,
     for every skew S(t).
@@ -333,7 +330,13 @@ def test_law_kept(trial, dim: Dimension, noisy: Noisy):
     kind="identity",
     cases=[(2, 0.5), (3, 2.0)],
 )
-def test_law_kept__any_law(trial, modes: Modes, turn: Rotation):
+def test_law_kept__any_law(
+    trial,
+    modes: Annotated[
+        int, Interval(1, 5, why="Gaussians of the mixture; the plane's grid grows with them")
+    ],
+    turn: Rotation,
+):
     """For a mixture of Gaussians p in the plane and r = a J ∇log p, E r·∇f = 0 for all f: a score
     ∇log p + r keeps p as ∇log p does, and no loss of performance follows.
     """
@@ -417,7 +420,14 @@ def test_rate__in_the_plane(trial, first: Stiffness, ratio: Ratio, turn: Rotatio
     kind="identity",
     cases=[(1.0, 4.0, 0.225), (1.0, 4.0, 0.9), (3.0, 1.5, 0.95), (0.2, 20.0, 0.5)],
 )
-def test_repair(trial, first: Stiffness, ratio: Ratio, share: Share):
+def test_repair(
+    trial,
+    first: Stiffness,
+    ratio: Ratio,
+    share: Annotated[
+        float, Interval(0.2, 0.95, why="of the rotation at which the repaired score has no law")
+    ],
+):
     """Replace the Jacobian of the score −(I − a J) K x by its symmetric part, where gradient
     descent on ½ |J − Jᵀ|² alone ends. Then Langevin samples a law at KL divergence −½ log(1 − a²
     (k_1 − k_2)²/(4 k_1 k_2)) from N(0, Σ).

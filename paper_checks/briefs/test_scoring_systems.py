@@ -48,9 +48,6 @@ from theory_on_trial import abstract, claim, code, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-MostDrawn = Annotated[
-    int, Interval(100, 10_000, why="of many sets none is settled, and each is solved")
-]
 PerTerm = Annotated[int, Interval(1, 200, why="programs tell objectives apart by 1e-6 of a point")]
 """1 / C_0."""
 PerUnit = Annotated[
@@ -61,10 +58,6 @@ AnyPenalty = Annotated[int, Interval(1, 1000, why="C_0 up to one")]
 """1000 C_0."""
 Thousandths = Annotated[int, Interval(5, 200, why="dearer terms leave none")]
 """1000 C_0."""
-Most = Annotated[int, Interval(1, 50, why="all coefficients are tried")]
-Positive = Annotated[
-    int, Interval(2, 50, why="of one, the released M loses none; the high end is a cap")
-]
 NPoints = Annotated[int, Interval(8, 24, why="all coefficients of the box are tried")]
 """N."""
 NCoefficients = Annotated[int, Interval(2, 4, why="all coefficients of the box are tried")]
@@ -355,7 +348,13 @@ def one_feature(positive, most):
         within="boxes symmetric about zero",
     ),
 )
-def test_big_m(trial, positive: Positive, most: Most):
+def test_big_m(
+    trial,
+    positive: Annotated[
+        int, Interval(2, 50, why="of one, the released M loses none; the high end is a cap")
+    ],
+    most: Annotated[int, Interval(1, 50, why="all coefficients are tried")],
+):
     """With M = ε - min_λ y <λ, x>, where ε is the least score that counts as right, all λ of the
     box may err and the optimum is kept; the released M loses it.
 
@@ -620,7 +619,9 @@ def test_reduction(
     trial,
     n_points: NPoints = 16,
     n_sets: Annotated[int, Interval(1, 20, why="each is found among many")] = 2,
-    most_drawn: MostDrawn = 100,
+    most_drawn: Annotated[
+        int, Interval(100, 10_000, why="of many sets none is settled, and each is solved")
+    ] = 100,
 ):
     """A point that is decided otherwise and makes the linear relaxation exceed what is attained may
     be fixed: the optimum stays what it is.

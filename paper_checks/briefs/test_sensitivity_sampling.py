@@ -57,8 +57,6 @@ Corners = Annotated[
 Lambda = Annotated[
     float, Interval(0.05, 1.0, why="centre losses start at 1: beyond, a loss could be negative")
 ]
-MoreDraws = Annotated[int, Interval(3, 6, why="with fewer no error is so large; all are listed")]
-Missed = Annotated[int, Interval(1, 7, why="at least one point is missed and one is drawable")]
 Radius = Annotated[float, Interval(0.05, 1.0, why="in units of the centre losses, as λ")]
 
 
@@ -203,7 +201,12 @@ def test_ceiling(trial, points: Corners, lam: Lambda, radius: Radius):
     cases=[(5, 4, 0.9), (3, 6, 0.7)],
     not_tight="Hoeffding's inequality is for the worst law between 0 and Z, which few losses have",
 )
-def test_hoeffding(trial, points: Corners, draws: MoreDraws, lam: Lambda):
+def test_hoeffding(
+    trial,
+    points: Corners,
+    draws: Annotated[int, Interval(3, 6, why="with fewer no error is so large; all are listed")],
+    lam: Lambda,
+):
     """The estimate is off by w or more with a chance of at most 2 exp(-2 s w² / Z²), so that 1/ε²
     draws make an error of ε Z rare; here for losses of 0 and of h_i, at every error that can occur.
     """
@@ -284,7 +287,12 @@ def test_vanishing_variance(trial, points: Points, draws: Draws, lam: Lambda):
     kind="identity",
     cases=[(5, 2, 2), (2, 1, 1)],
 )
-def test_small_lambda(trial, points: Points, missed: Missed, draws: Draws):
+def test_small_lambda(
+    trial,
+    points: Points,
+    missed: Annotated[int, Interval(1, 7, why="at least one point is missed and one is drawable")],
+    draws: Draws,
+):
     """Points with c_i + λ v_i = 0 and a positive loss are never drawn: the mean is L without their
     losses.
     """

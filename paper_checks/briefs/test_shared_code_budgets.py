@@ -51,9 +51,6 @@ from theory_on_trial.laws import Asymptotic
 
 Kept = Annotated[int, Interval(1, 24, why="k of 64 features; kept by all budgets from half on")]
 Few = Annotated[int, Interval(1, 8, why="k of 32 features; at half or more scales matter less")]
-Width = Annotated[int, Interval(16, 64, why="M; the mean at finite width is compared")]
-Batch = Annotated[int, Interval(1, 16, why="n, tokens that share a budget")]
-Share = Annotated[float, Interval(0.01, 0.5, why="p; the grid of codes resolves no less")]
 LONG = 2048
 SHORT = 32
 VERY_LONG = 4096
@@ -334,7 +331,11 @@ def test_which_budget_costs__feature(trial, count: Few):
     kind="identity",
     cases=[(64, 8), (16, 4), (40, 2)],
 )
-def test_which_budget_costs__exactly(trial, width: Width, count: Few):
+def test_which_budget_costs__exactly(
+    trial,
+    width: Annotated[int, Interval(16, 64, why="M; the mean at finite width is compared")],
+    count: Few,
+):
     """If t = 1 the mean share that a token budget keeps does not depend on the law of s: at every
     width M it is ∫ Φ⁻¹(1 − u/2)² P(Bin(M − 1, u) < k) du over [0, 1], here for 3 tokens and squared
     Cauchy numbers, cut at 1000, as scales.
@@ -364,7 +365,9 @@ def test_which_budget_costs__exactly(trial, width: Width, count: Few):
     kind="limit",
     cases=[(8, 1), (1, 1), (4, 16), (24, 4)],
 )
-def test_finite_width(trial, count: Kept, batch: Batch):
+def test_finite_width(
+    trial, count: Kept, batch: Annotated[int, Interval(1, 16, why="n, tokens that share a budget")]
+):
     """Without scales a budget for n tokens together loses p (1 − p) q/(2 n φ(q)) of a token's
     energy against the shared one as M → ∞: it does not grow with M; here p = k/64.
     """
@@ -383,7 +386,9 @@ def test_finite_width(trial, count: Kept, batch: Batch):
     kind="identity",
     cases=[0.5, 0.125, 0.03, 0.01],
 )
-def test_fewer_codes(trial, share: Share):
+def test_fewer_codes(
+    trial, share: Annotated[float, Interval(0.01, 0.5, why="p; the grid of codes resolves no less")]
+):
     """With s² of exponential law and t = 1 the shared budget keeps with a share p' of the codes
     what a token budget keeps with p, where ℓ(p') = g(p): at p = ½, 1/8, .03, .01 it saves 23 %,
     44 %, 56 % and 62 %.

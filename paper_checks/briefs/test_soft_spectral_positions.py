@@ -49,13 +49,9 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
 Nodes = Annotated[int, Interval(3, 9, why="n; of two nodes nothing is cut; n² directions are bent")]
-Kept = Annotated[int, Interval(1, 9, why="d eigenvectors; without any there is no encoding")]
 Psi = Literal["exp(-x)", "tanh(x)", "exp(-.05 x)", "deep set"]
 Phi = Literal["exp(-x)", "tanh(x)", "exp(-.05 x)", "hard"]
 Cycle = Annotated[int, Interval(5, 12, why="of three and four nodes no or two edges lie opposite")]
-Half = Annotated[int, Interval(2, 12, why="m; for one pair nothing is off the diagonal")]
-Growing = Annotated[float, Interval(1, 2.5, why="α; small ones grow late, large ones underflow")]
-Ratio = Annotated[float, Interval(0.5, 3, why="α; at 0 the pairs are equal, later at the limit")]
 LARGE = 256
 """An m at which the spectral norm grows as in the limit."""
 EPSILON = 1e-6
@@ -252,7 +248,12 @@ def hyperbolic_stretch(half, ratio):
     kind="identity",
     cases=[(7, 2, "exp(-x)"), (7, 7, "exp(-x)"), (5, 4, "deep set"), (3, 1, "tanh(x)")],
 )
-def test_local_constant(trial, nodes: Nodes, kept: Kept, name: Psi):
+def test_local_constant(
+    trial,
+    nodes: Nodes,
+    kept: Annotated[int, Interval(1, 9, why="d eigenvectors; without any there is no encoding")],
+    name: Psi,
+):
     """With a simple spectrum the derivative of E_d stretches a symmetric matrix at most by the
     largest of |∂ψ|₂, of |ψ_i -
     ψ_j|/(λ_j - λ_i) over i < j <= d, and of |ψ_i|/(λ_j - λ_i) over i <= d < j.
@@ -362,7 +363,13 @@ def test_cut_costs_the_gap__after_the_pair(trial, nodes: Cycle, name: Phi, cut: 
     kind="identity",
     cases=[(2, 2.0), (4, 2.0), (8, 2.0), (12, 0.5)],
 )
-def test_not_in_spectral_norm(trial, half: Half, ratio: Ratio):
+def test_not_in_spectral_norm(
+    trial,
+    half: Annotated[int, Interval(2, 12, why="m; for one pair nothing is off the diagonal")],
+    ratio: Annotated[
+        float, Interval(0.5, 3, why="α; at 0 the pairs are equal, later at the limit")
+    ],
+):
     """For φ = |x|, L = diag(x, -x) with x_i = e^(αi), i < m, and H = [[0, B], [Bᵀ, 0]] with B_ij =
     1/(i - j) and 0 on the diagonal, |Dφ[H]|₂/|H|₂ is |tanh(α (i - j)/2)/(i - j)|₂/|1/(i - j)|₂ in
     the spectral norm: above K = 1 from m = 4 on, at α = 2.
@@ -390,7 +397,10 @@ def growth_of_stretch():
     kind="limit",
     cases=[2.0, 1.0, 2.5],
 )
-def test_not_in_spectral_norm__grows(trial, ratio: Growing):
+def test_not_in_spectral_norm__grows(
+    trial,
+    ratio: Annotated[float, Interval(1, 2.5, why="α; small ones grow late, large ones underflow")],
+):
     """With that L and H the factor |Dφ[H]|₂/|H|₂ grows without bound, like (2/π) log m, for every
     α > 0: |H|₂ < π by Hilbert's inequality and tends to π, and |Dφ[H]|₂/π grows by (2/π) log 2 for
     each doubling of m. Here m goes from 128 to 256.

@@ -51,19 +51,6 @@ from theory_on_trial.laws import Asymptotic
 
 Dims = Annotated[int, Interval(1, 5, why="a head has an entry; many regressions are solved")]
 Sources = Annotated[int, Interval(2, 5, why="of one source there is nothing to choose")]
-Spare = Annotated[
-    int, Interval(12, 40, why="m_t: with fewer the squares have no variance to speak of")
-]
-Power = Annotated[float, Interval(-1, 0.9, why="of |ν|; at 1 both sides of the symmetry are one")]
-Decay = Annotated[float, Interval(0.3, 0.9, why="|ν_(t+1)/ν_t|; at 1 no strategy matters")]
-Net = Annotated[float, Interval(5, 500, why="m: below a source each, whole samples matter")]
-Total = Annotated[int, Interval(60, 120, why="N: fewer lose by rounding; all budgets are listed")]
-Heads = Annotated[
-    int, Interval(2, 6, why="k: of one entry one source suffices; all sets are listed")
-]
-Many = Annotated[int, Interval(3, 12, why="T, above k: else there is one mix; all sets are listed")]
-Half = Annotated[int, Interval(5, 30, why="N/2: fewer do not pay two fees; all budgets are listed")]
-Length = Annotated[float, Interval(0.5, 0.98, why="at 1 a single source is always best")]
 MIXES = 5
 
 
@@ -226,7 +213,14 @@ def mixes_with_fee(length, total):
     kind="distribution",
     cases=[(3, 3, 12), (1, 2, 20), (5, 5, 15)],
 )
-def test_risk(trial, dims: Dims, sources: Sources, spare: Spare):
+def test_risk(
+    trial,
+    dims: Dims,
+    sources: Sources,
+    spare: Annotated[
+        int, Interval(12, 40, why="m_t: with fewer the squares have no variance to speak of")
+    ],
+):
     """With n_t > k + 1 samples each, E |Σ ν_t (ŵ_t - w_t)|² = σ² k Σ ν_t²/(n_t - k - 1)."""
     relevance = relevances(sources, 0.6)
     samples = dims + 1 + spare + 2 * np.arange(sources)
@@ -251,7 +245,15 @@ def test_risk(trial, dims: Dims, sources: Sources, spare: Spare):
     kind="identity",
     cases=[(3, 3, 0.0, 78.0), (2, 2, 0.5, 50.0), (5, 4, -0.5, 100.0)],
 )
-def test_symmetric(trial, sources: Sources, dims: Dims, power: Power, net: Net):
+def test_symmetric(
+    trial,
+    sources: Sources,
+    dims: Dims,
+    power: Annotated[
+        float, Interval(-1, 0.9, why="of |ν|; at 1 both sides of the symmetry are one")
+    ],
+    net: Annotated[float, Interval(5, 500, why="m: below a source each, whole samples matter")],
+):
     """With net budgets m_t in proportion to |ν_t|^p the risk is σ² k (Σ|ν|^p)(Σ|ν|^(2-p))/m, the
     same for p and for 2 - p: squares are worth as much as equal budgets.
     """
@@ -278,7 +280,14 @@ def test_symmetric(trial, sources: Sources, dims: Dims, power: Power, net: Net):
     kind="optimality",
     cases=[(0.5, 60, 3), (0.3, 120, 2), (0.9, 100, 5)],
 )
-def test_symmetric__optimal(trial, decay: Decay, total: Total, dims: Dims):
+def test_symmetric__optimal(
+    trial,
+    decay: Annotated[float, Interval(0.3, 0.9, why="|ν_(t+1)/ν_t|; at 1 no strategy matters")],
+    total: Annotated[
+        int, Interval(60, 120, why="N: fewer lose by rounding; all budgets are listed")
+    ],
+    dims: Dims,
+):
     """Over all budgets of three sources the risk is least for m_t in proportion to |ν_t|: σ² k
     |ν|_1²/(N - 3 (k + 1)). Whole budgets come within 1 % of it.
     """
@@ -327,7 +336,15 @@ def test_symmetric__price_of_squares(trial, sources: Sources):
     kind="optimality",
     cases=[(2, 4), (3, 8), (5, 12), (6, 7)],
 )
-def test_least_relevance(trial, heads: Heads, sources: Many):
+def test_least_relevance(
+    trial,
+    heads: Annotated[
+        int, Interval(2, 6, why="k: of one entry one source suffices; all sets are listed")
+    ],
+    sources: Annotated[
+        int, Interval(3, 12, why="T, above k: else there is one mix; all sets are listed")
+    ],
+):
     """Over all mixes Wν = w of T sources in R^k the least |ν|_1, whose square is that of the risk
     over σ² k/m, is the largest w·λ with |λ·w_t| <= 1 for all t, and is met by k sources.
     """
@@ -384,7 +401,13 @@ def test_least_relevance__prices(trial, sources: Sources):
     kind="optimality",
     cases=[(8, 0.9), (12, 0.9), (5, 0.5), (30, 0.98)],
 )
-def test_entry_fee(trial, half: Half, length: Length):
+def test_entry_fee(
+    trial,
+    half: Annotated[
+        int, Interval(5, 30, why="N/2: fewer do not pay two fees; all budgets are listed")
+    ],
+    length: Annotated[float, Interval(0.5, 0.98, why="at 1 a single source is always best")],
+):
     """For k = 2, w = (1, 0), two sources (1, ±.6) and one (a, 0), the risk over σ² k is least at
     the smaller of 1/(N - 6), with the pair, and a^-2/(N - 3), with the third alone: at small N
     basis pursuit, the least |ν|_1, loses.

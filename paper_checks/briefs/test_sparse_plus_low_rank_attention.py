@@ -50,7 +50,6 @@ Length = Annotated[
 ]
 Features = Annotated[int, Interval(1, 2, why="all outcomes of all features are enumerated")]
 Bits = Annotated[int, Interval(1, 6, why="with more bits hardly any pair has a collision")]
-Shared = Annotated[int, Interval(1, 2, why="no more than there are features")]
 # of a sum over some 10⁵ outcomes, taken pairwise, and of the special functions on either side
 ROUNDINGS = 2000
 
@@ -174,7 +173,13 @@ def test_beats_sparse_iff(trial, features: Features, bits: Bits, length: Length)
     kind="identity",
     cases=[(1, 1, 1, 0.7), (2, 2, 2, 1.0), (2, 3, 1, 0.2)],
 )
-def test_shared_hash_bias(trial, features: Features, bits: Bits, shared: Shared, length: Length):
+def test_shared_hash_bias(
+    trial,
+    features: Features,
+    bits: Bits,
+    shared: Annotated[int, Interval(1, 2, why="no more than there are features")],
+    length: Length,
+):
     """If t of b bits use the directions of t of m features, the bias is (t/m) A p₀^(b − 1) (p₀ −
     p₁), where p_j is the chance that sign(w·q) = sign(w·k) for w from N(j (q + k), I).
     """

@@ -47,21 +47,11 @@ Dim = Annotated[
 Sparsity = Annotated[
     float, Interval(1, 1e4, why="a probability 1/s; above, sums of so rare rows lose their digits")
 ]
-Thinned = Annotated[
-    float,
-    Interval(1.5, 1e4, why="at 1 a one-hot vector keeps its norm; above, rare rows lose digits"),
-]
 Rows = Annotated[
     int,
     Interval(
         64, 2048, why="with few rows hardly any entry is seen; a law on a lattice is convolved"
     ),
-]
-LargeSparsity = Annotated[
-    float, Interval(4, 100, why="nearer to 3 more than 2048 rows would show that the tail fails")
-]
-Power = Annotated[
-    float, Interval(-1, -0.1, why="FastRP divides by degrees; at 0 it leaves them out")
 ]
 
 
@@ -185,7 +175,16 @@ def test_inner_variance(trial, dim: Dim, sparsity: Sparsity):
     kind="distribution",
     cases=[(64, 3.0), (256, 30.0)],
 )
-def test_one_hot_law(trial, count: Rows, sparsity: Thinned):
+def test_one_hot_law(
+    trial,
+    count: Rows,
+    sparsity: Annotated[
+        float,
+        Interval(
+            1.5, 1e4, why="at 1 a one-hot vector keeps its norm; above, rare rows lose digits"
+        ),
+    ],
+):
     """For x = e_1 the estimate f is s/k times a binomial number of k trials at 1/s: it is 0 with
     chance (1 - 1/s)^k.
     """
@@ -203,7 +202,14 @@ def test_one_hot_law(trial, count: Rows, sparsity: Thinned):
     cases=[(64, 30.0), (1024, 4.0)],
     not_tight="a Chernoff bound for both sides, of which about half is reached at small ε",
 )
-def test_tail(trial, count: Rows, sparsity: LargeSparsity):
+def test_tail(
+    trial,
+    count: Rows,
+    sparsity: Annotated[
+        float,
+        Interval(4, 100, why="nearer to 3 more than 2048 rows would show that the tail fails"),
+    ],
+):
     """For s = 1 and s = 3, P(| |R x|²/k - |x|² | >= ε |x|²) <= 2 exp(-(k/2)(ε²/2 - ε³/3)) for 0 < ε
     < 1. A vector with one entry breaks it from 64 rows on at s >= 30, and from 1024 on at s >= 4.
     """
@@ -226,7 +232,14 @@ def test_tail(trial, count: Rows, sparsity: LargeSparsity):
     kind="identity",
     cases=[(6, 3.0, -0.5), (2, 1.0, -1.0), (8, 100.0, -0.1)],
 )
-def test_fastrp_similarity(trial, nodes: Dim, sparsity: Sparsity, power: Power):
+def test_fastrp_similarity(
+    trial,
+    nodes: Dim,
+    sparsity: Sparsity,
+    power: Annotated[
+        float, Interval(-1, -0.1, why="FastRP divides by degrees; at 0 it leaves them out")
+    ],
+):
     """FastRP's repeated products have E <N_i, N_j> = (M Mᵀ)_ij with M = Σ α_r A^r L, and the
     variance of an inner product of the rows M_i and M_j.
     """

@@ -48,21 +48,9 @@ from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
-Dim = Annotated[
-    int, Interval(2, 64, why="one eigenvalue is whitened at once; beyond, the iteration takes long")
-]
 SmallDimension = Annotated[int, Interval(2, 6, why="all d² entries of an embedding are searched")]
-Steps = Annotated[
-    int,
-    Interval(1, 7, why="once it has converged the iteration multiplies rounding errors each step"),
-]
 FewSteps = Annotated[int, Interval(1, 4, why="more steps leave a floor of the order of rounding")]
 Thresholds = Annotated[int, Interval(2, 6, why="later ones lie within 1e-4 of 5")]
-Width = Annotated[int, Interval(8, 512, why="a small one is searched; more take seconds")]
-Hidden = Annotated[int, Interval(8, 64, why="units of an encoder; more take seconds to train")]
-SlowSteps = Annotated[
-    int, Interval(1, 30, why="beyond, (9/4)^T λ stays small only for λ below 1e-12")
-]
 
 
 def amplification(shares, steps):
@@ -203,7 +191,19 @@ def floor(dim, steps):
     kind="identity",
     cases=[(5, 4), (16, 7), (2, 1)],
 )
-def test_spectral_map(trial, dim: Dim, steps: Steps):
+def test_spectral_map(
+    trial,
+    dim: Annotated[
+        int,
+        Interval(2, 64, why="one eigenvalue is whitened at once; beyond, the iteration takes long"),
+    ],
+    steps: Annotated[
+        int,
+        Interval(
+            1, 7, why="once it has converged the iteration multiplies rounding errors each step"
+        ),
+    ],
+):
     """Φ Σ Φ has the eigenvectors of Σ and the eigenvalues φ_T(λ_i/tr Σ), T steps of h → h (3 −
     h)²/4, whose deficits e = 1 − h obey e' = e² (3 + e)/4.
     """
@@ -224,7 +224,11 @@ def test_spectral_map(trial, dim: Dim, steps: Steps):
 
 
 @claim(derived("the map, at the covariance of a trained encoder"), kind="identity", cases=[(32, 4)])
-def test_encoder(trial, units: Hidden, steps: FewSteps):
+def test_encoder(
+    trial,
+    units: Annotated[int, Interval(8, 64, why="units of an encoder; more take seconds to train")],
+    steps: FewSteps,
+):
     """For the covariance of an encoder of scikit-learn's digits, the eigenvalues of Φ Σ Φ are
     φ_T(λ_i/tr Σ), T steps of h → h (3 − h)²/4.
     """
@@ -305,7 +309,11 @@ def test_flat_only(trial, dim: SmallDimension, steps: FewSteps):
 
 
 @claim(derived("the floor is attained"), kind="identity", cases=[(256, 4), (64, 4), (512, 1)])
-def test_flat_spectrum(trial, width: Width, steps: FewSteps):
+def test_flat_spectrum(
+    trial,
+    width: Annotated[int, Interval(8, 512, why="a small one is searched; more take seconds")],
+    steps: FewSteps,
+):
     """A flat spectrum of d eigenvalues costs d (1 − φ_T(1/d))²: 82 % of d for d = 256 and the
     code's four steps.
     """
@@ -326,7 +334,12 @@ def test_flat_spectrum(trial, width: Width, steps: FewSteps):
     kind="bound",
     cases=[1, 4, 30],
 )
-def test_slow_start(trial, steps: SlowSteps):
+def test_slow_start(
+    trial,
+    steps: Annotated[
+        int, Interval(1, 30, why="beyond, (9/4)^T λ stays small only for λ below 1e-12")
+    ],
+):
     """φ_T(λ) ≤ (9/4)^T λ for 0 < λ ≤ 1, so that h ≥ .99 takes more than log(.99/λ)/log 2.25
     steps.
     """

@@ -42,20 +42,13 @@ from theory_on_trial.figures import chart, figure
 Points = Annotated[
     int, Interval(2, 30, why="one point leaves nothing to transform; beyond, nothing new happens")
 ]
-Degree = Annotated[
-    int, Interval(2, 8, why="of degree 1 nothing is transformed; higher ones see λ_1 only")
-]
 Share = Annotated[float, Interval(0.1, 0.99, why="η λ_1: towards 1 the inverse is ill-conditioned")]
-Terms = Annotated[
-    int, Interval(1, 40, why="a series has a term; beyond, the remainder is below rounding")
-]
 Labels = Annotated[
     int, Interval(1, 30, why="a fit needs a label; points may be labelled repeatedly")
 ]
 Ridge = Annotated[
     float, Interval(0.05, 10, why="below, the system is ill-conditioned; above, the fit is 0")
 ]
-KeptComponents = Annotated[int, Interval(1, 6, why="small eigenvalues are nearly tied")]
 FewPoints = Annotated[int, Interval(2, 4, why="all points^draws samples are listed")]
 Draws = Annotated[int, Interval(1, 6, why="all points^draws samples are listed")]
 
@@ -139,7 +132,13 @@ def mean_of_cubes(kernel, chances, draws):
     kind="identity",
     cases=[(12, 3), (2, 2)],
 )
-def test_no_eigenvectors(trial, points: Points, degree: Degree):
+def test_no_eigenvectors(
+    trial,
+    points: Points,
+    degree: Annotated[
+        int, Interval(2, 8, why="of degree 1 nothing is transformed; higher ones see λ_1 only")
+    ],
+):
     """For s(x) = sum of π_p x^p, p >= 1, the sum of s(λ_i) ψ_i ψ_i' is the sum of π_p K (M
     K)^(p-1).
     """
@@ -187,7 +186,14 @@ def test_inverse_laplacian(trial, points: Points, share: Share):
     kind="identity",
     cases=[(12, 0.9, 5), (9, 0.5, 19), (2, 0.1, 1)],
 )
-def test_truncation(trial, points: Points, share: Share, terms: Terms):
+def test_truncation(
+    trial,
+    points: Points,
+    share: Share,
+    terms: Annotated[
+        int, Interval(1, 40, why="a series has a term; beyond, the remainder is below rounding")
+    ],
+):
     """After q terms of s(x) = x + η x^2 + .. the operator error is λ_1 (η λ_1)^q / (1 - η λ_1)."""
     trial.require(
         share**terms >= 1e-6,
@@ -243,7 +249,11 @@ def test_representer(trial, points: Points, labelled: Labels, share: Share, ridg
     cases=[(12, 3, 20, 0.05), (6, 2, 8, 10.0)],
 )
 def test_truncated_ridge(
-    trial, points: Points, kept: KeptComponents, labelled: Labels, ridge: Ridge
+    trial,
+    points: Points,
+    kept: Annotated[int, Interval(1, 6, why="small eigenvalues are nearly tied")],
+    labelled: Labels,
+    ridge: Ridge,
 ):
     """With s = 1 on the d largest eigenvalues and 0 else, the fit is ridge regression on ψ_1 … ψ_d,
     and for β → 0 their least squares: kernel PCA regression.

@@ -44,22 +44,7 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
 States = Annotated[int, Interval(1, 32, why="beyond, thousands of steps of the layer take seconds")]
-Step = Annotated[
-    float,
-    Interval(0.01, 4, why="a smaller step keeps its transient for tens of thousands of steps"),
-]
-Turn = Annotated[
-    float, Interval(0.02, 3, why="ω Δ: near 0 all rules agree, at π the amplification is infinite")
-]
-Horizon = Annotated[
-    float,
-    Interval(0.5, 3, why="the error is followed over some time constants, then all has decayed"),
-]
 Inputs = Literal["constant", "averaged", "sampled"]
-Score = Annotated[
-    float,
-    Interval(-10, 20, why="below, all rules agree; above, the flow is at its end to nine digits"),
-]
 Farthest = Annotated[
     float,
     Interval(3, 700, why="the largest gap is at 2.51; beyond 700 both steps are at their end"),
@@ -184,7 +169,18 @@ def largest_gap():
     kind="identity",
     cases=[(4, 0.5, 1.5), (1, 0.1, 0.1), (31, 0.05, 3.0)],
 )
-def test_warped_response(trial, states: States, step: Step, turn: Turn):
+def test_warped_response(
+    trial,
+    states: States,
+    step: Annotated[
+        float,
+        Interval(0.01, 4, why="a smaller step keeps its transient for tens of thousands of steps"),
+    ],
+    turn: Annotated[
+        float,
+        Interval(0.02, 3, why="ω Δ: near 0 all rules agree, at π the amplification is infinite"),
+    ],
+):
     """The layer answers exp(i ω k Δ) with e^{iωΔ/2}/cos(ω Δ/2) H(i (2/Δ) tan(ω Δ/2)): warped, early
     and amplified.
     """
@@ -211,7 +207,17 @@ def test_warped_response(trial, states: States, step: Step, turn: Turn):
         (4, 2.0, "sampled"),
     ],
 )
-def test_order_of_error(trial, states: States, horizon: Horizon, inputs: Inputs):
+def test_order_of_error(
+    trial,
+    states: States,
+    horizon: Annotated[
+        float,
+        Interval(
+            0.5, 3, why="the error is followed over some time constants, then all has decayed"
+        ),
+    ],
+    inputs: Inputs,
+):
     """At a fixed time T the error is (Δ²/12) ∫ e^{A(T-s)} x'''(s) ds if the input is constant or
     averaged over each step; sampling it at the steps' ends adds (Δ/2) ∫ e^{A(T-s)} B u'(s) ds:
     order one.
@@ -245,7 +251,15 @@ def test_order_of_error(trial, states: States, horizon: Horizon, inputs: Inputs)
 
 
 @claim(paper("Lemma 3.1"), kind="identity", cases=[0.0, 2.0, -10.0, 20.0])
-def test_gate_is_backward_euler(trial, score: Score):
+def test_gate_is_backward_euler(
+    trial,
+    score: Annotated[
+        float,
+        Interval(
+            -10, 20, why="below, all rules agree; above, the flow is at its end to nine digits"
+        ),
+    ],
+):
     """The gated update (1 - σ(z)) x + σ(z) u is one implicit Euler step of x' = u - x of size Δ =
     e^z.
     """

@@ -55,25 +55,10 @@ from theory_on_trial.laws import Asymptotic
 
 World = Literal["symmetric", "without symmetry"]
 Flip = Annotated[float, Interval(0.02, 0.08, why="at 0 there is no noise; more hides the classes")]
-Columns = Annotated[int, Interval(14, 60, why="n; fewer leave rows open; all tables are listed")]
-Classes = Annotated[int, Interval(3, 8, why="of two classes the bound holds; K² pairs are listed")]
-Rare = Annotated[float, Interval(0.001, 0.02, why="at 0 classes are seen; more leaves them unseen")]
-Context = Annotated[
-    int,
-    Interval(
-        1, 4, why="k cells; of one cell the entropy is 1; 2^k contexts are learned from a table"
-    ),
-]
 RowEffect = Annotated[float, Interval(0.2, 0.55, why="at 0 rows are alike; a chance is below 1")]
 ColumnEffect = Annotated[float, Interval(0.15, 0.35, why="at 0 columns are alike; chances below 1")]
-Kinds = Annotated[int, Interval(1, 8, why="K kinds of rows; without any there is no row")]
-Width = Annotated[int, Interval(500, 40_000, why="of narrow rows matches cost more")]
 Height = Annotated[int, Interval(1, 16, why="m; codes of all columns with up to m cells are drawn")]
-Noisy = Annotated[float, Interval(0.05, 0.08, why="with less what is open is rare; more hides all")]
-Summed = Annotated[int, Interval(5, 7, why="m; fewer leave much open, more next to nothing")]
-Broad = Annotated[int, Interval(40, 80, why="n; fewer leave rows open; more take longer")]
 Few = Annotated[int, Interval(1, 3, why="m; all types of a column are listed")]
-Short = Annotated[int, Interval(1, 14, why="n; all tables are listed")]
 TABLE = (60, 500)
 """Rows and columns of a table that the adaptive coder reads."""
 ROWS = 40
@@ -318,7 +303,15 @@ def saving_of_mixture(chances, rows):
         ("symmetric", 0.08, 3, 14),
     ],
 )
-def test_latents_almost_free(trial, world: World, flip: Flip, rows: Few, columns: Columns):
+def test_latents_almost_free(
+    trial,
+    world: World,
+    flip: Flip,
+    rows: Few,
+    columns: Annotated[
+        int, Interval(14, 60, why="n; fewer leave rows open; all tables are listed")
+    ],
+):
     """A table has H(X) = m n H(X | U, V) + m H(U) + n H(V) - H(U, V | X), where the last term is
     log2|Aut| + n H(V | U, X_1 … X_m), but for what n columns leave open of a row, and tends to
     log2|Aut| as m/log n and n/log m → ∞: one bit for exclusive or with flips, whose classes can
@@ -352,7 +345,14 @@ def test_latents_almost_free(trial, world: World, flip: Flip, rows: Few, columns
     cases=[(0.08, 7, 40), (0.05, 5, 40), (0.06, 6, 80)],
     low_power="what is left open varies as much as its mean",
 )
-def test_latents_almost_free__sampled(trial, flip: Noisy, rows: Summed, columns: Broad):
+def test_latents_almost_free__sampled(
+    trial,
+    flip: Annotated[
+        float, Interval(0.05, 0.08, why="with less what is open is rare; more hides all")
+    ],
+    rows: Annotated[int, Interval(5, 7, why="m; fewer leave much open, more next to nothing")],
+    columns: Annotated[int, Interval(40, 80, why="n; fewer leave rows open; more take longer")],
+):
     """Of tables too large to list, with exclusive or and flips, the last term H(U, V | X) is
     log2|Aut| + n H(V | U, X_1 … X_m), one bit and what is left open of columns, but for what n
     columns leave open of a row.
@@ -383,7 +383,12 @@ def test_latents_almost_free__sampled(trial, flip: Noisy, rows: Summed, columns:
     cases=[(0.02, 3, 3), (0.08, 2, 14), (0.02, 1, 2)],
     not_tight="one row tells little of the classes of columns",
 )
-def test_latents_almost_free__never_less(trial, flip: Flip, rows: Few, columns: Short):
+def test_latents_almost_free__never_less(
+    trial,
+    flip: Flip,
+    rows: Few,
+    columns: Annotated[int, Interval(1, 14, why="n; all tables are listed")],
+):
     """Of exclusive or with flips H(X) <= m n H(X | U, V) + m H(U) + n H(V) - log2|Aut| at every m
     and n, where |Aut| = 2.
     """
@@ -407,7 +412,15 @@ def test_latents_almost_free__never_less(trial, flip: Flip, rows: Few, columns: 
     kind="identity",
     cases=[(3, 0.001), (8, 0.01), (4, 0.02)],
 )
-def test_latents_almost_free__more_classes(trial, classes: Classes, rare: Rare):
+def test_latents_almost_free__more_classes(
+    trial,
+    classes: Annotated[
+        int, Interval(3, 8, why="of two classes the bound holds; K² pairs are listed")
+    ],
+    rare: Annotated[
+        float, Interval(0.001, 0.02, why="at 0 classes are seen; more leaves them unseen")
+    ],
+):
     """With K >= 3 classes the last term H(U, V | X) can be below log2|Aut|: for one cell that is 1
     with chance 1 - ε if u = v and ε if not, |Aut| = K! but H(U, V | X) = 2 log2 K + h(ε) - h(q), q
     = (1 - ε)/K + ε (K - 1)/K.
@@ -432,7 +445,17 @@ def test_latents_almost_free__more_classes(trial, classes: Classes, rare: Rare):
     cases=[(2, 0.55, 0.35), (4, 0.55, 0.35), (1, 0.5, 0.2)],
     route="code lengths of an adaptive coder on drawn tables",
 )
-def test_row_reader(trial, context: Context, row_effect: RowEffect, column_effect: ColumnEffect):
+def test_row_reader(
+    trial,
+    context: Annotated[
+        int,
+        Interval(
+            1, 4, why="k cells; of one cell the entropy is 1; 2^k contexts are learned from a table"
+        ),
+    ],
+    row_effect: RowEffect,
+    column_effect: ColumnEffect,
+):
     """An adaptive coder that reads row by row, with the k cells before as context, needs h_k =
     H(X_(k+1) | X_1 … X_k) of one row, bits a cell, as m, n → ∞. h_k falls to H(X | U) with k, and
     so never reaches H(X | U, V).
@@ -465,7 +488,11 @@ def test_row_reader(trial, context: Context, row_effect: RowEffect, column_effec
     cases=[(4, 32507), (4, 32506), (4, 10_836), (1, 32506), (2, 500)],
     low_power="the matches of equal rows cost up to .15 bits a cell",
 )
-def test_window(trial, kinds: Kinds, columns: Width):
+def test_window(
+    trial,
+    kinds: Annotated[int, Interval(1, 8, why="K kinds of rows; without any there is no row")],
+    columns: Annotated[int, Interval(500, 40_000, why="of narrow rows matches cost more")],
+):
     """For bytes X = (37U + V) mod 256, V uniform, H(X | U, V) = 0, but zlib writes 8 bits a cell
     times the share of rows whose class is not among the last w = ⌊32506/n⌋ rows, plus .15 at most,
     for n >= 500 columns: this is 8 (1 - 1/K)^w on average for K equally likely kinds of rows.

@@ -53,14 +53,6 @@ Targets = Annotated[
 Weights = Annotated[
     int, Interval(1, 40, why="a model has a weight; it may have more of them than targets")
 ]
-SeveralWeights = Annotated[
-    int, Interval(2, 40, why="the basis of one weight is a scale, which a step size undoes")
-]
-Lost = Annotated[int, Interval(0, 3, why="columns that depend on others, of which some must not")]
-InnerSteps = Annotated[int, Interval(1, 1000, why="inner steps are taken one by one")]
-Share = Annotated[
-    float, Interval(0.05, 0.95, why="of the largest stable inner step, 2 η / s_max^2")
-]
 Eta = Annotated[
     float, Interval(0.1, 1.9, why="in units of 1 / L; from 2 on the outer iteration diverges")
 ]
@@ -70,9 +62,6 @@ Distance = Annotated[
 ]
 OuterSteps = Annotated[
     int, Interval(1, 40, why="an iteration has a step; later ones change nothing")
-]
-Decades = Annotated[
-    float, Interval(0.3, 4, why="log10 of the condition of A; beyond, rounding shows")
 ]
 
 
@@ -230,7 +219,14 @@ def test_majorises(trial, targets: Targets, distance: Distance):
     cases=[(12, 5, 3, 0.7, 0.3), (4, 9, 40, 1.5, 0.1)],
 )
 def test_inner_steps(
-    trial, targets: Targets, weights: Weights, inner: InnerSteps, eta: Eta, share: Share
+    trial,
+    targets: Targets,
+    weights: Weights,
+    inner: Annotated[int, Interval(1, 1000, why="inner steps are taken one by one")],
+    eta: Eta,
+    share: Annotated[
+        float, Interval(0.05, 0.95, why="of the largest stable inner step, 2 η / s_max^2")
+    ],
 ):
     """After m inner steps of size α < 2 η / s_max^2 from θ_t, z has moved by -η U [1 - (1 - α s^2 /
     η)^m] U' grad l: for m = 1 as gradient descent does, for m → ∞ by -η P grad l.
@@ -270,10 +266,16 @@ def test_inner_steps(
 def test_invariance(
     trial,
     targets: Targets,
-    weights: SeveralWeights,
-    lost: Lost,
+    weights: Annotated[
+        int, Interval(2, 40, why="the basis of one weight is a scale, which a step size undoes")
+    ],
+    lost: Annotated[
+        int, Interval(0, 3, why="columns that depend on others, of which some must not")
+    ],
     eta: Eta,
-    decades: Decades,
+    decades: Annotated[
+        float, Interval(0.3, 4, why="log10 of the condition of A; beyond, rounding shows")
+    ],
     outer: OuterSteps,
 ):
     """At the inner optimum, features X A with an invertible A give the losses of X: least squares

@@ -46,10 +46,6 @@ Tokens = Annotated[
 ]
 Width = Annotated[int, Interval(1, 24, why="beyond, the d² columns of a product of rows take long")]
 Order = Annotated[int, Interval(1, 12, why="the roots of longer polynomials lose digits")]
-OtherTokens = Annotated[int, Interval(1, 64, why="among more tokens the search takes long")]
-Temperature = Annotated[
-    float, Interval(0.1, 40, why="below, all weights are alike; beyond, one token has all")
-]
 
 
 class Counted(np.ndarray):
@@ -268,7 +264,13 @@ def test_least_value(trial, order: Order):
     kind="optimality",
     cases=[(15, 5.0), (40, 0.5), (3, 20.0)],
 )
-def test_focus_cap(trial, others: OtherTokens, temperature: Temperature):
+def test_focus_cap(
+    trial,
+    others: Annotated[int, Interval(1, 64, why="among more tokens the search takes long")],
+    temperature: Annotated[
+        float, Interval(0.1, 40, why="below, all weights are alike; beyond, one token has all")
+    ],
+):
     """For scores in [-τ, τ] the largest weight of one of N tokens is T_2(τ)/(T_2(τ) + (N - 1)/2) if
     τ >= 1: the other scores are then at -1, not at -τ. If τ < 1 they are at -τ.
     """

@@ -52,11 +52,7 @@ from theory_on_trial.figures import chart, figure
 Nodes = Annotated[int, Interval(5, 9, why="four nodes are one subgraph; all subsets are listed")]
 Density = Annotated[float, Interval(0, 1, why="the chance of an edge beside those of a K4")]
 Graph = Literal["rook", "Shrikhande", "Paley 13", "Petersen", "T(7)"]
-Return = Annotated[float, Interval(0.1, 10, why="p of node2vec; beyond, walks are all but fixed")]
-InOut = Annotated[float, Interval(0.1, 10, why="q of node2vec; beyond, walks are all but fixed")]
-Common = Annotated[int, Interval(2, 4, why="one node has no edge; all graphs are listed")]
 Private = Annotated[int, Interval(1, 3, why="without any, e is seen exactly; all are listed")]
-Chance = Annotated[float, Interval(0.05, 0.95, why="at 0 and 1 no edge is uncertain")]
 
 CLASSES = [
     f"{joined}{types}"
@@ -374,7 +370,12 @@ def test_one_number_is_missing(trial, nodes: Nodes, density: Density):
         ("T(7)", 0.5, 0.25),
     ],
 )
-def test_only_q_sees_it(trial, graph: Graph, p: Return, q: InOut):
+def test_only_q_sees_it(
+    trial,
+    graph: Graph,
+    p: Annotated[float, Interval(0.1, 10, why="p of node2vec; beyond, walks are all but fixed")],
+    q: Annotated[float, Interval(0.1, 10, why="q of node2vec; beyond, walks are all but fixed")],
+):
     """In a strongly regular graph with v nodes of degree k, λ common neighbours of joined nodes and
     μ of others, node2vec's walk whose first edge is uniform has P(v_0 = i, v_3 = j) v k Z² = back +
     2e + 2E/q + (W - 2e - 2E)/q², where Z = 1/p + λ + (k - 1 - λ)/q. For joined i, j: back = 1/p² +
@@ -410,7 +411,13 @@ def test_only_q_sees_it(trial, graph: Graph, p: Return, q: InOut):
     kind="identity",
     cases=[(3, 2, 1, 0.3), (2, 1, 1, 0.5), (4, 1, 1, 0.8), (2, 3, 3, 0.2)],
 )
-def test_share_told(trial, common: Common, first: Private, second: Private, chance: Chance):
+def test_share_told(
+    trial,
+    common: Annotated[int, Interval(2, 4, why="one node has no edge; all graphs are listed")],
+    first: Private,
+    second: Private,
+    chance: Annotated[float, Interval(0.05, 0.95, why="at 0 and 1 no edge is uncertain")],
+):
     """If i and j have t common neighbours and I and J neighbours of their own, and all edges but
     those of i and j are independent with the same probability p, then triangles at either end,
     (TA)_ij and (AT)_ij with T = A∘A², predict e linearly with R² = y/(1 + y), y = 2 (t - 1) (1/I +

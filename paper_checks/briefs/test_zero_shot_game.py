@@ -47,13 +47,9 @@ from theory_on_trial.figures import chart, figure
 Classes = Annotated[
     int, Interval(2, 5, why="one class needs no map; programs of more take seconds")
 ]
-SeveralAttributes = Annotated[
-    int, Interval(2, 5, why="with one attribute all theories agree; programs grow as 2^m")
-]
 Attributes = Annotated[
     int, Interval(3, 5, why="with fewer, all theories often agree; programs grow as 2^m")
 ]
-Digits = Annotated[int, Interval(2, 10, why="there are ten digits; one class needs no map")]
 INSTANCES = 8
 TIGHT = {
     "method": "highs",
@@ -141,7 +137,12 @@ def most_different(table):
 
 
 @claim(derived("the game's value for k = 2"), kind="optimality", cases=[2, 4])
-def test_two_classes(trial, attributes: SeveralAttributes):
+def test_two_classes(
+    trial,
+    attributes: Annotated[
+        int, Interval(2, 5, why="with one attribute all theories agree; programs grow as 2^m")
+    ],
+):
     """For two classes the value is ½(1 - max_j |A_1j - A_2j|): one attribute does, and errs alike
     under all laws.
     """
@@ -268,7 +269,11 @@ def actual_error(laws, answers):
     kind="bound",
     cases=[(5, 4), (10, 5)],
 )
-def test_digits(trial, classes: Digits, attributes: Attributes):
+def test_digits(
+    trial,
+    classes: Annotated[int, Interval(2, 10, why="there are ten digits; one class needs no map")],
+    attributes: Attributes,
+):
     """On scikit-learn's digits, with blocks of dark pixels for attributes, the map with the best
     guarantee errs no more than the value of the game that their table has.
     """

@@ -12,31 +12,16 @@ from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic
 
-FewLabels = Annotated[int, Interval(20, 80, why="a cap, which nothing requires")]
 Violation = Annotated[float, Interval(0, 1, why="with more, the samples that tell take minutes")]
 Violated = Annotated[float, Interval(0.2, 1, why="a smaller violation is not told from none")]
-SeenViolation = Annotated[
-    float,
-    Interval(1e-3, 2, why="less is lost in rounding, more makes class means linearly dependent"),
-]
-Smallest = Annotated[
-    float, Interval(1e-4, 0.02, why="less is lost in rounding; with more the next order is seen")
-]
-Worlds = Annotated[
-    int, Interval(2000, 10**4, why="in fewer none may attain a bound, more take seconds")
-]
 SeveralCounts = Annotated[
     int, Interval(2, 24, why="one leaves nothing to learn, more are not needed")
 ]
-Drawn = Annotated[int, Interval(2, 300, why="as many are drawn")]
 Size = Annotated[int, Interval(1, 128, why="worlds of this size are decomposed in a moment")]
 Features = Literal["pretext", "all"]
 Labels = Annotated[
     int,
     Interval(25, 50, why="below risks have heavy tails, above r / (n - r) is as good a formula"),
-]
-FewPairs = Annotated[
-    int, Interval(30, 800, why="below risks have heavy tails, above d1 τ / n1 is as good a formula")
 ]
 Pairs = Annotated[
     int,
@@ -191,7 +176,18 @@ def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: SeveralCounts
     derived("B = A^+ as a head; the shape of the outer bound is recalled from the paper's theorem"),
     kind="bound",
 )
-def test_violated_ci_bound(trial, violation: SeenViolation = 1.0, worlds: Worlds = 2000):
+def test_violated_ci_bound(
+    trial,
+    violation: Annotated[
+        float,
+        Interval(
+            1e-3, 2, why="less is lost in rounding, more makes class means linearly dependent"
+        ),
+    ] = 1.0,
+    worlds: Annotated[
+        int, Interval(2000, 10**4, why="in fewer none may attain a bound, more take seconds")
+    ] = 2000,
+):
     """With δ = E[X2 | X1] - A p: a <= E|A^+ δ|^2 <= E|δ|^2 / σ_min(A)^2."""
     _, table, _ = tables(trial, 3, 2, 2, 2, worlds=worlds, violation=violation)
     residual = table.pretext - table.posterior @ table.class_means.swapaxes(1, 2)
@@ -215,7 +211,13 @@ def test_violated_ci_bound(trial, violation: SeenViolation = 1.0, worlds: Worlds
 
 
 @claim(derived("δ is linear in the leak, and a in δ δ'"), kind="limit")
-def test_violation_is_quadratic(trial, smallest: Smallest = 0.01):
+def test_violation_is_quadratic(
+    trial,
+    smallest: Annotated[
+        float,
+        Interval(1e-4, 0.02, why="less is lost in rounding; with more the next order is seen"),
+    ] = 0.01,
+):
     """The error grows with the square of the violation: a ~ c^2 in the normal world."""
     leaks = smallest * 2.0 ** np.arange(6)
     risks = np.array([normal_error(normal(leak)[0]) for leak in leaks])
@@ -555,7 +557,13 @@ def test_learned_pretext(trial, n_pairs: Pairs = 6400):
 
 
 @claim(derived("the mean of an inverse Wishart matrix"), kind="limit", cases=[30, 60])
-def test_learned_pretext__true_head(trial, n_pairs: FewPairs):
+def test_learned_pretext__true_head(
+    trial,
+    n_pairs: Annotated[
+        int,
+        Interval(30, 800, why="below risks have heavy tails, above d1 τ / n1 is as good a formula"),
+    ],
+):
     """Under the head of the true pretext one learned from n1 pairs errs by d1 τ / (n1 - d1 - 1), at
     any n1.
     """
@@ -581,7 +589,11 @@ def test_learned_pretext__true_head(trial, n_pairs: FewPairs):
     tier="full",
     cases=[20, 40, 80],
 )
-def test_learned_pretext__labels(trial, n_labels: FewLabels, n_pairs: Pairs = 2000):
+def test_learned_pretext__labels(
+    trial,
+    n_labels: Annotated[int, Interval(20, 80, why="a cap, which nothing requires")],
+    n_pairs: Pairs = 2000,
+):
     """A learned pretext saves labels by what is kept of it: k coefficients cut, d2 coefficients
     uncut.
     """
@@ -612,7 +624,10 @@ def test_learned_pretext__labels(trial, n_labels: FewLabels, n_pairs: Pairs = 20
 
 @claim(derived("an invertible map of x1 changes no least-squares prediction"), kind="identity")
 def test_no_gain_if_wide(
-    trial, dim: SeveralCounts = 6, second_dim: SeveralCounts = 8, n_labels: Drawn = 30
+    trial,
+    dim: SeveralCounts = 6,
+    second_dim: SeveralCounts = 8,
+    n_labels: Annotated[int, Interval(2, 300, why="as many are drawn")] = 30,
 ):
     """With d2 >= d1, n1 > d1 and n >= d1 labels a head on the uncut learned pretext is that on x1:
     nothing is saved.

@@ -15,20 +15,9 @@ from theory_on_trial.laws import Bounded
 
 World = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Weights of the classes, a law of points per class, and features of the points."""
-Correlation = Annotated[
-    float, Interval(0.05, 0.6, why="less is lost in the error of the nodes, which grows with it")
-]
 SeveralNegatives = Annotated[
     int, Interval(2, 2**20, why="with one, controls are the law, too; the high end is a cap")
 ]
-Negatives = Annotated[
-    int, Interval(3, 16, why="with two, what holds of one is as good; more take minutes")
-]
-Block = Annotated[int, Interval(2, 4, why="one is no block, larger ones are not needed")]
-Smallest = Annotated[
-    int, Interval(3, 4, why="with less, the next order is seen; more take minutes")
-]
-Candidates = Annotated[int, Interval(2, 5, why="a positive and a negative; all tuples are summed")]
 Expanded = Annotated[
     int, Interval(12, 16, why="from there on the expansions are followed over four doublings")
 ]
@@ -117,7 +106,13 @@ def test_unsupervised_bounds_supervised(trial, loss: Loss, negatives: Count, wor
     kind="identity",
     cases=[(4, 1), (6, 2), (12, 3)],
 )
-def test_many_negatives(trial, negatives: Negatives, views: Count):
+def test_many_negatives(
+    trial,
+    negatives: Annotated[
+        int, Interval(3, 16, why="with two, what holds of one is as good; more take minutes")
+    ],
+    views: Count,
+):
     """Here w = min_c E min(1, n / (1 + N)) / (1 - ρ_c), n negatives beside N = m Bin(k / m, ρ_c)
     collisions.
     """
@@ -257,7 +252,11 @@ def test_blocks(
     route="`observed.sample_block_loss` in JAX against `observed.block_loss`, a sum over all "
     "counts",
 )
-def test_blocks__sampled(trial, loss: Loss, block: Block):
+def test_blocks__sampled(
+    trial,
+    loss: Loss,
+    block: Annotated[int, Interval(2, 4, why="one is no block, larger ones are not needed")],
+):
     """Sampled blocks have the mean loss that enumeration gives, between those of no block and of
     large ones.
     """
@@ -279,7 +278,13 @@ def test_blocks__sampled(trial, loss: Loss, block: Block):
 
 
 @claim(derived("law of large numbers within a class"), kind="limit", cases=[False, True])
-def test_block_limit(trial, independent: bool, smallest: Smallest = 3):
+def test_block_limit(
+    trial,
+    independent: bool,
+    smallest: Annotated[
+        int, Interval(3, 4, why="with less, the next order is seen; more take minutes")
+    ] = 3,
+):
     """Of large blocks τ + (1 - τ) L_sup remains, of independent negatives something else (logistic
     loss).
     """
@@ -392,7 +397,13 @@ def test_useless_encoder_wins(trial, loss: Literal["hinge"] = "hinge"):
 
 
 @claim(derived("recalled; Jensen's inequality"), kind="bound", cases=[2, 5])
-def test_infonce_bounds(trial, candidates: Candidates, joints: Count = 100):
+def test_infonce_bounds(
+    trial,
+    candidates: Annotated[
+        int, Interval(2, 5, why="a positive and a negative; all tuples are summed")
+    ],
+    joints: Count = 100,
+):
     """I_K(f) <= min(I, log K) for every critic f."""
     generator = trial.generator("joints")
     tables = [
@@ -465,7 +476,13 @@ def test_infonce_gap(trial, smallest: Expanded = 16):
     kind="identity",
     cases=[0.2, 0.4, 0.6],
 )
-def test_gaussian_chi_squared(trial, correlation: Correlation):
+def test_gaussian_chi_squared(
+    trial,
+    correlation: Annotated[
+        float,
+        Interval(0.05, 0.6, why="less is lost in the error of the nodes, which grows with it"),
+    ],
+):
     """A normal pair of correlation ρ has χ^2 = ρ^2 / (1 - ρ^2)."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(120)
     weights = weights / weights.sum()

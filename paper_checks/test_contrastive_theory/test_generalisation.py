@@ -8,11 +8,6 @@ import numpy as np
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-Triples = Annotated[int, Interval(1, 2, why="of three the bound without the 2 holds, too")]
-Length = Annotated[
-    float, Interval(0.9, 2, why="of shorter features all losses are near 1, and any bound holds")
-]
-
 
 def hinge_losses(features):
     """Hinge loss of every triple of four points in two classes, [encoders, triples]; the negative
@@ -44,7 +39,14 @@ def mean_largest(values, n_triples):
     cases=[1, 2],
     not_tight="drawing signs costs a factor: losses have means beside their scatter",
 )
-def test_symmetrisation(trial, n_triples: Triples, length: Length = 1.0):
+def test_symmetrisation(
+    trial,
+    n_triples: Annotated[int, Interval(1, 2, why="of three the bound without the 2 holds, too")],
+    length: Annotated[
+        float,
+        Interval(0.9, 2, why="of shorter features all losses are near 1, and any bound holds"),
+    ] = 1.0,
+):
     """The loss of a sample of triples falls short of its mean by at most twice the Rademacher
     complexity of the losses, on average over samples, at the worst of 17 encoders
     of four points to ± a length, or to 0.

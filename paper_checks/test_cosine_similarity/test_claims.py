@@ -11,9 +11,6 @@ from theory import cosine_similarity as predicted
 from theory_on_trial import abstract, balls, claim, derived, paper
 from theory_on_trial.contract import Count, Interval
 
-Cosine = Annotated[
-    float, Interval(-0.95, 0.95, why="nearer to one, the gauge is too ill conditioned")
-]
 Items = Annotated[
     int, Interval(5, 16, why="optima are searched by Newton's method among 2 k items numbers")
 ]
@@ -40,9 +37,6 @@ Condition = Annotated[
 FewFlow = Annotated[
     int,
     Interval(2, 3, why="with k = 1 every cosine is 1 or -1; a flow must reach the k-th direction"),
-]
-Gauges = Annotated[
-    int, Interval(10, 2**16, why="of a few fewer none is near an end; all are held at once")
 ]
 Dim = Annotated[
     int, Interval(2, 6, why="all corners of the gauges are tried, and k = 1 has no angle")
@@ -172,7 +166,13 @@ def lacking(factors, pairs):
     cases=[(7, 3, 30.0, -0.9), (5, 2, 3.0, 0.9), (6, 3, 10.0, 0.3)],
 )
 def test_cosines_not_unique(
-    trial, items: Items, rank: SeveralRanks, penalty: Penalty, wanted: Cosine
+    trial,
+    items: Items,
+    rank: SeveralRanks,
+    penalty: Penalty,
+    wanted: Annotated[
+        float, Interval(-0.95, 0.95, why="nearer to one, the gauge is too ill conditioned")
+    ],
 ):
     """For any cosine in (-1, 1) objective 1 has an optimum at which two items have it; objective 2
     leaves one only.
@@ -492,7 +492,14 @@ def test_scores_are_safe(trial, items: Items, rank: SeveralRanks, penalty: Penal
 
 
 @claim(derived("Wielandt's inequality"), kind="bound", cases=[(2, 4.0), (3, 10.0), (5, 100.0)])
-def test_range_any_gauge(trial, dim: Dim, condition: Condition, gauges: Gauges = 2000):
+def test_range_any_gauge(
+    trial,
+    dim: Dim,
+    condition: Condition,
+    gauges: Annotated[
+        int, Interval(10, 2**16, why="of a few fewer none is near an end; all are held at once")
+    ] = 2000,
+):
     """No G of condition <= K brings a cosine past cos 2 atan(t sqrt K) or cos 2 atan(t / sqrt K), t
     = tan(θ/2).
     """

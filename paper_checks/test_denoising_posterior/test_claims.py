@@ -43,29 +43,11 @@ CLIPPED = code(
 )
 
 Prior = Literal["mixture", "points"]
-Paper = Annotated[float, Interval(0.08, 0.15, why="about 25 / 255; the ends are caps")]
-Step = Annotated[
-    float, Interval(1e-6, 1e-2, why="about where both errors are equal; the ends are caps")
-]
-Gain = Annotated[float, Interval(0.1, 10, why="a cap, which nothing requires")]
-TestedSigma = Annotated[float, Interval(0.6, 1.5, why="a cap, which nothing requires")]
-KeptComponents = Annotated[int, Interval(1, 199, why="below dim, 200 at most")]
-Scale = Annotated[
-    float,
-    Interval(1e-3, 1e15, why="below, moments drown in the rounding of y; above, powers overflow"),
-]
 Level = Annotated[
     float, Interval(0.05, 1e15, why="below, the covariances are ill-conditioned beside it")
 ]
-Seeing = Annotated[float, Interval(0.05, 1e5, why="beyond, the rest of y says nothing of a region")]
-Order = Annotated[int, Interval(4, 8, why="rounding grows with the factorial of the order")]
 Dim = Annotated[int, Interval(1, 200, why="the Jacobian is taken column by column")]
-SomePoints = Annotated[int, Interval(1, 10**4, why="each takes a circle of 64 points")]
 SeveralCounts = Annotated[int, Interval(2, MOST, why="one point has no spread")]
-Gap = Annotated[
-    float, Interval(0.01, 0.99, why="less is lost in rounding, more takes thousands of rounds")
-]
-WideDimension = Annotated[int, Interval(2, 200, why="the Jacobian is taken column by column")]
 Slope = Literal["forward", "central"]
 OPS = 30
 """Roundings of sums over the 64 nodes of a circle, and of exponents below a hundred."""
@@ -151,7 +133,18 @@ CASES = [("mixture", 0.8, 6), ("points", 0.5, 6), ("mixture", 4.0, 5), ("points"
     kind="identity",
     cases=CASES,
 )
-def test_moment_recursion(trial, prior: Prior, sigma: Scale, order: Order, points: SomePoints = 10):
+def test_moment_recursion(
+    trial,
+    prior: Prior,
+    sigma: Annotated[
+        float,
+        Interval(
+            1e-3, 1e15, why="below, moments drown in the rounding of y; above, powers overflow"
+        ),
+    ],
+    order: Annotated[int, Interval(4, 8, why="rounding grows with the factorial of the order")],
+    points: Annotated[int, Interval(1, 10**4, why="each takes a circle of 64 points")] = 10,
+):
     """μ_2 = σ^2 μ_1', μ_3 = σ^2 μ_2', and μ_(k+1) = σ^2 μ_k' + k μ_(k-1) μ_2 from k = 3 on."""
     moments, derivatives, scale, mean = along(trial, prior, sigma, order, points)
     law = predicted.central_moments(derivatives, sigma)
@@ -264,7 +257,13 @@ def test_moment_tensors(
 
 @claim(REGIONS, kind="identity", cases=[(6, 2, 0.7), (6, 5, 0.7), (20, 3, 1.5)])
 def test_masked_components(
-    trial, dim: WideDimension, kept: KeptComponents, sigma: Seeing, instance: Natural = 0
+    trial,
+    dim: Annotated[int, Interval(2, 200, why="the Jacobian is taken column by column")],
+    kept: Annotated[int, Interval(1, 199, why="below dim, 200 at most")],
+    sigma: Annotated[
+        float, Interval(0.05, 1e5, why="beyond, the rest of y says nothing of a region")
+    ],
+    instance: Natural = 0,
 ):
     """Principal components of a region are those of the principal submatrix of σ^2 J, all of y
     being given.
@@ -300,7 +299,12 @@ def test_masked_components(
     cases=[(1 / 3, 2, 8), (0.5, 1, 3), (0.9, 3, 6)],
 )
 def test_subspace_iteration(
-    trial, gap: Gap, rank: Annotated[int, Interval(1, 50, why="at most dim")], dim: SeveralCounts
+    trial,
+    gap: Annotated[
+        float, Interval(0.01, 0.99, why="less is lost in rounding, more takes thousands of rounds")
+    ],
+    rank: Annotated[int, Interval(1, 50, why="at most dim")],
+    dim: SeveralCounts,
 ):
     """A round shrinks the tangent of the largest angle to the top r directions to λ_(r+1) / λ_r or
     less.
@@ -466,7 +470,9 @@ def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10, why="a ca
     cases=[(0.8, 1.0)],
 )
 def test_sampled_calibration(
-    trial, sigma: TestedSigma, above: Annotated[float, Interval(-0.5, 1.2, why="a cap only")]
+    trial,
+    sigma: Annotated[float, Interval(0.6, 1.5, why="a cap, which nothing requires")],
+    above: Annotated[float, Interval(-0.5, 1.2, why="a cap only")],
 ):
     """E[(x - μ_1)^2] = E μ_2(y) and E[(x - μ_1)^3; y > c] = E[μ_3(y); y > c], μ_2 and μ_3 from
     derivatives.
@@ -615,7 +621,13 @@ def test_noise_level(trial, prior: Prior, sigma: NOISE, dim: Copies):
     kind="identity",
     cases=[("mixture", 0.8, 1.0, 1), ("points", 0.5, 2.0, 7)],
 )
-def test_noise_level__any_denoiser(trial, prior: Prior, sigma: NOISE, gain: Gain, dim: Copies):
+def test_noise_level__any_denoiser(
+    trial,
+    prior: Prior,
+    sigma: NOISE,
+    gain: Annotated[float, Interval(0.1, 10, why="a cap, which nothing requires")],
+    dim: Copies,
+):
     """Of any denoiser E|y - f|^2 = σ^2 d + E|f - x|^2 - 2 σ^2 E tr J_f; here f = gain sin(y)."""
     world = WORLDS[prior]
 
@@ -751,7 +763,14 @@ def test_difference_step(
     tier="full",
     cases=[1e-6, 1e-5, 5e-5, 1e-3, 1e-2],
 )
-def test_difference_rounding(trial, step: Step, sigma: Paper = 25 / 255):
+def test_difference_rounding(
+    trial,
+    step: Annotated[
+        float, Interval(1e-6, 1e-2, why="about where both errors are equal; the ends are caps")
+    ],
+    sigma: Annotated[float, Interval(0.08, 0.15, why="about 25 / 255; the ends are caps")] = 25
+    / 255,
+):
     """The worst error of μ_4 over [.2, .8] is the step's and half of 8 ε |μ_1| σ^6 / c^3, to a
     factor of five.
     """

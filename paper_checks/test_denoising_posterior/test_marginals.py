@@ -9,7 +9,6 @@ from theory_on_trial.contract import Interval
 
 Apart = Annotated[float, Interval(1.2, 3.2, why="nearer, there is one mode; farther, no digits")]
 """How far either mode lies from the middle, in standard deviations of its component."""
-Share = Annotated[float, Interval(0.35, 0.65, why="of the left mode: others may have no maximum")]
 GRID = np.linspace(-14, 14, 8001)
 STEP = GRID[1] - GRID[0]
 
@@ -66,7 +65,13 @@ def entropy(density, step=STEP):
     cases=[(2.0, 0.5), (3.0, 0.5), (1.5, 0.4)],
     route="a divergence by the trapezoidal rule against two entropies",
 )
-def test_most_entropy(trial, apart: Apart, share: Share):
+def test_most_entropy(
+    trial,
+    apart: Apart,
+    share: Annotated[
+        float, Interval(0.35, 0.65, why="of the left mode: others may have no maximum")
+    ],
+):
     """The density of most entropy with the posterior's first four moments misses it by its own
     entropy less the posterior's: KL(posterior | fit) = H(fit) - H(posterior), so that four moments
     are never worse than two.

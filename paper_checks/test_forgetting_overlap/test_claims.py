@@ -29,19 +29,12 @@ from theory_on_trial.trial.provenance import Source
 SeveralRows = Annotated[
     int, Interval(1, 30, why="a hundred thousand labellings are solved at once")
 ]
-FewRows = Annotated[int, Interval(1, 10, why="3^n nodes are summed")]
-Tasks = Annotated[int, Interval(2, 100, why="one alone makes no chain, and each is fitted")]
 SomeRidge = Annotated[
     float, Interval(1e-6, 1e6, why="far from these it is not told from none, or leaves no update")
 ]
-Share = Annotated[
-    float, Interval(1e-3, 1.9, why="in units of 1 / σ^2; at 2 descent hops, beyond it diverges")
-]
-Steps = Annotated[int, Interval(1, 10**4, why="each is taken")]
 Degrees = Annotated[
     float, Interval(5, 75, why="towards the ends both laws agree, and the exact claim judges")
 ]
-AnyDegrees = Annotated[float, Interval(0, 90, why="between two subspaces there is no other angle")]
 Teacher = Literal["teacher", "independent"]
 
 ALIGN = Source(
@@ -92,7 +85,14 @@ def test_overlap_identity(trial, n_s: Size, n_t: Size, dim: Size, ridge: SomeRid
 
 
 @claim(QUOTED, kind="identity", cases=[(5, 4, 10, 3, 0.5), (2, 7, 6, 5, 0.1)])
-def test_chain(trial, n_s: Size, n_k: Size, dim: Size, tasks: Tasks, ridge: SomeRidge):
+def test_chain(
+    trial,
+    n_s: Size,
+    n_k: Size,
+    dim: Size,
+    tasks: Annotated[int, Interval(2, 100, why="one alone makes no chain, and each is fitted")],
+    ridge: SomeRidge,
+):
     """Through tasks 1, ..., m drifts add as vectors, each with its residual against the weights
     before it.
     """
@@ -185,7 +185,14 @@ def tasks_that_touch(generator, n_s, n_t, dim):
     cases=[(0.5, 37), (1.5, 5), (0.1, 1), (1.2, 3000)],
 )
 def test_early_stopping(
-    trial, share: Share, steps: Steps, n_s: Size = 5, n_t: Size = 6, dim: Size = 10
+    trial,
+    share: Annotated[
+        float, Interval(1e-3, 1.9, why="in units of 1 / σ^2; at 2 descent hops, beyond it diverges")
+    ],
+    steps: Annotated[int, Interval(1, 10**4, why="each is taken")],
+    n_s: Size = 5,
+    n_t: Size = 6,
+    dim: Size = 10,
 ):
     """After m steps of rate η the ridge's filter is replaced by (1 - (1 - η σ^2)^m) / σ."""
     tasks = tasks_that_touch(trial.generator(), n_s, n_t, dim)
@@ -274,7 +281,13 @@ def test_random_residual(
     kind="identity",
     cases=[(5, 6, 10, 0.5), (2, 5, 3, 0.1), (3, 4, 5, 1e5)],
 )
-def test_random_residual__moments(trial, n_s: Size, n_t: FewRows, dim: Size, ridge: SomeRidge):
+def test_random_residual__moments(
+    trial,
+    n_s: Size,
+    n_t: Annotated[int, Interval(1, 10, why="3^n nodes are summed")],
+    dim: Size,
+    ridge: SomeRidge,
+):
     """E Δ = sum e_i and Var Δ = 2 sum e_i^2, on the nodes of Gauss and Hermite, exact up to degree
     five.
     """
@@ -424,7 +437,11 @@ def test_inverted_u__independent(trial, degrees: Degrees, rank: SeveralRows = 3,
     ],
 )
 def test_inverted_u__exact(
-    trial, law: Teacher, degrees: AnyDegrees, rank: Size = 3, spare: Spare = 4
+    trial,
+    law: Teacher,
+    degrees: Annotated[float, Interval(0, 90, why="between two subspaces there is no other angle")],
+    rank: Size = 3,
+    spare: Spare = 4,
 ):
     """E Δ / r is cos^2 θ sin^2 θ of one teacher, cos^2 θ of random residuals, at every angle."""
     inside = 1e-5 <= degrees <= 90 - 1e-5

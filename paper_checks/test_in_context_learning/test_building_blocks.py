@@ -19,9 +19,6 @@ from theory_on_trial.contract import Interval
 
 Form = Literal["erf", "tanh"]
 """Of GeLU."""
-Shift = Annotated[
-    float, Interval(0.05, 3, why="beyond, the closed form rounds more than the differences do")
-]
 Points = Annotated[
     int, Interval(10, 100_000, why="fewer points may miss the worst, and each is evaluated")
 ]
@@ -422,7 +419,14 @@ def direct_tanh(x, shift):
     kind="identity",
     cases=["erf", "tanh"],
 )
-def test_squares(trial, form: Form, shift: Shift = 0.5, n_points: Points = 200):
+def test_squares(
+    trial,
+    form: Form,
+    shift: Annotated[
+        float, Interval(0.05, 3, why="beyond, the closed form rounds more than the differences do")
+    ] = 0.5,
+    n_points: Points = 200,
+):
     """Three GeLUs and six tanh units square x up to errors that even functions of x give
     exactly.
     """

@@ -35,10 +35,6 @@ Context = Annotated[
 Layers = Annotated[int, Interval(2, 6, why="steps that are not short enough grow with each layer")]
 CAP = "a cap, which nothing requires"
 Side = Annotated[int, Interval(1, 10, why=CAP)]
-Blocks = Annotated[int, Interval(2, 10, why="blocks of one number commute; the high end is a cap")]
-Start = Annotated[
-    float, Interval(0.1, 0.6, why="the theorem asks for a small start; the low end is a cap")
-]
 FewExamples = Annotated[int, Interval(1, 3, why="three nodes or more for each normal number")]
 """Examples over which a mean is a sum over nodes."""
 
@@ -126,7 +122,14 @@ def test_lsa__gd(
     derived(f"by induction over the layers, as lemma 1 of {AHN} but for the transpose"),
     kind="identity",
 )
-def test_lsa__multilayer(trial, examples: Context = 6, dimension: Blocks = 3, layers: Layers = 3):
+def test_lsa__multilayer(
+    trial,
+    examples: Context = 6,
+    dimension: Annotated[
+        int, Interval(2, 10, why="blocks of one number commute; the high end is a cap")
+    ] = 3,
+    layers: Layers = 3,
+):
     """L layers with Q_l = -diag(A_l, 0) are L steps of descent, the l-th preconditioned by the
     transpose of A_l.
     """
@@ -428,7 +431,13 @@ def stacked_limit(value, form):
 
 
 @claim(paper(f"{ZHANG}, theorem 4.1"), kind="limit")
-def test_lsa__flow(trial, context: Count = 5, scale: Start = 0.3):
+def test_lsa__flow(
+    trial,
+    context: Count = 5,
+    scale: Annotated[
+        float, Interval(0.1, 0.6, why="the theorem asks for a small start; the low end is a cap")
+    ] = 0.3,
+):
     """Gradient flow of all entries ends at W_PV = [tr Γ^-2]^(1/4) e e^T, W_KQ = [tr Γ^-2]^(-1/4)
     Γ^-1.
     """

@@ -13,9 +13,6 @@ from theory_on_trial.laws import Asymptotic
 WORDS = 8
 RATE = 1.0
 STEPS = 60
-Width = Annotated[
-    int, Interval(64, 2048, why="below, the bias 1 / n is seen; above, nets take seconds each")
-]
 
 
 def counted(rng):
@@ -47,7 +44,12 @@ def trained_losses(rng, law, width, nets):
     kind="limit",
     cases=[1024, 256],
 )
-def test_embeddings(trial, width: Width):
+def test_embeddings(
+    trial,
+    width: Annotated[
+        int, Interval(64, 2048, why="below, the bias 1 / n is seen; above, nets take seconds each")
+    ],
+):
     """Under maximal updates two linear embeddings of 8 words follow a closed recursion of four
     8 x 8 matrices: the training loss of networks of width n ends at its, below that of descent in
     the kernel of the start.

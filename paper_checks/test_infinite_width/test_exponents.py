@@ -18,7 +18,6 @@ SMALL = 1e-7
 """By about how much features move where the first order of it is measured."""
 POINTS = np.random.default_rng(0).standard_normal((4, 3))
 VALUES = 0.5 + np.sin(POINTS[:, :1])
-Depth = Annotated[int, Interval(1, 6, why="rounding grows from layer to layer")]
 Rate = Annotated[float, Interval(-2, 2, why="twice as far as c of the named scalings")]
 Power = Annotated[
     float, Interval(-20, 20, why="squares of powers of 4096 units stay in the range of floats")
@@ -32,9 +31,6 @@ Learned = Annotated[
 ]
 Hidden = Annotated[float, Interval(-0.5, 0.5, why="a cap, which nothing requires")]
 SomeWidth = Annotated[int, Interval(2, 2**10, why="as many weights are drawn, eight times")]
-From64 = Annotated[
-    int, Interval(64, 256, why="smaller ones are not yet in the power law, larger take ten minutes")
-]
 EXPONENT = 0.002
 """To how much an exponent is stated that is measured without sampling, whatever its size."""
 
@@ -242,7 +238,10 @@ def test_width_exponent__named(
     start: Start,
     learned: Learned,
     c: UnitInterval,
-    width: From64,
+    width: Annotated[
+        int,
+        Interval(64, 256, why="smaller ones are not yet in the power law, larger take ten minutes"),
+    ],
 ):
     """Tanh networks of two hidden layers move features by n^(-r): muP r = 0, standard with c = 1
     1/2, half-way 1/4.
@@ -429,7 +428,7 @@ def test_named_scalings(
 def test_abc_symmetry(
     trial,
     name: Name,
-    hidden: Depth,
+    hidden: Annotated[int, Interval(1, 6, why="rounding grows from layer to layer")],
     theta: Annotated[
         float, Interval(-4, 4, why="beyond, powers of the width leave the range of floats")
     ],

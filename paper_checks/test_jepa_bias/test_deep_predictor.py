@@ -12,8 +12,6 @@ from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 DEEPER = derived("from the gradients of equations (4) and (5) with M predictor layers")
-Start = Annotated[float, Interval(1e-3, 0.05, why="below the target, and solved within seconds")]
-FewLayers = Annotated[int, Interval(1, 4, why="times are as ε^(-(2L + M - 2) / L)")]
 PredictorDepth = Annotated[int, Interval(2, 4, why="one layer has its own claim")]
 """M."""
 Strength = Annotated[float, Interval(0.1, 10, why="it scales time alone")]
@@ -27,9 +25,9 @@ DOUBLINGS = 2.0 ** np.arange(9, 14)
 @claim(DEEPER, kind="identity", cases=[(2, 2, 1e-2), (2, 3, 1e-3), (3, 2, 1e-2), (1, 2, 1e-3)])
 def test_deep_predictor(
     trial,
-    depth: FewLayers,
+    depth: Annotated[int, Interval(1, 4, why="times are as ε^(-(2L + M - 2) / L)")],
     predictor_depth: PredictorDepth,
-    init: Start,
+    init: Annotated[float, Interval(1e-3, 0.05, why="below the target, and solved within seconds")],
     fraction: Fraction = 0.8,
     lambda_: Strength = 1.3,
     rho: Regression = 0.7,

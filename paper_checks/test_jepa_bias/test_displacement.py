@@ -36,13 +36,6 @@ MARGINAL = {
 plateaus, late only.
 """
 Kind = Literal["covariance", "rotated predictor", "symmetric predictor"]
-Angle = Annotated[float, Interval(1e-12, 0.2, why="a small misalignment, above rounding")]
-Turn = Annotated[
-    float,
-    Interval(
-        1e-10, 0.2, why="small; with less, the wait is as long as that of the scalar equations"
-    ),
-]
 
 
 def rate_of(objective, rule=None):
@@ -133,7 +126,15 @@ def falls(run, levels):
     cases=(1e-10, 1e-6, 1e-3, 0.1),
     low_power="the misalignment's prefactor, of order one, moves the time by 5 %",
 )
-def test_displacement(trial, delta: Turn):
+def test_displacement(
+    trial,
+    delta: Annotated[
+        float,
+        Interval(
+            1e-10, 0.2, why="small; with less, the wait is as long as that of the scalar equations"
+        ),
+    ],
+):
     """What λ puts first is unlearned at about t_1 + log(1/δ) / μ for the larger ρ, and relearned
     later.
 
@@ -271,7 +272,9 @@ def test_displacement__wait(
     rate: Annotated[
         float, Interval(1e-3, 50, why="of slower ones the ninth digit is rounding")
     ] = 0.3,
-    delta: Angle = 1e-3,
+    delta: Annotated[
+        float, Interval(1e-12, 0.2, why="a small misalignment, above rounding")
+    ] = 1e-3,
     offset: Annotated[float, Interval(0.1, 3, why="of order one")] = 0.7,
 ):
     """An amplitude that starts at δ e^(-c) and grows at the rate μ is at one by t_j + (log(1/δ) +

@@ -19,7 +19,6 @@ from theory_on_trial.laws import Asymptotic
 MOMENTS = derived(
     "second moments of a model of a kind that summaries of the paper name; parameters chosen here"
 )
-Variance = Annotated[float, Interval(0.01, 100, why="a cap, which nothing requires")]
 Rate = Annotated[
     float, Interval(0.2, 0.8, why="what is rarely seen, or rarely hidden, takes many samples")
 ]
@@ -235,7 +234,10 @@ def orders(features, depth=5, fraction=0.8):
 
 @claim(derived("both λ and ρ of a circulant S increase with its eigenvalues"), kind="identity")
 def test_gen_masking__order(
-    trial, rate: Rate = 0.5, target_rate: Rate = 0.5, variance: Variance = 2.0
+    trial,
+    rate: Rate = 0.5,
+    target_rate: Rate = 0.5,
+    variance: Annotated[float, Interval(0.01, 100, why="a cap, which nothing requires")] = 2.0,
 ):
     """Under uniform masking λ and ρ have one order, and JEPA and MAE agree: the strongest direction
     is first.

@@ -22,7 +22,6 @@ Start = Annotated[float, Interval(5e-3, 0.1, why="below the target, and solved w
 FewLayers = Annotated[int, Interval(1, 3, why="with more, times are too long to solve in seconds")]
 Strength = Annotated[float, Interval(0.3, 3, why="it scales time, and with it what τ is large")]
 """λ."""
-Regression = Annotated[float, Interval(0.4, 2, why="times are as its power 2L - 1")]
 Tracking = Annotated[float, Interval(0.02, 1e3, why="slower and faster ones are the two limits")]
 """τ."""
 
@@ -35,7 +34,7 @@ def test_moving_target(
     trial,
     depth: Annotated[int, Interval(1, 2, why="with more, times are too long beside 1 / τ")],
     init: Start,
-    rho: Regression,
+    rho: Annotated[float, Interval(0.4, 2, why="times are as its power 2L - 1")],
     fraction: Fraction = 0.8,
     lambda_: Strength = 0.8,
 ):

@@ -27,9 +27,6 @@ Init = Annotated[
     float, Interval(0.01, 0.5, why="smaller ones have not left their plateau by the last time")
 ]
 """a(0), of the whole map."""
-SaxeDepth = Annotated[
-    int, Interval(1, 5, why="deeper, the JEPA beside it is too stiff for its solver")
-]
 Outputs = Annotated[int, Interval(1, 5, why="the views have six dimensions")]
 """d, the length of an embedding."""
 
@@ -51,7 +48,13 @@ def saxe(init, layers):
     kind="identity",
     cases=(1, 2, 4),
 )
-def test_sec_saxe(trial, depth: SaxeDepth, init: Init = 0.05):
+def test_sec_saxe(
+    trial,
+    depth: Annotated[
+        int, Interval(1, 5, why="deeper, the JEPA beside it is too stiff for its solver")
+    ],
+    init: Init = 0.05,
+):
     """MAE of depth L is a deep linear net of D = L + 1 layers: da/dt = D a^(2-2/D) (λ - a σ^2), a =
     w^D.
     """

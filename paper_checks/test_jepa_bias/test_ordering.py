@@ -30,9 +30,6 @@ from theory_on_trial.contract import Interval
 RATIO = derived(
     "λ t* does not depend on λ: the order turns where its ratio of two features passes κ"
 )
-Share = Annotated[
-    float, Interval(1e-3, 0.9, why="at 1 the strength is reached at once; the low end is a cap")
-]
 Off = Annotated[float, Interval(1e-4, 0.1, why="nearer, a solver does not tell the two sides")]
 """How far from a boundary both of its sides are tried, relative to it."""
 
@@ -98,7 +95,9 @@ def test_order_inversion(
 def test_order_inversion__sides(
     trial,
     depth: DeepDepth,
-    share: Share,
+    share: Annotated[
+        float, Interval(1e-3, 0.9, why="at 1 the strength is reached at once; the low end is a cap")
+    ],
     fraction: Fraction,
     off: Off = 0.02,
     rho_1: Regression = 0.5,

@@ -11,10 +11,8 @@ from theory import jepa_bias as predicted
 from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
-SeveralLayers = Annotated[int, Interval(2, 8, why="a cap, which nothing requires")]
 Dim = Annotated[int, Interval(1, 16, why="seconds")]
 """d, of the views and of every layer."""
-ShallowDepth = Annotated[int, Interval(1, 4, why="the steps would have to be shorter")]
 Spread = Annotated[
     float, Interval(0.2, 1, why="a tiny network does not move, a large one too fast for the steps")
 ]
@@ -110,7 +108,7 @@ def test_balance_conserved__flow(
     trial,
     objective: Objective,
     dim: Annotated[int, Interval(2, 16, why="one number may hardly move; seconds")] = 2,
-    depth: ShallowDepth = 2,
+    depth: Annotated[int, Interval(1, 4, why="the steps would have to be shorter")] = 2,
     spread: Annotated[float, Interval(0.3, 0.6, why="less hardly moves, more outruns steps")] = 0.5,
 ):
     """Along the whole flow from a start neither balanced nor aligned the same residuals stay what
@@ -226,7 +224,10 @@ def test_ode_mae(trial, depth: Depth, dim: Dim = 3):
     route="`predicted.end_to_end_asymptote` against `predicted.asymptote`; gradients against zero",
 )
 def test_fixed_points(
-    trial, objective: Objective, depth: SeveralLayers, covariance: Covariance = 1.3
+    trial,
+    objective: Objective,
+    depth: Annotated[int, Interval(2, 8, why="a cap, which nothing requires")],
+    covariance: Covariance = 1.3,
 ):
     """The gradient vanishes at w-bar = ρ^L (JEPA), ρ^(L/(L+1)) (MAE), whatever λ; V w-bar =
     ρ^(L+1), ρ.

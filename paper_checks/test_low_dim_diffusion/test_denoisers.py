@@ -22,13 +22,6 @@ EQUIVALENCE = abstract(
 Dims = tuple[Annotated[int, Interval(1, 2, why="nodes for each latent are multiplied")], ...]
 """d_1, ..., d_K."""
 SeveralDimensions = Annotated[int, Interval(2, 128, why="as many nodes stand around each point")]
-Loud = Annotated[
-    float, Interval(0.5, 2, why="with less, clustering says nearly the same, more scatters more")
-]
-Faint = Annotated[float, Interval(1e-3, 0.03, why="a limit, which at a tenth is not yet there")]
-Averaged = Annotated[
-    float, Interval(0.7, 10, why="with less, the bias is nearly that of twelve points")
-]
 Angle = Annotated[
     float, Interval(20, 40, why="in degrees; other lines are nearly one, or nearly orthogonal")
 ]
@@ -382,7 +375,14 @@ def test_price_of_assignment__sampled(
     kind="optimality",
     cases=[1.0, 0.5],
 )
-def test_soft_is_not_clustering(trial, noise: Loud, angle: Angle = 30.0):
+def test_soft_is_not_clustering(
+    trial,
+    noise: Annotated[
+        float,
+        Interval(0.5, 2, why="with less, clustering says nearly the same, more scatters more"),
+    ],
+    angle: Angle = 30.0,
+):
     """Twelve points on two lines at +-30 degrees: the soft loss has its minimum elsewhere, at γ = 1
     by 2 degrees.
 
@@ -441,7 +441,11 @@ def test_soft_is_not_clustering__implicit(trial, signal: Level, noise: Level):
 
 
 @claim(derived("no noise moves a point to the other line"), kind="optimality", cases=[0.02, 0.01])
-def test_soft_is_not_clustering__limit(trial, noise: Faint, angle: Angle = 30.0):
+def test_soft_is_not_clustering__limit(
+    trial,
+    noise: Annotated[float, Interval(1e-3, 0.03, why="a limit, which at a tenth is not yet there")],
+    angle: Angle = 30.0,
+):
     """As γ vanishes, the soft loss of those points has its minimum where K subspaces have
     theirs.
     """
@@ -457,7 +461,13 @@ def test_soft_is_not_clustering__limit(trial, noise: Faint, angle: Angle = 30.0)
     kind="optimality",
     cases=[1.0, 2.0],
 )
-def test_soft_is_not_clustering__population(trial, noise: Averaged, angle: Angle = 30.0):
+def test_soft_is_not_clustering__population(
+    trial,
+    noise: Annotated[
+        float, Interval(0.7, 10, why="with less, the bias is nearly that of twelve points")
+    ],
+    angle: Angle = 30.0,
+):
     """Over Gaussian amplitudes on the two lines, the soft loss has its minimum at the lines
     themselves.
     """

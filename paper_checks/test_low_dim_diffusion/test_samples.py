@@ -13,10 +13,6 @@ from theory_on_trial.contract import Count, Interval, Natural
 from theory_on_trial.laws import Asymptotic, Bounded
 
 Groups = Annotated[int, Interval(2, 8, why="all partitions are tried")]
-FewDim = Annotated[
-    int,
-    Interval(2, 6, why="of lines any sample is enough, of twelve samples all choices are listed"),
-]
 Ambient = Annotated[int, Interval(2, 256, why="larger ones only take longer")]
 Extra = Annotated[int, Interval(0, 1, why="with more there is a mean")]
 AmbientDimension = Annotated[
@@ -312,7 +308,17 @@ def fitting_partitions(trial, samples, dim, subspaces, ambient):
     kind="identity",
     cases=[(2, 2), (3, 2), (2, 3)],
 )
-def test_uniqueness(trial, dim: FewDim, subspaces: Groups, ambient: Ambient = 8):
+def test_uniqueness(
+    trial,
+    dim: Annotated[
+        int,
+        Interval(
+            2, 6, why="of lines any sample is enough, of twelve samples all choices are listed"
+        ),
+    ],
+    subspaces: Groups,
+    ambient: Ambient = 8,
+):
     """K >= 2 and N = d >= 2: (K d)! / ((d!)^K K!) partitions of the samples have residual 0."""
     count, predict = fitting_partitions(trial, dim, dim, subspaces, ambient)
     controls = {"labels distinguished": factorial(subspaces) * predict, "N = d is enough": 1}

@@ -12,30 +12,13 @@ from theory_on_trial import abstract, claim, code, derived
 from theory_on_trial.contract import Count, Interval, Natural
 from theory_on_trial.laws import Asymptotic
 
-Moved = Annotated[float, Interval(1e-6, 1, why="at 1 h is the fit, less is lost in rounding")]
 Cells = Annotated[int, Interval(1, 1000, why="rounding grows with the sums")]
 Dim = Annotated[int, Interval(1, 20, why="a cap, which nothing requires")]
-Place = Annotated[int, Interval(0, 3, why="predictions have four values")]
-Levels = Annotated[int, Interval(1, 200, why="each is summed exactly")]
-Bias = Annotated[
-    float, Interval(0.01, 0.25, why="means of labels stay in [0, 1]; the low end is a cap")
-]
-Functions = Annotated[
-    int, Interval(1, 3, why="levels must hold more cells than there are functions")
-]
-ManyCells = Annotated[
-    int, Interval(60, 200, why="levels must hold more cells than functions; the high end is a cap")
-]
 Share = Annotated[
     float,
     Interval(1e-9, 0.125, why="smaller gains are lost in rounding, from B / 4 on any f is good"),
 ]
 """α / B."""
-Fine = Annotated[
-    float,
-    Interval(1e-6, 0.09, why="smaller gains are lost in rounding, on coarser grids 1/m matters"),
-]
-Coarse = Annotated[float, Interval(0.01, 0.125, why="as many sets of cells as rounds are fitted")]
 Bound = Annotated[float, Interval(1e-90, 1e90, why="what is squared and divided stays a number")]
 """B, on h^2."""
 SeveralLevels = Annotated[int, Interval(2, 400, why="all counts of a level are enumerated")]
@@ -75,7 +58,13 @@ def world_of(seed, cells, dim):
     kind="identity",
     cases=[(w, v) for w in range(5) for v in range(4)],
 )
-def test_step(trial, world: Natural, level: Place, cells: Cells = 60, dim: Dim = 3):
+def test_step(
+    trial,
+    world: Natural,
+    level: Annotated[int, Interval(0, 3, why="predictions have four values")],
+    cells: Cells = 60,
+    dim: Dim = 3,
+):
     """At level v along h the best step is E[h r|v] / E[h^2|v], and it lowers the error by (E[h
     r|v])^2 / E[h^2|v].
     """
@@ -176,7 +165,14 @@ def test_converse(trial, world: Natural, cells: Cells = 60, dim: Dim = 3, draws:
     kind="identity",
     cases=[(0, 1.0), (0, 0.1), (1, 0.01), (2, 0.001)],
 )
-def test_converse__sharp(trial, world: Natural, fraction: Moved, cells: Cells = 60):
+def test_converse__sharp(
+    trial,
+    world: Natural,
+    fraction: Annotated[
+        float, Interval(1e-6, 1, why="at 1 h is the fit, less is lost in rounding")
+    ],
+    cells: Cells = 60,
+):
     """Of h = v + ε fit that E[...|v] is a / (2 - ε): no constant above 1/2 will do."""
     probabilities, _, means, basis, _ = world_of(world, cells, 3)
     middle = np.full(cells, 0.5)
@@ -268,7 +264,13 @@ def test_binning_hides__exactly(
         says="K2 of a sample is summed over all levels but that of the largest prediction",
     ),
 )
-def test_coded_error(trial, levels: Levels, bias: Bias):
+def test_coded_error(
+    trial,
+    levels: Annotated[int, Interval(1, 200, why="each is summed exactly")],
+    bias: Annotated[
+        float, Interval(0.01, 0.25, why="means of labels stay in [0, 1]; the low end is a cap")
+    ],
+):
     """K2 with h = 1 is the sum over all levels of (n_v / n) (mean of y - v)^2, the largest among
     them.
     """
@@ -326,7 +328,17 @@ def worlds_of(trial, draws):
     kind="bound",
     cases=[(0.005, 1.0), (0.002, 4.0), (0.002, 0.1)],
 )
-def test_halting(trial, share: Fine, bound: Bound, draws: Count = 8):
+def test_halting(
+    trial,
+    share: Annotated[
+        float,
+        Interval(
+            1e-6, 0.09, why="smaller gains are lost in rounding, on coarser grids 1/m matters"
+        ),
+    ],
+    bound: Bound,
+    draws: Count = 8,
+):
     """Stopped at a gain <= α/(2 B), m = ceil(2 B/α), K2 <= B (α/(2 B) + 1/(2 m) + 1/(4 m^2)) <=
     α.
     """
@@ -354,7 +366,14 @@ def test_halting(trial, share: Fine, bound: Bound, draws: Count = 8):
     kind="bound",
     cases=[(0.125, 1.0), (0.1, 1.0), (0.08 / 0.95, 4.0), (0.0201, 0.1)],
 )
-def test_halting__rounds(trial, share: Coarse, bound: Bound, draws: Count = 8):
+def test_halting__rounds(
+    trial,
+    share: Annotated[
+        float, Interval(0.01, 0.125, why="as many sets of cells as rounds are fitted")
+    ],
+    bound: Bound,
+    draws: Count = 8,
+):
     """There are at most ceil(B / (2 α)) rounds, the rejected one too: each other gains over α/(2 B)
     of 1/4.
     """
@@ -505,7 +524,15 @@ def test_weak_learning(trial, dim: Annotated[int, Interval(2, 8, why="there are 
     cases=[0, 1, 2],
 )
 def test_weak_learning__relative(
-    trial, world: Natural, functions: Functions = 2, cells: ManyCells = 100
+    trial,
+    world: Natural,
+    functions: Annotated[
+        int, Interval(1, 3, why="levels must hold more cells than there are functions")
+    ] = 2,
+    cells: Annotated[
+        int,
+        Interval(60, 200, why="levels must hold more cells than functions; the high end is a cap"),
+    ] = 100,
 ):
     """Where C holds the labels' means at a level, it saves at most what H does over the squared
     cosine of their angle.

@@ -9,9 +9,6 @@ from scipy.optimize import linprog
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-Points = Annotated[int, Interval(3, 5, why="programs for every subset of the points are solved")]
-Classes = Annotated[int, Interval(20, 200, why="half of few are of one kind; more take minutes")]
-
 
 def hides_something(functions, weights):
     """Whether on some set of points residuals other than 0 are orthogonal to 1 and all functions:
@@ -36,7 +33,15 @@ def hides_something(functions, weights):
     cases=[4, 3],
     route="linear programs on every subset of the points against ranks",
 )
-def test_weak_learning__finite(trial, n_points: Points, n_classes: Classes = 20):
+def test_weak_learning__finite(
+    trial,
+    n_points: Annotated[
+        int, Interval(3, 5, why="programs for every subset of the points are solved")
+    ],
+    n_classes: Annotated[
+        int, Interval(20, 200, why="half of few are of one kind; more take minutes")
+    ] = 20,
+):
     """On n points every predictor that is multicalibrated for a class H, closed under affine maps,
     is the best one for all means of labels iff 1 and H have rank n: a condition that is necessary
     and sufficient.

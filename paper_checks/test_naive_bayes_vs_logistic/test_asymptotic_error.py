@@ -30,12 +30,7 @@ BAYES_ERRORS = {2: 0.06655, 4: 0.02924, 10: 0.00483, 20: 0.00037}
 
 DRAWS = {"law": Bounded(0, 1), "first": 8192, "most": 1_000_000, "vectorised": True}
 
-Features = Annotated[int, Interval(1, 200, why="every sample holds as many numbers")]
 SeveralFeatures = Annotated[int, Interval(2, 200, why="a covariance matrix is drawn")]
-ManyFeatures = Annotated[
-    int, Interval(300, 4000, why="the law is that of large n, and takes all eigenvalues")
-]
-FewClasses = Annotated[int, Interval(3, 6, why="orthants of K - 1 dimensions")]
 
 
 def mistakes(rule, means, factor):
@@ -58,7 +53,10 @@ def mistakes(rule, means, factor):
     cases=[(2, 3, 0.0), (1, 7, 0.0), (2, 3, 0.5)],
 )
 def test_asym_nb_error(
-    trial, n_features: Features, n_classes: OfficialClasses, correlation: Correlation
+    trial,
+    n_features: Annotated[int, Interval(1, 200, why="every sample holds as many numbers")],
+    n_classes: OfficialClasses,
+    correlation: Correlation,
 ):
     """Naive Bayes with the true means and variances errs as predicted, with collinear classes and
     under correlation.
@@ -239,7 +237,12 @@ def test_official_bayes_errors(trial, n_features: Literal[2, 4, 10, 20]):
         "its diagonal replaced by floor(n / 2) times n and by ones: it has no negative eigenvalue.",
     ),
 )
-def test_hard_covariance(trial, n_features: ManyFeatures):
+def test_hard_covariance(
+    trial,
+    n_features: Annotated[
+        int, Interval(300, 4000, why="the law is that of large n, and takes all eigenvalues")
+    ],
+):
     """The released correlated design is no covariance: its smallest eigenvalue is near 1 - .3086
     n.
     """
@@ -286,7 +289,7 @@ def _lowest_edge():
 )
 def test_conditional_error(
     trial,
-    n_classes: FewClasses,
+    n_classes: Annotated[int, Interval(3, 6, why="orthants of K - 1 dimensions")],
     n_features: Annotated[int, Interval(2, 40, why="in more, mistakes are rare")] = 4,
     n_samples: Samples = 40,
 ):

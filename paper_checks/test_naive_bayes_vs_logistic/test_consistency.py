@@ -16,17 +16,8 @@ from theory_on_trial.contract import Count, Interval
 HAIR = 1e-13
 """By which a wrong class wins a tie; the regret grows by less."""
 
-SeveralPoints = Annotated[
-    int, Interval(2, 2000, why="one point shows no factor, and more take minutes")
-]
 Classes = Annotated[int, Interval(2, 1000, why="every draw has an entry per class")]
 ManyClasses = Annotated[int, Interval(3, 100, why="two classes have no such gap")]
-LowBound = Annotated[float, Interval(0.01, 2.5, why="its double is told from it at t = .99")]
-TightBound = Annotated[
-    float,
-    Interval(0.05, 2.5, why="regrets are of the order exp(-4 Λ), which a conic solver must meet"),
-]
-AnyBound = Annotated[float, Interval(0.1, 300, why="posteriors are floats, regrets above rounding")]
 Draws = Annotated[int, Interval(1, 100_000, why="all draws are held at once")]
 
 
@@ -56,7 +47,13 @@ def regrets(mass, p, logits):
     kind="identity",
     cases=[0.5, 1.0, 2.0],
 )
-def test_psi_conjugate(trial, logit_bound: LowBound, n_points: SeveralPoints = 60):
+def test_psi_conjugate(
+    trial,
+    logit_bound: Annotated[float, Interval(0.01, 2.5, why="its double is told from it at t = .99")],
+    n_points: Annotated[
+        int, Interval(2, 2000, why="one point shows no factor, and more take minutes")
+    ] = 60,
+):
     """Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2 is the conjugate of log cosh, also with bounded
     logits.
     """
@@ -190,7 +187,16 @@ def test_hcons_sqrt2(trial, n_problems: Count = 4000, most_points: Count = 50):
     kind="optimality",
     cases=[(3, 0.5), (3, 1.0), (4, 0.5), (6, 1.0)],
 )
-def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: TightBound):
+def test_hcons_bounded_fails(
+    trial,
+    n_classes: ManyClasses,
+    logit_bound: Annotated[
+        float,
+        Interval(
+            0.05, 2.5, why="regrets are of the order exp(-4 Λ), which a conic solver must meet"
+        ),
+    ],
+):
     """With K >= 3 classes and logits in a box the logistic regret can vanish where the 0-1 regret
     does not.
     """
@@ -254,7 +260,12 @@ def _conic_minimum(p, limit):
     route="divergences of drawn distributions by SciPy",
 )
 def test_hcons_bounded_repaired(
-    trial, n_classes: Classes, logit_bound: AnyBound = 1.0, n_draws: Draws = 20_000
+    trial,
+    n_classes: Classes,
+    logit_bound: Annotated[
+        float, Interval(0.1, 300, why="posteriors are floats, regrets above rounding")
+    ] = 1.0,
+    n_draws: Draws = 20_000,
 ):
     """Where no posteriors differ by more than the factor exp(2 Λ) the bound holds for bounded
     logits, any K.

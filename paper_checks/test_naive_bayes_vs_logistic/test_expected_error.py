@@ -20,21 +20,12 @@ from theory_on_trial.laws import Bounded
 EXACT = {"error": 0.0, "guarantee": "exact"}
 """Boxes around what is computed have no width."""
 
-Features = Annotated[int, Interval(1, 2000, why="every sample holds as many numbers")]
-ManyFeatures = Annotated[
-    int, Interval(10, 1000, why="the law is that of large n; every sample holds all means")
-]
 Samples = Annotated[
     float, Interval(2, 1e9, why="one sample per class; the error has then been its limit for long")
-]
-Deviation = Annotated[float, Interval(0.001, 10, why="a cap, which nothing requires")]
-Failure = Annotated[
-    float, Interval(0.01, 0.3, why="beyond, samples would have to tell a thousandth")
 ]
 Excess = Annotated[
     float, Interval(0.01, 0.05, why="far below it the asymptotic error fades from sight")
 ]
-Classes = Annotated[int, Interval(2, 50, why="every sample holds as many means")]
 
 
 @claim(
@@ -44,7 +35,12 @@ Classes = Annotated[int, Interval(2, 50, why="every sample holds as many means")
     kind="identity",
     cases=[(1, 4, 1), (5, 4, 4), (50, 10, 4), (200, 20, 9)],
 )
-def test_nb_exact_law(trial, n_features: Features, n_samples: Samples, squared_distance: Gap):
+def test_nb_exact_law(
+    trial,
+    n_features: Annotated[int, Interval(1, 2000, why="every sample holds as many numbers")],
+    n_samples: Samples,
+    squared_distance: Gap,
+):
     """With known variances the expected error of naive Bayes is an integral that depends on n, m
     and Δ only.
     """
@@ -104,10 +100,14 @@ def _coarse_law(n, squared_distance, tau_squared, midpoint):
 )
 def test_nb_param_lemma(
     trial,
-    n_features: ManyFeatures,
-    deviation: Deviation = 0.2,
-    failure: Failure = 0.1,
-    n_classes: Classes = 2,
+    n_features: Annotated[
+        int, Interval(10, 1000, why="the law is that of large n; every sample holds all means")
+    ],
+    deviation: Annotated[float, Interval(0.001, 10, why="a cap, which nothing requires")] = 0.2,
+    failure: Annotated[
+        float, Interval(0.01, 0.3, why="beyond, samples would have to tell a thousandth")
+    ] = 0.1,
+    n_classes: Annotated[int, Interval(2, 50, why="every sample holds as many means")] = 2,
 ):
     """All class means are within ε of the truth with probability 1 - δ from exactly m* ~ log n
     samples.

@@ -19,10 +19,6 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded, RatioOfMeans
 
 Aspect = Annotated[float, Interval(0.1, 0.6, why="less hides sqrt(1 - y); the high end is a cap")]
-AspectBelow = Annotated[
-    float, Interval(0.05, 0.9, why="less hides sqrt(1 - y), and at 1 no inverse has a mean")
-]
-Distance = Annotated[float, Interval(0.1, 50, why="a cap, which nothing requires")]
 
 
 def lead_of_naive_bayes(correlation, sizes, n_features=20):
@@ -413,7 +409,13 @@ def test_unreachable_target(
     cases=[(0.5, 9.0), (0.1, 4.0), (0.8, 20.0)],
     route="moments of an inverse Wishart matrix at growing n against a normal tail",
 )
-def test_lda_needs_linear__moments(trial, aspect: AspectBelow, squared_distance: Distance):
+def test_lda_needs_linear__moments(
+    trial,
+    aspect: Annotated[
+        float, Interval(0.05, 0.9, why="less hides sqrt(1 - y), and at 1 no inverse has a mean")
+    ],
+    squared_distance: Annotated[float, Interval(0.1, 50, why="a cap, which nothing requires")],
+):
     """With n / m fixed the squared mean of a fitted discriminant's margin over its variance has the
     predicted limit.
     """

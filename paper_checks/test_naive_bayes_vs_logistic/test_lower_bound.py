@@ -15,7 +15,6 @@ from theory_on_trial.laws import Bounded
 GAP = 4.0
 """Δ² of two classes."""
 EXCESS = 0.02
-Features = Annotated[int, Interval(10, 100, why="of more, each fit takes seconds")]
 PerFeature = Annotated[
     int, Interval(2, 8, why="with more, the bound at half of the samples is hardly above")
 ]
@@ -31,7 +30,11 @@ PerFeature = Annotated[
     cases=[(20, 2), (20, 4)],
     not_tight="only a learner that knows the variances and penalises nothing but length attains it",
 )
-def test_lr_lower_bound(trial, n_features: Features, per_feature: PerFeature):
+def test_lr_lower_bound(
+    trial,
+    n_features: Annotated[int, Interval(10, 100, why="of more, each fit takes seconds")],
+    per_feature: PerFeature,
+):
     """No learner that rotations and shifts of the features leave as it is errs less, on average,
     than naive Bayes with known variances does: ridge regression, too, needs at least its samples,
     which are 5.5 n or more for an excess error of .02 at Δ² = 4.

@@ -18,8 +18,6 @@ from theory_on_trial.laws import Bounded
 
 BroadGap = Annotated[float, Interval(0.01, 100, why="a cap, which nothing requires")]
 Broader = Annotated[float, Interval(0.001, 1000, why="a cap, which nothing requires")]
-SmallBound = Annotated[float, Interval(0.001, 10, why="a cap, which nothing requires")]
-Drawn = Annotated[int, Interval(2, 10_000, why="each is drawn; the low end is a cap")]
 FewFeatures = Annotated[int, Interval(3, 12, why="2^n points are enumerated")]
 """n, binary features."""
 Patterns = Annotated[int, Interval(2, 3, why="as many patterns of class means")]
@@ -376,7 +374,11 @@ def test_nb_log_odds(
     "of "
     "the bound is reached",
 )
-def test_lr_rademacher(trial, n_samples: Drawn, weight_bound: SmallBound = 0.1):
+def test_lr_rademacher(
+    trial,
+    n_samples: Annotated[int, Interval(2, 10_000, why="each is drawn; the low end is a cap")],
+    weight_bound: Annotated[float, Interval(0.001, 10, why="a cap, which nothing requires")] = 0.1,
+):
     """The worst gap of risk and empirical logistic risk over |w_k| <= W is at most 4 K W X /
     sqrt(m) on average.
     """

@@ -33,10 +33,6 @@ from theory import neural_collapse as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-Collapsed = Annotated[
-    float,
-    Interval(1.01, 1000.0, why="above the threshold all has collapsed; the high end is a cap"),
-]
 DECAYED = derived(
     "the decayed bias is minimised out: the mean direction keeps a share κ of its loss"
 )
@@ -127,7 +123,14 @@ def _by_class(optimum, sizes, widths):
     derived("the bias alone fits the class frequencies, which leaves the variance of a label"),
     kind="optimality",
 )
-def test_imb_bias__trivial(trial, class_sizes: Sizes = (6, 4, 2, 1), strength: Collapsed = 10.0):
+def test_imb_bias__trivial(
+    trial,
+    class_sizes: Sizes = (6, 4, 2, 1),
+    strength: Annotated[
+        float,
+        Interval(1.01, 1000.0, why="above the threshold all has collapsed; the high end is a cap"),
+    ] = 10.0,
+):
     """Where every direction has collapsed the bias alone is left: f* = 1/2 - sum n_k^2 / (2
     N^2).
     """

@@ -26,9 +26,6 @@ from theory_on_trial.contract import Interval, Natural
 CONVEX = derived(
     "at depth one the decays are a nuclear norm of the logits, and the problem in them is convex"
 )
-Draws = Annotated[
-    int, Interval(10, 100, why="some must end at the optimum, and each takes descents")
-]
 
 
 def shallow_loss_gradient(head, class_sizes):
@@ -135,7 +132,9 @@ def test_cert_cvx(trial, class_sizes: Sizes, bias: bool, strength: Strength = 0.
 @claim(SPLIT, kind="bound")
 def test_cert_deep_mse(
     trial,
-    n_instances: Draws = 20,
+    n_instances: Annotated[
+        int, Interval(10, 100, why="some must end at the optimum, and each takes descents")
+    ] = 20,
     per_instance: Annotated[int, Interval(1, 20, why="each is drawn")] = 4,
 ):
     """Parameters of any depth and widths, with a bias or without, have f of at least f*. Here f is

@@ -36,9 +36,6 @@ Tiny = tuple[
     Annotated[float, Interval(1e-8, 1e-2, why="a limit of small decays; the low end is a cap")], ...
 ]
 SmallDecay = Annotated[float, Interval(1e-6, 0.1, why="beyond it no frame is left")]
-ShallowDecay = Annotated[
-    float, Interval(1e-3, 10.0, why="descents with cross-entropy slow down with the logits")
-]
 
 
 def pattern_head(pattern, scale, per_class, decays, widths):
@@ -97,7 +94,9 @@ def test_ce_M1(
     trial,
     n_classes: Classes,
     per_class: PerClass,
-    decay: ShallowDecay,
+    decay: Annotated[
+        float, Interval(1e-3, 10.0, why="descents with cross-entropy slow down with the logits")
+    ],
     bias: bool,
     ratio: Ratio = 4.0,
 ):

@@ -27,9 +27,6 @@ RAMPED = derived(
     "the non-zero solution stays a local minimum up to β_ex, and zero always is one at depth two "
     "and more"
 )
-FewSeeds = Annotated[
-    int, Interval(3, 100, why="seven settings; fewer signs carry no level of 1e-6")
-]
 Seeds = Annotated[
     int, Interval(7, 100, why="fewer signs carry no level of 1e-6, more take minutes")
 ]
@@ -37,11 +34,6 @@ WeakDecay = Annotated[
     float, Interval(3e-3, 6e-3, why="stronger decay kills such starts, weaker takes longer")
 ]
 Steps = Annotated[int, Interval(4000, 10**5, why="each level is followed to rest")]
-DeepDepth = Annotated[
-    int,
-    Interval(2, 3, why="a shallow net has its own claim, deeper ones take longer to leave zero"),
-]
-WideWidth = Annotated[int, Interval(24, 64, why="narrower heads lose classes on the way")]
 TRAINED = (((10,) * 4, 3, 32), ((20, 10, 5, 5), 2, 32))
 
 
@@ -141,7 +133,12 @@ def test_gd_reaches_NC(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
     "in "
     "three of 28",
 )
-def test_gd_reaches_NC__official(trial, n_seeds: FewSeeds = 4):
+def test_gd_reaches_NC__official(
+    trial,
+    n_seeds: Annotated[
+        int, Interval(3, 100, why="seven settings; fewer signs carry no level of 1e-6")
+    ] = 4,
+):
     """At the released settings (N = 400, width 64, decay 5e-4, 30 000 steps) NC1, NC2 and NC3
     vanish, M = 1, 3, 6.
     """
@@ -179,8 +176,13 @@ def final_rates(steps, metrics, low, high):
 def test_nc_rate(
     trial,
     class_sizes: Sizes,
-    depth: DeepDepth,
-    width: WideWidth,
+    depth: Annotated[
+        int,
+        Interval(
+            2, 3, why="a shallow net has its own claim, deeper ones take longer to leave zero"
+        ),
+    ],
+    width: Annotated[int, Interval(24, 64, why="narrower heads lose classes on the way")],
     n_seeds: Seeds = 12,
     decay: WeakDecay = 5e-3,
 ):

@@ -37,7 +37,6 @@ from theory_on_trial.contract import Interval
 AnyStrength = Annotated[
     float, Interval(0.005, 10.0, why="of the threshold of the largest; the ends are caps")
 ]
-Off = Annotated[float, Interval(-0.2, 0.2, why="about the threshold; the ends are caps")]
 DeepDepth = Annotated[int, Interval(2, 4, why="at depth one see imb_M1")]
 UNEVEN = [((6, 4, 2, 1), 2), ((6, 4, 2, 1), 3), ((5, 3, 2), 2)]
 
@@ -209,7 +208,11 @@ def test_imb_deep(
 
 @claim(SPLIT, kind="optimality", cases=[(2, -0.03), (2, 0.03), (3, -0.03), (3, 0.03)])
 def test_imb_deep_minority(
-    trial, depth: DeepDepth, off: Off, class_sizes: Sizes = (6, 4, 2), starts: Starts = 1
+    trial,
+    depth: DeepDepth,
+    off: Annotated[float, Interval(-0.2, 0.2, why="about the threshold; the ends are caps")],
+    class_sizes: Sizes = (6, 4, 2),
+    starts: Starts = 1,
 ):
     """M >= 2: class k is mapped to zero iff n_k < M N (N Λ)^(1/M) / β_gl(M)."""
     require_classes(trial, class_sizes)

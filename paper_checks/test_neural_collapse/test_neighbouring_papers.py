@@ -28,10 +28,6 @@ ANGLES = derived(
 LINES = derived(
     "classical (Welch); Shen et al. 2023 (arXiv 2303.11637) want vectors as orthogonal as possible"
 )
-Draws = Annotated[int, Interval(1, 1000, why="each is drawn")]
-Vectors = Annotated[
-    int, Interval(3, 10, why="above the least dim; descents find the best of so few")
-]
 Seeds = Annotated[int, Interval(4, 100, why="fewer may miss the best, and each is a descent")]
 Dim = Annotated[int, Interval(3, 32, why="each seed descends over that many coordinates")]
 Pair = Annotated[int, Interval(2, 16, why="descents find the best of so few")]
@@ -271,7 +267,14 @@ def test_lt_within(
 
 
 @claim(LINES, kind="bound", cases=[(3, 2), (6, 3), (4, 3)])
-def test_ebv_welch(trial, n_vectors: Vectors, dim: Pair, n_draws: Draws = 50):
+def test_ebv_welch(
+    trial,
+    n_vectors: Annotated[
+        int, Interval(3, 10, why="above the least dim; descents find the best of so few")
+    ],
+    dim: Pair,
+    n_draws: Annotated[int, Interval(1, 1000, why="each is drawn")] = 50,
+):
     """N > d unit vectors have a |cosine| of sqrt((N - d) / (d (N - 1))) or more: N = d + 1 and (6,
     3) attain it.
     """

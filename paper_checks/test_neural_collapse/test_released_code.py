@@ -30,10 +30,6 @@ from theory import neural_collapse as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-BetaBetween = Annotated[
-    float, Interval(0.501, 0.649, why="the thresholds of depth two are 0.5 and 0.6495")
-]
-
 
 @claim(
     derived("the value at the root is compared with that at zero, which the code leaves out"),
@@ -46,7 +42,13 @@ BetaBetween = Annotated[
     ),
 )
 def test_code_criterion(
-    trial, beta: BetaBetween, n_classes: NClasses = 3, per_class: PerClass = 3, starts: Starts = 1
+    trial,
+    beta: Annotated[
+        float, Interval(0.501, 0.649, why="the thresholds of depth two are 0.5 and 0.6495")
+    ],
+    n_classes: NClasses = 3,
+    per_class: PerClass = 3,
+    starts: Starts = 1,
 ):
     """Between the thresholds zero is the global minimum, f = 1/2, although the scalar equation has
     a root.

@@ -13,7 +13,6 @@ from theory_on_trial import claim
 from theory_on_trial.contract import Interval
 
 SIZES = (80, 40, 20, 10)
-HeadDepth = Annotated[int, Interval(1, 3, why="deeper heads leave plateaus after minutes")]
 Decay = Annotated[
     float, Interval(2e-3, 8e-3, why="with less, descent is slow; the high end is a cap")
 ]
@@ -29,7 +28,7 @@ Decay = Annotated[
 )
 def test_relu_trunk(
     trial,
-    depth: HeadDepth,
+    depth: Annotated[int, Interval(1, 3, why="deeper heads leave plateaus after minutes")],
     decay: Decay = 4e-3,
     n_runs: Annotated[int, Interval(12, 50, why="of fewer, signs carry a poor level")] = 12,
     steps: Annotated[int, Interval(4000, 20_000, why="before, some runs are on their way")] = 4000,

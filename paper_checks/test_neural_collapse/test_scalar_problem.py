@@ -24,7 +24,6 @@ from theory import neural_collapse as predicted
 from theory_on_trial import claim
 from theory_on_trial.contract import Interval
 
-Beside = Annotated[float, Interval(-0.2, 0.2, why="about the threshold; the ends are caps")]
 ShallowDepth = Annotated[int, Interval(1, 4, why="a cap, which nothing requires")]
 Depth = Annotated[int, Interval(1, 30, why="a cap, which nothing requires")]
 Off = Annotated[
@@ -111,7 +110,7 @@ def test_bal_threshold(
 def test_bal_threshold__descent(
     trial,
     depth: ShallowDepth,
-    off: Beside,
+    off: Annotated[float, Interval(-0.2, 0.2, why="about the threshold; the ends are caps")],
     bias: bool,
     n_classes: NClasses = 4,
     per_class: PerClass = 3,

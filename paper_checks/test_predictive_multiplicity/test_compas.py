@@ -29,10 +29,6 @@ from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-NPools = Annotated[
-    int,
-    Interval(10, 100, why="with fewer none may attain the bound; 1100 models are fitted to each"),
-]
 ONE_PERCENT = EPSILONS.index(0.01)
 RACE = {
     "ambiguity": [0.0016, 0.1005, 0.2526, 0.4177, 0.6683, 0.7790, 0.8725, 0.9383, 1.0],
@@ -239,7 +235,17 @@ def test_rashomon__cells(
 
 
 @claim(derived("the pool of the released code is a subset of all linear classifiers"), kind="bound")
-def test_adhoc__lower__bound(trial, dim: Dim = 2, n_points: NPoints = 40, n_sets: NPools = 10):
+def test_adhoc__lower__bound(
+    trial,
+    dim: Dim = 2,
+    n_points: NPoints = 40,
+    n_sets: Annotated[
+        int,
+        Interval(
+            10, 100, why="with fewer none may attain the bound; 1100 models are fitted to each"
+        ),
+    ] = 10,
+):
     """A pool of elastic nets shows at most the multiplicity there is, on COMPAS less at every
     tolerance.
     """

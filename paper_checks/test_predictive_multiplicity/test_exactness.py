@@ -28,7 +28,6 @@ from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-Tolerance = Annotated[float, Interval(0, 0.3, why="a cap, which nothing requires")]
 WithWeights = Literal["big_m", "published"]
 """The formulations with weights and margin: shortened, and as released."""
 BOTH = [(dim, formulation) for dim in (2, 3) for formulation in ("big_m", "published")]
@@ -209,7 +208,11 @@ def test_ambiguity__cdf(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets =
     cases=[2, 3],
 )
 def test_coverage__certificate(
-    trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 6, epsilon: Tolerance = 0.05
+    trial,
+    dim: Dim,
+    n_points: NPoints = 40,
+    n_sets: NSets = 6,
+    epsilon: Annotated[float, Interval(0, 0.3, why="a cap, which nothing requires")] = 0.05,
 ):
     """Taking the competitor that flips most of what is not covered yet, until none flips any, ends
     at the ambiguity.

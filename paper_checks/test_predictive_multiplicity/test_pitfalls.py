@@ -16,7 +16,6 @@ from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, code, derived
 from theory_on_trial.contract import Interval
 
-Dims = Annotated[int, Interval(1, 50, why="a cap, which nothing requires")]
 EPSILONS = (0.0, 0.1, 0.2)
 MARGIN = 0.9
 """Close to the largest one of three points on a line."""
@@ -79,7 +78,9 @@ def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
     cases=[1, 3, 8],
 )
 def test_bigm(
-    trial, dim: Dims, n_points: Annotated[int, Interval(3, 1000, why="a cap only")] = 200
+    trial,
+    dim: Annotated[int, Interval(1, 50, why="a cap, which nothing requires")],
+    n_points: Annotated[int, Interval(3, 1000, why="a cap only")] = 200,
 ):
     """M = γ + max(1, |x|_inf) is the smallest M for which the row binds no weights of |w|_1 <=
     1.

@@ -25,22 +25,8 @@ LAWLEY = derived(
 )
 WALKS = [(8, 500), (16, 20_000)]
 SCATTERED = [(8, 5000), (16, 20_000)]
-RotatedPoints = Annotated[
-    int, Interval(8, 30, why="the third component's neighbours must not be close")
-]
-RotatedDimension = Annotated[
-    int, Interval(2000, MOST, why="with fewer, the scatter of later orders hides a hundredth")
-]
-LongPoints = Annotated[int, Interval(30, 120, why="long, and thousands are drawn")]
-BiasedPoints = Annotated[
-    int, Interval(12, 100, why="fewer have no 3/4 to speak of; thousands are slow")
-]
 TracedPoints = Annotated[
     int, Interval(4, 60, why="with more points, one point more is not detected")
-]
-GlobalPoints = Annotated[int, Interval(20, 400, why="a hundred spectra are drawn whole")]
-GlobalDimension = Annotated[
-    int, Interval(40, 400, why="a hundred are drawn whole; corrections are of order 1 / d")
 ]
 SECOND_ORDER = 5
 """The variance of a ratio is off its first order by at most this over d, relatively: 4.2 +- .7 at
@@ -49,7 +35,11 @@ most was seen.
 
 
 @claim(FIRST_FEW, kind="distribution")
-def test_first_two_fraction(trial, n_points: LongPoints = 60, dim: Dimension = 1000):
+def test_first_two_fraction(
+    trial,
+    n_points: Annotated[int, Interval(30, 120, why="long, and thousands are drawn")] = 60,
+    dim: Dimension = 1000,
+):
     """The first two components of a long high-dimensional walk explain 76 % of the variance, three
     explain 83 %.
     """
@@ -154,10 +144,6 @@ Crossover = Annotated[
     float, Interval(2, 10, why="beyond, the first two eigenvalues are too close for first order")
 ]
 """α T."""
-OUPoints = Annotated[int, Interval(12, 60, why="with few points later components have no bias")]
-OUDimension = Annotated[
-    int, Interval(2000, MOST, why="with fewer the components mix where α T is 10")
-]
 
 
 @claim(
@@ -166,7 +152,12 @@ OUDimension = Annotated[
     tier="full",
     cases=[(16, 5.0, 2000), (30, 8.0, 20_000)],
 )
-def test_sim_evr__ou(trial, n_points: OUPoints, crossover: Crossover, dim: OUDimension):
+def test_sim_evr__ou(
+    trial,
+    n_points: Annotated[int, Interval(12, 60, why="with few points later components have no bias")],
+    crossover: Crossover,
+    dim: Annotated[int, Interval(2000, MOST, why="with fewer the components mix where α T is 10")],
+):
     """Of an Ornstein-Uhlenbeck process ratio k has mean ρ_k (1 + (b_k - 2 ρ_k + 2 q) / d), by
     its own spectrum.
     """
@@ -197,7 +188,13 @@ def test_sim_evr__ou(trial, n_points: OUPoints, crossover: Crossover, dim: OUDim
 
 
 @claim(LAWLEY, kind="rate", tier="full", cases=[(20, 200), (50, 1000)])
-def test_eig_bias_three_quarters(trial, n_points: BiasedPoints, dim: Dimension):
+def test_eig_bias_three_quarters(
+    trial,
+    n_points: Annotated[
+        int, Interval(12, 100, why="fewer have no 3/4 to speak of; thousands are slow")
+    ],
+    dim: Dimension,
+):
     """Eigenvalue k has relative bias b_k / d, b_k = (3/2) x_k / (1 + x_k), x_k = cos(π k / T): 3/4
     for every k.
     """
@@ -370,7 +367,15 @@ def _deficits(n_points, dim):
     kind="rate",
     cases=[(8, 50_000), (12, 200_000)],
 )
-def test_lissajous(trial, n_points: RotatedPoints, dim: RotatedDimension):
+def test_lissajous(
+    trial,
+    n_points: Annotated[
+        int, Interval(8, 30, why="the third component's neighbours must not be close")
+    ],
+    dim: Annotated[
+        int, Interval(2000, MOST, why="with fewer, the scatter of later orders hides a hundredth")
+    ],
+):
     """Component k misses its cosine by (1/d) sum_{j != k} θ_j θ_k / (θ_j - θ_k)^2, about k^2 /
     d.
     """
@@ -485,7 +490,13 @@ def test_mp_equation__sum(trial, n_points: Points):
     kind="limit",
     cases=[(240, 120), (60, 120)],
 )
-def test_mp_equation(trial, n_points: GlobalPoints, dim: GlobalDimension):
+def test_mp_equation(
+    trial,
+    n_points: Annotated[int, Interval(20, 400, why="a hundred spectra are drawn whole")],
+    dim: Annotated[
+        int, Interval(40, 400, why="a hundred are drawn whole; corrections are of order 1 / d")
+    ],
+):
     """The spectrum's Stieltjes transform m(z) solves z = -1/m + (1/d) sum_k 1 / (θ_k + m), a closed
     form in m.
     """

@@ -19,12 +19,6 @@ Momentum = Annotated[
 """γ where the circulant formula is tried at affordable T."""
 
 
-AveragedPoints = Annotated[
-    int, Interval(800, 2000, why="between, extrapolation reaches five digits")
-]
-FewComponents = Annotated[int, Interval(1, 3, why="later components need more points")]
-
-
 def doubled(n_points):
     """Return four numbers of points, each twice the one before."""
     return np.array([1, 2, 4, 8]) * n_points
@@ -322,7 +316,13 @@ def test_ema_is_momentum(
     derived("the continuum limit of the running mean's recursion is solved by Bessel functions"),
     kind="limit",
 )
-def test_running_average(trial, n_points: AveragedPoints = 800, count: FewComponents = 3):
+def test_running_average(
+    trial,
+    n_points: Annotated[
+        int, Interval(800, 2000, why="between, extrapolation reaches five digits")
+    ] = 800,
+    count: Annotated[int, Interval(1, 3, why="later components need more points")] = 3,
+):
     """For the running mean of a walk ρ_k tends to 432 / z_k^4: 0.8357, 0.1126, 0.0294; the variance
     to T^2 / 27.
     """

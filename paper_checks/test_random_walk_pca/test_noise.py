@@ -25,16 +25,6 @@ Dim = Annotated[
 ]
 ManyDimensions = Annotated[int, Interval(300, MOST, why="with fewer, later orders in 1 / D count")]
 """d or m where only their first order counts."""
-TrianglePoints = Annotated[
-    int, Interval(3, 30, why="with two points there is one component; many are slow")
-]
-TriangleDimension = Annotated[
-    int, Interval(3, 64, why="with more, one degree of freedom less is not detected")
-]
-FewTrianglePoints = Annotated[int, Interval(4, 30, why="three components or more; many are slow")]
-ManyTriangleDimensions = Annotated[
-    int, Interval(20, 64, why="few scatter; with more, one less is not detected")
-]
 BARTLETT = derived(
     "Bartlett's decomposition: a Gaussian matrix is a triangular one up to a rotation"
 )
@@ -444,7 +434,11 @@ def _falling(freedom, dim):
     cases=[(12, 64), (5, 50)],
     route="`observed.noise` against `sims.wishart.bartlett_factor`",
 )
-def test_bartlett_equals_walk(trial, n_points: FewTrianglePoints, dim: ManyTriangleDimensions):
+def test_bartlett_equals_walk(
+    trial,
+    n_points: Annotated[int, Interval(4, 30, why="three components or more; many are slow")],
+    dim: Annotated[int, Interval(20, 64, why="few scatter; with more, one less is not detected")],
+):
     """Variances of a walk, from its steps and from Bartlett's triangle, have E e_k = e_k(λ) d! /
     ((d - k)! d^k).
 
@@ -484,7 +478,15 @@ def test_bartlett_equals_walk(trial, n_points: FewTrianglePoints, dim: ManyTrian
 
 
 @claim(BARTLETT, kind="distribution", cases=TRIANGLES)
-def test_bartlett_equals_walk__rows(trial, n_points: TrianglePoints, dim: TriangleDimension):
+def test_bartlett_equals_walk__rows(
+    trial,
+    n_points: Annotated[
+        int, Interval(3, 30, why="with two points there is one component; many are slow")
+    ],
+    dim: Annotated[
+        int, Interval(3, 64, why="with more, one degree of freedom less is not detected")
+    ],
+):
     """The rows of Bartlett's triangular factor have the mean squared length d."""
     trial.require(dim >= n_points, f"dim must be at least n_points = {n_points}, got {dim}")
     trial.mean(

@@ -13,7 +13,6 @@ from theory_on_trial import claim, derived
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded
 
-Lag = Annotated[int, Interval(1, 50, why="(1 - rate)^lag is from .1 to .8; the high end is a cap")]
 Rate = Annotated[float, Interval(1e-4, 1.99, why="below, a walk; at 2 the process is unstable")]
 """α."""
 AnyRate = Annotated[float, Interval(0, 1.99, why="at 2 the process is unstable")]
@@ -22,10 +21,6 @@ Trapping = Annotated[
     float, Interval(0.05, 0.9, why="the circle is reached, and its radius is told from others")
 ]
 """α of a process that settles within a few points."""
-RecursionPoints = Annotated[int, Interval(40, 10_000, why="the recursion runs hundreds of times")]
-RevertingPoints = Annotated[
-    int, Interval(1600, 4000, why="fewer revert at once at the largest α T")
-]
 LargeCrossover = Annotated[
     float, Interval(15, 25, why="sixteen times as much is large, and eigenvalues apart")
 ]
@@ -34,10 +29,6 @@ TrappedPoints = Annotated[int, Interval(3, 100, why="tens of thousands are drawn
 TrappedDimension = Annotated[
     int, Interval(30, MOST, why="with fewer, the norm scatters as much as it is")
 ]
-AnyDimension = Annotated[
-    int, Interval(1, MOST, why="it enters a formula alone, and floats hold it")
-]
-FewPoints = Annotated[int, Interval(3, 10, why="three to this power walks are run")]
 FewDimensions = Annotated[int, Interval(4, 7, why="with more, too few visits are seen")]
 Crossover = Annotated[float, Interval(0.05, 40, why="beyond, extrapolation wants more points")]
 """c = α T, at fixed c the process has a continuum limit."""
@@ -105,7 +96,10 @@ def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
     kind="bound",
     cases=[400, 1600, 6400],
 )
-def test_ou_circulant_limit(trial, n_points: RecursionPoints):
+def test_ou_circulant_limit(
+    trial,
+    n_points: Annotated[int, Interval(40, 10_000, why="the recursion runs hundreds of times")],
+):
     """The circulant formula errs in ρ_1 by at most 3 / (2 α T) from 4 on, (8 / π^2 - 1/2) α T below
     0.1.
     """
@@ -168,7 +162,11 @@ def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
     kind="limit",
 )
 def test_ou_sine_not_cosine(
-    trial, n_points: RevertingPoints = 1600, crossover: LargeCrossover = 20.0
+    trial,
+    n_points: Annotated[
+        int, Interval(1600, 4000, why="fewer revert at once at the largest α T")
+    ] = 1600,
+    crossover: LargeCrossover = 20.0,
 ):
     """For α T >> 1 the first component is a full sine, not a half cosine: its cosine content falls
     towards (8 / 3 π)^2 = 0.72.
@@ -250,7 +248,12 @@ def test_ou_trapping__start(trial, n_points: Points, rate: AnyRate):
     kind="distribution",
     cases=[(8, 2000, 0.4), (6, 3, 0.6)],
 )
-def test_ou_trapping__spread(trial, n_points: FewPoints, dim: AnyDimension, rate: Trapping):
+def test_ou_trapping__spread(
+    trial,
+    n_points: Annotated[int, Interval(3, 10, why="three to this power walks are run")],
+    dim: Annotated[int, Interval(1, MOST, why="it enters a formula alone, and floats hold it")],
+    rate: Trapping,
+):
     """The settled squared norm has the relative spread sqrt(2 / d)."""
     left = settled_points(trial, n_points, rate)
     # Three nodes of Gauss and Hermite for each step: means of polynomials up to degree five are
@@ -281,7 +284,13 @@ def test_ou_trapping__spread(trial, n_points: FewPoints, dim: AnyDimension, rate
     cases=[(16, 2000, 0.25, 4), (8, 4000, 0.5, 2)],
 )
 def test_ou_trapping__directions(
-    trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping, lag: Lag
+    trial,
+    n_points: TrappedPoints,
+    dim: TrappedDimension,
+    rate: Trapping,
+    lag: Annotated[
+        int, Interval(1, 50, why="(1 - rate)^lag is from .1 to .8; the high end is a cap")
+    ],
 ):
     """Directions decay: E x_s . x_t = a^(|s - t|) / (α (2 - α)) of the trapped process, a = 1 -
     α.

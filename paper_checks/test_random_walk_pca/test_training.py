@@ -37,10 +37,6 @@ FITTED = 10
 """How many leading ratios a process is fitted to."""
 Exponent = Annotated[float, Interval(-1, 1, why="slower limits beyond")]
 """p of the noise variance t^-p."""
-LongRun = Annotated[
-    int, Interval(16_000, 64_000, why="fewer are far from the limit; with more each run is long")
-]
-FewComponents = Annotated[int, Interval(1, 5, why="later components need more points")]
 DriftedPoints = Annotated[int, Interval(4, 200, why="hundreds of walks are diagonalised")]
 DriftRatio = Annotated[float, Interval(0.001, 2, why="beyond, the drift is all there is")]
 """|μ|^2 / s2."""
@@ -50,10 +46,6 @@ Remainder = Annotated[
     float, Interval(1e-4, 10, why="after a rise beyond, the first part is little")
 ]
 """Step variance after the cut over that before it."""
-Runs = Annotated[int, Interval(15, 40, why="a level of 1e-4 takes so many, and each is trained")]
-AtRightAngles = Annotated[
-    int, Interval(1000, LONGEST, why="only in many drift and noise are at right angles")
-]
 
 
 @claim(
@@ -91,7 +83,12 @@ def test_drift_mixing(trial, n_points: DriftedPoints, drift_ratio: DriftRatio):
     cases=[(60, 0.05, 40_000), (7, 0.5, 50_000)],
 )
 def test_drift_mixing__sampled(
-    trial, n_points: DriftedPoints, drift_ratio: DriftRatio, dim: AtRightAngles
+    trial,
+    n_points: DriftedPoints,
+    drift_ratio: DriftRatio,
+    dim: Annotated[
+        int, Interval(1000, LONGEST, why="only in many drift and noise are at right angles")
+    ],
 ):
     """Sampled walks with drift have the ratios of the population, up to the order 1 / d."""
     trial.require(
@@ -119,7 +116,13 @@ def test_drift_mixing__sampled(
     cases=[0.5, 1.0, -0.5, -1.0],
 )
 def test_decay_bessel(
-    trial, exponent: Exponent, n_points: LongRun = 32_000, count: FewComponents = 3
+    trial,
+    exponent: Exponent,
+    n_points: Annotated[
+        int,
+        Interval(16_000, 64_000, why="fewer are far from the limit; with more each run is long"),
+    ] = 32_000,
+    count: Annotated[int, Interval(1, 5, why="later components need more points")] = 3,
 ):
     """With noise variance t^-p, p < 2, ρ_k tends to 4 (ν + 1) / j_{ν,k}^2 with ν = 1 / (2 - p)."""
     trial.require(
@@ -309,7 +312,9 @@ def _leads(ratios, n_points):
 @claim(WITH_DRIFT, kind="empirical", tier="full", low_power="each run carries a sign only")
 def test_nn_walk_with_drift__fit(
     trial,
-    n_runs: Runs = 15,
+    n_runs: Annotated[
+        int, Interval(15, 40, why="a level of 1e-4 takes so many, and each is trained")
+    ] = 15,
     n_steps: Annotated[
         int, Interval(2000, 3000, why="shorter runs do not settle, longer ones are large")
     ] = 2000,

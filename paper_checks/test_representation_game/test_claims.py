@@ -16,17 +16,7 @@ Seed = Annotated[int, Interval(0, 2**53, why="wholes that floats hold")]
 Dim = Annotated[
     int, Interval(2, 256, why="hundreds of decompositions of that size take minutes beyond")
 ]
-FewDimensions = Annotated[
-    int, Interval(2, 32, why="two thousand draws must tell the slopes of all pairs")
-]
 Shape = Literal["drawn", "steep"]
-Sampled = Annotated[
-    int, Interval(1000, 2**40, why="a limit of many samples; the high end is a cap")
-]
-Estimated = Annotated[
-    int, Interval(10**5, 2**30, why="λ_(r+1) is told from the others; the high end is a cap")
-]
-WideDimension = Annotated[int, Interval(2, 12, why="something is left out; the high end is a cap")]
 Horizon = Annotated[int, Interval(2000, 10**5, why="below, 1 / T is not yet far from its root")]
 Worlds = Annotated[int, Interval(100, 10**5, why="fewer need not come near the best")]
 STEEP = (3.2, 3.0, 2.2, 2.0, 1.0, 0.1)
@@ -107,7 +97,13 @@ def test_regret_by_regression(trial, world: Seed, dim: Dim, kept: Count):
 
 @claim(paper(f"The definition of regret, {REVIEWS}"), kind="identity", cases=[(0, 6, 2), (2, 6, 2)])
 def test_regret_by_regression__sampled(
-    trial, world: Seed, dim: Dim, kept: Count, samples: Sampled = 10**6
+    trial,
+    world: Seed,
+    dim: Dim,
+    kept: Count,
+    samples: Annotated[
+        int, Interval(1000, 2**40, why="a limit of many samples; the high end is a cap")
+    ] = 10**6,
 ):
     """Least squares with R'x loses as much more than least squares with x; the noise, of deviation
     1/2, cancels.
@@ -529,7 +525,15 @@ def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000
     cases=[(4, 5, 2), (1, 4, 3)],
 )
 def test_estimated_covariance(
-    trial, world: Seed, dim: FewDimensions, kept: Count, samples: Estimated = 10**6
+    trial,
+    world: Seed,
+    dim: Annotated[
+        int, Interval(2, 32, why="two thousand draws must tell the slopes of all pairs")
+    ],
+    kept: Count,
+    samples: Annotated[
+        int, Interval(10**5, 2**30, why="λ_(r+1) is told from the others; the high end is a cap")
+    ] = 10**6,
 ):
     """R from N samples costs λ_(r+1)^2 / N times the sum over j <= r of 1 / (λ_j - λ_(r+1))
     more.
@@ -677,7 +681,12 @@ def test_logistic_loss(trial, world: Seed, dim: Dim, kept: Count):
     kind="optimality",
     cases=[(0, 6, 2), (1, 5, 1)],
 )
-def test_logistic_loss__value(trial, world: Seed, dim: WideDimension, kept: Count):
+def test_logistic_loss__value(
+    trial,
+    world: Seed,
+    dim: Annotated[int, Interval(2, 12, why="something is left out; the high end is a cap")],
+    kept: Count,
+):
     """In log loss the pure representation of squared error has the least worst regret, an eighth of
     λ_(r+1).
 

@@ -30,12 +30,6 @@ from theory_on_trial.laws import Asymptotic
 REPAIR = code(
     "kaitan365/CorrectedGCV", "Non-Gaussian/compute_risk.py", "4100ffb"
 )  # of arXiv 2310.01374
-FewerDimensions = Annotated[
-    int, Interval(100, 300, why="smaller samples scatter more than this tells, larger take minutes")
-]
-PositivePenalty = Annotated[
-    float, Interval(0.1, 1, why="a smaller one leaves terms of order 1 / |p - k|, some per cent")
-]
 MORE = LOOKS | {"most": 5600}  # 2 f(p) - f(p / 2) scatters three times as much as f(p)
 
 
@@ -144,8 +138,14 @@ def test_gcv_bias(
     trial,
     aspect: AspectOfAll,
     subsample_aspect: Aspect,
-    penalty: PositivePenalty,
-    dim: FewerDimensions = 100,
+    penalty: Annotated[
+        float,
+        Interval(0.1, 1, why="a smaller one leaves terms of order 1 / |p - k|, some per cent"),
+    ],
+    dim: Annotated[
+        int,
+        Interval(100, 300, why="smaller samples scatter more than this tells, larger take minutes"),
+    ] = 100,
 ):
     """GCV exceeds the risk by w (1 - w) (1 - d)^2 / (1 - w + w d)^2 times R_1 / M, to 3 % of
     itself, M = 1, 2.

@@ -14,10 +14,6 @@ from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
-Ratio = Annotated[
-    float, Interval(2, 1e4, why="at 1 the spectrum is isotropic; the high end is a cap")
-]
-
 
 @claim(
     derived("the penalty is a convex function of μ > -min r"),
@@ -25,7 +21,11 @@ Ratio = Annotated[
     cases=[(0.25, 8.0), (3.0, 8.0)],
 )
 def test_least_penalty(
-    trial, aspect: Annotated[float, Interval(0.01, 100, why="a cap only")], ratio: Ratio
+    trial,
+    aspect: Annotated[float, Interval(0.01, 100, why="a cap only")],
+    ratio: Annotated[
+        float, Interval(2, 1e4, why="at 1 the spectrum is isotropic; the high end is a cap")
+    ],
 ):
     """No penalty is below the least of μ - φ sum h r μ / (μ + r), which is -(1 - sqrt(φ))^2 for Σ =
     I.

@@ -12,14 +12,6 @@ from theory_on_trial import abstract, claim, code, derived
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Bounded
 
-Uneven = Annotated[
-    float, Interval(1, 10, why="the longest over the shortest; the high end is a cap")
-]
-SecondCosine = Annotated[float, Interval(0, 0.95, why="at 1 columns are parallel")]
-Cosine = Annotated[float, Interval(-0.95, 0.95, why="at the ends columns are parallel")]
-Penalised = Annotated[
-    float, Interval(0.1, 0.8, why="at 1 no other feature enters; the low end is a cap")
-]
 Rows = Annotated[int, Interval(16, 200, why="coordinate descent is followed to the last digits")]
 Columns = Annotated[int, Interval(4, 20, why="a cap, which nothing requires")]
 Done = Annotated[int, Interval(0, 18, why="two columns must be left of the twenty")]
@@ -137,7 +129,14 @@ SQUARES = derived("recalled; |b| is the least (w^2 + β^2) / 2 with w β = b")
     cases=[(n, 8) for n in (16, 18, 20, 24, 30, 40, 50, 60)],
     route="`observed.hadamard_minimum`, quasi-Newton on both factors, against coordinate descent",
 )
-def test_hadamard_is_l1(trial, n: Rows, p: Columns, share: Penalised = 0.3):
+def test_hadamard_is_l1(
+    trial,
+    n: Rows,
+    p: Columns,
+    share: Annotated[
+        float, Interval(0.1, 0.8, why="at 1 no other feature enters; the low end is a cap")
+    ] = 0.3,
+):
     """Λ / 2 on the squares of w_j and β_j outside S has the value and the fit of λ on |w_j β_j|."""
     X, y, chosen, _ = sparse_round(trial, n, p, 2)
     level = share * predicted.entry_levels(X, y, 3)[-1]
@@ -265,7 +264,6 @@ def over_designs(rows):
 
 TableRows = Annotated[int, Interval(50, 100, why="a table is drawn until it differs")]
 TableColumns = Annotated[int, Interval(12, 20, why="a table is drawn until it differs")]
-FewRounds = Annotated[int, Interval(4, 6, why="a table is drawn until it differs")]
 RANDOM = derived("counted in random tables")
 LOOSE = "shares depend on the tables; what is claimed is that this is no exception"
 
@@ -293,7 +291,11 @@ def most_tables(trial, event, least, n, p, *, scaled=False, **wrong):
     cases=[(60, 15, 5, False), (50, 12, 4, True)],
 )
 def test_thresholds_not_monotone__tables(
-    trial, n: TableRows, p: TableColumns, rounds: FewRounds, scaled: bool
+    trial,
+    n: TableRows,
+    p: TableColumns,
+    rounds: Annotated[int, Interval(4, 6, why="a table is drawn until it differs")],
+    scaled: bool,
 ):
     """In more than 2 of 10 tables of correlated columns, of one length or many, the first level
     rises in some round.
@@ -348,7 +350,9 @@ DimOfSpace = Annotated[int, Interval(2, 10, why="means over designs are integrat
     kind="distribution",
     cases=[0.6, -0.8, 0.05],
 )
-def test_thresholds_not_monotone__in_the_plane(trial, cosine: Cosine):
+def test_thresholds_not_monotone__in_the_plane(
+    trial, cosine: Annotated[float, Interval(-0.95, 0.95, why="at the ends columns are parallel")]
+):
     """Of all directions of y in the plane of two unit columns, (2 / π)(atan b - atan a) make λ_1
     rise.
     """
@@ -412,7 +416,11 @@ def test_not_forward_selection(trial, cosine: InnerCosine, height: InnerCosine):
     kind="distribution",
     cases=[(0.8, 0.0), (0.95, 0.6), (0.2, 0.5)],
 )
-def test_not_forward_selection__in_the_plane(trial, first: InnerCosine, second: SecondCosine):
+def test_not_forward_selection__in_the_plane(
+    trial,
+    first: InnerCosine,
+    second: Annotated[float, Interval(0, 0.95, why="at 1 columns are parallel")],
+):
     """Of all directions of r_S, (2 / π) |atan(|P x_1| / |P x_2|) - π / 4| make OMP pick another
     feature.
     """
@@ -460,16 +468,12 @@ def test_not_forward_selection__drawn(trial, rows: DimOfSpace):
     trial.value(measured, share, error=1e-11, margin=1e-9, controls=controls)
 
 
-SeveralFeatures = Annotated[int, Interval(2, 40, why="designs at every step of a search")]
-Support = Annotated[
-    int, Interval(2, 8, why="larger ones ask for designs of less coherence than those drawn")
-]
-
-
 @claim(derived("column sums of the Gram matrix; Tropp 2004"), kind="bound", cases=[2, 3, 5])
 def test_coherence_recovery(
     trial,
-    size: Support,
+    size: Annotated[
+        int, Interval(2, 8, why="larger ones ask for designs of less coherence than those drawn")
+    ],
     p: Annotated[int, Interval(3, 20, why="with more columns some are too alike")] = 15,
     n: Annotated[int, Interval(1200, 4000, why="with fewer rows columns are too alike")] = 1500,
     designs: Annotated[int, Interval(20, 400, why="fewer show little, and each is formed")] = 30,
@@ -508,7 +512,13 @@ def test_coherence_recovery(
     kind="optimality",
     cases=[(2, 1.0), (3, 1.0), (5, 1.0), (3, 2.5)],
 )
-def test_coherence_recovery__threshold(trial, size: SeveralFeatures, uneven: Uneven):
+def test_coherence_recovery__threshold(
+    trial,
+    size: Annotated[int, Interval(2, 40, why="designs at every step of a search")],
+    uneven: Annotated[
+        float, Interval(1, 10, why="the longest over the shortest; the high end is a cap")
+    ],
+):
     """Up to μ = 1 / (k (1 + L / l) - 1), lengths from l to L, OMP picks the k columns of y, from
     there on another.
     """

@@ -23,7 +23,6 @@ Enumerated = Annotated[int, Interval(2, 3, why="3^(4 b) batches")]
 Kurtosis = Annotated[
     float, Interval(-2, 100, why="-2 is the least there is, and the formula is linear in it")
 ]
-Visible = Annotated[int, Interval(2, 10_000, why="larger batches hardly shrink")]
 Related = tuple[
     Annotated[float, Interval(0.01, 1, "[)", why="weaker is none; at 1 it is singular")], ...
 ]
@@ -180,7 +179,11 @@ def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Size = 5, n_columns: C
     ],
 )
 def test_small_batch_shrinks(
-    trial, batch: Visible, form: Form, n_columns: Columns, correlations: Correlations = UNEVEN
+    trial,
+    batch: Annotated[int, Interval(2, 10_000, why="larger batches hardly shrink")],
+    form: Form,
+    n_columns: Columns,
+    correlations: Correlations = UNEVEN,
 ):
     """With one batch of b normal pairs in both factors, x = argmin x^T Q x - 2 r^T x, x >= 0:
     uneven, weak ones lost.

@@ -21,21 +21,11 @@ MOVES = (
     "later it is at rest"
 )
 
-Share = Annotated[
-    float, Interval(0.1, 0.9, why="at 1 the views are linearly dependent; the low end is a cap")
-]
-FewDraws = Annotated[int, Interval(1, 1000, why="each is followed or drawn")]
 Eigenvalues = tuple[Annotated[float, Interval(-10, 10, why="starts of order one suit them")], ...]
-Starts = Annotated[int, Interval(1, 100, why="each is followed to its end")]
 Surplus = Annotated[int, Interval(0, 10, why="columns or dimensions that stay empty: ten show it")]
 Chosen = tuple[Annotated[int, Interval(0, 5, why="indices of the six eigenvalues")], ...]
 Time = Annotated[
     float, Interval(0, 100, "(]", why="in units of the eigenvalues; by then all is at rest")
-]
-Views = Annotated[int, Interval(2, 12, why="all coordinates of all views are descended on")]
-MoreViews = Annotated[
-    int,
-    Interval(3, 12, why="two views may turn one of them around; more are descended on for long"),
 ]
 
 
@@ -107,7 +97,12 @@ def test_eckart_young(trial, dim: Size, n_columns: Columns):
     kind="optimality",
     cases=[(SPECTRUM, 1), (SPECTRUM, 3), (SPECTRUM, 5)],
 )
-def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts: Starts = 6):
+def test_minimum(
+    trial,
+    eigenvalues: Eigenvalues,
+    n_columns: FewColumns,
+    starts: Annotated[int, Interval(1, 100, why="each is followed to its end")] = 6,
+):
     """Every descent ends at min L = - sum of the squares of the K largest eigenvalues, negative
     ones counted as 0.
     """
@@ -238,7 +233,7 @@ def _least_of_views(trial, views, form, n_columns, correlations, wrong):
 )
 def test_more_views(
     trial,
-    views: Views,
+    views: Annotated[int, Interval(2, 12, why="all coordinates of all views are descended on")],
     form: Form,
     n_columns: Columns,
     correlations: Correlations = (0.9, 0.6, 0.3),
@@ -267,7 +262,19 @@ def test_more_views(
 @claim(
     derived("-ρ is an eigenvalue V - 1 times"), kind="optimality", cases=[(3, 2), (3, 4), (5, 3)]
 )
-def test_more_views__negative(trial, views: MoreViews, n_columns: Columns, share: Share = 0.5):
+def test_more_views__negative(
+    trial,
+    views: Annotated[
+        int,
+        Interval(
+            3, 12, why="two views may turn one of them around; more are descended on for long"
+        ),
+    ],
+    n_columns: Columns,
+    share: Annotated[
+        float, Interval(0.1, 0.9, why="at 1 the views are linearly dependent; the low end is a cap")
+    ] = 0.5,
+):
     """Of three or more views a negative correlation is worth less than a positive one: V - 1
     columns of ρ^2.
 
@@ -318,7 +325,12 @@ def test_surplus_columns(trial, n_columns: FewColumns = 4, correlations: Correla
     kind="bound",
     cases=[(6, 2), (12, 5)],
 )
-def test_floor(trial, dim: Size, n_columns: Columns, draws: FewDraws = 200):
+def test_floor(
+    trial,
+    dim: Size,
+    n_columns: Columns,
+    draws: Annotated[int, Interval(1, 1000, why="each is followed or drawn")] = 200,
+):
     """No W has a smaller loss: -L(W) <= sum of the squares of the K largest positive
     eigenvalues.
     """

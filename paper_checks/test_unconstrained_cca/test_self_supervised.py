@@ -9,12 +9,10 @@ from theory import unconstrained_cca as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-First = Annotated[float, Interval(0.3, 0.97, why="weaker views hardly turn; 1 is no noise")]
 Second = Annotated[
     float, Interval(0.1, 0.85, why="nearer to one threshold is near 0; less is hardly a direction")
 ]
 """ρ_2 / ρ_1."""
-Starts = Annotated[int, Interval(4, 100, why="each is followed to its end")]
 INVARIANCE = 25.0
 """The usual weight of VICReg's invariance."""
 
@@ -55,9 +53,9 @@ def best_columns(loss, rho, weight, starts):
 def test_self_supervised(
     trial,
     loss: Literal["Barlow", "VICReg"],
-    first: First,
+    first: Annotated[float, Interval(0.3, 0.97, why="weaker views hardly turn; 1 is no noise")],
     second: Second,
-    n_starts: Starts = 6,
+    n_starts: Annotated[int, Interval(4, 100, why="each is followed to its end")] = 6,
 ):
     """Two columns of linear Barlow twins, or of VICReg with unit variances, both lie on the first
     canonical direction up to a weight of the redundancy term, λ = (1 - ρ_1)(ρ_1 - ρ_2) /
