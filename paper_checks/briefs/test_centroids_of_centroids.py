@@ -310,12 +310,14 @@ def test_levels(trial, ratio: Imbalance, centres: Centres, fewer: Ratio):
     trial.require(not tie and law != left // 2, "ratio and centres must leave no near tie")
     centroids = cluster_cells(ratio, centres)[0]
     trial.require(in_dense(centroids) == first, "ratio and centres must leave no near tie")
+    as_before = round(left * first / centres)
+    trial.require(as_before != law, "ratio and centres must be large enough to tell both levels")
     trial.identity(
         in_dense(cluster_points(centroids, left)),
         law,
         ops=0,
         controls={
-            "the ratio of level 1": round(left * first / centres),
+            "the ratio of level 1": as_before,
             "uniform": left // 2,
         },
     )
@@ -378,6 +380,7 @@ def test_seeds__by_mass(trial, ratio: Imbalance, centres: Centres):
         moved.append(in_dense(ended))
         ended = lloyd(np.append(dense, 1.001 + sparse), ratio, 100, gap=0.001)
         touching.append(int(np.sum(ended < 1.0005)))
+    trial.require(np.any(touching != held), "centres must be more: else no cell can take one over")
     trial.identity(
         np.array(moved),
         held,
@@ -444,6 +447,7 @@ def test_closest_is_no_op(
     first = ratio * sparse
     generator = trial.generator("random points")
     flattened = resampled(first, sparse, share, generator=generator)
+    trial.require(flattened != first, "share must be larger: else random points move no centre")
     trial.identity(
         resampled(first, sparse, share),
         first,

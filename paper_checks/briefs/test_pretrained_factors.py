@@ -250,6 +250,10 @@ def test_given_features(
     chosen = generator.normal(size=(dim, features))
     floor = population_floor(covariance, target, chosen)
     law = excess_of_features(floor, noise, features, labels)
+    all_labels = floor + (noise + floor) * features / labels
+    trial.require(
+        law - all_labels > 0.03 * law, "labels must be fewer: else k + 1 of them hardly matter"
+    )
 
     def sampler(generator, repeats):
         inputs = drawn_inputs(generator, repeats, covariance, labels)
@@ -263,7 +267,7 @@ def test_given_features(
         first=32768,
         controls={
             "δ + σ² k/(n − k − 1)": floor + noise * features / (labels - features - 1),
-            "δ + (σ² + δ) k/n": floor + (noise + floor) * features / labels,
+            "δ + (σ² + δ) k/n": all_labels,
         },
     )
 
