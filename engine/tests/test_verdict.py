@@ -250,6 +250,22 @@ def test_one_case_that_is_not_decided_is_named():
     assert (outcome, note.split(":")[0]) == ("INCONCLUSIVE", "n=2")
 
 
+@pytest.mark.parametrize(("near", "earned"), [(1.5, True), (20.0, False)])
+def test_one_case_shows_that_somebody_could_hold_a_control(near, earned):
+    def decide(trial, other="doubled"):
+        for case, factor in (("one", 1e3), ("two", near)):
+            with trial.case(case):
+                controls = {"doubled" if case == "one" else other: factor}
+                trial.value(1.0, 1.0, margin=0.01, error=0, controls=controls)
+
+    outcome, why = verdict(decide)
+    assert (outcome == "VERIFIED") is earned, why
+    # A control of another decision says nothing of this one.
+    outcome, why = verdict(lambda trial: decide(trial, "another"))
+    assert outcome == "INCONCLUSIVE"
+    assert why.startswith("one: even the nearest control")
+
+
 def test_the_weakest_guarantee_stands_for_the_claim():
     ranked = [
         "exact",

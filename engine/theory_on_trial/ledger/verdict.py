@@ -86,8 +86,10 @@ def verdict_of(
         return "INCONCLUSIVE", "the check made no decision"
     if total > MOST_ERROR:
         return "INCONCLUSIVE", _too_likely(findings, total)
+    held = {_names(finding) for finding in findings if not _far_fetched(finding)}
     for number, finding in enumerate(findings, 1):
-        reason = _undecided(finding) or _unearned(claim, finding)
+        far = "" if _names(finding) in held else _far_fetched(finding)
+        reason = _undecided(finding) or _unearned(claim, finding, far)
         if reason:
             place = finding.case or (f"decision {number}" if len(findings) > 1 else "")
             return "INCONCLUSIVE", f"{place}: {reason}" if place else reason
@@ -123,14 +125,21 @@ def _undecided(finding: Finding) -> str:
     return finding.note or "the interval lies neither within the margin nor outside it"
 
 
-def _unearned(claim: Any, finding: Finding) -> str:
-    """Why a VERIFIED decision does not count; "" if it does."""
+def _names(finding: Finding) -> tuple[str, ...]:
+    """What is the same of one decision in all cases of a claim."""
+    return (finding.procedure, *(control.name for control in finding.controls))
+
+
+def _unearned(claim: Any, finding: Finding, far: str) -> str:
+    """Why a VERIFIED decision does not count, such as controls that are `far` off; "" if it
+    does.
+    """
     survivors = [control.name for control in finding.controls if control.outcome != "REFUTED"]
     if survivors:
         return f"control survived: {', '.join(survivors)}"
     if not finding.controls:
         return "no control that could have failed (controls=)"
-    if reason := _far_fetched(finding):
+    if reason := far or _unmeasured(finding) or _unpoliced(finding):
         return reason
     # A distance between laws is an equality; of runs the sign is known and no size.
     one_sided = finding.prediction.side != "two" and finding.procedure not in (
@@ -182,8 +191,10 @@ _SHARPEN = "sharpen the decision, or say why its power is low (@claim(low_power=
 
 
 def _far_fetched(finding: Finding) -> str:
-    """Why the controls are no theory that somebody could hold, or police too little; "" if they
-    do.
+    """Why no control is a theory that somebody could hold; "" if one is.
+
+    By how much a control is off may hang on an instance that was drawn: one case whose controls are
+    near shows that somebody could hold them.
     """
     if finding.procedure == "distribution":
         nearest = min((control.distance or 0.0 for control in finding.controls), default=0.0)
@@ -195,13 +206,11 @@ def _far_fetched(finding: Finding) -> str:
             if far
             else ""
         )
-    controls = [control for control in finding.controls if control.refuted is not None]
+    controls = _refuted(finding)
     if not controls:
         return ""
     one_sided = finding.prediction.side != "two"
-    exact = (
-        not finding.resolution.each
-    )  # a process may be far off where any error at all would have been detected
+    exact = _is_exact(finding)
     factors = [
         0.0 if exact and c.is_process else _beyond(finding, c) if one_sided else _off(finding, c)
         for c in controls
@@ -211,13 +220,31 @@ def _far_fetched(finding: Finding) -> str:
             f"even the nearest control is wrong by a factor of {min(factors):.2g}: nobody "
             "could hold it"
         )
-    distance = max(control.distance or 0.0 for control in controls)
+    return ""
+
+
+def _refuted(finding: Finding) -> list[Control]:
+    """The controls of which it is known on which coordinates they were refuted."""
+    if finding.procedure == "distribution":
+        return []
+    return [control for control in finding.controls if control.refuted is not None]
+
+
+def _is_exact(finding: Finding) -> bool:
+    """Whether any error at all would have been detected: a process may be far off there."""
+    return not finding.resolution.each
+
+
+def _unmeasured(finding: Finding) -> str:
+    """Why errors are measured in a unit that says nothing; "" if they are not."""
+    controls = _refuted(finding)
+    distance = max((control.distance or 0.0 for control in controls), default=np.inf)
     if finding.resolution.unit and finding.procedure != "identity" and not distance >= NEAREST:
         return (
             f"no control is {NEAREST:g} of the scale off: errors are not measured in a unit "
             "that says something"
         )
-    return "" if one_sided else _unpoliced(controls, POLICED_EXACTLY if exact else POLICED)
+    return ""
 
 
 def _off(finding: Finding, control: Control) -> float:
@@ -244,10 +271,14 @@ def _beyond(finding: Finding, control: Control) -> float:
     return float(np.min(above[mask] / below[mask])) if np.any(mask) else 0.0
 
 
-def _unpoliced(judged: Sequence[Control], least: float) -> str:
-    mask = np.any(np.broadcast_arrays(*(control.refuted for control in judged)), axis=0)
+def _unpoliced(finding: Finding) -> str:
+    """Why the controls of an equality police too little; "" if they do not."""
+    controls = _refuted(finding)
+    if not controls or finding.prediction.side != "two":
+        return ""
+    mask = np.any(np.broadcast_arrays(*(control.refuted for control in controls)), axis=0)
     share = float(np.mean(mask))
-    if share >= least:
+    if share >= (POLICED_EXACTLY if _is_exact(finding) else POLICED):
         return ""
     return (
         f"the controls are refuted on {100 * share:.2g} % of the coordinates only: the others "
