@@ -252,16 +252,15 @@ def test_one_case_that_is_not_decided_is_named():
 
 @pytest.mark.parametrize(("near", "earned"), [(1.5, True), (20.0, False)])
 def test_one_case_shows_that_somebody_could_hold_a_control(near, earned):
-    def decide(trial, other="doubled"):
-        for case, factor in (("one", 1e3), ("two", near)):
+    def decide(trial, cases=("one", "two")):
+        for case, off in zip(cases, (1e3, near), strict=True):
             with trial.case(case):
-                controls = {"doubled" if case == "one" else other: factor}
-                trial.value(1.0, 1.0, margin=0.01, error=0, controls=controls)
+                trial.value(1.0, 1.0, margin=0.01, error=0, controls={f"in {case}": off})
 
     outcome, why = verdict(decide)
     assert (outcome == "VERIFIED") is earned, why
-    # A control of another decision says nothing of this one.
-    outcome, why = verdict(lambda trial: decide(trial, "another"))
+    # Of another decision in the same case it says nothing.
+    outcome, why = verdict(lambda trial: decide(trial, ("one", "one")))
     assert outcome == "INCONCLUSIVE"
     assert why.startswith("one: even the nearest control")
 

@@ -1,6 +1,7 @@
 """The verdict on a claim from its decisions, and the conditions for VERIFIED."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -86,9 +87,12 @@ def verdict_of(
         return "INCONCLUSIVE", "the check made no decision"
     if total > MOST_ERROR:
         return "INCONCLUSIVE", _too_likely(findings, total)
-    held = {_names(finding) for finding in findings if not _far_fetched(finding)}
+    places = _places(findings)
+    held = {
+        place for place, finding in zip(places, findings, strict=True) if not _far_fetched(finding)
+    }
     for number, finding in enumerate(findings, 1):
-        far = "" if _names(finding) in held else _far_fetched(finding)
+        far = "" if places[number - 1] in held else _far_fetched(finding)
         reason = _undecided(finding) or _unearned(claim, finding, far)
         if reason:
             place = finding.case or (f"decision {number}" if len(findings) > 1 else "")
@@ -125,9 +129,16 @@ def _undecided(finding: Finding) -> str:
     return finding.note or "the interval lies neither within the margin nor outside it"
 
 
-def _names(finding: Finding) -> tuple[str, ...]:
-    """What is the same of one decision in all cases of a claim."""
-    return (finding.procedure, *(control.name for control in finding.controls))
+def _places(findings: Sequence[Finding]) -> list[int]:
+    """Of each decision, how many its case made before: those of one place are one decision of the
+    check, made in each of its cases.
+    """
+    made: Counter[str] = Counter()
+    places = []
+    for finding in findings:
+        places.append(made[finding.case])
+        made[finding.case] += 1
+    return places
 
 
 def _unearned(claim: Any, finding: Finding, far: str) -> str:
