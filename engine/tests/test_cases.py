@@ -9,6 +9,7 @@ import pytest
 
 from theory_on_trial import Trial, abstract, claim, code, derived, paper
 from theory_on_trial.contract import Count, Interval, NonNegative, Positive, guarded
+from theory_on_trial.decide.decision import ControlTooClose
 from theory_on_trial.laws import Normal
 from theory_on_trial.trial.cases import BY_CASE, over_cases
 from theory_on_trial.trial.domain import OutsideDomain
@@ -192,6 +193,19 @@ def test_what_is_drawn_is_drawn_again_where_it_is_not_as_required(seed):
     of_four = shown[:-5]  # of 13 five were drawn
     assert (len(trial.findings), of_four[-1] >= 4) == (1, True)
     assert all(die < 4 for die in of_four[:-1])
+
+
+def test_what_is_drawn_is_drawn_again_where_a_control_is_none():
+    @claim(derived("an example"), kind="identity", cases=[False, True])
+    def test_dice(trial, same):
+        """A die shows what it shows, and not what another one does."""
+        die, another = trial.generator("dice").integers(1, 7, 2)
+        trial.identity(die, die + 0, ops=0, controls={"another": die if same else another})
+
+    rows = [test_dice.claim.run(seed=seed, same=False) for seed in range(60)]
+    assert {row.verdict for row in rows} == {"VERIFIED"}
+    with pytest.raises(ControlTooClose):
+        test_dice.claim.run(same=True)
 
 
 def test_what_is_required_of_settings_alone_is_asked_once_and_a_refutation_is_kept():

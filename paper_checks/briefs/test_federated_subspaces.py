@@ -321,13 +321,15 @@ def test_direction_of_the_mean__apart(
 
 def errs_by(trial, law, rivals, **spectra):
     """Decide that the mean of sin² of a direction from sampled clients is the law's."""
+    controls = {n: v for n, v in rivals.items() if abs(v / law - 1) > 0.25}
+    trial.require(bool(controls), "clients or dimension must be more: else all prices are alike")
     trial.mean(
         sampler=partial(squared_sines, **spectra),
         predict=law,
         law=Asymptotic(),
         margin=0.08 * law,
         slack=0.01 * law,
-        controls={n: v for n, v in rivals.items() if abs(v / law - 1) > 0.25},
+        controls=controls,
         first=4000,
         most=300_000,
     )

@@ -284,16 +284,17 @@ def test_shares__of_one_layer(trial, copies: Copies):
     start = SMALL * np.abs(generator.normal(size=(copies, 1)))
     law = shares_of_one_layer(strengths)
     luck = start[:, 0] * strengths
+    rivals = {
+        "in proportion to s_i": strengths / np.sum(strengths),
+        "as at the start": luck / np.sum(luck),
+    }
     trial.value(
         trained(start, strengths, 1)[:, 0],
         law,
         error=1e-6,
         slack=10 * SMALL * law,
         margin=0.005 * law,
-        controls={
-            "in proportion to s_i": strengths / np.sum(strengths),
-            "as at the start": luck / np.sum(luck),
-        },
+        controls=rivals,
     )
 
 

@@ -20,6 +20,7 @@ from theory_on_trial.decide import evidence, looks, processes, prover, sampling,
 from theory_on_trial.decide.decision import (
     MOST_ERROR,
     Control,
+    ControlTooClose,
     Finding,
     Prediction,
     Side,
@@ -141,23 +142,27 @@ class Trial:
             self._case = outer
 
     def until_it_may_be_asked(self, check: Callable[[], None]) -> None:
-        """Call a check of one case, which draws again where what it drew is not as it requires.
+        """Call a check of one case, which draws again where what it drew is not as it requires, or
+        where a control is none: how far it is from the prediction may hang on what was drawn.
 
         What earlier draws have decided is forgotten, but for a refutation, and its share of the
-        error is spent. Raises what the check raises, `OutsideDomain` after the last draw.
+        error is spent. Raises what the check raises, `OutsideDomain` and `ControlTooClose` after
+        the last draw.
         """
         before = len(self.findings)
+        refusal = self.refusal
         for draw in range(_DRAWS):
             self._draw = draw
             self._drawn_now = False
             try:
                 check()
                 return
-            except OutsideDomain:
+            except (OutsideDomain, ControlTooClose):
                 refuted = any(f.outcome == "REFUTED" for f in self.findings[before:])
                 if draw == _DRAWS - 1 or refuted or not self._drawn_now:
                     raise
                 del self.findings[before:]
+                self.refusal = refusal
             finally:
                 self._draw = 0
 
