@@ -231,6 +231,18 @@ def test_a_setting_that_an_earlier_case_observed_is_a_setting():
     assert again.verdict == "VERIFIED", again.note
 
 
+def test_what_a_world_was_made_of_is_not_observed_where_the_world_shows_it():
+    law = np.array([0.123456789012, 0.234567890123])
+    world_of = predicted(lambda law: np.outer([0.5, 0.5], law))
+    shown_by = observed(lambda world: world.sum(axis=0))
+    end_of = predicted(lambda law: law.max())
+    shown = shown_by(world_of(law))
+    assert np.array_equal(shown, law)
+    end_of(law)
+    with pytest.raises(Crossing):
+        end_of(shown)
+
+
 def test_an_observation_may_be_made_where_a_theory_says():
     best = predicted(lambda n: 1 / np.sqrt(n + 0.1))
     loss = observed(lambda n, at: (at - 0.3) ** 2 * n)

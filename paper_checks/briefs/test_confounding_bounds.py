@@ -246,10 +246,11 @@ def test_attained(trial, outcomes: Outcomes, propensity: Propensity, sensitivity
         end = upper_end(y, chances, propensity, factor)
         return np.array([*law, propensity, factor, end])
 
+    law = world(chances, sensitivity)  # first: the treated may show `chances` to the last digit
     shown, *numbers = seen_and_true(y, strata, odds, laws)
     trial.identity(
         np.array([*shown, *numbers]),
-        world(chances, sensitivity),
+        law,
         ops=100 * outcomes,
         controls={
             "odds of the groups differ by Γ in all": world(chances, np.sqrt(sensitivity)),

@@ -30,6 +30,18 @@ class Origins:
         self._numbers: OrderedDict[float, str] = OrderedDict()
         self._arrays: OrderedDict[int, tuple[weakref.ref[Any], str]] = OrderedDict()
         self._settings: frozenset[float] = frozenset()
+        self._inputs: OrderedDict[float, None] = OrderedDict()
+
+    def given(self, things: Any) -> None:
+        """Remember numbers that functions are given before any returns them: a law that a world
+        was made of is not observed where the world shows it to the last digit.
+        """
+        for leaf in leaves(things):
+            for number in _numbers_of(leaf):
+                if number not in self._numbers:
+                    self._inputs[number] = None
+        while len(self._inputs) > _MOST:
+            self._inputs.popitem(last=False)
 
     def begin_case(self, settings: Any) -> None:
         """Take numbers that a case sets for settings, though a function may return them, too."""
@@ -47,7 +59,7 @@ class Origins:
             if id(array) in bases:
                 continue
             for number in _numbers_of(leaf):
-                if number not in known:
+                if number not in known and number not in self._inputs:
                     self._numbers[number] = name
             if not isinstance(array, float | np.generic):
                 self._arrays[id(array)] = (weakref.ref(array), name)
@@ -77,6 +89,7 @@ class Origins:
         """Remember nothing."""
         self._numbers.clear()
         self._arrays.clear()
+        self._inputs.clear()
         self._settings = frozenset()
 
 

@@ -82,6 +82,8 @@ def _marked(
         if side == "predicted":
             kept[:] = kept or kept_by(function)
             _refuse_observed(name, (given, named), kept, about)
+        for origins in _CAME_OUT.values():
+            origins.given((given, named))
         token = _RUNNING.set((side, name))
         try:
             result = function(*given, **named)
