@@ -251,7 +251,8 @@ def test_fastrp_similarity(
     controls |= {"first power only": similarity_law(adjacency, degrees, alphas[:1], sparsity)}
     measured = similarities(adjacency, degrees, alphas, sparsity)
     scale = sparsity * predict.max()
-    trial.identity(measured, predict, ops=3**nodes, scale=scale, controls=controls)
+    # Each of 3^nodes outcomes takes some ten roundings, of three powers of A.
+    trial.identity(measured, predict, ops=10 * 3**nodes, scale=scale, controls=controls)
 
 
 @claim(derived("boxes of ε, each enclosed"), kind="bound")

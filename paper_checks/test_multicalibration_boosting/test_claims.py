@@ -685,7 +685,7 @@ def test_plug_in_bias__sampled(
     margin = 0.008 * np.array([k2 + bias, k2 or bias])
     if bias / per_level > 2 * margin[1]:
         controls["bias with divisor n_v"] = np.array([k2 + bias, k2 + bias / per_level])
-    looks = {"first": 8192, "most": 1_000_000}
+    looks = {"first": 8192, "most": 2_000_000}
     predict = np.array([k2 + bias, k2])
     trial.mean(
         predict=predict,

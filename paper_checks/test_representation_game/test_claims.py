@@ -120,7 +120,7 @@ def test_regret_by_regression__sampled(
         law=Asymptotic(),
         margin=0.01 * value,
         controls={"the noise added": value + 0.25},
-        most=2000,
+        most=4000,
     )
 
 
