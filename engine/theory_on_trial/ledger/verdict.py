@@ -88,11 +88,10 @@ def verdict_of(
     if total > MOST_ERROR:
         return "INCONCLUSIVE", _too_likely(findings, total)
     places = _places(findings)
-    held = {
-        place for place, finding in zip(places, findings, strict=True) if not _far_fetched(finding)
-    }
+    objections = [_far_fetched(finding) or _unmeasured(finding) for finding in findings]
+    held = {place for place, reason in zip(places, objections, strict=True) if not reason}
     for number, finding in enumerate(findings, 1):
-        far = "" if places[number - 1] in held else _far_fetched(finding)
+        far = "" if places[number - 1] in held else objections[number - 1]
         reason = _undecided(finding) or _unearned(claim, finding, far)
         if reason:
             place = finding.case or (f"decision {number}" if len(findings) > 1 else "")
@@ -142,15 +141,15 @@ def _places(findings: Sequence[Finding]) -> list[int]:
 
 
 def _unearned(claim: Any, finding: Finding, far: str) -> str:
-    """Why a VERIFIED decision does not count, such as controls that are `far` off; "" if it
-    does.
+    """Why a VERIFIED decision does not count, such as that its controls are too `far` off or none
+    is far enough; "" if it does.
     """
     survivors = [control.name for control in finding.controls if control.outcome != "REFUTED"]
     if survivors:
         return f"control survived: {', '.join(survivors)}"
     if not finding.controls:
         return "no control that could have failed (controls=)"
-    if reason := far or _unmeasured(finding) or _unpoliced(finding):
+    if reason := far or _unpoliced(finding):
         return reason
     # A distance between laws is an equality; of runs the sign is known and no size.
     one_sided = finding.prediction.side != "two" and finding.procedure not in (
