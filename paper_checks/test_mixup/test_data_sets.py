@@ -81,7 +81,7 @@ def test_modified_lda_limit(
     mean_0) falls like 1 / κ as κ grows.
     """
     separabilities = least * 4.0 ** np.arange(5)
-    mean, plain, _ = mean_errors(trial, separabilities, n, count)
+    mean, _, _ = mean_errors(trial, separabilities, n, count)
     trial.order(
         mean,
         separabilities,
@@ -89,7 +89,6 @@ def test_modified_lda_limit(
         rounding=1e-8 * np.sqrt(mean),  # the fits' tolerance of 1e-9, times the chord's slope
         margin=0.01,
         controls={"kappa^(-1/2)": -0.5, "kappa^-2": -2.0},
-        control_processes={"plain LDA": plain},
         same_instance=True,
     )
 

@@ -508,7 +508,7 @@ def excess_in_set(rng, inputs, norm):
 )
 def test_hcons_gap(
     trial,
-    n_laws: Annotated[int, Interval(40, 500, why="each is a constrained minimisation")] = 40,
+    n_laws: Annotated[int, Interval(160, 500, why="fewer may not tell most of the laws")] = 160,
     norm: Annotated[float, Interval(0.5, 4, why="with more, scores reach every posterior")] = 2.0,
 ):
     """A bound on the 0-1 risk by the log risk, both beyond the least of a set of hypotheses, needs
