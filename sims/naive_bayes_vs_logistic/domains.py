@@ -19,6 +19,7 @@ from theory_on_trial.contract import (
     PROBABILITIES,
     RISING,
     SYMMETRIC,
+    USABLE_SCALE,
     Holds,
     Interval,
     is_traced,
@@ -88,7 +89,10 @@ Covariance = (
 """Σ, the covariance within every class: a matrix, or the variances of independent features."""
 DefiniteCovariance = Variances | DefiniteMatrix
 """Σ where it must have a Cholesky factor."""
-Factor = Float[AnyArray, "features"] | Float[AnyArray, "features features"]
+Factor = (
+    Annotated[Float[AnyArray, "features"], USABLE_SCALE]
+    | Annotated[Float[AnyArray, "features features"], USABLE_SCALE]
+)
 """A factor of Σ: standard deviations, or a matrix whose product with its transpose is Σ."""
 InvertibleFactor = Variances | Annotated[Float[AnyArray, "features features"], _INVERTIBLE]
 """A factor of an invertible Σ."""
