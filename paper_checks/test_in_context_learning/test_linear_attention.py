@@ -14,7 +14,6 @@ from paper_checks.test_in_context_learning import (
     OSWALD,
     SIGNS,
     ZHANG,
-    Runs,
     draw_prompts,
     gauss_hermite,
     level,
@@ -577,7 +576,7 @@ def test_lsa__train(
     trial,
     dimension: Annotated[int, Interval(1, 4, why=CAP)] = 3,
     context: Annotated[int, Interval(2, 20, why=CAP)] = 8,
-    starts: Runs = 5,
+    starts: Annotated[int, Interval(6, 50, why="two decisions, each on the signs of all runs")] = 6,
 ):
     """From a positive start Adam on all entries of a layer finds the optimal map; the other blocks
     that act vanish.

@@ -212,7 +212,7 @@ def test_eig_bias_three_quarters(
         predicted.eigenvalue_bias_coefficient(n_points)[:3],
         law=Asymptotic(),
         slack=dim * np.abs(predicted.eigenvalue_bias_second_order(variances, dim, 3)),
-        margin=np.array([0.04, 0.1, 0.15]),
+        margin=np.array([0.036, 0.1, 0.15]),
         controls={
             "3 k / 4": 0.75 * np.arange(1, 4),
             "one half": np.full(3, 0.5),
