@@ -205,7 +205,7 @@ def test_flag_minimum(trial, dim: Dim, steps: Steps):
 
 
 @claim(
-    derived("derived from the weights of AUV"),
+    derived("from the weights of AUV"),
     kind="identity",
     cases=[(5, 3, 0.3), (3, 2, 3.1), (16, 8, 1.0)],
 )
@@ -239,7 +239,7 @@ def critical_flags(dim, steps):
 
 
 @claim(
-    derived("derived from the second derivative along rotations"),
+    derived("from the second derivative along rotations"),
     kind="identity",
     cases=[(4, 3), (4, 2), (3, 3)],
 )
@@ -287,7 +287,7 @@ def test_morse_index__inversions(trial, dim: FewDims, steps: Steps):
     )
 
 
-@claim(derived("derived by Ky Fan's theorem"), kind="optimality", cases=[(5, 2), (3, 2), (6, 4)])
+@claim(derived("by Ky Fan's theorem"), kind="optimality", cases=[(5, 2), (3, 2), (6, 4)])
 def test_chordal_mean(trial, dim: Dim, steps: Steps):
     """The least Σ sin² of the angles of a k-dimensional subspace to p bases Y_i is p k less the k
     largest eigenvalues of Σ Y_i Y_iᵀ.
@@ -307,7 +307,7 @@ def test_chordal_mean(trial, dim: Dim, steps: Steps):
 
 
 @claim(
-    derived("derived: the cost of a turn in the plane of both vectors"),
+    derived("the cost of a turn in the plane of both vectors"),
     kind="optimality",
     cases=[(5, 2), (3, 2), (6, 4)],
 )

@@ -188,7 +188,7 @@ def basis_errors(tokens, bases, kept, bits):
 
 
 @claim(
-    derived("derived: a rotated token has a uniform direction"),
+    derived("a rotated token has a uniform direction"),
     kind="identity",
     cases=[(8, 2, 8, 4), (7, 1, 4, 2)],
 )
@@ -232,7 +232,7 @@ def test_exact_error(
 
 
 @claim(
-    derived("derived: the error depends on the second moments of the tokens alone"),
+    derived("the error depends on the second moments of the tokens alone"),
     kind="identity",
     cases=[(16, 2, 8, 4)],
     low_power="to 4 %: activations differ in size, so that 1 % takes sixteen times the tokens",
@@ -349,7 +349,7 @@ def test_last_is_worst(trial, kept: Line, rest: Line, high: FewBits, low: FewBit
     )
 
 
-@claim(derived("derived: g grows with the dimension"), kind="identity", cases=[(64, 5), (64, 6)])
+@claim(derived("g grows with the dimension"), kind="identity", cases=[(64, 5), (64, 6)])
 def test_rule_flips(
     trial,
     many: Annotated[
@@ -383,7 +383,7 @@ def test_rule_flips(
     )
 
 
-@claim(derived("derived: one cell after another"), kind="identity", cases=[4, 2, 5])
+@claim(derived("one cell after another"), kind="identity", cases=[4, 2, 5])
 def test_plane(trial, low: FewBits):
     """In the plane g(2, b) is the mean of |error|² over all rotations of a unit vector: .0014 at
     four bits.

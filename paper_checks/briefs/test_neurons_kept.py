@@ -243,7 +243,7 @@ def test_volume_sampling(
 
 
 @claim(
-    derived("derived: null vectors of Kahan's matrix"),
+    derived("null vectors of Kahan's matrix"),
     kind="identity",
     cases=[(5, 0.3), (10, 0.3), (20, 0.3), (12, 0.6)],
 )
@@ -274,7 +274,7 @@ def test_greedy_price(
 
 
 @claim(
-    derived("derived: det A_SᵀA_S times the error is det AᵀA for every S"),
+    derived("det A_SᵀA_S times the error is det AᵀA for every S"),
     kind="identity",
     cases=[(5, 0.3), (12, 0.3), (12, 0.6), (3, 0.2)],
 )
@@ -339,7 +339,7 @@ def test_few_examples(
 
 
 @claim(
-    derived("derived: the inverse of I + a 1 1ᵀ"),
+    derived("the inverse of I + a 1 1ᵀ"),
     kind="identity",
     cases=[(8, 3, 0.5), (20, 5, 0.9), (2, 1, 0.05), (24, 7, 0.95)],
 )

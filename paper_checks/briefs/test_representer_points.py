@@ -212,7 +212,7 @@ def test_l1_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share
 
 
 @claim(
-    derived("derived: Γ V = U and U' Γ = V'"),
+    derived("Γ V = U and U' Γ = V'"),
     kind="identity",
     cases=[(40, 5, 4, 0.4), (10, 2, 3, 0.8)],
 )
@@ -224,7 +224,7 @@ def test_nuclear_sum(trial, samples: Samples, rows: Size, columns: Size, share: 
 
 
 @claim(
-    derived("derived: Γ is the direction of a row"),
+    derived("Γ is the direction of a row"),
     kind="identity",
     cases=[(40, 5, 4, 0.3), (10, 2, 2, 0.8)],
 )
@@ -238,7 +238,7 @@ def test_group_sum(trial, samples: Samples, rows: Size, columns: Size, share: Sh
 NORMS = [(40, 3, 5, 0.3, "entries"), (40, 5, 4, 0.4, "rows"), (30, 4, 5, 0.6, "singular values")]
 
 
-@claim(derived("derived from the subgradient at θ"), kind="identity", cases=NORMS)
+@claim(derived("from the subgradient at θ"), kind="identity", cases=NORMS)
 def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share: Share, norm: Norm):
     """Contributions to the training scores, weighted by a_i, add up to the norm: sum of a_i <X_i,
     θ> = |θ|.
@@ -255,7 +255,7 @@ def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share:
     )
 
 
-@claim(derived("derived from the subgradient at 0"), kind="identity", cases=NORMS)
+@claim(derived("from the subgradient at 0"), kind="identity", cases=NORMS)
 def test_vanishing_penalty(
     trial, samples: Samples, rows: Size, columns: Size, share: Share, norm: Norm
 ):
