@@ -359,7 +359,9 @@ class _Sums:
         self.variances = scatter / np.maximum(counts - 1, 1)
 
     def half_widths(self, ranges: Table, miss: float) -> Table:
-        """Of two-sided intervals, each of which misses the mean with at most this chance."""
+        """Return the half widths of two-sided intervals, each of which misses the mean with at most
+        this chance.
+        """
         return _half_widths(self.variances, np.maximum(self.counts, 1)[:, None], ranges, miss)
 
     def error(self, group: int, least_means: Table) -> GroupError:

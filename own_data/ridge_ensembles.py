@@ -438,7 +438,7 @@ class _Part:
         return float(np.mean(1 / (self.eigenvalues + penalty)))
 
     def residuals(self, penalty: float) -> Vector:
-        """Of this member at all points."""
+        """Return the residuals of this member at all points."""
         dual = self.coordinates / (self.eigenvalues + penalty)
         left = self.y - self.predictions @ dual
         if not self.tall:  # where it almost interpolates, no difference of larger numbers

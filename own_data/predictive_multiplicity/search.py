@@ -87,7 +87,7 @@ class Search:
 
     @property
     def slack(self) -> float:
-        """By how much sums of weights that are not whole may be off."""
+        """The rounding error of sums of weights that are not whole."""
         return 0.0 if self.table.has_counts else 2e-6 * max(1.0, float(self.table.n))
 
     @property
@@ -196,8 +196,8 @@ class Search:
         return self.known.dichotomies[int(self.known.errors.argmin())].astype(int)
 
     def _rebase(self) -> None:
-        """Where no baseline was given it is the best classifier known; what was proved of the old
-        one's caps goes.
+        """Take the best classifier known as the baseline, where none was given; what was proved of
+        the old one's caps goes.
         """
         if (
             self._own is None

@@ -424,7 +424,7 @@ def surviving_powers(
     """
 
     def excess(power: float) -> float:
-        """By what share the slopes that the boxes ask for exclude each other."""
+        """The share by which the slopes that the boxes ask for exclude each other."""
         g = (n / np.max(n)) ** power
         least, most = _slopes(g, low, high)
         if not np.isfinite(least) or most <= 0:
@@ -760,8 +760,8 @@ def crossing(sizes: Any, samples: Any, level: float, *, law: Law, error: float) 
 
 
 def _falls_to(sizes: np.ndarray, curve: np.ndarray, level: float) -> np.ndarray:
-    """Where a decreasing curve reaches the level: 0 if before the first size, infinity if after the
-    last.
+    """Return where a decreasing curve reaches the level: 0 if before the first size, infinity if
+    after the last.
     """
     below = curve <= level
     if not below.any():

@@ -12,8 +12,8 @@ from theory_on_trial.contract.sentences import in_words
 
 
 def numbers(name: str, values: Any) -> Float[np.ndarray, "..."]:
-    """As float64, from lists, arrays and data frames. `TypeError` for anything but real numbers,
-    text among them.
+    """Return numbers as float64, from lists, arrays and data frames. `TypeError` for anything but
+    real numbers, text among them.
     """
     array = entries(name, values)
     if array.dtype.kind not in "cUSM":
@@ -26,8 +26,8 @@ def numbers(name: str, values: Any) -> Float[np.ndarray, "..."]:
 
 
 def entries(name: str, values: Any) -> Shaped[np.ndarray, "..."]:
-    """As an array of any type, tensors too; `TypeError` for unequal rows, masked entries and sparse
-    matrices.
+    """Return entries as an array of any type, tensors too; `TypeError` for unequal rows, masked
+    entries and sparse matrices.
     """
     try:
         array = np.asarray(dense(values))
