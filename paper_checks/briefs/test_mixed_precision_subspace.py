@@ -248,9 +248,9 @@ def test_activations(
     low: Bits,
 ):
     """If the r principal directions of a trained network's activations are kept at b_H bits and the
-    others at b_L, the mean squared error is g(r, b_H) Σ_{i<=r} λ_i + g(d - r, b_L) Σ_{i>r} λ_i, with
-    the eigenvalues λ_1 >= λ_2 >= … of their second moments S. g(d, b) is the mean of |error|²/|y|²
-    for a uniformly random direction y in d dimensions at b bits.
+    others at b_L, the mean squared error is g(r, b_H) Σ_{i<=r} λ_i + g(d - r, b_L) Σ_{i>r} λ_i,
+    with the eigenvalues λ_1 >= λ_2 >= … of their second moments S. g(d, b) is the mean of
+    |error|²/|y|² for a uniformly random direction y in d dimensions at b bits.
     """
     trial.require(
         high >= low,
