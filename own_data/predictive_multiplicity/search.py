@@ -15,7 +15,7 @@ from sims.linear_dichotomies.certificates import exact_signs
 from sims.linear_dichotomies.deadline import Deadline
 from sims.linear_dichotomies.enumeration import dichotomies, enumerate_paths
 from sims.linear_dichotomies.pool import Classifier
-from sims.linear_dichotomies.solver import ExactSolver, Solution
+from sims.linear_dichotomies.solver import ExactSolver, Solution, widest_first
 from sims.linear_dichotomies.table import Table
 from sims.linear_dichotomies.tasks import Task, least_errors, most_disagreement, reach_of
 from sims.linear_dichotomies.tilts import TiltSearch
@@ -386,7 +386,7 @@ class Search:
             complete = True
             found = [self.solver.widest(one.astype(int)) for one in self.known.optimal()]
             optima = [one for one in found if one is not None]
-            optima.sort(key=lambda one: (-round(one.margin, 9), one.dichotomy.tolist()))
+            optima.sort(key=widest_first)
         else:
             near = self.solver.within(self.least, _MOST_OPTIMAL, self._part(0.2))
             complete = near.complete
