@@ -58,11 +58,14 @@ class Search:
         cache: Folder | None,
         bar: Progress,
     ):
-        self.table, self.admitted, self._own = table, sorted(set(admitted)), own
+        self.table = table
+        self.admitted = sorted(set(admitted))
+        self._own = own
         self._start = start
         self._workers = workers
         self._bar = bar
-        self._deadline, self._limited = deadline, deadline.left() is not None
+        self._deadline = deadline
+        self._limited = deadline.left() is not None
         self.known = Known(table, cache)
         positives = table.positives
         negatives = table.negatives
@@ -316,7 +319,8 @@ class Search:
                 cells = np.asarray(dichotomies(points)) if half * n_rows <= _LARGEST_LIST else None
         except ValueError:  # not in general position
             return
-        self.least, self.n_optimal = optimal, int(paths.cells[optimal])
+        self.least = optimal
+        self.n_optimal = int(paths.cells[optimal])
         rows = np.arange(n_rows)
         self.lower[1 - self.baseline, rows] = paths.flip_errors
         for admitted in self.admitted:
