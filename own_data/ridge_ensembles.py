@@ -413,7 +413,10 @@ class _Part:
     """
 
     def __init__(self, x: Float[np.ndarray, "n dim"], y: Vector, rows: np.ndarray):
-        self.y, self.rows, self.size, sample = y, rows, len(rows), x[rows]
+        self.y = y
+        self.rows = rows
+        self.size = len(rows)
+        sample = x[rows]
         self.tall = self.size > x.shape[1]
         gram = sample.T @ sample if self.tall else sample @ sample.T
         self.eigenvalues, self.vectors = np.linalg.eigh(gram / self.size)

@@ -172,7 +172,8 @@ def test_the_simulations_of_a_figure_report_their_cells(tmp_path, monkeypatch):
             replicates(noise, runs, {}, {"scale": [1.0, 2.0]})
     finally:
         report_to(None)
-    (first, *_), (second, *_) = told[0], told[-1]
+    first = told[0][0]
+    second = told[-1][0]
     assert first != second
     assert [about[1:] for about in told if about[0] == first][-1] == (10, 10)
     assert told[-1] == (second, 12, 12)

@@ -96,7 +96,8 @@ def error_at_end(count, width):
 @observed
 def jump(count, width, charge):
     """The interpolant of the box [0, w] less that of [-w, 0] at 0, in fractions."""
-    width, charge = Fraction(width), Fraction(charge)
+    width = Fraction(width)
+    charge = Fraction(charge)
     right, left = (interpolated(count, width, at, charge, Fraction(0)) for at in (0, -width))
     return float(right - left)
 

@@ -194,7 +194,8 @@ def angle_between_means(apart, ratio):
 @predicted
 def prices(values):
     """τ (m,): Σ_(j>1) λ_1 λ_j/(λ_1 - λ_j)² of the eigenvalues (m, d)."""
-    first, others = values[:, :1], values[:, 1:]
+    first = values[:, :1]
+    others = values[:, 1:]
     return np.sum(first * others / (first - others) ** 2, axis=1)
 
 
@@ -214,7 +215,8 @@ def best_weights(values, rows):
 @predicted
 def pooled_price(values, rows):
     """Σ_j [Σ_i n λ_1 λ_j]/[Σ_i n (λ_1 - λ_j)]²."""
-    first, others = values[:, :1], values[:, 1:]
+    first = values[:, :1]
+    others = values[:, 1:]
     top = np.sum(rows[:, None] * first * others, axis=0)
     gaps = np.sum(rows[:, None] * (first - others), axis=0)
     return np.sum(top / gaps**2)

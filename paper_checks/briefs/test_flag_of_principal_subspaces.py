@@ -168,7 +168,8 @@ def hessian_spectra(points, vectors, steps, orderings):
     """Hessian eigenvalues of AUV at the flags of reordered components, by second differences along
     rotations.
     """
-    dim, width = (len(vectors), 1e-4)
+    dim = len(vectors)
+    width = 1e-4
     a, b = np.array(pairs_up_to(len(vectors), steps)).T
     skew = np.eye(dim)[a][:, :, None] * np.eye(dim)[b][:, None]
     skew = np.multiply.outer([1, -1], skew - skew.mT)

@@ -114,7 +114,8 @@ def refitted(generator, count, examples, used, factor):
         kept, covariance[:used, used:]
     )
     rows = generator.normal(size=(count, examples, len(factor))) @ factor
-    inputs, targets = rows[..., :used], rows[..., used:]
+    inputs = rows[..., :used]
+    targets = rows[..., used:]
     across = np.swapaxes(inputs, 1, 2)
     maps = np.linalg.solve(across @ inputs, across @ targets)
     own = np.sum((targets - inputs @ maps) ** 2, axis=(1, 2)) / examples
@@ -358,7 +359,8 @@ def test_equicorrelated(
     trial.require(keep < units, "keep must be below units: else nothing is dropped")
     order = trial.generator("order").permutation(units)
     covariance = equicorrelated(units, correlation)
-    kept, dropped = order[:keep], order[keep:]
+    kept = order[:keep]
+    dropped = order[keep:]
     rest = residual(np.linalg.cholesky(covariance).T, kept)[:, dropped]
     zeroed = covariance[np.ix_(dropped, dropped)]
     trial.identity(

@@ -107,7 +107,8 @@ def minimiser(features, labels, lam, norm, most=20_000):
         momentum = 1.0 if np.sum((ahead - new) * (new - theta)) > 0 else momentum
         before = momentum
         momentum = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
-        theta, ahead = new, new + (before - 1) / momentum * (new - theta)
+        ahead = new + (before - 1) / momentum * (new - theta)
+        theta = new
     return new, residual
 
 

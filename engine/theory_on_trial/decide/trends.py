@@ -181,10 +181,9 @@ def _richardson(values: Enclosure, sizes: np.ndarray, orders: tuple[float, ...])
         )
     estimate, low, high = values[:3]
     for factor in 2.0 ** np.array(orders[:-1]):
-        low, high = (
-            (factor * low[1:] - high[:-1]) / (factor - 1),
-            (factor * high[1:] - low[:-1]) / (factor - 1),
-        )
+        lowest = (factor * low[1:] - high[:-1]) / (factor - 1)
+        high = (factor * high[1:] - low[:-1]) / (factor - 1)
+        low = lowest
         estimate = (factor * estimate[1:] - estimate[:-1]) / (factor - 1)
     if len(estimate) < 4:
         raise ValueError(

@@ -16,13 +16,14 @@ def numbers(name: str, values: Any) -> Float[np.ndarray, "..."]:
     real numbers, text among them.
     """
     array = entries(name, values)
-    if array.dtype.kind not in "cUSM":
-        try:
-            return array.astype(np.float64, copy=False)
-        except (TypeError, ValueError):
-            pass
     content = in_words(values) if isinstance(values, list | tuple) else "entries that are none"
-    raise TypeError(f"{name} must hold numbers only, got {content}")
+    sentence = f"{name} must hold numbers only, got {content}"
+    if array.dtype.kind in "cUSM":
+        raise TypeError(sentence)
+    try:
+        return array.astype(np.float64, copy=False)
+    except (TypeError, ValueError):
+        raise TypeError(sentence) from None
 
 
 def entries(name: str, values: Any) -> Shaped[np.ndarray, "..."]:
