@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-import sims.in_context_learning as observed
+from sims.in_context_learning import attention_layers, attention_training
 
 
 def test_training_reaches_the_minimum_and_leaves_alone_what_does_not_act():
@@ -15,12 +15,14 @@ def test_training_reaches_the_minimum_and_leaves_alone_what_does_not_act():
         "batch": 128,
         "input_covariance": np.diag([0.6, 1.4]),
     }
-    run = observed.train_linear_attention(jax.random.key(0), 2, **options)
-    small = observed.reduced_loss(options["input_covariance"], 4)
+    run = attention_training.train_linear_attention(jax.random.key(0), 2, **options)
+    small = attention_training.reduced_loss(options["input_covariance"], 4)
     best = small.constant - small.linear @ np.linalg.solve(small.quadratic, small.linear) / 2
-    full = observed.full_loss(options["input_covariance"], 4)
+    full = attention_training.full_loss(options["input_covariance"], 4)
     for index in range(2):
-        weights = observed.FullWeights(*(np.asarray(part[index], float) for part in run[:2]))
+        weights = attention_training.FullWeights(
+            *(np.asarray(part[index], float) for part in run[:2])
+        )
         start = float(np.mean(run.losses[index, :10])) / 2
         assert 0 <= full(weights) - best <= (start - best) / 50
         assert start < 1  # E (wᵀx)² / 2, the loss of zero
@@ -34,10 +36,12 @@ def test_the_effective_map_predicts_as_its_layer():
     inputs, labels, block = np.random.default_rng(0).standard_normal((3, 5, 5))
     value = np.diag([0.0] * 5 + [-2.0])
     key_query = np.pad(block, (0, 1))
-    layer = observed.attention_prediction(value, key_query, inputs[:-1], labels[0, :-1], inputs[-1])
+    layer = attention_layers.attention_prediction(
+        value, key_query, inputs[:-1], labels[0, :-1], inputs[-1]
+    )
     mapped = (
         inputs[-1]
-        @ observed.effective_map(value[None], key_query[None])[0]
+        @ attention_training.effective_map(value[None], key_query[None])[0]
         @ (labels[0, :-1] @ inputs[:-1] / 4)
     )
     assert float(layer) == pytest.approx(float(mapped), rel=1e-12, abs=0)
@@ -56,7 +60,7 @@ def test_training_starts_where_it_says(start, deviation):
         "learning_rate": 1e-12,
         "start": start,
     }
-    run = observed.train_linear_attention(jax.random.key(0), 40, **options)
+    run = attention_training.train_linear_attention(jax.random.key(0), 40, **options)
     centre = np.zeros((2, 5, 5))
     if start == "positive":
         centre[0, -1, -1] = 0.5

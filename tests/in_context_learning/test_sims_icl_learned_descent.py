@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-import sims.in_context_learning as observed
+from sims.in_context_learning import attention_layers
 
 ULP = 2.0**-53
 D = 3
@@ -11,10 +11,11 @@ CONTEXT = 4
 
 
 def test_fits_stop_where_no_step_helps_and_contracting_helps_from_two_layers_on():
-    spectra = observed.task_spectra(jax.random.key(0), 2000, D, CONTEXT)
-    fresh = observed.task_spectra(jax.random.key(1), 2000, D, CONTEXT)
+    spectra = attention_layers.task_spectra(jax.random.key(0), 2000, D, CONTEXT)
+    fresh = attention_layers.task_spectra(jax.random.key(1), 2000, D, CONTEXT)
     free, one_contracting = (
-        observed.learn_descent(spectra, 1, CONTEXT, contract=choice) for choice in (False, True)
+        attention_layers.learn_descent(spectra, 1, CONTEXT, contract=choice)
+        for choice in (False, True)
     )
     # One layer: the loss is a parabola in η, with its minimum at N E Σμ / E Σμ².
     best = CONTEXT * np.mean(np.sum(spectra, axis=1)) / np.mean(np.sum(np.square(spectra), axis=1))
@@ -22,11 +23,13 @@ def test_fits_stop_where_no_step_helps_and_contracting_helps_from_two_layers_on(
     np.testing.assert_array_equal(free.steps, one_contracting.steps)
     assert not one_contracting.contractions.any()
     fits = {
-        choice: observed.learn_descent(spectra, 2, CONTEXT, contract=choice)
+        choice: attention_layers.learn_descent(spectra, 2, CONTEXT, contract=choice)
         for choice in (False, True)
     }
     losses = {
-        choice: float(np.mean(observed.descent_losses(fresh, fit.steps, fit.contractions, CONTEXT)))
+        choice: float(
+            np.mean(attention_layers.descent_losses(fresh, fit.steps, fit.contractions, CONTEXT))
+        )
         for choice, fit in fits.items()
     }
     assert losses[True] < losses[False] < free.fitted_loss
@@ -34,13 +37,17 @@ def test_fits_stop_where_no_step_helps_and_contracting_helps_from_two_layers_on(
     assert fits[True].contractions[0] > 0
     assert fits[True].contractions[1] == 0
     for fit in fits.values():
-        at_minimum = observed.descent_losses(spectra, fit.steps, fit.contractions, CONTEXT).mean()
+        at_minimum = attention_layers.descent_losses(
+            spectra, fit.steps, fit.contractions, CONTEXT
+        ).mean()
         assert abs(at_minimum - fit.fitted_loss) <= 2000 * D * ULP * fit.fitted_loss
         for layer in range(2):
             for factor in (0.98, 1.02):
                 steps = fit.steps.copy()
                 steps[layer] *= factor
                 assert (
-                    observed.descent_losses(spectra, steps, fit.contractions, CONTEXT).mean()
+                    attention_layers.descent_losses(
+                        spectra, steps, fit.contractions, CONTEXT
+                    ).mean()
                     > fit.fitted_loss
                 )
