@@ -25,7 +25,6 @@ _STEP = 0.02
         "gelu-mul",
         "richardson-mul",
         "ln-bypass",
-        "ln-bypass-balanced",
         "thm1-gd-step",
         "thm2-sherman-morrison",
         "finite-precision",

@@ -149,68 +149,52 @@ def test_gelu__bypass(
     trial.bound(loss, edge, **options, controls={"what x = -1.9 loses": inside})
 
 
-@claim(paper("Lemma 6; its error derived here"), kind="limit")
-def test_ln__bypass(trial, n_rows: Rows = 30):
+@claim(
+    paper("Lemma 6; its error, and the balanced pads, derived here"),
+    kind="limit",
+    cases=["paper", "balanced"],
+)
+def test_ln__bypass(trial, pads: Literal["paper", "balanced"], n_rows: Rows = 30):
     """With pads N, -N - S layer norm multiplies x by (1 + S/N + (S^2 + |x|^2) / 2N^2)^(-1/2), about
-    1 - S/2N.
+    1 - S/2N; with balanced ones, +-N - S/2, the error is of second order, (S^2/4 + |x|^2/2) / 2N^2.
     """
     rows = np.abs(trial.generator("rows").standard_normal(n_rows))
     total = rows.sum()
     squares = rows @ rows
-    pads = 100 * total * 4.0 ** np.arange(4)
-    outputs = through_layer_norm(rows, pads, -pads - total, pads)
+    if pads == "paper":
+        sizes = 100 * total * 4.0 ** np.arange(4)
+        ends, others = (sizes, -sizes - total), (sizes, -sizes)
+        order, rival_order, margin = -1.0, -2.0, 0.005
+        rival_loss = {"S / N": total / sizes}
+    else:
+        sizes = 10 * total * 2.0 ** np.arange(5)
+        ends, others = (sizes - total / 2, -sizes - total / 2), (sizes, -sizes - total)
+        order, rival_order, margin = -2.0, -1.0, 0.02
+        rival_loss = {"without |x|^2": total**2 / 8 / sizes**2}
+    outputs = through_layer_norm(rows, *ends, sizes)
     factors = np.array(
-        [constructions.layer_norm_factor(pad, total, squares, "paper") for pad in pads]
-    )
-    leading = np.array(
-        [constructions.layer_norm_leading_error(pad, total, squares, "paper") for pad in pads]
+        [constructions.layer_norm_factor(size, total, squares, pads) for size in sizes]
     )
     law = rows[:, None] * factors
     ops = layer_norm_ops(rows)
-    controls = {
-        "controls": {"sqrt(1/L) for sqrt(2/L)": law / np.sqrt(2)},
-        "control_processes": {
-            "no S in the second pad": through_layer_norm(rows, pads, -pads, pads)
-        },
-    }
-    trial.identity(outputs, law, ops=ops, scale=pads, **controls)
-    loss = 1 - rows @ outputs / squares
-    rounding = 4 * ops * UNIT * pads * total / squares
-    options = {"rounding": rounding, "margin": 0.005, "same_instance": True}
-    trial.order(loss, pads, -1.0, **options, controls={"second order": -2.0})
-    unseen = np.abs(factors - 1 - leading)
-    options = {"error": rounding, "slack": unseen, "margin": unseen + 3 * rounding}
-    trial.value(loss, -leading, **options, controls={"S / N": -2 * leading})
-
-
-@claim(derived("from mean and variance of a column with balanced pads"), kind="limit")
-def test_ln__bypass__balanced(trial, n_rows: Rows = 30):
-    """With the pads N - S/2, -N - S/2 the error of the same layer norm is of second order, (S^2/4 +
-    |x|^2/2) / 2N^2.
-    """
-    rows = np.abs(trial.generator("rows").standard_normal(n_rows))
-    total = rows.sum()
-    squares = rows @ rows
-    pads = 10 * total * 2.0 ** np.arange(5)
-    outputs = through_layer_norm(rows, pads - total / 2, -pads - total / 2, pads)
-    as_in_paper = through_layer_norm(rows, pads, -pads - total, pads)
-    factors = np.array([constructions.layer_norm_factor(pad, total, squares) for pad in pads])
-    leading = np.array(
-        [constructions.layer_norm_leading_error(pad, total, squares) for pad in pads]
+    trial.identity(
+        outputs,
+        law,
+        ops=ops,
+        scale=sizes,
+        controls={"sqrt(1/L) for sqrt(2/L)": law / np.sqrt(2)},
+        control_processes={"other pads": through_layer_norm(rows, *others, sizes)},
     )
-    controls = {
-        "controls": {"no error": np.broadcast_to(rows[:, None], outputs.shape)},
-        "control_processes": {"the paper's pads": as_in_paper},
-    }
-    ops = layer_norm_ops(rows)
-    trial.identity(outputs, rows[:, None] * factors, ops=ops, scale=pads, **controls)
     loss = 1 - rows @ outputs / squares
-    rounding = 4 * ops * UNIT * pads * total / squares
-    options = {"rounding": rounding, "margin": 0.02, "same_instance": True}
-    trial.order(loss, pads, -2.0, **options, controls={"first order": -1.0})
+    rounding = 4 * ops * UNIT * sizes * total / squares
+    options = {"rounding": rounding, "margin": margin, "same_instance": True}
+    trial.order(loss, sizes, order, **options, controls={"another order": rival_order})
+    leading = np.array(
+        [constructions.layer_norm_leading_error(size, total, squares, pads) for size in sizes]
+    )
     unseen = np.abs(factors - 1 - leading)
     options = {"error": rounding, "slack": unseen, "margin": unseen + 3 * rounding}
-    trial.value(loss, -leading, **options, controls={"without |x|^2": total**2 / 8 / pads**2})
+    trial.value(loss, -leading, **options, controls=rival_loss)
 
 
 @claim(

@@ -174,32 +174,25 @@ def test_gd__risk(
 ):
     """One gradient step has the risk τ^2 d (1 - 4 α k) + 4 α^2 k d [(k + d + 1) τ^2 + σ^2]."""
     nodes = 3 ** normals(trial, dimension, examples)
+    steps = steps_of(dimension)
+    for stds in ((weight_std, noise_std), ()):  # unit weights without noise unless others are named
+        weight, noise = stds or (1.0, 0.0)
 
-    def risks(divided_by, noise_std):
-        steps = steps_of(dimension) / divided_by
-        return np.array(
-            [
-                risk_laws.gradient_step_risk(dimension, examples, a, weight_std, noise_std)
-                for a in steps
-            ]
+        def risks(steps, stds=stds):
+            law = risk_laws.gradient_step_risk
+            return np.array([law(dimension, examples, step, *stds) for step in steps])
+
+        law = risks(steps)
+        controls = {
+            "k + d for k + d + 1": law - (2 * weight * steps) ** 2 * examples * dimension,
+            "another noise": risks(steps, (weight, noise_std - noise)),
+        }
+        if examples > 1:
+            controls["mean of the gradients"] = risks(steps / examples)
+        measured = exact_risks("gradient_step", dimension, examples, weight, noise)
+        trial.identity(
+            measured, law, ops=nodes, scale=weight**2 + noise**2 + law, controls=controls
         )
-
-    law = risks(1, noise_std)
-    controls = {"no noise": risks(1, 0.0)}
-    if examples > 1:
-        controls["mean of the gradients"] = risks(examples, noise_std)
-    measured = exact_risks("gradient_step", dimension, examples, weight_std, noise_std)
-    trial.identity(
-        measured, law, ops=nodes, scale=weight_std**2 + noise_std**2 + law, controls=controls
-    )
-    noiseless = exact_risks("gradient_step", dimension, examples, weight_std, 0.0)
-    of_unit = [
-        risk_laws.gradient_step_risk(dimension, examples, step) for step in steps_of(dimension)
-    ]
-    quiet = weight_std**2 * np.array(of_unit)
-    fourth = (2 * weight_std * steps_of(dimension)) ** 2 * examples * dimension
-    controls = {"with noise": law, "k + d for k + d + 1": quiet - fourth}
-    trial.identity(noiseless, quiet, ops=nodes, scale=weight_std**2 + quiet, controls=controls)
 
 
 @claim(
@@ -255,48 +248,26 @@ def test_gd__best__step(
 def test_sgd__risk(
     trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
-    """SGD takes the risk r to ρ r + 4 α^2 σ^2 d, ρ = 1 - 4 α + 4 α^2 (d + 2), and |w|^4 to f_4."""
+    """SGD takes the risk r to ρ r + 4 α^2 σ^2 d for each example, ρ = 1 - 4 α + 4 α^2 (d + 2).
+
+    Without noise it neither grows nor falls at the step 1 / (d + 2).
+    """
     nodes = 3 ** normals(trial, dimension, examples)
     steps = steps_of(dimension)
-    measured = exact_risks("sgd", dimension, examples, weight_std, noise_std)
-    law = np.array(
-        [risk_laws.sgd_risk(dimension, examples, step, weight_std, noise_std) for step in steps]
-    )
-    rival = weight_std**2 * dimension
-    zero = risk_laws.zero_predictor_risk(dimension, weight_std)
-    by_steps = [zero] * len(steps)
-    for _ in range(examples):
-        by_steps = [
-            risk_laws.sgd_next_risk(r, dimension, a, noise_std)
-            for r, a in zip(by_steps, steps, strict=True)
-        ]
-        rival = (
-            1 - 4 * steps + 4 * steps**2 * dimension
-        ) * rival + 4 * steps**2 * noise_std**2 * dimension
-    size = {"ops": nodes, "scale": weight_std**2 + noise_std**2 + law}
-    for theory in (law, np.array(by_steps)):
-        trial.identity(measured, theory, **size, controls={"d for d + 2": rival})
-    noiseless = exact_risks("sgd", dimension, examples, weight_std, 0.0)
-    quiet = weight_std**2 * np.array(
-        [risk_laws.sgd_risk(dimension, examples, step) for step in steps]
-    )
-    by_less = weight_std**2 * dimension * (1 - 4 * steps + 4 * steps**2 * dimension) ** examples
-    controls = {"with noise": law, "d for d + 2": by_less}
-    trial.identity(noiseless, quiet, ops=nodes, scale=weight_std**2 + quiet, controls=controls)
-    shorter, limit, longer = noiseless[1:]
-    processes = {"a smaller step": shorter, "a larger step": longer, "with noise": measured[2]}
+    for stds in ((weight_std, noise_std), ()):  # unit weights without noise unless others are named
+        weight, noise = stds or (1.0, 0.0)
+        zero = risk_laws.zero_predictor_risk(dimension, *stds[:1])
+        law = np.array([risk_laws.sgd_risk(dimension, examples, step, *stds) for step in steps])
+        without_two = np.full(len(steps), zero)
+        for _ in range(examples):
+            without_two *= 1 - 4 * steps + 4 * steps**2 * dimension
+            without_two += (2 * steps * noise) ** 2 * dimension
+        measured = exact_risks("sgd", dimension, examples, weight, noise)
+        size = {"ops": nodes, "scale": weight**2 + noise**2 + law}
+        trial.identity(measured, law, **size, controls={"d for d + 2": without_two})
+    _, shorter, limit, longer = measured
+    processes = {"a smaller step": shorter, "a larger step": longer}
     trial.identity(limit, zero, ops=nodes, scale=2 * zero, control_processes=processes)
-    # |w_hat - w|^4 has degree eight; the prompts are filled up so that one program serves for all.
-    points, probabilities = gauss_hermite(5, dimension)
-    inputs = np.zeros((nodes, examples, dimension))
-    weights = np.broadcast_to(np.eye(dimension)[0], (nodes, dimension))
-    inputs[: len(points), 0] = points
-    errors = weight_errors(inputs, inputs[:, :, 0], weights, "sgd")[:, : len(points), 1]
-    fourth = np.array([risk_laws.fourth_moment_factor(dimension, step) for step in steps])
-    squares = np.array([risk_laws.sgd_contraction(dimension, step) for step in steps]) ** 2
-    trial.identity(
-        errors**2 @ probabilities, fourth, ops=100, scale=1 + fourth, controls={"rho^2": squares}
-    )
 
 
 @claim(
@@ -507,7 +478,11 @@ def test_gd__best__step__everywhere(trial):
         risk,
         {"step": (0, 1), "d": [1, 2, 5, 20], "k": [1, 5, 40], "noise": [0, 1, 2]},
         tolerance=1e-9,
-        controls={"1 % less": lambda step, d, k, noise: 0.99 * risk(step, d, k, noise)},
+        controls={
+            "k + d for k + d + 1": lambda step, d, k, noise: (
+                risk(step, d, k, noise) - 4 * step**2 * k * d
+            )
+        },
         same_as=(
             lambda step, d, k, noise: risk_laws.best_step_risk(d, k, 1.0, float(noise)),
             lambda step, d, k, noise: risk_laws.gradient_step_risk(d, k, step, 1.0, float(noise)),

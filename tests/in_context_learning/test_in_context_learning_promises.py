@@ -29,10 +29,10 @@ from theory.in_context_learning import constructions, linear_attention, regressi
 NO_MEAN_SQUARE = "where least squares has no mean square"
 NEVER_NEGATIVE = """
 bayes_prediction_risk bayes_risk bayes_risk_given_inputs best_pad best_product_scale best_step
-best_step_risk covariate_shift_ratio expected_inverse_trace fourth_moment_factor gdpp_loss
+best_step_risk covariate_shift_ratio expected_inverse_trace gdpp_loss
 gradient_step_risk layer_norm_division_factor linear_attention_loss linear_rule_risk linear_rule_spd
-mean_bayes_error ols_risk optimal_loss prediction_risk prediction_spd product_of_gelus
-ridge_expected_risk ridge_risk rounding_of_product sgd_contraction sgd_next_risk sgd_risk
+mean_bayes_error ols_risk optimal_loss product_of_gelus
+ridge_expected_risk ridge_risk rounding_of_product sgd_contraction sgd_risk
 spd_gradient_step_to_ols spd_labels spd_ridge_to_bayes spd_ridge_to_ols spd_sgd_to_ols spd_to_bayes
 spectral_density square_by_relu zero_predictor_risk zhang_rate zhang_risk
 """
@@ -84,7 +84,6 @@ INPUTS = np.array(
 LABELS = np.array([[1.0, -0.5, 0.25], [0.5, 0.75, -1.0]])
 PROMPTS = Prompts(INPUTS, LABELS, np.array([[0.5, 1.0], [-0.5, 0.25]]))
 RULES = [baselines.ridge(0.5), baselines.nearest_neighbours(2)]
-PREDICTIONS = LABELS + 0.5
 WEIGHTS = PROMPTS.weights
 SYMMETRIC = np.array([[1.0, 0.25], [0.25, 0.5]])
 MATRIX = np.array([[0.5, 0.25, 0.0], [0.0, 1.0, 0.5], [0.25, 0.0, 0.75]])
@@ -115,105 +114,75 @@ STATES = Later(lambda: np.asarray(probes.hidden_states(MODEL, PROMPTS))[-1])
 SETTINGS = training.TrainingSettings(**SIZES, steps=1, learning_rate=0.125, batch=2)
 PROBING = {"probe_width": 2, "steps": 1, "batch": 2, "learning_rate": 0.125}
 PROBE = Later(lambda: probes.train_probe(KEY, STATES.made(), WEIGHTS, kind="mlp", **PROBING).probe)
-MATRICES = {
-    "read_matrix": np.array([[1.0, 0.5]]),
-    "own_matrix": np.array([[0.5]]),
-    "out_matrix": np.array([[2.0]]),
-}
+FITTED = {"spectra": np.array([[1.0, 0.5], [2.0, 0.25]]), "context": 3}
+ASKED = {"predict": lambda prompts: np.zeros(prompts.labels.shape), "prompts": PROMPTS, "prefix": 1}
+ATTENDED = {"inputs": INPUTS[0], "labels": LABELS[0], "query": INPUTS[1, 0]}
 
 
-def zeros(prompts):
-    return np.zeros(prompts.labels.shape)
-
-
-# Those of simulators that compile for every shape, or take records, are called with the arguments
-# of one case.
+# Every shape is a compilation, and records are not drawn: what is named here is given, the rest is
+# drawn.
 def held(of=None, *, infinite="", within=(-np.inf, np.inf), **given):
     return Case(given, of, infinite=infinite, within=within, extreme=False)
 
 
 SIMULATORS = {
-    # activations
-    "gelu": held(x=LABELS, form="erf"),
-    "gelu_product": held(x=LABELS, y=PREDICTIONS, scale=0.0078125, form="erf", richardson=False),
-    "least_product_scale": held(dtype=np.float64),
-    "layer_norm": held(rows=MATRIX, infinite="a constant column"),
     # linear attention and its training
-    "full_loss": held(input_covariance=SYMMETRIC, context=2),
-    "reduced_loss": held(input_covariance=SYMMETRIC, context=2),
-    "balanced_start": held(scale=0.5, factor=np.array([[1.0]])),
+    **dict.fromkeys(["full_loss", "reduced_loss"], held(input_covariance=SYMMETRIC)),
+    "balanced_start": held(factor=np.array([[1.0]])),
     "gradient_flow": held(loss=LOSS, start=START, times=np.array([0.5, 1.0])),
     "train_linear_attention": held(
         key=KEY,
         starts=1,
         dimension=2,
         context=3,
-        noise_std=0.5,
         input_covariance=SYMMETRIC,
         weight_covariance=SYMMETRIC,
-        start="positive",
         steps=2,
         batch=2,
-        learning_rate=0.125,
         infinite=DIVERGES,
     ),
     "effective_map": held(value_projection=STACK, key_query=STACK),
-    "joined_tokens": held(
-        inputs=INPUTS[0], labels=LABELS[0], queries=INPUTS[1, :2], query_labels=LABELS[1, :2]
-    ),
+    "joined_tokens": held(),
     "attend": held(layers=ATTENTION, tokens=MATRIX, context=2),
-    "descent_layers": held(start_weights=np.array([0.5, 1.0]), step=0.125, layers=2, context=3),
-    "contracting_layers": held(
-        steps=np.array([0.5, 1.0]), contractions=np.array([0.25, 0.5]), dimension=2, context=3
+    **dict.fromkeys(["descent_layers", "contracting_layers"], held()),
+    "preconditioned_prediction": held(projections=STACK, forms=STACK, **ATTENDED),
+    "attention_prediction": held(value_projection=MATRIX, key_query=MATRIX, **ATTENDED),
+    "task_spectra": held(key=KEY, tasks=2, dimension=2, within=(0, np.inf)),
+    "descent_losses": held(
+        steps=np.array([0.5, 1.0]),
+        contractions=np.array([0.125, 0.25]),
+        within=(0, np.inf),
+        **FITTED,
     ),
-    "preconditioned_prediction": held(
-        projections=STACK, forms=STACK, inputs=INPUTS[0], labels=LABELS[0], query=INPUTS[1, 0]
-    ),
-    "attention_prediction": held(
-        value_projection=MATRIX,
-        key_query=MATRIX,
-        inputs=INPUTS[0],
-        labels=LABELS[0],
-        query=INPUTS[1, 0],
-    ),
-    # textbook learners and metrics
-    "ridge": held(regulariser=0.5),
-    "gradient_step": held(step=0.125),
-    "sgd": held(step=0.125),
-    "nearest_neighbours": held(neighbours=3, weighted=False),
+    "learn_descent": held(layers=1, **FITTED),
+    # textbook learners
+    **dict.fromkeys(["gradient_step", "sgd", "ridge", "nearest_neighbours"], held()),
     "predict_all": held(prompts=PROMPTS, rules=RULES, infinite="of a rule that diverges"),
     "weights_all": held(prompts=PROMPTS, rules=RULES[:1], infinite="of a rule that diverges"),
     "label_weights": held(inputs=INPUTS, rules=RULES),
-    "implicit_fit": held(predict=zeros, prompts=PROMPTS, prefix=1, test_inputs=MATRIX[:, :2]),
-    "answer_queries": held(predict=zeros, prompts=PROMPTS, prefix=1, test_inputs=MATRIX[:, :2]),
-    "gram_eigenvalues": held(inputs=INPUTS, within=(0, np.inf)),
-    "task_spectra": held(key=KEY, tasks=2, dimension=2, context=3, within=(0, np.inf)),
-    "descent_losses": held(
-        spectra=np.array([[1.0, 0.5], [2.0, 0.25]]),
-        steps=np.array([0.5, 1.0]),
-        contractions=np.array([0.125, 0.25]),
-        context=3,
-        within=(0, np.inf),
-    ),
-    "learn_descent": held(
-        spectra=np.array([[1.0, 0.5], [2.0, 0.25]]), layers=1, context=3, contract=True
-    ),
+    **dict.fromkeys(["implicit_fit", "answer_queries"], held(test_inputs=MATRIX[:, :2], **ASKED)),
+    "gram_eigenvalues": held(within=(0, np.inf)),
     # compiled programs
+    "gelu": held(),
+    "gelu_product": held(scale=0.0078125),
+    "least_product_scale": held(dtype=np.float64),
+    "layer_norm": held(infinite="a constant column"),
     "Raw": held(
         star="+",
         read_rows=(0, 1),
         own_rows=(2,),
         write_rows=(1,),
-        **MATRICES,
+        read_matrix=np.array([[1.0, 0.5]]),
+        own_matrix=np.array([[0.5]]),
+        out_matrix=np.array([[2.0]]),
         bias=np.array([0.5]),
         reads={1: (0, 1)},
-        only_at=1,
     ),
-    "Division": held(numerator_rows=(0, 1), divisor_row=2, write_rows=(3, 4)),
+    "Division": held(numerator_rows=(0, 1), write_rows=(3, 4)),
     "reference": held(instruction=QUOTIENT, state=STATE, infinite="a zero divisor"),
-    "mov": held(source=0, target=1, rows=(0, 2), target_rows=(1, 3)),
+    "mov": held(source=0, rows=(0, 2), target_rows=(1, 3)),
     "mul": held(a=1, b=2, c=1, first=(0, 2), second=(2, 4), target=(4, 5)),
-    "div": held(rows=(0, 2), divisor=2, target=(3, 5)),
+    "div": held(rows=(0, 2), target=(3, 5)),
     "aff": held(
         first=(0, 2),
         second=(2, 3),
@@ -222,34 +191,29 @@ SIMULATORS = {
         second_matrix=np.array([[0.25]]),
         bias=np.array([0.5]),
     ),
-    "gradient_step_program": held(
-        dimension=1, step=0.25, regulariser=0.5, start_weights=np.array([0.5]), printed_sign=False
+    "gradient_step_program": held(dimension=1, start_weights=np.array([0.5])),
+    "sgd_program": held(),
+    **dict.fromkeys(
+        ["ridge_update_program", "recursive_ridge_program"], held(dimension=2, regulariser=0.5)
     ),
-    "sgd_program": held(dimension=2, examples=2, step=0.25, regulariser=0.5),
-    "ridge_update_program": held(dimension=2, regulariser=0.5),
-    "recursive_ridge_program": held(dimension=2, examples=2, regulariser=0.5),
-    "prompt_state": held(inputs=INPUTS, labels=LABELS, query=WEIGHTS),
-    "compile_program": held(
-        instructions=INSTRUCTIONS, registers=3, positions=2, scales=SCALES, balanced=True
-    ),
+    "prompt_state": held(),
+    "compile_program": held(instructions=INSTRUCTIONS, registers=3, positions=2, scales=SCALES),
     "prompt_error": held(
         instructions=INSTRUCTIONS,
         state=STATE,
         answer=(1, 1),
         scales=SCALES,
-        layer_norm="ideal",
         within=(0, np.inf),
         infinite="a number that is too large",
     ),
-    "decoder_layer": held(weights=LAYER, hidden=HIDDEN, layer_norm="ideal", infinite=CLIPPED),
+    "decoder_layer": held(weights=LAYER, hidden=HIDDEN, infinite=CLIPPED),
     "embed": held(network=NETWORK, register_state=STATE),
-    "run": held(network=NETWORK, hidden=HIDDEN, layer_norm="ideal", infinite=CLIPPED),
+    "run": held(network=NETWORK, hidden=HIDDEN, infinite=CLIPPED),
     "predict": held(
         network=COMPILED,
         inputs=INPUTS[:, :1, :1],
         labels=LABELS[:, :1],
         query=WEIGHTS[:, :1],
-        layer_norm="ideal",
         infinite=CLIPPED,
     ),
     # transformers that learn
@@ -258,75 +222,43 @@ SIMULATORS = {
         count=2,
         examples=3,
         dimension=2,
-        noise_std=0.5,
-        weight_std=1.0,
-        weight_mean=0.5,
-        input_scale=2.0,
         input_covariance=SYMMETRIC,
         weight_covariance=SYMMETRIC,
-        dtype=np.float64,
     ),
     "tokens": held(prompts=PROMPTS),
-    "Transformer": held(key=KEY, **SIZES, dtype=np.float64),
+    "Transformer": held(key=KEY, **SIZES),
     "Transformer.hidden_states": held(MODEL, tokens=TOKENS[0]),
     "Transformer.predictions": held(MODEL, tokens=TOKENS[0]),
-    "TrainingSettings": held(
-        **SIZES,
-        steps=2,
-        learning_rate=0.125,
-        batch=2,
-        noise_std=0.5,
-        weight_std=1.0,
-        weight_mean=0.5,
-        warm_up=0.25,
-    ),
+    "TrainingSettings": held(),
     "train": held(key=KEY, settings=SETTINGS, progress=False, infinite=DIVERGES),
-    "train_together": Case(
-        {"keys": jax.random.split(KEY, 2), "settings": [SETTINGS, SETTINGS]},
-        infinite=DIVERGES,
-        extreme=False,
+    "train_together": held(
+        keys=jax.random.split(KEY, 2), settings=[SETTINGS, SETTINGS], infinite=DIVERGES
     ),
     "in_context_predictions": held(model=MODEL, prompts=PROMPTS),
     "evaluate": held(model=MODEL, prompts=PROMPTS, rules=RULES),
     "hidden_states": held(model=MODEL, prompts=PROMPTS),
-    "moment_targets": held(prompts=PROMPTS, prefix=2),
-    "ols_targets": held(prompts=PROMPTS, prefix=2),
+    **dict.fromkeys(["moment_targets", "ols_targets"], held(prompts=PROMPTS, prefix=2)),
     "train_probe": held(
         key=KEY, hidden=STATES, targets=WEIGHTS, kind="mlp", **PROBING, infinite=DIVERGES
     ),
     "probe_errors": held(probe=PROBE, hidden=STATES, targets=WEIGHTS, within=(0, np.inf)),
 }
-RESULTS = (
-    *(
-        "Estimate",
-        "Evaluation",
-        "LayerOutput",
-        "LearnedDescent",
-        "LinearFit",
-        "Prediction",
-        "Probe",
-        "Run",
-    ),
-    *(
-        "ExpectedLoss",
-        "Layout",
-        "Network",
-        "Program",
-        "TrainedAttention",
-        "TrainedLearner",
-        "TrainedProbe",
-    ),
-)
-RECORDS = ("AttentionLayer", "FullWeights", "LayerWeights", "Prompts", "ReducedWeights", "Scales")
+RESULTS = """
+Evaluation ExpectedLoss LayerOutput Layout LearnedDescent LinearFit Network Prediction Probe Program
+Run TrainedAttention TrainedLearner TrainedProbe
+"""
+RECORDS = """
+AttentionLayer FullWeights LayerWeights Leftover PromptLaw Prompts ReducedWeights Scales
+"""
 INTERNAL = """
-activated attention covariance_root draw_prompts layer_error matmul no_leftover normalise operands
-product_terms pull_back require_dimension require_instructions require_product_scale require_readable
-require_scales state_after written Layer
+Layer activated attention covariance_root draw_prompts layer_error matmul no_leftover normalise
+operands product_terms pull_back require_dimension require_instructions require_product_scale
+require_readable require_scales state_after written
 """
 EXCLUDED = {
+    **dict.fromkeys(RESULTS.split(), "a record of results"),
+    **dict.fromkeys(RECORDS.split(), "a plain record, which JAX rebuilds with tracers"),
     **dict.fromkeys(INTERNAL.split(), "shared by guarded functions"),
-    **dict.fromkeys(RESULTS, "a record of results"),
-    **dict.fromkeys(RECORDS, "a plain record, which JAX rebuilds with tracers"),
     "Rule": "made by ols, ridge, gradient_step, sgd and nearest_neighbours; judged by the "
     "functions that take it",
     "ols": "takes no argument",
@@ -413,16 +345,16 @@ def single(call):
 
 REFUSED = [
     (
-        lambda: constructions.layer_norm_factor(1.0, 1.0, 1.0, "bare"),
-        "pads must be one of .* got 'bare'",
+        lambda: regression.ridge_risk(1.0, np.ones(3), 2),
+        "eigenvalues must have at most dimension = 2 above 0, got 3",
+    ),
+    (
+        lambda: regression.linear_rule_risk(ONE, X2),
+        "rule_matrix must have the 2 rows of targets, got 1",
     ),
     (
         lambda: constructions.best_pad(8, 1.0, 0.0, 1.0, 1e-16, "paper"),
         "must give a leading error, got 0",
-    ),
-    (
-        lambda: linear_attention.descent_weights(ONE, np.ones(1), 0.1, 1, np.ones(3)),
-        "start must have one entry",
     ),
     (
         lambda: linear_attention.optimal_map(EYE, 0 * EYE, 0.0, 3),
@@ -432,16 +364,7 @@ REFUSED = [
         lambda: linear_attention.optimal_loss(EYE, 0 * EYE, 0.0, 3),
         "the variance of the labels, must be positive, got 0",
     ),
-    (
-        lambda: linear_attention.linear_attention_loss(np.eye(3), EYE, EYE, 0.0, 3),
-        "each of the 3 dimension, got 2",
-    ),
-    (
-        lambda: linear_attention.loss_gradient(np.eye(3), EYE, EYE, 0.0, 3),
-        "each of the 3 dimension, got 2",
-    ),
     (lambda: risk_laws.best_step(2, 2, 0.0, 0.0), "weight_std and noise_std must not both be 0"),
-    (lambda: risk_laws.ols_risk(True, 3), "d must be an integer, got True"),
     (
         lambda: risk_laws.expected_spectral_sum(np.ones_like, 300, 300),
         "at most 1000 for the density, got d = 300",
@@ -451,13 +374,11 @@ REFUSED = [
         "function must be finite",
     ),
     (lambda: risk_laws.spectral_density(np.array([1.0]), 1, 938), "must be at most 1000"),  # 1000.3
-    (lambda: compared(inputs=INPUTS * np.nan), "prompts must be finite, got nan"),
     (
         lambda: compared(labels=LABELS[:, :2]),
         r"prompts must have inputs \[count, examples, dimension\]",
     ),
     (lambda: compared(weights=WEIGHTS[:1]), r"prompts\.weights must have shape \(2, 2\)"),
-    (lambda: compared(inputs=INPUTS[:, :0], labels=LABELS[:, :0]), "prompts must not be empty"),
     (
         lambda: compared(inputs=INPUTS * 1e200),
         r"prompts\.inputs must be zero or of sizes from 1e-100 to 1e\+100",
@@ -483,11 +404,11 @@ REFUSED = [
         r"input_covariance must have shape \(2, 2\), got \(3, 3\)",
     ),
     (
-        lambda: baselines.implicit_fit(zeros, PROMPTS, 1, EYE[:1]),
+        lambda: baselines.implicit_fit(ASKED["predict"], PROMPTS, 1, EYE[:1]),
         "at least as many as the 2 dimensions, got 1",
     ),
     (
-        lambda: baselines.answer_queries(zeros, PROMPTS, 4, EYE),
+        lambda: baselines.answer_queries(ASKED["predict"], PROMPTS, 4, EYE),
         "prefix must be at most the 3 examples, got 4",
     ),
     (lambda: layer_of(keys=LAYER.keys[:, :, :-1]), r"weights\.keys must have shape"),
@@ -496,9 +417,7 @@ REFUSED = [
         lambda: layer_of(inner=LAYER.inner.tolist()),
         r"weights\.inner must be an array of real numbers",
     ),
-    (lambda: layer_of(gain=LAYER.gain * jnp.inf), "weights must be finite"),
     (lambda: scaled(product="x"), r"scales\.product must be a real number"),
-    (lambda: scaled(pad=np.nan), "scales must be finite"),
     (lambda: scaled(sharpness=-1.0), "sharpness must be positive and finite"),
     (lambda: flow(LOSS._replace(linear=np.ones(2))), r"loss\.quadratic must have shape \(2, 2\)"),
     (
@@ -510,10 +429,6 @@ REFUSED = [
     (
         lambda: attention_layers.attend(ATTENTION, MATRIX, 5),
         "context must be at most the 3 tokens, got 5",
-    ),
-    (
-        lambda: attention_layers.contracting_layers(np.ones(2), np.ones(3), 2, 3),
-        "one entry for each of the 2 layers, got 3",
     ),
     (
         lambda: attention_training.full_loss(np.eye(4), 2),
@@ -538,7 +453,6 @@ REFUSED = [
         lambda: single(lambda: attention_layers.learn_descent(SPECTRA, 1, 4, contract=True)),
         "of the steps needs float64",
     ),
-    (lambda: network.gelu(np.ones(1), "relu"), "form must be one of 'erf', 'tanh'"),
     (
         lambda: network.gelu_product(np.ones(1), np.ones(1), 1e-9),
         "must be finite and at least 1.5e-08",
@@ -595,11 +509,6 @@ REFUSED = [
     (
         lambda: training.train(KEY, dataclasses.replace(SETTINGS, heads=3), progress=False),
         "width must be a multiple of the 3 heads, got 4",
-    ),
-    (lambda: dataclasses.replace(SETTINGS, warm_up=1.0), r"warm_up must lie in \[0, 1\), got 1"),
-    (
-        lambda: probes.train_probe(KEY, np.zeros((3, 4, 5)), X2, kind="mlp"),
-        "each of the 3 count, got 2",
     ),
     (lambda: probes.moment_targets(PROMPTS, 4), "prefix must be at most the 3 examples, got 4"),
     (lambda: probes.ols_targets(PROMPTS, 4), "prefix must be at most the 3 examples, got 4"),

@@ -102,37 +102,6 @@ def optimal_loss(
     )
 
 
-@guarded
-def loss_gradient(
-    A: Square,
-    input_covariance: Covariance,
-    prior_covariance: Covariance,
-    noise_variance: NonNegative,
-    context_length: Count,
-) -> Covariance:
-    """Gradient 2 Λ A B - 2 Λ Σ_w Λ of the loss by A, B = E b b^T."""
-    second_moment = _second_moment(
-        input_covariance, prior_covariance, noise_variance, context_length
-    )
-    return 2 * input_covariance @ (A @ second_moment - prior_covariance @ input_covariance)
-
-
-@guarded
-def loss_hessian(
-    input_covariance: Covariance,
-    prior_covariance: Covariance,
-    noise_variance: NonNegative,
-    context_length: Count,
-) -> Float[np.ndarray, "entries entries"]:
-    """Hessian 2 Λ (x) B of the loss by A's entries in row-major order, the same at every A: the
-    loss is convex.
-    """
-    second_moment = _second_moment(
-        input_covariance, prior_covariance, noise_variance, context_length
-    )
-    return 2 * np.kron(input_covariance, second_moment)
-
-
 def _root(covariance: Covariance) -> Covariance:
     """A matrix R with R R^T = `covariance`; eigenvalues below zero are rounding."""
     eigenvalues, vectors = np.linalg.eigh(covariance)
@@ -143,18 +112,6 @@ def _label_variance(
     input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float
 ) -> float:
     return float(np.trace(input_covariance @ prior_covariance) + noise_variance)
-
-
-def _second_moment(
-    input_covariance: Covariance,
-    prior_covariance: Covariance,
-    noise_variance: float,
-    context_length: int,
-) -> Covariance:
-    """B = E b b^T = (1 + 1/N) Λ Σ_w Λ + (tr(Λ Σ_w) + σ^2) / N Λ."""
-    label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
-    signal = input_covariance @ prior_covariance @ input_covariance
-    return (1 + 1 / context_length) * signal + label_variance / context_length * input_covariance
 
 
 PerLayer = Annotated[Float[np.ndarray, " layers"], MAY_BE_EMPTY]

@@ -200,12 +200,24 @@ def nearest_neighbour_weights(
 
 @guarded
 def linear_rule_risk(
-    rule_matrix: RuleMatrix, X: Inputs, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
+    rule_matrix: RuleMatrix,
+    X: Inputs,
+    weight_std: NonNegative = 1.0,
+    noise_std: NonNegative = 0.0,
+    targets: Float[np.ndarray, "outputs dimension"] | None = None,
 ) -> float:
-    """E |A Y - w|^2 = τ^2 |A X - I|_F^2 + σ^2 |A|_F^2 given X, A = `rule_matrix` with one column
+    """E |A Y - B w|^2 = τ^2 |A X - B|_F^2 + σ^2 |A|_F^2 given X, A = `rule_matrix` with one column
     per example.
+
+    B = `targets` is the identity if not given: A Y are weights. With one row of each, label weights
+    a and a query x, it is the risk of a prediction, E (a^T Y - w^T x)^2.
     """
-    return _spread(rule_matrix, rule_matrix @ X - np.eye(X.shape[1]), weight_std, noise_std)
+    wanted = np.eye(X.shape[1]) if targets is None else targets
+    require(
+        len(rule_matrix) == len(wanted),
+        f"rule_matrix must have the {len(wanted)} rows of targets, got {len(rule_matrix)}",
+    )
+    return _spread(rule_matrix, rule_matrix @ X - wanted, weight_std, noise_std)
 
 
 @guarded
@@ -216,35 +228,9 @@ def linear_rule_spd(
     weight_std: NonNegative = 1.0,
     noise_std: NonNegative = 0.0,
 ) -> float:
-    """E |A Y - B Y|^2 given X: the squared prediction difference at a fresh x ~ N(0, I) and the
-    ILWD alike.
+    """E |A Y - B Y|^2 given X: of two rules the squared prediction difference at a fresh x ~ N(0,
+    I) and the ILWD alike, of one row each that of two predictions.
     """
-    return _spread(first - second, (first - second) @ X, weight_std, noise_std)
-
-
-@guarded
-def prediction_risk(
-    label_weights: Labels,
-    X: Inputs,
-    query: Weights,
-    weight_std: NonNegative = 1.0,
-    noise_std: NonNegative = 0.0,
-) -> float:
-    """E (a^T Y - w^T x)^2 = τ^2 |X^T a - x|^2 + σ^2 |a|^2 given X and x = `query`, a =
-    `label_weights`.
-    """
-    return _spread(label_weights, label_weights @ X - query, weight_std, noise_std)
-
-
-@guarded
-def prediction_spd(
-    first: Labels,
-    second: Labels,
-    X: Inputs,
-    weight_std: NonNegative = 1.0,
-    noise_std: NonNegative = 0.0,
-) -> float:
-    """E (a^T Y - b^T Y)^2 given X, for two vectors of label weights."""
     return _spread(first - second, (first - second) @ X, weight_std, noise_std)
 
 

@@ -130,16 +130,6 @@ def sgd_stability_limit(d: Count) -> float:
 
 
 @guarded
-def sgd_next_risk(
-    risk: NonNegative, d: Count, step: NonNegative, noise_std: NonNegative = 0.0
-) -> float:
-    """Risk ρ r + 4 α^2 σ^2 d after one more example of SGD, r = `risk` being that before it, r >=
-    0.
-    """
-    return float(sgd_contraction(d, step) * risk + 4 * step**2 * noise_std**2 * d)
-
-
-@guarded
 def sgd_risk(
     d: Count,
     k: Natural,
@@ -158,18 +148,6 @@ def sgd_risk(
 def spd_sgd_to_ols(d: Count, k: Natural, step: NonNegative, weight_std: NonNegative = 1.0) -> float:
     """E |w_SGD - w_OLS|^2 on noiseless labels, τ^2 [d ρ^k - (d - k)_+]."""
     return sgd_risk(d, k, step, weight_std) - ols_risk(d, k, weight_std)
-
-
-@guarded
-def fourth_moment_factor(d: Count, step: NonNegative) -> float:
-    """Factor f_4 of E |w_hat - w|^4 per noiseless example of SGD: f_4 / ρ^2 > 1 is how the scatter
-    of runs grows.
-
-    f_4 = E (1 - 4 α z^2 + 4 α^2 z^2 |x|^2)^2 with z one coordinate of x, by the moments of |x|^2
-    and z.
-    """
-    through_second = 1 - 8 * step + (8 * (d + 2) + 48) * step**2
-    return float(through_second - 96 * (d + 4) * step**3 + 48 * (d + 4) * (d + 6) * step**4)
 
 
 @guarded
