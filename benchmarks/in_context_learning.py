@@ -18,6 +18,9 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.side_by_side import Response, command, compare, timed
+from sims.in_context_learning import baselines
+from sims.in_context_learning.prompts import Prompts
+from theory.in_context_learning import regression
 
 OURS = "ours"
 NUMPY = "NumPy, prefix by prefix"
@@ -49,19 +52,20 @@ def draw(seed: int, count: int):
 def ours():
     import jax
 
-    from sims import in_context_learning as observed
-
     jax.config.update("jax_enable_x64", True)
     rules = [
-        *(observed.ridge(regulariser) for regulariser in REGULARISERS),
-        *(observed.gradient_step(step) for step in STEPS_GD),
-        *(observed.sgd(step) for step in STEPS_SGD),
-        *(observed.nearest_neighbours(NEIGHBOURS, weighted=weighted) for weighted in (False, True)),
+        *(baselines.ridge(regulariser) for regulariser in REGULARISERS),
+        *(baselines.gradient_step(step) for step in STEPS_GD),
+        *(baselines.sgd(step) for step in STEPS_SGD),
+        *(
+            baselines.nearest_neighbours(NEIGHBOURS, weighted=weighted)
+            for weighted in (False, True)
+        ),
     ]
 
     def predict(inputs, labels):
-        prompts = observed.Prompts(inputs, labels, np.zeros((len(inputs), DIMENSION)))
-        return np.asarray(observed.predict_all(prompts, rules))[:, :, 1:]
+        prompts = Prompts(inputs, labels, np.zeros((len(inputs), DIMENSION)))
+        return np.asarray(baselines.predict_all(prompts, rules))[:, :, 1:]
 
     return predict
 
@@ -100,18 +104,16 @@ def in_numpy():
 
 def reference(inputs, labels):
     """The answers to one prompt, by the theory."""
-    from theory import in_context_learning as predicted
-
     answers = []
     for k in range(1, EXAMPLES):
         X = inputs[:k]
         Y = labels[:k]
         query = inputs[k]
-        weights = [predicted.ridge_weights(X, Y, regulariser) for regulariser in REGULARISERS]
-        weights += [predicted.gradient_step_weights(X, Y, step) for step in STEPS_GD]
-        weights += [predicted.sgd_weights(X, Y, step) for step in STEPS_SGD]
+        weights = [regression.ridge_weights(X, Y, regulariser) for regulariser in REGULARISERS]
+        weights += [regression.gradient_step_weights(X, Y, step) for step in STEPS_GD]
+        weights += [regression.sgd_weights(X, Y, step) for step in STEPS_SGD]
         near = [
-            predicted.nearest_neighbour_weights(X, query, NEIGHBOURS, kind) @ Y
+            regression.nearest_neighbour_weights(X, query, NEIGHBOURS, kind) @ Y
             for kind in (False, True)
         ]
         answers.append([*(w @ query for w in weights), *near])
@@ -134,7 +136,7 @@ def answer_rules(name: str) -> Callable[[int], Response]:
 def train_ours(seed: int, steps: int):
     import jax
 
-    from sims.in_context_learning import TrainingSettings, train
+    from sims.in_context_learning.training import TrainingSettings, train
 
     settings = TrainingSettings(
         **SIZES, steps=steps, learning_rate=RATE, batch=BATCH, noise_std=NOISE, warm_up=WARM_UP

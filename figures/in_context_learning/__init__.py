@@ -8,14 +8,6 @@ constructions, F10 exact risks of the rules, F11 what linear attention can reach
 package registers them.
 """
 
-from figures.in_context_learning import (
-    attention,
-    constructions,
-    inside,
-    products,
-    risks,
-    rules,
-    sizes,
-)
+from figures.in_context_learning import constructions, rules, trained
 
-__all__ = ["attention", "constructions", "inside", "products", "risks", "rules", "sizes"]
+__all__ = ["constructions", "rules", "trained"]

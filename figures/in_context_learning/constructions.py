@@ -1,4 +1,4 @@
-"""How precise the constructions are in floating point: F9."""
+"""How precise the constructions are in floating point (F9), and squares by activations (F7)."""
 
 from typing import Any, Literal
 
@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sims.in_context_learning import activations, compiler, network, programs
-from theory import in_context_learning as predicted
+from sims.in_context_learning import compiler, network, programs
+from theory.in_context_learning import constructions, regression
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label
+from theory_on_trial.figures.panels import label, letters
 
 _REGULARISER = 0.3
 _STEP = 0.02
@@ -25,7 +25,6 @@ _STEP = 0.02
         "gelu-mul",
         "richardson-mul",
         "ln-bypass",
-        "ln-bypass-balanced",
         "thm1-gd-step",
         "thm2-sherman-morrison",
         "finite-precision",
@@ -75,7 +74,7 @@ def _products(axis: Axes, points: int, factors: int) -> None:
         right = jnp.asarray(y, dtype)
         exact = np.asarray(left, float) * np.asarray(right, float)
         products = [
-            activations.gelu_product(left, right, dtype(s), richardson=richardson) for s in scales
+            network.gelu_product(left, right, dtype(s), richardson=richardson) for s in scales
         ]
         axis.plot(
             scales,
@@ -84,12 +83,17 @@ def _products(axis: Axes, points: int, factors: int) -> None:
             color=colour,
             label=name,
         )
-        law = predicted.richardson_product_error if richardson else predicted.gelu_product_error
+        law = (
+            constructions.richardson_product_error
+            if richardson
+            else constructions.gelu_product_error
+        )
         fine = np.geomspace(scales[0], scales[-1], 60)
         axis.plot(fine, [_size(law(x, y, s)) for s in fine], color=colour)
         eps = float(np.finfo(dtype).eps)
         bounds = [
-            predicted.rounding_of_product(s, 1.0, eps) * (1.5 if richardson else 1) for s in fine
+            constructions.rounding_of_product(s, 1.0, eps) * (1.5 if richardson else 1)
+            for s in fine
         ]
         axis.plot(fine, bounds, ":", color=colour)
     axis.set(xlabel="scale s of the product", ylabel="error of the product (rms)", ylim=(1e-14, 1))
@@ -106,11 +110,11 @@ def _theorems(axis: Axes, dimension: int, points: int) -> None:
     labels = rng.standard_normal((32, 1)) * np.sqrt(dimension)
     start = rng.standard_normal(dimension)
     step = [
-        predicted.sgd_weights(X, Y, _STEP, _REGULARISER, start)
+        regression.sgd_weights(X, Y, _STEP, _REGULARISER, start)
         for X, Y in zip(inputs, labels, strict=True)
     ]
     update = [
-        predicted.one_sample_ridge(X[0], float(Y[0]), _REGULARISER)
+        regression.one_sample_ridge(X[0], float(Y[0]), _REGULARISER)
         for X, Y in zip(inputs, labels, strict=True)
     ]
     built = (
@@ -129,7 +133,7 @@ def _theorems(axis: Axes, dimension: int, points: int) -> None:
                 scales=network.Scales(product=float(scale)),
                 balanced=True,
             )
-            answers = programs.predict(compiled, inputs, labels, query).value
+            answers = network.predict(compiled, inputs, labels, query).value
             errors.append(np.abs(np.asarray(answers) - exact).max())
         axis.plot(scales, errors, marker, color=colour, label=f"{name}, d = {dimension}")
         middle = int(np.argmin(np.abs(scales - 1e-3)))
@@ -152,7 +156,7 @@ def _pads(axis: Axes, rows: int, points: int) -> None:
     length = rows + 2
     sizes = np.logspace(2, 11, points)
     fine = np.geomspace(sizes[0], sizes[-1], 100)
-    pass_through = jax.jit(activations.layer_norm)
+    pass_through = jax.jit(network.layer_norm)
     pads: tuple[tuple[Literal["paper", "balanced"], float], ...] = (
         ("paper", 0.0),
         ("balanced", 0.5),
@@ -168,7 +172,7 @@ def _pads(axis: Axes, rows: int, points: int) -> None:
         axis.plot(sizes, errors, marker, color=colour, label=f"{kind} pads")
         axis.plot(
             fine,
-            [1 - predicted.layer_norm_factor(float(pad), total, squares, kind) for pad in fine],
+            [1 - constructions.layer_norm_factor(float(pad), total, squares, kind) for pad in fine],
             color=colour,
         )
     axis.plot(
@@ -179,3 +183,50 @@ def _pads(axis: Axes, rows: int, points: int) -> None:
         ylabel="relative error of what is passed on",
         ylim=(1e-14, 1),
     )
+
+
+@figure("F7", quick={"points": 9}, claims=("gelu-mul",))
+def squares(half_width: float = 0.1, shift: float = 0.5, points: int = 21) -> Figure:
+    """Three GeLUs square a small number with a third of the error of six tanh units; ReLUs do not
+    square at all.
+
+    Approximations of x² on [-0.1, 0.1]. (a) Lemma 4's product of x with itself at scale 1 (three
+    GeLUs), six tanh units whose third-order term is turned into a square by a finite difference
+    with the constant δ = `shift`, and two ReLU units, right at the ends of the interval. (b) Their
+    errors: GeLU's is of fourth order, dotted: -(7/6) x⁴. Lines: exact curves. Points: the units
+    evaluated in float64. After figure 7 of Akyürek et al. 2023; δ is chosen here.
+    """
+    fig, (curves, errors) = plt.subplots(1, 2, figsize=(8, 3.2))
+    grid = np.linspace(-half_width, half_width, 401)
+    chosen = np.linspace(-half_width, half_width, points)
+
+    def difference(u):
+        return jnp.tanh(u + shift) - jnp.tanh(u - shift)
+
+    curvature = -4 * np.tanh(shift) / np.cosh(shift) ** 2
+    six_tanh = (difference(2 * chosen) - 2 * difference(chosen) + difference(0.0)) / curvature
+    two_relu = half_width * (jnp.maximum(chosen, 0) + jnp.maximum(-chosen, 0))
+    kinds = (
+        ("GeLU", constructions.product_of_gelus(grid), network.gelu_product(chosen, chosen, 1.0)),
+        ("tanh", constructions.square_by_tanh(grid, shift), six_tanh),
+        ("ReLU", constructions.square_by_relu(grid, half_width), two_relu),
+    )
+    curves.plot(grid, grid**2, color=COLOURS[6], linewidth=2.5, alpha=0.25, label="$x^2$")
+    for (name, law, values), colour in zip(kinds, COLOURS, strict=False):
+        for axis, subtract in ((curves, False), (errors, True)):
+            axis.plot(grid, np.abs(law - grid**2) if subtract else law, color=colour, label=name)
+            axis.plot(
+                chosen,
+                np.abs(values - chosen**2) if subtract else values,
+                "o",
+                color=colour,
+                markersize=3,
+            )
+    leading = np.abs(constructions.gelu_product_error(grid, grid, 1.0))
+    errors.plot(grid, leading, ":", color=COLOURS[6], label="leading term of GeLU's")
+    curves.set(xlabel="x", ylabel="approximation of $x^2$")
+    errors.set(xlabel="x", ylabel="absolute error", yscale="log", ylim=(1e-9, 1))
+    curves.legend()
+    errors.legend(ncols=2, loc="upper center")
+    letters((curves, errors))
+    return fig

@@ -1,5 +1,5 @@
-"""Which rule is it: distances from least squares and from a trained model (F1), and λ against the
-noise (F2).
+"""Which rule is it: distances from least squares and from a trained model (F1), λ against the noise
+(F2), exact risks on noisy labels (F10), and what one layer of linear attention can reach (F11).
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+from matplotlib.colors import BoundaryNorm, LogNorm
 from matplotlib.figure import Figure
 
-from figures.in_context_learning import models, simulations
+from figures.in_context_learning import simulations
 from figures.in_context_learning.simulations import LINEAR, NEIGHBOURS
-from sims.in_context_learning import baselines, metrics, training
-from theory import in_context_learning as predicted
+from sims.in_context_learning import baselines, training
+from sims.in_context_learning.attention_training import effective_map, train_linear_attention
+from theory.in_context_learning import linear_attention, risk_laws
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label, letters, points_with_intervals
 from theory_on_trial.figures.replicates import replicates
@@ -79,11 +80,11 @@ def rules_compared(
     static = {"dimension": dimension, "examples": largest + 1, "count": count}
     data = replicates(simulations.distances_to_least_squares, runs, static, {})
     _exact_laws(axes[0], data["distances_to_least_squares"].values[:, :, 1:], dimension, prefixes)
-    settings = models.ladder(model_dimension, layers, steps)
+    settings = simulations.ladder(model_dimension, layers, steps)
     rules = [baselines.ols(), *LINEAR, *NEIGHBOURS]
     counts = np.arange(1, settings.examples)
     for of_rule, name, (colour, marker) in zip(
-        np.asarray(models.distances(settings, rules, prompts)),
+        np.asarray(simulations.distances(settings, rules, prompts)),
         ("least squares", *_NAMES),
         _MODEL_LOOKS,
         strict=True,
@@ -130,11 +131,11 @@ def _exact_laws(
     prefixes: np.ndarray,
 ) -> None:
     sizes = [(dimension, int(k)) for k in prefixes]
-    laws = [[predicted.spd_ridge_to_ols(0.1, *size) for size in sizes]]
+    laws = [[risk_laws.spd_ridge_to_ols(0.1, *size) for size in sizes]]
     laws += [
-        [predicted.spd_gradient_step_to_ols(*size, step) for size in sizes] for step in (0.01, 0.02)
+        [risk_laws.spd_gradient_step_to_ols(*size, step) for size in sizes] for step in (0.01, 0.02)
     ]
-    laws += [[predicted.spd_sgd_to_ols(*size, step) for size in sizes] for step in (0.01, 0.03)]
+    laws += [[risk_laws.spd_sgd_to_ols(*size, step) for size in sizes] for step in (0.01, 0.03)]
     for row, (name, (colour, marker)) in enumerate(zip(_NAMES, _LOOKS, strict=True)):
         if row < len(laws):
             axis.plot(prefixes, np.array(laws[row]) / dimension, color=colour, label=name)
@@ -144,7 +145,7 @@ def _exact_laws(
             "markersize": 3,
         }
         points_with_intervals(axis, prefixes, found[:, row], colour, **style)
-    values = [predicted.spd_labels(*size) / dimension for size in sizes]
+    values = [risk_laws.spd_labels(*size) / dimension for size in sizes]
     axis.plot(prefixes, values, "--", color=COLOURS[5], label="label (a)")
     points_with_intervals(axis, prefixes, found[:, -1], COLOURS[5], markersize=2.5)
 
@@ -155,16 +156,16 @@ def _weight_distances(
     """Squared distance / d between the weights behind a model and those of the linear rules, prompt
     by prompt.
     """
-    model = models.trained(settings)
-    batch = models.fresh_prompts(settings, count)
+    model = simulations.trained(settings)
+    batch = simulations.fresh_prompts(settings, count)
     queries = jax.random.normal(jax.random.key(3), (32, settings.dimension))
     exact = baselines.weights_all(batch, [baselines.ols(), *LINEAR])
-    predict = models.at_full_length(
+    predict = simulations.at_full_length(
         partial(training.in_context_predictions, model), settings.examples
     )
     distances = []
     for k in seen:
-        fit = metrics.implicit_fit(predict, batch, int(k), queries)
+        fit = baselines.implicit_fit(predict, batch, int(k), queries)
         distances.append(
             jnp.sum((exact[:, :, int(k)] - fit.weights) ** 2, axis=-1) / settings.dimension
         )
@@ -208,7 +209,7 @@ def noise_and_regulariser(
     exact = np.array(
         [
             [
-                np.mean([predicted.spd_ridge_to_bayes(row, dimension, k, t, s) for k in prefixes])
+                np.mean([risk_laws.spd_ridge_to_bayes(row, dimension, k, t, s) for k in prefixes])
                 / dimension
                 / t**2
                 for s, t in columns
@@ -219,11 +220,11 @@ def noise_and_regulariser(
     rules = [baselines.ridge(row) for row in regularisers]
     measured = np.empty_like(exact)
     for column, (sigma, tau) in enumerate(columns):
-        settings = models.small(steps, layers, noise_std=sigma / tau)
-        measured[:, column] = np.asarray(models.distances(settings, rules, prompts)).mean(
+        settings = simulations.small(steps, layers, noise_std=sigma / tau)
+        measured[:, column] = np.asarray(simulations.distances(settings, rules, prompts)).mean(
             axis=(1, 2)
         )
-        infinite = np.isinf(predicted.spd_ridge_to_bayes(0.0, 1, 1, 1.0, sigma / tau))
+        infinite = np.isinf(risk_laws.spd_ridge_to_bayes(0.0, 1, 1, 1.0, sigma / tau))
         measured[0, column] = np.inf if infinite else measured[0, column]
     fig, axes = plt.subplots(1, 2, figsize=(9, 3.7))
     titles = f"Bayes predictor, d = {dimension}, exact", "trained models, d = 1"
@@ -265,3 +266,149 @@ def _heat_map(
     )
     axis.set_xticks(range(len(columns)), [f"{(s / t) ** 2:.3g}" for s, t in columns])
     axis.set(xlabel="noise (σ/τ)² of the prompts", ylabel="regulariser λ")
+
+
+@figure(
+    "F10",
+    quick={"largest": 16, "runs": 6},
+    claims=("mbr-ridge", "ols-risk", "gd-risk", "gd-best-step"),
+)
+def baseline_risks(
+    dimension: int = 8, largest: int = 24, noise_std: float = 0.5, runs: int = 12, count: int = 256
+) -> Figure:
+    """Least squares passes through infinity at k = d with noisy labels; ridge regression with λ =
+    σ² is the best.
+
+    Risk E |ŵ - w|² / d after k examples, labels with noise σ = `noise_std`, τ = 1. Lines: exact,
+    those of the ridge rules by one quadrature over the spectrum of XᵀX; least squares is infinite
+    for k = d - 1, d, d + 1, where its line breaks. Points: simulated means of `runs` samples of
+    `count` prompts with 99 % Student intervals, those of least squares only for |d - k| > 3, where
+    their variance is finite. Dotted: one gradient step of the best size at each k, which is also
+    the best that one layer of linear attention can do with a context of k.
+    """
+    static = {"dimension": dimension, "examples": largest + 1, "count": count}
+    risks = replicates(simulations.risks, runs, static, {"noise_std": noise_std})["risks"].values
+    prefixes = np.arange(largest + 1)
+    noise = {"noise_std": noise_std}
+    laws = (
+        ("least squares", "o", lambda k: risk_laws.ols_risk(dimension, k, **noise)),
+        ("Bayes: Ridge(σ²)", "s", lambda k: risk_laws.bayes_risk(dimension, k, **noise)),
+        ("Ridge(0.1)", "^", lambda k: risk_laws.ridge_expected_risk(0.1, dimension, k, **noise)),
+        ("GD(0.02)", "D", lambda k: risk_laws.gradient_step_risk(dimension, k, 0.02, **noise)),
+        ("SGD(0.03)", "v", lambda k: risk_laws.sgd_risk(dimension, k, 0.03, **noise)),
+    )
+    fig, axis = plt.subplots(figsize=(6.2, 3.8))
+    for row, ((name, marker, law), colour) in enumerate(zip(laws, COLOURS, strict=False)):
+        values = np.array([law(int(k)) for k in prefixes]) / dimension
+        axis.plot(prefixes, np.where(np.isinf(values), np.nan, values), color=colour, label=name)
+        counts = prefixes[1:] if row else prefixes[np.abs(prefixes - dimension) > 3]
+        points_with_intervals(
+            axis, counts, risks[:, row][:, counts], colour, fmt=marker, markersize=2.5
+        )
+    best = [risk_laws.best_step_risk(dimension, int(k), **noise) / dimension for k in prefixes]
+    axis.plot(prefixes, best, ":", color=COLOURS[6], label="best gradient step")
+    axis.set(
+        xlabel="number of examples k",
+        ylabel="risk  $E|\\hat w-w|^2/d$",
+        yscale="log",
+        ylim=(0.012, 1.5),
+    )
+    axis.set_title(f"d = {dimension}, σ = {noise_std:g}")
+    axis.legend(ncols=2, loc="lower left")
+    return fig
+
+
+@figure(
+    "F11",
+    quick={"largest": 24, "contexts": (4,), "steps": 600, "starts": 3},
+    claims=("lsa-optimum", "lsa-train"),
+    marks="(a) dashed: N = d. (b) lines: exact; dotted: their limits; points: trained layers",
+)
+def linear_attention_phases(
+    dimension: int = 8,
+    largest: int = 64,
+    variances: Sequence[float] = (0.5, 1.5),
+    contexts: Sequence[int] = (2, 6, 18),
+    steps: int = 1500,
+    starts: int = 4,
+) -> Figure:
+    """One layer of linear attention is nearly optimal for short contexts or much noise, and far
+    from it otherwise.
+
+    (a) Least risk of one layer of linear attention over the Bayes risk, for contexts of N examples
+      and noise of
+    variance σ², in d dimensions with x ~ N(0, I) and w ~ N(0, I); exact. Dashed: N = d. Without
+    noise the quotient grows without bound from N = d on. (b) The two eigenvalues of the optimal map
+    A* (lines) for inputs with the given `variances` and σ² = 0.25 against N; both tend to
+    1/variance (dotted), the larger variance sooner. Points: layers trained by Adam from `starts`
+    positive starts on all entries, means with 99 % Student intervals.
+    """
+    fig, (phases, entries) = plt.subplots(1, 2, figsize=(8.6, 3.5))
+    lengths = np.unique(np.geomspace(1, largest, 24).round().astype(int))
+    noises = np.geomspace(0.01, 10, 25)
+    identity = np.eye(dimension)
+    quotient = np.array(
+        [
+            [
+                linear_attention.optimal_loss(identity, identity, float(noise), int(n))
+                / risk_laws.bayes_risk(dimension, int(n), noise_std=float(noise) ** 0.5)
+                for n in lengths
+            ]
+            for noise in noises
+        ]
+    )
+    levels = [1, 1.05, 1.1, 1.25, 1.5, 2, 4, 10, 30, 100]
+    colours = BoundaryNorm(levels, 256, extend="max")
+    contours = phases.contourf(
+        lengths, noises, quotient, levels, norm=colours, cmap="cividis", extend="max"
+    )
+    phases.axvline(dimension, color="white", linestyle="--", linewidth=0.8)
+    bar = fig.colorbar(
+        contours, ax=phases, ticks=levels, label="linear attention's risk / Bayes risk"
+    )
+    bar.ax.set_yticklabels([f"{level:g}" for level in levels])
+    phases.set(
+        xscale="log", yscale="log", xlabel="context length N", ylabel="noise variance σ² / τ²"
+    )
+    phases.set_title(f"d = {dimension}")
+    covariance = np.diag(variances)
+    noise = 0.25
+    fine = np.unique(np.geomspace(1, 4 * max(contexts), 40).round().astype(int))
+    best = [
+        linear_attention.optimal_map(covariance, np.eye(len(variances)), noise, int(n))
+        for n in fine
+    ]
+    maps = np.array([_trained(covariance, noise, n, steps, starts) for n in contexts])
+    for row, (variance, colour) in enumerate(zip(variances, COLOURS, strict=False)):
+        entries.plot(
+            fine,
+            [matrix[row, row] for matrix in best],
+            color=colour,
+            label=f"variance {variance:g}",
+        )
+        entries.axhline(1 / variance, color=colour, linestyle=":", linewidth=0.8)
+        points_with_intervals(entries, list(contexts), maps[:, :, row].T, colour)
+    entries.set(
+        xscale="log", xlabel="context length N", ylabel="eigenvalue of the map A", ylim=(0, None)
+    )
+    entries.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
+    letters((phases, entries))
+    return fig
+
+
+def _trained(
+    covariance: np.ndarray, noise: float, context: int, steps: int, starts: int
+) -> np.ndarray:
+    """The diagonal of the map of each trained layer, [starts, dimension]."""
+    layers = train_linear_attention(
+        jax.random.key(5),
+        starts,
+        dimension=len(covariance),
+        context=context,
+        noise_std=noise**0.5,
+        input_covariance=covariance,
+        steps=steps,
+        batch=256,
+    )
+    maps = effective_map(layers.value_projection, layers.key_query)
+    return np.diagonal(np.asarray(maps), axis1=1, axis2=2)

@@ -5,5 +5,4 @@ inputs are larger?
 answers with those of least squares, ridge regression, gradient descent and nearest neighbours.
 """
 
-from own_data.in_context_learning.comparison import which_algorithm
-from own_data.in_context_learning.result import Match, Resemblance
+from own_data.in_context_learning.comparison import Match, Resemblance, which_algorithm

@@ -1,19 +1,16 @@
-"""Which textbook algorithm answers as a user's in-context learner does?"""
+"""Which textbook algorithm answers as a user's in-context learner does: the prompts, checked, what
+the learner and the algorithms answer to them, and what the comparison found.
+"""
 
-from typing import Any
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from own_data.in_context_learning.asking import (
-    Asked,
-    Predictor,
-    ask,
-    checked_prefixes,
-    checked_prompts,
-    which_prompt,
-)
-from own_data.in_context_learning.candidates import FAMILIES, NULL, Examples
+from own_data.in_context_learning.candidates import FAMILIES, NULL, Answers, Examples
 from own_data.in_context_learning.fits import (
     ROUNDING,
     Fit,
@@ -25,11 +22,295 @@ from own_data.in_context_learning.fits import (
     ratio,
     without_groups,
 )
-from own_data.in_context_learning.result import Match, Resemblance
 from theory_on_trial.contract import Fraction, Positive, guarded, require
-from theory_on_trial.own_data.answer import Doubt
-from theory_on_trial.own_data.jackknife import at_least, stratified_groups
+from theory_on_trial.own_data.answer import Answer, Doubt
+from theory_on_trial.own_data.arrays import entries, numbers
+from theory_on_trial.own_data.estimate import Estimate, intervals
+from theory_on_trial.own_data.jackknife import GROUPS, at_least, stratified_groups
 from theory_on_trial.own_data.table import Handed
+
+_LARGEST = 1e150  # its square is still a number
+_ASKED = 6  # prefixes, by default
+_USABLE = 1e70  # fourth powers too, and those of one over it
+
+Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
+"""From inputs [prompts, k, d], labels [prompts, k] and queries [prompts, d] to answers [prompts].
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Prompts and a learner's answers to the queries after each prefix."""
+
+    shown: Examples
+    answers: Answers
+
+    @property
+    def power(self) -> float:
+        """The mean square of the labels that were asked for."""
+        return float(np.mean(self.shown.labels[:, self.shown.prefixes] ** 2))
+
+    def distances(
+        self, answers: Float[np.ndarray, "rules prompts prefixes"]
+    ) -> Float[np.ndarray, "rules prompts"]:
+        """Mean over the prefixes of the squared difference from the learner, over `power`; infinite
+        on overflow.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):  # a pass of SGD may diverge
+            squares = np.mean((answers - self.answers) ** 2, axis=2) / self.power
+        return np.nan_to_num(squares, nan=np.inf, posinf=np.inf)
+
+
+def ask(predict: Predictor, shown: Examples) -> Asked:
+    """Ask the learner; TypeError for answers that are not real numbers, ValueError for other than
+    one each, finite.
+    """
+    columns = []
+    for k in shown.prefixes:
+        reply = predict(
+            shown.inputs[:, :k].copy(), shown.labels[:, :k].copy(), shown.inputs[:, k].copy()
+        )
+        answers = entries("what predict returns", reply)
+        if answers.shape == (len(shown.inputs), 1):
+            answers = answers[:, 0]
+        after = f"after {k} example{'s' if k > 1 else ''}"
+        if answers.dtype.kind not in "biuf":
+            what = {"c": "complex numbers", "U": "strings", "S": "strings"}.get(
+                answers.dtype.kind, "something else"
+            )
+            raise TypeError(f"predict must return real numbers, got {what} {after}")
+        if answers.shape != (len(shown.inputs),):
+            raise ValueError(
+                f"predict must return a number for each of the {len(shown.inputs)} prompts, "
+                f"got the shape {answers.shape} {after}"
+            )
+        outliers = answers[~(np.abs(answers.astype(float)) < _LARGEST)]
+        if len(outliers):
+            raise ValueError(
+                f"predict must return finite numbers below {_LARGEST:g}, got {outliers[0]} "
+                f"{after}: "
+                "your learner diverges on these prompts"
+            )
+        columns.append(answers.astype(float))
+    return Asked(shown, np.stack(columns, axis=1))
+
+
+def checked_prompts(inputs: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The user's prompts in float64; raises as `which_algorithm`."""
+    arrays = []
+    for name, values, shape in (
+        ("inputs", inputs, "[prompts, n, d]"),
+        ("labels", labels, "[prompts, n]"),
+    ):
+        array = numbers(name, values)
+        if array.ndim != shape.count(",") + 1:
+            raise ValueError(f"{name} must have the shape {shape}, got {array.shape}")
+        if not np.isfinite(array).all():
+            place = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
+            raise ValueError(f"{name} must be finite, got {array[place]} at {place}")
+        largest = np.abs(array).max(axis=-1, initial=0.0)
+        lost = largest[(largest > 0) & ~((largest > 1 / _USABLE) & (largest < _USABLE))]
+        if lost.size:
+            raise ValueError(
+                f"{name} must be in units whose squares a float holds: a row's largest is "
+                f"{lost[0]:.3g}"
+            )
+        arrays.append(array)
+    of_inputs, of_labels = arrays
+    count, examples, dimension = of_inputs.shape
+    if of_labels.shape != (count, examples):
+        raise ValueError(
+            f"labels must have the shape {(count, examples)} of the inputs, got {of_labels.shape}"
+        )
+    if count < 2 * GROUPS:
+        raise ValueError(f"inputs must hold at least {2 * GROUPS} prompts, got {count}")
+    if examples < 2 or dimension < 1:
+        raise ValueError(
+            "inputs must hold at least 2 examples of 1 number in each prompt, got "
+            f"{of_inputs.shape[1:]}"
+        )
+    if not of_inputs.any():
+        raise ValueError("inputs must not all be zero")
+    if (different := int(which_prompt(of_inputs, of_labels).max()) + 1) < 2 * GROUPS:
+        raise ValueError(
+            f"inputs must hold at least {2 * GROUPS} prompts that differ, got {different}"
+        )
+    return of_inputs, of_labels
+
+
+def which_prompt(
+    inputs: Float[np.ndarray, "prompts n d"], labels: Float[np.ndarray, "prompts n"]
+) -> Int[np.ndarray, " prompts"]:
+    """The number of each prompt among those that differ, in their order: copies of a prompt tell
+    nothing new.
+    """
+    rows = np.column_stack([inputs.reshape(len(inputs), -1), labels])
+    _, first, index = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[index.ravel()]
+
+
+def checked_prefixes(prefixes: Any, labels: Float[np.ndarray, "prompts examples"]) -> list[int]:
+    """The prefixes to ask for, a few that are spread evenly for None; raises as
+    `which_algorithm`.
+    """
+    most = labels.shape[1] - 1
+    try:
+        chosen = (
+            np.unique(np.linspace(1, most, _ASKED).round().astype(int)).tolist()
+            if prefixes is None
+            else [operator.index(k) for k in prefixes]
+        )
+    except TypeError:
+        raise TypeError(f"prefixes must be whole numbers, got {prefixes!r}") from None
+    if not chosen or len(set(chosen)) < len(chosen) or not all(1 <= k <= most for k in chosen):
+        raise ValueError(f"prefixes must be different numbers from 1 to {most}, got {chosen}")
+    if not labels[:, chosen].any():
+        raise ValueError("labels must not all be zero at the queries")
+    return chosen
+
+
+_SHOWN = 3
+
+
+class Match(NamedTuple):
+    """How near one algorithm comes.
+
+    Attributes:
+        name: of the algorithm, with its number of steps t where it has one.
+        parameters: those that come nearest on the user's prompts, by symbol: λ of ridge regression,
+            in the inputs' unit squared, step α, in its inverse, momentum β, penalties λ₁ and λ₂,
+            width h, temperature T. An interval that starts at 0 or ends at infinity has no end
+            within the range that was searched. Where there is a number of
+            steps t they are those for this t; other t may do nearly as well.
+        distance: mean squared difference of the answers, over the mean square of the labels: 0 for
+            the same algorithm.
+        apart: the same, over the mean square of the learner's answers.
+        distance_scaled: `distance` for the scaled prompts, with the same parameters; NaN where
+            these were not compared.
+        degree: p where the rule's answers grow as c^p; see `Resemblance`.
+    """
+
+    name: str
+    parameters: dict[str, Estimate]
+    distance: Estimate
+    apart: Estimate
+    distance_scaled: Estimate
+    degree: Estimate
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Resemblance(Answer):
+    """What `which_algorithm` found.
+
+    Attributes:
+        matches: one for each algorithm, the nearest first.
+        matching: the algorithms that answer as the learner does, to within `alike`; none of them,
+            if it is empty and the tool can judge.
+        nearest: the nearest algorithm, and those that cannot be told from it: the paired difference
+            of their distances may be zero, at the confidence asked for in all comparisons together.
+        nearest_scaled: the same for the scaled prompts; empty where these were not compared.
+        scale: c, by which their inputs and labels are multiplied.
+        degree: p where the learner's answers grow as c^p, as far as they go along with the old
+            ones. It is 1 for least squares and for neighbours, 3 for a gradient step, mostly
+            between them for the rest; NaN where the answers are all zero or change sign.
+    """
+
+    asked = "which algorithm answers as this in-context learner does?"
+    rests_on = (
+        "independent prompts of the law handed in, and the algorithms compared, each at "
+        "its best parameters"
+    )
+    unseen = "algorithms that are not compared, and prompts of another law"
+    matches: tuple[Match, ...]
+    matching: tuple[str, ...]
+    nearest: tuple[str, ...]
+    nearest_scaled: tuple[str, ...]
+    scale: float | int
+    alike: float | int
+    degree: Estimate
+
+    def lines(self) -> list[str]:
+        """Return the verdict, what is nearest on larger prompts, and the nearest algorithms."""
+        within = f"within {self.alike:.3g} of its mean square"
+        verdict = (
+            " or ".join(self.matching)
+            if self.matching
+            else f"none of the {len(self.matches)} algorithms"
+        )
+        return [
+            f"your learner matches {verdict}, {within}",
+            f"nearest on prompts times {self.scale:g}: "
+            f"{' or '.join(self.nearest_scaled[:_SHOWN]) or 'not compared'}; "
+            f"the learner's degree: {self.degree}",
+            *(self._line(match) for match in self.matches[:_SHOWN]),
+        ]
+
+    def to_frame(self) -> Any:
+        """Return a row per algorithm, the nearest first: its distances with their intervals."""
+        import pandas
+
+        return pandas.DataFrame(
+            [
+                intervals(
+                    **{
+                        "distance": match.distance,
+                        "distance on scaled prompts": match.distance_scaled,
+                        "share of the learner's square": match.apart,
+                        "degree": match.degree,
+                    }
+                )
+                for match in self.matches
+            ],
+            index=pandas.Index([match.name for match in self.matches], name="algorithm"),
+        )
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw how far each algorithm is from the learner, on the usual prompts and on the scaled
+        ones.
+        """
+        from matplotlib.pyplot import subplots
+
+        panel = subplots(figsize=(7, 5))[1] if axes is None else axes
+        rows = np.arange(len(self.matches))
+        for shift, field, label in (
+            (-0.12, "distance", "usual"),
+            (0.12, "distance_scaled", f"times {self.scale:g}"),
+        ):
+            values = np.array([getattr(match, field) for match in self.matches])
+            values = np.clip(values, 1e-16, 1e16)
+            whiskers = np.abs(values[:, 1:] - values[:, :1]).T
+            panel.errorbar(
+                values[:, 0],
+                rows + shift,
+                xerr=whiskers,
+                fmt="o",
+                capsize=2,
+                label=f"{label} prompts",
+            )
+        if self.matches[0].apart.value > 0:
+            per = self.matches[0].distance.value / self.matches[0].apart.value
+            panel.axvline(
+                self.alike * per,
+                color="black",
+                linestyle="--",
+                linewidth=0.8,
+                label="a match is left of this",
+            )
+        panel.set_xscale("log")
+        panel.set_yticks(rows, [match.name for match in self.matches])
+        panel.invert_yaxis()
+        panel.set_xlabel("mean squared difference / mean square of the labels")
+        panel.set_ylabel("algorithm, the nearest first")
+        panel.legend(fontsize="small")
+        return panel
+
+    def _line(self, match: Match) -> str:
+        parameters = "".join(f", {symbol} = {value}" for symbol, value in match.parameters.items())
+        return (
+            f"{match.name}{parameters}: distance {match.distance}, on the scaled "
+            f"{match.distance_scaled}"
+        )
+
 
 _HEAVIEST = 0.25
 _DIVERGES = 10.0  # times the labels' mean square

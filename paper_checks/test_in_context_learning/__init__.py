@@ -52,7 +52,7 @@ from typing import Annotated
 import jax
 import numpy as np
 
-from sims.in_context_learning import compiler, learner, network, programs, training
+from sims.in_context_learning import compiler, network, training
 from sims.in_context_learning.baselines import gradient_step, ols, ridge
 from sims.in_context_learning.prompts import sample_prompts
 from theory_on_trial import abstract
@@ -101,7 +101,7 @@ def answers(program, prompts, layer_norm="ideal", **scales):
     """What the compiled program answers to each prompt, and whether something was clipped on the
     way.
     """
-    prediction = programs.predict(compiled(program, **scales), *prompts, layer_norm=layer_norm)
+    prediction = network.predict(compiled(program, **scales), *prompts, layer_norm=layer_norm)
     return np.asarray(prediction.value), np.asarray(prediction.overflow)
 
 
@@ -142,7 +142,7 @@ def untrained(trial, run, settings):
         name: getattr(settings, name)
         for name in ("dimension", "examples", "layers", "width", "heads")
     }
-    return learner.Transformer(jax.random.fold_in(trial.key("untrained"), run), **sizes)
+    return training.Transformer(jax.random.fold_in(trial.key("untrained"), run), **sizes)
 
 
 def trained(seed, run, settings):

@@ -14,9 +14,9 @@ from paper_checks.test_in_context_learning import (
     gauss_hermite,
     query_risks,
 )
-from sims.in_context_learning import baselines, metrics
+from sims.in_context_learning import baselines
 from sims.in_context_learning.prompts import Prompts
-from theory import in_context_learning as predicted
+from theory.in_context_learning import regression
 from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
@@ -105,14 +105,14 @@ def test_mbr__ridge(
     if abs(weight_std - 1) > 0.05:
         parameters |= {"λ = σ^2": noise_std**2, "λ = σ^2 / τ": noise_std**2 / weight_std}
     controls = {
-        name: predicted.ridge_weights(X, Y, parameter) for name, parameter in parameters.items()
+        name: regression.ridge_weights(X, Y, parameter) for name, parameter in parameters.items()
     }
-    law = predicted.bayes_weights(X, Y, **stds)
+    law = regression.bayes_weights(X, Y, **stds)
     trial.identity(mean, law, ops=points, scale=reach, controls=controls)
     inputs, weights = drawn_rules(trial, ratio)
     risks = query_risks(weights, inputs, weight_std, noise_std)[:, :, examples]
     least = np.array(
-        [predicted.bayes_prediction_risk(X[:examples], X[examples], **stds) for X in inputs]
+        [regression.bayes_prediction_risk(X[:examples], X[examples], **stds) for X in inputs]
     )
     unequal = 40 * DIMENSION * condition(inputs, ratio, [examples])[:, 0]
     options = {"instances": "draws", "independent": COUNT, "ops": 1, "scale": risks * unequal}
@@ -129,8 +129,8 @@ def test_mbr__ridge(
 @claim(
     derived("by orthogonality: given the examples the Bayes predictor is the conditional mean"),
     kind="identity",
-    route="risks by a quadratic form less `predicted.bayes_prediction_risk`, against "
-    "`predicted.prediction_spd`",
+    route="risks by a quadratic form less `regression.bayes_prediction_risk`, against "
+    "`regression.linear_rule_spd`",
 )
 def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
     """For every rule the risk is the Bayes risk plus the squared prediction difference to the Bayes
@@ -145,17 +145,18 @@ def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
         X = inputs[c, :k]
         query = inputs[c, k]
         rules = (
-            predicted.bayes_rule(X, **stds).T @ query,
-            predicted.ridge_rule(X, 2 * ratio).T @ query,
+            regression.bayes_rule(X, **stds).T @ query,
+            regression.ridge_rule(X, 2 * ratio).T @ query,
         )
         return [
-            [predicted.prediction_spd(a[c, k, :k], b, X, **stds) for b in rules] for a in weights
+            [regression.linear_rule_spd(a[None, c, k, :k], b[None], X, **stds) for b in rules]
+            for a in weights
         ]
 
     table = np.array([[distances(c, k) for k in range(EXAMPLES)] for c in range(COUNT)])
     distance, to_other = np.moveaxis(table, (3, 2), (0, 1))
     least = [
-        [predicted.bayes_prediction_risk(X[:k], X[k], **stds) for k in range(EXAMPLES)]
+        [regression.bayes_prediction_risk(X[:k], X[k], **stds) for k in range(EXAMPLES)]
         for X in inputs
     ]
     risks = query_risks(weights, inputs, weight_std, noise_std)
@@ -190,7 +191,7 @@ def test_ols__limit(
     labels = Y[:, :-1]
     _, singular, directions = np.linalg.svd(inputs)
     least = np.array(
-        [predicted.ols_weights(*prompt) for prompt in zip(inputs, labels, strict=True)]
+        [regression.ols_weights(*prompt) for prompt in zip(inputs, labels, strict=True)]
     )
     penalties = fractions * np.min(singular) ** 2
     fits = np.asarray(
@@ -233,15 +234,15 @@ def test_ilwd__linear(
         return lambda asked: baselines.predict_all(asked, rules)[rules.index(rule)]
 
     fits = np.array(
-        [metrics.implicit_fit(act(rule), prompts, prefix, nodes).weights for rule in rules]
+        [baselines.implicit_fit(act(rule), prompts, prefix, nodes).weights for rule in rules]
     )
     answers = np.array(
-        [metrics.answer_queries(act(rule), prompts, prefix, nodes) for rule in rules]
+        [baselines.answer_queries(act(rule), prompts, prefix, nodes) for rule in rules]
     )
     laws = (
-        lambda X, Y: predicted.ridge_weights(X, Y, 0.1),
-        lambda X, Y: predicted.gradient_step_weights(X, Y, 0.02),
-        lambda X, Y: predicted.sgd_weights(X, Y, 0.02),
+        lambda X, Y: regression.ridge_weights(X, Y, 0.1),
+        lambda X, Y: regression.gradient_step_weights(X, Y, 0.02),
+        lambda X, Y: regression.sgd_weights(X, Y, 0.02),
     )
     law = np.array([[weights(*prompt) for prompt in zip(X, Y, strict=True)] for weights in laws])
     size = np.max(np.sum(np.abs(X * Y[:, :, None]), axis=(1, 2)))
@@ -333,36 +334,36 @@ def test_ridge__spectrum(
     X = trial.generator("inputs").standard_normal((examples, dimension))
     step = 1e-30
     spectrum = np.linalg.svd(X, compute_uv=False) ** 2
-    stds = (weight_std, noise_std)
-    weights, labels = unit_prompts(X, *stds)
-    errors = (
-        by_elimination(X, labels, regulariser + 1j * step) - weights
-    )  # a complex step: no difference is taken
-    measured = [
-        np.sum(errors.real**2),
-        np.sum(errors.real**2),
-        2 * np.sum(errors.real * errors.imag) / step,
-    ]
+    for stds in ((weight_std, noise_std), ()):  # unit weights without noise unless others are named
+        weights, labels = unit_prompts(X, *(stds or (1.0, 0.0)))
+        # A complex step: no difference is taken.
+        errors = by_elimination(X, labels, regulariser + 1j * step) - weights
+        risk = np.sum(errors.real**2)
+        slope = 2 * np.sum(errors.real * errors.imag) / step
 
-    def laws(penalty):
-        rule_risk = predicted.linear_rule_risk(predicted.ridge_rule(X, penalty), X, *stds)
-        slope = predicted.ridge_risk_slope(penalty, spectrum, *stds)
-        return np.array(
-            [predicted.ridge_risk(penalty, spectrum, dimension, *stds), rule_risk, slope]
+        def laws(penalty, stds=stds):
+            return np.array(
+                [
+                    regression.ridge_risk(penalty, spectrum, dimension, *stds),
+                    regression.linear_rule_risk(regression.ridge_rule(X, penalty), X, *stds),
+                    regression.ridge_risk_slope(penalty, spectrum, *stds),
+                ]
+            )
+
+        size = np.sum(errors.real**2 + 2 * weights**2) * (1 + spectrum[0] / regulariser)
+        trial.identity(
+            np.array([risk, risk, slope]),
+            laws(regulariser),
+            ops=40 * dimension,
+            scale=size * np.array([1, 1, 2 / regulariser]),
+            controls={"1/2 before one of the squares": laws(2 * regulariser)},
         )
-
-    size = np.sum(errors.real**2 + 2 * weights**2) * (1 + spectrum[0] / regulariser)
-    controls = {"1/2 before one of the squares": laws(2 * regulariser)}
-    scale = size * np.array([1, 1, 2 / regulariser])
-    trial.identity(
-        np.array(measured), laws(regulariser), ops=40 * dimension, scale=scale, controls=controls
-    )
 
 
 @claim(
     derived(
         "by the normal equations for each unit vector of w and of the noise: the mean of a "
-        "square is a sum of them"
+        "square is a sum of them; without noise the Bayes predictor projects on what is seen"
     ),
     kind="identity",
     cases=[(0.3, 5), (2.0, 2)],
@@ -379,7 +380,6 @@ def test_ridge__distance(
 
     At a query its risk and that distance are quadratic forms in the weights on the labels.
     """
-    stds = {"weight_std": weight_std, "noise_std": noise_std}
     ratio = (noise_std / weight_std) ** 2
     trial.require(
         ratio > 0.01, "noise_std must be above a tenth of weight_std: elimination loses digits"
@@ -389,83 +389,45 @@ def test_ridge__distance(
     )
     *X, query = trial.generator("inputs").standard_normal((examples + 1, dimension))
     X = np.array(X)
-    weights, labels = unit_prompts(X, **stds)
-    fits, best = (by_elimination(X, labels, penalty) for penalty in (regulariser, ratio))
-    gaps = [fits - best, fits - best, (fits - weights) @ query, (fits - best) @ query]
-    spectrum = np.linalg.svd(X, compute_uv=False) ** 2
-    rule = predicted.ridge_rule(X, regulariser)
-
-    def laws(**stds):
-        bayes = predicted.bayes_rule(X, **stds)
-        at_query = predicted.prediction_risk(rule.T @ query, X, query, **stds)
-        spd = predicted.prediction_spd(rule.T @ query, bayes.T @ query, X, **stds)
-        distance = predicted.spd_to_bayes(regulariser, spectrum, **stds)
-        return np.array(
-            [distance, predicted.linear_rule_spd(rule, bayes, X, **stds), at_query, spd]
-        )
-
-    controls = {
-        "noise of half the variance": laws(weight_std=weight_std, noise_std=noise_std * 0.5**0.5)
-    }
-    size = (
-        np.sum(weights**2 + fits**2 + best**2)
-        * (1 + spectrum[0] / min(ratio, regulariser))
-        * (1 + query @ query)
-    )
-    trial.identity(
-        [np.sum(gap**2) for gap in gaps],
-        laws(**stds),
-        ops=40 * dimension,
-        scale=size,
-        controls=controls,
-    )
-
-
-@claim(
-    derived("by the normal equations for each unit vector of w, and a projection on what is seen"),
-    kind="identity",
-    cases=[(0.3, 5), (2.0, 2)],
-)
-def test_ridge__noiseless(trial, regulariser: Penalty, examples: Shown, dimension: Dimension = 3):
-    """Of w ~ N(0, I) without noise a ridge misses sum (λ / (s + λ))^2 and what is unseen, the Bayes
-    risk.
-    """
-    *X, query = trial.generator("inputs").standard_normal((examples + 1, dimension))
-    X = np.array(X)
-    step = 1e-30
     singular = np.linalg.svd(X, compute_uv=False)
-    basis = np.linalg.qr(X.T)[0]
-    unit = np.eye(dimension)
-    fits = by_elimination(X, X.T, regulariser + 1j * step)  # a complex step: no difference is taken
-    errors = fits.real - unit
-    distance = fits.real - basis @ basis.T
-    unseen = unit - basis @ basis.T
-    measured = [np.sum(error**2) for error in (errors, errors, distance, distance, unseen)]
-    measured += [2 * np.sum(errors * fits.imag) / step]
-    measured += [np.sum((error @ query) ** 2) for error in (errors, distance, unseen)]
-    rule, bayes = (predicted.ridge_rule(X, penalty) for penalty in (regulariser, 0.0))
+    rule = regression.ridge_rule(X, regulariser)
+    seen = np.linalg.qr(X.T)[0]
 
-    def laws(**stds):
-        problem = (regulariser, singular**2)
-        at_query = (rule.T @ query, bayes.T @ query)
+    def laws(*stds):
+        named = dict(zip(("weight_std", "noise_std"), stds or (1.0, 0.0), strict=True))
+        bayes = regression.bayes_rule(X, **named)
+        at_query = (query @ rule)[None], (query @ bayes)[None]
         return np.array(
             [
-                predicted.ridge_risk(*problem, dimension, **stds),
-                predicted.linear_rule_risk(rule, X, **stds),
-                predicted.spd_to_bayes(*problem, **stds),
-                predicted.linear_rule_spd(rule, bayes, X, **stds),
-                predicted.bayes_risk_given_inputs(X, **stds),
-                predicted.ridge_risk_slope(*problem, **stds),
-                predicted.prediction_risk(at_query[0], X, query, **stds),
-                predicted.prediction_spd(*at_query, X, **stds),
-                predicted.bayes_prediction_risk(X, query, **stds),
+                regression.spd_to_bayes(regulariser, singular**2, *stds),
+                regression.linear_rule_spd(rule, bayes, X, *stds),
+                regression.linear_rule_spd(*at_query, X, *stds),
+                regression.linear_rule_risk(at_query[0], X, *stds, targets=query[None]),
+                regression.bayes_risk_given_inputs(X, *stds),
+                regression.bayes_prediction_risk(X, query, *stds),
             ]
         )
 
-    size = dimension * (singular[0] / singular[-1] + singular[0] ** 2 / regulariser)
-    scale = size * np.array([1, 1, 1, 1, 1, 2 / regulariser, *3 * [query @ query]])
-    controls = {"noise of a tenth": laws(noise_std=0.1)}
-    trial.identity(np.array(measured), laws(), ops=40 * dimension, scale=scale, controls=controls)
+    for stds in ((weight_std, noise_std), ()):  # unit weights without noise unless others are named
+        weights, labels = unit_prompts(X, *(stds or (1.0, 0.0)))
+        fits = by_elimination(X, labels, regulariser)
+        best = by_elimination(X, labels, ratio) if stds else weights @ seen @ seen.T
+        gaps = [fits - best, fits - best, (fits - best) @ query, (fits - weights) @ query]
+        gaps += [best - weights, (best - weights) @ query]
+        size = (
+            np.sum(weights**2 + fits**2 + best**2)
+            * (singular[0] / singular[-1] + singular[0] ** 2 / min(ratio, regulariser))
+            * (1 + query @ query)
+        )
+        trial.identity(
+            np.array([np.sum(gap**2) for gap in gaps]),
+            laws(*stds),
+            ops=40 * dimension,
+            scale=size,
+            controls={"noise of half the variance": laws(weight_std, noise_std * 0.5**0.5)}
+            if stds
+            else {"noise of a tenth": laws(1.0, 0.1)},
+        )
 
 
 @claim(
@@ -483,7 +445,7 @@ def test_nearest__neighbours(trial, weighted: bool):
     def answers(neighbours, spread=lambda shares: shares):
         predictions = np.zeros((COUNT, EXAMPLES))
         for c, k in np.ndindex(predictions.shape):
-            shares = predicted.nearest_neighbour_weights(
+            shares = regression.nearest_neighbour_weights(
                 inputs[c, :k], inputs[c, k], neighbours, weighted
             )
             predictions[c, k] = spread(shares) @ labels[c, :k]

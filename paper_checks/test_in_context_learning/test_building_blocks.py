@@ -11,9 +11,9 @@ import mpmath
 import numpy as np
 
 from paper_checks.test_in_context_learning import UNIT
-from sims.in_context_learning import activations, compiler, network
-from sims.in_context_learning.primitives import aff, div, mov, mul
-from theory import in_context_learning as predicted
+from sims.in_context_learning import compiler, network
+from sims.in_context_learning.programs import aff, div, mov, mul
+from theory.in_context_learning import constructions
 from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
@@ -30,18 +30,16 @@ Factor = Annotated[float, Interval(0.1, 10.0, why="a cap, which nothing requires
 @partial(jax.jit, static_argnames=("form", "richardson"))
 def products(x, y, scales, form="erf", richardson=False):
     """The product of x and y at every scale."""
-    return jax.vmap(partial(activations.gelu_product, x, y, form=form, richardson=richardson))(
-        scales
-    )
+    return jax.vmap(partial(network.gelu_product, x, y, form=form, richardson=richardson))(scales)
 
 
-passed_by_gelu = jax.jit(activations.gelu, static_argnames="form")
+passed_by_gelu = jax.jit(network.gelu, static_argnames="form")
 
 
 @jax.jit
 def layer_norms(columns, gains):
     """The layer norm of each column times its gain."""
-    return gains * activations.layer_norm(columns)
+    return gains * network.layer_norm(columns)
 
 
 def through_layer_norm(rows, upper, lower, pads):
@@ -74,12 +72,14 @@ def test_gelu__mul(trial, form: Form, n_points: Points = 200):
     scales = np.array([1e-2, 1e-3, *2.0 ** -np.arange(4, 11)])
     measured = np.asarray(products(x, y, scales, form))
     # The theory's bound counts two roundings in a GeLU, where the library's erf has up to four.
-    rounding = np.array([2 * predicted.rounding_of_product(s, 2, 2 * UNIT) for s in scales])[
+    rounding = np.array([2 * constructions.rounding_of_product(s, 2, 2 * UNIT) for s in scales])[
         :, None
     ]
-    law = np.array([x * y + predicted.gelu_product_error(x, y, s, form) for s in scales[:2]])
+    law = np.array([x * y + constructions.gelu_product_error(x, y, s, form) for s in scales[:2]])
     # Terms after the next one are smaller by s^2 (x + y)^2 < .002.
-    unseen = 1.01 * np.abs([predicted.gelu_product_next_term(x, y, s, form) for s in scales[:2]])
+    unseen = 1.01 * np.abs(
+        [constructions.gelu_product_next_term(x, y, s, form) for s in scales[:2]]
+    )
     ramps = (np.maximum(x + y, 0) - np.maximum(x, 0) - np.maximum(y, 0)) / scales[:2, None]
     controls = {
         "sqrt(2/π) for sqrt(π/2)": law * 2 / np.pi,
@@ -104,7 +104,7 @@ def test_richardson__mul(trial, n_points: Points = 200):
     combination, single = (
         np.asarray(products(x, y, scales, richardson=flag)) for flag in (True, False)
     )
-    rounding = np.array([3 * predicted.rounding_of_product(s, 1, 2 * UNIT) for s in scales])
+    rounding = np.array([3 * constructions.rounding_of_product(s, 1, 2 * UNIT) for s in scales])
     size, of_one = (
         np.sqrt(np.mean((product - x * y) ** 2, axis=1)) for product in (combination, single)
     )
@@ -114,7 +114,7 @@ def test_richardson__mul(trial, n_points: Points = 200):
         "control_processes": {"one product": of_one},
     }
     trial.order(size, 1 / scales, -4.0, **options, **controls)
-    leading = predicted.richardson_product_error(x, y, float(scales[-2]))
+    leading = constructions.richardson_product_error(x, y, float(scales[-2]))
     # The series of erf goes on with z^8 / 672; the combination multiplies it by (4 - 2^6) / 3 =
     # -20.
     eighth = 20 / 672 * scales[-2] ** 6 * ((np.abs(x) + np.abs(y)) ** 8)
@@ -138,75 +138,63 @@ def test_gelu__bypass(
     """GeLU(N + x) - N loses (N + x)(1 - Φ(N + x)) of x, on [-2, 2] most at x = -2."""
     x = np.append(trial.generator("entries").uniform(-2, 2, n_points), -2.0)
     loss = shift + x - np.asarray(passed_by_gelu(shift + x, form))
-    law = predicted.gelu_bypass_error(x, shift, form)
+    law = constructions.gelu_bypass_error(x, shift, form)
     controls = {"nothing is lost": 0 * law, "1 - Φ(N + x)": law / (shift + x)}
     trial.identity(loss, law, ops=8, scale=shift + 2, controls=controls)
     edge, inside = (
-        np.full(loss.shape, predicted.gelu_bypass_error(np.array(at), shift, form))
+        np.full(loss.shape, constructions.gelu_bypass_error(np.array(at), shift, form))
         for at in (-2.0, -1.9)
     )
     options = {"instances": "draws", "independent": n_points, "ops": 8, "scale": shift + 2}
     trial.bound(loss, edge, **options, controls={"what x = -1.9 loses": inside})
 
 
-@claim(paper("Lemma 6; its error derived here"), kind="limit")
-def test_ln__bypass(trial, n_rows: Rows = 30):
+@claim(
+    paper("Lemma 6; its error, and the balanced pads, derived here"),
+    kind="limit",
+    cases=["paper", "balanced"],
+)
+def test_ln__bypass(trial, pads: Literal["paper", "balanced"], n_rows: Rows = 30):
     """With pads N, -N - S layer norm multiplies x by (1 + S/N + (S^2 + |x|^2) / 2N^2)^(-1/2), about
-    1 - S/2N.
+    1 - S/2N; with balanced ones, +-N - S/2, the error is of second order, (S^2/4 + |x|^2/2) / 2N^2.
     """
     rows = np.abs(trial.generator("rows").standard_normal(n_rows))
     total = rows.sum()
     squares = rows @ rows
-    pads = 100 * total * 4.0 ** np.arange(4)
-    outputs = through_layer_norm(rows, pads, -pads - total, pads)
-    factors = np.array([predicted.layer_norm_factor(pad, total, squares, "paper") for pad in pads])
-    leading = np.array(
-        [predicted.layer_norm_leading_error(pad, total, squares, "paper") for pad in pads]
+    if pads == "paper":
+        sizes = 100 * total * 4.0 ** np.arange(4)
+        ends, others = (sizes, -sizes - total), (sizes, -sizes)
+        order, rival_order, margin = -1.0, -2.0, 0.005
+        rival_loss = {"S / N": total / sizes}
+    else:
+        sizes = 10 * total * 2.0 ** np.arange(5)
+        ends, others = (sizes - total / 2, -sizes - total / 2), (sizes, -sizes - total)
+        order, rival_order, margin = -2.0, -1.0, 0.02
+        rival_loss = {"without |x|^2": total**2 / 8 / sizes**2}
+    outputs = through_layer_norm(rows, *ends, sizes)
+    factors = np.array(
+        [constructions.layer_norm_factor(size, total, squares, pads) for size in sizes]
     )
     law = rows[:, None] * factors
     ops = layer_norm_ops(rows)
-    controls = {
-        "controls": {"sqrt(1/L) for sqrt(2/L)": law / np.sqrt(2)},
-        "control_processes": {
-            "no S in the second pad": through_layer_norm(rows, pads, -pads, pads)
-        },
-    }
-    trial.identity(outputs, law, ops=ops, scale=pads, **controls)
+    trial.identity(
+        outputs,
+        law,
+        ops=ops,
+        scale=sizes,
+        controls={"sqrt(1/L) for sqrt(2/L)": law / np.sqrt(2)},
+        control_processes={"other pads": through_layer_norm(rows, *others, sizes)},
+    )
     loss = 1 - rows @ outputs / squares
-    rounding = 4 * ops * UNIT * pads * total / squares
-    options = {"rounding": rounding, "margin": 0.005, "same_instance": True}
-    trial.order(loss, pads, -1.0, **options, controls={"second order": -2.0})
+    rounding = 4 * ops * UNIT * sizes * total / squares
+    options = {"rounding": rounding, "margin": margin, "same_instance": True}
+    trial.order(loss, sizes, order, **options, controls={"another order": rival_order})
+    leading = np.array(
+        [constructions.layer_norm_leading_error(size, total, squares, pads) for size in sizes]
+    )
     unseen = np.abs(factors - 1 - leading)
     options = {"error": rounding, "slack": unseen, "margin": unseen + 3 * rounding}
-    trial.value(loss, -leading, **options, controls={"S / N": -2 * leading})
-
-
-@claim(derived("from mean and variance of a column with balanced pads"), kind="limit")
-def test_ln__bypass__balanced(trial, n_rows: Rows = 30):
-    """With the pads N - S/2, -N - S/2 the error of the same layer norm is of second order, (S^2/4 +
-    |x|^2/2) / 2N^2.
-    """
-    rows = np.abs(trial.generator("rows").standard_normal(n_rows))
-    total = rows.sum()
-    squares = rows @ rows
-    pads = 10 * total * 2.0 ** np.arange(5)
-    outputs = through_layer_norm(rows, pads - total / 2, -pads - total / 2, pads)
-    as_in_paper = through_layer_norm(rows, pads, -pads - total, pads)
-    factors = np.array([predicted.layer_norm_factor(pad, total, squares) for pad in pads])
-    leading = np.array([predicted.layer_norm_leading_error(pad, total, squares) for pad in pads])
-    controls = {
-        "controls": {"no error": np.broadcast_to(rows[:, None], outputs.shape)},
-        "control_processes": {"the paper's pads": as_in_paper},
-    }
-    ops = layer_norm_ops(rows)
-    trial.identity(outputs, rows[:, None] * factors, ops=ops, scale=pads, **controls)
-    loss = 1 - rows @ outputs / squares
-    rounding = 4 * ops * UNIT * pads * total / squares
-    options = {"rounding": rounding, "margin": 0.02, "same_instance": True}
-    trial.order(loss, pads, -2.0, **options, controls={"first order": -1.0})
-    unseen = np.abs(factors - 1 - leading)
-    options = {"error": rounding, "slack": unseen, "margin": unseen + 3 * rounding}
-    trial.value(loss, -leading, **options, controls={"without |x|^2": total**2 / 8 / pads**2})
+    trial.value(loss, -leading, **options, controls=rival_loss)
 
 
 @claim(
@@ -232,7 +220,7 @@ def test_ln__div(trial, divisor: Factor, n_rows: Rows = 30):
 
     def law(pad):
         return ideal * [
-            predicted.layer_norm_division_factor(pad, c, total, squares) for c in divisors
+            constructions.layer_norm_division_factor(pad, c, total, squares) for c in divisors
         ]
 
     pad, large = (length * np.sqrt(squares) / divisor for length in (1e3, 1e5))
@@ -395,8 +383,8 @@ def test_hard__attention(
     program = [mov(0, positions - 1, (0, 1))]
     built = compiler.compile_program(program, registers=1, positions=positions, scales=scales)
     error = 1 - float(np.asarray(one_layer(built, state))[0, 0, -1])
-    law = predicted.hard_attention_error(positions, sharpness)
-    more = predicted.hard_attention_error(positions + 1, sharpness)
+    law = constructions.hard_attention_error(positions, sharpness)
+    more = constructions.hard_attention_error(positions + 1, sharpness)
     controls = {
         "(i - 1) exp(-N_a)": (positions - 1) * np.exp(-sharpness),
         "one position more": more,
@@ -433,7 +421,7 @@ def test_squares(
     x = trial.generator("entries").uniform(-2, 2, n_points)
     scales = 2.0 ** np.arange(-6, 3)
     curves = {
-        name: np.array([predicted.product_of_gelus(x, s, name) for s in scales])
+        name: np.array([constructions.product_of_gelus(x, s, name) for s in scales])
         for name in ("erf", "tanh")
     }
     rival = "tanh" if form == "erf" else "erf"
@@ -449,7 +437,7 @@ def test_squares(
         scale=4 / scales[:, None],
         controls=controls,
     )
-    law = predicted.square_by_tanh(x, shift)
+    law = constructions.square_by_tanh(x, shift)
     curve = np.cosh(shift) ** 2
     size = max(
         curve / np.tanh(shift), curve**2 / 8
@@ -503,11 +491,11 @@ def test_best__scale(trial, eps: Eps, richardson: bool, magnitude: Factor = 2.0)
         optimum = float(
             least(total, mpmath.mpf(eps) ** (mpmath.mpf(1) / (5 if richardson else 3)) / B)
         )
-    law = predicted.best_product_scale(magnitude, eps, richardson)
+    law = constructions.best_product_scale(magnitude, eps, richardson)
     unseen = (
         law * magnitude
     ) ** 2  # of the next term of the series, whose share in the slope is smaller
-    rival = predicted.best_product_scale(magnitude, eps / 2, richardson)
+    rival = constructions.best_product_scale(magnitude, eps / 2, richardson)
     options = {"error": 1e-12 * law, "slack": unseen * law, "margin": max(1e-8, 2 * unseen) * law}
     trial.value(optimum, law, **options, controls={"ε / 2 for ε": rival})
 
@@ -539,7 +527,9 @@ def test_best__pad(trial, pads: Literal["balanced", "paper"], eps: Eps = 2**-52,
             least(total, S * mpmath.mpf(eps) ** (-mpmath.mpf(1) / (3 if pads == "balanced" else 2)))
         )
     arguments = (n_rows + 2, float(rows.max()), float(rows.sum()), float(rows @ rows))
-    law, rival = (predicted.best_pad(*arguments, precision, pads) for precision in (eps, eps / 2))
+    law, rival = (
+        constructions.best_pad(*arguments, precision, pads) for precision in (eps, eps / 2)
+    )
     unseen = (
         float(S + squares / S) / law
     )  # of the next order in 1 / N, whose share in the slope is smaller

@@ -18,7 +18,7 @@ from paper_checks.test_in_context_learning import (
 )
 from sims.in_context_learning import baselines, error_bound, network, programs
 from sims.in_context_learning.prompts import Prompts
-from theory import in_context_learning as predicted
+from theory.in_context_learning import constructions, regression
 from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
@@ -57,12 +57,12 @@ def size_of(prompts):
 
 def sgd_answers(prompts, start=None, step=STEP):
     """The answers after steps of SGD, in closed form."""
-    return on_each(lambda X, Y: predicted.sgd_weights(X, Y, step, REGULARISER, start), prompts)
+    return on_each(lambda X, Y: regression.sgd_weights(X, Y, step, REGULARISER, start), prompts)
 
 
 def ridge_answers(prompts, regulariser=REGULARISER):
     """The answers of ridge regression, in closed form."""
-    return on_each(lambda X, Y: predicted.ridge_weights(X, Y, regulariser), prompts)
+    return on_each(lambda X, Y: regression.ridge_weights(X, Y, regulariser), prompts)
 
 
 def _begun(trial, dimension, count, examples=1):
@@ -135,7 +135,7 @@ def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64
 
     def closed(regulariser):
         return on_each(
-            lambda X, Y: predicted.one_sample_ridge(X[0], float(Y[0]), regulariser), prompts
+            lambda X, Y: regression.one_sample_ridge(X[0], float(Y[0]), regulariser), prompts
         )
 
     law = closed(REGULARISER)
@@ -206,7 +206,7 @@ def test_ridge__stack(trial, dimension: Inverse, examples: SeveralExamples, coun
         ("ridge", 3, 3, "realised"),
     ],
     not_tight="worst case over the roundings of every operation: best known ratio .04",
-    route="`sims.in_context_learning.predict` below "
+    route="`sims.in_context_learning.network.predict` below "
     "`sims.in_context_learning.error_bound.prompt_error`, a bound",
 )
 def test_finite__precision(
@@ -239,7 +239,7 @@ def test_finite__precision(
         )
     controls = {"controls": {"no error": np.zeros(count)}}
     if layer_norm == "realised":
-        paper_values = programs.predict(
+        paper_values = network.predict(
             compiled(built, balanced=False), *prompts, layer_norm="realised"
         ).value
         controls["control_processes"] = {
@@ -252,16 +252,19 @@ def test_finite__precision(
 _PROGRAMS = {
     "gradient step": (
         lambda d, n: programs.gradient_step_program(d, STEP, REGULARISER, np.ones(d)),
-        lambda d, n: predicted.theorem_one_counts(d),
+        lambda d, n: constructions.theorem_one_counts(d),
     ),
     "update": (
         lambda d, n: programs.ridge_update_program(d, REGULARISER),
-        lambda d, n: predicted.theorem_two_counts(d),
+        lambda d, n: constructions.theorem_two_counts(d),
     ),
-    "SGD": (lambda d, n: programs.sgd_program(d, n, STEP, REGULARISER), predicted.sgd_stack_counts),
+    "SGD": (
+        lambda d, n: programs.sgd_program(d, n, STEP, REGULARISER),
+        constructions.sgd_stack_counts,
+    ),
     "ridge": (
         lambda d, n: programs.recursive_ridge_program(d, n, REGULARISER),
-        predicted.ridge_stack_counts,
+        constructions.ridge_stack_counts,
     ),
 }
 """What builds each program, and what counts its layers, registers and rows."""
@@ -332,7 +335,7 @@ def test_sm__recursion(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that lambda is small
-        law = np.array([predicted.recursive_ridge_weights(*pair, regulariser) for pair in pairs])
+        law = np.array([regression.recursive_ridge_weights(*pair, regulariser) for pair in pairs])
     scale = np.sum(X[:, :-1] ** 2, axis=(1, 2))[:, None] / regulariser * np.abs(law).max()
     controls = {
         "controls": {"1 - v.A^-1 u": np.array([without_plus(*pair) for pair in pairs])},

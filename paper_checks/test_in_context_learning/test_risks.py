@@ -14,9 +14,9 @@ from scipy.special import digamma, roots_genlaguerre
 from scipy.stats import chi2
 
 from paper_checks.test_in_context_learning import Std, gauss_hermite
-from sims.in_context_learning import baselines, metrics
+from sims.in_context_learning import baselines
 from sims.in_context_learning.prompts import Prompts
-from theory import in_context_learning as predicted
+from theory.in_context_learning import linear_attention, risk_laws
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic, Bounded
@@ -33,7 +33,7 @@ Examples = Annotated[int, Interval(1, 4, why="three nodes for each normal number
 
 def steps_of(dimension):
     """The steps that are tried in d dimensions."""
-    return np.array(SHARES) * predicted.sgd_stability_limit(dimension)
+    return np.array(SHARES) * risk_laws.sgd_stability_limit(dimension)
 
 
 def normals(trial, dimension, examples):
@@ -110,7 +110,7 @@ def test_ols__risk(trial, dimension: Inverted, examples: Inverted):
     mean, error = quad(lambda s: chi2.pdf(s, freedom) / s, 0, np.inf, epsabs=0, epsrel=1e-11)
     # The difference to noisy labels, whose own variance is 1.
     cost = (
-        predicted.spd_labels(dimension, examples, noise_std=1.0) - 1 - max(dimension - examples, 0)
+        risk_laws.spd_labels(dimension, examples, noise_std=1.0) - 1 - max(dimension - examples, 0)
     )
     controls = {"without the 1": few / (many - few)}
     rounding = 1e-12 * (cost + dimension + 1)
@@ -140,12 +140,12 @@ def test_bayes__error(
     def excess(examples):
         """Per dimension and without the label noise, which every predictor has."""
         return (
-            predicted.mean_bayes_error(dimension, examples, noise_std=noise_std) - noise_std**2
+            risk_laws.mean_bayes_error(dimension, examples, noise_std=noise_std) - noise_std**2
         ) / dimension
 
     def measure(key):
         inputs = jax.random.normal(key, (examples - 1, dimension))
-        spectra = metrics.gram_eigenvalues(
+        spectra = baselines.gram_eigenvalues(
             jnp.tril(jnp.ones((examples - 1, examples - 1)))[:, :, None] * inputs
         )
         # The risk of ridge regression at lambda = sigma^2; it is 1 in directions without any
@@ -174,32 +174,25 @@ def test_gd__risk(
 ):
     """One gradient step has the risk τ^2 d (1 - 4 α k) + 4 α^2 k d [(k + d + 1) τ^2 + σ^2]."""
     nodes = 3 ** normals(trial, dimension, examples)
+    steps = steps_of(dimension)
+    for stds in ((weight_std, noise_std), ()):  # unit weights without noise unless others are named
+        weight, noise = stds or (1.0, 0.0)
 
-    def risks(divided_by, noise_std):
-        steps = steps_of(dimension) / divided_by
-        return np.array(
-            [
-                predicted.gradient_step_risk(dimension, examples, a, weight_std, noise_std)
-                for a in steps
-            ]
+        def risks(steps, stds=stds):
+            law = risk_laws.gradient_step_risk
+            return np.array([law(dimension, examples, step, *stds) for step in steps])
+
+        law = risks(steps)
+        controls = {
+            "k + d for k + d + 1": law - (2 * weight * steps) ** 2 * examples * dimension,
+            "another noise": risks(steps, (weight, noise_std - noise)),
+        }
+        if examples > 1:
+            controls["mean of the gradients"] = risks(steps / examples)
+        measured = exact_risks("gradient_step", dimension, examples, weight, noise)
+        trial.identity(
+            measured, law, ops=nodes, scale=weight**2 + noise**2 + law, controls=controls
         )
-
-    law = risks(1, noise_std)
-    controls = {"no noise": risks(1, 0.0)}
-    if examples > 1:
-        controls["mean of the gradients"] = risks(examples, noise_std)
-    measured = exact_risks("gradient_step", dimension, examples, weight_std, noise_std)
-    trial.identity(
-        measured, law, ops=nodes, scale=weight_std**2 + noise_std**2 + law, controls=controls
-    )
-    noiseless = exact_risks("gradient_step", dimension, examples, weight_std, 0.0)
-    of_unit = [
-        predicted.gradient_step_risk(dimension, examples, step) for step in steps_of(dimension)
-    ]
-    quiet = weight_std**2 * np.array(of_unit)
-    fourth = (2 * weight_std * steps_of(dimension)) ** 2 * examples * dimension
-    controls = {"with noise": law, "k + d for k + d + 1": quiet - fourth}
-    trial.identity(noiseless, quiet, ops=nodes, scale=weight_std**2 + quiet, controls=controls)
 
 
 @claim(
@@ -220,7 +213,7 @@ def test_gd__best__step(
     nodes = 3 ** normals(trial, dimension, examples)
     ratio = (noise_std / weight_std) ** 2
     risks = exact_risks("gradient_step", dimension, examples, weight_std, noise_std)
-    zero = predicted.zero_predictor_risk(dimension, weight_std)
+    zero = risk_laws.zero_predictor_risk(dimension, weight_std)
     stds = (weight_std, noise_std)
     # The risk is a parabola through its value at alpha = 0.
     low, high, *_ = steps_of(dimension)
@@ -228,19 +221,19 @@ def test_gd__best__step(
     curvature = (falls[1] - falls[0]) / (high - low)
     slope = falls[0] - curvature * low
     vertex = -slope / (2 * curvature)
-    law = predicted.best_step(dimension, examples, *stds)
+    law = risk_laws.best_step(dimension, examples, *stds)
     # Differences of risks at steps of a fifth and four fifths of the limit, and again of those.
     rounding = {"ops": nodes, "scale": 20 * (1 + ratio)}
     controls = {"without the 1": 1 / (2 * (examples + dimension + ratio)), "α for 2 α": 2 * law}
     trial.identity(vertex, law, **rounding, controls=controls)
-    best = predicted.best_step_risk(dimension, examples, *stds)
+    best = risk_laws.best_step_risk(dimension, examples, *stds)
     rounding = {"ops": nodes, "scale": 20 * (1 + ratio) * zero}
     trial.identity(
         zero - slope**2 / (4 * curvature), best, **rounding, controls={"risk of zero": zero}
     )
     unit = np.eye(dimension)
     attention = float(
-        predicted.optimal_map(unit, weight_std**2 * unit, noise_std**2, examples)[0, 0]
+        linear_attention.optimal_map(unit, weight_std**2 * unit, noise_std**2, examples)[0, 0]
     )
     rounding = {"ops": nodes, "scale": 40 * examples * (1 + ratio)}
     controls = {"d for d + 1": examples / (examples + dimension + ratio)}
@@ -255,48 +248,26 @@ def test_gd__best__step(
 def test_sgd__risk(
     trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
-    """SGD takes the risk r to ρ r + 4 α^2 σ^2 d, ρ = 1 - 4 α + 4 α^2 (d + 2), and |w|^4 to f_4."""
+    """SGD takes the risk r to ρ r + 4 α^2 σ^2 d for each example, ρ = 1 - 4 α + 4 α^2 (d + 2).
+
+    Without noise it neither grows nor falls at the step 1 / (d + 2).
+    """
     nodes = 3 ** normals(trial, dimension, examples)
     steps = steps_of(dimension)
-    measured = exact_risks("sgd", dimension, examples, weight_std, noise_std)
-    law = np.array(
-        [predicted.sgd_risk(dimension, examples, step, weight_std, noise_std) for step in steps]
-    )
-    rival = weight_std**2 * dimension
-    zero = predicted.zero_predictor_risk(dimension, weight_std)
-    by_steps = [zero] * len(steps)
-    for _ in range(examples):
-        by_steps = [
-            predicted.sgd_next_risk(r, dimension, a, noise_std)
-            for r, a in zip(by_steps, steps, strict=True)
-        ]
-        rival = (
-            1 - 4 * steps + 4 * steps**2 * dimension
-        ) * rival + 4 * steps**2 * noise_std**2 * dimension
-    size = {"ops": nodes, "scale": weight_std**2 + noise_std**2 + law}
-    for theory in (law, np.array(by_steps)):
-        trial.identity(measured, theory, **size, controls={"d for d + 2": rival})
-    noiseless = exact_risks("sgd", dimension, examples, weight_std, 0.0)
-    quiet = weight_std**2 * np.array(
-        [predicted.sgd_risk(dimension, examples, step) for step in steps]
-    )
-    by_less = weight_std**2 * dimension * (1 - 4 * steps + 4 * steps**2 * dimension) ** examples
-    controls = {"with noise": law, "d for d + 2": by_less}
-    trial.identity(noiseless, quiet, ops=nodes, scale=weight_std**2 + quiet, controls=controls)
-    shorter, limit, longer = noiseless[1:]
-    processes = {"a smaller step": shorter, "a larger step": longer, "with noise": measured[2]}
+    for stds in ((weight_std, noise_std), ()):  # unit weights without noise unless others are named
+        weight, noise = stds or (1.0, 0.0)
+        zero = risk_laws.zero_predictor_risk(dimension, *stds[:1])
+        law = np.array([risk_laws.sgd_risk(dimension, examples, step, *stds) for step in steps])
+        without_two = np.full(len(steps), zero)
+        for _ in range(examples):
+            without_two *= 1 - 4 * steps + 4 * steps**2 * dimension
+            without_two += (2 * steps * noise) ** 2 * dimension
+        measured = exact_risks("sgd", dimension, examples, weight, noise)
+        size = {"ops": nodes, "scale": weight**2 + noise**2 + law}
+        trial.identity(measured, law, **size, controls={"d for d + 2": without_two})
+    _, shorter, limit, longer = measured
+    processes = {"a smaller step": shorter, "a larger step": longer}
     trial.identity(limit, zero, ops=nodes, scale=2 * zero, control_processes=processes)
-    # |w_hat - w|^4 has degree eight; the prompts are filled up so that one program serves for all.
-    points, probabilities = gauss_hermite(5, dimension)
-    inputs = np.zeros((nodes, examples, dimension))
-    weights = np.broadcast_to(np.eye(dimension)[0], (nodes, dimension))
-    inputs[: len(points), 0] = points
-    errors = weight_errors(inputs, inputs[:, :, 0], weights, "sgd")[:, : len(points), 1]
-    fourth = np.array([predicted.fourth_moment_factor(dimension, step) for step in steps])
-    squares = np.array([predicted.sgd_contraction(dimension, step) for step in steps]) ** 2
-    trial.identity(
-        errors**2 @ probabilities, fourth, ops=100, scale=1 + fourth, controls={"rho^2": squares}
-    )
 
 
 @claim(
@@ -315,7 +286,7 @@ def test_wishart__spectrum(trial, dimension: SeveralExamples, examples: SeveralE
     """
     few, many = sorted((dimension, examples))
     functions = (lambda s: s, lambda s: s**2, np.log)
-    sums = np.array([predicted.expected_spectral_sum(f, dimension, examples) for f in functions])
+    sums = np.array([risk_laws.expected_spectral_sum(f, dimension, examples) for f in functions])
     logs = np.sum(np.log(2) + digamma((many - np.arange(few)) / 2))
     law = np.array([few * many, few * many * (few + many + 1), logs])
     complex_logs = np.sum(np.log(2) + digamma(many - np.arange(few)))
@@ -396,9 +367,9 @@ def test_ridge__laws(
 
     def laws(sizes, *stds):
         functions = (
-            predicted.ridge_expected_risk,
-            predicted.spd_ridge_to_ols,
-            predicted.spd_ridge_to_bayes,
+            risk_laws.ridge_expected_risk,
+            risk_laws.spd_ridge_to_ols,
+            risk_laws.spd_ridge_to_bayes,
         )
         return np.array([[law(regulariser, d, k, *stds) for law in functions] for d, k in sizes])
 
@@ -465,7 +436,7 @@ def test_fig1__curves(
 
     def laws(one_step, descent):
         ridges = [
-            predicted.spd_ridge_to_ols(parameter, dimension, dimension) for parameter in PENALTIES
+            risk_laws.spd_ridge_to_ols(parameter, dimension, dimension) for parameter in PENALTIES
         ]
         curves = [one_step(k, a) for a in SHORT for k in PREFIXES] + [
             descent(k, a) for a in LONG for k in PREFIXES
@@ -476,11 +447,11 @@ def test_fig1__curves(
         return max(dimension - k, 0)
 
     law = laws(
-        lambda k, step: predicted.spd_gradient_step_to_ols(dimension, k, step),
-        lambda k, step: predicted.spd_sgd_to_ols(dimension, k, step),
+        lambda k, step: risk_laws.spd_gradient_step_to_ols(dimension, k, step),
+        lambda k, step: risk_laws.spd_sgd_to_ols(dimension, k, step),
     )
     mean_gradient = laws(
-        lambda k, step: predicted.gradient_step_risk(dimension, k, step / k) - unseen(k),
+        lambda k, step: risk_laws.gradient_step_risk(dimension, k, step / k) - unseen(k),
         lambda k, step: dimension * (1 - 4 * step + 4 * step**2 * dimension) ** k - unseen(k),
     )
     risks = law + np.array([*map(unseen, PREFIXES * 4), 1, 1])
@@ -507,9 +478,13 @@ def test_gd__best__step__everywhere(trial):
         risk,
         {"step": (0, 1), "d": [1, 2, 5, 20], "k": [1, 5, 40], "noise": [0, 1, 2]},
         tolerance=1e-9,
-        controls={"1 % less": lambda step, d, k, noise: 0.99 * risk(step, d, k, noise)},
+        controls={
+            "k + d for k + d + 1": lambda step, d, k, noise: (
+                risk(step, d, k, noise) - 4 * step**2 * k * d
+            )
+        },
         same_as=(
-            lambda step, d, k, noise: predicted.best_step_risk(d, k, 1.0, float(noise)),
-            lambda step, d, k, noise: predicted.gradient_step_risk(d, k, step, 1.0, float(noise)),
+            lambda step, d, k, noise: risk_laws.best_step_risk(d, k, 1.0, float(noise)),
+            lambda step, d, k, noise: risk_laws.gradient_step_risk(d, k, step, 1.0, float(noise)),
         ),
     )

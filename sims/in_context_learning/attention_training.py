@@ -1,16 +1,26 @@
-"""A layer of linear self-attention trained by Adam on all its entries."""
+"""Where training takes a layer of linear self-attention: by gradient flow on its exact expected
+loss, and by Adam on all its entries.
+"""
 
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array, lax
 from jaxtyping import Float, Key
 
-from sims.in_context_learning.domains import Covariance, Deviation, Rate, Size
-from sims.in_context_learning.linear_attention import attention_prediction
+from sims.in_context_learning.attention_layers import attention_prediction
+from sims.in_context_learning.domains import (
+    Context,
+    Covariance,
+    Deviation,
+    Rate,
+    Size,
+    require_shapes,
+)
 from sims.in_context_learning.prompts import (
     PromptLaw,
     covariance_root,
@@ -18,7 +28,235 @@ from sims.in_context_learning.prompts import (
     require_dimension,
 )
 from theory_on_trial.base.arrays import AnyArray
-from theory_on_trial.contract import guarded
+from theory_on_trial.base.precision import require_float64
+from theory_on_trial.contract import RISING, Interval, guarded, require
+
+RELATIVE_TOLERANCE = 1e-12
+_MOST_DIMENSIONS = 3  # the quadrature below has 27^d nodes
+_MOST_STEPS = 1_000_000
+
+NormalPositive = Annotated[float, Interval(float(np.finfo(float).tiny))]
+"""s > 0 with all its digits."""
+Times = Annotated[Float[AnyArray, "times"], Interval(0, closed="()"), RISING]
+
+
+class FullWeights(NamedTuple):
+    """All entries of the layer, W_PV and W_KQ."""
+
+    value_projection: Float[AnyArray, "*times width width"]
+    key_query: Float[AnyArray, "*times width width"]
+
+    def product(self) -> Float[Array, "features"]:
+        """What the loss depends on: the last row of W_PV times W_KQ without its last column."""
+        return jnp.einsum("a,bc->abc", self.value_projection[-1], self.key_query[:, :-1]).ravel()
+
+
+class ReducedWeights(NamedTuple):
+    """The entries that move from Zhang's start: u, the last of W_PV, and U, the input block of
+    W_KQ.
+    """
+
+    value: Float[AnyArray, "*times"]
+    key_query: Float[AnyArray, "*times dimension dimension"]
+
+    def product(self) -> Float[Array, "features"]:
+        """What the loss depends on: u U."""
+        return jnp.ravel(self.value * self.key_query)
+
+
+class ExpectedLoss(NamedTuple):
+    """½ E(ŷ - wᵀx)² as the exact quadratic form θᵀMθ/2 - mᵀθ + c of the product θ of a layer's
+    weights.
+    """
+
+    quadratic: Float[AnyArray, "features features"]
+    linear: Float[AnyArray, "features"]
+    constant: Float[AnyArray, ""]
+
+    def __call__(self, weights: FullWeights | ReducedWeights) -> Float[Array, ""]:
+        """The expected loss at `weights`."""
+        product = weights.product()
+        return product @ self.quadratic @ product / 2 - self.linear @ product + self.constant
+
+
+@guarded(double=False)
+def full_loss(input_covariance: Covariance, context: Context) -> ExpectedLoss:
+    """The expected loss of `attention_prediction` as a function of `FullWeights`.
+
+    x_i, x ~ N(0, Λ), w ~ N(0, I), y_i = wᵀx_i, N = `context` examples. The moments that it takes
+    are polynomials, and exact by Gauss-Hermite quadrature: the N examples are exchangeable, so that
+    pairs of them are enough. Raises TypeError in float32, ValueError for a Λ of more than 3
+    dimensions. Source: the loss of Zhang, Frei & Bartlett 2024; its computation: derived here.
+    """
+    dimension = input_covariance.shape[0]
+    require_float64("the expected loss")
+    require(
+        dimension <= _MOST_DIMENSIONS,
+        f"input_covariance must have at most 3 dimensions, got {dimension}",
+    )
+    eigenvalues, vectors = np.linalg.eigh(np.asarray(input_covariance, float))
+    root = vectors * np.sqrt(np.maximum(eigenvalues, 0))
+
+    nodes, probabilities = _gauss_hermite(3, 3 * dimension)
+    first, second, weights = np.split(nodes, 3, axis=1)
+    # A feature is an entry of Σ e eᵀ over the tokens e = (x_i, y_i) and (x, 0), times an entry of
+    # the query x.
+    of_first, of_second = (_token_products(inputs @ root.T, weights) for inputs in (first, second))
+    mean = probabilities @ of_first
+    same = (of_first.T * probabilities) @ of_first
+    between = (of_first.T * probabilities) @ of_second
+    with_weights = (of_first.T * probabilities) @ weights
+
+    nodes, probabilities = _gauss_hermite(4, dimension)
+    query = nodes @ root.T
+    of_query = _token_products(query, np.zeros_like(query))
+    query_features = (of_query[:, :, None] * query[:, None, :]).reshape(len(query), -1)
+    cross = np.einsum("n,nc,nf->cf", probabilities, query, query_features)
+    examples_query = np.einsum("p,cf->pcf", context * mean, cross).reshape(
+        query_features.shape[1], -1
+    )
+    covariance = (query.T * probabilities) @ query
+
+    quadratic = np.kron(context * same + context * (context - 1) * between, covariance)
+    quadratic += (
+        examples_query + examples_query.T + (query_features.T * probabilities) @ query_features
+    )
+    linear = context * (with_weights @ covariance).ravel()
+    return ExpectedLoss(
+        quadratic / context**2, linear / context, np.asarray(np.trace(covariance) / 2)
+    )
+
+
+@guarded(double=False)
+def reduced_loss(input_covariance: Covariance, context: Context) -> ExpectedLoss:
+    """The expected loss as a function of `ReducedWeights`: that of `full_loss`, with its refusals,
+    at 0 elsewhere.
+    """
+    dimension = input_covariance.shape[0]
+    full = full_loss(input_covariance, context)
+    features = np.arange((dimension + 1) ** 2 * dimension).reshape(
+        dimension + 1, dimension + 1, dimension
+    )
+    indices = features[-1, :-1].ravel()
+    return ExpectedLoss(
+        full.quadratic[np.ix_(indices, indices)], full.linear[indices], full.constant
+    )
+
+
+@guarded(double=False)
+def balanced_start(
+    scale: NormalPositive, factor: Float[AnyArray, "dimension dimension"]
+) -> FullWeights:
+    """The start W_PV = s e eᵀ of the last row, W_KQ = s diag(ΘΘᵀ, 0) with `factor` Θ, for which
+    |ΘΘᵀ|_F = 1. Raises ValueError for Θ of another norm. Source: theorem 4.1 of Zhang et al. 2024.
+    """
+    block = np.asarray(factor) @ np.asarray(factor).T
+    norm = np.linalg.norm(block)
+    require(
+        abs(norm - 1) <= 1e-9, f"factor must have a norm of 1 for its product ΘΘᵀ, got {norm:g}"
+    )
+    last = np.zeros((len(block) + 1, len(block) + 1))
+    last[-1, -1] = scale
+    return FullWeights(jnp.asarray(last), jnp.asarray(np.pad(scale * block, (0, 1))))
+
+
+@guarded(double=False)
+def gradient_flow(
+    loss: ExpectedLoss, start: FullWeights | ReducedWeights, times: Times
+) -> FullWeights | ReducedWeights:
+    """The solution of dθ/dt = -∇loss(θ), θ(0) = `start`, at increasing `times` > 0.
+
+    `start` is `FullWeights` or `ReducedWeights`, whichever `loss` is of; so is the result, with a
+    leading axis of times. By an explicit Runge-Kutta method of order 8 with relative and absolute
+    tolerance 1e-12 per step. Times that a million steps do not reach are infinite. Raises TypeError
+    in float32, and ValueError for a start that `loss` is not of.
+    """
+    require_float64("gradient flow")
+    _require_of(loss, start)
+    return _solve(
+        loss,
+        jax.tree.map(lambda entry: jnp.asarray(entry, float), start),
+        jnp.asarray(times, float),
+    )
+
+
+def _require_of(loss, start):
+    """Raise `ValueError` unless the start has the features of the loss, and a finite loss with a
+    finite gradient.
+    """
+    features = np.size(loss.linear)
+    require_shapes(
+        "loss",
+        {"quadratic": (loss.quadratic, (features, features)), "linear": (loss.linear, (features,))},
+        "a number for each feature",
+    )
+    width = np.shape(start.key_query)[-1] if np.ndim(start.key_query) else 0
+    value = (width, width) if isinstance(start, FullWeights) else ()
+    shapes: dict[str, tuple[Any, tuple[int, ...]]] = {
+        start._fields[0]: (start[0], value),
+        "key_query": (start.key_query, (width, width)),
+    }
+    require_shapes("start", shapes, "square matrices of one layer")
+    of_start = width * width * (width - 1) if isinstance(start, FullWeights) else width * width
+    if of_start != features:
+        raise ValueError(f"start must have the {features} features of loss, got {of_start}")
+    left, right = (np.asarray(entry, float) for entry in start)
+    if isinstance(start, FullWeights):
+        left = left[-1][:, None, None]
+        right = right[:, :-1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        product = np.ravel(left * right)
+        slope = np.asarray(loss.quadratic) @ product - np.asarray(loss.linear)
+        sizes = (
+            product @ slope,
+            np.abs(slope).max(initial=0) * max(np.abs(left).max(), np.abs(right).max()),
+        )
+    if not np.isfinite(sizes).all():
+        raise ValueError(
+            "start must have a finite loss with a finite gradient, got one that overflows"
+        )
+
+
+@jax.jit
+def _solve(loss, start, times):
+    import diffrax  # takes as long to import as all the rest
+
+    def slope(time, weights, loss):
+        return jax.tree.map(jnp.negative, jax.grad(loss)(weights))
+
+    solution = diffrax.diffeqsolve(
+        diffrax.ODETerm(slope),
+        diffrax.Dopri8(),
+        t0=0.0,
+        t1=times[-1],
+        dt0=None,
+        y0=start,
+        args=loss,
+        saveat=diffrax.SaveAt(ts=times),
+        stepsize_controller=diffrax.PIDController(rtol=RELATIVE_TOLERANCE, atol=RELATIVE_TOLERANCE),
+        max_steps=_MOST_STEPS,
+        adjoint=diffrax.ForwardMode(),
+        # times that are not reached are infinite: one sentence, where JAX's error has many lines
+        throw=False,
+    )
+    return solution.ys
+
+
+def _gauss_hermite(nodes_per_variable, variables):
+    """Nodes [nodes, variables] and probabilities of the tensor rule for independent standard normal
+    variables.
+    """
+    nodes, weights = np.polynomial.hermite_e.hermegauss(nodes_per_variable)
+    grids = np.meshgrid(*[nodes] * variables, indexing="ij")
+    products = np.meshgrid(*[weights / weights.sum()] * variables, indexing="ij")
+    return np.stack(grids, axis=-1).reshape(-1, variables), np.prod(products, axis=0).ravel()
+
+
+def _token_products(inputs, weights):
+    """Entries of e eᵀ for tokens e = (x, wᵀx), one row per node."""
+    tokens = np.column_stack([inputs, np.sum(inputs * weights, axis=1)])
+    return (tokens[:, :, None] * tokens[:, None, :]).reshape(len(tokens), -1)
+
 
 Start = Literal["positive", "random"]
 

@@ -17,11 +17,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.in_context_learning.activations import product_terms, require_product_scale
 from sims.in_context_learning.domains import Size
-from sims.in_context_learning.layer import LayerWeights
-from sims.in_context_learning.network import Layout, Network, Scales
-from sims.in_context_learning.raw import Division, Instruction, Raw, require_instructions
+from sims.in_context_learning.network import (
+    LayerWeights,
+    Layout,
+    Network,
+    Scales,
+    product_terms,
+    require_product_scale,
+)
+from sims.in_context_learning.programs import Division, Instruction, Raw, require_instructions
 from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import guarded, require
 

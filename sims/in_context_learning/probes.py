@@ -10,11 +10,10 @@ import optax
 from jax import Array, lax
 from jaxtyping import Float, Key
 
-from sims.in_context_learning._records import require_prompts
 from sims.in_context_learning.baselines import ols, weights_all
-from sims.in_context_learning.domains import Rate, Size
-from sims.in_context_learning.learner import Transformer, require_readable
+from sims.in_context_learning.domains import Rate, Size, require_prompts
 from sims.in_context_learning.prompts import Prompts, tokens
+from sims.in_context_learning.training import Transformer, require_readable
 from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Count, guarded, require
 

@@ -13,8 +13,8 @@ Labels = Annotated[Float[np.ndarray, " examples"], MAY_BE_EMPTY]
 """Y, one number for each example; or weights on the labels."""
 Weights = Float[np.ndarray, " dimension"]
 """w, or a query x_q: one number for each column of X."""
-RuleMatrix = Annotated[Float[np.ndarray, "dimension examples"], MAY_BE_EMPTY]
-"""Takes labels to weights."""
+RuleMatrix = Annotated[Float[np.ndarray, "outputs examples"], MAY_BE_EMPTY]
+"""Takes labels to weights, or to predictions."""
 Spectrum = Annotated[Float[np.ndarray, " eigenvalues"], NON_NEGATIVE, MAY_BE_EMPTY]
 """Eigenvalues s_i of X^T X; those not given are zero."""
 Covariance = Annotated[Float[np.ndarray, "dimension dimension"], COVARIANCE]

@@ -1,16 +1,32 @@
-"""Expected risks over the prompt of least squares, one gradient step and one pass of SGD:
-elementary at every size.
+"""Expected risks over the prompt of least squares, ridge regression, the Bayes predictor, one
+gradient step and one pass of SGD, exact at every size.
 
 Examples x ~ N(0, I_d), weights w ~ N(0, τ^2 I_d), labels y = w^T x + noise of standard deviation σ;
 k examples. A risk is E |w_hat - w|^2, which is the excess prediction risk at a fresh x. τ =
 `weight_std`, σ = `noise_std`, α = `step`; gradients are sums over the examples of the squared
-error, as in Akyurek et al. 2023 (arXiv 2211.15661). All laws are derived here. `ValueError` if d <
-1, k < 0, or a standard deviation is negative or not finite.
+error, as in Akyurek et al. 2023 (arXiv 2211.15661). All laws are derived here. Those of ridge
+regression, and of the Bayes predictor, which is ridge regression with λ* = σ^2 / τ^2 (equation 19),
+are sums over the spectrum of X^T X: one quadrature each, `expected_spectral_sum`, whose range of d
+and k holds. `ValueError` if d < 1, k < 0, or a regulariser or standard deviation is negative or not
+finite.
+
+The n = min(d, k) nonzero eigenvalues of X^T X have the joint density prod |s_i - s_j| prod
+s_i^((α-1)/2) exp(-s_i/2) with α = |d - k|. De Bruijn's integration turns its mean densities into
+skew inner products of the weight. In the basis L_j^(α)(s) of Laguerre polynomials these are so
+sparse that the one-point density is explicit: the sum of n - 1 squared orthonormal Laguerre
+functions (that of complex data) plus one product. Derived here from d/ds [s^((α+1)/2) exp(-s/2)
+L_j] = [(j + 1) L_(j+1) - (j + α) L_(j-1)] s^((α-1)/2) exp(-s/2) / 2; the density is classical in
+random matrix theory.
 """
 
-import numpy as np
+from collections.abc import Callable
+from typing import Annotated
 
-from theory_on_trial.contract import Count, Natural, NonNegative, guarded, require
+import numpy as np
+from jaxtyping import Float
+
+from theory.in_context_learning.domains import Prefixes
+from theory_on_trial.contract import POSITIVE, Count, Natural, NonNegative, guarded, require
 
 
 @guarded
@@ -114,16 +130,6 @@ def sgd_stability_limit(d: Count) -> float:
 
 
 @guarded
-def sgd_next_risk(
-    risk: NonNegative, d: Count, step: NonNegative, noise_std: NonNegative = 0.0
-) -> float:
-    """Risk ρ r + 4 α^2 σ^2 d after one more example of SGD, r = `risk` being that before it, r >=
-    0.
-    """
-    return float(sgd_contraction(d, step) * risk + 4 * step**2 * noise_std**2 * d)
-
-
-@guarded
 def sgd_risk(
     d: Count,
     k: Natural,
@@ -145,12 +151,187 @@ def spd_sgd_to_ols(d: Count, k: Natural, step: NonNegative, weight_std: NonNegat
 
 
 @guarded
-def fourth_moment_factor(d: Count, step: NonNegative) -> float:
-    """Factor f_4 of E |w_hat - w|^4 per noiseless example of SGD: f_4 / ρ^2 > 1 is how the scatter
-    of runs grows.
-
-    f_4 = E (1 - 4 α z^2 + 4 α^2 z^2 |x|^2)^2 with z one coordinate of x, by the moments of |x|^2
-    and z.
+def bayes_risk(
+    d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
+) -> float:
+    """Least risk of any predictor, E tr (I / τ^2 + X^T X / σ^2)^-1: τ^2 (d - k)_+ without noise, 0
+    for τ = 0.
     """
-    through_second = 1 - 8 * step + (8 * (d + 2) + 48) * step**2
-    return float(through_second - 96 * (d + 4) * step**3 + 48 * (d + 4) * (d + 6) * step**4)
+    unseen = weight_std**2 * max(d - k, 0)
+    if noise_std == 0 or weight_std == 0:
+        return float(unseen)
+    ratio = noise_std**2 / weight_std**2
+    return unseen + noise_std**2 * expected_spectral_sum(lambda s: 1 / (s + ratio), d, k)
+
+
+@guarded
+def ridge_expected_risk(
+    regulariser: NonNegative,
+    d: Count,
+    k: Natural,
+    weight_std: NonNegative = 1.0,
+    noise_std: NonNegative = 0.0,
+) -> float:
+    """Risk τ^2 (d - k)_+ + E sum_i (τ^2 λ^2 + σ^2 s_i) / (s_i + λ)^2; `ols_risk`, maybe infinite,
+    at λ = 0.
+    """
+    if regulariser == 0:
+        return ols_risk(d, k, weight_std, noise_std)
+    weight_part = weight_std**2 * regulariser**2
+    noise_part = noise_std**2
+    spectral_part = expected_spectral_sum(
+        lambda s: (weight_part + noise_part * s) / (s + regulariser) ** 2, d, k
+    )
+    return float(weight_std**2 * max(d - k, 0) + spectral_part)
+
+
+@guarded
+def spd_ridge_to_ols(
+    regulariser: NonNegative,
+    d: Count,
+    k: Natural,
+    weight_std: NonNegative = 1.0,
+    noise_std: NonNegative = 0.0,
+) -> float:
+    """E |w_ridge - w_OLS|^2 = E sum_i λ^2 (τ^2 + σ^2 / s_i) / (s_i + λ)^2, infinite for λ > 0 where
+    `ols_risk` is.
+    """
+    if regulariser > 0 and np.isinf(ols_risk(d, k, weight_std, noise_std)):
+        return np.inf
+    weight_part = weight_std**2
+    noise_part = noise_std**2
+    return expected_spectral_sum(
+        lambda s: (regulariser / (s + regulariser)) ** 2 * (weight_part + noise_part / s), d, k
+    )
+
+
+@guarded
+def spd_ridge_to_bayes(
+    regulariser: NonNegative,
+    d: Count,
+    k: Natural,
+    weight_std: NonNegative = 1.0,
+    noise_std: NonNegative = 0.0,
+) -> float:
+    """E |w_ridge - w_Bayes|^2, the excess risk: E sum_i s_i (λ τ^2 - σ^2)^2 / ((s_i + λ)^2 v_i),
+    v_i = τ^2 s_i + σ^2.
+
+    Infinite where the risk is. Figure 2 of Akyurek et al. 2023 shows it over λ and σ^2 / τ^2,
+    divided by d.
+    """
+    misfit = (regulariser * weight_std**2 - noise_std**2) ** 2
+    if misfit == 0:
+        return 0.0
+    if regulariser == 0 and np.isinf(ols_risk(d, k, weight_std, noise_std)):
+        return np.inf
+
+    def excess(s):
+        return (
+            misfit
+            * (s / (s + regulariser))
+            / ((s + regulariser) * (weight_std**2 * s + noise_std**2))
+        )
+
+    return expected_spectral_sum(excess, d, k)
+
+
+@guarded
+def mean_bayes_error(
+    d: Count, n: Prefixes, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
+) -> float:
+    """Mean of `bayes_risk` + σ^2 over k = 1, ..., n - 1: a perfect transformer's error.
+    `ValueError` also if n < 2.
+    """
+    risks = [
+        bayes_risk(d, k, weight_std, noise_std) for k in range(n - 1, 0, -1)
+    ]  # what is too large comes first
+    return float(noise_std**2 + np.mean(risks[::-1]))
+
+
+_LARGEST_EDGE = (
+    1000  # of (sqrt d + sqrt k)^2: far beyond it exp(-s/2) underflows inside the spectrum
+)
+_EDGE = "(sqrt d + sqrt k)^2 must be at most 1000 for the density, got d = {} and k = {}"
+# sqrt of the largest eigenvalue exceeds sqrt d + sqrt k + t with a probability below exp(-t^2 / 2)
+_TAIL = 10
+_LOWEST_LOG = -87  # the integrand vanishes at least as sqrt(s), which is 1e-19 there
+
+
+@guarded
+def spectral_density(
+    eigenvalues: Annotated[Float[np.ndarray, " points"], POSITIVE], d: Count, k: Count
+) -> Float[np.ndarray, " points"]:
+    """Mean number of nonzero eigenvalues of X^T X per unit length at each s > 0; it integrates to
+    min(d, k).
+
+    The relative error is a few 1e-16 times max(d, k). `ValueError` if (sqrt d + sqrt k)^2 > 1000.
+    """
+    from scipy.special import gammainc, gammaln
+
+    require((np.sqrt(d) + np.sqrt(k)) ** 2 <= _LARGEST_EDGE, _EDGE.format(d, k))
+    n = min(d, k)
+    alpha = abs(d - k)
+    root = np.sqrt(eigenvalues)
+    # Orthonormal psi_j = sqrt(j! / Gamma(j+alpha+1)) s^(alpha/2) exp(-s/2) L_j, and the integral of
+    # psi_j / sqrt(s) from 0 to s and to infinity.
+    function = np.exp(alpha / 2 * np.log(eigenvalues) - eigenvalues / 2 - gammaln(alpha + 1) / 2)
+    total = np.exp((alpha + 1) / 2 * np.log(2) + gammaln((alpha + 1) / 2) - gammaln(alpha + 1) / 2)
+    integral = total * gammainc((alpha + 1) / 2, eigenvalues / 2)
+    function_before = np.zeros_like(root)
+    integral_before = np.zeros_like(root)
+    total_before = 0.0
+    squares = np.zeros_like(root)
+    coupling = 0.0
+    for j in range(n - 1):
+        squares += function**2
+        next_coupling = np.sqrt((j + 1) * (j + 1 + alpha))
+        next_integral = (coupling * integral_before + 2 * root * function) / next_coupling
+        next_function = (
+            (2 * j + 1 + alpha - eigenvalues) * function - coupling * function_before
+        ) / next_coupling
+        total_before, total = total, coupling * total_before / next_coupling
+        integral_before = integral
+        integral = next_integral
+        function_before = function
+        function = next_function
+        coupling = next_coupling
+    constant = 1 / total if n % 2 == 1 else coupling * total_before / 4
+    return squares + function / root * (constant - coupling * integral_before / 2)
+
+
+@guarded
+def expected_spectral_sum(
+    function: Callable[[Float[np.ndarray, " points"]], Float[np.ndarray, " points"]],
+    d: Count,
+    k: Natural,
+) -> float:
+    """E sum_i f(s_i) over the min(d, k) nonzero eigenvalues s_i of X^T X, X standard normal with k
+    rows, d columns.
+
+    `function` maps an array of eigenvalues in (1e-38, (sqrt d + sqrt k + 10)^2] to as many finite
+    numbers. It must be analytic in the right half-plane (as rational functions with poles at s <=
+    0, powers and log s are), grow at most polynomially, and be no more singular at zero than
+    s^(-|d-k|/2); then the trapezoidal rule in log s errs by rounding alone, a few 1e-16 times
+    max(d, k) relative to E sum_i |f(s_i)|. `ValueError` if (sqrt d + sqrt k)^2 > 1000 or a value of
+    `function` is not finite. Source: derived here.
+    """
+    if k == 0:
+        return 0.0
+    require((np.sqrt(d) + np.sqrt(k)) ** 2 <= _LARGEST_EDGE, _EDGE.format(d, k))
+    highest_log = 2 * np.log(np.sqrt(d) + np.sqrt(k) + _TAIL)
+    # The density has wave numbers up to about 2 max(d, k) in log s; the rule mistakes those from 2
+    # pi / step on.
+    step = 1 / (20 + max(d, k) / 2)
+    eigenvalues = np.exp(highest_log - step * np.arange((highest_log - _LOWEST_LOG) // step + 1))
+    values = np.asarray(function(eigenvalues))
+    if values.shape != eigenvalues.shape or values.dtype.kind not in "fiu":
+        raise ValueError(
+            f"function must return a number for each of its {eigenvalues.size} points, got "
+            f"{values.dtype} of shape "
+            f"{values.shape}"
+        )
+    if not np.all(np.isfinite(values)):
+        raise ValueError(
+            f"function must be finite on the positive axis, got {values[~np.isfinite(values)][0]}"
+        )
+    return float(step * np.sum(values * eigenvalues * spectral_density(eigenvalues, d, k)))

@@ -11,15 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from sims import in_context_learning as icl
-from sims.in_context_learning import layer_error as module
-from sims.in_context_learning.error_bound import pull_back
-from sims.in_context_learning.layer_error import (
+from sims.in_context_learning import compiler, error_bound, network, programs
+from sims.in_context_learning.error_bound import (
     GELU_ULPS,
     REMAINDER,
     STEEPEST,
     layer_error,
     no_leftover,
+    pull_back,
 )
 
 ULP = 2.0**-53
@@ -58,17 +57,17 @@ def layer_by_hand(weights, hidden, layer_norm):
     return after, headroom
 
 
-def run_by_hand(network, state, layer_norm="ideal"):
+def run_by_hand(built, state, layer_norm="ideal"):
     """All layers in turn; the registers at the end, the rows of the scratch, and the least
     headroom.
     """
-    weights = jax.tree.map(np.asarray, network.weights)
-    layout = network.layout
+    weights = jax.tree.map(np.asarray, built.weights)
+    layout = built.layout
     headroom = np.inf
     codes = [np.eye(layout.positions), np.ones((1, layout.positions))]
     hidden = np.concatenate([state, np.zeros((layout.scratch + 2, layout.positions)), *codes])
     for layer in zip(*weights, strict=True):
-        hidden, room = layer_by_hand(icl.LayerWeights(*layer), hidden, layer_norm)
+        hidden, room = layer_by_hand(network.LayerWeights(*layer), hidden, layer_norm)
         headroom = min(headroom, room)
     return hidden[: layout.registers], hidden[list(layout.scratch_rows)], headroom
 
@@ -76,20 +75,20 @@ def run_by_hand(network, state, layer_norm="ideal"):
 def bounds(program, state, scales, **options):
     places = np.ndindex(state.shape)
     return np.reshape(
-        [icl.prompt_error(program, state, place, scales, **options) for place in places],
+        [error_bound.prompt_error(program, state, place, scales, **options) for place in places],
         state.shape,
     )
 
 
 @jax.jit
-def execute(network, state):
-    return icl.run(network, icl.embed(network, state))
+def execute(built, state):
+    return network.run(built, network.embed(built, state))
 
 
 def compiled(instructions, state, scales=None, **options):
     registers, positions = state.shape
-    scales = icl.Scales() if scales is None else scales
-    return icl.compile_program(
+    scales = network.Scales() if scales is None else scales
+    return compiler.compile_program(
         instructions, registers=registers, positions=positions, scales=scales, **options
     )
 
@@ -103,14 +102,14 @@ def random_raw(rng, star, gated=False):
     }
     rows = [tuple(rng.permutation(REGISTERS)[:number].tolist()) for number in (read, own, write)]
     shapes = ((inner, read), (inner, own), (write, inner), (write,))
-    return icl.Raw(
+    return programs.Raw(
         star, *rows, *(rng.normal(size=shape) for shape in shapes), reads, 1 if gated else None
     )
 
 
 def exact(instructions, state):
     for instruction in instructions:
-        state = icl.reference(instruction, state)
+        state = programs.reference(instruction, state)
     return state
 
 
@@ -132,7 +131,7 @@ def per_unit(monkeypatch, *arguments):
     """
     errors = []
     for unit in (2.0**-24, ULP):
-        monkeypatch.setattr(module, "UNIT", unit)
+        monkeypatch.setattr(error_bound, "UNIT", unit)
         error, leftover = layer_error(*arguments)
         errors.append(np.array([error.item(), leftover.scratch.item()]))
     return (errors[0] - errors[1]) / (2.0**-24 - ULP)
@@ -141,13 +140,15 @@ def per_unit(monkeypatch, *arguments):
 def test_the_bound_of_a_product_counts_the_rounding_of_every_gelu(monkeypatch):
     factors = np.array([[10.0], [10.0], [0.0]])
     scale = 2.0**-10
-    product = icl.mul(1, 1, 1, (0, 1), (1, 2), (2, 3))
-    scales = icl.Scales(product=scale, bypass=20.0)
+    product = programs.mul(1, 1, 1, (0, 1), (1, 2), (2, 3))
+    scales = network.Scales(product=scale, bypass=20.0)
     units = per_unit(monkeypatch, product, factors, no_leftover(factors), scales)[0]
     # x y is √(π/2) / s² of GeLU(s (x + y)) - GeLU(s x) - GeLU(s y), at most as large as at positive
     # x and y.
     terms = (
-        (np.pi / 2) ** 0.5 / scale**2 * float(icl.gelu(scale * np.array([20.0, 10.0, 10.0])).sum())
+        (np.pi / 2) ** 0.5
+        / scale**2
+        * float(network.gelu(scale * np.array([20.0, 10.0, 10.0])).sum())
     )
     # A GeLU and its argument are rounded GELU_ULPS + 6 times, a sum once a term; bypass and old
     # value are two more. Six percent for these two, which are small beside the terms, and for 1/2 +
@@ -159,24 +160,30 @@ def test_the_bound_of_a_product_counts_the_rounding_of_every_gelu(monkeypatch):
 def test_the_bound_of_a_coarse_product_is_nearly_attained(size):
     """At equal factors x = y: 14 of the 16 parts of (x + y)⁴ - x⁴ - y⁴."""
     state = np.full((3, 1), size / 2) * [[1], [1], [0]]
-    product = icl.mul(1, 1, 1, (0, 1), (1, 2), (2, 3))
-    scales = icl.Scales(product=2.0**-4 / size, bypass=10.0 + size)
+    product = programs.mul(1, 1, 1, (0, 1), (1, 2), (2, 3))
+    scales = network.Scales(product=2.0**-4 / size, bypass=10.0 + size)
     error = abs(run_by_hand(compiled([product], state, scales), state)[0][2, 0] - size**2 / 4)
-    assert 0.85 < error / icl.prompt_error([product], state, (2, 0), scales) <= 1
+    assert 0.85 < error / error_bound.prompt_error([product], state, (2, 0), scales) <= 1
 
 
 EVERY_KIND = [
     # The terms of the sum that passes one GeLU, and the weights with which entries of the
     # normalised column enter it: own registers, what attention read (of weight 1 there), the old
     # value and the constant.
-    (icl.div((0, 1), 1, (2, 3)), 1, 1),
-    (icl.aff((0, 1), (1, 2), (2, 3), 3 * np.eye(1), np.zeros((1, 1))), 4, 1 + 1),
+    (programs.div((0, 1), 1, (2, 3)), 1, 1),
+    (programs.aff((0, 1), (1, 2), (2, 3), 3 * np.eye(1), np.zeros((1, 1))), 4, 1 + 1),
     (
-        icl.Raw("+", (0,), (1,), (2,), np.eye(1), 4 * np.eye(1), 3 * np.eye(1), np.array([-7.0])),
+        programs.Raw(
+            "+", (0,), (1,), (2,), np.eye(1), 4 * np.eye(1), 3 * np.eye(1), np.array([-7.0])
+        ),
         5,
         3 * (1 + 4) + 7 + 1,
     ),
-    (icl.Raw("*", (0,), (3,), (2,), np.eye(1), np.eye(1), np.eye(1), np.array([-7.0])), 2, 7 + 1),
+    (
+        programs.Raw("*", (0,), (3,), (2,), np.eye(1), np.eye(1), np.eye(1), np.array([-7.0])),
+        2,
+        7 + 1,
+    ),
 ]
 
 
@@ -189,7 +196,7 @@ def test_the_bound_counts_every_term_that_passes_and_the_noise_of_the_norm(
     """
     state = np.zeros((60, 1))
     state[1] = 1.0
-    scales = icl.Scales(product=2.0**-8, bypass=1e9)
+    scales = network.Scales(product=2.0**-8, bypass=1e9)
     nothing = no_leftover(state)
     units = per_unit(monkeypatch, instruction, state, nothing, scales)
     # Bypass, argument, GeLU and output are rounded GELU_ULPS + 6 times, here and where the scratch
@@ -207,7 +214,7 @@ def test_the_bound_counts_every_term_that_passes_and_the_noise_of_the_norm(
     noise = np.array([error.item(), left.scratch.item()]) / (
         STEEPEST * np.array([weights, 1]) * 1e13 * ULP
     )
-    if isinstance(instruction, icl.Division):  # uses no scratch
+    if isinstance(instruction, programs.Division):  # uses no scratch
         numbers[1] = 0
         noise[1] = 4.1
     assert units == pytest.approx(1e9 * numbers, rel=1e-3, abs=0)
@@ -217,12 +224,12 @@ def test_the_bound_counts_every_term_that_passes_and_the_noise_of_the_norm(
 @pytest.mark.parametrize("pad", [100.0, 1e4])
 def test_large_numbers_that_are_only_read_count_in_the_norm(pad):
     state = np.array([[1.0], [0.0]])
-    tenfold = icl.Raw(
+    tenfold = programs.Raw(
         "+", (0,), (), (1,), 10 * np.eye(1), np.zeros((1, 0)), np.eye(1) / 10, np.zeros(1)
     )
-    scales = icl.Scales(pad=pad, bypass=30.0)
+    scales = network.Scales(pad=pad, bypass=30.0)
     error = abs(run_by_hand(compiled([tenfold], state, scales), state, "realised")[0][1, 0] - 1)
-    bound = icl.prompt_error([tenfold], state, (1, 0), scales, layer_norm="realised")
+    bound = error_bound.prompt_error([tenfold], state, (1, 0), scales, layer_norm="realised")
     assert bound / 100 <= error <= bound
 
 
@@ -241,14 +248,14 @@ def test_the_layer_is_the_one_with_loops_and_causal(layer_norm):
         (rows, units),
         rows,
     ]
-    weights = icl.LayerWeights(
+    weights = network.LayerWeights(
         *(rng.normal(size=shape) for shape in shapes),
         gain=np.array(1.7),
         divisor=np.eye(rows)[2],
         gate=rng.integers(-1, 2, (units, positions)),
     )
     hidden = rng.normal(size=(rows, positions))
-    step = jax.jit(icl.decoder_layer, static_argnums=2)
+    step = jax.jit(network.decoder_layer, static_argnums=2)
     arrays = jax.tree.map(jnp.asarray, weights)
     state = step(arrays, jnp.asarray(hidden), layer_norm)
     expected, headroom = layer_by_hand(weights, hidden, layer_norm)
@@ -279,22 +286,22 @@ def test_reference_is_definition_c2(seed, star, gated):
         right = raw.own_matrix @ state[list(raw.own_rows), i]
         combined = left + right if star == "+" else left * right
         expected[list(raw.write_rows), i] = raw.out_matrix @ combined + raw.bias
-    outcome = icl.reference(raw, state)
+    outcome = programs.reference(raw, state)
     # Products of at most four sums of three numbers below ten.
     assert np.all(np.abs(outcome - expected) <= 64 * ULP * 1e4)
     outside = [row for row in range(REGISTERS) if row not in raw.write_rows]
     assert np.array_equal(outcome[outside], state[outside])
-    assert np.array_equal(icl.reference(raw, np.stack([state, -state]))[0], outcome)
+    assert np.array_equal(programs.reference(raw, np.stack([state, -state]))[0], outcome)
 
 
 def scales_for(program, state, **others):
     """Scales that leave room for all that a program of matrices of normal numbers makes of a
     state.
     """
-    states = [state := icl.reference(instruction, state) for instruction in program] + [state]
+    states = [state := programs.reference(instruction, state) for instruction in program] + [state]
     largest = max(np.abs(found).max() for found in states) + 2
     product = max(2.0**-16 / largest, 2.0**-25)
-    return icl.Scales(product=product, bypass=80 * largest, pad=1e6 * largest, **others)
+    return network.Scales(product=product, bypass=80 * largest, pad=1e6 * largest, **others)
 
 
 @general
@@ -334,8 +341,8 @@ def test_division_loses_the_sign_of_its_divisor(seed, divisor, layer_norm):
     state = rng.uniform(-2, 2, (REGISTERS, POSITIONS))
     state[2] = divisor
     state[4:6] = 0
-    program = [icl.div((0, 2), 2, (4, 6))]
-    scales = icl.Scales(bypass=30.0, pad=1e6)
+    program = [programs.div((0, 2), 2, (4, 6))]
+    scales = network.Scales(bypass=30.0, pad=1e6)
     outcome = run_by_hand(compiled(program, state, scales), state, layer_norm)[0]
     bound = bounds(program, state, scales, layer_norm=layer_norm)
     assert np.all(np.abs(outcome[4:6] - state[:2] / abs(divisor)) <= bound[4:6])
@@ -347,38 +354,43 @@ def test_division_loses_the_sign_of_its_divisor(seed, divisor, layer_norm):
 
 def test_a_product_with_its_own_factors_overwrites_them():
     state = np.array([[1.5, -2.0], [0.5, 3.0]])
-    network = compiled([icl.mul(1, 1, 1, (0, 1), (1, 2), (0, 1))], state)
-    assert np.all(np.abs(run_by_hand(network, state)[0][0] - state[0] * state[1]) <= 1e-9)
+    built = compiled([programs.mul(1, 1, 1, (0, 1), (1, 2), (0, 1))], state)
+    assert np.all(np.abs(run_by_hand(built, state)[0][0] - state[0] * state[1]) <= 1e-9)
 
 
 def test_a_division_by_zero_is_infinite_and_reported():
     state = np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
-    instruction = icl.div((0, 1), 1, (2, 3))
-    assert np.array_equal(icl.reference(instruction, state)[2], [np.inf, 0])
-    network = compiled([instruction], state)
-    result = execute(network, state)
+    instruction = programs.div((0, 1), 1, (2, 3))
+    assert np.array_equal(programs.reference(instruction, state)[2], [np.inf, 0])
+    built = compiled([instruction], state)
+    result = execute(built, state)
     assert result.overflow
     assert not np.isfinite(result.hidden[2, 0])
 
 
 def test_a_small_bypass_clips_and_says_so():
     state = np.array([[-40.0]])
-    double = icl.aff((0, 1), (0, 0), (0, 1), 2 * np.eye(1), np.zeros((1, 0)))
-    result = execute(compiled([double], state, icl.Scales(bypass=30.0)), state)
+    double = programs.aff((0, 1), (0, 0), (0, 1), 2 * np.eye(1), np.zeros((1, 0)))
+    result = execute(compiled([double], state, network.Scales(bypass=30.0)), state)
     # N + x = 30 - 40 passes nothing, so that the change of -40 is cut off at -30.
     assert result.overflow
     assert abs(result.hidden[0, 0] - (-70)) <= 16 * ULP * 100
-    assert icl.prompt_error([icl.mov(0, 0, (0, 1))], -state, (0, 0), icl.Scales(bypass=30.0)) >= 10
+    assert (
+        error_bound.prompt_error(
+            [programs.mov(0, 0, (0, 1))], -state, (0, 0), network.Scales(bypass=30.0)
+        )
+        >= 10
+    )
 
 
 @pytest.mark.parametrize("room", [-3.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 2.0, 5.0])
 def test_what_a_bypass_with_little_room_loses_is_within_the_bound(room):
     state = np.array([[-40.0]])
-    double = icl.aff((0, 1), (0, 0), (0, 1), 2 * np.eye(1), np.zeros((1, 0)))
+    double = programs.aff((0, 1), (0, 0), (0, 1), 2 * np.eye(1), np.zeros((1, 0)))
     # The change of -40 passes N + x = room.
-    scales = icl.Scales(bypass=40 + room)
+    scales = network.Scales(bypass=40 + room)
     error = abs(run_by_hand(compiled([double], state, scales), state)[0].item() + 80)
-    assert error <= icl.prompt_error([icl.mov(0, 0, (0, 1))], state, (0, 0), scales)
+    assert error <= error_bound.prompt_error([programs.mov(0, 0, (0, 1))], state, (0, 0), scales)
     assert error == pytest.approx(
         abs(room) * ndtr(-room) if room > 0 else abs(room) * ndtr(abs(room)), abs=1e-12
     )
@@ -391,7 +403,7 @@ def test_pull_back_is_the_transposed_derivative(seed, kind):
     rng = np.random.default_rng(seed)
     state, direction, weight = (rng.normal(size=(REGISTERS, POSITIONS)) for _ in range(3))
     if kind == "/":
-        instruction = icl.div((0, 2), 2, (4, 6))
+        instruction = programs.div((0, 2), 2, (4, 6))
         state[2] = rng.choice([-1, 1], POSITIONS) * rng.uniform(0.5, 2, POSITIONS)
         state[4:6] = direction[4:6] = 0
         step = 1e-4
@@ -404,7 +416,7 @@ def test_pull_back_is_the_transposed_derivative(seed, kind):
         truncation = 0.0
         size = 1e4
     ahead, behind = (
-        icl.reference(instruction, state + sign * step * direction) for sign in (1, -1)
+        programs.reference(instruction, state + sign * step * direction) for sign in (1, -1)
     )
     along = (weight * (ahead - behind)).sum() / (2 * step)
     pulled = pull_back(instruction, state, weight)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-import sims.in_context_learning as observed
-from sims.in_context_learning import learner, training
+from sims.in_context_learning import baselines, probes, training
+from sims.in_context_learning.prompts import Prompts, sample_prompts, tokens
 
 ULP = 2.0**-53
 D = 2
@@ -19,7 +19,7 @@ N = 4
 LAYERS = 2
 WIDTH = 8
 HEADS = 2
-SMALL = observed.TrainingSettings(
+SMALL = training.TrainingSettings(
     dimension=1,
     examples=3,
     layers=1,
@@ -30,13 +30,13 @@ SMALL = observed.TrainingSettings(
     batch=8,
     noise_std=0.5,
 )
-RULES = [observed.gradient_step(0.1), observed.sgd(0.05)]
+RULES = [baselines.gradient_step(0.1), baselines.sgd(0.05)]
 
 
 @functools.cache
 def model():
     sizes = {"dimension": D, "examples": N, "layers": LAYERS, "width": WIDTH, "heads": HEADS}
-    start = eqx.filter_jit(observed.Transformer)(jax.random.key(0), **sizes, dtype=jnp.float64)
+    start = eqx.filter_jit(training.Transformer)(jax.random.key(0), **sizes, dtype=jnp.float64)
     # Norms start at 1 and 0: other numbers, so that their places are seen.
     leaves, tree = jax.tree.flatten(eqx.filter(start, eqx.is_array))
     rng = np.random.default_rng(0)
@@ -49,17 +49,7 @@ def problem(seed=0, count=5, examples=N, dimension=D):
     inputs = rng.standard_normal((count, examples, dimension))
     weights = rng.standard_normal((count, dimension))
     labels = np.einsum("cnd,cd->cn", inputs, weights) + 0.5 * rng.standard_normal((count, examples))
-    return observed.Prompts(inputs, labels, weights)
-
-
-def test_maps_start_uniform_within_their_fan_in_and_biases_apart_from_weights():
-    start = observed.Transformer(
-        jax.random.key(0), dimension=3, examples=4, layers=1, width=32, heads=1
-    )
-    drawn = np.column_stack([start.layers[0].widen.weight, start.layers[0].widen.bias]) * 32**0.5
-    assert abs(drawn.mean()) <= 6 / (3 * drawn.size) ** 0.5
-    assert 0.99 < np.abs(drawn).max() <= 1
-    assert len(np.unique(drawn)) > 0.99 * drawn.size  # in float32 a few coincide
+    return Prompts(inputs, labels, weights)
 
 
 def by_hand(network, tokens):
@@ -93,9 +83,9 @@ def by_hand(network, tokens):
 def test_transformer_is_the_one_written_out():
     network = model()
     prompts = problem()
-    inputs = np.asarray(observed.tokens(prompts))
-    states = np.asarray(observed.hidden_states(network, prompts))
-    predictions = np.asarray(observed.in_context_predictions(network, prompts))
+    inputs = np.asarray(tokens(prompts))
+    states = np.asarray(probes.hidden_states(network, prompts))
+    predictions = np.asarray(training.in_context_predictions(network, prompts))
     for index in range(len(inputs)):
         expected_states, expected = by_hand(network, inputs[index])
         # A few hundred roundings per layer of numbers below a hundred; a norm divides by no less
@@ -109,7 +99,7 @@ def test_transformer_is_the_one_written_out():
 def test_maps_start_uniform_on_an_interval_about_zero():
     """Of half-width 1 / √inputs: 1240 numbers, the mean and both ends to six deviations."""
     sizes = [(9, 64), (4, 100)]
-    maps = list(learner._linear_maps(jax.random.key(0), sizes, np.float64))
+    maps = list(training._linear_maps(jax.random.key(0), sizes, np.float64))
     for found, (inputs, outputs) in zip(maps, sizes, strict=True):
         numbers = np.concatenate([found.weight, found.bias[:, None]], axis=1) * inputs**0.5
         assert numbers.shape == (outputs, inputs + 1)
@@ -121,39 +111,37 @@ def test_maps_start_uniform_on_an_interval_about_zero():
 def test_predictions_see_only_what_came_before():
     network = model()
     prompts = problem()
-    predictions = np.asarray(observed.in_context_predictions(network, prompts))
+    predictions = np.asarray(training.in_context_predictions(network, prompts))
     for k in range(N):
         labels = prompts.labels.copy()
         inputs = prompts.inputs.copy()
         labels[:, k:] = 9.0
         inputs[:, k + 1 :] = -9.0
         others = np.asarray(
-            observed.in_context_predictions(
-                network, observed.Prompts(inputs, labels, prompts.weights)
-            )
+            training.in_context_predictions(network, Prompts(inputs, labels, prompts.weights))
         )
         np.testing.assert_array_equal(others[:, : k + 1], predictions[:, : k + 1])
         assert np.all(others[:, k + 1 :] != predictions[:, k + 1 :])
-    shorter = observed.Prompts(prompts.inputs[:, :2], prompts.labels[:, :2], prompts.weights)
-    short = observed.in_context_predictions(network, shorter)
+    shorter = Prompts(prompts.inputs[:, :2], prompts.labels[:, :2], prompts.weights)
+    short = training.in_context_predictions(network, shorter)
     np.testing.assert_allclose(short, predictions[:, :2], rtol=0, atol=LAYERS * 300 * ULP * 1000)
 
 
 def test_runs_that_are_trained_together_are_those_trained_alone():
     keys = jax.random.split(jax.random.key(5), 2)
     noisy = dataclasses.replace(SMALL, noise_std=1.0)
-    together = observed.train_together(keys, [SMALL, noisy])
+    together = training.train_together(keys, [SMALL, noisy])
     for key, settings, model in zip(keys, [SMALL, noisy], together, strict=True):
-        alone = observed.train(key, settings, progress=False).model
+        alone = training.train(key, settings, progress=False).model
         asked = problem(examples=3, dimension=1)
-        own, other = (observed.in_context_predictions(each, asked) for each in (alone, model))
+        own, other = (training.in_context_predictions(each, asked) for each in (alone, model))
         # Float32, another order of sums, fifty steps. Weights may differ where the loss is flat.
         np.testing.assert_allclose(own, other, rtol=0, atol=1e-3)
-    assert np.any(own != observed.in_context_predictions(together[0], asked))
+    assert np.any(own != training.in_context_predictions(together[0], asked))
     with pytest.raises(ValueError, match="settings must be as many as the 2 keys"):
-        observed.train_together(keys, [SMALL])
+        training.train_together(keys, [SMALL])
     with pytest.raises(ValueError, match="settings must agree in all but noise_std"):
-        observed.train_together(keys, [SMALL, dataclasses.replace(SMALL, layers=2)])
+        training.train_together(keys, [SMALL, dataclasses.replace(SMALL, layers=2)])
 
 
 class Interrupted(Exception):
@@ -164,7 +152,7 @@ def test_training_resumes_bit_for_bit_and_reads_what_is_finished(tmp_path, monke
     monkeypatch.setattr(training, "_STEPS_PER_CALL", 20)
     key = jax.random.key(3)
     calls = []
-    whole = observed.train(key, SMALL, progress=lambda done, total, _: calls.append((done, total)))
+    whole = training.train(key, SMALL, progress=lambda done, total, _: calls.append((done, total)))
     assert calls == [(20, 50), (40, 50), (50, 50)]
 
     def interrupt(done, total, seconds):
@@ -172,14 +160,14 @@ def test_training_resumes_bit_for_bit_and_reads_what_is_finished(tmp_path, monke
             raise Interrupted
 
     with pytest.raises(Interrupted):
-        observed.train(key, SMALL, checkpoint=tmp_path, progress=interrupt)
+        training.train(key, SMALL, checkpoint=tmp_path, progress=interrupt)
     calls.clear()
-    resumed = observed.train(
+    resumed = training.train(
         key, SMALL, checkpoint=tmp_path, progress=lambda done, total, _: calls.append(done)
     )
     assert calls == [40, 50]
     calls.clear()
-    read = observed.train(
+    read = training.train(
         key, SMALL, checkpoint=tmp_path, progress=lambda done, total, _: calls.append(done)
     )
     assert calls == []
@@ -196,7 +184,7 @@ def test_training_resumes_bit_for_bit_and_reads_what_is_finished(tmp_path, monke
         (key, dataclasses.replace(SMALL, noise_std=0.0)),
     ):
         assert np.all(
-            observed.train(other_key, other, checkpoint=tmp_path, progress=False).losses
+            training.train(other_key, other, checkpoint=tmp_path, progress=False).losses
             != whole.losses
         )
     assert len(list(tmp_path.iterdir())) == 3
@@ -205,15 +193,15 @@ def test_training_resumes_bit_for_bit_and_reads_what_is_finished(tmp_path, monke
 def test_first_step_is_adam_on_the_batch_drawn_for_it(monkeypatch):
     monkeypatch.setattr(training, "_STEPS_PER_CALL", 20)
     settings = dataclasses.replace(SMALL, steps=3, warm_up=0.0, learning_rate=0.01)
-    run = observed.train(jax.random.key(0), settings, progress=False)
+    run = training.train(jax.random.key(0), settings, progress=False)
     start_key, data_key = jax.random.split(jax.random.key(0))
     sizes = {"dimension": 1, "examples": 3, "layers": 1, "width": 4, "heads": 1}
-    start = eqx.filter_jit(observed.Transformer)(start_key, **sizes)
-    prompts = observed.sample_prompts(
+    start = eqx.filter_jit(training.Transformer)(start_key, **sizes)
+    prompts = sample_prompts(
         jax.random.fold_in(data_key, 0), 8, 3, 1, noise_std=np.float32(0.5), dtype=jnp.float32
     )
     assert {leaf.dtype for leaf in jax.tree.leaves(run.model)} == {np.dtype(np.float32)}
-    predictions = observed.in_context_predictions(start, prompts)
+    predictions = training.in_context_predictions(start, prompts)
     assert predictions.dtype == np.float64
     errors = predictions - np.asarray(prompts.labels, float)
     assert abs(run.losses[0] - np.mean(np.square(errors))) <= 1000 * 2.0**-24 * np.mean(
@@ -233,9 +221,9 @@ def test_first_step_is_adam_on_the_batch_drawn_for_it(monkeypatch):
 def test_evaluation_is_that_of_the_definitions():
     network = model()
     prompts = problem()
-    evaluation = observed.evaluate(network, prompts, RULES)
-    predictions = np.asarray(observed.in_context_predictions(network, prompts))
-    rules = np.asarray(observed.predict_all(prompts, RULES))
+    evaluation = training.evaluate(network, prompts, RULES)
+    predictions = np.asarray(training.in_context_predictions(network, prompts))
+    rules = np.asarray(baselines.predict_all(prompts, RULES))
     np.testing.assert_allclose(evaluation.errors, (predictions - prompts.labels) ** 2, rtol=8 * ULP)
     np.testing.assert_allclose(evaluation.differences, (predictions - rules) ** 2, rtol=8 * ULP)
     expected = (predictions - prompts.labels) ** 2 - (rules - prompts.labels) ** 2
@@ -259,9 +247,9 @@ def test_probes_read_what_stands_at_one_position():
             if kind == "mlp" and task == "linear":
                 continue
             options = {"kind": kind, "probe_width": 16, "steps": 600, "learning_rate": 0.02}
-            run = observed.train_probe(jax.random.key(0), hidden, known, **options)
+            run = probes.train_probe(jax.random.key(0), hidden, known, **options)
             assert len(run.probe.head.layers) == {"linear": 1, "mlp": 2}[kind]
-            errors[kind, task] = np.mean(observed.probe_errors(run.probe, fresh, unknown)) / np.var(
+            errors[kind, task] = np.mean(probes.probe_errors(run.probe, fresh, unknown)) / np.var(
                 unknown
             )
             assert np.argmax(run.probe.attention()) == 3
@@ -279,11 +267,11 @@ def test_probe_targets_are_the_sums_and_solutions_of_the_prefix():
     for prefix in (1, N):
         rows = prompts.inputs[:, :prefix]
         labels = prompts.labels[:, :prefix]
-        moments = observed.moment_targets(prompts, prefix)
+        moments = probes.moment_targets(prompts, prefix)
         np.testing.assert_allclose(
             moments, np.einsum("cnd,cn->cd", rows, labels), rtol=0, atol=100 * N * ULP
         )
-        solutions = np.asarray(observed.ols_targets(prompts, prefix))
+        solutions = np.asarray(probes.ols_targets(prompts, prefix))
         for index in range(len(rows)):
             expected = np.linalg.lstsq(rows[index], labels[index], rcond=None)[0]
             values = np.linalg.svd(rows[index], compute_uv=False)
