@@ -27,6 +27,7 @@ from theory_on_trial.laws import (
     Bounded,
     BoundedMoment,
     Enclosure,
+    HalfSpaceDistance,
     Law,
     NormalVariance,
     RatioOfMeans,
@@ -75,8 +76,8 @@ coordinate.
 """
 _OF_EVENTS = (Bernoulli, RatioOfProbabilities)
 """Laws of events, which may all be alike."""
-_OF_ONE_LAW = (SupDistance, TailDistance, TotalVariation)
-"""Distances of one scalar's law from a known one, whose intervals need no spread either."""
+_OF_ONE_LAW = (HalfSpaceDistance, SupDistance, TailDistance, TotalVariation)
+"""Distances of one sample's law from a known one, whose intervals need no spread either."""
 
 
 def either(measure: Measure | None, sampler: Draws | None, vectorised: bool) -> Measure | Draws:
@@ -325,8 +326,6 @@ def _scores(law: Law, x: np.ndarray, found: Enclosure) -> list[np.ndarray]:
     """Return what an estimate is a mean of, nearly, for each sample; of a law of samples two
     examples.
     """
-    from scipy import stats
-
     if isinstance(law, NormalVariance):
         deviations = x - x.mean(axis=0)
         return [np.square(deviations / np.maximum(np.max(np.abs(deviations), axis=0), 1e-300))]
@@ -335,15 +334,36 @@ def _scores(law: Law, x: np.ndarray, found: Enclosure) -> list[np.ndarray]:
         return [x[..., 0] - ratio * x[..., 1]]
     if isinstance(law, TotalVariation):
         return [(x[:, None] == np.array(sorted(law.probabilities))).astype(float)]
-    if isinstance(law, SupDistance | Symmetric | TailDistance | TwoSampleDistance):
-        ranks = stats.rankdata(x, axis=0) / len(x) - 0.5
-        if isinstance(law, TwoSampleDistance):
-            ranks = (stats.rankdata(x, axis=None).reshape(x.shape) / x.size) - 0.5
-            return [ranks[:, 0] - ranks[:, 1], np.abs(ranks[:, 0]) - np.abs(ranks[:, 1])]
-        if isinstance(law, TailDistance):
-            return [ranks, np.where(np.abs(ranks) > 0.5 - law.level, np.sign(ranks), 0.0)]
-        return [ranks] if isinstance(law, Symmetric) else [ranks, np.abs(ranks)]
+    if isinstance(law, HalfSpaceDistance):
+        products = np.moveaxis(law.products(x), -1, 0)
+        of_ranks = _of_ranks if law.routes == 1 else _of_two_ranks
+        return [score for along in products for score in of_ranks(along)]
+    if isinstance(law, TwoSampleDistance):
+        return _of_two_ranks(x)
+    if isinstance(law, SupDistance):
+        return _of_ranks(x)
+    if isinstance(law, Symmetric):
+        return _of_ranks(x)[:1]
+    if isinstance(law, TailDistance):
+        ranks, _ = _of_ranks(x)
+        return [ranks, np.where(np.abs(ranks) > 0.5 - law.level, np.sign(ranks), 0.0)]
     return [x]
+
+
+def _of_ranks(x: np.ndarray) -> list[np.ndarray]:
+    """Return ranks around 0, and how far from it, of samples: what is shared may be a scale."""
+    from scipy import stats
+
+    ranks = stats.rankdata(x, axis=0) / len(x) - 0.5
+    return [ranks, np.abs(ranks)]
+
+
+def _of_two_ranks(pairs: np.ndarray) -> list[np.ndarray]:
+    """The same of the difference of two routes."""
+    from scipy import stats
+
+    ranks = stats.rankdata(pairs, axis=None).reshape(pairs.shape) / pairs.size - 0.5
+    return [ranks[:, 0] - ranks[:, 1], np.abs(ranks[:, 0]) - np.abs(ranks[:, 1])]
 
 
 class Independence:
@@ -690,6 +710,9 @@ class Varied:
         vary = self._vary
         if isinstance(self._law, RatioOfMeans):  # one of the two may be known
             vary = vary | np.any(vary, axis=-1, keepdims=True)
+        if isinstance(self._law, HalfSpaceDistance):  # an entry may be a constant
+            entries = tuple(range(self._law.routes - 1, vary.ndim))
+            vary = vary | np.any(vary, axis=entries, keepdims=True)
         known = np.zeros(first.shape, bool)
         spread = not isinstance(self._law, _WIDE_WITHOUT_SPREAD)
         if self._prediction is not None and np.any(vary) and not spread:
@@ -710,7 +733,8 @@ class Varied:
         if self._prediction is None or np.shape(self._prediction.value) not in ((), first.shape):
             return nowhere
         if isinstance(self._law, _OF_ONE_LAW):
-            found = self._law.interval([np.full(_MANY, first)], 1.0, np.asarray(1.0)).estimate
+            equal = np.repeat(first[None], _MANY, axis=0)
+            found = self._law.interval([equal], 1.0, np.asarray(1.0)).estimate
         elif isinstance(self._law, _WIDE_WITHOUT_SPREAD) and not isinstance(self._law, Symmetric):
             found = first
         else:  # the centre of equal samples has no interval
