@@ -224,7 +224,8 @@ class Generated:
             raise ValueError(
                 f"{self._what} does not draw from the generator that it is given, so that its "
                 "numbers are no samples: draw them with it, or seed with "
-                "generator.integers(2**62) what you draw with"
+                "generator.integers(2**62) what you draw with; what takes no seed is drawn before, and "
+                "given as samples="
             )
         return samples
 
@@ -302,7 +303,7 @@ def widen(
     unevenness = 1 - np.sum(np.square(np.asarray(sizes, float))) / len(x) ** 2
     factor = np.ones(np.shape(found.estimate))
     for scores in _scores(law, x, found):
-        deviations = scores - scores.mean(axis=0)
+        deviations = _deviations(scores)
         largest = np.max(np.abs(deviations), axis=0)
         deviations = deviations / np.where(largest > 0, largest, 1.0)
         squares = np.sum(np.square(deviations), axis=0)
@@ -320,6 +321,12 @@ def widen(
     low = np.where(np.isfinite(found.low) & np.isfinite(low), low, found.low)
     high = np.where(np.isfinite(found.high) & np.isfinite(high), high, found.high)
     return found._replace(low=low, high=high)
+
+
+def _deviations(rows: np.ndarray) -> np.ndarray:
+    """Return how far samples lie from their mean: 0 if all are equal, where a mean is rounded."""
+    moved = rows - rows[0]
+    return np.asarray(moved - moved.mean(axis=0))
 
 
 def _scores(law: Law, x: np.ndarray, found: Enclosure) -> list[np.ndarray]:
@@ -574,7 +581,7 @@ class Independence:
         """
         sizes = np.asarray(self.sizes)
         starts = np.cumsum([0, *self.sizes])[:-1]
-        deviations = rows - rows.mean(axis=0)
+        deviations = _deviations(rows)
         largest = np.max(np.abs(deviations), axis=0)
         deviations = deviations / np.where(largest > 0, largest, 1.0)
         varied = largest > 0
