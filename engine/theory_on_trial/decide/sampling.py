@@ -224,8 +224,8 @@ class Generated:
             raise ValueError(
                 f"{self._what} does not draw from the generator that it is given, so that its "
                 "numbers are no samples: draw them with it, or seed with "
-                "generator.integers(2**62) what you draw with; what takes no seed is drawn before, and "
-                "given as samples="
+                "generator.integers(2**62) what you draw with; what takes no seed is drawn before, "
+                "and given as samples="
             )
         return samples
 
