@@ -17,6 +17,7 @@ from theory_on_trial.laws import (
     Bernoulli,
     Bounded,
     BoundedMoment,
+    HalfSpaceDistance,
     Normal,
     NormalVariance,
     Quantile,
@@ -27,7 +28,9 @@ from theory_on_trial.laws import (
     Symmetric,
     TailDistance,
     TotalVariation,
+    mean_enclosure,
 )
+from theory_on_trial.trial.decisions import Trial
 
 ALPHA = 0.1
 RUNS = 40
@@ -195,6 +198,194 @@ def test_the_level_of_tails(off):
     assert counts["VERIFIED" if off > 1 else "REFUTED"] <= most_allowed(RUNS)
     if off in (0.0, 3.0):
         assert counts["REFUTED" if off > 1 else "VERIFIED"] >= 0.9 * RUNS
+
+
+ALONG = np.array([[1.0, 0.0, 0.0], [0.6, 0.8, 0.0], [0.0, 0.6, 0.8], [0.0, 0.0, -2.0]])
+
+
+@pytest.mark.parametrize("two", [False, True])
+@pytest.mark.parametrize("off", OFF)
+def test_the_level_of_half_spaces(off, two):
+    """Normal vectors moved by s along the first direction, so that two normal laws s apart are
+    farthest: 2 Φ(s/2) - 1.
+    """
+    margin = 0.14
+    moved = 2 * stats.norm.ppf((1 + off * margin) / 2) * ALONG[0]
+
+    def known(direction):
+        return lambda x: special.ndtr(x / np.linalg.norm(direction))
+
+    def draw(generator, m):
+        x = generator.normal(size=(m, 3)) + moved
+        return np.stack([x, generator.normal(size=(m, 3))], axis=1) if two else x
+
+    outcomes = []
+    for seed in range(RUNS):
+        trial = Trial("toy.half_spaces", seed)
+        trial.distribution(
+            sampler=draw,
+            cdf=None if two else known,
+            directions=ALONG,
+            margin=margin,
+            error=ALPHA,
+            most=3000,
+        )
+        outcomes.append(trial.findings[0].outcome)
+    assert outcomes.count("VERIFIED" if off > 1 else "REFUTED") <= most_allowed(RUNS)
+    if off in (0.0, 3.0):
+        assert outcomes.count("REFUTED" if off > 1 else "VERIFIED") >= 0.9 * RUNS
+
+
+@pytest.mark.parametrize("two", [False, True])
+def test_directions_share_the_level(two):
+    """Of a margin that is met in each of 32 directions the largest distance passes it nearly
+    always, and the interval of one direction alone would say so.
+    """
+    margin = 0.1
+    n = 400
+    moved = 2 * stats.norm.ppf((1 + 0.97 * margin) / 2)
+    law = HalfSpaceDistance(np.eye(32), None if two else lambda direction: special.ndtr)
+    found = []
+    for run in range(200):
+        rng = np.random.default_rng([86, run])
+        x = rng.normal(size=(n, 32)) + moved
+        if two:
+            x = np.stack([x, rng.normal(size=(n, 32))], axis=1)
+        found.append(law.interval([x], 2 * ALPHA, np.asarray(0.0)))
+    refuted = np.sum([box.low > margin for box in found])
+    assert refuted <= stats.binom.isf(1e-4, 200, ALPHA)
+    if not two:  # of two routes each may err for itself, so that the interval is wide
+        alone = np.sqrt(np.log(2 / ALPHA) / (2 * n))
+        assert np.mean([box.estimate - alone > margin for box in found]) > 2 * ALPHA
+
+
+@pytest.mark.parametrize(
+    ("law", "draw", "truth"),
+    [
+        (Bounded(0, 1), lambda g: g.random(200), 1 / 2),
+        (Bernoulli(), lambda g: g.random(200) < 0.1, 0.1),
+        (BoundedMoment(20 / 9), lambda g: g.pareto(2.5, size=200), 2 / 3),
+        (Symmetric(), lambda g: g.standard_cauchy(200), 0.0),
+        (Normal(), lambda g: g.normal(size=200), 0.0),
+        (Quantile(0.5), lambda g: g.exponential(size=200), np.log(2)),
+    ],
+    ids=lambda part: type(part).__name__,
+)
+def test_the_enclosure_of_a_mean_misses_as_often_as_it_says(law, draw, truth):
+    runs = 300
+    missed = 0
+    for run in range(runs):
+        found = mean_enclosure(draw(np.random.default_rng([87, run])), law, ALPHA)
+        missed += not found.low <= truth <= found.high
+        assert found.error == ALPHA
+        assert found.high - found.low < 1.5
+    assert missed <= stats.binom.isf(1e-4, runs, ALPHA)
+
+
+@pytest.mark.parametrize(("power", "wrong"), [(-1.0, "REFUTED"), (-1.35, "VERIFIED")])
+def test_an_order_of_enclosures_errs_as_often_as_they_miss(power, wrong):
+    """Errors of n^-1 to within a factor; the interval of their order holds all misses together."""
+    sizes = [4, 16, 64, 256]
+    runs = 100
+    count = 0
+    for seed in range(runs):
+        trial = Trial("toy.order", seed)
+        generator = trial.generator()
+        boxes = [
+            mean_enclosure(
+                generator.binomial(n, 0.5, size=20_000) / n, Bounded(0, 1), ALPHA / len(sizes)
+            )
+            for n in sizes
+        ]
+        # The share of heads less 1/2 + 1/n, whose size falls as 1/n.
+        errors = [
+            box._replace(estimate=abs(box.estimate - 1 / 2 - 1 / n), low=low, high=high)
+            for n, box in zip(sizes, boxes, strict=True)
+            for low, high in [(1 / 2 + 1 / n - float(box.high), 1 / 2 + 1 / n - float(box.low))]
+        ]
+        trial.order(errors, sizes, power, margin=0.3, controls={})
+        finding = trial.findings[0]
+        assert finding.interval.error == pytest.approx(ALPHA)
+        count += finding.outcome == wrong
+    assert count <= stats.binom.isf(1e-4, runs, ALPHA)
+
+
+@pytest.mark.parametrize(
+    ("samples", "error", "sentence"),
+    [
+        (np.ones((3, 2)), 0.01, r"one each, got an array of shape \(3, 2\)"),
+        ([], 0.01, "finite real numbers"),
+        ([1.0, np.nan], 0.01, "finite real numbers"),
+        ([0.5, 0.6], 0.5, "at most 0.1, got 0.5"),
+        ([0.5, 1.6], 0.01, "contradicted by a sample of 1.6"),
+    ],
+)
+def test_a_mean_that_has_no_enclosure_is_told(samples, error, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        mean_enclosure(samples, Bounded(0, 1), error)
+
+
+@pytest.mark.parametrize(
+    ("directions", "sample", "sentence"),
+    [
+        (np.ones(3), np.ones(3), r"each of the shape of a sample, got the shape \(3,\)"),
+        (np.zeros((2, 3)), np.ones(3), "finite, and none of them 0"),
+        (np.eye(3), np.ones(2), r"a sample has the shape \(2,\).* take \(3,\)"),
+    ],
+)
+def test_directions_that_are_none_are_told(directions, sample, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Trial("toy.half_spaces").distribution(
+            sampler=lambda g, n: sample * g.normal(size=(n, len(sample))),
+            cdf=lambda direction: stats.norm.cdf,
+            directions=directions,
+            margin=0.1,
+        )
+
+
+def test_a_tail_has_no_directions():
+    with pytest.raises(TypeError, match="tail= is left out"):
+        evidence.law_of_laws(lambda a: stats.norm.cdf, 0.01, np.eye(2))
+
+
+def test_rotations_are_compared_entry_by_entry_and_a_constant_entry_is_none():
+    """Rotation matrices by QR and by a turn and an axis; a second route that is not uniform."""
+    directions = np.random.default_rng(0).normal(size=(6, 3, 3))
+
+    def by_gram_schmidt(generator, n, corrected=True):
+        q, r = np.linalg.qr(generator.normal(size=(n, 3, 3)))
+        q = q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :] if corrected else q
+        return q * np.linalg.det(q)[:, None, None] ** 1.0
+
+    def by_quaternions(generator, n):
+        return stats.special_ortho_group.rvs(3, size=n, random_state=generator)
+
+    def both(corrected):
+        return lambda g, n: np.stack(
+            [by_gram_schmidt(g, n, corrected), by_quaternions(g, n)], axis=1
+        )
+
+    trial = Trial("toy.rotations")
+    trial.distribution(
+        sampler=both(True),
+        directions=directions,
+        margin=0.05,
+        control_processes={"signs of QR as they are": both(False)},
+    )
+    finding = trial.findings[0]
+    assert finding.outcome == "VERIFIED"
+    assert finding.controls[0].outcome == "REFUTED"
+    assert "on the half-spaces of 6 directions" in finding.note
+
+    affine = Trial("toy.affine")  # the first entry is 1, as that of an intercept
+    affine.distribution(
+        sampler=lambda g, n: np.stack([np.ones(n), g.normal(size=n)], axis=1),
+        cdf=lambda a: stats.norm(a[0], abs(a[1])).cdf,
+        directions=[[1.0, 1.0], [0.5, -1.0]],
+        margin=0.05,
+        controls={"no intercept": lambda a: stats.norm(0, abs(a[1])).cdf},
+    )
+    assert affine.findings[0].outcome == "VERIFIED"
 
 
 def test_columns_that_oppose_each_other_are_no_independent_routes():

@@ -308,6 +308,16 @@ def test_a_sampler_that_is_stuck_beyond_the_margin_is_refuted(law, side):
         decide(stuck, 0.2, law, side=side, **size)
 
 
+@pytest.mark.parametrize("law", [Bounded(0, 1), SubGaussian(1), BoundedMoment(1)])
+def test_a_mean_of_equal_numbers_is_rounded_and_they_are_a_constant_yet(law):
+    def stuck_at_a_decimal(generator, n):
+        return 0 * generator.random(n) + 0.9
+
+    finding = sampled(stuck_at_a_decimal, 0.5, law, margin=0.1, controls={"w": 0.6})
+    assert finding.outcome == "REFUTED"
+    assert "samples are equal, 0.9" in finding.note
+
+
 def test_of_many_coordinates_one_that_is_stuck_beyond_the_margin_refutes():
     def measure(key):
         return jnp.array([jax.random.uniform(key), 0.0]) + stuck(key)

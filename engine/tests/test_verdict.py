@@ -8,7 +8,8 @@ import jax
 import numpy as np
 import pytest
 
-from theory_on_trial import Trial
+from theory_on_trial import Trial, claim, derived
+from theory_on_trial.laws import Bounded
 from theory_on_trial.ledger.verdict import verdict_of, weakness
 
 
@@ -276,3 +277,60 @@ def test_the_weakest_guarantee_stands_for_the_claim():
         "by eye",
     ]
     assert sorted(reversed(ranked), key=weakness) == ranked
+
+
+def test_a_sampled_claim_without_a_control_is_told_so_before_its_first_sample():
+    drawn = []
+
+    def sampler(generator, n):
+        drawn.append(n)
+        return generator.random(n)
+
+    decisions = {
+        "mean": lambda t: t.mean(sampler=sampler, predict=0.5, law=Bounded(0, 1), margin=0.05),
+        "probability": lambda t: t.probability(
+            lambda rng: sampler(rng, 1)[0] < 0.5, 0.5, margin=0.1
+        ),
+        "distribution": lambda t: t.distribution(sampler=sampler, cdf=lambda x: x, margin=0.1),
+        "order": lambda t: t.order(
+            sampler=lambda g, m, n: sampler(g, m) / n,
+            sizes=[4, 8, 16, 32],
+            predict=-1.0,
+            law=Bounded(0, 1),
+            margin=0.1,
+            controls={},
+        ),
+        "limit": lambda t: t.limit(
+            sampler=lambda g, m, n: sampler(g, m),
+            sizes=[4, 8, 16, 32],
+            predict=0.5,
+            order=1,
+            law=Bounded(0, 1),
+            margin=0.1,
+        ),
+    }
+    for name, decide in decisions.items():
+
+        @claim(derived("a mean of two ends"), kind="distribution")
+        def test_lacking(trial, decide=decide):
+            """A uniform number is a half on average."""
+            decide(trial)
+
+        with pytest.raises(ValueError, match="refute a wrong theory: name one that somebody"):
+            test_lacking.claim.run()
+        assert not drawn, name
+
+
+def test_a_claim_without_a_control_may_be_refuted_where_that_is_expected_or_costs_nothing():
+    @claim(derived("a slip"), expected="REFUTED")
+    def test_false(trial):
+        """A uniform number is a third on average."""
+        trial.mean(sampler=lambda g, n: g.random(n), predict=1 / 3, law=Bounded(0, 1), margin=0.05)
+
+    @claim(derived("a slip"))
+    def test_computed(trial):
+        """Two and two are five."""
+        trial.identity(2 + 2, 5, ops=0)
+
+    assert test_false.claim.run().verdict == "REFUTED"
+    assert test_computed.claim.run().verdict == "REFUTED"

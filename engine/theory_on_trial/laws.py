@@ -12,7 +12,7 @@ digits.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -1053,18 +1053,24 @@ class SupDistance:
         true law is farthest from `cdf`: e = sqrt(log(2 / error) / (2 n)), by Hoeffding (1963). It
         is below D - d only if that is off by d somewhere: d = sqrt(log(4 / error) / (2 n)).
         """
-        x = np.sort(np.concatenate(batches))
+        x = np.concatenate(batches)
         n = len(x)
-        steps = np.arange(n + 1) / n
-        at = np.asarray(self.cdf(x), float)
-        before = np.asarray(self.cdf(np.nextafter(x, -np.inf)), float)
-        _check_cdf(self.cdf, x, at)
-        distance = np.max(np.maximum(steps[1:] - at, before - steps[:-1]))
+        distance = _from_cdf(x, self.cdf)
         above = np.sqrt(np.log(2 / error) / (2 * n))
         below = np.sqrt(np.log(4 / error) / (2 * n))
         return Enclosure(
             distance, np.maximum(distance - below, 0.0), distance + above, error, "finite-n", n
         )
+
+
+def _from_cdf(x: np.ndarray, cdf: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Return the distance sup |F_n - F0| between the empirical law of numbers and a cdf."""
+    x = np.sort(x)
+    steps = np.arange(len(x) + 1) / len(x)
+    at = np.asarray(cdf(x), float)
+    before = np.asarray(cdf(np.nextafter(x, -np.inf)), float)
+    _check_cdf(cdf, x, at)
+    return np.asarray(np.max(np.maximum(steps[1:] - at, before - steps[:-1])))
 
 
 def _check_cdf(cdf: Callable[[np.ndarray], np.ndarray], x: np.ndarray, values: np.ndarray) -> None:
@@ -1228,17 +1234,121 @@ class TwoSampleDistance:
         that move in opposite directions.
         """
         pairs = np.concatenate(batches)
-        _refuse_opposed(pairs)
-        x, y = np.sort(pairs, axis=0).T
-        n = len(x)
-        points = np.concatenate([x, y])
-        gaps = np.searchsorted(x, points, side="right") - np.searchsorted(y, points, side="right")
-        distance = np.max(np.abs(gaps)) / n
+        n = len(pairs)
+        distance = _of_columns(pairs)
         above = np.sqrt(np.log(2 / error) / n)
         below = 2 * np.sqrt(np.log(8 / error) / (2 * n))
         return Enclosure(
             distance, np.maximum(distance - below, 0.0), distance + above, error, "finite-n", n
         )
+
+
+@dataclass(frozen=True, eq=False)
+class HalfSpaceDistance:
+    """The distance max sup |P(<a, X> <= t) - P0(<a, X> <= t)| over the half-spaces of some
+    `directions` a, between the law of array samples X and a known one, at planned looks.
+
+    `directions` has the shape `(k, *shape)` of k samples, and `cdf(a)` returns the cdf of <a, X>,
+    the sum of the entries' products; without it samples have the shape `(2, *shape)`, and the laws
+    of two routes are compared. The laws of all <a, X> determine that of X (Cramér and Wold 1936);
+    those of k directions do not, and nothing is said of others. Directions and `cdf` must not come
+    from the same samples. Raises `ValueError` for directions that are none.
+    """
+
+    directions: np.ndarray
+    cdf: Callable[[np.ndarray], Callable[[np.ndarray], np.ndarray]] | None = None
+    time_uniform: bool = False
+
+    def __post_init__(self) -> None:
+        rows = np.asarray(self.directions)
+        if rows.ndim < 2 or rows.dtype.kind not in "iuf" or not rows.size:
+            raise ValueError(
+                "directions= is an array of one direction or more along its first axis, each of "
+                f"the shape of a sample, got the shape {rows.shape}"
+            )
+        flat = rows.reshape(len(rows), -1)
+        if not np.all(np.isfinite(flat)) or not np.all(np.any(flat != 0, axis=1)):
+            raise ValueError("directions= must be finite, and none of them 0")
+
+    @property
+    def routes(self) -> int:
+        """How many laws are sampled: 1 beside a known law, else 2."""
+        return 1 if self.cdf is not None else 2
+
+    def products(self, x: np.ndarray) -> np.ndarray:
+        """Return <a, X> of samples, shape `(n, k)`, of two routes `(n, 2, k)`; raise `ValueError`
+        for samples of another shape.
+        """
+        directions = np.asarray(self.directions, float)
+        wanted = (*(2,) * (self.routes - 1), *directions.shape[1:])
+        if x.shape[1:] != wanted:
+            raise ValueError(
+                f"a sample has the shape {x.shape[1:]}, and directions= of the shape "
+                f"{directions.shape} take {wanted}"
+            )
+        rows = x.reshape(*x.shape[: self.routes], -1)
+        return np.asarray(rows @ directions.reshape(len(directions), -1).T)
+
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
+        """Return [max(0, D - d), D + e] with D the largest of the k Kolmogorov distances, each end
+        missing with error / 2.
+
+        The distance is above D + e only if the empirical law is off by e at the one half-space
+        where the true law is farthest: the e of `SupDistance`, or `TwoSampleDistance`. It is below
+        D - d only if one of k empirical laws is off by d somewhere (of two routes one of 2 k, by
+        d / 2), which share the chance: d = sqrt(log(4 k / error) / (2 n)), of two routes
+        2 sqrt(log(8 k / error) / (2 n)).
+        """
+        products = self.products(np.concatenate(batches))
+        n = len(products)
+        k = products.shape[-1]
+        if self.cdf is None:
+            distances = [_of_columns(products[:, :, j]) for j in range(k)]
+            above = np.sqrt(np.log(2 / error) / n)
+            below = 2 * np.sqrt(np.log(8 * k / error) / (2 * n))
+        else:
+            known = [self.cdf(direction) for direction in np.asarray(self.directions, float)]
+            distances = [_from_cdf(products[:, j], known[j]) for j in range(k)]
+            above = np.sqrt(np.log(2 / error) / (2 * n))
+            below = np.sqrt(np.log(4 * k / error) / (2 * n))
+        distance = np.asarray(np.max(distances))
+        return Enclosure(
+            distance, np.maximum(distance - below, 0.0), distance + above, error, "finite-n", n
+        )
+
+
+def _of_columns(pairs: np.ndarray) -> np.ndarray:
+    """Return the two-sample distance sup |F_n - G_n| of two columns; raise `ValueError` for columns
+    that move in opposite directions.
+    """
+    _refuse_opposed(pairs)
+    x, y = np.sort(pairs, axis=0).T
+    points = np.concatenate([x, y])
+    gaps = np.searchsorted(x, points, side="right") - np.searchsorted(y, points, side="right")
+    return np.asarray(np.max(np.abs(gaps)) / len(pairs))
+
+
+def mean_enclosure(samples: Any, law: Law, error: float) -> Enclosure:
+    """Return an interval for the mean of independent samples, shape `(n,)`, or for another
+    parameter of their `law`, that misses it with a chance of `error` at most, in (0, 0.1].
+
+    `Trial.order` and `Trial.limit` take a list of them, one for each size, and add up their chances
+    of error. The number of samples must not depend on what they are. Raises `ValueError` for
+    anything but finite numbers in one row, for an error out of its range, and for samples that
+    contradict the law.
+    """
+    x = np.asarray(samples)
+    if x.ndim != 1 or not x.size or x.dtype.kind not in "biuf" or not np.all(np.isfinite(x)):
+        raise ValueError(
+            "the samples of a mean must be finite real numbers, one each, got an array of shape "
+            f"{x.shape} and type {x.dtype}"
+        )
+    if not 0 < error <= 0.1:
+        raise ValueError(
+            f"error= is the chance that the interval misses, above 0 and at most 0.1, got {error}"
+        )
+    found = law.interval([x.astype(float)], error, np.asarray(0.0))
+    return found._replace(error=error)
 
 
 def _refuse_opposed(pairs: np.ndarray) -> None:

@@ -313,7 +313,8 @@ def _new_trial(item: pytest.Item) -> Any:
     if claim is not None:
         from theory_on_trial.trial.decisions import Trial
 
-        return Trial(claim.id, seed, _progress(item.config, claim.id), claim.error)
+        progress = _progress(item.config, claim.id)
+        return Trial(claim.id, seed, progress, claim.error, claim.expected == "VERIFIED")
     from theory_on_trial.trial.plain import PlainTrial
 
     name = item.stash.get(TEST, item.nodeid)

@@ -35,6 +35,7 @@ from theory_on_trial.decide.sampling import Independence, numbers, wanting
 from theory_on_trial.laws import (
     Bernoulli,
     Enclosure,
+    HalfSpaceDistance,
     Law,
     RatioOfMeans,
     RatioOfProbabilities,
@@ -570,18 +571,27 @@ def _undecided(
         yield f"control {control.name!r}: {wanting(enclosure, prediction, wrong=True)}"
 
 
-KnownLaw = Callable[[np.ndarray], np.ndarray] | Mapping[float, float]
-"""A cdf, or the probability of each outcome of a finite set."""
+KnownLaw = Callable[[np.ndarray], Any] | Mapping[float, float]
+"""A cdf, the probability of each outcome of a finite set, or the cdf along each direction."""
 
 
-def law_of_laws(known: KnownLaw | None, tail: float | None = None) -> Law:
+def law_of_laws(
+    known: KnownLaw | None, tail: float | None = None, directions: np.ndarray | None = None
+) -> Law:
     """Return by which distance samples are compared with a known law, or two columns with each
     other (None).
 
     It is the total variation for probabilities of a finite set, the largest relative error of a
-    tail probability down to `tail`, else the largest difference of cdfs. Raises `TypeError` for a
-    tail of anything but a cdf.
+    tail probability down to `tail`, the largest difference over the half-spaces of `directions`,
+    else the largest difference of cdfs. Raises `TypeError` for a tail of anything but a cdf.
     """
+    if directions is not None:
+        if tail is not None or isinstance(known, Mapping):
+            raise TypeError(
+                "directions= compares half-spaces: cdf= takes a direction and returns the cdf of "
+                "the product with it, and tail= is left out"
+            )
+        return HalfSpaceDistance(directions, known)
     if tail is not None and not callable(known):
         raise TypeError("tail= compares tails with those of a cdf: give one")
     if known is None:
@@ -604,12 +614,13 @@ def distribution(
     margin: float,
     slack: float = 0.0,
     tail: float | None = None,
+    directions: np.ndarray | None = None,
     looks: Sequence[int] | Plan,
     alpha: float = 1e-6,
     progress: Callable[[int, int], None] | None = None,
     widened: Widened | None = None,
 ) -> Finding:
-    """Decide whether scalar samples follow a known law to within `margin` in the distance of
+    """Decide whether samples follow a known law to within `margin` in the distance of
     `law_of_laws`; controls are wrong laws.
 
     With `known=None` samples have two columns and the question is whether the two routes share one
@@ -621,9 +632,9 @@ def distribution(
         raise ValueError(
             "controls are wrong cdfs: between two routes (cdf=None) there is none to replace"
         )
-    law = law_of_laws(known, tail)
+    law = law_of_laws(known, tail, directions)
     prediction = Prediction(0.0, margin, slack, "at most")
-    laws = {name: law_of_laws(other, tail) for name, other in controls.items()}
+    laws = {name: law_of_laws(other, tail, directions) for name, other in controls.items()}
     finding = mean(
         sampler,
         prediction,
@@ -637,7 +648,9 @@ def distribution(
     )
     size = margin + slack  # so far off a law is beyond the margin, by the triangle inequality
     unit = OF_TAILS if tail is not None else "in probability"
-    return replace(finding, resolution=Resolution(size, size, unit))
+    along = "" if directions is None else f"on the half-spaces of {len(directions)} directions"
+    note = "; ".join(filter(None, [finding.note, along]))
+    return replace(finding, note=note, resolution=Resolution(size, size, unit))
 
 
 def gap(

@@ -15,6 +15,7 @@ from theory_on_trial.decide.decision import Prediction
 from theory_on_trial.laws import (
     Bernoulli,
     BoundedMoment,
+    HalfSpaceDistance,
     Law,
     NormalVariance,
     SubGamma,
@@ -122,6 +123,11 @@ def samples_needed(law: Law, prediction: Prediction, alpha: float) -> float | No
         two = isinstance(law, TwoSampleDistance)
         band = np.sqrt((log_error + 2) / (1 if two else 2))
         return float(((band + 0.87 * (np.sqrt(2) if two else 1)) / size) ** 2)
+    if isinstance(law, HalfSpaceDistance):
+        band = np.sqrt((log_error + 2) * law.routes / 2)
+        # The largest of k distances, each of which has a tail of exp(-2 n t^2).
+        largest = (0.87 + np.sqrt(np.log(len(law.directions)) / 2)) * np.sqrt(law.routes)
+        return float(((band + largest) / float(np.max(margin))) ** 2)
     if isinstance(law, TotalVariation):
         chances = np.array(list(law.probabilities.values()))
         off = np.sum(np.sqrt(chances * (1 - chances) / (2 * np.pi)))  # the mean distance, by sqrt n

@@ -27,6 +27,7 @@ from theory_on_trial.laws import (
     Bounded,
     BoundedMoment,
     Enclosure,
+    HalfSpaceDistance,
     Law,
     NormalVariance,
     RatioOfMeans,
@@ -75,8 +76,8 @@ coordinate.
 """
 _OF_EVENTS = (Bernoulli, RatioOfProbabilities)
 """Laws of events, which may all be alike."""
-_OF_ONE_LAW = (SupDistance, TailDistance, TotalVariation)
-"""Distances of one scalar's law from a known one, whose intervals need no spread either."""
+_OF_ONE_LAW = (HalfSpaceDistance, SupDistance, TailDistance, TotalVariation)
+"""Distances of one sample's law from a known one, whose intervals need no spread either."""
 
 
 def either(measure: Measure | None, sampler: Draws | None, vectorised: bool) -> Measure | Draws:
@@ -223,7 +224,8 @@ class Generated:
             raise ValueError(
                 f"{self._what} does not draw from the generator that it is given, so that its "
                 "numbers are no samples: draw them with it, or seed with "
-                "generator.integers(2**62) what you draw with"
+                "generator.integers(2**62) what you draw with; what takes no seed is drawn before, "
+                "and given as samples="
             )
         return samples
 
@@ -303,7 +305,7 @@ def widen(
     unevenness = 1 - np.sum(np.square(np.asarray(sizes, float))) / len(x) ** 2
     factor = np.ones(np.shape(found.estimate))
     for scores in _scores(law, x, found):
-        deviations = scores - scores.mean(axis=0)
+        deviations = _deviations(scores)
         largest = np.max(np.abs(deviations), axis=0)
         deviations = deviations / np.where(largest > 0, largest, 1.0)
         squares = np.sum(np.square(deviations), axis=0)
@@ -323,12 +325,16 @@ def widen(
     return found._replace(low=low, high=high)
 
 
+def _deviations(rows: np.ndarray) -> np.ndarray:
+    """Return how far samples lie from their mean: 0 if all are equal, where a mean is rounded."""
+    moved = rows - rows[0]
+    return np.asarray(moved - moved.mean(axis=0))
+
+
 def _scores(law: Law, x: np.ndarray, found: Enclosure) -> list[np.ndarray]:
     """Return what an estimate is a mean of, nearly, for each sample; of a law of samples two
     examples.
     """
-    from scipy import stats
-
     if isinstance(law, NormalVariance):
         deviations = x - x.mean(axis=0)
         return [np.square(deviations / np.maximum(np.max(np.abs(deviations), axis=0), 1e-300))]
@@ -337,15 +343,36 @@ def _scores(law: Law, x: np.ndarray, found: Enclosure) -> list[np.ndarray]:
         return [x[..., 0] - ratio * x[..., 1]]
     if isinstance(law, TotalVariation):
         return [(x[:, None] == np.array(sorted(law.probabilities))).astype(float)]
-    if isinstance(law, SupDistance | Symmetric | TailDistance | TwoSampleDistance):
-        ranks = stats.rankdata(x, axis=0) / len(x) - 0.5
-        if isinstance(law, TwoSampleDistance):
-            ranks = (stats.rankdata(x, axis=None).reshape(x.shape) / x.size) - 0.5
-            return [ranks[:, 0] - ranks[:, 1], np.abs(ranks[:, 0]) - np.abs(ranks[:, 1])]
-        if isinstance(law, TailDistance):
-            return [ranks, np.where(np.abs(ranks) > 0.5 - law.level, np.sign(ranks), 0.0)]
-        return [ranks] if isinstance(law, Symmetric) else [ranks, np.abs(ranks)]
+    if isinstance(law, HalfSpaceDistance):
+        products = np.moveaxis(law.products(x), -1, 0)
+        of_ranks = _of_ranks if law.routes == 1 else _of_two_ranks
+        return [score for along in products for score in of_ranks(along)]
+    if isinstance(law, TwoSampleDistance):
+        return _of_two_ranks(x)
+    if isinstance(law, SupDistance):
+        return _of_ranks(x)
+    if isinstance(law, Symmetric):
+        return _of_ranks(x)[:1]
+    if isinstance(law, TailDistance):
+        ranks, _ = _of_ranks(x)
+        return [ranks, np.where(np.abs(ranks) > 0.5 - law.level, np.sign(ranks), 0.0)]
     return [x]
+
+
+def _of_ranks(x: np.ndarray) -> list[np.ndarray]:
+    """Return ranks around 0, and how far from it, of samples: what is shared may be a scale."""
+    from scipy import stats
+
+    ranks = stats.rankdata(x, axis=0) / len(x) - 0.5
+    return [ranks, np.abs(ranks)]
+
+
+def _of_two_ranks(pairs: np.ndarray) -> list[np.ndarray]:
+    """The same of the difference of two routes."""
+    from scipy import stats
+
+    ranks = stats.rankdata(pairs, axis=None).reshape(pairs.shape) / pairs.size - 0.5
+    return [ranks[:, 0] - ranks[:, 1], np.abs(ranks[:, 0]) - np.abs(ranks[:, 1])]
 
 
 class Independence:
@@ -556,7 +583,7 @@ class Independence:
         """
         sizes = np.asarray(self.sizes)
         starts = np.cumsum([0, *self.sizes])[:-1]
-        deviations = rows - rows.mean(axis=0)
+        deviations = _deviations(rows)
         largest = np.max(np.abs(deviations), axis=0)
         deviations = deviations / np.where(largest > 0, largest, 1.0)
         varied = largest > 0
@@ -692,6 +719,9 @@ class Varied:
         vary = self._vary
         if isinstance(self._law, RatioOfMeans):  # one of the two may be known
             vary = vary | np.any(vary, axis=-1, keepdims=True)
+        if isinstance(self._law, HalfSpaceDistance):  # an entry may be a constant
+            entries = tuple(range(self._law.routes - 1, vary.ndim))
+            vary = vary | np.any(vary, axis=entries, keepdims=True)
         known = np.zeros(first.shape, bool)
         spread = not isinstance(self._law, _WIDE_WITHOUT_SPREAD)
         if self._prediction is not None and np.any(vary) and not spread:
@@ -712,7 +742,8 @@ class Varied:
         if self._prediction is None or np.shape(self._prediction.value) not in ((), first.shape):
             return nowhere
         if isinstance(self._law, _OF_ONE_LAW):
-            found = self._law.interval([np.full(_MANY, first)], 1.0, np.asarray(1.0)).estimate
+            equal = np.repeat(first[None], _MANY, axis=0)
+            found = self._law.interval([equal], 1.0, np.asarray(1.0)).estimate
         elif isinstance(self._law, _WIDE_WITHOUT_SPREAD) and not isinstance(self._law, Symmetric):
             found = first
         else:  # the centre of equal samples has no interval

@@ -7,7 +7,15 @@ import numpy as np
 
 from theory_on_trial import laws
 
-_OTHER = ("SupDistance", "TailDistance", "TotalVariation", "TwoSampleDistance", "Enclosure", "Law")
+_OTHER = (
+    "HalfSpaceDistance",
+    "SupDistance",
+    "TailDistance",
+    "TotalVariation",
+    "TwoSampleDistance",
+    "Enclosure",
+    "Law",
+)
 """What a decision on a whole law takes by itself."""
 _CHANCE = 1e-6
 """The chance with which samples of a law would contradict it."""

@@ -92,6 +92,8 @@ class Trial:
         seed: any integer.
         progress: called with (samples drawn, most that may be drawn) after each look.
         error: bound on the chance of a wrong verdict, of all decisions together, in (0, 0.1].
+        needs_controls: whether a sampled decision without a control is refused before the first
+            sample: it could not be VERIFIED.
     """
 
     _form: Form = "key"  # of a measurement whose signature does not say it
@@ -102,8 +104,10 @@ class Trial:
         seed: int = 0,
         progress: Callable[[int, int], None] | None = None,
         error: float = ALPHA,
+        needs_controls: bool = False,
     ):
         self.claim_id = claim_id
+        self.needs_controls = needs_controls
         self.seed = seed
         self.error = checked_error(error)
         self.findings: list[Finding] = []
@@ -330,6 +334,7 @@ class Trial:
             )
 
         if sampler is not None:
+            self._require_controls(controls)
             limit = self._at_sizes(sampler, sizes, law, first, most, judged)
         else:
             self._check_exact(values, same_instance)
@@ -385,6 +390,7 @@ class Trial:
         if sampler is None:
             finding = judged(errors, controls)
         else:
+            self._require_controls(controls, control_processes)
             finding = self._at_sizes(
                 sampler, sizes, law, first, most, lambda boxes: judged(boxes, controls)
             )
@@ -605,6 +611,7 @@ class Trial:
         margin: float,
         slack: float = 0.0,
         tail: float | None = None,
+        directions: Any = None,
         controls: Mapping[str, KnownLaw] | None = None,
         control_processes: Mapping[str, Measure] | Mapping[str, Draws] | None = None,
         error: float | None = None,
@@ -620,12 +627,19 @@ class Trial:
         probabilities, from 1/2 down to p, on either side of a continuous cdf. Without a cdf, the
         measurement returns a pair of independent samples from two routes, which must share one law.
         The measurement's forms, `samples` and `error` are as for `mean`.
+
+        A law of vectors, or arrays, is compared on the half-spaces of `directions`, shape
+        `(k, *shape)`: the margin is one on P(<a, X> <= t) for each direction a and every t. Here
+        `cdf(a)` returns the cdf of <a, X>, and so do controls. Without a cdf a sample has shape
+        `(2, *shape)`. A difference in no half-space of these directions is not seen, and the row
+        says how many directions there are.
         """
+        directions = None if directions is None else np.asarray(directions)
         process, form = self._process(measure, sampler, samples, vectorised, control_processes)
         alpha = self._alpha(error)
-        law = evidence.law_of_laws(cdf, tail)
+        law = evidence.law_of_laws(cdf, tail, directions)
         prediction = Prediction(0.0, margin, slack, "at most")
-        controls = self._tried_laws(cdf, margin, tail, controls, control_processes)
+        controls = self._tried_laws(cdf, margin, law, controls, control_processes)
 
         def judged(name: str, process: Any, wrong: Mapping[str, Any]) -> Finding:
             own_form = processes.form_of(process, form) if name else form
@@ -638,6 +652,7 @@ class Trial:
                 margin=margin,
                 slack=slack,
                 tail=tail,
+                directions=directions,
                 looks=_plan(law, prediction, draw, first, most, alpha),
                 alpha=alpha,
                 progress=self._progress,
@@ -861,12 +876,21 @@ class Trial:
         self,
         cdf: KnownLaw | None,
         margin: float,
-        tail: float | None,
+        law: Law,
         controls: Mapping[str, Any] | None,
         control_processes: Mapping[str, Any] | None,
     ) -> Mapping[str, Any]:
         """The controls of a decision on a whole law."""
         return controls or {}
+
+    def _require_controls(self, *given: Any) -> None:
+        """Raise `ValueError` for a sampled decision without a control, before the first sample."""
+        if self.needs_controls and not any(given):
+            raise ValueError(
+                "a claim is VERIFIED only if the same samples refute a wrong theory: name one that "
+                'somebody could hold, as controls={"what is wrong": its prediction}, or a wrong '
+                "process, control_processes="
+            )
 
     def _sampled(
         self,
@@ -876,6 +900,8 @@ class Trial:
         controls: Mapping[str, Any],
         control_processes: Mapping[str, Measure] | Mapping[str, Draws] | None,
     ) -> None:
+        self._require_controls(controls, control_processes)
+
         def asked(name: str, process: Any, controls: Mapping[str, Any]) -> Finding:
             self._generated = []
             finding = judged(name, process, controls)

@@ -8,7 +8,7 @@ import numpy as np
 
 from theory_on_trial.decide.decision import Finding, Outcome, Prediction
 from theory_on_trial.decide.evidence import KnownLaw
-from theory_on_trial.laws import Bernoulli, Bounded, Law
+from theory_on_trial.laws import Bernoulli, Bounded, HalfSpaceDistance, Law, TailDistance
 from theory_on_trial.ledger import Row, brief, brief_interval, rows_of
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.hints import where
@@ -73,7 +73,7 @@ class PlainTrial(Trial):
         self,
         cdf: KnownLaw | None,
         margin: float,
-        tail: float | None,
+        law: Law,
         controls: Mapping[str, Any] | None,
         control_processes: Mapping[str, Any] | None,
     ) -> Mapping[str, Any]:
@@ -82,20 +82,30 @@ class PlainTrial(Trial):
         off = _TRIED * float(margin)
         if isinstance(cdf, Mapping):
             return _moved_chances(cdf, off)
-        if tail is not None:
+        if isinstance(law, TailDistance):
             return {
                 "tails heavier by three margins": lambda x: _with_tails(cdf(x), 1 / (1 + off)),
                 "tails lighter by three margins": lambda x: _with_tails(cdf(x), 1 + off),
             }
+        if isinstance(law, HalfSpaceDistance):
+            return {
+                "three margins above": lambda a: _raised(cdf(a), off),
+                "three margins below": lambda a: _raised(cdf(a), -off),
+            }
         return {
-            "three margins above": lambda x: np.minimum(cdf(x) + off, 1.0),
-            "three margins below": lambda x: np.maximum(cdf(x) - off, 0.0),
+            "three margins above": _raised(cdf, off),
+            "three margins below": _raised(cdf, -off),
         }
 
     def _record(self, procedure: str, finding: Finding, *given: Any, **named: Any) -> None:
         super()._record(procedure, finding, *given, **named)
         if verdict(self.findings[-1]) != "VERIFIED":
             raise NotVerified(failure(self.findings[-1]))
+
+
+def _raised(cdf: Callable[[np.ndarray], np.ndarray], off: float) -> Callable[..., np.ndarray]:
+    """Return a cdf that is larger by `off`, as far as cdfs may be."""
+    return lambda x: np.clip(np.asarray(cdf(x)) + off, 0.0, 1.0)
 
 
 def _moved_chances(chances: Mapping[float, float], off: float) -> Mapping[str, Any]:

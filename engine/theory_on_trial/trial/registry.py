@@ -123,7 +123,8 @@ class Claim:
             )
         # The published form shares the claim's trial, which gives the rows of both.
         original = _find(self.id.removesuffix("-as-published")) if self.published_form else self
-        trial = Trial(original.id, seed, error=original.error)
+        must_hold = original.expected == "VERIFIED"
+        trial = Trial(original.id, seed, error=original.error, needs_controls=must_hold)
         words = ", ".join(
             f"{name}={stated(value)}" for name, value in {"seed": seed, **parameters}.items()
         )
