@@ -142,13 +142,14 @@ def gradient_flow(loss: ExpectedLoss, start: FullWeights, times: Times) -> FullW
     """
     require_float64("gradient flow")
     width = np.shape(start.key_query)[-1] if np.ndim(start.key_query) else 0
-    matrices = {name: (matrix, (width, width)) for name, matrix in start._asdict().items()}
+    shape: tuple[int, ...] = (width, width)
+    matrices = {name: (matrix, shape) for name, matrix in start._asdict().items()}
     require_shapes("start", matrices, "square matrices of one layer")
     features = width * width * (width - 1)
     arrays = {"quadratic": (loss.quadratic, (features,) * 2), "linear": (loss.linear, (features,))}
     require_shapes("loss", arrays, "a number for each feature of start")
     weights = FullWeights(*(jnp.asarray(matrix, float) for matrix in start))
-    sizes = jax.tree.leaves(jax.value_and_grad(loss)(weights))
+    sizes = jax.tree.leaves(jax.value_and_grad(loss.__call__)(weights))
     if not all(np.isfinite(size).all() for size in sizes):
         raise ValueError(
             "start must have a finite loss with a finite gradient, got one that overflows"
