@@ -28,7 +28,9 @@ def numpy_network(n: int) -> Callable[[int], float]:
         for sample, target in zip(x, y, strict=True):
             f = v @ w * sample / n
             kappa = -RATE * (f - target) * sample
-            w, v = w + kappa * v, v + kappa * w
+            moved = w + kappa * v
+            v = v + kappa * w
+            w = moved
         return float(f)
 
     return last

@@ -140,11 +140,10 @@ def descent(Sigma_xx, Sigma_yx, layers, predictor):
         backward = predictor.mT @ error
         inner = third.mT @ backward
         predictor = predictor - STEP * error @ encoder.mT
-        third, second, first = (
-            third - STEP * backward @ below.mT,
-            second - STEP * inner @ first.mT,
-            first - STEP * second.mT @ inner,
-        )
+        gradients = [second.mT @ inner, inner @ first.mT, backward @ below.mT]
+        first = first - STEP * gradients[0]
+        second = second - STEP * gradients[1]
+        third = third - STEP * gradients[2]
     return third @ second @ first
 
 

@@ -8,7 +8,7 @@ generator reads. Two kinds of places are written:
   whole. `tests/test_site.py` fails where a file is not what this script would write.
 - Files in `build/pages`, which pages include by `--8<--`: the ledger, the galleries, the notebooks.
 
-Measured numbers are those of the ledger that is published with the code.
+Measured numbers are those of the ledger and of the audits that are published with the code.
 """
 
 import os
@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
+import audit_page
 import figure_pages
 import ledger_page
 import notebook_pages
@@ -102,6 +103,7 @@ def filled(markdown: str, paper: str) -> str:
         "figures": partial(figure_pages.others, paper),
         "table": table,
         "sums": sums,
+        "audited": audit_page.audited,
         "published": ledger_page.errata,
         "fields": ledger_page.fields,
         "notebooks": notebook_pages.table,

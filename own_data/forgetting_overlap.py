@@ -400,7 +400,7 @@ def _over_bases(
 
 
 def _above(parts: Parts, level: float) -> Parts:
-    """Its directions of larger singular values."""
+    """Return the directions of a matrix whose singular values are larger."""
     mask = parts.values > level
     return Parts(parts.left[:, mask], parts.values[mask], parts.right[mask])
 

@@ -298,7 +298,8 @@ def _wider(left: Float[np.ndarray, "samples d"]) -> float:
 def _doubts_of_number(
     left: Float[np.ndarray, "samples d"], needed: Estimate, few: int
 ) -> list[Doubt]:
-    (n, dim), doubts = left.shape, []
+    n, dim = left.shape
+    doubts = []
     if np.sum(left.sum(axis=0) ** 2) > dim + _FAR * np.sqrt(2 * dim) + _FAR**2 / 2:
         doubts.append(
             Doubt(

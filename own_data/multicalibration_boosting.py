@@ -325,7 +325,8 @@ class _Levels:
         else:
             self.ends = values, values
         self.order = np.argsort(index, kind="stable")
-        self.index, self.counts = index[self.order], np.bincount(index)
+        self.index = index[self.order]
+        self.counts = np.bincount(index)
 
     def total(
         self, columns: Float[np.ndarray, "rows columns"]
@@ -352,14 +353,17 @@ class _Sums:
 
     def __init__(self, levels: _Levels, products: Columns):
         self.counts = np.bincount(levels.index, minlength=len(levels.counts))
-        self.sums, self.squares = levels.total(products), levels.total(products**2)
+        self.sums = levels.total(products)
+        self.squares = levels.total(products**2)
         counts = np.maximum(self.counts, 1)[:, None]
         self.means = self.sums / counts
         scatter = levels.total((products - self.means[levels.index]) ** 2)
         self.variances = scatter / np.maximum(counts - 1, 1)
 
     def half_widths(self, ranges: Table, miss: float) -> Table:
-        """Of two-sided intervals, each of which misses the mean with at most this chance."""
+        """Return the half widths of two-sided intervals, each of which misses the mean with at most
+        this chance.
+        """
         return _half_widths(self.variances, np.maximum(self.counts, 1)[:, None], ranges, miss)
 
     def error(self, group: int, least_means: Table) -> GroupError:
@@ -493,7 +497,8 @@ def _halves(
     estimates = np.clip(outputs[~first], levels.low, levels.high)
     gains = residuals[~first] ** 2 - (y[~first] - estimates) ** 2
     one_level = _Half(levels, ~first)
-    one_level.index, one_level.counts = np.zeros(len(gains), int), np.array([len(gains)])
+    one_level.index = np.zeros(len(gains), int)
+    one_level.counts = np.array([len(gains)])
     of_gains = _Sums(one_level, gains[:, None])
     # A correction d of a residual r gains d (2 r - d), whatever the row, and none is longer than
     # `most`.

@@ -413,7 +413,10 @@ class _Part:
     """
 
     def __init__(self, x: Float[np.ndarray, "n dim"], y: Vector, rows: np.ndarray):
-        self.y, self.rows, self.size, sample = y, rows, len(rows), x[rows]
+        self.y = y
+        self.rows = rows
+        self.size = len(rows)
+        sample = x[rows]
         self.tall = self.size > x.shape[1]
         gram = sample.T @ sample if self.tall else sample @ sample.T
         self.eigenvalues, self.vectors = np.linalg.eigh(gram / self.size)
@@ -438,7 +441,7 @@ class _Part:
         return float(np.mean(1 / (self.eigenvalues + penalty)))
 
     def residuals(self, penalty: float) -> Vector:
-        """Of this member at all points."""
+        """Return the residuals of this member at all points."""
         dual = self.coordinates / (self.eigenvalues + penalty)
         left = self.y - self.predictions @ dual
         if not self.tall:  # where it almost interpolates, no difference of larger numbers

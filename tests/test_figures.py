@@ -172,16 +172,25 @@ def test_the_simulations_of_a_figure_report_their_cells(tmp_path, monkeypatch):
             replicates(noise, runs, {}, {"scale": [1.0, 2.0]})
     finally:
         report_to(None)
-    (first, *_), (second, *_) = told[0], told[-1]
+    first = told[0][0]
+    second = told[-1][0]
     assert first != second
     assert [about[1:] for about in told if about[0] == first][-1] == (10, 10)
     assert told[-1] == (second, 12, 12)
 
 
+def test_a_folder_of_papers_may_be_left_out():
+    (chosen,) = figures("heat_and_distance.F1")
+    assert (chosen.paper, chosen.name) == ("briefs.heat_and_distance", "F1")
+    assert chosen in figures("Heat-and-Distance")
+    assert {one.paper for one in figures("mixup")} == {"mixup"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["no_paper"], "no figure 'no_paper'; papers with figures: "),
+        (["no_paper"], "no figure 'no_paper'; papers with figures: `python -m figures --list`"),
+        (["mixpu"], "no figure 'mixpu'; papers with figures: mixup"),
         (["random_walk_pca.F99"], "no figure 'random_walk_pca.F99'; its figures are F1, F2, "),
         (
             ["random_walk_pca.F1", "--out", __file__],

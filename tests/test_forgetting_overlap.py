@@ -293,7 +293,8 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
 def test_several_outputs_forget_what_each_of_them_does():
     """Against refits: the outputs' weights are trained one by one on the same features."""
     rng = np.random.default_rng(5)
-    first, second = rng.normal(size=(6, 30)), rng.normal(size=(9, 30))
+    first = rng.normal(size=(6, 30))
+    second = rng.normal(size=(9, 30))
     residuals = rng.normal(size=(9, 3))
     penalised = second.T @ second + 0.5 * np.eye(30)
     change = np.linalg.solve(penalised, second.T @ residuals)

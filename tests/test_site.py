@@ -1,8 +1,11 @@
 """The site: how its pages read once they are made."""
 
 import html
+import json
+import os
 import re
 import runpy
+import subprocess
 import sys
 
 import markdown
@@ -13,6 +16,7 @@ from test_docs import PAGES, ROOT
 from theory_on_trial import claims
 from theory_on_trial.figures.drawing import figures
 from theory_on_trial.page.typeset import typeset
+from theory_on_trial.testing.layout import lay_out
 
 SITE = runpy.run_path(str(ROOT / "docs" / "write_pages.py"))
 RENDERED = runpy.run_path(str(ROOT / "docs" / "rendered.py"))
@@ -240,3 +244,89 @@ def test_the_page_of_refuted_statements_names_place_and_truth():
         for text in (claim.as_published.published, claim.statement):
             assert words(typeset(text)) in read
         assert f'href="ledger.html#{claim.id}-as-published"' in page
+
+
+HALF_TRUE = '''
+"""Sums."""
+
+from theory_on_trial import claim, derived
+
+
+@claim(derived("counted"), kind="identity")
+def test_lucky(trial):
+    """Holds under the seed 0 alone."""
+    trial.identity(int(trial.seed == 0), 1, ops=0, controls={"two": 2})
+
+
+@claim(derived("counted"), kind="identity")
+def test_sum(trial):
+    """One is | one."""
+    trial.identity(1 + 0, 1, ops=0, controls={"two": 2})
+
+
+@claim(derived("counted"), kind="identity", tier="full")
+def test_long(trial):
+    """Two is two."""
+    trial.identity(2, 2, ops=0, controls={"three": 3})
+'''
+AUDITS = SITE["audit_page"]
+
+
+@pytest.fixture(scope="module")
+def audits(tmp_path_factory):
+    """Return the reports of two short audits of a small repository."""
+    folder = tmp_path_factory.mktemp("audited")
+    settings = "[tool.pytest.ini_options]\ntestpaths = ['checks']\n"
+    lay_out(folder, {"pyproject.toml": settings, "checks/test_sums.py": HALF_TRUE})
+    command = [sys.executable, "-m", "theory_on_trial.command", "audit", "--runs", "8"]
+    command += ["--check", "seeds,mutants", "--workers", "2"]
+    for seed in ("3", "4"):
+        done = subprocess.run(
+            [*command, "--seed", seed, "--out", seed],
+            cwd=folder,
+            env={**os.environ, "THEORY_ON_TRIAL_CACHE": str(folder / "cache")},
+            capture_output=True,
+            text=True,
+            timeout=200,
+        )
+        assert "wrong: sums.lucky, seeds" in done.stdout, done.stdout + done.stderr
+    return [folder / seed / "audit.json" for seed in ("3", "4")]
+
+
+def test_the_page_of_the_audits_has_their_sums_and_each_failure_with_its_command(audits, tmp_path):
+    AUDITS.collect(audits, tmp_path / "audit.json")
+    found = AUDITS.published(tmp_path / "audit.json")
+    runs = [run for path in audits for run in json.loads(path.read_text())["runs"]]
+    assert found["runs"] == runs
+    wrong = [run for run in runs if run["outcome"] == "wrong"]
+    page = rendered(AUDITS.page(found))
+    assert RENDERED["faults"](page) == []
+    read = words(page)
+    assert f"2 audits of tier fast ({runs and found['audits'][0]['date'][:10]}" in read
+    assert f"tried verdicts {len(runs)} times" in read
+    assert f"{len(wrong)} of them" in read
+    for run in wrong:
+        assert words(html.escape(run["why"])) in read
+        assert run["again"] in read
+    bound = SITE["audit_page"].pooled([json.loads(path.read_text()) for path in audits])["checks"][
+        0
+    ]
+    assert f"{len(runs)} {len(wrong)} {100 * bound['bound']:.2g} %" in read
+    for seed in ("3", "4"):
+        assert re.search(rf"\b{seed} 20\d\d-\d\d-\d\d .*? UTC .*? 8 2 ", read)
+    assert "seeds tried 2 claims." in read
+    assert "0 of the 2 claims were never drawn." in read
+    full = sum(claim.tier == "full" for claim in claims() if not claim.published_form)
+    assert f"Claims of tier full, {full} at present, were not drawn." in read
+
+
+def test_audits_that_cannot_be_pooled_are_refused(audits, tmp_path):
+    with pytest.raises(ValueError, match="differ in their seeds"):
+        AUDITS.collect([audits[0], audits[0]], tmp_path / "audit.json")
+    assert not (tmp_path / "audit.json").exists()
+
+
+def test_without_an_audit_the_page_says_so(tmp_path):
+    assert AUDITS.published(tmp_path / "audit.json") is None
+    if not AUDITS.AUDIT.exists():
+        assert AUDITS.NONE.strip() in file("audited.md")

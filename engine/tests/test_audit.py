@@ -16,7 +16,7 @@ import pytest
 from theory_on_trial import Trial, claim
 from theory_on_trial.audit.checks import CHECKS, Run
 from theory_on_trial.audit.mistaken import Mistaken, mistaken
-from theory_on_trial.audit.report import counts, upper_bound
+from theory_on_trial.audit.report import counts, pooled, upper_bound
 from theory_on_trial.command import main
 from theory_on_trial.testing.layout import lay_out
 
@@ -300,6 +300,32 @@ def test_the_same_seed_draws_the_same(folder):
         found = audit(folder, "sums", "--seed", "7", "--runs", "4", out=out)[2]
         runs.append(sorted((r["claim"], r["check"], r["number"], r["why"]) for r in found["runs"]))
     assert runs[0] == runs[1]
+
+
+def test_several_audits_are_counted_as_one(folder):
+    words = ("sums", "faulty.lucky", "--check", "seeds", "--runs", "5")
+    audits = [audit(folder, *words, "--seed", seed, out=f"pool-{seed}")[2] for seed in "34"]
+    both = pooled(audits)
+    runs = audits[0]["runs"] + audits[1]["runs"]
+    wrong = [run for run in runs if run["outcome"] == "wrong"]
+    assert wrong
+    assert both["runs"] == runs
+    assert both["failures"] == wrong
+    (line,) = both["checks"]
+    assert (line["runs"], line["failures"]) == (10, len(wrong))
+    assert line["bound"] == upper_bound(len(wrong), 10)
+    assert [one["seed"] for one in both["audits"]] == [3, 4]
+    assert [one["workers"] for one in both["audits"]] == [2, 2]
+    assert [one["drawn"] for one in both["audits"]] == [5, 5]
+    for change, sentence in (
+        ({}, "differ in their seeds"),
+        ({"seed": 5, "tier": "full"}, "must have one tier, got fast, full"),
+        ({"seed": 5, "commit": "abc"}, "must have one commit, got "),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            pooled([audits[0], audits[0] | change])
+    with pytest.raises(ValueError, match="got none"):
+        pooled([])
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,8 @@ def test_a_source_says_who_and_where():
     assert str(paper("Theorem 3.1")) == "Theorem 3.1"
     assert str(code("owner/name", "loss.py", "1a2b3c4")) == "code: owner/name, loss.py, at 1a2b3c4"
     assert str(derived("by parts")) == "derived: by parts"
+    with pytest.raises(ValueError, match="prints that word itself"):
+        derived("derived by parts")
     assert abstract("All is well.").says == "All is well."
     assert claim("cases.sum").run().provenance == "derived"
 

@@ -133,6 +133,13 @@ def test_a_name_that_one_claim_bears_is_enough(here, capsys):
     assert shown(capsys.readouterr().out)["id"] == "verification.sums.double[2]"
 
 
+def test_the_folder_of_a_paper_may_be_left_out(here, capsys):
+    assert main(["show", "sums.triangle"]) == 0
+    assert shown(capsys.readouterr().out)["claim"] == "verification.sums.triangle"
+    assert main(["show", "sums"]) == 0
+    assert capsys.readouterr().out.startswith("Sums: a toy.")
+
+
 def test_a_row_comes_as_json_with_its_controls(here, capsys):
     assert main(["run", "sum", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
@@ -192,6 +199,7 @@ def test_run_prints_the_row_and_tells_whether_it_is_as_expected(
     [
         (["show", f"{SUMS}.summ"], f"no claim '{SUMS}.summ'; nearest: {SUMS}.sum"),
         (["run", "verification.sumz.sum"], f"no claim 'verification.sumz.sum'; nearest: {SUMS}"),
+        (["show", "sumz"], f"no claim 'sumz'; nearest: {SUMS}"),
         (
             ["show", f"{SUMS}.double[4]"],
             f"there is no claim '{SUMS}.double[4]'; known claims: {SUMS}.do",

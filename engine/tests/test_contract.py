@@ -90,7 +90,9 @@ def taking(annotation, *, double=True):
 def test_what_is_drawn_from_a_domain_is_admitted(annotation, data):
     call = taking(annotation)
     for extreme in (False, True):
-        call(data.draw(values(Argument.of(annotation), extreme=extreme)))
+        drawn = data.draw(values(Argument.of(annotation), extreme=extreme))
+        admitted = call(drawn)
+        assert np.array_equal(np.asarray(admitted, object), np.asarray(drawn, object))
 
 
 @pytest.mark.parametrize("annotation", DOMAINS.values(), ids=DOMAINS)

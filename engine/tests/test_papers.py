@@ -104,6 +104,14 @@ def test_what_a_repository_does_not_have_is_not_called_passed(toy, monkeypatch, 
     assert capsys.readouterr().out.count(": not asked of this repository, ") == 1
 
 
+def test_linters_that_are_not_installed_are_named(toy, monkeypatch):
+    lay_down("new", toy.folder)
+    (toy.folder / "pyproject.toml").write_text("[tool.ruff]\n[tool.mypy]\n[tool.importlinter]\n")
+    monkeypatch.setattr(steps, "find_spec", lambda module: module == "mypy")
+    sentence = "the linters of the repository are not installed: ruff, import-linter"
+    assert steps.linters(Paper("new", toy.folder)) == [sentence]
+
+
 def test_every_missing_file_and_section_is_named(toy):
     missing = steps.files(toy)
     assert "there is no theory/toy.py" in missing

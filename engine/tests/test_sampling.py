@@ -384,7 +384,8 @@ def test_one_prediction_serves_all_coordinates_of_a_mean():
 
 def test_one_prediction_for_all_coordinates_has_one_level():
     """True predictions of twenty coordinates are refuted in a share alpha of the runs at most."""
-    alpha, runs = 0.1, 100
+    alpha = 0.1
+    runs = 100
     refuted = 0
     for seed in range(runs):
         trial = Trial("toy.level", seed, error=alpha)
@@ -830,14 +831,13 @@ def test_samples_that_go_together_are_refused(draws, sentence, predict):
 @pytest.mark.parametrize(
     ("draws", "law", "truth"),
     [
-        (one_model(0.07), Asymptotic(), 0.0),
         (one_model(0.01), Asymptotic(), 0.0),
-        (mini_batches(0.2), Asymptotic(), 0.0),
-        (lambda g, n: g.permutation(autoregressive(0.3)(g, n)), Asymptotic(), 0.0),
+        (mini_batches(0.05), Asymptotic(), 0.0),
+        (lambda g, n: g.permutation(autoregressive(0.2)(g, n)), Asymptotic(), 0.0),
         (noise_of_each_call(0.05), NormalVariance(), np.exp(2 * 0.05**2)),
         (lambda g, n: g.random(n) < 0.5 + 0.1 * g.uniform(-1, 1), Bernoulli(), 0.5),
         (
-            lambda g, n: np.exp(0.1 * g.normal()) * (3 + g.normal(size=(n, 2))),
+            lambda g, n: np.exp(0.01 * g.normal()) * (3 + g.normal(size=(n, 2))),
             RatioOfMeans(),
             1.0,
         ),
@@ -851,15 +851,20 @@ def test_what_calls_share_leaves_the_level_as_it_is(draws, law, truth, off, monk
     margin = 0.1
     wrong = "REFUTED" if off < 1 else "VERIFIED"
     runs = 60
-    count = 0
-    for seed in range(runs):
-        predict = truth + off * margin
+    most = 12_000 if isinstance(law, NormalVariance) else 4000
+    options = {"margin": margin, "controls": {"w": truth + 5}, "most": most}
+
+    def answer(seed):
         try:
-            options = {"margin": margin, "controls": {"w": truth + 5}, "most": 4000}
-            count += sampled(draws, predict, law, seed, **options).outcome == wrong
-        except ValueError:
-            pass
-    assert count <= stats.binom.isf(1e-4, runs, alpha)
+            return sampled(draws, truth + off * margin, law, seed, **options).outcome
+        except ValueError as refusal:
+            if SHARED not in str(refusal):
+                raise
+            return "refused"  # they may go together so much that it shows
+
+    answers = [answer(seed) for seed in range(runs)]
+    assert answers.count("refused") <= runs // 4  # else nothing is said of the level
+    assert answers.count(wrong) <= stats.binom.isf(1e-4, runs, alpha)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -403,19 +402,22 @@ def _folder(options: argparse.Namespace) -> Path:
 
 def _known_paper(paper: str, folder: Path) -> str:
     papers = outline.papers(folder)
-    name = outline.normal(paper)
-    match = next((other for other in papers if outline.normal(other) == name), None)
-    match = match or next(
-        (other for other in papers if outline.normal(other).endswith(f".{name}")), None
-    )
-    if match is None:
-        near = get_close_matches(paper, papers) or papers
-        nothing = (
-            f"none, because no test in {folder} is a claim. Run the command in the repository that "
-            "has the paper, or give --root PATH"
+    if (match := _match(paper, papers)) is not None:
+        return match
+    if not papers:
+        raise ValueError(
+            f"there is no paper {paper!r}, because no test in {folder} is a claim. Run the command "
+            "in the repository that has the paper, or give --root PATH"
         )
-        raise ValueError(f"there is no paper {paper!r}; known papers: {', '.join(near) or nothing}")
-    return match
+    near = outline.nearest(paper, papers) or papers
+    known = outline.among(near, "theory-on-trial list")
+    raise ValueError(f"there is no paper {paper!r}; known papers: {known}")
+
+
+def _match(paper: str, papers: list[str]) -> str | None:
+    """Return the paper of this name, or the first whose name ends so; None if there is none."""
+    exact = [other for other in papers if outline.normal(other) == outline.normal(paper)]
+    return next(iter(exact or [other for other in papers if outline.is_called(paper, other)]), None)
 
 
 def _known_claim(claim_id: str, folder: Path) -> tuple[str, outline.Stated]:
@@ -436,14 +438,16 @@ def _known_claim(claim_id: str, folder: Path) -> tuple[str, outline.Stated]:
                 raise ValueError(f"{claim.id} corrects no published statement")
             return claim.id + claim_id[len(claim.id) :], claim
     # A name without its paper is enough if only one claim has it.
-    matches = [claim for claim in claims if outline.normal(claim.id.rpartition(".")[2]) == name]
+    matches = [claim for claim in claims if outline.is_called(name, claim.id)]
     if len(matches) == 1:
         return _known_claim(matches[0].id + claim_id[len(name) :], folder)
     if matches:
         raise ValueError(
             f"several claims have the name {claim_id!r}: {', '.join(claim.id for claim in matches)}"
         )
-    if ids := [claim.id for claim in claims if outline.normal(claim.id.rpartition(".")[0]) == name]:
+    if ids := [
+        claim.id for claim in claims if outline.is_called(name, claim.id.rpartition(".")[0])
+    ]:
         raise ValueError(f"{claim_id} is a paper; name one of its claims: {', '.join(ids)}")
     from theory_on_trial.trial.registry import unknown_claim
 
@@ -481,8 +485,8 @@ def _list(options: argparse.Namespace) -> int:
 
 def _show(options: argparse.Namespace) -> int:
     folder = _folder(options)
-    if outline.files(options.claim, folder):
-        return _show_paper(_known_paper(options.claim, folder), folder, options.json)
+    if (paper := _match(options.claim, outline.papers(folder))) is not None:
+        return _show_paper(paper, folder, options.json)
     claim_id, place = _known_claim(options.claim, folder)
     facts = _collected([place.file], folder)
     matches = [claim for claim in facts if claim_id in (claim["id"], claim["id"].partition("[")[0])]

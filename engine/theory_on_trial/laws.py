@@ -84,8 +84,7 @@ def _shape(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _widening(pivot_skewness: np.ndarray, n: int, error: float, most: float) -> np.ndarray:
-    """By which factor an asymptotic interval is widened, infinite where that would be more than
-    `most`.
+    """Return the factor by which an asymptotic interval is widened, infinite beyond `most`.
 
     A pivot of skewness g / sqrt(n) has a quantile that differs from the normal one, z, by about g
     z^2 / (6 sqrt(n)) (Cornish and Fisher 1938), of which twice is allowed for, g being measured.

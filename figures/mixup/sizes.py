@@ -319,8 +319,8 @@ def crossing(
     curves: Sequence[Float[np.ndarray, " sizes"]],
     target: float,
 ) -> Crossing:
-    """Where each of three curves (the middle, the lower end and the upper end of its band) falls to
-    `target`.
+    """Return where each of three curves (the middle, the lower end and the upper end of its band)
+    falls to `target`.
 
     Curves are made to fall by isotonic regression of their logarithm, which is interpolated in log
     n. An end of the band that does not cross within the sizes is given as the last size on its

@@ -74,7 +74,7 @@ def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure
 @figure(
     "F2",
     quick=_SMALL,
-    claims=("exact_spectrum", "evr_limit", "sim_evr", "sim_evr_large"),
+    claims=("exact_spectrum", "evr_limit", "sim_evr"),
     marks="(b) line: first order in 1/d",
 )
 def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:

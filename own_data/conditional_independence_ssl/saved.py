@@ -316,7 +316,8 @@ def _doubts(
     kept: int,
     alone: bool,
 ) -> tuple[Doubt, ...]:
-    (n_labelled, dim), smallest = inputs.shape, min(labels)
+    n_labelled, dim = inputs.shape
+    smallest = min(labels)
     second = X2[n_labelled:] - X2[n_labelled:].mean(axis=0)
     unexplained = second - pretext @ (pretext.T @ second) / len(pretext)
     linear = int(np.sum(unexplained.std(axis=0) < _COPIED * second.std(axis=0)))

@@ -103,7 +103,8 @@ def signal_chance(
     """
     from scipy.stats import chi2
 
-    (n_samples, n_features), n_classes = features.shape, int(labels.max()) + 1
+    n_samples, n_features = features.shape
+    n_classes = int(labels.max()) + 1
     means = np.array([features[labels == k].mean(axis=0) for k in range(n_classes)])
     standard = (features - features.mean(axis=0)) / features.std(axis=0)
     within = (features - means[labels]) / features.std(axis=0)

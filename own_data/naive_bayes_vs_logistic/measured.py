@@ -124,8 +124,8 @@ def measure(
 def clusters_apart(
     features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]
 ) -> float:
-    """By how much more the better of two quick classifiers errs on clusters that it has not seen
-    than on rows held out at random; 0 where that is little or may be chance.
+    """Return how much more the better of two quick classifiers errs on clusters that it has not
+    seen than on rows held out at random; 0 where that is little or may be chance.
     """
     from sklearn.cluster import KMeans
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis

@@ -177,7 +177,8 @@ class Multiplicity(Answer):
         return drawn
 
     def _headline(self) -> tuple[str, str]:
-        table, (low, high) = self.competitors.table, self.baseline.least_errors
+        table = self.competitors.table
+        low, high = self.baseline.least_errors
         errors = table.errors(self.baseline.dichotomy)
         least = f"{low:.10g}" if low == high else f"{low:.10g} to {high:.10g}"
         dropped = f", without {', '.join(self.dropped)}" if self.dropped else ""

@@ -15,7 +15,7 @@ from sims.linear_dichotomies.certificates import exact_signs
 from sims.linear_dichotomies.deadline import Deadline
 from sims.linear_dichotomies.enumeration import dichotomies, enumerate_paths
 from sims.linear_dichotomies.pool import Classifier
-from sims.linear_dichotomies.solver import ExactSolver, Solution
+from sims.linear_dichotomies.solver import ExactSolver, Solution, widest_first
 from sims.linear_dichotomies.table import Table
 from sims.linear_dichotomies.tasks import Task, least_errors, most_disagreement, reach_of
 from sims.linear_dichotomies.tilts import TiltSearch
@@ -58,11 +58,14 @@ class Search:
         cache: Folder | None,
         bar: Progress,
     ):
-        self.table, self.admitted, self._own = table, sorted(set(admitted)), own
+        self.table = table
+        self.admitted = sorted(set(admitted))
+        self._own = own
         self._start = start
         self._workers = workers
         self._bar = bar
-        self._deadline, self._limited = deadline, deadline.left() is not None
+        self._deadline = deadline
+        self._limited = deadline.left() is not None
         self.known = Known(table, cache)
         positives = table.positives
         negatives = table.negatives
@@ -87,7 +90,7 @@ class Search:
 
     @property
     def slack(self) -> float:
-        """By how much sums of weights that are not whole may be off."""
+        """The rounding error of sums of weights that are not whole."""
         return 0.0 if self.table.has_counts else 2e-6 * max(1.0, float(self.table.n))
 
     @property
@@ -196,8 +199,8 @@ class Search:
         return self.known.dichotomies[int(self.known.errors.argmin())].astype(int)
 
     def _rebase(self) -> None:
-        """Where no baseline was given it is the best classifier known; what was proved of the old
-        one's caps goes.
+        """Take the best classifier known as the baseline, where none was given; what was proved of
+        the old one's caps goes.
         """
         if (
             self._own is None
@@ -316,7 +319,8 @@ class Search:
                 cells = np.asarray(dichotomies(points)) if half * n_rows <= _LARGEST_LIST else None
         except ValueError:  # not in general position
             return
-        self.least, self.n_optimal = optimal, int(paths.cells[optimal])
+        self.least = optimal
+        self.n_optimal = int(paths.cells[optimal])
         rows = np.arange(n_rows)
         self.lower[1 - self.baseline, rows] = paths.flip_errors
         for admitted in self.admitted:
@@ -386,7 +390,7 @@ class Search:
             complete = True
             found = [self.solver.widest(one.astype(int)) for one in self.known.optimal()]
             optima = [one for one in found if one is not None]
-            optima.sort(key=lambda one: (-round(one.margin, 9), one.dichotomy.tolist()))
+            optima.sort(key=widest_first)
         else:
             near = self.solver.within(self.least, _MOST_OPTIMAL, self._part(0.2))
             complete = near.complete

@@ -113,7 +113,8 @@ def _statistics(
         order = rng.permuted(np.tile(np.arange(steps), (count, 1)), axis=1)
         signs = rng.choice([-1.0, 1.0], size=(count, steps))
         if start == 0:
-            order[0], signs[0] = np.arange(steps), 1.0
+            order[0] = np.arange(steps)
+            signs[0] = 1.0
         if ordered:
             order[:] = np.arange(steps)
         forms = _forms(coordinates, order, signs[:, :, None] * weights)

@@ -125,7 +125,8 @@ def checked_step_gram(
         "give either a trajectory or a step_gram, and not both",
     )
     gram = np.asarray(given, float) if trajectory is None else step_gram(trajectory)
-    gram, points = (gram + gram.T) / 2, len(gram) + 1
+    gram = (gram + gram.T) / 2
+    points = len(gram) + 1
     if (
         trajectory is None
     ):  # step by step, as inner products are rounded; one may be 1e-17 of the longest

@@ -334,7 +334,7 @@ def test_first_step(trial, rows: Rows, columns: Columns, rank: Rank):
 
 
 @claim(
-    derived("derived: r of n squared coordinates of a direction"),
+    derived("r of n squared coordinates of a direction"),
     kind="identity",
     cases=[(12, 9, 3), (5, 8, 5), (6, 6, 1)],
     low_power="many gradients are drawn for 1 %",
@@ -364,7 +364,7 @@ def test_first_step__lora(trial, rows: Rows, columns: Columns, rank: Rank):
 
 
 @claim(
-    derived("derived: r of mn squared coordinates of a direction"),
+    derived("r of mn squared coordinates of a direction"),
     cases=[(12, 9, 3), (5, 8, 5), (6, 6, 1)],
 )
 def test_first_step__svfit(trial, rows: Rows, columns: Columns, rank: Rank):
@@ -390,7 +390,7 @@ def test_first_step__svfit(trial, rows: Rows, columns: Columns, rank: Rank):
 
 
 @claim(
-    derived("derived: second moments of the three blocks"),
+    derived("second moments of the three blocks"),
     kind="identity",
     cases=[(15, 10, 3, 0.4), (12, 9, 3, 1.0), (4, 7, 2, 0.3)],
     low_power="a product of four lengths varies much",
@@ -419,7 +419,7 @@ def test_flatness(trial, rows: Rows, columns: Columns, rank: Rank, decay: Decay)
 
 
 @claim(
-    derived("derived: moments of a normal matrix"),
+    derived("moments of a normal matrix"),
     kind="identity",
     cases=[(15, 10, 3), (4, 7, 2), (3, 5, 8)],
     low_power="a product of four lengths varies much",
@@ -446,7 +446,7 @@ def test_flatness__lora(trial, rows: Rows, columns: Columns, rank: Rank):
 
 
 @claim(
-    derived("derived: the mean size of a normal number"),
+    derived("the mean size of a normal number"),
     kind="identity",
     cases=[(20, 15, 4, 0.4), (5, 12, 3, 1.0), (24, 24, 1, 0.5)],
 )
@@ -474,7 +474,7 @@ def test_adam_first_step(trial, rows: Rows, columns: Columns, rank: Rank, decay:
 
 
 @claim(
-    derived("derived: the mean size of a normal number; LoRA's A as in the library PEFT"),
+    derived("the mean size of a normal number; LoRA's A as in the library PEFT"),
     kind="identity",
     cases=[(20, 15, 4), (5, 12, 3), (24, 24, 1)],
 )
@@ -513,7 +513,7 @@ def ends_at(trial, loss, slope, total, law, rivals):
 
 
 @claim(
-    derived("derived: Eckart and Young"),
+    derived("Eckart and Young"),
     kind="optimality",
     cases=[(12, 9, 3, 0.02), (12, 9, 3, 0.5), (5, 8, 1, 0.1)],
 )
@@ -535,7 +535,7 @@ def test_end_of_training(trial, rows: Rows, columns: Columns, rank: Rank, spread
 
 
 @claim(
-    derived("derived: Eckart and Young"),
+    derived("Eckart and Young"),
     kind="optimality",
     cases=[(12, 9, 3, 0.02), (9, 12, 4, 0.5), (5, 8, 1, 0.1)],
 )
@@ -555,7 +555,7 @@ def test_end_of_training__lora(trial, rows: Rows, columns: Columns, rank: Rank, 
 
 
 @claim(
-    derived("derived: the pairs are orthonormal"),
+    derived("the pairs are orthonormal"),
     kind="optimality",
     cases=[(12, 9, 3, 0.02), (12, 9, 8, 0.5), (5, 8, 1, 0.1)],
 )

@@ -215,7 +215,7 @@ def hinge_value(direction, penalty, few, count):
 
 
 @claim(
-    derived("derived: w is along (S + λ)^-1 δ"),
+    derived("w is along (S + λ)^-1 δ"),
     kind="identity",
     cases=[(30, 20, 5, 1.0), (2, 2, 2, 1e-3)],
 )
@@ -266,7 +266,7 @@ def test_ends(
     )
 
 
-@claim(derived("derived: Kantorovich's inequality"), kind="bound", cases=[(5, 1.0), (2, 1e-3)])
+@claim(derived("Kantorovich's inequality"), kind="bound", cases=[(5, 1.0), (2, 1e-3)])
 def test_floor(trial, dim: Dim, penalty: Penalty):
     """For ridge the sine of the angle is at most (κ - 1) / (κ + 1), κ = (s_max + λ) / (s_min + λ),
     that is cos >= 2 sqrt(κ) / (1 + κ): attained.
@@ -314,7 +314,7 @@ def judge_hinge(trial, points, labels, penalty, start, direction, wrong):
 
 
 @claim(
-    derived("derived: every dual variable is at its limit"),
+    derived("every dual variable is at its limit"),
     kind="optimality",
     cases=[(20, 5, 1.01), (2, 2, 20.0)],
 )
@@ -329,7 +329,7 @@ def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
 
 
 @claim(
-    derived("derived: the dual, - at its limit"),
+    derived("the dual, - at its limit"),
     kind="optimality",
     cases=[(10, 10, 5, 1.01), (2, 1, 2, 20.0)],
 )

@@ -209,7 +209,7 @@ def floored_scores(generator, n, floor):
 
 
 @claim(
-    derived("derived: the column is v_k less its part along o"),
+    derived("the column is v_k less its part along o"),
     kind="bound",
     cases=[(6, 4, 0.01), (3, 2, 1.0)],
 )
@@ -233,7 +233,7 @@ def test_normalised(trial, n: Scores, width: Width, floor: Floor):
 
 
 @claim(
-    derived("derived: the column is v_k less its part along o"),
+    derived("the column is v_k less its part along o"),
     kind="identity",
     cases=[(6, 4, 0.01), (3, 2, 1.0)],
 )

@@ -174,7 +174,7 @@ def shares_by_weights(weights, p):
 
 
 @claim(
-    derived("derived: at each node the weights are symmetric in where from and where to"),
+    derived("at each node the weights are symmetric in where from and where to"),
     kind="identity",
     cases=[(5, 0.3, 10.0, 4.0), (2, 0.0, 0.1, 4.0), (8, 0.6, 0.3, 0.2)],
 )
@@ -211,7 +211,7 @@ def test_uniform_on_edges(
 
 
 @claim(
-    derived("derived: the reversed walk has the same law"),
+    derived("the reversed walk has the same law"),
     kind="identity",
     cases=[(9, 2, 10.0, 4.0), (12, 3, 0.1, 4.0), (16, 2, 1.0, 0.25), (8, 1, 0.3, 3.0)],
 )
@@ -242,7 +242,7 @@ def test_triangles_only(
 
 
 @claim(
-    derived("derived: up and down are a chain of two states"),
+    derived("up and down are a chain of two states"),
     kind="identity",
     cases=[(3, 4.0, 1.0), (5, 0.5, 2.0), (8, 3.0, 3.0)],
 )

@@ -120,7 +120,8 @@ def moments(c, a, doublings, step_size, variance):
     power = np.eye(2) - step_size * hessian
     covariance = step_size**2 * variance * np.eye(2)
     for _ in range(doublings):
-        power, covariance = power @ power, power @ covariance @ power.T + covariance
+        covariance = power @ covariance @ power.T + covariance
+        power = power @ power
     left = rows @ power @ np.linalg.solve(rows, outcomes)
     return np.array([left @ left / 2, np.trace(hessian @ covariance)]) / 2
 

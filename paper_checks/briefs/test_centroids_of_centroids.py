@@ -471,7 +471,8 @@ def test_closest_is_no_op__threshold(trial, ratio: Ratio, sparse: Sparse):
     """
     trial.require(ratio >= 6, "ratio must be 6 at least: f is a half at most")
     first = ratio * sparse
-    low, high = 0.05, 1.0
+    low = 0.05
+    high = 1.0
     for _ in range(14):
         middle = (low + high) / 2
         kept = resampled(first, sparse, middle) == first

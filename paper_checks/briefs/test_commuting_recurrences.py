@@ -194,7 +194,7 @@ def closure_dimension(size):
     return 1 + (size - 1) ** 2
 
 
-@claim(derived("derived by counting"), kind="identity", cases=[("A5", 8), ("S5", 12), ("S3", 3)])
+@claim(derived("by counting"), kind="identity", cases=[("A5", 8), ("S5", 12), ("S3", 3)])
 def test_parikh_ceiling(
     trial,
     group: Group,
@@ -211,7 +211,7 @@ def test_parikh_ceiling(
     trial.identity(lookup_successes(group, length), best, ops=0, controls=controls)
 
 
-@claim(derived("derived: uniform in a coset of G'"), kind="limit", cases=[("A5", 256), ("S3", 256)])
+@claim(derived("uniform in a coset of G'"), kind="limit", cases=[("A5", 256), ("S3", 256)])
 def test_ceiling_limit(
     trial,
     group: Group,
@@ -258,7 +258,7 @@ def test_additive_input(
 
 
 @claim(
-    derived("derived; the abstract says that one layer solves A5"),
+    derived("the abstract says that one layer solves A5"),
     kind="identity",
     cases=[2000, 65],
 )
@@ -282,7 +282,7 @@ def test_small_blocks_suffice(
 
 
 @claim(
-    derived("derived: these groups are doubly transitive"),
+    derived("these groups are doubly transitive"),
     kind="identity",
     cases=["S3", "S4", "S5", "A5"],
 )

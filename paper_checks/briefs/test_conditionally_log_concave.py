@@ -184,7 +184,8 @@ def pair_gap(coupling, depth, temperature):
     fine = 0.55 * np.sqrt(temperature / (2 * depth + 2 * coupling))
     across = (np.arange(int((0.5 + 6 * np.sqrt(temperature)) / fine)) + 0.5) * fine
     u, x = np.meshgrid(along, across, indexing="ij")
-    first, second = (u + x) / np.sqrt(2), (u - x) / np.sqrt(2)
+    first = (u + x) / np.sqrt(2)
+    second = (u - x) / np.sqrt(2)
     bond = coupling * (first - second)
     slopes = (bond + depth * (first**3 - first)) ** 2
     slopes += (depth * (second**3 - second) - bond) ** 2

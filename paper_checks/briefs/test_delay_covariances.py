@@ -270,7 +270,7 @@ def test_increments(
 
 
 @claim(
-    derived("derived: condition on the values between the first and the last copy"),
+    derived("condition on the values between the first and the last copy"),
     kind="identity",
     cases=[(1, 0.6, -0.6), (2, 0.4, -0.4), (3, 0.9, 0.2), (4, 0.7, -0.3)],
 )
@@ -337,7 +337,7 @@ def test_cepstrum(
 
 
 @claim(
-    derived("derived: (-1)^t is 1 at even t"),
+    derived("(-1)^t is 1 at even t"),
     kind="identity",
     cases=[(0.6, 1, 2, 10), (0.5, 3, 4, 5), (0.4, 2, 3, 2), (0.6, 2, 1, 2)],
 )
@@ -373,7 +373,7 @@ def test_even_lags_are_blind(
 
 
 @claim(
-    derived("derived: every ℓ-th value of a series"),
+    derived("every ℓ-th value of a series"),
     kind="identity",
     cases=[(1, 0.6, 2, 4), (3, 0.5, 3, 2), (2, 0.2, 5, 12), (3, 0.6, 1, 3)],
 )

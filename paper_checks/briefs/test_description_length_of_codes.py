@@ -162,7 +162,8 @@ def mean_over_counts(function, items, chance):
     """The mean of a function of a binomial count, over all counts within 14 standard deviations."""
     centre = items * chance
     spread = 14 * np.sqrt(centre * (1 - chance)) + 30
-    low, high = max(0, int(centre - spread)), min(items, int(centre + spread))
+    low = max(0, int(centre - spread))
+    high = min(items, int(centre + spread))
     counts = np.arange(low, high + 1)
     return binom.pmf(counts, items, chance) @ function(counts)
 
@@ -374,7 +375,8 @@ def test_break_even(
     with the learning cost κ_2(n) = ½ log₂(n/(2 π e)) + log₂ π; up to o(1).
     """
     joint = np.full((first, second), 1 / (first * second))
-    low, high = 10, 10**6
+    low = 10
+    high = 10**6
 
     def longer(items):
         return factored_less_memorised(sent_one_by_one, items, joint, row)

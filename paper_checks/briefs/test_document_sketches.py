@@ -168,7 +168,7 @@ def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bi
 
 
 @claim(
-    derived("derived: a walk"),
+    derived("a walk"),
     kind="identity",
     cases=[(0.8, 1.4, 0.0, 4), (0.8, 1.4, np.pi, 4), (0.3, 0.6, 1.0, 5)],
 )
@@ -217,9 +217,7 @@ def test_two_documents(
     )
 
 
-@claim(
-    derived("derived: all k bits must agree"), kind="identity", cases=[(0.6, 4), (1.0, 1), (0.1, 5)]
-)
+@claim(derived("all k bits must agree"), kind="identity", cases=[(0.6, 4), (1.0, 1), (0.1, 5)])
 def test_cost_of_no_fill(
     trial,
     angle: Annotated[
@@ -247,7 +245,7 @@ def test_cost_of_no_fill(
 
 
 @claim(
-    derived("derived: a mean forgets copies"),
+    derived("a mean forgets copies"),
     kind="identity",
     cases=[(8, 12, 8, 4, 3), (1, 2, 2, 1, 2)],
 )

@@ -578,7 +578,8 @@ def data_that_bins_need(level: float = 0.01, power: float = 0.8, runs: int = 200
         def lack(strength):
             return np.mean(statistic(noise + np.sqrt(strength) * shape) > edge) - share
 
-        low, high = 1.0, 200.0
+        low = 1.0
+        high = 200.0
         for _ in range(14):
             middle = (low + high) / 2
             low, high = (middle, high) if lack(middle) < 0 else (low, middle)

@@ -165,7 +165,8 @@ def ceiling_of_scales(label_law, noise_law):
 @predicted
 def ceiling_of_uniform_scales(label_ends, noise_ends):
     """1 - (1/8) ∫∫ min(p(a) q(g), p(g) q(a)) of two uniform laws that start at one number."""
-    (low, label_high), (_, noise_high) = label_ends, noise_ends
+    low, label_high = label_ends
+    noise_high = noise_ends[1]
     shared = min(label_high, noise_high) - low
     return 1 - shared**2 / ((label_high - low) * (noise_high - low)) / 8
 

@@ -168,7 +168,7 @@ def test_unbiased(trial, samples: Samples, dim: Dim):
 
 
 @claim(
-    derived("derived: Hoeffding"),
+    derived("Hoeffding"),
     kind="identity",
     cases=[(4, 1, 0.5, 0.7), (3, 2, 0.8, 2), (2, 3, 0, 1)],
 )
@@ -211,7 +211,7 @@ def test_paths(trial, samples: Samples, dim: Dim):
 
 
 @claim(
-    derived("derived: fourth moments of a Gaussian"),
+    derived("fourth moments of a Gaussian"),
     kind="identity",
     cases=[(3, 2, 0.5, 0.7), (2, 1, 0, 1)],
 )

@@ -184,7 +184,7 @@ def test_marginal_means__unbalanced(
 
 
 @claim(
-    derived("derived: normal squares in two spaces"),
+    derived("normal squares in two spaces"),
     kind="distribution",
     cases=[(2, 2, 1, 4), (3, 3, 1, 2)],
 )
@@ -247,7 +247,7 @@ def test_independence(trial, first: Values, second: Values, width: Width):
     )
 
 
-@claim(derived("derived from the second derivative"), kind="limit", cases=TABLES)
+@claim(derived("from the second derivative"), kind="limit", cases=TABLES)
 def test_small_information(trial, first: Values, second: Values, width: Width):
     """For small ε two factors have the mutual information ε² mean (I_ab·v)²/2 given ε v, where I is
     u less its best decomposable table.

@@ -211,7 +211,8 @@ def odds_multipliers(joint, tolerance):
     normals = np.hstack([influences(joint)[1:], np.eye(2)])
     offsets = np.append(losses(joint), [0.0, 0.0])
     first, second = np.triu_indices(len(offsets), 1)
-    (a, b), (c, d) = normals[:, first], normals[:, second]
+    a, b = normals[:, first]
+    c, d = normals[:, second]
     determinant = a * d - b * c
     meet = determinant != 0
     above = offsets[first] * d - offsets[second] * b

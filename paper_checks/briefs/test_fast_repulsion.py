@@ -96,7 +96,8 @@ def error_at_end(count, width):
 @observed
 def jump(count, width, charge):
     """The interpolant of the box [0, w] less that of [-w, 0] at 0, in fractions."""
-    width, charge = Fraction(width), Fraction(charge)
+    width = Fraction(width)
+    charge = Fraction(charge)
     right, left = (interpolated(count, width, at, charge, Fraction(0)) for at in (0, -width))
     return float(right - left)
 
@@ -195,7 +196,7 @@ def net_force():
 
 
 @claim(
-    derived("derived: partial fractions"),
+    derived("partial fractions"),
     kind="identity",
     cases=[(3, 1.0, 0.3), (5, 2.5, 1.1), (8, 6.0, -2.0), (2, 0.5, 3.0)],
 )
@@ -230,7 +231,7 @@ def test_error_of_a_box(
 
 
 @claim(
-    derived("derived: Stirling's formula for ω at the end and at the pole"),
+    derived("Stirling's formula for ω at the end and at the pole"),
     kind="limit",
     cases=[(64, 3.0), (65, 3.0), (40, 5.0), (31, 1.5)],
 )
@@ -258,7 +259,7 @@ def test_runge_width(
 
 
 @claim(
-    derived("derived: ω(w) = (-1)^p ω(0)"),
+    derived("ω(w) = (-1)^p ω(0)"),
     kind="limit",
     cases=[(1, 0.05, 0.7), (2, 0.02, 0.3), (3, 0.04, 0.35)],
 )
@@ -288,7 +289,7 @@ def test_jump_at_edges(
 
 
 @claim(
-    derived("derived: ω(w) = (-1)^p ω(0)"),
+    derived("ω(w) = (-1)^p ω(0)"),
     cases=[(2, 0.7), (3, 0.7), (4, 0.3), (5, 0.4)],
 )
 def test_jump_at_edges__order(
@@ -315,7 +316,7 @@ def test_jump_at_edges__order(
 
 
 @claim(
-    derived("derived: the mean value theorem; |ω| is largest at the ends"),
+    derived("the mean value theorem; |ω| is largest at the ends"),
     cases=[(2, 0.1, 1.2), (3, 0.05, 0.5), (4, 0.05, 0.1)],
     not_tight="near a zero of the derivative the next order counts",
 )
@@ -345,7 +346,7 @@ def test_jump_at_edges__inside(
 
 
 @claim(
-    derived("derived: the interpolated kernel is symmetric"),
+    derived("the interpolated kernel is symmetric"),
     kind="identity",
     cases=[(60, 3, 6), (100, 2, 3), (80, 2, 10)],
 )

@@ -194,7 +194,8 @@ def angle_between_means(apart, ratio):
 @predicted
 def prices(values):
     """τ (m,): Σ_(j>1) λ_1 λ_j/(λ_1 - λ_j)² of the eigenvalues (m, d)."""
-    first, others = values[:, :1], values[:, 1:]
+    first = values[:, :1]
+    others = values[:, 1:]
     return np.sum(first * others / (first - others) ** 2, axis=1)
 
 
@@ -214,7 +215,8 @@ def best_weights(values, rows):
 @predicted
 def pooled_price(values, rows):
     """Σ_j [Σ_i n λ_1 λ_j]/[Σ_i n (λ_1 - λ_j)]²."""
-    first, others = values[:, :1], values[:, 1:]
+    first = values[:, :1]
+    others = values[:, 1:]
     top = np.sum(rows[:, None] * first * others, axis=0)
     gaps = np.sum(rows[:, None] * (first - others), axis=0)
     return np.sum(top / gaps**2)
@@ -265,7 +267,7 @@ def test_direction_of_the_mean(trial, clients: Clients):
 
 
 @claim(
-    derived("derived: C = λ_2 I + g u uᵀ"),
+    derived("C = λ_2 I + g u uᵀ"),
     kind="identity",
     cases=[3, 2, 8],
 )
@@ -287,7 +289,7 @@ def test_direction_of_the_mean__pooled(trial, clients: Clients):
 
 
 @claim(
-    derived("derived: both formulas"),
+    derived("both formulas"),
     kind="identity",
     cases=[(0.785, 2.0), (1.55, 10.0), (0.1, 0.05), (1.4, 1.2)],
 )
@@ -336,7 +338,7 @@ def errs_by(trial, law, rivals, **spectra):
 
 
 @claim(
-    derived("derived: the first-order error of a Gaussian eigenvector"),
+    derived("the first-order error of a Gaussian eigenvector"),
     kind="limit",
     cases=[(3, 2), (2, 3)],
     low_power="sin² of the error varies more than its mean",
@@ -358,7 +360,7 @@ def test_three_prices(trial, clients: Few, dimension: Dimension):
 
 
 @claim(
-    derived("derived: the first-order error of a Gaussian eigenvector"),
+    derived("the first-order error of a Gaussian eigenvector"),
     kind="limit",
     cases=[(3, 2), (2, 3)],
     low_power="sin² of the error varies more than its mean",
@@ -379,7 +381,7 @@ def test_three_prices__pooled(trial, clients: Few, dimension: Dimension):
 
 
 @claim(
-    derived("derived: weights that minimise Σ w² τ/n"),
+    derived("weights that minimise Σ w² τ/n"),
     kind="limit",
     cases=[(3, 2), (2, 3)],
     low_power="sin² of the error varies more than its mean",
@@ -401,7 +403,7 @@ def test_three_prices__best(trial, clients: Few, dimension: Dimension):
 
 
 @claim(
-    derived("derived: pooling weighs every direction by its own gap"),
+    derived("pooling weighs every direction by its own gap"),
     kind="limit",
     cases=[3.5, 3.0, 4.0],
     low_power="sin² of the error varies more than its mean",
@@ -440,7 +442,7 @@ def test_three_prices__more_dimensions(
 
 
 @claim(
-    derived("derived: Haar turns are uncorrelated"),
+    derived("Haar turns are uncorrelated"),
     kind="identity",
     cases=[(4, 3), (2, 1), (8, 2)],
 )

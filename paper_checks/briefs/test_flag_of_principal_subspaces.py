@@ -168,7 +168,8 @@ def hessian_spectra(points, vectors, steps, orderings):
     """Hessian eigenvalues of AUV at the flags of reordered components, by second differences along
     rotations.
     """
-    dim, width = (len(vectors), 1e-4)
+    dim = len(vectors)
+    width = 1e-4
     a, b = np.array(pairs_up_to(len(vectors), steps)).T
     skew = np.eye(dim)[a][:, :, None] * np.eye(dim)[b][:, None]
     skew = np.multiply.outer([1, -1], skew - skew.mT)
@@ -205,7 +206,7 @@ def test_flag_minimum(trial, dim: Dim, steps: Steps):
 
 
 @claim(
-    derived("derived from the weights of AUV"),
+    derived("from the weights of AUV"),
     kind="identity",
     cases=[(5, 3, 0.3), (3, 2, 3.1), (16, 8, 1.0)],
 )
@@ -239,7 +240,7 @@ def critical_flags(dim, steps):
 
 
 @claim(
-    derived("derived from the second derivative along rotations"),
+    derived("from the second derivative along rotations"),
     kind="identity",
     cases=[(4, 3), (4, 2), (3, 3)],
 )
@@ -287,7 +288,7 @@ def test_morse_index__inversions(trial, dim: FewDims, steps: Steps):
     )
 
 
-@claim(derived("derived by Ky Fan's theorem"), kind="optimality", cases=[(5, 2), (3, 2), (6, 4)])
+@claim(derived("by Ky Fan's theorem"), kind="optimality", cases=[(5, 2), (3, 2), (6, 4)])
 def test_chordal_mean(trial, dim: Dim, steps: Steps):
     """The least Σ sin² of the angles of a k-dimensional subspace to p bases Y_i is p k less the k
     largest eigenvalues of Σ Y_i Y_iᵀ.
@@ -307,7 +308,7 @@ def test_chordal_mean(trial, dim: Dim, steps: Steps):
 
 
 @claim(
-    derived("derived: the cost of a turn in the plane of both vectors"),
+    derived("the cost of a turn in the plane of both vectors"),
     kind="optimality",
     cases=[(5, 2), (3, 2), (6, 4)],
 )

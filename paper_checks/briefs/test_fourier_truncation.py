@@ -198,7 +198,7 @@ def test_order_is_arbitrary(
 
 
 @claim(
-    derived("derived: the product moment of two Rayleigh variables"),
+    derived("the product moment of two Rayleigh variables"),
     kind="limit",
     cases=[0.0, 0.6, -0.9],
 )
@@ -227,7 +227,7 @@ def test_amplitude_similarity(
 
 
 @claim(
-    derived("derived: what the circular autocorrelation does not see"),
+    derived("what the circular autocorrelation does not see"),
     kind="identity",
     cases=[8, 64, 333],
 )
@@ -257,7 +257,7 @@ def test_amplitude_similarity__blind(
 
 
 @claim(
-    derived("derived: the delta method, for one query"),
+    derived("the delta method, for one query"),
     kind="limit",
     cases=[127, 95],
     low_power="a sample is a crowd of documents",
@@ -286,7 +286,7 @@ def test_numbers_needed(
 
 
 @claim(
-    derived("derived: mean and variance of both cosines"),
+    derived("mean and variance of both cosines"),
     kind="limit",
     cases=[0.9, 0.6],
     low_power="a ratio of products of four factors varies much",

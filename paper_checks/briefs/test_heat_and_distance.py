@@ -160,7 +160,7 @@ def test_circle(trial, time: Time):
     trial.identity(measured, law, ops=100, scale=np.pi**2, controls=controls)
 
 
-@claim(derived("derived: images on S^3"), kind="identity", cases=[0.1, 0.02, 1.0])
+@claim(derived("images on S^3"), kind="identity", cases=[0.1, 0.02, 1.0])
 def test_sphere(trial, time: Time):
     """On S^3 curvature adds 4t^2 + 4t log(d / sin d), images have weights 1 + 2 π k / d; antipodes
     cost t log 1/t.
@@ -172,7 +172,7 @@ def test_sphere(trial, time: Time):
     trial.identity(measured, law, ops=100, scale=np.pi**2, controls=controls)
 
 
-@claim(derived("derived: the first power of L that reaches a node"), kind="limit", cases=[4, 2])
+@claim(derived("the first power of L that reaches a node"), kind="limit", cases=[4, 2])
 def test_graph_sees_hops(
     trial,
     side: Annotated[
@@ -206,7 +206,7 @@ def require_order_one(trial, slope):
     )
 
 
-@claim(derived("derived: Debye's asymptotics"), kind="limit", cases=[1.0, 0.5, 4.0])
+@claim(derived("Debye's asymptotics"), kind="limit", cases=[1.0, 0.5, 4.0])
 def test_chain(trial, slope: Slope):
     """At u = d h / (2t) fixed, -4t log(p / h) -> d^2 (2 / u^2) (u asinh u + 1 - sqrt(1 + u^2)) as t
     -> 0.
@@ -224,7 +224,7 @@ def test_chain(trial, slope: Slope):
     )
 
 
-@claim(derived("derived: Debye's asymptotics"), kind="limit", cases=[1.0, 0.5, 4.0])
+@claim(derived("Debye's asymptotics"), kind="limit", cases=[1.0, 0.5, 4.0])
 def test_chain__next_term(trial, slope: Slope):
     """At u = d h / (2t) fixed, -4t log(p / h) - 2t log(4 π t) is its limit plus t log(1 + u^2), up
     to terms of order t^2.

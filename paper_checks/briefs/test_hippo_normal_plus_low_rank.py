@@ -235,7 +235,7 @@ def test_cauchy_kernel(
     )
 
 
-@claim(derived("derived; both sums of squares telescope"), kind="identity", cases=[2, 16])
+@claim(derived("both sums of squares telescope"), kind="identity", cases=[2, 16])
 def test_eigenvalue_conditions(trial, states: ExactStates):
     """The eigenvalue -(j+1) of A has the condition (N-j)/(2j+1) · (N+j)!/((N-j)! j!²)."""
     largest = [
@@ -250,7 +250,7 @@ def test_eigenvalue_conditions(trial, states: ExactStates):
 
 
 @claim(
-    derived("derived from A V = V diag(-(j+1))"),
+    derived("from A V = V diag(-(j+1))"),
     kind="identity",
     cases=[2, 16],
     as_published=paper(
@@ -281,7 +281,7 @@ def around_the_worst(size):
     return np.arange(round(place * size) - 4, round(place * size) + 5)
 
 
-@claim(derived("derived by Stirling's formula"), kind="rate", cases=[1024])
+@claim(derived("by Stirling's formula"), kind="rate", cases=[1024])
 def test_growth(trial, size: LargeSize):
     """N κ/(1+√2)^{2N} tends to 1/(2π√2) = .1125, where κ is the largest condition over j."""
     _, base, limit = leading_condition()
@@ -299,7 +299,7 @@ def test_growth(trial, size: LargeSize):
     )
 
 
-@claim(derived("derived by Stirling's formula"), kind="rate", cases=[1024])
+@claim(derived("by Stirling's formula"), kind="rate", cases=[1024])
 def test_growth__place(trial, size: LargeSize):
     """The eigenvalue -(j+1) with the largest condition has j near N/√2."""
     place, *_ = leading_condition()

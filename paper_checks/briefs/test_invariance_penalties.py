@@ -174,7 +174,7 @@ def logistic_gaps(design, labels, weights):
 
 
 @claim(
-    derived("derived: the risk is quadratic with Hessian 2 G"),
+    derived("the risk is quadratic with Hessian 2 G"),
     kind="identity",
     cases=[(50, 4), (3, 2), (2000, 64)],
 )
@@ -267,7 +267,7 @@ def test_noise_floor(
 
 
 @claim(
-    derived("derived by Cochran's theorem"),
+    derived("by Cochran's theorem"),
     kind="distribution",
     cases=[(8, 3), (3, 2), (12, 11)],
 )
@@ -290,7 +290,7 @@ def test_noise_floor__law(trial, samples: SignedSamples, features: FewFeatures):
 
 
 @claim(
-    derived("derived: the Hessian of log-loss is G/4 at most"),
+    derived("the Hessian of log-loss is G/4 at most"),
     kind="bound",
     cases=[(50, 4), (3, 2), (2000, 64)],
 )

@@ -160,7 +160,7 @@ def huber_bracket(phi, shares):
     return most - len(phi) * kappa**2 / 2, np.minimum(most, singular[0] ** 2 / 2), kappa
 
 
-@claim(derived("derived by Ky Fan's theorem"), kind="optimality", cases=[(12, 3), (6, 4), (64, 2)])
+@claim(derived("by Ky Fan's theorem"), kind="optimality", cases=[(12, 3), (6, 4), (64, 2)])
 def test_same_minimum(trial, points: Points, components: Components):
     """Primal and dual of the square loss have the minimum -(λ_1 + … + λ_s)/2."""
     generator = trial.generator()
@@ -177,7 +177,7 @@ def test_same_minimum(trial, points: Points, components: Components):
 
 
 @claim(
-    derived("derived: D(Φ W) = P(W) where the columns of W are eigenvectors"),
+    derived("D(Φ W) = P(W) where the columns of W are eigenvectors"),
     kind="identity",
     cases=[(12, 3), (6, 4), (64, 2)],
 )
@@ -218,7 +218,7 @@ def features_and_epsilons(generator, points, share):
 
 
 @claim(
-    derived("derived: |Φᵀh| <= Σ r_i |h_i|"),
+    derived("|Φᵀh| <= Σ r_i |h_i|"),
     kind="identity",
     cases=[(15, 0.5), (4, 0.0), (64, 0.95)],
 )
@@ -244,7 +244,7 @@ def test_sparsity_threshold(trial, points: Points, share: Share):
 
 
 @claim(
-    derived("derived: |Φᵀh| <= Σ r_i |h_i|"),
+    derived("|Φᵀh| <= Σ r_i |h_i|"),
     kind="identity",
     cases=[(15, 0.5), (4, 0.0), (64, 0.95)],
 )
@@ -267,7 +267,7 @@ KAPPAS = np.array([0.003, 0.03, 0.3, 0.6, 0.9, 1, 2])
 """Bounds κ on |h_i| in units of the threshold √λ_1 max |u_1i|."""
 
 
-@claim(derived("derived: κ|t| - κ²/2 <= F(t) for Huber's F"), kind="bound", cases=[12, 7, 4])
+@claim(derived("κ|t| - κ²/2 <= F(t) for Huber's F"), kind="bound", cases=[12, 7, 4])
 def test_huber_bracket__below(trial, points: FewPoints):
     """Huber's minimum is at most n κ²/2 - κ M, where M is the largest |Φᵀσ| over vectors σ of
     signs.
@@ -286,7 +286,7 @@ def test_huber_bracket__below(trial, points: FewPoints):
     )
 
 
-@claim(derived("derived: F(t) <= min(κ|t|, t²/2) for Huber's F"), kind="bound", cases=[12, 7, 4])
+@claim(derived("F(t) <= min(κ|t|, t²/2) for Huber's F"), kind="bound", cases=[12, 7, 4])
 def test_huber_bracket(trial, points: FewPoints):
     """Huber's minimum is at least -κ M and at least -λ_1/2, where M is the largest |Φᵀσ| over
     vectors σ of signs.
@@ -307,7 +307,7 @@ def test_huber_bracket(trial, points: FewPoints):
 
 
 @claim(
-    derived("derived: the first eigenvector is then within the box"),
+    derived("the first eigenvector is then within the box"),
     kind="identity",
     cases=[12, 7, 4],
 )

@@ -533,7 +533,8 @@ def drawn_variances(generator, offset, mean, spread, pairs=500):
     """The same by drawn features in one dimension: variances (2,) over so many estimates."""
     draws, others = spread * generator.normal(size=(2, pairs, 1))
     signs = generator.choice([-1, 1], size=(2, pairs, 1))
-    query, keys = np.array([offset]), np.zeros((1, 1))
+    query = np.array([offset])
+    keys = np.zeros((1, 1))
     of_pairs = [estimates(query, keys, draws + sign * mean) for sign in (1, -1)]
     independent = [
         estimates(query, keys, some + sign * mean)

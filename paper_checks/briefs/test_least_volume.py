@@ -178,7 +178,7 @@ def test_least_volume_is_pca__attained(
 
 
 @claim(
-    derived("derived: v^(p/2) is concave in the variance v"),
+    derived("v^(p/2) is concave in the variance v"),
     kind="optimality",
     cases=[(3, 1, 2.0, 1.0), (2, 0, 1.5, 0.3), (3, 0, 2.0, 1.8)],
 )
@@ -211,7 +211,7 @@ def test_any_concave_penalty(
     )
 
 
-@claim(derived("derived: latents may shrink by K"), kind="limit", cases=[(3, 1, 0.1), (2, 0, 1.0)])
+@claim(derived("latents may shrink by K"), kind="limit", cases=[(3, 1, 0.1), (2, 0, 1.0)])
 def test_scale_collapse(trial, rank: Rank, dead: DeadLatents, offset: Offset):
     """As the decoder's slope K grows the logarithm of the least volume falls to m log η, whatever
     the data: then the penalty is empty.
@@ -244,7 +244,7 @@ def test_scale_collapse(trial, rank: Rank, dead: DeadLatents, offset: Offset):
 
 
 @claim(
-    derived("derived: slope times how far a latent moves"),
+    derived("slope times how far a latent moves"),
     kind="bound",
     cases=[(3, 3.0), (2, 1.5), (8, 9.0)],
 )
@@ -271,7 +271,7 @@ def test_importance(trial, rank: Rank, slope: SteepSlope):
 
 
 @claim(
-    derived("derived: the decoder undoes the encoder"),
+    derived("the decoder undoes the encoder"),
     kind="identity",
     cases=[(3, 3.0), (2, 1.5), (8, 9.0)],
 )

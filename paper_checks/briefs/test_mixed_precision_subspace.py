@@ -188,7 +188,7 @@ def basis_errors(tokens, bases, kept, bits):
 
 
 @claim(
-    derived("derived: a rotated token has a uniform direction"),
+    derived("a rotated token has a uniform direction"),
     kind="identity",
     cases=[(8, 2, 8, 4), (7, 1, 4, 2)],
 )
@@ -232,7 +232,7 @@ def test_exact_error(
 
 
 @claim(
-    derived("derived: the error depends on the second moments of the tokens alone"),
+    derived("the error depends on the second moments of the tokens alone"),
     kind="identity",
     cases=[(16, 2, 8, 4)],
     low_power="to 4 %: activations differ in size, so that 1 % takes sixteen times the tokens",
@@ -247,9 +247,10 @@ def test_activations(
     high: Bits,
     low: Bits,
 ):
-    """The same law holds for the activations of a trained network, whose principal directions are
-    kept at b_H bits: their mean squared error is g(r, b_H) Σ_{i<=r} λ_i + g(d - r, b_L) Σ_{i>r} λ_i
-    with the eigenvalues λ_1 >= λ_2 >= … of their second moments S.
+    """If the r principal directions of a trained network's activations are kept at b_H bits and the
+    others at b_L, the mean squared error is g(r, b_H) Σ_{i<=r} λ_i + g(d - r, b_L) Σ_{i>r} λ_i,
+    with the eigenvalues λ_1 >= λ_2 >= … of their second moments S. g(d, b) is the mean of
+    |error|²/|y|² for a uniformly random direction y in d dimensions at b bits.
     """
     trial.require(
         high >= low,
@@ -349,7 +350,7 @@ def test_last_is_worst(trial, kept: Line, rest: Line, high: FewBits, low: FewBit
     )
 
 
-@claim(derived("derived: g grows with the dimension"), kind="identity", cases=[(64, 5), (64, 6)])
+@claim(derived("g grows with the dimension"), kind="identity", cases=[(64, 5), (64, 6)])
 def test_rule_flips(
     trial,
     many: Annotated[
@@ -383,7 +384,7 @@ def test_rule_flips(
     )
 
 
-@claim(derived("derived: one cell after another"), kind="identity", cases=[4, 2, 5])
+@claim(derived("one cell after another"), kind="identity", cases=[4, 2, 5])
 def test_plane(trial, low: FewBits):
     """In the plane g(2, b) is the mean of |error|² over all rotations of a unit vector: .0014 at
     four bits.

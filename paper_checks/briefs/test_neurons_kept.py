@@ -114,7 +114,8 @@ def refitted(generator, count, examples, used, factor):
         kept, covariance[:used, used:]
     )
     rows = generator.normal(size=(count, examples, len(factor))) @ factor
-    inputs, targets = rows[..., :used], rows[..., used:]
+    inputs = rows[..., :used]
+    targets = rows[..., used:]
     across = np.swapaxes(inputs, 1, 2)
     maps = np.linalg.solve(across @ inputs, across @ targets)
     own = np.sum((targets - inputs @ maps) ** 2, axis=(1, 2)) / examples
@@ -243,7 +244,7 @@ def test_volume_sampling(
 
 
 @claim(
-    derived("derived: null vectors of Kahan's matrix"),
+    derived("null vectors of Kahan's matrix"),
     kind="identity",
     cases=[(5, 0.3), (10, 0.3), (20, 0.3), (12, 0.6)],
 )
@@ -274,7 +275,7 @@ def test_greedy_price(
 
 
 @claim(
-    derived("derived: det A_SᵀA_S times the error is det AᵀA for every S"),
+    derived("det A_SᵀA_S times the error is det AᵀA for every S"),
     kind="identity",
     cases=[(5, 0.3), (12, 0.3), (12, 0.6), (3, 0.2)],
 )
@@ -339,7 +340,7 @@ def test_few_examples(
 
 
 @claim(
-    derived("derived: the inverse of I + a 1 1ᵀ"),
+    derived("the inverse of I + a 1 1ᵀ"),
     kind="identity",
     cases=[(8, 3, 0.5), (20, 5, 0.9), (2, 1, 0.05), (24, 7, 0.95)],
 )
@@ -358,7 +359,8 @@ def test_equicorrelated(
     trial.require(keep < units, "keep must be below units: else nothing is dropped")
     order = trial.generator("order").permutation(units)
     covariance = equicorrelated(units, correlation)
-    kept, dropped = order[:keep], order[keep:]
+    kept = order[:keep]
+    dropped = order[keep:]
     rest = residual(np.linalg.cholesky(covariance).T, kept)[:, dropped]
     zeroed = covariance[np.ix_(dropped, dropped)]
     trial.identity(

@@ -85,7 +85,8 @@ def filtered(features, outcomes, c, gamma, drift):
     total = 0.0
     for step, (phi, y) in enumerate(zip(features, outcomes, strict=True)):
         if step:
-            mean, covariance = gamma * mean, gamma**2 * covariance + drift * np.eye(len(mean))
+            mean = gamma * mean
+            covariance = gamma**2 * covariance + drift * np.eye(len(mean))
         variance = phi @ covariance @ phi + 1
         residual = y - phi @ mean
         total -= (residual**2 / variance + np.log(2 * np.pi * variance)) / 2

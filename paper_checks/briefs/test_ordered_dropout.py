@@ -138,7 +138,7 @@ def nested(trial, size, rank):
 
 
 @claim(
-    derived("derived by Eckart and Young's theorem for each b"),
+    derived("by Eckart and Young's theorem for each b"),
     kind="optimality",
     cases=[(5, 3), (3, 2)],
 )
@@ -156,7 +156,7 @@ def test_nested_minimum(trial, size: Size, rank: Rank):
 
 
 @claim(
-    derived("derived by Eckart and Young's theorem for each b"),
+    derived("by Eckart and Young's theorem for each b"),
     kind="identity",
     cases=[(4, 3), (6, 2)],
 )
@@ -186,7 +186,7 @@ def test_every_prefix(trial, size: Size, rank: Rank):
 
 
 @claim(
-    derived("derived by Cauchy and Schwarz"),
+    derived("by Cauchy and Schwarz"),
     kind="optimality",
     cases=[(5, 3, 0.5), (3, 3, 0.2), (6, 2, 0.9)],
 )

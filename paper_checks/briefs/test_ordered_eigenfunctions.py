@@ -215,7 +215,9 @@ def test_joint_optimum(trial, dim: Dim, columns: Columns, strength: Strength):
 
 @claim(derived("R is diagonal there"), kind="identity", cases=[(8, 3, 2.0), (5, 2, 5.0)])
 def test_unordered(trial, dim: Dim, columns: Columns, strength: Strength):
-    """That optimum is attained at v_1 … v_k in any of their k! orders."""
+    """Without stop-gradient the optimum of Σ_j R_jj − α Σ_{i<j} R_ij² is attained at v_1 … v_k in
+    any of their k! orders.
+    """
     values, vectors, k, alpha = joint_setting(trial, dim, columns, strength)
     orders = np.array(list(permutations(range(columns))))
     in_place = np.sum(values[orders] * (orders == np.arange(columns)), axis=1)

@@ -149,7 +149,7 @@ def random_network(trial, steps, units):
 
 
 @claim(
-    derived("derived by induction"),
+    derived("by induction"),
     kind="bound",
     cases=[(40, 8, 1.5), (60, 16, 4.0), (3, 1, 0.5)],
 )
@@ -196,9 +196,7 @@ def test_affine(trial, steps: Steps, units: Units):
     )
 
 
-@claim(
-    derived("derived by Taylor's formula"), kind="identity", cases=[(50, 2.5), (200, 3.9), (3, 1.0)]
-)
+@claim(derived("by Taylor's formula"), kind="identity", cases=[(50, 2.5), (200, 3.9), (3, 1.0)])
 def test_error_recursion(
     trial,
     steps: Annotated[int, Interval(3, 200, why="in two there is one error to count")],
@@ -224,7 +222,7 @@ def test_error_recursion(
     trial.identity(measured, predict, ops=4 * steps, scale=np.array(growth), controls=controls)
 
 
-@claim(derived("derived by summing the recursion"), kind="bound", cases=[0.3, 0.7])
+@claim(derived("by summing the recursion"), kind="bound", cases=[0.3, 0.7])
 def test_quadratic(trial, slope: Slope):
     """Where L < 1 a sweep leaves |e⁺| <= M |e|²/(2 (1 - L)); at a fixed point this is reached as e
     → 0 and T → ∞.
@@ -248,7 +246,7 @@ def test_quadratic(trial, slope: Slope):
     trial.bound(lhs, rhs, instances="search", ops=64, scale=1.0, controls=controls)
 
 
-@claim(derived("derived by induction"), kind="identity", cases=[(50, 0.6, 3), (2, 0.9, 1)])
+@claim(derived("by induction"), kind="identity", cases=[(50, 0.6, 3), (2, 0.9, 1)])
 def test_picard_shift(
     trial,
     steps: Steps,

@@ -149,7 +149,7 @@ def test_chen(trial, segments: Segments, others: Segments, channels: Channels, l
 
 
 @claim(
-    derived("derived: the part of level m is at most C^m / m!"),
+    derived("the part of level m is at most C^m / m!"),
     kind="bound",
     cases=[(5, 2, 3, 5), (2, 3, 4, 3)],
 )
@@ -210,7 +210,7 @@ def test_linear_functional(trial, segments: SeveralSegments, channels: Channels,
 
 
 @claim(
-    derived("derived: time enters a word only as a channel"),
+    derived("time enters a word only as a channel"),
     kind="identity",
     cases=[(4, 2, 3), (2, 3, 2)],
 )
@@ -235,7 +235,7 @@ def test_clock_blindness(trial, segments: SeveralSegments, channels: Channels, l
     )
 
 
-@claim(derived("derived: a polygon in a circle"), kind="identity", cases=[10, 3, 60])
+@claim(derived("a polygon in a circle"), kind="identity", cases=[10, 3, 60])
 def test_few_observations(
     trial,
     observations: Annotated[int, Interval(3, 80, why="two have no area; all pairs are listed")],

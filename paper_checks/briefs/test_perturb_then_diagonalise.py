@@ -159,9 +159,7 @@ def uniform_bound(size):
     return 2 * size / np.sqrt(1 - 2 * size)
 
 
-@claim(
-    derived("derived: |x|² = 1 - |β|²"), kind="identity", cases=[(64, 3.0), (2, 1.0), (17, 30.0)]
-)
+@claim(derived("|x|² = 1 - |β|²"), kind="identity", cases=[(64, 3.0), (2, 1.0), (17, 30.0)])
 def test_state_norm(
     trial,
     states: SeveralStates,
@@ -186,7 +184,7 @@ def test_state_norm(
 
 
 @claim(
-    derived("derived by Sherman and Morrison's formula"),
+    derived("by Sherman and Morrison's formula"),
     kind="identity",
     cases=[(16, 1.0), (64, 1303.8), (1, 0.3)],
 )

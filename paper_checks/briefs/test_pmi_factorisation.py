@@ -248,7 +248,7 @@ def test_shifted_pmi(trial, words: Words, contexts: Words, negatives: Negatives,
     )
 
 
-@claim(derived("derived: a Bernoulli law for each pair"), kind="identity", cases=TABLES)
+@claim(derived("a Bernoulli law for each pair"), kind="identity", cases=TABLES)
 def test_excess(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
     """For every X, L(X) exceeds its minimum by Σ (P + k Q) KL(σ(X*) ‖ σ(X)), the divergence of two
     Bernoulli laws.
@@ -267,7 +267,7 @@ def test_excess(trial, words: Words, contexts: Words, negatives: Negatives, powe
     )
 
 
-@claim(derived("derived from the second derivative"), kind="limit", cases=TABLES)
+@claim(derived("from the second derivative"), kind="limit", cases=TABLES)
 def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
     """Near its minimum L grows by (ε²/2) Σ w Δ² along ε Δ, with w = P k Q/(P + k Q)."""
     generator = trial.generator()
@@ -301,7 +301,7 @@ def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, pow
 
 
 @claim(
-    derived("derived from the second derivative along the tables of one rank"),
+    derived("from the second derivative along the tables of one rank"),
     kind="limit",
     cases=[(6, 5, 5), (5, 5, 2), (8, 6, 15)],
 )
@@ -353,7 +353,7 @@ def test_weights__low_rank(
 
 
 @claim(
-    derived("derived from both losses; Swivel's is recalled"),
+    derived("from both losses; Swivel's is recalled"),
     kind="identity",
     cases=[(0.01, 5), (0.5, 2), (100.0, 15)],
 )
@@ -386,7 +386,7 @@ def test_pair_that_never_occurs(
 
 
 @claim(
-    derived("derived: ℓ - r pairs are r steps apart"),
+    derived("ℓ - r pairs are r steps apart"),
     kind="identity",
     cases=[(5, 6, 2), (3, 7, 6), (6, 4, 3)],
 )
@@ -408,7 +408,7 @@ def test_finite_walk(trial, nodes: Nodes, length: Length, window: Window):
 
 
 @claim(
-    derived("derived: from node i a walk sees s_i features"),
+    derived("from node i a walk sees s_i features"),
     kind="identity",
     cases=[(5, 6, 2, 3), (3, 7, 6, 2)],
 )

@@ -246,7 +246,7 @@ def test_series(
     )
 
 
-@claim(derived("derived: a geometric series"), kind="bound", cases=[3, 1, 60])
+@claim(derived("a geometric series"), kind="bound", cases=[3, 1, 60])
 def test_tail_above(trial, terms: Terms):
     """What J terms leave of -log P is at most Q^(J+1) / ((J+1) P)."""
     upper = tail_bounds(terms)[1]
@@ -259,7 +259,7 @@ def test_tail_above(trial, terms: Terms):
     )
 
 
-@claim(derived("derived: ratios of terms rise"), kind="bound", cases=[3, 1, 60])
+@claim(derived("ratios of terms rise"), kind="bound", cases=[3, 1, 60])
 def test_tail_below(trial, terms: Terms):
     """What J terms leave of -log P is at least Q^(J+1) / ((J+1) (1 - Q (J+1) / (J+2)))."""
     lower, upper = tail_bounds(terms)
@@ -272,7 +272,7 @@ def test_tail_below(trial, terms: Terms):
     )
 
 
-@claim(derived("derived: the sum of Q^(j-1) P"), kind="identity", cases=[(5, 2), (2, 1), (8, 12)])
+@claim(derived("the sum of Q^(j-1) P"), kind="identity", cases=[(5, 2), (2, 1), (8, 12)])
 def test_gradient(
     trial,
     classes: Classes,
@@ -295,7 +295,7 @@ def test_gradient(
     trial.identity(measured, law, ops=1000, controls=controls)
 
 
-@claim(derived("derived: 1 - Q^J at P = 1/K"), kind="identity", cases=[100, 1000, 10])
+@claim(derived("1 - Q^J at P = 1/K"), kind="identity", cases=[100, 1000, 10])
 def test_terms_for_half(
     trial,
     classes: Annotated[
@@ -325,7 +325,7 @@ def true_posterior(trial, classes, epsilon):
 POSTERIORS = [(3, 2.0), (2, -1.0), (8, 8.0)]
 
 
-@claim(derived("derived: the stationary point on the simplex"), kind="optimality", cases=POSTERIORS)
+@claim(derived("the stationary point on the simplex"), kind="optimality", cases=POSTERIORS)
 def test_poly1_calibration(trial, classes: Classes, epsilon: Epsilon):
     """Of all probabilities q those with the least expected Poly-1 are q_k = p_k / (μ - ε p_k), with
     μ such that they sum to one: sharper than p for ε > 0, flatter for ε < 0.
@@ -346,7 +346,7 @@ def test_poly1_calibration(trial, classes: Classes, epsilon: Epsilon):
     )
 
 
-@claim(derived("derived: the law, solved for p"), kind="identity", cases=POSTERIORS)
+@claim(derived("the law, solved for p"), kind="identity", cases=POSTERIORS)
 def test_correction(trial, classes: Classes, epsilon: Epsilon):
     """From the fitted q the posterior is recovered by p_k ∝ q_k / (1 + ε q_k), for ε >= -1."""
     posterior = true_posterior(trial, classes, epsilon)
@@ -398,7 +398,7 @@ def test_digits(
 
 
 @claim(
-    derived("derived: the slope is -1 / P - ε"),
+    derived("the slope is -1 / P - ε"),
     kind="identity",
     cases=[(-2.0, -1.0), (-8.0, 8.0), (-1.05, 0.0)],
 )

@@ -147,7 +147,7 @@ def told_apart(bits):
 
 
 @claim(
-    derived("derived; Theorem 1 says it can be had"),
+    derived("Theorem 1 says it can be had"),
     kind="identity",
     cases=[(512, 0.0), (2, 5.0), (64, -6.0)],
 )
@@ -179,7 +179,7 @@ def first_attention(length):
     return attend(np.ones((length, 1)), np.zeros((length, 1)), np.eye(length)[:, :1])[:, 0]
 
 
-@claim(derived("derived; that it can be had is Theorem 1"), kind="identity", cases=[64, 3])
+@claim(derived("that it can be had is Theorem 1"), kind="identity", cases=[64, 3])
 def test_absolute(trial, length: ShortLength):
     """T - 2 ReLU units and a line, piecewise linear through all (1/t, t), take 1/t to t for t <=
     T.
@@ -195,7 +195,7 @@ def test_absolute(trial, length: ShortLength):
 
 
 @claim(
-    derived("derived; that it can be had is Theorem 2"),
+    derived("that it can be had is Theorem 2"),
     kind="identity",
     cases=[(64, 1.0), (3, 0.05)],
 )
@@ -229,7 +229,7 @@ def random_transformer(trial, units):
 
 
 @claim(
-    derived("derived: every layer commutes with permutations"),
+    derived("every layer commutes with permutations"),
     kind="identity",
     cases=[(12, 8), (2, 2)],
 )
@@ -247,9 +247,7 @@ def test_needs_mask(trial, length: Length, units: Units):
     trial.identity(images, as_inputs(outputs, order), ops=ops, control_processes=off)
 
 
-@claim(
-    derived("derived: means of equal values are equal"), kind="identity", cases=[(12, 8), (2, 2)]
-)
+@claim(derived("means of equal values are equal"), kind="identity", cases=[(12, 8), (2, 2)])
 def test_needs_bos(trial, length: Length, units: Units):
     """With the mask T equal tokens have T equal outputs, so that a first token of its own is
     needed.
@@ -268,7 +266,7 @@ def test_needs_bos(trial, length: Length, units: Units):
 
 
 @claim(
-    derived("derived from the gap 1/(t (t + 1)) and the spacing of the numbers"),
+    derived("from the gap 1/(t (t + 1)) and the spacing of the numbers"),
     kind="identity",
     cases=[8, 11],
 )
@@ -282,7 +280,7 @@ def test_no_early_collision(trial, bits: Digits):
     )
 
 
-@claim(derived("derived, and tried for all formats"), kind="bound", cases=[8, 11])
+@claim(derived("and tried for all formats"), kind="bound", cases=[8, 11])
 def test_first_collision(trial, bits: Digits):
     """Within √t steps of the last t with t (t + 1) <= 2^{2p-1} two neighbours are rounded to one
     number of p bits: bf16 does at 190, fp16 at 1464.

@@ -230,7 +230,7 @@ def test_small_kernels(
     )
 
 
-@claim(derived("derived from the variances"), kind="identity", cases=[0.5, 1.0, 4.0])
+@claim(derived("from the variances"), kind="identity", cases=[0.5, 1.0, 4.0])
 def test_crossover(trial, radius: Radius):
     """For |q| = |k| = r positive features have a smaller variance than cosines only where u = q · k
     < u*(r) < 0, with ½ e^{-4u*} (1 - e^{-2(r² - u*)})² = 1 - e^{-2(r² + u*)}.
@@ -242,7 +242,7 @@ def test_crossover(trial, radius: Radius):
     trial.value(meeting(quadrature, radius), crossing, error=1e-9, margin=1e-7, controls=controls)
 
 
-@claim(derived("derived from the variances"), kind="identity", cases=[0.5, 1.0, 4.0])
+@claim(derived("from the variances"), kind="identity", cases=[0.5, 1.0, 4.0])
 def test_at_right_angles(trial, radius: Radius):
     """For |q| = |k| = r and q ⊥ k, where SM = 1, the variance of cosines is ½ (1 - e^{-2r²}) of
     that of positive features.
@@ -259,7 +259,7 @@ def test_at_right_angles(trial, radius: Radius):
 
 
 @claim(
-    derived("derived; Theorem 2 is the inequality"),
+    derived("Theorem 2 is the inequality"),
     kind="identity",
     cases=[(4, 0.6), (64, 9.0), (2, 2.0)],
 )
@@ -283,9 +283,7 @@ def test_orthogonal_gain(
     )
 
 
-@claim(
-    derived("derived: w · (q + k) is normal"), kind="distribution", cases=[(1.2, 1.0), (0.1, 4.0)]
-)
+@claim(derived("w · (q + k) is normal"), kind="distribution", cases=[(1.2, 1.0), (0.1, 4.0)])
 def test_lognormal(trial, angle: Angle, s: Spread):
     """The logarithm of a positive feature is normal of mean -c and variance s."""
     q, k = stretched(angle, s)
@@ -304,7 +302,7 @@ def test_lognormal(trial, angle: Angle, s: Spread):
     )
 
 
-@claim(derived("derived from the law"), kind="distribution", cases=[(1.2, 1.0), (0.1, 4.0)])
+@claim(derived("from the law"), kind="distribution", cases=[(1.2, 1.0), (0.1, 4.0)])
 def test_rarely_above(trial, angle: Angle, s: Spread):
     """A positive feature exceeds SM, its mean, with chance 1 - Φ(√s/2) only."""
     q, k = stretched(angle, s)

@@ -572,7 +572,8 @@ def look_up_against_rank(tokens: int = 12):
     generator = np.random.default_rng(0)
     ranks = np.arange(1, tokens + 1)
     law = "cap r/N"
-    odd, even = ranks[::2], ranks[1::2]
+    odd = ranks[::2]
+    even = ranks[1::2]
     points = {
         "linear attention": (odd, [best_features(generator, tokens, r).max() for r in odd]),
         "agents": (even, [best_agents(generator, tokens, n).max() for n in even]),

@@ -167,7 +167,7 @@ def gradient_of_sum(widths, variances, a):
 
 
 @claim(
-    derived("derived: φ(z)^2 + φ(-z)^2 = (1 + a^2) z^2"),
+    derived("φ(z)^2 + φ(-z)^2 = (1 + a^2) z^2"),
     kind="identity",
     cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)],
 )
@@ -186,7 +186,7 @@ def test_second_moment(trial, inputs: FewUnits, first: FewUnits, second: FewUnit
 
 
 @claim(
-    derived("derived: E φ(z)^4 = 3 (1 + a^4) / 2"),
+    derived("E φ(z)^4 = 3 (1 + a^4) / 2"),
     kind="identity",
     cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)],
 )
@@ -214,7 +214,7 @@ def alive_and_logarithm(generator, n, widths):
 
 
 @claim(
-    derived("derived: a layer of n_l units is dead with chance 2^-n_l"),
+    derived("a layer of n_l units is dead with chance 2^-n_l"),
     kind="distribution",
     cases=[(2, 3), (5, 4)],
 )
@@ -233,7 +233,7 @@ def test_dead(trial, first: Width, second: Width):
 
 
 @claim(
-    derived("derived: |h_l|^2 / |h_(l-1)|^2 are independent"),
+    derived("|h_l|^2 / |h_(l-1)|^2 are independent"),
     kind="distribution",
     cases=[(2, 3), (6, 4)],
 )
@@ -263,7 +263,7 @@ def backward_setting(trial, inputs, first, second, slope):
 
 
 @claim(
-    derived("derived: a row's sign carries slope and weight"),
+    derived("a row's sign carries slope and weight"),
     kind="identity",
     cases=[(3, 6, 5, 0.25), (1, 3, 3, 0.0)],
 )
@@ -286,7 +286,7 @@ def test_backward(trial, inputs: FewUnits, first: WideUnits, second: WideUnits, 
 
 
 @claim(
-    derived("derived: E φ'(z) z of a unit and of another one do not cancel"),
+    derived("E φ'(z) z of a unit and of another one do not cancel"),
     kind="identity",
     cases=[(3, 6, 0.25), (1, 3, 0.0)],
 )

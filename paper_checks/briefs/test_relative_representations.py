@@ -158,7 +158,7 @@ def largest_move(ratio):
 
 
 @claim(
-    derived("derived: the part of the abstract's isometries that fixes the origin"),
+    derived("the part of the abstract's isometries that fixes the origin"),
     kind="identity",
     cases=[(16, 24), (2, 1), (256, 40)],
 )
@@ -185,7 +185,7 @@ def test_invariance(
 
 
 @claim(
-    derived("derived: tan(θ/2) moves by the factor K at most"),
+    derived("tan(θ/2) moves by the factor K at most"),
     kind="bound",
     cases=[(2, 2.0), (4, 5.0), (3, 1.1)],
 )
@@ -206,7 +206,7 @@ def test_worst_move(trial, dim: FewDims, ratio: Ratio):
     )
 
 
-@claim(derived("derived: both cosines are known"), kind="identity", cases=[2.0, 5.0, 1.1])
+@claim(derived("both cosines are known"), kind="identity", cases=[2.0, 5.0, 1.1])
 def test_worst_pair(trial, ratio: Ratio):
     """A = diag(1, K) moves the cosine of (1, K^(-1/2)) and (1, -K^(-1/2)) from (K - 1)/(K + 1) to
     its negative.
@@ -233,7 +233,7 @@ def unlike_anchors(trial, dim):
     return anchors, coordinates
 
 
-@claim(derived("derived: d independent anchors fix Q M diag(s)"), kind="identity", cases=[2, 4])
+@claim(derived("d independent anchors fix Q M diag(s)"), kind="identity", cases=[2, 4])
 def test_certificate(trial, dim: FewDims):
     """If d independent anchors keep their mutual cosines and one sample that has no zero coordinate
     in them keeps its own, A = c Q.
@@ -252,7 +252,7 @@ def test_certificate(trial, dim: FewDims):
 
 
 @claim(
-    derived("derived: A M = Q M diag(s), M having the anchors as columns"),
+    derived("A M = Q M diag(s), M having the anchors as columns"),
     kind="identity",
     cases=[2, 4],
 )
@@ -274,7 +274,7 @@ def test_anchors_alone(trial, dim: FewDims):
 
 
 @claim(
-    derived("derived: r(x) = B x/|x|, and B has full rank"),
+    derived("r(x) = B x/|x|, and B has full rank"),
     kind="identity",
     cases=[(3, 5), (2, 2), (5, 20)],
 )

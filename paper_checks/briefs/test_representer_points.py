@@ -107,7 +107,8 @@ def minimiser(features, labels, lam, norm, most=20_000):
         momentum = 1.0 if np.sum((ahead - new) * (new - theta)) > 0 else momentum
         before = momentum
         momentum = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
-        theta, ahead = new, new + (before - 1) / momentum * (new - theta)
+        ahead = new + (before - 1) / momentum * (new - theta)
+        theta = new
     return new, residual
 
 
@@ -212,7 +213,7 @@ def test_l1_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share
 
 
 @claim(
-    derived("derived: Γ V = U and U' Γ = V'"),
+    derived("Γ V = U and U' Γ = V'"),
     kind="identity",
     cases=[(40, 5, 4, 0.4), (10, 2, 3, 0.8)],
 )
@@ -224,7 +225,7 @@ def test_nuclear_sum(trial, samples: Samples, rows: Size, columns: Size, share: 
 
 
 @claim(
-    derived("derived: Γ is the direction of a row"),
+    derived("Γ is the direction of a row"),
     kind="identity",
     cases=[(40, 5, 4, 0.3), (10, 2, 2, 0.8)],
 )
@@ -238,7 +239,7 @@ def test_group_sum(trial, samples: Samples, rows: Size, columns: Size, share: Sh
 NORMS = [(40, 3, 5, 0.3, "entries"), (40, 5, 4, 0.4, "rows"), (30, 4, 5, 0.6, "singular values")]
 
 
-@claim(derived("derived from the subgradient at θ"), kind="identity", cases=NORMS)
+@claim(derived("from the subgradient at θ"), kind="identity", cases=NORMS)
 def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share: Share, norm: Norm):
     """Contributions to the training scores, weighted by a_i, add up to the norm: sum of a_i <X_i,
     θ> = |θ|.
@@ -255,7 +256,7 @@ def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share:
     )
 
 
-@claim(derived("derived from the subgradient at 0"), kind="identity", cases=NORMS)
+@claim(derived("from the subgradient at 0"), kind="identity", cases=NORMS)
 def test_vanishing_penalty(
     trial, samples: Samples, rows: Size, columns: Size, share: Share, norm: Norm
 ):

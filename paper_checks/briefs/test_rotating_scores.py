@@ -120,7 +120,8 @@ def fastest_rotation(stiffness):
         sizes = np.sum(rest * (stiffness @ rest), axis=0)
         low = done + np.argmin(sizes)
         high = done + np.argmax(sizes)
-        small, large = basis[:, low], basis[:, high]
+        small = basis[:, low]
+        large = basis[:, high]
         cross = small @ stiffness @ large
 
         def excess(angle, small=small, large=large, cross=cross):
@@ -211,7 +212,8 @@ def mean_along_tests(centres, waves, matrix):
     Gaussians about some centres (modes, 2): all gradients by complex steps, the mean by the
     trapezium rule, whose error is far below rounding for smooth densities.
     """
-    low, high = centres.min(axis=0), centres.max(axis=0)
+    low = centres.min(axis=0)
+    high = centres.max(axis=0)
     first, second = (np.arange(a - 8, b + 8, 0.4) for a, b in zip(low, high, strict=True))
     points = np.array(list(product(first, second)))
 
@@ -305,7 +307,8 @@ def test_law_kept(
     """
     generator = trial.generator("rotations")
     stiffness = stiffness_matrix(generator, dim)
-    still, moving = skew(generator, dim), skew(generator, dim)
+    still = skew(generator, dim)
+    moving = skew(generator, dim)
     stretched = np.abs(still + still.T) + np.diag(np.abs(np.diag(moving @ moving)))
 
     def rotation(time):

@@ -132,7 +132,7 @@ def enumerated(losses, chances, draws):
 
 
 @claim(
-    derived("derived: the draws are independent"),
+    derived("the draws are independent"),
     kind="identity",
     cases=[(5, 3, 0.7, 1.0), (2, 1, 1.0, 0.05)],
 )
@@ -164,7 +164,7 @@ def all_corners(trial, points, lam, radius):
     return centre_losses, distances, chances, losses
 
 
-@claim(derived("derived from l_i <= h_i"), kind="bound", cases=[(6, 0.7, 1.0), (9, 0.2, 0.3)])
+@claim(derived("from l_i <= h_i"), kind="bound", cases=[(6, 0.7, 1.0), (9, 0.2, 0.3)])
 def test_largest_draw(trial, points: Corners, lam: Lambda, radius: Radius):
     """No draw contributes more than Z, the sum of h_i = c_i + λ v_i, whatever the losses are."""
     centre_losses, distances, chances, losses = all_corners(trial, points, lam, radius)
@@ -177,9 +177,7 @@ def test_largest_draw(trial, points: Corners, lam: Lambda, radius: Radius):
     )
 
 
-@claim(
-    derived("derived from h_i <= l_i + 2 λ v_i"), kind="bound", cases=[(6, 0.7, 1.0), (9, 0.2, 0.3)]
-)
+@claim(derived("from h_i <= l_i + 2 λ v_i"), kind="bound", cases=[(6, 0.7, 1.0), (9, 0.2, 0.3)])
 def test_ceiling(trial, points: Corners, lam: Lambda, radius: Radius):
     """The largest draw is at most L + 2 λ Φ, Φ the sum of the v_i."""
     _, distances, chances, losses = all_corners(trial, points, lam, radius)
@@ -196,7 +194,7 @@ def test_ceiling(trial, points: Corners, lam: Lambda, radius: Radius):
 
 
 @claim(
-    derived("derived by Hoeffding's inequality"),
+    derived("by Hoeffding's inequality"),
     kind="bound",
     cases=[(5, 4, 0.9), (3, 6, 0.7)],
     not_tight="Hoeffding's inequality is for the worst law between 0 and Z, which few losses have",
@@ -273,7 +271,7 @@ def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
     )
 
 
-@claim(derived("derived from Z - L <= 2 λ Φ"), kind="bound", cases=[(5, 2, 0.7)])
+@claim(derived("from Z - L <= 2 λ Φ"), kind="bound", cases=[(5, 2, 0.7)])
 def test_vanishing_variance(trial, points: Points, draws: Draws, lam: Lambda):
     """The variance is at most 2 λ Φ L / s: it vanishes with the sizes of the clusters."""
     losses, ceilings, centre_losses, distances = random_losses(trial, points, lam)
@@ -283,7 +281,7 @@ def test_vanishing_variance(trial, points: Points, draws: Draws, lam: Lambda):
 
 
 @claim(
-    derived("derived: what is never drawn is missing"),
+    derived("what is never drawn is missing"),
     kind="identity",
     cases=[(5, 2, 2), (2, 1, 1)],
 )

@@ -244,7 +244,7 @@ def hyperbolic_stretch(half, ratio):
 
 
 @claim(
-    derived("derived: the derivative of a spectral function, after Daleckii and Krein"),
+    derived("the derivative of a spectral function, after Daleckii and Krein"),
     kind="identity",
     cases=[(7, 2, "exp(-x)"), (7, 7, "exp(-x)"), (5, 4, "deep set"), (3, 1, "tanh(x)")],
 )
@@ -326,7 +326,7 @@ def test_cut_costs_the_gap(trial, nodes: Cycle, name: Phi):
 
 
 @claim(
-    derived("derived: divided differences"),
+    derived("divided differences"),
     kind="limit",
     cases=[
         (5, "exp(-x)", True),
@@ -359,7 +359,7 @@ def test_cut_costs_the_gap__after_the_pair(trial, nodes: Cycle, name: Phi, cut: 
 
 
 @claim(
-    derived("derived: the derivative of |x| is a divided difference"),
+    derived("the derivative of |x| is a divided difference"),
     kind="identity",
     cases=[(2, 2.0), (4, 2.0), (8, 2.0), (12, 0.5)],
 )
@@ -391,9 +391,7 @@ def growth_of_stretch():
 
 
 @claim(
-    derived(
-        "derived: |tanh(α k/2)/k| and 1/|k| have a summable difference; growth by numbers only"
-    ),
+    derived("|tanh(α k/2)/k| and 1/|k| have a summable difference; growth by numbers only"),
     kind="limit",
     cases=[2.0, 1.0, 2.5],
 )

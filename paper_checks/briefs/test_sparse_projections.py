@@ -143,7 +143,7 @@ def similarity_law(adjacency, degrees, alphas, sparsity):
 
 
 @claim(
-    derived("derived: an entry's fourth moment is s"),
+    derived("an entry's fourth moment is s"),
     kind="identity",
     cases=[(8, 3.0), (8, 30.0), (2, 1.0), (5, 1e4)],
 )
@@ -171,7 +171,7 @@ def test_inner_variance(trial, dim: Dim, sparsity: Sparsity):
 
 
 @claim(
-    derived("derived: each row sees the entry or does not"),
+    derived("each row sees the entry or does not"),
     kind="distribution",
     cases=[(64, 3.0), (256, 30.0)],
 )
@@ -228,7 +228,7 @@ def test_tail(
 
 
 @claim(
-    derived("derived: repeated products are powers of A"),
+    derived("repeated products are powers of A"),
     kind="identity",
     cases=[(6, 3.0, -0.5), (2, 1.0, -1.0), (8, 100.0, -0.1)],
 )

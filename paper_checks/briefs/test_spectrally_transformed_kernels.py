@@ -128,7 +128,7 @@ def mean_of_cubes(kernel, chances, draws):
 
 
 @claim(
-    derived("derived: (K M)^p has eigenvalues λ^p"),
+    derived("(K M)^p has eigenvalues λ^p"),
     kind="identity",
     cases=[(12, 3), (2, 2)],
 )
@@ -160,7 +160,7 @@ def test_no_eigenvectors(
 
 
 @claim(
-    derived("derived: a geometric series of K M"),
+    derived("a geometric series of K M"),
     kind="identity",
     cases=[(12, 0.9), (2, 0.1)],
 )
@@ -182,7 +182,7 @@ def test_inverse_laplacian(trial, points: Points, share: Share):
 
 
 @claim(
-    derived("derived: a geometric tail"),
+    derived("a geometric tail"),
     kind="identity",
     cases=[(12, 0.9, 5), (9, 0.5, 19), (2, 0.1, 1)],
 )
@@ -214,7 +214,7 @@ def test_truncation(
 
 
 @claim(
-    derived("derived: representer theorem"),
+    derived("representer theorem"),
     kind="identity",
     cases=[(12, 6, 0.9, 0.05), (2, 1, 0.1, 10.0)],
 )
@@ -244,7 +244,7 @@ def test_representer(trial, points: Points, labelled: Labels, share: Share, ridg
 
 
 @claim(
-    derived("derived: s = 1 on the first d eigenvalues"),
+    derived("s = 1 on the first d eigenvalues"),
     kind="identity",
     cases=[(12, 3, 20, 0.05), (6, 2, 8, 10.0)],
 )
@@ -279,9 +279,7 @@ def test_truncated_ridge(
     )
 
 
-@claim(
-    derived("derived: which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)]
-)
+@claim(derived("which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)])
 def test_square_is_unbiased(trial, points: FewPoints, draws: Draws):
     """With μ replaced by the frequencies of N draws, K_2 = K M K is right on average."""
     kernel, chances, _ = domain(trial.generator("domain"), points)
@@ -295,9 +293,7 @@ def test_square_is_unbiased(trial, points: FewPoints, draws: Draws):
     )
 
 
-@claim(
-    derived("derived: which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)]
-)
+@claim(derived("which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)])
 def test_sample_bias(trial, points: FewPoints, draws: Draws):
     """With μ replaced by the frequencies of N draws, the mean of K_3 = K M K M K is (1 - 1/N) K_3 +
     (1/N) K M diag(K_11, K_22, ..) K, which is larger.

@@ -165,7 +165,7 @@ def largest_gap():
 
 
 @claim(
-    derived("derived by the z-transform"),
+    derived("by the z-transform"),
     kind="identity",
     cases=[(4, 0.5, 1.5), (1, 0.1, 0.1), (31, 0.05, 3.0)],
 )
@@ -198,7 +198,7 @@ def test_warped_response(
 
 
 @claim(
-    derived("derived by Euler's and Maclaurin's formula"),
+    derived("by Euler's and Maclaurin's formula"),
     kind="rate",
     cases=[
         (4, 2.0, "constant"),
@@ -295,7 +295,7 @@ def test_gate_lags(trial, farthest: Farthest):
     )
 
 
-@claim(derived("derived by setting the derivative to zero"), kind="bound", cases=[3.0, 50.0])
+@claim(derived("by setting the derivative to zero"), kind="bound", cases=[3.0, 50.0])
 def test_gate_against_flow(trial, farthest: Farthest):
     """A gate lags behind the flow of x' = u - x by (1 - e^{-Δ}) - Δ/(1 + Δ) <= .2036."""
     _, gates, flow = gate_and_flow(farthest)
@@ -309,7 +309,7 @@ def test_gate_against_flow(trial, farthest: Farthest):
     )
 
 
-@claim(derived("derived by setting the derivative to zero"), kind="identity", cases=[3.0, 50.0])
+@claim(derived("by setting the derivative to zero"), kind="identity", cases=[3.0, 50.0])
 def test_largest_lag(trial, farthest: Farthest):
     """A gate lags most behind the flow at Δ = -1 - 2 W₋₁(-e^{-1/2}/2) = 2.513, a gate that is open
     by .715.

@@ -340,7 +340,7 @@ def test_latents_almost_free(
 
 
 @claim(
-    derived("derived: what is left open of the classes, if not their names alone"),
+    derived("what is left open of the classes, if not their names alone"),
     kind="limit",
     cases=[(0.08, 7, 40), (0.05, 5, 40), (0.06, 6, 80)],
     low_power="what is left open varies as much as its mean",
@@ -379,7 +379,7 @@ def test_latents_almost_free__sampled(
 
 
 @claim(
-    derived("derived: with two classes a side the automorphism moves every pair of classes"),
+    derived("with two classes a side the automorphism moves every pair of classes"),
     cases=[(0.02, 3, 3), (0.08, 2, 14), (0.02, 1, 2)],
     not_tight="one row tells little of the classes of columns",
 )
@@ -408,7 +408,7 @@ def test_latents_almost_free__never_less(
 
 
 @claim(
-    derived("derived: a cell that misses a class is fixed by an automorphism"),
+    derived("a cell that misses a class is fixed by an automorphism"),
     kind="identity",
     cases=[(3, 0.001), (8, 0.01), (4, 0.02)],
 )
@@ -483,7 +483,7 @@ def test_row_reader(
 
 
 @claim(
-    derived("derived: a row is found if its like is in the window"),
+    derived("a row is found if its like is in the window"),
     kind="limit",
     cases=[(4, 32507), (4, 32506), (4, 10_836), (1, 32506), (2, 500)],
     low_power="the matches of equal rows cost up to .15 bits a cell",
@@ -515,7 +515,7 @@ def test_window(
 
 
 @claim(
-    derived("derived: the chain rule"),
+    derived("the chain rule"),
     kind="identity",
     cases=[(8, 0.55, 0.35), (2, 0.3, 0.3), (16, 0.5, 0.2)],
     low_power="lengths of codes vary by a bit or two",
@@ -547,7 +547,7 @@ def test_break_even(trial, rows: Height, row_effect: RowEffect, column_effect: C
 
 
 @claim(
-    derived("derived: the chain rule"),
+    derived("the chain rule"),
     kind="identity",
     cases=[(8, 0.55, 0.35), (4, 0.55, 0.35), (16, 0.5, 0.2)],
     low_power="lengths of codes vary by a bit or two",

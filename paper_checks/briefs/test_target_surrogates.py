@@ -166,7 +166,7 @@ def descent_budget(smoothness, losses):
 
 
 @claim(
-    derived("derived: log cosh lies below its chord parabola"),
+    derived("log cosh lies below its chord parabola"),
     kind="identity",
     cases=[2.0, 0.2, 12.0],
 )
@@ -214,7 +214,7 @@ def test_majorises(trial, targets: Targets, distance: Distance):
 
 
 @claim(
-    derived("derived: a linear recursion"),
+    derived("a linear recursion"),
     kind="identity",
     cases=[(12, 5, 3, 0.7, 0.3), (4, 9, 40, 1.5, 0.1)],
 )
@@ -259,7 +259,7 @@ def test_inner_steps(
 
 
 @claim(
-    derived("derived: P is that of X A"),
+    derived("P is that of X A"),
     kind="identity",
     cases=[(12, 5, 0, 0.7, 2.0, 8), (4, 9, 0, 1.0, 4.0, 3), (6, 5, 2, 0.5, 1.0, 5)],
 )
@@ -299,7 +299,7 @@ def test_invariance(
 
 
 @claim(
-    derived("derived: the surrogate falls by η |P grad l|^2 / 2"),
+    derived("the surrogate falls by η |P grad l|^2 / 2"),
     kind="bound",
     cases=[(12, 5, 20), (2, 1, 1)],
 )

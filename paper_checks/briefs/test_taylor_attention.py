@@ -199,7 +199,7 @@ def test_two_forms(trial, tokens: Tokens, width: Width):
     )
 
 
-@claim(derived("derived by counting"), kind="identity", cases=[(8, 5), (16, 100), (1, 2)])
+@claim(derived("by counting"), kind="identity", cases=[(8, 5), (16, 100), (1, 2)])
 def test_costs(trial, width: Width, tokens: Tokens):
     """The direct form takes 4N²d + 6N² operations and dN + 2N² entries, the linear one N (4d³ +
     10d² + 9d + 4) and d²(d + 1) + N(d + 1)² + dN.
@@ -230,7 +230,7 @@ def test_crossovers(trial, width: Width):
     )
 
 
-@claim(derived("derived: T_m' = T_{m-1}"), kind="identity", cases=[1, 2, 3, 6])
+@claim(derived("T_m' = T_{m-1}"), kind="identity", cases=[1, 2, 3, 6])
 def test_parity(trial, order: Order):
     """T_m has one real root if m is odd and none, so that it is positive, if m is even."""
     trial.identity(
@@ -241,7 +241,7 @@ def test_parity(trial, order: Order):
     )
 
 
-@claim(derived("derived: T_m' = T_{m-1}"), kind="bound", cases=[2, 6, 3])
+@claim(derived("T_m' = T_{m-1}"), kind="bound", cases=[2, 6, 3])
 def test_least_value(trial, order: Order):
     """For even m, here the order or the next, T_m is at least r^m/m! at the only root r of T_{m-1}:
     1/2 for m = 2, at -1.
@@ -260,7 +260,7 @@ def test_least_value(trial, order: Order):
 
 
 @claim(
-    derived("derived: every other weight is least at -1"),
+    derived("every other weight is least at -1"),
     kind="optimality",
     cases=[(15, 5.0), (40, 0.5), (3, 20.0)],
 )

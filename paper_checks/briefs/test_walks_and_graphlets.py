@@ -322,7 +322,7 @@ def test_walks_add_up(trial, nodes: Nodes, density: Density):
 
 
 @claim(
-    derived("derived: the orbit-counting lemma"),
+    derived("the orbit-counting lemma"),
     kind="identity",
 )
 def test_walks_add_up__classes(trial):
@@ -338,7 +338,7 @@ def test_walks_add_up__classes(trial):
 
 
 @claim(
-    derived("derived: types of the two other nodes"),
+    derived("types of the two other nodes"),
     kind="identity",
     cases=[(8, 0.7), (9, 0.35), (6, 0.9), (5, 0.0)],
 )
@@ -359,7 +359,7 @@ def test_one_number_is_missing(trial, nodes: Nodes, density: Density):
 
 
 @claim(
-    derived("derived: walks by their number of returns and triangles"),
+    derived("walks by their number of returns and triangles"),
     kind="identity",
     cases=[
         ("rook", 1.0, 4.0),
@@ -407,7 +407,7 @@ def test_only_q_sees_it(
 
 
 @claim(
-    derived("derived: two noisy readings of 2e"),
+    derived("two noisy readings of 2e"),
     kind="identity",
     cases=[(3, 2, 1, 0.3), (2, 1, 1, 0.5), (4, 1, 1, 0.8), (2, 3, 3, 0.2)],
 )

@@ -48,7 +48,9 @@ def most_entropy(density, order, grid=GRID):
             if np.isfinite(lower) and lower <= value + 1e-13:
                 break
             size /= 2
-        weights, value, fit = weights - size * move, lower, other
+        weights = weights - size * move
+        value = lower
+        fit = other
         if np.abs(slope).max() < 1e-12:
             break
     return fit, np.abs(slope).max()

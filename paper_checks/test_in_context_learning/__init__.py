@@ -10,8 +10,8 @@ scale of the GeLU products, N that of whatever is passed on.
 Abstract:
 
 - Sentence 2: trained models build a predictor from labelled examples in the input. Holds at a
-  smaller scale: icl-approaches-mbr, noise. With inputs of one and two dimensions and some thousand
-  steps; the paper has up to twenty dimensions and 500,000 steps.
+  smaller scale: icl-approaches-mbr, icl-approaches-ridge, noise. With inputs of one and two
+  dimensions and some thousand steps; the paper has up to twenty dimensions and 500,000 steps.
 - Sentence 3: the learners encode small models in their activations and update them as examples
   arrive. Holds at a smaller scale: sgd-stack, ridge-stack, implied-updates, probes. By constructed
   weights, example by example; the weights by which trained models of two layers answer move along

@@ -19,7 +19,6 @@ from theory_on_trial.contract import Count, Interval
 OSWALD = "von Oswald et al. 2023 (arXiv 2212.07677)"
 AHN = "Ahn et al. 2023 (arXiv 2306.00297)"
 ZHANG = "Zhang, Frei & Bartlett 2024 (arXiv 2306.09927)"
-Runs = Annotated[int, Interval(5, 50, why="fewer equal signs are no evidence")]
 COVARIANCE = np.array([[1.1, 0.4], [0.4, 0.7]])
 """Λ, where a flow runs."""
 Context = Annotated[
@@ -566,7 +565,7 @@ def test_lsa__train(
     trial,
     dimension: Annotated[int, Interval(1, 4, why=CAP)] = 3,
     context: Annotated[int, Interval(2, 20, why=CAP)] = 8,
-    starts: Runs = 5,
+    starts: Annotated[int, Interval(6, 50, why="two decisions, each on the signs of all runs")] = 6,
 ):
     """From a positive start Adam on all entries of a layer finds the optimal map; the other blocks
     that act vanish.

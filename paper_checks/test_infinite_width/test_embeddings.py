@@ -28,10 +28,9 @@ def trained_losses(rng, law, width, nets):
     for _ in range(STEPS):
         outputs = first @ second.swapaxes(1, 2) / width
         errors = softmax(outputs, axis=2) * law.sum(axis=1)[:, None] - law
-        first, second = (
-            first - RATE * errors @ second,
-            second - RATE * errors.swapaxes(1, 2) @ first,
-        )
+        moved = first - RATE * errors @ second
+        second = second - RATE * errors.swapaxes(1, 2) @ first
+        first = moved
     outputs = first @ second.swapaxes(1, 2) / width
     return -np.sum(law * log_softmax(outputs, axis=2), axis=(1, 2))
 

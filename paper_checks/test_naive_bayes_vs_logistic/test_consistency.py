@@ -540,10 +540,13 @@ def test_hcons_root_loss(trial, n_classes: Classes, n_draws: Draws = 20_000):
     p = masses / masses.sum(axis=1, keepdims=True)
     q = softmax(rng.standard_normal(p.shape) * np.exp(rng.uniform(-4, 2, (n_draws, 1))), axis=1)
     t = np.linspace(0.02, 0.98, 49)
-    extreme, tie = np.zeros((49, n_classes)), np.zeros((49, n_classes))
-    extreme[:, 0], extreme[:, 1] = (1 + t) / 2, (1 - t) / 2
-    tie[:, 0], tie[:, 1] = 0.5 - HAIR, 0.5 + HAIR
-    p, q = np.concatenate([p, extreme]), np.concatenate([q, tie])
+    extreme = np.zeros((49, n_classes))
+    extreme[:, 0] = (1 + t) / 2
+    extreme[:, 1] = (1 - t) / 2
+    tie = np.zeros((49, n_classes))
+    tie[:, :2] = 0.5 - HAIR, 0.5 + HAIR
+    p = np.concatenate([p, extreme])
+    q = np.concatenate([q, tie])
     regret = 2 * (np.linalg.norm(p, axis=1) - np.sum(p * np.sqrt(q), axis=1))
     best, choice = top_two(p, q)
     gap = best - choice

@@ -60,8 +60,10 @@ def test_lr_lower_bound(
 def test_lr_lower_bound__linear(
     trial, first: Annotated[int, Interval(20, 2000, why="below, 1 / n shows; a cap")] = 50
 ):
-    """That bound grows by 4 / (Δ⁴ / (4 z²) - Δ²) samples a feature, z = -Φ^-1(Φ(-Δ/2) + ε): at
-    Δ² = 4 and ε = .02 any such learner needs 5.55 n samples and a few more.
+    """A learner that rotations and shifts of the n features leave as it is needs at least as many
+    samples for an excess error ε as naive Bayes with known variances, whose number grows by
+    4 / (Δ⁴ / (4 z²) - Δ²) a feature, z = -Φ^-1(Φ(-Δ/2) + ε): 5.55 n and a few more at Δ² = 4 and
+    ε = .02.
     """
     sizes = first * 2 ** np.arange(8)
     samples = np.array([predicted.naive_bayes_samples(int(n), GAP, EXCESS) for n in sizes])

@@ -34,11 +34,13 @@ def excess_risks(rng, points):
     beta /= np.linalg.norm(beta)
     x = rng.normal(size=(points, dim)) * deviations
     y = x @ beta + np.sqrt(NOISE) * rng.normal(size=points)
-    scores, risks = [], []
+    scores = []
+    risks = []
     for share in SHARES:
         size = round(share * points)
         rows = np.argsort(rng.random((MEMBERS, points)), axis=1)[:, :size]
-        chosen, labels = x[rows], y[rows][:, :, None]
+        chosen = x[rows]
+        labels = y[rows][:, :, None]
         turned = chosen.swapaxes(1, 2)
         if size < dim:
             members = turned @ np.linalg.solve(chosen @ turned, labels)

@@ -164,7 +164,7 @@ def _chance_of_spread(
     covariance: Float[AnyArray, "features features"],
     freedom: int,
 ) -> Array:
-    """By how much tr C W^(-1) is off its mean, as told by tr C^(-1) W and log det W, whose means
+    """Estimate how far tr C W^(-1) is off its mean from tr C^(-1) W and log det W, whose means
     are known.
     """
     n_features = len(wishart)

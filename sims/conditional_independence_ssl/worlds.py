@@ -120,7 +120,9 @@ class GaussianWorld(NamedTuple):
 
     @property
     def covariance(self) -> Float[np.ndarray, "all all"]:
-        """Of (X1, X2, Y), from the coefficients of the independent normals that make them."""
+        """The covariance of (X1, X2, Y), from the coefficients of the independent normals that make
+        them.
+        """
         dim, n_causes = self.first.shape
         n_second = len(self.second)
         rows = [

@@ -65,8 +65,8 @@ def solved(world: Mixture, sigma: float) -> Solved:
 
 
 def _logarithms(weights: np.ndarray) -> np.ndarray:
-    """Of weights; minus infinity for a component that has none, which is not in the law wherever y
-    is.
+    """Return logarithms of weights; minus infinity for a weight of 0, whose component no y can come
+    from.
     """
     return np.log(weights, out=np.full_like(weights, -np.inf), where=weights > 0)
 

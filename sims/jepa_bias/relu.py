@@ -73,7 +73,7 @@ def train_relu(
 
 
 def _frames(key, count):
-    """Frames, the next ones, and the features of the former."""
+    """Return frames, the frames that follow them, and the features of the first."""
     start, step, first, second = jax.random.split(key, 4)
     now = jnp.sqrt(STRENGTH) * jax.random.normal(start, (count, 2))
     fresh = jnp.sqrt(STRENGTH * (1 - CARRY**2)) * jax.random.normal(step, (count, 2))

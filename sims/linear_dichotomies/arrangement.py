@@ -160,8 +160,8 @@ def _normal(rows):
 
 
 def _subsets(ranks, n_points, dim):
-    """Of each rank the subset's size and its rows: D - 1 of them, points 1.. (never the first),
-    filled up with flags. Larger subsets come first; within a size the order is that of the
+    """Return the size of each rank's subset and its rows: D - 1 of them, points 1.. (never the
+    first), filled up with flags. Larger subsets come first; within a size the order is that of the
     combinatorial number system.
     """
     per_size = [math.comb(n_points - 1, size) for size in reversed(range(dim))]

@@ -57,34 +57,31 @@ class Best:
         if found.dichotomy not in self:
             self._seen.add(found.dichotomy.tobytes())
             self.classifiers.append(found)
-            errors = self._table.errors(found.dichotomy)
-            self.to_beat = min(
-                self.to_beat, float(self._task.admitted_value(found.dichotomy, errors))
-            )
+            self.to_beat = self._still_to_beat(found)
+
+    def _still_to_beat(self, found: Classifier) -> float:
+        errors = self._table.errors(found.dichotomy)
+        return min(self.to_beat, float(self._task.admitted_value(found.dichotomy, errors)))
 
     def __contains__(self, dichotomy: Int[np.ndarray, "rows"]) -> bool:
         return dichotomy.tobytes() in self._seen
 
 
 class AllBelow(Best):
-    """Collects dichotomies of an objective below a cutoff, up to `most` of them."""
+    """Collects dichotomies of an objective below a cutoff; with `most` of them the search is
+    over.
+    """
 
     collects = True
 
-    def __init__(self, cutoff: float, most: int):
-        self.cutoff = cutoff
+    def __init__(self, table: Table, task: Task, cutoff: float, most: int):
+        super().__init__(table, task, None)
         self._most = most
-        self._seen = set()
-        self.classifiers = []
+        self.cutoff = cutoff
         self.to_beat = cutoff
 
-    def add(self, found: Classifier) -> None:
-        """Keep a classifier, once; the search is over once there are enough."""
-        if found.dichotomy not in self:
-            self._seen.add(found.dichotomy.tobytes())
-            self.classifiers.append(found)
-            if len(self.classifiers) >= self._most:
-                self.to_beat = -np.inf
+    def _still_to_beat(self, found: Classifier) -> float:
+        return self.to_beat if len(self.classifiers) < self._most else -np.inf
 
 
 class _Ended(Exception):

@@ -32,8 +32,8 @@ def exact_signs(table: AnyTable, weights: Float[np.ndarray, "dims"]) -> Int[np.n
 def many_exact_signs(
     table: Table, weights: Float[np.ndarray, "classifiers dims"]
 ) -> Int[np.ndarray, "classifiers rows"]:
-    """As `exact_signs`, of many classifiers: in floating point where its error cannot matter, else
-    in integers.
+    """Return `exact_signs` of many classifiers: in floating point where its error cannot matter,
+    else in integers.
     """
     n_dims = weights.shape[1]
     scores = weights[:, :1] + weights[:, 1:] @ table.rows.T
@@ -116,8 +116,8 @@ class GordanProgram:
     def circuits(
         self, costs: Float[np.ndarray, "draws columns"], upper: Float[np.ndarray, "columns"]
     ) -> list[Cut]:
-        """For each row of costs the cheapest circuit (λ₊, then λ₋) with λ <= upper, as a row of a
-        0/1 program; left out where no λ in integers makes the sum vanish exactly.
+        """Return the cheapest circuit of each row of costs (λ₊, then λ₋) with λ <= upper, as a row
+        of a 0/1 program; left out where no λ in integers makes the sum vanish exactly.
         """
         cuts = []
         for cost in costs:

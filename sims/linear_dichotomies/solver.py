@@ -112,9 +112,9 @@ class ExactSolver:
         """Weights of the largest margin for a dichotomy; None if there are none above rounding."""
         return self._gordan.classifier(dichotomy)
 
-    def admit(self, baseline: Baseline) -> None:
-        """Let later tasks start from a dichotomy. Raises ValueError if it has no weights and none
-        are found.
+    def admit(self, baseline: Baseline) -> Dichotomy:
+        """Let later tasks start from a dichotomy, and return it. Raises ValueError if it has no
+        weights and none are found.
         """
         dichotomy = dichotomy_of(self.table, baseline)
         known = self.widest(dichotomy)
@@ -126,6 +126,7 @@ class ExactSolver:
                 "have"
             )
         self.pool.add([known])
+        return dichotomy
 
     def prove(self, task: Task, deadline: Deadline, watch: Watch | None = None) -> Proof:
         """Search until a task is solved or the time is over; what is met on the way goes to the
@@ -163,20 +164,22 @@ class ExactSolver:
         """
         task = least_errors(self.table)
         slack = 1 if task.integral else _SAME_ERRORS * max(1.0, errors)
-        found = AllBelow(errors + slack, most)
+        found = AllBelow(self.table, task, errors + slack, most)
         self._engine = self._engine or BranchAndCut(self.table, self._gordan)
         bound, _ = self._engine.minimise(task, found, deadline)
         self._engine = None  # its rows exclude what was found
         self.pool.add(found.classifiers)
         chosen = [one for one in found.classifiers if task.value(one.dichotomy) < found.cutoff]
-        chosen.sort(
-            key=lambda one: (
-                self.table.errors(one.dichotomy),
-                -round(one.margin, _SAME_MARGIN),
-                one.dichotomy.tolist(),
-            )
-        )
+        chosen.sort(key=widest_first)
+        chosen.sort(key=lambda one: self.table.errors(one.dichotomy))
         return Within(tuple(chosen), bool(bound >= found.cutoff))
+
+
+def widest_first(one: Classifier) -> tuple[float, list[int]]:
+    """Sort classifiers of as many errors: the largest margin first (compared to nine decimals),
+    then by dichotomy.
+    """
+    return -round(one.margin, _SAME_MARGIN), one.dichotomy.tolist()
 
 
 def certified(

@@ -59,7 +59,7 @@ class Task(NamedTuple):
         dichotomies: Real[np.ndarray, "*pool rows"],
         errors: Real[np.ndarray, "*pool"] | int | float,
     ) -> Float[np.ndarray, "*pool"]:
-        """As `value`; infinite for dichotomies that the task does not admit."""
+        """Return `value`, or infinity for dichotomies that the task does not admit."""
         mask = self.admits(errors)
         for row, value in self.fixed.items():
             mask = mask & (dichotomies[..., row] == value)

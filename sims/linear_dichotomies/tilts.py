@@ -96,7 +96,8 @@ class TiltSearch(LineSearch):
             within = np.where(errors <= reach, disagreement, -1.0)
             part = int(within.argmax())
             if within[part] > self._most[which]:
-                self._most[which], self._most_weights[which] = within[part], weights[part]
+                self._most[which] = within[part]
+                self._most_weights[which] = weights[part]
         kept = np.flatnonzero(errors <= self._reaches.max(initial=-np.inf))
         if not len(kept):
             return

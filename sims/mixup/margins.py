@@ -307,7 +307,8 @@ def ball_direction(
     separability: Separability,
     n_kept: Kept,
 ) -> TailDirection:
-    """As `tail_direction`, certificate and errors included, for noise z uniform in the unit ball.
+    """Do what `tail_direction` does, certificate and errors included, for noise z uniform in the
+    unit ball.
 
     In the plane about n^(1/3) outermost points are needed for a certificate. Source: derived here.
     """

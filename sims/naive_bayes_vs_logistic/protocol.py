@@ -30,8 +30,8 @@ def official_scan(
     *,
     most: Most,
 ) -> Int[Array, ""]:
-    """First m of 2K, 2K + ⌈ln n⌉, 2K + 2⌈ln n⌉, ... at which one run of naive Bayes has an error
-    below `target`.
+    """Return the first m of 2K, 2K + ⌈ln n⌉, 2K + 2⌈ln n⌉, ... at which one run of naive Bayes has
+    an error below `target`.
 
     Every m has a fresh training set with random labels, drawn again until every class occurs, and
     its exact error. A value above `most` says that no m up to `most` will do. A first passage of a

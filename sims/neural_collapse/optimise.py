@@ -73,7 +73,7 @@ def optima(
     feature_std: Deviation = 1.0,
     reduced: bool = True,
 ) -> list[Optimum]:
-    """Where L-BFGS ends from each of `starts` random starts, without Newton steps, in order.
+    """Return where L-BFGS ends from each of `starts` random starts, without Newton steps, in order.
 
     The starts have the law of `initial_head` but are drawn in NumPy, so that no shape needs a
     compilation. Ends with a long gradient did not converge: leave them out of counts.

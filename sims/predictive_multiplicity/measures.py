@@ -155,18 +155,27 @@ def flip_errors(
     else:
         solutions = _in_processes(workers, distinct, arguments)
     answers = tuple(solutions[row] for row in rows.tolist())
+    return FlipErrors(rows, *_values_and_bounds(table, answers), answers)
+
+
+def _values_and_bounds(
+    table: Table, answers: tuple[Solution, ...]
+) -> tuple[Real[np.ndarray, "answers"], Real[np.ndarray, "answers"]]:
+    """The optima that were reached and what was proved of them, whole numbers of a table of
+    counts.
+    """
     numbers = int if table.has_counts else float
-    values, bounds = ([getattr(answer, name) for answer in answers] for name in ("value", "bound"))
-    return FlipErrors(rows, np.array(values, numbers), np.array(bounds, numbers), answers)
+    values = np.array([answer.value for answer in answers], numbers)
+    bounds = np.array([answer.bound for answer in answers], numbers)
+    return values, bounds
 
 
 class _Worker:
     def __init__(self, table: Table, baseline: Baseline, formulation: Formulation, time_limit: Any):
         self._table = table
-        self._dichotomy = dichotomy_of(table, baseline)
         self._time_limit = time_limit
         self._solver = solver_of(table, formulation)
-        self._solver.admit(baseline)
+        self._dichotomy = self._solver.admit(baseline)
 
     def flip(self, row: int) -> Solution:
         task = least_errors(self._table, {row: 1 - int(self._dichotomy[row])})
@@ -237,10 +246,9 @@ def discrepancy_path(
     >>> path.disagreement.tolist(), path.bounds.tolist()
     ([2, 3], [2, 3])
     """
-    dichotomy = dichotomy_of(table, baseline)
-    admitted = [tolerance_of(table, epsilon) for epsilon in tolerances]
     solver = solver_of(table, formulation)
-    solver.admit(baseline)
+    dichotomy = solver.admit(baseline)
+    admitted = [tolerance_of(table, epsilon) for epsilon in tolerances]
     solutions = {
         tolerance: solver.solve(
             most_disagreement(table, dichotomy, tolerance), Deadline(time_limit)
@@ -248,13 +256,10 @@ def discrepancy_path(
         for tolerance in sorted(set(admitted))
     }
     answers = tuple(solutions[tolerance] for tolerance in admitted)
-    numbers = int if table.has_counts else float
-    values, bounds = ([getattr(answer, name) for answer in answers] for name in ("value", "bound"))
     return DiscrepancyPath(
         np.asarray(tolerances, float),
-        np.array(admitted, numbers),
-        np.array(values, numbers),
-        np.array(bounds, numbers),
+        np.array(admitted, int if table.has_counts else float),
+        *_values_and_bounds(table, answers),
         answers,
     )
 
@@ -325,10 +330,9 @@ def ambiguity_by_coverage(
     time (`time_limit` seconds each) first, the bound is the whole sample. Errors as
     `discrepancy_path`.
     """
-    dichotomy = dichotomy_of(table, baseline)
-    tolerance_count = tolerance_of(table, tolerance)
     solver = ExactSolver(table)
-    solver.admit(baseline)
+    dichotomy = solver.admit(baseline)
+    tolerance_count = tolerance_of(table, tolerance)
     covered = np.zeros(len(table.rows), bool)
     solutions: list[Solution] = []
     while True:

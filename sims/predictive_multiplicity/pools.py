@@ -29,8 +29,8 @@ coefficients zero.
 
 
 class PoolMultiplicity(NamedTuple):
-    """For each tolerance: the most samples one model of the pool predicts otherwise, and those that
-    some model does.
+    """The most samples that one model of the pool predicts otherwise, and the samples that some
+    model does, for each tolerance.
     """
 
     discrepancy: Real[np.ndarray, "tolerances"]

@@ -187,7 +187,7 @@ def principal_components(trajectory: Points, count: Components) -> PrincipalComp
 
 @guarded(double=False)
 def principal_components_of_gram(gram: VariedGram, count: Components) -> PrincipalComponents:
-    """As `principal_components`, at most T-1 of them, from the Gram matrix X Xᵀ (not yet
+    """Return at most T-1 `principal_components` from the Gram matrix X Xᵀ (not yet
     centred).
     """
     require_components(count, gram.shape[0] - 1)

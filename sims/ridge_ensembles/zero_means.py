@@ -87,7 +87,7 @@ def _every(one: Float[np.ndarray, "sets p p"]) -> Float[np.ndarray, "sets p"]:
 def _diagonal(
     one: Float[np.ndarray, "sets p p"], other: Float[np.ndarray, "sets p p"]
 ) -> Float[np.ndarray, "sets p"]:
-    """Of the product of each matrix with the transpose of another: sums along rows, which lie
-    together in memory.
+    """Return the diagonal of the product of each matrix with the transpose of another: sums along
+    rows, which lie together in memory.
     """
     return np.einsum("sij,sij->si", one, other)

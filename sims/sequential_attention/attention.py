@@ -86,8 +86,8 @@ def softmax_agreement(
 def coded_schedule(
     steps: Steps, features: Count, at_once: Count = 1
 ) -> tuple[tuple[int, ...], int]:
-    """At which steps features are picked, and how many in the end; ValueError unless `at_once`
-    divides `features`.
+    """Return the steps at which features are picked, and how many are in the end; ValueError unless
+    `at_once` divides `features`.
     """
     require(features % at_once == 0, f"at_once must divide features, got {at_once} and {features}")
     phases = features // at_once

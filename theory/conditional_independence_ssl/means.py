@@ -112,7 +112,9 @@ def unexplained(
 def _singular_values(
     class_means: Float[np.ndarray, "*worlds dim classes"],
 ) -> Float[np.ndarray, "*worlds classes"]:
-    """Of A, the largest first; `ValueError` unless its columns are linearly independent."""
+    """Return the singular values of A, the largest first; `ValueError` unless its columns are
+    linearly independent.
+    """
     singular = np.linalg.svd(class_means, compute_uv=False)
     require(
         singular.shape[-1] == class_means.shape[-1]

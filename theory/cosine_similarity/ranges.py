@@ -156,7 +156,7 @@ def _best_prefix(
     condition: float,
     t: Float[np.ndarray, " rows"],
 ) -> tuple[Numbers, Numbers]:
-    """For each row the largest 2 N / (t A + B / t) over g, and the cosine that this g gives."""
+    """Return each row's largest 2 N / (t A + B / t) over g, and the cosine that this g gives."""
     products = 2 * u * v
     scale = t[:, None] * u**2 + v**2 / t[:, None]
     with np.errstate(

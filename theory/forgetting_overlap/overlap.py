@@ -169,7 +169,7 @@ def loss_increase(
     weights: Weights,
     first_ridge: Ridge,
 ) -> float:
-    """By how much the first task's sum of squares grows: Δ - 2 λ_S w_S . dw. Source: derived here.
+    """The growth of the first task's sum of squares: Δ - 2 λ_S w_S . dw. Source: derived here.
 
     `weights` are w_S of ridge regression from 0 with `first_ridge` (0: least squares, where it is Δ
     itself).

@@ -92,11 +92,11 @@ def _outputs(
         outputs.append(f)
         kappa = -rate * sample * (f - np.array([target, 0.0, 0.0]))
         square = times(kappa, kappa)
-        a, b, c = (
-            a + 2 * times(kappa, b) + times(square, c),
-            b + times(kappa, a + c) + times(square, b),
-            c + 2 * times(kappa, b) + times(square, a),
-        )
+        moved_a = a + 2 * times(kappa, b) + times(square, c)
+        moved_b = b + times(kappa, a + c) + times(square, b)
+        c = c + 2 * times(kappa, b) + times(square, a)
+        a = moved_a
+        b = moved_b
     return np.array(outputs)
 
 
@@ -177,5 +177,7 @@ def embedding_limit(
     for _ in range(steps):
         logits = first @ second.T
         errors = softmax(logits, axis=1) * first_word[:, None] - law
-        first, second = first - rate * errors @ second, second - rate * errors.T @ first
+        moved = first - rate * errors @ second
+        second = second - rate * errors.T @ first
+        first = moved
     return first @ second.T

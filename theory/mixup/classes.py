@@ -241,7 +241,7 @@ class MixingLaw:
 
     @property
     def soft(self) -> Bool[np.ndarray, " atoms"]:
-        """Where 0 < λ < 1 with positive probability."""
+        """Whether each atom has positive probability and 0 < λ < 1."""
         return (self.nodes > 0) & (self.nodes < 1) & (self.weights > 0)
 
     @property

@@ -149,7 +149,7 @@ def hedge_excess(spectrum: Spectrum, horizon: Horizon) -> float:
 
 @guarded
 def pair_excess(spectrum: Spectrum, horizon: Horizon) -> float:
-    """By how much that mean exceeds the value with two tasks and r = 1, exactly. Source: derived
+    """The excess of that mean over the value with two tasks and r = 1, exactly. Source: derived
     here.
 
     While D, the loss of f_2 less that of f_1, is below log(λ_1 / λ_2) / η, f_1 is kept and D grows

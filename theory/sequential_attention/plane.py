@@ -32,8 +32,8 @@ def rising_share(cosine: Cosine) -> float:
 
 @guarded
 def mean_rising_share(rows: Rows) -> float:
-    """Its mean over random directions in R^n, asin ρ of density ~ cos^(n-2). Numerical; source:
-    derived here.
+    """The mean of the rising share over random directions in R^n, asin ρ of density ~ cos^(n-2).
+    Numerical; source: derived here.
     """
     angles, weights = _angles(rows)
     return float(

@@ -64,6 +64,7 @@ def audit(subjects: Sequence[Claim], folder: Path, options: argparse.Namespace) 
         "minutes": options.minutes,
         "tier": options.tier,
         "claims": len(chosen),
+        "workers": options.workers or os.cpu_count() or 1,
         "seconds": round(time.perf_counter() - start, 1),
         "interrupted": interrupted,
     }

@@ -3,6 +3,7 @@ command that repeats a failure; as text, JSON and one HTML page.
 """
 
 import json
+import os
 import platform
 import subprocess
 from collections import Counter
@@ -16,6 +17,7 @@ from typing import Any
 from scipy.stats import beta
 
 from theory_on_trial.audit.checks import CHECKS, Run
+from theory_on_trial.ledger.facts import platform_facts
 from theory_on_trial.page.report import rendered
 
 LEVEL = 0.95
@@ -95,20 +97,7 @@ def write(out: Path, runs: Sequence[Run], facts: dict[str, Any], folder: Path) -
     `facts` says how the audit was drawn; the date, the commit of the repository in `folder` and the
     machine are added.
     """
-    content = {
-        **facts,
-        **_circumstances(folder),
-        "checks": [asdict(one) | {"what": CHECKS[one.check]} for one in counts(runs)],
-        "failures": [asdict(run) for run in failures(runs)],
-        "open": [asdict(run) for run in open_runs(runs)],
-        "not_noticed": [asdict(run) for run in runs if run.outcome == "not noticed"],
-        "elsewhere": [
-            asdict(run)
-            for run in runs
-            if run.outcome in ("no control", "published holds", "constant")
-        ],
-        "runs": [asdict(run) for run in runs],
-    }
+    content = {**facts, **_circumstances(folder), **_sorted(runs)}
     text = json.dumps(content, indent=1, ensure_ascii=False)
     (out / "audit.json").write_text(text + "\n", encoding="utf-8")
     page = rendered("audit.html.jinja", audit=content)
@@ -116,11 +105,59 @@ def write(out: Path, runs: Sequence[Run], facts: dict[str, Any], folder: Path) -
     return content
 
 
+def pooled(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return several audits as one: counts, bounds and lists as in a report, of all runs together.
+
+    The bound is one on the share of failures among runs that are drawn as those of these audits
+    were. Under `audits` stands what each report says of its audit as a whole, and under `drawn` how
+    many runs it has.
+
+    Args:
+        reports: the contents of `audit.json` files, of one commit and one tier.
+
+    Raises:
+        ValueError: for no report, audits of two commits or tiers, and two audits of one seed, which
+            drew the same runs.
+    """
+    if not reports:
+        raise ValueError("an audit must be given, got none")
+    for name in ("commit", "tier"):
+        if len(values := {str(report[name]) for report in reports}) > 1:
+            raise ValueError(f"audits must have one {name}, got {', '.join(sorted(values))}")
+    seeds = Counter(report["seed"] for report in reports)
+    if twice := [seed for seed, times in seeds.items() if times > 1]:
+        raise ValueError(
+            f"audits must differ in their seeds, or they draw the same, got {twice[0]}"
+        )
+    runs = [Run(**run) for report in reports for run in report["runs"]]
+    lists = _sorted(runs)
+    about = [
+        {name: value for name, value in report.items() if name not in lists}
+        | {"drawn": len(report["runs"])}
+        for report in reports
+    ]
+    return {"audits": about, **lists}
+
+
+def _sorted(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return the counts of each check, and the runs by what they came to."""
+    elsewhere = ("no control", "published holds", "constant")
+    return {
+        "checks": [asdict(one) | {"what": CHECKS[one.check]} for one in counts(runs)],
+        "failures": [asdict(run) for run in failures(runs)],
+        "open": [asdict(run) for run in open_runs(runs)],
+        "not_noticed": [asdict(run) for run in runs if run.outcome == "not noticed"],
+        "elsewhere": [asdict(run) for run in runs if run.outcome in elsewhere],
+        "runs": [asdict(run) for run in runs],
+    }
+
+
 def _circumstances(folder: Path) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(folder),
-        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "machine": f"{platform_facts()['processor']} ({os.cpu_count()} processors), "
+        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "versions": {name: _version(name) for name in ("theory-on-trial", "jax", "numpy", "scipy")},
     }
 

@@ -149,13 +149,14 @@ def decide_control(interval: Enclosure, control: Prediction) -> Outcome:
 def _check(interval: Enclosure, prediction: Prediction) -> None:
     low = np.asarray(interval.low)
     high = np.asarray(interval.high)
-    if any(np.any(v != v) for v in (low, high)):
+    if np.any(low != low) or np.any(high != high):
         raise ValueError("a NaN in the interval: nothing can be decided")
     if np.any(low > high):
         raise ValueError("empty interval: an assumption of the procedure is violated")
-    check_finite("prediction", prediction.value)
     exact = bool(np.all(low == high)) and not np.any(prediction.margin)
-    if not (exact and not np.any(prediction.slack)):
+    if exact and not np.any(prediction.slack):
+        check_finite("prediction", prediction.value)
+    else:
         check_margin(prediction)
 
 
@@ -185,7 +186,7 @@ def check_finite(name: str, value: Any) -> np.ndarray:
     numbers.
     """
     array = as_numbers(name, value)
-    if array.dtype.kind not in "biufO" or not np.all(np.isfinite(array.astype(float))):
+    if array.dtype.kind not in "biufO" or not np.isfinite(array.astype(float)).all():
         raise ValueError(
             f"the {name} must be finite real numbers, got "
             f"{array.ravel()[:1].tolist() if array.size else array}"
@@ -197,7 +198,7 @@ def as_numbers(name: str, value: Any) -> np.ndarray:
     """Return a value as an array, truth values as 0 and 1; raise `ValueError` for what float64 has
     no place for.
     """
-    if np.ma.is_masked(value):
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError(f"the {name} has masked entries: leave them out")
     array = np.asarray(value)
     if array.dtype == object:

@@ -135,7 +135,7 @@ def identity(
     interval = Enclosure(value, value, value, 0.0, "exact", value.size)
     tightness = float(np.max(np.abs(value - reference) / bound))
     prediction = Prediction(reference, bound, bound, scale=_unit(scale, largest))
-    if decide(interval, prediction) == "REFUTED":
+    if np.any(outside(interval, prediction)):
         refuted = judge(interval, prediction, controls, printed, tightness=tightness)
         return _unless_rounding(refuted, scale, controls)
     for name, control in controls.items():

@@ -274,7 +274,9 @@ def _counts(rows: np.ndarray) -> np.ndarray:
 
 
 def _state(generator: np.random.Generator) -> Any:
-    """Where a generator stands: how far it was drawn from, and how often it was spawned from."""
+    """Return the state of a generator: how far it was drawn from, and how often it was spawned
+    from.
+    """
     seeds = getattr(generator.bit_generator, "seed_seq", None)
     return {
         "drawn": generator.bit_generator.state,

@@ -131,7 +131,7 @@ def _draws_with_another_key(program: Jaxpr, given: Sequence[bool]) -> bool:
 
 
 def _global_states() -> tuple[Any, str, bytes]:
-    """Where the generators stand that nobody hands around."""
+    """Return the states of the global generators, which no argument hands around."""
     state: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - the old one is what is asked about
     return random.getstate(), str(state), state["state"]["key"].tobytes()
 

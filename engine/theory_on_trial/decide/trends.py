@@ -181,10 +181,9 @@ def _richardson(values: Enclosure, sizes: np.ndarray, orders: tuple[float, ...])
         )
     estimate, low, high = values[:3]
     for factor in 2.0 ** np.array(orders[:-1]):
-        low, high = (
-            (factor * low[1:] - high[:-1]) / (factor - 1),
-            (factor * high[1:] - low[:-1]) / (factor - 1),
-        )
+        lowest = (factor * low[1:] - high[:-1]) / (factor - 1)
+        high = (factor * high[1:] - low[:-1]) / (factor - 1)
+        low = lowest
         estimate = (factor * estimate[1:] - estimate[:-1]) / (factor - 1)
     if len(estimate) < 4:
         raise ValueError(
@@ -424,7 +423,7 @@ def surviving_powers(
     """
 
     def excess(power: float) -> float:
-        """By what share the slopes that the boxes ask for exclude each other."""
+        """The share by which the slopes that the boxes ask for exclude each other."""
         g = (n / np.max(n)) ** power
         least, most = _slopes(g, low, high)
         if not np.isfinite(least) or most <= 0:
@@ -760,8 +759,8 @@ def crossing(sizes: Any, samples: Any, level: float, *, law: Law, error: float) 
 
 
 def _falls_to(sizes: np.ndarray, curve: np.ndarray, level: float) -> np.ndarray:
-    """Where a decreasing curve reaches the level: 0 if before the first size, infinity if after the
-    last.
+    """Return where a decreasing curve reaches the level: 0 if before the first size, infinity if
+    after the last.
     """
     below = curve <= level
     if not below.any():

@@ -94,8 +94,8 @@ class Searched:
 
     @property
     def tightest(self) -> tuple[float, str] | None:
-        """Of a bound the largest lhs / rhs, one where it exceeds that by rounding, and its
-        settings.
+        """The largest lhs / rhs of a bound and its settings; one where rounding alone makes it
+        larger.
         """
         if self.nearest is None or self.nearest.tightness is None:
             return None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from theory_on_trial.base.files import beside, write_text
 from theory_on_trial.figures.layout import collisions
 from theory_on_trial.repository import check_files, import_file, paper_of, root
-from theory_on_trial.repository.outline import normal
+from theory_on_trial.repository.outline import among, is_called, nearest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
@@ -186,27 +186,25 @@ def figures(selection: str | None = None) -> list[Figure]:
     They are in the package `figures` or among the checks. Raises `ValueError` for a selection that
     matches nothing.
     """
-    target = None if selection is None else normal(selection)
     homes = _homes()
-    for paper, load in homes.items():
-        if target is None or target == normal(paper) or target.startswith(f"{normal(paper)}."):
+    if selection is None:
+        for load in homes.values():
             load()
+        return _in_order(_REGISTERED.values())
+    # A paper, or a paper and one of its figures.
+    paper = selection.rpartition(".")[0]
+    papers = [home for home in homes if is_called(selection, home) or is_called(paper, home)]
+    for home in papers:
+        homes[home]()
     chosen = [
         f
         for key, f in _REGISTERED.items()
-        if target is None or target in (normal(f.paper), normal(key))
+        if f.paper in papers and (is_called(selection, f.paper) or is_called(selection, key))
     ]
     if not chosen:
-        names = [
-            f.name
-            for f in _in_order(_REGISTERED.values())
-            if normal(f.paper) == str(target).rpartition(".")[0]
-        ]
-        hint = (
-            f"its figures are {', '.join(names)}"
-            if names
-            else f"papers with figures: {', '.join(homes) or 'none'}"
-        )
+        names = [f.name for f in _in_order(_REGISTERED.values()) if f.paper in papers]
+        known = among(nearest(selection, homes) or homes, "python -m figures --list")
+        hint = f"its figures are {', '.join(names)}" if names else f"papers with figures: {known}"
         raise ValueError(f"no figure {selection!r}; {hint}")
     return _in_order(chosen)
 

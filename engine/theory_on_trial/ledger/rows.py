@@ -424,7 +424,7 @@ def _least_favourable(
 
 
 def _drawn(findings: Sequence[Finding]) -> int:
-    """On how many independent drawn instances exact decisions rest: each case has its own."""
+    """Return how many drawn instances exact decisions rest on: each case has its own."""
     cases: dict[str, int] = {}
     for finding in findings:
         cases[finding.case] = max(cases.get(finding.case, 0), finding.drawn)

@@ -129,8 +129,8 @@ def _undecided(finding: Finding) -> str:
 
 
 def _places(findings: Sequence[Finding]) -> list[int]:
-    """Of each decision, how many its case made before: those of one place are one decision of the
-    check, made in each of its cases.
+    """Return the place of each decision: how many decisions its case made before it. Decisions of
+    one place are one decision of the check, made in each of its cases.
     """
     made: Counter[str] = Counter()
     places = []

@@ -12,22 +12,23 @@ from theory_on_trial.contract.sentences import in_words
 
 
 def numbers(name: str, values: Any) -> Float[np.ndarray, "..."]:
-    """As float64, from lists, arrays and data frames. `TypeError` for anything but real numbers,
-    text among them.
+    """Return numbers as float64, from lists, arrays and data frames. `TypeError` for anything but
+    real numbers, text among them.
     """
     array = entries(name, values)
-    if array.dtype.kind not in "cUSM":
-        try:
-            return array.astype(np.float64, copy=False)
-        except (TypeError, ValueError):
-            pass
     content = in_words(values) if isinstance(values, list | tuple) else "entries that are none"
-    raise TypeError(f"{name} must hold numbers only, got {content}")
+    sentence = f"{name} must hold numbers only, got {content}"
+    if array.dtype.kind in "cUSM":
+        raise TypeError(sentence)
+    try:
+        return array.astype(np.float64, copy=False)
+    except (TypeError, ValueError):
+        raise TypeError(sentence) from None
 
 
 def entries(name: str, values: Any) -> Shaped[np.ndarray, "..."]:
-    """As an array of any type, tensors too; `TypeError` for unequal rows, masked entries and sparse
-    matrices.
+    """Return entries as an array of any type, tensors too; `TypeError` for unequal rows, masked
+    entries and sparse matrices.
     """
     try:
         array = np.asarray(dense(values))

@@ -50,8 +50,8 @@ def jackknife(
 def covariances(
     groups: Int[np.ndarray, " rows"], *views: Float[np.ndarray, "rows _"]
 ) -> Float[np.ndarray, "fits columns columns"]:
-    """Of the columns of all views, over all rows and all but each group: from one pass, so that
-    columns should have means near 0 and like scales.
+    """Return covariances of the columns of all views, over all rows and over all but each group:
+    from one pass, so that columns should have means near 0 and like scales.
 
     Divisors are one less than the numbers of rows.
     """

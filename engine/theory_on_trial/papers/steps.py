@@ -11,6 +11,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,12 @@ def linters(paper: Paper) -> list[str] | None:
         typed_paths = typed_paths if "[tool.mypy" in text else []
         if not (paths or typed_paths or "[tool.importlinter]" in text):
             return None
+    settings = paper.folder / "pyproject.toml"
+    layered = settings.exists() and "[tool.importlinter]" in settings.read_text(encoding="utf-8")
+    used = {"ruff": paths, "mypy": typed_paths, "importlinter": layered}
+    if absent := [module for module, files in used.items() if files and not find_spec(module)]:
+        names = ", ".join(absent).replace("importlinter", "import-linter")
+        return [f"the linters of the repository are not installed: {names}"]
     errors: list[str] = []
     if paths:
         errors += _lines(
@@ -169,8 +176,7 @@ def linters(paper: Paper) -> list[str] | None:
         ]
     if typed_paths:
         errors += _lines(paper.run("-m", "mypy", *typed_paths), r".*: error: .*")
-    settings = paper.folder / "pyproject.toml"
-    if settings.exists() and "[tool.importlinter]" in settings.read_text(encoding="utf-8"):
+    if layered:
         process = paper.run(
             "-c", "from importlinter.cli import lint_imports_command as lint; lint()"
         )

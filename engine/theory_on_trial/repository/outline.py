@@ -6,8 +6,9 @@ not wait for that.
 """
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -115,6 +116,26 @@ def normal(name: str) -> str:
     same.
     """
     return name.replace("-", "_").lower()
+
+
+def is_called(name: str, full_name: str) -> bool:
+    """Whether a name is this full one, or its end after a dot: a folder may be left out."""
+    return f".{normal(full_name)}".endswith(f".{normal(name)}")
+
+
+def nearest(name: str, names: Iterable[str]) -> list[str]:
+    """Return at most three of these names that are like this one; folders before a dot are not
+    compared.
+    """
+    whole = {other.rpartition(".")[2]: other for other in names}
+    return [whole[near] for near in get_close_matches(name.rpartition(".")[2], whole)]
+
+
+def among(names: Collection[str], command: str) -> str:
+    """Return up to twelve names, or how many there are and the command that lists them."""
+    if len(names) > 12:
+        return f"`{command}` lists {len(names)}"
+    return ", ".join(names) or "none"
 
 
 def _claims(file: Path) -> Iterator[Stated]:

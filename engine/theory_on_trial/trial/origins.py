@@ -10,7 +10,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,65 +23,72 @@ _MOST = 4096
 _DEPTH = 4
 
 
+class Thing(NamedTuple):
+    """A number or an array that goes into a function or comes out of it.
+
+    `base` is the array that a view is of, else the thing itself; `numbers` are those of many
+    digits in it.
+    """
+
+    itself: Any
+    base: Any
+    numbers: list[float]
+
+
 class Origins:
     """What came out of functions, each thing with the name of its function."""
 
     def __init__(self) -> None:
         self._numbers: OrderedDict[float, str] = OrderedDict()
         self._arrays: OrderedDict[int, tuple[weakref.ref[Any], str]] = OrderedDict()
-        self._settings: frozenset[float] = frozenset()
         self._inputs: OrderedDict[float, None] = OrderedDict()
 
-    def given(self, things: Any) -> None:
+    def given(self, things: list[Thing]) -> None:
         """Remember numbers that functions are given before any returns them: a law that a world
         was made of is not observed where the world shows it to the last digit.
         """
-        for leaf in leaves(things):
-            for number in _numbers_of(leaf):
+        for thing in things:
+            for number in thing.numbers:
                 if number not in self._numbers:
                     self._inputs[number] = None
-        while len(self._inputs) > _MOST:
-            self._inputs.popitem(last=False)
+        _forget_the_oldest(self._inputs)
 
-    def begin_case(self, settings: Any) -> None:
-        """Take numbers that a case sets for settings, though a function may return them, too."""
-        self._settings = frozenset(
-            number for leaf in leaves(settings) for number in _numbers_of(leaf)
-        )
+    def begin_case(self, settings: list[Thing]) -> None:
+        """Take the numbers that a case sets for inputs, though a function returned them before."""
+        for thing in settings:
+            for number in thing.numbers:
+                self._numbers.pop(number, None)
+        self.given(settings)
 
-    def add(self, result: Any, given: Any, name: str) -> None:
+    def add(self, result: list[Thing], given: list[Thing], name: str) -> None:
         """Remember what a function returned, but for what it was given."""
-        handed = list(leaves(given))
-        known = {number for leaf in handed for number in _numbers_of(leaf)}
-        bases = {id(_base(leaf)) for leaf in handed}
-        for leaf in leaves(result):
-            array = _base(leaf)
-            if id(array) in bases:
+        known = {number for thing in given for number in thing.numbers}
+        bases = {id(thing.base) for thing in given}
+        for thing in result:
+            if id(thing.base) in bases:
                 continue
-            for number in _numbers_of(leaf):
+            for number in thing.numbers:
                 if number not in known and number not in self._inputs:
                     self._numbers[number] = name
-            if not isinstance(array, float | np.generic):
-                self._arrays[id(array)] = (weakref.ref(array), name)
-        for kept in (self._numbers, self._arrays):
-            while len(kept) > _MOST:
-                kept.popitem(last=False)
+            if not isinstance(thing.base, float | np.generic):
+                self._arrays[id(thing.base)] = (weakref.ref(thing.base), name)
+        _forget_the_oldest(self._numbers)
+        _forget_the_oldest(self._arrays)
 
-    def of(self, things: Any) -> list[str]:
+    def of(self, things: list[Thing]) -> list[str]:
         """Return the functions that some of the things came out of."""
         found: dict[str, None] = {}
-        for leaf in leaves(things):
-            numbers = [number for number in _numbers_of(leaf) if number not in self._settings]
-            names = [self._numbers.get(number, "") for number in numbers]
-            if name := self.of_array(leaf):
+        for thing in things:
+            names = [self._numbers.get(number, "") for number in thing.numbers]
+            if name := self.of_array(thing.base):
                 found[name] = None
-            elif numbers and all(names) and not all(map(_is_fraction, numbers)):
+            elif names and all(names) and not all(map(_is_fraction, thing.numbers)):
                 found |= dict.fromkeys(names)
         return list(found)
 
-    def of_array(self, leaf: Any) -> str:
+    def of_array(self, array: Any) -> str:
         """The same of an array alone, by identity."""
-        array = _base(leaf)
+        array = _base(array)
         reference, name = self._arrays.get(id(array), (None, ""))
         return name if reference is not None and reference() is array else ""
 
@@ -90,7 +97,11 @@ class Origins:
         self._numbers.clear()
         self._arrays.clear()
         self._inputs.clear()
-        self._settings = frozenset()
+
+
+def _forget_the_oldest(kept: OrderedDict[Any, Any]) -> None:
+    while len(kept) > _MOST:
+        kept.popitem(last=False)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -132,8 +143,12 @@ def kept_by(function: Any) -> list[tuple[dict[str, Any], str]]:
     return list(places.values())
 
 
-def leaves(thing: Any, depth: int = 0) -> Iterator[Any]:
-    """Numbers and arrays in a thing, those in tuples, lists, dictionaries and plain objects too."""
+def things_in(whole: Any) -> list[Thing]:
+    """Numbers and arrays in something, in tuples, lists, dictionaries and plain objects too."""
+    return [Thing(leaf, _base(leaf), list(_numbers_of(leaf))) for leaf in _leaves(whole, 0)]
+
+
+def _leaves(thing: Any, depth: int) -> Iterator[Any]:
     if isinstance(thing, float | np.ndarray | np.generic) or hasattr(thing, "__array__"):
         yield thing
         return
@@ -148,7 +163,7 @@ def leaves(thing: Any, depth: int = 0) -> Iterator[Any]:
         parts = list(vars(thing).values())[:_LISTED]
     if depth < _DEPTH:
         for part in parts:
-            yield from leaves(part, depth + 1)
+            yield from _leaves(part, depth + 1)
 
 
 def _base(leaf: Any) -> Any:

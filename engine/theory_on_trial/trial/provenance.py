@@ -72,6 +72,8 @@ def code(repository: str, path: str, commit: str, *, says: str = "", within: str
 
 def derived(how: str) -> Source:
     """Say how a statement follows that stands in no source that was read: derived, recalled or
-    compared.
+    compared. ValueError for a text that begins with "derived", which the source prints itself.
     """
+    if how.lower().startswith("derived"):
+        raise ValueError(f"derived(...) prints that word itself: say only how, got {how!r}")
     return Source("derived", how)

@@ -26,7 +26,7 @@ from theory_on_trial.contract.renamed import renamed
 from theory_on_trial.decide.decision import Outcome
 from theory_on_trial.ledger import Row, paper_in, rows_of
 from theory_on_trial.repository import outline
-from theory_on_trial.repository.outline import claim_name, normal
+from theory_on_trial.repository.outline import among, claim_name, is_called, nearest, normal
 from theory_on_trial.trial import sides
 from theory_on_trial.trial.cases import over_cases, stated
 from theory_on_trial.trial.decisions import ALPHA, Trial, checked_error
@@ -581,17 +581,17 @@ def unknown_claim(claim_id: str, known: list[str]) -> str:
     ids = {
         key.removeprefix(f"{paper_in(key)}."): key
         for key in known
-        if normal(paper_in(key)) == normal(paper)
+        if paper and is_called(paper, paper_in(key))
     }
     papers = sorted({paper_in(key) if "." in key else key for key in known})
     # Within a paper the names are compared alone: the ids share their beginning.
-    nearest = (
-        [ids[near] for near in get_close_matches(name, ids)]
+    near = (
+        [ids[key] for key in get_close_matches(name, ids)]
         if ids
-        else get_close_matches(paper, papers)
+        else nearest(paper or claim_id, papers)
     )
-    hint = ", ".join(nearest or ids.values() or papers)
-    return f"no claim {claim_id!r}; {'nearest' if nearest else 'known'}: {hint or 'none'}"
+    hint = ", ".join(near or ids.values()) or among(papers, "theory-on-trial list")
+    return f"no claim {claim_id!r}; {'nearest' if near else 'known'}: {hint}"
 
 
 def _file_of(function: Callable[..., Any]) -> Path | None:

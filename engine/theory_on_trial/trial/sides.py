@@ -19,7 +19,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, get_args, overload
 from theory_on_trial import repository
 from theory_on_trial.repository.reach import reached
 from theory_on_trial.trial.likeness import one_route
-from theory_on_trial.trial.origins import Origins, kept_by, leaves, same
+from theory_on_trial.trial.origins import Origins, Thing, kept_by, same, things_in
 
 Side = Literal["predicted", "observed"]
 SIDES: tuple[Side, ...] = get_args(Side)
@@ -79,18 +79,19 @@ def _marked(
             if caller[0] != side:
                 raise Crossing(_sentence(caller[1], caller[0], name))
             return function(*given, **named)
+        handed = things_in((given, named))
         if side == "predicted":
             kept[:] = kept or kept_by(function)
-            _refuse_observed(name, (given, named), kept, about)
+            _refuse_observed(name, handed, kept, about)
         for origins in _CAME_OUT.values():
-            origins.given((given, named))
+            origins.given(handed)
         token = _RUNNING.set((side, name))
         try:
             result = function(*given, **named)
         finally:
             _RUNNING.reset(token)
-        _refuse_handed_on(name, side, (given, named), result)
-        _CAME_OUT[side].add(result, (given, named), name)
+        _refuse_handed_on(name, side, handed, result)
+        _CAME_OUT[side].add(things_in(result), handed, name)
         return result
 
     return called
@@ -109,9 +110,10 @@ def begin() -> None:
 
 
 def begin_case(settings: Mapping[str, Any]) -> None:
-    """Take the numbers that a case sets for settings, whatever functions return."""
+    """Take the numbers that a case sets for inputs, whatever functions return."""
+    things = things_in(settings)
     for origins in _CAME_OUT.values():
-        origins.begin_case(settings)
+        origins.begin_case(things)
 
 
 def told() -> str:
@@ -120,7 +122,7 @@ def told() -> str:
 
 
 def _refuse_observed(
-    name: str, given: Any, kept: list[tuple[dict[str, Any], str]], about: frozenset[str]
+    name: str, given: list[Thing], kept: list[tuple[dict[str, Any], str]], about: frozenset[str]
 ) -> None:
     """Raise `Crossing` for a prediction that is given, or may look up, what was observed; tell of
     one that says so.
@@ -135,22 +137,20 @@ def _refuse_observed(
             )
         _TOLD[f"{name} is about what {other} gave"] = None
     for place, variable in kept:
-        for other in origins.of(place.get(variable)):
+        for other in origins.of(things_in(place.get(variable))):
             raise Crossing(
                 f"{name} (predicted) may read {variable}, which holds a number that came out of "
                 f"{other} (observed)"
             )
 
 
-def _refuse_handed_on(name: str, side: Side, given: Any, result: Any) -> None:
+def _refuse_handed_on(name: str, side: Side, given: list[Thing], result: Any) -> None:
     """Raise `Crossing` for a result that is the other side's."""
     other_side: Side = "observed" if side == "predicted" else "predicted"
     origins = _CAME_OUT[other_side]
     others = {origins.of_array(result)}
     if side == "observed":
-        others |= {
-            other for part in leaves(given) if same(result, part) for other in origins.of(part)
-        }
+        others |= set(origins.of([thing for thing in given if same(result, thing.itself)]))
     for other in filter(None, others):
         raise Crossing(
             f"{name} ({side}) returns what came out of {other} ({other_side}): one number on both "
