@@ -46,26 +46,9 @@ def trained(settings: TrainingSettings) -> Transformer:
     return training.train(key, settings, checkpoint=cache_folder() / "in_context_learning").model
 
 
-def untrained(settings: TrainingSettings) -> Transformer:
-    """A model at a random start."""
-    sizes = {
-        name: getattr(settings, name)
-        for name in ("dimension", "examples", "layers", "width", "heads")
-    }
-    return Transformer(jax.random.key(1), **sizes)
-
-
 def fresh_prompts(settings: TrainingSettings, count: int) -> Prompts:
-    """Prompts of the kind that a model was trained on."""
-    return sample_prompts(
-        jax.random.key(2),
-        count,
-        settings.examples,
-        settings.dimension,
-        noise_std=settings.noise_std,
-        weight_std=settings.weight_std,
-        weight_mean=settings.weight_mean,
-    )
+    """The prompts on which all figures ask a model."""
+    return settings.prompts(jax.random.key(2), count)
 
 
 def distances(

@@ -49,30 +49,13 @@ Abstract:
 from itertools import product
 from typing import Annotated
 
-import jax
 import numpy as np
 
-from sims.in_context_learning import compiler, network, training
-from sims.in_context_learning.baselines import gradient_step, ols, ridge
-from sims.in_context_learning.prompts import sample_prompts
-from theory_on_trial import abstract
-from theory_on_trial.base.compilation_cache import cache_folder
 from theory_on_trial.contract import Interval
 
-OSWALD = "von Oswald et al. 2023 (arXiv 2212.07677)"
-AHN = "Ahn et al. 2023 (arXiv 2306.00297)"
-ZHANG = "Zhang, Frei & Bartlett 2024 (arXiv 2306.09927)"
-MATCH = abstract(
-    "trained in-context learners closely match the predictors computed by gradient descent, ridge "
-    "regression, and "
-    "exact least-squares regression, transitioning between different predictors as transformer "
-    "depth and dataset "
-    "noise vary, and converging to Bayesian estimators for large widths and depths"
-)
 UNIT = 2.0**-53
 
 SIGNS = "a few runs carry a sign only"
-Runs = Annotated[int, Interval(5, 50, why="fewer equal signs are no evidence")]
 Std = Annotated[float, Interval(0.1, 10.0, why="a cap, which nothing requires")]
 """τ or σ."""
 PromptCount = Annotated[int, Interval(1, 100, why="each costs")]
@@ -87,31 +70,6 @@ def draw_prompts(rng, count, examples, dimension):
     return inputs, labels * np.sqrt(dimension), rng.standard_normal((count, dimension))
 
 
-def compiled(program, balanced=True, **scales):
-    """The transformer of a program, with balanced pads and the default scales unless others are
-    named.
-    """
-    sizes = {"registers": program.register_rows, "positions": program.positions}
-    return compiler.compile_program(
-        program.instructions, **sizes, scales=network.Scales(**scales), balanced=balanced
-    )
-
-
-def answers(program, prompts, layer_norm="ideal", **scales):
-    """What the compiled program answers to each prompt, and whether something was clipped on the
-    way.
-    """
-    prediction = network.predict(compiled(program, **scales), *prompts, layer_norm=layer_norm)
-    return np.asarray(prediction.value), np.asarray(prediction.overflow)
-
-
-def on_each(rule, prompts):
-    """The answers of `rule(X, Y)`, a function that returns weights, to all prompts."""
-    return np.array(
-        [rule(inputs, labels) @ query for inputs, labels, query in zip(*prompts, strict=True)]
-    )
-
-
 def gauss_hermite(nodes_per_variable, variables):
     """Nodes [nodes, variables] and probabilities: exact means of polynomials of degree 2 n - 1 in
     each normal.
@@ -121,52 +79,8 @@ def gauss_hermite(nodes_per_variable, variables):
     return grid, np.array(list(product(weights / weights.sum(), repeat=variables))).prod(axis=1)
 
 
-def query_risks(weights, inputs, weight_std, noise_std):
-    """E (a.Y - w.x)^2 given the inputs, for label weights a [..., count, prefixes, examples]; x is
-    the next input.
-    """
-    errors = np.einsum("...cke,ced->...ckd", weights, inputs) - inputs
-    return weight_std**2 * np.sum(errors**2, axis=-1) + noise_std**2 * np.sum(weights**2, axis=-1)
-
-
 def level(n_runs):
     """The level of a sign test that asks for equal signs of all runs: 2^-n by chance, and as much
     on either side.
     """
     return 2.0 ** (1 - n_runs)
-
-
-def untrained(trial, run, settings):
-    """A model at a random start."""
-    sizes = {
-        name: getattr(settings, name)
-        for name in ("dimension", "examples", "layers", "width", "heads")
-    }
-    return training.Transformer(jax.random.fold_in(trial.key("untrained"), run), **sizes)
-
-
-def trained(seed, run, settings):
-    """One of the trained models of a seed, shared by all claims; what was trained before is read
-    from the cache.
-    """
-    key = jax.random.fold_in(jax.random.key(seed), run)
-    return training.train(key, settings, checkpoint=cache_folder() / "in_context_learning").model
-
-
-def fresh_prompts(key, settings, count=8192):
-    """Prompts of the kind that a model was trained on."""
-    deviations = {
-        name: getattr(settings, name) for name in ("noise_std", "weight_std", "weight_mean")
-    }
-    return sample_prompts(key, count, settings.examples, settings.dimension, **deviations)
-
-
-FAMILY = {
-    "least squares": ols(),
-    "ridge .1": ridge(0.1),
-    "ridge .5": ridge(0.5),
-    "one step": gradient_step(0.05),
-}
-"""The rules among which the nearest to a model of a given depth is sought, fixed before any model
-was looked at.
-"""

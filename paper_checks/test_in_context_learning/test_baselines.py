@@ -12,7 +12,6 @@ from paper_checks.test_in_context_learning import (
     Std,
     draw_prompts,
     gauss_hermite,
-    query_risks,
 )
 from sims.in_context_learning import baselines
 from sims.in_context_learning.prompts import Prompts
@@ -36,6 +35,14 @@ Penalty = Annotated[
 Shown = Annotated[int, Interval(1, 30, why="each prompt is solved exactly")]
 """Examples whose labels are fitted."""
 Dimension = Annotated[int, Interval(1, 10, why="each prompt is solved exactly")]
+
+
+def query_risks(weights, inputs, weight_std, noise_std):
+    """E (a.Y - w.x)^2 given the inputs, for label weights a [..., count, prefixes, examples]; x is
+    the next input.
+    """
+    errors = np.einsum("...cke,ced->...ckd", weights, inputs) - inputs
+    return weight_std**2 * np.sum(errors**2, axis=-1) + noise_std**2 * np.sum(weights**2, axis=-1)
 
 
 def drawn_rules(trial, matched, repeated=False):

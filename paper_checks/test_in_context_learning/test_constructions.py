@@ -8,15 +8,8 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from paper_checks.test_in_context_learning import (
-    UNIT,
-    PromptCount,
-    answers,
-    compiled,
-    draw_prompts,
-    on_each,
-)
-from sims.in_context_learning import baselines, error_bound, network, programs
+from paper_checks.test_in_context_learning import UNIT, PromptCount, draw_prompts
+from sims.in_context_learning import baselines, compiler, error_bound, network, programs
 from sims.in_context_learning.prompts import Prompts
 from theory.in_context_learning import constructions, regression
 from theory_on_trial import claim, derived, paper
@@ -33,6 +26,31 @@ SeveralExamples = Annotated[int, Interval(2, 12, why=_DENSE)]
 Prompted = Annotated[
     int, Interval(16, 1000, why="fewer prompts may miss an error, and each is run")
 ]
+
+
+def compiled(program, balanced=True, **scales):
+    """The transformer of a program, with balanced pads and the default scales unless others are
+    named.
+    """
+    sizes = {"registers": program.register_rows, "positions": program.positions}
+    return compiler.compile_program(
+        program.instructions, **sizes, scales=network.Scales(**scales), balanced=balanced
+    )
+
+
+def answers(program, prompts, layer_norm="ideal", **scales):
+    """What the compiled program answers to each prompt, and whether something was clipped on the
+    way.
+    """
+    prediction = network.predict(compiled(program, **scales), *prompts, layer_norm=layer_norm)
+    return np.asarray(prediction.value), np.asarray(prediction.overflow)
+
+
+def on_each(rule, prompts):
+    """The answers of `rule(X, Y)`, a function that returns weights, to all prompts."""
+    return np.array(
+        [rule(inputs, labels) @ query for inputs, labels, query in zip(*prompts, strict=True)]
+    )
 
 
 def rounding_of(prompts):

@@ -9,21 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_in_context_learning import (
-    AHN,
-    OSWALD,
-    SIGNS,
-    ZHANG,
-    draw_prompts,
-    gauss_hermite,
-    level,
-)
+from paper_checks.test_in_context_learning import SIGNS, draw_prompts, gauss_hermite, level
 from sims.in_context_learning import attention_layers, attention_training, baselines
 from sims.in_context_learning.prompts import Prompts
 from theory.in_context_learning import linear_attention
 from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Count, Interval
 
+OSWALD = "von Oswald et al. 2023 (arXiv 2212.07677)"
+AHN = "Ahn et al. 2023 (arXiv 2306.00297)"
+ZHANG = "Zhang, Frei & Bartlett 2024 (arXiv 2306.09927)"
 COVARIANCE = np.array([[1.1, 0.4], [0.4, 0.7]])
 """Λ, where a flow runs."""
 Context = Annotated[
@@ -485,9 +480,15 @@ def test_lsa__rate(
     axes = np.linalg.qr(rng.standard_normal((dimension, dimension)))[0]
     covariance = axes * rng.uniform(0.5, 2, dimension) @ axes.T
     value, form = linear_attention.zhang_limit(covariance, context)
-    # The loss is quadratic in u U, and least at the limit.
-    product = np.column_stack([form.ravel(), value * np.eye(form.size)])
-    curvature = product.T @ attention_training.reduced_loss(covariance, context).quadratic @ product
+    loss = attention_training.full_loss(covariance, context)
+
+    def of_moving(entries):
+        """The loss by the last entry of W_PV and the input block of W_KQ."""
+        last = jnp.zeros((dimension + 1, dimension + 1)).at[-1, -1].set(entries[0])
+        block = jnp.pad(entries[1:].reshape(dimension, dimension), (0, 1))
+        return loss(attention_training.FullWeights(last, block))
+
+    curvature = jax.jit(jax.hessian(of_moving))(np.append(value, form))
     still, *rates = np.linalg.eigvalsh(curvature)
     gamma = linear_attention.zhang_gamma(covariance, context)
     law = np.array([0.0, linear_attention.zhang_rate(covariance, context)])

@@ -19,21 +19,30 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_in_context_learning import (
-    FAMILY,
-    MATCH,
-    SIGNS,
-    fresh_prompts,
-    level,
-    trained,
-    untrained,
-)
+from paper_checks.test_in_context_learning import SIGNS, level
 from sims.in_context_learning import baselines, probes, training
 from sims.in_context_learning.baselines import gradient_step, nearest_neighbours, ols, ridge
 from sims.in_context_learning.training import TrainingSettings
 from theory.in_context_learning import risk_laws
 from theory_on_trial import abstract, claim, derived, paper
+from theory_on_trial.base.compilation_cache import cache_folder
 
+MATCH = abstract(
+    "trained in-context learners closely match the predictors computed by gradient descent, ridge "
+    "regression, and "
+    "exact least-squares regression, transitioning between different predictors as transformer "
+    "depth and dataset "
+    "noise vary, and converging to Bayesian estimators for large widths and depths"
+)
+FAMILY = {
+    "least squares": ols(),
+    "ridge .1": ridge(0.1),
+    "ridge .5": ridge(0.5),
+    "one step": gradient_step(0.05),
+}
+"""The rules among which the nearest to a model of a given depth is sought, fixed before any model
+was looked at.
+"""
 RUNS = 5
 NOISY_RUNS = 6
 """Two dimensions are two decisions, which five equal signs each do not carry."""
@@ -50,6 +59,19 @@ PAPER = {
 }
 RIDGES = np.append(0.0, np.geomspace(1e-3, 30, 60))
 """λ of the ridges among which the nearest to a model is sought; neighbours differ by a sixth."""
+
+
+def untrained(trial, run, settings):
+    """A model at a random start."""
+    return settings.start(jax.random.fold_in(trial.key("untrained"), run))
+
+
+def trained(seed, run, settings):
+    """One of the trained models of a seed, shared by all claims; what was trained before is read
+    from the cache.
+    """
+    key = jax.random.fold_in(jax.random.key(seed), run)
+    return training.train(key, settings, checkpoint=cache_folder() / "in_context_learning").model
 
 
 def small(dimension, scale="small", layers=4, **others):
@@ -93,7 +115,7 @@ def with_same_weights(seed, scale):
 
 def compared(trial, model, settings, count=2048):
     """The λ of the ridge nearest to a model, and the model's excess error over least squares."""
-    prompts = fresh_prompts(trial.key("prompts"), settings, count)
+    prompts = settings.prompts(trial.key("prompts"), count)
     rules = [ols()] + [ridge(parameter) for parameter in RIDGES[1:]]
     exact = np.asarray(baselines.predict_all(prompts, rules))[:, :, 1:]
     answers = np.asarray(training.in_context_predictions(model, prompts))[:, 1:]
@@ -133,7 +155,7 @@ def noisy(trial, dimension):
     rules = [ridge(parameter) for parameter in (settings.noise_std**2, 0.1, 0.5, 1.0)]
 
     def compare(model, run):
-        prompts = fresh_prompts(jax.random.fold_in(trial.key("prompts"), run), settings)
+        prompts = settings.prompts(jax.random.fold_in(trial.key("prompts"), run), 8192)
         evaluation = training.evaluate(model, prompts, rules)
         excess = np.asarray(evaluation.excess[0, :, 1:].mean(axis=1))
         upper = excess.mean() + 5 * excess.std() / np.sqrt(len(excess))
@@ -192,7 +214,7 @@ def test_phase__depth(trial):
         settings = training.TrainingSettings(
             2, 6, layers=layers, width=32, heads=1, steps=8000, learning_rate=4e-3
         )
-        prompts = fresh_prompts(trial.key("prompts"), settings)
+        prompts = settings.prompts(trial.key("prompts"), 8192)
         models = [trained(trial.seed, run, settings) for run in range(RUNS)]
         differences = [
             training.evaluate(model, prompts, list(FAMILY.values())).differences for model in models
@@ -333,7 +355,7 @@ def test_probes(trial, scale: Scale = "small", count: probes.Size = 2048):
     """
     trained, same, settings = with_same_weights(trial.seed, scale)
     first = [untrained(trial, run, settings) for run in range(RUNS)]
-    prompts = fresh_prompts(trial.key("prompts"), settings, count)
+    prompts = settings.prompts(trial.key("prompts"), count)
     weights = jnp.asarray(probes.ols_targets(prompts, 3), jnp.float32)
     half = count // 2
 
@@ -392,7 +414,7 @@ def test_beyond_training(trial, scale: Scale = "small"):
 
     def grows(predict, run):
         """The logarithm of the quotient of both errors, where the examples determine w."""
-        prompts = fresh_prompts(jax.random.fold_in(trial.key("prompts"), run), settings, 2048)
+        prompts = settings.prompts(jax.random.fold_in(trial.key("prompts"), run), 2048)
         errors = []
         for length in (3.0, 1.0):
             inputs, labels = length * prompts.inputs, length * prompts.labels
@@ -423,7 +445,7 @@ def test_nonlinear__hypothesis(trial, scale: Scale = "small"):
     queries = np.asarray(jax.random.normal(trial.key("queries"), (64, 2)))
 
     def rise(predict, run):
-        prompts = fresh_prompts(jax.random.fold_in(trial.key("prompts"), run), settings, 256)
+        prompts = settings.prompts(jax.random.fold_in(trial.key("prompts"), run), 256)
         early, late = (
             float(jnp.mean(baselines.implicit_fit(predict, prompts, k, queries).r_squared))
             for k in (1, 3)
@@ -453,7 +475,7 @@ def test_implied__updates(trial):
     """
     settings = small(4, layers=2, noise_std=0.5, examples=9, heads=2)
     trained = models(trial.seed, "moves", (settings,) * RUNS)
-    prompts = fresh_prompts(trial.key("prompts"), settings, 256)
+    prompts = settings.prompts(trial.key("prompts"), 256)
     queries = np.asarray(jax.random.normal(trial.key("queries"), (32, settings.dimension)))
     rules = [gradient_step(0.05), ridge(settings.noise_std**2)]
     of_rules = np.diff(np.asarray(baselines.weights_all(prompts, rules))[:, :, 1:9], axis=2)

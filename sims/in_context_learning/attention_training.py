@@ -3,7 +3,7 @@ loss, and by Adam on all its entries.
 """
 
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -51,19 +51,6 @@ class FullWeights(NamedTuple):
         return jnp.einsum("a,bc->abc", self.value_projection[-1], self.key_query[:, :-1]).ravel()
 
 
-class ReducedWeights(NamedTuple):
-    """The entries that move from Zhang's start: u, the last of W_PV, and U, the input block of
-    W_KQ.
-    """
-
-    value: Float[AnyArray, "*times"]
-    key_query: Float[AnyArray, "*times dimension dimension"]
-
-    def product(self) -> Float[Array, "features"]:
-        """What the loss depends on: u U."""
-        return jnp.ravel(self.value * self.key_query)
-
-
 class ExpectedLoss(NamedTuple):
     """½ E(ŷ - wᵀx)² as the exact quadratic form θᵀMθ/2 - mᵀθ + c of the product θ of a layer's
     weights.
@@ -73,7 +60,7 @@ class ExpectedLoss(NamedTuple):
     linear: Float[AnyArray, "features"]
     constant: Float[AnyArray, ""]
 
-    def __call__(self, weights: FullWeights | ReducedWeights) -> Float[Array, ""]:
+    def __call__(self, weights: FullWeights) -> Float[Array, ""]:
         """The expected loss at `weights`."""
         product = weights.product()
         return product @ self.quadratic @ product / 2 - self.linear @ product + self.constant
@@ -128,22 +115,6 @@ def full_loss(input_covariance: Covariance, context: Context) -> ExpectedLoss:
 
 
 @guarded(double=False)
-def reduced_loss(input_covariance: Covariance, context: Context) -> ExpectedLoss:
-    """The expected loss as a function of `ReducedWeights`: that of `full_loss`, with its refusals,
-    at 0 elsewhere.
-    """
-    dimension = input_covariance.shape[0]
-    full = full_loss(input_covariance, context)
-    features = np.arange((dimension + 1) ** 2 * dimension).reshape(
-        dimension + 1, dimension + 1, dimension
-    )
-    indices = features[-1, :-1].ravel()
-    return ExpectedLoss(
-        full.quadratic[np.ix_(indices, indices)], full.linear[indices], full.constant
-    )
-
-
-@guarded(double=False)
 def balanced_start(
     scale: NormalPositive, factor: Float[AnyArray, "dimension dimension"]
 ) -> FullWeights:
@@ -161,60 +132,29 @@ def balanced_start(
 
 
 @guarded(double=False)
-def gradient_flow(
-    loss: ExpectedLoss, start: FullWeights | ReducedWeights, times: Times
-) -> FullWeights | ReducedWeights:
+def gradient_flow(loss: ExpectedLoss, start: FullWeights, times: Times) -> FullWeights:
     """The solution of dθ/dt = -∇loss(θ), θ(0) = `start`, at increasing `times` > 0.
 
-    `start` is `FullWeights` or `ReducedWeights`, whichever `loss` is of; so is the result, with a
-    leading axis of times. By an explicit Runge-Kutta method of order 8 with relative and absolute
-    tolerance 1e-12 per step. Times that a million steps do not reach are infinite. Raises TypeError
-    in float32, and ValueError for a start that `loss` is not of.
+    The result has a leading axis of times. By an explicit Runge-Kutta method of order 8 with
+    relative and absolute tolerance 1e-12 per step. Times that a million steps do not reach are
+    infinite. Raises TypeError in float32, and ValueError for a start that `loss` is not of, or
+    whose loss overflows.
     """
     require_float64("gradient flow")
-    _require_of(loss, start)
-    return _solve(
-        loss,
-        jax.tree.map(lambda entry: jnp.asarray(entry, float), start),
-        jnp.asarray(times, float),
-    )
-
-
-def _require_of(loss, start):
-    """Raise `ValueError` unless the start has the features of the loss, and a finite loss with a
-    finite gradient.
-    """
-    features = np.size(loss.linear)
-    require_shapes(
-        "loss",
-        {"quadratic": (loss.quadratic, (features, features)), "linear": (loss.linear, (features,))},
-        "a number for each feature",
-    )
     width = np.shape(start.key_query)[-1] if np.ndim(start.key_query) else 0
-    value = (width, width) if isinstance(start, FullWeights) else ()
-    shapes: dict[str, tuple[Any, tuple[int, ...]]] = {
-        start._fields[0]: (start[0], value),
-        "key_query": (start.key_query, (width, width)),
-    }
-    require_shapes("start", shapes, "square matrices of one layer")
-    of_start = width * width * (width - 1) if isinstance(start, FullWeights) else width * width
-    if of_start != features:
-        raise ValueError(f"start must have the {features} features of loss, got {of_start}")
-    left, right = (np.asarray(entry, float) for entry in start)
-    if isinstance(start, FullWeights):
-        left = left[-1][:, None, None]
-        right = right[:, :-1]
-    with np.errstate(over="ignore", invalid="ignore"):
-        product = np.ravel(left * right)
-        slope = np.asarray(loss.quadratic) @ product - np.asarray(loss.linear)
-        sizes = (
-            product @ slope,
-            np.abs(slope).max(initial=0) * max(np.abs(left).max(), np.abs(right).max()),
-        )
-    if not np.isfinite(sizes).all():
+    shape: tuple[int, ...] = (width, width)
+    matrices = {name: (matrix, shape) for name, matrix in start._asdict().items()}
+    require_shapes("start", matrices, "square matrices of one layer")
+    features = width * width * (width - 1)
+    arrays = {"quadratic": (loss.quadratic, (features,) * 2), "linear": (loss.linear, (features,))}
+    require_shapes("loss", arrays, "a number for each feature of start")
+    weights = FullWeights(*(jnp.asarray(matrix, float) for matrix in start))
+    sizes = jax.tree.leaves(jax.value_and_grad(loss.__call__)(weights))
+    if not all(np.isfinite(size).all() for size in sizes):
         raise ValueError(
             "start must have a finite loss with a finite gradient, got one that overflows"
         )
+    return _solve(loss, weights, jnp.asarray(times, float))
 
 
 @jax.jit

@@ -22,6 +22,7 @@ from jax import Array
 from jaxtyping import Float
 
 from sims.in_context_learning.domains import ProgramSize, Regulariser
+from sims.in_context_learning.prompts import token_rows
 from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Interval, Natural, guarded, require
 
@@ -514,8 +515,4 @@ def prompt_state(
     """
     questions = jnp.concatenate([jnp.asarray(inputs), jnp.asarray(query)[..., None, :]], axis=-2)
     answers = jnp.pad(jnp.asarray(labels), [(0, 0)] * (labels.ndim - 1) + [(0, 1)])
-    in_tokens = jnp.pad(questions, [(0, 0)] * (questions.ndim - 1) + [(1, 0)])
-    out_tokens = jnp.pad(answers[..., None], [(0, 0)] * answers.ndim + [(0, questions.shape[-1])])
-    pairs = jnp.stack([in_tokens, out_tokens], axis=-2)
-    columns = pairs.reshape(*questions.shape[:-2], -1, questions.shape[-1] + 1)
-    return jnp.swapaxes(columns[..., :-1, :], -1, -2)
+    return jnp.swapaxes(token_rows(questions, answers)[..., :-1, :], -1, -2)

@@ -106,8 +106,13 @@ def tokens(prompts: Prompts) -> Float[Array, "*batch positions width"]:
             "prompts must have inputs [..., examples, dimension] and labels [..., examples], "
             f"got shapes {prompts.inputs.shape} and {prompts.labels.shape}"
         )
-    inputs = jnp.asarray(prompts.inputs)
-    labels = jnp.asarray(prompts.labels)
+    return token_rows(jnp.asarray(prompts.inputs), jnp.asarray(prompts.labels))
+
+
+def token_rows(
+    inputs: Float[Array, "*batch examples dimension"], labels: Float[Array, "*batch examples"]
+) -> Float[Array, "*batch positions width"]:
+    """`tokens` of inputs and labels that fit."""
     input_tokens = jnp.pad(inputs, [(0, 0)] * (inputs.ndim - 1) + [(1, 0)])
     label_tokens = jnp.pad(labels[..., None], [(0, 0)] * labels.ndim + [(0, inputs.shape[-1])])
     pairs = jnp.stack([input_tokens, label_tokens], axis=-2)

@@ -19,7 +19,13 @@ from jaxtyping import Float, Key
 
 from sims.in_context_learning.baselines import Rule, predict_all
 from sims.in_context_learning.domains import ProgramSize, Rate, Size, require_prompts
-from sims.in_context_learning.prompts import PromptLaw, Prompts, draw_prompts, tokens
+from sims.in_context_learning.prompts import (
+    PromptLaw,
+    Prompts,
+    draw_prompts,
+    sample_prompts,
+    tokens,
+)
 from theory_on_trial.base.arrays import FloatType
 from theory_on_trial.base.progress import ProgressSetting, progress_bar
 from theory_on_trial.contract import Interval, NonNegative, guarded, require
@@ -178,6 +184,7 @@ _STEPS_PER_CALL = 500
 WarmUp = Annotated[float, Interval(0, 1, "[)")]
 """Share of the steps."""
 _PROMPTS_PER_CALL = 1024
+_OF_LAW = ("noise_std", "weight_std", "weight_mean")
 
 
 @guarded(double=False)
@@ -205,6 +212,18 @@ class TrainingSettings:
     weight_std: NonNegative = 1.0
     weight_mean: float = 0.0
     warm_up: WarmUp = 0.1
+
+    @guarded(double=False)
+    def start(self, key: Key[Array, ""]) -> Transformer:
+        """The transformer of these sizes at a random start, in float32."""
+        sizes = ("dimension", "examples", "layers", "width", "heads")
+        return Transformer(key, **{name: getattr(self, name) for name in sizes})
+
+    @guarded(double=False)
+    def prompts(self, key: Key[Array, ""], count: Size) -> Prompts:
+        """Fresh prompts of the kind that the transformer is trained on, in float64."""
+        law = {name: getattr(self, name) for name in _OF_LAW}
+        return sample_prompts(key, count, self.examples, self.dimension, **law)
 
 
 class TrainedLearner(NamedTuple):
@@ -246,11 +265,7 @@ def train(
     (0.9, 0.98) and ε = 1e-9 as there.
     """
     start_key, data_key = jax.random.split(key)
-    sizes = {
-        name: getattr(settings, name)
-        for name in ("dimension", "examples", "layers", "width", "heads")
-    }
-    model = eqx.filter_jit(Transformer)(start_key, **sizes)
+    model = eqx.filter_jit(settings.start)(start_key)
     state = model, _ADAM.init(eqx.filter(model, eqx.is_array))
     losses = np.full(settings.steps, np.nan, np.float32)
     start = 0
@@ -261,8 +276,7 @@ def train(
         for _, arrays in store.chunks():
             state, losses, start = _unpacked(arrays, state)
     rates = _learning_rates(settings)
-    numbers = (settings.noise_std, settings.weight_std, settings.weight_mean)
-    law = PromptLaw(*(jnp.float32(number) for number in numbers))
+    law = PromptLaw(*(jnp.float32(getattr(settings, name)) for name in _OF_LAW))
     with progress_bar(progress, "training", "step", settings.steps, start) as advance:
         while start < settings.steps:
             steps = min(_STEPS_PER_CALL, settings.steps - start)
@@ -297,21 +311,17 @@ def train_together(
         f"settings must be as many as the {len(keys)} keys, one at least, got {len(settings)}",
     )
     first = settings[0]
-    of_law = ("noise_std", "weight_std", "weight_mean")
-    shared = {name: getattr(first, name) for name in of_law}
+    shared = {name: getattr(first, name) for name in _OF_LAW}
     require(
         all(dataclasses.replace(other, **shared) == first for other in settings),
-        f"settings must agree in all but {', '.join(of_law)}",
+        f"settings must agree in all but {', '.join(_OF_LAW)}",
     )
     start_keys, data_keys = jnp.moveaxis(jax.vmap(jax.random.split)(keys), 1, 0)
-    sizes = {
-        name: getattr(first, name) for name in ("dimension", "examples", "layers", "width", "heads")
-    }
-    models = eqx.filter_jit(eqx.filter_vmap(lambda key: Transformer(key, **sizes)))(start_keys)
+    models = eqx.filter_jit(eqx.filter_vmap(first.start))(start_keys)
     arrays, static = eqx.partition(models, eqx.is_array)
     state = models, jax.vmap(_ADAM.init)(arrays)
     laws = PromptLaw(
-        *(jnp.array([getattr(one, name) for one in settings], jnp.float32) for name in of_law)
+        *(jnp.array([getattr(one, name) for one in settings], jnp.float32) for name in _OF_LAW)
     )
     rates = _learning_rates(first).astype(np.float32)
     shape = first.batch, first.examples, first.dimension

@@ -91,8 +91,8 @@ STACK = np.array([MATRIX, MATRIX.T])
 ATTENTION = jax.tree.map(
     np.asarray, attention_layers.descent_layers(np.array([0.5, 1.0]), 0.125, 2, 3)
 )
-LOSS = jax.tree.map(np.asarray, attention_training.reduced_loss(np.array([[0.5]]), 2))
-START = attention_training.ReducedWeights(np.array(0.5), np.array([[0.5]]))
+LOSS = jax.tree.map(np.asarray, attention_training.full_loss(np.array([[0.5]]), 2))
+START = attention_training.FullWeights(0.5 * np.eye(2), 0.25 * np.eye(2))
 SCALES = network.Scales()
 PROGRAM = programs.gradient_step_program(1, 0.25, 0.5, np.array([0.5]))
 INSTRUCTIONS = [programs.mov(0, 1, (0, 1)), programs.mul(1, 1, 1, (0, 1), (0, 1), (1, 2))]
@@ -127,7 +127,7 @@ def held(of=None, *, infinite="", within=(-np.inf, np.inf), **given):
 
 SIMULATORS = {
     # linear attention and its training
-    **dict.fromkeys(["full_loss", "reduced_loss"], held(input_covariance=SYMMETRIC)),
+    "full_loss": held(input_covariance=SYMMETRIC),
     "balanced_start": held(factor=np.array([[1.0]])),
     "gradient_flow": held(loss=LOSS, start=START, times=np.array([0.5, 1.0])),
     "train_linear_attention": held(
@@ -230,6 +230,8 @@ SIMULATORS = {
     "Transformer.hidden_states": held(MODEL, tokens=TOKENS[0]),
     "Transformer.predictions": held(MODEL, tokens=TOKENS[0]),
     "TrainingSettings": held(),
+    "TrainingSettings.start": held(SETTINGS, key=KEY),
+    "TrainingSettings.prompts": held(SETTINGS, key=KEY, count=2),
     "train": held(key=KEY, settings=SETTINGS, progress=False, infinite=DIVERGES),
     "train_together": held(
         keys=jax.random.split(KEY, 2), settings=[SETTINGS, SETTINGS], infinite=DIVERGES
@@ -248,12 +250,12 @@ Evaluation ExpectedLoss LayerOutput Layout LearnedDescent LinearFit Network Pred
 Run TrainedAttention TrainedLearner TrainedProbe
 """
 RECORDS = """
-AttentionLayer FullWeights LayerWeights Leftover PromptLaw Prompts ReducedWeights Scales
+AttentionLayer FullWeights LayerWeights Leftover PromptLaw Prompts Scales
 """
 INTERNAL = """
 Layer activated attention covariance_root draw_prompts layer_error matmul no_leftover normalise
 operands product_terms pull_back require_dimension require_instructions require_product_scale
-require_readable require_scales state_after written
+require_readable require_scales state_after token_rows written
 """
 EXCLUDED = {
     **dict.fromkeys(RESULTS.split(), "a record of results"),
@@ -419,13 +421,12 @@ REFUSED = [
     ),
     (lambda: scaled(product="x"), r"scales\.product must be a real number"),
     (lambda: scaled(sharpness=-1.0), "sharpness must be positive and finite"),
-    (lambda: flow(LOSS._replace(linear=np.ones(2))), r"loss\.quadratic must have shape \(2, 2\)"),
+    (lambda: flow(LOSS._replace(linear=np.ones(2))), r"loss\.linear must have shape \(4,\)"),
     (
-        lambda: flow(start=START._replace(key_query=X2)),
-        "start must have the 1 features of loss, got 4",
+        lambda: flow(start=START._replace(key_query=np.eye(3))),
+        r"start\.value_projection must have shape \(3, 3\)",
     ),
-    (lambda: flow(start=START._replace(value=np.ones(1))), r"start\.value must have shape \(\)"),
-    (lambda: flow(start=START._replace(value=np.array(1e200))), "start must have a finite loss"),
+    (lambda: flow(start=START._replace(key_query=1e200 * EYE)), "start must have a finite loss"),
     (
         lambda: attention_layers.attend(ATTENTION, MATRIX, 5),
         "context must be at most the 3 tokens, got 5",

@@ -218,21 +218,6 @@ def test_first_step_is_adam_on_the_batch_drawn_for_it(monkeypatch):
     assert 0.005 < largest <= 0.01 * (1 + 0.75 + 0.25) * (1 + 1e-3)
 
 
-def test_evaluation_is_that_of_the_definitions():
-    network = model()
-    prompts = problem()
-    evaluation = training.evaluate(network, prompts, RULES)
-    predictions = np.asarray(training.in_context_predictions(network, prompts))
-    rules = np.asarray(baselines.predict_all(prompts, RULES))
-    np.testing.assert_allclose(evaluation.errors, (predictions - prompts.labels) ** 2, rtol=8 * ULP)
-    np.testing.assert_allclose(evaluation.differences, (predictions - rules) ** 2, rtol=8 * ULP)
-    expected = (predictions - prompts.labels) ** 2 - (rules - prompts.labels) ** 2
-    assert (
-        np.abs(evaluation.excess - expected).max()
-        <= 20 * ULP * (np.abs(predictions).max() + 10) ** 2
-    )
-
-
 def test_probes_read_what_stands_at_one_position():
     rng = np.random.default_rng(0)
     hidden, fresh = rng.standard_normal((2, 512, 6, 4))
