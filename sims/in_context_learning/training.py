@@ -32,6 +32,16 @@ from theory_on_trial.contract import Interval, NonNegative, guarded, require
 from theory_on_trial.sweep.chunk import current_settings
 from theory_on_trial.sweep.store import ChunkStore
 
+# Read as it is loaded, and no more of the package than the weights depend on: hours of training
+# depend on it.
+_FILES = [Path(__file__).with_name(f"{name}.py") for name in ("prompts", "training")]
+_SOURCE = hashlib.sha256(b"".join(file.read_bytes() for file in _FILES)).hexdigest()
+_STEPS_PER_CALL = 500
+WarmUp = Annotated[float, Interval(0, 1, "[)")]
+"""Share of the steps."""
+_PROMPTS_PER_CALL = 1024
+_OF_LAW = ("noise_std", "weight_std", "weight_mean")
+
 
 class Layer(eqx.Module):
     """One decoder layer, h ← h + Attention(LN(h)), h ← h + MLP(LN(h)), with an MLP of width 4H and
@@ -176,17 +186,6 @@ def require_readable(model: Transformer, prompts: Prompts) -> None:
         )
 
 
-# Read as it is loaded, and no more of the package than the weights depend on: hours of training
-# depend on it.
-_FILES = [Path(__file__).with_name(f"{name}.py") for name in ("prompts", "training")]
-_SOURCE = hashlib.sha256(b"".join(file.read_bytes() for file in _FILES)).hexdigest()
-_STEPS_PER_CALL = 500
-WarmUp = Annotated[float, Interval(0, 1, "[)")]
-"""Share of the steps."""
-_PROMPTS_PER_CALL = 1024
-_OF_LAW = ("noise_std", "weight_std", "weight_mean")
-
-
 @guarded(double=False)
 @dataclasses.dataclass(frozen=True)
 class TrainingSettings:
@@ -221,7 +220,7 @@ class TrainingSettings:
 
     @guarded(double=False)
     def prompts(self, key: Key[Array, ""], count: Size) -> Prompts:
-        """Fresh prompts of the kind that the transformer is trained on, in float64."""
+        """Fresh prompts of the kind that the transformer is trained on, in JAX's precision."""
         law = {name: getattr(self, name) for name in _OF_LAW}
         return sample_prompts(key, count, self.examples, self.dimension, **law)
 
