@@ -80,7 +80,7 @@ def test_a_paper_on_one_page_reads_as_it_is_written(entry):
     assert RENDERED["faults"](page) == []
     text = words(page)
     for paragraph in filter(None, (entry.read, entry.sentence, *entry.about)):
-        assert words(SITE["in_html"](paragraph)) in text
+        assert words(typeset(paragraph)) in text
     assert entry.reference in text
     assert page.count("<h1") == 1
     assert ("Only the abstract was read." in text) == entry.only_abstract
@@ -162,9 +162,13 @@ def test_only_the_abstract_was_read(read, only):
 
 def test_characters_of_markdown_and_tex_are_text_in_a_docstring():
     hard = 'x_a * y_b, $5 | `k` <b> [T](u) a^* # ~ \\{0\\} & "q" it\'s _so_'
-    in_html = SITE["in_html"]
-    assert words(markdown.markdown(in_html(hard), extensions=[Formulas()])) == words(typeset(hard))
-    row = markdown.markdown(f"| a | b |\n|---|---|\n| {in_html(hard)} | c |", extensions=["tables"])
+    in_markdown = SITE["in_markdown"]
+    assert words(markdown.markdown(in_markdown(hard), extensions=[Formulas()])) == words(
+        typeset(hard)
+    )
+    row = markdown.markdown(
+        f"| a | b |\n|---|---|\n| {in_markdown(hard)} | c |", extensions=["tables", Formulas()]
+    )
     assert words(row) == f"a b {words(typeset(hard))} c"
 
 
