@@ -106,13 +106,26 @@ def ledger() -> str:
 
 def said_of(about: Ledger) -> str:
     """Return a sentence on the run whose numbers are shown."""
+    tiers = ("fast", "full", "paper")
+    included = tiers[: tiers.index(about.tier) + 1]
+    of_tiers = f"tier{'s' * (len(included) > 1)} {' and '.join(included)}"
     commit = f", commit {about.commit[:12]}" if about.commit else ""
     date = f", {about.date[:10]}" if about.date else ""
+    processor = about.platform.get("processor", "")
     device = about.platform.get("device", "")
+    machine = processor if device in ("cpu", "none", "") and processor else device
     return (
-        f"The numbers are those of a run of tier {about.tier}, seed {about.seed}, on {device}"
+        f"The numbers are those of a run of {of_tiers}, seed {about.seed}, on {machine}"
         f"{commit}{date}."
     )
+
+
+def measured(row: Row) -> str:
+    """Return what a row measured, as text; of trained models, how many runs agree."""
+    runs = re.search(r"\bexact, (\d+) runs\b", row.guarantee)
+    if runs and isinstance(row.measured, float):
+        return f"{round(row.measured * int(runs[1]))} of {runs[1]} runs"
+    return brief(row.measured)
 
 
 def _line(claim: Claim, name: str, row: Row | None, facts: dict[str, str]) -> str:
@@ -126,7 +139,7 @@ def _line(claim: Claim, name: str, row: Row | None, facts: dict[str, str]) -> st
         interval = brief_interval(row.interval)
         numbers = (
             f"predicted {typeset(brief(row.predicted))}<br>measured "
-            f"{typeset(brief(row.measured))} {typeset(interval)}"
+            f"{typeset(measured(row))} {typeset(interval)}"
         )
         detects = row.detects.split(",")[0]
         numbers += f"<br>detects {typeset(detects)}" * bool(detects)

@@ -206,7 +206,7 @@ def claim_cells(claim: Claim, row: Row | None) -> list[str]:
     cells = [provenance, f"{in_markdown(claim.statement)}{proof}<br><small>{about}</small>"]
     if row is None:
         return [*cells, "new" if claim.tier == "fast" else f"tier {claim.tier}", "", "", ""]
-    numbers = (brief(row.predicted), brief(row.measured), row.detects.split(",")[0])
+    numbers = (brief(row.predicted), ledger_page.measured(row), row.detects.split(",")[0])
     return [*cells, row.verdict, *map(in_markdown, numbers)]
 
 

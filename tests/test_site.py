@@ -7,6 +7,7 @@ import re
 import runpy
 import subprocess
 import sys
+from dataclasses import replace
 
 import markdown
 import pytest
@@ -15,6 +16,7 @@ from test_docs import PAGES, ROOT
 
 from theory_on_trial import claims
 from theory_on_trial.figures.drawing import figures
+from theory_on_trial.ledger import read, write_json
 from theory_on_trial.page.typeset import typeset
 from theory_on_trial.testing.layout import lay_out
 
@@ -237,6 +239,33 @@ def test_every_claim_has_an_anchor_in_the_ledger_and_an_entry_in_the_search():
     assert "REFUTED" in re.search(r'<select name="verdict">.*?</select>', page)[0]
 
 
+def test_a_ledger_of_both_tiers_shows_what_the_full_tier_measured(tmp_path, monkeypatch):
+    """The row of a claim of the full tier, as a run of five seeds would write it."""
+    page = SITE["ledger_page"]
+    subject = next(claim for claim in claims("in_context_learning") if claim.tier == "full")
+    row = replace(
+        page.published().claims[0],
+        **{"id": subject.id, "paper": subject.paper, "tier": "full", "kind": subject.kind},
+        **{"predicted": 0.5, "measured": 0.8, "interval": [0.28, 0.99]},
+        guarantee="exact, 5 runs",
+    )
+    path = tmp_path / "ledger.json"
+    facts = {"tier": "full", "date": "2026-11-30T10:00:00Z", "commit": "0123456789abcdef"}
+    write_json(path, replace(page.published(), claims=[*page.published().claims, row], **facts))
+    monkeypatch.setattr(page, "published", lambda: read(path))
+    said = page.ledger()
+    place = said.index(f'<tr id="{subject.id}"')
+    line = words(said[place : said.index("</tr>", place)])
+    assert "measured 4 of 5 runs [0.28, 0.99]" in line
+    assert "not in this run" not in line
+    top = words(said[: said.index("<form")])
+    assert (
+        "a run of tiers fast and full, seed 0, on AMD EPYC, commit 0123456789ab, 2026-11-30." in top
+    )
+    table = SITE["claims_table"]("in_context_learning")
+    assert "| VERIFIED | 0.5 | 4 of 5 runs |" in table
+
+
 def test_the_page_of_refuted_statements_names_place_and_truth():
     page = file("published.md")
     assert RENDERED["faults"](page) == []
@@ -308,7 +337,8 @@ def test_the_page_of_the_audits_has_their_sums_and_each_failure_with_its_command
     read = words(page)
     assert f"2 audits of tier fast ({runs and found['audits'][0]['date'][:10]}" in read
     assert f"tried verdicts {len(runs)} times" in read
-    assert f"{len(wrong)} of them" in read
+    assert f"and found {len(wrong)} wrong verdicts" in read
+    assert len(wrong) > 1
     for run in wrong:
         assert words(html.escape(run["why"])) in read
         assert run["again"] in read
