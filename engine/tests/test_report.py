@@ -76,6 +76,8 @@ def test_statements_are_html_with_formulas_in_mathml(text, html):
             "log n, tr J / d, the max of it",
             r"$\mathrm{log}\, n$, $\mathrm{tr}\, J / d$, the max of it",
         ),
+        ("code: runs.py, at 72aa6d1 or c851de0", "code: runs.py, at 72aa6d1 or c851de0"),
+        ("π_k det(V) d log p", r"$\pi_{k}\, \mathrm{det} (V) d\, \mathrm{log}\, p$"),
         ("E <x, y> = 1 < n", r"$E \langle x, y\rangle = 1 < n$"),
         ("⌊n/2⌋ + |x|² - ‖y‖", r"$\lfloor n / 2\rfloor + \vert x \vert^{2} - \Vert y \Vert$"),
         ("1 + … + n = n (n + 1) / 2.", r"$1 + \ldots + n = n (n + 1) / 2$."),

@@ -117,6 +117,7 @@ _BEARING = "sum|max|min|sup|mean"  # words that bear an index
 _TOKEN = re.compile(
     rf"""
       (?P<code>`[^`]*`)
+    | (?P<hash>(?<!\w)(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{{7,40}}(?!\w))
     | (?P<power>(?:\d+(?:\.\d+)?|\.\d+)e[-+]?\d+\b)
     | (?P<bar>[^\W\d_][-_]?bar\b)
     | (?P<snake>(?!(?:{_BEARING})_)[A-Za-z]{{2,}}(?:_\w+)+|[a-z]_[a-z]{{4,}})
@@ -217,6 +218,8 @@ def _elements(text: str) -> list[_Element]:
                 found.append(_Element("code", word[1:-1]))
             case "snake":
                 found.append(_Element("code", word))
+            case "hash":  # the number of a commit
+                found.append(_Element("text", word))
             case "power":
                 factor, exponent = word.split("e")
                 times = "" if factor == "1" else rf"{factor} \times "
@@ -372,7 +375,7 @@ def _whole(text: str) -> str:
 
 
 def _joined(run: Sequence[_Element]) -> str:
-    """Return a run of elements as TeX; a word has a thin space before what is no bracket."""
+    """Return a run of elements as TeX; thin spaces keep a word from the letters beside it."""
     text = ""
     before = _Element("open", "")
     for one in run:
@@ -386,7 +389,9 @@ def _joined(run: Sequence[_Element]) -> str:
         tight = before.sort == "open" or one.sort in ("close", "comma") or tex[:1] in "_^"
         if tight and re.search(r"\\[A-Za-z]+$", text) and tex[:1].isalpha():
             tight = False  # a command ends where no letter follows
-        named = before.base.startswith(r"\mathrm") and one.sort in ("atom", "number", "word")
+        after_name = before.base.startswith(r"\mathrm") and one.sort in ("atom", "number", "word")
+        before_name = one.base.startswith(r"\mathrm") and before.sort in ("atom", "number", "close")
+        named = after_name or before_name
         text += ("" if tight else r"\, " if named else " ") + tex
         before = one
     return text.strip()
