@@ -93,7 +93,7 @@ def summary(found: dict[str, Any]) -> str:
     runs = sum(one["runs"] for one in answered)
     mutants = next((one for one in found["checks"] if one["check"] == "mutants"), None)
     of_mutants = (
-        f" Of {mutants['runs']} mutants of the code {mutants['failures']} were not noticed."
+        f" Of {mutants['runs']} mutants of the code {mutants['failures']} went unnoticed."
         if mutants
         else ""
     )
@@ -105,7 +105,7 @@ def summary(found: dict[str, Any]) -> str:
         f"{count} of tier {audits[0]['tier']} ({' to '.join(dict.fromkeys((days[0], days[-1])))}, "
         f"commit {str(audits[0]['commit'])[:12]}, seed{'s' * (len(audits) > 1)} {seeds}, on "
         f"{machines}) tried verdicts {runs} times with fresh seeds, settings, wrong predictions and "
-        f"searches: {wrong or 'none'} of them {'was' if wrong == 1 else 'were'} wrong.{of_mutants}"
+        f"searches, and found {wrong or 'no'} wrong verdict{'s' * (wrong != 1)}.{of_mutants}"
     )
 
 
@@ -146,7 +146,7 @@ def _untried(found: dict[str, Any]) -> str:
     ]
     outcomes = Counter(run["outcome"] for run in found["runs"])
     points += [
-        f"{outcomes[name]} runs have no answer: {OUTCOMES[name]}."
+        f"{outcomes[name]} run{'s' * (outcomes[name] > 1)} without an answer: {OUTCOMES[name]}."
         for name in UNANSWERED
         if outcomes[name]
     ]

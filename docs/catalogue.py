@@ -14,6 +14,7 @@ from html import escape
 from pathlib import Path
 
 from theory_on_trial import claims
+from theory_on_trial.page.formulas import parts
 from theory_on_trial.page.typeset import typeset
 from theory_on_trial.repository import abstract, outline
 
@@ -228,7 +229,7 @@ def _card(entry: Entry, topic: int, prefix: str) -> str:
     place = f"{prefix}{entry.page.removesuffix('.md')}.html"
     picture = f'<img src="{prefix}{entry.picture}" loading="lazy" width="360" height="216" alt="">'
     picture *= bool(entry.picture)
-    sentence = in_html(entry.sentence) if entry.name.startswith(BRIEFS) else _plain(entry.sentence)
+    sentence = typeset(entry.sentence) if entry.name.startswith(BRIEFS) else _plain(entry.sentence)
     read = "<br>Only the abstract was read." * entry.only_abstract
     return (
         f'<div class="card topic-{topic}"><a href="{place}">{picture}'
@@ -247,9 +248,19 @@ def _plain(sentence: str) -> str:
     return html.removeprefix("<p>").removesuffix("</p>")
 
 
-def in_html(text: str) -> str:
-    """Return the text of a docstring as HTML that Markdown leaves as it is."""
-    return re.sub(r"[\\`*_{}\[\]|$~^]|(?<!&)#", lambda mark: f"&#{ord(mark[0])};", typeset(text))
+def in_markdown(text: str) -> str:
+    """Return the text of a docstring as Markdown: formulas as `$…$`, all else as it is written."""
+    set_as = {"formula": "${}$", "code": "<code>{}</code>", "text": "{}"}
+    return "".join(
+        set_as[kind].format(content if kind == "formula" else as_written(content))
+        for kind, content in parts(text)
+    )
+
+
+def as_written(text: str) -> str:
+    """Return a text as Markdown that shows it as it is written."""
+    marks = r"[\\`*_{}\[\]|$~^]|(?<!&)#"
+    return re.sub(marks, lambda mark: f"&#{ord(mark[0])};", escape(text, quote=False))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
-from catalogue import ROOT, by_topic, catalogue, in_html, topic_buttons
+from catalogue import ROOT, by_topic, catalogue, in_markdown, topic_buttons
 from ledger_page import address, anchors
 from PIL import Image
 
@@ -41,7 +41,7 @@ def on_page(paper: str, chosen: list[Figure]) -> str:
     """Return figures as Markdown for the page of their paper: title, then picture."""
     parts = []
     for figure in chosen:
-        parts.append(f"**{figure.name}.** {in_html(figure.title)}")
+        parts.append(f"**{figure.name}.** {in_markdown(figure.title)}")
         if picture(figure).exists():
             parts.append(image(figure, f"{paper.split('.')[-1]}/{picture(figure).name}"))
     return "\n\n".join(parts)

@@ -10,12 +10,13 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
-from catalogue import BRIEFS, ROOT, catalogue
+from catalogue import BRIEFS, ROOT, catalogue, in_markdown
 
 from theory_on_trial import Claim, claims
 from theory_on_trial.ledger import Ledger, Row, brief, brief_interval, proved_for, read
+from theory_on_trial.page.formulas import GREEK_NAMES
 from theory_on_trial.page.tex import latex
-from theory_on_trial.page.typeset import GREEK_NAMES, typeset
+from theory_on_trial.page.typeset import typeset
 
 LEDGER = ROOT / "records" / "ledgers" / "jax-0.10.2_python-3.11_cpu.json"
 FILTERS = ("topic", "whose", "tier", "verdict")
@@ -105,13 +106,26 @@ def ledger() -> str:
 
 def said_of(about: Ledger) -> str:
     """Return a sentence on the run whose numbers are shown."""
+    tiers = ("fast", "full", "paper")
+    included = tiers[: tiers.index(about.tier) + 1]
+    of_tiers = f"tier{'s' * (len(included) > 1)} {' and '.join(included)}"
     commit = f", commit {about.commit[:12]}" if about.commit else ""
     date = f", {about.date[:10]}" if about.date else ""
+    processor = about.platform.get("processor", "")
     device = about.platform.get("device", "")
+    machine = processor if device in ("cpu", "none", "") and processor else device
     return (
-        f"The numbers are those of a run of tier {about.tier}, seed {about.seed}, on {device}"
+        f"The numbers are those of a run of {of_tiers}, seed {about.seed}, on {machine}"
         f"{commit}{date}."
     )
+
+
+def measured(row: Row) -> str:
+    """Return what a row measured, as text; of trained models, how many runs agree."""
+    runs = re.search(r"\bexact, (\d+) runs\b", row.guarantee)
+    if runs and isinstance(row.measured, float):
+        return f"{round(row.measured * int(runs[1]))} of {runs[1]} runs"
+    return brief(row.measured)
 
 
 def _line(claim: Claim, name: str, row: Row | None, facts: dict[str, str]) -> str:
@@ -125,7 +139,7 @@ def _line(claim: Claim, name: str, row: Row | None, facts: dict[str, str]) -> st
         interval = brief_interval(row.interval)
         numbers = (
             f"predicted {typeset(brief(row.predicted))}<br>measured "
-            f"{typeset(brief(row.measured))} {typeset(interval)}"
+            f"{typeset(measured(row))} {typeset(interval)}"
         )
         detects = row.detects.split(",")[0]
         numbers += f"<br>detects {typeset(detects)}" * bool(detects)
@@ -145,24 +159,26 @@ def _line(claim: Claim, name: str, row: Row | None, facts: dict[str, str]) -> st
 
 
 def errata() -> str:
-    """Return every published statement that is refuted: place, what was published, what is true."""
+    """Return every published statement that is refuted, as a table of Markdown: place, what was
+    published, what is true.
+    """
     titles = {entry.name: entry.title for entry in catalogue()}
-    parts = []
+    lines = ["| where | as published | what is true |", "|---|---|---|"]
     for claim in own_claims():
         if claim.as_published is None or claim.published_form:
             continue
         settings = ", ".join(f"{name} = {value}" for name, value in claim.settings.items())
-        at = f"<br><small>tried at {escape(settings)}</small>" * bool(settings)
-        false = f"ledger.html#{escape(claim.id)}-as-published"
-        parts.append(
-            f'<tr><td><a href="{address(claim.paper)}">{escape(titles[claim.paper])}</a><br>'
-            f"<small>{escape(str(claim.as_published))}</small></td>"
-            f'<td>{typeset(claim.as_published.published)}<br><small><a href="{false}">REFUTED</a>'
-            f"</small></td><td>{typeset(claim.statement)}<br>"
-            f'<small><a href="ledger.html#{escape(claim.id)}">VERIFIED</a></small>{at}</td></tr>'
+        at = f"<br><small>tried at {in_markdown(settings)}</small>" * bool(settings)
+        row = f"ledger.html#{escape(claim.id)}"
+        cells = (
+            f'<a href="{address(claim.paper)}">{escape(titles[claim.paper])}</a><br>'
+            f"<small>{in_markdown(str(claim.as_published))}</small>",
+            f"{in_markdown(claim.as_published.published)}<br>"
+            f'<small><a href="{row}-as-published">REFUTED</a></small>',
+            f'{in_markdown(claim.statement)}<br><small><a href="{row}">VERIFIED</a></small>{at}',
         )
-    heads = "<th>where</th><th>as published</th><th>what is true</th>"
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(parts)}</tbody></table>\n"
+        lines.append(f"| {' | '.join(' '.join(cell.split()) for cell in cells)} |")
+    return "\n".join(lines)
 
 
 def fields() -> str:

@@ -30,10 +30,11 @@ from catalogue import (
     ONLY_ABSTRACT,
     ROOT,
     Entry,
+    as_written,
     by_topic,
     catalogue,
     gallery,
-    in_html,
+    in_markdown,
     sums,
     table,
     verdicts,
@@ -133,12 +134,12 @@ def brief_page(entry: Entry) -> str:
     parts = [
         f"# {entry.title}",
         f"<!-- docs/write_pages.py writes this page from {place}. -->",
-        in_html(entry.reference),
-        f"> {only}{in_html(entry.read)}" * bool(entry.read),
-        in_html(entry.sentence),
+        as_written(entry.reference),  # in a title A is no matrix
+        f"> {only}{in_markdown(entry.read)}" * bool(entry.read),
+        in_markdown(entry.sentence),
         abstract_list(entry.name).strip(),
         figure_pages.first(entry.name),
-        *map(in_html, entry.about),
+        *map(in_markdown, entry.about),
         "## Claims",
         claims_table(entry.name),
         *(["## Errata", errata_table(entry.name)] * erring),
@@ -165,10 +166,10 @@ def abstract_list(paper: str) -> str:
     lines = []
     for each in told:
         behind = ", ".join(reference(known[claim]) for claim in each.claims if claim in known)
-        more = f" {in_html(each.more)}" * bool(each.more)
-        place = " · ".join(filter(None, [in_html(each.place), behind]))
+        more = f" {in_markdown(each.more)}" * bool(each.more)
+        place = " · ".join(filter(None, [in_markdown(each.place), behind]))
         lines.append(
-            f"- **{each.answer.capitalize()}**: {in_html(each.words)}{more} <small>{place}</small>"
+            f"- **{each.answer.capitalize()}**: {in_markdown(each.words)}{more} <small>{place}</small>"
         )
     said = abstract.summed([paper], ROOT)
     return f"## The abstract, statement by statement\n\n{said}\n\n" + "\n".join(lines)
@@ -201,13 +202,13 @@ def claim_cells(claim: Claim, row: Row | None) -> list[str]:
     """
     provenance = claim.source.provenance
     source = "" if provenance == "abstract" else str(claim.source).removeprefix(f"{provenance}: ")
-    about = " · ".join(filter(None, [reference(claim), claim.kind, in_html(source)]))
+    about = " · ".join(filter(None, [reference(claim), claim.kind, in_markdown(source)]))
     proof = f" *{proved_for(row.note)}*" if row and proved_for(row.note) else ""
-    cells = [provenance, f"{in_html(claim.statement)}{proof}<br><small>{about}</small>"]
+    cells = [provenance, f"{in_markdown(claim.statement)}{proof}<br><small>{about}</small>"]
     if row is None:
         return [*cells, "new" if claim.tier == "fast" else f"tier {claim.tier}", "", "", ""]
-    numbers = (brief(row.predicted), brief(row.measured), row.detects.split(",")[0])
-    return [*cells, row.verdict, *map(in_html, numbers)]
+    numbers = (brief(row.predicted), ledger_page.measured(row), row.detects.split(",")[0])
+    return [*cells, row.verdict, *map(in_markdown, numbers)]
 
 
 def errata_table(paper: str) -> str:
@@ -216,9 +217,9 @@ def errata_table(paper: str) -> str:
     """
     lines = [
         [
-            f"{in_html(claim.as_published.published)}<br>"
-            f"<small>{in_html(str(claim.as_published))}</small>",
-            f"{in_html(claim.statement)}<br><small>{reference(claim)}</small>",
+            f"{in_markdown(claim.as_published.published)}<br>"
+            f"<small>{in_markdown(str(claim.as_published))}</small>",
+            f"{in_markdown(claim.statement)}<br><small>{reference(claim)}</small>",
         ]
         for claim in claims(paper)
         if claim.as_published is not None and not claim.published_form

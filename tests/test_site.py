@@ -7,6 +7,7 @@ import re
 import runpy
 import subprocess
 import sys
+from dataclasses import replace
 
 import markdown
 import pytest
@@ -15,6 +16,7 @@ from test_docs import PAGES, ROOT
 
 from theory_on_trial import claims
 from theory_on_trial.figures.drawing import figures
+from theory_on_trial.ledger import read, write_json
 from theory_on_trial.page.typeset import typeset
 from theory_on_trial.testing.layout import lay_out
 
@@ -80,7 +82,7 @@ def test_a_paper_on_one_page_reads_as_it_is_written(entry):
     assert RENDERED["faults"](page) == []
     text = words(page)
     for paragraph in filter(None, (entry.read, entry.sentence, *entry.about)):
-        assert words(SITE["in_html"](paragraph)) in text
+        assert words(typeset(paragraph)) in text
     assert entry.reference in text
     assert page.count("<h1") == 1
     assert ("Only the abstract was read." in text) == entry.only_abstract
@@ -162,9 +164,13 @@ def test_only_the_abstract_was_read(read, only):
 
 def test_characters_of_markdown_and_tex_are_text_in_a_docstring():
     hard = 'x_a * y_b, $5 | `k` <b> [T](u) a^* # ~ \\{0\\} & "q" it\'s _so_'
-    in_html = SITE["in_html"]
-    assert words(markdown.markdown(in_html(hard), extensions=[Formulas()])) == words(typeset(hard))
-    row = markdown.markdown(f"| a | b |\n|---|---|\n| {in_html(hard)} | c |", extensions=["tables"])
+    in_markdown = SITE["in_markdown"]
+    assert words(markdown.markdown(in_markdown(hard), extensions=[Formulas()])) == words(
+        typeset(hard)
+    )
+    row = markdown.markdown(
+        f"| a | b |\n|---|---|\n| {in_markdown(hard)} | c |", extensions=["tables", Formulas()]
+    )
     assert words(row) == f"a b {words(typeset(hard))} c"
 
 
@@ -231,6 +237,33 @@ def test_every_claim_has_an_anchor_in_the_ledger_and_an_entry_in_the_search():
     for choice in ("topic", "whose", "tier", "verdict"):
         assert f'<select name="{choice}">' in page
     assert "REFUTED" in re.search(r'<select name="verdict">.*?</select>', page)[0]
+
+
+def test_a_ledger_of_both_tiers_shows_what_the_full_tier_measured(tmp_path, monkeypatch):
+    """The row of a claim of the full tier, as a run of five seeds would write it."""
+    page = SITE["ledger_page"]
+    subject = next(claim for claim in claims("in_context_learning") if claim.tier == "full")
+    row = replace(
+        page.published().claims[0],
+        **{"id": subject.id, "paper": subject.paper, "tier": "full", "kind": subject.kind},
+        **{"predicted": 0.5, "measured": 0.8, "interval": [0.28, 0.99]},
+        guarantee="exact, 5 runs",
+    )
+    path = tmp_path / "ledger.json"
+    facts = {"tier": "full", "date": "2026-11-30T10:00:00Z", "commit": "0123456789abcdef"}
+    write_json(path, replace(page.published(), claims=[*page.published().claims, row], **facts))
+    monkeypatch.setattr(page, "published", lambda: read(path))
+    said = page.ledger()
+    place = said.index(f'<tr id="{subject.id}"')
+    line = words(said[place : said.index("</tr>", place)])
+    assert "measured 4 of 5 runs [0.28, 0.99]" in line
+    assert "not in this run" not in line
+    top = words(said[: said.index("<form")])
+    assert (
+        "a run of tiers fast and full, seed 0, on AMD EPYC, commit 0123456789ab, 2026-11-30." in top
+    )
+    table = SITE["claims_table"]("in_context_learning")
+    assert "| VERIFIED | 0.5 | 4 of 5 runs |" in table
 
 
 def test_the_page_of_refuted_statements_names_place_and_truth():
@@ -304,7 +337,8 @@ def test_the_page_of_the_audits_has_their_sums_and_each_failure_with_its_command
     read = words(page)
     assert f"2 audits of tier fast ({runs and found['audits'][0]['date'][:10]}" in read
     assert f"tried verdicts {len(runs)} times" in read
-    assert f"{len(wrong)} of them" in read
+    assert f"and found {len(wrong)} wrong verdicts" in read
+    assert len(wrong) > 1
     for run in wrong:
         assert words(html.escape(run["why"])) in read
         assert run["again"] in read

@@ -111,9 +111,12 @@ def test_a_data_frame_has_a_line_for_each_coordinate():
     assert frame["measured"].isna().tolist()[-1]
 
 
+PUBLISHED = sorted((ROOT / "records" / "ledgers").glob("*.json"))
+
+
+@pytest.mark.parametrize("published", PUBLISHED, ids=lambda path: path.stem)
 @pytest.mark.parametrize("suffix", ["html", "tex", "md", "csv", "svg"])
-def test_the_published_ledger_can_be_read_shown_and_drawn(tmp_path, suffix):
-    (published,) = (ROOT / "records" / "ledgers").glob("*.json")
+def test_a_published_ledger_can_be_read_shown_and_drawn(tmp_path, suffix, published):
     out = tmp_path / f"out.{suffix}"
     command = ["badge", str(published), str(out)]
     if suffix != "svg":

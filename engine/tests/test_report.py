@@ -4,44 +4,142 @@ import base64
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
+from xml.etree import ElementTree
 
 import pytest
 from browser import chromium, find
+from hypothesis import given
+from hypothesis import strategies as st
 
 from theory_on_trial import claim, paper
 from theory_on_trial.figures.command import main as draw
 from theory_on_trial.figures.drawing import Figure
 from theory_on_trial.ledger import Ledger, Row, brief, proved_for
 from theory_on_trial.ledger.words import whose
+from theory_on_trial.page.formulas import ACCENTS, COMMANDS, parts
 from theory_on_trial.page.plot import interval_plot
 from theory_on_trial.page.report import drawn_in, drawn_of, write_gallery, write_html
+from theory_on_trial.page.tex import statement
 from theory_on_trial.page.typeset import typeset
 
 
 @pytest.mark.parametrize(
     ("text", "html"),
     [
-        ("x_i⁴ or Rᵀx²", "<i>x</i><sub><i>i</i></sub>⁴ or <i>R</i>ᵀ<i>x</i>²"),
-        ("λ_1 <= σ^2", "<i>λ</i><sub>1</sub> ≤ <i>σ</i><sup>2</sup>"),
-        ("x_(k+1)^{-1/2}", "<i>x</i><sub><i>k</i>+1</sub><sup>−1/2</sup>"),
-        ("T^-3 and 2L-1, two-layer", "<i>T</i><sup>−3</sup> and 2<i>L</i>−1, two-layer"),
-        ("a walk, a = 3, JEPA's s'(V)", "a walk, <i>a</i> = 3, JEPA’s <i>s</i>′(<i>V</i>)"),
-        ("sqrt(2 / d) -> inf", '√<span class="root">2 / <i>d</i></span> → ∞'),
-        ("5e-4 of 1e6", "5\u202f×\u202f10<sup>−4</sup> of 10<sup>6</sup>"),
-        ("E[U^2] = w . x_1", "E[<i>U</i><sup>2</sup>] = <i>w</i> · <i>x</i><sub>1</sub>"),
         (
-            "w-bar, sum_{j != k} θ_j",
-            "<i>w\u0305</i>, ∑<sub><i>j</i> ≠ <i>k</i></sub> <i>θ</i><sub><i>j</i></sub>",
+            "λ_1 <= σ^2",
+            "<math><mrow><msub><mi>λ</mi><mn>1</mn></msub><mo>≤</mo></mrow></math><wbr>"
+            "<math><mrow><msup><mi>σ</mi><mn>2</mn></msup></mrow></math>",
         ),
         (
-            "`runs` of n_points, target_dim",
-            "<code>runs</code> of <code>n_points</code>, <code>target_dim</code>",
+            "sqrt(2 / d) of `n_points` & 5 %",
+            "<math><mrow><msqrt><mrow><mn>2</mn><mo>/</mo><mi>d</mi></mrow></msqrt></mrow></math>"
+            " of <code>n_points</code> &amp; 5\u202f%",
         ),
-        ('<b> & "c" x_(1', "&lt;<i>b</i>&gt; &amp; &#34;<i>c</i>&#34; <i>x</i><sub>1</sub>"),
+        (
+            "MSE^trig, x\N{COMBINING CIRCUMFLEX ACCENT}",
+            "<math><mrow><msup><mi>MSE</mi><mrow><mi>trig</mi></mrow></msup></mrow></math>, "
+            '<math><mrow><mover accent="true"><mi>x</mi><mo>ˆ</mo></mover></mrow></math>',
+        ),
+        ("<b>", "<math><mrow><mo>&lt;</mo><mi>b</mi><mo>&gt;</mo></mrow></math>"),
+        ("<script>x</script>", "&lt;script&gt;x&lt;/script&gt;"),
+        ("0.6667 in [0.65, 0.68], 1 -> 2", "0.6667 in [0.65, 0.68], 1 → 2"),
     ],
 )
-def test_statements_are_typeset(text, html):
-    assert typeset(text) == html
+def test_statements_are_html_with_formulas_in_mathml(text, html):
+    mathematics = typeset(text)
+    if "<script>" in text:
+        assert "<script" not in mathematics
+        assert re.sub("</?m[^>]*>|<wbr>", "", mathematics) == html
+    else:
+        assert mathematics == html
+
+
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("x_i⁴ or Rᵀx²", "$x_{i}^{4}$ or $R^{T} x^{2}$"),
+        ("x_(k+1)^{-1/2}", "$x_{k + 1}^{- 1 / 2}$"),
+        ("T^-3 and 2L-1, two-layer, k-means", "$T^{- 3}$ and $2 L - 1$, two-layer, $k$-means"),
+        ("a walk, a = 3, JEPA's s'(V)^2", r"a walk, $a = 3$, JEPA’s $s^{\prime} (V)^{2}$"),
+        ("A⁻¹ -> inf at 5e-4 of 1e6", r"$A^{- 1} \to \infty$ at $5 \times 10^{-4}$ of $10^{6}$"),
+        ("E[U^2] = w . x_1", r"$\mathrm{E} [U^{2}] = w \cdot x_{1}$"),
+        ("w-bar, sum_{j != k} θ_j", r"$\bar{w}$, $\sum_{j \neq k} \theta_{j}$"),
+        ("x_a_b^2^3", "${{x_{a}}_{b}^{2}}^{3}$"),
+        ("(K, M) = (6, 2), as (2) says", "$(K, M) = (6, 2)$, as (2) says"),
+        (
+            "(mean of v)^2, √n_1 and √(n / 2)",
+            r"(mean of $v)^{2}$, $\sqrt{n_{1}}$ and $\sqrt{n / 2}$",
+        ),
+        (
+            "log n, tr J / d, the max of it",
+            r"$\mathrm{log}\, n$, $\mathrm{tr}\, J / d$, the max of it",
+        ),
+        ("code: runs.py, at 72aa6d1 or c851de0", "code: runs.py, at 72aa6d1 or c851de0"),
+        ("π_k det(V) d log p", r"$\pi_{k}\, \mathrm{det} (V) d\, \mathrm{log}\, p$"),
+        ("E <x, y> = 1 < n", r"$E \langle x, y\rangle = 1 < n$"),
+        ("⌊n/2⌋ + |x|² - ‖y‖", r"$\lfloor n / 2\rfloor + \vert x \vert^{2} - \Vert y \Vert$"),
+        ("1 + … + n = n (n + 1) / 2.", r"$1 + \ldots + n = n (n + 1) / 2$."),
+        (
+            "μ_{per class} of y ~ N(0, I)",
+            r"$\mu_{\mathrm{per}\, \mathrm{class}}$ of $y \sim N (0, I)$",
+        ),
+    ],
+)
+def test_the_formulas_of_a_statement_are_found(text, markdown):
+    found = "".join(f"${part}$" if kind == "formula" else part for kind, part in parts(text))
+    assert found == markdown
+
+
+SIGNS = st.text(
+    st.sampled_from("abxKλΣ∞01289._^'-+−/*=<>≤()[]{}|‖,;:!?&%$#~\\`\" ²⁻₁ᵀ½√…\u0302é中"),
+    max_size=40,
+)
+
+
+@given(SIGNS | st.text(max_size=40))
+def test_any_text_is_typeset_and_nothing_in_it_is_a_tag_or_a_command(text):
+    html = typeset(text)
+    page = ElementTree.fromstring(f"<p>{html.replace('<wbr>', '<wbr/>')}</p>".translate(NOT_IN_XML))
+    tags = {element.tag for element in page.iter()}
+    assert tags <= {"p", "code", "wbr", "math", *MATHML}
+    read = "".join(page.itertext())
+    for digit in "01289":  # no number is lost, but for 1e6
+        assert "e" in text or read.count(digit) >= len(re.findall(digit, text))
+    tex = statement(text)
+    balanced = re.sub(r"\\[{}]", "", tex)
+    assert balanced.count("{") == balanced.count("}")
+    assert set(re.findall(r"\\[A-Za-z]+", tex)) <= KNOWN
+    assert "^{}" not in tex
+    assert ("formula", "formula") not in pairwise(kind for kind, _ in parts(text))
+
+
+MATHML = {
+    "mrow",
+    "mi",
+    "mn",
+    "mo",
+    "msub",
+    "msup",
+    "msubsup",
+    "msqrt",
+    "mfrac",
+    "mover",
+    "mtext",
+    "mspace",
+}
+KNOWN = {tex.partition("{")[0] for tex in (*COMMANDS.values(), *ACCENTS.values())} | {
+    f"\\{name}"
+    for name in (
+        *("mathrm", "sqrt", "frac", "prime", "ldots", "texttt", "textbackslash", "textless", "ss"),
+        *("textasciicircum", "textasciitilde", "textgreater", "textquotedbl", "textbar"),
+        *("textsuperscript", "textsubscript", "circ", "fboxsep", "fbox", "times"),
+    )
+}
+NOT_IN_XML = {
+    n: " " for n in (*range(9), 11, 12, *range(14, 32), 127, *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)
+}
 
 
 @claim(
@@ -135,20 +233,20 @@ def test_the_page_is_self_contained_and_escapes_what_it_is_given(page):
 
 def test_the_page_says_what_holds_and_what_does_not(page):
     html = re.sub(
-        r"</?(?:i|sub|sup|span)\b[^>]*>", "", page.read_text(encoding="utf-8").split("<main>")[1]
+        r"</?(?:m[a-z]+|wbr|span)\b[^>]*>", "", page.read_text(encoding="utf-8").split("<main>")[1]
     )
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
     assert "1 statement holds: 1 identity" in text
     assert "VERIFIED: 1 of the authors, 0 derived here; REFUTED as published: 1." in text
     assert (
-        "Refuted as published ✗ REFUTED The sum of xk2 is n2 / 3. 48 published, 650 measured ✓ "
+        "Refuted as published ✗ REFUTED The sum of xk2 is n2/3. 48 published, 650 measured ✓ "
         "VERIFIED The sum of" in text
     )
     assert "Not as expected ? INCONCLUSIVE" in text
     assert "expected VERIFIED: RuntimeError: broken simulator" in text
     assert "Claims that did not run: 1 other.costly: tier full is above" in text
     assert (
-        "exact [1] 2 2 ± 10−9 0.1 0 [2] 3 3 ± 10−6 0.2 0" in text
+        "exact [1] 2 2 ±10−9 0.1 0 [2] 3 3 ±10−6 0.2 0" in text
     )  # the second coordinate of the second decision
     assert re.search(r"other 1, 9 \S+ ✗ REFUTED", text)  # a control, and its distance
     assert "detects" in text

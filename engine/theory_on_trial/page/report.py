@@ -18,8 +18,9 @@ from theory_on_trial.base.files import write_text
 from theory_on_trial.ledger import Ledger, Row, brief, brief_interval, paper_in, proved_for
 from theory_on_trial.ledger.terminal import sentences
 from theory_on_trial.ledger.words import whose
+from theory_on_trial.page.formulas import GREEK_NAMES
 from theory_on_trial.page.plot import interval_plot
-from theory_on_trial.page.typeset import GREEK_NAMES, typeset
+from theory_on_trial.page.typeset import typeset
 from theory_on_trial.repository.abstract import Sentence
 from theory_on_trial.repository.abstract import sentences as sentences_of
 from theory_on_trial.repository.outline import files, title
