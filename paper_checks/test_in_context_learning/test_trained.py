@@ -393,8 +393,12 @@ def test_probes(trial, scale: Scale = "small", count: probes.Size = 2048):
         better(found[:, 2:], [0.8 * embedded[0], linear, at_first, of_same]),
         alpha=level(RUNS),
         controls={
-            "models at their start": better(at_first[:, 2:], [0.8 * embedded[1], linear]),
-            "models trained on w = 1": better(of_same[:, 2:], [0.8 * embedded[2], linear]),
+            "models at their start": better(
+                at_first[:, 2:], [0.8 * embedded[1], linear, found, of_same]
+            ),
+            "models trained on w = 1": better(
+                of_same[:, 2:], [0.8 * embedded[2], linear, at_first, found]
+            ),
             "the embeddings": better(found[:, :1], [linear, at_first, of_same]),
         },
     )

@@ -108,9 +108,8 @@ ACCENTS = {
 }
 """What sets each accent over a letter."""
 _FUNCTIONS = frozenset(
-    "acos acosh asin asinh atan atanh cos cosh cov det diag erf erfc exp inf ln log max min rank "
-    "sin sinh sup tan tanh tr".split()
-)
+    ("cov", "det", "diag", "erf", "erfc", "exp", "inf", "ln", "log", "max", "min", "rank", "sup")
+) | {"tr", *(a + f + h for a in ("", "a") for f in ("sin", "cos", "tan") for h in ("", "h"))}
 _INFINITE = ("inf", "infinity")
 _SMALL = "²³¹⁰⁴⁵⁶⁷⁸⁹ᵀ⁺⁻ⁿ₀₁₂₃₄₅₆₇₈₉₊₋½¼¾⅓⅔"  # as they are typed: they end a word or an index
 _BEARING = "sum|max|min|sup|mean"  # words that bear an index
