@@ -30,7 +30,7 @@ class Page:
     """
 
     def __init__(self, address):
-        self._socket = websocket.create_connection(address, timeout=30)
+        self._socket = websocket.create_connection(address, timeout=120)
         self._ids = itertools.count(1)
         self.errors = []
         for domain in ("Page", "Runtime", "Log"):

@@ -29,8 +29,14 @@ from theory_on_trial.page.typeset import typeset
     [
         (
             "λ_1 <= σ^2",
-            "<math><mrow><msub><mi>λ</mi><mn>1</mn></msub><mo>≤</mo></mrow></math><wbr>"
-            "<math><mrow><msup><mi>σ</mi><mn>2</mn></msup></mrow></math>",
+            "<math><mrow><msub><mi>λ</mi><mn>1</mn></msub><mo>≤</mo>"
+            "<msup><mi>σ</mi><mn>2</mn></msup></mrow></math>",
+        ),
+        (  # a long formula may break after a relation
+            "x_1 + x_2 + x_3 = y",
+            "<math><mrow><msub><mi>x</mi><mn>1</mn></msub><mo>+</mo><msub><mi>x</mi><mn>2</mn></msub>"
+            "<mo>+</mo></mrow></math><wbr><math><mrow><msub><mi>x</mi><mn>3</mn></msub><mo>=</mo>"
+            "<mi>y</mi></mrow></math>",
         ),
         (
             "sqrt(2 / d) of `n_points` & 5 %",

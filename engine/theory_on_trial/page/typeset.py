@@ -20,6 +20,8 @@ _AFTER = {"=", "<", ">", "+", "-"} | {
     f"\\{name}" for name in ("leq", "geq", "le", "ge", "approx", "sim", "to", "propto", "pm", "in")
 }
 """After these a formula may break, where something stands before them."""
+_SHORTEST = 12
+"""How many signs of TeX a piece has at least: each piece costs time where a page is printed."""
 
 
 def typeset(text: str) -> Markup:
@@ -40,17 +42,23 @@ def mathml(tex: str) -> Markup:
 
 
 def _pieces(tex: str) -> list[str]:
-    """Return a formula cut after its relations, pluses and minuses that no group holds."""
+    """Return a formula cut after its relations, pluses and minuses that no group holds, unless the
+    pieces were short.
+    """
     pieces = [""]
     depth = 0
+    signs = 0
     before = ""
     for token in _TEX_TOKEN.findall(tex):
         depth += bool(_DEEPER.fullmatch(token)) - bool(_HIGHER.fullmatch(token))
         pieces[-1] += token
         if token.isspace():
             continue
-        if depth == 0 and token in _AFTER and before not in {"", "(", "[", *_AFTER}:
+        signs += 1
+        breaks = depth == 0 and token in _AFTER and before not in {"", "(", "[", *_AFTER}
+        if breaks and signs >= _SHORTEST:
             pieces.append("")
+            signs = 0
         before = token
     if len(pieces) > 1 and not pieces[-1].strip():
         pieces[-2:] = ["".join(pieces[-2:])]
