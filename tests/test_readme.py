@@ -88,7 +88,7 @@ def test_one_version_everywhere():
             "pyproject.toml": r'^version = "(.*)"$',
             "engine/pyproject.toml": r'^version = "(.*)"$',
             "CITATION.cff": r"^version: (.*)$",
-            "CHANGELOG.md": r"^## (\d.*)$",  # the newest comes first
+            "CHANGELOG.md": r"^## (\d\S*)",  # the newest comes first
         }.items()
     }
     assert len(versions) == 1, versions

@@ -251,7 +251,8 @@ def test_a_ledger_of_both_tiers_shows_what_the_full_tier_measured(tmp_path, monk
     )
     path = tmp_path / "ledger.json"
     facts = {"tier": "full", "date": "2026-11-30T10:00:00Z", "commit": "0123456789abcdef"}
-    write_json(path, replace(page.published(), claims=[*page.published().claims, row], **facts))
+    others = [claim for claim in page.published().claims if claim.id != subject.id]
+    write_json(path, replace(page.published(), claims=[*others, row], **facts))
     monkeypatch.setattr(page, "published", lambda: read(path))
     said = page.ledger()
     place = said.index(f'<tr id="{subject.id}"')

@@ -366,8 +366,8 @@ def _detected(finding: Finding) -> dict[str, Any]:
         if error.each > 1.01 * error.size
         else ""
     )
-    one_sided = finding.prediction.side != "two" and not error.unit
-    words = f"{error}{' tighter' * one_sided}{alone}"
+    factor = finding.prediction.side != "two" and not error.unit and math.isfinite(error.size)
+    words = f"{error}{' tighter' * factor}{alone}"
     return {"resolution": error.size if math.isfinite(error.size) else None, "detects": words}
 
 
