@@ -327,7 +327,7 @@ def widen(
 
 def _deviations(rows: np.ndarray) -> np.ndarray:
     """Return how far samples lie from their mean: 0 if all are equal, where a mean is rounded."""
-    moved = rows - rows[0]
+    moved = np.subtract(rows, rows[0], dtype=float)  # of events too
     return np.asarray(moved - moved.mean(axis=0))
 
 
