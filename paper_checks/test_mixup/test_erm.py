@@ -223,7 +223,15 @@ def test_erm_phase_curve__simulated(
 
     controls = {"radius sqrt(ν)": narrow, "radius sqrt(4 ν)": wide}
     trial.mean(
-        measure, cosine, law=Bounded(-1, 1), margin=0.015, controls=controls, first=512, most=20_000
+        measure,
+        cosine,
+        law=Bounded(-1, 1),
+        # At these κ the path is off by up to .003.
+        slack=0.004,
+        margin=0.015,
+        controls=controls,
+        first=512,
+        most=20_000,
     )
 
 
