@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from catalogue import ROOT
-from ledger_page import anchors
+from ledger_page import anchors, tiers_up_to
 
 from theory_on_trial import claims
 from theory_on_trial.audit.checks import OUTCOMES
@@ -151,7 +151,8 @@ def _untried(found: dict[str, Any]) -> str:
         if outcomes[name]
     ]
     own = [claim for claim in claims() if not claim.published_form]
-    above = [claim.tier for claim in own if claim.tier not in _included(found)]
+    included = tiers_up_to(found["audits"][0]["tier"])
+    above = [claim.tier for claim in own if claim.tier not in included]
     points += [
         f"Claims of tier {tier}, {number} at present, were not drawn."
         for tier, number in sorted(Counter(above).items())
@@ -162,11 +163,6 @@ def _untried(found: dict[str, Any]) -> str:
         )
     points.append("No other machine was tried than the one that is named above.")
     return "\n".join(f"- {point}" for point in points)
-
-
-def _included(found: dict[str, Any]) -> tuple[str, ...]:
-    tiers = ("fast", "full", "paper")
-    return tiers[: tiers.index(found["audits"][0]["tier"]) + 1]
 
 
 def _table(heads: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:

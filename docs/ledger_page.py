@@ -17,6 +17,7 @@ from theory_on_trial.ledger import Ledger, Row, brief, brief_interval, proved_fo
 from theory_on_trial.page.formulas import GREEK_NAMES
 from theory_on_trial.page.tex import latex
 from theory_on_trial.page.typeset import typeset
+from theory_on_trial.trial.registry import TIERS
 
 LEDGER = ROOT / "records" / "ledgers" / "jax-0.10.2_python-3.11_cpu.json"
 FILTERS = ("topic", "whose", "tier", "verdict")
@@ -104,10 +105,14 @@ def ledger() -> str:
     )
 
 
+def tiers_up_to(tier: str) -> tuple[str, ...]:
+    """Return the tiers that a run of this one includes."""
+    return TIERS[: TIERS.index(tier) + 1]
+
+
 def said_of(about: Ledger) -> str:
     """Return a sentence on the run whose numbers are shown."""
-    tiers = ("fast", "full", "paper")
-    included = tiers[: tiers.index(about.tier) + 1]
+    included = tiers_up_to(about.tier)
     of_tiers = f"tier{'s' * (len(included) > 1)} {' and '.join(included)}"
     commit = f", commit {about.commit[:12]}" if about.commit else ""
     date = f", {about.date[:10]}" if about.date else ""

@@ -187,7 +187,9 @@ def elastic_net(shown: Examples, absolute: float, square: float = 0.0) -> Answer
             system, np.stack([np.where(active, moments[left], 0.0), own], axis=2)
         )
         along = gram[left] @ parts
-        (u, v), p, q = parts.transpose(2, 0, 1), moments[left] - along[..., 0], along[..., 1]
+        u, v = parts.transpose(2, 0, 1)
+        p = moments[left] - along[..., 0]
+        q = along[..., 1]
         side = np.sign(p)
         with np.errstate(divide="ignore", invalid="ignore"):
             ends = np.where(

@@ -421,7 +421,8 @@ def test_beyond_training(trial, scale: Scale = "small"):
         prompts = settings.prompts(jax.random.fold_in(trial.key("prompts"), run), 2048)
         errors = []
         for length in (3.0, 1.0):
-            inputs, labels = length * prompts.inputs, length * prompts.labels
+            inputs = length * prompts.inputs
+            labels = length * prompts.labels
             answers = predict(prompts._replace(inputs=inputs, labels=labels))
             wrong = np.asarray(answers - labels)[:, 2:]
             errors.append(np.sqrt(np.mean(wrong**2)) / length)
