@@ -76,13 +76,31 @@ def test_statements_are_html_with_formulas_in_mathml(text, html):
         ("(K, M) = (6, 2), as (2) says", "$(K, M) = (6, 2)$, as (2) says"),
         (
             "(mean of v)^2, √n_1 and √(n / 2)",
-            r"(mean of $v)^{2}$, $\sqrt{n_{1}}$ and $\sqrt{n / 2}$",
+            r"$(\mathrm{mean}\, \mathrm{of}\, v)^{2}$, $\sqrt{n_{1}}$ and $\sqrt{n / 2}$",
         ),
         (
             "log n, tr J / d, the max of it",
             r"$\mathrm{log}\, n$, $\mathrm{tr}\, J / d$, the max of it",
         ),
         ("code: runs.py, at 72aa6d1 or c851de0", "code: runs.py, at 72aa6d1 or c851de0"),
+        ("f_net/models.py has S4D's f_net", "f_net/models.py has S4D’s $f_{\\mathrm{net}}$"),
+        (
+            "Var(x|y) and E |error|^2",
+            r"$\mathrm{Var} (x \vert y)$ and $E \vert \mathrm{error} \vert^{2}$",
+        ),
+        ("I(parent; child), signal(s)", r"$I (\mathrm{parent}; \mathrm{child})$, signal(s)"),
+        ("I(U; V) - I(X; V)", "$I (U; V) - I (X; V)$"),
+        ("log(1-1/n), pages 3-5", r"$\mathrm{log} (1 - 1 / n)$, pages 3–5"),
+        ("n* < K! in f(x+) - f(x-)", "$n^{*} < K!$ in $f (x^{+}) - f (x^{-})$"),
+        (
+            "G'Σw_u, ŷ of the authors' code",
+            r"$G^{\prime} \Sigma w_{u}$, $\hat{y}$ of the authors’ code",
+        ),
+        ("ρ/(mn) or β/sd", r"$\rho / (m n)$ or $\beta / \mathrm{sd}$"),
+        (
+            "f(no more than these two words are kept, as one sees)",
+            "$f$(no more than these two words are kept, as one sees)",
+        ),
         ("π_k det(V) d log p", r"$\pi_{k}\, \mathrm{det} (V) d\, \mathrm{log}\, p$"),
         ("E <x, y> = 1 < n", r"$E \langle x, y\rangle = 1 < n$"),
         ("⌊n/2⌋ + |x|² - ‖y‖", r"$\lfloor n / 2\rfloor + \vert x \vert^{2} - \Vert y \Vert$"),

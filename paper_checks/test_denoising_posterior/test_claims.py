@@ -163,7 +163,7 @@ def test_moment_recursion(
 @claim(ABSTRACT, kind="identity", cases=[(6, 0.7), (1, 0.4), (20, 1.5)])
 def test_directional_moments(trial, dim: Dim, sigma: Level, instance: Natural = 0):
     """μ_2^v = σ^2 v'Jv, μ_3^v = σ^2 D_v μ_2^v, μ_4^v = σ^2 D_v μ_3^v + 3 (μ_2^v)^2, all of
-    v'mu_1.
+    v'μ_1.
     """
     world, y, v, w = spatial(instance, dim)
     moments, derivatives, scale = on_a_line(world, y, v, sigma, 4)

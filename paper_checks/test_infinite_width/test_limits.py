@@ -142,7 +142,7 @@ def test_small_net(
     steps: Annotated[int, Interval(1, 30, why="rounding grows from step to step")],
 ):
     """Units n from Ω, multiplier 1/n, rate η n, follow at every step d + k units from R, R'R =
-    Ω'Omega/n.
+    Ω'Ω/n.
     """
     ends = inputs + outputs
     generator = trial.generator()

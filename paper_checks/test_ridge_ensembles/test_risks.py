@@ -37,11 +37,11 @@ from theory_on_trial.laws import Asymptotic
 REPOSITORY = "jaydu1/overparameterized-ensembling"
 COMMIT = "1f50507"
 LAWS = code(REPOSITORY, "paper/gcv/compute_risk.py", COMMIT)
-LINE = "lam = (φ_s-φ) * np.trace(np.linalg.solve(np.identity(p) + v * Σ, v * Σ)) / p"
+LINE = "`lam = (φ_s-φ) * np.trace(np.linalg.solve(np.identity(p) + v * Σ, v * Σ)) / p`"
 SCALED = code(
     REPOSITORY, "paper/gcv/run_gcv_opt.py, line 27", COMMIT, says=f"The equivalent penalty: {LINE}"
 )
-STOP = "The fixed point is iterated while ε>1e-3, ε = np.abs(v-v0)/(np.abs(v0)+1e-3)."
+STOP = "The fixed point is iterated while `np.abs(v-v0)/(np.abs(v0)+1e-3)` exceeds 1e-3."
 STOPPED = code(REPOSITORY, "paper/gcv/fixed_point_sol.py, v_general", COMMIT, says=STOP)
 
 

@@ -140,13 +140,12 @@ def test_sampled_bias(trial, batch: Batch, law: Law):
         "jameschapman19/cca_zoo",
         "cca_zoo/linear/_gradient/_ey.py, CCA_EY.derivative",
         "7d5d396",
-        says="penalties: view.T @ representation @ B / (n - 1) + independent view.T @ independent "
-        "representation @ "
-        "independent B / (n - 1)",
+        says="the penalties are `view.T @ representation @ B / (n - 1)` and the same of the "
+        "independent views",
     ),
 )
 def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Size = 5, n_columns: Columns = 2):
-    """The gradient of the two-batch loss multiplies each batch's factor by the *other* batch's V,
+    """The gradient of the two-batch loss multiplies each batch's factor by the other batch's V,
     both centred.
     """
     rng = trial.generator()

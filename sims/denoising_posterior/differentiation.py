@@ -35,9 +35,9 @@ def line_derivatives(
     order: Annotated[int, Interval(1, 20)],
     onto: Direction | None = None,
 ) -> tuple[Float[np.ndarray, "*batch orders"], Float[np.ndarray, "*batch orders"]]:
-    """The derivatives 1 up to the order of v'mu_1(y + t v) at t = 0, and what their rounding is to
+    """The derivatives 1 up to the order of v'μ_1(y + t v) at t = 0, and what their rounding is to
     be measured in. With `onto` the projection is on another direction. The radius is chosen so that
-    p(y) has no zero on a circle twice as wide; the second result is k! times the largest |v'mu_1|
+    p(y) has no zero on a circle twice as wide; the second result is k! times the largest |v'μ_1|
     on it / radius^k.
     """
     model = solved(world, sigma)

@@ -27,7 +27,7 @@ def central_moments(derivatives: Derivatives, sigma: Noise) -> Float[np.ndarray,
     """μ_2, μ_3, ... about the posterior mean: μ_(k+1) = σ^2 μ_k' + k μ_(k-1) μ_2, with μ_1 = 0
     among them; in unit^k.
 
-    `derivatives` are of μ_1(y), or of v'mu_1(y + t v) in t for a unit vector v, whose moments these
+    `derivatives` are of μ_1(y), or of v'μ_1(y + t v) in t for a unit vector v, whose moments these
     are then. Source: Manor & Michaeli 2024, as recalled; that the first central moment in it is 0
     decides μ_3.
 

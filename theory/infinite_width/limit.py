@@ -144,7 +144,7 @@ def tanh_limit_outputs(
 
 @guarded
 def small_start(weights: Annotated[Weights, "Omega"]) -> Float[np.ndarray, "few ends"]:
-    """Return upper triangular R with R'R = Ω'Omega / n: as few units as weights follow the n of Ω
+    """Return upper triangular R with R'R = Ω'Ω / n: as few units as weights follow the n of Ω
     exactly.
 
     A linear network of one hidden layer with multiplier 1 and rate η from R has the outputs of n

@@ -8,6 +8,7 @@ libraries: in HTML by latex2mathml (`typeset`), in LaTeX by LaTeX itself (`tex`)
 whatever reads `$…$`.
 """
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -117,6 +118,9 @@ _BEARING = "sum|max|min|sup|mean"  # words that bear an index
 _TOKEN = re.compile(
     rf"""
       (?P<code>`[^`]*`)
+    | (?P<path>(?<![\w/])(?:[\w.-]+/)*[\w-]+\.(?:py|ipynb|md|json|csv|np[yz])(?!\w))
+    | (?P<name>(?<!\w)[A-Z]\d[A-Z](?!\w))
+    | (?P<plural>(?<=[a-z]{{4}})\(e?s\)(?!\w))
     | (?P<hash>(?<!\w)(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{{7,40}}(?!\w))
     | (?P<power>(?:\d+(?:\.\d+)?|\.\d+)e[-+]?\d+\b)
     | (?P<bar>[^\W\d_][-_]?bar\b)
@@ -125,7 +129,7 @@ _TOKEN = re.compile(
         |\^(?:[-+−]?(?:\d+(?:\.\d+)?|[^\W\d_]+)|[+*½])))
     | (?P<root>(?:sqrt|√)(?=\())
     | (?P<radical>sqrt[ ](?=[^\W\d_]\b))
-    | (?P<possessive>['’][^\W\d_]+)
+    | (?P<possessive>['’](?:(?:s|t|re|ll|ve|d|m)\b|[A-Z][a-z]{{2,}}))
     | (?P<word>[^\W\d_{_SMALL}]+)
     | (?P<number>\d+(?:,\d\d\d)*(?:\.\d+)?|(?<![\w.])\.\d+)
     | (?P<ellipsis>\.\.\.|…)
@@ -140,6 +144,9 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_ACCENTED = re.compile(r"(?<![^\W_])[^\W\d_](?![^\W_])")
+"""A letter that stands alone: with an accent it is a variable."""
+_PLURAL = re.compile(r"\(e?s\)(?!\w)")
 Kind = Literal["text", "code", "formula"]
 
 
@@ -152,7 +159,7 @@ def parts(text: str) -> tuple[tuple[Kind, str], ...]:
     the text holds, the TeX is balanced, and no character of it acts as a command.
     """
     found: list[tuple[Kind, str]] = []
-    for is_formula, run in _runs(_elements(text)):
+    for is_formula, run in _runs(_elements(_ACCENTED.sub(_taken_apart, text))):
         if is_formula:
             found.append(("formula", _joined(run)))
             continue
@@ -163,6 +170,12 @@ def parts(text: str) -> tuple[tuple[Kind, str], ...]:
             else:
                 found.append((kind, one.plain))
     return tuple(found)
+
+
+def _taken_apart(letter: re.Match[str]) -> str:
+    """Return a letter with an accent of variables as the letter and its accent."""
+    apart = unicodedata.normalize("NFD", letter[0])
+    return apart if apart[1:] in ACCENTS else letter[0]
 
 
 @dataclass
@@ -203,6 +216,13 @@ class _Element:
         # Brackets stay brackets, which belong to their partners.
         self.sort = self.sort if self.sort in ("open", "close", "bar") else "atom"
 
+    def fact(self) -> None:
+        """Take the sign of a factorial."""
+        self.base = f"{self.tex}!"
+        self.index = ""
+        self.power = ""
+        self.plain += "!"
+
 
 def _elements(text: str) -> list[_Element]:
     found: list[_Element] = []
@@ -216,9 +236,9 @@ def _elements(text: str) -> list[_Element]:
         match kind:
             case "code":
                 found.append(_Element("code", word[1:-1]))
-            case "snake":
+            case "snake" | "path":
                 found.append(_Element("code", word))
-            case "hash":  # the number of a commit
+            case "hash" | "name" | "plural":  # the number of a commit; S4D; dimension(s)
                 found.append(_Element("text", word))
             case "power":
                 factor, exponent = word.split("e")
@@ -264,6 +284,8 @@ def _elements(text: str) -> list[_Element]:
                 found[-1].bear("^", r"\prime", "′")
             case "prime":
                 found.append(_Element("text", "’"))
+            case "rest" | "minus" if word in "*!+-" and _is_raised(found, text, start):
+                found[-1].bear("^", word, word) if word != "!" else found[-1].fact()
             case "minus":
                 found.append(_hyphen(text, start))
             case _:
@@ -320,16 +342,18 @@ def _word(word: str, text: str, start: int) -> _Element:
         return _Element("function", word, rf"\mathrm{{{word}}}")
     if word in "EPO" and len(word) == 1 and after in ("[", "("):
         return _Element("atom", word, rf"\mathrm{{{word}}}")
-    if _is_plain(word, text, start):
-        return _Element("text", word)
-    return _letters(word)
+    if not _is_plain(word, text, start):
+        return _letters(word)
+    if after == "(" and word.isascii() and not _PLURAL.match(text, start + len(word)):
+        return _Element("function", word, rf"\mathrm{{{word}}}")
+    return _Element("text", word)
 
 
 def _letters(name: str, accent: str = "") -> _Element:
     """Return a variable, whose letters are Greek or one of the alphabet."""
     if name in _INFINITE:
         return _Element("atom", "∞", r"\infty")
-    base = " ".join(_GREEK.get(one, one) for one in name)
+    base = " ".join(COMMANDS.get(one, one) for one in name)
     return _Element("atom", name, f"{accent}{{{base}}}" if accent else base)
 
 
@@ -337,12 +361,22 @@ def _hyphen(text: str, at: int) -> _Element:
     """Return a hyphen as what it is: a dash (0-1, pages 3-5), a minus sign, or a hyphen."""
     between = text[max(at - 1, 0) : at] + text[at + 1 : at + 2]
     if len(between) == 2 and between.isdigit():
-        return _Element("text", "–")
+        applied = re.search(r"[\w)^]\(\d+$", text[:at]) or re.match(r"\d+ ?/", text[at + 1 :])
+        return _Element("operator", "−", "-") if applied else _Element("text", "–")
     return _Element("operator", "−", "-") if _is_minus(text, at) else _Element("text", "-")
 
 
 def _can_bear(one: _Element) -> bool:
     return one.sort in ("atom", "number", "function", "close", "bar")
+
+
+def _is_raised(found: Sequence[_Element], text: str, start: int) -> bool:
+    """Whether a sign belongs to the one before it, as in n*, n! and f(x+)."""
+    beside = bool(found) and found[-1].sort in ("atom", "number", "close")
+    after = text[start + 1 : start + 2]
+    if text[start] in "+-":
+        return beside and after in (")", "_") and text[start - 1].isalpha()
+    return beside and (after in _SMALL or not re.match(r"[\w(\[{.]", after))
 
 
 def _takes_accent(one: _Element) -> bool:
@@ -389,7 +423,7 @@ def _joined(run: Sequence[_Element]) -> str:
         tight = before.sort == "open" or one.sort in ("close", "comma") or tex[:1] in "_^"
         if tight and re.search(r"\\[A-Za-z]+$", text) and tex[:1].isalpha():
             tight = False  # a command ends where no letter follows
-        after_name = before.base.startswith(r"\mathrm") and one.sort in ("atom", "number", "word")
+        after_name = before.base.startswith(r"\mathrm") and one.sort in _AFTER_NAMES
         before_name = one.base.startswith(r"\mathrm") and before.sort in ("atom", "number", "close")
         named = after_name or before_name
         text += ("" if tight else r"\, " if named else " ") + tex
@@ -397,22 +431,115 @@ def _joined(run: Sequence[_Element]) -> str:
     return text.strip()
 
 
+_AFTER_NAMES = ("atom", "number", "word", "function")
+
+
 def _runs(elements: Sequence[_Element]) -> Iterator[tuple[bool, Sequence[_Element]]]:
     """Yield the runs of formulas and of words, each with whether it is a formula."""
     mathematical = _mathematical(elements)
-    at = 0
-    while at < len(elements):
-        end = at + 1
-        while end < len(elements) and mathematical[end] == mathematical[at]:
+    set_as_formula = [False] * len(elements)
+    partners = _partners(elements)
+    for start, end in _stretches(mathematical):
+        run = elements[start:end]
+        if not mathematical[start]:
+            continue
+        if not any(one.sort == "atom" or one.index or one.power for one in run):
+            continue
+        first = start + next(n for n, one in enumerate(run) if one.sort != "space")
+        last = end - next(n for n, one in enumerate(run[::-1]) if one.sort != "space")
+        grown = _grown(elements, first, last, partners)
+        if all(map(_may_be_set, elements[slice(*grown)])) and _words(elements, *grown) <= _MOST:
+            first, last = grown
+        set_as_formula[first:last] = [True] * (last - first)
+    for start, end in _stretches(set_as_formula):  # only spaces stand between two formulas
+        if (
+            start > 0
+            and end < len(elements)
+            and all(one.sort == "space" for one in elements[start:end])
+        ):
+            set_as_formula[start:end] = [True] * (end - start)
+    for start, end in _stretches(set_as_formula):
+        run = elements[start:end]
+        yield set_as_formula[start], [*map(_upright, run)] if set_as_formula[start] else run
+
+
+def _stretches(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Yield start and end of all runs of one flag."""
+    start = 0
+    for _, same in itertools.groupby(flags):
+        end = start + len(list(same))
+        yield start, end
+        start = end
+
+
+def _partners(elements: Sequence[_Element]) -> dict[int, int]:
+    """Return of each bracket that has a partner where that one is."""
+    partners = {}
+    opened: list[int] = []
+    for at, one in enumerate(elements):
+        if one.sort == "open":
+            opened.append(at)
+        elif one.sort == "close" and opened:
+            partners[at] = opened.pop()
+            partners[partners[at]] = at
+    return partners
+
+
+def _grown(
+    elements: Sequence[_Element], first: int, last: int, partners: dict[int, int]
+) -> tuple[int, int]:
+    """Return the ends of a formula with all that is written onto it without a space, brackets as a
+    whole: `|gradient|^2` is one formula, and so is `I(parent; child)`.
+    """
+    while True:
+        start = min([first, *(partners.get(at, at) for at in range(first, last))])
+        end = max([last, *(partners.get(at, at) + 1 for at in range(first, last))])
+        if start > 0 and _is_written_onto(elements[start - 1], elements[start], -1):
+            start -= 1
+        if end < len(elements) and _is_written_onto(elements[end], elements[end - 1], 0):
             end += 1
-        run = elements[at:end]
-        if mathematical[at] and any(one.sort == "atom" or one.index or one.power for one in run):
-            first = next(n for n, one in enumerate(run) if one.sort != "space")
-            last = len(run) - next(n for n, one in enumerate(run[::-1]) if one.sort != "space")
-            yield from ((False, run[:first]), (True, run[first:last]), (False, run[last:]))
-        else:
-            yield False, run
-        at = end
+        if (start, end) == (first, last):
+            return first, last
+        first, last = start, end
+
+
+def _is_written_onto(beside: _Element, outermost: _Element, end: Literal[0, -1]) -> bool:
+    """Whether what stands beside the outermost sign of a formula belongs to it: a word, or a
+    bracket of one; but not over a relation.
+    """
+    if outermost.sort == "relation":
+        return False
+    if beside.sort == "text":
+        return beside.plain[end].isalnum()
+    return beside.sort in ("atom", "number", "function", "bar", "close" if end else "open")
+
+
+_MOST = 8
+"""The words that a formula may hold; a bracket with more of them is prose."""
+_PUNCTUATION = {";": ";", ":": ":", ".": ".", "–": "-", "’": r"{}^{\prime}"}
+_WORD = re.compile("[A-Za-z]+")
+_SHORT = frozenset(("an", "as", "at", "by", "if", "in", "is", "of", "on", "or", "sd", "to"))
+
+
+def _words(elements: Sequence[_Element], first: int, last: int) -> int:
+    return sum(bool(_WORD.fullmatch(one.plain)) for one in elements[first:last] if not one.base)
+
+
+def _may_be_set(one: _Element) -> bool:
+    """Whether an element can stand in a formula, a word upright."""
+    known = one.plain in _PUNCTUATION or _WORD.fullmatch(one.plain)
+    return bool(one.base or one.sort == "space" or known)
+
+
+def _upright(one: _Element) -> _Element:
+    """Return an element as it stands in a formula: a word upright, a dash as a minus sign."""
+    if one.base or one.sort == "space":
+        return one
+    if one.plain in _PUNCTUATION:
+        return _Element("comma", one.plain, _PUNCTUATION[one.plain])
+    if len(one.plain) == 2 and one.plain not in _SHORT:
+        return _letters(one.plain)  # a product, such as mn
+    return _Element("word", one.plain, rf"\mathrm{{{one.plain}}}")
 
 
 def _mathematical(elements: Sequence[_Element]) -> list[bool]:
@@ -459,9 +586,9 @@ def _is_plain(word: str, text: str, start: int) -> bool:
     """Whether a word is prose: the article, a letter that TeX has not in formulas, and anything
     longer than a letter, but for Greek ones.
     """
-    if word in _INFINITE or all(letter in _GREEK for letter in word):
+    if word in _INFINITE or word == "ℓ" or all(letter in _GREEK for letter in word):
         return False
-    if len(word) == 2 and any(letter in _GREEK for letter in word):
+    if len(word) <= 4 and any(letter in _GREEK for letter in word):
         return False  # a product, such as πt
     after = text[start + len(word) :]
     if len(word) == 1 and after.startswith(")") and text[max(start - 2, 0) : start] in ("(", " ("):
@@ -485,10 +612,10 @@ def _is_minus(text: str, at: int) -> bool:
     left = text[:at]
     right = text[at + 1 :]
     if not left or left[-1] in " ([{,=<>±^|/":
-        return bool(re.match(r"[\s\w.(|‖]", right))
+        return bool(re.match(r"[\s\w.(|‖√∞∂]", right))
     return bool(
-        re.search(r"(?:(?<![^\W\d_])\w|\d|\))$", left)
-        and re.match(r"\d|[^\W\d_](?![^\W\d_])|\(", right)
+        re.search(r"(?:(?<![^\W\d_])\w|\d|[)}\]])$", left)
+        and re.match(rf"\d|[^\W\d_](?![^\W\d_{_SMALL}])|\(", right)
     )
 
 
