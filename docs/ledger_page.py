@@ -4,6 +4,7 @@ a ledger's file.
 Statements come from the sources, numbers from the ledger that is published with the code.
 """
 
+import inspect
 import json
 import re
 from functools import cache
@@ -148,7 +149,7 @@ def _line(claim: Claim, name: str, row: Row | None, facts: dict[str, str]) -> st
         )
         detects = row.detects.split(",")[0]
         numbers += f"<br>detects {typeset(detects)}" * bool(detects)
-    file = Path(claim.function.__code__.co_filename)
+    file = Path(inspect.unwrap(claim.function).__code__.co_filename)
     place = file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else file.name
     about = " · ".join((claim.kind, claim.tier, escape(str(claim.source)), f"<code>{place}</code>"))
     links = (

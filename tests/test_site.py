@@ -234,6 +234,9 @@ def test_every_claim_has_an_anchor_in_the_ledger_and_an_entry_in_the_search():
         name for _, name, _ in SITE["ledger_page"].entries()
     ]
     assert {entry["location"] for entry in search} == {f"ledger.html#{name}" for name in anchors}
+    places = set(re.findall(r"<code>([^<]*\.py)</code><br>", page))
+    assert len(places) > 100
+    assert [one for one in places if not one.startswith("paper_checks/")] == []
     for choice in ("topic", "whose", "tier", "verdict"):
         assert f'<select name="{choice}">' in page
     assert "REFUTED" in re.search(r'<select name="verdict">.*?</select>', page)[0]
