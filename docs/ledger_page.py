@@ -169,11 +169,14 @@ def errata() -> str:
     published, what is true.
     """
     titles = {entry.name: entry.title for entry in catalogue()}
-    lines = ["| where | as published | what is true |", "|---|---|---|"]
+    lines = ['<div class="published" markdown="1">\n']
+    lines += ["| where | as published | what is true |", "|---|---|---|"]
     for claim in own_claims():
         if claim.as_published is None or claim.published_form:
             continue
-        settings = ", ".join(f"{name} = {value}" for name, value in claim.settings.items())
+        settings = ", ".join(
+            f"{name} = {value}" for name, value in claim.settings.items() if str(value) != "by case"
+        )
         at = f"<br><small>tried at {in_markdown(settings)}</small>" * bool(settings)
         row = f"ledger.html#{escape(claim.id)}"
         cells = (
@@ -184,7 +187,7 @@ def errata() -> str:
             f'{in_markdown(claim.statement)}<br><small><a href="{row}">VERIFIED</a></small>{at}',
         )
         lines.append(f"| {' | '.join(' '.join(cell.split()) for cell in cells)} |")
-    return "\n".join(lines)
+    return "\n".join((*lines, "\n</div>"))
 
 
 def fields() -> str:

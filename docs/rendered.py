@@ -33,6 +33,8 @@ MORE_VIEWS = ((390, True), (1280, False))  # pages at the top of the site, too
 DRAWN = 20  # claims that the search must find
 HEAVIEST = 1_000_000  # bytes of a first visit, as servers send it
 SEEN = """[document.documentElement.scrollWidth > innerWidth && "wider than the screen",
+  ...[...document.querySelectorAll(".md-typeset__scrollwrap")].map(one =>
+    one.scrollWidth > one.clientWidth + 2 && "a table is cut: " + one.textContent.trim().split("\\n")[0]),
   ...[...document.images].map(one => one.complete && !one.naturalWidth && "no picture " + one.getAttribute("src"))
 ].filter(Boolean)"""
 VOID = {
