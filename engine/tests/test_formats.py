@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from theory_on_trial.command import main
 from theory_on_trial.ledger import Ledger, Row, write_json
-from theory_on_trial.page.formats import badge, citations, markdown, methods, table_of
+from theory_on_trial.page.formats import badge, markdown, methods, references, table_of
 from theory_on_trial.page.tex import latex, statement
 
 MALICIOUS = r"""\input{/etc/passwd} 100 % of a_b^2 & "c" #1 ${x}$ ~ <script>|x| `y` *z* [u](v)
@@ -105,7 +105,7 @@ def test_the_methods_paragraph_has_this_runs_numbers():
 
 
 def test_references_are_read_from_what_a_paper_says_of_itself():
-    entries = citations("toys", TITLES["toys"])
+    entries = references({"toys": TITLES["toys"]})
     assert list(entries) == ["eluard2024"]
     titled = r"title = {{What 100 \% of \{toys\} do \& don't}}"
     for field in (
@@ -116,15 +116,23 @@ def test_references_are_read_from_what_a_paper_says_of_itself():
         "{ICLR}",
     ):
         assert field in entries["eluard2024"]
-    two = citations(
-        "two", 'A et al. 2016, "One", arXiv 1602.02215; A & B 2016, "Two", arXiv 1909.13021.'
+    two = references(
+        {"two": 'A et al. 2016, "One", arXiv 1602.02215; A & B 2016, "Two", arXiv 1909.13021.'}
     )
     assert list(two) == ["a2016", "a2016b"]
     assert "author = {A and others}" in two["a2016"]
-    assert citations("toys.sums", "Sums: a toy.") == {
-        "toyssums": "@misc{toyssums,\n  note = {Sums: a toy.},\n}\n"
+    assert references({"toys.sums": "Sums: a toy."}) == {
+        "toyssums": "@misc{toyssums,\n  key = {toys.sums},\n  note = {Sums: a toy.},\n}\n"
     }
-    assert citations("none", "") == {}
+    assert references({"none": ""}) == {}
+
+
+def test_no_two_references_of_a_run_have_one_key():
+    titles = {f"p{number}": f'A 2016, "Title {number}".' for number in range(30)}
+    same = {"q": 'A 2016, "Title 3".'}
+    keys = list(references(titles | same))
+    assert len(keys) == len(set(keys)) == 30
+    assert keys[:3] == ["a2016", "a2016b", "a2016c"]
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ Statements are escaped: no character in them acts as a command of the format.
 
 import csv
 import io
+import itertools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,8 @@ def table_of(ledger: Ledger, form: str, titles: Mapping[str, str]) -> dict[str, 
         papers = [f"- {markdown(title)}" for title in titles.values() if title]
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         return {"md": "\n\n".join(filter(None, [markdown(words), table, "\n".join(papers)])) + "\n"}
-    references = {paper: citations(paper, title) for paper, title in titles.items()}
-    keys = sorted(key for entries in references.values() for key in entries)
+    cited = references(titles)
+    keys = sorted(cited)
     broken = [
         [
             re.sub(r"(\\_|\.)(?=\w)", r"\1\\allowbreak{}", latex(row[0])),
@@ -61,7 +62,7 @@ def table_of(ledger: Ledger, form: str, titles: Mapping[str, str]) -> dict[str, 
     )
     return {
         "tex": text,
-        "bib": "\n".join(entry for entries in references.values() for entry in entries.values()),
+        "bib": "\n".join(cited.values()),
     }
 
 
@@ -167,12 +168,34 @@ _CITED = re.compile(
 )
 
 
-def citations(paper: str, title: str) -> dict[str, str]:
-    """Return BibTeX entries by key, as far as the title of a paper names them:
-    `Authors 2024, "Title", arXiv …`.
+def references(titles: Mapping[str, str]) -> dict[str, str]:
+    """Return BibTeX entries by key, as far as the titles of papers name them: `Authors 2024,
+    "Title", arXiv …`. What two papers cite alike is one entry; other entries of the same authors
+    and year have a letter.
     """
-    entries = {}
-    for match in _CITED.finditer(title):
+    entries: dict[str, str] = {}
+    for paper, title in titles.items():
+        for key, fields in _cited(paper, title):
+            for suffix in _suffixes():
+                name = f"{key}{suffix}"
+                if entries.setdefault(name, entry := _entry(name, fields)) == entry:
+                    break
+    return entries
+
+
+def _suffixes() -> Iterator[str]:
+    """Yield nothing, b to z, then numbers."""
+    yield ""
+    yield from "bcdefghijklmnopqrstuvwxyz"
+    yield from map(str, itertools.count(27))
+
+
+def _cited(paper: str, title: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the key and the fields of each reference in the title of a paper."""
+    matches = list(_CITED.finditer(title))
+    if title and not matches:
+        yield re.sub("[^a-z0-9]", "", paper.lower()), {"key": latex(paper), "note": latex(title)}
+    for match in matches:
         authors = re.split(r", | & | and ", match["authors"].replace(" et al.", ", others"))
         fields = {
             "author": " and ".join(map(latex, authors)),
@@ -185,17 +208,7 @@ def citations(paper: str, title: str) -> dict[str, str]:
             rest = rest.replace(number[0], "").strip(" .,")
         fields |= {"note": latex(rest)} if rest else {}
         ascii_ = unicodedata.normalize("NFKD", authors[0]).encode("ascii", "ignore").decode()
-        key = f"{re.sub('[^a-z]', '', ascii_.lower()) or 'paper'}{match['year']}"
-        key = next(
-            name
-            for name in (key, *(f"{key}{letter}" for letter in "bcdefgh"))
-            if name not in entries
-        )
-        entries[key] = _entry(key, fields)
-    if not entries and title:
-        key = re.sub("[^a-z0-9]", "", paper.lower())
-        entries[key] = _entry(key, {"note": latex(title)})
-    return entries
+        yield f"{re.sub('[^a-z]', '', ascii_.lower()) or 'paper'}{match['year']}", fields
 
 
 def _entry(key: str, fields: dict[str, str]) -> str:
