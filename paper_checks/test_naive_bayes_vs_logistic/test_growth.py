@@ -422,7 +422,7 @@ def test_first_passage__three_classes(trial, n_features: Literal[200, 400, 1000]
 @claim(
     derived("the abstract's simulation at the sizes of the released code"),
     kind="empirical",
-    tier="paper",
+    tier="full",
     cases=[(2, 100), (3, 60)],
     not_tight="naive Bayes needs fewer samples in more dimensions, regression at K = 3 less than n "
     "times as many",
@@ -436,6 +436,8 @@ def test_figure_simulation(
 ):
     """At the official sizes naive Bayes needs no more samples in more dimensions; regression grows,
     at most like n.
+
+    Five minutes.
     """
     sizes = np.array([100, 200, 400, 1000])
     samples = {2: tuple(range(4, 13)), 3: (12, 15, 18, 21, 24, 27)}[n_classes]
