@@ -280,6 +280,12 @@ def test_data_that_do_not_fit_are_doubted(change, sentence):
     assert not any(sentence in doubt.reason for doubt in tool.labels_saved(*own(5)).doubts)
 
 
+def test_a_pretext_that_keeps_all_directions_is_not_advised():
+    x, z, y = own(5)
+    assert tool.labels_saved(x[:, :4], z, y, rank=4).to_do().startswith("use the raw input")
+    assert tool.labels_saved(x, z, y).to_do().startswith("with fewer labels")
+
+
 def asked(change):
     return lambda: tool.labels_saved(*change(*own(5)))
 

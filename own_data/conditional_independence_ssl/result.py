@@ -46,6 +46,7 @@ class LabelsSaved(Answer):
             included.
         error_of_pretext: a of the whole pretext.
         n_pairs, n_labelled: unlabelled and labelled rows.
+        n_features: columns of X1, and the most directions that can be kept.
     """
 
     asked = "how many labels does predicting X2 from X1 first save, by least squares?"
@@ -68,6 +69,7 @@ class LabelsSaved(Answer):
     error_of_pretext: Estimate
     n_pairs: int
     n_labelled: int
+    n_features: int
 
     def lines(self) -> list[str]:
         """Return from where on the raw input is as good, the noise, and the risks at up to five
@@ -97,6 +99,8 @@ class LabelsSaved(Answer):
 
     def to_do(self) -> str:
         """Return whether to learn the pretext first."""
+        if self.rank == self.n_features:
+            return "use the raw input: predicting X2 first keeps all directions of X1"
         return (
             "with fewer labels than that predict X2 first"
             if self.break_even.low > 2

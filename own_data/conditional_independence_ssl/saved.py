@@ -145,6 +145,7 @@ def labels_saved(
         error_of_pretext=jackknife(left[:, 1] - left[:, 0], _CONFIDENCE),
         n_pairs=n_pairs,
         n_labelled=n_labelled,
+        n_features=X1.shape[1],
         doubts=_doubts(X1, X2, outcomes, pretext, inputs, labels, width, groups is None),
     )
 
