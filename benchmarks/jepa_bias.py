@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.side_by_side import Response, command, compare, timed
-from theory.jepa_bias import critical_time, strength_at
+from theory.jepa_bias.learning_times import critical_time, strength_at
 
 FEATURES = 4096
 TIMES = 256
@@ -76,7 +76,7 @@ def curve_solver(name: str, cells: int) -> Run:
     if name == "ours":
         import jax
 
-        from sims.jepa_bias import trajectory_by_quadrature
+        from sims.jepa_bias.scalar_flow import trajectory_by_quadrature
 
         def one(*feature):
             return trajectory_by_quadrature(*feature, objective="jepa", clock="paper")
@@ -151,7 +151,8 @@ def descender(name: str, cells: int) -> Run:
     if name == "ours":
         import jax
 
-        from sims.jepa_bias import Parameters, encoder, gradient_descent, require_stable_step
+        from sims.jepa_bias.matrix_flow import gradient_descent, require_stable_step
+        from sims.jepa_bias.networks import Parameters, encoder
         from theory_on_trial.base.mapping import map_cells
 
         def one(Sigma_xx, Sigma_yx, layers, predictor):

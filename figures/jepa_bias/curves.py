@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from figures.jepa_bias.panels import OBJECTIVES, PAPER_TIME, shades
-from sims import jepa_bias as observed
-from sims.jepa_bias import Objective
-from theory import jepa_bias as predicted
+from sims.jepa_bias import scalar_flow
+from sims.jepa_bias.domains import Objective
+from theory.jepa_bias import learning_times
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label
 
@@ -59,7 +59,9 @@ def learning_curves(
     )
     for row, (objective, name) in zip(axes, OBJECTIVES, strict=True):
         latest = max(
-            predicted.critical_time(0.9, init, depth, *pair, objective=objective, clock="paper")
+            learning_times.critical_time(
+                0.9, init, depth, *pair, objective=objective, clock="paper"
+            )
             for these, those, *_ in columns
             for pair in zip(these, those, strict=True)
         )
@@ -71,7 +73,7 @@ def learning_curves(
             for covariance, regression, shade in zip(
                 covariances, regressions, shades(len(covariances)), strict=True
             ):
-                curve = predicted.strength_at(
+                curve = learning_times.strength_at(
                     grid, init, depth, covariance, regression, objective=objective, clock="paper"
                 )
                 axis.plot(
@@ -101,10 +103,10 @@ def _times_along(
     objective: Objective,
 ) -> np.ndarray:
     """Evenly spaced times, and those at which the curve is on its way up."""
-    levels = np.array([0.2, 0.4, 0.6, 0.8]) * predicted.asymptote(
+    levels = np.array([0.2, 0.4, 0.6, 0.8]) * learning_times.asymptote(
         depth, regression, objective=objective
     )
-    rising = predicted.time_to_reach(
+    rising = learning_times.time_to_reach(
         levels, init, depth, covariance, regression, objective=objective, clock="paper"
     )
     return np.sort(np.concatenate([end * (np.arange(points) + 0.5) / points, rising]))
@@ -119,7 +121,7 @@ def _stepped(
     objective: Objective,
 ) -> np.ndarray:
     """The scalar equation stepped through time."""
-    curve = observed.simulate_flow(
+    curve = scalar_flow.simulate_flow(
         depth, init, covariance, regression, times, objective=objective, clock="paper"
     )
     return np.asarray(curve)
@@ -151,12 +153,14 @@ def depth_fan(
     for axis, (objective, name), letter in zip(axes, OBJECTIVES, "ab", strict=True):
         for depth, colour in zip(depths, (COLOURS[6], *COLOURS), strict=False):
             grid = np.linspace(lowest_rho, 1, 200)
-            alive = init < 0.98 * fraction * predicted.asymptote(depth, grid, objective=objective)
+            alive = init < 0.98 * fraction * learning_times.asymptote(
+                depth, grid, objective=objective
+            )
             grid = grid[alive]
-            reference = predicted.critical_time(
+            reference = learning_times.critical_time(
                 fraction, init, depth, 1.0, 1.0, objective=objective, clock="paper"
             )
-            times = predicted.critical_time(
+            times = learning_times.critical_time(
                 fraction, init, depth, 1.0, grid, objective=objective, clock="paper"
             )
             axis.plot(grid, times / reference, color=colour, label=f"L = {depth}")
@@ -181,7 +185,7 @@ def _hits(
     """Simulated critical times over the last of them (that of ρ = 1)."""
 
     def hit(rho):
-        return observed.hitting_time_by_quadrature(
+        return scalar_flow.hitting_time_by_quadrature(
             fraction, depth, init, 1.0, rho, objective=objective, clock="paper"
         )
 

@@ -16,8 +16,8 @@ from figures.jepa_bias.panels import (
     diagonal_covariances,
     flow_of_network,
 )
-from sims import jepa_bias as observed
-from theory import jepa_bias as predicted
+from sims.jepa_bias import matrix_flow, networks
+from theory.jepa_bias import learning_times, partial_states
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label
 
@@ -52,14 +52,14 @@ def displacement(
     fig, axes = plt.subplots(1, 2, figsize=(8.8, 3.3), gridspec_kw={"width_ratios": (1.7, 1)})
     basis = np.eye(len(lambdas))
     for axis, (objective, name), letter in zip(axes, OBJECTIVES, "ab", strict=True):
-        times = predicted.critical_time(
+        times = learning_times.critical_time(
             0.8, init, depth, np.array(lambdas), np.array(rhos), objective=objective, clock="flow"
         )
         horizon = 1.15 * float(times.max()) if objective == "jepa" else 2 * float(times.max())
-        levels = 0.8 * predicted.asymptote(depth, np.array(rhos), objective=objective)
+        levels = 0.8 * learning_times.asymptote(depth, np.array(rhos), objective=objective)
         small_step = min(step, horizon / 2000)
         for rank, delta in enumerate(deltas):
-            start = observed.misaligned_init(
+            start = networks.misaligned_init(
                 jax.random.key(0), len(lambdas), depth, init, objective, delta, rotate_latents=False
             )
             covariances = diagonal_covariances(lambdas, rhos, basis)
@@ -70,7 +70,7 @@ def displacement(
                     when, strengths[:, feature], color=FEATURE_COLOURS[feature], alpha=opacity
                 )
             if objective == "jepa" and delta > 0:
-                rate = predicted.saddle_rate(
+                rate = partial_states.saddle_rate(
                     depth,
                     lambdas[0],
                     rhos[0],
@@ -88,7 +88,7 @@ def displacement(
                 )
         grid = np.linspace(0, horizon, 25)
         for feature, (covariance, regression) in enumerate(zip(lambdas, rhos, strict=True)):
-            scalar = predicted.strength_at(
+            scalar = learning_times.strength_at(
                 grid, init, depth, covariance, regression, objective=objective, clock="flow"
             )
             axis.plot(grid, scalar, "o", color=FEATURE_COLOURS[feature], markersize=2.5)
@@ -140,11 +140,11 @@ def itinerary(
     own displacements, ordered by λρ.
     """
     fig, axes = plt.subplots(1, 2, figsize=(8.8, 3.4))
-    basis = np.asarray(observed.random_rotation(jax.random.key(7), len(lambdas)))
+    basis = np.asarray(networks.random_rotation(jax.random.key(7), len(lambdas)))
     for axis, (objective, name), scale, letter in zip(
         axes, OBJECTIVES, (init, mae_init), "ab", strict=True
     ):
-        events = predicted.itinerary(
+        events = partial_states.itinerary(
             np.array(lambdas),
             np.array(rhos),
             depth,
@@ -155,13 +155,15 @@ def itinerary(
             clock="flow",
         )
         horizon = 1.08 * max(event.time for event in events)
-        start = observed.misaligned_init(
+        start = networks.misaligned_init(
             jax.random.key(3), len(lambdas), depth, scale, objective, delta, basis=basis
         )
         covariances = diagonal_covariances(lambdas, rhos, basis)
-        step = 0.5 * observed.largest_stable_step(covariances[0], covariances[1], depth, objective)
+        step = 0.5 * matrix_flow.largest_stable_step(
+            covariances[0], covariances[1], depth, objective
+        )
         when, strengths = flow_of_network(start, covariances, objective, horizon, step, basis)
-        levels = fraction * predicted.asymptote(depth, np.array(rhos), objective=objective)
+        levels = fraction * learning_times.asymptote(depth, np.array(rhos), objective=objective)
         for feature, colour in enumerate(FEATURE_COLOURS[: len(lambdas)]):
             text = f"λ = {lambdas[feature]:g}, ρ = {rhos[feature]:g}"
             axis.plot(when, strengths[:, feature], color=colour, label=text)

@@ -12,8 +12,8 @@ from figures.jepa_bias.panels import (
     STRENGTH,
     flow_of_network,
 )
-from sims import jepa_bias as observed
-from theory import jepa_bias as predicted
+from sims.jepa_bias import matrix_flow, networks
+from theory.jepa_bias import data_models, learning_times
 from theory_on_trial.figures.drawing import figure
 from theory_on_trial.figures.panels import label
 
@@ -51,11 +51,11 @@ def generative_models(
     data[0, 0] = data[1, 1] = data[2, 2] = 1.0
     spectrum, modes = np.linalg.eigh(data)
     indices = [2, 1]  # the other two eigenvalues coincide
-    spatial = predicted.independent_mask_features(spectrum, 1.0, rate, target_rate)
-    moments = predicted.independent_mask_covariances(data, rate, target_rate)
+    spatial = data_models.independent_mask_features(spectrum, 1.0, rate, target_rate)
+    moments = data_models.independent_mask_covariances(data, rate, target_rate)
     gammas = np.array(persistence)
     innovations = np.array(state_variances) * (1 - gammas**2)
-    temporal = predicted.temporal_features(gammas, innovations, np.array(noise_variances))
+    temporal = data_models.temporal_features(gammas, innovations, np.array(noise_variances))
     models = (
         ("random masks", spatial, (moments[0], moments[1]), modes, indices),
         (
@@ -71,7 +71,7 @@ def generative_models(
     for row, (objective, name) in zip(axes, OBJECTIVES, strict=True):
         for axis, (title, features, covariances, basis, chosen) in zip(row, models, strict=True):
             covariance, regression = (np.asarray(part) for part in features)
-            latest = predicted.critical_time(
+            latest = learning_times.critical_time(
                 0.95,
                 init,
                 depth,
@@ -81,12 +81,12 @@ def generative_models(
                 clock="flow",
             )
             horizon = 1.15 * float(np.max(latest))
-            start = observed.aligned_init(
+            start = networks.aligned_init(
                 jax.random.key(1), len(covariance), depth, init, objective, basis=basis
             )
             step = min(
                 0.25
-                * observed.largest_stable_step(covariances[0], covariances[1], depth, objective),
+                * matrix_flow.largest_stable_step(covariances[0], covariances[1], depth, objective),
                 horizon / 500,
             )
             when, strengths = flow_of_network(
@@ -95,7 +95,7 @@ def generative_models(
             grid = np.linspace(0, horizon, 300)
             for feature, colour in zip(chosen, FEATURE_COLOURS, strict=False):
                 text = f"λ = {covariance[feature]:.3g}, ρ = {regression[feature]:.3g}"
-                curve = predicted.strength_at(
+                curve = learning_times.strength_at(
                     grid,
                     init,
                     depth,
@@ -106,8 +106,10 @@ def generative_models(
                 )
                 axis.plot(grid, curve, color=colour, label=text)
                 axis.plot(when, strengths[:, feature], "o", color=colour, markersize=2.5)
-                level = 0.8 * predicted.asymptote(depth, regression[feature], objective=objective)
-                critical = predicted.critical_time(
+                level = 0.8 * learning_times.asymptote(
+                    depth, regression[feature], objective=objective
+                )
+                critical = learning_times.critical_time(
                     0.8,
                     init,
                     depth,

@@ -7,8 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from sims import jepa_bias as observed
-from theory import jepa_bias as predicted
+from sims.jepa_bias import scalar_flow
+from theory.jepa_bias import learning_order
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import letters
 
@@ -48,9 +48,9 @@ def order_phase_diagram(
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.5))
     inits = np.geomspace(1e-8, 0.3, 400)
     for depth, colour in zip(depths, (COLOURS[6], *COLOURS), strict=False):
-        boundary = predicted.order_boundary(depth, inits, fraction, rho, 1.0, objective="jepa")
+        boundary = learning_order.order_boundary(depth, inits, fraction, rho, 1.0, objective="jepa")
         left.plot(inits, boundary, color=colour, label=f"L = {depth}")
-        mae = predicted.order_boundary(depth, inits, fraction, rho, 1.0, objective="mae")
+        mae = learning_order.order_boundary(depth, inits, fraction, rho, 1.0, objective="mae")
         left.plot(inits, mae, color="0.75", linewidth=0.8, zorder=0)
         largest = inits[np.isfinite(boundary)][-1]
         chosen = np.geomspace(1e-8, 0.7 * largest, points)
@@ -65,7 +65,7 @@ def order_phase_diagram(
     left.legend(loc="upper left")
     rhos = np.linspace(0.3, 0.98, cells)
     scales = np.geomspace(1e-8, 0.1, cells)
-    values = predicted.order_boundary(
+    values = learning_order.order_boundary(
         map_depth, scales[:, None], fraction, rhos, 1.0, objective="jepa"
     ).T
     mesh = right.pcolormesh(
@@ -89,7 +89,7 @@ def _simulated_boundary(fraction: float, depth: int, inits: np.ndarray, rho: flo
     """Ratios of the critical times of equal λ that quadrature of the scalar equation gives."""
 
     def hit(init, regression):
-        return observed.hitting_time_by_quadrature(
+        return scalar_flow.hitting_time_by_quadrature(
             fraction, depth, init, 1.0, regression, objective="jepa", clock="paper"
         )
 

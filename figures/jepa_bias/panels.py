@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
-from sims import jepa_bias as observed
-from sims.jepa_bias import Objective
+from sims.jepa_bias import matrix_flow, networks, sampled_views
+from sims.jepa_bias.domains import Objective
 from theory_on_trial.figures.drawing import COLOURS
 
 OBJECTIVES: tuple[tuple[Objective, str], ...] = (("jepa", "JEPA"), ("mae", "MAE"))
@@ -24,8 +24,8 @@ def shades(count: int) -> list[Any]:
 
 
 def flow_of_network(
-    parameters: observed.Parameters,
-    covariances: observed.Covariances | tuple[Any, Any],
+    parameters: networks.Parameters,
+    covariances: sampled_views.Covariances | tuple[Any, Any],
     objective: Objective,
     horizon: float,
     step: float,
@@ -36,7 +36,7 @@ def flow_of_network(
     most `step`.
     """
     stride = int(np.ceil(horizon / step / records))
-    run = observed.gradient_flow(
+    run = matrix_flow.gradient_flow(
         parameters,
         covariances[0],
         covariances[1],

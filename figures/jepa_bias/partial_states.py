@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from figures.jepa_bias.panels import OBJECTIVES
-from sims import jepa_bias as observed
-from sims.jepa_bias import Objective
-from theory import jepa_bias as predicted
+from sims.jepa_bias import matrix_flow
+from sims.jepa_bias.domains import Objective
+from theory.jepa_bias import partial_states
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label
 
@@ -47,11 +47,13 @@ def stability_of_partial_states(
         growth = _simulated_growth(covariance, regression, depth, objective, list(places))
         for state, (x, y) in places.items():
             mask = np.isin(np.arange(len(covariance)), state)
-            rates = predicted.saddle_rates(
+            rates = partial_states.saddle_rates(
                 mask, covariance, regression, depth, objective=objective, clock="flow"
             )
             fastest = np.nanmax(rates) if len(state) < len(covariance) else -np.inf
-            stable = predicted.is_stable(mask, covariance, regression, depth, objective=objective)
+            stable = partial_states.is_stable(
+                mask, covariance, regression, depth, objective=objective
+            )
             face = COLOURS[2] if stable else "white"
             axis.plot(
                 x, y, "o", markersize=24, markerfacecolor=face, markeredgecolor="0.4", zorder=2
@@ -115,7 +117,7 @@ def stability_of_partial_states(
 
 
 def _preference(covariance: np.ndarray, regression: np.ndarray, objective: Objective) -> str:
-    order = predicted.permanent_order(covariance, regression, objective=objective)
+    order = partial_states.permanent_order(covariance, regression, objective=objective)
     return " > ".join(str(int(feature) + 1) for feature in order)
 
 
@@ -129,8 +131,8 @@ def _simulated_growth(
     """The largest real part among the eigenvalues of the whole flow's Jacobian at every state."""
     growth = {}
     for state in states:
-        saddle = observed.saddle_state(None, state, regression, depth, objective)
-        eigenvalues = observed.flow_eigenvalues(
+        saddle = matrix_flow.saddle_state(None, state, regression, depth, objective)
+        eigenvalues = matrix_flow.flow_eigenvalues(
             saddle, np.diag(covariance / regression), np.diag(covariance), objective
         )
         growth[state] = float(np.max(np.real(np.asarray(eigenvalues))))

@@ -3,8 +3,16 @@ or aligned.
 
 Float64 is required: along a plateau every rounding error grows exponentially until a latent unit is
 re-used for another feature, so that float32 gives other learning times, and no sign of it.
+
+When a recorded strength rises through a level: for the first time, and for good.
+
+Partly learned states and the linear flow around them: which latent unit is about to be re-used
+for which feature.
+
+Encoders with fewer latents than features: which features a run ends with.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Literal, NamedTuple, TypedDict, Unpack
 
@@ -12,7 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jaxtyping import Float
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Bool, Complex, Float
 
 from sims.jepa_bias.domains import (
     Basis,
@@ -21,14 +30,28 @@ from sims.jepa_bias.domains import (
     Depth,
     Number,
     Objective,
+    RandomKey,
     SecondMoment,
 )
-from sims.jepa_bias.networks import Network, Parameters, balance, encoder, require_fitting
-from sims.jepa_bias.objectives import gradients
+from sims.jepa_bias.networks import (
+    Network,
+    Parameters,
+    balance,
+    diagonal_network,
+    encoder,
+    gradients,
+    require_fitting,
+)
 from sims.on_cpu import on_cpu
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import (
+    MAY_BE_EMPTY,
     POSITIVE,
+    RISING,
+    Holds,
     Interval,
+    Is,
+    Natural,
     Size,
     guarded,
     is_traced,
@@ -290,3 +313,204 @@ def _run(
     )
     times = jnp.arange(records + 1) * every * step
     return Run(times, strengths, predictor, residuals, final)
+
+
+SEVERAL = Holds(
+    "several", "be at least two: a crossing lies between two of them", lambda times: times.size > 1
+)
+
+
+class Crossings(NamedTuple):
+    """Up-crossings of every feature: the first and the last time (infinite if there is none), and
+    the end state. `ends_above` tells whether the last record is at or above the level: only then is
+    the last crossing for good.
+    """
+
+    first: Float[Array, "features"]
+    last: Float[Array, "features"]
+    ends_above: Bool[Array, "features"]
+
+
+@guarded(double=False)
+@jax.jit
+def up_crossings(
+    times: Annotated[Float[AnyArray, "records"], RISING, SEVERAL],
+    strengths: Annotated[Float[AnyArray, "records features"], POSITIVE],
+    levels: Annotated[Float[AnyArray, "features"], POSITIVE],
+) -> Crossings:
+    """First and last time at which each feature rises through its level (such as p times its
+    asymptote). The time is interpolated linearly in the logarithm of the strength between two
+    records, NaN where their ratio is infinite. A feature that starts above its level and stays
+    there has none. Derived here.
+    """
+    times = times[:, None]
+    before = strengths[:-1]
+    after = strengths[1:]
+    rises = (before < levels) & (after >= levels)
+    share = jnp.log(levels / before) / jnp.log(jnp.where(rises, after / before, 2.0))
+    moments = times[:-1] + (times[1:] - times[:-1]) * share
+    first = jnp.min(jnp.where(rises, moments, jnp.inf), axis=0)
+    last = jnp.max(jnp.where(rises, moments, -jnp.inf), axis=0)
+    return Crossings(first, jnp.where(rises.any(axis=0), last, jnp.inf), strengths[-1] >= levels)
+
+
+@guarded(double=False)
+def saddle_state(
+    key: RandomKey | None,
+    learned: Sequence[Natural],
+    rho: Annotated[Float[AnyArray, "dim"], POSITIVE],
+    depth: Depth,
+    objective: Objective,
+    *,
+    basis: Basis | None = None,
+) -> Parameters:
+    """The balanced network that has learned the features in `learned` and nothing else: a
+    stationary point of the flow. Every factor is ρ_i (JEPA) or ρ_i^(1/(L+1)) (MAE) on a learned
+    feature and 0 on the others. `key` and `basis` as in `diagonal_network`; `learned` holds indices
+    of features (else `ValueError`). Derived here.
+    """
+    dimension = rho.shape[0]
+    require(
+        max(learned, default=0) < dimension,
+        f"learned must hold indices in 0..{dimension - 1}, got {learned}",
+    )
+    values = np.asarray(rho, float) ** (1.0 if objective == "jepa" else 1 / (depth + 1))
+    values = np.where(np.isin(np.arange(dimension), np.asarray(learned, int)), values, 0.0)
+    return diagonal_network(key, values, values, depth, objective, basis=basis)
+
+
+@guarded(double=False)
+@partial(jax.jit, static_argnames="objective")
+def flow_jacobian(
+    parameters: Network, Sigma_xx: Definite, Sigma_yx: CrossMoment, objective: Objective
+) -> Float[Array, "parameters parameters"]:
+    """The derivative of -∇loss with respect to all (L + 1) d² parameters, layers first, at
+    `parameters`. It is forward-mode autodiff of the hand-written gradient, in which the target
+    moves with the encoder. `ValueError` for matrices of another size than the layers. Derived here.
+    """
+    require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx)
+    flat, unravel = ravel_pytree(parameters)
+    return jax.jacfwd(
+        lambda at: -ravel_pytree(gradients(unravel(at), Sigma_xx, Sigma_yx, objective))[0]
+    )(flat)
+
+
+@guarded(double=False)
+def flow_eigenvalues(
+    parameters: Network, Sigma_xx: Definite, Sigma_yx: CrossMoment, objective: Objective
+) -> Complex[np.ndarray, "parameters"]:
+    """The eigenvalues of `flow_jacobian` by decreasing real part: growth rates, in the flow clock.
+    Not jittable. Zero is a defective eigenvalue at every saddle, off by about the cube root of
+    2^-53 times the scale. Errors as `flow_jacobian`.
+    """
+    values = np.linalg.eigvals(
+        np.asarray(flow_jacobian(parameters, Sigma_xx, Sigma_yx, objective))
+    ).astype(complex)
+    return values[np.argsort(-values.real, kind="stable")]
+
+
+FewSteps = Annotated[int, Interval(1, 10**7, why="minutes")]
+Latents = Annotated[int, Interval(1, 2**18, why="the entries of a larger matrix fit no memory")]
+
+
+class NarrowNetwork(NamedTuple):
+    """first : W_1, latents by features; later : W_2..W_L; predictor : V, to latents (JEPA) or to
+    features (MAE).
+    """
+
+    first: Float[AnyArray, "latents dim"]
+    later: Float[AnyArray, "others latents latents"]
+    predictor: Float[AnyArray, "outputs latents"]
+
+
+def _narrow_fits(network: NarrowNetwork) -> bool:
+    """Whether the factors can be multiplied."""
+    first, later, predictor = (tuple(getattr(factor, "shape", ())) for factor in network)
+    return (
+        len(first) == 2
+        and len(later) == 3
+        and later[1:] == (first[0], first[0])
+        and len(predictor) == 2
+        and predictor[1] == first[0]
+    )
+
+
+Narrow = Annotated[
+    NarrowNetwork, MAY_BE_EMPTY, Is("hold arrays whose shapes fit each other", _narrow_fits)
+]
+
+
+@guarded(double=False)
+def narrow_network(
+    first: Float[AnyArray, "latents dim"],
+    depth: Depth,
+    layer: Number,
+    predictor: Float[AnyArray, "outputs latents"],
+) -> NarrowNetwork:
+    """A network with W_1 = `first`, W_2..W_L = `layer` times the identity, and V = `predictor`.
+
+    Derived here.
+    """
+    latents = first.shape[0]
+    later = jnp.broadcast_to(layer * jnp.eye(latents), (depth - 1, latents, latents))
+    return NarrowNetwork(jnp.asarray(first), later, jnp.asarray(predictor))
+
+
+@guarded(double=False)
+def narrow_flow(
+    network: Narrow,
+    Sigma_xx: Definite,
+    Sigma_yx: CrossMoment,
+    step: Annotated[Number, POSITIVE],
+    steps: FewSteps,
+    objective: Objective,
+) -> Float[Array, "latents dim"]:
+    """The encoder W̄ after `steps` steps of Runge and Kutta's method of order 4 along the gradient
+    flow of ½ E|V W̄ x - T y|², T = SG(W̄) for JEPA and I for MAE.
+
+    `ValueError` for a predictor to another space than the objective's. Source: the losses of
+    Littwin et al. 2024; encoders that narrow: derived here.
+    """
+    latents, dim = network.first.shape
+    outputs = latents if objective == "jepa" else dim
+    require(
+        network.predictor.shape[0] == outputs,
+        f"network must predict {outputs} outputs for {objective}, got {network.predictor.shape[0]}",
+    )
+    return _narrow_flow(
+        network, jnp.asarray(Sigma_xx), jnp.asarray(Sigma_yx), step, steps, objective
+    )
+
+
+def _narrow_encoder(network):
+    product = network.first
+    for layer in network.later:
+        product = layer @ product
+    return product
+
+
+@on_cpu
+@partial(jax.jit, static_argnames=("steps", "objective"))
+def _narrow_flow(network, second, cross, step, steps, objective):
+    def loss(at):
+        features = _narrow_encoder(at)
+        prediction = at.predictor @ features
+        target = lax.stop_gradient(features) if objective == "jepa" else jnp.eye(len(second))
+        square = jnp.sum(prediction * (prediction @ second)) / 2
+        return square - jnp.sum(prediction * (target @ cross))
+
+    def moved(at, slope, time):
+        return jax.tree.map(lambda value, change: value - time * change, at, slope)
+
+    def runge_kutta(_, at):
+        slope = jax.grad(loss)
+        first = slope(at)
+        second_slope = slope(moved(at, first, step / 2))
+        third = slope(moved(at, second_slope, step / 2))
+        fourth = slope(moved(at, third, step))
+        mean = jax.tree.map(
+            lambda a, b, c, d: (a + 2 * b + 2 * c + d) / 6, first, second_slope, third, fourth
+        )
+        return moved(at, mean, step)
+
+    return _narrow_encoder(lax.fori_loop(0, steps, runge_kutta, network))

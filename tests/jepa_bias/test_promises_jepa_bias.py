@@ -7,8 +7,23 @@ import numpy as np
 import pytest
 from promises import Case, promises, refused
 
-from sims import jepa_bias as observed
-from theory import jepa_bias as predicted
+from sims.jepa_bias import (
+    factor_flow,
+    matrix_flow,
+    neighbour_flows,
+    networks,
+    relu,
+    sampled_views,
+    scalar_flow,
+)
+from theory.jepa_bias import (
+    data_models,
+    learning_order,
+    learning_times,
+    neighbours,
+    partial_states,
+    variants,
+)
 
 LATE = "where it is never reached, and beyond float64"
 COVARIANCES = [np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[1.0, 0.25], [0.25, 0.5]])]
@@ -43,7 +58,7 @@ THEORY = {
 XX = np.array([[1.0, 0.25], [0.25, 2.0]])
 YX = np.array([[0.5, 0.125], [0.25, 0.75]])
 YY = np.array([[1.5, 0.25], [0.25, 2.5]])
-NETWORK = observed.Parameters(
+NETWORK = networks.Parameters(
     np.array([[[0.5, 0.25], [-0.25, 0.5]]] * 2), np.array([[0.5, -0.25], [0.125, 0.5]])
 )
 OF_NETWORK = {"parameters": NETWORK, "Sigma_xx": XX, "Sigma_yx": YX}
@@ -57,7 +72,7 @@ CLASSES = {
     "class_probabilities": np.array([0.5, 0.5]),
     "likelihoods": np.array([[0.5, 0.5], [0, 1]]),
 }
-TRIPLET = observed.Triplet(
+TRIPLET = neighbour_flows.Triplet(
     np.eye(1), np.ones((1, 2)) / 2, np.ones((1, 1)) / 4, XX, np.ones((2, 1)) / 8
 )
 UNFINISHED = "NaN where the solver did not finish"
@@ -89,7 +104,9 @@ SIMS = {
     "narrow_network": Case({"first": np.ones((1, 2)), "depth": 2, "predictor": np.ones((1, 1))}),
     "narrow_flow": Case(
         {
-            "network": observed.NarrowNetwork(np.ones((1, 2)), np.ones((1, 1, 1)), np.ones((1, 1))),
+            "network": matrix_flow.NarrowNetwork(
+                np.ones((1, 2)), np.ones((1, 1, 1)), np.ones((1, 1))
+            ),
             "Sigma_xx": XX,
             "Sigma_yx": YX,
             "step": 0.01,
@@ -136,18 +153,41 @@ SIMS = {
     "views_moment": Case({"Y": YY}, infinite=OVERFLOW),
 }
 
+SHARED = dict.fromkeys(
+    (
+        "clock_factor",
+        "flow_time",
+        "passage_time",
+        "exponent_and_speed",
+        "require_fitting",
+        "require_target",
+        "states_at",
+        "time_of_zero",
+    ),
+    "a step that public functions share",
+)
+
 (
     test_every_argument_has_a_domain,
     test_anything_else_gets_one_sentence,
     test_what_is_admissible_is_answered,
     test_what_is_extreme_is_answered_or_refused,
-) = promises([predicted], THEORY)
+) = promises(
+    [data_models, learning_order, learning_times, neighbours, partial_states, variants],
+    THEORY,
+    SHARED,
+)
 (
     test_every_argument_of_a_simulator_has_a_domain,
     test_anything_else_gets_one_sentence_of_a_simulator,
     test_what_is_admissible_is_simulated,
     test_what_is_extreme_is_simulated_or_refused,
-) = promises([observed], SIMS, examples=3)
+) = promises(
+    [factor_flow, matrix_flow, neighbour_flows, networks, relu, sampled_views, scalar_flow],
+    SIMS,
+    SHARED,
+    examples=3,
+)
 
 
 CLOCKED = dict(objective="jepa", clock="paper")
@@ -159,10 +199,10 @@ STEPS = {"step": 0.25, "steps": 4, "every": 2}
 
 
 def time(init=0.01, depth=2, covariance=1.0):
-    return predicted.time_to_reach(0.2, init, depth, covariance, 1.0, **CLOCKED)
+    return learning_times.time_to_reach(0.2, init, depth, covariance, 1.0, **CLOCKED)
 
 
-def run(method=observed.gradient_flow, objective="jepa", **changed):
+def run(method=matrix_flow.gradient_flow, objective="jepa", **changed):
     return method(**OF_NETWORK | STEPS | {"objective": objective} | changed)
 
 
@@ -180,90 +220,90 @@ REFUSED = [
         "depth must leave at most 1000000 terms to sum, got 2000000 of them",
     ),
     (
-        lambda: predicted.boundary_maximiser(2, 0.5, 1.0, 0.5),
+        lambda: learning_order.boundary_maximiser(2, 0.5, 1.0, 0.5),
         "rho_1 must be below rho_2 .* got 0.5 more",
     ),
-    (lambda: predicted.init_threshold(1.1, 2, 1.0, 1.0), "rho_1 must be below rho_2"),
+    (lambda: learning_order.init_threshold(1.1, 2, 1.0, 1.0), "rho_1 must be below rho_2"),
     (
-        lambda: predicted.permanent_order(TWO, ONE, objective="mae"),
+        lambda: partial_states.permanent_order(TWO, ONE, objective="mae"),
         "regression must have one entry for each of the 2",
     ),
     (
-        lambda: predicted.is_stable([True], TWO, TWO, 2, objective="mae"),
+        lambda: partial_states.is_stable([True], TWO, TWO, 2, objective="mae"),
         "covariance must have one entry for each of the 1",
     ),
     (
-        lambda: predicted.stability_map(np.ones(17), np.ones(17), 2, objective="jepa"),
+        lambda: partial_states.stability_map(np.ones(17), np.ones(17), 2, objective="jepa"),
         "at most 16 features .* got 17",
     ),
     (
-        lambda: predicted.misalignment_offset(
+        lambda: partial_states.misalignment_offset(
             2, 0.1, 1.0, 1.0, objective="jepa", kind="rotated predictor"
         ),
         "kind must be 'covariance' for JEPA .* got 'rotated predictor'",
     ),
     (
-        lambda: predicted.commutator_norm(EYE, np.eye(3)),
+        lambda: data_models.commutator_norm(EYE, np.eye(3)),
         "Sigma_yx must have one entry for each of the 2 dim, got 3",
     ),
     (
-        lambda: predicted.joint_spectrum(np.diag([1.0, 0.0]), EYE),
+        lambda: data_models.joint_spectrum(np.diag([1.0, 0.0]), EYE),
         "Sigma_xx must be positive definite .* rank 1 of 2",
     ),
     (
-        lambda: predicted.restrict_to_range(-EYE, EYE),
+        lambda: data_models.restrict_to_range(-EYE, EYE),
         "Sigma_xx must have a positive eigenvalue, got at most -1",
     ),
-    (lambda: predicted.balance_residuals([], EYE), "layers must hold at least one matrix"),
-    (lambda: predicted.balance_residuals([np.ones((3, 2))], EYE), "chaining shapes"),
+    (lambda: variants.balance_residuals([], EYE), "layers must hold at least one matrix"),
+    (lambda: variants.balance_residuals([np.ones((3, 2))], EYE), "chaining shapes"),
     (
-        lambda: predicted.discrete_time_shift(0.1, 0.5, 0.9, 2, 1.0, 0.7, **CLOCKED),
+        lambda: variants.discrete_time_shift(0.1, 0.5, 0.9, 2, 1.0, 0.7, **CLOCKED),
         "init must be below the target .* got 0.9",
     ),
     (
-        lambda: predicted.collapsed_predictor(1.0, 1.0, 1.0, 0.5, 0.5),
+        lambda: variants.collapsed_predictor(1.0, 1.0, 1.0, 0.5, 0.5),
         "variance_y must exceed covariance",
     ),
     (
-        lambda: predicted.collapse_strength(1.0, 2, 1.0, 1.0, 1.0, 0.5),
+        lambda: variants.collapse_strength(1.0, 2, 1.0, 1.0, 1.0, 0.5),
         "variance_y must exceed covariance",
     ),
     (
-        lambda: predicted.collapsed_predictor(1.0, 2.0, 1.0, 0.5, 0.5),
+        lambda: variants.collapsed_predictor(1.0, 2.0, 1.0, 0.5, 0.5),
         r"covariance must satisfy covariance\^2 <= ",
     ),
     (
-        lambda: predicted.complementary_mask_covariances(np.diag([1.0, 0.0]), 0.5),
+        lambda: data_models.complementary_mask_covariances(np.diag([1.0, 0.0]), 0.5),
         "data_covariance must have a positive diagonal",
     ),
     (
-        lambda: predicted.stepwise_critical_time(1.0, 1.0),
+        lambda: neighbours.stepwise_critical_time(1.0, 1.0),
         r"init must be below eigenvalue\^\(-1/2\)",
     ),
     (
-        lambda: predicted.subspace_overlap_exponent(0.5, 0.6),
+        lambda: neighbours.subspace_overlap_exponent(0.5, 0.6),
         "next_eigenvalue must be at most last_eigenvalue",
     ),
     (
-        lambda: predicted.pretext_to_label(EYE, np.ones((3, 2))),
+        lambda: neighbours.pretext_to_label(EYE, np.ones((3, 2))),
         "Sigma_2Y must have full column rank 2, got rank 1",
     ),
     (
-        lambda: predicted.pretext_label_error(EYE, EYE, EYE, np.ones((2, 2)), EYE),
+        lambda: neighbours.pretext_label_error(EYE, EYE, EYE, np.ones((2, 2)), EYE),
         "Sigma_YY must be invertible, got rank 1 of 2",
     ),
-    (lambda: predicted.collision_probability(ONE), "priors must be those of at least two classes"),
-    (lambda: predicted.vicreg_loss(EYE[:1], EYE[:1]), "first must hold at least two samples"),
+    (lambda: neighbours.collision_probability(ONE), "priors must be those of at least two classes"),
+    (lambda: neighbours.vicreg_loss(EYE[:1], EYE[:1]), "first must hold at least two samples"),
     (
-        lambda: observed.gaussian_views(KEY, 10, XX, YX, np.zeros((2, 2))),
+        lambda: sampled_views.gaussian_views(KEY, 10, XX, YX, np.zeros((2, 2))),
         "Sigma_yy must be at least the part of y",
     ),
     (
-        lambda: observed.empirical_covariances(np.ones((2, 3)), np.ones((2, 3))),
+        lambda: sampled_views.empirical_covariances(np.ones((2, 3)), np.ones((2, 3))),
         "project the views on its range",
     ),
     (lambda: run(step=100.0), "step must be at most"),
-    (lambda: run(observed.gradient_descent, step=100.0), "step must be at most"),
+    (lambda: run(matrix_flow.gradient_descent, step=100.0), "step must be at most"),
     (lambda: run(steps=7), "steps must be a multiple of every = 2, got 7"),
     (lambda: run(Sigma_xx=np.eye(3), Sigma_yx=np.eye(3)), "Sigma_xx must be 2 x 2"),
     (lambda: run(Sigma_yx=0 * EYE), "nothing to learn"),
@@ -277,62 +317,64 @@ REFUSED = [
     ),
     (lambda: run(stop_gradient=False), "Sigma_yy must be given"),
     (
-        lambda: observed.gradients(**OF_NETWORK, objective="jepa", stop_gradient=False),
+        lambda: networks.gradients(**OF_NETWORK, objective="jepa", stop_gradient=False),
         "Sigma_yy must be given",
     ),
     (
-        lambda: observed.mae_loss(NETWORK, np.eye(3), np.eye(3), np.eye(3)),
+        lambda: networks.mae_loss(NETWORK, np.eye(3), np.eye(3), np.eye(3)),
         r"Sigma_xx must be 2 x 2 .* got \(3, 3\)",
     ),
-    (lambda: observed.aligned_init(None, 3, 2, 0.1, "jepa", basis=EYE), "basis must be 3 x 3"),
+    (lambda: networks.aligned_init(None, 3, 2, 0.1, "jepa", basis=EYE), "basis must be 3 x 3"),
     (
-        lambda: observed.misaligned_init(KEY, 3, 2, 0.1, "mae", 0.1, basis=EYE),
+        lambda: networks.misaligned_init(KEY, 3, 2, 0.1, "mae", 0.1, basis=EYE),
         "basis must be 3 x 3",
     ),
     (
-        lambda: observed.encoder(NETWORK._replace(layers=None)),
+        lambda: networks.encoder(NETWORK._replace(layers=None)),
         "parameters must hold arrays of shapes",
     ),
     (
-        lambda: observed.encoder(NETWORK._replace(predictor=np.eye(3))),
+        lambda: networks.encoder(NETWORK._replace(predictor=np.eye(3))),
         "parameters must hold arrays of shapes",
     ),
     (
-        lambda: observed.saddle_state(None, (3,), np.ones(3), 2, "jepa"),
+        lambda: matrix_flow.saddle_state(None, (3,), np.ones(3), 2, "jepa"),
         r"indices in 0\.\.2, got \[3\]",
     ),
     (
-        lambda: observed.up_crossings(np.zeros(1), np.ones((1, 1)), np.ones(1)),
+        lambda: matrix_flow.up_crossings(np.zeros(1), np.ones((1, 1)), np.ones(1)),
         "times must be at least two",
     ),
     (
-        lambda: observed.stepwise_flow(np.zeros((2, 3)), np.eye(3), ONE),
+        lambda: neighbour_flows.stepwise_flow(np.zeros((2, 3)), np.eye(3), ONE),
         "start must have a non-zero entry",
     ),
     (
-        lambda: observed.deep_linear_flow(np.zeros((1, 2, 2)), EYE, EYE, ONE),
+        lambda: neighbour_flows.deep_linear_flow(np.zeros((1, 2, 2)), EYE, EYE, ONE),
         "layers must have a non-zero entry",
     ),
     (
-        lambda: observed.learn_pretext(TRIPLET._replace(target_target=-np.eye(1))),
+        lambda: neighbour_flows.learn_pretext(TRIPLET._replace(target_target=-np.eye(1))),
         "triplet must be symmetric and positive semidefinite in its blocks",
     ),
     (
-        lambda: observed.learn_pretext(TRIPLET._replace(target_first=np.eye(2))),
+        lambda: neighbour_flows.learn_pretext(TRIPLET._replace(target_first=np.eye(2))),
         "triplet must hold k x k, k x m, k x n",
     ),
     (
-        lambda: observed.unsupervised_loss(np.ones((4, 2)), ONE, np.ones((1, 4)) / 4, "hinge"),
+        lambda: neighbour_flows.unsupervised_loss(
+            np.ones((4, 2)), ONE, np.ones((1, 4)) / 4, "hinge"
+        ),
         "class_probabilities must be those of at least two classes",
     ),
     # 0.5 * 0.2^4 = 0.0008: too deep for this start.
-    (lambda: hit(observed.hitting_time), r"init must be below the target .* 0.0008, got 0.001"),
+    (lambda: hit(scalar_flow.hitting_time), r"init must be below the target .* 0.0008, got 0.001"),
     (
-        lambda: hit(observed.hitting_time_by_quadrature),
+        lambda: hit(scalar_flow.hitting_time_by_quadrature),
         r"init must be below the target .* 0.0008, got 0.001",
     ),
     (
-        lambda: observed.trajectory_by_quadrature(5, 1e-3, 1.0, 0.2, ONE, **CLOCKED),
+        lambda: scalar_flow.trajectory_by_quadrature(5, 1e-3, 1.0, 0.2, ONE, **CLOCKED),
         "init must be below",
     ),
 ]
@@ -343,4 +385,4 @@ test_what_does_not_go_together_gets_one_sentence = refused(REFUSED)
 
 def test_the_quadrature_needs_double_precision():
     with jax.enable_x64(False), pytest.raises(TypeError, match="float64"):
-        hit(observed.hitting_time_by_quadrature, 1e-5)
+        hit(scalar_flow.hitting_time_by_quadrature, 1e-5)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-import sims.jepa_bias as observed
-from paper_checks.test_jepa_bias.times import QUADRATURE_ERROR, exact_time, rise_times
+from paper_checks.test_jepa_bias import QUADRATURE_ERROR, exact_time, rise_times
+from sims.jepa_bias import matrix_flow, neighbour_flows, networks, sampled_views, scalar_flow
 from sims.on_cpu import on_cpu
 
 ULP = 2.0**-53
@@ -29,7 +29,7 @@ def assert_moments(views, *expected):
     """Averages of x xᵀ, y xᵀ and y yᵀ: false alarms in 27 entries have a probability below 1e-7."""
     X = np.asarray(views.X)
     Y = np.asarray(views.Y)
-    averages = observed.empirical_covariances(X, Y)
+    averages = sampled_views.empirical_covariances(X, Y)
     for (left, right), average, value in zip(
         ((X, X), (Y, X), (Y, Y)), averages, expected, strict=True
     ):
@@ -45,7 +45,7 @@ def test_gaussian_views():
     Sigma_yx = REGRESSION @ S
     for residual in (np.eye(DIM), np.zeros((DIM, DIM))):
         Sigma_yy = Sigma_yx @ REGRESSION.T + residual
-        views = observed.gaussian_views(KEY, SAMPLES, S, Sigma_yx, Sigma_yy)
+        views = sampled_views.gaussian_views(KEY, SAMPLES, S, Sigma_yx, Sigma_yy)
         assert_moments(views, S, Sigma_yx, Sigma_yy)
         misfit = np.asarray(views.Y) - np.asarray(views.X) @ REGRESSION.T
         # Without a residual variance y is a function of x, up to the square root of the rounding of
@@ -59,14 +59,14 @@ def test_masked_views():
     diagonal = np.diag(np.diag(S))
     within = q**2 * S + q * (1 - q) * diagonal
     hidden = (1 - q) ** 2 * S + q * (1 - q) * diagonal
-    views = observed.masked_views(KEY, SAMPLES, S, q)
+    views = sampled_views.masked_views(KEY, SAMPLES, S, q)
     assert_moments(views, within, q * (1 - q) * (S - diagonal), hidden)
     # No coordinate is ever in both: exactly, in every sample.
     assert np.all(np.asarray(views.X) * np.asarray(views.Y) == 0)
     assert np.all((np.asarray(views.X) != 0) ^ (np.asarray(views.Y) != 0))
-    views = observed.masked_views(KEY, SAMPLES, S, q, target_visible=other)
+    views = sampled_views.masked_views(KEY, SAMPLES, S, q, target_visible=other)
     assert_moments(views, within, q * other * S, other**2 * S + other * (1 - other) * diagonal)
-    views = observed.masked_views(KEY, SAMPLES, S, 1.0, target_visible=1.0)
+    views = sampled_views.masked_views(KEY, SAMPLES, S, 1.0, target_visible=1.0)
     assert np.all(views.X == views.Y)
 
 
@@ -75,7 +75,7 @@ def test_temporal_views():
     innovation = np.array([0.2, 1.0, 2.0])
     noise = np.array([1.0, 0.0, 0.5])
     variances = innovation / (1 - persistence**2)
-    views = observed.temporal_views(KEY, SAMPLES, persistence, innovation, noise)
+    views = sampled_views.temporal_views(KEY, SAMPLES, persistence, innovation, noise)
     frame = np.diag(variances + noise)
     assert_moments(views, frame, np.diag(persistence * variances), frame)
 
@@ -84,8 +84,8 @@ seeds = st.integers(0, 2**32 - 1)
 DEPTH = 3
 objectives = st.sampled_from(["jepa", "mae"])
 # Jitted: run operation by operation, each would be compiled on its own.
-by_hand = jax.jit(observed.gradients, static_argnames=("objective", "stop_gradient"))
-automatic = jax.jit(observed.autodiff_gradients, static_argnames=("objective", "stop_gradient"))
+by_hand = jax.jit(networks.gradients, static_argnames=("objective", "stop_gradient"))
+automatic = jax.jit(networks.autodiff_gradients, static_argnames=("objective", "stop_gradient"))
 
 
 def random_problem(seed, depth=DEPTH):
@@ -98,7 +98,7 @@ def random_problem(seed, depth=DEPTH):
     root, regression = rng.standard_normal((2, DIM, DIM)) / np.sqrt(DIM)
     Sigma_xx = root @ root.T + np.eye(DIM)
     Sigma_yx = regression @ Sigma_xx
-    return observed.Parameters(jnp.asarray(layers), jnp.asarray(predictor)), (
+    return networks.Parameters(jnp.asarray(layers), jnp.asarray(predictor)), (
         Sigma_xx,
         Sigma_yx,
         Sigma_yx @ regression.T + np.eye(DIM),
@@ -150,10 +150,10 @@ def value_and_slope(parameters, X, Y, objective, stop):
 
 def sampled_loss(parameters, X, Y, objective, stop):
     """Half the mean squared error over pairs of views: what a training loop computes."""
-    latents = X @ observed.encoder(parameters).T
+    latents = X @ networks.encoder(parameters).T
     targets = Y
     if objective == "jepa":
-        targets = Y @ observed.encoder(parameters).T
+        targets = Y @ networks.encoder(parameters).T
         targets = jax.lax.stop_gradient(targets) if stop else targets
     return jnp.mean(jnp.sum((latents @ parameters.predictor.T - targets) ** 2, axis=1)) / 2
 
@@ -167,7 +167,7 @@ def test_losses_of_samples_are_losses_of_their_covariances(seed, variant):
     covariances = [X.T @ X / 7, Y.T @ X / 7, Y.T @ Y / 7]
     bound = rounding(parameters, covariances)
     value, slope = value_and_slope(parameters, X, Y, objective, stop)
-    loss = observed.mae_loss if objective == "mae" else observed.jepa_loss
+    loss = networks.mae_loss if objective == "mae" else networks.jepa_loss
     assert abs(value - loss(parameters, *covariances)) <= bound
     slope_by_hand = by_hand(
         parameters, *covariances[:2], objective, stop_gradient=stop, Sigma_yy=covariances[2]
@@ -176,7 +176,7 @@ def test_losses_of_samples_are_losses_of_their_covariances(seed, variant):
 
 
 def test_a_misaligned_predictor_is_turned_in_the_plane_by_its_angle():
-    plane = observed.misaligned_init(KEY, 2, 2, 0.01, "jepa", 0.3, rotate_latents=False)
+    plane = networks.misaligned_init(KEY, 2, 2, 0.01, "jepa", 0.3, rotate_latents=False)
     turned = 0.1 * np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
     assert np.all(np.abs(plane.predictor - turned) <= 8 * ULP)
     assert np.all(np.abs(plane.layers - 0.1 * np.eye(2)) <= 8 * ULP)
@@ -222,7 +222,7 @@ def test_quadrature_reaches_every_strength_when_it_should(
     levels = np.array([*levels, 0.99 * top, (1 - 1e-6) * top])
     times = np.array([elapsed(init, level, *problem) for level in levels])
     curve = np.asarray(
-        observed.trajectory_by_quadrature(depth, init, lambda_, rho, times, **keywords)
+        scalar_flow.trajectory_by_quadrature(depth, init, lambda_, rho, times, **keywords)
     )
     # Five decades of w̄ are up to ten of time, in which a rise is still resolved. As documented:
     # 1e-11, and 64 roundings of the time, each of which moves ln w̄ by t ds/dt times that. The
@@ -234,7 +234,7 @@ def test_quadrature_reaches_every_strength_when_it_should(
     roundings = 64 + 8 * depth * (abs(math.log(init)) + abs(math.log(top)))
     assert np.all(np.abs(np.log(curve / levels)) <= 1e-11 + roundings * ULP * (1 + sensitivity))
     for level, time, slope in zip(levels[:-1], times[:-1], sensitivity[:-1], strict=True):
-        hit = observed.hitting_time_by_quadrature(
+        hit = scalar_flow.hitting_time_by_quadrature(
             level / top, depth, init, lambda_, rho, **keywords
         )
         # The fraction is rounded too, which counts most where w̄ stands almost still.
@@ -265,7 +265,7 @@ def test_quadrature_is_as_good_as_the_claims_say():
 def test_one_linear_layer_relaxes_to_the_regression():
     times = np.array([0.0, 0.5, 3.0])
     start = np.array([[1.0, -2.0], [0.5, 0.3]])
-    moved = observed.deep_linear_flow(start[None], np.diag([2.0, 0.5]), np.eye(2), times)
+    moved = neighbour_flows.deep_linear_flow(start[None], np.diag([2.0, 0.5]), np.eye(2), times)
     decay = np.exp(-times[:, None, None] * np.array([2.0, 0.5]))
     np.testing.assert_allclose(
         moved, start * decay + np.diag([0.5, 2.0]) * (1 - decay), rtol=0, atol=1e-8
@@ -282,10 +282,10 @@ def test_largest_stable_step_is_that_of_the_linear_flow(objective):
         cross = np.array(cross)
         rho = np.array(rho)
         covariances = basis * (cross / rho) @ basis.T, basis * cross @ basis.T
-        fixed = observed.saddle_state(jax.random.key(0), (0, 1), rho, 2, objective, basis=basis)
-        fastest = -observed.flow_eigenvalues(fixed, *covariances, objective).real[-1]
+        fixed = matrix_flow.saddle_state(jax.random.key(0), (0, 1), rho, 2, objective, basis=basis)
+        fastest = -matrix_flow.flow_eigenvalues(fixed, *covariances, objective).real[-1]
         for method, reach in (("runge_kutta", 2.785293563405282), ("euler", 2.0)):
-            step = observed.largest_stable_step(*covariances, 2, objective, method=method)
+            step = matrix_flow.largest_stable_step(*covariances, 2, objective, method=method)
             assert abs(step * fastest / reach - 1) <= 1e3 * ULP * 100
 
 
@@ -297,7 +297,7 @@ def test_first_and_last_crossings_of_exponential_pieces():
     logs = np.array(
         [[0.0, 2.0, 0.0], [2.0, 2.0, 0.5], [-1.0, 3.0, 0.2], [1.0, 3.0, 0.1], [3.0, 0.5, 0.3]]
     )
-    crossings = observed.up_crossings(times, np.exp(logs), np.exp([1.0, 1.0, 1.0]))
+    crossings = matrix_flow.up_crossings(times, np.exp(logs), np.exp([1.0, 1.0, 1.0]))
     np.testing.assert_allclose(crossings.first, [0.5, np.inf, np.inf], rtol=16 * ULP)
     # At t = 4 the first is at the level again: the crossing ends there, and it stays above.
     np.testing.assert_allclose(crossings.last, [4.0, np.inf, np.inf], rtol=16 * ULP)
@@ -306,7 +306,7 @@ def test_first_and_last_crossings_of_exponential_pieces():
 
 def test_the_moment_of_views_is_symmetrised():
     X, Y = np.random.default_rng(0).standard_normal((2, 40, 5))
-    moment = np.asarray(observed.views_moment(X, Y))
+    moment = np.asarray(neighbour_flows.views_moment(X, Y))
     assert np.all(
         np.abs(
             moment - sum(np.outer(x, y) + np.outer(y, x) for x, y in zip(X, Y, strict=True)) / 80

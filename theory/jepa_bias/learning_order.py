@@ -16,7 +16,6 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from theory.jepa_bias._reduced_time import rising
-from theory.jepa_bias.critical_time import mae_constant
 from theory.jepa_bias.domains import (
     Depths,
     DepthsFromTwo,
@@ -31,7 +30,7 @@ from theory.jepa_bias.domains import (
     Truths,
     Wholes,
 )
-from theory.jepa_bias.scalar import asymptote, exponents
+from theory.jepa_bias.learning_times import asymptote, exponents, mae_constant
 from theory_on_trial.contract import Count, Fraction, Interval, guarded, require
 
 Ratio = Annotated[Reals, Interval(1, closed="()", why="feature 1 has the larger covariance")]

@@ -3,6 +3,19 @@ stop-gradient.
 
 Derived here; that the balance of deep linear networks is conserved is due to Saxe et al. 2013 and
 Arora et al. 2018.
+
+JEPA with several predictor layers: when a feature is learned, and how much the bias weakens.
+
+With M predictor layers as strong as the L of the encoder each layer obeys w' = w^(2L + M - 1) (λ -
+w^M σ^2), which ends at ρ^(1/M). Derived here from equations (4) and (5) of Littwin et al. 2024
+(arXiv 2407.03475), as quoted by a public formalisation, which have one layer. All arguments
+broadcast; `depth` is L, `predictor_depth` M, `init` ε and `fraction` p.
+
+JEPA whose target encoder is a moving average of the encoder: u' = τ (w - u) in every layer.
+
+As the rate τ grows the target is the encoder itself, the case of Littwin et al. 2024 (arXiv
+2407.03475); at τ = 0 it is frozen. Layers, target and predictor start alike, so that w' = w^L (λ
+u^L - w^(L+1) σ^2). Derived here; flow clock. All arguments broadcast.
 """
 
 from collections.abc import Sequence
@@ -16,6 +29,7 @@ from theory.jepa_bias.domains import (
     Clock,
     Covariance,
     Depths,
+    DepthsFromTwo,
     Floats,
     Fractions,
     NonNegatives,
@@ -24,8 +38,15 @@ from theory.jepa_bias.domains import (
     Reals,
     Regression,
 )
-from theory.jepa_bias.scalar import asymptote, clock_factor, layer_velocity
-from theory_on_trial.contract import POSITIVE, Positive, guarded, require
+from theory.jepa_bias.learning_times import (
+    asymptote,
+    clock_factor,
+    critical_time,
+    layer_velocity,
+    passage_time,
+)
+from theory.jepa_bias.partial_states import saddle_rate
+from theory_on_trial.contract import NON_NEGATIVE, POSITIVE, Positive, guarded, require
 
 
 @guarded
@@ -176,3 +197,93 @@ def _determinant(variance_x: Positives, covariance: Reals, variance_y: Positives
         "variance_y must exceed covariance^2 / variance_x (else nothing collapses), got equality",
     )
     return determinant
+
+
+@guarded
+def deep_predictor_critical_time(
+    fraction: Positives,
+    init: Positives,
+    depth: Depths,
+    predictor_depth: Depths,
+    covariance: Covariance,
+    regression: Regression,
+) -> Float[np.ndarray, "..."]:
+    """Time in which w-bar grows from ε to p times its asymptote ρ^(L/M), flow clock; zero and
+    infinite as `critical_time`, which it is at M = 1.
+    """
+    layers, factors = np.broadcast_arrays(depth, predictor_depth)
+    exponents = 2 * layers + factors - 1, factors
+    return np.asarray(passage_time(fraction, init, layers, *exponents, covariance, regression).time)
+
+
+@guarded
+def deep_predictor_preference(
+    depth: DepthsFromTwo, predictor_depth: Depths, rho_1: Regression, rho_2: Regression
+) -> Float[np.ndarray, "..."]:
+    """Limit of (Φ - 1) ε^(-M/L) as ε -> 0, (2L + M - 2) / (2L - 2) (1 / ρ_1 - 1 / ρ_2), Φ being the
+    ratio of the critical times of ρ_1 and ρ_2 at equal λ.
+    """
+    return np.asarray((2 * depth + predictor_depth - 2) / (2 * depth - 2) * (1 / rho_1 - 1 / rho_2))
+
+
+TrackingRate = Annotated[Reals, NON_NEGATIVE]
+"""τ, the rate at which the target follows the encoder."""
+
+
+@guarded
+def target_lag(
+    fraction: Fractions, init: Positives, depth: Depths, regression: Regression
+) -> Float[np.ndarray, "..."]:
+    """The h in the delay h / τ + O(τ^-2) of the critical time, whatever λ is.
+
+    h = log(p ρ^L / ε) + L log((1 - ε^(1/L) / ρ) / (1 - p^(1/L))). NaN for a start at or above the
+    asymptote.
+    """
+    start = init ** (1 / depth) / regression
+    start = np.where(start < 1, start, np.nan)
+    rise = np.log(fraction * regression**depth / init)
+    return np.asarray(rise + depth * (np.log1p(-start) - np.log1p(-(fraction ** (1 / depth)))))
+
+
+@guarded
+def frozen_target_time(
+    fraction: Positives,
+    init: Positives,
+    depth: Depths,
+    covariance: Covariance,
+    regression: Regression,
+) -> Float[np.ndarray, "..."]:
+    """Time at τ = 0 to p times the end (ε ρ)^(L/(L+1)), the target being aligned and of strength ε.
+
+    It is MAE's from the start ε^(1/(L+1)), on a clock that is slower by ε^(2L/(L+1)).
+    """
+    start = init ** (1 / (depth + 1))
+    time = critical_time(
+        fraction, start, depth, covariance, regression, objective="mae", clock="flow"
+    )
+    return np.asarray(time * init ** (-2 * depth / (depth + 1)))
+
+
+@guarded
+def moving_target_rate(
+    depth: Depths,
+    covariance_learned: Covariance,
+    regression_learned: Regression,
+    covariance_new: Covariance,
+    regression_new: Regression,
+    tracking: TrackingRate,
+) -> Float[np.ndarray, "..."]:
+    """Rate (sqrt((a + τ)^2 + 4 τ μ) - a - τ) / 2 at which feature i displaces j, with a = ρ_j^(2L)
+    σ_i^2 and μ the `saddle_rate` of τ = infinity; of one sign with it.
+    """
+    final = saddle_rate(
+        depth,
+        covariance_learned,
+        regression_learned,
+        covariance_new,
+        regression_new,
+        objective="jepa",
+        clock="flow",
+    )
+    damping = regression_learned ** (2 * depth) * covariance_new / regression_new + tracking
+    return np.asarray(2 * tracking * final / (np.sqrt(damping**2 + 4 * tracking * final) + damping))

@@ -1,5 +1,9 @@
 """The whole network: descent against flow, starts that are not aligned, covariances that do not
 commute, float32.
+
+Fewer latents than features: the order of learning becomes the choice of what is learned.
+
+A nonlinear encoder, stochastic gradients, fewer latents than features: where training ends.
 """
 
 from functools import partial
@@ -12,14 +16,15 @@ import numpy as np
 from scipy.integrate import quad, solve_ivp
 
 from paper_checks.test_jepa_bias import (
+    HIGH_INFLUENCE,
     OBJECTIVES,
     Objective,
     random_rotations,
     rotation,
     two_layers,
 )
-from sims import jepa_bias as observed
-from theory import jepa_bias as predicted
+from sims.jepa_bias import matrix_flow, networks, relu
+from theory.jepa_bias import data_models, learning_times, variants
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
@@ -36,15 +41,15 @@ SmallStart = Annotated[
 
 def due(fraction, init, depth, objective):
     """The diagonal dynamics' critical times of the four features, flow clock."""
-    return predicted.critical_time(
+    return learning_times.critical_time(
         fraction, init, depth, COVARIANCE, REGRESSION, objective=objective, clock="flow"
     )
 
 
 def first_crossings(run, fraction, regression, depth, objective):
     """When each feature first reaches a fraction of its asymptote."""
-    levels = fraction * predicted.asymptote(depth, regression, objective=objective)
-    return np.asarray(observed.up_crossings(run.times, run.strengths, levels).first)
+    levels = fraction * learning_times.asymptote(depth, regression, objective=objective)
+    return np.asarray(matrix_flow.up_crossings(run.times, run.strengths, levels).first)
 
 
 @claim(EULER, kind="rate", tier="full", cases=list(product(OBJECTIVES, (1, 2, 3))))
@@ -66,17 +71,17 @@ def test_gd_matches_ode(
     fraction = 0.8
     steps = (0.02, 0.01)
     basis = random_rotations(trial.generator("basis"), 4, 1)[0]
-    views = predicted.covariances_of_features(COVARIANCE, REGRESSION, basis)
-    start = observed.aligned_init(trial.key("start"), 4, depth, init, objective, basis=basis)
+    views = data_models.covariances_of_features(COVARIANCE, REGRESSION, basis)
+    start = networks.aligned_init(trial.key("start"), 4, depth, init, objective, basis=basis)
     times = due(fraction, init, depth, objective)
     records = 1000 * int(np.ceil(1.05 * times.max() / min(steps) / 1000))
     problem = (fraction, init, depth, COVARIANCE, REGRESSION)
     delays = []
     slack = []
     for step in steps:
-        run = observed.gradient_descent(start, *views, step, records, 1, objective, basis=basis)
+        run = matrix_flow.gradient_descent(start, *views, step, records, 1, objective, basis=basis)
         late = first_crossings(run, fraction, REGRESSION, depth, objective) - times
-        shift = predicted.discrete_time_shift(step, *problem, objective=objective, clock="flow")
+        shift = variants.discrete_time_shift(step, *problem, objective=objective, clock="flow")
         delays.append(late / shift)
         # The next order, and the interpolation within a step: (rate eta)^2 / rate each, rates up to
         # L lambda.
@@ -106,7 +111,7 @@ def test_gd_matches_ode__scalar(
     """
     covariance = 1.0
     regression = 0.6
-    limit = float(predicted.asymptote(depth, regression, objective=objective))
+    limit = float(learning_times.asymptote(depth, regression, objective=objective))
 
     rise = 2 * depth if objective == "jepa" else depth
 
@@ -126,7 +131,7 @@ def test_gd_matches_ode__scalar(
         problem = (layer**depth / limit, init, depth, covariance, regression)
         # L units of the paper's clock are one of the flow's.
         shift = (
-            float(predicted.discrete_time_shift(step, *problem, objective=objective, clock="paper"))
+            float(variants.discrete_time_shift(step, *problem, objective=objective, clock="paper"))
             / depth
         )
         # The next order is (rate eta)^2 / rate, rates up to L lambda.
@@ -143,7 +148,7 @@ def test_gd_matches_ode__scalar(
 def _crossings(starts, levels, Sigma_xx, Sigma_yx, basis, step, objective, method, steps):
     def one(start):
         run = method(start, Sigma_xx, Sigma_yx, step, steps, 10, objective, basis=basis)
-        return observed.up_crossings(run.times, run.strengths, levels).first, run.strengths[-1]
+        return matrix_flow.up_crossings(run.times, run.strengths, levels).first, run.strengths[-1]
 
     return jax.vmap(one)(starts)
 
@@ -173,17 +178,17 @@ def test_gd_matches_ode__alignment(
     basis = random_rotations(trial.generator("basis"), 4, 1)[0]
     step = 0.1
     fraction = 0.8
-    views = predicted.covariances_of_features(COVARIANCE, REGRESSION, basis)
+    views = data_models.covariances_of_features(COVARIANCE, REGRESSION, basis)
     keys = jax.random.split(trial.key("starts"), n_starts)
     times = due(fraction, init, 2, objective)
-    levels = fraction * predicted.asymptote(2, REGRESSION, objective=objective)
+    levels = fraction * learning_times.asymptote(2, REGRESSION, objective=objective)
     # Half as long again as all of it should take: what is not learned by then is off by as much,
     # and by what it lacks.
     steps = 10 * int(np.ceil(1.5 * times.max() / step / 10))
 
     def beyond(starts):
         runs = _crossings(
-            starts, levels, *views, basis, step, objective, getattr(observed, method), steps
+            starts, levels, *views, basis, step, objective, getattr(matrix_flow, method), steps
         )
         first, ends = map(np.asarray, runs)
         off = np.where(
@@ -191,8 +196,8 @@ def test_gd_matches_ode__alignment(
         )
         return off.max(axis=1) - 0.1
 
-    random = jax.vmap(lambda key: observed.random_predictor_init(key, 4, 2, init, objective))(keys)
-    aligned = jax.vmap(lambda key: observed.aligned_init(key, 4, 2, init, objective, basis=basis))(
+    random = jax.vmap(lambda key: networks.random_predictor_init(key, 4, 2, init, objective))(keys)
+    aligned = jax.vmap(lambda key: networks.aligned_init(key, 4, 2, init, objective, basis=basis))(
         keys
     )
     trial.runs(beyond(random), alpha=1e-6, controls={"aligned": beyond(aligned)})
@@ -217,9 +222,9 @@ def end_of_run(objective, method, second, cross):
     """Return the last two of ten records of a run of 3000 units of time from a small aligned
     start.
     """
-    start = observed.aligned_init(None, 2, 2, 0.005, objective)
+    start = networks.aligned_init(None, 2, 2, 0.005, objective)
     run = method(start, second, cross, 0.1, 30000, 3000, objective)
-    return run.predictor[-2:], np.asarray(observed.encoder(run.parameters))
+    return run.predictor[-2:], np.asarray(networks.encoder(run.parameters))
 
 
 @claim(
@@ -232,7 +237,7 @@ def test_nondiag_spectrum(trial, angle: Angle):
     """Covariances that do not commute: JEPA ends with the eigenvalues of R = Σ_yx Σ_xx^-1 in V."""
     regression, second, cross = two_bases(angle)
     R = cross @ np.linalg.inv(second)
-    predictors, _ = end_of_run("jepa", observed.gradient_flow, second, cross)
+    predictors, _ = end_of_run("jepa", matrix_flow.gradient_flow, second, cross)
     before, last = (
         np.sort(np.linalg.eigvals(np.asarray(predictor)).real)[::-1] for predictor in predictors
     )
@@ -244,7 +249,7 @@ def test_nondiag_spectrum(trial, angle: Angle):
     }
     trial.value(
         last,
-        predicted.predictor_eigenvalues(second, cross).real,
+        data_models.predictor_eigenvalues(second, cross).real,
         error=error,
         margin=1e-6,
         controls=controls,
@@ -261,10 +266,10 @@ def test_nondiag_spectrum__mae(trial, angle: Angle):
     """Covariances that do not commute: MAE ends with W-bar's singular values sv(R)^(L/(L+1))."""
     _, second, cross = two_bases(angle)
     eigenvalues = np.linalg.eigvals(cross @ np.linalg.inv(second))
-    exact = predicted.mae_singular_values(second, cross, 2)
+    exact = data_models.mae_singular_values(second, cross, 2)
     flow, descent = (
         np.linalg.svd(end_of_run("mae", method, second, cross)[1], compute_uv=False)
-        for method in (observed.gradient_flow, observed.gradient_descent)
+        for method in (matrix_flow.gradient_flow, matrix_flow.gradient_descent)
     )
     trial.value(
         flow,
@@ -298,11 +303,11 @@ def test_nondiag_spectrum__solved(trial, objective: Objective, angle: Angle):
     R = cross @ np.linalg.inv(second)
     if objective == "jepa":
         spectrum = np.sort(np.linalg.eigvals(end[2]).real)[::-1]
-        exact = predicted.predictor_eigenvalues(second, cross)
+        exact = data_models.predictor_eigenvalues(second, cross)
         controls = {"those of R": np.linalg.svd(R, compute_uv=False)}
     else:
         spectrum = np.linalg.svd(end[1] @ end[0], compute_uv=False)
-        exact = predicted.mae_singular_values(second, cross, 2)
+        exact = data_models.mae_singular_values(second, cross, 2)
         controls = {"sv(R)": exact**1.5}
     controls["as if they commuted"] = np.sort(regression)[::-1] ** (
         1 if objective == "jepa" else 2 / 3
@@ -328,15 +333,15 @@ def test_float32(trial, basis: str):
     step = 0.05
     stride = 10
     records = 2900
-    times = predicted.critical_time(
+    times = learning_times.critical_time(
         fraction, init, depth, covariance, regression, objective="jepa", clock="flow"
     )
     features = random_rotations(trial.generator(basis), 2, 1)[0]
-    views = predicted.covariances_of_features(covariance, regression, features)
-    start = observed.aligned_init(trial.key(basis), 2, depth, init, "jepa", basis=features)
+    views = data_models.covariances_of_features(covariance, regression, features)
+    start = networks.aligned_init(trial.key(basis), 2, depth, init, "jepa", basis=features)
     double, single = (
         first_crossings(
-            observed.gradient_flow(
+            matrix_flow.gradient_flow(
                 jax.tree.map(lambda factor, to=dtype: factor.astype(to), start),
                 *views,
                 step,
@@ -360,4 +365,158 @@ def test_float32(trial, basis: str):
         margin=0.005 * times[1],
         controls={"a tenth earlier": 0.9 * times[1]},
         control_processes={"float32": single},
+    )
+
+
+STABLE = derived("a full set of features is stable only if none outside is preferred to one in it")
+CONSERVED = derived(
+    "V^T V - W_L W_L^T is conserved, so that V cannot change its sign unless W is larger"
+)
+
+NARROW_COVARIANCE = np.array([1.6, 1.3, 1.0, 0.5])
+NARROW_REGRESSION = np.array([0.5, 0.4, 1.0, 1.2])
+"""Features for which the largest two of ρ, of λ ρ and of λ are three different pairs."""
+LATENTS = 2
+STEP = 0.25
+FewLayers = Annotated[int, Interval(1, 2, why="deeper ones leave plateaus after minutes")]
+Runs = Annotated[int, Interval(10, 200, why="with fewer a rare end is not seen")]
+SmallLayers = Annotated[
+    float, Interval(0.02, 0.15, why="small, and its plateau is left in seconds")
+]
+"""The size of the random layers."""
+
+
+def largest(scores):
+    """Which `LATENTS` features have the largest scores, as 0 and 1."""
+    chosen = np.argsort(-scores)[:LATENTS]
+    return np.isin(np.arange(len(scores)), chosen).astype(int)
+
+
+def ends(keys, start, depth, steps, objective):
+    """Which features runs from the starts end with, as 0 and 1; `start` maps a key to a network."""
+    second = np.diag(NARROW_COVARIANCE / NARROW_REGRESSION)
+    cross = np.diag(NARROW_COVARIANCE)
+    run = partial(
+        matrix_flow.narrow_flow,
+        Sigma_xx=second,
+        Sigma_yx=cross,
+        step=STEP,
+        steps=steps,
+        objective=objective,
+    )
+    encoders = jax.vmap(lambda key: run(start(key)))(keys)
+    strengths = np.linalg.norm(encoders, axis=1)
+    levels = learning_times.asymptote(depth, NARROW_REGRESSION, objective=objective) / 2
+    return (strengths > levels).astype(int)
+
+
+@claim(
+    STABLE, kind="empirical", tier="full", cases=[("jepa", 1), ("jepa", 2), ("mae", 1), ("mae", 2)]
+)
+def test_narrow(
+    trial, objective: Objective, depth: FewLayers, n_runs: Runs = 20, size: SmallLayers = 0.1
+):
+    """With k latents JEPA ends with the k features of largest ρ, an autoencoder with those of
+    largest λ ρ, from small layers and, for JEPA, V(0) a multiple of the identity.
+
+    If JEPA's V(0) is random, some runs lose a latent for good. Twenty seconds.
+    """
+    keys = jax.random.split(trial.key("starts"), n_runs)
+    dim = len(NARROW_COVARIANCE)
+
+    def start(key, random_predictor):
+        first, predictor = jax.random.split(key)
+        shape = (LATENTS, LATENTS) if objective == "jepa" else (dim, LATENTS)
+        drawn = jax.random.normal(predictor, shape)
+        return matrix_flow.narrow_network(
+            size * jax.random.normal(first, (LATENTS, dim)),
+            depth,
+            0.3,
+            0.3 * drawn if random_predictor else 0.3 * jnp.eye(LATENTS),
+        )
+
+    by_score = {
+        "the largest λ": largest(NARROW_COVARIANCE),
+        "the largest ρ": largest(NARROW_REGRESSION),
+        "the largest λ ρ": largest(NARROW_COVARIANCE * NARROW_REGRESSION),
+    }
+    chosen = by_score.pop("the largest ρ" if objective == "jepa" else "the largest λ ρ")
+    from_identity = partial(start, random_predictor=objective == "mae")
+    reached = ends(keys, from_identity, depth, 5_000, objective)
+    processes = {}
+    if objective == "jepa":
+        at_random = partial(start, random_predictor=True)
+        processes["V(0) random"] = ends(keys, at_random, depth, 5_000, objective)
+    trial.identity(
+        reached,
+        np.tile(chosen, (n_runs, 1)),
+        ops=0,
+        independent=n_runs,
+        controls={name: np.tile(rival, (n_runs, 1)) for name, rival in by_score.items()},
+        control_processes=processes,
+    )
+
+
+@claim(CONSERVED, kind="empirical", tier="full", cases=[1, 2])
+def test_narrow__lost(
+    trial,
+    depth: FewLayers,
+    n_runs: Runs = 20,
+    size: Annotated[float, Interval(0.2, 0.4, why="smaller layers heal after minutes")] = 0.3,
+):
+    """From V(0) = -v I JEPA loses all latents for good if v exceeds the last layer's w, and none
+    if v is below it.
+    """
+    keys = jax.random.split(trial.key("starts"), n_runs)
+
+    def start(key, ratio):
+        directions = jnp.linalg.qr(jax.random.normal(key, (len(NARROW_COVARIANCE), LATENTS)))[0].T
+        return matrix_flow.narrow_network(
+            size * directions, depth, size, -ratio * size * jnp.eye(LATENTS)
+        )
+
+    kept = [
+        ends(keys, partial(start, ratio=ratio), depth, 5_000, "jepa").sum(axis=1)
+        for ratio in (0.8, 1.25)
+    ]
+    full = np.full(n_runs, LATENTS)
+    none = np.zeros(n_runs, int)
+    trial.identity(
+        kept,
+        [full, none],
+        ops=0,
+        independent=n_runs,
+        controls={
+            "a sign that is kept always": [none, none],
+            "a sign that heals always": [full, full],
+        },
+    )
+
+
+@claim(HIGH_INFLUENCE, kind="empirical", tier="full", low_power="each run carries a sign only")
+def test_relu(
+    trial,
+    n_runs: Annotated[int, Interval(16, 100, why="of fewer, signs carry a poor level")] = 16,
+    steps: Annotated[int, Interval(4000, 20_000, why="before, the slow feature grows")] = 4000,
+):
+    """With two latents a ReLU encoder trained as JEPA mostly ends with the slow, weak feature and
+    without the fast, strong one, ρ = .85 and .49; trained as an autoencoder it ends with both.
+
+    Decodability over .9 and below .1 of what the inputs allow, in more runs than not, at a level at
+    which 3 of 16 may end otherwise; batches of 256. A random encoder holds the strong feature, so
+    that what is learned first says nothing. From a smaller start some runs end otherwise. A minute.
+    """
+
+    def ends(objective):
+        keys = jax.random.split(trial.key(objective), n_runs)
+        trained = jax.vmap(
+            lambda key: relu.train_relu(key, steps=steps, batch=256, objective=objective)
+        )(keys)
+        slow, fast = np.asarray(trained).T
+        return np.minimum(slow - 0.9, 0.1 - fast)
+
+    trial.runs(
+        ends("jepa"),
+        alpha=0.025,
+        controls={name: ends(name) for name in ("mae", "jepa on shuffled frames")},
     )

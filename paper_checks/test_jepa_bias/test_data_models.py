@@ -8,10 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import circulant, eigh
 
-from paper_checks.test_jepa_bias import OBJECTIVES, random_rotations
-from paper_checks.test_jepa_bias.times import rise_times
-from sims import jepa_bias as observed
-from theory import jepa_bias as predicted
+from paper_checks.test_jepa_bias import OBJECTIVES, random_rotations, rise_times
+from sims.jepa_bias import sampled_views
+from theory.jepa_bias import data_models, learning_times
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
@@ -41,7 +40,7 @@ def decide_covariances(trial, views, settings, expected, controls, varies=True):
     mask = np.broadcast_to(varies, np.shape(np.stack(expected)))
 
     def measured(key):
-        sample = observed.empirical_covariances(*views(key, 500, *settings))
+        sample = sampled_views.empirical_covariances(*views(key, 500, *settings))
         return jnp.stack([sample.Sigma_xx, sample.Sigma_yx])[mask]
 
     trial.mean(
@@ -61,14 +60,14 @@ def test_gen_static(trial, noise_level: Level = 1.0):
     """Two noisy views of one signal have λ = σ_s^2, ρ = σ_s^2 / (σ_s^2 + σ_n^2)."""
     signal = np.array([1.5, 1.0, 0.6])
     noise = noise_level * np.array([1.2, 0.3, 0.2])
-    features = predicted.static_features(signal, noise)
+    features = data_models.static_features(signal, noise)
     covariances = [np.diag(features.covariance / features.regression), np.diag(features.covariance)]
     controls = {
         "λ = σ_s^2 + σ_n^2": [covariances[0], covariances[0]],
         "ρ = 1": [covariances[1], covariances[1]],
         "features correlated": [matrix + 0.1 for matrix in covariances],
     }
-    decide_covariances(trial, observed.static_views, (signal, noise), covariances, controls)
+    decide_covariances(trial, sampled_views.static_views, (signal, noise), covariances, controls)
 
 
 @claim(MOMENTS, kind="distribution", tier="full")
@@ -82,17 +81,17 @@ def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
     )
     S = correlated()
     varies = np.stack([np.ones((3, 3), bool), ~np.eye(3, dtype=bool)])
-    second, cross = predicted.complementary_mask_covariances(S, rate)
+    second, cross = data_models.complementary_mask_covariances(S, rate)
     controls = {"Σ_yx = q (S - D)": [second, cross / (1 - rate)], "Σ_xx = q S": [rate * S, cross]}
     decide_covariances(
-        trial, observed.masked_views, (S, rate), [second, cross], controls, varies=varies
+        trial, sampled_views.masked_views, (S, rate), [second, cross], controls, varies=varies
     )
-    second, cross = predicted.independent_mask_covariances(S, rate, target_rate)
+    second, cross = data_models.independent_mask_covariances(S, rate, target_rate)
     controls = {"Σ_yx = q^2 S": [second, rate**2 * S]}
-    independent = partial(observed.masked_views, target_visible=target_rate)
+    independent = partial(sampled_views.masked_views, target_visible=target_rate)
     decide_covariances(trial, independent, (S, rate), [second, cross], controls)
-    overlap = observed.empirical_covariances(
-        *observed.masked_views(trial.key("zeros"), 1000, S, rate)
+    overlap = sampled_views.empirical_covariances(
+        *sampled_views.masked_views(trial.key("zeros"), 1000, S, rate)
     ).Sigma_yx
     overlap_control = {"q (1-q) S": rate * (1 - rate) * np.diag(S)}
     trial.identity(np.diag(np.asarray(overlap)), np.zeros(3), ops=0, controls=overlap_control)
@@ -104,7 +103,7 @@ def test_gen_temporal(trial, noise_level: Level = 1.0):
     persistence = np.array([0.9, 0.5, -0.4])
     innovation = np.array([0.1, 0.6, 0.5])
     noise = noise_level * np.array([0.3, 0.2, 0.4])
-    features = predicted.temporal_features(persistence, innovation, noise)
+    features = data_models.temporal_features(persistence, innovation, noise)
     covariances = [np.diag(features.covariance / features.regression), np.diag(features.covariance)]
     controls = {
         "without γ": [covariances[0], np.diag(features.covariance / persistence)],
@@ -112,7 +111,7 @@ def test_gen_temporal(trial, noise_level: Level = 1.0):
         "features correlated": [matrix + 0.1 for matrix in covariances],
     }
     decide_covariances(
-        trial, observed.temporal_views, (persistence, innovation, noise), covariances, controls
+        trial, sampled_views.temporal_views, (persistence, innovation, noise), covariances, controls
     )
 
 
@@ -140,11 +139,11 @@ def test_gen_static__enumerated(
     noise = noise_level * np.array([1.2, 0.3, 0.2])
     variance = np.array([1.5, 1.0, 0.6])
     if model == "static":
-        features = predicted.static_features(variance, noise)
+        features = data_models.static_features(variance, noise)
         persistence = np.ones(3)
         innovation = np.zeros(3)
     else:
-        features = predicted.temporal_features(persistence, innovation, noise)
+        features = data_models.temporal_features(persistence, innovation, noise)
         for _ in range(400):  # frames until it is stationary
             variance = persistence**2 * variance + innovation
     measured = two_frames(variance, persistence, innovation, noise)
@@ -177,14 +176,14 @@ def test_gen_masking__enumerated(trial, rate: Rate = 0.6, target_rate: Rate = 0.
     S = correlated()
     options = {"ops": 3 * 2**3, "scale": 4.0}
     covariances = enumerated(S, rate)
-    pair = np.stack(predicted.complementary_mask_covariances(S, rate))
+    pair = np.stack(data_models.complementary_mask_covariances(S, rate))
     controls = {
         "Σ_yx = q (S - D)": [pair[0], pair[1] / (1 - rate)],
         "Σ_xx = q S": [rate * S, pair[1]],
     }
     trial.identity(covariances, pair, controls=controls, **options)
     covariances = enumerated(S, rate, target_rate)
-    pair = np.stack(predicted.independent_mask_covariances(S, rate, target_rate))
+    pair = np.stack(data_models.independent_mask_covariances(S, rate, target_rate))
     trial.identity(
         covariances, pair, controls={"masks as factors": [rate * S, target_rate * S]}, **options
     )
@@ -206,8 +205,8 @@ def test_gen_spectrum(trial, dim: SeenSize = 8, n_samples: SeenSize = 5):
     latent = random_rotations(rng, count, 1)[0] * np.sqrt(count)
     X = latent * np.sqrt(variance) @ basis.T
     Y = latent * (covariance / np.sqrt(variance)) @ basis.T
-    restriction = predicted.restrict_to_range(X.T @ X / count, Y.T @ X / count)
-    spectrum = predicted.joint_spectrum(restriction.Sigma_xx, restriction.Sigma_yx)
+    restriction = data_models.restrict_to_range(X.T @ X / count, Y.T @ X / count)
+    spectrum = data_models.joint_spectrum(restriction.Sigma_xx, restriction.Sigma_yx)
     features = restriction.basis @ spectrum.basis
     measured = [np.linalg.lstsq(X, Y)[0].T @ features, Y.T @ (X @ features) / count]
     exact = [spectrum.regression * features, spectrum.covariance * features]
@@ -226,7 +225,9 @@ def orders(features, depth=5, fraction=0.8):
     """
     rankings = []
     for objective in OBJECTIVES:
-        targets = fraction * predicted.asymptote(depth, features.regression, objective=objective)
+        targets = fraction * learning_times.asymptote(
+            depth, features.regression, objective=objective
+        )
         problem = (fraction, depth, 0.01 * targets.min(), features.covariance, features.regression)
         rankings.append(np.argsort(rise_times(*problem, objective)))
     return rankings
@@ -252,9 +253,9 @@ def test_gen_masking__order(
         second, cross = enumerated(S, rate, target)
         spectra.append([np.linalg.eigvalsh(cross), eigh(cross, second, eigvals_only=True)])
         exact.append(
-            predicted.complementary_mask_features(spectrum, variance, rate)
+            data_models.complementary_mask_features(spectrum, variance, rate)
             if target is None
-            else predicted.independent_mask_features(spectrum, variance, rate, target)
+            else data_models.independent_mask_features(spectrum, variance, rate, target)
         )
     controls = {
         "all are learned": np.abs(exact),
@@ -265,7 +266,7 @@ def test_gen_masking__order(
     # The sums, conditioned up to 10; rho has no unit.
     scale = np.array([[variance], [1.0]]) * 10
     trial.identity(spectra, np.array(exact), ops=5 * 2**5, scale=scale, controls=controls)
-    features = predicted.independent_mask_features(
+    features = data_models.independent_mask_features(
         np.array([0.3, 0.9, 2.7]), 1.0, rate, target_rate
     )
     strongest = [2, 1, 0]
@@ -283,14 +284,14 @@ def test_gen_temporal__order(
     """
     persistence = np.array([0.5, 0.7, 0.95])
     variance = np.array([2.0, 1.35, 0.9])
-    features = predicted.temporal_features(
+    features = data_models.temporal_features(
         persistence, variance * (1 - persistence**2), np.zeros(3)
     )
     controls = {"both by λ": [[0, 1, 2]] * 2, "both by ρ": [[2, 1, 0]] * 2}
     processes = {
         "one layer": orders(features, 1),
         "static views of the same variances": orders(
-            predicted.static_features(variance, np.zeros(3)), depth
+            data_models.static_features(variance, np.zeros(3)), depth
         ),
     }
     trial.identity(
