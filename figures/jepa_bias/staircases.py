@@ -44,11 +44,8 @@ def staircases(
     strengths = np.full(outputs, init)
     runs = {
         "aligned start": init * basis[:, :outputs].T,
-        "random start": np.asarray(
-            neighbour_flows.random_embedding(
-                jax.random.key(5), outputs, len(spectrum), random_scale
-            )
-        ),
+        "random start": random_scale
+        * np.asarray(jax.random.normal(jax.random.key(5), (outputs, len(spectrum)))),
     }
     paths = {
         name: neighbour_flows.stepwise_flow(start, moment, times) for name, start in runs.items()

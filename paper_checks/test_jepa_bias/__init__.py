@@ -5,7 +5,8 @@ Its body could not be read: equation and theorem numbers are those that a public
 quotes, and no constant is attributed to it. Closed forms meet solvers, quadrature in 30 digits and
 networks trained on both objectives. L is the encoder's depth, ε the start and w-bar the strength of
 a feature, λ the covariance of its two views, ρ its regression coefficient, p the fraction of the
-asymptote that counts as learned.
+asymptote that counts as learned. Times are those of the gradient flow, in whose unit the paper
+counts L.
 
 Abstract:
 
@@ -23,17 +24,16 @@ Abstract:
 - Sentence 6: the dynamics of deep linear models show the mechanism. Holds: ode_jepa, ode_mae,
   exact_time_mae, gd_matches_ode, balance_conserved.
 - Sentence 7, first half: in a simplified linear setting both objectives learn similar
-  representations. Holds: fixed_points, nondiag_spectrum-solved.
+  representations. Holds: fixed_points, nondiag_spectrum.
 - Sentence 7, second half: JEPA prefers features of a high regression coefficient. Holds:
-  greedy_rho, greedy_rho-slopes, order_inversion, lambda_dominates, permanent_order, narrow. With
-  fewer latents than features it ends with them alone. Not for arbitrarily small starts, where the
+  greedy_rho, order_inversion, lambda_dominates, permanent_order, narrow. With fewer latents than
+  features it ends with them alone. Not for arbitrarily small starts, where the
   covariance decides what comes first, and less with a deeper predictor
   (`deep_predictor-preference`).
 - Sentence 8: the bias may explain the success in practice. In part: relu. In a ReLU encoder with
   two latents and stochastic gradients, at the end of training; nothing like images is tried.
 """
 
-from itertools import pairwise
 from typing import Annotated, Literal
 
 import jax
@@ -81,32 +81,14 @@ def rotation(angle):
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
-def aligned_network(rng, weights, depth, objective):
+def aligned_network(trial, weights, depth, objective):
     """Return a network whose factors are all `weights` on random features, and the features as
     columns. The predictor undoes the encoder's rotation, for MAE in the input space.
     """
-    rotations = random_rotations(rng, len(weights), depth + 1)
-    layers = np.stack([after * weights @ before.T for before, after in pairwise(rotations)])
-    readout = rotations[-1] if objective == "jepa" else rotations[0]
-    predictor = readout * weights @ rotations[-1].T
-    return networks.Parameters(layers, predictor), rotations[0]
-
-
-def two_layers(objective, second, cross):
-    """Return the flow of two layers and a predictor of two features, written by hand, for SciPy's
-    solvers.
-    """
-
-    def slope(_, at):
-        first, last, predictor = at.reshape(3, 2, 2)
-        encoder = last @ first
-        residual = (
-            encoder @ cross if objective == "jepa" else cross
-        ) - predictor @ encoder @ second
-        back = predictor.T @ residual
-        return np.ravel([last.T @ back, back @ first.T, residual @ encoder.T])
-
-    return slope
+    features = random_rotations(trial.generator("features"), len(weights), 1)[0]
+    key = trial.key("latent rotations")
+    state = networks.diagonal_network(key, weights, weights, depth, objective, basis=features)
+    return state, features
 
 
 HALVINGS = 2.0 ** np.arange(9, 14)
@@ -122,17 +104,15 @@ _CELLS = 64
 def _rise_times(jepa, *cells):
     def time(objective):
         return jax.vmap(
-            lambda *cell: scalar_flow.hitting_time_by_quadrature(
-                *cell, objective=objective, clock="paper"
-            )
+            lambda *cell: scalar_flow.hitting_time_by_quadrature(*cell, objective=objective)
         )
 
     return jnp.where(jepa, time("jepa")(*cells), time("mae")(*cells))
 
 
 def rise_times(fraction, depth, init, covariance, regression, objective):
-    """Return by quadrature when features reach a fraction of their asymptotes, paper's clock;
-    arguments broadcast.
+    """Return by quadrature when features reach a fraction of their asymptotes; arguments
+    broadcast.
     """
     cells = np.broadcast_arrays(
         *(np.asarray(cell, float) for cell in (fraction, depth, init, covariance, regression))
@@ -148,8 +128,8 @@ def rise_times(fraction, depth, init, covariance, regression, objective):
 
 
 def exact_time(fraction, init, depth, covariance, regression, objective, digits=30):
-    """Return the time to a fraction of the asymptote on the paper's clock, an mpmath number good to
-    `digits` digits: equations (7) and (8).
+    """Return the time to a fraction of the asymptote, an mpmath number good to `digits` digits:
+    equations (7) and (8).
     """
     a, b = (2 * depth, 1) if objective == "jepa" else (depth, depth + 1)
     return exact_passage_time(fraction, init, depth, a, b, covariance, regression, digits)
@@ -158,8 +138,8 @@ def exact_time(fraction, init, depth, covariance, regression, objective, digits=
 def exact_passage_time(fraction, init, depth, a, b, covariance, regression, digits=30):
     """Return the time, as `exact_time`, of the flow w' = w^a (λ - w^b σ^2) of every layer.
 
-    In the logit z of u = w^b / ρ it reads dt/dz = L w^(1 - a) / (b λ) on the paper's clock: nothing
-    is singular within π of the real axis.
+    In the logit z of u = w^b / ρ it reads dt/dz = w^(1 - a) / (b λ): nothing is singular
+    within π of the real axis.
     """
     with mpmath.workdps(digits + 5):
         p, start, strength, rho = (
@@ -173,7 +153,7 @@ def exact_passage_time(fraction, init, depth, a, b, covariance, regression, digi
         integral = mpmath.quad(
             lambda z: (1 + mpmath.exp(-z)) ** power / largest, panels, method="gauss-legendre"
         )
-        return depth / (b * strength) * rho**-power * largest * integral
+        return 1 / (b * strength) * rho**-power * largest * integral
 
 
 def require_below(trial, init, fraction, depth, regression, objective):

@@ -1,19 +1,15 @@
 """Data models that have such features: two noisy views, two masks, two successive frames."""
 
-from functools import partial
 from itertools import product
-from typing import Annotated, Literal
+from typing import Annotated
 
-import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import circulant, eigh
 
 from paper_checks.test_jepa_bias import OBJECTIVES, random_rotations, rise_times
-from sims.jepa_bias import sampled_views
 from theory.jepa_bias import data_models, learning_times
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
-from theory_on_trial.laws import Asymptotic
 
 MOMENTS = derived(
     "second moments of a model of a kind that summaries of the paper name; parameters chosen here"
@@ -33,88 +29,6 @@ def correlated(dim=3):
     return root @ root.T + np.diag(np.linspace(0.2, 0.6, dim))
 
 
-def decide_covariances(trial, views, settings, expected, controls, varies=True):
-    """Decide both covariances of views that are sampled at some settings, on every entry that
-    varies at all.
-    """
-    mask = np.broadcast_to(varies, np.shape(np.stack(expected)))
-
-    def measured(key):
-        sample = sampled_views.empirical_covariances(*views(key, 500, *settings))
-        return jnp.stack([sample.Sigma_xx, sample.Sigma_yx])[mask]
-
-    trial.mean(
-        measured,
-        np.stack(expected)[mask],
-        # of averages of 500 products: nearly normal, and nothing more is known of them
-        law=Asymptotic(),
-        margin=0.02,  # entries are of order one
-        controls={name: np.stack(rival)[mask] for name, rival in controls.items()},
-        first=512,
-        most=32768,
-    )
-
-
-@claim(MOMENTS, kind="distribution", tier="full")
-def test_gen_static(trial, noise_level: Level = 1.0):
-    """Two noisy views of one signal have λ = σ_s^2, ρ = σ_s^2 / (σ_s^2 + σ_n^2)."""
-    signal = np.array([1.5, 1.0, 0.6])
-    noise = noise_level * np.array([1.2, 0.3, 0.2])
-    features = data_models.static_features(signal, noise)
-    covariances = [np.diag(features.covariance / features.regression), np.diag(features.covariance)]
-    controls = {
-        "λ = σ_s^2 + σ_n^2": [covariances[0], covariances[0]],
-        "ρ = 1": [covariances[1], covariances[1]],
-        "features correlated": [matrix + 0.1 for matrix in covariances],
-    }
-    decide_covariances(trial, sampled_views.static_views, (signal, noise), covariances, controls)
-
-
-@claim(MOMENTS, kind="distribution", tier="full")
-def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
-    """Masks have Σ_xx = q^2 S + q (1-q) D, Σ_yx = q (1-q)(S - D) (complementary) or q q' S
-    (independent).
-    """
-    trial.require(
-        abs(rate - target_rate) > 0.05,
-        "target_rate must differ from rate: else nothing distinguishes them",
-    )
-    S = correlated()
-    varies = np.stack([np.ones((3, 3), bool), ~np.eye(3, dtype=bool)])
-    second, cross = data_models.complementary_mask_covariances(S, rate)
-    controls = {"Σ_yx = q (S - D)": [second, cross / (1 - rate)], "Σ_xx = q S": [rate * S, cross]}
-    decide_covariances(
-        trial, sampled_views.masked_views, (S, rate), [second, cross], controls, varies=varies
-    )
-    second, cross = data_models.independent_mask_covariances(S, rate, target_rate)
-    controls = {"Σ_yx = q^2 S": [second, rate**2 * S]}
-    independent = partial(sampled_views.masked_views, target_visible=target_rate)
-    decide_covariances(trial, independent, (S, rate), [second, cross], controls)
-    overlap = sampled_views.empirical_covariances(
-        *sampled_views.masked_views(trial.key("zeros"), 1000, S, rate)
-    ).Sigma_yx
-    overlap_control = {"q (1-q) S": rate * (1 - rate) * np.diag(S)}
-    trial.identity(np.diag(np.asarray(overlap)), np.zeros(3), ops=0, controls=overlap_control)
-
-
-@claim(MOMENTS, kind="distribution", tier="full")
-def test_gen_temporal(trial, noise_level: Level = 1.0):
-    """Next frame from this one: λ = γ v, ρ = γ v / (v + σ_n^2), v = σ_u^2 / (1 - γ^2)."""
-    persistence = np.array([0.9, 0.5, -0.4])
-    innovation = np.array([0.1, 0.6, 0.5])
-    noise = noise_level * np.array([0.3, 0.2, 0.4])
-    features = data_models.temporal_features(persistence, innovation, noise)
-    covariances = [np.diag(features.covariance / features.regression), np.diag(features.covariance)]
-    controls = {
-        "without γ": [covariances[0], np.diag(features.covariance / persistence)],
-        "v = σ_u^2": [np.diag(innovation + noise), covariances[1]],
-        "features correlated": [matrix + 0.1 for matrix in covariances],
-    }
-    decide_covariances(
-        trial, sampled_views.temporal_views, (persistence, innovation, noise), covariances, controls
-    )
-
-
 def two_frames(variance, persistence, innovation, noise):
     """Λ and ρ of z + n and γ z + u + n', by enumeration: each of the four is plus or minus its
     deviation.
@@ -127,31 +41,40 @@ def two_frames(variance, persistence, innovation, noise):
     return [covariance, covariance / np.mean(context**2, axis=0)]
 
 
-@claim(MOMENTS, kind="identity", cases=("static", "temporal"))
-def test_gen_static__enumerated(
-    trial, model: Literal["static", "temporal"], noise_level: Level = 1.0
-):
-    """Two noisy views, and two noisy frames, have λ and ρ as stated whatever the laws of signal and
-    noise.
+@claim(MOMENTS)
+def test_gen_static(trial, noise_level: Level = 1.0):
+    """Two noisy views of one signal have λ = σ_s^2, ρ = σ_s^2 / (σ_s^2 + σ_n^2), whatever the laws
+    of signal and noise.
+    """
+    signal = np.array([1.5, 1.0, 0.6])
+    noise = noise_level * np.array([1.2, 0.3, 0.2])
+    features = data_models.static_features(signal, noise)
+    controls = {
+        "ρ without noise": [features.covariance, np.ones(3)],
+        "λ of the view with itself": [signal + noise, features.regression],
+    }
+    measured = two_frames(signal, np.ones(3), np.zeros(3), noise)
+    trial.identity(measured, np.array(features), ops=100, scale=2.0, controls=controls)
+
+
+@claim(MOMENTS)
+def test_gen_temporal(trial, noise_level: Level = 1.0):
+    """Next frame from this one: λ = γ v, ρ = γ v / (v + σ_n^2), v = σ_u^2 / (1 - γ^2), whatever the
+    laws of signal and noise.
     """
     persistence = np.array([0.9, 0.5, -0.4])
     innovation = np.array([0.1, 0.6, 0.5])
     noise = noise_level * np.array([1.2, 0.3, 0.2])
+    features = data_models.temporal_features(persistence, innovation, noise)
     variance = np.array([1.5, 1.0, 0.6])
-    if model == "static":
-        features = data_models.static_features(variance, noise)
-        persistence = np.ones(3)
-        innovation = np.zeros(3)
-    else:
-        features = data_models.temporal_features(persistence, innovation, noise)
-        for _ in range(400):  # frames until it is stationary
-            variance = persistence**2 * variance + innovation
-    measured = two_frames(variance, persistence, innovation, noise)
-    clear = [features.covariance, persistence]
+    for _ in range(400):  # frames until it is stationary
+        variance = persistence**2 * variance + innovation
     controls = {
-        "ρ without noise": clear,
-        "λ of the view with itself": [variance + noise, features.regression],
+        "ρ without noise": [features.covariance, persistence],
+        "without γ": [features.covariance / persistence, features.regression],
+        "v = σ_u^2": [persistence * innovation, persistence * innovation / (innovation + noise)],
     }
+    measured = two_frames(variance, persistence, innovation, noise)
     # A frame's roundings last for 1 / (1 - 0.81) frames.
     trial.identity(measured, np.array(features), ops=100, scale=2.0, controls=controls)
 
@@ -170,26 +93,32 @@ def enumerated(S, rate, target_rate=None):
     return masks.T * view_chances @ masks * S, targets.T * view_chances @ masks * S
 
 
-@claim(MOMENTS, kind="identity")
-def test_gen_masking__enumerated(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
-    """Summed over all masks the covariances are as said, whatever the coordinates' variances."""
+@claim(MOMENTS)
+def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
+    """Masks have Σ_xx = q^2 S + q (1-q) D, Σ_yx = q (1-q)(S - D) (complementary) or q q' S
+    (independent), D the diagonal of S: summed over all masks.
+    """
+    trial.require(
+        abs(rate - target_rate) > 0.05,
+        "target_rate must differ from rate: else nothing distinguishes them",
+    )
     S = correlated()
-    options = {"ops": 3 * 2**3, "scale": 4.0}
-    covariances = enumerated(S, rate)
-    pair = np.stack(data_models.complementary_mask_covariances(S, rate))
-    controls = {
-        "Σ_yx = q (S - D)": [pair[0], pair[1] / (1 - rate)],
-        "Σ_xx = q S": [rate * S, pair[1]],
-    }
-    trial.identity(covariances, pair, controls=controls, **options)
-    covariances = enumerated(S, rate, target_rate)
-    pair = np.stack(data_models.independent_mask_covariances(S, rate, target_rate))
+    second, hidden = data_models.complementary_mask_covariances(S, rate)
+    _, cross = data_models.independent_mask_covariances(S, rate, target_rate)
     trial.identity(
-        covariances, pair, controls={"masks as factors": [rate * S, target_rate * S]}, **options
+        [*enumerated(S, rate), *enumerated(S, rate, target_rate)],
+        [second, hidden, second, cross],
+        ops=3 * 2**3,
+        scale=4.0,
+        controls={
+            "Σ_yx = q (S - D)": [second, hidden / (1 - rate), second, cross],
+            "Σ_xx = q S": [rate * S, hidden, rate * S, cross],
+            "Σ_yx = q^2 S": [second, hidden, second, rate**2 * S],
+        },
     )
 
 
-@claim(derived("least squares of y on x is Σ_yx Σ_xx^+"), kind="identity")
+@claim(derived("least squares of y on x is Σ_yx Σ_xx^+"))
 def test_gen_spectrum(trial, dim: SeenSize = 8, n_samples: SeenSize = 5):
     """On a feature q of few samples least squares of y on x is ρ q, and the covariance of y with q
     . x is λ q.
@@ -233,7 +162,7 @@ def orders(features, depth=5, fraction=0.8):
     return rankings
 
 
-@claim(derived("both λ and ρ of a circulant S increase with its eigenvalues"), kind="identity")
+@claim(derived("both λ and ρ of a circulant S increase with its eigenvalues"))
 def test_gen_masking__order(
     trial,
     rate: Rate = 0.5,
@@ -275,7 +204,7 @@ def test_gen_masking__order(
     trial.identity(orders(features, depth=2), [strongest, strongest], ops=0, controls=controls)
 
 
-@claim(derived("ρ is γ without noise, which rises here while λ falls"), kind="identity")
+@claim(derived("ρ is γ without noise, which rises here while λ falls"))
 def test_gen_temporal__order(
     trial, depth: Annotated[int, Interval(5, 8, why="shallower, λ still decides")] = 5
 ):

@@ -1,19 +1,15 @@
-"""The whole network: descent against flow, starts that are not aligned, covariances that do not
-commute, float32.
-
-Fewer latents than features: the order of learning becomes the choice of what is learned.
-
-A nonlinear encoder, stochastic gradients, fewer latents than features: where training ends.
+"""Whole networks: descent against flow, starts that are not aligned, covariances that do not
+commute, float32, fewer latents than features, and a nonlinear encoder.
 """
 
 from functools import partial
 from itertools import product
-from typing import Annotated, Literal
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.integrate import quad, solve_ivp
+from scipy.integrate import quad
 
 from paper_checks.test_jepa_bias import (
     HIGH_INFLUENCE,
@@ -21,10 +17,9 @@ from paper_checks.test_jepa_bias import (
     Objective,
     random_rotations,
     rotation,
-    two_layers,
 )
 from sims.jepa_bias import matrix_flow, networks, relu
-from theory.jepa_bias import data_models, learning_times, variants
+from theory.jepa_bias import data_models, learning_order, learning_times, variants
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
@@ -33,16 +28,15 @@ REGRESSION = np.array([1.0, 0.9, 0.6, 1.3])
 EULER = derived(
     "Euler's method solves, to second order, an equation whose rate f is f - η f f' / 2"
 )
-Method = Literal["gradient_flow", "gradient_descent"]
 SmallStart = Annotated[
     float, Interval(0.015, 0.05, why="later, rounding has grown; earlier, all start high")
 ]
 
 
 def due(fraction, init, depth, objective):
-    """The diagonal dynamics' critical times of the four features, flow clock."""
+    """The diagonal dynamics' critical times of the four features."""
     return learning_times.critical_time(
-        fraction, init, depth, COVARIANCE, REGRESSION, objective=objective, clock="flow"
+        fraction, init, depth, COVARIANCE, REGRESSION, objective=objective
     )
 
 
@@ -79,9 +73,11 @@ def test_gd_matches_ode(
     delays = []
     slack = []
     for step in steps:
-        run = matrix_flow.gradient_descent(start, *views, step, records, 1, objective, basis=basis)
+        run = matrix_flow.train(
+            start, *views, step, records, 1, objective, basis=basis, method="descent"
+        )
         late = first_crossings(run, fraction, REGRESSION, depth, objective) - times
-        shift = variants.discrete_time_shift(step, *problem, objective=objective, clock="flow")
+        shift = variants.discrete_time_shift(step, *problem, objective=objective)
         delays.append(late / shift)
         # The next order, and the interpolation within a step: (rate eta)^2 / rate each, rates up to
         # L lambda.
@@ -112,7 +108,6 @@ def test_gd_matches_ode__scalar(
     covariance = 1.0
     regression = 0.6
     limit = float(learning_times.asymptote(depth, regression, objective=objective))
-
     rise = 2 * depth if objective == "jepa" else depth
 
     def velocity(layer):
@@ -129,11 +124,7 @@ def test_gd_matches_ode__scalar(
             steps = steps + 1
         time = quad(lambda w: 1 / velocity(w), start, layer, epsabs=0, epsrel=1e-11, limit=200)[0]
         problem = (layer**depth / limit, init, depth, covariance, regression)
-        # L units of the paper's clock are one of the flow's.
-        shift = (
-            float(variants.discrete_time_shift(step, *problem, objective=objective, clock="paper"))
-            / depth
-        )
+        shift = float(variants.discrete_time_shift(step, *problem, objective=objective))
         # The next order is (rate eta)^2 / rate, rates up to L lambda.
         return (steps * step - time) / shift, abs(step**2 * depth * covariance / shift)
 
@@ -147,7 +138,9 @@ def test_gd_matches_ode__scalar(
 @partial(jax.jit, static_argnames=("objective", "method", "steps"))
 def _crossings(starts, levels, Sigma_xx, Sigma_yx, basis, step, objective, method, steps):
     def one(start):
-        run = method(start, Sigma_xx, Sigma_yx, step, steps, 10, objective, basis=basis)
+        run = matrix_flow.train(
+            start, Sigma_xx, Sigma_yx, step, steps, 10, objective, basis=basis, method=method
+        )
         return matrix_flow.up_crossings(run.times, run.strengths, levels).first, run.strengths[-1]
 
     return jax.vmap(one)(starts)
@@ -155,15 +148,14 @@ def _crossings(starts, levels, Sigma_xx, Sigma_yx, basis, step, objective, metho
 
 @claim(
     derived("a predictor that does not undo the encoder's rotation couples all features"),
-    kind="empirical",
     tier="full",
-    cases=list(product(OBJECTIVES, ("gradient_flow", "gradient_descent"))),
+    cases=list(product(OBJECTIVES, ("flow", "descent"))),
     low_power="random starts carry a sign only",
 )
 def test_gd_matches_ode__alignment(
     trial,
     objective: Objective,
-    method: Method,
+    method: matrix_flow.Method,
     n_starts: Annotated[
         int, Interval(40, 200, why="of forty a sign test at 1e-6 forgives four")
     ] = 40,
@@ -187,9 +179,7 @@ def test_gd_matches_ode__alignment(
     steps = 10 * int(np.ceil(1.5 * times.max() / step / 10))
 
     def beyond(starts):
-        runs = _crossings(
-            starts, levels, *views, basis, step, objective, getattr(matrix_flow, method), steps
-        )
+        runs = _crossings(starts, levels, *views, basis, step, objective, method, steps)
         first, ends = map(np.asarray, runs)
         off = np.where(
             np.isfinite(first), np.abs(first / times - 1), step * steps / times - ends / levels
@@ -210,109 +200,51 @@ Angle = Annotated[
 """Between the bases of the two covariances, in radians."""
 
 
-def two_bases(angle):
-    """Return λ, ρ of two features and covariances that are diagonal in bases an angle apart."""
-    covariance = np.array([1.0, 0.8])
-    regression = np.array([0.6, 1.0])
-    turn = rotation(angle)
-    return regression, np.diag(covariance / regression), turn @ np.diag(covariance) @ turn.T
-
-
-def end_of_run(objective, method, second, cross):
-    """Return the last two of ten records of a run of 3000 units of time from a small aligned
-    start.
-    """
-    start = networks.aligned_init(None, 2, 2, 0.005, objective)
-    run = method(start, second, cross, 0.1, 30000, 3000, objective)
-    return run.predictor[-2:], np.asarray(networks.encoder(run.parameters))
-
-
-@claim(
-    derived("stationary JEPA with an invertible encoder has V W = W R"),
-    kind="identity",
-    tier="full",
-    cases=(0.1, 0.4),
-)
-def test_nondiag_spectrum(trial, angle: Angle):
-    """Covariances that do not commute: JEPA ends with the eigenvalues of R = Σ_yx Σ_xx^-1 in V."""
-    regression, second, cross = two_bases(angle)
-    R = cross @ np.linalg.inv(second)
-    predictors, _ = end_of_run("jepa", matrix_flow.gradient_flow, second, cross)
-    before, last = (
-        np.sort(np.linalg.eigvals(np.asarray(predictor)).real)[::-1] for predictor in predictors
-    )
-    # What is left falls exponentially: less than over the last tenth of the run.
-    error = np.abs(last - before).max() + 1e-12
-    controls = {
-        "those of R": np.linalg.svd(R, compute_uv=False),
-        "as if they commuted": np.sort(regression)[::-1],
-    }
-    trial.value(
-        last,
-        data_models.predictor_eigenvalues(second, cross).real,
-        error=error,
-        margin=1e-6,
-        controls=controls,
-    )
-
-
-@claim(
-    derived("stationary MAE has V W = R, and stays balanced"),
-    kind="identity",
-    tier="full",
-    cases=(0.1, 0.4),
-)
-def test_nondiag_spectrum__mae(trial, angle: Angle):
-    """Covariances that do not commute: MAE ends with W-bar's singular values sv(R)^(L/(L+1))."""
-    _, second, cross = two_bases(angle)
-    eigenvalues = np.linalg.eigvals(cross @ np.linalg.inv(second))
-    exact = data_models.mae_singular_values(second, cross, 2)
-    flow, descent = (
-        np.linalg.svd(end_of_run("mae", method, second, cross)[1], compute_uv=False)
-        for method in (matrix_flow.gradient_flow, matrix_flow.gradient_descent)
-    )
-    trial.value(
-        flow,
-        exact,
-        # of the method: steps of a tenth, fourth order, over a rise of a few units of time
-        error=1e-8,
-        margin=1e-6,
-        controls={
-            "sv(R)": exact**1.5,
-            "eigenvalues of R": np.sort(np.abs(eigenvalues))[::-1] ** (2 / 3),
-        },
-        control_processes={"descent, which loses the balance": descent},
-    )
-
-
 @claim(
     derived("stationary JEPA with an invertible encoder has V W = W R, stationary MAE V W = R"),
     kind="identity",
     cases=list(product(OBJECTIVES, (0.1, 0.4))),
 )
-def test_nondiag_spectrum__solved(trial, objective: Objective, angle: Angle):
-    """The flow solved to its end leaves the eigenvalues of R in V (JEPA), sv(R)^(L/(L+1)) in W-bar
-    (MAE).
+def test_nondiag_spectrum(trial, objective: Objective, angle: Angle):
+    """Covariances that do not commute: the flow ends with the eigenvalues of R = Σ_yx Σ_xx^-1 in V
+    (JEPA), with W-bar's singular values sv(R)^(L/(L+1)) (MAE).
     """
-    regression, second, cross = two_bases(angle)
-    start = np.ravel([0.7 * np.eye(2)] * 3)
-    slope = two_layers(objective, second, cross)
-    end = (
-        solve_ivp(slope, (0, 1e4), start, "LSODA", rtol=1e-11, atol=1e-13).y[:, -1].reshape(3, 2, 2)
-    )
+    covariance = np.array([1.0, 0.8])
+    regression = np.array([0.6, 1.0])
+    turn = rotation(angle)
+    second = np.diag(covariance / regression)
+    cross = turn @ np.diag(covariance) @ turn.T
     R = cross @ np.linalg.inv(second)
+    start = networks.aligned_init(None, 2, 2, 0.5, objective)
+
+    def end(step, method="flow"):
+        steps = round(300 / step)
+        run = matrix_flow.train(start, second, cross, step, steps, steps, objective, method=method)
+        if objective == "jepa":
+            return np.sort(np.linalg.eigvals(np.asarray(run.parameters.predictor)).real)[::-1]
+        return np.linalg.svd(np.asarray(networks.encoder(run.parameters)), compute_uv=False)
+
+    by_length = np.linalg.svd(R, compute_uv=False)
     if objective == "jepa":
-        spectrum = np.sort(np.linalg.eigvals(end[2]).real)[::-1]
-        exact = data_models.predictor_eigenvalues(second, cross)
-        controls = {"those of R": np.linalg.svd(R, compute_uv=False)}
+        exact = data_models.predictor_eigenvalues(second, cross).real
+        power = 1.0
+        controls = {"singular values of R": by_length}
+        processes = {}
     else:
-        spectrum = np.linalg.svd(end[1] @ end[0], compute_uv=False)
         exact = data_models.mae_singular_values(second, cross, 2)
-        controls = {"sv(R)": exact**1.5}
-    controls["as if they commuted"] = np.sort(regression)[::-1] ** (
-        1 if objective == "jepa" else 2 / 3
+        power = 2 / 3
+        controls = {
+            "sv(R)": by_length,
+            "eigenvalues of R": np.sort(np.abs(np.linalg.eigvals(R)))[::-1] ** power,
+        }
+        processes = {"descent, which loses the balance": end(0.1, "descent")}
+    controls["as if they commuted"] = np.sort(regression)[::-1] ** power
+    fine = end(0.02)
+    # A step twice as long has sixteen times the error.
+    error = np.abs(fine - end(0.04)).max() + 1e-12
+    trial.value(
+        fine, exact, error=error, margin=1e-7, controls=controls, control_processes=processes
     )
-    trial.value(spectrum, exact.real, error=1e-9, margin=1e-7, controls=controls)
 
 
 @claim(
@@ -334,14 +266,14 @@ def test_float32(trial, basis: str):
     stride = 10
     records = 2900
     times = learning_times.critical_time(
-        fraction, init, depth, covariance, regression, objective="jepa", clock="flow"
+        fraction, init, depth, covariance, regression, objective="jepa"
     )
     features = random_rotations(trial.generator(basis), 2, 1)[0]
     views = data_models.covariances_of_features(covariance, regression, features)
     start = networks.aligned_init(trial.key(basis), 2, depth, init, "jepa", basis=features)
     double, single = (
         first_crossings(
-            matrix_flow.gradient_flow(
+            matrix_flow.train(
                 jax.tree.map(lambda factor, to=dtype: factor.astype(to), start),
                 *views,
                 step,
@@ -365,6 +297,57 @@ def test_float32(trial, basis: str):
         margin=0.005 * times[1],
         controls={"a tenth earlier": 0.9 * times[1]},
         control_processes={"float32": single},
+    )
+
+
+@claim(
+    derived("its ratio of times passes κ as ε falls"),
+    kind="empirical",
+    tier="full",
+    cases=["flow", "descent"],
+)
+def test_lambda_dominates__descent(
+    trial,
+    method: matrix_flow.Method,
+    kappa: Annotated[float, Interval(1.06, 1.15, why="the order of both starts must differ")] = 1.1,
+):
+    """Flow and descent of the whole network on JEPA's loss flip the same way as ε falls; on MAE's
+    they do not.
+    """
+    rhos = (0.5, 1.0)
+    depth = 2
+    fraction = 0.5
+    step = 0.1
+    inits = (1e-2, 1e-3)
+    basis = random_rotations(trial.generator("basis"), 2, 1)[0]
+    covariance = np.array([kappa, 1.0])
+    regression = np.array(rhos)
+    views = data_models.covariances_of_features(covariance, regression, basis)
+
+    def order(objective, init):
+        start = networks.aligned_init(trial.key(objective), 2, depth, init, objective, basis=basis)
+        due = learning_times.critical_time(
+            fraction, init, depth, covariance, regression, objective=objective
+        )
+        stride = int(np.ceil(1.1 * due.max() / step / 4000))
+        run = matrix_flow.train(
+            start, *views, step, stride * 4000, stride, objective, basis=basis, method=method
+        )
+        first, second = first_crossings(run, fraction, regression, depth, objective)
+        return int(np.sign(first - second))
+
+    exact = [
+        int(np.sign(learning_order.order_boundary(depth, init, fraction, *rhos) - kappa))
+        for init in inits
+    ]
+    controls = {"by ρ": [1, 1], "by λ": [-1, -1]}
+    processes = {"MAE": [order("mae", init) for init in inits]}
+    trial.identity(
+        [order("jepa", init) for init in inits],
+        exact,
+        ops=0,
+        controls=controls,
+        control_processes=processes,
     )
 
 
@@ -396,18 +379,13 @@ def ends(keys, start, depth, steps, objective):
     """Which features runs from the starts end with, as 0 and 1; `start` maps a key to a network."""
     second = np.diag(NARROW_COVARIANCE / NARROW_REGRESSION)
     cross = np.diag(NARROW_COVARIANCE)
-    run = partial(
-        matrix_flow.narrow_flow,
-        Sigma_xx=second,
-        Sigma_yx=cross,
-        step=STEP,
-        steps=steps,
-        objective=objective,
-    )
-    encoders = jax.vmap(lambda key: run(start(key)))(keys)
-    strengths = np.linalg.norm(encoders, axis=1)
+
+    def strengths(key):
+        run = matrix_flow.train(start(key), second, cross, STEP, steps, steps, objective)
+        return run.strengths[-1]
+
     levels = learning_times.asymptote(depth, NARROW_REGRESSION, objective=objective) / 2
-    return (strengths > levels).astype(int)
+    return (np.asarray(jax.vmap(strengths)(keys)) > levels).astype(int)
 
 
 @claim(
@@ -428,12 +406,9 @@ def test_narrow(
         first, predictor = jax.random.split(key)
         shape = (LATENTS, LATENTS) if objective == "jepa" else (dim, LATENTS)
         drawn = jax.random.normal(predictor, shape)
-        return matrix_flow.narrow_network(
-            size * jax.random.normal(first, (LATENTS, dim)),
-            depth,
-            0.3,
-            0.3 * drawn if random_predictor else 0.3 * jnp.eye(LATENTS),
-        )
+        eye = jnp.eye(LATENTS)
+        layers = (size * jax.random.normal(first, (LATENTS, dim)), *[0.3 * eye] * (depth - 1))
+        return networks.Parameters(layers, 0.3 * (drawn if random_predictor else eye))
 
     by_score = {
         "the largest λ": largest(NARROW_COVARIANCE),
@@ -471,9 +446,8 @@ def test_narrow__lost(
 
     def start(key, ratio):
         directions = jnp.linalg.qr(jax.random.normal(key, (len(NARROW_COVARIANCE), LATENTS)))[0].T
-        return matrix_flow.narrow_network(
-            size * directions, depth, size, -ratio * size * jnp.eye(LATENTS)
-        )
+        eye = size * jnp.eye(LATENTS)
+        return networks.Parameters((size * directions, *[eye] * (depth - 1)), -ratio * eye)
 
     kept = [
         ends(keys, partial(start, ratio=ratio), depth, 5_000, "jepa").sum(axis=1)
@@ -493,7 +467,7 @@ def test_narrow__lost(
     )
 
 
-@claim(HIGH_INFLUENCE, kind="empirical", tier="full", low_power="each run carries a sign only")
+@claim(HIGH_INFLUENCE, tier="full", low_power="each run carries a sign only")
 def test_relu(
     trial,
     n_runs: Annotated[int, Interval(16, 100, why="of fewer, signs carry a poor level")] = 16,

@@ -1,40 +1,29 @@
-"""One feature with its two kinds of factor apart: unbalanced starts, and JEPA without its
-stop-gradient.
-
-One feature of JEPA with several predictor layers, encoder and predictor apart.
-
-JEPA whose target is a moving average of the encoder: one feature, and the whole network.
+"""One feature of JEPA with encoder, predictor and target apart: unbalanced starts, no
+stop-gradient, several predictor layers, a target that is a moving average.
 """
 
-from functools import partial
 from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Float
 
 from sims.jepa_bias.domains import (
-    Covariance as Covariance,
-)
-from sims.jepa_bias.domains import (
-    CrossMoment,
-    Definite,
+    Covariance,
     Depth,
-    Fraction,
     Number,
     RealDepth,
     Regression,
     Start,
     Times,
+    Tracking,
 )
-from sims.jepa_bias.networks import Network, encoder, require_fitting
 from sims.jepa_bias.scalar_flow import states_at
 from sims.on_cpu import on_cpu
 from theory_on_trial.base.precision import require_float64
-from theory_on_trial.contract import NON_NEGATIVE, POSITIVE, guarded, is_traced, require
+from theory_on_trial.contract import POSITIVE, guarded, is_traced, require
 
 
 class Factors(NamedTuple):
@@ -55,8 +44,7 @@ def simulate_factors(
     *,
     target_variance: Annotated[Number, POSITIVE] | None = None,
 ) -> Factors:
-    """JEPA's gradient flow of one feature: L equal encoder factors w, predictor v, in the flow
-    clock.
+    """JEPA's gradient flow of one feature: L equal encoder factors w, predictor v.
 
     With σ² = λ / ρ it is dw/dt = -w^(2L-1) v (v σ² - λ), dv/dt = -w^(2L) (v σ² - λ); where
     `target_variance` = σ_y² is given, at least λ² / σ² = λ ρ (else `ValueError`), the target is
@@ -102,108 +90,41 @@ def _factors(start, problem, times):
 
 
 @guarded(double=False)
-def deep_predictor_time(
-    fraction: Fraction,
-    depth: Depth,
-    predictor_depth: Depth,
-    init: Start,
-    lambda_: Covariance,
-    rho: Regression,
-) -> float:
-    """The time at which w^L reaches `fraction` of ρ^(L/M), in the flow clock.
-
-    L encoder layers w and M predictor layers v start at ε^(1/L) and follow the gradients of ½ E|v^M
-    w^L x - SG(w^L y)|², by Dormand and Prince's method of order 8 in the logarithms, to a relative
-    1e-12 a step. `ValueError` for a start at or above the target. Source: the JEPA loss of Littwin
-    et al. 2024, with M layers: derived here.
-    """
-    from scipy.integrate import solve_ivp
-
-    variance = lambda_ / rho
-    target = np.log(fraction) / depth + np.log(rho) / predictor_depth
-    start = np.log(init) / depth
-    require(start < target, f"init must be below the target {np.exp(depth * target):g}, got {init}")
-
-    def slope(_, logarithms):
-        layer, predictor = np.exp(logarithms)
-        pull = lambda_ - predictor**predictor_depth * variance
-        both = layer ** (2 * depth - 2) * predictor ** (predictor_depth - 2) * pull
-        return [both * predictor**2, both * layer**2]
-
-    def excess(_, logarithms):
-        return logarithms[0] - target
-
-    excess.terminal = True  # type: ignore[attr-defined]
-    path = solve_ivp(
-        slope, (0, np.inf), [start, start], "DOP853", events=excess, rtol=1e-12, atol=1e-12
-    )
-    return float(path.t_events[0][0])
-
-
-Tracking = Annotated[Number, NON_NEGATIVE]
-"""τ, the rate at which each layer of the target follows that of the encoder; 0 freezes it."""
-
-
-@guarded(double=False)
-def moving_target_time(
+def learning_time(
     strength: Annotated[Number, POSITIVE],
     depth: Depth,
     init: Start,
     lambda_: Covariance,
     rho: Regression,
-    tracking: Tracking,
+    *,
+    predictor_depth: Depth = 1,
+    tracking: Tracking | None = None,
 ) -> float:
-    """The time at which w^L reaches `strength`, in the flow clock.
+    """The time at which w^L reaches `strength`.
 
-    Encoder layers w, predictor v and target layers u start at ε^(1/L): w' = w^(L-1) v (λ u^L - v
-    w^L σ²), v' = w^L (λ u^L - v w^L σ²), u' = τ (w - u), by Dormand and Prince's method of order 8
-    to a relative 1e-12 a step. `ValueError` for a strength below the start. Source: the JEPA loss
-    of Littwin et al. 2024 with a target of its own: derived here.
+    L encoder layers w, M predictor layers v and L target layers u start at ε^(1/L) and follow the
+    gradients of ½ E|v^M w^L x - SG(u^L y)|²; u is w, or u' = τ (w - u) if `tracking` τ is given. By
+    Dormand and Prince's method of order 8 to a relative 1e-12 a step. `ValueError` for a strength
+    below the start. Source: the JEPA loss of Littwin et al. 2024; several predictor layers and a
+    target of its own: derived here.
     """
     from scipy.integrate import solve_ivp
 
     require(strength > init, f"strength must be above init = {init}, got {strength}")
-    variance = lambda_ / rho
     start = init ** (1 / depth)
 
     def slope(_, factors):
-        layer, predictor, target = factors
-        pull = lambda_ * target**depth - predictor * layer**depth * variance
-        return [
-            layer ** (depth - 1) * predictor * pull,
-            layer**depth * pull,
-            tracking * (layer - target),
-        ]
+        layer, predictor, *own_target = factors
+        target = own_target[0] if own_target else layer
+        reading = predictor**predictor_depth * layer**depth
+        pull = lambda_ * (target**depth - reading / rho)
+        following = [tracking * (layer - target)] if own_target else []
+        return [reading / layer * pull, reading / predictor * pull, *following]
 
     def excess(_, factors):
         return factors[0] - strength ** (1 / depth)
 
     excess.terminal = True  # type: ignore[attr-defined]
-    path = solve_ivp(slope, (0, np.inf), [start] * 3, "DOP853", events=excess, rtol=1e-12, atol=0)
+    starts = [start] * (2 if tracking is None else 3)
+    path = solve_ivp(slope, (0, np.inf), starts, "DOP853", events=excess, rtol=1e-12, atol=0)
     return float(path.t_events[0][0])
-
-
-@guarded(double=False)
-@partial(jax.jit)
-def moving_target_jacobian(
-    parameters: Network, Sigma_xx: Definite, Sigma_yx: CrossMoment, tracking: Tracking
-) -> Float[Array, "all all"]:
-    """The derivative of the flow of layers, predictor and target layers, in this order, at a
-    network whose target is its encoder. The gradients are autodiff's, with the target held;
-    `ValueError` for matrices of another size than the layers. Derived here.
-    """
-    require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx)
-
-    def loss(online, target):
-        prediction = online.predictor @ encoder(online)
-        square = jnp.sum(prediction * (prediction @ Sigma_xx)) / 2
-        return square - jnp.sum(prediction * (encoder(target) @ Sigma_yx))
-
-    def velocity(state):
-        online, target_layers = state
-        slopes = jax.grad(loss)(online, online._replace(layers=target_layers))
-        falling = jax.tree.map(jnp.negative, slopes)
-        return falling, tracking * (online.layers - target_layers)
-
-    flat, unravel = ravel_pytree((parameters, parameters.layers))
-    return jax.jacfwd(lambda at: ravel_pytree(velocity(unravel(at)))[0])(flat)

@@ -1,9 +1,8 @@
-"""Pairs of views, drawn: from given covariances, and from three generative models.
-
-One pair per row, mean zero, pairs independent of each other.
+"""Pairs of views, drawn from given covariances: one pair per row, mean zero, independent of each
+other.
 """
 
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,16 +17,10 @@ from sims.jepa_bias.domains import (
     RandomKey,
     Samples,
     SecondMoment,
-    Variances,
 )
 from sims.jepa_bias.networks import small_rotation
 from theory_on_trial.base.arrays import AnyArray
-from theory_on_trial.contract import Interval, guarded, is_traced, require, require_room
-
-Share = Annotated[Number, Interval(0, 1, "(]", why="nothing is ever seen at 0")]
-Persistence = Annotated[
-    Float[AnyArray, "dim"], Interval(-1, 1, "()", why="there is a stationary state")
-]
+from theory_on_trial.contract import guarded, is_traced, require, require_room
 
 
 class Views(NamedTuple):
@@ -104,68 +97,3 @@ def rotated_covariance(
     """
     rotation = small_rotation(key, Sigma_yx.shape[0], delta)
     return rotation @ Sigma_yx @ rotation.T
-
-
-@guarded(double=False)
-def static_views(
-    key: RandomKey, n_samples: Samples, signal_variances: Variances, noise_variances: Variances
-) -> Views:
-    """X = s + n and y = s + n': one Gaussian signal twice, with new noise, features being
-    coordinates. Derived here.
-    """
-    require_room("n_samples", 3 * n_samples * signal_variances.shape[0])
-    normals = jax.random.normal(key, (3, n_samples, signal_variances.shape[0]))
-    signal = normals[0] * jnp.sqrt(signal_variances)
-    return Views(*(signal + noise * jnp.sqrt(noise_variances) for noise in normals[1:]))
-
-
-@guarded(double=False)
-def masked_views(
-    key: RandomKey,
-    n_samples: Samples,
-    S: Definite,
-    visible: Share,
-    *,
-    target_visible: Share | None = None,
-) -> Views:
-    """Masked coordinates of one Gaussian z ~ N(0, S): x = m ⊙ z, and y = (1 - m) ⊙ z or y = m' ⊙ z.
-    Derived here. `visible` is q, the probability with which a coordinate of x is seen,
-    `target_visible` the q' of a second, independent mask; if not given, y is what the first mask
-    hides.
-    """
-    require_room("n_samples", n_samples * S.shape[0])
-    normal_key, mask_key, target_key = jax.random.split(key, 3)
-    z = (
-        jax.random.normal(normal_key, (n_samples, S.shape[0]))
-        @ jnp.linalg.cholesky(jnp.asarray(S)).T
-    )
-    mask = jax.random.uniform(mask_key, z.shape) < visible
-    target_mask = (
-        ~mask
-        if target_visible is None
-        else jax.random.uniform(target_key, z.shape) < target_visible
-    )
-    return Views(jnp.where(mask, z, 0), jnp.where(target_mask, z, 0))
-
-
-@guarded(double=False)
-def temporal_views(
-    key: RandomKey,
-    n_samples: Samples,
-    persistence: Persistence,
-    innovation_variances: Variances,
-    noise_variances: Variances,
-) -> Views:
-    """Two successive frames x_t = z_t + n_t and x_{t+1} of the stationary process z_{t+1} = γ z_t +
-    u_t. `persistence` is γ_i, one per feature, the other two are the variances of u and n; features
-    are coordinates. Every row is a sequence of its own. Derived here.
-    """
-    require_room("n_samples", 4 * n_samples * persistence.shape[0])
-    start, innovation, *noises = jax.random.normal(key, (4, n_samples, persistence.shape[0]))
-    first = start * jnp.sqrt(innovation_variances / (1 - persistence**2))
-    second = persistence * first + innovation * jnp.sqrt(innovation_variances)
-    frames = (
-        latent + noise * jnp.sqrt(noise_variances)
-        for latent, noise in zip((first, second), noises, strict=True)
-    )
-    return Views(*frames)

@@ -1,20 +1,15 @@
-"""Ordinary differential equations that do not depend on time, by diffrax: states at given times, or
-a first event.
+"""The strength of one feature as the paper's scalar equation moves it: stepped through time, and
+integrated over strengths. Times are those of the gradient flow.
 
-The strength of one feature as the paper's scalar equation moves it: an implicit solver in the
-logarithm.
+In s = ln w̄ the equations (7) and (8) read ds/dt = L λ (exp(a s) - exp(2 s) / ρ), with a = 2 - 1/L
+for JEPA and a = 1 - 1/L for MAE. The exponents are traced, so that one program serves both
+objectives and all depths.
 
-In s = ln w̄ the equations (7) and (8) read ds/dt = λ (exp(a s) - exp(2 s) / ρ), with a = 2 - 1/L
-for JEPA and a = 1 - 1/L for MAE, in the paper's clock; gradient flow runs L times faster. The
-exponents are traced, so that one program serves both objectives and all depths.
-
-The same scalar equation by separation of variables: dt = ds / velocity(s), summed over panels
-and inverted.
-
-With u = (w̄ / asymptote)^b, b = 2 - a, both ends of the rise are resolved by z = ln(u / (1 - u)): a
-start far below the asymptote, where almost all of the time is spent, and the exponential approach
-at the end. Nothing is stepped through time, so that 20 decades of it cost as much as one, and
-thousands of problems run in one vectorised program.
+By separation of variables dt = ds / velocity(s) is summed over panels, and inverted. With u = (w̄ /
+asymptote)^b, b = 2 - a, both ends of the rise are resolved by z = ln(u / (1 - u)): a start far
+below the asymptote, where almost all of the time is spent, and the exponential approach at the end.
+Nothing is stepped through time, so that 20 decades of it cost as much as one, and thousands of
+problems run in one vectorised program.
 """
 
 from collections.abc import Callable
@@ -27,7 +22,6 @@ from jax import Array
 from jaxtyping import Float
 
 from sims.jepa_bias.domains import (
-    Clock,
     Covariance,
     Fraction,
     Number,
@@ -43,9 +37,6 @@ from theory_on_trial.contract import guarded, is_traced, require
 
 TOLERANCE = 1e-11  # relative error per step
 MAX_STEPS = 100_000
-HEIGHT = (
-    1e-9  # of an event: smaller ones drown in the rounding of times 10^6 times as long as the rise
-)
 
 
 def states_at(
@@ -75,50 +66,15 @@ def states_at(
         dt0=None,
         y0=start,
         saveat=diffrax.SaveAt(ts=times),
-        stepsize_controller=diffrax.ClipStepSizeController(_controller(absolute), step_ts=times),
+        stepsize_controller=diffrax.ClipStepSizeController(
+            diffrax.PIDController(rtol=TOLERANCE, atol=absolute), step_ts=times
+        ),
         max_steps=MAX_STEPS,
         adjoint=diffrax.ForwardMode(),
         throw=False,
     )
     success = solution.result == diffrax.RESULTS.successful
     return jax.tree.map(lambda states: jnp.where(success, states, jnp.nan), solution.ys)
-
-
-def time_of_zero(
-    velocity: Callable[[Float[Array, ""]], Float[Array, ""]],
-    start: Float[Array, ""],
-    height: Callable[[Float[Array, ""]], Float[Array, ""]],
-) -> Float[Array, ""]:
-    """The first time at which `height(state)` of a scalar state is zero; NaN where none is found in
-    100 000 steps. By Dormand and Prince's method of order 8: an event lies between two steps, and
-    its interpolation is as good as its steps, which that of the implicit method is not.
-    """
-    import diffrax
-    import optimistix
-
-    def above(t, y, args, **_):
-        return height(y)
-
-    solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(lambda time, state, _: velocity(state)),
-        diffrax.Dopri8(),
-        t0=0.0,
-        t1=jnp.inf,
-        dt0=None,
-        y0=start,
-        stepsize_controller=_controller(TOLERANCE),
-        event=diffrax.Event(above, optimistix.Newton(rtol=TOLERANCE, atol=HEIGHT)),
-        max_steps=MAX_STEPS,
-        adjoint=diffrax.ForwardMode(),
-        throw=False,
-    )
-    return jnp.where(solution.result == diffrax.RESULTS.event_occurred, solution.ts[-1], jnp.nan)
-
-
-def _controller(absolute):
-    import diffrax
-
-    return diffrax.PIDController(rtol=TOLERANCE, atol=absolute)
 
 
 @guarded(double=False)
@@ -130,73 +86,40 @@ def simulate_flow(
     times: Times,
     *,
     objective: Objective,
-    clock: Clock,
 ) -> Float[Array, "times"]:
     """w̄ at the given times, by Kvaerno's implicit method of order 5 in ln w̄, from `init` below or
     above the asymptote.
 
     NaN where the solver did not finish; close to times 2^52 times as long as the rise its steps are
     below the rounding of the time: use `trajectory_by_quadrature` there. TypeError without float64.
-    Source: Littwin et al. 2024, equations
-    (7) and (8) as quoted by a public formalisation.
+    Source: Littwin et al. 2024, equations (7) and (8) as quoted by a public formalisation.
 
     >>> times = [100.0, 1000.0]
     >>> with jax.enable_x64(True):
-    ...     found = simulate_flow(2, 0.01, 1.0, 0.5, times, objective="jepa", clock="flow")
+    ...     found = simulate_flow(2, 0.01, 1.0, 0.5, times, objective="jepa")
     >>> found.round(3).tolist()
     [0.012, 0.25]
     """
     require_float64("a flow over many decades of time")
     init, rho, times = (jnp.asarray(value, float) for value in (init, rho, times))
-    return _strengths(*exponent_and_speed(depth, lambda_, objective, clock), init, rho, times)
+    return _strengths(*_exponent_and_speed(depth, lambda_, objective), init, rho, times)
 
 
-@guarded(double=False)
-def hitting_time(
-    fraction: Fraction,
-    depth: RealDepth,
-    init: Start,
-    lambda_: Covariance,
-    rho: Regression,
-    *,
-    objective: Objective,
-    clock: Clock,
-) -> Float[Array, ""]:
-    """The time at which w̄ reaches `fraction` of its asymptote: an event of an explicit solver
-    (nothing is stiff yet).
-
-    NaN for a traced start at or above the target, and where the rise takes less than about 1e-7 of
-    the time before it: use `hitting_time_by_quadrature` there. `ValueError` for a concrete one,
-    TypeError without float64. Source: the critical time of Littwin et al. 2024, theorem 4.5.
-    """
-    require_float64("a flow over many decades of time")
-    require_target(fraction, depth, init, rho, objective)
-    exponent, speed = exponent_and_speed(depth, lambda_, objective, clock)
-    init, rho, fraction = (jnp.asarray(value, float) for value in (init, rho, fraction))
-    return _hitting_time(
-        exponent, speed, init, rho, jnp.log(fraction) + jnp.log(rho) / (2 - exponent)
-    )
-
-
-def exponent_and_speed(
-    depth: Number, lambda_: Number, objective: Objective, clock: Clock
+def _exponent_and_speed(
+    depth: Number, lambda_: Number, objective: Objective
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """A and the factor of the bracket in ds/dt = λ (exp(a s) - exp(2 s) / ρ), with the clock's L in
-    the factor.
-    """
+    """The a and the factor L λ of the bracket in ds/dt = L λ (exp(a s) - exp(2 s) / ρ)."""
     exponent = (2 if objective == "jepa" else 1) - 1 / jnp.asarray(depth, float)
-    return exponent, jnp.asarray(lambda_, float) * (depth if clock == "flow" else 1)
+    return exponent, jnp.asarray(lambda_, float) * depth
 
 
-def require_target(
+def _require_target(
     fraction: Number, depth: Number, init: Number, rho: Number, objective: Objective
 ) -> None:
     """Raise `ValueError` unless the start is below the target; traced values pass."""
     if any(is_traced(value) for value in (fraction, depth, init, rho)):
         return
-    asymptote = float(rho) ** (
-        1 / (2 - float(exponent_and_speed(depth, 1.0, objective, "paper")[0]))
-    )
+    asymptote = float(rho) ** (1 / (2 - float(_exponent_and_speed(depth, 1.0, objective)[0])))
     require(
         float(init) < float(fraction) * asymptote,
         f"init must be below the target fraction * asymptote = {float(fraction) * asymptote:g}, "
@@ -217,16 +140,6 @@ def _strengths(exponent, speed, init, rho, times):
     return jnp.exp(
         states_at(_velocity(exponent, speed, rho), jnp.log(init), times, method="implicit")
     )
-
-
-@on_cpu
-@jax.jit
-def _hitting_time(exponent, speed, init, rho, log_target):
-    start = jnp.log(init)
-    hit = time_of_zero(
-        _velocity(exponent, speed, rho), start, lambda log_strength: log_strength - log_target
-    )
-    return jnp.where(start < log_target, hit, jnp.nan)
 
 
 RISING_PANELS = 96  # far from the asymptote
@@ -256,7 +169,6 @@ def trajectory_by_quadrature(
     times: Times,
     *,
     objective: Objective,
-    clock: Clock,
 ) -> Float[Array, "times"]:
     """w̄ at the given times, as `simulate_flow` (same arguments), for a start below the asymptote.
 
@@ -269,9 +181,9 @@ def trajectory_by_quadrature(
     require_float64("a flow over many decades of time")
     # Just below the asymptote is as good a target as any: only the side on which the start lies
     # matters here.
-    require_target(1 - 2.0**-53, depth, init, rho, objective)
+    _require_target(1 - 2.0**-53, depth, init, rho, objective)
     return _strengths_by_quadrature(
-        _curve(depth, init, lambda_, rho, objective, clock), jnp.asarray(times, float)
+        _curve(depth, init, lambda_, rho, objective), jnp.asarray(times, float)
     )
 
 
@@ -284,19 +196,19 @@ def hitting_time_by_quadrature(
     rho: Regression,
     *,
     objective: Objective,
-    clock: Clock,
 ) -> Float[Array, ""]:
-    """The time at which w̄ reaches `fraction` of its asymptote, as `hitting_time`, from one sum
-    over panels.
+    """The time at which w̄ reaches `fraction` of its asymptote, from one sum over panels.
+
+    NaN and errors as `trajectory_by_quadrature`.
     """
     require_float64("a flow over many decades of time")
-    require_target(fraction, depth, init, rho, objective)
-    curve = _curve(depth, init, lambda_, rho, objective, clock)
+    _require_target(fraction, depth, init, rho, objective)
+    curve = _curve(depth, init, lambda_, rho, objective)
     return _time_to(curve, jnp.asarray(fraction, float))
 
 
-def _curve(depth, init, lambda_, rho, objective, clock) -> Curve:
-    exponent, speed = exponent_and_speed(depth, lambda_, objective, clock)
+def _curve(depth, init, lambda_, rho, objective) -> Curve:
+    exponent, speed = _exponent_and_speed(depth, lambda_, objective)
     closing = 2 - exponent
     log_asymptote = jnp.log(jnp.asarray(rho, float)) / closing
     return Curve(

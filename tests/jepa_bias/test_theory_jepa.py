@@ -7,9 +7,32 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jepa_flow_by_hand import UNIT_ROUNDOFF, exact_time
 
 from theory.jepa_bias import data_models, learning_order, learning_times, partial_states
+
+UNIT_ROUNDOFF = 2.0**-53
+
+
+def exact_time(strength, init, depth, covariance, regression, objective):
+    """Theorem 4.4 and its counterpart for MAE as they print, in mpmath: a sum and a 2F1."""
+    rho = mpmath.mpf(regression)
+    covariance = mpmath.mpf(covariance)
+    w, w0 = (mpmath.mpf(value) ** (mpmath.mpf(1) / depth) for value in (strength, init))
+    if objective == "jepa":
+        terms = [(w0**-n - w**-n) / (n * rho ** (2 * depth - 1 - n)) for n in range(1, 2 * depth)]
+        logs = mpmath.log(w / w0) + mpmath.log((1 - w0 / rho) / (1 - w / rho))
+        return 1 / covariance * (mpmath.fsum(terms) + rho ** -(2 * depth - 1) * logs)
+
+    def primitive(u):
+        if depth == 1:
+            return mpmath.log(u) - mpmath.log(1 - u**2) / 2
+        power = mpmath.mpf(2) / (depth + 1)
+        rise = u**2 / 2 * mpmath.hyp2f1(1, power, 1 + power, u ** (depth + 1))
+        return -(u ** (1 - depth)) / (depth - 1) + rise
+
+    scale = rho ** (mpmath.mpf(-1) / (depth + 1))
+    prefactor = rho ** (mpmath.mpf(1 - depth) / (depth + 1))
+    return 1 / covariance * prefactor * (primitive(w * scale) - primitive(w0 * scale))
 
 
 def test_a_feature_that_starts_above_its_target_is_learned_at_once():
@@ -21,7 +44,6 @@ def test_a_feature_that_starts_above_its_target_is_learned_at_once():
         0.8,
         1e-9,
         objective="jepa",
-        clock="flow",
     )
     assert events[0] == partial_states.Event(0.0, 0, "learned")
 
@@ -32,18 +54,14 @@ def test_a_feature_that_is_relearned_takes_its_time():
     """
     lam = np.array([1.992, 2.889, 1.297])
     rho = np.array([0.963, 1.013, 1.318])
-    events = partial_states.itinerary(
-        lam, rho, 4, 2.7e-4, 0.564, 0.26, objective="jepa", clock="flow"
-    )
+    events = partial_states.itinerary(lam, rho, 4, 2.7e-4, 0.564, 0.26, objective="jepa")
     same = partial_states.itinerary(
-        lam, rho, 4, 2.7e-4, 0.564, 0.26 * np.e, objective="jepa", clock="flow", offset=1.0
+        lam, rho, 4, 2.7e-4, 0.564, 0.26 * np.e, objective="jepa", offset=1.0
     )
     np.testing.assert_allclose([event.time for event in same], [event.time for event in events])
     last = [(0, "unlearned"), (1, "relearned"), (0, "relearned")]
     assert [(event.feature, event.kind) for event in events[-3:]] == last
-    alone = learning_times.critical_time(
-        0.564, 2.7e-4, 4, lam[0], rho[0], objective="jepa", clock="flow"
-    )
+    alone = learning_times.critical_time(0.564, 2.7e-4, 4, lam[0], rho[0], objective="jepa")
     assert 0.01 * alone < events[-1].time - events[-3].time < alone
 
 
@@ -56,9 +74,7 @@ def test_the_limiting_order_is_that_of_the_times_at_tiny_starts():
         ("mae", 3, 0.6, 1e-12),
     ):
         order = learning_order.limit_order(lam, rho, depth, fraction, objective=objective)
-        times = learning_times.critical_time(
-            fraction, init, depth, lam, rho, objective=objective, clock="paper"
-        )
+        times = learning_times.critical_time(fraction, init, depth, lam, rho, objective=objective)
         np.testing.assert_array_equal(order, np.argsort(times))
     for objective, preferred in (
         ("jepa", 2),
@@ -154,29 +170,24 @@ def test_features_have_no_unit(unit):
     fraction=st.floats(0.05, 0.99),
     share=st.floats(1e-17, 0.9),  # of the target at which a feature starts
 )
-def test_times_keep_their_own_bound(objective, depth, covariance, regression, fraction, share):
-    limit = float(learning_times.asymptote(depth, regression, objective=objective))
-    strength = fraction * limit
-    init = share * fraction * limit
-    arguments = (strength, init, depth, covariance, regression)
-    time = learning_times.time_to_reach(*arguments, objective=objective, clock="paper")
-    bound = learning_times.time_error_bound(*arguments, objective=objective, clock="paper")
+def test_times_are_as_exact_as_their_arguments(
+    objective, depth, covariance, regression, fraction, share
+):
+    strength = fraction * float(learning_times.asymptote(depth, regression, objective=objective))
+    init = share * strength
+    problem = (depth, covariance, regression)
+    time = learning_times.time_to_reach(strength, init, *problem, objective=objective)
     with mpmath.workdps(40):
-        assert abs(mpmath.mpf(float(time)) - exact_time(*arguments, objective)) <= float(bound)
-    # A bound that is never sharper than this would hide mistakes: the time is known to 1e-9 unless
-    # ill-conditioned.
-    rate = learning_times.velocity(
-        strength, depth, covariance, regression, objective=objective, clock="paper"
-    )
-    start_rate = learning_times.velocity(
-        init, depth, covariance, regression, objective=objective, clock="paper"
-    )
-    conditioning = strength / rate + init / start_rate
-    assert bound <= 1000 * depth * UNIT_ROUNDOFF * (time * (1 + abs(np.log(init))) + conditioning)
+        error = abs(mpmath.mpf(float(time)) - exact_time(strength, init, *problem, objective))
+    # What a rounding of the strengths and of a power of each makes of the time.
+    rates = learning_times.velocity(np.array([strength, init]), *problem, objective=objective)
+    conditioning = strength / rates[0] + init / rates[1]
+    roundings = time * (1 + abs(np.log(init))) + conditioning
+    assert error <= 20 * depth * UNIT_ROUNDOFF * roundings
 
 
 def test_what_is_never_reached_takes_for_ever():
-    settings = dict(objective="jepa", clock="flow")
+    settings = dict(objective="jepa")
     limit = float(learning_times.asymptote(3, 0.7, objective="jepa"))
     reach = learning_times.time_to_reach(
         np.array([0.01, 0.005, limit, 2 * limit, 0.1]), 0.01, 3, 1.0, 0.7, **settings
@@ -192,13 +203,15 @@ def test_what_is_never_reached_takes_for_ever():
     assert (
         learning_times.time_to_reach(1e-3, 1e-200, 3, 1.0, 0.7, **settings) == np.inf
     )  # beyond float64
-    assert (
-        learning_times.time_error_bound(limit * (1 - 2.0**-52), 0.01, 3, 1.0, 0.7, **settings)
-        == np.inf
-    )
     # Already there, or never.
     times = learning_times.critical_time(
         np.array([0.5, 0.9, 1.0, 1.5]), 0.6 * limit, 3, 1.0, 0.7, **settings
     )
     np.testing.assert_array_equal(times, [0, times[1], np.inf, np.inf])
     assert learning_times.critical_time(0.5, 2 * limit, 3, 1.0, 0.7, **settings) == 0
+
+
+def test_a_feature_that_is_not_preferred_displaces_nothing():
+    times = partial_states.displacement_time(2.5, [0.3, 0.0, -0.3], 1e-3, 0.7)
+    np.testing.assert_allclose(times, [2.5 + (np.log(1e3) + 0.7) / 0.3, np.inf, np.inf], rtol=1e-14)
+    assert partial_states.displacement_time(2.5, 0.3, 1e-3, -8.0) == 2.5  # at one from the start

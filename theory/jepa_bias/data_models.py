@@ -5,10 +5,9 @@ Derived here, from the stationary points of both objectives: with R = Σ_yx Σ_x
 a predictor that is similar to R, MAE with the end-to-end map R. Σ_xx and Σ_yx = E[y x^T] are (dim,
 dim).
 
-Three data models and the (λ, ρ) of their features: two noisy views, two masks, two times.
-
-Littwin et al. 2024 (arXiv 2407.03475) study models of these kinds; their own parametrisation could
-not be read, so these are derived here.
+Three models have such features: two noisy views, two masks, two times. Littwin et al. 2024 (arXiv
+2407.03475) study models of these kinds; their own parametrisation could not be read, so these are
+derived here.
 """
 
 from typing import Annotated, NamedTuple

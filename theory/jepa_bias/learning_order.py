@@ -5,8 +5,8 @@ Feature 1 has the larger covariance, κ = λ_1 / λ_2 > 1, feature 2 the larger 
 ρ_1 < ρ_2; MAE then learns feature 1 first. JEPA learns feature 2 first iff κ < Φ. Littwin et al.
 2024 (arXiv 2407.03475) state the preference at equal λ (as quoted by a public formalisation); the
 exact boundary, its windows and its limit are derived here. Everything below assumes one predictor
-layer and the diagonal dynamics of `scalar`; what misalignment does to the order is in
-`displacement`.
+layer and the diagonal dynamics of `learning_times`; what misalignment does to the order is in
+`partial_states`.
 """
 
 from collections.abc import Callable
@@ -247,7 +247,7 @@ def _scaled_time(
     log_start = resistance / layers * log_init - np.log(rho)
     starts_below = log_start < log_end
     gap = np.where(starts_below, log_end - log_start, 1)
-    time = rising(gradient, resistance, log_end, np.log(-np.expm1(log_end)), gap).value
+    time = rising(gradient, resistance, log_end, np.log(-np.expm1(log_end)), gap)
     return np.where(starts_below, time, np.nan), log_start
 
 

@@ -1,24 +1,15 @@
-"""Stability of the partially learned states of the matrix flow, which the scalar dynamics cannot
-see. Derived here.
+"""What the scalar dynamics cannot see: partially learned states of the matrix flow that are
+unstable, and the features that are unlearned and learned again. Derived here.
 
 At a partial state the features of a set S are at their diagonal fixed point and all others exactly
 zero. The one way out that is exponential is that a latent unit which holds j in S starts to read i
 outside S: feature i displaces j. JEPA: iff ρ_i > ρ_j. MAE: iff λ_i ρ_i > λ_j ρ_j (explained
-variance). One predictor layer, commuting covariances; every other rate is negative or zero. Rates
-are per unit of time on the given clock.
+variance). One predictor layer, commuting covariances; every other rate is negative or zero.
 
-When a learned feature is unlearned for a preferred one.
-
-A misalignment δ grows as δ e^(μ t) along the plateau on which feature j is learned and i is not, μ
-the `saddle_rate` of the pair; when it is of order one, the latent unit that held j reads i instead.
-Derived here. Times and rates must be on one clock. All arguments broadcast.
-
-The itinerary of a run that is not perfectly aligned: what it learns, unlearns and relearns.
-
-Two mechanisms, derived here: the amplitude with which the latent unit of a learned feature j reads
-an unlearned i grows at the `saddle_rate` of the pair, until the unit reads i instead of j; and j is
-then left to the unit that was to learn i, at the strength that i had reached there, from which it
-is learned again by the scalar dynamics.
+A misalignment δ grows as δ e^(μ t) along the plateau on which j is learned and i is not, μ the
+`saddle_rate` of the pair; when it is of order one, the latent unit that held j reads i instead.
+Then j is left to the unit that was to learn i, at the strength that i had reached there, from which
+it is learned again by the scalar dynamics. Times and rates are those of the gradient flow.
 """
 
 from itertools import product
@@ -28,7 +19,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from theory.jepa_bias.domains import (
-    Clock,
     Covariance,
     Depths,
     FeatureCovariances,
@@ -40,7 +30,7 @@ from theory.jepa_bias.domains import (
     Regression,
     Times,
 )
-from theory.jepa_bias.learning_times import asymptote, clock_factor, strength_at, time_to_reach
+from theory.jepa_bias.learning_times import asymptote, strength_at, time_to_reach
 from theory_on_trial.contract import Count, Fraction, Interval, Positive, guarded, require
 
 _MOST_FEATURES = 16
@@ -66,14 +56,12 @@ def saddle_rate(
     regression_new: Regression,
     *,
     objective: Objective,
-    clock: Clock,
 ) -> Float[np.ndarray, "..."]:
     """Rate at which a latent unit that has learned feature j starts to read i: where positive, i
     displaces j.
 
     JEPA: μ = ρ_j^(2L-1) σ_i^2 (ρ_i - ρ_j). MAE, with ω = ρ_j^(2/(L+1)), 2h = ω^L (σ_i^2 + σ_j^2):
-    the larger root ν = -h + sqrt(h^2 + ω^(L-1) σ_i^2 (λ_i ρ_i - λ_j ρ_j)). Flow clock; divided by L
-    on the paper's. All broadcast.
+    the larger root ν = -h + sqrt(h^2 + ω^(L-1) σ_i^2 (λ_i ρ_i - λ_j ρ_j)). All broadcast.
     """
     layers, old, rho_old, new, rho_new = np.broadcast_arrays(
         depth, covariance_learned, regression_learned, covariance_new, regression_new
@@ -93,7 +81,7 @@ def saddle_rate(
         rate = (
             omega ** (layers - 1) * variance_new * (new * rho_new - old * rho_old) / (half + root)
         )
-    return np.asarray(rate / clock_factor(clock, depth))
+    return np.asarray(rate)
 
 
 @guarded
@@ -104,31 +92,12 @@ def saddle_rates(
     depth: Count,
     *,
     objective: Objective,
-    clock: Clock,
-) -> Float[np.ndarray, "features features"]:
+) -> Float[np.ndarray, "*states features features"]:
     """`saddle_rate` of every pair: entry (j, i) for j learned and i not; NaN elsewhere."""
     old = (covariance[:, None], regression[:, None])
     new = (covariance[None], regression[None])
-    rates = saddle_rate(depth, *old, *new, objective=objective, clock=clock)
-    return np.where(learned[:, None] & ~learned[None], rates, np.nan)
-
-
-@guarded
-def is_stable(
-    learned: Learned,
-    covariance: FeatureCovariances,
-    regression: FeatureRegressions,
-    depth: Count,
-    *,
-    objective: Objective,
-) -> bool:
-    """Whether nothing grows exponentially out of the state: no learned feature is displaced by one
-    that is not.
-
-    Algebraic growth does not count. MAE at L = 1 also has the rates λ_i, so that only its full
-    state is stable.
-    """
-    return bool(_largest_rate(learned, covariance, regression, depth, objective) <= 0)
+    rates = saddle_rate(depth, *old, *new, objective=objective)
+    return np.where(learned[..., :, None] & ~learned[..., None, :], rates, np.nan)
 
 
 @guarded
@@ -139,10 +108,11 @@ def stability_map(
     *,
     objective: Objective,
 ) -> StabilityMap:
-    """`is_stable` of all subsets of at most 16 features, rates on the flow clock.
+    """Which of all subsets of at most 16 features nothing leaves exponentially.
 
-    With distinct ρ (MAE, L >= 2: λ ρ) d + 1 are stable: the empty one and the d sets of most
-    preferred features.
+    Algebraic growth does not count. MAE at L = 1 also has the rates λ_i, so that only its full
+    state is stable. With distinct ρ (MAE, L >= 2: λ ρ) d + 1 are stable: the empty one and the d
+    sets of most preferred features.
     """
     count = covariance.size
     require(
@@ -150,9 +120,10 @@ def stability_map(
         f"covariance must list at most {_MOST_FEATURES} features (2^d states), got {count}",
     )
     states = np.array(list(product([False, True], repeat=count)))
-    largest = np.array(
-        [_largest_rate(state, covariance, regression, depth, objective) for state in states]
-    )
+    leaving = saddle_rates(states, covariance, regression, depth, objective=objective)
+    largest = np.nan_to_num(leaving, nan=0.0).max(axis=(1, 2), initial=0.0)
+    if objective == "mae" and depth == 1:
+        largest = np.maximum(largest, np.where(states, 0, covariance).max(axis=1))
     return StabilityMap(states, largest, largest <= 0)
 
 
@@ -163,10 +134,8 @@ def full_fixed_point_rates(
     depth: Count,
     *,
     objective: Objective,
-    clock: Clock,
 ) -> Float[np.ndarray, "features features"]:
-    """Rates of the balanced flow about the state in which all is learned, for every entry (i, j);
-    flow clock.
+    """Rates of the balanced flow about the state in which all is learned, for every entry (i, j).
 
     JEPA: -σ_j^2 (ρ_i^(2L+1) + ρ_j^(2L+1)) / (ρ_i + ρ_j); MAE: -σ_j^2 sum_(k=0)^L ρ_i^(2(L-k)/(L+1))
     ρ_j^(2k/(L+1)).
@@ -177,44 +146,7 @@ def full_fixed_point_rates(
     else:
         steps = regression[:, None] ** (2 * np.arange(depth + 1) / (depth + 1))
         sums = steps[:, ::-1] @ steps.T
-    return -sums * (covariance / regression)[None] / clock_factor(clock, depth)
-
-
-@guarded
-def largest_stable_step(
-    covariance: FeatureCovariances,
-    regression: FeatureRegressions,
-    depth: Count,
-    *,
-    objective: Objective,
-    clock: Clock,
-    method: Literal["euler", "rk4"],
-) -> float:
-    """Largest step with which gradient descent ("euler") or classical Runge-Kutta stays at the full
-    fixed point.
-
-    2, resp. 2.785..., over the largest of `full_fixed_point_rates`; stable is not thereby accurate.
-    """
-    rates = full_fixed_point_rates(covariance, regression, depth, objective=objective, clock=clock)
-    # |1 + z + ... + z^k / k!| <= 1 on the negative axis down to the real root of (1 + z + ... - 1)
-    # / z = 0, k = 4.
-    roots = np.roots([1, 4, 12, 24])
-    reach = 2.0 if method == "euler" else -float(roots[np.argmin(np.abs(roots.imag))].real)
-    return reach / float(-rates.min())
-
-
-def _largest_rate(
-    learned: Learned,
-    covariance: FeatureCovariances,
-    regression: FeatureRegressions,
-    depth: Count,
-    objective: Objective,
-) -> float:
-    rates = saddle_rates(learned, covariance, regression, depth, objective=objective, clock="flow")
-    present = [rates[~np.isnan(rates)], [0.0]]
-    if objective == "mae" and depth == 1:
-        present.append(covariance[~learned])
-    return float(np.concatenate(present).max())
+    return -sums * (covariance / regression)[None]
 
 
 Misalignment = Literal["covariance", "rotated predictor", "symmetric predictor"]
@@ -244,20 +176,14 @@ def misalignment_offset(
     covariance_learned: Covariance,
     covariance_new: Covariance,
     *,
-    objective: Objective,
     kind: Misalignment,
 ) -> Float[np.ndarray, "..."]:
-    """The part of the offset c that grows as ε falls; what remains is of order one and not known in
-    closed form.
+    """The part of MAE's offset c that grows as ε falls; what remains is of order one and not known
+    in closed form.
 
-    Zero for "covariance" (rotated or sampled). MAE: "rotated predictor" (1 + λ_i / λ_j) log(1 / ε)
-    / L, "symmetric predictor" (1 - λ_i / λ_j) log(1 / ε) / L. For JEPA these are not known:
-    `ValueError`.
+    Zero for "covariance" (rotated or sampled), of JEPA too; "rotated predictor": (1 + λ_i / λ_j)
+    log(1 / ε) / L; "symmetric predictor": (1 - λ_i / λ_j) log(1 / ε) / L.
     """
-    require(
-        objective == "mae" or kind == "covariance",
-        f"kind must be 'covariance' for JEPA (no law of the other offsets is known), got {kind!r}",
-    )
     start, layers, old, new = np.broadcast_arrays(init, depth, covariance_learned, covariance_new)
     if kind == "covariance":
         return np.zeros(start.shape)
@@ -298,7 +224,6 @@ def itinerary(
     misalignment: Fraction,
     *,
     objective: Objective,
-    clock: Clock,
     offset: float = 0.0,
 ) -> list[Event]:
     """What is learned, unlearned and relearned, and when, from an aligned start but for a
@@ -307,9 +232,9 @@ def itinerary(
     An approximation: every feature follows the scalar dynamics in a latent unit of its own; the
     amplitude with which the unit of a learned feature reads an unlearned one starts at δ e^(-c),
     grows at the `saddle_rate` of the pair while this lasts, and at one the two units exchange their
-    features. Crossings of p = `fraction` of the asymptotes are listed in order of time, on the
-    given clock; a displaced feature and its successor cross at the same instant. `misalignment` is
-    the δ of all pairs, `offset` their c, see `misalignment_offset`.
+    features. Crossings of p = `fraction` of the asymptotes are listed in order of time; a displaced
+    feature and its successor cross at the same instant. `misalignment` is the δ of all pairs,
+    `offset` their c, see `misalignment_offset`.
     """
     lowest = min(0.0, np.log(misalignment) - offset)
     targets = fraction * asymptote(depth, regression, objective=objective)
@@ -330,12 +255,10 @@ def itinerary(
         learned[feature] = learned_before[feature] = True
 
     while not np.all(learned):
-        waits = time_to_reach(
-            targets, starts, depth, covariance, regression, objective=objective, clock=clock
-        )
+        waits = time_to_reach(targets, starts, depth, covariance, regression, objective=objective)
         due = np.where(learned, np.inf, since + np.where(starts < targets, waits, 0))
         rates = np.nan_to_num(
-            saddle_rates(learned, covariance, regression, depth, objective=objective, clock=clock)
+            saddle_rates(learned, covariance, regression, depth, objective=objective)
         )
         leaks = now - log_reading[unit_of] / np.where(rates > 0, rates, np.nan)
         following = min(float(due.min()), float(np.nanmin(leaks, initial=np.inf)))
@@ -352,7 +275,6 @@ def itinerary(
             covariance[winner],
             regression[winner],
             objective=objective,
-            clock=clock,
         )
         events.append(Event(now, loser, "unlearned"))
         learned[loser] = False

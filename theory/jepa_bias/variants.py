@@ -1,21 +1,16 @@
-"""What the matrix flow conserves, and what follows from it: unbalanced starts, discrete steps, no
-stop-gradient.
+"""What follows from equations (4) and (5) of Littwin et al. 2024 (arXiv 2407.03475) for other
+starts, targets and predictors. Derived here.
 
-Derived here; that the balance of deep linear networks is conserved is due to Saxe et al. 2013 and
-Arora et al. 2018.
+- Unbalanced starts and discrete steps, from what the matrix flow conserves; that the balance of
+  deep linear networks is conserved is due to Saxe et al. 2013 and Arora et al. 2018.
+- No stop-gradient: every imperfectly predictable feature collapses.
+- `predictor_depth` M predictor layers as strong as the L of the encoder: each layer obeys w' =
+  w^(2L + M - 1) (λ - w^M σ^2), which ends at ρ^(1/M).
+- A target encoder that is a moving average of the encoder, u' = τ (w - u) in every layer. As the
+  rate τ grows the target is the encoder itself, the paper's case; at τ = 0 it is frozen. Layers,
+  target and predictor start alike, so that w' = w^L (λ u^L - w^(L+1) σ^2).
 
-JEPA with several predictor layers: when a feature is learned, and how much the bias weakens.
-
-With M predictor layers as strong as the L of the encoder each layer obeys w' = w^(2L + M - 1) (λ -
-w^M σ^2), which ends at ρ^(1/M). Derived here from equations (4) and (5) of Littwin et al. 2024
-(arXiv 2407.03475), as quoted by a public formalisation, which have one layer. All arguments
-broadcast; `depth` is L, `predictor_depth` M, `init` ε and `fraction` p.
-
-JEPA whose target encoder is a moving average of the encoder: u' = τ (w - u) in every layer.
-
-As the rate τ grows the target is the encoder itself, the case of Littwin et al. 2024 (arXiv
-2407.03475); at τ = 0 it is frozen. Layers, target and predictor start alike, so that w' = w^L (λ
-u^L - w^(L+1) σ^2). Derived here; flow clock. All arguments broadcast.
+All arguments broadcast; times are those of the gradient flow.
 """
 
 from collections.abc import Sequence
@@ -26,7 +21,6 @@ import numpy as np
 from jaxtyping import Float
 
 from theory.jepa_bias.domains import (
-    Clock,
     Covariance,
     Depths,
     DepthsFromTwo,
@@ -40,7 +34,6 @@ from theory.jepa_bias.domains import (
 )
 from theory.jepa_bias.learning_times import (
     asymptote,
-    clock_factor,
     critical_time,
     layer_velocity,
     passage_time,
@@ -113,25 +106,21 @@ def discrete_time_shift(
     regression: Regression,
     *,
     objective: Objective,
-    clock: Clock,
 ) -> Float[np.ndarray, "..."]:
     """Delay (η / 2) log(f(w_1) / f(w_0)) + O(η^2) of gradient descent with `step` η over
     `critical_time`.
 
     f is `layer_velocity`, w_0 and w_1 the layer's value at the start and at the fraction p of the
-    asymptote; a step lasts η on the flow clock, L η on the paper's. `ValueError` unless the start
-    lies below the target.
+    asymptote. `ValueError` unless the start lies below the target.
     """
     end = fraction * asymptote(depth, regression, objective=objective)
     require(init < end, f"init must be below the target p w-bar(infinity), got {np.max(init)}")
 
     def speed(strength: Positives) -> Floats:
         weight = np.asarray(strength ** (1 / depth))
-        return layer_velocity(
-            weight, depth, covariance, regression, objective=objective, clock="flow"
-        )
+        return layer_velocity(weight, depth, covariance, regression, objective=objective)
 
-    return np.asarray(clock_factor(clock, depth) * step / 2 * np.log(speed(end) / speed(init)))
+    return np.asarray(step / 2 * np.log(speed(end) / speed(init)))
 
 
 @guarded
@@ -171,8 +160,7 @@ def collapse_strength(
     variance_y: Positives,
     predictor_limit: Reals,
 ) -> Float[np.ndarray, "..."]:
-    """Late law of a layer's w: ((2L - 2) m t)^(-1/(2L-2)) for L >= 2, the factor e^(-m t) at L = 1;
-    flow clock.
+    """Late law of a layer's w: ((2L - 2) m t)^(-1/(2L-2)) for L >= 2, the factor e^(-m t) at L = 1.
 
     m = v^2 σ_x^2 - 2 v λ + σ_y^2 at v = `predictor_limit`. `ValueError` for a feature that does not
     collapse.
@@ -208,12 +196,11 @@ def deep_predictor_critical_time(
     covariance: Covariance,
     regression: Regression,
 ) -> Float[np.ndarray, "..."]:
-    """Time in which w-bar grows from ε to p times its asymptote ρ^(L/M), flow clock; zero and
+    """Time in which w-bar grows from ε to p times its asymptote ρ^(L/M); zero and
     infinite as `critical_time`, which it is at M = 1.
     """
-    layers, factors = np.broadcast_arrays(depth, predictor_depth)
-    exponents = 2 * layers + factors - 1, factors
-    return np.asarray(passage_time(fraction, init, layers, *exponents, covariance, regression).time)
+    gradient = 2 * depth + predictor_depth - 1
+    return passage_time(fraction, init, depth, gradient, predictor_depth, covariance, regression)
 
 
 @guarded
@@ -258,9 +245,7 @@ def frozen_target_time(
     It is MAE's from the start ε^(1/(L+1)), on a clock that is slower by ε^(2L/(L+1)).
     """
     start = init ** (1 / (depth + 1))
-    time = critical_time(
-        fraction, start, depth, covariance, regression, objective="mae", clock="flow"
-    )
+    time = critical_time(fraction, start, depth, covariance, regression, objective="mae")
     return np.asarray(time * init ** (-2 * depth / (depth + 1)))
 
 
@@ -283,7 +268,6 @@ def moving_target_rate(
         covariance_new,
         regression_new,
         objective="jepa",
-        clock="flow",
     )
     damping = regression_learned ** (2 * depth) * covariance_new / regression_new + tracking
     return np.asarray(2 * tracking * final / (np.sqrt(damping**2 + 4 * tracking * final) + damping))

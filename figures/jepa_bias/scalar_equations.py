@@ -1,4 +1,6 @@
-"""Learning curves of the scalar equations (F1) and what depth does to them (F2)."""
+"""The scalar equations: learning curves (F1), what depth does to them (F2), and the order of two
+features (F4).
+"""
 
 from collections.abc import Sequence
 
@@ -10,9 +12,9 @@ from matplotlib.figure import Figure
 from figures.jepa_bias.panels import OBJECTIVES, PAPER_TIME, shades
 from sims.jepa_bias import scalar_flow
 from sims.jepa_bias.domains import Objective
-from theory.jepa_bias import learning_times
+from theory.jepa_bias import learning_order, learning_times
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label
+from theory_on_trial.figures.panels import label, letters
 
 
 @figure(
@@ -59,31 +61,29 @@ def learning_curves(
     )
     for row, (objective, name) in zip(axes, OBJECTIVES, strict=True):
         latest = max(
-            learning_times.critical_time(
-                0.9, init, depth, *pair, objective=objective, clock="paper"
-            )
+            learning_times.critical_time(0.9, init, depth, *pair, objective=objective)
             for these, those, *_ in columns
             for pair in zip(these, those, strict=True)
         )
         for axis, (covariances, regressions, text, title), letter in zip(
             row, columns, "abc" if objective == "jepa" else "def", strict=True
         ):
-            scale = 1e5 if objective == "jepa" else 1
+            unit = depth / (1e5 if objective == "jepa" else 1)  # the paper's clock
             grid = np.linspace(0, 1.15 * float(latest), 400)
             for covariance, regression, shade in zip(
                 covariances, regressions, shades(len(covariances)), strict=True
             ):
                 curve = learning_times.strength_at(
-                    grid, init, depth, covariance, regression, objective=objective, clock="paper"
+                    grid, init, depth, covariance, regression, objective=objective
                 )
                 axis.plot(
-                    grid / scale, curve, color=shade, label=text.format(covariance, regression)
+                    grid * unit, curve, color=shade, label=text.format(covariance, regression)
                 )
                 times = _times_along(
                     grid[-1], points, init, depth, covariance, regression, objective
                 )
                 strengths = _stepped(depth, init, covariance, regression, times, objective)
-                axis.plot(times / scale, strengths, "o", color=shade, markersize=2.5)
+                axis.plot(times * unit, strengths, "o", color=shade, markersize=2.5)
             axis.set(ylim=(-0.03, 1.08), title=f"{name}, {title}")
             label(axis, letter)
             if objective == "jepa":
@@ -107,7 +107,7 @@ def _times_along(
         depth, regression, objective=objective
     )
     rising = learning_times.time_to_reach(
-        levels, init, depth, covariance, regression, objective=objective, clock="paper"
+        levels, init, depth, covariance, regression, objective=objective
     )
     return np.sort(np.concatenate([end * (np.arange(points) + 0.5) / points, rising]))
 
@@ -122,7 +122,7 @@ def _stepped(
 ) -> np.ndarray:
     """The scalar equation stepped through time."""
     curve = scalar_flow.simulate_flow(
-        depth, init, covariance, regression, times, objective=objective, clock="paper"
+        depth, init, covariance, regression, times, objective=objective
     )
     return np.asarray(curve)
 
@@ -130,7 +130,7 @@ def _stepped(
 @figure(
     "F2",
     quick={"points": 4},
-    claims=("exact_time_jepa", "exact_time_mae", "greedy_rho", "greedy_rho-slopes", "depth_cap"),
+    claims=("exact_time_jepa", "exact_time_mae", "greedy_rho", "depth_cap"),
     marks="lines: exact; points: quadrature",
 )
 def depth_fan(
@@ -158,10 +158,10 @@ def depth_fan(
             )
             grid = grid[alive]
             reference = learning_times.critical_time(
-                fraction, init, depth, 1.0, 1.0, objective=objective, clock="paper"
+                fraction, init, depth, 1.0, 1.0, objective=objective
             )
             times = learning_times.critical_time(
-                fraction, init, depth, 1.0, grid, objective=objective, clock="paper"
+                fraction, init, depth, 1.0, grid, objective=objective
             )
             axis.plot(grid, times / reference, color=colour, label=f"L = {depth}")
             chosen = np.linspace(grid[0], 1, points)
@@ -186,8 +186,91 @@ def _hits(
 
     def hit(rho):
         return scalar_flow.hitting_time_by_quadrature(
-            fraction, depth, init, 1.0, rho, objective=objective, clock="paper"
+            fraction, depth, init, 1.0, rho, objective=objective
         )
 
     times = np.asarray(jax.jit(jax.vmap(hit))(rhos))
     return times / times[-1]
+
+
+@figure(
+    "F4",
+    quick={"points": 4, "cells": 30},
+    claims=(
+        "order_inversion",
+        "order_inversion-window",
+        "lambda_dominates",
+        "critical_jepa-leading",
+    ),
+    marks="(a) lines: exact; points: simulated; grey: MAE. (b) white: feature 1 starts above its "
+    "target",
+)
+def order_phase_diagram(
+    depths: Sequence[int] = (1, 2, 3, 5, 8),
+    fraction: float = 0.5,
+    rho: float = 0.5,
+    map_depth: int = 5,
+    points: int = 9,
+    cells: int = 80,
+) -> Figure:
+    """JEPA overturns the order of λ only below a boundary that vanishes with the scale of the
+    start.
+
+    Feature 1 has the larger λ, feature 2 the larger ρ = 1. JEPA learns feature 2 first if and only
+    if λ₁/λ₂ is below the boundary Φ_L(ε, p; ρ₁, 1). (a) The boundary for ρ₁ = `rho` against the
+    scale ε of the start: below a curve JEPA follows ρ, above it λ; every curve falls to 1 as ε → 0,
+    as 1 + ε^(1/L) (2L-1)/(2L-2) (1/ρ₁ - 1), so that in that limit λ always decides. Towards large ε
+    a curve ends where feature 1 starts above the fraction p of its asymptote. Grey: the same
+    boundary for MAE, all depths. (b) The boundary for an encoder of `map_depth` layers against ε
+    and ρ₁; white: feature 1 starts above its target. Lines and colours (1 and below alike, 2 and
+    above alike): exact. Points: ratios of simulated critical times.
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.5))
+    inits = np.geomspace(1e-8, 0.3, 400)
+    for depth, colour in zip(depths, (COLOURS[6], *COLOURS), strict=False):
+        boundary = learning_order.order_boundary(depth, inits, fraction, rho, 1.0, objective="jepa")
+        left.plot(inits, boundary, color=colour, label=f"L = {depth}")
+        mae = learning_order.order_boundary(depth, inits, fraction, rho, 1.0, objective="mae")
+        left.plot(inits, mae, color="0.75", linewidth=0.8, zorder=0)
+        largest = inits[np.isfinite(boundary)][-1]
+        chosen = np.geomspace(1e-8, 0.7 * largest, points)
+        left.plot(chosen, _simulated_boundary(fraction, depth, chosen, rho), "o", color=colour)
+    left.set(
+        xscale="log",
+        xlabel="scale of the start  ε",
+        ylabel="λ₁ / λ₂  that JEPA can overturn",
+        ylim=(0.8, 3.3),
+    )
+    left.set_title(f"ρ₁ = {rho:g}, ρ₂ = 1, p = {fraction:g}")
+    left.legend(loc="upper left")
+    rhos = np.linspace(0.3, 0.98, cells)
+    scales = np.geomspace(1e-8, 0.1, cells)
+    values = learning_order.order_boundary(
+        map_depth, scales[:, None], fraction, rhos, 1.0, objective="jepa"
+    ).T
+    mesh = right.pcolormesh(
+        scales, rhos, np.clip(values, 1, 2), cmap="cividis", shading="nearest", rasterized=True
+    )
+    beyond = np.where(
+        values > 1, values, np.nan
+    )  # where feature 1 starts close to its target the boundary dives
+    lines = right.contour(
+        scales, rhos, beyond, levels=[1.02, 1.05, 1.1, 1.2, 1.5], colors="white", linewidths=0.8
+    )
+    right.clabel(lines, fmt="%g", fontsize=7)
+    fig.colorbar(mesh, ax=right, label="λ₁ / λ₂ that JEPA can overturn")
+    right.set(xscale="log", xlabel="scale of the start  ε", ylabel="regression coefficient  ρ₁")
+    right.set_title(f"L = {map_depth}, ρ₂ = 1, p = {fraction:g}")
+    letters((left, right))
+    return fig
+
+
+def _simulated_boundary(fraction: float, depth: int, inits: np.ndarray, rho: float) -> np.ndarray:
+    """Ratios of the critical times of equal λ that quadrature of the scalar equation gives."""
+
+    def hit(init, regression):
+        return scalar_flow.hitting_time_by_quadrature(
+            fraction, depth, init, 1.0, regression, objective="jepa"
+        )
+
+    return np.asarray(jax.jit(jax.vmap(lambda init: hit(init, rho) / hit(init, 1.0)))(inits))
