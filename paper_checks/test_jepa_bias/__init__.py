@@ -34,14 +34,16 @@ Abstract:
   two latents and stochastic gradients, at the end of training; nothing like images is tried.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import mpmath
 import numpy as np
 
-from sims.jepa_bias import networks, scalar_flow
+from sims.jepa_bias import matrix_flow, networks, scalar_flow
+from theory.jepa_bias import learning_times
+from theory.jepa_bias.domains import Objective
 from theory_on_trial import abstract, paper
 from theory_on_trial.contract import Interval
 
@@ -52,8 +54,6 @@ HIGH_INFLUENCE = abstract(
 )
 THEOREM = paper("Theorem 4.5, as a public formalisation quotes it")
 
-Objective = Literal["jepa", "mae"]
-"""What is predicted: the latent of the target, or the target itself."""
 OBJECTIVES: tuple[Objective, Objective] = ("jepa", "mae")
 _GOOD_TO = "the simulator's quadrature is good to eleven digits up to there"
 Depth = Annotated[int, Interval(1, 8, why=_GOOD_TO)]
@@ -154,6 +154,16 @@ def exact_passage_time(fraction, init, depth, a, b, covariance, regression, digi
             lambda z: (1 + mpmath.exp(-z)) ** power / largest, panels, method="gauss-legendre"
         )
         return 1 / (b * strength) * rho**-power * largest * integral
+
+
+def levels_of(regression, depth, objective, fraction=0.8):
+    """Return the strengths at which features count as learned."""
+    return fraction * learning_times.asymptote(depth, regression, objective=objective)
+
+
+def first_crossings(run, levels):
+    """Return when each feature of a run first reaches its level."""
+    return np.asarray(matrix_flow.up_crossings(run.times, run.strengths, levels).first)
 
 
 def require_below(trial, init, fraction, depth, regression, objective):

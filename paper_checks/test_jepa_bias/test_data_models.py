@@ -143,9 +143,6 @@ def test_gen_spectrum(trial, dim: SeenSize = 8, n_samples: SeenSize = 5):
     trial.identity(
         measured, exact, ops=10 * dim, scale=scale, controls={"both exchanged": exact[::-1]}
     )
-    truth = np.sort(covariance)[::-1]
-    controls = {"the variances": np.sort(variance)[::-1]}
-    trial.identity(truth, spectrum.covariance, ops=10 * dim, scale=scale, controls=controls)
 
 
 def orders(features, depth=5, fraction=0.8):

@@ -15,11 +15,14 @@ from scipy.linalg import eig
 from paper_checks.test_jepa_bias import (
     OBJECTIVES,
     Objective,
+    first_crossings,
+    levels_of,
     random_rotations,
     rotation,
 )
 from sims.jepa_bias import matrix_flow, networks, sampled_views
 from theory.jepa_bias import data_models, learning_times, partial_states
+from theory.jepa_bias.partial_states import Misalignment
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
@@ -240,7 +243,6 @@ MARGINAL = {
 """Two features and a start for which each objective unlearns the first one: MAE, with its short
 plateaus, late only.
 """
-Kind = Literal["covariance", "rotated predictor", "symmetric predictor"]
 
 
 def rate_of(objective, rule=None):
@@ -258,21 +260,11 @@ def views_of(covariance, regression):
     return data_models.covariances_of_features(covariance, regression, np.eye(len(covariance)))
 
 
-def levels_of(regression, depth, objective):
-    """The strengths at which features count as learned."""
-    return FRACTION * learning_times.asymptote(depth, regression, objective=objective)
-
-
 def due_of(covariance, regression, depth, init, objective):
     """When the scalar equations learn the features."""
     return learning_times.critical_time(
         FRACTION, init, depth, covariance, regression, objective=objective
     )
-
-
-def crossings(run, levels):
-    """Up-crossings as NumPy arrays."""
-    return jax.tree.map(np.asarray, matrix_flow.up_crossings(run.times, run.strengths, levels))
 
 
 @claim(
@@ -302,7 +294,7 @@ def test_displacement(
         run = matrix_flow.train(
             start, *views_of(*UNLEARNED), SHORT_STEP, EVERY * RECORDS, EVERY, "jepa"
         )
-        return crossings(run, levels_of(UNLEARNED[1], DEPTH, "jepa")).first[1]
+        return first_crossings(run, levels_of(UNLEARNED[1], DEPTH, "jepa"))[1]
 
     trial.value(
         second_learned(delta),
@@ -373,7 +365,7 @@ def expected_events(objective, init, delta):
     V(0) turned no offset is known that grows.
     """
     covariance, regression, _ = MARGINAL[objective]
-    kind: Kind = "covariance" if objective == "jepa" else "rotated predictor"
+    kind: Misalignment = "covariance" if objective == "jepa" else "rotated predictor"
     shift = float(partial_states.misalignment_offset(DEPTH, init, *covariance, kind=kind))
     events = partial_states.itinerary(
         covariance, regression, DEPTH, init, FRACTION, delta, objective=objective, offset=shift
@@ -462,7 +454,7 @@ def test_displacement_law(
     for delta in deltas:
         tilted_cross = sampled_views.rotated_covariance(trial.key(), cross, delta)
         run = matrix_flow.train(start, second, tilted_cross, step, steps, 1, objective)
-        times.append(crossings(run, levels_of(regression, DEPTH, objective)).first)
+        times.append(first_crossings(run, levels_of(regression, DEPTH, objective)))
     log_delta = -np.log(np.array(deltas))
     rival_rate = rate * regression[0] if objective == "jepa" else rate_of("mae", "jepa")
     trial.value(
@@ -478,10 +470,10 @@ def test_displacement_law(
     )
 
 
-@claim(UNSTABLE, kind="rate", cases=get_args(Kind))
+@claim(UNSTABLE, kind="rate", cases=get_args(Misalignment))
 def test_displacement_law__offset(
     trial,
-    kind: Kind,
+    kind: Misalignment,
     delta: Annotated[float, Interval(1e-6, 3e-3, why="small, and its plateau not too long")] = 1e-3,
 ):
     """MAE's offset grows as (1 + λ_i / λ_j) log(1/ε) / L if V(0) is turned, and not with
@@ -521,7 +513,9 @@ def test_displacement_law__offset(
         slack=slack,
         margin=2 * slack,
         scale=1.0,
-        controls={f"as with a {rival}": slope(rival) for rival in get_args(Kind) if rival != kind},
+        controls={
+            f"as with a {rival}": slope(rival) for rival in get_args(Misalignment) if rival != kind
+        },
     )
 
 

@@ -15,6 +15,8 @@ from paper_checks.test_jepa_bias import (
     HIGH_INFLUENCE,
     OBJECTIVES,
     Objective,
+    first_crossings,
+    levels_of,
     random_rotations,
     rotation,
 )
@@ -38,12 +40,6 @@ def due(fraction, init, depth, objective):
     return learning_times.critical_time(
         fraction, init, depth, COVARIANCE, REGRESSION, objective=objective
     )
-
-
-def first_crossings(run, fraction, regression, depth, objective):
-    """When each feature first reaches a fraction of its asymptote."""
-    levels = fraction * learning_times.asymptote(depth, regression, objective=objective)
-    return np.asarray(matrix_flow.up_crossings(run.times, run.strengths, levels).first)
 
 
 @claim(EULER, kind="rate", tier="full", cases=list(product(OBJECTIVES, (1, 2, 3))))
@@ -76,7 +72,7 @@ def test_gd_matches_ode(
         run = matrix_flow.train(
             start, *views, step, records, 1, objective, basis=basis, method="descent"
         )
-        late = first_crossings(run, fraction, REGRESSION, depth, objective) - times
+        late = first_crossings(run, levels_of(REGRESSION, depth, objective)) - times
         shift = variants.discrete_time_shift(step, *problem, objective=objective)
         delays.append(late / shift)
         # The next order, and the interpolation within a step: (rate eta)^2 / rate each, rates up to
@@ -173,7 +169,7 @@ def test_gd_matches_ode__alignment(
     views = data_models.covariances_of_features(COVARIANCE, REGRESSION, basis)
     keys = jax.random.split(trial.key("starts"), n_starts)
     times = due(fraction, init, 2, objective)
-    levels = fraction * learning_times.asymptote(2, REGRESSION, objective=objective)
+    levels = levels_of(REGRESSION, 2, objective, fraction)
     # Half as long again as all of it should take: what is not learned by then is off by as much,
     # and by what it lacks.
     steps = 10 * int(np.ceil(1.5 * times.max() / step / 10))
@@ -283,10 +279,7 @@ def test_float32(trial, basis: str):
                 basis=features,
                 allow_float32=True,
             ),
-            fraction,
-            regression,
-            depth,
-            "jepa",
+            levels_of(regression, depth, "jepa"),
         )[1]
         for dtype in (jnp.float64, jnp.float32)
     )
@@ -333,7 +326,7 @@ def test_lambda_dominates__descent(
         run = matrix_flow.train(
             start, *views, step, stride * 4000, stride, objective, basis=basis, method=method
         )
-        first, second = first_crossings(run, fraction, regression, depth, objective)
+        first, second = first_crossings(run, levels_of(regression, depth, objective, fraction))
         return int(np.sign(first - second))
 
     exact = [
@@ -384,7 +377,7 @@ def ends(keys, start, depth, steps, objective):
         run = matrix_flow.train(start(key), second, cross, STEP, steps, steps, objective)
         return run.strengths[-1]
 
-    levels = learning_times.asymptote(depth, NARROW_REGRESSION, objective=objective) / 2
+    levels = levels_of(NARROW_REGRESSION, depth, objective, 0.5)
     return (np.asarray(jax.vmap(strengths)(keys)) > levels).astype(int)
 
 

@@ -70,6 +70,15 @@ def encoder(parameters: Network) -> Float[Array, "latents dim"]:
 
 
 @guarded(double=False)
+def balance(parameters: Network) -> list[Float[Array, "_ _"]]:
+    """W_{a+1}ᵀW_{a+1} - W_a W_aᵀ for a = 1..L-1, then VᵀV - W_L W_Lᵀ: what gradient flow
+    conserves.
+    """
+    factors = [*parameters.layers, parameters.predictor]
+    return [jnp.asarray(after.T @ after - before @ before.T) for before, after in pairwise(factors)]
+
+
+@guarded(double=False)
 def loss(
     parameters: Network,
     target: Float[AnyArray, "outputs dim"],

@@ -26,8 +26,6 @@ from theory.jepa_bias import (
 )
 
 LATE = "where it is never reached, and beyond float64"
-COVARIANCES = [np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[1.0, 0.25], [0.25, 0.5]])]
-
 NEVER_NEGATIVE = """
 collapse_strength commutator_norm independent_mask_features mae_singular_values saxe_singular_value
 static_features stepwise_critical_time stepwise_loss stepwise_singular_value strength_at
@@ -39,7 +37,6 @@ TIMES_TO = (
 THEORY = {
     **dict.fromkeys(NEVER_NEGATIVE.split(), Case(within=(0, np.inf))),
     **dict.fromkeys(TIMES_TO.split(), Case(infinite=LATE, within=(0, np.inf))),
-    "balance_residuals": Case({"layers": COVARIANCES, "predictor": np.ones((3, 2))}),
     "target_lag": Case(infinite="NaN where the start is above the asymptote"),
     "depth_cap": Case(infinite="where there is no largest depth", within=(0, np.inf)),
     "displacement_time": Case(infinite="where the rate is not positive", within=(0, np.inf)),
@@ -82,6 +79,7 @@ SIMS = {
         {"depth": 2, "basis": None, "layer_values": np.ones(2), "predictor_values": np.ones(2)}
     ),
     "empirical_covariances": Case({"X": YX, "Y": YY}),
+    "balance": Case({"parameters": NETWORK}),
     "encoder": Case({"parameters": NETWORK}),
     "gaussian_views": Case({"n_samples": 3, "Sigma_xx": XX, "Sigma_yx": YX, "Sigma_yy": YY}),
     "hitting_time_by_quadrature": Case(infinite=OVERFLOW, within=(0, np.inf)),
@@ -160,8 +158,6 @@ REFUSED = [
         lambda: data_models.restrict_to_range(-EYE, EYE),
         "Sigma_xx must have a positive eigenvalue, got at most -1",
     ),
-    (lambda: variants.balance_residuals([], EYE), "layers must hold at least one matrix"),
-    (lambda: variants.balance_residuals([np.ones((3, 2))], EYE), "chaining shapes"),
     (
         lambda: variants.discrete_time_shift(0.1, 0.5, 0.9, 2, 1.0, 0.7, objective="jepa"),
         "init must be below the target .* got 0.9",

@@ -93,20 +93,12 @@ def velocity(
 def asymptote(
     depth: Depths, regression: Regression, *, objective: Objective
 ) -> Float[np.ndarray, "..."]:
-    """w-bar(infinity) = ρ^(L/b): ρ^L for JEPA, ρ^(L/(L+1)) for MAE; the same for every λ."""
-    _, resistance = exponents(depth, objective=objective)
-    return np.asarray(regression ** (depth / resistance))
+    """w-bar(infinity) = ρ^(L/b): ρ^L for JEPA, ρ^(L/(L+1)) for MAE; the same for every λ.
 
-
-@guarded
-def end_to_end_asymptote(
-    depth: Depths, regression: Regression, *, objective: Objective
-) -> Float[np.ndarray, "..."]:
-    """Limit ρ^((L+1)/b) of the end-to-end map V W-bar on the feature: ρ^(L+1) for JEPA, ρ for
-    MAE.
+    V W-bar on the feature, its power (L+1)/L, ends at ρ^(L+1) and ρ.
     """
     _, resistance = exponents(depth, objective=objective)
-    return np.asarray(regression ** ((depth + 1) / resistance))
+    return np.asarray(regression ** (depth / resistance))
 
 
 @guarded

@@ -13,8 +13,6 @@ starts, targets and predictors. Derived here.
 All arguments broadcast; times are those of the gradient flow.
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
@@ -40,26 +38,6 @@ from theory.jepa_bias.learning_times import (
 )
 from theory.jepa_bias.partial_states import saddle_rate
 from theory_on_trial.contract import NON_NEGATIVE, POSITIVE, Positive, guarded, require
-
-
-@guarded
-def balance_residuals(
-    layers: Sequence[Float[np.ndarray, "_ _"]], predictor: Float[np.ndarray, "_ _"]
-) -> list[Float[np.ndarray, "_ _"]]:
-    """The first integrals W_(a+1)^T W_(a+1) - W_a W_a^T, a = 1, ..., L - 1, and V^T V - W_L W_L^T,
-    of W_1, ..., W_L, V.
-
-    JEPA and MAE conserve each; without the stop-gradient the last is lost. `ValueError` unless the
-    shapes chain.
-    """
-    require(len(layers) > 0, "layers must hold at least one matrix W_1, got none")
-    factors = [*layers, predictor]
-    shapes = [factor.shape for factor in factors]
-    require(
-        all(after[1] == before[0] for before, after in pairwise(shapes)),
-        f"layers and predictor must have chaining shapes, got {shapes}",
-    )
-    return [after.T @ after - before @ before.T for before, after in pairwise(factors)]
 
 
 @guarded
