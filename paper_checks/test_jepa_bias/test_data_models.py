@@ -104,16 +104,16 @@ def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
     )
     S = correlated()
     second, hidden = data_models.complementary_mask_covariances(S, rate)
-    _, cross = data_models.independent_mask_covariances(S, rate, target_rate)
+    same, cross = data_models.independent_mask_covariances(S, rate, target_rate)
     trial.identity(
         [*enumerated(S, rate), *enumerated(S, rate, target_rate)],
-        [second, hidden, second, cross],
+        [second, hidden, same, cross],
         ops=3 * 2**3,
         scale=4.0,
         controls={
-            "Σ_yx = q (S - D)": [second, hidden / (1 - rate), second, cross],
+            "Σ_yx = q (S - D)": [second, hidden / (1 - rate), same, cross],
             "Σ_xx = q S": [rate * S, hidden, rate * S, cross],
-            "Σ_yx = q^2 S": [second, hidden, second, rate**2 * S],
+            "Σ_yx = q^2 S": [second, hidden, same, rate**2 * S],
         },
     )
 

@@ -55,7 +55,7 @@ def test_greedy_rho(
     trial,
     objective: Objective,
     depth: DeepDepth,
-    rho_low: Regression = 0.5,
+    rho_low: Regression = 0.45,
     rho_high: Regression = 1.0,
     fraction: Fraction = 0.5,
 ):

@@ -381,7 +381,7 @@ def test_deep_predictor__preference(
     trial,
     depth: Annotated[int, Interval(3, 6, why="L >= 2 + M / 2: else another power is as large")],
     predictor_depth: PredictorDepth,
-    rho_low: NearOne = 0.5,
+    rho_low: NearOne = 0.45,
     rho_high: NearOne = 1.0,
     fraction: Annotated[float, Interval(0.1, 0.99, why="well above the start")] = 0.5,
 ):
