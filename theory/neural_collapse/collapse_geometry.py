@@ -1,4 +1,16 @@
-"""How collapsed a head and its features are: NC1, NC2 and NC3, scale-free, zero at collapse.
+"""The frames to which class means and classifiers collapse, as Gram matrices of unit Frobenius
+norm, and a distance.
+
+Simplex (balanced with bias), orthogonal (balanced without) and general orthogonal frame (imbalanced
+without) are those of Dang et al. 2023 (arXiv 2301.00437).
+
+How far apart unit vectors can be: signed angles (classes) and lines (fixed equiangular
+classifiers).
+
+Classical bounds (Rankin, Welch); Liu et al. 2023 regularise class means towards the first, Shen et
+al. 2023 use nearly equiangular vectors as classifiers and are judged by the second.
+
+How collapsed a head and its features are: NC1, NC2 and NC3, scale-free, zero at collapse.
 
 Conventions of the code published with Dang et al. 2023 (arXiv 2301.00437): balanced heads against
 one frame, imbalanced ones against the geometry of their optimum. Every metric but NC1 is a
@@ -11,10 +23,97 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.neural_collapse.domains import Depth, Labels, Layers, require_chain
-from theory.neural_collapse.frames import frame_distance
-from theory.neural_collapse.mse_optimum import MseOptimum
-from theory_on_trial.contract import MAY_BE_INFINITE, Positive, guarded, require
+from theory.neural_collapse.domains import (
+    Classes,
+    Depth,
+    Labels,
+    Layers,
+    SeveralClasses,
+    require_chain,
+)
+from theory.neural_collapse.mean_square import MseOptimum
+from theory_on_trial.contract import (
+    MAY_BE_INFINITE,
+    MOST,
+    NON_NEGATIVE,
+    Count,
+    Interval,
+    Positive,
+    guarded,
+    require,
+)
+
+
+@guarded
+def simplex_etf(n_classes: SeveralClasses) -> Float[np.ndarray, "classes classes"]:
+    """Gram matrix (I - 1 1^T / K) / sqrt(K - 1) of the simplex equiangular tight frame."""
+    return (np.eye(n_classes) - 1 / n_classes) / np.sqrt(n_classes - 1)
+
+
+@guarded
+def orthogonal_frame(n_classes: Classes) -> Float[np.ndarray, "classes classes"]:
+    """Gram matrix I / sqrt(K) of K orthogonal vectors of equal length."""
+    return np.eye(n_classes) / np.sqrt(n_classes)
+
+
+@guarded
+def general_orthogonal_frame(
+    lengths: Annotated[Float[np.ndarray, " classes"], NON_NEGATIVE],
+) -> Float[np.ndarray, "classes classes"]:
+    """Gram matrix diag(a_k^2) / |a^2| of orthogonal vectors of lengths a_k. `ValueError` if all are
+    zero.
+    """
+    require(np.any(lengths > 0), f"lengths must not all be zero, got {lengths}")
+    squares = (lengths / lengths.max()) ** 2
+    return np.diag(squares / np.linalg.norm(squares))
+
+
+@guarded
+def frame_distance(
+    gram: Float[np.ndarray, "rows columns"], target: Float[np.ndarray, "rows columns"]
+) -> float:
+    """Frobenius distance in [0, 2] of the matrices over their norms, the NC2 metric. NaN if one of
+    them is zero.
+    """
+    if not (np.any(gram) and np.any(target)):
+        return float("nan")
+    return float(np.linalg.norm(_direction(gram) - _direction(target)))
+
+
+def _direction(matrix: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
+    # A power of two costs no digit, and no square of an entry overflows or vanishes after it.
+    scaled = np.ldexp(matrix, -np.frexp(np.abs(matrix).max())[1])
+    return scaled / np.linalg.norm(scaled)
+
+
+@guarded
+def simplex_bound(
+    n_vectors: Annotated[int, Interval(2, MOST, why="an angle needs two")], dim: Count
+) -> float:
+    """Lower bound on the largest cosine among K >= 2 unit vectors in R^d: -1 / (K - 1) for K <= d +
+    1, else zero.
+
+    Reached by the simplex frame, resp. (Rankin) by orthogonal pairs of antipodes while K <= 2 d.
+    """
+    return float(-1 / (n_vectors - 1) if n_vectors <= dim + 1 else 0)
+
+
+@guarded
+def welch_bound(n_vectors: Count, dim: Count) -> float:
+    """Lower bound sqrt((N - d) / (d (N - 1))) on the largest |cosine| of N > d unit vectors in R^d;
+    zero for N <= d.
+    """
+    if n_vectors <= dim:
+        return float(0)
+    return float(np.sqrt((n_vectors - dim) / (dim * (n_vectors - 1))))
+
+
+@guarded
+def welch_bound_may_be_attained(n_vectors: Count, dim: Count) -> bool:
+    """Necessary condition N <= max(d, d (d + 1) / 2) for real vectors that reach `welch_bound`; not
+    sufficient.
+    """
+    return n_vectors <= max(dim, dim * (dim + 1) // 2)
 
 
 @dataclass(frozen=True)
