@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from paper_checks.test_neural_collapse import DENSE, MARGIN
+from paper_checks.test_neural_collapse import DENSE
 from sims.neural_collapse import collapse_metrics, model, optimise
 from sims.neural_collapse.optimise import flatten, value_and_gradient
 from theory.neural_collapse import mean_square
@@ -137,23 +137,6 @@ def grams(problem, head):
     product = np.linalg.multi_dot([*weights[::-1], np.eye(weights[0].shape[1])])
     products = {"product": product @ product.T, "classifier": weights[-1] @ weights[-1].T}
     return products | {"features": means.T @ means, "logits": product @ means}
-
-
-def decide_shapes(trial, problem, end, frames, wrong):
-    """Decide the Gram matrices of the last layer and of the class means, each divided by its
-    norm.
-    """
-    matrices = grams(problem, end.head)
-    shapes = np.stack(
-        [matrices[name] / np.linalg.norm(matrices[name]) for name in ("classifier", "features")]
-    )
-    controls = apart(trial, frames, MARGIN, wrong)
-    error = normalised_error(problem, end)
-    trial.require(
-        error < MARGIN,
-        "class_sizes and decays must leave more curvature: the minimum is too flat to be known",
-    )
-    trial.value(shapes, frames, error=error, margin=MARGIN, controls=controls)
 
 
 def predicted_grams(optimum):

@@ -25,7 +25,6 @@ from paper_checks.test_neural_collapse import (
 from paper_checks.test_neural_collapse.problems import (
     apart,
     data_values,
-    decide_shapes,
     found_optimum,
     grams,
     lowest,
@@ -133,12 +132,19 @@ def _found_wide(trial, depth, strength, spare, n_classes, per_class, bias):
     return problem, found_optimum(trial, problem, widths, reduced=False)
 
 
-def _decide_frame(trial, problem, end, frame, wrong):
-    """Decide that layer and class means form one frame of equal lengths."""
-    exact, *rivals = (
-        np.repeat(of(problem.n_classes)[None], 2, axis=0) for of in (frame, *wrong.values())
+def _decide_metrics(trial, problem, end, frame, wrong):
+    """Decide that all metrics of collapse to a frame are zero, and not to wrong ones."""
+    metrics = _metrics(problem, end.head, frame(problem.n_classes))
+    trial.value(
+        metrics,
+        np.zeros(len(metrics)),
+        error=normalised_error(problem, end),
+        margin=MARGIN,
+        scale=1.0,
+        control_processes={
+            name: _metrics(problem, end.head, of(problem.n_classes)) for name, of in wrong.items()
+        },
     )
-    decide_shapes(trial, problem, end, exact, dict(zip(wrong, rivals, strict=True)))
 
 
 Spare = Annotated[int, Interval(0, 8, why="a dense Hessian of all parameters is taken")]
@@ -157,19 +163,8 @@ def test_bal_nobias_NC(
     frame, at any depth.
     """
     problem, end = _found_wide(trial, depth, strength, spare, n_classes, per_class, bias=False)
-    metrics = _metrics(problem, end.head, collapse_geometry.orthogonal_frame(n_classes))
-    simplex = {
-        "simplex frame": _metrics(problem, end.head, collapse_geometry.simplex_etf(n_classes))
-    }
-    options = {"error": normalised_error(problem, end), "margin": MARGIN, "scale": 1.0}
-    trial.value(metrics, np.zeros(len(metrics)), control_processes=simplex, **options)
-    _decide_frame(
-        trial,
-        problem,
-        end,
-        collapse_geometry.orthogonal_frame,
-        {"simplex frame": collapse_geometry.simplex_etf},
-    )
+    wrong = {"simplex frame": collapse_geometry.simplex_etf}
+    _decide_metrics(trial, problem, end, collapse_geometry.orthogonal_frame, wrong)
 
 
 @claim(DEEP, kind="optimality", cases=[1, 2])
@@ -185,31 +180,20 @@ def test_bal_bias_NC(
     depth.
     """
     problem, end = _found_wide(trial, depth, strength, spare, n_classes, per_class, bias=True)
-    metrics = _metrics(problem, end.head, collapse_geometry.simplex_etf(n_classes))
-    options = {"error": normalised_error(problem, end), "margin": MARGIN}
-    orthogonal = {
-        "orthogonal frame": _metrics(
-            problem, end.head, collapse_geometry.orthogonal_frame(n_classes)
-        )
-    }
-    trial.value(metrics, np.zeros(len(metrics)), scale=1.0, control_processes=orthogonal, **options)
-    _decide_frame(
-        trial,
-        problem,
-        end,
-        collapse_geometry.simplex_etf,
-        {"orthogonal frame": collapse_geometry.orthogonal_frame},
-    )
-    even = np.full(n_classes, 1 / n_classes)
-    trial.value(np.asarray(end.head.bias), even, controls={"no bias": 0 * even}, **options)
+    wrong = {"orthogonal frame": collapse_geometry.orthogonal_frame}
+    _decide_metrics(trial, problem, end, collapse_geometry.simplex_etf, wrong)
     gram = mean_square.mse_optimum(
         problem.class_sizes, problem.weight_decays, problem.feature_decay
     ).feature_gram
-    mean = np.asarray(end.head.features).mean(axis=1)
-    without = np.sqrt(gram.sum()) / n_classes
-    scale = np.sqrt(gram[0, 0])
+    mean = np.linalg.norm(np.asarray(end.head.features).mean(axis=1)) / np.sqrt(gram[0, 0])
+    without = np.sqrt(gram.sum() / gram[0, 0]) / n_classes
+    even = np.full(n_classes, 1 / n_classes)
     trial.value(
-        np.linalg.norm(mean), 0.0, scale=scale, controls={"as without bias": without}, **options
+        [*np.asarray(end.head.bias), mean],
+        [*even, 0.0],
+        error=normalised_error(problem, end) / min(1.0, np.sqrt(gram[0, 0])),
+        margin=MARGIN,
+        controls={"no bias": [*(0 * even), 0.0], "a mean as without bias": [*even, without]},
     )
 
 

@@ -61,18 +61,29 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
     end = found_optimum(trial, problem, widths)
     options = {"error": gram_error(problem, end), "margin": MARGIN}
     sizes = np.array(class_sizes, float)
-    even = apart(trial, sizes / sizes.sum(), MARGIN, {"1 / K": np.full(len(sizes), 1 / len(sizes))})
-    trial.value(np.asarray(end.head.bias), sizes / sizes.sum(), controls=even, **options)
+    shares = sizes / sizes.sum()
     frames = predicted_grams(optimum)
     diagonal = predicted_grams(mean_square.mse_optimum(class_sizes, *decays, widths=widths))
     simplex = np.trace(frames, axis1=1, axis2=2)[:, None, None] * (
         len(sizes) * np.eye(len(sizes)) - 1
     )
+    simplex = simplex / (len(sizes) * (len(sizes) - 1))
+
+    def whole(bias, matrices):
+        return np.concatenate([bias, np.ravel(matrices)])
+
     rivals = {
-        "the frame without bias": diagonal,
-        "a simplex": simplex / (len(sizes) * (len(sizes) - 1)),
+        "a bias of 1 / K": whole(np.full(len(sizes), 1 / len(sizes)), frames),
+        "the frame without bias": whole(shares, diagonal),
+        "a simplex": whole(shares, simplex),
     }
-    trial.value(stacked(grams(problem, end.head)), frames, controls=rivals, **options)
+    exact = whole(shares, frames)
+    trial.value(
+        whole(np.asarray(end.head.bias), stacked(grams(problem, end.head))),
+        exact,
+        controls=apart(trial, exact, MARGIN, rivals),
+        **options,
+    )
     options |= {"error": normalised_error(problem, end), "scale": 1.0}
     trial.require(
         options["error"] < MARGIN,

@@ -90,30 +90,25 @@ def decide_reached(trial, n_seeds, settings):
     """Decide that runs end at the predicted geometry and value more often than not; the wrong frame
     must fail.
     """
-    distances = []
-    to_simplex = []
-    gaps = []
-    gaps_above = []
+    reached = []
+    rivals = {"simplex frame": [], "1 % more": []}
     for index, (arguments, options) in enumerate(settings):
         run, optimum = trainer(*arguments, **options)
         keys = jax.random.split(trial.key(str(index)), n_seeds)
         _, objective, within, frame, products = (np.asarray(x) for x in run(keys))
         # NaN is what metrics of a head that has died out are.
-        distances.append(
-            np.nan_to_num(np.maximum(frame[:, -1].max(axis=1), within[:, -1]), nan=2.0)
-        )
+        distance = np.nan_to_num(np.maximum(frame[:, -1].max(axis=1), within[:, -1]), nan=2.0)
         simplex = collapse_geometry.simplex_etf(optimum.class_sizes.size)
-        to_simplex.append(
-            np.nan_to_num(
-                [collapse_geometry.frame_distance(gram, simplex) for gram in products], nan=2.0
-            )
+        to_simplex = np.nan_to_num(
+            [collapse_geometry.frame_distance(gram, simplex) for gram in products], nan=2.0
         )
-        gaps.append(np.abs(objective[:, -1] - optimum.value))
-        gaps_above.append(np.abs(objective[:, -1] - 1.01 * optimum.value))
-    metrics = {"simplex frame": 1e-6 - np.concatenate(to_simplex)}
-    trial.runs(1e-6 - np.concatenate(distances), alpha=1e-6, controls=metrics)
-    values = {"1 % more": 1e-9 - np.concatenate(gaps_above)}
-    trial.runs(1e-9 - np.concatenate(gaps), alpha=1e-6, controls=values)
+        gap, gap_above = (np.abs(objective[:, -1] - x * optimum.value) for x in (1, 1.01))
+        # Positive where both are small: 1e-6 of the geometry, 1e-9 of the value.
+        reached.append(1 - np.maximum(distance / 1e-6, gap / 1e-9))
+        rivals["simplex frame"].append(1 - np.maximum(to_simplex / 1e-6, gap / 1e-9))
+        rivals["1 % more"].append(1 - np.maximum(distance / 1e-6, gap_above / 1e-9))
+    controls = {name: np.concatenate(values) for name, values in rivals.items()}
+    trial.runs(np.concatenate(reached), alpha=1e-6, controls=controls)
 
 
 @claim(

@@ -21,7 +21,6 @@ from paper_checks.test_neural_collapse import (
 )
 from paper_checks.test_neural_collapse.problems import (
     apart,
-    decide_shapes,
     found_optimum,
     gram_error,
     grams,
@@ -35,7 +34,7 @@ from paper_checks.test_neural_collapse.problems import (
     stacked,
 )
 from sims.neural_collapse import optimise
-from theory.neural_collapse import collapse_geometry, landscape, mean_square
+from theory.neural_collapse import landscape, mean_square
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
@@ -75,15 +74,6 @@ def decide_frames(trial, problem, end, frames, controls):
         controls=apart(
             trial, exact, MARGIN, {**rivals, "with a bias": predicted_grams(bias_optimum)}
         ),
-    )
-    lengths = np.sqrt(np.stack(frames[1:3]))
-    unequal, squares = (
-        np.stack([collapse_geometry.general_orthogonal_frame(a) for a in x])
-        for x in (lengths, lengths**2)
-    )
-    simplex = np.repeat(collapse_geometry.simplex_etf(len(exact[0]))[None], 2, axis=0)
-    decide_shapes(
-        trial, problem, end, unequal, {"squares for lengths": squares, "simplex frame": simplex}
     )
 
 

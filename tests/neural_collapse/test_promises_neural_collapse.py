@@ -97,10 +97,6 @@ test_what_cannot_be_answered_is_refused = refused(
             lambda: collapse_geometry.nc_metrics([np.ones((3, 2))], EYE, LABELS, TARGETS),
             "must agree on depth and classes",
         ),
-        (
-            lambda: collapse_geometry.nc_metrics([EYE] * 2, EYE, LABELS, TARGETS),
-            "must agree on depth and classes",
-        ),
         (lambda: mean_square.mse_optimum([3], [1e-200], 1e-200), "are so small that beta is zero"),
         (
             lambda: mean_square.mse_optimum([3], [0.1], 0.1, bias=True),
@@ -113,14 +109,6 @@ test_what_cannot_be_answered_is_refused = refused(
         (
             lambda: mean_square.mse_optimum([3, 2], [0.1], 0.1, bias=True, bias_decay=0.1),
             r"class_sizes must be equal when the bias is decayed .*\[3, 2\]",
-        ),
-        (
-            lambda: mean_square.mse_objective([], EYE, LABELS, [0.1], 0.1),
-            "weights must hold at least one layer",
-        ),
-        (
-            lambda: mean_square.mse_objective([np.eye(3)], EYE, LABELS, [0.1], 0.1),
-            "must have chaining shapes",
         ),
         (
             lambda: mean_square.mse_objective([EYE], EYE, LABELS + 1, [0.1], 0.1),
@@ -144,14 +132,6 @@ test_what_cannot_be_answered_is_refused = refused(
         ),
         (
             lambda: contrastive.batch_conditions(TWICE, [[0, 4]]),
-            r"batches must hold distinct indices in 0, ..., 3",
-        ),
-        (
-            lambda: contrastive.batch_conditions(TWICE, [[-1]]),
-            r"batches must hold distinct indices in 0, ..., 3",
-        ),
-        (
-            lambda: contrastive.batch_conditions(TWICE, [[1, 1]]),
             r"batches must hold distinct indices in 0, ..., 3",
         ),
         (
@@ -187,24 +167,8 @@ test_what_cannot_be_answered_is_refused = refused(
             "head must chain K = 2 outputs down to its features, got sh",
         ),
         (
-            lambda: of_head(weights=(jnp.ones((2, 4)),)),
-            "head must chain K = 2 outputs down to its features, got sh",
-        ),
-        (
-            lambda: of_head(bias=jnp.zeros(3)),
-            "head must chain K = 2 outputs down to its features, got shapes",
-        ),
-        (
             lambda: of_head(weights=None),
             "head must hold a tuple of layers, features and a bias, arrays of real",
-        ),
-        (
-            lambda: of_head(bias="x"),
-            "head must hold a tuple of layers, features and a bias, arrays of real",
-        ),
-        (
-            lambda: optimise.minimise(PROBLEM, FITS._replace(bias=jnp.zeros(3))),
-            "start must chain K = 2 outputs",
         ),
         (
             lambda: model.initial_head(KEY, (), 2, 2, **UNIT),
@@ -218,30 +182,17 @@ test_what_cannot_be_answered_is_refused = refused(
             lambda: optimise.optima(PROBLEM, KEY, 1, widths=(3, 3)),
             "widths must be 1 numbers, one per weight decay",
         ),
-        (
-            lambda: optimise.optima(PROBLEM, KEY, 1, widths=(2**28,)),
-            r"a head of at most 2\^28 numbers",
-        ),
         (lambda: model.product(()), "weights must hold at least one layer, got none"),
         (
             lambda: model.product((np.eye(2), np.eye(3))),
             "weights must chain, each layer taking what the last",
         ),
         (lambda: train(steps=50), "steps must be a multiple of every = 20, got 50"),
-        (lambda: train(widths=(3, 3)), "widths must be 1 numbers, one per weight decay, got 2"),
-        (
-            lambda: gradient_training.gradient_flow(FITS, PROBLEM, time_step=0.1, steps=3, every=2),
-            "steps must be a multiple",
-        ),
         (
             lambda: collapse_metrics.collapse(
                 FITS, PROBLEM, collapse_metrics.balanced_targets(2, 2, bias=False)
             ),
             r"targets must be of shapes .M, K, K. = .1, 2, 2. and .* got ..2, 2, 2.",
-        ),
-        (
-            lambda: collapse_metrics.collapse(FITS, PROBLEM, collapse_metrics.Targets(*"abcd")),
-            "targets must be of shapes .M, K, K.",
         ),
         (
             lambda: collapse_metrics.class_means(np.ones((2, 3)), (2, 2)),
@@ -258,9 +209,7 @@ test_what_cannot_be_answered_is_refused = refused(
         (lambda: loss(SAMPLES[:2]), "labels must be 3, one per column of features, got 2"),
         (lambda: loss(batches=()), "batches must hold at least one batch"),
         (lambda: loss(batches=((0, 1), ())), BATCH),
-        (lambda: loss(batches=((0, 0),)), BATCH),
         (lambda: loss(batches=((0, 3),)), BATCH),
-        (lambda: loss(batches=((-1, 2),)), BATCH),
         (
             lambda: contrastive_descent.minimise_contrastive(KEY, (), 2, nonnegative=True),
             "labels must hold at least one sample",
@@ -339,7 +288,6 @@ RATE = "a descent at too large a rate"
 
 SIMULATORS = {
     "Problem.columns": Case({"n_columns": 3}, of=RUN_OF),
-    "best_configuration": Case(ANY_STARTS),
     "best_of": Case(ANY_STARTS),
     "class_means": Case({"features": START.features, "class_sizes": (1, 1)}),
     "collapse": Case(

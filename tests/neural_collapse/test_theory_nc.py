@@ -5,8 +5,7 @@ frame.
 import mpmath
 import numpy as np
 import pytest
-from heads_by_hand import UNIT_ROUNDOFF, general
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theory.neural_collapse import (
@@ -16,6 +15,9 @@ from theory.neural_collapse import (
     landscape,
     mean_square,
 )
+
+UNIT_ROUNDOFF = 2.0**-53
+general = settings(deadline=None, derandomize=True, max_examples=40)
 
 
 @general
