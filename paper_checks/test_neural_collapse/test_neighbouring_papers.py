@@ -3,7 +3,7 @@ classifiers.
 """
 
 import functools
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import jax
 import numpy as np
@@ -106,80 +106,53 @@ def batched(trial, labels, batches, dim, n_seeds=8, name="starts"):
     return np.asarray(losses), gram[:, same].min(), gram[:, ~same].max()
 
 
-def decide_batches(trial, labels, good, poor, dim):
-    """Decide that all descents reach the batch minimum, collapsed for good batches only, as the
-    conditions say.
-    """
-    trial.require(dim > 2, "dim must exceed the two classes")
-    outcomes = {
-        name: batched(trial, labels, batches, dim)
-        for name, batches in (("good", good), ("poor", poor))
-    }
-    least = np.array(
-        [contrastive.scl_batch_minimum(np.array(labels), batches) for batches in (good, poor)]
-    )
-    minimum = contrastive.scl_minimum(np.bincount(labels))
-    measured = np.array([losses.min() for losses, *_ in outcomes.values()])
-    error = 8 * len(labels) ** 2 * 2.0**-53 * (1 + least)
-    trial.value(
-        measured,
-        least,
-        error=error,
-        margin=1e-9,
-        controls={"of one batch of all": np.full(2, minimum)},
-    )
-    _, within, between = outcomes["good"]
-    _, loose, close = outcomes["poor"]
-    processes = {"the poor batches": [loose, close]}
-    trial.value(
-        [within, between],
-        np.array([1.0, 0.0]),
-        error=8 * dim * 2.0**-53,
-        margin=1e-3,
-        control_processes=processes,
-    )
-    unique = [
-        contrastive.batch_conditions(np.array(labels), batches).orthogonal_frame_is_unique
-        for batches in (good, poor)
-    ]
-    outcomes = np.array([within > 0.9 and between < 0.1, loose > 0.9 and close < 0.1]).astype(int)
-    truths = np.array(unique).astype(int)
-    trial.identity(
-        outcomes,
-        truths,
-        ops=0,
-        controls={"any batches": np.array([1, 1]), "no batches": np.array([0, 0])},
-    )
-
-
 TWO_CLASSES = (0, 0, 0, 0, 1, 1, 1, 1)
 DISJOINT = ((0, 1, 4, 5), (2, 3, 6, 7))
+Batches = Literal["a batch that joins two", "a fixed sample of each class", "single samples"]
+BATCHED = {
+    "a batch that joins two": (TWO_CLASSES, (*DISJOINT, (0, 2, 4, 6)), DISJOINT),
+    "a fixed sample of each class": (
+        TWO_CLASSES,
+        ((0, 1, 4, 5), (0, 2, 3, 4, 6, 7)),
+        ((0, 1, 4, 5), (0, 2, 3, 6, 7)),
+    ),
+    "single samples": ((0, 0, 1, 1), ((0, 1, 2), (1, 2, 3)), ((0, 1), (2, 3), (0, 2))),
+}
+"""Labels, batches that make the orthogonal frame unique, and batches that do not: none that joins
+what others hold, a sample of one class alone in all of them, pairs of which neither is an anchor.
+"""
 
 
-@claim(BATCHES, kind="optimality")
-def test_scl_batch(trial, dim: Dim = 4):
+@claim(BATCHES, kind="optimality", cases=get_args(Batches))
+def test_scl_batch(trial, batches: Batches, dim: Dim = 4):
     """In batches the orthogonal frame is the only minimiser if classes are connected and pairs of
-    classes joined.
+    classes joined: by a batch of some of each, or a fixed sample of each class in every batch, but
+    not by single samples.
     """
-    decide_batches(trial, TWO_CLASSES, (*DISJOINT, (0, 2, 4, 6)), DISJOINT, dim)
-
-
-@claim(BATCHES, kind="optimality", tier="full")
-def test_scl_bind(trial, dim: Dim = 4):
-    """One fixed sample of each class in every batch makes the frame unique; of one class alone it
-    does not.
-    """
-    decide_batches(
-        trial, TWO_CLASSES, ((0, 1, 4, 5), (0, 2, 3, 4, 6, 7)), ((0, 1, 4, 5), (0, 2, 3, 6, 7)), dim
+    trial.require(dim > 2, "dim must exceed the two classes")
+    labels, good, poor = BATCHED[batches]
+    (losses, within, between), (poor_losses, loose, close) = (
+        batched(trial, labels, own, dim) for own in (good, poor)
     )
-
-
-@claim(BATCHES, kind="optimality")
-def test_scl_batch__singletons(trial, dim: Dim = 4):
-    """Two classes with one sample each in a batch are not joined by it: neither is an anchor
-    there.
-    """
-    decide_batches(trial, (0, 0, 1, 1), ((0, 1, 2), (1, 2, 3)), ((0, 1), (2, 3), (0, 2)), dim)
+    least = np.array([contrastive.scl_batch_minimum(np.array(labels), own) for own in (good, poor)])
+    trial.value(
+        [losses.min(), poor_losses.min()],
+        least,
+        error=8 * len(labels) ** 2 * 2.0**-53 * (1 + least),
+        margin=1e-9,
+        controls={"of one batch of all": np.full(2, contrastive.scl_minimum(np.bincount(labels)))},
+    )
+    unique = [
+        contrastive.batch_conditions(np.array(labels), own).orthogonal_frame_is_unique
+        for own in (good, poor)
+    ]
+    collapsed = [within > 0.999 and between < 1e-3, loose > 0.999 and close < 1e-3]
+    trial.identity(
+        collapsed,
+        unique,
+        ops=0,
+        controls={"any batches": [True, True], "no batches": [False, False]},
+    )
 
 
 def spread(trial, count, dim, *, absolute, n_seeds=4):

@@ -234,3 +234,8 @@ EIGHT = np.repeat([0, 1], 4)
 )
 def test_examples_of_batchings(labels, batches, unique):
     assert contrastive.batch_conditions(labels, batches).orthogonal_frame_is_unique is unique
+
+
+def test_a_general_orthogonal_frame_has_squares_of_lengths():
+    frame = collapse_geometry.general_orthogonal_frame(np.array([3.0, 2.0, 0.0]))
+    np.testing.assert_allclose(frame, np.diag([9.0, 4.0, 0.0]) / np.sqrt(97), rtol=1e-15)
